@@ -1,0 +1,19 @@
+# Headers, libraries, command, presets; a CMake package and a pkg-config file for those who use them.
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/celsius)
+
+install(TARGETS celsius_shared celsius_static EXPORT celsius)
+install(DIRECTORY include/celsius TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
+if(TARGET celsius_cli)
+  install(TARGETS celsius_cli)
+endif()
+install(DIRECTORY presets/ DESTINATION ${CMAKE_INSTALL_DATADIR}/celsius/presets OPTIONAL)
+
+install(EXPORT celsius NAMESPACE celsius:: FILE celsiusTargets.cmake DESTINATION ${package_dir})
+configure_package_config_file(cmake/celsiusConfig.cmake.in celsiusConfig.cmake
+  INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(celsiusConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+configure_file(cmake/celsius.pc.in celsius.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/celsiusConfig.cmake
+  ${PROJECT_BINARY_DIR}/celsiusConfigVersion.cmake DESTINATION ${package_dir})
+install(FILES ${PROJECT_BINARY_DIR}/celsius.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
