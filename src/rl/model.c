@@ -1,0 +1,281 @@
+/// Spaces and policies as JSON, for the metadata of model files. Contract: model.h.
+#include "rl/model.h"
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kind_names[] = {"box", "discrete", "multi_discrete", "multi_binary"};
+static const char *const dist_names[] = {"gaussian", "squashed_gaussian", "categorical"};
+static const char *const activation_names[] = {"identity", "relu", "tanh", "silu"};
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+static CelStatus no_memory(void) {
+  return cel_fail(CEL_E_MEMORY, "no memory for a model's metadata");
+}
+
+/// Prints a tree into *out and frees the tree; a tree that lacks nodes for want of memory is NULL.
+static CelStatus print_json(cJSON *tree, bool complete, char **out) {
+  *out = complete ? cJSON_PrintUnformatted(tree) : NULL;
+  cJSON_Delete(tree);
+  return *out ? CEL_OK : no_memory();
+}
+
+/// Index of a name in a list, -1 when it is not there.
+static int find_name(const char *name, const char *const *names, int n) {
+  for (int i = 0; i < n; i++) {
+    if (strcmp(name, names[i]) == 0) return i;
+  }
+  return -1;
+}
+
+// ---- a whole number that is exact in a JSON number
+
+static bool read_int(const cJSON *node, int64_t min, int64_t *out) {
+  if (!cJSON_IsNumber(node)) return false;
+  double value = node->valuedouble;
+  if (!(value >= (double)min && value <= 9007199254740992.0) || floor(value) < value) return false;
+  *out = (int64_t)value;
+  return true;
+}
+
+// ---- bounds
+
+static cJSON *bound_to_json(float value) {
+  if (isinf(value)) return cJSON_CreateString(value > 0 ? "inf" : "-inf");
+  return cJSON_CreateNumber((double)value);
+}
+
+static bool bound_from_json(const cJSON *node, float *out) {
+  if (cJSON_IsString(node)) {
+    if (strcmp(node->valuestring, "inf") == 0) return *out = INFINITY, true;
+    if (strcmp(node->valuestring, "-inf") == 0) return *out = -INFINITY, true;
+    return false;
+  }
+  if (!cJSON_IsNumber(node)) return false;
+  *out = (float)node->valuedouble;
+  return isfinite(*out);
+}
+
+/// Entries of low/high that a part keeps.
+static int64_t kept_bounds(const CelSpacePart *part) {
+  return part->size > CEL_SPACE_BOUNDS_MAX ? 1 : part->size;
+}
+
+static bool add_bounds(cJSON *node, const char *key, const float *bounds, int64_t n) {
+  bool same = true;
+  for (int64_t i = 1; i < n; i++) same = same && !(bounds[i] < bounds[0] || bounds[i] > bounds[0]);
+  if (same && n > 0) return cJSON_AddItemToObject(node, key, bound_to_json(bounds[0]));
+  cJSON *list = cJSON_AddArrayToObject(node, key);
+  bool ok = list != NULL;
+  for (int64_t i = 0; ok && i < n; i++) ok = cJSON_AddItemToArray(list, bound_to_json(bounds[i]));
+  return ok;
+}
+
+static CelStatus read_bounds(const cJSON *node, const char *key, float *bounds, int64_t n) {
+  const cJSON *value = cJSON_GetObjectItemCaseSensitive(node, key);
+  if (!value) return cel_fail(CEL_E_FORMAT, "\"%s\" is missing", key);
+  if (!cJSON_IsArray(value)) {
+    float one;
+    if (!bound_from_json(value, &one))
+      return cel_fail(CEL_E_FORMAT, "\"%s\" must be a float32 number, \"inf\" or \"-inf\"", key);
+    for (int64_t i = 0; i < n; i++) bounds[i] = one;
+    return CEL_OK;
+  }
+  int64_t i = 0;
+  const cJSON *item;
+  cJSON_ArrayForEach(item, value) {
+    if (i == n || !bound_from_json(item, &bounds[i]))
+      return cel_fail(CEL_E_FORMAT, "\"%s\" must hold %lld numbers; entry %lld is wrong", key,
+                      (long long)n, (long long)i);
+    i++;
+  }
+  if (i < n)
+    return cel_fail(CEL_E_FORMAT, "\"%s\" must hold %lld numbers, not %lld", key, (long long)n,
+                    (long long)i);
+  return CEL_OK;
+}
+
+// ---- spaces
+
+static bool add_part(cJSON *parts, const CelSpacePart *part) {
+  cJSON *node = cJSON_CreateObject();
+  if (!cJSON_AddItemToArray(parts, node)) return false;
+  bool ok = cJSON_AddStringToObject(node, "name", part->name) &&
+            cJSON_AddStringToObject(node, "kind", kind_names[part->kind]) &&
+            cJSON_AddStringToObject(node, "type", cel_type_name(part->type));
+  cJSON *shape = ok ? cJSON_AddArrayToObject(node, "shape") : NULL;
+  ok = shape != NULL;
+  for (int d = 0; ok && d < part->ndim; d++)
+    ok = cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)part->shape[d]));
+  switch (part->kind) {
+  case CEL_BOX:
+    return ok && add_bounds(node, "low", part->low, kept_bounds(part)) &&
+           add_bounds(node, "high", part->high, kept_bounds(part));
+  case CEL_DISCRETE: return ok && cJSON_AddNumberToObject(node, "n", (double)part->n);
+  case CEL_MULTI_DISCRETE: return ok && add_bounds(node, "high", part->high, kept_bounds(part));
+  case CEL_MULTI_BINARY: return ok;
+  }
+  return false;
+}
+
+CelStatus celi_space_to_json(const CelSpace *space, char **out) {
+  *out = NULL;
+  CelStatus status = cel_space_check(space);
+  if (status) return status;
+  cJSON *tree = cJSON_CreateObject();
+  cJSON *parts = cJSON_AddArrayToObject(tree, "parts");
+  bool complete = parts != NULL;
+  for (int i = 0; complete && i < space->n_parts; i++) complete = add_part(parts, &space->part[i]);
+  return print_json(tree, complete, out);
+}
+
+static CelStatus read_shape(CelSpacePart *part, const cJSON *node) {
+  const cJSON *shape = cJSON_GetObjectItemCaseSensitive(node, "shape");
+  if (!cJSON_IsArray(shape)) return cel_fail(CEL_E_FORMAT, "\"shape\" must be a list of sizes");
+  part->ndim = 0;
+  part->size = 1;
+  const cJSON *item;
+  cJSON_ArrayForEach(item, shape) {
+    if (part->ndim == CEL_SPACE_DIMS_MAX)
+      return cel_fail(CEL_E_FORMAT, "\"shape\" has more than %d sizes", CEL_SPACE_DIMS_MAX);
+    int64_t *size = &part->shape[part->ndim++];
+    if (!read_int(item, 1, size) || __builtin_mul_overflow(part->size, *size, &part->size))
+      return cel_fail(CEL_E_FORMAT, "size %d of \"shape\" must be a whole number from 1 on",
+                      part->ndim - 1);
+  }
+  return CEL_OK;
+}
+
+static CelStatus read_type(CelSpacePart *part, const cJSON *node) {
+  const cJSON *type = cJSON_GetObjectItemCaseSensitive(node, "type");
+  for (int t = CEL_F32; cJSON_IsString(type) && t <= CEL_U64; t++) {
+    if (strcmp(type->valuestring, cel_type_name((CelType)t)) == 0) {
+      part->type = (CelType)t;
+      return CEL_OK;
+    }
+  }
+  return cel_fail(CEL_E_FORMAT, "\"type\" must be one of F32, F64, I32, I64, U8, U32, U64");
+}
+
+static CelStatus read_part(CelSpacePart *part, const cJSON *node) {
+  const cJSON *name = cJSON_GetObjectItemCaseSensitive(node, "name");
+  const cJSON *kind = cJSON_GetObjectItemCaseSensitive(node, "kind");
+  if (!cJSON_IsString(name) || strlen(name->valuestring) >= sizeof part->name)
+    return cel_fail(CEL_E_FORMAT, "\"name\" must be a text of at most %zu bytes",
+                    sizeof part->name - 1);
+  memcpy(part->name, name->valuestring, strlen(name->valuestring) + 1);
+  int k = cJSON_IsString(kind) ? find_name(kind->valuestring, kind_names, COUNT(kind_names)) : -1;
+  if (k < 0)
+    return cel_fail(CEL_E_FORMAT, "\"kind\" must be box, discrete, multi_discrete or multi_binary");
+  part->kind = (CelSpaceKind)k;
+  CelStatus status = read_type(part, node);
+  if (!status) status = read_shape(part, node);
+  if (status) return status;
+  switch (part->kind) {
+  case CEL_BOX:
+    status = read_bounds(node, "low", part->low, kept_bounds(part));
+    return status ? status : read_bounds(node, "high", part->high, kept_bounds(part));
+  case CEL_DISCRETE:
+    if (!read_int(cJSON_GetObjectItemCaseSensitive(node, "n"), 1, &part->n))
+      return cel_fail(CEL_E_FORMAT, "\"n\" must be a whole number from 1 on");
+    return CEL_OK;
+  case CEL_MULTI_DISCRETE: return read_bounds(node, "high", part->high, kept_bounds(part));
+  case CEL_MULTI_BINARY: return CEL_OK;
+  }
+  return CEL_OK;
+}
+
+CelStatus celi_space_from_json(CelSpace *space, const char *text) {
+  memset(space, 0, sizeof *space);
+  cJSON *tree = cJSON_Parse(text);
+  const cJSON *parts = cJSON_GetObjectItemCaseSensitive(tree, "parts");
+  CelStatus status = CEL_OK;
+  if (!cJSON_IsArray(parts))
+    status = cel_fail(CEL_E_FORMAT, "a space must be JSON of the form {\"parts\": [...]}");
+  const cJSON *node;
+  cJSON_ArrayForEach(node, parts) {
+    if (status) break;
+    if (space->n_parts == CEL_SPACE_PARTS_MAX) {
+      status = cel_fail(CEL_E_FORMAT, "a space has at most %d parts", CEL_SPACE_PARTS_MAX);
+      break;
+    }
+    status = read_part(&space->part[space->n_parts], node);
+    if (status) status = cel_fail_in(status, "part %d of a space: ", space->n_parts);
+    space->n_parts++;
+  }
+  cJSON_Delete(tree);
+  return status ? status : cel_space_check(space);
+}
+
+// ---- policies
+
+CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) {
+  *out = NULL;
+  if (spec->A < 1)
+    return cel_fail(CEL_E_RANGE, "a policy needs at least one action, not %lld",
+                    (long long)spec->A);
+  cJSON *tree = cJSON_CreateObject();
+  bool complete = cJSON_AddStringToObject(tree, "kind", dist_names[spec->kind]) &&
+                  cJSON_AddStringToObject(tree, "activation", activation_names[spec->activation]) &&
+                  cJSON_AddNumberToObject(tree, "action_dim", (double)spec->A);
+  return print_json(tree, complete, out);
+}
+
+CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {
+  memset(spec, 0, sizeof *spec);
+  cJSON *tree = cJSON_Parse(text);
+  const cJSON *kind = cJSON_GetObjectItemCaseSensitive(tree, "kind");
+  const cJSON *activation = cJSON_GetObjectItemCaseSensitive(tree, "activation");
+  const cJSON *dim = cJSON_GetObjectItemCaseSensitive(tree, "action_dim");
+  CelStatus status = CEL_OK;
+  if (!cJSON_IsString(kind) || !cJSON_IsString(activation) || !read_int(dim, 1, &spec->A)) {
+    status = cel_fail(CEL_E_FORMAT, "a policy must be JSON with a text \"kind\", a text "
+                                    "\"activation\" and a whole number \"action_dim\"");
+  } else {
+    int k = find_name(kind->valuestring, dist_names, COUNT(dist_names));
+    int a = find_name(activation->valuestring, activation_names, COUNT(activation_names));
+    if (k < 0)
+      status = cel_fail(CEL_E_NAME,
+                        "policy kind \"%.40s\" is not known: gaussian, "
+                        "squashed_gaussian or categorical",
+                        kind->valuestring);
+    else if (a < 0)
+      status =
+          cel_fail(CEL_E_NAME, "activation \"%.40s\" is not known: identity, relu, tanh or silu",
+                   activation->valuestring);
+    spec->kind = k < 0 ? CELI_GAUSSIAN : (CeliDistKind)k;
+    spec->activation = a < 0 ? CELI_IDENTITY : (CeliActivation)a;
+  }
+  cJSON_Delete(tree);
+  return status;
+}
+
+// ---- actions
+
+void celi_action_bounds(const CelSpace *action, int64_t i, float *low, float *high) {
+  const CelSpacePart *part = &action->part[0];
+  int64_t k = part->size > CEL_SPACE_BOUNDS_MAX ? 0 : i;
+  *low = part->low[k];
+  *high = part->high[k];
+}
+
+bool celi_action_bounded(const CelSpace *action) {
+  bool bounded = true;
+  for (int64_t i = 0; i < kept_bounds(&action->part[0]); i++)
+    bounded = bounded && isfinite(action->part[0].high[i] - action->part[0].low[i]);
+  return bounded;
+}
+
+void celi_action_scale(const CelSpace *action, float *out, ptrdiff_t ldo, const float *a,
+                       ptrdiff_t lda, int64_t begin, int64_t end) {
+  int64_t A = action->part[0].size;
+  for (int64_t i = begin; i < end; i++) {
+    for (int64_t k = 0; k < A; k++) {
+      float low, high;
+      celi_action_bounds(action, k, &low, &high);
+      out[i * ldo + k] = low + 0.5f * (a[i * lda + k] + 1.0f) * (high - low);
+    }
+  }
+}
