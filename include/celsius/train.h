@@ -1,0 +1,98 @@
+/// Training, evaluating and resuming runs: an agent over a native vector environment, with everything
+/// that a run leaves on disk.
+///
+/// A run folder:
+///     config.yaml          every field, the version, the seed
+///     progress.csv         one row a log, Stable-Baselines3's key names
+///     evaluations.csv      one row an evaluation
+///     events.out.tfevents.* TensorBoard
+///     checkpoints/step-000010000.safetensors   the last `keep` of them
+///     replay/              stored transitions, append-only
+///     best.safetensors     the model with the best evaluation; final.safetensors: the last
+#ifndef CELSIUS_TRAIN_H
+#define CELSIUS_TRAIN_H
+#include "celsius/agent.h"
+#include "celsius/env.h"
+CEL_BEGIN
+
+/// A run's own fields (table: cel_run_fields); the algorithm's and the environment's come beside them.
+typedef struct CelRunConfig {
+  char algo[CEL_TEXT_MAX];
+  char env[CEL_PATH_MAX];   ///< id, or FILE.so:Name
+  char out[CEL_PATH_MAX];   ///< run folder; "" : runs/ALGO-ENV-SEED[-k], the first that is free
+  int64_t steps;            ///< environment steps in all
+  uint64_t seed;
+  int64_t n_envs;
+  int64_t threads;          ///< changes no bit
+  int64_t log_every;        ///< steps between rows of progress.csv
+  int64_t eval_every;       ///< steps between evaluations; 0: only at the end
+  int64_t eval_episodes;
+  int64_t checkpoint_every; ///< steps between checkpoints; 0: only at the end
+  int64_t keep;             ///< checkpoints kept
+  bool tensorboard;
+} CelRunConfig;
+CEL_API const CelField *cel_run_fields(void);
+
+/// What is told while a run goes on, for a progress bar; called from the training thread.
+typedef struct CelProgress {
+  int64_t steps, total_steps, updates, episodes;
+  double seconds, steps_per_second, eta;
+  double mean_return; ///< of the last 100 training episodes; NAN before the first
+  double eval_return; ///< of the last evaluation; NAN before the first
+} CelProgress;
+
+typedef struct CelRunHooks {
+  void *user;
+  void (*note)(void *user, const char *text); ///< something worth a line: an older checkpoint had to do; may be NULL
+  void (*progress)(void *user, const CelProgress *progress); ///< about every 50 ms of wall time; may be NULL
+  bool (*stop)(void *user); ///< asked after each step; true: save a checkpoint and return CEL_E_INTERRUPTED; may be NULL
+} CelRunHooks;
+
+typedef struct CelRunResult {
+  char folder[CEL_PATH_MAX];
+  int64_t steps, updates, episodes;
+  double seconds;
+  double mean_return, std_return; ///< of the final evaluation
+  double best_return;
+} CelRunResult;
+
+/// Trains from the start. `algo_config`, `env_config`: NULL for the defaults.
+/// Errors: everything that creating can say; CEL_E_IO (folder not empty, unwritable, disk full: the last good checkpoint
+/// stays), CEL_E_NAN (with env index and step), CEL_E_INTERRUPTED (saved; the message says how to go on).
+CEL_API CelStatus cel_train(const CelRunConfig *config, const void *algo_config,
+                            const void *env_config, const CelEnvOptions *env_options,
+                            const CelRunHooks *hooks, CelRunResult *result) CEL_WARN_UNUSED;
+/// Goes on with a run as if it had never stopped, up to the steps of its config, or to `steps` when that is not 0.
+CEL_API CelStatus cel_train_resume(const char *folder, int64_t steps, int64_t threads,
+                                   const CelRunHooks *hooks, CelRunResult *result) CEL_WARN_UNUSED;
+
+/// Episode returns and lengths of an evaluation.
+typedef struct CelEvalResult {
+  int64_t episodes;
+  double mean_return, std_return, min_return, max_return, median_return, mean_length;
+  double *returns;   ///< (episodes,) owned by the caller's arrays below, or NULL
+  int64_t *lengths;
+} CelEvalResult;
+
+/// Evaluates an agent on its own environments: episode i always starts from stream (seed, CEL_RNG_EVAL, i), so that results
+/// compare between agents. returns (episodes,) and lengths (episodes,) may be NULL.
+CEL_API CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes,
+                               uint64_t seed, CelActMode mode, double *returns, int64_t *lengths,
+                               CelEvalResult *result) CEL_WARN_UNUSED;
+
+/// Opens a run folder for evaluation: the agent with its best (or "final", or a checkpoint path's) model and the environment.
+typedef struct CelRun {
+  CelRunConfig config;
+  CelAgent *agent;
+  CelEnvSpec *spec;
+} CelRun;
+CEL_API CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) CEL_WARN_UNUSED;
+CEL_API void cel_run_close(CelRun *run);
+
+/// The simplest loop over an agent of yours and a vector environment: act, step, observe, update, `steps` in all;
+/// hooks may be NULL. Nothing is written.
+CEL_API CelStatus cel_learn(CelAgent *agent, CelVecEnv *env, int64_t steps,
+                            const CelRunHooks *hooks) CEL_WARN_UNUSED;
+
+CEL_END
+#endif

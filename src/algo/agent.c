@@ -1,0 +1,375 @@
+/// Agents: what all learners share, and the files that hold them.
+#include "algo/algo.h"
+#include "base/base.h"
+#include "celsius/safetensors.h"
+#include "celsius/version.h"
+#include "rl/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+CelAgentOptions cel_agent_options_default(void) {
+  return (CelAgentOptions){.n_envs = 1, .seed = 0, .threads = 1, .total_steps = 0};
+}
+
+double celi_agent_progress_remaining(const CelAgent *agent) {
+  if (agent->options.total_steps <= 0) return 1;
+  const double left = 1 - (double)*agent->steps / (double)agent->options.total_steps;
+  return left > 0 ? left : 0;
+}
+
+int celi_agent_metric_add(CelAgent *agent, const char *name) {
+  CEL_ASSERT(agent->n_metrics < CELI_METRICS_MAX);
+  agent->metric_name[agent->n_metrics] = name;
+  agent->metric[agent->n_metrics] = NAN;
+  return agent->n_metrics++;
+}
+
+// ---- create and destroy.
+
+static const CeliAlgo *algo_named(const char *name) {
+  for (int i = 0; celi_algo_at(i); i++)
+    if (strcmp(celi_algo_at(i)->info.name, name) == 0) return celi_algo_at(i);
+  return NULL;
+}
+
+static CelStatus check_options(const CelAgentOptions *options) {
+  if (options->n_envs < 1 || options->n_envs > INT32_MAX)
+    return cel_fail(CEL_E_RANGE, "n_envs is %lld; it must be at least 1",
+                    (long long)options->n_envs);
+  if (options->threads < 0 || options->threads > 1024)
+    return cel_fail(CEL_E_RANGE, "threads is %d; it must lie in 0 (one) to 1024", options->threads);
+  if (options->total_steps < 0)
+    return cel_fail(CEL_E_RANGE, "total_steps is %lld; it must not be negative",
+                    (long long)options->total_steps);
+  return CEL_OK;
+}
+
+/// Counters that every agent has, then the algorithm's own tensors, then memory for all of them.
+static CelStatus build(CelAgent *agent) {
+  static const int64_t one[] = {1};
+  CELI_TRY(cel_tensors_create(&agent->tensors));
+  CELI_TRY(cel_tensors_declare(agent->tensors, "steps", CEL_I64, CEL_STATE, &agent->steps, 1, one));
+  CELI_TRY(
+      cel_tensors_declare(agent->tensors, "updates", CEL_I64, CEL_STATE, &agent->updates, 1, one));
+  CELI_TRY(agent->algo->declare(agent));
+  CELI_TRY(cel_tensors_allocate(agent->tensors));
+  CELI_TRY(celi_alloc(&agent->replay_saved, (size_t)agent->options.n_envs, sizeof(int64_t),
+                      "replay positions"));
+  for (int64_t i = 0; i < agent->options.n_envs; i++) agent->replay_saved[i] = -1;
+  CELI_TRY(celi_team_create(&agent->team, agent->options.threads > 0 ? agent->options.threads : 1));
+  return agent->algo->prepare(agent);
+}
+
+CelStatus cel_agent_create(CelAgent **out, const char *algo, const void *config,
+                           const CelSpace *observation, const CelSpace *action,
+                           const CelAgentOptions *options) {
+  const CelAlgoInfo *info;
+  const CelAgentOptions chosen = options ? *options : cel_agent_options_default();
+  *out = NULL;
+  CELI_TRY(cel_algo_find(algo, &info));
+  CELI_TRY(check_options(&chosen));
+  CELI_TRY(cel_fail_in(cel_space_check(observation), "observation space: "));
+  CELI_TRY(cel_fail_in(cel_space_check(action), "action space: "));
+  if (config) CELI_TRY(cel_fail_in(cel_fields_check(info->fields, config), "%s: ", info->name));
+  CelAgent *agent = calloc(1, sizeof *agent);
+  if (!agent) return cel_fail(CEL_E_MEMORY, "no memory for an agent");
+  agent->algo = algo_named(info->name);
+  agent->observation = *observation, agent->action = *action, agent->options = chosen;
+  agent->self = calloc(1, agent->algo->state_size);
+  agent->config = calloc(1, info->config_size);
+  CelStatus status = CEL_OK;
+  if (!agent->self || !agent->config) {
+    status = cel_fail(CEL_E_MEMORY, "no memory for an agent");
+  } else {
+    if (config)
+      memcpy(agent->config, config, info->config_size);
+    else
+      cel_fields_default(info->fields, agent->config);
+    status = build(agent);
+  }
+  if (status != CEL_OK) {
+    cel_agent_destroy(agent);
+    return status;
+  }
+  *out = agent;
+  return CEL_OK;
+}
+
+void cel_agent_destroy(CelAgent *agent) {
+  if (!agent) return;
+  if (agent->self) agent->algo->release(agent);
+  celi_team_destroy(agent->team);
+  cel_tensors_destroy(agent->tensors);
+  free(agent->replay_saved);
+  free(agent->config);
+  free(agent->self);
+  free(agent);
+}
+
+// ---- act, observe, update.
+
+/// Errors: CEL_E_NAN, naming the first row and element that is not finite.
+static CelStatus check_finite_obs(const CelAgent *agent, const void *obs, int64_t n) {
+  const int64_t width = cel_space_floats(&agent->observation);
+  const float *o = obs;
+  if (width < 1 || celi_ops()->all_finite(o, n * width)) return CEL_OK;
+  for (int64_t i = 0; i < n * width; i++)
+    if (!isfinite(o[i]))
+      return cel_fail(
+          CEL_E_NAN, "observation of environment %lld, element %lld, is %g at step %lld",
+          (long long)(i / width), (long long)(i % width), (double)o[i], (long long)*agent->steps);
+  return CEL_OK;
+}
+
+CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode_start,
+                        CelActMode mode, void *actions) {
+  CELI_TRY(check_finite_obs(agent, obs, agent->options.n_envs));
+  return agent->algo->act(agent, obs, episode_start, mode, actions);
+}
+
+CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) {
+  const int64_t N = agent->options.n_envs;
+  CELI_TRY(check_finite_obs(agent, outcome->obs, N));
+  for (int64_t i = 0; i < N; i++) {
+    if (!isfinite(outcome->reward[i]))
+      return cel_fail(CEL_E_NAN, "reward of environment %lld is %g at step %lld", (long long)i,
+                      (double)outcome->reward[i], (long long)*agent->steps);
+    if ((outcome->terminated[i] || outcome->truncated[i]) && !outcome->final_obs)
+      return cel_fail(CEL_E_ARGUMENT, "environment %lld ended an episode, but final_obs is NULL",
+                      (long long)i);
+  }
+  return agent->algo->observe(agent, outcome);
+}
+
+CelStatus cel_agent_update(CelAgent *agent) {
+  const int64_t n = agent->algo->due(agent);
+  return n > 0 ? agent->algo->update(agent, n) : CEL_OK;
+}
+
+CelStatus cel_agent_update_n(CelAgent *agent, int64_t n) {
+  if (n < 0)
+    return cel_fail(CEL_E_RANGE, "%lld gradient steps; the number must not be negative",
+                    (long long)n);
+  return n > 0 ? agent->algo->update(agent, n) : CEL_OK;
+}
+
+CelStatus cel_agent_predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
+  if (n < 0)
+    return cel_fail(CEL_E_RANGE, "%lld rows to predict; the number must not be negative",
+                    (long long)n);
+  CELI_TRY(check_finite_obs(agent, obs, n));
+  return agent->algo->predict(agent, obs, n, actions);
+}
+
+const CelAlgoInfo *cel_agent_algo(const CelAgent *agent) {
+  return &agent->algo->info;
+}
+const void *cel_agent_config(const CelAgent *agent) {
+  return agent->config;
+}
+const CelSpace *cel_agent_observation(const CelAgent *agent) {
+  return &agent->observation;
+}
+const CelSpace *cel_agent_action(const CelAgent *agent) {
+  return &agent->action;
+}
+CelTensors *cel_agent_tensors(CelAgent *agent) {
+  return agent->tensors;
+}
+CelStatus cel_agent_sync(CelAgent *agent) {
+  return agent->algo->sync(agent);
+}
+int64_t cel_agent_steps(const CelAgent *agent) {
+  return *agent->steps;
+}
+int64_t cel_agent_updates(const CelAgent *agent) {
+  return *agent->updates;
+}
+void cel_agent_plan_steps(CelAgent *agent, int64_t total_steps) {
+  agent->options.total_steps = total_steps;
+}
+
+bool cel_agent_metric(const CelAgent *agent, int i, const char **name, double *value) {
+  if (i < 0 || i >= agent->n_metrics) return false;
+  *name = agent->metric_name[i];
+  *value = agent->metric[i];
+  return true;
+}
+
+// ---- files.
+
+#define META_MAX 256
+#define META_TEXT 256
+
+/// The metadata of a model or checkpoint: what it is, its spaces, every field of its config.
+typedef struct FileMeta {
+  CelMeta entry[META_MAX];
+  int n;
+  char key[META_MAX][CEL_NAME_MAX];
+  char value[META_MAX][META_TEXT];
+  char *observation, *action;
+} FileMeta;
+
+static void meta_add(FileMeta *meta, const char *key, const char *value) {
+  CEL_ASSERT(meta->n < META_MAX);
+  snprintf(meta->key[meta->n], CEL_NAME_MAX, "%s", key);
+  meta->entry[meta->n] = (CelMeta){meta->key[meta->n], value};
+  meta->n++;
+}
+
+static CelStatus meta_config(FileMeta *meta, const CelAgent *agent) {
+  for (const CelField *field = agent->algo->info.fields; field->name; field++) {
+    char key[CEL_NAME_MAX];
+    char *value = meta->value[meta->n];
+    snprintf(key, sizeof key, "config.%s", field->name);
+    const int length =
+        cel_fields_get(agent->algo->info.fields, agent->config, field->name, value, META_TEXT);
+    if (length < 0 || length >= META_TEXT)
+      return cel_fail(CEL_E_RANGE, "the value of %s is too long for a file", field->name);
+    meta_add(meta, key, value);
+  }
+  return CEL_OK;
+}
+
+static CelStatus meta_build(FileMeta *meta, CelAgent *agent, const char *format) {
+  CELI_TRY(celi_space_to_json(&agent->observation, &meta->observation));
+  CELI_TRY(celi_space_to_json(&agent->action, &meta->action));
+  meta_add(meta, "format", format);
+  meta_add(meta, "version", CEL_VERSION);
+  meta_add(meta, "algo", agent->algo->info.name);
+  meta_add(meta, "observation", meta->observation);
+  meta_add(meta, "action", meta->action);
+  char *policy = meta->value[meta->n];
+  CELI_TRY(agent->algo->describe(agent, policy, META_TEXT));
+  meta_add(meta, "policy", policy);
+  return meta_config(meta, agent);
+}
+
+/// Tensors of some roles of one or two lists, as one array.
+static CelStatus collect(const CelTensors *a, const CelTensors *b, unsigned roles, CelTensor **out,
+                         int64_t *n) {
+  const CelTensors *const lists[] = {a, b};
+  const int64_t most = cel_tensors_count(a) + (b ? cel_tensors_count(b) : 0);
+  CELI_TRY(celi_alloc(out, (size_t)most, sizeof **out, "a list of tensors"));
+  *n = 0;
+  for (int k = 0; k < 2; k++)
+    for (int64_t i = 0; lists[k] && i < cel_tensors_count(lists[k]); i++) {
+      const CelTensor *tensor = cel_tensors_at(lists[k], i);
+      if (roles & (1u << tensor->role)) (*out)[(*n)++] = *tensor;
+    }
+  return CEL_OK;
+}
+
+static CelStatus write_file(CelAgent *agent, const char *path, const char *format, unsigned roles,
+                            const CelTensors *extra) {
+  CelTensor *list = NULL;
+  int64_t n = 0;
+  FileMeta *meta = calloc(1, sizeof *meta);
+  if (!meta) return cel_fail(CEL_E_MEMORY, "no memory to write %s", path);
+  CelStatus status = meta_build(meta, agent, format);
+  if (status == CEL_OK) status = collect(agent->tensors, extra, roles, &list, &n);
+  if (status == CEL_OK) status = cel_safetensors_write_list(path, list, n, meta->entry, meta->n);
+  free(list);
+  free(meta->observation);
+  free(meta->action);
+  free(meta);
+  return status;
+}
+
+/// Errors: CEL_E_NAME, CEL_E_TYPE, CEL_E_SHAPE: the first tensor that differs from what the file holds.
+static CelStatus compare(const CelSafetensors *file, const CelTensor *want) {
+  const CelTensor *have = cel_safetensors_find(file, want->name);
+  if (!have) return cel_fail(CEL_E_NAME, "there is no tensor '%s'", want->name);
+  if (have->type != want->type)
+    return cel_fail(CEL_E_TYPE, "tensor '%s' is %s, not %s", want->name, cel_type_name(have->type),
+                    cel_type_name(want->type));
+  bool same = have->ndim == want->ndim;
+  for (int d = 0; same && d < want->ndim; d++) same = have->shape[d] == want->shape[d];
+  if (!same)
+    return cel_fail(CEL_E_SHAPE,
+                    "tensor '%s' has another shape: was the network or n_envs changed?",
+                    want->name);
+  return CEL_OK;
+}
+
+static CelStatus check_kind(const CelAgent *agent, const CelSafetensors *file, const char *format) {
+  const char *kind = cel_safetensors_meta(file, "format"),
+             *algo = cel_safetensors_meta(file, "algo");
+  if (!kind || strcmp(kind, format) != 0)
+    return cel_fail(CEL_E_FORMAT, "this is not a %s file (its format is '%s')", format,
+                    kind ? kind : "unknown");
+  if (!algo || strcmp(algo, agent->algo->info.name) != 0)
+    return cel_fail(CEL_E_FORMAT, "it holds an agent of '%s', not of '%s'", algo ? algo : "unknown",
+                    agent->algo->info.name);
+  return CEL_OK;
+}
+
+/// All or nothing: every tensor is compared before one is copied.
+static CelStatus copy_in(CelAgent *agent, const CelSafetensors *file, const char *format,
+                         unsigned roles, const CelTensors *extra) {
+  CelTensor *list = NULL;
+  int64_t n = 0;
+  CELI_TRY(check_kind(agent, file, format));
+  CELI_TRY(collect(agent->tensors, extra, roles, &list, &n));
+  CelStatus status = CEL_OK;
+  if (cel_safetensors_count(file) != n)
+    status = cel_fail(CEL_E_SHAPE,
+                      "it holds %lld tensors where this agent has %lld: was the config changed?",
+                      (long long)cel_safetensors_count(file), (long long)n);
+  for (int64_t i = 0; status == CEL_OK && i < n; i++) status = compare(file, &list[i]);
+  for (int64_t i = 0; status == CEL_OK && i < n; i++)
+    memcpy(list[i].data, cel_safetensors_find(file, list[i].name)->data,
+           (size_t)list[i].size * cel_type_size(list[i].type));
+  free(list);
+  return status;
+}
+
+static CelStatus read_file(CelAgent *agent, const char *path, const char *format, unsigned roles,
+                           const CelTensors *extra) {
+  CelSafetensors *file;
+  CELI_TRY(cel_safetensors_open(path, &file));
+  const CelStatus status = copy_in(agent, file, format, roles, extra);
+  cel_safetensors_close(file);
+  CELI_TRY(cel_fail_in(status, "%s: ", path));
+  return agent->algo->sync(agent);
+}
+
+/// Errors: CEL_E_NAN: names a parameter that is not finite, so that no good file is replaced by a broken one.
+static CelStatus check_finite_parameters(const CelAgent *agent) {
+  for (int64_t i = 0; i < cel_tensors_count(agent->tensors); i++) {
+    const CelTensor *tensor = cel_tensors_at(agent->tensors, i);
+    if ((tensor->role == CEL_PARAM || tensor->role == CEL_TARGET) && tensor->type == CEL_F32 &&
+        !celi_ops()->all_finite(tensor->data, tensor->size))
+      return cel_fail(CEL_E_NAN,
+                      "parameter '%s' is not finite after %lld updates: nothing was saved",
+                      tensor->name, (long long)*agent->updates);
+  }
+  return CEL_OK;
+}
+
+CelStatus cel_agent_save_model(CelAgent *agent, const char *path) {
+  CELI_TRY(check_finite_parameters(agent));
+  return write_file(agent, path, "celsius-model", CEL_ROLES_MODEL, NULL);
+}
+
+CelStatus cel_agent_load_model(CelAgent *agent, const char *path) {
+  return read_file(agent, path, "celsius-model", CEL_ROLES_MODEL, NULL);
+}
+
+CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_folder,
+                         const CelTensors *extra) {
+  CELI_TRY(check_finite_parameters(agent));
+  const CeliReplay *replay = agent->algo->replay(agent);
+  if (replay) CELI_TRY(celi_replay_save(replay, replay_folder, agent->replay_saved));
+  return write_file(agent, path, "celsius-checkpoint", CEL_ROLES_RESUME, extra);
+}
+
+CelStatus cel_agent_load(CelAgent *agent, const char *path, const char *replay_folder,
+                         CelTensors *extra) {
+  CELI_TRY(read_file(agent, path, "celsius-checkpoint", CEL_ROLES_RESUME, extra));
+  CeliReplay *replay = agent->algo->replay(agent);
+  return replay ? celi_replay_load(replay, replay_folder, agent->replay_saved) : CEL_OK;
+}

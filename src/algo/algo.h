@@ -1,0 +1,59 @@
+/// What an algorithm is to the rest: a table of functions, one line in registry.c.
+///
+/// The agent (agent.c) owns what all learners share: spaces, options, config, tensors, the normaliser, the team
+/// of threads, metrics. An algorithm owns its networks, buffers and plan, in a struct of its own.
+#ifndef CELI_ALGO_H
+#define CELI_ALGO_H
+#include "celsius/agent.h"
+#include "ops/plan.h"
+#include "rl/replay.h"
+
+#define CELI_METRICS_MAX 24
+
+typedef struct CeliAlgo {
+  CelAlgoInfo info;
+  size_t state_size;
+  /// Checks spaces and config, declares every tensor in agent->tensors.
+  CelStatus (*declare)(CelAgent *agent);
+  /// After allocation: binds optimisers, initial parameters, writes the plan.
+  CelStatus (*prepare)(CelAgent *agent);
+  void (*release)(CelAgent *agent);
+  CelStatus (*act)(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
+                   void *actions);
+  CelStatus (*observe)(CelAgent *agent, const CelOutcome *outcome);
+  /// Gradient steps that are due now.
+  int64_t (*due)(const CelAgent *agent);
+  /// n gradient steps.
+  CelStatus (*update)(CelAgent *agent, int64_t n);
+  CelStatus (*predict)(CelAgent *agent, const void *obs, int64_t n, void *actions);
+  /// After saved tensors were written from outside.
+  CelStatus (*sync)(CelAgent *agent);
+  /// What a policy file's reader must know, as JSON: {"kind": ..., "activation": ..., ...}; see rl/model.h.
+  CelStatus (*describe)(const CelAgent *agent, char *text, size_t size);
+  /// The replay buffer, or NULL.
+  CeliReplay *(*replay)(CelAgent *agent);
+} CeliAlgo;
+
+struct CelAgent {
+  const CeliAlgo *algo;
+  void *config; ///< the algorithm's
+  void *self;   ///< the algorithm's state struct
+  CelSpace observation, action;
+  CelAgentOptions options;
+  CelTensors *tensors;
+  CeliTeam *team;
+  int64_t *steps;        ///< (1,) saved
+  int64_t *updates;      ///< (1,) saved
+  int64_t *replay_saved; ///< (N,) rows on disk so far; not saved
+  const char *metric_name[CELI_METRICS_MAX];
+  double metric[CELI_METRICS_MAX];
+  int n_metrics;
+};
+
+const CeliAlgo *celi_algo_at(int i);
+/// Share of the planned steps that is left, 1 at the start.
+double celi_agent_progress_remaining(const CelAgent *agent);
+/// Declares a metric; returns its slot.
+int celi_agent_metric_add(CelAgent *agent, const char *name);
+
+#endif

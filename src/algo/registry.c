@@ -1,0 +1,37 @@
+/// The algorithms. To add one: a file beside this one, and a line here.
+#include "algo/algo.h"
+#include "base/base.h"
+
+#include <string.h>
+
+extern const CeliAlgo celi_algo_sac;
+
+static const CeliAlgo *const algos[] = {
+    &celi_algo_sac,
+};
+
+enum { N_ALGOS = sizeof algos / sizeof algos[0] };
+
+const CeliAlgo *celi_algo_at(int i) {
+  return i >= 0 && i < N_ALGOS ? algos[i] : NULL;
+}
+
+const CelAlgoInfo *cel_algo_at(int i) {
+  const CeliAlgo *algo = celi_algo_at(i);
+  return algo ? &algo->info : NULL;
+}
+
+CelStatus cel_algo_find(const char *name, const CelAlgoInfo **out) {
+  CeliNearest nearest = {.wanted = name ? name : ""};
+  for (int i = 0; i < N_ALGOS; i++) {
+    if (name && strcmp(name, algos[i]->info.name) == 0) {
+      *out = &algos[i]->info;
+      return CEL_OK;
+    }
+    (void)celi_nearest_try(&nearest, algos[i]->info.name);
+  }
+  if (nearest.best)
+    return cel_fail(CEL_E_NAME, "no algorithm '%s'; did you mean '%s'?", nearest.wanted,
+                    nearest.best);
+  return cel_fail(CEL_E_NAME, "no algorithm '%s'; `celsius list algos` shows all", nearest.wanted);
+}

@@ -1,0 +1,74 @@
+/// Action distributions as objects: sample, log-prob, entropy, mode and their backward passes.
+///
+/// A distribution reads a head's output (B, head) and writes actions; everything is declared once for B
+/// rows and appended to plans. Kinds: diagonal Gaussian with state-dependent or free sigma, tanh-squashed
+/// Gaussian, categorical. Source: [maximum-entropy, 8.5], [actor-critic, 4.24]
+#ifndef CELI_DIST_H
+#define CELI_DIST_H
+#include "celsius/rng.h"
+#include "celsius/tensors.h"
+#include "ops/ops.h"
+#include "ops/plan.h"
+
+typedef enum CeliDistKind { CELI_GAUSSIAN, CELI_SQUASHED_GAUSSIAN, CELI_CATEGORICAL } CeliDistKind;
+
+typedef struct CeliDistSpec {
+  CeliDistKind kind;
+  int64_t A;                 ///< action dimension, or number of choices
+  bool free_log_std;         ///< Gaussian: log_std is a parameter (A,) and not part of the head
+  double log_std_min, log_std_max; ///< clamp; the gradient is zero outside
+  double log_std_init;       ///< of a free log_std
+} CeliDistSpec;
+
+/// Width of the head that a network must give: 2A (mean, log_std), A (free, or categorical).
+int64_t celi_dist_head(const CeliDistSpec *spec);
+
+/// One use on B rows. Pointers are declared tensors.
+typedef struct CeliDist {
+  CeliDistSpec spec;
+  int64_t B;
+  float *log_std_param;   ///< (A,) free log_std, role CEL_PARAM, or NULL
+  float *d_log_std_param; ///< (A,) its gradient
+  float *log_std;         ///< (B,A) clamped copy
+  float *eps;             ///< (B,A) noise of the sample
+  float *u;               ///< (B,A) before squashing
+  float *logp;            ///< (B,)
+  float *entropy;         ///< (B,)
+  float *d_logp;          ///< (B,) set by the caller before backward
+  float *log_pi;          ///< categorical: (B,A) log-probabilities
+} CeliDist;
+
+/// The free log_std, when there is one: declared apart since passes share it.
+CelStatus celi_dist_declare_param(CeliDist *dist, CelTensors *tensors, const char *name,
+                                  const CeliDistSpec *spec) CEL_WARN_UNUSED;
+CelStatus celi_dist_declare(CeliDist *dist, CelTensors *tensors, const char *name,
+                            const CeliDistSpec *spec, int64_t B, bool backward) CEL_WARN_UNUSED;
+
+/// action (B,A) lda ~ pi(. given head (B,head) ldh), and logp. Noise: block counter *counter of (seed, CEL_RNG_NOISE, index), where
+/// counter is a saved tensor that the algorithm advances.
+void celi_dist_plan_sample(CeliPlan *plan, const CeliDist *dist, float *action, ptrdiff_t lda,
+                           const float *head, ptrdiff_t ldh, uint64_t seed, uint32_t index,
+                           const uint64_t *counter);
+/// d_head (B,head) from d_action (B,A) ldda and dist->d_logp; reparametrised.
+void celi_dist_plan_sample_backward(CeliPlan *plan, const CeliDist *dist, float *d_head,
+                                    ptrdiff_t lddh, const float *d_action, ptrdiff_t ldda,
+                                    const float *action, ptrdiff_t lda, const float *head,
+                                    ptrdiff_t ldh);
+/// logp (B,) and entropy (B,) of given actions (score-function learners). Squashed: action is tanh(u), entropy is not defined in closed
+/// form and left NaN. Categorical: action is I32.
+void celi_dist_plan_log_prob(CeliPlan *plan, const CeliDist *dist, const void *action, ptrdiff_t lda,
+                             const float *head, ptrdiff_t ldh);
+/// d_head from d_logp (B,) and d_entropy (B,).
+void celi_dist_plan_log_prob_backward(CeliPlan *plan, const CeliDist *dist, float *d_head,
+                                      ptrdiff_t lddh, const float *d_logp, const float *d_entropy,
+                                      const void *action, ptrdiff_t lda, const float *head,
+                                      ptrdiff_t ldh);
+/// The mode at once, rows [begin, end), serial: tanh(mean), mean, argmax (I32).
+void celi_dist_mode(const CeliDistSpec *spec, void *action, ptrdiff_t lda, const float *head,
+                    ptrdiff_t ldh, int64_t begin, int64_t end);
+/// Samples of a Gaussian at once, rows [begin, end), serial: action (n,A) lda from head (n, 2A) ldh (mean, log_std clamped as in the spec) and
+/// eps (n,A). The same arithmetic as the plan's form.
+void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t lda, const float *head,
+                           ptrdiff_t ldh, const float *eps, int64_t begin, int64_t end);
+
+#endif

@@ -1,0 +1,95 @@
+/// Multilayer perceptrons as ensembles: E networks of one shape are the unit (twin critics: E = 2).
+///
+/// Three things are kept apart: the network (shape and parameters, const while it is used), its
+/// gradient tensors, and a pass (the activations of one use on a batch). Layer l computes
+/// Y_l = act(layer_norm?(X_l W_l + b_l)); parameters of all layers of all members lie in one
+/// contiguous run, each tensor with a leading E.
+#ifndef CELI_MLP_H
+#define CELI_MLP_H
+#include "celsius/field.h"
+#include "celsius/rng.h"
+#include "celsius/tensors.h"
+#include "ops/ops.h"
+#include "ops/plan.h"
+
+#define CELI_LAYERS_MAX (CEL_LIST_MAX + 1)
+
+/// How weights start. Biases: Kaiming-uniform draws them as PyTorch's Linear does, the others set zero.
+typedef enum CeliInit { CELI_KAIMING_UNIFORM, CELI_ORTHOGONAL, CELI_XAVIER_UNIFORM } CeliInit;
+
+typedef struct CeliMlpSpec {
+  int64_t E;              ///< members
+  int64_t in, out;        ///< input and output width
+  CelIntList hidden;      ///< widths of the hidden layers; may be empty
+  CeliActivation activation; ///< of hidden layers
+  bool layer_norm;        ///< before each hidden activation
+  CeliInit init;
+  double output_gain;     ///< orthogonal: gain of the last layer (hidden: sqrt 2); others: factor on the last layer
+} CeliMlpSpec;
+
+typedef struct CeliMlp {
+  CeliMlpSpec spec;
+  int L;                              ///< layers, hidden.n + 1
+  int64_t width[CELI_LAYERS_MAX + 1]; ///< width[0] = in, width[L] = out
+  float *W[CELI_LAYERS_MAX];          ///< (E, width[l], width[l+1])
+  float *b[CELI_LAYERS_MAX];          ///< (E, width[l+1])
+  float *g[CELI_LAYERS_MAX];          ///< (E, width[l+1]) layer norm's gain, or NULL
+  float *h[CELI_LAYERS_MAX];          ///< (E, width[l+1]) layer norm's shift, or NULL
+  float *Wt[CELI_LAYERS_MAX];         ///< (E, width[l+1], width[l]) transposes for the backward pass; scratch; NULL for targets
+} CeliMlp;
+
+/// Gradients, mirror of the parameters.
+typedef struct CeliMlpGrad {
+  float *W[CELI_LAYERS_MAX], *b[CELI_LAYERS_MAX], *g[CELI_LAYERS_MAX], *h[CELI_LAYERS_MAX];
+} CeliMlpGrad;
+
+/// One use of a network on B rows.
+typedef struct CeliMlpPass {
+  const CeliMlp *net;
+  int64_t B;
+  const float *X;  ///< (B, in) ldx, the same for all members
+  ptrdiff_t ldx;
+  float *Y[CELI_LAYERS_MAX];    ///< (E, B, width[l+1]); Y[L-1] is the output
+  float *Z[CELI_LAYERS_MAX];    ///< (E, B, width[l+1]) before the activation, where it is needed, or NULL
+  float *N[CELI_LAYERS_MAX];    ///< (E, B, width[l+1]) before layer norm, or NULL
+  float *stats[CELI_LAYERS_MAX]; ///< (E, B, 2) layer norm's mean and 1/sd, or NULL
+  float *dY[CELI_LAYERS_MAX];   ///< (E, B, width[l+1]) gradient at the layer's linear output (L-1: set by the caller); NULL without backward
+  float *dH; ///< (E, B, width[L-1]) or NULL: when set, added to the gradient at the last hidden layer's output, before its
+             ///< activation's derivative (a second reader of that layer: gSDE's latent)
+} CeliMlpPass;
+
+/// Declares parameters ("NAME.l.weight" (E, in, out), "NAME.l.bias", "NAME.l.norm.weight", "NAME.l.norm.bias") in `role`
+/// (CEL_PARAM or CEL_TARGET); with CEL_PARAM also the transposes. Errors: as cel_tensors_declare; CEL_E_RANGE (widths).
+CelStatus celi_mlp_declare(CeliMlp *net, CelTensors *tensors, const char *name, CelRole role,
+                           const CeliMlpSpec *spec) CEL_WARN_UNUSED;
+/// `grad` may be NULL: the tensors are declared, nobody points at them (moments, reached through the optimiser's run).
+/// Declares the mirror of the parameters in role CEL_GRAD ("grad." + name), CEL_MOMENT1 ("adam.m.") or CEL_MOMENT2 ("adam.v.").
+CelStatus celi_mlp_declare_grad(CeliMlpGrad *grad, CelTensors *tensors, const char *name,
+                                CelRole role, const CeliMlpSpec *spec) CEL_WARN_UNUSED;
+/// Declares activations for B rows; `backward`: also dY and whatever the derivative needs.
+CelStatus celi_mlp_declare_pass(CeliMlpPass *pass, CelTensors *tensors, const char *name,
+                                const CeliMlp *net, int64_t B, bool backward) CEL_WARN_UNUSED;
+
+/// Draws initial parameters; every (layer, member) has a stream of its own, (seed, CEL_RNG_INIT, first_index + ...).
+void celi_mlp_init(CeliMlp *net, uint64_t seed, uint32_t first_index);
+/// Brings the transposes up to date. Serial; the plan's form is celi_mlp_plan_transpose.
+void celi_mlp_transpose(CeliMlp *net);
+
+/// Forward at once, rows [begin, end), serial: for acting. Members [0, E).
+void celi_mlp_forward(const CeliMlpPass *pass, int64_t begin, int64_t end);
+
+// ---- into a plan. All row operations are CELI_ROWS with count B and the given grain.
+#define CELI_ROW_GRAIN 4
+void celi_mlp_plan_forward(CeliPlan *plan, const CeliMlpPass *pass);
+/// From pass->dY[L-1] down: fills all dY; dX (B, in) lddx, summed over members in order, when not NULL.
+void celi_mlp_plan_backward_data(CeliPlan *plan, const CeliMlpPass *pass, float *dX, ptrdiff_t lddx);
+/// The same, but only columns [begin, end) of the input's gradient: dX (B, end - begin) lddx (a critic's gradient to the action).
+void celi_mlp_plan_backward_data_columns(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
+                                         ptrdiff_t lddx, int64_t begin, int64_t end);
+/// Weight gradients of all layers and members from X, Y, dY; one stage, cut by output tile.
+/// `with_previous`: joins the stage of the operation before.
+void celi_mlp_plan_backward_weight(CeliPlan *plan, const CeliMlpPass *pass, const CeliMlpGrad *grad,
+                                   bool with_previous);
+void celi_mlp_plan_transpose(CeliPlan *plan, CeliMlp *net, bool with_previous);
+
+#endif

@@ -1,0 +1,65 @@
+/// Exploration noise that is added to a policy's action: normal, Ornstein-Uhlenbeck; and generalised
+/// state-dependent exploration (gSDE), which replaces the policy's own noise.
+#ifndef CELI_NOISE_H
+#define CELI_NOISE_H
+#include "celsius/rng.h"
+#include "celsius/tensors.h"
+#include "ops/plan.h"
+
+typedef enum CeliNoiseKind { CELI_NOISE_NONE, CELI_NOISE_NORMAL, CELI_NOISE_OU, CELI_NOISE_GSDE } CeliNoiseKind;
+
+/// Additive noise of N environments; state is saved.
+typedef struct CeliNoise {
+  CeliNoiseKind kind;
+  int64_t N, A;
+  double sigma, theta, dt; ///< OU: x += -theta x dt + sigma sqrt(dt) n
+  uint64_t seed;
+  double *x;         ///< (N,A) OU's state, role CEL_STATE
+  uint64_t *counter; ///< (N,) blocks used, role CEL_STATE
+} CeliNoise;
+CelStatus celi_noise_declare(CeliNoise *noise, CelTensors *tensors, const char *name,
+                             CeliNoiseKind kind, int64_t N, int64_t A, double sigma, double theta,
+                             double dt, uint64_t seed) CEL_WARN_UNUSED;
+/// action (N,A), in [-1, 1] afterwards; `start` (N,) 1 where an episode starts (OU returns to zero).
+void celi_noise_add(CeliNoise *noise, float *action, const uint8_t *start);
+
+/// gSDE: noise = latent M, M = exp(log_std) * E with E ~ N(0,1) (H,A) held for some steps; the marginal of the action is
+/// N(mean, latent^2 exp(2 log_std)). Source: Raffin, Kober, Stulp, "Smooth exploration for robotic reinforcement
+/// learning", CoRL 2021.
+typedef struct CeliGsde {
+  int64_t B, H, A;
+  bool squash;
+  float *log_std;    ///< (H,A) role CEL_PARAM
+  float *d_log_std;  ///< (H,A) role CEL_GRAD
+  // scratch of one use on B rows:
+  float *E, *M, *Mt; ///< (H,A), (H,A), (A,H)
+  float *var_w, *var_wt; ///< (H,A) exp(2 log_std), (A,H)
+  float *latent2;    ///< (B,H)
+  float *noise, *var, *u, *logp; ///< (B,A), (B,A), (B,A), (B,)
+  float *d_logp;     ///< (B,) set by the caller
+  float *d_noise, *d_var, *d_latent2; ///< (B,A), (B,A), (B,H)
+} CeliGsde;
+CelStatus celi_gsde_declare_param(CeliGsde *gsde, CelTensors *tensors, const char *name, int64_t H,
+                                  int64_t A) CEL_WARN_UNUSED;
+CelStatus celi_gsde_declare(CeliGsde *gsde, CelTensors *tensors, const char *name, int64_t B,
+                            bool squash) CEL_WARN_UNUSED;
+/// A further use on B rows with the parameters of another.
+CelStatus celi_gsde_declare_shared(CeliGsde *gsde, CelTensors *tensors, const char *name,
+                                   const CeliGsde *with, int64_t B) CEL_WARN_UNUSED;
+/// action and logp from mean (B,A) ldm and latent (B,H) ldl with one E for the whole batch, drawn at block *counter of (seed, CEL_RNG_NOISE, index).
+void celi_gsde_plan_sample(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
+                           const float *mean, ptrdiff_t ldm, const float *latent, ptrdiff_t ldl,
+                           uint64_t seed, uint32_t index, const uint64_t *counter);
+/// d_mean (B,A), d_latent (B,H) (written, not added), d_log_std from d_action and d_logp.
+void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean, ptrdiff_t lddm,
+                             float *d_latent, ptrdiff_t lddl, const float *d_action,
+                             ptrdiff_t ldda, const float *action, ptrdiff_t lda,
+                             const float *latent, ptrdiff_t ldl);
+
+/// At once: M (H,A) in place from standard normals to exp(log_std) * M.
+void celi_gsde_scale(const CeliGsde *gsde, float *M);
+/// At once: one action (A,) from mean (A,), latent (H,) and a matrix M (H,A) in force; tanh when `squash`.
+void celi_gsde_act(float *action, const float *mean, const float *latent, const float *M, int64_t H,
+                   int64_t A, bool squash);
+
+#endif
