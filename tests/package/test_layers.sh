@@ -1,0 +1,35 @@
+#!/bin/bash
+# A folder of src/ includes private headers of its own floor's module and of lower ones only; the
+# commands include no private header at all.
+#   0 base | 1 ops | 2 nn, mdp | 3 env, rl | 4 algo | 5 run
+set -uo pipefail
+cd "$CELSIUS_SOURCE_DIR" || exit 1
+declare -A may=(
+  [base]="base"
+  [ops]="base ops"
+  [mdp]="base ops mdp"
+  [nn]="base ops nn"
+  [env]="base ops mdp nn env"
+  [rl]="base ops mdp nn rl"
+  [algo]="base ops mdp nn env rl algo"
+  [run]="base ops mdp nn env rl algo run"
+)
+bad=0
+seen=0
+for folder in src/*/; do
+  module=$(basename "$folder")
+  [ -n "${may[$module]:-}" ] || { echo "src/$module has no floor; give it one here"; bad=1; continue; }
+  while IFS=: read -r file line text; do
+    seen=$((seen + 1))
+    used=$(sed -E 's/.*"([^/"]*)\/.*/\1/' <<<"$text")
+    [ "$used" != celsius ] || continue
+    [[ " ${may[$module]} " == *" $used "* ]] ||
+      { echo "$file:$line: $module must not use $used"; bad=1; }
+  done < <(grep -nE '^ *# *include "[^/"]+/' "$folder"*.[ch] /dev/null)
+done
+if grep -nE '^ *# *include "(base|ops|mdp|nn|env|rl|algo|run|\.\.)/' cli/*.[ch]; then
+  echo "cli/ must use the public headers only"
+  bad=1
+fi
+[ $seen -gt 0 ] || { echo "found no include to check"; exit 1; }
+exit $bad
