@@ -45,11 +45,16 @@ typedef enum CelFieldType {
 } CelFieldType;
 
 /// One field. A table ends with a row whose name is NULL.
+///
+/// Numbers are decimal in any locale: "3", ".5", "1e-3"; whole ones may be "1e6". Hexadecimal, a needless
+/// zero in front and anything behind the number are refused. Infinity and NaN are refused unless the
+/// field's own default is infinite or NaN. Booleans: true/false, yes/no, on/off, 1/0. Texts are UTF-8 without
+/// control characters.
 typedef struct CelField {
   const char *name; ///< snake_case; the flag is "--name" with '_' or '-' alike
   CelFieldType type;
   size_t offset;         ///< offsetof in the config struct
-  const char *def;       ///< default as text, read by the same parser as a user's
+  const char *def;       ///< default as text, read by the same parser as a user's; NULL: zero, empty
   double min, max;       ///< inclusive range of numbers (of a list's entries, a schedule's value); min < max or unchecked
   const char *unit;      ///< "" when it has none
   const char *choices;   ///< enum: "relu|tanh|silu"
@@ -70,7 +75,11 @@ CEL_API int cel_fields_get(const CelField *table, const void *config, const char
                            size_t size);
 /// Checks every field of a config that was filled in by code (range, enum index, strings ended).
 CEL_API CelStatus cel_fields_check(const CelField *table, const void *config) CEL_WARN_UNUSED;
-/// The row of a (dotted) name, or NULL.
+/// Checks a table itself: names, choices, and defaults that its own rows accept. For a test of every
+/// table, and for tables that come from elsewhere (an environment of the user's).
+/// Errors: CEL_E_NAME, CEL_E_TYPE, CEL_E_RANGE, CEL_E_ARGUMENT.
+CEL_API CelStatus cel_fields_check_table(const CelField *table) CEL_WARN_UNUSED;
+/// The row of a (dotted) name, or NULL; '-' and '_' are alike.
 CEL_API const CelField *cel_fields_find(const CelField *table, const char *name);
 /// The nearest name in the table by edit distance (dotted names included), or NULL when none is near.
 /// The text lives in a buffer of the calling thread.

@@ -1,0 +1,518 @@
+/// Field tables: values from text, to text, and checked, by the row that describes them.
+///
+/// Text becomes a value in three steps: the name is found (celi_field_locate), the text is parsed
+/// by type (parse_...), the value is checked against the row (check_...). cel_fields_check runs the
+/// third step alone, on configs that code filled in.
+#include "base/field.h"
+#include "base/base.h"
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define NAME_ROOM 192 // a dotted name with its zero
+
+double cel_schedule_at(const CelSchedule *schedule, double progress_remaining) {
+  switch (schedule->kind) {
+  case CEL_CONSTANT: return schedule->value;
+  case CEL_LINEAR: return schedule->value * progress_remaining;
+  case CEL_CALLBACK: return schedule->callback(progress_remaining, schedule->user);
+  }
+  return schedule->value;
+}
+
+// ---- Finding
+
+const CelField *celi_field_locate(const CelField *table, const char *name, size_t *offset) {
+  *offset = 0;
+  while (table != NULL) {
+    const char *dot = strchr(name, '.');
+    size_t n = dot == NULL ? strlen(name) : (size_t)(dot - name);
+    char head[NAME_ROOM];
+    if (n >= sizeof head) return NULL;
+    memcpy(head, name, n);
+    head[n] = 0;
+    const CelField *field = table;
+    while (field->name != NULL && !celi_name_equal(field->name, head)) field++;
+    if (field->name == NULL) return NULL;
+    *offset += field->offset;
+    if (dot == NULL) return field;
+    table = field->type == CEL_FIELD_GROUP ? field->group : NULL;
+    name = dot + 1;
+  }
+  return NULL;
+}
+
+const CelField *cel_fields_find(const CelField *table, const char *name) {
+  size_t offset;
+  return celi_field_locate(table, name, &offset);
+}
+
+// Tries every name below `table`; `prefix` is the dotted way to it. The last part of a wanted or a
+// found name may match alone ("gravity" for "env.gravity"), which counts as one change more.
+static void nearest_below(const CelField *table, const char *prefix, CeliNearest *nearest,
+                          char best[NAME_ROOM]) {
+  for (const CelField *field = table; field->name != NULL; field++) {
+    char name[NAME_ROOM];
+    int n = snprintf(name, sizeof name, "%s%s", prefix, field->name);
+    if (n < 0 || n + 1 >= (int)sizeof name) continue;
+    if (field->type != CEL_FIELD_GROUP) {
+      bool better = celi_nearest_try(nearest, name);
+      CeliNearest leaf = {.wanted = nearest->wanted};
+      if (*prefix != 0 && !better && celi_nearest_try(&leaf, field->name) &&
+          (nearest->best == NULL || leaf.distance + 1 < nearest->distance)) {
+        nearest->distance = leaf.distance + 1;
+        better = true;
+      }
+      if (better) nearest->best = strcpy(best, name);
+      continue;
+    }
+    strcpy(name + n, ".");
+    nearest_below(field->group, name, nearest, best);
+  }
+}
+
+const char *cel_fields_nearest(const CelField *table, const char *name) {
+  static _Thread_local char best[NAME_ROOM];
+  CeliNearest nearest = {.wanted = name};
+  nearest_below(table, "", &nearest, best);
+  return nearest.best;
+}
+
+CelStatus celi_fail_unknown(const CelField *table, const char *name) {
+  const char *near = cel_fields_nearest(table, name);
+  if (near != NULL)
+    return cel_fail(CEL_E_NAME, "there is no field \"%s\"; did you mean \"%s\"?", name, near);
+  char all[512] = "";
+  size_t used = 0;
+  for (const CelField *field = table; field->name != NULL && used < 400; field++) {
+    int n = snprintf(all + used, sizeof all - used, "%s%s", used > 0 ? ", " : "", field->name);
+    used += n > 0 ? (size_t)n : 0;
+  }
+  return cel_fail(CEL_E_NAME, "there is no field \"%s\"; there %s%s%s", name,
+                  used > 0 ? "are: " : "are none", all, used >= 400 ? " ..." : "");
+}
+
+static size_t field_size(const CelField *field) {
+  switch (field->type) {
+  case CEL_FIELD_BOOL: return sizeof(bool);
+  case CEL_FIELD_INT: return sizeof(int64_t);
+  case CEL_FIELD_U64: return sizeof(uint64_t);
+  case CEL_FIELD_DOUBLE:
+  case CEL_FIELD_AUTO: return sizeof(double);
+  case CEL_FIELD_ENUM: return sizeof(int32_t);
+  case CEL_FIELD_STRING: return CEL_TEXT_MAX;
+  case CEL_FIELD_PATH: return CEL_PATH_MAX;
+  case CEL_FIELD_INT_LIST: return sizeof(CelIntList);
+  case CEL_FIELD_SCHEDULE: return sizeof(CelSchedule);
+  case CEL_FIELD_GROUP: return celi_fields_extent(field->group);
+  }
+  return 0;
+}
+
+size_t celi_fields_extent(const CelField *table) {
+  size_t extent = 0;
+  for (const CelField *field = table; field->name != NULL; field++)
+    if (field->offset + field_size(field) > extent) extent = field->offset + field_size(field);
+  return extent;
+}
+
+// ---- Checking values
+
+static CelStatus fail_range(const CelField *field, const char *name, const char *value) {
+  char low[CELI_NUMBER_MAX], high[CELI_NUMBER_MAX];
+  const char *unit = field->unit == NULL ? "" : field->unit;
+  return cel_fail(CEL_E_RANGE, "%s: %s is out of range; allowed is %s to %s%s%s", name, value,
+                  celi_double_text(low, field->min), celi_double_text(high, field->max),
+                  *unit != 0 ? " " : "", unit);
+}
+
+static bool in_range(const CelField *field, double value) {
+  return !(field->min < field->max) || (value >= field->min && value <= field->max);
+}
+
+static CelStatus check_double(const CelField *field, const char *name, double value) {
+  char text[CELI_NUMBER_MAX];
+  if (!isfinite(value)) { // welcome only where the default is the like
+    double def;
+    bool alike = field->def != NULL && celi_parse_double(field->def, &def) == CELI_NUMBER_OK &&
+                 (isnan(value) ? isnan(def) : isinf(def));
+    if (alike) return CEL_OK;
+    return cel_fail(CEL_E_RANGE, "%s: must be a finite number, not %s", name,
+                    celi_double_text(text, value));
+  }
+  if (in_range(field, value)) return CEL_OK;
+  return fail_range(field, name, celi_double_text(text, value));
+}
+
+static CelStatus check_int(const CelField *field, const char *name, int64_t value) {
+  char text[CELI_NUMBER_MAX];
+  if (in_range(field, (double)value)) return CEL_OK;
+  snprintf(text, sizeof text, "%lld", (long long)value);
+  return fail_range(field, name, text);
+}
+
+static CelStatus check_u64(const CelField *field, const char *name, uint64_t value) {
+  char text[CELI_NUMBER_MAX];
+  if (in_range(field, (double)value)) return CEL_OK;
+  snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+  return fail_range(field, name, text);
+}
+
+static CelStatus check_schedule(const CelField *field, const char *name,
+                                const CelSchedule *schedule) {
+  switch (schedule->kind) {
+  case CEL_CONSTANT:
+  case CEL_LINEAR: return check_double(field, name, schedule->value);
+  case CEL_CALLBACK:
+    if (schedule->callback != NULL) return CEL_OK;
+    return cel_fail(CEL_E_RANGE, "%s: a schedule of kind CEL_CALLBACK without its callback", name);
+  }
+  return cel_fail(CEL_E_RANGE, "%s: there is no schedule of kind %d", name, (int)schedule->kind);
+}
+
+static CelStatus check_list(const CelField *field, const char *name, const CelIntList *list) {
+  if (list->n < 0 || list->n > CEL_LIST_MAX)
+    return cel_fail(CEL_E_RANGE, "%s: a list of %d; 0 to %d are possible", name, (int)list->n,
+                    CEL_LIST_MAX);
+  for (int i = 0; i < list->n; i++) CELI_TRY(check_int(field, name, list->v[i]));
+  return CEL_OK;
+}
+
+static CelStatus check_text(const char *name, const char *text, size_t room) {
+  if (memchr(text, 0, room) == NULL)
+    return cel_fail(CEL_E_RANGE, "%s: a text of more than %zu bytes, or without its end", name,
+                    room - 1);
+  if (!celi_text_plain(text))
+    return cel_fail(CEL_E_RANGE, "%s: control characters and bytes that are not UTF-8 are refused",
+                    name);
+  return CEL_OK;
+}
+
+// The choice at `index` of "a|b|c": its length, and *begin its first letter; -1 when out of range.
+static int choice_at(const CelField *field, int32_t index, const char **begin) {
+  const char *choice = field->choices;
+  for (; index > 0 && choice != NULL; index--) {
+    choice = strchr(choice, '|');
+    if (choice != NULL) choice++;
+  }
+  if (index < 0 || choice == NULL) return -1;
+  *begin = choice;
+  return (int)strcspn(choice, "|");
+}
+
+static CelStatus check_enum(const CelField *field, const char *name, int32_t value) {
+  const char *choice;
+  if (choice_at(field, value, &choice) >= 0) return CEL_OK;
+  return cel_fail(CEL_E_RANGE, "%s: there is no choice number %d in %s", name, (int)value,
+                  field->choices);
+}
+
+static CelStatus check_value(const CelField *field, const char *name, const void *value) {
+  switch (field->type) {
+  case CEL_FIELD_BOOL: {
+    unsigned char byte; // a bool that holds neither 0 nor 1 must not be read as a bool
+    memcpy(&byte, value, 1);
+    return byte <= 1 ? CEL_OK : cel_fail(CEL_E_RANGE, "%s: neither true nor false", name);
+  }
+  case CEL_FIELD_INT: return check_int(field, name, *(const int64_t *)value);
+  case CEL_FIELD_U64: return check_u64(field, name, *(const uint64_t *)value);
+  case CEL_FIELD_DOUBLE: return check_double(field, name, *(const double *)value);
+  case CEL_FIELD_AUTO:
+    return isnan(*(const double *)value) ? CEL_OK
+                                         : check_double(field, name, *(const double *)value);
+  case CEL_FIELD_ENUM: return check_enum(field, name, *(const int32_t *)value);
+  case CEL_FIELD_STRING: return check_text(name, value, CEL_TEXT_MAX);
+  case CEL_FIELD_PATH: return check_text(name, value, CEL_PATH_MAX);
+  case CEL_FIELD_INT_LIST: return check_list(field, name, value);
+  case CEL_FIELD_SCHEDULE: return check_schedule(field, name, value);
+  case CEL_FIELD_GROUP: break;
+  }
+  return cel_fail(CEL_E_TYPE, "%s: a group has no value of its own", name);
+}
+
+static CelStatus check_below(const CelField *table, const char *prefix, const void *config) {
+  for (const CelField *field = table; field->name != NULL; field++) {
+    char name[NAME_ROOM];
+    const char *value = (const char *)config + field->offset;
+    bool group = field->type == CEL_FIELD_GROUP;
+    snprintf(name, sizeof name, "%s%s%s", prefix, field->name, group ? "." : "");
+    CELI_TRY(group ? check_below(field->group, name, value) : check_value(field, name, value));
+  }
+  return CEL_OK;
+}
+
+CelStatus cel_fields_check(const CelField *table, const void *config) {
+  return check_below(table, "", config);
+}
+
+// ---- Text to values
+
+static CelStatus fail_number(CeliNumber problem, const char *name, const char *text,
+                             const char *what) {
+  if (problem == CELI_NUMBER_LARGE)
+    return cel_fail(CEL_E_RANGE, "%s: %s is more than %s can hold", name, text, what);
+  if (problem == CELI_NUMBER_BROKEN)
+    return cel_fail(CEL_E_TYPE, "%s: \"%s\" is not whole; %s is needed", name, text, what);
+  const char *digits = text + (*text == '-' || *text == '+');
+  if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X'))
+    return cel_fail(CEL_E_TYPE, "%s: \"%s\" is hexadecimal; write it in decimal", name, text);
+  return cel_fail(CEL_E_TYPE, "%s: \"%s\" is not %s", name, text, what);
+}
+
+static CelStatus parse_bool(const char *name, const char *text, bool *out) {
+  static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+  for (int i = 0; i < 8; i++) {
+    if (strcasecmp(text, words[i]) != 0) continue;
+    *out = i % 2 == 1;
+    return CEL_OK;
+  }
+  return cel_fail(CEL_E_TYPE, "%s: \"%s\" is neither true nor false", name, text);
+}
+
+static CelStatus parse_int(const CelField *field, const char *name, const char *text,
+                           int64_t *out) {
+  int64_t value = 0;
+  CeliNumber problem = celi_parse_i64(text, &value);
+  if (problem != CELI_NUMBER_OK) return fail_number(problem, name, text, "a whole number");
+  CELI_TRY(check_int(field, name, value));
+  *out = value;
+  return CEL_OK;
+}
+
+static CelStatus parse_u64(const CelField *field, const char *name, const char *text,
+                           uint64_t *out) {
+  uint64_t value = 0;
+  CeliNumber problem = celi_parse_u64(text, &value);
+  if (problem == CELI_NUMBER_LARGE && *text == '-')
+    return cel_fail(CEL_E_RANGE, "%s: %s is negative; 0 to 18446744073709551615 are possible", name,
+                    text);
+  if (problem != CELI_NUMBER_OK)
+    return fail_number(problem, name, text, "a whole number from 0 up");
+  CELI_TRY(check_u64(field, name, value));
+  *out = value;
+  return CEL_OK;
+}
+
+static CelStatus parse_double(const CelField *field, const char *name, const char *text,
+                              double *out) {
+  double value = 0;
+  CeliNumber problem = celi_parse_double(text, &value);
+  if (problem != CELI_NUMBER_OK) return fail_number(problem, name, text, "a number");
+  CELI_TRY(check_double(field, name, value));
+  *out = value;
+  return CEL_OK;
+}
+
+static CelStatus parse_schedule(const CelField *field, const char *name, const char *text,
+                                CelSchedule *out) {
+  if (strcmp(text, "callback") == 0) {
+    if (out->kind == CEL_CALLBACK && out->callback != NULL) return CEL_OK;
+    return cel_fail(CEL_E_TYPE, "%s: a callback can only be set from code", name);
+  }
+  CelSchedule schedule = {.kind = CEL_CONSTANT};
+  if (strncmp(text, "lin_", 4) == 0) schedule.kind = CEL_LINEAR;
+  const char *number = schedule.kind == CEL_LINEAR ? text + 4 : text;
+  CeliNumber problem = celi_parse_double(number, &schedule.value);
+  if (problem != CELI_NUMBER_OK)
+    return fail_number(problem, name, text, "a number or a schedule (\"3e-4\", \"lin_3e-4\")");
+  CELI_TRY(check_schedule(field, name, &schedule));
+  *out = schedule;
+  return CEL_OK;
+}
+
+static CelStatus parse_enum(const CelField *field, const char *name, const char *text,
+                            int32_t *out) {
+  char names[16][CEL_TEXT_MAX];
+  CeliNearest nearest = {.wanted = text};
+  const char *choice;
+  int n;
+  for (int32_t i = 0; (n = choice_at(field, i, &choice)) >= 0; i++) {
+    if ((int)strlen(text) == n && memcmp(text, choice, (size_t)n) == 0) {
+      *out = i;
+      return CEL_OK;
+    }
+    if (i >= 16 || n >= CEL_TEXT_MAX) continue;
+    memcpy(names[i], choice, (size_t)n);
+    names[i][n] = 0;
+    celi_nearest_try(&nearest, names[i]);
+  }
+  if (nearest.best != NULL)
+    return cel_fail(CEL_E_RANGE, "%s: \"%s\" is none of %s; did you mean \"%s\"?", name, text,
+                    field->choices, nearest.best);
+  return cel_fail(CEL_E_RANGE, "%s: \"%s\" is none of %s", name, text, field->choices);
+}
+
+static CelStatus parse_text(const char *name, const char *text, size_t room, char *out) {
+  if (strlen(text) >= room)
+    return cel_fail(CEL_E_RANGE, "%s: a text of %zu bytes; %zu are possible", name, strlen(text),
+                    room - 1);
+  CELI_TRY(check_text(name, text, strlen(text) + 1));
+  memset(out, 0, room); // equal texts make equal bytes
+  memcpy(out, text, strlen(text));
+  return CEL_OK;
+}
+
+// One entry of a list: the number that begins at *text; *text moves behind it and the blanks.
+static CelStatus parse_entry(const CelField *field, const char *name, const char **text,
+                             int64_t *out) {
+  char number[CEL_TEXT_MAX];
+  size_t n = strcspn(*text, ", ]");
+  if (n == 0 || n >= sizeof number)
+    return cel_fail(CEL_E_TYPE, "%s: a list of whole numbers looks like \"64,64\"", name);
+  memcpy(number, *text, n);
+  number[n] = 0;
+  *text += n;
+  *text += strspn(*text, " ");
+  CELI_TRY(parse_int(field, name, number, out));
+  if (*out < INT32_MIN || *out > INT32_MAX)
+    return cel_fail(CEL_E_RANGE, "%s: %s is more than a list's entry can hold", name, number);
+  return CEL_OK;
+}
+
+static CelStatus parse_list(const CelField *field, const char *name, const char *text,
+                            CelIntList *out) {
+  CelIntList list = {0};
+  const char *at = text;
+  bool bracket = *at == '[';
+  at += bracket;
+  at += strspn(at, " ");
+  while (*at != 0 && *at != ']') {
+    if (list.n == CEL_LIST_MAX)
+      return cel_fail(CEL_E_RANGE, "%s: a list of more than %d", name, CEL_LIST_MAX);
+    int64_t value;
+    CELI_TRY(parse_entry(field, name, &at, &value));
+    list.v[list.n++] = (int32_t)value;
+    if (*at != ',') break;
+    at++;
+    at += strspn(at, " ");
+    if (*at == 0 || *at == ']') at--; // nothing behind the comma: refused below
+    if (*at == ',') break;
+  }
+  if (bracket && *at == ']') at++, bracket = false;
+  if (*at != 0 || bracket)
+    return cel_fail(CEL_E_TYPE, "%s: \"%s\" is not a list of whole numbers like \"64,64\"", name,
+                    text);
+  *out = list;
+  return CEL_OK;
+}
+
+static CelStatus parse_value(const CelField *field, const char *name, const char *text,
+                             void *value) {
+  switch (field->type) {
+  case CEL_FIELD_BOOL: return parse_bool(name, text, value);
+  case CEL_FIELD_INT: return parse_int(field, name, text, value);
+  case CEL_FIELD_U64: return parse_u64(field, name, text, value);
+  case CEL_FIELD_DOUBLE: return parse_double(field, name, text, value);
+  case CEL_FIELD_AUTO:
+    if (strcmp(text, "auto") != 0) return parse_double(field, name, text, value);
+    *(double *)value = (double)NAN;
+    return CEL_OK;
+  case CEL_FIELD_ENUM: return parse_enum(field, name, text, value);
+  case CEL_FIELD_STRING: return parse_text(name, text, CEL_TEXT_MAX, value);
+  case CEL_FIELD_PATH: return parse_text(name, text, CEL_PATH_MAX, value);
+  case CEL_FIELD_INT_LIST: return parse_list(field, name, text, value);
+  case CEL_FIELD_SCHEDULE: return parse_schedule(field, name, text, value);
+  case CEL_FIELD_GROUP: break;
+  }
+  return cel_fail(CEL_E_TYPE, "%s: is a group of fields; set one of them (\"%s.%s\")", name, name,
+                  field->group != NULL && field->group->name != NULL ? field->group->name : "...");
+}
+
+CelStatus cel_fields_set(const CelField *table, void *config, const char *name, const char *text) {
+  size_t offset;
+  const CelField *field = celi_field_locate(table, name, &offset);
+  if (field == NULL) return celi_fail_unknown(table, name);
+  return parse_value(field, name, text, (char *)config + offset);
+}
+
+void cel_fields_default(const CelField *table, void *config) {
+  for (const CelField *field = table; field->name != NULL; field++) {
+    char *value = (char *)config + field->offset;
+    if (field->type == CEL_FIELD_GROUP)
+      cel_fields_default(field->group, value);
+    else {
+      memset(value, 0, field_size(field));
+      CelStatus status =
+          field->def == NULL ? CEL_OK : parse_value(field, field->name, field->def, value);
+      CEL_ASSERT(status == CEL_OK); // a table whose own default is wrong; cel_fields_check_table
+    }
+  }
+}
+
+CelStatus cel_fields_check_table(const CelField *table) {
+  for (const CelField *field = table; field->name != NULL; field++) {
+    const char *name = field->name;
+    if (*name == 0 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name))
+      return cel_fail(CEL_E_NAME, "field \"%s\": a name is made of a-z, 0-9 and _", name);
+    for (const CelField *other = table; other != field; other++)
+      if (celi_name_equal(other->name, name))
+        return cel_fail(CEL_E_NAME, "field \"%s\" is there twice", name);
+    if (field->doc == NULL || *field->doc == 0)
+      return cel_fail(CEL_E_ARGUMENT, "field \"%s\": has no doc", name);
+    if (field->type == CEL_FIELD_ENUM && (field->choices == NULL || *field->choices == 0))
+      return cel_fail(CEL_E_ARGUMENT, "field \"%s\": has no choices", name);
+    if (field->type == CEL_FIELD_GROUP) {
+      if (field->group == NULL) return cel_fail(CEL_E_ARGUMENT, "field \"%s\": no table", name);
+      CELI_TRY(cel_fail_in(cel_fields_check_table(field->group), "%s: ", name));
+      continue;
+    }
+    _Alignas(max_align_t) char value[CEL_PATH_MAX] = {0}; // the largest of all types
+    if (field->def != NULL)
+      CELI_TRY(cel_fail_in(parse_value(field, name, field->def, value), "default of "));
+  }
+  return CEL_OK;
+}
+
+// ---- Values to text
+
+static int list_text(const CelIntList *list, char *text, size_t size) {
+  char all[CEL_LIST_MAX * 12 + 4] = "[]";
+  int n = 0;
+  for (int i = 0; i < list->n && i < CEL_LIST_MAX; i++)
+    n += snprintf(all + n, sizeof all - (size_t)n, "%s%d", i > 0 ? "," : "", (int)list->v[i]);
+  return snprintf(text, size, "%s", all);
+}
+
+static int schedule_text(const CelSchedule *schedule, char *text, size_t size) {
+  char number[CELI_NUMBER_MAX];
+  if (schedule->kind == CEL_CALLBACK) return snprintf(text, size, "callback");
+  return snprintf(text, size, "%s%s", schedule->kind == CEL_LINEAR ? "lin_" : "",
+                  celi_double_text(number, schedule->value));
+}
+
+int celi_field_text(const CelField *field, const void *value, char *text, size_t size) {
+  char number[CELI_NUMBER_MAX];
+  const char *choice = "";
+  switch (field->type) {
+  case CEL_FIELD_BOOL: return snprintf(text, size, "%s", *(const bool *)value ? "true" : "false");
+  case CEL_FIELD_INT: return snprintf(text, size, "%lld", (long long)*(const int64_t *)value);
+  case CEL_FIELD_U64:
+    return snprintf(text, size, "%llu", (unsigned long long)*(const uint64_t *)value);
+  case CEL_FIELD_AUTO:
+    if (isnan(*(const double *)value)) return snprintf(text, size, "auto");
+    return snprintf(text, size, "%s", celi_double_text(number, *(const double *)value));
+  case CEL_FIELD_DOUBLE:
+    return snprintf(text, size, "%s", celi_double_text(number, *(const double *)value));
+  case CEL_FIELD_ENUM: {
+    int n = choice_at(field, *(const int32_t *)value, &choice);
+    return snprintf(text, size, "%.*s", n > 0 ? n : 0, choice);
+  }
+  case CEL_FIELD_STRING: return snprintf(text, size, "%.*s", CEL_TEXT_MAX - 1, (const char *)value);
+  case CEL_FIELD_PATH: return snprintf(text, size, "%.*s", CEL_PATH_MAX - 1, (const char *)value);
+  case CEL_FIELD_INT_LIST: return list_text(value, text, size);
+  case CEL_FIELD_SCHEDULE: return schedule_text(value, text, size);
+  case CEL_FIELD_GROUP: break;
+  }
+  return -1;
+}
+
+int cel_fields_get(const CelField *table, const void *config, const char *name, char *text,
+                   size_t size) {
+  size_t offset;
+  const CelField *field = celi_field_locate(table, name, &offset);
+  if (field == NULL) return -1;
+  return celi_field_text(field, (const char *)config + offset, text, size);
+}

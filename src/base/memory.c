@@ -1,0 +1,167 @@
+/// Sizes that cannot overflow, allocation that says what it was for, and how much memory there is.
+#include "base/base.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+bool celi_size_mul(size_t a, size_t b, size_t *out) {
+  size_t product;
+  if (__builtin_mul_overflow(a, b, &product)) return false;
+  *out = product;
+  return true;
+}
+
+bool celi_size_add(size_t a, size_t b, size_t *out) {
+  size_t sum;
+  if (__builtin_add_overflow(a, b, &sum)) return false;
+  *out = sum;
+  return true;
+}
+
+bool celi_size_round(size_t a, size_t to, size_t *out) {
+  size_t sum;
+  if (!celi_size_add(a, to - 1, &sum)) return false;
+  *out = sum & ~(to - 1);
+  return true;
+}
+
+CelStatus celi_alloc(void *out, size_t n, size_t size, const char *what) {
+  void *block = NULL;
+  CELI_TRY(celi_resize(&block, n, size, what));
+  memcpy(out, &block, sizeof block);
+  return CEL_OK;
+}
+
+CelStatus celi_resize(void *out, size_t n, size_t size, const char *what) {
+  size_t bytes;
+  void *old;
+  memcpy(&old, out, sizeof old); // the caller's pointer may have any type
+  if (!celi_size_mul(n, size, &bytes) || bytes > PTRDIFF_MAX)
+    return cel_fail(CEL_E_MEMORY, "%s: %zu elements of %zu bytes are more than can be addressed",
+                    what, n, size);
+  void *block = realloc(old, bytes > 0 ? bytes : 1);
+  if (block == NULL) return cel_fail(CEL_E_MEMORY, "%s: no memory for %zu bytes", what, bytes);
+  memcpy(out, &block, sizeof block);
+  return CEL_OK;
+}
+
+// The first bytes of a small file of /proc or /sys, zero-ended; false when it cannot be read.
+static bool read_small(const char *path, char *text, size_t size) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  size_t used = 0;
+  while (used + 1 < size) {
+    ssize_t n = read(fd, text + used, size - 1 - used);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    used += (size_t)n;
+  }
+  text[used] = 0;
+  close(fd);
+  return used > 0;
+}
+
+// The number after `key` at the start of a line of `text`; false when there is none.
+static bool number_after(const char *text, const char *key, uint64_t *out) {
+  size_t n = strlen(key);
+  for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+    if (*line == '\n') line++;
+    if (strncmp(line, key, n) != 0) continue;
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(line + n, &end, 10);
+    if (end == line + n || errno != 0) return false;
+    *out = value;
+    return true;
+  }
+  return false;
+}
+
+static bool read_number(const char *path, uint64_t *out) {
+  char text[64];
+  return read_small(path, text, sizeof text) && number_after(text, "", out);
+}
+
+// Lowers *least to `value` and remembers why.
+static void lower(uint64_t value, const char *why, uint64_t *least, const char **limit) {
+  if (value >= *least) return;
+  *least = value;
+  *limit = why;
+}
+
+// What one control group leaves: its limit less its use; file pages that it could drop are no use.
+static void lower_by_group(const char *folder, const char *max, const char *current,
+                           const char *inactive, uint64_t *least, const char **limit) {
+  char path[PATH_MAX + 64];
+  char stat[8192];
+  uint64_t most, used, cache = 0;
+  snprintf(path, sizeof path, "%s/%s", folder, max);
+  if (!read_number(path, &most)) return; // no such group here, or "max"
+  snprintf(path, sizeof path, "%s/%s", folder, current);
+  if (!read_number(path, &used)) return;
+  snprintf(path, sizeof path, "%s/memory.stat", folder);
+  if (read_small(path, stat, sizeof stat)) number_after(stat, inactive, &cache);
+  used = used > cache ? used - cache : 0;
+  lower(most > used ? most - used : 0, "the memory limit of its control group", least, limit);
+}
+
+// Walks from the process's group to the root of the hierarchy that is mounted at `root`.
+static void lower_by_groups(const char *root, const char *group, bool v2, uint64_t *least,
+                            const char **limit) {
+  char folder[PATH_MAX];
+  int n = snprintf(folder, sizeof folder, "%s%s", root, group);
+  if (n < 0 || n >= (int)sizeof folder) return;
+  for (;;) {
+    if (v2)
+      lower_by_group(folder, "memory.max", "memory.current", "inactive_file ", least, limit);
+    else
+      lower_by_group(folder, "memory.limit_in_bytes", "memory.usage_in_bytes",
+                     "total_inactive_file ", least, limit);
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL || (size_t)(slash - folder) < strlen(root)) return;
+    *slash = 0;
+  }
+}
+
+static void lower_by_all_groups(uint64_t *least, const char **limit) {
+  char text[8192];
+  if (!read_small("/proc/self/cgroup", text, sizeof text)) return;
+  char *rest = NULL;
+  for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+    char *controllers = strchr(line, ':'); // "ID:CONTROLLERS:/GROUP"
+    if (controllers == NULL) continue;
+    char *group = strchr(controllers + 1, ':');
+    if (group == NULL) continue;
+    *group++ = 0;
+    if (strcmp(controllers, ":") == 0)
+      lower_by_groups("/sys/fs/cgroup", group, true, least, limit);
+    else if (strcmp(controllers, ":memory") == 0)
+      lower_by_groups("/sys/fs/cgroup/memory", group, false, least, limit);
+  }
+}
+
+size_t celi_memory_available(const char **limit) {
+  const char *why = "an unknown limit";
+  uint64_t least = UINT64_MAX, number;
+  char text[8192];
+  if (read_small("/proc/meminfo", text, sizeof text) &&
+      number_after(text, "MemAvailable:", &number))
+    lower(number * 1024, "what the machine has available", &least, &why);
+  lower_by_all_groups(&least, &why);
+  struct rlimit space;
+  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) {
+    uint64_t pages = 0;
+    if (read_number("/proc/self/statm", &pages)) {
+      uint64_t used = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+      lower(space.rlim_cur > used ? space.rlim_cur - used : 0,
+            "the limit on its address space (ulimit -v)", &least, &why);
+    }
+  }
+  if (limit != NULL) *limit = why;
+  return least > SIZE_MAX ? SIZE_MAX : (size_t)least;
+}
