@@ -58,7 +58,7 @@ static CelStatus build(CelAgent *agent) {
   CELI_TRY(cel_tensors_allocate(agent->tensors));
   CELI_TRY(celi_alloc(&agent->replay_saved, (size_t)agent->options.n_envs, sizeof(int64_t),
                       "replay positions"));
-  for (int64_t i = 0; i < agent->options.n_envs; i++) agent->replay_saved[i] = -1;
+  memset(agent->replay_saved, 0, (size_t)agent->options.n_envs * sizeof(int64_t));
   CELI_TRY(celi_team_create(&agent->team, agent->options.threads > 0 ? agent->options.threads : 1));
   return agent->algo->prepare(agent);
 }
@@ -210,7 +210,7 @@ typedef struct FileMeta {
   int n;
   char key[META_MAX][CEL_NAME_MAX];
   char value[META_MAX][META_TEXT];
-  char *observation, *action;
+  char *observation, *action, *policy;
 } FileMeta;
 
 static void meta_add(FileMeta *meta, const char *key, const char *value) {
@@ -237,14 +237,14 @@ static CelStatus meta_config(FileMeta *meta, const CelAgent *agent) {
 static CelStatus meta_build(FileMeta *meta, CelAgent *agent, const char *format) {
   CELI_TRY(celi_space_to_json(&agent->observation, &meta->observation));
   CELI_TRY(celi_space_to_json(&agent->action, &meta->action));
+  const CeliPolicySpec policy = agent->algo->policy(agent);
+  CELI_TRY(celi_policy_to_json(&policy, &meta->policy));
   meta_add(meta, "format", format);
   meta_add(meta, "version", CEL_VERSION);
   meta_add(meta, "algo", agent->algo->info.name);
   meta_add(meta, "observation", meta->observation);
   meta_add(meta, "action", meta->action);
-  char *policy = meta->value[meta->n];
-  CELI_TRY(agent->algo->describe(agent, policy, META_TEXT));
-  meta_add(meta, "policy", policy);
+  meta_add(meta, "policy", meta->policy);
   return meta_config(meta, agent);
 }
 
@@ -275,6 +275,7 @@ static CelStatus write_file(CelAgent *agent, const char *path, const char *forma
   free(list);
   free(meta->observation);
   free(meta->action);
+  free(meta->policy);
   free(meta);
   return status;
 }
@@ -352,11 +353,11 @@ static CelStatus check_finite_parameters(const CelAgent *agent) {
 
 CelStatus cel_agent_save_model(CelAgent *agent, const char *path) {
   CELI_TRY(check_finite_parameters(agent));
-  return write_file(agent, path, "celsius-model", CEL_ROLES_MODEL, NULL);
+  return write_file(agent, path, CELI_MODEL_FORMAT, CEL_ROLES_MODEL, NULL);
 }
 
 CelStatus cel_agent_load_model(CelAgent *agent, const char *path) {
-  return read_file(agent, path, "celsius-model", CEL_ROLES_MODEL, NULL);
+  return read_file(agent, path, CELI_MODEL_FORMAT, CEL_ROLES_MODEL, NULL);
 }
 
 CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_folder,

@@ -6,6 +6,7 @@
 #define CELI_ALGO_H
 #include "celsius/agent.h"
 #include "ops/plan.h"
+#include "rl/model.h"
 #include "rl/replay.h"
 
 #define CELI_METRICS_MAX 24
@@ -28,8 +29,8 @@ typedef struct CeliAlgo {
   CelStatus (*predict)(CelAgent *agent, const void *obs, int64_t n, void *actions);
   /// After saved tensors were written from outside.
   CelStatus (*sync)(CelAgent *agent);
-  /// What a policy file's reader must know, as JSON: {"kind": ..., "activation": ..., ...}; see rl/model.h.
-  CelStatus (*describe)(const CelAgent *agent, char *text, size_t size);
+  /// What the actor's output means, for model files.
+  CeliPolicySpec (*policy)(const CelAgent *agent);
   /// The replay buffer, or NULL.
   CeliReplay *(*replay)(CelAgent *agent);
 } CeliAlgo;
@@ -49,6 +50,9 @@ struct CelAgent {
   double metric[CELI_METRICS_MAX];
   int n_metrics;
 };
+
+/// Field tables of the algorithms, each in ALGO_config.c.
+extern const CelField celi_sac_fields[];
 
 const CeliAlgo *celi_algo_at(int i);
 /// Share of the planned steps that is left, 1 at the start.

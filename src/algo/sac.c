@@ -29,97 +29,11 @@
 #include "rl/replay.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-#define F(field) offsetof(CelSacConfig, field)
-
-static const CelField fields[] = {
-    {"learning_rate", CEL_FIELD_SCHEDULE, F(learning_rate), "3e-4", 0, 1, "", NULL, NULL,
-     "learning rate of actor, critics and temperature", ""},
-    {"buffer_size", CEL_FIELD_INT, F(buffer_size), "1000000", 1, 1e12, "transitions", NULL, NULL,
-     "transitions kept for replay", ""},
-    {"learning_starts", CEL_FIELD_INT, F(learning_starts), "100", 0, 1e12, "steps", NULL, NULL,
-     "steps of uniformly random actions before learning", ""},
-    {"batch_size", CEL_FIELD_INT, F(batch_size), "256", 1, 65536, "transitions", NULL, NULL,
-     "transitions of one gradient step", ""},
-    {"tau", CEL_FIELD_DOUBLE, F(tau), "0.005", 0, 1, "", NULL, NULL,
-     "weight of the newest critics in their targets", ""},
-    {"gamma", CEL_FIELD_DOUBLE, F(gamma), "0.99", 0, 1, "", NULL, NULL, "discount a step",
-     "[maximum-entropy, 8.1]"},
-    {"train_freq", CEL_FIELD_INT, F(train_freq), "1", 1, 1e9, "steps", NULL, NULL,
-     "steps of each environment between updates", ""},
-    {"gradient_steps", CEL_FIELD_INT, F(gradient_steps), "1", -1, 1e6, "", NULL, NULL,
-     "gradient steps each time; -1: as many as steps were taken", ""},
-    {"ent_coef", CEL_FIELD_AUTO, F(ent_coef), "auto", 0, 1e12, "reward per nat", NULL, NULL,
-     "temperature alpha; auto: learned", "[maximum-entropy, 8.2]"},
-    {"ent_coef_init", CEL_FIELD_DOUBLE, F(ent_coef_init), "1", 1e-12, 1e12, "reward per nat", NULL,
-     NULL, "start of a learned temperature", ""},
-    {"target_entropy", CEL_FIELD_AUTO, F(target_entropy), "auto", -1e9, 1e9, "nats", NULL, NULL,
-     "entropy that a learned temperature aims at; auto: -dim(A)", ""},
-    {"target_update_interval", CEL_FIELD_INT, F(target_update_interval), "1", 1, 1e9, "updates",
-     NULL, NULL, "gradient steps between moves of the target networks", ""},
-    {"n_critics", CEL_FIELD_INT, F(n_critics), "2", 1, 64, "", NULL, NULL, "number of critics", ""},
-    {"critic_reduce", CEL_FIELD_ENUM, F(critic_reduce), "min", 0, 0, "", "min|mean", NULL,
-     "how critics are combined", ""},
-    {"n_steps", CEL_FIELD_INT, F(n_steps), "1", 1, 64, "steps", NULL, NULL,
-     "steps of reward (and entropy) before bootstrapping", "[maximum-entropy, 8.13]"},
-    {"net_arch", CEL_FIELD_INT_LIST, F(net_arch), "256,256", 1, 8192, "", NULL, NULL,
-     "widths of the hidden layers", ""},
-    {"activation", CEL_FIELD_ENUM, F(activation), "relu", 0, 0, "", "relu|tanh|silu", NULL,
-     "activation of the hidden layers", ""},
-    {"layer_norm", CEL_FIELD_BOOL, F(layer_norm), "false", 0, 0, "", NULL, NULL,
-     "layer norm before each hidden activation", ""},
-    {"init", CEL_FIELD_ENUM, F(init), "kaiming_uniform", 0, 0, "",
-     "kaiming_uniform|orthogonal|xavier_uniform", NULL, "how weights start", ""},
-    {"policy", CEL_FIELD_ENUM, F(policy), "squashed_gaussian", 0, 0, "",
-     "squashed_gaussian|gaussian", NULL, "action distribution", "[actor-critic, 4.24]"},
-    {"log_std_min", CEL_FIELD_DOUBLE, F(log_std_min), "-20", -50, 50, "", NULL, NULL,
-     "lower clamp of log sigma", ""},
-    {"log_std_max", CEL_FIELD_DOUBLE, F(log_std_max), "2", -50, 50, "", NULL, NULL,
-     "upper clamp of log sigma", ""},
-    {"noise", CEL_FIELD_ENUM, F(noise), "none", 0, 0, "", "none|normal|ou|gsde", NULL,
-     "exploration noise beside the policy's own", ""},
-    {"noise_sigma", CEL_FIELD_DOUBLE, F(noise_sigma), "0.1", 0, 100, "", NULL, NULL,
-     "standard deviation of normal and ou noise, scaled actions", ""},
-    {"noise_theta", CEL_FIELD_DOUBLE, F(noise_theta), "0.15", 0, 1000, "1/time", NULL, NULL,
-     "rate of return of ou noise", ""},
-    {"noise_dt", CEL_FIELD_DOUBLE, F(noise_dt), "0.01", 1e-9, 1000, "time", NULL, NULL,
-     "time step of ou noise", ""},
-    {"log_std_init", CEL_FIELD_DOUBLE, F(log_std_init), "-3", -50, 50, "", NULL, NULL,
-     "start of gsde's log sigma", ""},
-    {"sde_sample_freq", CEL_FIELD_INT, F(sde_sample_freq), "-1", -1, 1e9, "steps", NULL, NULL,
-     "steps between new gsde matrices; -1: every train_freq steps", ""},
-    {"normalize_observation", CEL_FIELD_BOOL, F(normalize_observation), "false", 0, 0, "", NULL,
-     NULL, "normalise observations by running mean and variance", ""},
-    {"normalize_reward", CEL_FIELD_BOOL, F(normalize_reward), "false", 0, 0, "", NULL, NULL,
-     "scale rewards by the running deviation of the return", ""},
-    {"clip_observation", CEL_FIELD_DOUBLE, F(clip_observation), "10", 1e-6, 1e9, "", NULL, NULL,
-     "clip of normalised observations", ""},
-    {"clip_reward", CEL_FIELD_DOUBLE, F(clip_reward), "10", 1e-6, 1e9, "", NULL, NULL,
-     "clip of scaled rewards", ""},
-    {"adam_beta1", CEL_FIELD_DOUBLE, F(adam_beta1), "0.9", 0, 0.999999, "", NULL, NULL,
-     "decay of Adam's first moment", ""},
-    {"adam_beta2", CEL_FIELD_DOUBLE, F(adam_beta2), "0.999", 0, 0.99999999, "", NULL, NULL,
-     "decay of Adam's second moment", ""},
-    {"adam_epsilon", CEL_FIELD_DOUBLE, F(adam_epsilon), "1e-8", 0, 1, "", NULL, NULL,
-     "Adam's epsilon", ""},
-    {"weight_decay", CEL_FIELD_DOUBLE, F(weight_decay), "0", 0, 1, "", NULL, NULL,
-     "decoupled weight decay of actor and critics", ""},
-    {"max_grad_norm", CEL_FIELD_DOUBLE, F(max_grad_norm), "0", 0, 1e12, "", NULL, NULL,
-     "clip of the gradient's norm, actor and critics each; 0: none", ""},
-    {0}};
-
-const CelField *cel_sac_fields(void) {
-  return fields;
-}
-
-CelSacConfig cel_sac_config_default(void) {
-  CelSacConfig config;
-  memset(&config, 0, sizeof config);
-  cel_fields_default(fields, &config);
-  return config;
-}
-
+/// In the order of the field's choices.
+static const CeliActivation activations[] = {CELI_RELU, CELI_TANH, CELI_SILU};
 /// Rows that act and predict take through the actor at once.
 enum { ACT_ROWS = 64 };
 /// Streams of reparametrisation noise inside of an update.
@@ -363,14 +277,15 @@ static CelStatus write_plan(Sac *s) {
                                  .discount = s->discount,
                                  .mid_obs = s->mid_obs,
                                  .mid_weight = s->mid_weight,
-                                 .row = s->row};
+                                 .row = s->row,
+                                 .reward_scale = c->normalize_reward ? s->norm.reward_scale : NULL,
+                                 .clip_reward = (float)c->clip_reward};
   celi_replay_plan_sample(s->plan, &s->replay, &batch, s->agent->options.seed,
                           s->sample_counter); // line 1
   celi_normalizer_plan_obs(s->plan, &s->norm, s->sa, ld, s->B);
   celi_normalizer_plan_obs(s->plan, &s->norm, s->sa_next, ld, s->B);
   if (c->n_steps > 1)
     celi_normalizer_plan_obs(s->plan, &s->norm, s->mid_obs, s->O, (c->n_steps - 1) * s->B);
-  celi_normalizer_plan_reward(s->plan, &s->norm, s->reward, s->B);
   celi_plan_add(s->plan, "copy observations", op_copy_obs, CELI_ROWS, s->B, CELI_ROW_GRAIN, false,
                 &s, sizeof s);
   plan_policy(s, &s->pi, &s->dist_pi, &s->gsde_pi, s->sa_pi + s->O, ld, NOISE_PI); // line 2
@@ -592,7 +507,6 @@ static CelStatus check_config(const CelSacConfig *c) {
 
 static CelStatus declare_networks(Sac *s, CelTensors *t) {
   const CelSacConfig *c = s->config;
-  static const CeliActivation activations[] = {CELI_RELU, CELI_TANH, CELI_SILU};
   CeliMlpSpec actor = {.E = 1,
                        .in = s->O,
                        .out = s->gsde ? s->A : 2 * s->A,
@@ -800,18 +714,11 @@ static CelStatus sync_derived(CelAgent *agent) {
   return CEL_OK;
 }
 
-static CelStatus describe(const CelAgent *agent, char *text, size_t size) {
-  static const char *const activations[] = {"relu", "tanh", "silu"};
+static CeliPolicySpec policy_spec(const CelAgent *agent) {
   const Sac *s = agent->self;
-  const char *head = s->gsde ? "mean" : "mean_log_std";
-  const int n = snprintf(
-      text, size,
-      "{\"kind\": \"%s\", \"network\": \"actor\", \"activation\": \"%s\", \"head\": \"%s\", "
-      "\"action_dim\": %lld, \"layer_norm\": %s}",
-      s->squash ? "squashed_gaussian" : "gaussian", activations[s->config->activation], head,
-      (long long)s->A, s->config->layer_norm ? "true" : "false");
-  CEL_ASSERT(n > 0 && (size_t)n < size);
-  return CEL_OK;
+  return (CeliPolicySpec){.kind = s->squash ? CELI_SQUASHED_GAUSSIAN : CELI_GAUSSIAN,
+                          .activation = activations[s->config->activation],
+                          .A = s->A};
 }
 
 static CeliReplay *replay_of(CelAgent *agent) {
@@ -824,7 +731,7 @@ static void release(CelAgent *agent) {
 
 const CeliAlgo celi_algo_sac = {
     .info = {"sac", "soft actor-critic: twin critics, learned temperature; continuous actions",
-             fields, sizeof(CelSacConfig)},
+             celi_sac_fields, sizeof(CelSacConfig)},
     .state_size = sizeof(Sac),
     .declare = declare,
     .prepare = prepare,
@@ -835,6 +742,6 @@ const CeliAlgo celi_algo_sac = {
     .update = update,
     .predict = predict,
     .sync = sync_derived,
-    .describe = describe,
+    .policy = policy_spec,
     .replay = replay_of,
 };

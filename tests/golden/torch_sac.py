@@ -1,0 +1,130 @@
+"""What PyTorch makes of one SAC update, in float64: the golden files of tests/algo/test_sac.c.
+
+    mkdir DUMP && CELSIUS_DUMP=DUMP build/release/tests/algo/test_sac
+    python3 tests/golden/torch_sac.py DUMP tests/golden/sac
+
+The dump holds the parameters, the batch and the noise that the test feeds in; this program recomputes
+everything else from the paper's formulas with autograd. Needs torch and safetensors.
+"""
+import json
+import math
+import pathlib
+import sys
+
+import torch
+from safetensors.torch import load_file, save_file
+
+GAMMA, TARGET_ENTROPY = 0.9, -2.0
+ACTIVATION = {"fixed-alpha": torch.tanh, "three-steps": torch.tanh, "gsde": torch.tanh,
+              "gaussian": torch.nn.functional.silu, "layer-norm": torch.nn.functional.silu}
+
+
+def network(p, name, member, act):
+    """A function x -> (output, last hidden layer) of one member of an ensemble."""
+    layers = sorted({int(k.split(".")[1]) for k in p if k.startswith(name + ".") and k.split(".")[1].isdigit()})
+
+    def run(x):
+        hidden = x
+        for l in layers:
+            x = x @ p[f"{name}.{l}.weight"][member] + p[f"{name}.{l}.bias"][member]
+            if l == layers[-1]:
+                return x, hidden
+            if f"{name}.{l}.norm.weight" in p:
+                x = torch.nn.functional.layer_norm(x, x.shape[-1:], eps=1e-5)
+                x = x * p[f"{name}.{l}.norm.weight"][member] + p[f"{name}.{l}.norm.bias"][member]
+            x = hidden = act(x)
+    return run
+
+
+def gaussian_logp(u, mean, var):
+    return (-0.5 * (u - mean) ** 2 / var - 0.5 * torch.log(2 * math.pi * var)).sum(-1)
+
+
+def squash_term(u):
+    return (2 * (math.log(2) - u - torch.nn.functional.softplus(-2 * u))).sum(-1)
+
+
+def policy(case, p, d, obs, act, use):
+    """Reparametrised action and its log-prob for the noise of one use ("pi", "next", "mid")."""
+    head, latent = network(p, "actor", 0, act)(obs)
+    A = d[f"batch.d_action"].shape[1]
+    if case == "gsde":
+        std = torch.exp(p["actor.log_std"])
+        noise = latent @ (std * d[f"gsde.{use}.E"])
+        var = latent ** 2 @ std ** 2 + 1e-6
+        u = head + noise
+        logp = gaussian_logp(u, head, var)
+    else:
+        mean, log_std = head[:, :A], head[:, A:].clamp(-20, 2)
+        u = mean + torch.exp(log_std) * d[f"dist.{use}.eps"]
+        logp = gaussian_logp(u, mean, torch.exp(2 * log_std))
+    if case == "gaussian":
+        return u, logp
+    return torch.tanh(u), logp - squash_term(u)
+
+
+def compute(case, d):
+    d = {k: v.double() if v.is_floating_point() else v for k, v in d.items()}
+    act = ACTIVATION.get(case, torch.relu)
+    p = {k: v.clone() for k, v in d.items()
+         if k.split(".")[0] in ("actor", "critic", "target", "log_ent_coef")}
+    for k in p:
+        p[k].requires_grad_(not k.startswith("target"))
+    E = p["critic.0.weight"].shape[0]
+    O = p["actor.0.weight"].shape[1]
+    B = d["batch.reward"].shape[0]
+    obs, action, next_obs = d["batch.sa"][:, :O], d["batch.sa"][:, O:], d["batch.sa_next"][:, :O]
+    alpha = torch.exp(p["log_ent_coef"]).detach() if case != "fixed-alpha" else torch.tensor([0.2]).double()
+
+    def critics(name, x):
+        return torch.stack([network(p, name, e, act)(x)[0][:, 0] for e in range(E)])
+
+    def reduce(q):
+        return q.mean(0) if case == "mean-of-three" else q.min(0).values
+
+    with torch.no_grad():
+        a_next, logp_next = policy(case, p, d, next_obs, act, "next")
+        q_next = reduce(critics("target", torch.cat([next_obs, a_next], 1)))
+        y = d["batch.reward"] + d["batch.discount"] * (q_next - alpha * logp_next)
+        if case == "three-steps":
+            _, logp_mid = policy(case, p, d, d["batch.mid_obs"], act, "mid")
+            y = y - alpha * (d["batch.mid_weight"] * logp_mid.reshape(-1, B)).sum(0)
+    critic_loss = 0.5 * ((critics("critic", torch.cat([obs, action], 1)) - y) ** 2).mean(1).sum()
+    a_pi, logp = policy(case, p, d, obs, act, "pi")
+    frozen = {k: v for k, v in p.items() if k.startswith("critic")}
+    actor_loss = (alpha * logp - reduce(critics("critic", torch.cat([obs, a_pi], 1)))).mean()
+    learned = case != "fixed-alpha"
+    alpha_loss = -(p["log_ent_coef"] * (logp.detach() + TARGET_ENTROPY)).mean()
+
+    out = {"out.batch.y": y, ("out.gsde.pi.logp" if case == "gsde" else "out.dist.pi.logp"): logp.detach()}
+    names = list(frozen)
+    for k, g in zip(names, torch.autograd.grad(critic_loss, [p[k] for k in names])):
+        out["out.grad." + k] = g
+    names = [k for k in p if k.startswith("actor")]
+    for k, g in zip(names, torch.autograd.grad(actor_loss, [p[k] for k in names])):
+        out["out.grad." + k] = g
+    out["train/critic_loss"] = critic_loss.detach().reshape(1)
+    out["train/actor_loss"] = actor_loss.detach().reshape(1)
+    if learned:
+        out["train/ent_coef_loss"] = alpha_loss.detach().reshape(1)
+        out["out.grad.log_ent_coef"] = torch.autograd.grad(alpha_loss, p["log_ent_coef"])[0]
+    return {k: v.contiguous() for k, v in out.items()}
+
+
+def main():
+    dump, folder = map(pathlib.Path, sys.argv[1:3])
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(dump.glob("*.safetensors")):
+        d = load_file(path)
+        out = compute(path.stem, d)
+        inputs = ["batch.sa", "batch.reward", "batch.discount"]
+        inputs += [k for k in d if k.startswith(("actor.", "critic.", "target.")) or k == "log_ent_coef" or k.endswith((".eps", ".E"))]
+        inputs += [k for k in d if k in ("batch.mid_obs", "batch.mid_weight")]
+        for k in inputs:
+            out["in." + k] = d[k]
+        save_file(out, folder / path.name, metadata={"made_by": "tests/golden/torch_sac.py", "torch": torch.__version__})
+        print(path.stem, json.dumps({k: float(v) for k, v in out.items() if k.startswith("train/")}))
+
+
+if __name__ == "__main__":
+    main()
