@@ -251,31 +251,3 @@ CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {
   cJSON_Delete(tree);
   return status;
 }
-
-// ---- actions
-
-void celi_action_bounds(const CelSpace *action, int64_t i, float *low, float *high) {
-  const CelSpacePart *part = &action->part[0];
-  int64_t k = part->size > CEL_SPACE_BOUNDS_MAX ? 0 : i;
-  *low = part->low[k];
-  *high = part->high[k];
-}
-
-bool celi_action_bounded(const CelSpace *action) {
-  bool bounded = true;
-  for (int64_t i = 0; i < kept_bounds(&action->part[0]); i++)
-    bounded = bounded && isfinite(action->part[0].high[i] - action->part[0].low[i]);
-  return bounded;
-}
-
-void celi_action_scale(const CelSpace *action, float *out, ptrdiff_t ldo, const float *a,
-                       ptrdiff_t lda, int64_t begin, int64_t end) {
-  int64_t A = action->part[0].size;
-  for (int64_t i = begin; i < end; i++) {
-    for (int64_t k = 0; k < A; k++) {
-      float low, high;
-      celi_action_bounds(action, k, &low, &high);
-      out[i * ldo + k] = low + 0.5f * (a[i * lda + k] + 1.0f) * (high - low);
-    }
-  }
-}

@@ -35,14 +35,4 @@ CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) CEL_WARN_U
 /// kind or activation: names those that are known), CEL_E_MEMORY.
 CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) CEL_WARN_UNUSED;
 
-/// Squashed actions a in [-1, 1] to the bounds of a float32 box: low + (a + 1)/2 (high - low), rows
-/// [begin, end), out may be a. Every element must have finite bounds (celi_action_bounded). Agents,
-/// policies and exports all compute exactly this.
-void celi_action_scale(const CelSpace *action, float *out, ptrdiff_t ldo, const float *a,
-                       ptrdiff_t lda, int64_t begin, int64_t end);
-/// Bounds of element i of a float32 box of one part.
-void celi_action_bounds(const CelSpace *action, int64_t i, float *low, float *high);
-/// Whether all elements have finite bounds (and a finite distance between them).
-bool celi_action_bounded(const CelSpace *action);
-
 #endif

@@ -1,0 +1,433 @@
+/// Replay on disk: append-only segments of rows. Contract: replay.h.
+///
+/// A segment is a safetensors file with "begin" and "end" (N,) I64, the row numbers that it holds of each
+/// environment, and the rows as they lie in memory: "rows.E.0" (n, stride) U8, and "rows.E.1" where
+/// the run wraps around the ring. Metadata: "format", and the layout of a row.
+#include "base/base.h"
+#include "celsius/field.h"
+#include "celsius/safetensors.h"
+#include "rl/replay.h"
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FORMAT "celsius-replay"
+#define ROWS_MAX (INT64_MAX / 2) ///< of all environments together, so that no sum overflows
+enum { NAME_MAX_BYTES = 80 };
+
+/// A segment's file: sums over environments of the first row and of the row after the last.
+typedef struct Segment {
+  int64_t begin, end;
+  bool temporary; ///< left over by a process that was killed while it wrote
+  char name[NAME_MAX_BYTES];
+} Segment;
+
+typedef struct Segments {
+  Segment *list;
+  size_t n, capacity;
+} Segments;
+
+static int64_t sum(const int64_t *x, int64_t n) {
+  int64_t total = 0;
+  for (int64_t i = 0; i < n; i++) total += x[i];
+  return total;
+}
+
+static CelStatus join(char path[CEL_PATH_MAX], const char *folder, const char *name) {
+  if (snprintf(path, CEL_PATH_MAX, "%s/%s", folder, name) >= CEL_PATH_MAX)
+    return cel_fail(CEL_E_IO, "%s/%s: the path is too long", folder, name);
+  return CEL_OK;
+}
+
+// ---- the folder
+
+static int by_rows(const void *a, const void *b) {
+  const Segment *x = a, *y = b;
+  if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+  return (x->end > y->end) - (x->end < y->end);
+}
+
+/// Decimal digits up to `stop`, as a number of rows; NULL when they are not that.
+static const char *parse_rows(const char *text, char stop, int64_t *out) {
+  const char *first = text;
+  for (*out = 0; *text >= '0' && *text <= '9'; text++)
+    if (__builtin_mul_overflow(*out, 10, out) || __builtin_add_overflow(*out, *text - '0', out))
+      return NULL;
+  return text > first && *text == stop ? text + 1 : NULL;
+}
+
+/// "rows-BEGIN-END.safetensors", or that with ".tmp", and nothing else.
+static bool parse_name(Segment *segment, const char *name) {
+  if (strlen(name) >= NAME_MAX_BYTES || strncmp(name, "rows-", 5) != 0) return false;
+  memcpy(segment->name, name, strlen(name) + 1);
+  const char *rest = parse_rows(name + 5, '-', &segment->begin);
+  if (rest) rest = parse_rows(rest, '.', &segment->end);
+  if (!rest || segment->end < segment->begin) return false;
+  segment->temporary = strcmp(rest, "safetensors.tmp") == 0;
+  return segment->temporary || strcmp(rest, "safetensors") == 0;
+}
+
+static CelStatus add_segment(Segments *segments, const char *name) {
+  Segment segment;
+  if (!parse_name(&segment, name)) return CEL_OK;
+  if (segments->n == segments->capacity) {
+    const size_t capacity = segments->capacity ? segments->capacity * 2 : 64;
+    CELI_TRY(celi_resize(&segments->list, capacity, sizeof(Segment), "a list of replay segments"));
+    segments->capacity = capacity;
+  }
+  segments->list[segments->n++] = segment;
+  return CEL_OK;
+}
+
+/// The segments of a folder in the order in which they were written. The list is the caller's to free, after an
+/// error too.
+static CelStatus list_segments(Segments *segments, const char *folder) {
+  memset(segments, 0, sizeof *segments);
+  DIR *dir = opendir(folder);
+  if (!dir) return celi_fail_errno(folder, "reading the folder", errno);
+  CelStatus status = CEL_OK;
+  while (!status) {
+    errno = 0;
+    const struct dirent *entry = readdir(dir);
+    if (!entry) {
+      if (errno) status = celi_fail_errno(folder, "reading the folder", errno);
+      break;
+    }
+    status = add_segment(segments, entry->d_name);
+  }
+  closedir(dir);
+  if (!status && segments->n > 0) qsort(segments->list, segments->n, sizeof(Segment), by_rows);
+  return status;
+}
+
+static CelStatus remove_file(const char *folder, const char *name) {
+  char path[CEL_PATH_MAX];
+  CELI_TRY(join(path, folder, name));
+  if (unlink(path) != 0 && errno != ENOENT) return celi_fail_errno(path, "removing", errno);
+  return CEL_OK;
+}
+
+// ---- writing
+
+static void set_tensor(CelTensor *tensor, const char *name, CelType type, int ndim, int64_t rows,
+                       int64_t columns, void *data) {
+  memset(tensor, 0, sizeof *tensor);
+  snprintf(tensor->name, sizeof tensor->name, "%s", name);
+  tensor->type = type;
+  tensor->ndim = ndim;
+  tensor->shape[0] = rows;
+  tensor->shape[1] = columns;
+  tensor->size = rows * (ndim == 2 ? columns : 1);
+  tensor->data = data;
+}
+
+/// Rows [begin[e], end[e]) of every ring as one or two tensors each, in place; returns how many tensors.
+static int64_t list_rows(const CeliReplay *replay, CelTensor *list, const int64_t *begin,
+                         const int64_t *end) {
+  int64_t n = 0;
+  for (int64_t e = 0; e < replay->N; e++) {
+    int64_t first = begin[e];
+    for (int piece = 0; piece < 2 && (piece == 0 || first < end[e]); piece++) {
+      const int64_t to_wrap = replay->R - first % replay->R;
+      const int64_t rows = end[e] - first < to_wrap ? end[e] - first : to_wrap;
+      char name[CEL_NAME_MAX];
+      snprintf(name, sizeof name, "rows.%" PRId64 ".%d", e, piece);
+      set_tensor(&list[n++], name, CEL_U8, 2, rows, (int64_t)replay->stride,
+                 celi_replay_row(replay, e, first));
+      first += rows;
+    }
+  }
+  return n;
+}
+
+/// The layout of a row as metadata; a segment of another layout is not for these rings.
+typedef struct Layout {
+  char obs_bytes[24], action_bytes[24], stride[24];
+} Layout;
+
+static Layout layout_of(const CeliReplay *replay) {
+  Layout layout;
+  snprintf(layout.obs_bytes, sizeof layout.obs_bytes, "%zu", replay->obs_bytes);
+  snprintf(layout.action_bytes, sizeof layout.action_bytes, "%zu", replay->action_bytes);
+  snprintf(layout.stride, sizeof layout.stride, "%zu", replay->stride);
+  return layout;
+}
+
+static CelStatus write_segment(const CeliReplay *replay, const char *path, int64_t *begin,
+                               int64_t *end) {
+  CelTensor *list;
+  CELI_TRY(celi_alloc(&list, (size_t)(2 * replay->N + 2), sizeof *list, "a list of replay rows"));
+  set_tensor(&list[0], "begin", CEL_I64, 1, replay->N, 0, begin);
+  set_tensor(&list[1], "end", CEL_I64, 1, replay->N, 0, end);
+  const int64_t n = 2 + list_rows(replay, list + 2, begin, end);
+  const Layout layout = layout_of(replay);
+  const CelMeta meta[] = {{"format", FORMAT},
+                          {"obs_bytes", layout.obs_bytes},
+                          {"action_bytes", layout.action_bytes},
+                          {"stride", layout.stride}};
+  const CelStatus status = cel_safetensors_write_list(path, list, n, meta, 4);
+  free(list);
+  return status;
+}
+
+/// Removes the segments that go beyond the chain's end (in rows of all environments), but for the
+/// newest, and unfinished files.
+static CelStatus remove_stale(const char *folder, int64_t chain_end, const char *newest) {
+  Segments segments;
+  CelStatus status = list_segments(&segments, folder);
+  for (size_t i = 0; !status && i < segments.n; i++) {
+    const Segment *segment = &segments.list[i];
+    if ((segment->end > chain_end && strcmp(segment->name, newest) != 0) || segment->temporary)
+      status = remove_file(folder, segment->name);
+  }
+  free(segments.list);
+  return status;
+}
+
+static CelStatus save_range(const CeliReplay *replay, const char *folder, int64_t *saved,
+                            int64_t *begin) {
+  int64_t *end = replay->head;
+  for (int64_t e = 0; e < replay->N; e++) {
+    const int64_t oldest = end[e] > replay->R ? end[e] - replay->R : 0;
+    CEL_ASSERT(saved[e] >= 0 && saved[e] <= end[e]);
+    begin[e] = saved[e] > oldest ? saved[e] : oldest;
+  }
+  char name[NAME_MAX_BYTES], path[CEL_PATH_MAX];
+  snprintf(name, sizeof name, "rows-%012" PRId64 "-%012" PRId64 ".safetensors",
+           sum(begin, replay->N), sum(end, replay->N));
+  CELI_TRY(join(path, folder, name));
+  CELI_TRY(write_segment(replay, path, begin, end));
+  CELI_TRY(remove_stale(folder, sum(saved, replay->N) + replay->N, name));
+  for (int64_t e = 0; e < replay->N; e++) saved[e] = end[e] - 1;
+  return CEL_OK;
+}
+
+CelStatus celi_replay_save(const CeliReplay *replay, const char *folder, int64_t *saved) {
+  if (sum(replay->head, replay->N) == 0) return CEL_OK;
+  if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+    return celi_fail_errno(folder, "making the folder", errno);
+  int64_t *begin;
+  CELI_TRY(celi_alloc(&begin, (size_t)replay->N, sizeof *begin, "replay rows"));
+  const CelStatus status = save_range(replay, folder, saved, begin);
+  free(begin);
+  return status;
+}
+
+// ---- reading
+
+/// A tensor that must be there in this shape. columns 0: one dimension.
+static CelStatus want(const CelSafetensors *file, const char *name, CelType type, int64_t rows,
+                      int64_t columns, const void **data) {
+  *data = NULL;
+  const CelTensor *tensor = cel_safetensors_find(file, name);
+  if (!tensor) return cel_fail(CEL_E_FORMAT, "tensor \"%s\" is missing", name);
+  const int ndim = columns ? 2 : 1;
+  if (tensor->type != type || tensor->ndim != ndim || tensor->shape[0] != rows ||
+      (columns && tensor->shape[1] != columns))
+    return cel_fail(CEL_E_FORMAT, "tensor \"%s\" must be %s with %lld rows of %lld", name,
+                    cel_type_name(type), (long long)rows, (long long)(columns ? columns : 1));
+  *data = tensor->data;
+  return CEL_OK;
+}
+
+static bool meta_is(const CelSafetensors *file, const char *key, const char *value) {
+  const char *text = cel_safetensors_meta(file, key);
+  return text && strcmp(text, value) == 0;
+}
+
+/// The rows that a segment holds of each environment.
+static CelStatus read_bounds(const CelSafetensors *file, const CeliReplay *replay,
+                             const int64_t **begin, const int64_t **end) {
+  const Layout layout = layout_of(replay);
+  if (!meta_is(file, "format", FORMAT))
+    return cel_fail(CEL_E_FORMAT, "not a replay segment (metadata \"format\" is not \"%s\")",
+                    FORMAT);
+  if (!meta_is(file, "obs_bytes", layout.obs_bytes) ||
+      !meta_is(file, "action_bytes", layout.action_bytes) ||
+      !meta_is(file, "stride", layout.stride))
+    return cel_fail(CEL_E_FORMAT, "holds rows of other observations and actions than this agent's");
+  const void *b, *n;
+  CELI_TRY(want(file, "begin", CEL_I64, replay->N, 0, &b));
+  CELI_TRY(want(file, "end", CEL_I64, replay->N, 0, &n));
+  *begin = b;
+  *end = n;
+  for (int64_t e = 0; e < replay->N; e++)
+    if ((*begin)[e] < 0 || (*end)[e] < (*begin)[e] || (*end)[e] - (*begin)[e] > replay->R ||
+        (*end)[e] > ROWS_MAX / replay->N)
+      return cel_fail(CEL_E_FORMAT,
+                      "holds rows %lld to %lld of environment %lld, which fit no ring",
+                      (long long)(*begin)[e], (long long)(*end)[e] - 1, (long long)e);
+  return CEL_OK;
+}
+
+static CelStatus open_segment(CelSafetensors **file, const char *folder, const Segment *segment,
+                              const CeliReplay *replay, const int64_t **begin,
+                              const int64_t **end) {
+  char path[CEL_PATH_MAX];
+  CELI_TRY(join(path, folder, segment->name));
+  CELI_TRY(cel_safetensors_open(path, file));
+  CelStatus status = read_bounds(*file, replay, begin, end);
+  if (!status && (sum(*begin, replay->N) != segment->begin || sum(*end, replay->N) != segment->end))
+    status = cel_fail(CEL_E_FORMAT, "holds other rows than its name says");
+  if (!status) return CEL_OK;
+  cel_safetensors_close(*file);
+  return cel_fail_in(status, "%s: ", path);
+}
+
+/// First row that a checkpoint at `head` needs.
+static int64_t oldest_row(const CeliReplay *replay, int64_t head) {
+  return head > replay->R ? head - replay->R : 0;
+}
+
+/// Copies what the ring still holds of rows [begin, end) of environment e.
+static CelStatus copy_rows(CeliReplay *replay, const CelSafetensors *file, int64_t e, int64_t begin,
+                           int64_t end) {
+  const int64_t oldest = oldest_row(replay, replay->head[e]);
+  int64_t first = begin;
+  for (int piece = 0; piece < 2 && first < end; piece++) {
+    const int64_t to_wrap = replay->R - first % replay->R;
+    const int64_t rows = end - first < to_wrap ? end - first : to_wrap;
+    char name[CEL_NAME_MAX];
+    snprintf(name, sizeof name, "rows.%" PRId64 ".%d", e, piece);
+    const void *data;
+    CELI_TRY(want(file, name, CEL_U8, rows, (int64_t)replay->stride, &data));
+    const int64_t skip = oldest > first ? (oldest - first < rows ? oldest - first : rows) : 0;
+    if (rows > skip)
+      memcpy(celi_replay_row(replay, e, first + skip),
+             (const uint8_t *)data + (size_t)skip * replay->stride,
+             (size_t)(rows - skip) * replay->stride);
+    first += rows;
+  }
+  return CEL_OK;
+}
+
+static CelStatus gap(const CeliReplay *replay, const char *folder, int64_t e, int64_t from,
+                     int64_t to) {
+  return cel_fail(
+      CEL_E_FORMAT,
+      "%s: rows %lld to %lld of environment %lld are in no segment; the checkpoint needs "
+      "all from %lld to %lld",
+      folder, (long long)from, (long long)to, (long long)e,
+      (long long)oldest_row(replay, replay->head[e]), (long long)replay->head[e] - 1);
+}
+
+/// One segment into the rings, when it is not beyond the heads. reached (N,): rows read so far.
+static CelStatus load_segment(CeliReplay *replay, const char *folder, const Segment *segment,
+                              int64_t *reached) {
+  CelSafetensors *file;
+  const int64_t *begin, *end;
+  CELI_TRY(open_segment(&file, folder, segment, replay, &begin, &end));
+  bool beyond = false;
+  for (int64_t e = 0; e < replay->N; e++) beyond = beyond || end[e] > replay->head[e];
+  CelStatus status = CEL_OK;
+  for (int64_t e = 0; !beyond && !status && e < replay->N; e++) {
+    // The last row that was read may not have been whole.
+    int64_t whole = reached[e] > 0 ? reached[e] - 1 : 0;
+    const int64_t oldest = oldest_row(replay, replay->head[e]);
+    if (whole < oldest) whole = oldest;
+    if (begin[e] > whole)
+      status = gap(replay, folder, e, whole, begin[e] - 1);
+    else
+      status = copy_rows(replay, file, e, begin[e], end[e]);
+    if (!status && end[e] > reached[e]) reached[e] = end[e];
+  }
+  cel_safetensors_close(file);
+  return status;
+}
+
+/// Flags that mean something, the newest row open, as many transitions as the checkpoint says.
+static CelStatus check_rows(const CeliReplay *replay, const char *folder) {
+  for (int64_t e = 0; e < replay->N; e++) {
+    const int64_t head = replay->head[e];
+    for (int64_t s = oldest_row(replay, head); s < head; s++) {
+      const uint8_t flag = celi_replay_row(replay, e, s)[replay->flag_at];
+      if (flag > CELI_ROW_TRUNCATED || (s == head - 1 && flag != CELI_ROW_END))
+        return cel_fail(CEL_E_CORRUPT, "%s: row %lld of environment %lld has the flag %d", folder,
+                        (long long)s, (long long)e, flag);
+    }
+  }
+  const int64_t count = celi_replay_count(replay);
+  if (count != *replay->transitions)
+    return cel_fail(CEL_E_CORRUPT,
+                    "%s: the segments hold %lld transitions, the checkpoint says %lld", folder,
+                    (long long)count, (long long)*replay->transitions);
+  return CEL_OK;
+}
+
+static CelStatus load_all(CeliReplay *replay, const char *folder, const Segments *segments,
+                          int64_t *reached) {
+  const int64_t end = sum(replay->head, replay->N);
+  memset(reached, 0, (size_t)replay->N * sizeof *reached);
+  for (size_t i = 0; i < segments->n; i++)
+    if (segments->list[i].end <= end && !segments->list[i].temporary)
+      CELI_TRY(load_segment(replay, folder, &segments->list[i], reached));
+  for (int64_t e = 0; e < replay->N; e++)
+    if (reached[e] < replay->head[e]) {
+      const int64_t oldest = oldest_row(replay, replay->head[e]);
+      return gap(replay, folder, e, reached[e] > oldest ? reached[e] : oldest, replay->head[e] - 1);
+    }
+  return check_rows(replay, folder);
+}
+
+CelStatus celi_replay_load(CeliReplay *replay, const char *folder, int64_t *saved) {
+  celi_replay_clear_flags(replay);
+  for (int64_t e = 0; e < replay->N; e++)
+    if (replay->head[e] < 0 || replay->head[e] > ROWS_MAX / replay->N)
+      return cel_fail(CEL_E_CORRUPT, "replay.head: environment %lld has %lld rows", (long long)e,
+                      (long long)replay->head[e]);
+  memset(saved, 0, (size_t)replay->N * sizeof *saved);
+  if (sum(replay->head, replay->N) == 0) return check_rows(replay, folder);
+  Segments segments;
+  CelStatus status = list_segments(&segments, folder);
+  if (!status) status = load_all(replay, folder, &segments, saved);
+  free(segments.list);
+  if (status) {
+    celi_replay_reset(replay);
+    memset(saved, 0, (size_t)replay->N * sizeof *saved);
+  }
+  for (int64_t e = 0; !status && e < replay->N; e++)
+    saved[e] = replay->head[e] > 0 ? replay->head[e] - 1 : 0;
+  return status;
+}
+
+// ---- pruning
+
+/// Whether a checkpoint with these heads (N,) needs a segment: for rows that the segment holds whole, or for the
+/// newest row.
+static bool needs(const CeliReplay *replay, const int64_t *heads, const int64_t *end) {
+  for (int64_t e = 0; e < replay->N; e++)
+    if (end[e] >= heads[e] || end[e] - 2 >= oldest_row(replay, heads[e])) return true;
+  return false;
+}
+
+CelStatus celi_replay_prune(const CeliReplay *replay, const char *folder, const int64_t *heads,
+                            int64_t n_heads) {
+  Segments segments;
+  CelStatus status = list_segments(&segments, folder);
+  for (size_t i = 0; !status && i < segments.n; i++) {
+    // By the sums alone most are seen to be needed; only the others are opened.
+    bool needed = n_heads == 0 || segments.list[i].temporary;
+    for (int64_t h = 0; h < n_heads; h++) {
+      int64_t oldest = 0;
+      for (int64_t e = 0; e < replay->N; e++)
+        oldest += oldest_row(replay, heads[h * replay->N + e]);
+      needed = needed || segments.list[i].end - replay->N > oldest;
+    }
+    if (needed) continue;
+    CelSafetensors *file;
+    const int64_t *begin, *end;
+    status = open_segment(&file, folder, &segments.list[i], replay, &begin, &end);
+    if (status) break;
+    for (int64_t h = 0; h < n_heads; h++)
+      needed = needed || needs(replay, heads + h * replay->N, end);
+    cel_safetensors_close(file);
+    if (!needed) status = remove_file(folder, segments.list[i].name);
+  }
+  free(segments.list);
+  return status;
+}
