@@ -83,10 +83,14 @@ CEL_API CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t 
 /// Opens a run folder for evaluation: the agent with its best (or "final", or a checkpoint path's) model and the environment.
 typedef struct CelRun {
   CelRunConfig config;
+  char model[CEL_PATH_MAX]; ///< the file that was read
   CelAgent *agent;
   CelEnvSpec *spec;
 } CelRun;
 CEL_API CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) CEL_WARN_UNUSED;
+/// The path of a run's model: `which` "best", "final", a path (given back as it is), or NULL: best, else final, else the newest
+/// checkpoint. Errors: CEL_E_IO (not a run, nothing there yet).
+CEL_API CelStatus cel_run_model(const char *folder, const char *which, char path[CEL_PATH_MAX]) CEL_WARN_UNUSED;
 CEL_API void cel_run_close(CelRun *run);
 
 /// The simplest loop over an agent of yours and a vector environment: act, step, observe, update, `steps` in all;

@@ -1,0 +1,156 @@
+/// Evaluation: episode i always starts from stream (seed, CEL_RNG_EVAL, i), whoever is evaluated.
+///
+/// Episodes run side by side in blocks; an environment whose episode is over is not stepped again.
+#include "celsius/train.h"
+#include "algo/algo.h"
+#include "base/base.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 64 }; // episodes side by side when actions are deterministic
+
+/// One block of episodes.
+typedef struct Block {
+  CelTensors *tensors;
+  CelVecEnv env;
+  uint8_t *actions; ///< (N rows) scratch
+  uint8_t *done;    ///< (N,) scratch
+  int64_t left;     ///< episodes still running
+} Block;
+
+static CelStatus block_open(Block *block, const CelEnvSpec *spec, int64_t N, uint64_t seed,
+                            int64_t first) {
+  const int64_t bytes = N * (int64_t)cel_space_bytes(&spec->action);
+  CELI_TRY(cel_tensors_create(&block->tensors));
+  CELI_TRY(cel_vecenv_declare(&block->env, block->tensors, "env", spec, N, seed, CEL_RNG_EVAL,
+                              (uint32_t)first));
+  CELI_TRY(cel_tensors_declare(block->tensors, "actions", CEL_U8, CEL_SCRATCH, &block->actions, 1,
+                               &bytes));
+  CELI_TRY(cel_tensors_declare(block->tensors, "done", CEL_U8, CEL_SCRATCH, &block->done, 1, &N));
+  CELI_TRY(cel_tensors_allocate(block->tensors));
+  block->left = N;
+  return cel_vecenv_reset(&block->env);
+}
+
+/// Steps the environments whose episodes are running, by runs of neighbours.
+static CelStatus step_running(Block *block) {
+  const int64_t N = block->env.N;
+  for (int64_t begin = 0, end; begin < N; begin = end + 1) {
+    while (begin < N && block->done[begin]) begin++;
+    for (end = begin; end < N && !block->done[end];) end++;
+    if (begin < end) CELI_TRY(cel_vecenv_step(&block->env, block->actions, begin, end));
+  }
+  return CEL_OK;
+}
+
+static CelStatus block_run(Block *block, CelAgent *agent, CelActMode mode, double *returns,
+                           int64_t *lengths) {
+  CelVecEnv *env = &block->env;
+  while (block->left > 0) {
+    if (mode == CEL_MODE)
+      CELI_TRY(cel_agent_predict(agent, env->obs, env->N, block->actions));
+    else
+      CELI_TRY(cel_agent_act(agent, env->obs, NULL, mode, block->actions));
+    CELI_TRY(step_running(block));
+    for (int64_t i = 0; i < env->N; i++) {
+      if (block->done[i] || !(env->terminated[i] || env->truncated[i])) continue;
+      block->done[i] = 1;
+      block->left--;
+      returns[i] = env->final_return[i];
+      lengths[i] = env->final_length[i];
+    }
+  }
+  return CEL_OK;
+}
+
+/// Blocks of N episodes, one after another; returns and lengths have room for whole blocks.
+static CelStatus run_blocks(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, int64_t N,
+                            uint64_t seed, CelActMode mode, double *returns, int64_t *lengths) {
+  for (int64_t first = 0; first < episodes; first += N) {
+    Block block = {0};
+    CelStatus status = block_open(&block, spec, N, seed, first);
+    if (status == CEL_OK)
+      status = block_run(&block, agent, mode, returns + first, lengths + first);
+    cel_tensors_destroy(block.tensors);
+    CELI_TRY(status);
+  }
+  return CEL_OK;
+}
+
+/// Runs the blocks and leaves the agent as it was: sampling moves its counters, and they are put back.
+static CelStatus run_unseen(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, int64_t N,
+                            uint64_t seed, CelActMode mode, double *returns, int64_t *lengths) {
+  size_t bytes;
+  void *state = cel_tensors_region(cel_agent_tensors(agent), CEL_STATE, &bytes), *kept = NULL;
+  CELI_TRY(celi_alloc(&kept, bytes, 1, "a copy of the agent's state"));
+  if (bytes) memcpy(kept, state, bytes);
+  const CelStatus status = run_blocks(agent, spec, episodes, N, seed, mode, returns, lengths);
+  if (bytes) memcpy(state, kept, bytes);
+  free(kept);
+  return status;
+}
+
+static int by_value(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/// The statistics of n >= 1 episodes; `sorted` (n,) is scratch.
+static CelEvalResult summarize(const double *returns, const int64_t *lengths, int64_t n,
+                               double *sorted) {
+  CelEvalResult result = {.episodes = n};
+  double sum = 0, steps = 0, squares = 0;
+  for (int64_t i = 0; i < n; i++) sum += returns[i], steps += (double)lengths[i];
+  result.mean_return = sum / (double)n;
+  result.mean_length = steps / (double)n;
+  for (int64_t i = 0; i < n; i++) {
+    const double off = returns[i] - result.mean_return;
+    squares += off * off;
+  }
+  result.std_return = sqrt(squares / (double)n);
+  memcpy(sorted, returns, (size_t)n * sizeof *sorted);
+  qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+  result.min_return = sorted[0];
+  result.max_return = sorted[n - 1];
+  result.median_return = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+  return result;
+}
+
+static CelStatus check_fit(const CelAgent *agent, const CelEnvSpec *spec) {
+  if (cel_space_bytes(&agent->observation) == cel_space_bytes(&spec->observation) &&
+      cel_space_bytes(&agent->action) == cel_space_bytes(&spec->action))
+    return CEL_OK;
+  return cel_fail(CEL_E_SHAPE, "the agent's spaces are not those of %s", spec->type->id);
+}
+
+CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, uint64_t seed,
+                       CelActMode mode, double *returns, int64_t *lengths, CelEvalResult *result) {
+  if (episodes < 1 || episodes > INT32_MAX)
+    return cel_fail(CEL_E_RANGE, "%lld episodes; at least 1", (long long)episodes);
+  if (mode != CEL_MODE && mode != CEL_SAMPLE)
+    return cel_fail(CEL_E_ARGUMENT, "an evaluation takes CEL_MODE or CEL_SAMPLE, not CEL_EXPLORE");
+  CELI_TRY(check_fit(agent, spec));
+  // A sampling agent acts for exactly its own number of environments.
+  const int64_t most = mode == CEL_MODE ? BLOCK : agent->options.n_envs;
+  const int64_t N = mode == CEL_MODE && episodes < most ? episodes : most;
+  const int64_t room = (episodes + N - 1) / N * N;
+  double *all_returns = NULL;
+  int64_t *all_lengths = NULL;
+  CELI_TRY(celi_alloc(&all_returns, (size_t)(2 * room), sizeof *all_returns, "episode returns"));
+  CelStatus status = celi_alloc(&all_lengths, (size_t)room, sizeof *all_lengths, "episode lengths");
+  if (status == CEL_OK)
+    status = run_unseen(agent, spec, episodes, N, seed, mode, all_returns, all_lengths);
+  if (status == CEL_OK) {
+    CelEvalResult summary = summarize(all_returns, all_lengths, episodes, all_returns + room);
+    if (returns) memcpy(returns, all_returns, (size_t)episodes * sizeof *returns);
+    if (lengths) memcpy(lengths, all_lengths, (size_t)episodes * sizeof *lengths);
+    summary.returns = returns;
+    summary.lengths = lengths;
+    if (result) *result = summary;
+  }
+  free(all_returns);
+  free(all_lengths);
+  return status;
+}

@@ -1,0 +1,261 @@
+/// Going on with a run as if it had never stopped, and opening one to look at.
+///
+/// The newest checkpoint that can be read is where a run goes on; everything past it (rows of the tables, TensorBoard
+/// events, stored transitions) is cut off and made again, the same. A run that died before its first
+/// checkpoint starts again, with the same course.
+#include "algo/algo.h"
+#include "base/base.h"
+#include "celsius/safetensors.h"
+#include "celsius/train.h"
+#include "run/config.h"
+#include "run/runfolder.h"
+#include "run/training.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// ---- is it the same run?
+
+/// Finds the first line in which two identities differ: the name, and the values there ("" where a line is missing).
+static bool first_difference(const char *was, const char *is, char name[128], char was_value[128],
+                             char is_value[128]) {
+  while (*was || *is) {
+    const size_t n_was = strcspn(was, "\n"), n_is = strcspn(is, "\n");
+    if (n_was != n_is || memcmp(was, is, n_was) != 0) {
+      const char *line = n_was ? was : is;
+      const int name_length = (int)strcspn(line, "=\n");
+      const char *const lines[] = {was, is};
+      const size_t lengths[] = {n_was, n_is};
+      char *const values[] = {was_value, is_value};
+      snprintf(name, 128, "%.*s", name_length, line);
+      for (int i = 0; i < 2; i++) {
+        const size_t head = strcspn(lines[i], "=\n") + 1;
+        const int length = lengths[i] > head ? (int)(lengths[i] - head) : 0;
+        snprintf(values[i], 128, "%.*s", length, length ? lines[i] + head : "");
+      }
+      return true;
+    }
+    was += n_was + (was[n_was] == '\n');
+    is += n_is + (is[n_is] == '\n');
+  }
+  return false;
+}
+
+/// Errors: CEL_E_UNSUPPORTED: names the field that was changed since the checkpoint was made.
+static CelStatus check_identity(const CeliTraining *training, const CelSafetensors *file) {
+  char was[CELI_IDENTITY_MAX + 1] = "", is[CELI_IDENTITY_MAX + 1] = "";
+  char name[128], was_value[128], is_value[128];
+  const CelTensor *saved = cel_safetensors_find(file, "run.identity");
+  if (!saved || saved->type != CEL_U8 || saved->size != CELI_IDENTITY_MAX)
+    return cel_fail(CEL_E_FORMAT, "this is not a checkpoint of a run");
+  memcpy(was, saved->data, CELI_IDENTITY_MAX);
+  memcpy(is, training->state.identity, CELI_IDENTITY_MAX);
+  if (!first_difference(was, is, name, was_value, is_value)) return CEL_OK;
+  return cel_fail(CEL_E_UNSUPPORTED,
+                  "%s was '%s' when this was saved and is '%s' in config.yaml now; put it back, or "
+                  "start a new run",
+                  name, was_value, is_value);
+}
+
+// ---- the newest checkpoint that can be read
+
+static CelStatus load(CeliTraining *training, int64_t step) {
+  char path[CEL_PATH_MAX];
+  CelSafetensors *file = NULL;
+  CELI_TRY(celi_checkpoint_path(path, training->folder, step));
+  CELI_TRY(cel_safetensors_open(path, &file));
+  const CelStatus status = check_identity(training, file);
+  cel_safetensors_close(file);
+  CELI_TRY(cel_fail_in(status, "%s: ", path));
+  CELI_TRY(cel_agent_load(training->agent, path, training->replay, training->tensors));
+  if (cel_agent_steps(training->agent) != step)
+    return cel_fail(CEL_E_CORRUPT, "%s: it was saved at step %lld", path,
+                    (long long)cel_agent_steps(training->agent));
+  return CEL_OK;
+}
+
+static bool is_broken(CelStatus status) {
+  return status == CEL_E_CORRUPT || status == CEL_E_FORMAT;
+}
+
+/// Loads the newest of the checkpoints that is whole; *step is -1 when there is none at all.
+static CelStatus load_newest(CeliTraining *training, int64_t *step) {
+  int64_t *steps = NULL, n = 0;
+  CELI_TRY(celi_checkpoint_list(training->folder, &steps, &n));
+  CelStatus status = CEL_OK;
+  *step = -1;
+  for (int64_t i = 0; i < n; i++) {
+    status = load(training, steps[i]);
+    if (status == CEL_OK) *step = steps[i];
+    if (!is_broken(status)) break;
+    celi_training_note(training, "%s; %s", cel_error(),
+                       i + 1 < n ? "trying the one before" : "there is none before");
+  }
+  free(steps);
+  if (n && is_broken(status))
+    return cel_fail_in(status, "%s: no checkpoint can be read; the last one: ", training->folder);
+  return status;
+}
+
+// ---- resume
+
+static CelStatus check_steps(const CeliTraining *training, int64_t step) {
+  if (step > training->total)
+    return cel_fail(CEL_E_RANGE, "%s: it has %lld steps already; %lld were asked for",
+                    training->folder, (long long)step, (long long)training->total);
+  return CEL_OK;
+}
+
+/// A run that goes further than planned says so in its config.yaml.
+static CelStatus write_plan(const CeliTraining *training, const char *path) {
+  CelSetup setup = *training->setup;
+  if (setup.run.steps == training->total) return CEL_OK;
+  setup.run.steps = training->total;
+  return cel_setup_write(&setup, path);
+}
+
+static CelStatus resume(CeliTraining *training, const CelSetup *setup, const char *folder,
+                        const char *config, int64_t steps, const CelRunHooks *hooks,
+                        CelRunResult *result) {
+  int64_t step;
+  snprintf(training->folder, sizeof training->folder, "%s", folder);
+  for (size_t n = strlen(training->folder); n > 1 && training->folder[n - 1] == '/';)
+    training->folder[--n] = 0;
+  CELI_TRY(celi_training_open(training, setup, steps ? steps : setup->run.steps, hooks));
+  CELI_TRY(celi_runfolder_lock(folder, &training->lock));
+  CELI_TRY(celi_path_join(training->replay, training->folder, "replay"));
+  CELI_TRY(celi_folder_make(training->replay));
+  CELI_TRY(load_newest(training, &step));
+  CELI_TRY(check_steps(training, step));
+  CELI_TRY(write_plan(training, config));
+  if (step >= 0) {
+    training->saved_step = step;
+    celi_training_note(training, "going on from step %lld of %lld", (long long)step,
+                       (long long)training->total);
+  } else {
+    char checkpoints[CEL_PATH_MAX];
+    CELI_TRY(celi_path_join(checkpoints, training->folder, "checkpoints"));
+    CELI_TRY(celi_folder_make(checkpoints));
+    celi_training_note(training, "no checkpoint yet: starting from the beginning");
+  }
+  CELI_TRY(celi_metrics_open(training, step < 0 ? 0 : step));
+  return celi_training_run(training, result);
+}
+
+CelStatus cel_train_resume(const char *folder, int64_t steps, int64_t threads,
+                           const CelRunHooks *hooks, CelRunResult *result) {
+  char config[CEL_PATH_MAX];
+  CelSetup *setup = NULL;
+  if (steps < 0) return cel_fail(CEL_E_RANGE, "%lld steps; at least 1", (long long)steps);
+  if (threads < 0) return cel_fail(CEL_E_RANGE, "%lld threads; at least 1", (long long)threads);
+  CELI_TRY(celi_runfolder_check(folder, config));
+  CELI_TRY(celi_setup_open(config, &setup));
+  if (threads) setup->run.threads = threads;
+  CeliTraining training = {0};
+  const CelStatus status = resume(&training, setup, folder, config, steps, hooks, result);
+  celi_training_end(&training, status, result);
+  cel_setup_destroy(setup);
+  return status;
+}
+
+// ---- a run to look at
+
+/// Copies what acting needs out of a checkpoint, which holds much more.
+static CelStatus load_from_checkpoint(CelAgent *agent, const CelSafetensors *file) {
+  CelTensors *tensors = cel_agent_tensors(agent);
+  for (int pass = 0; pass < 2; pass++) // compare everything, then copy
+    for (int64_t i = 0; i < cel_tensors_count(tensors); i++) {
+      const CelTensor *want = cel_tensors_at(tensors, i);
+      if (!((1u << want->role) & CEL_ROLES_MODEL)) continue;
+      const CelTensor *have = cel_safetensors_find(file, want->name);
+      if (!have || have->type != want->type || have->size != want->size)
+        return cel_fail(CEL_E_SHAPE, "tensor '%s' is missing or of another size", want->name);
+      if (pass == 1) memcpy(want->data, have->data, (size_t)want->size * cel_type_size(want->type));
+    }
+  return cel_agent_sync(agent);
+}
+
+static CelStatus load_model(CelAgent *agent, const char *path) {
+  CelSafetensors *file = NULL;
+  CELI_TRY(cel_safetensors_open(path, &file));
+  const char *format = cel_safetensors_meta(file, "format");
+  const bool is_checkpoint = format && strcmp(format, "celsius-checkpoint") == 0;
+  CelStatus status = CEL_OK;
+  if (is_checkpoint) status = cel_fail_in(load_from_checkpoint(agent, file), "%s: ", path);
+  cel_safetensors_close(file);
+  return is_checkpoint ? status : cel_agent_load_model(agent, path);
+}
+
+/// The path of "best", "final" or a file; NULL or "": the best there is. A run that is not finished has its newest
+/// checkpoint.
+static CelStatus find_model(const char *folder, const char *which, char path[CEL_PATH_MAX]) {
+  const bool any = !which || !which[0];
+  if (!any && strcmp(which, "best") != 0 && strcmp(which, "final") != 0) {
+    if (strlen(which) >= CEL_PATH_MAX) return cel_fail(CEL_E_RANGE, "a path of %zu bytes", strlen(which));
+    memcpy(path, which, strlen(which) + 1);
+    return CEL_OK;
+  }
+  if (!any) {
+    CELI_TRY(celi_path_join(path, folder,
+                            strcmp(which, "best") == 0 ? "best.safetensors" : "final.safetensors"));
+    if (access(path, F_OK) == 0) return CEL_OK;
+    return cel_fail(CEL_E_IO, "%s: the run has no %s model yet", folder, which);
+  }
+  static const char *const names[] = {"best.safetensors", "final.safetensors"};
+  for (int i = 0; i < 2; i++) {
+    CELI_TRY(celi_path_join(path, folder, names[i]));
+    if (access(path, F_OK) == 0) return CEL_OK;
+  }
+  int64_t *steps = NULL, n = 0;
+  CELI_TRY(celi_checkpoint_list(folder, &steps, &n));
+  CelStatus status = n ? celi_checkpoint_path(path, folder, steps[0])
+                       : cel_fail(CEL_E_IO, "%s: no model and no checkpoint yet", folder);
+  free(steps);
+  return status;
+}
+
+CelStatus cel_run_model(const char *folder, const char *which, char path[CEL_PATH_MAX]) {
+  char config[CEL_PATH_MAX];
+  CELI_TRY(celi_runfolder_check(folder, config));
+  return find_model(folder, which, path);
+}
+
+static CelStatus open_run(CelRun *run, const CelSetup *setup, const char *path) {
+  run->config = setup->run;
+  snprintf(run->model, sizeof run->model, "%s", path);
+  CELI_TRY(cel_env_spec_create(&run->spec, setup->run.env, celi_setup_env_config(setup),
+                               celi_setup_env_options(setup)));
+  const CelAgentOptions options = {.n_envs = 1, .seed = setup->run.seed, .threads = 1};
+  CELI_TRY(cel_agent_create(&run->agent, setup->run.algo, setup->algo_config, &run->spec->observation,
+                            &run->spec->action, &options));
+  return load_model(run->agent, path);
+}
+
+CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) {
+  char config[CEL_PATH_MAX], path[CEL_PATH_MAX];
+  CelSetup *setup = NULL;
+  CelRun *run = NULL;
+  CELI_TRY(celi_runfolder_check(folder, config));
+  CELI_TRY(find_model(folder, which, path));
+  CELI_TRY(celi_setup_open(config, &setup));
+  CelStatus status = celi_alloc(&run, 1, sizeof *run, "run");
+  if (status == CEL_OK) {
+    memset(run, 0, sizeof *run);
+    status = open_run(run, setup, path);
+  }
+  cel_setup_destroy(setup);
+  if (status != CEL_OK) {
+    cel_run_close(run);
+    return status;
+  }
+  *out = run;
+  return CEL_OK;
+}
+
+void cel_run_close(CelRun *run) {
+  if (!run) return;
+  cel_agent_destroy(run->agent);
+  cel_env_spec_destroy(run->spec);
+  free(run);
+}

@@ -1,0 +1,226 @@
+/// The run folder: making it, locking it, the checkpoints there.
+#include "run/runfolder.h"
+#include "algo/algo.h"
+#include "base/base.h"
+#include "celsius/safetensors.h"
+#include "run/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+CelStatus celi_path_join(char path[CEL_PATH_MAX], const char *folder, const char *name) {
+  const int n = snprintf(path, CEL_PATH_MAX, "%s/%s", folder, name);
+  if (n >= CEL_PATH_MAX)
+    return cel_fail(CEL_E_RANGE, "the path '%.60s.../%s' is longer than %d bytes", folder, name,
+                    CEL_PATH_MAX - 1);
+  return CEL_OK;
+}
+
+CelStatus celi_folder_make(const char *path) {
+  char part[CEL_PATH_MAX];
+  const size_t n = strlen(path);
+  if (n == 0 || n >= sizeof part) return cel_fail(CEL_E_RANGE, "a path of %zu bytes", n);
+  memcpy(part, path, n + 1);
+  for (size_t i = 1; i <= n; i++) {
+    if (part[i] != '/' && part[i] != 0) continue;
+    const char kept = part[i];
+    part[i] = 0;
+    if (mkdir(part, 0777) != 0 && errno != EEXIST)
+      return celi_fail_errno(part, "make this folder", errno);
+    part[i] = kept;
+  }
+  struct stat info;
+  if (stat(path, &info) != 0) return celi_fail_errno(path, "look at", errno);
+  if (!S_ISDIR(info.st_mode)) return celi_fail_errno(path, "make this folder", ENOTDIR);
+  return CEL_OK;
+}
+
+// ---- a new run's folder
+
+static CelStatus check_empty(const char *path) {
+  DIR *dir = opendir(path);
+  if (!dir) return celi_fail_errno(path, "open this folder", errno);
+  bool empty = true;
+  for (const struct dirent *entry; empty && (entry = readdir(dir));)
+    empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+  closedir(dir);
+  if (empty) return CEL_OK;
+  char config[CEL_PATH_MAX];
+  const bool is_run = celi_path_join(config, path, "config.yaml") == CEL_OK && access(config, F_OK) == 0;
+  return cel_fail(CEL_E_IO, "%s: %s; choose another folder%s%s", path,
+                  is_run ? "a run is here already" : "this folder is not empty",
+                  is_run ? ", or go on with the run: celsius train --resume " : "", is_run ? path : "");
+}
+
+/// The id as part of a file's name.
+static void clean_name(char *to, size_t size, const char *id) {
+  const char *colon = strrchr(id, ':');
+  snprintf(to, size, "%s", colon ? colon + 1 : id);
+  for (char *c = to; *c; c++)
+    if (*c == '/' || *c == ' ') *c = '-';
+}
+
+static CelStatus first_free(const CelSetup *setup, char folder[CEL_PATH_MAX]) {
+  char id[128];
+  clean_name(id, sizeof id, setup->run.env);
+  CELI_TRY(celi_folder_make("runs"));
+  for (int k = 1; k < 1000000; k++) {
+    const int n = snprintf(folder, CEL_PATH_MAX, "runs/%s-%s-%llu", setup->run.algo, id,
+                           (unsigned long long)setup->run.seed);
+    if (k > 1) snprintf(folder + n, (size_t)(CEL_PATH_MAX - n), "-%d", k);
+    if (mkdir(folder, 0777) == 0) return CEL_OK;
+    if (errno != EEXIST) return celi_fail_errno(folder, "make this folder", errno);
+  }
+  return cel_fail(CEL_E_IO, "no free name such as %s", folder);
+}
+
+CelStatus celi_runfolder_create(const CelSetup *setup, char folder[CEL_PATH_MAX]) {
+  if (setup->run.out[0]) {
+    snprintf(folder, CEL_PATH_MAX, "%s", setup->run.out);
+    for (size_t n = strlen(folder); n > 1 && folder[n - 1] == '/';) folder[--n] = 0;
+    CELI_TRY(celi_folder_make(folder));
+    CELI_TRY(check_empty(folder));
+  } else {
+    CELI_TRY(first_free(setup, folder));
+  }
+  char checkpoints[CEL_PATH_MAX];
+  CELI_TRY(celi_path_join(checkpoints, folder, "checkpoints"));
+  return celi_folder_make(checkpoints);
+}
+
+CelStatus celi_runfolder_check(const char *folder, char config[CEL_PATH_MAX]) {
+  struct stat info;
+  CELI_TRY(celi_path_join(config, folder, "config.yaml"));
+  if (stat(folder, &info) != 0) return celi_fail_errno(folder, "open this run", errno);
+  if (!S_ISDIR(info.st_mode) || access(config, F_OK) != 0)
+    return cel_fail(CEL_E_IO, "%s: this is not a run folder (it has no config.yaml)", folder);
+  return CEL_OK;
+}
+
+CelStatus celi_runfolder_lock(const char *folder, int *lock) {
+  const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return celi_fail_errno(folder, "open this folder", errno);
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    close(fd);
+    return cel_fail(CEL_E_STATE, "%s: another process trains in this folder", folder);
+  } // a file system without locks: go on without one
+  *lock = fd;
+  return CEL_OK;
+}
+
+// ---- checkpoints
+
+CelStatus celi_checkpoint_path(char path[CEL_PATH_MAX], const char *folder, int64_t step) {
+  char name[64];
+  snprintf(name, sizeof name, "checkpoints/step-%09lld.safetensors", (long long)step);
+  return celi_path_join(path, folder, name);
+}
+
+/// The step in a checkpoint's file name, or -1.
+static int64_t step_of(const char *name) {
+  char digits[32];
+  int64_t step;
+  const size_t n = strlen(name), head = strlen("step-"), tail = strlen(".safetensors");
+  if (n <= head + tail || n - head - tail >= sizeof digits) return -1;
+  if (strncmp(name, "step-", head) != 0 || strcmp(name + n - tail, ".safetensors") != 0) return -1;
+  memcpy(digits, name + head, n - head - tail);
+  digits[n - head - tail] = 0;
+  const char *first = digits + strspn(digits, "0");
+  if (strspn(digits, "0123456789") != strlen(digits)) return -1;
+  return *first == 0 ? 0 : celi_parse_i64(first, &step) == CELI_NUMBER_OK ? step : -1;
+}
+
+static int newer_first(const void *a, const void *b) {
+  const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x < y) - (x > y);
+}
+
+CelStatus celi_checkpoint_list(const char *folder, int64_t **steps, int64_t *n) {
+  char path[CEL_PATH_MAX];
+  int64_t *list = NULL, count = 0, capacity = 0;
+  CELI_TRY(celi_path_join(path, folder, "checkpoints"));
+  DIR *dir = opendir(path);
+  if (!dir && errno != ENOENT) return celi_fail_errno(path, "open this folder", errno);
+  CelStatus status = CEL_OK;
+  for (const struct dirent *entry; dir && status == CEL_OK && (entry = readdir(dir));) {
+    const int64_t step = step_of(entry->d_name);
+    if (step < 0) continue;
+    if (count == capacity) {
+      capacity = capacity ? 2 * capacity : 16;
+      status = celi_resize(&list, (size_t)capacity, sizeof *list, "list of checkpoints");
+    }
+    if (status == CEL_OK) list[count++] = step;
+  }
+  if (dir) closedir(dir);
+  if (status != CEL_OK) {
+    free(list);
+    return status;
+  }
+  if (count) qsort(list, (size_t)count, sizeof *list, newer_first);
+  *steps = list;
+  *n = count;
+  return CEL_OK;
+}
+
+/// Reads the replay buffer's heads (N,) from a checkpoint; *found is false when the file cannot be used.
+static CelStatus read_heads(const char *folder, int64_t step, int64_t N, int64_t *heads,
+                            bool *found) {
+  char path[CEL_PATH_MAX];
+  CelSafetensors *file = NULL;
+  *found = false;
+  CELI_TRY(celi_checkpoint_path(path, folder, step));
+  const CelStatus status = cel_safetensors_open(path, &file);
+  if (status == CEL_E_CORRUPT || status == CEL_E_FORMAT) return CEL_OK; // needs nothing: it is of no use
+  CELI_TRY(status);
+  const CelTensor *head = cel_safetensors_find(file, "replay.head");
+  if (head && head->type == CEL_I64 && head->size == N) {
+    memcpy(heads, head->data, (size_t)N * sizeof *heads);
+    *found = true;
+  }
+  cel_safetensors_close(file);
+  return CEL_OK;
+}
+
+/// Deletes the segments that none of the kept checkpoints needs.
+static CelStatus prune_replay(CelAgent *agent, const char *folder, const int64_t *kept, int64_t n) {
+  const CeliReplay *replay = agent->algo->replay ? agent->algo->replay(agent) : NULL;
+  if (!replay) return CEL_OK;
+  int64_t *heads = NULL, n_heads = 0;
+  char path[CEL_PATH_MAX];
+  CELI_TRY(celi_path_join(path, folder, "replay"));
+  CELI_TRY(celi_alloc(&heads, (size_t)(n * replay->N), sizeof *heads, "heads of checkpoints"));
+  CelStatus status = CEL_OK;
+  for (int64_t i = 0; i < n && status == CEL_OK; i++) {
+    bool found;
+    status = read_heads(folder, kept[i], replay->N, heads + n_heads * replay->N, &found);
+    n_heads += status == CEL_OK && found;
+  }
+  if (status == CEL_OK && n_heads) status = celi_replay_prune(replay, path, heads, n_heads);
+  free(heads);
+  return status;
+}
+
+CelStatus celi_checkpoint_prune(CelAgent *agent, const char *folder, int64_t step, int64_t keep) {
+  int64_t *steps = NULL, n = 0, n_kept = 0;
+  CELI_TRY(celi_checkpoint_list(folder, &steps, &n));
+  CelStatus status = CEL_OK;
+  for (int64_t i = 0; i < n && status == CEL_OK; i++) {
+    char path[CEL_PATH_MAX];
+    if (steps[i] <= step && n_kept < keep) {
+      steps[n_kept++] = steps[i];
+      continue;
+    }
+    status = celi_checkpoint_path(path, folder, steps[i]);
+    if (status == CEL_OK && unlink(path) != 0) status = celi_fail_errno(path, "delete", errno);
+  }
+  if (status == CEL_OK) status = prune_replay(agent, folder, steps, n_kept);
+  free(steps);
+  return status;
+}

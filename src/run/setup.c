@@ -1,0 +1,338 @@
+/// Setups: three field tables (run, algorithm, environment) behind one set of names.
+#include "celsius/setup.h"
+#include "base/base.h"
+#include "celsius/version.h"
+#include "celsius/yaml.h"
+#include "run/config.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- the run's own fields
+
+#define F(field) offsetof(CelRunConfig, field)
+
+static const CelField run_fields[] = {
+    {"algo", CEL_FIELD_STRING, F(algo), "sac", 0, 0, "", NULL, NULL, "the algorithm", ""},
+    {"env", CEL_FIELD_PATH, F(env), "Pendulum-v1", 0, 0, "", NULL, NULL,
+     "the environment: an id, or FILE.so:Name", ""},
+    {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "", NULL, NULL,
+     "run folder, new or empty; when not given: runs/ALGO-ENV-SEED", ""},
+    {"steps", CEL_FIELD_INT, F(steps), "100000", 1, 1e15, "steps", NULL, NULL,
+     "steps to train, all environments together", ""},
+    {"seed", CEL_FIELD_U64, F(seed), "1", 0, 0, "", NULL, NULL,
+     "seed of every random number of the run", ""},
+    {"n_envs", CEL_FIELD_INT, F(n_envs), "1", 1, 65536, "", NULL, NULL,
+     "environments that are stepped together", ""},
+    {"threads", CEL_FIELD_INT, F(threads), "1", 1, 256, "", NULL, NULL,
+     "threads; changes the speed and no bit of the result", ""},
+    {"log_every", CEL_FIELD_INT, F(log_every), "1000", 1, 1e15, "steps", NULL, NULL,
+     "steps between rows of progress.csv", ""},
+    {"eval_every", CEL_FIELD_INT, F(eval_every), "5000", 0, 1e15, "steps", NULL, NULL,
+     "steps between evaluations; 0: only at the end", ""},
+    {"eval_episodes", CEL_FIELD_INT, F(eval_episodes), "10", 1, 1e6, "episodes", NULL, NULL,
+     "episodes of each evaluation", ""},
+    {"checkpoint_every", CEL_FIELD_INT, F(checkpoint_every), "10000", 0, 1e15, "steps", NULL, NULL,
+     "steps between checkpoints; 0: only at the end", ""},
+    {"keep", CEL_FIELD_INT, F(keep), "2", 1, 1e6, "", NULL, NULL,
+     "checkpoints kept, the newest; the best model is kept besides", ""},
+    {"tensorboard", CEL_FIELD_BOOL, F(tensorboard), "true", 0, 0, "", NULL, NULL,
+     "write TensorBoard events into the run folder", ""},
+    {0}};
+
+#undef F
+
+const CelField *cel_run_fields(void) { return run_fields; }
+
+/// The fields that may differ between two sittings of one run.
+static bool field_is_free(const char *name) {
+  static const char *const names[] = {"out",        "steps",         "threads",          "log_every",
+                                      "eval_every", "eval_episodes", "checkpoint_every", "keep",
+                                      "tensorboard"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcmp(name, names[i]) == 0) return true;
+  return false;
+}
+
+// ---- the environment's fields: those that all have, then the type's own, as one table
+
+static int64_t count_fields(const CelField *table) {
+  int64_t n = 0;
+  while (table && table[n].name) n++;
+  return n;
+}
+
+size_t celi_env_args_offset(void) { return (sizeof(CelEnvOptions) + 15) / 16 * 16; }
+
+const CelEnvOptions *celi_setup_env_options(const CelSetup *setup) { return setup->env_args; }
+
+const void *celi_setup_env_config(const CelSetup *setup) {
+  if (setup->env->config_size == 0) return NULL;
+  return (const char *)setup->env_args + celi_env_args_offset();
+}
+
+static CelStatus make_env_table(const CelEnvType *type, const CelField **out) {
+  const CelField *shared = cel_env_option_fields();
+  const int64_t n_shared = count_fields(shared), n_own = count_fields(type->fields);
+  CelField *table = NULL;
+  CELI_TRY(celi_alloc(&table, (size_t)(n_shared + n_own + 1), sizeof *table, "environment fields"));
+  memset(table, 0, (size_t)(n_shared + n_own + 1) * sizeof *table);
+  for (int64_t i = 0; i < n_shared; i++) table[i] = shared[i];
+  for (int64_t i = 0; i < n_own; i++) {
+    table[n_shared + i] = type->fields[i];
+    table[n_shared + i].offset += celi_env_args_offset();
+  }
+  *out = table;
+  return CEL_OK;
+}
+
+// ---- create, copy, destroy
+
+static CelStatus copy_text(char *to, size_t size, const char *from, const char *what) {
+  if (strlen(from) >= size)
+    return cel_fail(CEL_E_RANGE, "%s '%.40s...' is longer than %zu bytes", what, from, size - 1);
+  memcpy(to, from, strlen(from) + 1);
+  return CEL_OK;
+}
+
+static CelStatus fill_setup(CelSetup *setup, const char *algo, const char *env) {
+  CELI_TRY(cel_algo_find(algo, &setup->algo));
+  CELI_TRY(cel_env_find(env, &setup->env));
+  cel_fields_default(run_fields, &setup->run);
+  CELI_TRY(copy_text(setup->run.algo, sizeof setup->run.algo, algo, "algorithm"));
+  CELI_TRY(copy_text(setup->run.env, sizeof setup->run.env, env, "environment"));
+  CELI_TRY(celi_alloc(&setup->algo_config, 1, setup->algo->config_size, "configuration"));
+  memset(setup->algo_config, 0, setup->algo->config_size);
+  cel_fields_default(setup->algo->fields, setup->algo_config);
+  CELI_TRY(make_env_table(setup->env, &setup->env_fields));
+  const size_t size = celi_env_args_offset() + setup->env->config_size;
+  CELI_TRY(celi_alloc(&setup->env_args, 1, size, "environment arguments"));
+  memset(setup->env_args, 0, size);
+  cel_fields_default(setup->env_fields, setup->env_args);
+  return CEL_OK;
+}
+
+CelStatus cel_setup_create(CelSetup **out, const char *algo, const char *env) {
+  CelSetup *setup = NULL;
+  CELI_TRY(celi_alloc(&setup, 1, sizeof *setup, "setup"));
+  memset(setup, 0, sizeof *setup);
+  const CelStatus status = fill_setup(setup, algo, env);
+  if (status != CEL_OK) {
+    cel_setup_destroy(setup);
+    return status;
+  }
+  *out = setup;
+  return CEL_OK;
+}
+
+CelStatus cel_setup_copy(CelSetup **out, const CelSetup *setup) {
+  CelSetup *copy = NULL;
+  CELI_TRY(cel_setup_create(&copy, setup->run.algo, setup->run.env));
+  copy->run = setup->run;
+  memcpy(copy->algo_config, setup->algo_config, setup->algo->config_size);
+  memcpy(copy->env_args, setup->env_args, celi_env_args_offset() + setup->env->config_size);
+  *out = copy;
+  return CEL_OK;
+}
+
+void cel_setup_destroy(CelSetup *setup) {
+  if (!setup) return;
+  free(setup->algo_config);
+  free(setup->env_args);
+  free((void *)(uintptr_t)setup->env_fields);
+  free(setup);
+}
+
+// ---- by name
+
+/// The table and config that a name belongs to, and the name there.
+typedef struct Place {
+  const CelField *table;
+  void *config;
+  const char *name;
+} Place;
+
+static Place find_place(const CelSetup *setup, const char *name) {
+  CelSetup *s = (CelSetup *)(uintptr_t)setup;
+  if (strncmp(name, "env.", 4) == 0)
+    return (Place){cel_fields_find(s->env_fields, name + 4) ? s->env_fields : NULL, s->env_args, name + 4};
+  if (cel_fields_find(run_fields, name)) return (Place){run_fields, &s->run, name};
+  if (cel_fields_find(s->algo->fields, name)) return (Place){s->algo->fields, s->algo_config, name};
+  return (Place){NULL, NULL, name};
+}
+
+/// Offers every name of a table, prefixed, to the search; groups are entered one deep.
+static void try_names(CeliNearest *nearest, const CelField *table, const char *prefix,
+                      char best[CEL_PATH_MAX]) {
+  for (const CelField *field = table; field && field->name; field++) {
+    char name[256];
+    snprintf(name, sizeof name, "%s%s", prefix, field->name);
+    if (celi_nearest_try(nearest, name)) snprintf(best, CEL_PATH_MAX, "%s", name);
+    if (field->type == CEL_FIELD_GROUP) {
+      strncat(name, ".", sizeof name - strlen(name) - 1);
+      try_names(nearest, field->group, name, best);
+    }
+  }
+}
+
+static CelStatus fail_unknown(const CelSetup *setup, const char *name) {
+  char best[CEL_PATH_MAX] = "";
+  CeliNearest nearest = {.wanted = name};
+  try_names(&nearest, run_fields, "", best);
+  try_names(&nearest, setup->algo->fields, "", best);
+  try_names(&nearest, setup->env_fields, "env.", best);
+  if (best[0])
+    return cel_fail(CEL_E_NAME, "no field '%s' for %s on %s: did you mean '%s'?", name,
+                    setup->run.algo, setup->run.env, best);
+  return cel_fail(CEL_E_NAME, "no field '%s' for %s on %s", name, setup->run.algo, setup->run.env);
+}
+
+CelStatus cel_setup_set(CelSetup *setup, const char *name, const char *text) {
+  const Place place = find_place(setup, name);
+  if (!place.table) return fail_unknown(setup, name);
+  if (place.table == run_fields &&
+      (celi_name_equal(place.name, "algo") || celi_name_equal(place.name, "env")))
+    return cel_fail(CEL_E_STATE, "'%s' is chosen when the setup is made", name);
+  return cel_fields_set(place.table, place.config, place.name, text);
+}
+
+int cel_setup_get(const CelSetup *setup, const char *name, char *text, size_t size) {
+  const Place place = find_place(setup, name);
+  return place.table ? cel_fields_get(place.table, place.config, place.name, text, size) : -1;
+}
+
+const CelField *cel_setup_find(const CelSetup *setup, const char *name) {
+  const Place place = find_place(setup, name);
+  return place.table ? cel_fields_find(place.table, place.name) : NULL;
+}
+
+// ---- as a file
+
+#define F(field) offsetof(CeliWritten, field)
+static const CelField written_fields[] = {{"version", CEL_FIELD_STRING, F(version), CEL_VERSION, 0, 0, "",
+                                           NULL, NULL, "version of the library that wrote this file", ""},
+                                          {0}};
+#undef F
+
+enum { N_SECTIONS = 4 };
+
+static void list_sections(CelSetup *setup, CeliWritten *written,
+                          CelYamlSection sections[N_SECTIONS]) {
+  sections[0] = (CelYamlSection){"", run_fields, &setup->run};
+  sections[1] = (CelYamlSection){"written_by", written_fields, written};
+  sections[2] = (CelYamlSection){setup->run.algo, setup->algo->fields, setup->algo_config};
+  sections[3] = (CelYamlSection){"env_args", setup->env_fields, setup->env_args};
+}
+
+/// After reading: the file may repeat what the setup is for, and must not contradict it.
+static CelStatus check_same(CelSetup *setup, const CelRunConfig *before) {
+  CelStatus status = CEL_OK;
+  if (strcmp(setup->run.algo, before->algo) != 0)
+    status = cel_fail(CEL_E_UNSUPPORTED, "algo is '%s' here and '%s' was asked for", setup->run.algo,
+                      before->algo);
+  else if (strcmp(setup->run.env, before->env) != 0)
+    status = cel_fail(CEL_E_UNSUPPORTED, "env is '%s' here and '%s' was asked for", setup->run.env,
+                      before->env);
+  memcpy(setup->run.algo, before->algo, sizeof before->algo);
+  memcpy(setup->run.env, before->env, sizeof before->env);
+  return status;
+}
+
+CelStatus cel_setup_read(CelSetup *setup, const char *path) {
+  const CelRunConfig before = setup->run;
+  CeliWritten written;
+  CelYamlSection sections[N_SECTIONS];
+  cel_fields_default(written_fields, &written);
+  list_sections(setup, &written, sections);
+  sections[2].key = before.algo;
+  CELI_TRY(cel_yaml_read(path, sections, N_SECTIONS));
+  return cel_fail_in(check_same(setup, &before), "%s: ", path);
+}
+
+CelStatus cel_setup_write(const CelSetup *setup, const char *path) {
+  CelSetup view = *setup;
+  CeliWritten written;
+  CelYamlSection sections[N_SECTIONS];
+  cel_fields_default(written_fields, &written);
+  list_sections(&view, &written, sections);
+  return cel_yaml_write(path, sections, N_SECTIONS);
+}
+
+CelStatus celi_setup_open(const char *path, CelSetup **out) {
+  char algo[CEL_TEXT_MAX], env[CEL_PATH_MAX];
+  bool has_algo = false, has_env = false;
+  CELI_TRY(cel_yaml_peek(path, "algo", algo, sizeof algo, &has_algo));
+  CELI_TRY(cel_yaml_peek(path, "env", env, sizeof env, &has_env));
+  if (!has_algo || !has_env)
+    return cel_fail(CEL_E_FORMAT, "%s: no '%s' at the top level", path, has_algo ? "env" : "algo");
+  CelSetup *setup = NULL;
+  CELI_TRY(cel_fail_in(cel_setup_create(&setup, algo, env), "%s: ", path));
+  const CelStatus status = cel_setup_read(setup, path);
+  if (status != CEL_OK) {
+    cel_setup_destroy(setup);
+    return status;
+  }
+  *out = setup;
+  return CEL_OK;
+}
+
+CelStatus cel_setup_preset(CelSetup *setup, const char *name) {
+  if (strcmp(name, "auto") == 0) name = celi_env_short_id(setup->run.env);
+  CeliNearest nearest = {.wanted = name};
+  for (int i = 0; cel_preset_at(i); i++) {
+    const CelPreset *preset = cel_preset_at(i);
+    if (strcmp(preset->algo, setup->run.algo) != 0) continue;
+    if (strcmp(preset->name, name) == 0) {
+      const CelRunConfig before = setup->run;
+      CelYamlSection sections[N_SECTIONS];
+      CeliWritten written;
+      cel_fields_default(written_fields, &written);
+      list_sections(setup, &written, sections);
+      sections[2].key = before.algo;
+      CELI_TRY(cel_fail_in(celi_yaml_read_text(preset->name, preset->text, strlen(preset->text),
+                                               sections, N_SECTIONS),
+                           "preset "));
+      return cel_fail_in(check_same(setup, &before), "preset %s: ", preset->name);
+    }
+    (void)celi_nearest_try(&nearest, preset->name);
+  }
+  return cel_fail(CEL_E_NAME, "no preset '%s' for %s%s%s%s; `celsius list presets` shows all", name,
+                  setup->run.algo, nearest.best ? ": did you mean '" : "",
+                  nearest.best ? nearest.best : "", nearest.best ? "'?" : "");
+}
+
+// ---- identity
+
+const char *celi_env_short_id(const char *id) {
+  const char *colon = strrchr(id, ':');
+  const char *short_id = id;
+  if (!colon) return id;
+  for (const char *c = id; c < colon; c++)
+    if (*c == '/') short_id = c + 1;
+  return short_id;
+}
+
+static void add_fields(CeliText *text, const CelField *table, const CelField *root,
+                       const void *config, const char *flag_prefix, const char *path) {
+  for (const CelField *field = table; field->name; field++) {
+    char name[256], value[CEL_PATH_MAX + 256];
+    snprintf(name, sizeof name, "%s%s", path, field->name);
+    if (field->type == CEL_FIELD_GROUP) {
+      strncat(name, ".", sizeof name - strlen(name) - 1);
+      add_fields(text, field->group, root, config, flag_prefix, name);
+      continue;
+    }
+    if (root == run_fields && field_is_free(name)) continue;
+    const int n = cel_fields_get(root, config, name, value, sizeof value);
+    CEL_ASSERT(n >= 0 && (size_t)n < sizeof value);
+    const bool is_env = root == run_fields && strcmp(name, "env") == 0;
+    celi_text_format(text, "%s%s=%s\n", flag_prefix, name, is_env ? celi_env_short_id(value) : value);
+  }
+}
+
+void celi_setup_identity(const CelSetup *setup, CeliText *text) {
+  add_fields(text, run_fields, run_fields, &setup->run, "", "");
+  add_fields(text, setup->algo->fields, setup->algo->fields, setup->algo_config, "", "");
+  add_fields(text, setup->env_fields, setup->env_fields, setup->env_args, "env.", "");
+}

@@ -1,0 +1,385 @@
+/// The loop { act, step, observe, update }, and what happens between its steps: evaluations, rows of
+/// the log, checkpoints, progress, a stop on request.
+///
+/// What is due at a step is a function of the step alone, and the clock decides nothing but when
+/// progress is told, so that a run that was stopped and resumed cannot be told from one that was not.
+#include "celsius/train.h"
+#include "base/base.h"
+#include "run/config.h"
+#include "run/runfolder.h"
+#include "run/training.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TELL_EVERY 0.05 // seconds between two calls of the progress hook
+#define RATE_MEMORY 3.0 // seconds over which the rate is smoothed
+
+static const CelRunHooks no_hooks = {0};
+
+double celi_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void celi_training_note(const CeliTraining *training, const char *format, ...) {
+  char text[1024];
+  if (!training->hooks->note) return;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  training->hooks->note(training->hooks->user, text);
+}
+
+// ---- the loop itself
+
+/// One step of all environments, and the gradient steps that are due after it.
+static CelStatus step(CelAgent *agent, CelVecEnv *env, void *actions) {
+  CELI_TRY(cel_agent_act(agent, env->obs, NULL, CEL_EXPLORE, actions));
+  CELI_TRY(cel_fail_in(cel_vecenv_step(env, actions, 0, env->N), "training step %lld: ",
+                       (long long)cel_agent_steps(agent) + 1));
+  const CelOutcome outcome = {.reward = env->reward,
+                              .terminated = env->terminated,
+                              .truncated = env->truncated,
+                              .obs = env->obs,
+                              .final_obs = env->final_obs};
+  CELI_TRY(cel_agent_observe(agent, &outcome));
+  return cel_agent_update(agent);
+}
+
+// ---- progress
+
+static void pace_start(CeliPace *pace, int64_t steps) {
+  pace->start = pace->told = celi_seconds();
+  pace->start_steps = pace->told_steps = steps;
+  pace->rate = 0;
+}
+
+/// True when it is time to tell of progress; advances the smoothed rate.
+static bool pace_tick(CeliPace *pace, int64_t steps, bool now) {
+  const double time = celi_seconds(), passed = time - pace->told;
+  if (!now && passed < TELL_EVERY) return false;
+  if (passed > 0) {
+    const double rate = (double)(steps - pace->told_steps) / passed;
+    const double keep = pace->rate > 0 ? exp(-passed / RATE_MEMORY) : 0;
+    pace->rate = keep * pace->rate + (1 - keep) * rate;
+    pace->told = time;
+    pace->told_steps = steps;
+  }
+  return true;
+}
+
+static CelProgress make_progress(const CeliPace *pace, const CelAgent *agent, int64_t steps,
+                                 int64_t total) {
+  return (CelProgress){.steps = steps,
+                       .total_steps = total,
+                       .updates = cel_agent_updates(agent),
+                       .seconds = pace->before + celi_seconds() - pace->start,
+                       .steps_per_second = pace->rate,
+                       .eta = pace->rate > 0 ? (double)(total - steps) / pace->rate : (double)NAN,
+                       .mean_return = (double)NAN,
+                       .eval_return = (double)NAN};
+}
+
+static void tell(CeliTraining *training, bool now) {
+  const int64_t steps = cel_agent_steps(training->agent);
+  if (!pace_tick(&training->pace, steps, now) || !training->hooks->progress) return;
+  CelProgress progress = make_progress(&training->pace, training->agent, steps, training->total);
+  progress.episodes = *training->state.episodes;
+  progress.mean_return = celi_window_return(&training->state);
+  if (*training->state.eval_step >= 0) progress.eval_return = training->state.eval[0];
+  training->hooks->progress(training->hooks->user, &progress);
+}
+
+static bool asked_to_stop(const CelRunHooks *hooks) { return hooks->stop && hooks->stop(hooks->user); }
+
+// ---- a loop over an agent and environments of the caller's
+
+typedef struct Tally {
+  double returns[CELI_WINDOW];
+  int64_t episodes;
+} Tally;
+
+static void tally(Tally *tally, const CelVecEnv *env) {
+  for (int64_t i = 0; i < env->N; i++)
+    if (env->terminated[i] || env->truncated[i])
+      tally->returns[tally->episodes++ % CELI_WINDOW] = env->final_return[i];
+}
+
+static double tally_mean(const Tally *tally) {
+  const int64_t n = tally->episodes < CELI_WINDOW ? tally->episodes : CELI_WINDOW;
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += tally->returns[i];
+  return n ? sum / (double)n : (double)NAN;
+}
+
+static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const CelRunHooks *hooks,
+                       void *actions) {
+  Tally seen = {.episodes = 0};
+  CeliPace pace = {0};
+  pace_start(&pace, 0);
+  for (int64_t done = 0; done < steps; done += env->N) {
+    CELI_TRY(step(agent, env, actions));
+    tally(&seen, env);
+    if (pace_tick(&pace, done + env->N, false) && hooks->progress) {
+      CelProgress progress = make_progress(&pace, agent, done + env->N, steps);
+      progress.episodes = seen.episodes;
+      progress.mean_return = tally_mean(&seen);
+      hooks->progress(hooks->user, &progress);
+    }
+    if (done + env->N < steps && asked_to_stop(hooks))
+      return cel_fail(CEL_E_INTERRUPTED, "stopped after %lld of %lld steps",
+                      (long long)(done + env->N), (long long)steps);
+  }
+  return CEL_OK;
+}
+
+CelStatus cel_learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const CelRunHooks *hooks) {
+  void *actions = NULL;
+  CELI_TRY(celi_alloc(&actions, (size_t)env->N, cel_space_bytes(&env->spec->action), "actions"));
+  const CelStatus status = learn(agent, env, steps, hooks ? hooks : &no_hooks, actions);
+  free(actions);
+  return status;
+}
+
+// ---- open and close
+
+static CelStatus declare_state(CeliTraining *training) {
+  CeliRunState *s = &training->state;
+  CelTensors *list = training->tensors;
+  const int64_t one = 1, three = 3, window = CELI_WINDOW, identity = CELI_IDENTITY_MAX;
+  const int64_t actions = training->env.N * (int64_t)cel_space_bytes(&training->spec->action);
+  const struct {
+    const char *name;
+    CelType type;
+    CelRole role;
+    void *place;
+    const int64_t *size;
+  } rows[] = {{"run.episodes", CEL_I64, CEL_STATE, &s->episodes, &one},
+              {"run.window_return", CEL_F64, CEL_STATE, &s->window_return, &window},
+              {"run.window_length", CEL_I64, CEL_STATE, &s->window_length, &window},
+              {"run.best_return", CEL_F64, CEL_STATE, &s->best_return, &one},
+              {"run.eval_step", CEL_I64, CEL_STATE, &s->eval_step, &one},
+              {"run.eval", CEL_F64, CEL_STATE, &s->eval, &three},
+              {"run.identity", CEL_U8, CEL_STATE, &s->identity, &identity},
+              {"run.actions", CEL_U8, CEL_SCRATCH, &training->actions, &actions}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    CELI_TRY(cel_tensors_declare(list, rows[i].name, rows[i].type, rows[i].role, rows[i].place, 1,
+                                 rows[i].size));
+  return CEL_OK;
+}
+
+static CelStatus fill_state(CeliTraining *training) {
+  CeliRunState *s = &training->state;
+  CeliText identity = {0};
+  *s->best_return = -(double)INFINITY;
+  *s->eval_step = -1;
+  celi_setup_identity(training->setup, &identity);
+  CelStatus status = celi_text_status(&identity);
+  if (status == CEL_OK && identity.size > CELI_IDENTITY_MAX)
+    status = cel_fail(CEL_E_RANGE, "the configuration's text is %zu bytes long; at most %d fit",
+                      identity.size, CELI_IDENTITY_MAX);
+  if (status == CEL_OK) memcpy(s->identity, identity.data, identity.size);
+  celi_text_free(&identity);
+  return status;
+}
+
+CelStatus celi_training_open(CeliTraining *training, const CelSetup *setup, int64_t total,
+                             const CelRunHooks *hooks) {
+  const CelRunConfig *run = &setup->run;
+  training->setup = setup;
+  training->hooks = hooks ? hooks : &no_hooks;
+  training->total = total;
+  training->lock = -1;
+  training->saved_step = -1;
+  CELI_TRY(cel_fields_check(cel_run_fields(), run));
+  CELI_TRY(cel_env_spec_create(&training->spec, run->env, celi_setup_env_config(setup),
+                               celi_setup_env_options(setup)));
+  const CelAgentOptions options = {.n_envs = run->n_envs,
+                                   .seed = run->seed,
+                                   .threads = (int)run->threads,
+                                   .total_steps = total};
+  CELI_TRY(cel_fail_in(cel_agent_create(&training->agent, run->algo, setup->algo_config,
+                                        &training->spec->observation, &training->spec->action,
+                                        &options),
+                       "%s on %s: ", run->algo, celi_env_short_id(run->env)));
+  CELI_TRY(cel_tensors_create(&training->tensors));
+  CELI_TRY(cel_vecenv_declare(&training->env, training->tensors, "env", training->spec, run->n_envs,
+                              run->seed, CEL_RNG_ENV, 0));
+  CELI_TRY(declare_state(training));
+  CELI_TRY(cel_tensors_allocate(training->tensors));
+  CELI_TRY(fill_state(training));
+  return cel_vecenv_reset(&training->env);
+}
+
+void celi_training_close(CeliTraining *training) {
+  if (!training->setup) return;
+  const CelStatus status = celi_metrics_close(training);
+  (void)status; // what mattered was flushed before; an error here comes after one that was told
+  cel_tensors_destroy(training->tensors);
+  cel_agent_destroy(training->agent);
+  cel_env_spec_destroy(training->spec);
+  if (training->lock >= 0) close(training->lock);
+}
+
+void celi_training_end(CeliTraining *training, CelStatus status, CelRunResult *result) {
+  if (status != CEL_OK && result) {
+    memset(result, 0, sizeof *result);
+    snprintf(result->folder, sizeof result->folder, "%s", training->folder);
+  }
+  if (status != CEL_OK && status != CEL_E_INTERRUPTED && training->saved_step >= 0)
+    celi_training_note(training, "the checkpoint of step %lld stays: %s",
+                       (long long)training->saved_step, training->folder);
+  celi_training_close(training);
+}
+
+// ---- between steps
+
+/// True when a multiple of `every` was reached by the last step.
+static bool is_due(const CeliTraining *training, int64_t every) {
+  const int64_t now = cel_agent_steps(training->agent), before = now - training->env.N;
+  return every > 0 && now / every > before / every;
+}
+
+static CelStatus evaluate(CeliTraining *training) {
+  const CelRunConfig *run = &training->setup->run;
+  CeliRunState *state = &training->state;
+  CelEvalResult result;
+  CELI_TRY(cel_fail_in(cel_evaluate(training->agent, training->spec, run->eval_episodes, run->seed,
+                                    CEL_MODE, NULL, NULL, &result),
+                       "evaluation at step %lld: ", (long long)cel_agent_steps(training->agent)));
+  *state->eval_step = cel_agent_steps(training->agent);
+  state->eval[0] = result.mean_return;
+  state->eval[1] = result.std_return;
+  state->eval[2] = result.mean_length;
+  if (result.mean_return > *state->best_return) {
+    char path[CEL_PATH_MAX];
+    CELI_TRY(celi_path_join(path, training->folder, "best.safetensors"));
+    CELI_TRY(cel_agent_save_model(training->agent, path));
+    *state->best_return = result.mean_return;
+  }
+  return celi_metrics_evaluation(training, &result);
+}
+
+static CelStatus save(CeliTraining *training) {
+  char path[CEL_PATH_MAX];
+  const int64_t now = cel_agent_steps(training->agent);
+  if (training->saved_step == now) return CEL_OK;
+  CELI_TRY(celi_metrics_sync(training));
+  CELI_TRY(celi_checkpoint_path(path, training->folder, now));
+  CELI_TRY(cel_agent_save(training->agent, path, training->replay, training->tensors));
+  training->saved_step = now;
+  return celi_checkpoint_prune(training->agent, training->folder, now, training->setup->run.keep);
+}
+
+static void count_episodes(CeliTraining *training) {
+  CeliRunState *state = &training->state;
+  const CelVecEnv *env = &training->env;
+  for (int64_t i = 0; i < env->N; i++) {
+    if (!env->terminated[i] && !env->truncated[i]) continue;
+    const int64_t slot = (*state->episodes)++ % CELI_WINDOW;
+    state->window_return[slot] = env->final_return[i];
+    state->window_length[slot] = env->final_length[i];
+  }
+}
+
+/// What is due at the present step, in an order that makes a checkpoint the last of it.
+static CelStatus do_what_is_due(CeliTraining *training) {
+  const CelRunConfig *run = &training->setup->run;
+  const bool last = cel_agent_steps(training->agent) >= training->total;
+  const bool eval = is_due(training, run->eval_every) || last;
+  if (eval) {
+    CELI_TRY(evaluate(training));
+    tell(training, true);
+  }
+  if (eval || is_due(training, run->log_every)) CELI_TRY(celi_metrics_log(training, eval));
+  if (last || is_due(training, run->checkpoint_every)) CELI_TRY(save(training));
+  return CEL_OK;
+}
+
+static CelStatus interrupt(CeliTraining *training) {
+  CELI_TRY(cel_fail_in(save(training), "while saving on request: "));
+  return cel_fail(CEL_E_INTERRUPTED,
+                  "stopped after %lld of %lld steps, everything is saved; go on with: "
+                  "celsius train --resume %s",
+                  (long long)cel_agent_steps(training->agent), (long long)training->total,
+                  training->folder);
+}
+
+static void fill_result(const CeliTraining *training, CelRunResult *result) {
+  const CeliRunState *state = &training->state;
+  *result = (CelRunResult){.steps = cel_agent_steps(training->agent),
+                           .updates = cel_agent_updates(training->agent),
+                           .episodes = *state->episodes,
+                           .seconds = training->pace.before + celi_seconds() - training->pace.start,
+                           .mean_return = state->eval[0],
+                           .std_return = state->eval[1],
+                           .best_return = *state->best_return};
+  snprintf(result->folder, sizeof result->folder, "%s", training->folder);
+}
+
+CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) {
+  char path[CEL_PATH_MAX];
+  pace_start(&training->pace, cel_agent_steps(training->agent));
+  while (cel_agent_steps(training->agent) < training->total) {
+    CELI_TRY(step(training->agent, &training->env, training->actions));
+    count_episodes(training);
+    CELI_TRY(do_what_is_due(training));
+    tell(training, false);
+    if (cel_agent_steps(training->agent) < training->total && asked_to_stop(training->hooks))
+      return interrupt(training);
+  }
+  CELI_TRY(celi_path_join(path, training->folder, "final.safetensors"));
+  CELI_TRY(cel_agent_save_model(training->agent, path));
+  CELI_TRY(celi_metrics_close(training));
+  tell(training, true);
+  if (result) fill_result(training, result);
+  return CEL_OK;
+}
+
+// ---- from the start
+
+static CelStatus start_files(CeliTraining *training) {
+  char path[CEL_PATH_MAX];
+  CelSetup written = *training->setup;
+  written.run.out[0] = 0; // the folder may be moved; a new run from this file gets one of its own
+  CELI_TRY(celi_runfolder_create(training->setup, training->folder));
+  CELI_TRY(celi_runfolder_lock(training->folder, &training->lock));
+  CELI_TRY(celi_path_join(training->replay, training->folder, "replay"));
+  CELI_TRY(celi_folder_make(training->replay));
+  CELI_TRY(celi_path_join(path, training->folder, "config.yaml"));
+  CELI_TRY(cel_setup_write(&written, path));
+  return celi_metrics_open(training, -1);
+}
+
+CelStatus cel_setup_train(const CelSetup *setup, const CelRunHooks *hooks, CelRunResult *result) {
+  CeliTraining training = {0};
+  CelStatus status = celi_training_open(&training, setup, setup->run.steps, hooks);
+  if (status == CEL_OK) status = start_files(&training);
+  if (status == CEL_OK) status = celi_training_run(&training, result);
+  celi_training_end(&training, status, result);
+  return status;
+}
+
+CelStatus cel_train(const CelRunConfig *config, const void *algo_config, const void *env_config,
+                    const CelEnvOptions *env_options, const CelRunHooks *hooks,
+                    CelRunResult *result) {
+  CelSetup *setup = NULL;
+  CELI_TRY(cel_fields_check(cel_run_fields(), config));
+  CELI_TRY(cel_setup_create(&setup, config->algo, config->env));
+  setup->run = *config;
+  if (algo_config) memcpy(setup->algo_config, algo_config, setup->algo->config_size);
+  if (env_options) memcpy(setup->env_args, env_options, sizeof *env_options);
+  if (env_config)
+    memcpy((char *)setup->env_args + celi_env_args_offset(), env_config, setup->env->config_size);
+  const CelStatus status = cel_setup_train(setup, hooks, result);
+  cel_setup_destroy(setup);
+  return status;
+}

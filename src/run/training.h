@@ -1,0 +1,84 @@
+/// A run in progress: what train.c, resume.c and metrics.c share.
+#ifndef CELI_RUN_TRAINING_H
+#define CELI_RUN_TRAINING_H
+#include "celsius/agent.h"
+#include "celsius/setup.h"
+#include "run/csv.h"
+
+#define CELI_WINDOW 100         ///< episodes in rollout/ep_rew_mean, as in Stable-Baselines3
+#define CELI_IDENTITY_MAX 16384 ///< bytes of a run's identity in its checkpoints
+
+/// What a run knows besides its agent and environments; tensors of role CEL_STATE, so that it is saved with them.
+typedef struct CeliRunState {
+  int64_t *episodes;        ///< (1,) finished so far
+  double *window_return;    ///< (CELI_WINDOW,) episode k lies at k mod CELI_WINDOW
+  int64_t *window_length;   ///< (CELI_WINDOW,)
+  double *best_return;      ///< (1,) best mean return of an evaluation; -INFINITY before the first
+  int64_t *eval_step;       ///< (1,) step of the last evaluation; -1 before the first
+  double *eval;             ///< (3,) its mean return, standard deviation, mean length
+  uint8_t *identity;        ///< (CELI_IDENTITY_MAX,) text, see celi_setup_identity
+} CeliRunState;
+
+/// Wall time, for people only: nothing that is saved depends on it.
+typedef struct CeliPace {
+  double start;        ///< seconds on the monotonic clock
+  double before;       ///< seconds of earlier sittings
+  int64_t start_steps; ///< steps when this sitting began
+  double told;         ///< when progress was last told
+  int64_t told_steps;
+  double rate;         ///< steps a second, smoothed over about three seconds
+} CeliPace;
+
+/// Where numbers go: progress.csv, evaluations.csv, TensorBoard.
+typedef struct CeliMetrics {
+  CeliCsv progress, evaluations;
+  struct CeliEvents *events; ///< NULL: no TensorBoard
+  const char *names[CELI_CSV_COLUMNS];
+  int n;
+} CeliMetrics;
+
+typedef struct CeliTraining {
+  const CelSetup *setup;
+  const CelRunHooks *hooks; ///< never NULL
+  char folder[CEL_PATH_MAX];
+  char replay[CEL_PATH_MAX]; ///< folder/replay
+  int lock;                  ///< -1: not held
+  int64_t total;             ///< steps to reach
+  CelEnvSpec *spec;
+  CelAgent *agent;
+  CelTensors *tensors; ///< environments, CeliRunState, scratch
+  CelVecEnv env;
+  CeliRunState state;
+  uint8_t *actions; ///< (N rows)
+  CeliMetrics metrics;
+  CeliPace pace;
+  int64_t saved_step; ///< step of the newest checkpoint of this sitting; -1: none
+} CeliTraining;
+
+// ---- train.c
+/// Everything but files: environments, agent, state; all at their start. `training` is zeroed by the caller and closed
+/// by celi_training_close in any case.
+CelStatus celi_training_open(CeliTraining *training, const CelSetup *setup, int64_t total,
+                             const CelRunHooks *hooks) CEL_WARN_UNUSED;
+void celi_training_close(CeliTraining *training);
+/// Goes on to the end, or until a hook says stop.
+CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) CEL_WARN_UNUSED;
+/// Ends a sitting that came to `status`: tells what is left of a run that failed, then closes.
+void celi_training_end(CeliTraining *training, CelStatus status, CelRunResult *result);
+/// Tells the hook `note`, printf form.
+void celi_training_note(const CeliTraining *training, const char *format, ...) CEL_PRINTF(2, 3);
+double celi_seconds(void); ///< on the monotonic clock
+
+// ---- metrics.c
+/// `step`: what lies past it is cut off; -1: everything is new.
+CelStatus celi_metrics_open(CeliTraining *training, int64_t step) CEL_WARN_UNUSED;
+/// A row for the present step. `evaluated`: with the evaluation that was just made.
+CelStatus celi_metrics_log(CeliTraining *training, bool evaluated) CEL_WARN_UNUSED;
+CelStatus celi_metrics_evaluation(CeliTraining *training, const CelEvalResult *result) CEL_WARN_UNUSED;
+CelStatus celi_metrics_sync(CeliTraining *training) CEL_WARN_UNUSED;
+CelStatus celi_metrics_close(CeliTraining *training) CEL_WARN_UNUSED;
+/// Mean over the window of finished episodes, NAN before the first.
+double celi_window_return(const CeliRunState *state);
+double celi_window_length(const CeliRunState *state);
+
+#endif
