@@ -26,6 +26,10 @@ function(celsius_module name)
     list(FILTER sources EXCLUDE REGEX "_(avx512|avx2)\\.c$")
   endif()
   celsius_protobuf(${name} generated)
+  if(name STREQUAL "run")
+    celsius_presets(presets)
+    list(APPEND generated ${presets})
+  endif()
   if(NOT sources AND NOT generated)
     set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.c) # a module that has no file yet
   endif()
@@ -71,6 +75,19 @@ function(celsius_protobuf name out)
     endforeach()
   endif()
   set(${out} "${generated}" PARENT_SCOPE)
+endfunction()
+
+# presets/<algo>/<name>.yaml -> a C source with all of them.
+function(celsius_presets out)
+  file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/presets/*/*.yaml)
+  set(made ${PROJECT_BINARY_DIR}/presets.c)
+  add_custom_command(
+    OUTPUT ${made}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${made} -DFOLDER=${PROJECT_SOURCE_DIR}/presets
+            -P ${PROJECT_SOURCE_DIR}/cmake/EmbedPresets.cmake
+    DEPENDS ${files} ${PROJECT_SOURCE_DIR}/cmake/EmbedPresets.cmake
+    COMMENT "Embedding presets" VERBATIM)
+  set(${out} ${made} PARENT_SCOPE)
 endfunction()
 
 # libcelsius.so and libcelsius.a from the same objects.
