@@ -1,0 +1,95 @@
+/// Corridor: a cart on a rail is pushed to the middle and held there.
+///
+///     state   x, v          m, m/s
+///     action  u in [-1, 1]  m/s^2
+///     obs     x, v
+///     reward  -(x^2 + .1 v^2 + .01 u^2)
+///     ends    when the cart leaves the rail, |x| > length; the time limit is 100 steps
+///
+///     v' = v + u dt,  x' = x + v' dt
+///
+/// An environment of one's own is four functions and one description. Build this file into a shared
+/// object and name it: `celsius train sac --env ./corridor.so:Corridor --env.length 3`.
+#include <celsius/canvas.h>
+#include <celsius/env.h>
+#include <math.h>
+#include <stddef.h>
+
+/// The arguments, reached as --env.KEY.
+typedef struct Corridor {
+  double length, dt;
+} Corridor;
+
+static const CelField fields[] = {
+    {"length", CEL_FIELD_DOUBLE, offsetof(Corridor, length), "2", 0.1, 100, "m", NULL, NULL,
+     "the rail reaches this far to either side", ""},
+    {"dt", CEL_FIELD_DOUBLE, offsetof(Corridor, dt), "0.1", 1e-3, 1, "s", NULL, NULL,
+     "time from one step to the next", ""},
+    {NULL, CEL_FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL}};
+
+static CelStatus corridor_open(CelEnvSpec *spec) {
+  spec->observation = cel_space_box(2, -INFINITY, INFINITY);
+  spec->action = cel_space_box(1, -1.0, 1.0);
+  spec->state_size = 2;
+  return CEL_OK;
+}
+
+static void observe(const double *state, float *obs) {
+  obs[0] = (float)state[0];
+  obs[1] = (float)state[1];
+}
+
+static CelStatus corridor_reset(const CelEnvSpec *spec, double *state, void *obs, CelRng *rng) {
+  const Corridor *c = spec->config;
+  state[0] = cel_rng_range(rng, -0.5 * c->length, 0.5 * c->length);
+  state[1] = 0.0;
+  observe(state, obs);
+  return CEL_OK;
+}
+
+static CelStatus corridor_step(const CelEnvSpec *spec, double *states, int64_t n,
+                               const void *actions, void *obs, float *reward, uint8_t *terminated,
+                               CelRng *rng) {
+  const Corridor *c = spec->config;
+  (void)rng; // nothing is left to chance after the start
+  for (int64_t i = 0; i < n; i++) {
+    double *state = states + 2 * i;
+    double u = ((const float *)actions)[i];
+    double cost = state[0] * state[0] + 0.1 * state[1] * state[1] + 0.01 * u * u;
+    state[1] += u * c->dt;
+    state[0] += state[1] * c->dt;
+    observe(state, (float *)obs + 2 * i);
+    reward[i] = (float)-cost;
+    terminated[i] = fabs(state[0]) > c->length;
+  }
+  return CEL_OK;
+}
+
+static void corridor_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
+  const Corridor *c = spec->config;
+  const CelColor rail = {0.6f, 0.6f, 0.6f, 1.0f}, cart = {0.1f, 0.4f, 0.7f, 1.0f};
+  const double x[2] = {-c->length, c->length}, y[2] = {0.0, 0.0};
+  cel_canvas_clear(canvas, -1.1 * c->length, 1.1 * c->length, -c->length, c->length);
+  cel_canvas_polyline(canvas, 2, x, y, 3.0, rail);
+  cel_canvas_circle(canvas, state[0], 0.0, 0.08 * c->length, cart);
+}
+
+static const CelEnvType corridor = {
+    .abi = CEL_ENV_ABI,
+    .id = "Corridor",
+    .doc = "a cart on a rail is pushed to the middle and held there",
+    .max_episode_steps = 100,
+    .reward_threshold = NAN,
+    .config_size = sizeof(Corridor),
+    .fields = fields,
+    .open = corridor_open,
+    .reset = corridor_reset,
+    .step = corridor_step,
+    .render = corridor_render,
+};
+
+/// What "corridor.so:Corridor" names: exported by the shared object, gives the description.
+__attribute__((visibility("default"))) const CelEnvType *Corridor(void);
+const CelEnvType *Corridor(void) {
+  return &corridor;
+}
