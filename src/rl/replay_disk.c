@@ -374,24 +374,24 @@ static CelStatus load_all(CeliReplay *replay, const char *folder, const Segments
   return check_rows(replay, folder);
 }
 
-CelStatus celi_replay_load(CeliReplay *replay, const char *folder, int64_t *saved) {
-  celi_replay_clear_flags(replay);
+static CelStatus check_heads(const CeliReplay *replay) {
   for (int64_t e = 0; e < replay->N; e++)
     if (replay->head[e] < 0 || replay->head[e] > ROWS_MAX / replay->N)
       return cel_fail(CEL_E_CORRUPT, "replay.head: environment %lld has %lld rows", (long long)e,
                       (long long)replay->head[e]);
+  return CEL_OK;
+}
+
+CelStatus celi_replay_load(CeliReplay *replay, const char *folder, int64_t *saved) {
+  Segments segments = {0};
+  celi_replay_clear_flags(replay);
   memset(saved, 0, (size_t)replay->N * sizeof *saved);
-  if (sum(replay->head, replay->N) == 0) return check_rows(replay, folder);
-  Segments segments;
-  CelStatus status = list_segments(&segments, folder);
+  CelStatus status = check_heads(replay);
+  if (!status && sum(replay->head, replay->N) > 0) status = list_segments(&segments, folder);
   if (!status) status = load_all(replay, folder, &segments, saved);
   free(segments.list);
-  if (status) {
-    celi_replay_reset(replay);
-    memset(saved, 0, (size_t)replay->N * sizeof *saved);
-  }
-  for (int64_t e = 0; !status && e < replay->N; e++)
-    saved[e] = replay->head[e] > 0 ? replay->head[e] - 1 : 0;
+  if (status) celi_replay_reset(replay);
+  for (int64_t e = 0; e < replay->N; e++) saved[e] = replay->head[e] > 0 ? replay->head[e] - 1 : 0;
   return status;
 }
 

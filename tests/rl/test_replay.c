@@ -10,10 +10,7 @@
 
 #include <cmocka.h>
 
-#define O 3
-#define A 2
-#define STEPS_MAX 4096
-#define ENVS_MAX 4
+enum { O = 3, A = 2, STEPS_MAX = 4096, ENVS_MAX = 4 };
 
 /// A transition as it was reported; `t` is written into its observation, so that a sample names itself.
 typedef struct Transition {
