@@ -106,8 +106,10 @@ function(celsius_libraries)
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   set_target_properties(celsius_static PROPERTIES EXPORT_NAME celsius_static)
   target_link_libraries(celsius_shared PRIVATE celsius_flags celsius_dependencies)
-  target_link_options(celsius_shared PRIVATE
-    -Wl,-Bsymbolic-functions $<$<NOT:$<BOOL:${CELSIUS_SANITIZE}>>:-Wl,-z,defs>)
+  target_link_options(celsius_shared PRIVATE -Wl,-Bsymbolic-functions)
+  if(NOT CELSIUS_SANITIZE) # the sanitizers' own symbols are defined by the program
+    target_link_options(celsius_shared PRIVATE -Wl,-z,defs)
+  endif()
   foreach(library celsius_shared celsius_static)
     target_include_directories(${library} INTERFACE
       $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
