@@ -10,9 +10,11 @@
 #include "celsius/safetensors.h"
 #include "celsius/space.h"
 #include "nn/dist.h"
+#include "nn/mlp.h"
 #include "ops/ops.h"
 
 #define CELI_MODEL_FORMAT "celsius-model"
+#define CELI_CHECKPOINT_FORMAT "celsius-checkpoint" ///< holds a model too
 
 /// A space as one line of JSON: {"parts": [{"name", "kind", "type", "shape", ...}]}; bounds are a number
 /// where all elements share it and a list otherwise, infinities are "inf" and "-inf", and floats
@@ -34,5 +36,34 @@ CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) CEL_WARN_U
 /// Unknown keys are passed over: a later version may add some. Errors: CEL_E_FORMAT, CEL_E_NAME (unknown
 /// kind or activation: names those that are known), CEL_E_MEMORY.
 CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) CEL_WARN_UNUSED;
+
+/// A model as it lies in its file, checked whole: what the actor computes from an observation o is
+///   x = clip((o - obs_shift) obs_scale, -obs_clip, obs_clip)     when observations are normalised
+///   x = act(layer_norm?(x W_l + b_l))                            for l < L - 1
+///   y = x W_{L-1} + b_{L-1}, of which the first A are the mean (or the logits)
+///   action = action_shift + action_scale * (tanh(y) | y), or argmax y
+typedef struct CeliModel {
+  CelSafetensors *file; ///< everything below points into it
+  const char *version, *algo;
+  CelSpace observation, action;
+  CeliPolicySpec policy;
+  int L;
+  int64_t width[CELI_LAYERS_MAX + 1]; ///< width[0] = O; width[L] = A, or more where sigma follows
+  const float *W[CELI_LAYERS_MAX];    ///< (width[l], width[l+1])
+  const float *b[CELI_LAYERS_MAX];    ///< (width[l+1],)
+  const float *g[CELI_LAYERS_MAX];    ///< (width[l+1],) layer norm's gain, or NULL
+  const float *h[CELI_LAYERS_MAX];    ///< (width[l+1],) its shift, or NULL
+  bool layer_norm;                    ///< on all hidden layers
+  const float *obs_shift, *obs_scale; ///< (O,), or NULL
+  float obs_clip;
+  const float *action_shift, *action_scale; ///< (A,), NULL for categorical
+} CeliModel;
+
+/// Opens a model file or a checkpoint. After an error there is nothing to close.
+/// Errors: CEL_E_IO, CEL_E_CORRUPT, CEL_E_FORMAT (not a model; what is missing), CEL_E_SHAPE (layers that do not fit
+/// together or to the spaces: names them), CEL_E_NAN (a parameter that is not finite), CEL_E_UNSUPPORTED,
+/// CEL_E_MEMORY; all name the file.
+CelStatus celi_model_open(CeliModel *model, const char *path) CEL_WARN_UNUSED;
+void celi_model_close(CeliModel *model);
 
 #endif
