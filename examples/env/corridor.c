@@ -16,14 +16,14 @@
 #include <stddef.h>
 
 /// The arguments, reached as --env.KEY.
-typedef struct Corridor {
+typedef struct CorridorConfig {
   double length, dt;
-} Corridor;
+} CorridorConfig;
 
 static const CelField fields[] = {
-    {"length", CEL_FIELD_DOUBLE, offsetof(Corridor, length), "2", 0.1, 100, "m", NULL, NULL,
+    {"length", CEL_FIELD_DOUBLE, offsetof(CorridorConfig, length), "2", 0.1, 100, "m", NULL, NULL,
      "the rail reaches this far to either side", ""},
-    {"dt", CEL_FIELD_DOUBLE, offsetof(Corridor, dt), "0.1", 1e-3, 1, "s", NULL, NULL,
+    {"dt", CEL_FIELD_DOUBLE, offsetof(CorridorConfig, dt), "0.1", 1e-3, 1, "s", NULL, NULL,
      "time from one step to the next", ""},
     {NULL, CEL_FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL}};
 
@@ -40,7 +40,7 @@ static void observe(const double *state, float *obs) {
 }
 
 static CelStatus corridor_reset(const CelEnvSpec *spec, double *state, void *obs, CelRng *rng) {
-  const Corridor *c = spec->config;
+  const CorridorConfig *c = spec->config;
   state[0] = cel_rng_range(rng, -0.5 * c->length, 0.5 * c->length);
   state[1] = 0.0;
   observe(state, obs);
@@ -50,7 +50,7 @@ static CelStatus corridor_reset(const CelEnvSpec *spec, double *state, void *obs
 static CelStatus corridor_step(const CelEnvSpec *spec, double *states, int64_t n,
                                const void *actions, void *obs, float *reward, uint8_t *terminated,
                                CelRng *rng) {
-  const Corridor *c = spec->config;
+  const CorridorConfig *c = spec->config;
   (void)rng; // nothing is left to chance after the start
   for (int64_t i = 0; i < n; i++) {
     double *state = states + 2 * i;
@@ -66,7 +66,7 @@ static CelStatus corridor_step(const CelEnvSpec *spec, double *states, int64_t n
 }
 
 static void corridor_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
-  const Corridor *c = spec->config;
+  const CorridorConfig *c = spec->config;
   const CelColor rail = {0.6f, 0.6f, 0.6f, 1.0f}, cart = {0.1f, 0.4f, 0.7f, 1.0f};
   const double x[2] = {-c->length, c->length}, y[2] = {0.0, 0.0};
   cel_canvas_clear(canvas, -1.1 * c->length, 1.1 * c->length, -c->length, c->length);
@@ -80,7 +80,7 @@ static const CelEnvType corridor = {
     .doc = "a cart on a rail is pushed to the middle and held there",
     .max_episode_steps = 100,
     .reward_threshold = NAN,
-    .config_size = sizeof(Corridor),
+    .config_size = sizeof(CorridorConfig),
     .fields = fields,
     .open = corridor_open,
     .reset = corridor_reset,
