@@ -40,8 +40,8 @@ CEL_API int cel_setup_get(const CelSetup *setup, const char *name, char *text, s
 /// The row of a name in whichever table has it, or NULL.
 CEL_API const CelField *cel_setup_find(const CelSetup *setup, const char *name);
 
-/// Reads a YAML file over what is there; its algo and env, when it names any, must be the setup's.
-/// Errors: as cel_yaml_read, CEL_E_UNSUPPORTED (another algorithm or environment).
+/// Reads a YAML file over what is there. What a setup is for does not change: its algo and env win over the file's, and a section
+/// of another algorithm is an unknown key. Errors: as cel_yaml_read.
 CEL_API CelStatus cel_setup_read(CelSetup *setup, const char *path) CEL_WARN_UNUSED;
 /// Writes every field, and the library's version, to a YAML file.
 CEL_API CelStatus cel_setup_write(const CelSetup *setup, const char *path) CEL_WARN_UNUSED;

@@ -9,10 +9,11 @@
 #include <sys/time.h>
 
 /// The columns that every run has; the agent's come between them and the evaluation's.
-enum { STEP, EPISODES, FPS, ELAPSED, REWARD, LENGTH, N_FIXED, N_EVAL = 2 };
+enum { STEP, EPISODES, FPS, ELAPSED, REWARD, LENGTH, UPDATES, N_FIXED, N_EVAL = 2 };
 static const char *const fixed_names[N_FIXED] = {
     "time/total_timesteps", "time/episodes",       "time/fps",
-    "time/time_elapsed",    "rollout/ep_rew_mean", "rollout/ep_len_mean"};
+    "time/time_elapsed",    "rollout/ep_rew_mean", "rollout/ep_len_mean",
+    "train/n_updates"};
 static const char *const eval_names[N_EVAL] = {"eval/mean_reward", "eval/mean_ep_length"};
 
 enum { N_EVALUATION = 8 };
@@ -118,6 +119,7 @@ CelStatus celi_metrics_log(CeliTraining *training, bool evaluated) {
   values[ELAPSED] = pace->before + seconds;
   values[REWARD] = celi_window_return(state);
   values[LENGTH] = celi_window_length(state);
+  values[UPDATES] = (double)cel_agent_updates(training->agent);
   int n = N_FIXED;
   for (int i = 0; n < metrics->n - N_EVAL; i++, n++) {
     const char *name;

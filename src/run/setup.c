@@ -1,6 +1,7 @@
 /// Setups: three field tables (run, algorithm, environment) behind one set of names.
 #include "celsius/setup.h"
 #include "base/base.h"
+#include "base/yaml.h"
 #include "celsius/version.h"
 #include "celsius/yaml.h"
 #include "run/config.h"
@@ -221,22 +222,14 @@ static void list_sections(CelSetup *setup, CeliWritten *written,
                           CelYamlSection sections[N_SECTIONS]) {
   sections[0] = (CelYamlSection){"", run_fields, &setup->run};
   sections[1] = (CelYamlSection){"written_by", written_fields, written};
-  sections[2] = (CelYamlSection){setup->run.algo, setup->algo->fields, setup->algo_config};
+  sections[2] = (CelYamlSection){setup->algo->name, setup->algo->fields, setup->algo_config};
   sections[3] = (CelYamlSection){"env_args", setup->env_fields, setup->env_args};
 }
 
-/// After reading: the file may repeat what the setup is for, and must not contradict it.
-static CelStatus check_same(CelSetup *setup, const CelRunConfig *before) {
-  CelStatus status = CEL_OK;
-  if (strcmp(setup->run.algo, before->algo) != 0)
-    status = cel_fail(CEL_E_UNSUPPORTED, "algo is '%s' here and '%s' was asked for", setup->run.algo,
-                      before->algo);
-  else if (strcmp(setup->run.env, before->env) != 0)
-    status = cel_fail(CEL_E_UNSUPPORTED, "env is '%s' here and '%s' was asked for", setup->run.env,
-                      before->env);
+/// Which algorithm and environment a setup is for was decided when it was made.
+static void keep_choice(CelSetup *setup, const CelRunConfig *before) {
   memcpy(setup->run.algo, before->algo, sizeof before->algo);
   memcpy(setup->run.env, before->env, sizeof before->env);
-  return status;
 }
 
 CelStatus cel_setup_read(CelSetup *setup, const char *path) {
@@ -245,9 +238,22 @@ CelStatus cel_setup_read(CelSetup *setup, const char *path) {
   CelYamlSection sections[N_SECTIONS];
   cel_fields_default(written_fields, &written);
   list_sections(setup, &written, sections);
-  sections[2].key = before.algo;
   CELI_TRY(cel_yaml_read(path, sections, N_SECTIONS));
-  return cel_fail_in(check_same(setup, &before), "%s: ", path);
+  keep_choice(setup, &before);
+  return CEL_OK;
+}
+
+static CelStatus read_preset(CelSetup *setup, const CelPreset *preset) {
+  const CelRunConfig before = setup->run;
+  CelYamlSection sections[N_SECTIONS];
+  CeliWritten written;
+  cel_fields_default(written_fields, &written);
+  list_sections(setup, &written, sections);
+  CELI_TRY(cel_fail_in(celi_yaml_parse(preset->name, preset->text, strlen(preset->text), sections,
+                                       N_SECTIONS),
+                       "preset "));
+  keep_choice(setup, &before);
+  return CEL_OK;
 }
 
 CelStatus cel_setup_write(const CelSetup *setup, const char *path) {
@@ -283,18 +289,7 @@ CelStatus cel_setup_preset(CelSetup *setup, const char *name) {
   for (int i = 0; cel_preset_at(i); i++) {
     const CelPreset *preset = cel_preset_at(i);
     if (strcmp(preset->algo, setup->run.algo) != 0) continue;
-    if (strcmp(preset->name, name) == 0) {
-      const CelRunConfig before = setup->run;
-      CelYamlSection sections[N_SECTIONS];
-      CeliWritten written;
-      cel_fields_default(written_fields, &written);
-      list_sections(setup, &written, sections);
-      sections[2].key = before.algo;
-      CELI_TRY(cel_fail_in(celi_yaml_read_text(preset->name, preset->text, strlen(preset->text),
-                                               sections, N_SECTIONS),
-                           "preset "));
-      return cel_fail_in(check_same(setup, &before), "preset %s: ", preset->name);
-    }
+    if (strcmp(preset->name, name) == 0) return read_preset(setup, preset);
     (void)celi_nearest_try(&nearest, preset->name);
   }
   return cel_fail(CEL_E_NAME, "no preset '%s' for %s%s%s%s; `celsius list presets` shows all", name,

@@ -1,0 +1,133 @@
+/// Arguments by field table: every flag of every command is a row of one.
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLAG_MAX = 192, TABLES_MAX = 8, ROWS_MAX = 512 };
+
+const char *cli_scan(int argc, char **argv, const char *name) {
+  const size_t n = strlen(name);
+  for (int i = 0; i < argc; i++) {
+    if (strncmp(argv[i], "--", 2) != 0 || strncmp(argv[i] + 2, name, n) != 0) continue;
+    if (argv[i][2 + n] == '=') return argv[i] + 3 + n;
+    if (argv[i][2 + n] == 0 && i + 1 < argc) return argv[i + 1];
+  }
+  return NULL;
+}
+
+bool cli_has(int argc, char **argv, const char *name) {
+  for (int i = 0; i < argc; i++) {
+    if (strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, name) == 0) return true;
+    if (strcmp(name, "help") == 0 && strcmp(argv[i], "-h") == 0) return true;
+  }
+  return false;
+}
+
+/// The table and the name there of a flag without its dashes; NULL when there is none.
+static const CliTable *find_flag(const CliTable *tables, int n_tables, const char *flag,
+                                 const char **name) {
+  for (int i = 0; i < n_tables; i++) {
+    const size_t n = strlen(tables[i].prefix);
+    if (strncmp(flag, tables[i].prefix, n) != 0) continue;
+    if (!cel_fields_find(tables[i].table, flag + n)) continue;
+    *name = flag + n;
+    return &tables[i];
+  }
+  return NULL;
+}
+
+static CelStatus fail_unknown(const CliCommand *command, const CliTable *tables, int n_tables,
+                              const char *flag) {
+  CelField all[ROWS_MAX] = {{.name = "help"}};
+  int rows = 1;
+  for (int i = 0; i < n_tables; i++) {
+    if (tables[i].prefix[0]) {
+      if (rows < ROWS_MAX - 1)
+        all[rows++] = (CelField){.name = "env", .type = CEL_FIELD_GROUP, .group = tables[i].table};
+      continue;
+    }
+    for (const CelField *f = tables[i].table; f->name && rows < ROWS_MAX - 1; f++) all[rows++] = *f;
+  }
+  char dashed[FLAG_MAX];
+  const char *nearest = cel_fields_nearest(all, flag);
+  if (!nearest)
+    return cel_fail(CEL_E_NAME, "no flag '--%s'; `celsius %s --help` shows all", flag, command->name);
+  snprintf(dashed, sizeof dashed, "%s", nearest);
+  for (char *c = dashed; *c; c++)
+    if (*c == '_') *c = '-';
+  return cel_fail(CEL_E_NAME, "no flag '--%s': did you mean '--%s'?", flag, dashed);
+}
+
+/// Whether an argument is the value of a switch that was given without '='.
+static bool is_switch_value(const char *text) {
+  return text && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0);
+}
+
+/// One flag: argv[*i], and argv[*i + 1] when that is its value. `seen` are the rows that were set.
+static CelStatus parse_flag(const CliCommand *command, int argc, char **argv, int *i,
+                            const CliTable *tables, int n_tables, const CelField **seen,
+                            int *n_seen) {
+  char flag[FLAG_MAX];
+  const char *text = argv[*i] + 2, *value = strchr(text, '='), *name = NULL;
+  const size_t n = value ? (size_t)(value - text) : strlen(text);
+  if (n >= sizeof flag) return cel_fail(CEL_E_NAME, "no flag '%.40s...'", argv[*i]);
+  memcpy(flag, text, n);
+  flag[n] = 0;
+  const CliTable *table = find_flag(tables, n_tables, flag, &name);
+  if (!table) return fail_unknown(command, tables, n_tables, flag);
+  const CelField *field = cel_fields_find(table->table, name);
+  for (int k = 0; k < *n_seen; k++)
+    if (seen[k] == field) return cel_fail(CEL_E_ARGUMENT, "--%s is given twice", flag);
+  if (*n_seen < ROWS_MAX) seen[(*n_seen)++] = field;
+  const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
+  if (value) {
+    value++;
+  } else if (field->type == CEL_FIELD_BOOL && !is_switch_value(next)) {
+    value = "true";
+  } else if (next && strncmp(next, "--", 2) != 0) {
+    value = next;
+    ++*i;
+  } else {
+    char takes[128];
+    cli_field_takes(field, takes, sizeof takes);
+    return cel_fail(CEL_E_ARGUMENT, "--%s needs a value: --%s %s", flag, flag, takes);
+  }
+  return cel_fail_in(cel_fields_set(table->table, table->config, name, value), "--");
+}
+
+CelStatus cli_parse(const CliCommand *command, int argc, char **argv, const CliTable *tables,
+                    int n_tables, CliArgs *args) {
+  const CelField *seen[ROWS_MAX];
+  int n_seen = 0;
+  *args = (CliArgs){0};
+  for (int i = 0; i < argc; i++) {
+    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+      args->help = true;
+      continue;
+    }
+    if (strncmp(argv[i], "--", 2) == 0 && argv[i][2]) {
+      const CelStatus status =
+          parse_flag(command, argc, argv, &i, tables, n_tables, seen, &n_seen);
+      if (status != CEL_OK) return status;
+      continue;
+    }
+    if (argv[i][0] == '-' && argv[i][1])
+      return cel_fail(CEL_E_NAME, "no flag '%s'; flags begin with two dashes: `celsius %s --help`",
+                      argv[i], command->name);
+    if (args->n == CLI_POSITIONALS)
+      return cel_fail(CEL_E_ARGUMENT, "more than %d arguments", CLI_POSITIONALS);
+    args->positional[args->n++] = argv[i];
+  }
+  return CEL_OK;
+}
+
+CelStatus cli_positionals(const CliCommand *command, const CliArgs *args, int least, int most,
+                          const char *what) {
+  if (args->n < least)
+    return cel_fail(CEL_E_ARGUMENT, "%s is missing; `celsius %s --help`", what, command->name);
+  if (args->n > most)
+    return cel_fail(CEL_E_ARGUMENT, "'%s' is one argument too many; `celsius %s --help`",
+                    args->positional[most], command->name);
+  return CEL_OK;
+}

@@ -1,0 +1,101 @@
+/// What the files of the command share: arguments by field table, help, messages, signals, the bar.
+#ifndef CLI_H
+#define CLI_H
+#include "celsius/celsius.h"
+#include <stdio.h>
+
+/// A table of flags and the struct behind it.
+typedef struct CliTable {
+  const char *title;  ///< heading in the help
+  const char *prefix; ///< "" or "env."
+  const CelField *table;
+  void *config;
+} CliTable;
+
+/// What a command takes.
+typedef struct CliCommand {
+  const char *name;    ///< "train"
+  const char *usage;   ///< lines after "Usage: "
+  const char *doc;     ///< a paragraph or two
+  const char *details; ///< after the flags; NULL: nothing
+  int (*run)(int argc, char **argv);
+} CliCommand;
+
+extern const CliCommand cli_train, cli_eval, cli_plot, cli_list, cli_export, cli_info;
+/// Command i, NULL past the end.
+const CliCommand *cli_command_at(int i);
+
+#define CLI_POSITIONALS 1024
+
+/// What parsing leaves besides the structs it filled.
+typedef struct CliArgs {
+  bool help;
+  int n; ///< positional arguments
+  const char *positional[CLI_POSITIONALS];
+} CliArgs;
+
+// ---- args.c
+/// Parses "--name value", "--name=value", "--bool" into the tables. Errors: CEL_E_NAME (the nearest flag), CEL_E_TYPE, CEL_E_RANGE,
+/// CEL_E_ARGUMENT (a flag twice, a missing value).
+CelStatus cli_parse(const CliCommand *command, int argc, char **argv, const CliTable *tables,
+                    int n_tables, CliArgs *args) CEL_WARN_UNUSED;
+/// The value of "--name value" or "--name=value" before anything else is known; NULL when it is not there.
+const char *cli_scan(int argc, char **argv, const char *name);
+/// True for "--name" alone, or "-h" when the name is "help".
+bool cli_has(int argc, char **argv, const char *name);
+/// CEL_E_ARGUMENT when there are not at least `least` and at most `most` positional arguments, told as `what`.
+CelStatus cli_positionals(const CliCommand *command, const CliArgs *args, int least, int most,
+                          const char *what) CEL_WARN_UNUSED;
+
+// ---- help.c
+void cli_help_command(const CliCommand *command, const CliTable *tables, int n_tables);
+void cli_help(void);
+/// Columns of the terminal behind a stream, kept within 60 to 100; 80 when it is none.
+int cli_columns(FILE *stream);
+/// Prints text wrapped to `columns`, every line after the first indented; `used` columns are taken on the first.
+void cli_wrap(FILE *stream, const char *text, int used, int indent, int columns);
+/// "N", "X|auto", "relu|tanh": what a field takes.
+void cli_field_takes(const CelField *field, char *text, size_t size);
+/// "1 to 100 steps": its range and unit; "" when there is nothing to say.
+void cli_field_range(const CelField *field, char *text, size_t size);
+
+// ---- message.c
+/// Prints "celsius: error: ..." with the library's message; returns the exit code.
+int cli_error(CelStatus status);
+/// Prints "celsius: ...".
+void cli_note(const char *format, ...) CEL_PRINTF(1, 2);
+/// Put in front of every message of this process ("seed 3: "); NULL: nothing.
+void cli_message_prefix(const char *prefix);
+/// Flushes the results; a full disk is an error like any other.
+CelStatus cli_flush(void) CEL_WARN_UNUSED;
+/// "1,234,567".
+const char *cli_count(char text[32], int64_t n);
+/// "0:07", "1:02:03".
+const char *cli_duration(char text[32], double seconds);
+
+// ---- signals.c
+/// SIGINT and SIGTERM ask to stop; a second one ends at once.
+void cli_signals_install(void);
+bool cli_stop_asked(void);
+
+// ---- progress.c
+/// A bar on a terminal, otherwise a line now and then; all of it on the error stream.
+typedef struct CliBar {
+  const char *label; ///< in front, or NULL
+  bool quiet, terminal, utf8, drawn;
+  double shown;       ///< seconds of the run when it was last drawn
+  int tenth;          ///< tenths of the run that were told
+} CliBar;
+CliBar cli_bar(bool quiet);
+void cli_bar_show(CliBar *bar, const CelProgress *progress);
+/// Removes the bar, so that a line can be printed.
+void cli_bar_clear(CliBar *bar);
+
+// ---- seeds.c
+/// "1..5", "1,2,7", "1..3,9" -> seeds; the caller frees. Errors: CEL_E_TYPE, CEL_E_RANGE.
+CelStatus cli_seeds_parse(const char *text, uint64_t **seeds, int *n) CEL_WARN_UNUSED;
+/// One process a seed, `jobs` at once, in folders seed-K of one folder; prints a summary. Returns the exit code.
+int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, int jobs, bool json,
+                  bool quiet);
+
+#endif

@@ -1,0 +1,135 @@
+/// celsius eval: how well a trained agent does, on episodes that are the same for everyone.
+#include "cli.h"
+
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Options {
+  int64_t episodes;
+  uint64_t seed;
+  char which[CEL_PATH_MAX], render[CEL_PATH_MAX];
+  int64_t render_episodes;
+  int32_t action;
+  bool json;
+} Options;
+
+#define F(field) offsetof(Options, field)
+static const CelField fields[] = {
+    {"episodes", CEL_FIELD_INT, F(episodes), "100", 1, 1000000, "episodes", NULL, NULL,
+     "episodes to play", ""},
+    {"seed", CEL_FIELD_U64, F(seed), "10000", 0, 0, "", NULL, NULL,
+     "episode i begins from a stream of this seed and i, whatever is evaluated", ""},
+    {"which", CEL_FIELD_PATH, F(which), "best", 0, 0, "", NULL, NULL,
+     "the model: best, final, or the path of a model or checkpoint", ""},
+    {"action", CEL_FIELD_ENUM, F(action), "mode", 0, 0, "", "mode|sample", NULL,
+     "the policy's mode, or a sample of it", ""},
+    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL,
+     "print JSON, with the return of each episode", ""},
+    {"render", CEL_FIELD_PATH, F(render), "", 0, 0, "", NULL, NULL,
+     "write an animation (GIF) of the first episodes", ""},
+    {"render_episodes", CEL_FIELD_INT, F(render_episodes), "1", 1, 100, "episodes", NULL, NULL,
+     "episodes in the animation", ""},
+    {0}};
+#undef F
+
+static CelStatus print_json(const CelRun *run, const char *folder, const Options *options,
+                            const CelEvalResult *result) {
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "run", folder);
+  cJSON_AddStringToObject(json, "model", run->model);
+  cJSON_AddStringToObject(json, "algo", run->config.algo);
+  cJSON_AddStringToObject(json, "env", run->config.env);
+  cJSON_AddNumberToObject(json, "seed", (double)options->seed);
+  cJSON_AddNumberToObject(json, "episodes", (double)result->episodes);
+  cJSON_AddNumberToObject(json, "mean_return", result->mean_return);
+  cJSON_AddNumberToObject(json, "std_return", result->std_return);
+  cJSON_AddNumberToObject(json, "min_return", result->min_return);
+  cJSON_AddNumberToObject(json, "median_return", result->median_return);
+  cJSON_AddNumberToObject(json, "max_return", result->max_return);
+  cJSON_AddNumberToObject(json, "mean_length", result->mean_length);
+  cJSON *returns = cJSON_AddArrayToObject(json, "returns");
+  cJSON *lengths = cJSON_AddArrayToObject(json, "lengths");
+  for (int64_t i = 0; i < result->episodes; i++) {
+    cJSON_AddItemToArray(returns, cJSON_CreateNumber(result->returns[i]));
+    cJSON_AddItemToArray(lengths, cJSON_CreateNumber((double)result->lengths[i]));
+  }
+  char *text = cJSON_Print(json);
+  cJSON_Delete(json);
+  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  puts(text);
+  free(text);
+  return CEL_OK;
+}
+
+static void print_text(const CelRun *run, const CelEvalResult *result) {
+  printf("%s on %s, %lld episodes, model %s\n", run->config.algo, run->config.env,
+         (long long)result->episodes, run->model);
+  printf("mean return    %.6g, standard deviation %.4g\n", result->mean_return, result->std_return);
+  printf("range          %.6g to %.6g, median %.6g\n", result->min_return, result->max_return,
+         result->median_return);
+  printf("mean length    %.6g steps\n", result->mean_length);
+  const double threshold = run->spec->type->reward_threshold;
+  if (threshold == threshold)
+    printf("solved         %s (at a mean return of %g)\n",
+           result->mean_return >= threshold ? "yes" : "no", threshold);
+}
+
+static CelStatus render(CelRun *run, const Options *options) {
+  CelRenderOptions how = cel_render_options_default();
+  how.episodes = options->render_episodes;
+  const CelStatus status = cel_render_gif(options->render, run->agent, run->spec, options->seed, &how);
+  if (status == CEL_OK) cli_note("wrote %s", options->render);
+  return status;
+}
+
+static CelStatus evaluate(CelRun *run, const char *folder, const Options *options) {
+  const size_t n = (size_t)options->episodes;
+  double *returns = calloc(n, sizeof *returns);
+  int64_t *lengths = calloc(n, sizeof *lengths);
+  CelEvalResult result;
+  CelStatus status = CEL_OK;
+  if (!returns || !lengths) status = cel_fail(CEL_E_MEMORY, "no memory for %zu episodes", n);
+  if (status == CEL_OK)
+    status = cel_evaluate(run->agent, run->spec, options->episodes, options->seed,
+                          options->action == 0 ? CEL_MODE : CEL_SAMPLE, returns, lengths, &result);
+  if (status == CEL_OK && options->json)
+    status = print_json(run, folder, options, &result);
+  else if (status == CEL_OK)
+    print_text(run, &result);
+  if (status == CEL_OK && options->render[0]) status = render(run, options);
+  free(returns);
+  free(lengths);
+  return status;
+}
+
+static int run(int argc, char **argv) {
+  Options options;
+  CliArgs args;
+  CelRun *opened = NULL;
+  cel_fields_default(fields, &options);
+  const CliTable tables[] = {{"Flags", "", fields, &options}};
+  CelStatus status = cli_parse(&cli_eval, argc, argv, tables, 1, &args);
+  if (status == CEL_OK && args.help) {
+    cli_help_command(&cli_eval, tables, 1);
+    return CEL_OK;
+  }
+  if (status == CEL_OK) status = cli_positionals(&cli_eval, &args, 1, 1, "the run folder");
+  // Without --which: the best there is, be it the checkpoint of a run that goes on.
+  const char *which = cli_scan(argc, argv, "which") ? options.which : NULL;
+  if (status == CEL_OK) status = cel_run_open(args.positional[0], which, &opened);
+  if (status == CEL_OK) status = evaluate(opened, args.positional[0], &options);
+  cel_run_close(opened);
+  return status == CEL_OK ? CEL_OK : cli_error(status);
+}
+
+const CliCommand cli_eval = {
+    .name = "eval",
+    .usage = "celsius eval RUN [--episodes N] [--json] [--render out.gif]",
+    .doc = "Evaluates a trained agent. The episodes begin from streams of their own, the same for every "
+           "agent, so that results compare.",
+    .details = "Examples\n"
+               "  celsius eval runs/sac-Pendulum-v1-1\n"
+               "  celsius eval runs/sac-Pendulum-v1-1 --episodes 100 --json\n"
+               "  celsius eval runs/sac-Pendulum-v1-1 --which final --render pendulum.gif",
+    .run = run};

@@ -1,0 +1,157 @@
+/// Help, made from the field tables.
+#include "cli.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int cli_columns(FILE *stream) {
+  struct winsize size;
+  if (!isatty(fileno(stream)) || ioctl(fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+    return 80;
+  return size.ws_col < 60 ? 60 : size.ws_col > 100 ? 100 : size.ws_col;
+}
+
+void cli_wrap(FILE *stream, const char *text, int used, int indent, int columns) {
+  int column = used;
+  bool first = true;
+  while (*text) {
+    if (*text == '\n') {
+      fprintf(stream, "\n%*s", indent, "");
+      column = indent;
+      first = true;
+      text++;
+      continue;
+    }
+    if (*text == ' ') {
+      text++;
+      continue;
+    }
+    const int n = (int)strcspn(text, " \n");
+    if (!first && column + 1 + n > columns) {
+      fprintf(stream, "\n%*s", indent, "");
+      column = indent;
+      first = true;
+    }
+    fprintf(stream, "%s%.*s", first ? "" : " ", n, text);
+    column += n + !first;
+    first = false;
+    text += n;
+  }
+  fputc('\n', stream);
+}
+
+void cli_field_takes(const CelField *field, char *text, size_t size) {
+  const char *takes = "";
+  switch (field->type) {
+  case CEL_FIELD_BOOL: takes = ""; break;
+  case CEL_FIELD_INT:
+  case CEL_FIELD_U64: takes = "N"; break;
+  case CEL_FIELD_DOUBLE: takes = "X"; break;
+  case CEL_FIELD_ENUM: takes = field->choices; break;
+  case CEL_FIELD_STRING: takes = "TEXT"; break;
+  case CEL_FIELD_PATH: takes = "PATH"; break;
+  case CEL_FIELD_INT_LIST: takes = "N,N,..."; break;
+  case CEL_FIELD_SCHEDULE: takes = "X|lin_X"; break;
+  case CEL_FIELD_AUTO: takes = "X|auto"; break;
+  case CEL_FIELD_GROUP: takes = ""; break;
+  }
+  snprintf(text, size, "%s", takes);
+}
+
+/// A bound in as few digits as it needs: "1000000", "1e15", "0.005".
+static void bound_text(char text[32], double value) {
+  if (value == floor(value) && fabs(value) < 1e7)
+    snprintf(text, 32, "%.0f", value);
+  else
+    snprintf(text, 32, "%g", value);
+  char *plus = strstr(text, "e+");
+  if (plus) memmove(plus + 1, plus + 2, strlen(plus + 2) + 1);
+}
+
+void cli_field_range(const CelField *field, char *text, size_t size) {
+  const char *unit = field->unit ? field->unit : "";
+  char low[32], high[32];
+  bound_text(low, field->min);
+  bound_text(high, field->max);
+  const char *space = *unit ? " " : "";
+  if (!(field->min < field->max))
+    snprintf(text, size, "%s", unit);
+  else if (field->max >= 1e9)
+    snprintf(text, size, "at least %s%s%s", low, space, unit);
+  else
+    snprintf(text, size, "%s to %s%s%s", low, high, space, unit);
+}
+
+enum { LEFT = 30 };
+
+static void print_field(const CelField *field, const char *prefix, int columns) {
+  char name[128], takes[128], range[128], right[1024];
+  snprintf(name, sizeof name, "--%s%s", prefix, field->name);
+  for (char *c = name; *c; c++)
+    if (*c == '_') *c = '-';
+  cli_field_takes(field, takes, sizeof takes);
+  const bool long_choices = field->type == CEL_FIELD_ENUM && strlen(takes) > 22;
+  int used = printf("  %s%s%s", name, takes[0] ? " " : "", long_choices ? "CHOICE" : takes);
+  cli_field_range(field, range, sizeof range);
+  const bool is_off = field->type == CEL_FIELD_BOOL && strcmp(field->def, "false") == 0;
+  const bool has_default = field->def && field->def[0] && !is_off;
+  int n = snprintf(right, sizeof right, "%s", field->doc);
+  if (long_choices)
+    n += snprintf(right + n, sizeof right - (size_t)n, "; one of %s", field->choices);
+  if (has_default || range[0])
+    snprintf(right + n, sizeof right - (size_t)n, " [%s%s%s%s]", has_default ? "default " : "",
+             has_default ? field->def : "", has_default && range[0] ? "; " : "", range);
+  if (used > LEFT - 2) {
+    printf("\n");
+    used = 0;
+  }
+  printf("%*s", LEFT - used, "");
+  cli_wrap(stdout, right, LEFT, LEFT, columns);
+}
+
+static void print_table(const CelField *table, const char *prefix, int columns) {
+  for (const CelField *field = table; field->name; field++) {
+    if (field->type == CEL_FIELD_GROUP) {
+      char below[128];
+      snprintf(below, sizeof below, "%s%s.", prefix, field->name);
+      print_table(field->group, below, columns);
+    } else {
+      print_field(field, prefix, columns);
+    }
+  }
+}
+
+void cli_help_command(const CliCommand *command, const CliTable *tables, int n_tables) {
+  const int columns = cli_columns(stdout);
+  printf("Usage: %s\n\n", command->usage);
+  cli_wrap(stdout, command->doc, 0, 0, columns);
+  for (int i = 0; i < n_tables; i++) {
+    if (!tables[i].table->name) continue;
+    printf("\n%s\n", tables[i].title);
+    print_table(tables[i].table, tables[i].prefix, columns);
+  }
+  if (command->details) printf("\n%s\n", command->details);
+}
+
+void cli_help(void) {
+  printf("celsius %s: reinforcement learning in C\n\n"
+         "Usage: celsius COMMAND [ARGUMENTS]\n\nCommands\n",
+         cel_version());
+  for (int i = 0; cli_command_at(i); i++) {
+    const CliCommand *command = cli_command_at(i);
+    const char *end = strchr(command->doc, '.');
+    const int n = end ? (int)(end - command->doc) : (int)strlen(command->doc);
+    printf("  %-8s %.*s\n", command->name, n, command->doc);
+  }
+  printf("\nA first run\n"
+         "  celsius train sac --env Pendulum-v1 --preset auto --seed 1 --out runs/first\n"
+         "  celsius eval runs/first --episodes 100 --render pendulum.gif\n"
+         "  celsius plot runs/first --out curve.png\n\n"
+         "`celsius COMMAND --help` shows what a command takes; `celsius --version` the version.\n"
+         "Messages and progress go to the error stream, results to the output. The exit code is 0 or\n"
+         "the number of the error: 2 arguments, 3 range, 4 name, 5 type, 6 shape, 7 memory, 8 files,\n"
+         "9 format, 10 corrupt, 11 not supported, 12 not finite, 13 state, 14 environment, 15 stopped\n"
+         "on request (everything is saved).\n");
+}

@@ -1,0 +1,201 @@
+/// celsius list: environments, algorithms, fields, presets.
+#include "cli.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Options {
+  bool json;
+} Options;
+
+static const CelField fields[] = {{"json", CEL_FIELD_BOOL, offsetof(Options, json), "false", 0, 0, "",
+                                   NULL, NULL, "print JSON", ""},
+                                  {0}};
+
+// ---- environments
+
+static CelStatus list_envs(cJSON *json) {
+  if (!json) printf("%-26s %-12s %-12s %6s %9s\n", "id", "observation", "action", "steps", "solved at");
+  for (int i = 0; cel_env_type_at(i); i++) {
+    const CelEnvType *type = cel_env_type_at(i);
+    CelEnvSpec *spec = NULL;
+    char observation[64], action[64], steps[32] = "-", solved[32] = "-";
+    const CelStatus status = cel_env_spec_create(&spec, type->id, NULL, NULL);
+    if (status != CEL_OK) return status;
+    cel_space_describe(&spec->observation, observation, sizeof observation);
+    cel_space_describe(&spec->action, action, sizeof action);
+    cel_env_spec_destroy(spec);
+    if (json) {
+      cJSON *row = cJSON_CreateObject();
+      cJSON_AddStringToObject(row, "id", type->id);
+      cJSON_AddStringToObject(row, "doc", type->doc);
+      cJSON_AddStringToObject(row, "observation", observation);
+      cJSON_AddStringToObject(row, "action", action);
+      cJSON_AddNumberToObject(row, "max_episode_steps", (double)type->max_episode_steps);
+      cJSON_AddNumberToObject(row, "reward_threshold", type->reward_threshold);
+      cJSON_AddItemToArray(json, row);
+      continue;
+    }
+    if (type->max_episode_steps) snprintf(steps, sizeof steps, "%lld", (long long)type->max_episode_steps);
+    if (!isnan(type->reward_threshold)) snprintf(solved, sizeof solved, "%g", type->reward_threshold);
+    printf("%-26s %-12s %-12s %6s %9s\n", type->id, observation, action, steps, solved);
+    printf("  ");
+    cli_wrap(stdout, type->doc, 2, 2, cli_columns(stdout));
+  }
+  if (!json) printf("\nYour own: --env ./my.so:Name (docs/first-environment.md)\n");
+  return CEL_OK;
+}
+
+// ---- algorithms, presets
+
+static CelStatus list_algos(cJSON *json) {
+  for (int i = 0; cel_algo_at(i); i++) {
+    const CelAlgoInfo *algo = cel_algo_at(i);
+    if (json) {
+      cJSON *row = cJSON_CreateObject();
+      cJSON_AddStringToObject(row, "name", algo->name);
+      cJSON_AddStringToObject(row, "doc", algo->doc);
+      cJSON_AddItemToArray(json, row);
+    } else {
+      printf("%-8s ", algo->name);
+      cli_wrap(stdout, algo->doc, 9, 9, cli_columns(stdout));
+    }
+  }
+  return CEL_OK;
+}
+
+static CelStatus list_presets(cJSON *json) {
+  for (int i = 0; cel_preset_at(i); i++) {
+    const CelPreset *preset = cel_preset_at(i);
+    if (json) {
+      cJSON *row = cJSON_CreateObject();
+      cJSON_AddStringToObject(row, "algo", preset->algo);
+      cJSON_AddStringToObject(row, "name", preset->name);
+      cJSON_AddStringToObject(row, "doc", preset->doc);
+      cJSON_AddItemToArray(json, row);
+    } else {
+      printf("%-6s %-26s ", preset->algo, preset->name);
+      cli_wrap(stdout, preset->doc, 34, 34, cli_columns(stdout));
+    }
+  }
+  return CEL_OK;
+}
+
+// ---- fields
+
+static void print_fields(const CelField *table, const char *prefix, cJSON *json) {
+  for (const CelField *field = table; field->name; field++) {
+    char name[192], takes[192], range[128];
+    snprintf(name, sizeof name, "%s%s", prefix, field->name);
+    if (field->type == CEL_FIELD_GROUP) {
+      strncat(name, ".", sizeof name - strlen(name) - 1);
+      print_fields(field->group, name, json);
+      continue;
+    }
+    cli_field_takes(field, takes, sizeof takes);
+    if (field->type == CEL_FIELD_BOOL) snprintf(takes, sizeof takes, "true|false");
+    cli_field_range(field, range, sizeof range);
+    if (json) {
+      cJSON *row = cJSON_CreateObject();
+      cJSON_AddStringToObject(row, "name", name);
+      cJSON_AddStringToObject(row, "takes", takes);
+      cJSON_AddStringToObject(row, "default", field->def);
+      cJSON_AddStringToObject(row, "range", range);
+      cJSON_AddStringToObject(row, "unit", field->unit ? field->unit : "");
+      cJSON_AddStringToObject(row, "doc", field->doc);
+      cJSON_AddStringToObject(row, "source", field->source ? field->source : "");
+      cJSON_AddItemToArray(json, row);
+      continue;
+    }
+    const int used = printf("  %-24s %s = %s", name, takes, field->def[0] ? field->def : "\"\"");
+    if (range[0]) printf("%*s(%s)", used < 52 ? 52 - used : 1, "", range);
+    printf("\n      ");
+    cli_wrap(stdout, field->doc, 6, 6, cli_columns(stdout));
+  }
+}
+
+static CelStatus list_fields_of(const char *what, cJSON *json) {
+  const CelAlgoInfo *algo;
+  CelSetup *setup = NULL;
+  if (cel_algo_find(what, &algo) == CEL_OK) {
+    if (!json) printf("Fields of %s\n", algo->name);
+    print_fields(algo->fields, "", json);
+    return CEL_OK;
+  }
+  const CelEnvType *type;
+  if (cel_env_find(what, &type) != CEL_OK)
+    return cel_fail(CEL_E_NAME, "'%s' is no algorithm and no environment; `celsius list algos`, "
+                                "`celsius list envs`",
+                    what);
+  const CelStatus status = cel_setup_create(&setup, cel_algo_at(0)->name, what);
+  if (status != CEL_OK) return status;
+  if (!json) printf("Arguments of %s\n", type->id);
+  print_fields(setup->env_fields, "env.", json);
+  cel_setup_destroy(setup);
+  return CEL_OK;
+}
+
+static CelStatus list_fields(const CliArgs *args, cJSON *json) {
+  if (args->n > 1) return list_fields_of(args->positional[1], json);
+  if (!json) printf("Fields of a run\n");
+  print_fields(cel_run_fields(), "", json);
+  for (int i = 0; cel_algo_at(i); i++) {
+    if (!json) printf("\nFields of %s\n", cel_algo_at(i)->name);
+    print_fields(cel_algo_at(i)->fields, "", json);
+  }
+  if (!json) printf("\nFields of every environment\n");
+  print_fields(cel_env_option_fields(), "env.", json);
+  return CEL_OK;
+}
+
+// ---- the command
+
+static CelStatus list(const CliArgs *args, cJSON *json) {
+  const char *what = args->positional[0];
+  if (args->n > 1 && strcmp(what, "fields") != 0)
+    return cel_fail(CEL_E_ARGUMENT, "'%s' is one argument too many", args->positional[1]);
+  if (strcmp(what, "envs") == 0) return list_envs(json);
+  if (strcmp(what, "algos") == 0) return list_algos(json);
+  if (strcmp(what, "presets") == 0) return list_presets(json);
+  if (strcmp(what, "fields") == 0) return list_fields(args, json);
+  const CelField names[] = {
+      {.name = "envs"}, {.name = "algos"}, {.name = "fields"}, {.name = "presets"}, {0}};
+  const char *nearest = cel_fields_nearest(names, what);
+  return cel_fail(CEL_E_NAME, "nothing to list as '%s'%s%s%s: envs, algos, fields, presets", what,
+                  nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+static int run(int argc, char **argv) {
+  Options options;
+  CliArgs args;
+  cJSON *json = NULL;
+  cel_fields_default(fields, &options);
+  const CliTable tables[] = {{"Flags", "", fields, &options}};
+  CelStatus status = cli_parse(&cli_list, argc, argv, tables, 1, &args);
+  if (status == CEL_OK && args.help) {
+    cli_help_command(&cli_list, tables, 1);
+    return CEL_OK;
+  }
+  if (status == CEL_OK) status = cli_positionals(&cli_list, &args, 1, 2, "what to list");
+  if (status == CEL_OK && options.json) {
+    json = cJSON_CreateArray();
+    if (!json) status = cel_fail(CEL_E_MEMORY, "no memory for a list");
+  }
+  if (status == CEL_OK) status = list(&args, json);
+  if (status == CEL_OK && json) {
+    char *text = cJSON_Print(json);
+    if (text) puts(text);
+    free(text);
+  }
+  cJSON_Delete(json);
+  return status == CEL_OK ? CEL_OK : cli_error(status);
+}
+
+const CliCommand cli_list = {
+    .name = "list",
+    .usage = "celsius list envs|algos|fields|presets [ALGO|ENV] [--json]",
+    .doc = "Lists environments, algorithms, fields or presets. `celsius list fields sac` lists what an "
+           "algorithm takes, `celsius list fields Pendulum-v1` an environment.",
+    .run = run};

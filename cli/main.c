@@ -1,0 +1,50 @@
+/// celsius: one command a file; this one finds it.
+#include "cli.h"
+
+#include <signal.h>
+#include <string.h>
+
+static const CliCommand *const commands[] = {&cli_train, &cli_eval,   &cli_plot,
+                                             &cli_list,  &cli_export, &cli_info};
+
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+const CliCommand *cli_command_at(int i) { return i >= 0 && i < N_COMMANDS ? commands[i] : NULL; }
+
+/// Names the nearest command, by way of a field table that has them as its names.
+static int unknown_command(const char *name) {
+  CelField table[N_COMMANDS + 1] = {0};
+  for (int i = 0; i < N_COMMANDS; i++) table[i].name = commands[i]->name;
+  const char *nearest = cel_fields_nearest(table, name);
+  if (nearest)
+    return cli_error(cel_fail(CEL_E_NAME, "no command '%s': did you mean '%s'?", name, nearest));
+  return cli_error(cel_fail(CEL_E_NAME, "no command '%s'; `celsius --help` shows all", name));
+}
+
+static int find_and_run(int argc, char **argv) {
+  const char *name = argv[1];
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+    for (int i = 0; argc > 2 && i < N_COMMANDS; i++)
+      if (strcmp(argv[2], commands[i]->name) == 0) return commands[i]->run(1, (char *[]){"--help"});
+    cli_help();
+    return CEL_OK;
+  }
+  if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+    printf("celsius %s\n", cel_version());
+    return CEL_OK;
+  }
+  for (int i = 0; i < N_COMMANDS; i++)
+    if (strcmp(name, commands[i]->name) == 0) return commands[i]->run(argc - 2, argv + 2);
+  return unknown_command(name);
+}
+
+int main(int argc, char **argv) {
+  signal(SIGXFSZ, SIG_IGN); // a file beyond the limit is an error to tell of, not an end
+  if (argc < 2) {
+    cli_help();
+    return cli_error(cel_fail(CEL_E_ARGUMENT, "which command?"));
+  }
+  const int code = find_and_run(argc, argv);
+  const CelStatus flushed = cli_flush();
+  return code == CEL_OK && flushed != CEL_OK ? cli_error(flushed) : code;
+}

@@ -1,0 +1,95 @@
+/// Progress on the error stream: a bar on a terminal, otherwise a line now and then.
+#include "cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REDRAW 0.1    // seconds between two pictures of the bar
+#define LINE_LEAST 1. // seconds between two lines at least
+#define LINE_MOST 30. // and at most
+
+CliBar cli_bar(bool quiet) {
+  CliBar bar = {.quiet = quiet, .shown = -1, .tenth = -1};
+  const char *term = getenv("TERM");
+  bar.terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+  static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+  const char *locale = NULL;
+  for (int i = 0; i < 3 && !(locale && *locale); i++) locale = getenv(names[i]);
+  bar.utf8 = locale && (strstr(locale, "UTF-8") || strstr(locale, "utf8"));
+  return bar;
+}
+
+/// Everything but the bar itself: steps, speed, time left, returns.
+static void describe(const CelProgress *p, bool with_returns, char *text, size_t size) {
+  char steps[32], total[32], rate[32], eta[32];
+  int n = snprintf(text, size, "%s/%s  %s steps/s  ETA %s", cli_count(steps, p->steps),
+                   cli_count(total, p->total_steps), cli_count(rate, lround(p->steps_per_second)),
+                   cli_duration(eta, p->eta));
+  if (with_returns && !isnan(p->mean_return))
+    n += snprintf(text + n, size - (size_t)n, "  return %.4g", p->mean_return);
+  if (with_returns && !isnan(p->eval_return))
+    snprintf(text + n, size - (size_t)n, "  eval %.4g", p->eval_return);
+}
+
+/// "███████▌      ": in eighths of a column where the terminal can.
+static void draw(char *out, int width, double share, bool utf8) {
+  static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const int units = (int)(share * width * 8), full = units / 8;
+  int column = 0;
+  for (; column < full && column < width; column++) out += sprintf(out, "%s", utf8 ? "█" : "#");
+  if (column < width && units % 8) {
+    out += sprintf(out, "%s", utf8 ? eighths[units % 8] : "-");
+    column++;
+  }
+  for (; column < width; column++) out += sprintf(out, "%s", utf8 ? " " : ".");
+}
+
+static void show_bar(CliBar *bar, const CelProgress *p, double share) {
+  char text[256], line[4 * 64];
+  const int columns = cli_columns(stderr), head = bar->label ? (int)strlen(bar->label) + 1 : 0;
+  describe(p, true, text, sizeof text);
+  if (head + 5 + 12 + 2 + (int)strlen(text) >= columns) describe(p, false, text, sizeof text);
+  int width = columns - 1 - head - 5 - 2 - 2 - (int)strlen(text);
+  width = width > 40 ? 40 : width < 6 ? 6 : width;
+  draw(line, width, share, bar->utf8);
+  fprintf(stderr, "\r%s%s%3d%% %s%s%s  %s\033[K", bar->label ? bar->label : "",
+          bar->label ? " " : "", (int)(share * 100), bar->utf8 ? "▕" : "[", line,
+          bar->utf8 ? "▏" : "]", text);
+  fflush(stderr);
+  bar->drawn = true;
+}
+
+void cli_bar_show(CliBar *bar, const CelProgress *p) {
+  const double share =
+      p->total_steps > 0 && p->steps < p->total_steps ? (double)p->steps / (double)p->total_steps : 1;
+  const double passed = p->seconds - bar->shown;
+  const int tenth = (int)(share * 10);
+  if (bar->quiet) return;
+  if (bar->terminal) {
+    if (bar->shown >= 0 && passed < REDRAW && share < 1) return;
+    show_bar(bar, p, share);
+  } else {
+    const bool last = share >= 1 && bar->tenth < 10;
+    if (bar->shown < 0 && !last) { // nothing to tell at the very start
+      bar->shown = p->seconds;
+      bar->tenth = tenth;
+      return;
+    }
+    if (!last && (passed < LINE_LEAST || (tenth == bar->tenth && passed < LINE_MOST))) return;
+    char text[256];
+    describe(p, true, text, sizeof text);
+    fprintf(stderr, "%s%s%3d%%  %s\n", bar->label ? bar->label : "", bar->label ? " " : "",
+            (int)(share * 100), text);
+  }
+  bar->shown = p->seconds;
+  bar->tenth = tenth;
+}
+
+void cli_bar_clear(CliBar *bar) {
+  if (!bar->drawn) return;
+  fputs("\r\033[K", stderr);
+  fflush(stderr);
+  bar->drawn = false;
+}

@@ -1,0 +1,420 @@
+/// Several seeds of one run: a process each, so that one that fails takes no other with it.
+///
+/// A child tells its parent of progress through a pipe, one fixed-size message at a time, and speaks to the
+/// error stream itself only when it fails.
+#include "cli.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SEEDS_MAX = 10000 };
+
+// ---- the list
+
+/// One whole number; *text moves past it.
+static CelStatus take_number(const char **text, uint64_t *out) {
+  char digits[32];
+  const size_t n = strspn(*text, "0123456789");
+  if (n == 0 || n >= sizeof digits)
+    return cel_fail(CEL_E_TYPE, "--seeds: '%s' is not a list such as 1..5 or 1,2,7", *text);
+  memcpy(digits, *text, n);
+  digits[n] = 0;
+  errno = 0;
+  *out = strtoull(digits, NULL, 10);
+  if (errno) return cel_fail(CEL_E_RANGE, "--seeds: %s is too large", digits);
+  *text += n;
+  return CEL_OK;
+}
+
+static CelStatus add_seed(uint64_t **seeds, int *n, uint64_t seed) {
+  for (int i = 0; i < *n; i++)
+    if ((*seeds)[i] == seed)
+      return cel_fail(CEL_E_ARGUMENT, "--seeds: %llu is given twice", (unsigned long long)seed);
+  if (*n == SEEDS_MAX) return cel_fail(CEL_E_RANGE, "--seeds: more than %d", SEEDS_MAX);
+  (*seeds)[(*n)++] = seed;
+  return CEL_OK;
+}
+
+static CelStatus parse_into(const char *text, uint64_t **seeds, int *n) {
+  while (true) {
+    uint64_t from, to;
+    CelStatus status = take_number(&text, &from);
+    to = from;
+    if (status == CEL_OK && strncmp(text, "..", 2) == 0) {
+      text += 2;
+      status = take_number(&text, &to);
+      if (status == CEL_OK && to < from)
+        status = cel_fail(CEL_E_RANGE, "--seeds: %llu..%llu runs backwards",
+                          (unsigned long long)from, (unsigned long long)to);
+    }
+    for (uint64_t seed = from; status == CEL_OK; seed++) {
+      status = add_seed(seeds, n, seed);
+      if (seed == to) break;
+    }
+    if (status != CEL_OK) return status;
+    if (*text == 0) return CEL_OK;
+    if (*text++ != ',')
+      return cel_fail(CEL_E_TYPE, "--seeds: '%s' is not a list such as 1..5 or 1,2,7", text - 1);
+  }
+}
+
+CelStatus cli_seeds_parse(const char *text, uint64_t **seeds, int *n) {
+  *n = 0;
+  *seeds = calloc(SEEDS_MAX, sizeof **seeds);
+  if (!*seeds) return cel_fail(CEL_E_MEMORY, "no memory for a list of seeds");
+  const CelStatus status = parse_into(text, seeds, n);
+  if (status == CEL_OK) return CEL_OK;
+  free(*seeds);
+  *seeds = NULL;
+  return status;
+}
+
+// ---- a child
+
+/// What goes through the pipe; smaller than PIPE_BUF, so that it arrives whole.
+typedef struct Message {
+  bool done;
+  CelProgress progress;
+  CelRunResult result;
+} Message;
+
+static void send_message(int fd, const Message *message) {
+  ssize_t n;
+  do n = write(fd, message, sizeof *message);
+  while (n < 0 && errno == EINTR);
+} // a full pipe drops a report of progress; the last message is sent on a blocking one
+
+static void child_progress(void *user, const CelProgress *progress) {
+  const Message message = {.progress = *progress};
+  send_message(*(int *)user, &message);
+}
+
+static void child_note(void *user, const char *text) {
+  (void)user;
+  if (strncmp(text, "run folder", 10) != 0) cli_note("%s", text);
+}
+
+static bool child_stop(void *user) {
+  (void)user;
+  return cli_stop_asked();
+}
+
+static _Noreturn void child(const CelSetup *setup, int fd) {
+  char prefix[64];
+  Message message = {.done = true};
+  signal(SIGPIPE, SIG_IGN); // should the parent die, the run goes on
+  snprintf(prefix, sizeof prefix, "seed %llu: ", (unsigned long long)setup->run.seed);
+  cli_message_prefix(prefix);
+  const CelRunHooks hooks = {&fd, child_note, child_progress, child_stop};
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  const CelStatus status = cel_setup_train(setup, &hooks, &message.result);
+  fcntl(fd, F_SETFL, 0);
+  if (status == CEL_OK) send_message(fd, &message);
+  _exit(status == CEL_OK ? 0 : cli_error(status));
+}
+
+// ---- the parent
+
+typedef enum State { WAITING, RUNNING, DONE, FAILED } State;
+
+typedef struct Job {
+  State state;
+  uint64_t seed;
+  pid_t pid;
+  int fd;
+  int code; ///< exit code
+  CelProgress progress;
+  CelRunResult result;
+} Job;
+
+typedef struct Group {
+  const CelSetup *setup;
+  char folder[CEL_PATH_MAX];
+  Job *jobs;
+  int n, at_once;
+  bool told_stop;
+  CliBar bar;
+  char label[64];
+} Group;
+
+static CelStatus make_folder(const char *path) {
+  char part[CEL_PATH_MAX];
+  snprintf(part, sizeof part, "%s", path);
+  for (char *c = part + 1;; c++) {
+    if (*c != '/' && *c != 0) continue;
+    const char kept = *c;
+    *c = 0;
+    if (mkdir(part, 0777) != 0 && errno != EEXIST)
+      return cel_fail(CEL_E_IO, "%s: make this folder: %s", part, strerror(errno));
+    *c = kept;
+    if (!kept) return CEL_OK;
+  }
+}
+
+/// The folder of all seeds: --out, or the first free runs/ALGO-ENV-seeds, -2, ...
+static CelStatus choose_folder(Group *group) {
+  const CelRunConfig *run = &group->setup->run;
+  if (run->out[0]) {
+    snprintf(group->folder, sizeof group->folder, "%s", run->out);
+    return make_folder(group->folder);
+  }
+  const char *id = strrchr(run->env, ':');
+  CelStatus status = make_folder("runs");
+  for (int k = 1; status == CEL_OK; k++) {
+    const int n = snprintf(group->folder, sizeof group->folder, "runs/%s-%.200s-seeds", run->algo,
+                           id ? id + 1 : run->env);
+    if (k > 1) snprintf(group->folder + n, sizeof group->folder - (size_t)n, "-%d", k);
+    if (mkdir(group->folder, 0777) == 0) return CEL_OK;
+    if (errno != EEXIST)
+      return cel_fail(CEL_E_IO, "%s: make this folder: %s", group->folder, strerror(errno));
+  }
+  return status;
+}
+
+static CelStatus start_job(Group *group, Job *job) {
+  int ends[2];
+  CelSetup setup = *group->setup;
+  setup.run.seed = job->seed;
+  const int n = snprintf(setup.run.out, sizeof setup.run.out, "%s/seed-%llu", group->folder,
+                         (unsigned long long)job->seed);
+  if (n >= (int)sizeof setup.run.out)
+    return cel_fail(CEL_E_RANGE, "the folder '%.60s...' has too long a name", group->folder);
+  if (pipe2(ends, O_CLOEXEC) != 0) return cel_fail(CEL_E_MEMORY, "pipe: %s", strerror(errno));
+  fflush(stdout);
+  fflush(stderr);
+  job->pid = fork();
+  if (job->pid == 0) {
+    close(ends[0]);
+    child(&setup, ends[1]);
+  }
+  close(ends[1]);
+  if (job->pid < 0) {
+    close(ends[0]);
+    return cel_fail(CEL_E_MEMORY, "fork: %s", strerror(errno));
+  }
+  job->fd = ends[0];
+  job->state = RUNNING;
+  job->progress.total_steps = setup.run.steps;
+  return CEL_OK;
+}
+
+static int count_state(const Group *group, State state) {
+  int n = 0;
+  for (int i = 0; i < group->n; i++) n += group->jobs[i].state == state;
+  return n;
+}
+
+/// One bar for all: steps of all, the mean return of those that have one.
+static void show(Group *group, double start) {
+  CelProgress all = {.mean_return = (double)NAN, .eval_return = (double)NAN};
+  double returns = 0, evals = 0;
+  int n_returns = 0, n_evals = 0;
+  for (int i = 0; i < group->n; i++) {
+    const Job *job = &group->jobs[i];
+    const CelProgress *p = &job->progress;
+    all.total_steps += group->setup->run.steps;
+    all.steps += job->state == DONE ? group->setup->run.steps : p->steps;
+    if (job->state == RUNNING) all.steps_per_second += p->steps_per_second;
+    if (job->state != RUNNING || p->total_steps == 0 || p->steps == 0) continue;
+    if (!isnan(p->mean_return)) returns += p->mean_return, n_returns++;
+    if (!isnan(p->eval_return)) evals += p->eval_return, n_evals++;
+  }
+  if (n_returns) all.mean_return = returns / n_returns;
+  if (n_evals) all.eval_return = evals / n_evals;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  all.seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - start;
+  all.eta = all.steps_per_second > 0 ? (double)(all.total_steps - all.steps) / all.steps_per_second
+                                     : (double)NAN;
+  snprintf(group->label, sizeof group->label, "%d of %d done", count_state(group, DONE), group->n);
+  group->bar.label = group->label;
+  cli_bar_show(&group->bar, &all);
+}
+
+static void end_job(Group *group, Job *job) {
+  int status;
+  while (waitpid(job->pid, &status, 0) < 0 && errno == EINTR) continue;
+  close(job->fd);
+  cli_bar_clear(&group->bar);
+  if (job->state != DONE) {
+    job->state = FAILED;
+    job->code = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
+    if (WIFSIGNALED(status)) {
+      cli_note("seed %llu was ended by signal %d", (unsigned long long)job->seed, WTERMSIG(status));
+      job->code = 128 + WTERMSIG(status);
+    }
+    return;
+  }
+  char duration[32];
+  if (!group->bar.quiet)
+    cli_note("seed %llu: mean return %.5g in %s", (unsigned long long)job->seed,
+             job->result.mean_return, cli_duration(duration, job->result.seconds));
+}
+
+/// Takes in what the children sent; ends those whose pipe was closed.
+static void receive(Group *group) {
+  for (int i = 0; i < group->n; i++) {
+    Job *job = &group->jobs[i];
+    if (job->state != RUNNING && !(job->state == DONE && job->pid > 0)) continue;
+    struct pollfd wait = {job->fd, POLLIN, 0};
+    while (poll(&wait, 1, 0) > 0) {
+      Message message;
+      const ssize_t n = read(job->fd, &message, sizeof message);
+      if (n == (ssize_t)sizeof message) {
+        if (message.done) {
+          job->state = DONE;
+          job->result = message.result;
+        } else {
+          job->progress = message.progress;
+        }
+        continue;
+      }
+      if (n < 0 && errno == EINTR) continue;
+      end_job(group, job);
+      job->pid = 0;
+      break;
+    }
+  }
+}
+
+static int count_alive(const Group *group) {
+  int n = 0;
+  for (int i = 0; i < group->n; i++) n += group->jobs[i].pid > 0;
+  return n;
+}
+
+/// Passes a request to stop on; the terminal's Ctrl-C has reached the children already.
+static void pass_stop(Group *group) {
+  if (!cli_stop_asked() || group->told_stop) return;
+  group->told_stop = true;
+  for (int i = 0; i < group->n; i++)
+    if (group->jobs[i].pid > 0 && getpgid(group->jobs[i].pid) != tcgetpgrp(STDERR_FILENO))
+      kill(group->jobs[i].pid, SIGTERM);
+}
+
+static CelStatus run_group(Group *group) {
+  struct timespec start;
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  CelStatus status = CEL_OK;
+  while (true) {
+    for (int i = 0; i < group->n && status == CEL_OK && !cli_stop_asked(); i++)
+      if (group->jobs[i].state == WAITING && count_alive(group) < group->at_once)
+        status = start_job(group, &group->jobs[i]);
+    if (count_alive(group) == 0) return status;
+    poll(NULL, 0, 50);
+    receive(group);
+    pass_stop(group);
+    if (count_alive(group))
+      show(group, (double)start.tv_sec + 1e-9 * (double)start.tv_nsec);
+  }
+}
+
+// ---- the summary
+
+static int by_value(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/// Mean, and the mean of the middle half with the quarters' shares counted (interquartile mean).
+static void average(const Group *group, double *mean, double *middle) {
+  double *values = calloc((size_t)group->n, sizeof *values);
+  double sum = 0, inner = 0, weight = 0;
+  int n = 0;
+  *mean = *middle = (double)NAN;
+  if (!values) return;
+  for (int i = 0; i < group->n; i++)
+    if (group->jobs[i].state == DONE) values[n++] = group->jobs[i].result.mean_return;
+  qsort(values, (size_t)n, sizeof *values, by_value);
+  for (int i = 0; i < n; i++) {
+    const double low = fmax(i, .25 * n), high = fmin(i + 1, .75 * n), share = fmax(high - low, 0);
+    sum += values[i];
+    inner += share * values[i];
+    weight += share;
+  }
+  if (n) *mean = sum / n, *middle = inner / weight;
+  free(values);
+}
+
+static CelStatus print_json(const Group *group) {
+  double mean, middle;
+  average(group, &mean, &middle);
+  cJSON *json = cJSON_CreateObject(), *runs = cJSON_AddArrayToObject(json, "runs");
+  for (int i = 0; i < group->n; i++) {
+    const Job *job = &group->jobs[i];
+    if (job->state != DONE) continue;
+    cJSON *run = cJSON_CreateObject();
+    cJSON_AddNumberToObject(run, "seed", (double)job->seed);
+    cJSON_AddStringToObject(run, "run", job->result.folder);
+    cJSON_AddNumberToObject(run, "steps", (double)job->result.steps);
+    cJSON_AddNumberToObject(run, "seconds", job->result.seconds);
+    cJSON_AddNumberToObject(run, "mean_return", job->result.mean_return);
+    cJSON_AddNumberToObject(run, "best_return", job->result.best_return);
+    cJSON_AddItemToArray(runs, run);
+  }
+  cJSON_AddNumberToObject(json, "mean_return", mean);
+  cJSON_AddNumberToObject(json, "iqm_return", middle);
+  char *text = cJSON_Print(json);
+  cJSON_Delete(json);
+  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  puts(text);
+  free(text);
+  return CEL_OK;
+}
+
+static void print_table(const Group *group) {
+  double mean, middle;
+  average(group, &mean, &middle);
+  printf("%10s  %12s  %12s  %s\n", "seed", "mean return", "best", "run folder");
+  for (int i = 0; i < group->n; i++) {
+    const Job *job = &group->jobs[i];
+    if (job->state == DONE)
+      printf("%10llu  %12.5g  %12.5g  %s\n", (unsigned long long)job->seed, job->result.mean_return,
+             job->result.best_return, job->result.folder);
+    else
+      printf("%10llu  %12s\n", (unsigned long long)job->seed,
+             job->state == WAITING   ? "not started"
+             : job->code == CEL_E_INTERRUPTED ? "stopped"
+                                              : "failed");
+  }
+  printf("mean %.5g, interquartile mean %.5g\n", mean, middle);
+  printf("what now    celsius plot %s --out curve.png\n", group->folder);
+}
+
+static int exit_code(const Group *group) {
+  for (int i = 0; i < group->n; i++)
+    if (group->jobs[i].state == FAILED) return group->jobs[i].code;
+  return count_state(group, WAITING) ? CEL_E_INTERRUPTED : CEL_OK;
+}
+
+int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, int jobs, bool json,
+                  bool quiet) {
+  Group group = {.setup = setup, .n = n, .at_once = jobs, .bar = cli_bar(quiet)};
+  group.jobs = calloc((size_t)n, sizeof *group.jobs);
+  if (!group.jobs) return cli_error(cel_fail(CEL_E_MEMORY, "no memory for %d runs", n));
+  for (int i = 0; i < n; i++) group.jobs[i].seed = seeds[i];
+  cli_signals_install();
+  CelStatus status = choose_folder(&group);
+  if (status == CEL_OK) {
+    if (!quiet) cli_note("%d runs, %d at once, in %s", n, jobs, group.folder);
+    status = run_group(&group);
+  }
+  cli_bar_clear(&group.bar);
+  int code = status == CEL_OK ? exit_code(&group) : cli_error(status);
+  if (status == CEL_OK && count_state(&group, DONE)) {
+    if (!json) print_table(&group);
+    status = json ? print_json(&group) : CEL_OK;
+    if (status != CEL_OK) code = cli_error(status);
+  }
+  free(group.jobs);
+  return code;
+}

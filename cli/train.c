@@ -1,0 +1,284 @@
+/// celsius train: one run, several seeds of it, or a run that goes on.
+#include "cli.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/// Flags of the command itself; the rest are fields of the run, the algorithm and the environment.
+typedef struct Options {
+  char preset[CEL_TEXT_MAX], config[CEL_PATH_MAX], resume[CEL_PATH_MAX], seeds[CEL_PATH_MAX];
+  int64_t jobs;
+  bool json, quiet;
+} Options;
+
+#define F(field) offsetof(Options, field)
+static const CelField options_fields[] = {
+    {"preset", CEL_FIELD_STRING, F(preset), "none", 0, 0, "", NULL, NULL,
+     "settings known to work: auto takes those of the environment, NAME others, none none", ""},
+    {"config", CEL_FIELD_PATH, F(config), "", 0, 0, "", NULL, NULL,
+     "YAML file of fields, such as another run's config.yaml", ""},
+    {"seeds", CEL_FIELD_PATH, F(seeds), "", 0, 0, "", NULL, NULL,
+     "several runs, one process each: 1..5 or 1,2,7; folders OUT/seed-K", ""},
+    {"jobs", CEL_FIELD_INT, F(jobs), "1", 1, 1024, "", NULL, NULL,
+     "with --seeds: runs at the same time", ""},
+    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON", ""},
+    {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
+    {0}};
+
+static const CelField resume_fields[] = {
+    {"resume", CEL_FIELD_PATH, F(resume), "", 0, 0, "", NULL, NULL,
+     "run folder to go on with, as if it had never stopped", ""},
+    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON", ""},
+    {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
+    {0}};
+#undef F
+
+typedef struct ResumeConfig {
+  int64_t steps, threads;
+} ResumeConfig;
+#define F(field) offsetof(ResumeConfig, field)
+static const CelField resume_config_fields[] = {
+    {"steps", CEL_FIELD_INT, F(steps), "0", 0, 1e15, "steps", NULL, NULL,
+     "go further than planned: steps in all; 0: as planned", ""},
+    {"threads", CEL_FIELD_INT, F(threads), "0", 0, 256, "", NULL, NULL,
+     "threads; 0: as before", ""},
+    {0}};
+#undef F
+
+// ---- what is told
+
+static void on_progress(void *user, const CelProgress *progress) { cli_bar_show(user, progress); }
+
+static void on_note(void *user, const char *text) {
+  CliBar *bar = user;
+  cli_bar_clear(bar);
+  if (!bar->quiet) cli_note("%s", text);
+}
+
+static bool on_stop(void *user) {
+  (void)user;
+  return cli_stop_asked();
+}
+
+static CelStatus print_json(const CelRunResult *result) {
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "run", result->folder);
+  cJSON_AddNumberToObject(json, "steps", (double)result->steps);
+  cJSON_AddNumberToObject(json, "updates", (double)result->updates);
+  cJSON_AddNumberToObject(json, "episodes", (double)result->episodes);
+  cJSON_AddNumberToObject(json, "seconds", result->seconds);
+  cJSON_AddNumberToObject(json, "mean_return", result->mean_return);
+  cJSON_AddNumberToObject(json, "std_return", result->std_return);
+  cJSON_AddNumberToObject(json, "best_return", result->best_return);
+  char *text = cJSON_Print(json);
+  cJSON_Delete(json);
+  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  puts(text);
+  free(text);
+  return CEL_OK;
+}
+
+static void print_result(const CelRunResult *result) {
+  char steps[32], duration[32];
+  printf("%s steps in %s\n", cli_count(steps, result->steps), cli_duration(duration, result->seconds));
+  printf("mean return   %.6g, standard deviation %.4g; best evaluation %.6g\n", result->mean_return,
+         result->std_return, result->best_return);
+  printf("run folder    %s\n", result->folder);
+  printf("what now      celsius eval %s --render run.gif\n", result->folder);
+  printf("              celsius plot %s --out curve.png\n", result->folder);
+}
+
+/// Ends the bar, tells the result or the error; returns the exit code.
+static int finish(CliBar *bar, CelStatus status, const CelRunResult *result, bool json) {
+  if (status != CEL_OK) {
+    if (bar->drawn) fputc('\n', stderr);
+    return cli_error(status);
+  }
+  if (bar->drawn) fputc('\n', stderr);
+  if (json) {
+    status = print_json(result);
+    return status == CEL_OK ? CEL_OK : cli_error(status);
+  }
+  print_result(result);
+  return CEL_OK;
+}
+
+// ---- resume
+
+static int run_resume(int argc, char **argv) {
+  Options options;
+  ResumeConfig config;
+  CliArgs args;
+  memset(&options, 0, sizeof options);
+  cel_fields_default(resume_fields, &options);
+  cel_fields_default(resume_config_fields, &config);
+  const CliTable tables[] = {{"Going on", "", resume_fields, &options},
+                             {"The run", "", resume_config_fields, &config}};
+  CelStatus status = cli_parse(&cli_train, argc, argv, tables, 2, &args);
+  if (status == CEL_OK && args.help) {
+    cli_help_command(&cli_train, tables, 2);
+    return CEL_OK;
+  }
+  if (status == CEL_OK) status = cli_positionals(&cli_train, &args, 0, 0, "");
+  if (status == CEL_E_NAME)
+    status = cel_fail_in(status, "a run that goes on takes only --steps, --threads, --json, --quiet: ");
+  if (status != CEL_OK) return cli_error(status);
+  CliBar bar = cli_bar(options.quiet);
+  const CelRunHooks hooks = {&bar, on_note, on_progress, on_stop};
+  CelRunResult result;
+  cli_signals_install();
+  status = cel_train_resume(options.resume, config.steps, config.threads, &hooks, &result);
+  return finish(&bar, status, &result, options.json);
+}
+
+// ---- from the start
+
+/// What the command line and the config file say the run is about, before any table is known.
+typedef struct Choice {
+  char algo[CEL_TEXT_MAX], env[CEL_PATH_MAX];
+} Choice;
+
+static CelStatus peek(const char *path, const char *key, char *text, size_t size) {
+  bool found;
+  if (!path || text[0]) return CEL_OK;
+  return cel_yaml_peek(path, key, text, size, &found);
+}
+
+static CelStatus choose(int argc, char **argv, Choice *choice) {
+  const char *config = cli_scan(argc, argv, "config"), *env = cli_scan(argc, argv, "env");
+  const bool named = argc > 0 && argv[0][0] != '-';
+  *choice = (Choice){.algo = ""};
+  if (named) {
+    const CelAlgoInfo *info;
+    const CelStatus status = cel_algo_find(argv[0], &info);
+    if (status != CEL_OK) return status;
+    snprintf(choice->algo, sizeof choice->algo, "%s", argv[0]);
+  }
+  if (env) snprintf(choice->env, sizeof choice->env, "%s", env);
+  CelStatus status = peek(config, "algo", choice->algo, sizeof choice->algo);
+  if (status == CEL_OK) status = peek(config, "env", choice->env, sizeof choice->env);
+  return status;
+}
+
+/// The run's own fields without algo, which is the first argument; env is taken already and stays a flag.
+static void list_run_fields(CelField table[64]) {
+  int n = 0;
+  for (const CelField *field = cel_run_fields(); field->name && n < 63; field++)
+    if (strcmp(field->name, "algo") != 0) table[n++] = *field;
+  table[n] = (CelField){0};
+}
+
+static int help(const Choice *choice) {
+  CelField run[64];
+  const CelAlgoInfo *algo = NULL;
+  CelSetup *setup = NULL;
+  char titles[2][160];
+  CliTable tables[4] = {{"The command", "", options_fields, NULL}, {"The run", "", run, NULL}};
+  int n = 2;
+  list_run_fields(run);
+  if (choice->algo[0] && cel_algo_find(choice->algo, &algo) == CEL_OK) {
+    snprintf(titles[0], sizeof titles[0], "The algorithm: %s", algo->name);
+    tables[n++] = (CliTable){titles[0], "", algo->fields, NULL};
+  }
+  if (algo && choice->env[0]) {
+    const CelStatus status = cel_setup_create(&setup, choice->algo, choice->env);
+    if (status != CEL_OK) return cli_error(status);
+    snprintf(titles[1], sizeof titles[1], "The environment: %.120s", setup->env->id);
+    tables[n++] = (CliTable){titles[1], "env.", setup->env_fields, NULL};
+  }
+  cli_help_command(&cli_train, tables, n);
+  cel_setup_destroy(setup);
+  return CEL_OK;
+}
+
+/// Defaults, then the preset, then the file, then the flags.
+static CelStatus fill(CelSetup *setup, Options *options, int argc, char **argv, CliArgs *args) {
+  CelField run[64];
+  const char *preset = cli_scan(argc, argv, "preset"), *config = cli_scan(argc, argv, "config");
+  list_run_fields(run);
+  CelStatus status = CEL_OK;
+  if (preset && strcmp(preset, "none") != 0) status = cel_setup_preset(setup, preset);
+  if (status == CEL_OK && config) status = cel_setup_read(setup, config);
+  if (status != CEL_OK) return status;
+  const CliTable tables[] = {{"", "", options_fields, options},
+                             {"", "", run, &setup->run},
+                             {"", "", setup->algo->fields, setup->algo_config},
+                             {"", "env.", setup->env_fields, setup->env_args}};
+  return cli_parse(&cli_train, argc, argv, tables, 4, args);
+}
+
+static int run_one(const CelSetup *setup, const Options *options) {
+  CliBar bar = cli_bar(options->quiet);
+  const CelRunHooks hooks = {&bar, on_note, on_progress, on_stop};
+  CelRunResult result;
+  cli_signals_install();
+  const CelStatus status = cel_setup_train(setup, &hooks, &result);
+  return finish(&bar, status, &result, options->json);
+}
+
+static int run_seeds(const CelSetup *setup, const Options *options) {
+  uint64_t *seeds = NULL;
+  int n = 0;
+  const CelStatus status = cli_seeds_parse(options->seeds, &seeds, &n);
+  if (status != CEL_OK) return cli_error(status);
+  const int code = cli_seeds_run(setup, seeds, n, (int)options->jobs, options->json, options->quiet);
+  free(seeds);
+  return code;
+}
+
+static int run_new(int argc, char **argv, const Choice *choice) {
+  CelSetup *setup = NULL;
+  Options options;
+  CliArgs args;
+  memset(&options, 0, sizeof options);
+  cel_fields_default(options_fields, &options);
+  CelStatus status = cel_setup_create(&setup, choice->algo, choice->env);
+  if (status == CEL_OK) status = fill(setup, &options, argc, argv, &args);
+  if (status == CEL_OK) status = cli_positionals(&cli_train, &args, 0, 1, "");
+  if (status == CEL_OK && args.n && args.positional[0] != argv[0])
+    status = cel_fail(CEL_E_ARGUMENT, "'%s': the algorithm comes first: celsius train %s --env ID",
+                      args.positional[0], choice->algo);
+  if (status == CEL_OK && options.seeds[0] && cli_scan(argc, argv, "seed"))
+    status = cel_fail(CEL_E_ARGUMENT, "--seed and --seeds together; give one of them");
+  int code;
+  if (status != CEL_OK)
+    code = cli_error(status);
+  else
+    code = options.seeds[0] ? run_seeds(setup, &options) : run_one(setup, &options);
+  cel_setup_destroy(setup);
+  return code;
+}
+
+static int run(int argc, char **argv) {
+  Choice choice;
+  if (cli_scan(argc, argv, "resume") || cli_has(argc, argv, "resume")) return run_resume(argc, argv);
+  const CelStatus status = choose(argc, argv, &choice);
+  if (status != CEL_OK) return cli_error(status);
+  if (cli_has(argc, argv, "help")) return help(&choice);
+  if (!choice.algo[0])
+    return cli_error(cel_fail(CEL_E_ARGUMENT, "which algorithm? celsius train ALGO --env ID; "
+                                              "`celsius list algos` shows all"));
+  if (!choice.env[0])
+    return cli_error(cel_fail(CEL_E_ARGUMENT, "which environment? celsius train %s --env ID; "
+                                              "`celsius list envs` shows all",
+                              choice.algo));
+  return run_new(argc, argv, &choice);
+}
+
+const CliCommand cli_train = {
+    .name = "train",
+    .usage = "celsius train ALGO --env ID [--FIELD VALUE ...]\n"
+             "       celsius train --resume RUN [--steps N] [--threads N]",
+    .doc = "Trains an agent and leaves a run folder. Every field of the run, of the algorithm and of the "
+           "environment is a flag (`celsius train ALGO --env ID --help` lists them all). Settings are "
+           "taken in this order, later ones win: defaults, --preset, --config, flags.\n"
+           "Ctrl-C finishes the step, saves, says how to go on and exits with 15; a run that was killed "
+           "goes on from its last checkpoint in the same way, bit for bit as if it had never stopped.",
+    .details = "Examples\n"
+               "  celsius train sac --env Pendulum-v1 --preset auto --seed 1\n"
+               "  celsius train sac --env Pendulum-v1 --steps 20000 --net-arch 64,64 --seeds 1..5 --jobs 2\n"
+               "  celsius train sac --env ./my.so:Robot --env.gravity 3.7 --config mine.yaml\n"
+               "  celsius train --resume runs/sac-Pendulum-v1-1",
+    .run = run};
