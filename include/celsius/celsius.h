@@ -4,6 +4,7 @@
 #include "celsius/agent.h"
 #include "celsius/canvas.h"
 #include "celsius/env.h"
+#include "celsius/export.h"
 #include "celsius/field.h"
 #include "celsius/info.h"
 #include "celsius/lqr.h"
@@ -16,5 +17,6 @@
 #include "celsius/status.h"
 #include "celsius/tensors.h"
 #include "celsius/train.h"
+#include "celsius/version.h"
 #include "celsius/yaml.h"
 #endif

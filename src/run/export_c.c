@@ -1,0 +1,311 @@
+/// The policy as C: one header and one source, made as text. Contract: celsius/export.h.
+///
+/// Numbers are written so that they read back to the same bits, and nothing of the model file reaches the text but
+/// numbers and names that were checked, since the text will be compiled.
+#include "base/base.h"
+#include "celsius/field.h"
+#include "run/export_formats.h"
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LAYER_NORM_EPSILON "1e-5f"
+enum { NAME_BYTES = 80 };
+
+/// The shortest of 6 to 9 digits that reads back to the same float, as a float literal in C and C++.
+static void add_float(CeliText *text, float value) {
+  char digits[40];
+  for (int precision = 6; precision <= 9; precision++) {
+    snprintf(digits, sizeof digits, "%.*g", precision, (double)value);
+    const float back = strtof(digits, NULL);
+    if (memcmp(&back, &value, sizeof back) == 0) break;
+  }
+  celi_text_format(text, "%s%sf", digits, strpbrk(digits, ".e") ? "" : ".0");
+}
+
+/// static const float NAME[rows * columns], of a matrix of rows ld apart.
+static void add_array(CeliText *text, const char *name, const char *suffix, int layer,
+                      const float *data, int64_t rows, int64_t columns, int64_t ld) {
+  char number[16] = "";
+  if (layer >= 0) snprintf(number, sizeof number, "%d", layer);
+  celi_text_format(text, "static const float %s_%s%s[%lld] = {", name, suffix, number,
+                   (long long)(rows * columns));
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++) {
+      const int64_t k = i * columns + j;
+      celi_text_format(text, "%s%s", k ? "," : "", k % 6 ? " " : "\n    ");
+      add_float(text, data[i * ld + j]);
+    }
+  celi_text_format(text, "};\n");
+}
+
+static int64_t layer_outputs(const CeliModel *model, int l) {
+  return l < model->L - 1 ? model->width[l + 1] : model->policy.A; // of the head, the mode's part
+}
+
+static void add_parameters(CeliText *text, const CeliModel *model, const char *name) {
+  const int64_t O = model->width[0], A = model->policy.A;
+  if (model->obs_shift) {
+    add_array(text, name, "obs_shift", -1, model->obs_shift, 1, O, O);
+    add_array(text, name, "obs_scale", -1, model->obs_scale, 1, O, O);
+  }
+  for (int l = 0; l < model->L; l++) {
+    const int64_t out = layer_outputs(model, l);
+    celi_text_format(text, "/* Layer %d: weight (%lld, %lld) by input and output, bias. */\n", l,
+                     (long long)model->width[l], (long long)out);
+    add_array(text, name, "weight", l, model->W[l], model->width[l], out, model->width[l + 1]);
+    add_array(text, name, "bias", l, model->b[l], 1, out, out);
+    if (!model->g[l]) continue;
+    add_array(text, name, "norm_gain", l, model->g[l], 1, out, out);
+    add_array(text, name, "norm_shift", l, model->h[l], 1, out, out);
+  }
+  if (model->action_shift) {
+    add_array(text, name, "action_shift", -1, model->action_shift, 1, A, A);
+    add_array(text, name, "action_scale", -1, model->action_scale, 1, A, A);
+  }
+}
+
+// ---- functions
+
+static void add_dense(CeliText *text, const char *name) {
+  celi_text_format(
+      text,
+      "\n/* y = b + x W, W (in, out). */\n"
+      "static void %s_dense(float *y, const float *x, const float *W, const float *b,\n"
+      "    int in, int out)\n"
+      "{\n"
+      "    int i, j;\n"
+      "    for (j = 0; j < out; j++) y[j] = b[j];\n"
+      "    for (i = 0; i < in; i++) {\n"
+      "        for (j = 0; j < out; j++) y[j] += x[i] * W[i * out + j];\n"
+      "    }\n"
+      "}\n",
+      name);
+}
+
+static void add_layer_norm(CeliText *text, const char *name) {
+  celi_text_format(
+      text,
+      "\n/* Mean 0 and variance 1 over a layer's outputs, then a gain and a shift of each. */\n"
+      "static void %s_layer_norm(float *y, const float *gain, const float *shift, int n)\n"
+      "{\n"
+      "    float mean = 0.0f, var = 0.0f, scale;\n"
+      "    int j;\n"
+      "    for (j = 0; j < n; j++) mean += y[j];\n"
+      "    mean /= (float)n;\n"
+      "    for (j = 0; j < n; j++) var += (y[j] - mean) * (y[j] - mean);\n"
+      "    scale = 1.0f / sqrtf(var / (float)n + " LAYER_NORM_EPSILON ");\n"
+      "    for (j = 0; j < n; j++) y[j] = (y[j] - mean) * scale * gain[j] + shift[j];\n"
+      "}\n",
+      name);
+}
+
+static const char *activation_of(CeliActivation activation) {
+  switch (activation) {
+  case CELI_IDENTITY: return NULL;
+  case CELI_RELU: return "y[j] > 0.0f ? y[j] : 0.0f";
+  case CELI_TANH: return "tanhf(y[j])";
+  case CELI_SILU: return "y[j] / (1.0f + expf(-y[j]))";
+  }
+  return NULL;
+}
+
+static void add_activation(CeliText *text, const char *name, const char *expression) {
+  celi_text_format(text,
+                   "\nstatic void %s_activation(float *y, int n)\n"
+                   "{\n"
+                   "    int j;\n"
+                   "    for (j = 0; j < n; j++) y[j] = %s;\n"
+                   "}\n",
+                   name, expression);
+}
+
+/// Macros are written in capitals.
+static const char *upper_case(char upper[NAME_BYTES], const char *name) {
+  size_t i = 0;
+  for (; name[i] && i < NAME_BYTES - 1; i++)
+    upper[i] = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 'a' + 'A') : name[i];
+  upper[i] = 0;
+  return upper;
+}
+
+static void add_signature(CeliText *text, const CeliModel *model, const char *name,
+                          const char *upper) {
+  if (model->policy.kind == CELI_CATEGORICAL)
+    celi_text_format(text, "int %s_act(const float obs[%s_OBS])", name, upper);
+  else
+    celi_text_format(text, "void %s_act(const float obs[%s_OBS], float action[%s_ACTION])", name,
+                     upper, upper);
+}
+
+/// The observation into x, normalised.
+static void add_input(CeliText *text, const CeliModel *model, const char *name) {
+  const long long O = (long long)model->width[0];
+  celi_text_format(text, "    for (i = 0; i < %lld; i++) {\n", O);
+  if (model->obs_shift) {
+    celi_text_format(text,
+                     "        const float z = (obs[i] - %s_obs_shift[i]) * %s_obs_scale[i];\n"
+                     "        x[i] = z < -",
+                     name, name);
+    add_float(text, model->obs_clip);
+    celi_text_format(text, " ? -");
+    add_float(text, model->obs_clip);
+    celi_text_format(text, " : z > ");
+    add_float(text, model->obs_clip);
+    celi_text_format(text, " ? ");
+    add_float(text, model->obs_clip);
+    celi_text_format(text, " : z;\n");
+  } else {
+    celi_text_format(text, "        x[i] = obs[i];\n");
+  }
+  celi_text_format(text, "    }\n");
+}
+
+static void add_output(CeliText *text, const CeliModel *model, const char *name, const char *y) {
+  const long long A = (long long)model->policy.A;
+  if (model->policy.kind == CELI_CATEGORICAL) {
+    celi_text_format(text,
+                     "    best = 0;\n"
+                     "    for (i = 1; i < %lld; i++) {\n"
+                     "        if (%s[i] > %s[best]) best = i;\n"
+                     "    }\n"
+                     "    return best;\n",
+                     A, y, y);
+    return;
+  }
+  const bool squash = model->policy.kind == CELI_SQUASHED_GAUSSIAN;
+  celi_text_format(text,
+                   "    for (i = 0; i < %lld; i++) {\n"
+                   "        action[i] = %s_action_shift[i] + %s_action_scale[i] * %s%s[i]%s;\n"
+                   "    }\n",
+                   A, name, name, squash ? "tanhf(" : "", y, squash ? ")" : "");
+}
+
+static void add_act(CeliText *text, const CeliModel *model, const char *name) {
+  const bool discrete = model->policy.kind == CELI_CATEGORICAL;
+  int64_t widest = model->width[0];
+  for (int l = 0; l < model->L; l++)
+    if (layer_outputs(model, l) > widest) widest = layer_outputs(model, l);
+  char upper[NAME_BYTES];
+  celi_text_format(text, "\n");
+  add_signature(text, model, name, upper_case(upper, name));
+  celi_text_format(text, "\n{\n");
+  celi_text_format(text, "    float x[%lld], y[%lld];\n    int i%s;\n", (long long)widest,
+                   (long long)widest, discrete ? ", best" : "");
+  add_input(text, model, name);
+  for (int l = 0; l < model->L; l++) {
+    const char *from = l % 2 ? "y" : "x", *to = l % 2 ? "x" : "y";
+    const long long out = (long long)layer_outputs(model, l);
+    celi_text_format(text, "    %s_dense(%s, %s, %s_weight%d, %s_bias%d, %lld, %lld);\n", name, to,
+                     from, name, l, name, l, (long long)model->width[l], out);
+    if (model->g[l])
+      celi_text_format(text, "    %s_layer_norm(%s, %s_norm_gain%d, %s_norm_shift%d, %lld);\n",
+                       name, to, name, l, name, l, out);
+    if (l < model->L - 1 && activation_of(model->policy.activation))
+      celi_text_format(text, "    %s_activation(%s, %lld);\n", name, to, out);
+  }
+  add_output(text, model, name, model->L % 2 ? "y" : "x");
+  celi_text_format(text, "}\n");
+}
+
+// ---- files
+
+static void add_title(CeliText *text, const CeliModel *model, const char *name, const char *what) {
+  char algo[64], version[64];
+  celi_text_format(text, "/* %s: a policy trained by %s, exported by Celsius %s%s */\n", name,
+                   celi_export_plain(algo, model->algo), celi_export_plain(version, model->version),
+                   what);
+}
+
+static void add_bounds(CeliText *text, const CeliModel *model) {
+  const CelSpacePart *part = &model->action.part[0];
+  if (part->size > 32) return; // too many to read
+  for (int64_t i = 0; i < part->size; i++) {
+    celi_text_format(text, " *   action[%lld] lies in [", (long long)i);
+    celi_text_format(text, "%g, %g]", (double)part->low[i], (double)part->high[i]);
+    celi_text_format(text, "\n");
+  }
+}
+
+static void write_header(CeliText *text, const CeliModel *model, const char *name) {
+  const bool discrete = model->policy.kind == CELI_CATEGORICAL;
+  const long long O = (long long)model->width[0], A = (long long)model->policy.A;
+  char upper[NAME_BYTES];
+  upper_case(upper, name);
+  add_title(text, model, name, ".\n *\n * No allocation, no state: may be called from any thread.");
+  celi_text_format(text,
+                   "#ifndef %s_H\n#define %s_H\n\n"
+                   "#define %s_OBS %lld /* numbers in an observation */\n"
+                   "#define %s_ACTION %lld /* %s */\n\n"
+                   "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
+                   upper, upper, upper, O, upper, A, discrete ? "choices" : "numbers in an action");
+  if (discrete) {
+    celi_text_format(text,
+                     "/* The most probable action for an observation: 0 to %s_ACTION - 1.\n"
+                     " *   obs: finite numbers, as the environment gives them */\n",
+                     upper);
+  } else {
+    celi_text_format(text, "/* The policy's mode for an observation.\n"
+                           " *   obs: finite numbers, as the environment gives them (in)\n"
+                           " *   action: as the environment takes them (out)\n");
+    if (model->policy.kind == CELI_SQUASHED_GAUSSIAN) add_bounds(text, model);
+    celi_text_format(text, " */\n");
+  }
+  add_signature(text, model, name, upper);
+  celi_text_format(text, ";\n\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+}
+
+static void write_source(CeliText *text, const CeliModel *model, const char *name,
+                         const char *header) {
+  const char *activation = model->L > 1 ? activation_of(model->policy.activation) : NULL;
+  add_title(text, model, name, ".");
+  celi_text_format(text, "#include \"");
+  celi_text_add(text, header, strlen(header));
+  celi_text_format(text, "\"\n");
+  if (model->layer_norm || model->policy.kind == CELI_SQUASHED_GAUSSIAN ||
+      (activation && model->policy.activation != CELI_RELU))
+    celi_text_format(text, "#include <math.h>\n");
+  celi_text_format(text, "\n");
+  add_parameters(text, model, name);
+  add_dense(text, name);
+  if (model->layer_norm) add_layer_norm(text, name);
+  if (activation) add_activation(text, name, activation);
+  add_act(text, model, name);
+}
+
+static CelStatus write_both(const CeliModel *model, const char *header_path,
+                            const char *source_path, const char *name) {
+  CeliText header = {0}, source = {0};
+  const char *slash = strrchr(header_path, '/');
+  write_header(&header, model, name);
+  write_source(&source, model, name, slash ? slash + 1 : header_path);
+  CelStatus status = celi_text_status(&header);
+  if (!status) status = celi_text_status(&source);
+  if (!status) status = celi_file_write(header_path, header.data, header.size);
+  if (!status) status = celi_file_write(source_path, source.data, source.size);
+  celi_text_free(&header);
+  celi_text_free(&source);
+  return status;
+}
+
+CelStatus celi_export_c(const CeliModel *model, const char *out, const char *name) {
+  char header[CEL_PATH_MAX], source[CEL_PATH_MAX];
+  size_t stem = strlen(out);
+  if (stem > 2 && (strcmp(out + stem - 2, ".c") == 0 || strcmp(out + stem - 2, ".h") == 0))
+    stem -= 2;
+  if (stem + 3 > CEL_PATH_MAX) return cel_fail(CEL_E_IO, "%s: the path is too long", out);
+  snprintf(header, sizeof header, "%.*s.h", (int)stem, out);
+  snprintf(source, sizeof source, "%.*s.c", (int)stem, out);
+  const char *slash = strrchr(header, '/'), *base = slash ? slash + 1 : header;
+  if (strpbrk(base, "\"\\\n\r"))
+    return cel_fail(CEL_E_ARGUMENT, "%s: a file of this name cannot be included in C", header);
+  // A decimal comma would not compile.
+  locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  if (c == (locale_t)0) return cel_fail(CEL_E_MEMORY, "no memory for an export");
+  locale_t before = uselocale(c);
+  const CelStatus status = write_both(model, header, source, name);
+  uselocale(before);
+  freelocale(c);
+  return status;
+}

@@ -1,0 +1,296 @@
+/// The policy as an ONNX graph. Contract: celsius/export.h; messages: onnx.proto.
+///
+///   observation -> [Sub, Mul, Clip] -> { Gemm -> [LayerNormalization] -> Relu | Tanh | Sigmoid, Mul } ...
+///               -> Gemm -> [Tanh] -> Mul, Add -> action        (discrete: ArgMax)
+///
+/// Everything that a message points to lies in one Builder; its parameters are read from where the
+/// model lies.
+#ifdef CELSIUS_WITH_PROTOBUF
+#include "base/base.h"
+#include "onnx.pb-c.h"
+#include "run/export_formats.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef Celi__Onnx__Node Node;
+typedef Celi__Onnx__Attribute Attribute;
+typedef Celi__Onnx__Tensor Tensor;
+
+enum { FLOAT32 = 1, INT64 = 7 };
+/// Operator set 13 came with IR version 7, LayerNormalization with set 17 and version 8.
+enum { OPSET = 13, IR = 7, OPSET_LAYER_NORM = 17, IR_LAYER_NORM = 8 };
+enum { NODES_MAX = 5 * CELI_LAYERS_MAX + 8, TENSORS_MAX = 4 * CELI_LAYERS_MAX + 8, TEXT = 40 };
+
+typedef struct NodeRow {
+  Node node;
+  char *input[3], *output[1];
+  char text[4][TEXT]; ///< what they point to
+  Attribute attribute[2], *attributes[2];
+} NodeRow;
+
+typedef struct TensorRow {
+  Tensor tensor;
+  int64_t dims[2];
+  char name[TEXT];
+} TensorRow;
+
+typedef struct Builder {
+  const CeliModel *model;
+  NodeRow node[NODES_MAX];
+  Node *nodes[NODES_MAX];
+  size_t n_nodes;
+  TensorRow tensor[TENSORS_MAX];
+  Tensor *tensors[TENSORS_MAX];
+  size_t n_tensors;
+  char last[TEXT]; ///< name of the value that was computed last
+  float *head;     ///< (width, A) the part of the last layer's weight that the mode needs
+  float clip_low, clip_high;
+} Builder;
+
+static char *put(char to[TEXT], const char *text) {
+  snprintf(to, TEXT, "%s", text);
+  return to;
+}
+
+/// A parameter; columns 0: one dimension, rows 0 too: a scalar.
+static void add_tensor(Builder *b, const char *name, const float *data, int64_t rows,
+                       int64_t columns) {
+  TensorRow *row = &b->tensor[b->n_tensors];
+  CEL_ASSERT(b->n_tensors < TENSORS_MAX);
+  celi__onnx__tensor__init(&row->tensor);
+  row->dims[0] = rows;
+  row->dims[1] = columns;
+  row->tensor.dims = row->dims;
+  row->tensor.n_dims = columns ? 2 : rows ? 1 : 0;
+  row->tensor.has_data_type = 1;
+  row->tensor.data_type = FLOAT32;
+  row->tensor.name = put(row->name, name);
+  row->tensor.has_raw_data = 1;
+  row->tensor.raw_data.len = (size_t)((rows ? rows : 1) * (columns ? columns : 1)) * sizeof(float);
+  memcpy(&row->tensor.raw_data.data, &data, sizeof data); // only read from, though not const
+  b->tensors[b->n_tensors++] = &row->tensor;
+}
+
+/// An operation on the last value and up to two parameters ("" or NULL: none); its output becomes the last value.
+static NodeRow *add_node(Builder *b, const char *op, const char *second, const char *third,
+                         const char *output) {
+  NodeRow *row = &b->node[b->n_nodes];
+  CEL_ASSERT(b->n_nodes < NODES_MAX);
+  celi__onnx__node__init(&row->node);
+  row->input[row->node.n_input++] = put(row->text[0], b->last);
+  if (second) row->input[row->node.n_input++] = put(row->text[1], second);
+  if (third) row->input[row->node.n_input++] = put(row->text[2], third);
+  row->output[row->node.n_output++] = put(row->text[3], output);
+  row->node.input = row->input;
+  row->node.output = row->output;
+  row->node.name = row->output[0];
+  row->node.op_type = (char *)op;
+  row->node.attribute = row->attributes;
+  put(b->last, output);
+  b->nodes[b->n_nodes++] = &row->node;
+  return row;
+}
+
+static Attribute *add_attribute(NodeRow *row, const char *name) {
+  Attribute *attribute = &row->attribute[row->node.n_attribute];
+  celi__onnx__attribute__init(attribute);
+  attribute->name = (char *)name;
+  attribute->has_type = 1;
+  row->attributes[row->node.n_attribute++] = attribute;
+  return attribute;
+}
+
+static void add_int(NodeRow *row, const char *name, int64_t value) {
+  Attribute *attribute = add_attribute(row, name);
+  attribute->type = CELI__ONNX__ATTRIBUTE__TYPE__INT;
+  attribute->has_i = 1;
+  attribute->i = value;
+}
+
+static void add_float(NodeRow *row, const char *name, float value) {
+  Attribute *attribute = add_attribute(row, name);
+  attribute->type = CELI__ONNX__ATTRIBUTE__TYPE__FLOAT;
+  attribute->has_f = 1;
+  attribute->f = value;
+}
+
+// ---- the graph
+
+static void add_input(Builder *b) {
+  const CeliModel *model = b->model;
+  put(b->last, "observation");
+  if (!model->obs_shift) return;
+  add_tensor(b, "obs_shift", model->obs_shift, model->width[0], 0);
+  add_tensor(b, "obs_scale", model->obs_scale, model->width[0], 0);
+  b->clip_low = -model->obs_clip;
+  b->clip_high = model->obs_clip;
+  add_tensor(b, "obs_clip_low", &b->clip_low, 0, 0);
+  add_tensor(b, "obs_clip_high", &b->clip_high, 0, 0);
+  add_node(b, "Sub", "obs_shift", NULL, "obs_centred");
+  add_node(b, "Mul", "obs_scale", NULL, "obs_scaled");
+  add_node(b, "Clip", "obs_clip_low", "obs_clip_high", "obs_normalised");
+}
+
+static void add_activation(Builder *b, int l) {
+  char output[TEXT], gate[TEXT], before[TEXT];
+  snprintf(output, sizeof output, "hidden%d", l);
+  switch (b->model->policy.activation) {
+  case CELI_IDENTITY: return;
+  case CELI_RELU: add_node(b, "Relu", NULL, NULL, output); return;
+  case CELI_TANH: add_node(b, "Tanh", NULL, NULL, output); return;
+  case CELI_SILU:
+    put(before, b->last);
+    snprintf(gate, sizeof gate, "gate%d", l);
+    add_node(b, "Sigmoid", NULL, NULL, gate);
+    add_node(b, "Mul", before, NULL, output);
+    return;
+  }
+}
+
+static void add_layer(Builder *b, int l) {
+  const CeliModel *model = b->model;
+  const bool last = l == model->L - 1;
+  const int64_t in = model->width[l], out = last ? model->policy.A : model->width[l + 1];
+  char weight[TEXT], bias[TEXT], output[TEXT];
+  snprintf(weight, sizeof weight, "weight%d", l);
+  snprintf(bias, sizeof bias, "bias%d", l);
+  snprintf(output, sizeof output, "linear%d", l);
+  add_tensor(b, weight, last ? b->head : model->W[l], in, out);
+  add_tensor(b, bias, model->b[l], out, 0);
+  add_node(b, "Gemm", weight, bias, output);
+  if (last) return;
+  if (model->g[l]) {
+    snprintf(weight, sizeof weight, "norm_gain%d", l);
+    snprintf(bias, sizeof bias, "norm_shift%d", l);
+    snprintf(output, sizeof output, "norm%d", l);
+    add_tensor(b, weight, model->g[l], out, 0);
+    add_tensor(b, bias, model->h[l], out, 0);
+    NodeRow *row = add_node(b, "LayerNormalization", weight, bias, output);
+    add_int(row, "axis", -1);
+    add_float(row, "epsilon", 1e-5f);
+  }
+  add_activation(b, l);
+}
+
+static void add_output(Builder *b) {
+  const CeliModel *model = b->model;
+  if (model->policy.kind == CELI_CATEGORICAL) {
+    NodeRow *row = add_node(b, "ArgMax", NULL, NULL, "action");
+    add_int(row, "axis", 1);
+    add_int(row, "keepdims", 0);
+    return;
+  }
+  add_tensor(b, "action_scale", model->action_scale, model->policy.A, 0);
+  add_tensor(b, "action_shift", model->action_shift, model->policy.A, 0);
+  if (model->policy.kind == CELI_SQUASHED_GAUSSIAN) add_node(b, "Tanh", NULL, NULL, "squashed");
+  add_node(b, "Mul", "action_scale", NULL, "scaled");
+  add_node(b, "Add", "action_shift", NULL, "action");
+}
+
+/// Columns [0, A) of the last layer's weight.
+static CelStatus copy_head(Builder *b) {
+  const int l = b->model->L - 1;
+  const int64_t in = b->model->width[l], out = b->model->width[l + 1], A = b->model->policy.A;
+  CELI_TRY(celi_alloc(&b->head, (size_t)(in * A), sizeof(float), "an export"));
+  for (int64_t i = 0; i < in; i++)
+    memcpy(b->head + i * A, b->model->W[l] + i * out, (size_t)A * sizeof(float));
+  return CEL_OK;
+}
+
+// ---- the file
+
+/// An input or output: (batch, columns), or (batch,) when columns is 0.
+typedef struct Port {
+  Celi__Onnx__ValueInfo info;
+  Celi__Onnx__Type type;
+  Celi__Onnx__Type__TensorType tensor;
+  Celi__Onnx__Shape shape;
+  Celi__Onnx__Shape__Dimension dim[2], *dims[2];
+} Port;
+
+static Celi__Onnx__ValueInfo *set_port(Port *port, const char *name, int32_t type,
+                                       int64_t columns) {
+  celi__onnx__value_info__init(&port->info);
+  celi__onnx__type__init(&port->type);
+  celi__onnx__type__tensor_type__init(&port->tensor);
+  celi__onnx__shape__init(&port->shape);
+  for (int d = 0; d < 2; d++) {
+    celi__onnx__shape__dimension__init(&port->dim[d]);
+    port->dims[d] = &port->dim[d];
+  }
+  port->dim[0].dim_param = (char *)"batch";
+  port->dim[1].has_dim_value = 1;
+  port->dim[1].dim_value = columns;
+  port->shape.n_dim = columns ? 2 : 1;
+  port->shape.dim = port->dims;
+  port->tensor.has_elem_type = 1;
+  port->tensor.elem_type = type;
+  port->tensor.shape = &port->shape;
+  port->type.tensor_type = &port->tensor;
+  port->info.name = (char *)name;
+  port->info.type = &port->type;
+  return &port->info;
+}
+
+static CelStatus write_model(const char *out, const Celi__Onnx__Model *file) {
+  const size_t bytes = celi__onnx__model__get_packed_size(file);
+  uint8_t *data;
+  CELI_TRY(celi_alloc(&data, bytes, 1, "an export"));
+  const size_t packed = celi__onnx__model__pack(file, data);
+  CEL_ASSERT(packed == bytes);
+  const CelStatus status = celi_file_write(out, data, bytes);
+  free(data);
+  return status;
+}
+
+static CelStatus write_graph(Builder *b, const char *out, const char *name) {
+  const CeliModel *model = b->model;
+  const bool discrete = model->policy.kind == CELI_CATEGORICAL;
+  char version[64], algo[64];
+  celi_export_plain(version, model->version);
+  celi_export_plain(algo, model->algo);
+  Port in, action;
+  Celi__Onnx__ValueInfo *inputs[] = {set_port(&in, "observation", FLOAT32, model->width[0])};
+  Celi__Onnx__ValueInfo *outputs[] = {
+      set_port(&action, "action", discrete ? INT64 : FLOAT32, discrete ? 0 : model->policy.A)};
+  Celi__Onnx__Graph graph = CELI__ONNX__GRAPH__INIT;
+  graph.node = b->nodes, graph.n_node = b->n_nodes;
+  graph.initializer = b->tensors, graph.n_initializer = b->n_tensors;
+  graph.input = inputs, graph.n_input = 1;
+  graph.output = outputs, graph.n_output = 1;
+  graph.name = (char *)name;
+  Celi__Onnx__OperatorSet opset = CELI__ONNX__OPERATOR_SET__INIT, *opsets[] = {&opset};
+  opset.has_version = 1;
+  opset.version = model->layer_norm ? OPSET_LAYER_NORM : OPSET;
+  Celi__Onnx__StringEntry entry = CELI__ONNX__STRING_ENTRY__INIT, *entries[] = {&entry};
+  entry.key = (char *)"algo", entry.value = algo;
+  Celi__Onnx__Model file = CELI__ONNX__MODEL__INIT;
+  file.has_ir_version = 1;
+  file.ir_version = model->layer_norm ? IR_LAYER_NORM : IR;
+  file.producer_name = (char *)"celsius";
+  file.producer_version = version;
+  file.graph = &graph;
+  file.opset_import = opsets, file.n_opset_import = 1;
+  file.metadata_props = entries, file.n_metadata_props = 1;
+  return write_model(out, &file);
+}
+
+CelStatus celi_export_onnx(const CeliModel *model, const char *out, const char *name) {
+  Builder *b = calloc(1, sizeof *b);
+  if (!b) return cel_fail(CEL_E_MEMORY, "no memory for an export");
+  b->model = model;
+  CelStatus status = copy_head(b);
+  if (!status) {
+    add_input(b);
+    for (int l = 0; l < model->L; l++) add_layer(b, l);
+    add_output(b);
+    status = write_graph(b, out, name);
+  }
+  free(b->head);
+  free(b);
+  return status;
+}
+#else
+typedef int celi_without_onnx; // a file must hold something
+#endif

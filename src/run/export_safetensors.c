@@ -1,0 +1,107 @@
+/// The policy as a PyTorch state dict. Names and shapes: celsius/export.h.
+#include "base/base.h"
+#include "run/export_formats.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TENSORS_MAX = 4 * CELI_LAYERS_MAX + 8 };
+
+typedef struct StateDict {
+  CelTensor list[TENSORS_MAX];
+  bool owned[TENSORS_MAX]; ///< data is ours to free
+  int n;
+  bool failed;
+} StateDict;
+
+/// An array as it lies in the model. columns 0: one dimension.
+static void add(StateDict *dict, const char *name, const float *data, int64_t rows,
+                int64_t columns) {
+  CelTensor *tensor = &dict->list[dict->n++];
+  snprintf(tensor->name, sizeof tensor->name, "%s", name);
+  tensor->type = CEL_F32;
+  tensor->ndim = columns ? 2 : 1;
+  tensor->shape[0] = rows;
+  tensor->shape[1] = columns;
+  tensor->size = rows * (columns ? columns : 1);
+  memcpy(&tensor->data, &data, sizeof tensor->data); // only read from, though not const
+}
+
+/// Outputs [first, first + n) of a layer: its weight (n, in), transposed, and bias.
+static void add_layer(StateDict *dict, const char *name, const CeliModel *model, int l,
+                      int64_t first, int64_t n) {
+  char full[CEL_NAME_MAX];
+  const int64_t in = model->width[l], out = model->width[l + 1];
+  float *Wt = malloc((size_t)(in * n) * sizeof *Wt);
+  if (!Wt) {
+    dict->failed = true;
+    return;
+  }
+  for (int64_t j = 0; j < n; j++)
+    for (int64_t i = 0; i < in; i++) Wt[j * in + i] = model->W[l][i * out + first + j];
+  dict->owned[dict->n] = true;
+  snprintf(full, sizeof full, "%s.weight", name);
+  add(dict, full, Wt, n, in);
+  snprintf(full, sizeof full, "%s.bias", name);
+  add(dict, full, model->b[l] + first, n, 0);
+}
+
+static void add_hidden(StateDict *dict, const CeliModel *model) {
+  int place = 0; // in nn.Sequential
+  for (int l = 0; l < model->L - 1; l++) {
+    char name[CEL_NAME_MAX];
+    const int64_t width = model->width[l + 1];
+    snprintf(name, sizeof name, "net.%d", place++);
+    add_layer(dict, name, model, l, 0, width);
+    if (model->layer_norm) {
+      snprintf(name, sizeof name, "net.%d.weight", place);
+      add(dict, name, model->g[l], width, 0);
+      snprintf(name, sizeof name, "net.%d.bias", place++);
+      add(dict, name, model->h[l], width, 0);
+    }
+    place++; // the activation
+  }
+}
+
+static void add_all(StateDict *dict, const CeliModel *model) {
+  const int last = model->L - 1;
+  const int64_t A = model->policy.A, O = model->width[0];
+  add_hidden(dict, model);
+  add_layer(dict, model->policy.kind == CELI_CATEGORICAL ? "logits" : "mean", model, last, 0, A);
+  if (model->width[model->L] == 2 * A && model->policy.kind != CELI_CATEGORICAL)
+    add_layer(dict, "log_std", model, last, A, A);
+  if (model->obs_shift) {
+    add(dict, "obs_shift", model->obs_shift, O, 0);
+    add(dict, "obs_scale", model->obs_scale, O, 0);
+    add(dict, "obs_clip", &model->obs_clip, 1, 0);
+  }
+  if (model->action_shift) {
+    add(dict, "action_shift", model->action_shift, A, 0);
+    add(dict, "action_scale", model->action_scale, A, 0);
+  }
+}
+
+static CelStatus write(const StateDict *dict, const CeliModel *model, const char *out) {
+  char *policy, algo[64], version[64];
+  CELI_TRY(celi_policy_to_json(&model->policy, &policy));
+  const CelMeta meta[] = {{"format", "pt"}, // what Python's safetensors calls PyTorch
+                          {"algo", celi_export_plain(algo, model->algo)},
+                          {"version", celi_export_plain(version, model->version)},
+                          {"policy", policy}};
+  const CelStatus status = cel_safetensors_write_list(out, dict->list, dict->n, meta, 4);
+  free(policy);
+  return status;
+}
+
+CelStatus celi_export_safetensors(const CeliModel *model, const char *out, const char *name) {
+  (void)name;
+  StateDict *dict = calloc(1, sizeof *dict);
+  if (!dict) return cel_fail(CEL_E_MEMORY, "no memory for an export");
+  add_all(dict, model);
+  const CelStatus status =
+      dict->failed ? cel_fail(CEL_E_MEMORY, "no memory for an export") : write(dict, model, out);
+  for (int i = 0; i < dict->n; i++)
+    if (dict->owned[i]) free(dict->list[i].data);
+  free(dict);
+  return status;
+}
