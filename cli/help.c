@@ -88,7 +88,7 @@ enum { LEFT = 30 };
 
 static void print_field(const CelField *field, const char *prefix, int columns) {
   char name[128], takes[128], range[128], right[1024];
-  snprintf(name, sizeof name, "--%s%s", prefix, field->name);
+  snprintf(name, sizeof name, "--%.40s%.80s", prefix, field->name);
   for (char *c = name; *c; c++)
     if (*c == '_') *c = '-';
   cli_field_takes(field, takes, sizeof takes);
@@ -97,12 +97,12 @@ static void print_field(const CelField *field, const char *prefix, int columns) 
   cli_field_range(field, range, sizeof range);
   const bool is_off = field->type == CEL_FIELD_BOOL && strcmp(field->def, "false") == 0;
   const bool has_default = field->def && field->def[0] && !is_off;
-  int n = snprintf(right, sizeof right, "%s", field->doc);
-  if (long_choices)
-    n += snprintf(right + n, sizeof right - (size_t)n, "; one of %s", field->choices);
+  char ending[512] = "";
   if (has_default || range[0])
-    snprintf(right + n, sizeof right - (size_t)n, " [%s%s%s%s]", has_default ? "default " : "",
+    snprintf(ending, sizeof ending, " [%s%.200s%s%s]", has_default ? "default " : "",
              has_default ? field->def : "", has_default && range[0] ? "; " : "", range);
+  snprintf(right, sizeof right, "%.300s%s%.200s%s", field->doc, long_choices ? "; one of " : "",
+           long_choices ? field->choices : "", ending);
   if (used > LEFT - 2) {
     printf("\n");
     used = 0;

@@ -1,0 +1,160 @@
+/// Setups: three tables behind one set of names, as a file and back, presets.
+#include "run_test.h"
+
+#include "run/config.h"
+
+static CelSetup *make(void) {
+  CelSetup *setup = NULL;
+  OK(cel_setup_create(&setup, "sac", "Pendulum-v1"));
+  return setup;
+}
+
+static void expect(const CelSetup *setup, const char *name, const char *value) {
+  char text[CEL_PATH_MAX];
+  if (cel_setup_get(setup, name, text, sizeof text) < 0) fail_msg("no field %s", name);
+  assert_string_equal(text, value);
+}
+
+static void names_reach_all_tables(void **state) {
+  (void)state;
+  CelSetup *setup = make();
+  OK(cel_setup_set(setup, "steps", "1234"));
+  OK(cel_setup_set(setup, "batch-size", "17"));
+  OK(cel_setup_set(setup, "env.action_repeat", "3"));
+  OK(cel_setup_set(setup, "env.max-episode-steps", "50"));
+  assert_int_equal(setup->run.steps, 1234);
+  assert_int_equal(((const CelSacConfig *)setup->algo_config)->batch_size, 17);
+  assert_int_equal(celi_setup_env_options(setup)->action_repeat, 3);
+  assert_int_equal(celi_setup_env_options(setup)->max_episode_steps, 50);
+  assert_non_null(cel_setup_find(setup, "learning_rate"));
+  assert_null(cel_setup_find(setup, "action_repeat"));
+  cel_setup_destroy(setup);
+}
+
+static void own_arguments_lie_behind_the_shared(void **state) {
+  (void)state;
+  CelSetup *setup = make();
+  const CelField *own = setup->env->fields;
+  if (!own) fail_msg("Pendulum-v1 has no arguments to test with");
+  char name[160], before[64];
+  snprintf(name, sizeof name, "env.%s", own->name);
+  assert_true(cel_setup_get(setup, name, before, sizeof before) > 0);
+  char direct[64];
+  cel_fields_get(own, celi_setup_env_config(setup), own->name, direct, sizeof direct);
+  assert_string_equal(before, direct);
+  cel_setup_destroy(setup);
+}
+
+static void wrong_names_and_values(void **state) {
+  (void)state;
+  CelSetup *setup = make(), *none = NULL;
+  FAILS(cel_setup_set(setup, "bach_size", "1"), CEL_E_NAME, "batch_size");
+  FAILS(cel_setup_set(setup, "stepz", "1"), CEL_E_NAME, "steps");
+  FAILS(cel_setup_set(setup, "env.action_repat", "1"), CEL_E_NAME, "env.action_repeat");
+  FAILS(cel_setup_set(setup, "steps", "0"), CEL_E_RANGE, "steps");
+  FAILS(cel_setup_set(setup, "steps", "many"), CEL_E_TYPE, "steps");
+  FAILS(cel_setup_set(setup, "env", "CartPole-v1"), CEL_E_STATE, "env");
+  FAILS(cel_setup_create(&none, "sacc", "Pendulum-v1"), CEL_E_NAME, "sac");
+  FAILS(cel_setup_create(&none, "sac", "Pendulum-v2"), CEL_E_NAME, "Pendulum-v1");
+  assert_null(none);
+  cel_setup_destroy(setup);
+}
+
+static void a_file_brings_everything_back(void **state) {
+  (void)state;
+  CelSetup *setup = make(), *again = NULL;
+  OK(cel_setup_set(setup, "seed", "18446744073709551615"));
+  OK(cel_setup_set(setup, "learning_rate", "lin_0.1"));
+  OK(cel_setup_set(setup, "net_arch", "3,5,7"));
+  OK(cel_setup_set(setup, "ent_coef", "0.3"));
+  OK(cel_setup_set(setup, "env.action_repeat", "2"));
+  OK(cel_setup_write(setup, "config.yaml"));
+  OK(celi_setup_open("config.yaml", &again));
+  expect(again, "seed", "18446744073709551615");
+  expect(again, "learning_rate", "lin_0.1");
+  expect(again, "ent_coef", "0.3");
+  expect(again, "env.action_repeat", "2");
+  CeliText one = {0}, two = {0};
+  celi_setup_identity(setup, &one);
+  celi_setup_identity(again, &two);
+  assert_string_equal(one.data, two.data);
+  celi_text_free(&one);
+  celi_text_free(&two);
+  cel_setup_destroy(again);
+  cel_setup_destroy(setup);
+}
+
+static void identity_knows_what_matters(void **state) {
+  (void)state;
+  const struct {
+    const char *name, *value;
+    bool matters;
+  } rows[] = {{"steps", "7", false},     {"threads", "2", false},   {"log_every", "7", false},
+              {"keep", "7", false},      {"seed", "7", true},       {"n_envs", "2", true},
+              {"gamma", "0.5", true},    {"net_arch", "8", true},   {"env.action_repeat", "2", true},
+              {"out", "/a/b/c", false}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    CelSetup *plain = make(), *changed = make();
+    CeliText one = {0}, two = {0};
+    OK(cel_setup_set(changed, rows[i].name, rows[i].value));
+    celi_setup_identity(plain, &one);
+    celi_setup_identity(changed, &two);
+    if ((strcmp(one.data, two.data) != 0) != rows[i].matters)
+      fail_msg("%s should %schange the identity", rows[i].name, rows[i].matters ? "" : "not ");
+    celi_text_free(&one);
+    celi_text_free(&two);
+    cel_setup_destroy(plain);
+    cel_setup_destroy(changed);
+  }
+  assert_string_equal(celi_env_short_id("./a/b/my.so:Robot"), "my.so:Robot");
+  assert_string_equal(celi_env_short_id("Pendulum-v1"), "Pendulum-v1");
+}
+
+static void files_with_mistakes(void **state) {
+  (void)state;
+  CelSetup *setup = make(), *opened = NULL;
+  write_text("a.yaml", "steps: 100\nsac:\n  batch_sise: 3\n");
+  FAILS(cel_setup_read(setup, "a.yaml"), CEL_E_NAME, "batch_size");
+  assert_non_null(strstr(cel_error(), "a.yaml"));
+  assert_int_not_equal(setup->run.steps, 100); // all or nothing
+  write_text("b.yaml", "steps: 100\n");
+  FAILS(celi_setup_open("b.yaml", &opened), CEL_E_FORMAT, "algo");
+  write_text("c.yaml", "algo: sac\nenv: Pendulun-v1\n");
+  FAILS(celi_setup_open("c.yaml", &opened), CEL_E_NAME, "Pendulum-v1");
+  FAILS(cel_setup_read(setup, "none.yaml"), CEL_E_IO, "none.yaml");
+  write_text("d.yaml", "env: CartPole-v1\nsteps: 100\n");
+  OK(cel_setup_read(setup, "d.yaml")); // what a setup is for stays
+  assert_string_equal(setup->run.env, "Pendulum-v1");
+  assert_int_equal(setup->run.steps, 100);
+  cel_setup_destroy(setup);
+}
+
+static void every_preset_reads(void **state) {
+  (void)state;
+  int n = 0;
+  for (; cel_preset_at(n); n++) {
+    const CelPreset *preset = cel_preset_at(n);
+    CelSetup *setup = NULL;
+    OK(cel_setup_create(&setup, preset->algo, preset->name));
+    OK(cel_setup_preset(setup, "auto"));
+    assert_true(strlen(preset->doc) > 10);
+    cel_setup_destroy(setup);
+  }
+  assert_true(n >= 3);
+  assert_null(cel_preset_at(-1));
+  CelSetup *setup = make();
+  FAILS(cel_setup_preset(setup, "Pendulum-v2"), CEL_E_NAME, "Pendulum-v1");
+  cel_setup_destroy(setup);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(names_reach_all_tables),
+      cmocka_unit_test(own_arguments_lie_behind_the_shared),
+      cmocka_unit_test(wrong_names_and_values),
+      cmocka_unit_test(a_file_brings_everything_back),
+      cmocka_unit_test(identity_knows_what_matters),
+      cmocka_unit_test(files_with_mistakes),
+      cmocka_unit_test(every_preset_reads)};
+  return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
