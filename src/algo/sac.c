@@ -233,7 +233,8 @@ static void plan_critics(Sac *s) {
   celi_mlp_plan_backward_data(s->plan, &s->q, NULL, 0);
   celi_mlp_plan_backward_weight(s->plan, &s->q, &s->critic_grad, false);
   celi_adam_plan(s->plan, &s->critic_adam);
-  celi_plan_add(s->plan, "targets", op_targets, CELI_PARTS, s->critic_adam.n, 1024, true, &s,
+  celi_plan_add(s->plan, "targets", op_targets, CELI_PARTS, s->critic_adam.n, CELI_ELEMENT_GRAIN,
+                true, &s,
                 sizeof s); // line 5
   celi_mlp_plan_transpose(s->plan, &s->critic, false);
 }
@@ -514,10 +515,14 @@ static CelStatus declare_networks(Sac *s, CelTensors *t) {
                        .activation = activations[c->activation],
                        .layer_norm = c->layer_norm,
                        .init = (CeliInit)c->init,
-                       .output_gain = 1};
+                       .output_gain = 1,
+                       .dx_begin = s->O,
+                       .dx_end = s->O};
   if (actor.init == CELI_ORTHOGONAL) actor.output_gain = 0.01;
   CeliMlpSpec critic = actor;
   critic.E = s->E, critic.in = s->O + s->A, critic.out = 1, critic.output_gain = 1;
+  critic.dx_begin = s->O,
+  critic.dx_end = s->O + s->A; // the actor follows the critics' gradient to the action
   CELI_TRY(celi_mlp_declare(&s->actor, t, "actor", CEL_PARAM, &actor));
   CELI_TRY(celi_mlp_declare_grad(&s->actor_grad, t, "actor", CEL_GRAD, &actor));
   CELI_TRY(celi_mlp_declare_grad(NULL, t, "actor", CEL_MOMENT1, &actor));
