@@ -24,15 +24,21 @@ typedef struct CeliAdamStep {
   int64_t t;          ///< steps taken
   double beta1_power; ///< beta1^t, kept in double
   double beta2_power;
+  double beta1,
+      beta2; ///< double, since 1 - beta2 loses 4e-5 of its value when beta2 is rounded to float
   float learning_rate;
-  float beta1, beta2, epsilon, weight_decay; ///< decoupled decay (AdamW); 0 is Adam
-  float step_size;        ///< learning_rate / (1 - beta1^t)
-  float inv_sqrt_bias2;   ///< 1 / sqrt(1 - beta2^t)
-  float grad_scale;       ///< from clipping; 1 when it does not bite
+  float epsilon, weight_decay; ///< decoupled decay (AdamW); 0 is Adam
+  float step_size;             ///< learning_rate / (1 - beta1^t)
+  float inv_sqrt_bias2;        ///< 1 / sqrt(1 - beta2^t)
+  float grad_scale;            ///< from clipping; 1 when it does not bite
 } CeliAdamStep;
 
 typedef struct CeliOps {
   const char *name; ///< "avx512", "avx2", "portable"
+  /// Runs `steps` steps of 16 independent chains of FMAs on whole vectors and returns their sum; a step
+  /// is burn_flops operations. For celi_ops_peak.
+  float (*burn)(int64_t steps);
+  double burn_flops;
 
   // ---- products. X (B,K) ldx, W (K,N) ldw = N, b (N,), Y (B,N) ldy.
   /// Y = act(X W + b) for rows [begin, end). Z (B,N) ldz receives the pre-activation when not NULL (needed by SiLU's
@@ -47,7 +53,7 @@ typedef struct CeliOps {
                               const float *Wt, const float *A, ptrdiff_t lda, int64_t begin,
                               int64_t end, int64_t K, int64_t N, CeliActivation act);
   /// dW (K,N) and db (N,): sums over all rows b = 0..B-1 in order, overwriting. Work is cut into tiles of the
-  /// output; celi_dense_tiles(K, N) says how many; the last one holds db as well (db may be NULL).
+  /// output; celi_dense_tiles(K, N) says how many; the last one of each panel holds that part of db as well (db may be NULL).
   void (*dense_backward_weight)(float *dW, float *db, const float *X, ptrdiff_t ldx,
                                 const float *dY, ptrdiff_t lddy, int64_t B, int64_t K, int64_t N,
                                 int64_t tile_begin, int64_t tile_end);
@@ -77,7 +83,7 @@ typedef struct CeliOps {
   void (*sigmoid)(float *y, const float *x, int64_t n);
   void (*softplus)(float *y, const float *x, int64_t n); ///< log(1 + exp(x)), stable
   void (*fill)(float *y, float value, int64_t n);
-  void (*axpby)(float *y, float a, const float *x, float b, int64_t n); ///< y = a x + b y
+  void (*axpby)(float *y, float a, const float *x, float b, int64_t n);      ///< y = a x + b y
   void (*clamp)(float *y, const float *x, float low, float high, int64_t n); ///< NaN stays NaN
   /// y (B,) = log sum_a exp(x[b,a]/alpha)*alpha of rows [begin, end); alpha > 0.
   void (*logsumexp)(float *y, const float *x, ptrdiff_t ldx, float alpha, int64_t begin,
@@ -146,6 +152,11 @@ typedef struct CeliOps {
                           const float *alpha, float scale, int64_t E, int64_t B, int64_t begin,
                           int64_t end, bool mean);
 } CeliOps;
+
+/// The tiles that dense_backward_weight's output is cut into: panels of columns, and within a panel blocks
+/// of rows. Neighbouring tiles of one call are done together.
+#define CELI_TILE_ROWS 8
+#define CELI_TILE_COLUMNS 64
 
 /// How many output tiles dense_backward_weight cuts a (K,N) gradient into; the same on all instruction sets.
 int64_t celi_dense_tiles(int64_t K, int64_t N);

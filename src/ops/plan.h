@@ -34,16 +34,16 @@ typedef void (*CeliOpFn)(const void *args, int64_t begin, int64_t end);
 typedef enum CeliCut {
   CELI_SERIAL, ///< fn(args, 0, count) on one thread; a barrier before and after
   CELI_ROWS,   ///< by row; no barrier between neighbours with equal count and grain
-  CELI_PARTS,  ///< by tile or element; a barrier before, unless `with_previous`
-  CELI_SYNC    ///< internal: a barrier
+  CELI_PARTS   ///< by tile or element; a barrier before, unless `with_previous`
 } CeliCut;
 
 typedef struct CeliPlan CeliPlan;
 CelStatus celi_plan_create(CeliPlan **out) CEL_WARN_UNUSED;
 void celi_plan_destroy(CeliPlan *plan);
 /// Appends an operation. `args` (size bytes, at most 256) is copied. `name` is a literal, for the profile.
-/// `with_previous`: does not depend on the operation before it (parts of one stage: the weight
-/// gradients of all layers), so no barrier is put between.
+/// `with_previous`: needs nothing that was made since the last barrier (parts of one stage: the weight
+/// gradients of all layers), so no barrier is put before it. Without it, an operation may need the output of
+/// anything before it.
 /// The first failure is kept, later calls do nothing, and celi_plan_end returns it: a plan is written without
 /// checking every line.
 void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,

@@ -1,0 +1,471 @@
+/// The products: a dense layer forward, its input's gradient and its weights' gradient.
+///
+/// All three are C (R,N) = A (R,K) B (K,N) with B's rows contiguous: forward A = X, B = W; backward to the
+/// data A = dY, B = Wt; backward to the weights A = X transposed (by addressing, not by copying), B = dY.
+/// One inner loop serves them: a tile of MR rows by NR vectors of C stays in registers while k rises; each
+/// step loads NR vectors of B, and for each row broadcasts one element of A and does NR fused
+/// multiply-adds. So each output is one chain in rising k, whatever tile it falls in.
+///
+/// Tile: a step costs MR NR FMAs and MR + NR loads. With 32 registers 12x2 (24 sums, 2 of B, a
+/// broadcast) does 24 FMAs for 14 loads; with 16 registers 6x2 does 12 for 8. Cores load two vectors for
+/// every two FMAs, so that the FMA units are the limit, and 24 or 12 chains cover their latency twice over.
+///
+/// Caches: the strip of B that a tile walks is KC x 32 floats (AVX-512: 32 KB at most), used again by every
+/// row tile. When B is wide its rows lie a power of two apart and fall into few sets of the cache, so the strip
+/// is copied to the stack first, if there are rows enough to pay for it; that also pads a ragged edge
+/// with zeros, and no inner loop needs a mask. When K > KC, C keeps the unfinished sums (exactly).
+///
+/// Few columns (N <= 4: the heads of critics and actors) would waste lanes: there the lanes are rows,
+/// and X is transposed in registers; the chains are the same.
+#ifndef CELI_DENSE_IMPL_H
+#define CELI_DENSE_IMPL_H
+#include "ops/math_impl.h"
+#include "ops/ops.h"
+
+#if defined(CELI_AVX512)
+#define MR 12
+#define NR 2
+#elif defined(CELI_AVX2)
+#define MR 6
+#define NR 2
+#else
+#define MR 8
+#define NR 2
+#endif
+#define STRIP (NR * VW)
+#define KC 256
+#define NARROW 4
+
+/// What is done to a finished sum before it is stored.
+typedef enum Finish { FINISH_NONE, FINISH_RELU, FINISH_RELU_BACKWARD, FINISH_TANH_BACKWARD } Finish;
+
+/// One product: A(i,k) = A[i a_row + k a_step], B(k,j) = B[k ldb + j].
+typedef struct Product {
+  float *C; // (rows,N) ldc
+  ptrdiff_t ldc;
+  const float *A;
+  ptrdiff_t a_row, a_step;
+  const float *B;
+  ptrdiff_t ldb;
+  const float *bias; // (N,) or NULL
+  const float *D;    // (rows,N) ldd: what a backward finish derives from
+  ptrdiff_t ldd;
+  int64_t rows, K, N;
+  Finish finish;
+} Product;
+
+INLINE vf relu(vf x) {
+  return v_max(v_zero(), x);
+}
+
+/// dY where a > 0 or a is NaN, else 0.
+INLINE vf relu_backward(vf dy, vf a) {
+  return v_sel(v_le(a, v_zero()), v_zero(), dy);
+}
+INLINE vf tanh_backward(vf dy, vf a) {
+  return dy * v_fma(-a, a, v_set1(1.0f));
+}
+
+/// One tile of mr x nr vectors, the last one of which has `width - (nr-1) VW` columns; p->B is
+/// padded to whole vectors. `resume`: continue the sums that are in C; `last`: finish them.
+INLINE void tile(const Product *p, int64_t width, bool resume, bool last, const int mr,
+                 const int nr, const bool by_row) {
+  vf sum[MR][NR];
+  for (int j = 0; j < nr; j++) {
+    const vf first = p->bias ? v_load_n(p->bias + j * VW, width - j * VW) : v_zero();
+    for (int i = 0; i < mr; i++)
+      sum[i][j] = resume ? v_load_n(p->C + i * p->ldc + j * VW, width - j * VW) : first;
+  }
+  const float *a = p->A, *b = p->B;
+  const ptrdiff_t lda = by_row ? p->a_row : p->a_step, ldb = p->ldb;
+  for (int64_t k = 0; k < p->K; k++) {
+    vf row[NR];
+    for (int j = 0; j < nr; j++) row[j] = v_load(b + j * VW);
+    for (int i = 0; i < mr; i++) {
+      const vf x = v_set1(by_row ? a[i * lda] : a[i]);
+      for (int j = 0; j < nr; j++) sum[i][j] = v_fma(x, row[j], sum[i][j]);
+    }
+    a += by_row ? 1 : lda;
+    b += ldb;
+  }
+  const Finish finish = last ? p->finish : FINISH_NONE;
+  for (int i = 0; i < mr; i++)
+    for (int j = 0; j < nr; j++) {
+      const int64_t n = width - j * VW;
+      vf y = sum[i][j];
+      if (finish == FINISH_RELU) y = relu(y);
+      if (finish == FINISH_RELU_BACKWARD)
+        y = relu_backward(y, v_load_n(p->D + i * p->ldd + j * VW, n));
+      if (finish == FINISH_TANH_BACKWARD)
+        y = tanh_backward(y, v_load_n(p->D + i * p->ldd + j * VW, n));
+      v_store_n(p->C + i * p->ldc + j * VW, y, n);
+    }
+}
+
+typedef void (*TileFn)(const Product *p, int64_t width, bool resume, bool last);
+
+#define TILE(m, n)                                                                                 \
+  static void tile_row_##m##_##n(const Product *p, int64_t width, bool resume, bool last) {        \
+    tile(p, width, resume, last, m, n, true);                                                      \
+  }                                                                                                \
+  static void tile_column_##m##_##n(const Product *p, int64_t width, bool resume, bool last) {     \
+    tile(p, width, resume, last, m, n, false);                                                     \
+  }
+#define EACH_MR_6(F, n) F(1, n) F(2, n) F(3, n) F(4, n) F(5, n) F(6, n)
+#define EACH_MR_8(F, n) EACH_MR_6(F, n) F(7, n) F(8, n)
+#define EACH_MR_12(F, n) EACH_MR_8(F, n) F(9, n) F(10, n) F(11, n) F(12, n)
+#if MR == 12
+#define EACH_MR EACH_MR_12
+#elif MR == 8
+#define EACH_MR EACH_MR_8
+#else
+#define EACH_MR EACH_MR_6
+#endif
+EACH_MR(TILE, 1)
+EACH_MR(TILE, 2)
+#define ROW_ENTRY(m, n) tile_row_##m##_##n,
+#define COLUMN_ENTRY(m, n) tile_column_##m##_##n,
+static const TileFn TILES[2][NR][MR] = {
+    {{EACH_MR(COLUMN_ENTRY, 1)}, {EACH_MR(COLUMN_ENTRY, 2)}},
+    {{EACH_MR(ROW_ENTRY, 1)}, {EACH_MR(ROW_ENTRY, 2)}},
+};
+
+/// packed (K,STRIP) = the first `width` columns of B, zeros beyond.
+static void pack_strip(float *packed, const float *B, ptrdiff_t ldb, int64_t K, int64_t width) {
+  for (int64_t k = 0; k < K; k++)
+    for (int j = 0; j < NR; j++) {
+      const int64_t n = width - j * VW;
+      const vf v = n > 0 ? v_load_n(B + k * ldb + j * VW, n) : v_zero();
+      v_store(packed + k * STRIP + j * VW, v);
+    }
+}
+
+/// Rows of one strip, cut evenly into tiles of at most MR rows.
+static void strip_rows(const Product *strip, int64_t width, bool resume, bool last, bool by_row) {
+  Product t = *strip;
+  const int64_t tiles = (strip->rows + MR - 1) / MR;
+  const TileFn *fns = TILES[by_row][(width + VW - 1) / VW - 1];
+  int64_t done = 0;
+  for (int64_t i = 0; i < tiles; i++) {
+    const int64_t until = strip->rows * (i + 1) / tiles;
+    t.A = strip->A + done * strip->a_row;
+    t.C = strip->C + done * strip->ldc;
+    if (strip->D) t.D = strip->D + done * strip->ldd;
+    fns[until - done - 1](&t, width, resume, last);
+    done = until;
+  }
+}
+
+static void product(const Product *p, bool by_row) {
+  _Alignas(64) float packed[KC * STRIP];
+  for (int64_t n = 0; n < p->N; n += STRIP) {
+    const int64_t width = p->N - n < STRIP ? p->N - n : STRIP;
+    const bool pack = width % VW != 0 || (p->ldb > 2 * STRIP && p->rows >= 2 * MR);
+    Product s = *p;
+    s.C = p->C + n;
+    if (p->bias) s.bias = p->bias + n;
+    if (p->D) s.D = p->D + n;
+    int64_t k = 0;
+    do {
+      s.K = p->K - k < KC ? p->K - k : KC;
+      s.A = p->A + k * p->a_step;
+      s.B = p->B + k * p->ldb + n;
+      if (pack) {
+        pack_strip(packed, s.B, p->ldb, s.K, width);
+        s.B = packed;
+        s.ldb = STRIP;
+      }
+      strip_rows(&s, width, k > 0, k + s.K == p->K, by_row);
+      k += s.K;
+    } while (k < p->K);
+  }
+}
+
+// ---- few columns
+
+/// VW rows of Y (.,N) = X W + b, N <= 4 known to the compiler: lanes are rows.
+INLINE void narrow_group(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
+                         const float *b, int64_t K, const int N) {
+  vf sum[NARROW];
+  for (int n = 0; n < N; n++) sum[n] = b ? v_set1(b[n]) : v_zero();
+  int64_t k = 0;
+  for (; k + VW <= K; k += VW) {
+    vf x[VW];
+    v_load_transposed(x, X + k, ldx);
+    for (int j = 0; j < VW; j++)
+      for (int n = 0; n < N; n++) sum[n] = v_fma(x[j], v_set1(W[(k + j) * N + n]), sum[n]);
+  }
+  for (; k < K; k++) {
+    const vf x = v_load_strided(X + k, ldx, VW);
+    for (int n = 0; n < N; n++) sum[n] = v_fma(x, v_set1(W[k * N + n]), sum[n]);
+  }
+  for (int n = 0; n < N; n++) v_store_strided(Y + n, ldy, sum[n], VW);
+}
+
+/// The same for any number of rows, one element at a time.
+static void narrow_rest(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
+                        const float *b, int64_t rows, int64_t K, int64_t N) {
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t n = 0; n < N; n++) {
+      float sum = b ? b[n] : 0.0f;
+      for (int64_t k = 0; k < K; k++) sum = __builtin_fmaf(X[r * ldx + k], W[k * N + n], sum);
+      Y[r * ldy + n] = sum;
+    }
+}
+
+static void narrow(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
+                   const float *b, int64_t rows, int64_t K, int64_t N) {
+  if (rows < VW) {
+    narrow_rest(Y, ldy, X, ldx, W, b, rows, K, N);
+    return;
+  }
+  for (int64_t r = 0; r < rows; r += VW) {
+    const int64_t at = r + VW <= rows ? r : rows - VW; // the last group overlaps: same values
+    float *y = Y + at * ldy;
+    const float *x = X + at * ldx;
+    switch (N) {
+    case 1: narrow_group(y, ldy, x, ldx, W, b, K, 1); break;
+    case 2: narrow_group(y, ldy, x, ldx, W, b, K, 2); break;
+    case 3: narrow_group(y, ldy, x, ldx, W, b, K, 3); break;
+    default: narrow_group(y, ldy, x, ldx, W, b, K, 4); break;
+    }
+  }
+}
+
+/// `count` (at most vectors * VW) rows of dW (.,N), N <= 4 known to the compiler: lanes are rows of dW.
+INLINE void narrow_weight_group(float *dW, const float *X, ptrdiff_t ldx, const float *dY,
+                                ptrdiff_t lddy, int64_t B, int64_t count, const int vectors,
+                                const int N) {
+  vf sum[4][NARROW];
+  for (int j = 0; j < vectors; j++)
+    for (int n = 0; n < N; n++) sum[j][n] = v_zero();
+  for (int64_t b = 0; b < B; b++) {
+    vf x[4];
+    for (int j = 0; j < vectors; j++) x[j] = v_load_n(X + b * ldx + j * VW, count - j * VW);
+    for (int n = 0; n < N; n++) {
+      const vf dy = v_set1(dY[b * lddy + n]);
+      for (int j = 0; j < vectors; j++) sum[j][n] = v_fma(x[j], dy, sum[j][n]);
+    }
+  }
+  for (int j = 0; j < vectors; j++)
+    for (int n = 0; n < N; n++) v_store_strided(dW + j * VW * N + n, N, sum[j][n], count - j * VW);
+}
+
+INLINE void narrow_weight_n(float *dW, const float *X, ptrdiff_t ldx, const float *dY,
+                            ptrdiff_t lddy, int64_t B, int64_t rows, const int N) {
+  const int vectors = N == 1 ? 4 : 2;
+  int64_t r = 0;
+  for (; r + vectors * VW <= rows; r += vectors * VW)
+    narrow_weight_group(dW + r * N, X + r, ldx, dY, lddy, B, vectors * VW, vectors, N);
+  for (; r < rows; r += VW)
+    narrow_weight_group(dW + r * N, X + r, ldx, dY, lddy, B, rows - r < VW ? rows - r : VW, 1, N);
+}
+
+static void narrow_weight(float *dW, const float *X, ptrdiff_t ldx, const float *dY, ptrdiff_t lddy,
+                          int64_t B, int64_t rows, int64_t N) {
+  switch (N) {
+  case 1: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, 1); break;
+  case 2: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, 2); break;
+  case 3: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, 3); break;
+  default: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, 4); break;
+  }
+}
+
+// ---- activations
+
+INLINE vf activate(vf z, CeliActivation act) {
+  switch (act) {
+  case CELI_RELU: return relu(z);
+  case CELI_TANH: return v_tanh(z);
+  case CELI_SILU: return z * v_sigmoid(z);
+  default: return z;
+  }
+}
+
+/// d/dz [z s(z)] = s (1 + z (1 - s)), s the sigmoid.
+INLINE vf silu_backward(vf dy, vf z) {
+  const vf s = v_sigmoid(z);
+  return dy * (s * v_fma(z, v_set1(1.0f) - s, v_set1(1.0f)));
+}
+
+INLINE vf activate_backward(vf dy, vf a, CeliActivation act) {
+  switch (act) {
+  case CELI_RELU: return relu_backward(dy, a);
+  case CELI_TANH: return tanh_backward(dy, a);
+  case CELI_SILU: return silu_backward(dy, a);
+  default: return dy;
+  }
+}
+
+INLINE void activate_rows_as(float *Y, ptrdiff_t ldy, const float *Z, ptrdiff_t ldz, int64_t begin,
+                             int64_t end, int64_t N, const CeliActivation act) {
+  for (int64_t r = begin; r < end; r++)
+    for (int64_t n = 0; n < N; n += VW)
+      v_store_n(Y + r * ldy + n, activate(v_load_n(Z + r * ldz + n, N - n), act), N - n);
+}
+
+/// Y = act(Z) for rows [begin, end); Y may be Z.
+static void activate_rows(float *Y, ptrdiff_t ldy, const float *Z, ptrdiff_t ldz, int64_t begin,
+                          int64_t end, int64_t N, CeliActivation act) {
+  switch (act) {
+  case CELI_RELU: activate_rows_as(Y, ldy, Z, ldz, begin, end, N, CELI_RELU); break;
+  case CELI_TANH: activate_rows_as(Y, ldy, Z, ldz, begin, end, N, CELI_TANH); break;
+  case CELI_SILU: activate_rows_as(Y, ldy, Z, ldz, begin, end, N, CELI_SILU); break;
+  default: activate_rows_as(Y, ldy, Z, ldz, begin, end, N, CELI_IDENTITY); break;
+  }
+}
+
+INLINE void activation_backward_as(float *dZ, ptrdiff_t lddz, const float *dY, ptrdiff_t lddy,
+                                   const float *A, ptrdiff_t lda, int64_t begin, int64_t end,
+                                   int64_t N, const CeliActivation act) {
+  for (int64_t r = begin; r < end; r++)
+    for (int64_t n = 0; n < N; n += VW) {
+      const vf dy = v_load_n(dY + r * lddy + n, N - n);
+      const vf a = act == CELI_IDENTITY ? dy : v_load_n(A + r * lda + n, N - n);
+      v_store_n(dZ + r * lddz + n, activate_backward(dy, a, act), N - n);
+    }
+}
+
+static void activation_backward(float *dZ, ptrdiff_t lddz, const float *dY, ptrdiff_t lddy,
+                                const float *A, ptrdiff_t lda, int64_t begin, int64_t end,
+                                int64_t N, CeliActivation act) {
+  switch (act) {
+  case CELI_RELU:
+    activation_backward_as(dZ, lddz, dY, lddy, A, lda, begin, end, N, CELI_RELU);
+    break;
+  case CELI_TANH:
+    activation_backward_as(dZ, lddz, dY, lddy, A, lda, begin, end, N, CELI_TANH);
+    break;
+  case CELI_SILU:
+    activation_backward_as(dZ, lddz, dY, lddy, A, lda, begin, end, N, CELI_SILU);
+    break;
+  default: activation_backward_as(dZ, lddz, dY, lddy, A, lda, begin, end, N, CELI_IDENTITY); break;
+  }
+}
+
+// ---- the three products of a layer
+
+static void dense_forward(float *Y, ptrdiff_t ldy, float *Z, ptrdiff_t ldz, const float *X,
+                          ptrdiff_t ldx, const float *W, const float *b, int64_t begin, int64_t end,
+                          int64_t K, int64_t N, CeliActivation act) {
+  if (begin >= end) return;
+  float *out = Z ? Z : Y;
+  const ptrdiff_t ldo = Z ? ldz : ldy;
+  const bool fused = act == CELI_IDENTITY || act == CELI_RELU;
+  if (N <= NARROW) {
+    narrow(out + begin * ldo, ldo, X + begin * ldx, ldx, W, b, end - begin, K, N);
+  } else {
+    const Product p = {.C = out + begin * ldo,
+                       .ldc = ldo,
+                       .A = X + begin * ldx,
+                       .a_row = ldx,
+                       .a_step = 1,
+                       .B = W,
+                       .ldb = N,
+                       .bias = b,
+                       .rows = end - begin,
+                       .K = K,
+                       .N = N,
+                       .finish = act == CELI_RELU && !Z ? FINISH_RELU : FINISH_NONE};
+    product(&p, true);
+    if (!Z && fused) return;
+  }
+  if (Z || act != CELI_IDENTITY) activate_rows(Y, ldy, out, ldo, begin, end, N, act);
+}
+
+static void dense_backward_data(float *dX, ptrdiff_t lddx, const float *dY, ptrdiff_t lddy,
+                                const float *Wt, const float *A, ptrdiff_t lda, int64_t begin,
+                                int64_t end, int64_t K, int64_t N, CeliActivation act) {
+  if (begin >= end) return;
+  bool finished = act == CELI_IDENTITY;
+  if (K <= NARROW) {
+    narrow(dX + begin * lddx, lddx, dY + begin * lddy, lddy, Wt, NULL, end - begin, N, K);
+  } else {
+    const bool fused = act == CELI_RELU || act == CELI_TANH;
+    const Product p = {.C = dX + begin * lddx,
+                       .ldc = lddx,
+                       .A = dY + begin * lddy,
+                       .a_row = lddy,
+                       .a_step = 1,
+                       .B = Wt,
+                       .ldb = K,
+                       .D = fused ? A + begin * lda : NULL,
+                       .ldd = lda,
+                       .rows = end - begin,
+                       .K = N,
+                       .N = K,
+                       .finish = act == CELI_RELU   ? FINISH_RELU_BACKWARD
+                                 : act == CELI_TANH ? FINISH_TANH_BACKWARD
+                                                    : FINISH_NONE};
+    product(&p, true);
+    finished = finished || fused;
+  }
+  if (!finished) activation_backward(dX, lddx, dX, lddx, A, lda, begin, end, K, act);
+}
+
+/// db[begin, end) = column sums of dY, rows in order.
+static void column_sums(float *db, const float *dY, ptrdiff_t lddy, int64_t B, int64_t begin,
+                        int64_t end) {
+  for (int64_t n = begin; n < end; n += 4 * VW) {
+    const int64_t width = end - n;
+    vf sum[4];
+    for (int j = 0; j < 4; j++) sum[j] = v_zero();
+    for (int64_t b = 0; b < B; b++)
+      for (int j = 0; j < 4; j++)
+        if (j * VW < width) sum[j] = sum[j] + v_load_n(dY + b * lddy + n + j * VW, width - j * VW);
+    for (int j = 0; j < 4; j++)
+      if (j * VW < width) v_store_n(db + n + j * VW, sum[j], width - j * VW);
+  }
+}
+
+/// Tiles are numbered panel by panel (columns), within a panel by row, so that neighbours share a strip of
+/// dY; a call merges its tiles of a panel. The last tile of each panel holds the panel's part of db.
+static void dense_backward_weight(float *dW, float *db, const float *X, ptrdiff_t ldx,
+                                  const float *dY, ptrdiff_t lddy, int64_t B, int64_t K, int64_t N,
+                                  int64_t tile_begin, int64_t tile_end) {
+  const int64_t blocks = (K + CELI_TILE_ROWS - 1) / CELI_TILE_ROWS;
+  for (int64_t t = tile_begin; t < tile_end;) {
+    const int64_t panel = t / blocks, first = t % blocks;
+    const int64_t left = tile_end - t;
+    const int64_t stop = left < blocks - first ? first + left : blocks;
+    const int64_t k0 = first * CELI_TILE_ROWS;
+    const int64_t k1 = stop * CELI_TILE_ROWS < K ? stop * CELI_TILE_ROWS : K;
+    const int64_t n0 = panel * CELI_TILE_COLUMNS;
+    const int64_t n1 = n0 + CELI_TILE_COLUMNS < N ? n0 + CELI_TILE_COLUMNS : N;
+    if (N <= NARROW) {
+      narrow_weight(dW + k0 * N, X + k0, ldx, dY, lddy, B, k1 - k0, N);
+    } else {
+      const Product p = {.C = dW + k0 * N + n0,
+                         .ldc = N,
+                         .A = X + k0,
+                         .a_row = 1,
+                         .a_step = ldx,
+                         .B = dY + n0,
+                         .ldb = lddy,
+                         .rows = k1 - k0,
+                         .K = B,
+                         .N = n1 - n0};
+      product(&p, false);
+    }
+    if (db && stop == blocks) column_sums(db, dY, lddy, B, n0, n1);
+    t += stop - first;
+  }
+}
+
+static void transpose(float *Wt, const float *W, int64_t K, int64_t N, int64_t begin, int64_t end) {
+  int64_t n = begin;
+  for (; n + VW <= end; n += VW) {
+    int64_t k = 0;
+    for (; k + VW <= K; k += VW) {
+      vf column[VW];
+      v_load_transposed(column, W + k * N + n, N);
+      for (int j = 0; j < VW; j++) v_store(Wt + (n + j) * K + k, column[j]);
+    }
+    for (; k < K; k++)
+      for (int j = 0; j < VW; j++) Wt[(n + j) * K + k] = W[k * N + n + j];
+  }
+  for (; n < end; n++)
+    for (int64_t k = 0; k < K; k++) Wt[n * K + k] = W[k * N + n];
+}
+
+#endif

@@ -1,0 +1,183 @@
+/// Plans: lists of batch operations, and how a team goes through one.
+///
+/// Operations between two barriers form a stage. Where barriers stand is settled when the plan is
+/// written. An operation joins the stage that is open when
+///   it is marked with_previous (it needs nothing of the stage), or
+///   it and the whole stage are ROWS of equal count and grain (a thread goes on with its own rows), or
+///   it and the whole stage are SERIAL (the same thread does all);
+/// otherwise a barrier closes that stage. The end of a run closes the last one.
+#include "ops/plan.h"
+#include "base/base.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ARGS_MAX 256
+
+typedef struct Op {
+  _Alignas(16) unsigned char args[ARGS_MAX];
+  CeliOpFn fn;
+  const char *name;
+  int64_t count, grain;
+  CeliCut cut;
+  bool barrier; // before it
+} Op;
+
+struct CeliPlan {
+  Op *ops;
+  int64_t count, capacity;
+  CelStatus failed; // the first failure of celi_plan_add
+  char message[256];
+  bool ended;
+};
+
+void celi_share(int64_t count, int64_t grain, int thread, int size, int64_t *begin, int64_t *end) {
+  const int64_t units = (count + grain - 1) / grain;
+  const int64_t each = units / size, more = units % size; // the first `more` threads take one more
+  const int64_t first = each * thread + (thread < more ? thread : more);
+  const int64_t last = first + each + (thread < more ? 1 : 0);
+  *begin = first * grain < count ? first * grain : count;
+  *end = last * grain < count ? last * grain : count;
+}
+
+CelStatus celi_plan_create(CeliPlan **out) {
+  *out = calloc(1, sizeof **out);
+  return *out ? CEL_OK : cel_fail(CEL_E_MEMORY, "a plan: out of memory");
+}
+
+void celi_plan_destroy(CeliPlan *plan) {
+  if (!plan) return;
+  free(plan->ops);
+  free(plan);
+}
+
+/// Whether `next` can do without a barrier after `before`, of which it may need the output.
+static bool same_thread(const Op *before, const Op *next) {
+  if (before->cut != next->cut || next->cut == CELI_PARTS) return false;
+  return next->cut == CELI_SERIAL || (next->count == before->count && next->grain == before->grain);
+}
+
+static bool needs_barrier(const CeliPlan *plan, const Op *next) {
+  for (int64_t i = plan->count - 1; i >= 0; i--) {
+    if (!same_thread(&plan->ops[i], next)) return true;
+    if (plan->ops[i].barrier) return false; // the stage starts there
+  }
+  return false;
+}
+
+static CelStatus add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,
+                     int64_t grain, bool with_previous, const void *args, size_t size) {
+  if (plan->ended) return cel_fail(CEL_E_STATE, "operation %s: the plan is closed", name);
+  if (size > ARGS_MAX)
+    return cel_fail(CEL_E_RANGE, "operation %s: %zu bytes of arguments, at most %d", name, size,
+                    ARGS_MAX);
+  if (count < 0 || grain < 1)
+    return cel_fail(CEL_E_RANGE, "operation %s: count %lld, grain %lld; must be >= 0 and >= 1",
+                    name, (long long)count, (long long)grain);
+  if (plan->count == plan->capacity) {
+    const int64_t capacity = plan->capacity ? 2 * plan->capacity : 64;
+    CELI_TRY(celi_resize(&plan->ops, (size_t)capacity, sizeof(Op), "a plan's operations"));
+    plan->capacity = capacity;
+  }
+  Op *op = &plan->ops[plan->count];
+  memset(op, 0, sizeof *op);
+  if (size) memcpy(op->args, args, size);
+  op->fn = fn;
+  op->name = name;
+  op->count = count;
+  op->grain = grain;
+  op->cut = cut;
+  op->barrier = !with_previous && needs_barrier(plan, op);
+  plan->count++;
+  return CEL_OK;
+}
+
+void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,
+                   int64_t grain, bool with_previous, const void *args, size_t size) {
+  if (plan->failed != CEL_OK) return;
+  plan->failed = add(plan, name, fn, cut, count, grain, with_previous, args, size);
+  if (plan->failed == CEL_OK) return;
+  strncpy(plan->message, cel_error(), sizeof plan->message - 1);
+}
+
+CelStatus celi_plan_end(CeliPlan *plan) {
+  if (plan->failed != CEL_OK) return cel_fail(plan->failed, "%s", plan->message);
+  plan->ended = true;
+  return CEL_OK;
+}
+
+static void op_run(const Op *op, int thread, int size) {
+  if (op->cut == CELI_SERIAL) {
+    if (thread == 0) op->fn(op->args, 0, op->count);
+    return;
+  }
+  int64_t begin, end;
+  celi_share(op->count, op->grain, thread, size, &begin, &end);
+  if (begin < end) op->fn(op->args, begin, end);
+}
+
+typedef struct Run {
+  const CeliPlan *plan;
+  CeliTeam *team;
+  int64_t times;
+} Run;
+
+static void run_share(void *arg, int thread, int size) {
+  const Run *run = arg;
+  const CeliPlan *plan = run->plan;
+  for (int64_t time = 0; time < run->times; time++) {
+    if (time > 0) celi_team_barrier(run->team, thread);
+    for (int64_t i = 0; i < plan->count; i++) {
+      if (plan->ops[i].barrier) celi_team_barrier(run->team, thread);
+      op_run(&plan->ops[i], thread, size);
+    }
+  }
+}
+
+static CelStatus check_ended(const CeliPlan *plan) {
+  return plan->ended ? CEL_OK : cel_fail(CEL_E_STATE, "a plan is run before celi_plan_end");
+}
+
+CelStatus celi_plan_repeat(CeliPlan *plan, CeliTeam *team, int64_t times) {
+  CELI_TRY(check_ended(plan));
+  Run run = {plan, team, times};
+  return celi_team_run(team, run_share, &run);
+}
+
+CelStatus celi_plan_run(CeliPlan *plan, CeliTeam *team) {
+  return celi_plan_repeat(plan, team, 1);
+}
+
+int64_t celi_plan_count(const CeliPlan *plan) {
+  return plan->count;
+}
+
+int64_t celi_plan_barriers(const CeliPlan *plan) {
+  int64_t n = 0;
+  for (int64_t i = 0; i < plan->count; i++) n += plan->ops[i].barrier;
+  return n;
+}
+
+static double seconds_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+CelStatus celi_plan_profile(CeliPlan *plan, int64_t times, double *seconds, const char **names) {
+  CELI_TRY(check_ended(plan));
+  for (int64_t i = 0; i < plan->count; i++) {
+    seconds[i] = 0.0;
+    names[i] = plan->ops[i].name;
+  }
+  for (int64_t time = 0; time < times; time++) {
+    double before = seconds_now();
+    for (int64_t i = 0; i < plan->count; i++) {
+      op_run(&plan->ops[i], 0, 1);
+      const double after = seconds_now();
+      seconds[i] += after - before;
+      before = after;
+    }
+  }
+  return CEL_OK;
+}

@@ -1,0 +1,353 @@
+/// The vector layer: what differs between instruction sets, and nothing else.
+///
+/// A file that includes this defines CELI_AVX512 or CELI_AVX2 before, or neither (SSE2, NEON, or whatever
+/// the compiler makes of GNU vectors). Everything above is written once on these types:
+/// - vf, vi, vu: VW lanes of float, int32, uint32 (GNU vectors: + - * / & | ^ << >> are the
+///   language's operators, each one IEEE operation a lane);
+/// - vm: a mask, one truth a lane.
+/// v_load_n and v_store_n touch the first n elements only (zeros are loaded beyond); v_first(v, n) clears the
+/// lanes from n on. n >= 1 may exceed VW.
+/// `fma` is always asked for by name, so no compiler decides where one is. v_min and v_max answer their second
+/// argument when either is NaN, as the x86 instructions do.
+#ifndef CELI_VEC_H
+#define CELI_VEC_H
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(CELI_AVX512) || defined(CELI_AVX2)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline, unused))
+
+#if defined(CELI_AVX512)
+#define VW 16
+#elif defined(CELI_AVX2)
+#define VW 8
+#else
+#define VW 4
+#endif
+
+typedef float vf __attribute__((vector_size(VW * 4)));
+typedef int32_t vi __attribute__((vector_size(VW * 4)));
+typedef uint32_t vu __attribute__((vector_size(VW * 4)));
+#if defined(CELI_AVX512)
+typedef __mmask16 vm;
+#else
+typedef vi vm;
+#endif
+
+// ---- the same on all
+
+INLINE vf v_set1(float x) {
+  vf v;
+  for (int i = 0; i < VW; i++) v[i] = x;
+  return v;
+}
+
+INLINE vi vi_set1(int32_t x) {
+  vi v;
+  for (int i = 0; i < VW; i++) v[i] = x;
+  return v;
+}
+
+INLINE vu vu_set1(uint32_t x) {
+  return (vu)vi_set1((int32_t)x);
+}
+INLINE vf v_zero(void) {
+  return (vf){0};
+}
+
+INLINE vf v_load(const float *p) {
+  vf v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+
+INLINE void v_store(float *p, vf v) {
+  memcpy(p, &v, sizeof v);
+}
+INLINE vf v_abs(vf x) {
+  return (vf)((vi)x & vi_set1(0x7fffffff));
+}
+INLINE vf v_from_int(vi x) {
+  return __builtin_convertvector(x, vf);
+}
+
+// ---- AVX-512
+
+#if defined(CELI_AVX512)
+
+INLINE vf v_fma(vf a, vf b, vf c) {
+  return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+INLINE vf v_sqrt(vf x) {
+  return (vf)_mm512_sqrt_ps((__m512)x);
+}
+INLINE vf v_min(vf a, vf b) {
+  return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+}
+INLINE vf v_max(vf a, vf b) {
+  return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+}
+INLINE vm v_lt(vf a, vf b) {
+  return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ);
+}
+INLINE vm v_le(vf a, vf b) {
+  return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LE_OQ);
+}
+INLINE vm v_eq(vf a, vf b) {
+  return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_EQ_OQ);
+}
+INLINE vm v_nan(vf a) {
+  return _mm512_cmp_ps_mask((__m512)a, (__m512)a, _CMP_UNORD_Q);
+}
+INLINE vm vi_odd(vi a) {
+  return _mm512_test_epi32_mask((__m512i)a, _mm512_set1_epi32(1));
+}
+INLINE vm m_or(vm a, vm b) {
+  return (vm)(a | b);
+}
+INLINE vm m_not(vm a) {
+  return (vm)~a;
+}
+INLINE int m_any(vm a) {
+  return a != 0;
+}
+INLINE vf v_sel(vm m, vf yes, vf no) {
+  return (vf)_mm512_mask_blend_ps(m, (__m512)no, (__m512)yes);
+}
+
+INLINE vm lanes(int64_t n) {
+  return n >= VW ? (vm)0xffff : (vm)((1u << n) - 1u);
+}
+INLINE vf v_load_n(const float *p, int64_t n) {
+  return (vf)_mm512_maskz_loadu_ps(lanes(n), p);
+}
+INLINE void v_store_n(float *p, vf v, int64_t n) {
+  _mm512_mask_storeu_ps(p, lanes(n), (__m512)v);
+}
+INLINE vf v_first(vf v, int64_t n) {
+  return (vf)_mm512_maskz_mov_ps(lanes(n), (__m512)v);
+}
+
+/// The high and the low half of the 64-bit products of a and b.
+INLINE void vu_mul_wide(vu a, vu b, vu *high, vu *low) {
+  const __m512i even = _mm512_mul_epu32((__m512i)a, (__m512i)b);
+  const __m512i odd =
+      _mm512_mul_epu32(_mm512_srli_epi64((__m512i)a, 32), _mm512_srli_epi64((__m512i)b, 32));
+  *high = (vu)_mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+  *low = (vu)_mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+}
+
+/// out[k] holds element k of the 16 rows p, p + ld, ...: 4x4 blocks are put in place while they are loaded,
+/// then transposed within their 128-bit lanes.
+INLINE void v_load_transposed(vf out[VW], const float *p, ptrdiff_t ld) {
+  for (int c = 0; c < 4; c++) {
+    __m512 r[4];
+    for (int i = 0; i < 4; i++) {
+      const float *q = p + i * ld + 4 * c;
+      r[i] = _mm512_castps128_ps512(_mm_loadu_ps(q));
+      r[i] = _mm512_mask_broadcast_f32x4(r[i], 0x00f0, _mm_loadu_ps(q + 4 * ld));
+      r[i] = _mm512_mask_broadcast_f32x4(r[i], 0x0f00, _mm_loadu_ps(q + 8 * ld));
+      r[i] = _mm512_mask_broadcast_f32x4(r[i], 0xf000, _mm_loadu_ps(q + 12 * ld));
+    }
+    const __m512d t0 = _mm512_castps_pd(_mm512_unpacklo_ps(r[0], r[1]));
+    const __m512d t1 = _mm512_castps_pd(_mm512_unpackhi_ps(r[0], r[1]));
+    const __m512d t2 = _mm512_castps_pd(_mm512_unpacklo_ps(r[2], r[3]));
+    const __m512d t3 = _mm512_castps_pd(_mm512_unpackhi_ps(r[2], r[3]));
+    out[4 * c + 0] = (vf)_mm512_unpacklo_pd(t0, t2);
+    out[4 * c + 1] = (vf)_mm512_unpackhi_pd(t0, t2);
+    out[4 * c + 2] = (vf)_mm512_unpacklo_pd(t1, t3);
+    out[4 * c + 3] = (vf)_mm512_unpackhi_pd(t1, t3);
+  }
+}
+
+#else // masks are vectors of 0 and -1
+
+INLINE vm v_lt(vf a, vf b) {
+  return a < b;
+}
+INLINE vm v_le(vf a, vf b) {
+  return a <= b;
+}
+INLINE vm v_eq(vf a, vf b) {
+  return a == b;
+}
+INLINE vm v_nan(vf a) {
+  return a != a;
+}
+INLINE vm vi_odd(vi a) {
+  return -(a & vi_set1(1));
+}
+INLINE vm m_or(vm a, vm b) {
+  return a | b;
+}
+INLINE vm m_not(vm a) {
+  return ~a;
+}
+
+// ---- AVX2
+
+#if defined(CELI_AVX2)
+
+INLINE vf v_fma(vf a, vf b, vf c) {
+  return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+INLINE vf v_sqrt(vf x) {
+  return (vf)_mm256_sqrt_ps((__m256)x);
+}
+INLINE vf v_min(vf a, vf b) {
+  return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+}
+INLINE vf v_max(vf a, vf b) {
+  return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+}
+INLINE int m_any(vm a) {
+  return _mm256_movemask_ps((__m256)a) != 0;
+}
+INLINE vf v_sel(vm m, vf yes, vf no) {
+  return (vf)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)m);
+}
+
+INLINE __m256i lanes(int64_t n) {
+  static const int32_t ones[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+  return _mm256_loadu_si256((const __m256i *)(const void *)(ones + 8 - (n < VW ? n : VW)));
+}
+INLINE vf v_load_n(const float *p, int64_t n) {
+  return (vf)_mm256_maskload_ps(p, lanes(n));
+}
+INLINE void v_store_n(float *p, vf v, int64_t n) {
+  _mm256_maskstore_ps(p, lanes(n), (__m256)v);
+}
+INLINE vf v_first(vf v, int64_t n) {
+  return (vf)_mm256_and_ps((__m256)v, _mm256_castsi256_ps(lanes(n)));
+}
+
+INLINE void vu_mul_wide(vu a, vu b, vu *high, vu *low) {
+  const __m256i even = _mm256_mul_epu32((__m256i)a, (__m256i)b);
+  const __m256i odd =
+      _mm256_mul_epu32(_mm256_srli_epi64((__m256i)a, 32), _mm256_srli_epi64((__m256i)b, 32));
+  *high = (vu)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+  *low = (vu)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+}
+
+INLINE void v_load_transposed(vf out[VW], const float *p, ptrdiff_t ld) {
+  for (int c = 0; c < 2; c++) {
+    __m256 r[4];
+    for (int i = 0; i < 4; i++) {
+      const float *q = p + i * ld + 4 * c;
+      r[i] = _mm256_castps128_ps256(_mm_loadu_ps(q));
+      r[i] = _mm256_insertf128_ps(r[i], _mm_loadu_ps(q + 4 * ld), 1);
+    }
+    const __m256d t0 = _mm256_castps_pd(_mm256_unpacklo_ps(r[0], r[1]));
+    const __m256d t1 = _mm256_castps_pd(_mm256_unpackhi_ps(r[0], r[1]));
+    const __m256d t2 = _mm256_castps_pd(_mm256_unpacklo_ps(r[2], r[3]));
+    const __m256d t3 = _mm256_castps_pd(_mm256_unpackhi_ps(r[2], r[3]));
+    out[4 * c + 0] = (vf)_mm256_unpacklo_pd(t0, t2);
+    out[4 * c + 1] = (vf)_mm256_unpackhi_pd(t0, t2);
+    out[4 * c + 2] = (vf)_mm256_unpacklo_pd(t1, t3);
+    out[4 * c + 3] = (vf)_mm256_unpackhi_pd(t1, t3);
+  }
+}
+
+// ---- portable
+
+#else
+
+#if defined(__aarch64__)
+INLINE vf v_fma(vf a, vf b, vf c) {
+  return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+INLINE vf v_sqrt(vf x) {
+  return (vf)vsqrtq_f32((float32x4_t)x);
+}
+#else
+INLINE vf v_fma(vf a, vf b, vf c) {
+  vf r;
+  for (int i = 0; i < VW; i++) r[i] = __builtin_fmaf(a[i], b[i], c[i]);
+  return r;
+}
+INLINE vf v_sqrt(vf x) {
+  vf r;
+  for (int i = 0; i < VW; i++) r[i] = __builtin_sqrtf(x[i]);
+  return r;
+}
+#endif
+
+INLINE vf v_sel(vm m, vf yes, vf no) {
+  return (vf)((m & (vi)yes) | (~m & (vi)no));
+}
+INLINE vf v_min(vf a, vf b) {
+  return v_sel(a < b, a, b);
+}
+INLINE vf v_max(vf a, vf b) {
+  return v_sel(a > b, a, b);
+}
+INLINE int m_any(vm a) {
+  return (a[0] | a[1] | a[2] | a[3]) != 0;
+}
+
+INLINE vf v_load_n(const float *p, int64_t n) {
+  if (n >= VW) return v_load(p);
+  vf v = {0};
+  for (int64_t i = 0; i < n; i++) v[i] = p[i];
+  return v;
+}
+
+INLINE void v_store_n(float *p, vf v, int64_t n) {
+  if (n >= VW)
+    v_store(p, v);
+  else
+    for (int64_t i = 0; i < n; i++) p[i] = v[i];
+}
+
+INLINE vf v_first(vf v, int64_t n) {
+  for (int64_t i = n; i < VW; i++) v[i] = 0.0f;
+  return v;
+}
+
+INLINE void vu_mul_wide(vu a, vu b, vu *high, vu *low) {
+  for (int i = 0; i < VW; i++) {
+    const uint64_t p = (uint64_t)a[i] * b[i];
+    (*high)[i] = (uint32_t)(p >> 32);
+    (*low)[i] = (uint32_t)p;
+  }
+}
+
+INLINE void v_load_transposed(vf out[VW], const float *p, ptrdiff_t ld) {
+  const vf a = v_load(p), b = v_load(p + ld), c = v_load(p + 2 * ld), d = v_load(p + 3 * ld);
+  const vf ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  const vf AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const vf cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const vf CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  out[0] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+  out[1] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+  out[2] = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
+  out[3] = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
+}
+
+#endif
+#endif
+
+/// Element i of the next VW, at stride ld; the first n exist, the others read the last one's.
+INLINE vf v_load_strided(const float *p, ptrdiff_t ld, int64_t n) {
+  if (ld == 1) return v_load_n(p, n);
+  float t[VW];
+  for (int i = 0; i < VW; i++) t[i] = p[(i < n ? i : n - 1) * ld];
+  return v_load(t);
+}
+
+INLINE void v_store_strided(float *p, ptrdiff_t ld, vf v, int64_t n) {
+  if (ld == 1) {
+    v_store_n(p, v, n);
+    return;
+  }
+  float t[VW];
+  v_store(t, v);
+  for (int64_t i = 0; i < n && i < VW; i++) p[i * ld] = t[i];
+}
+
+#endif
