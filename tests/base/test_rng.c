@@ -91,7 +91,8 @@ static void uniforms_fill_their_interval(void **state) {
 static void ranges_hold_their_bounds(void **state) {
   (void)state;
   CelRng rng = cel_rng(8, CEL_RNG_USER, 0);
-  const double ranges[][2] = {{-1, 1}, {1, 1 + 0x1p-52}, {-1.7e308, 1.7e308}, {0, 5e-324}, {-3, -2}};
+  const double ranges[][2] = {
+      {-1, 1}, {1, 1 + 0x1p-52}, {-1.7e308, 1.7e308}, {0, 5e-324}, {-3, -2}};
   for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++)
     for (int i = 0; i < 1000; i++) {
       double x = cel_rng_range(&rng, ranges[r][0], ranges[r][1]);

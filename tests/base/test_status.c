@@ -45,7 +45,8 @@ static void long_messages_are_cut_between_characters(void **state) {
 
 static void control_characters_become_question_marks(void **state) {
   (void)state;
-  cel_fail(CEL_E_NAME, "a\x1b[31m\x7f\tb\nc\xc2\x9b" "d\xc3\xa9");
+  cel_fail(CEL_E_NAME, "a\x1b[31m\x7f\tb\nc\xc2\x9b"
+                       "d\xc3\xa9");
   assert_string_equal(cel_error(), "a?[31m??b\nc??d\xc3\xa9");
 }
 
