@@ -52,7 +52,8 @@ static CelStatus fail_unknown(const CliCommand *command, const CliTable *tables,
   char dashed[FLAG_MAX];
   const char *nearest = cel_fields_nearest(all, flag);
   if (!nearest)
-    return cel_fail(CEL_E_NAME, "no flag '--%s'; `celsius %s --help` shows all", flag, command->name);
+    return cel_fail(CEL_E_NAME, "no flag '--%s'; `celsius %s --help` shows all", flag,
+                    command->name);
   snprintf(dashed, sizeof dashed, "%s", nearest);
   for (char *c = dashed; *c; c++)
     if (*c == '_') *c = '-';
@@ -107,8 +108,7 @@ CelStatus cli_parse(const CliCommand *command, int argc, char **argv, const CliT
       continue;
     }
     if (strncmp(argv[i], "--", 2) == 0 && argv[i][2]) {
-      const CelStatus status =
-          parse_flag(command, argc, argv, &i, tables, n_tables, seen, &n_seen);
+      const CelStatus status = parse_flag(command, argc, argv, &i, tables, n_tables, seen, &n_seen);
       if (status != CEL_OK) return status;
       continue;
     }

@@ -83,8 +83,8 @@ bool cli_stop_asked(void);
 typedef struct CliBar {
   const char *label; ///< in front, or NULL
   bool quiet, terminal, utf8, drawn;
-  double shown;       ///< seconds of the run when it was last drawn
-  int tenth;          ///< tenths of the run that were told
+  double shown; ///< seconds of the run when it was last drawn
+  int tenth;    ///< tenths of the run that were told
 } CliBar;
 CliBar cli_bar(bool quiet);
 void cli_bar_show(CliBar *bar, const CelProgress *progress);

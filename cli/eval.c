@@ -78,7 +78,8 @@ static void print_text(const CelRun *run, const CelEvalResult *result) {
 static CelStatus render(CelRun *run, const Options *options) {
   CelRenderOptions how = cel_render_options_default();
   how.episodes = options->render_episodes;
-  const CelStatus status = cel_render_gif(options->render, run->agent, run->spec, options->seed, &how);
+  const CelStatus status =
+      cel_render_gif(options->render, run->agent, run->spec, options->seed, &how);
   if (status == CEL_OK) cli_note("wrote %s", options->render);
   return status;
 }
@@ -126,7 +127,8 @@ static int run(int argc, char **argv) {
 const CliCommand cli_eval = {
     .name = "eval",
     .usage = "celsius eval RUN [--episodes N] [--json] [--render out.gif]",
-    .doc = "Evaluates a trained agent. The episodes begin from streams of their own, the same for every "
+    .doc = "Evaluates a trained agent. The episodes begin from streams of their own, the same for "
+           "every "
            "agent, so that results compare.",
     .details = "Examples\n"
                "  celsius eval runs/sac-Pendulum-v1-1\n"

@@ -9,10 +9,11 @@ typedef struct Options {
 static const CelField fields[] = {
     {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "", NULL, NULL,
      "file to write; with c, OUT.h and OUT.c", ""},
-    {"format", CEL_FIELD_STRING, F(format), "c", 0, 0, "", NULL, NULL,
-     "one of the formats below", ""},
+    {"format", CEL_FIELD_STRING, F(format), "c", 0, 0, "", NULL, NULL, "one of the formats below",
+     ""},
     {"name", CEL_FIELD_STRING, F(name), "", 0, 0, "", NULL, NULL,
-     "prefix of the functions in C, the graph's name in ONNX; when not given: from the file's name", ""},
+     "prefix of the functions in C, the graph's name in ONNX; when not given: from the file's name",
+     ""},
     {"which", CEL_FIELD_PATH, F(which), "best", 0, 0, "", NULL, NULL,
      "the model: best, final, or the path of a model or checkpoint", ""},
     {0}};
@@ -46,14 +47,16 @@ static int run(int argc, char **argv) {
   // Without --which: the best there is, be it the checkpoint of a run that goes on.
   const char *which = cli_scan(argc, argv, "which") ? options.which : NULL;
   if (status == CEL_OK) status = cel_run_model(args.positional[0], which, model);
-  if (status == CEL_OK) status = cel_export(model, options.format, options.out, options.name[0] ? options.name : NULL);
+  if (status == CEL_OK)
+    status = cel_export(model, options.format, options.out, options.name[0] ? options.name : NULL);
   return status == CEL_OK ? CEL_OK : cli_error(status);
 }
 
 const CliCommand cli_export = {
     .name = "export",
     .usage = "celsius export RUN --out PATH [--format FORMAT]",
-    .doc = "Writes a trained policy in a form that other programs run. Normaliser and action scaling are "
+    .doc = "Writes a trained policy in a form that other programs run. Normaliser and action "
+           "scaling are "
            "inside.",
     .details = "Examples\n"
                "  celsius export runs/sac-Pendulum-v1-1 --format c --out pendulum\n"

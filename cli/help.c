@@ -115,7 +115,7 @@ static void print_table(const CelField *table, const char *prefix, int columns) 
   for (const CelField *field = table; field->name; field++) {
     if (field->type == CEL_FIELD_GROUP) {
       char below[128];
-      snprintf(below, sizeof below, "%s%s.", prefix, field->name);
+      snprintf(below, sizeof below, "%.40s%.60s.", prefix, field->name);
       print_table(field->group, below, columns);
     } else {
       print_field(field, prefix, columns);
@@ -145,13 +145,15 @@ void cli_help(void) {
     const int n = end ? (int)(end - command->doc) : (int)strlen(command->doc);
     printf("  %-8s %.*s\n", command->name, n, command->doc);
   }
-  printf("\nA first run\n"
-         "  celsius train sac --env Pendulum-v1 --preset auto --seed 1 --out runs/first\n"
-         "  celsius eval runs/first --episodes 100 --render pendulum.gif\n"
-         "  celsius plot runs/first --out curve.png\n\n"
-         "`celsius COMMAND --help` shows what a command takes; `celsius --version` the version.\n"
-         "Messages and progress go to the error stream, results to the output. The exit code is 0 or\n"
-         "the number of the error: 2 arguments, 3 range, 4 name, 5 type, 6 shape, 7 memory, 8 files,\n"
-         "9 format, 10 corrupt, 11 not supported, 12 not finite, 13 state, 14 environment, 15 stopped\n"
-         "on request (everything is saved).\n");
+  printf(
+      "\nA first run\n"
+      "  celsius train sac --env Pendulum-v1 --preset auto --seed 1 --out runs/first\n"
+      "  celsius eval runs/first --episodes 100 --render pendulum.gif\n"
+      "  celsius plot runs/first --out curve.png\n\n"
+      "`celsius COMMAND --help` shows what a command takes; `celsius --version` the version.\n"
+      "Messages and progress go to the error stream, results to the output. The exit code is 0 or\n"
+      "the number of the error: 2 arguments, 3 range, 4 name, 5 type, 6 shape, 7 memory, 8 files,\n"
+      "9 format, 10 corrupt, 11 not supported, 12 not finite, 13 state, 14 environment, 15 "
+      "stopped\n"
+      "on request (everything is saved).\n");
 }

@@ -8,8 +8,8 @@ typedef struct Options {
   bool json;
 } Options;
 
-static const CelField fields[] = {{"json", CEL_FIELD_BOOL, offsetof(Options, json), "false", 0, 0, "",
-                                   NULL, NULL, "print JSON", ""},
+static const CelField fields[] = {{"json", CEL_FIELD_BOOL, offsetof(Options, json), "false", 0, 0,
+                                   "", NULL, NULL, "print JSON", ""},
                                   {0}};
 
 static CelStatus print_json(const CelInfo *info) {
@@ -70,6 +70,7 @@ static int run(int argc, char **argv) {
 const CliCommand cli_info = {
     .name = "info",
     .usage = "celsius info [--json]",
-    .doc = "Tells what this build can do and what machine it is on. The variable CELSIUS_ISA (avx512, avx2, "
+    .doc = "Tells what this build can do and what machine it is on. The variable CELSIUS_ISA "
+           "(avx512, avx2, "
            "portable) chooses another instruction set; results are the same to the bit.",
     .run = run};

@@ -10,14 +10,15 @@ typedef struct Options {
   bool json;
 } Options;
 
-static const CelField fields[] = {{"json", CEL_FIELD_BOOL, offsetof(Options, json), "false", 0, 0, "",
-                                   NULL, NULL, "print JSON", ""},
+static const CelField fields[] = {{"json", CEL_FIELD_BOOL, offsetof(Options, json), "false", 0, 0,
+                                   "", NULL, NULL, "print JSON", ""},
                                   {0}};
 
 // ---- environments
 
 static CelStatus list_envs(cJSON *json) {
-  if (!json) printf("%-26s %-12s %-12s %6s %9s\n", "id", "observation", "action", "steps", "solved at");
+  if (!json)
+    printf("%-26s %-12s %-12s %6s %9s\n", "id", "observation", "action", "steps", "solved at");
   for (int i = 0; cel_env_type_at(i); i++) {
     const CelEnvType *type = cel_env_type_at(i);
     CelEnvSpec *spec = NULL;
@@ -38,8 +39,10 @@ static CelStatus list_envs(cJSON *json) {
       cJSON_AddItemToArray(json, row);
       continue;
     }
-    if (type->max_episode_steps) snprintf(steps, sizeof steps, "%lld", (long long)type->max_episode_steps);
-    if (!isnan(type->reward_threshold)) snprintf(solved, sizeof solved, "%g", type->reward_threshold);
+    if (type->max_episode_steps)
+      snprintf(steps, sizeof steps, "%lld", (long long)type->max_episode_steps);
+    if (!isnan(type->reward_threshold))
+      snprintf(solved, sizeof solved, "%g", type->reward_threshold);
     printf("%-26s %-12s %-12s %6s %9s\n", type->id, observation, action, steps, solved);
     printf("  ");
     cli_wrap(stdout, type->doc, 2, 2, cli_columns(stdout));
@@ -126,8 +129,9 @@ static CelStatus list_fields_of(const char *what, cJSON *json) {
   }
   const CelEnvType *type;
   if (cel_env_find(what, &type) != CEL_OK)
-    return cel_fail(CEL_E_NAME, "'%s' is no algorithm and no environment; `celsius list algos`, "
-                                "`celsius list envs`",
+    return cel_fail(CEL_E_NAME,
+                    "'%s' is no algorithm and no environment; `celsius list algos`, "
+                    "`celsius list envs`",
                     what);
   const CelStatus status = cel_setup_create(&setup, cel_algo_at(0)->name, what);
   if (status != CEL_OK) return status;
@@ -196,6 +200,7 @@ static int run(int argc, char **argv) {
 const CliCommand cli_list = {
     .name = "list",
     .usage = "celsius list envs|algos|fields|presets [ALGO|ENV] [--json]",
-    .doc = "Lists environments, algorithms, fields or presets. `celsius list fields sac` lists what an "
+    .doc = "Lists environments, algorithms, fields or presets. `celsius list fields sac` lists "
+           "what an "
            "algorithm takes, `celsius list fields Pendulum-v1` an environment.",
     .run = run};

@@ -9,7 +9,9 @@ static const CliCommand *const commands[] = {&cli_train, &cli_eval,   &cli_plot,
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
-const CliCommand *cli_command_at(int i) { return i >= 0 && i < N_COMMANDS ? commands[i] : NULL; }
+const CliCommand *cli_command_at(int i) {
+  return i >= 0 && i < N_COMMANDS ? commands[i] : NULL;
+}
 
 /// Names the nearest command, by way of a field table that has them as its names.
 static int unknown_command(const char *name) {

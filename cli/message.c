@@ -8,7 +8,9 @@
 
 static const char *message_prefix = "";
 
-void cli_message_prefix(const char *prefix) { message_prefix = prefix ? prefix : ""; }
+void cli_message_prefix(const char *prefix) {
+  message_prefix = prefix ? prefix : "";
+}
 
 int cli_error(CelStatus status) {
   fprintf(stderr, "celsius: error: %s%s\n", message_prefix, cel_error());

@@ -1,10 +1,10 @@
 /// celsius plot: learning curves of runs as a picture.
 #include "cli.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <dirent.h>
 
 typedef struct Options {
   char out[CEL_PATH_MAX];
@@ -99,8 +99,10 @@ static int run(int argc, char **argv) {
 const CliCommand cli_plot = {
     .name = "plot",
     .usage = "celsius plot RUN... [--out curve.png]",
-    .doc = "Draws learning curves as PNG or SVG. Several seeds of one algorithm on one environment become "
-           "one curve: their interquartile mean with a bootstrap band. A folder of seeds stands for all "
+    .doc = "Draws learning curves as PNG or SVG. Several seeds of one algorithm on one environment "
+           "become "
+           "one curve: their interquartile mean with a bootstrap band. A folder of seeds stands "
+           "for all "
            "the runs in it.",
     .details = "Examples\n"
                "  celsius plot runs/sac-Pendulum-v1-1\n"

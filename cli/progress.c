@@ -62,8 +62,9 @@ static void show_bar(CliBar *bar, const CelProgress *p, double share) {
 }
 
 void cli_bar_show(CliBar *bar, const CelProgress *p) {
-  const double share =
-      p->total_steps > 0 && p->steps < p->total_steps ? (double)p->steps / (double)p->total_steps : 1;
+  const double share = p->total_steps > 0 && p->steps < p->total_steps
+                           ? (double)p->steps / (double)p->total_steps
+                           : 1;
   const double passed = p->seconds - bar->shown;
   const int tenth = (int)(share * 10);
   if (bar->quiet) return;

@@ -314,8 +314,7 @@ static CelStatus run_group(Group *group) {
     poll(NULL, 0, 50);
     receive(group);
     pass_stop(group);
-    if (count_alive(group))
-      show(group, (double)start.tv_sec + 1e-9 * (double)start.tv_nsec);
+    if (count_alive(group)) show(group, (double)start.tv_sec + 1e-9 * (double)start.tv_nsec);
   }
 }
 
@@ -383,7 +382,7 @@ static void print_table(const Group *group) {
              job->result.best_return, job->result.folder);
     else
       printf("%10llu  %12s\n", (unsigned long long)job->seed,
-             job->state == WAITING   ? "not started"
+             job->state == WAITING            ? "not started"
              : job->code == CEL_E_INTERRUPTED ? "stopped"
                                               : "failed");
   }

@@ -17,4 +17,6 @@ void cli_signals_install(void) {
   sigaction(SIGTERM, &action, NULL);
 }
 
-bool cli_stop_asked(void) { return stop_asked != 0; }
+bool cli_stop_asked(void) {
+  return stop_asked != 0;
+}

@@ -23,14 +23,16 @@ static const CelField options_fields[] = {
      "several runs, one process each: 1..5 or 1,2,7; folders OUT/seed-K", ""},
     {"jobs", CEL_FIELD_INT, F(jobs), "1", 1, 1024, "", NULL, NULL,
      "with --seeds: runs at the same time", ""},
-    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON", ""},
+    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
+     ""},
     {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
     {0}};
 
 static const CelField resume_fields[] = {
     {"resume", CEL_FIELD_PATH, F(resume), "", 0, 0, "", NULL, NULL,
      "run folder to go on with, as if it had never stopped", ""},
-    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON", ""},
+    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
+     ""},
     {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
     {0}};
 #undef F
@@ -42,14 +44,16 @@ typedef struct ResumeConfig {
 static const CelField resume_config_fields[] = {
     {"steps", CEL_FIELD_INT, F(steps), "0", 0, 1e15, "steps", NULL, NULL,
      "go further than planned: steps in all; 0: as planned", ""},
-    {"threads", CEL_FIELD_INT, F(threads), "0", 0, 256, "", NULL, NULL,
-     "threads; 0: as before", ""},
+    {"threads", CEL_FIELD_INT, F(threads), "0", 0, 256, "", NULL, NULL, "threads; 0: as before",
+     ""},
     {0}};
 #undef F
 
 // ---- what is told
 
-static void on_progress(void *user, const CelProgress *progress) { cli_bar_show(user, progress); }
+static void on_progress(void *user, const CelProgress *progress) {
+  cli_bar_show(user, progress);
+}
 
 static void on_note(void *user, const char *text) {
   CliBar *bar = user;
@@ -82,7 +86,8 @@ static CelStatus print_json(const CelRunResult *result) {
 
 static void print_result(const CelRunResult *result) {
   char steps[32], duration[32];
-  printf("%s steps in %s\n", cli_count(steps, result->steps), cli_duration(duration, result->seconds));
+  printf("%s steps in %s\n", cli_count(steps, result->steps),
+         cli_duration(duration, result->seconds));
   printf("mean return   %.6g, standard deviation %.4g; best evaluation %.6g\n", result->mean_return,
          result->std_return, result->best_return);
   printf("run folder    %s\n", result->folder);
@@ -123,7 +128,8 @@ static int run_resume(int argc, char **argv) {
   }
   if (status == CEL_OK) status = cli_positionals(&cli_train, &args, 0, 0, "");
   if (status == CEL_E_NAME)
-    status = cel_fail_in(status, "a run that goes on takes only --steps, --threads, --json, --quiet: ");
+    status =
+        cel_fail_in(status, "a run that goes on takes only --steps, --threads, --json, --quiet: ");
   if (status != CEL_OK) return cli_error(status);
   CliBar bar = cli_bar(options.quiet);
   const CelRunHooks hooks = {&bar, on_note, on_progress, on_stop};
@@ -223,7 +229,8 @@ static int run_seeds(const CelSetup *setup, const Options *options) {
   int n = 0;
   const CelStatus status = cli_seeds_parse(options->seeds, &seeds, &n);
   if (status != CEL_OK) return cli_error(status);
-  const int code = cli_seeds_run(setup, seeds, n, (int)options->jobs, options->json, options->quiet);
+  const int code =
+      cli_seeds_run(setup, seeds, n, (int)options->jobs, options->json, options->quiet);
   free(seeds);
   return code;
 }
@@ -253,7 +260,8 @@ static int run_new(int argc, char **argv, const Choice *choice) {
 
 static int run(int argc, char **argv) {
   Choice choice;
-  if (cli_scan(argc, argv, "resume") || cli_has(argc, argv, "resume")) return run_resume(argc, argv);
+  if (cli_scan(argc, argv, "resume") || cli_has(argc, argv, "resume"))
+    return run_resume(argc, argv);
   const CelStatus status = choose(argc, argv, &choice);
   if (status != CEL_OK) return cli_error(status);
   if (cli_has(argc, argv, "help")) return help(&choice);
@@ -261,8 +269,9 @@ static int run(int argc, char **argv) {
     return cli_error(cel_fail(CEL_E_ARGUMENT, "which algorithm? celsius train ALGO --env ID; "
                                               "`celsius list algos` shows all"));
   if (!choice.env[0])
-    return cli_error(cel_fail(CEL_E_ARGUMENT, "which environment? celsius train %s --env ID; "
-                                              "`celsius list envs` shows all",
+    return cli_error(cel_fail(CEL_E_ARGUMENT,
+                              "which environment? celsius train %s --env ID; "
+                              "`celsius list envs` shows all",
                               choice.algo));
   return run_new(argc, argv, &choice);
 }
@@ -271,14 +280,18 @@ const CliCommand cli_train = {
     .name = "train",
     .usage = "celsius train ALGO --env ID [--FIELD VALUE ...]\n"
              "       celsius train --resume RUN [--steps N] [--threads N]",
-    .doc = "Trains an agent and leaves a run folder. Every field of the run, of the algorithm and of the "
-           "environment is a flag (`celsius train ALGO --env ID --help` lists them all). Settings are "
-           "taken in this order, later ones win: defaults, --preset, --config, flags.\n"
-           "Ctrl-C finishes the step, saves, says how to go on and exits with 15; a run that was killed "
-           "goes on from its last checkpoint in the same way, bit for bit as if it had never stopped.",
+    .doc =
+        "Trains an agent and leaves a run folder. Every field of the run, of the algorithm and of "
+        "the "
+        "environment is a flag (`celsius train ALGO --env ID --help` lists them all). Settings are "
+        "taken in this order, later ones win: defaults, --preset, --config, flags.\n"
+        "Ctrl-C finishes the step, saves, says how to go on and exits with 15; a run that was "
+        "killed "
+        "goes on from its last checkpoint in the same way, bit for bit as if it had never stopped.",
     .details = "Examples\n"
                "  celsius train sac --env Pendulum-v1 --preset auto --seed 1\n"
-               "  celsius train sac --env Pendulum-v1 --steps 20000 --net-arch 64,64 --seeds 1..5 --jobs 2\n"
+               "  celsius train sac --env Pendulum-v1 --steps 20000 --net-arch 64,64 --seeds 1..5 "
+               "--jobs 2\n"
                "  celsius train sac --env ./my.so:Robot --env.gravity 3.7 --config mine.yaml\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1",
     .run = run};

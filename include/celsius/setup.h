@@ -19,7 +19,7 @@ CEL_BEGIN
 typedef struct CelSetup {
   CelRunConfig run;
   const CelAlgoInfo *algo;
-  void *algo_config;          ///< the algorithm's struct
+  void *algo_config; ///< the algorithm's struct
   const CelEnvType *env;
   void *env_args;             ///< CelEnvOptions, then the type's own arguments
   const CelField *env_fields; ///< the table of env_args: what "env.KEY" reaches
@@ -27,14 +27,16 @@ typedef struct CelSetup {
 
 /// Everything at its defaults.
 /// Errors: CEL_E_NAME (algorithm or environment: names the nearest), CEL_E_IO (a shared object), CEL_E_MEMORY.
-CEL_API CelStatus cel_setup_create(CelSetup **out, const char *algo, const char *env) CEL_WARN_UNUSED;
+CEL_API CelStatus cel_setup_create(CelSetup **out, const char *algo,
+                                   const char *env) CEL_WARN_UNUSED;
 CEL_API void cel_setup_destroy(CelSetup *setup);
 CEL_API CelStatus cel_setup_copy(CelSetup **out, const CelSetup *setup) CEL_WARN_UNUSED;
 
 /// Sets one field from text: the run's, the algorithm's, or "env.KEY"; '-' and '_' are alike.
 /// Errors: CEL_E_NAME (the nearest of all three), CEL_E_TYPE, CEL_E_RANGE; CEL_E_STATE for algo and env, which are
 /// chosen at create.
-CEL_API CelStatus cel_setup_set(CelSetup *setup, const char *name, const char *text) CEL_WARN_UNUSED;
+CEL_API CelStatus cel_setup_set(CelSetup *setup, const char *name,
+                                const char *text) CEL_WARN_UNUSED;
 /// The text of one field; the length that it has or would have, -1 when there is none of that name.
 CEL_API int cel_setup_get(const CelSetup *setup, const char *name, char *text, size_t size);
 /// The row of a name in whichever table has it, or NULL.

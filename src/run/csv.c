@@ -77,8 +77,8 @@ static bool parse_row(char *line, int n, double *values) {
 }
 
 /// Finds how many bytes of the text hold the header and the rows up to `step`.
-static CelStatus find_cut(const CeliCsv *csv, char *text, size_t header, int64_t step,
-                          double *last, size_t *keep) {
+static CelStatus find_cut(const CeliCsv *csv, char *text, size_t header, int64_t step, double *last,
+                          size_t *keep) {
   double values[CELI_CSV_COLUMNS];
   char *line = text + header;
   *keep = header;
@@ -87,7 +87,8 @@ static CelStatus find_cut(const CeliCsv *csv, char *text, size_t header, int64_t
     if (!end) return CEL_OK; // the rest was never finished
     *end = 0;
     if (!parse_row(line, csv->n, values) || isnan(values[0]))
-      return cel_fail(CEL_E_FORMAT, "%s: line %d is not a row of %d numbers", csv->path, number, csv->n);
+      return cel_fail(CEL_E_FORMAT, "%s: line %d is not a row of %d numbers", csv->path, number,
+                      csv->n);
     if (values[0] > (double)step) return CEL_OK;
     memcpy(last, values, (size_t)csv->n * sizeof *last);
     line = end + 1;
@@ -105,8 +106,9 @@ static CelStatus cut_back(CeliCsv *csv, const char *header, size_t header_size, 
   if (size >= header_size && memcmp(text, header, header_size) == 0)
     status = find_cut(csv, text, header_size, step, last, keep);
   else if (memchr(text, '\n', size))
-    status = cel_fail(CEL_E_FORMAT, "%s: its columns are not those of this version; move it away to go on",
-                      csv->path);
+    status =
+        cel_fail(CEL_E_FORMAT,
+                 "%s: its columns are not those of this version; move it away to go on", csv->path);
   free(text);
   if (status == CEL_OK && ftruncate(csv->fd, (off_t)*keep) != 0)
     status = celi_fail_errno(csv->path, "cut back", errno);

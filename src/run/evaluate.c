@@ -1,9 +1,9 @@
 /// Evaluation: episode i always starts from stream (seed, CEL_RNG_EVAL, i), whoever is evaluated.
 ///
 /// Episodes run side by side in blocks; an environment whose episode is over is not stepped again.
-#include "celsius/train.h"
 #include "algo/algo.h"
 #include "base/base.h"
+#include "celsius/train.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -71,8 +71,7 @@ static CelStatus run_blocks(CelAgent *agent, const CelEnvSpec *spec, int64_t epi
   for (int64_t first = 0; first < episodes; first += N) {
     Block block = {0};
     CelStatus status = block_open(&block, spec, N, seed, first);
-    if (status == CEL_OK)
-      status = block_run(&block, agent, mode, returns + first, lengths + first);
+    if (status == CEL_OK) status = block_run(&block, agent, mode, returns + first, lengths + first);
     cel_tensors_destroy(block.tensors);
     CELI_TRY(status);
   }

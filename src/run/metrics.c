@@ -11,15 +11,14 @@
 /// The columns that every run has; the agent's come between them and the evaluation's.
 enum { STEP, EPISODES, FPS, ELAPSED, REWARD, LENGTH, UPDATES, N_FIXED, N_EVAL = 2 };
 static const char *const fixed_names[N_FIXED] = {
-    "time/total_timesteps", "time/episodes",       "time/fps",
-    "time/time_elapsed",    "rollout/ep_rew_mean", "rollout/ep_len_mean",
-    "train/n_updates"};
+    "time/total_timesteps", "time/episodes",       "time/fps",       "time/time_elapsed",
+    "rollout/ep_rew_mean",  "rollout/ep_len_mean", "train/n_updates"};
 static const char *const eval_names[N_EVAL] = {"eval/mean_reward", "eval/mean_ep_length"};
 
 enum { N_EVALUATION = 8 };
 static const char *const evaluation_names[N_EVALUATION] = {
-    "time/total_timesteps", "eval/episodes",      "eval/mean_reward",   "eval/std_reward",
-    "eval/min_reward",      "eval/median_reward", "eval/max_reward",    "eval/mean_ep_length"};
+    "time/total_timesteps", "eval/episodes",      "eval/mean_reward", "eval/std_reward",
+    "eval/min_reward",      "eval/median_reward", "eval/max_reward",  "eval/mean_ep_length"};
 
 // ---- the window of episodes
 
@@ -65,8 +64,7 @@ CelStatus celi_metrics_open(CeliTraining *training, int64_t step) {
   } else {
     CELI_TRY(celi_csv_resume(&metrics->evaluations, evaluations, evaluation_names, N_EVALUATION,
                              step, last));
-    CELI_TRY(
-        celi_csv_resume(&metrics->progress, progress, metrics->names, metrics->n, step, last));
+    CELI_TRY(celi_csv_resume(&metrics->progress, progress, metrics->names, metrics->n, step, last));
     if (isfinite(last[ELAPSED])) training->pace.before = last[ELAPSED];
   }
   if (!training->setup->run.tensorboard) return CEL_OK;

@@ -11,6 +11,7 @@
 #include "run/runfolder.h"
 #include "run/training.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -192,7 +193,8 @@ static CelStatus load_model(CelAgent *agent, const char *path) {
 static CelStatus find_model(const char *folder, const char *which, char path[CEL_PATH_MAX]) {
   const bool any = !which || !which[0];
   if (!any && strcmp(which, "best") != 0 && strcmp(which, "final") != 0) {
-    if (strlen(which) >= CEL_PATH_MAX) return cel_fail(CEL_E_RANGE, "a path of %zu bytes", strlen(which));
+    if (strlen(which) >= CEL_PATH_MAX)
+      return cel_fail(CEL_E_RANGE, "a path of %zu bytes", strlen(which));
     memcpy(path, which, strlen(which) + 1);
     return CEL_OK;
   }
@@ -227,8 +229,8 @@ static CelStatus open_run(CelRun *run, const CelSetup *setup, const char *path) 
   CELI_TRY(cel_env_spec_create(&run->spec, setup->run.env, celi_setup_env_config(setup),
                                celi_setup_env_options(setup)));
   const CelAgentOptions options = {.n_envs = 1, .seed = setup->run.seed, .threads = 1};
-  CELI_TRY(cel_agent_create(&run->agent, setup->run.algo, setup->algo_config, &run->spec->observation,
-                            &run->spec->action, &options));
+  CELI_TRY(cel_agent_create(&run->agent, setup->run.algo, setup->algo_config,
+                            &run->spec->observation, &run->spec->action, &options));
   return load_model(run->agent, path);
 }
 

@@ -53,16 +53,18 @@ static CelStatus check_empty(const char *path) {
   closedir(dir);
   if (empty) return CEL_OK;
   char config[CEL_PATH_MAX];
-  const bool is_run = celi_path_join(config, path, "config.yaml") == CEL_OK && access(config, F_OK) == 0;
+  const bool is_run =
+      celi_path_join(config, path, "config.yaml") == CEL_OK && access(config, F_OK) == 0;
   return cel_fail(CEL_E_IO, "%s: %s; choose another folder%s%s", path,
                   is_run ? "a run is here already" : "this folder is not empty",
-                  is_run ? ", or go on with the run: celsius train --resume " : "", is_run ? path : "");
+                  is_run ? ", or go on with the run: celsius train --resume " : "",
+                  is_run ? path : "");
 }
 
 /// The id as part of a file's name.
 static void clean_name(char *to, size_t size, const char *id) {
   const char *colon = strrchr(id, ':');
-  snprintf(to, size, "%s", colon ? colon + 1 : id);
+  snprintf(to, size, "%.100s", colon ? colon + 1 : id);
   for (char *c = to; *c; c++)
     if (*c == '/' || *c == ' ') *c = '-';
 }
@@ -177,7 +179,8 @@ static CelStatus read_heads(const char *folder, int64_t step, int64_t N, int64_t
   *found = false;
   CELI_TRY(celi_checkpoint_path(path, folder, step));
   const CelStatus status = cel_safetensors_open(path, &file);
-  if (status == CEL_E_CORRUPT || status == CEL_E_FORMAT) return CEL_OK; // needs nothing: it is of no use
+  if (status == CEL_E_CORRUPT || status == CEL_E_FORMAT)
+    return CEL_OK; // needs nothing: it is of no use
   CELI_TRY(status);
   const CelTensor *head = cel_safetensors_find(file, "replay.head");
   if (head && head->type == CEL_I64 && head->size == N) {

@@ -5,7 +5,8 @@
 #include "celsius/setup.h"
 
 /// path = folder/name. Errors: CEL_E_RANGE (too long).
-CelStatus celi_path_join(char path[CEL_PATH_MAX], const char *folder, const char *name) CEL_WARN_UNUSED;
+CelStatus celi_path_join(char path[CEL_PATH_MAX], const char *folder,
+                         const char *name) CEL_WARN_UNUSED;
 /// Makes a folder and those above it; no error when it is there. Errors: CEL_E_IO.
 CelStatus celi_folder_make(const char *path) CEL_WARN_UNUSED;
 
@@ -19,7 +20,8 @@ CelStatus celi_runfolder_check(const char *folder, char config[CEL_PATH_MAX]) CE
 CelStatus celi_runfolder_lock(const char *folder, int *lock) CEL_WARN_UNUSED;
 
 /// A checkpoint's file: folder/checkpoints/step-000010000.safetensors.
-CelStatus celi_checkpoint_path(char path[CEL_PATH_MAX], const char *folder, int64_t step) CEL_WARN_UNUSED;
+CelStatus celi_checkpoint_path(char path[CEL_PATH_MAX], const char *folder,
+                               int64_t step) CEL_WARN_UNUSED;
 /// Steps of the checkpoints in a folder, newest first; *steps is the caller's to free. Errors: CEL_E_IO, CEL_E_MEMORY.
 CelStatus celi_checkpoint_list(const char *folder, int64_t **steps, int64_t *n) CEL_WARN_UNUSED;
 /// After a checkpoint was written: deletes those beyond the newest `keep` up to `step`, and the stored

@@ -6,7 +6,7 @@
 #include "celsius/yaml.h"
 #include "run/config.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,13 +44,16 @@ static const CelField run_fields[] = {
 
 #undef F
 
-const CelField *cel_run_fields(void) { return run_fields; }
+const CelField *cel_run_fields(void) {
+  return run_fields;
+}
 
 /// The fields that may differ between two sittings of one run.
 static bool field_is_free(const char *name) {
-  static const char *const names[] = {"out",        "steps",         "threads",          "log_every",
-                                      "eval_every", "eval_episodes", "checkpoint_every", "keep",
-                                      "tensorboard"};
+  static const char *const names[] = {
+      "out",        "steps",         "threads",          "log_every",
+      "eval_every", "eval_episodes", "checkpoint_every", "keep",
+      "tensorboard"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     if (strcmp(name, names[i]) == 0) return true;
   return false;
@@ -64,9 +67,13 @@ static int64_t count_fields(const CelField *table) {
   return n;
 }
 
-size_t celi_env_args_offset(void) { return (sizeof(CelEnvOptions) + 15) / 16 * 16; }
+size_t celi_env_args_offset(void) {
+  return (sizeof(CelEnvOptions) + 15) / 16 * 16;
+}
 
-const CelEnvOptions *celi_setup_env_options(const CelSetup *setup) { return setup->env_args; }
+const CelEnvOptions *celi_setup_env_options(const CelSetup *setup) {
+  return setup->env_args;
+}
 
 const void *celi_setup_env_config(const CelSetup *setup) {
   if (setup->env->config_size == 0) return NULL;
@@ -157,7 +164,8 @@ typedef struct Place {
 static Place find_place(const CelSetup *setup, const char *name) {
   CelSetup *s = (CelSetup *)(uintptr_t)setup;
   if (strncmp(name, "env.", 4) == 0)
-    return (Place){cel_fields_find(s->env_fields, name + 4) ? s->env_fields : NULL, s->env_args, name + 4};
+    return (Place){cel_fields_find(s->env_fields, name + 4) ? s->env_fields : NULL, s->env_args,
+                   name + 4};
   if (cel_fields_find(run_fields, name)) return (Place){run_fields, &s->run, name};
   if (cel_fields_find(s->algo->fields, name)) return (Place){s->algo->fields, s->algo_config, name};
   return (Place){NULL, NULL, name};
@@ -211,8 +219,9 @@ const CelField *cel_setup_find(const CelSetup *setup, const char *name) {
 // ---- as a file
 
 #define F(field) offsetof(CeliWritten, field)
-static const CelField written_fields[] = {{"version", CEL_FIELD_STRING, F(version), CEL_VERSION, 0, 0, "",
-                                           NULL, NULL, "version of the library that wrote this file", ""},
+static const CelField written_fields[] = {{"version", CEL_FIELD_STRING, F(version), CEL_VERSION, 0,
+                                           0, "", NULL, NULL,
+                                           "version of the library that wrote this file", ""},
                                           {0}};
 #undef F
 
@@ -249,9 +258,9 @@ static CelStatus read_preset(CelSetup *setup, const CelPreset *preset) {
   CeliWritten written;
   cel_fields_default(written_fields, &written);
   list_sections(setup, &written, sections);
-  CELI_TRY(cel_fail_in(celi_yaml_parse(preset->name, preset->text, strlen(preset->text), sections,
-                                       N_SECTIONS),
-                       "preset "));
+  CELI_TRY(cel_fail_in(
+      celi_yaml_parse(preset->name, preset->text, strlen(preset->text), sections, N_SECTIONS),
+      "preset "));
   keep_choice(setup, &before);
   return CEL_OK;
 }
@@ -322,7 +331,8 @@ static void add_fields(CeliText *text, const CelField *table, const CelField *ro
     const int n = cel_fields_get(root, config, name, value, sizeof value);
     CEL_ASSERT(n >= 0 && (size_t)n < sizeof value);
     const bool is_env = root == run_fields && strcmp(name, "env") == 0;
-    celi_text_format(text, "%s%s=%s\n", flag_prefix, name, is_env ? celi_env_short_id(value) : value);
+    celi_text_format(text, "%s%s=%s\n", flag_prefix, name,
+                     is_env ? celi_env_short_id(value) : value);
   }
 }
 

@@ -43,8 +43,8 @@ void celi_training_note(const CeliTraining *training, const char *format, ...) {
 /// One step of all environments, and the gradient steps that are due after it.
 static CelStatus step(CelAgent *agent, CelVecEnv *env, void *actions) {
   CELI_TRY(cel_agent_act(agent, env->obs, NULL, CEL_EXPLORE, actions));
-  CELI_TRY(cel_fail_in(cel_vecenv_step(env, actions, 0, env->N), "training step %lld: ",
-                       (long long)cel_agent_steps(agent) + 1));
+  CELI_TRY(cel_fail_in(cel_vecenv_step(env, actions, 0, env->N),
+                       "training step %lld: ", (long long)cel_agent_steps(agent) + 1));
   const CelOutcome outcome = {.reward = env->reward,
                               .terminated = env->terminated,
                               .truncated = env->truncated,
@@ -98,7 +98,9 @@ static void tell(CeliTraining *training, bool now) {
   training->hooks->progress(training->hooks->user, &progress);
 }
 
-static bool asked_to_stop(const CelRunHooks *hooks) { return hooks->stop && hooks->stop(hooks->user); }
+static bool asked_to_stop(const CelRunHooks *hooks) {
+  return hooks->stop && hooks->stop(hooks->user);
+}
 
 // ---- a loop over an agent and environments of the caller's
 
@@ -202,14 +204,12 @@ CelStatus celi_training_open(CeliTraining *training, const CelSetup *setup, int6
   CELI_TRY(cel_fields_check(cel_run_fields(), run));
   CELI_TRY(cel_env_spec_create(&training->spec, run->env, celi_setup_env_config(setup),
                                celi_setup_env_options(setup)));
-  const CelAgentOptions options = {.n_envs = run->n_envs,
-                                   .seed = run->seed,
-                                   .threads = (int)run->threads,
-                                   .total_steps = total};
-  CELI_TRY(cel_fail_in(cel_agent_create(&training->agent, run->algo, setup->algo_config,
-                                        &training->spec->observation, &training->spec->action,
-                                        &options),
-                       "%s on %s: ", run->algo, celi_env_short_id(run->env)));
+  const CelAgentOptions options = {
+      .n_envs = run->n_envs, .seed = run->seed, .threads = (int)run->threads, .total_steps = total};
+  CELI_TRY(
+      cel_fail_in(cel_agent_create(&training->agent, run->algo, setup->algo_config,
+                                   &training->spec->observation, &training->spec->action, &options),
+                  "%s on %s: ", run->algo, celi_env_short_id(run->env)));
   CELI_TRY(cel_tensors_create(&training->tensors));
   CELI_TRY(cel_vecenv_declare(&training->env, training->tensors, "env", training->spec, run->n_envs,
                               run->seed, CEL_RNG_ENV, 0));

@@ -10,13 +10,13 @@
 
 /// What a run knows besides its agent and environments; tensors of role CEL_STATE, so that it is saved with them.
 typedef struct CeliRunState {
-  int64_t *episodes;        ///< (1,) finished so far
-  double *window_return;    ///< (CELI_WINDOW,) episode k lies at k mod CELI_WINDOW
-  int64_t *window_length;   ///< (CELI_WINDOW,)
-  double *best_return;      ///< (1,) best mean return of an evaluation; -INFINITY before the first
-  int64_t *eval_step;       ///< (1,) step of the last evaluation; -1 before the first
-  double *eval;             ///< (3,) its mean return, standard deviation, mean length
-  uint8_t *identity;        ///< (CELI_IDENTITY_MAX,) text, see celi_setup_identity
+  int64_t *episodes;      ///< (1,) finished so far
+  double *window_return;  ///< (CELI_WINDOW,) episode k lies at k mod CELI_WINDOW
+  int64_t *window_length; ///< (CELI_WINDOW,)
+  double *best_return;    ///< (1,) best mean return of an evaluation; -INFINITY before the first
+  int64_t *eval_step;     ///< (1,) step of the last evaluation; -1 before the first
+  double *eval;           ///< (3,) its mean return, standard deviation, mean length
+  uint8_t *identity;      ///< (CELI_IDENTITY_MAX,) text, see celi_setup_identity
 } CeliRunState;
 
 /// Wall time, for people only: nothing that is saved depends on it.
@@ -26,7 +26,7 @@ typedef struct CeliPace {
   int64_t start_steps; ///< steps when this sitting began
   double told;         ///< when progress was last told
   int64_t told_steps;
-  double rate;         ///< steps a second, smoothed over about three seconds
+  double rate; ///< steps a second, smoothed over about three seconds
 } CeliPace;
 
 /// Where numbers go: progress.csv, evaluations.csv, TensorBoard.
@@ -74,7 +74,8 @@ double celi_seconds(void); ///< on the monotonic clock
 CelStatus celi_metrics_open(CeliTraining *training, int64_t step) CEL_WARN_UNUSED;
 /// A row for the present step. `evaluated`: with the evaluation that was just made.
 CelStatus celi_metrics_log(CeliTraining *training, bool evaluated) CEL_WARN_UNUSED;
-CelStatus celi_metrics_evaluation(CeliTraining *training, const CelEvalResult *result) CEL_WARN_UNUSED;
+CelStatus celi_metrics_evaluation(CeliTraining *training,
+                                  const CelEvalResult *result) CEL_WARN_UNUSED;
 CelStatus celi_metrics_sync(CeliTraining *training) CEL_WARN_UNUSED;
 CelStatus celi_metrics_close(CeliTraining *training) CEL_WARN_UNUSED;
 /// Mean over the window of finished episodes, NAN before the first.

@@ -54,7 +54,8 @@ static int set_up(void **state) {
   config.buffer_size = 100;
   CelAgentOptions options = cel_agent_options_default();
   options.n_envs = 3;
-  OK(cel_agent_create(&f->agent, "sac", &config, &f->spec->observation, &f->spec->action, &options));
+  OK(cel_agent_create(&f->agent, "sac", &config, &f->spec->observation, &f->spec->action,
+                      &options));
   *state = f;
   return 0;
 }
@@ -132,7 +133,8 @@ static void bad_calls(void **state) {
   FAILS(cel_evaluate(f->agent, f->spec, 1, 1, CEL_EXPLORE, NULL, NULL, NULL), CEL_E_ARGUMENT,
         "CEL_EXPLORE");
   OK(cel_env_spec_create(&other, "Pendulum-v1", NULL, NULL));
-  FAILS(cel_evaluate(f->agent, other, 1, 1, CEL_MODE, NULL, NULL, NULL), CEL_E_SHAPE, "Pendulum-v1");
+  FAILS(cel_evaluate(f->agent, other, 1, 1, CEL_MODE, NULL, NULL, NULL), CEL_E_SHAPE,
+        "Pendulum-v1");
   cel_env_spec_destroy(other);
 }
 
@@ -148,7 +150,9 @@ static void progress(void *user, const CelProgress *p) {
   ((Seen *)user)->last = *p;
 }
 
-static bool stop(void *user) { return --((Seen *)user)->stop_after <= 0; }
+static bool stop(void *user) {
+  return --((Seen *)user)->stop_after <= 0;
+}
 
 static void learn_steps_and_stops(void **state) {
   const Fixture *f = *state;

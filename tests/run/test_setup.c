@@ -89,9 +89,9 @@ static void identity_knows_what_matters(void **state) {
   const struct {
     const char *name, *value;
     bool matters;
-  } rows[] = {{"steps", "7", false},     {"threads", "2", false},   {"log_every", "7", false},
-              {"keep", "7", false},      {"seed", "7", true},       {"n_envs", "2", true},
-              {"gamma", "0.5", true},    {"net_arch", "8", true},   {"env.action_repeat", "2", true},
+  } rows[] = {{"steps", "7", false},   {"threads", "2", false}, {"log_every", "7", false},
+              {"keep", "7", false},    {"seed", "7", true},     {"n_envs", "2", true},
+              {"gamma", "0.5", true},  {"net_arch", "8", true}, {"env.action_repeat", "2", true},
               {"out", "/a/b/c", false}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     CelSetup *plain = make(), *changed = make();
@@ -148,13 +148,12 @@ static void every_preset_reads(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(names_reach_all_tables),
-      cmocka_unit_test(own_arguments_lie_behind_the_shared),
-      cmocka_unit_test(wrong_names_and_values),
-      cmocka_unit_test(a_file_brings_everything_back),
-      cmocka_unit_test(identity_knows_what_matters),
-      cmocka_unit_test(files_with_mistakes),
-      cmocka_unit_test(every_preset_reads)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(names_reach_all_tables),
+                                     cmocka_unit_test(own_arguments_lie_behind_the_shared),
+                                     cmocka_unit_test(wrong_names_and_values),
+                                     cmocka_unit_test(a_file_brings_everything_back),
+                                     cmocka_unit_test(identity_knows_what_matters),
+                                     cmocka_unit_test(files_with_mistakes),
+                                     cmocka_unit_test(every_preset_reads)};
   return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

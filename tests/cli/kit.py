@@ -1,0 +1,104 @@
+"""Shared by the tests of the command: running it, hashing what it leaves, building an environment."""
+import csv
+import glob
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BIN = os.environ["CELSIUS_BIN"]
+ROOT = os.path.dirname(os.environ["CELSIUS_TEST_DIR"])
+
+# The status numbers of include/celsius/status.h, which are exit codes.
+ARGUMENT, RANGE, NAME, TYPE, SHAPE, MEMORY, IO, FORMAT, CORRUPT = 2, 3, 4, 5, 6, 7, 8, 9, 10
+UNSUPPORTED, NAN, STATE, ENV, INTERRUPTED = 11, 12, 13, 14, 15
+
+# A run that takes a second or two and goes through everything: a replay ring that wraps, several
+# evaluations and checkpoints.
+SMALL = (
+    "--env Pendulum-v1 --net-arch 16,16 --batch-size 32 --buffer-size 1000 --learning-starts 200 "
+    "--log-every 200 --eval-every 500 --eval-episodes 3 --checkpoint-every 400 --keep 2"
+).split()
+
+
+class Case(unittest.TestCase):
+    """A test in a folder of its own."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="celsius-cli-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def command(self, *args, env=None, **kwargs):
+        return subprocess.run(
+            [BIN, *map(str, args)], cwd=self.folder, capture_output=True, text=True,
+            env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, **kwargs)
+
+    def ok(self, *args, **kwargs):
+        """The command must succeed; what it printed."""
+        done = self.command(*args, **kwargs)
+        if done.returncode != 0:
+            self.fail(f"celsius {' '.join(map(str, args))}: exit {done.returncode}\n{done.stderr}")
+        return done.stdout
+
+    def fails(self, code, *args, says=(), **kwargs):
+        """The command must fail with this code and one line that holds every part of `says`."""
+        done = self.command(*args, **kwargs)
+        line = f"celsius {' '.join(map(str, args))}"
+        self.assertEqual(done.returncode, code, f"{line}\n{done.stdout}{done.stderr}")
+        errors = [l for l in done.stderr.splitlines() if l.startswith("celsius: error: ")]
+        self.assertEqual(len(errors), 1, f"{line}: not one error line:\n{done.stderr}")
+        for part in says:
+            self.assertIn(part, errors[0], line)
+        return errors[0]
+
+    def train(self, out, *args, steps=2000, seed=1, **kwargs):
+        return self.ok("train", "sac", *SMALL, "--steps", steps, "--seed", seed, "--out", out,
+                       *args, **kwargs)
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def checkpoints(run):
+    """Checkpoint files, oldest first."""
+    return sorted(glob.glob(os.path.join(run, "checkpoints", "step-*.safetensors")))
+
+
+def digests(run):
+    """What two runs of one course must have in common: the last checkpoint and both models."""
+    last = checkpoints(run)[-1]
+    files = [last, os.path.join(run, "best.safetensors"), os.path.join(run, "final.safetensors")]
+    return {os.path.basename(path): sha256(path) for path in files}
+
+
+def table(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def course(run):
+    """progress.csv without what the clock decides, and evaluations.csv."""
+    rows = table(os.path.join(run, "progress.csv"))
+    for row in rows:
+        del row["time/fps"], row["time/time_elapsed"]
+    return rows, table(os.path.join(run, "evaluations.csv"))
+
+
+def build_plugin(source, out):
+    """Compiles an environment into a shared object, as a user would."""
+    compiler = os.environ.get("CELSIUS_CC") or os.environ.get("CC") or "cc"
+    subprocess.run([compiler, "-std=c17", "-shared", "-fPIC", "-O1",
+                    "-I", os.path.join(ROOT, "include"), source, "-o", out, "-lm"], check=True)
+
+
+def main():
+    unittest.main(module="__main__", argv=[sys.argv[0], "-v"])

@@ -1,0 +1,210 @@
+"""What the commands print and leave: help from the field tables, lists, run folders, evaluations, seeds."""
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import kit
+
+
+class Help(kit.Case):
+    def test_every_help_fits(self):
+        calls = [["--help"], ["train", "--help"], ["train", "sac", "--help"],
+                 ["train", "sac", "--env", "Pendulum-v1", "--help"], ["train", "--resume", "x", "-h"],
+                 ["eval", "--help"], ["plot", "--help"], ["list", "--help"], ["export", "--help"],
+                 ["info", "--help"], ["help", "eval"]]
+        for call in calls:
+            text = self.ok(*call)
+            self.assertIn("Usage: celsius", text)
+            for line in text.splitlines():
+                self.assertLessEqual(len(line), 100, f"{call}: {line}")
+                self.assertEqual(line, line.rstrip(), f"{call}: blanks at the end of '{line}'")
+
+    def test_every_field_is_in_the_help(self):
+        text = self.ok("train", "sac", "--env", "Pendulum-v1", "--help")
+        rows = (json.loads(self.ok("list", "fields", "sac", "--json")) +
+                json.loads(self.ok("list", "fields", "Pendulum-v1", "--json")))
+        self.assertGreater(len(rows), 30)
+        for row in rows:
+            self.assertIn(f"  --{row['name'].replace('_', '-')}", text)
+            self.assertTrue(row["doc"], row["name"])
+            if row["default"] not in ("", "false"):
+                self.assertIn(row["default"], text)
+
+    def test_version(self):
+        header = open(os.path.join(kit.ROOT, "include", "celsius", "version.h")).read()
+        version = re.search(r'CEL_VERSION "([0-9.]+)"', header).group(1)
+        self.assertEqual(self.ok("--version"), f"celsius {version}\n")
+
+
+class Lists(kit.Case):
+    def test_lists(self):
+        envs = json.loads(self.ok("list", "envs", "--json"))
+        ids = [row["id"] for row in envs]
+        for name in ("CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0",
+                     "Acrobot-v1"):
+            self.assertIn(name, ids)
+            self.assertIn(name, self.ok("list", "envs"))
+        pendulum = envs[ids.index("Pendulum-v1")]
+        self.assertEqual(pendulum["max_episode_steps"], 200)
+        self.assertEqual(pendulum["observation"], "Box(3,)")
+        self.assertIn("sac", [row["name"] for row in json.loads(self.ok("list", "algos", "--json"))])
+        self.assertIn("sac", self.ok("list", "algos"))
+        presets = json.loads(self.ok("list", "presets", "--json"))
+        self.assertTrue(all(row["name"] in ids for row in presets), presets)
+        self.assertIn("batch_size", self.ok("list", "fields"))
+        self.assertIn("eval_every", self.ok("list", "fields"))
+
+    def test_info(self):
+        info = json.loads(self.ok("info", "--json"))
+        self.assertIn(info["isa"], info["isa_available"].split())
+        self.assertEqual(info["cores"], len(os.sched_getaffinity(0)))
+        self.assertIn(info["isa"], self.ok("info"))
+        for isa in info["isa_available"].split():
+            chosen = json.loads(self.ok("info", "--json", env={"CELSIUS_ISA": isa}))
+            self.assertEqual(chosen["isa"], isa)
+        self.assertIn("mmx", self.ok("info", env={"CELSIUS_ISA": "mmx"}))
+
+
+class Runs(kit.Case):
+    def test_run_folder(self):
+        out = self.train("run", "--keep", "3")
+        self.assertIn("run", out)
+        names = set(os.listdir(self.path("run")))
+        self.assertLessEqual({"config.yaml", "progress.csv", "evaluations.csv", "checkpoints", "replay",
+                              "best.safetensors", "final.safetensors"}, names)
+        steps = [os.path.basename(p) for p in kit.checkpoints(self.path("run"))]
+        self.assertEqual(steps, [f"step-{s:09d}.safetensors" for s in (1200, 1600, 2000)])
+        rows = kit.table(self.path("run", "progress.csv"))
+        keys = {"time/total_timesteps", "time/episodes", "time/fps", "time/time_elapsed",
+                "rollout/ep_rew_mean", "rollout/ep_len_mean", "train/actor_loss", "train/critic_loss",
+                "train/ent_coef", "train/ent_coef_loss", "train/learning_rate", "train/n_updates",
+                "eval/mean_reward", "eval/mean_ep_length"}
+        self.assertLessEqual(keys, set(rows[0]))
+        at = [int(row["time/total_timesteps"]) for row in rows]
+        self.assertEqual(at, sorted(set(list(range(200, 2001, 200)) + [500, 1000, 1500, 2000])))
+        for row, step in zip(rows, at):
+            self.assertEqual(row["eval/mean_reward"] != "", step % 500 == 0)
+            self.assertEqual(float(row["time/episodes"]), step // 200)
+            self.assertEqual(float(row["train/n_updates"]), max(0, step - 200))
+            self.assertEqual(float(row["rollout/ep_len_mean"]), 200)
+            if step > 200:
+                self.assertAlmostEqual(float(row["train/learning_rate"]), 3e-4, places=7)
+                self.assertTrue(math.isfinite(float(row["train/critic_loss"])))
+        evaluations = kit.table(self.path("run", "evaluations.csv"))
+        self.assertEqual([int(r["time/total_timesteps"]) for r in evaluations], [500, 1000, 1500, 2000])
+        best = max(float(r["eval/mean_reward"]) for r in evaluations)
+        result = json.loads(self.ok("train", "--resume", "run", "--json"))
+        self.assertEqual(result["best_return"], best)
+        self.assertEqual(result["mean_return"], float(evaluations[-1]["eval/mean_reward"]))
+
+    def test_config_makes_the_same_run(self):
+        self.train("one", "--env.action-repeat", "2", steps=600)
+        self.ok("train", "--config", "one/config.yaml", "--out", "two")
+        self.assertEqual(kit.digests(self.path("one")), kit.digests(self.path("two")))
+        text = open(self.path("one", "config.yaml")).read()
+        for part in ("version: ", "seed: 1", "action_repeat: 2", "batch_size: 32", "gamma: 0.99"):
+            self.assertIn(part, text)
+
+    def test_order_of_settings(self):
+        """Defaults, then the preset, then the file, then the flags."""
+        with open(self.path("x.yaml"), "w") as file:
+            file.write("steps: 300\nlog_every: 100\nsac:\n  batch_size: 50\n  tau: 0.01\n")
+        self.ok("train", "sac", "--env", "Pendulum-v1", "--preset", "auto", "--config", "x.yaml",
+                "--tau", "0.02", "--log-every", "150", "--out", "run")
+        text = open(self.path("run", "config.yaml")).read()
+        for part in ("net_arch: [64, 64]", "batch_size: 50", "tau: 0.02", "log_every: 150",
+                     "steps: 300"):
+            self.assertIn(part, text)
+
+    def test_names_of_folders(self):
+        for name in ("sac-Pendulum-v1-5", "sac-Pendulum-v1-5-2"):
+            self.ok("train", "sac", *kit.SMALL, "--steps", "250", "--seed", "5")
+            self.assertTrue(os.path.exists(self.path("runs", name, "final.safetensors")), name)
+
+    def test_moved_run(self):
+        self.train("run", steps=600)
+        self.train("peace", steps=1200)
+        shutil.move(self.path("run"), self.path("elsewhere"))
+        self.ok("train", "--resume", "elsewhere/", "--steps", "1200")
+        self.assertEqual(kit.digests(self.path("peace")), kit.digests(self.path("elsewhere")))
+
+    def test_evaluation(self):
+        self.train("run")
+        one = json.loads(self.ok("eval", "run", "--episodes", "70", "--json"))
+        two = json.loads(self.ok("eval", "run", "--episodes", "5", "--json"))
+        self.assertEqual(one["returns"][:5], two["returns"])
+        self.assertEqual(len(one["returns"]), 70)
+        self.assertEqual(one["lengths"], [200] * 70)
+        self.assertAlmostEqual(one["mean_return"], sum(one["returns"]) / 70, places=9)
+        self.assertNotEqual(json.loads(self.ok("eval", "run", "--episodes", "5", "--seed", "3",
+                                               "--json"))["returns"], two["returns"])
+        text = self.ok("eval", "run", "--episodes", "5")
+        self.assertIn("mean return", text)
+        self.assertIn(f"{two['mean_return']:.4f}"[:6], text)
+        # A checkpoint's policy is that of the model saved with it.
+        final = json.loads(self.ok("eval", "run", "--episodes", "5", "--json", "--which", "final"))
+        last = kit.checkpoints(self.path("run"))[-1]
+        same = json.loads(self.ok("eval", "run", "--episodes", "5", "--json", "--which", last))
+        self.assertEqual(final["returns"], same["returns"])
+        sampled = json.loads(self.ok("eval", "run", "--episodes", "5", "--json", "--action", "sample"))
+        self.assertNotEqual(sampled["returns"], two["returns"])
+
+    def test_output_is_for_results(self):
+        done = self.command("train", "sac", *kit.SMALL, "--steps", "300", "--out", "run", "--json")
+        self.assertEqual(json.loads(done.stdout)["steps"], 300)
+        self.assertIn("100%", done.stderr)
+        done = self.command("train", "sac", *kit.SMALL, "--steps", "300", "--out", "run2", "--quiet",
+                            "--json")
+        self.assertEqual(done.stderr, "")
+
+
+class Seeds(kit.Case):
+    def test_seeds_are_the_single_runs(self):
+        done = self.command("train", "sac", *kit.SMALL, "--steps", "600", "--seeds", "1..2,7", "--jobs",
+                            "2", "--out", "group")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for part in ("seed-1", "seed-2", "seed-7", "interquartile mean"):
+            self.assertIn(part, done.stdout)
+        self.train("two", steps=600, seed=2)
+        self.assertEqual(kit.digests(self.path("two")), kit.digests(self.path("group", "seed-2")))
+        result = json.loads(self.ok("train", "sac", *kit.SMALL, "--steps", "600", "--seeds", "1,2,7",
+                                    "--out", "json", "--json"))
+        self.assertEqual([row["seed"] for row in result["runs"]], [1, 2, 7])
+        returns = [row["mean_return"] for row in result["runs"]]
+        self.assertAlmostEqual(result["mean_return"], sum(returns) / 3, places=9)
+
+    def test_one_that_fails_takes_no_other_with_it(self):
+        os.makedirs(self.path("group", "seed-2"))
+        with open(self.path("group", "seed-2", "x"), "w") as file:
+            file.write("in the way")
+        done = self.command("train", "sac", *kit.SMALL, "--steps", "300", "--seeds", "1..3", "--out",
+                            "group")
+        self.assertEqual(done.returncode, kit.IO, done.stderr)
+        self.assertIn("celsius: error: seed 2: group/seed-2", done.stderr)
+        for seed in (1, 3):
+            self.assertTrue(os.path.exists(self.path("group", f"seed-{seed}", "final.safetensors")))
+        self.assertIn("failed", done.stdout)
+
+    def test_stop_on_request(self):
+        process = subprocess.Popen([kit.BIN, "train", "sac", *kit.SMALL, "--steps", "1000000", "--seeds",
+                                    "1..3", "--jobs", "2", "--out", "group"], cwd=self.folder,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            if all(kit.checkpoints(self.path("group", f"seed-{k}")) for k in (1, 2)):
+                break
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, kit.INTERRUPTED, err)
+        for k in (1, 2):
+            self.assertIn(f"celsius train --resume group/seed-{k}", err)
+        self.assertFalse(os.path.exists(self.path("group", "seed-3")))
+
+
+kit.main()
