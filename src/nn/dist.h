@@ -14,61 +14,81 @@ typedef enum CeliDistKind { CELI_GAUSSIAN, CELI_SQUASHED_GAUSSIAN, CELI_CATEGORI
 
 typedef struct CeliDistSpec {
   CeliDistKind kind;
-  int64_t A;                 ///< action dimension, or number of choices
-  bool free_log_std;         ///< Gaussian: log_std is a parameter (A,) and not part of the head
-  double log_std_min, log_std_max; ///< clamp; the gradient is zero outside
-  double log_std_init;       ///< of a free log_std
+  int64_t A;         ///< action dimension, or number of choices
+  bool free_log_std; ///< Gaussian: log_std is a parameter (A,) and not part of the head
+  double log_std_min, log_std_max; ///< clamp, where min < max; the gradient is zero outside
+  double log_std_init;             ///< of a free log_std
 } CeliDistSpec;
 
 /// Width of the head that a network must give: 2A (mean, log_std), A (free, or categorical).
 int64_t celi_dist_head(const CeliDistSpec *spec);
 
-/// One use on B rows. Pointers are declared tensors.
+/// One use on B rows. Pointers are declared tensors. Plans keep its address: it stays in place while they are run.
 typedef struct CeliDist {
   CeliDistSpec spec;
   int64_t B;
-  float *log_std_param;   ///< (A,) free log_std, role CEL_PARAM, or NULL
-  float *d_log_std_param; ///< (A,) its gradient
-  float *log_std;         ///< (B,A) clamped copy
-  float *eps;             ///< (B,A) noise of the sample
-  float *u;               ///< (B,A) before squashing
-  float *logp;            ///< (B,)
-  float *entropy;         ///< (B,)
-  float *d_logp;          ///< (B,) set by the caller before backward
-  float *log_pi;          ///< categorical: (B,A) log-probabilities
+  float *log_std_param;        ///< (A,) free log_std, role CEL_PARAM, or NULL
+  float *d_log_std_param;      ///< (A,) its gradient
+  const struct CeliDist *with; ///< the use whose log_std_param this one shares, or NULL
+  float *log_std;              ///< (B,A) clamped copy
+  float *eps;    ///< (B,A) noise of the sample, or (action - mean) / sd; categorical: (B,) uniforms
+  float *u;      ///< (B,A) before squashing
+  float *inv_sd; ///< (B,A) 1/sd, of log_prob
+  float *d_log_std; ///< (B,A) gradient at a free log_std, by row
+  float *logp;      ///< (B,)
+  float *entropy;   ///< (B,)
+  float *d_logp;    ///< (B,) set by the caller before backward
+  float *log_pi;    ///< categorical: (B,A) log-probabilities
+  float *pi;        ///< categorical: (B,A) probabilities
 } CeliDist;
 
-/// The free log_std, when there is one: declared apart since passes share it.
+/// The free log_std "NAME.log_std" with its gradient and moments: declared apart since uses share it. Call before
+/// celi_dist_declare on the same use. Errors: as cel_tensors_declare; CEL_E_RANGE (A).
 CelStatus celi_dist_declare_param(CeliDist *dist, CelTensors *tensors, const char *name,
                                   const CeliDistSpec *spec) CEL_WARN_UNUSED;
+/// Declares the scratch of a use on B rows. Errors: as cel_tensors_declare; CEL_E_RANGE (A, B); CEL_E_STATE (a free
+/// log_std was not declared).
 CelStatus celi_dist_declare(CeliDist *dist, CelTensors *tensors, const char *name,
                             const CeliDistSpec *spec, int64_t B, bool backward) CEL_WARN_UNUSED;
+/// A further use on B rows that shares the free log_std of `with`.
+CelStatus celi_dist_declare_shared(CeliDist *dist, CelTensors *tensors, const char *name,
+                                   const CeliDist *with, int64_t B, bool backward) CEL_WARN_UNUSED;
+/// Sets a free log_std to its initial value. After the allocation.
+void celi_dist_init(CeliDist *dist);
 
-/// action (B,A) lda ~ pi(. given head (B,head) ldh), and logp. Noise: block counter *counter of (seed, CEL_RNG_NOISE, index), where
-/// counter is a saved tensor that the algorithm advances.
-void celi_dist_plan_sample(CeliPlan *plan, const CeliDist *dist, float *action, ptrdiff_t lda,
+/// action (B,A) lda ~ pi(. given head (B,head) ldh), and logp. Categorical: action (B,) lda is I32.
+/// Noise: block counter *counter of (seed, CEL_RNG_NOISE, index), where counter is a saved tensor that the algorithm
+/// advances; a use takes celi_dist_blocks of them.
+void celi_dist_plan_sample(CeliPlan *plan, const CeliDist *dist, void *action, ptrdiff_t lda,
                            const float *head, ptrdiff_t ldh, uint64_t seed, uint32_t index,
                            const uint64_t *counter);
-/// d_head (B,head) from d_action (B,A) ldda and dist->d_logp; reparametrised.
+uint64_t celi_dist_blocks(const CeliDist *dist);
+/// d_head (B,head) from d_action (B,A) ldda and dist->d_logp; reparametrised (not for the categorical).
 void celi_dist_plan_sample_backward(CeliPlan *plan, const CeliDist *dist, float *d_head,
                                     ptrdiff_t lddh, const float *d_action, ptrdiff_t ldda,
                                     const float *action, ptrdiff_t lda, const float *head,
                                     ptrdiff_t ldh);
-/// logp (B,) and entropy (B,) of given actions (score-function learners). Squashed: action is tanh(u), entropy is not defined in closed
-/// form and left NaN. Categorical: action is I32.
-void celi_dist_plan_log_prob(CeliPlan *plan, const CeliDist *dist, const void *action, ptrdiff_t lda,
-                             const float *head, ptrdiff_t ldh);
-/// d_head from d_logp (B,) and d_entropy (B,).
+/// logp (B,) and entropy (B,) of given actions (score-function learners). Categorical: action (B,) lda is I32.
+/// Squashed: u is atanh(action), where an action of +-1 counts as its neighbour inside; the entropy has no closed form
+/// and is left NaN.
+void celi_dist_plan_log_prob(CeliPlan *plan, const CeliDist *dist, const void *action,
+                             ptrdiff_t lda, const float *head, ptrdiff_t ldh);
+/// d_head (B,head) from d_logp (B,) and d_entropy (B,), each of which may be NULL (zero); d_entropy is NULL
+/// for the squashed Gaussian. Reads what celi_dist_plan_log_prob left.
 void celi_dist_plan_log_prob_backward(CeliPlan *plan, const CeliDist *dist, float *d_head,
                                       ptrdiff_t lddh, const float *d_logp, const float *d_entropy,
                                       const void *action, ptrdiff_t lda, const float *head,
                                       ptrdiff_t ldh);
+/// The gradient of a free log_std: sums over rows of what a backward operation left, cut by column; belongs in the
+/// stage of the weight gradients. Adds nothing when log_std is not free.
+void celi_dist_plan_backward_param(CeliPlan *plan, const CeliDist *dist, bool with_previous);
 /// The mode at once, rows [begin, end), serial: tanh(mean), mean, argmax (I32).
 void celi_dist_mode(const CeliDistSpec *spec, void *action, ptrdiff_t lda, const float *head,
                     ptrdiff_t ldh, int64_t begin, int64_t end);
-/// Samples of a Gaussian at once, rows [begin, end), serial: action (n,A) lda from head (n, 2A) ldh (mean, log_std clamped as in the spec) and
-/// eps (n,A). The same arithmetic as the plan's form.
-void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t lda, const float *head,
-                           ptrdiff_t ldh, const float *eps, int64_t begin, int64_t end);
+/// Samples of a Gaussian at once, rows [begin, end), serial: action (n,A) lda from head (n, 2A) ldh (mean, log_std clamped
+/// as in the spec; not free) and eps (n,A). The same arithmetic as the plan's form.
+void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t lda,
+                           const float *head, ptrdiff_t ldh, const float *eps, int64_t begin,
+                           int64_t end);
 
 #endif

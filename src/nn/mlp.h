@@ -18,13 +18,15 @@
 typedef enum CeliInit { CELI_KAIMING_UNIFORM, CELI_ORTHOGONAL, CELI_XAVIER_UNIFORM } CeliInit;
 
 typedef struct CeliMlpSpec {
-  int64_t E;              ///< members
-  int64_t in, out;        ///< input and output width
-  CelIntList hidden;      ///< widths of the hidden layers; may be empty
+  int64_t E;                 ///< members
+  int64_t in, out;           ///< input and output width
+  CelIntList hidden;         ///< widths of the hidden layers; may be empty
   CeliActivation activation; ///< of hidden layers
-  bool layer_norm;        ///< before each hidden activation
+  bool layer_norm;           ///< before each hidden activation
   CeliInit init;
-  double output_gain;     ///< orthogonal: gain of the last layer (hidden: sqrt 2); others: factor on the last layer
+  double output_gain; ///< last layer: its gain (orthogonal; hidden layers: sqrt 2), or a factor
+  /// Columns [dx_begin, dx_end) of the input's gradient are wanted. Both 0: all; equal and above 0: none.
+  int64_t dx_begin, dx_end;
 } CeliMlpSpec;
 
 typedef struct CeliMlp {
@@ -35,7 +37,9 @@ typedef struct CeliMlp {
   float *b[CELI_LAYERS_MAX];          ///< (E, width[l+1])
   float *g[CELI_LAYERS_MAX];          ///< (E, width[l+1]) layer norm's gain, or NULL
   float *h[CELI_LAYERS_MAX];          ///< (E, width[l+1]) layer norm's shift, or NULL
-  float *Wt[CELI_LAYERS_MAX];         ///< (E, width[l+1], width[l]) transposes for the backward pass; scratch; NULL for targets
+  float *Wt
+      [CELI_LAYERS_MAX]; ///< (E, width[l+1], width[l]) transposes for the backward pass; scratch; NULL for targets.
+  ///< Layer 0: only its wanted columns, (E, width[1], dx_end - dx_begin); NULL when none
 } CeliMlp;
 
 /// Gradients, mirror of the parameters.
@@ -43,19 +47,24 @@ typedef struct CeliMlpGrad {
   float *W[CELI_LAYERS_MAX], *b[CELI_LAYERS_MAX], *g[CELI_LAYERS_MAX], *h[CELI_LAYERS_MAX];
 } CeliMlpGrad;
 
-/// One use of a network on B rows.
+/// One use of a network on B rows. Plans keep its address: it stays in place while they are run.
 typedef struct CeliMlpPass {
   const CeliMlp *net;
   int64_t B;
-  const float *X;  ///< (B, in) ldx, the same for all members
+  const float *X; ///< (B, in) ldx, the same for all members
   ptrdiff_t ldx;
-  float *Y[CELI_LAYERS_MAX];    ///< (E, B, width[l+1]); Y[L-1] is the output
-  float *Z[CELI_LAYERS_MAX];    ///< (E, B, width[l+1]) before the activation, where it is needed, or NULL
-  float *N[CELI_LAYERS_MAX];    ///< (E, B, width[l+1]) before layer norm, or NULL
+  float *Y[CELI_LAYERS_MAX]; ///< (E, B, width[l+1]); Y[L-1] is the output
+  float *
+      Z[CELI_LAYERS_MAX]; ///< (E, B, width[l+1]) before the activation, where it is needed, or NULL
+  float *N[CELI_LAYERS_MAX];     ///< (E, B, width[l+1]) before layer norm, or NULL
   float *stats[CELI_LAYERS_MAX]; ///< (E, B, 2) layer norm's mean and 1/sd, or NULL
-  float *dY[CELI_LAYERS_MAX];   ///< (E, B, width[l+1]) gradient at the layer's linear output (L-1: set by the caller); NULL without backward
-  float *dH; ///< (E, B, width[L-1]) or NULL: when set, added to the gradient at the last hidden layer's output, before its
-             ///< activation's derivative (a second reader of that layer: gSDE's latent)
+  float *dY
+      [CELI_LAYERS_MAX]; ///< (E, B, width[l+1]) gradient at the layer's linear output (L-1: set by the caller); NULL without backward
+  float *dZ[CELI_LAYERS_MAX]; ///< (E, B, width[l+1]) gradient at layer norm's output, or NULL
+  float *dX_member;           ///< (B, in) one member's part of dX, or NULL
+  float *
+      dH; ///< (E, B, width[L-1]) or NULL: when set, added to the gradient at the last hidden layer's output, before its
+          ///< activation's derivative (a second reader of that layer: gSDE's latent)
 } CeliMlpPass;
 
 /// Declares parameters ("NAME.l.weight" (E, in, out), "NAME.l.bias", "NAME.l.norm.weight", "NAME.l.norm.bias") in `role`
@@ -82,7 +91,8 @@ void celi_mlp_forward(const CeliMlpPass *pass, int64_t begin, int64_t end);
 #define CELI_ROW_GRAIN 4
 void celi_mlp_plan_forward(CeliPlan *plan, const CeliMlpPass *pass);
 /// From pass->dY[L-1] down: fills all dY; dX (B, in) lddx, summed over members in order, when not NULL.
-void celi_mlp_plan_backward_data(CeliPlan *plan, const CeliMlpPass *pass, float *dX, ptrdiff_t lddx);
+void celi_mlp_plan_backward_data(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
+                                 ptrdiff_t lddx);
 /// The same, but only columns [begin, end) of the input's gradient: dX (B, end - begin) lddx (a critic's gradient to the action).
 void celi_mlp_plan_backward_data_columns(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
                                          ptrdiff_t lddx, int64_t begin, int64_t end);

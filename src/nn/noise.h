@@ -6,7 +6,12 @@
 #include "celsius/tensors.h"
 #include "ops/plan.h"
 
-typedef enum CeliNoiseKind { CELI_NOISE_NONE, CELI_NOISE_NORMAL, CELI_NOISE_OU, CELI_NOISE_GSDE } CeliNoiseKind;
+typedef enum CeliNoiseKind {
+  CELI_NOISE_NONE,
+  CELI_NOISE_NORMAL,
+  CELI_NOISE_OU,
+  CELI_NOISE_GSDE
+} CeliNoiseKind;
 
 /// Additive noise of N environments; state is saved.
 typedef struct CeliNoise {
@@ -20,41 +25,48 @@ typedef struct CeliNoise {
 CelStatus celi_noise_declare(CeliNoise *noise, CelTensors *tensors, const char *name,
                              CeliNoiseKind kind, int64_t N, int64_t A, double sigma, double theta,
                              double dt, uint64_t seed) CEL_WARN_UNUSED;
-/// action (N,A), in [-1, 1] afterwards; `start` (N,) 1 where an episode starts (OU returns to zero).
+/// Adds noise from stream i of (seed, CEL_RNG_EXPLORE) to row i of action (N,A) and clips it to [-1, 1]; `start` (N,) 1 where an episode starts (OU returns to zero).
 void celi_noise_add(CeliNoise *noise, float *action, const uint8_t *start);
 
 /// gSDE: noise = latent M, M = exp(log_std) * E with E ~ N(0,1) (H,A) held for some steps; the marginal of the action is
 /// N(mean, latent^2 exp(2 log_std)). Source: Raffin, Kober, Stulp, "Smooth exploration for robotic reinforcement
 /// learning", CoRL 2021.
+/// One use on B rows. Plans keep its address.
 typedef struct CeliGsde {
   int64_t B, H, A;
   bool squash;
-  float *log_std;    ///< (H,A) role CEL_PARAM
-  float *d_log_std;  ///< (H,A) role CEL_GRAD
+  const struct CeliGsde *with; ///< the use whose log_std this one shares, or NULL
+  float *log_std;              ///< (H,A) role CEL_PARAM, or NULL
+  float *d_log_std;            ///< (H,A) role CEL_GRAD
   // scratch of one use on B rows:
-  float *E, *M, *Mt; ///< (H,A), (H,A), (A,H)
-  float *var_w, *var_wt; ///< (H,A) exp(2 log_std), (A,H)
-  float *latent2;    ///< (B,H)
-  float *noise, *var, *u, *logp; ///< (B,A), (B,A), (B,A), (B,)
-  float *d_logp;     ///< (B,) set by the caller
+  float *E, *M, *Mt;                  ///< (H,A), (H,A), (A,H)
+  float *var_w, *var_wt;              ///< (H,A) exp(2 log_std), (A,H)
+  float *latent2;                     ///< (B,H)
+  float *noise, *var, *u, *logp;      ///< (B,A), (B,A), (B,A), (B,)
+  float *d_logp;                      ///< (B,) set by the caller
   float *d_noise, *d_var, *d_latent2; ///< (B,A), (B,A), (B,H)
+  float *d_M, *d_var_w;               ///< (H,A), (H,A)
 } CeliGsde;
+/// Declares "NAME.log_std" with its gradient and moments. First of all on a use.
 CelStatus celi_gsde_declare_param(CeliGsde *gsde, CelTensors *tensors, const char *name, int64_t H,
                                   int64_t A) CEL_WARN_UNUSED;
+/// Declares the scratch of a use on B rows. Errors: as cel_tensors_declare; CEL_E_RANGE (B).
 CelStatus celi_gsde_declare(CeliGsde *gsde, CelTensors *tensors, const char *name, int64_t B,
                             bool squash) CEL_WARN_UNUSED;
 /// A further use on B rows with the parameters of another.
 CelStatus celi_gsde_declare_shared(CeliGsde *gsde, CelTensors *tensors, const char *name,
                                    const CeliGsde *with, int64_t B) CEL_WARN_UNUSED;
-/// action and logp from mean (B,A) ldm and latent (B,H) ldl with one E for the whole batch, drawn at block *counter of (seed, CEL_RNG_NOISE, index).
+/// action and logp from mean (B,A) ldm and latent (B,H) ldl with one E for the whole batch, drawn at block *counter of
+/// (seed, CEL_RNG_NOISE, index): celi_gsde_blocks of them.
 void celi_gsde_plan_sample(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
                            const float *mean, ptrdiff_t ldm, const float *latent, ptrdiff_t ldl,
                            uint64_t seed, uint32_t index, const uint64_t *counter);
+uint64_t celi_gsde_blocks(const CeliGsde *gsde);
 /// d_mean (B,A), d_latent (B,H) (written, not added), d_log_std from d_action and d_logp.
 void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean, ptrdiff_t lddm,
-                             float *d_latent, ptrdiff_t lddl, const float *d_action,
-                             ptrdiff_t ldda, const float *action, ptrdiff_t lda,
-                             const float *latent, ptrdiff_t ldl);
+                             float *d_latent, ptrdiff_t lddl, const float *d_action, ptrdiff_t ldda,
+                             const float *action, ptrdiff_t lda, const float *latent,
+                             ptrdiff_t ldl);
 
 /// At once: M (H,A) in place from standard normals to exp(log_std) * M.
 void celi_gsde_scale(const CeliGsde *gsde, float *M);

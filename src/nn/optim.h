@@ -5,14 +5,21 @@
 #include "ops/ops.h"
 #include "ops/plan.h"
 
+/// Runs of elements are cut between threads in units of this many: an operation by element with the same count
+/// that follows an optimiser's update, in its stage, finds its own elements updated (target averaging does).
+#define CELI_ELEMENT_GRAIN 1024
+/// Blocks of a gradient's norm; which elements are in a block depends on the run's length alone.
+#define CELI_NORM_BLOCKS 256
+
 /// One optimiser over a contiguous run of parameters (a network, or a single number).
 typedef struct CeliAdam {
-  float *p, *g, *m, *v;   ///< (n,) runs that mirror each other, padding included
+  float *p, *g, *m, *v; ///< (n,) runs that mirror each other, padding between tensors included
   int64_t n;
-  double max_grad_norm;   ///< 0: no clipping
-  float *grad_norm;       ///< (1,) the norm before clipping, scratch; written when max_grad_norm > 0
-  CeliAdamStep *step;     ///< saved tensor "NAME.step" (u8 bytes of the struct), role CEL_STATE
-  double *learning_rate;  ///< (1,) saved; what the next step uses; set by schedules
+  double max_grad_norm;  ///< 0: no clipping
+  float *grad_norm;      ///< (1,) the norm before clipping, scratch; written when max_grad_norm > 0
+  float *partial;        ///< (CELI_NORM_BLOCKS,) sums of squares, scratch
+  CeliAdamStep *step;    ///< saved tensor "NAME.step" (u8 bytes of the struct), role CEL_STATE
+  double *learning_rate; ///< (1,) saved; what the next step uses; set by schedules
 } CeliAdam;
 
 typedef struct CeliAdamConfig {
@@ -27,10 +34,11 @@ CelStatus celi_adam_bind(CeliAdam *adam, const CelTensors *tensors, const char *
                          const char *last, const CeliAdamConfig *config) CEL_WARN_UNUSED;
 /// Sets the rate of the next steps (a schedule's value).
 void celi_adam_set_rate(CeliAdam *adam, double learning_rate);
-/// Appends: (norm in fixed blocks, clip factor,) advance (serial), update (by element).
+/// Appends: norm in fixed blocks and clip factor when there is clipping; advance (joins the stage before when there is none);
+/// update by element, CELI_PARTS of n in units of CELI_ELEMENT_GRAIN. Plans keep the optimiser's address.
 void celi_adam_plan(CeliPlan *plan, CeliAdam *adam);
-/// The same for several at once: advance of all in one serial step, then all updates in one stage; transposes of the networks that
-/// changed are the caller's.
+/// The same for several (at most 16) at once: all advances in one step, all updates in one stage. Transposes of the
+/// networks that changed are the caller's.
 void celi_adam_plan_many(CeliPlan *plan, CeliAdam **adams, int n);
 
 /// target += tau (p - target) over runs of n.

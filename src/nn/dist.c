@@ -1,0 +1,466 @@
+/// Action distributions on rows of a batch.
+///
+/// Gaussian, sd = exp(log_std), z = (a - mean)/sd:
+///   log pi(a) = sum_a [-z^2/2 - log_std - log(2 pi)/2],  H = sum_a [log_std + (1 + log(2 pi))/2]
+///   d log pi/d mean = z/sd,  d log pi/d log_std = z^2 - 1,  d H/d log_std = 1
+/// Squashed, a = tanh(u): log pi(a) = log N(u) - sum_a log(1 - tanh(u)^2), where
+///   log(1 - tanh(u)^2) = 2 (log 2 - u - softplus(-2u)) loses nothing however large u is.
+/// Categorical, log pi = log_softmax(head): H = -sum_a pi log pi,
+///   d log pi(a)/d head_k = 1[k = a] - pi_k,  d H/d head_k = -pi_k (log pi_k + H).
+/// Source: [maximum-entropy, 8.5], [actor-critic, 4.24]
+#include "nn/dist.h"
+#include "base/base.h"
+#include "nn/declare.h"
+#include "nn/mlp.h"
+
+#include <math.h>
+#include <string.h>
+
+static const float half_log_2pi = 0.918938533204672742f;
+static const float log_2 = 0.693147180559945309f;
+
+int64_t celi_dist_head(const CeliDistSpec *spec) {
+  return spec->kind == CELI_CATEGORICAL || spec->free_log_std ? spec->A : 2 * spec->A;
+}
+
+// ---- declaring
+
+static CelStatus check_spec(const char *name, const CeliDistSpec *spec) {
+  if (spec->A < 1)
+    return cel_fail(CEL_E_RANGE, "distribution \"%s\": %lld actions; at least 1", name,
+                    (long long)spec->A);
+  if (spec->kind == CELI_CATEGORICAL && spec->free_log_std)
+    return cel_fail(CEL_E_UNSUPPORTED, "distribution \"%s\": a categorical has no log_std", name);
+  return CEL_OK;
+}
+
+CelStatus celi_dist_declare_param(CeliDist *dist, CelTensors *tensors, const char *name,
+                                  const CeliDistSpec *spec) {
+  static const CelRole roles[] = {CEL_PARAM, CEL_GRAD, CEL_MOMENT1, CEL_MOMENT2};
+  CELI_TRY(check_spec(name, spec));
+  memset(dist, 0, sizeof *dist);
+  dist->spec = *spec;
+  if (!spec->free_log_std) return CEL_OK;
+  dist->with = dist;
+  float **const places[] = {&dist->log_std_param, &dist->d_log_std_param, NULL, NULL};
+  const int64_t shape[] = {spec->A, -1, -1};
+  for (int i = 0; i < 4; i++)
+    CELI_TRY(celi_declare_f32(tensors, roles[i], places[i], shape, "%s%s.log_std",
+                              celi_mirror_prefix(roles[i]), name));
+  return CEL_OK;
+}
+
+static CelStatus declare_categorical(CeliDist *d, CelTensors *tensors, const char *name) {
+  const int64_t rows[] = {d->B, -1, -1}, matrix[] = {d->B, d->spec.A, -1};
+  CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &d->eps, rows, "%s.eps", name));
+  CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &d->log_pi, matrix, "%s.log_pi", name));
+  return celi_declare_f32(tensors, CEL_SCRATCH, &d->pi, matrix, "%s.pi", name);
+}
+
+static CelStatus declare_gaussian(CeliDist *d, CelTensors *tensors, const char *name,
+                                  bool backward) {
+  const int64_t matrix[] = {d->B, d->spec.A, -1};
+  CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &d->log_std, matrix, "%s.log_std_rows", name));
+  CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &d->eps, matrix, "%s.eps", name));
+  CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &d->u, matrix, "%s.u", name));
+  CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &d->inv_sd, matrix, "%s.inv_sd", name));
+  if (!backward || !d->spec.free_log_std) return CEL_OK;
+  return celi_declare_f32(tensors, CEL_SCRATCH, &d->d_log_std, matrix, "%s.d_log_std_rows", name);
+}
+
+static CelStatus declare_use(CeliDist *dist, CelTensors *tensors, const char *name, int64_t B,
+                             bool backward) {
+  const int64_t rows[] = {B, -1, -1};
+  if (B < 1)
+    return cel_fail(CEL_E_RANGE, "distribution \"%s\": %lld rows; at least 1", name, (long long)B);
+  if (dist->spec.free_log_std && dist->with == NULL)
+    return cel_fail(CEL_E_STATE, "distribution \"%s\": its free log_std was not declared", name);
+  dist->B = B;
+  CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &dist->logp, rows, "%s.logp", name));
+  CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &dist->entropy, rows, "%s.entropy", name));
+  if (backward)
+    CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &dist->d_logp, rows, "%s.d_logp", name));
+  if (dist->spec.kind == CELI_CATEGORICAL) return declare_categorical(dist, tensors, name);
+  return declare_gaussian(dist, tensors, name, backward);
+}
+
+CelStatus celi_dist_declare(CeliDist *dist, CelTensors *tensors, const char *name,
+                            const CeliDistSpec *spec, int64_t B, bool backward) {
+  CELI_TRY(check_spec(name, spec));
+  if (!spec->free_log_std) memset(dist, 0, sizeof *dist);
+  dist->spec = *spec;
+  return declare_use(dist, tensors, name, B, backward);
+}
+
+CelStatus celi_dist_declare_shared(CeliDist *dist, CelTensors *tensors, const char *name,
+                                   const CeliDist *with, int64_t B, bool backward) {
+  memset(dist, 0, sizeof *dist);
+  dist->spec = with->spec;
+  dist->with = with->with;
+  return declare_use(dist, tensors, name, B, backward);
+}
+
+void celi_dist_init(CeliDist *dist) {
+  if (dist->spec.free_log_std)
+    celi_ops()->fill(dist->with->log_std_param, (float)dist->spec.log_std_init, dist->spec.A);
+}
+
+// ---- the clamped log_std
+
+static bool clamped(const CeliDistSpec *spec) {
+  return spec->log_std_min < spec->log_std_max;
+}
+
+/// NaN stays NaN.
+static float clamp_log_std(const CeliDistSpec *spec, float x) {
+  if (!clamped(spec)) return x;
+  const float lo = (float)spec->log_std_min, hi = (float)spec->log_std_max;
+  return x < lo ? lo : x > hi ? hi : x;
+}
+
+/// The unclamped log_std (B,A) *ld: a part of the head, or one row for all.
+static const float *raw_log_std(const CeliDist *d, const float *head, ptrdiff_t ldh,
+                                ptrdiff_t *ld) {
+  *ld = d->spec.free_log_std ? 0 : ldh;
+  return d->spec.free_log_std ? d->with->log_std_param : head + d->spec.A;
+}
+
+static void set_log_std(const CeliDist *d, const float *head, ptrdiff_t ldh, int64_t begin,
+                        int64_t end) {
+  const int64_t A = d->spec.A;
+  ptrdiff_t ldr;
+  const float *raw = raw_log_std(d, head, ldh, &ldr);
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t a = 0; a < A; a++)
+      d->log_std[b * A + a] = clamp_log_std(&d->spec, raw[b * ldr + a]);
+}
+
+/// Where rows of d log_std go: into the head's gradient, or into rows that are summed later.
+static float *log_std_gradient(const CeliDist *d, float *d_head, ptrdiff_t lddh, ptrdiff_t *ld) {
+  *ld = d->spec.free_log_std ? d->spec.A : lddh;
+  return d->spec.free_log_std ? d->d_log_std : d_head + d->spec.A;
+}
+
+// ---- sampling
+
+typedef struct SampleArgs {
+  const CeliDist *dist;
+  void *action;
+  ptrdiff_t lda;
+  const float *head;
+  ptrdiff_t ldh;
+  uint64_t seed;
+  const uint64_t *counter;
+  uint32_t index;
+} SampleArgs;
+
+/// The first choice whose cumulated probability exceeds the uniform number; rounding may leave a
+/// little above the sum, which goes to the last choice that is possible at all.
+static int32_t pick(const float *pi, int64_t A, float uniform) {
+  float sum = 0;
+  int32_t last = 0;
+  for (int64_t a = 0; a < A; a++) {
+    sum += pi[a];
+    if (uniform < sum) return (int32_t)a;
+    if (pi[a] > 0) last = (int32_t)a;
+  }
+  return last;
+}
+
+static void op_sample_categorical(const void *args, int64_t begin, int64_t end) {
+  const SampleArgs *s = args;
+  const CeliDist *d = s->dist;
+  const CeliOps *ops = celi_ops();
+  const int64_t A = d->spec.A;
+  int32_t *action = s->action;
+  ops->log_softmax(d->log_pi, A, s->head, s->ldh, begin, end, A);
+  ops->exp(d->pi + begin * A, d->log_pi + begin * A, (end - begin) * A);
+  ops->uniform(d->eps, s->seed, CEL_RNG_NOISE, s->index, *s->counter, begin, end);
+  for (int64_t b = begin; b < end; b++) {
+    action[b * s->lda] = pick(d->pi + b * A, A, d->eps[b]);
+    d->logp[b] = d->log_pi[b * A + action[b * s->lda]];
+  }
+}
+
+static void op_sample_gaussian(const void *args, int64_t begin, int64_t end) {
+  const SampleArgs *s = args;
+  const CeliDist *d = s->dist;
+  const CeliOps *ops = celi_ops();
+  const int64_t A = d->spec.A;
+  set_log_std(d, s->head, s->ldh, begin, end);
+  ops->normal(d->eps, s->seed, CEL_RNG_NOISE, s->index, *s->counter, begin * A, end * A);
+  ops->gaussian_sample(s->action, s->lda, d->u, d->logp, s->head, s->ldh, d->log_std, A, d->eps,
+                       begin, end, A, d->spec.kind == CELI_SQUASHED_GAUSSIAN);
+}
+
+void celi_dist_plan_sample(CeliPlan *plan, const CeliDist *dist, void *action, ptrdiff_t lda,
+                           const float *head, ptrdiff_t ldh, uint64_t seed, uint32_t index,
+                           const uint64_t *counter) {
+  const SampleArgs args = {dist, action, lda, head, ldh, seed, counter, index};
+  const bool categorical = dist->spec.kind == CELI_CATEGORICAL;
+  celi_plan_add(plan, "sample", categorical ? op_sample_categorical : op_sample_gaussian, CELI_ROWS,
+                dist->B, CELI_ROW_GRAIN, false, &args, sizeof args);
+}
+
+uint64_t celi_dist_blocks(const CeliDist *dist) {
+  const int64_t words = dist->spec.kind == CELI_CATEGORICAL ? dist->B : dist->B * dist->spec.A;
+  return (uint64_t)(words + 3) / 4;
+}
+
+typedef struct BackwardArgs {
+  const CeliDist *dist;
+  float *d_head;
+  ptrdiff_t lddh;
+  const float *d_action;
+  ptrdiff_t ldda;
+  const float *d_logp, *d_entropy;
+  const void *action;
+  ptrdiff_t lda;
+  const float *head;
+  ptrdiff_t ldh;
+} BackwardArgs;
+
+static void op_sample_backward(const void *args, int64_t begin, int64_t end) {
+  const BackwardArgs *s = args;
+  const CeliDist *d = s->dist;
+  const int64_t A = d->spec.A;
+  ptrdiff_t ldr, ldds;
+  const float *raw = raw_log_std(d, s->head, s->ldh, &ldr);
+  float *d_log_std = log_std_gradient(d, s->d_head, s->lddh, &ldds);
+  const float lo = clamped(&d->spec) ? (float)d->spec.log_std_min : 0;
+  const float hi = clamped(&d->spec) ? (float)d->spec.log_std_max : 0;
+  celi_ops()->gaussian_sample_backward(s->d_head, s->lddh, d_log_std, ldds, s->d_action, s->ldda,
+                                       s->d_logp, s->action, s->lda, d->log_std, A, d->eps, raw,
+                                       ldr, lo, hi, begin, end, A,
+                                       d->spec.kind == CELI_SQUASHED_GAUSSIAN);
+}
+
+void celi_dist_plan_sample_backward(CeliPlan *plan, const CeliDist *dist, float *d_head,
+                                    ptrdiff_t lddh, const float *d_action, ptrdiff_t ldda,
+                                    const float *action, ptrdiff_t lda, const float *head,
+                                    ptrdiff_t ldh) {
+  const BackwardArgs args = {.dist = dist,
+                             .d_head = d_head,
+                             .lddh = lddh,
+                             .d_action = d_action,
+                             .ldda = ldda,
+                             .d_logp = dist->d_logp,
+                             .action = action,
+                             .lda = lda,
+                             .head = head,
+                             .ldh = ldh};
+  CEL_ASSERT(dist->spec.kind != CELI_CATEGORICAL && dist->d_logp != NULL);
+  celi_plan_add(plan, "sample backward", op_sample_backward, CELI_ROWS, dist->B, CELI_ROW_GRAIN,
+                false, &args, sizeof args);
+}
+
+// ---- log-probabilities of given actions
+
+typedef struct LogProbArgs {
+  const CeliDist *dist;
+  const void *action;
+  ptrdiff_t lda;
+  const float *head;
+  ptrdiff_t ldh;
+} LogProbArgs;
+
+/// u = atanh(action) = log((1 + a)/(1 - a))/2 of rows; +-1 counts as the nearest number inside.
+static void unsquash(const CeliDist *d, const float *action, ptrdiff_t lda, int64_t begin,
+                     int64_t end) {
+  const int64_t A = d->spec.A;
+  const float most = 1.0f - 0x1p-24f;
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t k = 0; k < A; k++) {
+      float a = action[b * lda + k];
+      a = a > most ? most : a < -most ? -most : a;
+      d->u[b * A + k] = (1.0f + a) / (1.0f - a);
+    }
+  float *u = d->u + begin * A;
+  celi_ops()->log(u, u, (end - begin) * A);
+  for (int64_t i = 0; i < (end - begin) * A; i++) u[i] *= 0.5f;
+}
+
+/// logp -= sum_a log(1 - tanh(u)^2).
+static void subtract_log_jacobian(const CeliDist *d, int64_t begin, int64_t end) {
+  enum { CHUNK = 256 };
+  float softplus[CHUNK];
+  const int64_t A = d->spec.A;
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t at = 0; at < A; at += CHUNK) {
+      const int64_t n = A - at < CHUNK ? A - at : CHUNK;
+      const float *u = d->u + b * A + at;
+      for (int64_t i = 0; i < n; i++) softplus[i] = -2.0f * u[i];
+      celi_ops()->softplus(softplus, softplus, n);
+      for (int64_t i = 0; i < n; i++) d->logp[b] -= 2.0f * (log_2 - u[i] - softplus[i]);
+    }
+}
+
+static void op_log_prob_gaussian(const void *args, int64_t begin, int64_t end) {
+  const LogProbArgs *s = args;
+  const CeliDist *d = s->dist;
+  const CeliOps *ops = celi_ops();
+  const int64_t A = d->spec.A;
+  const bool squash = d->spec.kind == CELI_SQUASHED_GAUSSIAN;
+  if (squash) unsquash(d, s->action, s->lda, begin, end);
+  const float *x = squash ? d->u : s->action;
+  const ptrdiff_t ldx = squash ? A : s->lda;
+  set_log_std(d, s->head, s->ldh, begin, end);
+  for (int64_t i = begin * A; i < end * A; i++) d->inv_sd[i] = -d->log_std[i];
+  ops->exp(d->inv_sd + begin * A, d->inv_sd + begin * A, (end - begin) * A);
+  for (int64_t b = begin; b < end; b++) {
+    float logp = 0, entropy = 0;
+    for (int64_t a = 0; a < A; a++) {
+      const float z = (x[b * ldx + a] - s->head[b * s->ldh + a]) * d->inv_sd[b * A + a];
+      const float log_std = d->log_std[b * A + a];
+      d->eps[b * A + a] = z;
+      logp += -0.5f * z * z - (log_std + half_log_2pi);
+      entropy += log_std + (0.5f + half_log_2pi);
+    }
+    d->logp[b] = logp;
+    d->entropy[b] = squash ? NAN : entropy;
+  }
+  if (squash) subtract_log_jacobian(d, begin, end);
+}
+
+static void op_log_prob_categorical(const void *args, int64_t begin, int64_t end) {
+  const LogProbArgs *s = args;
+  const CeliDist *d = s->dist;
+  const int32_t *action = s->action;
+  const int64_t A = d->spec.A;
+  celi_ops()->log_softmax(d->log_pi, A, s->head, s->ldh, begin, end, A);
+  celi_ops()->exp(d->pi + begin * A, d->log_pi + begin * A, (end - begin) * A);
+  for (int64_t b = begin; b < end; b++) {
+    const float *pi = d->pi + b * A, *log_pi = d->log_pi + b * A;
+    float entropy = 0;
+    for (int64_t a = 0; a < A; a++) entropy -= pi[a] == 0 ? 0 : pi[a] * log_pi[a];
+    d->logp[b] = log_pi[action[b * s->lda]];
+    d->entropy[b] = entropy;
+  }
+}
+
+void celi_dist_plan_log_prob(CeliPlan *plan, const CeliDist *dist, const void *action,
+                             ptrdiff_t lda, const float *head, ptrdiff_t ldh) {
+  const LogProbArgs args = {dist, action, lda, head, ldh};
+  const bool categorical = dist->spec.kind == CELI_CATEGORICAL;
+  celi_plan_add(plan, "log-prob", categorical ? op_log_prob_categorical : op_log_prob_gaussian,
+                CELI_ROWS, dist->B, CELI_ROW_GRAIN, false, &args, sizeof args);
+}
+
+static float at_or_zero(const float *x, int64_t i) {
+  return x ? x[i] : 0.0f;
+}
+
+static void op_log_prob_backward_gaussian(const void *args, int64_t begin, int64_t end) {
+  const BackwardArgs *s = args;
+  const CeliDist *d = s->dist;
+  const int64_t A = d->spec.A;
+  ptrdiff_t ldr, ldds;
+  const float *raw = raw_log_std(d, s->head, s->ldh, &ldr);
+  float *d_log_std = log_std_gradient(d, s->d_head, s->lddh, &ldds);
+  const bool bounded = clamped(&d->spec);
+  const float lo = (float)d->spec.log_std_min, hi = (float)d->spec.log_std_max;
+  for (int64_t b = begin; b < end; b++) {
+    const float d_logp = at_or_zero(s->d_logp, b), d_entropy = at_or_zero(s->d_entropy, b);
+    for (int64_t a = 0; a < A; a++) {
+      const float z = d->eps[b * A + a], r = raw[b * ldr + a];
+      const bool outside = bounded && (r < lo || r > hi);
+      s->d_head[b * s->lddh + a] = d_logp * z * d->inv_sd[b * A + a];
+      d_log_std[b * ldds + a] = outside ? 0 : d_logp * (z * z - 1.0f) + d_entropy;
+    }
+  }
+}
+
+static void op_log_prob_backward_categorical(const void *args, int64_t begin, int64_t end) {
+  const BackwardArgs *s = args;
+  const CeliDist *d = s->dist;
+  const int32_t *action = s->action;
+  const int64_t A = d->spec.A;
+  for (int64_t b = begin; b < end; b++) {
+    const float d_logp = at_or_zero(s->d_logp, b), d_entropy = at_or_zero(s->d_entropy, b);
+    const float *pi = d->pi + b * A, *log_pi = d->log_pi + b * A;
+    for (int64_t k = 0; k < A; k++) {
+      const float chosen = k == action[b * s->lda] ? 1.0f : 0.0f;
+      const float surprise = pi[k] == 0 ? 0 : pi[k] * (log_pi[k] + d->entropy[b]);
+      s->d_head[b * s->lddh + k] = d_logp * (chosen - pi[k]) - d_entropy * surprise;
+    }
+  }
+}
+
+void celi_dist_plan_log_prob_backward(CeliPlan *plan, const CeliDist *dist, float *d_head,
+                                      ptrdiff_t lddh, const float *d_logp, const float *d_entropy,
+                                      const void *action, ptrdiff_t lda, const float *head,
+                                      ptrdiff_t ldh) {
+  const BackwardArgs args = {.dist = dist,
+                             .d_head = d_head,
+                             .lddh = lddh,
+                             .d_logp = d_logp,
+                             .d_entropy = d_entropy,
+                             .action = action,
+                             .lda = lda,
+                             .head = head,
+                             .ldh = ldh};
+  CEL_ASSERT(dist->spec.kind != CELI_SQUASHED_GAUSSIAN || d_entropy == NULL);
+  const bool categorical = dist->spec.kind == CELI_CATEGORICAL;
+  celi_plan_add(plan, "log-prob backward",
+                categorical ? op_log_prob_backward_categorical : op_log_prob_backward_gaussian,
+                CELI_ROWS, dist->B, CELI_ROW_GRAIN, false, &args, sizeof args);
+}
+
+// ---- the free log_std's gradient
+
+/// Columns [begin, end): rows in order.
+static void op_backward_param(const void *args, int64_t begin, int64_t end) {
+  const CeliDist *d = *(const CeliDist *const *)args;
+  const int64_t A = d->spec.A;
+  for (int64_t a = begin; a < end; a++) {
+    float sum = 0;
+    for (int64_t b = 0; b < d->B; b++) sum += d->d_log_std[b * A + a];
+    d->with->d_log_std_param[a] = sum;
+  }
+}
+
+void celi_dist_plan_backward_param(CeliPlan *plan, const CeliDist *dist, bool with_previous) {
+  if (!dist->spec.free_log_std) return;
+  CEL_ASSERT(dist->d_log_std != NULL);
+  celi_plan_add(plan, "log_std gradient", op_backward_param, CELI_PARTS, dist->spec.A, 1,
+                with_previous, &dist, sizeof dist);
+}
+
+// ---- at once
+
+static int32_t first_largest(const float *x, int64_t n) {
+  int64_t best = 0;
+  for (int64_t i = 1; i < n; i++)
+    if (x[i] > x[best]) best = i;
+  return (int32_t)best;
+}
+
+void celi_dist_mode(const CeliDistSpec *spec, void *action, ptrdiff_t lda, const float *head,
+                    ptrdiff_t ldh, int64_t begin, int64_t end) {
+  const int64_t A = spec->A;
+  for (int64_t b = begin; b < end; b++) {
+    const float *row = head + b * ldh;
+    switch (spec->kind) {
+    case CELI_CATEGORICAL: ((int32_t *)action)[b * lda] = first_largest(row, A); break;
+    case CELI_GAUSSIAN: memcpy((float *)action + b * lda, row, (size_t)A * sizeof *row); break;
+    case CELI_SQUASHED_GAUSSIAN: celi_ops()->tanh((float *)action + b * lda, row, A); break;
+    }
+  }
+}
+
+void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t lda,
+                           const float *head, ptrdiff_t ldh, const float *eps, int64_t begin,
+                           int64_t end) {
+  enum { CHUNK = 128 };
+  float log_std[CHUNK], u[CHUNK], logp;
+  const int64_t A = spec->A;
+  CEL_ASSERT(spec->kind != CELI_CATEGORICAL && !spec->free_log_std);
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t at = 0; at < A; at += CHUNK) {
+      const int64_t n = A - at < CHUNK ? A - at : CHUNK;
+      const float *mean = head + b * ldh + at;
+      for (int64_t i = 0; i < n; i++) log_std[i] = clamp_log_std(spec, mean[A + i]);
+      celi_ops()->gaussian_sample(action + b * lda + at, lda, u, &logp, mean, ldh, log_std, n,
+                                  eps + b * A + at, 0, 1, n, spec->kind == CELI_SQUASHED_GAUSSIAN);
+    }
+}

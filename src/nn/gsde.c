@@ -1,0 +1,298 @@
+/// Generalised state-dependent exploration.
+///
+///   h (B,H) latent features, M (H,A) = exp(log_std) E with E ~ N(0,1) held for a while
+///   noise = h M,  u = mean + noise,  var = h^2 exp(2 log_std) + epsilon,  a = tanh(u) when squashed
+///   log pi(a) = sum_a [-noise^2/(2 var) - (log var + log 2 pi)/2] - sum_a log(1 - tanh(u)^2)
+/// Backward, with c = d_logp:
+///   d_u = d_a (1 - a^2) + 2 c a,  d_mean = d_u,  d_noise = d_u - c noise/var,
+///   d_var = c (noise^2/var - 1)/(2 var),
+///   d_h = d_noise M^T + 2 h (d_var exp(2 log_std)^T),
+///   d_log_std = M (h^T d_noise) + 2 exp(2 log_std) ((h^2)^T d_var)     (elementwise outside brackets)
+/// Source: Raffin, Kober, Stulp, "Smooth exploration for robotic reinforcement learning", CoRL 2021.
+#include "base/base.h"
+#include "nn/declare.h"
+#include "nn/mlp.h"
+#include "nn/noise.h"
+
+#include <string.h>
+
+/// Keeps the variance away from zero where no feature is active, as Stable-Baselines3 does.
+static const float variance_floor = 1e-6f;
+static const float half_log_2pi = 0.918938533204672742f;
+static const float log_2 = 0.693147180559945309f;
+/// Rows of (H,A) matrices that are one part.
+enum { FEATURES = 16 };
+
+// ---- declaring
+
+CelStatus celi_gsde_declare_param(CeliGsde *gsde, CelTensors *tensors, const char *name, int64_t H,
+                                  int64_t A) {
+  static const CelRole roles[] = {CEL_PARAM, CEL_GRAD, CEL_MOMENT1, CEL_MOMENT2};
+  float **const places[] = {&gsde->log_std, &gsde->d_log_std, NULL, NULL};
+  const int64_t shape[] = {H, A, -1};
+  if (H < 1 || A < 1)
+    return cel_fail(CEL_E_RANGE, "gsde \"%s\": %lld features and %lld actions; at least 1 of each",
+                    name, (long long)H, (long long)A);
+  memset(gsde, 0, sizeof *gsde);
+  gsde->H = H;
+  gsde->A = A;
+  gsde->with = gsde;
+  for (int i = 0; i < 4; i++)
+    CELI_TRY(celi_declare_f32(tensors, roles[i], places[i], shape, "%s%s.log_std",
+                              celi_mirror_prefix(roles[i]), name));
+  return CEL_OK;
+}
+
+CelStatus celi_gsde_declare(CeliGsde *gsde, CelTensors *tensors, const char *name, int64_t B,
+                            bool squash) {
+  CEL_ASSERT(gsde->with != NULL);
+  if (B < 1) return cel_fail(CEL_E_RANGE, "gsde \"%s\": %lld rows; at least 1", name, (long long)B);
+  gsde->B = B;
+  gsde->squash = squash;
+  const int64_t H = gsde->H, A = gsde->A;
+  const struct {
+    float **place;
+    const char *name;
+    int64_t rows, columns; // -1: a vector
+  } list[] = {
+      {&gsde->E, "E", H, A},
+      {&gsde->M, "M", H, A},
+      {&gsde->Mt, "Mt", A, H},
+      {&gsde->var_w, "var_w", H, A},
+      {&gsde->var_wt, "var_wt", A, H},
+      {&gsde->latent2, "latent2", B, H},
+      {&gsde->noise, "noise", B, A},
+      {&gsde->var, "var", B, A},
+      {&gsde->u, "u", B, A},
+      {&gsde->logp, "logp", B, -1},
+      {&gsde->d_logp, "d_logp", B, -1},
+      {&gsde->d_noise, "d_noise", B, A},
+      {&gsde->d_var, "d_var", B, A},
+      {&gsde->d_latent2, "d_latent2", B, H},
+      {&gsde->d_M, "d_M", H, A},
+      {&gsde->d_var_w, "d_var_w", H, A},
+  };
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+    const int64_t shape[] = {list[i].rows, list[i].columns, -1};
+    CELI_TRY(
+        celi_declare_f32(tensors, CEL_SCRATCH, list[i].place, shape, "%s.%s", name, list[i].name));
+  }
+  return CEL_OK;
+}
+
+CelStatus celi_gsde_declare_shared(CeliGsde *gsde, CelTensors *tensors, const char *name,
+                                   const CeliGsde *with, int64_t B) {
+  memset(gsde, 0, sizeof *gsde);
+  gsde->H = with->H;
+  gsde->A = with->A;
+  gsde->with = with->with;
+  return celi_gsde_declare(gsde, tensors, name, B, with->squash);
+}
+
+uint64_t celi_gsde_blocks(const CeliGsde *gsde) {
+  return (uint64_t)(gsde->H * gsde->A + 3) / 4;
+}
+
+// ---- sampling
+
+typedef struct GsdeArgs {
+  const CeliGsde *gsde;
+  float *action; // out of sample, in of backward
+  ptrdiff_t lda;
+  const float *mean;
+  ptrdiff_t ldm;
+  const float *latent;
+  ptrdiff_t ldl;
+  uint64_t seed;
+  const uint64_t *counter;
+  uint32_t index;
+  float *d_mean;
+  ptrdiff_t lddm;
+  float *d_latent;
+  ptrdiff_t lddl;
+  const float *d_action;
+  ptrdiff_t ldda;
+} GsdeArgs;
+
+/// E, M, exp(2 log_std) and their transposes for features [begin, end).
+static void op_matrices(const void *args, int64_t begin, int64_t end) {
+  const GsdeArgs *s = args;
+  const CeliGsde *g = s->gsde;
+  const CeliOps *ops = celi_ops();
+  const int64_t H = g->H, A = g->A, at = begin * A, n = (end - begin) * A;
+  ops->normal(g->E, s->seed, CEL_RNG_NOISE, s->index, *s->counter, at, end * A);
+  ops->exp(g->M + at, g->with->log_std + at, n); // the standard deviations, for now
+  for (int64_t i = at; i < at + n; i++) {
+    g->var_w[i] = g->M[i] * g->M[i];
+    g->M[i] *= g->E[i];
+  }
+  for (int64_t h = begin; h < end; h++)
+    for (int64_t a = 0; a < A; a++) {
+      g->Mt[a * H + h] = g->M[h * A + a];
+      g->var_wt[a * H + h] = g->var_w[h * A + a];
+    }
+}
+
+/// The Gaussian part of one row's logp.
+static float row_log_prob(const CeliGsde *g, const float *log_var, int64_t b, int64_t at,
+                          int64_t n) {
+  float logp = 0;
+  const float *noise = g->noise + b * g->A + at, *var = g->var + b * g->A + at;
+  for (int64_t a = 0; a < n; a++)
+    logp -= 0.5f * (noise[a] * noise[a] / var[a] + log_var[a]) + half_log_2pi;
+  return logp;
+}
+
+/// sum_a log(1 - tanh(u)^2) = sum_a 2 (log 2 - u - softplus(-2u)).
+static float row_log_jacobian(const float *u, float *work, int64_t n) {
+  float sum = 0;
+  for (int64_t a = 0; a < n; a++) work[a] = -2.0f * u[a];
+  celi_ops()->softplus(work, work, n);
+  for (int64_t a = 0; a < n; a++) sum += 2.0f * (log_2 - u[a] - work[a]);
+  return sum;
+}
+
+static void sample_row(const GsdeArgs *s, int64_t b) {
+  enum { CHUNK = 128 };
+  float work[CHUNK];
+  const CeliGsde *g = s->gsde;
+  const CeliOps *ops = celi_ops();
+  const int64_t A = g->A;
+  float logp = 0;
+  for (int64_t at = 0; at < A; at += CHUNK) {
+    const int64_t n = A - at < CHUNK ? A - at : CHUNK;
+    float *u = g->u + b * A + at, *action = s->action + b * s->lda + at;
+    for (int64_t a = 0; a < n; a++) {
+      g->var[b * A + at + a] += variance_floor;
+      u[a] = s->mean[b * s->ldm + at + a] + g->noise[b * A + at + a];
+    }
+    ops->log(work, g->var + b * A + at, n);
+    logp += row_log_prob(g, work, b, at, n);
+    if (g->squash) {
+      logp -= row_log_jacobian(u, work, n);
+      ops->tanh(action, u, n);
+    } else {
+      memcpy(action, u, (size_t)n * sizeof *u);
+    }
+  }
+  g->logp[b] = logp;
+}
+
+static void op_sample(const void *args, int64_t begin, int64_t end) {
+  const GsdeArgs *s = args;
+  const CeliGsde *g = s->gsde;
+  const CeliOps *ops = celi_ops();
+  const int64_t H = g->H, A = g->A;
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t h = 0; h < H; h++) {
+      const float x = s->latent[b * s->ldl + h];
+      g->latent2[b * H + h] = x * x;
+    }
+  ops->dense_forward(g->noise, A, NULL, 0, s->latent, s->ldl, g->M, NULL, begin, end, H, A,
+                     CELI_IDENTITY);
+  ops->dense_forward(g->var, A, NULL, 0, g->latent2, H, g->var_w, NULL, begin, end, H, A,
+                     CELI_IDENTITY);
+  for (int64_t b = begin; b < end; b++) sample_row(s, b);
+}
+
+void celi_gsde_plan_sample(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
+                           const float *mean, ptrdiff_t ldm, const float *latent, ptrdiff_t ldl,
+                           uint64_t seed, uint32_t index, const uint64_t *counter) {
+  const GsdeArgs args = {.gsde = gsde,
+                         .action = action,
+                         .lda = lda,
+                         .mean = mean,
+                         .ldm = ldm,
+                         .latent = latent,
+                         .ldl = ldl,
+                         .seed = seed,
+                         .counter = counter,
+                         .index = index};
+  celi_plan_add(plan, "gsde matrices", op_matrices, CELI_PARTS, gsde->H, FEATURES, false, &args,
+                sizeof args);
+  celi_plan_add(plan, "gsde sample", op_sample, CELI_ROWS, gsde->B, CELI_ROW_GRAIN, false, &args,
+                sizeof args);
+}
+
+// ---- backward
+
+static void op_backward(const void *args, int64_t begin, int64_t end) {
+  const GsdeArgs *s = args;
+  const CeliGsde *g = s->gsde;
+  const CeliOps *ops = celi_ops();
+  const int64_t H = g->H, A = g->A;
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t a = 0; a < A; a++) {
+      const int64_t i = b * A + a;
+      const float y = s->action[b * s->lda + a], c = g->d_logp[b], ratio = g->noise[i] / g->var[i];
+      float d_u = s->d_action[b * s->ldda + a];
+      if (g->squash) d_u = d_u * (1.0f - y * y) + 2.0f * c * y;
+      s->d_mean[b * s->lddm + a] = d_u;
+      g->d_noise[i] = d_u - c * ratio;
+      g->d_var[i] = 0.5f * c * (ratio * g->noise[i] - 1.0f) / g->var[i];
+    }
+  ops->dense_backward_data(s->d_latent, s->lddl, g->d_noise, A, g->Mt, NULL, 0, begin, end, H, A,
+                           CELI_IDENTITY);
+  ops->dense_backward_data(g->d_latent2, H, g->d_var, A, g->var_wt, NULL, 0, begin, end, H, A,
+                           CELI_IDENTITY);
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t h = 0; h < H; h++)
+      s->d_latent[b * s->lddl + h] += 2.0f * s->latent[b * s->ldl + h] * g->d_latent2[b * H + h];
+}
+
+/// d_log_std of features [begin, end): each a product over all rows of its own.
+static void op_backward_param(const void *args, int64_t begin, int64_t end) {
+  const GsdeArgs *s = args;
+  const CeliGsde *g = s->gsde;
+  const CeliOps *ops = celi_ops();
+  const int64_t A = g->A, n = end - begin, at = begin * A;
+  const int64_t tiles = celi_dense_tiles(n, A);
+  if (n <= 0) return;
+  ops->dense_backward_weight(g->d_M + at, NULL, s->latent + begin, s->ldl, g->d_noise, A, g->B, n,
+                             A, 0, tiles);
+  ops->dense_backward_weight(g->d_var_w + at, NULL, g->latent2 + begin, g->H, g->d_var, A, g->B, n,
+                             A, 0, tiles);
+  for (int64_t i = at; i < at + n * A; i++)
+    g->with->d_log_std[i] = g->M[i] * g->d_M[i] + 2.0f * g->var_w[i] * g->d_var_w[i];
+}
+
+void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean, ptrdiff_t lddm,
+                             float *d_latent, ptrdiff_t lddl, const float *d_action, ptrdiff_t ldda,
+                             const float *action, ptrdiff_t lda, const float *latent,
+                             ptrdiff_t ldl) {
+  const GsdeArgs args = {.gsde = gsde,
+                         .action = (float *)(uintptr_t)action, // only read there
+                         .lda = lda,
+                         .latent = latent,
+                         .ldl = ldl,
+                         .d_mean = d_mean,
+                         .lddm = lddm,
+                         .d_latent = d_latent,
+                         .lddl = lddl,
+                         .d_action = d_action,
+                         .ldda = ldda};
+  celi_plan_add(plan, "gsde backward", op_backward, CELI_ROWS, gsde->B, CELI_ROW_GRAIN, false,
+                &args, sizeof args);
+  celi_plan_add(plan, "gsde log_std gradient", op_backward_param, CELI_PARTS, gsde->H, FEATURES,
+                false, &args, sizeof args);
+}
+
+// ---- at once
+
+void celi_gsde_scale(const CeliGsde *gsde, float *M) {
+  enum { CHUNK = 256 };
+  float sd[CHUNK];
+  const int64_t size = gsde->H * gsde->A;
+  for (int64_t at = 0; at < size; at += CHUNK) {
+    const int64_t n = size - at < CHUNK ? size - at : CHUNK;
+    celi_ops()->exp(sd, gsde->with->log_std + at, n);
+    for (int64_t i = 0; i < n; i++) M[at + i] *= sd[i];
+  }
+}
+
+void celi_gsde_act(float *action, const float *mean, const float *latent, const float *M, int64_t H,
+                   int64_t A, bool squash) {
+  const CeliOps *ops = celi_ops();
+  ops->dense_forward(action, A, NULL, 0, latent, H, M, mean, 0, 1, H, A, CELI_IDENTITY);
+  if (squash) ops->tanh(action, action, A);
+}

@@ -1,0 +1,203 @@
+/// Adam(W), gradient clipping by norm, target averaging.
+///
+/// One step: t += 1; g *= min(1, max_grad_norm / (|g| + 1e-6)); m += (1 - beta1)(g - m);
+/// v += (1 - beta2)(g^2 - v); p -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon),
+/// with p (1 - lr weight_decay) in place of p before it (AdamW).
+/// Source: Kingma and Ba, 2015; Loshchilov and Hutter, 2019. Clipping as PyTorch's clip_grad_norm_.
+#include "nn/optim.h"
+#include "base/base.h"
+#include "nn/declare.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/// Elements of a run are cut in units of this many.
+enum { ELEMENTS = CELI_ELEMENT_GRAIN };
+/// Optimisers that one plan's step may hold (a plan's arguments are at most 256 bytes).
+enum { MANY_MAX = 16 };
+
+_Static_assert(sizeof(CeliAdamStep) == 64, "a step is saved as bytes: it must have no padding");
+
+// ---- declaring
+
+CelStatus celi_adam_declare(CeliAdam *adam, CelTensors *tensors, const char *name) {
+  char full[CEL_NAME_MAX + 16];
+  const int64_t step = sizeof(CeliAdamStep), one = 1;
+  const int64_t norm[] = {1, -1, -1}, partial[] = {CELI_NORM_BLOCKS, -1, -1};
+  memset(adam, 0, sizeof *adam);
+  snprintf(full, sizeof full, "%s.step", name);
+  CELI_TRY(cel_tensors_declare(tensors, full, CEL_U8, CEL_STATE, &adam->step, 1, &step));
+  snprintf(full, sizeof full, "%s.learning_rate", name);
+  CELI_TRY(cel_tensors_declare(tensors, full, CEL_F64, CEL_STATE, &adam->learning_rate, 1, &one));
+  CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &adam->grad_norm, norm, "%s.grad_norm", name));
+  return celi_declare_f32(tensors, CEL_SCRATCH, &adam->partial, partial, "%s.partial", name);
+}
+
+/// The mirror of a parameter tensor in another role, `offset` floats after the mirror's run began.
+static CelStatus find_mirror(float **out, const CelTensors *tensors, CelRole role,
+                             const CelTensor *param) {
+  char name[CEL_NAME_MAX + 16];
+  snprintf(name, sizeof name, "%s%s", celi_mirror_prefix(role), param->name);
+  const CelTensor *t = cel_tensors_find(tensors, name);
+  if (t == NULL) return cel_fail(CEL_E_NAME, "adam: there is no tensor \"%s\"", name);
+  if (t->size != param->size || t->type != CEL_F32 || t->role != role)
+    return cel_fail(CEL_E_SHAPE, "adam: \"%s\" does not mirror \"%s\"", name, param->name);
+  *out = t->data;
+  return CEL_OK;
+}
+
+/// Every parameter of the run lies as far behind the first as its mirrors do behind theirs.
+static CelStatus check_mirrors(const CeliAdam *adam, const CelTensors *tensors) {
+  static const CelRole roles[] = {CEL_GRAD, CEL_MOMENT1, CEL_MOMENT2};
+  const float *const begin[] = {adam->g, adam->m, adam->v};
+  for (int64_t i = 0; i < cel_tensors_count(tensors); i++) {
+    const CelTensor *param = cel_tensors_at(tensors, i);
+    const float *data = param->data;
+    if (param->role != CEL_PARAM || data < adam->p || data >= adam->p + adam->n) continue;
+    for (int k = 0; k < 3; k++) {
+      float *mirror;
+      CELI_TRY(find_mirror(&mirror, tensors, roles[k], param));
+      if (mirror - begin[k] != data - adam->p)
+        return cel_fail(CEL_E_SHAPE,
+                        "adam: \"%s%s\" is %lld floats into its run, its parameter %lld: declare "
+                        "mirrors in the order of the parameters",
+                        celi_mirror_prefix(roles[k]), param->name, (long long)(mirror - begin[k]),
+                        (long long)(data - adam->p));
+    }
+  }
+  return CEL_OK;
+}
+
+static CelStatus find_param(const CelTensor **out, const CelTensors *tensors, const char *name) {
+  *out = cel_tensors_find(tensors, name);
+  if (*out == NULL || (*out)->role != CEL_PARAM || (*out)->type != CEL_F32)
+    return cel_fail(CEL_E_NAME, "adam: there is no float32 parameter \"%s\"", name);
+  return CEL_OK;
+}
+
+CelStatus celi_adam_bind(CeliAdam *adam, const CelTensors *tensors, const char *first,
+                         const char *last, const CeliAdamConfig *config) {
+  const CelTensor *begin, *end;
+  CELI_TRY(find_param(&begin, tensors, first));
+  CELI_TRY(find_param(&end, tensors, last));
+  adam->p = begin->data;
+  const float *stop = (const float *)end->data + end->size;
+  if (stop < adam->p) return cel_fail(CEL_E_SHAPE, "adam: \"%s\" lies behind \"%s\"", first, last);
+  adam->n = stop - adam->p;
+  CELI_TRY(find_mirror(&adam->g, tensors, CEL_GRAD, begin));
+  CELI_TRY(find_mirror(&adam->m, tensors, CEL_MOMENT1, begin));
+  CELI_TRY(find_mirror(&adam->v, tensors, CEL_MOMENT2, begin));
+  CELI_TRY(check_mirrors(adam, tensors));
+  adam->max_grad_norm = config->max_grad_norm;
+  *adam->step = (CeliAdamStep){.beta1_power = 1,
+                               .beta2_power = 1,
+                               .beta1 = config->beta1,
+                               .beta2 = config->beta2,
+                               .epsilon = (float)config->epsilon,
+                               .weight_decay = (float)config->weight_decay,
+                               .grad_scale = 1};
+  celi_adam_set_rate(adam, config->learning_rate);
+  return CEL_OK;
+}
+
+void celi_adam_set_rate(CeliAdam *adam, double learning_rate) {
+  *adam->learning_rate = learning_rate;
+  adam->step->learning_rate = (float)learning_rate;
+}
+
+// ---- one step
+
+typedef struct AdamArgs {
+  const CeliAdam *adam[MANY_MAX];
+  int n;
+} AdamArgs;
+
+/// Blocks [begin, end) of CELI_NORM_BLOCKS: which elements a block holds depends on n alone.
+static void op_square(const void *args, int64_t begin, int64_t end) {
+  const CeliAdam *adam = ((const AdamArgs *)args)->adam[0];
+  const int64_t block = (adam->n + CELI_NORM_BLOCKS - 1) / CELI_NORM_BLOCKS;
+  for (int64_t i = begin; i < end; i++) {
+    const int64_t at = i * block, left = adam->n - at;
+    adam->partial[i] =
+        left <= 0 ? 0 : celi_ops()->sum_squares(adam->g + at, left < block ? left : block);
+  }
+}
+
+/// A NaN norm makes a NaN scale: nothing is hidden.
+static void clip(const CeliAdam *adam) {
+  double square = 0;
+  for (int i = 0; i < CELI_NORM_BLOCKS; i++) square += (double)adam->partial[i];
+  const double norm = sqrt(square), scale = adam->max_grad_norm / (norm + 1e-6);
+  *adam->grad_norm = (float)norm;
+  adam->step->grad_scale = scale > 1 ? 1.0f : (float)scale;
+}
+
+static void op_advance(const void *args, int64_t begin, int64_t end) {
+  (void)begin, (void)end;
+  const AdamArgs *a = args;
+  for (int i = 0; i < a->n; i++) {
+    const CeliAdam *adam = a->adam[i];
+    if (adam->max_grad_norm > 0) clip(adam);
+    adam->step->learning_rate = (float)*adam->learning_rate;
+    celi_adam_advance(adam->step);
+  }
+}
+
+static void op_update(const void *args, int64_t begin, int64_t end) {
+  const CeliAdam *adam = ((const AdamArgs *)args)->adam[0];
+  celi_ops()->adam(adam->p, adam->g, adam->m, adam->v, adam->step, begin, end);
+}
+
+/// Norms, where any is clipped. Without, the advance touches nothing that the operation before could
+/// need, so it joins that one's stage as its smallest part.
+static void plan_advance(CeliPlan *plan, const AdamArgs *args) {
+  bool clipped = false;
+  for (int i = 0; i < args->n; i++) {
+    const AdamArgs one = {.adam = {args->adam[i]}, .n = 1};
+    if (args->adam[i]->max_grad_norm <= 0) continue;
+    celi_plan_add(plan, "gradient norm", op_square, CELI_PARTS, CELI_NORM_BLOCKS, 1, clipped, &one,
+                  sizeof one);
+    clipped = true;
+  }
+  if (clipped)
+    celi_plan_add(plan, "clip", op_advance, CELI_SERIAL, 1, 1, false, args, sizeof *args);
+  else
+    celi_plan_add(plan, "advance", op_advance, CELI_PARTS, 1, 1, true, args, sizeof *args);
+}
+
+void celi_adam_plan_many(CeliPlan *plan, CeliAdam **adams, int n) {
+  AdamArgs all = {.n = n};
+  CEL_ASSERT(n >= 1 && n <= MANY_MAX);
+  for (int i = 0; i < n; i++) all.adam[i] = adams[i];
+  plan_advance(plan, &all);
+  for (int i = 0; i < n; i++) {
+    const AdamArgs one = {.adam = {adams[i]}, .n = 1};
+    celi_plan_add(plan, "adam", op_update, CELI_PARTS, adams[i]->n, ELEMENTS, i > 0, &one,
+                  sizeof one);
+  }
+}
+
+void celi_adam_plan(CeliPlan *plan, CeliAdam *adam) {
+  celi_adam_plan_many(plan, &adam, 1);
+}
+
+// ---- targets
+
+typedef struct PolyakArgs {
+  float *target;
+  const float *p;
+  float tau;
+} PolyakArgs;
+
+static void op_polyak(const void *args, int64_t begin, int64_t end) {
+  const PolyakArgs *a = args;
+  celi_ops()->polyak(a->target, a->p, a->tau, begin, end);
+}
+
+void celi_polyak_plan(CeliPlan *plan, float *target, const float *p, int64_t n, float tau,
+                      bool with_previous) {
+  const PolyakArgs args = {target, p, tau};
+  celi_plan_add(plan, "polyak", op_polyak, CELI_PARTS, n, ELEMENTS, with_previous, &args,
+                sizeof args);
+}
