@@ -62,13 +62,15 @@ typedef struct CelEnvOptions {
 } CelEnvOptions;
 CEL_API const CelField *cel_env_option_fields(void);
 
-/// Adds a type to the registry (process-wide, thread-safe, kept by pointer). Errors: CEL_E_NAME (taken), CEL_E_ARGUMENT (abi,
-/// a missing function).
+/// Adds a type to the registry (process-wide, thread-safe, kept by pointer). Errors: CEL_E_NAME (taken), CEL_E_UNSUPPORTED
+/// (abi), CEL_E_ARGUMENT (a missing function, a field table that makes no sense), CEL_E_MEMORY.
 CEL_API CelStatus cel_env_register(const CelEnvType *type) CEL_WARN_UNUSED;
 /// Type i of the registry, NULL past the end.
 CEL_API const CelEnvType *cel_env_type_at(int i);
 /// By id, or "FILE.so:Name", where the shared object exports `const CelEnvType *Name(void)`.
-/// Errors: CEL_E_NAME (the nearest), CEL_E_IO (dlopen's words), CEL_E_UNSUPPORTED (abi).
+/// A file without a slash is one in the working directory. Shared objects stay loaded.
+/// Errors: CEL_E_NAME (the nearest; no such symbol), CEL_E_IO (dlopen's words), CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (a
+/// function is missing).
 CEL_API CelStatus cel_env_find(const char *id, const CelEnvType **out) CEL_WARN_UNUSED;
 
 /// Makes a spec. `config`: the type's arguments (copied) or NULL for the defaults; `options` likewise.
@@ -83,14 +85,17 @@ typedef struct CelVecEnv {
   int64_t N;
   uint64_t seed;
   CelRngPurpose purpose;
+  uint32_t first_index;             ///< index of the stream of environment 0
+  size_t obs_bytes, action_bytes;   ///< bytes of a row
   // Declared tensors, (N, ...):
   double *states;         ///< (N, state_size)
   uint64_t *rng_counter;  ///< (N,)
-  int64_t *elapsed;       ///< (N,) steps of the running episode
+  int64_t *elapsed;       ///< (N,) steps of the running episode; an action applied k times is k steps
   double *episode_return; ///< (N,) reward so far
   uint8_t *obs;           ///< (N rows) observation to act on next
   // Results of the last step, (N, ...), scratch:
   float *reward;          ///< (N,)
+  float *reward_part;     ///< (N,) of a single step where actions are repeated
   uint8_t *terminated;    ///< (N,)
   uint8_t *truncated;     ///< (N,)
   uint8_t *final_obs;     ///< (N rows) valid where terminated or truncated: the episode's last observation
@@ -101,7 +106,9 @@ typedef struct CelVecEnv {
 } CelVecEnv;
 
 /// Declares the tensors under `prefix`; call cel_tensors_allocate, then cel_vecenv_reset. Environment i draws from
-/// stream (seed, purpose, first_index + i).
+/// stream (seed, purpose, first_index + i). The tensors are called "PREFIX.states" and so on; `env` must stay where it
+/// is until they are allocated, and `spec` must outlive it.
+/// Errors: CEL_E_RANGE (N), and those of cel_tensors_declare.
 CEL_API CelStatus cel_vecenv_declare(CelVecEnv *env, CelTensors *tensors, const char *prefix,
                                      const CelEnvSpec *spec, int64_t N, uint64_t seed,
                                      CelRngPurpose purpose, uint32_t first_index) CEL_WARN_UNUSED;
@@ -110,7 +117,16 @@ CEL_API CelStatus cel_vecenv_reset(CelVecEnv *env) CEL_WARN_UNUSED;
 /// Steps environments [begin, end) with actions (N rows; out-of-range box values are clipped, as Gymnasium's own
 /// wrappers do; a discrete action out of range is CEL_E_RANGE). Where an episode ends, final_obs,
 /// final_return and final_length are set, and obs is the first of the next episode (SAME_STEP).
-/// Errors: CEL_E_NAN (a reward or observation that is not finite: names the environment's index and step), CEL_E_ENV.
+///
+/// As in Gymnasium, the last step of an episode may be both: `terminated` says that the environment ended it (no
+/// bootstrap), `truncated` that the time limit is reached; so look at `terminated` first. With
+/// action_repeat k, time limit and lengths count the environment's own steps, rewards are added up, and
+/// what is left of the k is skipped where the episode ends.
+/// Calls for disjoint ranges may run in different threads at once.
+/// Errors: CEL_E_RANGE (a discrete action, the range), CEL_E_NAN (an action, reward or observation that is not finite: names the
+/// environment's index and step), CEL_E_ENV, or what an environment of the user's returns. After a refused action
+/// nothing has changed; after the others the environments are in the middle of a step, and only
+/// cel_vecenv_reset or loading their state goes on. Allocates: no.
 CEL_API CelStatus cel_vecenv_step(CelVecEnv *env, const void *actions, int64_t begin,
                                   int64_t end) CEL_WARN_UNUSED;
 

@@ -37,5 +37,10 @@ typedef struct CelLqrSolution {
 CEL_API CelStatus cel_lqr_solve(const CelLqr *lqr, double gamma, double alpha,
                                 CelLqrSolution *out) CEL_WARN_UNUSED;
 
+struct CelEnvSpec;
+/// The problem that a spec of LQR-v0 poses.
+/// Errors: CEL_E_UNSUPPORTED (another environment).
+CEL_API CelStatus cel_lqr_of_env(const struct CelEnvSpec *spec, CelLqr *out) CEL_WARN_UNUSED;
+
 CEL_END
 #endif

@@ -1,0 +1,27 @@
+/// What the files of src/env share: the environments that come with the library, one line each.
+#ifndef CELI_ENV_INTERNAL_H
+#define CELI_ENV_INTERNAL_H
+#include "celsius/env.h"
+
+extern const CelEnvType celi_env_cartpole;
+extern const CelEnvType celi_env_pendulum;
+extern const CelEnvType celi_env_mountain_car;
+extern const CelEnvType celi_env_mountain_car_continuous;
+extern const CelEnvType celi_env_acrobot;
+extern const CelEnvType celi_env_lqr;
+
+/// Checks what a type must have. Errors: CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (names what is missing).
+CelStatus celi_env_type_check(const CelEnvType *type) CEL_WARN_UNUSED;
+
+/// Whether an id names a shared object, "FILE.so:Name".
+bool celi_plugin_is(const char *id);
+/// Opens the shared object and asks it for its type; the type lives as long as the process does.
+/// Errors: CEL_E_IO (the loader's words), CEL_E_NAME (no such symbol), CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT.
+CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **library) CEL_WARN_UNUSED;
+void celi_plugin_close(void *library);
+
+/// Shared by the two cars: the hill, its flag, and a car standing on it at `position`.
+void celi_mountain_render(CelCanvas *canvas, double min_position, double max_position,
+                          double goal_position, double position);
+
+#endif

@@ -1,0 +1,244 @@
+/// LQR-v0: a linear system with quadratic cost, whose soft-optimal policy is known exactly.
+///
+///     state   x (n,)
+///     action  u (m,)                       unbounded, unless `action_limit` says otherwise
+///     x'      = A x + B u + noise w,  w ~ N(0, I)
+///     reward  -(x'Q x + u'R u)             of the state that the action is taken in
+///     start   x ~ N(0, start^2 I)
+///     ends    never: a continuing task, cut off by the time limit (truncation)
+///
+/// Every problem is stable without a controller, so that a bad policy costs much but blows up nothing. The
+/// exact answer at a discount and temperature is cel_lqr_solve's (celsius/lqr.h).
+#include "base/base.h"
+#include "celsius/canvas.h"
+#include "celsius/lqr.h"
+#include "env/env_internal.h"
+#include "env/sincos.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct LqrArguments {
+  int32_t problem;
+  int64_t dimension, actions;
+  uint64_t problem_seed;
+  double radius, noise, start, action_cost, action_limit;
+} LqrArguments;
+
+enum { RANDOM, SCALAR, OSCILLATOR, CHAIN };
+
+#define AT(member) offsetof(LqrArguments, member)
+static const CelField fields[] = {
+    {"problem", CEL_FIELD_ENUM, AT(problem), "oscillator", 0, 0, "",
+     "random|scalar|oscillator|chain", NULL,
+     "random matrices; one state; a damped mass on a spring; dimension/2 such masses in a row", ""},
+    {"dimension", CEL_FIELD_INT, AT(dimension), "4", 1, CEL_LQR_MAX, "", NULL, NULL,
+     "states of the random problem and the chain", ""},
+    {"actions", CEL_FIELD_INT, AT(actions), "2", 1, CEL_LQR_MAX, "", NULL, NULL,
+     "actions of the random problem", ""},
+    {"problem_seed", CEL_FIELD_U64, AT(problem_seed), "0", 0, 0, "", NULL, NULL,
+     "seed of the random problem's matrices", ""},
+    {"radius", CEL_FIELD_DOUBLE, AT(radius), "0.9", 0, 0.999, "", NULL, NULL,
+     "spectral norm of the random problem's A", ""},
+    {"noise", CEL_FIELD_DOUBLE, AT(noise), "0.1", 0, 1e3, "", NULL, NULL,
+     "standard deviation of the noise on each state, a step", ""},
+    {"start", CEL_FIELD_DOUBLE, AT(start), "1", 0, 1e3, "", NULL, NULL,
+     "standard deviation of each state where an episode starts", ""},
+    {"action_cost", CEL_FIELD_DOUBLE, AT(action_cost), "0.1", 1e-6, 1e6, "", NULL, NULL,
+     "R is this times the identity; Q is the identity", ""},
+    {"action_limit", CEL_FIELD_DOUBLE, AT(action_limit), "0", 0, 1e6, "", NULL, NULL,
+     "bound of each action; 0: none, as the exact solution supposes", ""},
+    {0}};
+#undef AT
+
+// ---- problems
+
+/// Spectral norm of A (n, n): power iteration on A'A.
+static double spectral_norm(const double *A, int n) {
+  double v[CEL_LQR_MAX], w[CEL_LQR_MAX], norm = 0.0;
+  for (int i = 0; i < n; i++) v[i] = 1.0 + 0.01 * i;
+  for (int round = 0; round < 500; round++) {
+    double square = 0.0;
+    for (int i = 0; i < n; i++) {
+      w[i] = 0.0;
+      for (int j = 0; j < n; j++) w[i] += A[i * n + j] * v[j];
+    }
+    for (int j = 0; j < n; j++) {
+      v[j] = 0.0;
+      for (int i = 0; i < n; i++) v[j] += A[i * n + j] * w[i];
+      square += v[j] * v[j];
+    }
+    norm = sqrt(sqrt(square));
+    if (!(square > 0.0)) return 0.0;
+    for (int j = 0; j < n; j++) v[j] /= sqrt(square);
+  }
+  return norm;
+}
+
+/// Normal entries; A scaled to the spectral norm that is asked for, B by 1/sqrt(n).
+static void make_random(CelLqr *lqr, const LqrArguments *c) {
+  const int n = lqr->n = (int)c->dimension, m = lqr->m = (int)c->actions;
+  CelRng rng = cel_rng(c->problem_seed, CEL_RNG_ENV, UINT32_MAX);
+  for (int i = 0; i < n * n; i++) lqr->A[i] = cel_rng_normal(&rng);
+  for (int i = 0; i < n * m; i++) lqr->B[i] = cel_rng_normal(&rng) / sqrt((double)n);
+  const double norm = spectral_norm(lqr->A, n);
+  for (int i = 0; i < n * n; i++) lqr->A[i] *= c->radius / norm;
+}
+
+/// Masses of 1 in a row between walls, each on springs of stiffness 1 to its neighbours, with friction .2; a force on
+/// each; semi-implicit Euler with dt = .2: v' = v + dt a, x' = x + dt v'.
+static CelStatus make_chain(CelLqr *lqr, int64_t dimension) {
+  if (dimension % 2 != 0) {
+    return cel_fail(CEL_E_RANGE,
+                    "dimension %lld: a chain has an even number, a position and a speed a mass",
+                    (long long)dimension);
+  }
+  const double dt = 0.2, friction = 0.2;
+  const int n = lqr->n = (int)dimension, masses = lqr->m = n / 2, m = masses;
+  for (int i = 0; i < masses; i++) {
+    double *speed = &lqr->A[(masses + i) * n], *place = &lqr->A[i * n];
+    speed[i] = -dt * 2.0;
+    if (i > 0) speed[i - 1] = dt;
+    if (i + 1 < masses) speed[i + 1] = dt;
+    speed[masses + i] = 1.0 - dt * friction;
+    for (int j = 0; j < n; j++) place[j] = dt * speed[j];
+    place[i] += 1.0;
+    lqr->B[(masses + i) * m + i] = dt;
+    lqr->B[i * m + i] = dt * dt;
+  }
+  return CEL_OK;
+}
+
+static CelStatus make(CelLqr *lqr, const LqrArguments *c) {
+  memset(lqr, 0, sizeof *lqr);
+  switch (c->problem) {
+  case RANDOM: make_random(lqr, c); break;
+  case SCALAR:
+    lqr->n = lqr->m = 1;
+    lqr->A[0] = 0.9;
+    lqr->B[0] = 0.5;
+    break;
+  case OSCILLATOR: CELI_TRY(make_chain(lqr, 2)); break;
+  default: CELI_TRY(make_chain(lqr, c->dimension)); break;
+  }
+  for (int i = 0; i < lqr->n; i++) lqr->Q[i * lqr->n + i] = 1.0;
+  for (int i = 0; i < lqr->m; i++) lqr->R[i * lqr->m + i] = c->action_cost;
+  lqr->noise = c->noise;
+  return CEL_OK;
+}
+
+static CelStatus lqr_open(CelEnvSpec *spec) {
+  const LqrArguments *c = spec->config;
+  CelLqr *lqr = NULL;
+  CELI_TRY(celi_alloc(&lqr, 1, sizeof *lqr, "regulator"));
+  CelStatus status = make(lqr, c);
+  if (status != CEL_OK) {
+    free(lqr);
+    return status;
+  }
+  const double limit = c->action_limit > 0.0 ? c->action_limit : (double)INFINITY;
+  spec->observation = cel_space_box(lqr->n, -(double)INFINITY, (double)INFINITY);
+  spec->action = cel_space_box(lqr->m, -limit, limit);
+  spec->state_size = lqr->n;
+  spec->data = lqr;
+  return CEL_OK;
+}
+
+static void lqr_close(CelEnvSpec *spec) {
+  free(spec->data);
+  spec->data = NULL;
+}
+
+CelStatus cel_lqr_of_env(const CelEnvSpec *spec, CelLqr *out) {
+  if (spec->type != &celi_env_lqr) {
+    return cel_fail(CEL_E_UNSUPPORTED, "%s is no linear-quadratic regulator: LQR-v0 is",
+                    spec->type->id);
+  }
+  *out = *(const CelLqr *)spec->data;
+  return CEL_OK;
+}
+
+// ---- reset, step
+
+static CelStatus lqr_reset(const CelEnvSpec *spec, double *state, void *obs, CelRng *rng) {
+  const LqrArguments *c = spec->config;
+  for (int64_t i = 0; i < spec->state_size; i++) {
+    state[i] = c->start * cel_rng_normal(rng);
+    ((float *)obs)[i] = (float)state[i];
+  }
+  return CEL_OK;
+}
+
+/// x'Q x of a symmetric Q (n, n).
+static double quadratic(const double *Q, const double *x, int n) {
+  double sum = 0.0;
+  for (int i = 0; i < n; i++) {
+    double row = 0.0;
+    for (int j = 0; j < n; j++) row += Q[i * n + j] * x[j];
+    sum += x[i] * row;
+  }
+  return sum;
+}
+
+static CelStatus lqr_step(const CelEnvSpec *spec, double *states, int64_t N, const void *actions,
+                          void *obs, float *reward, uint8_t *terminated, CelRng *rng) {
+  const CelLqr *lqr = spec->data;
+  const int n = lqr->n, m = lqr->m;
+  for (int64_t e = 0; e < N; e++) {
+    double *x = states + e * n, u[CEL_LQR_MAX], next[CEL_LQR_MAX];
+    for (int j = 0; j < m; j++) u[j] = (double)((const float *)actions)[e * m + j];
+    reward[e] = (float)-(quadratic(lqr->Q, x, n) + quadratic(lqr->R, u, m));
+    for (int i = 0; i < n; i++) {
+      double sum = 0.0;
+      for (int j = 0; j < n; j++) sum += lqr->A[i * n + j] * x[j];
+      for (int j = 0; j < m; j++) sum += lqr->B[i * m + j] * u[j];
+      next[i] = lqr->noise > 0.0 ? sum + lqr->noise * cel_rng_normal(&rng[e]) : sum;
+    }
+    for (int i = 0; i < n; i++) {
+      x[i] = next[i];
+      ((float *)obs)[e * n + i] = (float)next[i];
+    }
+    terminated[e] = 0;
+  }
+  return CEL_OK;
+}
+
+// ---- picture: every state as a bar from its target, 0
+
+static void lqr_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
+  static const CelColor axis = {0.30f, 0.32f, 0.36f, 1}, grid = {0.91f, 0.92f, 0.93f, 1};
+  static const CelColor bar = {0.35f, 0.55f, 0.78f, 1}, tip = {0.16f, 0.33f, 0.55f, 1};
+  const int n = (int)spec->state_size;
+  const double scale = fmax(1.0, ((const LqrArguments *)spec->config)->start);
+  const double reach = 3.0 * scale;
+  cel_canvas_clear(canvas, -0.5, n - 0.5, -reach, reach);
+  for (int line = -2; line <= 2; line++) {
+    const double x[2] = {-0.5, n - 0.5}, y[2] = {line * scale, line * scale};
+    cel_canvas_polyline(canvas, 2, x, y, line == 0 ? 2.0 : 1.0, line == 0 ? axis : grid);
+  }
+  for (int i = 0; i < n; i++) {
+    const double x[4] = {i - 0.25, i - 0.25, i + 0.25, i + 0.25};
+    const double y[4] = {0, state[i], state[i], 0};
+    const double top_x[2] = {i - 0.3, i + 0.3}, top_y[2] = {state[i], state[i]};
+    char name[16];
+    cel_canvas_polygon(canvas, 4, x, y, bar);
+    cel_canvas_polyline(canvas, 2, top_x, top_y, 4, tip);
+    snprintf(name, sizeof name, "x%d", i + 1);
+    cel_canvas_text(canvas, i - 0.1, -0.93 * reach, name, axis);
+  }
+}
+
+const CelEnvType celi_env_lqr = {
+    .abi = CEL_ENV_ABI,
+    .id = "LQR-v0",
+    .doc = "keep a noisy linear system at rest; its soft-optimal policy is known exactly",
+    .max_episode_steps = 200,
+    .reward_threshold = (double)NAN,
+    .config_size = sizeof(LqrArguments),
+    .fields = fields,
+    .open = lqr_open,
+    .close = lqr_close,
+    .reset = lqr_reset,
+    .step = lqr_step,
+    .render = lqr_render,
+};

@@ -1,0 +1,68 @@
+/// Environments in shared objects: "FILE.so:Name".
+///
+/// FILE.so exports `const CelEnvType *Name(void)`. A shared object is loaded for good: types are kept by pointer,
+/// and unloading code that someone may still hold is not worth the memory.
+#include "base/base.h"
+#include "env/env_internal.h"
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+bool celi_plugin_is(const char *id) {
+  const char *colon = strrchr(id, ':');
+  if (!colon || colon == id) return false;
+  return memchr(id, '/', (size_t)(colon - id)) != NULL ||
+         (colon - id > 3 && strncmp(colon - 3, ".so", 3) == 0);
+}
+
+/// Splits "FILE:Name". A file without a slash is one in the working directory, as everywhere else on a command
+/// line, and not one on the loader's search path.
+static CelStatus split(const char *id, char file[CEL_PATH_MAX], const char **name) {
+  const char *colon = strrchr(id, ':');
+  int length = (int)(colon - id);
+  const char *here = memchr(id, '/', (size_t)length) ? "" : "./";
+  if (snprintf(file, CEL_PATH_MAX, "%s%.*s", here, length, id) >= CEL_PATH_MAX) {
+    return cel_fail(CEL_E_NAME, "the path of the shared object in '%.40s...' is too long", id);
+  }
+  *name = colon + 1;
+  if (!**name) {
+    return cel_fail(CEL_E_NAME, "'%s' names no function: write FILE.so:Name", id);
+  }
+  return CEL_OK;
+}
+
+/// Asks the shared object for its type and checks it.
+static CelStatus ask(void *library, const char *file, const char *name, const CelEnvType **type) {
+  void *symbol = dlsym(library, name);
+  if (!symbol) {
+    return cel_fail(CEL_E_NAME, "%s exports no '%s': it should define const CelEnvType *%s(void)",
+                    file, name, name);
+  }
+  const CelEnvType *(*get)(void);
+  memcpy(&get, &symbol, sizeof get); // ISO C has no cast from object to function pointers
+  *type = get();
+  if (!*type) return cel_fail(CEL_E_ENV, "%s: %s returned NULL", file, name);
+  return cel_fail_in(celi_env_type_check(*type), "%s: %s: ", file, name);
+}
+
+CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **library) {
+  char file[CEL_PATH_MAX];
+  const char *name = NULL;
+  CELI_TRY(split(id, file, &name));
+  void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (!handle) {
+    const char *why = dlerror();
+    return cel_fail(CEL_E_IO, "cannot load the environment: %s", why ? why : file);
+  }
+  CelStatus status = ask(handle, file, name, type);
+  if (status != CEL_OK) {
+    dlclose(handle);
+    return status;
+  }
+  *library = handle;
+  return CEL_OK;
+}
+
+void celi_plugin_close(void *library) {
+  if (library) dlclose(library);
+}
