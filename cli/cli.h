@@ -35,15 +35,17 @@ typedef struct CliArgs {
 } CliArgs;
 
 // ---- args.c
-/// Parses "--name value", "--name=value", "--bool" into the tables. Errors: CEL_E_NAME (the nearest flag), CEL_E_TYPE, CEL_E_RANGE,
-/// CEL_E_ARGUMENT (a flag twice, a missing value).
+/// Parses "--name value", "--name=value", "--bool" into the tables. Errors: CEL_E_NAME (the nearest
+/// flag), CEL_E_TYPE, CEL_E_RANGE, CEL_E_ARGUMENT (a flag twice, a missing value).
 CelStatus cli_parse(const CliCommand *command, int argc, char **argv, const CliTable *tables,
                     int n_tables, CliArgs *args) CEL_WARN_UNUSED;
-/// The value of "--name value" or "--name=value" before anything else is known; NULL when it is not there.
+/// The value of "--name value" or "--name=value" before anything else is known; NULL when it is not
+/// there.
 const char *cli_scan(int argc, char **argv, const char *name);
 /// True for "--name" alone, or "-h" when the name is "help".
 bool cli_has(int argc, char **argv, const char *name);
-/// CEL_E_ARGUMENT when there are not at least `least` and at most `most` positional arguments, told as `what`.
+/// CEL_E_ARGUMENT when there are not at least `least` and at most `most` positional arguments, told
+/// as `what`.
 CelStatus cli_positionals(const CliCommand *command, const CliArgs *args, int least, int most,
                           const char *what) CEL_WARN_UNUSED;
 
@@ -52,7 +54,8 @@ void cli_help_command(const CliCommand *command, const CliTable *tables, int n_t
 void cli_help(void);
 /// Columns of the terminal behind a stream, kept within 60 to 100; 80 when it is none.
 int cli_columns(FILE *stream);
-/// Prints text wrapped to `columns`, every line after the first indented; `used` columns are taken on the first.
+/// Prints text wrapped to `columns`, every line after the first indented; `used` columns are taken
+/// on the first.
 void cli_wrap(FILE *stream, const char *text, int used, int indent, int columns);
 /// "N", "X|auto", "relu|tanh": what a field takes.
 void cli_field_takes(const CelField *field, char *text, size_t size);
@@ -94,7 +97,8 @@ void cli_bar_clear(CliBar *bar);
 // ---- seeds.c
 /// "1..5", "1,2,7", "1..3,9" -> seeds; the caller frees. Errors: CEL_E_TYPE, CEL_E_RANGE.
 CelStatus cli_seeds_parse(const char *text, uint64_t **seeds, int *n) CEL_WARN_UNUSED;
-/// One process a seed, `jobs` at once, in folders seed-K of one folder; prints a summary. Returns the exit code.
+/// One process a seed, `jobs` at once, in folders seed-K of one folder; prints a summary. Returns
+/// the exit code.
 int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, int jobs, bool json,
                   bool quiet);
 

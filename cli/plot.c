@@ -43,7 +43,8 @@ static bool is_run(const char *folder) {
   return n < (int)sizeof config && stat(config, &info) == 0;
 }
 
-/// The seeds of a folder in the order of their names' length, then their names: seed-2 before seed-10.
+/// The seeds of a folder in the order of their names' length, then their names: seed-2 before
+/// seed-10.
 static int by_name(const void *a, const void *b) {
   const char *x = *(char *const *)a, *y = *(char *const *)b;
   const size_t m = strlen(x), n = strlen(y);

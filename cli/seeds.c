@@ -1,7 +1,7 @@
 /// Several seeds of one run: a process each, so that one that fails takes no other with it.
 ///
-/// A child tells its parent of progress through a pipe, one fixed-size message at a time, and speaks to the
-/// error stream itself only when it fails.
+/// A child tells its parent of progress through a pipe, one fixed-size message at a time, and
+/// speaks to the error stream itself only when it fails.
 #include "cli.h"
 
 #include <cjson/cJSON.h>

@@ -168,7 +168,8 @@ static CelStatus choose(int argc, char **argv, Choice *choice) {
   return status;
 }
 
-/// The run's own fields without algo, which is the first argument; env is taken already and stays a flag.
+/// The run's own fields without algo, which is the first argument; env is taken already and stays a
+/// flag.
 static void list_run_fields(CelField table[64]) {
   int n = 0;
   for (const CelField *field = cel_run_fields(); field->name && n < 63; field++)

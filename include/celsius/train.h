@@ -1,5 +1,5 @@
-/// Training, evaluating and resuming runs: an agent over a native vector environment, with everything
-/// that a run leaves on disk.
+/// Training, evaluating and resuming runs: an agent over a native vector environment, with
+/// everything that a run leaves on disk.
 ///
 /// A run folder:
 ///     config.yaml          every field, the version, the seed
@@ -15,17 +15,18 @@
 #include "celsius/env.h"
 CEL_BEGIN
 
-/// A run's own fields (table: cel_run_fields); the algorithm's and the environment's come beside them.
+/// A run's own fields (table: cel_run_fields); the algorithm's and the environment's come beside
+/// them.
 typedef struct CelRunConfig {
   char algo[CEL_TEXT_MAX];
-  char env[CEL_PATH_MAX];   ///< id, or FILE.so:Name
-  char out[CEL_PATH_MAX];   ///< run folder; "" : runs/ALGO-ENV-SEED[-k], the first that is free
-  int64_t steps;            ///< environment steps in all
+  char env[CEL_PATH_MAX]; ///< id, or FILE.so:Name
+  char out[CEL_PATH_MAX]; ///< run folder; "" : runs/ALGO-ENV-SEED[-k], the first that is free
+  int64_t steps;          ///< environment steps in all
   uint64_t seed;
   int64_t n_envs;
-  int64_t threads;          ///< changes no bit
-  int64_t log_every;        ///< steps between rows of progress.csv
-  int64_t eval_every;       ///< steps between evaluations; 0: only at the end
+  int64_t threads;    ///< changes no bit
+  int64_t log_every;  ///< steps between rows of progress.csv
+  int64_t eval_every; ///< steps between evaluations; 0: only at the end
   int64_t eval_episodes;
   int64_t checkpoint_every; ///< steps between checkpoints; 0: only at the end
   int64_t keep;             ///< checkpoints kept
@@ -41,11 +42,15 @@ typedef struct CelProgress {
   double eval_return; ///< of the last evaluation; NAN before the first
 } CelProgress;
 
+/// What a program is asked and told while a run goes on; each may be NULL.
 typedef struct CelRunHooks {
   void *user;
-  void (*note)(void *user, const char *text); ///< something worth a line: an older checkpoint had to do; may be NULL
-  void (*progress)(void *user, const CelProgress *progress); ///< about every 50 ms of wall time; may be NULL
-  bool (*stop)(void *user); ///< asked after each step; true: save a checkpoint and return CEL_E_INTERRUPTED; may be NULL
+  /// Something worth a line: where the run is, that an older checkpoint had to do.
+  void (*note)(void *user, const char *text);
+  /// About every 50 ms of wall time.
+  void (*progress)(void *user, const CelProgress *progress);
+  /// Asked after each step; true: save a checkpoint and return CEL_E_INTERRUPTED.
+  bool (*stop)(void *user);
 } CelRunHooks;
 
 typedef struct CelRunResult {
@@ -57,12 +62,14 @@ typedef struct CelRunResult {
 } CelRunResult;
 
 /// Trains from the start. `algo_config`, `env_config`: NULL for the defaults.
-/// Errors: everything that creating can say; CEL_E_IO (folder not empty, unwritable, disk full: the last good checkpoint
-/// stays), CEL_E_NAN (with env index and step), CEL_E_INTERRUPTED (saved; the message says how to go on).
+/// Errors: everything that creating can say; CEL_E_IO (folder not empty, unwritable, disk full: the
+/// last good checkpoint stays), CEL_E_NAN (with env index and step), CEL_E_INTERRUPTED (saved; the
+/// message says how to go on).
 CEL_API CelStatus cel_train(const CelRunConfig *config, const void *algo_config,
                             const void *env_config, const CelEnvOptions *env_options,
                             const CelRunHooks *hooks, CelRunResult *result) CEL_WARN_UNUSED;
-/// Goes on with a run as if it had never stopped, up to the steps of its config, or to `steps` when that is not 0.
+/// Goes on with a run as if it had never stopped, up to the steps of its config, or to `steps` when
+/// that is not 0.
 CEL_API CelStatus cel_train_resume(const char *folder, int64_t steps, int64_t threads,
                                    const CelRunHooks *hooks, CelRunResult *result) CEL_WARN_UNUSED;
 
@@ -70,17 +77,19 @@ CEL_API CelStatus cel_train_resume(const char *folder, int64_t steps, int64_t th
 typedef struct CelEvalResult {
   int64_t episodes;
   double mean_return, std_return, min_return, max_return, median_return, mean_length;
-  double *returns;   ///< (episodes,) owned by the caller's arrays below, or NULL
+  double *returns; ///< (episodes,) owned by the caller's arrays below, or NULL
   int64_t *lengths;
 } CelEvalResult;
 
-/// Evaluates an agent on its own environments: episode i always starts from stream (seed, CEL_RNG_EVAL, i), so that results
-/// compare between agents. returns (episodes,) and lengths (episodes,) may be NULL.
+/// Evaluates an agent on its own environments: episode i always starts from stream (seed,
+/// CEL_RNG_EVAL, i), so that results compare between agents. returns (episodes,) and lengths
+/// (episodes,) may be NULL.
 CEL_API CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes,
                                uint64_t seed, CelActMode mode, double *returns, int64_t *lengths,
                                CelEvalResult *result) CEL_WARN_UNUSED;
 
-/// Opens a run folder for evaluation: the agent with its best (or "final", or a checkpoint path's) model and the environment.
+/// Opens a run folder for evaluation: the agent with its best (or "final", or a checkpoint path's)
+/// model and the environment.
 typedef struct CelRun {
   CelRunConfig config;
   char model[CEL_PATH_MAX]; ///< the file that was read
@@ -88,13 +97,14 @@ typedef struct CelRun {
   CelEnvSpec *spec;
 } CelRun;
 CEL_API CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) CEL_WARN_UNUSED;
-/// The path of a run's model: `which` "best", "final", a path (given back as it is), or NULL: best, else final, else the newest
-/// checkpoint. Errors: CEL_E_IO (not a run, nothing there yet).
-CEL_API CelStatus cel_run_model(const char *folder, const char *which, char path[CEL_PATH_MAX]) CEL_WARN_UNUSED;
+/// The path of a run's model: `which` "best", "final", a path (given back as it is), or NULL: best,
+/// else final, else the newest checkpoint. Errors: CEL_E_IO (not a run, nothing there yet).
+CEL_API CelStatus cel_run_model(const char *folder, const char *which,
+                                char path[CEL_PATH_MAX]) CEL_WARN_UNUSED;
 CEL_API void cel_run_close(CelRun *run);
 
-/// The simplest loop over an agent of yours and a vector environment: act, step, observe, update, `steps` in all;
-/// hooks may be NULL. Nothing is written.
+/// The simplest loop over an agent of yours and a vector environment: act, step, observe, update,
+/// `steps` in all; hooks may be NULL. Nothing is written.
 CEL_API CelStatus cel_learn(CelAgent *agent, CelVecEnv *env, int64_t steps,
                             const CelRunHooks *hooks) CEL_WARN_UNUSED;
 

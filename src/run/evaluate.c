@@ -78,7 +78,8 @@ static CelStatus run_blocks(CelAgent *agent, const CelEnvSpec *spec, int64_t epi
   return CEL_OK;
 }
 
-/// Runs the blocks and leaves the agent as it was: sampling moves its counters, and they are put back.
+/// Runs the blocks and leaves the agent as it was: sampling moves its counters, and they are put
+/// back.
 static CelStatus run_unseen(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, int64_t N,
                             uint64_t seed, CelActMode mode, double *returns, int64_t *lengths) {
   size_t bytes;

@@ -1,4 +1,5 @@
-/// What a run measures, under Stable-Baselines3's names: progress.csv, evaluations.csv, TensorBoard.
+/// What a run measures, under Stable-Baselines3's names: progress.csv, evaluations.csv,
+/// TensorBoard.
 #include "base/base.h"
 #include "run/runfolder.h"
 #include "run/tensorboard.h"

@@ -1,8 +1,8 @@
 /// Going on with a run as if it had never stopped, and opening one to look at.
 ///
-/// The newest checkpoint that can be read is where a run goes on; everything past it (rows of the tables, TensorBoard
-/// events, stored transitions) is cut off and made again, the same. A run that died before its first
-/// checkpoint starts again, with the same course.
+/// The newest checkpoint that can be read is where a run goes on; everything past it (rows of the
+/// tables, TensorBoard events, stored transitions) is cut off and made again, the same. A run that
+/// died before its first checkpoint starts again, with the same course.
 #include "algo/algo.h"
 #include "base/base.h"
 #include "celsius/safetensors.h"
@@ -18,7 +18,8 @@
 
 // ---- is it the same run?
 
-/// Finds the first line in which two identities differ: the name, and the values there ("" where a line is missing).
+/// Finds the first line in which two identities differ: the name, and the values there ("" where a
+/// line is missing).
 static bool first_difference(const char *was, const char *is, char name[128], char was_value[128],
                              char is_value[128]) {
   while (*was || *is) {
@@ -188,8 +189,8 @@ static CelStatus load_model(CelAgent *agent, const char *path) {
   return is_checkpoint ? status : cel_agent_load_model(agent, path);
 }
 
-/// The path of "best", "final" or a file; NULL or "": the best there is. A run that is not finished has its newest
-/// checkpoint.
+/// The path of "best", "final" or a file; NULL or "": the best there is. A run that is not finished
+/// has its newest checkpoint.
 static CelStatus find_model(const char *folder, const char *which, char path[CEL_PATH_MAX]) {
   const bool any = !which || !which[0];
   if (!any && strcmp(which, "best") != 0 && strcmp(which, "final") != 0) {

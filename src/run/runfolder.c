@@ -171,7 +171,8 @@ CelStatus celi_checkpoint_list(const char *folder, int64_t **steps, int64_t *n) 
   return CEL_OK;
 }
 
-/// Reads the replay buffer's heads (N,) from a checkpoint; *found is false when the file cannot be used.
+/// Reads the replay buffer's heads (N,) from a checkpoint; *found is false when the file cannot be
+/// used.
 static CelStatus read_heads(const char *folder, int64_t step, int64_t N, int64_t *heads,
                             bool *found) {
   char path[CEL_PATH_MAX];

@@ -13,19 +13,21 @@ CelStatus celi_folder_make(const char *path) CEL_WARN_UNUSED;
 /// Makes the folder of a new run: setup->run.out, which must be new or empty, or the first free of
 /// runs/ALGO-ENV-SEED, -2, -3, ... Writes its name. Errors: CEL_E_IO, CEL_E_RANGE.
 CelStatus celi_runfolder_create(const CelSetup *setup, char folder[CEL_PATH_MAX]) CEL_WARN_UNUSED;
-/// The path of a run folder's config.yaml. Errors: CEL_E_IO (no such folder, or not one of a run), CEL_E_RANGE.
+/// The path of a run folder's config.yaml. Errors: CEL_E_IO (no such folder, or not one of a run),
+/// CEL_E_RANGE.
 CelStatus celi_runfolder_check(const char *folder, char config[CEL_PATH_MAX]) CEL_WARN_UNUSED;
-/// Takes the folder for this process; *lock is a file descriptor, closed to give it back (a killed process gives it back too).
-/// Errors: CEL_E_STATE (another process trains there), CEL_E_IO.
+/// Takes the folder for this process; *lock is a file descriptor, closed to give it back (a killed
+/// process gives it back too). Errors: CEL_E_STATE (another process trains there), CEL_E_IO.
 CelStatus celi_runfolder_lock(const char *folder, int *lock) CEL_WARN_UNUSED;
 
 /// A checkpoint's file: folder/checkpoints/step-000010000.safetensors.
 CelStatus celi_checkpoint_path(char path[CEL_PATH_MAX], const char *folder,
                                int64_t step) CEL_WARN_UNUSED;
-/// Steps of the checkpoints in a folder, newest first; *steps is the caller's to free. Errors: CEL_E_IO, CEL_E_MEMORY.
+/// Steps of the checkpoints in a folder, newest first; *steps is the caller's to free. Errors:
+/// CEL_E_IO, CEL_E_MEMORY.
 CelStatus celi_checkpoint_list(const char *folder, int64_t **steps, int64_t *n) CEL_WARN_UNUSED;
-/// After a checkpoint was written: deletes those beyond the newest `keep` up to `step`, and the stored
-/// transitions that no remaining one needs. Errors: CEL_E_IO, CEL_E_MEMORY.
+/// After a checkpoint was written: deletes those beyond the newest `keep` up to `step`, and the
+/// stored transitions that no remaining one needs. Errors: CEL_E_IO, CEL_E_MEMORY.
 CelStatus celi_checkpoint_prune(CelAgent *agent, const char *folder, int64_t step,
                                 int64_t keep) CEL_WARN_UNUSED;
 

@@ -1,8 +1,9 @@
-/// The loop { act, step, observe, update }, and what happens between its steps: evaluations, rows of
-/// the log, checkpoints, progress, a stop on request.
+/// The loop { act, step, observe, update }, and what happens between its steps: evaluations, rows
+/// of the log, checkpoints, progress, a stop on request.
 ///
 /// What is due at a step is a function of the step alone, and the clock decides nothing but when
-/// progress is told, so that a run that was stopped and resumed cannot be told from one that was not.
+/// progress is told, so that a run that was stopped and resumed cannot be told from one that was
+/// not.
 #include "celsius/train.h"
 #include "base/base.h"
 #include "run/config.h"

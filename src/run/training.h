@@ -8,7 +8,8 @@
 #define CELI_WINDOW 100         ///< episodes in rollout/ep_rew_mean, as in Stable-Baselines3
 #define CELI_IDENTITY_MAX 16384 ///< bytes of a run's identity in its checkpoints
 
-/// What a run knows besides its agent and environments; tensors of role CEL_STATE, so that it is saved with them.
+/// What a run knows besides its agent and environments; tensors of role CEL_STATE, so that it is
+/// saved with them.
 typedef struct CeliRunState {
   int64_t *episodes;      ///< (1,) finished so far
   double *window_return;  ///< (CELI_WINDOW,) episode k lies at k mod CELI_WINDOW
@@ -56,8 +57,8 @@ typedef struct CeliTraining {
 } CeliTraining;
 
 // ---- train.c
-/// Everything but files: environments, agent, state; all at their start. `training` is zeroed by the caller and closed
-/// by celi_training_close in any case.
+/// Everything but files: environments, agent, state; all at their start. `training` is zeroed by
+/// the caller and closed by celi_training_close in any case.
 CelStatus celi_training_open(CeliTraining *training, const CelSetup *setup, int64_t total,
                              const CelRunHooks *hooks) CEL_WARN_UNUSED;
 void celi_training_close(CeliTraining *training);

@@ -1,4 +1,5 @@
-/// An environment that breaks in a way of its choice after some steps, for tests of what is said then.
+/// An environment that breaks in a way of its choice after some steps, for tests of what is said
+/// then.
 #include "celsius/env.h"
 
 #include <math.h>

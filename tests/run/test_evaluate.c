@@ -1,4 +1,5 @@
-/// Evaluation on an environment whose returns are known: episode i's do not depend on what runs beside it.
+/// Evaluation on an environment whose returns are known: episode i's do not depend on what runs
+/// beside it.
 #include "run_test.h"
 
 #include <math.h>
