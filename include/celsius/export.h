@@ -12,7 +12,7 @@
 ///   nn.Sequential(Linear, [LayerNorm,] activation, ...) numbers them, "mean.weight" ("logits" for a
 ///   discrete policy), "log_std.weight" where sigma depends on the state; and the buffers "obs_shift", "obs_scale",
 ///   "obs_clip" where observations are normalised, "action_shift", "action_scale".
-///   examples/torch_policy.py reads it.
+///   examples/torch/policy.py is a module that loads it.
 #ifndef CELSIUS_EXPORT_H
 #define CELSIUS_EXPORT_H
 #include "celsius/status.h"

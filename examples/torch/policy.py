@@ -1,0 +1,65 @@
+"""A policy trained by Celsius as a PyTorch module.
+
+    celsius export RUN --format safetensors --out policy.safetensors
+    python3 policy.py policy.safetensors 0.1 0.2 0.3      # the action for an observation
+
+Or from Python: `action = policy.load("policy.safetensors")(observation)`, (batch, O) -> (batch, A).
+"""
+import json
+import sys
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import nn
+
+ACTIVATIONS = {"identity": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU}
+
+
+class Policy(nn.Module):
+    """The policy's mode. `state` is the file's state dict, `spec` the policy in its metadata."""
+
+    def __init__(self, state, spec):
+        super().__init__()
+        self.kind = spec["kind"]
+        layers, place = [], 0
+        while f"net.{place}.weight" in state:
+            weight = state[f"net.{place}.weight"]
+            layers.append(nn.Linear(weight.shape[1], weight.shape[0]))
+            norm = state.get(f"net.{place + 1}.weight")
+            if norm is not None and norm.ndim == 1:
+                layers.append(nn.LayerNorm(len(norm)))
+            layers.append(ACTIVATIONS[spec["activation"]]())
+            place = len(layers)
+        self.net = nn.Sequential(*layers)
+        for head in ("mean", "log_std", "logits"):
+            if f"{head}.weight" in state:
+                weight = state[f"{head}.weight"]
+                setattr(self, head, nn.Linear(weight.shape[1], weight.shape[0]))
+        for name in ("obs_shift", "obs_scale", "obs_clip", "action_shift", "action_scale"):
+            if name in state:
+                self.register_buffer(name, torch.empty_like(state[name]))
+        self.load_state_dict(state)
+
+    def forward(self, obs):
+        if hasattr(self, "obs_shift"):
+            obs = ((obs - self.obs_shift) * self.obs_scale).clamp(-self.obs_clip, self.obs_clip)
+        x = self.net(obs)
+        if self.kind == "categorical":
+            return self.logits(x).argmax(-1)
+        mean = self.mean(x)
+        if self.kind == "squashed_gaussian":
+            mean = torch.tanh(mean)
+        return self.action_shift + self.action_scale * mean
+
+
+def load(path):
+    with safe_open(path, "pt") as file:
+        spec = json.loads(file.metadata()["policy"])
+    return Policy(load_file(path), spec)
+
+
+if __name__ == "__main__":
+    observation = torch.tensor([[float(x) for x in sys.argv[2:]]])
+    with torch.no_grad():
+        print(*load(sys.argv[1])(observation).flatten().tolist())

@@ -1,0 +1,93 @@
+"""Runs an exported policy and compares it with what cel_policy_act did: check_export.py CHECK EXPORTED ANSWERS.
+
+CHECK: onnx (onnxruntime), numpy (the state dict, written out), torch (examples/torch/policy.py).
+"""
+import os
+import pathlib
+import sys
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+ACTIVATIONS = {
+    "identity": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "tanh": np.tanh,
+    "silu": lambda x: x / (1 + np.exp(-x)),
+}
+
+
+def run_onnx(path, obs, answers):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (inlet,), (outlet,) = session.get_inputs(), session.get_outputs()
+    assert (inlet.name, inlet.type, inlet.shape) == ("observation", "tensor(float)",
+                                                     ["batch", obs.shape[1]])
+    discrete = answers["kind"] == "categorical"
+    assert outlet.name == "action" and outlet.shape[0] == "batch"
+    assert outlet.type == ("tensor(int64)" if discrete else "tensor(float)")
+    whole = session.run(["action"], {"observation": obs})[0]
+    one = np.concatenate([session.run(None, {"observation": obs[i:i + 1]})[0] for i in range(len(obs))])
+    np.testing.assert_allclose(one, whole, atol=1e-5)  # any batch size
+    return whole
+
+
+def layer_norm(x, weight, bias):
+    mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+    return (x - mean) / np.sqrt(var + 1e-5) * weight + bias
+
+
+def run_numpy(path, obs, answers):
+    t = {key: value.astype(np.float64) for key, value in load_file(path).items()}
+    x = obs.astype(np.float64)
+    if "obs_shift" in t:
+        x = np.clip((x - t["obs_shift"]) * t["obs_scale"], -t["obs_clip"], t["obs_clip"])
+    places = sorted({int(key.split(".")[1]) for key in t if key.startswith("net.")})
+    for k, place in enumerate(places):
+        weight, bias = t[f"net.{place}.weight"], t[f"net.{place}.bias"]
+        normed = place + 1 in places
+        if weight.ndim == 2:
+            x = x @ weight.T + bias
+        else:
+            x = layer_norm(x, weight, bias)
+        if weight.ndim == 1 or not normed:
+            x = ACTIVATIONS[answers["activation"]](x)
+    if answers["kind"] == "categorical":
+        return np.argmax(x @ t["logits.weight"].T + t["logits.bias"], -1)
+    mean = x @ t["mean.weight"].T + t["mean.bias"]
+    if "log_std.weight" in t:
+        assert t["log_std.weight"].shape == t["mean.weight"].shape
+    return t["action_shift"] + t["action_scale"] * (
+        np.tanh(mean) if answers["kind"] == "squashed_gaussian" else mean)
+
+
+def run_torch(path, obs, answers):
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples" / "torch"))
+    import torch
+
+    import policy
+
+    with torch.no_grad():
+        return policy.load(path)(torch.from_numpy(obs)).numpy()
+
+
+def main():
+    check, path, answers_path = sys.argv[1:]
+    tensors = load_file(answers_path)
+    with safe_open(answers_path, "np") as file:
+        answers = file.metadata()
+    got = {"onnx": run_onnx, "numpy": run_numpy, "torch": run_torch}[check](path, tensors["obs"], answers)
+    if answers["kind"] == "categorical":
+        sure = tensors["choice"] >= 0
+        assert sure.sum() > len(sure) // 2
+        np.testing.assert_array_equal(got[sure], tensors["choice"][sure])
+    else:
+        np.testing.assert_allclose(got, tensors["action"], atol=1e-5, rtol=0)
+    print("max difference", 0 if answers["kind"] == "categorical" else np.abs(got - tensors["action"]).max())
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()

@@ -1,0 +1,196 @@
+/// Model files with random parameters, in every shape that a policy can have, and what their policies compute, written
+/// out plainly in double.
+#ifndef MODEL_CASES_H
+#define MODEL_CASES_H
+#include "rl/model.h"
+#include "run/run_test.h"
+
+#include <math.h>
+
+typedef struct ModelCase {
+  const char *name;
+  CeliDistKind kind;
+  CeliActivation activation;
+  int64_t O, A;
+  int layers;
+  int64_t hidden[4];
+  bool layer_norm, normaliser, sigma; ///< sigma: the head is twice as wide
+} ModelCase;
+
+static const ModelCase model_cases[] = {
+    {"pendulum", CELI_SQUASHED_GAUSSIAN, CELI_RELU, 3, 1, 2, {64, 64}, false, false, true},
+    {"normalised", CELI_SQUASHED_GAUSSIAN, CELI_RELU, 17, 6, 2, {33, 20}, false, true, true},
+    {"silu_norm", CELI_SQUASHED_GAUSSIAN, CELI_SILU, 5, 3, 3, {16, 7, 31}, true, true, true},
+    {"tanh_sde", CELI_SQUASHED_GAUSSIAN, CELI_TANH, 2, 1, 1, {23}, false, false, false},
+    {"gaussian", CELI_GAUSSIAN, CELI_TANH, 4, 2, 2, {8, 8}, true, false, true},
+    {"linear", CELI_GAUSSIAN, CELI_IDENTITY, 4, 2, 0, {0}, false, false, true},
+    {"deep_identity", CELI_GAUSSIAN, CELI_IDENTITY, 1, 1, 4, {3, 5, 1, 2}, false, true, false},
+    {"discrete", CELI_CATEGORICAL, CELI_RELU, 4, 5, 2, {40, 12}, false, true, false},
+};
+enum { MODEL_CASES = sizeof model_cases / sizeof model_cases[0] };
+
+/// The same file's content, for the reference.
+typedef struct ModelData {
+  const ModelCase *shape;
+  CelTensors *tensors;
+  CelSpace observation, action;
+  int64_t width[8];
+  float *W[8], *b[8], *g[8], *h[8];
+  float *obs_shift, *obs_scale, *obs_clip, *action_shift, *action_scale;
+} ModelData;
+
+static inline void declare_floats(ModelData *m, float **place, int64_t a, int64_t b, int64_t c,
+                                  const char *format, int l) {
+  char name[CEL_NAME_MAX];
+  const int64_t shape[3] = {a, b, c};
+  snprintf(name, sizeof name, format, l);
+  OK(cel_tensors_declare(m->tensors, name, CEL_F32, CEL_MODEL, place, c ? 3 : b ? 2 : 1, shape));
+}
+
+static inline void fill_random(float *x, int64_t n, CelRng *rng, double low, double high) {
+  for (int64_t i = 0; i < n; i++) x[i] = (float)cel_rng_range(rng, low, high);
+}
+
+static inline void declare_model(ModelData *m) {
+  const ModelCase *c = m->shape;
+  const int64_t head = c->sigma ? 2 * c->A : c->A;
+  m->width[0] = c->O;
+  for (int l = 0; l < c->layers; l++) m->width[l + 1] = c->hidden[l];
+  m->width[c->layers + 1] = head;
+  for (int l = 0; l <= c->layers; l++) {
+    declare_floats(m, &m->W[l], 1, m->width[l], m->width[l + 1], "actor.%d.weight", l);
+    declare_floats(m, &m->b[l], 1, m->width[l + 1], 0, "actor.%d.bias", l);
+    if (!c->layer_norm || l == c->layers) continue;
+    declare_floats(m, &m->g[l], 1, m->width[l + 1], 0, "actor.%d.norm.weight", l);
+    declare_floats(m, &m->h[l], 1, m->width[l + 1], 0, "actor.%d.norm.bias", l);
+  }
+  if (c->normaliser) {
+    declare_floats(m, &m->obs_shift, c->O, 0, 0, "normalizer.shift", 0);
+    declare_floats(m, &m->obs_scale, c->O, 0, 0, "normalizer.scale", 0);
+    declare_floats(m, &m->obs_clip, 1, 0, 0, "normalizer.clip", 0);
+  }
+  if (c->kind == CELI_CATEGORICAL) return;
+  declare_floats(m, &m->action_shift, c->A, 0, 0, "action_shift", 0);
+  declare_floats(m, &m->action_scale, c->A, 0, 0, "action_scale", 0);
+}
+
+static inline void fill_model(ModelData *m, CelRng *rng) {
+  const ModelCase *c = m->shape;
+  OK(cel_tensors_allocate(m->tensors));
+  for (int l = 0; l <= c->layers; l++) {
+    const double bound = 2 / sqrt((double)m->width[l]);
+    fill_random(m->W[l], m->width[l] * m->width[l + 1], rng, -bound, bound);
+    fill_random(m->b[l], m->width[l + 1], rng, -0.5, 0.5);
+    if (!m->g[l]) continue;
+    fill_random(m->g[l], m->width[l + 1], rng, 0.5, 1.5);
+    fill_random(m->h[l], m->width[l + 1], rng, -0.5, 0.5);
+  }
+  if (c->normaliser) {
+    fill_random(m->obs_shift, c->O, rng, -1, 1);
+    fill_random(m->obs_scale, c->O, rng, 0.5, 3);
+    *m->obs_clip = 2.5f; // bites now and then
+  }
+  if (c->kind == CELI_CATEGORICAL) return;
+  for (int64_t a = 0; a < c->A; a++) {
+    const CelSpacePart *part = &m->action.part[0];
+    const bool squash = c->kind == CELI_SQUASHED_GAUSSIAN;
+    m->action_shift[a] = squash ? (part->high[a] + part->low[a]) / 2 : 0;
+    m->action_scale[a] = squash ? (part->high[a] - part->low[a]) / 2 : 1;
+  }
+}
+
+/// Makes a model of this shape and writes it to `path` (NULL: does not).
+static inline ModelData model_create(const ModelCase *c, const char *path, uint64_t seed) {
+  CelRng rng = cel_rng(seed, CEL_RNG_USER, 1);
+  double low[16], high[16];
+  for (int i = 0; i < 16; i++) {
+    low[i] = -1 - 0.5 * i;
+    high[i] = 2 + 0.25 * i;
+  }
+  ModelData m = {.shape = c,
+                 .observation = cel_space_box(c->O, -INFINITY, INFINITY),
+                 .action = c->kind == CELI_CATEGORICAL ? cel_space_discrete(c->A)
+                                                       : cel_space_box_bounds(c->A, low, high)};
+  OK(cel_tensors_create(&m.tensors));
+  declare_model(&m);
+  fill_model(&m, &rng);
+  if (!path) return m;
+  const CeliPolicySpec spec = {c->kind, c->activation, c->A};
+  char *observation, *action, *policy;
+  OK(celi_space_to_json(&m.observation, &observation));
+  OK(celi_space_to_json(&m.action, &action));
+  OK(celi_policy_to_json(&spec, &policy));
+  const CelMeta meta[] = {
+      {"format", CELI_MODEL_FORMAT}, {"version", "0.0-test"}, {"algo", "sac"},
+      {"observation", observation},  {"action", action},      {"policy", policy}};
+  OK(cel_safetensors_write(path, m.tensors, CEL_ROLES_MODEL, meta, 6));
+  free(observation), free(action), free(policy);
+  return m;
+}
+
+static inline void model_destroy(ModelData *m) {
+  cel_tensors_destroy(m->tensors);
+}
+
+static inline double activate(CeliActivation activation, double x) {
+  switch (activation) {
+  case CELI_IDENTITY: return x;
+  case CELI_RELU: return x > 0 ? x : 0;
+  case CELI_TANH: return tanh(x);
+  case CELI_SILU: return x / (1 + exp(-x));
+  }
+  return NAN;
+}
+
+/// y (A,) = the head's first A outputs for an observation.
+static inline void reference_head(const ModelData *m, const float *obs, double *y) {
+  const ModelCase *c = m->shape;
+  double x[128];
+  for (int64_t i = 0; i < c->O; i++) {
+    x[i] = (double)obs[i];
+    if (!c->normaliser) continue;
+    const double z = (x[i] - (double)m->obs_shift[i]) * (double)m->obs_scale[i];
+    x[i] = fmax(-(double)*m->obs_clip, fmin((double)*m->obs_clip, z));
+  }
+  for (int l = 0; l <= c->layers; l++) {
+    double out[128];
+    const int64_t in = m->width[l], n = m->width[l + 1];
+    for (int64_t j = 0; j < n; j++) {
+      out[j] = (double)m->b[l][j];
+      for (int64_t i = 0; i < in; i++) out[j] += x[i] * (double)m->W[l][i * n + j];
+    }
+    if (m->g[l]) {
+      double mean = 0, var = 0;
+      for (int64_t j = 0; j < n; j++) mean += out[j] / (double)n;
+      for (int64_t j = 0; j < n; j++) var += (out[j] - mean) * (out[j] - mean) / (double)n;
+      for (int64_t j = 0; j < n; j++)
+        out[j] = (out[j] - mean) / sqrt(var + 1e-5) * (double)m->g[l][j] + (double)m->h[l][j];
+    }
+    for (int64_t j = 0; j < n; j++) x[j] = l < c->layers ? activate(c->activation, out[j]) : out[j];
+  }
+  memcpy(y, x, (size_t)c->A * sizeof *y);
+}
+
+/// action (A,) of a policy of real numbers.
+static inline void reference_action(const ModelData *m, const float *obs, double *action) {
+  double y[16];
+  reference_head(m, obs, y);
+  for (int64_t a = 0; a < m->shape->A; a++)
+    action[a] =
+        (double)m->action_shift[a] +
+        (double)m->action_scale[a] * (m->shape->kind == CELI_SQUASHED_GAUSSIAN ? tanh(y[a]) : y[a]);
+}
+
+/// Choice of a discrete policy; -1 where two are too near to tell.
+static inline int reference_choice(const ModelData *m, const float *obs) {
+  double y[16];
+  int best = 0;
+  reference_head(m, obs, y);
+  for (int a = 1; a < m->shape->A; a++)
+    if (y[a] > y[best]) best = a;
+  for (int a = 0; a < m->shape->A; a++)
+    if (a != best && y[best] - y[a] < 1e-5) return -1;
+  return best;
+}
+
+#endif

@@ -1,0 +1,300 @@
+/// Exports, each run by what it is made for: the C source by a C and a C++ compiler, the ONNX graph by
+/// onnxruntime, the state dict by Python.
+#include "run/model_cases.h"
+
+#include <dlfcn.h>
+#include <sys/stat.h>
+
+enum { OBSERVATIONS = 64 };
+
+static const char *tool(const char *variable, const char *otherwise) {
+  const char *value = getenv(variable);
+  return value && value[0] ? value : otherwise;
+}
+
+/// Runs a command line; fails with what it printed.
+static void shell(const char *format, ...) CEL_PRINTF(1, 2);
+static void shell(const char *format, ...) {
+  char command[2048], whole[2200];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(command, sizeof command, format, args);
+  va_end(args);
+  snprintf(whole, sizeof whole, "( %s ) >log 2>&1", command);
+  if (system(whole) != 0) {
+    char *log = read_text("log");
+    fail_msg("%s\n%s", command, log);
+    free(log);
+  }
+}
+
+#define STRICT "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+
+/// A function of a shared object.
+static void find_function(void *library, const char *name, void *out, size_t size) {
+  void *symbol = dlsym(library, name);
+  assert_non_null(symbol);
+  memcpy(out, &symbol, size);
+}
+
+static void check_c(const ModelData *m, CelPolicy *policy, void *library) {
+  const ModelCase *c = m->shape;
+  void (*act)(const float *, float *);
+  int (*choose)(const float *);
+  char name[80];
+  snprintf(name, sizeof name, "%s_act", c->name);
+  find_function(library, name, &act, sizeof act);
+  find_function(library, name, &choose, sizeof choose);
+  CelRng rng = cel_rng(1, CEL_RNG_USER, 5);
+  for (int i = 0; i < OBSERVATIONS; i++) {
+    float obs[32], want[16], got[16];
+    fill_random(obs, c->O, &rng, -3, 3);
+    if (c->kind == CELI_CATEGORICAL) {
+      const int expected = reference_choice(m, obs);
+      if (expected >= 0) assert_int_equal(choose(obs), expected);
+      continue;
+    }
+    OK(cel_policy_act(policy, obs, want));
+    act(obs, got);
+    for (int64_t a = 0; a < c->A; a++)
+      if (!(fabsf(got[a] - want[a]) <= 1e-5f))
+        fail_msg("%s, action %d: %.9g, not %.9g", c->name, (int)a, (double)got[a], (double)want[a]);
+  }
+}
+
+static void test_c(void **state) {
+  (void)state;
+  const char *cc = tool("CELSIUS_CC", "cc"), *cxx = tool("CELSIUS_CXX", "");
+  for (int k = 0; k < MODEL_CASES; k++) {
+    const char *name = model_cases[k].name;
+    char out[64];
+    ModelData m = model_create(&model_cases[k], "model.safetensors", (uint64_t)k);
+    CelPolicy *policy;
+    OK(cel_policy_load("model.safetensors", &policy));
+    snprintf(out, sizeof out, "%s%s", name, k % 3 == 0 ? ".c" : k % 3 == 1 ? ".h" : "");
+    OK(cel_export("model.safetensors", "c", out, NULL));
+    shell("%s -std=c99 " STRICT " -O1 -fPIC -shared '%s.c' -o '%s.so' -lm", cc, name, name);
+    if (cxx[0]) {
+      shell("%s -x c++ " STRICT " -c '%s.c' -o '%s.o'", cxx, name, name);
+      shell("%s -x c++ -std=c++98 " STRICT " -c '%s.c' -o '%s.o'", cxx, name, name);
+    }
+    char path[128];
+    snprintf(path, sizeof path, "./%s.so", name);
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library) fail_msg("%s", dlerror());
+    check_c(&m, policy, library);
+    dlclose(library);
+    cel_policy_destroy(policy);
+    model_destroy(&m);
+  }
+}
+
+/// Nothing but the one function is visible, and nothing but arithmetic of the maths library is called.
+static void test_c_symbols(void **state) {
+  (void)state;
+  ModelData m = model_create(&model_cases[2], "model.safetensors", 3);
+  OK(cel_export("model.safetensors", "c", "robot-arm.c", "Arm2"));
+  shell("%s -std=c99 -c -O0 robot-arm.c -o arm.o && nm arm.o | grep -v ' [a-zN] ' | "
+        "sed 's/.* \\([A-Z]\\) /\\1 /' | sort -u | grep -v _GLOBAL_OFFSET_TABLE_ >symbols",
+        tool("CELSIUS_CC", "cc"));
+  char *symbols = read_text("symbols");
+  assert_string_equal(symbols, "T Arm2_act\nU expf\nU sqrtf\nU tanhf\n");
+  free(symbols);
+  char *header = read_text("robot-arm.h");
+  assert_non_null(
+      strstr(header, "void Arm2_act(const float obs[ARM2_OBS], float action[ARM2_ACTION]);"));
+  assert_non_null(strstr(header, "action[1] lies in [-1.5, 2.25]"));
+  free(header);
+  model_destroy(&m);
+}
+
+/// Text in a model file's metadata cannot become code.
+static void test_c_metadata_is_text(void **state) {
+  (void)state;
+  ModelData m = model_create(&model_cases[0], "model.safetensors", 3);
+  CelSafetensors *file;
+  OK(cel_safetensors_open("model.safetensors", &file));
+  CelTensor list[32];
+  const int64_t n = cel_safetensors_count(file);
+  for (int64_t i = 0; i < n; i++) list[i] = *cel_safetensors_at(file, i);
+  const CelMeta meta[] = {{"format", CELI_MODEL_FORMAT},
+                          {"version", "*/ int injected;\n/*"},
+                          {"algo", "a\n#error */"},
+                          {"observation", cel_safetensors_meta(file, "observation")},
+                          {"action", cel_safetensors_meta(file, "action")},
+                          {"policy", cel_safetensors_meta(file, "policy")}};
+  OK(cel_safetensors_write_list("evil.safetensors", list, n, meta, 6));
+  cel_safetensors_close(file);
+  OK(cel_export("evil.safetensors", "c", "evil", NULL));
+  char *source = read_text("evil.c");
+  assert_null(strstr(source, "int injected"));
+  assert_null(strstr(source, "#error"));
+  free(source);
+  shell("%s -std=c99 " STRICT " -c evil.c", tool("CELSIUS_CC", "cc"));
+  model_destroy(&m);
+}
+
+/// Extreme numbers come back as the same bits.
+static void test_c_literals(void **state) {
+  (void)state;
+  static const ModelCase one = {"one", CELI_GAUSSIAN, CELI_IDENTITY, 1,     8,
+                                0,     {0},           false,         false, false};
+  static const float values[8] = {0.1f,     -0.0f,   3, 1e-45f, 3.4028235e38f, -1.17549435e-38f,
+                                  1.0f / 3, 16777215};
+  ModelData m = model_create(&one, NULL, 1);
+  memcpy(m.b[0], values, sizeof values);
+  const CeliPolicySpec spec = {CELI_GAUSSIAN, CELI_IDENTITY, 8};
+  char *observation, *action, *policy;
+  OK(celi_space_to_json(&m.observation, &observation));
+  OK(celi_space_to_json(&m.action, &action));
+  OK(celi_policy_to_json(&spec, &policy));
+  const CelMeta meta[] = {{"format", CELI_MODEL_FORMAT}, {"version", "1"},   {"algo", "sac"},
+                          {"observation", observation},  {"action", action}, {"policy", policy}};
+  OK(cel_safetensors_write("one.safetensors", m.tensors, CEL_ROLES_MODEL, meta, 6));
+  OK(cel_export("one.safetensors", "c", "one", NULL));
+  FILE *probe = fopen("probe.c", "w");
+  fputs("#include \"one.c\"\nconst float *bias(void);\nconst float *bias(void) { return one_bias0; "
+        "}\n",
+        probe);
+  fclose(probe);
+  shell("%s -std=c99 -fPIC -shared probe.c -o probe.so -lm", tool("CELSIUS_CC", "cc"));
+  void *library = dlopen("./probe.so", RTLD_NOW | RTLD_LOCAL);
+  if (!library) fail_msg("%s", dlerror());
+  const float *(*bias)(void);
+  find_function(library, "bias", &bias, sizeof bias);
+  assert_memory_equal(bias(), values, sizeof values);
+  dlclose(library);
+  free(observation), free(action), free(policy);
+  model_destroy(&m);
+}
+
+/// Writes observations and what the policy does on them, for Python.
+static void write_answers(const ModelData *m, const char *path) {
+  const ModelCase *c = m->shape;
+  CelTensors *tensors;
+  float *obs, *action;
+  int64_t *choice;
+  const int64_t obs_shape[2] = {OBSERVATIONS, c->O}, action_shape[2] = {OBSERVATIONS, c->A};
+  OK(cel_tensors_create(&tensors));
+  OK(cel_tensors_declare(tensors, "obs", CEL_F32, CEL_STATE, &obs, 2, obs_shape));
+  OK(cel_tensors_declare(tensors, "action", CEL_F32, CEL_STATE, &action, 2, action_shape));
+  OK(cel_tensors_declare(tensors, "choice", CEL_I64, CEL_STATE, &choice, 1, obs_shape));
+  OK(cel_tensors_allocate(tensors));
+  CelRng rng = cel_rng(2, CEL_RNG_USER, 6);
+  fill_random(obs, OBSERVATIONS * c->O, &rng, -3, 3);
+  CelPolicy *policy;
+  OK(cel_policy_load("model.safetensors", &policy));
+  for (int i = 0; i < OBSERVATIONS; i++) {
+    int32_t chosen = -1;
+    if (c->kind != CELI_CATEGORICAL) {
+      OK(cel_policy_act(policy, obs + i * c->O, action + i * c->A));
+      continue;
+    }
+    OK(cel_policy_act(policy, obs + i * c->O, &chosen));
+    choice[i] = reference_choice(m, obs + i * c->O) < 0 ? -1 : chosen;
+  }
+  const char *const kinds[] = {"gaussian", "squashed_gaussian", "categorical"};
+  const char *const activations[] = {"identity", "relu", "tanh", "silu"};
+  const CelMeta meta[] = {{"kind", kinds[c->kind]}, {"activation", activations[c->activation]}};
+  OK(cel_safetensors_write(path, tensors, 1u << CEL_STATE, meta, 2));
+  cel_policy_destroy(policy);
+  cel_tensors_destroy(tensors);
+}
+
+/// Skips the test where Python lacks a module.
+static void need_python(const char *modules) {
+  char command[1024];
+  snprintf(command, sizeof command, "'%s' -c 'import %s' 2>/dev/null",
+           tool("CELSIUS_PYTHON", "python3"), modules);
+  if (system(command) == 0) return;
+  print_message("skipped: %s lacks one of %s\n", tool("CELSIUS_PYTHON", "python3"), modules);
+  skip();
+}
+
+static void check_with_python(const char *format, const char *check) {
+  for (int k = 0; k < MODEL_CASES; k++) {
+    ModelData m = model_create(&model_cases[k], "model.safetensors", (uint64_t)k);
+    OK(cel_export("model.safetensors", format, "exported", "net"));
+    write_answers(&m, "answers.safetensors");
+    shell("'%s' '%s/run/check_export.py' %s exported answers.safetensors",
+          tool("CELSIUS_PYTHON", "python3"), CELSIUS_TEST_DIR, check);
+    model_destroy(&m);
+  }
+}
+
+static void test_onnx(void **state) {
+  (void)state;
+  if (!cel_export_format(1)->available) {
+    ModelData m = model_create(&model_cases[0], "model.safetensors", 1);
+    FAILS(cel_export("model.safetensors", "onnx", "x.onnx", NULL), CEL_E_UNSUPPORTED, "protobuf-c");
+    model_destroy(&m);
+    return;
+  }
+  need_python("onnxruntime, safetensors, numpy");
+  check_with_python("onnx", "onnx");
+}
+
+static void test_state_dict(void **state) {
+  (void)state;
+  need_python("safetensors, numpy");
+  check_with_python("safetensors", "numpy");
+}
+
+/// The module of examples/torch loads it strictly.
+static void test_torch_example(void **state) {
+  (void)state;
+  need_python("torch, safetensors, numpy");
+  check_with_python("safetensors", "torch");
+}
+
+static void test_formats(void **state) {
+  (void)state;
+  assert_string_equal(cel_export_format(0)->name, "c");
+  assert_string_equal(cel_export_format(1)->name, "onnx");
+  assert_string_equal(cel_export_format(2)->name, "safetensors");
+  assert_null(cel_export_format(3));
+  assert_null(cel_export_format(-1));
+}
+
+static void test_bad_input(void **state) {
+  (void)state;
+  ModelData m = model_create(&model_cases[0], "model.safetensors", 1);
+  FAILS(cel_export("model.safetensors", "onx", "out", NULL), CEL_E_NAME, "\"onnx\"");
+  FAILS(cel_export("model.safetensors", "java", "out", NULL), CEL_E_NAME,
+        "c, onnx and safetensors");
+  FAILS(cel_export("model.safetensors", "c", "out", "2fast"), CEL_E_NAME, "2fast");
+  FAILS(cel_export("model.safetensors", "c", "out", "a b"), CEL_E_NAME, "a b");
+  FAILS(cel_export("model.safetensors", "c", "out", ""), CEL_E_NAME, "letter");
+  FAILS(cel_export("model.safetensors", "c", "", NULL), CEL_E_ARGUMENT, "file");
+  FAILS(cel_export("model.safetensors", "c", "no/such/folder/out.c", NULL), CEL_E_IO,
+        "no/such/folder");
+  FAILS(cel_export("model.safetensors", "safetensors", "no/out", NULL), CEL_E_IO, "no/out");
+  if (cel_export_format(1)->available)
+    FAILS(cel_export("model.safetensors", "onnx", "no/out.onnx", NULL), CEL_E_IO, "no/out.onnx");
+  FAILS(cel_export("missing.safetensors", "c", "out", NULL), CEL_E_IO, "missing.safetensors");
+  OK(cel_export("model.safetensors", "safetensors", "dict.safetensors", NULL));
+  FAILS(cel_export("dict.safetensors", "c", "out", NULL), CEL_E_FORMAT, "not a model");
+  assert_int_not_equal(access("out.c", F_OK), 0);
+  // A name that is none in C is made into one.
+  assert_int_equal(mkdir("run", 0700), 0);
+  OK(cel_export("model.safetensors", "c", "run/3-legs v2.c", NULL));
+  char *header = read_text("run/3-legs v2.h");
+  assert_non_null(strstr(header, "policy_3_legs_v2_act("));
+  free(header);
+  model_destroy(&m);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_c, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_c_symbols, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_c_metadata_is_text, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_c_literals, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_onnx, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_state_dict, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_torch_example, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_formats, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_bad_input, enter_folder, leave_folder),
+  };
+  return cmocka_run_group_tests_name("run/export", tests, NULL, NULL);
+}

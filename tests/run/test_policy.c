@@ -1,0 +1,245 @@
+/// Policies: what they compute, the same bits as the agent that they were saved from, and files that are
+/// no models.
+#include "run/model_cases.h"
+
+static void test_every_shape(void **state) {
+  (void)state;
+  for (int k = 0; k < MODEL_CASES; k++) {
+    ModelData m = model_create(&model_cases[k], "model.safetensors", (uint64_t)k);
+    CelRng rng = cel_rng((uint64_t)k, CEL_RNG_USER, 2);
+    CelPolicy *policy;
+    OK(cel_policy_load("model.safetensors", &policy));
+    assert_int_equal(cel_space_floats(cel_policy_observation(policy)), m.shape->O);
+    assert_int_equal(cel_policy_action(policy)->part[0].kind,
+                     m.shape->kind == CELI_CATEGORICAL ? CEL_DISCRETE : CEL_BOX);
+    for (int i = 0; i < 200; i++) {
+      float obs[32];
+      fill_random(obs, m.shape->O, &rng, -3, 3);
+      if (m.shape->kind == CELI_CATEGORICAL) {
+        int32_t choice = -1;
+        OK(cel_policy_act(policy, obs, &choice));
+        const int want = reference_choice(&m, obs);
+        if (want >= 0) assert_int_equal(choice, want);
+        continue;
+      }
+      float action[16];
+      double want[16];
+      OK(cel_policy_act(policy, obs, action));
+      reference_action(&m, obs, want);
+      for (int64_t a = 0; a < m.shape->A; a++)
+        if (!(fabs((double)action[a] - want[a]) <= 1e-5))
+          fail_msg("%s, action %d: %.9g, not %.9g", m.shape->name, (int)a, (double)action[a],
+                   want[a]);
+    }
+    cel_policy_destroy(policy);
+    model_destroy(&m);
+  }
+  cel_policy_destroy(NULL);
+}
+
+// ---- the same bits as the agent
+
+static void teach(CelAgent *agent, int64_t O, int64_t A, int steps) {
+  CelRng rng = cel_rng(3, CEL_RNG_USER, 3);
+  float obs[32], action[16];
+  fill_random(obs, O, &rng, -2, 5);
+  for (int t = 0; t < steps; t++) {
+    OK(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, action));
+    const float reward = obs[0] - action[A - 1] * action[A - 1];
+    const uint8_t terminated = t % 17 == 16, truncated = t % 23 == 22;
+    fill_random(obs, O, &rng, -2, 5);
+    const CelOutcome outcome = {&reward, &terminated, &truncated, obs, obs};
+    OK(cel_agent_observe(agent, &outcome));
+    OK(cel_agent_update(agent));
+  }
+}
+
+static void check_against_agent(const CelSacConfig *config, int64_t O, int64_t A) {
+  const double low[3] = {-2, -1, 0}, high[3] = {2, 3, 0.1};
+  const CelSpace observation = cel_space_box(O, -INFINITY, INFINITY);
+  const CelSpace action = cel_space_box_bounds(A, low, high);
+  CelAgent *agent;
+  CelPolicy *policy;
+  OK(cel_agent_create(&agent, "sac", config, &observation, &action, NULL));
+  teach(agent, O, A, 60);
+  OK(cel_agent_save_model(agent, "agent.safetensors"));
+  OK(cel_policy_load("agent.safetensors", &policy));
+  float obs[100][8], want[100][3], got[3];
+  CelRng rng = cel_rng(4, CEL_RNG_USER, 4);
+  float *rows = calloc((size_t)(100 * O), sizeof *rows),
+        *actions = calloc((size_t)(100 * A), sizeof *actions);
+  for (int i = 0; i < 100; i++) {
+    fill_random(obs[i], O, &rng, -4, 6);
+    memcpy(rows + i * O, obs[i], (size_t)O * sizeof(float));
+    OK(cel_agent_predict(agent, obs[i], 1, want[i]));
+    OK(cel_policy_act(policy, obs[i], got));
+    assert_memory_equal(got, want[i], (size_t)A * sizeof *got);
+  }
+  // Rows at once are the same bits too.
+  OK(cel_agent_predict(agent, rows, 100, actions));
+  for (int i = 0; i < 100; i++)
+    assert_memory_equal(actions + i * A, want[i], (size_t)A * sizeof *got);
+  free(rows), free(actions);
+  cel_policy_destroy(policy);
+  cel_agent_destroy(agent);
+}
+
+static void set(CelSacConfig *config, const char *field, const char *value) {
+  OK(cel_fields_set(cel_sac_fields(), config, field, value));
+}
+
+static CelSacConfig small_config(void) {
+  CelSacConfig config = cel_sac_config_default();
+  set(&config, "net_arch", "24,17");
+  set(&config, "buffer_size", "1000");
+  set(&config, "batch_size", "16");
+  set(&config, "learning_starts", "10");
+  return config;
+}
+
+static void test_same_bits_as_agent(void **state) {
+  (void)state;
+  CelSacConfig config = small_config();
+  check_against_agent(&config, 3, 1);
+  set(&config, "normalize_observation", "true");
+  check_against_agent(&config, 5, 3);
+  set(&config, "layer_norm", "true");
+  set(&config, "activation", "silu");
+  check_against_agent(&config, 4, 2);
+  config = small_config();
+  set(&config, "noise", "gsde");
+  set(&config, "activation", "tanh");
+  check_against_agent(&config, 2, 1);
+  config = small_config();
+  set(&config, "policy", "gaussian");
+  check_against_agent(&config, 3, 2);
+}
+
+/// A checkpoint holds a model too.
+static void test_checkpoint(void **state) {
+  (void)state;
+  const CelSacConfig config = small_config();
+  const CelSpace observation = cel_space_box(3, -1, 1), action = cel_space_box(1, -2, 2);
+  CelAgent *agent;
+  CelPolicy *policy;
+  OK(cel_agent_create(&agent, "sac", &config, &observation, &action, NULL));
+  teach(agent, 3, 1, 30);
+  OK(cel_agent_save(agent, "checkpoint.safetensors", "replay", NULL));
+  OK(cel_policy_load("checkpoint.safetensors", &policy));
+  const float obs[3] = {0.3f, -0.1f, 2};
+  float want, got;
+  OK(cel_agent_predict(agent, obs, 1, &want));
+  OK(cel_policy_act(policy, obs, &got));
+  assert_memory_equal(&got, &want, sizeof got);
+  cel_policy_destroy(policy);
+  cel_agent_destroy(agent);
+}
+
+// ---- bad input
+
+static void test_bad_observation(void **state) {
+  (void)state;
+  ModelData m = model_create(&model_cases[0], "model.safetensors", 1);
+  CelPolicy *policy;
+  OK(cel_policy_load("model.safetensors", &policy));
+  float action = 7;
+  const float nan[3] = {0, 1, NAN}, infinite[3] = {0, INFINITY, 0};
+  FAILS(cel_policy_act(policy, nan, &action), CEL_E_NAN, "element 2");
+  FAILS(cel_policy_act(policy, infinite, &action), CEL_E_NAN, "element 1");
+  assert_true(action >= 7 && action <= 7);
+  cel_policy_destroy(policy);
+  model_destroy(&m);
+}
+
+/// Writes a model with one thing wrong and expects to be told.
+static void refuse(const char *key, const char *value, const char *drop, CelStatus status,
+                   const char *says) {
+  ModelData m = model_create(&model_cases[1], "good.safetensors", 1);
+  CelSafetensors *file;
+  OK(cel_safetensors_open("good.safetensors", &file));
+  static const char *const keys[] = {"format",      "version", "algo",
+                                     "observation", "action",  "policy"};
+  CelMeta meta[6];
+  int n_meta = 0;
+  for (int i = 0; i < 6; i++) {
+    const bool this = strcmp(keys[i], key) == 0;
+    if (this && !value) continue;
+    meta[n_meta++] = (CelMeta){keys[i], this ? value : cel_safetensors_meta(file, keys[i])};
+  }
+  CelTensor list[32];
+  int64_t n = 0;
+  for (int64_t i = 0; i < cel_safetensors_count(file); i++)
+    if (strcmp(cel_safetensors_at(file, i)->name, drop) != 0)
+      list[n++] = *cel_safetensors_at(file, i);
+  OK(cel_safetensors_write_list("bad.safetensors", list, n, meta, n_meta));
+  cel_safetensors_close(file);
+  model_destroy(&m);
+  CelPolicy *policy;
+  FAILS(cel_policy_load("bad.safetensors", &policy), status, says);
+  FAILS(cel_policy_load("bad.safetensors", &policy), status, "bad.safetensors");
+  assert_null(policy);
+}
+
+static void test_bad_files(void **state) {
+  (void)state;
+  CelPolicy *policy;
+  FAILS(cel_policy_load("nothing.safetensors", &policy), CEL_E_IO, "nothing.safetensors");
+  FILE *text = fopen("text", "w");
+  fputs("{\"hello\": 1}, and more text than a header", text);
+  fclose(text);
+  assert_int_not_equal(cel_policy_load("text", &policy), CEL_OK);
+  refuse("format", NULL, "", CEL_E_FORMAT, "not a model");
+  refuse("format", "pt", "", CEL_E_FORMAT, "\"pt\"");
+  refuse("policy", NULL, "", CEL_E_FORMAT, "policy");
+  refuse("policy", "{}", "", CEL_E_FORMAT, "policy");
+  refuse("policy", "{\"kind\":\"beta\",\"activation\":\"relu\",\"action_dim\":6}", "", CEL_E_NAME,
+         "beta");
+  refuse("policy", "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":5}", "",
+         CEL_E_SHAPE, "Box");
+  refuse("policy", "{\"kind\":\"categorical\",\"activation\":\"relu\",\"action_dim\":6}", "",
+         CEL_E_SHAPE, "Box");
+  refuse("observation", "[]", "", CEL_E_FORMAT, "observation");
+  refuse("observation",
+         "{\"parts\":[{\"name\":\"\",\"kind\":\"box\",\"type\":\"F32\",\"shape\":[16],\"low\":0,"
+         "\"high\":1}]}",
+         "", CEL_E_SHAPE, "actor.0.weight");
+  refuse(
+      "observation",
+      "{\"parts\":[{\"name\":\"\",\"kind\":\"discrete\",\"type\":\"I32\",\"shape\":[1],\"n\":4}]}",
+      "", CEL_E_UNSUPPORTED, "float32");
+  refuse("-", NULL, "actor.0.weight", CEL_E_FORMAT, "actor.0.weight");
+  refuse("-", NULL, "actor.1.bias", CEL_E_FORMAT, "actor.1.bias");
+  refuse("-", NULL, "actor.2.weight", CEL_E_SHAPE, "outputs");
+  refuse("-", NULL, "normalizer.clip", CEL_E_FORMAT, "normalizer.clip");
+  refuse("-", NULL, "action_scale", CEL_E_FORMAT, "action_scale");
+}
+
+static void test_nan_parameter(void **state) {
+  (void)state;
+  ModelData m = model_create(&model_cases[0], NULL, 1);
+  CelPolicy *policy;
+  char *space, *action, *spec;
+  const CeliPolicySpec policy_spec = {CELI_SQUASHED_GAUSSIAN, CELI_RELU, 1};
+  OK(celi_space_to_json(&m.observation, &space));
+  OK(celi_space_to_json(&m.action, &action));
+  OK(celi_policy_to_json(&policy_spec, &spec));
+  const CelMeta meta[] = {{"format", CELI_MODEL_FORMAT}, {"version", "1"},   {"algo", "sac"},
+                          {"observation", space},        {"action", action}, {"policy", spec}};
+  m.W[1][77] = NAN;
+  OK(cel_safetensors_write("nan.safetensors", m.tensors, CEL_ROLES_MODEL, meta, 6));
+  FAILS(cel_policy_load("nan.safetensors", &policy), CEL_E_NAN, "actor.1.weight");
+  free(space), free(action), free(spec);
+  model_destroy(&m);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_every_shape, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_same_bits_as_agent, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_checkpoint, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_bad_observation, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_bad_files, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_nan_parameter, enter_folder, leave_folder),
+  };
+  return cmocka_run_group_tests_name("run/policy", tests, NULL, NULL);
+}
