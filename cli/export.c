@@ -7,14 +7,14 @@ typedef struct Options {
 
 #define F(field) offsetof(Options, field)
 static const CelField fields[] = {
-    {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "", NULL, NULL,
+    {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FILE", NULL, NULL,
      "file to write; with c, OUT.h and OUT.c", ""},
-    {"format", CEL_FIELD_STRING, F(format), "c", 0, 0, "", NULL, NULL, "one of the formats below",
-     ""},
-    {"name", CEL_FIELD_STRING, F(name), "", 0, 0, "", NULL, NULL,
+    {"format", CEL_FIELD_STRING, F(format), "c", 0, 0, "FORMAT", NULL, NULL,
+     "one of the formats below", ""},
+    {"name", CEL_FIELD_STRING, F(name), "", 0, 0, "NAME", NULL, NULL,
      "prefix of the functions in C, the graph's name in ONNX; when not given: from the file's name",
      ""},
-    {"which", CEL_FIELD_PATH, F(which), "best", 0, 0, "", NULL, NULL,
+    {"which", CEL_FIELD_PATH, F(which), "best", 0, 0, "MODEL", NULL, NULL,
      "the model: best, final, or the path of a model or checkpoint", ""},
     {0}};
 #undef F

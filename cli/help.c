@@ -42,16 +42,21 @@ void cli_wrap(FILE *stream, const char *text, int used, int indent, int columns)
   fputc('\n', stream);
 }
 
+/// Text fields have no unit; theirs says what the text is ("FILE").
+static bool is_text(const CelField *field) {
+  return field->type == CEL_FIELD_STRING || field->type == CEL_FIELD_PATH;
+}
+
 void cli_field_takes(const CelField *field, char *text, size_t size) {
   const char *takes = "";
   switch (field->type) {
-  case CEL_FIELD_BOOL: takes = ""; break;
+  case CEL_FIELD_BOOL: takes = strcmp(field->def, "true") == 0 ? "true|false" : ""; break;
   case CEL_FIELD_INT:
   case CEL_FIELD_U64: takes = "N"; break;
   case CEL_FIELD_DOUBLE: takes = "X"; break;
   case CEL_FIELD_ENUM: takes = field->choices; break;
-  case CEL_FIELD_STRING: takes = "TEXT"; break;
-  case CEL_FIELD_PATH: takes = "PATH"; break;
+  case CEL_FIELD_STRING:
+  case CEL_FIELD_PATH: takes = field->unit && field->unit[0] ? field->unit : "TEXT"; break;
   case CEL_FIELD_INT_LIST: takes = "N,N,..."; break;
   case CEL_FIELD_SCHEDULE: takes = "X|lin_X"; break;
   case CEL_FIELD_AUTO: takes = "X|auto"; break;
@@ -62,47 +67,64 @@ void cli_field_takes(const CelField *field, char *text, size_t size) {
 
 /// A bound in as few digits as it needs: "1000000", "1e15", "0.005".
 static void bound_text(char text[32], double value) {
-  if (value == floor(value) && fabs(value) < 1e7)
+  if (value == floor(value) && fabs(value) < 1e7) {
     snprintf(text, 32, "%.0f", value);
-  else
-    snprintf(text, 32, "%g", value);
-  char *plus = strstr(text, "e+");
-  if (plus) memmove(plus + 1, plus + 2, strlen(plus + 2) + 1);
+    return;
+  }
+  snprintf(text, 32, "%g", value);
+  char *e = strchr(text, 'e');
+  if (!e) return;
+  char *digits = e + 1 + (e[1] == '+' || e[1] == '-');
+  const size_t zeros = strspn(digits, "0");
+  char *to = e + 1 + (e[1] == '-');
+  memmove(to, digits + zeros, strlen(digits + zeros) + 1);
 }
 
 void cli_field_range(const CelField *field, char *text, size_t size) {
-  const char *unit = field->unit ? field->unit : "";
   char low[32], high[32];
+  text[0] = 0;
+  if (!(field->min < field->max)) return;
   bound_text(low, field->min);
   bound_text(high, field->max);
-  const char *space = *unit ? " " : "";
-  if (!(field->min < field->max))
-    snprintf(text, size, "%s", unit);
-  else if (field->max >= 1e9)
-    snprintf(text, size, "at least %s%s%s", low, space, unit);
-  else
-    snprintf(text, size, "%s to %s%s%s", low, high, space, unit);
+  if (field->max < 1e9)
+    snprintf(text, size, "%s to %s", low, high);
+  else if (field->min != 0)
+    snprintf(text, size, "at least %s", low);
 }
 
 enum { LEFT = 30 };
 
+/// " [default 100 steps; at least 1]"; "" when there is nothing to say.
+static void ending(const CelField *field, char *text, size_t size) {
+  char range[128];
+  cli_field_range(field, range, sizeof range);
+  const char *unit = field->unit && !is_text(field) ? field->unit : "";
+  const bool off = field->type == CEL_FIELD_BOOL && strcmp(field->def, "false") == 0;
+  const char *def = field->def && !off ? field->def : "";
+  const bool counts = def[0] && strcmp(def, "auto") != 0 && strcmp(def, "1") != 0;
+  text[0] = 0;
+  if (!def[0] && !range[0]) return;
+  snprintf(text, size, " [%s%.200s%s%.60s%s%s]", def[0] ? "default " : "", def,
+           counts && unit[0] ? " " : "", counts ? unit : "", def[0] && range[0] ? "; " : "", range);
+}
+
 static void print_field(const CelField *field, const char *prefix, int columns) {
-  char name[128], takes[128], range[128], right[1024];
+  char name[128], takes[128], end[512], choices[256] = "", right[1024];
   snprintf(name, sizeof name, "--%.40s%.80s", prefix, field->name);
   for (char *c = name; *c; c++)
     if (*c == '_') *c = '-';
   cli_field_takes(field, takes, sizeof takes);
   const bool long_choices = field->type == CEL_FIELD_ENUM && strlen(takes) > 22;
+  if (long_choices) {
+    int n = snprintf(choices, sizeof choices, "; one of ");
+    for (const char *c = field->choices; *c && n < (int)sizeof choices - 3; c++) {
+      choices[n++] = *c == '|' ? ',' : *c;
+      if (*c == '|') choices[n++] = ' ';
+    }
+  }
   int used = printf("  %s%s%s", name, takes[0] ? " " : "", long_choices ? "CHOICE" : takes);
-  cli_field_range(field, range, sizeof range);
-  const bool is_off = field->type == CEL_FIELD_BOOL && strcmp(field->def, "false") == 0;
-  const bool has_default = field->def && field->def[0] && !is_off;
-  char ending[512] = "";
-  if (has_default || range[0])
-    snprintf(ending, sizeof ending, " [%s%.200s%s%s]", has_default ? "default " : "",
-             has_default ? field->def : "", has_default && range[0] ? "; " : "", range);
-  snprintf(right, sizeof right, "%.300s%s%.200s%s", field->doc, long_choices ? "; one of " : "",
-           long_choices ? field->choices : "", ending);
+  ending(field, end, sizeof end);
+  snprintf(right, sizeof right, "%.300s%s%s", field->doc, choices, end);
   if (used > LEFT - 2) {
     printf("\n");
     used = 0;

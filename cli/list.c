@@ -79,8 +79,8 @@ static CelStatus list_presets(cJSON *json) {
       cJSON_AddStringToObject(row, "doc", preset->doc);
       cJSON_AddItemToArray(json, row);
     } else {
-      printf("%-6s %-26s ", preset->algo, preset->name);
-      cli_wrap(stdout, preset->doc, 34, 34, cli_columns(stdout));
+      printf("%s %s\n  ", preset->algo, preset->name);
+      cli_wrap(stdout, preset->doc, 2, 2, cli_columns(stdout));
     }
   }
   return CEL_OK;
@@ -113,7 +113,11 @@ static void print_fields(const CelField *table, const char *prefix, cJSON *json)
       continue;
     }
     const int used = printf("  %-24s %s = %s", name, takes, field->def[0] ? field->def : "\"\"");
-    if (range[0]) printf("%*s(%s)", used < 52 ? 52 - used : 1, "", range);
+    const bool text = field->type == CEL_FIELD_STRING || field->type == CEL_FIELD_PATH;
+    const char *unit = field->unit && !text ? field->unit : "";
+    if (range[0] || unit[0])
+      printf("%*s(%s%s%s)", used < 52 ? 52 - used : 1, "", range, range[0] && unit[0] ? " " : "",
+             unit);
     printf("\n      ");
     cli_wrap(stdout, field->doc, 6, 6, cli_columns(stdout));
   }

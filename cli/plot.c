@@ -11,8 +11,8 @@ typedef struct Options {
 } Options;
 
 #define F(field) offsetof(Options, field)
-static const CelField fields[] = {{"out", CEL_FIELD_PATH, F(out), "curve.png", 0, 0, "", NULL, NULL,
-                                   "picture to write, .png or .svg", ""},
+static const CelField fields[] = {{"out", CEL_FIELD_PATH, F(out), "curve.png", 0, 0, "FILE", NULL,
+                                   NULL, "picture to write, .png or .svg", ""},
                                   {0}};
 #undef F
 

@@ -15,11 +15,11 @@ typedef struct Options {
 
 #define F(field) offsetof(Options, field)
 static const CelField options_fields[] = {
-    {"preset", CEL_FIELD_STRING, F(preset), "none", 0, 0, "", NULL, NULL,
-     "settings known to work: auto takes those of the environment, NAME others, none none", ""},
-    {"config", CEL_FIELD_PATH, F(config), "", 0, 0, "", NULL, NULL,
+    {"preset", CEL_FIELD_STRING, F(preset), "none", 0, 0, "NAME", NULL, NULL,
+     "settings known to work; auto: those of the environment; `celsius list presets`", ""},
+    {"config", CEL_FIELD_PATH, F(config), "", 0, 0, "FILE", NULL, NULL,
      "YAML file of fields, such as another run's config.yaml", ""},
-    {"seeds", CEL_FIELD_PATH, F(seeds), "", 0, 0, "", NULL, NULL,
+    {"seeds", CEL_FIELD_PATH, F(seeds), "", 0, 0, "LIST", NULL, NULL,
      "several runs, one process each: 1..5 or 1,2,7; folders OUT/seed-K", ""},
     {"jobs", CEL_FIELD_INT, F(jobs), "1", 1, 1024, "", NULL, NULL,
      "with --seeds: runs at the same time", ""},
@@ -29,7 +29,7 @@ static const CelField options_fields[] = {
     {0}};
 
 static const CelField resume_fields[] = {
-    {"resume", CEL_FIELD_PATH, F(resume), "", 0, 0, "", NULL, NULL,
+    {"resume", CEL_FIELD_PATH, F(resume), "", 0, 0, "RUN", NULL, NULL,
      "run folder to go on with, as if it had never stopped", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
      ""},
@@ -239,7 +239,7 @@ static int run_seeds(const CelSetup *setup, const Options *options) {
 static int run_new(int argc, char **argv, const Choice *choice) {
   CelSetup *setup = NULL;
   Options options;
-  CliArgs args;
+  CliArgs args = {0};
   memset(&options, 0, sizeof options);
   cel_fields_default(options_fields, &options);
   CelStatus status = cel_setup_create(&setup, choice->algo, choice->env);

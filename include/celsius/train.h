@@ -33,6 +33,8 @@ typedef struct CelRunConfig {
   bool tensorboard;
 } CelRunConfig;
 CEL_API const CelField *cel_run_fields(void);
+/// The defaults; algo and env are empty and have to be filled in.
+CEL_API CelRunConfig cel_run_config_default(void);
 
 /// What is told while a run goes on, for a progress bar; called from the training thread.
 typedef struct CelProgress {

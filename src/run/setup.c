@@ -15,10 +15,10 @@
 #define F(field) offsetof(CelRunConfig, field)
 
 static const CelField run_fields[] = {
-    {"algo", CEL_FIELD_STRING, F(algo), "sac", 0, 0, "", NULL, NULL, "the algorithm", ""},
-    {"env", CEL_FIELD_PATH, F(env), "Pendulum-v1", 0, 0, "", NULL, NULL,
+    {"algo", CEL_FIELD_STRING, F(algo), "", 0, 0, "NAME", NULL, NULL, "the algorithm", ""},
+    {"env", CEL_FIELD_PATH, F(env), "", 0, 0, "ID", NULL, NULL,
      "the environment: an id, or FILE.so:Name", ""},
-    {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "", NULL, NULL,
+    {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FOLDER", NULL, NULL,
      "run folder, new or empty; when not given: runs/ALGO-ENV-SEED", ""},
     {"steps", CEL_FIELD_INT, F(steps), "100000", 1, 1e15, "steps", NULL, NULL,
      "steps to train, all environments together", ""},
@@ -46,6 +46,13 @@ static const CelField run_fields[] = {
 
 const CelField *cel_run_fields(void) {
   return run_fields;
+}
+
+CelRunConfig cel_run_config_default(void) {
+  CelRunConfig config;
+  memset(&config, 0, sizeof config);
+  cel_fields_default(run_fields, &config);
+  return config;
 }
 
 /// The fields that may differ between two sittings of one run.
