@@ -547,7 +547,7 @@ static CelStatus declare_temperature(Sac *s, CelTensors *t) {
   DECLARE("grad.log_ent_coef", CEL_F32, CEL_GRAD, &s->d_log_alpha, 1);
   DECLARE("adam.m.log_ent_coef", CEL_F32, CEL_MOMENT1, NULL, 1);
   DECLARE("adam.v.log_ent_coef", CEL_F32, CEL_MOMENT2, NULL, 1);
-  DECLARE("ent_coef", CEL_F32, CEL_STATE, &s->alpha, 1);
+  DECLARE("ent_coef", CEL_F32, CEL_SCRATCH, &s->alpha, 1);
   return CEL_OK;
 }
 
@@ -686,6 +686,18 @@ static void bind_metrics(Sac *s) {
   for (int i = 0; i < METRICS; i++) s->slot[i] = celi_agent_metric_add(s->agent, names[i]);
 }
 
+/// What follows from saved tensors.
+static CelStatus sync_derived(CelAgent *agent) {
+  Sac *s = agent->self;
+  if (isnan(s->config->ent_coef))
+    celi_ops()->exp(s->alpha, s->log_alpha, 1);
+  else
+    *s->alpha = (float)s->config->ent_coef;
+  celi_mlp_transpose(&s->actor);
+  celi_mlp_transpose(&s->critic);
+  return CEL_OK;
+}
+
 static CelStatus prepare(CelAgent *agent) {
   Sac *s = agent->self;
   const CelSacConfig *c = s->config;
@@ -696,8 +708,7 @@ static CelStatus prepare(CelAgent *agent) {
   void *target = cel_tensors_region(agent->tensors, CEL_TARGET, &bytes);
   memcpy(target, s->critic.W[0], bytes);
   if (s->gsde) celi_ops()->fill(s->gsde_pi.log_std, (float)c->log_std_init, s->gsde_pi.H * s->A);
-  *s->log_alpha = (float)log(isnan(c->ent_coef) ? c->ent_coef_init : fmax(c->ent_coef, 1e-300));
-  *s->alpha = isnan(c->ent_coef) ? expf(*s->log_alpha) : (float)c->ent_coef;
+  *s->log_alpha = isnan(c->ent_coef) ? (float)log(c->ent_coef_init) : 0;
   for (int64_t a = 0; a < s->A; a++) {
     s->action_scale[a] = s->squash ? (part->high[a] - part->low[a]) / 2 : 1;
     s->action_shift[a] = s->squash ? (part->high[a] + part->low[a]) / 2 : 0;
@@ -707,16 +718,8 @@ static CelStatus prepare(CelAgent *agent) {
   bind_passes(s);
   bind_metrics(s);
   CELI_TRY(bind_optimisers(s));
-  celi_mlp_transpose(&s->actor);
-  celi_mlp_transpose(&s->critic);
+  CELI_TRY(sync_derived(agent));
   return write_plan(s);
-}
-
-static CelStatus sync_derived(CelAgent *agent) {
-  Sac *s = agent->self;
-  celi_mlp_transpose(&s->actor);
-  celi_mlp_transpose(&s->critic);
-  return CEL_OK;
 }
 
 static CeliPolicySpec policy_spec(const CelAgent *agent) {
