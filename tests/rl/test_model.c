@@ -35,11 +35,11 @@ static void test_spaces_round_trip(void **state) {
   (void)state;
   CelSpace space = cel_space_box(3, -1, 1);
   assert_round_trip(&space);
-  space = cel_space_box(17, -INFINITY, INFINITY);
+  space = cel_space_box(17, -HUGE_VAL, HUGE_VAL);
   assert_round_trip(&space);
   space = cel_space_box(1000, 0, 0.1);
   assert_round_trip(&space);
-  const double low[4] = {-1, -(double)FLT_MAX, -INFINITY, 0.1},
+  const double low[4] = {-1, -(double)FLT_MAX, -HUGE_VAL, 0.1},
                high[4] = {1, (double)FLT_MAX, 3, 1.0 / 3};
   space = cel_space_box_bounds(4, low, high);
   assert_round_trip(&space);

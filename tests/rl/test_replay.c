@@ -41,7 +41,7 @@ static World *world_create(int64_t N, int64_t capacity, double p_terminated, dou
                            uint64_t seed) {
   World *w = calloc(1, sizeof *w);
   assert_non_null(w);
-  const CelSpace obs = cel_space_box(O, -INFINITY, INFINITY), action = cel_space_box(A, -1, 1);
+  const CelSpace obs = cel_space_box(O, -HUGE_VAL, HUGE_VAL), action = cel_space_box(A, -1, 1);
   const int64_t one = 1;
   assert_int_equal(cel_tensors_create(&w->tensors), CEL_OK);
   assert_int_equal(celi_replay_declare(&w->replay, w->tensors, &obs, &action, N, capacity), CEL_OK);

@@ -108,7 +108,7 @@ static inline ModelData model_create(const ModelCase *c, const char *path, uint6
     high[i] = 2 + 0.25 * i;
   }
   ModelData m = {.shape = c,
-                 .observation = cel_space_box(c->O, -INFINITY, INFINITY),
+                 .observation = cel_space_box(c->O, -HUGE_VAL, HUGE_VAL),
                  .action = c->kind == CELI_CATEGORICAL ? cel_space_discrete(c->A)
                                                        : cel_space_box_bounds(c->A, low, high)};
   OK(cel_tensors_create(&m.tensors));
@@ -139,7 +139,7 @@ static inline double activate(CeliActivation activation, double x) {
   case CELI_TANH: return tanh(x);
   case CELI_SILU: return x / (1 + exp(-x));
   }
-  return NAN;
+  return HUGE_VAL;
 }
 
 /// y (A,) = the head's first A outputs for an observation.

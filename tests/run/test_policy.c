@@ -56,7 +56,7 @@ static void teach(CelAgent *agent, int64_t O, int64_t A, int steps) {
 
 static void check_against_agent(const CelSacConfig *config, int64_t O, int64_t A) {
   const double low[3] = {-2, -1, 0}, high[3] = {2, 3, 0.1};
-  const CelSpace observation = cel_space_box(O, -INFINITY, INFINITY);
+  const CelSpace observation = cel_space_box(O, -HUGE_VAL, HUGE_VAL);
   const CelSpace action = cel_space_box_bounds(A, low, high);
   CelAgent *agent;
   CelPolicy *policy;
