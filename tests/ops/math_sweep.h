@@ -1,0 +1,63 @@
+/// Largest errors of the elementwise functions over every `stride`-th float32 number, on every instruction
+/// set, and that all sets give the same bits.
+#ifndef CELI_TESTS_OPS_MATH_SWEEP_H
+#define CELI_TESTS_OPS_MATH_SWEEP_H
+#include "kit.h"
+
+typedef struct MathFn {
+  const char *name;
+  size_t offset; ///< in CeliOps
+  double (*exact)(double);
+  double limit; ///< the ulps that src/ops/math_impl.h states
+} MathFn;
+
+static double exact_sigmoid(double x) {
+  return 1 / (1 + exp(-x));
+}
+static double exact_softplus(double x) {
+  return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
+
+static const MathFn MATH_FNS[] = {
+    {"exp", offsetof(CeliOps, exp), exp, 0.88},
+    {"log", offsetof(CeliOps, log), log, 0.86},
+    {"tanh", offsetof(CeliOps, tanh), tanh, 2.1},
+    {"sigmoid", offsetof(CeliOps, sigmoid), exact_sigmoid, 1.9},
+    {"softplus", offsetof(CeliOps, softplus), exact_softplus, 1.9},
+};
+enum { N_MATH_FNS = 5, MATH_BLOCK = 4096, MAX_TABLES = 4 };
+
+typedef void (*MapFn)(float *y, const float *x, int64_t n);
+
+static MapFn map_of(const CeliOps *ops, const MathFn *fn) {
+  MapFn f;
+  memcpy(&f, (const char *)ops + fn->offset, sizeof f);
+  return f;
+}
+
+/// The worst error and where; fails when two sets differ.
+static double math_sweep(const MathFn *fn, uint64_t stride, bool first_table_only, float *where) {
+  static float x[MATH_BLOCK], y[MAX_TABLES][MATH_BLOCK];
+  double worst = 0;
+  for (uint64_t at = 0; at < UINT64_C(1) << 32; at += MATH_BLOCK * stride) {
+    for (int i = 0; i < MATH_BLOCK; i++) {
+      const uint32_t bits = (uint32_t)(at + (uint64_t)i * stride);
+      memcpy(&x[i], &bits, sizeof bits);
+    }
+    const CeliOps *ops;
+    for (int t = 0; t < (first_table_only ? 1 : MAX_TABLES) && (ops = celi_ops_at(t)); t++) {
+      map_of(ops, fn)(y[t], x, MATH_BLOCK);
+      if (t > 0) kit_same(fn->name, y[t], MATH_BLOCK, y[0], 1, MATH_BLOCK);
+    }
+    for (int i = 0; i < MATH_BLOCK; i++) {
+      const double ulps = kit_ulps(y[0][i], fn->exact((double)x[i]));
+      if (ulps > worst) {
+        worst = ulps;
+        *where = x[i];
+      }
+    }
+  }
+  return worst;
+}
+
+#endif
