@@ -1,0 +1,36 @@
+# cmake -DOUT=presets.c -DFOLDER=presets -P EmbedPresets.cmake: turns FOLDER/<algo>/<name>.yaml into
+# cel_preset_at, so that the library knows its presets wherever it is installed.
+file(GLOB files ${FOLDER}/*/*.yaml)
+list(SORT files)
+set(arrays "")
+set(rows "")
+set(i 0)
+foreach(file IN LISTS files)
+  get_filename_component(name ${file} NAME_WLE)
+  get_filename_component(algo ${file} DIRECTORY)
+  get_filename_component(algo ${algo} NAME)
+  file(STRINGS ${file} doc LIMIT_COUNT 1)
+  if(NOT doc MATCHES "^# ")
+    message(FATAL_ERROR "${file}: the first line must be a comment that says what the preset is for")
+  endif()
+  string(SUBSTRING "${doc}" 2 -1 doc)
+  string(REPLACE "\\" "\\\\" doc "${doc}")
+  string(REPLACE "\"" "\\\"" doc "${doc}")
+  file(READ ${file} bytes HEX)
+  string(REGEX REPLACE "(................................)" "\\1\n" bytes "${bytes}")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+  string(APPEND arrays "static const char text_${i}[] = {\n${bytes}0};\n")
+  string(APPEND rows "  {\"${algo}\", \"${name}\", \"${doc}\", text_${i}},\n")
+  math(EXPR i "${i} + 1")
+endforeach()
+file(WRITE ${OUT} "/// Made from the YAML files of presets/ by cmake/EmbedPresets.cmake.
+#include \"celsius/setup.h\"
+
+${arrays}
+static const CelPreset presets[] = {
+${rows}  {0}};
+
+const CelPreset *cel_preset_at(int i) {
+  return i >= 0 && i < ${i} ? &presets[i] : NULL;
+}
+")
