@@ -382,7 +382,7 @@ static CelStatus parse_list(const CelField *field, const char *name, const char 
   while (*at != 0 && *at != ']') {
     if (list.n == CEL_LIST_MAX)
       return cel_fail(CEL_E_RANGE, "%s: a list of more than %d", name, CEL_LIST_MAX);
-    int64_t value;
+    int64_t value = 0;
     CELI_TRY(parse_entry(field, name, &at, &value));
     list.v[list.n++] = (int32_t)value;
     if (*at != ',') break;

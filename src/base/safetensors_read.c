@@ -496,7 +496,7 @@ static CelStatus create(const char *name, CelSafetensors **out) {
 
 CelStatus cel_safetensors_open_bytes(const char *name, const void *bytes, size_t size,
                                      CelSafetensors **out) {
-  CelSafetensors *file;
+  CelSafetensors *file = NULL;
   CELI_TRY(create(name, &file));
   CelStatus status = parse(file, bytes, size);
   if (status == CEL_OK)
@@ -528,7 +528,7 @@ static CelStatus map_file(CelSafetensors *file) {
 }
 
 CelStatus cel_safetensors_open(const char *path, CelSafetensors **out) {
-  CelSafetensors *file;
+  CelSafetensors *file = NULL;
   CELI_TRY(create(path, &file));
   CelStatus status = map_file(file);
   if (status == CEL_OK)

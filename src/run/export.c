@@ -80,7 +80,7 @@ static void name_from_path(char name[IDENTIFIER_MAX], const char *path) {
 
 const char *celi_export_plain(char text[64], const char *from) {
   size_t n = 0;
-  for (; from[n] && n < 63; n++)
+  for (; n < 63 && from[n]; n++)
     text[n] = is_letter(from[n]) || is_digit(from[n]) || strchr(".-_", from[n]) ? from[n] : '?';
   text[n] = 0;
   return text;

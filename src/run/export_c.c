@@ -124,7 +124,7 @@ static void add_activation(CeliText *text, const char *name, const char *express
 /// Macros are written in capitals.
 static const char *upper_case(char upper[NAME_BYTES], const char *name) {
   size_t i = 0;
-  for (; name[i] && i < NAME_BYTES - 1; i++)
+  for (; i < NAME_BYTES - 1 && name[i]; i++)
     upper[i] = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 'a' + 'A') : name[i];
   upper[i] = 0;
   return upper;
