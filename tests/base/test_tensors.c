@@ -145,7 +145,8 @@ static void available_memory_follows_the_limits(void **state) {
   pid_t child = fork();
   if (child == 0) {
     struct rlimit space = {.rlim_cur = 200u << 20, .rlim_max = RLIM_INFINITY};
-    if (setrlimit(RLIMIT_AS, &space) != 0) _exit(2);
+    if (setrlimit(RLIMIT_AS, &space) != 0 || getrlimit(RLIMIT_AS, &space) != 0) _exit(2);
+    if (space.rlim_cur != 200u << 20) _exit(77); // an emulator that keeps its own space unlimited
     available = celi_memory_available(&limit);
     if (available >= 200u << 20 || strstr(limit, "ulimit -v") == NULL) _exit(3);
     CelTensors *tensors;
@@ -160,6 +161,10 @@ static void available_memory_follows_the_limits(void **state) {
   int result;
   assert_int_equal(waitpid(child, &result, 0), child);
   assert_true(WIFEXITED(result));
+  if (WEXITSTATUS(result) == 77) {
+    print_message("skipped: the address space cannot be limited here\n");
+    skip();
+  }
   assert_int_equal(WEXITSTATUS(result), 0);
 }
 
