@@ -1,6 +1,7 @@
-"""A run that is killed at random moments and resumed, until it ends."""
+"""Runs that are killed at random moments and resumed, until they end."""
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -8,47 +9,58 @@ import time
 import kit
 
 
+class Victim:
+    """A run that is begun, killed and resumed, in folder "killed"."""
+
+    def __init__(self, case, first):
+        self.case, self.first = case, first
+        self.log = open(case.path("log"), "w")
+        case.addCleanup(self.log.close)
+
+    def begin(self):
+        """Begins, or goes on; a run that was killed before it had a config begins again."""
+        args = ["train", "--resume", "killed"]
+        if not os.path.exists(self.case.path("killed", "config.yaml")):
+            shutil.rmtree(self.case.path("killed"), ignore_errors=True)
+            args = self.first
+        return subprocess.Popen([kit.BIN, *args], cwd=self.case.folder, stdout=self.log,
+                                stderr=self.log, stdin=subprocess.DEVNULL)
+
+    def expect(self, process, *codes):
+        if process.returncode not in codes:
+            text = kit.read(self.case.path("log"))[-2000:]
+            self.case.fail(f"exit {process.returncode}:\n{text}")
+
+
 def kill_and_resume(case, kills, steps, seed, extra=()):
-    """Trains once in peace, once with `kills` SIGKILLs; both must end the same, to the byte."""
+    """Trains once in peace, then with SIGKILLs until there were `kills`, beginning anew where a run ends;
+    all must end the same, to the byte."""
     print(f"moments of the kills: random.Random({seed})", flush=True)
     moments = random.Random(seed)
     start = time.monotonic()
     case.train("peace", *extra, steps=steps)
     lasted = time.monotonic() - start
-    log = open(case.path("log"), "w")
-
-    def begin(*args):
-        return subprocess.Popen([kit.BIN, *args], cwd=case.folder, stdout=log, stderr=log,
-                                stdin=subprocess.DEVNULL)
-
-    first = ["train", "sac", *kit.SMALL, "--steps", str(steps), "--seed", "1", "--out", "killed",
-             *extra]
-    process, done, ended = begin(*first), 0, False
-    while done < kills and not ended:
-        # Longer waits let it get further; short ones hit the start, the load and the first save.
+    victim = Victim(case, kit.small("--steps", steps, "--seed", 1, "--out", "killed", *extra))
+    done = ends = 0
+    while True:
+        process = victim.begin()
         try:
-            process.wait(moments.uniform(0, 2.5 * lasted / max(kills, 4) + 0.05))
-            ended = process.returncode == 0
+            # Short waits hit the start, the load and the first save; longer ones let it get further.
+            process.wait(moments.uniform(0, 0.5 * lasted) if done < kills else 600)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
+        victim.expect(process, 0, -signal.SIGKILL)
+        if process.returncode != 0:
             done += 1
-        if process.returncode not in (0, -signal.SIGKILL):
-            case.fail(f"exit {process.returncode}:\n" + open(case.path("log")).read()[-2000:])
-        if not ended:
-            if not os.path.exists(case.path("killed", "config.yaml")):
-                # Killed before there was a run: begin again.
-                subprocess.run(["rm", "-rf", case.path("killed")], check=True)
-                process = begin(*first)
-            else:
-                process = begin("train", "--resume", "killed")
-    if process.wait() != 0:
-        case.fail(f"exit {process.returncode}:\n" + open(case.path("log")).read()[-2000:])
-    log.close()
-    print(f"{done} kills, a run lasts {lasted:.2f} s", flush=True)
-    case.assertGreater(done, kills // 2, "too few kills hit it: the run is too short")
-    case.assertEqual(kit.digests(case.path("peace")), kit.digests(case.path("killed")))
-    case.assertEqual(kit.course(case.path("peace")), kit.course(case.path("killed")))
-    leftovers = [name for _, _, names in os.walk(case.path("killed")) for name in names
-                 if name.endswith(".tmp")]
-    case.assertEqual(leftovers, [], "temporary files of killed writers remain")
+            continue
+        ends += 1
+        case.assertEqual(kit.digests(case.path("peace")), kit.digests(case.path("killed")))
+        case.assertEqual(kit.course(case.path("peace")), kit.course(case.path("killed")))
+        leftovers = [name for _, _, names in os.walk(case.path("killed")) for name in names
+                     if name.endswith(".tmp")]
+        case.assertEqual(leftovers, [], "temporary files of killed writers remain")
+        shutil.rmtree(case.path("killed"))
+        if done >= kills:
+            break
+    print(f"{done} kills, {ends} ends, a run lasts {lasted:.2f} s", flush=True)

@@ -25,6 +25,13 @@ SMALL = (
 ).split()
 
 
+def small(*args):
+    """The command line of a small run; a flag in `args` replaces that of SMALL."""
+    args = [str(arg) for arg in args]
+    kept = [flag for i in range(0, len(SMALL), 2) if SMALL[i] not in args for flag in SMALL[i:i + 2]]
+    return ["train", "sac", *kept, *args]
+
+
 class Case(unittest.TestCase):
     """A test in a folder of its own."""
 
@@ -59,8 +66,12 @@ class Case(unittest.TestCase):
         return errors[0]
 
     def train(self, out, *args, steps=2000, seed=1, **kwargs):
-        return self.ok("train", "sac", *SMALL, "--steps", steps, "--seed", seed, "--out", out,
-                       *args, **kwargs)
+        return self.ok(*small("--steps", steps, "--seed", seed, "--out", out, *args), **kwargs)
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
 
 
 def sha256(path):

@@ -36,7 +36,7 @@ class Help(kit.Case):
                 self.assertIn(row["default"], text)
 
     def test_version(self):
-        header = open(os.path.join(kit.ROOT, "include", "celsius", "version.h")).read()
+        header = kit.read(os.path.join(kit.ROOT, "include", "celsius", "version.h"))
         version = re.search(r'CEL_VERSION "([0-9.]+)"', header).group(1)
         self.assertEqual(self.ok("--version"), f"celsius {version}\n")
 
@@ -106,7 +106,7 @@ class Runs(kit.Case):
         self.train("one", "--env.action-repeat", "2", steps=600)
         self.ok("train", "--config", "one/config.yaml", "--out", "two")
         self.assertEqual(kit.digests(self.path("one")), kit.digests(self.path("two")))
-        text = open(self.path("one", "config.yaml")).read()
+        text = kit.read(self.path("one", "config.yaml"))
         for part in ("version: ", "seed: 1", "action_repeat: 2", "batch_size: 32", "gamma: 0.99"):
             self.assertIn(part, text)
 
@@ -116,21 +116,21 @@ class Runs(kit.Case):
             file.write("steps: 300\nlog_every: 100\nsac:\n  batch_size: 50\n  tau: 0.01\n")
         self.ok("train", "sac", "--env", "Pendulum-v1", "--preset", "auto", "--config", "x.yaml",
                 "--tau", "0.02", "--log-every", "150", "--out", "run")
-        text = open(self.path("run", "config.yaml")).read()
+        text = kit.read(self.path("run", "config.yaml"))
         for part in ("net_arch: [64, 64]", "batch_size: 50", "tau: 0.02", "log_every: 150",
                      "steps: 300"):
             self.assertIn(part, text)
 
     def test_names_of_folders(self):
         for name in ("sac-Pendulum-v1-5", "sac-Pendulum-v1-5-2"):
-            self.ok("train", "sac", *kit.SMALL, "--steps", "250", "--seed", "5")
+            self.ok(*kit.small("--steps", "250", "--seed", "5"))
             self.assertTrue(os.path.exists(self.path("runs", name, "final.safetensors")), name)
 
     def test_moved_run(self):
-        self.train("run", steps=600)
-        self.train("peace", steps=1200)
+        self.train("run", steps=500)
+        self.train("peace", steps=1000)
         shutil.move(self.path("run"), self.path("elsewhere"))
-        self.ok("train", "--resume", "elsewhere/", "--steps", "1200")
+        self.ok("train", "--resume", "elsewhere/", "--steps", "1000")
         self.assertEqual(kit.digests(self.path("peace")), kit.digests(self.path("elsewhere")))
 
     def test_evaluation(self):
@@ -155,25 +155,25 @@ class Runs(kit.Case):
         self.assertNotEqual(sampled["returns"], two["returns"])
 
     def test_output_is_for_results(self):
-        done = self.command("train", "sac", *kit.SMALL, "--steps", "300", "--out", "run", "--json")
+        done = self.command(*kit.small("--steps", "300", "--out", "run", "--json"))
         self.assertEqual(json.loads(done.stdout)["steps"], 300)
         self.assertIn("100%", done.stderr)
-        done = self.command("train", "sac", *kit.SMALL, "--steps", "300", "--out", "run2", "--quiet",
-                            "--json")
+        done = self.command(*kit.small("--steps", "300", "--out", "run2", "--quiet",
+                            "--json"))
         self.assertEqual(done.stderr, "")
 
 
 class Seeds(kit.Case):
     def test_seeds_are_the_single_runs(self):
-        done = self.command("train", "sac", *kit.SMALL, "--steps", "600", "--seeds", "1..2,7", "--jobs",
-                            "2", "--out", "group")
+        done = self.command(*kit.small("--steps", "600", "--seeds", "1..2,7", "--jobs",
+                            "2", "--out", "group"))
         self.assertEqual(done.returncode, 0, done.stderr)
         for part in ("seed-1", "seed-2", "seed-7", "interquartile mean"):
             self.assertIn(part, done.stdout)
         self.train("two", steps=600, seed=2)
         self.assertEqual(kit.digests(self.path("two")), kit.digests(self.path("group", "seed-2")))
-        result = json.loads(self.ok("train", "sac", *kit.SMALL, "--steps", "600", "--seeds", "1,2,7",
-                                    "--out", "json", "--json"))
+        result = json.loads(self.ok(*kit.small("--steps", "600", "--seeds", "1,2,7",
+                                    "--out", "json", "--json")))
         self.assertEqual([row["seed"] for row in result["runs"]], [1, 2, 7])
         returns = [row["mean_return"] for row in result["runs"]]
         self.assertAlmostEqual(result["mean_return"], sum(returns) / 3, places=9)
@@ -182,8 +182,8 @@ class Seeds(kit.Case):
         os.makedirs(self.path("group", "seed-2"))
         with open(self.path("group", "seed-2", "x"), "w") as file:
             file.write("in the way")
-        done = self.command("train", "sac", *kit.SMALL, "--steps", "300", "--seeds", "1..3", "--out",
-                            "group")
+        done = self.command(*kit.small("--steps", "300", "--seeds", "1..3", "--out",
+                            "group"))
         self.assertEqual(done.returncode, kit.IO, done.stderr)
         self.assertIn("celsius: error: seed 2: group/seed-2", done.stderr)
         for seed in (1, 3):
@@ -191,8 +191,8 @@ class Seeds(kit.Case):
         self.assertIn("failed", done.stdout)
 
     def test_stop_on_request(self):
-        process = subprocess.Popen([kit.BIN, "train", "sac", *kit.SMALL, "--steps", "1000000", "--seeds",
-                                    "1..3", "--jobs", "2", "--out", "group"], cwd=self.folder,
+        process = subprocess.Popen([kit.BIN, *kit.small("--steps", "1000000", "--seeds",
+                                    "1..3", "--jobs", "2", "--out", "group")], cwd=self.folder,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         until = time.monotonic() + 60
         while time.monotonic() < until:

@@ -26,8 +26,8 @@ def cut(path):
 class Resume(kit.Case):
     def stop_after_first_row(self, signal_number, *args):
         """Starts a run, sends the signal once it is under way; the finished process and its messages."""
-        process = subprocess.Popen([kit.BIN, "train", "sac", *kit.SMALL, "--seed", "1", "--out", "run",
-                                    *args], cwd=self.folder, stdout=subprocess.PIPE,
+        process = subprocess.Popen([kit.BIN, *kit.small("--seed", "1", "--out", "run",
+                                    *args)], cwd=self.folder, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True)
         progress = self.path("run", "progress.csv")
         until = time.monotonic() + 60
@@ -60,8 +60,7 @@ class Resume(kit.Case):
         self.ok("train", "--resume", "short", "--steps", "2000")
         self.assertEqual(kit.digests(self.path("long")), kit.digests(self.path("short")))
         self.assertEqual(kit.course(self.path("long")), kit.course(self.path("short")))
-        with open(self.path("short", "config.yaml")) as file:
-            self.assertIn("steps: 2000", file.read())
+        self.assertIn("steps: 2000", kit.read(self.path("short", "config.yaml")))
 
     def test_finished_run_and_fewer_steps(self):
         self.train("run", steps=800)
@@ -121,8 +120,7 @@ class Resume(kit.Case):
     def test_changed_config(self):
         self.train("run", steps=600)
         config = self.path("run", "config.yaml")
-        with open(config) as file:
-            text = file.read()
+        text = kit.read(config)
         cases = (("batch_size: 32", "batch_size: 33", "batch_size"),
                  ("seed: 1", "seed: 2", "seed"),
                  ("net_arch: [16, 16]", "net_arch: [16, 8]", "net_arch"),
@@ -148,8 +146,8 @@ class Resume(kit.Case):
         self.fails(kit.NAME, "train", "--resume", "run", says=["stepz", "steps", "config.yaml"])
 
     def test_two_at_once(self):
-        process = subprocess.Popen([kit.BIN, "train", "sac", *kit.SMALL, "--steps", "1000000", "--out",
-                                    "run"], cwd=self.folder, stdout=subprocess.DEVNULL,
+        process = subprocess.Popen([kit.BIN, *kit.small("--steps", "1000000", "--out",
+                                    "run")], cwd=self.folder, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
         try:
             until = time.monotonic() + 60
