@@ -71,8 +71,10 @@ INLINE vf tanh_backward(vf dy, vf a) {
 INLINE void tile(const Product *p, int64_t width, bool resume, bool last, const int mr,
                  const int nr, const bool by_row) {
   vf sum[MR][NR];
+#pragma GCC unroll 16
   for (int j = 0; j < nr; j++) {
     const vf first = p->bias ? v_load_n(p->bias + j * VW, width - j * VW) : v_zero();
+#pragma GCC unroll 16
     for (int i = 0; i < mr; i++)
       sum[i][j] = resume ? v_load_n(p->C + i * p->ldc + j * VW, width - j * VW) : first;
   }
@@ -80,16 +82,21 @@ INLINE void tile(const Product *p, int64_t width, bool resume, bool last, const 
   const ptrdiff_t lda = by_row ? p->a_row : p->a_step, ldb = p->ldb;
   for (int64_t k = 0; k < p->K; k++) {
     vf row[NR];
+#pragma GCC unroll 16
     for (int j = 0; j < nr; j++) row[j] = v_load(b + j * VW);
+#pragma GCC unroll 16
     for (int i = 0; i < mr; i++) {
       const vf x = v_set1(by_row ? a[i * lda] : a[i]);
+#pragma GCC unroll 16
       for (int j = 0; j < nr; j++) sum[i][j] = v_fma(x, row[j], sum[i][j]);
     }
     a += by_row ? 1 : lda;
     b += ldb;
   }
   const Finish finish = last ? p->finish : FINISH_NONE;
+#pragma GCC unroll 16
   for (int i = 0; i < mr; i++)
+#pragma GCC unroll 16
     for (int j = 0; j < nr; j++) {
       const int64_t n = width - j * VW;
       vf y = sum[i][j];
