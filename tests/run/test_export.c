@@ -94,9 +94,11 @@ static void test_c_symbols(void **state) {
   (void)state;
   ModelData m = model_create(&model_cases[2], "model.safetensors", 3);
   OK(cel_export("model.safetensors", "c", "robot-arm.c", "Arm2"));
-  shell("%s -std=c99 -c -O0 robot-arm.c -o arm.o && nm arm.o | grep -v ' [a-zN] ' | "
-        "sed 's/.* \\([A-Z]\\) /\\1 /' | sort -u | grep -v _GLOBAL_OFFSET_TABLE_ >symbols",
-        tool("CELSIUS_CC", "cc"));
+  const char *cc = tool("CELSIUS_CC", "cc");
+  shell("%s -std=c99 -c -O0 robot-arm.c -o arm.o && $(%s -print-prog-name=nm) arm.o | "
+        "grep -v ' [a-zN] ' | sed 's/.* \\([A-Z]\\) /\\1 /' | sort -u | "
+        "grep -v _GLOBAL_OFFSET_TABLE_ >symbols",
+        cc, cc);
   char *symbols = read_text("symbols");
   assert_string_equal(symbols, "T Arm2_act\nU expf\nU sqrtf\nU tanhf\n");
   free(symbols);

@@ -1,6 +1,7 @@
 /// Policies: what they compute, the same bits as the agent that they were saved from, and files that are
 /// no models.
 #include "run/model_cases.h"
+#include "support/allocations.h"
 
 static void test_every_shape(void **state) {
   (void)state;
@@ -35,6 +36,24 @@ static void test_every_shape(void **state) {
     model_destroy(&m);
   }
   cel_policy_destroy(NULL);
+}
+
+static void test_no_allocation(void **state) {
+  (void)state;
+  for (int k = 0; k < MODEL_CASES; k++) {
+    ModelData m = model_create(&model_cases[k], "model.safetensors", (uint64_t)k);
+    CelPolicy *policy;
+    long long before = allocations();
+    OK(cel_policy_load("model.safetensors", &policy));
+    if (counting_allocations()) assert_true(allocations() > before); // the counter counts
+    const float obs[32] = {0.5f};
+    float action[16];
+    before = allocations();
+    for (int i = 0; i < 50; i++) OK(cel_policy_act(policy, obs, action));
+    assert_int_equal(allocations(), before);
+    cel_policy_destroy(policy);
+    model_destroy(&m);
+  }
 }
 
 // ---- the same bits as the agent
@@ -235,6 +254,7 @@ static void test_nan_parameter(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_every_shape, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_no_allocation, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_same_bits_as_agent, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_checkpoint, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_bad_observation, enter_folder, leave_folder),
