@@ -1,336 +1,382 @@
-/// Ensembles of multilayer perceptrons.
+/// Multilayer perceptrons: what they declare, and their passes as batch operations.
 ///
-/// Forward, layer l of member e:   N = X W + b,  Z = layer norm of N (or N),  Y = act(Z);  the last layer is linear.
-/// Backward, from dN of layer l:   dY_{l-1} = dN_l W_l^T,  dZ = dY * act'(Z),  dN = layer norm's backward of dZ;
-///                                 dW_l = X_l^T dN_l,  db_l = sum over rows of dN_l.
-/// A row of the batch never meets another one before the weight gradients, so the whole of forward and of
-/// backward-to-the-data is one operation on rows; a thread takes its rows through all layers in blocks that
-/// stay in the cache.
+/// Forward and backward of one member on rows b, for layers l = 0..L-1 (Y_{-1} = X):
+///   N_l = Y_{l-1} W_l + b_l                         dY_l  gradient at N_l
+///   Z_l = g_l (N_l - mean)/sd + h_l  (layer norm; otherwise Z_l = N_l)
+///   Y_l = act(Z_l)                   (identity in the last layer)
+///   dZ_{l-1} = (dY_l W_l^T + dH) act'(Z_{l-1}),   dY_{l-1} = dZ_{l-1} through the layer norm
+///   dW_l = Y_{l-1}^T dY_l,  db_l = sum_b dY_l,  dg_l = sum_b dZ_l (N_l - mean)/sd,  dh_l = sum_b dZ_l
+///
+/// A pass is one operation by row: a thread takes its rows through all layers before it waits for
+/// anyone, a member after another so that a member's weights stay in the second-level cache, in
+/// blocks of rows whose activations stay there beside them. Weight gradients are one operation by
+/// output tile over all layers and members.
 #include "nn/mlp.h"
 #include "base/base.h"
+#include "nn/declare.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#define LAYER_NORM_EPSILON 1e-5f
+/// PyTorch's.
+static const float layer_norm_epsilon = 1e-5f;
 /// Rows that go through all layers together.
-#define ROW_BLOCK 64
+enum { ROW_BLOCK = 128 };
 
-/// Columns of the input's gradient that are wanted.
-static int64_t input_columns(const CeliMlpSpec *spec) {
-  return spec->dx_end > 0 ? spec->dx_end - spec->dx_begin : spec->in;
-}
+// ---- declaring
 
-/// Rows of W[l] that the transpose of layer l holds, and the first of them.
-static int64_t transposed_rows(const CeliMlp *net, int l) {
-  return l == 0 ? input_columns(&net->spec) : net->width[l];
-}
-
-static int64_t size_of(const CeliMlp *net, int l) {
-  return net->width[l] * net->width[l + 1];
-}
-
-// ---- declare.
-
-static CelStatus shape_from(CeliMlp *net, const CeliMlpSpec *spec) {
-  net->spec = *spec;
-  net->L = spec->hidden.n + 1;
-  net->width[0] = spec->in;
-  for (int l = 0; l < spec->hidden.n; l++) net->width[l + 1] = spec->hidden.v[l];
-  net->width[net->L] = spec->out;
-  if (spec->E < 1 || spec->hidden.n < 0 || spec->hidden.n > CEL_LIST_MAX)
-    return cel_fail(CEL_E_RANGE, "a network needs at least one member and at most %d hidden layers",
-                    CEL_LIST_MAX);
-  for (int l = 0; l <= net->L; l++)
-    if (net->width[l] < 1 || net->width[l] > 1 << 20)
-      return cel_fail(CEL_E_RANGE,
-                      "layer %d of a network has width %lld; it must lie in 1 to 1048576", l,
-                      (long long)net->width[l]);
+static CelStatus check_spec(const char *name, const CeliMlpSpec *s) {
+  if (s->E < 1)
+    return cel_fail(CEL_E_RANGE, "network \"%s\": %lld members; at least 1", name, (long long)s->E);
+  if (s->in < 1 || s->out < 1)
+    return cel_fail(CEL_E_RANGE, "network \"%s\": %lld inputs and %lld outputs; at least 1 of each",
+                    name, (long long)s->in, (long long)s->out);
+  if (s->hidden.n < 0 || s->hidden.n > CEL_LIST_MAX)
+    return cel_fail(CEL_E_RANGE, "network \"%s\": %d hidden layers; 0 to %d are possible", name,
+                    s->hidden.n, CEL_LIST_MAX);
+  for (int l = 0; l < s->hidden.n; l++)
+    if (s->hidden.v[l] < 1)
+      return cel_fail(CEL_E_RANGE, "network \"%s\": hidden layer %d is %d wide; at least 1", name,
+                      l, s->hidden.v[l]);
+  if (s->dx_begin < 0 || s->dx_end < s->dx_begin || s->dx_end > s->in)
+    return cel_fail(CEL_E_RANGE, "network \"%s\": there are no input columns %lld to %lld of %lld",
+                    name, (long long)s->dx_begin, (long long)s->dx_end, (long long)s->in);
   return CEL_OK;
 }
 
-/// One tensor of a layer: "PREFIX NAME.l.WHAT" with a leading E.
-static CelStatus declare_one(CelTensors *tensors, const char *prefix, const char *name, int l,
-                             const char *what, CelRole role, void *place, int ndim, int64_t E,
-                             int64_t a, int64_t b) {
-  char full[CEL_NAME_MAX + 64];
-  const int64_t shape[3] = {E, a, b};
-  snprintf(full, sizeof full, "%s%s.%d.%s", prefix, name, l, what);
-  return cel_tensors_declare(tensors, full, CEL_F32, role, place, ndim, shape);
+static int64_t width_of(const CeliMlpSpec *s, int l) {
+  if (l == 0) return s->in;
+  return l > s->hidden.n ? s->out : s->hidden.v[l - 1];
 }
 
-/// Weights, biases, gains and shifts of all layers; places may be NULL.
-static CelStatus declare_layers(CelTensors *tensors, const char *prefix, const char *name,
-                                CelRole role, const CeliMlp *net, float **W, float **b, float **g,
-                                float **h) {
-  const int64_t E = net->spec.E;
-  for (int l = 0; l < net->L; l++) {
-    const int64_t K = net->width[l], N = net->width[l + 1];
-    CELI_TRY(declare_one(tensors, prefix, name, l, "weight", role, W ? &W[l] : NULL, 3, E, K, N));
-    CELI_TRY(declare_one(tensors, prefix, name, l, "bias", role, b ? &b[l] : NULL, 2, E, N, 0));
-    if (!net->spec.layer_norm || l == net->L - 1) continue;
+/// Parameters, or a mirror of them, in the order that all roles share. Places may be NULL.
+static CelStatus declare_layers(float **W, float **b, float **g, float **h, CelTensors *tensors,
+                                const char *name, CelRole role, const CeliMlpSpec *s) {
+  const char *prefix = celi_mirror_prefix(role);
+  for (int l = 0; l <= s->hidden.n; l++) {
+    const int64_t K = width_of(s, l), N = width_of(s, l + 1);
+    const int64_t matrix[] = {s->E, K, N}, vector[] = {s->E, N, -1};
+    CELI_TRY(celi_declare_f32(tensors, role, W ? &W[l] : NULL, matrix, "%s%s.%d.weight", prefix,
+                              name, l));
     CELI_TRY(
-        declare_one(tensors, prefix, name, l, "norm.weight", role, g ? &g[l] : NULL, 2, E, N, 0));
-    CELI_TRY(
-        declare_one(tensors, prefix, name, l, "norm.bias", role, h ? &h[l] : NULL, 2, E, N, 0));
+        celi_declare_f32(tensors, role, b ? &b[l] : NULL, vector, "%s%s.%d.bias", prefix, name, l));
+    if (!s->layer_norm || l == s->hidden.n) continue;
+    CELI_TRY(celi_declare_f32(tensors, role, g ? &g[l] : NULL, vector, "%s%s.%d.norm.weight",
+                              prefix, name, l));
+    CELI_TRY(celi_declare_f32(tensors, role, h ? &h[l] : NULL, vector, "%s%s.%d.norm.bias", prefix,
+                              name, l));
   }
   return CEL_OK;
 }
 
+/// The columns of the input whose gradient is wanted.
+static void wanted_columns(const CeliMlpSpec *s, int64_t *begin, int64_t *end) {
+  *begin = s->dx_begin;
+  *end = s->dx_begin == 0 && s->dx_end == 0 ? s->in : s->dx_end;
+}
+
+/// Columns of Wt[l].
+static int64_t transposed_width(const CeliMlp *net, int l) {
+  if (l > 0) return net->width[l];
+  int64_t begin, end;
+  wanted_columns(&net->spec, &begin, &end);
+  return end - begin;
+}
+
 CelStatus celi_mlp_declare(CeliMlp *net, CelTensors *tensors, const char *name, CelRole role,
                            const CeliMlpSpec *spec) {
+  CELI_TRY(check_spec(name, spec));
+  CEL_ASSERT(role == CEL_PARAM || role == CEL_TARGET);
   memset(net, 0, sizeof *net);
-  CELI_TRY(shape_from(net, spec));
-  CELI_TRY(declare_layers(tensors, "", name, role, net, net->W, net->b, net->g, net->h));
-  if (role != CEL_PARAM) return CEL_OK;
-  for (int l = 0; l < net->L; l++)
-    if (transposed_rows(net, l) > 0)
-      CELI_TRY(declare_one(tensors, "transpose.", name, l, "weight", CEL_SCRATCH, &net->Wt[l], 3,
-                           spec->E, net->width[l + 1], transposed_rows(net, l)));
+  net->spec = *spec;
+  net->L = spec->hidden.n + 1;
+  for (int l = 0; l <= net->L; l++) net->width[l] = width_of(spec, l);
+  CELI_TRY(declare_layers(net->W, net->b, net->g, net->h, tensors, name, role, spec));
+  for (int l = 0; l < net->L && role == CEL_PARAM; l++) {
+    const int64_t shape[] = {spec->E, net->width[l + 1], transposed_width(net, l)};
+    if (shape[2] == 0) continue;
+    CELI_TRY(
+        celi_declare_f32(tensors, CEL_SCRATCH, &net->Wt[l], shape, "%s.%d.transposed", name, l));
+  }
   return CEL_OK;
 }
 
 CelStatus celi_mlp_declare_grad(CeliMlpGrad *grad, CelTensors *tensors, const char *name,
                                 CelRole role, const CeliMlpSpec *spec) {
-  CeliMlp shape;
-  memset(&shape, 0, sizeof shape);
-  CELI_TRY(shape_from(&shape, spec));
-  const char *prefix = role == CEL_GRAD ? "grad." : role == CEL_MOMENT1 ? "adam.m." : "adam.v.";
+  CELI_TRY(check_spec(name, spec));
   CEL_ASSERT(role == CEL_GRAD || role == CEL_MOMENT1 || role == CEL_MOMENT2);
-  if (!grad) return declare_layers(tensors, prefix, name, role, &shape, NULL, NULL, NULL, NULL);
+  if (grad == NULL) return declare_layers(NULL, NULL, NULL, NULL, tensors, name, role, spec);
   memset(grad, 0, sizeof *grad);
-  return declare_layers(tensors, prefix, name, role, &shape, grad->W, grad->b, grad->g, grad->h);
+  return declare_layers(grad->W, grad->b, grad->g, grad->h, tensors, name, role, spec);
+}
+
+static CelStatus declare_pass_layer(CeliMlpPass *pass, CelTensors *tensors, const char *name, int l,
+                                    bool backward) {
+  const CeliMlpSpec *s = &pass->net->spec;
+  const bool hidden = l < pass->net->L - 1, norm = hidden && s->layer_norm;
+  const bool keep_z = hidden && backward && s->activation == CELI_SILU;
+  const int64_t rows[] = {s->E, pass->B, pass->net->width[l + 1]}, stats[] = {s->E, pass->B, 2};
+  const struct {
+    bool wanted;
+    float **place;
+    const char *what;
+    const int64_t *shape;
+  } list[] = {{true, &pass->Y[l], "y", rows},       {keep_z, &pass->Z[l], "z", rows},
+              {norm, &pass->N[l], "n", rows},       {norm, &pass->stats[l], "stats", stats},
+              {backward, &pass->dY[l], "dy", rows}, {backward && norm, &pass->dZ[l], "dz", rows}};
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+    if (list[i].wanted)
+      CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, list[i].place, list[i].shape, "%s.%d.%s",
+                                name, l, list[i].what));
+  return CEL_OK;
 }
 
 CelStatus celi_mlp_declare_pass(CeliMlpPass *pass, CelTensors *tensors, const char *name,
                                 const CeliMlp *net, int64_t B, bool backward) {
-  const int64_t E = net->spec.E;
+  if (B < 1) return cel_fail(CEL_E_RANGE, "pass \"%s\": %lld rows; at least 1", name, (long long)B);
   memset(pass, 0, sizeof *pass);
-  pass->net = net, pass->B = B;
-  for (int l = 0; l < net->L; l++) {
-    const int64_t N = net->width[l + 1];
-    const bool hidden = l < net->L - 1, norm = hidden && net->spec.layer_norm;
-    const bool keep = hidden && backward && net->spec.activation == CELI_SILU;
-    CELI_TRY(declare_one(tensors, "", name, l, "Y", CEL_SCRATCH, &pass->Y[l], 3, E, B, N));
-    if (keep)
-      CELI_TRY(declare_one(tensors, "", name, l, "Z", CEL_SCRATCH, &pass->Z[l], 3, E, B, N));
-    if (norm)
-      CELI_TRY(declare_one(tensors, "", name, l, "N", CEL_SCRATCH, &pass->N[l], 3, E, B, N));
-    if (norm)
-      CELI_TRY(
-          declare_one(tensors, "", name, l, "stats", CEL_SCRATCH, &pass->stats[l], 3, E, B, 2));
-    if (backward)
-      CELI_TRY(declare_one(tensors, "", name, l, "dY", CEL_SCRATCH, &pass->dY[l], 3, E, B, N));
-    if (backward && norm)
-      CELI_TRY(declare_one(tensors, "", name, l, "dZ", CEL_SCRATCH, &pass->dZ[l], 3, E, B, N));
-  }
-  if (backward && E > 1)
-    CELI_TRY(declare_one(tensors, "", name, 0, "dX", CEL_SCRATCH, &pass->dX_member, 2, B,
-                         net->width[0], 0));
-  return CEL_OK;
+  pass->net = net;
+  pass->B = B;
+  for (int l = 0; l < net->L; l++) CELI_TRY(declare_pass_layer(pass, tensors, name, l, backward));
+  const int64_t input[] = {B, transposed_width(net, 0), -1};
+  if (!backward || net->spec.E == 1 || input[1] == 0) return CEL_OK;
+  return celi_declare_f32(tensors, CEL_SCRATCH, &pass->dX_member, input, "%s.dx", name);
 }
 
-// ---- transposes: rows of all Wt, layer by layer and member by member, counted through.
+// ---- one member, some rows
 
-static int64_t transpose_count(const CeliMlp *net) {
-  int64_t rows = 0;
-  for (int l = 0; l < net->L; l++) rows += net->Wt[l] ? net->width[l + 1] : 0;
-  return net->spec.E * rows;
+static const float *input_of(const CeliMlpPass *p, int l, int64_t e, ptrdiff_t *ld) {
+  *ld = l == 0 ? p->ldx : p->net->width[l];
+  return l == 0 ? p->X : p->Y[l - 1] + e * p->B * p->net->width[l];
 }
 
-/// The part of [begin, end) that falls on the next `count` rows after *first, relative to them; moves *first on.
-static bool overlap(int64_t *first, int64_t count, int64_t begin, int64_t end, int64_t *from,
-                    int64_t *to) {
-  const int64_t start = *first;
-  *first += count;
-  *from = begin > start ? begin - start : 0;
-  *to = end < start + count ? end - start : count;
-  return *from < *to;
+/// Member e of an optional (E, ...) tensor, `size` elements each.
+static float *member(float *tensor, int64_t e, int64_t size) {
+  return tensor ? tensor + e * size : NULL;
 }
 
-static void transpose_range(const CeliMlp *net, int64_t begin, int64_t end) {
-  int64_t first = 0, from, to;
-  for (int64_t e = 0; e < net->spec.E; e++)
-    for (int l = 0; l < net->L; l++) {
-      const int64_t K = transposed_rows(net, l), N = net->width[l + 1];
-      if (!net->Wt[l] || !overlap(&first, N, begin, end, &from, &to)) continue;
-      const float *W = net->W[l] + e * size_of(net, l) + (l == 0 ? net->spec.dx_begin * N : 0);
-      celi_ops()->transpose(net->Wt[l] + e * K * N, W, K, N, from, to);
-    }
-}
-
-void celi_mlp_transpose(CeliMlp *net) {
-  transpose_range(net, 0, transpose_count(net));
-}
-
-static void op_transpose(const void *args, int64_t begin, int64_t end) {
-  transpose_range(*(const CeliMlp *const *)args, begin, end);
-}
-
-void celi_mlp_plan_transpose(CeliPlan *plan, CeliMlp *net, bool with_previous) {
-  celi_plan_add(plan, "transposes", op_transpose, CELI_PARTS, transpose_count(net), 16,
-                with_previous, &net, sizeof net);
-}
-
-// ---- forward.
-
-static void forward_layer(const CeliMlpPass *pass, int l, int64_t e, int64_t begin, int64_t end) {
-  const CeliMlp *net = pass->net;
+static void forward_layer(const CeliMlpPass *p, int l, int64_t e, int64_t begin, int64_t end) {
   const CeliOps *ops = celi_ops();
-  const int64_t B = pass->B, K = net->width[l], N = net->width[l + 1];
-  const float *X = l == 0 ? pass->X : pass->Y[l - 1] + e * B * K;
-  const ptrdiff_t ldx = l == 0 ? pass->ldx : K;
-  const float *W = net->W[l] + e * K * N, *b = net->b[l] + e * N;
+  const CeliMlp *net = p->net;
+  const int64_t K = net->width[l], N = net->width[l + 1], size = p->B * N;
   const CeliActivation act = l == net->L - 1 ? CELI_IDENTITY : net->spec.activation;
-  float *Y = pass->Y[l] + e * B * N, *Z = pass->Z[l] ? pass->Z[l] + e * B * N : NULL;
-  if (!pass->N[l]) {
+  const float *W = net->W[l] + e * K * N, *b = net->b[l] + e * N;
+  float *Y = p->Y[l] + e * size, *Z = member(p->Z[l], e, size);
+  ptrdiff_t ldx;
+  const float *X = input_of(p, l, e, &ldx);
+  if (net->g[l] == NULL) {
     ops->dense_forward(Y, N, Z, N, X, ldx, W, b, begin, end, K, N, act);
     return;
   }
-  float *before = pass->N[l] + e * B * N;
-  ops->dense_forward(before, N, NULL, 0, X, ldx, W, b, begin, end, K, N, CELI_IDENTITY);
-  ops->layer_norm_forward(Y, N, Z, N, pass->stats[l] + e * B * 2, before, N, net->g[l] + e * N,
-                          net->h[l] + e * N, LAYER_NORM_EPSILON, begin, end, N, act);
+  float *linear = p->N[l] + e * size;
+  ops->dense_forward(linear, N, NULL, 0, X, ldx, W, b, begin, end, K, N, CELI_IDENTITY);
+  ops->layer_norm_forward(Y, N, Z, N, p->stats[l] + e * p->B * 2, linear, N, net->g[l] + e * N,
+                          net->h[l] + e * N, layer_norm_epsilon, begin, end, N, act);
+}
+
+/// dY_{l-1} from dY_l, l >= 1.
+static void backward_layer(const CeliMlpPass *p, int l, int64_t e, int64_t begin, int64_t end) {
+  const CeliOps *ops = celi_ops();
+  const CeliMlp *net = p->net;
+  const int64_t K = net->width[l], N = net->width[l + 1], size = p->B * K;
+  const CeliActivation act = net->spec.activation;
+  const bool norm = net->g[l - 1] != NULL;
+  const float *A = (act == CELI_SILU ? p->Z[l - 1] : p->Y[l - 1]) + e * size;
+  const float *dY = p->dY[l] + e * p->B * N, *Wt = net->Wt[l] + e * K * N;
+  float *dX = p->dY[l - 1] + e * size, *dZ = norm ? p->dZ[l - 1] + e * size : dX;
+  if (p->dH != NULL && l == net->L - 1) {
+    ops->dense_backward_data(dZ, K, dY, N, Wt, NULL, 0, begin, end, K, N, CELI_IDENTITY);
+    ops->axpby(dZ + begin * K, 1.0f, p->dH + e * size + begin * K, 1.0f, (end - begin) * K);
+    ops->activation_backward(dZ, K, dZ, K, A, K, begin, end, K, act);
+  } else {
+    ops->dense_backward_data(dZ, K, dY, N, Wt, A, K, begin, end, K, N, act);
+  }
+  if (norm)
+    ops->layer_norm_backward(dX, K, dZ, K, p->N[l - 1] + e * size, K,
+                             p->stats[l - 1] + e * p->B * 2, net->g[l - 1] + e * K, begin, end, K);
+}
+
+/// dX (B,C) lddx: the wanted columns, members added in order.
+static void backward_input(const CeliMlpPass *p, float *dX, ptrdiff_t lddx, int64_t e,
+                           int64_t begin, int64_t end) {
+  const CeliOps *ops = celi_ops();
+  const int64_t N = p->net->width[1], C = transposed_width(p->net, 0);
+  float *part = e == 0 ? dX : p->dX_member;
+  const ptrdiff_t ld = e == 0 ? lddx : C;
+  ops->dense_backward_data(part, ld, p->dY[0] + e * p->B * N, N, p->net->Wt[0] + e * N * C, NULL, 0,
+                           begin, end, C, N, CELI_IDENTITY);
+  if (e == 0) return;
+  if (lddx == C) {
+    ops->axpby(dX + begin * C, 1.0f, part + begin * C, 1.0f, (end - begin) * C);
+    return;
+  }
+  for (int64_t b = begin; b < end; b++) ops->axpby(dX + b * lddx, 1.0f, part + b * C, 1.0f, C);
+}
+
+/// The end of the block of rows that begins at `at`: the blocks of a share are about equal.
+static int64_t block_end(int64_t at, int64_t end) {
+  const int64_t blocks = (end - at + ROW_BLOCK - 1) / ROW_BLOCK;
+  return at + (end - at + blocks - 1) / blocks;
 }
 
 void celi_mlp_forward(const CeliMlpPass *pass, int64_t begin, int64_t end) {
   for (int64_t e = 0; e < pass->net->spec.E; e++)
-    for (int64_t row = begin; row < end; row += ROW_BLOCK)
-      for (int l = 0; l < pass->net->L; l++)
-        forward_layer(pass, l, e, row, row + ROW_BLOCK < end ? row + ROW_BLOCK : end);
-}
-
-static void op_forward(const void *args, int64_t begin, int64_t end) {
-  celi_mlp_forward(*(const CeliMlpPass *const *)args, begin, end);
-}
-
-void celi_mlp_plan_forward(CeliPlan *plan, const CeliMlpPass *pass) {
-  celi_plan_add(plan, "forward", op_forward, CELI_ROWS, pass->B, CELI_ROW_GRAIN, false, &pass,
-                sizeof pass);
-}
-
-// ---- backward to the data.
-
-/// dN of layer l-1 from dN of layer l, rows [begin, end) of member e.
-static void backward_layer(const CeliMlpPass *pass, int l, int64_t e, int64_t begin, int64_t end) {
-  const CeliMlp *net = pass->net;
-  const CeliOps *ops = celi_ops();
-  const int64_t B = pass->B, K = net->width[l], N = net->width[l + 1];
-  const CeliActivation act = net->spec.activation;
-  const float *A = (act == CELI_SILU ? pass->Z[l - 1] : pass->Y[l - 1]) + e * B * K;
-  const float *dN = pass->dY[l] + e * B * N;
-  float *out = pass->dY[l - 1] + e * B * K,
-        *dZ = pass->dZ[l - 1] ? pass->dZ[l - 1] + e * B * K : out;
-  if (pass->dH && l == net->L - 1) {
-    ops->dense_backward_data(dZ, K, dN, N, net->Wt[l] + e * K * N, NULL, 0, begin, end, K, N,
-                             CELI_IDENTITY);
-    ops->axpby(dZ + begin * K, 1, pass->dH + (e * B + begin) * K, 1, (end - begin) * K);
-    ops->activation_backward(dZ, K, dZ, K, A, K, begin, end, K, act);
-  } else {
-    ops->dense_backward_data(dZ, K, dN, N, net->Wt[l] + e * K * N, A, K, begin, end, K, N, act);
-  }
-  if (dZ != out)
-    ops->layer_norm_backward(out, K, dZ, K, pass->N[l - 1] + e * B * K, K,
-                             pass->stats[l - 1] + e * B * 2, net->g[l - 1] + e * K, begin, end, K);
-}
-
-typedef struct BackwardArgs {
-  const CeliMlpPass *pass;
-  float *dX;
-  ptrdiff_t lddx;
-} BackwardArgs;
-
-/// Columns of the input's gradient from dN of layer 0, added up over members in order.
-static void backward_input(const BackwardArgs *a, int64_t e, int64_t begin, int64_t end) {
-  const CeliMlp *net = a->pass->net;
-  const CeliOps *ops = celi_ops();
-  const int64_t N = net->width[1], K = input_columns(&net->spec);
-  const float *Wt = net->Wt[0] + e * K * N;
-  float *out = e == 0 ? a->dX : a->pass->dX_member;
-  const ptrdiff_t ld = e == 0 ? a->lddx : K;
-  ops->dense_backward_data(out, ld, a->pass->dY[0] + e * a->pass->B * N, N, Wt, NULL, 0, begin, end,
-                           K, N, CELI_IDENTITY);
-  for (int64_t row = begin; e > 0 && row < end; row++)
-    for (int64_t k = 0; k < K; k++) a->dX[row * a->lddx + k] += out[row * ld + k];
-}
-
-static void op_backward(const void *args, int64_t begin, int64_t end) {
-  const BackwardArgs *a = args;
-  const CeliMlp *net = a->pass->net;
-  for (int64_t e = 0; e < net->spec.E; e++)
-    for (int64_t row = begin; row < end; row += ROW_BLOCK) {
-      const int64_t stop = row + ROW_BLOCK < end ? row + ROW_BLOCK : end;
-      for (int l = net->L - 1; l > 0; l--) backward_layer(a->pass, l, e, row, stop);
-      if (a->dX) backward_input(a, e, row, stop);
+    for (int64_t at = begin, stop; at < end; at = stop) {
+      stop = block_end(at, end);
+      for (int l = 0; l < pass->net->L; l++) forward_layer(pass, l, e, at, stop);
     }
 }
 
-void celi_mlp_plan_backward_data(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
-                                 ptrdiff_t lddx) {
-  CEL_ASSERT(!dX || input_columns(&pass->net->spec) == pass->net->width[0]);
-  const BackwardArgs args = {pass, dX, lddx};
-  celi_plan_add(plan, "backward", op_backward, CELI_ROWS, pass->B, CELI_ROW_GRAIN, false, &args,
+// ---- into a plan
+
+typedef struct RowArgs {
+  const CeliMlpPass *pass;
+  float *dX;
+  ptrdiff_t lddx;
+} RowArgs;
+
+static void op_forward(const void *args, int64_t begin, int64_t end) {
+  celi_mlp_forward(((const RowArgs *)args)->pass, begin, end);
+}
+
+static void op_backward_data(const void *args, int64_t begin, int64_t end) {
+  const RowArgs *a = args;
+  for (int64_t e = 0; e < a->pass->net->spec.E; e++)
+    for (int64_t at = begin, stop; at < end; at = stop) {
+      stop = block_end(at, end);
+      for (int l = a->pass->net->L - 1; l >= 1; l--) backward_layer(a->pass, l, e, at, stop);
+      if (a->dX != NULL) backward_input(a->pass, a->dX, a->lddx, e, at, stop);
+    }
+}
+
+void celi_mlp_plan_forward(CeliPlan *plan, const CeliMlpPass *pass) {
+  const RowArgs args = {.pass = pass};
+  celi_plan_add(plan, "forward", op_forward, CELI_ROWS, pass->B, CELI_ROW_GRAIN, false, &args,
                 sizeof args);
 }
 
 void celi_mlp_plan_backward_data_columns(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
                                          ptrdiff_t lddx, int64_t begin, int64_t end) {
-  CEL_ASSERT(begin == pass->net->spec.dx_begin && end == pass->net->spec.dx_end && end > begin);
-  const BackwardArgs args = {pass, dX, lddx};
-  celi_plan_add(plan, "backward", op_backward, CELI_ROWS, pass->B, CELI_ROW_GRAIN, false, &args,
-                sizeof args);
+  const RowArgs args = {pass, dX, lddx};
+  CEL_ASSERT(pass->dY[0] != NULL);
+  CEL_ASSERT(pass->dH == NULL || pass->net->L > 1);
+  if (dX != NULL) {
+    int64_t first, last;
+    wanted_columns(&pass->net->spec, &first, &last);
+    CEL_ASSERT(first == begin && last == end && begin < end);
+  }
+  celi_plan_add(plan, "backward to data", op_backward_data, CELI_ROWS, pass->B, CELI_ROW_GRAIN,
+                false, &args, sizeof args);
 }
 
-// ---- backward to the parameters: tiles of all layers and members, counted through, then layer norm's columns.
+void celi_mlp_plan_backward_data(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
+                                 ptrdiff_t lddx) {
+  celi_mlp_plan_backward_data_columns(plan, pass, dX, lddx, 0, pass->net->width[0]);
+}
+
+// ---- stages over the parts of many tensors: one count of cost units, cut evenly.
+
+/// A share [begin, end) of a stage's cost, and where the walk through its segments has come to.
+typedef struct Walk {
+  int64_t begin, end, at;
+} Walk;
+
+static int64_t divide_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+static int64_t limit(int64_t x, int64_t low, int64_t high) {
+  return x < low ? low : x > high ? high : x;
+}
+
+/// Steps over a segment of `parts` that cost `cost` units each: [*first, *stop) are the ones that
+/// begin inside of the share. False when there are none.
+static bool walk_take(Walk *walk, int64_t parts, int64_t cost, int64_t *first, int64_t *stop) {
+  *first = walk->begin <= walk->at ? 0 : divide_up(walk->begin - walk->at, cost);
+  *stop = walk->end <= walk->at ? 0 : divide_up(walk->end - walk->at, cost);
+  *first = limit(*first, 0, parts);
+  *stop = limit(*stop, 0, parts);
+  walk->at += parts * cost;
+  return *first < *stop;
+}
 
 typedef struct WeightArgs {
   const CeliMlpPass *pass;
   const CeliMlpGrad *grad;
 } WeightArgs;
 
-static void op_weights(const void *args, int64_t begin, int64_t end) {
-  const WeightArgs *a = args;
-  const CeliMlpPass *pass = a->pass;
-  const CeliMlp *net = pass->net;
-  int64_t first = 0, from, to;
+/// Columns of a layer norm's gradients that are one part.
+enum { NORM_COLUMNS = 16 };
+
+/// Cost of a tile of dW (K,N) in half vectors of 16 columns; where N is small, lanes are rows.
+static int64_t tile_cost(int64_t N) {
+  return N <= 4 ? 1 : limit(2 * divide_up(N, 16) / divide_up(N, CELI_TILE_COLUMNS), 2, 8);
+}
+
+static void weight_stage(const WeightArgs *a, Walk *walk) {
+  const CeliOps *ops = celi_ops();
+  const CeliMlpPass *p = a->pass;
+  const CeliMlp *net = p->net;
   for (int64_t e = 0; e < net->spec.E; e++)
-    for (int l = 0; l < net->L; l++) {
-      const int64_t K = net->width[l], N = net->width[l + 1], B = pass->B;
-      if (!overlap(&first, celi_dense_tiles(K, N), begin, end, &from, &to)) continue;
-      const float *X = l == 0 ? pass->X : pass->Y[l - 1] + e * B * K;
-      celi_ops()->dense_backward_weight(a->grad->W[l] + e * K * N, a->grad->b[l] + e * N, X,
-                                        l == 0 ? pass->ldx : K, pass->dY[l] + e * B * N, N, B, K, N,
-                                        from, to);
+    for (int l = net->L - 1; l >= 0; l--) {
+      const int64_t K = net->width[l], N = net->width[l + 1], size = p->B * N;
+      int64_t first, stop;
+      ptrdiff_t ldx;
+      const float *X = input_of(p, l, e, &ldx);
+      if (walk_take(walk, celi_dense_tiles(K, N), tile_cost(N), &first, &stop))
+        ops->dense_backward_weight(a->grad->W[l] + e * K * N, a->grad->b[l] + e * N, X, ldx,
+                                   p->dY[l] + e * size, N, p->B, K, N, first, stop);
+      if (net->g[l] == NULL) continue;
+      if (walk_take(walk, divide_up(N, NORM_COLUMNS), 1, &first, &stop))
+        ops->layer_norm_backward_gain(a->grad->g[l] + e * N, a->grad->h[l] + e * N,
+                                      p->dZ[l] + e * size, N, p->N[l] + e * size, N,
+                                      p->stats[l] + e * p->B * 2, p->B, N, first * NORM_COLUMNS,
+                                      limit(stop * NORM_COLUMNS, 0, N));
     }
 }
 
-static void op_gains(const void *args, int64_t begin, int64_t end) {
-  const WeightArgs *a = args;
-  const CeliMlpPass *pass = a->pass;
-  const CeliMlp *net = pass->net;
-  int64_t first = 0, from, to;
-  for (int64_t e = 0; e < net->spec.E; e++)
-    for (int l = 0; l < net->L - 1; l++) {
-      const int64_t N = net->width[l + 1], B = pass->B;
-      if (!overlap(&first, N, begin, end, &from, &to)) continue;
-      celi_ops()->layer_norm_backward_gain(a->grad->g[l] + e * N, a->grad->h[l] + e * N,
-                                           pass->dZ[l] + e * B * N, N, pass->N[l] + e * B * N, N,
-                                           pass->stats[l] + e * B * 2, B, N, from, to);
-    }
+static void op_backward_weight(const void *args, int64_t begin, int64_t end) {
+  Walk walk = {.begin = begin, .end = end};
+  weight_stage(args, &walk);
 }
 
 void celi_mlp_plan_backward_weight(CeliPlan *plan, const CeliMlpPass *pass, const CeliMlpGrad *grad,
                                    bool with_previous) {
-  const CeliMlp *net = pass->net;
   const WeightArgs args = {pass, grad};
-  int64_t tiles = 0, columns = 0;
-  for (int l = 0; l < net->L; l++) {
-    tiles += net->spec.E * celi_dense_tiles(net->width[l], net->width[l + 1]);
-    if (l < net->L - 1) columns += net->spec.E * net->width[l + 1];
-  }
-  celi_plan_add(plan, "weight gradients", op_weights, CELI_PARTS, tiles, 1, with_previous, &args,
-                sizeof args);
-  if (net->spec.layer_norm && columns > 0)
-    celi_plan_add(plan, "gain gradients", op_gains, CELI_PARTS, columns, 16, true, &args,
-                  sizeof args);
+  Walk walk = {0}; // an empty share: only measures
+  weight_stage(&args, &walk);
+  celi_plan_add(plan, "backward to weights", op_backward_weight, CELI_PARTS, walk.at, 1,
+                with_previous, &args, sizeof args);
+}
+
+/// Rows of a transpose that are one part.
+enum { TRANSPOSE_ROWS = 16 };
+
+static void transpose_stage(const CeliMlp *net, Walk *walk) {
+  for (int64_t e = 0; e < net->spec.E; e++)
+    for (int l = 0; l < net->L; l++) {
+      if (net->Wt[l] == NULL) continue;
+      const int64_t K = net->width[l], N = net->width[l + 1], C = transposed_width(net, l);
+      const float *W = net->W[l] + e * K * N + (l == 0 ? net->spec.dx_begin * N : 0);
+      int64_t first, stop;
+      if (walk_take(walk, divide_up(N, TRANSPOSE_ROWS), divide_up(C, 16), &first, &stop))
+        celi_ops()->transpose(net->Wt[l] + e * N * C, W, C, N, first * TRANSPOSE_ROWS,
+                              limit(stop * TRANSPOSE_ROWS, 0, N));
+    }
+}
+
+static void op_transpose(const void *args, int64_t begin, int64_t end) {
+  Walk walk = {.begin = begin, .end = end};
+  transpose_stage(*(CeliMlp *const *)args, &walk);
+}
+
+void celi_mlp_plan_transpose(CeliPlan *plan, CeliMlp *net, bool with_previous) {
+  Walk walk = {0};
+  transpose_stage(net, &walk);
+  celi_plan_add(plan, "transpose", op_transpose, CELI_PARTS, walk.at, 1, with_previous, &net,
+                sizeof net);
+}
+
+void celi_mlp_transpose(CeliMlp *net) {
+  Walk walk = {.end = INT64_MAX / 2};
+  transpose_stage(net, &walk);
 }

@@ -37,9 +37,9 @@ typedef struct CeliMlp {
   float *b[CELI_LAYERS_MAX];          ///< (E, width[l+1])
   float *g[CELI_LAYERS_MAX];          ///< (E, width[l+1]) layer norm's gain, or NULL
   float *h[CELI_LAYERS_MAX];          ///< (E, width[l+1]) layer norm's shift, or NULL
-  float *Wt
-      [CELI_LAYERS_MAX]; ///< (E, width[l+1], width[l]) transposes for the backward pass; scratch; NULL for targets.
-  ///< Layer 0: only its wanted columns, (E, width[1], dx_end - dx_begin); NULL when none
+  /// (E, width[l+1], width[l]) transposes for the backward pass, scratch; NULL in targets. Of layer 0 only the
+  /// wanted columns, (E, width[1], dx_end - dx_begin); NULL when none are.
+  float *Wt[CELI_LAYERS_MAX];
 } CeliMlp;
 
 /// Gradients, mirror of the parameters.
@@ -53,18 +53,17 @@ typedef struct CeliMlpPass {
   int64_t B;
   const float *X; ///< (B, in) ldx, the same for all members
   ptrdiff_t ldx;
-  float *Y[CELI_LAYERS_MAX]; ///< (E, B, width[l+1]); Y[L-1] is the output
-  float *
-      Z[CELI_LAYERS_MAX]; ///< (E, B, width[l+1]) before the activation, where it is needed, or NULL
+  float *Y[CELI_LAYERS_MAX];     ///< (E, B, width[l+1]); Y[L-1] is the output
+  float *Z[CELI_LAYERS_MAX];     ///< (E, B, width[l+1]) before a SiLU with backward, or NULL
   float *N[CELI_LAYERS_MAX];     ///< (E, B, width[l+1]) before layer norm, or NULL
   float *stats[CELI_LAYERS_MAX]; ///< (E, B, 2) layer norm's mean and 1/sd, or NULL
-  float *dY
-      [CELI_LAYERS_MAX]; ///< (E, B, width[l+1]) gradient at the layer's linear output (L-1: set by the caller); NULL without backward
+  /// (E, B, width[l+1]) gradient at the layer's linear output (L-1: set by the caller); NULL without backward.
+  float *dY[CELI_LAYERS_MAX];
   float *dZ[CELI_LAYERS_MAX]; ///< (E, B, width[l+1]) gradient at layer norm's output, or NULL
-  float *dX_member;           ///< (B, in) one member's part of dX, or NULL
-  float *
-      dH; ///< (E, B, width[L-1]) or NULL: when set, added to the gradient at the last hidden layer's output, before its
-          ///< activation's derivative (a second reader of that layer: gSDE's latent)
+  float *dX_member;           ///< (B, dx_end - dx_begin) one member's part of dX, or NULL
+  /// (E, B, width[L-1]) or NULL: when set, added to the gradient at the last hidden layer's output, before its
+  /// activation's derivative (a second reader of that layer: gSDE's latent).
+  float *dH;
 } CeliMlpPass;
 
 /// Declares parameters ("NAME.l.weight" (E, in, out), "NAME.l.bias", "NAME.l.norm.weight", "NAME.l.norm.bias") in `role`

@@ -1,0 +1,217 @@
+"""What PyTorch makes of networks, optimisers and distributions, in float64: the golden file of tests/nn.
+
+    python3 tests/golden/torch_nn.py tests/golden/torch_nn.safetensors
+
+Inputs are rounded to float32 first, so that both sides start from the same numbers. Needs torch and
+safetensors.
+"""
+import math
+import sys
+
+import torch
+from safetensors.torch import save_file
+
+F64 = torch.float64
+out = {}
+
+
+def f32(*shape, scale=1.0):
+    """Normals that float32 holds exactly."""
+    return (scale * torch.randn(*shape, dtype=F64)).float().double()
+
+
+def put(name, tensor):
+    assert name not in out, name
+    out[name] = tensor.detach().contiguous().clone()
+
+
+# ---- networks
+
+def init_network(E, sizes, norm):
+    p = {}
+    for l, (K, N) in enumerate(zip(sizes[:-1], sizes[1:])):
+        p[f"net.{l}.weight"] = f32(E, K, N, scale=1.3 / math.sqrt(K))
+        p[f"net.{l}.bias"] = f32(E, N, scale=0.3)
+        if norm and l < len(sizes) - 2:
+            p[f"net.{l}.norm.weight"] = (1 + f32(E, N, scale=0.2)).float().double()
+            p[f"net.{l}.norm.bias"] = f32(E, N, scale=0.2)
+    return {k: v.requires_grad_() for k, v in p.items()}
+
+
+def forward(p, x, layers, act):
+    """One member after another through torch's own linear and layer norm."""
+    outputs = []
+    for e in range(p["net.0.weight"].shape[0]):
+        y = x
+        for l in range(layers):
+            y = torch.nn.functional.linear(y, p[f"net.{l}.weight"][e].T, p[f"net.{l}.bias"][e])
+            if l == layers - 1:
+                break
+            if f"net.{l}.norm.weight" in p:
+                y = torch.nn.functional.layer_norm(y, y.shape[-1:], p[f"net.{l}.norm.weight"][e],
+                                                   p[f"net.{l}.norm.bias"][e])
+            y = act(y)
+        outputs.append(y)
+    return torch.stack(outputs)
+
+
+def network(name, act, norm, hidden, E, B, inputs, outputs):
+    sizes = [inputs, *hidden, outputs]
+    p = init_network(E, sizes, norm)
+    x = f32(B, inputs).requires_grad_()
+    dy = f32(E, B, outputs)
+    y = forward(p, x, len(sizes) - 1, act)
+    y.backward(dy)
+    put(f"mlp.{name}.x", x)
+    put(f"mlp.{name}.y", y)
+    put(f"mlp.{name}.dy", dy)
+    put(f"mlp.{name}.dx", x.grad)
+    for k, v in p.items():
+        put(f"mlp.{name}.{k}", v)
+        put(f"mlp.{name}.grad.{k}", v.grad)
+
+
+def training():
+    p = init_network(1, [4, 16, 16, 2], False)
+    x, target = f32(10, 4), f32(1, 10, 2)
+    put("train.x", x)
+    put("train.target", target)
+    for k, v in p.items():
+        put(f"train.before.{k}", v)
+    optimiser = torch.optim.AdamW(p.values(), lr=1e-2, weight_decay=0.05)
+    for _ in range(5):
+        optimiser.zero_grad()
+        torch.nn.functional.mse_loss(forward(p, x, 3, torch.tanh), target).backward()
+        torch.nn.utils.clip_grad_norm_(p.values(), 0.5)
+        optimiser.step()
+    for k, v in p.items():
+        put(f"train.after.{k}", v)
+
+
+# ---- optimiser: given gradients, the parameters after each step
+
+def adam(name, kind, steps, max_norm=None, **settings):
+    n = 37
+    p = f32(n).requires_grad_()
+    put(f"adam.{name}.before", p)
+    gradients = f32(steps, n)
+    gradients[:, 3] = 0
+    gradients[1] *= 100
+    gradients = gradients.float().double()
+    put(f"adam.{name}.gradients", gradients)
+    optimiser = kind([p], **settings)
+    after = []
+    for g in gradients:
+        p.grad = g.clone()
+        if max_norm:
+            torch.nn.utils.clip_grad_norm_([p], max_norm)
+        optimiser.step()
+        after.append(p.detach().clone())
+    put(f"adam.{name}.after", torch.stack(after))
+
+
+# ---- distributions
+
+def gaussian(name, B, A, squash, free):
+    lo, hi = -2.0, 0.5
+    mean = f32(B, A).requires_grad_()
+    raw = (f32(A, scale=1.5) if free else f32(B, A, scale=1.5)).requires_grad_()
+    eps, d_action, d_logp = f32(B, A), f32(B, A), f32(B)
+    sd = raw.clamp(lo, hi).exp().expand(B, A)
+    base = torch.distributions.Normal(mean, sd)
+    u = mean + sd * eps
+    if squash:
+        dist = torch.distributions.TransformedDistribution(
+            base, torch.distributions.transforms.TanhTransform(cache_size=1))
+        action = dist.transforms[0](u)
+    else:
+        dist, action = base, u
+    logp = dist.log_prob(action).sum(-1)
+    ((action * d_action).sum() + (logp * d_logp).sum()).backward()
+    key = f"gaussian.{name}"
+    for k, v in dict(mean=mean, log_std=raw, eps=eps, d_action=d_action, d_logp=d_logp,
+                     action=action, logp=logp, d_mean=mean.grad, d_log_std=raw.grad).items():
+        put(f"{key}.{k}", v)
+    score(key, B, A, squash, mean, raw, lo, hi)
+
+
+def score(key, B, A, squash, mean, raw, lo, hi):
+    """log-prob and entropy of given actions."""
+    mean.grad = raw.grad = None
+    given = (torch.tanh(f32(B, A)) if squash else f32(B, A)).float().double()
+    d_logp, d_entropy = f32(B), f32(B)
+    base = torch.distributions.Normal(mean, raw.clamp(lo, hi).exp().expand(B, A))
+    dist = base
+    if squash:
+        dist = torch.distributions.TransformedDistribution(
+            base, torch.distributions.transforms.TanhTransform())
+    logp = dist.log_prob(given).sum(-1)
+    loss = (logp * d_logp).sum()
+    if not squash:
+        entropy = base.entropy().sum(-1)
+        loss = loss + (entropy * d_entropy).sum()
+        put(f"{key}.score.entropy", entropy)
+    loss.backward()
+    for k, v in dict(action=given, d_logp=d_logp, d_entropy=d_entropy, logp=logp,
+                     d_mean=mean.grad, d_log_std=raw.grad).items():
+        put(f"{key}.score.{k}", v)
+
+
+def categorical(B, A):
+    logits = f32(B, A, scale=2).requires_grad_()
+    action = torch.randint(A, (B,))
+    d_logp, d_entropy = f32(B), f32(B)
+    dist = torch.distributions.Categorical(logits=logits)
+    logp, entropy = dist.log_prob(action), dist.entropy()
+    ((logp * d_logp).sum() + (entropy * d_entropy).sum()).backward()
+    for k, v in dict(logits=logits, action=action.int(), d_logp=d_logp, d_entropy=d_entropy,
+                     logp=logp, entropy=entropy, d_logits=logits.grad).items():
+        put(f"categorical.{k}", v)
+
+
+def gsde(name, B, H, A, squash):
+    mean = f32(B, A, scale=0.5).requires_grad_()
+    latent = f32(B, H, scale=0.5).requires_grad_()
+    log_std = f32(H, A, scale=0.3).requires_grad_()
+    E, d_action, d_logp = f32(H, A), f32(B, A), f32(B)
+    noise = latent @ (log_std.exp() * E)
+    variance = (latent ** 2) @ (log_std.exp() ** 2)
+    u = mean + noise
+    logp = torch.distributions.Normal(mean, torch.sqrt(variance + 1e-6)).log_prob(u).sum(-1)
+    action = u
+    if squash:
+        action = torch.tanh(u)
+        logp = logp - (2 * (math.log(2) - u - torch.nn.functional.softplus(-2 * u))).sum(-1)
+    ((action * d_action).sum() + (logp * d_logp).sum()).backward()
+    for k, v in dict(mean=mean, latent=latent, log_std=log_std, E=E, d_action=d_action,
+                     d_logp=d_logp, action=action, logp=logp, d_mean=mean.grad,
+                     d_latent=latent.grad, d_log_std=log_std.grad).items():
+        put(f"gsde.{name}.{k}", v)
+
+
+def main(path):
+    torch.manual_seed(2718)
+    relu, silu = torch.relu, torch.nn.functional.silu
+    network("relu", relu, False, [17, 23], 2, 9, 5, 3)
+    network("tanh", torch.tanh, False, [23], 1, 7, 3, 1)
+    network("silu", silu, False, [5, 17, 9], 3, 6, 4, 2)
+    network("relu_norm", relu, True, [17, 23], 2, 9, 5, 3)
+    network("silu_norm", silu, True, [9, 17], 1, 8, 6, 4)
+    network("linear", relu, False, [], 2, 6, 5, 3)
+    training()
+    adam("plain", torch.optim.Adam, 12, lr=3e-3)
+    adam("betas", torch.optim.Adam, 12, lr=1e-2, betas=(0.5, 0.9), eps=1e-5)
+    adam("decay", torch.optim.AdamW, 12, lr=3e-3, weight_decay=0.1)
+    adam("clipped", torch.optim.Adam, 12, max_norm=4.0, lr=3e-3)
+    gaussian("plain", 7, 3, False, False)
+    gaussian("free", 7, 3, False, True)
+    gaussian("squashed", 7, 3, True, False)
+    gaussian("squashed_free", 5, 1, True, True)
+    categorical(9, 5)
+    gsde("plain", 6, 17, 3, False)
+    gsde("squashed", 5, 9, 1, True)
+    save_file(out, path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
