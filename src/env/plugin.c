@@ -40,9 +40,11 @@ static CelStatus ask(void *library, const char *file, const char *name, const Ce
   }
   const CelEnvType *(*get)(void);
   memcpy(&get, &symbol, sizeof get); // ISO C has no cast from object to function pointers
-  *type = get();
-  if (!*type) return cel_fail(CEL_E_ENV, "%s: %s returned NULL", file, name);
-  return cel_fail_in(celi_env_type_check(*type), "%s: %s: ", file, name);
+  const CelEnvType *given = get();
+  if (!given) return cel_fail(CEL_E_ENV, "%s: %s returned NULL", file, name);
+  CELI_TRY(cel_fail_in(celi_env_type_check(given), "%s: %s: ", file, name));
+  *type = given;
+  return CEL_OK;
 }
 
 CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **library) {
