@@ -1,5 +1,5 @@
 # What Celsius is built on. Required: libyaml, cJSON, xxHash, threads. Optional, each a part that
-# `celsius info` tells of: cairo (pictures), giflib (animations), protobuf-c (ONNX export).
+# `celsius info` tells of: cairo (pictures), giflib (animations), protobuf-c (TensorBoard, ONNX export).
 find_package(PkgConfig REQUIRED)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
@@ -17,7 +17,7 @@ set(celsius_pc_libs "-pthread -ldl -lm")
 
 option(CELSIUS_CAIRO "Draw pictures with cairo, when it is there" ON)
 option(CELSIUS_GIF "Write animations with giflib, when it is there" ON)
-option(CELSIUS_PROTOBUF "Export ONNX with protobuf-c, when it is there" ON)
+option(CELSIUS_PROTOBUF "Write TensorBoard events and ONNX with protobuf-c, when it is there" ON)
 
 if(CELSIUS_CAIRO)
   pkg_check_modules(cairo IMPORTED_TARGET cairo)

@@ -10,15 +10,16 @@ CEL_BEGIN
 
 /// How to draw; table: cel_plot_fields.
 typedef struct CelPlotOptions {
-  char key[CEL_PATH_MAX];   ///< columns to draw, a panel each, separated by commas; "": returns in training and evaluation
+  char key
+      [CEL_PATH_MAX]; ///< columns to draw, a panel each, separated by commas; "": returns in training and evaluation
   char x[CEL_TEXT_MAX];     ///< column along the x axis
   char title[CEL_PATH_MAX]; ///< "": made from the runs
-  int64_t width, height;    ///< pixels of the whole picture; height 0: chosen by the number of panels
-  int64_t smooth;           ///< rows in the running mean; 1: none
-  double band;              ///< share of bootstrap means inside of the band, in (0, 1); 0: no band
-  int64_t resamples;        ///< bootstrap samples
-  uint64_t seed;            ///< of the bootstrap's random numbers
-  double y_min, y_max;      ///< limits of the y axis; NAN: chosen by the data
+  int64_t width, height; ///< pixels of the whole picture; height 0: chosen by the number of panels
+  int64_t smooth;        ///< rows in the running mean; 1: none
+  double band;           ///< share of bootstrap means inside of the band, in (0, 1); 0: no band
+  int64_t resamples;     ///< bootstrap samples
+  uint64_t seed;         ///< of the bootstrap's random numbers
+  double y_min, y_max;   ///< limits of the y axis; NAN: chosen by the data
   bool legend;
 } CelPlotOptions;
 CEL_API CelPlotOptions cel_plot_options_default(void);

@@ -12,7 +12,8 @@ typedef struct CeliEvents CeliEvents;
 /// Starts an event file in an existing folder. purge_step: scalars of earlier files at this step and later
 /// are void; -1: there are none. Events are on disk after flush or close.
 /// Errors: CEL_E_IO, CEL_E_MEMORY, CEL_E_UNSUPPORTED (built without protobuf-c).
-CelStatus celi_events_open(CeliEvents **out, const char *folder, int64_t purge_step) CEL_WARN_UNUSED;
+CelStatus celi_events_open(CeliEvents **out, const char *folder,
+                           int64_t purge_step) CEL_WARN_UNUSED;
 /// Adds one scalar, stamped with the present time; kept in memory until there is a block of them or a flush. It is shown as a
 /// float. Errors: CEL_E_IO, CEL_E_MEMORY; the events stay in memory and go with the next flush.
 CelStatus celi_events_scalar(CeliEvents *events, const char *tag, int64_t step,
