@@ -40,11 +40,14 @@ static const CliTable *find_flag(const CliTable *tables, int n_tables, const cha
 static CelStatus fail_unknown(const CliCommand *command, const CliTable *tables, int n_tables,
                               const char *flag) {
   CelField all[ROWS_MAX] = {{.name = "help"}};
+  char groups[TABLES_MAX][FLAG_MAX];
   int rows = 1;
-  for (int i = 0; i < n_tables; i++) {
-    if (tables[i].prefix[0]) {
+  for (int i = 0; i < n_tables && i < TABLES_MAX; i++) {
+    if (tables[i].prefix[0]) { // "env." is a group "env"
+      snprintf(groups[i], FLAG_MAX, "%.*s", (int)strlen(tables[i].prefix) - 1, tables[i].prefix);
       if (rows < ROWS_MAX - 1)
-        all[rows++] = (CelField){.name = "env", .type = CEL_FIELD_GROUP, .group = tables[i].table};
+        all[rows++] =
+            (CelField){.name = groups[i], .type = CEL_FIELD_GROUP, .group = tables[i].table};
       continue;
     }
     for (const CelField *f = tables[i].table; f->name && rows < ROWS_MAX - 1; f++) all[rows++] = *f;

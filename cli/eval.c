@@ -1,6 +1,8 @@
 /// celsius eval: how well a trained agent does, on episodes that are the same for everyone.
 #include "cli.h"
 
+#include "celsius/render.h"
+
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,6 @@ typedef struct Options {
   int64_t episodes;
   uint64_t seed;
   char which[CEL_PATH_MAX], render[CEL_PATH_MAX];
-  int64_t render_episodes;
   int32_t action;
   bool json;
 } Options;
@@ -28,8 +29,6 @@ static const CelField fields[] = {
      "print JSON, with the return of each episode", ""},
     {"render", CEL_FIELD_PATH, F(render), "", 0, 0, "FILE", NULL, NULL,
      "write an animation (GIF) of the first episodes", ""},
-    {"render_episodes", CEL_FIELD_INT, F(render_episodes), "1", 1, 100, "episodes", NULL, NULL,
-     "episodes in the animation", ""},
     {0}};
 #undef F
 
@@ -75,16 +74,15 @@ static void print_text(const CelRun *run, const CelEvalResult *result) {
            result->mean_return >= threshold ? "yes" : "no", threshold);
 }
 
-static CelStatus render(CelRun *run, const Options *options) {
-  CelRenderOptions how = cel_render_options_default();
-  how.episodes = options->render_episodes;
+static CelStatus render(CelRun *run, const Options *options, const CelRenderOptions *how) {
   const CelStatus status =
-      cel_render_gif(options->render, run->agent, run->spec, options->seed, &how);
+      cel_render_gif(options->render, run->agent, run->spec, options->seed, how);
   if (status == CEL_OK) cli_note("wrote %s", options->render);
   return status;
 }
 
-static CelStatus evaluate(CelRun *run, const char *folder, const Options *options) {
+static CelStatus evaluate(CelRun *run, const char *folder, const Options *options,
+                          const CelRenderOptions *how) {
   const size_t n = (size_t)options->episodes;
   double *returns = calloc(n, sizeof *returns);
   int64_t *lengths = calloc(n, sizeof *lengths);
@@ -98,7 +96,7 @@ static CelStatus evaluate(CelRun *run, const char *folder, const Options *option
     status = print_json(run, folder, options, &result);
   else if (status == CEL_OK)
     print_text(run, &result);
-  if (status == CEL_OK && options->render[0]) status = render(run, options);
+  if (status == CEL_OK && options->render[0]) status = render(run, options, how);
   free(returns);
   free(lengths);
   return status;
@@ -108,18 +106,20 @@ static int run(int argc, char **argv) {
   Options options;
   CliArgs args;
   CelRun *opened = NULL;
+  CelRenderOptions how = cel_render_options_default();
   cel_fields_default(fields, &options);
-  const CliTable tables[] = {{"Flags", "", fields, &options}};
-  CelStatus status = cli_parse(&cli_eval, argc, argv, tables, 1, &args);
+  const CliTable tables[] = {{"Flags", "", fields, &options},
+                             {"The animation", "render.", cel_render_fields(), &how}};
+  CelStatus status = cli_parse(&cli_eval, argc, argv, tables, 2, &args);
   if (status == CEL_OK && args.help) {
-    cli_help_command(&cli_eval, tables, 1);
+    cli_help_command(&cli_eval, tables, 2);
     return CEL_OK;
   }
   if (status == CEL_OK) status = cli_positionals(&cli_eval, &args, 1, 1, "the run folder");
   // Without --which: the best there is, be it the checkpoint of a run that goes on.
   const char *which = cli_scan(argc, argv, "which") ? options.which : NULL;
   if (status == CEL_OK) status = cel_run_open(args.positional[0], which, &opened);
-  if (status == CEL_OK) status = evaluate(opened, args.positional[0], &options);
+  if (status == CEL_OK) status = evaluate(opened, args.positional[0], &options, &how);
   cel_run_close(opened);
   return status == CEL_OK ? CEL_OK : cli_error(status);
 }

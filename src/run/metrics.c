@@ -7,7 +7,8 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/time.h>
+
+#define FLUSH_EVERY 2.0 // seconds until TensorBoard sees what is new
 
 /// The columns that every run has; the agent's come between them and the evaluation's.
 enum { STEP, EPISODES, FPS, ELAPSED, REWARD, LENGTH, UPDATES, N_FIXED, N_EVAL = 2 };
@@ -52,6 +53,15 @@ static void list_columns(CeliTraining *training) {
   CEL_ASSERT(metrics->n <= CELI_CSV_COLUMNS);
 }
 
+/// A build without TensorBoard trains all the same.
+static CelStatus open_events(CeliTraining *training, int64_t step) {
+  const CelStatus status =
+      celi_events_open(&training->metrics.events, training->folder, step < 0 ? -1 : step + 1);
+  if (status != CEL_E_UNSUPPORTED) return status;
+  celi_training_note(training, "no TensorBoard events: %s", cel_error());
+  return CEL_OK;
+}
+
 CelStatus celi_metrics_open(CeliTraining *training, int64_t step) {
   CeliMetrics *metrics = &training->metrics;
   char progress[CEL_PATH_MAX], evaluations[CEL_PATH_MAX];
@@ -69,7 +79,7 @@ CelStatus celi_metrics_open(CeliTraining *training, int64_t step) {
     if (isfinite(last[ELAPSED])) training->pace.before = last[ELAPSED];
   }
   if (!training->setup->run.tensorboard) return CEL_OK;
-  return celi_events_open(training->folder, step < 0 ? -1 : step + 1, &metrics->events);
+  return open_events(training, step);
 }
 
 CelStatus celi_metrics_sync(CeliTraining *training) {
@@ -89,20 +99,16 @@ CelStatus celi_metrics_close(CeliTraining *training) {
 
 // ---- rows
 
-static double wall_time(void) {
-  struct timeval now;
-  gettimeofday(&now, NULL);
-  return (double)now.tv_sec + 1e-6 * (double)now.tv_usec;
-}
-
 static CelStatus write_events(CeliMetrics *metrics, const double *values) {
   const int64_t step = (int64_t)values[STEP];
-  const double now = wall_time();
+  const double now = celi_seconds();
   if (!metrics->events) return CEL_OK;
   for (int i = 0; i < metrics->n; i++)
     if (i != STEP && !isnan(values[i]))
-      CELI_TRY(celi_events_scalar(metrics->events, metrics->names[i], step, values[i], now));
-  return CEL_OK;
+      CELI_TRY(celi_events_scalar(metrics->events, metrics->names[i], step, values[i]));
+  if (now - metrics->flushed < FLUSH_EVERY) return CEL_OK;
+  metrics->flushed = now;
+  return celi_events_flush(metrics->events);
 }
 
 CelStatus celi_metrics_log(CeliTraining *training, bool evaluated) {

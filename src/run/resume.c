@@ -133,8 +133,10 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
   CELI_TRY(write_plan(training, config));
   if (step >= 0) {
     training->saved_step = step;
-    celi_training_note(training, "going on from step %lld of %lld", (long long)step,
-                       (long long)training->total);
+    celi_training_note(training,
+                       step < training->total ? "going on from step %lld of %lld"
+                                              : "the run is complete: %lld of %lld steps",
+                       (long long)step, (long long)training->total);
   } else {
     char checkpoints[CEL_PATH_MAX];
     CELI_TRY(celi_path_join(checkpoints, training->folder, "checkpoints"));

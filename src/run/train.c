@@ -340,7 +340,7 @@ CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) {
   CELI_TRY(celi_path_join(path, training->folder, "final.safetensors"));
   CELI_TRY(cel_agent_save_model(training->agent, path));
   CELI_TRY(celi_metrics_close(training));
-  tell(training, true);
+  if (training->pace.start_steps < training->total) tell(training, true);
   if (result) fill_result(training, result);
   return CEL_OK;
 }
@@ -357,6 +357,7 @@ static CelStatus start_files(CeliTraining *training) {
   CELI_TRY(celi_folder_make(training->replay));
   CELI_TRY(celi_path_join(path, training->folder, "config.yaml"));
   CELI_TRY(cel_setup_write(&written, path));
+  celi_training_note(training, "run folder %s", training->folder);
   return celi_metrics_open(training, -1);
 }
 

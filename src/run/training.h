@@ -34,6 +34,7 @@ typedef struct CeliPace {
 typedef struct CeliMetrics {
   CeliCsv progress, evaluations;
   struct CeliEvents *events; ///< NULL: no TensorBoard
+  double flushed;            ///< seconds on the monotonic clock when events were last flushed
   const char *names[CELI_CSV_COLUMNS];
   int n;
 } CeliMetrics;
