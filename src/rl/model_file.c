@@ -98,6 +98,7 @@ static CelStatus read_normalizer(CeliModel *model) {
   CELI_TRY(floats(model->file, "normalizer.shift", false, O, 0, &model->obs_shift));
   CELI_TRY(floats(model->file, "normalizer.scale", false, O, 0, &model->obs_scale));
   CELI_TRY(floats(model->file, "normalizer.clip", false, 1, 0, &clip));
+  CEL_ASSERT(clip != NULL);
   model->obs_clip = *clip;
   if (!(*clip > 0))
     return cel_fail(CEL_E_RANGE, "normalizer.clip is %g; it must be positive", (double)*clip);

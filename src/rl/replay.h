@@ -104,8 +104,8 @@ CelStatus celi_replay_save(const CeliReplay *replay, const char *folder,
 /// save. Changes no file. On error the rings are empty of rows.
 /// Errors: CEL_E_CORRUPT, CEL_E_IO, CEL_E_FORMAT (a gap: names the rows; a segment of other spaces).
 CelStatus celi_replay_load(CeliReplay *replay, const char *folder, int64_t *saved) CEL_WARN_UNUSED;
-/// Deletes the segments that no checkpoint with one of the heads (n_heads, N) needs any longer.
-/// Errors: CEL_E_IO, CEL_E_FORMAT, CEL_E_CORRUPT, CEL_E_MEMORY.
+/// Deletes the segments that no checkpoint with one of the heads (n_heads, N) needs any longer; one
+/// that cannot be read stays. Errors: CEL_E_IO, CEL_E_CORRUPT (heads that cannot be), CEL_E_MEMORY.
 CelStatus celi_replay_prune(const CeliReplay *replay, const char *folder, const int64_t *heads,
                             int64_t n_heads) CEL_WARN_UNUSED;
 

@@ -254,6 +254,7 @@ static CelStatus read_bounds(const CelSafetensors *file, const CeliReplay *repla
   const void *b, *n;
   CELI_TRY(want(file, "begin", CEL_I64, replay->N, 0, &b));
   CELI_TRY(want(file, "end", CEL_I64, replay->N, 0, &n));
+  CEL_ASSERT(b != NULL && n != NULL);
   *begin = b;
   *end = n;
   for (int64_t e = 0; e < replay->N; e++)
@@ -269,11 +270,16 @@ static CelStatus open_segment(CelSafetensors **file, const char *folder, const S
                               const CeliReplay *replay, const int64_t **begin,
                               const int64_t **end) {
   char path[CEL_PATH_MAX];
+  *file = NULL;
+  *begin = *end = NULL;
   CELI_TRY(join(path, folder, segment->name));
   CELI_TRY(cel_safetensors_open(path, file));
   CelStatus status = read_bounds(*file, replay, begin, end);
-  if (!status && (sum(*begin, replay->N) != segment->begin || sum(*end, replay->N) != segment->end))
-    status = cel_fail(CEL_E_FORMAT, "holds other rows than its name says");
+  if (!status) {
+    CEL_ASSERT(*begin != NULL && *end != NULL);
+    if (sum(*begin, replay->N) != segment->begin || sum(*end, replay->N) != segment->end)
+      status = cel_fail(CEL_E_FORMAT, "holds other rows than its name says");
+  }
   if (!status) return CEL_OK;
   cel_safetensors_close(*file);
   return cel_fail_in(status, "%s: ", path);
@@ -405,29 +411,44 @@ static bool needs(const CeliReplay *replay, const int64_t *heads, const int64_t 
   return false;
 }
 
+/// Whether a segment can go, by the sums in its name alone (`oldest`, of each checkpoint, over all environments);
+/// most cannot, and only the others are opened.
+static bool may_go(const CeliReplay *replay, const Segment *segment, const int64_t *heads,
+                   int64_t n_heads) {
+  if (segment->temporary) return false;
+  for (int64_t h = 0; h < n_heads; h++) {
+    int64_t oldest = 0;
+    for (int64_t e = 0; e < replay->N; e++) oldest += oldest_row(replay, heads[h * replay->N + e]);
+    if (segment->end - replay->N > oldest) return false;
+  }
+  return n_heads > 0;
+}
+
+static CelStatus prune_segment(const CeliReplay *replay, const char *folder, const Segment *segment,
+                               const int64_t *heads, int64_t n_heads) {
+  CelSafetensors *file;
+  const int64_t *begin, *end;
+  const CelStatus status = open_segment(&file, folder, segment, replay, &begin, &end);
+  // What cannot be read is left where it is: loading will say so, should it be needed after all.
+  if (status) return status == CEL_E_CORRUPT || status == CEL_E_FORMAT ? CEL_OK : status;
+  CEL_ASSERT(end != NULL);
+  bool needed = false;
+  for (int64_t h = 0; h < n_heads; h++)
+    needed = needed || needs(replay, heads + h * replay->N, end);
+  cel_safetensors_close(file);
+  return needed ? CEL_OK : remove_file(folder, segment->name);
+}
+
 CelStatus celi_replay_prune(const CeliReplay *replay, const char *folder, const int64_t *heads,
                             int64_t n_heads) {
+  for (int64_t i = 0; i < n_heads * replay->N; i++)
+    if (heads[i] < 0 || heads[i] > ROWS_MAX / replay->N)
+      return cel_fail(CEL_E_CORRUPT, "a checkpoint's replay.head holds %lld", (long long)heads[i]);
   Segments segments;
   CelStatus status = list_segments(&segments, folder);
-  for (size_t i = 0; !status && i < segments.n; i++) {
-    // By the sums alone most are seen to be needed; only the others are opened.
-    bool needed = n_heads == 0 || segments.list[i].temporary;
-    for (int64_t h = 0; h < n_heads; h++) {
-      int64_t oldest = 0;
-      for (int64_t e = 0; e < replay->N; e++)
-        oldest += oldest_row(replay, heads[h * replay->N + e]);
-      needed = needed || segments.list[i].end - replay->N > oldest;
-    }
-    if (needed) continue;
-    CelSafetensors *file;
-    const int64_t *begin, *end;
-    status = open_segment(&file, folder, &segments.list[i], replay, &begin, &end);
-    if (status) break;
-    for (int64_t h = 0; h < n_heads; h++)
-      needed = needed || needs(replay, heads + h * replay->N, end);
-    cel_safetensors_close(file);
-    if (!needed) status = remove_file(folder, segments.list[i].name);
-  }
+  for (size_t i = 0; !status && i < segments.n; i++)
+    if (may_go(replay, &segments.list[i], heads, n_heads))
+      status = prune_segment(replay, folder, &segments.list[i], heads, n_heads);
   free(segments.list);
   return status;
 }

@@ -90,6 +90,7 @@ CelStatus cel_export(const char *model, const char *format, const char *out, con
   CeliExport write = NULL;
   char made[IDENTIFIER_MAX];
   CELI_TRY(find_format(format, &write));
+  CEL_ASSERT(write != NULL);
   if (out[0] == 0) return cel_fail(CEL_E_ARGUMENT, "an export needs a file to write to");
   if (!name) {
     name_from_path(made, out);

@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "celsius/field.h"
 #include "run/export_formats.h"
+#include <inttypes.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ static void add_float(CeliText *text, float value) {
   for (int precision = 6; precision <= 9; precision++) {
     snprintf(digits, sizeof digits, "%.*g", precision, (double)value);
     const float back = strtof(digits, NULL);
-    if (memcmp(&back, &value, sizeof back) == 0) break;
+    if (back <= value && back >= value) break;
   }
   celi_text_format(text, "%s%sf", digits, strpbrk(digits, ".e") ? "" : ".0");
 }
@@ -29,8 +30,8 @@ static void add_array(CeliText *text, const char *name, const char *suffix, int 
                       const float *data, int64_t rows, int64_t columns, int64_t ld) {
   char number[16] = "";
   if (layer >= 0) snprintf(number, sizeof number, "%d", layer);
-  celi_text_format(text, "static const float %s_%s%s[%lld] = {", name, suffix, number,
-                   (long long)(rows * columns));
+  celi_text_format(text, "static const float %s_%s%s[%" PRId64 "] = {", name, suffix, number,
+                   rows * columns);
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < columns; j++) {
       const int64_t k = i * columns + j;
