@@ -8,9 +8,9 @@
 #include <stdint.h>
 CEL_BEGIN
 
-#define CEL_TEXT_MAX 64  ///< bytes of a string field, with its zero
+#define CEL_TEXT_MAX 64   ///< bytes of a string field, with its zero
 #define CEL_PATH_MAX 1024 ///< bytes of a path field, with its zero
-#define CEL_LIST_MAX 16  ///< entries of an int list
+#define CEL_LIST_MAX 16   ///< entries of an int list
 
 /// A list of whole numbers, such as the widths of hidden layers. Text: "64,64" or "[64, 64]".
 typedef struct CelIntList {
@@ -23,8 +23,9 @@ typedef struct CelIntList {
 typedef enum CelScheduleKind { CEL_CONSTANT, CEL_LINEAR, CEL_CALLBACK } CelScheduleKind;
 typedef struct CelSchedule {
   CelScheduleKind kind;
-  double value;                                             ///< constant, or the value at the start
-  double (*callback)(double progress_remaining, void *user); ///< progress_remaining: 1 at the start, 0 at the end
+  double value; ///< constant, or the value at the start
+  double (*callback)(double progress_remaining,
+                     void *user); ///< progress_remaining: 1 at the start, 0 at the end
   void *user;
 } CelSchedule;
 /// The value at `progress_remaining` in [0, 1].
@@ -53,14 +54,15 @@ typedef enum CelFieldType {
 typedef struct CelField {
   const char *name; ///< snake_case; the flag is "--name" with '_' or '-' alike
   CelFieldType type;
-  size_t offset;         ///< offsetof in the config struct
-  const char *def;       ///< default as text, read by the same parser as a user's; NULL: zero, empty
-  double min, max;       ///< inclusive range of numbers (of a list's entries, a schedule's value); min < max or unchecked
-  const char *unit;      ///< "" when it has none
-  const char *choices;   ///< enum: "relu|tanh|silu"
+  size_t offset;   ///< offsetof in the config struct
+  const char *def; ///< default as text, read by the same parser as a user's; NULL: zero, empty
+  double min,
+      max; ///< inclusive range of numbers (of a list's entries, a schedule's value); min < max or unchecked
+  const char *unit;             ///< "" when it has none
+  const char *choices;          ///< enum: "relu|tanh|silu"
   const struct CelField *group; ///< nested table
-  const char *doc;       ///< one line
-  const char *source;    ///< where it comes from: an equation or a paper; "" when obvious
+  const char *doc;              ///< one line
+  const char *source;           ///< where it comes from: an equation or a paper; "" when obvious
 } CelField;
 
 /// Fills a config with its table's defaults.

@@ -14,16 +14,16 @@ CEL_BEGIN
 /// What a stream is for. Values are part of the checkpoint format: append, never renumber.
 typedef enum CelRngPurpose {
   CEL_RNG_USER = 0,
-  CEL_RNG_INIT = 1,       ///< initial parameters; index: tensor
-  CEL_RNG_ENV = 2,        ///< environment i of the training vector env
-  CEL_RNG_EVAL = 3,       ///< environment of evaluation episode i
-  CEL_RNG_ACT = 4,        ///< exploration of environment i
-  CEL_RNG_SAMPLE = 5,     ///< replay sampling
-  CEL_RNG_NOISE = 6,      ///< noise of reparametrised actions in an update; index: which one
-  CEL_RNG_SHUFFLE = 7,    ///< minibatch order
-  CEL_RNG_EVAL_ACT = 8,   ///< sampled actions in evaluations
-  CEL_RNG_BOOTSTRAP = 9,  ///< confidence bands of plots
-  CEL_RNG_EXPLORE = 10    ///< noise that is added to the policy's action in environment i
+  CEL_RNG_INIT = 1,      ///< initial parameters; index: tensor
+  CEL_RNG_ENV = 2,       ///< environment i of the training vector env
+  CEL_RNG_EVAL = 3,      ///< environment of evaluation episode i
+  CEL_RNG_ACT = 4,       ///< exploration of environment i
+  CEL_RNG_SAMPLE = 5,    ///< replay sampling
+  CEL_RNG_NOISE = 6,     ///< noise of reparametrised actions in an update; index: which one
+  CEL_RNG_SHUFFLE = 7,   ///< minibatch order
+  CEL_RNG_EVAL_ACT = 8,  ///< sampled actions in evaluations
+  CEL_RNG_BOOTSTRAP = 9, ///< confidence bands of plots
+  CEL_RNG_EXPLORE = 10   ///< noise that is added to the policy's action in environment i
 } CelRngPurpose;
 
 /// One stream. Plain data; copy freely.

@@ -26,7 +26,8 @@ CEL_API CelStatus cel_safetensors_write(const char *path, const CelTensors *tens
 CEL_API CelStatus cel_safetensors_write_list(const char *path, const CelTensor *list, int64_t n,
                                              const CelMeta *meta, int n_meta) CEL_WARN_UNUSED;
 
-/// A file opened for reading; tensors point into a private mapping.
+/// A file opened for reading; tensors point into a private mapping, so that the file must not be cut
+/// short meanwhile. (Replacing it, as the writer does, is fine: the old one stays until close.)
 typedef struct CelSafetensors CelSafetensors;
 /// Checks everything before it trusts anything: header length against file size, JSON, types, shapes,
 /// offsets (in range, without overlap or gap), the digests where there are any.

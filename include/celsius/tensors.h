@@ -19,8 +19,8 @@ CEL_API const char *cel_type_name(CelType type);
 
 /// What a tensor is to its agent. The order is the order of regions in memory.
 typedef enum CelRole {
-  CEL_PARAM,   ///< learned by a gradient. In every file.
-  CEL_MODEL,   ///< needed to act, not learned by a gradient (normaliser, action scale). In every file.
+  CEL_PARAM, ///< learned by a gradient. In every file.
+  CEL_MODEL, ///< needed to act, not learned by a gradient (normaliser, action scale). In every file.
   CEL_TARGET,  ///< target networks. In resumable checkpoints.
   CEL_GRAD,    ///< gradients, mirror of CEL_PARAM. Not saved.
   CEL_MOMENT1, ///< optimiser's first moments, mirror of CEL_PARAM. In resumable checkpoints.
@@ -53,7 +53,8 @@ CEL_API void cel_tensors_destroy(CelTensors *tensors);
 
 /// Declares a tensor; `place` (the address of a typed pointer, or NULL) is filled in by allocate.
 /// Errors: CEL_E_NAME (twice the same, too long), CEL_E_SHAPE (negative, ndim > CEL_DIMS_MAX),
-/// CEL_E_MEMORY (bytes overflow), CEL_E_STATE (after allocate).
+/// CEL_E_MEMORY (bytes overflow), CEL_E_STATE (after allocate), CEL_E_TYPE, CEL_E_ARGUMENT (no such type,
+/// role). Names are UTF-8 without control characters.
 CEL_API CelStatus cel_tensors_declare(CelTensors *tensors, const char *name, CelType type,
                                       CelRole role, void *place, int ndim,
                                       const int64_t *shape) CEL_WARN_UNUSED;
@@ -65,13 +66,14 @@ CEL_API CelStatus cel_tensors_declare(CelTensors *tensors, const char *name, Cel
 CEL_API CelStatus cel_tensors_allocate(CelTensors *tensors) CEL_WARN_UNUSED;
 
 CEL_API int64_t cel_tensors_count(const CelTensors *tensors);
-/// Tensor i in the order of declaration; NULL when out of range.
+/// Tensor i in the order of declaration; NULL when out of range. The row may move at the next declare,
+/// its data never.
 CEL_API const CelTensor *cel_tensors_at(const CelTensors *tensors, int64_t i);
 /// NULL when there is none of that name.
 CEL_API const CelTensor *cel_tensors_find(const CelTensors *tensors, const char *name);
 /// The contiguous run of one role: first byte and length (padding zeroed, included). *bytes = 0 when none.
 CEL_API void *cel_tensors_region(const CelTensors *tensors, CelRole role, size_t *bytes);
-/// Bytes of the whole block.
+/// Bytes of the whole block; 0 before allocate.
 CEL_API size_t cel_tensors_bytes(const CelTensors *tensors);
 /// XXH3-128 of the tensors of the given roles (bit set, 1u << role), names and shapes included.
 CEL_API void cel_tensors_digest(const CelTensors *tensors, unsigned roles, uint64_t out[2]);
@@ -79,7 +81,7 @@ CEL_API void cel_tensors_digest(const CelTensors *tensors, unsigned roles, uint6
 /// Role sets for the files.
 #define CEL_ROLES_MODEL ((1u << CEL_PARAM) | (1u << CEL_MODEL))
 #define CEL_ROLES_RESUME                                                                           \
-  (CEL_ROLES_MODEL | (1u << CEL_TARGET) | (1u << CEL_MOMENT1) | (1u << CEL_MOMENT2) |             \
+  (CEL_ROLES_MODEL | (1u << CEL_TARGET) | (1u << CEL_MOMENT1) | (1u << CEL_MOMENT2) |              \
    (1u << CEL_STATE))
 
 CEL_END

@@ -351,7 +351,7 @@ static CelStatus parse_text(const char *name, const char *text, size_t room, cha
                     room - 1);
   CELI_TRY(check_text(name, text, strlen(text) + 1));
   memset(out, 0, room); // equal texts make equal bytes
-  memcpy(out, text, strlen(text));
+  memcpy(out, text, strlen(text) + 1);
   return CEL_OK;
 }
 

@@ -210,7 +210,7 @@ static CelStatus read_shape(Cursor *cursor, CelTensor *tensor) {
   tensor->ndim = 0;
   CELI_TRY(open_list(cursor, '[', ']', &more));
   while (more) {
-    uint64_t length;
+    uint64_t length = 0;
     CELI_TRY(read_number(cursor, &length));
     if (tensor->ndim == CEL_DIMS_MAX)
       return cel_fail(CEL_E_UNSUPPORTED, "tensor \"%s\": more than %d dimensions", tensor->name,
@@ -236,7 +236,7 @@ static CelStatus read_fields(Cursor *cursor, CelSafetensors *file, CelTensor *te
   bool seen[3] = {false}, more;
   CELI_TRY(open_list(cursor, '{', '}', &more));
   while (more) {
-    const char *key, *type;
+    const char *key = "", *type = "";
     CELI_TRY(read_string(cursor, file, &key));
     CELI_TRY(expect(cursor, ':'));
     int k = 0;
@@ -308,7 +308,7 @@ static CelStatus read_header(CelSafetensors *file, const char *header, size_t si
   bool more, metadata = false;
   CELI_TRY(open_list(&cursor, '{', '}', &more));
   while (more) {
-    const char *key;
+    const char *key = "";
     CELI_TRY(read_string(&cursor, file, &key));
     CELI_TRY(expect(&cursor, ':'));
     if (strcmp(key, CELI_ST_METADATA) == 0) {
@@ -413,7 +413,7 @@ static CelStatus place(CelSafetensors *file, const unsigned char *data) {
   for (int64_t i = 0; i < file->n; i++) {
     CelTensor *tensor = &file->list[i];
     size_t size = cel_type_size(tensor->type);
-    tensor->data = (void *)(uintptr_t)(data + file->begins[i]); // a reader's view: not written to
+    tensor->data = (unsigned char *)data + file->begins[i]; // a reader's view: not written to
     if ((uintptr_t)tensor->data % size != 0) room += ((size_t)tensor->size * size + 7) / 8 * 8;
   }
   if (room == 0) return CEL_OK;
@@ -461,7 +461,7 @@ static CelStatus check_digest(const CelSafetensors *file, const void *data, size
 
 static CelStatus parse(CelSafetensors *file, const unsigned char *bytes, size_t size) {
   uint64_t length = 0;
-  if (size < sizeof length)
+  if (bytes == NULL || size < sizeof length)
     return cel_fail(CEL_E_CORRUPT, "cut short: a file of %zu bytes has no header", size);
   memcpy(&length, bytes, sizeof length);
   if (length > CELI_ST_HEADER_MAX)
@@ -483,21 +483,20 @@ static CelStatus parse(CelSafetensors *file, const unsigned char *bytes, size_t 
   return place(file, data);
 }
 
-static CelStatus create(const char *name, CelSafetensors **out) {
+// NULL, with its message, when there is no memory.
+static CelSafetensors *create(const char *name) {
   CelSafetensors *file = calloc(1, sizeof *file);
   if (file != NULL) file->name = strdup(name);
-  if (file == NULL || file->name == NULL) {
-    free(file);
-    return cel_fail(CEL_E_MEMORY, "%s: no memory to open it", name);
-  }
-  *out = file;
-  return CEL_OK;
+  if (file != NULL && file->name != NULL) return file;
+  free(file);
+  cel_fail(CEL_E_MEMORY, "%s: no memory to open it", name);
+  return NULL;
 }
 
 CelStatus cel_safetensors_open_bytes(const char *name, const void *bytes, size_t size,
                                      CelSafetensors **out) {
-  CelSafetensors *file = NULL;
-  CELI_TRY(create(name, &file));
+  CelSafetensors *file = create(name);
+  if (file == NULL) return CEL_E_MEMORY;
   CelStatus status = parse(file, bytes, size);
   if (status == CEL_OK)
     *out = file;
@@ -528,8 +527,8 @@ static CelStatus map_file(CelSafetensors *file) {
 }
 
 CelStatus cel_safetensors_open(const char *path, CelSafetensors **out) {
-  CelSafetensors *file = NULL;
-  CELI_TRY(create(path, &file));
+  CelSafetensors *file = create(path);
+  if (file == NULL) return CEL_E_MEMORY;
   CelStatus status = map_file(file);
   if (status == CEL_OK)
     status = cel_fail_in(parse(file, file->mapping, file->mapped), "%s: ", path);

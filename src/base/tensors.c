@@ -225,7 +225,7 @@ void *cel_tensors_region(const CelTensors *tensors, CelRole role, size_t *bytes)
 }
 
 size_t cel_tensors_bytes(const CelTensors *tensors) {
-  return tensors->begin[CEL_ROLES];
+  return tensors->block != NULL ? tensors->begin[CEL_ROLES] : 0;
 }
 
 void cel_tensors_digest(const CelTensors *tensors, unsigned roles, uint64_t out[2]) {

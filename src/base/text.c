@@ -18,7 +18,7 @@
 // The digits of |value| with `precision` of them, without trailing zeros, and the power of ten of
 // the first; returns how many.
 static int digits_of(double value, int precision, char digits[20], int *exponent) {
-  char text[40]; // "d.ddde+dd", the point being one byte in the C locale
+  char text[40] = ""; // "d.ddde+dd", the point being one byte in the C locale
   snprintf(text, sizeof text, "%.*e", precision - 1, fabs(value));
   int n = 0;
   const char *c = text;
@@ -55,7 +55,7 @@ const char *celi_double_text(char text[CELI_NUMBER_MAX], double value) {
   locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   locale_t old = c == (locale_t)0 ? (locale_t)0 : uselocale(c);
   for (int precision = 1; precision <= 17; precision++) {
-    char digits[20];
+    char digits[20] = "";
     int exponent, n = digits_of(value, precision, digits, &exponent);
     lay_out(text, signbit(value), digits, n, exponent);
     if (strtod(text, NULL) == value) break; // 17 digits always do

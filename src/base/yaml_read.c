@@ -104,8 +104,7 @@ static CelStatus read_key(Reader *reader, const char *prefix, char key[KEY_MAX])
   CELI_TRY(scalar(reader, &text));
   if (strlen(prefix) + strlen(text) >= KEY_MAX)
     return fail_here(reader, cel_fail(CEL_E_NAME, "there is no field of so long a name"));
-  memcpy(key, prefix, strlen(prefix));
-  memcpy(key + strlen(prefix), text, strlen(text) + 1);
+  snprintf(key, KEY_MAX, "%s%s", prefix, text);
   return CEL_OK;
 }
 

@@ -117,6 +117,7 @@ static void more_than_there_is_is_refused(void **state) {
   assert_fails(cel_tensors_allocate(tensors), CEL_E_MEMORY, "the tensors need 4.0 PiB");
   assert_non_null(strstr(cel_error(), "\"replay.obs\", is 4.0 PiB"));
   assert_null(place);
+  assert_int_equal(cel_tensors_bytes(tensors), 0);
   size_t bytes;
   assert_null(cel_tensors_region(tensors, CEL_PARAM, &bytes));
   cel_tensors_destroy(tensors);
