@@ -114,13 +114,19 @@ typedef struct GsdeArgs {
   ptrdiff_t ldda;
 } GsdeArgs;
 
-/// E, M, exp(2 log_std) and their transposes for features [begin, end).
+/// E of features [begin, end).
+static void op_draw(const void *args, int64_t begin, int64_t end) {
+  const GsdeArgs *s = args;
+  const int64_t A = s->gsde->A;
+  celi_ops()->normal(s->gsde->E, s->seed, CEL_RNG_NOISE, s->index, *s->counter, begin * A, end * A);
+}
+
+/// M, exp(2 log_std) and their transposes for features [begin, end).
 static void op_matrices(const void *args, int64_t begin, int64_t end) {
   const GsdeArgs *s = args;
   const CeliGsde *g = s->gsde;
   const CeliOps *ops = celi_ops();
   const int64_t H = g->H, A = g->A, at = begin * A, n = (end - begin) * A;
-  ops->normal(g->E, s->seed, CEL_RNG_NOISE, s->index, *s->counter, at, end * A);
   ops->exp(g->M + at, g->with->log_std + at, n); // the standard deviations, for now
   for (int64_t i = at; i < at + n; i++) {
     g->var_w[i] = g->M[i] * g->M[i];
@@ -195,6 +201,15 @@ static void op_sample(const void *args, int64_t begin, int64_t end) {
   for (int64_t b = begin; b < end; b++) sample_row(s, b);
 }
 
+/// The noise matrices and the actions that follow from E. `drawn`: by the operation before, cut alike,
+/// so that a thread goes on with its own features.
+static void plan_given(CeliPlan *plan, const GsdeArgs *args, bool drawn) {
+  celi_plan_add(plan, "gsde matrices", op_matrices, CELI_PARTS, args->gsde->H, FEATURES, drawn,
+                args, sizeof *args);
+  celi_plan_add(plan, "gsde sample", op_sample, CELI_ROWS, args->gsde->B, CELI_ROW_GRAIN, false,
+                args, sizeof *args);
+}
+
 void celi_gsde_plan_sample(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
                            const float *mean, ptrdiff_t ldm, const float *latent, ptrdiff_t ldl,
                            uint64_t seed, uint32_t index, const uint64_t *counter) {
@@ -208,10 +223,22 @@ void celi_gsde_plan_sample(CeliPlan *plan, const CeliGsde *gsde, float *action, 
                          .seed = seed,
                          .counter = counter,
                          .index = index};
-  celi_plan_add(plan, "gsde matrices", op_matrices, CELI_PARTS, gsde->H, FEATURES, false, &args,
+  celi_plan_add(plan, "gsde draw", op_draw, CELI_PARTS, gsde->H, FEATURES, false, &args,
                 sizeof args);
-  celi_plan_add(plan, "gsde sample", op_sample, CELI_ROWS, gsde->B, CELI_ROW_GRAIN, false, &args,
-                sizeof args);
+  plan_given(plan, &args, true);
+}
+
+void celi_gsde_plan_sample_given(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
+                                 const float *mean, ptrdiff_t ldm, const float *latent,
+                                 ptrdiff_t ldl) {
+  const GsdeArgs args = {.gsde = gsde,
+                         .action = action,
+                         .lda = lda,
+                         .mean = mean,
+                         .ldm = ldm,
+                         .latent = latent,
+                         .ldl = ldl};
+  plan_given(plan, &args, false);
 }
 
 // ---- backward

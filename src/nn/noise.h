@@ -61,6 +61,10 @@ CelStatus celi_gsde_declare_shared(CeliGsde *gsde, CelTensors *tensors, const ch
 void celi_gsde_plan_sample(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
                            const float *mean, ptrdiff_t ldm, const float *latent, ptrdiff_t ldl,
                            uint64_t seed, uint32_t index, const uint64_t *counter);
+/// The same with the numbers that lie in gsde->E.
+void celi_gsde_plan_sample_given(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
+                                 const float *mean, ptrdiff_t ldm, const float *latent,
+                                 ptrdiff_t ldl);
 uint64_t celi_gsde_blocks(const CeliGsde *gsde);
 /// d_mean (B,A), d_latent (B,H) (written, not added), d_log_std from d_action and d_logp.
 void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean, ptrdiff_t lddm,
