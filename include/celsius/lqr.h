@@ -1,8 +1,9 @@
-/// The linear-quadratic regulator at a temperature: the one continuous problem whose maximum-entropy
-/// solution is known in closed form, and so the yardstick of continuous learners.
+/// The linear-quadratic regulator at a temperature: the one continuous problem whose
+/// maximum-entropy solution is known in closed form, and so the yardstick of continuous learners.
 ///
-/// x' = A x + B u + w, w ~ N(0, noise^2 I); reward r = -(x'Q x + u'R u) (no 1/2); discount gamma. The soft-optimal
-/// policy is u ~ N(-K x, Sigma) with K the regulator's own gain and Sigma = (alpha/2) (R + gamma B'PB)^-1.
+/// x' = A x + B u + w, w ~ N(0, noise^2 I); reward r = -(x'Q x + u'R u) (no 1/2); discount gamma.
+/// The soft-optimal policy is u ~ N(-K x, Sigma) with K the regulator's own gain and Sigma =
+/// (alpha/2) (R + gamma B'PB)^-1.
 #ifndef CELSIUS_LQR_H
 #define CELSIUS_LQR_H
 #include "celsius/status.h"
@@ -12,12 +13,12 @@ CEL_BEGIN
 #define CEL_LQR_MAX 16 ///< largest state or action dimension
 
 typedef struct CelLqr {
-  int n, m;                                ///< state and action dimensions
-  double A[CEL_LQR_MAX * CEL_LQR_MAX];     ///< (n, n) row-major
-  double B[CEL_LQR_MAX * CEL_LQR_MAX];     ///< (n, m)
-  double Q[CEL_LQR_MAX * CEL_LQR_MAX];     ///< (n, n) symmetric, positive semidefinite
-  double R[CEL_LQR_MAX * CEL_LQR_MAX];     ///< (m, m) symmetric, positive definite
-  double noise;                            ///< standard deviation of w
+  int n, m;                            ///< state and action dimensions
+  double A[CEL_LQR_MAX * CEL_LQR_MAX]; ///< (n, n) row-major
+  double B[CEL_LQR_MAX * CEL_LQR_MAX]; ///< (n, m)
+  double Q[CEL_LQR_MAX * CEL_LQR_MAX]; ///< (n, n) symmetric, positive semidefinite
+  double R[CEL_LQR_MAX * CEL_LQR_MAX]; ///< (m, m) symmetric, positive definite
+  double noise;                        ///< standard deviation of w
 } CelLqr;
 
 typedef struct CelLqrSolution {
@@ -32,8 +33,8 @@ typedef struct CelLqrSolution {
 
 /// Solves the discounted Riccati equation by the doubling algorithm, then the soft policy from it.
 /// Source: [maximum-entropy, 8.25]
-/// Errors: CEL_E_RANGE (n, m, gamma not in (0,1), alpha < 0, R not positive definite, Q not positive semidefinite, not stabilisable: no
-/// convergence).
+/// Errors: CEL_E_RANGE (n, m, gamma not in (0,1), alpha < 0, R not positive definite, Q not
+/// positive semidefinite, not stabilisable: no convergence).
 CEL_API CelStatus cel_lqr_solve(const CelLqr *lqr, double gamma, double alpha,
                                 CelLqrSolution *out) CEL_WARN_UNUSED;
 

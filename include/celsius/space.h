@@ -1,8 +1,8 @@
 /// Spaces: what an observation or an action looks like.
 ///
 /// A space is a list of named parts (nearly always one), each with its own type and shape, so that
-/// buffers store an image as bytes beside a vector of floats. A row of a space is its parts one after
-/// another, each aligned to its element.
+/// buffers store an image as bytes beside a vector of floats. A row of a space is its parts one
+/// after another, each aligned to its element.
 #ifndef CELSIUS_SPACE_H
 #define CELSIUS_SPACE_H
 #include "celsius/rng.h"
@@ -28,8 +28,9 @@ typedef struct CelSpacePart {
   int64_t shape[CEL_SPACE_DIMS_MAX];
   int64_t size; ///< product of shape
   int64_t n;    ///< discrete: number of choices
-  /// Box: bounds of each element, as float32 holds them; for parts of more than CEL_SPACE_BOUNDS_MAX elements
-  /// entry 0 bounds all. Multi-discrete: high[i] = number of choices of entry i.
+  /// Box: bounds of each element, as float32 holds them; for parts of more than
+  /// CEL_SPACE_BOUNDS_MAX elements entry 0 bounds all. Multi-discrete: high[i] = number of choices
+  /// of entry i.
   float low[CEL_SPACE_BOUNDS_MAX], high[CEL_SPACE_BOUNDS_MAX];
 } CelSpacePart;
 
@@ -57,8 +58,8 @@ CEL_API int64_t cel_space_floats(const CelSpace *space);
 /// "Box(3,)", "Discrete(2)" and so on, for messages. Returns the length, like snprintf.
 CEL_API int cel_space_describe(const CelSpace *space, char *text, size_t size);
 
-/// out (n rows) drawn at random: uniform over choices and between finite bounds; from a single bound
-/// inwards a half-normal; a standard normal where there is no bound.
+/// out (n rows) drawn at random: uniform over choices and between finite bounds; from a single
+/// bound inwards a half-normal; a standard normal where there is no bound.
 /// A checked space. Allocates: no.
 CEL_API void cel_space_sample(const CelSpace *space, void *out, int64_t n, CelRng *rng);
 

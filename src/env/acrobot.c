@@ -1,17 +1,17 @@
-/// Acrobot-v1: swing the free end of a two-link chain above a line, with torque at the joint between
-/// the links only.
+/// Acrobot-v1: swing the free end of a two-link chain above a line, with torque at the joint
+/// between the links only.
 ///
-///     state   theta1, theta2, dtheta1, dtheta2    rad (theta1 0: hanging; theta2 relative to it), rad/s
+///     state   theta1, theta2, dtheta1, dtheta2    rad, rad/s; theta1 0: hanging; theta2: relative
 ///     action  0, 1, 2: torque -1, 0, 1            N m
 ///     obs     cos theta1, sin theta1, cos theta2, sin theta2, dtheta1, dtheta2
 ///     reward  -1 a step, 0 for the last
 ///     ends    -cos theta1 - cos(theta2 + theta1) > 1
 ///
-/// Equations of motion as in Sutton's book (or the NIPS paper, which leaves out a term), one step of
-/// the classic fourth-order Runge-Kutta method over dt; then angles are wrapped to [-pi, pi] and speeds
-/// bounded. Operations come in the order of Gymnasium's Acrobot-v1, in double.
-/// Source: Sutton, "Generalization in reinforcement learning: successful examples using sparse coarse
-/// coding", NIPS 1996; Sutton, Barto, "Reinforcement learning: an introduction", 2018.
+/// Equations of motion as in Sutton's book (or the NIPS paper, which leaves out a term), one step
+/// of the classic fourth-order Runge-Kutta method over dt; then angles are wrapped to [-pi, pi] and
+/// speeds bounded. Operations come in the order of Gymnasium's Acrobot-v1, in double.
+/// Source: Sutton, "Generalization in reinforcement learning: successful examples using sparse
+/// coarse coding", NIPS 1996; Sutton, Barto, "Reinforcement learning: an introduction", 2018.
 #include "celsius/canvas.h"
 #include "env/env_internal.h"
 #include "env/sincos.h"

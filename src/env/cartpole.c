@@ -9,7 +9,8 @@
 ///     temp      = (F + m l theta_dot^2 sin theta) / M
 ///     theta_acc = (g sin theta - cos theta temp) / (l (4/3 - m cos^2 theta / M))
 ///     x_acc     = temp - m l theta_acc cos theta / M
-/// integrated by Euler's method. Operations come in the order of Gymnasium's CartPole-v1, in double.
+/// integrated by Euler's method. Operations come in the order of Gymnasium's CartPole-v1, in
+/// double.
 /// Source: Barto, Sutton, Anderson, "Neuronlike adaptive elements that can solve difficult learning
 /// control problems", IEEE SMC 1983; the corrected equations of Florian (2007).
 #include "celsius/canvas.h"
@@ -170,8 +171,8 @@ static CelStatus cartpole_step(const CelEnvSpec *spec, double *states, int64_t n
   return CEL_OK;
 }
 
-/// A rectangle from (0, bottom) to (0, top) in its own frame, half_width to either side, turned clockwise by `angle`
-/// around (x, y).
+/// A rectangle from (0, bottom) to (0, top) in its own frame, half_width to either side, turned
+/// clockwise by `angle` around (x, y).
 static void bar(CelCanvas *canvas, double x, double y, double half_width, double bottom, double top,
                 double angle, CelColor color) {
   double s = celi_sin(angle), c = celi_cos(angle);

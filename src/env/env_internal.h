@@ -10,13 +10,15 @@ extern const CelEnvType celi_env_mountain_car_continuous;
 extern const CelEnvType celi_env_acrobot;
 extern const CelEnvType celi_env_lqr;
 
-/// Checks what a type must have. Errors: CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (names what is missing).
+/// Checks what a type must have. Errors: CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (names what is
+/// missing).
 CelStatus celi_env_type_check(const CelEnvType *type) CEL_WARN_UNUSED;
 
 /// Whether an id names a shared object, "FILE.so:Name".
 bool celi_plugin_is(const char *id);
 /// Opens the shared object and asks it for its type; the type lives as long as the process does.
-/// Errors: CEL_E_IO (the loader's words), CEL_E_NAME (no such symbol), CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT.
+/// Errors: CEL_E_IO (the loader's words), CEL_E_NAME (no such symbol), CEL_E_UNSUPPORTED (abi),
+/// CEL_E_ARGUMENT.
 CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **library) CEL_WARN_UNUSED;
 void celi_plugin_close(void *library);
 

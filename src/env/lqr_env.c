@@ -7,8 +7,8 @@
 ///     start   x ~ N(0, start^2 I)
 ///     ends    never: a continuing task, cut off by the time limit (truncation)
 ///
-/// Every problem is stable without a controller, so that a bad policy costs much but blows up nothing. The
-/// exact answer at a discount and temperature is cel_lqr_solve's (celsius/lqr.h).
+/// Every problem is stable without a controller, so that a bad policy costs much but blows up
+/// nothing. The exact answer at a discount and temperature is cel_lqr_solve's (celsius/lqr.h).
 #include "base/base.h"
 #include "celsius/canvas.h"
 #include "celsius/lqr.h"
@@ -85,8 +85,8 @@ static void make_random(CelLqr *lqr, const LqrArguments *c) {
   for (int i = 0; i < n * n; i++) lqr->A[i] *= c->radius / norm;
 }
 
-/// Masses of 1 in a row between walls, each on springs of stiffness 1 to its neighbours, with friction .2; a force on
-/// each; semi-implicit Euler with dt = .2: v' = v + dt a, x' = x + dt v'.
+/// Masses of 1 in a row between walls, each on springs of stiffness 1 to its neighbours, with
+/// friction .2; a force on each; semi-implicit Euler with dt = .2: v' = v + dt a, x' = x + dt v'.
 static CelStatus make_chain(CelLqr *lqr, int64_t dimension) {
   if (dimension % 2 != 0) {
     return cel_fail(CEL_E_RANGE,

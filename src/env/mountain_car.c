@@ -5,8 +5,8 @@
 ///     reward  -1 a step
 ///     ends    position >= goal_position and velocity >= goal_velocity
 ///
-///     velocity' = clip(velocity + (action - 1) force - gravity cos(3 position), -max_speed, max_speed)
-///     position' = clip(position + velocity', min_position, max_position), the left end stops the car
+///     velocity' = clip(velocity + (action - 1) force - gravity cos(3 position), +-max_speed)
+///     position' = clip(position + velocity', min_position, max_position); the left end stops it
 /// Source: Moore, "Efficient memory-based learning for robot control", PhD thesis, Cambridge 1990.
 #include "celsius/canvas.h"
 #include "env/env_internal.h"

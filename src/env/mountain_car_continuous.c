@@ -5,9 +5,9 @@
 ///     reward  100 at the goal, less .1 u^2 a step
 ///     ends    position >= goal_position and velocity >= goal_velocity
 ///
-/// Gymnasium keeps this environment's state in float32, except for the one that reset makes, which is
-/// double. Hence two steps below, one for each type, in its order of operations. They differ in the
-/// eighth digit, and `fresh` tells which is due.
+/// Gymnasium keeps this environment's state in float32, except for the one that reset makes, which
+/// is double. Hence two steps below, one for each type, in its order of operations. They differ in
+/// the eighth digit, and `fresh` tells which is due.
 #include "celsius/canvas.h"
 #include "env/env_internal.h"
 #include "env/sincos.h"
@@ -88,8 +88,8 @@ static bool step_double(const MountainCarContinuous *c, double *state, float u) 
   return position >= c->goal_position && velocity >= c->goal_velocity;
 }
 
-/// Every later one: the state is float32, and so is the arithmetic. A bound that bites is a double again
-/// where the goal is looked at.
+/// Every later one: the state is float32, and so is the arithmetic. A bound that bites is a double
+/// again where the goal is looked at.
 static bool step_float(const MountainCarContinuous *c, double *state, float u) {
   float position = (float)state[0], velocity = (float)state[1];
   const float max_speed = (float)c->max_speed, min_position = (float)c->min_position;

@@ -1,6 +1,6 @@
 /// Pendulum-v1: swing a pendulum up and hold it there with little torque.
 ///
-///     state   theta, theta_dot, u          rad (0: upright), rad/s, the last torque (for the picture)
+///     state   theta, theta_dot, u          rad (0: upright), rad/s, last torque (for the picture)
 ///     action  u in [-2, 2]                 N m
 ///     obs     cos theta, sin theta, theta_dot
 ///     reward  -(theta^2 + .1 theta_dot^2 + .001 u^2), theta taken to [-pi, pi)
@@ -8,8 +8,8 @@
 ///
 ///     theta_dot' = clip(theta_dot + (3 g / (2 l) sin theta + 3 / (m l^2) u) dt, -8, 8)
 ///     theta'     = theta + theta_dot' dt
-/// Types as in Gymnasium's Pendulum-v1 under NumPy 2: the state is double, and what is computed from u alone
-/// (the action is a float32 array) is float32.
+/// Types as in Gymnasium's Pendulum-v1 under NumPy 2: the state is double, and what is computed
+/// from u alone (the action is a float32 array) is float32.
 #include "celsius/canvas.h"
 #include "env/env_internal.h"
 #include "env/sincos.h"

@@ -1,7 +1,7 @@
 /// Environments in shared objects: "FILE.so:Name".
 ///
-/// FILE.so exports `const CelEnvType *Name(void)`. A shared object is loaded for good: types are kept by pointer,
-/// and unloading code that someone may still hold is not worth the memory.
+/// FILE.so exports `const CelEnvType *Name(void)`. A shared object is loaded for good: types are
+/// kept by pointer, and unloading code that someone may still hold is not worth the memory.
 #include "base/base.h"
 #include "env/env_internal.h"
 #include <dlfcn.h>
@@ -15,8 +15,8 @@ bool celi_plugin_is(const char *id) {
          (colon - id > 3 && strncmp(colon - 3, ".so", 3) == 0);
 }
 
-/// Splits "FILE:Name". A file without a slash is one in the working directory, as everywhere else on a command
-/// line, and not one on the loader's search path.
+/// Splits "FILE:Name". A file without a slash is one in the working directory, as everywhere else
+/// on a command line, and not one on the loader's search path.
 static CelStatus split(const char *id, char file[CEL_PATH_MAX], const char **name) {
   const char *colon = strrchr(id, ':');
   int length = (int)(colon - id);

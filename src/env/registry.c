@@ -1,7 +1,7 @@
 /// Environment types by name, and specs made from them.
 ///
-/// The library's own types are one line each below; types of the user's are added behind them at run time,
-/// under a lock, by pointer.
+/// The library's own types are one line each below; types of the user's are added behind them at
+/// run time, under a lock, by pointer.
 #include "base/base.h"
 #include "env/env_internal.h"
 #include <inttypes.h>

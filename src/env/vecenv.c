@@ -3,8 +3,8 @@
 /// One call of cel_vecenv_step, for environments [begin, end):
 ///   1  check and clip the actions; nothing has happened yet if one is refused
 ///   2  set up the rng streams from the saved counters
-///   3  step all (action_repeat times, each environment until its episode ends), look for NaN, count
-///      steps, mark truncation
+///   3  step all (action_repeat times, each environment until its episode ends), look for NaN,
+///      count steps, mark truncation
 ///   4  close the books of the episodes that ended and start the next ones (SAME_STEP autoreset)
 ///   5  save the counters
 /// Loops are over plain arrays and without calls, so that the bookkeeping of a step costs a few
@@ -103,7 +103,8 @@ static CelStatus fail_at(const CelVecEnv *env, int64_t i, CelStatus status) {
                      env->spec->type->id, (int64_t)env->first_index + i, env->elapsed[i]);
 }
 
-/// The first element of rows [begin, end) that is not a number, or is still infinite after clipping.
+/// The first element of rows [begin, end) that is not a number, or is still infinite after
+/// clipping.
 static CelStatus fail_action(const CelVecEnv *env, const CelSpacePart *part, size_t offset,
                              int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i++) {
@@ -308,7 +309,8 @@ static bool done(const CelVecEnv *env, int64_t i) {
   return (env->terminated[i] | env->truncated[i]) != 0;
 }
 
-/// The action once more for those whose episode goes on, in runs of neighbours; rewards are added up.
+/// The action once more for those whose episode goes on, in runs of neighbours; rewards are added
+/// up.
 static CelStatus step_again(CelVecEnv *env, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end;) {
     if (done(env, i)) {

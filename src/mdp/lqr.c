@@ -1,21 +1,23 @@
 /// The discounted linear-quadratic regulator at a temperature.
 ///
-/// With At = sqrt(gamma) A and Bt = sqrt(gamma) B the discounted problem is an undiscounted one, and its value
-/// V(x) = -x'P x + constant has
+/// With At = sqrt(gamma) A and Bt = sqrt(gamma) B the discounted problem is an undiscounted one,
+/// and its value V(x) = -x'P x + constant has
 ///     P = Q + At'P At - At'P Bt (R + Bt'P Bt)^-1 Bt'P At.                                  (1)
-/// The structure-preserving doubling algorithm starts from A_0 = At, G_0 = Bt R^-1 Bt', H_0 = Q and takes
+/// The structure-preserving doubling algorithm starts from A_0 = At, G_0 = Bt R^-1 Bt', H_0 = Q and
+/// takes
 ///     W       = I + G_k H_k
 ///     A_{k+1} = A_k W^-1 A_k
 ///     G_{k+1} = G_k + A_k W^-1 G_k A_k'                                                    (2)
 ///     H_{k+1} = H_k + A_k' H_k W^-1 A_k
-/// Step k covers 2^k steps of value iteration, and H_k -> P quadratically. At the end (1) itself is evaluated,
-/// which is the certificate.
+/// Step k covers 2^k steps of value iteration, and H_k -> P quadratically. At the end (1) itself is
+/// evaluated, which is the certificate.
 ///
 /// With M = R + gamma B'P B the soft-optimal policy is N(-K x, Sigma), K = gamma M^-1 B'P A,
 /// Sigma = (alpha/2) M^-1, and
 ///     constant (1 - gamma) = alpha (m/2 log(pi alpha) - 1/2 log det M) - gamma noise^2 tr P.   (3)
-/// Source: Chu, Fan, Lin, Wang, "Structure-preserving algorithms for periodic discrete-time algebraic
-/// Riccati equations", Int. J. Control 2004; (3) is [maximum-entropy, 8.25] for a quadratic Q.
+/// Source: Chu, Fan, Lin, Wang, "Structure-preserving algorithms for periodic discrete-time
+/// algebraic Riccati equations", Int. J. Control 2004; (3) is [maximum-entropy, 8.25] for a
+/// quadratic Q.
 #include "celsius/lqr.h"
 #include "base/base.h"
 #include <float.h>
@@ -59,8 +61,8 @@ static double largest(const double *X, int count) {
   return most;
 }
 
-/// Solves W Z = Y for Z (n, p) in place of Y, by Gaussian elimination with partial pivoting; W (n, n) is destroyed.
-/// False when W is singular.
+/// Solves W Z = Y for Z (n, p) in place of Y, by Gaussian elimination with partial pivoting; W (n,
+/// n) is destroyed. False when W is singular.
 static bool solve(double *W, double *Y, int n, int p) {
   for (int k = 0; k < n; k++) {
     int pivot = k;
@@ -93,7 +95,8 @@ static bool solve(double *W, double *Y, int n, int p) {
   return true;
 }
 
-/// L (n, n) lower with L L' = X + shift I, and log det of that. False when it is not positive definite.
+/// L (n, n) lower with L L' = X + shift I, and log det of that. False when it is not positive
+/// definite.
 static bool cholesky(double *L, double *log_det, const double *X, int n, double shift) {
   memset(L, 0, (size_t)(n * n) * sizeof *L);
   *log_det = 0.0;

@@ -1,12 +1,12 @@
 /// The classic environments against Gymnasium, step for step.
 ///
-/// tests/golden/gymnasium_trajectories.py recorded the episodes. Here all episodes of a case run side by
-/// side in one vector environment, each from its recorded initial state, with the recorded actions:
-/// observations and rewards must be equal as float32, flags equal, states within 1e-9.
+/// tests/golden/gymnasium_trajectories.py recorded the episodes. Here all episodes of a case run
+/// side by side in one vector environment, each from its recorded initial state, with the recorded
+/// actions: observations and rewards must be equal as float32, flags equal, states within 1e-9.
 ///
-/// The acrobot is chaotic: Gymnasium itself, started 1e-16 away, is 1e-4 away after 320 steps of the recorded
-/// actions, and the last bit of a cosine is not the same on all machines that NumPy runs on. So there
-/// the recorded state is taken over after it was compared, every eighth step.
+/// The acrobot is chaotic: Gymnasium itself, started 1e-16 away, is 1e-4 away after 320 steps of
+/// the recorded actions, and the last bit of a cosine is not the same on all machines that NumPy
+/// runs on. So there the recorded state is taken over after it was compared, every eighth step.
 #include "celsius/safetensors.h"
 #include "env_test.h"
 #include <inttypes.h>

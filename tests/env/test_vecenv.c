@@ -1,7 +1,7 @@
 /// The vector environment: episodes, time limits, repeats, streams, ranges, bad numbers.
 ///
-/// Most tests run on Counter, an environment of the test's own: it counts its steps, adds a random number from its
-/// stream, and ends or breaks where it is told to.
+/// Most tests run on Counter, an environment of the test's own: it counts its steps, adds a random
+/// number from its stream, and ends or breaks where it is told to.
 #include "env_test.h"
 #include <inttypes.h>
 

@@ -63,7 +63,8 @@ static void equal_to_scipy(void **state) {
   cel_safetensors_close(file);
 }
 
-// ---- value iteration, brute force: one action, V kept as a quadratic, greedy action by its formula
+// ---- value iteration, brute force: one action, V kept as a quadratic, greedy action by its
+// formula
 
 /// A random problem with one action.
 static CelLqr random_problem(int n, uint32_t index) {
