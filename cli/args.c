@@ -55,8 +55,7 @@ static CelStatus fail_unknown(const CliCommand *command, const CliTable *tables,
   char dashed[FLAG_MAX];
   const char *nearest = cel_fields_nearest(all, flag);
   if (!nearest)
-    return cel_fail(CEL_E_NAME, "no flag '--%s'; `celsius %s --help` shows all", flag,
-                    command->name);
+    return cel_fail(CEL_E_NAME, "no flag '--%s'; `celsius %s` shows all", flag, command->help);
   snprintf(dashed, sizeof dashed, "%s", nearest);
   for (char *c = dashed; *c; c++)
     if (*c == '_') *c = '-';
@@ -97,7 +96,8 @@ static CelStatus parse_flag(const CliCommand *command, int argc, char **argv, in
     cli_field_takes(field, takes, sizeof takes);
     return cel_fail(CEL_E_ARGUMENT, "--%s needs a value: --%s %s", flag, flag, takes);
   }
-  return cel_fail_in(cel_fields_set(table->table, table->config, name, value), "--");
+  return cel_fail_in(cel_fields_set(table->table, table->config, name, value), "--%s",
+                     table->prefix);
 }
 
 CelStatus cli_parse(const CliCommand *command, int argc, char **argv, const CliTable *tables,
@@ -116,8 +116,8 @@ CelStatus cli_parse(const CliCommand *command, int argc, char **argv, const CliT
       continue;
     }
     if (argv[i][0] == '-' && argv[i][1])
-      return cel_fail(CEL_E_NAME, "no flag '%s'; flags begin with two dashes: `celsius %s --help`",
-                      argv[i], command->name);
+      return cel_fail(CEL_E_NAME, "no flag '%s'; flags begin with two dashes: `celsius %s`",
+                      argv[i], command->help);
     if (args->n == CLI_POSITIONALS)
       return cel_fail(CEL_E_ARGUMENT, "more than %d arguments", CLI_POSITIONALS);
     args->positional[args->n++] = argv[i];
@@ -128,9 +128,9 @@ CelStatus cli_parse(const CliCommand *command, int argc, char **argv, const CliT
 CelStatus cli_positionals(const CliCommand *command, const CliArgs *args, int least, int most,
                           const char *what) {
   if (args->n < least)
-    return cel_fail(CEL_E_ARGUMENT, "%s is missing; `celsius %s --help`", what, command->name);
+    return cel_fail(CEL_E_ARGUMENT, "%s is missing; `celsius %s`", what, command->help);
   if (args->n > most)
-    return cel_fail(CEL_E_ARGUMENT, "'%s' is one argument too many; `celsius %s --help`",
-                    args->positional[most], command->name);
+    return cel_fail(CEL_E_ARGUMENT, "'%s' is one argument too many; `celsius %s`",
+                    args->positional[most], command->help);
   return CEL_OK;
 }

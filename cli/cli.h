@@ -15,6 +15,7 @@ typedef struct CliTable {
 /// What a command takes.
 typedef struct CliCommand {
   const char *name;    ///< "train"
+  const char *help;    ///< "train --help", what shows all its flags
   const char *usage;   ///< lines after "Usage: "
   const char *doc;     ///< a paragraph or two
   const char *details; ///< after the flags; NULL: nothing

@@ -126,6 +126,7 @@ static int run(int argc, char **argv) {
 
 const CliCommand cli_eval = {
     .name = "eval",
+    .help = "eval --help",
     .usage = "celsius eval RUN [--episodes N] [--json] [--render out.gif]",
     .doc = "Evaluates a trained agent. The episodes begin from streams of their own, the same for "
            "every "

@@ -54,6 +54,7 @@ static int run(int argc, char **argv) {
 
 const CliCommand cli_export = {
     .name = "export",
+    .help = "export --help",
     .usage = "celsius export RUN --out PATH [--format FORMAT]",
     .doc = "Writes a trained policy in a form that other programs run. Normaliser and action "
            "scaling are "

@@ -69,6 +69,7 @@ static int run(int argc, char **argv) {
 
 const CliCommand cli_info = {
     .name = "info",
+    .help = "info --help",
     .usage = "celsius info [--json]",
     .doc = "Tells what this build can do and what machine it is on. The variable CELSIUS_ISA "
            "(avx512, avx2, "

@@ -203,6 +203,7 @@ static int run(int argc, char **argv) {
 
 const CliCommand cli_list = {
     .name = "list",
+    .help = "list --help",
     .usage = "celsius list envs|algos|fields|presets [ALGO|ENV] [--json]",
     .doc = "Lists environments, algorithms, fields or presets. `celsius list fields sac` lists "
            "what an "

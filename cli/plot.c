@@ -32,6 +32,7 @@ static int run(int argc, char **argv) {
 
 const CliCommand cli_plot = {
     .name = "plot",
+    .help = "plot --help",
     .usage = "celsius plot RUN... [--out curve.png]",
     .doc = "Draws learning curves as PNG or SVG. Runs that differ in nothing but their seed become "
            "one "

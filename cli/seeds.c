@@ -45,7 +45,8 @@ static CelStatus add_seed(uint64_t **seeds, int *n, uint64_t seed) {
   return CEL_OK;
 }
 
-static CelStatus parse_into(const char *text, uint64_t **seeds, int *n) {
+static CelStatus parse_into(const char *list, uint64_t **seeds, int *n) {
+  const char *text = list;
   while (true) {
     uint64_t from, to;
     CelStatus status = take_number(&text, &from);
@@ -64,7 +65,7 @@ static CelStatus parse_into(const char *text, uint64_t **seeds, int *n) {
     if (status != CEL_OK) return status;
     if (*text == 0) return CEL_OK;
     if (*text++ != ',')
-      return cel_fail(CEL_E_TYPE, "--seeds: '%s' is not a list such as 1..5 or 1,2,7", text - 1);
+      return cel_fail(CEL_E_TYPE, "--seeds: '%s' is not a list such as 1..5 or 1,2,7", list);
   }
 }
 

@@ -279,6 +279,7 @@ static int run(int argc, char **argv) {
 
 const CliCommand cli_train = {
     .name = "train",
+    .help = "train ALGO --env ID --help",
     .usage = "celsius train ALGO --env ID [--FIELD VALUE ...]\n"
              "       celsius train --resume RUN [--steps N] [--threads N]",
     .doc =

@@ -308,9 +308,9 @@ CelStatus cel_setup_preset(CelSetup *setup, const char *name) {
     if (strcmp(preset->name, name) == 0) return read_preset(setup, preset);
     (void)celi_nearest_try(&nearest, preset->name);
   }
-  return cel_fail(CEL_E_NAME, "no preset '%s' for %s%s%s%s; `celsius list presets` shows all", name,
-                  setup->run.algo, nearest.best ? ": did you mean '" : "",
-                  nearest.best ? nearest.best : "", nearest.best ? "'?" : "");
+  return cel_fail(CEL_E_NAME, "no preset '%s' for %s%s%s%s", name, setup->run.algo,
+                  nearest.best ? ": did you mean '" : "", nearest.best ? nearest.best : "",
+                  nearest.best ? "'?" : "; `celsius list presets` shows all");
 }
 
 // ---- identity

@@ -210,7 +210,7 @@ CelStatus celi_training_open(CeliTraining *training, const CelSetup *setup, int6
   CELI_TRY(
       cel_fail_in(cel_agent_create(&training->agent, run->algo, setup->algo_config,
                                    &training->spec->observation, &training->spec->action, &options),
-                  "%s on %s: ", run->algo, celi_env_short_id(run->env)));
+                  "%s: ", celi_env_short_id(run->env)));
   CELI_TRY(cel_tensors_create(&training->tensors));
   CELI_TRY(cel_vecenv_declare(&training->env, training->tensors, "env", training->spec, run->n_envs,
                               run->seed, CEL_RNG_ENV, 0));
