@@ -194,10 +194,10 @@ static void cartpole_render(const CelEnvSpec *spec, const double *state, CelCanv
   const CartPole *c = spec->config;
   double reach = fmax(1.2 * c->x_threshold, 2.4 * c->length);
   double unit = reach / 12.0; // the cart is drawn 4 units wide, whatever the world's size
-  cel_canvas_clear(canvas, -reach, reach, -3.2 * unit, 2.0 * reach - 3.2 * unit);
+  cel_canvas_clear(canvas, -reach, reach, -7.0 * unit, 17.0 * unit);
   double y = 1.6 * unit, x = state[0];
   const double rail_x[2] = {-reach, reach}, rail_y[2] = {0, 0};
-  bar(canvas, 0, 0, reach, -3.2 * unit, -0.15 * unit, 0, (CelColor){0.95f, 0.95f, 0.96f, 1});
+  bar(canvas, 0, 0, reach, -7.0 * unit, -0.15 * unit, 0, (CelColor){0.95f, 0.95f, 0.96f, 1});
   cel_canvas_polyline(canvas, 2, rail_x, rail_y, 2.5, ground);
   for (int side = -1; side <= 1; side += 2) {
     const double end_x[2] = {side * c->x_threshold, side * c->x_threshold};

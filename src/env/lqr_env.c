@@ -209,22 +209,23 @@ static void lqr_render(const CelEnvSpec *spec, const double *state, CelCanvas *c
   static const CelColor axis = {0.30f, 0.32f, 0.36f, 1}, grid = {0.91f, 0.92f, 0.93f, 1};
   static const CelColor bar = {0.35f, 0.55f, 0.78f, 1}, tip = {0.16f, 0.33f, 0.55f, 1};
   const int n = (int)spec->state_size;
-  const double scale = fmax(1.0, ((const LqrArguments *)spec->config)->start);
-  const double reach = 3.0 * scale;
-  cel_canvas_clear(canvas, -0.5, n - 0.5, -reach, reach);
-  for (int line = -2; line <= 2; line++) {
-    const double x[2] = {-0.5, n - 0.5}, y[2] = {line * scale, line * scale};
+  const double unit = 0.32 / fmax(1.0, ((const LqrArguments *)spec->config)->start);
+  const double column = 2.0 / n;
+  cel_canvas_clear(canvas, -1, 1, -1, 1);
+  for (int line = -3; line <= 3; line++) {
+    const double x[2] = {-1, 1}, y[2] = {0.32 * line, 0.32 * line};
     cel_canvas_polyline(canvas, 2, x, y, line == 0 ? 2.0 : 1.0, line == 0 ? axis : grid);
   }
   for (int i = 0; i < n; i++) {
-    const double x[4] = {i - 0.25, i - 0.25, i + 0.25, i + 0.25};
-    const double y[4] = {0, state[i], state[i], 0};
-    const double top_x[2] = {i - 0.3, i + 0.3}, top_y[2] = {state[i], state[i]};
+    const double middle = -1.0 + column * (i + 0.5), y = unit * state[i];
+    const double left = middle - 0.25 * column, right = middle + 0.25 * column;
+    const double x[4] = {left, left, right, right}, top[4] = {0, y, y, 0};
+    const double tip_x[2] = {middle - 0.3 * column, middle + 0.3 * column}, tip_y[2] = {y, y};
     char name[16];
-    cel_canvas_polygon(canvas, 4, x, y, bar);
-    cel_canvas_polyline(canvas, 2, top_x, top_y, 4, tip);
+    cel_canvas_polygon(canvas, 4, x, top, bar);
+    cel_canvas_polyline(canvas, 2, tip_x, tip_y, 4, tip);
     snprintf(name, sizeof name, "x%d", i + 1);
-    cel_canvas_text(canvas, i - 0.1, -0.93 * reach, name, axis);
+    cel_canvas_text(canvas, middle - 0.03, -0.95, name, axis);
   }
 }
 

@@ -153,7 +153,7 @@ void celi_mountain_render(CelCanvas *canvas, double min_position, double max_pos
   const double flag_y[3] = {top, top - 0.025 * width, top - 0.05 * width};
   cel_canvas_polyline(canvas, 2, pole_x, pole_y, 2.5, pole);
   cel_canvas_polygon(canvas, 3, flag_x, flag_y, flag);
-  draw_car(canvas, position, 0.017 * width);
+  draw_car(canvas, position, 0.026 * width);
 }
 
 static void mountain_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
