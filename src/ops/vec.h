@@ -133,7 +133,7 @@ INLINE vf v_sel(vm m, vf yes, vf no) {
 }
 
 INLINE vm lanes(int64_t n) {
-  return n >= VW ? (vm)0xffff : (vm)((1u << n) - 1u);
+  return (vm)(n >= VW ? 0xffffu : (1u << n) - 1u);
 }
 INLINE vf v_load_n(const float *p, int64_t n) {
   return (vf)_mm512_maskz_loadu_ps(lanes(n), p);
