@@ -48,7 +48,7 @@ static CelStatus add_seed(uint64_t **seeds, int *n, uint64_t seed) {
 static CelStatus parse_into(const char *list, uint64_t **seeds, int *n) {
   const char *text = list;
   while (true) {
-    uint64_t from, to;
+    uint64_t from = 0, to;
     CelStatus status = take_number(&text, &from);
     to = from;
     if (status == CEL_OK && strncmp(text, "..", 2) == 0) {

@@ -42,9 +42,9 @@ static CelStatus open_file(CeliCsv *csv, const char *path, int flags, int n) {
   memcpy(csv->path, path, strlen(path) + 1);
   csv->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0666);
   if (csv->fd >= 0) return CEL_OK;
-  const CelStatus status = celi_fail_errno(path, "open", errno);
+  (void)celi_fail_errno(path, "open", errno);
   celi_csv_close(csv);
-  return status;
+  return CEL_E_IO;
 }
 
 static CelStatus start(CeliCsv *csv, const char *const *columns, int n) {
@@ -69,7 +69,7 @@ static bool parse_row(char *line, int n, double *values) {
     char *end = cell + strcspn(cell, ",");
     if ((*end == ',') != (i + 1 < n)) return false;
     *end = 0;
-    values[i] = NAN;
+    values[i] = (double)NAN;
     if (*cell && celi_parse_double(cell, &values[i]) != CELI_NUMBER_OK) return false;
     cell = end + 1;
   }
@@ -79,7 +79,7 @@ static bool parse_row(char *line, int n, double *values) {
 /// Finds how many bytes of the text hold the header and the rows up to `step`.
 static CelStatus find_cut(const CeliCsv *csv, char *text, size_t header, int64_t step, double *last,
                           size_t *keep) {
-  double values[CELI_CSV_COLUMNS];
+  double values[CELI_CSV_COLUMNS] = {0};
   char *line = text + header;
   *keep = header;
   for (int number = 2;; number++) {
@@ -119,7 +119,7 @@ CelStatus celi_csv_resume(CeliCsv *csv, const char *path, const char *const *col
                           int64_t step, double *last) {
   CeliText header = {0};
   size_t keep = 0;
-  for (int i = 0; i < n; i++) last[i] = NAN;
+  for (int i = 0; i < n; i++) last[i] = (double)NAN;
   CELI_TRY(open_file(csv, path, 0, n));
   make_header(&header, columns, n);
   CelStatus status = celi_text_status(&header);

@@ -289,8 +289,9 @@ CelStatus celi_setup_open(const char *path, CelSetup **out) {
   if (!has_algo || !has_env)
     return cel_fail(CEL_E_FORMAT, "%s: no '%s' at the top level", path, has_algo ? "env" : "algo");
   CelSetup *setup = NULL;
-  CELI_TRY(cel_fail_in(cel_setup_create(&setup, algo, env), "%s: ", path));
-  const CelStatus status = cel_setup_read(setup, path);
+  CelStatus status = cel_setup_create(&setup, algo, env);
+  if (status != CEL_OK) return cel_fail_in(status, "%s: ", path);
+  status = cel_setup_read(setup, path);
   if (status != CEL_OK) {
     cel_setup_destroy(setup);
     return status;

@@ -6,7 +6,7 @@
 
 /// Counts down from a random number of steps, reward 1 a step: the return is the episode's length.
 static CelStatus count_open(CelEnvSpec *spec) {
-  spec->observation = cel_space_box(1, -INFINITY, INFINITY);
+  spec->observation = cel_space_box(1, -HUGE_VAL, HUGE_VAL);
   spec->action = cel_space_box(1, -1, 1);
   spec->state_size = 1;
   return CEL_OK;
