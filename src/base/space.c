@@ -291,12 +291,14 @@ static void sample_part(const CelSpacePart *part, uint8_t *out, Words *words) {
         uint32_t low = (uint32_t)part->low[bound], high = (uint32_t)part->high[bound];
         out[i] = (uint8_t)(low + below(words, high - low + 1));
       } else {
-        ((float *)out)[i] = sample_box(words, part->low[bound], part->high[bound]);
+        ((float *)(void *)out)[i] = sample_box(words, part->low[bound], part->high[bound]);
       }
       break;
-    case CEL_DISCRETE: ((int32_t *)out)[i] = (int32_t)below(words, (uint32_t)part->n); break;
+    case CEL_DISCRETE:
+      ((int32_t *)(void *)out)[i] = (int32_t)below(words, (uint32_t)part->n);
+      break;
     case CEL_MULTI_DISCRETE:
-      ((int32_t *)out)[i] = (int32_t)below(words, (uint32_t)part->high[bound]);
+      ((int32_t *)(void *)out)[i] = (int32_t)below(words, (uint32_t)part->high[bound]);
       break;
     case CEL_MULTI_BINARY: out[i] = (uint8_t)(next_word(words) >> 31); break;
     }
@@ -307,7 +309,8 @@ void cel_space_sample(const CelSpace *space, void *out, int64_t n, CelRng *rng) 
   Words words = {.rng = rng, .left = 0};
   const CelSpacePart *part = &space->part[0];
   if (space->n_parts == 1 && part->kind == CEL_DISCRETE) {
-    for (int64_t i = 0; i < n; i++) ((int32_t *)out)[i] = (int32_t)below(&words, (uint32_t)part->n);
+    for (int64_t i = 0; i < n; i++)
+      ((int32_t *)(void *)out)[i] = (int32_t)below(&words, (uint32_t)part->n);
     return;
   }
   size_t row = cel_space_bytes(space);

@@ -49,7 +49,7 @@ static CelStatus ask(void *library, const char *file, const char *name, const Ce
 
 CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **library) {
   char file[CEL_PATH_MAX];
-  const char *name = NULL;
+  const char *name = "";
   CELI_TRY(split(id, file, &name));
   void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!handle) {
