@@ -1,0 +1,413 @@
+/// Drawing figures: a title, a legend, and panels of curves, the same for PNG and SVG.
+///
+/// Lengths are in design units: a figure of one column is 800 of them wide, whatever its pixels.
+#include "base/base.h"
+#include "run/plot.h"
+#include "run/render_cairo.h"
+
+#ifdef CELSIUS_WITH_CAIRO
+#include <cairo-svg.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Color {
+  double r, g, b;
+} Color;
+
+static const Color ink = {0.13, 0.14, 0.16}, gray = {0.40, 0.42, 0.45};
+static const Color grid_gray = {0.915, 0.92, 0.93}, axis_gray = {0.62, 0.64, 0.67};
+
+/// Okabe and Ito's colours, which people with any colour vision tell apart; black last, no yellow on white.
+enum { COLORS = 7 };
+static const Color palette[COLORS] = {
+    {0.000, 0.447, 0.698}, {0.835, 0.369, 0.000}, {0.000, 0.620, 0.451}, {0.800, 0.475, 0.655},
+    {0.902, 0.624, 0.000}, {0.337, 0.706, 0.914}, {0.200, 0.200, 0.200}};
+
+static const double TITLE = 17, SMALL = 11, LABEL = 12; // font sizes
+static const double MARGIN = 22;
+
+static void set_color(cairo_t *cr, Color c, double alpha) {
+  cairo_set_source_rgba(cr, c.r, c.g, c.b, alpha);
+}
+
+static Color group_color(int group) {
+  return palette[group % COLORS];
+}
+
+/// Past the palette's end its colours come again, dashed.
+static void set_group_dash(cairo_t *cr, int group) {
+  static const double dashes[][2] = {{6, 3}, {2, 2}, {10, 4}};
+  const int round = group / COLORS;
+  if (round)
+    cairo_set_dash(cr, dashes[(round - 1) % 3], 2, 0);
+  else
+    cairo_set_dash(cr, NULL, 0, 0);
+}
+
+// ---- text
+
+static double text_width(cairo_t *cr, const char *text) {
+  cairo_text_extents_t extents;
+  cairo_text_extents(cr, text, &extents);
+  return extents.x_advance;
+}
+
+/// Cleans `text` and cuts it, with an ellipsis, to a width.
+static void fit_text(cairo_t *cr, char *out, size_t size, const char *text, double width) {
+  celi_cairo_clean(out, size - 4, text);
+  for (size_t n = strlen(out); n > 0 && text_width(cr, out) > width;) {
+    n--;
+    while (n > 0 && ((unsigned char)out[n] & 0xc0) == 0x80) n--; // not inside of a character
+    memcpy(out + n, "\xe2\x80\xa6", 4);
+  }
+}
+
+/// align: 0 left, 0.5 centred, 1 right; y is the baseline.
+static void draw_text(cairo_t *cr, double x, double y, double align, const char *text) {
+  cairo_move_to(cr, x - align * text_width(cr, text), y);
+  cairo_show_text(cr, text);
+}
+
+// ---- legend
+
+static void draw_marker(cairo_t *cr, double x, double y, double radius, Color color) {
+  cairo_new_path(cr);
+  cairo_arc(cr, x, y, radius, 0, 2 * 3.14159265358979323846);
+  set_color(cr, color, 1);
+  cairo_fill_preserve(cr);
+  cairo_set_dash(cr, NULL, 0, 0);
+  cairo_set_line_width(cr, 1);
+  cairo_set_source_rgb(cr, 1, 1, 1);
+  cairo_stroke(cr);
+}
+
+/// One entry: a piece of line, as a curve would be, and a text.
+typedef struct Entry {
+  char text[160];
+  Color color;
+  int group;
+  double width; ///< of the line
+  double alpha;
+  bool marker;
+} Entry;
+
+enum { ENTRIES_MAX = 64 };
+
+static const Color neutral = {0.35, 0.37, 0.40};
+static const double THIN = 1.6, THICK = 2.2, FAINT = 0.55;
+
+/// Which kinds of curve a figure has: bit 0 lines, bit 1 marked ones.
+static int curve_kinds(const CeliFigure *figure) {
+  int kinds = 0;
+  for (int p = 0; p < figure->n; p++)
+    for (int i = 0; i < figure->panel[p].n; i++) kinds |= figure->panel[p].curve[i].marked ? 2 : 1;
+  return kinds;
+}
+
+static int list_entries(const CeliFigure *figure, Entry entries[ENTRIES_MAX]) {
+  const CeliPlotRuns *runs = figure->runs;
+  int n = 0;
+  for (int g = 0; g < runs->n_groups && runs->n_groups > 1 && n < ENTRIES_MAX - 3; g++) {
+    Entry *entry = &entries[n++];
+    *entry = (Entry){.color = group_color(g), .group = g, .width = THICK, .alpha = 1};
+    if (runs->group[g].runs > 1)
+      snprintf(entry->text, sizeof entry->text, "%s (%d)", runs->group[g].label,
+               runs->group[g].runs);
+    else
+      snprintf(entry->text, sizeof entry->text, "%s", runs->group[g].label);
+  }
+  if (curve_kinds(figure) != 3) return n;
+  const Color color = runs->n_groups > 1 ? neutral : group_color(0);
+  entries[n++] =
+      (Entry){.text = "in training, exploring", .color = color, .width = THIN, .alpha = FAINT};
+  entries[n++] =
+      (Entry){.text = "evaluation", .color = color, .width = THICK, .alpha = 1, .marker = true};
+  return n;
+}
+
+static const double ENTRY_LINE = 22, ENTRY_GAP = 18, ENTRY_HEIGHT = 18;
+
+static double entry_width(cairo_t *cr, Entry *entry, double most) {
+  char text[160];
+  fit_text(cr, text, sizeof text, entry->text, most - ENTRY_LINE - 6);
+  memcpy(entry->text, text, sizeof text);
+  return ENTRY_LINE + 6 + text_width(cr, text);
+}
+
+static void draw_entry(cairo_t *cr, const Entry *entry, double x, double y) {
+  const double middle = y - 0.34 * SMALL;
+  set_color(cr, entry->color, entry->alpha);
+  cairo_set_line_width(cr, entry->width);
+  set_group_dash(cr, entry->group);
+  cairo_move_to(cr, x, middle);
+  cairo_line_to(cr, x + ENTRY_LINE, middle);
+  cairo_stroke(cr);
+  cairo_set_dash(cr, NULL, 0, 0);
+  if (entry->marker) draw_marker(cr, x + ENTRY_LINE / 2, middle, 3.4, entry->color);
+  set_color(cr, ink, 1);
+  draw_text(cr, x + ENTRY_LINE + 6, y, 0, entry->text);
+}
+
+/// Draws entries in rows from `top` down, at most to `bottom`; returns where the next thing may begin.
+static double draw_legend(cairo_t *cr, const CeliFigure *figure, double left, double right,
+                          double top, double bottom) {
+  Entry entries[ENTRIES_MAX];
+  const int n = figure->legend ? list_entries(figure, entries) : 0;
+  double x = left, y = top + SMALL;
+  celi_cairo_font(cr, SMALL, false);
+  for (int i = 0; i < n; i++) {
+    const double width = entry_width(cr, &entries[i], right - left);
+    if (x > left && x + width > right) {
+      x = left;
+      y += ENTRY_HEIGHT;
+    }
+    if (y > bottom) {
+      char more[64];
+      snprintf(more, sizeof more, "and %d more", n - i);
+      set_color(cr, gray, 1);
+      draw_text(cr, left, y, 0, more);
+      break;
+    }
+    draw_entry(cr, &entries[i], x, y);
+    x += width + ENTRY_GAP;
+  }
+  return n ? y + 8 : top;
+}
+
+// ---- axes
+
+/// Where a panel's data go, in design units, y downwards.
+typedef struct Frame {
+  double left, right, top, bottom;
+  const CeliPanel *panel;
+} Frame;
+
+static double place_x(const Frame *frame, double x) {
+  const CeliPanel *p = frame->panel;
+  return frame->left + (x - p->x_low) / (p->x_high - p->x_low) * (frame->right - frame->left);
+}
+
+static double place_y(const Frame *frame, double y) {
+  const CeliPanel *p = frame->panel;
+  const double share = p->log_y ? log(y / p->y_low) / log(p->y_high / p->y_low)
+                                : (y - p->y_low) / (p->y_high - p->y_low);
+  return frame->bottom - share * (frame->bottom - frame->top);
+}
+
+static void draw_x_axis(cairo_t *cr, const Frame *frame, const CeliTicks *ticks) {
+  cairo_set_line_width(cr, 1);
+  for (int i = 0; i < ticks->n; i++) {
+    const double x = place_x(frame, ticks->at[i]);
+    set_color(cr, grid_gray, 1);
+    cairo_move_to(cr, x, frame->top);
+    cairo_line_to(cr, x, frame->bottom);
+    cairo_stroke(cr);
+    set_color(cr, gray, 1);
+    draw_text(cr, x, frame->bottom + 17, 0.5, ticks->text[i]);
+  }
+  set_color(cr, axis_gray, 1);
+  cairo_move_to(cr, frame->left, frame->bottom);
+  cairo_line_to(cr, frame->right, frame->bottom);
+  cairo_stroke(cr);
+}
+
+static void draw_y_axis(cairo_t *cr, const Frame *frame, const CeliTicks *ticks) {
+  cairo_set_line_width(cr, 1);
+  for (int i = 0; i < ticks->n; i++) {
+    const double y = place_y(frame, ticks->at[i]);
+    set_color(cr, grid_gray, 1);
+    cairo_move_to(cr, frame->left, y);
+    cairo_line_to(cr, frame->right, y);
+    cairo_stroke(cr);
+    set_color(cr, gray, 1);
+    draw_text(cr, frame->left - 8, y + 0.36 * SMALL, 1, ticks->text[i]);
+  }
+}
+
+static void draw_labels(cairo_t *cr, const Frame *frame, double left) {
+  char text[160];
+  celi_cairo_font(cr, LABEL, false);
+  set_color(cr, ink, 1);
+  fit_text(cr, text, sizeof text, frame->panel->x_label, frame->right - frame->left);
+  draw_text(cr, (frame->left + frame->right) / 2, frame->bottom + 38, 0.5, text);
+  fit_text(cr, text, sizeof text, frame->panel->y_label, frame->bottom - frame->top);
+  cairo_save(cr);
+  cairo_translate(cr, left + LABEL, (frame->top + frame->bottom) / 2);
+  cairo_rotate(cr, -3.14159265358979323846 / 2);
+  draw_text(cr, 0, 0, 0.5, text);
+  cairo_restore(cr);
+}
+
+// ---- curves
+
+/// Adds a line through n points to the path. Where many fall on one spot of the x axis, only the first, the lowest, the highest
+/// and the last of them are drawn, which looks the same.
+static void trace(cairo_t *cr, const Frame *frame, const double *x, const double *y, int64_t n) {
+  static const double SPOT = 0.25;
+  for (int64_t i = 0; i < n;) {
+    const double at = place_x(frame, x[i]);
+    int64_t end = i + 1, low = i, high = i;
+    for (; end < n && place_x(frame, x[end]) < at + SPOT; end++) {
+      if (y[end] < y[low]) low = end;
+      if (y[end] > y[high]) high = end;
+    }
+    const int64_t shown[4] = {i, low < high ? low : high, low < high ? high : low, end - 1};
+    for (int k = 0; k < 4; k++)
+      if (k == 0 || shown[k] != shown[k - 1])
+        cairo_line_to(cr, place_x(frame, x[shown[k]]), place_y(frame, y[shown[k]]));
+    i = end;
+  }
+}
+
+static void draw_band(cairo_t *cr, const Frame *frame, const CeliCurve *curve) {
+  if (!curve->low || curve->n < 2) return;
+  cairo_new_path(cr);
+  for (int64_t i = 0; i < curve->n; i++)
+    cairo_line_to(cr, place_x(frame, curve->x[i]), place_y(frame, curve->high[i]));
+  for (int64_t i = curve->n; i-- > 0;)
+    cairo_line_to(cr, place_x(frame, curve->x[i]), place_y(frame, curve->low[i]));
+  cairo_close_path(cr);
+  set_color(cr, group_color(curve->group), curve->marked ? 0.2 : 0.13);
+  cairo_fill(cr);
+}
+
+static void draw_curve(cairo_t *cr, const Frame *frame, const CeliCurve *curve, bool faint) {
+  const Color color = group_color(curve->group);
+  cairo_new_path(cr);
+  trace(cr, frame, curve->x, curve->y, curve->n);
+  set_color(cr, color, faint ? FAINT : 1);
+  cairo_set_line_width(cr, faint ? THIN : THICK);
+  set_group_dash(cr, curve->group);
+  cairo_stroke(cr);
+  cairo_set_dash(cr, NULL, 0, 0);
+  if (curve->n > 1 && (!curve->marked || curve->n > 60)) return;
+  for (int64_t i = 0; i < curve->n; i++)
+    draw_marker(cr, place_x(frame, curve->x[i]), place_y(frame, curve->y[i]), 3.4, color);
+}
+
+static void draw_curves(cairo_t *cr, const Frame *frame, int kinds) {
+  const CeliPanel *panel = frame->panel;
+  cairo_save(cr);
+  cairo_rectangle(cr, frame->left - 5, frame->top - 5, frame->right - frame->left + 10,
+                  frame->bottom - frame->top + 10); // with room for half a marker
+  cairo_clip(cr);
+  cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
+  cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
+  for (int i = 0; i < panel->n; i++) draw_band(cr, frame, &panel->curve[i]);
+  for (int marked = 0; marked < 2; marked++) // evaluations above
+    for (int i = 0; i < panel->n; i++)
+      if (panel->curve[i].marked == marked)
+        draw_curve(cr, frame, &panel->curve[i], kinds == 3 && !marked);
+  cairo_restore(cr);
+}
+
+static void draw_panel(cairo_t *cr, const CeliPanel *panel, int kinds, double left, double top,
+                       double right, double bottom) {
+  CeliTicks x, y;
+  Frame frame = {.right = right, .top = top, .bottom = bottom - 46, .panel = panel};
+  const int most = (int)((frame.bottom - frame.top) / 38);
+  const int rows = most < 3 ? 3 : most > CELI_TICKS_MAX ? CELI_TICKS_MAX : most;
+  if (panel->log_y)
+    celi_ticks_log(&y, panel->y_low, panel->y_high, rows);
+  else
+    celi_ticks_linear(&y, panel->y_low, panel->y_high, rows);
+  celi_cairo_font(cr, SMALL, false);
+  double widest = 0;
+  for (int i = 0; i < y.n; i++) widest = fmax(widest, text_width(cr, y.text[i]));
+  frame.left = left + LABEL + 8 + widest + 8;
+  const int columns = (int)((frame.right - frame.left) / 75);
+  celi_ticks_linear(&x, panel->x_low, panel->x_high, columns < 2 ? 2 : columns > 12 ? 12 : columns);
+  draw_y_axis(cr, &frame, &y);
+  draw_x_axis(cr, &frame, &x);
+  draw_labels(cr, &frame, left);
+  draw_curves(cr, &frame, kinds);
+}
+
+// ---- the figure
+
+static double draw_titles(cairo_t *cr, const CeliFigure *figure, double width) {
+  char text[CEL_PATH_MAX];
+  double y = MARGIN;
+  if (figure->title[0]) {
+    celi_cairo_font(cr, TITLE, true);
+    set_color(cr, ink, 1);
+    fit_text(cr, text, sizeof text, figure->title, width - 2 * MARGIN);
+    draw_text(cr, MARGIN, y += 0.75 * TITLE, 0, text);
+    y += 6;
+  }
+  if (figure->subtitle[0]) {
+    celi_cairo_font(cr, SMALL, false);
+    set_color(cr, gray, 1);
+    fit_text(cr, text, sizeof text, figure->subtitle, width - 2 * MARGIN);
+    draw_text(cr, MARGIN, y += SMALL, 0, text);
+    y += 8;
+  }
+  return y;
+}
+
+static void draw_figure(cairo_t *cr, const CeliFigure *figure) {
+  const int columns = figure->n > 1 ? 2 : 1, rows = (figure->n + columns - 1) / columns;
+  const double scale = fmin(figure->width / (columns > 1 ? 1000.0 : 800.0),
+                            figure->height / (rows * 260.0 + 120)); // all of it has room
+  const double width = figure->width / scale, height = figure->height / scale;
+  cairo_scale(cr, scale, scale);
+  cairo_set_source_rgb(cr, 1, 1, 1);
+  cairo_paint(cr);
+  double top = draw_titles(cr, figure, width);
+  top = draw_legend(cr, figure, MARGIN, width - MARGIN, top + 4, fmax(top, height / 3)) + 12;
+  const double w = (width - 2 * MARGIN - (columns - 1) * 28) / columns;
+  const double h = (height - MARGIN + 8 - top - (rows - 1) * 20) / rows;
+  for (int i = 0; i < figure->n; i++) {
+    const double x = MARGIN + (i % columns) * (w + 28), y = top + (i / columns) * (h + 20);
+    draw_panel(cr, &figure->panel[i], curve_kinds(figure), x, y, x + w, y + h);
+  }
+}
+
+/// Draws onto a surface and ends it.
+static CelStatus draw_on(cairo_surface_t *surface, const CeliFigure *figure) {
+  cairo_t *cr = cairo_create(surface);
+  draw_figure(cr, figure);
+  const cairo_status_t status = cairo_status(cr);
+  cairo_destroy(cr);
+  return celi_cairo_check(status, "the picture");
+}
+
+static CelStatus write_svg(const CeliFigure *figure, const char *path) {
+  CeliText bytes = {0};
+  cairo_surface_t *surface =
+      cairo_svg_surface_create_for_stream(celi_cairo_add, &bytes, figure->width, figure->height);
+  if (cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS)
+    cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PX);
+  CelStatus status = draw_on(surface, figure);
+  cairo_surface_finish(surface);
+  if (status == CEL_OK) status = celi_cairo_check(cairo_surface_status(surface), path);
+  cairo_surface_destroy(surface);
+  if (status == CEL_OK) status = celi_text_status(&bytes);
+  if (status == CEL_OK) status = celi_file_write(path, bytes.data, bytes.size);
+  celi_text_free(&bytes);
+  return status;
+}
+
+CelStatus celi_figure_write(const CeliFigure *figure, const char *path, bool svg) {
+  if (svg) return write_svg(figure, path);
+  cairo_surface_t *surface =
+      cairo_image_surface_create(CAIRO_FORMAT_RGB24, figure->width, figure->height);
+  CelStatus status = draw_on(surface, figure);
+  if (status == CEL_OK) status = celi_png_write(surface, path);
+  cairo_surface_destroy(surface);
+  return status;
+}
+
+#else
+
+CelStatus celi_figure_write(const CeliFigure *figure, const char *path, bool svg) {
+  (void)figure, (void)svg;
+  return cel_fail(
+      CEL_E_UNSUPPORTED,
+      "%s: this build draws no pictures: install cairo (Debian: libcairo2-dev) and build "
+      "again",
+      path);
+}
+
+#endif

@@ -1,0 +1,291 @@
+/// Finding runs in folders, and telling which differ in nothing but their seed.
+#include "base/base.h"
+#include "celsius/yaml.h"
+#include "run/config.h"
+#include "run/plot.h"
+#include "run/runfolder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// ---- finding
+
+static bool has_file(const char *folder, const char *name) {
+  char path[2 * CEL_PATH_MAX];
+  struct stat info;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  return stat(path, &info) == 0;
+}
+
+static bool is_run(const char *folder) {
+  return has_file(folder, "progress.csv") || has_file(folder, "evaluations.csv");
+}
+
+/// Adds a run unless it is there already, under whatever name.
+static CelStatus add_run(CeliPlotRuns *runs, const char *folder) {
+  struct stat info, other;
+  if (stat(folder, &info) != 0) return celi_fail_errno(folder, "cannot be read", errno);
+  for (int i = 0; i < runs->n; i++)
+    if (stat(runs->run[i].folder, &other) == 0 && other.st_ino == info.st_ino &&
+        other.st_dev == info.st_dev)
+      return CEL_OK;
+  if (runs->n == runs->capacity) {
+    const int capacity = runs->capacity ? 2 * runs->capacity : 16;
+    CELI_TRY(celi_resize(&runs->run, (size_t)capacity, sizeof *runs->run, "runs"));
+    runs->capacity = capacity;
+  }
+  CeliPlotRun *run = &runs->run[runs->n];
+  *run = (CeliPlotRun){.group = -1};
+  if (snprintf(run->folder, sizeof run->folder, "%s", folder) >= (int)sizeof run->folder)
+    return cel_fail(CEL_E_RANGE, "%.60s...: a path of more than %d bytes", folder,
+                    CEL_PATH_MAX - 1);
+  runs->n++;
+  return CEL_OK;
+}
+
+/// Shorter names first, then by letter: seed-2 before seed-10.
+static int by_number(const struct dirent **a, const struct dirent **b) {
+  const size_t m = strlen((*a)->d_name), n = strlen((*b)->d_name);
+  return m != n ? (m > n) - (m < n) : strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int not_hidden(const struct dirent *entry) {
+  return entry->d_name[0] != '.';
+}
+
+/// Adds the folder's run or, where it is none, those directly inside of it.
+static CelStatus add_folder(CeliPlotRuns *runs, const char *folder) {
+  if (is_run(folder)) return add_run(runs, folder);
+  struct dirent **entries;
+  const int n = scandir(folder, &entries, not_hidden, by_number);
+  if (n < 0) return celi_fail_errno(folder, "cannot be read", errno);
+  CelStatus status = CEL_OK;
+  bool any = false;
+  for (int i = 0; i < n; i++) {
+    char path[CEL_PATH_MAX];
+    if (status == CEL_OK) status = celi_path_join(path, folder, entries[i]->d_name);
+    if (status == CEL_OK && is_run(path)) {
+      any = true;
+      status = add_run(runs, path);
+    }
+    free(entries[i]);
+  }
+  free(entries);
+  if (status != CEL_OK || any) return status;
+  if (has_file(folder, "config.yaml"))
+    return cel_fail(CEL_E_STATE, "%s: this run has not logged anything yet", folder);
+  return cel_fail(CEL_E_IO,
+                  "%s: no run here, nor in the folders in it (a run has a progress.csv); runs are "
+                  "usually in runs/",
+                  folder);
+}
+
+// ---- what a run depends on
+
+/// Adds the lines of `from` but for the seed's.
+static void add_without_seed(CeliText *text, const char *from) {
+  for (const char *line = from; *line;) {
+    const size_t n = strcspn(line, "\n") + (strchr(line, '\n') != NULL);
+    if (strncmp(line, "seed=", 5) != 0) celi_text_add(text, line, n);
+    line += n;
+  }
+}
+
+/// Algorithm and environment alone, for a configuration that this library cannot open (another version's, or an
+/// environment whose shared object is gone).
+static CelStatus peek_identity(const char *config, CeliText *text) {
+  static const char *const keys[] = {"algo", "env"};
+  for (int i = 0; i < 2; i++) {
+    char value[CEL_PATH_MAX];
+    bool found;
+    CELI_TRY(cel_yaml_peek(config, keys[i], value, sizeof value, &found));
+    if (found) celi_text_format(text, "%s=%s\n", keys[i], i ? celi_env_short_id(value) : value);
+  }
+  return CEL_OK;
+}
+
+static CelStatus read_identity(CeliPlotRun *run) {
+  char config[CEL_PATH_MAX];
+  CeliText all = {0}, text = {0};
+  CelSetup *setup = NULL;
+  CelStatus status = CEL_OK;
+  if (has_file(run->folder, "config.yaml")) {
+    CELI_TRY(celi_path_join(config, run->folder, "config.yaml"));
+    if (celi_setup_open(config, &setup) == CEL_OK) {
+      celi_setup_identity(setup, &all);
+      add_without_seed(&text, all.data ? all.data : "");
+    } else {
+      status = peek_identity(config, &text);
+    }
+    cel_setup_destroy(setup);
+  }
+  celi_text_add(&text, "", 0);
+  if (status == CEL_OK) status = celi_text_status(&all);
+  if (status == CEL_OK) status = celi_text_status(&text);
+  celi_text_free(&all);
+  if (status != CEL_OK) {
+    celi_text_free(&text);
+    return status;
+  }
+  run->identity = text.data;
+  return CEL_OK;
+}
+
+/// Finds the value of `name` in an identity; copies it. False when it is not there.
+static bool find_value(const char *identity, const char *name, char *value, size_t size) {
+  const size_t n = strlen(name);
+  for (const char *line = identity; *line;) {
+    const size_t length = strcspn(line, "\n");
+    if (length > n && strncmp(line, name, n) == 0 && line[n] == '=') {
+      snprintf(value, size, "%.*s", (int)(length - n - 1), line + n + 1);
+      return true;
+    }
+    line += length + (line[length] != 0);
+  }
+  value[0] = 0;
+  return false;
+}
+
+/// Puts every run into the group of the first one like it. Runs about which nothing is known are each
+/// their own.
+static CelStatus make_groups(CeliPlotRuns *runs) {
+  CELI_TRY(celi_alloc(&runs->group, (size_t)runs->n, sizeof *runs->group, "groups of runs"));
+  for (int i = 0; i < runs->n; i++) {
+    CeliPlotRun *run = &runs->run[i];
+    for (int k = 0; k < i && run->group < 0 && run->identity[0]; k++)
+      if (strcmp(runs->run[k].identity, run->identity) == 0) run->group = runs->run[k].group;
+    if (run->group < 0) {
+      run->group = runs->n_groups++;
+      runs->group[run->group] = (CeliPlotGroup){.first = i};
+    }
+    runs->group[run->group].runs++;
+  }
+  return CEL_OK;
+}
+
+// ---- labels
+
+/// A folder's own name, or its parent's for the one run of a folder of seeds.
+static void folder_label(const char *folder, char *label, size_t size) {
+  char path[CEL_PATH_MAX];
+  snprintf(path, sizeof path, "%s", folder);
+  for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) path[n - 1] = 0;
+  const char *slash = strrchr(path, '/');
+  snprintf(label, size, "%.100s", slash && slash[1] ? slash + 1 : path);
+}
+
+/// Algorithms' names are short for longer ones: "SAC".
+static void upper_case(char *text) {
+  for (; *text; text++)
+    if (*text >= 'a' && *text <= 'z') *text = (char)(*text - 'a' + 'A');
+}
+
+static const char *identity_of(const CeliPlotRuns *runs, int group) {
+  return runs->run[runs->group[group].first].identity;
+}
+
+/// Whether groups differ in the value of `name`; with `like` >= 0 only those of its algorithm and environment count.
+static bool differs(const CeliPlotRuns *runs, const char *name, int like) {
+  char first[256] = "", value[256], a[256], b[256];
+  bool any = false;
+  for (int g = 0; g < runs->n_groups; g++) {
+    bool alike = true;
+    for (int k = 0; k < 2 && like >= 0; k++) {
+      find_value(identity_of(runs, like), k ? "env" : "algo", a, sizeof a);
+      find_value(identity_of(runs, g), k ? "env" : "algo", b, sizeof b);
+      alike = alike && strcmp(a, b) == 0;
+    }
+    if (!alike) continue;
+    find_value(identity_of(runs, g), name, value, sizeof value);
+    if (any && strcmp(value, first) != 0) return true;
+    memcpy(first, value, sizeof first);
+    any = true;
+  }
+  return false;
+}
+
+/// Adds "name value" for what tells this group from others of its algorithm and environment.
+static void add_differences(const CeliPlotRuns *runs, int group, CeliText *text) {
+  int count = 0;
+  for (const char *line = identity_of(runs, group); *line;) {
+    char name[128], value[64];
+    const size_t length = strcspn(line, "\n"), n = strcspn(line, "=\n");
+    snprintf(name, sizeof name, "%.*s", (int)n, line);
+    line += length + (line[length] != 0);
+    if (strcmp(name, "algo") == 0 || strcmp(name, "env") == 0 || !differs(runs, name, group))
+      continue;
+    if (++count > 3) continue;
+    find_value(identity_of(runs, group), name, value, sizeof value);
+    celi_text_format(text, "%s%s %s", text->size ? ", " : "", name, value);
+  }
+  if (count > 3) celi_text_format(text, ", \xe2\x80\xa6"); // an ellipsis
+}
+
+static CelStatus make_label(CeliPlotRuns *runs, int group) {
+  CeliPlotGroup *g = &runs->group[group];
+  CeliText text = {0};
+  char value[256];
+  if (differs(runs, "algo", -1) && find_value(identity_of(runs, group), "algo", value, 256)) {
+    upper_case(value);
+    celi_text_format(&text, "%s", value);
+  }
+  if (differs(runs, "env", -1) && find_value(identity_of(runs, group), "env", value, 256))
+    celi_text_format(&text, "%s%s", text.size ? " on " : "", value);
+  add_differences(runs, group, &text);
+  const CelStatus status = celi_text_status(&text);
+  if (text.size) {
+    snprintf(g->label, sizeof g->label, "%.120s", text.data);
+  } else if (runs->n_groups == 1 && find_value(identity_of(runs, group), "algo", value, 256)) {
+    upper_case(value);
+    snprintf(g->label, sizeof g->label, "%.120s", value);
+  } else {
+    folder_label(runs->run[g->first].folder, g->label, sizeof g->label);
+  }
+  celi_text_free(&text);
+  return status;
+}
+
+static void make_title(CeliPlotRuns *runs) {
+  char algo[32] = "", env[64];
+  const char *identity = identity_of(runs, 0);
+  const bool one_algo =
+      !differs(runs, "algo", -1) && find_value(identity, "algo", algo, sizeof algo);
+  upper_case(algo);
+  const bool one_env = !differs(runs, "env", -1) && find_value(identity, "env", env, sizeof env);
+  if (one_algo && one_env)
+    snprintf(runs->title, sizeof runs->title, "%s on %s", algo, env);
+  else if (one_env)
+    snprintf(runs->title, sizeof runs->title, "%s", env);
+  else if (one_algo)
+    snprintf(runs->title, sizeof runs->title, "%s", algo);
+}
+
+// ---- all of it
+
+static CelStatus find(CeliPlotRuns *runs, const char *const *folders, int n) {
+  for (int i = 0; i < n; i++) CELI_TRY(add_folder(runs, folders[i]));
+  for (int i = 0; i < runs->n; i++) CELI_TRY(read_identity(&runs->run[i]));
+  CELI_TRY(make_groups(runs));
+  for (int g = 0; g < runs->n_groups; g++) CELI_TRY(make_label(runs, g));
+  make_title(runs);
+  return CEL_OK;
+}
+
+CelStatus celi_plot_runs_find(CeliPlotRuns *runs, const char *const *folders, int n) {
+  *runs = (CeliPlotRuns){0};
+  const CelStatus status = find(runs, folders, n);
+  if (status != CEL_OK) celi_plot_runs_free(runs);
+  return status;
+}
+
+void celi_plot_runs_free(CeliPlotRuns *runs) {
+  for (int i = 0; i < runs->n; i++) free(runs->run[i].identity);
+  free(runs->run);
+  free(runs->group);
+  *runs = (CeliPlotRuns){0};
+}
