@@ -1,0 +1,189 @@
+/// A canvas as pixels: world coordinates to a square picture, antialiased.
+#include "run/render.h"
+#include "run/render_cairo.h"
+
+#ifdef CELSIUS_WITH_CAIRO
+#include <math.h>
+#include <string.h>
+
+static const double PI = 3.14159265358979323846;
+static const double PICTURE = 500; // line widths and texts are given for a picture of this size
+
+/// From the world to pixels: the same scale on both axes, the view in the middle.
+typedef struct View {
+  double scale, x, y; ///< pixel = (x + scale * world x, y - scale * world y)
+  double unit;        ///< pixels in one of 500
+} View;
+
+static void set_color(cairo_t *cr, CelColor c) {
+  cairo_set_source_rgba(cr, (double)c.r, (double)c.g, (double)c.b, (double)c.a);
+}
+
+static void add_points(cairo_t *cr, const View *view, const CelShape *shape) {
+  for (int i = 0; i < shape->n; i++)
+    cairo_line_to(cr, view->x + view->scale * shape->x[i], view->y - view->scale * shape->y[i]);
+}
+
+/// An arc from one angle to another, thinning out of nothing it ends in an arrow's head.
+static void draw_arc_arrow(cairo_t *cr, const View *view, const CelShape *shape) {
+  const double x = view->x + view->scale * shape->x[0], y = view->y - view->scale * shape->y[0];
+  const double r = view->scale * shape->radius, width = shape->width * view->unit;
+  const double sweep = shape->to - shape->from, way = sweep < 0 ? -1 : 1;
+  if (r <= 0 || sweep == 0) return;
+  // The head takes the last part of the arc, at most half of it.
+  const double head = fmin(3.6 * width / r, 0.5 * fabs(sweep)), neck = shape->to - way * head;
+  const double half = 0.55 * head * r; // of the head's breadth
+  cairo_new_path(cr);
+  if (way > 0)
+    cairo_arc_negative(cr, x, y, r, -shape->from, -neck); // y points down here
+  else
+    cairo_arc(cr, x, y, r, -shape->from, -neck);
+  cairo_set_line_width(cr, width);
+  cairo_stroke(cr);
+  cairo_move_to(cr, x + (r + half) * cos(neck), y - (r + half) * sin(neck));
+  cairo_line_to(cr, x + r * cos(shape->to), y - r * sin(shape->to));
+  cairo_line_to(cr, x + (r - half) * cos(neck), y - (r - half) * sin(neck));
+  cairo_close_path(cr);
+  cairo_fill(cr);
+}
+
+static void draw_text(cairo_t *cr, double x, double y, double size, const char *text) {
+  char clean[sizeof((CelShape *)0)->text + 8];
+  cairo_text_extents_t extents;
+  celi_cairo_clean(clean, sizeof clean, text);
+  celi_cairo_font(cr, size, false);
+  cairo_text_extents(cr, clean, &extents);
+  cairo_move_to(cr, x - extents.x_advance / 2, y + 0.36 * size);
+  cairo_show_text(cr, clean);
+}
+
+static void draw_shape(cairo_t *cr, const View *view, const CelShape *shape) {
+  cairo_new_path(cr);
+  set_color(cr, shape->color);
+  switch (shape->kind) {
+  case CEL_POLYGON:
+    add_points(cr, view, shape);
+    cairo_close_path(cr);
+    cairo_fill(cr);
+    break;
+  case CEL_POLYLINE:
+    add_points(cr, view, shape);
+    cairo_set_line_width(cr, shape->width * view->unit);
+    cairo_stroke(cr);
+    break;
+  case CEL_CIRCLE:
+    cairo_arc(cr, view->x + view->scale * shape->x[0], view->y - view->scale * shape->y[0],
+              view->scale * fabs(shape->radius), 0, 2 * PI);
+    cairo_fill(cr);
+    break;
+  case CEL_ARC_ARROW: draw_arc_arrow(cr, view, shape); break;
+  case CEL_TEXT:
+    draw_text(cr, view->x + view->scale * shape->x[0], view->y - view->scale * shape->y[0],
+              18 * view->unit, shape->text);
+    break;
+  }
+}
+
+static bool shape_is_finite(const CelShape *shape) {
+  for (int i = 0; i < shape->n; i++)
+    if (!isfinite(shape->x[i]) || !isfinite(shape->y[i])) return false;
+  return isfinite(shape->radius) && isfinite(shape->from) && isfinite(shape->to) &&
+         isfinite(shape->width);
+}
+
+static CelStatus check_canvas(const CelCanvas *canvas) {
+  const double width = canvas->x_max - canvas->x_min, height = canvas->y_max - canvas->y_min;
+  if (!(width > 0 && height > 0 && isfinite(width) && isfinite(height)))
+    return cel_fail(CEL_E_RANGE, "the canvas has no view: x from %g to %g, y from %g to %g",
+                    canvas->x_min, canvas->x_max, canvas->y_min, canvas->y_max);
+  if (canvas->dropped)
+    return cel_fail(CEL_E_RANGE,
+                    "%d shapes too many for a canvas of %d shapes of at most %d points",
+                    canvas->dropped, CEL_SHAPES_MAX, CEL_SHAPE_POINTS_MAX);
+  for (int i = 0; i < canvas->n_shapes; i++)
+    if (!shape_is_finite(&canvas->shape[i]))
+      return cel_fail(CEL_E_NAN, "shape %d of the canvas is not finite", i);
+  return CEL_OK;
+}
+
+static void draw_overlay(cairo_t *cr, double unit, const char *text) {
+  char clean[128];
+  celi_cairo_clean(clean, sizeof clean, text);
+  celi_cairo_font(cr, 15 * unit, false);
+  cairo_set_source_rgb(cr, 0.40, 0.42, 0.45);
+  cairo_move_to(cr, 14 * unit, 26 * unit);
+  cairo_show_text(cr, clean);
+}
+
+CelStatus celi_pixels_draw(CeliPixels *pixels, const CelCanvas *canvas, const char *overlay) {
+  CELI_TRY(check_canvas(canvas));
+  const double size = pixels->size, width = canvas->x_max - canvas->x_min,
+               height = canvas->y_max - canvas->y_min, scale = size / fmax(width, height);
+  const View view = {.scale = scale,
+                     .x = size / 2 - scale * (canvas->x_min + width / 2),
+                     .y = size / 2 + scale * (canvas->y_min + height / 2),
+                     .unit = size / PICTURE};
+  cairo_t *cr = cairo_create(pixels->surface);
+  cairo_set_antialias(cr, CAIRO_ANTIALIAS_BEST);
+  cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
+  cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
+  const CelColor c = canvas->background; // opaque, whatever it says
+  cairo_set_source_rgb(cr, (double)c.r, (double)c.g, (double)c.b);
+  cairo_paint(cr);
+  for (int i = 0; i < canvas->n_shapes; i++) draw_shape(cr, &view, &canvas->shape[i]);
+  if (overlay) draw_overlay(cr, view.unit, overlay);
+  const cairo_status_t status = cairo_status(cr);
+  cairo_destroy(cr);
+  cairo_surface_flush(pixels->surface);
+  return celi_cairo_check(status, "the picture");
+}
+
+CelStatus celi_pixels_create(CeliPixels *pixels, int64_t size) {
+  *pixels = (CeliPixels){0};
+  cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)size, (int)size);
+  const CelStatus status = celi_cairo_check(cairo_surface_status(surface), "a picture's pixels");
+  if (status != CEL_OK) {
+    cairo_surface_destroy(surface);
+    return status;
+  }
+  void *data = cairo_image_surface_get_data(surface);
+  *pixels = (CeliPixels){.size = (int)size,
+                         .surface = surface,
+                         .data = data,
+                         .stride = cairo_image_surface_get_stride(surface) / 4};
+  return CEL_OK;
+}
+
+void celi_pixels_free(CeliPixels *pixels) {
+  if (pixels->surface) cairo_surface_destroy(pixels->surface);
+  *pixels = (CeliPixels){0};
+}
+
+CelStatus celi_pixels_write_png(const CeliPixels *pixels, const char *path) {
+  return celi_png_write(pixels->surface, path);
+}
+
+#else
+
+CelStatus celi_pixels_create(CeliPixels *pixels, int64_t size) {
+  (void)size;
+  *pixels = (CeliPixels){0};
+  return cel_fail(CEL_E_UNSUPPORTED, "this build draws no pictures: install cairo (Debian: "
+                                     "libcairo2-dev) and build again");
+}
+
+void celi_pixels_free(CeliPixels *pixels) {
+  (void)pixels;
+}
+
+CelStatus celi_pixels_draw(CeliPixels *pixels, const CelCanvas *canvas, const char *overlay) {
+  (void)pixels, (void)canvas, (void)overlay;
+  return cel_fail(CEL_E_STATE, "there is no picture to draw on");
+}
+
+CelStatus celi_pixels_write_png(const CeliPixels *pixels, const char *path) {
+  (void)pixels;
+  return cel_fail(CEL_E_STATE, "%s: there is no picture to write", path);
+}
+
+#endif
