@@ -33,6 +33,12 @@
 #define NR 2
 #endif
 #define STRIP (NR * VW)
+/// Before a loop over the rows or vectors of a tile, which must live in registers.
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
 #define KC 256
 #define NARROW 4
 
@@ -66,47 +72,51 @@ INLINE vf tanh_backward(vf dy, vf a) {
   return dy * v_fma(-a, a, v_set1(1.0f));
 }
 
+/// sum += A (mr rows) B (nr vectors) over k. Row i of A is reached as a[i/3] + (i%3) lda, which x86 addresses
+/// without arithmetic, and the compiler is kept from making twelve pointers of that and spilling them.
+INLINE void accumulate(vf sum[MR][NR], const Product *p, const int mr, const int nr,
+                       const bool by_row) {
+  const ptrdiff_t lda = by_row ? p->a_row : p->a_step, ldb = p->ldb;
+  const int groups = by_row ? (mr + 2) / 3 : 1;
+  const float *a[(MR + 2) / 3], *b = p->B;
+  UNROLL for (int g = 0; g < groups; g++) a[g] = p->A + 3 * g * lda;
+  for (int64_t k = 0; k < p->K; k++) {
+    vf row[NR];
+    UNROLL for (int j = 0; j < nr; j++) row[j] = v_load(b + j * VW);
+    UNROLL for (int i = 0; i < mr; i++) {
+      const vf x = v_set1(by_row ? a[i / 3][i % 3 * lda] : a[0][i]);
+      UNROLL for (int j = 0; j < nr; j++) sum[i][j] = v_fma(x, row[j], sum[i][j]);
+    }
+    UNROLL for (int g = 0; g < groups; g++) {
+      a[g] += by_row ? 1 : lda;
+      __asm__("" : "+r"(a[g]));
+    }
+    b += ldb;
+  }
+}
+
 /// One tile of mr x nr vectors, the last one of which has `width - (nr-1) VW` columns; p->B is
 /// padded to whole vectors. `resume`: continue the sums that are in C; `last`: finish them.
 INLINE void tile(const Product *p, int64_t width, bool resume, bool last, const int mr,
                  const int nr, const bool by_row) {
   vf sum[MR][NR];
-#pragma GCC unroll 16
-  for (int j = 0; j < nr; j++) {
+  UNROLL for (int j = 0; j < nr; j++) {
     const vf first = p->bias ? v_load_n(p->bias + j * VW, width - j * VW) : v_zero();
-#pragma GCC unroll 16
-    for (int i = 0; i < mr; i++)
-      sum[i][j] = resume ? v_load_n(p->C + i * p->ldc + j * VW, width - j * VW) : first;
+    UNROLL for (int i = 0; i < mr; i++) sum[i][j] =
+        resume ? v_load_n(p->C + i * p->ldc + j * VW, width - j * VW) : first;
   }
-  const float *a = p->A, *b = p->B;
-  const ptrdiff_t lda = by_row ? p->a_row : p->a_step, ldb = p->ldb;
-  for (int64_t k = 0; k < p->K; k++) {
-    vf row[NR];
-#pragma GCC unroll 16
-    for (int j = 0; j < nr; j++) row[j] = v_load(b + j * VW);
-#pragma GCC unroll 16
-    for (int i = 0; i < mr; i++) {
-      const vf x = v_set1(by_row ? a[i * lda] : a[i]);
-#pragma GCC unroll 16
-      for (int j = 0; j < nr; j++) sum[i][j] = v_fma(x, row[j], sum[i][j]);
-    }
-    a += by_row ? 1 : lda;
-    b += ldb;
-  }
+  accumulate(sum, p, mr, nr, by_row);
   const Finish finish = last ? p->finish : FINISH_NONE;
-#pragma GCC unroll 16
-  for (int i = 0; i < mr; i++)
-#pragma GCC unroll 16
-    for (int j = 0; j < nr; j++) {
-      const int64_t n = width - j * VW;
-      vf y = sum[i][j];
-      if (finish == FINISH_RELU) y = relu(y);
-      if (finish == FINISH_RELU_BACKWARD)
-        y = relu_backward(y, v_load_n(p->D + i * p->ldd + j * VW, n));
-      if (finish == FINISH_TANH_BACKWARD)
-        y = tanh_backward(y, v_load_n(p->D + i * p->ldd + j * VW, n));
-      v_store_n(p->C + i * p->ldc + j * VW, y, n);
-    }
+  UNROLL for (int i = 0; i < mr; i++) UNROLL for (int j = 0; j < nr; j++) {
+    const int64_t n = width - j * VW;
+    vf y = sum[i][j];
+    if (finish == FINISH_RELU) y = relu(y);
+    if (finish == FINISH_RELU_BACKWARD)
+      y = relu_backward(y, v_load_n(p->D + i * p->ldd + j * VW, n));
+    if (finish == FINISH_TANH_BACKWARD)
+      y = tanh_backward(y, v_load_n(p->D + i * p->ldd + j * VW, n));
+    v_store_n(p->C + i * p->ldc + j * VW, y, n);
+  }
 }
 
 typedef void (*TileFn)(const Product *p, int64_t width, bool resume, bool last);

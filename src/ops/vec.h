@@ -229,10 +229,13 @@ INLINE __m256i lanes(int64_t n) {
   return _mm256_loadu_si256((const __m256i *)(const void *)(ones + 8 - (n < VW ? n : VW)));
 }
 INLINE vf v_load_n(const float *p, int64_t n) {
-  return (vf)_mm256_maskload_ps(p, lanes(n));
+  return n >= VW ? v_load(p) : (vf)_mm256_maskload_ps(p, lanes(n));
 }
 INLINE void v_store_n(float *p, vf v, int64_t n) {
-  _mm256_maskstore_ps(p, lanes(n), (__m256)v);
+  if (n >= VW)
+    v_store(p, v); // masked stores are slow, very much so on AMD
+  else
+    _mm256_maskstore_ps(p, lanes(n), (__m256)v);
 }
 INLINE vf v_first(vf v, int64_t n) {
   return (vf)_mm256_and_ps((__m256)v, _mm256_castsi256_ps(lanes(n)));
