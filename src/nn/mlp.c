@@ -20,7 +20,7 @@
 /// PyTorch's.
 static const float layer_norm_epsilon = 1e-5f;
 /// Rows that go through all layers together.
-enum { ROW_BLOCK = 128 };
+enum { ROW_BLOCK = 256 };
 
 // ---- declaring
 
@@ -114,7 +114,8 @@ static CelStatus declare_pass_layer(CeliMlpPass *pass, CelTensors *tensors, cons
   const CeliMlpSpec *s = &pass->net->spec;
   const bool hidden = l < pass->net->L - 1, norm = hidden && s->layer_norm;
   const bool keep_z = hidden && backward && s->activation == CELI_SILU;
-  const int64_t rows[] = {s->E, pass->B, pass->net->width[l + 1]}, stats[] = {s->E, pass->B, 2};
+  const int64_t kept = hidden && !backward ? 1 : s->E; // members
+  const int64_t rows[] = {kept, pass->B, pass->net->width[l + 1]}, stats[] = {kept, pass->B, 2};
   const struct {
     bool wanted;
     float **place;
@@ -144,32 +145,34 @@ CelStatus celi_mlp_declare_pass(CeliMlpPass *pass, CelTensors *tensors, const ch
 
 // ---- one member, some rows
 
-static const float *input_of(const CeliMlpPass *p, int l, int64_t e, ptrdiff_t *ld) {
-  *ld = l == 0 ? p->ldx : p->net->width[l];
-  return l == 0 ? p->X : p->Y[l - 1] + e * p->B * p->net->width[l];
+/// Where member e's rows of a layer's activations begin, in rows. Without backward the members take
+/// turns in one place: what nobody reads again should not fill the cache.
+static int64_t first_row(const CeliMlpPass *p, int l, int64_t e) {
+  const bool shared = l < p->net->L - 1 && p->dY[l] == NULL;
+  return shared ? 0 : e * p->B;
 }
 
-/// Member e of an optional (E, ...) tensor, `size` elements each.
-static float *member(float *tensor, int64_t e, int64_t size) {
-  return tensor ? tensor + e * size : NULL;
+static const float *input_of(const CeliMlpPass *p, int l, int64_t e, ptrdiff_t *ld) {
+  *ld = l == 0 ? p->ldx : p->net->width[l];
+  return l == 0 ? p->X : p->Y[l - 1] + first_row(p, l - 1, e) * p->net->width[l];
 }
 
 static void forward_layer(const CeliMlpPass *p, int l, int64_t e, int64_t begin, int64_t end) {
   const CeliOps *ops = celi_ops();
   const CeliMlp *net = p->net;
-  const int64_t K = net->width[l], N = net->width[l + 1], size = p->B * N;
+  const int64_t K = net->width[l], N = net->width[l + 1], row = first_row(p, l, e);
   const CeliActivation act = l == net->L - 1 ? CELI_IDENTITY : net->spec.activation;
   const float *W = net->W[l] + e * K * N, *b = net->b[l] + e * N;
-  float *Y = p->Y[l] + e * size, *Z = member(p->Z[l], e, size);
+  float *Y = p->Y[l] + row * N, *Z = p->Z[l] ? p->Z[l] + row * N : NULL;
   ptrdiff_t ldx;
   const float *X = input_of(p, l, e, &ldx);
   if (net->g[l] == NULL) {
     ops->dense_forward(Y, N, Z, N, X, ldx, W, b, begin, end, K, N, act);
     return;
   }
-  float *linear = p->N[l] + e * size;
+  float *linear = p->N[l] + row * N;
   ops->dense_forward(linear, N, NULL, 0, X, ldx, W, b, begin, end, K, N, CELI_IDENTITY);
-  ops->layer_norm_forward(Y, N, Z, N, p->stats[l] + e * p->B * 2, linear, N, net->g[l] + e * N,
+  ops->layer_norm_forward(Y, N, Z, N, p->stats[l] + row * 2, linear, N, net->g[l] + e * N,
                           net->h[l] + e * N, layer_norm_epsilon, begin, end, N, act);
 }
 

@@ -53,7 +53,9 @@ typedef struct CeliMlpPass {
   int64_t B;
   const float *X; ///< (B, in) ldx, the same for all members
   ptrdiff_t ldx;
-  float *Y[CELI_LAYERS_MAX];     ///< (E, B, width[l+1]); Y[L-1] is the output
+  /// (E, B, width[l+1]); Y[L-1] is the output. Without backward, hidden layers keep one member's at a time: (1, B, ...), and so
+  /// do N and stats.
+  float *Y[CELI_LAYERS_MAX];
   float *Z[CELI_LAYERS_MAX];     ///< (E, B, width[l+1]) before a SiLU with backward, or NULL
   float *N[CELI_LAYERS_MAX];     ///< (E, B, width[l+1]) before layer norm, or NULL
   float *stats[CELI_LAYERS_MAX]; ///< (E, B, 2) layer norm's mean and 1/sd, or NULL
