@@ -6,6 +6,7 @@
 #include "sac_cases.h"
 
 #include "celsius/safetensors.h"
+#include "support/allocations.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -158,6 +159,74 @@ static void test_against_pytorch(void **state) {
   }
 }
 
+/// Acting, observing and updating allocate nothing, for any of the agents and with threads.
+static void test_allocates_nothing(void **state) {
+  (void)state;
+  if (!counting_allocations()) skip();
+  for (int i = 0; i < N_SAC_CASES; i++) {
+    const CelSacConfig config = small_config(&sac_cases[i]);
+    CelAgent *agent = make(&config, 2);
+    feed(agent, STEPS);
+    assert_int_equal(cel_agent_update_n(agent, 1), CEL_OK); // starts the threads
+    const long long before = allocations();
+    assert_true(before > 0);
+    feed(agent, STEPS);
+    assert_int_equal(cel_agent_update_n(agent, 50), CEL_OK);
+    assert_int_equal(cel_agent_update(agent), CEL_OK);
+    assert_int_equal(allocations() - before, 0);
+    cel_agent_destroy(agent);
+  }
+}
+
+/// When updates fall due: after learning_starts, every train_freq steps, gradient_steps each (or one a step).
+static void test_updates_fall_due(void **state) {
+  (void)state;
+  static const struct {
+    const char *train_freq, *gradient_steps, *learning_starts;
+    int64_t updates; // after 20 steps of 2 environments
+  } cases[] = {{"1", "1", "0", 20},  {"1", "-1", "0", 40}, {"4", "3", "0", 15},
+               {"4", "-1", "0", 40}, {"1", "1", "10", 15}, {"1", "1", "40", 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    CelSacConfig config = small_config(NULL);
+    const CelField *fields = cel_sac_fields();
+    assert_int_equal(cel_fields_set(fields, &config, "train_freq", cases[i].train_freq), CEL_OK);
+    assert_int_equal(cel_fields_set(fields, &config, "gradient_steps", cases[i].gradient_steps),
+                     CEL_OK);
+    assert_int_equal(cel_fields_set(fields, &config, "learning_starts", cases[i].learning_starts),
+                     CEL_OK);
+    CelAgent *agent = make(&config, 1);
+    for (int t = 0; t < 20; t++) {
+      feed(agent, 1);
+      assert_int_equal(cel_agent_update(agent), CEL_OK);
+    }
+    assert_int_equal(cel_agent_steps(agent), 40);
+    assert_int_equal(cel_agent_updates(agent), cases[i].updates);
+    cel_agent_destroy(agent);
+  }
+}
+
+/// Exploration noise changes the actions, stays within the bounds and is reproducible.
+static void test_exploration_noise(void **state) {
+  (void)state;
+  static const char *const kinds[] = {"none", "normal", "ou", "gsde"};
+  float first[4][N * A];
+  for (int k = 0; k < 4; k++)
+    for (int again = 0; again < 2; again++) {
+      CelSacConfig config = small_config(NULL);
+      assert_int_equal(cel_fields_set(cel_sac_fields(), &config, "noise", kinds[k]), CEL_OK);
+      assert_int_equal(cel_fields_set(cel_sac_fields(), &config, "noise_sigma", "0.5"), CEL_OK);
+      assert_int_equal(cel_fields_set(cel_sac_fields(), &config, "learning_starts", "0"), CEL_OK);
+      CelAgent *agent = make(&config, 1);
+      float obs[N * O] = {0.1f, 0.2f, 0.3f, -0.1f, -0.2f, -0.3f}, actions[N * A];
+      feed(agent, STEPS);
+      assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions), CEL_OK);
+      if (again) assert_memory_equal(actions, first[k], sizeof actions);
+      memcpy(first[k], actions, sizeof actions);
+      cel_agent_destroy(agent);
+    }
+  for (int k = 1; k < 4; k++) assert_memory_not_equal(first[0], first[k], sizeof first[0]);
+}
+
 /// The same bits for 1, 2 and 3 threads, over many updates at a real learning rate.
 static void test_same_bits_for_any_threads(void **state) {
   (void)state;
@@ -292,9 +361,15 @@ static void test_predict_rows(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_pytorch), cmocka_unit_test(test_same_bits_for_any_threads),
-      cmocka_unit_test(test_save_and_load),   cmocka_unit_test(test_bad_input),
-      cmocka_unit_test(test_predict_rows),    cmocka_unit_test(test_calls_out_of_order_and_nan),
+      cmocka_unit_test(test_allocates_nothing),
+      cmocka_unit_test(test_updates_fall_due),
+      cmocka_unit_test(test_exploration_noise),
+      cmocka_unit_test(test_against_pytorch),
+      cmocka_unit_test(test_same_bits_for_any_threads),
+      cmocka_unit_test(test_save_and_load),
+      cmocka_unit_test(test_bad_input),
+      cmocka_unit_test(test_predict_rows),
+      cmocka_unit_test(test_calls_out_of_order_and_nan),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
