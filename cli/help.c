@@ -124,7 +124,7 @@ static void print_field(const CelField *field, const char *prefix, int columns) 
   }
   int used = printf("  %s%s%s", name, takes[0] ? " " : "", long_choices ? "CHOICE" : takes);
   ending(field, end, sizeof end);
-  snprintf(right, sizeof right, "%.300s%s%s", field->doc, choices, end);
+  snprintf(right, sizeof right, "%.300s%s%.400s", field->doc, choices, end);
   if (used > LEFT - 2) {
     printf("\n");
     used = 0;
