@@ -13,6 +13,8 @@ install(EXPORT celsius NAMESPACE celsius:: FILE celsiusTargets.cmake DESTINATION
 configure_package_config_file(cmake/celsiusConfig.cmake.in celsiusConfig.cmake
   INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(celsiusConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+# Relative to itself, so that `cmake --install --prefix` and a moved folder work.
+file(RELATIVE_PATH celsius_pc_prefix /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x)
 configure_file(cmake/celsius.pc.in celsius.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/celsiusConfig.cmake
   ${PROJECT_BINARY_DIR}/celsiusConfigVersion.cmake DESTINATION ${package_dir})
