@@ -8,7 +8,7 @@
 
 static double number(const cJSON *object, const char *key) {
   const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-  return cJSON_IsNumber(item) ? item->valuedouble : NAN;
+  return cJSON_IsNumber(item) ? item->valuedouble : (double)NAN;
 }
 
 static const char *string(const cJSON *object, const char *key) {
