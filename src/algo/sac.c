@@ -165,7 +165,8 @@ static void op_targets(const void *args, int64_t begin, int64_t end) {
   celi_ops()->polyak(s->target.W[0], s->critic.W[0], (float)s->config->tau, begin, end);
 }
 
-/// Line 7: d J_alpha / d log alpha = -(mean log pi + Hbar). Then the counters; serial.
+/// Line 7: d J_alpha / d log alpha = -(mean log pi + Hbar). Then the counters. One part of the stage
+/// of the policy's weight gradients, which needs nothing of it.
 static void op_finish(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   Sac *s = sac_of(args);
@@ -232,6 +233,8 @@ static void plan_critics(Sac *s) {
                 sizeof s); // line 4
   celi_mlp_plan_backward_data(s->plan, &s->q, NULL, 0);
   celi_mlp_plan_backward_weight(s->plan, &s->q, &s->critic_grad, false);
+  celi_mlp_plan_transpose(s->plan, &s->actor,
+                          true); // of the last update's actor: read from line 6 on
   celi_adam_plan(s->plan, &s->critic_adam);
   celi_plan_add(s->plan, "targets", op_targets, CELI_PARTS, s->critic_adam.n, CELI_ELEMENT_GRAIN,
                 true, &s,
@@ -257,8 +260,8 @@ static void plan_actor(Sac *s) {
   }
   celi_mlp_plan_backward_data(s->plan, &s->pi, NULL, 0);
   celi_mlp_plan_backward_weight(s->plan, &s->pi, &s->actor_grad, false);
+  celi_plan_add(s->plan, "temperature", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s); // line 7
   celi_adam_plan(s->plan, &s->actor_adam);
-  celi_mlp_plan_transpose(s->plan, &s->actor, false);
 }
 
 static CelStatus write_plan(Sac *s) {
@@ -293,8 +296,6 @@ static CelStatus write_plan(Sac *s) {
   plan_targets(s);
   plan_critics(s);
   plan_actor(s);
-  celi_plan_add(s->plan, "temperature", op_finish, CELI_SERIAL, 1, 1, false, &s,
-                sizeof s); // line 7
   return celi_plan_end(s->plan);
 }
 
