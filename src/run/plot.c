@@ -215,7 +215,11 @@ static CelStatus set_y_limits(CeliPanel *panel, const CelPlotOptions *options, d
     widen(&low, &high, 0.05);
     low = exp(low), high = exp(high);
   } else {
+    const bool positive = low >= 0 && high > 0, negative = high <= 0 && low < 0;
     widen(&low, &high, 0.05);
+    // What cannot be negative has no room below zero, and zero is worth showing next to the data.
+    if (positive && low < 0.15 * high) low = 0;
+    if (negative && high > 0.15 * low) high = 0;
   }
   panel->y_low = isnan(options->y_min) ? low : options->y_min;
   panel->y_high = isnan(options->y_max) ? high : options->y_max;
@@ -304,22 +308,27 @@ static void set_titles(Plot *plot) {
   const CelPlotOptions *options = plot->options;
   const CeliPlotRuns *runs = &plot->runs;
   CeliFigure *figure = &plot->figure;
-  int most = 0;
-  for (int g = 0; g < runs->n_groups; g++)
+  int most = 0, least = runs->n;
+  for (int g = 0; g < runs->n_groups; g++) {
     if (runs->group[g].runs > most) most = runs->group[g].runs;
+    if (runs->group[g].runs < least) least = runs->group[g].runs;
+  }
   snprintf(figure->title, sizeof figure->title, "%s",
            options->title[0] ? options->title : runs->title);
   if (!figure->title[0] && runs->n_groups == 1)
     snprintf(figure->title, sizeof figure->title, "%s", runs->group[0].label);
-  char count[64] = "", band[64] = "", smooth[64] = "";
+  char count[80] = "", band[64] = "", smooth[64] = "";
   if (most > 1 && runs->n_groups == 1)
     snprintf(count, sizeof count, "interquartile mean of %d runs", most);
+  else if (most > 1 && most == least)
+    snprintf(count, sizeof count, "interquartile means of %d runs each", most);
   else if (most > 1)
-    snprintf(count, sizeof count, "interquartile means over (runs)");
+    snprintf(count, sizeof count, "interquartile means over the number of runs in brackets");
   else if (runs->n == 1)
     snprintf(count, sizeof count, "one run");
   if (most > 1 && options->band > 0)
-    snprintf(band, sizeof band, ", %.4g%% bootstrap band", 100 * options->band);
+    snprintf(band, sizeof band, ", %.4g%% bootstrap band%s", 100 * options->band,
+             runs->n_groups > 1 ? "s" : "");
   if (options->smooth > 1)
     snprintf(smooth, sizeof smooth, "%sa running mean of %lld rows", count[0] ? ", " : "",
              (long long)options->smooth);

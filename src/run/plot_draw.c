@@ -97,12 +97,11 @@ enum { ENTRIES_MAX = 64 };
 static const Color neutral = {0.35, 0.37, 0.40};
 static const double THIN = 1.6, THICK = 2.2, FAINT = 0.55;
 
-/// Which kinds of curve a figure has: bit 0 lines, bit 1 marked ones.
-static int curve_kinds(const CeliFigure *figure) {
-  int kinds = 0;
-  for (int p = 0; p < figure->n; p++)
-    for (int i = 0; i < figure->panel[p].n; i++) kinds |= figure->panel[p].curve[i].marked ? 2 : 1;
-  return kinds;
+/// Whether a panel has curves of both kinds, so that they must be told apart.
+static bool has_both_kinds(const CeliPanel *panel) {
+  bool kinds[2] = {false, false};
+  for (int i = 0; i < panel->n; i++) kinds[panel->curve[i].marked] = true;
+  return kinds[0] && kinds[1];
 }
 
 static int list_entries(const CeliFigure *figure, Entry entries[ENTRIES_MAX]) {
@@ -117,10 +116,12 @@ static int list_entries(const CeliFigure *figure, Entry entries[ENTRIES_MAX]) {
     else
       snprintf(entry->text, sizeof entry->text, "%s", runs->group[g].label);
   }
-  if (curve_kinds(figure) != 3) return n;
+  bool both = false;
+  for (int p = 0; p < figure->n; p++) both = both || has_both_kinds(&figure->panel[p]);
+  if (!both) return n;
   const Color color = runs->n_groups > 1 ? neutral : group_color(0);
   entries[n++] =
-      (Entry){.text = "in training, exploring", .color = color, .width = THIN, .alpha = FAINT};
+      (Entry){.text = "in training (exploring)", .color = color, .width = THIN, .alpha = FAINT};
   entries[n++] =
       (Entry){.text = "evaluation", .color = color, .width = THICK, .alpha = 1, .marker = true};
   return n;
@@ -286,8 +287,9 @@ static void draw_curve(cairo_t *cr, const Frame *frame, const CeliCurve *curve, 
     draw_marker(cr, place_x(frame, curve->x[i]), place_y(frame, curve->y[i]), 3.4, color);
 }
 
-static void draw_curves(cairo_t *cr, const Frame *frame, int kinds) {
+static void draw_curves(cairo_t *cr, const Frame *frame) {
   const CeliPanel *panel = frame->panel;
+  const bool both = has_both_kinds(panel);
   cairo_save(cr);
   cairo_rectangle(cr, frame->left - 5, frame->top - 5, frame->right - frame->left + 10,
                   frame->bottom - frame->top + 10); // with room for half a marker
@@ -298,30 +300,46 @@ static void draw_curves(cairo_t *cr, const Frame *frame, int kinds) {
   for (int marked = 0; marked < 2; marked++) // evaluations above
     for (int i = 0; i < panel->n; i++)
       if (panel->curve[i].marked == marked)
-        draw_curve(cr, frame, &panel->curve[i], kinds == 3 && !marked);
+        draw_curve(cr, frame, &panel->curve[i], both && !marked);
   cairo_restore(cr);
 }
 
-static void draw_panel(cairo_t *cr, const CeliPanel *panel, int kinds, double left, double top,
-                       double right, double bottom) {
-  CeliTicks x, y;
-  Frame frame = {.right = right, .top = top, .bottom = bottom - 46, .panel = panel};
-  const int most = (int)((frame.bottom - frame.top) / 38);
-  const int rows = most < 3 ? 3 : most > CELI_TICKS_MAX ? CELI_TICKS_MAX : most;
-  if (panel->log_y)
-    celi_ticks_log(&y, panel->y_low, panel->y_high, rows);
-  else
-    celi_ticks_linear(&y, panel->y_low, panel->y_high, rows);
-  celi_cairo_font(cr, SMALL, false);
+/// A panel's place on the page.
+typedef struct Place {
+  double left, top, right, bottom;
+} Place;
+
+static const double FOOT = 46; // ticks and label under a panel's axis
+
+/// Chooses a panel's y ticks; returns the width of the widest text of them.
+static double choose_y_ticks(cairo_t *cr, const CeliPanel *panel, double height, CeliTicks *ticks) {
+  const int room = (int)((height - FOOT) / 38);
+  const int most = room < 3 ? 3 : room > CELI_TICKS_MAX ? CELI_TICKS_MAX : room;
   double widest = 0;
-  for (int i = 0; i < y.n; i++) widest = fmax(widest, text_width(cr, y.text[i]));
-  frame.left = left + LABEL + 8 + widest + 8;
-  const int columns = (int)((frame.right - frame.left) / 75);
+  if (panel->log_y)
+    celi_ticks_log(ticks, panel->y_low, panel->y_high, most);
+  else
+    celi_ticks_linear(ticks, panel->y_low, panel->y_high, most);
+  celi_cairo_font(cr, SMALL, false);
+  for (int i = 0; i < ticks->n; i++) widest = fmax(widest, text_width(cr, ticks->text[i]));
+  return widest;
+}
+
+/// `ticks_width`: room for the y ticks' texts, the same in all panels, so that their axes are in line.
+static void draw_panel(cairo_t *cr, const CeliPanel *panel, Place place, double ticks_width) {
+  const Frame frame = {.left = place.left + LABEL + 8 + ticks_width + 8,
+                       .right = place.right,
+                       .top = place.top,
+                       .bottom = place.bottom - FOOT,
+                       .panel = panel};
+  CeliTicks x, y;
+  (void)choose_y_ticks(cr, panel, place.bottom - place.top, &y);
+  const int columns = (int)((frame.right - frame.left) / 60);
   celi_ticks_linear(&x, panel->x_low, panel->x_high, columns < 2 ? 2 : columns > 12 ? 12 : columns);
   draw_y_axis(cr, &frame, &y);
   draw_x_axis(cr, &frame, &x);
-  draw_labels(cr, &frame, left);
-  draw_curves(cr, &frame, kinds);
+  draw_labels(cr, &frame, place.left);
+  draw_curves(cr, &frame);
 }
 
 // ---- the figure
@@ -358,9 +376,13 @@ static void draw_figure(cairo_t *cr, const CeliFigure *figure) {
   top = draw_legend(cr, figure, MARGIN, width - MARGIN, top + 4, fmax(top, height / 3)) + 12;
   const double w = (width - 2 * MARGIN - (columns - 1) * 28) / columns;
   const double h = (height - MARGIN + 8 - top - (rows - 1) * 20) / rows;
+  double ticks_width = 0;
+  CeliTicks ticks;
+  for (int i = 0; i < figure->n; i++)
+    ticks_width = fmax(ticks_width, choose_y_ticks(cr, &figure->panel[i], h, &ticks));
   for (int i = 0; i < figure->n; i++) {
     const double x = MARGIN + (i % columns) * (w + 28), y = top + (i / columns) * (h + 20);
-    draw_panel(cr, &figure->panel[i], curve_kinds(figure), x, y, x + w, y + h);
+    draw_panel(cr, &figure->panel[i], (Place){x, y, x + w, y + h}, ticks_width);
   }
 }
 
