@@ -212,12 +212,14 @@ static CeliMlpSpec odd_spec(void) {
                        .layer_norm = true};
 }
 
-/// Outputs, input gradients and weight gradients for 1, 2, 3 threads.
+/// Outputs, input gradients and weight gradients for 1, 2, 3 threads, and for so many that a stage is cut everywhere.
 static void test_threads_same_bits(void **state) {
   (void)state;
   const CeliMlpSpec spec = odd_spec();
+  static const int sizes[] = {1, 2, 3, 40};
   uint64_t expected[2] = {0, 0};
-  for (int threads = 1; threads <= 3; threads++) {
+  for (int i = 0; i < 4; i++) {
+    const int threads = sizes[i];
     Fixture f;
     uint64_t digest[2];
     fixture_create(&f, &spec, 301, false);
@@ -247,6 +249,36 @@ static void test_rows_same_bits(void **state) {
   assert_same_bits("forward in pieces", Y, whole, bytes);
   free(whole);
   cel_tensors_destroy(f.tensors);
+}
+
+/// A pass without backward keeps less, and says the same.
+static void test_forward_only(void **state) {
+  (void)state;
+  for (int norm = 0; norm < 2; norm++) {
+    CeliMlpSpec spec = odd_spec();
+    spec.layer_norm = norm;
+    Fixture f;
+    CelTensors *tensors;
+    CeliMlpPass lean;
+    fixture_create(&f, &spec, 301, false);
+    fixture_randomise(&f, 9);
+    assert_ok(cel_tensors_create(&tensors));
+    assert_ok(celi_mlp_declare_pass(&lean, tensors, "lean", &f.net, 301, false));
+    assert_ok(cel_tensors_allocate(tensors));
+    lean.X = f.X, lean.ldx = f.pass.ldx;
+    CeliPlan *plan;
+    assert_ok(celi_plan_create(&plan));
+    celi_mlp_plan_forward(plan, &lean);
+    celi_mlp_plan_forward(plan, &f.pass);
+    assert_ok(celi_plan_end(plan));
+    run_plan(plan, 2);
+    celi_plan_destroy(plan);
+    assert_same_bits("output", lean.Y[3], f.pass.Y[3], 3 * 301 * 3 * sizeof(float));
+    assert_same_bits("last hidden layer of the last member", lean.Y[2], f.pass.Y[2] + 2 * 301 * 41,
+                     301 * 41 * sizeof(float));
+    cel_tensors_destroy(tensors);
+    cel_tensors_destroy(f.tensors);
+  }
 }
 
 /// One NaN among the inputs reaches its row's outputs, and every weight gradient of its members'
@@ -412,11 +444,11 @@ static void test_golden_training(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_gradients),       cmocka_unit_test(test_input_columns),
-      cmocka_unit_test(test_second_reader),   cmocka_unit_test(test_threads_same_bits),
-      cmocka_unit_test(test_rows_same_bits),  cmocka_unit_test(test_nan_propagates),
-      cmocka_unit_test(test_bad_specs),       cmocka_unit_test(test_golden),
-      cmocka_unit_test(test_golden_training),
+      cmocka_unit_test(test_gradients),      cmocka_unit_test(test_input_columns),
+      cmocka_unit_test(test_second_reader),  cmocka_unit_test(test_threads_same_bits),
+      cmocka_unit_test(test_rows_same_bits), cmocka_unit_test(test_forward_only),
+      cmocka_unit_test(test_nan_propagates), cmocka_unit_test(test_bad_specs),
+      cmocka_unit_test(test_golden),         cmocka_unit_test(test_golden_training),
   };
   return cmocka_run_group_tests_name("nn/mlp", tests, golden_open, golden_close);
 }

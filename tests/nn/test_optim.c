@@ -156,6 +156,9 @@ static void test_rate_and_padding(void **state) {
     assert_true(fabs((double)f.adam.p[i] + 0.25) < 1e-6);
     assert_true(fabs((double)p1[i] - 0.25) < 1e-6);
   }
+  *f.adam.learning_rate = 0; // the saved number counts, as after a checkpoint was read
+  run_plan(f.plan, 1);
+  assert_true(fabs((double)f.adam.p[0] + 0.25) < 1e-6);
   assert_int_equal(f.adam.n, 16 + 3);
   for (int64_t i = 3; i < 16; i++) assert_true(f.adam.p[i] == 0 && f.adam.v[i] == 0);
   fixture_destroy(&f);
