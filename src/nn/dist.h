@@ -1,8 +1,8 @@
 /// Action distributions as objects: sample, log-prob, entropy, mode and their backward passes.
 ///
-/// A distribution reads a head's output (B, head) and writes actions; everything is declared once for B
-/// rows and appended to plans. Kinds: diagonal Gaussian with state-dependent or free sigma, tanh-squashed
-/// Gaussian, categorical. Source: [maximum-entropy, 8.5], [actor-critic, 4.24]
+/// A distribution reads a head's output (B, head) and writes actions; everything is declared once
+/// for B rows and appended to plans. Kinds: diagonal Gaussian with state-dependent or free sigma,
+/// tanh-squashed Gaussian, categorical. Source: [maximum-entropy, 8.5], [actor-critic, 4.24]
 #ifndef CELI_DIST_H
 #define CELI_DIST_H
 #include "celsius/rng.h"
@@ -23,7 +23,8 @@ typedef struct CeliDistSpec {
 /// Width of the head that a network must give: 2A (mean, log_std), A (free, or categorical).
 int64_t celi_dist_head(const CeliDistSpec *spec);
 
-/// One use on B rows. Pointers are declared tensors. Plans keep its address: it stays in place while they are run.
+/// One use on B rows. Pointers are declared tensors. Plans keep its address: it stays in place
+/// while they are run.
 typedef struct CeliDist {
   CeliDistSpec spec;
   int64_t B;
@@ -42,12 +43,13 @@ typedef struct CeliDist {
   float *pi;        ///< categorical: (B,A) probabilities
 } CeliDist;
 
-/// The free log_std "NAME.log_std" with its gradient and moments: declared apart since uses share it. Call before
-/// celi_dist_declare on the same use. Errors: as cel_tensors_declare; CEL_E_RANGE (A).
+/// The free log_std "NAME.log_std" with its gradient and moments: declared apart since uses share
+/// it. Call before celi_dist_declare on the same use. Errors: as cel_tensors_declare; CEL_E_RANGE
+/// (A).
 CelStatus celi_dist_declare_param(CeliDist *dist, CelTensors *tensors, const char *name,
                                   const CeliDistSpec *spec) CEL_WARN_UNUSED;
-/// Declares the scratch of a use on B rows. Errors: as cel_tensors_declare; CEL_E_RANGE (A, B); CEL_E_STATE (a free
-/// log_std was not declared).
+/// Declares the scratch of a use on B rows. Errors: as cel_tensors_declare; CEL_E_RANGE (A, B);
+/// CEL_E_STATE (a free log_std was not declared).
 CelStatus celi_dist_declare(CeliDist *dist, CelTensors *tensors, const char *name,
                             const CeliDistSpec *spec, int64_t B, bool backward) CEL_WARN_UNUSED;
 /// A further use on B rows that shares the free log_std of `with`.
@@ -57,36 +59,38 @@ CelStatus celi_dist_declare_shared(CeliDist *dist, CelTensors *tensors, const ch
 void celi_dist_init(CeliDist *dist);
 
 /// action (B,A) lda ~ pi(. given head (B,head) ldh), and logp. Categorical: action (B,) lda is I32.
-/// Noise: block counter *counter of (seed, CEL_RNG_NOISE, index), where counter is a saved tensor that the algorithm
-/// advances; a use takes celi_dist_blocks of them.
+/// Noise: block counter *counter of (seed, CEL_RNG_NOISE, index), where counter is a saved tensor
+/// that the algorithm advances; a use takes celi_dist_blocks of them.
 void celi_dist_plan_sample(CeliPlan *plan, const CeliDist *dist, void *action, ptrdiff_t lda,
                            const float *head, ptrdiff_t ldh, uint64_t seed, uint32_t index,
                            const uint64_t *counter);
 uint64_t celi_dist_blocks(const CeliDist *dist);
-/// d_head (B,head) from d_action (B,A) ldda and dist->d_logp; reparametrised (not for the categorical).
+/// d_head (B,head) from d_action (B,A) ldda and dist->d_logp; reparametrised (not for the
+/// categorical).
 void celi_dist_plan_sample_backward(CeliPlan *plan, const CeliDist *dist, float *d_head,
                                     ptrdiff_t lddh, const float *d_action, ptrdiff_t ldda,
                                     const float *action, ptrdiff_t lda, const float *head,
                                     ptrdiff_t ldh);
-/// logp (B,) and entropy (B,) of given actions (score-function learners). Categorical: action (B,) lda is I32.
-/// Squashed: u is atanh(action), where an action of +-1 counts as its neighbour inside; the entropy has no closed form
-/// and is left NaN.
+/// logp (B,) and entropy (B,) of given actions (score-function learners). Categorical: action (B,)
+/// lda is I32. Squashed: u is atanh(action), where an action of +-1 counts as its neighbour inside;
+/// the entropy has no closed form and is left NaN.
 void celi_dist_plan_log_prob(CeliPlan *plan, const CeliDist *dist, const void *action,
                              ptrdiff_t lda, const float *head, ptrdiff_t ldh);
-/// d_head (B,head) from d_logp (B,) and d_entropy (B,), each of which may be NULL (zero); d_entropy is NULL
-/// for the squashed Gaussian. Reads what celi_dist_plan_log_prob left.
+/// d_head (B,head) from d_logp (B,) and d_entropy (B,), each of which may be NULL (zero); d_entropy
+/// is NULL for the squashed Gaussian. Reads what celi_dist_plan_log_prob left.
 void celi_dist_plan_log_prob_backward(CeliPlan *plan, const CeliDist *dist, float *d_head,
                                       ptrdiff_t lddh, const float *d_logp, const float *d_entropy,
                                       const void *action, ptrdiff_t lda, const float *head,
                                       ptrdiff_t ldh);
-/// The gradient of a free log_std: sums over rows of what a backward operation left, cut by column; belongs in the
-/// stage of the weight gradients. Adds nothing when log_std is not free.
+/// The gradient of a free log_std: sums over rows of what a backward operation left, cut by column;
+/// belongs in the stage of the weight gradients. Adds nothing when log_std is not free.
 void celi_dist_plan_backward_param(CeliPlan *plan, const CeliDist *dist, bool with_previous);
 /// The mode at once, rows [begin, end), serial: tanh(mean), mean, argmax (I32).
 void celi_dist_mode(const CeliDistSpec *spec, void *action, ptrdiff_t lda, const float *head,
                     ptrdiff_t ldh, int64_t begin, int64_t end);
-/// Samples of a Gaussian at once, rows [begin, end), serial: action (n,A) lda from head (n, 2A) ldh (mean, log_std clamped
-/// as in the spec; not free) and eps (n,A). The same arithmetic as the plan's form.
+/// Samples of a Gaussian at once, rows [begin, end), serial: action (n,A) lda from head (n, 2A) ldh
+/// (mean, log_std clamped as in the spec; not free) and eps (n,A). The same arithmetic as the
+/// plan's form.
 void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t lda,
                            const float *head, ptrdiff_t ldh, const float *eps, int64_t begin,
                            int64_t end);

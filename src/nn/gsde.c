@@ -7,8 +7,9 @@
 ///   d_u = d_a (1 - a^2) + 2 c a,  d_mean = d_u,  d_noise = d_u - c noise/var,
 ///   d_var = c (noise^2/var - 1)/(2 var),
 ///   d_h = d_noise M^T + 2 h (d_var exp(2 log_std)^T),
-///   d_log_std = M (h^T d_noise) + 2 exp(2 log_std) ((h^2)^T d_var)     (elementwise outside brackets)
-/// Source: Raffin, Kober, Stulp, "Smooth exploration for robotic reinforcement learning", CoRL 2021.
+///   d_log_std = M (h^T d_noise) + 2 exp(2 log_std) ((h^2)^T d_var)   (outside brackets by element)
+/// Source: Raffin, Kober, Stulp, "Smooth exploration for robotic reinforcement learning", CoRL
+/// 2021.
 #include "base/base.h"
 #include "nn/declare.h"
 #include "nn/mlp.h"
@@ -201,8 +202,8 @@ static void op_sample(const void *args, int64_t begin, int64_t end) {
   for (int64_t b = begin; b < end; b++) sample_row(s, b);
 }
 
-/// The noise matrices and the actions that follow from E. `drawn`: by the operation before, cut alike,
-/// so that a thread goes on with its own features.
+/// The noise matrices and the actions that follow from E. `drawn`: by the operation before, cut
+/// alike, so that a thread goes on with its own features.
 static void plan_given(CeliPlan *plan, const GsdeArgs *args, bool drawn) {
   celi_plan_add(plan, "gsde matrices", op_matrices, CELI_PARTS, args->gsde->H, FEATURES, drawn,
                 args, sizeof *args);

@@ -5,7 +5,8 @@
 ///   Z_l = g_l (N_l - mean)/sd + h_l  (layer norm; otherwise Z_l = N_l)
 ///   Y_l = act(Z_l)                   (identity in the last layer)
 ///   dZ_{l-1} = (dY_l W_l^T + dH) act'(Z_{l-1}),   dY_{l-1} = dZ_{l-1} through the layer norm
-///   dW_l = Y_{l-1}^T dY_l,  db_l = sum_b dY_l,  dg_l = sum_b dZ_l (N_l - mean)/sd,  dh_l = sum_b dZ_l
+///   dW_l = Y_{l-1}^T dY_l,  db_l = sum_b dY_l
+///   dg_l = sum_b dZ_l (N_l - mean)/sd,  dh_l = sum_b dZ_l
 ///
 /// A pass is one operation by row: a thread takes its rows through all layers before it waits for
 /// anyone, a member after another so that a member's weights stay in the second-level cache, in

@@ -14,7 +14,8 @@
 
 #define CELI_LAYERS_MAX (CEL_LIST_MAX + 1)
 
-/// How weights start. Biases: Kaiming-uniform draws them as PyTorch's Linear does, the others set zero.
+/// How weights start. Biases: Kaiming-uniform draws them as PyTorch's Linear does, the others set
+/// zero.
 typedef enum CeliInit { CELI_KAIMING_UNIFORM, CELI_ORTHOGONAL, CELI_XAVIER_UNIFORM } CeliInit;
 
 typedef struct CeliMlpSpec {
@@ -25,7 +26,8 @@ typedef struct CeliMlpSpec {
   bool layer_norm;           ///< before each hidden activation
   CeliInit init;
   double output_gain; ///< last layer: its gain (orthogonal; hidden layers: sqrt 2), or a factor
-  /// Columns [dx_begin, dx_end) of the input's gradient are wanted. Both 0: all; equal and above 0: none.
+  /// Columns [dx_begin, dx_end) of the input's gradient are wanted. Both 0: all; equal and above 0:
+  /// none.
   int64_t dx_begin, dx_end;
 } CeliMlpSpec;
 
@@ -37,8 +39,8 @@ typedef struct CeliMlp {
   float *b[CELI_LAYERS_MAX];          ///< (E, width[l+1])
   float *g[CELI_LAYERS_MAX];          ///< (E, width[l+1]) layer norm's gain, or NULL
   float *h[CELI_LAYERS_MAX];          ///< (E, width[l+1]) layer norm's shift, or NULL
-  /// (E, width[l+1], width[l]) transposes for the backward pass, scratch; NULL in targets. Of layer 0 only the
-  /// wanted columns, (E, width[1], dx_end - dx_begin); NULL when none are.
+  /// (E, width[l+1], width[l]) transposes for the backward pass, scratch; NULL in targets. Of layer
+  /// 0 only the wanted columns, (E, width[1], dx_end - dx_begin); NULL when none are.
   float *Wt[CELI_LAYERS_MAX];
 } CeliMlp;
 
@@ -53,34 +55,38 @@ typedef struct CeliMlpPass {
   int64_t B;
   const float *X; ///< (B, in) ldx, the same for all members
   ptrdiff_t ldx;
-  /// (E, B, width[l+1]); Y[L-1] is the output. Without backward, hidden layers keep one member's at a time: (1, B, ...), and so
-  /// do N and stats.
+  /// (E, B, width[l+1]); Y[L-1] is the output. Without backward, hidden layers keep one member's at
+  /// a time: (1, B, ...), and so do N and stats.
   float *Y[CELI_LAYERS_MAX];
   float *Z[CELI_LAYERS_MAX];     ///< (E, B, width[l+1]) before a SiLU with backward, or NULL
   float *N[CELI_LAYERS_MAX];     ///< (E, B, width[l+1]) before layer norm, or NULL
   float *stats[CELI_LAYERS_MAX]; ///< (E, B, 2) layer norm's mean and 1/sd, or NULL
-  /// (E, B, width[l+1]) gradient at the layer's linear output (L-1: set by the caller); NULL without backward.
+  /// (E, B, width[l+1]) gradient at the layer's linear output (L-1: set by the caller); NULL
+  /// without backward.
   float *dY[CELI_LAYERS_MAX];
   float *dZ[CELI_LAYERS_MAX]; ///< (E, B, width[l+1]) gradient at layer norm's output, or NULL
   float *dX_member;           ///< (B, dx_end - dx_begin) one member's part of dX, or NULL
-  /// (E, B, width[L-1]) or NULL: when set, added to the gradient at the last hidden layer's output, before its
-  /// activation's derivative (a second reader of that layer: gSDE's latent).
+  /// (E, B, width[L-1]) or NULL: when set, added to the gradient at the last hidden layer's output,
+  /// before its activation's derivative (a second reader of that layer: gSDE's latent).
   float *dH;
 } CeliMlpPass;
 
-/// Declares parameters ("NAME.l.weight" (E, in, out), "NAME.l.bias", "NAME.l.norm.weight", "NAME.l.norm.bias") in `role`
-/// (CEL_PARAM or CEL_TARGET); with CEL_PARAM also the transposes. Errors: as cel_tensors_declare; CEL_E_RANGE (widths).
+/// Declares parameters ("NAME.l.weight" (E, in, out), "NAME.l.bias", "NAME.l.norm.weight",
+/// "NAME.l.norm.bias") in `role` (CEL_PARAM or CEL_TARGET); with CEL_PARAM also the transposes.
+/// Errors: as cel_tensors_declare; CEL_E_RANGE (widths).
 CelStatus celi_mlp_declare(CeliMlp *net, CelTensors *tensors, const char *name, CelRole role,
                            const CeliMlpSpec *spec) CEL_WARN_UNUSED;
-/// `grad` may be NULL: the tensors are declared, nobody points at them (moments, reached through the optimiser's run).
-/// Declares the mirror of the parameters in role CEL_GRAD ("grad." + name), CEL_MOMENT1 ("adam.m.") or CEL_MOMENT2 ("adam.v.").
+/// Declares the mirror of the parameters in role CEL_GRAD ("grad." + name), CEL_MOMENT1 ("adam.m.")
+/// or CEL_MOMENT2 ("adam.v."). `grad` may be NULL: then nobody points at the tensors (moments are
+/// reached through the optimiser's run).
 CelStatus celi_mlp_declare_grad(CeliMlpGrad *grad, CelTensors *tensors, const char *name,
                                 CelRole role, const CeliMlpSpec *spec) CEL_WARN_UNUSED;
 /// Declares activations for B rows; `backward`: also dY and whatever the derivative needs.
 CelStatus celi_mlp_declare_pass(CeliMlpPass *pass, CelTensors *tensors, const char *name,
                                 const CeliMlp *net, int64_t B, bool backward) CEL_WARN_UNUSED;
 
-/// Draws initial parameters; every (layer, member) has a stream of its own, (seed, CEL_RNG_INIT, first_index + ...).
+/// Draws initial parameters; every (layer, member) has a stream of its own, (seed, CEL_RNG_INIT,
+/// first_index + ...).
 void celi_mlp_init(CeliMlp *net, uint64_t seed, uint32_t first_index);
 /// Brings the transposes up to date. Serial; the plan's form is celi_mlp_plan_transpose.
 void celi_mlp_transpose(CeliMlp *net);
@@ -91,10 +97,12 @@ void celi_mlp_forward(const CeliMlpPass *pass, int64_t begin, int64_t end);
 // ---- into a plan. All row operations are CELI_ROWS with count B and the given grain.
 #define CELI_ROW_GRAIN 4
 void celi_mlp_plan_forward(CeliPlan *plan, const CeliMlpPass *pass);
-/// From pass->dY[L-1] down: fills all dY; dX (B, in) lddx, summed over members in order, when not NULL.
+/// From pass->dY[L-1] down: fills all dY; dX (B, in) lddx, summed over members in order, when not
+/// NULL.
 void celi_mlp_plan_backward_data(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
                                  ptrdiff_t lddx);
-/// The same, but only columns [begin, end) of the input's gradient: dX (B, end - begin) lddx (a critic's gradient to the action).
+/// The same, but only columns [begin, end) of the input's gradient: dX (B, end - begin) lddx (a
+/// critic's gradient to the action). They must be the ones that the network's spec asks for.
 void celi_mlp_plan_backward_data_columns(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
                                          ptrdiff_t lddx, int64_t begin, int64_t end);
 /// Weight gradients of all layers and members from X, Y, dY; one stage, cut by output tile.

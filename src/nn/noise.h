@@ -1,5 +1,5 @@
-/// Exploration noise that is added to a policy's action: normal, Ornstein-Uhlenbeck; and generalised
-/// state-dependent exploration (gSDE), which replaces the policy's own noise.
+/// Exploration noise that is added to a policy's action: normal, Ornstein-Uhlenbeck; and
+/// generalised state-dependent exploration (gSDE), which replaces the policy's own noise.
 #ifndef CELI_NOISE_H
 #define CELI_NOISE_H
 #include "celsius/rng.h"
@@ -25,13 +25,14 @@ typedef struct CeliNoise {
 CelStatus celi_noise_declare(CeliNoise *noise, CelTensors *tensors, const char *name,
                              CeliNoiseKind kind, int64_t N, int64_t A, double sigma, double theta,
                              double dt, uint64_t seed) CEL_WARN_UNUSED;
-/// Adds noise from stream i of (seed, CEL_RNG_EXPLORE) to row i of action (N,A) and clips it to [-1, 1]; `start` (N,) 1 where an episode starts (OU returns to zero).
+/// Adds noise from stream i of (seed, CEL_RNG_EXPLORE) to row i of action (N,A) and clips it to
+/// [-1, 1]; `start` (N,) 1 where an episode starts (OU returns to zero).
 void celi_noise_add(CeliNoise *noise, float *action, const uint8_t *start);
 
-/// gSDE: noise = latent M, M = exp(log_std) * E with E ~ N(0,1) (H,A) held for some steps; the marginal of the action is
-/// N(mean, latent^2 exp(2 log_std)). Source: Raffin, Kober, Stulp, "Smooth exploration for robotic reinforcement
-/// learning", CoRL 2021.
-/// One use on B rows. Plans keep its address.
+/// gSDE: noise = latent M, M = exp(log_std) * E with E ~ N(0,1) (H,A) held for some steps; the
+/// marginal of the action is N(mean, latent^2 exp(2 log_std)). Source: Raffin, Kober, Stulp,
+/// "Smooth exploration for robotic reinforcement learning", CoRL 2021. One use on B rows. Plans
+/// keep its address.
 typedef struct CeliGsde {
   int64_t B, H, A;
   bool squash;
@@ -56,8 +57,8 @@ CelStatus celi_gsde_declare(CeliGsde *gsde, CelTensors *tensors, const char *nam
 /// A further use on B rows with the parameters of another.
 CelStatus celi_gsde_declare_shared(CeliGsde *gsde, CelTensors *tensors, const char *name,
                                    const CeliGsde *with, int64_t B) CEL_WARN_UNUSED;
-/// action and logp from mean (B,A) ldm and latent (B,H) ldl with one E for the whole batch, drawn at block *counter of
-/// (seed, CEL_RNG_NOISE, index): celi_gsde_blocks of them.
+/// action and logp from mean (B,A) ldm and latent (B,H) ldl with one E for the whole batch, drawn
+/// at block *counter of (seed, CEL_RNG_NOISE, index): celi_gsde_blocks of them.
 void celi_gsde_plan_sample(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
                            const float *mean, ptrdiff_t ldm, const float *latent, ptrdiff_t ldl,
                            uint64_t seed, uint32_t index, const uint64_t *counter);
@@ -74,7 +75,8 @@ void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean
 
 /// At once: M (H,A) in place from standard normals to exp(log_std) * M.
 void celi_gsde_scale(const CeliGsde *gsde, float *M);
-/// At once: one action (A,) from mean (A,), latent (H,) and a matrix M (H,A) in force; tanh when `squash`.
+/// At once: one action (A,) from mean (A,), latent (H,) and a matrix M (H,A) in force; tanh when
+/// `squash`.
 void celi_gsde_act(float *action, const float *mean, const float *latent, const float *M, int64_t H,
                    int64_t A, bool squash);
 

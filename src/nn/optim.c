@@ -149,8 +149,8 @@ static void op_update(const void *args, int64_t begin, int64_t end) {
   celi_ops()->adam(adam->p, adam->g, adam->m, adam->v, adam->step, begin, end);
 }
 
-/// Norms, where any is clipped. Without, the advance touches nothing that the operation before could
-/// need, so it joins that one's stage as its smallest part.
+/// Norms, where any is clipped. Without, the advance touches nothing that the operation before
+/// could need, so it joins that one's stage as its smallest part.
 static void plan_advance(CeliPlan *plan, const AdamArgs *args) {
   bool clipped = false;
   for (int i = 0; i < args->n; i++) {

@@ -5,8 +5,9 @@
 #include "ops/ops.h"
 #include "ops/plan.h"
 
-/// Runs of elements are cut between threads in units of this many: an operation by element with the same count
-/// that follows an optimiser's update, in its stage, finds its own elements updated (target averaging does).
+/// Runs of elements are cut between threads in units of this many: an operation by element with the
+/// same count that follows an optimiser's update, in its stage, finds its own elements updated
+/// (target averaging does).
 #define CELI_ELEMENT_GRAIN 1024
 /// Blocks of a gradient's norm; which elements are in a block depends on the run's length alone.
 #define CELI_NORM_BLOCKS 256
@@ -28,17 +29,19 @@ typedef struct CeliAdamConfig {
 
 /// Declares the state of an optimiser; bind after allocation with celi_adam_bind.
 CelStatus celi_adam_declare(CeliAdam *adam, CelTensors *tensors, const char *name) CEL_WARN_UNUSED;
-/// `first` and `last` are the names of the first and the last parameter tensor of the run; gradients and moments are their mirrors.
+/// `first` and `last` are the names of the first and the last parameter tensor of the run;
+/// gradients and moments are their mirrors.
 /// Errors: CEL_E_NAME, CEL_E_SHAPE (mirrors are not contiguous in step).
 CelStatus celi_adam_bind(CeliAdam *adam, const CelTensors *tensors, const char *first,
                          const char *last, const CeliAdamConfig *config) CEL_WARN_UNUSED;
 /// Sets the rate of the next steps (a schedule's value).
 void celi_adam_set_rate(CeliAdam *adam, double learning_rate);
-/// Appends: norm in fixed blocks and clip factor when there is clipping; advance (joins the stage before when there is none);
-/// update by element, CELI_PARTS of n in units of CELI_ELEMENT_GRAIN. Plans keep the optimiser's address.
+/// Appends: norm in fixed blocks and clip factor when there is clipping; advance (joins the stage
+/// before when there is none); update by element, CELI_PARTS of n in units of CELI_ELEMENT_GRAIN.
+/// Plans keep the optimiser's address.
 void celi_adam_plan(CeliPlan *plan, CeliAdam *adam);
-/// The same for several (at most 16) at once: all advances in one step, all updates in one stage. Transposes of the
-/// networks that changed are the caller's.
+/// The same for several (at most 16) at once: all advances in one step, all updates in one stage.
+/// Transposes of the networks that changed are the caller's.
 void celi_adam_plan_many(CeliPlan *plan, CeliAdam **adams, int n);
 
 /// target += tau (p - target) over runs of n.

@@ -1,6 +1,6 @@
-/// Distributions: samples, log-probs, entropies and their backward passes against an oracle in double,
-/// central differences of it and PyTorch; frequencies; stability far out; the same bits for any number of
-/// threads; NaN.
+/// Distributions: samples, log-probs, entropies and their backward passes against an oracle in
+/// double, central differences of it and PyTorch; frequencies; stability far out; the same bits for
+/// any number of threads; NaN.
 #include "nn_test.h"
 
 #include "nn/dist.h"
@@ -106,7 +106,8 @@ static double oracle_logp(const Fixture *f, const double *head, const double *pa
   return logp;
 }
 
-/// The loss of the sample of row b: d_action . action + d_logp logp, as a function of head and param.
+/// The loss of the sample of row b: d_action . action + d_logp logp, as a function of head and
+/// param.
 static double sample_loss(const Fixture *f, int64_t b, const double *head, const double *param,
                           double *logp) {
   double loss = 0, u[16];
@@ -184,7 +185,8 @@ static void test_sample_gradients(void **state) {
   }
 }
 
-/// Samples have the mean, the spread and the frequencies that they should; their counter moves them.
+/// Samples have the mean, the spread and the frequencies that they should; their counter moves
+/// them.
 static void test_frequencies(void **state) {
   (void)state;
   enum { ROWS = 40000 };
@@ -235,7 +237,8 @@ static void test_categorical_frequencies(void **state) {
   cel_tensors_destroy(f.tensors);
 }
 
-/// At |u| = 20 tanh(u) is 1 in float32, and log(1 - tanh(u)^2) of it -inf: the log-prob must be right all the same.
+/// At |u| = 20 tanh(u) is 1 in float32, and log(1 - tanh(u)^2) of it -inf: the log-prob must be
+/// right all the same.
 static void test_far_out(void **state) {
   (void)state;
   static const float us[] = {-20, 20, -8, 8, 0, 40, -90};

@@ -11,7 +11,8 @@ static CelTensors *make(CeliMlp *net, CeliMlpSpec spec, uint64_t seed, uint32_t 
   return tensors;
 }
 
-/// Uniform on +-bound: inside, near both ends, mean 0 and variance bound^2/3 to five standard errors.
+/// Uniform on +-bound: inside, near both ends, mean 0 and variance bound^2/3 to five standard
+/// errors.
 static void check_uniform(const char *what, const float *x, int64_t n, double bound) {
   double low = 0, high = 0, sum = 0, square = 0;
   for (int64_t i = 0; i < n; i++) {
@@ -121,7 +122,8 @@ static void test_orthogonal_moments(void **state) {
   cel_tensors_destroy(t);
 }
 
-/// Members and layers differ; the seed and the first index name the streams; layer norm starts as 1 and 0.
+/// Members and layers differ; the seed and the first index name the streams; layer norm starts as 1
+/// and 0.
 static void test_streams(void **state) {
   (void)state;
   CeliMlp a, b, c;

@@ -212,7 +212,8 @@ static CeliMlpSpec odd_spec(void) {
                        .layer_norm = true};
 }
 
-/// Outputs, input gradients and weight gradients for 1, 2, 3 threads, and for so many that a stage is cut everywhere.
+/// Outputs, input gradients and weight gradients for 1, 2, 3 threads, and for so many that a stage
+/// is cut everywhere.
 static void test_threads_same_bits(void **state) {
   (void)state;
   const CeliMlpSpec spec = odd_spec();

@@ -278,8 +278,8 @@ static void test_threads_same_bits(void **state) {
   }
 }
 
-/// Acting at once with a scaled matrix is what the plan computes with the same E; the spread of the noise over
-/// many matrices is the one that the log-prob assumes.
+/// Acting at once with a scaled matrix is what the plan computes with the same E; the spread of the
+/// noise over many matrices is the one that the log-prob assumes.
 static void test_acting(void **state) {
   (void)state;
   enum { B = 3, H = 20, A = 2, DRAWS = 4000 };
