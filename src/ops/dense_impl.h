@@ -1,22 +1,25 @@
 /// The products: a dense layer forward, its input's gradient and its weights' gradient.
 ///
-/// All three are C (R,N) = A (R,K) B (K,N) with B's rows contiguous: forward A = X, B = W; backward to the
-/// data A = dY, B = Wt; backward to the weights A = X transposed (by addressing, not by copying), B = dY.
-/// One inner loop serves them: a tile of MR rows by NR vectors of C stays in registers while k rises; each
-/// step loads NR vectors of B, and for each row broadcasts one element of A and does NR fused
-/// multiply-adds. So each output is one chain in rising k, whatever tile it falls in.
+/// All three are C (R,N) = A (R,K) B (K,N) with B's rows contiguous: forward A = X, B = W; backward
+/// to the data A = dY, B = Wt; backward to the weights A = X transposed (by addressing, not by
+/// copying), B = dY. One inner loop serves them: a tile of MR rows by NR vectors of C stays in
+/// registers while k rises; each step loads NR vectors of B, and for each row broadcasts one
+/// element of A and does NR fused multiply-adds. So each output is one chain in rising k, whatever
+/// tile it falls in.
 ///
 /// Tile: a step costs MR NR FMAs and MR + NR loads. With 32 registers 12x2 (24 sums, 2 of B, a
-/// broadcast) does 24 FMAs for 14 loads; with 16 registers 6x2 does 12 for 8. Cores load two vectors for
-/// every two FMAs, so that the FMA units are the limit, and 24 or 12 chains cover their latency twice over.
+/// broadcast) does 24 FMAs for 14 loads; with 16 registers 6x2 does 12 for 8. Cores load two
+/// vectors for every two FMAs, so that the FMA units are the limit, and 24 or 12 chains cover their
+/// latency twice over.
 ///
-/// Caches: the strip of B that a tile walks is KC x 32 floats (AVX-512: 32 KB at most), used again by every
-/// row tile. When B is wide its rows lie a power of two apart and fall into few sets of the cache, so the strip
-/// is copied to the stack first, if there are rows enough to pay for it; that also pads a ragged edge
-/// with zeros, and no inner loop needs a mask. When K > KC, C keeps the unfinished sums (exactly).
+/// Caches: the strip of B that a tile walks is KC x 32 floats (AVX-512: 32 KB at most), used again
+/// by every row tile. When B is wide its rows lie a power of two apart and fall into few sets of
+/// the cache, so the strip is copied to the stack first, if there are rows enough to pay for it;
+/// that also pads a ragged edge with zeros, and no inner loop needs a mask. When K > KC, C keeps
+/// the unfinished sums (exactly).
 ///
-/// Few columns (N <= 4: the heads of critics and actors) would waste lanes: there the lanes are rows,
-/// and X is transposed in registers; the chains are the same.
+/// Few columns (N <= 4: the heads of critics and actors) would waste lanes: there the lanes are
+/// rows, and X is transposed in registers; the chains are the same.
 #ifndef CELI_DENSE_IMPL_H
 #define CELI_DENSE_IMPL_H
 #include "ops/math_impl.h"
@@ -33,14 +36,9 @@
 #define NR 2
 #endif
 #define STRIP (NR * VW)
-/// Before a loop over the rows or vectors of a tile, which must live in registers.
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
 #define KC 256
 #define NARROW 4
+#define NARROW_GROUPS 3
 
 /// What is done to a finished sum before it is stored.
 typedef enum Finish { FINISH_NONE, FINISH_RELU, FINISH_RELU_BACKWARD, FINISH_TANH_BACKWARD } Finish;
@@ -72,22 +70,28 @@ INLINE vf tanh_backward(vf dy, vf a) {
   return dy * v_fma(-a, a, v_set1(1.0f));
 }
 
-/// sum += A (mr rows) B (nr vectors) over k. Row i of A is reached as a[i/3] + (i%3) lda, which x86 addresses
-/// without arithmetic, and the compiler is kept from making twelve pointers of that and spilling them.
+/// sum += A (mr rows) B (nr vectors) over k. Row i of A is reached as a[i/3] + (i%3) lda, which x86
+/// addresses without arithmetic, and the compiler is kept from making twelve pointers of that and
+/// spilling them.
 INLINE void accumulate(vf sum[MR][NR], const Product *p, const int mr, const int nr,
                        const bool by_row) {
   const ptrdiff_t lda = by_row ? p->a_row : p->a_step, ldb = p->ldb;
   const int groups = by_row ? (mr + 2) / 3 : 1;
   const float *a[(MR + 2) / 3], *b = p->B;
-  UNROLL for (int g = 0; g < groups; g++) a[g] = p->A + 3 * g * lda;
+  UNROLL
+  for (int g = 0; g < groups; g++) a[g] = p->A + 3 * g * lda;
   for (int64_t k = 0; k < p->K; k++) {
     vf row[NR];
-    UNROLL for (int j = 0; j < nr; j++) row[j] = v_load(b + j * VW);
-    UNROLL for (int i = 0; i < mr; i++) {
+    UNROLL
+    for (int j = 0; j < nr; j++) row[j] = v_load(b + j * VW);
+    UNROLL
+    for (int i = 0; i < mr; i++) {
       const vf x = v_set1(by_row ? a[i / 3][i % 3 * lda] : a[0][i]);
-      UNROLL for (int j = 0; j < nr; j++) sum[i][j] = v_fma(x, row[j], sum[i][j]);
+      UNROLL
+      for (int j = 0; j < nr; j++) sum[i][j] = v_fma(x, row[j], sum[i][j]);
     }
-    UNROLL for (int g = 0; g < groups; g++) {
+    UNROLL
+    for (int g = 0; g < groups; g++) {
       a[g] += by_row ? 1 : lda;
       __asm__("" : "+r"(a[g]));
     }
@@ -100,14 +104,18 @@ INLINE void accumulate(vf sum[MR][NR], const Product *p, const int mr, const int
 INLINE void tile(const Product *p, int64_t width, bool resume, bool last, const int mr,
                  const int nr, const bool by_row) {
   vf sum[MR][NR];
-  UNROLL for (int j = 0; j < nr; j++) {
+  UNROLL
+  for (int j = 0; j < nr; j++) {
     const vf first = p->bias ? v_load_n(p->bias + j * VW, width - j * VW) : v_zero();
-    UNROLL for (int i = 0; i < mr; i++) sum[i][j] =
-        resume ? v_load_n(p->C + i * p->ldc + j * VW, width - j * VW) : first;
+    UNROLL
+    for (int i = 0; i < mr; i++)
+      sum[i][j] = resume ? v_load_n(p->C + i * p->ldc + j * VW, width - j * VW) : first;
   }
   accumulate(sum, p, mr, nr, by_row);
   const Finish finish = last ? p->finish : FINISH_NONE;
-  UNROLL for (int i = 0; i < mr; i++) UNROLL for (int j = 0; j < nr; j++) {
+  UNROLL
+  for (int i = 0; i < mr; i++) UNROLL
+  for (int j = 0; j < nr; j++) {
     const int64_t n = width - j * VW;
     vf y = sum[i][j];
     if (finish == FINISH_RELU) y = relu(y);
@@ -200,28 +208,43 @@ static void product(const Product *p, bool by_row) {
 
 // ---- few columns
 
-/// VW rows of Y (.,N) = X W + b, N <= 4 known to the compiler: lanes are rows.
-INLINE void narrow_group(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
-                         const float *b, int64_t K, const int N) {
-  vf sum[NARROW];
-  for (int n = 0; n < N; n++) sum[n] = b ? v_set1(b[n]) : v_zero();
+/// groups * NW rows of Y (.,N) = X W + b; groups and N <= 4 are known to the compiler. Lanes are
+/// rows; several groups side by side cover the latency of their chains.
+INLINE void narrow_rows(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
+                        const float *b, int64_t K, const int groups, const int N) {
+  vn sum[NARROW_GROUPS][NARROW];
+  UNROLL
+  for (int g = 0; g < groups; g++) UNROLL
+  for (int n = 0; n < N; n++) sum[g][n] = n_set1(b ? b[n] : 0.0f);
   int64_t k = 0;
-  for (; k + VW <= K; k += VW) {
-    vf x[VW];
-    v_load_transposed(x, X + k, ldx);
-    for (int j = 0; j < VW; j++)
-      for (int n = 0; n < N; n++) sum[n] = v_fma(x[j], v_set1(W[(k + j) * N + n]), sum[n]);
+  for (; k + NW <= K; k += NW) UNROLL
+  for (int g = 0; g < groups; g++) {
+    vn x[NW];
+    n_load_transposed(x, X + g * NW * ldx + k, ldx);
+    UNROLL
+    for (int j = 0; j < NW; j++) UNROLL
+    for (int n = 0; n < N; n++) sum[g][n] = n_fma(x[j], n_set1(W[(k + j) * N + n]), sum[g][n]);
   }
-  for (; k < K; k++) {
-    const vf x = v_load_strided(X + k, ldx, VW);
-    for (int n = 0; n < N; n++) sum[n] = v_fma(x, v_set1(W[k * N + n]), sum[n]);
+  for (; k < K; k++) UNROLL
+  for (int g = 0; g < groups; g++) {
+    float x[NW];
+    for (int r = 0; r < NW; r++) x[r] = X[(g * NW + r) * ldx + k];
+    UNROLL
+    for (int n = 0; n < N; n++) sum[g][n] = n_fma(n_load(x), n_set1(W[k * N + n]), sum[g][n]);
   }
-  for (int n = 0; n < N; n++) v_store_strided(Y + n, ldy, sum[n], VW);
+  UNROLL
+  for (int g = 0; g < groups; g++) {
+    float y[NARROW][NW];
+    UNROLL
+    for (int n = 0; n < N; n++) n_store(y[n], sum[g][n]);
+    for (int r = 0; r < NW; r++) UNROLL
+    for (int n = 0; n < N; n++) Y[(g * NW + r) * ldy + n] = y[n][r];
+  }
 }
 
 /// The same for any number of rows, one element at a time.
-static void narrow_rest(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
-                        const float *b, int64_t rows, int64_t K, int64_t N) {
+static void narrow_few(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
+                       const float *b, int64_t rows, int64_t K, int64_t N) {
   for (int64_t r = 0; r < rows; r++)
     for (int64_t n = 0; n < N; n++) {
       float sum = b ? b[n] : 0.0f;
@@ -230,47 +253,60 @@ static void narrow_rest(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, 
     }
 }
 
-static void narrow(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
-                   const float *b, int64_t rows, int64_t K, int64_t N) {
-  if (rows < VW) {
-    narrow_rest(Y, ldy, X, ldx, W, b, rows, K, N);
-    return;
-  }
-  for (int64_t r = 0; r < rows; r += VW) {
-    const int64_t at = r + VW <= rows ? r : rows - VW; // the last group overlaps: same values
-    float *y = Y + at * ldy;
-    const float *x = X + at * ldx;
-    switch (N) {
-    case 1: narrow_group(y, ldy, x, ldx, W, b, K, 1); break;
-    case 2: narrow_group(y, ldy, x, ldx, W, b, K, 2); break;
-    case 3: narrow_group(y, ldy, x, ldx, W, b, K, 3); break;
-    default: narrow_group(y, ldy, x, ldx, W, b, K, 4); break;
-    }
+INLINE void narrow_as(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
+                      const float *b, int64_t rows, int64_t K, const int N) {
+  const int groups = N <= 2 ? NARROW_GROUPS : 1;
+  int64_t r = 0;
+  for (; r + groups * NW <= rows; r += groups * NW)
+    narrow_rows(Y + r * ldy, ldy, X + r * ldx, ldx, W, b, K, groups, N);
+  for (; r < rows; r += NW) {
+    const int64_t at = r + NW <= rows ? r : rows - NW; // the last group overlaps: same values
+    narrow_rows(Y + at * ldy, ldy, X + at * ldx, ldx, W, b, K, 1, N);
   }
 }
 
-/// `count` (at most vectors * VW) rows of dW (.,N), N <= 4 known to the compiler: lanes are rows of dW.
+static void narrow(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
+                   const float *b, int64_t rows, int64_t K, int64_t N) {
+  if (rows < NW) {
+    narrow_few(Y, ldy, X, ldx, W, b, rows, K, N);
+    return;
+  }
+  switch (N) {
+  case 1: narrow_as(Y, ldy, X, ldx, W, b, rows, K, 1); break;
+  case 2: narrow_as(Y, ldy, X, ldx, W, b, rows, K, 2); break;
+  case 3: narrow_as(Y, ldy, X, ldx, W, b, rows, K, 3); break;
+  default: narrow_as(Y, ldy, X, ldx, W, b, rows, K, 4); break;
+  }
+}
+
+/// `count` (at most vectors * VW) rows of dW (.,N), N <= 4 known to the compiler: lanes are rows of
+/// dW.
 INLINE void narrow_weight_group(float *dW, const float *X, ptrdiff_t ldx, const float *dY,
                                 ptrdiff_t lddy, int64_t B, int64_t count, const int vectors,
                                 const int N) {
   vf sum[4][NARROW];
-  for (int j = 0; j < vectors; j++)
-    for (int n = 0; n < N; n++) sum[j][n] = v_zero();
+  UNROLL
+  for (int j = 0; j < vectors; j++) UNROLL
+  for (int n = 0; n < N; n++) sum[j][n] = v_zero();
   for (int64_t b = 0; b < B; b++) {
     vf x[4];
+    UNROLL
     for (int j = 0; j < vectors; j++) x[j] = v_load_n(X + b * ldx + j * VW, count - j * VW);
+    UNROLL
     for (int n = 0; n < N; n++) {
       const vf dy = v_set1(dY[b * lddy + n]);
+      UNROLL
       for (int j = 0; j < vectors; j++) sum[j][n] = v_fma(x[j], dy, sum[j][n]);
     }
   }
-  for (int j = 0; j < vectors; j++)
-    for (int n = 0; n < N; n++) v_store_strided(dW + j * VW * N + n, N, sum[j][n], count - j * VW);
+  UNROLL
+  for (int j = 0; j < vectors; j++) UNROLL
+  for (int n = 0; n < N; n++) v_store_strided(dW + j * VW * N + n, N, sum[j][n], count - j * VW);
 }
 
 INLINE void narrow_weight_n(float *dW, const float *X, ptrdiff_t ldx, const float *dY,
                             ptrdiff_t lddy, int64_t B, int64_t rows, const int N) {
-  const int vectors = N == 1 ? 4 : 2;
+  const int vectors = N <= 2 ? 4 : 2;
   int64_t r = 0;
   for (; r + vectors * VW <= rows; r += vectors * VW)
     narrow_weight_group(dW + r * N, X + r, ldx, dY, lddy, B, vectors * VW, vectors, N);
@@ -426,17 +462,20 @@ static void column_sums(float *db, const float *dY, ptrdiff_t lddy, int64_t B, i
   for (int64_t n = begin; n < end; n += 4 * VW) {
     const int64_t width = end - n;
     vf sum[4];
+    UNROLL
     for (int j = 0; j < 4; j++) sum[j] = v_zero();
-    for (int64_t b = 0; b < B; b++)
-      for (int j = 0; j < 4; j++)
-        if (j * VW < width) sum[j] = sum[j] + v_load_n(dY + b * lddy + n + j * VW, width - j * VW);
+    for (int64_t b = 0; b < B; b++) UNROLL
+    for (int j = 0; j < 4; j++)
+      if (j * VW < width) sum[j] = sum[j] + v_load_n(dY + b * lddy + n + j * VW, width - j * VW);
+    UNROLL
     for (int j = 0; j < 4; j++)
       if (j * VW < width) v_store_n(db + n + j * VW, sum[j], width - j * VW);
   }
 }
 
-/// Tiles are numbered panel by panel (columns), within a panel by row, so that neighbours share a strip of
-/// dY; a call merges its tiles of a panel. The last tile of each panel holds the panel's part of db.
+/// Tiles are numbered panel by panel (columns), within a panel by row, so that neighbours share a
+/// strip of dY; a call merges its tiles of a panel. The last tile of each panel holds the panel's
+/// part of db.
 static void dense_backward_weight(float *dW, float *db, const float *X, ptrdiff_t ldx,
                                   const float *dY, ptrdiff_t lddy, int64_t B, int64_t K, int64_t N,
                                   int64_t tile_begin, int64_t tile_end) {
@@ -471,15 +510,15 @@ static void dense_backward_weight(float *dW, float *db, const float *X, ptrdiff_
 
 static void transpose(float *Wt, const float *W, int64_t K, int64_t N, int64_t begin, int64_t end) {
   int64_t n = begin;
-  for (; n + VW <= end; n += VW) {
+  for (; n + NW <= end; n += NW) {
     int64_t k = 0;
-    for (; k + VW <= K; k += VW) {
-      vf column[VW];
-      v_load_transposed(column, W + k * N + n, N);
-      for (int j = 0; j < VW; j++) v_store(Wt + (n + j) * K + k, column[j]);
+    for (; k + NW <= K; k += NW) {
+      vn column[NW];
+      n_load_transposed(column, W + k * N + n, N);
+      for (int j = 0; j < NW; j++) n_store(Wt + (n + j) * K + k, column[j]);
     }
     for (; k < K; k++)
-      for (int j = 0; j < VW; j++) Wt[(n + j) * K + k] = W[k * N + n + j];
+      for (int j = 0; j < NW; j++) Wt[(n + j) * K + k] = W[k * N + n + j];
   }
   for (; n < end; n++)
     for (int64_t k = 0; k < K; k++) Wt[n * K + k] = W[k * N + n];

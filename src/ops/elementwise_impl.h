@@ -1,8 +1,8 @@
 /// Elementwise kernels, reductions, optimiser steps and data movement.
 ///
 /// Reductions use 16 virtual lanes whatever the width of a vector: lane j takes the elements i = j
-/// (mod 16) in rising order, then the lanes are folded 16 -> 8 -> 4 -> 2 -> 1, upper half onto lower.
-/// Absent elements of the last 16 count as the neutral element.
+/// (mod 16) in rising order, then the lanes are folded 16 -> 8 -> 4 -> 2 -> 1, upper half onto
+/// lower. Absent elements of the last 16 count as the neutral element.
 #ifndef CELI_ELEMENTWISE_IMPL_H
 #define CELI_ELEMENTWISE_IMPL_H
 #include "ops/math_impl.h"
@@ -64,19 +64,28 @@ INLINE vf larger(vf a, vf b) {
   return v_sel(m_or(v_lt(a, b), v_nan(b)), b, a);
 }
 
-/// Folds the virtual lanes.
+/// Folds the virtual lanes, upper half onto lower.
 INLINE float fold(const vf part[PARTS], vf (*f)(vf, vf)) {
-  float lane[LANES] = {0};
-  for (int i = 0; i < PARTS; i++) v_store(lane + i * VW, part[i]);
-  for (int width = LANES / 2; width >= VW; width /= 2)
-    for (int i = 0; i < width; i += VW)
-      v_store(lane + i, f(v_load(lane + i), v_load(lane + width + i)));
-  for (int width = VW / 2; width >= 1; width /= 2) {
-    float upper[VW] = {0};
-    memcpy(upper, lane + width, (size_t)width * sizeof *upper);
-    v_store(lane, f(v_load(lane), v_load(upper)));
-  }
-  return lane[0];
+  vf v = part[0];
+#if VW == 4
+  v = f(f(part[0], part[2]), f(part[1], part[3]));
+#elif VW == 8
+  v = f(part[0], part[1]);
+#else
+  v = f(v,
+        __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
+#endif
+#if VW == 8
+  v = f(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7));
+#elif VW == 16
+  v = f(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7));
+#endif
+  float lane[VW];
+  v_store(lane, v);
+  float four[VW] = {lane[2], lane[3]};
+  v = f(v, v_load(four));
+  v_store(lane, v);
+  return f(v, v_set1(lane[1]))[0];
 }
 
 /// VW elements of x from i on, `none` where there is none.
@@ -90,12 +99,13 @@ INLINE vf load_or(const float *x, int64_t i, int64_t n, float none) {
 INLINE float reduce(const float *x, int64_t n, float none, vf (*map_fn)(vf acc, vf x),
                     vf (*fold_fn)(vf, vf)) {
   vf part[PARTS];
+  UNROLL
   for (int j = 0; j < PARTS; j++) part[j] = v_set1(none);
   int64_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (int j = 0; j < PARTS; j++) part[j] = map_fn(part[j], v_load(x + i + j * VW));
-  if (i < n)
-    for (int j = 0; j < PARTS; j++) part[j] = map_fn(part[j], load_or(x, i + j * VW, n, none));
+  for (; i + LANES <= n; i += LANES) UNROLL
+  for (int j = 0; j < PARTS; j++) part[j] = map_fn(part[j], v_load(x + i + j * VW));
+  if (i < n) UNROLL
+  for (int j = 0; j < PARTS; j++) part[j] = map_fn(part[j], load_or(x, i + j * VW, n, none));
   return fold(part, fold_fn);
 }
 
@@ -125,7 +135,8 @@ static bool all_finite(const float *x, int64_t n) {
 
 // ---- optimiser
 
-/// Source: [Kingma, Ba 2015], the denominator as PyTorch has it: sqrt(v) / sqrt(1 - beta2^t) + epsilon.
+/// Source: [Kingma, Ba 2015], the denominator as PyTorch has it: sqrt(v) / sqrt(1 - beta2^t) +
+/// epsilon.
 static void adam(float *p, const float *g, float *m, float *v, const CeliAdamStep *step,
                  int64_t begin, int64_t end) {
   const vf beta1_rest = v_set1((float)(1.0 - step->beta1)), beta2 = v_set1((float)step->beta2);

@@ -2,13 +2,13 @@
 ///
 /// One table of functions an instruction set, filled from one source compiled several times; the
 /// naive oracles (oracle.h) say what each must compute. Conventions:
-/// - Arrays are row-major; `ld` is the distance between rows in elements, so that a view of some columns
-///   (the action part of a critic's input) is a pointer and an ld.
-/// - A kernel works on the rows (or elements, or tiles) [begin, end) that it is given: threads split
-///   the work by calling it with different ranges. It never allocates and never waits.
-/// - Every output element of a product is one chain of fused multiply-adds in rising k, starting from the
-///   bias (or zero); reductions use a fixed virtual width of 16 lanes, folded in a fixed order;
-///   exp, log, tanh and their kin are one polynomial on all paths. Hence the same bits on
+/// - Arrays are row-major; `ld` is the distance between rows in elements, so that a view of some
+///   columns (the action part of a critic's input) is a pointer and an ld.
+/// - A kernel works on the rows (or elements, or tiles) [begin, end) that it is given: threads
+///   split the work by calling it with different ranges. It never allocates and never waits.
+/// - Every output element of a product is one chain of fused multiply-adds in rising k, starting
+///   from the bias (or zero); reductions use a fixed virtual width of 16 lanes, folded in a fixed
+///   order; exp, log, tanh and their kin are one polynomial on all paths. Hence the same bits on
 ///   all instruction sets and for any number of threads.
 #ifndef CELI_OPS_H
 #define CELI_OPS_H
@@ -35,25 +35,26 @@ typedef struct CeliAdamStep {
 
 typedef struct CeliOps {
   const char *name; ///< "avx512", "avx2", "portable"
-  /// Runs `steps` steps of 16 independent chains of FMAs on whole vectors and returns their sum; a step
-  /// is burn_flops operations. For celi_ops_peak.
+  /// Runs `steps` steps of 16 independent chains of FMAs on whole vectors and returns their sum; a
+  /// step is burn_flops operations. For celi_ops_peak.
   float (*burn)(int64_t steps);
   double burn_flops;
 
   // ---- products. X (B,K) ldx, W (K,N) ldw = N, b (N,), Y (B,N) ldy.
-  /// Y = act(X W + b) for rows [begin, end). Z (B,N) ldz receives the pre-activation when not NULL (needed by SiLU's
-  /// backward). b may be NULL.
+  /// Y = act(X W + b) for rows [begin, end). Z (B,N) ldz receives the pre-activation when not NULL
+  /// (needed by SiLU's backward). b may be NULL.
   void (*dense_forward)(float *Y, ptrdiff_t ldy, float *Z, ptrdiff_t ldz, const float *X,
                         ptrdiff_t ldx, const float *W, const float *b, int64_t begin, int64_t end,
                         int64_t K, int64_t N, CeliActivation act);
-  /// dX (B,K) = (dY (B,N) Wt (N,K)) * act'(.) for rows [begin, end), where act is the activation that
-  /// produced this layer's input and A (B,K) lda is what its derivative is computed from: the activation's output for
-  /// ReLU and tanh, its input (Z) for SiLU; ignored for identity.
+  /// dX (B,K) = (dY (B,N) Wt (N,K)) * act'(.) for rows [begin, end), where act is the activation
+  /// that produced this layer's input and A (B,K) lda is what its derivative is computed from: the
+  /// activation's output for ReLU and tanh, its input (Z) for SiLU; ignored for identity.
   void (*dense_backward_data)(float *dX, ptrdiff_t lddx, const float *dY, ptrdiff_t lddy,
                               const float *Wt, const float *A, ptrdiff_t lda, int64_t begin,
                               int64_t end, int64_t K, int64_t N, CeliActivation act);
-  /// dW (K,N) and db (N,): sums over all rows b = 0..B-1 in order, overwriting. Work is cut into tiles of the
-  /// output; celi_dense_tiles(K, N) says how many; the last one of each panel holds that part of db as well (db may be NULL).
+  /// dW (K,N) and db (N,): sums over all rows b = 0..B-1 in order, overwriting. Work is cut into
+  /// tiles of the output; celi_dense_tiles(K, N) says how many; the last one of each panel holds
+  /// that part of db as well (db may be NULL).
   void (*dense_backward_weight)(float *dW, float *db, const float *X, ptrdiff_t ldx,
                                 const float *dY, ptrdiff_t lddy, int64_t B, int64_t K, int64_t N,
                                 int64_t tile_begin, int64_t tile_end);
@@ -63,7 +64,8 @@ typedef struct CeliOps {
                               CeliActivation act);
   /// Wt (N,K) = transpose of W (K,N), rows [begin, end) of Wt.
   void (*transpose)(float *Wt, const float *W, int64_t K, int64_t N, int64_t begin, int64_t end);
-  /// Layer norm of rows: Y = act(g * (X - mean) / sqrt(var + eps) + b); stats (B,2) keeps mean and 1/sd.
+  /// Layer norm of rows: Y = act(g * (X - mean) / sqrt(var + eps) + b); stats (B,2) keeps mean and
+  /// 1/sd.
   void (*layer_norm_forward)(float *Y, ptrdiff_t ldy, float *Z, ptrdiff_t ldz, float *stats,
                              const float *X, ptrdiff_t ldx, const float *g, const float *b,
                              float eps, int64_t begin, int64_t end, int64_t N, CeliActivation act);
@@ -108,29 +110,31 @@ typedef struct CeliOps {
   /// out[i, :] = src[index[i], :] for i in [begin, end), rows of `bytes` bytes; strides in bytes.
   void (*gather)(void *out, ptrdiff_t out_stride, const void *src, ptrdiff_t src_stride,
                  const int64_t *index, size_t bytes, int64_t begin, int64_t end);
-  /// out[i] for i in [begin, end): standard normals; element i takes word i%4 of block counter + i/4 of the
-  /// stream (seed, purpose, index), Box-Muller in pairs, so any cut gives the same numbers.
+  /// out[i] for i in [begin, end): standard normals; element i takes word i%4 of block counter +
+  /// i/4 of the stream (seed, purpose, index), Box-Muller in pairs, so any cut gives the same
+  /// numbers.
   void (*normal)(float *out, uint64_t seed, uint32_t purpose, uint32_t index, uint64_t counter,
                  int64_t begin, int64_t end);
   /// The same with uniforms on [0, 1), 24 bits.
   void (*uniform)(float *out, uint64_t seed, uint32_t purpose, uint32_t index, uint64_t counter,
                   int64_t begin, int64_t end);
-  /// out[i] in [0, n): element i takes words (2i, 2i+1)%4 of block counter + i/2 as one 64-bit number, scaled by
-  /// multiplication (bias below n/2^64, nil in practice).
+  /// out[i] in [0, n): element i takes words (2i, 2i+1)%4 of block counter + i/2 as one 64-bit
+  /// number, scaled by multiplication (bias below n/2^64, nil in practice).
   void (*uniform_index)(int64_t *out, int64_t n, uint64_t seed, uint32_t purpose, uint32_t index,
                         uint64_t counter, int64_t begin, int64_t end);
 
-  // ---- diagonal Gaussians, rows [begin, end). mean (B,A) ldm, log_std (B,A) lds (lds = 0: one row for
-  // all); eps (B,A) contiguous.
-  /// u = mean + exp(log_std) eps; logp (B,) = sum_a log N(u; mean, sd). squash: action = tanh(u) and logp
-  /// loses sum log(1 - tanh(u)^2), computed as 2 (log 2 - u - softplus(-2u)). u (B,A) may be NULL
-  /// when squash is false. log_std arrives already clamped.
+  // ---- diagonal Gaussians, rows [begin, end). mean (B,A) ldm, log_std (B,A) lds (lds = 0: one row
+  // for all); eps (B,A) contiguous.
+  /// u = mean + exp(log_std) eps; logp (B,) = sum_a log N(u; mean, sd). squash: action = tanh(u)
+  /// and logp loses sum log(1 - tanh(u)^2), computed as 2 (log 2 - u - softplus(-2u)). u (B,A) may
+  /// be NULL when squash is false. log_std arrives already clamped.
   void (*gaussian_sample)(float *action, ptrdiff_t lda, float *u, float *logp, const float *mean,
                           ptrdiff_t ldm, const float *log_std, ptrdiff_t lds, const float *eps,
                           int64_t begin, int64_t end, int64_t A, bool squash);
-  /// Backward of gaussian_sample (reparametrised): d_mean, d_log_std (B,A) from d_action (B,A) ldda and d_logp (B,).
-  /// d_log_std rows are written even where lds was 0 (reduce afterwards). When `lo < hi`, raw_log_std (B,A) ldr is
-  /// the unclamped value and the gradient is zero outside of [lo, hi].
+  /// Backward of gaussian_sample (reparametrised): d_mean, d_log_std (B,A) from d_action (B,A) ldda
+  /// and d_logp (B,). d_log_std rows are written even where lds was 0 (reduce afterwards). When `lo
+  /// < hi`, raw_log_std (B,A) ldr is the unclamped value and the gradient is zero outside of [lo,
+  /// hi].
   void (*gaussian_sample_backward)(float *d_mean, ptrdiff_t lddm, float *d_log_std, ptrdiff_t ldds,
                                    const float *d_action, ptrdiff_t ldda, const float *d_logp,
                                    const float *action, ptrdiff_t lda, const float *log_std,
@@ -138,8 +142,10 @@ typedef struct CeliOps {
                                    ptrdiff_t ldr, float lo, float hi, int64_t begin, int64_t end,
                                    int64_t A, bool squash);
 
-  // ---- soft actor-critic's arithmetic on (E,B) critic values, rows [begin, end) of B; leading dim B.
-  /// y[b] = reward[b] + discount[b] (reduce_e Qn[e,b] - alpha logp[b]); reduce: min (mean when `mean`).
+  // ---- soft actor-critic's arithmetic on (E,B) critic values, rows [begin, end) of B; leading dim
+  // B.
+  /// y[b] = reward[b] + discount[b] (reduce_e Qn[e,b] - alpha logp[b]); reduce: min (mean when
+  /// `mean`).
   void (*soft_target)(float *y, const float *reward, const float *discount, const float *Qn,
                       const float *logp, const float *alpha, int64_t E, int64_t B, int64_t begin,
                       int64_t end, bool mean);
@@ -153,28 +159,30 @@ typedef struct CeliOps {
                           int64_t end, bool mean);
 } CeliOps;
 
-/// The tiles that dense_backward_weight's output is cut into: panels of columns, and within a panel blocks
-/// of rows. Neighbouring tiles of one call are done together.
+/// The tiles that dense_backward_weight's output is cut into: panels of columns, and within a panel
+/// blocks of rows. Neighbouring tiles of one call are done together.
 #define CELI_TILE_ROWS 8
 #define CELI_TILE_COLUMNS 64
 
-/// How many output tiles dense_backward_weight cuts a (K,N) gradient into; the same on all instruction sets.
+/// How many output tiles dense_backward_weight cuts a (K,N) gradient into; the same on all
+/// instruction sets.
 int64_t celi_dense_tiles(int64_t K, int64_t N);
 
 /// The table of the best instruction set of this machine, or of the one named by the environment
-/// variable CELSIUS_ISA (avx512, avx2, portable). An unknown or unsupported name there falls to the best one and
-/// celi_ops_note() says so. Chosen once, thread-safe.
+/// variable CELSIUS_ISA (avx512, avx2, portable). An unknown or unsupported name there falls to the
+/// best one and celi_ops_note() says so. Chosen once, thread-safe.
 const CeliOps *celi_ops(void);
 /// NULL, or why CELSIUS_ISA was not followed.
 const char *celi_ops_note(void);
-/// Table i of those that this machine can run, best first; NULL past the end. For tests and benchmarks.
+/// Table i of those that this machine can run, best first; NULL past the end. For tests and
+/// benchmarks.
 const CeliOps *celi_ops_at(int i);
 
 /// One step of Adam's counters (serial): t, bias corrections, from learning_rate and betas.
 void celi_adam_advance(CeliAdamStep *step);
 
-/// Peak FMA rate of one core in FLOP/s: independent FMA chains in registers, best of several runs of
-/// about `seconds` in all. For benchmarks.
+/// Peak FMA rate of one core in FLOP/s: independent FMA chains in registers, best of several runs
+/// of about `seconds` in all. For benchmarks.
 double celi_ops_peak(double seconds);
 
 #endif

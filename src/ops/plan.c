@@ -3,8 +3,8 @@
 /// Operations between two barriers form a stage. Where barriers stand is settled when the plan is
 /// written. An operation joins the stage that is open when
 ///   it is marked with_previous (it needs nothing of the stage), or
-///   it and the whole stage are ROWS of equal count and grain (a thread goes on with its own rows), or
-///   it and the whole stage are SERIAL (the same thread does all);
+///   it and the whole stage are ROWS of equal count and grain (a thread goes on with its own rows),
+///   or it and the whole stage are SERIAL (the same thread does all);
 /// otherwise a barrier closes that stage. The end of a run closes the last one.
 #include "ops/plan.h"
 #include "base/base.h"

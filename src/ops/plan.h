@@ -1,10 +1,11 @@
-/// A plan: an update as a straight list of batch operations, written once, run by a team of threads.
+/// A plan: an update as a straight list of batch operations, written once, run by a team of
+/// threads.
 ///
 /// Each operation is a function on a range of rows (tiles, elements); the runner gives every thread
-/// its share of each and puts a barrier between two operations only where it must. Operations that are
-/// marked CELI_ROWS and follow each other with the same count and grain need none: a thread reads
-/// only the rows that it wrote itself. So a whole forward and backward pass of a network runs without
-/// waiting, and an update waits about six times.
+/// its share of each and puts a barrier between two operations only where it must. Operations that
+/// are marked CELI_ROWS and follow each other with the same count and grain need none: a thread
+/// reads only the rows that it wrote itself. So a whole forward and backward pass of a network runs
+/// without waiting, and an update waits about six times.
 #ifndef CELI_PLAN_H
 #define CELI_PLAN_H
 #include "celsius/status.h"
@@ -12,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// A team of threads: the caller and size-1 workers, started on first use, re-made after a fork, spinning briefly
-/// and then parked.
+/// A team of threads: the caller and size-1 workers, started on first use, re-made after a fork,
+/// spinning briefly and then parked.
 typedef struct CeliTeam CeliTeam;
 CelStatus celi_team_create(CeliTeam **out, int size) CEL_WARN_UNUSED;
 void celi_team_destroy(CeliTeam *team);
@@ -40,12 +41,11 @@ typedef enum CeliCut {
 typedef struct CeliPlan CeliPlan;
 CelStatus celi_plan_create(CeliPlan **out) CEL_WARN_UNUSED;
 void celi_plan_destroy(CeliPlan *plan);
-/// Appends an operation. `args` (size bytes, at most 256) is copied. `name` is a literal, for the profile.
-/// `with_previous`: needs nothing that was made since the last barrier (parts of one stage: the weight
-/// gradients of all layers), so no barrier is put before it. Without it, an operation may need the output of
-/// anything before it.
-/// The first failure is kept, later calls do nothing, and celi_plan_end returns it: a plan is written without
-/// checking every line.
+/// Appends an operation. `args` (size bytes, at most 256) is copied. `name` is a literal, for the
+/// profile. `with_previous`: needs nothing that was made since the last barrier (parts of one
+/// stage: the weight gradients of all layers), so no barrier is put before it. Without it, an
+/// operation may need the output of anything before it. The first failure is kept, later calls do
+/// nothing, and celi_plan_end returns it: a plan is written without checking every line.
 void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,
                    int64_t grain, bool with_previous, const void *args, size_t size);
 /// Closes the plan. Errors: the first of celi_plan_add's.
@@ -56,7 +56,8 @@ CelStatus celi_plan_run(CeliPlan *plan, CeliTeam *team) CEL_WARN_UNUSED;
 CelStatus celi_plan_repeat(CeliPlan *plan, CeliTeam *team, int64_t times) CEL_WARN_UNUSED;
 int64_t celi_plan_count(const CeliPlan *plan);
 int64_t celi_plan_barriers(const CeliPlan *plan);
-/// Prints nothing: fills seconds (count,) with the time of each operation over `times` serial runs, and its names.
+/// Prints nothing: fills seconds (count,) with the time of each operation over `times` serial runs,
+/// and its names.
 CelStatus celi_plan_profile(CeliPlan *plan, int64_t times, double *seconds,
                             const char **names) CEL_WARN_UNUSED;
 

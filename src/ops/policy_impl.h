@@ -1,10 +1,11 @@
 /// Diagonal Gaussians (squashed by tanh or not) and the arithmetic of soft actor-critic's losses.
 ///
-/// Lanes are rows: A is small and its columns may lie anywhere, so VW rows are taken at once and sums over
-/// the A components run in rising order within a lane.
+/// Lanes are rows: A is small and its columns may lie anywhere, so VW rows are taken at once and
+/// sums over the A components run in rising order within a lane.
 ///
 /// Sample: sigma = exp(log_std), u = mean + sigma eps, action = u or tanh(u),
-///   log p = sum_a [-eps^2/2 - log_std - log(2 pi)/2] - [squash] sum_a 2 (log 2 - u - softplus(-2u)).
+///   log p = sum_a [-eps^2/2 - log_std - log(2 pi)/2] - [squash] sum_a 2 (log 2 - u -
+///   softplus(-2u)).
 /// Backward with eps held: D = d_action act'(u) + [squash] 2 tanh(u) d_logp, since
 ///   -d/du log(1 - tanh(u)^2) = 2 tanh(u) and eps does not move; d_mean = D, and
 ///   d_log_std = D sigma eps - d_logp.

@@ -1,10 +1,10 @@
 /// Philox 4x32-10 on vectors: normals, uniforms, indices.
 ///
-/// VW consecutive blocks of a stream are computed at once, one a lane; block c is the cipher of (c lo, c hi,
-/// index, purpose) under the key (seed lo, seed hi), the numbers of cel_rng_block. A call makes a whole chunk
-/// of blocks on the stack and copies out the elements that it was asked for, so any cut of a range gives the
-/// same numbers.
-/// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+/// VW consecutive blocks of a stream are computed at once, one a lane; block c is the cipher of (c
+/// lo, c hi, index, purpose) under the key (seed lo, seed hi), the numbers of cel_rng_block. A call
+/// makes a whole chunk of blocks on the stack and copies out the elements that it was asked for, so
+/// any cut of a range gives the same numbers. Source: Salmon, Moraes, Dror, Shaw, "Parallel random
+/// numbers: as easy as 1, 2, 3", SC 2011.
 ///
 /// Normals by Box and Muller: u = (w0 + 1/2) / 2^32, z = sqrt(-2 log u) (cos, sin)(2 pi w1 / 2^32);
 /// the largest is 6.8.

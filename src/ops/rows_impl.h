@@ -22,12 +22,18 @@ typedef struct Row {
 /// The sum over n < N of term(row, n, lanes left).
 INLINE float row_sum(const Row *row, int64_t N, vf (*term)(const Row *, int64_t, int64_t)) {
   vf part[PARTS];
+  UNROLL
   for (int j = 0; j < PARTS; j++) part[j] = v_zero();
-  for (int64_t i = 0; i < N; i += LANES)
-    for (int j = 0; j < PARTS && i + j * VW < N; j++) {
-      const int64_t n = i + j * VW;
-      part[j] = part[j] + v_first(term(row, n, N - n), N - n);
-    }
+  int64_t i = 0;
+  for (; i + LANES <= N; i += LANES) {
+    UNROLL
+    for (int j = 0; j < PARTS; j++) part[j] = part[j] + term(row, i + j * VW, VW);
+  }
+  UNROLL
+  for (int j = 0; j < PARTS; j++) {
+    const int64_t n = i + j * VW;
+    if (n < N) part[j] = part[j] + v_first(term(row, n, N - n), N - n);
+  }
   return fold(part, add);
 }
 

@@ -1,13 +1,14 @@
 /// A team of threads: the caller and size - 1 workers.
 ///
-/// A job is announced by raising `epoch`; workers do it and meet the caller in a barrier, which is also what
-/// fn may use inside. Whoever waits spins for SPIN_NANOSECONDS and then parks on a condition variable, so
-/// that a team that has nothing to do costs nothing and two teams on the same cores get on. With more threads than
-/// cores, spinning only keeps the others from working: then it yields, and soon parks.
+/// A job is announced by raising `epoch`; workers do it and meet the caller in a barrier, which is
+/// also what fn may use inside. Whoever waits spins for SPIN_NANOSECONDS and then parks on a
+/// condition variable, so that a team that has nothing to do costs nothing and two teams on the
+/// same cores get on. With more threads than cores, spinning only keeps the others from working:
+/// then it yields, and soon parks.
 ///
-/// No wake-up is lost: a waiter counts itself in `parked` before it looks again at what it waits for, and the one
-/// that changes it does so before it looks at `parked`; both are sequentially consistent, and the
-/// lock is held from the look to the sleep.
+/// No wake-up is lost: a waiter counts itself in `parked` before it looks again at what it waits
+/// for, and the one that changes it does so before it looks at `parked`; both are sequentially
+/// consistent, and the lock is held from the look to the sleep.
 ///
 /// After a fork the child has none of the workers: the process id tells, and the team starts anew.
 #include "base/base.h"
@@ -138,7 +139,8 @@ static void stop_workers(CeliTeam *team, int n) {
   team->started = 0;
 }
 
-/// Brings what threads share to its first state; the lock and the condition of a parent are of no use here.
+/// Brings what threads share to its first state; the lock and the condition of a parent are of no
+/// use here.
 static CelStatus reset(CeliTeam *team) {
   atomic_init(&team->epoch, 0);
   atomic_init(&team->phase, 0);

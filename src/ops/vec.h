@@ -1,14 +1,14 @@
 /// The vector layer: what differs between instruction sets, and nothing else.
 ///
-/// A file that includes this defines CELI_AVX512 or CELI_AVX2 before, or neither (SSE2, NEON, or whatever
-/// the compiler makes of GNU vectors). Everything above is written once on these types:
+/// A file that includes this defines CELI_AVX512 or CELI_AVX2 before, or neither (SSE2, NEON, or
+/// whatever the compiler makes of GNU vectors). Everything above is written once on these types:
 /// - vf, vi, vu: VW lanes of float, int32, uint32 (GNU vectors: + - * / & | ^ << >> are the
 ///   language's operators, each one IEEE operation a lane);
 /// - vm: a mask, one truth a lane.
-/// v_load_n and v_store_n touch the first n elements only (zeros are loaded beyond); v_first(v, n) clears the
-/// lanes from n on. n >= 1 may exceed VW.
-/// `fma` is always asked for by name, so no compiler decides where one is. v_min and v_max answer their second
-/// argument when either is NaN, as the x86 instructions do.
+/// v_load_n and v_store_n touch the first n elements only (zeros are loaded beyond); v_first(v, n)
+/// clears the lanes from n on. n >= 1 may exceed VW. `fma` is always asked for by name, so no
+/// compiler decides where one is. v_min and v_max answer their second argument when either is NaN,
+/// as the x86 instructions do.
 #ifndef CELI_VEC_H
 #define CELI_VEC_H
 #include <stddef.h>
@@ -21,6 +21,12 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline, unused))
+/// Before a loop over an array of vectors that must live in registers.
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 #if defined(CELI_AVX512)
 #define VW 16
@@ -154,29 +160,6 @@ INLINE void vu_mul_wide(vu a, vu b, vu *high, vu *low) {
   *low = (vu)_mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
 }
 
-/// out[k] holds element k of the 16 rows p, p + ld, ...: 4x4 blocks are put in place while they are loaded,
-/// then transposed within their 128-bit lanes.
-INLINE void v_load_transposed(vf out[VW], const float *p, ptrdiff_t ld) {
-  for (int c = 0; c < 4; c++) {
-    __m512 r[4];
-    for (int i = 0; i < 4; i++) {
-      const float *q = p + i * ld + 4 * c;
-      r[i] = _mm512_castps128_ps512(_mm_loadu_ps(q));
-      r[i] = _mm512_mask_broadcast_f32x4(r[i], 0x00f0, _mm_loadu_ps(q + 4 * ld));
-      r[i] = _mm512_mask_broadcast_f32x4(r[i], 0x0f00, _mm_loadu_ps(q + 8 * ld));
-      r[i] = _mm512_mask_broadcast_f32x4(r[i], 0xf000, _mm_loadu_ps(q + 12 * ld));
-    }
-    const __m512d t0 = _mm512_castps_pd(_mm512_unpacklo_ps(r[0], r[1]));
-    const __m512d t1 = _mm512_castps_pd(_mm512_unpackhi_ps(r[0], r[1]));
-    const __m512d t2 = _mm512_castps_pd(_mm512_unpacklo_ps(r[2], r[3]));
-    const __m512d t3 = _mm512_castps_pd(_mm512_unpackhi_ps(r[2], r[3]));
-    out[4 * c + 0] = (vf)_mm512_unpacklo_pd(t0, t2);
-    out[4 * c + 1] = (vf)_mm512_unpackhi_pd(t0, t2);
-    out[4 * c + 2] = (vf)_mm512_unpacklo_pd(t1, t3);
-    out[4 * c + 3] = (vf)_mm512_unpackhi_pd(t1, t3);
-  }
-}
-
 #else // masks are vectors of 0 and -1
 
 INLINE vm v_lt(vf a, vf b) {
@@ -249,25 +232,6 @@ INLINE void vu_mul_wide(vu a, vu b, vu *high, vu *low) {
   *low = (vu)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
 }
 
-INLINE void v_load_transposed(vf out[VW], const float *p, ptrdiff_t ld) {
-  for (int c = 0; c < 2; c++) {
-    __m256 r[4];
-    for (int i = 0; i < 4; i++) {
-      const float *q = p + i * ld + 4 * c;
-      r[i] = _mm256_castps128_ps256(_mm_loadu_ps(q));
-      r[i] = _mm256_insertf128_ps(r[i], _mm_loadu_ps(q + 4 * ld), 1);
-    }
-    const __m256d t0 = _mm256_castps_pd(_mm256_unpacklo_ps(r[0], r[1]));
-    const __m256d t1 = _mm256_castps_pd(_mm256_unpackhi_ps(r[0], r[1]));
-    const __m256d t2 = _mm256_castps_pd(_mm256_unpacklo_ps(r[2], r[3]));
-    const __m256d t3 = _mm256_castps_pd(_mm256_unpackhi_ps(r[2], r[3]));
-    out[4 * c + 0] = (vf)_mm256_unpacklo_pd(t0, t2);
-    out[4 * c + 1] = (vf)_mm256_unpackhi_pd(t0, t2);
-    out[4 * c + 2] = (vf)_mm256_unpacklo_pd(t1, t3);
-    out[4 * c + 3] = (vf)_mm256_unpackhi_pd(t1, t3);
-  }
-}
-
 // ---- portable
 
 #else
@@ -332,19 +296,72 @@ INLINE void vu_mul_wide(vu a, vu b, vu *high, vu *low) {
   }
 }
 
-INLINE void v_load_transposed(vf out[VW], const float *p, ptrdiff_t ld) {
-  const vf a = v_load(p), b = v_load(p + ld), c = v_load(p + 2 * ld), d = v_load(p + 3 * ld);
-  const vf ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-  const vf AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  const vf cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-  const vf CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+#endif
+#endif
+
+// ---- vectors of NW lanes, for transposing in registers: 8 with AVX, whose inserts and shuffles of
+// 128-bit halves are cheap (wider ones are not), else 4.
+
+#if defined(CELI_AVX512) || defined(CELI_AVX2)
+#define NW 8
+#else
+#define NW 4
+#endif
+typedef float vn __attribute__((vector_size(NW * 4)));
+
+INLINE vn n_load(const float *p) {
+  vn v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+INLINE void n_store(float *p, vn v) {
+  memcpy(p, &v, sizeof v);
+}
+
+/// n_load_transposed: out[k] holds element k of the NW rows p, p + ld, ...
+#if defined(CELI_AVX512) || defined(CELI_AVX2)
+INLINE vn n_set1(float x) {
+  return (vn)_mm256_set1_ps(x);
+}
+INLINE vn n_fma(vn a, vn b, vn c) {
+  return (vn)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+INLINE void n_load_transposed(vn out[NW], const float *p, ptrdiff_t ld) {
+  for (int c = 0; c < 2; c++) {
+    __m256 r[4];
+    for (int i = 0; i < 4; i++) {
+      const float *q = p + i * ld + 4 * c;
+      r[i] = _mm256_castps128_ps256(_mm_loadu_ps(q));
+      r[i] = _mm256_insertf128_ps(r[i], _mm_loadu_ps(q + 4 * ld), 1);
+    }
+    const __m256d t0 = _mm256_castps_pd(_mm256_unpacklo_ps(r[0], r[1]));
+    const __m256d t1 = _mm256_castps_pd(_mm256_unpackhi_ps(r[0], r[1]));
+    const __m256d t2 = _mm256_castps_pd(_mm256_unpacklo_ps(r[2], r[3]));
+    const __m256d t3 = _mm256_castps_pd(_mm256_unpackhi_ps(r[2], r[3]));
+    out[4 * c + 0] = (vn)_mm256_unpacklo_pd(t0, t2);
+    out[4 * c + 1] = (vn)_mm256_unpackhi_pd(t0, t2);
+    out[4 * c + 2] = (vn)_mm256_unpacklo_pd(t1, t3);
+    out[4 * c + 3] = (vn)_mm256_unpackhi_pd(t1, t3);
+  }
+}
+#else
+INLINE vn n_set1(float x) {
+  return v_set1(x);
+}
+INLINE vn n_fma(vn a, vn b, vn c) {
+  return v_fma(a, b, c);
+}
+INLINE void n_load_transposed(vn out[NW], const float *p, ptrdiff_t ld) {
+  const vn a = n_load(p), b = n_load(p + ld), c = n_load(p + 2 * ld), d = n_load(p + 3 * ld);
+  const vn ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  const vn AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const vn cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const vn CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
   out[0] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
   out[1] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
   out[2] = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
   out[3] = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
 }
-
-#endif
 #endif
 
 /// Element i of the next VW, at stride ld; the first n exist, the others read the last one's.

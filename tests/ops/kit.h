@@ -1,4 +1,5 @@
-/// What the tests of the kernels share: deterministic numbers, padded arrays, comparisons that say where.
+/// What the tests of the kernels share: deterministic numbers, padded arrays, comparisons that say
+/// where.
 #ifndef CELI_TESTS_OPS_KIT_H
 #define CELI_TESTS_OPS_KIT_H
 #include <math.h>

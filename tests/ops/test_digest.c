@@ -1,6 +1,6 @@
 /// One number for all results of all kernels: the same on every instruction set, compiler and
-/// processor. It is written here, so that a machine on its own (an ARM core, or qemu) checks itself against
-/// the others. A change of the kernels that changes bits on purpose changes the number too.
+/// processor. It is written here, so that a machine on its own (an ARM core, or qemu) checks itself
+/// against the others. A change of the kernels that changes bits on purpose changes the number too.
 #include "celsius/rng.h"
 #include "kit.h"
 

@@ -1,5 +1,5 @@
-/// The choice of instruction set: the variable is followed, or the note says why not. Each case is a
-/// process of its own, since the choice is made once.
+/// The choice of instruction set: the variable is followed, or the note says why not. Each case is
+/// a process of its own, since the choice is made once.
 #include "kit.h"
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
-/// Elementwise kernels, reductions and optimiser steps against plain loops, on every instruction set.
+/// Elementwise kernels, reductions and optimiser steps against plain loops, on every instruction
+/// set.
 #include "kit.h"
 
 static const int64_t LENGTHS[] = {0, 1, 3, 15, 16, 17, 23, 100, 257, 1000};

@@ -1,5 +1,5 @@
-/// The elementwise functions: errors in ulps on a sweep of float32 (every number in test_math_full.c),
-/// special values, sizes that are no multiple of a vector.
+/// The elementwise functions: errors in ulps on a sweep of float32 (every number in
+/// test_math_full.c), special values, sizes that are no multiple of a vector.
 #include "math_sweep.h"
 
 static void test_ulps(void **state) {

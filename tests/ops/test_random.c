@@ -1,5 +1,5 @@
-/// Normals, uniforms and indices: the words of cel_rng_block, the same however a range is cut, on all
-/// instruction sets; their distributions by moments and a tail.
+/// Normals, uniforms and indices: the words of cel_rng_block, the same however a range is cut, on
+/// all instruction sets; their distributions by moments and a tail.
 #include "celsius/rng.h"
 #include "kit.h"
 

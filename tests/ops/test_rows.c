@@ -20,7 +20,8 @@ static void norm_free(Norm *c) {
   free(c->dZ);
 }
 
-/// Forward against the double oracle; the bits against those of the first instruction set, in *first.
+/// Forward against the double oracle; the bits against those of the first instruction set, in
+/// *first.
 static void check_forward(const CeliOps *ops, const Norm *c, CeliActivation act, float **first) {
   const int64_t B = c->B, N = c->N;
   const ptrdiff_t ldx = N + 2, ldy = N + 1, ldz = N + 4;

@@ -1,4 +1,5 @@
-/// Teams of threads: every member runs, barriers hold, idle teams park, forks and neighbours do no harm.
+/// Teams of threads: every member runs, barriers hold, idle teams park, forks and neighbours do no
+/// harm.
 #include "kit.h"
 #include "ops/plan.h"
 #include <pthread.h>
@@ -83,8 +84,8 @@ static bool fork_is_unsupported(void) {
 #endif
 }
 
-/// The child of a fork makes its own threads; the parent's go on. The child answers by its exit code,
-/// since an assertion there would not reach the parent.
+/// The child of a fork makes its own threads; the parent's go on. The child answers by its exit
+/// code, since an assertion there would not reach the parent.
 static void test_fork(void **state) {
   (void)state;
   if (fork_is_unsupported()) skip();
