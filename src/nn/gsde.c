@@ -1,7 +1,7 @@
 /// Generalised state-dependent exploration.
 ///
 ///   h (B,H) latent features, M (H,A) = exp(log_std) E with E ~ N(0,1) held for a while
-///   noise = h M,  u = mean + noise,  var = h^2 exp(2 log_std) + epsilon,  a = tanh(u) when squashed
+///   noise = h M,  u = mean + noise,  var = h^2 exp(2 log_std) + epsilon,  a = tanh(u) if squashed
 ///   log pi(a) = sum_a [-noise^2/(2 var) - (log var + log 2 pi)/2] - sum_a log(1 - tanh(u)^2)
 /// Backward, with c = d_logp:
 ///   d_u = d_a (1 - a^2) + 2 c a,  d_mean = d_u,  d_noise = d_u - c noise/var,

@@ -77,10 +77,9 @@ static void wanted_columns(const CeliMlpSpec *s, int64_t *begin, int64_t *end) {
 
 /// Columns of Wt[l].
 static int64_t transposed_width(const CeliMlp *net, int l) {
-  if (l > 0) return net->width[l];
   int64_t begin, end;
   wanted_columns(&net->spec, &begin, &end);
-  return end - begin;
+  return l == 0 ? end - begin : net->width[l];
 }
 
 CelStatus celi_mlp_declare(CeliMlp *net, CelTensors *tensors, const char *name, CelRole role,

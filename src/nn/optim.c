@@ -56,7 +56,7 @@ static CelStatus check_mirrors(const CeliAdam *adam, const CelTensors *tensors) 
     const float *data = param->data;
     if (param->role != CEL_PARAM || data < adam->p || data >= adam->p + adam->n) continue;
     for (int k = 0; k < 3; k++) {
-      float *mirror;
+      float *mirror = NULL;
       CELI_TRY(find_mirror(&mirror, tensors, roles[k], param));
       if (mirror - begin[k] != data - adam->p)
         return cel_fail(CEL_E_SHAPE,
