@@ -8,7 +8,6 @@
 
 #define cel_fail(status, ...) ((void)(cel_fail)(status, __VA_ARGS__), (status))
 #define cel_fail_in(status, ...) ((void)(cel_fail_in)(status, __VA_ARGS__), (status))
-#define celi_fail_errno(path, doing, error)                                                        \
-  ((void)(celi_fail_errno)(path, doing, error), CEL_E_IO)
+#define celi_fail_errno(path, doing, error) ((void)(celi_fail_errno)(path, doing, error), CEL_E_IO)
 
 #endif

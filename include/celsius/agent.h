@@ -19,10 +19,11 @@ typedef struct CelAgent CelAgent;
 
 /// What is not a matter of the algorithm.
 typedef struct CelAgentOptions {
-  int64_t n_envs;      ///< environments that act and observe together, >= 1
+  int64_t n_envs; ///< environments that act and observe together, >= 1
   uint64_t seed;
-  int threads;         ///< team size; changes no bit of the result; 0: one
-  int64_t total_steps; ///< planned environment steps, for schedules; 0: schedules stay at their start
+  int threads; ///< team size; changes no bit of the result; 0: one
+  int64_t
+      total_steps; ///< planned environment steps, for schedules; 0: schedules stay at their start
 } CelAgentOptions;
 CEL_API CelAgentOptions cel_agent_options_default(void);
 
@@ -38,8 +39,10 @@ typedef struct CelOutcome {
   const float *reward;       ///< (N,)
   const uint8_t *terminated; ///< (N,) the episode ended in a terminal state
   const uint8_t *truncated;  ///< (N,) the episode was cut off (time limit)
-  const void *obs;           ///< (N rows) observation to act on next: the next episode's first where one ended
-  const void *final_obs;     ///< (N rows) the ended episodes' last observations; may be NULL when none ended
+  const void
+      *obs; ///< (N rows) observation to act on next: the next episode's first where one ended
+  const void
+      *final_obs; ///< (N rows) the ended episodes' last observations; may be NULL when none ended
 } CelOutcome;
 
 /// Algorithm i of the registry: its name, one line about it, its fields and the size of its config; NULL past the end.
@@ -84,7 +87,8 @@ CEL_API const CelSpace *cel_agent_action(const CelAgent *agent);
 CEL_API CelTensors *cel_agent_tensors(CelAgent *agent);
 /// Recomputes what is derived from saved tensors (transposes, cached statistics). Call after writing into them.
 CEL_API CelStatus cel_agent_sync(CelAgent *agent) CEL_WARN_UNUSED;
-CEL_API int64_t cel_agent_steps(const CelAgent *agent);   ///< environment steps observed, all environments together
+CEL_API int64_t
+cel_agent_steps(const CelAgent *agent); ///< environment steps observed, all environments together
 CEL_API int64_t cel_agent_updates(const CelAgent *agent); ///< gradient steps taken
 /// Planned total of steps, for schedules (a resumed run may extend it).
 CEL_API void cel_agent_plan_steps(CelAgent *agent, int64_t total_steps);

@@ -20,7 +20,7 @@ typedef struct CelPlotOptions {
   int64_t resamples;     ///< bootstrap samples
   uint64_t seed;         ///< of the bootstrap's random numbers
   double y_min, y_max;   ///< limits of the y axis; NAN: chosen by the data
-  bool log_y;               ///< logarithmic y axis
+  bool log_y;            ///< logarithmic y axis
   bool legend;
 } CelPlotOptions;
 CEL_API CelPlotOptions cel_plot_options_default(void);
