@@ -395,6 +395,24 @@ static CelStatus draw_on(cairo_surface_t *surface, const CeliFigure *figure) {
   return celi_cairo_check(status, "the picture");
 }
 
+/// Cairo numbers all surfaces of a process and names the drawing by it; the same figure shall be the
+/// same file every time, so the number is taken out.
+static CelStatus write_unnumbered(const CeliText *bytes, const char *path) {
+  static const char mark[] = "id=\"surface";
+  CeliText text = {0};
+  const char *from = bytes->data, *end = bytes->data + bytes->size;
+  for (const char *at; (at = memmem(from, (size_t)(end - from), mark, strlen(mark)));) {
+    at += strlen(mark);
+    celi_text_add(&text, from, (size_t)(at - from));
+    from = at + strspn(at, "0123456789");
+  }
+  celi_text_add(&text, from, (size_t)(end - from));
+  CelStatus status = celi_text_status(&text);
+  if (status == CEL_OK) status = celi_file_write(path, text.data, text.size);
+  celi_text_free(&text);
+  return status;
+}
+
 static CelStatus write_svg(const CeliFigure *figure, const char *path) {
   CeliText bytes = {0};
   cairo_surface_t *surface =
@@ -406,7 +424,7 @@ static CelStatus write_svg(const CeliFigure *figure, const char *path) {
   if (status == CEL_OK) status = celi_cairo_check(cairo_surface_status(surface), path);
   cairo_surface_destroy(surface);
   if (status == CEL_OK) status = celi_text_status(&bytes);
-  if (status == CEL_OK) status = celi_file_write(path, bytes.data, bytes.size);
+  if (status == CEL_OK) status = write_unnumbered(&bytes, path);
   celi_text_free(&bytes);
   return status;
 }

@@ -50,7 +50,7 @@ static CelStatus parse_row(const CeliTable *table, char *line, int64_t number, d
   int i = 0;
   for (char *cell = line, *next; cell; cell = next, i++) {
     next = end_cell(cell);
-    if (i == table->n) break;
+    if (i >= table->n) continue; // only counted
     values[i] = (double)NAN;
     if (*cell && celi_parse_double(cell, &values[i]) != CELI_NUMBER_OK) {
       // The cell may be anything: only what can be shown is.
