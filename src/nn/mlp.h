@@ -95,7 +95,8 @@ void celi_mlp_transpose(CeliMlp *net);
 void celi_mlp_forward(const CeliMlpPass *pass, int64_t begin, int64_t end);
 
 // ---- into a plan. All row operations are CELI_ROWS with count B and the given grain.
-#define CELI_ROW_GRAIN 4
+/// Small, so that two threads share a batch of 100 evenly.
+#define CELI_ROW_GRAIN 2
 void celi_mlp_plan_forward(CeliPlan *plan, const CeliMlpPass *pass);
 /// From pass->dY[L-1] down: fills all dY; dX (B, in) lddx, summed over members in order, when not
 /// NULL.
