@@ -62,9 +62,12 @@ static CelStatus fail_unknown(const CliCommand *command, const CliTable *tables,
   return cel_fail(CEL_E_NAME, "no flag '--%s': did you mean '--%s'?", flag, dashed);
 }
 
-/// Whether an argument is the value of a switch that was given without '='.
-static bool is_switch_value(const char *text) {
-  return text && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0);
+/// Whether the argument after a switch is its value. One that is on by default is named to turn it
+/// off, so what follows is its value; one that is off may stand alone in front of an argument.
+static bool is_switch_value(const CelField *field, const char *text) {
+  if (!text || strncmp(text, "--", 2) == 0) return false;
+  if (strcmp(field->def, "true") == 0) return true;
+  return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
 }
 
 /// One flag: argv[*i], and argv[*i + 1] when that is its value. `seen` are the rows that were set.
@@ -86,7 +89,7 @@ static CelStatus parse_flag(const CliCommand *command, int argc, char **argv, in
   const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
   if (value) {
     value++;
-  } else if (field->type == CEL_FIELD_BOOL && !is_switch_value(next)) {
+  } else if (field->type == CEL_FIELD_BOOL && !is_switch_value(field, next)) {
     value = "true";
   } else if (next && strncmp(next, "--", 2) != 0) {
     value = next;

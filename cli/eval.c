@@ -62,8 +62,8 @@ static CelStatus print_json(const CelRun *run, const char *folder, const Options
 }
 
 static void print_text(const CelRun *run, const CelEvalResult *result) {
-  printf("%s on %s, %lld episodes, model %s\n", run->config.algo, run->config.env,
-         (long long)result->episodes, run->model);
+  printf("%s on %s, %lld episode%s, model %s\n", run->config.algo, run->config.env,
+         (long long)result->episodes, result->episodes == 1 ? "" : "s", run->model);
   printf("mean return    %.6g, standard deviation %.4g\n", result->mean_return, result->std_return);
   printf("range          %.6g to %.6g, median %.6g\n", result->min_return, result->max_return,
          result->median_return);
@@ -72,6 +72,13 @@ static void print_text(const CelRun *run, const CelEvalResult *result) {
   if (threshold == threshold)
     printf("solved         %s (at a mean return of %g)\n",
            result->mean_return >= threshold ? "yes" : "no", threshold);
+}
+
+/// A name that would lead a viewer astray is told before anything is played.
+static CelStatus check_render(const char *path) {
+  const size_t n = strlen(path);
+  if (n == 0 || (n > 4 && strcmp(path + n - 4, ".gif") == 0)) return CEL_OK;
+  return cel_fail(CEL_E_ARGUMENT, "--render %s: an animation's name ends in .gif", path);
 }
 
 static CelStatus render(CelRun *run, const Options *options, const CelRenderOptions *how) {
@@ -116,6 +123,7 @@ static int run(int argc, char **argv) {
     return CEL_OK;
   }
   if (status == CEL_OK) status = cli_positionals(&cli_eval, &args, 1, 1, "the run folder");
+  if (status == CEL_OK) status = check_render(options.render);
   // Without --which: the best there is, be it the checkpoint of a run that goes on.
   const char *which = cli_scan(argc, argv, "which") ? options.which : NULL;
   if (status == CEL_OK) status = cel_run_open(args.positional[0], which, &opened);

@@ -1,6 +1,8 @@
 /// celsius export: a trained policy for elsewhere.
 #include "cli.h"
 
+#include <string.h>
+
 typedef struct Options {
   char format[CEL_TEXT_MAX], name[CEL_TEXT_MAX], out[CEL_PATH_MAX], which[CEL_PATH_MAX];
 } Options;
@@ -29,6 +31,20 @@ static void print_formats(void) {
   }
 }
 
+/// Tells what was written, one path a line; C is a header and a source, with or without their
+/// endings in `out`.
+static void print_written(const Options *options) {
+  const size_t n = strlen(options->out);
+  if (strcmp(options->format, "c") != 0) {
+    printf("%s\n", options->out);
+    return;
+  }
+  const bool ends =
+      n > 2 && (strcmp(options->out + n - 2, ".c") == 0 || strcmp(options->out + n - 2, ".h") == 0);
+  const int base = (int)(ends ? n - 2 : n);
+  printf("%.*s.h\n%.*s.c\n", base, options->out, base, options->out);
+}
+
 static int run(int argc, char **argv) {
   Options options;
   CliArgs args;
@@ -49,6 +65,7 @@ static int run(int argc, char **argv) {
   if (status == CEL_OK) status = cel_run_model(args.positional[0], which, model);
   if (status == CEL_OK)
     status = cel_export(model, options.format, options.out, options.name[0] ? options.name : NULL);
+  if (status == CEL_OK) print_written(&options);
   return status == CEL_OK ? CEL_OK : cli_error(status);
 }
 

@@ -88,7 +88,7 @@ void cli_field_range(const CelField *field, char *text, size_t size) {
   bound_text(high, field->max);
   if (field->max < 1e9)
     snprintf(text, size, "%s to %s", low, high);
-  else if (field->min != 0)
+  else if (field->min != 0 && field->min > -1e9) // otherwise any number that people would write
     snprintf(text, size, "at least %s", low);
 }
 

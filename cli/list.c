@@ -163,7 +163,8 @@ static CelStatus list_fields(const CliArgs *args, cJSON *json) {
 static CelStatus list(const CliArgs *args, cJSON *json) {
   const char *what = args->positional[0];
   if (args->n > 1 && strcmp(what, "fields") != 0)
-    return cel_fail(CEL_E_ARGUMENT, "'%s' is one argument too many", args->positional[1]);
+    return cel_fail(CEL_E_ARGUMENT, "'%s' is one argument too many; `celsius list %s`",
+                    args->positional[1], what);
   if (strcmp(what, "envs") == 0) return list_envs(json);
   if (strcmp(what, "algos") == 0) return list_algos(json);
   if (strcmp(what, "presets") == 0) return list_presets(json);
@@ -171,8 +172,10 @@ static CelStatus list(const CliArgs *args, cJSON *json) {
   const CelField names[] = {
       {.name = "envs"}, {.name = "algos"}, {.name = "fields"}, {.name = "presets"}, {0}};
   const char *nearest = cel_fields_nearest(names, what);
-  return cel_fail(CEL_E_NAME, "nothing to list as '%s'%s%s%s: envs, algos, fields, presets", what,
-                  nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+  if (nearest)
+    return cel_fail(CEL_E_NAME, "nothing to list as '%s': did you mean '%s'?", what, nearest);
+  return cel_fail(CEL_E_NAME, "nothing to list as '%s'; there are envs, algos, fields, presets",
+                  what);
 }
 
 static int run(int argc, char **argv) {
@@ -186,7 +189,9 @@ static int run(int argc, char **argv) {
     cli_help_command(&cli_list, tables, 1);
     return CEL_OK;
   }
-  if (status == CEL_OK) status = cli_positionals(&cli_list, &args, 1, 2, "what to list");
+  if (status == CEL_OK)
+    status =
+        cli_positionals(&cli_list, &args, 1, 2, "what to list (envs, algos, fields or presets)");
   if (status == CEL_OK && options.json) {
     json = cJSON_CreateArray();
     if (!json) status = cel_fail(CEL_E_MEMORY, "no memory for a list");
@@ -208,4 +213,8 @@ const CliCommand cli_list = {
     .doc = "Lists environments, algorithms, fields or presets. `celsius list fields sac` lists "
            "what an "
            "algorithm takes, `celsius list fields Pendulum-v1` an environment.",
+    .details = "Examples\n"
+               "  celsius list envs\n"
+               "  celsius list fields sac\n"
+               "  celsius list presets --json",
     .run = run};

@@ -28,6 +28,7 @@ static int find_and_run(int argc, char **argv) {
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
     for (int i = 0; argc > 2 && i < N_COMMANDS; i++)
       if (strcmp(argv[2], commands[i]->name) == 0) return commands[i]->run(1, (char *[]){"--help"});
+    if (argc > 2) return unknown_command(argv[2]);
     cli_help();
     return CEL_OK;
   }

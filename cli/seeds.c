@@ -156,10 +156,25 @@ static CelStatus make_folder(const char *path) {
     const char kept = *c;
     *c = 0;
     if (mkdir(part, 0777) != 0 && errno != EEXIST)
-      return cel_fail(CEL_E_IO, "%s: make this folder: %s", part, strerror(errno));
+      return cel_fail(CEL_E_IO, "%s: this folder cannot be made: %s", part, strerror(errno));
     *c = kept;
-    if (!kept) return CEL_OK;
+    if (!kept) break;
   }
+  struct stat info;
+  if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
+    return cel_fail(CEL_E_IO, "%s: this is no folder; choose another name", path);
+  if (access(path, W_OK | X_OK) == 0) return CEL_OK;
+  return cel_fail(CEL_E_IO, "%s: nothing can be written here: %s", path, strerror(errno));
+}
+
+/// The folder of several runs is not that of a single one.
+static CelStatus check_no_run(const char *folder) {
+  char config[CEL_PATH_MAX];
+  const int n = snprintf(config, sizeof config, "%s/config.yaml", folder);
+  if (n >= (int)sizeof config)
+    return cel_fail(CEL_E_RANGE, "the folder '%.60s...' has too long a name", folder);
+  if (access(config, F_OK) != 0) return CEL_OK;
+  return cel_fail(CEL_E_IO, "%s: a single run is here already; choose another folder", folder);
 }
 
 /// The folder of all seeds: --out, or the first free runs/ALGO-ENV-seeds, -2, ...
@@ -167,7 +182,8 @@ static CelStatus choose_folder(Group *group) {
   const CelRunConfig *run = &group->setup->run;
   if (run->out[0]) {
     snprintf(group->folder, sizeof group->folder, "%s", run->out);
-    return make_folder(group->folder);
+    const CelStatus made = make_folder(group->folder);
+    return made == CEL_OK ? check_no_run(group->folder) : made;
   }
   const char *id = strrchr(run->env, ':');
   CelStatus status = make_folder("runs");
@@ -177,7 +193,8 @@ static CelStatus choose_folder(Group *group) {
     if (k > 1) snprintf(group->folder + n, sizeof group->folder - (size_t)n, "-%d", k);
     if (mkdir(group->folder, 0777) == 0) return CEL_OK;
     if (errno != EEXIST)
-      return cel_fail(CEL_E_IO, "%s: make this folder: %s", group->folder, strerror(errno));
+      return cel_fail(CEL_E_IO, "%s: this folder cannot be made: %s", group->folder,
+                      strerror(errno));
   }
   return status;
 }

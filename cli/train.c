@@ -49,6 +49,18 @@ static const CelField resume_config_fields[] = {
     {0}};
 #undef F
 
+static const CliCommand resume_command = {
+    .name = "train",
+    .help = "train --resume RUN --help",
+    .usage = "celsius train --resume RUN [--steps N] [--threads N]",
+    .doc =
+        "Goes on with a run from its last checkpoint, bit for bit as if it had never stopped. Its "
+        "settings are those of its config.yaml.",
+    .details = "Examples\n"
+               "  celsius train --resume runs/sac-Pendulum-v1-1\n"
+               "  celsius train --resume runs/sac-Pendulum-v1-1 --steps 50000",
+    .run = NULL};
+
 // ---- what is told
 
 static void on_progress(void *user, const CelProgress *progress) {
@@ -121,12 +133,12 @@ static int run_resume(int argc, char **argv) {
   cel_fields_default(resume_config_fields, &config);
   const CliTable tables[] = {{"Going on", "", resume_fields, &options},
                              {"The run", "", resume_config_fields, &config}};
-  CelStatus status = cli_parse(&cli_train, argc, argv, tables, 2, &args);
+  CelStatus status = cli_parse(&resume_command, argc, argv, tables, 2, &args);
   if (status == CEL_OK && args.help) {
-    cli_help_command(&cli_train, tables, 2);
+    cli_help_command(&resume_command, tables, 2);
     return CEL_OK;
   }
-  if (status == CEL_OK) status = cli_positionals(&cli_train, &args, 0, 0, "");
+  if (status == CEL_OK) status = cli_positionals(&resume_command, &args, 0, 0, "");
   if (status == CEL_E_NAME)
     status =
         cel_fail_in(status, "a run that goes on takes only --steps, --threads, --json, --quiet: ");
@@ -248,6 +260,8 @@ static int run_new(int argc, char **argv, const Choice *choice) {
   if (status == CEL_OK && args.n && args.positional[0] != argv[0])
     status = cel_fail(CEL_E_ARGUMENT, "'%s': the algorithm comes first: celsius train %s --env ID",
                       args.positional[0], choice->algo);
+  if (status == CEL_OK && !options.seeds[0] && cli_scan(argc, argv, "seeds"))
+    status = cel_fail(CEL_E_TYPE, "--seeds: '' is not a list such as 1..5 or 1,2,7");
   if (status == CEL_OK && options.seeds[0] && cli_scan(argc, argv, "seed"))
     status = cel_fail(CEL_E_ARGUMENT, "--seed and --seeds together; give one of them");
   int code;

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #ifdef CELSIUS_WITH_PROTOBUF
 enum { HAVE_ONNX = 1 };
@@ -65,6 +66,11 @@ static CelStatus check_name(const char *name) {
                   name, IDENTIFIER_MAX - 1);
 }
 
+static bool is_folder(const char *path) {
+  struct stat info;
+  return path[strlen(path) - 1] == '/' || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
 /// The file's name without folders and extension, as an identifier.
 static void name_from_path(char name[IDENTIFIER_MAX], const char *path) {
   const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
@@ -92,6 +98,9 @@ CelStatus cel_export(const char *model, const char *format, const char *out, con
   CELI_TRY(find_format(format, &write));
   CEL_ASSERT(write != NULL);
   if (out[0] == 0) return cel_fail(CEL_E_ARGUMENT, "an export needs a file to write to");
+  if (is_folder(out))
+    return cel_fail(CEL_E_ARGUMENT, "%s: this is a folder; an export needs a file to write to",
+                    out);
   if (!name) {
     name_from_path(made, out);
     name = made;

@@ -104,7 +104,8 @@ static CelStatus load_newest(CeliTraining *training, int64_t *step) {
 
 static CelStatus check_steps(const CeliTraining *training, int64_t step) {
   if (step > training->total)
-    return cel_fail(CEL_E_RANGE, "%s: it has %lld steps already; %lld were asked for",
+    return cel_fail(CEL_E_RANGE,
+                    "%s: it has %lld steps already; %lld were asked for (steps in all are meant)",
                     training->folder, (long long)step, (long long)training->total);
   return CEL_OK;
 }
@@ -134,8 +135,9 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
   if (step >= 0) {
     training->saved_step = step;
     celi_training_note(training,
-                       step < training->total ? "going on from step %lld of %lld"
-                                              : "the run is complete: %lld of %lld steps",
+                       step < training->total
+                           ? "going on from step %lld of %lld"
+                           : "the run is complete: %lld of %lld steps; --steps N goes further",
                        (long long)step, (long long)training->total);
   } else {
     char checkpoints[CEL_PATH_MAX];
@@ -199,7 +201,8 @@ static CelStatus find_model(const char *folder, const char *which, char path[CEL
     if (strlen(which) >= CEL_PATH_MAX)
       return cel_fail(CEL_E_RANGE, "a path of %zu bytes", strlen(which));
     memcpy(path, which, strlen(which) + 1);
-    return CEL_OK;
+    if (access(path, F_OK) == 0) return CEL_OK;
+    return cel_fail(CEL_E_IO, "%s: no such file; a model is best, final or a file's path", path);
   }
   if (!any) {
     CELI_TRY(celi_path_join(path, folder,

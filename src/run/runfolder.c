@@ -33,12 +33,12 @@ CelStatus celi_folder_make(const char *path) {
     const char kept = part[i];
     part[i] = 0;
     if (mkdir(part, 0777) != 0 && errno != EEXIST)
-      return celi_fail_errno(part, "make this folder", errno);
+      return celi_fail_errno(part, "this folder cannot be made", errno);
     part[i] = kept;
   }
   struct stat info;
-  if (stat(path, &info) != 0) return celi_fail_errno(path, "look at", errno);
-  if (!S_ISDIR(info.st_mode)) return celi_fail_errno(path, "make this folder", ENOTDIR);
+  if (stat(path, &info) != 0) return celi_fail_errno(path, "cannot be read", errno);
+  if (!S_ISDIR(info.st_mode)) return celi_fail_errno(path, "this folder cannot be made", ENOTDIR);
   return CEL_OK;
 }
 
@@ -46,7 +46,7 @@ CelStatus celi_folder_make(const char *path) {
 
 static CelStatus check_empty(const char *path) {
   DIR *dir = opendir(path);
-  if (!dir) return celi_fail_errno(path, "open this folder", errno);
+  if (!dir) return celi_fail_errno(path, "this folder cannot be opened", errno);
   bool empty = true;
   for (const struct dirent *entry; empty && (entry = readdir(dir));)
     empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
@@ -78,7 +78,7 @@ static CelStatus first_free(const CelSetup *setup, char folder[CEL_PATH_MAX]) {
                            (unsigned long long)setup->run.seed);
     if (k > 1) snprintf(folder + n, (size_t)(CEL_PATH_MAX - n), "-%d", k);
     if (mkdir(folder, 0777) == 0) return CEL_OK;
-    if (errno != EEXIST) return celi_fail_errno(folder, "make this folder", errno);
+    if (errno != EEXIST) return celi_fail_errno(folder, "this folder cannot be made", errno);
   }
   return cel_fail(CEL_E_IO, "no free name such as %s", folder);
 }
@@ -100,7 +100,7 @@ CelStatus celi_runfolder_create(const CelSetup *setup, char folder[CEL_PATH_MAX]
 CelStatus celi_runfolder_check(const char *folder, char config[CEL_PATH_MAX]) {
   struct stat info;
   CELI_TRY(celi_path_join(config, folder, "config.yaml"));
-  if (stat(folder, &info) != 0) return celi_fail_errno(folder, "open this run", errno);
+  if (stat(folder, &info) != 0) return celi_fail_errno(folder, "this run cannot be opened", errno);
   if (!S_ISDIR(info.st_mode) || access(config, F_OK) != 0)
     return cel_fail(CEL_E_IO, "%s: this is not a run folder (it has no config.yaml)", folder);
   return CEL_OK;
@@ -108,7 +108,7 @@ CelStatus celi_runfolder_check(const char *folder, char config[CEL_PATH_MAX]) {
 
 CelStatus celi_runfolder_lock(const char *folder, int *lock) {
   const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return celi_fail_errno(folder, "open this folder", errno);
+  if (fd < 0) return celi_fail_errno(folder, "this folder cannot be opened", errno);
   if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     close(fd);
     return cel_fail(CEL_E_STATE, "%s: another process trains in this folder", folder);
@@ -149,7 +149,7 @@ CelStatus celi_checkpoint_list(const char *folder, int64_t **steps, int64_t *n) 
   int64_t *list = NULL, count = 0, capacity = 0;
   CELI_TRY(celi_path_join(path, folder, "checkpoints"));
   DIR *dir = opendir(path);
-  if (!dir && errno != ENOENT) return celi_fail_errno(path, "open this folder", errno);
+  if (!dir && errno != ENOENT) return celi_fail_errno(path, "this folder cannot be opened", errno);
   CelStatus status = CEL_OK;
   for (const struct dirent *entry; dir && status == CEL_OK && (entry = readdir(dir));) {
     const int64_t step = step_of(entry->d_name);
@@ -222,7 +222,8 @@ CelStatus celi_checkpoint_prune(CelAgent *agent, const char *folder, int64_t ste
       continue;
     }
     status = celi_checkpoint_path(path, folder, steps[i]);
-    if (status == CEL_OK && unlink(path) != 0) status = celi_fail_errno(path, "delete", errno);
+    if (status == CEL_OK && unlink(path) != 0)
+      status = celi_fail_errno(path, "cannot be deleted", errno);
   }
   if (status == CEL_OK) status = prune_replay(agent, folder, steps, n_kept);
   free(steps);

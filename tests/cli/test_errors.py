@@ -27,6 +27,7 @@ class Words(kit.Case):
                    says=["'Pendulum'", "Pendulum-v1"])
         self.fails(kit.NAME, "eval", "run", "--episode", "3", says=["--episodes"])
         self.fails(kit.NAME, "list", "env", says=["'envs'"])
+        self.fails(kit.NAME, "help", "evl", says=["'evl'", "'eval'"])
         self.fails(kit.NAME, "list", "fields", "sacc", says=["'sacc'"])
 
     def test_calls_that_make_no_sense(self):
@@ -46,6 +47,7 @@ class Words(kit.Case):
         self.fails(kit.ARGUMENT, "export", "x", says=["--out"])
         self.fails(kit.ARGUMENT, "list", says=["what to list"])
         self.fails(kit.ARGUMENT, "info", "more", says=["'more'"])
+        self.fails(kit.ARGUMENT, "eval", "run", "--render", "x.png", says=["x.png", ".gif"])
 
     def test_values(self):
         def bad(code, flag, value, *says):
@@ -61,7 +63,9 @@ class Words(kit.Case):
         bad(kit.TYPE, "--steps", "3.5", "steps", "3.5")
         bad(kit.TYPE, "--learning-rate", "fast", "learning-rate", "fast")
         bad(kit.TYPE, "--tensorboard=maybe", "--json", "tensorboard", "maybe")
+        bad(kit.TYPE, "--tensorboard", "maybe", "tensorboard", "maybe")
         bad(kit.TYPE, "--seeds", "1-5", "--seeds", "1..5")
+        bad(kit.TYPE, "--seeds", "", "--seeds", "1..5")
         bad(kit.RANGE, "--seeds", "5..1", "backwards")
         bad(kit.ARGUMENT, "--seeds", "1,2,1", "twice")
         done = self.command("train", "sac", "--env", "Pendulum-v1", "--activation", "rellu")
@@ -120,6 +124,15 @@ class Files(kit.Case):
         self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--out", "file", says=["file"])
         os.mkdir(self.path("empty"))
         self.train("empty", steps=400)
+        self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--seeds", "1..2", "--out", "run",
+                   says=["run", "another folder"])
+        self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--seeds", "1..2", "--out", "file",
+                   says=["file", "no folder"])
+        self.fails(kit.IO, "eval", "run", "--which", "last", says=["last", "best", "final"])
+        self.fails(kit.ARGUMENT, "export", "run", "--out", "stuff", says=["stuff", "folder"])
+        self.fails(kit.ARGUMENT, "export", "run", "--out", "stuff/", says=["stuff/", "folder"])
+        self.assertEqual(os.listdir(self.path("stuff")), ["a"])
+        self.assertEqual(self.ok("export", "run", "--out", "p.c"), "p.h\np.c\n")
 
     def test_unwritable_folder(self):
         self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--out", "/proc/celsius/run",
