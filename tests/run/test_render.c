@@ -46,10 +46,6 @@ static void disc_render(const CelEnvSpec *spec, const double *state, CelCanvas *
   cel_canvas_circle(canvas, state[0], 5, 1, red);
 }
 
-static void no_view_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
-  (void)spec, (void)state, (void)canvas;
-}
-
 static const CelEnvType disc = {.abi = CEL_ENV_ABI,
                                 .id = "Disc-v0",
                                 .doc = "a disc",
@@ -334,6 +330,10 @@ static void gif_is_small_and_the_same_every_time(void **state) {
   if (info.st_size > 1 << 20) fail_msg("200 pictures take %lld bytes", (long long)info.st_size);
   cel_agent_destroy(agent);
   cel_env_spec_destroy(spec);
+}
+
+static void no_view_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
+  (void)spec, (void)state, (void)canvas;
 }
 
 static void wrong_calls_are_named(void **state) {
