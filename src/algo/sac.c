@@ -1,6 +1,6 @@
 /// Soft actor-critic.
 ///
-/// Source: [maximum-entropy, 8.13-8.30], [policy-guarantees, SAC's losses (5)-(10)] with the temperature written
+/// Source: [maximum-entropy, 8.13-8.30], [policy-guarantees, SAC] (its losses (5)-(10)) with the temperature written
 /// out as in docs/equations.md; Haarnoja et al., "Soft actor-critic algorithms and applications", 2018.
 ///
 ///   s, a, r, s'   a transition from the replay buffer       B   batch
