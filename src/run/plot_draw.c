@@ -381,7 +381,8 @@ static void draw_figure(cairo_t *cr, const CeliFigure *figure) {
   for (int i = 0; i < figure->n; i++)
     ticks_width = fmax(ticks_width, choose_y_ticks(cr, &figure->panel[i], h, &ticks));
   for (int i = 0; i < figure->n; i++) {
-    const double x = MARGIN + (i % columns) * (w + 28), y = top + (i / columns) * (h + 20);
+    const int row = i / columns, column = i % columns;
+    const double x = MARGIN + column * (w + 28), y = top + row * (h + 20);
     draw_panel(cr, &figure->panel[i], (Place){x, y, x + w, y + h}, ticks_width);
   }
 }
