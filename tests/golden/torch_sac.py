@@ -115,7 +115,7 @@ def main():
     dump, folder = map(pathlib.Path, sys.argv[1:3])
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(dump.glob("*.safetensors")):
-        d = load_file(path)
+        d = {k: v for k, v in load_file(path).items() if not k.endswith(".transposed")}  # follow from the weights
         out = compute(path.stem, d)
         inputs = ["batch.sa", "batch.reward", "batch.discount"]
         inputs += [k for k in d if k.startswith(("actor.", "critic.", "target.")) or k == "log_ent_coef" or k.endswith((".eps", ".E"))]
