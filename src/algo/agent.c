@@ -49,11 +49,13 @@ static CelStatus check_options(const CelAgentOptions *options) {
 
 /// Counters that every agent has, then the algorithm's own tensors, then memory for all of them.
 static CelStatus build(CelAgent *agent) {
-  static const int64_t one[] = {1};
+  static const int64_t one[] = {1}, metrics[] = {CELI_METRICS_MAX};
   CELI_TRY(cel_tensors_create(&agent->tensors));
   CELI_TRY(cel_tensors_declare(agent->tensors, "steps", CEL_I64, CEL_STATE, &agent->steps, 1, one));
   CELI_TRY(
       cel_tensors_declare(agent->tensors, "updates", CEL_I64, CEL_STATE, &agent->updates, 1, one));
+  CELI_TRY(cel_tensors_declare(agent->tensors, "metrics", CEL_F64, CEL_STATE, &agent->metric, 1,
+                               metrics));
   CELI_TRY(agent->algo->declare(agent));
   CELI_TRY(cel_tensors_allocate(agent->tensors));
   CELI_TRY(celi_alloc(&agent->replay_saved, (size_t)agent->options.n_envs, sizeof(int64_t),
@@ -111,35 +113,39 @@ void cel_agent_destroy(CelAgent *agent) {
 
 // ---- act, observe, update.
 
-/// Errors: CEL_E_NAN, naming the first row and element that is not finite.
-static CelStatus check_finite_obs(const CelAgent *agent, const void *obs, int64_t n) {
+/// Rows [first, first + n). Errors: CEL_E_NAN, naming the first row and element that is not finite.
+static CelStatus check_finite_obs(const CelAgent *agent, const char *what, const void *obs,
+                                  int64_t first, int64_t n) {
   const int64_t width = cel_space_floats(&agent->observation);
-  const float *o = obs;
-  if (width < 1 || celi_ops()->all_finite(o, n * width)) return CEL_OK;
+  if (width < 1 || n == 0) return CEL_OK;
+  const float *o = (const float *)obs + first * width;
+  if (celi_ops()->all_finite(o, n * width)) return CEL_OK;
   for (int64_t i = 0; i < n * width; i++)
     if (!isfinite(o[i]))
-      return cel_fail(
-          CEL_E_NAN, "observation of environment %lld, element %lld, is %g at step %lld",
-          (long long)(i / width), (long long)(i % width), (double)o[i], (long long)*agent->steps);
+      return cel_fail(CEL_E_NAN, "%s of environment %lld, element %lld, is %g at step %lld", what,
+                      (long long)(first + i / width), (long long)(i % width), (double)o[i],
+                      (long long)*agent->steps);
   return CEL_OK;
 }
 
 CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode_start,
                         CelActMode mode, void *actions) {
-  CELI_TRY(check_finite_obs(agent, obs, agent->options.n_envs));
+  CELI_TRY(check_finite_obs(agent, "observation", obs, 0, agent->options.n_envs));
   return agent->algo->act(agent, obs, episode_start, mode, actions);
 }
 
 CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) {
   const int64_t N = agent->options.n_envs;
-  CELI_TRY(check_finite_obs(agent, outcome->obs, N));
+  CELI_TRY(check_finite_obs(agent, "observation", outcome->obs, 0, N));
   for (int64_t i = 0; i < N; i++) {
     if (!isfinite(outcome->reward[i]))
       return cel_fail(CEL_E_NAN, "reward of environment %lld is %g at step %lld", (long long)i,
                       (double)outcome->reward[i], (long long)*agent->steps);
-    if ((outcome->terminated[i] || outcome->truncated[i]) && !outcome->final_obs)
+    if (!outcome->terminated[i] && !outcome->truncated[i]) continue;
+    if (!outcome->final_obs)
       return cel_fail(CEL_E_ARGUMENT, "environment %lld ended an episode, but final_obs is NULL",
                       (long long)i);
+    CELI_TRY(check_finite_obs(agent, "final observation", outcome->final_obs, i, 1));
   }
   return agent->algo->observe(agent, outcome);
 }
@@ -160,7 +166,7 @@ CelStatus cel_agent_predict(CelAgent *agent, const void *obs, int64_t n, void *a
   if (n < 0)
     return cel_fail(CEL_E_RANGE, "%lld rows to predict; the number must not be negative",
                     (long long)n);
-  CELI_TRY(check_finite_obs(agent, obs, n));
+  CELI_TRY(check_finite_obs(agent, "observation", obs, 0, n));
   return agent->algo->predict(agent, obs, n, actions);
 }
 
@@ -280,7 +286,8 @@ static CelStatus write_file(CelAgent *agent, const char *path, const char *forma
   return status;
 }
 
-/// Errors: CEL_E_NAME, CEL_E_TYPE, CEL_E_SHAPE: the first tensor that differs from what the file holds.
+/// Errors: CEL_E_NAME, CEL_E_TYPE, CEL_E_SHAPE: the first tensor that differs from what the file holds; CEL_E_NAN: a
+/// parameter there that is not finite.
 static CelStatus compare(const CelSafetensors *file, const CelTensor *want) {
   const CelTensor *have = cel_safetensors_find(file, want->name);
   if (!have) return cel_fail(CEL_E_NAME, "there is no tensor '%s'", want->name);
@@ -293,6 +300,9 @@ static CelStatus compare(const CelSafetensors *file, const CelTensor *want) {
     return cel_fail(CEL_E_SHAPE,
                     "tensor '%s' has another shape: was the network or n_envs changed?",
                     want->name);
+  const bool acts = want->role == CEL_PARAM || want->role == CEL_TARGET || want->role == CEL_MODEL;
+  if (acts && have->type == CEL_F32 && !celi_ops()->all_finite(have->data, have->size))
+    return cel_fail(CEL_E_NAN, "tensor '%s' holds a number that is not finite", want->name);
   return CEL_OK;
 }
 

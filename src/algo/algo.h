@@ -47,7 +47,7 @@ struct CelAgent {
   int64_t *updates;      ///< (1,) saved
   int64_t *replay_saved; ///< (N,) rows on disk so far; not saved
   const char *metric_name[CELI_METRICS_MAX];
-  double metric[CELI_METRICS_MAX];
+  double *metric; ///< (CELI_METRICS_MAX,) saved: rows of the log show it until the next update
   int n_metrics;
 };
 

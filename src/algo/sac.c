@@ -89,6 +89,7 @@ typedef struct Sac {
   CeliMlpPass act;
   float *act_obs, *act_out, *act_eps; ///< (ACT_ROWS, O), (ACT_ROWS, A), (ACT_ROWS, A)
   float *sde_matrix;                  ///< (N, H, A) gsde's matrices in force, saved
+  float *sde_sample;                  ///< (H, A) gsde's matrix of a sample outside of exploration
   int slot[6];                        ///< metrics
 } Sac;
 
@@ -351,29 +352,36 @@ static void act_mode(Sac *s, float *scaled, int64_t n) {
   celi_dist_mode(&spec, scaled, s->A, s->act.Y[s->actor.L - 1], s->actor.spec.out, 0, n);
 }
 
-/// New gSDE matrices of every environment. Source: Raffin et al., CoRL 2021.
-static void renew_matrices(Sac *s) {
+/// A gSDE matrix M (H,A) from the stream of environment i. Source: Raffin et al., CoRL 2021.
+static void draw_matrix(Sac *s, float *M, int64_t i) {
   const int64_t size = s->gsde_pi.H * s->A;
-  for (int64_t i = 0; i < s->N; i++) {
-    float *M = s->sde_matrix + i * size;
-    celi_ops()->normal(M, s->agent->options.seed, CEL_RNG_ACT, (uint32_t)i, s->act_counter[i], 0,
-                       size);
-    s->act_counter[i] += (uint64_t)(size + 3) / 4;
-    celi_gsde_scale(&s->gsde_pi, M);
-  }
+  celi_ops()->normal(M, s->agent->options.seed, CEL_RNG_ACT, (uint32_t)i, s->act_counter[i], 0,
+                     size);
+  s->act_counter[i] += (uint64_t)(size + 3) / 4;
+  celi_gsde_scale(&s->gsde_pi, M);
 }
 
-/// Samples for rows first..first+n-1 of the environments; the actor's output is in place.
-static void act_sample(Sac *s, float *scaled, int64_t first, int64_t n) {
+/// New gSDE matrices of every environment.
+static void renew_matrices(Sac *s) {
+  for (int64_t i = 0; i < s->N; i++) draw_matrix(s, s->sde_matrix + i * s->gsde_pi.H * s->A, i);
+}
+
+/// Samples for rows first..first+n-1 of the environments; the actor's output is in place. gSDE: with the
+/// matrices in force when exploring, otherwise with one of its own each time, which makes the action a sample of
+/// the policy's N(mean, h^2 exp(2 log_std)).
+static void act_sample(Sac *s, float *scaled, int64_t first, int64_t n, bool explore) {
   const CeliOps *ops = celi_ops();
   const int last = s->actor.L - 1;
   const float *head = s->act.Y[last];
   const ptrdiff_t ldh = s->actor.spec.out;
   if (s->gsde) {
     const int64_t H = s->gsde_pi.H, size = H * s->A;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
+      if (!explore) draw_matrix(s, s->sde_sample, first + i);
       celi_gsde_act(scaled + i * s->A, head + i * ldh, s->act.Y[last - 1] + i * H,
-                    s->sde_matrix + (first + i) * size, H, s->A, s->squash);
+                    explore ? s->sde_matrix + (first + i) * size : s->sde_sample, H, s->A,
+                    s->squash);
+    }
     return;
   }
   for (int64_t i = 0; i < n; i++) {
@@ -386,15 +394,44 @@ static void act_sample(Sac *s, float *scaled, int64_t first, int64_t n) {
   celi_dist_sample_rows(&spec, scaled, s->A, head, ldh, s->act_eps, 0, n);
 }
 
-/// Uniform actions of environments first.. before learning starts.
+/// Uniform actions of environments first.. before learning starts: between the bounds, or on [-1, 1] where an
+/// unsquashed policy has none.
 static void act_random(Sac *s, float *scaled, int64_t first, int64_t n) {
+  const CelSpacePart *part = &s->agent->action.part[0];
   for (int64_t i = 0; i < n; i++) {
     uint64_t *counter = &s->act_counter[first + i];
     float *a = scaled + i * s->A;
     celi_ops()->uniform(a, s->agent->options.seed, CEL_RNG_ACT, (uint32_t)(first + i), *counter, 0,
                         s->A);
     *counter += (uint64_t)(s->A + 3) / 4;
-    for (int64_t k = 0; k < s->A; k++) a[k] = 2 * a[k] - 1;
+    for (int64_t k = 0; k < s->A; k++) {
+      const bool bounded = isfinite(part->low[k]) && isfinite(part->high[k]);
+      if (s->squash || !bounded)
+        a[k] = 2 * a[k] - 1;
+      else
+        a[k] = part->low[k] * (1 - a[k]) + part->high[k] * a[k];
+    }
+  }
+}
+
+/// The observations to act on belong at the head of the replay. As a rule they are what the last outcome told;
+/// where an environment was put somewhere else since, or its episode was begun anew, the one so far counts as cut
+/// off.
+static void follow(Sac *s, const float *obs, const uint8_t *start) {
+  const size_t bytes = s->replay.obs_bytes;
+  if (!*s->started) {
+    celi_replay_start(&s->replay, obs);
+    celi_normalizer_observe(&s->norm, obs, s->N);
+    *s->started = 1;
+    return;
+  }
+  for (int64_t i = 0; i < s->N; i++) {
+    const float *o = obs + i * s->O;
+    const bool anew = start && start[i] && !s->begins[i];
+    const bool other = memcmp(celi_replay_newest(&s->replay, i), o, bytes) != 0;
+    if (anew || other) celi_replay_begin(&s->replay, i, o);
+    if (other) celi_normalizer_observe(&s->norm, o, 1);
+    if (anew) celi_normalizer_begin(&s->norm, i);
   }
 }
 
@@ -415,7 +452,7 @@ static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, Cel
     else if (mode == CEL_MODE)
       act_mode(s, s->act_out, n);
     else
-      act_sample(s, s->act_out, first, n);
+      act_sample(s, s->act_out, first, n, mode == CEL_EXPLORE);
     if (mode == CEL_EXPLORE)
       memcpy(s->last_action + first * s->A, s->act_out, (size_t)(n * s->A) * sizeof(float));
     unscale(s, out + first * s->A, s->act_out, n);
@@ -425,11 +462,7 @@ static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, Cel
     celi_noise_add(&s->noise, s->last_action, start ? start : s->begins);
     unscale(s, out, s->last_action, s->N);
   }
-  if (!*s->started) {
-    celi_replay_start(&s->replay, obs);
-    celi_normalizer_observe(&s->norm, o, s->N);
-    *s->started = 1;
-  }
+  follow(s, o, start);
   *s->acted = 1;
   return CEL_OK;
 }
@@ -611,8 +644,10 @@ static CelStatus declare_state(Sac *s, CelTensors *t) {
   DECLARE("act.obs", CEL_F32, CEL_SCRATCH, &s->act_obs, ACT_ROWS, s->O);
   DECLARE("act.out", CEL_F32, CEL_SCRATCH, &s->act_out, ACT_ROWS, A);
   DECLARE("act.eps", CEL_F32, CEL_SCRATCH, &s->act_eps, ACT_ROWS, A);
-  if (s->gsde)
-    DECLARE("sde_matrix", CEL_F32, CEL_STATE, &s->sde_matrix, N, s->actor.width[s->actor.L - 1], A);
+  if (!s->gsde) return CEL_OK;
+  const int64_t H = s->actor.width[s->actor.L - 1];
+  DECLARE("sde_matrix", CEL_F32, CEL_STATE, &s->sde_matrix, N, H, A);
+  DECLARE("act.sde", CEL_F32, CEL_SCRATCH, &s->sde_sample, H, A);
   return CEL_OK;
 }
 
@@ -645,8 +680,10 @@ static CelStatus declare(CelAgent *agent) {
   CELI_TRY(celi_normalizer_declare(&s->norm, t, c->normalize_observation, c->normalize_reward, s->O,
                                    s->N, c->clip_observation, c->clip_reward, c->gamma));
   const CeliNoiseKind additive = s->gsde ? CELI_NOISE_NONE : (CeliNoiseKind)c->noise;
-  return celi_noise_declare(&s->noise, t, "noise", additive, s->N, s->A, c->noise_sigma,
-                            c->noise_theta, c->noise_dt, agent->options.seed);
+  CELI_TRY(celi_noise_declare(&s->noise, t, "noise", additive, s->N, s->A, c->noise_sigma,
+                              c->noise_theta, c->noise_dt, agent->options.seed));
+  if (!s->squash) s->noise.limit = (double)INFINITY; // the environment clips to its own bounds
+  return CEL_OK;
 }
 
 /// Points the uses of networks at their inputs.
@@ -690,6 +727,11 @@ static void bind_metrics(Sac *s) {
 /// What follows from saved tensors.
 static CelStatus sync_derived(CelAgent *agent) {
   Sac *s = agent->self;
+  for (int64_t i = 0; *s->started && i < s->N; i++)
+    if (s->replay.head[i] < 1)
+      return cel_fail(CEL_E_CORRUPT,
+                      "sac: 'started' is set, but replay.head of environment %lld is %lld",
+                      (long long)i, (long long)s->replay.head[i]);
   if (isnan(s->config->ent_coef))
     celi_ops()->exp(s->alpha, s->log_alpha, 1);
   else
@@ -711,8 +753,9 @@ static CelStatus prepare(CelAgent *agent) {
   if (s->gsde) celi_ops()->fill(s->gsde_pi.log_std, (float)c->log_std_init, s->gsde_pi.H * s->A);
   *s->log_alpha = isnan(c->ent_coef) ? (float)log(c->ent_coef_init) : 0;
   for (int64_t a = 0; a < s->A; a++) {
-    s->action_scale[a] = s->squash ? (part->high[a] - part->low[a]) / 2 : 1;
-    s->action_shift[a] = s->squash ? (part->high[a] + part->low[a]) / 2 : 0;
+    const double low = (double)part->low[a], high = (double)part->high[a];
+    s->action_scale[a] = s->squash ? (float)((high - low) / 2) : 1;
+    s->action_shift[a] = s->squash ? (float)((high + low) / 2) : 0;
   }
   memset(s->begins, 1, (size_t)s->N);
   celi_normalizer_reset(&s->norm);

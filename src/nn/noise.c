@@ -16,8 +16,14 @@ CelStatus celi_noise_declare(CeliNoise *noise, CelTensors *tensors, const char *
   char full[CEL_NAME_MAX + 16];
   const int64_t matrix[] = {N, A};
   memset(noise, 0, sizeof *noise);
-  *noise = (CeliNoise){
-      .kind = kind, .N = N, .A = A, .sigma = sigma, .theta = theta, .dt = dt, .seed = seed};
+  *noise = (CeliNoise){.kind = kind,
+                       .N = N,
+                       .A = A,
+                       .sigma = sigma,
+                       .theta = theta,
+                       .dt = dt,
+                       .limit = 1,
+                       .seed = seed};
   if (kind != CELI_NOISE_NORMAL && kind != CELI_NOISE_OU) return CEL_OK;
   if (!(sigma >= 0) || !(theta >= 0) || !(dt >= 0))
     return cel_fail(CEL_E_RANGE, "noise \"%s\": sigma %g, theta %g and dt %g must not be negative",
@@ -30,8 +36,8 @@ CelStatus celi_noise_declare(CeliNoise *noise, CelTensors *tensors, const char *
 }
 
 /// NaN stays NaN.
-static float clip(double x) {
-  return (float)(x < -1 ? -1 : x > 1 ? 1 : x);
+static float clip(double x, double limit) {
+  return (float)(x < -limit ? -limit : x > limit ? limit : x);
 }
 
 /// One environment's action (A,); x (A,) is NULL for normal noise.
@@ -49,7 +55,7 @@ static void add_row(const CeliNoise *noise, float *action, double *x, int64_t i)
         x[at + a] += -noise->theta * x[at + a] * noise->dt + spread * (double)n[a];
         add = x[at + a];
       }
-      action[at + a] = clip((double)action[at + a] + add);
+      action[at + a] = clip((double)action[at + a] + add, noise->limit);
     }
   }
 }

@@ -18,6 +18,7 @@ typedef struct CeliNoise {
   CeliNoiseKind kind;
   int64_t N, A;
   double sigma, theta, dt; ///< OU: x += -theta x dt + sigma sqrt(dt) n
+  double limit; ///< actions are clipped to +-limit; 1 unless the caller sets another after declaring
   uint64_t seed;
   double *x;         ///< (N,A) OU's state, role CEL_STATE
   uint64_t *counter; ///< (N,) blocks used, role CEL_STATE
@@ -26,7 +27,7 @@ CelStatus celi_noise_declare(CeliNoise *noise, CelTensors *tensors, const char *
                              CeliNoiseKind kind, int64_t N, int64_t A, double sigma, double theta,
                              double dt, uint64_t seed) CEL_WARN_UNUSED;
 /// Adds noise from stream i of (seed, CEL_RNG_EXPLORE) to row i of action (N,A) and clips it to
-/// [-1, 1]; `start` (N,) 1 where an episode starts (OU returns to zero).
+/// [-limit, limit]; `start` (N,) 1 where an episode starts (OU returns to zero).
 void celi_noise_add(CeliNoise *noise, float *action, const uint8_t *start);
 
 /// gSDE: noise = latent M, M = exp(log_std) * E with E ~ N(0,1) (H,A) held for some steps; the

@@ -111,6 +111,10 @@ void celi_normalizer_reward(CeliNormalizer *norm, const float *reward, const uin
   *norm->reward_scale = scale_of(stats[2], stats[0], norm->epsilon);
 }
 
+void celi_normalizer_begin(CeliNormalizer *norm, int64_t e) {
+  if (norm->rewards) norm->returns[e] = 0;
+}
+
 void celi_normalize_row(float *out, const float *obs, const float *shift, const float *scale,
                         float clip, int64_t O) {
   for (int64_t o = 0; o < O; o++) {

@@ -36,6 +36,8 @@ void celi_normalizer_reset(CeliNormalizer *norm);
 void celi_normalizer_observe(CeliNormalizer *norm, const float *obs, int64_t n);
 /// Takes in rewards (N,) and where episodes ended.
 void celi_normalizer_reward(CeliNormalizer *norm, const float *reward, const uint8_t *ended);
+/// The episode of environment e is begun anew without having ended: its running return is 0 again.
+void celi_normalizer_begin(CeliNormalizer *norm, int64_t e);
 /// Normalises rows at once: out (n, O) ldo, may be obs. Copies when observations are not normalised.
 void celi_normalizer_apply(const CeliNormalizer *norm, float *out, ptrdiff_t ldo, const float *obs,
                            ptrdiff_t ld, int64_t begin, int64_t end);

@@ -97,6 +97,15 @@ static void push(CeliReplay *replay, int64_t e, const uint8_t *obs) {
   memcpy(row, obs, replay->obs_bytes);
 }
 
+void celi_replay_begin(CeliReplay *replay, int64_t e, const void *obs) {
+  push(replay, e, obs);
+}
+
+const void *celi_replay_newest(const CeliReplay *replay, int64_t e) {
+  CEL_ASSERT(replay->head[e] > 0);
+  return celi_replay_row(replay, e, replay->head[e] - 1);
+}
+
 void celi_replay_start(CeliReplay *replay, const void *obs) {
   for (int64_t e = 0; e < replay->N; e++)
     push(replay, e, (const uint8_t *)obs + (size_t)e * replay->obs_bytes);

@@ -45,6 +45,11 @@ void celi_replay_reset(CeliReplay *replay);
 /// The very first observations (N rows); also where all environments are begun anew in mid-episode (the
 /// episodes so far then count as cut off).
 void celi_replay_start(CeliReplay *replay, const void *obs);
+/// Environment e was put before another observation (its first of an episode, or a place it was moved to): the
+/// episode so far counts as cut off, and no transition leads from its newest observation.
+void celi_replay_begin(CeliReplay *replay, int64_t e, const void *obs);
+/// The newest observation of environment e; rings must have been started.
+const void *celi_replay_newest(const CeliReplay *replay, int64_t e);
 /// What followed: actions (N rows) taken on the newest observations, reward, terminated, truncated
 /// (N,), obs (N rows: first of the next episode where one ended), final_obs (N rows, read only there).
 void celi_replay_add(CeliReplay *replay, const void *actions, const float *reward,
