@@ -86,6 +86,8 @@ typedef struct CelEvalResult {
 /// Evaluates an agent on its own environments: episode i always starts from stream (seed,
 /// CEL_RNG_EVAL, i), so that results compare between agents. returns (episodes,) and lengths
 /// (episodes,) may be NULL.
+/// Errors: CEL_E_RANGE (episodes), CEL_E_ARGUMENT (mode), CEL_E_SHAPE (other spaces than the agent's), CEL_E_ENV (an
+/// episode without a time limit that did not end in a million steps), and those of acting and stepping.
 CEL_API CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes,
                                uint64_t seed, CelActMode mode, double *returns, int64_t *lengths,
                                CelEvalResult *result) CEL_WARN_UNUSED;
@@ -106,7 +108,8 @@ CEL_API CelStatus cel_run_model(const char *folder, const char *which,
 CEL_API void cel_run_close(CelRun *run);
 
 /// The simplest loop over an agent of yours and a vector environment: act, step, observe, update,
-/// `steps` in all; hooks may be NULL. Nothing is written.
+/// `steps` in all; hooks may be NULL. Nothing is written. Errors: CEL_E_SHAPE (other spaces, or another number of
+/// environments, than the agent was made for), CEL_E_INTERRUPTED, and those of each call.
 CEL_API CelStatus cel_learn(CelAgent *agent, CelVecEnv *env, int64_t steps,
                             const CelRunHooks *hooks) CEL_WARN_UNUSED;
 

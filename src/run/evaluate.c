@@ -4,12 +4,15 @@
 #include "algo/algo.h"
 #include "base/base.h"
 #include "celsius/train.h"
+#include "run/training.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { BLOCK = 64 }; // episodes side by side when actions are deterministic
+/// Steps after which an episode without a time limit is taken for one that does not end.
+enum { ENDLESS = 1000000 };
 
 /// One block of episodes.
 typedef struct Block {
@@ -34,6 +37,15 @@ static CelStatus block_open(Block *block, const CelEnvSpec *spec, int64_t N, uin
   return cel_vecenv_reset(&block->env);
 }
 
+/// Errors: CEL_E_ENV: environment i has no time limit and goes on and on.
+static CelStatus check_end(const CelVecEnv *env, int64_t i) {
+  if (env->spec->max_episode_steps > 0 || env->elapsed[i] < ENDLESS) return CEL_OK;
+  return cel_fail(CEL_E_ENV,
+                  "%s: episode %lld has no time limit and did not end in %lld steps: set the "
+                  "environment's max_episode_steps",
+                  env->spec->type->id, (long long)env->first_index + i, (long long)env->elapsed[i]);
+}
+
 /// Steps the environments whose episodes are running, by runs of neighbours.
 static CelStatus step_running(Block *block) {
   const int64_t N = block->env.N;
@@ -55,7 +67,9 @@ static CelStatus block_run(Block *block, CelAgent *agent, CelActMode mode, doubl
       CELI_TRY(cel_agent_act(agent, env->obs, NULL, mode, block->actions));
     CELI_TRY(step_running(block));
     for (int64_t i = 0; i < env->N; i++) {
-      if (block->done[i] || !(env->terminated[i] || env->truncated[i])) continue;
+      if (block->done[i]) continue;
+      CELI_TRY(check_end(env, i));
+      if (!env->terminated[i] && !env->truncated[i]) continue;
       block->done[i] = 1;
       block->left--;
       returns[i] = env->final_return[i];
@@ -118,11 +132,34 @@ static CelEvalResult summarize(const double *returns, const int64_t *lengths, in
   return result;
 }
 
-static CelStatus check_fit(const CelAgent *agent, const CelEnvSpec *spec) {
-  if (cel_space_bytes(&agent->observation) == cel_space_bytes(&spec->observation) &&
-      cel_space_bytes(&agent->action) == cel_space_bytes(&spec->action))
-    return CEL_OK;
-  return cel_fail(CEL_E_SHAPE, "the agent's spaces are not those of %s", spec->type->id);
+/// Whether rows of two spaces mean the same, bounds of boxes left aside.
+static bool same_space(const CelSpace *a, const CelSpace *b) {
+  if (a->n_parts != b->n_parts) return false;
+  for (int p = 0; p < a->n_parts; p++) {
+    const CelSpacePart *x = &a->part[p], *y = &b->part[p];
+    if (x->kind != y->kind || x->type != y->type || x->ndim != y->ndim) return false;
+    if (x->kind == CEL_DISCRETE && x->n != y->n) return false;
+    for (int d = 0; d < x->ndim; d++)
+      if (x->shape[d] != y->shape[d]) return false;
+    if (x->kind == CEL_MULTI_DISCRETE && memcmp(x->high, y->high, sizeof x->high) != 0)
+      return false;
+  }
+  return true;
+}
+
+static CelStatus check_space(const char *what, const CelSpace *agents, const CelSpace *envs,
+                             const char *id) {
+  char has[128], wants[128];
+  if (same_space(agents, envs)) return CEL_OK;
+  cel_space_describe(agents, wants, sizeof wants);
+  cel_space_describe(envs, has, sizeof has);
+  return cel_fail(CEL_E_SHAPE, "the %s space of %s is %s; the agent was made for %s", what, id, has,
+                  wants);
+}
+
+CelStatus celi_check_fit(const CelAgent *agent, const CelEnvSpec *spec) {
+  CELI_TRY(check_space("observation", &agent->observation, &spec->observation, spec->type->id));
+  return check_space("action", &agent->action, &spec->action, spec->type->id);
 }
 
 CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, uint64_t seed,
@@ -131,7 +168,7 @@ CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes
     return cel_fail(CEL_E_RANGE, "%lld episodes; at least 1", (long long)episodes);
   if (mode != CEL_MODE && mode != CEL_SAMPLE)
     return cel_fail(CEL_E_ARGUMENT, "an evaluation takes CEL_MODE or CEL_SAMPLE, not CEL_EXPLORE");
-  CELI_TRY(check_fit(agent, spec));
+  CELI_TRY(celi_check_fit(agent, spec));
   // A sampling agent acts for exactly its own number of environments.
   const int64_t most = mode == CEL_MODE ? BLOCK : agent->options.n_envs;
   const int64_t N = mode == CEL_MODE && episodes < most ? episodes : most;

@@ -74,6 +74,9 @@ static CelStatus load(CeliTraining *training, int64_t step) {
   if (cel_agent_steps(training->agent) != step)
     return cel_fail(CEL_E_CORRUPT, "%s: it was saved at step %lld", path,
                     (long long)cel_agent_steps(training->agent));
+  if (*training->state.episodes < 0)
+    return cel_fail(CEL_E_CORRUPT, "%s: run.episodes is %lld", path,
+                    (long long)*training->state.episodes);
   return CEL_OK;
 }
 
@@ -169,16 +172,7 @@ CelStatus cel_train_resume(const char *folder, int64_t steps, int64_t threads,
 
 /// Copies what acting needs out of a checkpoint, which holds much more.
 static CelStatus load_from_checkpoint(CelAgent *agent, const CelSafetensors *file) {
-  CelTensors *tensors = cel_agent_tensors(agent);
-  for (int pass = 0; pass < 2; pass++) // compare everything, then copy
-    for (int64_t i = 0; i < cel_tensors_count(tensors); i++) {
-      const CelTensor *want = cel_tensors_at(tensors, i);
-      if (!((1u << want->role) & CEL_ROLES_MODEL)) continue;
-      const CelTensor *have = cel_safetensors_find(file, want->name);
-      if (!have || have->type != want->type || have->size != want->size)
-        return cel_fail(CEL_E_SHAPE, "tensor '%s' is missing or of another size", want->name);
-      if (pass == 1) memcpy(want->data, have->data, (size_t)want->size * cel_type_size(want->type));
-    }
+  CELI_TRY(cel_safetensors_load_some(file, cel_agent_tensors(agent), CEL_ROLES_MODEL));
   return cel_agent_sync(agent);
 }
 

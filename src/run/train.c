@@ -5,6 +5,7 @@
 /// progress is told, so that a run that was stopped and resumed cannot be told from one that was
 /// not.
 #include "celsius/train.h"
+#include "algo/algo.h"
 #include "base/base.h"
 #include "run/config.h"
 #include "run/runfolder.h"
@@ -146,6 +147,11 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
 
 CelStatus cel_learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const CelRunHooks *hooks) {
   void *actions = NULL;
+  CELI_TRY(celi_check_fit(agent, env->spec));
+  if (agent->options.n_envs != env->N)
+    return cel_fail(CEL_E_SHAPE,
+                    "the agent was made for %lld environments (n_envs), but there are %lld",
+                    (long long)agent->options.n_envs, (long long)env->N);
   CELI_TRY(celi_alloc(&actions, (size_t)env->N, cel_space_bytes(&env->spec->action), "actions"));
   const CelStatus status = learn(agent, env, steps, hooks ? hooks : &no_hooks, actions);
   free(actions);

@@ -71,6 +71,10 @@ void celi_training_end(CeliTraining *training, CelStatus status, CelRunResult *r
 void celi_training_note(const CeliTraining *training, const char *format, ...) CEL_PRINTF(2, 3);
 double celi_seconds(void); ///< on the monotonic clock
 
+// ---- evaluate.c
+/// Errors: CEL_E_SHAPE: the environment's spaces are not those that the agent was made for.
+CelStatus celi_check_fit(const CelAgent *agent, const CelEnvSpec *spec) CEL_WARN_UNUSED;
+
 // ---- metrics.c
 /// `step`: what lies past it is cut off; -1: everything is new.
 CelStatus celi_metrics_open(CeliTraining *training, int64_t step) CEL_WARN_UNUSED;
