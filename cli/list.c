@@ -132,7 +132,10 @@ static CelStatus list_fields_of(const char *what, cJSON *json) {
     return CEL_OK;
   }
   const CelEnvType *type;
-  if (cel_env_find(what, &type) != CEL_OK)
+  const CelStatus found = cel_env_find(what, &type);
+  if (found != CEL_OK && strchr(what, ':'))
+    return found; // a shared object, and what is wrong with it
+  if (found != CEL_OK)
     return cel_fail(CEL_E_NAME,
                     "'%s' is no algorithm and no environment; `celsius list algos`, "
                     "`celsius list envs`",
