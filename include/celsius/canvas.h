@@ -1,6 +1,6 @@
 /// A canvas for environments' render functions: world coordinates, a few shapes, no library.
 ///
-/// The environment sets a view, then draws; the list of shapes is turned into pixels by run/render
+/// The environment sets a view, then draws; the list of shapes is turned into pixels by view/render
 /// (cairo) or by whoever asks. An environment needs no graphics library.
 #ifndef CELSIUS_CANVAS_H
 #define CELSIUS_CANVAS_H

@@ -1,6 +1,6 @@
 /// Ticks: round numbers along an axis, and their texts.
 #include "base/base.h"
-#include "run/plot.h"
+#include "view/plot.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 ///
 /// Lengths are in design units: a figure of one column is 800 of them wide, whatever its pixels.
 #include "base/base.h"
-#include "run/plot.h"
-#include "run/render_cairo.h"
+#include "view/plot.h"
+#include "view/render_cairo.h"
 
 #ifdef CELSIUS_WITH_CAIRO
 #include <cairo-svg.h>

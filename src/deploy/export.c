@@ -1,7 +1,7 @@
 /// Exporting policies: which formats there are, and the names of what they write. Contract: export.h.
 #include "celsius/export.h"
 #include "base/base.h"
-#include "run/export_formats.h"
+#include "deploy/export_formats.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

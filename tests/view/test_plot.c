@@ -1,7 +1,7 @@
 /// Learning curves: tables, statistics, ticks, groups of seeds, and the pictures themselves.
-#include "run_test.h"
+#include "run/run_test.h"
 
-#include "run/plot.h"
+#include "view/plot.h"
 
 #include <math.h>
 #include <signal.h>

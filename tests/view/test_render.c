@@ -1,7 +1,7 @@
 /// Animations and pictures: what is recorded, the palette, the GIF as a decoder sees it, pixels, errors.
-#include "run_test.h"
+#include "run/run_test.h"
 
-#include "run/render.h"
+#include "view/render.h"
 
 #include <math.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /// Playing episodes for an animation: the states that are to be seen.
-#include "run/render.h"
+#include "view/render.h"
 
 #include <math.h>
 #include <stdlib.h>

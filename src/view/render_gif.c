@@ -1,6 +1,6 @@
 /// Writing animations: GIF89a with one palette; every picture after the first holds the rectangle that changed, and in it what
 /// did not change is transparent, which compresses to almost nothing.
-#include "run/render.h"
+#include "view/render.h"
 
 #ifdef CELSIUS_WITH_GIF
 #include <gif_lib.h>

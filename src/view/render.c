@@ -1,7 +1,7 @@
 /// Animations and pictures of environments.
 #include "celsius/render.h"
 #include "base/base.h"
-#include "run/render.h"
+#include "view/render.h"
 
 #include <math.h>
 #include <stddef.h>

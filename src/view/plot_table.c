@@ -1,6 +1,6 @@
 /// Reading the tables of runs: comma-separated numbers under a header.
 #include "base/base.h"
-#include "run/plot.h"
+#include "view/plot.h"
 
 #include <math.h>
 #include <stdlib.h>

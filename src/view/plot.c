@@ -1,7 +1,7 @@
 /// Learning curves: which columns of which runs go into which panel, and within what limits.
 #include "celsius/plot.h"
 #include "base/base.h"
-#include "run/plot.h"
+#include "view/plot.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
 /// numbers and names that were checked, since the text will be compiled.
 #include "base/base.h"
 #include "celsius/field.h"
-#include "run/export_formats.h"
+#include "deploy/export_formats.h"
 #include <inttypes.h>
 #include <locale.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /// Exports, each run by what it is made for: the C source by a C and a C++ compiler, the ONNX graph by
 /// onnxruntime, the state dict by Python.
-#include "run/model_cases.h"
+#include "deploy/model_cases.h"
 
 #include <dlfcn.h>
 #include <sys/stat.h>
@@ -218,7 +218,7 @@ static void check_with_python(const char *format, const char *check) {
     ModelData m = model_create(&model_cases[k], "model.safetensors", (uint64_t)k);
     OK(cel_export("model.safetensors", format, "exported", "net"));
     write_answers(&m, "answers.safetensors");
-    shell("'%s' '%s/run/check_export.py' %s exported answers.safetensors",
+    shell("'%s' '%s/deploy/check_export.py' %s exported answers.safetensors",
           tool("CELSIUS_PYTHON", "python3"), CELSIUS_TEST_DIR, check);
     model_destroy(&m);
   }
@@ -298,5 +298,5 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_formats, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_bad_input, enter_folder, leave_folder),
   };
-  return cmocka_run_group_tests_name("run/export", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("deploy/export", tests, NULL, NULL);
 }

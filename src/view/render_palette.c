@@ -3,7 +3,7 @@
 /// Colours are counted in bins of 6 bits a channel; a bin's colour is the mean of what fell into it, so that plain
 /// areas keep their exact colours. Boxes of bins are split, the one with the largest error first, at
 /// the mean along the channel that varies most.
-#include "run/render.h"
+#include "view/render.h"
 
 #include <stdlib.h>
 #include <string.h>

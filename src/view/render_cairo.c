@@ -1,5 +1,5 @@
 /// What all pictures share: bytes out of cairo, into a file that is whole or not there.
-#include "run/render_cairo.h"
+#include "view/render_cairo.h"
 
 #ifdef CELSIUS_WITH_CAIRO
 #include <string.h>

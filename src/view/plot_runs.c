@@ -2,7 +2,7 @@
 #include "base/base.h"
 #include "celsius/yaml.h"
 #include "run/config.h"
-#include "run/plot.h"
+#include "view/plot.h"
 #include "run/runfolder.h"
 
 #include <dirent.h>

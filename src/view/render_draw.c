@@ -1,6 +1,6 @@
 /// A canvas as pixels: world coordinates to a square picture, antialiased.
-#include "run/render.h"
-#include "run/render_cairo.h"
+#include "view/render.h"
+#include "view/render_cairo.h"
 
 #ifdef CELSIUS_WITH_CAIRO
 #include <math.h>

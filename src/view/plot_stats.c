@@ -1,7 +1,7 @@
 /// Statistics of the plot: from the series of several seeds to one curve with a band.
 #include "base/base.h"
 #include "celsius/rng.h"
-#include "run/plot.h"
+#include "view/plot.h"
 
 #include <math.h>
 #include <stdlib.h>

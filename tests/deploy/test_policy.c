@@ -1,6 +1,6 @@
 /// Policies: what they compute, the same bits as the agent that they were saved from, and files that are
 /// no models.
-#include "run/model_cases.h"
+#include "deploy/model_cases.h"
 #include "support/allocations.h"
 
 static void test_every_shape(void **state) {
@@ -261,5 +261,5 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_bad_files, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_nan_parameter, enter_folder, leave_folder),
   };
-  return cmocka_run_group_tests_name("run/policy", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("deploy/policy", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /// The policy as a PyTorch state dict. Names and shapes: celsius/export.h.
 #include "base/base.h"
-#include "run/export_formats.h"
+#include "deploy/export_formats.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
