@@ -7,8 +7,8 @@
 /// model lies.
 #ifdef CELSIUS_WITH_PROTOBUF
 #include "base/base.h"
-#include "onnx.pb-c.h"
 #include "deploy/export_formats.h"
+#include "onnx.pb-c.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 #include "base/base.h"
 #include "celsius/yaml.h"
 #include "run/config.h"
-#include "view/plot.h"
 #include "run/runfolder.h"
+#include "view/plot.h"
 
 #include <dirent.h>
 #include <errno.h>
