@@ -7,7 +7,7 @@ install(DIRECTORY include/celsius TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
 if(TARGET celsius_cli)
   install(TARGETS celsius_cli)
 endif()
-install(DIRECTORY presets/ DESTINATION ${CMAKE_INSTALL_DATADIR}/celsius/presets)
+install(DIRECTORY src/algo/presets/ DESTINATION ${CMAKE_INSTALL_DATADIR}/celsius/presets)
 
 install(EXPORT celsius NAMESPACE celsius:: FILE celsiusTargets.cmake DESTINATION ${package_dir})
 configure_package_config_file(cmake/celsiusConfig.cmake.in celsiusConfig.cmake

@@ -81,13 +81,13 @@ function(celsius_protobuf name out)
   set(${out} "${generated}" PARENT_SCOPE)
 endfunction()
 
-# presets/<algo>/<name>.yaml -> a C source with all of them.
+# src/algo/presets/<algo>/<name>.yaml -> a C source with all of them.
 function(celsius_presets out)
-  file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/presets/*/*.yaml)
+  file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/algo/presets/*/*.yaml)
   set(made ${PROJECT_BINARY_DIR}/presets.c)
   add_custom_command(
     OUTPUT ${made}
-    COMMAND ${CMAKE_COMMAND} -DOUT=${made} -DFOLDER=${PROJECT_SOURCE_DIR}/presets
+    COMMAND ${CMAKE_COMMAND} -DOUT=${made} -DFOLDER=${PROJECT_SOURCE_DIR}/src/algo/presets
             -P ${PROJECT_SOURCE_DIR}/cmake/EmbedPresets.cmake
     DEPENDS ${files} ${PROJECT_SOURCE_DIR}/cmake/EmbedPresets.cmake
     COMMENT "Embedding presets" VERBATIM)

@@ -23,7 +23,7 @@ foreach(file IN LISTS files)
   string(APPEND rows "  {\"${algo}\", \"${name}\", \"${doc}\", text_${i}},\n")
   math(EXPR i "${i} + 1")
 endforeach()
-file(WRITE ${OUT} "/// Made from the YAML files of presets/ by cmake/EmbedPresets.cmake.
+file(WRITE ${OUT} "/// Made from the YAML files of src/algo/presets/ by cmake/EmbedPresets.cmake.
 #include \"celsius/setup.h\"
 
 ${arrays}
