@@ -78,7 +78,8 @@ const char *cli_count(char text[32], int64_t n);
 const char *cli_duration(char text[32], double seconds);
 
 // ---- signals.c
-/// SIGINT and SIGTERM ask to stop; a second one ends at once.
+/// SIGINT and SIGTERM ask to stop; a second one ends at once. SIGUSR1 asks too, however often it comes: it is how a
+/// parent passes the request on to children that may have had it themselves.
 void cli_signals_install(void);
 bool cli_stop_asked(void);
 

@@ -311,13 +311,13 @@ static int count_alive(const Group *group) {
   return n;
 }
 
-/// Passes a request to stop on; the terminal's Ctrl-C has reached the children already.
+/// Passes a request to stop on. A terminal's Ctrl-C, or a signal to the whole group, has reached the children already,
+/// and a second one of its kind would end them unsaved: hence another signal.
 static void pass_stop(Group *group) {
   if (!cli_stop_asked() || group->told_stop) return;
   group->told_stop = true;
   for (int i = 0; i < group->n; i++)
-    if (group->jobs[i].pid > 0 && getpgid(group->jobs[i].pid) != tcgetpgrp(STDERR_FILENO))
-      kill(group->jobs[i].pid, SIGTERM);
+    if (group->jobs[i].pid > 0) kill(group->jobs[i].pid, SIGUSR1);
 }
 
 static CelStatus run_group(Group *group) {

@@ -1,4 +1,5 @@
-/// Ctrl-C and SIGTERM: the first asks the run to stop after its step, the second ends it at once.
+/// Ctrl-C and SIGTERM: the first asks the run to stop after its step, the second ends it at once. SIGUSR1 only asks:
+/// a parent of several runs sends it, and cannot know whether they were asked already.
 #include "cli.h"
 
 #include <signal.h>
@@ -7,7 +8,7 @@ static volatile sig_atomic_t stop_asked = 0;
 
 static void ask(int number) {
   stop_asked = 1;
-  signal(number, SIG_DFL);
+  if (number != SIGUSR1) signal(number, SIG_DFL);
 }
 
 void cli_signals_install(void) {
@@ -15,6 +16,7 @@ void cli_signals_install(void) {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGUSR1, &action, NULL);
 }
 
 bool cli_stop_asked(void) {

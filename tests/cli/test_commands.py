@@ -1,4 +1,5 @@
 """What the commands print and leave: help from the field tables, lists, run folders, evaluations, seeds."""
+import fcntl
 import json
 import math
 import os
@@ -6,6 +7,8 @@ import re
 import shutil
 import signal
 import subprocess
+import termios
+import threading
 import time
 
 import kit
@@ -205,6 +208,56 @@ class Seeds(kit.Case):
         for k in (1, 2):
             self.assertIn(f"celsius train --resume group/seed-{k}", err)
         self.assertFalse(os.path.exists(self.path("group", "seed-3")))
+
+    def stop_seeds(self, stop, **options):
+        """Starts two seeds, lets `stop` end them once they are under way; both must have saved."""
+        process = subprocess.Popen([kit.BIN, *kit.small("--steps", "1000000", "--seeds", "1..2", "--jobs",
+                                    "2", "--checkpoint-every", "0", "--out", "group")],
+                                   cwd=self.folder, stdout=subprocess.DEVNULL,
+                                   start_new_session=True, **options)
+        until = time.monotonic() + 60
+        rows = [self.path("group", f"seed-{k}", "progress.csv") for k in (1, 2)]
+        while time.monotonic() < until:
+            if all(os.path.exists(row) and len(kit.table(row)) >= 1 for row in rows):
+                break
+            time.sleep(0.01)
+        stop(process.pid)
+        try:
+            code = process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            self.fail("the request to stop reached the parent alone")
+        self.assertEqual(code, kit.INTERRUPTED)
+        for k in (1, 2):
+            self.assertEqual(len(kit.checkpoints(self.path("group", f"seed-{k}"))), 1)
+
+    def test_stop_of_all_processes_at_once(self):
+        """As a service manager does: the parent and its children get the signal."""
+        self.stop_seeds(lambda pid: os.killpg(pid, signal.SIGTERM), stderr=subprocess.DEVNULL)
+
+    def test_stop_of_the_parent_on_a_terminal(self):
+        """The terminal's foreground group includes the children, but kill(1) names the parent alone."""
+        terminal, end = os.openpty()
+        self.addCleanup(os.close, terminal)
+
+        def take_terminal():
+            fcntl.ioctl(end, termios.TIOCSCTTY, 0)
+
+        drain = threading.Thread(target=lambda: [None for _ in iter(lambda: read_some(terminal), b"")],
+                                 daemon=True)
+        drain.start()
+        self.stop_seeds(lambda pid: os.kill(pid, signal.SIGTERM), stderr=end,
+                        preexec_fn=take_terminal)
+        os.close(end)
+
+
+def read_some(file):
+    """What a terminal shows next; nothing once its other end is closed."""
+    try:
+        return os.read(file, 4096)
+    except OSError:
+        return b""
 
 
 kit.main()
