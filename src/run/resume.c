@@ -105,8 +105,9 @@ static CelStatus load_newest(CeliTraining *training, int64_t *step) {
 
 // ---- resume
 
+/// All environments step together, so that the last steps of a run may go beyond its total.
 static CelStatus check_steps(const CeliTraining *training, int64_t step) {
-  if (step > training->total)
+  if (step >= training->total + training->env.N)
     return cel_fail(CEL_E_RANGE,
                     "%s: it has %lld steps already; %lld were asked for (steps in all are meant)",
                     training->folder, (long long)step, (long long)training->total);

@@ -133,9 +133,8 @@ static void forge(const char *path, const char *name, int64_t value) {
   cel_safetensors_close(file);
 }
 
-/// A number of episodes below zero would be a place before the window of returns.
-static void test_impossible_counters(void **state) {
-  (void)state;
+/// A short run of n_envs environments in folder "run", 20 steps or the few more that all of them make.
+static void train_a_little(int64_t n_envs) {
   CelRunConfig run = cel_run_config_default();
   CelSacConfig sac = cel_sac_config_default();
   const CelEnvOptions options = {.max_episode_steps = 5, .action_repeat = 1};
@@ -143,11 +142,30 @@ static void test_impossible_counters(void **state) {
   snprintf(run.env, sizeof run.env, "Pendulum-v1");
   snprintf(run.out, sizeof run.out, "run");
   run.steps = 20;
+  run.n_envs = n_envs;
   run.eval_episodes = 1;
   run.tensorboard = false;
   sac.net_arch = (CelIntList){1, {2}};
   sac.buffer_size = 100;
   OK(cel_train(&run, &sac, NULL, &options, NULL, NULL));
+}
+
+/// Three environments reach 20 steps with 21: such a run is complete, and not one that went too far.
+static void test_last_step_of_several_environments(void **state) {
+  (void)state;
+  CelRunResult result;
+  train_a_little(3);
+  if (unlink("run/final.safetensors") != 0) fail_msg("no final model");
+  OK(cel_train_resume("run", 0, 0, NULL, &result));
+  assert_int_equal(result.steps, 21);
+  assert_int_equal(access("run/final.safetensors", F_OK), 0);
+  FAILS(cel_train_resume("run", 18, 0, NULL, NULL), CEL_E_RANGE, "21 steps already");
+}
+
+/// A number of episodes below zero would be a place before the window of returns.
+static void test_impossible_counters(void **state) {
+  (void)state;
+  train_a_little(1);
   forge("run/checkpoints/step-000000020.safetensors", "run.episodes", -7);
   FAILS(cel_train_resume("run", 30, 0, NULL, NULL), CEL_E_CORRUPT, "run.episodes");
 }
@@ -157,6 +175,8 @@ int main(void) {
       cmocka_unit_test(test_learn_checks_the_number_of_environments),
       cmocka_unit_test(test_spaces_are_compared),
       cmocka_unit_test(test_endless_episodes),
+      cmocka_unit_test_setup_teardown(test_last_step_of_several_environments, enter_folder,
+                                      leave_folder),
       cmocka_unit_test_setup_teardown(test_impossible_counters, enter_folder, leave_folder),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
