@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const CliCommand *const commands[] = {&cli_train, &cli_eval,   &cli_plot,
@@ -23,6 +24,14 @@ static int unknown_command(const char *name) {
   return cli_error(cel_fail(CEL_E_NAME, "no command '%s'; `celsius --help` shows all", name));
 }
 
+/// A wish for an instruction set that cannot be followed is told, whatever the command.
+static void tell_isa(const CliCommand *command) {
+  CelInfo info;
+  if (!getenv("CELSIUS_ISA") || command == &cli_info) return; // info says it itself
+  cel_info(&info);
+  if (info.isa_note) cli_note("%s", info.isa_note);
+}
+
 static int find_and_run(int argc, char **argv) {
   const char *name = argv[1];
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
@@ -36,8 +45,11 @@ static int find_and_run(int argc, char **argv) {
     printf("celsius %s\n", cel_version());
     return CEL_OK;
   }
-  for (int i = 0; i < N_COMMANDS; i++)
-    if (strcmp(name, commands[i]->name) == 0) return commands[i]->run(argc - 2, argv + 2);
+  for (int i = 0; i < N_COMMANDS; i++) {
+    if (strcmp(name, commands[i]->name) != 0) continue;
+    tell_isa(commands[i]);
+    return commands[i]->run(argc - 2, argv + 2);
+  }
   return unknown_command(name);
 }
 

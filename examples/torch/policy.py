@@ -60,6 +60,8 @@ def load(path):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: policy.py POLICY.safetensors NUMBER...   (the observation)")
     observation = torch.tensor([[float(x) for x in sys.argv[2:]]])
     with torch.no_grad():
         print(*load(sys.argv[1])(observation).flatten().tolist())

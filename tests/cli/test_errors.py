@@ -75,6 +75,13 @@ class Words(kit.Case):
                    "never")
         self.assertFalse(os.path.exists(self.path("never")))
 
+    def test_instruction_set_that_is_none(self):
+        env = dict(os.environ, CELSIUS_ISA="mmx")
+        done = subprocess.run([kit.BIN, "list", "algos"], capture_output=True, text=True, env=env)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("CELSIUS_ISA=mmx", done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1)
+
     def test_discrete_actions_for_sac(self):
         error = self.fails(kit.UNSUPPORTED, "train", "sac", "--env", "CartPole-v1", "--out", "never",
                            says=["CartPole-v1", "Discrete"])
