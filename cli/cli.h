@@ -64,7 +64,8 @@ void cli_field_takes(const CelField *field, char *text, size_t size);
 void cli_field_range(const CelField *field, char *text, size_t size);
 
 // ---- message.c
-/// Prints "celsius: error: ..." with the library's message; returns the exit code.
+/// Prints "celsius: error: ..." with the library's message ("celsius: ..." where a run was stopped on
+/// request); returns the exit code.
 int cli_error(CelStatus status);
 /// Prints "celsius: ...".
 void cli_note(const char *format, ...) CEL_PRINTF(1, 2);

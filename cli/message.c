@@ -13,7 +13,9 @@ void cli_message_prefix(const char *prefix) {
 }
 
 int cli_error(CelStatus status) {
-  fprintf(stderr, "celsius: error: %s%s\n", message_prefix, cel_error());
+  // A run that was stopped on request is no error, but the message and the code are told all the same.
+  const char *kind = status == CEL_E_INTERRUPTED ? "" : "error: ";
+  fprintf(stderr, "celsius: %s%s%s\n", kind, message_prefix, cel_error());
   return (int)status;
 }
 
