@@ -87,8 +87,9 @@ static CelStatus find_cut(const CeliCsv *csv, char *text, size_t header, int64_t
     if (!end) return CEL_OK; // the rest was never finished
     *end = 0;
     if (!parse_row(line, csv->n, values) || isnan(values[0]))
-      return cel_fail(CEL_E_FORMAT, "%s: line %d is not a row of %d numbers", csv->path, number,
-                      csv->n);
+      return cel_fail(CEL_E_FORMAT,
+                      "%s: line %d is not a row of %d numbers; move the file away to go on",
+                      csv->path, number, csv->n);
     if (values[0] > (double)step) return CEL_OK;
     memcpy(last, values, (size_t)csv->n * sizeof *last);
     line = end + 1;
