@@ -97,13 +97,34 @@ CelStatus celi_runfolder_create(const CelSetup *setup, char folder[CEL_PATH_MAX]
   return celi_folder_make(checkpoints);
 }
 
+/// Finds a run directly inside of a folder, as --seeds leaves them; the first by name.
+static bool find_run_inside(const char *folder, char run[CEL_PATH_MAX]) {
+  struct dirent **entries;
+  bool found = false;
+  const int n = scandir(folder, &entries, NULL, alphasort);
+  for (int i = 0; i < n; i++) {
+    char config[CEL_PATH_MAX];
+    if (!found && entries[i]->d_name[0] != '.')
+      found = celi_path_join(run, folder, entries[i]->d_name) == CEL_OK &&
+              celi_path_join(config, run, "config.yaml") == CEL_OK && access(config, F_OK) == 0;
+    free(entries[i]);
+  }
+  if (n >= 0) free(entries);
+  return found;
+}
+
 CelStatus celi_runfolder_check(const char *folder, char config[CEL_PATH_MAX]) {
   struct stat info;
   CELI_TRY(celi_path_join(config, folder, "config.yaml"));
   if (stat(folder, &info) != 0) return celi_fail_errno(folder, "this run cannot be opened", errno);
-  if (!S_ISDIR(info.st_mode) || access(config, F_OK) != 0)
-    return cel_fail(CEL_E_IO, "%s: this is not a run folder (it has no config.yaml)", folder);
-  return CEL_OK;
+  if (!S_ISDIR(info.st_mode))
+    return cel_fail(CEL_E_IO, "%s: this is a file; give the folder of its run", folder);
+  if (access(config, F_OK) == 0) return CEL_OK;
+  char run[CEL_PATH_MAX];
+  if (find_run_inside(folder, run))
+    return cel_fail(CEL_E_IO, "%s: this is a folder of runs; give one of them, such as %s", folder,
+                    run);
+  return cel_fail(CEL_E_IO, "%s: this is not a run folder (it has no config.yaml)", folder);
 }
 
 CelStatus celi_runfolder_lock(const char *folder, int *lock) {

@@ -135,6 +135,10 @@ class Files(kit.Case):
                    says=["run", "another folder"])
         self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--seeds", "1..2", "--out", "file",
                    says=["file", "no folder"])
+        os.mkdir(self.path("group"))
+        os.rename(self.path("empty"), self.path("group", "seed-1"))
+        self.fails(kit.IO, "eval", "group", says=["group", "group/seed-1"])
+        self.fails(kit.IO, "export", "run/final.safetensors", "--out", "p", says=["final", "folder"])
         self.fails(kit.IO, "eval", "run", "--which", "last", says=["last", "best", "final"])
         self.fails(kit.ARGUMENT, "export", "run", "--out", "stuff", says=["stuff", "folder"])
         self.fails(kit.ARGUMENT, "export", "run", "--out", "stuff/", says=["stuff/", "folder"])
