@@ -300,7 +300,8 @@ static CelStatus parse_double(const CelField *field, const char *name, const cha
                               double *out) {
   double value = 0;
   CeliNumber problem = celi_parse_double(text, &value);
-  if (problem != CELI_NUMBER_OK) return fail_number(problem, name, text, "a number");
+  const char *wanted = field->type == CEL_FIELD_AUTO ? "a number or auto" : "a number";
+  if (problem != CELI_NUMBER_OK) return fail_number(problem, name, text, wanted);
   CELI_TRY(check_double(field, name, value));
   *out = value;
   return CEL_OK;

@@ -227,6 +227,7 @@ static void wrong_values_are_refused(void **state) {
       {"widths", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", CEL_E_RANGE, "more than 16"},
       {"schedule", "lin_", CEL_E_TYPE, "schedule"},
       {"schedule", "lin_2", CEL_E_RANGE, "schedule: 2 is out of range"},
+      {"entropy", "automatic", CEL_E_TYPE, "\"automatic\" is not a number or auto"},
       {"schedule", "exp_1", CEL_E_TYPE, "\"exp_1\" is not a number or a schedule"},
       {"schedule", "callback", CEL_E_TYPE, "only be set from code"},
       {"schedule", "inf", CEL_E_RANGE, "finite"},
