@@ -66,7 +66,9 @@ CEL_API void cel_agent_destroy(CelAgent *agent);
 /// Chooses actions (N rows) for observations (N rows). episode_start (N,) 1 where the observation begins an
 /// episode, or NULL: the agent knows from its own outcomes. Remembers both for observe in mode CEL_EXPLORE; the other modes change
 /// nothing but the act stream's counter (CEL_SAMPLE).
-/// Errors: CEL_E_NAN (an observation that is not finite: names row and element).
+/// An observation that is not the one that the last outcome told (the environment was put somewhere else), or an
+/// episode_start that it did not tell, cuts the episode off there: no transition leads from the one to the other.
+/// Errors: CEL_E_NAN (an observation that is not finite: names row and element), CEL_E_ARGUMENT (mode).
 CEL_API CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode_start,
                                 CelActMode mode, void *actions) CEL_WARN_UNUSED;
 /// Takes in what followed. Errors: CEL_E_STATE (before act), CEL_E_NAN.

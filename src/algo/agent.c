@@ -130,6 +130,10 @@ static CelStatus check_finite_obs(const CelAgent *agent, const char *what, const
 
 CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode_start,
                         CelActMode mode, void *actions) {
+  if (mode != CEL_EXPLORE && mode != CEL_SAMPLE && mode != CEL_MODE)
+    return cel_fail(CEL_E_ARGUMENT,
+                    "there is no way to act number %d: CEL_EXPLORE, CEL_SAMPLE or CEL_MODE",
+                    (int)mode);
   CELI_TRY(check_finite_obs(agent, "observation", obs, 0, agent->options.n_envs));
   return agent->algo->act(agent, obs, episode_start, mode, actions);
 }

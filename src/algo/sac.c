@@ -80,7 +80,6 @@ typedef struct Sac {
   int64_t *pending;      ///< (1,) gradient steps that are due
   int64_t *since_train;  ///< (1,) steps since the last update
   uint8_t *begins;       ///< (N,) the next observation begins an episode
-  uint8_t *started;      ///< (1,) the replay holds the first observations
   float *last_action;    ///< (N,A) scaled, of the last act in CEL_EXPLORE
   uint8_t *acted;        ///< (1,) act came before observe
   double *metric_sum;    ///< (METRICS,) since the last update call, scratch
@@ -414,15 +413,19 @@ static void act_random(Sac *s, float *scaled, int64_t first, int64_t n) {
   }
 }
 
+/// Whether the replay holds the first observations.
+static bool has_begun(const Sac *s) {
+  return s->replay.head[0] > 0;
+}
+
 /// The observations to act on belong at the head of the replay. As a rule they are what the last outcome told;
 /// where an environment was put somewhere else since, or its episode was begun anew, the one so far counts as cut
 /// off.
 static void follow(Sac *s, const float *obs, const uint8_t *start) {
   const size_t bytes = s->replay.obs_bytes;
-  if (!*s->started) {
+  if (!has_begun(s)) {
     celi_replay_start(&s->replay, obs);
     celi_normalizer_observe(&s->norm, obs, s->N);
-    *s->started = 1;
     return;
   }
   for (int64_t i = 0; i < s->N; i++) {
@@ -470,7 +473,7 @@ static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, Cel
 static CelStatus observe(CelAgent *agent, const CelOutcome *outcome) {
   Sac *s = agent->self;
   const CelSacConfig *c = s->config;
-  if (!*s->acted)
+  if (!*s->acted || !has_begun(s))
     return cel_fail(CEL_E_STATE, "sac: observe without an act (mode CEL_EXPLORE) before it");
   *s->acted = 0;
   celi_replay_add(&s->replay, s->last_action, outcome->reward, outcome->terminated,
@@ -637,7 +640,6 @@ static CelStatus declare_state(Sac *s, CelTensors *t) {
   DECLARE("pending", CEL_I64, CEL_STATE, &s->pending, 1);
   DECLARE("since_train", CEL_I64, CEL_STATE, &s->since_train, 1);
   DECLARE("begins", CEL_U8, CEL_STATE, &s->begins, N);
-  DECLARE("started", CEL_U8, CEL_STATE, &s->started, 1);
   DECLARE("acted", CEL_U8, CEL_STATE, &s->acted, 1);
   DECLARE("last_action", CEL_F32, CEL_STATE, &s->last_action, N, A);
   DECLARE("metric_sum", CEL_F64, CEL_SCRATCH, &s->metric_sum, METRICS);
@@ -727,11 +729,11 @@ static void bind_metrics(Sac *s) {
 /// What follows from saved tensors.
 static CelStatus sync_derived(CelAgent *agent) {
   Sac *s = agent->self;
-  for (int64_t i = 0; *s->started && i < s->N; i++)
-    if (s->replay.head[i] < 1)
+  for (int64_t i = 0; i < s->N; i++)
+    if (s->replay.head[i] < 0 || (s->replay.head[i] > 0) != has_begun(s))
       return cel_fail(CEL_E_CORRUPT,
-                      "sac: 'started' is set, but replay.head of environment %lld is %lld",
-                      (long long)i, (long long)s->replay.head[i]);
+                      "sac: replay.head of environment %lld is %lld, that of environment 0 %lld",
+                      (long long)i, (long long)s->replay.head[i], (long long)s->replay.head[0]);
   if (isnan(s->config->ent_coef))
     celi_ops()->exp(s->alpha, s->log_alpha, 1);
   else

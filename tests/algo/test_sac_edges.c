@@ -241,18 +241,54 @@ static void test_nan_weights_are_refused(void **state) {
   remove_all(&files);
 }
 
-/// A checkpoint that says that observations were stored where there are none.
+/// A checkpoint in which one environment has begun and the other has not.
 static void test_impossible_state_is_refused(void **state) {
   (void)state;
   const Files files = temporary();
-  CelAgent *agent = make(NULL, 1, -1, 1), *other = make(NULL, 1, -1, 1);
+  CelAgent *agent = make(NULL, 2, -1, 1), *other = make(NULL, 2, -1, 1);
   ok(cel_agent_save(agent, files.path, files.replay, NULL));
-  *(uint8_t *)data_of(agent, "started") = 1;
+  *(int64_t *)data_of(agent, "replay.head") = 1;
   forge(&files, agent, CEL_ROLES_RESUME);
   refused(cel_agent_load(other, files.path, files.replay, NULL), CEL_E_CORRUPT, "replay.head");
   cel_agent_destroy(agent);
   cel_agent_destroy(other);
   remove_all(&files);
+}
+
+/// After a load that failed for want of stored transitions the agent has none, and can be used all the same.
+static void test_use_after_failed_load(void **state) {
+  (void)state;
+  const Files files = temporary();
+  CelAgent *agent = make(NULL, 1, -1, 1), *other = make(NULL, 1, -1, 1);
+  char command[256];
+  float obs[O] = {1, 7}, actions[A];
+  step(agent, obs);
+  ok(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions)); // saved between act and observe
+  ok(cel_agent_save(agent, files.path, files.replay, NULL));
+  snprintf(command, sizeof command, "rm '%s'/*", files.replay);
+  assert_int_equal(system(command), 0);
+  refused(cel_agent_load(other, files.path, files.replay, NULL), CEL_E_FORMAT, "replay");
+  const float reward = 1;
+  const uint8_t no = 0;
+  const CelOutcome outcome = {&reward, &no, &no, obs, NULL};
+  refused(cel_agent_observe(other, &outcome), CEL_E_STATE, "observe");
+  step(other, obs);
+  ok(cel_agent_update_n(other, 1));
+  cel_agent_destroy(agent);
+  cel_agent_destroy(other);
+  remove_all(&files);
+}
+
+static void test_unknown_mode(void **state) {
+  (void)state;
+  CelAgent *agent = make(NULL, 1, -1, 1);
+  const float obs[O] = {0, 0};
+  float actions[A];
+  const int wrong = 7;
+  CelActMode mode;
+  memcpy(&mode, &wrong, sizeof mode);
+  refused(cel_agent_act(agent, obs, NULL, mode, actions), CEL_E_ARGUMENT, "7");
+  cel_agent_destroy(agent);
 }
 
 /// What was measured last is shown again after a checkpoint was loaded: rows of progress.csv hold it until the
@@ -289,6 +325,8 @@ int main(void) {
       cmocka_unit_test(test_episode_start_cuts),
       cmocka_unit_test(test_nan_weights_are_refused),
       cmocka_unit_test(test_impossible_state_is_refused),
+      cmocka_unit_test(test_use_after_failed_load),
+      cmocka_unit_test(test_unknown_mode),
       cmocka_unit_test(test_metrics_are_saved),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
