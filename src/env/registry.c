@@ -3,6 +3,7 @@
 /// The library's own types are one line each below; types of the user's are added behind them at
 /// run time, under a lock, by pointer.
 #include "base/base.h"
+#include "base/field.h"
 #include "env/env_internal.h"
 #include <inttypes.h>
 #include <math.h>
@@ -49,7 +50,8 @@ static CelStatus check_fields(const CelEnvType *type) {
   if (!type->fields) return CEL_OK;
   CELI_TRY(cel_fail_in(cel_fields_check_table(type->fields), "environment %s: ", type->id));
   for (const CelField *field = type->fields; field->name; field++) {
-    if (field->offset >= type->config_size) {
+    const CelField alone[] = {*field, {0}};
+    if (celi_fields_extent(alone) > type->config_size) {
       return cel_fail(CEL_E_ARGUMENT, "environment %s: field %s lies outside of config_size",
                       type->id, field->name);
     }

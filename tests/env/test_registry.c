@@ -92,6 +92,8 @@ static void incomplete_types(void **state) {
       {"max_episode_steps", CEL_FIELD_INT, 0, "1", 0, 9, "", NULL, NULL, "a field", ""}, {0}};
   static const CelField outside[] = {
       {"x", CEL_FIELD_INT, 8, "1", 0, 9, "", NULL, NULL, "a field", ""}, {0}};
+  static const CelField too_long[] = {
+      {"path", CEL_FIELD_PATH, 0, "", 0, 0, "", NULL, NULL, "a field", ""}, {0}};
   static const CelField wrong[] = {
       {"x", CEL_FIELD_INT, 0, "10", 0, 9, "", NULL, NULL, "a field", ""}, {0}};
   CelEnvType type = plain;
@@ -108,6 +110,8 @@ static void incomplete_types(void **state) {
   assert_fails(cel_env_register(&type), CEL_E_ARGUMENT, "max_episode_steps already");
   type.fields = outside;
   assert_fails(cel_env_register(&type), CEL_E_ARGUMENT, "field x|config_size");
+  type.fields = too_long;
+  assert_fails(cel_env_register(&type), CEL_E_ARGUMENT, "field path|config_size");
   type.fields = wrong;
   assert_fails(cel_env_register(&type), CEL_E_RANGE, "Other|x");
   type = plain;
