@@ -37,11 +37,35 @@ static const CliTable *find_flag(const CliTable *tables, int n_tables, const cha
   return NULL;
 }
 
+static void dash(char *text) {
+  for (; *text; text++)
+    if (*text == '_') *text = '-';
+}
+
+/// An unknown name behind "env." or the like: the nearest there, or all that there are.
+static CelStatus fail_unknown_in(const CliTable *table, const char *flag) {
+  char names[512] = "";
+  const char *nearest = cel_fields_nearest(table->table, flag + strlen(table->prefix));
+  size_t n = 0;
+  if (nearest) n = (size_t)snprintf(names, sizeof names, "%s", nearest);
+  for (const CelField *f = table->table; !nearest && f->name && n < sizeof names; f++)
+    n += (size_t)snprintf(names + n, sizeof names - n, "%s--%s%s", n ? ", " : "", table->prefix,
+                          f->name);
+  dash(names);
+  if (nearest)
+    return cel_fail(CEL_E_NAME, "no flag '--%s': did you mean '--%s%s'?", flag, table->prefix,
+                    names);
+  return cel_fail(CEL_E_NAME, "no flag '--%s'; there are %s", flag, names);
+}
+
 static CelStatus fail_unknown(const CliCommand *command, const CliTable *tables, int n_tables,
                               const char *flag) {
   CelField all[ROWS_MAX] = {{.name = "help"}};
   char groups[TABLES_MAX][FLAG_MAX];
   int rows = 1;
+  for (int i = 0; i < n_tables; i++)
+    if (tables[i].prefix[0] && strncmp(flag, tables[i].prefix, strlen(tables[i].prefix)) == 0)
+      return fail_unknown_in(&tables[i], flag);
   for (int i = 0; i < n_tables && i < TABLES_MAX; i++) {
     if (tables[i].prefix[0]) { // "env." is a group "env"
       snprintf(groups[i], FLAG_MAX, "%.*s", (int)strlen(tables[i].prefix) - 1, tables[i].prefix);
@@ -57,8 +81,7 @@ static CelStatus fail_unknown(const CliCommand *command, const CliTable *tables,
   if (!nearest)
     return cel_fail(CEL_E_NAME, "no flag '--%s'; `celsius %s` shows all", flag, command->help);
   snprintf(dashed, sizeof dashed, "%s", nearest);
-  for (char *c = dashed; *c; c++)
-    if (*c == '_') *c = '-';
+  dash(dashed);
   return cel_fail(CEL_E_NAME, "no flag '--%s': did you mean '--%s'?", flag, dashed);
 }
 

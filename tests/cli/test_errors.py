@@ -22,6 +22,9 @@ class Words(kit.Case):
         self.fails(kit.NAME, "train", "sac", "--env", "Pendulum-v1", "--sede", "3", says=["--seed"])
         self.fails(kit.NAME, "train", "sac", "--env", "Pendulum-v1", "--env.actoin-repeat", "3",
                    says=["--env.action-repeat"])
+        self.fails(kit.NAME, "train", "sac", "--env", "Pendulum-v1", "--env.gravitation", "3",
+                   says=["--env.gravitation", "--env.g,", "--env.max-speed"])
+        self.fails(kit.NAME, "eval", "run", "--render.siz", "3", says=["--render.size"])
         self.fails(kit.NAME, "train", "sac", "--env", "Pendulum-v1", "-s", "3", says=["-s"])
         self.fails(kit.NAME, "train", "sac", "--env", "Pendulum-v1", "--preset", "Pendulum",
                    says=["'Pendulum'", "Pendulum-v1"])
