@@ -12,11 +12,13 @@
 /// vectors for every two FMAs, so that the FMA units are the limit, and 24 or 12 chains cover their
 /// latency twice over.
 ///
-/// Caches: the strip of B that a tile walks is KC x 32 floats (AVX-512: 32 KB at most), used again
-/// by every row tile. When B is wide its rows lie a power of two apart and fall into few sets of
-/// the cache, so the strip is copied to the stack first, if there are rows enough to pay for it;
-/// that also pads a ragged edge with zeros, and no inner loop needs a mask. When K > KC, C keeps
-/// the unfinished sums (exactly).
+/// Caches: the strip of B that a tile walks is used again by every row tile. Where B is wide its rows
+/// lie a power of two apart and fall into few sets of the first-level cache. A strip of 16 columns
+/// (AVX2) is 16 KB when copied to the stack, and stays in that cache; the copy pays when there are
+/// rows enough. A strip of 32 columns (AVX-512) would fill it, so it is left where it is: the
+/// second-level cache delivers the 128 bytes a step in time, 24 FMAs, when asked ahead; it is copied
+/// only where B as a whole is too large for that cache. A ragged edge is copied always, padded with
+/// zeros, so that no inner loop needs a mask. When K > KC, C keeps the unfinished sums (exactly).
 ///
 /// Few columns (N <= 4: the heads of critics and actors) would waste lanes: there the lanes are
 /// rows, and X is transposed in registers; the chains are the same.
@@ -34,6 +36,13 @@
 #else
 #define MR 8
 #define NR 2
+#endif
+#if VW == 16
+#define PREFETCH 16             // steps ahead at which rows of B are fetched
+#define PACK_ABOVE (1024 * 128) // floats of B: more than stays in a second-level cache
+#else
+#define PREFETCH 0
+#define PACK_ABOVE 0
 #endif
 #define STRIP (NR * VW)
 #define KC 256
@@ -95,6 +104,8 @@ INLINE void accumulate(vf sum[MR][NR], const Product *p, const int mr, const int
       a[g] += by_row ? 1 : lda;
       __asm__("" : "+r"(a[g]));
     }
+    if (PREFETCH)
+      for (int j = 0; j < nr; j++) __builtin_prefetch(b + PREFETCH * ldb + j * VW);
     b += ldb;
   }
 }
@@ -114,16 +125,18 @@ INLINE void tile(const Product *p, int64_t width, bool resume, bool last, const 
   accumulate(sum, p, mr, nr, by_row);
   const Finish finish = last ? p->finish : FINISH_NONE;
   UNROLL
-  for (int i = 0; i < mr; i++) UNROLL
-  for (int j = 0; j < nr; j++) {
-    const int64_t n = width - j * VW;
-    vf y = sum[i][j];
-    if (finish == FINISH_RELU) y = relu(y);
-    if (finish == FINISH_RELU_BACKWARD)
-      y = relu_backward(y, v_load_n(p->D + i * p->ldd + j * VW, n));
-    if (finish == FINISH_TANH_BACKWARD)
-      y = tanh_backward(y, v_load_n(p->D + i * p->ldd + j * VW, n));
-    v_store_n(p->C + i * p->ldc + j * VW, y, n);
+  for (int i = 0; i < mr; i++) {
+    UNROLL
+    for (int j = 0; j < nr; j++) {
+      const int64_t n = width - j * VW;
+      vf y = sum[i][j];
+      if (finish == FINISH_RELU) y = relu(y);
+      if (finish > FINISH_RELU) {
+        const vf d = v_load_n(p->D + i * p->ldd + j * VW, n);
+        y = finish == FINISH_RELU_BACKWARD ? relu_backward(y, d) : tanh_backward(y, d);
+      }
+      v_store_n(p->C + i * p->ldc + j * VW, y, n);
+    }
   }
 }
 
@@ -183,9 +196,9 @@ static void strip_rows(const Product *strip, int64_t width, bool resume, bool la
 
 static void product(const Product *p, bool by_row) {
   _Alignas(64) float packed[KC * STRIP];
+  const bool scattered = p->ldb > 2 * STRIP && p->K * p->ldb > PACK_ABOVE && p->rows >= 2 * MR;
   for (int64_t n = 0; n < p->N; n += STRIP) {
     const int64_t width = p->N - n < STRIP ? p->N - n : STRIP;
-    const bool pack = width % VW != 0 || (p->ldb > 2 * STRIP && p->rows >= 2 * MR);
     Product s = *p;
     s.C = p->C + n;
     if (p->bias) s.bias = p->bias + n;
@@ -195,7 +208,7 @@ static void product(const Product *p, bool by_row) {
       s.K = p->K - k < KC ? p->K - k : KC;
       s.A = p->A + k * p->a_step;
       s.B = p->B + k * p->ldb + n;
-      if (pack) {
+      if (scattered || width % VW != 0) {
         pack_strip(packed, s.B, p->ldb, s.K, width);
         s.B = packed;
         s.ldb = STRIP;
@@ -208,37 +221,48 @@ static void product(const Product *p, bool by_row) {
 
 // ---- few columns
 
+/// One step k of NW rows: sum (N,) += x W[k,:].
+INLINE void narrow_step(vn *sum, vn x, const float *W, const int N) {
+  UNROLL
+  for (int n = 0; n < N; n++) sum[n] = n_fma(x, n_set1(W[n]), sum[n]);
+}
+
 /// groups * NW rows of Y (.,N) = X W + b; groups and N <= 4 are known to the compiler. Lanes are
 /// rows; several groups side by side cover the latency of their chains.
 INLINE void narrow_rows(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
                         const float *b, int64_t K, const int groups, const int N) {
   vn sum[NARROW_GROUPS][NARROW];
   UNROLL
-  for (int g = 0; g < groups; g++) UNROLL
-  for (int n = 0; n < N; n++) sum[g][n] = n_set1(b ? b[n] : 0.0f);
-  int64_t k = 0;
-  for (; k + NW <= K; k += NW) UNROLL
   for (int g = 0; g < groups; g++) {
-    vn x[NW];
-    n_load_transposed(x, X + g * NW * ldx + k, ldx);
     UNROLL
-    for (int j = 0; j < NW; j++) UNROLL
-    for (int n = 0; n < N; n++) sum[g][n] = n_fma(x[j], n_set1(W[(k + j) * N + n]), sum[g][n]);
+    for (int n = 0; n < N; n++) sum[g][n] = n_set1(b ? b[n] : 0.0f);
   }
-  for (; k < K; k++) UNROLL
-  for (int g = 0; g < groups; g++) {
-    float x[NW];
-    for (int r = 0; r < NW; r++) x[r] = X[(g * NW + r) * ldx + k];
+  int64_t k = 0;
+  for (; k + NW <= K; k += NW) {
     UNROLL
-    for (int n = 0; n < N; n++) sum[g][n] = n_fma(n_load(x), n_set1(W[k * N + n]), sum[g][n]);
+    for (int g = 0; g < groups; g++) {
+      vn x[NW];
+      n_load_transposed(x, X + g * NW * ldx + k, ldx);
+      UNROLL
+      for (int j = 0; j < NW; j++) narrow_step(sum[g], x[j], W + (k + j) * N, N);
+    }
+  }
+  for (; k < K; k++) {
+    UNROLL
+    for (int g = 0; g < groups; g++) {
+      float x[NW];
+      for (int r = 0; r < NW; r++) x[r] = X[(g * NW + r) * ldx + k];
+      narrow_step(sum[g], n_load(x), W + k * N, N);
+    }
   }
   UNROLL
   for (int g = 0; g < groups; g++) {
-    float y[NARROW][NW];
     UNROLL
-    for (int n = 0; n < N; n++) n_store(y[n], sum[g][n]);
-    for (int r = 0; r < NW; r++) UNROLL
-    for (int n = 0; n < N; n++) Y[(g * NW + r) * ldy + n] = y[n][r];
+    for (int n = 0; n < N; n++) {
+      float y[NW];
+      n_store(y, sum[g][n]);
+      for (int r = 0; r < NW; r++) Y[(g * NW + r) * ldy + n] = y[r];
+    }
   }
 }
 
@@ -286,8 +310,10 @@ INLINE void narrow_weight_group(float *dW, const float *X, ptrdiff_t ldx, const 
                                 const int N) {
   vf sum[4][NARROW];
   UNROLL
-  for (int j = 0; j < vectors; j++) UNROLL
-  for (int n = 0; n < N; n++) sum[j][n] = v_zero();
+  for (int j = 0; j < vectors; j++) {
+    UNROLL
+    for (int n = 0; n < N; n++) sum[j][n] = v_zero();
+  }
   for (int64_t b = 0; b < B; b++) {
     vf x[4];
     UNROLL
@@ -300,8 +326,10 @@ INLINE void narrow_weight_group(float *dW, const float *X, ptrdiff_t ldx, const 
     }
   }
   UNROLL
-  for (int j = 0; j < vectors; j++) UNROLL
-  for (int n = 0; n < N; n++) v_store_strided(dW + j * VW * N + n, N, sum[j][n], count - j * VW);
+  for (int j = 0; j < vectors; j++) {
+    UNROLL
+    for (int n = 0; n < N; n++) v_store_strided(dW + j * VW * N + n, N, sum[j][n], count - j * VW);
+  }
 }
 
 INLINE void narrow_weight_n(float *dW, const float *X, ptrdiff_t ldx, const float *dY,
@@ -464,9 +492,12 @@ static void column_sums(float *db, const float *dY, ptrdiff_t lddy, int64_t B, i
     vf sum[4];
     UNROLL
     for (int j = 0; j < 4; j++) sum[j] = v_zero();
-    for (int64_t b = 0; b < B; b++) UNROLL
-    for (int j = 0; j < 4; j++)
-      if (j * VW < width) sum[j] = sum[j] + v_load_n(dY + b * lddy + n + j * VW, width - j * VW);
+    for (int64_t b = 0; b < B; b++) {
+      const float *row = dY + b * lddy + n;
+      UNROLL
+      for (int j = 0; j < 4; j++)
+        if (j * VW < width) sum[j] = sum[j] + v_load_n(row + j * VW, width - j * VW);
+    }
     UNROLL
     for (int j = 0; j < 4; j++)
       if (j * VW < width) v_store_n(db + n + j * VW, sum[j], width - j * VW);
@@ -474,20 +505,19 @@ static void column_sums(float *db, const float *dY, ptrdiff_t lddy, int64_t B, i
 }
 
 /// Tiles are numbered panel by panel (columns), within a panel by row, so that neighbours share a
-/// strip of dY; a call merges its tiles of a panel. The last tile of each panel holds the panel's
-/// part of db.
+/// strip of dY. A call does the tiles that it has of a panel together, and whole panels together.
+/// The last tile of each panel holds the panel's part of db.
 static void dense_backward_weight(float *dW, float *db, const float *X, ptrdiff_t ldx,
                                   const float *dY, ptrdiff_t lddy, int64_t B, int64_t K, int64_t N,
                                   int64_t tile_begin, int64_t tile_end) {
   const int64_t blocks = (K + CELI_TILE_ROWS - 1) / CELI_TILE_ROWS;
   for (int64_t t = tile_begin; t < tile_end;) {
-    const int64_t panel = t / blocks, first = t % blocks;
-    const int64_t left = tile_end - t;
+    const int64_t left = tile_end - t, first = t % blocks;
+    const int64_t panels = first == 0 && left >= blocks ? left / blocks : 1;
     const int64_t stop = left < blocks - first ? first + left : blocks;
-    const int64_t k0 = first * CELI_TILE_ROWS;
+    const int64_t k0 = first * CELI_TILE_ROWS, n0 = t / blocks * CELI_TILE_COLUMNS;
     const int64_t k1 = stop * CELI_TILE_ROWS < K ? stop * CELI_TILE_ROWS : K;
-    const int64_t n0 = panel * CELI_TILE_COLUMNS;
-    const int64_t n1 = n0 + CELI_TILE_COLUMNS < N ? n0 + CELI_TILE_COLUMNS : N;
+    const int64_t n_end = n0 + panels * CELI_TILE_COLUMNS, n1 = n_end < N ? n_end : N;
     if (N <= NARROW) {
       narrow_weight(dW + k0 * N, X + k0, ldx, dY, lddy, B, k1 - k0, N);
     } else {
@@ -504,7 +534,7 @@ static void dense_backward_weight(float *dW, float *db, const float *X, ptrdiff_
       product(&p, false);
     }
     if (db && stop == blocks) column_sums(db, dY, lddy, B, n0, n1);
-    t += stop - first;
+    t += panels > 1 ? panels * blocks : stop - first;
   }
 }
 

@@ -102,10 +102,14 @@ INLINE float reduce(const float *x, int64_t n, float none, vf (*map_fn)(vf acc, 
   UNROLL
   for (int j = 0; j < PARTS; j++) part[j] = v_set1(none);
   int64_t i = 0;
-  for (; i + LANES <= n; i += LANES) UNROLL
-  for (int j = 0; j < PARTS; j++) part[j] = map_fn(part[j], v_load(x + i + j * VW));
-  if (i < n) UNROLL
-  for (int j = 0; j < PARTS; j++) part[j] = map_fn(part[j], load_or(x, i + j * VW, n, none));
+  for (; i + LANES <= n; i += LANES) {
+    UNROLL
+    for (int j = 0; j < PARTS; j++) part[j] = map_fn(part[j], v_load(x + i + j * VW));
+  }
+  if (i < n) {
+    UNROLL
+    for (int j = 0; j < PARTS; j++) part[j] = map_fn(part[j], load_or(x, i + j * VW, n, none));
+  }
   return fold(part, fold_fn);
 }
 

@@ -17,8 +17,10 @@ static float burn(int64_t steps) {
   for (int i = 0; i < CHAINS; i++)
     sum[i] = v_set1((float)(i + 3)); // 2 would stay 2, and be left out
   const vf half = v_set1(0.5f), one = v_set1(1.0f);
-  for (int64_t s = 0; s < steps; s++) UNROLL
-  for (int i = 0; i < CHAINS; i++) sum[i] = v_fma(sum[i], half, one);
+  for (int64_t s = 0; s < steps; s++) {
+    UNROLL
+    for (int i = 0; i < CHAINS; i++) sum[i] = v_fma(sum[i], half, one);
+  }
   for (int i = 1; i < CHAINS; i++) sum[0] = sum[0] + sum[i];
   return sum[0][0];
 }

@@ -21,8 +21,19 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline, unused))
-/// Before a loop over an array of vectors that must live in registers.
-#if defined(__clang__)
+/// Before a loop over an array of vectors that must live in registers. Builds for sanitizers do
+/// without: they would take minutes to compile.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(undefined_behavior_sanitizer)
+#define CELI_SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CELI_SANITIZED
+#endif
+#if defined(CELI_SANITIZED)
+#define UNROLL
+#elif defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
