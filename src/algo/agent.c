@@ -374,11 +374,25 @@ CelStatus cel_agent_load_model(CelAgent *agent, const char *path) {
   return read_file(agent, path, CELI_MODEL_FORMAT, CEL_ROLES_MODEL, NULL);
 }
 
+/// Segments are appended to one folder; in another one they begin anew.
+static CelStatus use_replay_folder(CelAgent *agent, const char *folder) {
+  if (strlen(folder) >= sizeof agent->replay_folder)
+    return cel_fail(CEL_E_RANGE, "the replay folder's path is longer than %zu bytes",
+                    sizeof agent->replay_folder - 1);
+  if (strcmp(agent->replay_folder, folder) == 0) return CEL_OK;
+  memset(agent->replay_saved, 0, (size_t)agent->options.n_envs * sizeof *agent->replay_saved);
+  memcpy(agent->replay_folder, folder, strlen(folder) + 1);
+  return CEL_OK;
+}
+
 CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_folder,
                          const CelTensors *extra) {
   CELI_TRY(check_finite_parameters(agent));
   const CeliReplay *replay = agent->algo->replay(agent);
-  if (replay) CELI_TRY(celi_replay_save(replay, replay_folder, agent->replay_saved));
+  if (replay) {
+    CELI_TRY(use_replay_folder(agent, replay_folder));
+    CELI_TRY(celi_replay_save(replay, replay_folder, agent->replay_saved));
+  }
   return write_file(agent, path, "celsius-checkpoint", CEL_ROLES_RESUME, extra);
 }
 
@@ -386,5 +400,7 @@ CelStatus cel_agent_load(CelAgent *agent, const char *path, const char *replay_f
                          CelTensors *extra) {
   CELI_TRY(read_file(agent, path, "celsius-checkpoint", CEL_ROLES_RESUME, extra));
   CeliReplay *replay = agent->algo->replay(agent);
-  return replay ? celi_replay_load(replay, replay_folder, agent->replay_saved) : CEL_OK;
+  if (!replay) return CEL_OK;
+  CELI_TRY(use_replay_folder(agent, replay_folder));
+  return celi_replay_load(replay, replay_folder, agent->replay_saved);
 }

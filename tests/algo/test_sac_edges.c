@@ -279,6 +279,30 @@ static void test_use_after_failed_load(void **state) {
   remove_all(&files);
 }
 
+/// Checkpoints in folders of their own are whole, each of them.
+static void test_two_folders(void **state) {
+  (void)state;
+  const Files first = temporary(), second = temporary(), third = temporary();
+  CelAgent *agent = make(NULL, 1, -1, 1);
+  float obs[O] = {1, 7};
+  const Files *const all[] = {&first, &second, &first};
+  for (int i = 0; i < 3; i++) {
+    step(agent, obs);
+    ok(cel_agent_save(agent, all[i]->path, all[i]->replay, NULL));
+    CelAgent *other = make(NULL, 1, -1, 1);
+    ok(cel_agent_load(other, all[i]->path, all[i]->replay, NULL));
+    assert_int_equal(*(int64_t *)data_of(other, "replay.transitions"), i + 1);
+    ok(cel_agent_save(other, third.path, third.replay, NULL));
+    ok(cel_agent_load(other, third.path, third.replay, NULL));
+    assert_int_equal(*(int64_t *)data_of(other, "replay.transitions"), i + 1);
+    cel_agent_destroy(other);
+  }
+  cel_agent_destroy(agent);
+  remove_all(&first);
+  remove_all(&second);
+  remove_all(&third);
+}
+
 static void test_unknown_mode(void **state) {
   (void)state;
   CelAgent *agent = make(NULL, 1, -1, 1);
@@ -326,6 +350,7 @@ int main(void) {
       cmocka_unit_test(test_nan_weights_are_refused),
       cmocka_unit_test(test_impossible_state_is_refused),
       cmocka_unit_test(test_use_after_failed_load),
+      cmocka_unit_test(test_two_folders),
       cmocka_unit_test(test_unknown_mode),
       cmocka_unit_test(test_metrics_are_saved),
   };
