@@ -1,4 +1,4 @@
-/// Ctrl-C and SIGTERM: the first asks the run to stop after its step, the second ends it at once. SIGUSR1 only asks:
+/// Ctrl-C, SIGTERM and a terminal that goes away: the first asks the run to stop after its step, the second ends it at once. SIGUSR1 only asks:
 /// a parent of several runs sends it, and cannot know whether they were asked already.
 #include "cli.h"
 
@@ -17,6 +17,9 @@ void cli_signals_install(void) {
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGUSR1, &action, NULL);
+  struct sigaction before;
+  sigaction(SIGHUP, NULL, &before);
+  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL); // nohup stays what it is
 }
 
 bool cli_stop_asked(void) {

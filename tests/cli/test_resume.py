@@ -41,7 +41,7 @@ class Resume(kit.Case):
 
     def test_stop_on_request(self):
         self.train("peace", steps=6000)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             shutil.rmtree(self.path("run"), ignore_errors=True)
             code, out, err = self.stop_after_first_row(number, "--steps", "6000")
             self.assertEqual(code, kit.INTERRUPTED, err)
