@@ -23,7 +23,7 @@ double celi_agent_progress_remaining(const CelAgent *agent) {
 int celi_agent_metric_add(CelAgent *agent, const char *name) {
   CEL_ASSERT(agent->n_metrics < CELI_METRICS_MAX);
   agent->metric_name[agent->n_metrics] = name;
-  agent->metric[agent->n_metrics] = NAN;
+  agent->metric[agent->n_metrics] = (double)NAN;
   return agent->n_metrics++;
 }
 

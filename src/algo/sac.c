@@ -677,7 +677,7 @@ static CelStatus declare(CelAgent *agent) {
   CELI_TRY(celi_adam_declare(&s->actor_adam, t, "adam.actor"));
   CELI_TRY(celi_adam_declare(&s->critic_adam, t, "adam.critic"));
   CELI_TRY(celi_adam_declare(&s->alpha_adam, t, "adam.ent_coef"));
-  const CelSpace stored = cel_space_box(s->A, -INFINITY, INFINITY);
+  const CelSpace stored = cel_space_box(s->A, -(double)INFINITY, (double)INFINITY);
   CELI_TRY(celi_replay_declare(&s->replay, t, &agent->observation, &stored, s->N, c->buffer_size));
   CELI_TRY(celi_normalizer_declare(&s->norm, t, c->normalize_observation, c->normalize_reward, s->O,
                                    s->N, c->clip_observation, c->clip_reward, c->gamma));

@@ -39,7 +39,7 @@ static CelAgent *make(const Setting *settings, int64_t n_envs, double low, doubl
     ok(cel_fields_set(cel_sac_fields(), &config, small[i][0], small[i][1]));
   for (int i = 0; settings && settings[i][0]; i++)
     ok(cel_fields_set(cel_sac_fields(), &config, settings[i][0], settings[i][1]));
-  const CelSpace observation = cel_space_box(O, -INFINITY, INFINITY),
+  const CelSpace observation = cel_space_box(O, -(double)INFINITY, (double)INFINITY),
                  action = cel_space_box(A, low, high);
   const CelAgentOptions options = {.n_envs = n_envs, .seed = 3, .threads = 1};
   CelAgent *agent;
@@ -88,7 +88,7 @@ static void test_gaussian_noise_is_not_clipped(void **state) {
   (void)state;
   const Setting settings[] = {
       {"policy", "gaussian"}, {"noise", "normal"}, {"noise_sigma", "0.1"}, {0}};
-  CelAgent *agent = make(settings, 1, -INFINITY, INFINITY);
+  CelAgent *agent = make(settings, 1, -(double)INFINITY, (double)INFINITY);
   float *bias = data_of(agent, "actor.1.bias");
   const float obs[O] = {0, 0};
   float actions[A];

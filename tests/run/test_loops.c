@@ -83,7 +83,7 @@ static void test_spaces_are_compared(void **state) {
   Envs envs;
   CelAgent *agent;
   CelEvalResult result;
-  const CelSpace observation = cel_space_box(4, -INFINITY, INFINITY),
+  const CelSpace observation = cel_space_box(4, -(double)INFINITY, (double)INFINITY),
                  action = cel_space_box(1, -1, 1);
   OK(cel_env_spec_create(&spec, "CartPole-v1", NULL, NULL));
   OK(cel_agent_create(&agent, "sac", NULL, &observation, &action, NULL));
