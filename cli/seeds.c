@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -88,6 +89,8 @@ typedef struct Message {
   CelProgress progress;
   CelRunResult result;
 } Message;
+
+_Static_assert(sizeof(Message) <= PIPE_BUF, "a message arrives whole, or not at all");
 
 static void send_message(int fd, const Message *message) {
   ssize_t n;

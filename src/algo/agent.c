@@ -349,7 +349,7 @@ static CelStatus read_file(CelAgent *agent, const char *path, const char *format
   const CelStatus status = copy_in(agent, file, format, roles, extra);
   cel_safetensors_close(file);
   CELI_TRY(cel_fail_in(status, "%s: ", path));
-  return agent->algo->sync(agent);
+  return cel_fail_in(agent->algo->sync(agent), "%s: ", path);
 }
 
 /// Errors: CEL_E_NAN: names a parameter that is not finite, so that no good file is replaced by a broken one.

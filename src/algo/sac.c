@@ -726,14 +726,32 @@ static void bind_metrics(Sac *s) {
   for (int i = 0; i < METRICS; i++) s->slot[i] = celi_agent_metric_add(s->agent, names[i]);
 }
 
-/// What follows from saved tensors.
-static CelStatus sync_derived(CelAgent *agent) {
-  Sac *s = agent->self;
+/// Saved numbers may come from a broken file. Errors: CEL_E_CORRUPT, naming the one that cannot be.
+static CelStatus check_state(const Sac *s) {
+  const struct {
+    const char *name;
+    int64_t value;
+  } counters[] = {{"steps", *s->agent->steps},
+                  {"updates", *s->agent->updates},
+                  {"env_steps", *s->env_steps},
+                  {"pending", *s->pending},
+                  {"since_train", *s->since_train}};
+  for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+    if (counters[i].value < 0 || counters[i].value > INT64_MAX / 2)
+      return cel_fail(CEL_E_CORRUPT, "sac: the counter '%s' is %lld", counters[i].name,
+                      (long long)counters[i].value);
   for (int64_t i = 0; i < s->N; i++)
     if (s->replay.head[i] < 0 || (s->replay.head[i] > 0) != has_begun(s))
       return cel_fail(CEL_E_CORRUPT,
                       "sac: replay.head of environment %lld is %lld, that of environment 0 %lld",
                       (long long)i, (long long)s->replay.head[i], (long long)s->replay.head[0]);
+  return CEL_OK;
+}
+
+/// What follows from saved tensors.
+static CelStatus sync_derived(CelAgent *agent) {
+  Sac *s = agent->self;
+  CELI_TRY(check_state(s));
   if (isnan(s->config->ent_coef))
     celi_ops()->exp(s->alpha, s->log_alpha, 1);
   else

@@ -62,6 +62,18 @@ static CelStatus check_identity(const CeliTraining *training, const CelSafetenso
 
 // ---- the newest checkpoint that can be read
 
+/// Errors: CEL_E_CORRUPT: a counter that would overflow, or be a place before an array.
+static CelStatus check_counters(const CeliTraining *training) {
+  const int64_t episodes = *training->state.episodes, most = INT64_MAX / 2;
+  if (episodes < 0 || episodes > most)
+    return cel_fail(CEL_E_CORRUPT, "run.episodes is %lld", (long long)episodes);
+  for (int64_t i = 0; i < training->env.N; i++)
+    if (training->env.elapsed[i] < 0 || training->env.elapsed[i] > most)
+      return cel_fail(CEL_E_CORRUPT, "env.elapsed of environment %lld is %lld", (long long)i,
+                      (long long)training->env.elapsed[i]);
+  return CEL_OK;
+}
+
 static CelStatus load(CeliTraining *training, int64_t step) {
   char path[CEL_PATH_MAX];
   CelSafetensors *file = NULL;
@@ -74,10 +86,7 @@ static CelStatus load(CeliTraining *training, int64_t step) {
   if (cel_agent_steps(training->agent) != step)
     return cel_fail(CEL_E_CORRUPT, "%s: it was saved at step %lld", path,
                     (long long)cel_agent_steps(training->agent));
-  if (*training->state.episodes < 0)
-    return cel_fail(CEL_E_CORRUPT, "%s: run.episodes is %lld", path,
-                    (long long)*training->state.episodes);
-  return CEL_OK;
+  return cel_fail_in(check_counters(training), "%s: ", path);
 }
 
 static bool is_broken(CelStatus status) {

@@ -255,6 +255,26 @@ static void test_impossible_state_is_refused(void **state) {
   remove_all(&files);
 }
 
+/// Counters that would overflow or run backwards.
+static void test_impossible_counters_are_refused(void **state) {
+  (void)state;
+  static const char *const names[] = {"steps", "updates", "env_steps", "pending", "since_train"};
+  const Files files = temporary();
+  CelAgent *agent = make(NULL, 2, -1, 1), *other = make(NULL, 2, -1, 1);
+  for (int i = 0; i < 5; i++)
+    for (int sign = -1; sign <= 1; sign += 2) {
+      int64_t *counter = data_of(agent, names[i]);
+      ok(cel_agent_save(agent, files.path, files.replay, NULL));
+      *counter = sign < 0 ? -1 : INT64_MAX;
+      forge(&files, agent, CEL_ROLES_RESUME);
+      *counter = 0;
+      refused(cel_agent_load(other, files.path, files.replay, NULL), CEL_E_CORRUPT, names[i]);
+    }
+  cel_agent_destroy(agent);
+  cel_agent_destroy(other);
+  remove_all(&files);
+}
+
 /// After a load that failed for want of stored transitions the agent has none, and can be used all the same.
 static void test_use_after_failed_load(void **state) {
   (void)state;
@@ -349,6 +369,7 @@ int main(void) {
       cmocka_unit_test(test_episode_start_cuts),
       cmocka_unit_test(test_nan_weights_are_refused),
       cmocka_unit_test(test_impossible_state_is_refused),
+      cmocka_unit_test(test_impossible_counters_are_refused),
       cmocka_unit_test(test_use_after_failed_load),
       cmocka_unit_test(test_two_folders),
       cmocka_unit_test(test_unknown_mode),

@@ -168,6 +168,9 @@ static void test_impossible_counters(void **state) {
   train_a_little(1);
   forge("run/checkpoints/step-000000020.safetensors", "run.episodes", -7);
   FAILS(cel_train_resume("run", 30, 0, NULL, NULL), CEL_E_CORRUPT, "run.episodes");
+  forge("run/checkpoints/step-000000020.safetensors", "run.episodes", 4);
+  forge("run/checkpoints/step-000000020.safetensors", "env.elapsed", INT64_MAX);
+  FAILS(cel_train_resume("run", 30, 0, NULL, NULL), CEL_E_CORRUPT, "env.elapsed");
 }
 
 int main(void) {
