@@ -238,7 +238,10 @@ class Seeds(kit.Case):
 
     def test_stop_of_the_parent_on_a_terminal(self):
         """The terminal's foreground group includes the children, but kill(1) names the parent alone."""
-        terminal, end = os.openpty()
+        try:
+            terminal, end = os.openpty()
+        except OSError as error:  # a container without /dev/pts
+            self.skipTest(f"no terminal to be had here: {error}")
         self.addCleanup(os.close, terminal)
 
         def take_terminal():
