@@ -255,10 +255,25 @@ INLINE vf v_sqrt(vf x) {
   return (vf)vsqrtq_f32((float32x4_t)x);
 }
 #else
+typedef double vd __attribute__((vector_size(VW * 8)));
+typedef int64_t vl __attribute__((vector_size(VW * 8)));
+typedef uint64_t vul __attribute__((vector_size(VW * 8)));
+
+/// Where no instruction fuses: in double the product is exact, and the sum's rounding error e is found
+/// (Knuth's two-sum). The sum is then rounded to odd, that is, an inexact even result moves by one
+/// unit towards the exact one, after which rounding to float gives what a single rounding would
+/// [Boldo, Melquiond 2008]. NaN and infinite sums have e = NaN and stay.
 INLINE vf v_fma(vf a, vf b, vf c) {
-  vf r;
-  for (int i = 0; i < VW; i++) r[i] = __builtin_fmaf(a[i], b[i], c[i]);
-  return r;
+  const vd p = __builtin_convertvector(a, vd) * __builtin_convertvector(b, vd);
+  const vd q = __builtin_convertvector(c, vd);
+  const vd s = p + q;
+  const vd t = s - p;
+  const vd e = (p - (s - t)) + (q - t);
+  const vl zero = {0}, one = zero + 1;
+  const vl inexact = (e > (vd)zero) | (e < (vd)zero), even = ((vl)s & one) - one;
+  const vl apart = (vl)e ^ (vl)s; // sign: whether the exact sum is nearer to zero
+  const vl step = one - (vl)(((vul)apart >> 63) << 1);
+  return __builtin_convertvector((vd)((vl)s + (step & inexact & even)), vf);
 }
 INLINE vf v_sqrt(vf x) {
   vf r;

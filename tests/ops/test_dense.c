@@ -218,6 +218,35 @@ static void test_same_bits(void **state) {
   case_free(&c);
 }
 
+/// Floats of any exponent, subnormal ones too, with few or many bits set: ties are common.
+static void fill_any(float *x, int64_t n, uint64_t seed) {
+  for (int64_t i = 0; i < n; i++) {
+    const uint64_t r = kit_next(&seed);
+    uint32_t bits = (uint32_t)r & (r & (UINT64_C(1) << 40) ? 0xffffffffu : 0xfff80000u);
+    if (r & (UINT64_C(1) << 41))
+      bits = (bits & 0x807fffffu) | (uint32_t)(120 + (r >> 50) % 16) << 23;
+    memcpy(&x[i], &bits, sizeof bits);
+  }
+}
+
+/// Each multiply-add rounds once, on machines without the instruction too.
+static void test_single_rounding(void **state) {
+  (void)state;
+  enum { B = 500, N = 200 };
+  Case c = case_make(B, 1, N);
+  const CeliOps *ops;
+  for (int t = 0; (ops = celi_ops_at(t)); t++)
+    for (uint64_t round = 0; round < 10; round++) {
+      fill_any(c.X, B, 3 * round + 1);
+      fill_any(c.W, N, 3 * round + 2);
+      fill_any(c.b, N, 3 * round + 3);
+      for (int64_t n = 0; n < N; n += 5) // the sum almost cancels
+        c.b[n] = nextafterf(-c.X[n] * c.W[n], round % 2 ? INFINITY : 0);
+      check_forward(ops, &c, CELI_IDENTITY, false, true);
+    }
+  case_free(&c);
+}
+
 /// sum of dY * act(X W + b), in double.
 static double objective(const double *X, const double *W, const double *b, const double *dY,
                         int64_t B, int64_t K, int64_t N, CeliActivation act) {
@@ -266,9 +295,13 @@ static void test_central_differences(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_odd_sizes), cmocka_unit_test(test_usual_sizes),
-      cmocka_unit_test(test_no_rows),   cmocka_unit_test(test_not_finite),
-      cmocka_unit_test(test_same_bits), cmocka_unit_test(test_central_differences),
+      cmocka_unit_test(test_odd_sizes),
+      cmocka_unit_test(test_usual_sizes),
+      cmocka_unit_test(test_no_rows),
+      cmocka_unit_test(test_not_finite),
+      cmocka_unit_test(test_single_rounding),
+      cmocka_unit_test(test_same_bits),
+      cmocka_unit_test(test_central_differences),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
