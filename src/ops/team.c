@@ -1,10 +1,12 @@
 /// A team of threads: the caller and size - 1 workers.
 ///
 /// A job is announced by raising `epoch`; workers do it and meet the caller in a barrier, which is
-/// also what fn may use inside. Whoever waits spins for SPIN_NANOSECONDS and then parks on a
-/// condition variable, so that a team that has nothing to do costs nothing and two teams on the
-/// same cores get on. With more threads than cores, spinning only keeps the others from working:
-/// then it yields, and soon parks.
+/// also what fn may use inside. Whoever waits looks again and again for SPIN_NANOSECONDS, then also
+/// offers the core to others between looks, and after PATIENCE_NANOSECONDS parks on a condition
+/// variable. So a team that has nothing to do costs nothing, and teams that share
+/// cores get on: the one that a spinning thread waits for may be waiting for that very core (with
+/// two busy neighbours on two cores, offering it made updates two to three times as fast). With
+/// more threads than cores the offer comes at once.
 ///
 /// No wake-up is lost: a waiter counts itself in `parked` before it looks again at what it waits
 /// for, and the one that changes it does so before it looks at `parked`; both are sequentially
@@ -21,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SPIN_NANOSECONDS 30000
+#define SPIN_NANOSECONDS 3000
+#define PATIENCE_NANOSECONDS 20000
 #define SPIN_BATCH 32 // pauses between two looks at the clock
-#define YIELDS 8      // instead of spinning when there are more threads than cores
 #define MAX_TEAM 1024
 
 typedef struct Worker {
@@ -72,20 +74,16 @@ static int cores(void) {
 
 /// True as soon as *word differs from `old`, false when patience ran out.
 static bool spin_while_equal(const CeliTeam *team, atomic_uint *word, unsigned old) {
-  if (team->crowded) {
-    for (int i = 0; i < YIELDS; i++) {
-      if (atomic_load_explicit(word, memory_order_acquire) != old) return true;
-      sched_yield();
-    }
-    return false;
-  }
-  const int64_t stop = nanoseconds() + SPIN_NANOSECONDS;
+  const int64_t start = nanoseconds() - (team->crowded ? SPIN_NANOSECONDS : 0);
+  int64_t waited;
   do {
     for (int i = 0; i < SPIN_BATCH; i++) {
       if (atomic_load_explicit(word, memory_order_acquire) != old) return true;
       pause_briefly();
     }
-  } while (nanoseconds() < stop);
+    waited = nanoseconds() - start;
+    if (waited >= SPIN_NANOSECONDS) sched_yield();
+  } while (waited < PATIENCE_NANOSECONDS);
   return false;
 }
 
