@@ -43,9 +43,9 @@ struct CelAgent {
   CelAgentOptions options;
   CelTensors *tensors;
   CeliTeam *team;
-  int64_t *steps;        ///< (1,) saved
-  int64_t *updates;      ///< (1,) saved
-  int64_t *replay_saved; ///< (N,) rows on disk so far, in replay_folder; not saved
+  int64_t *steps;                   ///< (1,) saved
+  int64_t *updates;                 ///< (1,) saved
+  int64_t *replay_saved;            ///< (N,) rows on disk so far, in replay_folder; not saved
   char replay_folder[CEL_PATH_MAX]; ///< "": none yet
   const char *metric_name[CELI_METRICS_MAX];
   double *metric; ///< (CELI_METRICS_MAX,) saved: rows of the log show it until the next update

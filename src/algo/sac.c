@@ -138,12 +138,16 @@ static void op_mid_entropy(const void *args, int64_t begin, int64_t end) {
   celi_nstep_entropy(s->y, s->mid_weight, logp, s->alpha, s->config->n_steps - 1, s->B, begin, end);
 }
 
-/// Line 4: d J_Q / d Q_e = (Q_e - y) / B. Source: [policy-guarantees, (7)]
+/// Line 4, cut by critic and row: d J_Q / d Q_e = (Q_e - y) / B. Source: [policy-guarantees, (7)]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Sac *s = sac_of(args);
   const int last = s->critic.L - 1;
-  celi_ops()->squared_error(s->q.dY[last], s->q_loss, s->q.Y[last], s->y, 1.0f / (float)s->B, s->E,
-                            s->B, begin, end);
+  int64_t from, to;
+  for (int64_t e = 0; e < s->E; e++)
+    if (celi_member_rows(s->B, e, begin, end, &from, &to))
+      celi_ops()->squared_error(s->q.dY[last] + e * s->B, s->q_loss + e * s->B,
+                                s->q.Y[last] + e * s->B, s->y, 1.0f / (float)s->B, 1, s->B, from,
+                                to);
 }
 
 /// Line 6: d J_pi / d Q and d J_pi / d log pi = alpha / B. Source: [maximum-entropy, 8.28]
@@ -229,7 +233,8 @@ static void plan_targets(Sac *s) {
 
 static void plan_critics(Sac *s) {
   celi_mlp_plan_forward(s->plan, &s->q);
-  celi_plan_add(s->plan, "critic loss", op_critic_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
+  celi_plan_add(s->plan, "critic loss", op_critic_loss, CELI_ROWS, s->E * s->B, CELI_ROW_GRAIN,
+                false, &s,
                 sizeof s); // line 4
   celi_mlp_plan_backward_data(s->plan, &s->q, NULL, 0);
   celi_mlp_plan_backward_weight(s->plan, &s->q, &s->critic_grad, false);

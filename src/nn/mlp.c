@@ -138,8 +138,9 @@ CelStatus celi_mlp_declare_pass(CeliMlpPass *pass, CelTensors *tensors, const ch
   pass->net = net;
   pass->B = B;
   for (int l = 0; l < net->L; l++) CELI_TRY(declare_pass_layer(pass, tensors, name, l, backward));
-  const int64_t input[] = {B, transposed_width(net, 0), -1};
-  if (!backward || net->spec.E == 1 || input[1] == 0) return CEL_OK;
+  const int64_t input[] = {net->spec.E, B, transposed_width(net, 0)};
+  pass->by_member = backward && net->spec.E > 1;
+  if (!pass->by_member || input[2] == 0) return CEL_OK;
   return celi_declare_f32(tensors, CEL_SCRATCH, &pass->dX_member, input, "%s.dx", name);
 }
 
@@ -198,21 +199,15 @@ static void backward_layer(const CeliMlpPass *p, int l, int64_t e, int64_t begin
                              p->stats[l - 1] + e * p->B * 2, net->g[l - 1] + e * K, begin, end, K);
 }
 
-/// dX (B,C) lddx: the wanted columns, members added in order.
+/// The wanted columns of the input's gradient: into dX (B,C) lddx where there is one member, else
+/// into the member's own part.
 static void backward_input(const CeliMlpPass *p, float *dX, ptrdiff_t lddx, int64_t e,
                            int64_t begin, int64_t end) {
-  const CeliOps *ops = celi_ops();
   const int64_t N = p->net->width[1], C = transposed_width(p->net, 0);
-  float *part = e == 0 ? dX : p->dX_member;
-  const ptrdiff_t ld = e == 0 ? lddx : C;
-  ops->dense_backward_data(part, ld, p->dY[0] + e * p->B * N, N, p->net->Wt[0] + e * N * C, NULL, 0,
-                           begin, end, C, N, CELI_IDENTITY);
-  if (e == 0) return;
-  if (lddx == C) {
-    ops->axpby(dX + begin * C, 1.0f, part + begin * C, 1.0f, (end - begin) * C);
-    return;
-  }
-  for (int64_t b = begin; b < end; b++) ops->axpby(dX + b * lddx, 1.0f, part + b * C, 1.0f, C);
+  float *part = p->by_member ? p->dX_member + e * p->B * C : dX;
+  celi_ops()->dense_backward_data(part, p->by_member ? C : lddx, p->dY[0] + e * p->B * N, N,
+                                  p->net->Wt[0] + e * N * C, NULL, 0, begin, end, C, N,
+                                  CELI_IDENTITY);
 }
 
 /// The end of the block of rows that begins at `at`: the blocks of a share are about equal.
@@ -221,12 +216,15 @@ static int64_t block_end(int64_t at, int64_t end) {
   return at + (end - at + blocks - 1) / blocks;
 }
 
+static void forward_member(const CeliMlpPass *pass, int64_t e, int64_t begin, int64_t end) {
+  for (int64_t at = begin, stop; at < end; at = stop) {
+    stop = block_end(at, end);
+    for (int l = 0; l < pass->net->L; l++) forward_layer(pass, l, e, at, stop);
+  }
+}
+
 void celi_mlp_forward(const CeliMlpPass *pass, int64_t begin, int64_t end) {
-  for (int64_t e = 0; e < pass->net->spec.E; e++)
-    for (int64_t at = begin, stop; at < end; at = stop) {
-      stop = block_end(at, end);
-      for (int l = 0; l < pass->net->L; l++) forward_layer(pass, l, e, at, stop);
-    }
+  for (int64_t e = 0; e < pass->net->spec.E; e++) forward_member(pass, e, begin, end);
 }
 
 // ---- into a plan
@@ -238,23 +236,47 @@ typedef struct RowArgs {
 } RowArgs;
 
 static void op_forward(const void *args, int64_t begin, int64_t end) {
-  celi_mlp_forward(((const RowArgs *)args)->pass, begin, end);
+  const CeliMlpPass *pass = ((const RowArgs *)args)->pass;
+  int64_t from, to;
+  if (!pass->by_member) celi_mlp_forward(pass, begin, end);
+  for (int64_t e = 0; pass->by_member && e < pass->net->spec.E; e++)
+    if (celi_member_rows(pass->B, e, begin, end, &from, &to)) forward_member(pass, e, from, to);
 }
 
 static void op_backward_data(const void *args, int64_t begin, int64_t end) {
   const RowArgs *a = args;
+  int64_t from, to; // without members of their own, E is 1 and the share is of its rows
   for (int64_t e = 0; e < a->pass->net->spec.E; e++)
-    for (int64_t at = begin, stop; at < end; at = stop) {
-      stop = block_end(at, end);
+    for (int64_t at = celi_member_rows(a->pass->B, e, begin, end, &from, &to) ? from : to, stop;
+         at < to; at = stop) {
+      stop = block_end(at, to);
       for (int l = a->pass->net->L - 1; l >= 1; l--) backward_layer(a->pass, l, e, at, stop);
       if (a->dX != NULL) backward_input(a->pass, a->dX, a->lddx, e, at, stop);
     }
 }
 
+/// dX (B,C) lddx = the members' parts, added in order.
+static void op_add_members(const void *args, int64_t begin, int64_t end) {
+  const RowArgs *a = args;
+  const int64_t C = transposed_width(a->pass->net, 0), size = a->pass->B * C;
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t c = 0; c < C; c++) {
+      const float *part = a->pass->dX_member + b * C + c;
+      float sum = part[0];
+      for (int64_t e = 1; e < a->pass->net->spec.E; e++) sum += part[e * size];
+      a->dX[b * a->lddx + c] = sum;
+    }
+}
+
+/// Rows that a pass's operations are cut into.
+static int64_t row_count(const CeliMlpPass *pass) {
+  return pass->by_member ? pass->net->spec.E * pass->B : pass->B;
+}
+
 void celi_mlp_plan_forward(CeliPlan *plan, const CeliMlpPass *pass) {
   const RowArgs args = {.pass = pass};
-  celi_plan_add(plan, "forward", op_forward, CELI_ROWS, pass->B, CELI_ROW_GRAIN, false, &args,
-                sizeof args);
+  celi_plan_add(plan, "forward", op_forward, CELI_ROWS, row_count(pass), CELI_ROW_GRAIN, false,
+                &args, sizeof args);
 }
 
 void celi_mlp_plan_backward_data_columns(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
@@ -267,8 +289,11 @@ void celi_mlp_plan_backward_data_columns(CeliPlan *plan, const CeliMlpPass *pass
     wanted_columns(&pass->net->spec, &first, &last);
     CEL_ASSERT(first == begin && last == end && begin < end);
   }
-  celi_plan_add(plan, "backward to data", op_backward_data, CELI_ROWS, pass->B, CELI_ROW_GRAIN,
-                false, &args, sizeof args);
+  celi_plan_add(plan, "backward to data", op_backward_data, CELI_ROWS, row_count(pass),
+                CELI_ROW_GRAIN, false, &args, sizeof args);
+  if (dX != NULL && pass->by_member)
+    celi_plan_add(plan, "add members", op_add_members, CELI_ROWS, pass->B, CELI_ROW_GRAIN, false,
+                  &args, sizeof args);
 }
 
 void celi_mlp_plan_backward_data(CeliPlan *plan, const CeliMlpPass *pass, float *dX,

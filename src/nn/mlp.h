@@ -65,7 +65,11 @@ typedef struct CeliMlpPass {
   /// without backward.
   float *dY[CELI_LAYERS_MAX];
   float *dZ[CELI_LAYERS_MAX]; ///< (E, B, width[l+1]) gradient at layer norm's output, or NULL
-  float *dX_member;           ///< (B, dx_end - dx_begin) one member's part of dX, or NULL
+  float *dX_member;           ///< (E, B, wanted columns of in) the members' parts of dX, or NULL
+  /// Row operations are cut by member and row, CELI_ROWS with count E B, instead of by row: so a thread keeps whole
+  /// members where it can, and neither their weights nor their activations travel between cores. Passes with a backward
+  /// of E > 1.
+  bool by_member;
   /// (E, B, width[L-1]) or NULL: when set, added to the gradient at the last hidden layer's output,
   /// before its activation's derivative (a second reader of that layer: gSDE's latent).
   float *dH;
@@ -94,7 +98,15 @@ void celi_mlp_transpose(CeliMlp *net);
 /// Forward at once, rows [begin, end), serial: for acting. Members [0, E).
 void celi_mlp_forward(const CeliMlpPass *pass, int64_t begin, int64_t end);
 
-// ---- into a plan. All row operations are CELI_ROWS with count B and the given grain.
+/// Rows of member e within the share [begin, end) of E B rows, member by member; false when there are none.
+static inline bool celi_member_rows(int64_t B, int64_t e, int64_t begin, int64_t end, int64_t *from,
+                                    int64_t *to) {
+  *from = begin > e * B ? begin - e * B : 0;
+  *to = end < (e + 1) * B ? end - e * B : B;
+  return *from < *to;
+}
+
+// ---- into a plan. All row operations are CELI_ROWS with count B (E B where by_member) and the given grain.
 /// Small, so that two threads share a batch of 100 evenly.
 #define CELI_ROW_GRAIN 2
 void celi_mlp_plan_forward(CeliPlan *plan, const CeliMlpPass *pass);

@@ -18,7 +18,8 @@ typedef struct CeliNoise {
   CeliNoiseKind kind;
   int64_t N, A;
   double sigma, theta, dt; ///< OU: x += -theta x dt + sigma sqrt(dt) n
-  double limit; ///< actions are clipped to +-limit; 1 unless the caller sets another after declaring
+  double
+      limit; ///< actions are clipped to +-limit; 1 unless the caller sets another after declaring
   uint64_t seed;
   double *x;         ///< (N,A) OU's state, role CEL_STATE
   uint64_t *counter; ///< (N,) blocks used, role CEL_STATE

@@ -3,7 +3,8 @@
 /// A job is announced by raising `epoch`; workers do it and meet the caller in a barrier, which is
 /// also what fn may use inside. Whoever waits looks again and again for SPIN_NANOSECONDS, then also
 /// offers the core to others between looks, and after PATIENCE_NANOSECONDS parks on a condition
-/// variable. So a team that has nothing to do costs nothing, and teams that share
+/// variable (longer than a virtual machine needs to wake a thread: with less patience, one thread that parked makes
+/// the next one park). So a team that has nothing to do costs nothing, and teams that share
 /// cores get on: the one that a spinning thread waits for may be waiting for that very core (with
 /// two busy neighbours on two cores, offering it made updates two to three times as fast). With
 /// more threads than cores the offer comes at once.
@@ -24,14 +25,16 @@
 #include <unistd.h>
 
 #define SPIN_NANOSECONDS 3000
-#define PATIENCE_NANOSECONDS 20000
-#define SPIN_BATCH 32 // pauses between two looks at the clock
+#define PATIENCE_NANOSECONDS 400000
+#define MOVE_NANOSECONDS 5000000 // least time between two moves of a worker
+#define SPIN_BATCH 32            // pauses between two looks at the clock
 #define MAX_TEAM 1024
 
 typedef struct Worker {
   CeliTeam *team;
   pthread_t handle;
   int thread;
+  int64_t moved; ///< when it last went to another core, nanoseconds
 } Worker;
 
 struct CeliTeam {
@@ -41,7 +44,8 @@ struct CeliTeam {
   void (*fn)(void *arg, int thread, int size);
   void *arg;
   bool stop;
-  Worker *workers; // (size - 1,)
+  Worker *workers;  // (size - 1,)
+  atomic_int *core; // (size,) where each thread was last seen, -1 before; written when it changes
   // Each on a cache line of its own: raised by one thread, watched by the others.
   _Alignas(64) atomic_uint epoch;
   _Alignas(64) atomic_uint phase; // of the barrier
@@ -72,8 +76,38 @@ static int cores(void) {
   return n > 0 ? (int)n : 1;
 }
 
+/// Notes on which core a thread is.
+static void note_core(CeliTeam *team, int thread) {
+  const int core = sched_getcpu();
+  if (core != atomic_load_explicit(&team->core[thread], memory_order_relaxed))
+    atomic_store_explicit(&team->core[thread], core, memory_order_relaxed);
+}
+
+/// Two threads of a team can be put on one core while another is idle, and offering the core to each other every few
+/// microseconds they look too busy to the kernel to be moved: for seconds, at half the speed. So a worker that
+/// waits where another member was last seen goes elsewhere; its set of allowed cores is what it was.
+static void leave_shared_core(CeliTeam *team, int thread, int64_t now) {
+  if (thread == 0 || team->crowded || now - team->workers[thread - 1].moved < MOVE_NANOSECONDS)
+    return;
+  const int core = sched_getcpu();
+  bool shared = false;
+  cpu_set_t allowed, free;
+  if (core < 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  free = allowed;
+  for (int i = 0; i < team->size; i++) {
+    const int other = i == thread ? -1 : atomic_load_explicit(&team->core[i], memory_order_relaxed);
+    if (other >= 0 && other < CPU_SETSIZE) CPU_CLR((size_t)other, &free);
+    shared |= other == core;
+  }
+  if (!shared || CPU_COUNT(&free) == 0) return;
+  team->workers[thread - 1].moved = now;
+  if (sched_setaffinity(0, sizeof free, &free) == 0 &&
+      sched_setaffinity(0, sizeof allowed, &allowed) == 0)
+    note_core(team, thread);
+}
+
 /// True as soon as *word differs from `old`, false when patience ran out.
-static bool spin_while_equal(const CeliTeam *team, atomic_uint *word, unsigned old) {
+static bool spin_while_equal(CeliTeam *team, int thread, atomic_uint *word, unsigned old) {
   const int64_t start = nanoseconds() - (team->crowded ? SPIN_NANOSECONDS : 0);
   int64_t waited;
   do {
@@ -82,13 +116,15 @@ static bool spin_while_equal(const CeliTeam *team, atomic_uint *word, unsigned o
       pause_briefly();
     }
     waited = nanoseconds() - start;
-    if (waited >= SPIN_NANOSECONDS) sched_yield();
+    if (waited < SPIN_NANOSECONDS) continue;
+    leave_shared_core(team, thread, start + waited);
+    sched_yield();
   } while (waited < PATIENCE_NANOSECONDS);
   return false;
 }
 
-static void wait_while_equal(CeliTeam *team, atomic_uint *word, unsigned old) {
-  if (spin_while_equal(team, word, old)) return;
+static void wait_while_equal(CeliTeam *team, int thread, atomic_uint *word, unsigned old) {
+  if (spin_while_equal(team, thread, word, old)) return;
   pthread_mutex_lock(&team->lock);
   atomic_fetch_add(&team->parked, 1);
   while (atomic_load(word) == old) pthread_cond_wait(&team->changed, &team->lock);
@@ -105,12 +141,12 @@ static void raise_and_wake(CeliTeam *team, atomic_uint *word) {
 }
 
 void celi_team_barrier(CeliTeam *team, int thread) {
-  (void)thread;
   if (team->size == 1) return;
+  note_core(team, thread);
   // The phase cannot move before this thread has arrived, so this is the current one.
   const unsigned phase = atomic_load_explicit(&team->phase, memory_order_relaxed);
   if (atomic_fetch_add(&team->arrived, 1) + 1 < team->size) {
-    wait_while_equal(team, &team->phase, phase);
+    wait_while_equal(team, thread, &team->phase, phase);
     return;
   }
   atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
@@ -121,7 +157,7 @@ static void *worker_main(void *arg) {
   const Worker *worker = arg;
   CeliTeam *team = worker->team;
   for (unsigned seen = 0;; seen++) {
-    wait_while_equal(team, &team->epoch, seen);
+    wait_while_equal(team, worker->thread, &team->epoch, seen);
     if (team->stop) return NULL;
     team->fn(team->arg, worker->thread, team->size);
     celi_team_barrier(team, worker->thread);
@@ -144,6 +180,7 @@ static CelStatus reset(CeliTeam *team) {
   atomic_init(&team->phase, 0);
   atomic_init(&team->arrived, 0);
   atomic_init(&team->parked, 0);
+  for (int i = 0; i < team->size; i++) atomic_init(&team->core[i], -1);
   team->stop = false;
   team->crowded = team->size > cores();
   if (pthread_mutex_init(&team->lock, NULL) != 0 || pthread_cond_init(&team->changed, NULL) != 0)
@@ -172,14 +209,17 @@ CelStatus celi_team_create(CeliTeam **out, int size) {
     return cel_fail(CEL_E_RANGE, "a team of %d threads: must be 1 to %d", size, MAX_TEAM);
   CeliTeam *team = aligned_alloc(64, (sizeof *team + 63) / 64 * 64);
   Worker *workers = calloc((size_t)size, sizeof *workers);
-  if (!team || !workers) {
+  atomic_int *core = calloc((size_t)size, sizeof *core);
+  if (!team || !workers || !core) {
     free(team);
     free(workers);
+    free(core);
     return cel_fail(CEL_E_MEMORY, "a team of %d threads: out of memory", size);
   }
   memset(team, 0, sizeof *team);
   team->size = size;
   team->workers = workers;
+  team->core = core;
   *out = team;
   return CEL_OK;
 }
@@ -192,6 +232,7 @@ void celi_team_destroy(CeliTeam *team) {
     pthread_mutex_destroy(&team->lock);
   }
   free(team->workers);
+  free(team->core);
   free(team);
 }
 
