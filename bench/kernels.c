@@ -34,7 +34,7 @@ static void run(const Product *p, float *X, float *W, float *b, float *Y) {
     ops->dense_backward_data(X, p->K, Y, p->N, W, NULL, 0, 0, p->B, p->K, p->N, CELI_IDENTITY);
   else
     ops->dense_backward_weight(W, b, X, p->K, Y, p->N, p->B, p->K, p->N, 0,
-                               celi_dense_tiles(p->K, p->N));
+                               celi_dense_tiles(p->K, p->N), false);
 }
 
 static float *numbers(int64_t n, uint32_t stream) {

@@ -56,12 +56,12 @@ static CelStatus build(CelAgent *agent) {
       cel_tensors_declare(agent->tensors, "updates", CEL_I64, CEL_STATE, &agent->updates, 1, one));
   CELI_TRY(cel_tensors_declare(agent->tensors, "metrics", CEL_F64, CEL_STATE, &agent->metric, 1,
                                metrics));
+  CELI_TRY(celi_team_create(&agent->team, agent->options.threads > 0 ? agent->options.threads : 1));
   CELI_TRY(agent->algo->declare(agent));
   CELI_TRY(cel_tensors_allocate(agent->tensors));
   CELI_TRY(celi_alloc(&agent->replay_saved, (size_t)agent->options.n_envs, sizeof(int64_t),
                       "replay positions"));
   memset(agent->replay_saved, 0, (size_t)agent->options.n_envs * sizeof(int64_t));
-  CELI_TRY(celi_team_create(&agent->team, agent->options.threads > 0 ? agent->options.threads : 1));
   return agent->algo->prepare(agent);
 }
 

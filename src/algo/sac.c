@@ -595,12 +595,16 @@ static CelStatus declare_temperature(Sac *s, CelTensors *t) {
 
 static CelStatus declare_passes(Sac *s, CelTensors *t) {
   const int64_t mid = (s->config->n_steps - 1) * s->B;
-  CELI_TRY(celi_mlp_declare_pass(&s->pi, t, "pass.pi", &s->actor, s->B, true));
-  CELI_TRY(celi_mlp_declare_pass(&s->next, t, "pass.next", &s->actor, s->B, false));
+  const int shares = celi_team_size(s->agent->team);
+  const int open = s->gsde ? 1 : shares; // gsde reads the last hidden layer of the actor
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->pi, t, "pass.pi", &s->actor, s->B, true, open));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->next, t, "pass.next", &s->actor, s->B, false, open));
   CELI_TRY(celi_mlp_declare_pass(&s->act, t, "pass.act", &s->actor, ACT_ROWS, false));
-  CELI_TRY(celi_mlp_declare_pass(&s->q, t, "pass.q", &s->critic, s->B, true));
-  CELI_TRY(celi_mlp_declare_pass(&s->q_next, t, "pass.q_next", &s->target, s->B, false));
-  if (mid) CELI_TRY(celi_mlp_declare_pass(&s->mid, t, "pass.mid", &s->actor, mid, false));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->q, t, "pass.q", &s->critic, s->B, true, shares));
+  CELI_TRY(
+      celi_mlp_declare_pass_shared(&s->q_next, t, "pass.q_next", &s->target, s->B, false, shares));
+  if (mid)
+    CELI_TRY(celi_mlp_declare_pass_shared(&s->mid, t, "pass.mid", &s->actor, mid, false, open));
   if (!s->gsde) {
     const CeliDistSpec spec = dist_spec(s);
     CELI_TRY(celi_dist_declare(&s->dist_pi, t, "dist.pi", &spec, s->B, true));

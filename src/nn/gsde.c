@@ -277,9 +277,9 @@ static void op_backward_param(const void *args, int64_t begin, int64_t end) {
   const int64_t tiles = celi_dense_tiles(n, A);
   if (n <= 0) return;
   ops->dense_backward_weight(g->d_M + at, NULL, s->latent + begin, s->ldl, g->d_noise, A, g->B, n,
-                             A, 0, tiles);
+                             A, 0, tiles, false);
   ops->dense_backward_weight(g->d_var_w + at, NULL, g->latent2 + begin, g->H, g->d_var, A, g->B, n,
-                             A, 0, tiles);
+                             A, 0, tiles, false);
   for (int64_t i = at; i < at + n * A; i++)
     g->with->d_log_std[i] = g->M[i] * g->d_M[i] + 2.0f * g->var_w[i] * g->d_var_w[i];
 }

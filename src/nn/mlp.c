@@ -109,13 +109,21 @@ CelStatus celi_mlp_declare_grad(CeliMlpGrad *grad, CelTensors *tensors, const ch
   return declare_layers(grad->W, grad->b, grad->g, grad->h, tensors, name, role, spec);
 }
 
+/// Rows of a matrix between two shares.
+static int64_t gap_rows(int64_t width) {
+  return (CELI_GAP + width - 1) / width;
+}
+
 static CelStatus declare_pass_layer(CeliMlpPass *pass, CelTensors *tensors, const char *name, int l,
                                     bool backward) {
   const CeliMlpSpec *s = &pass->net->spec;
   const bool hidden = l < pass->net->L - 1, norm = hidden && s->layer_norm;
   const bool keep_z = hidden && backward && s->activation == CELI_SILU;
   const int64_t kept = hidden && !backward ? 1 : s->E; // members
-  const int64_t rows[] = {kept, pass->B, pass->net->width[l + 1]}, stats[] = {kept, pass->B, 2};
+  const int64_t width = pass->net->width[l + 1], gaps = hidden ? pass->shares - 1 : 0;
+  const int64_t apart[] = {kept * pass->B + gaps * gap_rows(width), width, -1};
+  const int64_t whole[] = {kept, pass->B, width}, stats[] = {apart[0], 2, -1};
+  const int64_t *rows = gaps ? apart : whole;
   const struct {
     bool wanted;
     float **place;
@@ -133,8 +141,15 @@ static CelStatus declare_pass_layer(CeliMlpPass *pass, CelTensors *tensors, cons
 
 CelStatus celi_mlp_declare_pass(CeliMlpPass *pass, CelTensors *tensors, const char *name,
                                 const CeliMlp *net, int64_t B, bool backward) {
+  return celi_mlp_declare_pass_shared(pass, tensors, name, net, B, backward, 1);
+}
+
+CelStatus celi_mlp_declare_pass_shared(CeliMlpPass *pass, CelTensors *tensors, const char *name,
+                                       const CeliMlp *net, int64_t B, bool backward, int shares) {
   if (B < 1) return cel_fail(CEL_E_RANGE, "pass \"%s\": %lld rows; at least 1", name, (long long)B);
+  CEL_ASSERT(shares >= 1);
   memset(pass, 0, sizeof *pass);
+  pass->shares = shares;
   pass->net = net;
   pass->B = B;
   for (int l = 0; l < net->L; l++) CELI_TRY(declare_pass_layer(pass, tensors, name, l, backward));
@@ -146,27 +161,49 @@ CelStatus celi_mlp_declare_pass(CeliMlpPass *pass, CelTensors *tensors, const ch
 
 // ---- one member, some rows
 
-/// Where member e's rows of a layer's activations begin, in rows. Without backward the members take
-/// turns in one place: what nobody reads again should not fill the cache.
-static int64_t first_row(const CeliMlpPass *p, int l, int64_t e) {
-  const bool shared = l < p->net->L - 1 && p->dY[l] == NULL;
-  return shared ? 0 : e * p->B;
+/// Some rows of one member, all of one share.
+typedef struct Rows {
+  int64_t e, begin, end;
+  int share;
+} Rows;
+
+/// Rows that the row operations are cut into.
+static int64_t row_count(const CeliMlpPass *pass) {
+  return pass->by_member ? pass->net->spec.E * pass->B : pass->B;
 }
 
-static const float *input_of(const CeliMlpPass *p, int l, int64_t e, ptrdiff_t *ld) {
+/// The share that begins at `begin`.
+static int share_at(const CeliMlpPass *p, int64_t begin) {
+  int64_t first, last;
+  for (int i = 0; i < p->shares; i++) {
+    celi_share(row_count(p), CELI_ROW_GRAIN, i, p->shares, &first, &last);
+    if (begin >= first && begin < last) return i;
+  }
+  return 0;
+}
+
+/// Where row 0 of the member would be in a layer's matrices of `width` columns if all of its rows were of this share, in
+/// rows. Without backward the members take turns in one place: what nobody reads again should not fill the cache.
+static int64_t first_row(const CeliMlpPass *p, int l, const Rows *r) {
+  if (l == p->net->L - 1) return r->e * p->B;
+  return (p->dY[l] ? r->e * p->B : 0) + r->share * gap_rows(p->net->width[l + 1]);
+}
+
+static const float *input_of(const CeliMlpPass *p, int l, const Rows *r, ptrdiff_t *ld) {
   *ld = l == 0 ? p->ldx : p->net->width[l];
-  return l == 0 ? p->X : p->Y[l - 1] + first_row(p, l - 1, e) * p->net->width[l];
+  return l == 0 ? p->X : p->Y[l - 1] + first_row(p, l - 1, r) * p->net->width[l];
 }
 
-static void forward_layer(const CeliMlpPass *p, int l, int64_t e, int64_t begin, int64_t end) {
+static void forward_layer(const CeliMlpPass *p, int l, const Rows *r) {
   const CeliOps *ops = celi_ops();
   const CeliMlp *net = p->net;
-  const int64_t K = net->width[l], N = net->width[l + 1], row = first_row(p, l, e);
+  const int64_t e = r->e, begin = r->begin, end = r->end;
+  const int64_t K = net->width[l], N = net->width[l + 1], row = first_row(p, l, r);
   const CeliActivation act = l == net->L - 1 ? CELI_IDENTITY : net->spec.activation;
   const float *W = net->W[l] + e * K * N, *b = net->b[l] + e * N;
   float *Y = p->Y[l] + row * N, *Z = p->Z[l] ? p->Z[l] + row * N : NULL;
   ptrdiff_t ldx;
-  const float *X = input_of(p, l, e, &ldx);
+  const float *X = input_of(p, l, r, &ldx);
   if (net->g[l] == NULL) {
     ops->dense_forward(Y, N, Z, N, X, ldx, W, b, begin, end, K, N, act);
     return;
@@ -178,35 +215,35 @@ static void forward_layer(const CeliMlpPass *p, int l, int64_t e, int64_t begin,
 }
 
 /// dY_{l-1} from dY_l, l >= 1.
-static void backward_layer(const CeliMlpPass *p, int l, int64_t e, int64_t begin, int64_t end) {
+static void backward_layer(const CeliMlpPass *p, int l, const Rows *r) {
   const CeliOps *ops = celi_ops();
   const CeliMlp *net = p->net;
-  const int64_t K = net->width[l], N = net->width[l + 1], size = p->B * K;
+  const int64_t e = r->e, begin = r->begin, end = r->end;
+  const int64_t K = net->width[l], N = net->width[l + 1], row = first_row(p, l - 1, r);
   const CeliActivation act = net->spec.activation;
   const bool norm = net->g[l - 1] != NULL;
-  const float *A = (act == CELI_SILU ? p->Z[l - 1] : p->Y[l - 1]) + e * size;
-  const float *dY = p->dY[l] + e * p->B * N, *Wt = net->Wt[l] + e * K * N;
-  float *dX = p->dY[l - 1] + e * size, *dZ = norm ? p->dZ[l - 1] + e * size : dX;
+  const float *A = (act == CELI_SILU ? p->Z[l - 1] : p->Y[l - 1]) + row * K;
+  const float *dY = p->dY[l] + first_row(p, l, r) * N, *Wt = net->Wt[l] + e * K * N;
+  float *dX = p->dY[l - 1] + row * K, *dZ = norm ? p->dZ[l - 1] + row * K : dX;
   if (p->dH != NULL && l == net->L - 1) {
     ops->dense_backward_data(dZ, K, dY, N, Wt, NULL, 0, begin, end, K, N, CELI_IDENTITY);
-    ops->axpby(dZ + begin * K, 1.0f, p->dH + e * size + begin * K, 1.0f, (end - begin) * K);
+    ops->axpby(dZ + begin * K, 1.0f, p->dH + (e * p->B + begin) * K, 1.0f, (end - begin) * K);
     ops->activation_backward(dZ, K, dZ, K, A, K, begin, end, K, act);
   } else {
     ops->dense_backward_data(dZ, K, dY, N, Wt, A, K, begin, end, K, N, act);
   }
   if (norm)
-    ops->layer_norm_backward(dX, K, dZ, K, p->N[l - 1] + e * size, K,
-                             p->stats[l - 1] + e * p->B * 2, net->g[l - 1] + e * K, begin, end, K);
+    ops->layer_norm_backward(dX, K, dZ, K, p->N[l - 1] + row * K, K, p->stats[l - 1] + row * 2,
+                             net->g[l - 1] + e * K, begin, end, K);
 }
 
 /// The wanted columns of the input's gradient: into dX (B,C) lddx where there is one member, else
 /// into the member's own part.
-static void backward_input(const CeliMlpPass *p, float *dX, ptrdiff_t lddx, int64_t e,
-                           int64_t begin, int64_t end) {
+static void backward_input(const CeliMlpPass *p, float *dX, ptrdiff_t lddx, const Rows *r) {
   const int64_t N = p->net->width[1], C = transposed_width(p->net, 0);
-  float *part = p->by_member ? p->dX_member + e * p->B * C : dX;
-  celi_ops()->dense_backward_data(part, p->by_member ? C : lddx, p->dY[0] + e * p->B * N, N,
-                                  p->net->Wt[0] + e * N * C, NULL, 0, begin, end, C, N,
+  float *part = p->by_member ? p->dX_member + r->e * p->B * C : dX;
+  celi_ops()->dense_backward_data(part, p->by_member ? C : lddx, p->dY[0] + first_row(p, 0, r) * N,
+                                  N, p->net->Wt[0] + r->e * N * C, NULL, 0, r->begin, r->end, C, N,
                                   CELI_IDENTITY);
 }
 
@@ -216,15 +253,17 @@ static int64_t block_end(int64_t at, int64_t end) {
   return at + (end - at + blocks - 1) / blocks;
 }
 
-static void forward_member(const CeliMlpPass *pass, int64_t e, int64_t begin, int64_t end) {
-  for (int64_t at = begin, stop; at < end; at = stop) {
-    stop = block_end(at, end);
-    for (int l = 0; l < pass->net->L; l++) forward_layer(pass, l, e, at, stop);
+static void forward_rows(const CeliMlpPass *pass, const Rows *rows) {
+  for (int64_t at = rows->begin, stop; at < rows->end; at = stop) {
+    stop = block_end(at, rows->end);
+    const Rows block = {rows->e, at, stop, rows->share};
+    for (int l = 0; l < pass->net->L; l++) forward_layer(pass, l, &block);
   }
 }
 
 void celi_mlp_forward(const CeliMlpPass *pass, int64_t begin, int64_t end) {
-  for (int64_t e = 0; e < pass->net->spec.E; e++) forward_member(pass, e, begin, end);
+  CEL_ASSERT(pass->shares == 1);
+  for (int64_t e = 0; e < pass->net->spec.E; e++) forward_rows(pass, &(Rows){e, begin, end, 0});
 }
 
 // ---- into a plan
@@ -235,24 +274,32 @@ typedef struct RowArgs {
   ptrdiff_t lddx;
 } RowArgs;
 
+/// Rows of member e in the share of the row operations that is [begin, end); false when there are none.
+static bool rows_of(const CeliMlpPass *pass, int64_t e, int64_t begin, int64_t end, Rows *rows) {
+  *rows = (Rows){e, begin, end, share_at(pass, begin)};
+  return pass->by_member ? celi_member_rows(pass->B, e, begin, end, &rows->begin, &rows->end)
+                         : begin < end;
+}
+
 static void op_forward(const void *args, int64_t begin, int64_t end) {
   const CeliMlpPass *pass = ((const RowArgs *)args)->pass;
-  int64_t from, to;
-  if (!pass->by_member) celi_mlp_forward(pass, begin, end);
-  for (int64_t e = 0; pass->by_member && e < pass->net->spec.E; e++)
-    if (celi_member_rows(pass->B, e, begin, end, &from, &to)) forward_member(pass, e, from, to);
+  Rows rows;
+  for (int64_t e = 0; e < pass->net->spec.E; e++)
+    if (rows_of(pass, e, begin, end, &rows)) forward_rows(pass, &rows);
 }
 
 static void op_backward_data(const void *args, int64_t begin, int64_t end) {
   const RowArgs *a = args;
-  int64_t from, to; // without members of their own, E is 1 and the share is of its rows
-  for (int64_t e = 0; e < a->pass->net->spec.E; e++)
-    for (int64_t at = celi_member_rows(a->pass->B, e, begin, end, &from, &to) ? from : to, stop;
-         at < to; at = stop) {
-      stop = block_end(at, to);
-      for (int l = a->pass->net->L - 1; l >= 1; l--) backward_layer(a->pass, l, e, at, stop);
-      if (a->dX != NULL) backward_input(a->pass, a->dX, a->lddx, e, at, stop);
+  Rows rows;
+  for (int64_t e = 0; e < a->pass->net->spec.E; e++) {
+    if (!rows_of(a->pass, e, begin, end, &rows)) continue;
+    for (int64_t at = rows.begin, stop; at < rows.end; at = stop) {
+      stop = block_end(at, rows.end);
+      const Rows block = {e, at, stop, rows.share};
+      for (int l = a->pass->net->L - 1; l >= 1; l--) backward_layer(a->pass, l, &block);
+      if (a->dX != NULL) backward_input(a->pass, a->dX, a->lddx, &block);
     }
+  }
 }
 
 /// dX (B,C) lddx = the members' parts, added in order.
@@ -266,11 +313,6 @@ static void op_add_members(const void *args, int64_t begin, int64_t end) {
       for (int64_t e = 1; e < a->pass->net->spec.E; e++) sum += part[e * size];
       a->dX[b * a->lddx + c] = sum;
     }
-}
-
-/// Rows that a pass's operations are cut into.
-static int64_t row_count(const CeliMlpPass *pass) {
-  return pass->by_member ? pass->net->spec.E * pass->B : pass->B;
 }
 
 void celi_mlp_plan_forward(CeliPlan *plan, const CeliMlpPass *pass) {
@@ -340,25 +382,58 @@ static int64_t tile_cost(int64_t N) {
   return N <= 4 ? 1 : limit(2 * divide_up(N, 16) / divide_up(N, CELI_TILE_COLUMNS), 2, 8);
 }
 
-static void weight_stage(const WeightArgs *a, Walk *walk) {
-  const CeliOps *ops = celi_ops();
+/// The rows of member e that share i took; false when there are none. Shares in order have all of its rows in order.
+static bool rows_taken(const CeliMlpPass *p, int64_t e, int i, Rows *rows) {
+  int64_t begin, end;
+  celi_share(row_count(p), CELI_ROW_GRAIN, i, p->shares, &begin, &end);
+  *rows = (Rows){.e = e, .share = i};
+  return celi_member_rows(p->B, e, begin, end, &rows->begin, &rows->end);
+}
+
+/// Tiles [first, stop) of layer l's weight gradient, over the rows of all shares.
+static void weight_tiles(const WeightArgs *a, int l, int64_t e, int64_t first, int64_t stop) {
   const CeliMlpPass *p = a->pass;
-  const CeliMlp *net = p->net;
+  const int64_t K = p->net->width[l], N = p->net->width[l + 1];
+  bool more = false;
+  Rows r;
+  for (int i = 0; i < p->shares; i++) {
+    if (!rows_taken(p, e, i, &r)) continue;
+    ptrdiff_t ldx;
+    const float *X = input_of(p, l, &r, &ldx) + r.begin * ldx;
+    const float *dY = p->dY[l] + (first_row(p, l, &r) + r.begin) * N;
+    celi_ops()->dense_backward_weight(a->grad->W[l] + e * K * N, a->grad->b[l] + e * N, X, ldx, dY,
+                                      N, r.end - r.begin, K, N, first, stop, more);
+    more = true;
+  }
+}
+
+/// Columns [begin, end) of the layer norm's gradients.
+static void norm_columns(const WeightArgs *a, int l, int64_t e, int64_t begin, int64_t end) {
+  const CeliMlpPass *p = a->pass;
+  const int64_t N = p->net->width[l + 1];
+  bool more = false;
+  Rows r;
+  for (int i = 0; i < p->shares; i++) {
+    if (!rows_taken(p, e, i, &r)) continue;
+    const int64_t row = first_row(p, l, &r) + r.begin;
+    celi_ops()->layer_norm_backward_gain(a->grad->g[l] + e * N, a->grad->h[l] + e * N,
+                                         p->dZ[l] + row * N, N, p->N[l] + row * N, N,
+                                         p->stats[l] + row * 2, r.end - r.begin, begin, end, more);
+    more = true;
+  }
+}
+
+static void weight_stage(const WeightArgs *a, Walk *walk) {
+  const CeliMlp *net = a->pass->net;
   for (int64_t e = 0; e < net->spec.E; e++)
     for (int l = net->L - 1; l >= 0; l--) {
-      const int64_t K = net->width[l], N = net->width[l + 1], size = p->B * N;
+      const int64_t K = net->width[l], N = net->width[l + 1];
       int64_t first, stop;
-      ptrdiff_t ldx;
-      const float *X = input_of(p, l, e, &ldx);
       if (walk_take(walk, celi_dense_tiles(K, N), tile_cost(N), &first, &stop))
-        ops->dense_backward_weight(a->grad->W[l] + e * K * N, a->grad->b[l] + e * N, X, ldx,
-                                   p->dY[l] + e * size, N, p->B, K, N, first, stop);
+        weight_tiles(a, l, e, first, stop);
       if (net->g[l] == NULL) continue;
       if (walk_take(walk, divide_up(N, NORM_COLUMNS), 1, &first, &stop))
-        ops->layer_norm_backward_gain(a->grad->g[l] + e * N, a->grad->h[l] + e * N,
-                                      p->dZ[l] + e * size, N, p->N[l] + e * size, N,
-                                      p->stats[l] + e * p->B * 2, p->B, N, first * NORM_COLUMNS,
-                                      limit(stop * NORM_COLUMNS, 0, N));
+        norm_columns(a, l, e, first * NORM_COLUMNS, limit(stop * NORM_COLUMNS, 0, N));
     }
 }
 

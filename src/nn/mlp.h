@@ -13,6 +13,8 @@
 #include "ops/plan.h"
 
 #define CELI_LAYERS_MAX (CEL_LIST_MAX + 1)
+/// Floats between the rows of two shares; about as far as cores were seen to fetch ahead.
+#define CELI_GAP 8192
 
 /// How weights start. Biases: Kaiming-uniform draws them as PyTorch's Linear does, the others set
 /// zero.
@@ -56,7 +58,8 @@ typedef struct CeliMlpPass {
   const float *X; ///< (B, in) ldx, the same for all members
   ptrdiff_t ldx;
   /// (E, B, width[l+1]); Y[L-1] is the output. Without backward, hidden layers keep one member's at
-  /// a time: (1, B, ...), and so do N and stats.
+  /// a time: (1, B, ...), and so do N and stats. With several shares every hidden layer's matrices (Y, Z, N, dY, dZ) have
+  /// gaps: see `shares`.
   float *Y[CELI_LAYERS_MAX];
   float *Z[CELI_LAYERS_MAX];     ///< (E, B, width[l+1]) before a SiLU with backward, or NULL
   float *N[CELI_LAYERS_MAX];     ///< (E, B, width[l+1]) before layer norm, or NULL
@@ -70,6 +73,10 @@ typedef struct CeliMlpPass {
   /// members where it can, and neither their weights nor their activations travel between cores. Passes with a backward
   /// of E > 1.
   bool by_member;
+  /// Shares that the row operations are cut into: the team's size. Each share's rows of a hidden layer's matrices lie
+  /// CELI_GAP floats behind the share's before: cores fetch ahead of the rows that they read and write, and what a
+  /// neighbour holds they take from it.
+  int shares;
   /// (E, B, width[L-1]) or NULL: when set, added to the gradient at the last hidden layer's output,
   /// before its activation's derivative (a second reader of that layer: gSDE's latent).
   float *dH;
@@ -88,6 +95,10 @@ CelStatus celi_mlp_declare_grad(CeliMlpGrad *grad, CelTensors *tensors, const ch
 /// Declares activations for B rows; `backward`: also dY and whatever the derivative needs.
 CelStatus celi_mlp_declare_pass(CeliMlpPass *pass, CelTensors *tensors, const char *name,
                                 const CeliMlp *net, int64_t B, bool backward) CEL_WARN_UNUSED;
+/// The same for a team of `shares` threads. With one share hidden layers have no gaps, and others may read their rows.
+CelStatus celi_mlp_declare_pass_shared(CeliMlpPass *pass, CelTensors *tensors, const char *name,
+                                       const CeliMlp *net, int64_t B, bool backward,
+                                       int shares) CEL_WARN_UNUSED;
 
 /// Draws initial parameters; every (layer, member) has a stream of its own, (seed, CEL_RNG_INIT,
 /// first_index + ...).

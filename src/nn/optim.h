@@ -7,8 +7,9 @@
 
 /// Runs of elements are cut between threads in units of this many: an operation by element with the
 /// same count that follows an optimiser's update, in its stage, finds its own elements updated
-/// (target averaging does).
-#define CELI_ELEMENT_GRAIN 1024
+/// (target averaging does). A cache line's worth or few: twin critics then fall apart in the middle, and each thread
+/// keeps the parameters, moments and targets of the critic whose gradients it made.
+#define CELI_ELEMENT_GRAIN 64
 /// Blocks of a gradient's norm; which elements are in a block depends on the run's length alone.
 #define CELI_NORM_BLOCKS 256
 

@@ -65,6 +65,7 @@ typedef struct Product {
   ptrdiff_t ldd;
   int64_t rows, K, N;
   Finish finish;
+  bool more; // the sums in C go on
 } Product;
 
 INLINE vf relu(vf x) {
@@ -213,7 +214,7 @@ static void product(const Product *p, bool by_row) {
         s.B = packed;
         s.ldb = STRIP;
       }
-      strip_rows(&s, width, k > 0, k + s.K == p->K, by_row);
+      strip_rows(&s, width, p->more || k > 0, k + s.K == p->K, by_row);
       k += s.K;
     } while (k < p->K);
   }
@@ -306,13 +307,14 @@ static void narrow(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const
 /// `count` (at most vectors * VW) rows of dW (.,N), N <= 4 known to the compiler: lanes are rows of
 /// dW.
 INLINE void narrow_weight_group(float *dW, const float *X, ptrdiff_t ldx, const float *dY,
-                                ptrdiff_t lddy, int64_t B, int64_t count, const int vectors,
-                                const int N) {
+                                ptrdiff_t lddy, int64_t B, int64_t count, bool more,
+                                const int vectors, const int N) {
   vf sum[4][NARROW];
   UNROLL
   for (int j = 0; j < vectors; j++) {
     UNROLL
-    for (int n = 0; n < N; n++) sum[j][n] = v_zero();
+    for (int n = 0; n < N; n++)
+      sum[j][n] = more ? v_load_strided(dW + j * VW * N + n, N, count - j * VW) : v_zero();
   }
   for (int64_t b = 0; b < B; b++) {
     vf x[4];
@@ -333,22 +335,23 @@ INLINE void narrow_weight_group(float *dW, const float *X, ptrdiff_t ldx, const 
 }
 
 INLINE void narrow_weight_n(float *dW, const float *X, ptrdiff_t ldx, const float *dY,
-                            ptrdiff_t lddy, int64_t B, int64_t rows, const int N) {
+                            ptrdiff_t lddy, int64_t B, int64_t rows, bool more, const int N) {
   const int vectors = N <= 2 ? 4 : 2;
   int64_t r = 0;
   for (; r + vectors * VW <= rows; r += vectors * VW)
-    narrow_weight_group(dW + r * N, X + r, ldx, dY, lddy, B, vectors * VW, vectors, N);
+    narrow_weight_group(dW + r * N, X + r, ldx, dY, lddy, B, vectors * VW, more, vectors, N);
   for (; r < rows; r += VW)
-    narrow_weight_group(dW + r * N, X + r, ldx, dY, lddy, B, rows - r < VW ? rows - r : VW, 1, N);
+    narrow_weight_group(dW + r * N, X + r, ldx, dY, lddy, B, rows - r < VW ? rows - r : VW, more, 1,
+                        N);
 }
 
 static void narrow_weight(float *dW, const float *X, ptrdiff_t ldx, const float *dY, ptrdiff_t lddy,
-                          int64_t B, int64_t rows, int64_t N) {
+                          int64_t B, int64_t rows, int64_t N, bool more) {
   switch (N) {
-  case 1: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, 1); break;
-  case 2: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, 2); break;
-  case 3: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, 3); break;
-  default: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, 4); break;
+  case 1: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, more, 1); break;
+  case 2: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, more, 2); break;
+  case 3: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, more, 3); break;
+  default: narrow_weight_n(dW, X, ldx, dY, lddy, B, rows, more, 4); break;
   }
 }
 
@@ -486,12 +489,13 @@ static void dense_backward_data(float *dX, ptrdiff_t lddx, const float *dY, ptrd
 
 /// db[begin, end) = column sums of dY, rows in order.
 static void column_sums(float *db, const float *dY, ptrdiff_t lddy, int64_t B, int64_t begin,
-                        int64_t end) {
+                        int64_t end, bool more) {
   for (int64_t n = begin; n < end; n += 4 * VW) {
     const int64_t width = end - n;
     vf sum[4];
     UNROLL
-    for (int j = 0; j < 4; j++) sum[j] = v_zero();
+    for (int j = 0; j < 4; j++)
+      sum[j] = more && j * VW < width ? v_load_n(db + n + j * VW, width - j * VW) : v_zero();
     for (int64_t b = 0; b < B; b++) {
       const float *row = dY + b * lddy + n;
       UNROLL
@@ -509,7 +513,7 @@ static void column_sums(float *db, const float *dY, ptrdiff_t lddy, int64_t B, i
 /// The last tile of each panel holds the panel's part of db.
 static void dense_backward_weight(float *dW, float *db, const float *X, ptrdiff_t ldx,
                                   const float *dY, ptrdiff_t lddy, int64_t B, int64_t K, int64_t N,
-                                  int64_t tile_begin, int64_t tile_end) {
+                                  int64_t tile_begin, int64_t tile_end, bool more) {
   const int64_t blocks = (K + CELI_TILE_ROWS - 1) / CELI_TILE_ROWS;
   for (int64_t t = tile_begin; t < tile_end;) {
     const int64_t left = tile_end - t, first = t % blocks;
@@ -519,7 +523,7 @@ static void dense_backward_weight(float *dW, float *db, const float *X, ptrdiff_
     const int64_t k1 = stop * CELI_TILE_ROWS < K ? stop * CELI_TILE_ROWS : K;
     const int64_t n_end = n0 + panels * CELI_TILE_COLUMNS, n1 = n_end < N ? n_end : N;
     if (N <= NARROW) {
-      narrow_weight(dW + k0 * N, X + k0, ldx, dY, lddy, B, k1 - k0, N);
+      narrow_weight(dW + k0 * N, X + k0, ldx, dY, lddy, B, k1 - k0, N, more);
     } else {
       const Product p = {.C = dW + k0 * N + n0,
                          .ldc = N,
@@ -530,10 +534,11 @@ static void dense_backward_weight(float *dW, float *db, const float *X, ptrdiff_
                          .ldb = lddy,
                          .rows = k1 - k0,
                          .K = B,
-                         .N = n1 - n0};
+                         .N = n1 - n0,
+                         .more = more};
       product(&p, false);
     }
-    if (db && stop == blocks) column_sums(db, dY, lddy, B, n0, n1);
+    if (db && stop == blocks) column_sums(db, dY, lddy, B, n0, n1, more);
     t += panels > 1 ? panels * blocks : stop - first;
   }
 }

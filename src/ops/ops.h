@@ -52,12 +52,13 @@ typedef struct CeliOps {
   void (*dense_backward_data)(float *dX, ptrdiff_t lddx, const float *dY, ptrdiff_t lddy,
                               const float *Wt, const float *A, ptrdiff_t lda, int64_t begin,
                               int64_t end, int64_t K, int64_t N, CeliActivation act);
-  /// dW (K,N) and db (N,): sums over all rows b = 0..B-1 in order, overwriting. Work is cut into
-  /// tiles of the output; celi_dense_tiles(K, N) says how many; the last one of each panel holds
-  /// that part of db as well (db may be NULL).
+  /// dW (K,N) and db (N,): sums over all rows b = 0..B-1 in order; `more`: of rows that follow those
+  /// whose sums are there, else overwriting. Work is cut into tiles of the output;
+  /// celi_dense_tiles(K, N) says how many; the last one of each panel holds that part of db as well
+  /// (db may be NULL).
   void (*dense_backward_weight)(float *dW, float *db, const float *X, ptrdiff_t ldx,
                                 const float *dY, ptrdiff_t lddy, int64_t B, int64_t K, int64_t N,
-                                int64_t tile_begin, int64_t tile_end);
+                                int64_t tile_begin, int64_t tile_end, bool more);
   /// dZ = dY * act'(A) elementwise, rows [begin, end), N columns.
   void (*activation_backward)(float *dZ, ptrdiff_t lddz, const float *dY, ptrdiff_t lddy,
                               const float *A, ptrdiff_t lda, int64_t begin, int64_t end, int64_t N,
@@ -73,10 +74,10 @@ typedef struct CeliOps {
   void (*layer_norm_backward)(float *dX, ptrdiff_t lddx, const float *dZ, ptrdiff_t lddz,
                               const float *X, ptrdiff_t ldx, const float *stats, const float *g,
                               int64_t begin, int64_t end, int64_t N);
-  /// dg, db (N,) for columns [begin, end), summing rows in order.
+  /// dg, db (N,) for columns [begin, end), summing rows in order; `more` as above.
   void (*layer_norm_backward_gain)(float *dg, float *db, const float *dZ, ptrdiff_t lddz,
                                    const float *X, ptrdiff_t ldx, const float *stats, int64_t B,
-                                   int64_t N, int64_t begin, int64_t end);
+                                   int64_t begin, int64_t end, bool more);
 
   // ---- elementwise, n elements; y may be x.
   void (*exp)(float *y, const float *x, int64_t n);

@@ -101,10 +101,10 @@ static void layer_norm_backward(float *dX, ptrdiff_t lddx, const float *dZ, ptrd
 
 static void layer_norm_backward_gain(float *dg, float *db, const float *dZ, ptrdiff_t lddz,
                                      const float *X, ptrdiff_t ldx, const float *stats, int64_t B,
-                                     int64_t N, int64_t begin, int64_t end) {
-  (void)N;
+                                     int64_t begin, int64_t end, bool more) {
   for (int64_t n = begin; n < end; n += VW) {
-    vf gain = v_zero(), bias = v_zero();
+    vf gain = more ? v_load_n(dg + n, end - n) : v_zero();
+    vf bias = more ? v_load_n(db + n, end - n) : v_zero();
     for (int64_t b = 0; b < B; b++) {
       const Row row = {
           .x = X + b * ldx, .shift = v_set1(stats[2 * b]), .scale = v_set1(stats[2 * b + 1])};

@@ -91,9 +91,12 @@ static void check_backward_weight(const CeliOps *ops, const Case *c, bool with_d
   oracle_dense_backward_weight_f(exact, exact_b, c->X, c->dY, B, K, N);
   const int64_t cut1 = tiles / 3, cut2 = tiles - tiles / 4;
   const int64_t cuts[] = {0, cut1, cut2, tiles};
+  const int64_t rows[] = {0, B / 3, B};
   for (int i = 0; i < 3; i++)
-    ops->dense_backward_weight(dW, with_db ? db : NULL, X, ldx, dY, lddy, B, K, N, cuts[i],
-                               cuts[i + 1]);
+    for (int r = 0; r < 2; r++)
+      ops->dense_backward_weight(dW, with_db ? db : NULL, X + rows[r] * ldx, ldx,
+                                 dY + rows[r] * lddy, lddy, rows[r + 1] - rows[r], K, N, cuts[i],
+                                 cuts[i + 1], r > 0);
   kit_same("dense_backward_weight", dW, K * N, exact, 1, K * N);
   kit_padding_untouched("dense_backward_weight", dW, 1, K * N, K * N);
   if (with_db) kit_same("dense_backward_weight's db", db, N, exact_b, 1, N);
@@ -160,7 +163,8 @@ static void test_no_rows(void **state) {
   for (int t = 0; (ops = celi_ops_at(t)); t++) {
     Case c = case_make(1, 20, 30);
     float dW[600], db[30], zero[600] = {0}, Y[30] = {KIT_SENTINEL};
-    ops->dense_backward_weight(dW, db, c.X, 20, c.dY, 30, 0, 20, 30, 0, celi_dense_tiles(20, 30));
+    ops->dense_backward_weight(dW, db, c.X, 20, c.dY, 30, 0, 20, 30, 0, celi_dense_tiles(20, 30),
+                               false);
     kit_same("gradient of no rows", dW, 600, zero, 1, 600);
     kit_same("bias gradient of no rows", db, 30, zero, 1, 30);
     ops->dense_forward(Y, 30, NULL, 0, c.X, 20, c.W, c.b, 1, 1, 20, 30, CELI_RELU);
@@ -272,7 +276,7 @@ static void test_central_differences(void **state) {
       ops->dense_forward(Y, N, Z, N, c.X, K, c.W, c.b, 0, B, K, N, ACTS[a]);
       ops->activation_backward(dZ, N, c.dY, N, ACTS[a] == CELI_SILU ? Z : Y, N, 0, B, N, ACTS[a]);
       ops->dense_backward_data(dX, K, dZ, N, c.Wt, NULL, 0, 0, B, K, N, CELI_IDENTITY);
-      ops->dense_backward_weight(dW, db, c.X, K, dZ, N, B, K, N, 0, celi_dense_tiles(K, N));
+      ops->dense_backward_weight(dW, db, c.X, K, dZ, N, B, K, N, 0, celi_dense_tiles(K, N), false);
       const float *grad[3] = {dX, dW, db};
       for (int i = 0; i < 3; i++)
         for (int64_t j = 0; j < size[i]; j++) {

@@ -34,7 +34,7 @@ static void digest_dense(Digest *d, const CeliOps *ops, int64_t B, int64_t K, in
     ops->transpose(Wt, W, K, N, 0, N);
     ops->dense_backward_data(dX, K, Y, N, Wt, X, K, 0, B, K, N, a);
     digest_add(d, dX, B * K);
-    ops->dense_backward_weight(Wt, db, X, K, Y, N, B, K, N, 0, celi_dense_tiles(K, N));
+    ops->dense_backward_weight(Wt, db, X, K, Y, N, B, K, N, 0, celi_dense_tiles(K, N), false);
     digest_add(d, Wt, K * N);
     digest_add(d, db, N);
   }
@@ -81,7 +81,7 @@ static void digest_rows(Digest *d, const CeliOps *ops) {
   float Y[B * N], dX[B * N], stats[2 * B], lse[B], dg[N], db[N];
   ops->layer_norm_forward(Y, N, NULL, 0, stats, X, N, g, b, 1e-5f, 0, B, N, CELI_SILU);
   ops->layer_norm_backward(dX, N, Y, N, X, N, stats, g, 0, B, N);
-  ops->layer_norm_backward_gain(dg, db, Y, N, X, N, stats, B, N, 0, N);
+  ops->layer_norm_backward_gain(dg, db, Y, N, X, N, stats, B, 0, N, false);
   digest_add(d, Y, B * N);
   digest_add(d, dX, B * N);
   digest_add(d, dg, N);

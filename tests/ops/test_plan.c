@@ -46,12 +46,13 @@ static void op_backward(const void *args, int64_t begin, int64_t end) {
 
 static void op_weight1(const void *args, int64_t begin, int64_t end) {
   Net *n = net_of(args);
-  celi_ops()->dense_backward_weight(n->dW1, n->db1, n->X, K, n->dY1, H, B, K, H, begin, end);
+  celi_ops()->dense_backward_weight(n->dW1, n->db1, n->X, K, n->dY1, H, B, K, H, begin, end, false);
 }
 
 static void op_weight2(const void *args, int64_t begin, int64_t end) {
   Net *n = net_of(args);
-  celi_ops()->dense_backward_weight(n->dW2, n->db2, n->Y1, H, n->dY2, N, B, H, N, begin, end);
+  celi_ops()->dense_backward_weight(n->dW2, n->db2, n->Y1, H, n->dY2, N, B, H, N, begin, end,
+                                    false);
 }
 
 static void op_advance(const void *args, int64_t begin, int64_t end) {

@@ -89,8 +89,10 @@ static void test_layer_norm_backward(void **state) {
                               CELI_IDENTITY);
       ops->layer_norm_backward(dX, N, c.dZ, N, c.X, N, stats, c.g, 0, 2, N);
       ops->layer_norm_backward(dX, N, c.dZ, N, c.X, N, stats, c.g, 2, B, N);
-      ops->layer_norm_backward_gain(dg, db, c.dZ, N, c.X, N, stats, B, N, 0, N / 2);
-      ops->layer_norm_backward_gain(dg, db, c.dZ, N, c.X, N, stats, B, N, N / 2, N);
+      ops->layer_norm_backward_gain(dg, db, c.dZ, N, c.X, N, stats, B, 0, N / 2, false);
+      ops->layer_norm_backward_gain(dg, db, c.dZ, N, c.X, N, stats, 2, N / 2, N, false);
+      ops->layer_norm_backward_gain(dg, db, c.dZ + 2 * N, N, c.X + 2 * N, N, stats + 4, B - 2,
+                                    N / 2, N, true);
       const float *grad[3] = {dX, dg, db};
       const int64_t size[3] = {B * N, N, N};
       for (int i = 0; i < 3; i++)
