@@ -120,7 +120,7 @@ static CelStatus declare_pass_layer(CeliMlpPass *pass, CelTensors *tensors, cons
   const bool hidden = l < pass->net->L - 1, norm = hidden && s->layer_norm;
   const bool keep_z = hidden && backward && s->activation == CELI_SILU;
   const int64_t kept = hidden && !backward ? 1 : s->E; // members
-  const int64_t width = pass->net->width[l + 1], gaps = hidden ? pass->shares - 1 : 0;
+  const int64_t width = pass->net->width[l + 1], gaps = hidden && pass->shares > 1 ? pass->shares : 0;
   const int64_t apart[] = {kept * pass->B + gaps * gap_rows(width), width, -1};
   const int64_t whole[] = {kept, pass->B, width}, stats[] = {apart[0], 2, -1};
   const int64_t *rows = gaps ? apart : whole;

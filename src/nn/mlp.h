@@ -74,7 +74,7 @@ typedef struct CeliMlpPass {
   /// of E > 1.
   bool by_member;
   /// Shares that the row operations are cut into: the team's size. Each share's rows of a hidden layer's matrices lie
-  /// CELI_GAP floats behind the share's before: cores fetch ahead of the rows that they read and write, and what a
+  /// CELI_GAP floats behind the share's before, and so does what follows: cores fetch ahead of the rows that they read and write, and what a
   /// neighbour holds they take from it.
   int shares;
   /// (E, B, width[L-1]) or NULL: when set, added to the gradient at the last hidden layer's output,
