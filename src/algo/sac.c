@@ -63,7 +63,8 @@ typedef struct Sac {
 
   // Batch.
   float *sa, *sa_pi, *sa_next;              ///< (B, O+A) critic inputs
-  float *reward, *discount, *y;             ///< (B,)
+  float *reward, *discount;                 ///< (B,)
+  float *y;                                 ///< (E,B) the target, each critic's own copy
   float *mid_obs, *mid_action, *mid_weight; ///< ((n-1) B, O), ((n-1) B, A), ((n-1), B)
   int64_t *row;                             ///< (B,)
   float *q_loss, *pi_loss, *q_min;          ///< (E,B), (B,), (B,)
@@ -123,31 +124,31 @@ static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
     memcpy(s->sa_pi + b * ld, s->sa + b * ld, (size_t)s->O * sizeof(float));
 }
 
-/// Line 3. Source: [maximum-entropy, 8.21]
-static void op_soft_target(const void *args, int64_t begin, int64_t end) {
-  const Sac *s = sac_of(args);
+/// Line 3 for rows [begin, end) of critic e's copy; with the entropies between, for n-step returns.
+/// Source: [maximum-entropy, 8.21], [maximum-entropy, 8.13]
+static void soft_target(const Sac *s, int64_t e, int64_t begin, int64_t end) {
   const float *logp = s->gsde ? s->gsde_next.logp : s->dist_next.logp;
-  celi_ops()->soft_target(s->y, s->reward, s->discount, s->q_next.Y[s->target.L - 1], logp,
-                          s->alpha, s->E, s->B, begin, end, s->config->critic_reduce == 1);
+  const float *mid_logp = s->gsde ? s->gsde_mid.logp : s->dist_mid.logp;
+  float *y = s->y + e * s->B;
+  celi_ops()->soft_target(y, s->reward, s->discount, s->q_next.Y[s->target.L - 1], logp, s->alpha,
+                          s->E, s->B, begin, end, s->config->critic_reduce == 1);
+  if (s->config->n_steps > 1)
+    celi_nstep_entropy(y, s->mid_weight, mid_logp, s->alpha, s->config->n_steps - 1, s->B, begin,
+                       end);
 }
 
-/// The entropies between, for n-step returns. Source: [maximum-entropy, 8.13]
-static void op_mid_entropy(const void *args, int64_t begin, int64_t end) {
-  const Sac *s = sac_of(args);
-  const float *logp = s->gsde ? s->gsde_mid.logp : s->dist_mid.logp;
-  celi_nstep_entropy(s->y, s->mid_weight, logp, s->alpha, s->config->n_steps - 1, s->B, begin, end);
-}
-
-/// Line 4, cut by critic and row: d J_Q / d Q_e = (Q_e - y) / B. Source: [policy-guarantees, (7)]
+/// Lines 3 and 4, cut by critic and row: d J_Q / d Q_e = (Q_e - y) / B. Source: [policy-guarantees, (7)]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Sac *s = sac_of(args);
   const int last = s->critic.L - 1;
   int64_t from, to;
-  for (int64_t e = 0; e < s->E; e++)
-    if (celi_member_rows(s->B, e, begin, end, &from, &to))
-      celi_ops()->squared_error(s->q.dY[last] + e * s->B, s->q_loss + e * s->B,
-                                s->q.Y[last] + e * s->B, s->y, 1.0f / (float)s->B, 1, s->B, from,
-                                to);
+  for (int64_t e = 0; e < s->E; e++) {
+    if (!celi_member_rows(s->B, e, begin, end, &from, &to)) continue;
+    const int64_t at = e * s->B;
+    soft_target(s, e, from, to);
+    celi_ops()->squared_error(s->q.dY[last] + at, s->q_loss + at, s->q.Y[last] + at, s->y + at,
+                              1.0f / (float)s->B, 1, s->B, from, to);
+  }
 }
 
 /// Line 6: d J_pi / d Q and d J_pi / d log pi = alpha / B. Source: [maximum-entropy, 8.28]
@@ -217,25 +218,23 @@ static void plan_policy(Sac *s, const CeliMlpPass *pass, const CeliDist *dist, c
                         s->actor.width[hidden + 1], seed, stream, s->noise_counter);
 }
 
-static void plan_targets(Sac *s) {
+/// Line 2.
+static void plan_policies(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
-  const int64_t mid = (s->config->n_steps - 1) * s->B;
-  plan_policy(s, &s->next, &s->dist_next, &s->gsde_next, s->sa_next + s->O, ld,
-              NOISE_NEXT); // line 2
-  celi_mlp_plan_forward(s->plan, &s->q_next);
-  celi_plan_add(s->plan, "soft target", op_soft_target, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
-                sizeof s); // line 3
-  if (mid == 0) return;
-  plan_policy(s, &s->mid, &s->dist_mid, &s->gsde_mid, s->mid_action, s->A, NOISE_MID);
-  celi_plan_add(s->plan, "entropies between", op_mid_entropy, CELI_ROWS, s->B, CELI_ROW_GRAIN,
-                false, &s, sizeof s);
+  plan_policy(s, &s->pi, &s->dist_pi, &s->gsde_pi, s->sa_pi + s->O, ld, NOISE_PI);
+  plan_policy(s, &s->next, &s->dist_next, &s->gsde_next, s->sa_next + s->O, ld, NOISE_NEXT);
+  if (s->config->n_steps > 1)
+    plan_policy(s, &s->mid, &s->dist_mid, &s->gsde_mid, s->mid_action, s->A, NOISE_MID);
 }
 
 static void plan_critics(Sac *s) {
+  celi_mlp_plan_forward(s->plan, &s->q_next);
   celi_mlp_plan_forward(s->plan, &s->q);
+  // Every critic waits here: the target needs all of them.
+  celi_plan_barrier(s->plan);
   celi_plan_add(s->plan, "critic loss", op_critic_loss, CELI_ROWS, s->E * s->B, CELI_ROW_GRAIN,
                 false, &s,
-                sizeof s); // line 4
+                sizeof s); // lines 3 and 4
   celi_mlp_plan_backward_data(s->plan, &s->q, NULL, 0);
   celi_mlp_plan_backward_weight(s->plan, &s->q, &s->critic_grad, false);
   celi_mlp_plan_transpose(s->plan, &s->actor,
@@ -297,8 +296,7 @@ static CelStatus write_plan(Sac *s) {
     celi_normalizer_plan_obs(s->plan, &s->norm, s->mid_obs, s->O, (c->n_steps - 1) * s->B);
   celi_plan_add(s->plan, "copy observations", op_copy_obs, CELI_ROWS, s->B, CELI_ROW_GRAIN, false,
                 &s, sizeof s);
-  plan_policy(s, &s->pi, &s->dist_pi, &s->gsde_pi, s->sa_pi + s->O, ld, NOISE_PI); // line 2
-  plan_targets(s);
+  plan_policies(s);
   plan_critics(s);
   plan_actor(s);
   return celi_plan_end(s->plan);
@@ -625,7 +623,7 @@ static CelStatus declare_batch(Sac *s, CelTensors *t) {
   DECLARE("batch.sa_next", CEL_F32, CEL_SCRATCH, &s->sa_next, B, D);
   DECLARE("batch.reward", CEL_F32, CEL_SCRATCH, &s->reward, B);
   DECLARE("batch.discount", CEL_F32, CEL_SCRATCH, &s->discount, B);
-  DECLARE("batch.y", CEL_F32, CEL_SCRATCH, &s->y, B);
+  DECLARE("batch.y", CEL_F32, CEL_SCRATCH, &s->y, s->E, B);
   DECLARE("batch.row", CEL_I64, CEL_SCRATCH, &s->row, B);
   DECLARE("batch.q_loss", CEL_F32, CEL_SCRATCH, &s->q_loss, s->E, B);
   DECLARE("batch.pi_loss", CEL_F32, CEL_SCRATCH, &s->pi_loss, B);

@@ -119,9 +119,11 @@ static CelStatus declare_pass_layer(CeliMlpPass *pass, CelTensors *tensors, cons
   const CeliMlpSpec *s = &pass->net->spec;
   const bool hidden = l < pass->net->L - 1, norm = hidden && s->layer_norm;
   const bool keep_z = hidden && backward && s->activation == CELI_SILU;
-  const int64_t kept = hidden && !backward ? 1 : s->E; // members
-  const int64_t width = pass->net->width[l + 1], gaps = hidden && pass->shares > 1 ? pass->shares : 0;
-  const int64_t apart[] = {kept * pass->B + gaps * gap_rows(width), width, -1};
+  const bool turns = hidden && !backward; // members take turns
+  const int64_t kept = turns ? 1 : s->E, copies = turns ? pass->shares : 1;
+  const int64_t width = pass->net->width[l + 1];
+  const int64_t gaps = hidden && pass->shares > 1 ? pass->shares : 0;
+  const int64_t apart[] = {copies * kept * pass->B + gaps * gap_rows(width), width, -1};
   const int64_t whole[] = {kept, pass->B, width}, stats[] = {apart[0], 2, -1};
   const int64_t *rows = gaps ? apart : whole;
   const struct {
@@ -154,8 +156,9 @@ CelStatus celi_mlp_declare_pass_shared(CeliMlpPass *pass, CelTensors *tensors, c
   pass->B = B;
   for (int l = 0; l < net->L; l++) CELI_TRY(declare_pass_layer(pass, tensors, name, l, backward));
   const int64_t input[] = {net->spec.E, B, transposed_width(net, 0)};
-  pass->by_member = backward && net->spec.E > 1;
-  if (!pass->by_member || input[2] == 0) return CEL_OK;
+  // Members that take turns in one place do so for each share: without shares of their own threads would collide.
+  pass->by_member = net->spec.E > 1 && (backward || shares > 1);
+  if (!pass->by_member || !backward || input[2] == 0) return CEL_OK;
   return celi_declare_f32(tensors, CEL_SCRATCH, &pass->dX_member, input, "%s.dx", name);
 }
 
@@ -177,7 +180,10 @@ static int share_at(const CeliMlpPass *p, int64_t begin) {
   int64_t first, last;
   for (int i = 0; i < p->shares; i++) {
     celi_share(row_count(p), CELI_ROW_GRAIN, i, p->shares, &first, &last);
-    if (begin >= first && begin < last) return i;
+    if (begin < first || begin >= last) continue;
+    // Another team's share may reach into two of ours, whose rows do not lie together.
+    CEL_ASSERT(p->shares == 1 || begin == first);
+    return i;
   }
   return 0;
 }
@@ -186,7 +192,8 @@ static int share_at(const CeliMlpPass *p, int64_t begin) {
 /// rows. Without backward the members take turns in one place: what nobody reads again should not fill the cache.
 static int64_t first_row(const CeliMlpPass *p, int l, const Rows *r) {
   if (l == p->net->L - 1) return r->e * p->B;
-  return (p->dY[l] ? r->e * p->B : 0) + r->share * gap_rows(p->net->width[l + 1]);
+  const int64_t gap = gap_rows(p->net->width[l + 1]);
+  return p->dY[l] ? r->e * p->B + r->share * gap : r->share * (p->B + gap);
 }
 
 static const float *input_of(const CeliMlpPass *p, int l, const Rows *r, ptrdiff_t *ld) {

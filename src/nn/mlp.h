@@ -70,8 +70,8 @@ typedef struct CeliMlpPass {
   float *dZ[CELI_LAYERS_MAX]; ///< (E, B, width[l+1]) gradient at layer norm's output, or NULL
   float *dX_member;           ///< (E, B, wanted columns of in) the members' parts of dX, or NULL
   /// Row operations are cut by member and row, CELI_ROWS with count E B, instead of by row: so a thread keeps whole
-  /// members where it can, and neither their weights nor their activations travel between cores. Passes with a backward
-  /// of E > 1.
+  /// members where it can, and neither their weights nor their activations travel between cores. Where E > 1 and
+  /// there is a backward or several shares.
   bool by_member;
   /// Shares that the row operations are cut into: the team's size. Each share's rows of a hidden layer's matrices lie
   /// CELI_GAP floats behind the share's before, and so does what follows: cores fetch ahead of the rows that they read and write, and what a
@@ -95,7 +95,7 @@ CelStatus celi_mlp_declare_grad(CeliMlpGrad *grad, CelTensors *tensors, const ch
 /// Declares activations for B rows; `backward`: also dY and whatever the derivative needs.
 CelStatus celi_mlp_declare_pass(CeliMlpPass *pass, CelTensors *tensors, const char *name,
                                 const CeliMlp *net, int64_t B, bool backward) CEL_WARN_UNUSED;
-/// The same for a team of `shares` threads. With one share hidden layers have no gaps, and others may read their rows.
+/// The same for a team of exactly `shares` threads (one share: of any number). With one share hidden layers have no gaps, and others may read their rows.
 CelStatus celi_mlp_declare_pass_shared(CeliMlpPass *pass, CelTensors *tensors, const char *name,
                                        const CeliMlp *net, int64_t B, bool backward,
                                        int shares) CEL_WARN_UNUSED;

@@ -5,7 +5,7 @@
 ///   it is marked with_previous (it needs nothing of the stage), or
 ///   it and the whole stage are ROWS of equal count and grain (a thread goes on with its own rows),
 ///   or it and the whole stage are SERIAL (the same thread does all);
-/// otherwise a barrier closes that stage. The end of a run closes the last one.
+/// otherwise, or after celi_plan_barrier, a barrier closes that stage. The end of a run closes the last one.
 #include "ops/plan.h"
 #include "base/base.h"
 #include <stdlib.h>
@@ -28,6 +28,7 @@ struct CeliPlan {
   int64_t count, capacity;
   CelStatus failed; // the first failure of celi_plan_add
   char message[256];
+  bool wait; // a barrier before the next operation
   bool ended;
 };
 
@@ -87,7 +88,8 @@ static CelStatus add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut,
   op->count = count;
   op->grain = grain;
   op->cut = cut;
-  op->barrier = !with_previous && needs_barrier(plan, op);
+  op->barrier = plan->wait || (!with_previous && needs_barrier(plan, op));
+  plan->wait = false;
   plan->count++;
   return CEL_OK;
 }
@@ -98,6 +100,10 @@ void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, i
   plan->failed = add(plan, name, fn, cut, count, grain, with_previous, args, size);
   if (plan->failed == CEL_OK) return;
   strncpy(plan->message, cel_error(), sizeof plan->message - 1);
+}
+
+void celi_plan_barrier(CeliPlan *plan) {
+  plan->wait = plan->count > 0;
 }
 
 CelStatus celi_plan_end(CeliPlan *plan) {

@@ -48,6 +48,8 @@ void celi_plan_destroy(CeliPlan *plan);
 /// nothing, and celi_plan_end returns it: a plan is written without checking every line.
 void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,
                    int64_t grain, bool with_previous, const void *args, size_t size);
+/// The next operation waits for everyone, even where cut and count would let it go on.
+void celi_plan_barrier(CeliPlan *plan);
 /// Closes the plan. Errors: the first of celi_plan_add's.
 CelStatus celi_plan_end(CeliPlan *plan) CEL_WARN_UNUSED;
 /// Runs the list once. Allocates nothing.

@@ -89,12 +89,13 @@ static CelAgent *updated(const SacCase *c, int threads) {
   return agent;
 }
 
-/// Distance relative to the tensor's norm; `expected` holds doubles.
+/// Distance relative to the tensor's norm; `expected` holds doubles. The critics' copies of the target are compared each.
 static double distance(const CelTensor *have, const CelTensor *expected) {
   double difference = 0, norm = 0;
-  assert_int_equal(have->size, expected->size);
+  const bool copies = strcmp(have->name, "batch.y") == 0;
+  assert_int_equal(copies ? have->size % expected->size : have->size - expected->size, 0);
   for (int64_t k = 0; k < have->size; k++) {
-    const double e = ((const double *)expected->data)[k],
+    const double e = ((const double *)expected->data)[k % expected->size],
                  d = (double)((const float *)have->data)[k] - e;
     difference += d * d, norm += e * e;
   }

@@ -19,7 +19,8 @@ static int64_t rows_of(const CeliMlpSpec *spec, int64_t *begin) {
   return spec->dx_begin == 0 && spec->dx_end == 0 ? spec->in : spec->dx_end - spec->dx_begin;
 }
 
-static void fixture_create(Fixture *f, const CeliMlpSpec *spec, int64_t B, bool with_dH) {
+static void fixture_create_shared(Fixture *f, const CeliMlpSpec *spec, int64_t B, bool with_dH,
+                                  int shares) {
   int64_t begin;
   memset(f, 0, sizeof *f);
   f->C = rows_of(spec, &begin);
@@ -27,7 +28,7 @@ static void fixture_create(Fixture *f, const CeliMlpSpec *spec, int64_t B, bool 
   assert_ok(cel_tensors_create(&f->tensors));
   assert_ok(celi_mlp_declare(&f->net, f->tensors, "net", CEL_PARAM, spec));
   assert_ok(celi_mlp_declare_grad(&f->grad, f->tensors, "net", CEL_GRAD, spec));
-  assert_ok(celi_mlp_declare_pass(&f->pass, f->tensors, "pass", &f->net, B, true));
+  assert_ok(celi_mlp_declare_pass_shared(&f->pass, f->tensors, "pass", &f->net, B, true, shares));
   assert_ok(cel_tensors_declare(f->tensors, "x", CEL_F32, CEL_SCRATCH, &f->X, 2, x));
   assert_ok(cel_tensors_declare(f->tensors, "dx", CEL_F32, CEL_SCRATCH, &f->dX, 2, dx));
   const int64_t dh[] = {spec->E, B, f->net.width[f->net.L - 1]};
@@ -35,6 +36,10 @@ static void fixture_create(Fixture *f, const CeliMlpSpec *spec, int64_t B, bool 
     assert_ok(cel_tensors_declare(f->tensors, "dh", CEL_F32, CEL_SCRATCH, &f->pass.dH, 3, dh));
   assert_ok(cel_tensors_allocate(f->tensors));
   f->pass.X = f->X, f->pass.ldx = ldx;
+}
+
+static void fixture_create(Fixture *f, const CeliMlpSpec *spec, int64_t B, bool with_dH) {
+  fixture_create_shared(f, spec, B, with_dH, 1);
 }
 
 /// Parameters, inputs and the output's gradient from a stream; gains near 1.
@@ -234,6 +239,35 @@ static void test_threads_same_bits(void **state) {
 }
 
 /// Whatever ranges of rows a forward pass is asked for, a row comes out the same.
+/// Rows that lie apart give the same outputs, input gradients and weight gradients.
+static void test_shares_same_bits(void **state) {
+  (void)state;
+  for (int norm = 0; norm < 2; norm++)
+    for (int64_t E = 1; E <= 3; E += 2)
+      for (int shares = 2; shares <= 40; shares += shares < 5 ? 1 : 35) {
+        CeliMlpSpec spec = odd_spec();
+        spec.E = E, spec.layer_norm = norm;
+        Fixture whole, apart;
+        fixture_create(&whole, &spec, 301, true);
+        fixture_create_shared(&apart, &spec, 301, true, shares);
+        fixture_randomise(&whole, 9);
+        fixture_randomise(&apart, 9);
+        fixture_run(&whole, 1);
+        fixture_run(&apart, shares);
+        const int64_t last = whole.net.L - 1, out = E * 301 * whole.net.width[last + 1];
+        assert_same_bits("output", apart.pass.Y[last], whole.pass.Y[last],
+                         (size_t)out * sizeof(float));
+        assert_same_bits("input's gradient", apart.dX, whole.dX,
+                         (size_t)(301 * (whole.C + 1)) * sizeof(float));
+        uint64_t digest[2][2];
+        cel_tensors_digest(whole.tensors, 1u << CEL_GRAD, digest[0]);
+        cel_tensors_digest(apart.tensors, 1u << CEL_GRAD, digest[1]);
+        assert_memory_equal(digest[0], digest[1], sizeof digest[0]);
+        cel_tensors_destroy(whole.tensors);
+        cel_tensors_destroy(apart.tensors);
+      }
+}
+
 static void test_rows_same_bits(void **state) {
   (void)state;
   const CeliMlpSpec spec = odd_spec();
@@ -264,7 +298,7 @@ static void test_forward_only(void **state) {
     fixture_create(&f, &spec, 301, false);
     fixture_randomise(&f, 9);
     assert_ok(cel_tensors_create(&tensors));
-    assert_ok(celi_mlp_declare_pass(&lean, tensors, "lean", &f.net, 301, false));
+    assert_ok(celi_mlp_declare_pass_shared(&lean, tensors, "lean", &f.net, 301, false, 1 + norm));
     assert_ok(cel_tensors_allocate(tensors));
     lean.X = f.X, lean.ldx = f.pass.ldx;
     CeliPlan *plan;
@@ -272,11 +306,12 @@ static void test_forward_only(void **state) {
     celi_mlp_plan_forward(plan, &lean);
     celi_mlp_plan_forward(plan, &f.pass);
     assert_ok(celi_plan_end(plan));
-    run_plan(plan, 2);
+    run_plan(plan, 1 + norm);
     celi_plan_destroy(plan);
     assert_same_bits("output", lean.Y[3], f.pass.Y[3], 3 * 301 * 3 * sizeof(float));
-    assert_same_bits("last hidden layer of the last member", lean.Y[2], f.pass.Y[2] + 2 * 301 * 41,
-                     301 * 41 * sizeof(float));
+    if (!norm)
+      assert_same_bits("last hidden layer of the last member", lean.Y[2],
+                       f.pass.Y[2] + 2 * 301 * 41, 301 * 41 * sizeof(float));
     cel_tensors_destroy(tensors);
     cel_tensors_destroy(f.tensors);
   }
@@ -445,11 +480,12 @@ static void test_golden_training(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_gradients),      cmocka_unit_test(test_input_columns),
-      cmocka_unit_test(test_second_reader),  cmocka_unit_test(test_threads_same_bits),
-      cmocka_unit_test(test_rows_same_bits), cmocka_unit_test(test_forward_only),
-      cmocka_unit_test(test_nan_propagates), cmocka_unit_test(test_bad_specs),
-      cmocka_unit_test(test_golden),         cmocka_unit_test(test_golden_training),
+      cmocka_unit_test(test_gradients),        cmocka_unit_test(test_input_columns),
+      cmocka_unit_test(test_second_reader),    cmocka_unit_test(test_threads_same_bits),
+      cmocka_unit_test(test_shares_same_bits), cmocka_unit_test(test_rows_same_bits),
+      cmocka_unit_test(test_forward_only),     cmocka_unit_test(test_nan_propagates),
+      cmocka_unit_test(test_bad_specs),        cmocka_unit_test(test_golden),
+      cmocka_unit_test(test_golden_training),
   };
   return cmocka_run_group_tests_name("nn/mlp", tests, golden_open, golden_close);
 }
