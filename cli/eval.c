@@ -4,8 +4,10 @@
 #include "celsius/render.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Options {
   int64_t episodes;
@@ -74,11 +76,22 @@ static void print_text(const CelRun *run, const CelEvalResult *result) {
            result->mean_return >= threshold ? "yes" : "no", threshold);
 }
 
-/// A name that would lead a viewer astray is told before anything is played.
+/// A name that would lead a viewer astray, or where nothing can be written, is told before anything is played.
 static CelStatus check_render(const char *path) {
   const size_t n = strlen(path);
-  if (n == 0 || (n > 4 && strcmp(path + n - 4, ".gif") == 0)) return CEL_OK;
-  return cel_fail(CEL_E_ARGUMENT, "--render %s: an animation's name ends in .gif", path);
+  if (n == 0) return CEL_OK;
+  if (n <= 4 || strcmp(path + n - 4, ".gif") != 0)
+    return cel_fail(CEL_E_ARGUMENT, "--render %s: an animation's name ends in .gif", path);
+  char folder[CEL_PATH_MAX];
+  snprintf(folder, sizeof folder, "%s", path);
+  char *slash = strrchr(folder, '/');
+  if (slash) slash[slash == folder] = 0;
+  if (access(slash ? folder : ".", W_OK | X_OK) != 0)
+    return cel_fail(CEL_E_IO, "--render %s: the folder cannot be written to: %s", path,
+                    strerror(errno));
+  if (access(path, F_OK) == 0 && access(path, W_OK) != 0)
+    return cel_fail(CEL_E_IO, "--render %s: %s", path, strerror(errno));
+  return CEL_OK;
 }
 
 static CelStatus render(CelRun *run, const Options *options, const CelRenderOptions *how) {

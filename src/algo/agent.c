@@ -58,7 +58,10 @@ static CelStatus build(CelAgent *agent) {
                                metrics));
   CELI_TRY(celi_team_create(&agent->team, agent->options.threads > 0 ? agent->options.threads : 1));
   CELI_TRY(agent->algo->declare(agent));
-  CELI_TRY(cel_tensors_allocate(agent->tensors));
+  const CelStatus status = cel_tensors_allocate(agent->tensors);
+  if (status == CEL_E_MEMORY && agent->algo->replay)
+    return cel_fail(status, "%s; a smaller buffer_size needs less", cel_error());
+  CELI_TRY(status);
   CELI_TRY(celi_alloc(&agent->replay_saved, (size_t)agent->options.n_envs, sizeof(int64_t),
                       "replay positions"));
   memset(agent->replay_saved, 0, (size_t)agent->options.n_envs * sizeof(int64_t));

@@ -541,6 +541,9 @@ static CelStatus check_config(const CelSacConfig *c) {
                     c->log_std_min, c->log_std_max);
   if (c->noise == CELI_NOISE_GSDE && c->net_arch.n < 1)
     return cel_fail(CEL_E_RANGE, "sac: noise gsde needs a hidden layer in net_arch");
+  if (c->sde_sample_freq == 0)
+    return cel_fail(CEL_E_RANGE, "sac: sde_sample_freq is 0; take a number of steps, or -1 for "
+                                 "every train_freq");
   if (!isnan(c->ent_coef) && c->ent_coef < 0)
     return cel_fail(CEL_E_RANGE, "sac: ent_coef %g must not be negative", c->ent_coef);
   return CEL_OK;
