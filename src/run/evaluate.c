@@ -141,8 +141,8 @@ static bool same_space(const CelSpace *a, const CelSpace *b) {
     if (x->kind == CEL_DISCRETE && x->n != y->n) return false;
     for (int d = 0; d < x->ndim; d++)
       if (x->shape[d] != y->shape[d]) return false;
-    if (x->kind == CEL_MULTI_DISCRETE && memcmp(x->high, y->high, sizeof x->high) != 0)
-      return false;
+    for (int64_t i = 0; x->kind == CEL_MULTI_DISCRETE && i < x->size; i++)
+      if (x->high[i] != y->high[i]) return false;
   }
   return true;
 }
