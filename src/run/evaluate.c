@@ -141,7 +141,8 @@ static bool same_space(const CelSpace *a, const CelSpace *b) {
     if (x->kind == CEL_DISCRETE && x->n != y->n) return false;
     for (int d = 0; d < x->ndim; d++)
       if (x->shape[d] != y->shape[d]) return false;
-    for (int64_t i = 0; x->kind == CEL_MULTI_DISCRETE && i < x->size; i++)
+    for (int64_t i = 0; x->kind == CEL_MULTI_DISCRETE && i < x->size && i < CEL_SPACE_BOUNDS_MAX;
+         i++)
       if (x->high[i] != y->high[i]) return false;
   }
   return true;
