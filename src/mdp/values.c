@@ -1,0 +1,89 @@
+/// Backups of finite problems: Q of V, V of Q, pi of Q, J.
+///
+/// Source: [soft-q-learning, 2-3.1] V(s) = alpha log sum_a exp(Q(s,a)/alpha), [maximum-entropy, 8.22-8.24]
+/// pi(a|s) = exp((Q(s,a) - V(s))/alpha). Log-sum-exp is shifted by the maximum M, so that nothing overflows at any
+/// alpha, and policies are divided by their own sum; alpha = 0 is the maximum, and the uniform policy over its ties.
+#include "mdp/values.h"
+#include "celsius/solve.h"
+#include <math.h>
+
+double celi_backup(const CelMdp *mdp, double gamma, const double *V, int64_t p) {
+  double next = 0.0;
+  for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++)
+    if (!mdp->ends || !mdp->ends[t]) next += mdp->probability[t] * V[cel_mdp_next(mdp, t)];
+  return mdp->reward[p] + gamma * next;
+}
+
+static double largest(const double *q, int64_t n) {
+  double most = q[0];
+  for (int64_t a = 1; a < n; a++) most = fmax(most, q[a]);
+  return most;
+}
+
+double celi_soft_max(const double *q, int64_t n, double alpha) {
+  if (n == 0) return 0.0;
+  const double M = largest(q, n);
+  if (!(alpha > 0.0)) return M;
+  double sum = 0.0;
+  for (int64_t a = 0; a < n; a++) sum += exp((q[a] - M) / alpha);
+  return M + alpha * log(sum);
+}
+
+double celi_policy_value(const double *pi, const double *q, int64_t n, double alpha) {
+  double value = 0.0;
+  for (int64_t a = 0; a < n; a++)
+    if (pi[a] > 0.0) value += pi[a] * (q[a] - alpha * log(pi[a]));
+  return value;
+}
+
+void celi_policy_of(double *pi, const double *q, int64_t n, double alpha, double tie) {
+  if (n == 0) return;
+  const double M = largest(q, n);
+  double sum = 0.0;
+  for (int64_t a = 0; a < n; a++) {
+    pi[a] = alpha > 0.0 ? exp((q[a] - M) / alpha) : (double)(q[a] >= M - tie);
+    sum += pi[a];
+  }
+  for (int64_t a = 0; a < n; a++) pi[a] /= sum;
+}
+
+void cel_q_of_v(const CelMdp *mdp, const double *V, double gamma, double *Q) {
+  for (int64_t p = 0; p < mdp->pairs; p++) Q[p] = celi_backup(mdp, gamma, V, p);
+}
+
+void cel_value_of_q(const CelMdp *mdp, const double *Q, double alpha, double *V) {
+  for (int64_t s = 0; s < mdp->states; s++)
+    V[s] = celi_soft_max(Q + mdp->pair[s], mdp->pair[s + 1] - mdp->pair[s], alpha);
+}
+
+void cel_policy_of_q(const CelMdp *mdp, const double *Q, double alpha, double *pi) {
+  for (int64_t s = 0; s < mdp->states; s++) {
+    const int64_t p = mdp->pair[s];
+    celi_policy_of(pi + p, Q + p, mdp->pair[s + 1] - p, alpha, 0.0);
+  }
+}
+
+double cel_value_start(const CelMdp *mdp, const double *V) {
+  double J = 0.0;
+  for (int64_t s = 0; s < mdp->states; s++) J += mdp->start[s] * V[s];
+  return J;
+}
+
+CeliShape celi_mdp_shape(const CelMdp *mdp) {
+  CeliShape shape = {.actions = mdp->max_actions, .mass_min = 1.0};
+  for (int64_t p = 0; p < mdp->pairs; p++) {
+    const int64_t begin = mdp->row[p], end = mdp->row[p + 1];
+    double mass = 0.0, alive = 0.0;
+    for (int64_t t = begin; t < end; t++) {
+      if (mdp->ends && mdp->ends[t]) continue;
+      const int64_t next = cel_mdp_next(mdp, t);
+      mass += mdp->probability[t];
+      if (mdp->pair[next + 1] > mdp->pair[next]) alive += mdp->probability[t];
+    }
+    if (end - begin > shape.longest) shape.longest = end - begin;
+    shape.mass_max = fmax(shape.mass_max, mass);
+    shape.mass_min = fmin(shape.mass_min, alive);
+    shape.reward_max = fmax(shape.reward_max, fabs(mdp->reward[p]));
+  }
+  return shape;
+}
