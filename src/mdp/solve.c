@@ -131,7 +131,7 @@ CelStatus cel_solution_save(const CelSolution *solution, const char *path) {
 
 // ---- a run
 
-double celi_seconds(void) {
+double celi_solve_seconds(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
@@ -150,7 +150,7 @@ bool celi_run_goes_on(CeliRun *run, double residual, const CeliMiddle *middle) {
   const double bound = middle->bound, wanted = config->tolerance * fmax(1.0, middle->value_max);
   if (solution->iterations <= 1) run->first_bound = bound;
   solution->residual = residual, solution->bound = bound;
-  const double seconds = celi_seconds() - run->start_seconds;
+  const double seconds = celi_solve_seconds() - run->start_seconds;
   char method[CEL_TEXT_MAX];
   method_name(solution->method, method, sizeof method);
   const CelSolveProgress now = {.method = method,
@@ -236,7 +236,7 @@ CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config, CelSolution
                  .shape = celi_mdp_shape(mdp),
                  .alpha = config->alpha,
                  .gamma = isnan(config->gamma) ? mdp->discount : config->gamma,
-                 .start_seconds = celi_seconds()};
+                 .start_seconds = celi_solve_seconds()};
   CelStatus status = allocate(&solution, mdp);
   if (status == CEL_OK)
     status = celi_alloc(&run.scratch, (size_t)mdp->max_actions, sizeof(double), "a row of Q");
@@ -251,7 +251,7 @@ CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config, CelSolution
     return status;
   }
   solution->value_start = cel_value_start(mdp, solution->V);
-  solution->seconds = celi_seconds() - run.start_seconds;
+  solution->seconds = celi_solve_seconds() - run.start_seconds;
   *out = solution;
   return CEL_OK;
 }

@@ -17,7 +17,7 @@ typedef struct CeliRun {
 } CeliRun;
 
 /// Seconds on a clock that does not jump.
-double celi_seconds(void);
+double celi_solve_seconds(void);
 /// Called once an iteration with the V that the next one starts from, whose residual and bound are known. True: go
 /// on; false: the certificate holds, or a limit was met (run->stopped).
 bool celi_run_goes_on(CeliRun *run, double residual, const CeliMiddle *middle);
