@@ -1,0 +1,543 @@
+/// Building a CelMdp in one pass: states in order, their actions in order, transitions in any.
+///
+/// The open pair's transitions wait in a buffer of their own. When it is closed they are sorted by (next
+/// state, ends), those that agree in both are merged, the row is checked and divided by its sum, and
+/// appended to the arrays that become the problem's own: nothing is copied at the end. What few problems
+/// need (rewards by transition, ends, action numbers) is made where the first case of it appears.
+///
+///     P(s'|s,a) = p(s') / sum p,   r(s,a,s') = r + sum p r' / sum p over those merged,
+///     r(s,a) = sum_s' P(s'|s,a) r(s,a,s')
+#include "base/base.h"
+#include "mdp/model.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/// A transition of the open pair.
+typedef struct Entry {
+  int64_t next, order; ///< order: of coming, so that sums have one order too
+  double probability, reward;
+  bool ends;
+} Entry;
+
+struct CelMdpBuilder {
+  double discount;
+  int64_t horizon, states, pairs, transitions;
+  bool built;
+  // The open pair is the last one.
+  int64_t state, number; ///< its state (-1: no pair yet) and action
+  double base;           ///< its r(s,a), to which the transitions' rewards are added
+  bool open;
+  Entry *entry; ///< (entries,)
+  int64_t entries, entry_capacity;
+  // The problem's arrays, see CelMdp; those that are made when they are needed are NULL before.
+  int64_t *pair; ///< (states + 1) filled in up to `state`
+  int64_t pair_capacity, transition_capacity;
+  int64_t *row; ///< (pairs + 1)
+  double *reward;
+  int32_t *action;
+  uint32_t *next32;
+  int64_t *next64;
+  double *probability, *reward_next;
+  uint8_t *ends;
+  double *start;
+  int64_t *grid_state;
+  int8_t *direction;
+  CelMdpGrid grid;
+  bool has_grid;
+  char name[CEL_TEXT_MAX];
+};
+
+// ---- life
+
+CelStatus cel_mdp_builder_create(CelMdpBuilder **out, int64_t states, double discount,
+                                 int64_t horizon) {
+  CelMdpBuilder *builder;
+  if (states < 1) {
+    return cel_fail(CEL_E_RANGE, "%" PRId64 " states: a problem has one at least", states);
+  }
+  size_t bytes;
+  if (!celi_size_mul((size_t)states, 2 * sizeof(int64_t), &bytes) || states == INT64_MAX) {
+    return cel_fail(CEL_E_RANGE, "%" PRId64 " states are too many", states);
+  }
+  CELI_TRY(celi_mdp_check_discount(discount, horizon));
+  CELI_TRY(celi_mdp_room(bytes, "that many states"));
+  CELI_TRY(celi_alloc(&builder, 1, sizeof *builder, "a builder of finite problems"));
+  memset(builder, 0, sizeof *builder);
+  CelStatus status = celi_alloc(&builder->pair, (size_t)states + 1, sizeof(int64_t), "states");
+  if (status != CEL_OK) {
+    free(builder);
+    return status;
+  }
+  builder->states = states;
+  builder->discount = discount;
+  builder->horizon = horizon;
+  builder->state = -1;
+  *out = builder;
+  return CEL_OK;
+}
+
+/// Frees the arrays, or, once they are the problem's, forgets them.
+static void drop(CelMdpBuilder *builder, bool release) {
+  void *blocks[] = {builder->pair,        builder->row,        builder->reward,
+                    builder->action,      builder->next32,     builder->next64,
+                    builder->probability, builder->ends,       builder->reward_next,
+                    builder->start,       builder->grid_state, builder->direction};
+  for (size_t i = 0; release && i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
+  free(builder->entry);
+  memset(builder, 0, sizeof *builder);
+  builder->built = true;
+}
+
+void cel_mdp_builder_destroy(CelMdpBuilder *builder) {
+  if (builder == NULL) return;
+  drop(builder, true);
+  free(builder);
+}
+
+static CelStatus fail_if_built(const CelMdpBuilder *builder) {
+  if (!builder->built) return CEL_OK;
+  return cel_fail(CEL_E_STATE, "this builder has built its problem and is empty; make another one");
+}
+
+// ---- room
+
+static CelStatus resize_pairs(CelMdpBuilder *builder, int64_t capacity) {
+  const size_t n = (size_t)capacity;
+  CELI_TRY(celi_resize(&builder->row, n + 1, sizeof *builder->row, "pairs of state and action"));
+  CELI_TRY(celi_resize(&builder->reward, n, sizeof *builder->reward, "rewards"));
+  if (builder->action) {
+    CELI_TRY(celi_resize(&builder->action, n, sizeof *builder->action, "action numbers"));
+  }
+  builder->pair_capacity = capacity;
+  return CEL_OK;
+}
+
+static bool wide(const CelMdpBuilder *builder) {
+  return builder->states - 1 > (int64_t)UINT32_MAX;
+}
+
+static CelStatus resize_transitions(CelMdpBuilder *builder, int64_t capacity) {
+  const size_t n = (size_t)capacity;
+  if (wide(builder)) {
+    CELI_TRY(celi_resize(&builder->next64, n, sizeof *builder->next64, "transitions"));
+  } else {
+    CELI_TRY(celi_resize(&builder->next32, n, sizeof *builder->next32, "transitions"));
+  }
+  CELI_TRY(celi_resize(&builder->probability, n, sizeof *builder->probability, "probabilities"));
+  if (builder->reward_next) {
+    CELI_TRY(celi_resize(&builder->reward_next, n, sizeof *builder->reward_next, "rewards"));
+  }
+  if (builder->ends) {
+    CELI_TRY(celi_resize(&builder->ends, n, sizeof *builder->ends, "ends of episodes"));
+  }
+  builder->transition_capacity = capacity;
+  return CEL_OK;
+}
+
+/// Half as much again, and `needed` at least.
+static int64_t grown(int64_t capacity, int64_t needed) {
+  const int64_t more = capacity + capacity / 2 + 64;
+  return more > needed ? more : needed;
+}
+
+CelStatus cel_mdp_builder_reserve(CelMdpBuilder *builder, int64_t pairs, int64_t transitions) {
+  CELI_TRY(fail_if_built(builder));
+  size_t of_pairs, of_transitions, bytes;
+  if (pairs < 0 || transitions < 0 || pairs == INT64_MAX ||
+      !celi_size_mul((size_t)pairs, 16, &of_pairs) ||
+      !celi_size_mul((size_t)transitions, wide(builder) ? 16 : 12, &of_transitions) ||
+      !celi_size_add(of_pairs, of_transitions, &bytes)) {
+    return cel_fail(CEL_E_MEMORY, "%" PRId64 " pairs and %" PRId64 " transitions are too many",
+                    pairs, transitions);
+  }
+  CELI_TRY(celi_mdp_room(bytes, "that many transitions"));
+  if (pairs > builder->pair_capacity) CELI_TRY(resize_pairs(builder, pairs));
+  if (transitions > builder->transition_capacity) {
+    CELI_TRY(resize_transitions(builder, transitions));
+  }
+  return CEL_OK;
+}
+
+// ---- a row is closed
+
+static bool before(const Entry *a, const Entry *b) {
+  if (a->next != b->next) return a->next < b->next;
+  if (a->ends != b->ends) return !a->ends;
+  return a->order < b->order;
+}
+
+static int compare(const void *a, const void *b) {
+  return before(a, b) ? -1 : before(b, a) ? 1 : 0;
+}
+
+static void sort_entries(Entry *entry, int64_t n) {
+  enum { FEW = 24 };
+  bool sorted = true;
+  for (int64_t i = 1; i < n && sorted; i++) sorted = before(&entry[i - 1], &entry[i]);
+  if (sorted) return;
+  if (n > FEW) {
+    qsort(entry, (size_t)n, sizeof *entry, compare);
+    return;
+  }
+  for (int64_t i = 1; i < n; i++) {
+    const Entry moved = entry[i];
+    int64_t j = i;
+    for (; j > 0 && before(&moved, &entry[j - 1]); j--) entry[j] = entry[j - 1];
+    entry[j] = moved;
+  }
+}
+
+/// Neighbours with the same next state and end become one. Returns how many are left.
+static int64_t merge(Entry *entry, int64_t n) {
+  int64_t last = 0;
+  for (int64_t i = 1; i < n; i++) {
+    Entry *to = &entry[last];
+    const Entry *from = &entry[i];
+    if (to->next != from->next || to->ends != from->ends) {
+      entry[++last] = *from;
+      continue;
+    }
+    const double sum = to->probability + from->probability;
+    if (to->reward < from->reward || to->reward > from->reward) { // else it stays to the bit
+      to->reward = to->reward * (to->probability / sum) + from->reward * (from->probability / sum);
+    }
+    to->probability = sum;
+  }
+  return last + 1;
+}
+
+static double sum_entries(const Entry *entry, int64_t n) {
+  double sum = 0.0, lost = 0.0;
+  for (int64_t i = 0; i < n; i++) { // as celi_mdp_sum
+    const double x = entry[i].probability, next = sum + x;
+    lost += sum >= x ? (sum - next) + x : (x - next) + sum;
+    sum = next;
+  }
+  return sum + lost;
+}
+
+/// From here on every transition has a reward of its own: those before have their pair's.
+static CelStatus begin_reward_next(CelMdpBuilder *builder) {
+  CELI_TRY(celi_alloc(&builder->reward_next, (size_t)builder->transition_capacity,
+                      sizeof *builder->reward_next, "rewards"));
+  for (int64_t p = 0; p + 1 < builder->pairs; p++) {
+    for (int64_t t = builder->row[p]; t < builder->row[p + 1]; t++) {
+      builder->reward_next[t] = builder->reward[p];
+    }
+  }
+  return CEL_OK;
+}
+
+static CelStatus begin_ends(CelMdpBuilder *builder) {
+  CELI_TRY(celi_alloc(&builder->ends, (size_t)builder->transition_capacity, sizeof *builder->ends,
+                      "ends of episodes"));
+  memset(builder->ends, 0, (size_t)builder->transitions);
+  return CEL_OK;
+}
+
+/// Makes the arrays that the n merged entries are the first to need.
+static CelStatus make_room(CelMdpBuilder *builder, int64_t n, bool *rewards_differ) {
+  bool ends = false;
+  *rewards_differ = false;
+  for (int64_t i = 0; i < n; i++) {
+    const double reward = builder->entry[i].reward, first = builder->entry[0].reward;
+    ends |= builder->entry[i].ends;
+    *rewards_differ |= reward < first || reward > first;
+  }
+  const int64_t needed = builder->transitions + n;
+  if (needed > builder->transition_capacity) {
+    CELI_TRY(resize_transitions(builder, grown(builder->transition_capacity, needed)));
+  }
+  if (*rewards_differ && !builder->reward_next) CELI_TRY(begin_reward_next(builder));
+  if (ends && !builder->ends) CELI_TRY(begin_ends(builder));
+  return CEL_OK;
+}
+
+/// Appends the n merged entries, their probabilities divided by `sum`.
+static void append(CelMdpBuilder *builder, int64_t n, double sum, bool rewards_differ) {
+  double reward = rewards_differ ? 0.0 : builder->entry[0].reward;
+  for (int64_t i = 0; i < n; i++) {
+    const Entry *entry = &builder->entry[i];
+    const int64_t t = builder->transitions + i;
+    const double probability = entry->probability / sum;
+    builder->probability[t] = probability;
+    if (builder->next32) {
+      builder->next32[t] = (uint32_t)entry->next;
+    } else {
+      builder->next64[t] = entry->next;
+    }
+    if (builder->reward_next) builder->reward_next[t] = builder->base + entry->reward;
+    if (builder->ends) builder->ends[t] = entry->ends;
+    if (rewards_differ) reward += probability * entry->reward;
+  }
+  builder->reward[builder->pairs - 1] = builder->base + reward;
+  builder->transitions += n;
+  builder->row[builder->pairs] = builder->transitions;
+}
+
+static CelStatus fail_sum(const CelMdpBuilder *builder, double sum) {
+  return cel_fail(CEL_E_RANGE,
+                  "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
+                  " transitions sum to %.17g, not to 1",
+                  builder->state, builder->number, builder->entries, sum);
+}
+
+/// Rewards that are finite one by one may add up to one that is not.
+static CelStatus check_rewards(const CelMdpBuilder *builder) {
+  for (int64_t i = 0; i < builder->entries; i++) {
+    if (isfinite(builder->base + builder->entry[i].reward)) continue;
+    return cel_fail(CEL_E_RANGE,
+                    "state %" PRId64 ", action %" PRId64 ": rewards %g and %g overflow",
+                    builder->state, builder->number, builder->base, builder->entry[i].reward);
+  }
+  return CEL_OK;
+}
+
+static CelStatus close_row(CelMdpBuilder *builder) {
+  if (!builder->open) return CEL_OK;
+  if (builder->entries == 0) {
+    return cel_fail(CEL_E_RANGE, "state %" PRId64 ", action %" PRId64 ": it has no transition",
+                    builder->state, builder->number);
+  }
+  CELI_TRY(check_rewards(builder));
+  sort_entries(builder->entry, builder->entries);
+  builder->entries = merge(builder->entry, builder->entries);
+  const double sum = sum_entries(builder->entry, builder->entries); // none of them is above it
+  if (!(fabs(sum - 1.0) <= CELI_MDP_SUM_GIVEN)) return fail_sum(builder, sum);
+  bool rewards_differ;
+  CELI_TRY(make_room(builder, builder->entries, &rewards_differ));
+  append(builder, builder->entries, sum, rewards_differ);
+  builder->entries = 0;
+  builder->open = false;
+  return CEL_OK;
+}
+
+// ---- pairs and transitions
+
+static CelStatus check_pair(const CelMdpBuilder *builder, int64_t state, int64_t action,
+                            double reward) {
+  if (state < 0 || state >= builder->states) {
+    return cel_fail(CEL_E_RANGE,
+                    "state %" PRId64 ", action %" PRId64 ": the states are 0 to %" PRId64, state,
+                    action, builder->states - 1);
+  }
+  if (action < 0 || action >= INT32_MAX) {
+    return cel_fail(CEL_E_RANGE, "state %" PRId64 ", action %" PRId64 ": actions are 0 to 2^31 - 2",
+                    state, action);
+  }
+  if (state < builder->state || (state == builder->state && action <= builder->number)) {
+    return cel_fail(CEL_E_RANGE,
+                    "state %" PRId64 ", action %" PRId64 " comes after state %" PRId64
+                    ", action %" PRId64 ": they must rise, and each may come once",
+                    state, action, builder->state, builder->number);
+  }
+  if (!isfinite(reward)) {
+    return cel_fail(CEL_E_NAN,
+                    "state %" PRId64 ", action %" PRId64 ": its reward %g is not a finite number",
+                    state, action, reward);
+  }
+  return CEL_OK;
+}
+
+/// From here on every pair has a number: those before are counted from 0 in their state.
+static CelStatus begin_actions(CelMdpBuilder *builder) {
+  CELI_TRY(celi_alloc(&builder->action, (size_t)builder->pair_capacity, sizeof *builder->action,
+                      "action numbers"));
+  for (int64_t s = 0; s <= builder->state; s++) {
+    const int64_t end = s == builder->state ? builder->pairs : builder->pair[s + 1];
+    for (int64_t p = builder->pair[s]; p < end; p++) {
+      builder->action[p] = (int32_t)(p - builder->pair[s]);
+    }
+  }
+  return CEL_OK;
+}
+
+CelStatus cel_mdp_pair(CelMdpBuilder *builder, int64_t state, int64_t action, double reward) {
+  CELI_TRY(fail_if_built(builder));
+  CELI_TRY(check_pair(builder, state, action, reward));
+  CELI_TRY(close_row(builder));
+  if (builder->pairs == builder->pair_capacity) {
+    CELI_TRY(resize_pairs(builder, grown(builder->pair_capacity, builder->pairs + 1)));
+  }
+  const int64_t first = state == builder->state ? builder->pair[state] : builder->pairs;
+  if (!builder->action && action != builder->pairs - first) CELI_TRY(begin_actions(builder));
+  while (builder->state < state) builder->pair[++builder->state] = builder->pairs;
+  if (builder->action) builder->action[builder->pairs] = (int32_t)action;
+  if (builder->pairs == 0) builder->row[0] = 0;
+  builder->pairs++;
+  builder->number = action;
+  builder->base = reward;
+  builder->open = true;
+  return CEL_OK;
+}
+
+static CelStatus check_transition(const CelMdpBuilder *builder, int64_t next, double probability,
+                                  double reward) {
+  if (!builder->open)
+    return cel_fail(CEL_E_STATE, "a transition without a pair: call cel_mdp_pair");
+  CelStatus status = CEL_OK;
+  if (next < 0 || next >= builder->states) {
+    status = cel_fail(CEL_E_RANGE, "next state %" PRId64 ": the states are 0 to %" PRId64, next,
+                      builder->states - 1);
+  } else if (!isfinite(probability)) {
+    status = cel_fail(CEL_E_NAN, "probability %g of next state %" PRId64 " is not a finite number",
+                      probability, next);
+  } else if (!(probability >= 0.0 && probability <= 1.0)) {
+    status = cel_fail(CEL_E_RANGE, "probability %g of next state %" PRId64 " is not in [0, 1]",
+                      probability, next);
+  } else if (!isfinite(reward)) {
+    status = cel_fail(CEL_E_NAN, "reward %g of next state %" PRId64 " is not a finite number",
+                      reward, next);
+  }
+  return cel_fail_in(status, "state %" PRId64 ", action %" PRId64 ": ", builder->state,
+                     builder->number);
+}
+
+CelStatus cel_mdp_transition(CelMdpBuilder *builder, int64_t next, double probability,
+                             double reward, bool ends) {
+  CELI_TRY(fail_if_built(builder));
+  CELI_TRY(check_transition(builder, next, probability, reward));
+  if (!(probability > 0.0)) return CEL_OK;
+  if (builder->entries == builder->entry_capacity) {
+    const int64_t capacity = grown(builder->entry_capacity, builder->entries + 1);
+    CELI_TRY(celi_resize(&builder->entry, (size_t)capacity, sizeof(Entry), "transitions"));
+    builder->entry_capacity = capacity;
+  }
+  builder->entry[builder->entries] = (Entry){.next = next,
+                                             .order = builder->entries,
+                                             .probability = probability,
+                                             .reward = reward,
+                                             .ends = ends};
+  builder->entries++;
+  return CEL_OK;
+}
+
+// ---- start, grid, name
+
+CelStatus cel_mdp_start(CelMdpBuilder *builder, int64_t state, double weight) {
+  CELI_TRY(fail_if_built(builder));
+  if (state < 0 || state >= builder->states) {
+    return cel_fail(CEL_E_RANGE, "initial state %" PRId64 ": the states are 0 to %" PRId64, state,
+                    builder->states - 1);
+  }
+  if (!(weight >= 0.0 && weight <= 1.0)) {
+    return cel_fail(isnan(weight) ? CEL_E_NAN : CEL_E_RANGE,
+                    "initial state %" PRId64 ": its probability %g is not in [0, 1]", state,
+                    weight);
+  }
+  if (!builder->start) {
+    builder->start = calloc((size_t)builder->states, sizeof *builder->start);
+    if (!builder->start) return cel_fail(CEL_E_MEMORY, "no memory for the initial distribution");
+  }
+  builder->start[state] = weight;
+  return CEL_OK;
+}
+
+CelStatus cel_mdp_set_grid(CelMdpBuilder *builder, const CelMdpGrid *grid) {
+  CELI_TRY(fail_if_built(builder));
+  CELI_TRY(celi_mdp_check_grid(grid, builder->states));
+  const size_t cells = (size_t)(grid->rows * grid->columns), actions = (size_t)grid->actions;
+  int64_t *state = NULL;
+  int8_t *direction = NULL;
+  CELI_TRY(celi_alloc(&state, cells, sizeof *state, "a grid"));
+  CelStatus status = celi_alloc(&direction, actions, 2 * sizeof *direction, "a grid");
+  if (status != CEL_OK) {
+    free(state);
+    return status;
+  }
+  memcpy(state, grid->state, cells * sizeof *state);
+  memcpy(direction, grid->direction, 2 * actions * sizeof *direction);
+  free(builder->grid_state);
+  free(builder->direction);
+  builder->grid_state = state;
+  builder->direction = direction;
+  builder->grid = (CelMdpGrid){grid->rows, grid->columns, state, direction, grid->actions};
+  builder->has_grid = true;
+  return CEL_OK;
+}
+
+CelStatus cel_mdp_set_name(CelMdpBuilder *builder, const char *name) {
+  CELI_TRY(fail_if_built(builder));
+  if (strlen(name) >= sizeof builder->name || !celi_text_plain(name)) {
+    return cel_fail(CEL_E_RANGE, "the problem's name must be a plain text of at most %zu bytes",
+                    sizeof builder->name - 1);
+  }
+  strcpy(builder->name, name);
+  return CEL_OK;
+}
+
+// ---- build
+
+/// Uniform over the states that are not terminal.
+static CelStatus default_start(CelMdpBuilder *builder) {
+  CELI_TRY(celi_alloc(&builder->start, (size_t)builder->states, sizeof *builder->start,
+                      "the initial distribution"));
+  int64_t count = 0;
+  for (int64_t s = 0; s < builder->states; s++) count += builder->pair[s + 1] > builder->pair[s];
+  for (int64_t s = 0; s < builder->states; s++) {
+    builder->start[s] = builder->pair[s + 1] > builder->pair[s] ? 1.0 / (double)count : 0.0;
+  }
+  return CEL_OK;
+}
+
+static CelStatus finish_start(CelMdpBuilder *builder) {
+  if (!builder->start) CELI_TRY(default_start(builder));
+  const double sum = celi_mdp_sum(builder->start, builder->states);
+  if (!(fabs(sum - 1.0) <= CELI_MDP_SUM_GIVEN)) {
+    return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.17g, not to 1", sum);
+  }
+  for (int64_t s = 0; s < builder->states; s++) builder->start[s] /= sum;
+  return CEL_OK;
+}
+
+static CelStatus finish(CelMdpBuilder *builder) {
+  CELI_TRY(close_row(builder));
+  if (builder->pairs == 0) {
+    return cel_fail(CEL_E_RANGE, "none of the %" PRId64 " states has an action", builder->states);
+  }
+  while (builder->state < builder->states) builder->pair[++builder->state] = builder->pairs;
+  CELI_TRY(finish_start(builder));
+  CELI_TRY(resize_pairs(builder, builder->pairs));
+  return resize_transitions(builder, builder->transitions);
+}
+
+/// Hands every array over.
+static void give(CelMdpBuilder *builder, CeliMdp *model) {
+  const void *blocks[] = {builder->pair,        builder->row,        builder->reward,
+                          builder->action,      builder->next32,     builder->next64,
+                          builder->probability, builder->ends,       builder->reward_next,
+                          builder->start,       builder->grid_state, builder->direction};
+  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) celi_mdp_own(model, blocks[i]);
+  model->grid = builder->grid;
+  model->mdp = (CelMdp){.states = builder->states,
+                        .pairs = builder->pairs,
+                        .transitions = builder->transitions,
+                        .max_actions = celi_mdp_max_actions(builder->pair, builder->states),
+                        .discount = builder->discount,
+                        .horizon = builder->horizon,
+                        .pair = builder->pair,
+                        .row = builder->row,
+                        .next32 = builder->next32,
+                        .next64 = builder->next64,
+                        .probability = builder->probability,
+                        .reward = builder->reward,
+                        .reward_next = builder->reward_next,
+                        .ends = builder->ends,
+                        .action = builder->action,
+                        .start = builder->start,
+                        .grid = builder->has_grid ? &model->grid : NULL};
+  memcpy(model->mdp.name, builder->name, sizeof builder->name);
+  drop(builder, false);
+}
+
+CelStatus cel_mdp_build(CelMdpBuilder *builder, CelMdp **out) {
+  CeliMdp *model;
+  CELI_TRY(fail_if_built(builder));
+  CELI_TRY(finish(builder));
+  CELI_TRY(celi_mdp_create(&model));
+  give(builder, model);
+  *out = &model->mdp;
+  return CEL_OK;
+}

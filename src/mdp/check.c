@@ -1,0 +1,241 @@
+/// Every promise of a CelMdp, looked at: what comes from a file is believed after this only.
+///
+/// The order matters: `pair` is trusted once it has been walked, then `row` through it, then what lies in
+/// the rows.
+#include "base/base.h"
+#include "mdp/model.h"
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+// ---- numbers of the whole
+
+CelStatus celi_mdp_check_discount(double discount, int64_t horizon) {
+  if (horizon < 0) {
+    return cel_fail(CEL_E_RANGE, "horizon %" PRId64 " is negative (0: infinite)", horizon);
+  }
+  if (!(discount >= 0.0 && discount <= 1.0)) {
+    return cel_fail(CEL_E_RANGE, "discount %g is not in [0, 1)", discount);
+  }
+  if (discount >= 1.0 && horizon == 0) {
+    return cel_fail(CEL_E_RANGE,
+                    "discount 1 needs a finite horizon; give one below 1, 0.99 for example");
+  }
+  return CEL_OK;
+}
+
+static CelStatus check_sizes(const CelMdp *mdp) {
+  if (mdp->states < 1 || mdp->pairs < 1 || mdp->transitions < 1) {
+    return cel_fail(CEL_E_RANGE,
+                    "%" PRId64 " states, %" PRId64 " pairs of state and action, %" PRId64
+                    " transitions: there must be one of each",
+                    mdp->states, mdp->pairs, mdp->transitions);
+  }
+  const char *missing = mdp->pair == NULL                            ? "pair"
+                        : mdp->row == NULL                           ? "row"
+                        : mdp->next32 == NULL && mdp->next64 == NULL ? "next32 or next64"
+                        : mdp->probability == NULL                   ? "probability"
+                        : mdp->reward == NULL                        ? "reward"
+                        : mdp->start == NULL                         ? "start"
+                                                                     : NULL;
+  if (missing != NULL) return cel_fail(CEL_E_RANGE, "the problem has no array %s", missing);
+  if (memchr(mdp->name, 0, sizeof mdp->name) == NULL) {
+    return cel_fail(CEL_E_RANGE, "the problem's name has no end");
+  }
+  return celi_mdp_check_discount(mdp->discount, mdp->horizon);
+}
+
+/// What a walk over the problem knows.
+typedef struct Walk {
+  const CelMdp *mdp;
+  double tolerance, worst; ///< of sums
+} Walk;
+
+static void note_sum(Walk *walk, double sum) {
+  walk->worst = fmax(walk->worst, fabs(sum - 1.0));
+}
+
+// ---- states and pairs
+
+static CelStatus check_pairs(const CelMdp *mdp) {
+  if (mdp->pair[0] != 0 || mdp->pair[mdp->states] != mdp->pairs) {
+    return cel_fail(CEL_E_RANGE,
+                    "pair[0] is %" PRId64 " and pair[%" PRId64 "] is %" PRId64
+                    ": they must be 0 and the number of pairs, %" PRId64,
+                    mdp->pair[0], mdp->states, mdp->pair[mdp->states], mdp->pairs);
+  }
+  for (int64_t s = 0; s < mdp->states; s++) {
+    if (mdp->pair[s + 1] < mdp->pair[s]) {
+      return cel_fail(CEL_E_RANGE,
+                      "state %" PRId64 ": its pairs end at %" PRId64 " and begin at %" PRId64
+                      " (pair[%" PRId64 "], pair[%" PRId64 "])",
+                      s, mdp->pair[s + 1], mdp->pair[s], s + 1, s);
+    }
+  }
+  const int64_t most = celi_mdp_max_actions(mdp->pair, mdp->states);
+  if (most != mdp->max_actions) {
+    return cel_fail(CEL_E_RANGE,
+                    "max_actions is %" PRId64 ", but the most actions of a state are %" PRId64,
+                    mdp->max_actions, most);
+  }
+  return CEL_OK;
+}
+
+static CelStatus check_actions(const CelMdp *mdp, int64_t s) {
+  for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
+    const int64_t least = p == mdp->pair[s] ? 0 : (int64_t)mdp->action[p - 1] + 1;
+    if (mdp->action[p] < least) {
+      return cel_fail(CEL_E_RANGE,
+                      "state %" PRId64 ": action %" PRId32 " (pair %" PRId64
+                      "): actions are numbered from 0 and rise within a state",
+                      s, mdp->action[p], p);
+    }
+  }
+  return CEL_OK;
+}
+
+static CelStatus check_rows(const CelMdp *mdp) {
+  if (mdp->row[0] != 0 || mdp->row[mdp->pairs] != mdp->transitions) {
+    return cel_fail(CEL_E_RANGE,
+                    "row[0] is %" PRId64 " and row[%" PRId64 "] is %" PRId64
+                    ": they must be 0 and the number of transitions, %" PRId64,
+                    mdp->row[0], mdp->pairs, mdp->row[mdp->pairs], mdp->transitions);
+  }
+  for (int64_t s = 0; s < mdp->states; s++) {
+    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
+      if (mdp->row[p + 1] > mdp->row[p]) continue;
+      return cel_fail(CEL_E_RANGE,
+                      "state %" PRId64 ", action %" PRId64 ": its transitions begin at %" PRId64
+                      " and end at %" PRId64 ": it needs one (row[%" PRId64 "], row[%" PRId64 "])",
+                      s, cel_mdp_action(mdp, s, p), mdp->row[p], mdp->row[p + 1], p, p + 1);
+    }
+  }
+  return CEL_OK;
+}
+
+// ---- rows
+
+/// What is wrong with transition t by itself, or NULL.
+static const char *wrong_with(const CelMdp *mdp, int64_t t) {
+  const int64_t next = cel_mdp_next(mdp, t);
+  if (next < 0 || next >= mdp->states) return "its next state is none of the problem's";
+  const double probability = mdp->probability[t];
+  if (!isfinite(probability)) return "its probability is not a finite number";
+  if (!(probability >= 0.0 && probability <= 1.0)) return "its probability is not in [0, 1]";
+  if (mdp->reward_next && !isfinite(mdp->reward_next[t]))
+    return "its reward is not a finite number";
+  if (mdp->ends && mdp->ends[t] > 1) return "whether the episode ends there is neither 0 nor 1";
+  return NULL;
+}
+
+static CelStatus fail_transition(const CelMdp *mdp, int64_t s, int64_t p, int64_t t,
+                                 const char *what) {
+  return cel_fail(CEL_E_RANGE,
+                  "state %" PRId64 ", action %" PRId64 ", transition %" PRId64 " (to state %" PRId64
+                  " with probability %g): %s",
+                  s, cel_mdp_action(mdp, s, p), t, cel_mdp_next(mdp, t), mdp->probability[t], what);
+}
+
+/// r(s,a) must be the mean of r(s,a,s').
+static CelStatus check_reward(const CelMdp *mdp, int64_t s, int64_t p) {
+  if (!isfinite(mdp->reward[p])) {
+    return cel_fail(CEL_E_RANGE,
+                    "state %" PRId64 ", action %" PRId64 ": its reward %g is not a finite number",
+                    s, cel_mdp_action(mdp, s, p), mdp->reward[p]);
+  }
+  if (mdp->reward_next == NULL) return CEL_OK;
+  double mean = 0.0, size = 0.0;
+  for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++) {
+    mean += mdp->probability[t] * mdp->reward_next[t];
+    size += mdp->probability[t] * fabs(mdp->reward_next[t]);
+  }
+  if (fabs(mean - mdp->reward[p]) <= CELI_MDP_SUM_GIVEN * size + 1e-300) return CEL_OK;
+  return cel_fail(CEL_E_RANGE,
+                  "state %" PRId64 ", action %" PRId64
+                  ": its reward is %.17g, but its transitions' rewards make %.17g",
+                  s, cel_mdp_action(mdp, s, p), mdp->reward[p], mean);
+}
+
+static CelStatus check_row(Walk *walk, int64_t s, int64_t p) {
+  const CelMdp *mdp = walk->mdp;
+  for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++) {
+    const char *wrong = wrong_with(mdp, t);
+    if (wrong != NULL) return fail_transition(mdp, s, p, t, wrong);
+  }
+  const int64_t n = mdp->row[p + 1] - mdp->row[p];
+  const double sum = celi_mdp_sum(mdp->probability + mdp->row[p], n);
+  note_sum(walk, sum);
+  if (!(fabs(sum - 1.0) <= walk->tolerance)) {
+    return cel_fail(CEL_E_RANGE,
+                    "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
+                    " transitions sum to %.17g, not to 1",
+                    s, cel_mdp_action(mdp, s, p), n, sum);
+  }
+  return check_reward(mdp, s, p);
+}
+
+// ---- start and grid
+
+static CelStatus check_start(Walk *walk) {
+  const CelMdp *mdp = walk->mdp;
+  for (int64_t s = 0; s < mdp->states; s++) {
+    if (!(mdp->start[s] >= 0.0 && mdp->start[s] <= 1.0)) {
+      return cel_fail(CEL_E_RANGE,
+                      "state %" PRId64 ": episodes start there with probability %g, which is not "
+                      "in [0, 1]",
+                      s, mdp->start[s]);
+    }
+  }
+  const double sum = celi_mdp_sum(mdp->start, mdp->states);
+  note_sum(walk, sum);
+  if (fabs(sum - 1.0) <= walk->tolerance) return CEL_OK;
+  return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.17g, not to 1", sum);
+}
+
+CelStatus celi_mdp_check_grid(const CelMdpGrid *grid, int64_t states) {
+  int64_t cells;
+  if (grid->rows < 1 || grid->columns < 1 || grid->actions < 1 ||
+      __builtin_mul_overflow(grid->rows, grid->columns, &cells)) {
+    return cel_fail(CEL_E_RANGE,
+                    "a grid of %" PRId64 " rows, %" PRId64 " columns and %" PRId64
+                    " actions is none",
+                    grid->rows, grid->columns, grid->actions);
+  }
+  if (grid->state == NULL || grid->direction == NULL) {
+    return cel_fail(CEL_E_RANGE, "the grid has no states or no directions");
+  }
+  for (int64_t i = 0; i < cells; i++) {
+    if (grid->state[i] >= -1 && grid->state[i] < states) continue;
+    return cel_fail(CEL_E_RANGE,
+                    "grid cell (%" PRId64 ", %" PRId64 ") is state %" PRId64
+                    "; the states are 0 to %" PRId64 ", and a wall is -1",
+                    i / grid->columns, i % grid->columns, grid->state[i], states - 1);
+  }
+  return CEL_OK;
+}
+
+// ---- the whole
+
+static CelStatus check(Walk *walk) {
+  const CelMdp *mdp = walk->mdp;
+  CELI_TRY(check_sizes(mdp));
+  CELI_TRY(check_pairs(mdp));
+  for (int64_t s = 0; s < mdp->states && mdp->action; s++) CELI_TRY(check_actions(mdp, s));
+  CELI_TRY(check_rows(mdp));
+  for (int64_t s = 0; s < mdp->states; s++) {
+    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) CELI_TRY(check_row(walk, s, p));
+  }
+  CELI_TRY(check_start(walk));
+  return mdp->grid ? celi_mdp_check_grid(mdp->grid, mdp->states) : CEL_OK;
+}
+
+CelStatus celi_mdp_check_sums(const CelMdp *mdp, double tolerance, double *worst) {
+  Walk walk = {.mdp = mdp, .tolerance = tolerance};
+  const CelStatus status = check(&walk);
+  if (worst != NULL) *worst = walk.worst;
+  return status == CEL_OK ? CEL_OK : CEL_E_CORRUPT;
+}
+
+CelStatus cel_mdp_check(const CelMdp *mdp) {
+  return celi_mdp_check_sums(mdp, CELI_MDP_SUM, NULL);
+}

@@ -1,0 +1,56 @@
+/// The life of a CelMdp: who owns its arrays, and how they go.
+#include "base/base.h"
+#include "mdp/model.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+CelStatus celi_mdp_create(CeliMdp **out) {
+  CELI_TRY(celi_alloc(out, 1, sizeof **out, "a finite problem"));
+  memset(*out, 0, sizeof **out);
+  return CEL_OK;
+}
+
+void celi_mdp_own(CeliMdp *model, const void *block) {
+  if (block == NULL) return;
+  CEL_ASSERT(model->blocks < CELI_MDP_BLOCKS);
+  model->block[model->blocks++] = block;
+}
+
+void cel_mdp_destroy(CelMdp *mdp) {
+  if (mdp == NULL) return;
+  CeliMdp *model = (CeliMdp *)mdp; // its first member
+  for (int i = 0; i < model->blocks; i++) free((void *)model->block[i]);
+  cel_safetensors_close(model->file);
+  free(model);
+}
+
+CelStatus celi_mdp_room(size_t bytes, const char *what) {
+  static const size_t small = (size_t)16 << 20; // not worth asking the system
+  if (bytes <= small) return CEL_OK;
+  const char *limit = "";
+  const size_t available = celi_memory_available(&limit);
+  if (bytes <= available) return CEL_OK;
+  char needed[CELI_NUMBER_MAX], left[CELI_NUMBER_MAX];
+  return cel_fail(CEL_E_MEMORY, "%s need %s; %s leaves %s", what, celi_bytes_text(needed, bytes),
+                  limit, celi_bytes_text(left, available));
+}
+
+int64_t celi_mdp_max_actions(const int64_t *pair, int64_t states) {
+  int64_t most = 0;
+  for (int64_t s = 0; s < states; s++) {
+    const int64_t count = pair[s + 1] - pair[s];
+    most = count > most ? count : most;
+  }
+  return most;
+}
+
+double celi_mdp_sum(const double *x, int64_t n) {
+  double sum = 0.0, lost = 0.0;
+  for (int64_t i = 0; i < n; i++) {
+    const double next = sum + x[i];
+    lost += fabs(sum) >= fabs(x[i]) ? (sum - next) + x[i] : (x[i] - next) + sum;
+    sum = next;
+  }
+  return sum + lost;
+}
