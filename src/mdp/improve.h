@@ -1,0 +1,27 @@
+/// What the files of policy improvement share: checks of what is given, values and visits of a policy.
+#ifndef CELI_MDP_IMPROVE_H
+#define CELI_MDP_IMPROVE_H
+#include "base/base.h"
+#include "celsius/improve.h"
+
+/// gamma, or the problem's own where it is NAN.
+double celi_improve_gamma(const CelMdp *mdp, double gamma);
+/// Errors: CEL_E_RANGE (names state, action and the sum; `what` is "the policy", "policy 3 of the class").
+CelStatus celi_improve_check_policy(const CelMdp *mdp, const double *pi,
+                                    const char *what) CEL_WARN_UNUSED;
+/// Errors: CEL_E_RANGE (negative or not finite).
+CelStatus celi_improve_check_alpha(double alpha) CEL_WARN_UNUSED;
+
+/// V (states), Q (pairs) of pi, by a direct solve where the library has one, else by sweeps. *bound: sup-norm error of V.
+CelStatus celi_improve_evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
+                                double *V, double *Q, double *bound) CEL_WARN_UNUSED;
+/// d (states) of pi in the same way.
+CelStatus celi_improve_visits(const CelMdp *mdp, const double *pi, double gamma,
+                              double *d) CEL_WARN_UNUSED;
+
+/// Q - alpha log pi of one pair; 0 where pi is 0 and takes no part.
+double celi_soft_gain(double pi, double Q, double alpha);
+/// E_pi[Q - alpha log pi] over the n actions of a state. Source: [maximum-entropy, 8.14].
+double celi_soft_mean(const double *pi, const double *Q, double alpha, int64_t n);
+
+#endif
