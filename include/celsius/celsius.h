@@ -8,6 +8,7 @@
 #include "celsius/field.h"
 #include "celsius/info.h"
 #include "celsius/lqr.h"
+#include "celsius/off_policy.h"
 #include "celsius/plot.h"
 #include "celsius/policy.h"
 #include "celsius/render.h"

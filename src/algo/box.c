@@ -1,0 +1,88 @@
+/// Continuous actions of learners from a replay buffer. Contract: box.h.
+#include "algo/box.h"
+#include "base/base.h"
+
+#include <math.h>
+
+static CelStatus check_space(const CelAgent *agent, bool squash) {
+  const char *name = agent->algo->info.name;
+  const CelSpacePart *part = &agent->action.part[0];
+  if (cel_space_floats(&agent->action) < 1 || agent->action.n_parts != 1) {
+    char text[128];
+    cel_space_describe(&agent->action, text, sizeof text);
+    return cel_fail(
+        CEL_E_UNSUPPORTED,
+        "%s: actions must be one continuous box, not %s; pick an environment with continuous "
+        "actions (Pendulum-v1, MountainCarContinuous-v0)",
+        name, text);
+  }
+  if (part->size > CEL_SPACE_BOUNDS_MAX)
+    return cel_fail(CEL_E_UNSUPPORTED, "%s: %lld action dimensions; at most %d", name,
+                    (long long)part->size, CEL_SPACE_BOUNDS_MAX);
+  for (int64_t a = 0; a < part->size; a++)
+    if (squash && !(isfinite(part->low[a]) && isfinite(part->high[a])))
+      return cel_fail(CEL_E_UNSUPPORTED,
+                      "%s: action %lld is unbounded, which a squashed Gaussian cannot reach: set "
+                      "policy to gaussian",
+                      name, (long long)a);
+  return CEL_OK;
+}
+
+CelStatus celi_box_declare(CeliBox *box, CelAgent *agent, bool squash) {
+  CelTensors *t = agent->tensors;
+  CELI_TRY(check_space(agent, squash));
+  const int64_t A = agent->action.part[0].size;
+  box->agent = agent, box->A = A, box->squash = squash;
+  CELI_DECLARE(t, "action_scale", CEL_F32, CEL_MODEL, &box->scale, A);
+  CELI_DECLARE(t, "action_shift", CEL_F32, CEL_MODEL, &box->shift, A);
+  CELI_DECLARE(t, "act.out", CEL_F32, CEL_SCRATCH, &box->out, CELI_ACT_ROWS, A);
+  CELI_DECLARE(t, "act.eps", CEL_F32, CEL_SCRATCH, &box->eps, CELI_ACT_ROWS, A);
+  return CEL_OK;
+}
+
+void celi_box_reset(CeliBox *box) {
+  const CelSpacePart *part = &box->agent->action.part[0];
+  for (int64_t a = 0; a < box->A; a++) {
+    const double low = (double)part->low[a], high = (double)part->high[a];
+    box->scale[a] = box->squash ? (float)((high - low) / 2) : 1;
+    box->shift[a] = box->squash ? (float)((high + low) / 2) : 0;
+  }
+}
+
+CelSpace celi_box_stored(const CeliBox *box) {
+  return cel_space_box(box->A, -(double)INFINITY, (double)INFINITY);
+}
+
+void celi_box_unscale(const CeliBox *box, float *out, const float *scaled, int64_t n) {
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t a = 0; a < box->A; a++)
+      out[i * box->A + a] = box->shift[a] + box->scale[a] * scaled[i * box->A + a];
+}
+
+void celi_box_random(const CeliBox *box, float *scaled, int64_t first, int64_t n,
+                     uint64_t *counter) {
+  const CelSpacePart *part = &box->agent->action.part[0];
+  for (int64_t i = 0; i < n; i++) {
+    float *a = scaled + i * box->A;
+    celi_ops()->uniform(a, box->agent->options.seed, CEL_RNG_ACT, (uint32_t)(first + i),
+                        counter[first + i], 0, box->A);
+    counter[first + i] += (uint64_t)(box->A + 3) / 4;
+    for (int64_t k = 0; k < box->A; k++) {
+      const bool bounded = isfinite(part->low[k]) && isfinite(part->high[k]);
+      if (box->squash || !bounded)
+        a[k] = 2 * a[k] - 1;
+      else
+        a[k] = part->low[k] * (1 - a[k]) + part->high[k] * a[k];
+    }
+  }
+}
+
+void celi_box_sample(const CeliBox *box, const CeliDistSpec *spec, float *scaled, const float *head,
+                     int64_t first, int64_t n, uint64_t *counter) {
+  for (int64_t i = 0; i < n; i++) {
+    celi_ops()->normal(box->eps + i * box->A, box->agent->options.seed, CEL_RNG_ACT,
+                       (uint32_t)(first + i), counter[first + i], 0, box->A);
+    counter[first + i] += (uint64_t)(box->A + 3) / 4;
+  }
+  celi_dist_sample_rows(spec, scaled, box->A, head, celi_dist_head(spec), box->eps, 0, n);
+}

@@ -1,0 +1,142 @@
+/// Experience of learners from a replay buffer: what was seen, and when updates fall due. Contract: off_policy.h.
+#include "algo/off_policy.h"
+#include "base/base.h"
+
+#include <string.h>
+
+CeliExperienceSpec celi_off_policy_experience(const CelOffPolicyConfig *config) {
+  return (CeliExperienceSpec){.buffer_size = config->buffer_size,
+                              .learning_starts = config->learning_starts,
+                              .train_freq = config->train_freq,
+                              .gradient_steps = config->gradient_steps,
+                              .normalize_observation = config->normalize_observation,
+                              .normalize_reward = config->normalize_reward,
+                              .clip_observation = config->clip_observation,
+                              .clip_reward = config->clip_reward,
+                              .gamma = config->gamma};
+}
+
+static const char *name_of(const CeliExperience *x) {
+  return x->agent->algo->info.name;
+}
+
+CelStatus celi_experience_declare(CeliExperience *x, CelAgent *agent, const CelSpace *stored,
+                                  const CeliExperienceSpec *spec) {
+  CelTensors *t = agent->tensors;
+  x->agent = agent, x->spec = *spec;
+  x->O = cel_space_floats(&agent->observation), x->N = agent->options.n_envs;
+  if (x->O < 1) {
+    char text[128];
+    cel_space_describe(&agent->observation, text, sizeof text);
+    return cel_fail(CEL_E_UNSUPPORTED, "%s: observations must be a float32 box, not %s", name_of(x),
+                    text);
+  }
+  const CelSpacePart *part = &stored->part[0];
+  CELI_DECLARE(t, "sample_counter", CEL_U64, CEL_STATE, &x->sample_counter, 1);
+  CELI_DECLARE(t, "act_counter", CEL_U64, CEL_STATE, &x->act_counter, x->N);
+  CELI_DECLARE(t, "env_steps", CEL_I64, CEL_STATE, &x->env_steps, 1);
+  CELI_DECLARE(t, "pending", CEL_I64, CEL_STATE, &x->pending, 1);
+  CELI_DECLARE(t, "since_train", CEL_I64, CEL_STATE, &x->since_train, 1);
+  CELI_DECLARE(t, "begins", CEL_U8, CEL_STATE, &x->begins, x->N);
+  CELI_DECLARE(t, "acted", CEL_U8, CEL_STATE, &x->acted, 1);
+  CELI_DECLARE(t, "last_action", part->type, CEL_STATE, &x->last_action, x->N, part->size);
+  CELI_TRY(
+      celi_replay_declare(&x->replay, t, &agent->observation, stored, x->N, spec->buffer_size));
+  return celi_normalizer_declare(&x->norm, t, spec->normalize_observation, spec->normalize_reward,
+                                 x->O, x->N, spec->clip_observation, spec->clip_reward,
+                                 spec->gamma);
+}
+
+void celi_experience_reset(CeliExperience *x) {
+  memset(x->begins, 1, (size_t)x->N);
+  celi_normalizer_reset(&x->norm);
+}
+
+/// Whether the replay holds the first observations.
+static bool has_begun(const CeliExperience *x) {
+  return x->replay.head[0] > 0;
+}
+
+CelStatus celi_experience_check(const CeliExperience *x) {
+  const struct {
+    const char *name;
+    int64_t value;
+  } counters[] = {{"steps", *x->agent->steps},
+                  {"updates", *x->agent->updates},
+                  {"env_steps", *x->env_steps},
+                  {"pending", *x->pending},
+                  {"since_train", *x->since_train}};
+  for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+    if (counters[i].value < 0 || counters[i].value > INT64_MAX / 2)
+      return cel_fail(CEL_E_CORRUPT, "%s: the counter '%s' is %lld", name_of(x), counters[i].name,
+                      (long long)counters[i].value);
+  for (int64_t i = 0; i < x->N; i++)
+    if (x->replay.head[i] < 0 || (x->replay.head[i] > 0) != has_begun(x))
+      return cel_fail(
+          CEL_E_CORRUPT, "%s: replay.head of environment %lld is %lld, that of environment 0 %lld",
+          name_of(x), (long long)i, (long long)x->replay.head[i], (long long)x->replay.head[0]);
+  return CEL_OK;
+}
+
+bool celi_experience_random(const CeliExperience *x, CelActMode mode) {
+  return mode == CEL_EXPLORE && *x->agent->steps < x->spec.learning_starts;
+}
+
+void celi_experience_follow(CeliExperience *x, const float *obs, const uint8_t *start) {
+  *x->acted = 1;
+  if (!has_begun(x)) {
+    celi_replay_start(&x->replay, obs);
+    celi_normalizer_observe(&x->norm, obs, x->N);
+    return;
+  }
+  for (int64_t i = 0; i < x->N; i++) {
+    const float *o = obs + i * x->O;
+    const bool anew = start && start[i] && !x->begins[i];
+    const bool other = memcmp(celi_replay_newest(&x->replay, i), o, x->replay.obs_bytes) != 0;
+    if (anew || other) celi_replay_begin(&x->replay, i, o);
+    if (other) celi_normalizer_observe(&x->norm, o, 1);
+    if (anew) celi_normalizer_begin(&x->norm, i);
+  }
+}
+
+CelStatus celi_experience_observe(CeliExperience *x, const CelOutcome *outcome) {
+  if (!*x->acted || !has_begun(x))
+    return cel_fail(CEL_E_STATE, "%s: observe without an act (mode CEL_EXPLORE) before it",
+                    name_of(x));
+  *x->acted = 0;
+  celi_replay_add(&x->replay, x->last_action, outcome->reward, outcome->terminated,
+                  outcome->truncated, outcome->obs, outcome->final_obs);
+  for (int64_t i = 0; i < x->N; i++) x->begins[i] = outcome->terminated[i] || outcome->truncated[i];
+  celi_normalizer_observe(&x->norm, outcome->obs, x->N);
+  celi_normalizer_reward(&x->norm, outcome->reward, x->begins);
+  *x->agent->steps += x->N;
+  ++*x->env_steps;
+  *x->since_train += x->N;
+  if (*x->env_steps % x->spec.train_freq == 0) {
+    if (*x->agent->steps > x->spec.learning_starts)
+      *x->pending += x->spec.gradient_steps < 0 ? *x->since_train : x->spec.gradient_steps;
+    *x->since_train = 0;
+  }
+  return CEL_OK;
+}
+
+CelStatus celi_experience_ready(const CeliExperience *x) {
+  if (*x->replay.transitions >= 1) return CEL_OK;
+  return cel_fail(CEL_E_STATE, "%s: nothing to learn from yet: observe a step before updating",
+                  name_of(x));
+}
+
+void celi_experience_updated(CeliExperience *x, int64_t n) {
+  *x->pending = *x->pending > n ? *x->pending - n : 0;
+}
+
+void celi_experience_plan_sample(CeliExperience *x, CeliPlan *plan, CeliReplayBatch batch) {
+  batch.gamma = x->spec.gamma;
+  batch.reward_scale = x->spec.normalize_reward ? x->norm.reward_scale : NULL;
+  batch.clip_reward = (float)x->spec.clip_reward;
+  celi_replay_plan_sample(plan, &x->replay, &batch, x->agent->options.seed, x->sample_counter);
+  celi_normalizer_plan_obs(plan, &x->norm, batch.obs, batch.ldo, batch.B);
+  celi_normalizer_plan_obs(plan, &x->norm, batch.next_obs, batch.ldn, batch.B);
+  if (batch.n > 1)
+    celi_normalizer_plan_obs(plan, &x->norm, batch.mid_obs, x->O, (batch.n - 1) * batch.B);
+}

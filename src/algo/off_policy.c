@@ -1,0 +1,154 @@
+/// Networks, temperature, acting and logged means of learners from a replay buffer. Contract: off_policy.h.
+#include "algo/off_policy.h"
+#include "base/base.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+CeliActivation celi_activation_of(int32_t choice) {
+  static const CeliActivation activations[] = {CELI_RELU, CELI_TANH, CELI_SILU};
+  return activations[choice];
+}
+
+// ---- networks.
+
+CelStatus celi_trained_declare(CeliTrained *trained, CelTensors *tensors, const char *name,
+                               const CeliMlpSpec *spec) {
+  CELI_TRY(celi_mlp_declare(&trained->net, tensors, name, CEL_PARAM, spec));
+  CELI_TRY(celi_mlp_declare_grad(&trained->grad, tensors, name, CEL_GRAD, spec));
+  CELI_TRY(celi_mlp_declare_grad(NULL, tensors, name, CEL_MOMENT1, spec));
+  return celi_mlp_declare_grad(NULL, tensors, name, CEL_MOMENT2, spec);
+}
+
+CelStatus celi_trained_declare_adam(CeliTrained *trained, CelTensors *tensors, const char *name) {
+  char full[CEL_NAME_MAX];
+  snprintf(full, sizeof full, "adam.%s", name);
+  return celi_adam_declare(&trained->adam, tensors, full);
+}
+
+CelStatus celi_trained_bind(CeliTrained *trained, const CelTensors *tensors, const char *name,
+                            const char *last, const CeliAdamConfig *config) {
+  char first_name[CEL_NAME_MAX], last_name[CEL_NAME_MAX];
+  snprintf(first_name, sizeof first_name, "%s.0.weight", name);
+  snprintf(last_name, sizeof last_name, "%s.%d.bias", name, trained->net.L - 1);
+  return celi_adam_bind(&trained->adam, tensors, first_name, last ? last : last_name, config);
+}
+
+CeliMlpSpec celi_off_policy_network(const CelOffPolicyConfig *config, int64_t in, int64_t out) {
+  return (CeliMlpSpec){.E = 1,
+                       .in = in,
+                       .out = out,
+                       .hidden = config->net_arch,
+                       .activation = celi_activation_of(config->activation),
+                       .layer_norm = config->layer_norm,
+                       .init = (CeliInit)config->init,
+                       .output_gain = 1,
+                       .dx_begin = in,
+                       .dx_end = in};
+}
+
+CeliAdamConfig celi_off_policy_adam(const CelOffPolicyConfig *config) {
+  return (CeliAdamConfig){.learning_rate = cel_schedule_at(&config->learning_rate, 1),
+                          .beta1 = config->adam_beta1,
+                          .beta2 = config->adam_beta2,
+                          .epsilon = config->adam_epsilon,
+                          .weight_decay = config->weight_decay,
+                          .max_grad_norm = config->max_grad_norm};
+}
+
+void celi_target_move(const CeliMlp *target, const CeliMlp *net, double tau, int64_t interval,
+                      int64_t updates, int64_t begin, int64_t end) {
+  if ((updates + 1) % interval == 0)
+    celi_ops()->polyak(target->W[0], net->W[0], (float)tau, begin, end);
+}
+
+// ---- temperature.
+
+CelStatus celi_temperature_declare(CeliTemperature *t, CelTensors *tensors, double ent_coef,
+                                   double start, double target_entropy) {
+  t->learned = isnan(ent_coef);
+  t->fixed = ent_coef, t->start = start, t->target_entropy = target_entropy;
+  CELI_DECLARE(tensors, "log_ent_coef", CEL_F32, CEL_PARAM, &t->log_alpha, 1);
+  CELI_DECLARE(tensors, "grad.log_ent_coef", CEL_F32, CEL_GRAD, &t->d_log_alpha, 1);
+  CELI_DECLARE(tensors, "adam.m.log_ent_coef", CEL_F32, CEL_MOMENT1, NULL, 1);
+  CELI_DECLARE(tensors, "adam.v.log_ent_coef", CEL_F32, CEL_MOMENT2, NULL, 1);
+  CELI_DECLARE(tensors, "ent_coef", CEL_F32, CEL_SCRATCH, &t->alpha, 1);
+  return celi_adam_declare(&t->adam, tensors, "adam.ent_coef");
+}
+
+CelStatus celi_temperature_bind(CeliTemperature *t, const CelTensors *tensors,
+                                CeliAdamConfig config) {
+  *t->log_alpha = t->learned ? (float)log(t->start) : 0;
+  config.weight_decay = config.max_grad_norm = 0;
+  return celi_adam_bind(&t->adam, tensors, "log_ent_coef", "log_ent_coef", &config);
+}
+
+void celi_temperature_sync(CeliTemperature *t) {
+  if (t->learned)
+    celi_ops()->exp(t->alpha, t->log_alpha, 1);
+  else
+    *t->alpha = (float)t->fixed;
+}
+
+double celi_temperature_step(CeliTemperature *t, double entropy) {
+  if (!t->learned) return 0;
+  const double excess = entropy - t->target_entropy;
+  const double loss = (double)*t->log_alpha * excess;
+  *t->d_log_alpha = (float)excess;
+  celi_adam_advance(t->adam.step);
+  celi_ops()->adam(t->log_alpha, t->d_log_alpha, t->adam.m, t->adam.v, t->adam.step, 0, 1);
+  celi_ops()->exp(t->alpha, t->log_alpha, 1);
+  return loss;
+}
+
+// ---- acting.
+
+CelStatus celi_acting_declare(CeliActing *acting, CelTensors *tensors, const CeliMlp *actor) {
+  CELI_TRY(celi_mlp_declare_pass(&acting->pass, tensors, "pass.act", actor, CELI_ACT_ROWS, false));
+  CELI_DECLARE(tensors, "act.obs", CEL_F32, CEL_SCRATCH, &acting->obs, CELI_ACT_ROWS,
+               actor->spec.in);
+  return CEL_OK;
+}
+
+void celi_acting_bind(CeliActing *acting) {
+  acting->pass.X = acting->obs;
+  acting->pass.ldx = acting->pass.net->spec.in;
+}
+
+const float *celi_acting_forward(CeliActing *acting, const CeliNormalizer *norm, const float *obs,
+                                 int64_t n) {
+  const int64_t O = acting->pass.net->spec.in;
+  CEL_ASSERT(n <= CELI_ACT_ROWS);
+  celi_normalizer_apply(norm, acting->obs, O, obs, O, 0, n);
+  celi_mlp_forward(&acting->pass, 0, n);
+  return acting->pass.Y[acting->pass.net->L - 1];
+}
+
+// ---- what is logged.
+
+CelStatus celi_means_declare(CeliMeans *means, CelTensors *tensors) {
+  CELI_DECLARE(tensors, "metric_sum", CEL_F64, CEL_SCRATCH, &means->sum, CELI_MEANS_MAX);
+  return CEL_OK;
+}
+
+void celi_means_bind(CeliMeans *means, CelAgent *agent, const char *const *names, int n) {
+  CEL_ASSERT(n <= CELI_MEANS_MAX);
+  means->n = n, means->name = names;
+  for (int i = 0; i < n; i++) means->slot[i] = celi_agent_metric_add(agent, names[i]);
+}
+
+void celi_means_reset(CeliMeans *means) {
+  memset(means->sum, 0, (size_t)means->n * sizeof *means->sum);
+}
+
+CelStatus celi_means_show(const CeliMeans *means, CelAgent *agent, int64_t n) {
+  for (int i = 0; i < means->n; i++) agent->metric[means->slot[i]] = means->sum[i] / (double)n;
+  for (int i = 0; i < means->n; i++)
+    if (!isfinite(means->sum[i]))
+      return cel_fail(
+          CEL_E_NAN,
+          "%s: %s is %g at update %lld: try a smaller learning_rate, or normalize_observation",
+          agent->algo->info.name, means->name[i], means->sum[i], (long long)*agent->updates);
+  return CEL_OK;
+}
