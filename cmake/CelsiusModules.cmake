@@ -5,7 +5,7 @@ else()
   set(celsius_x86 FALSE)
 endif()
 
-# celsius_module(NAME [USES MODULE...]): src/NAME/*.c -> object library celsius_NAME.
+# celsius_module(NAME [USES MODULE...]): src/NAME/*.c and src/NAME/*/*.c -> object library celsius_NAME.
 # Sets the global list CELSIUS_MODULES (all, in order) and CELSIUS_BELOW_<NAME> (the modules that
 # NAME may use, directly or through others).
 function(celsius_module name)
@@ -19,7 +19,8 @@ function(celsius_module name)
   set_property(GLOBAL PROPERTY CELSIUS_BELOW_${name} "${below}")
   set_property(GLOBAL APPEND PROPERTY CELSIUS_MODULES ${name})
 
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.c)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.c
+       ${PROJECT_SOURCE_DIR}/src/${name}/*/*.c)
   if(celsius_x86)
     celsius_instruction_sets("${sources}")
   else()

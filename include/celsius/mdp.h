@@ -117,13 +117,16 @@ typedef struct CelMdpGenerator {
   const CelField *fields;
   size_t config_size;
   CelStatus (*make)(CelMdp **out, const void *config);
+  /// Time limit for learners, which is no part of the problem; 0: none.
+  int64_t max_episode_steps;
 } CelMdpGenerator;
 /// Generator i, NULL past the end.
 CEL_API const CelMdpGenerator *cel_mdp_generator_at(int i);
-/// By name. Errors: CEL_E_NAME (the nearest).
+/// By name ('_' and '-' are alike). Errors: CEL_E_NAME (the nearest).
 CEL_API CelStatus cel_mdp_generator_find(const char *name,
                                          const CelMdpGenerator **out) CEL_WARN_UNUSED;
-/// `config` NULL: the defaults. Errors: the generator's.
+/// `config`: the generator's struct, filled through its fields; NULL: the defaults. The same config gives the same
+/// problem. Errors: CEL_E_NAME, CEL_E_RANGE (generator, field, range), CEL_E_MEMORY.
 CEL_API CelStatus cel_mdp_generate(CelMdp **out, const char *name,
                                    const void *config) CEL_WARN_UNUSED;
 

@@ -27,7 +27,7 @@ for folder in src/*/; do
     [ "$used" != celsius ] || continue
     [[ " ${may[$module]} " == *" $used "* ]] ||
       { echo "$file:$line: $module must not use $used"; bad=1; }
-  done < <(grep -nE '^ *# *include "[^/"]+/' "$folder"*.[ch] /dev/null)
+  done < <(grep -rnE --include='*.[ch]' '^ *# *include "[^/"]+/' "$folder" /dev/null)
 done
 if grep -nE '^ *# *include "(base|ops|mdp|nn|env|rl|algo|run|deploy|view|\.\.)/' cli/*.[ch]; then
   echo "cli/ must use the public headers only"

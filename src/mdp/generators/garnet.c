@@ -1,0 +1,165 @@
+/// Garnet: random problems with a given number of states, actions and next states.
+///
+///     next         of each (s,a): `branching` different states, every set of them alike
+///     probability  the pieces of [0, 1] cut at branching - 1 uniform places
+///     reward       reward_scale times a draw, uniform on [0, 1) or standard normal; one for each (s,a),
+///                  each s or each (s,a,s')
+///     terminal     of the states but the first, so many that they are this fraction of all, drawn at
+///                  random; they have no actions
+///
+/// An episode starts in any state that is not terminal. Layout, rewards and transitions are drawn from streams of their
+/// own: the same seed with another reward has the same transitions.
+/// Source: Archibald, McKinnon, Thomas, "On the generation of Markov decision processes", J. Oper. Res. Soc. 46
+/// (1995).
+#include "mdp/generators/generators.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Garnet {
+  CeliMdpCommon common;
+  int64_t states, actions, branching;
+  int32_t reward, reward_of;
+  double reward_scale, terminal;
+  uint64_t seed;
+} Garnet;
+
+enum { UNIFORM, NORMAL };
+enum { OF_PAIR, OF_STATE, OF_TRANSITION };
+
+#define AT(member) offsetof(Garnet, member)
+static const CelField fields[] = {
+    CELI_MDP_COMMON_FIELDS("0.95"),
+    {"states", CEL_FIELD_INT, AT(states), "100", 1, 1e9, "", NULL, NULL, "states", ""},
+    {"actions", CEL_FIELD_INT, AT(actions), "4", 1, 1e4, "", NULL, NULL, "actions of a state", ""},
+    {"branching", CEL_FIELD_INT, AT(branching), "3", 1, 1e4, "", NULL, NULL,
+     "next states of an action; no more than there are states", ""},
+    {"reward", CEL_FIELD_ENUM, AT(reward), "uniform", 0, 0, "", "uniform|normal", NULL,
+     "how a reward is drawn: from [0, 1), or standard normal", ""},
+    {"reward_of", CEL_FIELD_ENUM, AT(reward_of), "pair", 0, 0, "", "pair|state|transition", NULL,
+     "what has a reward of its own: (s,a), s or (s,a,s')", ""},
+    {"reward_scale", CEL_FIELD_DOUBLE, AT(reward_scale), "1", -1e12, 1e12, "", NULL, NULL,
+     "rewards are multiplied by this", ""},
+    {"terminal", CEL_FIELD_DOUBLE, AT(terminal), "0", 0, 1, "", NULL, NULL,
+     "fraction of the states that are terminal; the first never is", ""},
+    {"seed", CEL_FIELD_U64, AT(seed), "0", 0, 0, "", NULL, NULL, "which problem is drawn", ""},
+    {0}};
+#undef AT
+
+/// A draw under way.
+typedef struct Draw {
+  const Garnet *c;
+  CelRng layout, reward, transition;
+  int64_t terminals; ///< that are still to be placed
+  int64_t pair;      ///< pairs so far
+  int64_t *seen;     ///< (states) the pair, from 1, that had the state last
+  int64_t *next;     ///< (branching)
+  double *cut;       ///< (branching + 1)
+} Draw;
+
+static double draw_reward(Draw *draw) {
+  const double x =
+      draw->c->reward == NORMAL ? cel_rng_normal(&draw->reward) : cel_rng_uniform(&draw->reward);
+  return draw->c->reward_scale * x;
+}
+
+/// Whether state s is terminal; asked of each state in turn (selection sampling: exactly `terminals` are).
+static bool draw_terminal(Draw *draw, int64_t s) {
+  if (s == 0 || draw->terminals == 0) return false;
+  const int64_t left = draw->c->states - s;
+  if ((int64_t)cel_rng_below(&draw->layout, (uint64_t)left) >= draw->terminals) return false;
+  draw->terminals--;
+  return true;
+}
+
+/// next: a set of different states, every one alike (Floyd's method).
+static void draw_next(Draw *draw) {
+  const int64_t S = draw->c->states, n = draw->c->branching;
+  draw->pair++;
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t last = S - n + i;
+    int64_t s = (int64_t)cel_rng_below(&draw->transition, (uint64_t)last + 1);
+    if (draw->seen[s] == draw->pair) s = last;
+    draw->seen[s] = draw->pair;
+    draw->next[i] = s;
+  }
+}
+
+static int compare(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static void draw_cuts(Draw *draw) {
+  const int64_t n = draw->c->branching;
+  draw->cut[0] = 0;
+  draw->cut[n] = 1;
+  for (int64_t i = 1; i < n; i++) draw->cut[i] = cel_rng_uniform(&draw->transition);
+  if (n > 2) qsort(draw->cut + 1, (size_t)n - 1, sizeof draw->cut[0], compare);
+}
+
+static CelStatus add_pair(CelMdpBuilder *builder, Draw *draw, int64_t s, int64_t a, double reward) {
+  const bool own = draw->c->reward_of == OF_TRANSITION;
+  draw_next(draw);
+  draw_cuts(draw);
+  CELI_TRY(cel_mdp_pair(builder, s, a, reward));
+  for (int64_t i = 0; i < draw->c->branching; i++) {
+    CELI_TRY(cel_mdp_transition(builder, draw->next[i], draw->cut[i + 1] - draw->cut[i],
+                                own ? draw_reward(draw) : 0, false));
+  }
+  return CEL_OK;
+}
+
+static CelStatus fill(CelMdpBuilder *builder, const void *what) {
+  Draw draw = *(const Draw *)what;
+  const Garnet *c = draw.c;
+  const int64_t pairs = (c->states - draw.terminals) * c->actions;
+  CELI_TRY(cel_mdp_builder_reserve(builder, pairs, pairs * c->branching));
+  for (int64_t s = 0; s < c->states; s++) {
+    if (draw_terminal(&draw, s)) continue;
+    double reward = c->reward_of == OF_STATE ? draw_reward(&draw) : 0;
+    for (int64_t a = 0; a < c->actions; a++) {
+      if (c->reward_of == OF_PAIR) reward = draw_reward(&draw);
+      CELI_TRY(add_pair(builder, &draw, s, a, reward));
+    }
+  }
+  return CEL_OK;
+}
+
+static CelStatus allocate(Draw *draw) {
+  const size_t S = (size_t)draw->c->states, n = (size_t)draw->c->branching;
+  CELI_TRY(celi_alloc(&draw->seen, S, sizeof *draw->seen, "states of a Garnet problem"));
+  CELI_TRY(celi_alloc(&draw->next, n, sizeof *draw->next, "next states of a Garnet problem"));
+  CELI_TRY(celi_alloc(&draw->cut, n + 1, sizeof *draw->cut, "next states of a Garnet problem"));
+  memset(draw->seen, 0, S * sizeof *draw->seen);
+  return CEL_OK;
+}
+
+static CelStatus make(CelMdp **out, const void *config) {
+  const Garnet *c = config;
+  if (c->branching > c->states) {
+    return cel_fail(CEL_E_RANGE,
+                    "branching: %lld is out of range; allowed is 1 to %lld, the states there are",
+                    (long long)c->branching, (long long)c->states);
+  }
+  const int64_t terminals = llround(c->terminal * (double)c->states);
+  Draw draw = {.c = c,
+               .layout = cel_rng(c->seed, CEL_RNG_MDP, CELI_MDP_RNG_LAYOUT),
+               .reward = cel_rng(c->seed, CEL_RNG_MDP, CELI_MDP_RNG_REWARD),
+               .transition = cel_rng(c->seed, CEL_RNG_MDP, CELI_MDP_RNG_TRANSITION),
+               .terminals = terminals < c->states ? terminals : c->states - 1};
+  CelStatus status = allocate(&draw);
+  if (status == CEL_OK) status = celi_mdp_make(out, "garnet", c->states, &c->common, fill, &draw);
+  free(draw.cut);
+  free(draw.next);
+  free(draw.seen);
+  return status;
+}
+
+const CelMdpGenerator celi_mdp_garnet = {
+    .name = "garnet",
+    .doc = "a random problem of so many states, actions and next states",
+    .fields = fields,
+    .config_size = sizeof(Garnet),
+    .make = make,
+};

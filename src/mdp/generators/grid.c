@@ -1,0 +1,217 @@
+/// Grid world of any size: obstacles, steps that slip, a goal or random rewards.
+///
+///     state   the open cells, row by row
+///     action  0: up, 1: right, 2: down, 3: left
+///     next    the direction chosen with probability 1 - slip, either one at right angles with slip/2; at the
+///             edge and at an obstacle the walker stays
+///     reward  goal: step_reward a step, goal_reward more on entering the goal
+///             random: for each (s,a) a draw from [step_reward, goal_reward); there is no goal then
+///     ends    at the goal, which is a terminal state
+///
+/// Every cell is an obstacle with probability `obstacles`. Of the open cells the largest connected region is kept
+/// and the rest become obstacles too, so that every state can reach every other; the goal is that region's last cell,
+/// row by row, and the episode starts in its first one or anywhere. Without obstacles these are two opposite corners.
+/// For 10^7 states: a second or two, and besides the problem itself 8 bytes a cell (16 with obstacles).
+#include "mdp/generators/generators.h"
+#include <stdlib.h>
+
+typedef struct Grid {
+  CeliMdpCommon common;
+  int64_t width, height;
+  double slip, obstacles;
+  int32_t rewards;
+  double goal_reward, step_reward;
+  int32_t start;
+  uint64_t seed;
+} Grid;
+
+enum { GOAL, RANDOM };
+enum { CORNER, UNIFORM };
+
+#define AT(member) offsetof(Grid, member)
+static const CelField fields[] = {
+    CELI_MDP_COMMON_FIELDS("0.99"),
+    {"width", CEL_FIELD_INT, AT(width), "20", 1, 1e6, "cells", NULL, NULL, "columns", ""},
+    {"height", CEL_FIELD_INT, AT(height), "20", 1, 1e6, "cells", NULL, NULL, "rows", ""},
+    {"slip", CEL_FIELD_DOUBLE, AT(slip), "0.2", 0, 1, "", NULL, NULL,
+     "probability of a step to the left or right of the direction chosen", ""},
+    {"obstacles", CEL_FIELD_DOUBLE, AT(obstacles), "0", 0, 0.99, "", NULL, NULL,
+     "probability that a cell is an obstacle", ""},
+    {"rewards", CEL_FIELD_ENUM, AT(rewards), "goal", 0, 0, "", "goal|random", NULL,
+     "a goal in the far corner, or random rewards of every (s,a) and no goal", ""},
+    {"goal_reward", CEL_FIELD_DOUBLE, AT(goal_reward), "1", -1e12, 1e12, "", NULL, NULL,
+     "reward of entering the goal; random rewards lie below", ""},
+    {"step_reward", CEL_FIELD_DOUBLE, AT(step_reward), "0", -1e12, 1e12, "", NULL, NULL,
+     "reward of every step; random rewards begin here", ""},
+    {"start", CEL_FIELD_ENUM, AT(start), "corner", 0, 0, "", "corner|uniform", NULL,
+     "where an episode starts: in the first cell, or in any but the goal", ""},
+    {"seed", CEL_FIELD_U64, AT(seed), "0", 0, 0, "", NULL, NULL,
+     "which obstacles and rewards are drawn", ""},
+    {0}};
+#undef AT
+
+static const int8_t direction[4][2] = {{-1, 0}, {0, 1}, {1, 0}, {0, -1}};
+
+/// The cells of a grid.
+typedef struct Layout {
+  const Grid *c;
+  int64_t cells, states;
+  int64_t *state; ///< (cells) its number, -1: an obstacle
+} Layout;
+
+// ---- obstacles. Until cells are numbered, `state` is 0 in open cells, -1 in obstacles, k in region k.
+
+enum { OPEN = 0, OBSTACLE = -1 };
+
+static void draw_obstacles(Layout *layout) {
+  CelRng rng = cel_rng(layout->c->seed, CEL_RNG_MDP, CELI_MDP_RNG_LAYOUT);
+  for (int64_t i = 0; i < layout->cells; i++) {
+    layout->state[i] = cel_rng_uniform(&rng) < layout->c->obstacles ? OBSTACLE : OPEN;
+  }
+}
+
+/// Gives `region` to all open cells that are connected with `cell`; returns how many they are.
+static int64_t flood(Layout *layout, int64_t *stack, int64_t cell, int64_t region) {
+  const int64_t rows = layout->c->height, columns = layout->c->width;
+  int64_t depth = 0, n = 0;
+  layout->state[cell] = region;
+  stack[depth++] = cell;
+  while (depth > 0) {
+    const int64_t here = stack[--depth];
+    n++;
+    for (int d = 0; d < 4; d++) {
+      const int64_t next = celi_mdp_step(rows, columns, here, direction[d][0], direction[d][1]);
+      if (layout->state[next] != OPEN) continue;
+      layout->state[next] = region;
+      stack[depth++] = next;
+    }
+  }
+  return n;
+}
+
+/// The largest region's number; the first of them where several are.
+static int64_t find_regions(Layout *layout, int64_t *stack) {
+  int64_t regions = 0, best = 0, most = 0;
+  for (int64_t i = 0; i < layout->cells; i++) {
+    if (layout->state[i] != OPEN) continue;
+    const int64_t n = flood(layout, stack, i, ++regions);
+    if (n > most) {
+      most = n;
+      best = regions;
+    }
+  }
+  return best;
+}
+
+static CelStatus place_obstacles(Layout *layout) {
+  int64_t *stack = NULL, states = 0;
+  CELI_TRY(celi_alloc(&stack, (size_t)layout->cells, sizeof *stack, "cells of a grid world"));
+  draw_obstacles(layout);
+  const int64_t best = find_regions(layout, stack);
+  free(stack);
+  for (int64_t i = 0; i < layout->cells; i++) {
+    layout->state[i] = best && layout->state[i] == best ? states++ : OBSTACLE;
+  }
+  layout->states = states;
+  if (states >= 2) return CEL_OK;
+  return cel_fail(
+      CEL_E_RANGE,
+      "obstacles: %g leaves no two cells together on %lld x %lld with seed %llu; allowed "
+      "is 0 to 0.99, and less than 0.4 leaves most cells connected",
+      layout->c->obstacles, (long long)layout->c->width, (long long)layout->c->height,
+      (unsigned long long)layout->c->seed);
+}
+
+static CelStatus lay_out(Layout *layout) {
+  if (layout->c->obstacles > 0) return place_obstacles(layout);
+  layout->states = layout->cells;
+  for (int64_t i = 0; i < layout->cells; i++) layout->state[i] = i;
+  return CEL_OK;
+}
+
+// ---- the table
+
+/// to (4,) where a step in each direction leads from `cell`.
+static void neighbours(const Layout *layout, int64_t cell, int64_t to[4]) {
+  const int64_t *state = layout->state;
+  for (int d = 0; d < 4; d++) {
+    const int64_t next =
+        celi_mdp_step(layout->c->height, layout->c->width, cell, direction[d][0], direction[d][1]);
+    to[d] = state[next] == OBSTACLE ? state[cell] : state[next];
+  }
+}
+
+static CelStatus add_pair(CelMdpBuilder *builder, const Layout *layout, int64_t s,
+                          const int64_t to[4], int a, double reward) {
+  const Grid *c = layout->c;
+  const int64_t goal = c->rewards == GOAL ? layout->states - 1 : -1;
+  const int side[2] = {(a + 1) % 4, (a + 3) % 4};
+  CELI_TRY(cel_mdp_pair(builder, s, a, reward));
+  CELI_TRY(
+      cel_mdp_transition(builder, to[a], 1 - c->slip, to[a] == goal ? c->goal_reward : 0, false));
+  if (c->slip == 0) return CEL_OK;
+  for (int i = 0; i < 2; i++) {
+    const int64_t next = to[side[i]];
+    CELI_TRY(
+        cel_mdp_transition(builder, next, c->slip / 2, next == goal ? c->goal_reward : 0, false));
+  }
+  return CEL_OK;
+}
+
+static CelStatus add_pairs(CelMdpBuilder *builder, const Layout *layout) {
+  const Grid *c = layout->c;
+  CelRng rng = cel_rng(c->seed, CEL_RNG_MDP, CELI_MDP_RNG_REWARD);
+  for (int64_t cell = 0; cell < layout->cells; cell++) {
+    const int64_t s = layout->state[cell];
+    if (s == OBSTACLE) continue;
+    if (c->rewards == GOAL && s == layout->states - 1) break; // the last one
+    int64_t to[4];
+    neighbours(layout, cell, to);
+    for (int a = 0; a < 4; a++) {
+      const double reward =
+          c->rewards == GOAL ? c->step_reward : cel_rng_range(&rng, c->step_reward, c->goal_reward);
+      CELI_TRY(add_pair(builder, layout, s, to, a, reward));
+    }
+  }
+  return CEL_OK;
+}
+
+static CelStatus fill(CelMdpBuilder *builder, const void *what) {
+  const Layout *layout = what;
+  const Grid *c = layout->c;
+  const int64_t pairs = 4 * (layout->states - (c->rewards == GOAL));
+  const CelMdpGrid grid = {.rows = c->height,
+                           .columns = c->width,
+                           .state = layout->state,
+                           .direction = direction[0],
+                           .actions = 4};
+  CELI_TRY(cel_mdp_builder_reserve(builder, pairs, (c->slip > 0 ? 3 : 1) * pairs));
+  CELI_TRY(add_pairs(builder, layout));
+  if (c->start == CORNER) CELI_TRY(cel_mdp_start(builder, 0, 1));
+  return cel_mdp_set_grid(builder, &grid);
+}
+
+static CelStatus make(CelMdp **out, const void *config) {
+  const Grid *c = config;
+  Layout layout = {.c = c, .cells = c->width * c->height};
+  if (layout.cells < 2) {
+    return cel_fail(CEL_E_RANGE,
+                    "width: 1 by a height of 1 is out of range; allowed are two cells and more");
+  }
+  CELI_TRY(celi_alloc(&layout.state, (size_t)layout.cells, sizeof *layout.state,
+                      "cells of a grid world"));
+  CelStatus status = lay_out(&layout);
+  if (status == CEL_OK)
+    status = celi_mdp_make(out, "grid", layout.states, &c->common, fill, &layout);
+  free(layout.state);
+  return status;
+}
+
+const CelMdpGenerator celi_mdp_grid = {
+    .name = "grid",
+    .doc = "a grid world of any size with slippery steps, obstacles, a goal or random rewards",
+    .fields = fields,
+    .config_size = sizeof(Grid),
+    .make = make,
+    .max_episode_steps = 1000,
+};

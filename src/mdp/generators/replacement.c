@@ -1,0 +1,87 @@
+/// Machine replacement: a machine wears out; keep it another period, or put a new one in its place.
+///
+///     state   s = 0 (new) to N - 1 (worst) at the beginning of a period
+///     action  0: keep, 1: replace
+///     wear    the condition gets worse by i in a period with probability
+///             p(i) = C(n,i) w^i (1-w)^(n-i), n shocks that each come with probability w; N - 1 is the worst
+///     next    p(s'|s,keep) = p(s' - s) for s' < N - 1, and what is left for N - 1;  p(s'|s,replace) = p(s'|0,keep)
+///     reward  r(s,keep) = R - h s;  r(s,replace) = R - K
+///             R: income a period, h: operating cost by condition, K: replacement cost (a new one costs h 0 = 0 to run)
+///
+/// Each period ends with the wear, so that a replaced machine may be worn by the next one. The operating cost rises
+/// with s and the wear moves upwards, so there is an optimal policy that replaces from some condition on.
+/// Source: Puterman, "Markov Decision Processes" (1994), 3.3 and 4.7.5.
+#include "mdp/generators/generators.h"
+#include <stdlib.h>
+
+typedef struct Replacement {
+  CeliMdpCommon common;
+  int64_t states, shocks;
+  double wear, income, operating_cost, replacement_cost;
+} Replacement;
+
+#define AT(member) offsetof(Replacement, member)
+static const CelField fields[] = {CELI_MDP_COMMON_FIELDS("0.95"),
+                                  {"states", CEL_FIELD_INT, AT(states), "20", 2, 1e8, "", NULL,
+                                   NULL, "N, conditions of the machine", ""},
+                                  {"shocks", CEL_FIELD_INT, AT(shocks), "3", 1, 1e4, "", NULL, NULL,
+                                   "n, by how much the condition can get worse in a period", ""},
+                                  {"wear", CEL_FIELD_DOUBLE, AT(wear), "0.3", 0, 1, "", NULL, NULL,
+                                   "w, probability of a shock", ""},
+                                  {"income", CEL_FIELD_DOUBLE, AT(income), "0", -1e12, 1e12, "",
+                                   NULL, NULL, "R, what the machine earns in a period", ""},
+                                  {"operating_cost", CEL_FIELD_DOUBLE, AT(operating_cost), "1", 0,
+                                   1e12, "", NULL, NULL,
+                                   "h, what a period costs more with each step of condition", ""},
+                                  {"replacement_cost", CEL_FIELD_DOUBLE, AT(replacement_cost), "15",
+                                   0, 1e12, "", NULL, NULL, "K, what a new machine costs", ""},
+                                  {0}};
+#undef AT
+
+/// The problem and p(i), (shocks + 1).
+typedef struct Wear {
+  const Replacement *c;
+  double *pmf;
+} Wear;
+
+/// A pair that begins the period's wear in condition `from`.
+static CelStatus add_pair(CelMdpBuilder *builder, const Wear *wear, int64_t s, int a, int64_t from,
+                          double reward) {
+  const int64_t worst = wear->c->states - 1;
+  CELI_TRY(cel_mdp_pair(builder, s, a, reward));
+  for (int64_t i = 0; i <= wear->c->shocks; i++) {
+    const int64_t next = from + i < worst ? from + i : worst;
+    CELI_TRY(cel_mdp_transition(builder, next, wear->pmf[i], 0, false));
+  }
+  return CEL_OK;
+}
+
+static CelStatus fill(CelMdpBuilder *builder, const void *what) {
+  const Wear *wear = what;
+  const Replacement *c = wear->c;
+  for (int64_t s = 0; s < c->states; s++) {
+    CELI_TRY(add_pair(builder, wear, s, 0, s, c->income - c->operating_cost * (double)s));
+    CELI_TRY(add_pair(builder, wear, s, 1, 0, c->income - c->replacement_cost));
+  }
+  return cel_mdp_start(builder, 0, 1);
+}
+
+static CelStatus make(CelMdp **out, const void *config) {
+  const Replacement *c = config;
+  Wear wear = {.c = c};
+  const size_t n = (size_t)c->shocks + 1;
+  CELI_TRY(celi_alloc(&wear.pmf, n, sizeof *wear.pmf, "wear of a machine"));
+  celi_mdp_binomial(wear.pmf, (int64_t)n, c->wear);
+  const CelStatus status = celi_mdp_make(out, "replacement", c->states, &c->common, fill, &wear);
+  free(wear.pmf);
+  return status;
+}
+
+const CelMdpGenerator celi_mdp_replacement = {
+    .name = "replacement",
+    .doc = "a machine that wears out: keep it, or replace it",
+    .fields = fields,
+    .config_size = sizeof(Replacement),
+    .make = make,
+    .max_episode_steps = 1000,
+};
