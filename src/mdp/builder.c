@@ -470,20 +470,10 @@ CelStatus cel_mdp_set_name(CelMdpBuilder *builder, const char *name) {
 
 // ---- build
 
-/// Uniform over the states that are not terminal.
-static CelStatus default_start(CelMdpBuilder *builder) {
-  CELI_TRY(celi_alloc(&builder->start, (size_t)builder->states, sizeof *builder->start,
-                      "the initial distribution"));
-  int64_t count = 0;
-  for (int64_t s = 0; s < builder->states; s++) count += builder->pair[s + 1] > builder->pair[s];
-  for (int64_t s = 0; s < builder->states; s++) {
-    builder->start[s] = builder->pair[s + 1] > builder->pair[s] ? 1.0 / (double)count : 0.0;
-  }
-  return CEL_OK;
-}
-
 static CelStatus finish_start(CelMdpBuilder *builder) {
-  if (!builder->start) CELI_TRY(default_start(builder));
+  if (!builder->start) {
+    CELI_TRY(celi_mdp_uniform_start(builder->pair, builder->states, &builder->start));
+  }
   const double sum = celi_mdp_sum(builder->start, builder->states);
   if (!(fabs(sum - 1.0) <= CELI_MDP_SUM_GIVEN)) {
     return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.17g, not to 1", sum);

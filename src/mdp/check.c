@@ -72,13 +72,15 @@ static CelStatus check_pairs(const CelMdp *mdp) {
                       s, mdp->pair[s + 1], mdp->pair[s], s + 1, s);
     }
   }
-  const int64_t most = celi_mdp_max_actions(mdp->pair, mdp->states);
-  if (most != mdp->max_actions) {
-    return cel_fail(CEL_E_RANGE,
-                    "max_actions is %" PRId64 ", but the most actions of a state are %" PRId64,
-                    mdp->max_actions, most);
-  }
   return CEL_OK;
+}
+
+static CelStatus check_max_actions(const CelMdp *mdp) {
+  const int64_t most = celi_mdp_max_actions(mdp->pair, mdp->states);
+  if (most == mdp->max_actions) return CEL_OK;
+  return cel_fail(CEL_E_RANGE,
+                  "max_actions is %" PRId64 ", but the most actions of a state are %" PRId64,
+                  mdp->max_actions, most);
 }
 
 static CelStatus check_actions(const CelMdp *mdp, int64_t s) {
@@ -111,6 +113,12 @@ static CelStatus check_rows(const CelMdp *mdp) {
     }
   }
   return CEL_OK;
+}
+
+CelStatus celi_mdp_check_order(const CelMdp *mdp) {
+  CelStatus status = check_pairs(mdp);
+  if (status == CEL_OK) status = check_rows(mdp);
+  return status == CEL_OK ? CEL_OK : CEL_E_CORRUPT;
 }
 
 // ---- rows
@@ -219,9 +227,9 @@ CelStatus celi_mdp_check_grid(const CelMdpGrid *grid, int64_t states) {
 static CelStatus check(Walk *walk) {
   const CelMdp *mdp = walk->mdp;
   CELI_TRY(check_sizes(mdp));
-  CELI_TRY(check_pairs(mdp));
+  CELI_TRY(celi_mdp_check_order(mdp));
+  CELI_TRY(check_max_actions(mdp));
   for (int64_t s = 0; s < mdp->states && mdp->action; s++) CELI_TRY(check_actions(mdp, s));
-  CELI_TRY(check_rows(mdp));
   for (int64_t s = 0; s < mdp->states; s++) {
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) CELI_TRY(check_row(walk, s, p));
   }

@@ -45,6 +45,16 @@ int64_t celi_mdp_max_actions(const int64_t *pair, int64_t states) {
   return most;
 }
 
+CelStatus celi_mdp_uniform_start(const int64_t *pair, int64_t states, double **out) {
+  CELI_TRY(celi_alloc(out, (size_t)states, sizeof **out, "the initial distribution"));
+  int64_t count = 0;
+  for (int64_t s = 0; s < states; s++) count += pair[s + 1] > pair[s];
+  for (int64_t s = 0; s < states; s++) {
+    (*out)[s] = pair[s + 1] > pair[s] ? 1.0 / (double)count : 0.0;
+  }
+  return CEL_OK;
+}
+
 double celi_mdp_sum(const double *x, int64_t n) {
   double sum = 0.0, lost = 0.0;
   for (int64_t i = 0; i < n; i++) {

@@ -29,10 +29,16 @@ CelStatus celi_mdp_room(size_t bytes, const char *what) CEL_WARN_UNUSED;
 /// Most actions of a state, by `pair` (states + 1).
 int64_t celi_mdp_max_actions(const int64_t *pair, int64_t states);
 
+/// Makes the initial distribution that is uniform over the states with an action (one at least).
+/// Errors: CEL_E_MEMORY.
+CelStatus celi_mdp_uniform_start(const int64_t *pair, int64_t states, double **out) CEL_WARN_UNUSED;
+
 /// The sum of x (n,), exact but for one rounding or two (Neumaier).
 double celi_mdp_sum(const double *x, int64_t n);
 /// Discount and horizon against each other. Errors: CEL_E_RANGE.
 CelStatus celi_mdp_check_discount(double discount, int64_t horizon) CEL_WARN_UNUSED;
+/// Whether `pair` and `row` can be walked. Errors: CEL_E_CORRUPT.
+CelStatus celi_mdp_check_order(const CelMdp *mdp) CEL_WARN_UNUSED;
 /// cel_mdp_check with the tolerance of rows and start given; *worst: the largest distance of a sum
 /// from 1, where `worst` is not NULL.
 CelStatus celi_mdp_check_sums(const CelMdp *mdp, double tolerance, double *worst) CEL_WARN_UNUSED;
