@@ -110,17 +110,14 @@ static CelStatus add_pair(CelMdpBuilder *builder, Draw *draw, int64_t s, int64_t
   return CEL_OK;
 }
 
-static CelStatus fill(CelMdpBuilder *builder, const void *what) {
-  Draw draw = *(const Draw *)what;
-  const Garnet *c = draw.c;
-  const int64_t pairs = (c->states - draw.terminals) * c->actions;
-  CELI_TRY(cel_mdp_builder_reserve(builder, pairs, pairs * c->branching));
+static CelStatus add_pairs(CelMdpBuilder *builder, Draw *draw) {
+  const Garnet *c = draw->c;
   for (int64_t s = 0; s < c->states; s++) {
-    if (draw_terminal(&draw, s)) continue;
-    double reward = c->reward_of == OF_STATE ? draw_reward(&draw) : 0;
+    if (draw_terminal(draw, s)) continue;
+    double reward = c->reward_of == OF_STATE ? draw_reward(draw) : 0;
     for (int64_t a = 0; a < c->actions; a++) {
-      if (c->reward_of == OF_PAIR) reward = draw_reward(&draw);
-      CELI_TRY(add_pair(builder, &draw, s, a, reward));
+      if (c->reward_of == OF_PAIR) reward = draw_reward(draw);
+      CELI_TRY(add_pair(builder, draw, s, a, reward));
     }
   }
   return CEL_OK;
@@ -135,6 +132,28 @@ static CelStatus allocate(Draw *draw) {
   return CEL_OK;
 }
 
+static int64_t count_terminals(const Garnet *c) {
+  const int64_t n = llround(c->terminal * (double)c->states);
+  return n < c->states ? n : c->states - 1;
+}
+
+static CelStatus fill(CelMdpBuilder *builder, const void *what) {
+  const Garnet *c = what;
+  Draw draw = {.c = c,
+               .layout = cel_rng(c->seed, CEL_RNG_MDP, CELI_MDP_RNG_LAYOUT),
+               .reward = cel_rng(c->seed, CEL_RNG_MDP, CELI_MDP_RNG_REWARD),
+               .transition = cel_rng(c->seed, CEL_RNG_MDP, CELI_MDP_RNG_TRANSITION),
+               .terminals = count_terminals(c)};
+  const int64_t pairs = (c->states - draw.terminals) * c->actions;
+  CELI_TRY(cel_mdp_builder_reserve(builder, pairs, pairs * c->branching));
+  CelStatus status = allocate(&draw);
+  if (status == CEL_OK) status = add_pairs(builder, &draw);
+  free(draw.cut);
+  free(draw.next);
+  free(draw.seen);
+  return status;
+}
+
 static CelStatus make(CelMdp **out, const void *config) {
   const Garnet *c = config;
   if (c->branching > c->states) {
@@ -142,18 +161,7 @@ static CelStatus make(CelMdp **out, const void *config) {
                     "branching: %lld is out of range; allowed is 1 to %lld, the states there are",
                     (long long)c->branching, (long long)c->states);
   }
-  const int64_t terminals = llround(c->terminal * (double)c->states);
-  Draw draw = {.c = c,
-               .layout = cel_rng(c->seed, CEL_RNG_MDP, CELI_MDP_RNG_LAYOUT),
-               .reward = cel_rng(c->seed, CEL_RNG_MDP, CELI_MDP_RNG_REWARD),
-               .transition = cel_rng(c->seed, CEL_RNG_MDP, CELI_MDP_RNG_TRANSITION),
-               .terminals = terminals < c->states ? terminals : c->states - 1};
-  CelStatus status = allocate(&draw);
-  if (status == CEL_OK) status = celi_mdp_make(out, "garnet", c->states, &c->common, fill, &draw);
-  free(draw.cut);
-  free(draw.next);
-  free(draw.seen);
-  return status;
+  return celi_mdp_make(out, "garnet", c->states, &c->common, fill, c);
 }
 
 const CelMdpGenerator celi_mdp_garnet = {

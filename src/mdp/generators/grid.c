@@ -11,8 +11,9 @@
 /// Every cell is an obstacle with probability `obstacles`. Of the open cells the largest connected region is kept
 /// and the rest become obstacles too, so that every state can reach every other; the goal is that region's last cell,
 /// row by row, and the episode starts in its first one or anywhere. Without obstacles these are two opposite corners.
-/// For 10^7 states: a second or two, and besides the problem itself 8 bytes a cell (16 with obstacles).
+/// 10^7 states take a few seconds, and 8 bytes a cell (16 with obstacles) beside what the problem itself does.
 #include "mdp/generators/generators.h"
+#include "mdp/model.h"
 #include <stdlib.h>
 
 typedef struct Grid {
@@ -191,6 +192,13 @@ static CelStatus fill(CelMdpBuilder *builder, const void *what) {
   return cel_mdp_set_grid(builder, &grid);
 }
 
+/// Asked before anything is filled: what is sure to be needed. Without obstacles that is the whole problem.
+static CelStatus check_room(const Layout *layout) {
+  const Grid *c = layout->c;
+  const size_t transitions = c->slip > 0 ? 12 : 4, whole = 8 + 16 + 4 * 16 + 12 * transitions;
+  return celi_mdp_room((size_t)layout->cells * (c->obstacles > 0 ? 16 : whole), "that many cells");
+}
+
 static CelStatus make(CelMdp **out, const void *config) {
   const Grid *c = config;
   Layout layout = {.c = c, .cells = c->width * c->height};
@@ -198,6 +206,7 @@ static CelStatus make(CelMdp **out, const void *config) {
     return cel_fail(CEL_E_RANGE,
                     "width: 1 by a height of 1 is out of range; allowed are two cells and more");
   }
+  CELI_TRY(check_room(&layout));
   CELI_TRY(celi_alloc(&layout.state, (size_t)layout.cells, sizeof *layout.state,
                       "cells of a grid world"));
   CelStatus status = lay_out(&layout);
