@@ -81,6 +81,8 @@ CEL_API CelStatus cel_agent_update_n(CelAgent *agent, int64_t n) CEL_WARN_UNUSED
 CEL_API CelStatus cel_agent_predict(CelAgent *agent, const void *obs, int64_t n,
                                     void *actions) CEL_WARN_UNUSED;
 
+/// What to know about the agent's settings, one sentence; "" when there is nothing.
+CEL_API const char *cel_agent_note(const CelAgent *agent);
 CEL_API const CelAlgoInfo *cel_agent_algo(const CelAgent *agent);
 CEL_API const void *cel_agent_config(const CelAgent *agent);
 CEL_API const CelSpace *cel_agent_observation(const CelAgent *agent);

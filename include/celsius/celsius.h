@@ -11,6 +11,7 @@
 #include "celsius/off_policy.h"
 #include "celsius/plot.h"
 #include "celsius/policy.h"
+#include "celsius/ppo.h"
 #include "celsius/render.h"
 #include "celsius/rng.h"
 #include "celsius/sac.h"

@@ -27,6 +27,29 @@ int celi_agent_metric_add(CelAgent *agent, const char *name) {
   return agent->n_metrics++;
 }
 
+/// The divisor of n that is nearest to x.
+static int64_t nearest_divisor(int64_t n, int64_t x) {
+  for (int64_t d = 0; d < x; d++) {
+    if (n % (x - d) == 0) return x - d;
+    if (n % (x + d) == 0) return x + d;
+  }
+  return 1;
+}
+
+void celi_agent_advise_batch(CelAgent *agent, int64_t rows, int64_t batch_size) {
+  if (batch_size >= rows || rows % batch_size == 0) return;
+  snprintf(
+      agent->note, sizeof agent->note,
+      "%s: minibatches of %lld do not divide the %lld steps of a rollout, the last of each epoch "
+      "has only %lld: batch_size %lld would",
+      agent->algo->info.name, (long long)batch_size, (long long)rows,
+      (long long)(rows % batch_size), (long long)nearest_divisor(rows, batch_size));
+}
+
+const char *cel_agent_note(const CelAgent *agent) {
+  return agent->note;
+}
+
 // ---- create and destroy.
 
 static const CeliAlgo *algo_named(const char *name) {

@@ -5,9 +5,11 @@
 #ifndef CELI_ALGO_H
 #define CELI_ALGO_H
 #include "celsius/agent.h"
+#include "celsius/env.h"
 #include "ops/plan.h"
 #include "rl/model.h"
 #include "rl/replay.h"
+#include "rl/rollout.h"
 
 #define CELI_METRICS_MAX 24
 
@@ -33,6 +35,11 @@ typedef struct CeliAlgo {
   CeliPolicySpec (*policy)(const CelAgent *agent);
   /// The replay buffer, or NULL.
   CeliReplay *(*replay)(CelAgent *agent);
+  /// On-policy: up to `steps` steps of all environments at once, as act, step, observe would, at most until an update is
+  /// due; NULL: only one by one. Errors: as those, naming the step.
+  CelStatus (*collect)(CelAgent *agent, CelVecEnv *env, int64_t steps);
+  /// The rollout that collect fills; NULL where there is no collect.
+  const CeliRollout *(*rollout)(const CelAgent *agent);
 } CeliAlgo;
 
 struct CelAgent {
@@ -50,15 +57,19 @@ struct CelAgent {
   const char *metric_name[CELI_METRICS_MAX];
   double *metric; ///< (CELI_METRICS_MAX,) saved: rows of the log show it until the next update
   int n_metrics;
+  char note[256]; ///< what to know about these settings, "" for nothing
 };
 
 /// Field tables of the algorithms, each in ALGO_config.c.
 extern const CelField celi_sac_fields[];
+extern const CelField celi_ppo_fields[];
 
 const CeliAlgo *celi_algo_at(int i);
 /// Share of the planned steps that is left, 1 at the start.
 double celi_agent_progress_remaining(const CelAgent *agent);
 /// Declares a metric; returns its slot.
 int celi_agent_metric_add(CelAgent *agent, const char *name);
+/// Says where the rollout's rows do not fall into whole minibatches, and what would.
+void celi_agent_advise_batch(CelAgent *agent, int64_t rows, int64_t batch_size);
 
 #endif

@@ -5,9 +5,11 @@
 #include <string.h>
 
 extern const CeliAlgo celi_algo_sac;
+extern const CeliAlgo celi_algo_ppo;
 
 static const CeliAlgo *const algos[] = {
     &celi_algo_sac,
+    &celi_algo_ppo,
 };
 
 enum { N_ALGOS = sizeof algos / sizeof algos[0] };

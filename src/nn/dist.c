@@ -7,6 +7,9 @@
 ///   log(1 - tanh(u)^2) = 2 (log 2 - u - softplus(-2u)) loses nothing however large u is.
 /// Categorical, log pi = log_softmax(head): H = -sum_a pi log pi,
 ///   d log pi(a)/d head_k = 1[k = a] - pi_k,  d H/d head_k = -pi_k (log pi_k + H).
+/// Several of them, independent: log pi and H are sums over the entries.
+/// Bits, p = sigmoid(head): log p = -softplus(-head), log(1 - p) = log p - head,
+///   d log pi(a)/d head = a - p,  d H/d head = -p (1 - p) head.
 /// Source: [maximum-entropy, 8.5], [actor-critic, 4.24]
 #include "nn/dist.h"
 #include "base/base.h"
@@ -19,8 +22,27 @@
 static const float half_log_2pi = 0.918938533204672742f;
 static const float log_2 = 0.693147180559945309f;
 
+bool celi_dist_discrete(const CeliDistSpec *spec) {
+  return spec->kind != CELI_GAUSSIAN && spec->kind != CELI_SQUASHED_GAUSSIAN;
+}
+
 int64_t celi_dist_head(const CeliDistSpec *spec) {
-  return spec->kind == CELI_CATEGORICAL || spec->free_log_std ? spec->A : 2 * spec->A;
+  return celi_dist_discrete(spec) || spec->free_log_std ? spec->A : 2 * spec->A;
+}
+
+/// Entries of a discrete action: groups of logits that are one choice each.
+static int64_t entries(const CeliDistSpec *spec) {
+  return spec->kind == CELI_MULTI_CATEGORICAL ? spec->K : 1;
+}
+
+/// Logits of entry k.
+static int64_t choices_of(const CeliDistSpec *spec, int64_t k) {
+  return spec->kind == CELI_MULTI_CATEGORICAL ? (int64_t)spec->choices[k] : spec->A;
+}
+
+int64_t celi_dist_noise(const CeliDistSpec *spec) {
+  return spec->kind == CELI_CATEGORICAL || spec->kind == CELI_MULTI_CATEGORICAL ? entries(spec)
+                                                                                : spec->A;
 }
 
 // ---- declaring
@@ -29,8 +51,8 @@ static CelStatus check_spec(const char *name, const CeliDistSpec *spec) {
   if (spec->A < 1)
     return cel_fail(CEL_E_RANGE, "distribution \"%s\": %lld actions; at least 1", name,
                     (long long)spec->A);
-  if (spec->kind == CELI_CATEGORICAL && spec->free_log_std)
-    return cel_fail(CEL_E_UNSUPPORTED, "distribution \"%s\": a categorical has no log_std", name);
+  if (celi_dist_discrete(spec) && spec->free_log_std)
+    return cel_fail(CEL_E_UNSUPPORTED, "distribution \"%s\": choices have no log_std", name);
   return CEL_OK;
 }
 
@@ -50,7 +72,7 @@ CelStatus celi_dist_declare_param(CeliDist *dist, CelTensors *tensors, const cha
   return CEL_OK;
 }
 
-static CelStatus declare_categorical(CeliDist *d, CelTensors *tensors, const char *name) {
+static CelStatus declare_discrete(CeliDist *d, CelTensors *tensors, const char *name) {
   const int64_t rows[] = {d->B, -1, -1}, matrix[] = {d->B, d->spec.A, -1};
   CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &d->eps, rows, "%s.eps", name));
   CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &d->log_pi, matrix, "%s.log_pi", name));
@@ -80,7 +102,7 @@ static CelStatus declare_use(CeliDist *dist, CelTensors *tensors, const char *na
   CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &dist->entropy, rows, "%s.entropy", name));
   if (backward)
     CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &dist->d_logp, rows, "%s.d_logp", name));
-  if (dist->spec.kind == CELI_CATEGORICAL) return declare_categorical(dist, tensors, name);
+  if (celi_dist_discrete(&dist->spec)) return declare_discrete(dist, tensors, name);
   return declare_gaussian(dist, tensors, name, backward);
 }
 
@@ -198,6 +220,7 @@ void celi_dist_plan_sample(CeliPlan *plan, const CeliDist *dist, void *action, p
                            const uint64_t *counter) {
   const SampleArgs args = {dist, action, lda, head, ldh, seed, counter, index};
   const bool categorical = dist->spec.kind == CELI_CATEGORICAL;
+  CEL_ASSERT(categorical || !celi_dist_discrete(&dist->spec));
   celi_plan_add(plan, "sample", categorical ? op_sample_categorical : op_sample_gaussian, CELI_ROWS,
                 dist->B, CELI_ROW_GRAIN, false, &args, sizeof args);
 }
@@ -249,7 +272,7 @@ void celi_dist_plan_sample_backward(CeliPlan *plan, const CeliDist *dist, float 
                              .lda = lda,
                              .head = head,
                              .ldh = ldh};
-  CEL_ASSERT(dist->spec.kind != CELI_CATEGORICAL && dist->d_logp != NULL);
+  CEL_ASSERT(!celi_dist_discrete(&dist->spec) && dist->d_logp != NULL);
   celi_plan_add(plan, "sample backward", op_sample_backward, CELI_ROWS, dist->B, CELI_ROW_GRAIN,
                 false, &args, sizeof args);
 }
@@ -322,28 +345,70 @@ static void op_log_prob_gaussian(const void *args, int64_t begin, int64_t end) {
   if (squash) subtract_log_jacobian(d, begin, end);
 }
 
-static void op_log_prob_categorical(const void *args, int64_t begin, int64_t end) {
+static float entropy_of(const float *pi, const float *log_pi, int64_t n) {
+  float entropy = 0;
+  for (int64_t a = 0; a < n; a++) entropy -= pi[a] == 0 ? 0 : pi[a] * log_pi[a];
+  return entropy;
+}
+
+static void op_log_prob_choices(const void *args, int64_t begin, int64_t end) {
   const LogProbArgs *s = args;
   const CeliDist *d = s->dist;
   const int32_t *action = s->action;
   const int64_t A = d->spec.A;
-  celi_ops()->log_softmax(d->log_pi, A, s->head, s->ldh, begin, end, A);
+  int64_t at = 0;
+  for (int64_t k = 0; k < entries(&d->spec); at += choices_of(&d->spec, k++))
+    celi_ops()->log_softmax(d->log_pi + at, A, s->head + at, s->ldh, begin, end,
+                            choices_of(&d->spec, k));
   celi_ops()->exp(d->pi + begin * A, d->log_pi + begin * A, (end - begin) * A);
   for (int64_t b = begin; b < end; b++) {
-    const float *pi = d->pi + b * A, *log_pi = d->log_pi + b * A;
-    float entropy = 0;
-    for (int64_t a = 0; a < A; a++) entropy -= pi[a] == 0 ? 0 : pi[a] * log_pi[a];
-    d->logp[b] = log_pi[action[b * s->lda]];
+    float logp = 0, entropy = 0;
+    at = 0;
+    for (int64_t k = 0; k < entries(&d->spec); at += choices_of(&d->spec, k++)) {
+      const float *log_pi = d->log_pi + b * A + at;
+      logp += log_pi[action[b * s->lda + k]];
+      entropy += entropy_of(d->pi + b * A + at, log_pi, choices_of(&d->spec, k));
+    }
+    d->logp[b] = logp;
     d->entropy[b] = entropy;
   }
+}
+
+/// log_pi holds log p of a bit that is set.
+static void op_log_prob_bits(const void *args, int64_t begin, int64_t end) {
+  const LogProbArgs *s = args;
+  const CeliDist *d = s->dist;
+  const uint8_t *action = s->action;
+  const int64_t A = d->spec.A, n = (end - begin) * A;
+  float *log_p = d->log_pi + begin * A;
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t a = 0; a < A; a++) d->log_pi[b * A + a] = -s->head[b * s->ldh + a];
+  celi_ops()->softplus(log_p, log_p, n);
+  for (int64_t i = 0; i < n; i++) log_p[i] = -log_p[i];
+  celi_ops()->exp(d->pi + begin * A, log_p, n);
+  for (int64_t b = begin; b < end; b++) {
+    float logp = 0, entropy = 0;
+    for (int64_t a = 0; a < A; a++) {
+      const float p = d->pi[b * A + a], yes = d->log_pi[b * A + a], x = s->head[b * s->ldh + a];
+      logp += action[b * s->lda + a] ? yes : yes - x;
+      entropy -= p * yes + (1.0f - p) * (yes - x);
+    }
+    d->logp[b] = logp;
+    d->entropy[b] = entropy;
+  }
+}
+
+/// What an operation of this distribution is: one of three.
+static CeliOpFn of_kind(const CeliDist *d, CeliOpFn gaussian, CeliOpFn choices, CeliOpFn bits) {
+  return d->spec.kind == CELI_BERNOULLI ? bits : celi_dist_discrete(&d->spec) ? choices : gaussian;
 }
 
 void celi_dist_plan_log_prob(CeliPlan *plan, const CeliDist *dist, const void *action,
                              ptrdiff_t lda, const float *head, ptrdiff_t ldh) {
   const LogProbArgs args = {dist, action, lda, head, ldh};
-  const bool categorical = dist->spec.kind == CELI_CATEGORICAL;
-  celi_plan_add(plan, "log-prob", categorical ? op_log_prob_categorical : op_log_prob_gaussian,
-                CELI_ROWS, dist->B, CELI_ROW_GRAIN, false, &args, sizeof args);
+  const CeliOpFn fn = of_kind(dist, op_log_prob_gaussian, op_log_prob_choices, op_log_prob_bits);
+  celi_plan_add(plan, "log-prob", fn, CELI_ROWS, dist->B, CELI_ROW_GRAIN, false, &args,
+                sizeof args);
 }
 
 static float at_or_zero(const float *x, int64_t i) {
@@ -370,18 +435,38 @@ static void op_log_prob_backward_gaussian(const void *args, int64_t begin, int64
   }
 }
 
-static void op_log_prob_backward_categorical(const void *args, int64_t begin, int64_t end) {
+static void op_log_prob_backward_choices(const void *args, int64_t begin, int64_t end) {
   const BackwardArgs *s = args;
   const CeliDist *d = s->dist;
   const int32_t *action = s->action;
   const int64_t A = d->spec.A;
   for (int64_t b = begin; b < end; b++) {
     const float d_logp = at_or_zero(s->d_logp, b), d_entropy = at_or_zero(s->d_entropy, b);
-    const float *pi = d->pi + b * A, *log_pi = d->log_pi + b * A;
-    for (int64_t k = 0; k < A; k++) {
-      const float chosen = k == action[b * s->lda] ? 1.0f : 0.0f;
-      const float surprise = pi[k] == 0 ? 0 : pi[k] * (log_pi[k] + d->entropy[b]);
-      s->d_head[b * s->lddh + k] = d_logp * (chosen - pi[k]) - d_entropy * surprise;
+    int64_t at = 0;
+    for (int64_t k = 0; k < entries(&d->spec); at += choices_of(&d->spec, k++)) {
+      const int64_t n = choices_of(&d->spec, k);
+      const float *pi = d->pi + b * A + at, *log_pi = d->log_pi + b * A + at;
+      const float entropy = entropy_of(pi, log_pi, n);
+      for (int64_t a = 0; a < n; a++) {
+        const float chosen = a == action[b * s->lda + k] ? 1.0f : 0.0f;
+        const float surprise = pi[a] == 0 ? 0 : pi[a] * (log_pi[a] + entropy);
+        s->d_head[b * s->lddh + at + a] = d_logp * (chosen - pi[a]) - d_entropy * surprise;
+      }
+    }
+  }
+}
+
+static void op_log_prob_backward_bits(const void *args, int64_t begin, int64_t end) {
+  const BackwardArgs *s = args;
+  const CeliDist *d = s->dist;
+  const uint8_t *action = s->action;
+  const int64_t A = d->spec.A;
+  for (int64_t b = begin; b < end; b++) {
+    const float d_logp = at_or_zero(s->d_logp, b), d_entropy = at_or_zero(s->d_entropy, b);
+    for (int64_t a = 0; a < A; a++) {
+      const float p = d->pi[b * A + a], set = action[b * s->lda + a] ? 1.0f : 0.0f;
+      s->d_head[b * s->lddh + a] =
+          d_logp * (set - p) - d_entropy * (p * (1.0f - p) * s->head[b * s->ldh + a]);
     }
   }
 }
@@ -400,10 +485,10 @@ void celi_dist_plan_log_prob_backward(CeliPlan *plan, const CeliDist *dist, floa
                              .head = head,
                              .ldh = ldh};
   CEL_ASSERT(dist->spec.kind != CELI_SQUASHED_GAUSSIAN || d_entropy == NULL);
-  const bool categorical = dist->spec.kind == CELI_CATEGORICAL;
-  celi_plan_add(plan, "log-prob backward",
-                categorical ? op_log_prob_backward_categorical : op_log_prob_backward_gaussian,
-                CELI_ROWS, dist->B, CELI_ROW_GRAIN, false, &args, sizeof args);
+  const CeliOpFn fn = of_kind(dist, op_log_prob_backward_gaussian, op_log_prob_backward_choices,
+                              op_log_prob_backward_bits);
+  celi_plan_add(plan, "log-prob backward", fn, CELI_ROWS, dist->B, CELI_ROW_GRAIN, false, &args,
+                sizeof args);
 }
 
 // ---- the free log_std's gradient
@@ -435,13 +520,25 @@ static int32_t first_largest(const float *x, int64_t n) {
   return (int32_t)best;
 }
 
+/// The largest of each entry's logits.
+static void mode_choices(const CeliDistSpec *spec, int32_t *action, const float *head) {
+  for (int64_t k = 0, at = 0; k < entries(spec); at += choices_of(spec, k++))
+    action[k] = first_largest(head + at, choices_of(spec, k));
+}
+
+static void mode_bits(const CeliDistSpec *spec, uint8_t *action, const float *head) {
+  for (int64_t a = 0; a < spec->A; a++) action[a] = head[a] > 0;
+}
+
 void celi_dist_mode(const CeliDistSpec *spec, void *action, ptrdiff_t lda, const float *head,
                     ptrdiff_t ldh, int64_t begin, int64_t end) {
   const int64_t A = spec->A;
   for (int64_t b = begin; b < end; b++) {
     const float *row = head + b * ldh;
     switch (spec->kind) {
-    case CELI_CATEGORICAL: ((int32_t *)action)[b * lda] = first_largest(row, A); break;
+    case CELI_CATEGORICAL:
+    case CELI_MULTI_CATEGORICAL: mode_choices(spec, (int32_t *)action + b * lda, row); break;
+    case CELI_BERNOULLI: mode_bits(spec, (uint8_t *)action + b * lda, row); break;
     case CELI_GAUSSIAN: memcpy((float *)action + b * lda, row, (size_t)A * sizeof *row); break;
     case CELI_SQUASHED_GAUSSIAN: celi_ops()->tanh((float *)action + b * lda, row, A); break;
     }
@@ -454,7 +551,7 @@ void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t ld
   enum { CHUNK = 128 };
   float log_std[CHUNK], u[CHUNK], logp;
   const int64_t A = spec->A;
-  CEL_ASSERT(spec->kind != CELI_CATEGORICAL && !spec->free_log_std);
+  CEL_ASSERT(!celi_dist_discrete(spec) && !spec->free_log_std);
   for (int64_t b = begin; b < end; b++)
     for (int64_t at = 0; at < A; at += CHUNK) {
       const int64_t n = A - at < CHUNK ? A - at : CHUNK;
@@ -463,4 +560,70 @@ void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t ld
       celi_ops()->gaussian_sample(action + b * lda + at, lda, u, &logp, mean, ldh, log_std, n,
                                   eps + b * A + at, 0, 1, n, spec->kind == CELI_SQUASHED_GAUSSIAN);
     }
+}
+
+/// Numbers that are worked on together on the stack.
+enum { DRAW_CHUNK = 128 };
+
+static void draw_gaussian(const CeliDistSpec *spec, const float *log_std, float *action,
+                          const float *mean, const float *noise) {
+  float sd[DRAW_CHUNK];
+  for (int64_t at = 0; at < spec->A; at += DRAW_CHUNK) {
+    const int64_t n = spec->A - at < DRAW_CHUNK ? spec->A - at : DRAW_CHUNK;
+    for (int64_t i = 0; i < n; i++) sd[i] = clamp_log_std(spec, log_std[at + i]);
+    celi_ops()->exp(sd, sd, n);
+    for (int64_t i = 0; i < n; i++) action[at + i] = mean[at + i] + sd[i] * noise[at + i];
+    if (spec->kind == CELI_SQUASHED_GAUSSIAN) celi_ops()->tanh(action + at, action + at, n);
+  }
+}
+
+/// The first choice whose share of the sum of exp(logit) passes the uniform number.
+static int32_t draw_choice(const float *logit, int64_t n, float uniform) {
+  float weight[DRAW_CHUNK], total = 0, sum = 0;
+  const float most = celi_ops()->max(logit, n);
+  int32_t last = 0;
+  for (int pass = 0; pass < 2; pass++)
+    for (int64_t at = 0; at < n; at += DRAW_CHUNK) {
+      const int64_t m = n - at < DRAW_CHUNK ? n - at : DRAW_CHUNK;
+      for (int64_t i = 0; i < m; i++) weight[i] = logit[at + i] - most;
+      celi_ops()->exp(weight, weight, m);
+      for (int64_t i = 0; i < m; i++) {
+        if (pass == 0) {
+          total += weight[i];
+          continue;
+        }
+        sum += weight[i];
+        if (uniform * total < sum) return (int32_t)(at + i);
+        if (weight[i] > 0) last = (int32_t)(at + i);
+      }
+    }
+  return last;
+}
+
+static void draw_bits(const CeliDistSpec *spec, uint8_t *action, const float *head,
+                      const float *noise) {
+  float p[DRAW_CHUNK];
+  for (int64_t at = 0; at < spec->A; at += DRAW_CHUNK) {
+    const int64_t n = spec->A - at < DRAW_CHUNK ? spec->A - at : DRAW_CHUNK;
+    celi_ops()->sigmoid(p, head + at, n);
+    for (int64_t i = 0; i < n; i++) action[at + i] = noise[at + i] < p[i];
+  }
+}
+
+void celi_dist_draw_rows(const CeliDistSpec *spec, const float *log_std_param, void *action,
+                         ptrdiff_t lda, const float *head, ptrdiff_t ldh, const float *noise,
+                         ptrdiff_t ldn, int64_t begin, int64_t end) {
+  for (int64_t b = begin; b < end; b++) {
+    const float *row = head + b * ldh, *u = noise + b * ldn;
+    if (!celi_dist_discrete(spec)) {
+      draw_gaussian(spec, log_std_param ? log_std_param : row + spec->A, (float *)action + b * lda,
+                    row, u);
+    } else if (spec->kind == CELI_BERNOULLI) {
+      draw_bits(spec, (uint8_t *)action + b * lda, row, u);
+    } else {
+      int32_t *a = (int32_t *)action + b * lda;
+      for (int64_t k = 0, at = 0; k < entries(spec); at += choices_of(spec, k++))
+        a[k] = draw_choice(row + at, choices_of(spec, k), u[k]);
+    }
+  }
 }

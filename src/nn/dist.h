@@ -2,7 +2,8 @@
 ///
 /// A distribution reads a head's output (B, head) and writes actions; everything is declared once
 /// for B rows and appended to plans. Kinds: diagonal Gaussian with state-dependent or free sigma,
-/// tanh-squashed Gaussian, categorical. Source: [maximum-entropy, 8.5], [actor-critic, 4.24]
+/// tanh-squashed Gaussian, categorical, several categoricals side by side, independent bits.
+/// Source: [maximum-entropy, 8.5], [actor-critic, 4.24]
 #ifndef CELI_DIST_H
 #define CELI_DIST_H
 #include "celsius/rng.h"
@@ -10,18 +11,30 @@
 #include "ops/ops.h"
 #include "ops/plan.h"
 
-typedef enum CeliDistKind { CELI_GAUSSIAN, CELI_SQUASHED_GAUSSIAN, CELI_CATEGORICAL } CeliDistKind;
+typedef enum CeliDistKind {
+  CELI_GAUSSIAN,
+  CELI_SQUASHED_GAUSSIAN,
+  CELI_CATEGORICAL,
+  CELI_MULTI_CATEGORICAL, ///< K categoricals
+  CELI_BERNOULLI          ///< A bits
+} CeliDistKind;
 
 typedef struct CeliDistSpec {
   CeliDistKind kind;
-  int64_t A;         ///< action dimension, or number of choices
-  bool free_log_std; ///< Gaussian: log_std is a parameter (A,) and not part of the head
+  int64_t A; ///< action dimension, number of choices (of all entries together), or number of bits
+  int64_t K; ///< multi-categorical: entries of an action
+  const float *choices; ///< multi-categorical: (K,) choices of each entry; outlives every use
+  bool free_log_std;    ///< Gaussian: log_std is a parameter (A,) and not part of the head
   double log_std_min, log_std_max; ///< clamp, where min < max; the gradient is zero outside
   double log_std_init;             ///< of a free log_std
 } CeliDistSpec;
 
-/// Width of the head that a network must give: 2A (mean, log_std), A (free, or categorical).
+/// Width of the head that a network must give: 2A (mean, log_std), A (free log_std; logits).
 int64_t celi_dist_head(const CeliDistSpec *spec);
+/// Whether actions are choices: I32, of bits U8. Otherwise they are float32.
+bool celi_dist_discrete(const CeliDistSpec *spec);
+/// Random numbers that one action takes: normals (A of them) or uniforms (one a choice).
+int64_t celi_dist_noise(const CeliDistSpec *spec);
 
 /// One use on B rows. Pointers are declared tensors. Plans keep its address: it stays in place
 /// while they are run.
@@ -59,6 +72,7 @@ CelStatus celi_dist_declare_shared(CeliDist *dist, CelTensors *tensors, const ch
 void celi_dist_init(CeliDist *dist);
 
 /// action (B,A) lda ~ pi(. given head (B,head) ldh), and logp. Categorical: action (B,) lda is I32.
+/// Not for several choices or bits (celi_dist_draw_rows is).
 /// Noise: block counter *counter of (seed, CEL_RNG_NOISE, index), where counter is a saved tensor
 /// that the algorithm advances; a use takes celi_dist_blocks of them.
 void celi_dist_plan_sample(CeliPlan *plan, const CeliDist *dist, void *action, ptrdiff_t lda,
@@ -72,7 +86,7 @@ void celi_dist_plan_sample_backward(CeliPlan *plan, const CeliDist *dist, float 
                                     const float *action, ptrdiff_t lda, const float *head,
                                     ptrdiff_t ldh);
 /// logp (B,) and entropy (B,) of given actions (score-function learners). Categorical: action (B,)
-/// lda is I32. Squashed: u is atanh(action), where an action of +-1 counts as its neighbour inside;
+/// lda is I32; multi-categorical: (B,K) lda I32; bits: (B,A) lda U8. Squashed: u is atanh(action), where an action of +-1 counts as its neighbour inside;
 /// the entropy has no closed form and is left NaN.
 void celi_dist_plan_log_prob(CeliPlan *plan, const CeliDist *dist, const void *action,
                              ptrdiff_t lda, const float *head, ptrdiff_t ldh);
@@ -85,7 +99,7 @@ void celi_dist_plan_log_prob_backward(CeliPlan *plan, const CeliDist *dist, floa
 /// The gradient of a free log_std: sums over rows of what a backward operation left, cut by column;
 /// belongs in the stage of the weight gradients. Adds nothing when log_std is not free.
 void celi_dist_plan_backward_param(CeliPlan *plan, const CeliDist *dist, bool with_previous);
-/// The mode at once, rows [begin, end), serial: tanh(mean), mean, argmax (I32).
+/// The mode at once, rows [begin, end), serial: tanh(mean), mean, argmax (I32), bits of probability above 1/2 (U8).
 void celi_dist_mode(const CeliDistSpec *spec, void *action, ptrdiff_t lda, const float *head,
                     ptrdiff_t ldh, int64_t begin, int64_t end);
 /// Samples of a Gaussian at once, rows [begin, end), serial: action (n,A) lda from head (n, 2A) ldh
@@ -94,5 +108,10 @@ void celi_dist_mode(const CeliDistSpec *spec, void *action, ptrdiff_t lda, const
 void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t lda,
                            const float *head, ptrdiff_t ldh, const float *eps, int64_t begin,
                            int64_t end);
+/// Actions at once from given random numbers, rows [begin, end), serial: noise (n,W) ldn, W =
+/// celi_dist_noise. log_std_param (A,): the free log_std, else NULL. Action types as for celi_dist_plan_log_prob.
+void celi_dist_draw_rows(const CeliDistSpec *spec, const float *log_std_param, void *action,
+                         ptrdiff_t lda, const float *head, ptrdiff_t ldh, const float *noise,
+                         ptrdiff_t ldn, int64_t begin, int64_t end);
 
 #endif

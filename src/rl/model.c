@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const char *const kind_names[] = {"box", "discrete", "multi_discrete", "multi_binary"};
-static const char *const dist_names[] = {"gaussian", "squashed_gaussian", "categorical"};
+static const char *const dist_names[] = {"gaussian", "squashed_gaussian", "categorical",
+                                         "multi_categorical", "bernoulli"};
 static const char *const activation_names[] = {"identity", "relu", "tanh", "silu"};
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -239,7 +240,7 @@ CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {
     if (k < 0)
       status = cel_fail(CEL_E_NAME,
                         "policy kind \"%.40s\" is not known: gaussian, "
-                        "squashed_gaussian or categorical",
+                        "squashed_gaussian, categorical, multi_categorical or bernoulli",
                         kind->valuestring);
     else if (a < 0)
       status =

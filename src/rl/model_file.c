@@ -112,6 +112,10 @@ static CelStatus read_actions(CeliModel *model) {
   const bool categorical = model->policy.kind == CELI_CATEGORICAL;
   char space[128];
   cel_space_describe(&model->action, space, sizeof space);
+  if (model->policy.kind == CELI_MULTI_CATEGORICAL || model->policy.kind == CELI_BERNOULLI)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "a policy over %s acts only inside of its agent: there is no export of it",
+                    space);
   const bool fits =
       model->action.n_parts == 1 &&
       (categorical ? part->kind == CEL_DISCRETE && part->n == A

@@ -97,18 +97,39 @@ void celi_normalizer_observe(CeliNormalizer *norm, const float *obs, int64_t n) 
   refresh(norm);
 }
 
+void celi_normalizer_reward_one(CeliNormalizer *norm, int64_t e, float reward, bool ended) {
+  double *stats = norm->return_stats;
+  const double x = norm->returns[e] * norm->gamma + (double)reward;
+  norm->returns[e] = ended ? 0 : x;
+  stats[0] += 1;
+  const double d = x - stats[1];
+  stats[1] += d / stats[0];
+  stats[2] += d * (x - stats[1]);
+}
+
+void celi_normalizer_refresh_rewards(CeliNormalizer *norm) {
+  const double *stats = norm->return_stats;
+  *norm->reward_scale = scale_of(stats[2], stats[0], norm->epsilon);
+}
+
 void celi_normalizer_reward(CeliNormalizer *norm, const float *reward, const uint8_t *ended) {
   if (!norm->rewards) return;
-  double *stats = norm->return_stats;
-  for (int64_t e = 0; e < norm->N; e++) {
-    const double x = norm->returns[e] * norm->gamma + (double)reward[e];
-    norm->returns[e] = ended[e] ? 0 : x;
-    stats[0] += 1;
-    const double d = x - stats[1];
-    stats[1] += d / stats[0];
-    stats[2] += d * (x - stats[1]);
+  for (int64_t e = 0; e < norm->N; e++)
+    celi_normalizer_reward_one(norm, e, reward[e], ended[e] != 0);
+  celi_normalizer_refresh_rewards(norm);
+}
+
+void celi_normalizer_scale_rewards(const CeliNormalizer *norm, float *out, const float *reward,
+                                   int64_t begin, int64_t end) {
+  if (!norm->rewards) {
+    memcpy(out + begin, reward + begin, (size_t)(end - begin) * sizeof *out);
+    return;
   }
-  *norm->reward_scale = scale_of(stats[2], stats[0], norm->epsilon);
+  const float scale = *norm->reward_scale, clip = (float)norm->clip_reward;
+  for (int64_t i = begin; i < end; i++) {
+    const float x = reward[i] * scale;
+    out[i] = x < -clip ? -clip : x > clip ? clip : x;
+  }
 }
 
 void celi_normalizer_begin(CeliNormalizer *norm, int64_t e) {

@@ -36,6 +36,12 @@ void celi_normalizer_reset(CeliNormalizer *norm);
 void celi_normalizer_observe(CeliNormalizer *norm, const float *obs, int64_t n);
 /// Takes in rewards (N,) and where episodes ended.
 void celi_normalizer_reward(CeliNormalizer *norm, const float *reward, const uint8_t *ended);
+/// The same for one environment alone, rows in order of time; celi_normalizer_refresh_rewards makes the scale follow.
+void celi_normalizer_reward_one(CeliNormalizer *norm, int64_t e, float reward, bool ended);
+void celi_normalizer_refresh_rewards(CeliNormalizer *norm);
+/// out = reward scaled and clipped, elements [begin, end); a copy when rewards are not normalised.
+void celi_normalizer_scale_rewards(const CeliNormalizer *norm, float *out, const float *reward,
+                                   int64_t begin, int64_t end);
 /// The episode of environment e is begun anew without having ended: its running return is 0 again.
 void celi_normalizer_begin(CeliNormalizer *norm, int64_t e);
 /// Normalises rows at once: out (n, O) ldo, may be obs. Copies when observations are not normalised.

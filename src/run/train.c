@@ -42,8 +42,11 @@ void celi_training_note(const CeliTraining *training, const char *format, ...) {
 
 // ---- the loop itself
 
-/// One step of all environments, and the gradient steps that are due after it.
-static CelStatus step(CelAgent *agent, CelVecEnv *env, void *actions) {
+/// What a sitting's loop knows of episodes that ended.
+typedef void Ended(void *user, double episode_return, int64_t length);
+
+/// One step of all environments.
+static CelStatus step(CelAgent *agent, CelVecEnv *env, void *actions, Ended *note, void *user) {
   CELI_TRY(cel_agent_act(agent, env->obs, NULL, CEL_EXPLORE, actions));
   CELI_TRY(cel_fail_in(cel_vecenv_step(env, actions, 0, env->N),
                        "training step %lld: ", (long long)cel_agent_steps(agent) + 1));
@@ -53,6 +56,29 @@ static CelStatus step(CelAgent *agent, CelVecEnv *env, void *actions) {
                               .obs = env->obs,
                               .final_obs = env->final_obs};
   CELI_TRY(cel_agent_observe(agent, &outcome));
+  for (int64_t i = 0; i < env->N; i++)
+    if (env->terminated[i] || env->truncated[i])
+      note(user, env->final_return[i], env->final_length[i]);
+  return CEL_OK;
+}
+
+/// Up to `steps` steps at once, by an algorithm that can; the same bits as one by one.
+static CelStatus collect(CelAgent *agent, CelVecEnv *env, int64_t steps, Ended *note, void *user) {
+  const CeliRollout *r = agent->algo->rollout(agent);
+  const int64_t begin = *r->filled * r->N;
+  CELI_TRY(agent->algo->collect(agent, env, steps));
+  for (int64_t row = begin; row < *r->filled * r->N; row++)
+    if (celi_rollout_ended(r, row)) note(user, r->final_return[row], r->final_length[row]);
+  return CEL_OK;
+}
+
+/// At least one step of all environments and at most `steps`, and the gradient steps that are due after it.
+static CelStatus advance(CelAgent *agent, CelVecEnv *env, void *actions, int64_t steps, Ended *note,
+                         void *user) {
+  if (agent->algo->collect)
+    CELI_TRY(collect(agent, env, steps, note, user));
+  else
+    CELI_TRY(step(agent, env, actions, note, user));
   return cel_agent_update(agent);
 }
 
@@ -111,10 +137,10 @@ typedef struct Tally {
   int64_t episodes;
 } Tally;
 
-static void tally(Tally *tally, const CelVecEnv *env) {
-  for (int64_t i = 0; i < env->N; i++)
-    if (env->terminated[i] || env->truncated[i])
-      tally->returns[tally->episodes++ % CELI_WINDOW] = env->final_return[i];
+static void tally(void *user, double episode_return, int64_t length) {
+  Tally *seen = user;
+  (void)length;
+  seen->returns[seen->episodes++ % CELI_WINDOW] = episode_return;
 }
 
 static double tally_mean(const Tally *tally) {
@@ -129,18 +155,19 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
   Tally seen = {.episodes = 0};
   CeliPace pace = {0};
   pace_start(&pace, 0);
-  for (int64_t done = 0; done < steps; done += env->N) {
-    CELI_TRY(step(agent, env, actions));
-    tally(&seen, env);
-    if (pace_tick(&pace, done + env->N, false) && hooks->progress) {
-      CelProgress progress = make_progress(&pace, agent, done + env->N, steps);
+  const int64_t start = cel_agent_steps(agent);
+  for (int64_t done = 0; done < steps;) {
+    CELI_TRY(advance(agent, env, actions, (steps - done + env->N - 1) / env->N, tally, &seen));
+    done = cel_agent_steps(agent) - start;
+    if (pace_tick(&pace, done, false) && hooks->progress) {
+      CelProgress progress = make_progress(&pace, agent, done, steps);
       progress.episodes = seen.episodes;
       progress.mean_return = tally_mean(&seen);
       hooks->progress(hooks->user, &progress);
     }
-    if (done + env->N < steps && asked_to_stop(hooks))
-      return cel_fail(CEL_E_INTERRUPTED, "stopped after %lld of %lld steps",
-                      (long long)(done + env->N), (long long)steps);
+    if (done < steps && asked_to_stop(hooks))
+      return cel_fail(CEL_E_INTERRUPTED, "stopped after %lld of %lld steps", (long long)done,
+                      (long long)steps);
   }
   return CEL_OK;
 }
@@ -217,6 +244,8 @@ CelStatus celi_training_open(CeliTraining *training, const CelSetup *setup, int6
       cel_fail_in(cel_agent_create(&training->agent, run->algo, setup->algo_config,
                                    &training->spec->observation, &training->spec->action, &options),
                   "%s: ", celi_env_short_id(run->env)));
+  if (*cel_agent_note(training->agent))
+    celi_training_note(training, "%s", cel_agent_note(training->agent));
   CELI_TRY(cel_tensors_create(&training->tensors));
   CELI_TRY(cel_vecenv_declare(&training->env, training->tensors, "env", training->spec, run->n_envs,
                               run->seed, CEL_RNG_ENV, 0));
@@ -286,15 +315,24 @@ static CelStatus save(CeliTraining *training) {
   return celi_checkpoint_prune(training->agent, training->folder, now, training->setup->run.keep);
 }
 
-static void count_episodes(CeliTraining *training) {
-  CeliRunState *state = &training->state;
-  const CelVecEnv *env = &training->env;
-  for (int64_t i = 0; i < env->N; i++) {
-    if (!env->terminated[i] && !env->truncated[i]) continue;
-    const int64_t slot = (*state->episodes)++ % CELI_WINDOW;
-    state->window_return[slot] = env->final_return[i];
-    state->window_length[slot] = env->final_length[i];
+static void count_episode(void *user, double episode_return, int64_t length) {
+  CeliRunState *state = user;
+  const int64_t slot = (*state->episodes)++ % CELI_WINDOW;
+  state->window_return[slot] = episode_return;
+  state->window_length[slot] = length;
+}
+
+/// Steps of all environments until something is due.
+static int64_t steps_ahead(const CeliTraining *training) {
+  const CelRunConfig *run = &training->setup->run;
+  const int64_t every[] = {run->eval_every, run->log_every, run->checkpoint_every};
+  const int64_t now = cel_agent_steps(training->agent), N = training->env.N;
+  int64_t next = training->total;
+  for (int i = 0; i < 3; i++) {
+    const int64_t due = every[i] > 0 ? (now / every[i] + 1) * every[i] : next;
+    if (due < next) next = due;
   }
+  return (next - now + N - 1) / N;
 }
 
 /// What is due at the present step, in an order that makes a checkpoint the last of it.
@@ -336,8 +374,8 @@ CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) {
   char path[CEL_PATH_MAX];
   pace_start(&training->pace, cel_agent_steps(training->agent));
   while (cel_agent_steps(training->agent) < training->total) {
-    CELI_TRY(step(training->agent, &training->env, training->actions));
-    count_episodes(training);
+    CELI_TRY(advance(training->agent, &training->env, training->actions, steps_ahead(training),
+                     count_episode, &training->state));
     CELI_TRY(do_what_is_due(training));
     tell(training, false);
     if (cel_agent_steps(training->agent) < training->total && asked_to_stop(training->hooks))

@@ -1,0 +1,79 @@
+/// Proximal policy optimisation's fields: defaults, ranges, help. The struct is in celsius/ppo.h.
+#include "algo/algo.h"
+#include "celsius/ppo.h"
+
+#include <string.h>
+
+// One row a field: name, type, offset, default, lowest, highest, unit, choices, table of a group, help, source.
+// clang-format off
+#define F(field) offsetof(CelPpoConfig, field)
+
+const CelField celi_ppo_fields[] = {
+    {"learning_rate", CEL_FIELD_SCHEDULE, F(learning_rate), "3e-4", 0, 1, "", NULL, NULL,
+     "learning rate of policy and values", ""},
+    {"n_steps", CEL_FIELD_INT, F(n_steps), "2048", 1, 1e9, "steps", NULL, NULL,
+     "steps of each environment between updates", ""},
+    {"batch_size", CEL_FIELD_INT, F(batch_size), "64", 1, 1e6, "steps", NULL, NULL,
+     "rows of one gradient step", ""},
+    {"n_epochs", CEL_FIELD_INT, F(n_epochs), "10", 1, 1e6, "", NULL, NULL,
+     "passes over a rollout", ""},
+    {"gamma", CEL_FIELD_DOUBLE, F(gamma), "0.99", 0, 1, "", NULL, NULL,
+     "discount a step", ""},
+    {"gae_lambda", CEL_FIELD_DOUBLE, F(gae_lambda), "0.95", 0, 1, "", NULL, NULL,
+     "decay of advantage estimates: 0 one step, 1 all that is left", "[actor-critic, 4.21]"},
+    {"clip_range", CEL_FIELD_SCHEDULE, F(clip_range), "0.2", 0, 1e6, "", NULL, NULL,
+     "how far the probability ratio may move from 1", ""},
+    {"clip_range_vf", CEL_FIELD_SCHEDULE, F(clip_range_vf), "0", 0, 1e12, "reward", NULL, NULL,
+     "how far values may move in an update; 0: no limit", ""},
+    {"normalize_advantage", CEL_FIELD_BOOL, F(normalize_advantage), "true", 0, 0, "", NULL, NULL,
+     "mean 0 and deviation 1 in each minibatch", ""},
+    {"ent_coef", CEL_FIELD_DOUBLE, F(ent_coef), "0", 0, 1e6, "reward per nat", NULL, NULL,
+     "weight of the entropy bonus", ""},
+    {"vf_coef", CEL_FIELD_DOUBLE, F(vf_coef), "0.5", 0, 1e6, "", NULL, NULL,
+     "weight of the values' squared error", ""},
+    {"max_grad_norm", CEL_FIELD_DOUBLE, F(max_grad_norm), "0.5", 0, 1e12, "", NULL, NULL,
+     "clip of the norm of all gradients together; 0: none", ""},
+    {"target_kl", CEL_FIELD_DOUBLE, F(target_kl), "0", 0, 1e6, "nats", NULL, NULL,
+     "an update ends where the divergence passes 1.5 times this; 0: never", ""},
+    {"net_arch", CEL_FIELD_INT_LIST, F(net_arch), "64,64", 1, 8192, "", NULL, NULL,
+     "widths of the hidden layers, policy and values each", ""},
+    {"activation", CEL_FIELD_ENUM, F(activation), "tanh", 0, 0, "", "relu|tanh|silu", NULL,
+     "activation of the hidden layers", ""},
+    {"layer_norm", CEL_FIELD_BOOL, F(layer_norm), "false", 0, 0, "", NULL, NULL,
+     "layer norm before each hidden activation", ""},
+    {"init", CEL_FIELD_ENUM, F(init), "orthogonal", 0, 0, "", "kaiming_uniform|orthogonal|xavier_uniform", NULL,
+     "how weights start", ""},
+    {"state_dependent_std", CEL_FIELD_BOOL, F(state_dependent_std), "false", 0, 0, "", NULL, NULL,
+     "continuous actions: sigma from the network, not a parameter", "[actor-critic, 4.24]"},
+    {"log_std_init", CEL_FIELD_DOUBLE, F(log_std_init), "0", -50, 50, "", NULL, NULL,
+     "start of log sigma", ""},
+    {"normalize_observation", CEL_FIELD_BOOL, F(normalize_observation), "false", 0, 0, "", NULL, NULL,
+     "normalise observations by mean and variance of the rollouts before", ""},
+    {"normalize_reward", CEL_FIELD_BOOL, F(normalize_reward), "false", 0, 0, "", NULL, NULL,
+     "scale rewards by the deviation of the return", ""},
+    {"clip_observation", CEL_FIELD_DOUBLE, F(clip_observation), "10", 1e-6, 1e9, "", NULL, NULL,
+     "clip of normalised observations", ""},
+    {"clip_reward", CEL_FIELD_DOUBLE, F(clip_reward), "10", 1e-6, 1e9, "", NULL, NULL,
+     "clip of scaled rewards", ""},
+    {"adam_beta1", CEL_FIELD_DOUBLE, F(adam_beta1), "0.9", 0, 0.999999, "", NULL, NULL,
+     "decay of Adam's first moment", ""},
+    {"adam_beta2", CEL_FIELD_DOUBLE, F(adam_beta2), "0.999", 0, 0.99999999, "", NULL, NULL,
+     "decay of Adam's second moment", ""},
+    {"adam_epsilon", CEL_FIELD_DOUBLE, F(adam_epsilon), "1e-5", 0, 1, "", NULL, NULL,
+     "Adam's epsilon", ""},
+    {"weight_decay", CEL_FIELD_DOUBLE, F(weight_decay), "0", 0, 1, "", NULL, NULL,
+     "decoupled weight decay", ""},
+    {0},
+};
+// clang-format on
+
+const CelField *cel_ppo_fields(void) {
+  return celi_ppo_fields;
+}
+
+CelPpoConfig cel_ppo_config_default(void) {
+  CelPpoConfig config;
+  memset(&config, 0, sizeof config);
+  cel_fields_default(celi_ppo_fields, &config);
+  return config;
+}

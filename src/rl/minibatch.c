@@ -1,0 +1,110 @@
+/// Minibatches of a rollout. Contract: minibatch.h.
+#include "rl/minibatch.h"
+#include "base/base.h"
+#include "nn/mlp.h"
+
+#include <math.h>
+#include <string.h>
+
+CelStatus celi_minibatch_declare(CeliMinibatch *batch, CelTensors *tensors,
+                                 const CeliRollout *rollout, const CeliDist *old, int64_t B,
+                                 uint64_t seed) {
+  const int64_t rows = rollout->T * rollout->N, count = (rows + B - 1) / B;
+  CeliMinibatch *m = batch;
+  *m = (CeliMinibatch){
+      .rollout = rollout, .old = old, .B = B, .rows = rows, .count = count, .seed = seed};
+  const struct {
+    const char *name;
+    CelType type;
+    CelRole role;
+    void *place;
+    int64_t shape[2];
+  } list[] = {
+      {"batch.counter", CEL_U64, CEL_STATE, &m->counter, {1}},
+      {"batch.order", CEL_I64, CEL_SCRATCH, &m->order, {rows}},
+      {"batch.draws", CEL_I64, CEL_SCRATCH, &m->draws, {rows}},
+      {"batch.cursor", CEL_I64, CEL_SCRATCH, &m->cursor, {1}},
+      {"batch.used", CEL_I64, CEL_SCRATCH, &m->used, {1}},
+      {"batch.shift", CEL_F32, CEL_SCRATCH, &m->shift, {count}},
+      {"batch.scale", CEL_F32, CEL_SCRATCH, &m->scale, {count}},
+      {"batch.x", CEL_F32, CEL_SCRATCH, &m->x, {B, rollout->O}},
+      {"batch.actions", CEL_U8, CEL_SCRATCH, &m->actions, {B, (int64_t)rollout->bytes}},
+      {"batch.old_logp", CEL_F32, CEL_SCRATCH, &m->old_logp, {B}},
+      {"batch.advantage", CEL_F32, CEL_SCRATCH, &m->advantage, {B}},
+      {"batch.returns", CEL_F32, CEL_SCRATCH, &m->returns, {B}},
+      {"batch.old_value", CEL_F32, CEL_SCRATCH, &m->old_value, {B}},
+  };
+  for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+    CELI_TRY(cel_tensors_declare(tensors, list[i].name, list[i].type, list[i].role, list[i].place,
+                                 list[i].shape[1] ? 2 : 1, list[i].shape));
+  return CEL_OK;
+}
+
+/// Position i changes places with one of 0..i, drawn from 53 bits (bias below rows / 2^53).
+static void permute(const CeliMinibatch *m) {
+  celi_ops()->uniform_index(m->draws, (int64_t)1 << 53, m->seed, CEL_RNG_SHUFFLE, 0, *m->counter, 0,
+                            m->rows);
+  *m->counter += (uint64_t)(m->rows + 1) / 2;
+  for (int64_t i = 0; i < m->rows; i++) m->order[i] = i;
+  for (int64_t i = m->rows - 1; i > 0; i--) {
+    const int64_t j = (int64_t)((double)m->draws[i] * 0x1p-53 * (double)(i + 1));
+    const int64_t kept = m->order[i];
+    m->order[i] = m->order[j];
+    m->order[j] = kept;
+  }
+}
+
+static int64_t size_of(const CeliMinibatch *m, int64_t k) {
+  const int64_t left = m->rows - k * m->B;
+  return left < m->B ? left : m->B;
+}
+
+/// Shift and scale of the advantages of minibatch k.
+static void measure(const CeliMinibatch *m, int64_t k) {
+  const int64_t *row = m->order + k * m->B, n = size_of(m, k);
+  double sum = 0, square = 0;
+  for (int64_t b = 0; b < n; b++) sum += (double)m->rollout->advantage[row[b]];
+  const double mean = sum / (double)n;
+  for (int64_t b = 0; b < n; b++) {
+    const double d = (double)m->rollout->advantage[row[b]] - mean;
+    square += d * d;
+  }
+  m->shift[k] = (float)mean;
+  m->scale[k] = (float)(1 / (sqrt(square / (double)(n - 1)) + 1e-8));
+}
+
+void celi_minibatch_shuffle(CeliMinibatch *batch, bool normalize) {
+  permute(batch);
+  for (int64_t k = 0; k < batch->count; k++) {
+    batch->shift[k] = 0, batch->scale[k] = 1;
+    if (normalize && size_of(batch, k) > 1) measure(batch, k);
+  }
+  *batch->cursor = 0;
+  *batch->used = size_of(batch, 0);
+}
+
+void celi_minibatch_next(const CeliMinibatch *batch) {
+  ++*batch->cursor;
+  *batch->used = *batch->cursor < batch->count ? size_of(batch, *batch->cursor) : 0;
+}
+
+static void op_gather(const void *args, int64_t begin, int64_t end) {
+  const CeliMinibatch *m = *(const CeliMinibatch *const *)args;
+  const CeliRollout *r = m->rollout;
+  const int64_t k = *m->cursor, first = k * m->B, used = *m->used;
+  const float shift = m->shift[k], scale = m->scale[k];
+  for (int64_t b = begin; b < end; b++) {
+    const int64_t row = m->order[b < used ? first + b : first];
+    celi_normalizer_apply(r->norm, m->x + b * r->O, r->O, r->obs + row * r->O, r->O, 0, 1);
+    memcpy(m->actions + (size_t)b * r->bytes, r->actions + (size_t)row * r->bytes, r->bytes);
+    m->old_logp[b] = m->old->logp[row];
+    m->advantage[b] = (r->advantage[row] - shift) * scale;
+    m->returns[b] = r->returns[row];
+    m->old_value[b] = r->value[row];
+  }
+}
+
+void celi_minibatch_plan_gather(CeliPlan *plan, const CeliMinibatch *batch) {
+  celi_plan_add(plan, "gather", op_gather, CELI_ROWS, batch->B, CELI_ROW_GRAIN, false, &batch,
+                sizeof batch);
+}

@@ -1,0 +1,281 @@
+/// Rollouts. Contract: rollout.h.
+#include "rl/rollout.h"
+#include "base/base.h"
+#include "nn/optim.h"
+
+#include <math.h>
+#include <string.h>
+
+/// Rows whose values are computed together.
+enum { VALUE_ROWS = 256 };
+/// Environments that share a cache line of a row of floats.
+enum { ENV_GRAIN = 16 };
+
+// ---- declaring
+
+static CelStatus declare_state(CeliRollout *r, CelTensors *t) {
+  const int64_t N = r->N, T = r->T, O = r->O;
+  const struct {
+    const char *name;
+    CelType type;
+    CelRole role;
+    void *place;
+    int ndim;
+    int64_t shape[3];
+  } rows[] = {
+      {"rollout.filled", CEL_I64, CEL_STATE, &r->filled, 1, {1}},
+      {"rollout.acted", CEL_U8, CEL_STATE, &r->acted, 1, {1}},
+      {"rollout.begun", CEL_U8, CEL_STATE, &r->begun, 1, {1}},
+      {"rollout.obs", CEL_F32, CEL_STATE, &r->obs, 3, {T + 1, N, O}},
+      {"rollout.actions", CEL_U8, CEL_STATE, &r->actions, 3, {T, N, (int64_t)r->bytes}},
+      {"rollout.head", CEL_F32, CEL_STATE, &r->head, 3, {T, N, r->H}},
+      {"rollout.reward", CEL_F32, CEL_STATE, &r->reward, 2, {T, N}},
+      {"rollout.terminated", CEL_U8, CEL_STATE, &r->terminated, 2, {T, N}},
+      {"rollout.truncated", CEL_U8, CEL_STATE, &r->truncated, 2, {T, N}},
+      {"rollout.final_obs", CEL_F32, CEL_STATE, &r->final_obs, 3, {T, N, O}},
+      {"rollout.scaled", CEL_F32, CEL_SCRATCH, &r->scaled, 2, {T, N}},
+      {"rollout.value", CEL_F32, CEL_SCRATCH, &r->value, 2, {T + 1, N}},
+      {"rollout.final_value", CEL_F32, CEL_SCRATCH, &r->final_value, 2, {T, N}},
+      {"rollout.advantage", CEL_F32, CEL_SCRATCH, &r->advantage, 2, {T, N}},
+      {"rollout.returns", CEL_F32, CEL_SCRATCH, &r->returns, 2, {T, N}},
+      {"rollout.final_return", CEL_F64, CEL_SCRATCH, &r->final_return, 2, {T, N}},
+      {"rollout.final_length", CEL_I64, CEL_SCRATCH, &r->final_length, 2, {T, N}},
+      {"rollout.x", CEL_F32, CEL_SCRATCH, &r->x, 3, {T + 1, N, O}},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    CELI_TRY(cel_tensors_declare(t, rows[i].name, rows[i].type, rows[i].role, rows[i].place,
+                                 rows[i].ndim, rows[i].shape));
+  return CEL_OK;
+}
+
+CelStatus celi_rollout_declare(CeliRollout *rollout, CelTensors *tensors, const CeliActor *actor,
+                               const CeliMlp *critic, const CeliNormalizer *norm) {
+  memset(rollout, 0, sizeof *rollout);
+  rollout->N = actor->N, rollout->T = actor->T, rollout->O = actor->O, rollout->H = actor->H;
+  rollout->bytes = actor->bytes, rollout->norm = norm;
+  if (rollout->T > INT32_MAX / rollout->N)
+    return cel_fail(CEL_E_RANGE, "%lld steps of %lld environments are more than a rollout can hold",
+                    (long long)rollout->T, (long long)rollout->N);
+  CELI_TRY(declare_state(rollout, tensors));
+  if (!critic) return CEL_OK;
+  return celi_mlp_declare_pass(&rollout->pass, tensors, "pass.value", critic,
+                               (rollout->T + 1) * rollout->N, false);
+}
+
+CelStatus celi_rollout_check(const CeliRollout *rollout) {
+  if (*rollout->filled < 0 || *rollout->filled > rollout->T)
+    return cel_fail(CEL_E_CORRUPT, "rollout.filled is %lld of %lld", (long long)*rollout->filled,
+                    (long long)rollout->T);
+  return CEL_OK;
+}
+
+// ---- pushed, step by step
+
+void celi_rollout_follow(CeliRollout *rollout, CeliNormalizer *norm, const float *obs,
+                         const uint8_t *start) {
+  CeliRollout *r = rollout;
+  const int64_t now = *r->filled, last = (now > 0 ? now : r->T) - 1;
+  const float *told = r->obs + (last + 1) * r->N * r->O;
+  for (int64_t i = 0; *r->begun && i < r->N; i++) {
+    const int64_t row = last * r->N + i;
+    const bool other = memcmp(told + i * r->O, obs + i * r->O, (size_t)r->O * sizeof(float)) != 0;
+    if (celi_rollout_ended(r, row) || !(other || (start && start[i]))) continue;
+    if (now == 0) { // the rollout that it belongs to is learned from already
+      celi_normalizer_begin(norm, i);
+      continue;
+    }
+    r->truncated[row] = 1;
+    memcpy(r->final_obs + row * r->O, told + i * r->O, (size_t)r->O * sizeof(float));
+  }
+  memcpy(r->obs + now * r->N * r->O, obs, (size_t)(r->N * r->O) * sizeof(float));
+}
+
+CelStatus celi_rollout_act(CeliRollout *rollout, const CeliActor *actor, CeliNormalizer *norm,
+                           const float *obs, const uint8_t *start, void *actions) {
+  CeliRollout *r = rollout;
+  const int64_t t = *r->filled, N = r->N;
+  CeliMlpPass pass = actor->pass;
+  if (t == r->T)
+    return cel_fail(CEL_E_STATE, "the rollout of %lld steps is full: update before acting again",
+                    (long long)r->T);
+  celi_rollout_follow(r, norm, obs, start);
+  if (t == 0) celi_actor_draw(actor, 0, N);
+  uint8_t *chosen = r->actions + (size_t)(t * N) * r->bytes;
+  celi_actor_step(actor, &pass, t, chosen, r->head + t * N * r->H, r->obs + t * N * r->O, 0, N);
+  memcpy(actions, chosen, (size_t)N * r->bytes);
+  *r->acted = 1;
+  return CEL_OK;
+}
+
+CelStatus celi_rollout_observe(CeliRollout *rollout, const CelOutcome *outcome) {
+  CeliRollout *r = rollout;
+  const int64_t at = *r->filled * r->N;
+  const size_t N = (size_t)r->N, O = (size_t)r->O * sizeof(float);
+  if (!*r->acted)
+    return cel_fail(CEL_E_STATE, "observe without an act (mode CEL_EXPLORE) before it");
+  memcpy(r->reward + at, outcome->reward, N * sizeof(float));
+  memcpy(r->obs + (at + r->N) * r->O, outcome->obs, N * O);
+  for (int64_t i = 0; i < r->N; i++) {
+    r->terminated[at + i] = outcome->terminated[i] != 0;
+    r->truncated[at + i] = outcome->truncated[i] != 0;
+    if (outcome->truncated[i])
+      memcpy(r->final_obs + (at + i) * r->O, (const float *)outcome->final_obs + i * r->O, O);
+  }
+  *r->acted = 0;
+  *r->begun = 1;
+  ++*r->filled;
+  return CEL_OK;
+}
+
+void celi_rollout_next(CeliRollout *rollout, CeliActor *actor, CeliNormalizer *norm) {
+  celi_normalizer_observe(norm, rollout->obs, rollout->T * rollout->N);
+  celi_actor_advance(actor);
+  *rollout->filled = 0;
+}
+
+// ---- rewards
+
+typedef struct RewardArgs {
+  const CeliRollout *r;
+  CeliNormalizer *norm;
+} RewardArgs;
+
+static void op_take_rewards(const void *args, int64_t begin, int64_t end) {
+  (void)begin, (void)end;
+  const RewardArgs *a = args;
+  const CeliRollout *r = a->r;
+  for (int64_t t = 0; t < r->T; t++) {
+    const int64_t at = t * r->N;
+    for (int64_t i = 0; i < r->N; i++)
+      celi_normalizer_reward_one(a->norm, i, r->reward[at + i], celi_rollout_ended(r, at + i));
+  }
+  celi_normalizer_refresh_rewards(a->norm);
+}
+
+static void op_scale_rewards(const void *args, int64_t begin, int64_t end) {
+  const RewardArgs *a = args;
+  celi_normalizer_scale_rewards(a->norm, a->r->scaled, a->r->reward, begin, end);
+}
+
+void celi_rollout_plan_rewards(CeliPlan *plan, const CeliRollout *rollout, CeliNormalizer *norm) {
+  const RewardArgs args = {rollout, norm};
+  if (norm->rewards)
+    celi_plan_add(plan, "reward statistics", op_take_rewards, CELI_SERIAL, 1, 1, false, &args,
+                  sizeof args);
+  celi_plan_add(plan, "scale rewards", op_scale_rewards, CELI_PARTS, rollout->T * rollout->N,
+                CELI_ELEMENT_GRAIN, false, &args, sizeof args);
+}
+
+// ---- values
+
+/// The pass with its scratch `rows` further on, for input X and output Y.
+static CeliMlpPass pass_at(const CeliMlpPass *pass, int64_t rows, const float *X, float *Y) {
+  CeliMlpPass p = *pass;
+  const int last = p.net->L - 1;
+  for (int l = 0; l < last; l++) {
+    p.Y[l] += rows * p.net->width[l + 1];
+    if (p.N[l]) p.N[l] += rows * p.net->width[l + 1];
+    if (p.stats[l]) p.stats[l] += rows * 2;
+  }
+  p.Y[last] = Y;
+  p.X = X, p.ldx = p.net->width[0];
+  return p;
+}
+
+/// Values of rows [first, stop) of the rollout; scratch from row `at` on.
+static void values_of(const CeliRollout *r, int64_t first, int64_t stop, int64_t at) {
+  const float *obs = r->obs + first * r->O, *x = obs;
+  if (r->norm->observations) {
+    celi_normalizer_apply(r->norm, r->x + at * r->O, r->O, obs, r->O, 0, stop - first);
+    x = r->x + at * r->O;
+  }
+  const CeliMlpPass pass = pass_at(&r->pass, at, x, r->value + first);
+  celi_mlp_forward(&pass, 0, stop - first);
+}
+
+/// Values of the final observations among rows [first, stop).
+static void final_values_of(const CeliRollout *r, int64_t first, int64_t stop, int64_t at) {
+  float value[VALUE_ROWS], *x = r->x + at * r->O;
+  int64_t n = 0, k = 0;
+  for (int64_t row = first; row < stop; row++) {
+    if (!r->truncated[row] || r->terminated[row]) continue;
+    celi_normalizer_apply(r->norm, x + n * r->O, r->O, r->final_obs + row * r->O, r->O, 0, 1);
+    n++;
+  }
+  if (n == 0) return;
+  const CeliMlpPass pass = pass_at(&r->pass, at, x, value);
+  celi_mlp_forward(&pass, 0, n);
+  for (int64_t row = first; row < stop; row++)
+    if (r->truncated[row] && !r->terminated[row]) r->final_value[row] = value[k++];
+}
+
+/// Blocks [begin, end) of VALUE_ROWS rows.
+static void op_values(const void *args, int64_t begin, int64_t end) {
+  const CeliRollout *r = *(const CeliRollout *const *)args;
+  const int64_t rows = r->T * r->N, all = rows + r->N, at = begin * VALUE_ROWS;
+  for (int64_t k = begin; k < end; k++) {
+    const int64_t first = k * VALUE_ROWS, stop = first + VALUE_ROWS;
+    values_of(r, first, stop < all ? stop : all, at);
+    if (first < rows) final_values_of(r, first, stop < rows ? stop : rows, at);
+  }
+}
+
+void celi_rollout_plan_values(CeliPlan *plan, const CeliRollout *rollout) {
+  const int64_t rows = (rollout->T + 1) * rollout->N;
+  celi_plan_add(plan, "values", op_values, CELI_PARTS, (rows + VALUE_ROWS - 1) / VALUE_ROWS, 1,
+                false, &rollout, sizeof rollout);
+}
+
+// ---- advantages
+
+/// What follows step t of environment i is worth.
+static float next_value(const CeliRollout *r, int64_t row) {
+  if (r->terminated[row]) return 0;
+  return r->truncated[row] ? r->final_value[row] : r->value[row + r->N];
+}
+
+void celi_rollout_gae(const CeliRollout *rollout, double gamma, double lambda, int64_t begin,
+                      int64_t end) {
+  const CeliRollout *r = rollout;
+  const float g = (float)gamma, trace = (float)(gamma * lambda);
+  for (int64_t t = r->T - 1; t >= 0; t--)
+    for (int64_t i = begin; i < end; i++) {
+      const int64_t row = t * r->N + i;
+      const float delta = r->scaled[row] + g * next_value(r, row) - r->value[row];
+      const bool last = t == r->T - 1 || celi_rollout_ended(r, row);
+      r->advantage[row] = last ? delta : delta + trace * r->advantage[row + r->N];
+      r->returns[row] = r->advantage[row] + r->value[row];
+    }
+}
+
+typedef struct GaeArgs {
+  const CeliRollout *r;
+  double gamma, lambda;
+} GaeArgs;
+
+static void op_gae(const void *args, int64_t begin, int64_t end) {
+  const GaeArgs *a = args;
+  celi_rollout_gae(a->r, a->gamma, a->lambda, begin, end);
+}
+
+void celi_rollout_plan_gae(CeliPlan *plan, const CeliRollout *rollout, double gamma,
+                           double lambda) {
+  const GaeArgs args = {rollout, gamma, lambda};
+  celi_plan_add(plan, "advantages", op_gae, CELI_PARTS, rollout->N, ENV_GRAIN, false, &args,
+                sizeof args);
+}
+
+double celi_rollout_explained_variance(const CeliRollout *rollout) {
+  const int64_t n = rollout->T * rollout->N;
+  double mean[2] = {0, 0}, square[2] = {0, 0};
+  for (int64_t i = 0; i < n; i++) {
+    mean[0] += (double)rollout->returns[i] / (double)n;
+    mean[1] += (double)rollout->advantage[i] / (double)n;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const double a = (double)rollout->returns[i] - mean[0],
+                 b = (double)rollout->advantage[i] - mean[1];
+    square[0] += a * a, square[1] += b * b;
+  }
+  return square[0] > 0 ? 1 - square[1] / square[0] : (double)NAN;
+}
