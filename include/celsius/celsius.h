@@ -3,6 +3,7 @@
 #define CELSIUS_CELSIUS_H
 #include "celsius/agent.h"
 #include "celsius/canvas.h"
+#include "celsius/dsac.h"
 #include "celsius/env.h"
 #include "celsius/export.h"
 #include "celsius/field.h"

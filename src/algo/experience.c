@@ -99,7 +99,8 @@ void celi_experience_follow(CeliExperience *x, const float *obs, const uint8_t *
   }
 }
 
-CelStatus celi_experience_observe(CeliExperience *x, const CelOutcome *outcome) {
+CelStatus celi_off_policy_observe(CelAgent *agent, const CelOutcome *outcome) {
+  CeliExperience *x = agent->self;
   if (!*x->acted || !has_begun(x))
     return cel_fail(CEL_E_STATE, "%s: observe without an act (mode CEL_EXPLORE) before it",
                     name_of(x));
@@ -120,14 +121,12 @@ CelStatus celi_experience_observe(CeliExperience *x, const CelOutcome *outcome) 
   return CEL_OK;
 }
 
-CelStatus celi_experience_ready(const CeliExperience *x) {
-  if (*x->replay.transitions >= 1) return CEL_OK;
-  return cel_fail(CEL_E_STATE, "%s: nothing to learn from yet: observe a step before updating",
-                  name_of(x));
+int64_t celi_off_policy_due(const CelAgent *agent) {
+  return *((const CeliExperience *)agent->self)->pending;
 }
 
-void celi_experience_updated(CeliExperience *x, int64_t n) {
-  *x->pending = *x->pending > n ? *x->pending - n : 0;
+CeliReplay *celi_off_policy_replay(CelAgent *agent) {
+  return &((CeliExperience *)agent->self)->replay;
 }
 
 void celi_experience_plan_sample(CeliExperience *x, CeliPlan *plan, CeliReplayBatch batch) {

@@ -138,17 +138,32 @@ void celi_means_bind(CeliMeans *means, CelAgent *agent, const char *const *names
   for (int i = 0; i < n; i++) means->slot[i] = celi_agent_metric_add(agent, names[i]);
 }
 
-void celi_means_reset(CeliMeans *means) {
-  memset(means->sum, 0, (size_t)means->n * sizeof *means->sum);
-}
-
-CelStatus celi_means_show(const CeliMeans *means, CelAgent *agent, int64_t n) {
+/// Errors: CEL_E_NAN, naming the first that is not finite.
+static CelStatus show(const CeliMeans *means, CelAgent *agent, int64_t n) {
   for (int i = 0; i < means->n; i++) agent->metric[means->slot[i]] = means->sum[i] / (double)n;
   for (int i = 0; i < means->n; i++)
     if (!isfinite(means->sum[i]))
       return cel_fail(
           CEL_E_NAN,
           "%s: %s is %g at update %lld: try a smaller learning_rate, or normalize_observation",
-          agent->algo->info.name, means->name[i], means->sum[i], (long long)*agent->updates);
+          agent->algo->info.name, means->name[i],
+          isnan(means->sum[i]) ? (double)NAN : means->sum[i],
+          (long long)*agent->updates); // a NaN without its sign
   return CEL_OK;
+}
+
+CelStatus celi_off_policy_update(CelAgent *agent, CeliUpdate *update, const CelSchedule *rate,
+                                 int64_t n) {
+  CeliExperience *x = agent->self;
+  CeliMeans *means = &update->means;
+  if (*x->replay.transitions < 1)
+    return cel_fail(CEL_E_STATE, "%s: nothing to learn from yet: observe a step before updating",
+                    agent->algo->info.name);
+  const double now = cel_schedule_at(rate, celi_agent_progress_remaining(agent));
+  for (int i = 0; i < update->n_adams; i++) celi_adam_set_rate(update->adam[i], now);
+  memset(means->sum, 0, (size_t)means->n * sizeof *means->sum);
+  CELI_TRY(celi_plan_repeat(update->plan, agent->team, n));
+  *x->pending = *x->pending > n ? *x->pending - n : 0;
+  means->sum[update->rate] = now * (double)n;
+  return show(means, agent, n);
 }

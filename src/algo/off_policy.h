@@ -20,6 +20,9 @@ CeliActivation celi_activation_of(int32_t choice);
                                (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),          \
                                (int64_t[]){__VA_ARGS__}))
 
+/// Field tables of the learners, each in ALGO_config.c.
+extern const CelField celi_dsac_fields[];
+
 // ---- networks.
 
 /// A network with its gradient, its target where it has one, and its optimiser.
@@ -76,7 +79,8 @@ typedef struct CeliExperienceSpec {
 } CeliExperienceSpec;
 CeliExperienceSpec celi_off_policy_experience(const CelOffPolicyConfig *config);
 
-/// What an agent has seen: replay, normaliser, and the counters that say when updates fall due.
+/// What an agent has seen: replay, normaliser, and the counters that say when updates fall due. First member of a
+/// learner's state, so that the functions of CeliAlgo that need no more are written once (below).
 typedef struct CeliExperience {
   CelAgent *agent;
   CeliExperienceSpec spec;
@@ -107,14 +111,13 @@ bool celi_experience_random(const CeliExperience *x, CelActMode mode);
 /// where an environment was put somewhere else since, or its episode was begun anew, the one so far counts as cut
 /// off. To be called once last_action is set.
 void celi_experience_follow(CeliExperience *x, const float *obs, const uint8_t *start);
-/// Takes in what followed. Errors: CEL_E_STATE (no act before it).
-CelStatus celi_experience_observe(CeliExperience *x, const CelOutcome *outcome) CEL_WARN_UNUSED;
-/// Errors: CEL_E_STATE (nothing to learn from yet).
-CelStatus celi_experience_ready(const CeliExperience *x) CEL_WARN_UNUSED;
-/// n gradient steps were taken.
-void celi_experience_updated(CeliExperience *x, int64_t n);
 /// Draws a batch, its observations normalised; the caller places the outputs and says B and n.
 void celi_experience_plan_sample(CeliExperience *x, CeliPlan *plan, CeliReplayBatch batch);
+
+/// observe, due and replay of a learner whose state begins with its experience. Errors: CEL_E_STATE (no act before it).
+CelStatus celi_off_policy_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
+int64_t celi_off_policy_due(const CelAgent *agent);
+CeliReplay *celi_off_policy_replay(CelAgent *agent);
 
 // ---- acting.
 
@@ -148,8 +151,19 @@ typedef struct CeliMeans {
 CelStatus celi_means_declare(CeliMeans *means, CelTensors *tensors) CEL_WARN_UNUSED;
 /// After allocation; `names` are literals, n of them, and stay.
 void celi_means_bind(CeliMeans *means, CelAgent *agent, const char *const *names, int n);
-void celi_means_reset(CeliMeans *means);
-/// Shows the means of n updates. Errors: CEL_E_NAN, naming the first that is not finite.
-CelStatus celi_means_show(const CeliMeans *means, CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
+
+/// An update: the plan, what Adam moves in it, and what is logged of it.
+typedef struct CeliUpdate {
+  CeliPlan *plan;
+  CeliMeans means;
+  int rate; ///< which of the means is the learning rate
+  CeliAdam *adam[CELI_MEANS_MAX];
+  int n_adams;
+} CeliUpdate;
+
+/// n updates of a learner whose state begins with its experience, at the schedule's learning rate; means are shown.
+/// Errors: CEL_E_STATE (nothing to learn from yet), CEL_E_NAN (names the first mean that is not finite).
+CelStatus celi_off_policy_update(CelAgent *agent, CeliUpdate *update, const CelSchedule *rate,
+                                 int64_t n) CEL_WARN_UNUSED;
 
 #endif

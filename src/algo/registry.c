@@ -5,10 +5,12 @@
 #include <string.h>
 
 extern const CeliAlgo celi_algo_sac;
+extern const CeliAlgo celi_algo_dsac;
 extern const CeliAlgo celi_algo_ppo;
 
 static const CeliAlgo *const algos[] = {
     &celi_algo_sac,
+    &celi_algo_dsac,
     &celi_algo_ppo,
 };
 

@@ -35,6 +35,7 @@ enum { NOISE_PI = 0, NOISE_NEXT = 1, NOISE_MID = 2 };
 enum { INIT_ACTOR = 0, INIT_CRITIC = 4096 };
 
 typedef struct Sac {
+  CeliExperience experience;
   const CelSacConfig *config;
   CelAgent *agent;
   int64_t O, A, B, E, N;
@@ -48,11 +49,9 @@ typedef struct Sac {
   CeliDist dist_pi, dist_next, dist_mid;
   CeliGsde gsde_pi, gsde_next, gsde_mid;
   CeliTemperature temperature;
-  CeliExperience experience;
   CeliBox box;
   CeliNoise noise;
-  CeliMeans means;
-  CeliPlan *plan;
+  CeliUpdate update;
 
   // Batch.
   float *sa, *sa_pi, *sa_next;              ///< (B, O+A) critic inputs
@@ -158,7 +157,7 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   const float *logp = s->gsde ? s->gsde_pi.logp : s->dist_pi.logp;
   const double B = (double)s->B;
   const double entropy = -(double)ops->sum(logp, s->B) / B;
-  double *mean = s->means.sum;
+  double *mean = s->update.means.sum;
   mean[M_ACTOR_LOSS] += (double)ops->sum(s->pi_loss, s->B) / B;
   mean[M_CRITIC_LOSS] += (double)ops->sum(s->q_loss, s->E * s->B) / B;
   mean[M_ENT_COEF] += (double)*s->temperature.alpha;
@@ -177,7 +176,7 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 /// Line 2 for one batch of observations.
 static void plan_policy(Sac *s, const CeliMlpPass *pass, const CeliDist *dist, const CeliGsde *gsde,
                         float *action, ptrdiff_t ld, uint32_t stream) {
-  CeliPlan *plan = s->plan;
+  CeliPlan *plan = s->update.plan;
   const uint64_t seed = s->agent->options.seed;
   const float *head = pass->Y[s->actor.net.L - 1];
   const ptrdiff_t ldh = s->actor.net.spec.out;
@@ -201,49 +200,52 @@ static void plan_policies(Sac *s) {
 }
 
 static void plan_critics(Sac *s) {
-  celi_mlp_plan_forward(s->plan, &s->q_next);
-  celi_mlp_plan_forward(s->plan, &s->q);
+  celi_mlp_plan_forward(s->update.plan, &s->q_next);
+  celi_mlp_plan_forward(s->update.plan, &s->q);
   // Every critic waits here: the target needs all of them.
-  celi_plan_barrier(s->plan);
-  celi_plan_add(s->plan, "critic loss", op_critic_loss, CELI_ROWS, s->E * s->B, CELI_ROW_GRAIN,
-                false, &s,
+  celi_plan_barrier(s->update.plan);
+  celi_plan_add(s->update.plan, "critic loss", op_critic_loss, CELI_ROWS, s->E * s->B,
+                CELI_ROW_GRAIN, false, &s,
                 sizeof s); // lines 3 and 4
-  celi_mlp_plan_backward_data(s->plan, &s->q, NULL, 0);
-  celi_mlp_plan_backward_weight(s->plan, &s->q, &s->critic.grad, false);
-  celi_mlp_plan_transpose(s->plan, &s->actor.net,
+  celi_mlp_plan_backward_data(s->update.plan, &s->q, NULL, 0);
+  celi_mlp_plan_backward_weight(s->update.plan, &s->q, &s->critic.grad, false);
+  celi_mlp_plan_transpose(s->update.plan, &s->actor.net,
                           true); // of the last update's actor: read from line 6 on
-  celi_adam_plan(s->plan, &s->critic.adam);
-  celi_plan_add(s->plan, "targets", op_targets, CELI_PARTS, s->critic.adam.n, CELI_ELEMENT_GRAIN,
-                true, &s,
+  celi_adam_plan(s->update.plan, &s->critic.adam);
+  celi_plan_add(s->update.plan, "targets", op_targets, CELI_PARTS, s->critic.adam.n,
+                CELI_ELEMENT_GRAIN, true, &s,
                 sizeof s); // line 5
-  celi_mlp_plan_transpose(s->plan, &s->critic.net, false);
+  celi_mlp_plan_transpose(s->update.plan, &s->critic.net, false);
 }
 
 static void plan_actor(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
   const int last = s->actor.net.L - 1;
   const ptrdiff_t ldh = s->actor.net.spec.out;
-  celi_mlp_plan_forward(s->plan, &s->q_pi);
-  celi_plan_add(s->plan, "actor loss", op_actor_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
+  celi_mlp_plan_forward(s->update.plan, &s->q_pi);
+  celi_plan_add(s->update.plan, "actor loss", op_actor_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false,
+                &s,
                 sizeof s); // line 6
-  celi_mlp_plan_backward_data_columns(s->plan, &s->q_pi, s->d_action, s->A, s->O, s->O + s->A);
+  celi_mlp_plan_backward_data_columns(s->update.plan, &s->q_pi, s->d_action, s->A, s->O,
+                                      s->O + s->A);
   if (!s->gsde) {
-    celi_dist_plan_sample_backward(s->plan, &s->dist_pi, s->pi.dY[last], ldh, s->d_action, s->A,
-                                   s->sa_pi + s->O, ld, s->pi.Y[last], ldh);
+    celi_dist_plan_sample_backward(s->update.plan, &s->dist_pi, s->pi.dY[last], ldh, s->d_action,
+                                   s->A, s->sa_pi + s->O, ld, s->pi.Y[last], ldh);
   } else {
-    celi_gsde_plan_backward(s->plan, &s->gsde_pi, s->pi.dY[last], ldh, s->pi.dH,
+    celi_gsde_plan_backward(s->update.plan, &s->gsde_pi, s->pi.dY[last], ldh, s->pi.dH,
                             s->actor.net.width[last], s->d_action, s->A, s->sa_pi + s->O, ld,
                             s->pi.Y[last - 1], s->actor.net.width[last]);
   }
-  celi_mlp_plan_backward_data(s->plan, &s->pi, NULL, 0);
-  celi_mlp_plan_backward_weight(s->plan, &s->pi, &s->actor.grad, false);
-  celi_plan_add(s->plan, "temperature", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s); // line 7
-  celi_adam_plan(s->plan, &s->actor.adam);
+  celi_mlp_plan_backward_data(s->update.plan, &s->pi, NULL, 0);
+  celi_mlp_plan_backward_weight(s->update.plan, &s->pi, &s->actor.grad, false);
+  celi_plan_add(s->update.plan, "temperature", op_finish, CELI_PARTS, 1, 1, true, &s,
+                sizeof s); // line 7
+  celi_adam_plan(s->update.plan, &s->actor.adam);
 }
 
 static CelStatus write_plan(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
-  CELI_TRY(celi_plan_create(&s->plan));
+  CELI_TRY(celi_plan_create(&s->update.plan));
   const CeliReplayBatch batch = {.B = s->B,
                                  .n = s->config->n_steps,
                                  .obs = s->sa,
@@ -257,35 +259,20 @@ static CelStatus write_plan(Sac *s) {
                                  .mid_obs = s->mid_obs,
                                  .mid_weight = s->mid_weight,
                                  .row = s->row};
-  celi_experience_plan_sample(&s->experience, s->plan, batch); // line 1
-  celi_plan_add(s->plan, "copy observations", op_copy_obs, CELI_ROWS, s->B, CELI_ROW_GRAIN, false,
-                &s, sizeof s);
+  celi_experience_plan_sample(&s->experience, s->update.plan, batch); // line 1
+  celi_plan_add(s->update.plan, "copy observations", op_copy_obs, CELI_ROWS, s->B, CELI_ROW_GRAIN,
+                false, &s, sizeof s);
   plan_policies(s);
   plan_critics(s);
   plan_actor(s);
-  return celi_plan_end(s->plan);
+  return celi_plan_end(s->update.plan);
 }
 
 // ---- update.
 
 static CelStatus update(CelAgent *agent, int64_t n) {
   Sac *s = agent->self;
-  CELI_TRY(celi_experience_ready(&s->experience));
-  const double rate =
-      cel_schedule_at(&s->config->learning_rate, celi_agent_progress_remaining(agent));
-  celi_adam_set_rate(&s->actor.adam, rate);
-  celi_adam_set_rate(&s->critic.adam, rate);
-  celi_adam_set_rate(&s->temperature.adam, rate);
-  celi_means_reset(&s->means);
-  CELI_TRY(celi_plan_repeat(s->plan, agent->team, n));
-  celi_experience_updated(&s->experience, n);
-  s->means.sum[M_LEARNING_RATE] = rate * (double)n;
-  return celi_means_show(&s->means, agent, n);
-}
-
-static int64_t due(const CelAgent *agent) {
-  const Sac *s = agent->self;
-  return *s->experience.pending;
+  return celi_off_policy_update(agent, &s->update, &s->config->learning_rate, n);
 }
 
 // ---- act, observe, predict.
@@ -360,10 +347,6 @@ static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, Cel
   }
   celi_experience_follow(&s->experience, obs, start);
   return CEL_OK;
-}
-
-static CelStatus observe(CelAgent *agent, const CelOutcome *outcome) {
-  return celi_experience_observe(&((Sac *)agent->self)->experience, outcome);
 }
 
 static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
@@ -505,7 +488,7 @@ static CelStatus declare(CelAgent *agent) {
   CELI_TRY(declare_passes(s, t));
   CELI_TRY(declare_batch(s, t));
   CELI_TRY(declare_state(s, t));
-  CELI_TRY(celi_means_declare(&s->means, t));
+  CELI_TRY(celi_means_declare(&s->update.means, t));
   CELI_TRY(celi_trained_declare_adam(&s->actor, t, "actor"));
   CELI_TRY(celi_trained_declare_adam(&s->critic, t, "critic"));
   const CeliNoiseKind additive = s->gsde ? CELI_NOISE_NONE : (CeliNoiseKind)c->noise;
@@ -538,6 +521,9 @@ static CelStatus bind_optimisers(Sac *s) {
                                .max_grad_norm = c->max_grad_norm};
   CELI_TRY(celi_trained_bind(&s->critic, t, "critic", NULL, &adam));
   CELI_TRY(celi_trained_bind(&s->actor, t, "actor", s->gsde ? "actor.log_std" : NULL, &adam));
+  s->update.rate = M_LEARNING_RATE, s->update.n_adams = 3;
+  s->update.adam[0] = &s->actor.adam, s->update.adam[1] = &s->critic.adam;
+  s->update.adam[2] = &s->temperature.adam;
   return celi_temperature_bind(&s->temperature, t, adam);
 }
 
@@ -567,7 +553,7 @@ static CelStatus prepare(CelAgent *agent) {
   celi_experience_reset(&s->experience);
   bind_passes(s);
   celi_acting_bind(&s->acting);
-  celi_means_bind(&s->means, agent, names, METRICS);
+  celi_means_bind(&s->update.means, agent, names, METRICS);
   CELI_TRY(bind_optimisers(s));
   CELI_TRY(sync_derived(agent));
   return write_plan(s);
@@ -580,12 +566,8 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
                           .A = s->A};
 }
 
-static CeliReplay *replay_of(CelAgent *agent) {
-  return &((Sac *)agent->self)->experience.replay;
-}
-
 static void release(CelAgent *agent) {
-  celi_plan_destroy(((Sac *)agent->self)->plan);
+  celi_plan_destroy(((Sac *)agent->self)->update.plan);
 }
 
 const CeliAlgo celi_algo_sac = {
@@ -596,11 +578,11 @@ const CeliAlgo celi_algo_sac = {
     .prepare = prepare,
     .release = release,
     .act = act,
-    .observe = observe,
-    .due = due,
+    .observe = celi_off_policy_observe,
+    .due = celi_off_policy_due,
     .update = update,
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
-    .replay = replay_of,
+    .replay = celi_off_policy_replay,
 };

@@ -1,0 +1,59 @@
+/// The rows of CelOffPolicyConfig, for the tables of learners whose config has it as its member `common`.
+#ifndef CELI_OFF_POLICY_FIELDS_H
+#define CELI_OFF_POLICY_FIELDS_H
+#include "celsius/off_policy.h"
+
+#include <stddef.h>
+
+// One row a field: name, type, offset, default, lowest, highest, unit, choices, table of a group, help, source.
+// A macro, since a table is const and its rows cannot be copied into it.
+// clang-format off
+#define CELI_AT(Config, field) (offsetof(Config, common) + offsetof(CelOffPolicyConfig, field))
+#define CELI_OFF_POLICY_FIELDS(Config) \
+    {"learning_rate", CEL_FIELD_SCHEDULE, CELI_AT(Config, learning_rate), "3e-4", 0, 1, "", NULL, NULL, \
+     "learning rate of all networks and of a learned temperature", ""}, \
+    {"buffer_size", CEL_FIELD_INT, CELI_AT(Config, buffer_size), "1000000", 1, 1e12, "transitions", NULL, NULL, \
+     "transitions kept for replay", ""}, \
+    {"learning_starts", CEL_FIELD_INT, CELI_AT(Config, learning_starts), "100", 0, 1e12, "steps", NULL, NULL, \
+     "steps of uniformly random actions before learning", ""}, \
+    {"batch_size", CEL_FIELD_INT, CELI_AT(Config, batch_size), "256", 1, 65536, "transitions", NULL, NULL, \
+     "transitions of one gradient step", ""}, \
+    {"tau", CEL_FIELD_DOUBLE, CELI_AT(Config, tau), "0.005", 0, 1, "", NULL, NULL, \
+     "weight of the newest parameters in the target network", ""}, \
+    {"gamma", CEL_FIELD_DOUBLE, CELI_AT(Config, gamma), "0.99", 0, 1, "", NULL, NULL, \
+     "discount a step", "[maximum-entropy, 8.1]"}, \
+    {"train_freq", CEL_FIELD_INT, CELI_AT(Config, train_freq), "1", 1, 1e9, "steps", NULL, NULL, \
+     "steps of each environment between updates", ""}, \
+    {"gradient_steps", CEL_FIELD_INT, CELI_AT(Config, gradient_steps), "1", -1, 1e6, "", NULL, NULL, \
+     "gradient steps each time; -1: as many as steps were taken", ""}, \
+    {"target_update_interval", CEL_FIELD_INT, CELI_AT(Config, target_update_interval), "1", 1, 1e9, "updates", NULL, NULL, \
+     "gradient steps between moves of the target network", ""}, \
+    {"net_arch", CEL_FIELD_INT_LIST, CELI_AT(Config, net_arch), "256,256", 1, 8192, "", NULL, NULL, \
+     "widths of the hidden layers", ""}, \
+    {"activation", CEL_FIELD_ENUM, CELI_AT(Config, activation), "relu", 0, 0, "", "relu|tanh|silu", NULL, \
+     "activation of the hidden layers", ""}, \
+    {"layer_norm", CEL_FIELD_BOOL, CELI_AT(Config, layer_norm), "false", 0, 0, "", NULL, NULL, \
+     "layer norm before each hidden activation", ""}, \
+    {"init", CEL_FIELD_ENUM, CELI_AT(Config, init), "kaiming_uniform", 0, 0, "", "kaiming_uniform|orthogonal|xavier_uniform", NULL, \
+     "how weights start", ""}, \
+    {"normalize_observation", CEL_FIELD_BOOL, CELI_AT(Config, normalize_observation), "false", 0, 0, "", NULL, NULL, \
+     "normalise observations by running mean and variance", ""}, \
+    {"normalize_reward", CEL_FIELD_BOOL, CELI_AT(Config, normalize_reward), "false", 0, 0, "", NULL, NULL, \
+     "scale rewards by the running deviation of the return", ""}, \
+    {"clip_observation", CEL_FIELD_DOUBLE, CELI_AT(Config, clip_observation), "10", 1e-6, 1e9, "", NULL, NULL, \
+     "clip of normalised observations", ""}, \
+    {"clip_reward", CEL_FIELD_DOUBLE, CELI_AT(Config, clip_reward), "10", 1e-6, 1e9, "", NULL, NULL, \
+     "clip of scaled rewards", ""}, \
+    {"adam_beta1", CEL_FIELD_DOUBLE, CELI_AT(Config, adam_beta1), "0.9", 0, 0.999999, "", NULL, NULL, \
+     "decay of Adam's first moment", ""}, \
+    {"adam_beta2", CEL_FIELD_DOUBLE, CELI_AT(Config, adam_beta2), "0.999", 0, 0.99999999, "", NULL, NULL, \
+     "decay of Adam's second moment", ""}, \
+    {"adam_epsilon", CEL_FIELD_DOUBLE, CELI_AT(Config, adam_epsilon), "1e-8", 0, 1, "", NULL, NULL, \
+     "Adam's epsilon", ""}, \
+    {"weight_decay", CEL_FIELD_DOUBLE, CELI_AT(Config, weight_decay), "0", 0, 1, "", NULL, NULL, \
+     "decoupled weight decay of the networks", ""}, \
+    {"max_grad_norm", CEL_FIELD_DOUBLE, CELI_AT(Config, max_grad_norm), "0", 0, 1e12, "", NULL, NULL, \
+     "clip of the gradient's norm, each network; 0: none", ""}
+// clang-format on
+
+#endif

@@ -1,0 +1,125 @@
+/// Discrete soft actor-critic against PyTorch in float64 (tests/golden/torch_dsac.py), its policy's distribution, and what
+/// every learner must show.
+#include "algo/choice.h"
+#include "learner_test.h"
+
+static const LearnerCase cases[] = {
+    {"twin", {{"ent_coef_init", "0.3"}}},
+    {"fixed-alpha", {{"ent_coef", "0.2"}, {"activation", "tanh"}}},
+    {"decoupled", {{"ent_coef", "0.2"}, {"critic_ent_coef", "0"}, {"activation", "silu"}}},
+    {"mean-of-three", {{"n_critics", "3"}, {"critic_reduce", "mean"}, {"layer_norm", "true"}}},
+    {"three-steps", {{"n_steps", "3"}, {"n_critics", "1"}, {"activation", "tanh"}}},
+    {"one-layer", {{"net_arch", "9"}, {"normalize_observation", "true"}}},
+};
+static const Learner dsac = {.algo = "dsac",
+                             .discrete = true,
+                             .settings = {{"net_arch", "6,5"},
+                                          {"batch_size", "7"},
+                                          {"buffer_size", "200"},
+                                          {"learning_starts", "1000000"},
+                                          {"learning_rate", "0"},
+                                          {"gamma", "0.9"},
+                                          {"tau", "0"}},
+                             .cases = cases,
+                             .n_cases = sizeof cases / sizeof cases[0],
+                             .compared = 11};
+
+static void test_against_pytorch(void **state) {
+  (void)state;
+  learner_against_pytorch(&dsac);
+}
+
+static void test_allocates_nothing(void **state) {
+  (void)state;
+  learner_allocates_nothing(&dsac);
+}
+
+static void test_same_bits_for_any_threads(void **state) {
+  (void)state;
+  learner_same_bits(&dsac);
+}
+
+static void test_save_and_load(void **state) {
+  (void)state;
+  learner_save_and_load(&dsac);
+}
+
+static void test_bad_input(void **state) {
+  (void)state;
+  learner_bad_input(&dsac);
+  learner_nan_is_told(&dsac, "actor.0.bias");
+  learner_nan_is_told(&dsac, "critic.1.bias");
+}
+
+/// The policy's gradient at the logits: against a central difference of the loss in double, and rows sum to zero.
+static void test_policy_gradient(void **state) {
+  (void)state;
+  enum { A = 5, B = 40 };
+  CelRng rng = cel_rng(3, CEL_RNG_USER, 2);
+  float logits[B * A], q[B * A], log_pi[B * A], pi[B * A], d[B * A], loss[B];
+  const double alpha = 0.3;
+  for (int i = 0; i < B * A; i++)
+    logits[i] = (float)(2 * cel_rng_normal(&rng)), q[i] = (float)cel_rng_normal(&rng);
+  celi_choice_softmax(log_pi, pi, logits, A, 0, B);
+  celi_choice_policy_gradient(d, loss, q, log_pi, pi, (float)alpha, 1, A, 0, B);
+  for (int b = 0; b < B; b++) {
+    double sum = 0;
+    for (int k = 0; k < A; k++) {
+      double value[2];
+      for (int side = 0; side < 2; side++) {
+        double Z = 0, V = 0;
+        double x[A];
+        for (int a = 0; a < A; a++)
+          x[a] = (double)logits[b * A + a] + (a == k ? (side ? 1e-5 : -1e-5) : 0), Z += exp(x[a]);
+        for (int a = 0; a < A; a++)
+          V += exp(x[a]) / Z * ((double)q[b * A + a] - alpha * (x[a] - log(Z)));
+        value[side] = -V;
+      }
+      assert_true(fabs((value[1] - value[0]) / 2e-5 - (double)d[b * A + k]) < 2e-6);
+      sum += (double)d[b * A + k];
+    }
+    assert_true(fabs(sum) < 1e-6);
+  }
+}
+
+/// Drawn actions follow the policy: chi-square over many draws at one observation, and the mode is the likeliest.
+static void test_actions_follow_the_policy(void **state) {
+  (void)state;
+  enum { DRAWS = 4000 };
+  CelAgent *agent = learner_updated(&dsac, &cases[0], 1);
+  const float obs[LEARNER_N * LEARNER_O] = {0.5f, -1, 2, 0.5f, -1, 2};
+  int32_t actions[LEARNER_N];
+  double count[LEARNER_ACTIONS] = {0}, pi[LEARNER_ACTIONS] = {0}, chi = 0;
+  for (int i = 0; i < DRAWS; i++) {
+    assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_SAMPLE, actions), CEL_OK);
+    for (int k = 0; k < LEARNER_N; k++) count[actions[k]]++;
+  }
+  // The policy's own probabilities, from what acting left of its last forward pass.
+  const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), "act.pi");
+  assert_non_null(t);
+  int likeliest = 0;
+  for (int a = 0; a < LEARNER_ACTIONS; a++) {
+    pi[a] = (double)((const float *)t->data)[a];
+    if (pi[a] > pi[likeliest]) likeliest = a;
+    const double expected = pi[a] * DRAWS * LEARNER_N;
+    chi += (count[a] - expected) * (count[a] - expected) / expected;
+  }
+  assert_true(fabs(pi[0] + pi[1] + pi[2] + pi[3] - 1) < 1e-6);
+  if (!(chi < 16.27)) fail_msg("chi-square %.1f of 3 degrees, expected less than 16.27", chi);
+  assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_MODE, actions), CEL_OK);
+  assert_int_equal(actions[0], likeliest);
+  assert_int_equal(cel_agent_predict(agent, obs, 2, actions), CEL_OK);
+  assert_int_equal(actions[1], likeliest);
+  cel_agent_destroy(agent);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_pytorch),
+                                     cmocka_unit_test(test_policy_gradient),
+                                     cmocka_unit_test(test_actions_follow_the_policy),
+                                     cmocka_unit_test(test_allocates_nothing),
+                                     cmocka_unit_test(test_same_bits_for_any_threads),
+                                     cmocka_unit_test(test_save_and_load),
+                                     cmocka_unit_test(test_bad_input)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
