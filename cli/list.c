@@ -1,4 +1,5 @@
-/// celsius list: environments, algorithms, fields, presets.
+/// celsius list: environments, algorithms, finite problems, fields, presets.
+#include "celsius/mdp.h"
 #include "cli.h"
 
 #include <cjson/cJSON.h>
@@ -86,6 +87,44 @@ static CelStatus list_presets(cJSON *json) {
   return CEL_OK;
 }
 
+// ---- finite problems
+
+/// A generator and what it makes of its defaults.
+static void print_generator(const CelMdpGenerator *generator, const CelMdp *mdp, cJSON *json) {
+  if (json) {
+    cJSON *row = cJSON_CreateObject();
+    cJSON_AddStringToObject(row, "name", generator->name);
+    cJSON_AddStringToObject(row, "doc", generator->doc);
+    cJSON_AddNumberToObject(row, "states", (double)mdp->states);
+    cJSON_AddNumberToObject(row, "actions", (double)mdp->max_actions);
+    cJSON_AddNumberToObject(row, "transitions", (double)mdp->transitions);
+    cJSON_AddNumberToObject(row, "gamma", mdp->discount);
+    cJSON_AddNumberToObject(row, "max_episode_steps", (double)generator->max_episode_steps);
+    cJSON_AddItemToArray(json, row);
+    return;
+  }
+  printf("%-16s %8lld %8lld %12lld %6g\n  ", generator->name, (long long)mdp->states,
+         (long long)mdp->max_actions, (long long)mdp->transitions, mdp->discount);
+  cli_wrap(stdout, generator->doc, 2, 2, cli_columns(stdout));
+}
+
+static CelStatus list_mdps(cJSON *json) {
+  if (!json)
+    printf("%-16s %8s %8s %12s %6s\n", "name", "states", "actions", "transitions", "gamma");
+  for (int i = 0; cel_mdp_generator_at(i); i++) {
+    const CelMdpGenerator *generator = cel_mdp_generator_at(i);
+    CelMdp *mdp = NULL;
+    const CelStatus status = cel_mdp_generate(&mdp, generator->name, NULL);
+    if (status != CEL_OK) return status;
+    print_generator(generator, mdp, json);
+    cel_mdp_destroy(mdp);
+  }
+  if (!json)
+    printf("\nThe sizes are those of the defaults; `celsius list fields grid` shows what can "
+           "be set.\n");
+  return CEL_OK;
+}
+
 // ---- fields
 
 static void print_fields(const CelField *table, const char *prefix, cJSON *json) {
@@ -131,14 +170,20 @@ static CelStatus list_fields_of(const char *what, cJSON *json) {
     print_fields(algo->fields, "", json);
     return CEL_OK;
   }
+  const CelMdpGenerator *generator;
+  if (cel_mdp_generator_find(what, &generator) == CEL_OK) {
+    if (!json) printf("Arguments of %s\n", generator->name);
+    print_fields(generator->fields, "", json);
+    return CEL_OK;
+  }
   const CelEnvType *type;
   const CelStatus found = cel_env_find(what, &type);
   if (found != CEL_OK && strchr(what, ':'))
     return found; // a shared object, and what is wrong with it
   if (found != CEL_OK)
     return cel_fail(CEL_E_NAME,
-                    "'%s' is no algorithm and no environment; `celsius list algos`, "
-                    "`celsius list envs`",
+                    "'%s' is no algorithm, no environment and no finite problem; `celsius list "
+                    "algos`, `celsius list envs`, `celsius list mdps`",
                     what);
   const CelStatus status = cel_setup_create(&setup, cel_algo_at(0)->name, what);
   if (status != CEL_OK) return status;
@@ -171,14 +216,15 @@ static CelStatus list(const CliArgs *args, cJSON *json) {
   if (strcmp(what, "envs") == 0) return list_envs(json);
   if (strcmp(what, "algos") == 0) return list_algos(json);
   if (strcmp(what, "presets") == 0) return list_presets(json);
+  if (strcmp(what, "mdps") == 0) return list_mdps(json);
   if (strcmp(what, "fields") == 0) return list_fields(args, json);
-  const CelField names[] = {
-      {.name = "envs"}, {.name = "algos"}, {.name = "fields"}, {.name = "presets"}, {0}};
+  const CelField names[] = {{.name = "envs"},   {.name = "algos"},   {.name = "mdps"},
+                            {.name = "fields"}, {.name = "presets"}, {0}};
   const char *nearest = cel_fields_nearest(names, what);
   if (nearest)
     return cel_fail(CEL_E_NAME, "nothing to list as '%s': did you mean '%s'?", what, nearest);
-  return cel_fail(CEL_E_NAME, "nothing to list as '%s'; there are envs, algos, fields, presets",
-                  what);
+  return cel_fail(CEL_E_NAME,
+                  "nothing to list as '%s'; there are envs, algos, mdps, fields, presets", what);
 }
 
 static int run(int argc, char **argv) {
@@ -193,8 +239,8 @@ static int run(int argc, char **argv) {
     return CEL_OK;
   }
   if (status == CEL_OK)
-    status =
-        cli_positionals(&cli_list, &args, 1, 2, "what to list (envs, algos, fields or presets)");
+    status = cli_positionals(&cli_list, &args, 1, 2,
+                             "what to list (envs, algos, mdps, fields or presets)");
   if (status == CEL_OK && options.json) {
     json = cJSON_CreateArray();
     if (!json) status = cel_fail(CEL_E_MEMORY, "no memory for a list");
@@ -212,12 +258,14 @@ static int run(int argc, char **argv) {
 const CliCommand cli_list = {
     .name = "list",
     .help = "list --help",
-    .usage = "celsius list envs|algos|fields|presets [ALGO|ENV] [--json]",
-    .doc = "Lists environments, algorithms, fields or presets. `celsius list fields sac` lists "
-           "what an "
-           "algorithm takes, `celsius list fields Pendulum-v1` an environment.",
+    .usage = "celsius list envs|algos|mdps|fields|presets [ALGO|ENV|MDP] [--json]",
+    .doc =
+        "Lists environments, algorithms, finite problems (mdps), fields or presets. `celsius list "
+        "fields sac` lists what an algorithm takes, `celsius list fields Pendulum-v1` an "
+        "environment, `celsius list fields grid` a finite problem.",
     .details = "Examples\n"
                "  celsius list envs\n"
+               "  celsius list mdps\n"
                "  celsius list fields sac\n"
                "  celsius list presets --json",
     .run = run};

@@ -62,6 +62,20 @@ class Lists(kit.Case):
         self.assertIn("batch_size", self.ok("list", "fields"))
         self.assertIn("eval_every", self.ok("list", "fields"))
 
+    def test_lists_of_finite_problems(self):
+        mdps = {row["name"]: row for row in json.loads(self.ok("list", "mdps", "--json"))}
+        text = self.ok("list", "mdps")
+        sizes = {"frozenlake-4x4": (16, 4), "frozenlake-8x8": (64, 4), "taxi": (500, 6), "cliffwalking": (48, 4)}
+        for name, (states, actions) in sizes.items():
+            self.assertEqual((mdps[name]["states"], mdps[name]["actions"]), (states, actions), name)
+        for name, row in mdps.items():
+            self.assertIn(name, text)
+            fields = json.loads(self.ok("list", "fields", name, "--json"))
+            default = {field["name"]: field["default"] for field in fields}
+            self.assertEqual(float(default["gamma"]), row["gamma"])
+        self.assertIn("obstacles", self.ok("list", "fields", "grid"))
+        self.fails(kit.NAME, "list", "fields", "nonesuch", says=["celsius list mdps"])
+
     def test_info(self):
         info = json.loads(self.ok("info", "--json"))
         self.assertIn(info["isa"], info["isa_available"].split())
