@@ -152,6 +152,23 @@ static void garnet_has_the_shape_asked_for(void **state) {
   }
 }
 
+/// One terminal state among states 1 to 4, in 2,000 problems.
+static void garnet_draws_terminals_alike(void **state) {
+  (void)state;
+  enum { N = 2000 };
+  int at[5] = {0};
+  for (int seed = 0; seed < N; seed++) {
+    char arguments[64];
+    snprintf(arguments, sizeof arguments, "states=5 actions=1 branching=1 terminal=0.2 seed=%d",
+             seed);
+    CelMdp *mdp = generate("garnet", arguments);
+    for (int s = 0; s < 5; s++) at[s] += mdp->pair[s] == mdp->pair[s + 1];
+    cel_mdp_destroy(mdp);
+  }
+  assert_int_equal(at[0], 0);
+  for (int s = 1; s < 5; s++) assert_true(fabs(at[s] - N / 4.0) < 4 * sqrt(N * 3 / 16.0));
+}
+
 /// Next states and probabilities have the distribution that they should: sums over 80,000 draws.
 static void garnet_draws_all_alike(void **state) {
   (void)state;
@@ -368,6 +385,24 @@ static void toy_text_grids_tell_their_directions(void **state) {
   }
 }
 
+// ---- machines
+
+static void wear_that_is_certain(void **state) {
+  (void)state;
+  CelMdp *never = generate("replacement", "states=6 shocks=2 wear=0");
+  CelMdp *always = generate("replacement", "states=6 shocks=2 wear=1");
+  for (int64_t s = 0; s < 6; s++) { // pair 2s keeps, 2s + 1 replaces
+    assert_int_equal(never->transitions, 12);
+    assert_int_equal(always->transitions, 12);
+    assert_int_equal(cel_mdp_next(never, 2 * s), s);
+    assert_int_equal(cel_mdp_next(never, 2 * s + 1), 0);
+    assert_int_equal(cel_mdp_next(always, 2 * s), s + 2 < 5 ? s + 2 : 5);
+    assert_int_equal(cel_mdp_next(always, 2 * s + 1), 2);
+  }
+  cel_mdp_destroy(never);
+  cel_mdp_destroy(always);
+}
+
 // ---- asking wrong
 
 static void wrong_arguments_are_told(void **state) {
@@ -453,6 +488,7 @@ int main(void) {
       cmocka_unit_test(a_seed_is_a_problem),
       cmocka_unit_test(seeds_stay_what_they_were),
       cmocka_unit_test(garnet_has_the_shape_asked_for),
+      cmocka_unit_test(garnet_draws_terminals_alike),
       cmocka_unit_test(garnet_draws_all_alike),
       cmocka_unit_test(garnet_rewards_are_of_what_is_said),
       cmocka_unit_test(grids_are_what_their_geometry_says),
@@ -461,6 +497,7 @@ int main(void) {
       cmocka_unit_test(a_million_cells),
       cmocka_unit_test(drawn_lakes_have_a_way_to_the_goal),
       cmocka_unit_test(toy_text_grids_tell_their_directions),
+      cmocka_unit_test(wear_that_is_certain),
       cmocka_unit_test(wrong_arguments_are_told),
       cmocka_unit_test(ranges_are_named),
       cmocka_unit_test(sizes_that_do_not_fit_are_told),

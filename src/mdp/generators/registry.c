@@ -39,7 +39,7 @@ static CelStatus generate(CelMdp **out, const CelMdpGenerator *generator, const 
 }
 
 CelStatus cel_mdp_generate(CelMdp **out, const char *name, const void *config) {
-  const CelMdpGenerator *generator;
+  const CelMdpGenerator *generator = NULL;
   CELI_TRY(cel_mdp_generator_find(name, &generator));
   void *defaults = NULL;
   if (!config) {
@@ -91,13 +91,9 @@ static void normalise(double *pmf, int64_t n) {
 }
 
 /// Ratios of neighbours, outwards from the most probable number, so that nothing under- or overflows that
-/// matters.
+/// matters; with p = 1 all others are x/inf = 0.
 void celi_mdp_binomial(double *pmf, int64_t n, double p) {
   const int64_t tries = n - 1;
-  if (p <= 0 || p >= 1) {
-    for (int64_t i = 0; i < n; i++) pmf[i] = i == (p <= 0 ? 0 : tries);
-    return;
-  }
   int64_t mode = (int64_t)((double)n * p);
   if (mode > tries) mode = tries;
   const double odds = p / (1 - p);
