@@ -1,7 +1,7 @@
 #!/bin/bash
 # A folder of src/ includes private headers of its own floor's module and of lower ones only; the
 # commands include no private header at all.
-#   0 base | 1 ops | 2 nn, mdp | 3 env, rl | 4 algo | 5 run, deploy | 6 view
+#   0 base | 1 ops | 2 nn, mdp | 3 env, rl | 4 algo | 5 run, deploy | 6 view, verify
 set -uo pipefail
 cd "$CELSIUS_SOURCE_DIR" || exit 1
 declare -A may=(
@@ -15,6 +15,7 @@ declare -A may=(
   [run]="base ops mdp nn env rl algo run"
   [deploy]="base ops mdp nn rl deploy"
   [view]="base ops mdp nn env rl algo run view"
+  [verify]="base ops mdp nn verify"
 )
 bad=0
 seen=0
@@ -29,7 +30,7 @@ for folder in src/*/; do
       { echo "$file:$line: $module must not use $used"; bad=1; }
   done < <(grep -rnE --include='*.[ch]' '^ *# *include "[^/"]+/' "$folder" /dev/null)
 done
-if grep -nE '^ *# *include "(base|ops|mdp|nn|env|rl|algo|run|deploy|view|\.\.)/' cli/*.[ch]; then
+if grep -nE '^ *# *include "(base|ops|mdp|nn|env|rl|algo|run|deploy|view|verify|\.\.)/' cli/*.[ch]; then
   echo "cli/ must use the public headers only"
   bad=1
 fi
