@@ -365,8 +365,7 @@ static void free_plot(Plot *plot) {
   celi_plot_runs_free(&plot->runs);
 }
 
-/// Errors: CEL_E_ARGUMENT.
-static CelStatus choose_format(const char *path, bool *svg) {
+CelStatus celi_picture_format(const char *path, bool *svg) {
   const char *dot = strrchr(path, '.');
   *svg = dot && strcasecmp(dot, ".svg") == 0;
   if (*svg || (dot && strcasecmp(dot, ".png") == 0)) return CEL_OK;
@@ -377,7 +376,7 @@ CelStatus cel_plot_runs(const char *const *folders, int n, const char *out_path,
                         const CelPlotOptions *options) {
   const CelPlotOptions defaults = cel_plot_options_default();
   bool svg;
-  CELI_TRY(choose_format(out_path, &svg));
+  CELI_TRY(celi_picture_format(out_path, &svg));
   if (n < 1) return cel_fail(CEL_E_ARGUMENT, "no run to plot");
   if (!options) options = &defaults;
   CELI_TRY(cel_fields_check(fields, options));

@@ -8,6 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// ---- plot.c
+
+/// Which of the two a picture's name asks for. Errors: CEL_E_ARGUMENT (neither).
+CelStatus celi_picture_format(const char *path, bool *svg) CEL_WARN_UNUSED;
+
 // ---- plot_table.c
 
 /// A CSV file: a header and rows of numbers.
@@ -116,7 +121,8 @@ typedef struct CeliPanel {
   char x_label[128], y_label[128];
   double x_low, x_high, y_low, y_high; ///< limits, low < high
   bool log_y;
-  CeliCurve *curve; ///< (n,)
+  const CeliTicks *x_ticks; ///< NULL: chosen by the limits
+  CeliCurve *curve;         ///< (n,)
   int n;
 } CeliPanel;
 
@@ -128,6 +134,7 @@ typedef struct CeliFigure {
   const CeliPlotRuns *runs;
   CeliPanel *panel; ///< (n,)
   int n;
+  int columns; ///< of panels; 0: chosen by their number
 } CeliFigure;
 
 /// Draws a figure to a PNG or SVG file. Errors: CEL_E_IO, CEL_E_MEMORY, CEL_E_UNSUPPORTED.

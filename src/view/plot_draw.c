@@ -6,7 +6,6 @@
 #include "view/render_cairo.h"
 
 #ifdef CELSIUS_WITH_CAIRO
-#include <cairo-svg.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,30 +42,6 @@ static void set_group_dash(cairo_t *cr, int group) {
     cairo_set_dash(cr, dashes[(round - 1) % 3], 2, 0);
   else
     cairo_set_dash(cr, NULL, 0, 0);
-}
-
-// ---- text
-
-static double text_width(cairo_t *cr, const char *text) {
-  cairo_text_extents_t extents;
-  cairo_text_extents(cr, text, &extents);
-  return extents.x_advance;
-}
-
-/// Cleans `text` and cuts it, with an ellipsis, to a width.
-static void fit_text(cairo_t *cr, char *out, size_t size, const char *text, double width) {
-  celi_cairo_clean(out, size - 4, text);
-  for (size_t n = strlen(out); n > 0 && text_width(cr, out) > width;) {
-    n--;
-    while (n > 0 && ((unsigned char)out[n] & 0xc0) == 0x80) n--; // not inside of a character
-    memcpy(out + n, "\xe2\x80\xa6", 4);
-  }
-}
-
-/// align: 0 left, 0.5 centred, 1 right; y is the baseline.
-static void draw_text(cairo_t *cr, double x, double y, double align, const char *text) {
-  cairo_move_to(cr, x - align * text_width(cr, text), y);
-  cairo_show_text(cr, text);
 }
 
 // ---- legend
@@ -131,9 +106,9 @@ static const double ENTRY_LINE = 22, ENTRY_GAP = 18, ENTRY_HEIGHT = 18;
 
 static double entry_width(cairo_t *cr, Entry *entry, double most) {
   char text[160];
-  fit_text(cr, text, sizeof text, entry->text, most - ENTRY_LINE - 6);
+  celi_cairo_fit(cr, text, sizeof text, entry->text, most - ENTRY_LINE - 6);
   memcpy(entry->text, text, sizeof text);
-  return ENTRY_LINE + 6 + text_width(cr, text);
+  return ENTRY_LINE + 6 + celi_cairo_width(cr, text);
 }
 
 static void draw_entry(cairo_t *cr, const Entry *entry, double x, double y) {
@@ -147,7 +122,7 @@ static void draw_entry(cairo_t *cr, const Entry *entry, double x, double y) {
   cairo_set_dash(cr, NULL, 0, 0);
   if (entry->marker) draw_marker(cr, x + ENTRY_LINE / 2, middle, 3.4, entry->color);
   set_color(cr, ink, 1);
-  draw_text(cr, x + ENTRY_LINE + 6, y, 0, entry->text);
+  celi_cairo_text(cr, x + ENTRY_LINE + 6, y, 0, entry->text);
 }
 
 /// Draws entries in rows from `top` down, at most to `bottom`; returns where the next thing may begin.
@@ -167,7 +142,7 @@ static double draw_legend(cairo_t *cr, const CeliFigure *figure, double left, do
       char more[64];
       snprintf(more, sizeof more, "and %d more", n - i);
       set_color(cr, gray, 1);
-      draw_text(cr, left, y, 0, more);
+      celi_cairo_text(cr, left, y, 0, more);
       break;
     }
     draw_entry(cr, &entries[i], x, y);
@@ -205,7 +180,7 @@ static void draw_x_axis(cairo_t *cr, const Frame *frame, const CeliTicks *ticks)
     cairo_line_to(cr, x, frame->bottom);
     cairo_stroke(cr);
     set_color(cr, gray, 1);
-    draw_text(cr, x, frame->bottom + 17, 0.5, ticks->text[i]);
+    celi_cairo_text(cr, x, frame->bottom + 17, 0.5, ticks->text[i]);
   }
   set_color(cr, axis_gray, 1);
   cairo_move_to(cr, frame->left, frame->bottom);
@@ -222,7 +197,7 @@ static void draw_y_axis(cairo_t *cr, const Frame *frame, const CeliTicks *ticks)
     cairo_line_to(cr, frame->right, y);
     cairo_stroke(cr);
     set_color(cr, gray, 1);
-    draw_text(cr, frame->left - 8, y + 0.36 * SMALL, 1, ticks->text[i]);
+    celi_cairo_text(cr, frame->left - 8, y + 0.36 * SMALL, 1, ticks->text[i]);
   }
 }
 
@@ -230,13 +205,13 @@ static void draw_labels(cairo_t *cr, const Frame *frame, double left) {
   char text[160];
   celi_cairo_font(cr, LABEL, false);
   set_color(cr, ink, 1);
-  fit_text(cr, text, sizeof text, frame->panel->x_label, frame->right - frame->left);
-  draw_text(cr, (frame->left + frame->right) / 2, frame->bottom + 38, 0.5, text);
-  fit_text(cr, text, sizeof text, frame->panel->y_label, frame->bottom - frame->top);
+  celi_cairo_fit(cr, text, sizeof text, frame->panel->x_label, frame->right - frame->left);
+  celi_cairo_text(cr, (frame->left + frame->right) / 2, frame->bottom + 38, 0.5, text);
+  celi_cairo_fit(cr, text, sizeof text, frame->panel->y_label, frame->bottom - frame->top);
   cairo_save(cr);
   cairo_translate(cr, left + LABEL, (frame->top + frame->bottom) / 2);
   cairo_rotate(cr, -3.14159265358979323846 / 2);
-  draw_text(cr, 0, 0, 0.5, text);
+  celi_cairo_text(cr, 0, 0, 0.5, text);
   cairo_restore(cr);
 }
 
@@ -321,7 +296,7 @@ static double choose_y_ticks(cairo_t *cr, const CeliPanel *panel, double height,
   else
     celi_ticks_linear(ticks, panel->y_low, panel->y_high, most);
   celi_cairo_font(cr, SMALL, false);
-  for (int i = 0; i < ticks->n; i++) widest = fmax(widest, text_width(cr, ticks->text[i]));
+  for (int i = 0; i < ticks->n; i++) widest = fmax(widest, celi_cairo_width(cr, ticks->text[i]));
   return widest;
 }
 
@@ -335,7 +310,13 @@ static void draw_panel(cairo_t *cr, const CeliPanel *panel, Place place, double 
   CeliTicks x, y;
   (void)choose_y_ticks(cr, panel, place.bottom - place.top, &y);
   const int columns = (int)((frame.right - frame.left) / 60);
-  celi_ticks_linear(&x, panel->x_low, panel->x_high, columns < 2 ? 2 : columns > 12 ? 12 : columns);
+  if (panel->x_ticks)
+    x = *panel->x_ticks;
+  else
+    celi_ticks_linear(&x, panel->x_low, panel->x_high,
+                      columns < 2    ? 2
+                      : columns > 12 ? 12
+                                     : columns);
   draw_y_axis(cr, &frame, &y);
   draw_x_axis(cr, &frame, &x);
   draw_labels(cr, &frame, place.left);
@@ -350,23 +331,26 @@ static double draw_titles(cairo_t *cr, const CeliFigure *figure, double width) {
   if (figure->title[0]) {
     celi_cairo_font(cr, TITLE, true);
     set_color(cr, ink, 1);
-    fit_text(cr, text, sizeof text, figure->title, width - 2 * MARGIN);
-    draw_text(cr, MARGIN, y += 0.75 * TITLE, 0, text);
+    celi_cairo_fit(cr, text, sizeof text, figure->title, width - 2 * MARGIN);
+    celi_cairo_text(cr, MARGIN, y += 0.75 * TITLE, 0, text);
     y += 6;
   }
   if (figure->subtitle[0]) {
     celi_cairo_font(cr, SMALL, false);
     set_color(cr, gray, 1);
-    fit_text(cr, text, sizeof text, figure->subtitle, width - 2 * MARGIN);
-    draw_text(cr, MARGIN, y += SMALL, 0, text);
+    celi_cairo_fit(cr, text, sizeof text, figure->subtitle, width - 2 * MARGIN);
+    celi_cairo_text(cr, MARGIN, y += SMALL, 0, text);
     y += 8;
   }
   return y;
 }
 
 static void draw_figure(cairo_t *cr, const CeliFigure *figure) {
-  const int columns = figure->n > 1 ? 2 : 1, rows = (figure->n + columns - 1) / columns;
-  const double scale = fmin(figure->width / (columns > 1 ? 1000.0 : 800.0),
+  const int columns = figure->columns ? figure->columns : figure->n > 1 ? 2 : 1;
+  const int rows = (figure->n + columns - 1) / columns;
+  const double scale = fmin(figure->width / (columns > 2   ? 500.0 * columns
+                                             : columns > 1 ? 1000.0
+                                                           : 800.0),
                             figure->height / (rows * 260.0 + 120)); // all of it has room
   const double width = figure->width / scale, height = figure->height / scale;
   cairo_scale(cr, scale, scale);
@@ -387,57 +371,12 @@ static void draw_figure(cairo_t *cr, const CeliFigure *figure) {
   }
 }
 
-/// Draws onto a surface and ends it.
-static CelStatus draw_on(cairo_surface_t *surface, const CeliFigure *figure) {
-  cairo_t *cr = cairo_create(surface);
+static void draw(cairo_t *cr, const void *figure) {
   draw_figure(cr, figure);
-  const cairo_status_t status = cairo_status(cr);
-  cairo_destroy(cr);
-  return celi_cairo_check(status, "the picture");
-}
-
-/// Cairo numbers all surfaces of a process and names the drawing by it; the same figure shall be the
-/// same file every time, so the number is taken out.
-static CelStatus write_unnumbered(const CeliText *bytes, const char *path) {
-  static const char mark[] = "id=\"surface";
-  CeliText text = {0};
-  const char *from = bytes->data, *end = bytes->data + bytes->size;
-  for (const char *at; (at = memmem(from, (size_t)(end - from), mark, strlen(mark)));) {
-    at += strlen(mark);
-    celi_text_add(&text, from, (size_t)(at - from));
-    from = at + strspn(at, "0123456789");
-  }
-  celi_text_add(&text, from, (size_t)(end - from));
-  CelStatus status = celi_text_status(&text);
-  if (status == CEL_OK) status = celi_file_write(path, text.data, text.size);
-  celi_text_free(&text);
-  return status;
-}
-
-static CelStatus write_svg(const CeliFigure *figure, const char *path) {
-  CeliText bytes = {0};
-  cairo_surface_t *surface =
-      cairo_svg_surface_create_for_stream(celi_cairo_add, &bytes, figure->width, figure->height);
-  if (cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS)
-    cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PX);
-  CelStatus status = draw_on(surface, figure);
-  cairo_surface_finish(surface);
-  if (status == CEL_OK) status = celi_cairo_check(cairo_surface_status(surface), path);
-  cairo_surface_destroy(surface);
-  if (status == CEL_OK) status = celi_text_status(&bytes);
-  if (status == CEL_OK) status = write_unnumbered(&bytes, path);
-  celi_text_free(&bytes);
-  return status;
 }
 
 CelStatus celi_figure_write(const CeliFigure *figure, const char *path, bool svg) {
-  if (svg) return write_svg(figure, path);
-  cairo_surface_t *surface =
-      cairo_image_surface_create(CAIRO_FORMAT_RGB24, figure->width, figure->height);
-  CelStatus status = draw_on(surface, figure);
-  if (status == CEL_OK) status = celi_png_write(surface, path);
-  cairo_surface_destroy(surface);
-  return status;
+  return celi_picture_write(path, svg, figure->width, figure->height, draw, figure);
 }
 
 #else

@@ -2,6 +2,7 @@
 #include "view/render_cairo.h"
 
 #ifdef CELSIUS_WITH_CAIRO
+#include <cairo-svg.h>
 #include <string.h>
 
 CelStatus celi_cairo_check(cairo_status_t status, const char *what) {
@@ -59,6 +60,84 @@ void celi_cairo_clean(char *out, size_t size, const char *text) {
     }
   }
   out[n] = 0;
+}
+
+// ---- text
+
+double celi_cairo_width(cairo_t *cr, const char *text) {
+  cairo_text_extents_t extents;
+  cairo_text_extents(cr, text, &extents);
+  return extents.x_advance;
+}
+
+void celi_cairo_fit(cairo_t *cr, char *out, size_t size, const char *text, double width) {
+  celi_cairo_clean(out, size - 4, text);
+  for (size_t n = strlen(out); n > 0 && celi_cairo_width(cr, out) > width;) {
+    n--;
+    while (n > 0 && ((unsigned char)out[n] & 0xc0) == 0x80) n--; // not inside of a character
+    memcpy(out + n, "\xe2\x80\xa6", 4);
+  }
+}
+
+void celi_cairo_text(cairo_t *cr, double x, double y, double align, const char *text) {
+  cairo_move_to(cr, x - align * celi_cairo_width(cr, text), y);
+  cairo_show_text(cr, text);
+}
+
+// ---- pictures
+
+/// Draws onto a surface and ends it.
+static CelStatus draw_on(cairo_surface_t *surface, CeliDraw *draw, const void *what) {
+  cairo_t *cr = cairo_create(surface);
+  draw(cr, what);
+  const cairo_status_t status = cairo_status(cr);
+  cairo_destroy(cr);
+  return celi_cairo_check(status, "the picture");
+}
+
+/// Cairo numbers all surfaces of a process and names the drawing by it; the same figure shall be the
+/// same file every time, so the number is taken out.
+static CelStatus write_unnumbered(const CeliText *bytes, const char *path) {
+  static const char mark[] = "id=\"surface";
+  CeliText text = {0};
+  const char *from = bytes->data, *end = bytes->data + bytes->size;
+  for (const char *at; (at = memmem(from, (size_t)(end - from), mark, strlen(mark)));) {
+    at += strlen(mark);
+    celi_text_add(&text, from, (size_t)(at - from));
+    from = at + strspn(at, "0123456789");
+  }
+  celi_text_add(&text, from, (size_t)(end - from));
+  CelStatus status = celi_text_status(&text);
+  if (status == CEL_OK) status = celi_file_write(path, text.data, text.size);
+  celi_text_free(&text);
+  return status;
+}
+
+static CelStatus write_svg(const char *path, int width, int height, CeliDraw *draw,
+                           const void *what) {
+  CeliText bytes = {0};
+  cairo_surface_t *surface =
+      cairo_svg_surface_create_for_stream(celi_cairo_add, &bytes, width, height);
+  if (cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS)
+    cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PX);
+  CelStatus status = draw_on(surface, draw, what);
+  cairo_surface_finish(surface);
+  if (status == CEL_OK) status = celi_cairo_check(cairo_surface_status(surface), path);
+  cairo_surface_destroy(surface);
+  if (status == CEL_OK) status = celi_text_status(&bytes);
+  if (status == CEL_OK) status = write_unnumbered(&bytes, path);
+  celi_text_free(&bytes);
+  return status;
+}
+
+CelStatus celi_picture_write(const char *path, bool svg, int width, int height, CeliDraw *draw,
+                             const void *what) {
+  if (svg) return write_svg(path, width, height, draw, what);
+  cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+  CelStatus status = draw_on(surface, draw, what);
+  if (status == CEL_OK) status = celi_png_write(surface, path);
+  cairo_surface_destroy(surface);
+  return status;
 }
 
 #else

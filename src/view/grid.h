@@ -1,0 +1,59 @@
+/// What the files of grid-world pictures share: what there is to see in a cell, the colours of values.
+///
+/// grid_scene.c finds out what the cells are; colormap.c has the colours; grid_draw.c draws; plot_grid.c puts it together.
+#ifndef CELI_VIEW_GRID_H
+#define CELI_VIEW_GRID_H
+#include "base/base.h"
+#include "celsius/plot_mdp.h"
+
+// ---- grid_scene.c
+
+typedef enum CeliCell {
+  CELI_CELL_OPEN, ///< can be reached, and something is chosen there
+  CELI_CELL_GOAL, ///< ends the episode with the best reward that any such cell has
+  CELI_CELL_PIT,  ///< ends the episode with less
+  CELI_CELL_FAR,  ///< cannot be reached from the start
+  CELI_CELL_WALL,
+  CELI_CELLS
+} CeliCell;
+
+typedef struct CeliScene {
+  const CelMdp *mdp;
+  const double *V, *pi;
+  uint8_t *kind;         ///< (states) CeliCell
+  double low, high;      ///< values of the open cells
+  int64_t n[CELI_CELLS]; ///< cells of each kind
+  int64_t starts;        ///< states that an episode may start in
+  const char *title, *subtitle;
+  const CelGridPlotOptions *options;
+} CeliScene;
+
+/// What kind the cells are, and the range of V. Errors: CEL_E_NAN, CEL_E_MEMORY.
+CelStatus celi_scene_make(CeliScene *scene) CEL_WARN_UNUSED;
+void celi_scene_free(CeliScene *scene);
+/// The state of a cell, -1: a wall.
+int64_t celi_scene_state(const CeliScene *scene, int64_t row, int64_t column);
+CeliCell celi_scene_kind(const CeliScene *scene, int64_t row, int64_t column);
+/// Where in [low, high] the value of an open state is, in [0, 1].
+double celi_scene_share(const CeliScene *scene, int64_t s);
+/// The mean step of pi in state s: x to the right, y down.
+void celi_scene_drift(const CeliScene *scene, int64_t s, double *x, double *y);
+
+// ---- colormap.c
+
+typedef struct CeliColor {
+  double r, g, b; ///< sRGB, 0 to 1
+} CeliColor;
+/// The colour of a share in [0, 1]: from indigo through teal to pale gold, lighter all the way.
+CeliColor celi_colormap(double share);
+/// Whether dark ink is read better on it than white.
+bool celi_color_light(CeliColor color);
+
+// ---- grid_draw.c
+
+/// Pixels of the picture. The caller made the scene.
+void celi_scene_size(const CeliScene *scene, bool svg, int *width, int *height);
+/// Errors: CEL_E_IO, CEL_E_MEMORY, CEL_E_UNSUPPORTED.
+CelStatus celi_scene_write(const CeliScene *scene, const char *path, bool svg) CEL_WARN_UNUSED;
+
+#endif

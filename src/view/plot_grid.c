@@ -1,0 +1,52 @@
+/// Pictures of grid worlds: options, and what is checked before anything is drawn.
+#include "view/grid.h"
+#include "view/plot.h"
+#include <stddef.h>
+#include <string.h>
+
+#define F(field) offsetof(CelGridPlotOptions, field)
+static const CelField fields[] = {{"title", CEL_FIELD_PATH, F(title), "", 0, 0, "", NULL, NULL,
+                                   "title; empty: the problem's name", ""},
+                                  {"width", CEL_FIELD_INT, F(width), "0", 0, 16000, "pixels", NULL,
+                                   NULL, "width of the picture; 0: chosen by the grid", ""},
+                                  {"arrows", CEL_FIELD_BOOL, F(arrows), "true", 0, 0, "", NULL,
+                                   NULL, "the policy, as arrows as long as an action is likely",
+                                   ""},
+                                  {"numbers", CEL_FIELD_BOOL, F(numbers), "true", 0, 0, "", NULL,
+                                   NULL, "the values as numbers, where cells have room", ""},
+                                  {0}};
+#undef F
+
+const CelField *cel_plot_grid_fields(void) {
+  return fields;
+}
+
+CelGridPlotOptions cel_plot_grid_options_default(void) {
+  CelGridPlotOptions options;
+  memset(&options, 0, sizeof options);
+  cel_fields_default(fields, &options);
+  return options;
+}
+
+CelStatus cel_plot_grid(const CelMdp *mdp, const double *V, const double *pi, const char *subtitle,
+                        const char *out_path, const CelGridPlotOptions *options) {
+  const CelGridPlotOptions defaults = cel_plot_grid_options_default();
+  bool svg;
+  if (!options) options = &defaults;
+  CELI_TRY(celi_picture_format(out_path, &svg));
+  CELI_TRY(cel_fields_check(fields, options));
+  if (!mdp->grid)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "%s: the problem '%s' is no grid world, so there is no grid to draw", out_path,
+                    mdp->name);
+  if (mdp->grid->rows > 30000 || mdp->grid->columns > 30000)
+    return cel_fail(CEL_E_UNSUPPORTED, "%s: %lld x %lld cells are more than a picture can have",
+                    out_path, (long long)mdp->grid->rows, (long long)mdp->grid->columns);
+  const char *title = options->title[0] ? options->title : mdp->name[0] ? mdp->name : "grid world";
+  CeliScene scene = {
+      .mdp = mdp, .V = V, .pi = pi, .title = title, .subtitle = subtitle, .options = options};
+  CelStatus status = celi_scene_make(&scene);
+  if (status == CEL_OK) status = celi_scene_write(&scene, out_path, svg);
+  celi_scene_free(&scene);
+  return status;
+}
