@@ -9,6 +9,7 @@
 ///     r(s,a) = sum_s' P(s'|s,a) r(s,a,s')
 #include "base/base.h"
 #include "mdp/model.h"
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -255,13 +256,19 @@ static CelStatus make_room(CelMdpBuilder *builder, int64_t n, bool *rewards_diff
   return CEL_OK;
 }
 
+/// What a row or start of that sum is divided by: 1 where it is as near to it as a division would bring it, so
+/// that a problem which is saved and loaded keeps its bits.
+static double divisor(double sum, int64_t n) {
+  return n > 1 && fabs(sum - 1.0) <= DBL_EPSILON ? 1.0 : sum;
+}
+
 /// Appends the n merged entries, their probabilities divided by `sum`.
 static void append(CelMdpBuilder *builder, int64_t n, double sum, bool rewards_differ) {
   double reward = rewards_differ ? 0.0 : builder->entry[0].reward;
   for (int64_t i = 0; i < n; i++) {
     const Entry *entry = &builder->entry[i];
     const int64_t t = builder->transitions + i;
-    const double probability = entry->probability / sum;
+    const double probability = fmin(entry->probability / sum, 1.0); // of a sum rounded up
     builder->probability[t] = probability;
     if (builder->next32) {
       builder->next32[t] = (uint32_t)entry->next;
@@ -308,7 +315,7 @@ static CelStatus close_row(CelMdpBuilder *builder) {
   if (!(fabs(sum - 1.0) <= CELI_MDP_SUM_GIVEN)) return fail_sum(builder, sum);
   bool rewards_differ;
   CELI_TRY(make_room(builder, builder->entries, &rewards_differ));
-  append(builder, builder->entries, sum, rewards_differ);
+  append(builder, builder->entries, divisor(sum, builder->entries), rewards_differ);
   builder->entries = 0;
   builder->open = false;
   return CEL_OK;
@@ -478,7 +485,7 @@ static CelStatus finish_start(CelMdpBuilder *builder) {
   if (!(fabs(sum - 1.0) <= CELI_MDP_SUM_GIVEN)) {
     return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.17g, not to 1", sum);
   }
-  for (int64_t s = 0; s < builder->states; s++) builder->start[s] /= sum;
+  for (int64_t s = 0; s < builder->states; s++) builder->start[s] /= divisor(sum, builder->states);
   return CEL_OK;
 }
 

@@ -99,13 +99,16 @@ static void sums_become_one(void **state) {
   for (int i = 0; i < 10; i++) assert_ok(cel_mdp_transition(b, i, 0.1 + 5e-11, 0, false));
   assert_ok(cel_mdp_pair(b, 0, 1, 0));
   for (int i = 0; i < 10; i++) assert_ok(cel_mdp_transition(b, 3, 0.1, 0, false));
+  static const double parts[] = {0.2, 0.4, 0.3, 0.1}; // in this order they sum to more than 1
+  assert_ok(cel_mdp_pair(b, 0, 2, 0));
+  for (int i = 0; i < 4; i++) assert_ok(cel_mdp_transition(b, 3, parts[i], 0, false));
   assert_ok(cel_mdp_start(b, 1, 0.5 - 4e-10));
   assert_ok(cel_mdp_start(b, 0, 0.25)); // set again below: not added
   assert_ok(cel_mdp_start(b, 0, 0.5 - 4e-10));
   CelMdp *mdp = built(b);
   for (int i = 0; i < 10; i++) assert_true(fabs(mdp->probability[i] - 0.1) < 1e-16);
-  assert_int_equal(mdp->transitions, 11);
-  assert_true(mdp->probability[10] == 1);
+  assert_int_equal(mdp->transitions, 12);
+  assert_true(mdp->probability[10] == 1 && mdp->probability[11] == 1);
   assert_true(mdp->start[0] == 0.5 && mdp->start[1] == 0.5);
   cel_mdp_destroy(mdp);
 }
