@@ -7,6 +7,7 @@
 #define CELSIUS_MDP_FORMATS_H
 #include "celsius/mdp.h"
 #include "celsius/safetensors.h"
+#include "mdp/format_text.h"
 
 CelStatus celi_mdp_load_safetensors(CelMdp **out, const char *path,
                                     double discount) CEL_WARN_UNUSED;
@@ -17,9 +18,18 @@ CelStatus celi_mdp_of_safetensors(CelMdp **out, CelSafetensors *file,
 
 CelStatus celi_mdp_load_gymnasium(CelMdp **out, const char *path, double discount) CEL_WARN_UNUSED;
 CelStatus celi_mdp_save_gymnasium(const CelMdp *mdp, const char *path) CEL_WARN_UNUSED;
+/// The text of a file; `file` is its name for messages.
+CelStatus celi_mdp_parse_gymnasium(CelMdp **out, const char *file, const char *text, size_t size,
+                                   double discount) CEL_WARN_UNUSED;
+void celi_mdp_emit_gymnasium(CeliOut *out, const CelMdp *mdp);
 
 CelStatus celi_mdp_load_cassandra(CelMdp **out, const char *path, double discount) CEL_WARN_UNUSED;
 CelStatus celi_mdp_save_cassandra(const CelMdp *mdp, const char *path) CEL_WARN_UNUSED;
+CelStatus celi_mdp_parse_cassandra(CelMdp **out, const char *file, const char *text, size_t size,
+                                   double discount) CEL_WARN_UNUSED;
+/// Errors: CEL_E_UNSUPPORTED, what the format cannot say.
+CelStatus celi_mdp_check_cassandra(const CelMdp *mdp) CEL_WARN_UNUSED;
+void celi_mdp_emit_cassandra(CeliOut *out, const CelMdp *mdp);
 
 CelStatus celi_mdp_load_prism(CelMdp **out, const char *path, double discount) CEL_WARN_UNUSED;
 CelStatus celi_mdp_save_prism(const CelMdp *mdp, const char *path) CEL_WARN_UNUSED;
