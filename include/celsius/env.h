@@ -29,7 +29,8 @@ typedef struct CelEnvType {
   const CelField *fields;    ///< its table; NULL: no arguments
 
   /// Fills in observation, action and state_size of the spec from its arguments; may allocate
-  /// spec->data (shared, const afterwards). Errors: as the arguments deserve.
+  /// spec->data (shared, const afterwards), and may set max_episode_steps where the default time
+  /// limit depends on the arguments. Errors: as the arguments deserve.
   CelStatus (*open)(CelEnvSpec *spec);
   /// Frees spec->data. NULL: nothing to free.
   void (*close)(CelEnvSpec *spec);

@@ -130,5 +130,18 @@ CEL_API CelStatus cel_mdp_generator_find(const char *name,
 CEL_API CelStatus cel_mdp_generate(CelMdp **out, const char *name,
                                    const void *config) CEL_WARN_UNUSED;
 
+// ---- as an environment: `--env mdp` for a file or a generator, and for a problem in memory:
+
+struct CelEnvSpec;
+struct CelEnvOptions;
+/// The problem as an environment: observations are one-hot, actions are numbers, the time limit is the horizon.
+/// `mdp` must outlive the spec. Errors: those of cel_env_spec_create.
+CEL_API CelStatus cel_mdp_env_spec(struct CelEnvSpec **out, const CelMdp *mdp,
+                                   const struct CelEnvOptions *options) CEL_WARN_UNUSED;
+/// The problem that a spec of the environment mdp poses; it lives as long as the spec.
+/// Errors: CEL_E_UNSUPPORTED (another environment).
+CEL_API CelStatus cel_mdp_of_env(const struct CelEnvSpec *spec,
+                                 const CelMdp **out) CEL_WARN_UNUSED;
+
 CEL_END
 #endif

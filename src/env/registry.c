@@ -15,6 +15,7 @@ static const CelEnvType *const built_in[] = {
     &celi_env_cartpole,     &celi_env_pendulum,
     &celi_env_mountain_car, &celi_env_mountain_car_continuous,
     &celi_env_acrobot,      &celi_env_lqr,
+    &celi_env_mdp,
 };
 enum { BUILT_IN = sizeof built_in / sizeof built_in[0] };
 
@@ -165,13 +166,18 @@ CelStatus cel_env_find(const char *id, const CelEnvType **out) {
 static CelStatus check_opened(const CelEnvSpec *spec) {
   CELI_TRY(cel_fail_in(cel_space_check(&spec->observation), "observation space: "));
   CELI_TRY(cel_fail_in(cel_space_check(&spec->action), "action space: "));
+  if (spec->max_episode_steps < 0) {
+    return cel_fail(CEL_E_ARGUMENT, "time limit %" PRId64 " is negative (0: none)",
+                    spec->max_episode_steps);
+  }
   if (spec->state_size < 0 || spec->state_size > INT32_MAX) {
     return cel_fail(CEL_E_SHAPE, "state_size %" PRId64 " is not 0 to 2^31 - 1", spec->state_size);
   }
   return CEL_OK;
 }
 
-static CelStatus set_options(CelEnvSpec *spec, const CelEnvOptions *options) {
+/// The type's open may have a default time limit of its own; one that is chosen comes before both.
+static CelStatus open_type(CelEnvSpec *spec, const CelEnvOptions *options) {
   CelEnvOptions chosen;
   cel_fields_default(option_fields, &chosen);
   if (options) chosen = *options;
@@ -179,6 +185,8 @@ static CelStatus set_options(CelEnvSpec *spec, const CelEnvOptions *options) {
   spec->max_episode_steps =
       chosen.max_episode_steps < 0 ? spec->type->max_episode_steps : chosen.max_episode_steps;
   spec->action_repeat = chosen.action_repeat;
+  CELI_TRY(spec->type->open(spec));
+  if (chosen.max_episode_steps >= 0) spec->max_episode_steps = chosen.max_episode_steps;
   return CEL_OK;
 }
 
@@ -197,8 +205,7 @@ static CelStatus set_config(CelEnvSpec *spec, const void *config) {
 
 static CelStatus open_spec(CelEnvSpec *spec, const void *config, const CelEnvOptions *options) {
   CELI_TRY(set_config(spec, config));
-  CELI_TRY(set_options(spec, options));
-  CELI_TRY(spec->type->open(spec));
+  CELI_TRY(open_type(spec, options));
   CelStatus status = check_opened(spec);
   if (status != CEL_OK && spec->type->close) spec->type->close(spec);
   return status;

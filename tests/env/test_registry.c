@@ -34,10 +34,10 @@ static const CelEnvType plain = {.abi = CEL_ENV_ABI,
 
 static void built_in_types(void **state) {
   (void)state;
-  static const char *const ids[] = {"CartPole-v1",    "Pendulum-v1",
-                                    "MountainCar-v0", "MountainCarContinuous-v0",
-                                    "Acrobot-v1",     "LQR-v0"};
-  for (int i = 0; i < 6; i++) {
+  static const char *const ids[] = {
+      "CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1",
+      "LQR-v0",      "mdp"};
+  for (int i = 0; i < 7; i++) {
     const CelEnvType *type;
     assert_ok(cel_env_find(ids[i], &type));
     assert_string_equal(type->id, ids[i]);

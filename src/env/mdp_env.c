@@ -1,0 +1,384 @@
+/// mdp: any finite Markov decision process as an environment, from a file, a generator or memory.
+///
+///     state   s, the number of the state
+///     seen    one-hot: a vector of S zeros but for a 1 at s
+///     action  its number a; where s has no action of that number, the (a mod n)th of its n
+///     s'      drawn from P(.|s,a), s_0 from the initial distribution: one draw each
+///     reward  r(s,a,s'), or r(s,a) where the problem has no other
+///     ends    where the transition ends the episode, or s' is terminal (has no actions)
+///
+/// The time limit is the problem's horizon, or else the generator's. What the best policy earns is known
+/// exactly: cel_solve of cel_mdp_of_env (celsius/solve.h).
+#include "base/base.h"
+#include "celsius/canvas.h"
+#include "celsius/mdp.h"
+#include "env/env_internal.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct MdpArguments {
+  char file[CEL_PATH_MAX], generator[CEL_TEXT_MAX], arguments[CEL_PATH_MAX];
+  double discount;
+  int32_t unavailable;
+  const CelMdp *given; ///< of cel_mdp_env_spec: not a field
+} MdpArguments;
+
+enum { REPEAT, REFUSE };
+
+#define AT(member) offsetof(MdpArguments, member)
+static const CelField fields[] = {
+    {"generator", CEL_FIELD_STRING, AT(generator), "frozenlake-8x8", 0, 0, "", NULL, NULL,
+     "generator of the problem, where no file is given: garnet, grid, taxi, ...", ""},
+    {"arguments", CEL_FIELD_PATH, AT(arguments), NULL, 0, 0, "", NULL, NULL,
+     "the generator's arguments, \"states=100 branching=3\"", ""},
+    {"file", CEL_FIELD_PATH, AT(file), NULL, 0, 0, "", NULL, NULL,
+     "file of the problem, in any format that `celsius solve` reads", ""},
+    {"discount", CEL_FIELD_AUTO, AT(discount), "auto", 0, 1, "", NULL, NULL,
+     "discount of a file that has none; nothing that is learned depends on it", ""},
+    {"unavailable", CEL_FIELD_ENUM, AT(unavailable), "repeat", 0, 0, "", "repeat|refuse", NULL,
+     "an action that a state has not: does as the (a mod n)th of its n, or is an error", ""},
+    {0}};
+#undef AT
+
+/// What open makes.
+typedef struct MdpData {
+  const CelMdp *mdp;
+  CelMdp *owned;      ///< the same, where it is ours to free
+  double *cumulative; ///< (states) of the initial distribution
+  int64_t actions;    ///< action numbers are below this
+  bool refuse;
+} MdpData;
+
+// ---- the problem
+
+/// Sets one "key=value" of a generator's config; `text` is cut up.
+static CelStatus set_argument(const CelMdpGenerator *generator, void *config, char *text) {
+  char *value = strchr(text, '=');
+  if (value == NULL) {
+    return cel_fail(CEL_E_ARGUMENT, "argument '%s' of %s is not of the form key=value", text,
+                    generator->name);
+  }
+  *value++ = 0;
+  return cel_fail_in(cel_fields_set(generator->fields, config, text, value),
+                     "arguments of %s: ", generator->name);
+}
+
+/// Arguments are separated by blanks.
+static CelStatus set_arguments(const CelMdpGenerator *generator, void *config, const char *text) {
+  char copy[CEL_PATH_MAX], *rest = NULL;
+  snprintf(copy, sizeof copy, "%s", text);
+  for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+    CELI_TRY(set_argument(generator, config, word));
+  }
+  return CEL_OK;
+}
+
+static CelStatus generate(MdpData *data, const MdpArguments *c, int64_t *limit) {
+  const CelMdpGenerator *generator;
+  void *config;
+  CELI_TRY(cel_mdp_generator_find(c->generator, &generator));
+  CELI_TRY(celi_alloc(&config, 1, generator->config_size, "a generator's arguments"));
+  memset(config, 0, generator->config_size);
+  cel_fields_default(generator->fields, config);
+  CelStatus status = set_arguments(generator, config, c->arguments);
+  if (status == CEL_OK) status = cel_mdp_generate(&data->owned, generator->name, config);
+  free(config);
+  *limit = generator->max_episode_steps;
+  return status;
+}
+
+/// Finds the problem; *limit: its time limit where the horizon says none.
+static CelStatus find_problem(MdpData *data, const MdpArguments *c, int64_t *limit) {
+  if (c->given) {
+    data->mdp = c->given;
+    return CEL_OK;
+  }
+  if (c->file[0] && c->arguments[0]) {
+    return cel_fail(CEL_E_ARGUMENT, "arguments are a generator's: a file takes none");
+  }
+  CELI_TRY(c->file[0] ? cel_mdp_load(&data->owned, c->file, CEL_MDP_AUTO, c->discount)
+                      : generate(data, c, limit));
+  data->mdp = data->owned;
+  return CEL_OK;
+}
+
+// ---- open, close
+
+/// Partial sums of the initial distribution.
+static CelStatus accumulate_start(MdpData *data) {
+  const int64_t S = data->mdp->states;
+  CELI_TRY(celi_alloc(&data->cumulative, (size_t)S, sizeof *data->cumulative, "initial states"));
+  double sum = 0.0;
+  for (int64_t s = 0; s < S; s++) data->cumulative[s] = sum += data->mdp->start[s];
+  return CEL_OK;
+}
+
+static int64_t count_actions(const CelMdp *mdp) {
+  int64_t most = 0;
+  for (int64_t p = 0; mdp->action && p < mdp->pairs; p++) {
+    most = mdp->action[p] > most ? mdp->action[p] : most;
+  }
+  return mdp->action ? most + 1 : mdp->max_actions;
+}
+
+static void free_data(MdpData *data) {
+  cel_mdp_destroy(data->owned);
+  free(data->cumulative);
+  free(data);
+}
+
+static CelStatus open_data(CelEnvSpec *spec, MdpData *data) {
+  const MdpArguments *c = spec->config;
+  int64_t limit = 0;
+  CELI_TRY(find_problem(data, c, &limit));
+  CELI_TRY(accumulate_start(data));
+  data->actions = count_actions(data->mdp);
+  data->refuse = c->unavailable == REFUSE;
+  spec->observation = cel_space_box(data->mdp->states, 0.0, 1.0);
+  spec->action = cel_space_discrete(data->actions);
+  spec->state_size = 1;
+  spec->max_episode_steps = data->mdp->horizon > 0 ? data->mdp->horizon : limit;
+  return CEL_OK;
+}
+
+static CelStatus mdp_open(CelEnvSpec *spec) {
+  MdpData *data;
+  CELI_TRY(celi_alloc(&data, 1, sizeof *data, "a finite problem"));
+  memset(data, 0, sizeof *data);
+  const CelStatus status = open_data(spec, data);
+  if (status == CEL_OK) {
+    spec->data = data;
+  } else {
+    free_data(data);
+  }
+  return status;
+}
+
+static void mdp_close(CelEnvSpec *spec) {
+  free_data(spec->data);
+  spec->data = NULL;
+}
+
+CelStatus cel_mdp_env_spec(CelEnvSpec **out, const CelMdp *mdp, const CelEnvOptions *options) {
+  MdpArguments config;
+  memset(&config, 0, sizeof config);
+  cel_fields_default(fields, &config);
+  config.given = mdp;
+  return cel_env_spec_create(out, celi_env_mdp.id, &config, options);
+}
+
+CelStatus cel_mdp_of_env(const CelEnvSpec *spec, const CelMdp **out) {
+  if (spec->type != &celi_env_mdp) {
+    return cel_fail(CEL_E_UNSUPPORTED, "%s is no finite problem: %s is", spec->type->id,
+                    celi_env_mdp.id);
+  }
+  *out = ((const MdpData *)spec->data)->mdp;
+  return CEL_OK;
+}
+
+// ---- reset, step
+
+static void observe(const CelMdp *mdp, int64_t s, float *obs) {
+  memset(obs, 0, (size_t)mdp->states * sizeof *obs);
+  obs[s] = 1.0f;
+}
+
+/// The first state whose cumulative probability is above u; the last possible one where rounding leaves none.
+static int64_t draw_start(const MdpData *data, double u) {
+  int64_t low = 0, high = data->mdp->states;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (data->cumulative[middle] > u) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  if (low == data->mdp->states) low--;
+  while (!(data->mdp->start[low] > 0.0)) low--;
+  return low;
+}
+
+static CelStatus mdp_reset(const CelEnvSpec *spec, double *state, void *obs, CelRng *rng) {
+  const MdpData *data = spec->data;
+  const int64_t s = draw_start(data, cel_rng_uniform(rng));
+  *state = (double)s;
+  observe(data->mdp, s, obs);
+  return CEL_OK;
+}
+
+/// The pair of state s (which has actions) and action number a.
+static CelStatus find_pair(const MdpData *data, int64_t s, int64_t a, int64_t *out) {
+  const CelMdp *mdp = data->mdp;
+  const int64_t first = mdp->pair[s], n = mdp->pair[s + 1] - first;
+  int64_t low = first, high = first + n;
+  while (low < high) { // numbers rise within a state
+    const int64_t middle = low + (high - low) / 2;
+    if (cel_mdp_action(mdp, s, middle) < a) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  const bool there = low < first + n && cel_mdp_action(mdp, s, low) == a;
+  *out = there ? low : first + a % n;
+  if (there || !data->refuse) return CEL_OK;
+  return cel_fail(CEL_E_RANGE,
+                  "state %" PRId64 " has no action %" PRId64 " (of %" PRId64
+                  "); unavailable=repeat lets it do as another one",
+                  s, a, n);
+}
+
+/// The transition of pair p whose share of [0, 1) u lies in; the last possible one where rounding leaves
+/// none.
+static int64_t draw_transition(const CelMdp *mdp, int64_t p, double u) {
+  double sum = 0.0;
+  int64_t last = mdp->row[p];
+  for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++) {
+    if (!(mdp->probability[t] > 0.0)) continue;
+    last = t;
+    sum += mdp->probability[t];
+    if (sum > u) break;
+  }
+  return last;
+}
+
+static CelStatus step_one(const MdpData *data, double *state, int64_t a, float *reward,
+                          uint8_t *terminated, CelRng *rng) {
+  const CelMdp *mdp = data->mdp;
+  if (!(*state >= 0.0 && *state < (double)mdp->states)) { // of a checkpoint, perhaps
+    return cel_fail(CEL_E_ENV, "state %g is none of the %" PRId64, *state, mdp->states);
+  }
+  const int64_t s = (int64_t)*state;
+  *reward = 0.0f;
+  *terminated = 1;
+  if (mdp->pair[s] == mdp->pair[s + 1]) return CEL_OK; // it started in a terminal state
+  int64_t p = 0;
+  CELI_TRY(find_pair(data, s, a, &p));
+  const int64_t t = draw_transition(mdp, p, cel_rng_uniform(rng)), next = cel_mdp_next(mdp, t);
+  *state = (double)next;
+  *reward = (float)(mdp->reward_next ? mdp->reward_next[t] : mdp->reward[p]);
+  *terminated = (mdp->ends && mdp->ends[t]) || mdp->pair[next] == mdp->pair[next + 1];
+  return CEL_OK;
+}
+
+static CelStatus mdp_step(const CelEnvSpec *spec, double *states, int64_t n, const void *actions,
+                          void *obs, float *reward, uint8_t *terminated, CelRng *rng) {
+  const MdpData *data = spec->data;
+  const int32_t *action = actions;
+  for (int64_t e = 0; e < n; e++) {
+    CELI_TRY(step_one(data, &states[e], action[e], &reward[e], &terminated[e], &rng[e]));
+    observe(data->mdp, (int64_t)states[e], (float *)obs + e * data->mdp->states);
+  }
+  return CEL_OK;
+}
+
+// ---- picture: the cells of a grid world and where one is, or the state's number
+
+static void draw_box(CelCanvas *canvas, double left, double right, double bottom, double top,
+                     CelColor color) {
+  const double x[4] = {left, right, right, left}, y[4] = {bottom, bottom, top, top};
+  cel_canvas_polygon(canvas, 4, x, y, color);
+}
+
+/// What a cell of the picture is; the rest is floor.
+typedef enum CellKind { FLOOR, WALL, FINAL } CellKind;
+
+/// A state without actions, or with none that leads elsewhere, is final.
+static CellKind kind_of(const CelMdp *mdp, int64_t i) {
+  const int64_t s = mdp->grid->state[i];
+  if (s < 0) return WALL;
+  for (int64_t t = mdp->row[mdp->pair[s]]; t < mdp->row[mdp->pair[s + 1]]; t++) {
+    if (cel_mdp_next(mdp, t) != s) return FLOOR;
+  }
+  return FINAL;
+}
+
+/// Draws, or only counts (canvas NULL), runs of neighbouring cells of one kind, row by row. Stops at `most`.
+static int draw_runs(const CelMdp *mdp, CelCanvas *canvas, int most) {
+  static const CelColor wall = {0.30f, 0.33f, 0.38f, 1}, end = {0.62f, 0.71f, 0.83f, 1};
+  const int64_t rows = mdp->grid->rows, columns = mdp->grid->columns;
+  int runs = 0;
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t c = 0, after; c < columns && runs < most; c = after) {
+      const CellKind kind = kind_of(mdp, r * columns + c);
+      for (after = c + 1; after < columns && kind_of(mdp, r * columns + after) == kind;) after++;
+      if (kind == FLOOR) continue;
+      runs++;
+      if (!canvas) continue;
+      const double bottom = (double)(rows - 1 - r);
+      draw_box(canvas, (double)c, (double)after, bottom, bottom + 1, kind == WALL ? wall : end);
+    }
+  }
+  return runs;
+}
+
+static void draw_lines(const CelMdpGrid *grid, CelCanvas *canvas) {
+  static const CelColor line = {0.80f, 0.82f, 0.85f, 1};
+  const double rows = (double)grid->rows, columns = (double)grid->columns;
+  for (double r = 0; r <= rows; r++) {
+    cel_canvas_polyline(canvas, 2, (double[]){0, columns}, (double[]){r, r}, 1, line);
+  }
+  for (double c = 0; c <= columns; c++) {
+    cel_canvas_polyline(canvas, 2, (double[]){c, c}, (double[]){0, rows}, 1, line);
+  }
+}
+
+/// Where the state is, as a disk.
+static void draw_place(const CelMdpGrid *grid, double s, CelCanvas *canvas) {
+  static const CelColor self = {0.83f, 0.45f, 0.27f, 1};
+  for (int64_t i = 0; i < grid->rows * grid->columns; i++) {
+    if ((double)grid->state[i] != s) continue;
+    const double row = (double)(grid->rows - 1 - i / grid->columns);
+    cel_canvas_circle(canvas, (double)(i % grid->columns) + 0.5, row + 0.5, 0.32, self);
+  }
+}
+
+static void draw_grid(const CelMdp *mdp, double s, CelCanvas *canvas) {
+  static const CelColor floor_color = {0.95f, 0.95f, 0.96f, 1};
+  const double rows = (double)mdp->grid->rows, columns = (double)mdp->grid->columns;
+  const double side = 1.1 * fmax(rows, columns);
+  cel_canvas_clear(canvas, 0.5 * (columns - side), 0.5 * (columns + side), 0.5 * (rows - side),
+                   0.5 * (rows + side));
+  draw_box(canvas, 0, columns, 0, rows, floor_color);
+  draw_runs(mdp, canvas, INT32_MAX);
+  if (fmax(rows, columns) <= 40) draw_lines(mdp->grid, canvas);
+  draw_place(mdp->grid, s, canvas);
+}
+
+/// A picture has room for so many runs of walls, beside lines and the place.
+static bool drawable(const CelMdp *mdp) {
+  enum { RUNS_MAX = CEL_SHAPES_MAX - 96 };
+  return mdp->grid && draw_runs(mdp, NULL, RUNS_MAX + 1) <= RUNS_MAX;
+}
+
+static void mdp_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
+  static const CelColor ink = {0.25f, 0.27f, 0.31f, 1};
+  const CelMdp *mdp = ((const MdpData *)spec->data)->mdp;
+  if (drawable(mdp)) {
+    draw_grid(mdp, *state, canvas);
+    return;
+  }
+  char text[64];
+  snprintf(text, sizeof text, "state %.0f of %" PRId64, *state, mdp->states);
+  cel_canvas_clear(canvas, -1, 1, -1, 1);
+  cel_canvas_text(canvas, -0.5, 0, text, ink);
+}
+
+const CelEnvType celi_env_mdp = {
+    .abi = CEL_ENV_ABI,
+    .id = "mdp",
+    .doc = "any finite Markov decision process, from a file or a generator, seen one-hot",
+    .max_episode_steps = 0,
+    .reward_threshold = (double)NAN,
+    .config_size = sizeof(MdpArguments),
+    .fields = fields,
+    .open = mdp_open,
+    .close = mdp_close,
+    .reset = mdp_reset,
+    .step = mdp_step,
+    .render = mdp_render,
+};

@@ -1,0 +1,375 @@
+/// Finite problems as an environment: against Gymnasium step by step, frequencies against probabilities, what the
+/// problem's own features (ends, terminal states, action numbers, rewards by transition, horizon) do.
+#include "celsius/canvas.h"
+#include "celsius/mdp.h"
+#include "celsius/safetensors.h"
+#include "env_test.h"
+
+/// A spec of the environment mdp; NULL: the argument's default.
+static CelStatus try_spec(CelEnvSpec **out, const char *const settings[][2], int n) {
+  const CelEnvType *type;
+  assert_ok(cel_env_find("mdp", &type));
+  void *config = calloc(1, type->config_size);
+  assert_non_null(config);
+  cel_fields_default(type->fields, config);
+  for (int i = 0; i < n; i++) {
+    assert_ok(cel_fields_set(type->fields, config, settings[i][0], settings[i][1]));
+  }
+  const CelStatus status = cel_env_spec_create(out, "mdp", config, NULL);
+  free(config);
+  return status;
+}
+
+static CelEnvSpec *generated(const char *generator, const char *arguments) {
+  CelEnvSpec *spec = NULL;
+  const char *const settings[][2] = {{"generator", generator}, {"arguments", arguments}};
+  assert_ok(try_spec(&spec, settings, 2));
+  return spec;
+}
+
+static CelEnvSpec *spec_of(const CelMdp *mdp) {
+  CelEnvSpec *spec = NULL;
+  assert_ok(cel_mdp_env_spec(&spec, mdp, NULL));
+  return spec;
+}
+
+/// obs is 1 at s and 0 elsewhere.
+static void expect_one_hot(const float *obs, int64_t S, int64_t s) {
+  for (int64_t i = 0; i < S; i++) assert_true(obs[i] == (i == s ? 1.0f : 0.0f));
+}
+
+// ---- Gymnasium's toy text, where nothing is left to chance
+
+static const void *part(const CelSafetensors *file, const char *name, const char *what,
+                        int64_t *n) {
+  char full[64];
+  snprintf(full, sizeof full, "%s.%s", name, what);
+  const CelTensor *tensor = cel_safetensors_find(file, full);
+  assert_non_null(tensor);
+  *n = tensor->size;
+  return tensor->data;
+}
+
+static void follow(const CelSafetensors *file, const char *name, const char *generator,
+                   const char *arguments) {
+  int64_t n;
+  const int32_t *from = part(file, name, "state", &n), *action = part(file, name, "action", &n);
+  const int32_t *next = part(file, name, "next", &n);
+  const float *reward = part(file, name, "reward", &n);
+  const uint8_t *terminated = part(file, name, "terminated", &n);
+  CelEnvSpec *spec = generated(generator, arguments);
+  const int64_t S = cel_space_floats(&spec->observation);
+  Fleet *fleet = make_fleet(spec, 1, 1, 0);
+  CelVecEnv *env = &fleet->env;
+  assert_ok(cel_vecenv_reset(env));
+  int64_t ended = 0;
+  for (int64_t i = 0; i < n; i++) {
+    env->states[0] = from[i];
+    assert_ok(cel_vecenv_step(env, &action[i], 0, 1));
+    assert_true(env->reward[0] == reward[i]);
+    assert_int_equal(env->terminated[0], terminated[i]);
+    const bool over = env->terminated[0] || env->truncated[0];
+    expect_one_hot((const float *)(over ? env->final_obs : env->obs), S, next[i]);
+    if (!over) assert_true(env->states[0] == next[i]);
+    ended += terminated[i];
+  }
+  print_message("%s: %d steps, %d episodes ended\n", name, (int)n, (int)ended);
+  free_fleet(fleet);
+  cel_env_spec_destroy(spec);
+}
+
+static void steps_are_gymnasiums(void **state) {
+  (void)state;
+  CelSafetensors *file;
+  assert_ok(cel_safetensors_open(CELSIUS_TEST_DIR "/golden/gymnasium_toy_text.safetensors", &file));
+  follow(file, "taxi", "taxi", "");
+  follow(file, "cliffwalking", "cliffwalking", "");
+  follow(file, "frozenlake", "frozenlake-8x8", "slippery=false");
+  cel_safetensors_close(file);
+}
+
+// ---- frequencies
+
+static CelMdpBuilder *builder_of(int64_t states, int64_t horizon) {
+  CelMdpBuilder *builder = NULL;
+  assert_ok(cel_mdp_builder_create(&builder, states, 0.9, horizon));
+  return builder;
+}
+
+static CelMdp *built(CelMdpBuilder *builder) {
+  CelMdp *mdp = NULL;
+  assert_ok(cel_mdp_build(builder, &mdp));
+  cel_mdp_builder_destroy(builder);
+  return mdp;
+}
+
+/// Four states: 0 goes to 0 (.1), 1 (.2), 2 with the end (.3), 2 without (.15), 3, which is terminal (.25);
+/// each pays ten times its place in that list. Episodes start in 0 (.6), 1 (.3) and 3 (.1).
+static CelMdp *small(void) {
+  CelMdpBuilder *b = builder_of(4, 0);
+  assert_ok(cel_mdp_pair(b, 0, 0, 0));
+  assert_ok(cel_mdp_transition(b, 0, 0.1, 10, false));
+  assert_ok(cel_mdp_transition(b, 1, 0.2, 20, false));
+  assert_ok(cel_mdp_transition(b, 2, 0.3, 30, true));
+  assert_ok(cel_mdp_transition(b, 2, 0.15, 40, false));
+  assert_ok(cel_mdp_transition(b, 3, 0.25, 50, false));
+  for (int64_t s = 1; s < 3; s++) {
+    assert_ok(cel_mdp_pair(b, s, 0, -1));
+    assert_ok(cel_mdp_transition(b, 0, 1, 0, false));
+  }
+  assert_ok(cel_mdp_start(b, 0, 0.6));
+  assert_ok(cel_mdp_start(b, 1, 0.3));
+  assert_ok(cel_mdp_start(b, 3, 0.1));
+  return built(b);
+}
+
+static void expect_share(const char *what, int64_t count, int64_t n, double p) {
+  const double share = (double)count / (double)n, error = sqrt(p * (1 - p) / (double)n);
+  if (fabs(share - p) > 4.5 * error) fail_msg("%s: %g of the time, not %g", what, share, p);
+}
+
+static void frequencies_are_the_probabilities(void **state) {
+  (void)state;
+  enum { N = 40000 };
+  CelMdp *mdp = small();
+  CelEnvSpec *spec = spec_of(mdp);
+  assert_int_equal(cel_space_floats(&spec->observation), 4);
+  assert_int_equal(spec->action.part[0].n, 1);
+  Fleet *fleet = make_fleet(spec, N, 5, 0);
+  CelVecEnv *env = &fleet->env;
+  int32_t *action = calloc(N, sizeof *action);
+  int64_t starts[4] = {0}, kinds[5] = {0};
+  assert_ok(cel_vecenv_reset(env));
+  for (int64_t i = 0; i < N; i++) starts[(int)env->states[i]]++;
+  expect_share("start in 0", starts[0], N, 0.6);
+  expect_share("start in 1", starts[1], N, 0.3);
+  expect_share("start in 3", starts[3], N, 0.1);
+  assert_int_equal(starts[2], 0);
+  for (int64_t i = 0; i < N; i++) env->states[i] = 0;
+  assert_ok(cel_vecenv_step(env, action, 0, N));
+  for (int64_t i = 0; i < N; i++) {
+    static const int next[5] = {0, 1, 2, 2, 3}, over[5] = {0, 0, 1, 0, 1};
+    const int kind = (int)env->reward[i] / 10 - 1;
+    assert_true(env->reward[i] == (float)(10 * (kind + 1)));
+    kinds[kind]++;
+    assert_int_equal(env->terminated[i], over[kind]);
+    expect_one_hot((const float *)(over[kind] ? env->final_obs : env->obs) + 4 * i, 4, next[kind]);
+  }
+  static const double p[5] = {0.1, 0.2, 0.3, 0.15, 0.25};
+  for (int k = 0; k < 5; k++) expect_share("transition", kinds[k], N, p[k]);
+  free(action);
+  free_fleet(fleet);
+  cel_env_spec_destroy(spec);
+  cel_mdp_destroy(mdp);
+}
+
+static void starting_in_a_terminal_state_is_over_at_once(void **state) {
+  (void)state;
+  CelMdp *mdp = small();
+  CelEnvSpec *spec = spec_of(mdp);
+  Fleet *fleet = make_fleet(spec, 1, 5, 0);
+  const int32_t action = 0;
+  assert_ok(cel_vecenv_reset(&fleet->env));
+  fleet->env.states[0] = 3;
+  assert_ok(cel_vecenv_step(&fleet->env, &action, 0, 1));
+  assert_true(fleet->env.terminated[0] == 1 && fleet->env.reward[0] == 0);
+  expect_one_hot((const float *)fleet->env.final_obs, 4, 3);
+  free_fleet(fleet);
+  cel_env_spec_destroy(spec);
+  cel_mdp_destroy(mdp);
+}
+
+/// The same streams give the same steps, however the batch is cut.
+static void steps_depend_on_seed_and_index_alone(void **state) {
+  (void)state;
+  enum { N = 16, T = 200 };
+  CelEnvSpec *spec = generated("garnet", "states=30 actions=3 branching=5 terminal=0.1 seed=4");
+  Fleet *whole = make_fleet(spec, N, 9, 0), *tail = make_fleet(spec, N - 5, 9, 5);
+  Fleet *other = make_fleet(spec, N, 10, 0);
+  assert_ok(cel_vecenv_reset(&whole->env));
+  assert_ok(cel_vecenv_reset(&tail->env));
+  assert_ok(cel_vecenv_reset(&other->env));
+  int differ = 0;
+  for (int t = 0; t < T; t++) {
+    int32_t action[N];
+    for (int i = 0; i < N; i++) action[i] = (t * 7 + i) % 3;
+    assert_ok(cel_vecenv_step(&whole->env, action, 0, 3));
+    assert_ok(cel_vecenv_step(&whole->env, action, 3, N));
+    assert_ok(cel_vecenv_step(&tail->env, action + 5, 0, N - 5));
+    assert_ok(cel_vecenv_step(&other->env, action, 0, N));
+    assert_memory_equal(whole->env.states + 5, tail->env.states, (N - 5) * sizeof(double));
+    assert_memory_equal(whole->env.reward + 5, tail->env.reward, (N - 5) * sizeof(float));
+    differ += memcmp(whole->env.states, other->env.states, N * sizeof(double)) != 0;
+  }
+  assert_true(differ > T / 2);
+  free_fleet(whole);
+  free_fleet(tail);
+  free_fleet(other);
+  cel_env_spec_destroy(spec);
+}
+
+// ---- actions that a state has not
+
+static void numbered_and_missing_actions(void **state) {
+  (void)state;
+  CelMdpBuilder *b = builder_of(4, 0);
+  for (int64_t s = 0; s < 2; s++) { // state 0 has actions 1 and 4, state 1 has 0
+    assert_ok(cel_mdp_pair(b, s, s == 0 ? 1 : 0, 0));
+    assert_ok(cel_mdp_transition(b, s == 0 ? 1 : 3, 1, 0, false));
+    if (s == 1) break;
+    assert_ok(cel_mdp_pair(b, s, 4, 0));
+    assert_ok(cel_mdp_transition(b, 2, 1, 0, false));
+  }
+  assert_ok(cel_mdp_pair(b, 2, 0, 0));
+  assert_ok(cel_mdp_transition(b, 2, 1, 0, false));
+  CelMdp *mdp = built(b);
+  CelEnvSpec *spec = spec_of(mdp);
+  assert_int_equal(spec->action.part[0].n, 5);
+  Fleet *fleet = make_fleet(spec, 1, 1, 0);
+  assert_ok(cel_vecenv_reset(&fleet->env));
+  static const struct {
+    int32_t from, action, to;
+  } cases[] = {{0, 1, 1}, {0, 4, 2}, {0, 0, 1}, {0, 2, 1}, {0, 3, 2}, {1, 4, 3}, {2, 3, 2}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    fleet->env.states[0] = cases[i].from;
+    assert_ok(cel_vecenv_step(&fleet->env, &cases[i].action, 0, 1));
+    const bool over = fleet->env.terminated[0];
+    assert_int_equal(over, cases[i].to == 3);
+    expect_one_hot((const float *)(over ? fleet->env.final_obs : fleet->env.obs), 4, cases[i].to);
+  }
+  const CelMdp *same = NULL;
+  assert_ok(cel_mdp_of_env(spec, &same));
+  assert_ptr_equal(same, mdp);
+  free_fleet(fleet);
+  cel_env_spec_destroy(spec);
+  cel_mdp_destroy(mdp);
+}
+
+/// The problem through a file, where `refuse` can be set.
+static void missing_actions_can_be_refused(void **state) {
+  (void)state;
+  CelMdpBuilder *b = builder_of(2, 0);
+  assert_ok(cel_mdp_pair(b, 0, 0, 0));
+  assert_ok(cel_mdp_transition(b, 1, 1, 0, false));
+  assert_ok(cel_mdp_pair(b, 1, 0, 0));
+  assert_ok(cel_mdp_transition(b, 1, 1, 0, false));
+  assert_ok(cel_mdp_pair(b, 1, 1, 0));
+  assert_ok(cel_mdp_transition(b, 0, 1, 0, false));
+  assert_ok(cel_mdp_start(b, 0, 1));
+  CelMdp *mdp = built(b);
+  char folder[] = "mdp-env-XXXXXX", path[64];
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/two.safetensors", folder);
+  assert_ok(cel_mdp_save(mdp, path, CEL_MDP_AUTO));
+  cel_mdp_destroy(mdp);
+  CelEnvSpec *spec = NULL;
+  const char *const settings[][2] = {{"file", path}, {"unavailable", "refuse"}};
+  assert_ok(try_spec(&spec, settings, 2));
+  remove(path);
+  remove(folder);
+  Fleet *fleet = make_fleet(spec, 1, 1, 0);
+  const int32_t one = 1, zero = 0;
+  assert_ok(cel_vecenv_reset(&fleet->env));
+  assert_fails(cel_vecenv_step(&fleet->env, &one, 0, 1), CEL_E_RANGE, "state 0 has no action 1");
+  assert_ok(cel_vecenv_step(&fleet->env, &zero, 0, 1));
+  assert_ok(cel_vecenv_step(&fleet->env, &one, 0, 1));
+  assert_true(fleet->env.states[0] == 0);
+  for (int i = 0; i < 3; i++) { // what a damaged checkpoint could hold
+    fleet->env.states[0] = i == 0 ? 2.0 : i == 1 ? -1.0 : (double)NAN;
+    assert_fails(cel_vecenv_step(&fleet->env, &zero, 0, 1), CEL_E_ENV, "is none of the 2");
+  }
+  free_fleet(fleet);
+  cel_env_spec_destroy(spec);
+}
+
+// ---- time limits
+
+static int64_t limit_of(const CelMdp *mdp, int64_t chosen) {
+  CelEnvOptions options;
+  CelEnvSpec *spec = NULL;
+  cel_fields_default(cel_env_option_fields(), &options);
+  options.max_episode_steps = chosen;
+  assert_ok(cel_mdp_env_spec(&spec, mdp, &options));
+  const int64_t limit = spec->max_episode_steps;
+  cel_env_spec_destroy(spec);
+  return limit;
+}
+
+static void time_limits(void **state) {
+  (void)state;
+  CelMdp *endless = small();
+  CelMdpBuilder *b = builder_of(1, 12);
+  assert_ok(cel_mdp_pair(b, 0, 0, 0));
+  assert_ok(cel_mdp_transition(b, 0, 1, 0, false));
+  CelMdp *finite = built(b);
+  assert_int_equal(limit_of(endless, -1), 0);
+  assert_int_equal(limit_of(endless, 7), 7);
+  assert_int_equal(limit_of(finite, -1), 12);
+  assert_int_equal(limit_of(finite, 0), 0);
+  assert_int_equal(limit_of(finite, 7), 7);
+  cel_mdp_destroy(endless);
+  cel_mdp_destroy(finite);
+  static const struct {
+    const char *generator, *arguments;
+    int64_t limit;
+  } cases[] = {{"cliffwalking", "", 200}, {"taxi", "horizon=30", 30}, {"frozenlake-4x4", "", 100}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    CelEnvSpec *spec = generated(cases[i].generator, cases[i].arguments);
+    assert_int_equal(spec->max_episode_steps, cases[i].limit);
+    cel_env_spec_destroy(spec);
+  }
+}
+
+// ---- arguments, pictures
+
+static void bad_arguments_are_told(void **state) {
+  (void)state;
+  CelEnvSpec *spec = NULL;
+#define EXPECT_REFUSED(status, words, ...)                                                         \
+  do {                                                                                             \
+    const char *const settings[][2] = {__VA_ARGS__};                                               \
+    assert_fails(try_spec(&spec, settings, sizeof settings / sizeof *settings), status, words);    \
+  } while (0)
+  EXPECT_REFUSED(CEL_E_NAME, "environment mdp|garnit|'garnet'", {"generator", "garnit"});
+  EXPECT_REFUSED(CEL_E_NAME, "garnet|state|states", {"generator", "garnet"},
+                 {"arguments", "state=5"});
+  EXPECT_REFUSED(CEL_E_ARGUMENT, "'states'|key=value", {"generator", "garnet"},
+                 {"arguments", "states 5"});
+  EXPECT_REFUSED(CEL_E_RANGE, "states", {"generator", "garnet"}, {"arguments", "states=0"});
+  EXPECT_REFUSED(CEL_E_IO, "nowhere.safetensors", {"file", "nowhere.safetensors"});
+  EXPECT_REFUSED(CEL_E_ARGUMENT, "a file takes none", {"file", "x"}, {"arguments", "states=5"});
+#undef EXPECT_REFUSED
+  assert_null(spec);
+  CelEnvSpec *pole = make_spec("CartPole-v1", "");
+  const CelMdp *mdp = NULL;
+  assert_fails(cel_mdp_of_env(pole, &mdp), CEL_E_UNSUPPORTED, "CartPole-v1");
+  cel_env_spec_destroy(pole);
+  const CelEnvType *type;
+  assert_ok(cel_env_find("mdp", &type));
+  assert_ok(cel_fields_check_table(type->fields));
+}
+
+static void learners_find_a_default(void **state) {
+  (void)state;
+  CelEnvSpec *spec = NULL;
+  assert_ok(cel_env_spec_create(&spec, "mdp", NULL, NULL));
+  assert_int_equal(cel_space_floats(&spec->observation), 64);
+  assert_int_equal(spec->action.part[0].n, 4);
+  assert_int_equal(spec->max_episode_steps, 200);
+  cel_env_spec_destroy(spec);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(steps_are_gymnasiums),
+      cmocka_unit_test(frequencies_are_the_probabilities),
+      cmocka_unit_test(starting_in_a_terminal_state_is_over_at_once),
+      cmocka_unit_test(steps_depend_on_seed_and_index_alone),
+      cmocka_unit_test(numbered_and_missing_actions),
+      cmocka_unit_test(missing_actions_can_be_refused),
+      cmocka_unit_test(time_limits),
+      cmocka_unit_test(bad_arguments_are_told),
+      cmocka_unit_test(learners_find_a_default),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
