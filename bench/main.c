@@ -16,6 +16,8 @@ static const char usage[] =
     "\n"
     "  sac-small    whole SAC updates: obs 3, act 1, 2x64, batch 100; one thread and two\n"
     "  sac-large    whole SAC updates: obs 17, act 6, 2x256, batch 256; one thread and two\n"
+    "  ppo          whole PPO on Pendulum: 4 x 1024 steps, 2x64, minibatch 256, 2 epochs\n"
+    "  ppo-relu     the same with ReLU for tanh\n"
     "  env          environment steps with random actions, one thread\n"
     "  kernels      the dense products at these sizes\n"
     "  memory       bytes that a million Pendulum transitions take\n"
@@ -30,8 +32,9 @@ static const struct {
   const char *name;
   void (*run)(const BenchOptions *options, const char *name);
 } benches[] = {
-    {"sac-small", bench_sac},   {"sac-large", bench_sac}, {"env", bench_env},
-    {"kernels", bench_kernels}, {"memory", bench_memory},
+    {"sac-small", bench_sac}, {"sac-large", bench_sac}, {"env", bench_env},
+    {"ppo", bench_ppo},       {"ppo-relu", bench_ppo},  {"kernels", bench_kernels},
+    {"memory", bench_memory},
 };
 enum { N_BENCHES = sizeof benches / sizeof benches[0] };
 

@@ -1,0 +1,104 @@
+/// Whole PPO on Pendulum-v1: environment steps a second, rollouts, values, advantages and updates in.
+///
+/// 4 environments x 1024 steps, minibatches of 256, 2 epochs, two 2x64 networks. The floor is the time that the products
+/// alone take at the FMA peak of one core. A step runs, a product of m x k x n counting 2 m k n: the actor forward to act,
+/// the critic forward for the value; and an epoch, for both networks: forward, weight gradients, data gradients down to
+/// the first hidden layer.
+#include "bench.h"
+
+#include "celsius/agent.h"
+#include "celsius/ppo.h"
+#include "celsius/train.h"
+#include "ops/ops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ENVS = 4, STEPS = 1024, MINIBATCH = 256, EPOCHS = 2, H = 64, O = 3 };
+
+/// FLOP of the products of one environment step; see above.
+static double flop(void) {
+  const double net = O * H + H * H + H, back = H * H + H;
+  return 2 * (2 * net + EPOCHS * 2 * (net + net + back));
+}
+
+typedef struct Learner {
+  CelEnvSpec *spec;
+  CelTensors *tensors;
+  CelVecEnv env;
+  CelAgent *agent;
+} Learner;
+
+static void make(Learner *learner, int threads, int32_t activation) {
+  CelPpoConfig config = cel_ppo_config_default();
+  config.n_steps = STEPS, config.batch_size = MINIBATCH, config.n_epochs = EPOCHS;
+  config.activation = activation;
+  const CelAgentOptions options = {.n_envs = ENVS, .seed = 1, .threads = threads, .total_steps = 0};
+  if (cel_env_spec_create(&learner->spec, "Pendulum-v1", NULL, NULL) != CEL_OK ||
+      cel_agent_create(&learner->agent, "ppo", &config, &learner->spec->observation,
+                       &learner->spec->action, &options) != CEL_OK ||
+      cel_tensors_create(&learner->tensors) != CEL_OK ||
+      cel_vecenv_declare(&learner->env, learner->tensors, "env", learner->spec, ENVS, 1,
+                         CEL_RNG_ENV, 0) != CEL_OK ||
+      cel_tensors_allocate(learner->tensors) != CEL_OK || cel_vecenv_reset(&learner->env) != CEL_OK)
+    bench_die("%s", cel_error());
+}
+
+static void destroy(Learner *learner) {
+  cel_agent_destroy(learner->agent);
+  cel_tensors_destroy(learner->tensors);
+  cel_env_spec_destroy(learner->spec);
+}
+
+/// Steps a second over n rollouts and their updates.
+static double rate(Learner *learner, int64_t n) {
+  const double start = bench_now();
+  const int64_t steps = n * ENVS * STEPS;
+  if (cel_learn(learner->agent, &learner->env, steps, NULL) != CEL_OK) bench_die("%s", cel_error());
+  return (double)steps / (bench_now() - start);
+}
+
+static void report(const char *name, int threads, double value, double limit) {
+  BenchRow row = {.unit = "steps/s", .limit = limit, .peer_value = NAN, .value = value};
+  row.limit_of = threads == 1 ? "FMA peak of one core" : "FMA peak of two cores";
+  snprintf(row.name, sizeof row.name, "%s, %d thread%s", name, threads, threads > 1 ? "s" : "");
+  bench_row(&row);
+}
+
+void bench_ppo(const BenchOptions *options, const char *name) {
+  const int32_t activation = strcmp(name, "ppo-relu") == 0 ? 0 : 1;
+  const int repeats = options->repeats;
+  Learner learner[2];
+  double *rates[3], peaks = 0;
+  for (int k = 0; k < 3; k++)
+    if (!(rates[k] = calloc((size_t)repeats, sizeof(double)))) bench_die("no memory");
+  for (int k = 0; k < 2; k++) make(&learner[k], k + 1, activation);
+  const double each = options->seconds / repeats / (ENVS * STEPS);
+  (void)rate(&learner[1], 2);
+  const int64_t n = 1 + (int64_t)(each * rate(&learner[0], 2));
+  for (int r = 0; r < repeats; r++) {
+    const double before = celi_ops_peak(0.05);
+    rates[0][r] = rate(&learner[0], n);
+    const double after = celi_ops_peak(0.05);
+    rates[1][r] = rate(&learner[1], n);
+    rates[2][r] = rates[1][r] / rates[0][r];
+    peaks += (before + after) / 2;
+  }
+  const double one = bench_median(rates[0], repeats), two = bench_median(rates[1], repeats);
+  const double floor = peaks / repeats / flop();
+  report(name, 1, one, floor);
+  report(name, 2, two, 2 * floor);
+  BenchRow scaling = {.value = bench_median(rates[2], repeats),
+                      .unit = "x one",
+                      .limit = 2,
+                      .limit_of = "two cores",
+                      .peer_value = NAN};
+  snprintf(scaling.name, sizeof scaling.name, "%s, 2 threads over 1", name);
+  bench_row(&scaling);
+  for (int k = 0; k < 2; k++) destroy(&learner[k]);
+  for (int k = 0; k < 3; k++) free(rates[k]);
+  if (!options->peers || activation != 1) return;
+  bench_peers(name, one, "steps/s", "ppo", 1);
+  bench_peers(name, two, "steps/s", "ppo", 2);
+}

@@ -1,0 +1,403 @@
+/// What every learner from rollouts must show, whichever it is: losses and gradients as PyTorch has them, the same bits for
+/// any number of threads, pushed and pulled, saving and loading in mid-rollout, no allocations, bad input.
+///
+/// A golden file holds what PyTorch makes of the same parameters and rollout: those inputs were written by the test
+/// (CELSIUS_DUMP=FOLDER), so it first checks that they are still what it feeds in ("in.NAME"), then compares tensors
+/// ("out.NAME") and metrics.
+#ifndef ONPOLICY_TEST_H
+#define ONPOLICY_TEST_H
+#include "algo/algo.h"
+#include "celsius/safetensors.h"
+#include "support/allocations.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { ON_O = 3, ON_N = 2, ON_T = 10, ON_ACTION_BYTES = 8 };
+
+typedef enum OnActions { ON_BOX, ON_CHOICE, ON_CHOICES, ON_BITS } OnActions;
+
+typedef struct OnCase {
+  const char *name;
+  OnActions actions;
+  const char *settings[10][2]; ///< fields that differ from the learner's
+} OnCase;
+
+typedef struct OnLearner {
+  const char *algo;
+  const char *settings[14][2]; ///< fields that differ from the defaults
+  const OnCase *cases;
+  int n_cases;
+  int compared; ///< results that each golden file holds at least
+} OnLearner;
+
+static void on_set(const CelAlgoInfo *info, void *config, const char *const (*settings)[2]) {
+  for (int i = 0; settings && settings[i][0]; i++)
+    if (cel_fields_set(info->fields, config, settings[i][0], settings[i][1]) != CEL_OK)
+      fail_msg("%s", cel_error());
+}
+
+static CelSpace on_actions(OnActions kind) {
+  static const int64_t choices[] = {2, 3};
+  switch (kind) {
+  case ON_CHOICE: return cel_space_discrete(4);
+  case ON_CHOICES: return cel_space_multi_discrete(2, choices);
+  case ON_BITS: return cel_space_multi_binary(3);
+  default: return cel_space_box(2, -2, 3);
+  }
+}
+
+static CelStatus on_try(CelAgent **agent, const OnLearner *learner, const OnCase *c,
+                        const char *const (*more)[2], const CelSpace *observation,
+                        const CelSpace *action, int64_t n_envs, int threads) {
+  const CelAlgoInfo *info;
+  const CelAgentOptions options = {.n_envs = n_envs, .seed = 7, .threads = threads};
+  assert_int_equal(cel_algo_find(learner->algo, &info), CEL_OK);
+  void *config = calloc(1, info->config_size);
+  assert_non_null(config);
+  cel_fields_default(info->fields, config);
+  on_set(info, config, learner->settings);
+  if (c) on_set(info, config, c->settings);
+  on_set(info, config, more);
+  const CelStatus status =
+      cel_agent_create(agent, learner->algo, config, observation, action, &options);
+  free(config);
+  return status;
+}
+
+/// An agent of case `c`, with `more` settings (NULL: none).
+static CelAgent *on_make(const OnLearner *learner, const OnCase *c, const char *const (*more)[2],
+                         int threads) {
+  const CelSpace observation = cel_space_box(ON_O, -INFINITY, INFINITY),
+                 action = on_actions(c->actions);
+  CelAgent *agent;
+  if (on_try(&agent, learner, c, more, &observation, &action, ON_N, threads) != CEL_OK)
+    fail_msg("create: %s", cel_error());
+  return agent;
+}
+
+/// A made-up problem, from step `from` on: observations and rewards from a stream, episodes of 4 (terminated) and 7
+/// (truncated) steps.
+static void on_feed(CelAgent *agent, int from, int steps) {
+  float obs[ON_N * ON_O], final[ON_N * ON_O], reward[ON_N];
+  uint8_t terminated[ON_N], truncated[ON_N], actions[ON_N * ON_ACTION_BYTES];
+  for (int t = from; t < from + steps; t++) {
+    CelRng now = cel_rng(11, CEL_RNG_USER, (uint32_t)t),
+           next = cel_rng(11, CEL_RNG_USER, (uint32_t)t + 1);
+    for (int k = 0; k < ON_N * ON_O; k++) obs[k] = (float)cel_rng_normal(&now);
+    assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions), CEL_OK);
+    for (int k = 0; k < ON_N * ON_O; k++) obs[k] = (float)cel_rng_normal(&next);
+    for (int k = 0; k < ON_N * ON_O; k++) final[k] = (float)cel_rng_normal(&next);
+    for (int i = 0; i < ON_N; i++) {
+      reward[i] = (float)cel_rng_normal(&next);
+      terminated[i] = (t + i) % 4 == 3;
+      truncated[i] = (t + i) % 7 == 6;
+    }
+    const CelOutcome outcome = {reward, terminated, truncated, obs, final};
+    assert_int_equal(cel_agent_observe(agent, &outcome), CEL_OK);
+  }
+}
+
+/// Every parameter is moved a little; what was stored stays.
+static void on_disturb(CelAgent *agent, uint32_t stream) {
+  CelRng rng = cel_rng(5, CEL_RNG_USER, stream);
+  CelTensors *tensors = cel_agent_tensors(agent);
+  for (int64_t i = 0; i < cel_tensors_count(tensors); i++) {
+    const CelTensor *t = cel_tensors_at(tensors, i);
+    for (int64_t k = 0; t->role == CEL_PARAM && k < t->size; k++)
+      ((float *)t->data)[k] += (float)(0.2 * cel_rng_normal(&rng));
+  }
+  assert_int_equal(cel_agent_sync(agent), CEL_OK);
+}
+
+static void on_update(CelAgent *agent) {
+  if (cel_agent_update(agent) != CEL_OK) fail_msg("update: %s", cel_error());
+}
+
+/// Writes dump/ALGO.CASEending, where there is a dump.
+static void on_dump(const OnLearner *learner, const OnCase *c, CelAgent *agent,
+                    const char *ending) {
+  const char *dump = getenv("CELSIUS_DUMP");
+  char path[512];
+  if (!dump) return;
+  snprintf(path, sizeof path, "%s/%s.%s%s", dump, learner->algo, c->name, ending);
+  assert_int_equal(cel_safetensors_write(path, cel_agent_tensors(agent), ~0u, NULL, 0), CEL_OK);
+}
+
+/// A rollout with one policy, an update of another: ratios are not all 1.
+static CelAgent *on_updated(const OnLearner *learner, const OnCase *c) {
+  CelAgent *agent = on_make(learner, c, NULL, 1);
+  on_disturb(agent, 1);
+  on_feed(agent, 0, ON_T);
+  on_disturb(agent, 2);
+  on_dump(learner, c, agent, ".before");
+  on_update(agent);
+  on_dump(learner, c, agent, ".safetensors");
+  assert_true(cel_agent_updates(agent) > 0);
+  return agent;
+}
+
+/// Distance relative to the tensor's norm; `expected` holds doubles.
+static double on_distance(const CelTensor *have, const CelTensor *expected) {
+  double difference = 0, norm = 0;
+  assert_int_equal(have->size, expected->size);
+  for (int64_t k = 0; k < have->size; k++) {
+    const double e = ((const double *)expected->data)[k],
+                 d = (double)((const float *)have->data)[k] - e;
+    difference += d * d, norm += e * e;
+  }
+  return sqrt(difference) / (sqrt(norm) + 1e-12);
+}
+
+static double on_metric(const CelAgent *agent, const char *wanted) {
+  const char *name;
+  double value;
+  for (int i = 0; cel_agent_metric(agent, i, &name, &value); i++)
+    if (strcmp(name, wanted) == 0) return value;
+  fail_msg("no metric %s", wanted);
+  return (double)NAN;
+}
+
+static void on_compare(const OnCase *c, const CelAgent *agent, const CelTensors *tensors,
+                       const CelTensor *t) {
+  if (strncmp(t->name, "in.", 3) == 0) {
+    const CelTensor *have = cel_tensors_find(tensors, t->name + 3);
+    if (!have || memcmp(have->data, t->data, (size_t)t->size * cel_type_size(t->type)) != 0)
+      fail_msg("%s: input %s is no longer what the golden file was made from", c->name,
+               t->name + 3);
+  } else if (strncmp(t->name, "out.", 4) == 0) {
+    const CelTensor *have = cel_tensors_find(tensors, t->name + 4);
+    if (!have) fail_msg("%s: no tensor %s", c->name, t->name + 4);
+    const double d = on_distance(have, t);
+    if (!(d < 1e-5)) fail_msg("%s: %s is off by %.2e of its norm", c->name, t->name + 4, d);
+  } else {
+    const double want = *(const double *)t->data, have = on_metric(agent, t->name);
+    if (!(fabs(have - want) < 1e-5 * (1 + fabs(want))))
+      fail_msg("%s: %s is %.9g, PyTorch says %.9g", c->name, t->name, have, want);
+  }
+}
+
+static void on_check_golden(const OnLearner *learner) {
+  const char *dump = getenv("CELSIUS_DUMP");
+  for (int i = 0; i < learner->n_cases; i++) {
+    const OnCase *c = &learner->cases[i];
+    char path[512];
+    CelAgent *agent = on_updated(learner, c);
+    CelSafetensors *golden;
+    int compared = 0;
+    if (dump) {
+      cel_agent_destroy(agent);
+      continue;
+    }
+    snprintf(path, sizeof path, "%s/golden/pg/%s.%s.safetensors", CELSIUS_TEST_DIR, learner->algo,
+             c->name);
+    if (cel_safetensors_open(path, &golden) != CEL_OK) fail_msg("%s", cel_error());
+    for (int64_t k = 0; k < cel_safetensors_count(golden); k++) {
+      const CelTensor *t = cel_safetensors_at(golden, k);
+      compared += strncmp(t->name, "in.", 3) != 0;
+      on_compare(c, agent, cel_agent_tensors(agent), t);
+    }
+    assert_true(compared >= learner->compared);
+    cel_safetensors_close(golden);
+    cel_agent_destroy(agent);
+  }
+}
+
+/// Settings with which parameters move.
+static const char *const on_moving[][2] = {{"learning_rate", "1e-2"}, {NULL, NULL}};
+
+static void on_digest(CelAgent *agent, uint64_t digest[2]) {
+  cel_tensors_digest(cel_agent_tensors(agent), CEL_ROLES_RESUME, digest);
+}
+
+static void on_check_threads(const OnLearner *learner) {
+  for (int i = 0; i < learner->n_cases; i++) {
+    uint64_t first[2] = {0, 0}, digest[2];
+    for (int threads = 1; threads <= 3; threads++) {
+      CelAgent *agent = on_make(learner, &learner->cases[i], on_moving, threads);
+      for (int k = 0; k < 3 * ON_T; k++) {
+        on_feed(agent, k, 1);
+        on_update(agent);
+      }
+      on_digest(agent, threads == 1 ? first : digest);
+      cel_agent_destroy(agent);
+      if (threads > 1 && memcmp(first, digest, sizeof first) != 0)
+        fail_msg("%s: %d threads give other bits than one", learner->cases[i].name, threads);
+    }
+  }
+}
+
+/// Save in mid-rollout, go on, load into another agent, go on: the same bits.
+static void on_check_save(const OnLearner *learner) {
+  char folder[] = "/tmp/celsius-onpolicy-XXXXXX", path[64];
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/agent.safetensors", folder);
+  for (int i = 0; i < learner->n_cases; i++) {
+    const OnCase *c = &learner->cases[i];
+    uint64_t want[2], have[2];
+    CelAgent *agent[2] = {on_make(learner, c, on_moving, 1), on_make(learner, c, on_moving, 2)};
+    for (int k = 0; k < ON_T + 3; k++) {
+      on_feed(agent[0], k, 1);
+      on_update(agent[0]);
+    }
+    assert_int_equal(cel_agent_save(agent[0], path, folder, NULL), CEL_OK);
+    if (cel_agent_load(agent[1], path, folder, NULL) != CEL_OK) fail_msg("load: %s", cel_error());
+    for (int a = 0; a < 2; a++) {
+      for (int k = ON_T + 3; k < 3 * ON_T; k++) {
+        on_feed(agent[a], k, 1);
+        on_update(agent[a]);
+      }
+      on_digest(agent[a], a ? have : want);
+      cel_agent_destroy(agent[a]);
+    }
+    if (memcmp(want, have, sizeof want) != 0) fail_msg("%s: other bits after loading", c->name);
+    assert_int_equal(unlink(path), 0);
+  }
+  assert_int_equal(rmdir(folder), 0);
+}
+
+static void on_check_allocations(const OnLearner *learner) {
+  if (!counting_allocations()) skip();
+  for (int i = 0; i < learner->n_cases; i++) {
+    CelAgent *agent = on_make(learner, &learner->cases[i], on_moving, 2);
+    on_feed(agent, 0, ON_T);
+    on_update(agent); // starts the threads
+    const long long before = allocations();
+    assert_true(before > 0);
+    for (int k = 0; k < 3 * ON_T; k++) {
+      on_feed(agent, k, 1);
+      on_update(agent);
+    }
+    assert_int_equal(allocations() - before, 0);
+    cel_agent_destroy(agent);
+  }
+}
+
+typedef struct OnEnv {
+  CelEnvSpec *spec;
+  CelTensors *tensors;
+  CelVecEnv env;
+} OnEnv;
+
+static void on_env_open(OnEnv *e, const char *id, int64_t N) {
+  const CelEnvOptions options = {.max_episode_steps = 30, .action_repeat = 1};
+  if (cel_env_spec_create(&e->spec, id, NULL, &options) != CEL_OK ||
+      cel_tensors_create(&e->tensors) != CEL_OK ||
+      cel_vecenv_declare(&e->env, e->tensors, "env", e->spec, N, 3, CEL_RNG_ENV, 0) != CEL_OK ||
+      cel_tensors_allocate(e->tensors) != CEL_OK || cel_vecenv_reset(&e->env) != CEL_OK)
+    fail_msg("%s", cel_error());
+}
+
+static void on_env_close(OnEnv *e) {
+  cel_tensors_destroy(e->tensors);
+  cel_env_spec_destroy(e->spec);
+}
+
+/// `steps` steps of each environment, pushed (chunk 0) or pulled in chunks; digests of agent and environments.
+static void on_run(const OnLearner *learner, const char *id, int64_t N, int64_t steps,
+                   int64_t chunk, int threads, const char *const (*more)[2], uint64_t digest[4]) {
+  OnEnv e;
+  CelAgent *agent;
+  uint8_t actions[16 * ON_ACTION_BYTES];
+  on_env_open(&e, id, N);
+  if (on_try(&agent, learner, NULL, more, &e.spec->observation, &e.spec->action, N, threads) !=
+      CEL_OK)
+    fail_msg("%s", cel_error());
+  while (cel_agent_steps(agent) < steps * N) {
+    const int64_t left = steps - cel_agent_steps(agent) / N;
+    CelStatus status = CEL_OK;
+    if (chunk > 0) {
+      status = agent->algo->collect(agent, &e.env, chunk < left ? chunk : left);
+    } else {
+      assert_int_equal(cel_agent_act(agent, e.env.obs, NULL, CEL_EXPLORE, actions), CEL_OK);
+      assert_int_equal(cel_vecenv_step(&e.env, actions, 0, N), CEL_OK);
+      const CelOutcome outcome = {e.env.reward, e.env.terminated, e.env.truncated, e.env.obs,
+                                  e.env.final_obs};
+      status = cel_agent_observe(agent, &outcome);
+    }
+    if (status != CEL_OK) fail_msg("%s", cel_error());
+    on_update(agent);
+  }
+  on_digest(agent, digest);
+  cel_tensors_digest(e.tensors, CEL_ROLES_RESUME, digest + 2);
+  cel_agent_destroy(agent);
+  on_env_close(&e);
+}
+
+/// Pushed step by step or pulled in chunks of any length, by any number of threads: the same bits.
+static void on_check_pull(const OnLearner *learner, const char *id) {
+  static const char *const normal[][2] = {{"normalize_observation", "true"},
+                                          {"normalize_reward", "true"},
+                                          {"learning_rate", "1e-2"},
+                                          {NULL, NULL}};
+  for (int normalized = 0; normalized < 2; normalized++) {
+    uint64_t want[4], have[4];
+    const char *const(*more)[2] = normalized ? normal : on_moving;
+    on_run(learner, id, 5, 47, 0, 1, more, want);
+    for (int threads = 1; threads <= 3; threads++)
+      for (int chunk = 1; chunk <= 64; chunk *= 4) {
+        on_run(learner, id, 5, 47, chunk, threads, more, have);
+        if (memcmp(want, have, sizeof want) != 0)
+          fail_msg("%s: %d threads, chunks of %d: other bits than pushed%s", id, threads, chunk,
+                   normalized ? ", normalised" : "");
+      }
+  }
+}
+
+static void on_expect(CelStatus status, CelStatus wanted, const char *word) {
+  if (status != wanted || !strstr(cel_error(), word))
+    fail_msg("status %d with '%s' where %d and '%s' were expected", (int)status,
+             status ? cel_error() : "", (int)wanted, word);
+}
+
+/// What every one of them refuses.
+static void on_check_bad_input(const OnLearner *learner) {
+  const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);
+  CelSpace two = box;
+  CelAgent *agent;
+  float obs[ON_N * ON_O] = {0}, reward[ON_N] = {0};
+  uint8_t no[ON_N] = {0}, actions[ON_N * 16];
+  two.n_parts = 2, two.part[1] = two.part[0];
+  snprintf(two.part[0].name, sizeof two.part[0].name, "a");
+  snprintf(two.part[1].name, sizeof two.part[1].name, "b");
+  on_expect(on_try(&agent, learner, NULL, NULL, &choice, &box, ON_N, 1), CEL_E_UNSUPPORTED,
+            "observations");
+  on_expect(on_try(&agent, learner, NULL, NULL, &box, &two, ON_N, 1), CEL_E_UNSUPPORTED, "actions");
+  assert_int_equal(on_try(&agent, learner, NULL, NULL, &box, &choice, ON_N, 1), CEL_OK);
+  const CelOutcome outcome = {reward, no, no, obs, NULL};
+  on_expect(cel_agent_observe(agent, &outcome), CEL_E_STATE, "act");
+  on_expect(cel_agent_update_n(agent, 1), CEL_E_STATE, "rollout");
+  for (int k = 0; k < ON_T; k++) {
+    assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions), CEL_OK);
+    assert_int_equal(cel_agent_observe(agent, &outcome), CEL_OK);
+  }
+  on_expect(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions), CEL_E_STATE, "full");
+  ((float *)cel_tensors_find(cel_agent_tensors(agent), "actor.0.weight")->data)[0] = NAN;
+  on_expect(cel_agent_update(agent), CEL_E_NAN, "update 1");
+  cel_agent_destroy(agent);
+}
+
+/// Equal rewards and values make advantages that do not vary: a finite update all the same.
+static void on_check_zero_variance(const OnLearner *learner) {
+  const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);
+  CelAgent *agent;
+  float obs[ON_N * ON_O] = {0}, reward[ON_N] = {0};
+  uint8_t yes[ON_N] = {1, 1}, no[ON_N] = {0}, actions[ON_N * 16];
+  assert_int_equal(on_try(&agent, learner, NULL, on_moving, &box, &choice, ON_N, 1), CEL_OK);
+  const CelOutcome outcome = {reward, yes, no, obs, obs};
+  for (int k = 0; k < ON_T; k++) {
+    assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions), CEL_OK);
+    assert_int_equal(cel_agent_observe(agent, &outcome), CEL_OK);
+  }
+  on_update(agent);
+  cel_agent_destroy(agent);
+}
+
+#endif

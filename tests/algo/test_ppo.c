@@ -1,0 +1,147 @@
+/// Proximal policy optimisation against PyTorch in float64 (tests/golden/torch_pg.py), its determinism, its bad input.
+#include "onpolicy_test.h"
+
+#include "celsius/ppo.h"
+
+static const OnCase cases[] = {
+    {"box", ON_BOX, {{"ent_coef", "0.01"}}},
+    {"state-std",
+     ON_BOX,
+     {{"state_dependent_std", "true"}, {"activation", "silu"}, {"ent_coef", "0.02"}}},
+    {"choice", ON_CHOICE, {{"ent_coef", "0.03"}}},
+    {"choices", ON_CHOICES, {{"ent_coef", "0.03"}, {"activation", "relu"}}},
+    {"bits", ON_BITS, {{"ent_coef", "0.03"}, {"layer_norm", "true"}}},
+    {"clipped-values",
+     ON_CHOICE,
+     {{"clip_range_vf", "0.3"},
+      {"clip_range", "0.05"},
+      {"n_epochs", "3"},
+      {"learning_rate", "0.05"}}},
+    {"minibatches", ON_BOX, {{"batch_size", "7"}, {"n_epochs", "2"}}},
+    {"raw-advantages", ON_BOX, {{"normalize_advantage", "false"}, {"gae_lambda", "1"}}},
+    {"normalized", ON_BOX, {{"normalize_reward", "true"}, {"normalize_observation", "true"}}},
+};
+
+static const OnLearner learner = {"ppo",
+                                  {{"net_arch", "6,5"},
+                                   {"n_steps", "10"},
+                                   {"batch_size", "64"},
+                                   {"n_epochs", "1"},
+                                   {"learning_rate", "0"},
+                                   {"gamma", "0.9"},
+                                   {"gae_lambda", "0.8"},
+                                   {"init", "kaiming_uniform"}},
+                                  cases,
+                                  sizeof cases / sizeof cases[0],
+                                  12};
+
+static void test_against_pytorch(void **state) {
+  (void)state;
+  on_check_golden(&learner);
+}
+static void test_same_bits_for_any_threads(void **state) {
+  (void)state;
+  on_check_threads(&learner);
+}
+static void test_save_and_load(void **state) {
+  (void)state;
+  on_check_save(&learner);
+}
+static void test_allocates_nothing(void **state) {
+  (void)state;
+  on_check_allocations(&learner);
+}
+static void test_pushed_is_pulled(void **state) {
+  (void)state;
+  on_check_pull(&learner, "CartPole-v1");
+  on_check_pull(&learner, "Pendulum-v1");
+}
+static void test_zero_variance(void **state) {
+  (void)state;
+  on_check_zero_variance(&learner);
+}
+
+static void test_bad_input(void **state) {
+  (void)state;
+  const CelSpace box = cel_space_box(3, -1, 1), choice = cel_space_discrete(2);
+  CelAgent *agent;
+  on_check_bad_input(&learner);
+  static const char *const one[][2] = {{"n_steps", "1"}, {NULL, NULL}};
+  on_expect(on_try(&agent, &learner, NULL, one, &box, &box, 1, 1), CEL_E_RANGE, "n_steps");
+  static const char *const std[][2] = {{"state_dependent_std", "true"}, {NULL, NULL}};
+  on_expect(on_try(&agent, &learner, NULL, std, &box, &choice, 1, 1), CEL_E_UNSUPPORTED,
+            "continuous");
+  static const char *const uneven[][2] = {{"batch_size", "6"}, {NULL, NULL}};
+  assert_int_equal(on_try(&agent, &learner, NULL, uneven, &box, &box, 2, 1), CEL_OK);
+  assert_non_null(strstr(cel_agent_note(agent), "batch_size 5 would"));
+  cel_agent_destroy(agent);
+  assert_int_equal(on_try(&agent, &learner, NULL, NULL, &box, &box, 2, 1), CEL_OK);
+  assert_string_equal(cel_agent_note(agent), "");
+  cel_agent_destroy(agent);
+}
+
+/// Line 7: an update whose divergence is too large ends there; with threads too.
+static void test_stops_by_divergence(void **state) {
+  (void)state;
+  static const char *const far[][2] = {{"target_kl", "1e-9"},
+                                       {"learning_rate", "1e-2"},
+                                       {"n_epochs", "10"},
+                                       {NULL, NULL}},
+                           *const near[][2] = {{"target_kl", "1e6"},
+                                               {"learning_rate", "1e-2"},
+                                               {"n_epochs", "10"},
+                                               {NULL, NULL}},
+                           *const never[][2] = {
+                               {"learning_rate", "1e-2"}, {"n_epochs", "10"}, {NULL, NULL}};
+  const char *const(*settings[])[2] = {far, near, never};
+  uint64_t digest[3][2];
+  for (int k = 0; k < 3; k++) {
+    CelAgent *agent = on_make(&learner, &cases[0], settings[k], 1 + k % 2);
+    on_feed(agent, 0, ON_T);
+    on_update(agent);
+    assert_int_equal(cel_agent_updates(agent), k == 0 ? 1 : 10);
+    on_digest(agent, digest[k]);
+    cel_agent_destroy(agent);
+  }
+  assert_memory_equal(digest[1], digest[2], sizeof digest[1]); // the sync point changes no bit
+}
+
+/// An observation that was not told cuts the episode off: its value, not the next one's, is bootstrapped from.
+static void test_moved_environments_are_cut_off(void **state) {
+  (void)state;
+  CelAgent *agent = on_make(&learner, &cases[0], NULL, 1);
+  float obs[ON_N * ON_O] = {1, 2, 3, 4, 5, 6}, told[ON_N * ON_O] = {6, 5, 4, 3, 2, 1},
+                   reward[ON_N] = {0};
+  uint8_t no[ON_N] = {0}, start[ON_N] = {0, 1}, actions[ON_N * 16];
+  const CelOutcome outcome = {reward, no, no, told, NULL};
+  const CelTensors *t = cel_agent_tensors(agent);
+  const uint8_t *truncated = cel_tensors_find(t, "rollout.truncated")->data;
+  const float *final = cel_tensors_find(t, "rollout.final_obs")->data;
+  assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions), CEL_OK);
+  assert_int_equal(cel_agent_observe(agent, &outcome), CEL_OK);
+  memcpy(obs, told, sizeof obs);
+  obs[1] = 9; // environment 0 was moved, environment 1 begun anew
+  assert_int_equal(cel_agent_act(agent, obs, start, CEL_EXPLORE, actions), CEL_OK);
+  assert_int_equal(truncated[0], 1);
+  assert_int_equal(truncated[1], 1);
+  assert_memory_equal(final, told, sizeof told);
+  assert_int_equal(cel_agent_observe(agent, &outcome), CEL_OK);
+  assert_int_equal(cel_agent_act(agent, told, NULL, CEL_EXPLORE, actions), CEL_OK);
+  assert_int_equal(truncated[2], 0);
+  cel_agent_destroy(agent);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_against_pytorch),
+      cmocka_unit_test(test_same_bits_for_any_threads),
+      cmocka_unit_test(test_save_and_load),
+      cmocka_unit_test(test_allocates_nothing),
+      cmocka_unit_test(test_pushed_is_pulled),
+      cmocka_unit_test(test_zero_variance),
+      cmocka_unit_test(test_bad_input),
+      cmocka_unit_test(test_stops_by_divergence),
+      cmocka_unit_test(test_moved_environments_are_cut_off),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
