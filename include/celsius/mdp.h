@@ -101,11 +101,13 @@ typedef enum CelMdpFormat {
 } CelMdpFormat;
 
 /// Loads a file. `discount` NAN: the file's own (an error where the format has none: Gymnasium's and PRISM's).
-/// Errors: CEL_E_IO, CEL_E_CORRUPT (file, line or offset, state, action, what and the remedy), CEL_E_RANGE.
+/// Errors: CEL_E_IO, CEL_E_CORRUPT (file, line or offset, state, action, what and the remedy), CEL_E_FORMAT (not of that
+/// format at all), CEL_E_RANGE (discount), CEL_E_MEMORY.
 CEL_API CelStatus cel_mdp_load(CelMdp **out, const char *path, CelMdpFormat format,
                                double discount) CEL_WARN_UNUSED;
 /// Writes a file whole or not at all. CEL_MDP_AUTO: by the name's ending.
-/// Errors: CEL_E_IO, CEL_E_UNSUPPORTED (what the format cannot say).
+/// Errors: CEL_E_IO, CEL_E_UNSUPPORTED (what the format cannot say), CEL_E_CORRUPT (a struct filled in by hand that
+/// breaks a promise: see cel_mdp_check).
 CEL_API CelStatus cel_mdp_save(const CelMdp *mdp, const char *path,
                                CelMdpFormat format) CEL_WARN_UNUSED;
 
