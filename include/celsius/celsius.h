@@ -22,6 +22,7 @@
 #include "celsius/setup.h"
 #include "celsius/solve.h"
 #include "celsius/space.h"
+#include "celsius/sql.h"
 #include "celsius/status.h"
 #include "celsius/tensors.h"
 #include "celsius/train.h"

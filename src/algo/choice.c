@@ -84,6 +84,33 @@ void celi_choice_predict(const CeliChoice *choice, CeliActing *acting, const Cel
   }
 }
 
+// ---- batches.
+
+CelStatus celi_choice_batch_declare(CeliChoiceBatch *batch, CelTensors *tensors, int64_t B,
+                                    int64_t O) {
+  batch->B = B, batch->O = O;
+  CELI_DECLARE(tensors, "batch.obs", CEL_F32, CEL_SCRATCH, &batch->obs, B, O);
+  CELI_DECLARE(tensors, "batch.next_obs", CEL_F32, CEL_SCRATCH, &batch->next_obs, B, O);
+  CELI_DECLARE(tensors, "batch.action", CEL_I32, CEL_SCRATCH, &batch->action, B);
+  CELI_DECLARE(tensors, "batch.reward", CEL_F32, CEL_SCRATCH, &batch->reward, B);
+  CELI_DECLARE(tensors, "batch.discount", CEL_F32, CEL_SCRATCH, &batch->discount, B);
+  CELI_DECLARE(tensors, "batch.row", CEL_I64, CEL_SCRATCH, &batch->row, B);
+  return CEL_OK;
+}
+
+CeliReplayBatch celi_choice_batch_replay(const CeliChoiceBatch *batch) {
+  return (CeliReplayBatch){.B = batch->B,
+                           .n = 1,
+                           .obs = batch->obs,
+                           .ldo = batch->O,
+                           .action_i32 = batch->action,
+                           .next_obs = batch->next_obs,
+                           .ldn = batch->O,
+                           .reward = batch->reward,
+                           .discount = batch->discount,
+                           .row = batch->row};
+}
+
 // ---- exact expectations.
 
 void celi_choice_reduce(float *q, const float *Q, int64_t E, int64_t B, int64_t A, int64_t begin,

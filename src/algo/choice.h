@@ -20,6 +20,21 @@ void celi_choice_act(CeliChoice *choice, CeliActing *acting, CeliExperience *x, 
 void celi_choice_predict(const CeliChoice *choice, CeliActing *acting, const CeliNormalizer *norm,
                          const float *obs, int64_t n, int32_t *actions);
 
+// ---- batches.
+
+/// Transitions with discrete actions.
+typedef struct CeliChoiceBatch {
+  int64_t B, O;
+  float *obs, *next_obs;    ///< (B,O)
+  int32_t *action;          ///< (B,)
+  float *reward, *discount; ///< (B,)
+  int64_t *row;             ///< (B,) where in the replay they lie
+} CeliChoiceBatch;
+CelStatus celi_choice_batch_declare(CeliChoiceBatch *batch, CelTensors *tensors, int64_t B,
+                                    int64_t O) CEL_WARN_UNUSED;
+/// What the replay buffer is asked for, windows of one step.
+CeliReplayBatch celi_choice_batch_replay(const CeliChoiceBatch *batch);
+
 // ---- exact expectations; rows [begin, end) of (B,A), contiguous.
 
 /// q (B,A) = min over e, or the mean, of Q (E,B,A).

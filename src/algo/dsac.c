@@ -46,10 +46,7 @@ typedef struct Dsac {
   CeliUpdate update;
 
   // Batch.
-  float *obs, *next_obs;                 ///< (B,O)
-  int32_t *action;                       ///< (B,)
-  float *reward, *discount;              ///< (B,)
-  int64_t *row;                          ///< (B,)
+  CeliChoiceBatch batch;
   float *log_pi, *p, *log_next, *p_next; ///< (B,A) log pi and pi on s and on s'
   float *q_best;                         ///< (B,A) critics combined, on s
   float *q_best_next;                    ///< (E,B,A) targets combined, each critic's own copy
@@ -107,7 +104,7 @@ static void soft_target(const Dsac *s, int64_t e, int64_t begin, int64_t end) {
   celi_choice_reduce(q, s->q_next.Y[s->target.L - 1], s->E, s->B, s->A, begin, end,
                      c->critic_reduce == 1);
   celi_choice_value(y, q, s->log_next, s->p_next, alpha, s->A, begin, end);
-  for (int64_t b = begin; b < end; b++) y[b] = s->reward[b] + s->discount[b] * y[b];
+  for (int64_t b = begin; b < end; b++) y[b] = s->batch.reward[b] + s->batch.discount[b] * y[b];
   if (c->n_steps > 1)
     celi_nstep_entropy(y, s->mid_weight, s->mid_mean, &alpha, c->n_steps - 1, s->B, begin, end);
 }
@@ -122,7 +119,7 @@ static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
     const int64_t at = e * s->B;
     soft_target(s, e, from, to);
     celi_choice_squared_error(s->q.dY[last] + at * s->A, s->q_loss + at, s->q.Y[last] + at * s->A,
-                              s->action, s->y + at, 1.0f / (float)s->B, s->A, from, to);
+                              s->batch.action, s->y + at, 1.0f / (float)s->B, s->A, from, to);
   }
 }
 
@@ -166,18 +163,8 @@ static void plan_rows(Dsac *s, const char *name, CeliOpFn fn, int64_t rows) {
 }
 
 static void plan_sample(Dsac *s) {
-  const CeliReplayBatch batch = {.B = s->B,
-                                 .n = s->config->n_steps,
-                                 .obs = s->obs,
-                                 .ldo = s->O,
-                                 .action_i32 = s->action,
-                                 .next_obs = s->next_obs,
-                                 .ldn = s->O,
-                                 .reward = s->reward,
-                                 .discount = s->discount,
-                                 .mid_obs = s->mid_obs,
-                                 .mid_weight = s->mid_weight,
-                                 .row = s->row};
+  CeliReplayBatch batch = celi_choice_batch_replay(&s->batch);
+  batch.n = s->config->n_steps, batch.mid_obs = s->mid_obs, batch.mid_weight = s->mid_weight;
   celi_experience_plan_sample(&s->experience, s->update.plan, batch); // line 1
 }
 
@@ -276,12 +263,7 @@ static CelStatus declare_passes(Dsac *s, CelTensors *t) {
 
 static CelStatus declare_batch(Dsac *s, CelTensors *t) {
   const int64_t B = s->B, A = s->A, O = s->O, E = s->E, mid = s->config->n_steps - 1;
-  CELI_DECLARE(t, "batch.obs", CEL_F32, CEL_SCRATCH, &s->obs, B, O);
-  CELI_DECLARE(t, "batch.next_obs", CEL_F32, CEL_SCRATCH, &s->next_obs, B, O);
-  CELI_DECLARE(t, "batch.action", CEL_I32, CEL_SCRATCH, &s->action, B);
-  CELI_DECLARE(t, "batch.reward", CEL_F32, CEL_SCRATCH, &s->reward, B);
-  CELI_DECLARE(t, "batch.discount", CEL_F32, CEL_SCRATCH, &s->discount, B);
-  CELI_DECLARE(t, "batch.row", CEL_I64, CEL_SCRATCH, &s->row, B);
+  CELI_TRY(celi_choice_batch_declare(&s->batch, t, B, O));
   CELI_DECLARE(t, "batch.log_pi", CEL_F32, CEL_SCRATCH, &s->log_pi, B, A);
   CELI_DECLARE(t, "batch.pi", CEL_F32, CEL_SCRATCH, &s->p, B, A);
   CELI_DECLARE(t, "batch.log_pi_next", CEL_F32, CEL_SCRATCH, &s->log_next, B, A);
@@ -324,8 +306,8 @@ static CelStatus declare(CelAgent *agent) {
 
 /// Points the uses of networks at their inputs.
 static void bind_passes(Dsac *s) {
-  s->pi.X = s->q.X = s->obs, s->pi.ldx = s->q.ldx = s->O;
-  s->next.X = s->q_next.X = s->next_obs, s->next.ldx = s->q_next.ldx = s->O;
+  s->pi.X = s->q.X = s->batch.obs, s->pi.ldx = s->q.ldx = s->O;
+  s->next.X = s->q_next.X = s->batch.next_obs, s->next.ldx = s->q_next.ldx = s->O;
   s->mid.X = s->mid_obs, s->mid.ldx = s->O;
   s->q_pi = s->q; // activations are used again: the critics' own gradients are done with by then
   celi_acting_bind(&s->acting);

@@ -22,6 +22,8 @@ CeliActivation celi_activation_of(int32_t choice);
 
 /// Field tables of the learners, each in ALGO_config.c.
 extern const CelField celi_dsac_fields[];
+extern const CelField celi_sql_fields[];
+extern const CelField celi_sacv_fields[];
 
 // ---- networks.
 

@@ -6,11 +6,13 @@
 
 extern const CeliAlgo celi_algo_sac;
 extern const CeliAlgo celi_algo_dsac;
+extern const CeliAlgo celi_algo_sql;
 extern const CeliAlgo celi_algo_ppo;
 
 static const CeliAlgo *const algos[] = {
     &celi_algo_sac,
     &celi_algo_dsac,
+    &celi_algo_sql,
     &celi_algo_ppo,
 };
 

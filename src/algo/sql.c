@@ -1,0 +1,226 @@
+/// Soft Q-learning with discrete actions.
+///
+/// Source: [soft-q-learning, 3.1-3.2] in the form of docs/equations.md; Haarnoja et al., "Reinforcement learning with deep
+/// energy-based policies", 2017.
+///
+///   s, a, r, s'   a transition from the replay buffer       B   batch
+///   Q, Q'         soft values of all actions; the target    A   number of actions
+///   alpha         temperature, reward units per nat
+///
+/// Behaviour: pi(a|s) = exp((Q(s, a) - V(s)) / alpha), V = alpha log sum_a exp(Q / alpha). One gradient step:
+///   1  draw s, a, r, d = gamma (0 where terminated), s' of B transitions
+///   2  V'(s') = alpha log sum_a' exp(Q'(s', a') / alpha)                           [3.1]
+///   3  y = r + d V'(s'): the expectation over s' is outside of the logarithm       [3.2]
+///   4  J_Q = mean 1/2 (Q(s, a) - y)^2; Adam on Q
+///   5  Q' += tau (Q - Q')
+///
+/// Q is what acts, as logits at temperature alpha, so in files it bears the name that actors have there.
+#include "celsius/sql.h"
+#include "algo/choice.h"
+#include "algo/off_policy.h"
+#include "base/base.h"
+
+#include <string.h>
+
+typedef struct Sql {
+  CeliExperience experience;
+  const CelSqlConfig *config;
+  CelAgent *agent;
+  int64_t A, B;
+
+  CeliTrained q;
+  CeliMlp target;
+  CeliMlpPass now, next; ///< Q on s, Q' on s'
+  CeliUpdate update;
+
+  CeliChoiceBatch batch;
+  float *y, *q_loss;  ///< (B,)
+  float *V;           ///< (B,) of Q on s
+  float *log_pi, *pi; ///< (B,A) of Q on s
+  float *mean_log;    ///< (B,) E_pi[log pi(.|s)]
+
+  CeliChoice choice;
+  CeliActing acting;
+} Sql;
+
+enum { M_CRITIC_LOSS, M_ENT_COEF, M_LEARNING_RATE, M_ENTROPY, METRICS };
+
+static Sql *sql_of(const void *args) {
+  return *(Sql *const *)args;
+}
+
+// ---- one operation an equation; rows [begin, end) of the batch.
+
+/// Lines 2 to 4. Source: [soft-q-learning, 3.2]
+static void op_loss(const void *args, int64_t begin, int64_t end) {
+  const Sql *s = sql_of(args);
+  const int last = s->target.L - 1;
+  celi_ops()->logsumexp(s->y, s->next.Y[last], s->A, (float)s->config->ent_coef, begin, end, s->A);
+  for (int64_t b = begin; b < end; b++)
+    s->y[b] = s->batch.reward[b] + s->batch.discount[b] * s->y[b];
+  celi_choice_squared_error(s->now.dY[last], s->q_loss, s->now.Y[last], s->batch.action, s->y,
+                            1.0f / (float)s->B, s->A, begin, end);
+}
+
+/// The Boltzmann policy on s, for its entropy. Source: [soft-q-learning, 3.1]
+static void op_policy(const void *args, int64_t begin, int64_t end) {
+  const Sql *s = sql_of(args);
+  const float *Q = s->now.Y[s->target.L - 1], alpha = (float)s->config->ent_coef;
+  const int64_t A = s->A;
+  celi_ops()->logsumexp(s->V, Q, A, alpha, begin, end, A);
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t i = b * A; i < (b + 1) * A; i++) s->log_pi[i] = (Q[i] - s->V[b]) / alpha;
+  celi_ops()->exp(s->pi + begin * A, s->log_pi + begin * A, (end - begin) * A);
+  celi_choice_mean_log(s->mean_log, s->log_pi, s->pi, A, begin, end);
+}
+
+/// Line 5, every target_update_interval updates.
+static void op_target(const void *args, int64_t begin, int64_t end) {
+  const Sql *s = sql_of(args);
+  celi_target_move(&s->target, &s->q.net, s->config->common.tau,
+                   s->config->common.target_update_interval, *s->agent->updates, begin, end);
+}
+
+/// The counters and what is logged.
+static void op_finish(const void *args, int64_t begin, int64_t end) {
+  (void)begin, (void)end;
+  Sql *s = sql_of(args);
+  double *mean = s->update.means.sum;
+  mean[M_CRITIC_LOSS] += (double)celi_ops()->sum(s->q_loss, s->B) / (double)s->B;
+  mean[M_ENT_COEF] += s->config->ent_coef;
+  mean[M_ENTROPY] -= (double)celi_ops()->sum(s->mean_log, s->B) / (double)s->B;
+  *s->experience.sample_counter += celi_replay_blocks(s->B);
+  ++*s->agent->updates;
+}
+
+// ---- the plan: lines 1 to 5.
+
+static CelStatus write_plan(Sql *s) {
+  CELI_TRY(celi_plan_create(&s->update.plan));
+  CeliPlan *plan = s->update.plan;
+  celi_experience_plan_sample(&s->experience, plan, celi_choice_batch_replay(&s->batch)); // line 1
+  celi_mlp_plan_forward(plan, &s->next);
+  celi_mlp_plan_forward(plan, &s->now);
+  celi_plan_add(plan, "loss", op_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s, sizeof s);
+  celi_plan_add(plan, "policy", op_policy, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s, sizeof s);
+  celi_mlp_plan_backward_data(plan, &s->now, NULL, 0);
+  celi_mlp_plan_backward_weight(plan, &s->now, &s->q.grad, false);
+  celi_adam_plan(plan, &s->q.adam);
+  celi_plan_add(plan, "target", op_target, CELI_PARTS, s->q.adam.n, CELI_ELEMENT_GRAIN, true, &s,
+                sizeof s); // line 5
+  celi_mlp_plan_transpose(plan, &s->q.net, false);
+  celi_plan_add(plan, "finish", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s);
+  return celi_plan_end(plan);
+}
+
+static CelStatus update(CelAgent *agent, int64_t n) {
+  Sql *s = agent->self;
+  return celi_off_policy_update(agent, &s->update, &s->config->common.learning_rate, n);
+}
+
+// ---- act, predict.
+
+static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
+                     void *actions) {
+  Sql *s = agent->self;
+  celi_choice_act(&s->choice, &s->acting, &s->experience, obs, mode, (float)s->config->ent_coef,
+                  actions);
+  if (mode == CEL_EXPLORE) celi_experience_follow(&s->experience, obs, start);
+  return CEL_OK;
+}
+
+static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
+  Sql *s = agent->self;
+  celi_choice_predict(&s->choice, &s->acting, &s->experience.norm, obs, n, actions);
+  return CEL_OK;
+}
+
+// ---- create and destroy.
+
+static CelStatus declare_batch(Sql *s, CelTensors *t) {
+  const int64_t B = s->B, A = s->A;
+  CELI_TRY(celi_choice_batch_declare(&s->batch, t, B, s->experience.O));
+  CELI_DECLARE(t, "batch.y", CEL_F32, CEL_SCRATCH, &s->y, B);
+  CELI_DECLARE(t, "batch.q_loss", CEL_F32, CEL_SCRATCH, &s->q_loss, B);
+  CELI_DECLARE(t, "batch.v", CEL_F32, CEL_SCRATCH, &s->V, B);
+  CELI_DECLARE(t, "batch.log_pi", CEL_F32, CEL_SCRATCH, &s->log_pi, B, A);
+  CELI_DECLARE(t, "batch.pi", CEL_F32, CEL_SCRATCH, &s->pi, B, A);
+  CELI_DECLARE(t, "batch.mean_log_pi", CEL_F32, CEL_SCRATCH, &s->mean_log, B);
+  return CEL_OK;
+}
+
+static CelStatus declare(CelAgent *agent) {
+  Sql *s = agent->self;
+  CelTensors *t = agent->tensors;
+  const CelSqlConfig *c = agent->config;
+  const int shares = celi_team_size(agent->team);
+  CELI_TRY(celi_choice_declare(&s->choice, agent));
+  const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
+  CELI_TRY(celi_experience_declare(&s->experience, agent, &agent->action, &experience));
+  s->agent = agent, s->config = c;
+  s->A = s->choice.A, s->B = c->common.batch_size;
+  const CeliMlpSpec spec = celi_off_policy_network(&c->common, s->experience.O, s->A);
+  CELI_TRY(celi_trained_declare(&s->q, t, "actor", &spec));
+  CELI_TRY(celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &spec));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->now, t, "pass.q", &s->q.net, s->B, true, shares));
+  CELI_TRY(
+      celi_mlp_declare_pass_shared(&s->next, t, "pass.q_next", &s->target, s->B, false, shares));
+  CELI_TRY(celi_acting_declare(&s->acting, t, &s->q.net));
+  CELI_TRY(declare_batch(s, t));
+  CELI_TRY(celi_means_declare(&s->update.means, t));
+  return celi_trained_declare_adam(&s->q, t, "actor");
+}
+
+/// What follows from saved tensors.
+static CelStatus sync_derived(CelAgent *agent) {
+  Sql *s = agent->self;
+  CELI_TRY(celi_experience_check(&s->experience));
+  celi_mlp_transpose(&s->q.net);
+  return CEL_OK;
+}
+
+static CelStatus prepare(CelAgent *agent) {
+  static const char *const names[METRICS] = {"train/critic_loss", "train/ent_coef",
+                                             "train/learning_rate", "train/entropy"};
+  Sql *s = agent->self;
+  const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
+  celi_mlp_init(&s->q.net, agent->options.seed, 0);
+  celi_experience_reset(&s->experience);
+  s->now.X = s->batch.obs, s->next.X = s->batch.next_obs;
+  s->now.ldx = s->next.ldx = s->experience.O;
+  celi_acting_bind(&s->acting);
+  celi_means_bind(&s->update.means, agent, names, METRICS);
+  CELI_TRY(celi_trained_bind(&s->q, agent->tensors, "actor", NULL, &adam));
+  s->update.rate = M_LEARNING_RATE, s->update.n_adams = 1, s->update.adam[0] = &s->q.adam;
+  memcpy(s->target.W[0], s->q.net.W[0], (size_t)s->q.adam.n * sizeof(float));
+  CELI_TRY(sync_derived(agent));
+  return write_plan(s);
+}
+
+static CeliPolicySpec policy_spec(const CelAgent *agent) {
+  const Sql *s = agent->self;
+  return (CeliPolicySpec){.kind = CELI_CATEGORICAL,
+                          .activation = celi_activation_of(s->config->common.activation),
+                          .A = s->A};
+}
+
+static void release(CelAgent *agent) {
+  celi_plan_destroy(((Sql *)agent->self)->update.plan);
+}
+
+const CeliAlgo celi_algo_sql = {
+    .info = {"sql", "soft Q-learning: Boltzmann behaviour; discrete actions", celi_sql_fields,
+             sizeof(CelSqlConfig)},
+    .state_size = sizeof(Sql),
+    .declare = declare,
+    .prepare = prepare,
+    .release = release,
+    .act = act,
+    .observe = celi_off_policy_observe,
+    .due = celi_off_policy_due,
+    .update = update,
+    .predict = predict,
+    .sync = sync_derived,
+    .policy = policy_spec,
+    .replay = celi_off_policy_replay,
+};
