@@ -20,25 +20,15 @@
 /// As in Stable-Baselines3, but for normalised observations: their statistics stand still from a rollout's first step to
 /// its last update, so that no thread waits for another's observations.
 #include "celsius/ppo.h"
-#include "algo/algo.h"
-#include "algo/collect.h"
+#include "algo/onpolicy.h"
 #include "base/base.h"
 #include "nn/dist.h"
 #include "nn/mlp.h"
 #include "nn/optim.h"
-#include "rl/actor.h"
 #include "rl/minibatch.h"
-#include "rl/normalizer.h"
-#include "rl/rollout.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-/// In the order of the field's choices.
-static const CeliActivation activations[] = {CELI_RELU, CELI_TANH, CELI_SILU};
-/// Streams of initial parameters; each network takes a block of indices.
-enum { INIT_ACTOR = 0, INIT_CRITIC = 4096 };
 
 enum {
   M_POLICY_LOSS,
@@ -56,15 +46,10 @@ enum {
 };
 
 typedef struct Ppo {
+  CeliOnPolicy on; ///< first: policy, values, rollout
   const CelPpoConfig *config;
   CelAgent *agent;
-  int64_t B, rows; ///< of a minibatch; of the rollout
-  CeliActor actor;
-  CeliMlp critic;
-  CeliMlpGrad critic_grad;
-  CeliNormalizer norm;
-  CeliRollout rollout;
-  CeliCollector collector;
+  int64_t B; ///< rows of a minibatch
   CeliMinibatch batch;
   CeliAdam adam;
   CeliPlan *prepare; ///< line 2
@@ -116,7 +101,7 @@ static void op_policy_loss(const void *args, int64_t begin, int64_t end) {
 static void op_value_loss(const void *args, int64_t begin, int64_t end) {
   const Ppo *s = ppo_of(args);
   const CeliMinibatch *m = &s->batch;
-  const int last = s->critic.L - 1;
+  const int last = s->on.critic.L - 1;
   const float *V = s->v.Y[last];
   const float c = (float)*s->clip_vf, weight = 2 * (float)s->config->vf_coef / (float)*m->used;
   for (int64_t b = begin; b < end; b++) {
@@ -161,21 +146,21 @@ static void op_count(const void *args, int64_t begin, int64_t end) {
 static CelStatus write_prepare(Ppo *s) {
   const CelPpoConfig *c = s->config;
   CELI_TRY(celi_plan_create(&s->prepare));
-  celi_rollout_plan_rewards(s->prepare, &s->rollout, &s->norm);
-  celi_rollout_plan_values(s->prepare, &s->rollout);
-  celi_dist_plan_log_prob(s->prepare, &s->old, s->rollout.actions, celi_actor_lda(&s->actor),
-                          s->rollout.head, s->actor.H);
-  celi_rollout_plan_gae(s->prepare, &s->rollout, c->gamma, c->gae_lambda);
+  celi_rollout_plan_rewards(s->prepare, &s->on.rollout, &s->on.norm);
+  celi_rollout_plan_values(s->prepare, &s->on.rollout);
+  celi_dist_plan_log_prob(s->prepare, &s->old, s->on.rollout.actions, celi_actor_lda(&s->on.actor),
+                          s->on.rollout.head, s->on.actor.H);
+  celi_rollout_plan_gae(s->prepare, &s->on.rollout, c->gamma, c->gae_lambda);
   return celi_plan_end(s->prepare);
 }
 
 /// Lines 4 to 7: the loss of a minibatch, and its gradient at the networks' outputs.
 static void plan_loss(Ppo *s, CeliPlan *plan) {
-  const int last = s->actor.net.L - 1;
+  const int last = s->on.actor.net.L - 1;
   celi_minibatch_plan_gather(plan, &s->batch);
   celi_mlp_plan_forward(plan, &s->pi);
-  celi_dist_plan_log_prob(plan, &s->now, s->batch.actions, celi_actor_lda(&s->actor), s->pi.Y[last],
-                          s->actor.H);
+  celi_dist_plan_log_prob(plan, &s->now, s->batch.actions, celi_actor_lda(&s->on.actor),
+                          s->pi.Y[last], s->on.actor.H);
   celi_plan_add(plan, "policy loss", op_policy_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s);
   celi_mlp_plan_forward(plan, &s->v);
@@ -185,19 +170,19 @@ static void plan_loss(Ppo *s, CeliPlan *plan) {
 
 /// Line 8. The means are one part of the stage of the weight gradients, which needs nothing of them.
 static void plan_learn(Ppo *s, CeliPlan *plan, bool tally) {
-  const int last = s->actor.net.L - 1;
-  celi_dist_plan_log_prob_backward(plan, &s->now, s->pi.dY[last], s->actor.H, s->now.d_logp,
-                                   s->d_entropy, s->batch.actions, celi_actor_lda(&s->actor),
-                                   s->pi.Y[last], s->actor.H);
+  const int last = s->on.actor.net.L - 1;
+  celi_dist_plan_log_prob_backward(plan, &s->now, s->pi.dY[last], s->on.actor.H, s->now.d_logp,
+                                   s->d_entropy, s->batch.actions, celi_actor_lda(&s->on.actor),
+                                   s->pi.Y[last], s->on.actor.H);
   celi_mlp_plan_backward_data(plan, &s->pi, NULL, 0);
   celi_mlp_plan_backward_data(plan, &s->v, NULL, 0);
-  celi_mlp_plan_backward_weight(plan, &s->pi, &s->actor.grad, false);
-  celi_mlp_plan_backward_weight(plan, &s->v, &s->critic_grad, true);
+  celi_mlp_plan_backward_weight(plan, &s->pi, &s->on.actor.grad, false);
+  celi_mlp_plan_backward_weight(plan, &s->v, &s->on.critic_grad, true);
   celi_dist_plan_backward_param(plan, &s->now, true);
   if (tally) celi_plan_add(plan, "means", op_tally, CELI_PARTS, 1, 1, true, &s, sizeof s);
   celi_adam_plan(plan, &s->adam);
-  celi_mlp_plan_transpose(plan, &s->actor.net, false);
-  celi_mlp_plan_transpose(plan, &s->critic, true);
+  celi_mlp_plan_transpose(plan, &s->on.actor.net, false);
+  celi_mlp_plan_transpose(plan, &s->on.critic, true);
   celi_plan_add(plan, "count", op_count, CELI_PARTS, 1, 1, true, &s, sizeof s);
 }
 
@@ -235,10 +220,10 @@ static CelStatus report(Ppo *s, int64_t steps) {
   static const char *const names[] = {"policy loss", "value loss", "entropy", "divergence"};
   CelAgent *agent = s->agent;
   for (int i = 0; i < SUMS; i++) agent->metric[s->slot[i]] = s->sum[i] / (double)steps;
-  agent->metric[s->slot[M_EXPLAINED]] = celi_rollout_explained_variance(&s->rollout);
+  agent->metric[s->slot[M_EXPLAINED]] = celi_rollout_explained_variance(&s->on.rollout);
   agent->metric[s->slot[M_CLIP_RANGE]] = *s->clip;
   agent->metric[s->slot[M_RATE]] = *s->adam.learning_rate;
-  agent->metric[s->slot[M_STD]] = celi_actor_mean_std(&s->actor);
+  agent->metric[s->slot[M_STD]] = celi_actor_mean_std(&s->on.actor);
   for (int i = 0; i <= M_KL; i++)
     if (!isfinite(s->sum[i]))
       return cel_fail(CEL_E_NAN,
@@ -254,10 +239,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   const double left = celi_agent_progress_remaining(agent);
   int64_t steps = 0;
   bool stopped = false;
-  if (!celi_rollout_full(&s->rollout) || n != 1)
-    return cel_fail(CEL_E_STATE,
-                    "ppo: one update a full rollout: %lld asked for with %lld of %lld steps there",
-                    (long long)n, (long long)*s->rollout.filled, (long long)s->rollout.T);
+  CELI_TRY(celi_onpolicy_ready(agent, n));
   celi_adam_set_rate(&s->adam, cel_schedule_at(&c->learning_rate, left));
   *s->clip = cel_schedule_at(&c->clip_range, left);
   *s->clip_vf = cel_schedule_at(&c->clip_range_vf, left);
@@ -273,98 +255,19 @@ static CelStatus update(CelAgent *agent, int64_t n) {
     }
   }
   CELI_TRY(report(s, steps));
-  celi_rollout_next(&s->rollout, &s->actor, &s->norm);
-  return CEL_OK;
-}
-
-static int64_t due(const CelAgent *agent) {
-  return celi_rollout_full(&((const Ppo *)agent->self)->rollout) ? 1 : 0;
-}
-
-// ---- act, observe, collect, predict.
-
-static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
-                     void *actions) {
-  Ppo *s = agent->self;
-  if (mode == CEL_EXPLORE)
-    return cel_fail_in(celi_rollout_act(&s->rollout, &s->actor, &s->norm, obs, start, actions),
-                       "ppo: ");
-  if (mode == CEL_SAMPLE)
-    celi_actor_sample(&s->actor, actions, obs);
-  else
-    celi_actor_mode(&s->actor, actions, obs, agent->options.n_envs);
-  return CEL_OK;
-}
-
-static CelStatus observe(CelAgent *agent, const CelOutcome *outcome) {
-  Ppo *s = agent->self;
-  CELI_TRY(cel_fail_in(celi_rollout_observe(&s->rollout, outcome), "ppo: "));
-  *agent->steps += agent->options.n_envs;
-  return CEL_OK;
-}
-
-static CelStatus collect(CelAgent *agent, CelVecEnv *env, int64_t steps) {
-  Ppo *s = agent->self;
-  const int64_t before = *s->rollout.filled, N = agent->options.n_envs;
-  int64_t failed = 0;
-  const CelStatus status = celi_collect(&s->collector, &s->rollout, &s->actor, &s->norm, env,
-                                        agent->team, steps, &failed);
-  CELI_TRY(
-      cel_fail_in(status, "training step %lld: ", (long long)(*agent->steps + failed * N + 1)));
-  *agent->steps += (*s->rollout.filled - before) * N;
-  return CEL_OK;
-}
-
-static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
-  celi_actor_mode(&((const Ppo *)agent->self)->actor, actions, obs, n);
+  celi_rollout_next(&s->on.rollout, &s->on.actor, &s->on.norm);
   return CEL_OK;
 }
 
 // ---- create and destroy.
 
-static CelStatus check_spaces(const CelAgent *agent, CeliDistSpec *dist) {
-  char text[128];
-  if (cel_space_floats(&agent->observation) < 1) {
-    cel_space_describe(&agent->observation, text, sizeof text);
-    return cel_fail(CEL_E_UNSUPPORTED, "ppo: observations must be a float32 box, not %s", text);
-  }
-  return cel_fail_in(celi_actor_dist(dist, &agent->action), "ppo: ");
-}
-
-static CelStatus check_config(const CelPpoConfig *c, const CeliDistSpec *dist, CelAgent *agent) {
-  const int64_t N = agent->options.n_envs;
-  if (c->n_steps > INT32_MAX / N)
-    return cel_fail(CEL_E_RANGE,
-                    "ppo: n_steps %lld of %lld environments are too many for a rollout",
-                    (long long)c->n_steps, (long long)N);
-  if (c->state_dependent_std && celi_dist_discrete(dist))
-    return cel_fail(CEL_E_UNSUPPORTED, "ppo: state_dependent_std is for continuous actions only");
-  if (c->n_steps * N == 1 && c->normalize_advantage)
+static CelStatus check_config(const CelPpoConfig *c, CelAgent *agent) {
+  const int64_t rows = c->n_steps * agent->options.n_envs;
+  if (rows == 1 && c->normalize_advantage)
     return cel_fail(CEL_E_RANGE, "ppo: a rollout of one step has no deviation of advantages: take "
                                  "more n_steps or n_envs, or normalize_advantage false");
-  celi_agent_advise_batch(agent, c->n_steps * N, c->batch_size);
+  celi_agent_advise_batch(agent, rows, c->batch_size);
   return CEL_OK;
-}
-
-static CelStatus declare_networks(Ppo *s, CelTensors *t, CeliDistSpec *dist) {
-  const CelPpoConfig *c = s->config;
-  const CelAgent *agent = s->agent;
-  CeliMlpSpec net = {.E = 1,
-                     .hidden = c->net_arch,
-                     .activation = activations[c->activation],
-                     .layer_norm = c->layer_norm,
-                     .init = (CeliInit)c->init,
-                     .output_gain = c->init == CELI_ORTHOGONAL ? 0.01 : 1};
-  dist->free_log_std = !celi_dist_discrete(dist) && !c->state_dependent_std;
-  dist->log_std_init = c->log_std_init;
-  if (c->state_dependent_std) dist->log_std_min = -20, dist->log_std_max = 2;
-  CELI_TRY(celi_actor_declare(&s->actor, t, &net, dist, &agent->observation, &agent->action));
-  const int64_t O = s->actor.O;
-  net.in = O, net.out = 1, net.output_gain = 1, net.dx_begin = net.dx_end = O;
-  CELI_TRY(celi_mlp_declare(&s->critic, t, "critic", CEL_PARAM, &net));
-  CELI_TRY(celi_mlp_declare_grad(&s->critic_grad, t, "critic", CEL_GRAD, &net));
-  CELI_TRY(celi_mlp_declare_grad(NULL, t, "critic", CEL_MOMENT1, &net));
-  return celi_mlp_declare_grad(NULL, t, "critic", CEL_MOMENT2, &net);
 }
 
 #define DECLARE(name, type, role, place, ...)                                                      \
@@ -375,10 +278,12 @@ static CelStatus declare_networks(Ppo *s, CelTensors *t, CeliDistSpec *dist) {
 static CelStatus declare_batch(Ppo *s, CelTensors *t) {
   const int64_t B = s->B;
   const int shares = celi_team_size(s->agent->team);
-  CELI_TRY(celi_minibatch_declare(&s->batch, t, &s->rollout, &s->old, B, s->agent->options.seed));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->pi, t, "pass.pi", &s->actor.net, B, true, shares));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->v, t, "pass.v", &s->critic, B, true, shares));
-  CELI_TRY(celi_dist_declare_shared(&s->now, t, "dist.now", &s->actor.param, B, true));
+  CELI_TRY(celi_dist_declare_shared(&s->old, t, "dist.old", &s->on.actor.param, s->on.rows, false));
+  CELI_TRY(
+      celi_minibatch_declare(&s->batch, t, &s->on.rollout, &s->old, B, s->agent->options.seed));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->pi, t, "pass.pi", &s->on.actor.net, B, true, shares));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->v, t, "pass.v", &s->on.critic, B, true, shares));
+  CELI_TRY(celi_dist_declare_shared(&s->now, t, "dist.now", &s->on.actor.param, B, true));
   DECLARE("batch.ratio", CEL_F32, CEL_SCRATCH, &s->ratio, B);
   DECLARE("batch.d_entropy", CEL_F32, CEL_SCRATCH, &s->d_entropy, B);
   DECLARE("batch.pi_loss", CEL_F32, CEL_SCRATCH, &s->pi_loss, B);
@@ -394,23 +299,15 @@ static CelStatus declare_batch(Ppo *s, CelTensors *t) {
 
 static CelStatus declare(CelAgent *agent) {
   Ppo *s = agent->self;
-  CelTensors *t = agent->tensors;
   const CelPpoConfig *c = agent->config;
-  const int64_t N = agent->options.n_envs;
-  CeliDistSpec dist;
+  CeliOnPolicySpec spec = CELI_ONPOLICY_SPEC(c);
+  spec.critic = true;
   s->agent = agent, s->config = c;
-  CELI_TRY(check_spaces(agent, &dist));
-  CELI_TRY(check_config(c, &dist, agent));
-  s->rows = c->n_steps * N;
-  s->B = c->batch_size < s->rows ? c->batch_size : s->rows;
-  CELI_TRY(declare_networks(s, t, &dist));
-  CELI_TRY(celi_normalizer_declare(&s->norm, t, c->normalize_observation, c->normalize_reward,
-                                   s->actor.O, N, c->clip_observation, c->clip_reward, c->gamma));
-  CELI_TRY(celi_actor_declare_acting(&s->actor, t, &s->norm, N, c->n_steps, agent->options.seed));
-  CELI_TRY(celi_rollout_declare(&s->rollout, t, &s->actor, &s->critic, &s->norm));
-  CELI_TRY(celi_dist_declare_shared(&s->old, t, "dist.old", &s->actor.param, s->rows, false));
-  CELI_TRY(declare_batch(s, t));
-  return celi_adam_declare(&s->adam, t, "adam");
+  CELI_TRY(celi_onpolicy_declare(&s->on, agent, &spec));
+  CELI_TRY(check_config(c, agent));
+  s->B = c->batch_size < s->on.rows ? c->batch_size : s->on.rows;
+  CELI_TRY(declare_batch(s, agent->tensors));
+  return celi_adam_declare(&s->adam, agent->tensors, "adam");
 }
 
 static CelStatus bind_optimiser(Ppo *s) {
@@ -422,7 +319,7 @@ static CelStatus bind_optimiser(Ppo *s) {
                                .epsilon = c->adam_epsilon,
                                .weight_decay = c->weight_decay,
                                .max_grad_norm = c->max_grad_norm};
-  snprintf(last, sizeof last, "critic.%d.bias", s->critic.L - 1);
+  celi_onpolicy_last_parameter(&s->on, last);
   return celi_adam_bind(&s->adam, s->agent->tensors, "actor.0.weight", last, &adam);
 }
 
@@ -435,44 +332,19 @@ static void bind_metrics(Ppo *s) {
   for (int i = 0; i < METRICS; i++) s->slot[i] = celi_agent_metric_add(s->agent, names[i]);
 }
 
-/// What follows from saved tensors.
-static CelStatus sync_derived(CelAgent *agent) {
-  Ppo *s = agent->self;
-  CELI_TRY(cel_fail_in(celi_rollout_check(&s->rollout), "ppo: "));
-  celi_mlp_transpose(&s->actor.net);
-  celi_mlp_transpose(&s->critic);
-  if (*s->rollout.filled > 0) celi_actor_draw(&s->actor, 0, s->actor.N);
-  return CEL_OK;
-}
-
 static CelStatus prepare(CelAgent *agent) {
   Ppo *s = agent->self;
-  celi_actor_init(&s->actor, INIT_ACTOR);
-  celi_mlp_init(&s->critic, agent->options.seed, INIT_CRITIC);
-  celi_normalizer_reset(&s->norm);
-  s->pi.X = s->v.X = s->batch.x, s->pi.ldx = s->v.ldx = s->actor.O;
+  celi_onpolicy_init(&s->on);
+  s->pi.X = s->v.X = s->batch.x, s->pi.ldx = s->v.ldx = s->on.actor.O;
   bind_metrics(s);
   CELI_TRY(bind_optimiser(s));
-  CELI_TRY(sync_derived(agent));
+  CELI_TRY(celi_onpolicy_sync(agent));
   return write_plans(s);
-}
-
-static CeliPolicySpec policy_spec(const CelAgent *agent) {
-  return celi_actor_policy(&((const Ppo *)agent->self)->actor);
-}
-
-static CeliReplay *no_replay(CelAgent *agent) {
-  (void)agent;
-  return NULL;
-}
-
-static const CeliRollout *rollout_of(const CelAgent *agent) {
-  return &((const Ppo *)agent->self)->rollout;
 }
 
 static void release(CelAgent *agent) {
   Ppo *s = agent->self;
-  celi_collector_release(&s->collector);
+  celi_onpolicy_release(&s->on);
   CeliPlan *const plans[] = {s->prepare, s->loss, s->learn, s->step};
   for (int i = 0; i < 4; i++) celi_plan_destroy(plans[i]);
 }
@@ -484,14 +356,14 @@ const CeliAlgo celi_algo_ppo = {
     .declare = declare,
     .prepare = prepare,
     .release = release,
-    .act = act,
-    .observe = observe,
-    .due = due,
+    .act = celi_onpolicy_act,
+    .observe = celi_onpolicy_observe,
+    .due = celi_onpolicy_due,
     .update = update,
-    .predict = predict,
-    .sync = sync_derived,
-    .policy = policy_spec,
-    .replay = no_replay,
-    .collect = collect,
-    .rollout = rollout_of,
+    .predict = celi_onpolicy_predict,
+    .sync = celi_onpolicy_sync,
+    .policy = celi_onpolicy_policy,
+    .replay = celi_onpolicy_replay,
+    .collect = celi_onpolicy_collect,
+    .rollout = celi_onpolicy_rollout,
 };
