@@ -22,7 +22,7 @@ typedef struct CliCommand {
   int (*run)(int argc, char **argv);
 } CliCommand;
 
-extern const CliCommand cli_train, cli_eval, cli_plot, cli_list, cli_export, cli_info;
+extern const CliCommand cli_train, cli_eval, cli_plot, cli_solve, cli_list, cli_export, cli_info;
 /// Command i, NULL past the end.
 const CliCommand *cli_command_at(int i);
 
@@ -92,7 +92,13 @@ typedef struct CliBar {
   double shown; ///< seconds of the run when it was last drawn
   int tenth;    ///< tenths of the run that were told
 } CliBar;
+/// How far something has come, in words too.
+typedef struct CliProgress {
+  double share, seconds;    ///< done, in [0, 1]; passed
+  const char *text, *brief; ///< what stands beside the bar; brief: where there is less room
+} CliProgress;
 CliBar cli_bar(bool quiet);
+void cli_bar_draw(CliBar *bar, const CliProgress *progress);
 void cli_bar_show(CliBar *bar, const CelProgress *progress);
 /// Removes the bar, so that a line can be printed.
 void cli_bar_clear(CliBar *bar);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const CliCommand *const commands[] = {&cli_train, &cli_eval,   &cli_plot,
+static const CliCommand *const commands[] = {&cli_train, &cli_eval,   &cli_plot, &cli_solve,
                                              &cli_list,  &cli_export, &cli_info};
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };

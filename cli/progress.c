@@ -46,46 +46,53 @@ static void draw(char *out, int width, double share, bool utf8) {
   for (; column < width; column++) out += sprintf(out, "%s", utf8 ? " " : ".");
 }
 
-static void show_bar(CliBar *bar, const CelProgress *p, double share) {
-  char text[256], line[4 * 64];
+static void show_bar(CliBar *bar, const CliProgress *p) {
+  char line[4 * 64];
   const int columns = cli_columns(stderr), head = bar->label ? (int)strlen(bar->label) + 1 : 0;
-  describe(p, true, text, sizeof text);
-  if (head + 5 + 12 + 2 + (int)strlen(text) >= columns) describe(p, false, text, sizeof text);
+  const char *text = p->text;
+  if (head + 5 + 12 + 2 + (int)strlen(text) >= columns) text = p->brief;
   int width = columns - 1 - head - 5 - 2 - 2 - (int)strlen(text);
   width = width > 40 ? 40 : width < 6 ? 6 : width;
-  draw(line, width, share, bar->utf8);
+  draw(line, width, p->share, bar->utf8);
   fprintf(stderr, "\r%s%s%3d%% %s%s%s  %s\033[K", bar->label ? bar->label : "",
-          bar->label ? " " : "", (int)(share * 100), bar->utf8 ? "▕" : "[", line,
+          bar->label ? " " : "", (int)(p->share * 100), bar->utf8 ? "▕" : "[", line,
           bar->utf8 ? "▏" : "]", text);
   fflush(stderr);
   bar->drawn = true;
 }
 
+/// A line now and then; true when it was time for one, or when there is nothing to tell yet.
+static bool show_line(CliBar *bar, const CliProgress *p) {
+  const double passed = p->seconds - bar->shown;
+  const int tenth = (int)(p->share * 10);
+  const bool last = p->share >= 1 && bar->tenth < 10;
+  if (bar->shown < 0 && !last) return true; // nothing to tell at the very start
+  if (!last && (passed < LINE_LEAST || (tenth == bar->tenth && passed < LINE_MOST))) return false;
+  fprintf(stderr, "%s%s%3d%%  %s\n", bar->label ? bar->label : "", bar->label ? " " : "",
+          (int)(p->share * 100), p->text);
+  return true;
+}
+
+void cli_bar_draw(CliBar *bar, const CliProgress *p) {
+  if (bar->quiet) return;
+  if (bar->terminal) {
+    if (bar->shown >= 0 && p->seconds - bar->shown < REDRAW && p->share < 1) return;
+    show_bar(bar, p);
+  } else if (!show_line(bar, p)) {
+    return;
+  }
+  bar->shown = p->seconds;
+  bar->tenth = (int)(p->share * 10);
+}
+
 void cli_bar_show(CliBar *bar, const CelProgress *p) {
+  char text[256], brief[256];
   const double share = p->total_steps > 0 && p->steps < p->total_steps
                            ? (double)p->steps / (double)p->total_steps
                            : 1;
-  const double passed = p->seconds - bar->shown;
-  const int tenth = (int)(share * 10);
-  if (bar->quiet) return;
-  if (bar->terminal) {
-    if (bar->shown >= 0 && passed < REDRAW && share < 1) return;
-    show_bar(bar, p, share);
-  } else {
-    const bool last = share >= 1 && bar->tenth < 10;
-    if (bar->shown < 0 && !last) { // nothing to tell at the very start
-      bar->shown = p->seconds;
-      bar->tenth = tenth;
-      return;
-    }
-    if (!last && (passed < LINE_LEAST || (tenth == bar->tenth && passed < LINE_MOST))) return;
-    char text[256];
-    describe(p, true, text, sizeof text);
-    fprintf(stderr, "%s%s%3d%%  %s\n", bar->label ? bar->label : "", bar->label ? " " : "",
-            (int)(share * 100), text);
-  }
-  bar->shown = p->seconds;
-  bar->tenth = tenth;
+  describe(p, true, text, sizeof text);
+  describe(p, false, brief, sizeof brief);
+  cli_bar_draw(bar, &(CliProgress){share, p->seconds, text, brief});
 }
 
 void cli_bar_clear(CliBar *bar) {

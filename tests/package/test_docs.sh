@@ -52,6 +52,7 @@ while read -r command flags; do
   words=$((words + 1))
   case $command in
   train) help=$("$CELSIUS_BIN" train sac --env Pendulum-v1 --help; "$CELSIUS_BIN" train --resume x --help) ;;
+  solve) help=$("$CELSIUS_BIN" solve --help; for name in garnet grid; do "$CELSIUS_BIN" solve $name --help; done) ;;
   --*) help=$("$CELSIUS_BIN" --help) flags="" ;;
   *) help=$("$CELSIUS_BIN" "$command" --help) || { say "no command '$command'"; continue; } ;;
   esac
@@ -59,7 +60,7 @@ while read -r command flags; do
     [[ $flag == --help || $flag == --env.* ]] || grep -qE -- "^ *$flag( |$)" <<<"$help" ||
       say "celsius $command has no $flag"
   done
-done < <(cat "${pages[@]}" | tr '\n' ' ' | grep -oE '[`(> ]celsius (train|eval|plot|list|export|info|help|--[a-z]+)[^`#(]*' |
+done < <(cat "${pages[@]}" | tr '\n' ' ' | grep -oE '[`(> ]celsius (train|eval|plot|solve|list|export|info|help|--[a-z]+)[^`#(]*' |
          sed -E 's/  +.*//; s/^.celsius //' | awk '{ line = $1; for (i = 2; i <= NF; i++) if ($i ~ /^--[a-z]/) {
            sub(/[=.,;:]*$/, "", $i); line = line " " $i } print line }')
 [ $words -gt 10 ] || say "found only $words commands in the documentation"

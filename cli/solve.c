@@ -1,0 +1,327 @@
+/// celsius solve: a finite problem, from a file or a generator, to a certified error.
+#include "solve.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define F(field) offsetof(SolveOptions, field)
+static const CelField options_fields[] = {
+    {"alpha", CEL_FIELD_PATH, F(alpha), "0.1", 0, 0, "A[,A...]", NULL, NULL,
+     "temperature in reward units per nat; 0: the ordinary (hard) problem; several, such as "
+     "0,0.1,1: a sweep over them",
+     ""},
+    {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FILE", NULL, NULL,
+     "write V, Q and pi (safetensors); of a sweep its table (CSV)", ""},
+    {"plot", CEL_FIELD_PATH, F(plot), "", 0, 0, "FILE", NULL, NULL,
+     "picture, .png or .svg: of a grid world the values and the policy, of a sweep its curves", ""},
+    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
+     ""},
+    {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
+    {"cpi", CEL_FIELD_BOOL, F(cpi), "false", 0, 0, "", NULL, NULL,
+     "conservative policy iteration instead: from the uniform policy, by steps whose gain is "
+     "certain before they are taken; takes --gamma, --tolerance, --max-iterations, --max-seconds",
+     ""},
+    {"format", CEL_FIELD_ENUM, F(format), "auto", 0, 0, "",
+     "auto|safetensors|gymnasium|cassandra|prism", NULL,
+     "what the file is; auto: by its name and first bytes", ""},
+    {"save_problem", CEL_FIELD_PATH, F(save_problem), "", 0, 0, "FILE", NULL, NULL,
+     "write the problem itself, in the format of the name's ending", ""},
+    {0}};
+#undef F
+
+enum { SOLVE_FIELDS_MAX = 32 };
+
+/// The solver's fields but alpha, which is a list here.
+static void list_solve_fields(CelField table[SOLVE_FIELDS_MAX]) {
+  int n = 0;
+  for (const CelField *field = cel_solve_fields(); field->name && n < SOLVE_FIELDS_MAX - 1; field++)
+    if (strcmp(field->name, "alpha") != 0) table[n++] = *field;
+  table[n] = (CelField){0};
+}
+
+// ---- flags
+
+/// "0,0.1,1", each as the solver's own field takes it. Errors: CEL_E_TYPE, CEL_E_RANGE.
+static CelStatus parse_alphas(Solve *solve) {
+  char text[CEL_PATH_MAX];
+  memcpy(text, solve->options.alpha, sizeof text);
+  char *rest = text;
+  while (rest) {
+    char *one = strsep(&rest, ",");
+    while (*one == ' ') one++;
+    if (solve->n_alphas == SOLVE_ALPHAS_MAX)
+      return cel_fail(CEL_E_RANGE, "--alpha: more than %d temperatures", SOLVE_ALPHAS_MAX);
+    const CelStatus status = cel_fields_set(cel_solve_fields(), &solve->config, "alpha", one);
+    if (status != CEL_OK) return cel_fail_in(status, "--");
+    solve->alpha[solve->n_alphas++] = solve->config.alpha;
+  }
+  return CEL_OK;
+}
+
+/// --tol is --tolerance. The caller frees *out, not what it points to.
+static CelStatus spell_out(int argc, char **argv, char ***out, char *joined, size_t size) {
+  char **copy = calloc((size_t)argc + 1, sizeof *copy);
+  *out = copy;
+  if (!copy) return cel_fail(CEL_E_MEMORY, "no memory for %d arguments", argc);
+  for (int i = 0; i < argc; i++) {
+    copy[i] = argv[i];
+    if (strcmp(argv[i], "--tol") == 0) copy[i] = "--tolerance";
+    if (strncmp(argv[i], "--tol=", 6) == 0) {
+      snprintf(joined, size, "--tolerance=%s", argv[i] + 6);
+      copy[i] = joined;
+    }
+  }
+  return CEL_OK;
+}
+
+static CelStatus parse(Solve *solve, const SolveProblem *problem, int argc, char **argv) {
+  CelField solver[SOLVE_FIELDS_MAX];
+  CliArgs args;
+  list_solve_fields(solver);
+  const CliTable tables[] = {{"", "", options_fields, &solve->options},
+                             {"", "", problem->fields, problem->config},
+                             {"", "", solver, &solve->config},
+                             {"", "plot.", cel_plot_grid_fields(), &solve->picture}};
+  CelStatus status = cli_parse(&cli_solve, argc, argv, tables, 4, &args);
+  if (status == CEL_OK)
+    status = cli_positionals(&cli_solve, &args, 1, 1, "the problem, a file or a generator's name,");
+  if (status == CEL_OK) status = parse_alphas(solve);
+  return status;
+}
+
+/// Flags that do not go together.
+static CelStatus check_flags(const Solve *solve, int argc, char **argv) {
+  const SolveOptions *options = &solve->options;
+  const bool method = cli_scan(argc, argv, "method") != NULL;
+  const bool alpha = cli_scan(argc, argv, "alpha") != NULL;
+  const size_t n = strlen(options->out);
+  if (options->cpi && method)
+    return cel_fail(CEL_E_ARGUMENT, "--cpi is a method of its own: leave --method out");
+  if (options->cpi && alpha && !(solve->n_alphas == 1 && solve->alpha[0] == 0))
+    return cel_fail(CEL_E_ARGUMENT, "--cpi solves the ordinary problem: leave --alpha out, or 0");
+  if (!options->cpi && solve->n_alphas > 1 && n && (n < 5 || strcmp(options->out + n - 4, ".csv")))
+    return cel_fail(CEL_E_ARGUMENT,
+                    "--out %s: a sweep's table has a name that ends in .csv; give one --alpha for "
+                    "V, Q and pi",
+                    options->out);
+  return CEL_OK;
+}
+
+// ---- files, before anything is solved
+
+/// Whether a file can be made there, by making one beside it.
+static CelStatus check_writable(const char *flag, const char *path) {
+  char probe[CEL_PATH_MAX + 16];
+  struct stat info;
+  const bool there = stat(path, &info) == 0;
+  if (!path[0]) return CEL_OK;
+  if (there && S_ISDIR(info.st_mode))
+    return cel_fail(CEL_E_IO, "%s %s: a folder; name a file in it", flag, path);
+  if (there && !S_ISREG(info.st_mode)) return CEL_OK; // a device or a pipe
+  if (there && access(path, W_OK) != 0)
+    return cel_fail(CEL_E_IO, "%s %s: %s", flag, path, strerror(errno));
+  snprintf(probe, sizeof probe, "%s.XXXXXX", path);
+  const int file = mkstemp(probe);
+  if (file < 0) return cel_fail(CEL_E_IO, "%s %s: %s", flag, path, strerror(errno));
+  close(file);
+  unlink(probe);
+  return CEL_OK;
+}
+
+static CelStatus check_plot(const Solve *solve, const char *problem) {
+  const char *path = solve->options.plot, *dot = strrchr(path, '.');
+  const bool picture = dot && (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".svg") == 0);
+  if (!path[0]) return CEL_OK;
+  if (!picture)
+    return cel_fail(CEL_E_ARGUMENT, "--plot %s: a picture's name ends in .png or .svg", path);
+  if (solve->mdp->grid || (solve->n_alphas > 1 && !solve->options.cpi)) return CEL_OK;
+  return cel_fail(CEL_E_UNSUPPORTED,
+                  "--plot: '%s' is no grid world, and only those have a picture; a sweep over "
+                  "several --alpha has one of any problem",
+                  problem);
+}
+
+static CelStatus check_files(const Solve *solve, const char *problem) {
+  CelStatus status = check_plot(solve, problem);
+  if (status == CEL_OK) status = check_writable("--plot", solve->options.plot);
+  if (status == CEL_OK) status = check_writable("--out", solve->options.out);
+  if (status == CEL_OK) status = check_writable("--save-problem", solve->options.save_problem);
+  return status;
+}
+
+// ---- solving
+
+/// What takes no time has no bar.
+static const double quick = 0.3;
+
+static bool on_progress(void *user, const CelSolveProgress *now) {
+  CliBar *bar = user;
+  char text[256], brief[128], eta[32];
+  if (now->seconds >= quick || bar->drawn) {
+    const double share = now->fraction < 1 ? now->fraction : 1;
+    const double left = share > 0 ? now->seconds * (1 - share) / share : (double)INFINITY;
+    cli_duration(eta, left);
+    snprintf(text, sizeof text, "%s %lld  residual %.2g  bound %.2g  ETA %s", now->method,
+             (long long)now->iteration, now->residual, now->bound, eta);
+    snprintf(brief, sizeof brief, "bound %.2g  ETA %s", now->bound, eta);
+    cli_bar_draw(bar, &(CliProgress){share, now->seconds, text, brief});
+  }
+  return !cli_stop_asked();
+}
+
+CelStatus solve_one(Solve *solve, double alpha, const char *label, CelSolution **out) {
+  CliBar bar = cli_bar(solve->options.quiet);
+  bar.label = label;
+  solve->config.alpha = alpha;
+  solve->config.progress = on_progress;
+  solve->config.user = &bar;
+  const CelStatus status = cel_solve(solve->mdp, &solve->config, out);
+  cli_bar_clear(&bar);
+  return status;
+}
+
+static CelStatus write_solution(const Solve *solve, const CelSolution *solution) {
+  const SolveOptions *options = &solve->options;
+  CelStatus status = CEL_OK;
+  if (options->out[0]) status = cel_solution_save(solution, options->out);
+  if (status == CEL_OK && options->plot[0]) {
+    char subtitle[256];
+    solve_subtitle(subtitle, sizeof subtitle,
+                   solution->alpha > 0 ? "soft-optimal value and policy"
+                                       : "optimal value and policy",
+                   solve->mdp, solution->alpha, solution->gamma, solution->value_start);
+    status = cel_plot_grid(solve->mdp, solution->V, solution->pi, subtitle, options->plot,
+                           &solve->picture);
+  }
+  return status;
+}
+
+static CelStatus print_solution(const Solve *solve, const CelSolution *solution) {
+  if (!solve->options.json) {
+    solve_print_problem(solve->mdp, solution->gamma);
+    solve_print_solution(solve, solution);
+    return CEL_OK;
+  }
+  cJSON *json = cJSON_CreateObject();
+  solve_json_problem(json, solve->mdp, solution->gamma);
+  solve_json_solution(json, solution);
+  return solve_json_print(json);
+}
+
+static CelStatus solve_single(Solve *solve) {
+  CelSolution *solution = NULL;
+  CelStatus status = solve_one(solve, solve->alpha[0], NULL, &solution);
+  if (status == CEL_OK) status = write_solution(solve, solution);
+  if (status == CEL_OK) status = print_solution(solve, solution);
+  if (status == CEL_OK && cli_stop_asked() && !solution->certified)
+    status = cel_fail(CEL_E_INTERRUPTED, "stopped before the tolerance; values may be off by %.2g",
+                      solution->bound);
+  cel_solution_destroy(solution);
+  return status;
+}
+
+static void tell_files(const SolveOptions *options) {
+  if (options->quiet) return;
+  if (options->save_problem[0]) cli_note("wrote %s", options->save_problem);
+  if (options->out[0]) cli_note("wrote %s", options->out);
+  if (options->plot[0]) cli_note("wrote %s", options->plot);
+}
+
+static CelStatus solve_problem(Solve *solve, const SolveProblem *problem, const char *name,
+                               const char *gamma) {
+  const SolveOptions *options = &solve->options;
+  CelStatus status = solve_problem_make(&solve->mdp, problem, (CelMdpFormat)options->format,
+                                        solve->config.gamma, gamma);
+  if (status == CEL_OK) status = check_files(solve, name);
+  if (status == CEL_OK && options->save_problem[0])
+    status = cel_mdp_save(solve->mdp, options->save_problem, CEL_MDP_AUTO);
+  if (status != CEL_OK) return status;
+  cli_signals_install();
+  if (options->cpi)
+    status = solve_cpi(solve);
+  else if (solve->n_alphas > 1)
+    status = solve_sweep(solve);
+  else
+    status = solve_single(solve);
+  if (status == CEL_OK || status == CEL_E_INTERRUPTED) tell_files(options);
+  return status;
+}
+
+// ---- the command
+
+static int help(const SolveProblem *problem) {
+  CelField solver[SOLVE_FIELDS_MAX];
+  char title[160];
+  CliTable tables[4] = {{"The command", "", options_fields, NULL}};
+  int n = 1;
+  list_solve_fields(solver);
+  if (problem->generator) {
+    snprintf(title, sizeof title, "The problem: %.120s", problem->generator->name);
+    tables[n++] = (CliTable){title, "", problem->fields, NULL};
+  }
+  tables[n++] = (CliTable){"The solver", "", solver, NULL};
+  tables[n++] = (CliTable){"The picture", "plot.", cel_plot_grid_fields(), NULL};
+  cli_help_command(&cli_solve, tables, n);
+  if (!problem->generator) solve_problem_list();
+  return CEL_OK;
+}
+
+static CelStatus parse_and_solve(const SolveProblem *problem, int argc, char **argv) {
+  Solve solve = {.n_alphas = 0};
+  char **spelled = NULL, joined[128];
+  cel_fields_default(options_fields, &solve.options);
+  solve.config = cel_solve_config_default();
+  solve.picture = cel_plot_grid_options_default();
+  CelStatus status = spell_out(argc, argv, &spelled, joined, sizeof joined);
+  if (status == CEL_OK) status = parse(&solve, problem, argc, spelled);
+  if (status == CEL_OK) status = check_flags(&solve, argc, spelled);
+  if (status == CEL_OK)
+    status = solve_problem(&solve, problem, argv[0], cli_scan(argc, spelled, "gamma"));
+  cel_mdp_destroy(solve.mdp);
+  free(spelled);
+  return status;
+}
+
+static int run(int argc, char **argv) {
+  SolveProblem problem = {.path = NULL};
+  const bool named = argc > 0 && argv[0][0] != '-', asks = cli_has(argc, argv, "help");
+  CelStatus status = CEL_OK;
+  if (asks && !named) return help(&problem);
+  if (!named)
+    return cli_error(cel_fail(CEL_E_ARGUMENT,
+                              "which problem? it comes first: celsius solve FILE|GENERATOR; "
+                              "`celsius list mdps` shows the generators"));
+  status = solve_problem_find(&problem, argv[0]);
+  int code = CEL_OK;
+  if (status == CEL_OK && asks)
+    code = help(&problem);
+  else if (status == CEL_OK)
+    status = parse_and_solve(&problem, argc, argv);
+  solve_problem_free(&problem);
+  return status == CEL_OK ? code : cli_error(status);
+}
+
+const CliCommand cli_solve = {
+    .name = "solve",
+    .help = "solve --help",
+    .usage = "celsius solve FILE|GENERATOR [--alpha A[,A...]] [--FIELD VALUE ...]",
+    .doc = "Solves a finite problem, with or without entropy, to a certified error. The problem is "
+           "a file (safetensors, Gymnasium's transition table as JSON, Cassandra's .mdp or .pomdp, "
+           "PRISM's explicit .tra) or comes from a generator, whose arguments are flags. The bound "
+           "that is printed holds for every state: no value is further from the optimum.\n"
+           "Ctrl-C stops; what was found until then is told, with its bound, and the exit code is "
+           "15.",
+    .details = "--tol is short for --tolerance.\n\n"
+               "Examples\n"
+               "  celsius solve frozenlake-8x8 --alpha 0 --plot lake.png\n"
+               "  celsius solve grid --width 1000 --height 1000 --slip 0.1 --alpha 0.01 --threads "
+               "2\n"
+               "  celsius solve taxi --alpha 0,0.01,0.1,1,10 --plot sweep.png --out sweep.csv\n"
+               "  celsius solve my-problem.json --gamma 0.95 --method newton --out "
+               "solution.safetensors\n"
+               "  celsius solve frozenlake-4x4 --gamma 0.9 --cpi",
+    .run = run};

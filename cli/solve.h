@@ -1,0 +1,82 @@
+/// What the files of `celsius solve` share: the problem, the flags, what is printed.
+#ifndef CLI_SOLVE_H
+#define CLI_SOLVE_H
+#include "celsius/improve.h"
+#include "celsius/mdp.h"
+#include "celsius/plot_mdp.h"
+#include "celsius/solve.h"
+#include "cli.h"
+
+#include <cjson/cJSON.h>
+
+#define SOLVE_ALPHAS_MAX 1000
+
+/// Flags of the command itself.
+typedef struct SolveOptions {
+  char alpha[CEL_PATH_MAX], out[CEL_PATH_MAX], plot[CEL_PATH_MAX], save_problem[CEL_PATH_MAX];
+  int32_t format; ///< CelMdpFormat
+  bool cpi, json, quiet;
+} SolveOptions;
+
+/// Everything about one call.
+typedef struct Solve {
+  SolveOptions options;
+  CelSolveConfig config;
+  CelGridPlotOptions picture;
+  double alpha[SOLVE_ALPHAS_MAX]; ///< (n_alphas)
+  int n_alphas;
+  CelMdp *mdp;
+} Solve;
+
+// ---- solve_problem.c
+
+/// What the first argument names: a generator with a config of its own, or else a file.
+typedef struct SolveProblem {
+  const char *path;                 ///< of the file; NULL: a generator
+  const CelMdpGenerator *generator; ///< or NULL
+  void *config;
+  CelField *fields; ///< the generator's but gamma, which the solver has; an empty table for a file
+} SolveProblem;
+/// Errors: CEL_E_NAME (neither: the nearest generator), CEL_E_MEMORY.
+CelStatus solve_problem_find(SolveProblem *problem, const char *name) CEL_WARN_UNUSED;
+/// Generates or loads. gamma NAN: the problem's own; `gamma_text` as it was given, or NULL.
+CelStatus solve_problem_make(CelMdp **out, const SolveProblem *problem, CelMdpFormat format,
+                             double gamma, const char *gamma_text) CEL_WARN_UNUSED;
+void solve_problem_free(SolveProblem *problem);
+/// The generators, a line each.
+void solve_problem_list(void);
+
+// ---- solve_print.c
+
+/// "frozenlake-8x8: 64 states, ..."
+void solve_print_problem(const CelMdp *mdp, double gamma);
+void solve_print_solution(const Solve *solve, const CelSolution *solution);
+/// Fields of the problem, added to an object.
+void solve_json_problem(cJSON *json, const CelMdp *mdp, double gamma);
+/// alpha, value_start, method, iterations, ... of a solution, added to an object.
+void solve_json_solution(cJSON *json, const CelSolution *solution);
+/// Prints and deletes. Errors: CEL_E_MEMORY.
+CelStatus solve_json_print(cJSON *json) CEL_WARN_UNUSED;
+/// The method that ran, by the name of its flag.
+void solve_method_name(const CelSolution *solution, char text[CEL_TEXT_MAX]);
+/// "... at alpha 0.1, gamma 0.99; J = 0.41463", under a picture's title.
+void solve_subtitle(char *text, size_t size, const char *what, const CelMdp *mdp, double alpha,
+                    double gamma, double J);
+
+// ---- solve_sweep.c
+
+/// Solves at each alpha and tells value, return and entropy. Errors: the solver's, the plot's.
+CelStatus solve_sweep(Solve *solve) CEL_WARN_UNUSED;
+
+// ---- solve_cpi.c
+
+/// Conservative policy iteration from the uniform policy.
+CelStatus solve_cpi(Solve *solve) CEL_WARN_UNUSED;
+
+// ---- solve.c
+
+/// Solves at one alpha under a bar with that label (or NULL).
+CelStatus solve_one(Solve *solve, double alpha, const char *label,
+                    CelSolution **out) CEL_WARN_UNUSED;
+
+#endif

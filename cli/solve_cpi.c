@@ -1,0 +1,192 @@
+/// celsius solve --cpi: conservative policy iteration from the uniform policy, step by step.
+#include "solve.h"
+
+#include "celsius/safetensors.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/// What the steps are told to.
+typedef struct Log {
+  const Solve *solve;
+  cJSON *rows;  ///< NULL: printed
+  int64_t next; ///< step that is printed next
+  double start; ///< seconds
+  int64_t steps;
+} Log;
+
+static double clock_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void add_row(cJSON *rows, const CelConservativeStep *step) {
+  cJSON *row = cJSON_CreateObject();
+  cJSON_AddNumberToObject(row, "J", step->J);
+  cJSON_AddNumberToObject(row, "J_next", step->J_next);
+  cJSON_AddNumberToObject(row, "eps", step->eps);
+  cJSON_AddNumberToObject(row, "surrogate", step->surrogate);
+  cJSON_AddNumberToObject(row, "penalty", step->drift_penalty);
+  cJSON_AddNumberToObject(row, "bound", step->lower_bound);
+  cJSON_AddNumberToObject(row, "gain", step->J_next - step->J);
+  cJSON_AddNumberToObject(row, "gap", step->gap);
+  cJSON_AddItemToArray(rows, row);
+}
+
+/// The first ten steps, then ever fewer: the table stays short however long it takes.
+static bool is_printed(Log *log, int64_t iteration, const CelConservativeStep *step) {
+  if (step->stopped) return iteration > 0;
+  if (iteration < log->next) return false;
+  log->next = iteration < 9 ? iteration + 1 : iteration + 1 + (iteration + 1) / 2;
+  return true;
+}
+
+static void print_row(int64_t iteration, const CelConservativeStep *step) {
+  if (step->stopped) {
+    printf("%7lld  no step is certain to gain more than the tolerance\n", (long long)iteration + 1);
+    return;
+  }
+  printf("%7lld %14.8g %9.3g %11.4g %11.4g %11.4g %11.4g %9.2g\n", (long long)iteration + 1,
+         step->J_next, step->eps, step->surrogate, step->drift_penalty, step->lower_bound,
+         step->J_next - step->J, step->gap);
+}
+
+static bool on_step(void *user, int64_t iteration, const CelConservativeStep *step) {
+  Log *log = user;
+  const double limit = log->solve->config.max_seconds, seconds = clock_now() - log->start;
+  log->steps += !step->stopped;
+  if (log->rows && !step->stopped) add_row(log->rows, step);
+  if (!log->rows && is_printed(log, iteration, step)) print_row(iteration, step);
+  return !cli_stop_asked() && !(limit > 0 && seconds >= limit);
+}
+
+static void uniform(const CelMdp *mdp, double *pi) {
+  for (int64_t s = 0; s < mdp->states; s++) {
+    const int64_t n = mdp->pair[s + 1] - mdp->pair[s];
+    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) pi[p] = 1.0 / (double)n;
+  }
+}
+
+// ---- at the end
+
+/// Values of the last policy.
+static CelStatus evaluate(const Solve *solve, double gamma, const double *pi, double *V,
+                          double *Q) {
+  double bound;
+  const CelMdp *mdp = solve->mdp;
+  const CelStatus status =
+      cel_mdp_evaluate(mdp, pi, 0, gamma, CEL_EVALUATE_DIRECT, 1e-12, V, Q, &bound);
+  if (status != CEL_E_UNSUPPORTED) return status;
+  return cel_mdp_evaluate(mdp, pi, 0, gamma, CEL_EVALUATE_SWEEPS, 1e-12, V, Q, &bound);
+}
+
+static CelStatus save(const Solve *solve, double gamma, const CelConservativeStep *last, double *pi,
+                      double *V, double *Q) {
+  CelTensor list[3];
+  char numbers[3][32];
+  double *const data[3] = {V, Q, pi};
+  const char *const names[3] = {"V", "Q", "pi"};
+  memset(list, 0, sizeof list);
+  for (int i = 0; i < 3; i++) {
+    snprintf(list[i].name, sizeof list[i].name, "%s", names[i]);
+    list[i].type = CEL_F64, list[i].role = CEL_MODEL, list[i].ndim = 2, list[i].shape[0] = 1;
+    list[i].size = list[i].shape[1] = i ? solve->mdp->pairs : solve->mdp->states;
+    list[i].data = data[i];
+  }
+  const double values[3] = {gamma, last->J_next, last->gap};
+  for (int i = 0; i < 3; i++) snprintf(numbers[i], sizeof numbers[i], "%.17g", values[i]);
+  const CelMeta meta[] = {
+      {"format", "celsius-solution"}, {"method", "conservative"},  {"alpha", "0"},
+      {"gamma", numbers[0]},          {"value_start", numbers[1]}, {"gap", numbers[2]},
+      {"certified", "true"}};
+  return cel_safetensors_write_list(solve->options.out, list, 3, meta,
+                                    (int)(sizeof meta / sizeof *meta));
+}
+
+static CelStatus write_files(const Solve *solve, double gamma, const CelConservativeStep *last,
+                             double *pi) {
+  const SolveOptions *options = &solve->options;
+  const CelMdp *mdp = solve->mdp;
+  if (!options->out[0] && !options->plot[0]) return CEL_OK;
+  double *V = malloc((size_t)mdp->states * sizeof *V), *Q = malloc((size_t)mdp->pairs * sizeof *Q);
+  CelStatus status = V && Q ? evaluate(solve, gamma, pi, V, Q)
+                            : cel_fail(CEL_E_MEMORY, "no memory for a policy's values");
+  if (status == CEL_OK && options->out[0]) status = save(solve, gamma, last, pi, V, Q);
+  if (status == CEL_OK && options->plot[0]) {
+    char subtitle[256];
+    solve_subtitle(subtitle, sizeof subtitle, "conservative policy iteration", mdp, 0, gamma,
+                   last->J_next);
+    status = cel_plot_grid(mdp, V, pi, subtitle, options->plot, &solve->picture);
+  }
+  free(V);
+  free(Q);
+  return status;
+}
+
+static void print_summary(const Log *log, const CelConservativeStep *last) {
+  char steps[32];
+  printf("\nvalue at start  %.10g (J), after %s step%s, %.3g s\n", last->J_next,
+         cli_count(steps, log->steps), log->steps == 1 ? "" : "s", clock_now() - log->start);
+  printf("guarantee       every step raised J by its bound at least; the optimum is at most %.2g "
+         "above\n",
+         last->gap);
+}
+
+static CelStatus finish(Log *log, double gamma, const CelConservativeStep *last, double *pi,
+                        cJSON *json) {
+  const CelStatus status = write_files(log->solve, gamma, last, pi);
+  if (status != CEL_OK) return status;
+  if (!json) {
+    print_summary(log, last);
+    return CEL_OK;
+  }
+  cJSON_AddStringToObject(json, "method", "conservative");
+  cJSON_AddNumberToObject(json, "value_start", last->J_next);
+  cJSON_AddNumberToObject(json, "iterations", (double)log->steps);
+  cJSON_AddNumberToObject(json, "seconds", clock_now() - log->start);
+  cJSON_AddNumberToObject(json, "gap", last->gap);
+  cJSON_AddBoolToObject(json, "stopped", last->stopped);
+  cJSON_AddItemToObject(json, "steps", log->rows);
+  log->rows = NULL;
+  return CEL_OK;
+}
+
+CelStatus solve_cpi(Solve *solve) {
+  const CelMdp *mdp = solve->mdp;
+  const double gamma = isnan(solve->config.gamma) ? mdp->discount : solve->config.gamma;
+  CelConservativeConfig config = cel_conservative_config_default();
+  CelConservativeStep last;
+  cJSON *json = solve->options.json ? cJSON_CreateObject() : NULL;
+  Log log = {.solve = solve, .start = clock_now()};
+  double *pi = malloc((size_t)mdp->pairs * sizeof *pi);
+  if (!pi)
+    return cel_fail(CEL_E_MEMORY, "no memory for a policy of %lld pairs", (long long)mdp->pairs);
+  uniform(mdp, pi);
+  config.gamma = gamma, config.tolerance = solve->config.tolerance;
+  config.max_iterations = solve->config.max_iterations;
+  config.step = on_step, config.user = &log;
+  if (json) {
+    solve_json_problem(json, mdp, gamma);
+    log.rows = cJSON_CreateArray();
+  } else {
+    solve_print_problem(mdp, gamma);
+    printf("%7s %14s %9s %11s %11s %11s %11s %9s\n", "step", "J", "eps", "surrogate", "penalty",
+           "bound", "gain", "gap");
+  }
+  CelStatus status = cel_conservative_iteration(mdp, &config, pi, &last);
+  if (status == CEL_OK) status = finish(&log, gamma, &last, pi, json);
+  if (status == CEL_OK && json) {
+    status = solve_json_print(json);
+    json = NULL;
+  }
+  cJSON_Delete(json);
+  cJSON_Delete(log.rows);
+  free(pi);
+  if (status == CEL_OK && cli_stop_asked())
+    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld steps; what is told holds",
+                      (long long)log.steps);
+  return status;
+}

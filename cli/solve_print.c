@@ -1,0 +1,109 @@
+/// What `celsius solve` prints: the problem, the solution and its certificate; as text or JSON.
+#include "solve.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void solve_method_name(const CelSolution *solution, char text[CEL_TEXT_MAX]) {
+  const CelSolveConfig config = {.method = (int32_t)solution->method};
+  if (cel_fields_get(cel_solve_fields(), &config, "method", text, CEL_TEXT_MAX) < 0) text[0] = 0;
+}
+
+void solve_subtitle(char *text, size_t size, const char *what, const CelMdp *mdp, double alpha,
+                    double gamma, double J) {
+  char horizon[64] = "";
+  if (mdp->horizon)
+    snprintf(horizon, sizeof horizon, ", first of %lld steps", (long long)mdp->horizon);
+  snprintf(text, size, "%s at alpha %.6g, gamma %.6g%s; J = %s%.6g", what, alpha, gamma, horizon,
+           J < 0 ? "\xe2\x88\x92" : "", fabs(J)); // U+2212, as wide as a plus
+}
+
+static const char *problem_name(const CelMdp *mdp) {
+  return mdp->name[0] ? mdp->name : "problem";
+}
+
+void solve_print_problem(const CelMdp *mdp, double gamma) {
+  char states[32], pairs[32], transitions[32], horizon[64] = "";
+  if (mdp->horizon) snprintf(horizon, sizeof horizon, ", %lld steps", (long long)mdp->horizon);
+  printf("%s: %s states, %s state-actions, %s transitions; gamma %.12g%s\n", problem_name(mdp),
+         cli_count(states, mdp->states), cli_count(pairs, mdp->pairs),
+         cli_count(transitions, mdp->transitions), gamma, horizon);
+}
+
+/// Why a solution is not certified.
+static const char *reason(const Solve *solve, const CelSolution *solution) {
+  const CelSolveConfig *config = &solve->config;
+  if (cli_stop_asked()) return "stopped on request";
+  if (config->max_iterations && solution->iterations >= config->max_iterations)
+    return "the limit of iterations is reached";
+  if (config->max_seconds > 0 && solution->seconds >= config->max_seconds)
+    return "the limit of time is reached";
+  return "double precision certifies no more";
+}
+
+/// No more digits than the bound leaves certain.
+static void certain_text(char text[64], double value, double bound) {
+  const double decimals = floor(-log10(2 * bound));
+  if (decimals >= 0 && decimals <= 300)
+    snprintf(text, 64, "%.*f", decimals > 12 ? 12 : (int)decimals, value);
+  else
+    snprintf(text, 64, "%.6g", value);
+}
+
+void solve_print_solution(const Solve *solve, const CelSolution *solution) {
+  char method[CEL_TEXT_MAX], iterations[32], sweeps[32], value[64];
+  solve_method_name(solution, method);
+  certain_text(value, solution->value_start, solution->bound);
+  printf("value at start  %s (J, at alpha %.6g)\n", value, solution->alpha);
+  printf("method          %s: %s iteration%s, %s sweep%s, %.3g s\n", method,
+         cli_count(iterations, solution->iterations), solution->iterations == 1 ? "" : "s",
+         cli_count(sweeps, solution->sweeps), solution->sweeps == 1 ? "" : "s", solution->seconds);
+  printf("residual        %.3g\n", solution->residual);
+  if (solution->certified)
+    printf("certified       yes: no value is off by more than %.2g\n", solution->bound);
+  else
+    printf("certified       no (%s): values may be off by %.2g, the tolerance is %.2g\n",
+           reason(solve, solution), solution->bound, solve->config.tolerance);
+}
+
+// ---- JSON
+
+static void add_number(cJSON *json, const char *name, double value) {
+  if (isfinite(value))
+    cJSON_AddNumberToObject(json, name, value);
+  else
+    cJSON_AddNullToObject(json, name);
+}
+
+void solve_json_problem(cJSON *json, const CelMdp *mdp, double gamma) {
+  cJSON_AddStringToObject(json, "problem", problem_name(mdp));
+  add_number(json, "states", (double)mdp->states);
+  add_number(json, "pairs", (double)mdp->pairs);
+  add_number(json, "transitions", (double)mdp->transitions);
+  add_number(json, "horizon", (double)mdp->horizon);
+  add_number(json, "gamma", gamma);
+}
+
+void solve_json_solution(cJSON *json, const CelSolution *solution) {
+  char method[CEL_TEXT_MAX];
+  solve_method_name(solution, method);
+  add_number(json, "alpha", solution->alpha);
+  add_number(json, "value_start", solution->value_start);
+  cJSON_AddStringToObject(json, "method", method);
+  add_number(json, "iterations", (double)solution->iterations);
+  add_number(json, "sweeps", (double)solution->sweeps);
+  add_number(json, "seconds", solution->seconds);
+  add_number(json, "residual", solution->residual);
+  add_number(json, "bound", solution->bound);
+  cJSON_AddBoolToObject(json, "certified", solution->certified);
+}
+
+CelStatus solve_json_print(cJSON *json) {
+  char *text = json ? cJSON_Print(json) : NULL;
+  cJSON_Delete(json);
+  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  puts(text);
+  free(text);
+  return CEL_OK;
+}

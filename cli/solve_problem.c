@@ -1,0 +1,81 @@
+/// The problem of `celsius solve`: a generator's name with its arguments as flags, or a file.
+#include "solve.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FIELDS_MAX = 64, GENERATORS_MAX = 64 };
+
+/// The nearest generator's name, or NULL.
+static const char *nearest_generator(const char *name) {
+  CelField table[GENERATORS_MAX + 1] = {0};
+  for (int i = 0; cel_mdp_generator_at(i) && i < GENERATORS_MAX; i++)
+    table[i].name = cel_mdp_generator_at(i)->name;
+  return cel_fields_nearest(table, name);
+}
+
+static CelStatus fail_unknown(const char *name) {
+  const char *nearest = nearest_generator(name);
+  if (nearest)
+    return cel_fail(CEL_E_NAME, "no generator and no file '%s': did you mean '%s'?", name, nearest);
+  return cel_fail(CEL_E_NAME,
+                  "no generator and no file '%s'; `celsius list mdps` shows the generators", name);
+}
+
+/// A path, even of a file that is not there: then opening it says why.
+static bool is_path(const char *name) {
+  return access(name, F_OK) == 0 || strpbrk(name, "/.");
+}
+
+static bool is_gamma(const CelField *field) {
+  return strcmp(field->name, "gamma") == 0;
+}
+
+CelStatus solve_problem_find(SolveProblem *problem, const char *name) {
+  const CelMdpGenerator *generator;
+  int n = 0;
+  *problem = (SolveProblem){.path = NULL};
+  problem->fields = calloc(FIELDS_MAX, sizeof *problem->fields);
+  if (!problem->fields) return cel_fail(CEL_E_MEMORY, "no memory for a table of flags");
+  if (cel_mdp_generator_find(name, &generator) != CEL_OK) {
+    if (!is_path(name)) return fail_unknown(name);
+    problem->path = name;
+    return CEL_OK;
+  }
+  problem->generator = generator;
+  problem->config = calloc(1, generator->config_size);
+  if (!problem->config) return cel_fail(CEL_E_MEMORY, "no memory for a generator's arguments");
+  cel_fields_default(generator->fields, problem->config);
+  for (const CelField *field = generator->fields; field->name && n < FIELDS_MAX - 1; field++)
+    if (!is_gamma(field)) problem->fields[n++] = *field;
+  return CEL_OK;
+}
+
+CelStatus solve_problem_make(CelMdp **out, const SolveProblem *problem, CelMdpFormat format,
+                             double gamma, const char *gamma_text) {
+  const CelMdpGenerator *generator = problem->generator;
+  if (problem->path) return cel_mdp_load(out, problem->path, format, gamma);
+  if (format != CEL_MDP_AUTO)
+    return cel_fail(CEL_E_ARGUMENT, "--format is for files; '%s' is a generator", generator->name);
+  if (gamma_text && gamma == gamma && cel_fields_find(generator->fields, "gamma")) {
+    const CelStatus status =
+        cel_fields_set(generator->fields, problem->config, "gamma", gamma_text);
+    if (status != CEL_OK) return status;
+  }
+  return cel_mdp_generate(out, generator->name, problem->config);
+}
+
+void solve_problem_free(SolveProblem *problem) {
+  free(problem->config);
+  free(problem->fields);
+}
+
+void solve_problem_list(void) {
+  printf("\nGenerators (`celsius solve GENERATOR --help` shows the flags of one)\n");
+  for (int i = 0; cel_mdp_generator_at(i); i++) {
+    const CelMdpGenerator *generator = cel_mdp_generator_at(i);
+    printf("  %-15s ", generator->name);
+    cli_wrap(stdout, generator->doc, 18, 18, cli_columns(stdout));
+  }
+}

@@ -1,0 +1,212 @@
+/// The temperature sweep of `celsius solve`: value, return and entropy against alpha.
+///
+///     value         J at alpha, the entropy's share included
+///     hard return   the discounted rewards of the policy that is optimal there, by an evaluation at alpha 0
+///     entropy       nats a step: the policy's entropy, averaged over the discounted states in which something is
+///                   chosen; entropy_sum is the discounted sum, and value = hard return + alpha entropy_sum
+#include "solve.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t direct_most = 50000; ///< states up to which a direct solve is quick
+static const double solved = 1e-12;
+
+typedef struct Point {
+  CelSweepPoint shown;
+  double entropy_sum;
+} Point;
+
+/// Buffers of a measurement: T times as many where there is a horizon.
+typedef struct Buffers {
+  double *V, *Q, *p; ///< (T, states), (T, pairs), (T + 1, states)
+} Buffers;
+
+static void buffers_free(Buffers *b) {
+  free(b->V);
+  free(b->Q);
+  free(b->p);
+}
+
+static CelStatus buffers_make(Buffers *b, const CelMdp *mdp) {
+  const size_t T = mdp->horizon ? (size_t)mdp->horizon : 1, S = (size_t)mdp->states;
+  *b = (Buffers){malloc(T * S * sizeof(double)), malloc(T * (size_t)mdp->pairs * sizeof(double)),
+                 malloc((T + 1) * S * sizeof(double))};
+  if (b->V && b->Q && b->p) return CEL_OK;
+  buffers_free(b);
+  return cel_fail(CEL_E_MEMORY, "no memory for an evaluation of %zu states", S);
+}
+
+static double entropy(const double *pi, int64_t n) {
+  double sum = 0;
+  for (int64_t a = 0; a < n; a++)
+    if (pi[a] > 0) sum -= pi[a] * log(pi[a]);
+  return sum;
+}
+
+/// Adds `weight` of the steps and entropies that a distribution p (states) of states has under pi (pairs).
+static void add_steps(const CelMdp *mdp, const double *p, const double *pi, double weight,
+                      double *steps, double *sum) {
+  for (int64_t s = 0; s < mdp->states; s++) {
+    const int64_t first = mdp->pair[s], n = mdp->pair[s + 1] - first;
+    if (n == 0) continue;
+    *steps += weight * p[s];
+    *sum += weight * p[s] * entropy(pi + first, n);
+  }
+}
+
+/// One step of a distribution: next = p P_pi; what ends is gone.
+static void propagate(const CelMdp *mdp, const double *p, const double *pi, double *next) {
+  memset(next, 0, (size_t)mdp->states * sizeof *next);
+  for (int64_t s = 0; s < mdp->states; s++)
+    for (int64_t k = mdp->pair[s]; k < mdp->pair[s + 1]; k++)
+      for (int64_t t = mdp->row[k]; t < mdp->row[k + 1]; t++)
+        if (!mdp->ends || !mdp->ends[t])
+          next[cel_mdp_next(mdp, t)] += p[s] * pi[k] * mdp->probability[t];
+}
+
+static CelStatus measure_horizon(const CelMdp *mdp, const CelSolution *solution, Buffers *b,
+                                 double *steps, Point *point) {
+  double *p = b->p, *next = b->p + mdp->states, weight = 1;
+  const CelStatus status =
+      cel_mdp_evaluate_horizon(mdp, solution->pi, 0, solution->gamma, mdp->horizon, b->V, b->Q);
+  if (status != CEL_OK) return status;
+  memcpy(p, mdp->start, (size_t)mdp->states * sizeof *p);
+  for (int64_t t = 0; t < mdp->horizon; t++, weight *= solution->gamma) {
+    const double *pi = solution->pi + t * mdp->pairs;
+    add_steps(mdp, p, pi, weight, steps, &point->entropy_sum);
+    propagate(mdp, p, pi, next);
+    double *swap = p;
+    p = next, next = swap;
+  }
+  return CEL_OK;
+}
+
+static CelStatus measure_infinite(const CelMdp *mdp, const CelSolution *solution, Buffers *b,
+                                  double *steps, Point *point) {
+  const double gamma = solution->gamma;
+  CelEvaluateMethod method = mdp->states <= direct_most ? CEL_EVALUATE_DIRECT : CEL_EVALUATE_KRYLOV;
+  double bound;
+  CelStatus status =
+      cel_mdp_evaluate(mdp, solution->pi, 0, gamma, method, solved, b->V, b->Q, &bound);
+  if (status == CEL_E_UNSUPPORTED) { // not in this build
+    method = CEL_EVALUATE_SWEEPS;
+    status = cel_mdp_evaluate(mdp, solution->pi, 0, gamma, method, solved, b->V, b->Q, &bound);
+  }
+  if (status == CEL_OK)
+    status = cel_discounted_distribution(mdp, solution->pi, gamma, method, solved, b->p);
+  if (status == CEL_OK)
+    add_steps(mdp, b->p, solution->pi, 1 / (1 - gamma), steps, &point->entropy_sum);
+  return status;
+}
+
+static CelStatus measure(const CelMdp *mdp, const CelSolution *solution, Point *point) {
+  Buffers b;
+  double steps = 0;
+  CelStatus status = buffers_make(&b, mdp);
+  if (status != CEL_OK) return status;
+  *point = (Point){.shown = {.alpha = solution->alpha, .value = solution->value_start}};
+  if (mdp->horizon)
+    status = measure_horizon(mdp, solution, &b, &steps, point);
+  else
+    status = measure_infinite(mdp, solution, &b, &steps, point);
+  if (status == CEL_OK) {
+    point->shown.hard_return = cel_value_start(mdp, b.V);
+    point->shown.entropy = steps > 0 ? point->entropy_sum / steps : 0;
+  }
+  buffers_free(&b);
+  return status;
+}
+
+// ---- what is told
+
+static void print_row(const CelSolution *solution, const Point *point) {
+  char method[CEL_TEXT_MAX], sweeps[32];
+  solve_method_name(solution, method);
+  printf("%10.6g %14.8g %14.8g %9.4f   %-13s %9s %9.3g  %8.1e%s\n", point->shown.alpha,
+         point->shown.value, point->shown.hard_return, point->shown.entropy, method,
+         cli_count(sweeps, solution->sweeps), solution->seconds, solution->bound,
+         solution->certified ? "" : " (not certified)");
+}
+
+static void print_head(const Solve *solve, double gamma) {
+  solve_print_problem(solve->mdp, gamma);
+  printf("%10s %14s %14s %9s   %-13s %9s %9s  %8s\n", "alpha", "value", "hard return", "entropy",
+         "method", "sweeps", "seconds", "bound");
+}
+
+static cJSON *json_row(const CelSolution *solution, const Point *point) {
+  cJSON *row = cJSON_CreateObject();
+  solve_json_solution(row, solution);
+  cJSON_AddNumberToObject(row, "hard_return", point->shown.hard_return);
+  cJSON_AddNumberToObject(row, "entropy", point->shown.entropy);
+  cJSON_AddNumberToObject(row, "entropy_sum", point->entropy_sum);
+  return row;
+}
+
+/// Solves and measures at alpha i, and tells of it.
+static CelStatus solve_at(Solve *solve, int i, cJSON *rows, FILE *table, CelSweepPoint *shown) {
+  char label[64];
+  CelSolution *solution = NULL;
+  Point point;
+  snprintf(label, sizeof label, "alpha %.4g (%d of %d)", solve->alpha[i], i + 1, solve->n_alphas);
+  CelStatus status = solve_one(solve, solve->alpha[i], label, &solution);
+  if (status == CEL_OK) status = measure(solve->mdp, solution, &point);
+  if (status == CEL_OK) {
+    *shown = point.shown;
+    if (i == 0 && !rows) print_head(solve, solution->gamma);
+    if (i == 0 && rows) solve_json_problem(rows, solve->mdp, solution->gamma);
+    if (rows)
+      cJSON_AddItemToArray(cJSON_GetObjectItem(rows, "sweep"), json_row(solution, &point));
+    else
+      print_row(solution, &point);
+    if (table)
+      fprintf(table, "%.17g,%.17g,%.17g,%.17g,%.17g,%.17g\n", point.shown.alpha, point.shown.value,
+              point.shown.hard_return, point.shown.entropy, point.entropy_sum, solution->bound);
+  }
+  cel_solution_destroy(solution);
+  return status;
+}
+
+static CelStatus close_table(FILE *table, const char *path) {
+  const bool bad = ferror(table) != 0;
+  if (fclose(table) == 0 && !bad) return CEL_OK;
+  return cel_fail(CEL_E_IO, "%s: not all of it could be written", path);
+}
+
+static CelStatus plot(const Solve *solve, const CelSweepPoint *shown, int n) {
+  char subtitle[256];
+  const double gamma = isnan(solve->config.gamma) ? solve->mdp->discount : solve->config.gamma;
+  snprintf(subtitle, sizeof subtitle, "soft-optimal solutions at %d temperatures, gamma %.6g", n,
+           gamma);
+  const char *title = solve->picture.title[0] ? solve->picture.title : solve->mdp->name;
+  return cel_plot_sweep(shown, n, title, subtitle, solve->options.plot);
+}
+
+CelStatus solve_sweep(Solve *solve) {
+  const SolveOptions *options = &solve->options;
+  CelSweepPoint shown[SOLVE_ALPHAS_MAX];
+  CelStatus status = CEL_OK;
+  cJSON *json = options->json ? cJSON_CreateObject() : NULL;
+  FILE *table = options->out[0] ? fopen(options->out, "w") : NULL;
+  int n = 0;
+  if (options->out[0] && !table)
+    status = cel_fail(CEL_E_IO, "%s: it cannot be written", options->out);
+  if (json) cJSON_AddArrayToObject(json, "sweep");
+  if (table) fprintf(table, "alpha,value_start,hard_return,entropy,entropy_sum,bound\n");
+  for (; status == CEL_OK && n < solve->n_alphas && !cli_stop_asked(); n++)
+    status = solve_at(solve, n, json, table, &shown[n]);
+  if (table) {
+    const CelStatus closed = close_table(table, options->out);
+    if (status == CEL_OK) status = closed;
+  }
+  if (status == CEL_OK && options->plot[0] && n > 0) status = plot(solve, shown, n);
+  if (status == CEL_OK && json)
+    status = solve_json_print(json);
+  else
+    cJSON_Delete(json);
+  if (status == CEL_OK && cli_stop_asked())
+    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %d of %d temperatures", n, solve->n_alphas);
+  return status;
+}

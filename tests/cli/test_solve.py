@@ -1,0 +1,313 @@
+"""celsius solve: numbers against an iteration of our own, files, pictures, sweeps, steps, help, every kind of bad input,
+and the page of the documentation, whose commands are run and must print what it says."""
+import csv
+import fcntl
+import json
+import math
+import os
+import re
+import signal
+import struct
+import subprocess
+import termios
+import xml.dom.minidom
+
+import kit
+
+GENERATORS = ("frozenlake-4x4", "frozenlake-8x8", "frozenlake", "taxi", "cliffwalking", "grid", "garnet",
+              "replacement", "inventory")
+
+
+def soft_max(q, alpha):
+    top = max(q)
+    return top if alpha == 0 else top + alpha * math.log(sum(math.exp((x - top) / alpha) for x in q))
+
+
+def tensors(path):
+    """Of a safetensors file: {name: (shape, numbers)} and the metadata."""
+    with open(path, "rb") as file:
+        data = file.read()
+    n = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + n])
+    meta = header.pop("__metadata__", {})
+    out = {}
+    for name, entry in header.items():
+        begin, end = (8 + n + offset for offset in entry["data_offsets"])
+        if entry["dtype"] == "F64":
+            out[name] = (entry["shape"], struct.unpack(f"<{(end - begin) // 8}d", data[begin:end]))
+    return out, meta
+
+
+class Problem:
+    """A problem that the command wrote as a Gymnasium table, and its values by plain iteration."""
+
+    def __init__(self, path):
+        table = json.loads(kit.read(path))["P"]
+        self.P = [[table[str(s)][str(a)] for a in range(len(table[str(s)]))] for s in range(len(table))]
+
+    def backup(self, s, alpha, gamma, V):
+        return soft_max([sum(p * (r + (0 if done else gamma * V[next])) for p, next, r, done in row)
+                         for row in self.P[s]], alpha)
+
+    def solve(self, alpha, gamma):
+        V = [0.0] * len(self.P)
+        while True:
+            new = [self.backup(s, alpha, gamma, V) for s in range(len(V))]
+            if max(abs(a - b) for a, b in zip(new, V)) < 1e-13:
+                return new
+            V = new
+
+
+class Numbers(kit.Case):
+    def test_values_and_certificate(self):
+        self.ok("solve", "frozenlake-4x4", "--alpha", 0, "--save-problem", "lake.json", "--quiet")
+        problem = Problem(self.path("lake.json"))
+        for alpha, gamma in ((0, 0.9), (0.05, 0.9), (2, 0.7)):
+            expected = problem.solve(alpha, gamma)
+            for source in ("frozenlake-4x4", "lake.json"):
+                got = json.loads(self.ok("solve", source, "--alpha", alpha, "--gamma", gamma, "--tol", 1e-11,
+                                         "--out", "x.safetensors", "--json"))
+                self.assertTrue(got["certified"])
+                self.assertLess(got["bound"], 1e-10)
+                self.assertLess(abs(got["value_start"] - expected[0]), got["bound"] + 1e-11)
+                self.assertEqual((got["alpha"], got["gamma"], got["states"]), (alpha, gamma, 16))
+                parts, meta = tensors(self.path("x.safetensors"))
+                self.assertEqual(parts["V"][0], [1, 16])
+                self.assertEqual(parts["pi"][0], [1, 64])
+                for s, value in enumerate(expected):
+                    self.assertLess(abs(parts["V"][1][s] - value), got["bound"] + 1e-11)
+                    self.assertAlmostEqual(sum(parts["pi"][1][4 * s:4 * s + 4]), 1, 12)
+                self.assertEqual(float(meta["value_start"]), got["value_start"])
+
+    def test_every_generator(self):
+        for name in GENERATORS:
+            got = json.loads(self.ok("solve", name, "--alpha", 0.1, "--tol=1e-6", "--json"))
+            self.assertTrue(got["certified"], name)
+            self.assertGreater(got["sweeps"] + got["iterations"], 0)
+
+    def test_text(self):
+        text = self.ok("solve", "taxi", "--alpha", 0)
+        for part in ("taxi: 500 states, 3,000 state-actions", "value at start  6.32746", "certified       yes"):
+            self.assertIn(part, text)
+        text = self.ok("solve", "taxi", "--alpha", 1, "--method", "vi", "--max-iterations", 3)
+        self.assertIn("certified       no (the limit of iterations is reached)", text)
+
+    def test_threads_and_runs_agree(self):
+        for threads in (1, 2):
+            self.ok("solve", "garnet", "--states", 300, "--seed", 5, "--threads", threads, "--method", "vi",
+                    "--out", f"{threads}.safetensors")
+        a, b = (tensors(self.path(f"{threads}.safetensors"))[0] for threads in (1, 2))
+        self.assertEqual(a, b)
+
+    def test_horizon(self):
+        got = json.loads(self.ok("solve", "frozenlake-4x4", "--horizon", 8, "--gamma", 1, "--alpha", 0, "--json",
+                                 "--out", "x.safetensors"))
+        self.assertEqual((got["method"], got["horizon"], got["gamma"]), ("backward", 8, 1))
+        self.assertEqual(tensors(self.path("x.safetensors"))[0]["V"][0], [8, 16])
+
+
+class Sweep(kit.Case):
+    def test_value_is_return_and_entropy(self):
+        for more in ([], ["--horizon", 12]):
+            got = json.loads(self.ok("solve", "frozenlake-4x4", "--gamma", 0.95, "--alpha", "0,0.02,0.5,20", "--json",
+                                     "--out", "sweep.csv", "--plot", "sweep.png", *more))
+            rows = got["sweep"]
+            self.assertEqual([row["alpha"] for row in rows], [0, 0.02, 0.5, 20])
+            for row in rows:
+                whole = row["hard_return"] + row["alpha"] * row["entropy_sum"]
+                self.assertLess(abs(row["value_start"] - whole), 1e-9 + 20 * row["bound"])
+                self.assertTrue(0 <= row["entropy"] <= math.log(4) + 1e-9)
+            best = rows[0]["hard_return"]
+            self.assertTrue(all(row["hard_return"] <= best + 1e-9 for row in rows))
+            self.assertTrue(all(a["value_start"] < b["value_start"] for a, b in zip(rows, rows[1:])))
+            with open(self.path("sweep.csv"), newline="") as file:
+                table = list(csv.DictReader(file))
+            for row, line in zip(rows, table, strict=True):
+                for key, text in line.items():
+                    self.assertTrue(math.isclose(float(text), row[key], rel_tol=1e-14), key)
+            self.assertTrue(kit.sha256(self.path("sweep.png")))
+
+    def test_hot_policies_are_uniform_where_nothing_ends(self):
+        got = json.loads(self.ok("solve", "garnet", "--actions", 3, "--alpha", "1,1e4", "--json"))
+        self.assertLess(got["sweep"][0]["entropy"], math.log(3) - 1e-3)
+        self.assertAlmostEqual(got["sweep"][1]["entropy"], math.log(3), 6)
+
+    def test_text(self):
+        text = self.ok("solve", "garnet", "--states", 20, "--alpha", "0, 0.1")
+        self.assertEqual(len(text.splitlines()), 4)
+        self.assertRegex(text, r"alpha +value +hard return +entropy")
+
+
+class Conservative(kit.Case):
+    def test_steps(self):
+        best = json.loads(self.ok("solve", "frozenlake-4x4", "--gamma", 0.9, "--alpha", 0, "--json"))["value_start"]
+        got = json.loads(self.ok("solve", "frozenlake-4x4", "--gamma", 0.9, "--cpi", "--json", "--out",
+                                 "cpi.safetensors", "--plot", "cpi.png"))
+        steps = got["steps"]
+        self.assertTrue(got["stopped"])
+        self.assertEqual(len(steps), got["iterations"])
+        self.assertGreater(len(steps), 10)
+        for step in steps:
+            self.assertGreaterEqual(step["gain"], step["bound"] - 1e-12)
+            self.assertGreater(step["bound"], 0)
+            self.assertAlmostEqual(step["surrogate"] - step["penalty"], step["bound"], 9)
+        self.assertTrue(all(a["J_next"] == b["J"] for a, b in zip(steps, steps[1:])))
+        self.assertLessEqual(best - got["value_start"], got["gap"] + 1e-9)
+        self.assertLess(abs(best - got["value_start"]), 1e-8)
+        parts, meta = tensors(self.path("cpi.safetensors"))
+        self.assertEqual(meta["method"], "conservative")
+        self.assertAlmostEqual(parts["V"][1][0], got["value_start"], 12)
+
+    def test_text(self):
+        text = self.ok("solve", "frozenlake-4x4", "--gamma", 0.9, "--cpi")
+        self.assertRegex(text, r"step +J +eps +surrogate +penalty +bound +gain +gap")
+        self.assertIn("no step is certain to gain more than the tolerance", text)
+        self.assertLess(len(text.splitlines()), 40)
+        text = self.ok("solve", "frozenlake-4x4", "--gamma", 0.9, "--cpi", "--max-iterations", 3)
+        self.assertIn("after 3 steps", text)
+
+
+class Pictures(kit.Case):
+    def size(self, path):
+        with open(self.path(path), "rb") as file:
+            head = file.read(24)
+        self.assertEqual(head[:8], b"\x89PNG\r\n\x1a\n")
+        return struct.unpack(">II", head[16:24])
+
+    def test_png_and_svg(self):
+        for name in ("frozenlake-8x8", "cliffwalking"):
+            for out in ("a.png", "b.png", "a.svg", "b.svg"):
+                self.ok("solve", name, "--plot", out)
+            self.assertEqual(kit.sha256(self.path("a.png")), kit.sha256(self.path("b.png")))
+            self.assertEqual(kit.sha256(self.path("a.svg")), kit.sha256(self.path("b.svg")))
+            self.assertGreater(min(self.size("a.png")), 300)
+            root = xml.dom.minidom.parse(self.path("a.svg")).documentElement
+            self.assertEqual(root.tagName, "svg")
+        self.ok("solve", "frozenlake-8x8", "--plot", "wide.png", "--plot.width", 2000, "--plot.arrows", "false",
+                "--plot.numbers", "false", "--plot.title", "the lake")
+        self.assertEqual(self.size("wide.png")[0], 2000)
+
+    def test_any_grid(self):
+        for width, height in ((1, 2), (300, 1), (40, 60), (150, 120)):
+            self.ok("solve", "grid", "--width", width, "--height", height, "--gamma", 0.9, "--alpha", 0.01, "--plot",
+                    "x.png", "--tol", "1e-4", "--obstacles", 0.1 if width > 20 < height else 0)
+            self.assertLess(max(self.size("x.png")), 4000)
+
+
+class Help(kit.Case):
+    def test_help(self):
+        for call in (["solve", "--help"], ["solve", "garnet", "-h"], ["help", "solve"]):
+            text = self.ok(*call)
+            for line in text.splitlines():
+                self.assertLessEqual(len(line), 100, line)
+                self.assertEqual(line, line.rstrip())
+        for name in GENERATORS:
+            self.assertRegex(self.ok("solve", "--help"), rf"(?m)^  {name} ")
+            text = self.ok("solve", name, "--help")
+            self.assertEqual(text.count("  --gamma "), 1)
+            for row in json.loads(self.ok("list", "fields", name, "--json")):
+                self.assertRegex(text, rf"(?m)^  --{row['name'].replace('_', '-')}( |$)")
+
+
+class Errors(kit.Case):
+    def test_names(self):
+        self.fails(kit.NAME, "solve", "frozenlak", says=["'frozenlak'", "'frozenlake'"])
+        self.fails(kit.NAME, "solve", "xyzzy", says=["'xyzzy'", "celsius list mdps"])
+        self.fails(kit.NAME, "solve", "grid", "--widht", 3, says=["--widht", "--width"])
+        self.fails(kit.NAME, "solve", "taxi", "--width", 3, says=["--width"])
+        self.fails(kit.NAME, "solve", "grid", "--plot.widht", 3, says=["--plot.width"])
+        self.fails(kit.ARGUMENT, "solve", says=["which problem"])
+        self.fails(kit.ARGUMENT, "solve", "--alpha", 0, "grid", says=["comes first"])
+        self.fails(kit.ARGUMENT, "solve", "grid", "garnet", says=["'garnet'"])
+
+    def test_values(self):
+        self.fails(kit.TYPE, "solve", "grid", "--alpha", "0,x", says=["--alpha", "x"])
+        self.fails(kit.TYPE, "solve", "grid", "--alpha", "0,,1", says=["--alpha"])
+        self.fails(kit.RANGE, "solve", "grid", "--alpha", "-1", says=["--alpha", "-1"])
+        self.fails(kit.RANGE, "solve", "grid", "--tol", "0", says=["--tolerance", "0"])
+        self.fails(kit.ARGUMENT, "solve", "grid", "--tol", "1", "--tolerance", "1", says=["twice"])
+        self.fails(kit.RANGE, "solve", "grid", "--gamma", "1", says=["discount"])
+        self.fails(kit.RANGE, "solve", "grid", "--width", "0", says=["--width"])
+        self.fails(kit.UNSUPPORTED, "solve", "grid", "--horizon", 5, "--method", "vi", says=["backward"])
+        self.fails(kit.ARGUMENT, "solve", "grid", "--cpi", "--method", "vi", says=["--cpi", "--method"])
+        self.fails(kit.ARGUMENT, "solve", "grid", "--cpi", "--alpha", "0.1", says=["--cpi", "--alpha"])
+        self.fails(kit.UNSUPPORTED, "solve", "grid", "--cpi", "--horizon", 5, says=["infinite horizon"])
+        self.fails(kit.ARGUMENT, "solve", "grid", "--format", "prism", says=["--format", "generator"])
+
+    def test_files(self):
+        self.fails(kit.IO, "solve", "none.json", says=["none.json", "No such file"])
+        self.fails(kit.IO, "solve", "./grid", says=["./grid"])
+        self.fails(kit.IO, "solve", self.folder, says=[self.folder])
+        with open(self.path("broken.json"), "w") as file:
+            file.write('{"P": {"0": {"0": [[1.0, 7, 0.0')
+        done = self.command("solve", "broken.json", "--gamma", "0.9")
+        self.assertIn(done.returncode, (kit.CORRUPT, kit.FORMAT))
+        self.assertIn("broken.json", done.stderr)
+
+    def test_output_is_looked_at_first(self):
+        for flag, name in (("--out", "/nowhere/x"), ("--plot", "/nowhere/x.png"),
+                           ("--save-problem", "/nowhere/x.json")):
+            self.fails(kit.IO, "solve", "frozenlake-4x4", flag, name, says=[flag, name, "No such file"])
+        self.fails(kit.IO, "solve", "grid", "--out", self.folder, says=["--out", "folder"])
+        self.fails(kit.ARGUMENT, "solve", "grid", "--plot", "x.jpg", says=["x.jpg", ".png", ".svg"])
+        self.fails(kit.UNSUPPORTED, "solve", "garnet", "--plot", "x.png", says=["garnet", "grid"])
+        self.fails(kit.ARGUMENT, "solve", "garnet", "--alpha", "0,1", "--out", "x.safetensors", says=[".csv"])
+        self.assertEqual(os.listdir(self.folder), [])
+        if os.getuid() != 0:
+            os.mkdir(self.path("locked"), 0o500)
+            self.fails(kit.IO, "solve", "grid", "--out", "locked/x", says=["locked/x", "ermission"])
+
+
+class Stopping(kit.Case):
+    def test_bar_and_interrupt(self):
+        """A bar with residual, bound and time left; Ctrl-C tells what was found, and exits with 15."""
+        try:
+            terminal, end = os.openpty()
+        except OSError as error:  # a container without /dev/pts
+            self.skipTest(f"no terminal to be had here: {error}")
+        self.addCleanup(os.close, terminal)
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+        child = subprocess.Popen(
+            [kit.BIN, "solve", "grid", "--width", "300", "--height", "300", "--rewards", "random", "--gamma", "0.99999",
+             "--method", "vi", "--json", "--out", "x.safetensors"], cwd=self.folder, stdout=subprocess.PIPE,
+            stderr=end, env={**os.environ, "TERM": "xterm"}, text=True)
+        os.close(end)
+        shown = ""
+        while not re.search(r"vi \d+  residual \S+  bound \S+  ETA \S+", shown):
+            shown += os.read(terminal, 4096).decode(errors="replace")
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=60)
+        self.assertEqual(child.returncode, kit.INTERRUPTED)
+        got = json.loads(out)
+        self.assertFalse(got["certified"])
+        self.assertGreater(got["bound"], 0)
+        self.assertTrue(os.path.exists(self.path("x.safetensors")))
+
+
+class Page(kit.Case):
+    def test_commands_of_the_page_print_what_it_says(self):
+        text = kit.read(os.path.join(kit.ROOT, "docs", "solving.md"))
+        blocks = re.findall(r"```sh\n(.*?)```(?:\n\n```text\n(.*?)```)?", text, re.S)
+        self.assertGreater(len(blocks), 4)
+        compared = 0
+        for commands, printed in blocks:
+            out = ""
+            for line in commands.replace("\\\n", " ").splitlines():
+                self.assertTrue(line.startswith("celsius solve "), line)
+                out += self.ok(*line.split("#")[0].split()[1:])
+            if printed:
+                self.assertEqual(timeless(out), timeless(printed))
+                compared += 1
+        self.assertGreater(compared, 2)
+
+
+def timeless(text):
+    """What may differ from machine to machine: seconds, how it was solved, digits beyond the tolerance."""
+    text = re.sub(r"(?m)^method .*$", "method", text)
+    text = re.sub(r"(?m)^(residual|certified +yes).*$", r"\1", text)
+    text = re.sub(r", [\d.e-]+ s\b", ", s", text)
+    text = re.sub(r"(?m) +[a-z-]+ +[\d,]+ +[\d.e-]+ +[\d.e-]+$", "", text)  # method, sweeps, seconds, bound
+    return re.sub(r"\d+\.\d+(e-?\d+)?", lambda number: f"{float(number.group()):.5g}", text).split()
+
+
+kit.main()
