@@ -1,6 +1,7 @@
 /// Celsius: maximum-entropy reinforcement learning in C. Everything public.
 #ifndef CELSIUS_CELSIUS_H
 #define CELSIUS_CELSIUS_H
+#include "celsius/a2c.h"
 #include "celsius/agent.h"
 #include "celsius/canvas.h"
 #include "celsius/dsac.h"

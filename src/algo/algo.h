@@ -63,6 +63,7 @@ struct CelAgent {
 /// Field tables of the algorithms, each in ALGO_config.c.
 extern const CelField celi_sac_fields[];
 extern const CelField celi_ppo_fields[];
+extern const CelField celi_a2c_fields[];
 
 const CeliAlgo *celi_algo_at(int i);
 /// Share of the planned steps that is left, 1 at the start.

@@ -1,5 +1,6 @@
 /// Proximal policy optimisation's fields: defaults, ranges, help. The struct is in celsius/ppo.h.
 #include "algo/algo.h"
+#include "algo/onpolicy_fields.h"
 #include "celsius/ppo.h"
 
 #include <string.h>
@@ -35,26 +36,7 @@ const CelField celi_ppo_fields[] = {
      "clip of the norm of all gradients together; 0: none", ""},
     {"target_kl", CEL_FIELD_DOUBLE, F(target_kl), "0", 0, 1e6, "nats", NULL, NULL,
      "an update ends where the divergence passes 1.5 times this; 0: never", ""},
-    {"net_arch", CEL_FIELD_INT_LIST, F(net_arch), "64,64", 1, 8192, "", NULL, NULL,
-     "widths of the hidden layers, policy and values each", ""},
-    {"activation", CEL_FIELD_ENUM, F(activation), "tanh", 0, 0, "", "relu|tanh|silu", NULL,
-     "activation of the hidden layers", ""},
-    {"layer_norm", CEL_FIELD_BOOL, F(layer_norm), "false", 0, 0, "", NULL, NULL,
-     "layer norm before each hidden activation", ""},
-    {"init", CEL_FIELD_ENUM, F(init), "orthogonal", 0, 0, "", "kaiming_uniform|orthogonal|xavier_uniform", NULL,
-     "how weights start", ""},
-    {"state_dependent_std", CEL_FIELD_BOOL, F(state_dependent_std), "false", 0, 0, "", NULL, NULL,
-     "continuous actions: sigma from the network, not a parameter", "[actor-critic, 4.24]"},
-    {"log_std_init", CEL_FIELD_DOUBLE, F(log_std_init), "0", -50, 50, "", NULL, NULL,
-     "start of log sigma", ""},
-    {"normalize_observation", CEL_FIELD_BOOL, F(normalize_observation), "false", 0, 0, "", NULL, NULL,
-     "normalise observations by mean and variance of the rollouts before", ""},
-    {"normalize_reward", CEL_FIELD_BOOL, F(normalize_reward), "false", 0, 0, "", NULL, NULL,
-     "scale rewards by the deviation of the return", ""},
-    {"clip_observation", CEL_FIELD_DOUBLE, F(clip_observation), "10", 1e-6, 1e9, "", NULL, NULL,
-     "clip of normalised observations", ""},
-    {"clip_reward", CEL_FIELD_DOUBLE, F(clip_reward), "10", 1e-6, 1e9, "", NULL, NULL,
-     "clip of scaled rewards", ""},
+    CELI_ONPOLICY_FIELDS(CelPpoConfig, "false"),
     {"adam_beta1", CEL_FIELD_DOUBLE, F(adam_beta1), "0.9", 0, 0.999999, "", NULL, NULL,
      "decay of Adam's first moment", ""},
     {"adam_beta2", CEL_FIELD_DOUBLE, F(adam_beta2), "0.999", 0, 0.99999999, "", NULL, NULL,

@@ -8,12 +8,14 @@ extern const CeliAlgo celi_algo_sac;
 extern const CeliAlgo celi_algo_dsac;
 extern const CeliAlgo celi_algo_sql;
 extern const CeliAlgo celi_algo_ppo;
+extern const CeliAlgo celi_algo_a2c;
 
 static const CeliAlgo *const algos[] = {
     &celi_algo_sac,
     &celi_algo_dsac,
     &celi_algo_sql,
     &celi_algo_ppo,
+    &celi_algo_a2c,
 };
 
 enum { N_ALGOS = sizeof algos / sizeof algos[0] };

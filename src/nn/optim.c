@@ -182,6 +182,25 @@ void celi_adam_plan(CeliPlan *plan, CeliAdam *adam) {
   celi_adam_plan_many(plan, &adam, 1);
 }
 
+static void op_descend(const void *args, int64_t begin, int64_t end) {
+  const CeliAdam *adam = ((const AdamArgs *)args)->adam[0];
+  const float rate = adam->step->learning_rate * adam->step->grad_scale;
+  celi_ops()->axpby(adam->p + begin, -rate, adam->g + begin, 1.0f, end - begin);
+}
+
+void celi_sgd_plan(CeliPlan *plan, CeliAdam *adam) {
+  const AdamArgs one = {.adam = {adam}, .n = 1};
+  plan_advance(plan, &one);
+  celi_plan_add(plan, "descend", op_descend, CELI_PARTS, adam->n, ELEMENTS, false, &one,
+                sizeof one);
+}
+
+void celi_adam_as_rmsprop(CeliAdam *adam) {
+  // A step that was taken long ago: the powers that correct for the first ones are 0 and stay so.
+  adam->step->t = 1;
+  adam->step->beta1 = adam->step->beta1_power = adam->step->beta2_power = 0;
+}
+
 // ---- targets
 
 typedef struct PolyakArgs {

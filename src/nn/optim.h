@@ -41,6 +41,10 @@ void celi_adam_set_rate(CeliAdam *adam, double learning_rate);
 /// before when there is none); update by element, CELI_PARTS of n in units of CELI_ELEMENT_GRAIN.
 /// Plans keep the optimiser's address.
 void celi_adam_plan(CeliPlan *plan, CeliAdam *adam);
+/// The same for plain gradient descent, p -= learning_rate g; moments stay as they are.
+void celi_sgd_plan(CeliPlan *plan, CeliAdam *adam);
+/// After binding: RMSProp, v += (1 - beta2)(g^2 - v); p -= learning_rate g / (sqrt(v) + epsilon), without corrections.
+void celi_adam_as_rmsprop(CeliAdam *adam);
 /// The same for several (at most 16) at once: all advances in one step, all updates in one stage.
 /// Transposes of the networks that changed are the caller's.
 void celi_adam_plan_many(CeliPlan *plan, CeliAdam **adams, int n);

@@ -26,6 +26,7 @@ static CelStatus declare_state(CeliRollout *r, CelTensors *t) {
       {"rollout.filled", CEL_I64, CEL_STATE, &r->filled, 1, {1}},
       {"rollout.acted", CEL_U8, CEL_STATE, &r->acted, 1, {1}},
       {"rollout.begun", CEL_U8, CEL_STATE, &r->begun, 1, {1}},
+      {"rollout.age", CEL_I64, CEL_STATE, &r->age, 1, {N}},
       {"rollout.obs", CEL_F32, CEL_STATE, &r->obs, 3, {T + 1, N, O}},
       {"rollout.actions", CEL_U8, CEL_STATE, &r->actions, 3, {T, N, (int64_t)r->bytes}},
       {"rollout.head", CEL_F32, CEL_STATE, &r->head, 3, {T, N, r->H}},
@@ -82,6 +83,7 @@ void celi_rollout_follow(CeliRollout *rollout, CeliNormalizer *norm, const float
     if (celi_rollout_ended(r, row) || !(other || (start && start[i]))) continue;
     if (now == 0) { // the rollout that it belongs to is learned from already
       celi_normalizer_begin(norm, i);
+      r->age[i] = 0;
       continue;
     }
     r->truncated[row] = 1;
@@ -129,6 +131,9 @@ CelStatus celi_rollout_observe(CeliRollout *rollout, const CelOutcome *outcome) 
 
 void celi_rollout_next(CeliRollout *rollout, CeliActor *actor, CeliNormalizer *norm) {
   celi_normalizer_observe(norm, rollout->obs, rollout->T * rollout->N);
+  for (int64_t i = 0; i < rollout->N; i++)
+    for (int64_t t = 0; t < rollout->T; t++)
+      rollout->age[i] = celi_rollout_ended(rollout, t * rollout->N + i) ? 0 : rollout->age[i] + 1;
   celi_actor_advance(actor);
   *rollout->filled = 0;
 }
@@ -265,16 +270,61 @@ void celi_rollout_plan_gae(CeliPlan *plan, const CeliRollout *rollout, double ga
                 sizeof args);
 }
 
+static void op_normalize(const void *args, int64_t begin, int64_t end) {
+  (void)begin;
+  const CeliRollout *r = *(const CeliRollout *const *)args;
+  double mean = 0, square = 0;
+  for (int64_t i = 0; i < end; i++) mean += (double)r->advantage[i] / (double)end;
+  for (int64_t i = 0; i < end; i++) {
+    const double d = (double)r->advantage[i] - mean;
+    square += d * d;
+  }
+  const float shift = (float)mean, scale = (float)(1 / (sqrt(square / (double)(end - 1)) + 1e-8));
+  for (int64_t i = 0; i < end; i++) r->advantage[i] = (r->advantage[i] - shift) * scale;
+}
+
+void celi_rollout_plan_normalize(CeliPlan *plan, const CeliRollout *rollout) {
+  const int64_t rows = rollout->T * rollout->N;
+  if (rows < 2) return;
+  celi_plan_add(plan, "normalise advantages", op_normalize, CELI_SERIAL, rows, 1, false, &rollout,
+                sizeof rollout);
+}
+
+typedef struct DiscountArgs {
+  const CeliRollout *r;
+  double gamma;
+  float *weight;
+} DiscountArgs;
+
+static void op_discount(const void *args, int64_t begin, int64_t end) {
+  const DiscountArgs *a = args;
+  const CeliRollout *r = a->r;
+  for (int64_t i = begin; i < end; i++) {
+    double weight = pow(a->gamma, (double)r->age[i]);
+    for (int64_t t = 0; t < r->T; t++) {
+      a->weight[t * r->N + i] = (float)weight;
+      weight = celi_rollout_ended(r, t * r->N + i) ? 1 : weight * a->gamma;
+    }
+  }
+}
+
+void celi_rollout_plan_discount(CeliPlan *plan, const CeliRollout *rollout, double gamma,
+                                float *weight) {
+  const DiscountArgs args = {rollout, gamma, weight};
+  celi_plan_add(plan, "discount", op_discount, CELI_PARTS, rollout->N, ENV_GRAIN, false, &args,
+                sizeof args);
+}
+
 double celi_rollout_explained_variance(const CeliRollout *rollout) {
   const int64_t n = rollout->T * rollout->N;
+  const float *R = rollout->returns, *V = rollout->value;
   double mean[2] = {0, 0}, square[2] = {0, 0};
   for (int64_t i = 0; i < n; i++) {
-    mean[0] += (double)rollout->returns[i] / (double)n;
-    mean[1] += (double)rollout->advantage[i] / (double)n;
+    mean[0] += (double)R[i] / (double)n;
+    mean[1] += (double)(R[i] - V[i]) / (double)n;
   }
   for (int64_t i = 0; i < n; i++) {
-    const double a = (double)rollout->returns[i] - mean[0],
-                 b = (double)rollout->advantage[i] - mean[1];
+    const double a = (double)R[i] - mean[0], b = (double)(R[i] - V[i]) - mean[1];
     square[0] += a * a, square[1] += b * b;
   }
   return square[0] > 0 ? 1 - square[1] / square[0] : (double)NAN;

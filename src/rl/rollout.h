@@ -23,6 +23,7 @@ typedef struct CeliRollout {
   int64_t *filled;     ///< (1,) steps so far
   uint8_t *acted;      ///< (1,) act came before observe
   uint8_t *begun;      ///< (1,) there was an outcome: row `told` holds what it told
+  int64_t *age;        ///< (N,) steps that the episode at the first row had behind it
   float *obs;          ///< (T+1, N, O) raw; row T: what followed the last step
   uint8_t *actions;    ///< (T, N rows) as drawn
   float *head;         ///< (T, N, H) what the actor said
@@ -74,6 +75,11 @@ void celi_rollout_plan_rewards(CeliPlan *plan, const CeliRollout *rollout, CeliN
 void celi_rollout_plan_values(CeliPlan *plan, const CeliRollout *rollout);
 /// advantage and returns.
 void celi_rollout_plan_gae(CeliPlan *plan, const CeliRollout *rollout, double gamma, double lambda);
+/// Advantages to mean 0 and deviation 1 (n - 1 in its divisor, 1e-8 added to it); as they are where there is one row.
+void celi_rollout_plan_normalize(CeliPlan *plan, const CeliRollout *rollout);
+/// weight (T, N) = gamma^t, t the step within its episode.
+void celi_rollout_plan_discount(CeliPlan *plan, const CeliRollout *rollout, double gamma,
+                                float *weight);
 /// At once, environments [begin, end).
 void celi_rollout_gae(const CeliRollout *rollout, double gamma, double lambda, int64_t begin,
                       int64_t end);

@@ -23,7 +23,8 @@ CONFIG = {
     "ppo.clipped-values": dict(clip=.05, clip_vf=.3, steps=3, rate=.05), "ppo.minibatches": dict(batch=7),
     "ppo.raw-advantages": dict(normalize=False, lam=1), "ppo.normalized": dict(scaled=True),
     "a2c.box": dict(ent=.01, lam=1), "a2c.choice": dict(ent=.02, lam=.8), "a2c.choices": dict(lam=1),
-    "a2c.bits": dict(lam=1, normalize=True),
+    "a2c.bits": dict(lam=1, normalize=True), "a2c.rmsprop": dict(lam=1, rate=.01, rms=True),
+    "a2c.adam": dict(lam=1, rate=.01),
 }
 
 
@@ -87,7 +88,7 @@ def advantages(value, final_value, reward, terminated, truncated, gamma, lam):
 
 
 def compute(algo, case, d):
-    c = dict(ent=0., clip=.2, clip_vf=0., lam=.8, normalize=algo == "ppo", scaled=False, batch=None, steps=1, rate=0.)
+    c = dict(ent=0., clip=.2, clip_vf=0., lam=.8, normalize=algo == "ppo", scaled=False, batch=None, steps=1, rate=0., rms=False)
     c.update(CONFIG[f"{algo}.{case}"])
     gamma, act = .9, ACTIVATION.get(case, torch.tanh)
     p = {k: v.clone().requires_grad_() for k, v in d.items() if k.split(".")[0] in ("actor", "critic")}
@@ -116,7 +117,11 @@ def compute(algo, case, d):
     x, u, A, R, V, old = flat
     if c["normalize"]:
         A = (A - A.mean()) / (A.std() + 1e-8)
+        if algo == "a2c":
+            out["out.rollout.advantage"] = A.reshape(reward.shape).clone()
     optimiser = torch.optim.Adam(p.values(), c["rate"], eps=1e-5)
+    if c["rms"]:
+        optimiser = torch.optim.RMSprop(p.values(), c["rate"], alpha=.99, eps=1e-5)
     for step in range(c["steps"]):
         if step > 0:
             torch.nn.utils.clip_grad_norm_(p.values(), .5)
