@@ -286,7 +286,7 @@ static void projection_is_the_nearest(void **state) {
   static Problem x;
   static double policies[CLASS * PAIRS_MAX];
   double Q[PAIRS_MAX], unused[PAIRS_MAX], got[PAIRS_MAX], wanted[PAIRS_MAX];
-  int different = 0;
+  int different = 0, weighed = 0;
   for (uint64_t seed = 1; seed <= 20; seed++) {
     const double alpha = alphas[1 + seed % (ALPHAS - 1)];
     make_problem(&x, seed, 5, 4, 0.9);
@@ -302,11 +302,18 @@ static void projection_is_the_nearest(void **state) {
     different += memcmp(got, wanted, (size_t)x.mdp.pairs * sizeof *got) != 0;
     assert_ok(cel_policy_project(&x.mdp, Q, alpha, &within, weight, got));
     assert_memory_equal(got, wanted, (size_t)x.mdp.pairs * sizeof *got);
+    double only[S_MAX] = {0}; // one state decides for all
+    only[seed % 4] = 3.0;
+    brute_force(&x, policies, false, Q, alpha, only, wanted);
+    weighed += memcmp(got, wanted, (size_t)x.mdp.pairs * sizeof *got) != 0;
+    assert_ok(cel_policy_project(&x.mdp, Q, alpha, &within, only, got));
+    assert_memory_equal(got, wanted, (size_t)x.mdp.pairs * sizeof *got);
     assert_ok(cel_policy_project(&x.mdp, Q, alpha, NULL, NULL, got)); // the full class
     for (int64_t s = 0; s < x.mdp.states; s++)
       assert_true(fabs(oracle_kl(&x, s, got, Q, alpha)) < 1e-12);
   }
   assert_true(different > 10); // the two kinds of class are told apart
+  assert_true(weighed > 5);
 }
 
 /// Lemma 2: on a rectangular class that holds the old policy no action value falls.
