@@ -19,6 +19,7 @@
 #include "celsius/render.h"
 #include "celsius/rng.h"
 #include "celsius/sac.h"
+#include "celsius/sacv.h"
 #include "celsius/safetensors.h"
 #include "celsius/setup.h"
 #include "celsius/solve.h"

@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include <math.h>
+#include <string.h>
 
 static CelStatus check_space(const CelAgent *agent, bool squash) {
   const char *name = agent->algo->info.name;
@@ -85,4 +86,37 @@ void celi_box_sample(const CeliBox *box, const CeliDistSpec *spec, float *scaled
     counter[first + i] += (uint64_t)(box->A + 3) / 4;
   }
   celi_dist_sample_rows(spec, scaled, box->A, head, celi_dist_head(spec), box->eps, 0, n);
+}
+
+void celi_box_act(const CeliBox *box, CeliActing *acting, CeliExperience *x,
+                  const CeliDistSpec *spec, const float *obs, CelActMode mode, float *actions) {
+  const bool random = celi_experience_random(x, mode);
+  float *last_action = x->last_action;
+  if (mode == CEL_MODE) {
+    celi_box_predict(box, acting, &x->norm, spec, obs, x->N, actions);
+    return;
+  }
+  for (int64_t first = 0; first < x->N; first += CELI_ACT_ROWS) {
+    const int64_t n = x->N - first < CELI_ACT_ROWS ? x->N - first : CELI_ACT_ROWS;
+    if (random)
+      celi_box_random(box, box->out, first, n, x->act_counter);
+    else
+      celi_box_sample(box, spec, box->out,
+                      celi_acting_forward(acting, &x->norm, obs + first * x->O, n), first, n,
+                      x->act_counter);
+    if (mode == CEL_EXPLORE)
+      memcpy(last_action + first * box->A, box->out, (size_t)(n * box->A) * sizeof(float));
+    celi_box_unscale(box, actions + first * box->A, box->out, n);
+  }
+}
+
+void celi_box_predict(const CeliBox *box, CeliActing *acting, const CeliNormalizer *norm,
+                      const CeliDistSpec *spec, const float *obs, int64_t n, float *actions) {
+  const int64_t O = acting->pass.net->spec.in;
+  for (int64_t first = 0; first < n; first += CELI_ACT_ROWS) {
+    const int64_t rows = n - first < CELI_ACT_ROWS ? n - first : CELI_ACT_ROWS;
+    const float *head = celi_acting_forward(acting, norm, obs + first * O, rows);
+    celi_dist_mode(spec, box->out, box->A, head, acting->pass.net->spec.out, 0, rows);
+    celi_box_unscale(box, actions + first * box->A, box->out, rows);
+  }
 }

@@ -30,4 +30,12 @@ void celi_box_random(const CeliBox *box, float *scaled, int64_t first, int64_t n
 void celi_box_sample(const CeliBox *box, const CeliDistSpec *spec, float *scaled, const float *head,
                      int64_t first, int64_t n, uint64_t *counter);
 
+/// Actions of all environments from a Gaussian actor: random while learning has not started, its mode, or drawn; in
+/// CEL_EXPLORE remembered as the last action.
+void celi_box_act(const CeliBox *box, CeliActing *acting, CeliExperience *x,
+                  const CeliDistSpec *spec, const float *obs, CelActMode mode, float *actions);
+/// The modes at n observations.
+void celi_box_predict(const CeliBox *box, CeliActing *acting, const CeliNormalizer *norm,
+                      const CeliDistSpec *spec, const float *obs, int64_t n, float *actions);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 extern const CeliAlgo celi_algo_sac;
+extern const CeliAlgo celi_algo_sacv;
 extern const CeliAlgo celi_algo_dsac;
 extern const CeliAlgo celi_algo_sql;
 extern const CeliAlgo celi_algo_ppo;
@@ -12,6 +13,7 @@ extern const CeliAlgo celi_algo_a2c;
 
 static const CeliAlgo *const algos[] = {
     &celi_algo_sac,
+    &celi_algo_sacv,
     &celi_algo_dsac,
     &celi_algo_sql,
     &celi_algo_ppo,

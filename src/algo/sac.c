@@ -277,13 +277,6 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 
 // ---- act, observe, predict.
 
-/// The mode of n observations, scaled.
-static void act_mode(Sac *s, float *scaled, const float *obs, int64_t n) {
-  const CeliDistSpec spec = dist_spec(s);
-  const float *head = celi_acting_forward(&s->acting, &s->experience.norm, obs, n);
-  celi_dist_mode(&spec, scaled, s->A, head, s->actor.net.spec.out, 0, n);
-}
-
 /// A gSDE matrix M (H,A) from the stream of environment i. Source: Raffin et al., CoRL 2021.
 static void draw_matrix(Sac *s, float *M, int64_t i) {
   const int64_t size = s->gsde_pi.H * s->A;
@@ -298,23 +291,22 @@ static void renew_matrices(Sac *s) {
   for (int64_t i = 0; i < s->N; i++) draw_matrix(s, s->sde_matrix + i * s->gsde_pi.H * s->A, i);
 }
 
-/// Samples for rows first..first+n-1 of the environments. gSDE: with the
-/// matrices in force when exploring, otherwise with one of its own each time, which makes the action a sample of
-/// the policy's N(mean, h^2 exp(2 log_std)).
-static void act_sample(Sac *s, float *scaled, const float *obs, int64_t first, int64_t n,
-                       bool explore) {
-  const float *head = celi_acting_forward(&s->acting, &s->experience.norm, obs, n);
-  if (!s->gsde) {
-    const CeliDistSpec spec = dist_spec(s);
-    celi_box_sample(&s->box, &spec, scaled, head, first, n, s->experience.act_counter);
-    return;
-  }
-  const int64_t H = s->gsde_pi.H, size = H * s->A;
-  const float *latent = s->acting.pass.Y[s->actor.net.L - 2];
-  for (int64_t i = 0; i < n; i++) {
-    if (!explore) draw_matrix(s, s->sde_sample, first + i);
-    celi_gsde_act(scaled + i * s->A, head + i * s->actor.net.spec.out, latent + i * H,
-                  explore ? s->sde_matrix + (first + i) * size : s->sde_sample, H, s->A, s->squash);
+/// Samples of gSDE for all environments: with the matrices in force when exploring, otherwise with one of its own each
+/// time, which makes the action a sample of the policy's N(mean, h^2 exp(2 log_std)).
+static void act_gsde(Sac *s, const float *obs, bool explore, float *actions) {
+  const int64_t H = s->gsde_pi.H, A = s->A, size = H * A;
+  float *scaled = s->box.out, *last_action = s->experience.last_action;
+  for (int64_t first = 0; first < s->N; first += CELI_ACT_ROWS) {
+    const int64_t n = s->N - first < CELI_ACT_ROWS ? s->N - first : CELI_ACT_ROWS;
+    const float *head = celi_acting_forward(&s->acting, &s->experience.norm, obs + first * s->O, n);
+    const float *latent = s->acting.pass.Y[s->actor.net.L - 2];
+    for (int64_t i = 0; i < n; i++) {
+      if (!explore) draw_matrix(s, s->sde_sample, first + i);
+      celi_gsde_act(scaled + i * A, head + i * A, latent + i * H,
+                    explore ? s->sde_matrix + (first + i) * size : s->sde_sample, H, A, s->squash);
+    }
+    if (explore) memcpy(last_action + first * A, scaled, (size_t)(n * A) * sizeof(float));
+    celi_box_unscale(&s->box, actions + first * A, scaled, n);
   }
 }
 
@@ -322,40 +314,28 @@ static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, Cel
                      void *actions) {
   Sac *s = agent->self;
   const CelSacConfig *c = s->config;
-  const CeliBox *box = &s->box;
-  float *out = actions, *last_action = s->experience.last_action;
-  const bool random = celi_experience_random(&s->experience, mode);
+  CeliExperience *x = &s->experience;
+  const CeliDistSpec spec = dist_spec(s);
+  const bool random = celi_experience_random(x, mode);
   const int64_t every = c->sde_sample_freq > 0 ? c->sde_sample_freq : c->train_freq;
-  if (s->gsde && mode == CEL_EXPLORE && *s->experience.env_steps % every == 0) renew_matrices(s);
-  for (int64_t first = 0; first < s->N; first += CELI_ACT_ROWS) {
-    const int64_t n = s->N - first < CELI_ACT_ROWS ? s->N - first : CELI_ACT_ROWS;
-    const float *o = (const float *)obs + first * s->O;
-    if (random)
-      celi_box_random(box, box->out, first, n, s->experience.act_counter);
-    else if (mode == CEL_MODE)
-      act_mode(s, box->out, o, n);
-    else
-      act_sample(s, box->out, o, first, n, mode == CEL_EXPLORE);
-    if (mode == CEL_EXPLORE)
-      memcpy(last_action + first * s->A, box->out, (size_t)(n * s->A) * sizeof(float));
-    celi_box_unscale(box, out + first * s->A, box->out, n);
-  }
+  if (s->gsde && mode == CEL_EXPLORE && *x->env_steps % every == 0) renew_matrices(s);
+  if (s->gsde && mode != CEL_MODE && !random)
+    act_gsde(s, obs, mode == CEL_EXPLORE, actions);
+  else
+    celi_box_act(&s->box, &s->acting, x, &spec, obs, mode, actions);
   if (mode != CEL_EXPLORE) return CEL_OK;
   if (!random && (s->noise.kind == CELI_NOISE_NORMAL || s->noise.kind == CELI_NOISE_OU)) {
-    celi_noise_add(&s->noise, last_action, start ? start : s->experience.begins);
-    celi_box_unscale(box, out, last_action, s->N);
+    celi_noise_add(&s->noise, x->last_action, start ? start : x->begins);
+    celi_box_unscale(&s->box, actions, x->last_action, s->N);
   }
-  celi_experience_follow(&s->experience, obs, start);
+  celi_experience_follow(x, obs, start);
   return CEL_OK;
 }
 
 static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
   Sac *s = agent->self;
-  for (int64_t first = 0; first < n; first += CELI_ACT_ROWS) {
-    const int64_t rows = n - first < CELI_ACT_ROWS ? n - first : CELI_ACT_ROWS;
-    act_mode(s, s->box.out, (const float *)obs + first * s->O, rows);
-    celi_box_unscale(&s->box, (float *)actions + first * s->A, s->box.out, rows);
-  }
+  const CeliDistSpec spec = dist_spec(s);
+  celi_box_predict(&s->box, &s->acting, &s->experience.norm, &spec, obs, n, actions);
   return CEL_OK;
 }
 

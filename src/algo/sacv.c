@@ -1,0 +1,415 @@
+/// Soft actor-critic with a value network.
+///
+/// Source: [policy-guarantees, SAC] (Algorithm 1, losses (5)-(10)) with gamma and alpha written out as in docs/equations.md;
+/// Haarnoja et al., "Soft actor-critic: off-policy maximum entropy deep reinforcement learning with a stochastic actor",
+/// 2018.
+///
+///   s, a, r, s'   a transition from the replay buffer       B   batch
+///   pi            the policy, a Gaussian                    E   number of critics
+///   V, V'         value network and its moving average      O, A observation and action dimension
+///   Q_e           critic e                                  Hbar target entropy, nats
+///   alpha         temperature, reward units per nat
+///
+/// One gradient step:
+///   1  draw s, a, r, d = gamma (0 where terminated), s' of B transitions; a_pi, log pi(a_pi|s) ~ pi(.|s)
+///   2  J_V = mean 1/2 (V(s) - (min_e Q_e(s, a_pi) - alpha log pi(a_pi|s)))^2; Adam on V        [(5)]
+///   3  J_Q = sum_e mean 1/2 (Q_e(s, a) - (r + d V'(s')))^2; Adam on the critics                [(7), (8)]
+///   4  J_pi = mean (alpha log pi(a_pi|s) - min_e Q_e(s, a_pi)); Adam on the policy             [(10), 8.28]
+///   5  V' += tau (V - V')
+///   6  J_alpha = log alpha mean(H - Hbar); Adam on log alpha
+/// alpha is the one from before line 6 throughout; line 4 sees the critics of line 3.
+#include "celsius/sacv.h"
+#include "algo/box.h"
+#include "algo/off_policy.h"
+#include "base/base.h"
+#include "nn/dist.h"
+
+#include <math.h>
+#include <string.h>
+
+/// Streams of initial parameters; each network takes a block of indices.
+enum { INIT_ACTOR = 0, INIT_CRITIC = 4096, INIT_VALUE = 8192 };
+
+typedef struct Sacv {
+  CeliExperience experience;
+  const CelSacvConfig *config;
+  CelAgent *agent;
+  int64_t O, A, B, E;
+
+  // Networks and their uses on a batch.
+  CeliTrained actor, critic, value;
+  CeliMlp target;
+  CeliMlpPass pi, v, v_next; ///< actor and V on s, V' on s'
+  CeliMlpPass q, q_pi;       ///< critics on (s,a) and on (s,a_pi)
+  CeliDist dist;
+  CeliTemperature temperature;
+  CeliUpdate update;
+
+  // Batch.
+  float *sa, *sa_pi, *next_obs; ///< (B, O+A) critic inputs, (B,O)
+  float *reward, *discount;     ///< (B,)
+  int64_t *row;                 ///< (B,)
+  float *v_hat, *one, *zero; ///< (B,) target of V; a reward of 0 and a discount of 1 for its kernel
+  float *y;                  ///< (E,B) target of Q, each critic's own copy
+  float *v_loss, *q_loss, *pi_loss, *q_min; ///< (B,), (E,B), (B,), (B,)
+  float *d_action;                          ///< (B,A)
+  uint64_t *noise_counter; ///< (1,) blocks of the stream that updates take noise from, saved
+
+  CeliBox box;
+  CeliActing acting;
+} Sacv;
+
+enum {
+  M_ACTOR_LOSS,
+  M_CRITIC_LOSS,
+  M_VALUE_LOSS,
+  M_ENT_COEF,
+  M_ENT_COEF_LOSS,
+  M_LEARNING_RATE,
+  M_ENTROPY,
+  METRICS
+};
+
+static Sacv *sacv_of(const void *args) {
+  return *(Sacv *const *)args;
+}
+
+static CeliDistSpec dist_spec(const CelSacvConfig *c, int64_t A) {
+  return (CeliDistSpec){.kind = c->policy == 0 ? CELI_SQUASHED_GAUSSIAN : CELI_GAUSSIAN,
+                        .A = A,
+                        .log_std_min = c->log_std_min,
+                        .log_std_max = c->log_std_max};
+}
+
+// ---- one operation an equation; rows [begin, end) of the batch.
+
+/// Observations of the batch beside the actions that the policy will write (line 1).
+static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
+  const Sacv *s = sacv_of(args);
+  const ptrdiff_t ld = s->O + s->A;
+  for (int64_t b = begin; b < end; b++)
+    memcpy(s->sa_pi + b * ld, s->sa + b * ld, (size_t)s->O * sizeof(float));
+}
+
+/// Line 2: the soft target's kernel with reward 0 and discount 1 is V's own target.
+/// Source: [policy-guarantees, (5)], [maximum-entropy, 8.14]
+static void op_value_loss(const void *args, int64_t begin, int64_t end) {
+  const Sacv *s = sacv_of(args);
+  const int last = s->value.net.L - 1;
+  celi_ops()->soft_target(s->v_hat, s->zero, s->one, s->q_pi.Y[last], s->dist.logp,
+                          s->temperature.alpha, s->E, s->B, begin, end,
+                          s->config->critic_reduce == 1);
+  celi_ops()->squared_error(s->v.dY[last], s->v_loss, s->v.Y[last], s->v_hat, 1.0f / (float)s->B, 1,
+                            s->B, begin, end);
+}
+
+/// Line 3, cut by critic and row. Source: [policy-guarantees, (7)], [policy-guarantees, (8)]
+static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
+  const Sacv *s = sacv_of(args);
+  const int last = s->critic.net.L - 1;
+  int64_t from, to;
+  for (int64_t e = 0; e < s->E; e++) {
+    if (!celi_member_rows(s->B, e, begin, end, &from, &to)) continue;
+    const int64_t at = e * s->B;
+    for (int64_t b = from; b < to; b++)
+      s->y[at + b] = s->reward[b] + s->discount[b] * s->v_next.Y[last][b];
+    celi_ops()->squared_error(s->q.dY[last] + at, s->q_loss + at, s->q.Y[last] + at, s->y + at,
+                              1.0f / (float)s->B, 1, s->B, from, to);
+  }
+}
+
+/// Line 4: d J_pi / d Q and d J_pi / d log pi = alpha / B. Source: [policy-guarantees, (10)], [maximum-entropy, 8.28]
+static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
+  const Sacv *s = sacv_of(args);
+  const int last = s->critic.net.L - 1;
+  celi_ops()->actor_objective(s->q_pi.dY[last], s->q_min, s->pi_loss, s->q_pi.Y[last], s->dist.logp,
+                              s->temperature.alpha, 1.0f / (float)s->B, s->E, s->B, begin, end,
+                              s->config->critic_reduce == 1);
+  celi_ops()->fill(s->dist.d_logp + begin, *s->temperature.alpha / (float)s->B, end - begin);
+}
+
+/// Line 5, every target_update_interval updates.
+static void op_target(const void *args, int64_t begin, int64_t end) {
+  const Sacv *s = sacv_of(args);
+  celi_target_move(&s->target, &s->value.net, s->config->common.tau,
+                   s->config->common.target_update_interval, *s->agent->updates, begin, end);
+}
+
+/// Line 6, then the counters; after line 5, which reads one.
+static void op_finish(const void *args, int64_t begin, int64_t end) {
+  (void)begin, (void)end;
+  Sacv *s = sacv_of(args);
+  const CeliOps *ops = celi_ops();
+  const double B = (double)s->B, entropy = -(double)ops->sum(s->dist.logp, s->B) / B;
+  double *mean = s->update.means.sum;
+  mean[M_ACTOR_LOSS] += (double)ops->sum(s->pi_loss, s->B) / B;
+  mean[M_CRITIC_LOSS] += (double)ops->sum(s->q_loss, s->E * s->B) / B;
+  mean[M_VALUE_LOSS] += (double)ops->sum(s->v_loss, s->B) / B;
+  mean[M_ENT_COEF] += (double)*s->temperature.alpha;
+  mean[M_ENTROPY] += entropy;
+  mean[M_ENT_COEF_LOSS] += celi_temperature_step(&s->temperature, entropy);
+  *s->experience.sample_counter += celi_replay_blocks(s->B);
+  *s->noise_counter += celi_dist_blocks(&s->dist);
+  ++*s->agent->updates;
+}
+
+// ---- the plan: lines 1 to 6.
+
+/// An operation on the rows of a batch.
+static void plan_rows(Sacv *s, const char *name, CeliOpFn fn, int64_t rows) {
+  celi_plan_add(s->update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
+}
+
+/// Line 1.
+static void plan_sample(Sacv *s) {
+  const ptrdiff_t ld = s->O + s->A, ldh = s->actor.net.spec.out;
+  const CeliReplayBatch batch = {.B = s->B,
+                                 .n = 1,
+                                 .obs = s->sa,
+                                 .ldo = ld,
+                                 .action = s->sa + s->O,
+                                 .lda = ld,
+                                 .next_obs = s->next_obs,
+                                 .ldn = s->O,
+                                 .reward = s->reward,
+                                 .discount = s->discount,
+                                 .row = s->row};
+  celi_experience_plan_sample(&s->experience, s->update.plan, batch);
+  plan_rows(s, "copy observations", op_copy_obs, s->B);
+  celi_mlp_plan_forward(s->update.plan, &s->pi);
+  celi_dist_plan_sample(s->update.plan, &s->dist, s->sa_pi + s->O, ld, s->pi.Y[s->actor.net.L - 1],
+                        ldh, s->agent->options.seed, 0, s->noise_counter);
+}
+
+/// Line 2.
+static void plan_value(Sacv *s) {
+  CeliPlan *plan = s->update.plan;
+  celi_mlp_plan_forward(plan, &s->v);
+  celi_mlp_plan_forward(plan, &s->q_pi);
+  celi_plan_barrier(plan); // the target needs all critics
+  plan_rows(s, "value loss", op_value_loss, s->B);
+  celi_mlp_plan_backward_data(plan, &s->v, NULL, 0);
+  celi_mlp_plan_backward_weight(plan, &s->v, &s->value.grad, false);
+  celi_mlp_plan_transpose(plan, &s->actor.net, true); // of the last update's actor: for line 4
+  celi_adam_plan(plan, &s->value.adam);
+}
+
+/// Line 3. The activations of line 2 on (s, a_pi) are done with.
+static void plan_critics(Sacv *s) {
+  CeliPlan *plan = s->update.plan;
+  celi_mlp_plan_transpose(plan, &s->value.net, false);
+  celi_mlp_plan_forward(plan, &s->v_next);
+  celi_mlp_plan_forward(plan, &s->q);
+  celi_plan_barrier(plan);
+  plan_rows(s, "critic loss", op_critic_loss, s->E * s->B);
+  celi_mlp_plan_backward_data(plan, &s->q, NULL, 0);
+  celi_mlp_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
+  celi_adam_plan(plan, &s->critic.adam);
+  celi_mlp_plan_transpose(plan, &s->critic.net, false);
+}
+
+/// Lines 4 to 6.
+static void plan_actor(Sacv *s) {
+  CeliPlan *plan = s->update.plan;
+  const ptrdiff_t ld = s->O + s->A, ldh = s->actor.net.spec.out;
+  const int last = s->actor.net.L - 1;
+  celi_mlp_plan_forward(plan, &s->q_pi);
+  plan_rows(s, "actor loss", op_actor_loss, s->B);
+  celi_mlp_plan_backward_data_columns(plan, &s->q_pi, s->d_action, s->A, s->O, s->O + s->A);
+  celi_dist_plan_sample_backward(plan, &s->dist, s->pi.dY[last], ldh, s->d_action, s->A,
+                                 s->sa_pi + s->O, ld, s->pi.Y[last], ldh);
+  celi_mlp_plan_backward_data(plan, &s->pi, NULL, 0);
+  celi_mlp_plan_backward_weight(plan, &s->pi, &s->actor.grad, false);
+  celi_adam_plan(plan, &s->actor.adam);
+  celi_plan_add(plan, "target", op_target, CELI_PARTS, s->value.adam.n, CELI_ELEMENT_GRAIN, true,
+                &s, sizeof s);                                                           // line 5
+  celi_plan_add(plan, "temperature", op_finish, CELI_SERIAL, 1, 1, false, &s, sizeof s); // line 6
+}
+
+static CelStatus write_plan(Sacv *s) {
+  CELI_TRY(celi_plan_create(&s->update.plan));
+  plan_sample(s);
+  plan_value(s);
+  plan_critics(s);
+  plan_actor(s);
+  return celi_plan_end(s->update.plan);
+}
+
+static CelStatus update(CelAgent *agent, int64_t n) {
+  Sacv *s = agent->self;
+  return celi_off_policy_update(agent, &s->update, &s->config->common.learning_rate, n);
+}
+
+// ---- act, predict.
+
+static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
+                     void *actions) {
+  Sacv *s = agent->self;
+  const CeliDistSpec spec = dist_spec(s->config, s->A);
+  celi_box_act(&s->box, &s->acting, &s->experience, &spec, obs, mode, actions);
+  if (mode == CEL_EXPLORE) celi_experience_follow(&s->experience, obs, start);
+  return CEL_OK;
+}
+
+static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
+  Sacv *s = agent->self;
+  const CeliDistSpec spec = dist_spec(s->config, s->A);
+  celi_box_predict(&s->box, &s->acting, &s->experience.norm, &spec, obs, n, actions);
+  return CEL_OK;
+}
+
+// ---- create and destroy.
+
+static CelStatus declare_networks(Sacv *s, CelTensors *t) {
+  const CelOffPolicyConfig *c = &s->config->common;
+  CeliMlpSpec actor = celi_off_policy_network(c, s->O, 2 * s->A);
+  CeliMlpSpec critic = celi_off_policy_network(c, s->O + s->A, 1);
+  const CeliMlpSpec value = celi_off_policy_network(c, s->O, 1);
+  if (actor.init == CELI_ORTHOGONAL) actor.output_gain = 0.01;
+  critic.E = s->E;
+  critic.dx_begin = s->O,
+  critic.dx_end = s->O + s->A; // the actor follows the critics' gradient to the action
+  CELI_TRY(celi_trained_declare(&s->actor, t, "actor", &actor));
+  CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
+  CELI_TRY(celi_trained_declare(&s->value, t, "value", &value));
+  return celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &value);
+}
+
+static CelStatus declare_passes(Sacv *s, CelTensors *t) {
+  const int shares = celi_team_size(s->agent->team);
+  const CeliDistSpec spec = dist_spec(s->config, s->A);
+  const int64_t B = s->B;
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->pi, t, "pass.pi", &s->actor.net, B, true, shares));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->q, t, "pass.q", &s->critic.net, B, true, shares));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->v, t, "pass.v", &s->value.net, B, true, shares));
+  CELI_TRY(
+      celi_mlp_declare_pass_shared(&s->v_next, t, "pass.v_next", &s->target, B, false, shares));
+  CELI_TRY(celi_dist_declare(&s->dist, t, "dist.pi", &spec, B, true));
+  return celi_acting_declare(&s->acting, t, &s->actor.net);
+}
+
+static CelStatus declare_batch(Sacv *s, CelTensors *t) {
+  const int64_t B = s->B, A = s->A, D = s->O + s->A;
+  CELI_DECLARE(t, "batch.sa", CEL_F32, CEL_SCRATCH, &s->sa, B, D);
+  CELI_DECLARE(t, "batch.sa_pi", CEL_F32, CEL_SCRATCH, &s->sa_pi, B, D);
+  CELI_DECLARE(t, "batch.next_obs", CEL_F32, CEL_SCRATCH, &s->next_obs, B, s->O);
+  CELI_DECLARE(t, "batch.reward", CEL_F32, CEL_SCRATCH, &s->reward, B);
+  CELI_DECLARE(t, "batch.discount", CEL_F32, CEL_SCRATCH, &s->discount, B);
+  CELI_DECLARE(t, "batch.row", CEL_I64, CEL_SCRATCH, &s->row, B);
+  CELI_DECLARE(t, "batch.v_target", CEL_F32, CEL_SCRATCH, &s->v_hat, B);
+  CELI_DECLARE(t, "batch.one", CEL_F32, CEL_SCRATCH, &s->one, B);
+  CELI_DECLARE(t, "batch.zero", CEL_F32, CEL_SCRATCH, &s->zero, B);
+  CELI_DECLARE(t, "batch.y", CEL_F32, CEL_SCRATCH, &s->y, s->E, B);
+  CELI_DECLARE(t, "batch.v_loss", CEL_F32, CEL_SCRATCH, &s->v_loss, B);
+  CELI_DECLARE(t, "batch.q_loss", CEL_F32, CEL_SCRATCH, &s->q_loss, s->E, B);
+  CELI_DECLARE(t, "batch.pi_loss", CEL_F32, CEL_SCRATCH, &s->pi_loss, B);
+  CELI_DECLARE(t, "batch.q_min", CEL_F32, CEL_SCRATCH, &s->q_min, B);
+  CELI_DECLARE(t, "batch.d_action", CEL_F32, CEL_SCRATCH, &s->d_action, B, A);
+  CELI_DECLARE(t, "noise_counter", CEL_U64, CEL_STATE, &s->noise_counter, 1);
+  return CEL_OK;
+}
+
+static CelStatus declare(CelAgent *agent) {
+  Sacv *s = agent->self;
+  CelTensors *t = agent->tensors;
+  const CelSacvConfig *c = agent->config;
+  if (c->log_std_min >= c->log_std_max)
+    return cel_fail(CEL_E_RANGE, "sacv: log_std_min %g must lie below log_std_max %g",
+                    c->log_std_min, c->log_std_max);
+  CELI_TRY(celi_box_declare(&s->box, agent, c->policy == 0));
+  const CelSpace stored = celi_box_stored(&s->box);
+  const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
+  CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
+  s->agent = agent, s->config = c;
+  s->O = s->experience.O, s->A = s->box.A, s->B = c->common.batch_size, s->E = c->n_critics;
+  CELI_TRY(declare_networks(s, t));
+  CELI_TRY(celi_temperature_declare(&s->temperature, t, c->ent_coef, c->ent_coef_init,
+                                    isnan(c->target_entropy) ? -(double)s->A : c->target_entropy));
+  CELI_TRY(declare_passes(s, t));
+  CELI_TRY(declare_batch(s, t));
+  CELI_TRY(celi_means_declare(&s->update.means, t));
+  CELI_TRY(celi_trained_declare_adam(&s->actor, t, "actor"));
+  CELI_TRY(celi_trained_declare_adam(&s->critic, t, "critic"));
+  return celi_trained_declare_adam(&s->value, t, "value");
+}
+
+/// Points the uses of networks at their inputs.
+static void bind_passes(Sacv *s) {
+  const ptrdiff_t ld = s->O + s->A;
+  s->pi.X = s->v.X = s->sa, s->pi.ldx = s->v.ldx = ld;
+  s->v_next.X = s->next_obs, s->v_next.ldx = s->O;
+  s->q.X = s->sa, s->q.ldx = ld;
+  s->q_pi = s->q; // the same activations in turn: lines 2, 3 and 4 each are done with them
+  s->q_pi.X = s->sa_pi;
+  celi_acting_bind(&s->acting);
+  celi_ops()->fill(s->one, 1, s->B);
+}
+
+static CelStatus bind_optimisers(Sacv *s) {
+  const CelTensors *t = s->agent->tensors;
+  const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
+  CeliAdam *const adams[] = {&s->actor.adam, &s->critic.adam, &s->value.adam, &s->temperature.adam};
+  CELI_TRY(celi_trained_bind(&s->actor, t, "actor", NULL, &adam));
+  CELI_TRY(celi_trained_bind(&s->critic, t, "critic", NULL, &adam));
+  CELI_TRY(celi_trained_bind(&s->value, t, "value", NULL, &adam));
+  s->update.rate = M_LEARNING_RATE, s->update.n_adams = 4;
+  memcpy(s->update.adam, adams, sizeof adams);
+  return celi_temperature_bind(&s->temperature, t, adam);
+}
+
+/// What follows from saved tensors.
+static CelStatus sync_derived(CelAgent *agent) {
+  Sacv *s = agent->self;
+  CELI_TRY(celi_experience_check(&s->experience));
+  celi_temperature_sync(&s->temperature);
+  celi_mlp_transpose(&s->actor.net);
+  celi_mlp_transpose(&s->critic.net);
+  celi_mlp_transpose(&s->value.net);
+  return CEL_OK;
+}
+
+static CelStatus prepare(CelAgent *agent) {
+  static const char *const names[METRICS] = {
+      "train/actor_loss",    "train/critic_loss",   "train/value_loss", "train/ent_coef",
+      "train/ent_coef_loss", "train/learning_rate", "train/entropy"};
+  Sacv *s = agent->self;
+  celi_mlp_init(&s->actor.net, agent->options.seed, INIT_ACTOR);
+  celi_mlp_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
+  celi_mlp_init(&s->value.net, agent->options.seed, INIT_VALUE);
+  celi_box_reset(&s->box);
+  celi_experience_reset(&s->experience);
+  bind_passes(s);
+  celi_means_bind(&s->update.means, agent, names, METRICS);
+  CELI_TRY(bind_optimisers(s));
+  memcpy(s->target.W[0], s->value.net.W[0], (size_t)s->value.adam.n * sizeof(float));
+  CELI_TRY(sync_derived(agent));
+  return write_plan(s);
+}
+
+static CeliPolicySpec policy_spec(const CelAgent *agent) {
+  const Sacv *s = agent->self;
+  return (CeliPolicySpec){.kind = s->dist.spec.kind,
+                          .activation = celi_activation_of(s->config->common.activation),
+                          .A = s->A};
+}
+
+static void release(CelAgent *agent) {
+  celi_plan_destroy(((Sacv *)agent->self)->update.plan);
+}
+
+const CeliAlgo celi_algo_sacv = {
+    .info = {"sacv", "soft actor-critic with a value network, its first form; continuous actions",
+             celi_sacv_fields, sizeof(CelSacvConfig)},
+    .state_size = sizeof(Sacv),
+    .declare = declare,
+    .prepare = prepare,
+    .release = release,
+    .act = act,
+    .observe = celi_off_policy_observe,
+    .due = celi_off_policy_due,
+    .update = update,
+    .predict = predict,
+    .sync = sync_derived,
+    .policy = policy_spec,
+    .replay = celi_off_policy_replay,
+};

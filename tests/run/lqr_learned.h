@@ -1,0 +1,163 @@
+/// A learned policy against the exact one: a Gaussian learner on the linear-quadratic regulator at a fixed temperature.
+///
+/// The soft-optimal policy is N(-K x, Sigma), and an unsquashed Gaussian can represent it, so learning
+/// should end there. After training with the preset, states are collected under the learned policy; the gain is
+/// the least-squares fit of its mean to them, the covariance and entropy are means over them.
+/// Source: [maximum-entropy, 8.25]; tolerances: gain 5% (Frobenius), covariance 10%, entropy .05 nat a dimension.
+#ifndef LQR_LEARNED_H
+#define LQR_LEARNED_H
+#include "celsius/agent.h"
+#include "celsius/env.h"
+#include "celsius/lqr.h"
+#include "celsius/setup.h"
+#include "celsius/train.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { STATES = 4000, WIDEST = 256, N_MAX = CEL_LQR_MAX };
+
+static void ok(CelStatus status) {
+  if (status != CEL_OK) fail_msg("%s", cel_error());
+}
+
+/// mean (m,) and log sigma (m,) of the actor at a state, in double from its tensors; hidden layers are ReLU.
+static void actor_at(CelAgent *agent, const float *x, int m, double *mean, double *log_std) {
+  double now[WIDEST], next[WIDEST];
+  const CelTensors *tensors = cel_agent_tensors(agent);
+  const int64_t n = cel_space_floats(cel_agent_observation(agent));
+  for (int64_t i = 0; i < n; i++) now[i] = (double)x[i];
+  for (int l = 0;; l++) {
+    char name[32];
+    snprintf(name, sizeof name, "actor.%d.weight", l);
+    const CelTensor *W = cel_tensors_find(tensors, name);
+    if (!W) break;
+    snprintf(name, sizeof name, "actor.%d.bias", l);
+    const float *w = W->data, *b = cel_tensors_find(tensors, name)->data;
+    const int64_t K = W->shape[1], N = W->shape[2];
+    assert_true(N <= WIDEST);
+    for (int64_t j = 0; j < N; j++) {
+      next[j] = (double)b[j];
+      for (int64_t k = 0; k < K; k++)
+        next[j] += (l > 0 ? fmax(now[k], 0) : now[k]) * (double)w[k * N + j];
+    }
+    memcpy(now, next, sizeof now);
+  }
+  for (int a = 0; a < m; a++) mean[a] = now[a], log_std[a] = fmin(fmax(now[m + a], -20), 2);
+}
+
+/// Solves M X = Y for symmetric positive definite M (n,n), Y (n,m), in place, by Gauss-Jordan.
+static void solve(double *M, double *Y, int n, int m) {
+  for (int k = 0; k < n; k++)
+    for (int i = 0; i < n; i++) {
+      if (i == k) continue;
+      const double f = M[i * n + k] / M[k * n + k];
+      for (int j = 0; j < n; j++) M[i * n + j] -= f * M[k * n + j];
+      for (int j = 0; j < m; j++) Y[i * m + j] -= f * Y[k * m + j];
+    }
+  for (int k = 0; k < n; k++)
+    for (int j = 0; j < m; j++) Y[k * m + j] /= M[k * n + k];
+}
+
+typedef struct Learned {
+  double K[N_MAX * N_MAX], variance[N_MAX],
+      entropy; ///< gain (m,n), diagonal of the covariance (m,), nats
+} Learned;
+
+/// Runs the learned stochastic policy and fits what it does.
+static void measure(CelAgent *agent, const CelEnvSpec *spec, int n, int m, Learned *out) {
+  double xx[N_MAX * N_MAX] = {0}, xu[N_MAX * N_MAX] = {0};
+  CelVecEnv env;
+  CelTensors *tensors;
+  float actions[N_MAX];
+  memset(out, 0, sizeof *out);
+  ok(cel_tensors_create(&tensors));
+  ok(cel_vecenv_declare(&env, tensors, "test", spec, 1, 99, CEL_RNG_EVAL, 0));
+  ok(cel_tensors_allocate(tensors));
+  ok(cel_vecenv_reset(&env));
+  for (int t = 0; t < STATES; t++) {
+    const float *x = (const float *)env.obs;
+    double mean[N_MAX], log_std[N_MAX];
+    actor_at(agent, x, m, mean, log_std);
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < n; j++) xx[i * n + j] += (double)x[i] * (double)x[j];
+      for (int a = 0; a < m; a++) xu[i * m + a] += (double)x[i] * mean[a];
+    }
+    for (int a = 0; a < m; a++) {
+      out->variance[a] += exp(2 * log_std[a]) / STATES;
+      out->entropy += (log_std[a] + 0.5 * log(2 * 3.14159265358979323846) + 0.5) / STATES;
+    }
+    ok(cel_agent_act(agent, x, NULL, CEL_SAMPLE, actions));
+    ok(cel_vecenv_step(&env, actions, 0, 1));
+  }
+  solve(xx, xu, n, m);
+  for (int a = 0; a < m; a++)
+    for (int i = 0; i < n; i++) out->K[a * n + i] = -xu[i * m + a];
+  cel_tensors_destroy(tensors);
+}
+
+/// |a - b| / |b|, Frobenius.
+static double relative(const double *a, const double *b, int n) {
+  double difference = 0, norm = 0;
+  for (int i = 0; i < n; i++) difference += (a[i] - b[i]) * (a[i] - b[i]), norm += b[i] * b[i];
+  return sqrt(difference / norm);
+}
+
+/// A field of the algorithm's config as a number.
+static double number(const CelSetup *setup, const char *field) {
+  char text[64];
+  assert_in_range(cel_fields_get(setup->algo->fields, setup->algo_config, field, text, sizeof text),
+                  1, sizeof text - 1);
+  return strtod(text, NULL);
+}
+
+static void train_and_compare(const char *algo, const char *problem, uint64_t seed) {
+  CelSetup *setup;
+  CelEnvSpec *spec;
+  CelAgent *agent;
+  CelVecEnv env;
+  CelTensors *tensors;
+  CelLqr lqr;
+  CelLqrSolution exact;
+  Learned learned;
+  ok(cel_setup_create(&setup, algo, "LQR-v0"));
+  ok(cel_setup_preset(setup, "LQR-v0"));
+  ok(cel_setup_set(setup, "env.problem", problem));
+  ok(cel_env_spec_create(&spec, "LQR-v0", (char *)setup->env_args + sizeof(CelEnvOptions),
+                         setup->env_args));
+  const CelAgentOptions options = {
+      .n_envs = 1, .seed = seed, .threads = 1, .total_steps = setup->run.steps};
+  ok(cel_agent_create(&agent, algo, setup->algo_config, &spec->observation, &spec->action,
+                      &options));
+  ok(cel_tensors_create(&tensors));
+  ok(cel_vecenv_declare(&env, tensors, "env", spec, 1, seed, CEL_RNG_ENV, 0));
+  ok(cel_tensors_allocate(tensors));
+  ok(cel_vecenv_reset(&env));
+  ok(cel_learn(agent, &env, setup->run.steps, NULL));
+  ok(cel_lqr_of_env(spec, &lqr));
+  ok(cel_lqr_solve(&lqr, number(setup, "gamma"), number(setup, "ent_coef"), &exact));
+  measure(agent, spec, lqr.n, lqr.m, &learned);
+  double diagonal[N_MAX * N_MAX] = {0};
+  for (int a = 0; a < lqr.m; a++) diagonal[a * lqr.m + a] = learned.variance[a];
+  const double gain = relative(learned.K, exact.K, lqr.m * lqr.n);
+  const double covariance = relative(diagonal, exact.Sigma, lqr.m * lqr.m);
+  const double entropy = fabs(learned.entropy - exact.entropy) / lqr.m;
+  print_message("%s on %s, seed %d: gain off by %.1f%%, covariance by %.1f%%, entropy by %.3f nat "
+                "a dimension\n",
+                algo, problem, (int)seed, 100 * gain, 100 * covariance, entropy);
+  if (!(gain <= 0.05)) fail_msg("gain off by %.3f", gain);
+  if (!(covariance <= 0.10)) fail_msg("covariance off by %.3f", covariance);
+  if (!(entropy <= 0.05)) fail_msg("entropy off by %.3f nat a dimension", entropy);
+  cel_agent_destroy(agent);
+  cel_tensors_destroy(tensors);
+  cel_env_spec_destroy(spec);
+  cel_setup_destroy(setup);
+}
+
+#endif
