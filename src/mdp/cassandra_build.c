@@ -93,7 +93,7 @@ static void row_paint(Row *row, const CeliRules *rules, const CeliRule *rule, in
       if (start[j] > 0.0) row_set(row, j, start[j]);
     }
     break;
-  case CELI_RULE_OBSERVED: CEL_ASSERT(!"a rule of rewards among those of probabilities"); break;
+  case CELI_RULE_OBSERVED: CEL_ASSERT(rule->kind != CELI_RULE_OBSERVED); break; // only in R
   }
 }
 
@@ -147,10 +147,19 @@ static CelStatus make_rewards(Work *work, int32_t a, int64_t s) {
   if (__builtin_mul_overflow(work->next.n, work->depth, &n)) n = INT64_MAX;
   CELI_TRY(celi_grow(&work->reward, &work->reward_room, n, sizeof *work->reward,
                      "rewards by observation"));
-  memset(work->reward, 0, (size_t)n * sizeof *work->reward);
+  if (n > 0) memset(work->reward, 0, (size_t)n * sizeof *work->reward);
   CELI_TRY(celi_rules_find(rules, a, s));
   for (int64_t k = rules->founds - 1; k >= 0; k--) paint_reward(work, rules, rules->found[k]);
   return CEL_OK;
+}
+
+/// Whether the rewards of the row's next state k differ by observation.
+static bool differ(const Work *work, int64_t k) {
+  const double *reward = work->reward + k * work->depth;
+  for (int64_t o = 1; o < work->depth; o++) {
+    if (reward[o] < reward[0] || reward[o] > reward[0]) return true;
+  }
+  return false;
 }
 
 /// sum_o O(o|s',a) r(s,a,s',o) for the row's next state k.
@@ -184,9 +193,9 @@ static CelStatus put_row(Work *work, int64_t s, int32_t a) {
   CELI_TRY(
       celi_grow(&work->entry, &work->entry_room, work->next.n, sizeof *work->entry, "transitions"));
   for (int64_t k = 0; k < work->next.n; k++) {
-    double reward = work->reward[k];
+    double reward = work->reward[k * work->depth];
     if (!(work->next.value[k] > 0.0)) continue;
-    if (said->by_observation) CELI_TRY(average_reward(work, a, k, &reward));
+    if (differ(work, k)) CELI_TRY(average_reward(work, a, k, &reward));
     work->entry[n++] = (CeliEntry){.next = work->next.column[k],
                                    .probability = work->next.value[k],
                                    .reward = said->costs ? 0.0 - reward : reward};

@@ -460,7 +460,7 @@ static CelStatus read_observed(Parser *parser, CeliRule rule) {
   const int64_t n = parser->observation.count;
   rule.kind = CELI_RULE_OBSERVED;
   CELI_TRY(read_cells(parser, rules, n, false, &rule));
-  const CeliCell *cell = rules->cell + rule.first;
+  const CeliCell *cell = rule.n > 0 ? rules->cell + rule.first : NULL;
   bool same_for_all = rule.n == 0 || rule.n == n;
   for (int64_t k = 1; k < rule.n && same_for_all; k++) {
     same_for_all = !(cell[k].value < cell[0].value || cell[k].value > cell[0].value);
@@ -576,7 +576,7 @@ static CelStatus read_statement(Parser *parser) {
 static CelStatus read_text(Parser *parser) {
   while (ahead(parser).kind != END) CELI_TRY(read_statement(parser));
   if (parser->state.count > 0 && parser->action.count > 0) return CEL_OK;
-  return celi_scan_fail(&parser->said.scan, parser->said.scan.line,
+  return celi_scan_fail(&parser->said.scan, ahead(parser).word.line,
                         "the file ends, and \"%s\" was not declared",
                         parser->state.count > 0 ? "actions" : "states");
 }

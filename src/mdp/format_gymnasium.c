@@ -190,8 +190,10 @@ static CelStatus read_action(Reader *reader, int64_t state) {
   int64_t action;
   CELI_TRY(read_key(&reader->scan, &key));
   CELI_TRY(celi_scan_index(&reader->scan, key, "action", INT32_MAX, &action));
-  const CelStatus status = read_row(reader, state, action, key.line);
-  return cel_fail_in(status, "state %" PRId64 ", action %" PRId64 ": ", state, action);
+  reader->scan.action = action;
+  CELI_TRY(read_row(reader, state, action, key.line));
+  reader->scan.action = -1;
+  return CEL_OK;
 }
 
 /// {"ACTION": row, ...}
@@ -202,13 +204,15 @@ static CelStatus read_state(Reader *reader, CeliWord key) {
   CELI_TRY(celi_grow(&reader->state, &reader->state_capacity, reader->states + 1, sizeof state,
                      "states"));
   reader->state[reader->states++] = state;
-  CELI_TRY(cel_fail_in(expect(&reader->scan, '{', "'{' of a state's actions"),
-                       "state %" PRId64 ": ", state.number));
+  reader->scan.state = state.number;
+  CELI_TRY(expect(&reader->scan, '{', "'{' of a state's actions"));
   for (bool first = true;; first = false) {
     CELI_TRY(step(&reader->scan, '}', first, &more));
-    if (!more) return CEL_OK;
+    if (!more) break;
     CELI_TRY(read_action(reader, state.number));
   }
+  reader->scan.state = -1;
+  return CEL_OK;
 }
 
 static CelStatus read_p(Reader *reader) {
@@ -284,7 +288,7 @@ static CelStatus read_member(Reader *reader, CeliWord key) {
     if (reader->has_p) return fail_key(reader, key);
     return read_state(reader, key);
   }
-  if (celi_word_is(key, "P") && reader->states == 0) {
+  if (celi_word_is(key, "P") && (reader->has_p || reader->states == 0)) {
     CELI_TRY(once(reader, key, &reader->has_p));
     return read_p(reader);
   }

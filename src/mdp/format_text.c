@@ -11,16 +11,23 @@
 // ---- the cursor
 
 CeliScan celi_scan(const char *file, const char *text, size_t size) {
-  return (CeliScan){.file = file, .at = text, .end = text + size, .line = 1};
+  return (CeliScan){
+      .file = file, .at = text, .end = text + size, .line = 1, .state = -1, .action = -1};
 }
 
 CelStatus celi_scan_fail(const CeliScan *scan, int64_t line, const char *format, ...) {
-  char text[768];
+  char text[768], where[80] = "";
   va_list args;
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  return cel_fail(CEL_E_CORRUPT, "%s: line %" PRId64 ": %s", scan->file, line, text);
+  if (scan->action >= 0) {
+    snprintf(where, sizeof where, "state %" PRId64 ", action %" PRId64 ": ", scan->state,
+             scan->action);
+  } else if (scan->state >= 0) {
+    snprintf(where, sizeof where, "state %" PRId64 ": ", scan->state);
+  }
+  return cel_fail(CEL_E_CORRUPT, "%s: line %" PRId64 ": %s%s", scan->file, line, where, text);
 }
 
 CelStatus celi_scan_in(const CeliScan *scan, int64_t line, CelStatus status) {

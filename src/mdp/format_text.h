@@ -24,11 +24,12 @@ typedef struct CeliWord {
 typedef struct CeliScan {
   const char *file; ///< for messages
   const char *at, *end;
-  int64_t line; ///< of `at`, from 1
+  int64_t line;          ///< of `at`, from 1
+  int64_t state, action; ///< being read, for messages; -1: none
 } CeliScan;
 
 CeliScan celi_scan(const char *file, const char *text, size_t size);
-/// Records "FILE: line N: ..." and returns CEL_E_CORRUPT.
+/// Records "FILE: line N: state S, action A: ..." and returns CEL_E_CORRUPT.
 CelStatus celi_scan_fail(const CeliScan *scan, int64_t line, const char *format, ...)
     CEL_PRINTF(3, 4);
 /// Puts "FILE: line N: " in front of the recorded message, unless `status` is CEL_OK.

@@ -1,0 +1,45 @@
+/// What the fuzzers of formats of finite problems share.
+#ifndef TESTS_FUZZ_MDP_H
+#define TESTS_FUZZ_MDP_H
+#include "mdp/formats.h"
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/// A number of five digits and more, which may be a size: what fits into the machine's memory does not into a fuzzer's, and
+/// what fits into neither is a matter for the tests.
+static inline bool fuzz_is_large(const uint8_t *data, size_t size) {
+  size_t digits = 0;
+  for (size_t i = 0; i < size; i++) {
+    digits = data[i] >= '0' && data[i] <= '9' ? digits + 1 : 0;
+    if (digits >= 5 && digits < 17) return true;
+  }
+  return false;
+}
+
+/// False where the text was refused, which must come with a message.
+static inline bool fuzz_read(CelStatus status, const CelMdp *mdp) {
+  if (status == CEL_OK) {
+    if (cel_mdp_check(mdp) != CEL_OK) abort();
+    return true;
+  }
+  if (mdp != NULL || cel_error()[0] == 0) abort();
+  return false;
+}
+
+/// What was read back is what was written.
+static inline void fuzz_compare(CelStatus status, const CelMdp *mdp, const CelMdp *back) {
+  if (status != CEL_OK || cel_mdp_check(back) != CEL_OK) abort();
+  if (mdp->states != back->states || mdp->pairs != back->pairs ||
+      mdp->transitions != back->transitions || mdp->horizon != back->horizon) {
+    abort();
+  }
+  for (int64_t t = 0; t < mdp->transitions; t++) {
+    if (cel_mdp_next(mdp, t) != cel_mdp_next(back, t)) abort();
+    if (fabs(mdp->probability[t] - back->probability[t]) > 1e-15) abort();
+    if (mdp->reward_next && mdp->reward_next[t] != back->reward_next[t]) abort();
+  }
+}
+
+#endif
