@@ -26,6 +26,7 @@
 #include "celsius/space.h"
 #include "celsius/sql.h"
 #include "celsius/status.h"
+#include "celsius/svgd.h"
 #include "celsius/tensors.h"
 #include "celsius/train.h"
 #include "celsius/version.h"
