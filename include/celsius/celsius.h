@@ -2,6 +2,7 @@
 #ifndef CELSIUS_CELSIUS_H
 #define CELSIUS_CELSIUS_H
 #include "celsius/a2c.h"
+#include "celsius/ac.h"
 #include "celsius/agent.h"
 #include "celsius/canvas.h"
 #include "celsius/dsac.h"

@@ -80,10 +80,8 @@ void celi_onpolicy_init(CeliOnPolicy *self) {
 void celi_onpolicy_last_parameter(const CeliOnPolicy *self, char name[CEL_NAME_MAX]) {
   if (self->critic.L > 0)
     snprintf(name, CEL_NAME_MAX, "critic.%d.bias", self->critic.L - 1);
-  else if (self->actor.dist.free_log_std)
-    snprintf(name, CEL_NAME_MAX, "actor.log_std");
   else
-    snprintf(name, CEL_NAME_MAX, "actor.%d.bias", self->actor.net.L - 1);
+    celi_actor_last_parameter(&self->actor, name);
 }
 
 CelStatus celi_onpolicy_ready(const CelAgent *agent, int64_t n) {

@@ -10,6 +10,7 @@ extern const CeliAlgo celi_algo_dsac;
 extern const CeliAlgo celi_algo_sql;
 extern const CeliAlgo celi_algo_ppo;
 extern const CeliAlgo celi_algo_a2c;
+extern const CeliAlgo celi_algo_ac;
 
 static const CeliAlgo *const algos[] = {
     &celi_algo_sac,
@@ -18,6 +19,7 @@ static const CeliAlgo *const algos[] = {
     &celi_algo_sql,
     &celi_algo_ppo,
     &celi_algo_a2c,
+    &celi_algo_ac,
 };
 
 enum { N_ALGOS = sizeof algos / sizeof algos[0] };

@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ROWS_MIN = 64 };
@@ -148,6 +149,13 @@ void celi_actor_mode(const CeliActor *actor, void *actions, const float *obs, in
     celi_dist_mode(&actor->dist, (uint8_t *)actions + (size_t)first * actor->bytes,
                    celi_actor_lda(actor), actor->head, actor->H, 0, rows);
   }
+}
+
+void celi_actor_last_parameter(const CeliActor *actor, char name[CEL_NAME_MAX]) {
+  if (actor->dist.free_log_std)
+    snprintf(name, CEL_NAME_MAX, "actor.log_std");
+  else
+    snprintf(name, CEL_NAME_MAX, "actor.%d.bias", actor->net.L - 1);
 }
 
 double celi_actor_mean_std(const CeliActor *actor) {

@@ -59,6 +59,8 @@ void celi_actor_step(const CeliActor *actor, CeliMlpPass *pass, int64_t t, void 
 void celi_actor_sample(CeliActor *actor, void *actions, const float *obs);
 /// Modes of n rows.
 void celi_actor_mode(const CeliActor *actor, void *actions, const float *obs, int64_t n);
+/// The last of the actor's parameters, of which "actor.0.weight" is the first.
+void celi_actor_last_parameter(const CeliActor *actor, char name[CEL_NAME_MAX]);
 /// Mean of a free sigma; NAN where there is none.
 double celi_actor_mean_std(const CeliActor *actor);
 CeliPolicySpec celi_actor_policy(const CeliActor *actor);

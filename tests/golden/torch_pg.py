@@ -25,6 +25,8 @@ CONFIG = {
     "a2c.box": dict(ent=.01, lam=1), "a2c.choice": dict(ent=.02, lam=.8), "a2c.choices": dict(lam=1),
     "a2c.bits": dict(lam=1, normalize=True), "a2c.rmsprop": dict(lam=1, rate=.01, rms=True),
     "a2c.adam": dict(lam=1, rate=.01),
+    "ac.state-std": dict(ent=.01), "ac.box": dict(sum=True), "ac.choice": dict(weighted=True),
+    "ac.sgd": dict(sum=True, sgd=.1),
 }
 
 
@@ -87,8 +89,18 @@ def advantages(value, final_value, reward, terminated, truncated, gamma, lam):
     return A
 
 
+def discounts(over, gamma):
+    """gamma^t, t the step within its episode; episodes begin with the rollout."""
+    weight = torch.ones(over.shape, dtype=torch.float64)
+    for t in range(1, len(over)):
+        weight[t] = torch.where(over[t - 1], torch.ones_like(weight[t]), weight[t - 1] * gamma)
+    return weight
+
+
 def compute(algo, case, d):
-    c = dict(ent=0., clip=.2, clip_vf=0., lam=.8, normalize=algo == "ppo", scaled=False, batch=None, steps=1, rate=0., rms=False)
+    c = dict(ent=0., clip=.2, clip_vf=0., lam=.8, normalize=algo == "ppo", scaled=False, batch=None, steps=1, rate=0., rms=False, sum=False, weighted=False, sgd=0.)
+    if algo == "ac":
+        c["lam"] = 0
     c.update(CONFIG[f"{algo}.{case}"])
     gamma, act = .9, ACTIVATION.get(case, torch.tanh)
     p = {k: v.clone().requires_grad_() for k, v in d.items() if k.split(".")[0] in ("actor", "critic")}
@@ -135,6 +147,13 @@ def compute(algo, case, d):
             policy = -torch.min(ratio * A, ratio.clamp(1 - c["clip"], 1 + c["clip"]) * A).mean()
             if c["clip_vf"]:
                 V_now = V + (V_now - V).clamp(-c["clip_vf"], c["clip_vf"])
+        elif algo == "ac":
+            w = discounts(over, gamma).reshape(-1) if c["weighted"] else torch.ones_like(A)
+            put = torch.sum if c["sum"] else torch.mean
+            policy, half = -put(logp * A * w), put(.5 * (R - V_now) ** 2)
+            loss = policy - c["ent"] * entropy + half
+            loss.backward()
+            break
         else:
             policy = -(logp * A).mean()
         squares = ((R - V_now) ** 2).mean()
@@ -142,6 +161,13 @@ def compute(algo, case, d):
         loss.backward()
     for k, v in p.items():
         out["out.grad." + k] = v.grad.clone()
+        if c["sgd"]:  # with the values' learning rate 0
+            out["out." + k] = v - c["sgd"] * v.grad * k.startswith("actor")
+    if algo == "ac":
+        n = len(A) if c["sum"] else 1
+        out["train/actor_loss"], out["train/critic_loss"] = policy / n, half / n
+        out["train/entropy_loss"] = -entropy
+        return {k: v.detach().reshape(-1) if v.dim() == 0 else v.detach().contiguous() for k, v in out.items()}
     if c["rate"]:
         torch.nn.utils.clip_grad_norm_(p.values(), .5)
         optimiser.step()

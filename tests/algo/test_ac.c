@@ -1,0 +1,58 @@
+/// Actor-critic against PyTorch in float64 (tests/golden/torch_pg.py), its determinism, its bad input.
+#include "onpolicy_test.h"
+
+#include "celsius/ac.h"
+
+static const OnCase cases[] = {
+    {"state-std", ON_BOX, {{"ent_coef", "0.01"}, {"activation", "silu"}}},
+    {"box", ON_BOX, {{"state_dependent_std", "false"}, {"reduction", "sum"}}},
+    {"choice", ON_CHOICE, {{"discount_weight", "true"}}},
+    {"sgd", ON_CHOICE, {{"optimizer", "sgd"}, {"learning_rate", "0.1"}, {"reduction", "sum"}}},
+};
+
+static const OnLearner learner = {"ac",
+                                  {{"net_arch", "6,5"},
+                                   {"n_steps", "10"},
+                                   {"learning_rate", "0"},
+                                   {"critic_learning_rate", "0"},
+                                   {"gamma", "0.9"},
+                                   {"init", "kaiming_uniform"}},
+                                  cases,
+                                  sizeof cases / sizeof cases[0],
+                                  12};
+
+static void test_against_pytorch(void **state) {
+  (void)state;
+  on_check_golden(&learner);
+}
+static void test_same_bits_for_any_threads(void **state) {
+  (void)state;
+  on_check_threads(&learner);
+}
+static void test_save_and_load(void **state) {
+  (void)state;
+  on_check_save(&learner);
+}
+static void test_allocates_nothing(void **state) {
+  (void)state;
+  on_check_allocations(&learner);
+}
+static void test_pushed_is_pulled(void **state) {
+  (void)state;
+  on_check_pull(&learner, "CartPole-v1");
+  on_check_pull(&learner, "Pendulum-v1");
+}
+static void test_bad_input(void **state) {
+  (void)state;
+  on_check_bad_input(&learner);
+  on_check_zero_variance(&learner);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_against_pytorch),  cmocka_unit_test(test_same_bits_for_any_threads),
+      cmocka_unit_test(test_save_and_load),    cmocka_unit_test(test_allocates_nothing),
+      cmocka_unit_test(test_pushed_is_pulled), cmocka_unit_test(test_bad_input),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
