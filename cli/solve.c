@@ -103,7 +103,8 @@ static CelStatus check_flags(const Solve *solve, int argc, char **argv) {
     return cel_fail(CEL_E_ARGUMENT, "--cpi is a method of its own: leave --method out");
   if (options->cpi && alpha && !(solve->n_alphas == 1 && solve->alpha[0] == 0))
     return cel_fail(CEL_E_ARGUMENT, "--cpi solves the ordinary problem: leave --alpha out, or 0");
-  if (!options->cpi && solve->n_alphas > 1 && n && (n < 5 || strcmp(options->out + n - 4, ".csv")))
+  if (!options->cpi && solve->n_alphas > 1 && n &&
+      (n < 5 || strcmp(options->out + n - 4, ".csv") != 0))
     return cel_fail(CEL_E_ARGUMENT,
                     "--out %s: a sweep's table has a name that ends in .csv; give one --alpha for "
                     "V, Q and pi",

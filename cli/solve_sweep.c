@@ -35,7 +35,8 @@ static CelStatus buffers_make(Buffers *b, const CelMdp *mdp) {
                  malloc((T + 1) * S * sizeof(double))};
   if (b->V && b->Q && b->p) return CEL_OK;
   buffers_free(b);
-  return cel_fail(CEL_E_MEMORY, "no memory for an evaluation of %zu states", S);
+  (void)cel_fail(CEL_E_MEMORY, "no memory for an evaluation of %zu states", S);
+  return CEL_E_MEMORY;
 }
 
 static double entropy(const double *pi, int64_t n) {

@@ -125,7 +125,9 @@ static void hatch(cairo_t *cr, double x, double y, double size) {
   cairo_set_line_width(cr, fmin(1, size / 12));
   set_color(cr, gray, 0.35);
   const double step = fmax(size / 6, 1.5);
-  for (double at = -size + step / 2; at < size; at += step) {
+  const int lines = (int)(2 * size / step);
+  for (int i = 0; i < lines; i++) {
+    const double at = -size + step / 2 + i * step;
     cairo_move_to(cr, x + at, y + size);
     cairo_line_to(cr, x + at + size, y);
   }

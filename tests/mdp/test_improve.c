@@ -128,7 +128,7 @@ static void gradient_vanishes_in_corners(void **state) {
   double theta[PAIRS_MAX], pi[PAIRS_MAX], gradient[PAIRS_MAX], last = HUGE_VAL;
   make_problem(&x, 3, 6, 4, 0.9);
   random_policy(&x, 1.0, 0, theta, pi);
-  for (double push = 5.0; push < 40.0; push += 5.0) {
+  for (int push = 5; push < 40; push += 5) {
     Complex z[PAIRS_MAX], y[PAIRS_MAX];
     for (int64_t p = 0; p < x.mdp.pairs; p++) z[p] = theta[p];
     for (int64_t s = 0; s < x.mdp.states; s++) {

@@ -21,7 +21,7 @@ typedef struct Bound {
 static Bound measure(const Replay *r) {
   const Problem *x = r->x;
   Bound b = {0};
-  double V[S_MAX], Q[PAIRS_MAX], d[S_MAX];
+  double V[S_MAX] = {0}, Q[PAIRS_MAX] = {0}, d[S_MAX] = {0};
   oracle_values_real(x, r->pi, 0.0, r->gamma, V, Q);
   oracle_visits(x, r->pi, r->gamma, d);
   for (int64_t s = 0; s < x->mdp.states; s++) {
@@ -53,7 +53,8 @@ static void check_choice(const Replay *r, const CelConservativeStep *step) {
   assert_true(fabs(step->distance - step->eps * b.tau) < 1e-10);
   assert_true(fabs(step->lower_bound - lower_bound(&b, r->gamma, step->eps)) <
               1e-10 * scale * scale);
-  for (double eps = 0.0; eps <= 1.0; eps += 0.001) { // no other weight has a better bound
+  for (int i = 0; i <= 1000; i++) { // no other weight has a better bound
+    const double eps = i / 1000.0;
     if (lower_bound(&b, r->gamma, eps) > step->lower_bound + 1e-10 * scale * scale)
       fail_msg("seed %d: eps %g has the bound %.17g, eps %g was chosen with %.17g", (int)r->x->seed,
                eps, lower_bound(&b, r->gamma, eps), step->eps, step->lower_bound);
