@@ -11,7 +11,7 @@ typedef enum CelCheckKind {
   CEL_CHECK_EQUAL,   ///< |left - right| <= tolerance
   CEL_CHECK_AT_MOST, ///< left <= right + tolerance
   CEL_CHECK_DIFFERS, ///< |left - right| > tolerance: a printed form that must fail, a limit that must show
-  CEL_CHECK_EXCEEDS  ///< left > right + tolerance: a bound that must be violated, a gain that must be there
+  CEL_CHECK_EXCEEDS ///< left > right + tolerance: a bound that must be violated, a gain that must be there
 } CelCheckKind;
 
 typedef struct CelCheck {
@@ -21,8 +21,9 @@ typedef struct CelCheck {
   const char *function; ///< what of the library it tries: "cel_mdp_evaluate"
   CelCheckKind kind;
   double left, right; ///< the worst case's two numbers
-  double residual;      ///< |left - right|; of AT_MOST and EXCEEDS left - right
-  double tolerance;     ///< of that case: the row's, scaled with the size of Q, or with the standard error
+  double residual;    ///< |left - right|; of AT_MOST and EXCEEDS left - right
+  double
+      tolerance; ///< of that case: the row's, scaled with the size of Q, or with the standard error
   bool pass;
   int64_t cases; ///< problems tried
   uint64_t seed; ///< of the worst case

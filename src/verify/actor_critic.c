@@ -90,7 +90,7 @@ static double *expected_score(CeliTrial *trial, const Finite *f, const double *o
 /// What a sum over trajectories of grad log pi times a weight needs.
 typedef struct Score {
   const CeliProblem *m;
-  const double *pi, *A;           ///< A (STEPS, n), or NULL: the reward to go
+  const double *pi, *A; ///< A (STEPS, n), or NULL: the reward to go
   bool discounted, reward_to_go_discounted;
   double *sum; ///< (n)
 } Score;
@@ -121,8 +121,7 @@ static void add_score(void *user, const CeliTrajectory *tau) {
 /// E over all trajectories of sum_t [gamma^t] grad log pi (reward to go, or A_t).
 static double *enumerated_score(CeliTrial *trial, const Finite *f, const double *A, bool discounted,
                                 bool reward_to_go_discounted) {
-  Score score = {&f->m,      f->pi, A, discounted, reward_to_go_discounted,
-                 celi_take(trial, f->m.n)};
+  Score score = {&f->m, f->pi, A, discounted, reward_to_go_discounted, celi_take(trial, f->m.n)};
   celi_enumerate(&f->m, f->pi, false, STEPS, -1, -1, add_score, &score);
   return score.sum;
 }
@@ -169,8 +168,7 @@ static CelStatus past_is_forgotten(CeliTrial *trial) {
   const Conditional c = {&f.m, celi_take(trial, (int64_t)n * n), celi_take(trial, (int64_t)n * n)};
   celi_enumerate(&f.m, f.pi, false, STEPS, -1, -1, add_conditional, (void *)&c);
   for (int i = 0; i < n * n; i++)
-    if (c.mass[i] > 0)
-      celi_compare(trial, f.Q[n + i % n], c.sum[i] / c.mass[i], celi_size(f.Q, n));
+    if (c.mass[i] > 0) celi_compare(trial, f.Q[n + i % n], c.sum[i] / c.mass[i], celi_size(f.Q, n));
   return CEL_OK;
 }
 
@@ -222,7 +220,7 @@ static CelStatus printed_visits(CeliTrial *trial) {
 // ---- 4.7: without gamma^t
 
 static double norm(const double *x, int n) {
-  return sqrt(celi_dot(x, x, n));
+  return sqrt(celi_dense_dot(x, x, n));
 }
 
 /// The library's form without gamma^t beside the gradient of J: their distance in lengths of the latter, and 1 - cosine.
@@ -234,7 +232,7 @@ static CelStatus undiscounted_weight(CeliTrial *trial, bool cosine) {
   CELI_TRY(cel_policy_gradient_horizon(f.m.mdp, f.pi, 0, f.m.gamma, STEPS, false, practice));
   for (int k = 0; k < f.m.n; k++) square += (practice[k] - exact[k]) * (practice[k] - exact[k]);
   const double angle =
-      celi_dot(practice, exact, f.m.n) / (norm(practice, f.m.n) * norm(exact, f.m.n));
+      celi_dense_dot(practice, exact, f.m.n) / (norm(practice, f.m.n) * norm(exact, f.m.n));
   celi_compare(trial, cosine ? 1 - angle : sqrt(square) / norm(exact, f.m.n), 0, 1);
   return CEL_OK;
 }
@@ -258,7 +256,8 @@ static CelStatus undiscounted_turns(CeliTrial *trial) {
   const OfLogits of = {trial, &m, 0, STEPS};
   celi_complex_gradient(trial, return_of_logits, &of, theta, 4, exact);
   CELI_TRY(cel_policy_gradient_horizon(m.mdp, pi, 0, m.gamma, STEPS, false, practice));
-  celi_compare(trial, 1 - celi_dot(practice, exact, 4) / (norm(practice, 4) * norm(exact, 4)), 0, 1);
+  celi_compare(trial, 1 - celi_dense_dot(practice, exact, 4) / (norm(practice, 4) * norm(exact, 4)),
+               0, 1);
   return CEL_OK;
 }
 
@@ -360,7 +359,7 @@ static CelStatus hard_values(CeliTrial *trial) {
   double *pi = celi_take(trial, m.n), *V = celi_take(trial, m.S), *Q = celi_take(trial, m.n);
   double *sum = celi_take(trial, m.S), *backup = celi_take(trial, m.n);
   celi_draw_policy(trial, &m, pi);
-  CELI_TRY(celi_evaluate(&m, pi, 0, V, Q));
+  CELI_TRY(celi_library_values(&m, pi, 0, V, Q));
   celi_propagated_values(trial, &m, pi, 0, sum);
   celi_dense_backup(&m, sum, backup);
   celi_compare_all(trial, V, sum, m.S, celi_scale(&m, Q));
@@ -412,17 +411,17 @@ static CelStatus sampled_mean(CeliTrial *trial) {
   CELI_TRY(cel_policy_gradient_horizon(f.m.mdp, f.pi, 0, f.m.gamma, STEPS, true, gradient));
   subtract_values(&f);
   celi_draw_normal(trial, along, f.m.n, 1);
-  exact = celi_dot(gradient, along, f.m.n);
+  exact = celi_dense_dot(gradient, along, f.m.n);
   const Score score = {&f.m, f.pi, f.Q, true, true, NULL};
   for (int i = 0; i < EPISODES; i++) {
     CeliTrajectory tau;
     sample(trial, &f, &tau);
     for (int k = 0; k < f.m.n; k++) one[k] = 0;
     add_scores(&score, &tau, 1, one);
-    const double off = celi_dot(one, along, f.m.n) - exact;
+    const double off = celi_dense_dot(one, along, f.m.n) - exact;
     sum += off, squares += off * off;
   }
-  const double variance = (squares - sum * sum / EPISODES) / (EPISODES - 1);
+  const double variance = fmax(squares - sum * sum / EPISODES, 0) / (EPISODES - 1);
   celi_compare(trial, exact, exact + sum / EPISODES, sqrt(variance / EPISODES));
   return CEL_OK;
 }
@@ -451,7 +450,7 @@ static CelStatus delta_by_sum(CeliTrial *trial, const CeliDraw *draw, double shi
     for (int k = 0; k < m.S; k++) m.P[k] /= 2;
     CELI_TRY(celi_close(trial, &m, 0));
   }
-  CELI_TRY(celi_evaluate(&m, pi, 0, V, Q));
+  CELI_TRY(celi_library_values(&m, pi, 0, V, Q));
   for (int k = 0; k < m.n; k++) A[k] = Q[k] - V[m.state[k]];
   V[0] += shift;
   for (int k = 0; k < m.n; k++) delta[k] = expected_delta(&m, V, k, bootstrap_ended);
@@ -475,7 +474,7 @@ static CelStatus delta_cut(CeliTrial *trial) {
   CeliEvaluated e;
   CELI_TRY(celi_draw_evaluated(trial, &tiny_endless, &e));
   double *A = celi_take(trial, e.m.n), *cut = celi_take(trial, e.m.n);
-  CELI_TRY(celi_evaluate(&e.m, e.pi, 0, e.V, e.Q));
+  CELI_TRY(celi_library_values(&e.m, e.pi, 0, e.V, e.Q));
   for (int k = 0; k < e.m.n; k++) {
     A[k] = e.Q[k] - e.V[e.m.state[k]];
     cut[k] = e.m.r[k] - e.V[e.m.state[k]];
@@ -489,7 +488,7 @@ static CelStatus delta_by_simulation(CeliTrial *trial) {
   CeliEvaluated e;
   double sum = 0, squares = 0;
   CELI_TRY(celi_draw_evaluated(trial, &(CeliDraw){.A_min = 2, .gamma_max = .9}, &e));
-  CELI_TRY(celi_evaluate(&e.m, e.pi, 0, e.V, e.Q));
+  CELI_TRY(celi_library_values(&e.m, e.pi, 0, e.V, e.Q));
   const int p = celi_below(trial, e.m.n), S = e.m.S;
   const double A = e.Q[p] - e.V[e.m.state[p]];
   for (int i = 0; i < SAMPLES; i++) {
@@ -512,7 +511,8 @@ typedef struct Critic {
   double *mu, *pi, *V;
 } Critic;
 
-static CelStatus draw_critic(CeliTrial *trial, const CeliDraw *draw, bool deterministic, Critic *c) {
+static CelStatus draw_critic(CeliTrial *trial, const CeliDraw *draw, bool deterministic,
+                             Critic *c) {
   double sum = 0;
   CELI_TRY(celi_draw(trial, draw, &c->m));
   c->mu = celi_take(trial, c->m.S);
@@ -603,7 +603,7 @@ static CelStatus td_converges(CeliTrial *trial) {
   Critic c;
   CELI_TRY(draw_critic(trial, &(CeliDraw){.gamma_max = .9}, false, &c));
   double *exact = celi_take(trial, c.m.S), *delta = celi_take(trial, c.m.S);
-  CELI_TRY(celi_evaluate(&c.m, c.pi, 0, exact, NULL));
+  CELI_TRY(celi_library_values(&c.m, c.pi, 0, exact, NULL));
   for (int k = 0; k < 1200; k++) {
     for (int s = 0; s < c.m.S; s++) {
       delta[s] = celi_actions(&c.m, s) ? 0 : -c.V[s]; // a terminal state is worth 0
@@ -621,10 +621,11 @@ static CelStatus td_by_simulation(CeliTrial *trial) {
   enum { RUNS = 64, UPDATES = 3000 };
   Critic c;
   double sum = 0, squares = 0;
-  CELI_TRY(draw_critic(trial, &(CeliDraw){.S_max = 4, .gamma = .5, .unit = true, .endless = true,
-                                          .A_max = 2}, false, &c));
+  CELI_TRY(draw_critic(
+      trial, &(CeliDraw){.S_max = 4, .gamma = .5, .unit = true, .endless = true, .A_max = 2}, false,
+      &c));
   double *exact = celi_take(trial, c.m.S), *V = celi_take(trial, c.m.S);
-  CELI_TRY(celi_evaluate(&c.m, c.pi, 0, exact, NULL));
+  CELI_TRY(celi_library_values(&c.m, c.pi, 0, exact, NULL));
   for (int run = 0; run < RUNS; run++) {
     for (int s = 0; s < c.m.S; s++) V[s] = 0;
     for (int i = 0; i < UPDATES; i++) {
@@ -655,7 +656,7 @@ static CelStatus residual_minimum(CeliTrial *trial, const CeliDraw *draw, bool d
   }
   for (int s = 0; s < S; s++) b[s] = -b[s];
   celi_dense_solve(H, b, S, 1);
-  CELI_TRY(celi_evaluate(&c.m, c.pi, 0, exact, NULL));
+  CELI_TRY(celi_library_values(&c.m, c.pi, 0, exact, NULL));
   celi_compare_all(trial, b, exact, S, celi_size(exact, S));
   return CEL_OK;
 }
@@ -678,11 +679,11 @@ static CelStatus step_raises_return(CeliTrial *trial) {
   double *gradient = celi_take(trial, m.n);
   celi_draw_logits(trial, &m, theta, pi);
   CELI_TRY(cel_policy_gradient(m.mdp, pi, 0, m.gamma, false, gradient));
-  CELI_TRY(celi_evaluate(&m, pi, 0, V, NULL));
+  CELI_TRY(celi_library_values(&m, pi, 0, V, NULL));
   const double before = cel_value_start(m.mdp, V), rate = 1e-2 * pow(1 - m.gamma, 2);
   for (int k = 0; k < m.n; k++) theta[k] += rate * gradient[k];
-  for (int s = 0; s < m.S; s++) celi_softmax(theta + m.pair[s], m.A, 1, pi + m.pair[s]);
-  CELI_TRY(celi_evaluate(&m, pi, 0, V, NULL));
+  for (int s = 0; s < m.S; s++) celi_dense_softmax(theta + m.pair[s], m.A, 1, pi + m.pair[s]);
+  CELI_TRY(celi_library_values(&m, pi, 0, V, NULL));
   celi_compare(trial, cel_value_start(m.mdp, V), before, 1);
   return CEL_OK;
 }
@@ -722,7 +723,7 @@ static void detached_score(const Shared *d, const double *w, double *A, double *
       for (int a = 0; a < 2; a++) logit[a] += d->Phi[(d->x[i] * 2 + a) * WEIGHTS + j] * w[j];
       A[i] += (0.9 * d->Psi[d->next[i] * WEIGHTS + j] - d->Psi[d->x[i] * WEIGHTS + j]) * w[j];
     }
-    celi_softmax(logit, 2, 1, pi);
+    celi_dense_softmax(logit, 2, 1, pi);
     for (int j = 0; j < WEIGHTS; j++)
       for (int a = 0; a < 2; a++)
         gradient[j] -= A[i] * ((a == d->u[i]) - pi[a]) * d->Phi[(d->x[i] * 2 + a) * WEIGHTS + j];
@@ -772,7 +773,7 @@ static CelStatus gaussian_on_grid(CeliTrial *trial, double mean, double log_sd, 
   }
   const CeliScore score = {
       .B = NODES, .A = 1, .head = head, .action = *u, .logp = *logp, .entropy = *entropy};
-  return celi_score(&score);
+  return celi_library_score(&score);
 }
 
 static CelStatus gaussian_by_quadrature(CeliTrial *trial, bool of_entropy) {
@@ -811,8 +812,7 @@ static double full_gaussian(const double *u, const double *mean, const double *P
     square += z[k] * z[k] / M[k * DIMENSIONS + k];
     for (int i = k + 1; i < DIMENSIONS; i++) {
       const double factor = M[i * DIMENSIONS + k] / M[k * DIMENSIONS + k];
-      for (int j = k; j < DIMENSIONS; j++)
-        M[i * DIMENSIONS + j] -= factor * M[k * DIMENSIONS + j];
+      for (int j = k; j < DIMENSIONS; j++) M[i * DIMENSIONS + j] -= factor * M[k * DIMENSIONS + j];
       z[i] -= factor * z[k];
     }
   }
@@ -840,7 +840,7 @@ static CelStatus draw_row(CeliTrial *trial, Row *row) {
                            .logp = &row->logp,
                            .entropy = &row->entropy,
                            .d_head = row->d_head};
-  return celi_score(&score);
+  return celi_library_score(&score);
 }
 
 /// The product of the library against the full form; `correlated`: with a covariance that is not diagonal.
@@ -848,8 +848,7 @@ static CelStatus product_form(CeliTrial *trial, bool correlated) {
   Row row;
   double P[DIMENSIONS * DIMENSIONS] = {0};
   CELI_TRY(draw_row(trial, &row));
-  for (int i = 0; i < DIMENSIONS; i++)
-    P[i * DIMENSIONS + i] = exp(2 * row.head[DIMENSIONS + i]);
+  for (int i = 0; i < DIMENSIONS; i++) P[i * DIMENSIONS + i] = exp(2 * row.head[DIMENSIONS + i]);
   if (correlated) P[1] = P[DIMENSIONS] = 0.9 * sqrt(P[0] * P[DIMENSIONS + 1]);
   const double full = full_gaussian(row.action, row.head, P);
   celi_compare(trial, row.logp, full, correlated ? 1 : fmax(1, fabs(full)));
@@ -885,85 +884,85 @@ static CelStatus gaussian_gradient(CeliTrial *trial) {
 
 static const CeliClaim claims[] = {
     {"4.1", "the gradient of J over all trajectories", "cel_policy_gradient_horizon",
-     CEL_CHECK_EQUAL, 1e-10, 48, gradient_over_trajectories},
+     CEL_CHECK_EQUAL, 1e-10, 200, gradient_over_trajectories},
     {"4.1, 4.5-4.6", "the gradient of J at a finite horizon, against complex steps",
-     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-10, 48, gradient_by_complex_steps},
+     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-10, 200, gradient_by_complex_steps},
     {"4.2-4.4", "E[reward to go given the past and (x_t, u_t)] forgets the past: Q_t",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-12, 48, past_is_forgotten},
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-12, 200, past_is_forgotten},
     {"4.5-4.6", "sum_t gamma^t E_{p_t}[grad log pi Q_t], against complex steps",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-10, 48, gradient_with_values},
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-10, 200, gradient_with_values},
     {"4.4, 4.12, 4.16-4.18", "printed: values without a time index give another gradient",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-6, 48, printed_without_time},
+     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, printed_without_time},
     {"4.6", "for ever: E_d[grad log pi Q]/(1-gamma), against complex steps", "cel_policy_gradient",
-     CEL_CHECK_EQUAL, 1e-10, 48, hard_infinite_gradient},
+     CEL_CHECK_EQUAL, 1e-10, 200, hard_infinite_gradient},
     {"4.6", "the same with alpha: the gradient of the soft J", "cel_policy_gradient",
-     CEL_CHECK_EQUAL, 1e-10, 48, soft_infinite_gradient},
+     CEL_CHECK_EQUAL, 1e-10, 200, soft_infinite_gradient},
     {"4.6", "printed: without 1/(1-gamma) it is not the gradient", "cel_policy_gradient",
-     CEL_CHECK_DIFFERS, 1e-6, 48, printed_visits},
+     CEL_CHECK_DIFFERS, 1e-6, 200, printed_visits},
     {"4.7", "without gamma^t: as the sum over trajectories says", "cel_policy_gradient_horizon",
-     CEL_CHECK_EQUAL, 1e-12, 48, undiscounted_by_enumeration},
+     CEL_CHECK_EQUAL, 1e-12, 200, undiscounted_by_enumeration},
     {"4.7", "printed: without gamma^t, distance to grad J in its lengths",
-     "cel_policy_gradient_horizon", CEL_CHECK_EXCEEDS, 1e-3, 48, undiscounted_is_far},
+     "cel_policy_gradient_horizon", CEL_CHECK_EXCEEDS, 1e-3, 200, undiscounted_is_far},
     {"4.7", "printed: without gamma^t, 1 - cosine to grad J", "cel_policy_gradient_horizon",
      CEL_CHECK_EXCEEDS, 1e-3, 1, undiscounted_turns},
     {"4.7", "at gamma = 1 the two are one", "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-12,
-     48, undiscounted_at_one},
+     200, undiscounted_at_one},
     {"4.8-4.10", "E[grad log pi b(x)] = 0 for any b of the state and the time",
-     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 48, baseline_vanishes},
-    {"4.8-4.10", "with b(x,u) it is not 0", "cel_state_distribution", CEL_CHECK_DIFFERS, 1e-6, 48,
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 200, baseline_vanishes},
+    {"4.8-4.10", "with b(x,u) it is not 0", "cel_state_distribution", CEL_CHECK_DIFFERS, 1e-6, 200,
      baseline_of_action},
-    {"4.8, 4.10", "printed: grad J = 0", "cel_policy_gradient_horizon", CEL_CHECK_DIFFERS, 1e-6, 48,
-     printed_gradient_zero},
+    {"4.8, 4.10", "printed: grad J = 0", "cel_policy_gradient_horizon", CEL_CHECK_DIFFERS, 1e-6,
+     200, printed_gradient_zero},
     {"4.11", "the gradient with Q_t - b_t(x), against complex steps", "cel_mdp_evaluate_horizon",
-     CEL_CHECK_EQUAL, 1e-10, 48, gradient_with_baseline},
+     CEL_CHECK_EQUAL, 1e-10, 200, gradient_with_baseline},
     {"4.13", "the gradient with A_t = Q_t - V_t, against complex steps", "cel_mdp_evaluate_horizon",
-     CEL_CHECK_EQUAL, 1e-10, 48, gradient_with_advantages},
+     CEL_CHECK_EQUAL, 1e-10, 200, gradient_with_advantages},
     {"4.12, 4.16, 4.18", "hard V and Q, against propagation forward from each state",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 24, hard_values},
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 100, hard_values},
     {"4.14-4.15", "E over trajectories of sum_t gamma^t grad log pi A_t is grad J",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 48, sampled_form_discounted},
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 200, sampled_form_discounted},
     {"4.14-4.15", "printed: without gamma^t it is not", "cel_mdp_evaluate_horizon",
-     CEL_CHECK_DIFFERS, 1e-6, 48, sampled_form_practice},
+     CEL_CHECK_DIFFERS, 1e-6, 200, sampled_form_practice},
     {"4.14-4.15", "its simulated mean along a direction (standard errors)",
      "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 4, 4, sampled_mean},
     {"4.17, 4.21", "E[delta given x,u] with the exact V is A, by the sum over s'",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 48, delta_is_advantage},
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 200, delta_is_advantage},
     {"4.17, 4.21", "E[delta given x,u] by simulation (standard errors)", "cel_mdp_evaluate",
      CEL_CHECK_EQUAL, 4, 4, delta_by_simulation},
-    {"4.21", "with a wrong V it is biased", "cel_mdp_evaluate", CEL_CHECK_DIFFERS, 1e-3, 48,
+    {"4.21", "with a wrong V it is biased", "cel_mdp_evaluate", CEL_CHECK_DIFFERS, 1e-3, 200,
      delta_of_wrong_values},
     {"4.20", "printed: a bootstrap where the episode ended is wrong", "cel_mdp_evaluate",
-     CEL_CHECK_DIFFERS, 1e-6, 48, delta_bootstraps_ended},
+     CEL_CHECK_DIFFERS, 1e-6, 200, delta_bootstraps_ended},
     {"4.20", "no bootstrap where only a time limit cut is wrong too", "cel_mdp_evaluate",
-     CEL_CHECK_DIFFERS, 1e-6, 48, delta_cut},
+     CEL_CHECK_DIFFERS, 1e-6, 200, delta_cut},
     {"4.20", "through both V's: Bellman error's gradient + half the variance's", "",
-     CEL_CHECK_EQUAL, 1e-12, 48, residual_is_bellman_and_variance},
+     CEL_CHECK_EQUAL, 1e-12, 200, residual_is_bellman_and_variance},
     {"4.20", "the variance's part is 0 where transitions and policy are deterministic", "",
-     CEL_CHECK_EQUAL, 1e-12, 48, residual_where_deterministic},
+     CEL_CHECK_EQUAL, 1e-12, 200, residual_where_deterministic},
     {"4.19-4.20", "target held fixed: expected TD(0) converges to V of the policy",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 24, td_converges},
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 100, td_converges},
     {"4.19-4.20", "TD(0) on samples, mean of 64 runs (standard errors)", "cel_mdp_evaluate",
      CEL_CHECK_EQUAL, 4, 4, td_by_simulation},
     {"4.20", "printed: minimised through both V's, it ends elsewhere", "cel_mdp_evaluate",
-     CEL_CHECK_DIFFERS, 1e-6, 48, residual_elsewhere},
-    {"4.20", "unless transitions and policy are deterministic", "cel_mdp_evaluate",
-     CEL_CHECK_EQUAL, 1e-9, 48, residual_same},
+     CEL_CHECK_DIFFERS, 1e-6, 200, residual_elsewhere},
+    {"4.20", "unless transitions and policy are deterministic", "cel_mdp_evaluate", CEL_CHECK_EQUAL,
+     1e-9, 200, residual_same},
     {"4.22-4.23", "one small step along the gradient raises J", "cel_policy_gradient",
-     CEL_CHECK_EXCEEDS, 0, 48, step_raises_return},
+     CEL_CHECK_EXCEEDS, 0, 200, step_raises_return},
     {"4.22-4.23", "shared parameters, A detached: the score times A", "", CEL_CHECK_EQUAL, 1e-12,
-     48, shared_detached},
-    {"4.22-4.23", "printed: the gradient through A is another", "", CEL_CHECK_DIFFERS, 1e-6, 48,
+     200, shared_detached},
+    {"4.22-4.23", "printed: the gradient through A is another", "", CEL_CHECK_DIFFERS, 1e-6, 200,
      shared_through},
-    {"4.25-4.26", "the library's Gaussian density integrates to 1", "", CEL_CHECK_EQUAL, 1e-6, 4,
-     gaussian_mass},
-    {"4.25-4.26", "its entropy, against quadrature of -p log p", "", CEL_CHECK_EQUAL, 2e-6, 4,
-     gaussian_entropy},
-    {"4.25-4.26", "its gradient in mean and log sd, against complex steps", "", CEL_CHECK_EQUAL,
-     1e-6, 48, gaussian_gradient},
-    {"4.24", "its product form is the full form with a diagonal covariance", "", CEL_CHECK_EQUAL,
-     1e-6, 48, product_diagonal},
-    {"4.24", "printed: with a covariance that is not diagonal it is not", "", CEL_CHECK_DIFFERS,
-     1e-6, 48, product_correlated},
+    {"4.25-4.26", "the library's Gaussian density integrates to 1", "celi_dist_plan_log_prob",
+     CEL_CHECK_EQUAL, 1e-6, 4, gaussian_mass},
+    {"4.25-4.26", "its entropy, against quadrature of -p log p", "celi_dist_plan_log_prob",
+     CEL_CHECK_EQUAL, 2e-6, 4, gaussian_entropy},
+    {"4.25-4.26", "its gradient in mean and log sd, against complex steps",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 1e-6, 200, gaussian_gradient},
+    {"4.24", "its product form is the full form with a diagonal covariance",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 1e-6, 200, product_diagonal},
+    {"4.24", "printed: with a covariance that is not diagonal it is not", "celi_dist_plan_log_prob",
+     CEL_CHECK_DIFFERS, 1e-6, 200, product_correlated},
     {0}};
 
 const CeliNote celi_note_actor_critic = {"actor-critic", claims};

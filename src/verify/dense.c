@@ -64,48 +64,48 @@ void celi_dense_solve_complex(CeliComplex *M, CeliComplex *x, int n) {
 
 // ---- one state's row
 
-double celi_log_sum_exp(const double *Q, int n, double alpha) {
+double celi_dense_log_sum_exp(const double *Q, int n, double alpha) {
   long double most = Q[0], sum = 0;
   for (int a = 1; a < n; a++) most = Q[a] > most ? Q[a] : most;
   for (int a = 0; a < n; a++) sum += expl((Q[a] - most) / alpha);
   return (double)(most + alpha * logl(sum));
 }
 
-void celi_softmax(const double *Q, int n, double alpha, double *pi) {
+void celi_dense_softmax(const double *Q, int n, double alpha, double *pi) {
   long double most = Q[0], sum = 0;
   for (int a = 1; a < n; a++) most = Q[a] > most ? Q[a] : most;
   for (int a = 0; a < n; a++) sum += expl((Q[a] - most) / alpha);
   for (int a = 0; a < n; a++) pi[a] = (double)(expl((Q[a] - most) / alpha) / sum);
 }
 
-double celi_entropy(const double *pi, int n) {
+double celi_dense_entropy(const double *pi, int n) {
   long double sum = 0;
   for (int a = 0; a < n; a++)
     if (pi[a] > 0) sum -= pi[a] * logl(pi[a]);
   return (double)sum;
 }
 
-double celi_kl(const double *pi, const double *q, int n) {
+double celi_dense_kl(const double *pi, const double *q, int n) {
   long double sum = 0;
   for (int a = 0; a < n; a++)
     if (pi[a] > 0) sum += pi[a] * (logl(pi[a]) - logl(q[a]));
   return (double)sum;
 }
 
-double celi_dot(const double *x, const double *y, int64_t n) {
+double celi_dense_dot(const double *x, const double *y, int64_t n) {
   long double sum = 0;
   for (int64_t i = 0; i < n; i++) sum += (long double)x[i] * y[i];
   return (double)sum;
 }
 
-double celi_total_variation(const double *pi, const double *q, int n) {
+double celi_dense_distance(const double *pi, const double *q, int n) {
   double sum = 0;
   for (int a = 0; a < n; a++) sum += 0.5 * fabs(pi[a] - q[a]);
   return sum;
 }
 
-double celi_soft_expectation(const double *pi, const double *Q, int n, double alpha) {
-  return celi_dot(pi, Q, n) + alpha * celi_entropy(pi, n);
+double celi_dense_soft_value(const double *pi, const double *Q, int n, double alpha) {
+  return celi_dense_dot(pi, Q, n) + alpha * celi_dense_entropy(pi, n);
 }
 
 // ---- a policy
@@ -124,7 +124,8 @@ static void evaluation_matrix(const CeliProblem *problem, const double *pi, bool
 
 void celi_dense_backup(const CeliProblem *problem, const double *V, double *Q) {
   for (int p = 0; p < problem->n; p++)
-    Q[p] = problem->r[p] + problem->gamma * celi_dot(problem->go + p * problem->S, V, problem->S);
+    Q[p] = problem->r[p] +
+           problem->gamma * celi_dense_dot(problem->go + p * problem->S, V, problem->S);
 }
 
 void celi_dense_values(CeliTrial *trial, const CeliProblem *problem, const double *pi, double alpha,
@@ -134,7 +135,7 @@ void celi_dense_values(CeliTrial *trial, const CeliProblem *problem, const doubl
   evaluation_matrix(problem, pi, false, M);
   for (int s = 0; s < S; s++) {
     const int p = problem->pair[s], n = problem->pair[s + 1] - p;
-    V[s] = celi_soft_expectation(pi + p, problem->r + p, n, alpha);
+    V[s] = celi_dense_soft_value(pi + p, problem->r + p, n, alpha);
   }
   celi_dense_solve(M, V, S, 1);
   if (Q) celi_dense_backup(problem, V, Q);
@@ -161,13 +162,13 @@ void celi_propagated_values(CeliTrial *trial, const CeliProblem *problem, const 
   const int S = problem->S;
   double *p = celi_take(trial, S), *next = celi_take(trial, S), *now = celi_take(trial, S);
   for (int s = 0; s < S; s++)
-    now[s] = celi_soft_expectation(pi + problem->pair[s], problem->r + problem->pair[s],
+    now[s] = celi_dense_soft_value(pi + problem->pair[s], problem->r + problem->pair[s],
                                    celi_actions(problem, s), alpha);
   for (int s = 0; s < S; s++) {
     V[s] = 0;
     for (int x = 0; x < S; x++) p[x] = x == s;
     for (double discount = 1; discount > 1e-17; discount *= problem->gamma) {
-      V[s] += discount * celi_dot(p, now, S);
+      V[s] += discount * celi_dense_dot(p, now, S);
       celi_dense_step(problem, pi, p, next);
       for (int x = 0; x < S; x++) p[x] = next[x];
     }
@@ -183,7 +184,7 @@ void celi_dense_optimum(CeliTrial *trial, const CeliProblem *problem, double alp
     celi_dense_backup(problem, V, Q);
     for (int s = 0; s < problem->S; s++) {
       const int p = problem->pair[s], n = problem->pair[s + 1] - p;
-      if (n) celi_softmax(Q + p, n, alpha, pi + p);
+      if (n) celi_dense_softmax(Q + p, n, alpha, pi + p);
     }
     trial->used = used; // each round's matrix in the same place
     double *better = celi_take(trial, problem->S);
@@ -204,7 +205,8 @@ void celi_complex_softmax(const CeliProblem *problem, const CeliComplex *theta, 
   for (int s = 0; s < problem->S; s++) {
     double most = -HUGE_VAL;
     CeliComplex sum = 0;
-    for (int p = problem->pair[s]; p < problem->pair[s + 1]; p++) most = fmax(most, creal(theta[p]));
+    for (int p = problem->pair[s]; p < problem->pair[s + 1]; p++)
+      most = fmax(most, creal(theta[p]));
     for (int p = problem->pair[s]; p < problem->pair[s + 1]; p++)
       sum += pi[p] = cexp(theta[p] - most);
     for (int p = problem->pair[s]; p < problem->pair[s + 1]; p++) pi[p] /= sum;

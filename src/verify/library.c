@@ -68,7 +68,7 @@ static CelStatus run(Use *use, const CeliScore *score) {
   return status;
 }
 
-CelStatus celi_score(const CeliScore *score) {
+CelStatus celi_library_score(const CeliScore *score) {
   Use use = {0};
   CelStatus status = declare(&use, score);
   if (status == CEL_OK) {

@@ -31,7 +31,7 @@ static double propagated(const CeliProblem *m, const double *pi, const double *p
       long double here = 0;
       for (int k = m->pair[s]; k < m->pair[s + 1]; k++)
         here += pi[k] * (m->r[k] - (by_entropy ? 0 : alpha * logl(pi[k])));
-      if (by_entropy) here += alpha * celi_entropy(pi + m->pair[s], celi_actions(m, s));
+      if (by_entropy) here += alpha * celi_dense_entropy(pi + m->pair[s], celi_actions(m, s));
       J += discount * p[t * m->S + s] * here;
     }
   return (double)J;
@@ -112,7 +112,7 @@ static void add_printed(void *user, const CeliTrajectory *tau) {
       value -= discount * sum->m->gamma * sum->alpha * logl(next_pi[tau->p[t + 1]]);
     else if (x >= 0) // the horizon's end: the expectation over u_{T+1}
       value += discount * sum->m->gamma * sum->alpha *
-               celi_entropy(next_pi + sum->m->pair[x], celi_actions(sum->m, x));
+               celi_dense_entropy(next_pi + sum->m->pair[x], celi_actions(sum->m, x));
   }
   sum->sum += tau->probability * value;
 }
@@ -144,7 +144,7 @@ static CelStatus printed_integral(CeliTrial *trial) {
   double *printed = celi_take(trial, e.m.S);
   for (int s = 0; s < e.m.S; s++) {
     const int p = e.m.pair[s], n = celi_actions(&e.m, s);
-    printed[s] = e.m.alpha * celi_entropy(e.pi + p, n);
+    printed[s] = e.m.alpha * celi_dense_entropy(e.pi + p, n);
     for (int a = 0; a < n; a++) printed[s] += e.Q[p + a];
   }
   celi_compare_all(trial, printed, e.V, e.m.S, celi_scale(&e.m, e.Q));
@@ -160,7 +160,7 @@ static CelStatus start_from_visits(CeliTrial *trial) {
   CELI_TRY(cel_discounted_distribution(e.m.mdp, e.pi, e.m.gamma, CEL_EVALUATE_SWEEPS, 1e-14, d));
   for (int s = 0; s < e.m.S; s++) {
     const int p = e.m.pair[s], n = celi_actions(&e.m, s);
-    J += d[s] / (1 - e.m.gamma) * celi_soft_expectation(e.pi + p, e.m.r + p, n, e.m.alpha);
+    J += d[s] / (1 - e.m.gamma) * celi_dense_soft_value(e.pi + p, e.m.r + p, n, e.m.alpha);
   }
   celi_compare(trial, cel_value_start(e.m.mdp, e.V), J, celi_scale(&e.m, e.Q));
   return CEL_OK;
@@ -171,8 +171,8 @@ static void start_parts(const CeliEvaluated *e, double *J, double *EQ, double *H
   *J = cel_value_start(e->m.mdp, e->V), *EQ = *H = 0;
   for (int s = 0; s < e->m.S; s++) {
     const int p = e->m.pair[s], n = celi_actions(&e->m, s);
-    *EQ += e->m.start[s] * celi_dot(e->pi + p, e->Q + p, n);
-    *H += e->m.start[s] * e->m.alpha * celi_entropy(e->pi + p, n);
+    *EQ += e->m.start[s] * celi_dense_dot(e->pi + p, e->Q + p, n);
+    *H += e->m.start[s] * e->m.alpha * celi_dense_entropy(e->pi + p, n);
   }
 }
 
@@ -272,8 +272,9 @@ static CelStatus values_by_simulation(CeliTrial *trial) {
     const double off = sample_return(trial, &e.m, e.pi) - J;
     sum += off, squares += off * off;
   }
-  const double variance = (squares - sum * sum / EPISODES) / (EPISODES - 1);
-  celi_compare(trial, J, J + sum / EPISODES, sqrt(variance / EPISODES) + 1e-8 * celi_size(e.Q, e.m.n));
+  const double variance = fmax(squares - sum * sum / EPISODES, 0) / (EPISODES - 1);
+  celi_compare(trial, J, J + sum / EPISODES,
+               sqrt(variance / EPISODES) + 1e-8 * celi_size(e.Q, e.m.n));
   return CEL_OK;
 }
 
@@ -308,10 +309,10 @@ static CelStatus loss_is_divergence(CeliTrial *trial) {
   OneState o;
   CELI_TRY(draw_one_state(trial, 0, &o));
   double softmax[16];
-  celi_softmax(o.Q, o.n, o.alpha, softmax);
-  const double best = celi_soft_expectation(o.pi, o.Q, o.n, o.alpha);
-  const double other = celi_soft_expectation(o.other, o.Q, o.n, o.alpha);
-  celi_compare(trial, best - other, o.alpha * celi_kl(o.other, softmax, o.n),
+  celi_dense_softmax(o.Q, o.n, o.alpha, softmax);
+  const double best = celi_dense_soft_value(o.pi, o.Q, o.n, o.alpha);
+  const double other = celi_dense_soft_value(o.other, o.Q, o.n, o.alpha);
+  celi_compare(trial, best - other, o.alpha * celi_dense_kl(o.other, softmax, o.n),
                celi_size(o.Q, o.n) * (1 + 1 / o.alpha));
   return CEL_OK;
 }
@@ -319,7 +320,7 @@ static CelStatus loss_is_divergence(CeliTrial *trial) {
 static CelStatus multiplier(CeliTrial *trial) {
   OneState o;
   CELI_TRY(draw_one_state(trial, 0, &o));
-  const double lambda = o.alpha - celi_log_sum_exp(o.Q, o.n, o.alpha);
+  const double lambda = o.alpha - celi_dense_log_sum_exp(o.Q, o.n, o.alpha);
   for (int a = 0; a < o.n; a++)
     if (o.pi[a] > 1e-290)
       celi_compare(trial, o.Q[a] - o.alpha * log(o.pi[a]) - o.alpha, -lambda, celi_size(o.Q, o.n));
@@ -334,7 +335,7 @@ static CelStatus exponentiated_gradient(CeliTrial *trial) {
   for (int k = 0; k < 200; k++) {
     for (int a = 0; a < o.n; a++)
       o.other[a] = (1 - eta * o.alpha) * log(fmax(o.other[a], 1e-300)) + eta * o.Q[a];
-    celi_softmax(o.other, o.n, 1, o.other);
+    celi_dense_softmax(o.other, o.n, 1, o.other);
   }
   celi_compare_all(trial, o.pi, o.other, o.n, celi_size(o.Q, o.n) / o.alpha);
   return CEL_OK;
@@ -375,7 +376,8 @@ static CeliComplex return_of_weights(const void *user, const CeliComplex *w) {
 /// dJ/dpi(a|s) by complex steps, and x(s) (Q - alpha log pi - alpha) with (`visits`) or without the occupancy x.
 static CelStatus derivative_of_return(CeliTrial *trial, bool visits) {
   CeliEvaluated e;
-  CELI_TRY(celi_draw_evaluated(trial, &(CeliDraw){.S_max = 6, .gamma_min = .5, .endless = true}, &e));
+  CELI_TRY(
+      celi_draw_evaluated(trial, &(CeliDraw){.S_max = 6, .gamma_min = .5, .endless = true}, &e));
   const int n = e.m.n;
   double *gradient = celi_take(trial, n), *formula = celi_take(trial, n);
   double *d = celi_take(trial, e.m.S), size = 1;
@@ -386,7 +388,8 @@ static CelStatus derivative_of_return(CeliTrial *trial, bool visits) {
     formula[k] = here * (visits ? d[e.m.state[k]] / (1 - e.m.gamma) : 1);
     size = fmax(size, fabs(gradient[k]));
   }
-  celi_compare_all(trial, formula, gradient, n, visits ? celi_scale(&e.m, e.Q) / (1 - e.m.gamma) : 1);
+  celi_compare_all(trial, formula, gradient, n,
+                   visits ? celi_scale(&e.m, e.Q) / (1 - e.m.gamma) : 1);
   return CEL_OK;
 }
 
@@ -403,11 +406,12 @@ static CelStatus derivative_as_printed(CeliTrial *trial) {
 static CelStatus limit_of_values(CeliTrial *trial, bool from_above) {
   CeliProblem m;
   CELI_TRY(celi_draw(trial, &(CeliDraw){.A_min = 2}, &m));
-  double *hard = celi_take(trial, m.S), *soft = celi_take(trial, m.S), *most = celi_take(trial, m.S);
-  CELI_TRY(celi_solve_by(&m, CEL_SOLVE_AUTO, 0, hard, NULL, NULL));
+  double *hard = celi_take(trial, m.S), *soft = celi_take(trial, m.S),
+         *most = celi_take(trial, m.S);
+  CELI_TRY(celi_library_optimum(&m, CEL_SOLVE_AUTO, 0, hard, NULL, NULL));
   const double scale = celi_size(hard, m.S) / (1 - m.gamma);
   for (double alpha = 1; alpha > 1e-7; alpha *= .1) {
-    CELI_TRY(celi_solve_by(&m, CEL_SOLVE_AUTO, alpha, soft, NULL, NULL));
+    CELI_TRY(celi_library_optimum(&m, CEL_SOLVE_AUTO, alpha, soft, NULL, NULL));
     for (int s = 0; s < m.S; s++) most[s] = hard[s] + alpha * log(m.A) / (1 - m.gamma);
     if (from_above)
       celi_compare_all(trial, soft, most, m.S, scale);
@@ -461,7 +465,7 @@ static CelStatus ties_of_optimum(CeliTrial *trial, bool uniform) {
   for (int a = 0; a < 2; a++) celi_arrow(&m, 1, a, 0, 1, 1, true);
   celi_arrow(&m, 2, 0, 0, 1, 1, true);
   CELI_TRY(celi_close(trial, &m, 0));
-  CELI_TRY(celi_solve_by(&m, CEL_SOLVE_AUTO, 1e-4, NULL, NULL, pi));
+  CELI_TRY(celi_library_optimum(&m, CEL_SOLVE_AUTO, 1e-4, NULL, NULL, pi));
   const double limit = pow(2, m.gamma) / (1 + pow(2, m.gamma));
   celi_compare(trial, pi[0], uniform ? .5 : limit, 1);
   return CEL_OK;
@@ -488,7 +492,7 @@ static CelStatus value_and_divergence(CeliTrial *trial, bool printed) {
     if (n == 0 || printed) continue;
     // log of the softmax by itself: its probabilities may be 0 in double where pi's are not
     long double kl = 0;
-    const long double own = celi_log_sum_exp(e.Q + p, n, e.m.alpha);
+    const long double own = celi_dense_log_sum_exp(e.Q + p, n, e.m.alpha);
     for (int a = 0; a < n; a++)
       kl += e.pi[p + a] * (logl(e.pi[p + a]) - (e.Q[p + a] - own) / e.m.alpha);
     right[s] -= (double)(e.m.alpha * kl);
@@ -510,11 +514,11 @@ static CelStatus log_z_at_optimum(CeliTrial *trial) {
   CELI_TRY(celi_draw(trial, &(CeliDraw){.S_max = 30}, &m));
   double *V = celi_take(trial, m.S), *Q = celi_take(trial, m.n), *pi = celi_take(trial, m.n);
   double *own = celi_take(trial, m.S), *Q_own = celi_take(trial, m.n);
-  CELI_TRY(celi_solve_by(&m, CEL_SOLVE_AUTO, m.alpha, V, Q, pi));
+  CELI_TRY(celi_library_optimum(&m, CEL_SOLVE_AUTO, m.alpha, V, Q, pi));
   celi_dense_values(trial, &m, pi, m.alpha, own, Q_own);
   for (int s = 0; s < m.S; s++) {
     const int n = celi_actions(&m, s);
-    own[s] = n ? celi_log_sum_exp(Q_own + m.pair[s], n, m.alpha) : 0;
+    own[s] = n ? celi_dense_log_sum_exp(Q_own + m.pair[s], n, m.alpha) : 0;
   }
   celi_compare_all(trial, V, own, m.S, celi_scale(&m, Q));
   return CEL_OK;
@@ -546,7 +550,7 @@ static CelStatus projection_is_best(CeliTrial *trial) {
     double most = -HUGE_VAL;
     for (int i = 0; i < MEMBERS && n > 1; i++) {
       const double *member = policies + i * m.n + p;
-      const double F = celi_soft_expectation(member, Q + p, n, m.alpha);
+      const double F = celi_dense_soft_value(member, Q + p, n, m.alpha);
       if (F > most) most = F, best = member;
     }
     if (best) celi_compare_all(trial, pi + p, best, n, 1);
@@ -563,12 +567,11 @@ static CelStatus divergence_and_value(CeliTrial *trial) {
   for (int s = 0; s < m.S; s++) {
     const int p = m.pair[s], n = celi_actions(&m, s);
     if (n == 0) continue;
-    const long double log_Z = celi_log_sum_exp(Q + p, n, m.alpha) / m.alpha;
+    const long double log_Z = celi_dense_log_sum_exp(Q + p, n, m.alpha) / m.alpha;
     long double kl = 0;
-    for (int a = 0; a < n; a++)
-      kl += pi[p + a] * (logl(pi[p + a]) - Q[p + a] / m.alpha + log_Z);
+    for (int a = 0; a < n; a++) kl += pi[p + a] * (logl(pi[p + a]) - Q[p + a] / m.alpha + log_Z);
     celi_compare(trial, V[s],
-                 (double)(m.alpha * kl) + celi_soft_expectation(pi + p, Q + p, n, m.alpha),
+                 (double)(m.alpha * kl) + celi_dense_soft_value(pi + p, Q + p, n, m.alpha),
                  celi_size(Q, m.n) + m.alpha);
   }
   return CEL_OK;
@@ -592,8 +595,8 @@ static double quadrature_backup(const Line *l, double P, double c, double x, dou
   for (int pass = 0; pass < 2; pass++)
     for (int i = 0; i <= NODES; i++) {
       const double u = middle - 0.7 * width + i * step * 0.85, next = l->a * x + l->b * u;
-      const long double Q = -l->q * x * x - l->r * u * u +
-                            l->gamma * (c - P * (next * next + l->noise * l->noise));
+      const long double Q =
+          -l->q * x * x - l->r * u * u + l->gamma * (c - P * (next * next + l->noise * l->noise));
       const long double weight = pass ? expl((Q - most) / l->alpha) : 0;
       most = pass == 0 && Q > most ? Q : most;
       Z += weight, first += weight * u, second += weight * u * u;
@@ -611,7 +614,8 @@ static CelStatus line_by_quadrature(CeliTrial *trial) {
                   cel_rng_range(rng, .2, 2),     cel_rng_range(rng, .2, 2),
                   cel_rng_range(rng, 0, .5),     .8,
                   alphas[celi_below(trial, 4)]};
-  const CelLqr lqr = {.n = 1, .m = 1, .A = {l.a}, .B = {l.b}, .Q = {l.q}, .R = {l.r}, .noise = l.noise};
+  const CelLqr lqr = {
+      .n = 1, .m = 1, .A = {l.a}, .B = {l.b}, .Q = {l.q}, .R = {l.r}, .noise = l.noise};
   CelLqrSolution solution;
   CELI_TRY(cel_lqr_solve(&lqr, l.gamma, l.alpha, &solution));
   double P = 0, c = 0, mean = 0, variance = 0;
@@ -639,7 +643,8 @@ static void product(double *out, const double *X, const double *Y, int n, int k,
 
 /// One Riccati step: P, and the gain K and H = R + gamma B'PB at the P before.
 static void riccati_step(const CelLqr *lqr, double gamma, double *P, double *K, double *H) {
-  double PB[N * M], PA[N * N], BPA[M * N], BPB[M * M], copy[M * M], next[N * N], Bt[M * N], At[N * N];
+  double PB[N * M], PA[N * N], BPA[M * N], BPB[M * M], copy[M * M], next[N * N], Bt[M * N],
+      At[N * N];
   for (int i = 0; i < N; i++)
     for (int j = 0; j < M; j++) Bt[j * N + i] = lqr->B[i * M + j];
   for (int i = 0; i < N; i++)
@@ -683,76 +688,76 @@ static CelStatus riccati_by_steps(CeliTrial *trial) {
 
 static const CeliClaim claims[] = {
     {"8.1-8.3", "the return over all trajectories is the sum over propagated states",
-     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 48, hard_objective},
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 200, hard_objective},
     {"8.2-8.4", "so is the soft return, with -alpha log pi beside r", "cel_state_distribution",
-     CEL_CHECK_EQUAL, 1e-13, 48, soft_objective},
+     CEL_CHECK_EQUAL, 1e-13, 200, soft_objective},
     {"8.4-8.6", "and with alpha H(pi) in its place", "cel_state_distribution", CEL_CHECK_EQUAL,
-     1e-13, 48, objective_by_entropy},
+     1e-13, 200, objective_by_entropy},
     {"8.7", "V_t over a finite horizon is the sum over trajectories", "cel_mdp_evaluate_horizon",
-     CEL_CHECK_EQUAL, 1e-13, 24, hard_values_horizon},
+     CEL_CHECK_EQUAL, 1e-13, 100, hard_values_horizon},
     {"8.8-8.9", "soft V_t over a finite horizon is the sum over trajectories",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 24, soft_values_horizon},
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 100, soft_values_horizon},
     {"8.10-8.15", "soft Q_t is the sum over trajectories, zero past the horizon",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 24, soft_actions_horizon},
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 100, soft_actions_horizon},
     {"8.11, 8.13, 8.15", "printed: log pi(u_{T+1}) kept, which does not exist",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-12, 24, printed_horizon},
+     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-12, 100, printed_horizon},
     {"8.10", "printed: the integral of Q without pi is not V", "cel_mdp_evaluate",
-     CEL_CHECK_DIFFERS, 1e-10, 24, printed_integral},
+     CEL_CHECK_DIFFERS, 1e-10, 100, printed_integral},
     {"8.9, 8.12", "J = E[V(x0)] is the sum over discounted visits of r + alpha H",
-     "cel_discounted_distribution", CEL_CHECK_EQUAL, 1e-11, 48, start_from_visits},
+     "cel_discounted_distribution", CEL_CHECK_EQUAL, 1e-11, 200, start_from_visits},
     {"8.12", "J = E[Q(x0,u0) - alpha log pi(u0 given x0)]", "cel_value_start", CEL_CHECK_EQUAL,
-     1e-11, 48, start_entropy},
-    {"8.12", "printed: E[Q(x0,u0)] forgets the first entropy", "cel_value_start",
-     CEL_CHECK_DIFFERS, 1e-10, 48, printed_start},
+     1e-11, 200, start_entropy},
+    {"8.12", "printed: E[Q(x0,u0)] forgets the first entropy", "cel_value_start", CEL_CHECK_DIFFERS,
+     1e-10, 200, printed_start},
     {"8.14-8.20", "soft V of a policy, against dense elimination (S to 200)", "cel_mdp_evaluate",
-     CEL_CHECK_EQUAL, 1e-10, 48, values_by_elimination},
+     CEL_CHECK_EQUAL, 1e-10, 200, values_by_elimination},
     {"8.18, 8.21", "soft Q of a policy, against elimination in state-action pairs",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 48, actions_by_elimination},
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 200, actions_by_elimination},
     {"8.8, 8.19-8.20", "V by sweeps, against propagation forward from each state",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 24, sweeps_by_propagation},
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 100, sweeps_by_propagation},
     {"8.8, 8.19-8.20", "V by Krylov, against propagation forward from each state",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 24, krylov_by_propagation},
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 100, krylov_by_propagation},
     {"8.2, 8.8-8.9", "J against the mean of simulated soft returns (standard errors)",
      "cel_mdp_evaluate", CEL_CHECK_EQUAL, 4, 8, values_by_simulation},
     {"8.22", "F(softmax) - F(pi') = alpha KL(pi', softmax) for any pi'", "cel_policy_of_q",
-     CEL_CHECK_EQUAL, 1e-12, 48, loss_is_divergence},
+     CEL_CHECK_EQUAL, 1e-12, 200, loss_is_divergence},
     {"8.23", "Q - alpha log pi - alpha + lambda = 0 pointwise, lambda = alpha - alpha log Z",
-     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-12, 48, multiplier},
+     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-12, 200, multiplier},
     {"8.22-8.23", "the derivative of J itself carries the state's discounted visits",
-     "cel_discounted_distribution", CEL_CHECK_EQUAL, 1e-11, 24, derivative_with_visits},
+     "cel_discounted_distribution", CEL_CHECK_EQUAL, 1e-11, 100, derivative_with_visits},
     {"8.23", "printed: without them it is not the derivative of J", "cel_mdp_evaluate",
-     CEL_CHECK_DIFFERS, 1e-6, 24, derivative_as_printed},
+     CEL_CHECK_DIFFERS, 1e-6, 100, derivative_as_printed},
     {"8.24-8.25", "exponentiated gradient, which knows no Z, ends in the softmax",
-     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-12, 48, exponentiated_gradient},
+     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-12, 200, exponentiated_gradient},
     {"8.24", "printed: exp(Q/alpha - 1) sums to Z/e (logarithms)", "cel_value_of_q",
-     CEL_CHECK_EQUAL, 1e-12, 48, printed_normalisation},
-    {"8.24", "printed: so it is no distribution", "", CEL_CHECK_DIFFERS, 1e-6, 24, printed_policy},
-    {"8.26", "V*_alpha is at least V*_0, alpha -> 0", "cel_solve", CEL_CHECK_AT_MOST, 1e-11, 16,
+     CEL_CHECK_EQUAL, 1e-12, 200, printed_normalisation},
+    {"8.24", "printed: so it is no distribution", "", CEL_CHECK_DIFFERS, 1e-6, 100, printed_policy},
+    {"8.26", "V*_alpha is at least V*_0, alpha -> 0", "cel_solve", CEL_CHECK_AT_MOST, 1e-11, 64,
      limit_from_below},
     {"8.26", "V*_alpha is at most V*_0 + alpha log A/(1-gamma), alpha -> 0", "cel_solve",
-     CEL_CHECK_AT_MOST, 1e-11, 16, limit_from_above},
+     CEL_CHECK_AT_MOST, 1e-11, 64, limit_from_above},
     {"8.26", "for a fixed Q the policy goes to the uniform one over the maxima", "cel_policy_of_q",
-     CEL_CHECK_EQUAL, 1e-12, 48, limit_of_policy},
+     CEL_CHECK_EQUAL, 1e-12, 200, limit_of_policy},
     {"8.26", "printed: at any alpha > 0 the policy is not the greedy one", "cel_policy_of_q",
-     CEL_CHECK_DIFFERS, 1e-3, 24, printed_greedy},
+     CEL_CHECK_DIFFERS, 1e-3, 100, printed_greedy},
     {"8.26", "pi*_alpha breaks a tie by the entropy that follows: 2^gamma to 1", "cel_solve",
      CEL_CHECK_EQUAL, 1e-9, 1, ties_by_entropy},
     {"8.26", "so it does not go to the uniform one", "cel_solve", CEL_CHECK_DIFFERS, 1e-2, 1,
      ties_not_uniform},
     {"8.27-8.29", "V of any policy = alpha log Z - alpha KL", "cel_value_of_q", CEL_CHECK_EQUAL,
-     1e-11, 48, value_is_log_z_less_kl},
+     1e-11, 200, value_is_log_z_less_kl},
     {"8.27", "printed: alpha log Z is off by alpha KL away from the softmax", "cel_value_of_q",
-     CEL_CHECK_DIFFERS, 1e-10, 48, printed_log_z},
+     CEL_CHECK_DIFFERS, 1e-10, 200, printed_log_z},
     {"8.27", "it holds where pi is the softmax of its own Q", "cel_solve", CEL_CHECK_EQUAL, 1e-11,
-     24, log_z_at_optimum},
+     100, log_z_at_optimum},
     {"8.30", "over finite classes argmin KL is argmax E[Q - alpha log pi]", "cel_policy_project",
-     CEL_CHECK_EQUAL, 0, 48, projection_is_best},
+     CEL_CHECK_EQUAL, 0, 200, projection_is_best},
     {"8.28, 8.30", "alpha KL + F = alpha log Z at the projection", "cel_policy_project",
-     CEL_CHECK_EQUAL, 1e-12, 48, divergence_and_value},
+     CEL_CHECK_EQUAL, 1e-12, 200, divergence_and_value},
     {"8.22-8.25", "linear-quadratic: soft value iteration by quadrature, one dimension",
      "cel_lqr_solve", CEL_CHECK_EQUAL, 1e-8, 3, line_by_quadrature},
-    {"8.25", "linear-quadratic: gain, and covariance (alpha/2)(R + gamma B'PB)^-1",
-     "cel_lqr_solve", CEL_CHECK_EQUAL, 1e-8, 16, riccati_by_steps},
+    {"8.25", "linear-quadratic: gain, and covariance (alpha/2)(R + gamma B'PB)^-1", "cel_lqr_solve",
+     CEL_CHECK_EQUAL, 1e-8, 64, riccati_by_steps},
     {0}};
 
 const CeliNote celi_note_maximum_entropy = {"maximum-entropy", claims};

@@ -160,7 +160,7 @@ CelStatus celi_draw(CeliTrial *trial, const CeliDraw *draw, CeliProblem *out) {
 static void softmax_rows(const CeliProblem *problem, const double *theta, double *pi) {
   for (int s = 0; s < problem->S; s++) {
     const int p = problem->pair[s], n = problem->pair[s + 1] - p;
-    if (n) celi_softmax(theta + p, n, 1, pi + p);
+    if (n) celi_dense_softmax(theta + p, n, 1, pi + p);
   }
 }
 
@@ -215,8 +215,8 @@ double celi_scale(const CeliProblem *problem, const double *Q) {
   return celi_size(Q, problem->n) / (1 - problem->gamma);
 }
 
-CelStatus celi_evaluate(const CeliProblem *problem, const double *pi, double alpha, double *V,
-                        double *Q) {
+CelStatus celi_library_values(const CeliProblem *problem, const double *pi, double alpha, double *V,
+                              double *Q) {
   double bound;
   const CelStatus status = cel_mdp_evaluate(problem->mdp, pi, alpha, problem->gamma,
                                             CEL_EVALUATE_DIRECT, 1e-12, V, Q, &bound);
@@ -225,8 +225,8 @@ CelStatus celi_evaluate(const CeliProblem *problem, const double *pi, double alp
                           &bound);
 }
 
-CelStatus celi_solve_by(const CeliProblem *problem, CelSolveMethod method, double alpha, double *V,
-                        double *Q, double *pi) {
+CelStatus celi_library_optimum(const CeliProblem *problem, CelSolveMethod method, double alpha,
+                               double *V, double *Q, double *pi) {
   CelSolveConfig config = cel_solve_config_default();
   CelSolution *solution = NULL;
   config.alpha = alpha;
@@ -247,5 +247,5 @@ CelStatus celi_draw_evaluated(CeliTrial *trial, const CeliDraw *draw, CeliEvalua
   out->V = celi_take(trial, out->m.S);
   out->Q = celi_take(trial, out->m.n);
   celi_draw_policy(trial, &out->m, out->pi);
-  return celi_evaluate(&out->m, out->pi, out->m.alpha, out->V, out->Q);
+  return celi_library_values(&out->m, out->pi, out->m.alpha, out->V, out->Q);
 }

@@ -13,9 +13,9 @@
 enum { WORKSPACE = 4 << 20 }; ///< numbers that a case may take: 32 MiB
 enum { MDPS_MAX = 64 };       ///< problems that a case may build
 
-static const CeliNote *const notes[] = {
-    &celi_note_maximum_entropy, &celi_note_actor_critic, &celi_note_discrete_soft_policy_gradient,
-    &celi_note_policy_guarantees, &celi_note_soft_q_learning};
+static const CeliNote *const notes[] = {&celi_note_maximum_entropy, &celi_note_actor_critic,
+                                        &celi_note_discrete_soft_policy_gradient,
+                                        &celi_note_policy_guarantees, &celi_note_soft_q_learning};
 
 enum { NOTES = sizeof notes / sizeof notes[0] };
 
@@ -85,7 +85,7 @@ void celi_compare(CeliTrial *trial, double left, double right, double scale) {
   const double residual = residual_of(check->kind, left, right);
   const bool worst =
       !trial->compared || badness(check->kind, residual, tolerance) >
-                               badness(check->kind, check->residual, check->tolerance);
+                              badness(check->kind, check->residual, check->tolerance);
   check->cases += trial->fresh;
   trial->compared = true, trial->fresh = false;
   if (!worst) return;
@@ -134,8 +134,7 @@ static void end_case(CeliTrial *trial) {
 static CelStatus run_row(const CelVerifyOptions *options, const char *note, const CeliClaim *claim,
                          double *block, CelCheck *check) {
   CelMdp *mdp[MDPS_MAX];
-  CeliTrial trial = {
-      .claim = claim, .check = check, .block = block, .size = WORKSPACE, .mdp = mdp};
+  CeliTrial trial = {.claim = claim, .check = check, .block = block, .size = WORKSPACE, .mdp = mdp};
   const int few = claim->cases / 8 > 0 ? claim->cases / 8 : 1;
   const uint32_t stream = stream_of(note, claim);
   const double began = now();
@@ -152,7 +151,8 @@ static CelStatus run_row(const CelVerifyOptions *options, const char *note, cons
     status = claim->run(&trial);
     end_case(&trial);
   }
-  if (status == CEL_OK && check->cases == 0) snprintf(check->message, sizeof check->message, "nothing was compared");
+  if (status == CEL_OK && check->cases == 0)
+    snprintf(check->message, sizeof check->message, "nothing was compared");
   if (status != CEL_OK) {
     check->seed = trial.seed;
     snprintf(check->message, sizeof check->message, "%.180s", cel_error());
@@ -216,8 +216,7 @@ static CelStatus follow(Work *work) {
   CelStatus status = CEL_OK;
   for (int64_t row = 0; row < work->report->count && status == CEL_OK; row++) {
     pthread_mutex_lock(&work->mutex);
-    while (!work->done[row] && work->status == CEL_OK)
-      pthread_cond_wait(&work->told, &work->mutex);
+    while (!work->done[row] && work->status == CEL_OK) pthread_cond_wait(&work->told, &work->mutex);
     status = work->status;
     pthread_mutex_unlock(&work->mutex);
     if (status == CEL_OK && work->options->row)
@@ -254,9 +253,9 @@ static CelStatus check_note(const char *note) {
     celi_nearest_try(&nearest, notes[i]->name);
   }
   if (!note) return CEL_OK;
-  if (nearest.best) return cel_fail(CEL_E_NAME, "no note '%s': did you mean '%s'?", note, nearest.best);
-  return cel_fail(CEL_E_NAME,
-                  "no note '%s'; there are %s, %s, %s, %s and %s", note, notes[0]->name,
+  if (nearest.best)
+    return cel_fail(CEL_E_NAME, "no note '%s': did you mean '%s'?", note, nearest.best);
+  return cel_fail(CEL_E_NAME, "no note '%s'; there are %s, %s, %s, %s and %s", note, notes[0]->name,
                   notes[1]->name, notes[2]->name, notes[3]->name, notes[4]->name);
 }
 

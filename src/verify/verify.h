@@ -65,16 +65,16 @@ void celi_compare_all(CeliTrial *trial, const double *left, const double *right,
 
 /// Everything by pair p = (s, a), numbered as CelMdp does.
 typedef struct CeliProblem {
-  int S, n, A;    ///< states, pairs, most actions of a state
-  int *pair;      ///< (S + 1) first pair of each state
-  int *state;     ///< (n) a pair's state
-  double *P;      ///< (n, S) probability of the next state
-  double *R;      ///< (n, S) r(s,a,s')
-  double *ends;   ///< (n, S) 1: the episode ends there
-  double *go;     ///< (n, S) P where the episode goes on, else 0
-  double *r;      ///< (n) r(s,a)
-  double *start;  ///< (S)
-  bool by_pair;   ///< the CelMdp gets r(s,a), not r(s,a,s')
+  int S, n, A;   ///< states, pairs, most actions of a state
+  int *pair;     ///< (S + 1) first pair of each state
+  int *state;    ///< (n) a pair's state
+  double *P;     ///< (n, S) probability of the next state
+  double *R;     ///< (n, S) r(s,a,s')
+  double *ends;  ///< (n, S) 1: the episode ends there
+  double *go;    ///< (n, S) P where the episode goes on, else 0
+  double *r;     ///< (n) r(s,a)
+  double *start; ///< (S)
+  bool by_pair;  ///< the CelMdp gets r(s,a), not r(s,a,s')
   double gamma, alpha;
   CelMdp *mdp; ///< the trial's
 } CeliProblem;
@@ -89,10 +89,10 @@ typedef struct CeliDraw {
   double alpha_min;            ///< of the list above
   bool hard;                   ///< alpha may be 0 too
   bool unit;                   ///< rewards times 1 only
-  bool endless;                ///< no terminal state, no transition that ends, A_max actions everywhere
-  bool deterministic;          ///< one next state a pair
-  bool full;                   ///< every next state has a probability
-  int horizon;                 ///< of the CelMdp
+  bool endless;       ///< no terminal state, no transition that ends, A_max actions everywhere
+  bool deterministic; ///< one next state a pair
+  bool full;          ///< every next state has a probability
+  int horizon;        ///< of the CelMdp
 } CeliDraw;
 CelStatus celi_draw(CeliTrial *trial, const CeliDraw *draw, CeliProblem *out) CEL_WARN_UNUSED;
 /// By hand: states with `actions` (S) actions each, then one celi_arrow a transition, then celi_close.
@@ -128,11 +128,11 @@ double celi_size(const double *x, int64_t n);
 double celi_scale(const CeliProblem *problem, const double *Q);
 
 /// The library's evaluation, by its direct solve where the build has one and by sweeps otherwise.
-CelStatus celi_evaluate(const CeliProblem *problem, const double *pi, double alpha, double *V,
-                        double *Q) CEL_WARN_UNUSED;
+CelStatus celi_library_values(const CeliProblem *problem, const double *pi, double alpha, double *V,
+                              double *Q) CEL_WARN_UNUSED;
 /// The library's solution by `method` at alpha, tolerance 1e-12; copied to V (S), Q (n), pi (n), each may be NULL.
-CelStatus celi_solve_by(const CeliProblem *problem, CelSolveMethod method, double alpha, double *V,
-                        double *Q, double *pi) CEL_WARN_UNUSED;
+CelStatus celi_library_optimum(const CeliProblem *problem, CelSolveMethod method, double alpha,
+                               double *V, double *Q, double *pi) CEL_WARN_UNUSED;
 
 // ---- dense.c: linear algebra and the equations of a policy, the second way
 
@@ -152,15 +152,15 @@ void celi_dense_step(const CeliProblem *problem, const double *pi, const double 
 void celi_propagated_values(CeliTrial *trial, const CeliProblem *problem, const double *pi,
                             double alpha, double *V);
 /// Of one state's row of n numbers: alpha log sum exp(Q/alpha) and the softmax pi, in long double.
-double celi_log_sum_exp(const double *Q, int n, double alpha);
-void celi_softmax(const double *Q, int n, double alpha, double *pi);
-double celi_entropy(const double *pi, int n);
+double celi_dense_log_sum_exp(const double *Q, int n, double alpha);
+void celi_dense_softmax(const double *Q, int n, double alpha, double *pi);
+double celi_dense_entropy(const double *pi, int n);
 /// sum pi log(pi/q); infinite where q is 0 and pi is not.
-double celi_kl(const double *pi, const double *q, int n);
-double celi_dot(const double *x, const double *y, int64_t n);
-double celi_total_variation(const double *pi, const double *q, int n);
+double celi_dense_kl(const double *pi, const double *q, int n);
+double celi_dense_dot(const double *x, const double *y, int64_t n);
+double celi_dense_distance(const double *pi, const double *q, int n);
 /// E_pi[Q - alpha log pi] of one state's row.
-double celi_soft_expectation(const double *pi, const double *Q, int n, double alpha);
+double celi_dense_soft_value(const double *pi, const double *Q, int n, double alpha);
 /// Soft policy iteration by dense solves, alpha > 0; V (S), Q (n), pi (n).
 void celi_dense_optimum(CeliTrial *trial, const CeliProblem *problem, double alpha, double *V,
                         double *Q, double *pi);
@@ -179,7 +179,7 @@ void celi_complex_gradient(CeliTrial *trial, CeliComplexFunction f, const void *
 
 // ---- library.c: the learners' own arithmetic, in float32
 
-/// What celi_score asks for and gets. Gaussian: head is mean and log sd (B, 2A), action (B, A). Categorical: head are
+/// What celi_library_score asks for and gets. Gaussian: head is mean and log sd (B, 2A), action (B, A). Categorical: head are
 /// logits (B, A), action (B) whole numbers.
 typedef struct CeliScore {
   bool categorical;
@@ -189,7 +189,7 @@ typedef struct CeliScore {
   double *logp, *entropy;           ///< (B)
   double *d_head;                   ///< as head
 } CeliScore;
-CelStatus celi_score(const CeliScore *score) CEL_WARN_UNUSED;
+CelStatus celi_library_score(const CeliScore *score) CEL_WARN_UNUSED;
 
 // ---- trajectories.c: sums over everything that can happen
 

@@ -15,7 +15,7 @@ declare -A may=(
   [run]="base ops mdp nn env rl algo run"
   [deploy]="base ops mdp nn rl deploy"
   [view]="base ops mdp nn env rl algo run view"
-  [verify]="base ops mdp nn verify"
+  [verify]="base ops mdp nn env rl algo verify"
 )
 bad=0
 seen=0

@@ -1,0 +1,171 @@
+/// celsius verify: every claim of the notes, computed two ways.
+#include "cli.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHECK_FAILED = 1 }; ///< exit code; the statuses begin at 2
+
+typedef struct Options {
+  char note[CEL_TEXT_MAX], html[CEL_PATH_MAX];
+  bool json, quick, equations;
+  uint64_t seed;
+  int64_t threads;
+} Options;
+
+#define F(field) offsetof(Options, field)
+static const CelField fields[] = {
+    {"note", CEL_FIELD_STRING, F(note), "", 0, 0, "NOTE", NULL, NULL,
+     "only this one: maximum-entropy, actor-critic, discrete-soft-policy-gradient, "
+     "policy-guarantees or soft-q-learning",
+     ""},
+    {"html", CEL_FIELD_PATH, F(html), "", 0, 0, "FILE", NULL, NULL,
+     "write a page with the table and plots", ""},
+    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the rows as JSON", ""},
+    {"quick", CEL_FIELD_BOOL, F(quick), "false", 0, 0, "", NULL, NULL,
+     "an eighth of the problems a row", ""},
+    {"seed", CEL_FIELD_U64, F(seed), "0", 0, 0, "", NULL, NULL,
+     "problem c of a row is drawn from seed + c", ""},
+    {"threads", CEL_FIELD_INT, F(threads), "1", 1, 64, "", NULL, NULL, "changes no number", ""},
+    {"equations", CEL_FIELD_BOOL, F(equations), "false", 0, 0, "", NULL, NULL,
+     "print the table of equations (Markdown) instead: their form, functions and checks", ""},
+    {0}};
+#undef F
+
+// ---- the table
+
+/// The note whose rows are being printed.
+typedef struct Table {
+  const char *note;
+  int columns;
+} Table;
+
+static void print_row(void *user, const CelCheck *check) {
+  Table *table = user;
+  if (!table->note || strcmp(table->note, check->note) != 0)
+    printf("%s%s\n", table->note ? "\n" : "", check->note);
+  table->note = check->note;
+  printf("  %-4s ", check->pass ? "ok" : "FAIL");
+  const int used = 7 + printf("%-10s ", check->equation);
+  cli_wrap(stdout, check->claim, used, 18, table->columns);
+  if (check->message[0]) {
+    printf("%18s%s\n", "", check->message);
+    return;
+  }
+  printf("%18s%.10g %s %.10g; residual %.2g, tolerance %.2g, %lld problem%s", "", check->left,
+         cel_check_kind_text(check->kind), check->right, check->residual, check->tolerance,
+         (long long)check->cases, check->cases == 1 ? "" : "s");
+  if (!check->pass) printf(", seed %llu", (unsigned long long)check->seed);
+  printf("\n");
+  fflush(stdout);
+}
+
+static void print_summary(const CelVerifyReport *report) {
+  printf("\n%lld of %lld checks pass, %.1f s\n", (long long)(report->count - report->failed),
+         (long long)report->count, report->seconds);
+}
+
+// ---- JSON
+
+/// JSON has no infinity and no NaN: those are texts.
+static void add_number(cJSON *row, const char *name, double value) {
+  if (isfinite(value))
+    cJSON_AddNumberToObject(row, name, value);
+  else
+    cJSON_AddStringToObject(row, name, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+}
+
+static cJSON *row_of(const CelCheck *check) {
+  cJSON *row = cJSON_CreateObject();
+  cJSON_AddStringToObject(row, "note", check->note);
+  cJSON_AddStringToObject(row, "equation", check->equation);
+  cJSON_AddStringToObject(row, "claim", check->claim);
+  cJSON_AddStringToObject(row, "function", check->function);
+  add_number(row, "left", check->left);
+  cJSON_AddStringToObject(row, "relation", cel_check_kind_text(check->kind));
+  add_number(row, "right", check->right);
+  add_number(row, "residual", check->residual);
+  add_number(row, "tolerance", check->tolerance);
+  cJSON_AddBoolToObject(row, "pass", check->pass);
+  cJSON_AddNumberToObject(row, "problems", (double)check->cases);
+  cJSON_AddNumberToObject(row, "seed", (double)check->seed);
+  cJSON_AddNumberToObject(row, "seconds", check->seconds);
+  if (check->message[0]) cJSON_AddStringToObject(row, "message", check->message);
+  return row;
+}
+
+static CelStatus print_json(const CelVerifyReport *report) {
+  cJSON *json = cJSON_CreateArray();
+  for (int64_t i = 0; i < report->count; i++) cJSON_AddItemToArray(json, row_of(&report->check[i]));
+  char *text = cJSON_Print(json);
+  cJSON_Delete(json);
+  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  puts(text);
+  free(text);
+  return CEL_OK;
+}
+
+// ---- the command
+
+static CelStatus print_equations(void) {
+  char *text = NULL;
+  const CelStatus status = cel_verify_equations(&text);
+  if (status == CEL_OK) fputs(text, stdout);
+  free(text);
+  return status;
+}
+
+static CelStatus verify(const Options *options, bool *failed) {
+  Table table = {.columns = cli_columns(stdout)};
+  const CelVerifyOptions wanted = {.note = options->note[0] ? options->note : NULL,
+                                   .seed = options->seed,
+                                   .threads = options->threads,
+                                   .quick = options->quick,
+                                   .row = options->json ? NULL : print_row,
+                                   .user = &table};
+  CelVerifyReport *report = NULL;
+  CelStatus status = cel_verify(&wanted, &report);
+  if (status == CEL_OK && options->json) status = print_json(report);
+  if (status == CEL_OK && !options->json) print_summary(report);
+  if (status == CEL_OK && options->html[0]) {
+    status = cel_verify_write_html(report, options->html);
+    if (status == CEL_OK) cli_note("wrote %s", options->html);
+  }
+  *failed = report && report->failed > 0;
+  cel_verify_report_destroy(report);
+  return status;
+}
+
+static int run(int argc, char **argv) {
+  Options options;
+  CliArgs args;
+  bool failed = false;
+  cel_fields_default(fields, &options);
+  const CliTable tables[] = {{"Flags", "", fields, &options}};
+  CelStatus status = cli_parse(&cli_verify, argc, argv, tables, 1, &args);
+  if (status == CEL_OK && args.help) {
+    cli_help_command(&cli_verify, tables, 1);
+    return CEL_OK;
+  }
+  if (status == CEL_OK) status = cli_positionals(&cli_verify, &args, 0, 0, "");
+  if (status == CEL_OK) status = options.equations ? print_equations() : verify(&options, &failed);
+  if (status != CEL_OK) return cli_error(status);
+  return failed ? CHECK_FAILED : CEL_OK;
+}
+
+const CliCommand cli_verify = {
+    .name = "verify",
+    .help = "verify --help",
+    .usage = "celsius verify [--note NOTE] [--quick] [--html out.html] [--json]",
+    .doc = "Computes the equations and theorems of the notes two ways, on random problems. One of "
+           "the two numbers of a row is the library's, the other comes from dense linear algebra, "
+           "sums over all trajectories, complex steps, quadrature or simulation; the worst problem "
+           "is shown. Where a printed form is wrong, a row shows that it fails (!= and >). The "
+           "exit code is 1 when a check fails.",
+    .details = "Examples\n"
+               "  celsius verify\n"
+               "  celsius verify --note policy-guarantees --seed 7\n"
+               "  celsius verify --quick --html verify.html",
+    .run = run};
