@@ -12,6 +12,7 @@
 #include "celsius/improve.h"
 #include "celsius/info.h"
 #include "celsius/lqr.h"
+#include "celsius/multigoal.h"
 #include "celsius/mdp.h"
 #include "celsius/off_policy.h"
 #include "celsius/plot.h"

@@ -9,6 +9,7 @@ extern const CelEnvType celi_env_mountain_car;
 extern const CelEnvType celi_env_mountain_car_continuous;
 extern const CelEnvType celi_env_acrobot;
 extern const CelEnvType celi_env_lqr;
+extern const CelEnvType celi_env_multigoal;
 extern const CelEnvType celi_env_mdp;
 
 /// Checks what a type must have. Errors: CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (names what is

@@ -1,0 +1,146 @@
+/// MultiGoal-v0: a point in the plane and four goals around it.
+///
+///     state   x, y                          within +-7
+///     action  step in x and in y, within +-1
+///     obs     x, y
+///     reward  -30 |a|^2 - min_g |s' - g|^2, +10 where a goal is reached
+///     ends    |s' - g| < 1 for a goal g of (+-5, 0), (0, +-5)
+///
+/// s' = clip(s + a, +-7), where both the action and the place are clipped element by element; starts at N(0, .1^2 I).
+/// Source: Haarnoja et al., "Reinforcement learning with deep energy-based policies", 2017, 5.1.
+#include "celsius/multigoal.h"
+#include "celsius/canvas.h"
+#include "env/env_internal.h"
+#include <math.h>
+#include <stddef.h>
+
+#define AT(member) offsetof(CelMultigoal, member)
+static const CelField fields[] = {
+    {"goal_distance", CEL_FIELD_DOUBLE, AT(goal_distance), "5", 1e-3, 1e6, "", NULL, NULL,
+     "distance of the four goals from the middle", ""},
+    {"goal_radius", CEL_FIELD_DOUBLE, AT(goal_radius), "1", 0, 1e6, "", NULL, NULL,
+     "the episode ends closer to a goal than this", ""},
+    {"goal_reward", CEL_FIELD_DOUBLE, AT(goal_reward), "10", -1e6, 1e6, "", NULL, NULL,
+     "reward for reaching a goal", ""},
+    {"action_cost", CEL_FIELD_DOUBLE, AT(action_cost), "30", 0, 1e6, "", NULL, NULL,
+     "cost of a step of length 1, quadratic", ""},
+    {"distance_cost", CEL_FIELD_DOUBLE, AT(distance_cost), "1", 0, 1e6, "", NULL, NULL,
+     "cost of being at distance 1 from the nearest goal, quadratic", ""},
+    {"reach", CEL_FIELD_DOUBLE, AT(reach), "1", 1e-3, 1e6, "", NULL, NULL,
+     "bound of a step in each direction", ""},
+    {"bound", CEL_FIELD_DOUBLE, AT(bound), "7", 1e-3, 1e6, "", NULL, NULL,
+     "the plane ends here in each direction", ""},
+    {"start_sd", CEL_FIELD_DOUBLE, AT(start_sd), "0.1", 0, 1e3, "", NULL, NULL,
+     "an episode starts this far from the middle, standard deviation", ""},
+    {0}};
+#undef AT
+
+static double clip(double x, double limit) {
+  return x < -limit ? -limit : x > limit ? limit : x;
+}
+
+void cel_multigoal_goal(const CelMultigoal *plane, int g, double place[2]) {
+  place[g / 2] = g % 2 ? -plane->goal_distance : plane->goal_distance;
+  place[1 - g / 2] = 0;
+}
+
+/// The squared distance of the nearest goal.
+static double nearest_goal(const CelMultigoal *plane, const double s[2]) {
+  double least = (double)INFINITY;
+  for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) {
+    double goal[2];
+    cel_multigoal_goal(plane, g, goal);
+    const double x = s[0] - goal[0], y = s[1] - goal[1], square = x * x + y * y;
+    if (square < least) least = square;
+  }
+  return least;
+}
+
+bool cel_multigoal_step(const CelMultigoal *plane, double next[2], double *reward,
+                        const double s[2], const double a[2]) {
+  double length = 0;
+  for (int k = 0; k < 2; k++) {
+    const double step = clip(a[k], plane->reach);
+    length += step * step;
+    next[k] = clip(s[k] + step, plane->bound);
+  }
+  const double square = nearest_goal(plane, next);
+  const bool reached = square < plane->goal_radius * plane->goal_radius;
+  *reward = -plane->action_cost * length - plane->distance_cost * square;
+  if (reached) *reward += plane->goal_reward;
+  return reached;
+}
+
+static CelStatus multigoal_open(CelEnvSpec *spec) {
+  const CelMultigoal *plane = spec->config;
+  spec->observation = cel_space_box(2, -plane->bound, plane->bound);
+  spec->action = cel_space_box(2, -plane->reach, plane->reach);
+  spec->state_size = 2;
+  return CEL_OK;
+}
+
+static CelStatus multigoal_reset(const CelEnvSpec *spec, double *state, void *obs, CelRng *rng) {
+  const CelMultigoal *plane = spec->config;
+  for (int k = 0; k < 2; k++) {
+    state[k] = clip(plane->start_sd * cel_rng_normal(rng), plane->bound);
+    ((float *)obs)[k] = (float)state[k];
+  }
+  return CEL_OK;
+}
+
+static CelStatus multigoal_step(const CelEnvSpec *spec, double *states, int64_t n,
+                                const void *actions, void *obs, float *reward, uint8_t *terminated,
+                                CelRng *rng) {
+  (void)rng;
+  const CelMultigoal *plane = spec->config;
+  for (int64_t i = 0; i < n; i++) {
+    const float *u = (const float *)actions + 2 * i;
+    const double s[2] = {states[2 * i], states[2 * i + 1]};
+    const double a[2] = {(double)u[0], (double)u[1]};
+    double r;
+    terminated[i] = cel_multigoal_step(plane, states + 2 * i, &r, s, a);
+    reward[i] = (float)r;
+    for (int k = 0; k < 2; k++) ((float *)obs)[2 * i + k] = (float)states[2 * i + k];
+  }
+  return CEL_OK;
+}
+
+static void multigoal_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
+  static const CelColor goal_color = {0.62f, 0.80f, 0.66f, 1}, point = {0.80f, 0.31f, 0.30f, 1},
+                        cross = {0.90f, 0.91f, 0.93f, 1};
+  const CelMultigoal *plane = spec->config;
+  const double b = plane->bound, edge = 1.05 * b;
+  cel_canvas_clear(canvas, -edge, edge, -edge, edge);
+  const double ends[2] = {-b, b}, middle[2] = {0, 0};
+  cel_canvas_polyline(canvas, 2, ends, middle, 1.5, cross);
+  cel_canvas_polyline(canvas, 2, middle, ends, 1.5, cross);
+  const double x[5] = {-b, b, b, -b, -b}, y[5] = {-b, -b, b, b, -b};
+  cel_canvas_polyline(canvas, 5, x, y, 1.5, cross);
+  for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) {
+    double place[2];
+    cel_multigoal_goal(plane, g, place);
+    cel_canvas_circle(canvas, place[0], place[1], plane->goal_radius, goal_color);
+  }
+  cel_canvas_circle(canvas, state[0], state[1], 0.03 * b, point);
+}
+
+const CelEnvType celi_env_multigoal = {
+    .abi = CEL_ENV_ABI,
+    .id = "MultiGoal-v0",
+    .doc = "walk to any of four goals around the start",
+    .max_episode_steps = 30,
+    .reward_threshold = (double)NAN,
+    .config_size = sizeof(CelMultigoal),
+    .fields = fields,
+    .open = multigoal_open,
+    .reset = multigoal_reset,
+    .step = multigoal_step,
+    .render = multigoal_render,
+};
+
+CelStatus cel_multigoal_of_env(const CelEnvSpec *spec, CelMultigoal *out) {
+  if (spec->type != &celi_env_multigoal)
+    return cel_fail(CEL_E_UNSUPPORTED, "%s is not the multi-goal plane", spec->type->id);
+  *out = *(const CelMultigoal *)spec->config;
+  return CEL_OK;
+}
