@@ -4,6 +4,7 @@
 /// that: conversions here switch the calling thread to the "C" locale for their own duration.
 #include "base/base.h"
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
@@ -54,7 +55,9 @@ const char *celi_double_text(char text[CELI_NUMBER_MAX], double value) {
   if (isinf(value)) return strcpy(text, value < 0 ? "-inf" : "inf");
   locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   locale_t old = c == (locale_t)0 ? (locale_t)0 : uselocale(c);
-  for (int precision = 1; precision <= 17; precision++) {
+  // What 15 digits tell apart they give back, without trailing zeros; numbers near 0 have fewer bits.
+  const bool normal = fabs(value) >= DBL_MIN;
+  for (int precision = normal ? 15 : 1; precision <= 17; precision++) {
     char digits[20] = "";
     int exponent, n = digits_of(value, precision, digits, &exponent);
     lay_out(text, signbit(value), digits, n, exponent);

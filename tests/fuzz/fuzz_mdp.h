@@ -7,15 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// A number of five digits and more, which may be a size: what fits into the machine's memory does not into a fuzzer's, and
-/// what fits into neither is a matter for the tests.
+/// A long text, or one with a whole number of three digits and more that may be a size: a few bytes of these formats
+/// may stand for more rows than a fuzzer has time for. Numbers that fit into no machine stay in.
 static inline bool fuzz_is_large(const uint8_t *data, size_t size) {
   size_t digits = 0;
+  bool fraction = false;
   for (size_t i = 0; i < size; i++) {
-    digits = data[i] >= '0' && data[i] <= '9' ? digits + 1 : 0;
-    if (digits >= 5 && digits < 17) return true;
+    const bool digit = data[i] >= '0' && data[i] <= '9';
+    const bool end = i + 1 == size || data[i + 1] < '0' || data[i + 1] > '9';
+    if (!digit) fraction = data[i] == '.';
+    digits = digit && !fraction ? digits + 1 : 0;
+    if (end && digits >= 3 && digits < 17) return true;
   }
-  return false;
+  return size > 600;
 }
 
 /// False where the text was refused, which must come with a message.

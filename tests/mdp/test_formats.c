@@ -444,6 +444,29 @@ static void an_exported_table(void **state) {
   cel_mdp_destroy(mdp);
 }
 
+/// Made anew, the table above has the same bytes.
+static void the_exporter(void **state) {
+  const char *python = getenv("CELSIUS_PYTHON");
+  char command[2048], golden[1024];
+  size_t size, again;
+  if (python == NULL) python = "python3";
+  snprintf(command, sizeof command, "'%s' -c 'import gymnasium' 2>/dev/null", python);
+  if (system(command) != 0) {
+    print_message("skipped: %s has no module gymnasium\n", python);
+    skip();
+  }
+  snprintf(command, sizeof command,
+           "'%s' '%s/../examples/gymnasium_mdp.py' FrozenLake-v1 '%s' --discount 0.99", python,
+           CELSIUS_TEST_DIR, in_folder(state, "lake.json"));
+  assert_int_equal(system(command), 0);
+  snprintf(golden, sizeof golden, "%s/golden/gymnasium_frozen_lake.json", CELSIUS_TEST_DIR);
+  char *made = get_file(in_folder(state, "lake.json"), &size), *kept = get_file(golden, &again);
+  assert_int_equal(size, again);
+  assert_memory_equal(made, kept, size);
+  free(made);
+  free(kept);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(cassandra_words),
@@ -463,6 +486,7 @@ int main(void) {
       cmocka_unit_test(what_a_format_cannot_say),
       cmocka_unit_test(formats_are_recognised),
       cmocka_unit_test(an_exported_table),
+      cmocka_unit_test(the_exporter),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }
