@@ -100,7 +100,7 @@ typedef enum CelMdpFormat {
   CEL_MDP_PRISM      ///< explicit .tra, with .trew, .srew, .lab beside it
 } CelMdpFormat;
 
-/// Loads a file. `discount` NAN: the file's own (an error where the format has none: Gymnasium's and PRISM's).
+/// Loads a file. `discount` NAN: the file's own (an error where it has none, as PRISM's never do, Gymnasium's may not).
 /// Errors: CEL_E_IO, CEL_E_CORRUPT (file, line or offset, state, action, what and the remedy), CEL_E_FORMAT (not of that
 /// format at all), CEL_E_RANGE (discount), CEL_E_MEMORY.
 CEL_API CelStatus cel_mdp_load(CelMdp **out, const char *path, CelMdpFormat format,
@@ -142,8 +142,7 @@ CEL_API CelStatus cel_mdp_env_spec(struct CelEnvSpec **out, const CelMdp *mdp,
                                    const struct CelEnvOptions *options) CEL_WARN_UNUSED;
 /// The problem that a spec of the environment mdp poses; it lives as long as the spec.
 /// Errors: CEL_E_UNSUPPORTED (another environment).
-CEL_API CelStatus cel_mdp_of_env(const struct CelEnvSpec *spec,
-                                 const CelMdp **out) CEL_WARN_UNUSED;
+CEL_API CelStatus cel_mdp_of_env(const struct CelEnvSpec *spec, const CelMdp **out) CEL_WARN_UNUSED;
 
 CEL_END
 #endif

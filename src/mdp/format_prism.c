@@ -145,7 +145,7 @@ static CelStatus read_tra(Reader *reader) {
   CeliScan *scan = &reader->tra;
   CeliWord word[5];
   int count;
-  int64_t size[3];
+  int64_t size[3] = {0};
   size_t bytes;
   CELI_TRY(read_header(scan, "states choices transitions", 3, size));
   reader->states = size[0];
@@ -189,7 +189,7 @@ static CelStatus read_trew_line(Reader *reader, const CeliWord *word, int count,
   CELI_TRY(read_where(reader, scan, word, &line));
   CELI_TRY(celi_scan_number(scan, word[3], "reward", &line.reward));
   Line *found = *hint < reader->lines ? &reader->line[*hint] : NULL; // mostly the next one
-  if (!found || compare(found, &line) != 0) {
+  if (reader->lines > 0 && (!found || compare(found, &line) != 0)) {
     found = bsearch(&line, reader->line, (size_t)reader->lines, sizeof line, compare);
   }
   if (!found) {
@@ -213,7 +213,7 @@ static CelStatus read_trew_line(Reader *reader, const CeliWord *word, int count,
 static CelStatus read_trew(Reader *reader) {
   CeliScan *scan = &reader->trew;
   CeliWord word[4];
-  int64_t size[3], n = 0, hint = 0;
+  int64_t size[3] = {0}, n = 0, hint = 0;
   int count;
   if (scan->file == NULL) return CEL_OK;
   CELI_TRY(read_header(scan, "states choices entries", 3, size));
@@ -233,7 +233,7 @@ static CelStatus read_trew(Reader *reader) {
 static CelStatus read_srew(Reader *reader) {
   CeliScan *scan = &reader->srew;
   CeliWord word[2];
-  int64_t size[2], n = 0, s;
+  int64_t size[2] = {0}, n = 0, s;
   int count;
   if (scan->file == NULL) return CEL_OK;
   CELI_TRY(read_header(scan, "states entries", 2, size));

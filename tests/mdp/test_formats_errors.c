@@ -46,7 +46,7 @@ static void cassandra(void **state) {
       {"states: 3 actions: 99999999999\n", "out of range", 0},
       {"discount: 0.5 states: 20000000 actions: 2000000000 T: * identity", "transitions",
        CEL_E_MEMORY},
-      {"discount: 0.5 states: 10000000 actions: 2 T: * uniform", "transitions", CEL_E_MEMORY},
+      {"discount: 0.5 states: 1000000 actions: 2 T: * uniform", "transitions", CEL_E_MEMORY},
       {"start: 1", "\"states\" must come before \"start\"", 0},
       {HEAD "start: 3", "state 3 is out of range: it must be 0 to 2", 0},
       {HEAD "start: 0.5 0.5", "one probability a state", 0},
