@@ -1,5 +1,6 @@
 # What Celsius is built on. Required: libyaml, cJSON, xxHash, threads. Optional, each a part that
-# `celsius info` tells of: cairo (pictures), giflib (animations), protobuf-c (TensorBoard, ONNX export).
+# `celsius info` tells of: cairo (pictures), giflib (animations), protobuf-c (TensorBoard, ONNX export),
+# SuiteSparse (direct solves of large finite problems).
 find_package(PkgConfig REQUIRED)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
@@ -18,6 +19,7 @@ set(celsius_pc_libs "-pthread -ldl -lm")
 option(CELSIUS_CAIRO "Draw pictures with cairo, when it is there" ON)
 option(CELSIUS_GIF "Write animations with giflib, when it is there" ON)
 option(CELSIUS_PROTOBUF "Write TensorBoard events and ONNX with protobuf-c, when it is there" ON)
+option(CELSIUS_SUITESPARSE "Solve large sparse systems with SuiteSparse's KLU, when it is there" ON)
 
 if(CELSIUS_CAIRO)
   pkg_check_modules(cairo IMPORTED_TARGET cairo)
@@ -55,7 +57,20 @@ if(CELSIUS_PROTOBUF)
   endif()
 endif()
 
-foreach(part cairo gif protobuf_c)
+if(CELSIUS_SUITESPARSE)
+  find_path(CELSIUS_KLU_INCLUDE klu.h PATH_SUFFIXES suitesparse)
+  find_library(CELSIUS_KLU_LIBRARY klu)
+  mark_as_advanced(CELSIUS_KLU_INCLUDE CELSIUS_KLU_LIBRARY)
+  if(CELSIUS_KLU_INCLUDE AND CELSIUS_KLU_LIBRARY)
+    set(suitesparse_FOUND 1)
+    target_include_directories(celsius_dependencies SYSTEM INTERFACE ${CELSIUS_KLU_INCLUDE})
+    target_link_libraries(celsius_dependencies INTERFACE ${CELSIUS_KLU_LIBRARY})
+    target_compile_definitions(celsius_dependencies INTERFACE CELSIUS_WITH_SUITESPARSE=1)
+    string(APPEND celsius_pc_libs " -lklu")
+  endif()
+endif()
+
+foreach(part cairo gif protobuf_c suitesparse)
   if(${part}_FOUND)
     message(STATUS "Optional part ${part}: found")
   else()

@@ -10,7 +10,8 @@
 ///
 /// The computed TV differs from the exact one by rounding, at most e = celi_rounding, so b is widened by it. With
 /// u = 2^-53, n the longest row, A the most actions:
-///     Q: (n + 2) u (|r| + gamma |V|);  the maximum: exact;  exp, log: a few u;  the sum: A u, times alpha.
+///     Q: (n + 2) u (|r| + gamma |V|);  the maximum: exact;  exp, log: a few u;  sums over actions: A u,
+/// times alpha where they are inside of the logarithm.
 /// Source: MacQueen, "A modified dynamic programming method for Markovian decision problems", 1966; Porteus, "Some
 /// bounds for discounted sequential decision processes", 1971; Higham, "Accuracy and stability", ch. 3.
 #include "mdp/certificate.h"
@@ -22,16 +23,16 @@ double celi_rounding(const CeliShape *shape, double gamma, double alpha, double 
   const double n = (double)shape->longest, A = (double)shape->actions;
   const double magnitude = shape->reward_max + gamma * shape->mass_max * value_max;
   const double entropy = A > 1.0 ? alpha * (A + 8.0 + 2.0 * log(A)) : 0.0;
-  return 1.01 * u * ((n + 6.0) * magnitude + value_max + entropy);
+  return 1.01 * u * ((n + A + 8.0) * magnitude + value_max + entropy);
 }
 
-/// The least c with b + gamma max(m_max c, m_min c) <= c.
+/// A c with b + gamma max(m_max c, m_min c) <= c, the least but for the rounding errors of finding it.
 static double shift(const CeliShape *shape, double gamma, double b) {
   const double n = (double)shape->longest;
-  const double mass = b >= 0.0 ? shape->mass_max * (1.0 + n * u) : shape->mass_min * (1.0 - n * u);
-  const double rest = 1.0 - gamma * mass - 4.0 * u;
-  if (!(rest > 0.0)) return HUGE_VAL;
-  return b / rest * (b >= 0.0 ? 1.0 + 8.0 * u : 1.0 - 8.0 * u);
+  if (b < 0.0)
+    return b / (1.0 - gamma * shape->mass_min * (1.0 - n * u) + 2.0 * u) * (1.0 - 8.0 * u);
+  const double rest = 1.0 - gamma * shape->mass_max * (1.0 + n * u) - 2.0 * u;
+  return rest > 0.0 ? b / rest * (1.0 + 8.0 * u) : HUGE_VAL;
 }
 
 CeliInterval celi_certificate(const CeliShape *shape, double gamma, double alpha,

@@ -1,18 +1,38 @@
 /// Values of a policy that is given: fixed-point sweeps, a direct solve, a Krylov method; and at a finite horizon.
 ///
 ///     V(s) = sum_a pi(a|s) (Q(s,a) - alpha log pi(a|s)),   Q(s,a) = r(s,a) + gamma E[V(s')],
-/// that is (I - gamma P_pi) V = r_pi with r_pi(s) = sum_a pi (r - alpha log pi).
-/// Whatever the method, one more sweep from the V that is returned gives the bound (certificate.c).
+/// that is V = T_pi V, or (I - gamma P_pi) V = r_pi. Whatever the method, V moves by corrections of T_pi V - V:
+///     sweeps  d = sum_{k<m} (gamma P_pi)^k (T_pi V - V), so that V + d is (T_pi)^m V
+///     krylov  (I - gamma P_pi) d = T_pi V - V to some digits; direct: to all
+/// and T_pi V - V, computed state by state from the definition, gives the bound (certificate.c).
 /// Source: [maximum-entropy, 8.14-8.21], [policy-guarantees, Lemma 1] with r + gamma alpha H(s').
 #include "base/base.h"
 #include "celsius/solve.h"
-#include "mdp/certificate.h"
+#include "mdp/direct.h"
+#include "mdp/explog.h"
+#include "mdp/krylov.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/// Rows of pi must be distributions.
-static CelStatus check_policy(const CelMdp *mdp, const double *pi) {
+enum { PRODUCTS = 30 };      ///< m
+enum { KRYLOV_MOST = 2000 }; ///< iterations of one correction
+static const double KRYLOV_DIGITS = 1e-6;
+
+/// A policy under evaluation.
+typedef struct Evaluation {
+  CeliOperator *op;
+  const double *pi;
+  double alpha;
+  CeliShape shape;
+  double *V, *d, *residual, *spare; ///< (padded)
+  CeliKrylov krylov;
+  CeliDirect *direct;
+} Evaluation;
+
+/// Rows of pi must be distributions; the least and the largest of their sums.
+static CelStatus check_policy(const CelMdp *mdp, const double *pi, double *least, double *most) {
+  *least = *most = 1.0;
   for (int64_t s = 0; s < mdp->states; s++) {
     double sum = 0.0;
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
@@ -21,18 +41,20 @@ static CelStatus check_policy(const CelMdp *mdp, const double *pi) {
                         (long long)s, (long long)cel_mdp_action(mdp, s, p), pi[p]);
       sum += pi[p];
     }
-    if (mdp->pair[s + 1] > mdp->pair[s] && !(fabs(sum - 1.0) <= 1e-9))
+    if (mdp->pair[s + 1] == mdp->pair[s]) continue;
+    if (!(fabs(sum - 1.0) <= 1e-9))
       return cel_fail(CEL_E_RANGE, "pi of state %lld sums to %.17g: must be 1", (long long)s, sum);
+    *least = fmin(*least, sum), *most = fmax(*most, sum);
   }
   return CEL_OK;
 }
 
-static CelStatus check(const CelMdp *mdp, const double *pi, double alpha, double gamma, bool one) {
+static CelStatus check(double alpha, double gamma, bool one) {
   if (!(alpha >= 0.0 && alpha <= 1e12))
     return cel_fail(CEL_E_RANGE, "alpha = %g: must be in [0, 1e12]", alpha);
   if (!(gamma >= 0.0 && (gamma < 1.0 || (one && gamma <= 1.0))))
     return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1%c", gamma, one ? ']' : ')');
-  return check_policy(mdp, pi);
+  return CEL_OK;
 }
 
 /// The value of state s under pi, from the values `V` of what follows.
@@ -42,33 +64,22 @@ static double backup(const CelMdp *mdp, const double *pi, double alpha, double g
   for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
     if (!(pi[p] > 0.0)) continue;
     const double Q = V ? celi_backup(mdp, gamma, V, p) : mdp->reward[p];
-    value += pi[p] * (Q - alpha * log(pi[p]));
+    value += pi[p] * (alpha > 0.0 ? Q - alpha * celi_log(pi[p]) : Q);
   }
   return value;
 }
 
-static CeliResidual sweep(const CelMdp *mdp, const double *pi, double alpha, double gamma,
-                          double *next, const double *V) {
-  CeliResidual found = {.low = HUGE_VAL, .high = -HUGE_VAL};
-  for (int64_t s = 0; s < mdp->states; s++) {
-    next[s] = backup(mdp, pi, alpha, gamma, V, s);
-    if (mdp->pair[s + 1] == mdp->pair[s]) continue;
-    found.low = fmin(found.low, next[s] - V[s]);
-    found.high = fmax(found.high, next[s] - V[s]);
-    found.value_max = fmax(found.value_max, fabs(V[s]));
-  }
-  if (found.low > found.high) found.low = found.high = 0.0;
-  return found;
-}
-
 CelStatus cel_mdp_evaluate_horizon(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                                    int64_t horizon, double *V, double *Q) {
+  if (isnan(gamma)) gamma = mdp->discount;
   if (horizon < 1)
     return cel_fail(CEL_E_RANGE, "a horizon of %lld steps: must be 1 or more", (long long)horizon);
+  CELI_TRY(check(alpha, gamma, true));
   const int64_t S = mdp->states, pairs = mdp->pairs;
   for (int64_t t = horizon - 1; t >= 0; t--) {
     const double *now = pi + t * pairs, *next = t + 1 < horizon ? V + (t + 1) * S : NULL;
-    const CelStatus status = check(mdp, now, alpha, gamma, true);
+    double least, most;
+    const CelStatus status = check_policy(mdp, now, &least, &most);
     if (status != CEL_OK) return cel_fail_in(status, "t = %lld: ", (long long)t);
     for (int64_t p = 0; p < pairs; p++)
       Q[t * pairs + p] = next ? celi_backup(mdp, gamma, next, p) : mdp->reward[p];
@@ -77,70 +88,113 @@ CelStatus cel_mdp_evaluate_horizon(const CelMdp *mdp, const double *pi, double a
   return CEL_OK;
 }
 
-/// (I - gamma P_pi) and r_pi as a dense system, solved by Gaussian elimination with partial pivoting.
-static CelStatus solve_dense(const CelMdp *mdp, const double *pi, double alpha, double gamma,
-                             double *V) {
-  const int64_t S = mdp->states;
-  double *A;
-  CELI_TRY(celi_alloc(&A, (size_t)(S * S), sizeof *A, "a dense system"));
-  memset(A, 0, (size_t)(S * S) * sizeof *A);
-  for (int64_t s = 0; s < S; s++) {
-    A[s * S + s] = 1.0;
-    V[s] = backup(mdp, pi, alpha, gamma, NULL, s);
-    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++)
-      for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++)
-        if (!mdp->ends || !mdp->ends[t])
-          A[s * S + cel_mdp_next(mdp, t)] -= gamma * pi[p] * mdp->probability[t];
+/// residual = T_pi V - V.
+static void residual_block(CeliOperator *op, void *args, int thread, int64_t begin, int64_t end,
+                           double *sums) {
+  (void)thread, (void)sums;
+  const Evaluation *e = args;
+  CeliResidual *found = &op->found[begin / CELI_BLOCK];
+  *found = (CeliResidual){.low = HUGE_VAL, .high = -HUGE_VAL};
+  for (int64_t s = begin; s < end; s++) {
+    const double old = e->V[s];
+    const double d = backup(op->mdp, e->pi, e->alpha, op->gamma, e->V, s) - old;
+    e->residual[s] = d;
+    if (op->mdp->pair[s + 1] == op->mdp->pair[s]) continue;
+    found->low = fmin(found->low, d), found->high = fmax(found->high, d);
+    found->value_max = fmax(found->value_max, fabs(old));
   }
-  // Rows are diagonally dominant, so elimination needs no exchange of rows.
-  for (int64_t k = 0; k < S; k++) {
-    for (int64_t i = k + 1; i < S; i++) {
-      const double factor = A[i * S + k] / A[k * S + k];
-      if (factor == 0.0) continue;
-      for (int64_t j = k + 1; j < S; j++) A[i * S + j] -= factor * A[k * S + j];
-      V[i] -= factor * V[k];
-    }
+}
+
+static CeliMiddle measure(Evaluation *e) {
+  double sums[CELI_SUMS];
+  celi_operator_blocks(e->op, residual_block, e, sums);
+  const CeliResidual found = celi_operator_found(e->op);
+  const CeliInterval in = celi_certificate(&e->shape, e->op->gamma, e->alpha, &found);
+  return celi_middle(&in, found.value_max);
+}
+
+/// d for the residual at hand.
+static CelStatus correct(Evaluation *e, CelEvaluateMethod method) {
+  if (method == CEL_EVALUATE_KRYLOV) {
+    celi_krylov_solve(&e->krylov, e->d, e->residual, KRYLOV_DIGITS, KRYLOV_MOST, NULL);
+    return CEL_OK;
   }
-  for (int64_t k = S - 1; k >= 0; k--) {
-    for (int64_t j = k + 1; j < S; j++) V[k] -= A[k * S + j] * V[j];
-    V[k] /= A[k * S + k];
+  if (method == CEL_EVALUATE_DIRECT) {
+    memcpy(e->d, e->residual, (size_t)e->op->states * sizeof *e->d);
+    return celi_direct_solve(e->direct, e->d, false);
   }
-  free(A);
+  celi_operator_apply(e->op, e->d, e->residual, e->residual);
+  for (int k = 2; k < PRODUCTS; k++) {
+    celi_operator_apply(e->op, e->spare, e->residual, e->d);
+    double *swap = e->d;
+    e->d = e->spare, e->spare = swap;
+  }
   return CEL_OK;
 }
 
-/// Sweeps until the certificate holds or no longer improves.
-static double iterate(const CelMdp *mdp, const CeliShape *shape, const double *pi, double alpha,
-                      double gamma, double tolerance, double *V, double *next) {
+/// Corrections until the certificate holds, or no longer becomes better.
+static CelStatus iterate(Evaluation *e, CelEvaluateMethod method, double tolerance, double *bound) {
+  // Sweeps gain a factor of gamma^m at worst; the others many digits at once.
+  const double worth =
+      method == CEL_EVALUATE_SWEEPS ? 1.0 - 0.1 * (1.0 - pow(e->op->gamma, PRODUCTS)) : 0.5;
   double best = HUGE_VAL;
-  for (int64_t stalled = 0;;) {
-    const CeliResidual found = sweep(mdp, pi, alpha, gamma, next, V);
-    const CeliInterval in = celi_certificate(shape, gamma, alpha, &found);
-    const double bound = fmax(fabs(in.low), fabs(in.high));
-    stalled = bound < best ? 0 : stalled + 1;
-    best = fmin(best, bound);
-    if (bound <= tolerance * fmax(1.0, found.value_max) || stalled > 100) return bound;
-    memcpy(V, next, (size_t)mdp->states * sizeof *V);
+  CeliMiddle middle = measure(e);
+  for (int in_vain = 0; in_vain < 4;) {
+    const double wanted = method == CEL_EVALUATE_DIRECT ? 0.0 : tolerance;
+    if (middle.bound <= wanted * fmax(1.0, middle.value_max)) break;
+    CELI_TRY(correct(e, method));
+    celi_operator_add(e->op, e->V, 1.0, e->d);
+    best = fmin(best, middle.bound);
+    middle = measure(e);
+    in_vain = middle.bound <= worth * best ? 0 : in_vain + 1;
   }
+  const int64_t *pair = e->op->mdp->pair;
+  for (int64_t s = 0; s < e->op->states; s++)
+    if (pair[s + 1] > pair[s]) e->V[s] += middle.c;
+  *bound = middle.bound;
+  return CEL_OK;
+}
+
+static CelStatus open(Evaluation *e, const CelMdp *mdp, double gamma, CelEvaluateMethod method) {
+  CELI_TRY(celi_operator_create(&e->op, mdp, gamma, 1));
+  CELI_TRY(celi_operator_prepare(e->op));
+  CELI_TRY(celi_operator_vector(e->op, &e->V));
+  CELI_TRY(celi_operator_vector(e->op, &e->d));
+  CELI_TRY(celi_operator_vector(e->op, &e->residual));
+  CELI_TRY(celi_operator_vector(e->op, &e->spare));
+  celi_operator_assemble(e->op, e->pi, e->alpha, e->spare);
+  if (method == CEL_EVALUATE_KRYLOV) CELI_TRY(celi_krylov_create(&e->krylov, e->op));
+  if (method == CEL_EVALUATE_DIRECT) CELI_TRY(celi_direct_create(&e->direct, e->op));
+  return CEL_OK;
+}
+
+static void close(Evaluation *e) {
+  celi_direct_destroy(e->direct);
+  celi_krylov_destroy(&e->krylov);
+  free(e->V), free(e->d), free(e->residual), free(e->spare);
+  celi_operator_destroy(e->op);
 }
 
 CelStatus cel_mdp_evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                            CelEvaluateMethod method, double tolerance, double *V, double *Q,
                            double *bound) {
   if (isnan(gamma)) gamma = mdp->discount;
-  CELI_TRY(check(mdp, pi, alpha, gamma, false));
-  const CeliShape shape = celi_mdp_shape(mdp);
-  double *next;
-  CELI_TRY(celi_alloc(&next, (size_t)mdp->states, sizeof *next, "an evaluation"));
-  memset(V, 0, (size_t)mdp->states * sizeof *V);
-  CelStatus status = CEL_OK;
-  if (method == CEL_EVALUATE_DIRECT) status = solve_dense(mdp, pi, alpha, gamma, V);
+  CELI_TRY(check(alpha, gamma, false));
+  if (method == CEL_EVALUATE_DIRECT) CELI_TRY(celi_direct_check(mdp->states));
+  double least, most, found = HUGE_VAL;
+  CELI_TRY(check_policy(mdp, pi, &least, &most));
+  Evaluation e = {.pi = pi, .alpha = alpha};
+  CelStatus status = open(&e, mdp, gamma, method);
   if (status == CEL_OK) {
-    const double limit = method == CEL_EVALUATE_DIRECT ? HUGE_VAL : tolerance;
-    const double found = iterate(mdp, &shape, pi, alpha, gamma, limit, V, next);
-    if (bound) *bound = found;
-    if (Q) cel_q_of_v(mdp, V, gamma, Q);
+    e.shape = e.op->shape;
+    e.shape.mass_max *= most, e.shape.mass_min *= least;
+    status = iterate(&e, method, tolerance, &found);
   }
-  free(next);
+  if (status == CEL_OK) {
+    memcpy(V, e.V, (size_t)mdp->states * sizeof *V);
+    if (Q) cel_q_of_v(mdp, V, gamma, Q);
+    if (bound) *bound = found;
+  }
+  close(&e);
   return status;
 }

@@ -5,6 +5,7 @@
 /// when it arrives. Source: [actor-critic, 4.1-4.6].
 #include "base/base.h"
 #include "celsius/solve.h"
+#include "mdp/direct.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,12 +41,9 @@ static double mass(const double *p, int64_t S) {
   return sum;
 }
 
-CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, double gamma,
-                                      CelEvaluateMethod method, double tolerance, double *d) {
-  (void)method;
-  if (isnan(gamma)) gamma = mdp->discount;
-  if (!(gamma >= 0.0 && gamma < 1.0))
-    return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1)", gamma);
+/// By adding up terms until those that are left have no more than the tolerance's mass.
+static CelStatus sweeps(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
+                        double *d) {
   const int64_t S = mdp->states;
   double *p, *next;
   CELI_TRY(celi_alloc(&p, 2 * (size_t)S, sizeof *p, "a distribution"));
@@ -61,4 +59,37 @@ CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, doubl
   }
   free(p);
   return CEL_OK;
+}
+
+/// Terminal states have no row in P_pi, but mass arrives there, so their column counts as any other's.
+static CelStatus direct(const CelMdp *mdp, const double *pi, double gamma, double *d) {
+  CELI_TRY(celi_direct_check(mdp->states));
+  CeliOperator *op;
+  CeliDirect *solve = NULL;
+  double *r_pi = NULL;
+  CELI_TRY(celi_operator_create(&op, mdp, gamma, 1));
+  CelStatus status = celi_operator_prepare(op);
+  if (status == CEL_OK) status = celi_operator_vector(op, &r_pi);
+  if (status == CEL_OK) {
+    celi_operator_assemble(op, pi, 0.0, r_pi);
+    status = celi_direct_create(&solve, op);
+  }
+  if (status == CEL_OK) {
+    for (int64_t s = 0; s < mdp->states; s++) d[s] = (1.0 - gamma) * mdp->start[s];
+    status = celi_direct_solve(solve, d, true);
+  }
+  celi_direct_destroy(solve);
+  free(r_pi);
+  celi_operator_destroy(op);
+  return status;
+}
+
+CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, double gamma,
+                                      CelEvaluateMethod method, double tolerance, double *d) {
+  if (isnan(gamma)) gamma = mdp->discount;
+  if (!(gamma >= 0.0 && gamma < 1.0))
+    return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1)", gamma);
+  if (method == CEL_EVALUATE_SWEEPS) return sweeps(mdp, pi, gamma, tolerance, d);
+  if (method == CEL_EVALUATE_DIRECT) return direct(mdp, pi, gamma, d);
+  return cel_fail(CEL_E_UNSUPPORTED, "a discounted distribution is made by sweeps or direct");
 }

@@ -58,6 +58,14 @@ static CelStatus check(const CelMdp *mdp, const CelSolveConfig *config) {
   const double gamma = isnan(config->gamma) ? mdp->discount : config->gamma;
   if (mdp->horizon == 0 && !(gamma >= 0.0 && gamma < 1.0))
     return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1) where there is no horizon", gamma);
+  double most = 0.0;
+  for (int64_t p = 0; p < mdp->pairs; p++) most = fmax(most, fabs(mdp->reward[p]));
+  const double steps = mdp->horizon > 0 ? (double)mdp->horizon : 1.0 / (1.0 - gamma);
+  if (!(most * steps < 1e300))
+    return cel_fail(
+        CEL_E_RANGE,
+        "rewards of up to %g over %g steps: values would not be finite; scale them down", most,
+        steps);
   const bool backward = config->method == CEL_SOLVE_BACKWARD;
   if (backward && mdp->horizon == 0)
     return cel_fail(CEL_E_UNSUPPORTED,
@@ -144,87 +152,125 @@ static double fraction(const CeliRun *run, double bound, double wanted) {
   return way > 0.0 && isfinite(way) ? fmax(0.0, log(run->first_bound / bound) / way) : 0.0;
 }
 
-bool celi_run_goes_on(CeliRun *run, double residual, const CeliMiddle *middle) {
+/// Takes what a sweep found.
+static void found(CeliRun *run, CeliResidual residual) {
+  run->residual = residual;
+  run->interval = celi_certificate(&run->op->shape, run->gamma, run->alpha, &residual);
+  run->middle = celi_middle(&run->interval, residual.value_max);
+  run->solution->sweeps++;
+}
+
+void celi_run_sweep(CeliRun *run) {
+  found(run, celi_operator_sweep(run->op, run->alpha, run->next, run->V));
+}
+
+void celi_run_linearise(CeliRun *run) {
+  found(run, celi_operator_linearise(run->op, run->alpha, run->next, run->V));
+}
+
+void celi_run_advance(CeliRun *run) {
+  double *V = run->V;
+  run->V = run->next;
+  run->next = V;
+}
+
+void celi_run_shift(CeliRun *run, double c) {
+  const int64_t *pair = run->mdp->pair;
+  for (int64_t s = 0; s < run->op->states; s++)
+    if (pair[s + 1] > pair[s]) run->V[s] += c;
+}
+
+static double largest_residual(const CeliResidual *residual) {
+  return fmax(fabs(residual->low), fabs(residual->high));
+}
+
+/// True when the rounding errors of sweeps are what is left, or nothing was gained for long.
+static bool exhausted(CeliRun *run) {
+  const double e = celi_rounding(&run->op->shape, run->gamma, run->alpha, run->residual.value_max);
+  const double floor = 3.0 * e / (1.0 - run->gamma * run->op->shape.mass_max);
+  if (!(run->middle.bound > floor)) return true;
+  if (run->middle.bound < 0.9 * run->best_bound) {
+    run->best_bound = run->middle.bound;
+    run->best_sweep = run->solution->sweeps;
+  }
+  const double patience = 200.0 + 20.0 / (1.0 - run->gamma);
+  return (double)(run->solution->sweeps - run->best_sweep) > patience;
+}
+
+bool celi_run_goes_on(CeliRun *run) {
   const CelSolveConfig *config = run->config;
   CelSolution *solution = run->solution;
-  const double bound = middle->bound, wanted = config->tolerance * fmax(1.0, middle->value_max);
-  if (solution->iterations <= 1) run->first_bound = bound;
-  solution->residual = residual, solution->bound = bound;
+  const double bound = run->middle.bound;
+  const double wanted = config->tolerance * fmax(1.0, run->middle.value_max);
   const double seconds = celi_solve_seconds() - run->start_seconds;
+  if (!(run->first_bound > 0.0)) run->first_bound = bound;
   char method[CEL_TEXT_MAX];
   method_name(solution->method, method, sizeof method);
   const CelSolveProgress now = {.method = method,
                                 .iteration = solution->iterations,
                                 .sweeps = solution->sweeps,
-                                .residual = residual,
+                                .residual = largest_residual(&run->residual),
                                 .bound = bound,
                                 .seconds = seconds,
                                 .fraction = fraction(run, bound, wanted)};
-  const bool asked = config->progress && !config->progress(config->user, &now);
-  if (bound <= wanted) return false;
-  run->stopped = asked || (config->max_seconds > 0.0 && seconds >= config->max_seconds) ||
-                 (config->max_iterations > 0 && solution->iterations >= config->max_iterations);
-  return !run->stopped;
+  const bool stop = config->progress && !config->progress(config->user, &now);
+  return !stop && bound > wanted && !exhausted(run) &&
+         !(config->max_seconds > 0.0 && seconds >= config->max_seconds) &&
+         !(config->max_iterations > 0 && solution->iterations >= config->max_iterations);
 }
 
-CeliResidual celi_run_sweep(CeliRun *run, double *next, const double *V) {
-  const CelMdp *mdp = run->mdp;
-  CeliResidual found = {.low = HUGE_VAL, .high = -HUGE_VAL};
-  for (int64_t s = 0; s < mdp->states; s++) {
+// ---- the end
+
+typedef struct Finish {
+  const CeliRun *run;
+  double tie;
+} Finish;
+
+/// Q and pi of the V that is returned.
+static void finish_block(CeliOperator *op, void *args, int thread, int64_t begin, int64_t end,
+                         double *sums) {
+  (void)thread, (void)sums;
+  const Finish *finish = args;
+  const CelMdp *mdp = op->mdp;
+  CelSolution *solution = finish->run->solution;
+  for (int64_t s = begin; s < end; s++) {
     const int64_t p = mdp->pair[s], n = mdp->pair[s + 1] - p;
-    for (int64_t a = 0; a < n; a++) run->scratch[a] = celi_backup(mdp, run->gamma, V, p + a);
-    const double value = celi_soft_max(run->scratch, n, run->alpha), old = V[s];
-    next[s] = value;
-    if (n == 0) continue;
-    found.low = fmin(found.low, value - old);
-    found.high = fmax(found.high, value - old);
-    found.value_max = fmax(found.value_max, fabs(old));
+    for (int64_t a = p; a < p + n; a++)
+      solution->Q[a] = celi_backup(mdp, op->gamma, finish->run->V, a);
+    celi_policy_of(solution->pi + p, solution->Q + p, n, finish->run->alpha, finish->tie);
+    solution->V[s] = finish->run->V[s];
   }
-  if (found.low > found.high) found.low = found.high = 0.0;
-  run->solution->sweeps++;
-  return found;
 }
 
-void celi_run_shift(const CeliRun *run, double *V, double c) {
-  const int64_t *pair = run->mdp->pair;
-  for (int64_t s = 0; s < run->mdp->states; s++)
-    if (pair[s + 1] > pair[s]) V[s] += c;
-}
-
-/// Residual, bound, Q and pi of the V that is returned.
-static CelStatus finish(CeliRun *run) {
-  const CelMdp *mdp = run->mdp;
+/// Moves V to the middle, and measures it once more where it is.
+static void finish(CeliRun *run) {
   CelSolution *solution = run->solution;
-  double *TV;
-  CELI_TRY(celi_alloc(&TV, (size_t)mdp->states, sizeof *TV, "a sweep"));
-  const CeliResidual found = celi_run_sweep(run, TV, solution->V);
-  free(TV);
-  const CeliInterval interval = celi_certificate(&run->shape, run->gamma, run->alpha, &found);
-  solution->residual = fmax(fabs(found.low), fabs(found.high));
-  // Two bounds hold: this sweep's, and the method's own, of the middle to which it moved V.
-  solution->bound = fmin(solution->bound, fmax(fabs(interval.low), fabs(interval.high)));
-  solution->certified = solution->bound <= run->config->tolerance * fmax(1.0, found.value_max);
-  cel_q_of_v(mdp, solution->V, run->gamma, solution->Q);
-  const double tie = 2.0 * run->gamma * solution->bound;
-  for (int64_t s = 0; s < mdp->states; s++) {
-    const int64_t p = mdp->pair[s];
-    celi_policy_of(solution->pi + p, solution->Q + p, mdp->pair[s + 1] - p, run->alpha, tie);
-  }
-  return CEL_OK;
+  const CeliMiddle middle = run->middle;
+  celi_run_shift(run, middle.c);
+  celi_run_sweep(run);
+  solution->residual = largest_residual(&run->residual);
+  // Two bounds hold: this sweep's, and that of the middle to which V was moved.
+  solution->bound = fmin(middle.bound, fmax(fabs(run->interval.low), fabs(run->interval.high)));
+  solution->certified =
+      solution->bound <= run->config->tolerance * fmax(1.0, run->residual.value_max);
+  Finish args = {.run = run, .tie = 2.0 * run->gamma * solution->bound};
+  double sums[CELI_SUMS];
+  celi_operator_blocks(run->op, finish_block, &args, sums);
 }
 
-static CelStatus solve(CeliRun *run) {
-  CelSolution *solution = run->solution;
-  solution->method = (CelSolveMethod)run->config->method;
-  if (run->mdp->horizon > 0) {
-    solution->method = CEL_SOLVE_BACKWARD;
-    return celi_solve_backward(run);
-  }
-  if (solution->method == CEL_SOLVE_AUTO) solution->method = CEL_SOLVE_VI;
-  if (solution->method != CEL_SOLVE_VI)
-    return cel_fail(CEL_E_UNSUPPORTED, "this build has value iteration only: take method vi");
-  CELI_TRY(celi_solve_vi(run));
-  return finish(run);
+static CelStatus iterate(CeliRun *run) {
+  static CelStatus (*const methods[])(CeliRun *) = {celi_solve_auto,         celi_solve_vi,
+                                                    celi_solve_gauss_seidel, celi_solve_mpi,
+                                                    celi_solve_pi,           celi_solve_newton};
+  CelStatus status = celi_operator_create(&run->op, run->mdp, run->gamma, run->config->threads);
+  if (status == CEL_OK) status = celi_operator_vector(run->op, &run->V);
+  if (status == CEL_OK) status = celi_operator_vector(run->op, &run->next);
+  if (status == CEL_OK) status = methods[run->config->method](run);
+  if (status == CEL_OK) finish(run);
+  free(run->V);
+  free(run->next);
+  celi_operator_destroy(run->op);
+  return status;
 }
 
 CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config, CelSolution **out) {
@@ -233,19 +279,17 @@ CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config, CelSolution
   CelSolution *solution = NULL;
   CeliRun run = {.mdp = mdp,
                  .config = config,
-                 .shape = celi_mdp_shape(mdp),
                  .alpha = config->alpha,
                  .gamma = isnan(config->gamma) ? mdp->discount : config->gamma,
+                 .best_bound = HUGE_VAL,
                  .start_seconds = celi_solve_seconds()};
   CelStatus status = allocate(&solution, mdp);
-  if (status == CEL_OK)
-    status = celi_alloc(&run.scratch, (size_t)mdp->max_actions, sizeof(double), "a row of Q");
   if (status == CEL_OK) {
     run.solution = solution;
     solution->alpha = run.alpha, solution->gamma = run.gamma;
-    status = solve(&run);
+    solution->method = mdp->horizon > 0 ? CEL_SOLVE_BACKWARD : (CelSolveMethod)config->method;
+    status = mdp->horizon > 0 ? celi_solve_backward(&run) : iterate(&run);
   }
-  free(run.scratch);
   if (status != CEL_OK) {
     cel_solution_destroy(solution);
     return status;

@@ -24,14 +24,15 @@ static double step(const CeliRun *run, double *V, double *Q, double *pi, const d
 CelStatus celi_solve_backward(CeliRun *run) {
   CelSolution *solution = run->solution;
   const int64_t T = solution->horizon, S = solution->states, pairs = solution->pairs;
+  const CeliShape shape = celi_mdp_shape(run->mdp);
   double bound = 0.0, most = 0.0;
   for (int64_t t = T - 1; t >= 0; t--) {
     const double *next = t + 1 < T ? solution->V + (t + 1) * S : NULL;
     const double here =
         step(run, solution->V + t * S, solution->Q + t * pairs, solution->pi + t * pairs, next);
     most = fmax(most, here);
-    bound = run->gamma * run->shape.mass_max * bound +
-            celi_rounding(&run->shape, run->gamma, run->alpha, most);
+    bound =
+        run->gamma * shape.mass_max * bound + celi_rounding(&shape, run->gamma, run->alpha, most);
     solution->iterations++, solution->sweeps++;
   }
   solution->residual = 0.0;

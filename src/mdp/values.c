@@ -5,6 +5,7 @@
 /// alpha, and policies are divided by their own sum; alpha = 0 is the maximum, and the uniform policy over its ties.
 #include "mdp/values.h"
 #include "celsius/solve.h"
+#include "mdp/explog.h"
 #include <math.h>
 
 double celi_backup(const CelMdp *mdp, double gamma, const double *V, int64_t p) {
@@ -25,14 +26,14 @@ double celi_soft_max(const double *q, int64_t n, double alpha) {
   const double M = largest(q, n);
   if (!(alpha > 0.0)) return M;
   double sum = 0.0;
-  for (int64_t a = 0; a < n; a++) sum += exp((q[a] - M) / alpha);
-  return M + alpha * log(sum);
+  for (int64_t a = 0; a < n; a++) sum += celi_exp((q[a] - M) / alpha);
+  return M + alpha * celi_log(sum);
 }
 
 double celi_policy_value(const double *pi, const double *q, int64_t n, double alpha) {
   double value = 0.0;
   for (int64_t a = 0; a < n; a++)
-    if (pi[a] > 0.0) value += pi[a] * (q[a] - alpha * log(pi[a]));
+    if (pi[a] > 0.0) value += pi[a] * (q[a] - alpha * celi_log(pi[a]));
   return value;
 }
 
@@ -41,7 +42,7 @@ void celi_policy_of(double *pi, const double *q, int64_t n, double alpha, double
   const double M = largest(q, n);
   double sum = 0.0;
   for (int64_t a = 0; a < n; a++) {
-    pi[a] = alpha > 0.0 ? exp((q[a] - M) / alpha) : (double)(q[a] >= M - tie);
+    pi[a] = alpha > 0.0 ? celi_exp((q[a] - M) / alpha) : (double)(q[a] >= M - tie);
     sum += pi[a];
   }
   for (int64_t a = 0; a < n; a++) pi[a] /= sum;

@@ -156,19 +156,20 @@ static inline void exact_solve(const CelMdp *mdp, double alpha, double gamma, lo
   const size_t S = (size_t)mdp->states, pairs = (size_t)mdp->pairs;
   long double *Q = calloc(pairs, sizeof *Q), *pi = calloc(pairs, sizeof *pi);
   memset(V, 0, S * sizeof *V);
-  long double before = HUGE_VALL;
-  for (int i = 0; i < 1000; i++) {
+  int settled =
+      0; // residuals may rise on the way: what ends it is that only rounding is left, thrice
+  for (int i = 0; settled < 3; i++) {
+    if (i == 1000) abort();
     exact_q(mdp, (long double)gamma, V, Q);
-    long double moved = 0.0L;
+    long double moved = 0.0L, most = 1.0L;
     for (int64_t s = 0; s < mdp->states; s++) {
       const int64_t p = mdp->pair[s];
       const long double value =
           exact_soft_max(Q + p, mdp->pair[s + 1] - p, (long double)alpha, pi + p);
       moved = fmaxl(moved, fabsl(value - V[s]));
+      most = fmaxl(most, fabsl(value));
     }
-    if (i > 3 && moved >= before) break; // nothing but rounding is left
-    before = moved;
-    if (moved == 0.0L) break;
+    if (moved <= 1e-17L * most) settled++;
     exact_evaluate(mdp, pi, (long double)alpha, (long double)gamma, V);
   }
   free(Q), free(pi);
