@@ -189,7 +189,7 @@ static CelStatus read_trew_line(Reader *reader, const CeliWord *word, int count,
   CELI_TRY(read_where(reader, scan, word, &line));
   CELI_TRY(celi_scan_number(scan, word[3], "reward", &line.reward));
   Line *found = *hint < reader->lines ? &reader->line[*hint] : NULL; // mostly the next one
-  if (reader->lines > 0 && (!found || compare(found, &line) != 0)) {
+  if (reader->line && (!found || compare(found, &line) != 0)) {
     found = bsearch(&line, reader->line, (size_t)reader->lines, sizeof line, compare);
   }
   if (!found) {

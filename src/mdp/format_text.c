@@ -15,7 +15,7 @@ CeliScan celi_scan(const char *file, const char *text, size_t size) {
       .file = file, .at = text, .end = text + size, .line = 1, .state = -1, .action = -1};
 }
 
-CelStatus celi_scan_fail(const CeliScan *scan, int64_t line, const char *format, ...) {
+void celi_scan_say(const CeliScan *scan, int64_t line, const char *format, ...) {
   char text[768], where[80] = "";
   va_list args;
   va_start(args, format);
@@ -27,7 +27,7 @@ CelStatus celi_scan_fail(const CeliScan *scan, int64_t line, const char *format,
   } else if (scan->state >= 0) {
     snprintf(where, sizeof where, "state %" PRId64 ": ", scan->state);
   }
-  return cel_fail(CEL_E_CORRUPT, "%s: line %" PRId64 ": %s%s", scan->file, line, where, text);
+  (void)cel_fail(CEL_E_CORRUPT, "%s: line %" PRId64 ": %s%s", scan->file, line, where, text);
 }
 
 CelStatus celi_scan_in(const CeliScan *scan, int64_t line, CelStatus status) {

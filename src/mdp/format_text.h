@@ -29,9 +29,10 @@ typedef struct CeliScan {
 } CeliScan;
 
 CeliScan celi_scan(const char *file, const char *text, size_t size);
-/// Records "FILE: line N: state S, action A: ..." and returns CEL_E_CORRUPT.
-CelStatus celi_scan_fail(const CeliScan *scan, int64_t line, const char *format, ...)
-    CEL_PRINTF(3, 4);
+/// Records "FILE: line N: state S, action A: ..." and is CEL_E_CORRUPT: a macro, so that an analyser that reads
+/// one file at a time knows it too.
+#define celi_scan_fail(scan, line, ...) (celi_scan_say(scan, line, __VA_ARGS__), CEL_E_CORRUPT)
+void celi_scan_say(const CeliScan *scan, int64_t line, const char *format, ...) CEL_PRINTF(3, 4);
 /// Puts "FILE: line N: " in front of the recorded message, unless `status` is CEL_OK.
 CelStatus celi_scan_in(const CeliScan *scan, int64_t line, CelStatus status) CEL_WARN_UNUSED;
 /// Passes over blanks, line ends and comments from `comment` to the end of the line (0: there are none).
