@@ -27,6 +27,7 @@
 #include "celsius/solve.h"
 #include "celsius/space.h"
 #include "celsius/sql.h"
+#include "celsius/sqlc.h"
 #include "celsius/status.h"
 #include "celsius/svgd.h"
 #include "celsius/tensors.h"

@@ -118,9 +118,8 @@ void celi_acting_bind(CeliActing *acting) {
 
 const float *celi_acting_forward(CeliActing *acting, const CeliNormalizer *norm, const float *obs,
                                  int64_t n) {
-  const int64_t O = acting->pass.net->spec.in;
   CEL_ASSERT(n <= CELI_ACT_ROWS);
-  celi_normalizer_apply(norm, acting->obs, O, obs, O, 0, n);
+  celi_normalizer_apply(norm, acting->obs, acting->pass.net->spec.in, obs, norm->O, 0, n);
   celi_mlp_forward(&acting->pass, 0, n);
   return acting->pass.Y[acting->pass.net->L - 1];
 }

@@ -24,6 +24,7 @@ CeliActivation celi_activation_of(int32_t choice);
 extern const CelField celi_dsac_fields[];
 extern const CelField celi_sql_fields[];
 extern const CelField celi_sacv_fields[];
+extern const CelField celi_sqlc_fields[];
 
 // ---- networks.
 
@@ -129,7 +130,7 @@ enum { CELI_ACT_ROWS = 64 };
 /// The actor on up to CELI_ACT_ROWS observations at a time.
 typedef struct CeliActing {
   CeliMlpPass pass;
-  float *obs; ///< (CELI_ACT_ROWS, O)
+  float *obs; ///< (CELI_ACT_ROWS, in): the observation, and what else the actor takes behind it
 } CeliActing;
 CelStatus celi_acting_declare(CeliActing *acting, CelTensors *tensors,
                               const CeliMlp *actor) CEL_WARN_UNUSED;

@@ -8,6 +8,7 @@ extern const CeliAlgo celi_algo_sac;
 extern const CeliAlgo celi_algo_sacv;
 extern const CeliAlgo celi_algo_dsac;
 extern const CeliAlgo celi_algo_sql;
+extern const CeliAlgo celi_algo_sqlc;
 extern const CeliAlgo celi_algo_ppo;
 extern const CeliAlgo celi_algo_a2c;
 extern const CeliAlgo celi_algo_ac;
@@ -17,6 +18,7 @@ static const CeliAlgo *const algos[] = {
     &celi_algo_sacv,
     &celi_algo_dsac,
     &celi_algo_sql,
+    &celi_algo_sqlc,
     &celi_algo_ppo,
     &celi_algo_a2c,
     &celi_algo_ac,

@@ -1,0 +1,467 @@
+/// Soft Q-learning with continuous actions.
+///
+/// Source: [soft-q-learning, 3.2, 4] in the form of docs/equations.md; Haarnoja et al., "Reinforcement learning with deep
+/// energy-based policies", 2017.
+///
+///   s, a, r, s'   a transition from the replay buffer       B   batch
+///   Q, Q'         soft values of state and action; target   K   actions that a soft value is estimated from
+///   f             the sampler: a = tanh(u), u = f(s, xi)    n   fixed, m updated particles a state
+///   alpha         temperature, reward units per nat         O, A observation and action dimension
+///
+/// Actions are scaled to [-1, 1], and entropy is theirs. One gradient step:
+///   1  draw s, a, r, d = gamma (0 where terminated), s' of B transitions
+///   2  V'(s') = alpha log 1/K sum_k exp(Q'(s', a_k) / alpha) 2^A, a_k uniform                  [3.2]
+///   3  J_Q = mean 1/2 (Q(s, a) - (r + d V'(s')))^2; Adam on Q
+///   4  Q' += tau (Q - Q')
+///   5  u_i = f(s, xi_i) fixed, u_j = f(s, xi_j) updated, xi ~ N(0, I)
+///   6  score_i = (1 - a_i^2) dQ/da (s, a_i) / alpha - 2 a_i: of exp(Q/alpha) and tanh's Jacobian [4]
+///   7  phi_j = 1/n sum_i [k(u_i, u_j) score_i + grad_{u_i} k(u_i, u_j)], k = exp(-|u - v|^2 / h)  [4]
+///   8  d J_f / d u_j = -phi_j / (m B); Adam on f
+/// Line 6 sees the Q of line 3.
+#include "celsius/sqlc.h"
+#include "algo/box.h"
+#include "algo/off_policy.h"
+#include "algo/svgd.h"
+#include "base/base.h"
+
+#include <math.h>
+#include <string.h>
+
+/// Streams of initial parameters; each network takes a block of indices.
+enum { INIT_SAMPLER = 0, INIT_CRITIC = 4096 };
+/// Streams of noise inside of an update.
+enum { NOISE_VALUE = 0, NOISE_FIXED = 1, NOISE_UPDATED = 2 };
+
+typedef struct Sqlc {
+  CeliExperience experience;
+  const CelSqlcConfig *config;
+  CelAgent *agent;
+  int64_t O, A, B, K, n, m;
+
+  // Networks and their uses.
+  CeliTrained sampler, critic;
+  CeliMlp target;
+  CeliMlpPass q, q_next, q_fixed; ///< Q on (s,a), Q' on (s',a_k), Q on (s, a_i)
+  CeliMlpPass fixed, updated;     ///< sampler on (s, xi_i) and (s, xi_j)
+  CeliUpdate update;
+
+  // Batch.
+  float *sa, *next_obs;         ///< (B, O+A), (B,O)
+  float *reward, *discount;     ///< (B,)
+  int64_t *row;                 ///< (B,)
+  float *uniform, *sa_next;     ///< (B K, A), (B K, O+A)
+  float *v_next, *y, *q_loss;   ///< (B,)
+  float *xi_fixed, *xi_updated; ///< (B n, A), (B m, A)
+  float *sx_fixed, *sx_updated; ///< (B n, O+A), (B m, O+A) sampler inputs
+  float *sa_fixed, *score;      ///< (B n, O+A), (B n, A); score holds dQ/da at first
+  float *kernel, *norm;         ///< (B, n), (B,) sum of |phi|^2
+  double *distance;             ///< (B, n (n-1) / 2)
+  uint64_t *noise_counter;      ///< (1,) blocks of the streams that updates use, saved
+
+  CeliBox box;
+  CeliActing acting;
+} Sqlc;
+
+enum { M_CRITIC_LOSS, M_STEIN_NORM, M_ENT_COEF, M_VALUE, M_LEARNING_RATE, METRICS };
+
+static Sqlc *sqlc_of(const void *args) {
+  return *(Sqlc *const *)args;
+}
+
+// ---- one operation an equation.
+
+/// Rows [begin, end) of out (rows, O+A): the observation of the state that they belong to, `each` rows a state, and numbers
+/// x (rows, A), in columns.
+static void place(const Sqlc *s, float *out, const float *obs, ptrdiff_t ldo, const float *x,
+                  int64_t each, int64_t begin, int64_t end) {
+  const ptrdiff_t ld = s->O + s->A;
+  for (int64_t i = begin; i < end; i++) {
+    memcpy(out + i * ld, obs + i / each * ldo, (size_t)s->O * sizeof(float));
+    memcpy(out + i * ld + s->O, x + i * s->A, (size_t)s->A * sizeof(float));
+  }
+}
+
+/// Line 2's actions: rows [begin, end) of B K.
+static void op_value_actions(const void *args, int64_t begin, int64_t end) {
+  const Sqlc *s = sqlc_of(args);
+  const int64_t A = s->A;
+  celi_ops()->uniform(s->uniform, s->agent->options.seed, CEL_RNG_NOISE, NOISE_VALUE,
+                      *s->noise_counter, begin * A, end * A);
+  for (int64_t i = begin * A; i < end * A; i++) s->uniform[i] = 2 * s->uniform[i] - 1;
+  place(s, s->sa_next, s->next_obs, s->O, s->uniform, s->K, begin, end);
+}
+
+/// Lines 2 and 3. Source: [soft-q-learning, 3.2]
+static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
+  const Sqlc *s = sqlc_of(args);
+  const int last = s->critic.net.L - 1;
+  const float alpha = (float)s->config->ent_coef;
+  const float volume =
+      (float)(s->config->ent_coef * ((double)s->A * 0.69314718055994531 - log((double)s->K)));
+  celi_ops()->logsumexp(s->v_next, s->q_next.Y[last], s->K, alpha, begin, end, s->K);
+  for (int64_t b = begin; b < end; b++) {
+    s->v_next[b] += volume;
+    s->y[b] = s->reward[b] + s->discount[b] * s->v_next[b];
+  }
+  celi_ops()->squared_error(s->q.dY[last], s->q_loss, s->q.Y[last], s->y, 1.0f / (float)s->B, 1,
+                            s->B, begin, end);
+}
+
+/// Line 4, every target_update_interval updates.
+static void op_target(const void *args, int64_t begin, int64_t end) {
+  const Sqlc *s = sqlc_of(args);
+  celi_target_move(&s->target, &s->critic.net, s->config->common.tau,
+                   s->config->common.target_update_interval, *s->agent->updates, begin, end);
+}
+
+/// Line 5's noise: rows of B n.
+static void op_fixed_inputs(const void *args, int64_t begin, int64_t end) {
+  const Sqlc *s = sqlc_of(args);
+  celi_ops()->normal(s->xi_fixed, s->agent->options.seed, CEL_RNG_NOISE, NOISE_FIXED,
+                     *s->noise_counter, begin * s->A, end * s->A);
+  place(s, s->sx_fixed, s->sa, s->O + s->A, s->xi_fixed, s->n, begin, end);
+}
+
+/// Line 5's noise: rows of B m.
+static void op_updated_inputs(const void *args, int64_t begin, int64_t end) {
+  const Sqlc *s = sqlc_of(args);
+  celi_ops()->normal(s->xi_updated, s->agent->options.seed, CEL_RNG_NOISE, NOISE_UPDATED,
+                     *s->noise_counter, begin * s->A, end * s->A);
+  place(s, s->sx_updated, s->sa, s->O + s->A, s->xi_updated, s->m, begin, end);
+}
+
+/// Line 5: a = tanh(u) beside the state, and a gradient of 1 at Q's output for line 6; rows of B n.
+static void op_fixed_actions(const void *args, int64_t begin, int64_t end) {
+  const Sqlc *s = sqlc_of(args);
+  float *a = s->score; // free until line 6
+  celi_ops()->tanh(a + begin * s->A, s->fixed.Y[s->sampler.net.L - 1] + begin * s->A,
+                   (end - begin) * s->A);
+  place(s, s->sa_fixed, s->sa, s->O + s->A, a, s->n, begin, end);
+  celi_ops()->fill(s->q_fixed.dY[s->critic.net.L - 1] + begin, 1, end - begin);
+}
+
+/// Line 6 in place of dQ/da; rows of B n. Source: [soft-q-learning, 4]
+static void op_score(const void *args, int64_t begin, int64_t end) {
+  const Sqlc *s = sqlc_of(args);
+  const float alpha = (float)s->config->ent_coef;
+  const ptrdiff_t ld = s->O + s->A;
+  for (int64_t i = begin; i < end; i++)
+    for (int64_t k = 0; k < s->A; k++) {
+      const float a = s->sa_fixed[i * ld + s->O + k];
+      float *score = &s->score[i * s->A + k];
+      *score = *score * (1 - a * a) / alpha - 2 * a;
+    }
+}
+
+static float squared_distance(const float *x, const float *y, int64_t n) {
+  float sum = 0;
+  for (int64_t k = 0; k < n; k++) sum += (x[k] - y[k]) * (x[k] - y[k]);
+  return sum;
+}
+
+/// h of state b, from its fixed particles u (n,A).
+static float bandwidth(const Sqlc *s, int64_t b, const float *u) {
+  if (s->config->bandwidth > 0) return (float)s->config->bandwidth;
+  const int64_t pairs = s->n * (s->n - 1) / 2;
+  double *distance = s->distance + b * pairs;
+  int64_t p = 0;
+  for (int64_t i = 0; i < s->n; i++)
+    for (int64_t j = 0; j < i; j++)
+      distance[p++] = (double)squared_distance(u + i * s->A, u + j * s->A, s->A);
+  const double middle = celi_median(distance, pairs);
+  return middle > 0 ? (float)(middle / log((double)s->n + 1)) : 1;
+}
+
+/// Lines 7 and 8 for states [begin, end). Source: [soft-q-learning, 4]
+static void op_stein(const void *args, int64_t begin, int64_t end) {
+  const Sqlc *s = sqlc_of(args);
+  const int last = s->sampler.net.L - 1;
+  const int64_t A = s->A, n = s->n, m = s->m;
+  const float share = -1.0f / (float)(m * s->B);
+  for (int64_t b = begin; b < end; b++) {
+    const float *u = s->fixed.Y[last] + b * n * A, *score = s->score + b * n * A;
+    const float h = bandwidth(s, b, u);
+    float *k = s->kernel + b * n;
+    s->norm[b] = 0;
+    for (int64_t j = b * m; j < (b + 1) * m; j++) {
+      const float *v = s->updated.Y[last] + j * A;
+      for (int64_t i = 0; i < n; i++) k[i] = -squared_distance(u + i * A, v, A) / h;
+      celi_ops()->exp(k, k, n);
+      for (int64_t c = 0; c < A; c++) {
+        float phi = 0;
+        for (int64_t i = 0; i < n; i++)
+          phi += k[i] * (score[i * A + c] + 2 / h * (v[c] - u[i * A + c]));
+        phi /= (float)n;
+        s->updated.dY[last][j * A + c] = share * phi;
+        s->norm[b] += phi * phi / (float)m;
+      }
+    }
+  }
+}
+
+/// The counters and what is logged.
+static void op_finish(const void *args, int64_t begin, int64_t end) {
+  (void)begin, (void)end;
+  Sqlc *s = sqlc_of(args);
+  const double B = (double)s->B;
+  double *mean = s->update.means.sum;
+  mean[M_CRITIC_LOSS] += (double)celi_ops()->sum(s->q_loss, s->B) / B;
+  mean[M_STEIN_NORM] += (double)celi_ops()->sum(s->norm, s->B) / B;
+  mean[M_VALUE] += (double)celi_ops()->sum(s->v_next, s->B) / B;
+  mean[M_ENT_COEF] += s->config->ent_coef;
+  *s->experience.sample_counter += celi_replay_blocks(s->B);
+  const int64_t most = s->K > s->n ? (s->K > s->m ? s->K : s->m) : (s->n > s->m ? s->n : s->m);
+  *s->noise_counter += (uint64_t)(s->B * most * s->A + 3) / 4;
+  ++*s->agent->updates;
+}
+
+// ---- the plan: lines 1 to 8.
+
+/// An operation on rows.
+static void plan_rows(Sqlc *s, const char *name, CeliOpFn fn, int64_t rows) {
+  celi_plan_add(s->update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
+}
+
+/// Lines 1 to 4.
+static void plan_critic(Sqlc *s) {
+  CeliPlan *plan = s->update.plan;
+  const ptrdiff_t ld = s->O + s->A;
+  const CeliReplayBatch batch = {.B = s->B,
+                                 .n = 1,
+                                 .obs = s->sa,
+                                 .ldo = ld,
+                                 .action = s->sa + s->O,
+                                 .lda = ld,
+                                 .next_obs = s->next_obs,
+                                 .ldn = s->O,
+                                 .reward = s->reward,
+                                 .discount = s->discount,
+                                 .row = s->row};
+  celi_experience_plan_sample(&s->experience, plan, batch);
+  celi_mlp_plan_forward(plan, &s->q);
+  celi_plan_barrier(plan); // rows of states and rows of particles are cut differently
+  plan_rows(s, "value actions", op_value_actions, s->B * s->K);
+  celi_mlp_plan_forward(plan, &s->q_next);
+  celi_plan_barrier(plan);
+  plan_rows(s, "critic loss", op_critic_loss, s->B);
+  celi_mlp_plan_backward_data(plan, &s->q, NULL, 0);
+  celi_mlp_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
+  celi_mlp_plan_transpose(plan, &s->sampler.net, true); // of the last update's: for line 8
+  celi_adam_plan(plan, &s->critic.adam);
+  celi_plan_add(plan, "target", op_target, CELI_PARTS, s->critic.adam.n, CELI_ELEMENT_GRAIN, true,
+                &s, sizeof s);
+  celi_mlp_plan_transpose(plan, &s->critic.net, false);
+}
+
+/// Lines 5 to 8.
+static void plan_sampler(Sqlc *s) {
+  CeliPlan *plan = s->update.plan;
+  celi_plan_barrier(plan);
+  plan_rows(s, "fixed inputs", op_fixed_inputs, s->B * s->n);
+  celi_mlp_plan_forward(plan, &s->fixed);
+  plan_rows(s, "fixed actions", op_fixed_actions, s->B * s->n);
+  celi_mlp_plan_forward(plan, &s->q_fixed);
+  celi_mlp_plan_backward_data_columns(plan, &s->q_fixed, s->score, s->A, s->O, s->O + s->A);
+  plan_rows(s, "score", op_score, s->B * s->n);
+  celi_plan_barrier(plan);
+  plan_rows(s, "updated inputs", op_updated_inputs, s->B * s->m);
+  celi_mlp_plan_forward(plan, &s->updated);
+  celi_plan_barrier(plan);
+  plan_rows(s, "stein", op_stein, s->B);
+  celi_plan_barrier(plan);
+  celi_mlp_plan_backward_data(plan, &s->updated, NULL, 0);
+  celi_mlp_plan_backward_weight(plan, &s->updated, &s->sampler.grad, false);
+  celi_plan_add(plan, "finish", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s);
+  celi_adam_plan(plan, &s->sampler.adam);
+}
+
+static CelStatus write_plan(Sqlc *s) {
+  CELI_TRY(celi_plan_create(&s->update.plan));
+  plan_critic(s);
+  plan_sampler(s);
+  return celi_plan_end(s->update.plan);
+}
+
+static CelStatus update(CelAgent *agent, int64_t n) {
+  Sqlc *s = agent->self;
+  return celi_off_policy_update(agent, &s->update, &s->config->common.learning_rate, n);
+}
+
+// ---- act, predict.
+
+/// Scaled actions of n observations into the box's rows; noise from the streams of environments first.. , or none, which
+/// is what stands for a mode: a sampler has no other.
+static void sample(Sqlc *s, const float *obs, int64_t first, int64_t n, bool noise) {
+  const int64_t in = s->sampler.net.spec.in, A = s->A;
+  for (int64_t i = 0; i < n; i++) {
+    float *xi = s->acting.obs + i * in + s->O;
+    memset(xi, 0, (size_t)A * sizeof *xi);
+    if (!noise) continue;
+    uint64_t *counter = &s->experience.act_counter[first + i];
+    celi_ops()->normal(xi, s->agent->options.seed, CEL_RNG_ACT, (uint32_t)(first + i), *counter, 0,
+                       A);
+    *counter += (uint64_t)(A + 3) / 4;
+  }
+  const float *u = celi_acting_forward(&s->acting, &s->experience.norm, obs, n);
+  celi_ops()->tanh(s->box.out, u, n * A);
+}
+
+static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
+                     void *actions) {
+  Sqlc *s = agent->self;
+  const int64_t N = s->experience.N, A = s->A;
+  float *last_action = s->experience.last_action;
+  for (int64_t first = 0; first < N; first += CELI_ACT_ROWS) {
+    const int64_t n = N - first < CELI_ACT_ROWS ? N - first : CELI_ACT_ROWS;
+    if (celi_experience_random(&s->experience, mode))
+      celi_box_random(&s->box, s->box.out, first, n, s->experience.act_counter);
+    else
+      sample(s, (const float *)obs + first * s->O, first, n, mode != CEL_MODE);
+    if (mode == CEL_EXPLORE)
+      memcpy(last_action + first * A, s->box.out, (size_t)(n * A) * sizeof(float));
+    celi_box_unscale(&s->box, (float *)actions + first * A, s->box.out, n);
+  }
+  if (mode == CEL_EXPLORE) celi_experience_follow(&s->experience, obs, start);
+  return CEL_OK;
+}
+
+static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
+  Sqlc *s = agent->self;
+  for (int64_t first = 0; first < n; first += CELI_ACT_ROWS) {
+    const int64_t rows = n - first < CELI_ACT_ROWS ? n - first : CELI_ACT_ROWS;
+    sample(s, (const float *)obs + first * s->O, 0, rows, false);
+    celi_box_unscale(&s->box, (float *)actions + first * s->A, s->box.out, rows);
+  }
+  return CEL_OK;
+}
+
+// ---- create and destroy.
+
+static CelStatus declare_networks(Sqlc *s, CelTensors *t) {
+  const CelOffPolicyConfig *c = &s->config->common;
+  const int shares = celi_team_size(s->agent->team);
+  const int64_t B = s->B;
+  const CeliMlpSpec sampler = celi_off_policy_network(c, s->O + s->A, s->A);
+  CeliMlpSpec critic = celi_off_policy_network(c, s->O + s->A, 1);
+  critic.dx_begin = s->O, critic.dx_end = s->O + s->A;
+  const CeliMlp *f = &s->sampler.net, *q = &s->critic.net;
+  CELI_TRY(celi_trained_declare(&s->sampler, t, "actor", &sampler));
+  CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
+  CELI_TRY(celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &critic));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->q, t, "pass.q", q, B, true, shares));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->q_next, t, "pass.q_next", &s->target, B * s->K, false,
+                                        shares));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->q_fixed, t, "pass.q_fixed", q, B * s->n, true, shares));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->fixed, t, "pass.fixed", f, B * s->n, false, shares));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->updated, t, "pass.updated", f, B * s->m, true, shares));
+  CELI_TRY(celi_acting_declare(&s->acting, t, f));
+  CELI_TRY(celi_trained_declare_adam(&s->sampler, t, "actor"));
+  return celi_trained_declare_adam(&s->critic, t, "critic");
+}
+
+static CelStatus declare_batch(Sqlc *s, CelTensors *t) {
+  const int64_t B = s->B, A = s->A, D = s->O + s->A, n = s->n, m = s->m, K = s->K;
+  CELI_DECLARE(t, "batch.sa", CEL_F32, CEL_SCRATCH, &s->sa, B, D);
+  CELI_DECLARE(t, "batch.next_obs", CEL_F32, CEL_SCRATCH, &s->next_obs, B, s->O);
+  CELI_DECLARE(t, "batch.reward", CEL_F32, CEL_SCRATCH, &s->reward, B);
+  CELI_DECLARE(t, "batch.discount", CEL_F32, CEL_SCRATCH, &s->discount, B);
+  CELI_DECLARE(t, "batch.row", CEL_I64, CEL_SCRATCH, &s->row, B);
+  CELI_DECLARE(t, "batch.uniform", CEL_F32, CEL_SCRATCH, &s->uniform, B * K, A);
+  CELI_DECLARE(t, "batch.sa_next", CEL_F32, CEL_SCRATCH, &s->sa_next, B * K, D);
+  CELI_DECLARE(t, "batch.v_next", CEL_F32, CEL_SCRATCH, &s->v_next, B);
+  CELI_DECLARE(t, "batch.y", CEL_F32, CEL_SCRATCH, &s->y, B);
+  CELI_DECLARE(t, "batch.q_loss", CEL_F32, CEL_SCRATCH, &s->q_loss, B);
+  CELI_DECLARE(t, "batch.xi_fixed", CEL_F32, CEL_SCRATCH, &s->xi_fixed, B * n, A);
+  CELI_DECLARE(t, "batch.xi_updated", CEL_F32, CEL_SCRATCH, &s->xi_updated, B * m, A);
+  CELI_DECLARE(t, "batch.sx_fixed", CEL_F32, CEL_SCRATCH, &s->sx_fixed, B * n, D);
+  CELI_DECLARE(t, "batch.sx_updated", CEL_F32, CEL_SCRATCH, &s->sx_updated, B * m, D);
+  CELI_DECLARE(t, "batch.sa_fixed", CEL_F32, CEL_SCRATCH, &s->sa_fixed, B * n, D);
+  CELI_DECLARE(t, "batch.score", CEL_F32, CEL_SCRATCH, &s->score, B * n, A);
+  CELI_DECLARE(t, "batch.kernel", CEL_F32, CEL_SCRATCH, &s->kernel, B, n);
+  CELI_DECLARE(t, "batch.stein_norm", CEL_F32, CEL_SCRATCH, &s->norm, B);
+  CELI_DECLARE(t, "batch.distance", CEL_F64, CEL_SCRATCH, &s->distance, B, n * (n - 1) / 2);
+  CELI_DECLARE(t, "noise_counter", CEL_U64, CEL_STATE, &s->noise_counter, 1);
+  return CEL_OK;
+}
+
+static CelStatus declare(CelAgent *agent) {
+  Sqlc *s = agent->self;
+  const CelSqlcConfig *c = agent->config;
+  CELI_TRY(celi_box_declare(&s->box, agent, true));
+  const CelSpace stored = celi_box_stored(&s->box);
+  const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
+  CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
+  s->agent = agent, s->config = c;
+  s->O = s->experience.O, s->A = s->box.A, s->B = c->common.batch_size;
+  s->K = c->value_particles, s->n = c->fixed_particles, s->m = c->updated_particles;
+  CELI_TRY(declare_networks(s, agent->tensors));
+  CELI_TRY(declare_batch(s, agent->tensors));
+  return celi_means_declare(&s->update.means, agent->tensors);
+}
+
+/// Points the uses of networks at their inputs.
+static void bind_passes(Sqlc *s) {
+  CeliMlpPass *const passes[] = {&s->q, &s->q_next, &s->q_fixed, &s->fixed, &s->updated};
+  const float *const inputs[] = {s->sa, s->sa_next, s->sa_fixed, s->sx_fixed, s->sx_updated};
+  for (int i = 0; i < 5; i++) passes[i]->X = inputs[i], passes[i]->ldx = s->O + s->A;
+  celi_acting_bind(&s->acting);
+}
+
+/// What follows from saved tensors.
+static CelStatus sync_derived(CelAgent *agent) {
+  Sqlc *s = agent->self;
+  CELI_TRY(celi_experience_check(&s->experience));
+  celi_mlp_transpose(&s->sampler.net);
+  celi_mlp_transpose(&s->critic.net);
+  return CEL_OK;
+}
+
+static CelStatus prepare(CelAgent *agent) {
+  static const char *const names[METRICS] = {"train/critic_loss", "train/stein_norm",
+                                             "train/ent_coef", "train/value",
+                                             "train/learning_rate"};
+  Sqlc *s = agent->self;
+  const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
+  celi_mlp_init(&s->sampler.net, agent->options.seed, INIT_SAMPLER);
+  celi_mlp_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
+  celi_box_reset(&s->box);
+  celi_experience_reset(&s->experience);
+  bind_passes(s);
+  celi_means_bind(&s->update.means, agent, names, METRICS);
+  CELI_TRY(celi_trained_bind(&s->sampler, agent->tensors, "actor", NULL, &adam));
+  CELI_TRY(celi_trained_bind(&s->critic, agent->tensors, "critic", NULL, &adam));
+  s->update.rate = M_LEARNING_RATE, s->update.n_adams = 2;
+  s->update.adam[0] = &s->sampler.adam, s->update.adam[1] = &s->critic.adam;
+  memcpy(s->target.W[0], s->critic.net.W[0], (size_t)s->critic.adam.n * sizeof(float));
+  CELI_TRY(sync_derived(agent));
+  return write_plan(s);
+}
+
+/// The sampler takes noise beside the observation, so its files are for agents and not for policies alone.
+static CeliPolicySpec policy_spec(const CelAgent *agent) {
+  const Sqlc *s = agent->self;
+  return (CeliPolicySpec){.kind = CELI_SQUASHED_GAUSSIAN,
+                          .activation = celi_activation_of(s->config->common.activation),
+                          .A = s->A};
+}
+
+static void release(CelAgent *agent) {
+  celi_plan_destroy(((Sqlc *)agent->self)->update.plan);
+}
+
+const CeliAlgo celi_algo_sqlc = {
+    .info = {"sqlc", "soft Q-learning with a sampler trained by SVGD; continuous actions",
+             celi_sqlc_fields, sizeof(CelSqlcConfig)},
+    .state_size = sizeof(Sqlc),
+    .declare = declare,
+    .prepare = prepare,
+    .release = release,
+    .act = act,
+    .observe = celi_off_policy_observe,
+    .due = celi_off_policy_due,
+    .update = update,
+    .predict = predict,
+    .sync = sync_derived,
+    .policy = policy_spec,
+    .replay = celi_off_policy_replay,
+};
