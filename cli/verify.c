@@ -69,10 +69,12 @@ static void print_summary(const CelVerifyReport *report) {
 
 // ---- JSON
 
-/// JSON has no infinity and no NaN: those are texts.
+/// All digits, for a residual lies in the last ones. JSON has no infinity and no NaN: those are texts.
 static void add_number(cJSON *row, const char *name, double value) {
+  char digits[40];
+  snprintf(digits, sizeof digits, "%.17g", value);
   if (isfinite(value))
-    cJSON_AddNumberToObject(row, name, value);
+    cJSON_AddRawToObject(row, name, digits);
   else
     cJSON_AddStringToObject(row, name, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
 }

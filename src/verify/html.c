@@ -90,7 +90,7 @@ static CelStatus add_errors(const CelMdp *mdp, const CelSolution *best, double *
                             double *pi, CeliSvgPlot *plot) {
   const double gamma = mdp->discount, alpha = best->alpha;
   CeliCurve *newton = celi_svg_curve(plot, "soft policy iteration", false);
-  CeliCurve *bound = celi_svg_curve(plot, "g^2 e^2/(8 alpha (1-g))", true);
+  CeliCurve *bound = celi_svg_curve(plot, "bound from the error before", true);
   CeliCurve *sweeps = celi_svg_curve(plot, "soft value iteration", false);
   CeliCurve *rate = celi_svg_curve(plot, "gamma^k e_0", true);
   double certified, e = 0;
@@ -101,11 +101,11 @@ static CelStatus add_errors(const CelMdp *mdp, const CelSolution *best, double *
     if (k > 0) celi_svg_point(bound, k, gamma * gamma * e * e / (8 * alpha * (1 - gamma)));
     e = sup_distance(V, best->V, mdp->states);
     celi_svg_point(newton, k, e);
-    if (e < 1e-13) break;
+    if (e < 1e-11) break;
   }
   memset(V, 0, (size_t)mdp->states * sizeof *V);
   const double first = sup_distance(V, best->V, mdp->states);
-  for (int k = 0; k <= 60; k++) {
+  for (int k = 0; k <= 30; k++) {
     celi_svg_point(sweeps, k, sup_distance(V, best->V, mdp->states));
     celi_svg_point(rate, k, pow(gamma, k) * first);
     cel_q_of_v(mdp, V, gamma, Q);
@@ -199,7 +199,7 @@ static const char head[] =
     "td.e,td.k,td.v{white-space:nowrap}td.f{font-family:monospace;font-size:12px}\n"
     "td.k{text-align:center}tr.pass td.v{color:#2c8f4e}\n"
     "tr.fail{background:#fdecea}tr.fail td.v{color:#b3261e;font-weight:bold}\n"
-    "figure{margin:1em 0}svg{width:100%;max-width:760px;font:12px system-ui,sans-serif}\n"
+    "figure{margin:1em 0}svg{width:100%;max-width:800px;font:12px system-ui,sans-serif}\n"
     "svg .grid{stroke:#e3e3e3}svg .curve{fill:none;stroke-width:2}\n"
     "svg .title{font-size:15px;font-weight:600}\n"
     "</style></head><body>\n<h1>celsius verify</h1>\n";

@@ -654,8 +654,8 @@ static const CeliClaim claims[] = {
     {"4", "printed: exp(Q/alpha - V) does not", "", CEL_CHECK_DIFFERS, 1e-3, 8, target_printed},
     {"4", "over choices exp((Q - V)/alpha) sums to 1", "cel_value_of_q", CEL_CHECK_EQUAL, 1e-13,
      200, choices_are_normalised},
-    {"4", "printed: exp(Q/alpha - V) does not", "cel_value_of_q", CEL_CHECK_DIFFERS, 1e-3, 100,
-     choices_printed},
+    {"4", "printed: over choices exp(Q/alpha - V) does not", "cel_value_of_q", CEL_CHECK_DIFFERS,
+     1e-3, 100, choices_printed},
     {0}};
 
 const CeliNote celi_note_soft_q_learning = {"soft-q-learning", claims};

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WIDTH = 760, HEIGHT = 380, LEFT = 80, RIGHT = 210, TOP = 40, BOTTOM = 54 };
+enum { WIDTH = 800, HEIGHT = 380, LEFT = 80, RIGHT = 250, TOP = 40, BOTTOM = 54 };
 static const char *const colours[] = {"#1f6fb4", "#d2572b", "#2c8f4e",
                                       "#7a52a5", "#8c6d1f", "#555"};
 

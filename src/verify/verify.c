@@ -72,7 +72,7 @@ static double badness(CelCheckKind kind, double residual, double tolerance) {
   return wants_much ? -times : times;
 }
 
-static bool passes(const CelCheck *check) {
+bool celi_check_passes(const CelCheck *check) {
   if (check->cases == 0 || check->message[0]) return false;
   if (check->kind == CEL_CHECK_DIFFERS || check->kind == CEL_CHECK_EXCEEDS)
     return check->residual > check->tolerance;
@@ -157,7 +157,7 @@ static CelStatus run_row(const CelVerifyOptions *options, const char *note, cons
     check->seed = trial.seed;
     snprintf(check->message, sizeof check->message, "%.180s", cel_error());
   }
-  check->pass = passes(check);
+  check->pass = celi_check_passes(check);
   check->seconds = now() - began;
   return status == CEL_E_MEMORY ? status : CEL_OK;
 }

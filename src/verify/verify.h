@@ -51,7 +51,9 @@ const CeliNote *celi_note_at(int i);
 
 // ---- verify.c: what a row says to the engine
 
-/// n numbers of workspace, zero; their sum over a case is bounded by CELI_WORKSPACE.
+/// What the worst case decides; a row without a case, or that could not be tried, fails.
+bool celi_check_passes(const CelCheck *check);
+/// n numbers of workspace, zero; 32 MiB a case in all.
 double *celi_take(CeliTrial *trial, int64_t n);
 CeliComplex *celi_take_complex(CeliTrial *trial, int64_t n);
 int *celi_take_int(CeliTrial *trial, int64_t n);

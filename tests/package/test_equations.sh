@@ -15,13 +15,20 @@ done)
 [ -n "$labels" ] || { echo "found no label in src/ and include/; is the pattern still right?"; exit 1; }
 rows=$(sed -nE 's/^\| (\[[^]]+\]) \|.*/\1/p' $table)
 [ -n "$rows" ] || { echo "found no row in $table"; exit 1; }
-has() { grep -qxF -- "$1" <<<"$rows"; }
-# A range, "8.8-8.23" or "(5)-(10)", stands for the rows of its two ends and what is between them.
+# A row of that label; "(5)-(10)" stands for the rows of its two ends and what is between them, and
+# "3.2, 4" for both.
+has() { grep -qxF -- "[$1, $2]" <<<"$rows"; }
+resolves() { # resolves NOTE NUMBERS
+  has "$1" "$2" && return
+  local part
+  while read -r part; do
+    has "$1" "$part" && continue
+    [[ $part == *-* ]] && has "$1" "${part%%-*}" && has "$1" "${part#*-}" || return 1
+  done < <(sed 's/, /\n/g' <<<"$2")
+}
 while read -r file label; do
-  has "$label" && continue
-  note=${label%%, *} range=${label#*, }
-  range=${range%]}
-  [[ $range == *-* ]] && has "$note, ${range%%-*}]" && has "$note, ${range#*-}]" && continue
+  inner=${label:1:-1}
+  resolves "${inner%%, *}" "${inner#*, }" && continue
   echo "$file cites $label, which has no row in $table"
   bad=1
 done <<<"$labels"
