@@ -32,6 +32,7 @@
 #include "celsius/svgd.h"
 #include "celsius/tensors.h"
 #include "celsius/train.h"
+#include "celsius/trpo.h"
 #include "celsius/verify.h"
 #include "celsius/version.h"
 #include "celsius/yaml.h"

@@ -65,6 +65,7 @@ extern const CelField celi_sac_fields[];
 extern const CelField celi_ppo_fields[];
 extern const CelField celi_a2c_fields[];
 extern const CelField celi_ac_fields[];
+extern const CelField celi_trpo_fields[];
 
 const CeliAlgo *celi_algo_at(int i);
 /// Share of the planned steps that is left, 1 at the start.

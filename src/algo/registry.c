@@ -12,6 +12,7 @@ extern const CeliAlgo celi_algo_sqlc;
 extern const CeliAlgo celi_algo_ppo;
 extern const CeliAlgo celi_algo_a2c;
 extern const CeliAlgo celi_algo_ac;
+extern const CeliAlgo celi_algo_trpo;
 
 static const CeliAlgo *const algos[] = {
     &celi_algo_sac,
@@ -22,6 +23,7 @@ static const CeliAlgo *const algos[] = {
     &celi_algo_ppo,
     &celi_algo_a2c,
     &celi_algo_ac,
+    &celi_algo_trpo,
 };
 
 enum { N_ALGOS = sizeof algos / sizeof algos[0] };

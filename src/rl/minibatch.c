@@ -97,7 +97,7 @@ static void op_gather(const void *args, int64_t begin, int64_t end) {
     const int64_t row = m->order[b < used ? first + b : first];
     celi_normalizer_apply(r->norm, m->x + b * r->O, r->O, r->obs + row * r->O, r->O, 0, 1);
     memcpy(m->actions + (size_t)b * r->bytes, r->actions + (size_t)row * r->bytes, r->bytes);
-    m->old_logp[b] = m->old->logp[row];
+    if (m->old) m->old_logp[b] = m->old->logp[row];
     m->advantage[b] = (r->advantage[row] - shift) * scale;
     m->returns[b] = r->returns[row];
     m->old_value[b] = r->value[row];

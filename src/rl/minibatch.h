@@ -8,7 +8,7 @@
 
 typedef struct CeliMinibatch {
   const CeliRollout *rollout;
-  const CeliDist *old; ///< the policy's log-probs on the whole rollout
+  const CeliDist *old; ///< the policy's log-probs on the whole rollout, or NULL: nobody asks
   int64_t B, rows;     ///< of a minibatch; of the rollout
   int64_t count;       ///< minibatches of an epoch
   uint64_t seed;

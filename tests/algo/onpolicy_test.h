@@ -106,7 +106,7 @@ static void on_feed(CelAgent *agent, int from, int steps) {
 }
 
 /// Every parameter is moved a little; what was stored stays.
-static void on_disturb(CelAgent *agent, uint32_t stream) {
+static inline void on_disturb(CelAgent *agent, uint32_t stream) {
   CelRng rng = cel_rng(5, CEL_RNG_USER, stream);
   CelTensors *tensors = cel_agent_tensors(agent);
   for (int64_t i = 0; i < cel_tensors_count(tensors); i++) {
@@ -122,7 +122,7 @@ static void on_update(CelAgent *agent) {
 }
 
 /// Writes dump/ALGO.CASEending, where there is a dump.
-static void on_dump(const OnLearner *learner, const OnCase *c, CelAgent *agent,
+static inline void on_dump(const OnLearner *learner, const OnCase *c, CelAgent *agent,
                     const char *ending) {
   const char *dump = getenv("CELSIUS_DUMP");
   char path[512];
@@ -132,7 +132,7 @@ static void on_dump(const OnLearner *learner, const OnCase *c, CelAgent *agent,
 }
 
 /// A rollout with one policy, an update of another: ratios are not all 1.
-static CelAgent *on_updated(const OnLearner *learner, const OnCase *c) {
+static inline CelAgent *on_updated(const OnLearner *learner, const OnCase *c) {
   CelAgent *agent = on_make(learner, c, NULL, 1);
   on_disturb(agent, 1);
   on_feed(agent, 0, ON_T);
@@ -145,7 +145,7 @@ static CelAgent *on_updated(const OnLearner *learner, const OnCase *c) {
 }
 
 /// Distance relative to the tensor's norm; `expected` holds doubles.
-static double on_distance(const CelTensor *have, const CelTensor *expected) {
+static inline double on_distance(const CelTensor *have, const CelTensor *expected) {
   double difference = 0, norm = 0;
   assert_int_equal(have->size, expected->size);
   for (int64_t k = 0; k < have->size; k++) {
@@ -156,7 +156,7 @@ static double on_distance(const CelTensor *have, const CelTensor *expected) {
   return sqrt(difference) / (sqrt(norm) + 1e-12);
 }
 
-static double on_metric(const CelAgent *agent, const char *wanted) {
+static inline double on_metric(const CelAgent *agent, const char *wanted) {
   const char *name;
   double value;
   for (int i = 0; cel_agent_metric(agent, i, &name, &value); i++)
@@ -165,7 +165,7 @@ static double on_metric(const CelAgent *agent, const char *wanted) {
   return (double)NAN;
 }
 
-static void on_compare(const OnCase *c, const CelAgent *agent, const CelTensors *tensors,
+static inline void on_compare(const OnCase *c, const CelAgent *agent, const CelTensors *tensors,
                        const CelTensor *t) {
   if (strncmp(t->name, "in.", 3) == 0) {
     const CelTensor *have = cel_tensors_find(tensors, t->name + 3);
@@ -184,7 +184,7 @@ static void on_compare(const OnCase *c, const CelAgent *agent, const CelTensors 
   }
 }
 
-static void on_check_golden(const OnLearner *learner) {
+static inline void on_check_golden(const OnLearner *learner) {
   const char *dump = getenv("CELSIUS_DUMP");
   for (int i = 0; i < learner->n_cases; i++) {
     const OnCase *c = &learner->cases[i];

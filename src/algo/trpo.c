@@ -1,0 +1,447 @@
+/// Trust region policy optimisation.
+///
+/// Source: Schulman et al., "Trust region policy optimization", 2015; the surrogate is that of
+/// [policy-guarantees, surrogate].
+///
+///   x, u     observation, action                  theta   parameters of the policy, n of them
+///   rho      pi'(u|x) / pi(u|x)                    delta   target_kl
+///   L        mean rho A, the surrogate             D       mean KL(pi, pi')
+///   F        second derivative of D at pi' = pi (the Fisher matrix), with damping on its diagonal
+///
+///   1  T steps of N environments with pi
+///   2  A by GAE(lambda), R = A + V; A <- (A - mean A) / (sd A + 1e-8)
+///   3  g = grad L at theta
+///   4  s ~ F^-1 g by conjugate gradients, F v being a tangent, a Fisher matrix a row, and a backward pass
+///   5  beta = sqrt(2 delta / s'F s), the length at which the quadratic model of D is delta
+///   6  for k = 0, 1, ...: theta' = theta + shrink^k beta s, until D < delta and L has risen; else theta' = theta
+///   7  n_critic_updates passes of Adam on mean (R - V)^2
+/// What is logged: D as reached, the rise of L that g predicted, and the rise that the sample shows.
+#include "celsius/trpo.h"
+#include "algo/onpolicy.h"
+#include "base/base.h"
+#include "nn/dist.h"
+#include "nn/mlp.h"
+#include "nn/optim.h"
+#include "nn/tangent.h"
+#include "rl/minibatch.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+  M_OBJECTIVE,
+  M_KL,
+  M_PREDICTED,
+  M_GAINED,
+  M_SUCCESS,
+  M_TRIES,
+  M_VALUE_LOSS,
+  M_EXPLAINED,
+  M_RATE,
+  M_STD,
+  METRICS
+};
+
+typedef struct Trpo {
+  CeliOnPolicy on; ///< first: policy, values, rollout
+  const CelTrpoConfig *config;
+  CeliPlan *prepare;  ///< line 2
+  CeliPlan *gradient; ///< line 3
+  CeliPlan *fisher;   ///< F v, v in `direction`; without damping
+  CeliPlan *measure;  ///< L and D at the parameters as they are
+  CeliPlan *critic;   ///< one step of line 7
+
+  // The policy on the whole rollout.
+  CeliMlpPass pi;
+  CeliDist dist, old; ///< pi' and pi; of pi the log-probs are kept
+  CeliMlpTangent tangent;
+  float *x;           ///< (rows, O)
+  float *gain, *kl;   ///< (rows,) rho A, KL
+  float *old_log_std; ///< (A,) of a free sigma
+
+  // Vectors of all parameters, (n,), laid out as they are.
+  int64_t n;
+  float *theta, *g; ///< parameters, gradient: the tensors themselves
+  float *theta_old, *direction, *s, *r;
+
+  // The values on a minibatch.
+  int64_t B;
+  CeliMinibatch batch;
+  CeliMlpPass v;
+  CeliAdam adam;
+  float *v_loss;    ///< (B,)
+  double *loss_sum; ///< (1,)
+  int slot[METRICS];
+} Trpo;
+
+static Trpo *trpo_of(const void *args) {
+  return *(Trpo *const *)args;
+}
+
+// ---- operations; rows [begin, end) of the rollout.
+
+/// Line 3: d L / d log pi' where rho = 1.
+static void op_gradient(const void *args, int64_t begin, int64_t end) {
+  const Trpo *s = trpo_of(args);
+  const float each = 1.0f / (float)s->on.rows;
+  for (int64_t b = begin; b < end; b++) {
+    s->old.logp[b] = s->dist.logp[b];
+    s->dist.d_logp[b] = each * s->on.rollout.advantage[b];
+  }
+}
+
+/// Line 4: a Fisher matrix a row.
+static void op_fisher(const void *args, int64_t begin, int64_t end) {
+  const Trpo *s = trpo_of(args);
+  const int last = s->on.actor.net.L - 1;
+  const ptrdiff_t ldh = s->on.actor.H;
+  celi_dist_fisher_rows(&s->dist, s->pi.dY[last], ldh, s->tangent.T[last], ldh,
+                        1.0f / (float)s->on.rows, begin, end);
+}
+
+/// rho A and KL of rows.
+static void op_measure(const void *args, int64_t begin, int64_t end) {
+  const Trpo *s = trpo_of(args);
+  const CeliActor *actor = &s->on.actor;
+  for (int64_t b = begin; b < end; b++) s->gain[b] = s->dist.logp[b] - s->old.logp[b];
+  celi_ops()->exp(s->gain + begin, s->gain + begin, end - begin);
+  for (int64_t b = begin; b < end; b++) s->gain[b] *= s->on.rollout.advantage[b];
+  celi_dist_kl_rows(&actor->dist, s->kl, s->on.rollout.head, s->old_log_std,
+                    s->pi.Y[actor->net.L - 1], actor->param.log_std_param, actor->H, begin, end);
+}
+
+/// Line 7, rows of a minibatch.
+static void op_value_loss(const void *args, int64_t begin, int64_t end) {
+  const Trpo *s = trpo_of(args);
+  const int last = s->on.critic.L - 1;
+  const int64_t used = *s->batch.used;
+  for (int64_t b = begin; b < end; b++) {
+    const float error = s->v.Y[last][b] - s->batch.returns[b];
+    s->v_loss[b] = error * error;
+    s->v.dY[last][b] = b < used ? 2.0f / (float)used * error : 0;
+  }
+}
+
+static void op_count(const void *args, int64_t begin, int64_t end) {
+  (void)begin, (void)end;
+  Trpo *s = trpo_of(args);
+  const int64_t used = *s->batch.used;
+  *s->loss_sum += (double)celi_ops()->sum(s->v_loss, used) / (double)used;
+  celi_minibatch_next(&s->batch);
+  ++*s->on.agent->updates;
+}
+
+// ---- the plans.
+
+static void plan_rows(Trpo *s, CeliPlan *plan, const char *name, CeliOpFn fn) {
+  celi_plan_add(plan, name, fn, CELI_ROWS, s->on.rows, CELI_ROW_GRAIN, false, &s, sizeof s);
+}
+
+/// The policy's output and log-probs at the parameters as they are.
+static void plan_policy(Trpo *s, CeliPlan *plan) {
+  celi_mlp_plan_forward(plan, &s->pi);
+  celi_dist_plan_log_prob(plan, &s->dist, s->on.rollout.actions, celi_actor_lda(&s->on.actor),
+                          s->pi.Y[s->on.actor.net.L - 1], s->on.actor.H);
+}
+
+static CelStatus write_prepare(Trpo *s) {
+  const CelTrpoConfig *c = s->config;
+  CELI_TRY(celi_plan_create(&s->prepare));
+  celi_rollout_plan_rewards(s->prepare, &s->on.rollout, &s->on.norm);
+  celi_rollout_plan_values(s->prepare, &s->on.rollout);
+  celi_rollout_plan_gae(s->prepare, &s->on.rollout, c->gamma, c->gae_lambda);
+  if (c->normalize_advantage) celi_rollout_plan_normalize(s->prepare, &s->on.rollout);
+  s->pi.X = celi_onpolicy_plan_obs(s->prepare, &s->on, s->x);
+  s->pi.ldx = s->on.actor.O;
+  return celi_plan_end(s->prepare);
+}
+
+static CelStatus write_gradient(Trpo *s) {
+  const CeliActor *actor = &s->on.actor;
+  const int last = actor->net.L - 1;
+  CELI_TRY(celi_plan_create(&s->gradient));
+  plan_policy(s, s->gradient);
+  plan_rows(s, s->gradient, "surrogate gradient", op_gradient);
+  celi_dist_plan_log_prob_backward(s->gradient, &s->dist, s->pi.dY[last], actor->H, s->dist.d_logp,
+                                   NULL, s->on.rollout.actions, celi_actor_lda(actor),
+                                   s->pi.Y[last], actor->H);
+  celi_mlp_plan_backward_data(s->gradient, &s->pi, NULL, 0);
+  celi_mlp_plan_backward_weight(s->gradient, &s->pi, &actor->grad, false);
+  celi_dist_plan_backward_param(s->gradient, &s->dist, true);
+  return celi_plan_end(s->gradient);
+}
+
+static CelStatus write_fisher(Trpo *s) {
+  CELI_TRY(celi_plan_create(&s->fisher));
+  celi_mlp_plan_tangent(s->fisher, &s->tangent, s->direction);
+  plan_rows(s, s->fisher, "fisher", op_fisher);
+  celi_mlp_plan_backward_data(s->fisher, &s->pi, NULL, 0);
+  celi_mlp_plan_backward_weight(s->fisher, &s->pi, &s->on.actor.grad, false);
+  return celi_plan_end(s->fisher);
+}
+
+static CelStatus write_plans(Trpo *s) {
+  CELI_TRY(write_prepare(s));
+  CELI_TRY(write_gradient(s));
+  CELI_TRY(write_fisher(s));
+  CELI_TRY(celi_plan_create(&s->measure));
+  plan_policy(s, s->measure);
+  plan_rows(s, s->measure, "surrogate", op_measure);
+  CELI_TRY(celi_plan_end(s->measure));
+  CELI_TRY(celi_plan_create(&s->critic));
+  celi_minibatch_plan_gather(s->critic, &s->batch);
+  celi_mlp_plan_forward(s->critic, &s->v);
+  celi_plan_add(s->critic, "value loss", op_value_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
+                sizeof s);
+  celi_mlp_plan_backward_data(s->critic, &s->v, NULL, 0);
+  celi_mlp_plan_backward_weight(s->critic, &s->v, &s->on.critic_grad, false);
+  celi_adam_plan(s->critic, &s->adam);
+  celi_mlp_plan_transpose(s->critic, &s->on.critic, false);
+  celi_plan_add(s->critic, "count", op_count, CELI_PARTS, 1, 1, true, &s, sizeof s);
+  return celi_plan_end(s->critic);
+}
+
+// ---- lines 4 to 6, on vectors of all parameters.
+
+static double dot(const Trpo *s, const float *a, const float *b) {
+  double sum = 0;
+  for (int64_t i = 0; i < s->n; i++) sum += (double)a[i] * (double)b[i];
+  return sum;
+}
+
+static void copy(const Trpo *s, float *to, const float *from) {
+  memcpy(to, from, (size_t)s->n * sizeof *to);
+}
+
+/// g <- (F + damping) v for v = direction. Where sigma is free, its own entries of F are 2.
+static CelStatus multiply(Trpo *s) {
+  const CeliActor *actor = &s->on.actor;
+  CELI_TRY(celi_plan_run(s->fisher, s->on.agent->team));
+  if (actor->dist.free_log_std) {
+    const ptrdiff_t at = actor->param.log_std_param - s->theta;
+    for (int64_t a = 0; a < actor->A; a++) s->g[at + a] = 2 * s->direction[at + a];
+  }
+  celi_ops()->axpby(s->g, (float)s->config->cg_damping, s->direction, 1.0f, s->n);
+  return CEL_OK;
+}
+
+/// Line 4: s, from r = g on; *curvature: s'F s. Source: Hestenes and Stiefel, 1952
+static CelStatus conjugate_gradients(Trpo *s, double *curvature) {
+  double rr = dot(s, s->r, s->r);
+  memset(s->s, 0, (size_t)s->n * sizeof *s->s);
+  copy(s, s->direction, s->r);
+  for (int64_t k = 0; k < s->config->cg_max_steps && rr > 1e-10; k++) {
+    CELI_TRY(multiply(s));
+    const double length = rr / dot(s, s->direction, s->g);
+    celi_ops()->axpby(s->s, (float)length, s->direction, 1.0f, s->n);
+    celi_ops()->axpby(s->r, (float)-length, s->g, 1.0f, s->n);
+    const double next = dot(s, s->r, s->r);
+    celi_ops()->axpby(s->direction, 1.0f, s->r, (float)(next / rr), s->n);
+    rr = next;
+  }
+  copy(s, s->direction, s->s);
+  CELI_TRY(multiply(s));
+  *curvature = dot(s, s->s, s->g);
+  return CEL_OK;
+}
+
+static CelStatus measure(Trpo *s, double *L, double *D) {
+  const double n = (double)s->on.rows;
+  CELI_TRY(celi_plan_run(s->measure, s->on.agent->team));
+  *L = (double)celi_ops()->sum(s->gain, s->on.rows) / n;
+  *D = (double)celi_ops()->sum(s->kl, s->on.rows) / n;
+  return CEL_OK;
+}
+
+/// Line 6 along `length` s; the metrics tell what came of it.
+static CelStatus line_search(Trpo *s, double length, double slope, double *metric) {
+  const CelTrpoConfig *c = s->config;
+  double before, L, D;
+  CELI_TRY(measure(s, &before, &D));
+  metric[s->slot[M_OBJECTIVE]] = before;
+  metric[s->slot[M_SUCCESS]] = metric[s->slot[M_GAINED]] = metric[s->slot[M_KL]] = 0;
+  for (int64_t k = 0; k < c->line_search_max_iter; k++) {
+    copy(s, s->theta, s->theta_old);
+    celi_ops()->axpby(s->theta, (float)length, s->s, 1.0f, s->n);
+    CELI_TRY(measure(s, &L, &D));
+    metric[s->slot[M_TRIES]] = (double)(k + 1);
+    metric[s->slot[M_PREDICTED]] = length * slope;
+    if (D < c->target_kl && L > before) {
+      metric[s->slot[M_SUCCESS]] = 1;
+      metric[s->slot[M_GAINED]] = L - before;
+      metric[s->slot[M_KL]] = D;
+      return CEL_OK;
+    }
+    length *= c->line_search_shrinking_factor;
+  }
+  copy(s, s->theta, s->theta_old);
+  return CEL_OK;
+}
+
+/// Lines 3 to 6: declared sync points, between plans.
+static CelStatus improve_policy(Trpo *s, double *metric) {
+  const CeliActor *actor = &s->on.actor;
+  double curvature, slope;
+  copy(s, s->theta_old, s->theta);
+  if (actor->dist.free_log_std)
+    memcpy(s->old_log_std, actor->param.log_std_param, (size_t)actor->A * sizeof(float));
+  CELI_TRY(celi_plan_run(s->gradient, s->on.agent->team)); // line 3
+  copy(s, s->r, s->g);
+  CELI_TRY(conjugate_gradients(s, &curvature)); // line 4
+  CELI_TRY(celi_plan_run(s->gradient, s->on.agent->team));
+  slope = dot(s, s->g, s->s);
+  if (!isfinite(curvature) || !isfinite(slope))
+    return cel_fail(CEL_E_NAN,
+                    "trpo: the natural gradient is not finite at update %lld: try more cg_damping, "
+                    "or normalize_observation and normalize_reward",
+                    (long long)*s->on.agent->updates + 1);
+  const double beta = curvature > 0 ? sqrt(2 * s->config->target_kl / curvature) : 0; // line 5
+  CELI_TRY(line_search(s, beta, slope, metric));                                      // line 6
+  celi_mlp_transpose(&s->on.actor.net);
+  return CEL_OK;
+}
+
+// ---- update.
+
+static CelStatus update(CelAgent *agent, int64_t n) {
+  Trpo *s = agent->self;
+  const CelTrpoConfig *c = s->config;
+  double *metric = agent->metric;
+  CELI_TRY(celi_onpolicy_ready(agent, n));
+  celi_adam_set_rate(&s->adam,
+                     cel_schedule_at(&c->learning_rate, celi_agent_progress_remaining(agent)));
+  CELI_TRY(celi_plan_run(s->prepare, agent->team)); // line 2
+  metric[s->slot[M_EXPLAINED]] = celi_rollout_explained_variance(&s->on.rollout);
+  CELI_TRY(improve_policy(s, metric)); // lines 3 to 6
+  *s->loss_sum = 0;
+  for (int64_t k = 0; k < c->n_critic_updates; k++) { // line 7
+    celi_minibatch_shuffle(&s->batch, false);
+    CELI_TRY(celi_plan_repeat(s->critic, agent->team, s->batch.count));
+  }
+  metric[s->slot[M_VALUE_LOSS]] = *s->loss_sum / (double)(c->n_critic_updates * s->batch.count);
+  metric[s->slot[M_RATE]] = *s->adam.learning_rate;
+  metric[s->slot[M_STD]] = celi_actor_mean_std(&s->on.actor);
+  if (!isfinite(*s->loss_sum))
+    return cel_fail(CEL_E_NAN,
+                    "trpo: the value loss is %g at update %lld: try a smaller learning_rate",
+                    *s->loss_sum, (long long)*agent->updates);
+  celi_rollout_next(&s->on.rollout, &s->on.actor, &s->on.norm);
+  return CEL_OK;
+}
+
+// ---- create and destroy.
+
+#define DECLARE(name, type, place, ...)                                                            \
+  CELI_TRY(cel_tensors_declare(t, name, type, CEL_SCRATCH, place,                                  \
+                               (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),          \
+                               (int64_t[]){__VA_ARGS__}))
+
+/// Parameters from the actor's first to its last, padding between tensors included.
+static int64_t parameters(const CeliActor *actor) {
+  int64_t n = 0;
+  for (int l = 0; l < actor->net.L; l++) {
+    const int64_t K = actor->net.width[l], N = actor->net.width[l + 1];
+    n += (K * N + 15) / 16 * 16 + (N + 15) / 16 * 16; // tensors begin on cache lines
+  }
+  return n + (actor->dist.free_log_std ? (actor->A + 15) / 16 * 16 : 0);
+}
+
+static CelStatus declare_policy(Trpo *s, CelTensors *t) {
+  const CeliActor *actor = &s->on.actor;
+  const int64_t rows = s->on.rows, most = parameters(actor);
+  CELI_TRY(celi_mlp_declare_pass(&s->pi, t, "pass.pi", &actor->net, rows, true));
+  CELI_TRY(celi_dist_declare_shared(&s->dist, t, "dist.now", &actor->param, rows, true));
+  CELI_TRY(celi_dist_declare_shared(&s->old, t, "dist.old", &actor->param, rows, false));
+  CELI_TRY(cel_fail_in(celi_mlp_declare_tangent(&s->tangent, t, "tangent", &s->pi), "trpo: "));
+  DECLARE("trpo.x", CEL_F32, &s->x, rows, actor->O);
+  DECLARE("trpo.gain", CEL_F32, &s->gain, rows);
+  DECLARE("trpo.kl", CEL_F32, &s->kl, rows);
+  DECLARE("trpo.old_log_std", CEL_F32, &s->old_log_std, actor->A);
+  DECLARE("trpo.theta_old", CEL_F32, &s->theta_old, most);
+  DECLARE("trpo.direction", CEL_F32, &s->direction, most);
+  DECLARE("trpo.s", CEL_F32, &s->s, most);
+  DECLARE("trpo.r", CEL_F32, &s->r, most);
+  return CEL_OK;
+}
+
+static CelStatus declare(CelAgent *agent) {
+  Trpo *s = agent->self;
+  CelTensors *t = agent->tensors;
+  const CelTrpoConfig *c = s->config = agent->config;
+  CeliOnPolicySpec spec = CELI_ONPOLICY_SPEC(c);
+  spec.critic = true;
+  CELI_TRY(celi_onpolicy_declare(&s->on, agent, &spec));
+  celi_agent_advise_batch(agent, s->on.rows, c->batch_size);
+  s->B = c->batch_size < s->on.rows ? c->batch_size : s->on.rows;
+  CELI_TRY(declare_policy(s, t));
+  CELI_TRY(celi_minibatch_declare(&s->batch, t, &s->on.rollout, NULL, s->B, agent->options.seed));
+  CELI_TRY(celi_mlp_declare_pass_shared(&s->v, t, "pass.v", &s->on.critic, s->B, true,
+                                        celi_team_size(agent->team)));
+  DECLARE("batch.v_loss", CEL_F32, &s->v_loss, s->B);
+  DECLARE("loss_sum", CEL_F64, &s->loss_sum, 1);
+  return celi_adam_declare(&s->adam, t, "adam.critic");
+}
+
+static CelStatus bind(Trpo *s) {
+  const CelTrpoConfig *c = s->config;
+  const CelTensors *t = s->on.agent->tensors;
+  char last[CEL_NAME_MAX];
+  const CeliAdamConfig config = {.learning_rate = cel_schedule_at(&c->learning_rate, 1),
+                                 .beta1 = c->adam_beta1,
+                                 .beta2 = c->adam_beta2,
+                                 .epsilon = c->adam_epsilon};
+  celi_actor_last_parameter(&s->on.actor, last);
+  const CelTensor *end = cel_tensors_find(t, last);
+  CEL_ASSERT(end != NULL);
+  s->theta = s->on.actor.net.W[0], s->g = s->on.actor.grad.W[0];
+  s->n = (const float *)end->data + end->size - s->theta;
+  CEL_ASSERT(s->n <= parameters(&s->on.actor));
+  s->v.X = s->batch.x, s->v.ldx = s->on.actor.O;
+  celi_onpolicy_last_parameter(&s->on, last);
+  return celi_adam_bind(&s->adam, t, "critic.0.weight", last, &config);
+}
+
+static CelStatus prepare(CelAgent *agent) {
+  Trpo *s = agent->self;
+  static const char *const names[METRICS] = {"train/policy_objective",
+                                             "train/kl_divergence_loss",
+                                             "train/predicted_improvement",
+                                             "train/surrogate_improvement",
+                                             "train/is_line_search_success",
+                                             "train/line_search_tries",
+                                             "train/value_loss",
+                                             "train/explained_variance",
+                                             "train/learning_rate",
+                                             "train/std"};
+  celi_onpolicy_init(&s->on);
+  for (int i = 0; i < METRICS; i++) s->slot[i] = celi_agent_metric_add(agent, names[i]);
+  CELI_TRY(bind(s));
+  CELI_TRY(celi_onpolicy_sync(agent));
+  return write_plans(s);
+}
+
+static void release(CelAgent *agent) {
+  Trpo *s = agent->self;
+  CeliPlan *const plans[] = {s->prepare, s->gradient, s->fisher, s->measure, s->critic};
+  celi_onpolicy_release(&s->on);
+  for (int i = 0; i < 5; i++) celi_plan_destroy(plans[i]);
+}
+
+const CeliAlgo celi_algo_trpo = {
+    .info = {"trpo", "trust region policy optimisation: natural gradient, line search; any actions",
+             celi_trpo_fields, sizeof(CelTrpoConfig)},
+    .state_size = sizeof(Trpo),
+    .declare = declare,
+    .prepare = prepare,
+    .release = release,
+    .act = celi_onpolicy_act,
+    .observe = celi_onpolicy_observe,
+    .due = celi_onpolicy_due,
+    .update = update,
+    .predict = celi_onpolicy_predict,
+    .sync = celi_onpolicy_sync,
+    .policy = celi_onpolicy_policy,
+    .replay = celi_onpolicy_replay,
+    .collect = celi_onpolicy_collect,
+    .rollout = celi_onpolicy_rollout,
+};

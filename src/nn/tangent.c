@@ -1,0 +1,168 @@
+/// Directional derivatives and Fisher matrices. Contract: tangent.h.
+///
+///   T_l = (T_{l-1} W_l + Y_{l-1} dW_l + db_l) act'(Z_l), T_{-1} = 0
+/// M: Gaussian, 1/sd^2 for the mean and 2 for log sd; choices, diag(pi) - pi pi'; bits, p (1 - p).
+/// KL: Gaussian, sum of log(sd'/sd) + (sd^2 + (mean - mean')^2) / (2 sd'^2) - 1/2; choices, sum of pi (log pi - log pi').
+#include "nn/tangent.h"
+#include "base/base.h"
+#include "nn/declare.h"
+
+#include <math.h>
+#include <string.h>
+
+CelStatus celi_mlp_declare_tangent(CeliMlpTangent *tangent, CelTensors *tensors, const char *name,
+                                   const CeliMlpPass *pass) {
+  memset(tangent, 0, sizeof *tangent);
+  CEL_ASSERT(pass->shares == 1 && pass->net->spec.E == 1);
+  tangent->pass = pass;
+  if (pass->net->spec.layer_norm)
+    return cel_fail(CEL_E_UNSUPPORTED, "directional derivatives through layer norm are not there");
+  for (int l = 0; l < pass->net->L; l++) {
+    const int64_t width = pass->net->width[l + 1], shape[] = {pass->B, width, -1};
+    CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &tangent->T[l], shape, "%s.%d.t", name, l));
+    tangent->widest = width > tangent->widest ? width : tangent->widest;
+  }
+  const int64_t shape[] = {pass->B, tangent->widest, -1};
+  return celi_declare_f32(tensors, CEL_SCRATCH, &tangent->U, shape, "%s.u", name);
+}
+
+static void op_tangent(const void *args, int64_t begin, int64_t end) {
+  const CeliMlpTangent *t = *(const CeliMlpTangent *const *)args;
+  const CeliMlpPass *p = t->pass;
+  const CeliMlp *net = p->net;
+  const CeliOps *ops = celi_ops();
+  for (int l = 0; l < net->L; l++) {
+    const int64_t K = net->width[l], N = net->width[l + 1];
+    const CeliActivation act = net->spec.activation;
+    ops->dense_forward(t->T[l], N, NULL, 0, l ? p->Y[l - 1] : p->X, l ? K : p->ldx, t->W[l],
+                       t->b[l], begin, end, K, N, CELI_IDENTITY);
+    if (l > 0) {
+      // One distance between rows for all layers: threads are in different ones at a time.
+      ops->dense_forward(t->U, t->widest, NULL, 0, t->T[l - 1], K, net->W[l], NULL, begin, end, K,
+                         N, CELI_IDENTITY);
+      for (int64_t b = begin; b < end; b++)
+        ops->axpby(t->T[l] + b * N, 1.0f, t->U + b * t->widest, 1.0f, N);
+    }
+    if (l < net->L - 1)
+      ops->activation_backward(t->T[l], N, t->T[l], N, act == CELI_SILU ? p->Z[l] : p->Y[l], N,
+                               begin, end, N, act);
+  }
+}
+
+void celi_mlp_plan_tangent(CeliPlan *plan, CeliMlpTangent *tangent, const float *direction) {
+  const CeliMlp *net = tangent->pass->net;
+  for (int l = 0; l < net->L; l++) {
+    tangent->W[l] = direction + (net->W[l] - net->W[0]);
+    tangent->b[l] = direction + (net->b[l] - net->W[0]);
+  }
+  celi_plan_add(plan, "tangent", op_tangent, CELI_ROWS, tangent->pass->B, CELI_ROW_GRAIN, false,
+                &tangent, sizeof tangent);
+}
+
+// ---- Fisher matrices
+
+static void fisher_gaussian(const CeliDist *d, float *out, const float *t, float scale, int64_t b) {
+  const CeliDistSpec *s = &d->spec;
+  const int64_t A = s->A;
+  const bool clamped = s->log_std_min < s->log_std_max;
+  for (int64_t a = 0; a < A; a++) {
+    const float inv_sd = d->inv_sd[b * A + a], log_std = d->log_std[b * A + a];
+    const bool held =
+        clamped && (log_std <= (float)s->log_std_min || log_std >= (float)s->log_std_max);
+    out[a] = scale * inv_sd * inv_sd * t[a];
+    if (!s->free_log_std) out[A + a] = held ? 0 : scale * 2 * t[A + a];
+  }
+}
+
+static void fisher_choice(float *out, const float *pi, const float *t, float scale, int64_t n) {
+  float mean = 0;
+  for (int64_t a = 0; a < n; a++) mean += pi[a] * t[a];
+  for (int64_t a = 0; a < n; a++) out[a] = scale * pi[a] * (t[a] - mean);
+}
+
+void celi_dist_fisher_rows(const CeliDist *dist, float *out, ptrdiff_t ldo, const float *t,
+                           ptrdiff_t ldt, float scale, int64_t begin, int64_t end) {
+  const CeliDistSpec *s = &dist->spec;
+  CEL_ASSERT(s->kind != CELI_SQUASHED_GAUSSIAN);
+  for (int64_t b = begin; b < end; b++) {
+    float *to = out + b * ldo;
+    const float *from = t + b * ldt, *pi = celi_dist_discrete(s) ? dist->pi + b * s->A : NULL;
+    switch (s->kind) {
+    case CELI_CATEGORICAL: fisher_choice(to, pi, from, scale, s->A); break;
+    case CELI_MULTI_CATEGORICAL:
+      for (int64_t k = 0, at = 0; k < s->K; at += (int64_t)s->choices[k++])
+        fisher_choice(to + at, pi + at, from + at, scale, (int64_t)s->choices[k]);
+      break;
+    case CELI_BERNOULLI:
+      for (int64_t a = 0; a < s->A; a++) to[a] = scale * pi[a] * (1.0f - pi[a]) * from[a];
+      break;
+    default: fisher_gaussian(dist, to, from, scale, b);
+    }
+  }
+}
+
+// ---- divergences, in double: they are small differences of large numbers
+
+static double clamp_to(const CeliDistSpec *s, float x) {
+  if (s->log_std_min >= s->log_std_max) return (double)x;
+  return (double)x < s->log_std_min   ? s->log_std_min
+         : (double)x > s->log_std_max ? s->log_std_max
+                                      : (double)x;
+}
+
+static double kl_gaussian(const CeliDistSpec *s, const float *old, const float *old_log_std,
+                          const float *new, const float *new_log_std) {
+  double kl = 0;
+  for (int64_t a = 0; a < s->A; a++) {
+    const double from = clamp_to(s, old_log_std[a]), to = clamp_to(s, new_log_std[a]),
+                 apart = (double)old[a] - (double)new[a];
+    kl += to - from + 0.5 * (exp(2 * from) + apart * apart) * exp(-2 * to) - 0.5;
+  }
+  return kl;
+}
+
+static double log_sum(const float *x, int64_t n) {
+  double most = (double)x[0], sum = 0;
+  for (int64_t a = 1; a < n; a++) most = (double)x[a] > most ? (double)x[a] : most;
+  for (int64_t a = 0; a < n; a++) sum += exp((double)x[a] - most);
+  return most + log(sum);
+}
+
+static double kl_choice(const float *old, const float *new, int64_t n) {
+  const double from = log_sum(old, n), to = log_sum(new, n);
+  double kl = 0;
+  for (int64_t a = 0; a < n; a++) {
+    const double log_pi = (double)old[a] - from;
+    kl += exp(log_pi) * (log_pi - ((double)new[a] - to));
+  }
+  return kl;
+}
+
+/// A bit is a choice between the logits 0 and x.
+static double kl_bits(const float *old, const float *new, int64_t n) {
+  double kl = 0;
+  for (int64_t a = 0; a < n; a++)
+    kl += kl_choice((const float[]){0, old[a]}, (const float[]){0, new[a]}, 2);
+  return kl;
+}
+
+void celi_dist_kl_rows(const CeliDistSpec *spec, float *kl, const float *old_head,
+                       const float *old_log_std, const float *new_head, const float *new_log_std,
+                       ptrdiff_t ldh, int64_t begin, int64_t end) {
+  CEL_ASSERT(spec->kind != CELI_SQUASHED_GAUSSIAN);
+  for (int64_t b = begin; b < end; b++) {
+    const float *old = old_head + b * ldh, *new = new_head + b *ldh;
+    double sum = 0;
+    if (spec->kind == CELI_BERNOULLI)
+      sum = kl_bits(old, new, spec->A);
+    else if (spec->kind == CELI_CATEGORICAL)
+      sum = kl_choice(old, new, spec->A);
+    else if (spec->kind == CELI_MULTI_CATEGORICAL)
+      for (int64_t k = 0, at = 0; k < spec->K; at += (int64_t)spec->choices[k++])
+        sum += kl_choice(old + at, new + at, (int64_t)spec->choices[k]);
+    else
+      sum = kl_gaussian(spec, old, spec->free_log_std ? old_log_std : old + spec->A, new,
+                        spec->free_log_std ? new_log_std : new + spec->A);
+    kl[b] = (float)sum;
+  }
+}

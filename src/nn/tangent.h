@@ -1,0 +1,37 @@
+/// Directional derivatives of a network's output, and what they weigh in a Kullback-Leibler divergence.
+///
+/// For a direction v of the parameters, T = dY/dtheta v on the rows of a pass (forward mode). The second derivative of
+/// mean KL(pi_theta, pi_theta') at theta' = theta is F = mean over rows of J^T M J, with J the derivative of the
+/// distribution's parameters (the head) and M their Fisher matrix, so F v is a tangent, M, and a backward pass.
+/// Source: [policy-guarantees, surrogate]; Schulman et al., "Trust region policy optimization", 2015, appendix C.
+#ifndef CELI_TANGENT_H
+#define CELI_TANGENT_H
+#include "nn/dist.h"
+#include "nn/mlp.h"
+
+/// Of a pass without layer norm, of one member and one share. Plans keep its address.
+typedef struct CeliMlpTangent {
+  const CeliMlpPass *pass;
+  const float *W[CELI_LAYERS_MAX], *b[CELI_LAYERS_MAX]; ///< the direction, shaped as the parameters
+  float *T[CELI_LAYERS_MAX];                            ///< (B, width[l+1])
+  int64_t widest;
+  float *U; ///< (B, widest)
+} CeliMlpTangent;
+
+/// Errors: as cel_tensors_declare; CEL_E_UNSUPPORTED (layer norm).
+CelStatus celi_mlp_declare_tangent(CeliMlpTangent *tangent, CelTensors *tensors, const char *name,
+                                   const CeliMlpPass *pass) CEL_WARN_UNUSED;
+/// T of what the pass has computed, for a direction that lies in memory as the network's parameters do, from their first on.
+void celi_mlp_plan_tangent(CeliPlan *plan, CeliMlpTangent *tangent, const float *direction);
+
+/// out (B, head) = scale M t for rows [begin, end), from what celi_dist_plan_log_prob left; not for the squashed Gaussian. A
+/// free log_std is none of the head's: its own entry of M is 2.
+void celi_dist_fisher_rows(const CeliDist *dist, float *out, ptrdiff_t ldo, const float *t,
+                           ptrdiff_t ldt, float scale, int64_t begin, int64_t end);
+/// kl (B,) = KL(old, new) for rows [begin, end), from heads (B, head) ldh both, and from log_std (A,) where it is free; not for the
+/// squashed Gaussian.
+void celi_dist_kl_rows(const CeliDistSpec *spec, float *kl, const float *old_head,
+                       const float *old_log_std, const float *new_head, const float *new_log_std,
+                       ptrdiff_t ldh, int64_t begin, int64_t end);
+
+#endif
