@@ -52,7 +52,7 @@ static void learner_set(const CelAlgoInfo *info, void *config, const char *const
 static CelAgent *learner_make(const Learner *learner, const LearnerCase *c,
                               const char *const (*more)[2], int threads) {
   const CelAlgoInfo *info = learner_info(learner);
-  const CelSpace observation = cel_space_box(LEARNER_O, -INFINITY, INFINITY),
+  const CelSpace observation = cel_space_box(LEARNER_O, -(double)INFINITY, (double)INFINITY),
                  action = learner->discrete ? cel_space_discrete(LEARNER_ACTIONS)
                                             : cel_space_box(LEARNER_DIMS, -2, 3);
   const CelAgentOptions options = {.n_envs = LEARNER_N, .seed = 7, .threads = threads};
@@ -127,7 +127,7 @@ static CelAgent *learner_updated(const Learner *learner, const LearnerCase *c, i
   return agent;
 }
 
-// ---- against PyTorch.
+// ---- against PyTorch. From here on tests take their learner as cmocka's state: LEARNER_TESTS.
 
 /// Distance relative to the tensor's norm; `expected` holds doubles. Copies of a target are compared each.
 static double learner_distance(const CelTensor *have, const CelTensor *expected) {
@@ -149,7 +149,7 @@ static double learner_metric(const CelAgent *agent, const char *wanted) {
   for (int i = 0; cel_agent_metric(agent, i, &name, &value); i++)
     if (strcmp(name, wanted) == 0) return value;
   fail_msg("no metric %s", wanted);
-  return NAN;
+  return (double)NAN;
 }
 
 static void learner_check(const Learner *learner, const LearnerCase *c, CelAgent *agent,
@@ -179,7 +179,8 @@ static void learner_check(const Learner *learner, const LearnerCase *c, CelAgent
   assert_true(compared >= learner->compared);
 }
 
-static void learner_against_pytorch(const Learner *learner) {
+static void learner_against_pytorch(void **state) {
+  const Learner *learner = *state;
   const char *dump = getenv("CELSIUS_DUMP");
   for (int i = 0; i < learner->n_cases; i++) {
     const LearnerCase *c = &learner->cases[i];
@@ -205,7 +206,8 @@ static void learner_against_pytorch(const Learner *learner) {
 // ---- what holds for all.
 
 /// Acting, observing and updating allocate nothing, with threads.
-static void learner_allocates_nothing(const Learner *learner) {
+static void learner_allocates_nothing(void **state) {
+  const Learner *learner = *state;
   if (!counting_allocations()) skip();
   for (int i = 0; i < learner->n_cases; i++) {
     CelAgent *agent = learner_make(learner, &learner->cases[i], NULL, 2);
@@ -222,7 +224,8 @@ static void learner_allocates_nothing(const Learner *learner) {
 }
 
 /// The same bits for 1, 2 and 3 threads, over many updates at a real learning rate, acting in between.
-static void learner_same_bits(const Learner *learner) {
+static void learner_same_bits(void **state) {
+  const Learner *learner = *state;
   static const char *const real[][2] = {{"learning_rate", "1e-3"},
                                         {"batch_size", "33"},
                                         {"tau", "0.01"},
@@ -248,7 +251,8 @@ static void learner_same_bits(const Learner *learner) {
 }
 
 /// Save, go on, load into another agent, go on: the same bits.
-static void learner_save_and_load(const Learner *learner) {
+static void learner_save_and_load(void **state) {
+  const Learner *learner = *state;
   char folder[] = "/tmp/celsius-learner-XXXXXX", path[64], replay[64], command[128];
   static const char *const real[][2] = {
       {"learning_rate", "1e-3"}, {"learning_starts", "0"}, {NULL, NULL}};
@@ -315,5 +319,35 @@ static void learner_nan_is_told(const Learner *learner, const char *tensor) {
   learner_expect(cel_agent_update_n(agent, 1), CEL_E_NAN, "_loss is nan");
   cel_agent_destroy(agent);
 }
+
+/// Predicting any number of rows equals predicting one by one, and is the mode of act.
+static void learner_predicts_rows(void **state) {
+  const Learner *learner = *state;
+  enum { ROWS = 150 };
+  const size_t row = learner->discrete ? sizeof(int32_t) : LEARNER_DIMS * sizeof(float);
+  for (int i = 0; i < learner->n_cases; i++) {
+    CelAgent *agent = learner_updated(learner, &learner->cases[i], 1);
+    float obs[ROWS * LEARNER_O], one[LEARNER_DIMS], both[LEARNER_N * LEARNER_DIMS];
+    uint8_t many[ROWS * LEARNER_DIMS * sizeof(float)];
+    CelRng rng = cel_rng(3, CEL_RNG_USER, 2);
+    for (int k = 0; k < ROWS * LEARNER_O; k++) obs[k] = (float)cel_rng_normal(&rng);
+    assert_int_equal(cel_agent_predict(agent, obs, ROWS, many), CEL_OK);
+    for (int k = 0; k < ROWS; k++) {
+      assert_int_equal(cel_agent_predict(agent, obs + k * LEARNER_O, 1, one), CEL_OK);
+      assert_memory_equal(one, many + (size_t)k * row, row);
+    }
+    assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_MODE, both), CEL_OK);
+    assert_memory_equal(both, many, LEARNER_N * row);
+    cel_agent_destroy(agent);
+  }
+}
+
+/// The tests that every learner passes; `learner` is a Learner.
+#define LEARNER_TESTS(learner)                                                                     \
+  cmocka_unit_test_prestate(learner_against_pytorch, (void *)&(learner)),                          \
+      cmocka_unit_test_prestate(learner_allocates_nothing, (void *)&(learner)),                    \
+      cmocka_unit_test_prestate(learner_same_bits, (void *)&(learner)),                            \
+      cmocka_unit_test_prestate(learner_save_and_load, (void *)&(learner)),                        \
+      cmocka_unit_test_prestate(learner_predicts_rows, (void *)&(learner))
 
 #endif

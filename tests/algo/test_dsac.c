@@ -24,26 +24,6 @@ static const Learner dsac = {.algo = "dsac",
                              .n_cases = sizeof cases / sizeof cases[0],
                              .compared = 11};
 
-static void test_against_pytorch(void **state) {
-  (void)state;
-  learner_against_pytorch(&dsac);
-}
-
-static void test_allocates_nothing(void **state) {
-  (void)state;
-  learner_allocates_nothing(&dsac);
-}
-
-static void test_same_bits_for_any_threads(void **state) {
-  (void)state;
-  learner_same_bits(&dsac);
-}
-
-static void test_save_and_load(void **state) {
-  (void)state;
-  learner_save_and_load(&dsac);
-}
-
 static void test_bad_input(void **state) {
   (void)state;
   learner_bad_input(&dsac);
@@ -114,12 +94,8 @@ static void test_actions_follow_the_policy(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_pytorch),
-                                     cmocka_unit_test(test_policy_gradient),
+  const struct CMUnitTest tests[] = {LEARNER_TESTS(dsac), cmocka_unit_test(test_policy_gradient),
                                      cmocka_unit_test(test_actions_follow_the_policy),
-                                     cmocka_unit_test(test_allocates_nothing),
-                                     cmocka_unit_test(test_same_bits_for_any_threads),
-                                     cmocka_unit_test(test_save_and_load),
                                      cmocka_unit_test(test_bad_input)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

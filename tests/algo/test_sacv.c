@@ -20,26 +20,6 @@ static const Learner sacv = {.algo = "sacv",
                              .n_cases = sizeof cases / sizeof cases[0],
                              .compared = 15};
 
-static void test_against_pytorch(void **state) {
-  (void)state;
-  learner_against_pytorch(&sacv);
-}
-
-static void test_allocates_nothing(void **state) {
-  (void)state;
-  learner_allocates_nothing(&sacv);
-}
-
-static void test_same_bits_for_any_threads(void **state) {
-  (void)state;
-  learner_same_bits(&sacv);
-}
-
-static void test_save_and_load(void **state) {
-  (void)state;
-  learner_save_and_load(&sacv);
-}
-
 static void test_bad_input(void **state) {
   (void)state;
   learner_bad_input(&sacv);
@@ -71,9 +51,7 @@ static void test_target_moves_last(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_pytorch),   cmocka_unit_test(test_target_moves_last),
-      cmocka_unit_test(test_allocates_nothing), cmocka_unit_test(test_same_bits_for_any_threads),
-      cmocka_unit_test(test_save_and_load),     cmocka_unit_test(test_bad_input)};
+  const struct CMUnitTest tests[] = {LEARNER_TESTS(sacv), cmocka_unit_test(test_target_moves_last),
+                                     cmocka_unit_test(test_bad_input)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,26 +21,6 @@ static const Learner sql = {.algo = "sql",
                             .n_cases = sizeof cases / sizeof cases[0],
                             .compared = 7};
 
-static void test_against_pytorch(void **state) {
-  (void)state;
-  learner_against_pytorch(&sql);
-}
-
-static void test_allocates_nothing(void **state) {
-  (void)state;
-  learner_allocates_nothing(&sql);
-}
-
-static void test_same_bits_for_any_threads(void **state) {
-  (void)state;
-  learner_same_bits(&sql);
-}
-
-static void test_save_and_load(void **state) {
-  (void)state;
-  learner_save_and_load(&sql);
-}
-
 static void test_bad_input(void **state) {
   (void)state;
   learner_bad_input(&sql);
@@ -81,9 +61,7 @@ static void test_boltzmann_behaviour(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_pytorch),   cmocka_unit_test(test_boltzmann_behaviour),
-      cmocka_unit_test(test_allocates_nothing), cmocka_unit_test(test_same_bits_for_any_threads),
-      cmocka_unit_test(test_save_and_load),     cmocka_unit_test(test_bad_input)};
+  const struct CMUnitTest tests[] = {LEARNER_TESTS(sql), cmocka_unit_test(test_boltzmann_behaviour),
+                                     cmocka_unit_test(test_bad_input)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,26 +22,6 @@ static const Learner sqlc = {.algo = "sqlc",
                              .n_cases = sizeof cases / sizeof cases[0],
                              .compared = 9};
 
-static void test_against_pytorch(void **state) {
-  (void)state;
-  learner_against_pytorch(&sqlc);
-}
-
-static void test_allocates_nothing(void **state) {
-  (void)state;
-  learner_allocates_nothing(&sqlc);
-}
-
-static void test_same_bits_for_any_threads(void **state) {
-  (void)state;
-  learner_same_bits(&sqlc);
-}
-
-static void test_save_and_load(void **state) {
-  (void)state;
-  learner_save_and_load(&sqlc);
-}
-
 static void test_bad_input(void **state) {
   (void)state;
   learner_bad_input(&sqlc);
@@ -51,9 +31,13 @@ static void test_bad_input(void **state) {
 /// With a flat Q the sampler learns the uniform distribution: E[a^2] = 1/3 of independent draws, scaled to [-1, 1].
 static void test_flat_q(void **state) {
   (void)state;
-  static const char *const flat[][2] = {{"net_arch", "[32,32]"},   {"learning_rate", "1e-3"}, {"ent_coef", "10"},
-                                        {"fixed_particles", "32"}, {"updated_particles", "32"},
-                                        {"batch_size", "16"},      {NULL, NULL}};
+  static const char *const flat[][2] = {{"net_arch", "[32,32]"},
+                                        {"learning_rate", "1e-3"},
+                                        {"ent_coef", "10"},
+                                        {"fixed_particles", "32"},
+                                        {"updated_particles", "32"},
+                                        {"batch_size", "16"},
+                                        {NULL, NULL}};
   enum { DRAWS = 4000 };
   CelAgent *agent = learner_make(&sqlc, NULL, flat, 1);
   const CelTensors *t = cel_agent_tensors(agent);
@@ -83,9 +67,7 @@ static void test_flat_q(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_pytorch),   cmocka_unit_test(test_flat_q),
-      cmocka_unit_test(test_allocates_nothing), cmocka_unit_test(test_same_bits_for_any_threads),
-      cmocka_unit_test(test_save_and_load),     cmocka_unit_test(test_bad_input)};
+  const struct CMUnitTest tests[] = {LEARNER_TESTS(sqlc), cmocka_unit_test(test_flat_q),
+                                     cmocka_unit_test(test_bad_input)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,26 +6,13 @@
 /// Source: [maximum-entropy, 8.25]; tolerances: gain 5% (Frobenius), covariance 10%, entropy .05 nat a dimension.
 #ifndef LQR_LEARNED_H
 #define LQR_LEARNED_H
-#include "celsius/agent.h"
-#include "celsius/env.h"
 #include "celsius/lqr.h"
-#include "celsius/setup.h"
-#include "celsius/train.h"
+#include "trained.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 enum { STATES = 4000, WIDEST = 256, N_MAX = CEL_LQR_MAX };
-
-static void ok(CelStatus status) {
-  if (status != CEL_OK) fail_msg("%s", cel_error());
-}
 
 /// mean (m,) and log sigma (m,) of the actor at a state, in double from its tensors; hidden layers are ReLU.
 static void actor_at(CelAgent *agent, const float *x, int m, double *mean, double *log_std) {
@@ -118,28 +105,15 @@ static double number(const CelSetup *setup, const char *field) {
 }
 
 static void train_and_compare(const char *algo, const char *problem, uint64_t seed) {
-  CelSetup *setup;
   CelEnvSpec *spec;
-  CelAgent *agent;
-  CelVecEnv env;
-  CelTensors *tensors;
   CelLqr lqr;
   CelLqrSolution exact;
   Learned learned;
-  ok(cel_setup_create(&setup, algo, "LQR-v0"));
-  ok(cel_setup_preset(setup, "LQR-v0"));
+  CelSetup *setup = preset(algo, "LQR-v0");
   ok(cel_setup_set(setup, "env.problem", problem));
   ok(cel_env_spec_create(&spec, "LQR-v0", (char *)setup->env_args + sizeof(CelEnvOptions),
                          setup->env_args));
-  const CelAgentOptions options = {
-      .n_envs = 1, .seed = seed, .threads = 1, .total_steps = setup->run.steps};
-  ok(cel_agent_create(&agent, algo, setup->algo_config, &spec->observation, &spec->action,
-                      &options));
-  ok(cel_tensors_create(&tensors));
-  ok(cel_vecenv_declare(&env, tensors, "env", spec, 1, seed, CEL_RNG_ENV, 0));
-  ok(cel_tensors_allocate(tensors));
-  ok(cel_vecenv_reset(&env));
-  ok(cel_learn(agent, &env, setup->run.steps, NULL));
+  CelAgent *agent = trained(setup, spec, seed);
   ok(cel_lqr_of_env(spec, &lqr));
   ok(cel_lqr_solve(&lqr, number(setup, "gamma"), number(setup, "ent_coef"), &exact));
   measure(agent, spec, lqr.n, lqr.m, &learned);
@@ -155,7 +129,6 @@ static void train_and_compare(const char *algo, const char *problem, uint64_t se
   if (!(covariance <= 0.10)) fail_msg("covariance off by %.3f", covariance);
   if (!(entropy <= 0.05)) fail_msg("entropy off by %.3f nat a dimension", entropy);
   cel_agent_destroy(agent);
-  cel_tensors_destroy(tensors);
   cel_env_spec_destroy(spec);
   cel_setup_destroy(setup);
 }

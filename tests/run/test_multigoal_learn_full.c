@@ -1,46 +1,12 @@
 /// Soft Q-learning on the multi-goal plane reaches all four goals from the middle, each in 15 to 35% of 400 episodes.
 /// Source: Haarnoja et al., "Reinforcement learning with deep energy-based policies", 2017, 5.1.
-#include "celsius/agent.h"
 #include "celsius/multigoal.h"
-#include "celsius/setup.h"
-#include "celsius/train.h"
+#include "trained.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 enum { EPISODES = 400, EVALUATION_SEED = 10000 };
-
-static void ok(CelStatus status) {
-  if (status != CEL_OK) fail_msg("%s", cel_error());
-}
-
-/// An agent trained with the preset of the plane.
-static CelAgent *trained(const char *algo, const CelEnvSpec *spec, uint64_t seed) {
-  CelSetup *setup;
-  CelAgent *agent;
-  CelVecEnv env;
-  CelTensors *tensors;
-  ok(cel_setup_create(&setup, algo, "MultiGoal-v0"));
-  ok(cel_setup_preset(setup, "MultiGoal-v0"));
-  const CelAgentOptions options = {
-      .n_envs = 1, .seed = seed, .threads = 1, .total_steps = setup->run.steps};
-  ok(cel_agent_create(&agent, algo, setup->algo_config, &spec->observation, &spec->action,
-                      &options));
-  ok(cel_tensors_create(&tensors));
-  ok(cel_vecenv_declare(&env, tensors, "env", spec, 1, seed, CEL_RNG_ENV, 0));
-  ok(cel_tensors_allocate(tensors));
-  ok(cel_vecenv_reset(&env));
-  ok(cel_learn(agent, &env, setup->run.steps, NULL));
-  cel_tensors_destroy(tensors);
-  cel_setup_destroy(setup);
-  return agent;
-}
 
 /// How many of the episodes end at each goal, the policy's actions drawn.
 static void count_goals(CelAgent *agent, const CelEnvSpec *spec, int count[CEL_MULTIGOAL_GOALS]) {
@@ -75,7 +41,8 @@ static void test_all_goals(void **state) {
   int count[CEL_MULTIGOAL_GOALS];
   const char *seed = getenv("CELSIUS_FIRST_SEED");
   ok(cel_env_spec_create(&spec, "MultiGoal-v0", NULL, NULL));
-  CelAgent *agent = trained("sqlc", spec, seed ? strtoull(seed, NULL, 10) : 1);
+  CelSetup *setup = preset("sqlc", "MultiGoal-v0");
+  CelAgent *agent = trained(setup, spec, seed ? strtoull(seed, NULL, 10) : 1);
   count_goals(agent, spec, count);
   for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++)
     print_message("goal %d: %.1f%%\n", g, 100.0 * count[g] / EPISODES);
@@ -85,6 +52,7 @@ static void test_all_goals(void **state) {
                100.0 * count[g] / EPISODES);
   cel_agent_destroy(agent);
   cel_env_spec_destroy(spec);
+  cel_setup_destroy(setup);
 }
 
 int main(void) {
