@@ -18,6 +18,7 @@
 #include "celsius/plot.h"
 #include "celsius/policy.h"
 #include "celsius/ppo.h"
+#include "celsius/reinforce.h"
 #include "celsius/render.h"
 #include "celsius/rng.h"
 #include "celsius/sac.h"

@@ -66,6 +66,7 @@ extern const CelField celi_ppo_fields[];
 extern const CelField celi_a2c_fields[];
 extern const CelField celi_ac_fields[];
 extern const CelField celi_trpo_fields[];
+extern const CelField celi_reinforce_fields[];
 
 const CeliAlgo *celi_algo_at(int i);
 /// Share of the planned steps that is left, 1 at the start.

@@ -13,6 +13,7 @@ extern const CeliAlgo celi_algo_ppo;
 extern const CeliAlgo celi_algo_a2c;
 extern const CeliAlgo celi_algo_ac;
 extern const CeliAlgo celi_algo_trpo;
+extern const CeliAlgo celi_algo_reinforce;
 
 static const CeliAlgo *const algos[] = {
     &celi_algo_sac,
@@ -24,6 +25,7 @@ static const CeliAlgo *const algos[] = {
     &celi_algo_a2c,
     &celi_algo_ac,
     &celi_algo_trpo,
+    &celi_algo_reinforce,
 };
 
 enum { N_ALGOS = sizeof algos / sizeof algos[0] };

@@ -27,6 +27,8 @@ CONFIG = {
     "a2c.adam": dict(lam=1, rate=.01),
     "ac.state-std": dict(ent=.01), "ac.box": dict(sum=True), "ac.choice": dict(weighted=True),
     "ac.sgd": dict(sum=True, sgd=.1),
+    "reinforce.value": dict(ent=.01), "reinforce.mean": dict(base="mean"),
+    "reinforce.exact": dict(base="none", weighted=True), "reinforce.normalized": dict(base="none"),
 }
 
 
@@ -97,12 +99,62 @@ def discounts(over, gamma):
     return weight
 
 
+def reinforce(case, d, c, gamma, act):
+    """Returns summed step by step, forward in time; what is unknown is left out."""
+    p = {k: v.clone().requires_grad_() for k, v in d.items() if k.split(".")[0] in ("actor", "critic")}
+    base = c.get("base", "value")
+    over, T = d["rollout.terminated"].bool() | d["rollout.truncated"].bool(), len(d["rollout.reward"])
+    G, V = torch.zeros_like(d["rollout.reward"]), torch.zeros_like(d["rollout.reward"])
+    known = torch.zeros_like(over)
+    if base == "value":
+        critic = network(p, "critic", act)
+        with torch.no_grad():
+            value, final = critic(d["rollout.obs"])[..., 0], critic(d["rollout.final_obs"])[..., 0]
+        V = value[:-1]
+    for t in range(T):
+        for i in range(G.shape[1]):
+            for k in range(t, T):
+                G[t, i] += gamma ** (k - t) * d["rollout.reward"][k, i]
+                if over[k, i] or k == T - 1:
+                    known[t, i] = bool(over[k, i]) or base == "value"
+                    if base == "value" and not d["rollout.terminated"][k, i]:
+                        rest = final[k, i] if d["rollout.truncated"][k, i] else value[k + 1, i]
+                        G[t, i] += gamma ** (k + 1 - t) * rest
+                    break
+    A = G - V
+    if base == "mean" or case in ("value", "normalized"):
+        A = A - A[known].mean()
+    if case in ("value", "normalized"):
+        A = A / (A[known].std() + 1e-8)
+    kinds = {"value": "box", "normalized": "choices"}
+    logp, entropy, kind = distribution(kinds.get(case, "choice"), network(p, "actor", act)(d["rollout.obs"][:-1]),
+                                       p.get("actor.log_std"))
+    actions = d["rollout.actions"].contiguous().view(kind)
+    logp = logp(actions.long() if kind == torch.int32 else actions)
+    w = discounts(over, gamma) if c["weighted"] else torch.ones_like(G)
+    n = over.sum() if case == "exact" else known.sum()
+    loss = -(logp * A * w)[known].sum() / n - c["ent"] * entropy()[known].sum() / n
+    if base == "value":
+        loss = loss + ((G - critic(d["rollout.obs"][:-1])[..., 0]) ** 2).mean()
+        # each has a learning rate of its own, so the sum's gradients are theirs
+    loss.backward()
+    out = {"out.grad." + k: v.grad.clone() for k, v in p.items()}
+    if base == "value":
+        out["out.rollout.returns"] = G
+    for name, x in (("rollout.advantage", A),):
+        if bool(known.all()):
+            out["out." + name] = x
+    return {k: v.detach().contiguous() for k, v in out.items()}
+
+
 def compute(algo, case, d):
     c = dict(ent=0., clip=.2, clip_vf=0., lam=.8, normalize=algo == "ppo", scaled=False, batch=None, steps=1, rate=0., rms=False, sum=False, weighted=False, sgd=0.)
     if algo == "ac":
         c["lam"] = 0
     c.update(CONFIG[f"{algo}.{case}"])
-    gamma, act = .9, ACTIVATION.get(case, torch.tanh)
+    gamma, act = .9, torch.relu if f"{algo}.{case}" == "reinforce.normalized" else ACTIVATION.get(case, torch.tanh)
+    if algo == "reinforce":
+        return reinforce(case, d, c, gamma, act)
     p = {k: v.clone().requires_grad_() for k, v in d.items() if k.split(".")[0] in ("actor", "critic")}
     actor, critic = network(p, "actor", act), network(p, "critic", act)
     log_std = p.get("actor.log_std")

@@ -1,0 +1,55 @@
+/// REINFORCE's fields: defaults, ranges, help. The struct is in celsius/reinforce.h.
+#include "algo/algo.h"
+#include "algo/onpolicy_fields.h"
+#include "celsius/reinforce.h"
+
+#include <string.h>
+
+// One row a field: name, type, offset, default, lowest, highest, unit, choices, table of a group, help, source.
+// clang-format off
+#define F(field) offsetof(CelReinforceConfig, field)
+
+const CelField celi_reinforce_fields[] = {
+    {"learning_rate", CEL_FIELD_SCHEDULE, F(learning_rate), "1e-3", 0, 10, "", NULL, NULL,
+     "learning rate of the policy", ""},
+    {"critic_learning_rate", CEL_FIELD_SCHEDULE, F(critic_learning_rate), "1e-3", 0, 10, "", NULL, NULL,
+     "learning rate of a learned baseline", ""},
+    {"n_steps", CEL_FIELD_INT, F(n_steps), "2048", 1, 1e9, "steps", NULL, NULL,
+     "steps of each environment between updates", ""},
+    {"gamma", CEL_FIELD_DOUBLE, F(gamma), "0.99", 0, 1, "", NULL, NULL,
+     "discount a step", ""},
+    {"discount_weight", CEL_FIELD_BOOL, F(discount_weight), "false", 0, 0, "", NULL, NULL,
+     "weigh the gradient of step t of an episode by gamma^t, which is exact", "[actor-critic, 4.1]"},
+    {"baseline", CEL_FIELD_ENUM, F(baseline), "value", 0, 0, "", "none|mean|value", NULL,
+     "what is taken off the returns", "[actor-critic, 4.11]"},
+    {"normalize_advantage", CEL_FIELD_BOOL, F(normalize_advantage), "true", 0, 0, "", NULL, NULL,
+     "mean 0 and deviation 1 of what log-probs weigh", ""},
+    {"reduction", CEL_FIELD_ENUM, F(reduction), "steps", 0, 0, "", "steps|episodes", NULL,
+     "mean over steps, or sum over steps and mean over episodes", ""},
+    {"ent_coef", CEL_FIELD_DOUBLE, F(ent_coef), "0", 0, 1e6, "reward per nat", NULL, NULL,
+     "weight of an entropy bonus", ""},
+    {"max_grad_norm", CEL_FIELD_DOUBLE, F(max_grad_norm), "0.5", 0, 1e12, "", NULL, NULL,
+     "clip of the norm of the gradients of policy and baseline each; 0: none", ""},
+    {"baseline_steps", CEL_FIELD_INT, F(baseline_steps), "10", 1, 1e6, "", NULL, NULL,
+     "gradient steps of a learned baseline an update", ""},
+    {"adam_beta1", CEL_FIELD_DOUBLE, F(adam_beta1), "0.9", 0, 0.999999, "", NULL, NULL,
+     "decay of Adam's first moment", ""},
+    {"adam_beta2", CEL_FIELD_DOUBLE, F(adam_beta2), "0.999", 0, 0.99999999, "", NULL, NULL,
+     "decay of Adam's second moment", ""},
+    {"adam_epsilon", CEL_FIELD_DOUBLE, F(adam_epsilon), "1e-5", 0, 1, "", NULL, NULL,
+     "Adam's epsilon", ""},
+    CELI_ONPOLICY_FIELDS(CelReinforceConfig, "false"),
+    {0},
+};
+// clang-format on
+
+const CelField *cel_reinforce_fields(void) {
+  return celi_reinforce_fields;
+}
+
+CelReinforceConfig cel_reinforce_config_default(void) {
+  CelReinforceConfig config;
+  memset(&config, 0, sizeof config);
+  cel_fields_default(celi_reinforce_fields, &config);
+  return config;
+}
