@@ -157,7 +157,7 @@ static CelStatus start_from_visits(CeliTrial *trial) {
   CeliEvaluated e;
   CELI_TRY(celi_draw_evaluated(trial, &(CeliDraw){0}, &e));
   double *d = celi_take(trial, e.m.S), J = 0;
-  CELI_TRY(cel_discounted_distribution(e.m.mdp, e.pi, e.m.gamma, CEL_EVALUATE_SWEEPS, 1e-14, d));
+  CELI_TRY(celi_library_visits(&e.m, e.pi, d));
   for (int s = 0; s < e.m.S; s++) {
     const int p = e.m.pair[s], n = celi_actions(&e.m, s);
     J += d[s] / (1 - e.m.gamma) * celi_dense_soft_value(e.pi + p, e.m.r + p, n, e.m.alpha);
@@ -478,6 +478,30 @@ static CelStatus ties_not_uniform(CeliTrial *trial) {
   return ties_of_optimum(trial, true);
 }
 
+/// V_t* and Q_t* over a finite horizon, against the recursion V = alpha log sum exp(Q/alpha) from the end.
+static CelStatus optimum_of_horizon(CeliTrial *trial) {
+  CeliProblem m;
+  CELI_TRY(celi_draw(trial, &(CeliDraw){.horizon = STEPS}, &m));
+  double *V = celi_take(trial, (int64_t)(STEPS + 1) * m.S),
+         *Q = celi_take(trial, (int64_t)STEPS * m.n);
+  CelSolveConfig config = cel_solve_config_default();
+  CelSolution *solution = NULL;
+  config.alpha = m.alpha;
+  for (int t = STEPS - 1; t >= 0; t--) {
+    celi_dense_backup(&m, V + (t + 1) * m.S, Q + t * m.n);
+    for (int s = 0; s < m.S; s++) {
+      const int n = celi_actions(&m, s);
+      V[t * m.S + s] = n ? celi_dense_log_sum_exp(Q + t * m.n + m.pair[s], n, m.alpha) : 0;
+    }
+  }
+  CELI_TRY(cel_solve(m.mdp, &config, &solution));
+  const double scale = celi_size(Q, (int64_t)STEPS * m.n) + m.alpha;
+  celi_compare_all(trial, solution->V, V, (int64_t)STEPS * m.S, scale);
+  celi_compare_all(trial, solution->Q, Q, (int64_t)STEPS * m.n, scale);
+  cel_solution_destroy(solution);
+  return CEL_OK;
+}
+
 // ---- 8.27-8.30
 
 /// V of pi, and alpha log Z of its own Q, by the library; right: less alpha KL.
@@ -732,6 +756,8 @@ static const CeliClaim claims[] = {
     {"8.24", "printed: exp(Q/alpha - 1) sums to Z/e (logarithms)", "cel_value_of_q",
      CEL_CHECK_EQUAL, 1e-12, 200, printed_normalisation},
     {"8.24", "printed: so it is no distribution", "", CEL_CHECK_DIFFERS, 1e-6, 100, printed_policy},
+    {"8.22-8.25", "the optimum over a finite horizon, V_t and Q_t by backward recursion",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-12, 100, optimum_of_horizon},
     {"8.26", "V*_alpha is at least V*_0, alpha -> 0", "cel_solve", CEL_CHECK_AT_MOST, 1e-11, 64,
      limit_from_below},
     {"8.26", "V*_alpha is at most V*_0 + alpha log A/(1-gamma), alpha -> 0", "cel_solve",

@@ -225,6 +225,14 @@ CelStatus celi_library_values(const CeliProblem *problem, const double *pi, doub
                           &bound);
 }
 
+CelStatus celi_library_visits(const CeliProblem *problem, const double *pi, double *d) {
+  const CelStatus status =
+      cel_discounted_distribution(problem->mdp, pi, problem->gamma, CEL_EVALUATE_DIRECT, 1e-13, d);
+  if (status != CEL_E_UNSUPPORTED) return status;
+  return cel_discounted_distribution(problem->mdp, pi, problem->gamma, CEL_EVALUATE_SWEEPS, 1e-14,
+                                     d);
+}
+
 CelStatus celi_library_optimum(const CeliProblem *problem, CelSolveMethod method, double alpha,
                                double *V, double *Q, double *pi) {
   CelSolveConfig config = cel_solve_config_default();

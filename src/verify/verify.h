@@ -132,6 +132,9 @@ double celi_scale(const CeliProblem *problem, const double *Q);
 /// The library's evaluation, by its direct solve where the build has one and by sweeps otherwise.
 CelStatus celi_library_values(const CeliProblem *problem, const double *pi, double alpha, double *V,
                               double *Q) CEL_WARN_UNUSED;
+/// The library's d (S), likewise.
+CelStatus celi_library_visits(const CeliProblem *problem, const double *pi,
+                              double *d) CEL_WARN_UNUSED;
 /// The library's solution by `method` at alpha, tolerance 1e-12; copied to V (S), Q (n), pi (n), each may be NULL.
 CelStatus celi_library_optimum(const CeliProblem *problem, CelSolveMethod method, double alpha,
                                double *V, double *Q, double *pi) CEL_WARN_UNUSED;

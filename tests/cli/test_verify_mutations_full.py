@@ -1,0 +1,155 @@
+"""A check must be able to fail: each mutation below changes one place of the library's source, and the rows named with
+it must turn red. The mutated file is compiled as the build compiles it, into a library that is put in front of the
+build's own; nothing of it stays, and the release has no switch for it."""
+import json
+import os
+import re
+import shlex
+import subprocess
+import unittest
+
+import kit
+
+BUILD = os.environ["CELSIUS_BUILD_DIR"]
+
+# name, file, what stands there (once), what stands there instead, a part of each claim that must turn red
+MUTATIONS = [
+    ("gamma is dropped from the backup", "src/mdp/values.c",
+     "return mdp->reward[p] + gamma * next;", "return mdp->reward[p] + next + 0.0 * gamma;",
+     ["soft Q of a policy, against elimination in state-action pairs", "T(V + c) = TV + gamma c",
+      "e_{k+1} <= gamma e_k of the soft backup", "soft Q_t is the sum over trajectories"]),
+    ("alpha H is dropped from V of a policy", "src/mdp/evaluate.c",
+     "value += pi[p] * (alpha > 0.0 ? Q - alpha * celi_log(pi[p]) : Q);", "value += pi[p] * Q;",
+     ["soft V of a policy, against dense elimination", "V by sweeps, against propagation forward",
+      "V of any policy = alpha log Z - alpha KL", "soft V_t over a finite horizon is the sum"]),
+    ("Boltzmann averaging for alpha log sum exp", "src/mdp/values.c",
+     "return M + alpha * celi_log(sum);",
+     "double mean = 0.0;\n  for (int64_t a = 0; a < n; a++) mean += q[a] * celi_exp((q[a] - M) / alpha) / sum;\n"
+     "  return mean;",
+     ["alpha log sum exp(Q/alpha) is the maximum over pi", "alpha log sum exp has ratio .834",
+      "soft Q-iteration V <- TV ends in V*", "over choices exp((Q - V)/alpha) sums to 1"]),
+    ("the policy is the softmax of Q, not of Q/alpha", "src/mdp/values.c",
+     "celi_exp((q[a] - M) / alpha) : (double)", "celi_exp(q[a] - M) : (double)",
+     ["exponentiated gradient, which knows no Z, ends in the softmax",
+      "F(softmax) - F(pi') = alpha KL(pi', softmax)", "the minimiser of J_pi is the softmax of Q/alpha",
+      "Q_new >= Q_old, full class"]),
+    ("ties go to the first", "src/mdp/values.c",
+     "(double)(q[a] >= M - tie);", "(double)(q[a] >= M - tie && sum == 0.0);",
+     ["for a fixed Q the policy goes to the uniform one over the maxima"]),
+    ("mass that ended goes on", "src/mdp/occupancy.c",
+     "if (!mdp->ends || !mdp->ends[t]) next[", "next[",
+     ["the return over all trajectories is the sum over propagated states",
+      "J' - J = sum_t gamma^t E_{p'_t} E_{pi'}[A]"]),
+    ("d without 1 - gamma", "src/mdp/occupancy.c",
+     "d[s] = (1.0 - gamma) * mdp->start[s];", "d[s] = mdp->start[s];",
+     ["J = E[V(x0)] is the sum over discounted visits", "for ever: E_d[grad log pi Q]/(1-gamma)"]),
+    ("the gradient forgets 1/(1-gamma)", "src/mdp/improve_gradient.c",
+     "parts->d[s] / (1.0 - gamma), n);", "parts->d[s], n);",
+     ["for ever: E_d[grad log pi Q]/(1-gamma)", "the same with alpha: the gradient of the soft J",
+      "its gradient at theta is the gradient of J"]),
+    ("gamma^t is dropped at a finite horizon", "src/mdp/improve_gradient.c",
+     "discounted ? pow(gamma, (double)t) : 1.0;", "discounted ? 1.0 : 1.0;",
+     ["the gradient of J over all trajectories", "the gradient of J at a finite horizon",
+      "gamma^t times the discounted reward to go is the gradient of J"]),
+    ("gamma^t where practice has none", "src/mdp/improve_gradient.c",
+     "discounted ? pow(gamma, (double)t) : 1.0;", "discounted ? pow(gamma, (double)t) : pow(gamma, (double)t);",
+     ["without gamma^t: as the sum over trajectories says", "printed: without gamma^t, distance to grad J"]),
+    ("the advantage without its baseline V", "src/mdp/improve_gradient.c",
+     "(celi_soft_gain(pi[a], Q[a], alpha) - V);", "(celi_soft_gain(pi[a], Q[a], alpha) - 0.0 * V);",
+     ["the gradient of the loss is -pi A_soft", "the components of a state sum to 0",
+      "the gradient that discrete soft actor-critic takes"]),
+    ("the advantage without alpha log pi", "src/mdp/improve.c",
+     "return alpha > 0.0 ? Q - alpha * log(pi) : Q;", "return Q;",
+     ["the same with alpha: the gradient of the soft J", "the gradient of the loss is -pi A_soft",
+      "pinv(F) (pi A_soft) = A_soft - mean A_soft"]),
+    ("the natural gradient keeps its mean", "src/mdp/improve_gradient.c",
+     "out[a] = scale * (out[a] - mean);", "out[a] = scale * (out[a] - 0.0 * mean);",
+     ["of J: pinv of the whole Fisher matrix times the gradient"]),
+    ("argmax of KL", "src/mdp/improve_project.c",
+     "if (kl < least) least = kl, best = k;", "if (-kl < least) least = -kl, best = k;",
+     ["over finite classes argmin KL is argmax", "Q_new >= Q_old, a rectangular class"]),
+    ("the projection without alpha", "src/mdp/improve_project.c",
+     "(log(pi[a]) - (Q[a] - V) / alpha);", "(log(pi[a]) - (Q[a] - V) + 0.0 * alpha);",
+     ["over finite classes argmin KL is argmax"]),
+    ("half the penalty", "src/mdp/improve_conservative.c",
+     "step.drift_penalty = 2.0 *", "step.drift_penalty = 1.0 *",
+     ["the L and the penalty that it reports are those of its two policies"]),
+    ("the covariance twice too large", "src/mdp/lqr.c",
+     "out->Sigma[i] *= 0.5 * alpha;", "out->Sigma[i] *= alpha;",
+     ["covariance (alpha/2)(R + gamma B'PB)^-1", "soft value iteration by quadrature, one dimension"]),
+    ("the solver's gamma a little small", "src/mdp/operator_layout.c",
+     ".gamma = gamma,", ".gamma = 0.999 * gamma,",
+     ["soft value iteration and soft policy iteration end in one Q", "so does Newton-Krylov",
+      "V by sweeps, against propagation forward", "log pi* = (Q* - V*)/alpha"]),
+    ("the start is forgotten", "src/mdp/values.c",
+     "J += mdp->start[s] * V[s];", "J += V[s] / (double)mdp->states;",
+     ["J = E[V(x0)] is the sum over discounted visits", "J = E[Q(x0,u0) - alpha log pi(u0 given x0)]"]),
+    ("the Gaussian's normalisation", "src/nn/dist.c",
+     "logp += -0.5f * z * z - (log_std + half_log_2pi);", "logp += -0.5f * z * z - half_log_2pi;",
+     ["the library's Gaussian density integrates to 1", "its product form is the full form"]),
+]
+
+
+def flags(source):
+    """The build's command for a source file, up to and without its output."""
+    with open(os.path.join(BUILD, "compile_commands.json")) as file:
+        for entry in json.load(file):
+            if os.path.realpath(entry["file"]) == os.path.realpath(os.path.join(kit.ROOT, source)):
+                words = shlex.split(entry["command"])
+                words = words[:words.index("-o")] + words[words.index("-o") + 2:]
+                return [word for word in words if word != entry["file"] and word != "-c"]
+    raise AssertionError(f"{source} is not among the build's commands")
+
+
+class Mutations(kit.Case):
+    def needed(self):
+        """Libraries that the shared one needs, and its name."""
+        said = subprocess.run(["readelf", "-d", os.path.join(BUILD, "libcelsius.so")], check=True,
+                              capture_output=True, text=True).stdout
+        return (re.findall(r"NEEDED.*\[(.*)\]", said), re.search(r"SONAME.*\[(.*)\]", said).group(1))
+
+    def build(self, source, old, new):
+        """A library whose `source` has `new` for `old`."""
+        text = kit.read(os.path.join(kit.ROOT, source))
+        self.assertEqual(text.count(old), 1, f"{source}: '{old}' must stand there once; has it changed?")
+        mutant, object_file, library = map(self.path, ("mutant.c", "mutant.o", "libmutant.so"))
+        with open(mutant, "w") as file:
+            file.write(text.replace(old, new))
+        command = flags(source)
+        subprocess.run([*command, "-w", "-Wno-error", "-I", os.path.dirname(os.path.join(kit.ROOT, source)), "-c",
+                        mutant, "-o", object_file], check=True, cwd=BUILD)
+        libraries, name = self.needed()
+        subprocess.run([command[0], "-shared", "-o", library, f"-Wl,-soname,{name}", "-Wl,-Bsymbolic-functions",
+                        "-Wl,--allow-multiple-definition", object_file, "-Wl,--whole-archive",
+                        os.path.join(BUILD, "libcelsius.a"), "-Wl,--no-whole-archive",
+                        *(f"-l:{needed}" for needed in libraries)], check=True, cwd=BUILD)
+        return library
+
+    def verify(self, library):
+        """Exit code and rows of the quick check under a library."""
+        done = self.command("verify", "--quick", "--json", "--threads", 2, timeout=240,
+                            env={"LD_PRELOAD": library} if library else None)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        return done.returncode, json.loads(done.stdout)
+
+    def test_unchanged(self):
+        """The way that mutants are built changes nothing by itself."""
+        library = self.build("src/mdp/values.c", "double J = 0.0;", "double J = 0.0; (void)J;")
+        for name in (None, library):
+            code, rows = self.verify(name)
+            self.assertEqual(code, 0)
+            self.assertTrue(all(row["pass"] for row in rows))
+
+    def test_mutations(self):
+        self.assertGreaterEqual(len(MUTATIONS), 10)
+        for name, source, old, new, claims in MUTATIONS:
+            with self.subTest(mutation=name):
+                code, rows = self.verify(self.build(source, old, new))
+                red = [row["claim"] for row in rows if not row["pass"]]
+                self.assertEqual(code, 1)
+                for claim in claims:
+                    self.assertTrue(any(claim in row for row in red), f"still green: {claim}\nred: {red}")
+                print(f"{name}: {len(red)} rows red")
+
+
+kit.main()
