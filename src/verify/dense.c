@@ -65,9 +65,10 @@ void celi_dense_solve_complex(CeliComplex *M, CeliComplex *x, int n) {
 // ---- one state's row
 
 double celi_dense_log_sum_exp(const double *Q, int n, double alpha) {
-  long double most = Q[0], sum = 0;
+  long double most = Q[0];
   for (int a = 1; a < n; a++) most = Q[a] > most ? Q[a] : most;
-  for (int a = 0; a < n; a++) sum += expl((Q[a] - most) / alpha);
+  long double sum = expl((Q[0] - most) / alpha);
+  for (int a = 1; a < n; a++) sum += expl((Q[a] - most) / alpha);
   return (double)(most + alpha * logl(sum));
 }
 
@@ -167,8 +168,10 @@ void celi_propagated_values(CeliTrial *trial, const CeliProblem *problem, const 
   for (int s = 0; s < S; s++) {
     V[s] = 0;
     for (int x = 0; x < S; x++) p[x] = x == s;
-    for (double discount = 1; discount > 1e-17; discount *= problem->gamma) {
+    double discount = 1;
+    while (discount > 1e-17) {
       V[s] += discount * celi_dense_dot(p, now, S);
+      discount *= problem->gamma;
       celi_dense_step(problem, pi, p, next);
       for (int x = 0; x < S; x++) p[x] = next[x];
     }

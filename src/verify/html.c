@@ -26,7 +26,8 @@ static CelStatus plot_vanishing(CeliSvgPlot *plot) {
   plot->x_label = "logit of the worst action", plot->y_label = "norm", plot->log_y = true;
   CeliCurve *vanilla = celi_svg_curve(plot, "pi A_soft", false);
   CeliCurve *natural = celi_svg_curve(plot, "natural gradient", false);
-  for (double c = 0; c <= 30 && status == CEL_OK; c += .5) {
+  for (int i = 0; i <= 60 && status == CEL_OK; i++) {
+    const double c = .5 * i;
     double pi[4], g[4];
     celi_dense_softmax((double[]){0, 0, 0, c}, 4, 1, pi);
     cel_soft_policy_gradient(mdp, pi, Q, .1, NULL, g);

@@ -410,7 +410,8 @@ static CelStatus limit_of_values(CeliTrial *trial, bool from_above) {
          *most = celi_take(trial, m.S);
   CELI_TRY(celi_library_optimum(&m, CEL_SOLVE_AUTO, 0, hard, NULL, NULL));
   const double scale = celi_size(hard, m.S) / (1 - m.gamma);
-  for (double alpha = 1; alpha > 1e-7; alpha *= .1) {
+  for (int i = 0; i < 8; i++) {
+    const double alpha = pow(10, -i);
     CELI_TRY(celi_library_optimum(&m, CEL_SOLVE_AUTO, alpha, soft, NULL, NULL));
     for (int s = 0; s < m.S; s++) most[s] = hard[s] + alpha * log(m.A) / (1 - m.gamma);
     if (from_above)

@@ -150,7 +150,7 @@ static CelStatus reinforce_sum(CeliTrial *trial) {
 // ---- the performance difference, importance sampling, the surrogate
 
 static CelStatus performance_difference(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   double sum = 0, discount = 1;
   CELI_TRY(draw_change(trial, &any, -1, &c));
   for (int t = 0; t <= c.T; t++, discount *= c.m.gamma)
@@ -162,14 +162,14 @@ static CelStatus performance_difference(CeliTrial *trial) {
 
 /// The same with the old policy's states, as if pi' came to where pi came.
 static CelStatus difference_of_old_states(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_change(trial, &endless, -1, &c));
   celi_compare(trial, c.surrogate, c.gain, 1);
   return CEL_OK;
 }
 
 static CelStatus importance_sampling(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_change(trial, &any, -1, &c));
   for (int s = 0; s < c.m.S; s++) {
     long double direct = 0, weighted = 0;
@@ -184,7 +184,7 @@ static CelStatus importance_sampling(CeliTrial *trial) {
 
 /// pi does not take action 0, pi' does: what pi samples cannot tell of it.
 static CelStatus importance_without_support(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   long double direct = 0, weighted = 0;
   CELI_TRY(draw_change(trial, &endless, -1, &c));
   const double missing = c.pi[0];
@@ -221,7 +221,7 @@ static CeliComplex surrogate(const void *user, const CeliComplex *theta) {
 }
 
 static CelStatus surrogate_gradient(CeliTrial *trial, const CeliDraw *draw, bool printed) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_change(trial, draw, .5, &c));
   double *left = celi_take(trial, c.m.n), *right = celi_take(trial, c.m.n);
   CELI_TRY(cel_policy_gradient(c.m.mdp, c.pi, 0, c.m.gamma, false, left));
@@ -315,7 +315,7 @@ static CelStatus coupling_simulated(CeliTrial *trial) {
 
 /// |p'_t - p_t|_1 at every t against 2 (1 - (1-eps)^t), or that against 2 eps t.
 static CelStatus drift(CeliTrial *trial, bool of_bounds) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_change(trial, &any, pow(10, -celi_below(trial, 4)), &c));
   for (int t = 1; t <= c.T && t <= 200; t++) {
     double L1 = 0;
@@ -360,7 +360,7 @@ static CelStatus draw_tight(CeliTrial *trial, Change *c) {
 }
 
 static CelStatus drift_is_tight(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_tight(trial, &c));
   for (int t = 0; t <= c.T && t <= 200; t++) {
     const double L1 =
@@ -383,7 +383,7 @@ static double least_mistake(const Change *c) {
 
 /// pi deterministic, pi' any: p_mistake is a distribution.
 static CelStatus mistakes_of_deterministic(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_change(trial, &endless, -1, &c));
   for (int k = 0; k < c.m.n; k++) c.pi[k] = k == c.m.pair[c.m.state[k]];
   CELI_TRY(evaluate_change(trial, &c));
@@ -394,7 +394,7 @@ static CelStatus mistakes_of_deterministic(CeliTrial *trial) {
 /// pi even, pi' taking from one action what it gives to another, at the largest total variation: p_mistake is negative.
 static CelStatus mistakes_in_general(CeliTrial *trial) {
   const int actions[] = {3, 1, 1, 1};
-  Change c;
+  Change c = {0};
   celi_open(trial, &c.m, 4, actions, .5);
   for (int a = 0; a < 3; a++) celi_arrow(&c.m, 0, a, 1 + a, 1, 0, false);
   for (int s = 1; s < 4; s++) celi_arrow(&c.m, s, 0, s, 1, s, false);
@@ -421,14 +421,14 @@ static CelStatus draw_any_change(CeliTrial *trial, Change *c) {
 }
 
 static CelStatus corrected_bound(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_any_change(trial, &c));
   celi_compare(trial, c.surrogate - penalty(&c, false), c.gain, scale_of(&c));
   return CEL_OK;
 }
 
 static CelStatus linearised_bound(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_any_change(trial, &c));
   celi_compare(trial, c.surrogate - penalty(&c, true), c.surrogate - penalty(&c, false),
                scale_of(&c));
@@ -436,7 +436,7 @@ static CelStatus linearised_bound(CeliTrial *trial) {
 }
 
 static CelStatus trpo_bound(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   double most = 0;
   CELI_TRY(draw_any_change(trial, &c));
   for (int k = 0; k < c.m.n; k++) most = fmax(most, fabs(c.A[k]));
@@ -447,7 +447,7 @@ static CelStatus trpo_bound(CeliTrial *trial) {
 
 /// Achiam et al.: the mean total variation under d in place of the largest.
 static CelStatus cpo_bound(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   double mean = 0;
   CELI_TRY(draw_any_change(trial, &c));
   double *d = celi_take(trial, c.m.S);
@@ -462,7 +462,7 @@ static CelStatus cpo_bound(CeliTrial *trial) {
 
 /// Kakade and Langford: pi' = (1-a) pi + a other.
 static CelStatus mixture_bound(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_change(trial, &(CeliDraw){.A_min = 2}, -1, &c));
   const double a = cel_rng_uniform(&trial->rng), gamma = c.m.gamma, C = c.C;
   for (int k = 0; k < c.m.n; k++) c.next[k] = (1 - a) * c.pi[k] + a * c.next[k];
@@ -473,14 +473,14 @@ static CelStatus mixture_bound(CeliTrial *trial) {
 }
 
 static CelStatus bound_is_tight(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_tight(trial, &c));
   celi_compare(trial, c.surrogate - penalty(&c, false), c.gain, 1 / pow(1 - c.m.gamma, 2) / c.eps);
   return CEL_OK;
 }
 
 static CelStatus half_penalty(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_tight(trial, &c));
   celi_compare(trial, c.surrogate - penalty(&c, false) / 2, c.gain, 1);
   return CEL_OK;
@@ -488,7 +488,7 @@ static CelStatus half_penalty(CeliTrial *trial) {
 
 /// max A with its sign, on r(1,a1) = -1 alone: A is nowhere positive, so the bound would promise no loss.
 static CelStatus signed_maximum(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   double most = -HUGE_VAL;
   CELI_TRY(tight(trial, 0, -1, .3, .9, &c));
   for (int s = 0; s < 2; s++) most = fmax(most, celi_dense_dot(c.next + 2 * s, c.A + 2 * s, 2));
@@ -499,7 +499,7 @@ static CelStatus signed_maximum(CeliTrial *trial) {
 
 /// sum_t 2 eps t C as printed, over T steps: beyond any bound; with gamma^t it is the linearised penalty.
 static CelStatus penalty_as_sum(CeliTrial *trial, bool printed) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_tight(trial, &c));
   double sum = 0, discount = 1;
   const int T = printed ? 100000 : 3000;
@@ -521,7 +521,7 @@ static CelStatus penalty_discounted(CeliTrial *trial) {
 
 /// C is O(r_max/(1-gamma)).
 static CelStatus size_of_C(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   CELI_TRY(draw_any_change(trial, &c));
   double most = 0;
   for (int k = 0; k < c.m.n; k++) most = fmax(most, fabs(c.m.r[k]));
@@ -569,7 +569,7 @@ static CelStatus conservative_is_monotone(CeliTrial *trial) {
 
 /// One conservative step: the L, the penalty and the J' that it reports, against those of the two policies.
 static CelStatus conservative_numbers(CeliTrial *trial) {
-  Change c;
+  Change c = {0};
   CelConservativeStep step;
   CELI_TRY(draw_change(trial, &(CeliDraw){.A_min = 2, .gamma_min = .5, .gamma_max = .9}, 0, &c));
   CelConservativeConfig config = cel_conservative_config_default();

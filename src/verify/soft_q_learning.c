@@ -547,9 +547,9 @@ static CelStatus choices_printed(CeliTrial *trial) {
 
 /// alpha log mean exp(Q/alpha)/q over n actions of the uniform proposal, q = 1/2.
 static double importance_estimate(CeliTrial *trial, const Bump *bump, int n) {
-  double sum = 0;
-  for (int i = 0; i < n; i++) sum += 2 * weight_of(bump, cel_rng_range(&trial->rng, -1, 1), 0) / n;
-  return bump->alpha * log(sum);
+  double sum = weight_of(bump, cel_rng_range(&trial->rng, -1, 1), 0);
+  for (int i = 1; i < n; i++) sum += weight_of(bump, cel_rng_range(&trial->rng, -1, 1), 0);
+  return bump->alpha * log(2 * sum / n);
 }
 
 /// Its mean over runs against quadrature, with its bias -alpha Var(w)/(2 n Z^2) or without.

@@ -97,8 +97,8 @@ static void write_tick(CeliText *text, const Axis *axis, double at, bool horizon
 
 static void write_axis(CeliText *text, Axis *axis, bool horizontal) {
   const double step = widen(axis);
-  for (double at = axis->low; at <= axis->high + step / 2; at += step)
-    write_tick(text, axis, at, horizontal);
+  const int ticks = (int)lround((axis->high - axis->low) / step);
+  for (int i = 0; i <= ticks; i++) write_tick(text, axis, axis->low + i * step, horizontal);
 }
 
 static void write_curve(CeliText *text, const CeliCurve *curve, int index, const Axis *x,
