@@ -17,7 +17,7 @@
 
 enum { PRODUCTS = 30 };      ///< m
 enum { KRYLOV_MOST = 2000 }; ///< iterations of one correction
-static const double KRYLOV_DIGITS = 1e-6;
+static const double KRYLOV_DIGITS = 1e-3;
 
 /// A policy under evaluation.
 typedef struct Evaluation {

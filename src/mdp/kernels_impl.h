@@ -11,6 +11,9 @@
 
 enum { WIDE = CELI_WIDE, PARTS = CELI_WIDE / VL };
 
+typedef float float8 __attribute__((vector_size(32)));
+typedef double double8 __attribute__((vector_size(64)));
+
 /// Where a walk over slices is in each stream.
 typedef struct Walk {
   const uint32_t *width, *index, *merged_index;
@@ -244,35 +247,42 @@ static void sweep_in_place(const CeliOperator *op, double alpha, double *V, int6
 }
 
 INLINE void slice_apply(const CeliOperator *op, const CeliSlice *slice, const Walk *walk, double *y,
-                        const double *b, const double *x, bool minus, bool run) {
+                        const double *b, const double *x, bool run) {
   for (int part = 0; part < PARTS; part++) {
     const int lane = part * VL;
     vd sum = vd_zero();
     for (int64_t m = 0; m < slice->merged; m++)
       sum = sum + vd_load(walk->value + m * WIDE + lane) *
                       next_values(x, walk->merged_index, m, lane, run);
-    if (minus)
-      sum = lanes_load(op, slice, x, lane) - sum;
-    else if (b)
-      sum = lanes_load(op, slice, b, lane) + sum;
+    if (b) sum = lanes_load(op, slice, b, lane) + sum;
     lanes_store(op, slice, y, sum, lane);
   }
 }
 
-static void apply(const CeliOperator *op, double *y, const double *b, const double *x, bool minus,
+static void apply(const CeliOperator *op, double *y, const double *b, const double *x,
                   int64_t begin, int64_t end) {
   for (int64_t c = begin; c < end; c++) {
     Walk walk = walk_from(op, &op->chunk[c]);
     const CeliSlice *last = op->slice + last_slice(op, c);
     for (const CeliSlice *slice = op->slice + c * CELI_CHUNK; slice < last; slice++) {
       if (slice->flags & CELI_RUN)
-        slice_apply(op, slice, &walk, y, b, x, minus, true);
+        slice_apply(op, slice, &walk, y, b, x, true);
       else
-        slice_apply(op, slice, &walk, y, b, x, minus, false);
+        slice_apply(op, slice, &walk, y, b, x, false);
       walk_on(&walk, slice);
     }
   }
 }
+
+#define REAL float
+#define R8 float8
+#define NAME(x) single_##x
+#include "mdp/krylov_impl.h"
+
+#define REAL double
+#define R8 double8
+#define NAME(x) double_##x
+#include "mdp/krylov_impl.h"
 
 INLINE void map(double *y, const double *x, int64_t n, vd (*f)(vd)) {
   for (int64_t i = 0; i < n; i += VL) {
@@ -296,6 +306,8 @@ const CeliMdpKernels CELI_TABLE = {.name = CELI_TABLE_NAME,
                                    .sweep = sweep,
                                    .apply = apply,
                                    .sweep_in_place = sweep_in_place,
+                                   .krylov_single = &single_krylov,
+                                   .krylov_double = &double_krylov,
                                    .exp = map_exp,
                                    .log = map_log};
 #endif

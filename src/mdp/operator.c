@@ -59,11 +59,6 @@ void celi_operator_blocks(CeliOperator *op, CeliBlockFn fn, void *args, double s
     for (int j = 0; j < CELI_SUMS; j++) sums[j] += op->sums[b * CELI_SUMS + j];
 }
 
-/// The first chunk that begins at or after a state.
-static int64_t chunk_of(int64_t state) {
-  return (state + CELI_CHUNK * CELI_WIDE - 1) / (CELI_CHUNK * CELI_WIDE);
-}
-
 // ---- sweeps
 
 typedef struct Sweep {
@@ -78,8 +73,8 @@ static void sweep_block(CeliOperator *op, void *args, int thread, int64_t begin,
   const Sweep *sweep = args;
   CeliResidual *found = &op->found[begin / CELI_BLOCK];
   *found = (CeliResidual){.low = HUGE_VAL, .high = -HUGE_VAL};
-  op->kernels->sweep(op, sweep->alpha, sweep->next, sweep->residual, sweep->V, chunk_of(begin),
-                     chunk_of(end), op->scratch + thread * op->scratch_stride, found);
+  op->kernels->sweep(op, sweep->alpha, sweep->next, sweep->residual, sweep->V, celi_chunk_of(begin),
+                     celi_chunk_of(end), op->scratch + thread * op->scratch_stride, found);
 }
 
 CeliResidual celi_operator_found(const CeliOperator *op) {
@@ -153,7 +148,7 @@ static void assemble_lane(const CeliOperator *op, const Assemble *args, int64_t 
 static void assemble_block(CeliOperator *op, void *args, int thread, int64_t begin, int64_t end,
                            double *sums) {
   (void)thread, (void)sums;
-  for (int64_t c = chunk_of(begin); c < chunk_of(end); c++) {
+  for (int64_t c = celi_chunk_of(begin); c < celi_chunk_of(end); c++) {
     CeliChunk at = op->chunk[c];
     for (int64_t i = c * CELI_CHUNK; i < (c + 1) * CELI_CHUNK && i < op->slices; i++) {
       for (int lane = 0; lane < CELI_WIDE; lane++) assemble_lane(op, args, i, &at, lane);
@@ -177,17 +172,12 @@ static void apply_block(CeliOperator *op, void *args, int thread, int64_t begin,
                         double *sums) {
   (void)thread, (void)sums;
   const Apply *apply = args;
-  op->kernels->apply(op, apply->y, apply->b, apply->x, false, chunk_of(begin), chunk_of(end));
+  op->kernels->apply(op, apply->y, apply->b, apply->x, celi_chunk_of(begin), celi_chunk_of(end));
 }
 
 void celi_operator_apply(CeliOperator *op, double *y, const double *b, const double *x) {
   double sums[CELI_SUMS];
   celi_operator_blocks(op, apply_block, &(Apply){.y = y, .b = b, .x = x}, sums);
-}
-
-void celi_block_apply_minus(CeliOperator *op, double *y, const double *x, int64_t begin,
-                            int64_t end) {
-  op->kernels->apply(op, y, NULL, x, true, chunk_of(begin), chunk_of(end));
 }
 
 typedef struct Add {
@@ -208,14 +198,4 @@ static void add_block(CeliOperator *op, void *args, int thread, int64_t begin, i
 void celi_operator_add(CeliOperator *op, double *y, double a, const double *x) {
   double sums[CELI_SUMS];
   celi_operator_blocks(op, add_block, &(Add){.y = y, .a = a, .x = x}, sums);
-}
-
-double celi_dot(const double *x, const double *y, int64_t n) {
-  double lanes[8] = {0};
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8)
-    for (int j = 0; j < 8; j++) lanes[j] += x[i + j] * y[i + j];
-  for (int j = 0; i < n; i++, j++) lanes[j] += x[i] * y[i];
-  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
-         ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }

@@ -82,6 +82,10 @@ CelStatus celi_operator_prepare(CeliOperator *op) CEL_WARN_UNUSED;
 CelStatus celi_operator_vector(const CeliOperator *op, double **out) CEL_WARN_UNUSED;
 /// The state of a lane; states and above: none.
 int64_t celi_operator_state(const CeliOperator *op, int64_t slice, int lane);
+/// The first chunk that begins at or after a state.
+static inline int64_t celi_chunk_of(int64_t state) {
+  return (state + CELI_CHUNK * CELI_WIDE - 1) / (CELI_CHUNK * CELI_WIDE);
+}
 /// On to where the next slice begins.
 void celi_chunk_advance(CeliChunk *at, const CeliSlice *slice);
 
@@ -102,14 +106,9 @@ typedef void (*CeliBlockFn)(CeliOperator *op, void *args, int thread, int64_t be
                             double *sums);
 /// Runs fn on every block; sums[j] of the blocks are added up in order.
 void celi_operator_blocks(CeliOperator *op, CeliBlockFn fn, void *args, double sums[CELI_SUMS]);
-/// For a block function: y = x - gamma P_pi x on its states.
-void celi_block_apply_minus(CeliOperator *op, double *y, const double *x, int64_t begin,
-                            int64_t end);
 /// The residuals of all blocks together.
 CeliResidual celi_operator_found(const CeliOperator *op);
 /// y += a x.
 void celi_operator_add(CeliOperator *op, double *y, double a, const double *x);
-/// sum of x y, eight lanes folded in a fixed order.
-double celi_dot(const double *x, const double *y, int64_t n);
 
 #endif
