@@ -19,24 +19,24 @@ static void ok(CelStatus status) {
 }
 
 /// A setup of an algorithm on an environment with its preset.
-static CelSetup *preset(const char *algo, const char *id) {
+static inline CelSetup *preset(const char *algo, const char *id) {
   CelSetup *setup;
   ok(cel_setup_create(&setup, algo, id));
   ok(cel_setup_preset(setup, id));
   return setup;
 }
 
-/// Trains for as many steps as the setup says on one environment of the spec.
-static CelAgent *trained(const CelSetup *setup, const CelEnvSpec *spec, uint64_t seed) {
+/// Trains for as many steps as the setup says on as many environments of the spec.
+static inline CelAgent *trained(const CelSetup *setup, const CelEnvSpec *spec, uint64_t seed) {
   CelAgent *agent;
   CelVecEnv env;
   CelTensors *tensors;
   const CelAgentOptions options = {
-      .n_envs = 1, .seed = seed, .threads = 1, .total_steps = setup->run.steps};
+      .n_envs = setup->run.n_envs, .seed = seed, .threads = 1, .total_steps = setup->run.steps};
   ok(cel_agent_create(&agent, setup->algo->name, setup->algo_config, &spec->observation,
                       &spec->action, &options));
   ok(cel_tensors_create(&tensors));
-  ok(cel_vecenv_declare(&env, tensors, "env", spec, 1, seed, CEL_RNG_ENV, 0));
+  ok(cel_vecenv_declare(&env, tensors, "env", spec, options.n_envs, seed, CEL_RNG_ENV, 0));
   ok(cel_tensors_allocate(tensors));
   ok(cel_vecenv_reset(&env));
   ok(cel_learn(agent, &env, setup->run.steps, NULL));
