@@ -259,7 +259,7 @@ void celi_complex_gradient(CeliTrial *trial, CeliComplexFunction f, const void *
   CeliComplex *z = celi_take_complex(trial, n);
   for (int i = 0; i < n; i++) z[i] = theta[i];
   for (int i = 0; i < n; i++) {
-    z[i] = CMPLX(theta[i], h);
+    z[i] = celi_complex(theta[i], h);
     gradient[i] = cimag(f(user, z)) / h;
     z[i] = theta[i];
   }

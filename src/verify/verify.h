@@ -11,8 +11,16 @@
 #include "celsius/solve.h"
 #include "celsius/verify.h"
 #include <complex.h>
+#include <string.h>
 
 typedef double complex CeliComplex;
+/// re + i im. (clang has no CMPLX with every C library.)
+static inline CeliComplex celi_complex(double re, double im) {
+  const double parts[] = {re, im};
+  CeliComplex z;
+  memcpy(&z, parts, sizeof z);
+  return z;
+}
 
 /// One case of one row.
 typedef struct CeliTrial {

@@ -53,9 +53,9 @@ static void elimination(void **state) {
   const int row[] = {1, 0, 2, 3};
   for (int i = 0; i < 4; i++)
     for (int j = 0; j < 4; j++) {
-      C[i * 4 + j] = CMPLX(M[i * 4 + j] = 1. / (row[i] + j + 1), 0.5 * (i == j));
+      C[i * 4 + j] = celi_complex(M[i * 4 + j] = 1. / (row[i] + j + 1), 0.5 * (i == j));
       x[i] += M[i * 4 + j] * (j + 1);
-      z[i] += C[i * 4 + j] * CMPLX(j + 1, -j);
+      z[i] += C[i * 4 + j] * celi_complex(j + 1, -j);
     }
   celi_dense_solve(M, x, 4, 1);
   celi_dense_solve_complex(C, z, 4);
