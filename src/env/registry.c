@@ -15,8 +15,7 @@ static const CelEnvType *const built_in[] = {
     &celi_env_cartpole,     &celi_env_pendulum,
     &celi_env_mountain_car, &celi_env_mountain_car_continuous,
     &celi_env_acrobot,      &celi_env_lqr,
-    &celi_env_mdp,
-    &celi_env_multigoal,
+    &celi_env_mdp,          &celi_env_multigoal,
 };
 enum { BUILT_IN = sizeof built_in / sizeof built_in[0] };
 

@@ -122,9 +122,10 @@ static double kl_gaussian(const CeliDistSpec *s, const float *old, const float *
 }
 
 static double log_sum(const float *x, int64_t n) {
-  double most = (double)x[0], sum = 0;
+  double most = (double)x[0];
   for (int64_t a = 1; a < n; a++) most = (double)x[a] > most ? (double)x[a] : most;
-  for (int64_t a = 0; a < n; a++) sum += exp((double)x[a] - most);
+  double sum = exp((double)x[0] - most);
+  for (int64_t a = 1; a < n; a++) sum += exp((double)x[a] - most);
   return most + log(sum);
 }
 

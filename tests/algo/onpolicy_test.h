@@ -123,7 +123,7 @@ static void on_update(CelAgent *agent) {
 
 /// Writes dump/ALGO.CASEending, where there is a dump.
 static inline void on_dump(const OnLearner *learner, const OnCase *c, CelAgent *agent,
-                    const char *ending) {
+                           const char *ending) {
   const char *dump = getenv("CELSIUS_DUMP");
   char path[512];
   if (!dump) return;
@@ -166,7 +166,7 @@ static inline double on_metric(const CelAgent *agent, const char *wanted) {
 }
 
 static inline void on_compare(const OnCase *c, const CelAgent *agent, const CelTensors *tensors,
-                       const CelTensor *t) {
+                              const CelTensor *t) {
   if (strncmp(t->name, "in.", 3) == 0) {
     const CelTensor *have = cel_tensors_find(tensors, t->name + 3);
     if (!have || memcmp(have->data, t->data, (size_t)t->size * cel_type_size(t->type)) != 0)
