@@ -32,15 +32,15 @@ class Victim:
             self.case.fail(f"exit {process.returncode}:\n{text}")
 
 
-def kill_and_resume(case, kills, steps, seed, extra=()):
+def kill_and_resume(case, kills, steps, seed, extra=(), small=kit.small):
     """Trains once in peace, then with SIGKILLs until there were `kills`, beginning anew where a run ends;
-    all must end the same, to the byte."""
+    all must end the same, to the byte. `small` makes the command line of a run."""
     print(f"moments of the kills: random.Random({seed})", flush=True)
     moments = random.Random(seed)
     start = time.monotonic()
-    case.train("peace", *extra, steps=steps)
+    case.ok(*small("--steps", steps, "--seed", 1, "--out", "peace", *extra))
     lasted = time.monotonic() - start
-    victim = Victim(case, kit.small("--steps", steps, "--seed", 1, "--out", "killed", *extra))
+    victim = Victim(case, small("--steps", steps, "--seed", 1, "--out", "killed", *extra))
     done = ends = 0
     while True:
         process = victim.begin()
