@@ -319,10 +319,12 @@ static int draw_runs(const CelMdp *mdp, CelCanvas *canvas, int most) {
 static void draw_lines(const CelMdpGrid *grid, CelCanvas *canvas) {
   static const CelColor line = {0.80f, 0.82f, 0.85f, 1};
   const double rows = (double)grid->rows, columns = (double)grid->columns;
-  for (double r = 0; r <= rows; r++) {
+  for (int64_t i = 0; i <= grid->rows; i++) {
+    const double r = (double)i;
     cel_canvas_polyline(canvas, 2, (double[]){0, columns}, (double[]){r, r}, 1, line);
   }
-  for (double c = 0; c <= columns; c++) {
+  for (int64_t i = 0; i <= grid->columns; i++) {
+    const double c = (double)i;
     cel_canvas_polyline(canvas, 2, (double[]){c, c}, (double[]){0, rows}, 1, line);
   }
 }
@@ -332,8 +334,8 @@ static void draw_place(const CelMdpGrid *grid, double s, CelCanvas *canvas) {
   static const CelColor self = {0.83f, 0.45f, 0.27f, 1};
   for (int64_t i = 0; i < grid->rows * grid->columns; i++) {
     if ((double)grid->state[i] != s) continue;
-    const double row = (double)(grid->rows - 1 - i / grid->columns);
-    cel_canvas_circle(canvas, (double)(i % grid->columns) + 0.5, row + 0.5, 0.32, self);
+    const int64_t row = grid->rows - 1 - i / grid->columns, column = i % grid->columns;
+    cel_canvas_circle(canvas, (double)column + 0.5, (double)row + 0.5, 0.32, self);
   }
 }
 

@@ -58,7 +58,7 @@ static void add_arrays(List *list, const CelMdp *mdp) {
 /// The directions of a grid as the file has them; the caller frees.
 static CelStatus widen(const CelMdpGrid *grid, int32_t **out) {
   CELI_TRY(celi_alloc(out, (size_t)grid->actions, 2 * sizeof **out, "a grid"));
-  for (int64_t i = 0; i < 2 * grid->actions; i++) (*out)[i] = grid->direction[i];
+  for (int64_t i = 0; i < 2 * grid->actions; i++) (*out)[i] = (int32_t)grid->direction[i];
   return CEL_OK;
 }
 

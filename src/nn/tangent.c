@@ -86,17 +86,20 @@ void celi_dist_fisher_rows(const CeliDist *dist, float *out, ptrdiff_t ldo, cons
   CEL_ASSERT(s->kind != CELI_SQUASHED_GAUSSIAN);
   for (int64_t b = begin; b < end; b++) {
     float *to = out + b * ldo;
-    const float *from = t + b * ldt, *pi = celi_dist_discrete(s) ? dist->pi + b * s->A : NULL;
+    const float *from = t + b * ldt;
+    if (!celi_dist_discrete(s)) {
+      fisher_gaussian(dist, to, from, scale, b);
+      continue;
+    }
+    const float *pi = dist->pi + b * s->A;
     switch (s->kind) {
     case CELI_CATEGORICAL: fisher_choice(to, pi, from, scale, s->A); break;
     case CELI_MULTI_CATEGORICAL:
       for (int64_t k = 0, at = 0; k < s->K; at += (int64_t)s->choices[k++])
         fisher_choice(to + at, pi + at, from + at, scale, (int64_t)s->choices[k]);
       break;
-    case CELI_BERNOULLI:
+    default: // bits
       for (int64_t a = 0; a < s->A; a++) to[a] = scale * pi[a] * (1.0f - pi[a]) * from[a];
-      break;
-    default: fisher_gaussian(dist, to, from, scale, b);
     }
   }
 }
