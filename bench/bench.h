@@ -41,6 +41,7 @@ void bench_ppo(const BenchOptions *options, const char *name);
 void bench_env(const BenchOptions *options, const char *name);
 void bench_kernels(const BenchOptions *options, const char *name);
 void bench_memory(const BenchOptions *options, const char *name);
+void bench_mdp(const BenchOptions *options, const char *name);
 
 /// Measured rows of bench/peers for one size and number of threads, appended as rows that compare with `ours`.
 void bench_peers(const char *ours, double value, const char *unit, const char *size, int threads);

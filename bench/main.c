@@ -21,10 +21,13 @@ static const char usage[] =
     "  env          environment steps with random actions, one thread\n"
     "  kernels      the dense products at these sizes\n"
     "  memory       bytes that a million Pendulum transitions take\n"
+    "  mdp-sweep    soft and hard sweeps over a grid of a million states; one thread and two\n"
+    "  mdp-methods  how long each way to solve takes on grids and a Garnet\n"
+    "  mdp-large    ten million states, four actions: seconds and memory\n"
     "\n"
     "  --json FILE  writes the rows as a JSON list as well\n"
-    "  --peers      also measures Stable-Baselines3, SBX and RLtools (script/setup peers installs "
-    "them)\n"
+    "  --peers      also measures Stable-Baselines3, SBX, RLtools, quantecon (script/setup peers "
+    "installs them)\n"
     "  --seconds S  time to measure a row, default 2; the ceiling is measured in between\n"
     "  --repeats N  repetitions of which the median counts, default 9\n";
 
@@ -34,7 +37,8 @@ static const struct {
 } benches[] = {
     {"sac-small", bench_sac}, {"sac-large", bench_sac}, {"env", bench_env},
     {"ppo", bench_ppo},       {"ppo-relu", bench_ppo},  {"kernels", bench_kernels},
-    {"memory", bench_memory},
+    {"memory", bench_memory}, {"mdp-sweep", bench_mdp}, {"mdp-methods", bench_mdp},
+    {"mdp-large", bench_mdp},
 };
 enum { N_BENCHES = sizeof benches / sizeof benches[0] };
 

@@ -1,9 +1,9 @@
-/// exp and log of one double: two equal lanes of the vector form.
+/// 2^x and log of one double: two equal lanes of the vector form.
 #include "mdp/explog.h"
 #include "mdp/explog_impl.h"
 
-double celi_exp(double x) {
-  return vd_exp(vd_set1(x))[0];
+double celi_exp2(double x) {
+  return vd_exp2(vd_set1(x))[0];
 }
 
 double celi_log(double x) {

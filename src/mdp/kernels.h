@@ -31,7 +31,7 @@ struct CeliMdpKernels {
   void (*sweep_in_place)(const CeliOperator *op, double alpha, double *V, int64_t chunk, bool down,
                          double *scratch, CeliResidual *found);
   const CeliKrylovKernels *krylov_single, *krylov_double;
-  void (*exp)(double *y, const double *x, int64_t n);
+  void (*exp2)(double *y, const double *x, int64_t n);
   void (*log)(double *y, const double *x, int64_t n);
 };
 

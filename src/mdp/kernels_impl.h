@@ -1,11 +1,12 @@
 /// The inner loops of sweeps, written once for all instruction sets.
 ///
 /// A slice's eight states are done VL lanes at a time. For each level (action) a of a slice
-///     Q_a = r_a + gamma sum_k p_k V(next_k),   M = max_a Q_a,   w_a = exp((Q_a - M)/alpha),
+///     Q_a = r_a + gamma sum_k p_k V(next_k),   M = max_a Q_a,   w_a = exp((Q_a - M)/alpha) = 2^((Q_a - M) sharpness),
 ///     TV = M + alpha log sum_a w_a,            pi_a = w_a / sum w,
 /// and at alpha = 0 w_a = 1 where Q_a = M, else 0, TV = M. Source: [soft-q-learning, 2-3.1].
 #ifndef CELI_MDP_KERNELS_IMPL_H
 #define CELI_MDP_KERNELS_IMPL_H
+#include "mdp/explog.h"
 #include "mdp/explog_impl.h"
 #include "mdp/kernels.h"
 
@@ -27,7 +28,7 @@ INLINE Walk walk_from(const CeliOperator *op, const CeliChunk *chunk) {
                 .index = op->index + chunk->index,
                 .merged_index = op->merged_index ? op->merged_index + chunk->merged_index : NULL,
                 .reward = op->reward + chunk->level * WIDE,
-                .probability = op->probability + chunk->column * WIDE,
+                .probability = op->probability + chunk->probability,
                 .map = op->map ? op->map + chunk->map : NULL,
                 .value = op->value ? op->value + chunk->merged * WIDE : NULL};
 }
@@ -37,11 +38,22 @@ INLINE void walk_on(Walk *walk, const CeliSlice *slice) {
   walk->width += slice->levels;
   walk->index += slice->columns * (size_t)each;
   walk->reward += slice->levels * (size_t)WIDE;
-  walk->probability += slice->columns * (size_t)WIDE;
+  walk->probability += slice->columns * (size_t)(slice->flags & CELI_EVEN ? 1 : WIDE);
   if (!walk->value) return;
   walk->merged_index += slice->merged * (size_t)each;
   walk->value += slice->merged * (size_t)WIDE;
   if (slice->flags & CELI_MERGED) walk->map += slice->columns * (size_t)each;
+}
+
+/// What is stored of a slice's columns.
+typedef enum Kind { GATHER, RUN, EVEN } Kind;
+
+INLINE Kind kind_of(const CeliSlice *slice) {
+  return slice->flags & CELI_EVEN ? EVEN : slice->flags & CELI_RUN ? RUN : GATHER;
+}
+
+INLINE vd probabilities(const double *p, int64_t k, int lane, Kind kind) {
+  return kind == EVEN ? vd_set1(p[k]) : vd_load(p + k * WIDE + lane);
 }
 
 INLINE vd next_values(const double *V, const uint32_t *index, int64_t k, int lane, bool run) {
@@ -50,15 +62,15 @@ INLINE vd next_values(const double *V, const uint32_t *index, int64_t k, int lan
 
 /// Q of all levels into q (levels, 8), lanes [lane, lane + VL); returns their maximum.
 INLINE vd slice_q(double *q, const Walk *walk, const CeliSlice *slice, double gamma,
-                  const double *V, int lane, bool run) {
+                  const double *V, int lane, Kind kind) {
   const vd discount = vd_set1(gamma);
   vd M = vd_set1(-__builtin_inf());
   int64_t k = 0;
   for (uint32_t a = 0; a < slice->levels; a++) {
     vd sum = vd_zero();
     for (const int64_t end = k + walk->width[a]; k < end; k++)
-      sum = sum + vd_load(walk->probability + k * WIDE + lane) *
-                      next_values(V, walk->index, k, lane, run);
+      sum = sum + probabilities(walk->probability, k, lane, kind) *
+                      next_values(V, walk->index, k, lane, kind != GATHER);
     const vd Q = vd_load(walk->reward + a * (size_t)WIDE + lane) + discount * sum;
     vd_store(q + a * (size_t)WIDE + lane, Q);
     M = vd_max(M, Q);
@@ -67,13 +79,13 @@ INLINE vd slice_q(double *q, const Walk *walk, const CeliSlice *slice, double ga
 }
 
 /// q becomes w; returns their sum.
-INLINE vd slice_weights(double *q, const CeliSlice *slice, vd M, double inverse, int lane,
+INLINE vd slice_weights(double *q, const CeliSlice *slice, vd M, double sharpness, int lane,
                         bool hard) {
   vd sum = vd_zero();
   for (uint32_t a = 0; a < slice->levels; a++) {
     double *at = q + a * (size_t)WIDE + lane;
     const vd Q = vd_load(at);
-    const vd w = hard ? vd_where_ge(vd_set1(1.0), Q, M) : vd_exp((Q - M) * vd_set1(inverse));
+    const vd w = hard ? vd_where_ge(vd_set1(1.0), Q, M) : vd_exp2((Q - M) * vd_set1(sharpness));
     vd_store(at, w);
     sum = sum + w;
   }
@@ -81,17 +93,17 @@ INLINE vd slice_weights(double *q, const CeliSlice *slice, vd M, double inverse,
 }
 
 /// The same where the weights themselves are not wanted.
-INLINE vd slice_sum(const double *q, const CeliSlice *slice, vd M, double inverse, int lane) {
+INLINE vd slice_sum(const double *q, const CeliSlice *slice, vd M, double sharpness, int lane) {
   vd sum = vd_zero();
   for (uint32_t a = 0; a < slice->levels; a++)
-    sum = sum + vd_exp((vd_load(q + a * (size_t)WIDE + lane) - M) * vd_set1(inverse));
+    sum = sum + vd_exp2((vd_load(q + a * (size_t)WIDE + lane) - M) * vd_set1(sharpness));
   return sum;
 }
 
 /// gamma P_pi of lanes [lane, lane + VL): columns of one level after the other, or added where they belong.
 INLINE void slice_policy(const Walk *walk, const CeliSlice *slice, const double *w, vd scale,
-                         int lane) {
-  const bool merged = slice->flags & CELI_MERGED, run = slice->flags & CELI_RUN;
+                         int lane, Kind kind) {
+  const bool merged = slice->flags & CELI_MERGED;
   if (merged)
     for (uint32_t m = 0; m < slice->merged; m++)
       vd_store(walk->value + m * (size_t)WIDE + lane, vd_zero());
@@ -99,10 +111,10 @@ INLINE void slice_policy(const Walk *walk, const CeliSlice *slice, const double 
   for (uint32_t a = 0; a < slice->levels; a++) {
     const vd pi = vd_load(w + a * (size_t)WIDE + lane) * scale;
     for (const int64_t end = k + walk->width[a]; k < end; k++) {
-      const vd p = pi * vd_load(walk->probability + k * WIDE + lane);
+      const vd p = pi * probabilities(walk->probability, k, lane, kind);
       if (!merged) {
         vd_store(walk->value + k * WIDE + lane, p);
-      } else if (run) {
+      } else if (kind != GATHER) {
         double *to = walk->value + walk->map[k] * (size_t)WIDE + lane;
         vd_store(to, vd_load(to) + p);
       } else {
@@ -149,19 +161,19 @@ INLINE void lanes_store(const CeliOperator *op, const CeliSlice *slice, double *
 }
 
 INLINE void slice_sweep(const CeliOperator *op, const CeliSlice *slice, const Walk *walk,
-                        double alpha, double inverse, double *next, double *residual,
-                        const double *V, double *q, Found *found, bool run, bool hard) {
+                        double alpha, double sharpness, double *next, double *residual,
+                        const double *V, double *q, Found *found, Kind kind, bool hard) {
   vd result[PARTS];
   for (int part = 0; part < PARTS; part++) {
     const int lane = part * VL;
-    const vd M = slice_q(q, walk, slice, op->gamma, V, lane, run);
+    const vd M = slice_q(q, walk, slice, op->gamma, V, lane, kind);
     vd TV = M;
     if (residual) {
-      const vd sum = slice_weights(q, slice, M, inverse, lane, hard);
-      slice_policy(walk, slice, q, vd_set1(op->gamma) / sum, lane);
+      const vd sum = slice_weights(q, slice, M, sharpness, lane, hard);
+      slice_policy(walk, slice, q, vd_set1(op->gamma) / sum, lane, kind);
       if (!hard) TV = M + vd_set1(alpha) * vd_log(sum);
     } else if (!hard) {
-      TV = M + vd_set1(alpha) * vd_log(slice_sum(q, slice, M, inverse, lane));
+      TV = M + vd_set1(alpha) * vd_log(slice_sum(q, slice, M, sharpness, lane));
     }
     const vd old = lanes_load(op, slice, V, lane);
     const vd difference = TV - old;
@@ -181,15 +193,22 @@ INLINE int64_t last_slice(const CeliOperator *op, int64_t chunk) {
 INLINE void chunks_sweep(const CeliOperator *op, double alpha, double *next, double *residual,
                          const double *V, int64_t begin, int64_t end, double *q, Found *found,
                          bool hard) {
-  const double inverse = hard ? 0.0 : 1.0 / alpha;
+  const double sharpness = hard ? 0.0 : celi_sharpness(alpha);
   for (int64_t c = begin; c < end; c++) {
     Walk walk = walk_from(op, &op->chunk[c]);
     const CeliSlice *last = op->slice + last_slice(op, c);
     for (const CeliSlice *slice = op->slice + c * CELI_CHUNK; slice < last; slice++) {
-      if (slice->flags & CELI_RUN)
-        slice_sweep(op, slice, &walk, alpha, inverse, next, residual, V, q, found, true, hard);
-      else
-        slice_sweep(op, slice, &walk, alpha, inverse, next, residual, V, q, found, false, hard);
+      switch (kind_of(slice)) {
+      case EVEN:
+        slice_sweep(op, slice, &walk, alpha, sharpness, next, residual, V, q, found, EVEN, hard);
+        break;
+      case RUN:
+        slice_sweep(op, slice, &walk, alpha, sharpness, next, residual, V, q, found, RUN, hard);
+        break;
+      case GATHER:
+        slice_sweep(op, slice, &walk, alpha, sharpness, next, residual, V, q, found, GATHER, hard);
+        break;
+      }
       walk_on(&walk, slice);
     }
   }
@@ -224,7 +243,7 @@ static void sweep(const CeliOperator *op, double alpha, double *next, double *re
 
 static void sweep_in_place(const CeliOperator *op, double alpha, double *V, int64_t chunk,
                            bool down, double *scratch, CeliResidual *found) {
-  const double inverse = alpha > 0.0 ? 1.0 / alpha : 0.0;
+  const double sharpness = alpha > 0.0 ? celi_sharpness(alpha) : 0.0;
   Walk walk[CELI_CHUNK];
   walk[0] = walk_from(op, &op->chunk[chunk]);
   const CeliSlice *first = op->slice + chunk * CELI_CHUNK;
@@ -237,11 +256,11 @@ static void sweep_in_place(const CeliOperator *op, double alpha, double *V, int6
   for (int64_t k = 0; k < n; k++) {
     const int64_t i = down ? n - 1 - k : k;
     const CeliSlice *slice = &first[i];
-    const bool run = slice->flags & CELI_RUN;
+    const Kind kind = kind_of(slice);
     if (alpha > 0.0)
-      slice_sweep(op, slice, &walk[i], alpha, inverse, V, NULL, V, scratch, &lanes, run, false);
+      slice_sweep(op, slice, &walk[i], alpha, sharpness, V, NULL, V, scratch, &lanes, kind, false);
     else
-      slice_sweep(op, slice, &walk[i], alpha, inverse, V, NULL, V, scratch, &lanes, run, true);
+      slice_sweep(op, slice, &walk[i], alpha, sharpness, V, NULL, V, scratch, &lanes, kind, true);
   }
   found_fold(found, &lanes);
 }
@@ -294,8 +313,8 @@ INLINE void map(double *y, const double *x, int64_t n, vd (*f)(vd)) {
   }
 }
 
-static void map_exp(double *y, const double *x, int64_t n) {
-  map(y, x, n, vd_exp);
+static void map_exp2(double *y, const double *x, int64_t n) {
+  map(y, x, n, vd_exp2);
 }
 
 static void map_log(double *y, const double *x, int64_t n) {
@@ -308,6 +327,6 @@ const CeliMdpKernels CELI_TABLE = {.name = CELI_TABLE_NAME,
                                    .sweep_in_place = sweep_in_place,
                                    .krylov_single = &single_krylov,
                                    .krylov_double = &double_krylov,
-                                   .exp = map_exp,
+                                   .exp2 = map_exp2,
                                    .log = map_log};
 #endif

@@ -15,7 +15,7 @@ int64_t celi_operator_state(const CeliOperator *op, int64_t slice, int lane) {
 void celi_chunk_advance(CeliChunk *at, const CeliSlice *slice) {
   const int64_t each = slice->flags & CELI_RUN ? 1 : CELI_WIDE;
   at->level += slice->levels;
-  at->column += slice->columns;
+  at->probability += slice->columns * (slice->flags & CELI_EVEN ? 1 : CELI_WIDE);
   at->index += slice->columns * each;
   at->merged += slice->merged;
   at->merged_index += slice->merged * each;
@@ -89,7 +89,7 @@ CeliResidual celi_operator_found(const CeliOperator *op) {
 }
 
 static CeliResidual sweep(CeliOperator *op, Sweep *args) {
-  if (args->alpha < 1e-290) args->alpha = 0.0; // 1/alpha must be finite
+  if (args->alpha <= CELI_ALPHA_LEAST) args->alpha = 0.0;
   double sums[CELI_SUMS];
   celi_operator_blocks(op, sweep_block, args, sums);
   return celi_operator_found(op);
@@ -107,8 +107,8 @@ CeliResidual celi_operator_linearise(CeliOperator *op, double alpha, double *res
 CeliResidual celi_operator_sweep_in_place(CeliOperator *op, double alpha, double *V, bool down) {
   CeliResidual found = {.low = HUGE_VAL, .high = -HUGE_VAL};
   for (int64_t i = 0; i < op->chunks; i++)
-    op->kernels->sweep_in_place(op, alpha < 1e-290 ? 0.0 : alpha, V, down ? op->chunks - 1 - i : i,
-                                down, op->scratch, &found);
+    op->kernels->sweep_in_place(op, alpha <= CELI_ALPHA_LEAST ? 0.0 : alpha, V,
+                                down ? op->chunks - 1 - i : i, down, op->scratch, &found);
   if (found.low > found.high) found.low = found.high = 0.0;
   return found;
 }
@@ -128,6 +128,7 @@ static void assemble_lane(const CeliOperator *op, const Assemble *args, int64_t 
   if (!(slice->mask >> lane & 1)) return; // its columns of P_pi are 0 from the start
   const CelMdp *mdp = op->mdp;
   const bool merged = slice->flags & CELI_MERGED, run = slice->flags & CELI_RUN;
+  const bool even = slice->flags & CELI_EVEN;
   const int64_t s = celi_operator_state(op, i, lane), first = mdp->pair[s];
   double *value = op->value + at->merged * CELI_WIDE + lane, r = 0.0;
   for (uint32_t m = 0; m < slice->merged; m++) value[m * (size_t)CELI_WIDE] = 0.0;
@@ -139,7 +140,7 @@ static void assemble_lane(const CeliOperator *op, const Assemble *args, int64_t 
     for (const int64_t end = k + op->width[at->level + (p - first)]; k < end; k++) {
       const int64_t column = !merged ? k : op->map[at->map + (run ? k : k * CELI_WIDE + lane)];
       value[column * CELI_WIDE] +=
-          op->gamma * pi * op->probability[(at->column + k) * CELI_WIDE + lane];
+          op->gamma * pi * op->probability[at->probability + (even ? k : k * CELI_WIDE + lane)];
     }
   }
   args->r_pi[s] = r;

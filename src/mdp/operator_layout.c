@@ -95,6 +95,20 @@ static bool is_run(const CeliOperator *op, const CeliSlice *slice, const int64_t
   return true;
 }
 
+/// True where the lanes of every column of a run have the same probability.
+static bool is_even(const CeliOperator *op, const CeliSlice *slice, const int64_t state[WIDE]) {
+  const CelMdp *mdp = op->mdp;
+  if (!(slice->flags & CELI_RUN) || mdp->ends) return false;
+  for (int64_t a = 0; a < slice->levels; a++)
+    for (int64_t k = 0, n = level_width(mdp, state, a); k < n; k++)
+      for (int lane = 0; lane < WIDE; lane++) {
+        const int64_t first = transition(mdp, state[0], a, k);
+        const int64_t t = transition(mdp, state[lane], a, k);
+        if (first < 0 || t < 0 || mdp->probability[t] != mdp->probability[first]) return false;
+      }
+  return true;
+}
+
 static void lanes_of(const CeliOperator *op, int64_t i, int64_t state[WIDE]) {
   for (int lane = 0; lane < WIDE; lane++) state[lane] = celi_operator_state(op, i, lane);
 }
@@ -152,6 +166,7 @@ static void look(CeliOperator *op, int64_t i, CeliChunk *count) {
     if (actions(mdp, state[lane]) > 0) slice->mask |= (uint8_t)(1 << lane);
   if (slice->mask != 0xff) slice->flags |= CELI_PARTIAL;
   if (is_run(op, slice, state)) slice->flags |= CELI_RUN;
+  if (is_even(op, slice, state)) slice->flags |= CELI_EVEN;
   celi_chunk_advance(count, slice);
 }
 
@@ -177,7 +192,7 @@ static void place(CeliOperator *op) {
     const CeliChunk count = c < op->chunks ? op->chunk[c] : at;
     op->chunk[c] = at;
     at.level += count.level;
-    at.column += count.column;
+    at.probability += count.probability;
     at.index += count.index;
     at.merged += count.merged;
     at.merged_index += count.merged_index;
@@ -197,7 +212,8 @@ static void write_row(const CeliOperator *op, const CeliSlice *slice, const Celi
   for (int64_t k = 0; k < n; k++) {
     const int64_t t = transition(mdp, s, a, k), cell = (column + k) * WIDE + lane;
     const bool passes = t >= 0 && !(mdp->ends && mdp->ends[t]);
-    op->probability[at->column * WIDE + cell] = passes ? mdp->probability[t] : 0.0;
+    const int64_t place = slice->flags & CELI_EVEN ? column + k : cell;
+    op->probability[at->probability + place] = passes ? mdp->probability[t] : 0.0;
     if (!(slice->flags & CELI_RUN))
       op->index[at->index + cell] = (uint32_t)(t >= 0 ? cel_mdp_next(mdp, t) : s);
   }
@@ -238,7 +254,7 @@ static int64_t distinct(const CeliOperator *op, const CeliSlice *slice, const Ce
   for (int64_t k = 0; k < slice->columns; k++) {
     const int64_t cell = k * each + lane;
     int64_t m = 0; // of a column that is empty here: any
-    if (run || op->probability[at->column * WIDE + cell] > 0.0)
+    if (run || op->probability[at->probability + cell] > 0.0)
       m = find_or_add(seen, &n, op->index[at->index + cell]);
     if (m < 0) return -1;
     if (map) map[cell] = (uint8_t)m;
@@ -344,7 +360,7 @@ static CelStatus lay_out(CeliOperator *op) {
   CELI_TRY(take(op, &op->width, all.level, sizeof *op->width, "the rows of a problem"));
   CELI_TRY(take(op, &op->reward, all.level * WIDE, sizeof(double), "the rewards of a problem"));
   CELI_TRY(take(op, &op->index, all.index, sizeof *op->index, "the next states of a problem"));
-  CELI_TRY(take(op, &op->probability, all.column * WIDE, sizeof(double),
+  CELI_TRY(take(op, &op->probability, all.probability, sizeof(double),
                 "the probabilities of a problem"));
   pass(op, WRITE);
   return CEL_OK;

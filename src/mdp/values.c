@@ -24,9 +24,10 @@ static double largest(const double *q, int64_t n) {
 double celi_soft_max(const double *q, int64_t n, double alpha) {
   if (n == 0) return 0.0;
   const double M = largest(q, n);
-  if (!(alpha > 0.0)) return M;
+  if (!(alpha > CELI_ALPHA_LEAST)) return M;
+  const double sharpness = celi_sharpness(alpha);
   double sum = 0.0;
-  for (int64_t a = 0; a < n; a++) sum += celi_exp((q[a] - M) / alpha);
+  for (int64_t a = 0; a < n; a++) sum += celi_exp2((q[a] - M) * sharpness);
   return M + alpha * celi_log(sum);
 }
 
@@ -39,10 +40,11 @@ double celi_policy_value(const double *pi, const double *q, int64_t n, double al
 
 void celi_policy_of(double *pi, const double *q, int64_t n, double alpha, double tie) {
   if (n == 0) return;
-  const double M = largest(q, n);
+  const bool soft = alpha > CELI_ALPHA_LEAST;
+  const double M = largest(q, n), sharpness = soft ? celi_sharpness(alpha) : 0.0;
   double sum = 0.0;
   for (int64_t a = 0; a < n; a++) {
-    pi[a] = alpha > 0.0 ? celi_exp((q[a] - M) / alpha) : (double)(q[a] >= M - tie);
+    pi[a] = soft ? celi_exp2((q[a] - M) * sharpness) : (double)(q[a] >= M - tie);
     sum += pi[a];
   }
   for (int64_t a = 0; a < n; a++) pi[a] /= sum;

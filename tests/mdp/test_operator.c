@@ -27,8 +27,9 @@ static const CeliMdpKernels *table_at(int i) {
   return &celi_mdp_kernels_portable;
 }
 
-/// A problem in which most slices are runs: states on a ring with holes, three next states each.
-static void ring(Problem *problem, int64_t S, int64_t A, uint64_t seed) {
+/// A problem in which most slices are runs: states on a ring with holes, three next states each; `even`: with the same
+/// probabilities everywhere.
+static void ring(Problem *problem, int64_t S, int64_t A, bool even, uint64_t seed) {
   const ProblemSpec spec = {
       .states = S, .actions = A, .branching = 3, .discount = 0.95, .reward_scale = 1.0};
   problem_make(problem, &spec, seed);
@@ -36,10 +37,11 @@ static void ring(Problem *problem, int64_t S, int64_t A, uint64_t seed) {
     for (int k = 0; k < 3; k++) {
       const int64_t s = p / A, next = (s + S + k - 1) % S;
       problem->next[3 * p + k] = (uint32_t)(next % 97 == 3 ? s : next);
+      if (even) problem->probability[3 * p + k] = k == 1 ? 0.5 : 0.25;
     }
 }
 
-/// The problems on which layouts differ: runs, gathers, sorted chunks, terminal states, many actions, a long row.
+/// The problems on which layouts differ: runs, even ones, gathers, sorted chunks, terminal states, many actions, a long row.
 static bool make(Problem *problem, int which) {
   static const ProblemSpec specs[] = {
       {.states = 1, .actions = 1, .branching = 1, .discount = 0.9, .reward_scale = 1},
@@ -61,9 +63,9 @@ static bool make(Problem *problem, int which) {
       {.states = 300, .actions = 40, .branching = 30, .discount = 0.95, .reward_scale = 1},
       {.states = 7, .actions = 2, .branching = 400, .discount = 0.95, .reward_scale = 1}};
   const int n = (int)(sizeof specs / sizeof *specs);
-  if (which > n) return false;
-  if (which == n)
-    ring(problem, 20011, 3, 5);
+  if (which > n + 1) return false;
+  if (which >= n)
+    ring(problem, 20011, 3, which > n, 5);
   else
     problem_make(problem, &specs[which], (uint64_t)which + 1);
   return true;
@@ -184,6 +186,7 @@ static void same_bits(void **state) {
 }
 
 /// The shapes that the problems above are there for.
+enum { GATHERED = 64 }; // no flag of a slice's
 static void every_kind_of_slice(void **state) {
   (void)state;
   unsigned seen = 0, merged_runs = 0;
@@ -194,13 +197,14 @@ static void every_kind_of_slice(void **state) {
     assert_ok(celi_operator_prepare(op));
     for (int64_t i = 0; i < op->slices; i++) {
       const unsigned flags = op->slice[i].flags;
-      seen |= flags | (flags & CELI_RUN ? 0u : 16u);
+      seen |= flags | (flags & CELI_RUN ? 0u : (unsigned)GATHERED);
       merged_runs += (flags & CELI_RUN) && (flags & CELI_MERGED);
     }
     celi_operator_destroy(op);
     problem_free(&problem);
   }
-  assert_int_equal(seen, CELI_RUN | CELI_SORTED | CELI_PARTIAL | CELI_MERGED | 16);
+  assert_int_equal(seen,
+                   CELI_RUN | CELI_SORTED | CELI_PARTIAL | CELI_MERGED | CELI_EVEN | GATHERED);
   assert_true(merged_runs > 1000);
 }
 
