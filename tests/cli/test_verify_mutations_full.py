@@ -24,12 +24,13 @@ MUTATIONS = [
       "V of any policy = alpha log Z - alpha KL", "soft V_t over a finite horizon is the sum"]),
     ("Boltzmann averaging for alpha log sum exp", "src/mdp/values.c",
      "return M + alpha * celi_log(sum);",
-     "double mean = 0.0;\n  for (int64_t a = 0; a < n; a++) mean += q[a] * celi_exp((q[a] - M) / alpha) / sum;\n"
+     "double mean = 0.0;\n  for (int64_t a = 0; a < n; a++) mean += q[a] * celi_exp2((q[a] - M) * sharpness) / sum;\n"
      "  return mean;",
      ["alpha log sum exp(Q/alpha) is the maximum over pi", "alpha log sum exp has ratio .834",
       "soft Q-iteration V <- TV ends in V*", "over choices exp((Q - V)/alpha) sums to 1"]),
     ("the policy is the softmax of Q, not of Q/alpha", "src/mdp/values.c",
-     "celi_exp((q[a] - M) / alpha) : (double)", "celi_exp(q[a] - M) : (double)",
+     "celi_exp2((q[a] - M) * sharpness) : (double)",
+     "celi_exp2((q[a] - M) * (1.4426950408889634 + 0.0 * sharpness)) : (double)",
      ["exponentiated gradient, which knows no Z, ends in the softmax",
       "F(softmax) - F(pi') = alpha KL(pi', softmax)", "the minimiser of J_pi is the softmax of Q/alpha",
       "Q_new >= Q_old, full class"]),
