@@ -1,6 +1,6 @@
 /// 2^x and log of doubles, on vectors.
 ///
-/// One polynomial each, fitted by minimax.py, on an interval to which the argument is reduced: x = n + f, |f| <= 1/2,
+/// One polynomial each, fitted to the least largest error, on an interval to which the argument is reduced: x = n + f, |f| <= 1/2,
 /// exactly; and x = 2^n m, sqrt(1/2) <= m < sqrt(2). Powers of 2 are what softmaxes are made of here, their factor log2 e
 /// taken into 1/alpha. Largest errors found (tests/mdp/test_explog.c), in units in the last place:
 ///
