@@ -204,9 +204,7 @@ bool celi_run_goes_on(CeliRun *run) {
   const double wanted = config->tolerance * fmax(1.0, run->middle.value_max);
   const double seconds = celi_solve_seconds() - run->start_seconds;
   if (!(run->first_bound > 0.0)) run->first_bound = bound;
-  char method[CEL_TEXT_MAX];
-  method_name(solution->method, method, sizeof method);
-  const CelSolveProgress now = {.method = method,
+  const CelSolveProgress now = {.method = run->method,
                                 .iteration = solution->iterations,
                                 .sweeps = solution->sweeps,
                                 .residual = largest_residual(&run->residual),
@@ -265,6 +263,7 @@ static CelStatus iterate(CeliRun *run) {
   CelStatus status = celi_operator_create(&run->op, run->mdp, run->gamma, run->config->threads);
   if (status == CEL_OK) status = celi_operator_vector(run->op, &run->V);
   if (status == CEL_OK) status = celi_operator_vector(run->op, &run->next);
+  method_name(run->solution->method, run->method, sizeof run->method);
   if (status == CEL_OK) status = methods[run->config->method](run);
   if (status == CEL_OK) finish(run);
   free(run->V);

@@ -3,6 +3,5 @@
 #include "mdp/solve_internal.h"
 
 CelStatus celi_solve_auto(CeliRun *run) {
-  run->solution->method = CEL_SOLVE_NEWTON;
   return celi_solve_newton(run);
 }

@@ -16,8 +16,9 @@ typedef struct CeliRun {
   CeliInterval interval; ///< where that places the optimum
   CeliMiddle middle;
   double start_seconds;
-  double first_bound; ///< for the progress bar's logarithmic scale
-  double best_bound;  ///< and the sweep in which it was found
+  char method[CEL_TEXT_MAX]; ///< its name
+  double first_bound;        ///< for the progress bar's logarithmic scale
+  double best_bound;         ///< and the sweep in which it was found
   int64_t best_sweep;
 } CeliRun;
 
