@@ -1,7 +1,7 @@
 #!/bin/bash
 # A folder of src/ includes private headers of its own floor's module and of lower ones only; the
 # commands include no private header at all.
-#   0 base | 1 ops | 2 nn, mdp | 3 env, rl | 4 algo | 5 run, deploy | 6 view, verify
+#   0 base | 1 ops | 2 nn, mdp | 3 env, rl | 4 algo | 5 run, deploy | 6 view, verify, certify
 set -uo pipefail
 cd "$CELSIUS_SOURCE_DIR" || exit 1
 declare -A may=(
@@ -16,6 +16,7 @@ declare -A may=(
   [deploy]="base ops mdp nn rl deploy"
   [view]="base ops mdp nn env rl algo run view"
   [verify]="base ops mdp nn env rl algo verify"
+  [certify]="base ops mdp nn env rl algo run deploy certify"
 )
 bad=0
 seen=0
@@ -30,7 +31,7 @@ for folder in src/*/; do
       { echo "$file:$line: $module must not use $used"; bad=1; }
   done < <(grep -rnE --include='*.[ch]' '^ *# *include "[^/"]+/' "$folder" /dev/null)
 done
-if grep -nE '^ *# *include "(base|ops|mdp|nn|env|rl|algo|run|deploy|view|verify|\.\.)/' cli/*.[ch]; then
+if grep -nE '^ *# *include "(base|ops|mdp|nn|env|rl|algo|run|deploy|view|verify|certify|\.\.)/' cli/*.[ch]; then
   echo "cli/ must use the public headers only"
   bad=1
 fi
