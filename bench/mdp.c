@@ -7,7 +7,7 @@
 #include "bench.h"
 
 #include "celsius/solve.h"
-#include "mdp/operator.h"
+#include "mdp/operator/operator.h"
 #include "ops/ops.h"
 #include "ops/plan.h"
 

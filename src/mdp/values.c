@@ -5,7 +5,7 @@
 /// alpha, and policies are divided by their own sum; alpha = 0 is the maximum, and the uniform policy over its ties.
 #include "mdp/values.h"
 #include "celsius/solve.h"
-#include "mdp/explog.h"
+#include "mdp/operator/explog.h"
 #include <math.h>
 
 double celi_backup(const CelMdp *mdp, double gamma, const double *V, int64_t p) {

@@ -1,7 +1,7 @@
 /// What the fuzzers of formats of finite problems share.
 #ifndef TESTS_FUZZ_MDP_H
 #define TESTS_FUZZ_MDP_H
-#include "mdp/formats.h"
+#include "mdp/formats/formats.h"
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /// Any four texts, lines of "====" between them, as .tra, .trew, .srew and .lab: refused with a message, or a
 /// problem that keeps its promises and survives being written.
 #include "fuzz/fuzz_mdp.h"
-#include "mdp/format_prism.h"
+#include "mdp/formats/prism.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

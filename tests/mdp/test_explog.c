@@ -1,7 +1,7 @@
 /// 2^x and log of the sweeps against long double, on every instruction set, which must agree to the bit.
-#include "mdp/explog.h"
-#include "mdp/kernels.h"
-#include "mdp/kernels_tables.h"
+#include "mdp/operator/explog.h"
+#include "mdp/operator/kernels.h"
+#include "mdp/operator/kernels_tables.h"
 #include "mdp/problems.h"
 #include "ops/ops.h"
 #include <float.h>

@@ -1,6 +1,6 @@
 /// Wrong files: each is refused with the file, the line, and what is wrong; sizes are not believed.
-#include "mdp/format_prism.h"
-#include "mdp/formats.h"
+#include "mdp/formats/prism.h"
+#include "mdp/formats/formats.h"
 #include "model_cases.h"
 
 typedef struct Case {

@@ -1,6 +1,6 @@
 /// Promises of a CelMdp broken one by one, in memory and in files; files there and back, made by others,
 /// cut short, and changed at random.
-#include "mdp/formats.h"
+#include "mdp/formats/formats.h"
 #include "model_cases.h"
 #include <malloc.h>
 

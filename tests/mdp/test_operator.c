@@ -1,9 +1,9 @@
 /// The layout for sweeps against the problem itself, and the same bits for any number of threads and instruction set.
 #include "celsius/solve.h"
-#include "mdp/kernels.h"
-#include "mdp/kernels_tables.h"
-#include "mdp/krylov.h"
-#include "mdp/operator.h"
+#include "mdp/operator/kernels.h"
+#include "mdp/operator/kernels_tables.h"
+#include "mdp/evaluate/krylov.h"
+#include "mdp/operator/operator.h"
 #include "mdp/problems.h"
 #include "ops/ops.h"
 #include <setjmp.h>

@@ -1,0 +1,200 @@
+/// Values of a policy that is given: fixed-point sweeps, a direct solve, a Krylov method; and at a finite horizon.
+///
+///     V(s) = sum_a pi(a|s) (Q(s,a) - alpha log pi(a|s)),   Q(s,a) = r(s,a) + gamma E[V(s')],
+/// that is V = T_pi V, or (I - gamma P_pi) V = r_pi. Whatever the method, V moves by corrections of T_pi V - V:
+///     sweeps  d = sum_{k<m} (gamma P_pi)^k (T_pi V - V), so that V + d is (T_pi)^m V
+///     krylov  (I - gamma P_pi) d = T_pi V - V to some digits; direct: to all
+/// and T_pi V - V, computed state by state from the definition, gives the bound (certificate.c).
+/// Source: [maximum-entropy, 8.14-8.21], [policy-guarantees, Lemma 1] with r + gamma alpha H(s').
+#include "base/base.h"
+#include "celsius/solve.h"
+#include "mdp/evaluate/direct.h"
+#include "mdp/evaluate/krylov.h"
+#include "mdp/operator/explog.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PRODUCTS = 30 };      ///< m
+enum { KRYLOV_MOST = 2000 }; ///< iterations of one correction
+static const double KRYLOV_DIGITS = 1e-3;
+
+/// A policy under evaluation.
+typedef struct Evaluation {
+  CeliOperator *op;
+  const double *pi;
+  double alpha;
+  CeliShape shape;
+  double *V, *d, *residual, *spare; ///< (padded)
+  CeliKrylov krylov;
+  CeliDirect *direct;
+} Evaluation;
+
+/// Rows of pi must be distributions; the least and the largest of their sums.
+static CelStatus check_policy(const CelMdp *mdp, const double *pi, double *least, double *most) {
+  *least = *most = 1.0;
+  for (int64_t s = 0; s < mdp->states; s++) {
+    double sum = 0.0;
+    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
+      if (!(pi[p] >= 0.0))
+        return cel_fail(CEL_E_RANGE, "pi of state %lld, action %lld is %g: must be 0 or more",
+                        (long long)s, (long long)cel_mdp_action(mdp, s, p), pi[p]);
+      sum += pi[p];
+    }
+    if (mdp->pair[s + 1] == mdp->pair[s]) continue;
+    if (!(fabs(sum - 1.0) <= 1e-9))
+      return cel_fail(CEL_E_RANGE, "pi of state %lld sums to %.17g: must be 1", (long long)s, sum);
+    *least = fmin(*least, sum), *most = fmax(*most, sum);
+  }
+  return CEL_OK;
+}
+
+static CelStatus check(double alpha, double gamma, bool one) {
+  if (!(alpha >= 0.0 && alpha <= 1e12))
+    return cel_fail(CEL_E_RANGE, "alpha = %g: must be in [0, 1e12]", alpha);
+  if (!(gamma >= 0.0 && (gamma < 1.0 || (one && gamma <= 1.0))))
+    return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1%c", gamma, one ? ']' : ')');
+  return CEL_OK;
+}
+
+/// The value of state s under pi, from the values `V` of what follows.
+static double backup(const CelMdp *mdp, const double *pi, double alpha, double gamma,
+                     const double *V, int64_t s) {
+  double value = 0.0;
+  for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
+    if (!(pi[p] > 0.0)) continue;
+    const double Q = V ? celi_backup(mdp, gamma, V, p) : mdp->reward[p];
+    value += pi[p] * (alpha > 0.0 ? Q - alpha * celi_log(pi[p]) : Q);
+  }
+  return value;
+}
+
+CelStatus cel_mdp_evaluate_horizon(const CelMdp *mdp, const double *pi, double alpha, double gamma,
+                                   int64_t horizon, double *V, double *Q) {
+  if (isnan(gamma)) gamma = mdp->discount;
+  if (horizon < 1)
+    return cel_fail(CEL_E_RANGE, "a horizon of %lld steps: must be 1 or more", (long long)horizon);
+  CELI_TRY(check(alpha, gamma, true));
+  const int64_t S = mdp->states, pairs = mdp->pairs;
+  for (int64_t t = horizon - 1; t >= 0; t--) {
+    const double *now = pi + t * pairs, *next = t + 1 < horizon ? V + (t + 1) * S : NULL;
+    double least, most;
+    const CelStatus status = check_policy(mdp, now, &least, &most);
+    if (status != CEL_OK) return cel_fail_in(status, "t = %lld: ", (long long)t);
+    for (int64_t p = 0; p < pairs; p++)
+      Q[t * pairs + p] = next ? celi_backup(mdp, gamma, next, p) : mdp->reward[p];
+    for (int64_t s = 0; s < S; s++) V[t * S + s] = backup(mdp, now, alpha, gamma, next, s);
+  }
+  return CEL_OK;
+}
+
+/// residual = T_pi V - V.
+static void residual_block(CeliOperator *op, void *args, int thread, int64_t begin, int64_t end,
+                           double *sums) {
+  (void)thread, (void)sums;
+  const Evaluation *e = args;
+  CeliResidual *found = &op->found[begin / CELI_BLOCK];
+  *found = (CeliResidual){.low = HUGE_VAL, .high = -HUGE_VAL};
+  for (int64_t s = begin; s < end; s++) {
+    const double old = e->V[s];
+    const double d = backup(op->mdp, e->pi, e->alpha, op->gamma, e->V, s) - old;
+    e->residual[s] = d;
+    if (op->mdp->pair[s + 1] == op->mdp->pair[s]) continue;
+    found->low = fmin(found->low, d), found->high = fmax(found->high, d);
+    found->value_max = fmax(found->value_max, fabs(old));
+  }
+}
+
+static CeliMiddle measure(Evaluation *e) {
+  double sums[CELI_SUMS];
+  celi_operator_blocks(e->op, residual_block, e, sums);
+  const CeliResidual found = celi_operator_found(e->op);
+  const CeliInterval in = celi_certificate(&e->shape, e->op->gamma, e->alpha, &found);
+  return celi_middle(&in, found.value_max);
+}
+
+/// d for the residual at hand.
+static CelStatus correct(Evaluation *e, CelEvaluateMethod method) {
+  if (method == CEL_EVALUATE_KRYLOV) {
+    celi_krylov_solve(&e->krylov, e->d, e->residual, KRYLOV_DIGITS, KRYLOV_MOST, NULL);
+    return CEL_OK;
+  }
+  if (method == CEL_EVALUATE_DIRECT) {
+    memcpy(e->d, e->residual, (size_t)e->op->states * sizeof *e->d);
+    return celi_direct_solve(e->direct, e->d, false);
+  }
+  celi_operator_apply(e->op, e->d, e->residual, e->residual);
+  for (int k = 2; k < PRODUCTS; k++) {
+    celi_operator_apply(e->op, e->spare, e->residual, e->d);
+    double *swap = e->d;
+    e->d = e->spare, e->spare = swap;
+  }
+  return CEL_OK;
+}
+
+/// Corrections until the certificate holds, or no longer becomes better.
+static CelStatus iterate(Evaluation *e, CelEvaluateMethod method, double tolerance, double *bound) {
+  // Sweeps gain a factor of gamma^m at worst; the others many digits at once.
+  const double worth =
+      method == CEL_EVALUATE_SWEEPS ? 1.0 - 0.1 * (1.0 - pow(e->op->gamma, PRODUCTS)) : 0.5;
+  double best = HUGE_VAL;
+  CeliMiddle middle = measure(e);
+  for (int in_vain = 0; in_vain < 4;) {
+    const double wanted = method == CEL_EVALUATE_DIRECT ? 0.0 : tolerance;
+    if (middle.bound <= wanted * fmax(1.0, middle.value_max)) break;
+    CELI_TRY(correct(e, method));
+    celi_operator_add(e->op, e->V, 1.0, e->d);
+    best = fmin(best, middle.bound);
+    middle = measure(e);
+    in_vain = middle.bound <= worth * best ? 0 : in_vain + 1;
+  }
+  const int64_t *pair = e->op->mdp->pair;
+  for (int64_t s = 0; s < e->op->states; s++)
+    if (pair[s + 1] > pair[s]) e->V[s] += middle.c;
+  *bound = middle.bound;
+  return CEL_OK;
+}
+
+static CelStatus open(Evaluation *e, const CelMdp *mdp, double gamma, CelEvaluateMethod method) {
+  CELI_TRY(celi_operator_create(&e->op, mdp, gamma, 1));
+  CELI_TRY(celi_operator_prepare(e->op));
+  CELI_TRY(celi_operator_vector(e->op, &e->V));
+  CELI_TRY(celi_operator_vector(e->op, &e->d));
+  CELI_TRY(celi_operator_vector(e->op, &e->residual));
+  CELI_TRY(celi_operator_vector(e->op, &e->spare));
+  celi_operator_assemble(e->op, e->pi, e->alpha, e->spare);
+  if (method == CEL_EVALUATE_KRYLOV) CELI_TRY(celi_krylov_create(&e->krylov, e->op));
+  if (method == CEL_EVALUATE_DIRECT) CELI_TRY(celi_direct_create(&e->direct, e->op));
+  return CEL_OK;
+}
+
+static void close(Evaluation *e) {
+  celi_direct_destroy(e->direct);
+  celi_krylov_destroy(&e->krylov);
+  free(e->V), free(e->d), free(e->residual), free(e->spare);
+  celi_operator_destroy(e->op);
+}
+
+CelStatus cel_mdp_evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
+                           CelEvaluateMethod method, double tolerance, double *V, double *Q,
+                           double *bound) {
+  if (isnan(gamma)) gamma = mdp->discount;
+  CELI_TRY(check(alpha, gamma, false));
+  if (method == CEL_EVALUATE_DIRECT) CELI_TRY(celi_direct_check(mdp->states));
+  double least, most, found = HUGE_VAL;
+  CELI_TRY(check_policy(mdp, pi, &least, &most));
+  Evaluation e = {.pi = pi, .alpha = alpha};
+  CelStatus status = open(&e, mdp, gamma, method);
+  if (status == CEL_OK) {
+    e.shape = e.op->shape;
+    e.shape.mass_max *= most, e.shape.mass_min *= least;
+    status = iterate(&e, method, tolerance, &found);
+  }
+  if (status == CEL_OK) {
+    memcpy(V, e.V, (size_t)mdp->states * sizeof *V);
+    if (Q) cel_q_of_v(mdp, V, gamma, Q);
+    if (bound) *bound = found;
+  }
+  close(&e);
+  return status;
+}

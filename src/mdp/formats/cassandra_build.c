@@ -1,0 +1,272 @@
+/// From the rules of a .mdp or .pomdp file to the problem: row by row, in the order of states and actions.
+///
+///     P(s'|s,a)      what the last rule about (a, s, s') says, 0 where there is none
+///     r(s,a,s')      likewise; sum_o O(o|s',a) r(s,a,s',o) where some reward differs by observation
+///
+/// A row is painted onto a blank one, rule after rule, beginning with the last that covers all of it. Only
+/// columns that a rule mentions are looked at, so that sparse problems stay so.
+#include "base/base.h"
+#include "mdp/formats/cassandra.h"
+#include "mdp/model.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/// A row: n columns in order of their coming.
+typedef struct Row {
+  int64_t columns, n;
+  int64_t *column; ///< (columns)
+  double *value;   ///< (columns) of those
+  int64_t *place;  ///< (columns) 1 + where a column is; 0: nowhere
+} Row;
+
+typedef struct Work {
+  CeliCassandra *said;
+  CelMdpBuilder *builder;
+  Row next, seen; ///< P(.|s,a); O(.|s',a)
+  double *reward; ///< (next.n, depth) of the row's next states
+  int64_t reward_room;
+  int64_t depth; ///< observations that rewards differ by; 1: they do not
+  CeliEntry *entry;
+  int64_t entry_room;
+} Work;
+
+// ---- rows
+
+static CelStatus row_create(Row *row, int64_t columns, const char *what) {
+  const size_t n = (size_t)columns;
+  size_t bytes;
+  if (!celi_size_mul(n, 24, &bytes)) bytes = SIZE_MAX;
+  row->columns = columns;
+  CELI_TRY(celi_mdp_room(bytes, what));
+  CELI_TRY(celi_alloc(&row->column, n, sizeof *row->column, what));
+  CELI_TRY(celi_alloc(&row->value, n, sizeof *row->value, what));
+  row->place = calloc(n, sizeof *row->place);
+  return row->place ? CEL_OK : cel_fail(CEL_E_MEMORY, "%s: no memory", what);
+}
+
+static void row_free(Row *row) {
+  free(row->column);
+  free(row->value);
+  free(row->place);
+}
+
+static void row_clear(Row *row) {
+  for (int64_t k = 0; k < row->n; k++) row->place[row->column[k]] = 0;
+  row->n = 0;
+}
+
+static void row_set(Row *row, int64_t column, double value) {
+  if (row->place[column] == 0) {
+    row->column[row->n] = column;
+    row->place[column] = ++row->n;
+  }
+  row->value[row->place[column] - 1] = value;
+}
+
+static void row_set_all(Row *row, double value) {
+  for (int64_t j = 0; j < row->columns; j++) row_set(row, j, value);
+}
+
+/// What one rule says about row i.
+static void row_paint(Row *row, const CeliRules *rules, const CeliRule *rule, int64_t i,
+                      const double *start) {
+  switch (rule->kind) {
+  case CELI_RULE_ENTRY:
+    if (rule->j < 0) {
+      row_set_all(row, rule->value);
+    } else {
+      row_set(row, rule->j, rule->value);
+    }
+    break;
+  case CELI_RULE_ROW: // the row is blank
+    for (int64_t k = rule->first; k < rule->first + rule->n; k++) {
+      row_set(row, rules->cell[k].column, rules->cell[k].value);
+    }
+    break;
+  case CELI_RULE_UNIFORM: row_set_all(row, 1.0 / (double)row->columns); break;
+  case CELI_RULE_IDENTITY: row_set(row, i, 1.0); break;
+  case CELI_RULE_RESET:
+    if (start == NULL) row_set_all(row, 1.0 / (double)row->columns);
+    for (int64_t j = 0; start && j < row->columns; j++) {
+      if (start[j] > 0.0) row_set(row, j, start[j]);
+    }
+    break;
+  case CELI_RULE_OBSERVED: CEL_ASSERT(rule->kind != CELI_RULE_OBSERVED); break; // only in R
+  }
+}
+
+/// Paints row (a, i) and returns the line of the last rule about it, `otherwise` where there is none.
+static CelStatus row_make(Row *row, CeliRules *rules, int32_t a, int64_t i, const double *start,
+                          int64_t *line) {
+  CELI_TRY(celi_rules_find(rules, a, i));
+  row_clear(row);
+  for (int64_t k = rules->founds - 1; k >= 0; k--) row_paint(row, rules, rules->found[k], i, start);
+  if (rules->founds > 0) *line = rules->found[0]->line;
+  return CEL_OK;
+}
+
+// ---- rewards
+
+/// Where next state j (-1: each) is in the row: [*from, *to).
+static void places(const Row *row, int64_t j, int64_t *from, int64_t *to) {
+  *from = j < 0 ? 0 : row->place[j] - 1;
+  *to = j < 0 ? row->n : row->place[j];
+  if (*from < 0) *from = *to = 0; // no transition goes there
+}
+
+static void paint_reward(Work *work, const CeliRules *rules, const CeliRule *rule) {
+  const int64_t depth = work->depth;
+  int64_t from, to;
+  if (rule->kind == CELI_RULE_ROW) { // all rewards are 0
+    for (int64_t k = rule->first; k < rule->first + rule->n; k++) {
+      const int64_t place = work->next.place[rules->cell[k].column];
+      if (place > 0) work->reward[place - 1] = rules->cell[k].value;
+    }
+    return;
+  }
+  places(&work->next, rule->j, &from, &to);
+  for (int64_t k = from; k < to; k++) {
+    double *reward = work->reward + k * depth;
+    const bool one = rule->kind == CELI_RULE_ENTRY && rule->o >= 0;
+    for (int64_t o = 0; !one && o < depth; o++) {
+      reward[o] = rule->kind == CELI_RULE_ENTRY ? rule->value : 0.0;
+    }
+    if (one) reward[rule->o] = rule->value;
+    if (rule->kind == CELI_RULE_ENTRY) continue;
+    for (int64_t c = rule->first; c < rule->first + rule->n; c++) {
+      reward[rules->cell[c].column] = rules->cell[c].value;
+    }
+  }
+}
+
+static CelStatus make_rewards(Work *work, int32_t a, int64_t s) {
+  CeliRules *rules = &work->said->r;
+  int64_t n;
+  if (__builtin_mul_overflow(work->next.n, work->depth, &n)) n = INT64_MAX;
+  CELI_TRY(celi_grow(&work->reward, &work->reward_room, n, sizeof *work->reward,
+                     "rewards by observation"));
+  if (n > 0) memset(work->reward, 0, (size_t)n * sizeof *work->reward);
+  CELI_TRY(celi_rules_find(rules, a, s));
+  for (int64_t k = rules->founds - 1; k >= 0; k--) paint_reward(work, rules, rules->found[k]);
+  return CEL_OK;
+}
+
+/// Whether the rewards of the row's next state k differ by observation.
+static bool differ(const Work *work, int64_t k) {
+  const double *reward = work->reward + k * work->depth;
+  for (int64_t o = 1; o < work->depth; o++) {
+    if (reward[o] < reward[0] || reward[o] > reward[0]) return true;
+  }
+  return false;
+}
+
+/// sum_o O(o|s',a) r(s,a,s',o) for the row's next state k.
+static CelStatus average_reward(Work *work, int32_t a, int64_t k, double *out) {
+  CeliCassandra *said = work->said;
+  const int64_t next = work->next.column[k];
+  int64_t line = said->states_line;
+  CELI_TRY(row_make(&work->seen, &said->o, a, next, NULL, &line));
+  const Row *seen = &work->seen;
+  const double sum = celi_mdp_sum(seen->value, seen->n);
+  if (!(fabs(sum - 1.0) <= CELI_TEXT_SUM)) {
+    return celi_scan_fail(&said->scan, line,
+                          "state %" PRId64 ", action %d: the probabilities of its observations sum "
+                          "to %.17g; they must sum to 1, for rewards here differ by observation",
+                          next, (int)a, sum);
+  }
+  *out = 0.0;
+  for (int64_t o = 0; o < seen->n; o++) {
+    *out += seen->value[o] / sum * work->reward[k * work->depth + seen->column[o]];
+  }
+  return CEL_OK;
+}
+
+// ---- the problem
+
+static CelStatus put_row(Work *work, int64_t s, int32_t a) {
+  CeliCassandra *said = work->said;
+  int64_t line = said->states_line, n = 0;
+  CELI_TRY(row_make(&work->next, &said->t, a, s, said->start, &line));
+  CELI_TRY(make_rewards(work, a, s));
+  CELI_TRY(
+      celi_grow(&work->entry, &work->entry_room, work->next.n, sizeof *work->entry, "transitions"));
+  for (int64_t k = 0; k < work->next.n; k++) {
+    double reward = work->reward[k * work->depth];
+    if (!(work->next.value[k] > 0.0)) continue;
+    if (differ(work, k)) CELI_TRY(average_reward(work, a, k, &reward));
+    work->entry[n++] = (CeliEntry){.next = work->next.column[k],
+                                   .probability = work->next.value[k],
+                                   .reward = said->costs ? 0.0 - reward : reward};
+  }
+  return celi_row_put(work->builder, &said->scan, line, s, a, work->entry, n, CELI_TEXT_SUM);
+}
+
+/// An upper bound on the transitions of row (a, s) by the rules about it.
+static CelStatus count_row(CeliCassandra *said, int32_t a, int64_t s, int64_t *out) {
+  CeliRules *rules = &said->t;
+  CELI_TRY(celi_rules_find(rules, a, s));
+  *out = 0;
+  for (int64_t k = 0; k < rules->founds; k++) {
+    const CeliRule *rule = rules->found[k];
+    const bool one = rule->kind == CELI_RULE_IDENTITY || !celi_rule_covers(rule);
+    *out += one ? 1 : rule->kind == CELI_RULE_ROW ? rule->n : said->states;
+  }
+  if (*out > said->states) *out = said->states;
+  return CEL_OK;
+}
+
+/// Asks for the room of all rows before the first is made: a line like "T: * uniform" may stand for any number of them.
+static CelStatus reserve(Work *work) {
+  CeliCassandra *said = work->said;
+  int64_t pairs, transitions = 0;
+  if (__builtin_mul_overflow(said->states, said->actions, &pairs)) pairs = INT64_MAX;
+  CELI_TRY(cel_mdp_builder_reserve(work->builder, pairs, pairs));
+  for (int64_t s = 0; s < said->states; s++) {
+    for (int64_t a = 0; a < said->actions; a++) {
+      int64_t n;
+      CELI_TRY(count_row(said, (int32_t)a, s, &n));
+      if (__builtin_add_overflow(transitions, n, &transitions)) transitions = INT64_MAX;
+    }
+  }
+  return cel_mdp_builder_reserve(work->builder, pairs, transitions);
+}
+
+static CelStatus fill(Work *work) {
+  CeliCassandra *said = work->said;
+  CELI_TRY(cel_fail_in(reserve(work), "%s: ", said->scan.file));
+  CELI_TRY(celi_name_put(work->builder, said->scan.file));
+  CELI_TRY(row_create(&work->next, said->states, "that many states"));
+  if (said->by_observation) {
+    work->depth = said->observations;
+    CELI_TRY(row_create(&work->seen, said->observations, "that many observations"));
+  }
+  for (int64_t s = 0; s < said->states; s++) {
+    for (int64_t a = 0; a < said->actions; a++) CELI_TRY(put_row(work, s, (int32_t)a));
+  }
+  if (said->start == NULL) return CEL_OK;
+  return celi_start_put(work->builder, &said->scan, said->start_line, said->start, said->states);
+}
+
+CelStatus celi_cassandra_build(CeliCassandra *said, double discount, CelMdp **out) {
+  Work work = {.said = said, .depth = 1};
+  const bool own = isnan(discount) && !isnan(said->discount);
+  if (own) discount = said->discount;
+  celi_rules_seal(&said->t);
+  celi_rules_seal(&said->o);
+  celi_rules_seal(&said->r);
+  CELI_TRY(celi_discount_given(said->scan.file, discount));
+  CELI_TRY(celi_scan_in(&said->scan, own ? said->discount_line : said->states_line,
+                        cel_mdp_builder_create(&work.builder, said->states, discount, 0)));
+  CelStatus status = fill(&work);
+  if (status == CEL_OK) {
+    status = cel_fail_in(cel_mdp_build(work.builder, out), "%s: ", said->scan.file);
+  }
+  cel_mdp_builder_destroy(work.builder);
+  row_free(&work.next);
+  row_free(&work.seen);
+  free(work.reward);
+  free(work.entry);
+  return status;
+}

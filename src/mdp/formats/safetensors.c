@@ -1,0 +1,343 @@
+/// Finite problems in safetensors files: the arrays of CelMdp under their own names (docs/files.md).
+///
+/// A problem that is loaded points into the mapped file; nothing is copied but small things, and, in a file
+/// of somebody else's, what must be worked out: probabilities whose rows sum to 1 only nearly, r(s,a)
+/// where only r(s,a,s') is there, a start that is not.
+///     pair (S + 1) I64, row (P + 1) I64, next (T) U32 or I64, probability (T) F64, reward (P) F64
+///     reward_next (T) F64, ends (T) U8, action (P) I32, start (S) F64          where there are any
+///     grid.state (rows, columns) I64, grid.direction (actions, 2) I32
+#include "base/base.h"
+#include "mdp/formats/formats.h"
+#include "mdp/model.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT "celsius-mdp"
+
+// ---- saving
+
+/// What is written: at most all arrays there are.
+typedef struct List {
+  CelTensor tensor[12];
+  int n;
+} List;
+
+static void add(List *list, const char *name, CelType type, const void *data, int64_t rows,
+                int64_t columns) {
+  if (data == NULL) return;
+  CelTensor *tensor = &list->tensor[list->n++];
+  snprintf(tensor->name, sizeof tensor->name, "%s", name);
+  tensor->type = type;
+  tensor->role = CEL_MODEL;
+  tensor->ndim = columns > 0 ? 2 : 1;
+  tensor->shape[0] = rows;
+  tensor->shape[1] = columns;
+  tensor->size = columns > 0 ? rows * columns : rows;
+  tensor->data = (void *)data; // the writer only reads
+}
+
+static void add_arrays(List *list, const CelMdp *mdp) {
+  add(list, "pair", CEL_I64, mdp->pair, mdp->states + 1, 0);
+  add(list, "row", CEL_I64, mdp->row, mdp->pairs + 1, 0);
+  if (mdp->next32) {
+    add(list, "next", CEL_U32, mdp->next32, mdp->transitions, 0);
+  } else {
+    add(list, "next", CEL_I64, mdp->next64, mdp->transitions, 0);
+  }
+  add(list, "probability", CEL_F64, mdp->probability, mdp->transitions, 0);
+  add(list, "reward", CEL_F64, mdp->reward, mdp->pairs, 0);
+  add(list, "reward_next", CEL_F64, mdp->reward_next, mdp->transitions, 0);
+  add(list, "ends", CEL_U8, mdp->ends, mdp->transitions, 0);
+  add(list, "action", CEL_I32, mdp->action, mdp->pairs, 0);
+  add(list, "start", CEL_F64, mdp->start, mdp->states, 0);
+}
+
+/// The directions of a grid as the file has them; the caller frees.
+static CelStatus widen(const CelMdpGrid *grid, int32_t **out) {
+  CELI_TRY(celi_alloc(out, (size_t)grid->actions, 2 * sizeof **out, "a grid"));
+  for (int64_t i = 0; i < 2 * grid->actions; i++) (*out)[i] = (int32_t)grid->direction[i];
+  return CEL_OK;
+}
+
+CelStatus celi_mdp_save_safetensors(const CelMdp *mdp, const char *path) {
+  CELI_TRY(cel_fail_in(cel_mdp_check(mdp), "%s: not written: ", path));
+  List list = {0};
+  int32_t *direction = NULL;
+  add_arrays(&list, mdp);
+  if (mdp->grid) {
+    CELI_TRY(widen(mdp->grid, &direction));
+    add(&list, "grid.state", CEL_I64, mdp->grid->state, mdp->grid->rows, mdp->grid->columns);
+    add(&list, "grid.direction", CEL_I32, direction, mdp->grid->actions, 2);
+  }
+  char discount[CELI_NUMBER_MAX], horizon[CELI_NUMBER_MAX];
+  celi_double_text(discount, mdp->discount);
+  snprintf(horizon, sizeof horizon, "%" PRId64, mdp->horizon);
+  const CelMeta meta[] = {
+      {"format", FORMAT}, {"name", mdp->name}, {"discount", discount}, {"horizon", horizon}};
+  const CelStatus status = cel_safetensors_write_list(path, list.tensor, list.n, meta, 4);
+  free(direction);
+  return status;
+}
+
+// ---- loading: the tensors, each once, of the right type and size
+
+static const char *const names[] = {"pair",   "row",        "next",          "probability",
+                                    "reward", "start",      "reward_next",   "ends",
+                                    "action", "grid.state", "grid.direction"};
+enum { NAMES = sizeof names / sizeof *names };
+
+static CelStatus check_names(const CelSafetensors *file) {
+  for (int64_t i = 0; i < cel_safetensors_count(file); i++) {
+    const char *name = cel_safetensors_at(file, i)->name;
+    CeliNearest nearest = {.wanted = name};
+    int known = 0;
+    while (known < NAMES && strcmp(names[known], name) != 0)
+      celi_nearest_try(&nearest, names[known++]);
+    if (known < NAMES) continue;
+    return cel_fail(CEL_E_CORRUPT, "tensor \"%s\" is none of a finite problem's%s%s%s", name,
+                    nearest.best ? ": is \"" : "", nearest.best ? nearest.best : "",
+                    nearest.best ? "\" meant?" : "");
+  }
+  return CEL_OK;
+}
+
+/// The data of a tensor with one axis of n entries, NULL where it is not there.
+static CelStatus find(const CelSafetensors *file, const char *name, CelType type, int64_t n,
+                      void *out) {
+  const CelTensor *tensor = cel_safetensors_find(file, name);
+  memset(out, 0, sizeof(void *));
+  if (tensor == NULL) return CEL_OK;
+  if (tensor->type != type) {
+    return cel_fail(CEL_E_CORRUPT, "tensor \"%s\" is of type %s; it must be %s", name,
+                    cel_type_name(tensor->type), cel_type_name(type));
+  }
+  if (tensor->ndim != 1) {
+    return cel_fail(CEL_E_CORRUPT, "tensor \"%s\" has %d axes; it must have one", name,
+                    tensor->ndim);
+  }
+  if (tensor->size != n) {
+    return cel_fail(CEL_E_CORRUPT,
+                    "tensor \"%s\" has %" PRId64 " entries; with \"pair\", \"row\" and \"next\" "
+                    "as they are it must have %" PRId64,
+                    name, tensor->size, n);
+  }
+  memcpy(out, &tensor->data, sizeof(void *));
+  return CEL_OK;
+}
+
+static CelStatus need(const CelSafetensors *file, const char *name, int64_t *size) {
+  const CelTensor *tensor = cel_safetensors_find(file, name);
+  if (tensor == NULL) {
+    return cel_fail(CEL_E_CORRUPT, "there is no tensor \"%s\" (docs/files.md says which there are)",
+                    name);
+  }
+  *size = tensor->size;
+  return CEL_OK;
+}
+
+static CelStatus find_sizes(CelMdp *mdp, const CelSafetensors *file) {
+  int64_t pair = 0, row = 0;
+  CELI_TRY(need(file, "pair", &pair));
+  CELI_TRY(need(file, "row", &row));
+  CELI_TRY(need(file, "next", &mdp->transitions));
+  if (pair < 2 || row < 2 || mdp->transitions < 1) {
+    return cel_fail(CEL_E_CORRUPT,
+                    "tensors \"pair\", \"row\" and \"next\" have %" PRId64 ", %" PRId64
+                    " and %" PRId64 " entries: of a problem with a state and an action "
+                    "they have 2, 2 and 1 at least",
+                    pair, row, mdp->transitions);
+  }
+  mdp->states = pair - 1;
+  mdp->pairs = row - 1;
+  return CEL_OK;
+}
+
+static CelStatus find_arrays(CelMdp *mdp, const CelSafetensors *file) {
+  const int64_t S = mdp->states, P = mdp->pairs, T = mdp->transitions;
+  int64_t unused = 0;
+  CELI_TRY(find(file, "pair", CEL_I64, S + 1, &mdp->pair));
+  CELI_TRY(find(file, "row", CEL_I64, P + 1, &mdp->row));
+  if (cel_safetensors_find(file, "next")->type == CEL_I64) {
+    CELI_TRY(find(file, "next", CEL_I64, T, &mdp->next64));
+  } else {
+    CELI_TRY(find(file, "next", CEL_U32, T, &mdp->next32));
+  }
+  CELI_TRY(need(file, "probability", &unused));
+  CELI_TRY(find(file, "probability", CEL_F64, T, &mdp->probability));
+  CELI_TRY(find(file, "reward", CEL_F64, P, &mdp->reward));
+  CELI_TRY(find(file, "reward_next", CEL_F64, T, &mdp->reward_next));
+  CELI_TRY(find(file, "ends", CEL_U8, T, &mdp->ends));
+  CELI_TRY(find(file, "action", CEL_I32, P, &mdp->action));
+  CELI_TRY(find(file, "start", CEL_F64, S, &mdp->start));
+  if (mdp->reward || mdp->reward_next) return CEL_OK;
+  return cel_fail(CEL_E_CORRUPT, "there is neither a tensor \"reward\" nor \"reward_next\"");
+}
+
+// ---- loading: the metadata
+
+static CelStatus read_discount(CelMdp *mdp, const CelSafetensors *file, double discount) {
+  const char *text = cel_safetensors_meta(file, "discount");
+  mdp->discount = discount;
+  if (!isnan(discount)) return celi_mdp_check_discount(discount, mdp->horizon);
+  if (text == NULL) {
+    return cel_fail(CEL_E_CORRUPT, "the metadata have no \"discount\": give one");
+  }
+  if (celi_parse_double(text, &mdp->discount) != CELI_NUMBER_OK) {
+    return cel_fail(CEL_E_CORRUPT, "metadata \"discount\": \"%s\" is not a number", text);
+  }
+  const CelStatus status = celi_mdp_check_discount(mdp->discount, mdp->horizon);
+  return status == CEL_OK ? CEL_OK : cel_fail_in(CEL_E_CORRUPT, "metadata: ");
+}
+
+static CelStatus read_meta(CelMdp *mdp, const CelSafetensors *file, double discount) {
+  const char *format = cel_safetensors_meta(file, "format");
+  if (format == NULL || strcmp(format, FORMAT) != 0) {
+    return cel_fail(CEL_E_CORRUPT,
+                    "not a finite problem: metadata \"format\" is %s%s%s, not \"" FORMAT "\"",
+                    format ? "\"" : "", format ? format : "not there", format ? "\"" : "");
+  }
+  const char *horizon = cel_safetensors_meta(file, "horizon");
+  if (horizon != NULL &&
+      (celi_parse_i64(horizon, &mdp->horizon) != CELI_NUMBER_OK || mdp->horizon < 0)) {
+    return cel_fail(CEL_E_CORRUPT, "metadata \"horizon\": \"%s\" is not a number of steps",
+                    horizon);
+  }
+  const char *name = cel_safetensors_meta(file, "name");
+  if (name != NULL && (strlen(name) >= sizeof mdp->name || !celi_text_plain(name))) {
+    return cel_fail(CEL_E_CORRUPT, "metadata \"name\" must be a plain text of at most %zu bytes",
+                    sizeof mdp->name - 1);
+  }
+  if (name != NULL) strcpy(mdp->name, name);
+  return read_discount(mdp, file, discount);
+}
+
+// ---- loading: the grid
+
+static CelStatus find_grid(CeliMdp *model, const CelSafetensors *file) {
+  const CelTensor *state = cel_safetensors_find(file, "grid.state");
+  const CelTensor *direction = cel_safetensors_find(file, "grid.direction");
+  if (!state && !direction) return CEL_OK;
+  if (!state || !direction || state->type != CEL_I64 || direction->type != CEL_I32 ||
+      state->ndim != 2 || direction->ndim != 2 || direction->shape[1] != 2) {
+    return cel_fail(CEL_E_CORRUPT,
+                    "a grid needs tensors \"grid.state\" (rows, columns) of type I64 and "
+                    "\"grid.direction\" (actions, 2) of type I32");
+  }
+  int8_t *narrow;
+  CELI_TRY(celi_alloc(&narrow, (size_t)direction->size, 1, "a grid"));
+  celi_mdp_own(model, narrow);
+  for (int64_t i = 0; i < direction->size; i++) {
+    const int32_t step = ((const int32_t *)direction->data)[i];
+    if (step < INT8_MIN || step > INT8_MAX) {
+      return cel_fail(CEL_E_CORRUPT,
+                      "tensor \"grid.direction\": action %" PRId64 " steps %" PRId32
+                      " cells; -128 to 127 are possible",
+                      i / 2, step);
+    }
+    narrow[i] = (int8_t)step;
+  }
+  model->grid =
+      (CelMdpGrid){state->shape[0], state->shape[1], state->data, narrow, direction->shape[0]};
+  model->mdp.grid = &model->grid;
+  return CEL_OK;
+}
+
+// ---- loading: what a file of somebody else's leaves open
+
+/// r(s,a) = sum_s' P(s'|s,a) r(s,a,s')
+static CelStatus make_reward(CeliMdp *model) {
+  CelMdp *mdp = &model->mdp;
+  double *reward;
+  CELI_TRY(celi_alloc(&reward, (size_t)mdp->pairs, sizeof *reward, "rewards"));
+  celi_mdp_own(model, reward);
+  for (int64_t p = 0; p < mdp->pairs; p++) {
+    reward[p] = 0.0;
+    for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++) {
+      reward[p] += mdp->probability[t] * mdp->reward_next[t];
+    }
+  }
+  mdp->reward = reward;
+  return CEL_OK;
+}
+
+static CelStatus make_start(CeliMdp *model) {
+  double *start;
+  CELI_TRY(celi_mdp_uniform_start(model->mdp.pair, model->mdp.states, &start));
+  celi_mdp_own(model, start);
+  model->mdp.start = start;
+  return CEL_OK;
+}
+
+static CelStatus complete(CeliMdp *model) {
+  CELI_TRY(celi_mdp_check_order(&model->mdp)); // or they could not be walked
+  if (!model->mdp.reward) CELI_TRY(make_reward(model));
+  if (!model->mdp.start) CELI_TRY(make_start(model));
+  model->mdp.max_actions = celi_mdp_max_actions(model->mdp.pair, model->mdp.states);
+  return CEL_OK;
+}
+
+/// A copy of x (n,) divided by its sum.
+static void divide(double *out, const double *x, int64_t n) {
+  const double sum = celi_mdp_sum(x, n);
+  for (int64_t i = 0; i < n; i++) out[i] = x[i] / sum;
+}
+
+/// Rows and start that sum to 1 within 1e-9 only are copied and divided by their sums.
+static CelStatus normalise(CeliMdp *model) {
+  CelMdp *mdp = &model->mdp;
+  double *probability, *start;
+  CELI_TRY(celi_alloc(&probability, (size_t)mdp->transitions, sizeof *probability,
+                      "probabilities that do not sum to 1"));
+  celi_mdp_own(model, probability);
+  CELI_TRY(celi_alloc(&start, (size_t)mdp->states, sizeof *start, "the initial distribution"));
+  celi_mdp_own(model, start);
+  for (int64_t p = 0; p < mdp->pairs; p++) {
+    divide(probability + mdp->row[p], mdp->probability + mdp->row[p],
+           mdp->row[p + 1] - mdp->row[p]);
+  }
+  divide(start, mdp->start, mdp->states);
+  mdp->probability = probability;
+  mdp->start = start;
+  return CEL_OK;
+}
+
+// ---- loading
+
+static CelStatus fill(CeliMdp *model, double discount) {
+  CelMdp *mdp = &model->mdp;
+  double worst;
+  CELI_TRY(read_meta(mdp, model->file, discount));
+  CELI_TRY(check_names(model->file));
+  CELI_TRY(find_sizes(mdp, model->file));
+  CELI_TRY(find_arrays(mdp, model->file));
+  CELI_TRY(find_grid(model, model->file));
+  CELI_TRY(complete(model));
+  CELI_TRY(celi_mdp_check_sums(mdp, CELI_MDP_SUM_GIVEN, &worst));
+  return worst > CELI_MDP_SUM ? normalise(model) : CEL_OK;
+}
+
+CelStatus celi_mdp_of_safetensors(CelMdp **out, CelSafetensors *file, double discount) {
+  CeliMdp *model;
+  CelStatus status = celi_mdp_create(&model);
+  if (status != CEL_OK) {
+    cel_safetensors_close(file);
+    return status;
+  }
+  model->file = file;
+  status = fill(model, discount);
+  if (status != CEL_OK) {
+    cel_mdp_destroy(&model->mdp);
+    return status;
+  }
+  *out = &model->mdp;
+  return CEL_OK;
+}
+
+CelStatus celi_mdp_load_safetensors(CelMdp **out, const char *path, double discount) {
+  CelSafetensors *file;
+  CELI_TRY(cel_safetensors_open(path, &file));
+  return cel_fail_in(celi_mdp_of_safetensors(out, file, discount), "%s: ", path);
+}

@@ -1,0 +1,234 @@
+/// Conservative policy iteration with a certified step: J rises with every step, by an amount that is known before, and the
+/// iteration ends where no step is guaranteed to gain more than the tolerance.
+///
+/// g is greedy for A = A_pi, a(s) = E_g[A(s,.)] >= 0, pi' = pi + eps (g - pi), tau the greatest total variation
+/// between g and pi, so that e = eps tau is that between pi' and pi. The performance difference with the drift
+/// of the states bounded by coupling is
+///     J' - J >= L - 2 e gamma C / ((1-gamma)(1-gamma(1-e))),                                 (1)
+///     L = eps E_d[a]/(1-gamma),  C = max_s E_pi'[A] = eps max_s a(s) = eps M.
+/// With x = gamma e/(1-gamma) the right side of (1) has the derivative, up to a positive factor,
+///     E_d[a] - 2 M (1 - 1/(1+x)^2),                                                          (2)
+/// which falls with x: the best step is x = 1/sqrt(1 - E_d[a]/(2M)) - 1, or eps = 1 where that is beyond it.
+/// And J* - J = E_d*[E_pi*[A]]/(1-gamma) <= M/(1-gamma), which says how far the end may be from the optimum.
+///
+///   1  V, Q of pi; d of pi                            (direct solves)
+///   2  g, a, tau, M, E_d[a]
+///   3  eps by (2); stop if (1) is not above the tolerance
+///   4  pi = pi + eps (g - pi); go to 1
+///
+/// What the solves may be off by is subtracted from (1): V by its own bound b, a by 2 gamma b, d in the L1 norm by that of its
+/// residual over 1-gamma.
+/// Source: [policy-guarantees, objective bound], without the linearised drift 2 e t; Kakade, Langford 2002.
+#include "mdp/improve/improve.h"
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- config
+
+#define F(field) offsetof(CelConservativeConfig, field)
+static const CelField fields[] = {
+    {"gamma", CEL_FIELD_AUTO, F(gamma), "auto", 0, 0.9999999999999999, "", NULL, NULL,
+     "discount in [0, 1); auto: the problem's own", ""},
+    {"tolerance", CEL_FIELD_DOUBLE, F(tolerance), "1e-9", 0, 1e300, "", NULL, NULL,
+     "stops when no step is certain to gain more than this", ""},
+    {"max_iterations", CEL_FIELD_INT, F(max_iterations), "0", 0, 1e15, "", NULL, NULL,
+     "iterations at most; 0: no limit", ""},
+    {0}};
+#undef F
+
+const CelField *cel_conservative_fields(void) {
+  return fields;
+}
+
+CelConservativeConfig cel_conservative_config_default(void) {
+  CelConservativeConfig config;
+  memset(&config, 0, sizeof config);
+  cel_fields_default(fields, &config);
+  return config;
+}
+
+// ---- what is known of the policy at hand
+
+typedef struct Conservative {
+  const CelMdp *mdp;
+  double gamma;
+  double *V, *d, *residual; ///< (states)
+  double *Q;                ///< (pairs)
+  int64_t *best;            ///< (states) greedy pair; -1: as it is
+  int64_t *queue;           ///< (states)
+  uint8_t *reached;         ///< (states) 1: some policy can be there
+  double J;
+  double mean, most; ///< E_d[a], M
+  double tau;
+  double mean_error, most_error; ///< what these may be off by
+} Conservative;
+
+static void release(Conservative *c) {
+  free(c->V);
+  free(c->d);
+  free(c->residual);
+  free(c->Q);
+  free(c->best);
+  free(c->queue);
+  free(c->reached);
+}
+
+static CelStatus allocate(Conservative *c) {
+  const size_t S = (size_t)c->mdp->states;
+  const char *const what = "conservative policy iteration";
+  CELI_TRY(celi_alloc(&c->V, S, sizeof *c->V, what));
+  CELI_TRY(celi_alloc(&c->d, S, sizeof *c->d, what));
+  CELI_TRY(celi_alloc(&c->residual, S, sizeof *c->residual, what));
+  CELI_TRY(celi_alloc(&c->Q, (size_t)c->mdp->pairs, sizeof *c->Q, what));
+  CELI_TRY(celi_alloc(&c->best, S, sizeof *c->best, what));
+  CELI_TRY(celi_alloc(&c->queue, S, sizeof *c->queue, what));
+  return celi_alloc(&c->reached, S, sizeof *c->reached, what);
+}
+
+static bool ends(const CelMdp *mdp, int64_t t) {
+  return mdp->ends && mdp->ends[t];
+}
+
+/// Marks the states that any policy can reach from the start.
+static void mark_reached(Conservative *c) {
+  const CelMdp *mdp = c->mdp;
+  int64_t n = 0;
+  memset(c->reached, 0, (size_t)mdp->states);
+  for (int64_t s = 0; s < mdp->states; s++) {
+    if (mdp->start[s] > 0.0) c->reached[s] = 1, c->queue[n++] = s;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t s = c->queue[i];
+    for (int64_t t = mdp->row[mdp->pair[s]]; t < mdp->row[mdp->pair[s + 1]]; t++) {
+      const int64_t next = cel_mdp_next(mdp, t);
+      if (c->reached[next] || ends(mdp, t) || !(mdp->probability[t] > 0.0)) continue;
+      c->reached[next] = 1, c->queue[n++] = next;
+    }
+  }
+}
+
+/// L1 norm of what d is off by: that of (1-gamma) start + gamma P'd - d over 1-gamma.
+static double visits_error(const Conservative *c, const double *pi) {
+  const CelMdp *mdp = c->mdp;
+  double *r = c->residual, norm = 0.0, mass = 0.0;
+  for (int64_t s = 0; s < mdp->states; s++) r[s] = (1.0 - c->gamma) * mdp->start[s] - c->d[s];
+  for (int64_t s = 0; s < mdp->states; s++) {
+    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
+      const double weight = c->gamma * c->d[s] * pi[p];
+      for (int64_t t = mdp->row[p]; t < mdp->row[p + 1] && weight != 0.0; t++) {
+        if (!ends(mdp, t)) r[cel_mdp_next(mdp, t)] += weight * mdp->probability[t];
+      }
+    }
+  }
+  for (int64_t s = 0; s < mdp->states; s++) norm += fabs(r[s]), mass += fabs(c->d[s]);
+  return (norm + 4.0 * DBL_EPSILON * mass) / (1.0 - c->gamma);
+}
+
+/// Line 2 at one state; returns a(s). Where nothing is gained the policy stays, which keeps tau small.
+static double improve_state(Conservative *c, const double *pi, int64_t s) {
+  const CelMdp *mdp = c->mdp;
+  const int64_t first = mdp->pair[s], n = mdp->pair[s + 1] - first;
+  int64_t best = first;
+  c->best[s] = -1;
+  if (n == 0 || !c->reached[s]) return 0.0;
+  for (int64_t p = first + 1; p < first + n; p++) {
+    if (c->Q[p] > c->Q[best]) best = p;
+  }
+  const double gain = c->Q[best] - celi_soft_mean(pi + first, c->Q + first, 0.0, n);
+  if (!(gain > 0.0)) return 0.0;
+  c->best[s] = best;
+  c->tau = fmax(c->tau, 1.0 - pi[best]);
+  return gain;
+}
+
+/// Lines 1 and 2.
+static CelStatus measure(Conservative *c, const double *pi) {
+  double bound;
+  CELI_TRY(celi_improve_evaluate(c->mdp, pi, 0.0, c->gamma, c->V, c->Q, &bound));
+  CELI_TRY(celi_improve_visits(c->mdp, pi, c->gamma, c->d));
+  c->J = cel_value_start(c->mdp, c->V);
+  c->mean = c->most = c->tau = 0.0;
+  for (int64_t s = 0; s < c->mdp->states; s++) {
+    const double gain = improve_state(c, pi, s);
+    c->mean += c->d[s] * gain;
+    c->most = fmax(c->most, gain);
+  }
+  c->most_error = 2.0 * c->gamma * bound;
+  c->mean_error = c->most_error + visits_error(c, pi) * c->most;
+  return CEL_OK;
+}
+
+/// Line 3. lower_bound is not above 0 where nothing is certain.
+static CelConservativeStep choose(const Conservative *c) {
+  CelConservativeStep step = {.J = c->J, .J_next = c->J};
+  const double rest = 1.0 - c->gamma, mean = c->mean - c->mean_error;
+  const double most = c->most + c->most_error;
+  step.gap = most / rest;
+  if (!(mean > 0.0) || !(c->tau > 0.0)) return step;
+  const double x = expm1(-0.5 * log1p(-fmin(mean / (2.0 * most), 0.5)));
+  step.eps = c->gamma > 0.0 ? fmin(rest * x / (c->gamma * c->tau), 1.0) : 1.0;
+  step.distance = step.eps * c->tau;
+  step.surrogate = step.eps * c->mean / rest;
+  step.rounding = step.eps * c->mean_error / rest;
+  step.drift_penalty = 2.0 * step.distance * c->gamma * step.eps * most /
+                       (rest * (1.0 - c->gamma * (1.0 - step.distance)));
+  step.lower_bound = step.surrogate - step.drift_penalty - step.rounding;
+  return step;
+}
+
+/// Line 4. A row is divided by its sum, so that rounding does not grow from step to step.
+static void mix(const Conservative *c, double eps, double *pi) {
+  for (int64_t s = 0; s < c->mdp->states; s++) {
+    const int64_t first = c->mdp->pair[s], end = c->mdp->pair[s + 1];
+    double sum = 0.0;
+    if (c->best[s] < 0) continue;
+    for (int64_t p = first; p < end; p++) pi[p] *= 1.0 - eps;
+    pi[c->best[s]] += eps;
+    for (int64_t p = first; p < end; p++) sum += pi[p];
+    for (int64_t p = first; p < end; p++) pi[p] /= sum;
+  }
+}
+
+static CelStatus iterate(Conservative *c, const CelConservativeConfig *config, double *pi,
+                         CelConservativeStep *last) {
+  mark_reached(c);
+  CELI_TRY(measure(c, pi));
+  for (int64_t i = 0; !config->max_iterations || i < config->max_iterations; i++) {
+    *last = choose(c);
+    if (!(last->lower_bound > config->tolerance)) {
+      *last = (CelConservativeStep){.J = c->J, .J_next = c->J, .gap = last->gap, .stopped = true};
+      if (config->step) (void)config->step(config->user, i, last);
+      return CEL_OK;
+    }
+    mix(c, last->eps, pi);
+    CELI_TRY(measure(c, pi));
+    last->J_next = c->J;
+    if (config->step && !config->step(config->user, i, last)) return CEL_OK;
+  }
+  return CEL_OK;
+}
+
+CelStatus cel_conservative_iteration(const CelMdp *mdp, const CelConservativeConfig *config,
+                                     double *pi, CelConservativeStep *last) {
+  const CelConservativeConfig defaults = cel_conservative_config_default();
+  CelConservativeStep unused;
+  if (!config) config = &defaults;
+  CELI_TRY(cel_fields_check(fields, config));
+  Conservative c = {.mdp = mdp, .gamma = celi_improve_gamma(mdp, config->gamma)};
+  if (mdp->horizon > 0) {
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "the problem ends after %lld steps: conservative policy iteration takes an "
+                    "infinite horizon; backward induction solves this one",
+                    (long long)mdp->horizon);
+  }
+  if (!(c.gamma >= 0.0 && c.gamma < 1.0)) {
+    return cel_fail(CEL_E_RANGE, "gamma %g is not in [0, 1)", c.gamma);
+  }
+  CELI_TRY(celi_improve_check_policy(mdp, pi, "the policy"));
+  CelStatus status = allocate(&c);
+  if (status == CEL_OK) status = iterate(&c, config, pi, last ? last : &unused);
+  release(&c);
+  return status;
+}

@@ -1,0 +1,62 @@
+/// What policy improvement is made of: checks of policies, their values and visits, the soft advantage
+///     A_soft(s,a) = Q(s,a) - alpha log pi(a|s) - V(s),  V(s) = E_pi[Q - alpha log pi],
+/// whose mean under pi is zero at every state. Source: [maximum-entropy, 8.14].
+#include "mdp/improve/improve.h"
+#include <math.h>
+
+static const double solved = 1e-13;  ///< tolerance of sweeps, where there is no direct solve
+static const double rows_sum = 1e-9; ///< how far a policy's row may be from 1
+
+double celi_improve_gamma(const CelMdp *mdp, double gamma) {
+  return isnan(gamma) ? mdp->discount : gamma;
+}
+
+CelStatus celi_improve_check_alpha(double alpha) {
+  if (alpha >= 0.0 && isfinite(alpha)) return CEL_OK;
+  return cel_fail(CEL_E_RANGE, "temperature %g is negative or not finite", alpha);
+}
+
+CelStatus celi_improve_check_policy(const CelMdp *mdp, const double *pi, const char *what) {
+  for (int64_t s = 0; s < mdp->states; s++) {
+    double sum = 0.0;
+    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
+      if (!(pi[p] >= 0.0 && pi[p] <= 1.0 + rows_sum)) {
+        return cel_fail(CEL_E_RANGE, "%s: state %lld, action %lld: %g is no probability", what,
+                        (long long)s, (long long)cel_mdp_action(mdp, s, p), pi[p]);
+      }
+      sum += pi[p];
+    }
+    const bool terminal = mdp->pair[s] == mdp->pair[s + 1];
+    if (!terminal && fabs(sum - 1.0) > rows_sum) {
+      return cel_fail(CEL_E_RANGE, "%s: state %lld: its probabilities sum to %.12g, not to 1", what,
+                      (long long)s, sum);
+    }
+  }
+  return CEL_OK;
+}
+
+CelStatus celi_improve_evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
+                                double *V, double *Q, double *bound) {
+  const CelStatus direct =
+      cel_mdp_evaluate(mdp, pi, alpha, gamma, CEL_EVALUATE_DIRECT, solved, V, Q, bound);
+  if (direct != CEL_E_UNSUPPORTED) return direct;
+  return cel_mdp_evaluate(mdp, pi, alpha, gamma, CEL_EVALUATE_SWEEPS, solved, V, Q, bound);
+}
+
+CelStatus celi_improve_visits(const CelMdp *mdp, const double *pi, double gamma, double *d) {
+  const CelStatus direct =
+      cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_DIRECT, solved, d);
+  if (direct != CEL_E_UNSUPPORTED) return direct;
+  return cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_SWEEPS, solved, d);
+}
+
+double celi_soft_gain(double pi, double Q, double alpha) {
+  if (!(pi > 0.0)) return 0.0;
+  return alpha > 0.0 ? Q - alpha * log(pi) : Q;
+}
+
+double celi_soft_mean(const double *pi, const double *Q, double alpha, int64_t n) {
+  double mean = 0.0;
+  for (int64_t a = 0; a < n; a++) mean += pi[a] * celi_soft_gain(pi[a], Q[a], alpha);
+  return mean;
+}

@@ -1,7 +1,0 @@
-/// The sweeps' inner loops for AVX2.
-#define CELI_AVX2
-#define CELI_TABLE celi_mdp_kernels_avx2
-#define CELI_TABLE_NAME "avx2"
-#include "mdp/kernels_tables.h"
-
-#include "mdp/kernels_impl.h"

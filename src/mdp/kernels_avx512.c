@@ -1,7 +1,0 @@
-/// The sweeps' inner loops for AVX-512.
-#define CELI_AVX512
-#define CELI_TABLE celi_mdp_kernels_avx512
-#define CELI_TABLE_NAME "avx512"
-#include "mdp/kernels_tables.h"
-
-#include "mdp/kernels_impl.h"

@@ -1,0 +1,41 @@
+/// The sweeps' inner loops, one table an instruction set, filled from one source (kernels_impl.h).
+#ifndef CELI_MDP_KERNELS_H
+#define CELI_MDP_KERNELS_H
+#include "mdp/operator/operator.h"
+
+/// What BiCGStab does with blocks of states, in one type of numbers (krylov_impl.h says what each is).
+typedef struct CeliKrylovKernels {
+  size_t size; ///< of a number
+  void (*start)(void *r, void *p, void *shadow, void *x, const double *b, double scale,
+                int64_t begin, int64_t end, double *sums);
+  /// y = x - gamma P_pi x; sums[0] = (z, y), sums[1] = (y, y).
+  void (*apply)(const CeliOperator *op, const void *values, void *y, const void *x, const void *z,
+                int64_t begin, int64_t end, double *sums);
+  void (*subtract)(void *r, const void *v, double a, int64_t begin, int64_t end);
+  void (*move)(void *x, void *r, const void *p, const void *t, const void *shadow, double a,
+               double w, int64_t begin, int64_t end, double *sums);
+  void (*turn)(void *p, const void *r, const void *v, double beta, double w, int64_t begin,
+               int64_t end);
+  void (*finish)(double *out, const void *x, double scale, int64_t begin, int64_t end);
+} CeliKrylovKernels;
+
+struct CeliMdpKernels {
+  const char *name; ///< as the float kernels' tables
+  /// Chunks [begin, end): next = TV; with `residual` TV - V goes there instead and gamma P_pi is made.
+  void (*sweep)(const CeliOperator *op, double alpha, double *next, double *residual,
+                const double *V, int64_t begin, int64_t end, double *scratch, CeliResidual *found);
+  /// Chunks [begin, end): y = b + gamma P_pi x (b NULL: 0).
+  void (*apply)(const CeliOperator *op, double *y, const double *b, const double *x, int64_t begin,
+                int64_t end);
+  /// One chunk in place, its slices up or down.
+  void (*sweep_in_place)(const CeliOperator *op, double alpha, double *V, int64_t chunk, bool down,
+                         double *scratch, CeliResidual *found);
+  const CeliKrylovKernels *krylov_single, *krylov_double;
+  void (*exp2)(double *y, const double *x, int64_t n);
+  void (*log)(double *y, const double *x, int64_t n);
+};
+
+/// The table that goes with celi_ops().
+const CeliMdpKernels *celi_mdp_kernels(void);
+
+#endif

@@ -1,0 +1,22 @@
+/// (Soft) policy iteration: the softmax (alpha = 0: a greedy) policy of V, evaluated by a direct solve, until its own V
+/// is certified. V + (I - gamma P_pi)^-1 (TV - V) is the value of that policy, so this is also Newton's method.
+///
+/// Source: [policy-guarantees, Theorem 1]; Howard, "Dynamic programming and Markov processes", 1960.
+#include "mdp/evaluate/direct.h"
+#include "mdp/solve/solve.h"
+
+CelStatus celi_solve_pi(CeliRun *run) {
+  CelStatus status = celi_direct_check(run->op->states);
+  if (status == CEL_OK) status = celi_operator_prepare(run->op);
+  while (status == CEL_OK) {
+    celi_run_linearise(run);
+    run->solution->iterations++;
+    if (!celi_run_goes_on(run)) break;
+    CeliDirect *direct;
+    status = celi_direct_create(&direct, run->op);
+    if (status == CEL_OK) status = celi_direct_solve(direct, run->next, false);
+    if (status == CEL_OK) celi_operator_add(run->op, run->V, 1.0, run->next);
+    celi_direct_destroy(direct);
+  }
+  return status;
+}

@@ -1,0 +1,300 @@
+/// Solving a finite problem: the config, the choice of a method, and what every solution is finished with.
+///
+/// A method leaves V; here the last sweep is made from it: residual and bound of that very V, Q = r + gamma P V, and pi.
+#include "celsius/solve.h"
+#include "base/base.h"
+#include "celsius/safetensors.h"
+#include "mdp/solve/solve.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+// ---- config
+
+#define F(field) offsetof(CelSolveConfig, field)
+static const char METHODS[] = "auto|vi|gauss-seidel|mpi|pi|newton|backward";
+static const CelField fields[] = {
+    {"alpha", CEL_FIELD_DOUBLE, F(alpha), "0.1", 0, 1e12, "reward/nat", NULL, NULL,
+     "temperature; 0: the ordinary (hard) problem", "[maximum-entropy, 8.22-8.30]"},
+    {"gamma", CEL_FIELD_AUTO, F(gamma), "auto", 0, 1, "", NULL, NULL,
+     "discount; auto: the problem's own", ""},
+    {"method", CEL_FIELD_ENUM, F(method), "auto", 0, 0, "", METHODS, NULL,
+     "how to solve: value iteration, Gauss-Seidel, modified policy iteration, policy iteration "
+     "with "
+     "a sparse direct solve, Newton-Krylov, or (with a horizon) backward induction",
+     ""},
+    {"tolerance", CEL_FIELD_DOUBLE, F(tolerance), "1e-9", 1e-300, 1e300, "", NULL, NULL,
+     "certified error of V, sup-norm, relative to max(1, max |V|)", ""},
+    {"max_iterations", CEL_FIELD_INT, F(max_iterations), "0", 0, 9e15, "", NULL, NULL,
+     "iterations after which to stop; 0: no limit", ""},
+    {"max_seconds", CEL_FIELD_DOUBLE, F(max_seconds), "0", 0, 1e12, "s", NULL, NULL,
+     "time after which to stop; 0: no limit", ""},
+    {"threads", CEL_FIELD_INT, F(threads), "1", 1, 1024, "", NULL, NULL,
+     "threads; the result has the same bits for any number", ""},
+    {NULL, CEL_FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL},
+};
+
+const CelField *cel_solve_fields(void) {
+  return fields;
+}
+
+CelSolveConfig cel_solve_config_default(void) {
+  CelSolveConfig config;
+  memset(&config, 0, sizeof config);
+  cel_fields_default(fields, &config);
+  return config;
+}
+
+/// The method's name, as in the field table.
+static void method_name(CelSolveMethod method, char *text, size_t size) {
+  const CelSolveConfig config = {.method = (int32_t)method};
+  cel_fields_get(fields, &config, "method", text, size);
+}
+
+static CelStatus check(const CelMdp *mdp, const CelSolveConfig *config) {
+  CELI_TRY(cel_fields_check(fields, config));
+  const double gamma = isnan(config->gamma) ? mdp->discount : config->gamma;
+  if (mdp->horizon == 0 && !(gamma >= 0.0 && gamma < 1.0))
+    return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1) where there is no horizon", gamma);
+  double most = 0.0;
+  for (int64_t p = 0; p < mdp->pairs; p++) most = fmax(most, fabs(mdp->reward[p]));
+  const double steps = mdp->horizon > 0 ? (double)mdp->horizon : 1.0 / (1.0 - gamma);
+  if (!(most * steps < 1e300))
+    return cel_fail(
+        CEL_E_RANGE,
+        "rewards of up to %g over %g steps: values would not be finite; scale them down", most,
+        steps);
+  const bool backward = config->method == CEL_SOLVE_BACKWARD;
+  if (backward && mdp->horizon == 0)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "method backward needs a problem with a horizon; auto takes what fits");
+  if (mdp->horizon > 0 && !backward && config->method != CEL_SOLVE_AUTO)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "a problem with a horizon (%lld) is solved backward: method backward or auto",
+                    (long long)mdp->horizon);
+  return CEL_OK;
+}
+
+// ---- the solution
+
+void cel_solution_destroy(CelSolution *solution) {
+  if (!solution) return;
+  free(solution->V);
+  free(solution->Q);
+  free(solution->pi);
+  free(solution);
+}
+
+static CelStatus allocate(CelSolution **out, const CelMdp *mdp) {
+  CELI_TRY(celi_alloc(out, 1, sizeof **out, "a solution"));
+  CelSolution *solution = *out;
+  *solution = (CelSolution){
+      .states = mdp->states, .pairs = mdp->pairs, .horizon = mdp->horizon, .bound = HUGE_VAL};
+  const size_t T = mdp->horizon > 0 ? (size_t)mdp->horizon : 1;
+  size_t values, pairs;
+  if (!celi_size_mul(T, (size_t)mdp->states, &values) ||
+      !celi_size_mul(T, (size_t)mdp->pairs, &pairs))
+    return cel_fail(CEL_E_MEMORY, "a horizon of %zu steps has more values than can be addressed",
+                    T);
+  CELI_TRY(celi_alloc(&solution->V, values, sizeof(double), "the values of a solution"));
+  CELI_TRY(celi_alloc(&solution->Q, pairs, sizeof(double), "the action values of a solution"));
+  return celi_alloc(&solution->pi, pairs, sizeof(double), "the policy of a solution");
+}
+
+CelStatus cel_solution_save(const CelSolution *solution, const char *path) {
+  const int64_t T = solution->horizon > 0 ? solution->horizon : 1;
+  const struct {
+    const char *name;
+    int64_t columns;
+    double *data;
+  } parts[] = {{"V", solution->states, solution->V},
+               {"Q", solution->pairs, solution->Q},
+               {"pi", solution->pairs, solution->pi}};
+  CelTensor list[3];
+  memset(list, 0, sizeof list);
+  for (int i = 0; i < 3; i++) {
+    snprintf(list[i].name, sizeof list[i].name, "%s", parts[i].name);
+    list[i].type = CEL_F64, list[i].role = CEL_MODEL;
+    list[i].ndim = 2, list[i].shape[0] = T, list[i].shape[1] = parts[i].columns;
+    list[i].size = T * parts[i].columns, list[i].data = parts[i].data;
+  }
+  char method[CEL_TEXT_MAX], numbers[6][32];
+  method_name(solution->method, method, sizeof method);
+  const double values[6] = {solution->alpha,    solution->gamma, solution->value_start,
+                            solution->residual, solution->bound, solution->seconds};
+  for (int i = 0; i < 6; i++) snprintf(numbers[i], sizeof numbers[i], "%.17g", values[i]);
+  const CelMeta meta[] = {{"format", "celsius-solution"},
+                          {"method", method},
+                          {"alpha", numbers[0]},
+                          {"gamma", numbers[1]},
+                          {"value_start", numbers[2]},
+                          {"residual", numbers[3]},
+                          {"bound", numbers[4]},
+                          {"seconds", numbers[5]},
+                          {"certified", solution->certified ? "true" : "false"}};
+  return cel_safetensors_write_list(path, list, 3, meta, (int)(sizeof meta / sizeof *meta));
+}
+
+// ---- a run
+
+double celi_solve_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/// How far the bound has come from the first one to the tolerance, on the logarithmic scale.
+static double fraction(const CeliRun *run, double bound, double wanted) {
+  if (!(bound > wanted)) return 1.0;
+  const double way = log(run->first_bound / wanted);
+  return way > 0.0 && isfinite(way) ? fmax(0.0, log(run->first_bound / bound) / way) : 0.0;
+}
+
+/// Takes what a sweep found.
+static void found(CeliRun *run, CeliResidual residual) {
+  run->residual = residual;
+  run->interval = celi_certificate(&run->op->shape, run->gamma, run->alpha, &residual);
+  run->middle = celi_middle(&run->interval, residual.value_max);
+  run->solution->sweeps++;
+}
+
+void celi_run_sweep(CeliRun *run) {
+  found(run, celi_operator_sweep(run->op, run->alpha, run->next, run->V));
+}
+
+void celi_run_linearise(CeliRun *run) {
+  found(run, celi_operator_linearise(run->op, run->alpha, run->next, run->V));
+}
+
+void celi_run_advance(CeliRun *run) {
+  double *V = run->V;
+  run->V = run->next;
+  run->next = V;
+}
+
+void celi_run_shift(CeliRun *run, double c) {
+  const int64_t *pair = run->mdp->pair;
+  for (int64_t s = 0; s < run->op->states; s++)
+    if (pair[s + 1] > pair[s]) run->V[s] += c;
+}
+
+static double largest_residual(const CeliResidual *residual) {
+  return fmax(fabs(residual->low), fabs(residual->high));
+}
+
+/// True when the rounding errors of sweeps are what is left, or nothing was gained for long.
+static bool exhausted(CeliRun *run) {
+  const double e = celi_rounding(&run->op->shape, run->gamma, run->alpha, run->residual.value_max);
+  const double floor = 3.0 * e / (1.0 - run->gamma * run->op->shape.mass_max);
+  if (!(run->middle.bound > floor)) return true;
+  if (run->middle.bound < 0.9 * run->best_bound) {
+    run->best_bound = run->middle.bound;
+    run->best_sweep = run->solution->sweeps;
+  }
+  const double patience = 200.0 + 20.0 / (1.0 - run->gamma);
+  return (double)(run->solution->sweeps - run->best_sweep) > patience;
+}
+
+bool celi_run_goes_on(CeliRun *run) {
+  const CelSolveConfig *config = run->config;
+  CelSolution *solution = run->solution;
+  const double bound = run->middle.bound;
+  const double wanted = config->tolerance * fmax(1.0, run->middle.value_max);
+  const double seconds = celi_solve_seconds() - run->start_seconds;
+  if (!(run->first_bound > 0.0)) run->first_bound = bound;
+  const CelSolveProgress now = {.method = run->method,
+                                .iteration = solution->iterations,
+                                .sweeps = solution->sweeps,
+                                .residual = largest_residual(&run->residual),
+                                .bound = bound,
+                                .seconds = seconds,
+                                .fraction = fraction(run, bound, wanted)};
+  const bool stop = config->progress && !config->progress(config->user, &now);
+  return !stop && bound > wanted && !exhausted(run) &&
+         !(config->max_seconds > 0.0 && seconds >= config->max_seconds) &&
+         !(config->max_iterations > 0 && solution->iterations >= config->max_iterations);
+}
+
+// ---- the end
+
+typedef struct Finish {
+  const CeliRun *run;
+  double tie;
+} Finish;
+
+/// Q and pi of the V that is returned.
+static void finish_block(CeliOperator *op, void *args, int thread, int64_t begin, int64_t end,
+                         double *sums) {
+  (void)thread, (void)sums;
+  const Finish *finish = args;
+  const CelMdp *mdp = op->mdp;
+  CelSolution *solution = finish->run->solution;
+  for (int64_t s = begin; s < end; s++) {
+    const int64_t p = mdp->pair[s], n = mdp->pair[s + 1] - p;
+    for (int64_t a = p; a < p + n; a++)
+      solution->Q[a] = celi_backup(mdp, op->gamma, finish->run->V, a);
+    celi_policy_of(solution->pi + p, solution->Q + p, n, finish->run->alpha, finish->tie);
+    solution->V[s] = finish->run->V[s];
+  }
+}
+
+/// Moves V to the middle, and measures it once more where it is.
+static void finish(CeliRun *run) {
+  CelSolution *solution = run->solution;
+  const CeliMiddle middle = run->middle;
+  celi_run_shift(run, middle.c);
+  celi_run_sweep(run);
+  solution->residual = largest_residual(&run->residual);
+  // Two bounds hold: this sweep's, and that of the middle to which V was moved.
+  solution->bound = fmin(middle.bound, fmax(fabs(run->interval.low), fabs(run->interval.high)));
+  solution->certified =
+      solution->bound <= run->config->tolerance * fmax(1.0, run->residual.value_max);
+  Finish args = {.run = run, .tie = 2.0 * run->gamma * solution->bound};
+  double sums[CELI_SUMS];
+  celi_operator_blocks(run->op, finish_block, &args, sums);
+}
+
+static CelStatus iterate(CeliRun *run) {
+  static CelStatus (*const methods[])(CeliRun *) = {celi_solve_auto,         celi_solve_vi,
+                                                    celi_solve_gauss_seidel, celi_solve_mpi,
+                                                    celi_solve_pi,           celi_solve_newton};
+  CelStatus status = celi_operator_create(&run->op, run->mdp, run->gamma, run->config->threads);
+  if (status == CEL_OK) status = celi_operator_vector(run->op, &run->V);
+  if (status == CEL_OK) status = celi_operator_vector(run->op, &run->next);
+  method_name(run->solution->method, run->method, sizeof run->method);
+  if (status == CEL_OK) status = methods[run->config->method](run);
+  if (status == CEL_OK) finish(run);
+  free(run->V);
+  free(run->next);
+  celi_operator_destroy(run->op);
+  return status;
+}
+
+CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config, CelSolution **out) {
+  *out = NULL;
+  CELI_TRY(check(mdp, config));
+  CelSolution *solution = NULL;
+  CeliRun run = {.mdp = mdp,
+                 .config = config,
+                 .alpha = config->alpha,
+                 .gamma = isnan(config->gamma) ? mdp->discount : config->gamma,
+                 .best_bound = HUGE_VAL,
+                 .start_seconds = celi_solve_seconds()};
+  CelStatus status = allocate(&solution, mdp);
+  if (status == CEL_OK) {
+    run.solution = solution;
+    solution->alpha = run.alpha, solution->gamma = run.gamma;
+    solution->method = mdp->horizon > 0 ? CEL_SOLVE_BACKWARD : (CelSolveMethod)config->method;
+    status = mdp->horizon > 0 ? celi_solve_backward(&run) : iterate(&run);
+  }
+  if (status != CEL_OK) {
+    cel_solution_destroy(solution);
+    return status;
+  }
+  solution->value_start = cel_value_start(mdp, solution->V);
+  solution->seconds = celi_solve_seconds() - run.start_seconds;
+  *out = solution;
+  return CEL_OK;
+}
