@@ -81,6 +81,36 @@ CEL_API CelStatus cel_agent_update_n(CelAgent *agent, int64_t n) CEL_WARN_UNUSED
 CEL_API CelStatus cel_agent_predict(CelAgent *agent, const void *obs, int64_t n,
                                     void *actions) CEL_WARN_UNUSED;
 
+// ---- what it has learned, at any n observations (n rows). Nothing that learning depends on changes; the calls allocate.
+
+/// p (n,A): pi(a|s) of a policy over one choice of A. Of learners that act by values: the Boltzmann policy they act by.
+/// Errors: CEL_E_UNSUPPORTED (other actions), CEL_E_NAN (an observation), CEL_E_MEMORY.
+CEL_API CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n,
+                                          float *p) CEL_WARN_UNUSED;
+/// mean, sd (n,A) of a Gaussian policy, in the environment's units; where *squashed, of u with a = shift + scale tanh(u),
+/// the bounds' middle and half width. Source: [actor-critic, 4.24]
+/// Errors: CEL_E_UNSUPPORTED (choices, samplers, generalised state-dependent exploration), CEL_E_NAN, CEL_E_MEMORY.
+CEL_API CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float *mean,
+                                     float *sd, bool *squashed) CEL_WARN_UNUSED;
+/// actions (n rows) from the policy: row i takes draw number `draw` >= 0 of stream (seed, CEL_RNG_EVAL_ACT, i), so the
+/// same call gives the same actions.
+/// Errors: CEL_E_UNSUPPORTED (generalised state-dependent exploration), CEL_E_RANGE (draw), CEL_E_NAN, CEL_E_MEMORY.
+CEL_API CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t seed,
+                                 int64_t draw, void *actions) CEL_WARN_UNUSED;
+/// q (n,): the learned Q(s,a), smallest or mean of several critics as the learner takes it; without the immediate
+/// entropy. Where rewards are normalised: divided by today's scale.
+/// Errors: CEL_E_UNSUPPORTED (a learner without Q), CEL_E_RANGE (an action that is none), CEL_E_NAN, CEL_E_MEMORY.
+CEL_API CelStatus cel_agent_q(CelAgent *agent, const void *obs, const void *actions, int64_t n,
+                              float *q) CEL_WARN_UNUSED;
+/// v (n,): the learned V(s), or what the learned Q makes it where actions are choices: E_pi[Q - alpha log pi].
+/// Errors: CEL_E_UNSUPPORTED (neither), CEL_E_NAN, CEL_E_MEMORY.
+CEL_API CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n,
+                              float *v) CEL_WARN_UNUSED;
+/// alpha in force, reward units per nat; 0 of learners of the hard problem.
+CEL_API double cel_agent_temperature(CelAgent *agent);
+/// The discount of its config.
+CEL_API double cel_agent_gamma(const CelAgent *agent);
+
 /// What to know about the agent's settings, one sentence; "" when there is nothing.
 CEL_API const char *cel_agent_note(const CelAgent *agent);
 CEL_API const CelAlgoInfo *cel_agent_algo(const CelAgent *agent);

@@ -212,6 +212,7 @@ const CeliAlgo celi_algo_a2c = {
     .predict = celi_onpolicy_predict,
     .sync = celi_onpolicy_sync,
     .policy = celi_onpolicy_policy,
+    .view = celi_onpolicy_view,
     .replay = celi_onpolicy_replay,
     .collect = celi_onpolicy_collect,
     .rollout = celi_onpolicy_rollout,

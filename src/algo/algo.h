@@ -4,6 +4,7 @@
 /// of threads, metrics. An algorithm owns its networks, buffers and plan, in a struct of its own.
 #ifndef CELI_ALGO_H
 #define CELI_ALGO_H
+#include "algo/view.h"
 #include "celsius/agent.h"
 #include "celsius/env.h"
 #include "ops/plan.h"
@@ -33,6 +34,8 @@ typedef struct CeliAlgo {
   CelStatus (*sync)(CelAgent *agent);
   /// What the actor's output means, for model files.
   CeliPolicySpec (*policy)(const CelAgent *agent);
+  /// What it has learned, for those who ask (view.h).
+  CeliView (*view)(CelAgent *agent);
   /// The replay buffer, or NULL.
   CeliReplay *(*replay)(CelAgent *agent);
   /// On-policy: up to `steps` steps of all environments at once, as act, step, observe would, at most until an update is

@@ -72,6 +72,7 @@ CelStatus celi_onpolicy_predict(CelAgent *agent, const void *obs, int64_t n,
 int64_t celi_onpolicy_due(const CelAgent *agent);
 CelStatus celi_onpolicy_sync(CelAgent *agent) CEL_WARN_UNUSED;
 CeliPolicySpec celi_onpolicy_policy(const CelAgent *agent);
+CeliView celi_onpolicy_view(CelAgent *agent);
 CeliReplay *celi_onpolicy_replay(CelAgent *agent); ///< NULL
 const CeliRollout *celi_onpolicy_rollout(const CelAgent *agent);
 

@@ -546,6 +546,20 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
                           .A = s->A};
 }
 
+static CeliView view(CelAgent *agent) {
+  const Sac *s = agent->self;
+  return (CeliView){.actor = &s->actor.net,
+                    .sde = s->gsde,
+                    .dist = dist_spec(s),
+                    .scale = s->box.scale,
+                    .shift = s->box.shift,
+                    .temperature = (double)*s->temperature.alpha,
+                    .kind = CELI_CRITIC_OF_ACTIONS,
+                    .q = &s->critic.net,
+                    .mean = s->config->critic_reduce == 1,
+                    .norm = &s->experience.norm};
+}
+
 static void release(CelAgent *agent) {
   celi_plan_destroy(((Sac *)agent->self)->update.plan);
 }
@@ -564,5 +578,6 @@ const CeliAlgo celi_algo_sac = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
+    .view = view,
     .replay = celi_off_policy_replay,
 };

@@ -393,6 +393,20 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
                           .A = s->A};
 }
 
+static CeliView view(CelAgent *agent) {
+  const Sacv *s = agent->self;
+  return (CeliView){.actor = &s->actor.net,
+                    .dist = s->dist.spec,
+                    .scale = s->box.scale,
+                    .shift = s->box.shift,
+                    .temperature = (double)*s->temperature.alpha,
+                    .kind = CELI_CRITIC_OF_ACTIONS,
+                    .q = &s->critic.net,
+                    .mean = s->config->critic_reduce == 1,
+                    .v = &s->value.net,
+                    .norm = &s->experience.norm};
+}
+
 static void release(CelAgent *agent) {
   celi_plan_destroy(((Sacv *)agent->self)->update.plan);
 }
@@ -411,5 +425,6 @@ const CeliAlgo celi_algo_sacv = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
+    .view = view,
     .replay = celi_off_policy_replay,
 };

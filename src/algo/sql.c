@@ -204,6 +204,17 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
                           .A = s->A};
 }
 
+static CeliView view(CelAgent *agent) {
+  const Sql *s = agent->self;
+  return (CeliView){.actor = &s->q.net,
+                    .dist = {.kind = CELI_CATEGORICAL, .A = s->A},
+                    .logit_scale = 1 / s->config->ent_coef,
+                    .temperature = s->config->ent_coef,
+                    .kind = CELI_CRITIC_OF_CHOICES,
+                    .q = &s->q.net,
+                    .norm = &s->experience.norm};
+}
+
 static void release(CelAgent *agent) {
   celi_plan_destroy(((Sql *)agent->self)->update.plan);
 }
@@ -222,5 +233,6 @@ const CeliAlgo celi_algo_sql = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
+    .view = view,
     .replay = celi_off_policy_replay,
 };

@@ -445,6 +445,18 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
                           .A = s->A};
 }
 
+static CeliView view(CelAgent *agent) {
+  const Sqlc *s = agent->self;
+  return (CeliView){.actor = &s->sampler.net,
+                    .sampler = true,
+                    .scale = s->box.scale,
+                    .shift = s->box.shift,
+                    .temperature = s->config->ent_coef,
+                    .kind = CELI_CRITIC_OF_ACTIONS,
+                    .q = &s->critic.net,
+                    .norm = &s->experience.norm};
+}
+
 static void release(CelAgent *agent) {
   celi_plan_destroy(((Sqlc *)agent->self)->update.plan);
 }
@@ -463,5 +475,6 @@ const CeliAlgo celi_algo_sqlc = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
+    .view = view,
     .replay = celi_off_policy_replay,
 };

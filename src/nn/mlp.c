@@ -273,6 +273,28 @@ void celi_mlp_forward(const CeliMlpPass *pass, int64_t begin, int64_t end) {
   for (int64_t e = 0; e < pass->net->spec.E; e++) forward_rows(pass, &(Rows){e, begin, end, 0});
 }
 
+enum { APPLY_ROWS = 256 };
+
+CelStatus celi_mlp_apply(const CeliMlp *net, float *y, const float *x, ptrdiff_t ldx, int64_t n) {
+  const int64_t B = n < APPLY_ROWS ? n : APPLY_ROWS, out = net->spec.out;
+  CelTensors *memory;
+  CeliMlpPass pass;
+  if (n < 1) return CEL_OK;
+  CELI_TRY(cel_tensors_create(&memory));
+  CelStatus status = celi_mlp_declare_pass(&pass, memory, "apply", net, B, false);
+  if (status == CEL_OK) status = cel_tensors_allocate(memory);
+  for (int64_t first = 0; status == CEL_OK && first < n; first += B) {
+    const int64_t rows = n - first < B ? n - first : B;
+    pass.X = x + first * ldx, pass.ldx = ldx;
+    celi_mlp_forward(&pass, 0, rows);
+    for (int64_t e = 0; e < net->spec.E; e++)
+      memcpy(y + (e * n + first) * out, pass.Y[net->L - 1] + e * B * out,
+             (size_t)(rows * out) * sizeof *y);
+  }
+  cel_tensors_destroy(memory);
+  return status;
+}
+
 // ---- into a plan
 
 typedef struct RowArgs {

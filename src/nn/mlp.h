@@ -109,6 +109,10 @@ void celi_mlp_transpose(CeliMlp *net);
 /// Forward at once, rows [begin, end), serial: for acting. Members [0, E).
 void celi_mlp_forward(const CeliMlpPass *pass, int64_t begin, int64_t end);
 
+/// Forward at once with memory of its own: x (n, in) ldx -> y (E, n, out). Errors: CEL_E_MEMORY. Allocates: yes.
+CelStatus celi_mlp_apply(const CeliMlp *net, float *y, const float *x, ptrdiff_t ldx,
+                         int64_t n) CEL_WARN_UNUSED;
+
 /// Rows of member e within the share [begin, end) of E B rows, member by member; false when there are none.
 static inline bool celi_member_rows(int64_t B, int64_t e, int64_t begin, int64_t end, int64_t *from,
                                     int64_t *to) {

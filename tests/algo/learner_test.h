@@ -36,21 +36,22 @@ typedef struct Learner {
   int compared; ///< results that each golden file holds at least
 } Learner;
 
-static const CelAlgoInfo *learner_info(const Learner *learner) {
+static inline const CelAlgoInfo *learner_info(const Learner *learner) {
   const CelAlgoInfo *info;
   assert_int_equal(cel_algo_find(learner->algo, &info), CEL_OK);
   return info;
 }
 
-static void learner_set(const CelAlgoInfo *info, void *config, const char *const (*settings)[2]) {
+static inline void learner_set(const CelAlgoInfo *info, void *config,
+                               const char *const (*settings)[2]) {
   for (int i = 0; settings && settings[i][0]; i++)
     if (cel_fields_set(info->fields, config, settings[i][0], settings[i][1]) != CEL_OK)
       fail_msg("%s", cel_error());
 }
 
 /// An agent of case `c` (NULL: none), with `more` settings (NULL: none).
-static CelAgent *learner_make(const Learner *learner, const LearnerCase *c,
-                              const char *const (*more)[2], int threads) {
+static inline CelAgent *learner_make(const Learner *learner, const LearnerCase *c,
+                                     const char *const (*more)[2], int threads) {
   const CelAlgoInfo *info = learner_info(learner);
   const CelSpace observation = cel_space_box(LEARNER_O, -(double)INFINITY, (double)INFINITY),
                  action = learner->discrete ? cel_space_discrete(LEARNER_ACTIONS)
@@ -69,7 +70,7 @@ static CelAgent *learner_make(const Learner *learner, const LearnerCase *c,
   return agent;
 }
 
-static void learner_check_actions(const Learner *learner, const void *actions) {
+static inline void learner_check_actions(const Learner *learner, const void *actions) {
   const int32_t *choice = actions;
   const float *a = actions;
   for (int k = 0; learner->discrete && k < LEARNER_N; k++)
@@ -79,7 +80,7 @@ static void learner_check_actions(const Learner *learner, const void *actions) {
 }
 
 /// A made-up problem: observations and rewards from a stream, episodes of 9 (terminated) and 14 (truncated) steps.
-static void learner_feed(const Learner *learner, CelAgent *agent, int steps) {
+static inline void learner_feed(const Learner *learner, CelAgent *agent, int steps) {
   enum { NUMBERS = LEARNER_N * LEARNER_O };
   CelRng rng = cel_rng(11, CEL_RNG_USER, 0);
   float obs[NUMBERS], final[NUMBERS], actions[LEARNER_N * LEARNER_DIMS], reward[LEARNER_N];
@@ -103,7 +104,7 @@ static void learner_feed(const Learner *learner, CelAgent *agent, int steps) {
 }
 
 /// Every bias and gain is made non-trivial, and targets differ from their networks.
-static void learner_disturb(CelAgent *agent) {
+static inline void learner_disturb(CelAgent *agent) {
   CelRng rng = cel_rng(5, CEL_RNG_USER, 1);
   CelTensors *tensors = cel_agent_tensors(agent);
   for (int64_t i = 0; i < cel_tensors_count(tensors); i++) {
@@ -115,11 +116,11 @@ static void learner_disturb(CelAgent *agent) {
   assert_int_equal(cel_agent_sync(agent), CEL_OK);
 }
 
-static void learner_update(CelAgent *agent, int64_t n) {
+static inline void learner_update(CelAgent *agent, int64_t n) {
   if (cel_agent_update_n(agent, n) != CEL_OK) fail_msg("update: %s", cel_error());
 }
 
-static CelAgent *learner_updated(const Learner *learner, const LearnerCase *c, int threads) {
+static inline CelAgent *learner_updated(const Learner *learner, const LearnerCase *c, int threads) {
   CelAgent *agent = learner_make(learner, c, NULL, threads);
   learner_disturb(agent);
   learner_feed(learner, agent, LEARNER_STEPS);
@@ -130,7 +131,7 @@ static CelAgent *learner_updated(const Learner *learner, const LearnerCase *c, i
 // ---- against PyTorch. From here on tests take their learner as cmocka's state: LEARNER_TESTS.
 
 /// Distance relative to the tensor's norm; `expected` holds doubles. Copies of a target are compared each.
-static double learner_distance(const CelTensor *have, const CelTensor *expected) {
+static inline double learner_distance(const CelTensor *have, const CelTensor *expected) {
   double difference = 0, norm = 0;
   assert_int_equal(strcmp(have->name, "batch.y") == 0 ? have->size % expected->size
                                                       : have->size - expected->size,
@@ -143,7 +144,7 @@ static double learner_distance(const CelTensor *have, const CelTensor *expected)
   return sqrt(difference) / (sqrt(norm) + 1e-12);
 }
 
-static double learner_metric(const CelAgent *agent, const char *wanted) {
+static inline double learner_metric(const CelAgent *agent, const char *wanted) {
   const char *name;
   double value;
   for (int i = 0; cel_agent_metric(agent, i, &name, &value); i++)
@@ -152,8 +153,8 @@ static double learner_metric(const CelAgent *agent, const char *wanted) {
   return (double)NAN;
 }
 
-static void learner_check(const Learner *learner, const LearnerCase *c, CelAgent *agent,
-                          const CelSafetensors *golden) {
+static inline void learner_check(const Learner *learner, const LearnerCase *c, CelAgent *agent,
+                                 const CelSafetensors *golden) {
   const CelTensors *tensors = cel_agent_tensors(agent);
   int compared = 0;
   for (int64_t i = 0; i < cel_safetensors_count(golden); i++) {
@@ -179,7 +180,7 @@ static void learner_check(const Learner *learner, const LearnerCase *c, CelAgent
   assert_true(compared >= learner->compared);
 }
 
-static void learner_against_pytorch(void **state) {
+static inline void learner_against_pytorch(void **state) {
   const Learner *learner = *state;
   const char *dump = getenv("CELSIUS_DUMP");
   for (int i = 0; i < learner->n_cases; i++) {
@@ -206,7 +207,7 @@ static void learner_against_pytorch(void **state) {
 // ---- what holds for all.
 
 /// Acting, observing and updating allocate nothing, with threads.
-static void learner_allocates_nothing(void **state) {
+static inline void learner_allocates_nothing(void **state) {
   const Learner *learner = *state;
   if (!counting_allocations()) skip();
   for (int i = 0; i < learner->n_cases; i++) {
@@ -224,7 +225,7 @@ static void learner_allocates_nothing(void **state) {
 }
 
 /// The same bits for 1, 2 and 3 threads, over many updates at a real learning rate, acting in between.
-static void learner_same_bits(void **state) {
+static inline void learner_same_bits(void **state) {
   const Learner *learner = *state;
   static const char *const real[][2] = {{"learning_rate", "1e-3"},
                                         {"batch_size", "33"},
@@ -251,7 +252,7 @@ static void learner_same_bits(void **state) {
 }
 
 /// Save, go on, load into another agent, go on: the same bits.
-static void learner_save_and_load(void **state) {
+static inline void learner_save_and_load(void **state) {
   const Learner *learner = *state;
   char folder[] = "/tmp/celsius-learner-XXXXXX", path[64], replay[64], command[128];
   static const char *const real[][2] = {
@@ -281,14 +282,14 @@ static void learner_save_and_load(void **state) {
   assert_int_equal(rmdir(folder), 0);
 }
 
-static void learner_expect(CelStatus status, CelStatus wanted, const char *word) {
+static inline void learner_expect(CelStatus status, CelStatus wanted, const char *word) {
   assert_int_equal(status, wanted);
   if (!strstr(cel_error(), word))
     fail_msg("the message '%s' does not speak of '%s'", cel_error(), word);
 }
 
 /// Spaces that the learner cannot take, calls out of order, numbers that are none.
-static void learner_bad_input(const Learner *learner) {
+static inline void learner_bad_input(const Learner *learner) {
   const CelSpace box = cel_space_box(3, -1, 1), choice = cel_space_discrete(2);
   CelAgent *agent;
   learner_expect(
@@ -310,7 +311,7 @@ static void learner_bad_input(const Learner *learner) {
 }
 
 /// A parameter that is not finite is told at the next update.
-static void learner_nan_is_told(const Learner *learner, const char *tensor) {
+static inline void learner_nan_is_told(const Learner *learner, const char *tensor) {
   CelAgent *agent = learner_updated(learner, &learner->cases[0], 1);
   const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), tensor);
   assert_non_null(t);
@@ -321,7 +322,7 @@ static void learner_nan_is_told(const Learner *learner, const char *tensor) {
 }
 
 /// Predicting any number of rows equals predicting one by one, and is the mode of act.
-static void learner_predicts_rows(void **state) {
+static inline void learner_predicts_rows(void **state) {
   const Learner *learner = *state;
   enum { ROWS = 150 };
   const size_t row = learner->discrete ? sizeof(int32_t) : LEARNER_DIMS * sizeof(float);

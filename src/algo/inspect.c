@@ -1,0 +1,268 @@
+/// What an agent has learned, asked from outside: its policy as numbers, draws from it, its values. Contract: agent.h.
+///
+/// A learner says what it is made of (CeliView); everything here is the same for all of them.
+///   s, a    observation, action        O, A   their widths, or the number of choices
+///   head    the actor's output, (n, H)
+#include "algo/algo.h"
+#include "algo/choice.h"
+#include "base/base.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- what is asked of all of them.
+
+static CelStatus check_rows(const CelAgent *agent, const void *obs, int64_t n) {
+  const int64_t O = cel_space_floats(&agent->observation);
+  const float *o = obs;
+  if (n < 0 || n > INT64_MAX / 4 / (O > 0 ? O : 1))
+    return cel_fail(CEL_E_RANGE, "%lld observations; the number must not be negative or overflow",
+                    (long long)n);
+  for (int64_t i = 0; i < n * O; i++)
+    if (!isfinite(o[i]))
+      return cel_fail(CEL_E_NAN, "observation %lld, element %lld, is %g", (long long)(i / O),
+                      (long long)(i % O), (double)o[i]);
+  return CEL_OK;
+}
+
+static CelStatus unsupported(const CelAgent *agent, const char *what) {
+  return cel_fail(CEL_E_UNSUPPORTED, "%s: %s", agent->algo->info.name, what);
+}
+
+/// x (n, O + extra): observations as networks see them, the rest for the caller to fill. The caller frees *x.
+static CelStatus inputs(const CeliView *view, const float *obs, int64_t n, int64_t extra,
+                        float **x) {
+  const int64_t O = view->norm->O, ld = O + extra;
+  CELI_TRY(celi_alloc(x, (size_t)(n * ld), sizeof **x, "observations"));
+  celi_normalizer_apply(view->norm, *x, ld, obs, O, 0, n);
+  return CEL_OK;
+}
+
+/// y (E, n, out) of a network at x (n, in), which is freed. The caller frees *y.
+static CelStatus outputs(const CeliMlp *net, float *x, int64_t n, float **y) {
+  CelStatus status =
+      celi_alloc(y, (size_t)(net->spec.E * n * net->spec.out), sizeof **y, "network outputs");
+  if (status == CEL_OK) status = celi_mlp_apply(net, *y, x, net->spec.in, n);
+  free(x);
+  if (status != CEL_OK) free(*y), *y = NULL;
+  return status;
+}
+
+/// head (n, H) of the actor at n observations. The caller frees *head.
+static CelStatus heads(const CeliView *view, const float *obs, int64_t n, float **head) {
+  float *x;
+  CELI_TRY(inputs(view, obs, n, 0, &x));
+  return outputs(view->actor, x, n, head);
+}
+
+// ---- the policy.
+
+static bool is_choice(const CeliView *view) {
+  return !view->sampler && view->dist.kind == CELI_CATEGORICAL;
+}
+
+/// log_pi, p (n,A) from logits (n,A), which are scaled in place.
+static void boltzmann(const CeliView *view, float *logits, float *log_pi, float *p, int64_t n) {
+  const int64_t A = view->dist.A;
+  const float scale = (float)(view->logit_scale > 0 ? view->logit_scale : 1);
+  for (int64_t i = 0; i < n * A; i++) logits[i] *= scale;
+  celi_choice_softmax(log_pi, p, logits, A, 0, n);
+}
+
+CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n, float *p) {
+  const CeliView view = agent->algo->view(agent);
+  float *head;
+  if (!is_choice(&view)) return unsupported(agent, "its actions are not one choice of several");
+  CELI_TRY(check_rows(agent, obs, n));
+  CELI_TRY(heads(&view, obs, n, &head));
+  boltzmann(&view, head, head, p, n);
+  free(head);
+  return CEL_OK;
+}
+
+CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float *mean, float *sd,
+                             bool *squashed) {
+  const CeliView view = agent->algo->view(agent);
+  const int64_t A = view.dist.A, H = view.sampler ? 0 : celi_dist_head(&view.dist);
+  float *head;
+  *squashed = false;
+  if (view.sampler || celi_dist_discrete(&view.dist))
+    return unsupported(agent, "its policy is no Gaussian");
+  if (view.sde)
+    return unsupported(agent,
+                       "with state-dependent exploration no mean and deviation tell its policy");
+  CELI_TRY(check_rows(agent, obs, n));
+  CELI_TRY(heads(&view, obs, n, &head));
+  const bool clamped = view.dist.log_std_min < view.dist.log_std_max;
+  *squashed = view.dist.kind == CELI_SQUASHED_GAUSSIAN;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t a = 0; a < A; a++) {
+      double log_sd = (double)(view.log_std ? view.log_std[a] : head[i * H + A + a]);
+      if (clamped) log_sd = fmin(fmax(log_sd, view.dist.log_std_min), view.dist.log_std_max);
+      mean[i * A + a] = head[i * H + a];
+      sd[i * A + a] = (float)exp(log_sd);
+    }
+  free(head);
+  return CEL_OK;
+}
+
+/// The environment's actions from scaled ones (n,A), in place.
+static void unscale(const CeliView *view, float *a, int64_t n, int64_t A) {
+  if (!view->scale) return;
+  for (int64_t i = 0; i < n * A; i++) a[i] = view->shift[i % A] + view->scale[i % A] * a[i];
+}
+
+static CelStatus draw_sampler(CelAgent *agent, const CeliView *view, const float *obs, int64_t n,
+                              uint64_t seed, int64_t draw, float *actions) {
+  const int64_t A = view->actor->spec.out, O = view->norm->O;
+  float *x, *u;
+  CELI_TRY(inputs(view, obs, n, A, &x));
+  for (int64_t i = 0; i < n; i++)
+    celi_ops()->normal(x + i * (O + A) + O, seed, CEL_RNG_EVAL_ACT, (uint32_t)i,
+                       (uint64_t)draw * (uint64_t)((A + 3) / 4), 0, A);
+  (void)agent;
+  CELI_TRY(outputs(view->actor, x, n, &u));
+  celi_ops()->tanh(actions, u, n * A);
+  unscale(view, actions, n, A);
+  free(u);
+  return CEL_OK;
+}
+
+static CelStatus draw_dist(CelAgent *agent, const CeliView *view, const float *obs, int64_t n,
+                           uint64_t seed, int64_t draw, void *actions) {
+  const int64_t W = celi_dist_noise(&view->dist), H = celi_dist_head(&view->dist);
+  const size_t bytes = cel_space_bytes(&agent->action);
+  const uint64_t block = (uint64_t)draw * (uint64_t)((W + 3) / 4);
+  float *head, *noise;
+  CELI_TRY(heads(view, obs, n, &head));
+  const CelStatus status = celi_alloc(&noise, (size_t)W, sizeof *noise, "noise of an action");
+  for (int64_t i = 0; status == CEL_OK && i < n; i++) {
+    if (celi_dist_discrete(&view->dist))
+      celi_ops()->uniform(noise, seed, CEL_RNG_EVAL_ACT, (uint32_t)i, block, 0, W);
+    else
+      celi_ops()->normal(noise, seed, CEL_RNG_EVAL_ACT, (uint32_t)i, block, 0, W);
+    for (int64_t a = 0; view->logit_scale > 0 && a < H; a++)
+      head[i * H + a] *= (float)view->logit_scale;
+    celi_dist_draw_rows(&view->dist, view->log_std, (uint8_t *)actions + (size_t)i * bytes, 0,
+                        head + i * H, 0, noise, 0, 0, 1);
+  }
+  if (status == CEL_OK && !celi_dist_discrete(&view->dist)) unscale(view, actions, n, view->dist.A);
+  free(noise);
+  free(head);
+  return status;
+}
+
+CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t seed, int64_t draw,
+                         void *actions) {
+  const CeliView view = agent->algo->view(agent);
+  if (view.sde)
+    return unsupported(
+        agent, "with state-dependent exploration its noise belongs to an episode, not to a state");
+  if (draw < 0)
+    return cel_fail(CEL_E_RANGE, "draw number %lld; it must not be negative", (long long)draw);
+  CELI_TRY(check_rows(agent, obs, n));
+  return view.sampler ? draw_sampler(agent, &view, obs, n, seed, draw, actions)
+                      : draw_dist(agent, &view, obs, n, seed, draw, actions);
+}
+
+// ---- values.
+
+/// Q (n,A) or (n,1): members combined. The caller frees *q.
+static CelStatus combined(const CeliView *view, float *x, int64_t n, float **q) {
+  const int64_t A = view->q->spec.out;
+  CELI_TRY(outputs(view->q, x, n, q));
+  celi_choice_reduce(*q, *q, view->q->spec.E, n, A, 0, n, view->mean);
+  return CEL_OK;
+}
+
+/// What a value is worth in the environment's rewards.
+static float reward_unit(const CeliView *view) {
+  return view->norm->rewards ? 1 / view->norm->reward_scale[0] : 1;
+}
+
+static CelStatus q_of_actions(const CeliView *view, const float *obs, const float *actions,
+                              int64_t n, float *q) {
+  const int64_t O = view->norm->O, A = view->q->spec.in - O;
+  float *x, *all;
+  CELI_TRY(inputs(view, obs, n, A, &x));
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t a = 0; a < A; a++)
+      x[i * (O + A) + O + a] =
+          view->scale ? (actions[i * A + a] - view->shift[a]) / view->scale[a] : actions[i * A + a];
+  CELI_TRY(combined(view, x, n, &all));
+  for (int64_t i = 0; i < n; i++) q[i] = all[i] * reward_unit(view);
+  free(all);
+  return CEL_OK;
+}
+
+static CelStatus q_of_choices(const CeliView *view, const float *obs, const int32_t *actions,
+                              int64_t n, float *q) {
+  const int64_t A = view->q->spec.out;
+  float *x, *all;
+  for (int64_t i = 0; i < n; i++)
+    if (actions[i] < 0 || actions[i] >= A)
+      return cel_fail(CEL_E_RANGE, "action %d of row %lld; it must lie in 0 to %lld", actions[i],
+                      (long long)i, (long long)A - 1);
+  CELI_TRY(inputs(view, obs, n, 0, &x));
+  CELI_TRY(combined(view, x, n, &all));
+  for (int64_t i = 0; i < n; i++) q[i] = all[i * A + actions[i]] * reward_unit(view);
+  free(all);
+  return CEL_OK;
+}
+
+CelStatus cel_agent_q(CelAgent *agent, const void *obs, const void *actions, int64_t n, float *q) {
+  const CeliView view = agent->algo->view(agent);
+  if (view.kind == CELI_NO_CRITIC) return unsupported(agent, "it learns no action values Q");
+  CELI_TRY(check_rows(agent, obs, n));
+  return view.kind == CELI_CRITIC_OF_CHOICES ? q_of_choices(&view, obs, actions, n, q)
+                                             : q_of_actions(&view, obs, actions, n, q);
+}
+
+static CelStatus v_of_network(const CeliView *view, const float *obs, int64_t n, float *v) {
+  float *x, *y;
+  CELI_TRY(inputs(view, obs, n, 0, &x));
+  CELI_TRY(outputs(view->v, x, n, &y));
+  for (int64_t i = 0; i < n; i++) v[i] = y[i] * reward_unit(view);
+  free(y);
+  return CEL_OK;
+}
+
+/// E_pi[Q - alpha log pi]. Source: [maximum-entropy, 8.14]
+static CelStatus v_of_choices(const CeliView *view, const float *obs, int64_t n, float *v) {
+  const int64_t A = view->dist.A;
+  float *x, *q, *head = NULL, *pi = NULL;
+  CELI_TRY(inputs(view, obs, n, 0, &x));
+  CELI_TRY(combined(view, x, n, &q));
+  CelStatus status = heads(view, obs, n, &head);
+  if (status == CEL_OK) status = celi_alloc(&pi, (size_t)(n * A), sizeof *pi, "probabilities");
+  if (status == CEL_OK) {
+    boltzmann(view, head, head, pi, n);
+    celi_choice_value(v, q, head, pi, (float)view->temperature, A, 0, n);
+    for (int64_t i = 0; i < n; i++) v[i] *= reward_unit(view);
+  }
+  free(pi);
+  free(head);
+  free(q);
+  return status;
+}
+
+CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n, float *v) {
+  const CeliView view = agent->algo->view(agent);
+  const bool choices = view.kind == CELI_CRITIC_OF_CHOICES && is_choice(&view);
+  if (!view.v && !choices) return unsupported(agent, "it learns no state values V");
+  CELI_TRY(check_rows(agent, obs, n));
+  return view.v ? v_of_network(&view, obs, n, v) : v_of_choices(&view, obs, n, v);
+}
+
+double cel_agent_temperature(CelAgent *agent) {
+  return agent->algo->view(agent).temperature;
+}
+
+double cel_agent_gamma(const CelAgent *agent) {
+  char text[64];
+  const int length =
+      cel_fields_get(agent->algo->info.fields, agent->config, "gamma", text, sizeof text);
+  CEL_ASSERT(length > 0 && length < (int)sizeof text); // every algorithm has one
+  return strtod(text, NULL);
+}
