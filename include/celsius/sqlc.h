@@ -16,6 +16,18 @@ typedef struct CelSqlcConfig {
   double bandwidth; ///< h of the kernel exp(-|u - v|^2 / h); 0: median heuristic, state by state
 } CelSqlcConfig;
 
+/// Soft values by importance sampling: of each of B states from n actions a_i that were drawn from a proposal q,
+///   V = alpha log 1/n sum_i w_i,  w_i = exp(Q(a_i)/alpha) / q(a_i).
+/// exp(V/alpha) has no bias; V is low by about alpha Var(w)/(2 n Z^2), Z = E[w], and exact where q is proportional to
+/// exp(Q/alpha).
+/// Source: [soft-q-learning, 3.2]
+/// out  V (B,), log_w (B,n) alpha log w, may be Q | in  Q (B,n), log_q (B,n) log q, nats per volume of actions; V, Q
+/// in reward units. alpha > 0, reward units per nat.
+/// Errors: CEL_E_RANGE (alpha, n). Allocates: no.
+CEL_API CelStatus cel_soft_value_estimate(float *V, float *log_w, const float *Q,
+                                          const float *log_q, double alpha, int64_t n,
+                                          int64_t B) CEL_WARN_UNUSED;
+
 CEL_API const CelField *cel_sqlc_fields(void);
 CEL_API CelSqlcConfig cel_sqlc_config_default(void);
 

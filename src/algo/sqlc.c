@@ -10,7 +10,7 @@
 ///
 /// Actions are scaled to [-1, 1], and entropy is theirs. One gradient step:
 ///   1  draw s, a, r, d = gamma (0 where terminated), s' of B transitions
-///   2  V'(s') = alpha log 1/K sum_k exp(Q'(s', a_k) / alpha) 2^A, a_k uniform                  [3.2]
+///   2  V'(s') = alpha log 1/K sum_k exp(Q'(s', a_k) / alpha) / q(a_k), a_k ~ q                 [3.2]
 ///   3  J_Q = mean 1/2 (Q(s, a) - (r + d V'(s')))^2; Adam on Q
 ///   4  Q' += tau (Q - Q')
 ///   5  u_i = f(s, xi_i) fixed, u_j = f(s, xi_j) updated, xi ~ N(0, I)
@@ -50,6 +50,7 @@ typedef struct Sqlc {
   float *reward, *discount;     ///< (B,)
   int64_t *row;                 ///< (B,)
   float *uniform, *sa_next;     ///< (B K, A), (B K, O+A)
+  float *log_q;                 ///< (B, K) log-density of the proposal at those actions
   float *v_next, *y, *q_loss;   ///< (B,)
   float *xi_fixed, *xi_updated; ///< (B n, A), (B m, A)
   float *sx_fixed, *sx_updated; ///< (B n, O+A), (B m, O+A) sampler inputs
@@ -95,14 +96,12 @@ static void op_value_actions(const void *args, int64_t begin, int64_t end) {
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   const int last = s->critic.net.L - 1;
-  const float alpha = (float)s->config->ent_coef;
-  const float volume =
-      (float)(s->config->ent_coef * ((double)s->A * 0.69314718055994531 - log((double)s->K)));
-  celi_ops()->logsumexp(s->v_next, s->q_next.Y[last], s->K, alpha, begin, end, s->K);
-  for (int64_t b = begin; b < end; b++) {
-    s->v_next[b] += volume;
-    s->y[b] = s->reward[b] + s->discount[b] * s->v_next[b];
-  }
+  const int64_t at = begin * s->K;
+  float *q_next = s->q_next.Y[last] + at;
+  const CelStatus status = cel_soft_value_estimate(s->v_next + begin, q_next, q_next, s->log_q + at,
+                                                   s->config->ent_coef, s->K, end - begin);
+  CEL_ASSERT(status == CEL_OK);
+  for (int64_t b = begin; b < end; b++) s->y[b] = s->reward[b] + s->discount[b] * s->v_next[b];
   celi_ops()->squared_error(s->q.dY[last], s->q_loss, s->q.Y[last], s->y, 1.0f / (float)s->B, 1,
                             s->B, begin, end);
 }
@@ -368,6 +367,7 @@ static CelStatus declare_batch(Sqlc *s, CelTensors *t) {
   CELI_DECLARE(t, "batch.row", CEL_I64, CEL_SCRATCH, &s->row, B);
   CELI_DECLARE(t, "batch.uniform", CEL_F32, CEL_SCRATCH, &s->uniform, B * K, A);
   CELI_DECLARE(t, "batch.sa_next", CEL_F32, CEL_SCRATCH, &s->sa_next, B * K, D);
+  CELI_DECLARE(t, "batch.log_q", CEL_F32, CEL_SCRATCH, &s->log_q, B, K);
   CELI_DECLARE(t, "batch.v_next", CEL_F32, CEL_SCRATCH, &s->v_next, B);
   CELI_DECLARE(t, "batch.y", CEL_F32, CEL_SCRATCH, &s->y, B);
   CELI_DECLARE(t, "batch.q_loss", CEL_F32, CEL_SCRATCH, &s->q_loss, B);
@@ -425,6 +425,7 @@ static CelStatus prepare(CelAgent *agent) {
   celi_mlp_init(&s->sampler.net, agent->options.seed, INIT_SAMPLER);
   celi_mlp_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
   celi_box_reset(&s->box);
+  celi_ops()->fill(s->log_q, (float)(-log(2.0) * (double)s->A), s->B * s->K);
   celi_experience_reset(&s->experience);
   bind_passes(s);
   celi_means_bind(&s->update.means, agent, names, METRICS);

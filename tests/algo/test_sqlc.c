@@ -1,5 +1,6 @@
 /// Soft Q-learning with continuous actions against PyTorch in float64 (tests/golden/torch_sqlc.py), its sampler on a density
 /// that is known, and what every learner must show.
+#include "celsius/sqlc.h"
 #include "learner_test.h"
 
 static const LearnerCase cases[] = {
@@ -26,6 +27,95 @@ static void test_bad_input(void **state) {
   (void)state;
   learner_bad_input(&sqlc);
   learner_nan_is_told(&sqlc, "critic.0.bias");
+}
+
+// ---- soft values by importance sampling, of a Q of one action on [-1, 1].
+
+static double bumpy(double a) {
+  return cos(3 * a) + 0.5 * a;
+}
+
+/// A proposal of density (2 + a)/4 (tilted), or the uniform one; x uniform on [0, 1).
+static double propose(bool tilted, double x, double *density) {
+  const double a = tilted ? sqrt(1 + 8 * x) - 2 : 2 * x - 1;
+  *density = tilted ? (2 + a) / 4 : 0.5;
+  return a;
+}
+
+/// Z = E[w] and Var(w) of w = exp(Q/alpha)/q by quadrature.
+static void weight_moments(bool tilted, double alpha, double *Z, double *variance) {
+  enum { CELLS = 20000 };
+  double square = 0, density;
+  *Z = 0;
+  for (int i = 0; i < CELLS; i++) {
+    const double x = (i + 0.5) / CELLS, w = exp(bumpy(propose(tilted, x, &density)) / alpha);
+    *Z += w / density / CELLS, square += w * w / (density * density) / CELLS;
+  }
+  *variance = square - *Z * *Z;
+}
+
+typedef struct Mean {
+  double sum, square;
+  int64_t n;
+} Mean;
+static void mean_add(Mean *m, double x) {
+  m->sum += x, m->square += x * x, m->n++;
+}
+/// Distance from `expected` in standard errors.
+static double mean_away(const Mean *m, double expected) {
+  const double n = (double)m->n, mean = m->sum / n;
+  return (mean - expected) / sqrt((m->square / n - mean * mean) / n);
+}
+
+/// Estimates within 4 standard errors of quadrature, V low by alpha Var(w)/(2 n Z^2), and seen to be.
+static void test_soft_value(void **state) {
+  (void)state;
+  enum { N = 128, TRIALS = 40000 };
+  const double alpha = 0.3;
+  for (int tilted = 0; tilted < 2; tilted++) {
+    double Z, variance, density;
+    float Q[N], log_q[N], V;
+    Mean exponential = {0}, value = {0};
+    CelRng rng = cel_rng(21 + (uint64_t)tilted, CEL_RNG_USER, 0);
+    weight_moments(tilted, alpha, &Z, &variance);
+    for (int t = 0; t < TRIALS; t++) {
+      for (int i = 0; i < N; i++) {
+        Q[i] = (float)bumpy(propose(tilted, cel_rng_range(&rng, 0, 1), &density));
+        log_q[i] = (float)log(density);
+      }
+      assert_int_equal(cel_soft_value_estimate(&V, Q, Q, log_q, alpha, N, 1), CEL_OK);
+      mean_add(&value, (double)V), mean_add(&exponential, exp((double)V / alpha));
+    }
+    const double exact = alpha * log(Z), bias = -alpha * variance / (2 * N * Z * Z),
+                 unbiased = mean_away(&exponential, Z), corrected = mean_away(&value, exact + bias),
+                 plain = mean_away(&value, exact);
+    print_message("%s proposal: exp(V/alpha) %.1f standard errors from Z; V %.1f from V* with its "
+                  "bias, %.1f without\n",
+                  tilted ? "tilted" : "uniform", unbiased, corrected, plain);
+    assert_true(fabs(unbiased) <= 4 && fabs(corrected) <= 4 && plain < -6);
+  }
+}
+
+/// Of a proposal proportional to exp(Q/alpha) every estimate is exact, even from one action.
+static void test_perfect_proposal(void **state) {
+  (void)state;
+  enum { B = 50, N = 3 };
+  const double alpha = 0.3;
+  double Z, variance, density;
+  float Q[B * N], log_q[B * N], log_w[B * N], V[B];
+  CelRng rng = cel_rng(23, CEL_RNG_USER, 0);
+  weight_moments(false, alpha, &Z, &variance);
+  for (int i = 0; i < B * N; i++) {
+    const double q = bumpy(propose(false, cel_rng_range(&rng, 0, 1), &density));
+    Q[i] = (float)q, log_q[i] = (float)(q / alpha - log(Z));
+  }
+  assert_int_equal(cel_soft_value_estimate(V, log_w, Q, log_q, alpha, N, B), CEL_OK);
+  for (int b = 0; b < B; b++)
+    if (!(fabs((double)V[b] - alpha * log(Z)) <= 1e-6))
+      fail_msg("estimate %d is %.9g, not %.9g", b, (double)V[b], alpha * log(Z));
+  assert_int_equal(cel_soft_value_estimate(V, log_w, Q, log_q, 0, N, B), CEL_E_RANGE);
+  assert_non_null(strstr(cel_error(), "alpha is 0"));
+  assert_int_equal(cel_soft_value_estimate(V, log_w, Q, log_q, alpha, 0, B), CEL_E_RANGE);
 }
 
 /// With a flat Q the sampler learns the uniform distribution: E[a^2] = 1/3 of independent draws, scaled to [-1, 1].
@@ -67,7 +157,8 @@ static void test_flat_q(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {LEARNER_TESTS(sqlc), cmocka_unit_test(test_flat_q),
-                                     cmocka_unit_test(test_bad_input)};
+  const struct CMUnitTest tests[] = {
+      LEARNER_TESTS(sqlc), cmocka_unit_test(test_flat_q), cmocka_unit_test(test_soft_value),
+      cmocka_unit_test(test_perfect_proposal), cmocka_unit_test(test_bad_input)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
