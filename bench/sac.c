@@ -62,10 +62,10 @@ static void fill(CelAgent *agent, const Size *s) {
 
 static CelAgent *make(const Size *s, int threads) {
   CelSacConfig config = cel_sac_config_default();
-  config.buffer_size = TRANSITIONS;
-  config.batch_size = s->B;
-  config.learning_starts = 1000000000;
-  config.net_arch = (CelIntList){.n = 2, .v = {(int32_t)s->H, (int32_t)s->H}};
+  config.common.buffer_size = TRANSITIONS;
+  config.common.batch_size = s->B;
+  config.common.learning_starts = 1000000000;
+  config.common.net_arch = (CelIntList){.n = 2, .v = {(int32_t)s->H, (int32_t)s->H}};
   const CelSpace observation = cel_space_box(s->O, -INFINITY, INFINITY),
                  action = cel_space_box(s->A, -1, 1);
   const CelAgentOptions options = {.n_envs = ENVS, .seed = 1, .threads = threads, .total_steps = 0};

@@ -23,11 +23,11 @@ static CelStatus training_create(Training *t, int64_t steps) {
   CelAgentOptions options = cel_agent_options_default();
   CelStatus status;
 
-  sac.net_arch.n = 2;
-  sac.net_arch.v[0] = sac.net_arch.v[1] = 64;
-  sac.batch_size = 100;
-  sac.learning_rate.value = 1e-3;
-  sac.buffer_size = steps;
+  sac.common.net_arch.n = 2;
+  sac.common.net_arch.v[0] = sac.common.net_arch.v[1] = 64;
+  sac.common.batch_size = 100;
+  sac.common.learning_rate.value = 1e-3;
+  sac.common.buffer_size = steps;
   options.n_envs = 1;
   options.seed = 1;
   options.total_steps = steps;

@@ -4,41 +4,26 @@
 #ifndef CELSIUS_SAC_H
 #define CELSIUS_SAC_H
 #include "celsius/agent.h"
+#include "celsius/off_policy.h"
 CEL_BEGIN
 
 /// Source: [maximum-entropy, 8.13-8.30], [policy-guarantees, SAC]; Haarnoja et al., "Soft actor-critic algorithms and
 /// applications", 2018.
 typedef struct CelSacConfig {
-  CelSchedule learning_rate;      ///< of actor, critics and temperature
-  int64_t buffer_size;            ///< transitions kept
-  int64_t learning_starts;        ///< steps of uniformly random actions before the first update
-  int64_t batch_size;             ///< B
-  double tau;                     ///< weight of the newest parameters in the target networks
-  double gamma;                   ///< discount
-  int64_t train_freq;             ///< steps of each environment between updates
-  int64_t gradient_steps;         ///< updates each time; -1: as many as steps were taken
-  double ent_coef;                ///< alpha, reward units per nat; NAN ("auto"): learned
-  double ent_coef_init;           ///< a learned alpha's start
-  double target_entropy;          ///< nats; NAN ("auto"): -dim(A)
-  int64_t target_update_interval; ///< updates between moves of the target networks
-  int64_t n_critics;              ///< E
-  int32_t critic_reduce;          ///< 0 min, 1 mean over the critics
-  int64_t n_steps;     ///< steps of reward before bootstrapping, the entropies between included
-  CelIntList net_arch; ///< widths of hidden layers, actor and critics
-  int32_t activation;  ///< 0 relu, 1 tanh, 2 silu
-  bool layer_norm;     ///< before each hidden activation of the critics and the actor
-  int32_t init;        ///< 0 kaiming_uniform (PyTorch's default), 1 orthogonal, 2 xavier_uniform
-  int32_t policy;      ///< 0 squashed_gaussian, 1 gaussian (unsquashed)
+  CelOffPolicyConfig common;
+  double ent_coef;       ///< alpha, reward units per nat; NAN ("auto"): learned
+  double ent_coef_init;  ///< a learned alpha's start
+  double target_entropy; ///< nats; NAN ("auto"): -dim(A)
+  int64_t n_critics;     ///< E
+  int32_t critic_reduce; ///< 0 min, 1 mean over the critics
+  int64_t n_steps;       ///< steps of reward before bootstrapping, the entropies between included
+  int32_t policy;        ///< 0 squashed_gaussian, 1 gaussian (unsquashed)
   double log_std_min, log_std_max; ///< clamp of log sigma
   int32_t noise;                   ///< 0 none, 1 normal, 2 ou, 3 gsde
   double noise_sigma;              ///< of normal and ou, in units of the scaled action
   double noise_theta, noise_dt;    ///< of ou
   double log_std_init;             ///< of gsde
   int64_t sde_sample_freq;         ///< steps between new gsde matrices; -1: every train_freq steps
-  bool normalize_observation, normalize_reward;
-  double clip_observation, clip_reward;
-  double adam_beta1, adam_beta2, adam_epsilon, weight_decay;
-  double max_grad_norm; ///< of actor and critics each; 0: no clipping
 } CelSacConfig;
 
 CEL_API const CelField *cel_sac_fields(void);

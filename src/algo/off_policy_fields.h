@@ -54,6 +54,29 @@
      "decoupled weight decay of the networks", ""}, \
     {"max_grad_norm", CEL_FIELD_DOUBLE, CELI_AT(Config, max_grad_norm), "0", 0, 1e12, "", NULL, NULL, \
      "clip of the gradient's norm, each network; 0: none", ""}
+// Rows of some of them: F(field) is the field's offset in the learner's config.
+#define CELI_TEMPERATURE_FIELDS(F) \
+    {"ent_coef", CEL_FIELD_AUTO, F(ent_coef), "auto", 0, 1e12, "reward per nat", NULL, NULL, \
+     "temperature alpha; auto: learned", "[maximum-entropy, 8.2]"}, \
+    {"ent_coef_init", CEL_FIELD_DOUBLE, F(ent_coef_init), "1", 1e-12, 1e12, "reward per nat", NULL, NULL, \
+     "start of a learned temperature", ""}
+#define CELI_CRITIC_FIELDS(F) \
+    {"n_critics", CEL_FIELD_INT, F(n_critics), "2", 1, 64, "", NULL, NULL, \
+     "number of critics", ""}, \
+    {"critic_reduce", CEL_FIELD_ENUM, F(critic_reduce), "min", 0, 0, "", "min|mean", NULL, \
+     "how critics are combined", ""}
+#define CELI_NSTEP_FIELDS(F) \
+    {"n_steps", CEL_FIELD_INT, F(n_steps), "1", 1, 64, "steps", NULL, NULL, \
+     "steps of reward (and entropy) before bootstrapping", "[maximum-entropy, 8.13]"}
+#define CELI_GAUSSIAN_FIELDS(F) \
+    {"policy", CEL_FIELD_ENUM, F(policy), "squashed_gaussian", 0, 0, "", "squashed_gaussian|gaussian", NULL, \
+     "action distribution", "[actor-critic, 4.24]"}, \
+    {"log_std_min", CEL_FIELD_DOUBLE, F(log_std_min), "-20", -50, 50, "", NULL, NULL, \
+     "lower clamp of log sigma", ""}, \
+    {"log_std_max", CEL_FIELD_DOUBLE, F(log_std_max), "2", -50, 50, "", NULL, NULL, \
+     "upper clamp of log sigma", ""}, \
+    {"target_entropy", CEL_FIELD_AUTO, F(target_entropy), "auto", -1e9, 1e9, "nats", NULL, NULL, \
+     "entropy that a learned temperature aims at; auto: -dim(A)", ""}
 // clang-format on
 
 #endif

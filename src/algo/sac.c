@@ -144,8 +144,8 @@ static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
 /// Line 5, every target_update_interval updates.
 static void op_targets(const void *args, int64_t begin, int64_t end) {
   const Sac *s = sac_of(args);
-  celi_target_move(&s->target, &s->critic.net, s->config->tau, s->config->target_update_interval,
-                   *s->agent->updates, begin, end);
+  celi_target_move(&s->target, &s->critic.net, s->config->common.tau,
+                   s->config->common.target_update_interval, *s->agent->updates, begin, end);
 }
 
 /// Line 7: d J_alpha / d log alpha = -(mean log pi + Hbar). Then the counters. One part of the stage
@@ -272,7 +272,7 @@ static CelStatus write_plan(Sac *s) {
 
 static CelStatus update(CelAgent *agent, int64_t n) {
   Sac *s = agent->self;
-  return celi_off_policy_update(agent, &s->update, &s->config->learning_rate, n);
+  return celi_off_policy_update(agent, &s->update, &s->config->common.learning_rate, n);
 }
 
 // ---- act, observe, predict.
@@ -317,7 +317,7 @@ static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, Cel
   CeliExperience *x = &s->experience;
   const CeliDistSpec spec = dist_spec(s);
   const bool random = celi_experience_random(x, mode);
-  const int64_t every = c->sde_sample_freq > 0 ? c->sde_sample_freq : c->train_freq;
+  const int64_t every = c->sde_sample_freq > 0 ? c->sde_sample_freq : c->common.train_freq;
   if (s->gsde && mode == CEL_EXPLORE && *x->env_steps % every == 0) renew_matrices(s);
   if (s->gsde && mode != CEL_MODE && !random)
     act_gsde(s, obs, mode == CEL_EXPLORE, actions);
@@ -345,7 +345,7 @@ static CelStatus check_config(const CelSacConfig *c) {
   if (c->log_std_min >= c->log_std_max)
     return cel_fail(CEL_E_RANGE, "sac: log_std_min %g must lie below log_std_max %g",
                     c->log_std_min, c->log_std_max);
-  if (c->noise == CELI_NOISE_GSDE && c->net_arch.n < 1)
+  if (c->noise == CELI_NOISE_GSDE && c->common.net_arch.n < 1)
     return cel_fail(CEL_E_RANGE, "sac: noise gsde needs a hidden layer in net_arch");
   if (c->sde_sample_freq == 0)
     return cel_fail(CEL_E_RANGE, "sac: sde_sample_freq is 0; take a number of steps, or -1 for "
@@ -357,25 +357,16 @@ static CelStatus check_config(const CelSacConfig *c) {
 
 static CelStatus declare_networks(Sac *s, CelTensors *t) {
   const CelSacConfig *c = s->config;
-  CeliMlpSpec actor = {.E = 1,
-                       .in = s->O,
-                       .out = s->gsde ? s->A : 2 * s->A,
-                       .hidden = c->net_arch,
-                       .activation = celi_activation_of(c->activation),
-                       .layer_norm = c->layer_norm,
-                       .init = (CeliInit)c->init,
-                       .output_gain = 1,
-                       .dx_begin = s->O,
-                       .dx_end = s->O};
+  CeliMlpSpec actor = celi_off_policy_network(&c->common, s->O, s->gsde ? s->A : 2 * s->A);
+  CeliMlpSpec critic = celi_off_policy_network(&c->common, s->O + s->A, 1);
   if (actor.init == CELI_ORTHOGONAL) actor.output_gain = 0.01;
-  CeliMlpSpec critic = actor;
-  critic.E = s->E, critic.in = s->O + s->A, critic.out = 1, critic.output_gain = 1;
+  critic.E = s->E;
   critic.dx_begin = s->O,
   critic.dx_end = s->O + s->A; // the actor follows the critics' gradient to the action
   CELI_TRY(celi_trained_declare(&s->actor, t, "actor", &actor));
   if (s->gsde)
-    CELI_TRY(
-        celi_gsde_declare_param(&s->gsde_pi, t, "actor", c->net_arch.v[c->net_arch.n - 1], s->A));
+    CELI_TRY(celi_gsde_declare_param(&s->gsde_pi, t, "actor",
+                                     c->common.net_arch.v[c->common.net_arch.n - 1], s->A));
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
   return celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &critic);
 }
@@ -440,7 +431,7 @@ static void measure(Sac *s, CelAgent *agent) {
   const CelSacConfig *c = agent->config;
   s->agent = agent, s->config = c;
   s->O = cel_space_floats(&agent->observation), s->A = agent->action.part[0].size;
-  s->B = c->batch_size, s->E = c->n_critics, s->N = agent->options.n_envs;
+  s->B = c->common.batch_size, s->E = c->n_critics, s->N = agent->options.n_envs;
   s->squash = c->policy == 0, s->gsde = c->noise == CELI_NOISE_GSDE;
 }
 
@@ -452,15 +443,7 @@ static CelStatus declare(CelAgent *agent) {
   CELI_TRY(check_config(c));
   measure(s, agent);
   const CelSpace stored = celi_box_stored(&s->box);
-  const CeliExperienceSpec experience = {.buffer_size = c->buffer_size,
-                                         .learning_starts = c->learning_starts,
-                                         .train_freq = c->train_freq,
-                                         .gradient_steps = c->gradient_steps,
-                                         .normalize_observation = c->normalize_observation,
-                                         .normalize_reward = c->normalize_reward,
-                                         .clip_observation = c->clip_observation,
-                                         .clip_reward = c->clip_reward,
-                                         .gamma = c->gamma};
+  const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
   CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
   CELI_TRY(declare_networks(s, t));
   CELI_TRY(celi_temperature_declare(&s->temperature, t, c->ent_coef, c->ent_coef_init,
@@ -491,14 +474,8 @@ static void bind_passes(Sac *s) {
 }
 
 static CelStatus bind_optimisers(Sac *s) {
-  const CelSacConfig *c = s->config;
   const CelTensors *t = s->agent->tensors;
-  const CeliAdamConfig adam = {.learning_rate = cel_schedule_at(&c->learning_rate, 1),
-                               .beta1 = c->adam_beta1,
-                               .beta2 = c->adam_beta2,
-                               .epsilon = c->adam_epsilon,
-                               .weight_decay = c->weight_decay,
-                               .max_grad_norm = c->max_grad_norm};
+  const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
   CELI_TRY(celi_trained_bind(&s->critic, t, "critic", NULL, &adam));
   CELI_TRY(celi_trained_bind(&s->actor, t, "actor", s->gsde ? "actor.log_std" : NULL, &adam));
   s->update.rate = M_LEARNING_RATE, s->update.n_adams = 3;
@@ -542,7 +519,7 @@ static CelStatus prepare(CelAgent *agent) {
 static CeliPolicySpec policy_spec(const CelAgent *agent) {
   const Sac *s = agent->self;
   return (CeliPolicySpec){.kind = s->squash ? CELI_SQUASHED_GAUSSIAN : CELI_GAUSSIAN,
-                          .activation = celi_activation_of(s->config->activation),
+                          .activation = celi_activation_of(s->config->common.activation),
                           .A = s->A};
 }
 

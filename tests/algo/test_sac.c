@@ -86,13 +86,13 @@ static void test_bad_input(void **state) {
                  "observations");
   learner_expect(cel_agent_create(&agent, "sac", &config, &box, &line, NULL), CEL_E_UNSUPPORTED,
                  "gaussian");
-  config.batch_size = 0;
+  config.common.batch_size = 0;
   learner_expect(cel_agent_create(&agent, "sac", &config, &box, &box, NULL), CEL_E_RANGE,
                  "batch_size");
   config = cel_sac_config_default(), config.log_std_min = 3;
   learner_expect(cel_agent_create(&agent, "sac", &config, &box, &box, NULL), CEL_E_RANGE,
                  "log_std_min");
-  config = cel_sac_config_default(), config.buffer_size = (int64_t)1e11;
+  config = cel_sac_config_default(), config.common.buffer_size = (int64_t)1e11;
   learner_expect(cel_agent_create(&agent, "sac", &config, &box, &box, NULL), CEL_E_MEMORY,
                  "replay");
   config = cel_sac_config_default();

@@ -42,8 +42,8 @@ static CelAgent *make_agent(const CelEnvSpec *spec, int64_t n_envs) {
   CelSacConfig config = cel_sac_config_default();
   CelAgentOptions options = cel_agent_options_default();
   CelAgent *agent;
-  config.net_arch = (CelIntList){1, {2}};
-  config.buffer_size = 100;
+  config.common.net_arch = (CelIntList){1, {2}};
+  config.common.buffer_size = 100;
   options.n_envs = n_envs;
   OK(cel_agent_create(&agent, "sac", &config, &spec->observation, &spec->action, &options));
   return agent;
@@ -145,8 +145,8 @@ static void train_a_little(int64_t n_envs) {
   run.n_envs = n_envs;
   run.eval_episodes = 1;
   run.tensorboard = false;
-  sac.net_arch = (CelIntList){1, {2}};
-  sac.buffer_size = 100;
+  sac.common.net_arch = (CelIntList){1, {2}};
+  sac.common.buffer_size = 100;
   OK(cel_train(&run, &sac, NULL, &options, NULL, NULL));
 }
 

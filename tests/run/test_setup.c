@@ -23,7 +23,7 @@ static void names_reach_all_tables(void **state) {
   OK(cel_setup_set(setup, "env.action_repeat", "3"));
   OK(cel_setup_set(setup, "env.max-episode-steps", "50"));
   assert_int_equal(setup->run.steps, 1234);
-  assert_int_equal(((const CelSacConfig *)setup->algo_config)->batch_size, 17);
+  assert_int_equal(((const CelSacConfig *)setup->algo_config)->common.batch_size, 17);
   assert_int_equal(celi_setup_env_options(setup)->action_repeat, 3);
   assert_int_equal(celi_setup_env_options(setup)->max_episode_steps, 50);
   assert_non_null(cel_setup_find(setup, "learning_rate"));

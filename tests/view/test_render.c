@@ -65,8 +65,8 @@ static CelAgent *make_agent(const CelEnvSpec *spec) {
   CelSacConfig config = cel_sac_config_default();
   CelAgentOptions options = cel_agent_options_default();
   CelAgent *agent;
-  config.net_arch = (CelIntList){2, {16, 16}};
-  config.buffer_size = 100;
+  config.common.net_arch = (CelIntList){2, {16, 16}};
+  config.common.buffer_size = 100;
   OK(cel_agent_create(&agent, "sac", &config, &spec->observation, &spec->action, &options));
   return agent;
 }
