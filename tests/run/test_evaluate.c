@@ -51,8 +51,8 @@ static int set_up(void **state) {
   registered = true;
   OK(cel_env_spec_create(&f->spec, "TestCount-v0", NULL, NULL));
   CelSacConfig config = cel_sac_config_default();
-  config.net_arch = (CelIntList){1, {8}};
-  config.buffer_size = 100;
+  config.common.net_arch = (CelIntList){1, {8}};
+  config.common.buffer_size = 100;
   CelAgentOptions options = cel_agent_options_default();
   options.n_envs = 3;
   OK(cel_agent_create(&f->agent, "sac", &config, &f->spec->observation, &f->spec->action,
