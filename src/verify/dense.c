@@ -105,6 +105,12 @@ double celi_dense_distance(const double *pi, const double *q, int n) {
   return sum;
 }
 
+double celi_dense_furthest(const double *x, const double *y, int n) {
+  double most = 0;
+  for (int i = 0; i < n; i++) most = fmax(most, fabs(x[i] - y[i]));
+  return most;
+}
+
 double celi_dense_soft_value(const double *pi, const double *Q, int n, double alpha) {
   return celi_dense_dot(pi, Q, n) + alpha * celi_dense_entropy(pi, n);
 }

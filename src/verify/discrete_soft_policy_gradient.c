@@ -249,4 +249,8 @@ static const CeliClaim claims[] = {
      CEL_CHECK_EXCEEDS, 0, 1, natural_stays},
     {0}};
 
-const CeliNote celi_note_discrete_soft_policy_gradient = {"discrete-soft-policy-gradient", claims};
+static const CeliSection section = {"src/verify/discrete_soft_policy_gradient.c", claims};
+static const CeliSection *const sections[] = {&section, NULL};
+
+const CeliNote celi_note_discrete_soft_policy_gradient = {"discrete-soft-policy-gradient",
+                                                          sections};

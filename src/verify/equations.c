@@ -143,13 +143,11 @@ static const Equation soft_q[] = {
 static const struct {
   const CeliNote *note;
   const Equation *equations;
-  const char *file;
-} tables[] = {{&celi_note_maximum_entropy, maximum_entropy, "src/verify/maximum_entropy.c"},
-              {&celi_note_actor_critic, actor_critic, "src/verify/actor_critic.c"},
-              {&celi_note_discrete_soft_policy_gradient, discrete,
-               "src/verify/discrete_soft_policy_gradient.c"},
-              {&celi_note_policy_guarantees, guarantees, "src/verify/policy_guarantees.c"},
-              {&celi_note_soft_q_learning, soft_q, "src/verify/soft_q_learning.c"}};
+} tables[] = {{&celi_note_maximum_entropy, maximum_entropy},
+              {&celi_note_actor_critic, actor_critic},
+              {&celi_note_discrete_soft_policy_gradient, discrete},
+              {&celi_note_policy_guarantees, guarantees},
+              {&celi_note_soft_q_learning, soft_q}};
 
 // ---- which checks try an equation
 
@@ -226,33 +224,33 @@ static void add_names(CeliText *text, const Names *names) {
     celi_text_format(text, "%s`%s`", i ? ", " : "", names->name[i]);
 }
 
-/// The library's functions that the checks of an equation try, and their headers; the check's own file where there is
-/// none.
-static void add_functions(CeliText *text, const CeliNote *note, const char *label,
-                          const char *file) {
+/// The library's functions that the checks of an equation try, and their headers.
+static void add_functions(CeliText *text, const CeliNote *note, const char *label) {
   Names functions = {0}, headers = {0};
-  for (const CeliClaim *c = note->claims; c->run; c++) {
+  const CeliClaim *c;
+  for (int i = 0; (c = celi_note_claim(note, i, NULL)); i++) {
     if (c->function[0] == 0 || !covers(c->equation, label)) continue;
     add_name(&functions, c->function);
     add_name(&headers, header_of(c->function));
   }
-  if (functions.n == 0) {
-    celi_text_format(text, "`%s`", file);
-    return;
-  }
+  if (functions.n == 0) return;
   add_names(text, &functions);
   celi_text_format(text, " in ");
   add_names(text, &headers);
 }
 
+/// The checks of an equation, behind the file in which each stands.
 static void add_checks(CeliText *text, const CeliNote *note, const char *label) {
-  const char *between = "";
-  for (const CeliClaim *c = note->claims; c->run; c++) {
+  const CeliSection *section = NULL, *last = NULL;
+  const CeliClaim *c;
+  for (int i = 0; (c = celi_note_claim(note, i, &section)); i++) {
     if (!covers(c->equation, label)) continue;
-    celi_text_format(text, "%s%s (%s)", between, c->claim, cel_check_kind_text(c->kind));
-    between = "; ";
+    if (section != last) celi_text_format(text, "%s`%s`: ", last ? "; " : "", section->file);
+    celi_text_format(text, "%s%s (%s)", section == last ? "; " : "", c->claim,
+                     cel_check_kind_text(c->kind));
+    last = section;
   }
-  if (between[0] == 0) celi_text_format(text, "a step of the derivation");
+  if (!last) celi_text_format(text, "a step of the derivation");
 }
 
 CelStatus cel_verify_equations(char **out) {
@@ -262,7 +260,7 @@ CelStatus cel_verify_equations(char **out) {
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
     for (const Equation *e = tables[i].equations; e->label; e++) {
       celi_text_format(&text, "| [%s, %s] | %s | ", tables[i].note->name, e->label, e->form);
-      add_functions(&text, tables[i].note, e->label, tables[i].file);
+      add_functions(&text, tables[i].note, e->label);
       celi_text_format(&text, " | ");
       add_checks(&text, tables[i].note, e->label);
       celi_text_format(&text, " |\n");

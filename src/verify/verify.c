@@ -23,6 +23,16 @@ const CeliNote *celi_note_at(int i) {
   return i >= 0 && i < NOTES ? notes[i] : NULL;
 }
 
+const CeliClaim *celi_note_claim(const CeliNote *note, int i, const CeliSection **section) {
+  for (const CeliSection *const *s = note->sections; *s; s++)
+    for (const CeliClaim *c = (*s)->claims; c->run; c++)
+      if (i-- == 0) {
+        if (section) *section = *s;
+        return c;
+      }
+  return NULL;
+}
+
 const char *cel_verify_note_at(int i) {
   return i >= 0 && i < NOTES ? notes[i]->name : NULL;
 }
@@ -264,7 +274,8 @@ static int64_t list_rows(const char *wanted, const char **note, const CeliClaim 
   int64_t count = 0;
   for (int i = 0; i < NOTES; i++) {
     if (wanted && !celi_name_equal(notes[i]->name, wanted)) continue;
-    for (const CeliClaim *c = notes[i]->claims; c->run; c++, count++)
+    const CeliClaim *c;
+    for (int row = 0; (c = celi_note_claim(notes[i], row, NULL)); row++, count++)
       if (note) note[count] = notes[i]->name, claim[count] = c;
   }
   return count;

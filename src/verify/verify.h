@@ -47,15 +47,23 @@ typedef struct CeliClaim {
   CelStatus (*run)(CeliTrial *trial);
 } CeliClaim;
 
-/// A note's rows, in its order; the last has no run.
+/// The rows of one file, in the note's order; the last has no run.
+typedef struct CeliSection {
+  const char *file; ///< "src/verify/..."
+  const CeliClaim *claims;
+} CeliSection;
+
+/// A note's sections, in its order; NULL ends them.
 typedef struct CeliNote {
   const char *name;
-  const CeliClaim *claims;
+  const CeliSection *const *sections;
 } CeliNote;
 extern const CeliNote celi_note_maximum_entropy, celi_note_actor_critic,
     celi_note_discrete_soft_policy_gradient, celi_note_policy_guarantees, celi_note_soft_q_learning;
 /// Note i in the order of the table, NULL past the end.
 const CeliNote *celi_note_at(int i);
+/// Row i of a note, NULL past the end; its section too where asked for.
+const CeliClaim *celi_note_claim(const CeliNote *note, int i, const CeliSection **section);
 
 // ---- verify.c: what a row says to the engine
 
@@ -171,7 +179,10 @@ double celi_dense_entropy(const double *pi, int n);
 /// sum pi log(pi/q); infinite where q is 0 and pi is not.
 double celi_dense_kl(const double *pi, const double *q, int n);
 double celi_dense_dot(const double *x, const double *y, int64_t n);
+/// Total variation.
 double celi_dense_distance(const double *pi, const double *q, int n);
+/// max |x - y|.
+double celi_dense_furthest(const double *x, const double *y, int n);
 /// E_pi[Q - alpha log pi] of one state's row.
 double celi_dense_soft_value(const double *pi, const double *Q, int n, double alpha);
 /// Soft policy iteration by dense solves, alpha > 0; V (S), Q (n), pi (n).

@@ -35,8 +35,8 @@ done <<<"$labels"
 twice=$(sed -n '1,/^<!-- generated/p' $table | sed -nE 's/^\| (\[[^]]+\]) \|.*/\1/p' | sort | uniq -d)
 [ -z "$twice" ] || { echo "two rows in $table for: $twice"; bad=1; }
 
-# Of each row's last column: files and folders exist, and functions stand in the files named.
-while IFS='|' read -r _ label _ where _; do
+# Of each row's last columns: files and folders exist, and functions stand in the files named.
+while IFS='|' read -r _ label _ where; do
   files=$(grep -oE '`(src|include)/[^`]*`' <<<"$where" | tr -d '`')
   [ -n "$files" ] || { echo "$table:$label: names no file"; bad=1; continue; }
   for file in $files; do

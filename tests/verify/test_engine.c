@@ -214,16 +214,18 @@ static void every_claim_has_an_equation(void **state) {
   (void)state;
   char *text = NULL;
   assert_ok(cel_verify_equations(&text));
-  for (int i = 0; celi_note_at(i); i++)
-    for (const CeliClaim *c = celi_note_at(i)->claims; c->run; c++) {
+  for (int i = 0; celi_note_at(i); i++) {
+    const CeliClaim *c, *other;
+    const CeliNote *note = celi_note_at(i);
+    for (int row = 0; (c = celi_note_claim(note, row, NULL)); row++) {
       if (!strstr(text, c->claim))
-        fail_msg("[%s, %s] is no equation of the table: %s", celi_note_at(i)->name, c->equation,
-                 c->claim);
+        fail_msg("[%s, %s] is no equation of the table: %s", note->name, c->equation, c->claim);
       if (strchr(c->claim, '|')) fail_msg("a table's bar in: %s", c->claim);
-      for (const CeliClaim *other = c + 1; other->run; other++)
+      for (int k = row + 1; (other = celi_note_claim(note, k, NULL)); k++)
         if (strcmp(other->claim, c->claim) == 0 && strcmp(other->equation, c->equation) == 0)
           fail_msg("two rows are called: %s", c->claim);
     }
+  }
   free(text);
 }
 

@@ -1,0 +1,192 @@
+/// [policy-guarantees, REINFORCE, PDL, IS, surrogate]: the gradient from returns, what a new policy gains, and its
+/// surrogate.
+#include "celsius/improve.h"
+#include "verify/policy_guarantees/change.h"
+#include <math.h>
+
+// ---- REINFORCE
+
+enum { STEPS = 4 };
+
+typedef struct Score {
+  const CeliProblem *m;
+  const double *pi;
+  bool weight_discounted, reward_discounted;
+  double *sum;
+} Score;
+
+/// grad log pi times the reward to go, with and without gamma^t in either place.
+static void add_score(void *user, const CeliTrajectory *tau) {
+  const Score *score = user;
+  double discount = 1;
+  for (int t = 0; t < tau->steps; t++) {
+    double to_go = 0, ahead = 1;
+    for (int k = t; k < tau->steps; k++) {
+      to_go += ahead * tau->r[k];
+      if (score->reward_discounted) ahead *= score->m->gamma;
+    }
+    const int p = tau->p[t], s = score->m->state[p];
+    const double weight = tau->probability * discount * to_go;
+    score->sum[p] += weight;
+    for (int j = score->m->pair[s]; j < score->m->pair[s + 1]; j++)
+      score->sum[j] -= weight * score->pi[j];
+    if (score->weight_discounted) discount *= score->m->gamma;
+  }
+}
+
+/// E of one trajectory's estimate, and the library's gradient of J over STEPS steps.
+static CelStatus reinforce(CeliTrial *trial, double gamma, bool weight, bool reward, double times) {
+  CeliDraw draw = {.S_min = 3,
+                   .S_max = 3,
+                   .A_min = 2,
+                   .A_max = 2,
+                   .unit = true,
+                   .endless = true,
+                   .full = true,
+                   .gamma = gamma,
+                   .horizon = gamma < 1 ? 0 : STEPS};
+  CeliProblem m;
+  CELI_TRY(celi_draw(trial, &draw, &m));
+  double *theta = celi_take(trial, m.n), *pi = celi_take(trial, m.n);
+  double *gradient = celi_take(trial, m.n);
+  celi_draw_logits(trial, &m, theta, pi);
+  const Score score = {&m, pi, weight, reward, celi_take(trial, m.n)};
+  CELI_TRY(cel_policy_gradient_horizon(m.mdp, pi, 0, gamma, STEPS, true, gradient));
+  celi_enumerate(&m, pi, false, STEPS, -1, -1, add_score, (void *)&score);
+  for (int k = 0; k < m.n; k++) score.sum[k] *= times;
+  celi_compare_all(trial, score.sum, gradient, m.n, STEPS);
+  return CEL_OK;
+}
+
+static CelStatus reinforce_corrected(CeliTrial *trial) {
+  return reinforce(trial, .9, true, true, 1);
+}
+static CelStatus reinforce_undiscounted(CeliTrial *trial) {
+  return reinforce(trial, .9, false, false, 1);
+}
+static CelStatus reinforce_practice(CeliTrial *trial) {
+  return reinforce(trial, .9, false, true, 1);
+}
+static CelStatus reinforce_at_one(CeliTrial *trial) {
+  return reinforce(trial, 1, false, false, 1);
+}
+/// Line 2: the sum over N = 2 trajectories, whose expectation is twice one's.
+static CelStatus reinforce_sum(CeliTrial *trial) {
+  return reinforce(trial, .9, true, true, 2);
+}
+
+// ---- the performance difference, importance sampling, the surrogate
+
+static CelStatus performance_difference(CeliTrial *trial) {
+  CeliChange c = {0};
+  double sum = 0, discount = 1;
+  CELI_TRY(celi_change_draw(trial, &celi_change_any, -1, &c));
+  for (int t = 0; t <= c.T; t++, discount *= c.m.gamma)
+    for (int k = 0; k < c.m.n; k++)
+      sum += discount * c.p_next[t * c.m.S + c.m.state[k]] * c.next[k] * c.A[k];
+  celi_compare(trial, sum, c.gain, celi_change_scale(&c));
+  return CEL_OK;
+}
+
+/// The same with the old policy's states, as if pi' came to where pi came.
+static CelStatus difference_of_old_states(CeliTrial *trial) {
+  CeliChange c = {0};
+  CELI_TRY(celi_change_draw(trial, &celi_change_endless, -1, &c));
+  celi_compare(trial, c.surrogate, c.gain, 1);
+  return CEL_OK;
+}
+
+static CelStatus importance_sampling(CeliTrial *trial) {
+  CeliChange c = {0};
+  CELI_TRY(celi_change_draw(trial, &celi_change_any, -1, &c));
+  for (int s = 0; s < c.m.S; s++) {
+    long double direct = 0, weighted = 0;
+    for (int k = c.m.pair[s]; k < c.m.pair[s + 1]; k++) {
+      direct += c.next[k] * c.Q[k];
+      weighted += c.pi[k] * (c.next[k] / c.pi[k] * c.Q[k]);
+    }
+    celi_compare(trial, (double)weighted, (double)direct, celi_size(c.Q, c.m.n));
+  }
+  return CEL_OK;
+}
+
+/// pi does not take action 0, pi' does: what pi samples cannot tell of it.
+static CelStatus importance_without_support(CeliTrial *trial) {
+  CeliChange c = {0};
+  long double direct = 0, weighted = 0;
+  CELI_TRY(celi_change_draw(trial, &celi_change_endless, -1, &c));
+  const double missing = c.pi[0];
+  for (int k = 0; k < c.m.A; k++) c.pi[k] = k == 0 ? 0 : c.pi[k] / (1 - missing);
+  for (int k = 0; k < c.m.A; k++) {
+    direct += c.next[k] * (1 + fabs(c.Q[k]));
+    if (c.pi[k] > 0) weighted += c.pi[k] * (c.next[k] / c.pi[k] * (1 + fabs(c.Q[k])));
+  }
+  celi_compare(trial, (double)weighted, (double)direct, 1);
+  return CEL_OK;
+}
+
+typedef struct Surrogate {
+  CeliTrial *trial;
+  const CeliChange *change;
+  bool printed; ///< argmax over A-bar(theta): the old policy's own
+} Surrogate;
+
+/// L(theta') = sum_t gamma^t E_{p_t} E_pi[pi'/pi A].
+static CeliComplex surrogate(const void *user, const CeliComplex *theta) {
+  const Surrogate *of = user;
+  const CeliChange *c = of->change;
+  const size_t used = of->trial->used;
+  CeliComplex *next = celi_take_complex(of->trial, c->m.n), L = 0;
+  celi_complex_softmax(&c->m, theta, next);
+  double discount = 1;
+  for (int t = 0; t <= c->T; t++, discount *= c->m.gamma)
+    for (int k = 0; k < c->m.n; k++) {
+      const CeliComplex ratio = of->printed ? 1 : next[k] / c->pi[k];
+      L += discount * c->p[t * c->m.S + c->m.state[k]] * c->pi[k] * ratio * c->A[k];
+    }
+  of->trial->used = used;
+  return L;
+}
+
+static CelStatus surrogate_gradient(CeliTrial *trial, const CeliDraw *draw, bool printed) {
+  CeliChange c = {0};
+  CELI_TRY(celi_change_draw(trial, draw, .5, &c));
+  double *left = celi_take(trial, c.m.n), *right = celi_take(trial, c.m.n);
+  CELI_TRY(cel_policy_gradient(c.m.mdp, c.pi, 0, c.m.gamma, false, left));
+  celi_complex_gradient(trial, surrogate, &(Surrogate){trial, &c, printed}, c.theta, c.m.n, right);
+  celi_compare_all(trial, left, right, c.m.n, printed ? 1 : celi_change_scale(&c));
+  return CEL_OK;
+}
+
+static CelStatus surrogate_is_first_order(CeliTrial *trial) {
+  return surrogate_gradient(trial, &celi_change_any, false);
+}
+static CelStatus surrogate_printed(CeliTrial *trial) {
+  return surrogate_gradient(trial, &celi_change_endless, true);
+}
+
+static const CeliClaim claims[] = {
+    {"REINFORCE", "gamma^t times the discounted reward to go is the gradient of J",
+     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-13, 200, reinforce_corrected},
+    {"REINFORCE", "printed: undiscounted reward to go beside a discounted J",
+     "cel_policy_gradient_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, reinforce_undiscounted},
+    {"REINFORCE", "without gamma^t it is the practitioners' form, not the gradient",
+     "cel_policy_gradient_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, reinforce_practice},
+    {"REINFORCE", "at gamma = 1 all forms are the gradient", "cel_policy_gradient_horizon",
+     CEL_CHECK_EQUAL, 1e-13, 200, reinforce_at_one},
+    {"REINFORCE", "printed: a sum over N trajectories without 1/N", "cel_policy_gradient_horizon",
+     CEL_CHECK_DIFFERS, 1e-6, 200, reinforce_sum},
+    {"PDL", "J' - J = sum_t gamma^t E_{p'_t} E_{pi'}[A]", "cel_state_distribution", CEL_CHECK_EQUAL,
+     1e-10, 200, performance_difference},
+    {"PDL", "with the old policy's states it is not", "cel_state_distribution", CEL_CHECK_DIFFERS,
+     1e-6, 200, difference_of_old_states},
+    {"IS", "E_{pi'}[f] = E_pi[pi'/pi f]", "", CEL_CHECK_EQUAL, 1e-12, 200, importance_sampling},
+    {"IS", "it fails where pi' leaves pi's support", "", CEL_CHECK_DIFFERS, 1e-6, 200,
+     importance_without_support},
+    {"surrogate", "its gradient at theta is the gradient of J", "cel_policy_gradient",
+     CEL_CHECK_EQUAL, 1e-10, 200, surrogate_is_first_order},
+    {"surrogate", "printed: A-bar(theta) does not depend on theta'", "cel_policy_gradient",
+     CEL_CHECK_DIFFERS, 1e-6, 200, surrogate_printed},
+    {0}};
+
+const CeliSection celi_pg_improvement = {"src/verify/policy_guarantees/improvement.c", claims};

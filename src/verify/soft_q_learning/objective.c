@@ -1,0 +1,177 @@
+/// [soft-q-learning, 1.1-2.1]: the objective with one gamma a level, alpha H written out, and the three Q's of the note.
+#include "verify/soft_q_learning/backup.h"
+#include <math.h>
+
+// ---- what is printed: gamma, alpha, three Q's
+
+enum { STEPS = 4 };
+
+typedef struct Nested {
+  const CeliProblem *m;
+  const double *pi;
+  double alpha;
+  bool nested; ///< the discount of level t multiplies that of the levels around it: 1, g, g^3, g^6
+  bool none;   ///< no discount at all
+  long double sum;
+} Nested;
+
+static void add_nested(void *user, const CeliTrajectory *tau) {
+  Nested *n = user;
+  long double value = 0, discount = 1, level = 1;
+  for (int t = 0; t < tau->steps; t++) {
+    value += (n->none ? 1 : discount) * (tau->r[t] - n->alpha * logl(n->pi[tau->p[t]]));
+    level *= n->m->gamma;
+    discount *= n->nested ? level : n->m->gamma;
+  }
+  n->sum += tau->probability * value;
+}
+
+/// J over STEPS steps by the library, and as printed in 1.2 and 2.1.
+static CelStatus discounts(CeliTrial *trial, bool nested, bool none) {
+  CeliDraw draw = celi_sq_plain;
+  CeliProblem m;
+  draw.S_min = draw.S_max = 3, draw.A_min = draw.A_max = 2, draw.gamma = .9;
+  CELI_TRY(celi_draw(trial, &draw, &m));
+  double *pi = celi_take(trial, (int64_t)STEPS * m.n), *V = celi_take(trial, (int64_t)STEPS * m.S);
+  double *Q = celi_take(trial, (int64_t)STEPS * m.n);
+  celi_draw_policy(trial, &m, pi);
+  for (int k = m.n; k < STEPS * m.n; k++) pi[k] = pi[k - m.n];
+  CELI_TRY(cel_mdp_evaluate_horizon(m.mdp, pi, m.alpha, m.gamma, STEPS, V, Q));
+  Nested sum = {&m, pi, m.alpha, nested, none, 0};
+  celi_enumerate(&m, pi, false, STEPS, -1, -1, add_nested, &sum);
+  celi_compare(trial, (double)sum.sum, cel_value_start(m.mdp, V),
+               nested || none ? 1 : celi_size(Q, m.n));
+  return CEL_OK;
+}
+
+static CelStatus one_gamma_a_level(CeliTrial *trial) {
+  return discounts(trial, false, false);
+}
+static CelStatus nested_gamma(CeliTrial *trial) {
+  return discounts(trial, true, false);
+}
+static CelStatus no_gamma(CeliTrial *trial) {
+  return discounts(trial, false, true);
+}
+
+/// H where alpha H is meant.
+static CelStatus entropy_without_alpha(CeliTrial *trial) {
+  CeliEvaluated e;
+  CeliDraw draw = celi_sq_plain;
+  draw.alpha = .1;
+  CELI_TRY(celi_draw_evaluated(trial, &draw, &e));
+  double *V = celi_take(trial, e.m.S);
+  celi_dense_values(trial, &e.m, e.pi, 1, V, NULL);
+  celi_compare_all(trial, V, e.V, e.m.S, 1);
+  return CEL_OK;
+}
+
+typedef enum WhichQ { WITHOUT, WITH_STATE, WITH_ACTION } WhichQ;
+
+/// Q of pi by the library, with the entropy of the state or of the action added.
+static CelStatus three_q(CeliTrial *trial, const CeliDraw *draw, WhichQ which, CeliEvaluated *e) {
+  CELI_TRY(celi_draw_evaluated(trial, draw, e));
+  for (int k = 0; k < e->m.n; k++) {
+    const int s = e->m.state[k];
+    if (which == WITH_STATE)
+      e->Q[k] += e->m.alpha * celi_dense_entropy(e->pi + e->m.pair[s], celi_actions(&e->m, s));
+    if (which == WITH_ACTION) e->Q[k] -= e->m.alpha * log(e->pi[k]);
+  }
+  return CEL_OK;
+}
+
+/// E_pi[Q] and V: equal with either entropy in Q, off by alpha H without (the printed lemma J = E[Q]).
+static CelStatus mean_of_q(CeliTrial *trial, const CeliDraw *draw, WhichQ which) {
+  CeliEvaluated e;
+  CELI_TRY(three_q(trial, draw, which, &e));
+  double *mean = celi_take(trial, e.m.S);
+  for (int s = 0; s < e.m.S; s++)
+    mean[s] = celi_dense_dot(e.pi + e.m.pair[s], e.Q + e.m.pair[s], celi_actions(&e.m, s));
+  celi_compare_all(trial, mean, e.V, e.m.S, which == WITHOUT ? 1 : celi_scale(&e.m, e.Q));
+  return CEL_OK;
+}
+
+static CelStatus mean_with_state(CeliTrial *trial) {
+  return mean_of_q(trial, &(CeliDraw){0}, WITH_STATE);
+}
+static CelStatus mean_with_action(CeliTrial *trial) {
+  return mean_of_q(trial, &(CeliDraw){0}, WITH_ACTION);
+}
+static CelStatus mean_without(CeliTrial *trial) {
+  return mean_of_q(trial, &celi_sq_plain, WITHOUT);
+}
+
+/// The softmax of each: the state's entropy cancels, the action's does not.
+static CelStatus softmax_of_q(CeliTrial *trial, WhichQ which) {
+  CeliEvaluated e;
+  CELI_TRY(three_q(trial, &celi_sq_plain, which, &e));
+  double *pi = celi_take(trial, e.m.n), *V = celi_take(trial, e.m.S), *Q = celi_take(trial, e.m.n);
+  double *own = celi_take(trial, e.m.n);
+  CELI_TRY(celi_library_values(&e.m, e.pi, e.m.alpha, V, Q));
+  for (int s = 0; s < e.m.S; s++)
+    celi_dense_softmax(Q + e.m.pair[s], celi_actions(&e.m, s), e.m.alpha, own + e.m.pair[s]);
+  cel_policy_of_q(e.m.mdp, e.Q, e.m.alpha, pi);
+  celi_compare_all(trial, pi, own, e.m.n,
+                   which == WITH_ACTION ? 1 : celi_size(Q, e.m.n) / e.m.alpha + 1);
+  return CEL_OK;
+}
+
+static CelStatus softmax_with_state(CeliTrial *trial) {
+  return softmax_of_q(trial, WITH_STATE);
+}
+
+/// On one state with Q = (1, 0), alpha = 1 and pi = (.2, .8).
+static CelStatus softmax_with_action(CeliTrial *trial) {
+  const int n = 2;
+  const double Q[] = {1, 0}, with[] = {1 - log(.2), -log(.8)};
+  double pi[2], other[2];
+  CeliProblem m;
+  celi_open(trial, &m, 1, &n, .5);
+  for (int a = 0; a < n; a++) celi_arrow(&m, 0, a, 0, 1, Q[a], true);
+  CELI_TRY(celi_close(trial, &m, 0));
+  cel_policy_of_q(m.mdp, Q, 1, pi);
+  cel_policy_of_q(m.mdp, with, 1, other);
+  celi_compare_all(trial, other, pi, 2, 1);
+  return CEL_OK;
+}
+
+/// The same problem with rewards by pair and by transition.
+static CelStatus rewards_of_either_kind(CeliTrial *trial) {
+  CeliProblem m, by_pair;
+  CELI_TRY(celi_draw(trial, &(CeliDraw){0}, &m));
+  m.by_pair = false;
+  CELI_TRY(celi_close(trial, &m, 0));
+  by_pair = m, by_pair.by_pair = true;
+  CELI_TRY(celi_close(trial, &by_pair, 0));
+  double *V = celi_take(trial, m.S), *left = celi_take(trial, m.n), *right = celi_take(trial, m.n);
+  celi_draw_normal(trial, V, m.S, 1);
+  cel_q_of_v(m.mdp, V, m.gamma, left);
+  cel_q_of_v(by_pair.mdp, V, m.gamma, right);
+  celi_compare_all(trial, left, right, m.n, celi_size(right, m.n));
+  return CEL_OK;
+}
+
+static const CeliClaim claims[] = {
+    {"1.1, 1.2, 2.1", "J has one gamma a level", "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13,
+     200, one_gamma_a_level},
+    {"1.1, 1.2, 2.1", "printed: nested, gamma becomes gamma^3 at the third level",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, nested_gamma},
+    {"2.1", "printed: without gamma it is another J", "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS,
+     1e-6, 200, no_gamma},
+    {"2.1", "printed: H for alpha H", "cel_mdp_evaluate", CEL_CHECK_DIFFERS, 1e-3, 200,
+     entropy_without_alpha},
+    {"2.1", "Q with the state's entropy: V = E_pi[Q]", "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-12,
+     200, mean_with_state},
+    {"2.1", "Q with the action's entropy: V = E_pi[Q] as well", "cel_mdp_evaluate", CEL_CHECK_EQUAL,
+     1e-12, 200, mean_with_action},
+    {"2.1", "Q without, the one implemented: V is not E_pi[Q]", "cel_mdp_evaluate",
+     CEL_CHECK_DIFFERS, 1e-6, 200, mean_without},
+    {"2.1", "the state's entropy does not move the softmax", "cel_policy_of_q", CEL_CHECK_EQUAL,
+     1e-11, 200, softmax_with_state},
+    {"2.1", "the action's does", "cel_policy_of_q", CEL_CHECK_DIFFERS, 1e-1, 1,
+     softmax_with_action},
+    {"2.1", "r(s,a,s') and its mean r(s,a) give one Q", "cel_q_of_v", CEL_CHECK_EQUAL, 1e-13, 200,
+     rewards_of_either_kind},
+    {0}};
+
+const CeliSection celi_sq_objective = {"src/verify/soft_q_learning/objective.c", claims};
