@@ -196,6 +196,9 @@ static bool covers(const char *equations, const char *label) {
 /// The header that declares a function that checks name.
 static const char *header_of(const char *function) {
   if (strncmp(function, "cel_lqr", 7) == 0) return "include/celsius/lqr.h";
+  if (strncmp(function, "cel_agent", 9) == 0) return "include/celsius/agent.h";
+  if (strncmp(function, "cel_svgd", 8) == 0) return "include/celsius/svgd.h";
+  if (strcmp(function, "cel_soft_value_estimate") == 0) return "include/celsius/sqlc.h";
   if (strncmp(function, "celi_dist", 9) == 0) return "src/nn/dist.h";
   if (strcmp(function, "soft_target") == 0) return "src/ops/ops.h";
   if (strstr(function, "gradient") || strstr(function, "project") ||

@@ -118,6 +118,19 @@ void celi_compare_all(CeliTrial *trial, const double *left, const double *right,
   celi_compare(trial, left[furthest], right[furthest], scale);
 }
 
+void celi_mean_add(CeliMean *mean, double x) {
+  const double off = x - mean->mean;
+  mean->n++;
+  mean->mean += off / (double)mean->n;
+  mean->squares += off * (x - mean->mean);
+}
+
+void celi_mean_compare(CeliTrial *trial, const CeliMean *mean, double expected, double least) {
+  CEL_ASSERT(mean->n > 1);
+  const double n = (double)mean->n, error = sqrt(mean->squares / (n - 1) / n);
+  celi_compare(trial, mean->mean, expected, fmax(error, least));
+}
+
 // ---- one row
 
 static double now(void) {

@@ -79,6 +79,15 @@ void celi_compare(CeliTrial *trial, double left, double right, double scale);
 void celi_compare_all(CeliTrial *trial, const double *left, const double *right, int64_t n,
                       double scale);
 
+/// Samples of a number.
+typedef struct CeliMean {
+  int64_t n;
+  double mean, squares; ///< sum of squared distances from the mean
+} CeliMean;
+void celi_mean_add(CeliMean *mean, double x);
+/// Hands in their mean and what it should be; the tolerance is the row's in standard errors, and `least` at least.
+void celi_mean_compare(CeliTrial *trial, const CeliMean *mean, double expected, double least);
+
 // ---- problem.c: problems as dense arrays, and the same as a CelMdp
 
 /// Everything by pair p = (s, a), numbered as CelMdp does.
