@@ -37,6 +37,7 @@ _Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 
 
 /// The benchmarks, one file each; false when `name` is not theirs.
 void bench_sac(const BenchOptions *options, const char *name);
+void bench_sqlc(const BenchOptions *options, const char *name);
 void bench_ppo(const BenchOptions *options, const char *name);
 void bench_env(const BenchOptions *options, const char *name);
 void bench_kernels(const BenchOptions *options, const char *name);

@@ -16,6 +16,7 @@ static const char usage[] =
     "\n"
     "  sac-small    whole SAC updates: obs 3, act 1, 2x64, batch 100; one thread and two\n"
     "  sac-large    whole SAC updates: obs 17, act 6, 2x256, batch 256; one thread and two\n"
+    "  sqlc         whole updates of soft Q-learning: obs 2, act 2, 2x128, batch 64, 32 particles\n"
     "  ppo          whole PPO on Pendulum: 4 x 1024 steps, 2x64, minibatch 256, 2 epochs\n"
     "  ppo-relu     the same with ReLU for tanh\n"
     "  env          environment steps with random actions, one thread\n"
@@ -35,10 +36,10 @@ static const struct {
   const char *name;
   void (*run)(const BenchOptions *options, const char *name);
 } benches[] = {
-    {"sac-small", bench_sac}, {"sac-large", bench_sac}, {"env", bench_env},
-    {"ppo", bench_ppo},       {"ppo-relu", bench_ppo},  {"kernels", bench_kernels},
-    {"memory", bench_memory}, {"mdp-sweep", bench_mdp}, {"mdp-methods", bench_mdp},
-    {"mdp-large", bench_mdp},
+    {"sac-small", bench_sac},   {"sac-large", bench_sac}, {"sqlc", bench_sqlc},
+    {"env", bench_env},         {"ppo", bench_ppo},       {"ppo-relu", bench_ppo},
+    {"kernels", bench_kernels}, {"memory", bench_memory}, {"mdp-sweep", bench_mdp},
+    {"mdp-methods", bench_mdp}, {"mdp-large", bench_mdp},
 };
 enum { N_BENCHES = sizeof benches / sizeof benches[0] };
 

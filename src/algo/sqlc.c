@@ -21,7 +21,7 @@
 #include "celsius/sqlc.h"
 #include "algo/box.h"
 #include "algo/off_policy.h"
-#include "algo/svgd.h"
+#include "algo/sqlc_stein.h"
 #include "base/base.h"
 
 #include <math.h>
@@ -55,9 +55,11 @@ typedef struct Sqlc {
   float *xi_fixed, *xi_updated; ///< (B n, A), (B m, A)
   float *sx_fixed, *sx_updated; ///< (B n, O+A), (B m, O+A) sampler inputs
   float *sa_fixed, *score;      ///< (B n, O+A), (B n, A); score holds dQ/da at first
-  float *kernel, *norm;         ///< (B, n), (B,) sum of |phi|^2
-  double *distance;             ///< (B, n (n-1) / 2)
-  uint64_t *noise_counter;      ///< (1,) blocks of the streams that updates use, saved
+  float *norm;                  ///< (B,) sum of |phi|^2
+  CeliStein stein;
+  int shares;              ///< of the team that runs the plan
+  float *stein_scratch;    ///< (shares, celi_stein_scratch)
+  uint64_t *noise_counter; ///< (1,) blocks of the streams that updates use, saved
 
   CeliBox box;
   CeliActing acting;
@@ -77,8 +79,10 @@ static void place(const Sqlc *s, float *out, const float *obs, ptrdiff_t ldo, co
                   int64_t each, int64_t begin, int64_t end) {
   const ptrdiff_t ld = s->O + s->A;
   for (int64_t i = begin; i < end; i++) {
-    memcpy(out + i * ld, obs + i / each * ldo, (size_t)s->O * sizeof(float));
-    memcpy(out + i * ld + s->O, x + i * s->A, (size_t)s->A * sizeof(float));
+    const float *o = obs + i / each * ldo, *a = x + i * s->A;
+    float *row = out + i * ld;
+    for (int64_t k = 0; k < s->O; k++) row[k] = o[k];
+    for (int64_t k = 0; k < s->A; k++) row[s->O + k] = a[k];
   }
 }
 
@@ -152,23 +156,15 @@ static void op_score(const void *args, int64_t begin, int64_t end) {
     }
 }
 
-static float squared_distance(const float *x, const float *y, int64_t n) {
-  float sum = 0;
-  for (int64_t k = 0; k < n; k++) sum += (x[k] - y[k]) * (x[k] - y[k]);
-  return sum;
-}
-
-/// h of state b, from its fixed particles u (n,A).
-static float bandwidth(const Sqlc *s, int64_t b, const float *u) {
-  if (s->config->bandwidth > 0) return (float)s->config->bandwidth;
-  const int64_t pairs = s->n * (s->n - 1) / 2;
-  double *distance = s->distance + b * pairs;
-  int64_t p = 0;
-  for (int64_t i = 0; i < s->n; i++)
-    for (int64_t j = 0; j < i; j++)
-      distance[p++] = (double)squared_distance(u + i * s->A, u + j * s->A, s->A);
-  const double middle = celi_median(distance, pairs);
-  return middle > 0 ? (float)(middle / log((double)s->n + 1)) : 1;
+/// Which of the team's shares of the B states begins at `begin`: each has its own scratch.
+static int64_t share_of(const Sqlc *s, int64_t begin) {
+  int64_t first, last;
+  for (int i = 0; i < s->shares; i++) {
+    celi_share(s->B, CELI_ROW_GRAIN, i, s->shares, &first, &last);
+    if (first == begin) return i;
+  }
+  CEL_ASSERT(false); // another team's
+  return 0;
 }
 
 /// Lines 7 and 8 for states [begin, end). Source: [soft-q-learning, 4]
@@ -176,25 +172,13 @@ static void op_stein(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   const int last = s->sampler.net.L - 1;
   const int64_t A = s->A, n = s->n, m = s->m;
-  const float share = -1.0f / (float)(m * s->B);
+  float *scratch = s->stein_scratch + share_of(s, begin) * celi_stein_scratch(&s->stein);
   for (int64_t b = begin; b < end; b++) {
-    const float *u = s->fixed.Y[last] + b * n * A, *score = s->score + b * n * A;
-    const float h = bandwidth(s, b, u);
-    float *k = s->kernel + b * n;
-    s->norm[b] = 0;
-    for (int64_t j = b * m; j < (b + 1) * m; j++) {
-      const float *v = s->updated.Y[last] + j * A;
-      for (int64_t i = 0; i < n; i++) k[i] = -squared_distance(u + i * A, v, A) / h;
-      celi_ops()->exp(k, k, n);
-      for (int64_t c = 0; c < A; c++) {
-        float phi = 0;
-        for (int64_t i = 0; i < n; i++)
-          phi += k[i] * (score[i * A + c] + 2 / h * (v[c] - u[i * A + c]));
-        phi /= (float)n;
-        s->updated.dY[last][j * A + c] = share * phi;
-        s->norm[b] += phi * phi / (float)m;
-      }
-    }
+    float *phi = s->updated.dY[last] + b * m * A;
+    celi_stein_direction(&s->stein, phi, s->fixed.Y[last] + b * n * A, s->score + b * n * A,
+                         s->updated.Y[last] + b * m * A, scratch);
+    s->norm[b] = celi_ops()->sum_squares(phi, m * A) / (float)m;
+    celi_ops()->axpby(phi, -1.0f / (float)(m * s->B), phi, 0, m * A);
   }
 }
 
@@ -221,7 +205,7 @@ static void plan_rows(Sqlc *s, const char *name, CeliOpFn fn, int64_t rows) {
   celi_plan_add(s->update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
 }
 
-/// Lines 1 to 4.
+/// Lines 1 to 4. Rows of states and rows of particles are cut differently, which the plan sees by their number.
 static void plan_critic(Sqlc *s) {
   CeliPlan *plan = s->update.plan;
   const ptrdiff_t ld = s->O + s->A;
@@ -238,10 +222,8 @@ static void plan_critic(Sqlc *s) {
                                  .row = s->row};
   celi_experience_plan_sample(&s->experience, plan, batch);
   celi_mlp_plan_forward(plan, &s->q);
-  celi_plan_barrier(plan); // rows of states and rows of particles are cut differently
   plan_rows(s, "value actions", op_value_actions, s->B * s->K);
   celi_mlp_plan_forward(plan, &s->q_next);
-  celi_plan_barrier(plan);
   plan_rows(s, "critic loss", op_critic_loss, s->B);
   celi_mlp_plan_backward_data(plan, &s->q, NULL, 0);
   celi_mlp_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
@@ -255,19 +237,15 @@ static void plan_critic(Sqlc *s) {
 /// Lines 5 to 8.
 static void plan_sampler(Sqlc *s) {
   CeliPlan *plan = s->update.plan;
-  celi_plan_barrier(plan);
   plan_rows(s, "fixed inputs", op_fixed_inputs, s->B * s->n);
   celi_mlp_plan_forward(plan, &s->fixed);
   plan_rows(s, "fixed actions", op_fixed_actions, s->B * s->n);
   celi_mlp_plan_forward(plan, &s->q_fixed);
   celi_mlp_plan_backward_data_columns(plan, &s->q_fixed, s->score, s->A, s->O, s->O + s->A);
   plan_rows(s, "score", op_score, s->B * s->n);
-  celi_plan_barrier(plan);
   plan_rows(s, "updated inputs", op_updated_inputs, s->B * s->m);
   celi_mlp_plan_forward(plan, &s->updated);
-  celi_plan_barrier(plan);
   plan_rows(s, "stein", op_stein, s->B);
-  celi_plan_barrier(plan);
   celi_mlp_plan_backward_data(plan, &s->updated, NULL, 0);
   celi_mlp_plan_backward_weight(plan, &s->updated, &s->sampler.grad, false);
   celi_plan_add(plan, "finish", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s);
@@ -338,7 +316,7 @@ static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *acti
 
 static CelStatus declare_networks(Sqlc *s, CelTensors *t) {
   const CelOffPolicyConfig *c = &s->config->common;
-  const int shares = celi_team_size(s->agent->team);
+  const int shares = s->shares;
   const int64_t B = s->B;
   const CeliMlpSpec sampler = celi_off_policy_network(c, s->O + s->A, s->A);
   CeliMlpSpec critic = celi_off_policy_network(c, s->O + s->A, 1);
@@ -377,9 +355,9 @@ static CelStatus declare_batch(Sqlc *s, CelTensors *t) {
   CELI_DECLARE(t, "batch.sx_updated", CEL_F32, CEL_SCRATCH, &s->sx_updated, B * m, D);
   CELI_DECLARE(t, "batch.sa_fixed", CEL_F32, CEL_SCRATCH, &s->sa_fixed, B * n, D);
   CELI_DECLARE(t, "batch.score", CEL_F32, CEL_SCRATCH, &s->score, B * n, A);
-  CELI_DECLARE(t, "batch.kernel", CEL_F32, CEL_SCRATCH, &s->kernel, B, n);
   CELI_DECLARE(t, "batch.stein_norm", CEL_F32, CEL_SCRATCH, &s->norm, B);
-  CELI_DECLARE(t, "batch.distance", CEL_F64, CEL_SCRATCH, &s->distance, B, n * (n - 1) / 2);
+  CELI_DECLARE(t, "batch.stein", CEL_F32, CEL_SCRATCH, &s->stein_scratch, s->shares,
+               celi_stein_scratch(&s->stein));
   CELI_DECLARE(t, "noise_counter", CEL_U64, CEL_STATE, &s->noise_counter, 1);
   return CEL_OK;
 }
@@ -394,6 +372,8 @@ static CelStatus declare(CelAgent *agent) {
   s->agent = agent, s->config = c;
   s->O = s->experience.O, s->A = s->box.A, s->B = c->common.batch_size;
   s->K = c->value_particles, s->n = c->fixed_particles, s->m = c->updated_particles;
+  s->stein = (CeliStein){s->n, s->m, s->A, c->bandwidth};
+  s->shares = celi_team_size(agent->team);
   CELI_TRY(declare_networks(s, agent->tensors));
   CELI_TRY(declare_batch(s, agent->tensors));
   return celi_means_declare(&s->update.means, agent->tensors);

@@ -2,7 +2,7 @@
 ///
 /// With k(x, y) = exp(-|x - y|^2 / h) the repulsion is grad_x k(x, y) = -2 (x - y) k / h: it pushes y away from x.
 /// Source: [soft-q-learning, 4]
-#include "algo/svgd.h"
+#include "celsius/svgd.h"
 #include "base/base.h"
 
 #include <math.h>
@@ -64,7 +64,8 @@ static double select_rank(double *v, int64_t n, int64_t k) {
   return v[k];
 }
 
-double celi_median(double *v, int64_t n) {
+/// The median of v (n,), n >= 1, which is put into another order: the mean of the middle two where n is even.
+static double median(double *v, int64_t n) {
   const double upper = select_rank(v, n, n / 2);
   if (n % 2 == 1) return upper;
   double lower = v[0];
@@ -77,7 +78,7 @@ static double bandwidth(const double *x, int64_t n, int64_t d, double *distance)
   int64_t pairs = 0;
   for (int64_t i = 0; i < n; i++)
     for (int64_t j = 0; j < i; j++) distance[pairs++] = squared_distance(x + i * d, x + j * d, d);
-  const double middle = pairs > 0 ? celi_median(distance, pairs) : 0;
+  const double middle = pairs > 0 ? median(distance, pairs) : 0;
   return middle > 0 ? middle / log((double)n + 1) : 1;
 }
 

@@ -1,5 +1,6 @@
 /// Stein variational gradient descent: one step against NumPy (tests/golden/numpy_svgd.py), densities whose moments are
 /// known, and the method's limits, shown as such.
+#include "algo/sqlc_stein.h"
 #include "celsius/rng.h"
 #include "celsius/safetensors.h"
 #include "celsius/svgd.h"
@@ -59,6 +60,41 @@ static void test_one_step(void **state) {
     expect_near(phi, golden(file, groups[g], "phi_wide", NULL, NULL), m * d, groups[g]);
   }
   cel_safetensors_close(file);
+}
+
+/// The learner's form in single precision: the same direction and the same bandwidth.
+static void test_single_precision(void **state) {
+  (void)state;
+  static const struct {
+    int64_t n, m, A;
+    double bandwidth;
+  } cases[] = {{32, 32, 2, 0}, {2, 1, 1, 0}, {3, 7, 1, 0}, {16, 5, 6, 0}, {7, 16, 3, 1.5}};
+  enum { MOST_PARTICLES = 32, MOST_DIMS = 6, SIZE = MOST_PARTICLES * MOST_DIMS };
+  static float scratch[4096];
+  CelRng rng = cel_rng(31, CEL_RNG_USER, 0);
+  for (int k = 0; k < 5; k++) {
+    const CeliStein stein = {cases[k].n, cases[k].m, cases[k].A, cases[k].bandwidth};
+    const int64_t size = stein.n * stein.A, points = stein.m * stein.A;
+    double u[SIZE], score[SIZE], v[SIZE], phi[SIZE], h = stein.bandwidth, norm = 0;
+    float u32[SIZE], score32[SIZE], v32[SIZE], phi32[SIZE];
+    for (int64_t i = 0; i < size; i++) {
+      u[i] = (double)(u32[i] = (float)(3 + cel_rng_normal(&rng)));
+      score[i] = (double)(score32[i] = (float)cel_rng_normal(&rng));
+    }
+    for (int64_t i = 0; i < points; i++)
+      v[i] = (double)(v32[i] = (float)(3 + cel_rng_normal(&rng)));
+    if (h == 0) ok(cel_svgd_bandwidth(&h, u, stein.n, stein.A));
+    ok(cel_svgd_direction(phi, u, score, v, h, stein.n, stein.m, stein.A));
+    assert_true(celi_stein_scratch(&stein) <= 4096);
+    celi_stein_direction(&stein, phi32, u32, score32, v32, scratch);
+    for (int64_t i = 0; i < points; i++) norm = fmax(norm, fabs(phi[i]));
+    for (int64_t i = 0; i < points; i++)
+      if (!(fabs((double)phi32[i] - phi[i]) <= 1e-5 * norm))
+        fail_msg("case %d: element %d is %.9g, not %.9g", k, (int)i, (double)phi32[i], phi[i]);
+  }
+  assert_true(celi_median_of_squares((const float[]){3, 0, 2, 7}, 4) == 2.5f);
+  assert_true(celi_median_of_squares((const float[]){3, 3, 3, 7}, 4) == 3);
+  assert_true(celi_median_of_squares((const float[]){0, 0, 5}, 3) == 0);
 }
 
 // ---- densities.
@@ -324,10 +360,11 @@ static void test_bad_input(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_one_step),          cmocka_unit_test(test_flat),
-      cmocka_unit_test(test_wrong_spaces),      cmocka_unit_test(test_gaussian_line),
-      cmocka_unit_test(test_gaussian_plane),    cmocka_unit_test(test_ten_dimensions),
-      cmocka_unit_test(test_overlapping_modes), cmocka_unit_test(test_many_starts),
-      cmocka_unit_test(test_separated_modes),   cmocka_unit_test(test_bad_input)};
+      cmocka_unit_test(test_one_step),       cmocka_unit_test(test_single_precision),
+      cmocka_unit_test(test_flat),           cmocka_unit_test(test_wrong_spaces),
+      cmocka_unit_test(test_gaussian_line),  cmocka_unit_test(test_gaussian_plane),
+      cmocka_unit_test(test_ten_dimensions), cmocka_unit_test(test_overlapping_modes),
+      cmocka_unit_test(test_many_starts),    cmocka_unit_test(test_separated_modes),
+      cmocka_unit_test(test_bad_input)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
