@@ -119,7 +119,8 @@ static _Noreturn void child(const CelSetup *setup, int fd) {
   signal(SIGPIPE, SIG_IGN); // should the parent die, the run goes on
   snprintf(prefix, sizeof prefix, "seed %llu: ", (unsigned long long)setup->run.seed);
   cli_message_prefix(prefix);
-  const CelRunHooks hooks = {&fd, child_note, child_progress, child_stop};
+  const CelRunHooks hooks = {
+      .user = &fd, .note = child_note, .progress = child_progress, .stop = child_stop};
   fcntl(fd, F_SETFL, O_NONBLOCK);
   const CelStatus status = cel_setup_train(setup, &hooks, &message.result);
   fcntl(fd, F_SETFL, 0);

@@ -1,16 +1,16 @@
 /// celsius train: one run, several seeds of it, or a run that goes on.
 #include "cli.h"
+#include "train_guarantee.h"
 
-#include <cjson/cJSON.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /// Flags of the command itself; the rest are fields of the run, the algorithm and the environment.
 typedef struct Options {
   char preset[CEL_TEXT_MAX], config[CEL_PATH_MAX], resume[CEL_PATH_MAX], seeds[CEL_PATH_MAX];
   int64_t jobs;
-  bool json, quiet;
+  bool certify, json, quiet;
 } Options;
 
 #define F(field) offsetof(Options, field)
@@ -23,6 +23,8 @@ static const CelField options_fields[] = {
      "several runs, one process each: 1..5 or 1,2,7; folders OUT/seed-K", ""},
     {"jobs", CEL_FIELD_INT, F(jobs), "1", 1, 1024, "", NULL, NULL,
      "with --seeds: runs at the same time", ""},
+    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
+     "finite problems: the exact gain of every update beside its certified lower bound", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
      ""},
     {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
@@ -31,6 +33,8 @@ static const CelField options_fields[] = {
 static const CelField resume_fields[] = {
     {"resume", CEL_FIELD_PATH, F(resume), "", 0, 0, "RUN", NULL, NULL,
      "run folder to go on with, as if it had never stopped", ""},
+    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
+     "finite problems: the exact gain of every update beside its certified lower bound", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
      ""},
     {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
@@ -52,10 +56,10 @@ static const CelField resume_config_fields[] = {
 static const CliCommand resume_command = {
     .name = "train",
     .help = "train --resume RUN --help",
-    .usage = "celsius train --resume RUN [--steps N] [--threads N]",
+    .usage = "celsius train --resume RUN [--steps N] [--threads N] [--certify]",
     .doc =
         "Goes on with a run from its last checkpoint, bit for bit as if it had never stopped. Its "
-        "settings are those of its config.yaml.",
+        "settings are those of its config.yaml. A run that was certified still is.",
     .details = "Examples\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1 --steps 50000",
@@ -63,12 +67,19 @@ static const CliCommand resume_command = {
 
 // ---- what is told
 
+/// What the hooks know.
+typedef struct Watch {
+  CliBar bar;
+  bool certify;
+  TrainGuarantee guarantee;
+} Watch;
+
 static void on_progress(void *user, const CelProgress *progress) {
-  cli_bar_show(user, progress);
+  cli_bar_show(&((Watch *)user)->bar, progress);
 }
 
 static void on_note(void *user, const char *text) {
-  CliBar *bar = user;
+  CliBar *bar = &((Watch *)user)->bar;
   cli_bar_clear(bar);
   if (!bar->quiet) cli_note("%s", text);
 }
@@ -78,8 +89,31 @@ static bool on_stop(void *user) {
   return cli_stop_asked();
 }
 
-static CelStatus print_json(const CelRunResult *result) {
-  cJSON *json = cJSON_CreateObject();
+static CelStatus on_begun(void *user, CelAgent *agent, const CelEnvSpec *spec, const char *folder) {
+  return train_guarantee_begin(&((Watch *)user)->guarantee, agent, spec, folder);
+}
+
+static CelStatus on_updated(void *user, CelAgent *agent) {
+  return train_guarantee_step(&((Watch *)user)->guarantee, agent);
+}
+
+static void watch_open(Watch *watch, const Options *options, bool certify) {
+  *watch = (Watch){.bar = cli_bar(options->quiet), .certify = certify};
+  watch->guarantee.bar = &watch->bar;
+  if (options->json) watch->guarantee.rows = cJSON_CreateArray();
+  cli_signals_install();
+}
+
+static CelRunHooks hooks_of(Watch *watch) {
+  return (CelRunHooks){.user = watch,
+                       .note = on_note,
+                       .progress = on_progress,
+                       .stop = on_stop,
+                       .begun = watch->certify ? on_begun : NULL,
+                       .updated = watch->certify ? on_updated : NULL};
+}
+
+static void add_result(cJSON *json, const CelRunResult *result) {
   cJSON_AddStringToObject(json, "run", result->folder);
   cJSON_AddNumberToObject(json, "steps", (double)result->steps);
   cJSON_AddNumberToObject(json, "updates", (double)result->updates);
@@ -88,6 +122,10 @@ static CelStatus print_json(const CelRunResult *result) {
   cJSON_AddNumberToObject(json, "mean_return", result->mean_return);
   cJSON_AddNumberToObject(json, "std_return", result->std_return);
   cJSON_AddNumberToObject(json, "best_return", result->best_return);
+}
+
+/// Prints and frees.
+static CelStatus print_json(cJSON *json) {
   char *text = cJSON_Print(json);
   cJSON_Delete(json);
   if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
@@ -102,27 +140,45 @@ static void print_result(const CelRunResult *result) {
          cli_duration(duration, result->seconds));
   printf("mean return   %.6g, standard deviation %.4g; best evaluation %.6g\n", result->mean_return,
          result->std_return, result->best_return);
+}
+
+static void print_next(const CelRunResult *result) {
   printf("run folder    %s\n", result->folder);
   printf("what now      celsius eval %s --render run.gif\n", result->folder);
   printf("              celsius plot %s --out curve.png\n", result->folder);
 }
 
-/// Ends the bar, tells the result or the error; returns the exit code.
-static int finish(CliBar *bar, CelStatus status, const CelRunResult *result, bool json) {
-  if (status != CEL_OK) {
-    if (bar->drawn) fputc('\n', stderr);
-    return cli_error(status);
-  }
-  if (bar->drawn) fputc('\n', stderr);
-  if (json) {
-    status = print_json(result);
-    return status == CEL_OK ? CEL_OK : cli_error(status);
-  }
-  print_result(result);
+/// Tells the result; *kept: every bound of a guarantee held.
+static CelStatus report(Watch *watch, const CelRunResult *result, bool json, bool *kept) {
+  cJSON *object = json ? cJSON_CreateObject() : NULL;
+  if (json)
+    add_result(object, result);
+  else
+    print_result(result);
+  if (watch->certify) *kept = train_guarantee_end(&watch->guarantee, object);
+  if (json) return print_json(object);
+  print_next(result);
   return CEL_OK;
 }
 
+/// Ends the bar, tells the result or the error; returns the exit code: 1 where a bound was broken.
+static int finish(Watch *watch, CelStatus status, const CelRunResult *result, bool json) {
+  bool kept = true;
+  if (watch->bar.drawn) fputc('\n', stderr);
+  if (status == CEL_OK) status = report(watch, result, json, &kept);
+  train_guarantee_close(&watch->guarantee);
+  if (status != CEL_OK) return cli_error(status);
+  return kept ? 0 : 1;
+}
+
 // ---- resume
+
+/// A run that was certified goes on so: its table has no holes.
+static bool was_certified(const char *folder) {
+  char path[CEL_PATH_MAX + 16];
+  snprintf(path, sizeof path, "%s/guarantee.csv", folder);
+  return access(path, F_OK) == 0;
+}
 
 static int run_resume(int argc, char **argv) {
   Options options;
@@ -141,14 +197,15 @@ static int run_resume(int argc, char **argv) {
   if (status == CEL_OK) status = cli_positionals(&resume_command, &args, 0, 0, "");
   if (status == CEL_E_NAME)
     status =
-        cel_fail_in(status, "a run that goes on takes only --steps, --threads, --json, --quiet: ");
+        cel_fail_in(status, "a run that goes on takes only --steps, --threads, --certify, --json, "
+                            "--quiet: ");
   if (status != CEL_OK) return cli_error(status);
-  CliBar bar = cli_bar(options.quiet);
-  const CelRunHooks hooks = {&bar, on_note, on_progress, on_stop};
+  Watch watch;
   CelRunResult result;
-  cli_signals_install();
+  watch_open(&watch, &options, options.certify || was_certified(options.resume));
+  const CelRunHooks hooks = hooks_of(&watch);
   status = cel_train_resume(options.resume, config.steps, config.threads, &hooks, &result);
-  return finish(&bar, status, &result, options.json);
+  return finish(&watch, status, &result, options.json);
 }
 
 // ---- from the start
@@ -229,12 +286,16 @@ static CelStatus fill(CelSetup *setup, Options *options, int argc, char **argv, 
 }
 
 static int run_one(const CelSetup *setup, const Options *options) {
-  CliBar bar = cli_bar(options->quiet);
-  const CelRunHooks hooks = {&bar, on_note, on_progress, on_stop};
+  Watch watch;
   CelRunResult result;
-  cli_signals_install();
+  if (options->certify) {
+    const CelStatus status = train_guarantee_check(setup);
+    if (status != CEL_OK) return cli_error(status);
+  }
+  watch_open(&watch, options, options->certify);
+  const CelRunHooks hooks = hooks_of(&watch);
   const CelStatus status = cel_setup_train(setup, &hooks, &result);
-  return finish(&bar, status, &result, options->json);
+  return finish(&watch, status, &result, options->json);
 }
 
 static int run_seeds(const CelSetup *setup, const Options *options) {
@@ -264,6 +325,8 @@ static int run_new(int argc, char **argv, const Choice *choice) {
     status = cel_fail(CEL_E_TYPE, "--seeds: '' is not a list such as 1..5 or 1,2,7");
   if (status == CEL_OK && options.seeds[0] && cli_scan(argc, argv, "seed"))
     status = cel_fail(CEL_E_ARGUMENT, "--seed and --seeds together; give one of them");
+  if (status == CEL_OK && options.seeds[0] && options.certify)
+    status = cel_fail(CEL_E_ARGUMENT, "--certify tells of one run: give --seed, not --seeds");
   int code;
   if (status != CEL_OK)
     code = cli_error(status);
@@ -295,12 +358,15 @@ const CliCommand cli_train = {
     .name = "train",
     .help = "train ALGO --env ID --help",
     .usage = "celsius train ALGO --env ID [--FIELD VALUE ...]\n"
-             "       celsius train --resume RUN [--steps N] [--threads N]",
+             "       celsius train --resume RUN [--steps N] [--threads N] [--certify]",
     .doc =
         "Trains an agent and leaves a run folder. Every field of the run, of the algorithm and of "
         "the "
         "environment is a flag (`celsius train ALGO --env ID --help` lists them all). Settings are "
         "taken in this order, later ones win: defaults, --preset, --config, flags.\n"
+        "--certify computes, after every update on a finite problem, the exact gain J' - J, the "
+        "surrogate, the drift penalty and the lower bound that they make, and whether it held; all "
+        "of it goes to guarantee.csv in the run folder too.\n"
         "Ctrl-C finishes the step, saves, says how to go on and exits with 15; a run that was "
         "killed "
         "goes on from its last checkpoint in the same way, bit for bit as if it had never stopped.",
@@ -308,6 +374,7 @@ const CliCommand cli_train = {
                "  celsius train sac --env Pendulum-v1 --preset auto --seed 1\n"
                "  celsius train sac --env Pendulum-v1 --steps 20000 --net-arch 64,64 --seeds 1..5 "
                "--jobs 2\n"
+               "  celsius train ppo --env mdp --env.generator frozenlake-4x4 --certify\n"
                "  celsius train sac --env ./my.so:Robot --env.gravity 3.7 --config mine.yaml\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1",
     .run = run};

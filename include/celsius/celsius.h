@@ -9,6 +9,7 @@
 #include "celsius/env.h"
 #include "celsius/export.h"
 #include "celsius/field.h"
+#include "celsius/guarantee.h"
 #include "celsius/improve.h"
 #include "celsius/info.h"
 #include "celsius/lqr.h"

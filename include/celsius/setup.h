@@ -63,6 +63,9 @@ CEL_API const CelPreset *cel_preset_at(int i);
 /// environment. Errors: CEL_E_NAME (the nearest).
 CEL_API CelStatus cel_setup_preset(CelSetup *setup, const char *name) CEL_WARN_UNUSED;
 
+/// Makes the environment that the setup describes. Errors: as cel_env_spec_create.
+CEL_API CelStatus cel_setup_env(const CelSetup *setup, CelEnvSpec **out) CEL_WARN_UNUSED;
+
 /// Trains as cel_train does.
 CEL_API CelStatus cel_setup_train(const CelSetup *setup, const CelRunHooks *hooks,
                                   CelRunResult *result) CEL_WARN_UNUSED;

@@ -51,8 +51,14 @@ typedef struct CelRunHooks {
   void (*note)(void *user, const char *text);
   /// About every 50 ms of wall time.
   void (*progress)(void *user, const CelProgress *progress);
-  /// Asked after each step; true: save a checkpoint and return CEL_E_INTERRUPTED.
+  /// Asked after each step, of an evaluation too; true: save a checkpoint and return CEL_E_INTERRUPTED. An evaluation that
+  /// was broken off is made again where the run goes on.
   bool (*stop)(void *user);
+  /// Once, before the first step: the agent as it starts or goes on. folder: the run's, NULL where there is none
+  /// (cel_learn). A status that is not CEL_OK ends the run with it.
+  CelStatus (*begun)(void *user, CelAgent *agent, const CelEnvSpec *spec, const char *folder);
+  /// After every update, of however many gradient steps. A status that is not CEL_OK ends the run with it.
+  CelStatus (*updated)(void *user, CelAgent *agent);
 } CelRunHooks;
 
 typedef struct CelRunResult {

@@ -23,6 +23,15 @@ typedef struct Block {
   int64_t left;     ///< episodes still running
 } Block;
 
+/// Who is evaluated, how.
+typedef struct Evaluation {
+  CelAgent *agent;
+  const CelEnvSpec *spec;
+  uint64_t seed;
+  CelActMode mode;
+  const CelRunHooks *hooks; ///< or NULL
+} Evaluation;
+
 static CelStatus block_open(Block *block, const CelEnvSpec *spec, int64_t N, uint64_t seed,
                             int64_t first) {
   const int64_t bytes = N * (int64_t)cel_space_bytes(&spec->action);
@@ -41,8 +50,8 @@ static CelStatus block_open(Block *block, const CelEnvSpec *spec, int64_t N, uin
 static CelStatus check_end(const CelVecEnv *env, int64_t i) {
   if (env->spec->max_episode_steps > 0 || env->elapsed[i] < ENDLESS) return CEL_OK;
   return cel_fail(CEL_E_ENV,
-                  "%s: episode %lld has no time limit and did not end in %lld steps: set the "
-                  "environment's max_episode_steps",
+                  "%s: episode %lld has no time limit and did not end in %lld steps: set one with "
+                  "env.max_episode_steps (--env.max-episode-steps 1000)",
                   env->spec->type->id, (long long)env->first_index + i, (long long)env->elapsed[i]);
 }
 
@@ -57,15 +66,20 @@ static CelStatus step_running(Block *block) {
   return CEL_OK;
 }
 
-static CelStatus block_run(Block *block, CelAgent *agent, CelActMode mode, double *returns,
-                           int64_t *lengths) {
+static CelStatus check_stop(const CelRunHooks *hooks) {
+  if (!hooks || !hooks->stop || !hooks->stop(hooks->user)) return CEL_OK;
+  return cel_fail(CEL_E_INTERRUPTED, "stopped on request");
+}
+
+static CelStatus block_run(Block *block, const Evaluation *e, double *returns, int64_t *lengths) {
   CelVecEnv *env = &block->env;
   while (block->left > 0) {
-    if (mode == CEL_MODE)
-      CELI_TRY(cel_agent_predict(agent, env->obs, env->N, block->actions));
+    if (e->mode == CEL_MODE)
+      CELI_TRY(cel_agent_predict(e->agent, env->obs, env->N, block->actions));
     else
-      CELI_TRY(cel_agent_act(agent, env->obs, NULL, mode, block->actions));
+      CELI_TRY(cel_agent_act(e->agent, env->obs, NULL, e->mode, block->actions));
     CELI_TRY(step_running(block));
+    CELI_TRY(check_stop(e->hooks));
     for (int64_t i = 0; i < env->N; i++) {
       if (block->done[i]) continue;
       CELI_TRY(check_end(env, i));
@@ -80,12 +94,12 @@ static CelStatus block_run(Block *block, CelAgent *agent, CelActMode mode, doubl
 }
 
 /// Blocks of N episodes, one after another; returns and lengths have room for whole blocks.
-static CelStatus run_blocks(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, int64_t N,
-                            uint64_t seed, CelActMode mode, double *returns, int64_t *lengths) {
+static CelStatus run_blocks(const Evaluation *e, int64_t episodes, int64_t N, double *returns,
+                            int64_t *lengths) {
   for (int64_t first = 0; first < episodes; first += N) {
     Block block = {0};
-    CelStatus status = block_open(&block, spec, N, seed, first);
-    if (status == CEL_OK) status = block_run(&block, agent, mode, returns + first, lengths + first);
+    CelStatus status = block_open(&block, e->spec, N, e->seed, first);
+    if (status == CEL_OK) status = block_run(&block, e, returns + first, lengths + first);
     cel_tensors_destroy(block.tensors);
     CELI_TRY(status);
   }
@@ -94,13 +108,13 @@ static CelStatus run_blocks(CelAgent *agent, const CelEnvSpec *spec, int64_t epi
 
 /// Runs the blocks and leaves the agent as it was: sampling moves its counters, and they are put
 /// back.
-static CelStatus run_unseen(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, int64_t N,
-                            uint64_t seed, CelActMode mode, double *returns, int64_t *lengths) {
+static CelStatus run_unseen(const Evaluation *e, int64_t episodes, int64_t N, double *returns,
+                            int64_t *lengths) {
   size_t bytes;
-  void *state = cel_tensors_region(cel_agent_tensors(agent), CEL_STATE, &bytes), *kept = NULL;
+  void *state = cel_tensors_region(cel_agent_tensors(e->agent), CEL_STATE, &bytes), *kept = NULL;
   CELI_TRY(celi_alloc(&kept, bytes, 1, "a copy of the agent's state"));
   if (bytes) memcpy(kept, state, bytes);
-  const CelStatus status = run_blocks(agent, spec, episodes, N, seed, mode, returns, lengths);
+  const CelStatus status = run_blocks(e, episodes, N, returns, lengths);
   if (bytes) memcpy(state, kept, bytes);
   free(kept);
   return status;
@@ -163,8 +177,10 @@ CelStatus celi_check_fit(const CelAgent *agent, const CelEnvSpec *spec) {
   return check_space("action", &agent->action, &spec->action, spec->type->id);
 }
 
-CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, uint64_t seed,
-                       CelActMode mode, double *returns, int64_t *lengths, CelEvalResult *result) {
+CelStatus celi_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, uint64_t seed,
+                        CelActMode mode, const CelRunHooks *hooks, double *returns,
+                        int64_t *lengths, CelEvalResult *result) {
+  const Evaluation e = {agent, spec, seed, mode, hooks};
   if (episodes < 1 || episodes > INT32_MAX)
     return cel_fail(CEL_E_RANGE, "%lld episodes; at least 1", (long long)episodes);
   if (mode != CEL_MODE && mode != CEL_SAMPLE)
@@ -178,8 +194,7 @@ CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes
   int64_t *all_lengths = NULL;
   CELI_TRY(celi_alloc(&all_returns, (size_t)(2 * room), sizeof *all_returns, "episode returns"));
   CelStatus status = celi_alloc(&all_lengths, (size_t)room, sizeof *all_lengths, "episode lengths");
-  if (status == CEL_OK)
-    status = run_unseen(agent, spec, episodes, N, seed, mode, all_returns, all_lengths);
+  if (status == CEL_OK) status = run_unseen(&e, episodes, N, all_returns, all_lengths);
   if (status == CEL_OK) {
     CelEvalResult summary = summarize(all_returns, all_lengths, episodes, all_returns + room);
     if (returns) memcpy(returns, all_returns, (size_t)episodes * sizeof *returns);
@@ -191,4 +206,9 @@ CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes
   free(all_returns);
   free(all_lengths);
   return status;
+}
+
+CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, uint64_t seed,
+                       CelActMode mode, double *returns, int64_t *lengths, CelEvalResult *result) {
+  return celi_evaluate(agent, spec, episodes, seed, mode, NULL, returns, lengths, result);
 }

@@ -158,7 +158,10 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
     CELI_TRY(celi_folder_make(checkpoints));
     celi_training_note(training, "no checkpoint yet: starting from the beginning");
   }
-  CELI_TRY(celi_metrics_open(training, step < 0 ? 0 : step));
+  // What was told of the step that an evaluation was broken off at is told again.
+  const bool behind = celi_training_is_behind(training);
+  if (behind) training->saved_step = -1;
+  CELI_TRY(celi_metrics_open(training, step < 0 ? 0 : step - behind));
   return celi_training_run(training, result);
 }
 

@@ -87,6 +87,11 @@ const void *celi_setup_env_config(const CelSetup *setup) {
   return (const char *)setup->env_args + celi_env_args_offset();
 }
 
+CelStatus cel_setup_env(const CelSetup *setup, CelEnvSpec **out) {
+  return cel_env_spec_create(out, setup->run.env, celi_setup_env_config(setup),
+                             celi_setup_env_options(setup));
+}
+
 static CelStatus make_env_table(const CelEnvType *type, const CelField **out) {
   const CelField *shared = cel_env_option_fields();
   const int64_t n_shared = count_fields(shared), n_own = count_fields(type->fields);

@@ -74,12 +74,15 @@ static CelStatus collect(CelAgent *agent, CelVecEnv *env, int64_t steps, Ended *
 
 /// At least one step of all environments and at most `steps`, and the gradient steps that are due after it.
 static CelStatus advance(CelAgent *agent, CelVecEnv *env, void *actions, int64_t steps, Ended *note,
-                         void *user) {
+                         void *user, const CelRunHooks *hooks) {
+  const int64_t updates = cel_agent_updates(agent);
   if (agent->algo->collect)
     CELI_TRY(collect(agent, env, steps, note, user));
   else
     CELI_TRY(step(agent, env, actions, note, user));
-  return cel_agent_update(agent);
+  CELI_TRY(cel_agent_update(agent));
+  if (!hooks->updated || cel_agent_updates(agent) == updates) return CEL_OK;
+  return hooks->updated(hooks->user, agent);
 }
 
 // ---- progress
@@ -156,8 +159,10 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
   CeliPace pace = {0};
   pace_start(&pace, 0);
   const int64_t start = cel_agent_steps(agent);
+  if (hooks->begun) CELI_TRY(hooks->begun(hooks->user, agent, env->spec, NULL));
   for (int64_t done = 0; done < steps;) {
-    CELI_TRY(advance(agent, env, actions, (steps - done + env->N - 1) / env->N, tally, &seen));
+    CELI_TRY(
+        advance(agent, env, actions, (steps - done + env->N - 1) / env->N, tally, &seen, hooks));
     done = cel_agent_steps(agent) - start;
     if (pace_tick(&pace, done, false) && hooks->progress) {
       CelProgress progress = make_progress(&pace, agent, done, steps);
@@ -288,8 +293,8 @@ static CelStatus evaluate(CeliTraining *training) {
   const CelRunConfig *run = &training->setup->run;
   CeliRunState *state = &training->state;
   CelEvalResult result;
-  CELI_TRY(cel_fail_in(cel_evaluate(training->agent, training->spec, run->eval_episodes, run->seed,
-                                    CEL_MODE, NULL, NULL, &result),
+  CELI_TRY(cel_fail_in(celi_evaluate(training->agent, training->spec, run->eval_episodes, run->seed,
+                                     CEL_MODE, training->hooks, NULL, NULL, &result),
                        "evaluation at step %lld: ", (long long)cel_agent_steps(training->agent)));
   *state->eval_step = cel_agent_steps(training->agent);
   state->eval[0] = result.mean_return;
@@ -335,11 +340,23 @@ static int64_t steps_ahead(const CeliTraining *training) {
   return (next - now + N - 1) / N;
 }
 
+static bool is_last(const CeliTraining *training) {
+  return cel_agent_steps(training->agent) >= training->total;
+}
+
+static bool evaluation_is_due(const CeliTraining *training) {
+  return is_due(training, training->setup->run.eval_every) || is_last(training);
+}
+
+bool celi_training_is_behind(const CeliTraining *training) {
+  const int64_t now = cel_agent_steps(training->agent);
+  return now > 0 && *training->state.eval_step != now && evaluation_is_due(training);
+}
+
 /// What is due at the present step, in an order that makes a checkpoint the last of it.
 static CelStatus do_what_is_due(CeliTraining *training) {
   const CelRunConfig *run = &training->setup->run;
-  const bool last = cel_agent_steps(training->agent) >= training->total;
-  const bool eval = is_due(training, run->eval_every) || last;
+  const bool last = is_last(training), eval = evaluation_is_due(training);
   if (eval) {
     CELI_TRY(evaluate(training));
     tell(training, true);
@@ -370,16 +387,25 @@ static void fill_result(const CeliTraining *training, CelRunResult *result) {
   snprintf(result->folder, sizeof result->folder, "%s", training->folder);
 }
 
+/// What is due now; a stop in the middle of it saves, and leaves it to be done again.
+static CelStatus catch_up(CeliTraining *training) {
+  const CelStatus status = do_what_is_due(training);
+  return status == CEL_E_INTERRUPTED ? interrupt(training) : status;
+}
+
 CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) {
   char path[CEL_PATH_MAX];
+  const CelRunHooks *hooks = training->hooks;
   pace_start(&training->pace, cel_agent_steps(training->agent));
-  while (cel_agent_steps(training->agent) < training->total) {
+  if (hooks->begun)
+    CELI_TRY(hooks->begun(hooks->user, training->agent, training->spec, training->folder));
+  if (celi_training_is_behind(training)) CELI_TRY(catch_up(training));
+  while (!is_last(training)) {
     CELI_TRY(advance(training->agent, &training->env, training->actions, steps_ahead(training),
-                     count_episode, &training->state));
-    CELI_TRY(do_what_is_due(training));
+                     count_episode, &training->state, hooks));
+    CELI_TRY(catch_up(training));
     tell(training, false);
-    if (cel_agent_steps(training->agent) < training->total && asked_to_stop(training->hooks))
-      return interrupt(training);
+    if (!is_last(training) && asked_to_stop(hooks)) return interrupt(training);
   }
   CELI_TRY(celi_path_join(path, training->folder, "final.safetensors"));
   CELI_TRY(cel_agent_save_model(training->agent, path));

@@ -63,6 +63,8 @@ typedef struct CeliTraining {
 CelStatus celi_training_open(CeliTraining *training, const CelSetup *setup, int64_t total,
                              const CelRunHooks *hooks) CEL_WARN_UNUSED;
 void celi_training_close(CeliTraining *training);
+/// An evaluation is due at the present step that was not made: it was broken off by a stop.
+bool celi_training_is_behind(const CeliTraining *training);
 /// Goes on to the end, or until a hook says stop.
 CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) CEL_WARN_UNUSED;
 /// Ends a sitting that came to `status`: tells what is left of a run that failed, then closes.
@@ -74,6 +76,10 @@ double celi_seconds(void); ///< on the monotonic clock
 // ---- evaluate.c
 /// Errors: CEL_E_SHAPE: the environment's spaces are not those that the agent was made for.
 CelStatus celi_check_fit(const CelAgent *agent, const CelEnvSpec *spec) CEL_WARN_UNUSED;
+/// cel_evaluate that asks `hooks` whether to stop after each step. Errors: CEL_E_INTERRUPTED, and its own.
+CelStatus celi_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, uint64_t seed,
+                        CelActMode mode, const CelRunHooks *hooks, double *returns,
+                        int64_t *lengths, CelEvalResult *result) CEL_WARN_UNUSED;
 
 // ---- metrics.c
 /// `step`: what lies past it is cut off; -1: everything is new.

@@ -87,8 +87,8 @@ static void readable_name(char *out, size_t size, const char *key) {
 
 // ---- the plot
 
-/// A run's two tables.
-enum { PROGRESS, EVALUATIONS, TABLES };
+/// A run's tables.
+enum { PROGRESS, EVALUATIONS, GUARANTEE, TABLES };
 
 typedef struct Plot {
   const CelPlotOptions *options;
@@ -99,7 +99,7 @@ typedef struct Plot {
 } Plot;
 
 static CelStatus read_tables(Plot *plot) {
-  static const char *const names[TABLES] = {"progress.csv", "evaluations.csv"};
+  static const char *const names[TABLES] = {"progress.csv", "evaluations.csv", "guarantee.csv"};
   const size_t n = (size_t)plot->runs.n * TABLES;
   CELI_TRY(celi_alloc(&plot->table, n, sizeof *plot->table, "tables"));
   memset(plot->table, 0, n * sizeof *plot->table);
@@ -112,7 +112,7 @@ static CelStatus read_tables(Plot *plot) {
   return CEL_OK;
 }
 
-/// The run's table that has both columns, evaluations first, since theirs are the whole ones; NULL when none has.
+/// The run's table that has both columns, evaluations before progress, since theirs are the whole ones; NULL when none has.
 static const CeliTable *table_with(const Plot *plot, int run, const char *x, const char *key) {
   for (int k = TABLES; k-- > 0;) {
     const CeliTable *table = &plot->table[run * TABLES + k];

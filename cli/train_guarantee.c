@@ -1,0 +1,145 @@
+/// celsius train --certify: the guarantee of every update, told while a run goes on.
+#include "train_guarantee.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALL_OF = 100 }; // updates that are printed one and all
+
+/// Says what would do where a setup's environment is no finite problem.
+static CelStatus find_problem(const CelEnvSpec *spec, const CelMdp **out) {
+  const CelStatus status = cel_mdp_of_env(spec, out);
+  if (status != CEL_E_UNSUPPORTED) return status;
+  return cel_fail(CEL_E_UNSUPPORTED,
+                  "--certify computes exact returns, which takes a finite problem, and %s is none; "
+                  "one that is: --env mdp with --env.generator frozenlake-8x8, garnet, taxi, ... "
+                  "or --env.file FILE",
+                  spec->type->id);
+}
+
+static CelStatus create(CelGuarantee **out, const CelEnvSpec *spec, CelAgent *agent) {
+  const CelMdp *mdp;
+  const CelStatus status = find_problem(spec, &mdp);
+  if (status != CEL_OK) return status;
+  return cel_fail_in(cel_guarantee_create(out, mdp, agent, (double)NAN), "--certify: ");
+}
+
+static CelStatus try_agent(const CelSetup *setup, const CelEnvSpec *spec) {
+  const CelAgentOptions options = {
+      .n_envs = setup->run.n_envs, .seed = setup->run.seed, .threads = 1};
+  CelAgent *agent = NULL;
+  CelGuarantee *guarantee = NULL;
+  CelStatus status = cel_agent_create(&agent, setup->algo->name, setup->algo_config,
+                                      &spec->observation, &spec->action, &options);
+  if (status == CEL_OK) status = create(&guarantee, spec, agent);
+  cel_guarantee_destroy(guarantee);
+  cel_agent_destroy(agent);
+  return status;
+}
+
+CelStatus train_guarantee_check(const CelSetup *setup) {
+  CelEnvSpec *spec = NULL;
+  const CelMdp *mdp;
+  CelStatus status = cel_setup_env(setup, &spec);
+  if (status == CEL_OK) status = find_problem(spec, &mdp);
+  if (status == CEL_OK) status = try_agent(setup, spec);
+  cel_env_spec_destroy(spec);
+  return status;
+}
+
+CelStatus train_guarantee_begin(TrainGuarantee *g, CelAgent *agent, const CelEnvSpec *spec,
+                                const char *folder) {
+  double uncertain;
+  CelStatus status = create(&g->guarantee, spec, agent);
+  if (status == CEL_OK) status = cel_guarantee_optimum(g->guarantee, &g->best, &uncertain);
+  return status == CEL_OK ? cel_guarantee_write(g->guarantee, agent, folder) : status;
+}
+
+// ---- an update
+
+static void add_row(cJSON *rows, const CelGuaranteeStep *step) {
+  cJSON *row = cJSON_CreateObject();
+  cJSON_AddNumberToObject(row, "iteration", (double)step->iteration);
+  cJSON_AddNumberToObject(row, "steps", (double)step->steps);
+  cJSON_AddNumberToObject(row, "J", step->J);
+  cJSON_AddNumberToObject(row, "J_next", step->J_next);
+  cJSON_AddNumberToObject(row, "eps", step->eps);
+  cJSON_AddNumberToObject(row, "advantage", step->advantage);
+  cJSON_AddNumberToObject(row, "surrogate", step->surrogate);
+  cJSON_AddNumberToObject(row, "penalty", step->penalty);
+  cJSON_AddNumberToObject(row, "rounding", step->rounding);
+  cJSON_AddNumberToObject(row, "bound", step->bound);
+  cJSON_AddNumberToObject(row, "gain", step->gain);
+  cJSON_AddBoolToObject(row, "held", step->held);
+  cJSON_AddItemToArray(rows, row);
+}
+
+/// The first hundred updates, then ever fewer; those that broke the bound in any case.
+static bool is_printed(TrainGuarantee *g, const CelGuaranteeStep *step) {
+  const int64_t i = step->iteration;
+  if (i < g->next && step->held) return false;
+  if (i >= g->next) g->next = i < ALL_OF ? i + 1 : i + i / ALL_OF;
+  return true;
+}
+
+static void print_row(TrainGuarantee *g, const CelGuaranteeStep *step) {
+  cli_bar_clear(g->bar);
+  if (!g->header)
+    printf("%8s %10s %12s %9s %11s %11s %11s %11s  %s\n", "update", "steps", "J", "eps",
+           "surrogate", "penalty", "bound", "gain", "held");
+  g->header = true;
+  printf("%8lld %10lld %12.8g %9.3g %11.4g %11.4g %11.4g %11.4g  %s\n", (long long)step->iteration,
+         (long long)step->steps, step->J_next, step->eps, step->surrogate, step->penalty,
+         step->bound, step->gain, step->held ? "yes" : "NO");
+  fflush(stdout);
+}
+
+CelStatus train_guarantee_step(TrainGuarantee *g, CelAgent *agent) {
+  CelGuaranteeStep step;
+  const CelStatus status = cel_guarantee_step(g->guarantee, agent, &step);
+  if (status != CEL_OK) return cel_fail_in(status, "--certify: ");
+  if (g->rows)
+    add_row(g->rows, &step);
+  else if (is_printed(g, &step))
+    print_row(g, &step);
+  return CEL_OK;
+}
+
+// ---- the end
+
+static void print_summary(const CelGuaranteeSummary *s, double best) {
+  char updates[32], held[32];
+  if (s->held == s->updates)
+    printf("guarantee     every bound of %s updates held\n", cli_count(updates, s->updates));
+  else
+    printf("guarantee     BROKEN: %s of %s bounds held\n", cli_count(held, s->held),
+           cli_count(updates, s->updates));
+  printf("exact return  J %.6g at first, %.6g now: %.4g gained; the best is %.6g (gamma %g)\n",
+         s->J_first, s->J, s->J - s->J_first, best, s->gamma);
+}
+
+bool train_guarantee_end(TrainGuarantee *g, cJSON *json) {
+  const CelGuaranteeSummary s = cel_guarantee_summary(g->guarantee);
+  const bool kept = s.held == s.updates;
+  if (!json) {
+    print_summary(&s, g->best);
+    return kept;
+  }
+  cJSON *summary = cJSON_CreateObject();
+  cJSON_AddNumberToObject(summary, "updates", (double)s.updates);
+  cJSON_AddNumberToObject(summary, "held", (double)s.held);
+  cJSON_AddNumberToObject(summary, "gamma", s.gamma);
+  cJSON_AddNumberToObject(summary, "J_first", s.J_first);
+  cJSON_AddNumberToObject(summary, "J", s.J);
+  cJSON_AddNumberToObject(summary, "J_optimal", g->best);
+  cJSON_AddItemToObject(summary, "steps", g->rows);
+  g->rows = NULL;
+  cJSON_AddItemToObject(json, "guarantee", summary);
+  return kept;
+}
+
+void train_guarantee_close(TrainGuarantee *g) {
+  cJSON_Delete(g->rows);
+  cel_guarantee_destroy(g->guarantee);
+}

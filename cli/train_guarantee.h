@@ -1,0 +1,28 @@
+/// celsius train --certify: the guarantee of every update, told while a run goes on.
+#ifndef CLI_TRAIN_GUARANTEE_H
+#define CLI_TRAIN_GUARANTEE_H
+#include "cli.h"
+
+#include <cjson/cJSON.h>
+
+typedef struct TrainGuarantee {
+  CliBar *bar; ///< cleared before a line is printed
+  CelGuarantee *guarantee;
+  double best;  ///< J of the best policy
+  cJSON *rows;  ///< NULL: printed
+  int64_t next; ///< update that is printed next
+  bool header;  ///< it stands
+} TrainGuarantee;
+
+/// Whether the setup can be certified, asked before anything of the run is on disk.
+/// Errors: CEL_E_UNSUPPORTED (no finite problem: names what is), and those of cel_guarantee_create.
+CelStatus train_guarantee_check(const CelSetup *setup) CEL_WARN_UNUSED;
+/// For the hooks begun and updated.
+CelStatus train_guarantee_begin(TrainGuarantee *g, CelAgent *agent, const CelEnvSpec *spec,
+                                const char *folder) CEL_WARN_UNUSED;
+CelStatus train_guarantee_step(TrainGuarantee *g, CelAgent *agent) CEL_WARN_UNUSED;
+/// The summary: printed, or added to `json`; whether every bound held.
+bool train_guarantee_end(TrainGuarantee *g, cJSON *json);
+void train_guarantee_close(TrainGuarantee *g);
+
+#endif
