@@ -19,6 +19,7 @@
 #include "celsius/plot.h"
 #include "celsius/policy.h"
 #include "celsius/ppo.h"
+#include "celsius/q_learning.h"
 #include "celsius/reinforce.h"
 #include "celsius/render.h"
 #include "celsius/rng.h"

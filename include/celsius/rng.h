@@ -24,7 +24,8 @@ typedef enum CelRngPurpose {
   CEL_RNG_EVAL_ACT = 8,  ///< sampled actions in evaluations
   CEL_RNG_BOOTSTRAP = 9, ///< confidence bands of plots
   CEL_RNG_EXPLORE = 10,  ///< noise that is added to the policy's action in environment i
-  CEL_RNG_MDP = 11       ///< generated finite problems; index: layout, rewards, transitions
+  CEL_RNG_MDP = 11,      ///< generated finite problems; index: layout, rewards, transitions
+  CEL_RNG_TABULAR = 12   ///< learning in a table; index: transitions, actions, initial states
 } CelRngPurpose;
 
 /// One stream. Plain data; copy freely.

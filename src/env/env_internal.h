@@ -11,6 +11,11 @@ extern const CelEnvType celi_env_acrobot;
 extern const CelEnvType celi_env_lqr;
 extern const CelEnvType celi_env_multigoal;
 extern const CelEnvType celi_env_mdp;
+extern const CelEnvType celi_env_frozenlake;
+extern const CelEnvType celi_env_frozenlake_8x8;
+extern const CelEnvType celi_env_taxi;
+extern const CelEnvType celi_env_cliffwalking;
+extern const CelEnvType celi_env_garnet;
 
 /// Checks what a type must have. Errors: CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (names what is
 /// missing).

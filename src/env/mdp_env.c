@@ -8,7 +8,8 @@
 ///     ends    where the transition ends the episode, or s' is terminal (has no actions)
 ///
 /// The time limit is the problem's horizon, or else the generator's. What the best policy earns is known
-/// exactly: cel_solve of cel_mdp_of_env (celsius/solve.h).
+/// exactly: cel_solve of cel_mdp_of_env (celsius/solve.h). The well-known problems have ids of their own, Gymnasium's
+/// where it has them; they are the same type with the generator already chosen.
 #include "base/base.h"
 #include "celsius/canvas.h"
 #include "celsius/mdp.h"
@@ -29,18 +30,28 @@ typedef struct MdpArguments {
 enum { REPEAT, REFUSE };
 
 #define AT(member) offsetof(MdpArguments, member)
+#define ARGUMENTS_ROW                                                                              \
+  {                                                                                                \
+    "arguments", CEL_FIELD_PATH, AT(arguments), NULL, 0, 0, "", NULL, NULL,                        \
+        "the generator's arguments, \"states=100 branching=3\"", ""                                \
+  }
+#define UNAVAILABLE_ROW                                                                            \
+  {                                                                                                \
+    "unavailable", CEL_FIELD_ENUM, AT(unavailable), "repeat", 0, 0, "", "repeat|refuse", NULL,     \
+        "an action that a state has not: does as the (a mod n)th of its n, or is an error", ""     \
+  }
 static const CelField fields[] = {
     {"generator", CEL_FIELD_STRING, AT(generator), "frozenlake-8x8", 0, 0, "", NULL, NULL,
      "generator of the problem, where no file is given: garnet, grid, taxi, ...", ""},
-    {"arguments", CEL_FIELD_PATH, AT(arguments), NULL, 0, 0, "", NULL, NULL,
-     "the generator's arguments, \"states=100 branching=3\"", ""},
+    ARGUMENTS_ROW,
     {"file", CEL_FIELD_PATH, AT(file), NULL, 0, 0, "", NULL, NULL,
      "file of the problem, in any format that `celsius solve` reads", ""},
     {"discount", CEL_FIELD_AUTO, AT(discount), "auto", 0, 1, "", NULL, NULL,
      "discount of a file that has none; nothing that is learned depends on it", ""},
-    {"unavailable", CEL_FIELD_ENUM, AT(unavailable), "repeat", 0, 0, "", "repeat|refuse", NULL,
-     "an action that a state has not: does as the (a mod n)th of its n, or is an error", ""},
+    UNAVAILABLE_ROW,
     {0}};
+/// Of a problem with an id of its own: which generator is known.
+static const CelField named_fields[] = {ARGUMENTS_ROW, UNAVAILABLE_ROW, {0}};
 #undef AT
 
 /// What open makes.
@@ -76,10 +87,10 @@ static CelStatus set_arguments(const CelMdpGenerator *generator, void *config, c
   return CEL_OK;
 }
 
-static CelStatus generate(MdpData *data, const MdpArguments *c, int64_t *limit) {
+static CelStatus generate(MdpData *data, const MdpArguments *c, const char *name, int64_t *limit) {
   const CelMdpGenerator *generator;
   void *config;
-  CELI_TRY(cel_mdp_generator_find(c->generator, &generator));
+  CELI_TRY(cel_mdp_generator_find(name, &generator));
   CELI_TRY(celi_alloc(&config, 1, generator->config_size, "a generator's arguments"));
   memset(config, 0, generator->config_size);
   cel_fields_default(generator->fields, config);
@@ -90,8 +101,19 @@ static CelStatus generate(MdpData *data, const MdpArguments *c, int64_t *limit) 
   return status;
 }
 
+/// The generator of a type with an id of its own; of the others what its arguments say.
+static const char *generator_of(const CelEnvType *type, const MdpArguments *c) {
+  return type == &celi_env_frozenlake       ? "frozenlake-4x4"
+         : type == &celi_env_frozenlake_8x8 ? "frozenlake-8x8"
+         : type == &celi_env_taxi           ? "taxi"
+         : type == &celi_env_cliffwalking   ? "cliffwalking"
+         : type == &celi_env_garnet         ? "garnet"
+                                            : c->generator;
+}
+
 /// Finds the problem; *limit: its time limit where the horizon says none.
-static CelStatus find_problem(MdpData *data, const MdpArguments *c, int64_t *limit) {
+static CelStatus find_problem(MdpData *data, const MdpArguments *c, const char *generator,
+                              int64_t *limit) {
   if (c->given) {
     data->mdp = c->given;
     return CEL_OK;
@@ -100,7 +122,7 @@ static CelStatus find_problem(MdpData *data, const MdpArguments *c, int64_t *lim
     return cel_fail(CEL_E_ARGUMENT, "arguments are a generator's: a file takes none");
   }
   CELI_TRY(c->file[0] ? cel_mdp_load(&data->owned, c->file, CEL_MDP_AUTO, c->discount)
-                      : generate(data, c, limit));
+                      : generate(data, c, generator, limit));
   data->mdp = data->owned;
   return CEL_OK;
 }
@@ -133,13 +155,14 @@ static void free_data(MdpData *data) {
 static CelStatus open_data(CelEnvSpec *spec, MdpData *data) {
   const MdpArguments *c = spec->config;
   int64_t limit = 0;
-  CELI_TRY(find_problem(data, c, &limit));
+  CELI_TRY(find_problem(data, c, generator_of(spec->type, c), &limit));
   CELI_TRY(accumulate_start(data));
   data->actions = count_actions(data->mdp);
   data->refuse = c->unavailable == REFUSE;
   spec->observation = cel_space_box(data->mdp->states, 0.0, 1.0);
   spec->action = cel_space_discrete(data->actions);
   spec->state_size = 1;
+  if (limit == 0) limit = spec->type->max_episode_steps;
   spec->max_episode_steps = data->mdp->horizon > 0 ? data->mdp->horizon : limit;
   return CEL_OK;
 }
@@ -171,9 +194,11 @@ CelStatus cel_mdp_env_spec(CelEnvSpec **out, const CelMdp *mdp, const CelEnvOpti
 }
 
 CelStatus cel_mdp_of_env(const CelEnvSpec *spec, const CelMdp **out) {
-  if (spec->type != &celi_env_mdp) {
-    return cel_fail(CEL_E_UNSUPPORTED, "%s is no finite problem: %s is", spec->type->id,
-                    celi_env_mdp.id);
+  if (spec->type->open != mdp_open) {
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "%s is no finite problem: %s is, and those of `celsius list envs` that are "
+                    "seen one-hot",
+                    spec->type->id, celi_env_mdp.id);
   }
   *out = ((const MdpData *)spec->data)->mdp;
   return CEL_OK;
@@ -370,17 +395,35 @@ static void mdp_render(const CelEnvSpec *spec, const double *state, CelCanvas *c
   cel_canvas_text(canvas, -0.5, 0, text, ink);
 }
 
-const CelEnvType celi_env_mdp = {
-    .abi = CEL_ENV_ABI,
-    .id = "mdp",
-    .doc = "any finite Markov decision process, from a file or a generator, seen one-hot",
-    .max_episode_steps = 0,
-    .reward_threshold = (double)NAN,
-    .config_size = sizeof(MdpArguments),
-    .fields = fields,
-    .open = mdp_open,
-    .close = mdp_close,
-    .reset = mdp_reset,
-    .step = mdp_step,
-    .render = mdp_render,
-};
+// ---- types: one for all, and one for each problem that has an id of its own
+
+#define MDP_TYPE(id_, doc_, limit_, threshold_, fields_)                                           \
+  {                                                                                                \
+    .abi = CEL_ENV_ABI, .id = (id_), .doc = (doc_), .max_episode_steps = (limit_),                 \
+    .reward_threshold = (double)(threshold_), .config_size = sizeof(MdpArguments),                 \
+    .fields = (fields_), .open = mdp_open, .close = mdp_close, .reset = mdp_reset,                 \
+    .step = mdp_step, .render = mdp_render,                                                        \
+  }
+
+const CelEnvType celi_env_mdp =
+    MDP_TYPE("mdp", "any finite Markov decision process, from a file or a generator, seen one-hot",
+             0, NAN, fields);
+const CelEnvType celi_env_frozenlake = MDP_TYPE(
+    "FrozenLake-v1", "over the ice to the goal, past four holes; Gymnasium's, seen one-hot", 100,
+    0.7, named_fields);
+const CelEnvType celi_env_frozenlake_8x8 = MDP_TYPE(
+    "FrozenLake8x8-v1", "over the ice to the goal, past ten holes; Gymnasium's, seen one-hot", 200,
+    0.85, named_fields);
+const CelEnvType celi_env_taxi =
+    MDP_TYPE("Taxi-v3",
+             "fetch a passenger and bring him to his stand; Gymnasium's (v4 is the same but in the "
+             "rain), seen one-hot",
+             200, 8, named_fields);
+const CelEnvType celi_env_cliffwalking =
+    MDP_TYPE("CliffWalking-v1",
+             "along a cliff to the goal; Gymnasium's, seen one-hot, with a time limit, so that an "
+             "evaluation ends",
+             200, NAN, named_fields);
+const CelEnvType celi_env_garnet =
+    MDP_TYPE("Garnet-v0", "a random problem with a few next states an action, seen one-hot", 1000,
+             NAN, named_fields);

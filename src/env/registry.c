@@ -16,6 +16,9 @@ static const CelEnvType *const built_in[] = {
     &celi_env_mountain_car, &celi_env_mountain_car_continuous,
     &celi_env_acrobot,      &celi_env_lqr,
     &celi_env_mdp,          &celi_env_multigoal,
+    &celi_env_frozenlake,   &celi_env_frozenlake_8x8,
+    &celi_env_taxi,         &celi_env_cliffwalking,
+    &celi_env_garnet,
 };
 enum { BUILT_IN = sizeof built_in / sizeof built_in[0] };
 

@@ -415,6 +415,40 @@ static void learners_find_a_default(void **state) {
   cel_env_spec_destroy(spec);
 }
 
+/// Ids of their own: Gymnasium's sizes and time limits, arguments of the generator, no other problem.
+static void named_problems(void **state) {
+  (void)state;
+  static const struct {
+    const char *id, *name;
+    int64_t states, actions, limit;
+  } all[] = {{"FrozenLake-v1", "frozenlake-4x4", 16, 4, 100},
+             {"FrozenLake8x8-v1", "frozenlake-8x8", 64, 4, 200},
+             {"Taxi-v3", "taxi", 500, 6, 200},
+             {"CliffWalking-v1", "cliffwalking", 48, 4, 200},
+             {"Garnet-v0", "garnet", 100, 4, 1000}};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    CelEnvSpec *spec = make_spec(all[i].id, "");
+    const CelMdp *mdp;
+    assert_ok(cel_mdp_of_env(spec, &mdp));
+    assert_string_equal(mdp->name, all[i].name);
+    assert_int_equal(cel_space_floats(&spec->observation), all[i].states);
+    assert_int_equal(spec->action.part[0].n, all[i].actions);
+    assert_int_equal(spec->max_episode_steps, all[i].limit);
+    assert_int_equal(spec->type->max_episode_steps, all[i].limit);
+    assert_ok(cel_fields_check_table(spec->type->fields));
+    assert_null(cel_fields_find(spec->type->fields, "generator"));
+    cel_env_spec_destroy(spec);
+  }
+  CelEnvSpec *spec = make_spec("Garnet-v0", "arguments=states=7");
+  assert_int_equal(cel_space_floats(&spec->observation), 7);
+  cel_env_spec_destroy(spec);
+  spec = make_spec("FrozenLake-v1", "arguments=slippery=false");
+  const CelMdp *mdp;
+  assert_ok(cel_mdp_of_env(spec, &mdp));
+  assert_int_equal(mdp->transitions, mdp->pairs);
+  cel_env_spec_destroy(spec);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(steps_are_gymnasiums),
@@ -427,6 +461,7 @@ int main(void) {
       cmocka_unit_test(time_limits),
       cmocka_unit_test(bad_arguments_are_told),
       cmocka_unit_test(learners_find_a_default),
+      cmocka_unit_test(named_problems),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/// Discrete learners on finite problems against the exact soft-optimal solution: what they lose of the soft return, in units
-/// of what the best policy gains over the uniform one, and the KL divergence of their policy.
+/// Discrete learners with the presets of finite problems against the exact soft-optimal solution: what they lose of the soft
+/// return, in units of what the best policy gains over the uniform one, and the KL divergence of their policy.
 ///
 /// Without hidden layers a network of one-hot observations is a table, so the policy of every state can be read off and
 /// evaluated exactly. Tolerance: (J* - J) / (J* - J_uniform) <= 1%.
@@ -10,17 +10,16 @@
 #include <math.h>
 #include <string.h>
 
-static const double gamma_of_all = 0.95;
+static const char *const problems[] = {"Taxi-v3", "FrozenLake-v1", "FrozenLake8x8-v1", "Garnet-v0",
+                                       "CliffWalking-v1"};
+enum { PROBLEMS = sizeof problems / sizeof problems[0] };
 
-/// A problem, a temperature that suits its rewards, and how long it takes to see enough of it.
-typedef struct Problem {
-  const char *generator, *ent_coef, *random, *steps; ///< of the steps, the first are random
-  double alpha;
-} Problem;
-static const Problem problems[] = {{"taxi", "1", "60000", "100000", 1},
-                                   {"frozenlake-4x4", "0.1", "20000", "60000", 0.1},
-                                   {"garnet", "0.1", "20000", "60000", 0.1},
-                                   {"cliffwalking", "1", "20000", "60000", 1}};
+/// A field of the preset as a number.
+static double number(const CelSetup *setup, const char *field) {
+  char text[64];
+  assert_in_range(cel_setup_get(setup, field, text, sizeof text), 1, sizeof text - 1);
+  return strtod(text, NULL);
+}
 
 /// Out pi (pairs): softmax over the actions of every state of the actor's output over `temperature`.
 static void read_policy(CelAgent *agent, const CelMdp *mdp, double temperature, double *pi) {
@@ -45,9 +44,10 @@ static void read_policy(CelAgent *agent, const CelMdp *mdp, double temperature, 
 }
 
 /// The soft return of pi from the problem's start.
-static double soft_return(const CelMdp *mdp, const double *pi, double alpha, double *V) {
+static double soft_return(const CelMdp *mdp, const double *pi, double alpha, double gamma,
+                          double *V) {
   double bound;
-  ok(cel_mdp_evaluate(mdp, pi, alpha, gamma_of_all, CEL_EVALUATE_SWEEPS, 1e-9, V, NULL, &bound));
+  ok(cel_mdp_evaluate(mdp, pi, alpha, gamma, CEL_EVALUATE_SWEEPS, 1e-9, V, NULL, &bound));
   return cel_value_start(mdp, V);
 }
 
@@ -55,7 +55,7 @@ static double soft_return(const CelMdp *mdp, const double *pi, double alpha, dou
 static double divergence(const CelMdp *mdp, const double *pi, const CelSolution *exact) {
   double *d = calloc((size_t)mdp->states, sizeof *d), sum = 0;
   assert_non_null(d);
-  ok(cel_discounted_distribution(mdp, exact->pi, gamma_of_all, CEL_EVALUATE_SWEEPS, 1e-9, d));
+  ok(cel_discounted_distribution(mdp, exact->pi, exact->gamma, CEL_EVALUATE_SWEEPS, 1e-9, d));
   for (int64_t s = 0; s < mdp->states; s++)
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++)
       if (pi[p] > 0)
@@ -65,65 +65,56 @@ static double divergence(const CelMdp *mdp, const double *pi, const CelSolution 
 }
 
 /// What the agent loses, as a share of what there is to win.
-static double loss(const Problem *problem, CelAgent *agent, const CelMdp *mdp) {
+static double loss(const CelSetup *setup, CelAgent *agent, const CelMdp *mdp) {
   CelSolution *exact;
   CelSolveConfig config = cel_solve_config_default();
-  const char *algo = cel_agent_algo(agent)->name;
-  config.alpha = problem->alpha, config.gamma = gamma_of_all;
+  const bool of_q = strcmp(setup->algo->name, "sql") == 0; // else the actor's output is logits
+  const double alpha = number(setup, "ent_coef"), gamma = number(setup, "gamma");
+  config.alpha = alpha, config.gamma = gamma;
   ok(cel_solve(mdp, &config, &exact));
   double *pi = calloc((size_t)mdp->pairs, sizeof *pi), *V = calloc((size_t)mdp->states, sizeof *V);
   assert_true(pi != NULL && V != NULL);
-  cel_policy_of_q(mdp, pi, problem->alpha, pi); // of Q = 0: uniform
-  const double uniform = soft_return(mdp, pi, problem->alpha, V);
-  read_policy(agent, mdp, strcmp(algo, "sql") == 0 ? problem->alpha : 1, pi); // Q, or logits
-  const double have = soft_return(mdp, pi, problem->alpha, V);
+  cel_policy_of_q(mdp, pi, alpha, pi); // of Q = 0: uniform
+  const double uniform = soft_return(mdp, pi, alpha, gamma, V);
+  read_policy(agent, mdp, of_q ? alpha : 1, pi);
+  const double have = soft_return(mdp, pi, alpha, gamma, V);
   const double lost = (exact->value_start - have) / (exact->value_start - uniform);
-  print_message("%s on %s: J* %.4f, J %.4f, uniform %.4f: %.2f%% lost, KL %.4f\n", algo,
-                problem->generator, exact->value_start, have, uniform, 100 * lost,
-                divergence(mdp, pi, exact));
+  print_message("%s on %s, %lld steps: J* %.4f, J %.4f, uniform %.4f: %.2f%% lost, KL %.4f\n",
+                setup->algo->name, setup->run.env, (long long)setup->run.steps, exact->value_start,
+                have, uniform, 100 * lost, divergence(mdp, pi, exact));
   free(pi);
   free(V);
   cel_solution_destroy(exact);
   return lost;
 }
 
-/// Random steps first: what a cold policy never tries keeps the value that it began with.
-static void learn(const char *algo, const Problem *problem) {
-  static const char *const table[][2] = {{"gamma", "0.95"},
-                                         {"net_arch", "[]"},
-                                         {"learning_rate", "lin_2e-2"},
-                                         {"buffer_size", "100000"}};
-  CelSetup *setup;
+static void learn(const char *algo, const char *id, uint64_t seed) {
   CelEnvSpec *spec;
   const CelMdp *mdp;
-  ok(cel_setup_create(&setup, algo, "mdp"));
-  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-    ok(cel_setup_set(setup, table[i][0], table[i][1]));
-  ok(cel_setup_set(setup, "ent_coef", problem->ent_coef));
-  ok(cel_setup_set(setup, "learning_starts", problem->random));
-  ok(cel_setup_set(setup, "steps", problem->steps));
-  if (strcmp(algo, "dsac") == 0) // the smaller of two critics would be biased
-    ok(cel_setup_set(setup, "critic_reduce", "mean"));
-  ok(cel_setup_set(setup, "env.generator", problem->generator));
-  ok(cel_env_spec_create(&spec, "mdp", (char *)setup->env_args + sizeof(CelEnvOptions),
-                         setup->env_args));
+  CelSetup *setup = preset(algo, id);
+  ok(cel_env_spec_create(&spec, id, NULL, NULL));
   ok(cel_mdp_of_env(spec, &mdp));
-  CelAgent *agent = trained(setup, spec, 1);
-  const double lost = loss(problem, agent, mdp);
+  CelAgent *agent = trained(setup, spec, seed);
+  const double lost = loss(setup, agent, mdp);
   if (!(lost <= 0.01 && lost >= -1e-6)) fail_msg("%.2f%% lost, expected at most 1%%", 100 * lost);
   cel_agent_destroy(agent);
   cel_env_spec_destroy(spec);
   cel_setup_destroy(setup);
 }
 
+static uint64_t first_seed(void) {
+  const char *text = getenv("CELSIUS_FIRST_SEED");
+  return text ? strtoull(text, NULL, 10) : 1;
+}
+
 static void test_sql(void **state) {
   (void)state;
-  for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++) learn("sql", &problems[i]);
+  for (int i = 0; i < PROBLEMS; i++) learn("sql", problems[i], first_seed());
 }
 
 static void test_dsac(void **state) {
   (void)state;
-  for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++) learn("dsac", &problems[i]);
+  for (int i = 0; i < PROBLEMS; i++) learn("dsac", problems[i], first_seed());
 }
 
 int main(void) {

@@ -1,0 +1,395 @@
+/// Tabular soft Q-learning, synchronous and asynchronous, with a certificate from the exact model.
+///
+///   s, a, p       a state, an action, their pair             k(p)     samples of the pair so far
+///   r, s'         a sampled transition of it                 eta_k    step, by the schedule
+///   alpha, gamma  temperature, discount                      T        the soft-optimal operator on Q
+///
+/// Synchronous, a round:
+///   1  V(s) = alpha log sum_a exp(Q(s,a)/alpha) at every s                                  [3.1]
+///   2  at every pair: draw r, s';  Q(p) += eta_k(p) (r + gamma V(s') - Q(p));  k(p) += 1
+/// V is that of the round before, so that the order of the pairs changes nothing.
+///
+/// Asynchronous, a step of the trajectory:
+///   1  a from pi_Q(.|s) or uniform; with probability epsilon uniform in either case
+///   2  draw r, s';  Q(p) += eta_k(p) (r + gamma alpha log sum_a' exp(Q(s',a')/alpha) - Q(p));  k(p) += 1
+///   3  s = s', or a new start where the episode ends
+///
+/// The mean of the target over s' is (TQ)(p): the logarithm is inside of the mean, not outside. The step 1/(1 + (1-gamma) k)
+/// makes the error of the start fall as 1/k and that of the noise as 1/sqrt(k); with 1/(1 + k) it would fall as
+/// k^-(1-gamma).
+/// Source: [soft-q-learning, 3.1-3.2]; Wainwright, "Stochastic approximation with cone-contractive operators: sharp
+/// l-infinity bounds for Q-learning", 2019, for the step; Even-Dar, Mansour, "Learning rates for Q-learning", 2003, for
+/// the polynomial ones.
+#include "celsius/q_learning.h"
+#include "base/base.h"
+#include "celsius/solve.h"
+#include "mdp/solve/certificate.h"
+#include "mdp/values.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+// ---- config
+
+#define F(field) offsetof(CelQLearningConfig, field)
+static const CelField fields[] = {
+    {"alpha", CEL_FIELD_DOUBLE, F(alpha), "0.1", 0, 1e12, "reward/nat", NULL, NULL,
+     "temperature; 0: ordinary Q-learning", "[soft-q-learning, 3.1]"},
+    {"gamma", CEL_FIELD_AUTO, F(gamma), "auto", 0, 1, "", NULL, NULL,
+     "discount; auto: the problem's own", ""},
+    {"rounds", CEL_FIELD_INT, F(rounds), "10000", 1, 1e15, "", NULL, NULL,
+     "rounds of as many sampled transitions as there are state-actions", ""},
+    {"sampling", CEL_FIELD_ENUM, F(sampling), "synchronous", 0, 0, "", "synchronous|asynchronous",
+     NULL, "every state-action once a round, or along one trajectory", ""},
+    {"behaviour", CEL_FIELD_ENUM, F(behaviour), "boltzmann", 0, 0, "", "boltzmann|uniform", NULL,
+     "how the trajectory's actions are chosen", ""},
+    {"epsilon", CEL_FIELD_DOUBLE, F(epsilon), "0.1", 0, 1, "", NULL, NULL,
+     "share of uniformly random actions in the trajectory", ""},
+    {"episode_steps", CEL_FIELD_INT, F(episode_steps), "1000", 0, 1e15, "steps", NULL, NULL,
+     "steps after which the trajectory starts again; 0: only where an episode ends", ""},
+    {"step", CEL_FIELD_ENUM, F(step), "rescaled", 0, 0, "", "rescaled|polynomial|constant", NULL,
+     "step of a state-action after k samples: 1/(1 + (1-gamma) k), (1 + k)^-omega, or step_size",
+     ""},
+    {"omega", CEL_FIELD_DOUBLE, F(omega), "0.8", 1e-3, 1, "", NULL, NULL,
+     "exponent of the polynomial step; above 1/2 it converges", ""},
+    {"step_size", CEL_FIELD_DOUBLE, F(step_size), "0.1", 1e-12, 1, "", NULL, NULL,
+     "the constant step: the error stays, as large as it and the noise make it", ""},
+    {"seed", CEL_FIELD_U64, F(seed), "1", 0, 0, "", NULL, NULL, "seed of what is sampled", ""},
+    {"points", CEL_FIELD_INT, F(points), "4", 1, 1000, "", NULL, NULL,
+     "certificates in each factor of ten of rounds", ""},
+    {"max_seconds", CEL_FIELD_DOUBLE, F(max_seconds), "0", 0, 1e12, "s", NULL, NULL,
+     "time after which to stop; 0: no limit", ""},
+    {0}};
+#undef F
+
+const CelField *cel_q_learning_fields(void) {
+  return fields;
+}
+
+CelQLearningConfig cel_q_learning_config_default(void) {
+  CelQLearningConfig config;
+  memset(&config, 0, sizeof config);
+  cel_fields_default(fields, &config);
+  return config;
+}
+
+// ---- certificate
+
+static CelStatus check_problem(const CelMdp *mdp, double gamma) {
+  if (mdp->horizon > 0)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "the problem ends after %lld steps, so Q depends on the time: Q-learning takes "
+                    "an infinite horizon; backward induction solves this one",
+                    (long long)mdp->horizon);
+  if (gamma >= 0.0 && gamma < 1.0) return CEL_OK;
+  return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1)", gamma);
+}
+
+typedef struct Certificate {
+  double residual, bound;
+} Certificate;
+
+/// V (states): room for V of Q. Source: [soft-q-learning, 2.1]
+static Certificate certify(const CelMdp *mdp, const CeliShape *shape, const double *Q, double alpha,
+                           double gamma, double *V) {
+  const double u = 0x1p-53;
+  double residual = 0.0, most_v = 0.0, most_q = 0.0;
+  cel_value_of_q(mdp, Q, alpha, V);
+  for (int64_t s = 0; s < mdp->states; s++) most_v = fmax(most_v, fabs(V[s]));
+  for (int64_t p = 0; p < mdp->pairs; p++) {
+    residual = fmax(residual, fabs(celi_backup(mdp, gamma, V, p) - Q[p]));
+    most_q = fmax(most_q, fabs(Q[p]));
+  }
+  // TQ is off by the rounding of V of Q and of the backup; the difference by another u of either.
+  const double rounding =
+      2.0 * celi_rounding(shape, gamma, alpha, most_v) + 2.0 * u * (most_q + residual);
+  const double mass = fmax(shape->mass_max, 1.0) * (1.0 + (double)shape->longest * u);
+  const double rest = 1.0 - gamma * mass - 2.0 * u;
+  const double bound = rest > 0.0 ? (residual + rounding) / rest * (1.0 + 8.0 * u) : HUGE_VAL;
+  return (Certificate){residual, bound};
+}
+
+CelStatus cel_q_certificate(const CelMdp *mdp, const double *Q, double alpha, double gamma,
+                            double *residual, double *bound) {
+  double *V = NULL;
+  if (isnan(gamma)) gamma = mdp->discount;
+  CELI_TRY(check_problem(mdp, gamma));
+  if (!(alpha >= 0.0 && isfinite(alpha)))
+    return cel_fail(CEL_E_RANGE, "temperature %g is negative or not finite", alpha);
+  for (int64_t p = 0; p < mdp->pairs; p++)
+    if (!isfinite(Q[p])) return cel_fail(CEL_E_NAN, "Q of pair %lld is %g", (long long)p, Q[p]);
+  CELI_TRY(celi_alloc(&V, (size_t)mdp->states, sizeof *V, "values of Q"));
+  const CeliShape shape = celi_mdp_shape(mdp);
+  const Certificate found = certify(mdp, &shape, Q, alpha, gamma, V);
+  if (residual) *residual = found.residual;
+  if (bound) *bound = found.bound;
+  free(V);
+  return CEL_OK;
+}
+
+// ---- one sample
+
+/// Streams of CEL_RNG_TABULAR.
+enum { TRANSITIONS, ACTIONS, STARTS, STREAMS };
+
+typedef struct Learner {
+  const CelMdp *mdp;
+  const CelQLearningConfig *config;
+  CelQLearning *out;
+  double alpha, gamma;
+  double *cumulative; ///< (states) of the start over states that are not terminal; asynchronous
+  double *pi;         ///< (max_actions)
+  CelRng rng[STREAMS];
+  CeliShape shape;
+  int64_t state, elapsed; ///< of the trajectory
+  int64_t scheduled;      ///< certificates of the schedule so far
+  double start_seconds, told_seconds;
+  Certificate last;
+} Learner;
+
+/// The transition of pair p whose share of [0, 1) u lies in; the last possible one where rounding leaves none.
+static int64_t draw_transition(Learner *l, int64_t p) {
+  const CelMdp *mdp = l->mdp;
+  const int64_t begin = mdp->row[p], end = mdp->row[p + 1];
+  if (end - begin == 1) return begin;
+  const double u = cel_rng_uniform(&l->rng[TRANSITIONS]);
+  double sum = 0.0;
+  int64_t last = begin;
+  for (int64_t t = begin; t < end; t++) {
+    if (!(mdp->probability[t] > 0.0)) continue;
+    last = t;
+    sum += mdp->probability[t];
+    if (sum > u) break;
+  }
+  return last;
+}
+
+static double reward(const CelMdp *mdp, int64_t p, int64_t t) {
+  return mdp->reward_next ? mdp->reward_next[t] : mdp->reward[p];
+}
+
+static bool is_terminal(const CelMdp *mdp, int64_t s) {
+  return mdp->pair[s] == mdp->pair[s + 1];
+}
+
+static bool ends(const CelMdp *mdp, int64_t t) {
+  return (mdp->ends && mdp->ends[t]) || is_terminal(mdp, cel_mdp_next(mdp, t));
+}
+
+/// eta_k.
+static double step_of(const Learner *l, int64_t k) {
+  const CelQLearningConfig *c = l->config;
+  switch (c->step) {
+  case CEL_Q_STEP_POLYNOMIAL: return pow(1.0 + (double)k, -c->omega);
+  case CEL_Q_STEP_CONSTANT: return c->step_size;
+  default: return 1.0 / (1.0 + (1.0 - l->gamma) * (double)k);
+  }
+}
+
+static void move(Learner *l, int64_t p, double target) {
+  CelQLearning *out = l->out;
+  const int64_t k = out->visits[p]++;
+  out->unvisited -= k == 0;
+  out->Q[p] += step_of(l, k) * (target - out->Q[p]);
+  out->samples++;
+}
+
+// ---- a round
+
+static void round_synchronous(Learner *l) {
+  const CelMdp *mdp = l->mdp;
+  CelQLearning *out = l->out;
+  cel_value_of_q(mdp, out->Q, l->alpha, out->V); // line 1
+  for (int64_t p = 0; p < mdp->pairs; p++) {     // line 2
+    const int64_t t = draw_transition(l, p);
+    const double next = ends(mdp, t) ? 0.0 : out->V[cel_mdp_next(mdp, t)];
+    move(l, p, reward(mdp, p, t) + l->gamma * next);
+  }
+}
+
+/// A start that is not terminal, by bisection of the cumulative distribution.
+static int64_t draw_start(Learner *l) {
+  const double u = cel_rng_uniform(&l->rng[STARTS]) * l->cumulative[l->mdp->states - 1];
+  int64_t low = 0, high = l->mdp->states - 1;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (l->cumulative[middle] > u) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
+/// Line 1 of the trajectory.
+static int64_t choose_pair(Learner *l) {
+  const CelQLearningConfig *c = l->config;
+  const int64_t first = l->mdp->pair[l->state], n = l->mdp->pair[l->state + 1] - first;
+  CelRng *rng = &l->rng[ACTIONS];
+  const bool random = c->epsilon > 0.0 && cel_rng_uniform(rng) < c->epsilon;
+  if (random || c->behaviour == CEL_Q_UNIFORM)
+    return first + (int64_t)cel_rng_below(rng, (uint64_t)n);
+  celi_policy_of(l->pi, l->out->Q + first, n, l->alpha, 0.0);
+  const double u = cel_rng_uniform(rng);
+  double sum = 0.0;
+  int64_t last = 0;
+  for (int64_t a = 0; a < n; a++) {
+    if (!(l->pi[a] > 0.0)) continue;
+    last = a;
+    sum += l->pi[a];
+    if (sum > u) break;
+  }
+  return first + last;
+}
+
+static void round_asynchronous(Learner *l) {
+  const CelMdp *mdp = l->mdp;
+  const int64_t limit = l->config->episode_steps;
+  for (int64_t i = 0; i < mdp->pairs; i++) {
+    const int64_t p = choose_pair(l), t = draw_transition(l, p), s = cel_mdp_next(mdp, t);
+    const int64_t first = mdp->pair[s];
+    const bool over = ends(mdp, t);
+    const double next =
+        over ? 0.0 : celi_soft_max(l->out->Q + first, mdp->pair[s + 1] - first, l->alpha);
+    move(l, p, reward(mdp, p, t) + l->gamma * next); // line 2
+    l->elapsed++;
+    const bool again = over || (limit > 0 && l->elapsed >= limit);
+    l->state = again ? draw_start(l) : s; // line 3
+    if (again) l->elapsed = 0;
+  }
+}
+
+// ---- the loop
+
+static double clock_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/// The round of the i-th certificate of the schedule.
+static double scheduled_round(const Learner *l) {
+  return ceil(pow(10.0, (double)l->scheduled / (double)l->config->points) * (1.0 - 1e-12));
+}
+
+static bool tell(Learner *l, bool scheduled) {
+  const CelQLearning *out = l->out;
+  const double seconds = clock_now() - l->start_seconds;
+  const CelQLearningProgress now = {.scheduled = scheduled,
+                                    .round = out->rounds,
+                                    .samples = out->samples,
+                                    .Q = out->Q,
+                                    .residual = l->last.residual,
+                                    .bound = l->last.bound,
+                                    .unvisited = out->unvisited,
+                                    .seconds = seconds,
+                                    .fraction = (double)out->rounds / (double)l->config->rounds};
+  l->told_seconds = clock_now();
+  return !l->config->progress || l->config->progress(l->config->user, &now);
+}
+
+/// Certificate and hook where they are due; false: stop.
+static bool report(Learner *l) {
+  static const double often = 0.2;
+  CelQLearning *out = l->out;
+  const double now = clock_now(), limit = l->config->max_seconds;
+  const bool late = limit > 0.0 && now - l->start_seconds >= limit;
+  const bool last = out->rounds == l->config->rounds || late;
+  const bool scheduled = last || (double)out->rounds >= scheduled_round(l);
+  while ((double)out->rounds >= scheduled_round(l)) l->scheduled++;
+  if (!scheduled && now - l->told_seconds < often) return true;
+  l->last = certify(l->mdp, &l->shape, out->Q, l->alpha, l->gamma, out->V);
+  return tell(l, scheduled) && !late;
+}
+
+static void learn(Learner *l) {
+  CelQLearning *out = l->out;
+  const bool synchronous = l->config->sampling == CEL_Q_SYNCHRONOUS;
+  l->start_seconds = l->told_seconds = clock_now();
+  for (int i = 0; i < STREAMS; i++)
+    l->rng[i] = cel_rng(l->config->seed, CEL_RNG_TABULAR, (uint32_t)i);
+  if (!synchronous) l->state = draw_start(l);
+  do {
+    if (synchronous)
+      round_synchronous(l);
+    else
+      round_asynchronous(l);
+    out->rounds++;
+  } while (report(l) && out->rounds < l->config->rounds);
+}
+
+/// V, pi, J and the certificate of the Q that is returned.
+static void finish(Learner *l) {
+  CelQLearning *out = l->out;
+  l->last = certify(l->mdp, &l->shape, out->Q, l->alpha, l->gamma, out->V);
+  cel_policy_of_q(l->mdp, out->Q, l->alpha, out->pi);
+  out->value_start = cel_value_start(l->mdp, out->V);
+  out->residual = l->last.residual, out->bound = l->last.bound;
+  out->seconds = clock_now() - l->start_seconds;
+}
+
+// ---- create, destroy
+
+static CelStatus allocate(CelQLearning *out, const CelMdp *mdp) {
+  const size_t S = (size_t)mdp->states, P = (size_t)mdp->pairs;
+  const char *const what = "soft Q-learning";
+  out->states = mdp->states, out->pairs = out->unvisited = mdp->pairs;
+  CELI_TRY(celi_alloc(&out->Q, P, sizeof *out->Q, what));
+  CELI_TRY(celi_alloc(&out->V, S, sizeof *out->V, what));
+  CELI_TRY(celi_alloc(&out->pi, P, sizeof *out->pi, what));
+  CELI_TRY(celi_alloc(&out->visits, P, sizeof *out->visits, what));
+  memset(out->Q, 0, P * sizeof *out->Q);
+  memset(out->visits, 0, P * sizeof *out->visits);
+  return CEL_OK;
+}
+
+void cel_q_learning_destroy(CelQLearning *learned) {
+  if (!learned) return;
+  free(learned->Q);
+  free(learned->V);
+  free(learned->pi);
+  free(learned->visits);
+  free(learned);
+}
+
+/// What a trajectory needs.
+static CelStatus prepare_trajectory(Learner *l) {
+  const CelMdp *mdp = l->mdp;
+  double sum = 0.0;
+  CELI_TRY(celi_alloc(&l->cumulative, (size_t)mdp->states, sizeof *l->cumulative, "starts"));
+  CELI_TRY(celi_alloc(&l->pi, (size_t)mdp->max_actions + 1, sizeof *l->pi, "a policy"));
+  for (int64_t s = 0; s < mdp->states; s++)
+    l->cumulative[s] = sum += is_terminal(mdp, s) ? 0.0 : mdp->start[s];
+  if (sum > 0.0) return CEL_OK;
+  return cel_fail(CEL_E_RANGE,
+                  "the problem starts in terminal states only: a trajectory has no step; sample "
+                  "synchronously");
+}
+
+CelStatus cel_q_learning(const CelMdp *mdp, const CelQLearningConfig *config, CelQLearning **out) {
+  const CelQLearningConfig defaults = cel_q_learning_config_default();
+  if (!config) config = &defaults;
+  *out = NULL;
+  CELI_TRY(cel_fields_check(fields, config));
+  Learner l = {.mdp = mdp, .config = config, .alpha = config->alpha};
+  l.gamma = isnan(config->gamma) ? mdp->discount : config->gamma;
+  CELI_TRY(check_problem(mdp, l.gamma));
+  CELI_TRY(celi_alloc(&l.out, 1, sizeof *l.out, "soft Q-learning"));
+  memset(l.out, 0, sizeof *l.out);
+  l.out->alpha = l.alpha, l.out->gamma = l.gamma;
+  l.shape = celi_mdp_shape(mdp);
+  CelStatus status = allocate(l.out, mdp);
+  if (status == CEL_OK && config->sampling == CEL_Q_ASYNCHRONOUS) status = prepare_trajectory(&l);
+  if (status == CEL_OK) {
+    learn(&l);
+    finish(&l);
+    *out = l.out;
+  } else {
+    cel_q_learning_destroy(l.out);
+  }
+  free(l.cumulative);
+  free(l.pi);
+  return status;
+}
