@@ -26,8 +26,9 @@ static inline CelSetup *preset(const char *algo, const char *id) {
   return setup;
 }
 
-/// Trains for as many steps as the setup says on as many environments of the spec.
-static inline CelAgent *trained(const CelSetup *setup, const CelEnvSpec *spec, uint64_t seed) {
+/// Trains for as many steps as the setup says on as many environments of the spec; hooks may be NULL.
+static inline CelAgent *trained_with(const CelSetup *setup, const CelEnvSpec *spec, uint64_t seed,
+                                     const CelRunHooks *hooks) {
   CelAgent *agent;
   CelVecEnv env;
   CelTensors *tensors;
@@ -39,9 +40,13 @@ static inline CelAgent *trained(const CelSetup *setup, const CelEnvSpec *spec, u
   ok(cel_vecenv_declare(&env, tensors, "env", spec, options.n_envs, seed, CEL_RNG_ENV, 0));
   ok(cel_tensors_allocate(tensors));
   ok(cel_vecenv_reset(&env));
-  ok(cel_learn(agent, &env, setup->run.steps, NULL));
+  ok(cel_learn(agent, &env, setup->run.steps, hooks));
   cel_tensors_destroy(tensors);
   return agent;
+}
+
+static inline CelAgent *trained(const CelSetup *setup, const CelEnvSpec *spec, uint64_t seed) {
+  return trained_with(setup, spec, seed, NULL);
 }
 
 #endif
