@@ -24,6 +24,7 @@ static CelStatus print_json(const CelInfo *info) {
   cJSON_AddBoolToObject(json, "pictures", info->pictures);
   cJSON_AddBoolToObject(json, "animations", info->animations);
   cJSON_AddBoolToObject(json, "onnx", info->onnx);
+  cJSON_AddBoolToObject(json, "suitesparse", info->suitesparse);
   char *text = cJSON_Print(json);
   cJSON_Delete(json);
   if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
@@ -43,6 +44,8 @@ static void print_text(const CelInfo *info) {
   printf("pictures          %s (PNG and SVG, cairo)\n", info->pictures ? "yes" : "no");
   printf("animations        %s (GIF, giflib)\n", info->animations ? "yes" : "no");
   printf("ONNX export       %s (protobuf-c)\n", info->onnx ? "yes" : "no");
+  printf("sparse solves     %s (direct policy evaluation, SuiteSparse)\n",
+         info->suitesparse ? "yes" : "no");
 }
 
 static int run(int argc, char **argv) {

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { GUARANTEE_BROKEN = 1 }; ///< exit code; the statuses begin at 2
+
 #define F(field) offsetof(SolveOptions, field)
 static const CelField options_fields[] = {
     {"alpha", CEL_FIELD_PATH, F(alpha), "0.1", 0, 0, "A[,A...]", NULL, NULL,
@@ -24,6 +26,10 @@ static const CelField options_fields[] = {
     {"cpi", CEL_FIELD_BOOL, F(cpi), "false", 0, 0, "", NULL, NULL,
      "conservative policy iteration instead: from the uniform policy, by steps whose gain is "
      "certain before they are taken; takes --gamma, --tolerance, --max-iterations, --max-seconds",
+     ""},
+    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
+     "with --cpi: tell every step, and end with exit code 1 where the exact gain of one was below "
+     "its bound; without it the bound that is printed is the certificate",
      ""},
     {"format", CEL_FIELD_ENUM, F(format), "auto", 0, 0, "",
      "auto|safetensors|gymnasium|cassandra|prism", NULL,
@@ -99,6 +105,9 @@ static CelStatus check_flags(const Solve *solve, int argc, char **argv) {
   const bool method = cli_scan(argc, argv, "method") != NULL;
   const bool alpha = cli_scan(argc, argv, "alpha") != NULL;
   const size_t n = strlen(options->out);
+  if (options->certify && !options->cpi)
+    return cel_fail(CEL_E_ARGUMENT, "--certify goes with --cpi; any other method's result is "
+                                    "certified by the bound that is printed with it");
   if (options->cpi && method)
     return cel_fail(CEL_E_ARGUMENT, "--cpi is a method of its own: leave --method out");
   if (options->cpi && alpha && !(solve->n_alphas == 1 && solve->alpha[0] == 0))
@@ -141,8 +150,8 @@ static CelStatus check_plot(const Solve *solve, const char *problem) {
     return cel_fail(CEL_E_ARGUMENT, "--plot %s: a picture's name ends in .png or .svg", path);
   if (solve->mdp->grid || (solve->n_alphas > 1 && !solve->options.cpi)) return CEL_OK;
   return cel_fail(CEL_E_UNSUPPORTED,
-                  "--plot: '%s' is no grid world, and only those have a picture; a sweep over "
-                  "several --alpha has one of any problem",
+                  "--plot: '%s' has no grid of states to draw; a sweep over "
+                  "several --alpha has a picture of any problem",
                   problem);
 }
 
@@ -271,7 +280,8 @@ static int help(const SolveProblem *problem) {
   return CEL_OK;
 }
 
-static CelStatus parse_and_solve(const SolveProblem *problem, int argc, char **argv) {
+/// *code: 1 where a guarantee that was asked for did not hold.
+static CelStatus parse_and_solve(const SolveProblem *problem, int argc, char **argv, int *code) {
   Solve solve = {.n_alphas = 0};
   char **spelled = NULL, joined[128];
   cel_fields_default(options_fields, &solve.options);
@@ -284,6 +294,7 @@ static CelStatus parse_and_solve(const SolveProblem *problem, int argc, char **a
     status = solve_problem(&solve, problem, argv[0], cli_scan(argc, spelled, "gamma"));
   cel_mdp_destroy(solve.mdp);
   free(spelled);
+  *code = solve.broken ? GUARANTEE_BROKEN : CEL_OK;
   return status;
 }
 
@@ -301,7 +312,7 @@ static int run(int argc, char **argv) {
   if (status == CEL_OK && asks)
     code = help(&problem);
   else if (status == CEL_OK)
-    status = parse_and_solve(&problem, argc, argv);
+    status = parse_and_solve(&problem, argc, argv, &code);
   solve_problem_free(&problem);
   return status == CEL_OK ? code : cli_error(status);
 }
@@ -324,5 +335,5 @@ const CliCommand cli_solve = {
                "  celsius solve taxi --alpha 0,0.01,0.1,1,10 --plot sweep.png --out sweep.csv\n"
                "  celsius solve my-problem.json --gamma 0.95 --method newton --out "
                "solution.safetensors\n"
-               "  celsius solve frozenlake-4x4 --gamma 0.9 --cpi",
+               "  celsius solve frozenlake-4x4 --gamma 0.9 --cpi --certify",
     .run = run};

@@ -15,7 +15,7 @@
 typedef struct SolveOptions {
   char alpha[CEL_PATH_MAX], out[CEL_PATH_MAX], plot[CEL_PATH_MAX], save_problem[CEL_PATH_MAX];
   int32_t format; ///< CelMdpFormat
-  bool cpi, json, quiet;
+  bool cpi, certify, json, quiet;
 } SolveOptions;
 
 /// Everything about one call.
@@ -26,6 +26,7 @@ typedef struct Solve {
   double alpha[SOLVE_ALPHAS_MAX]; ///< (n_alphas)
   int n_alphas;
   CelMdp *mdp;
+  bool broken; ///< --certify: a step gained less than its bound
 } Solve;
 
 // ---- solve_problem.c

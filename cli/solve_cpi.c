@@ -11,10 +11,12 @@
 /// What the steps are told to.
 typedef struct Log {
   const Solve *solve;
-  cJSON *rows;  ///< NULL: printed
-  int64_t next; ///< step that is printed next
-  double start; ///< seconds
-  int64_t steps;
+  double gamma;
+  cJSON *rows;         ///< NULL: printed
+  bool header;         ///< it is
+  int64_t next;        ///< step that is printed next
+  double start;        ///< seconds
+  int64_t steps, held; ///< held: those that gained no less than their bound
 } Log;
 
 static double clock_now(void) {
@@ -23,42 +25,58 @@ static double clock_now(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void add_row(cJSON *rows, const CelConservativeStep *step) {
+static void add_row(cJSON *rows, int64_t iteration, const CelConservativeStep *step) {
   cJSON *row = cJSON_CreateObject();
+  cJSON_AddNumberToObject(row, "iteration", (double)iteration + 1);
   cJSON_AddNumberToObject(row, "J", step->J);
   cJSON_AddNumberToObject(row, "J_next", step->J_next);
   cJSON_AddNumberToObject(row, "eps", step->eps);
   cJSON_AddNumberToObject(row, "surrogate", step->surrogate);
   cJSON_AddNumberToObject(row, "penalty", step->drift_penalty);
+  cJSON_AddNumberToObject(row, "rounding", step->rounding);
   cJSON_AddNumberToObject(row, "bound", step->lower_bound);
   cJSON_AddNumberToObject(row, "gain", step->J_next - step->J);
+  cJSON_AddBoolToObject(row, "held", step->held);
   cJSON_AddNumberToObject(row, "gap", step->gap);
   cJSON_AddItemToArray(rows, row);
 }
 
-/// The first ten steps, then ever fewer: the table stays short however long it takes.
+/// The first ten steps, then ever fewer: the table stays short however long it takes. With --certify all; and any whose
+/// bound did not hold.
 static bool is_printed(Log *log, int64_t iteration, const CelConservativeStep *step) {
   if (step->stopped) return iteration > 0;
-  if (iteration < log->next) return false;
-  log->next = iteration < 9 ? iteration + 1 : iteration + 1 + (iteration + 1) / 2;
+  if (iteration < log->next && step->held && !log->solve->options.certify) return false;
+  if (iteration >= log->next)
+    log->next = iteration < 9 ? iteration + 1 : iteration + 1 + (iteration + 1) / 2;
   return true;
+}
+
+static void print_header(Log *log) {
+  if (log->header) return;
+  solve_print_problem(log->solve->mdp, log->gamma);
+  printf("%9s %13s %13s %9s %11s %11s %11s %11s %5s %9s\n", "iteration", "J", "J_next", "eps",
+         "surrogate", "penalty", "bound", "gain", "held", "gap");
+  log->header = true;
 }
 
 static void print_row(int64_t iteration, const CelConservativeStep *step) {
   if (step->stopped) {
-    printf("%7lld  no step is certain to gain more than the tolerance\n", (long long)iteration + 1);
+    printf("%9lld  no step is certain to gain more than the tolerance\n", (long long)iteration + 1);
     return;
   }
-  printf("%7lld %14.8g %9.3g %11.4g %11.4g %11.4g %11.4g %9.2g\n", (long long)iteration + 1,
-         step->J_next, step->eps, step->surrogate, step->drift_penalty, step->lower_bound,
-         step->J_next - step->J, step->gap);
+  printf("%9lld %13.8g %13.8g %9.3g %11.4g %11.4g %11.4g %11.4g %5s %9.2g\n",
+         (long long)iteration + 1, step->J, step->J_next, step->eps, step->surrogate,
+         step->drift_penalty, step->lower_bound, step->J_next - step->J, step->held ? "yes" : "NO",
+         step->gap);
 }
 
 static bool on_step(void *user, int64_t iteration, const CelConservativeStep *step) {
   Log *log = user;
   const double limit = log->solve->config.max_seconds, seconds = clock_now() - log->start;
   log->steps += !step->stopped;
-  if (log->rows && !step->stopped) add_row(log->rows, step);
+  log->held += !step->stopped && step->held;
+  if (!log->rows) print_header(log);
+  if (log->rows && !step->stopped) add_row(log->rows, iteration, step);
   if (!log->rows && is_printed(log, iteration, step)) print_row(iteration, step);
   return !cli_stop_asked() && !(limit > 0 && seconds >= limit);
 }
@@ -127,12 +145,15 @@ static CelStatus write_files(const Solve *solve, double gamma, const CelConserva
 }
 
 static void print_summary(const Log *log, const CelConservativeStep *last) {
-  char steps[32];
+  char steps[32], held[32];
   printf("\nvalue at start  %.10g (J), after %s step%s, %.3g s\n", last->J_next,
          cli_count(steps, log->steps), log->steps == 1 ? "" : "s", clock_now() - log->start);
-  printf("guarantee       every step raised J by its bound at least; the optimum is at most %.2g "
-         "above\n",
-         last->gap);
+  if (log->held == log->steps)
+    printf("guarantee       every step raised J by its bound at least; ");
+  else
+    printf("guarantee       BROKEN: %s of %s bounds held; ", cli_count(held, log->held),
+           cli_count(steps, log->steps));
+  printf("the optimum is at most %.2g above\n", last->gap);
 }
 
 static CelStatus finish(Log *log, double gamma, const CelConservativeStep *last, double *pi,
@@ -148,6 +169,7 @@ static CelStatus finish(Log *log, double gamma, const CelConservativeStep *last,
   cJSON_AddNumberToObject(json, "iterations", (double)log->steps);
   cJSON_AddNumberToObject(json, "seconds", clock_now() - log->start);
   cJSON_AddNumberToObject(json, "gap", last->gap);
+  cJSON_AddNumberToObject(json, "held", (double)log->held);
   cJSON_AddBoolToObject(json, "stopped", last->stopped);
   cJSON_AddItemToObject(json, "steps", log->rows);
   log->rows = NULL;
@@ -160,7 +182,7 @@ CelStatus solve_cpi(Solve *solve) {
   CelConservativeConfig config = cel_conservative_config_default();
   CelConservativeStep last;
   cJSON *json = solve->options.json ? cJSON_CreateObject() : NULL;
-  Log log = {.solve = solve, .start = clock_now()};
+  Log log = {.solve = solve, .gamma = gamma, .start = clock_now()};
   double *pi = malloc((size_t)mdp->pairs * sizeof *pi);
   if (!pi)
     return cel_fail(CEL_E_MEMORY, "no memory for a policy of %lld pairs", (long long)mdp->pairs);
@@ -171,10 +193,6 @@ CelStatus solve_cpi(Solve *solve) {
   if (json) {
     solve_json_problem(json, mdp, gamma);
     log.rows = cJSON_CreateArray();
-  } else {
-    solve_print_problem(mdp, gamma);
-    printf("%7s %14s %9s %11s %11s %11s %11s %9s\n", "step", "J", "eps", "surrogate", "penalty",
-           "bound", "gain", "gap");
   }
   CelStatus status = cel_conservative_iteration(mdp, &config, pi, &last);
   if (status == CEL_OK) status = finish(&log, gamma, &last, pi, json);
@@ -185,6 +203,7 @@ CelStatus solve_cpi(Solve *solve) {
   cJSON_Delete(json);
   cJSON_Delete(log.rows);
   free(pi);
+  solve->broken = solve->options.certify && log.held < log.steps;
   if (status == CEL_OK && cli_stop_asked())
     status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld steps; what is told holds",
                       (long long)log.steps);

@@ -51,20 +51,30 @@ static void certain_text(char text[64], double value, double bound) {
     snprintf(text, 64, "%.6g", value);
 }
 
+/// max |V|, to which tolerances are relative.
+static double largest_value(const CelSolution *solution) {
+  const int64_t n = solution->states * (solution->horizon > 0 ? solution->horizon : 1);
+  double most = 0.0;
+  for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(solution->V[i]));
+  return most;
+}
+
 void solve_print_solution(const Solve *solve, const CelSolution *solution) {
   char method[CEL_TEXT_MAX], iterations[32], sweeps[32], value[64];
   solve_method_name(solution, method);
   certain_text(value, solution->value_start, solution->bound);
   printf("value at start  %s (J, at alpha %.6g)\n", value, solution->alpha);
-  printf("method          %s: %s iteration%s, %s sweep%s, %.3g s\n", method,
+  printf("method          %s%s: %s iteration%s, %s sweep%s, %.3g s\n", method,
+         solve->config.method == CEL_SOLVE_AUTO ? " (auto)" : "",
          cli_count(iterations, solution->iterations), solution->iterations == 1 ? "" : "s",
          cli_count(sweeps, solution->sweeps), solution->sweeps == 1 ? "" : "s", solution->seconds);
   printf("residual        %.3g\n", solution->residual);
   if (solution->certified)
     printf("certified       yes: no value is off by more than %.2g\n", solution->bound);
   else
-    printf("certified       no (%s): values may be off by %.2g, the tolerance is %.2g\n",
-           reason(solve, solution), solution->bound, solve->config.tolerance);
+    printf("certified       no (%s): values may be off by %.2g, asked for was %.2g\n",
+           reason(solve, solution), solution->bound,
+           solve->config.tolerance * fmax(1.0, largest_value(solution)));
 }
 
 // ---- JSON

@@ -146,6 +146,25 @@ static cJSON *json_row(const CelSolution *solution, const Point *point) {
   return row;
 }
 
+/// A number in as few digits as give it back.
+static void write_number(FILE *table, double x, char after) {
+  char text[32];
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, x);
+    if (strtod(text, NULL) == x) break;
+  }
+  fprintf(table, "%s%c", text, after);
+}
+
+static void write_row(FILE *table, const CelSolution *solution, const Point *point) {
+  write_number(table, point->shown.alpha, ',');
+  write_number(table, point->shown.value, ',');
+  write_number(table, point->shown.hard_return, ',');
+  write_number(table, point->shown.entropy, ',');
+  write_number(table, point->entropy_sum, ',');
+  write_number(table, solution->bound, '\n');
+}
+
 /// Solves and measures at alpha i, and tells of it.
 static CelStatus solve_at(Solve *solve, int i, cJSON *rows, FILE *table, CelSweepPoint *shown) {
   char label[64];
@@ -162,9 +181,7 @@ static CelStatus solve_at(Solve *solve, int i, cJSON *rows, FILE *table, CelSwee
       cJSON_AddItemToArray(cJSON_GetObjectItem(rows, "sweep"), json_row(solution, &point));
     else
       print_row(solution, &point);
-    if (table)
-      fprintf(table, "%.17g,%.17g,%.17g,%.17g,%.17g,%.17g\n", point.shown.alpha, point.shown.value,
-              point.shown.hard_return, point.shown.entropy, point.entropy_sum, solution->bound);
+    if (table) write_row(table, solution, &point);
   }
   cel_solution_destroy(solution);
   return status;

@@ -69,7 +69,8 @@ typedef struct CelConservativeStep {
   double distance;      ///< the greatest total variation between pi and the mixture, at most eps
   double drift_penalty; ///< 2 e gamma C/((1-gamma)(1-gamma(1-e))), e = distance, C = max |E_pi'[A]|
   double rounding; ///< what surrogate and penalty may be off by, from the residuals of their solves
-  double lower_bound; ///< surrogate - penalty - rounding: J_next - J is no less
+  double lower_bound; ///< surrogate - penalty - rounding: J_next - J is to be no less
+  bool held;          ///< it is not, but for what the two J may be off by
   double gap;   ///< J of the optimum is at most this above J: max over s of max_a A, over 1 - gamma
   bool stopped; ///< no step is guaranteed to improve by more than the tolerance; eps is 0
 } CelConservativeStep;

@@ -18,6 +18,7 @@ typedef struct CelInfo {
   bool pictures;             ///< PNG and SVG (cairo)
   bool animations;           ///< GIF (giflib)
   bool onnx;                 ///< ONNX export (protobuf-c)
+  bool suitesparse;          ///< sparse direct solves beyond a few hundred states (SuiteSparse)
 } CelInfo;
 CEL_API void cel_info(CelInfo *info);
 

@@ -9,7 +9,7 @@
 CEL_BEGIN
 
 typedef enum CelSolveMethod {
-  CEL_SOLVE_AUTO,
+  CEL_SOLVE_AUTO,         ///< Newton-Krylov, or value iteration where sweeps alone are quicker
   CEL_SOLVE_VI,           ///< soft value iteration
   CEL_SOLVE_GAUSS_SEIDEL, ///< in place, in state order
   CEL_SOLVE_MPI,          ///< modified (soft) policy iteration
@@ -56,7 +56,7 @@ typedef struct CelSolution {
   bool certified;     ///< bound <= tolerance max(1, max |V|)
   int64_t iterations, sweeps;
   double seconds;
-  CelSolveMethod method; ///< the one that ran
+  CelSolveMethod method; ///< the one that ran: never auto
 } CelSolution;
 
 /// Solves. A run that is stopped (limits, progress) is CEL_OK with certified false: its bound says how far it came.
@@ -91,7 +91,9 @@ CEL_API CelStatus cel_mdp_evaluate_horizon(const CelMdp *mdp, const double *pi, 
 /// p (T + 1, states): state distribution at t = 0..T under pi from the problem's start; mass that ended is gone.
 CEL_API CelStatus cel_state_distribution(const CelMdp *mdp, const double *pi, int64_t T,
                                          double *p) CEL_WARN_UNUSED;
-/// d (states) = (1 - gamma) sum_t gamma^t p_t, by a sparse direct solve or sweeps as `method` says.
+/// d (states) = (1 - gamma) sum_t gamma^t p_t, which solves (I - gamma P_pi)' d = (1 - gamma) p_0. `tolerance`: the mass
+/// that d may be off by, summed over the states (direct: as near as rounding lets it).
+/// Errors: CEL_E_RANGE (gamma, method), CEL_E_UNSUPPORTED (direct without SuiteSparse), CEL_E_MEMORY.
 CEL_API CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, double gamma,
                                               CelEvaluateMethod method, double tolerance,
                                               double *d) CEL_WARN_UNUSED;

@@ -287,7 +287,7 @@ static void append(CelMdpBuilder *builder, int64_t n, double sum, bool rewards_d
 static CelStatus fail_sum(const CelMdpBuilder *builder, double sum) {
   return cel_fail(CEL_E_RANGE,
                   "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
-                  " transitions sum to %.17g, not to 1",
+                  " transitions sum to %.15g, not to 1",
                   builder->state, builder->number, builder->entries, sum);
 }
 
@@ -483,7 +483,7 @@ static CelStatus finish_start(CelMdpBuilder *builder) {
   }
   const double sum = celi_mdp_sum(builder->start, builder->states);
   if (!(fabs(sum - 1.0) <= CELI_MDP_SUM_GIVEN)) {
-    return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.17g, not to 1", sum);
+    return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.15g, not to 1", sum);
   }
   for (int64_t s = 0; s < builder->states; s++) builder->start[s] /= divisor(sum, builder->states);
   return CEL_OK;

@@ -176,7 +176,7 @@ static CelStatus check_row(Walk *walk, int64_t s, int64_t p) {
   if (!(fabs(sum - 1.0) <= walk->tolerance)) {
     return cel_fail(CEL_E_RANGE,
                     "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
-                    " transitions sum to %.17g, not to 1",
+                    " transitions sum to %.15g, not to 1",
                     s, cel_mdp_action(mdp, s, p), n, sum);
   }
   return check_reward(mdp, s, p);
@@ -197,7 +197,7 @@ static CelStatus check_start(Walk *walk) {
   const double sum = celi_mdp_sum(mdp->start, mdp->states);
   note_sum(walk, sum);
   if (fabs(sum - 1.0) <= walk->tolerance) return CEL_OK;
-  return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.17g, not to 1", sum);
+  return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.15g, not to 1", sum);
 }
 
 CelStatus celi_mdp_check_grid(const CelMdpGrid *grid, int64_t states) {

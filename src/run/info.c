@@ -43,6 +43,9 @@ void cel_info(CelInfo *info) {
 #ifdef CELSIUS_WITH_PROTOBUF
   info->onnx = true;
 #endif
+#ifdef CELSIUS_WITH_SUITESPARSE
+  info->suitesparse = true;
+#endif
   for (int i = 0; celi_ops_at(i); i++) {
     const size_t n = strlen(info->isa_available);
     snprintf(info->isa_available + n, sizeof info->isa_available - n, "%s%s", n ? " " : "",

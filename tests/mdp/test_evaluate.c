@@ -79,12 +79,14 @@ static void distributions(void **state) {
     const int64_t S = spec.states;
     Problem problem;
     problem_make(&problem, &spec, seed);
-    double pi[PAIRS], swept[MOST], direct[MOST], sum[MOST] = {0}, *p;
+    double pi[PAIRS], swept[MOST], direct[MOST], krylov[MOST], sum[MOST] = {0}, *p;
     random_policy(&problem.mdp, pi, seed);
     assert_ok(cel_discounted_distribution(&problem.mdp, pi, spec.discount, CEL_EVALUATE_SWEEPS,
                                           1e-14, swept));
     assert_ok(cel_discounted_distribution(&problem.mdp, pi, spec.discount, CEL_EVALUATE_DIRECT, 0,
                                           direct));
+    assert_ok(cel_discounted_distribution(&problem.mdp, pi, spec.discount, CEL_EVALUATE_KRYLOV,
+                                          1e-13, krylov));
     enum { T = 4000 };
     p = malloc((size_t)((T + 1) * S) * sizeof *p);
     assert_ok(cel_state_distribution(&problem.mdp, pi, T, p));
@@ -94,6 +96,7 @@ static void distributions(void **state) {
     for (int64_t s = 0; s < S; s++) {
       assert_true(fabs(swept[s] - direct[s]) <= 1e-12);
       assert_true(fabs(sum[s] - direct[s]) <= 1e-12);
+      assert_true(fabs(krylov[s] - direct[s]) <= 1e-12);
       mass += direct[s];
     }
     if (!spec.terminals) assert_true(fabs(mass - 1.0) <= 1e-12);
@@ -110,6 +113,30 @@ static void distributions(void **state) {
     free(p);
     problem_free(&problem);
   }
+}
+
+/// A grid with obstacles whose walker would not stop for ten thousand steps: Krylov against terms added up, by mass.
+static void distribution_of_a_grid(void **state) {
+  (void)state;
+  const CelMdpGenerator *generator;
+  CelMdp *mdp;
+  assert_ok(cel_mdp_generator_find("grid", &generator));
+  void *config = calloc(1, generator->config_size);
+  cel_fields_default(generator->fields, config);
+  assert_ok(cel_fields_set(generator->fields, config, "obstacles", "0.1"));
+  assert_ok(cel_mdp_generate(&mdp, "grid", config));
+  double *pi = calloc((size_t)mdp->pairs, sizeof *pi);
+  double *d = calloc((size_t)mdp->states, sizeof *d), *wanted = calloc((size_t)mdp->states, 8);
+  random_policy(mdp, pi, 3);
+  for (double gamma = 0.9; gamma < 0.99995; gamma = 1.0 - (1.0 - gamma) / 10.0) {
+    double off = 0.0;
+    assert_ok(cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_SWEEPS, 1e-11, wanted));
+    assert_ok(cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_KRYLOV, 1e-9, d));
+    for (int64_t s = 0; s < mdp->states; s++) off += fabs(d[s] - wanted[s]);
+    if (!(off <= 1.1e-9)) fail_msg("gamma %g: differ by a mass of %g", gamma, off);
+  }
+  free(pi), free(d), free(wanted), free(config);
+  cel_mdp_destroy(mdp);
 }
 
 /// The expected sum from state s at time t on, over all that can happen.
@@ -181,6 +208,11 @@ static void bad_policies(void **state) {
       cel_mdp_evaluate(&problem.mdp, pi, -1, 0.9, CEL_EVALUATE_SWEEPS, 1e-9, V, NULL, NULL),
       CEL_E_RANGE);
   assert_int_equal(cel_mdp_evaluate_horizon(&problem.mdp, pi, 0, 1.0, 0, V, V), CEL_E_RANGE);
+  assert_int_equal(cel_discounted_distribution(&problem.mdp, pi, 1.0, CEL_EVALUATE_KRYLOV, 1e-9, V),
+                   CEL_E_RANGE);
+  assert_int_equal(
+      cel_discounted_distribution(&problem.mdp, pi, 0.9, (CelEvaluateMethod)9, 1e-9, V),
+      CEL_E_RANGE);
   problem_free(&problem);
 }
 
@@ -188,6 +220,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_method_is_certified),
       cmocka_unit_test(distributions),
+      cmocka_unit_test(distribution_of_a_grid),
       cmocka_unit_test(finite_horizons),
       cmocka_unit_test(bad_policies),
   };

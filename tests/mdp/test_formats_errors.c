@@ -1,6 +1,6 @@
 /// Wrong files: each is refused with the file, the line, and what is wrong; sizes are not believed.
-#include "mdp/formats/prism.h"
 #include "mdp/formats/formats.h"
+#include "mdp/formats/prism.h"
 #include "model_cases.h"
 
 typedef struct Case {
@@ -71,8 +71,7 @@ static void cassandra(void **state) {
       {HEAD "T: go\n1 0 0\n0 1 0\n0 0", "the file ends after 2 of the 3 numbers", 0},
       {HEAD "T: go : 1 identity", "\"identity\" where a row", 0},
       {HEAD "T: go reset", "\"reset\" where ':' or a matrix", 0},
-      {HEAD "T: go identity", "line 3: state 0, action 1: the probabilities of its 0 transitions",
-       0},
+      {HEAD "T: go identity", "line 3: state 0, action 1 has no transition", 0},
       {HEAD ROWS "T: stay : 2 : 1 0.25",
        "line 6: state 2, action 1: the probabilities of its 2 "
        "transitions sum to 1.25; they must sum to 1",

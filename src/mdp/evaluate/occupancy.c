@@ -2,10 +2,16 @@
 ///
 ///     p_{t+1}(s') = sum_s p_t(s) sum_a pi(a|s) p(s'|s,a),   d = (1 - gamma) sum_t gamma^t p_t,
 /// so d solves (I - gamma P_pi)' d = (1 - gamma) p_0. Mass that ended is gone; mass at a terminal state is counted once,
-/// when it arrives. Source: [actor-critic, 4.1-4.6].
+/// when it arrives.
+///
+/// The Krylov method solves that system by corrections, as evaluate.c does its own: BiCGStab takes rows, so P_pi is
+/// turned over once, into a problem whose one action leads to where mass comes from. With r = (1 - gamma) p_0 -
+/// (I - gamma P_pi)' d what is missing of d has at most the mass |r|_1/(1 - gamma), since P_pi' makes no mass.
+/// Source: [actor-critic, 4.1-4.6].
 #include "base/base.h"
 #include "celsius/solve.h"
 #include "mdp/evaluate/direct.h"
+#include "mdp/evaluate/krylov.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,15 +47,10 @@ static double mass(const double *p, int64_t S) {
   return sum;
 }
 
-/// By adding up terms until those that are left have no more than the tolerance's mass.
-static CelStatus sweeps(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
-                        double *d) {
+/// d += sum_k (gamma P_pi')^k p, until what is left to add has no more than the tolerance's mass. p and `next`: scratch.
+static void add_up(const CelMdp *mdp, const double *pi, double gamma, double tolerance, double *d,
+                   double *p, double *next) {
   const int64_t S = mdp->states;
-  double *p, *next;
-  CELI_TRY(celi_alloc(&p, 2 * (size_t)S, sizeof *p, "a distribution"));
-  next = p + S;
-  memset(d, 0, (size_t)S * sizeof *d);
-  for (int64_t s = 0; s < S; s++) p[s] = (1.0 - gamma) * mdp->start[s];
   // What is left after a term of mass m is at most gamma m/(1 - gamma).
   for (double m = mass(p, S); m > tolerance * (1.0 - gamma) && m > 0.0; m = mass(p, S)) {
     for (int64_t s = 0; s < S; s++) d[s] += p[s];
@@ -57,6 +58,16 @@ static CelStatus sweeps(const CelMdp *mdp, const double *pi, double gamma, doubl
     propagate(mdp, pi, next, p, gamma);
     memcpy(p, next, (size_t)S * sizeof *p);
   }
+}
+
+static CelStatus sweeps(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
+                        double *d) {
+  const int64_t S = mdp->states;
+  double *p;
+  CELI_TRY(celi_alloc(&p, 2 * (size_t)S, sizeof *p, "a distribution"));
+  memset(d, 0, (size_t)S * sizeof *d);
+  for (int64_t s = 0; s < S; s++) p[s] = (1.0 - gamma) * mdp->start[s];
+  add_up(mdp, pi, gamma, tolerance, d, p, p + S);
   free(p);
   return CEL_OK;
 }
@@ -84,12 +95,144 @@ static CelStatus direct(const CelMdp *mdp, const double *pi, double gamma, doubl
   return status;
 }
 
+// ---- Krylov
+
+enum {
+  KRYLOV_MOST = 2000,
+  IN_VAIN_MOST = 100
+}; ///< iterations of a correction; those in a row that gain nothing
+static const double KRYLOV_DIGITS = 1e-3;
+
+/// P_pi turned over: row s' holds the states that lead to s', with P_pi(s, s'). It is no problem of its own (its rows
+/// don't sum to 1), but all that the operator asks for.
+typedef struct Turned {
+  CelMdp mdp;
+  int64_t *pair, *row; ///< (S + 1) each
+  uint32_t *from;      ///< (elements)
+  double *probability; ///< (elements)
+  double *reward;      ///< (S) zeros
+} Turned;
+
+/// fn for every transition that pi takes and that does not end the episode.
+static void each_element(const CelMdp *mdp, const double *pi, Turned *turned,
+                         void (*fn)(Turned *, int64_t s, int64_t next, double p)) {
+  for (int64_t s = 0; s < mdp->states; s++)
+    for (int64_t k = mdp->pair[s]; k < mdp->pair[s + 1]; k++)
+      for (int64_t t = mdp->row[k]; pi[k] > 0.0 && t < mdp->row[k + 1]; t++)
+        if (!mdp->ends || !mdp->ends[t])
+          fn(turned, s, cel_mdp_next(mdp, t), pi[k] * mdp->probability[t]);
+}
+
+static void count(Turned *turned, int64_t s, int64_t next, double p) {
+  (void)s, (void)p;
+  turned->row[next + 1]++;
+}
+
+/// row[next] is where its next element goes; in the end, where the row after it begins.
+static void put(Turned *turned, int64_t s, int64_t next, double p) {
+  const int64_t at = turned->row[next]++;
+  turned->from[at] = (uint32_t)s;
+  turned->probability[at] = p;
+}
+
+static CelStatus turn_over(Turned *turned, const CelMdp *mdp, const double *pi) {
+  static const char what[] = "a transposed problem";
+  const int64_t S = mdp->states;
+  CELI_TRY(celi_alloc(&turned->pair, (size_t)S + 1, sizeof(int64_t), what));
+  CELI_TRY(celi_alloc(&turned->row, (size_t)S + 1, sizeof(int64_t), what));
+  CELI_TRY(celi_alloc(&turned->reward, (size_t)S, sizeof(double), what));
+  memset(turned->row, 0, ((size_t)S + 1) * sizeof(int64_t));
+  memset(turned->reward, 0, (size_t)S * sizeof(double));
+  for (int64_t s = 0; s <= S; s++) turned->pair[s] = s;
+  each_element(mdp, pi, turned, count);
+  for (int64_t s = 0; s < S; s++) turned->row[s + 1] += turned->row[s];
+  const int64_t elements = turned->row[S];
+  CELI_TRY(celi_alloc(&turned->from, (size_t)elements + 1, sizeof(uint32_t), what));
+  CELI_TRY(celi_alloc(&turned->probability, (size_t)elements + 1, sizeof(double), what));
+  each_element(mdp, pi, turned, put);
+  memmove(turned->row + 1, turned->row, (size_t)S * sizeof(int64_t));
+  turned->row[0] = 0;
+  turned->mdp = (CelMdp){.states = S,
+                         .pairs = S,
+                         .transitions = elements,
+                         .max_actions = 1,
+                         .pair = turned->pair,
+                         .row = turned->row,
+                         .next32 = turned->from,
+                         .probability = turned->probability,
+                         .reward = turned->reward};
+  return CEL_OK;
+}
+
+static void turned_free(Turned *turned) {
+  free(turned->pair), free(turned->row), free(turned->from);
+  free(turned->probability), free(turned->reward);
+}
+
+/// gamma P_pi' in an operator. `spare` (padded): scratch, of at least S numbers.
+static CelStatus assemble(CeliOperator *op, double *spare) {
+  double *ones;
+  CELI_TRY(celi_operator_vector(op, &ones));
+  for (int64_t s = 0; s < op->states; s++) ones[s] = 1.0;
+  celi_operator_assemble(op, ones, 0.0, spare);
+  free(ones);
+  return CEL_OK;
+}
+
+/// Corrections until what is missing has no more than the tolerance's mass, or only rounding is left. Where several in a
+/// row gain nothing the rest is added up. r, x: scratch.
+static void correct(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
+                    CeliKrylov *krylov, double *d, double *r, double *x) {
+  const double least = 4.0 * 0x1p-53; // of d's mass: what r is known to
+  double best = HUGE_VAL;
+  int in_vain = 0;
+  memset(d, 0, (size_t)mdp->states * sizeof *d);
+  for (;;) {
+    for (int64_t s = 0; s < mdp->states; s++) r[s] = (1.0 - gamma) * mdp->start[s] - d[s];
+    propagate(mdp, pi, r, d, gamma);
+    const double m = mass(r, mdp->states);
+    if (m <= fmax(tolerance * (1.0 - gamma), least * mass(d, mdp->states))) return;
+    in_vain = m < 0.5 * best ? 0 : in_vain + 1;
+    if (!(in_vain < IN_VAIN_MOST)) break;
+    best = fmin(best, m);
+    double left;
+    celi_krylov_solve(krylov, x, r, KRYLOV_DIGITS, KRYLOV_MOST, &left);
+    const double *step = left < 1.0 ? x : r; // r alone is one sweep
+    for (int64_t s = 0; s < mdp->states; s++) d[s] += step[s];
+  }
+  add_up(mdp, pi, gamma, tolerance, d, r, x);
+}
+
+static CelStatus by_krylov(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
+                           double *d) {
+  Turned turned = {.pair = NULL};
+  CeliOperator *op = NULL;
+  CeliKrylov krylov = {.op = NULL};
+  double *r = NULL, *x = NULL;
+  CelStatus status = turn_over(&turned, mdp, pi);
+  if (status == CEL_OK) status = celi_operator_create(&op, &turned.mdp, gamma, 1);
+  if (status == CEL_OK) status = celi_operator_prepare(op);
+  if (status == CEL_OK) status = celi_operator_vector(op, &r);
+  if (status == CEL_OK) status = celi_operator_vector(op, &x);
+  if (status == CEL_OK) status = assemble(op, x);
+  if (status == CEL_OK) status = celi_krylov_create(&krylov, op);
+  if (status == CEL_OK) correct(mdp, pi, gamma, tolerance, &krylov, d, r, x);
+  celi_krylov_destroy(&krylov);
+  free(r), free(x);
+  celi_operator_destroy(op);
+  turned_free(&turned);
+  return status;
+}
+
 CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, double gamma,
                                       CelEvaluateMethod method, double tolerance, double *d) {
   if (isnan(gamma)) gamma = mdp->discount;
   if (!(gamma >= 0.0 && gamma < 1.0))
     return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1)", gamma);
-  if (method == CEL_EVALUATE_SWEEPS) return sweeps(mdp, pi, gamma, tolerance, d);
-  if (method == CEL_EVALUATE_DIRECT) return direct(mdp, pi, gamma, d);
-  return cel_fail(CEL_E_UNSUPPORTED, "a discounted distribution is made by sweeps or direct");
+  switch (method) {
+  case CEL_EVALUATE_SWEEPS: return sweeps(mdp, pi, gamma, tolerance, d);
+  case CEL_EVALUATE_DIRECT: return direct(mdp, pi, gamma, d);
+  case CEL_EVALUATE_KRYLOV: return by_krylov(mdp, pi, gamma, tolerance, d);
+  }
+  return cel_fail(CEL_E_RANGE, "method %d: there are sweeps, direct and krylov", (int)method);
 }

@@ -190,10 +190,16 @@ static double sum_row(const CeliEntry *entry, int64_t n) {
 CelStatus celi_row_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t line, int64_t state,
                        int64_t action, CeliEntry *entry, int64_t n, double tolerance) {
   const double sum = sum_row(entry, n), off = fabs(sum - 1.0);
+  if (n == 0) {
+    return celi_scan_fail(scan, line,
+                          "state %" PRId64 ", action %" PRId64
+                          " has no transition; say where it leads to, or leave the action out",
+                          state, action);
+  }
   if (!(off <= tolerance)) {
     return celi_scan_fail(scan, line,
                           "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
-                          " transitions sum to %.17g; they must sum to 1",
+                          " transitions sum to %.15g; they must sum to 1",
                           state, action, n, sum);
   }
   CELI_TRY(celi_scan_in(scan, line, cel_mdp_pair(builder, state, action, 0.0)));
@@ -211,7 +217,7 @@ CelStatus celi_start_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t l
                          const double *start, int64_t states) {
   const double sum = celi_mdp_sum(start, states);
   if (!(fabs(sum - 1.0) <= CELI_TEXT_SUM)) {
-    return celi_scan_fail(scan, line, "the initial distribution sums to %.17g; it must sum to 1",
+    return celi_scan_fail(scan, line, "the initial distribution sums to %.15g; it must sum to 1",
                           sum);
   }
   for (int64_t s = 0; s < states; s++) {
@@ -235,7 +241,7 @@ CelStatus celi_name_put(CelMdpBuilder *builder, const char *path) {
 
 CelStatus celi_discount_given(const char *file, double discount) {
   if (!isnan(discount)) return CEL_OK;
-  return cel_fail(CEL_E_RANGE, "%s: the file has no discount: give one, at least 0 and below 1",
+  return cel_fail(CEL_E_RANGE, "%s: the file has no discount: give gamma, at least 0 and below 1",
                   file);
 }
 

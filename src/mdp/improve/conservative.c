@@ -63,6 +63,7 @@ typedef struct Conservative {
   double mean, most; ///< E_d[a], M
   double tau;
   double mean_error, most_error; ///< what these may be off by
+  double J_error;                ///< and J
 } Conservative;
 
 static void release(Conservative *c) {
@@ -149,6 +150,7 @@ static CelStatus measure(Conservative *c, const double *pi) {
   CELI_TRY(celi_improve_evaluate(c->mdp, pi, 0.0, c->gamma, c->V, c->Q, &bound));
   CELI_TRY(celi_improve_visits(c->mdp, pi, c->gamma, c->d));
   c->J = cel_value_start(c->mdp, c->V);
+  c->J_error = bound;
   c->mean = c->most = c->tau = 0.0;
   for (int64_t s = 0; s < c->mdp->states; s++) {
     const double gain = improve_state(c, pi, s);
@@ -198,13 +200,16 @@ static CelStatus iterate(Conservative *c, const CelConservativeConfig *config, d
   for (int64_t i = 0; !config->max_iterations || i < config->max_iterations; i++) {
     *last = choose(c);
     if (!(last->lower_bound > config->tolerance)) {
-      *last = (CelConservativeStep){.J = c->J, .J_next = c->J, .gap = last->gap, .stopped = true};
+      *last = (CelConservativeStep){
+          .J = c->J, .J_next = c->J, .gap = last->gap, .stopped = true, .held = true};
       if (config->step) (void)config->step(config->user, i, last);
       return CEL_OK;
     }
+    const double before = c->J_error;
     mix(c, last->eps, pi);
     CELI_TRY(measure(c, pi));
     last->J_next = c->J;
+    last->held = last->J_next - last->J + before + c->J_error >= last->lower_bound;
     if (config->step && !config->step(config->user, i, last)) return CEL_OK;
   }
   return CEL_OK;
