@@ -565,15 +565,31 @@ void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t ld
 /// Numbers that are worked on together on the stack.
 enum { DRAW_CHUNK = 128 };
 
-static void draw_gaussian(const CeliDistSpec *spec, const float *log_std, float *action,
-                          const float *mean, const float *noise) {
+/// sd (n,) = exp of the clamped log_std.
+static void deviations(const CeliDistSpec *spec, float *sd, const float *log_std, int64_t n) {
+  for (int64_t i = 0; i < n; i++) sd[i] = clamp_log_std(spec, log_std[i]);
+  celi_ops()->exp(sd, sd, n);
+}
+
+static void draw_gaussian(const CeliDistSpec *spec, const float *sd, float *action,
+                          const float *mean, const float *noise, int64_t n) {
+  for (int64_t i = 0; i < n; i++) action[i] = mean[i] + sd[i] * noise[i];
+  if (spec->kind == CELI_SQUASHED_GAUSSIAN) celi_ops()->tanh(action, action, n);
+}
+
+/// Rows of Gaussians; where log_std is one row for all, its exp is taken once.
+static void draw_gaussians(const CeliDistSpec *spec, const float *log_std_param, float *action,
+                           ptrdiff_t lda, const float *head, ptrdiff_t ldh, const float *noise,
+                           ptrdiff_t ldn, int64_t begin, int64_t end) {
   float sd[DRAW_CHUNK];
   for (int64_t at = 0; at < spec->A; at += DRAW_CHUNK) {
     const int64_t n = spec->A - at < DRAW_CHUNK ? spec->A - at : DRAW_CHUNK;
-    for (int64_t i = 0; i < n; i++) sd[i] = clamp_log_std(spec, log_std[at + i]);
-    celi_ops()->exp(sd, sd, n);
-    for (int64_t i = 0; i < n; i++) action[at + i] = mean[at + i] + sd[i] * noise[at + i];
-    if (spec->kind == CELI_SQUASHED_GAUSSIAN) celi_ops()->tanh(action + at, action + at, n);
+    if (log_std_param) deviations(spec, sd, log_std_param + at, n);
+    for (int64_t b = begin; b < end; b++) {
+      const float *mean = head + b * ldh + at;
+      if (!log_std_param) deviations(spec, sd, mean + spec->A, n);
+      draw_gaussian(spec, sd, action + b * lda + at, mean, noise + b * ldn + at, n);
+    }
   }
 }
 
@@ -613,12 +629,13 @@ static void draw_bits(const CeliDistSpec *spec, uint8_t *action, const float *he
 void celi_dist_draw_rows(const CeliDistSpec *spec, const float *log_std_param, void *action,
                          ptrdiff_t lda, const float *head, ptrdiff_t ldh, const float *noise,
                          ptrdiff_t ldn, int64_t begin, int64_t end) {
+  if (!celi_dist_discrete(spec)) {
+    draw_gaussians(spec, log_std_param, action, lda, head, ldh, noise, ldn, begin, end);
+    return;
+  }
   for (int64_t b = begin; b < end; b++) {
     const float *row = head + b * ldh, *u = noise + b * ldn;
-    if (!celi_dist_discrete(spec)) {
-      draw_gaussian(spec, log_std_param ? log_std_param : row + spec->A, (float *)action + b * lda,
-                    row, u);
-    } else if (spec->kind == CELI_BERNOULLI) {
+    if (spec->kind == CELI_BERNOULLI) {
       draw_bits(spec, (uint8_t *)action + b * lda, row, u);
     } else {
       int32_t *a = (int32_t *)action + b * lda;

@@ -20,6 +20,9 @@
 /// only where B as a whole is too large for that cache. A ragged edge is copied always, padded with
 /// zeros, so that no inner loop needs a mask. When K > KC, C keeps the unfinished sums (exactly).
 ///
+/// Few rows (a step of a few environments): tiles of 1 to 6 rows by 4 vectors, so that there are chains enough. Tanh is
+/// taken of a tile as soon as it is done, still in the first-level cache.
+///
 /// Few columns (N <= 4: the heads of critics and actors) would waste lanes: there the lanes are
 /// rows, and X is transposed in registers; the chains are the same.
 #ifndef CELI_DENSE_IMPL_H
@@ -30,12 +33,15 @@
 #if defined(CELI_AVX512)
 #define MR 12
 #define NR 2
+#define FEW 6
 #elif defined(CELI_AVX2)
 #define MR 6
 #define NR 2
+#define FEW 2
 #else
 #define MR 8
 #define NR 2
+#define FEW 4
 #endif
 #if VW == 16
 #define PREFETCH 16             // steps ahead at which rows of B are fetched
@@ -45,12 +51,19 @@
 #define PACK_ABOVE 0
 #endif
 #define STRIP (NR * VW)
+#define WIDE 4 // vectors across a tile of few rows
 #define KC 256
 #define NARROW 4
 #define NARROW_GROUPS 3
 
 /// What is done to a finished sum before it is stored.
-typedef enum Finish { FINISH_NONE, FINISH_RELU, FINISH_RELU_BACKWARD, FINISH_TANH_BACKWARD } Finish;
+typedef enum Finish {
+  FINISH_NONE,
+  FINISH_TANH, ///< by the caller of the tile, while the tile is in the first-level cache
+  FINISH_RELU,
+  FINISH_RELU_BACKWARD,
+  FINISH_TANH_BACKWARD
+} Finish;
 
 /// One product: A(i,k) = A[i a_row + k a_step], B(k,j) = B[k ldb + j].
 typedef struct Product {
@@ -83,7 +96,7 @@ INLINE vf tanh_backward(vf dy, vf a) {
 /// sum += A (mr rows) B (nr vectors) over k. Row i of A is reached as a[i/3] + (i%3) lda, which x86
 /// addresses without arithmetic, and the compiler is kept from making twelve pointers of that and
 /// spilling them.
-INLINE void accumulate(vf sum[MR][NR], const Product *p, const int mr, const int nr,
+INLINE void accumulate(vf sum[MR][WIDE], const Product *p, const int mr, const int nr,
                        const bool by_row) {
   const ptrdiff_t lda = by_row ? p->a_row : p->a_step, ldb = p->ldb;
   const int groups = by_row ? (mr + 2) / 3 : 1;
@@ -91,7 +104,7 @@ INLINE void accumulate(vf sum[MR][NR], const Product *p, const int mr, const int
   UNROLL
   for (int g = 0; g < groups; g++) a[g] = p->A + 3 * g * lda;
   for (int64_t k = 0; k < p->K; k++) {
-    vf row[NR];
+    vf row[WIDE];
     UNROLL
     for (int j = 0; j < nr; j++) row[j] = v_load(b + j * VW);
     UNROLL
@@ -105,9 +118,35 @@ INLINE void accumulate(vf sum[MR][NR], const Product *p, const int mr, const int
       a[g] += by_row ? 1 : lda;
       __asm__("" : "+r"(a[g]));
     }
-    if (PREFETCH)
+    if (PREFETCH && nr <= NR)
       for (int j = 0; j < nr; j++) __builtin_prefetch(b + PREFETCH * ldb + j * VW);
     b += ldb;
+  }
+}
+
+INLINE vf finish_load(const float *p, int64_t n, const bool whole) {
+  return whole ? v_load(p) : v_load_n(p, n);
+}
+
+/// Stores a tile's sums; `whole`: without masks, which cost more than what they mask.
+INLINE void finish_tile(const Product *p, vf sum[MR][WIDE], int64_t width, Finish finish,
+                        const int mr, const int nr, const bool whole) {
+  UNROLL
+  for (int i = 0; i < mr; i++) {
+    UNROLL
+    for (int j = 0; j < nr; j++) {
+      const int64_t n = width - j * VW;
+      vf y = sum[i][j];
+      if (finish == FINISH_RELU) y = relu(y);
+      if (finish > FINISH_RELU) {
+        const vf d = finish_load(p->D + i * p->ldd + j * VW, n, whole);
+        y = finish == FINISH_RELU_BACKWARD ? relu_backward(y, d) : tanh_backward(y, d);
+      }
+      if (whole)
+        v_store(p->C + i * p->ldc + j * VW, y);
+      else
+        v_store_n(p->C + i * p->ldc + j * VW, y, n);
+    }
   }
 }
 
@@ -115,7 +154,7 @@ INLINE void accumulate(vf sum[MR][NR], const Product *p, const int mr, const int
 /// padded to whole vectors. `resume`: continue the sums that are in C; `last`: finish them.
 INLINE void tile(const Product *p, int64_t width, bool resume, bool last, const int mr,
                  const int nr, const bool by_row) {
-  vf sum[MR][NR];
+  vf sum[MR][WIDE];
   UNROLL
   for (int j = 0; j < nr; j++) {
     const vf first = p->bias ? v_load_n(p->bias + j * VW, width - j * VW) : v_zero();
@@ -125,20 +164,10 @@ INLINE void tile(const Product *p, int64_t width, bool resume, bool last, const 
   }
   accumulate(sum, p, mr, nr, by_row);
   const Finish finish = last ? p->finish : FINISH_NONE;
-  UNROLL
-  for (int i = 0; i < mr; i++) {
-    UNROLL
-    for (int j = 0; j < nr; j++) {
-      const int64_t n = width - j * VW;
-      vf y = sum[i][j];
-      if (finish == FINISH_RELU) y = relu(y);
-      if (finish > FINISH_RELU) {
-        const vf d = v_load_n(p->D + i * p->ldd + j * VW, n);
-        y = finish == FINISH_RELU_BACKWARD ? relu_backward(y, d) : tanh_backward(y, d);
-      }
-      v_store_n(p->C + i * p->ldc + j * VW, y, n);
-    }
-  }
+  if (width == nr * VW)
+    finish_tile(p, sum, width, finish, mr, nr, true);
+  else
+    finish_tile(p, sum, width, finish, mr, nr, false);
 }
 
 typedef void (*TileFn)(const Product *p, int64_t width, bool resume, bool last);
@@ -169,6 +198,36 @@ static const TileFn TILES[2][NR][MR] = {
     {{EACH_MR(ROW_ENTRY, 1)}, {EACH_MR(ROW_ENTRY, 2)}},
 };
 
+/// Few rows: a tile of NR vectors has too few chains, so WIDE of them go side by side.
+#define WIDE_TILE(m, n)                                                                            \
+  static void tile_wide_##m(const Product *p, int64_t width, bool resume, bool last) {             \
+    tile(p, width, resume, last, m, WIDE, true);                                                   \
+  }
+#define WIDE_ENTRY(m, n) tile_wide_##m,
+#if FEW == 6
+#define EACH_FEW EACH_MR_6
+#elif FEW == 4
+#define EACH_FEW(F, n) F(1, n) F(2, n) F(3, n) F(4, n)
+#else
+#define EACH_FEW(F, n) F(1, n) F(2, n)
+#endif
+EACH_FEW(WIDE_TILE, 4)
+static const TileFn WIDE_TILES[FEW] = {EACH_FEW(WIDE_ENTRY, 4)};
+
+/// C = tanh(C) of a finished tile.
+INLINE void tanh_tile(const Product *p, int64_t rows, int64_t width) {
+  if (width % VW == 0) {
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t n = 0; n < width; n += VW)
+        v_store(p->C + i * p->ldc + n, v_tanh(v_load(p->C + i * p->ldc + n)));
+    return;
+  }
+  for (int64_t i = 0; i < rows; i++)
+    for (int64_t n = 0; n < width; n += VW)
+      v_store_n(p->C + i * p->ldc + n, v_tanh(v_load_n(p->C + i * p->ldc + n, width - n)),
+                width - n);
+}
+
 /// packed (K,STRIP) = the first `width` columns of B, zeros beyond.
 static void pack_strip(float *packed, const float *B, ptrdiff_t ldb, int64_t K, int64_t width) {
   for (int64_t k = 0; k < K; k++)
@@ -179,44 +238,55 @@ static void pack_strip(float *packed, const float *B, ptrdiff_t ldb, int64_t K, 
     }
 }
 
-/// Rows of one strip, cut evenly into tiles of at most MR rows.
-static void strip_rows(const Product *strip, int64_t width, bool resume, bool last, bool by_row) {
-  Product t = *strip;
-  const int64_t tiles = (strip->rows + MR - 1) / MR;
-  const TileFn *fns = TILES[by_row][(width + VW - 1) / VW - 1];
+/// Rows of one strip, cut evenly into tiles of at most MR rows. (A copy of the struct would wait for what was just
+/// written to it: so places are moved in the one that is there.)
+static void strip_rows(Product *p, int64_t width, bool resume, bool last, bool by_row) {
+  const float *const A = p->A, *const D = p->D;
+  float *const C = p->C;
+  const bool wide = width > STRIP;
+  const int64_t rows = p->rows, tiles = wide ? 1 : (rows + MR - 1) / MR;
+  const TileFn *fns = wide ? WIDE_TILES : TILES[by_row][(width + VW - 1) / VW - 1];
   int64_t done = 0;
   for (int64_t i = 0; i < tiles; i++) {
-    const int64_t until = strip->rows * (i + 1) / tiles;
-    t.A = strip->A + done * strip->a_row;
-    t.C = strip->C + done * strip->ldc;
-    if (strip->D) t.D = strip->D + done * strip->ldd;
-    fns[until - done - 1](&t, width, resume, last);
+    const int64_t until = rows * (i + 1) / tiles;
+    p->A = A + done * p->a_row;
+    p->C = C + done * p->ldc;
+    if (D) p->D = D + done * p->ldd;
+    fns[until - done - 1](p, width, resume, last);
+    if (last && p->finish == FINISH_TANH) tanh_tile(p, until - done, width);
     done = until;
   }
 }
 
-static void product(const Product *p, bool by_row) {
+/// The struct's places and depth are used up.
+static void product(Product *p, bool by_row) {
   _Alignas(64) float packed[KC * STRIP];
-  const bool scattered = p->ldb > 2 * STRIP && p->K * p->ldb > PACK_ABOVE && p->rows >= 2 * MR;
-  for (int64_t n = 0; n < p->N; n += STRIP) {
-    const int64_t width = p->N - n < STRIP ? p->N - n : STRIP;
-    Product s = *p;
-    s.C = p->C + n;
-    if (p->bias) s.bias = p->bias + n;
-    if (p->D) s.D = p->D + n;
+  float *const C = p->C;
+  const float *const A = p->A, *const B = p->B, *const bias = p->bias, *const D = p->D;
+  const ptrdiff_t ldb = p->ldb;
+  const int64_t K = p->K;
+  const bool scattered = ldb > 2 * STRIP && K * ldb > PACK_ABOVE && p->rows >= 2 * MR;
+  const bool few = by_row && p->rows <= FEW;
+  for (int64_t n = 0, width; n < p->N; n += width) {
+    const int64_t most = few && p->N - n >= WIDE * VW ? WIDE * VW : STRIP;
+    width = p->N - n < most ? p->N - n : most;
+    if (bias) p->bias = bias + n;
     int64_t k = 0;
     do {
-      s.K = p->K - k < KC ? p->K - k : KC;
-      s.A = p->A + k * p->a_step;
-      s.B = p->B + k * p->ldb + n;
+      p->K = K - k < KC ? K - k : KC;
+      p->C = C + n;
+      if (D) p->D = D + n;
+      p->A = A + k * p->a_step;
+      p->B = B + k * ldb + n;
+      p->ldb = ldb;
       if (scattered || width % VW != 0) {
-        pack_strip(packed, s.B, p->ldb, s.K, width);
-        s.B = packed;
-        s.ldb = STRIP;
+        pack_strip(packed, p->B, ldb, p->K, width);
+        p->B = packed;
+        p->ldb = STRIP;
       }
-      strip_rows(&s, width, p->more || k > 0, k + s.K == p->K, by_row);
-      k += s.K;
-    } while (k < p->K);
+      strip_rows(p, width, p->more || k > 0, k + p->K == K, by_row);
+      k += p->K;
+    } while (k < K);
   }
 }
 
@@ -267,21 +337,36 @@ INLINE void narrow_rows(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, 
   }
 }
 
-/// The same for any number of rows, one element at a time.
-static void narrow_few(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
-                       const float *b, int64_t rows, int64_t K, int64_t N) {
-  for (int64_t r = 0; r < rows; r++)
-    for (int64_t n = 0; n < N; n++) {
-      float sum = b ? b[n] : 0.0f;
-      for (int64_t k = 0; k < K; k++) sum = __builtin_fmaf(X[r * ldx + k], W[k * N + n], sum);
-      Y[r * ldy + n] = sum;
+/// The same for any number of rows, one element at a time; FOUR rows side by side cover the latency of their chains.
+INLINE void narrow_few(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
+                       const float *b, int64_t rows, int64_t K, const int N) {
+  enum { FOUR = 4 };
+  for (int64_t first = 0; first < rows; first += FOUR) {
+    float sum[FOUR][NARROW];
+    const float *x[FOUR];
+    for (int r = 0; r < FOUR; r++) x[r] = X + (first + r < rows ? first + r : first) * ldx;
+    for (int r = 0; r < FOUR; r++)
+      for (int n = 0; n < N; n++) sum[r][n] = b ? b[n] : 0.0f;
+    for (int64_t k = 0; k < K; k++) {
+      UNROLL
+      for (int r = 0; r < FOUR; r++) {
+        UNROLL
+        for (int n = 0; n < N; n++) sum[r][n] = __builtin_fmaf(x[r][k], W[k * N + n], sum[r][n]);
+      }
     }
+    for (int r = 0; r < FOUR && first + r < rows; r++)
+      for (int n = 0; n < N; n++) Y[(first + r) * ldy + n] = sum[r][n];
+  }
 }
 
 INLINE void narrow_as(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
                       const float *b, int64_t rows, int64_t K, const int N) {
   const int groups = N <= 2 ? NARROW_GROUPS : 1;
   int64_t r = 0;
+  if (rows < NW) {
+    narrow_few(Y, ldy, X, ldx, W, b, rows, K, N);
+    return;
+  }
   for (; r + groups * NW <= rows; r += groups * NW)
     narrow_rows(Y + r * ldy, ldy, X + r * ldx, ldx, W, b, K, groups, N);
   for (; r < rows; r += NW) {
@@ -292,10 +377,6 @@ INLINE void narrow_as(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, co
 
 static void narrow(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
                    const float *b, int64_t rows, int64_t K, int64_t N) {
-  if (rows < NW) {
-    narrow_few(Y, ldy, X, ldx, W, b, rows, K, N);
-    return;
-  }
   switch (N) {
   case 1: narrow_as(Y, ldy, X, ldx, W, b, rows, K, 1); break;
   case 2: narrow_as(Y, ldy, X, ldx, W, b, rows, K, 2); break;
@@ -435,22 +516,25 @@ static void dense_forward(float *Y, ptrdiff_t ldy, float *Z, ptrdiff_t ldz, cons
   if (begin >= end) return;
   float *out = Z ? Z : Y;
   const ptrdiff_t ldo = Z ? ldz : ldy;
-  const bool fused = act == CELI_IDENTITY || act == CELI_RELU;
+  const bool fused = act == CELI_IDENTITY || act == CELI_RELU || act == CELI_TANH;
   if (N <= NARROW) {
     narrow(out + begin * ldo, ldo, X + begin * ldx, ldx, W, b, end - begin, K, N);
   } else {
-    const Product p = {.C = out + begin * ldo,
-                       .ldc = ldo,
-                       .A = X + begin * ldx,
-                       .a_row = ldx,
-                       .a_step = 1,
-                       .B = W,
-                       .ldb = N,
-                       .bias = b,
-                       .rows = end - begin,
-                       .K = K,
-                       .N = N,
-                       .finish = act == CELI_RELU && !Z ? FINISH_RELU : FINISH_NONE};
+    Product p = {.C = out + begin * ldo,
+                 .ldc = ldo,
+                 .A = X + begin * ldx,
+                 .a_row = ldx,
+                 .a_step = 1,
+                 .B = W,
+                 .ldb = N,
+                 .bias = b,
+                 .rows = end - begin,
+                 .K = K,
+                 .N = N,
+                 .finish = Z                  ? FINISH_NONE
+                           : act == CELI_RELU ? FINISH_RELU
+                           : act == CELI_TANH ? FINISH_TANH
+                                              : FINISH_NONE};
     product(&p, true);
     if (!Z && fused) return;
   }
@@ -466,21 +550,21 @@ static void dense_backward_data(float *dX, ptrdiff_t lddx, const float *dY, ptrd
     narrow(dX + begin * lddx, lddx, dY + begin * lddy, lddy, Wt, NULL, end - begin, N, K);
   } else {
     const bool fused = act == CELI_RELU || act == CELI_TANH;
-    const Product p = {.C = dX + begin * lddx,
-                       .ldc = lddx,
-                       .A = dY + begin * lddy,
-                       .a_row = lddy,
-                       .a_step = 1,
-                       .B = Wt,
-                       .ldb = K,
-                       .D = fused ? A + begin * lda : NULL,
-                       .ldd = lda,
-                       .rows = end - begin,
-                       .K = N,
-                       .N = K,
-                       .finish = act == CELI_RELU   ? FINISH_RELU_BACKWARD
-                                 : act == CELI_TANH ? FINISH_TANH_BACKWARD
-                                                    : FINISH_NONE};
+    Product p = {.C = dX + begin * lddx,
+                 .ldc = lddx,
+                 .A = dY + begin * lddy,
+                 .a_row = lddy,
+                 .a_step = 1,
+                 .B = Wt,
+                 .ldb = K,
+                 .D = fused ? A + begin * lda : NULL,
+                 .ldd = lda,
+                 .rows = end - begin,
+                 .K = N,
+                 .N = K,
+                 .finish = act == CELI_RELU   ? FINISH_RELU_BACKWARD
+                           : act == CELI_TANH ? FINISH_TANH_BACKWARD
+                                              : FINISH_NONE};
     product(&p, true);
     finished = finished || fused;
   }
@@ -525,17 +609,17 @@ static void dense_backward_weight(float *dW, float *db, const float *X, ptrdiff_
     if (N <= NARROW) {
       narrow_weight(dW + k0 * N, X + k0, ldx, dY, lddy, B, k1 - k0, N, more);
     } else {
-      const Product p = {.C = dW + k0 * N + n0,
-                         .ldc = N,
-                         .A = X + k0,
-                         .a_row = 1,
-                         .a_step = ldx,
-                         .B = dY + n0,
-                         .ldb = lddy,
-                         .rows = k1 - k0,
-                         .K = B,
-                         .N = n1 - n0,
-                         .more = more};
+      Product p = {.C = dW + k0 * N + n0,
+                   .ldc = N,
+                   .A = X + k0,
+                   .a_row = 1,
+                   .a_step = ldx,
+                   .B = dY + n0,
+                   .ldb = lddy,
+                   .rows = k1 - k0,
+                   .K = B,
+                   .N = n1 - n0,
+                   .more = more};
       product(&p, false);
     }
     if (db && stop == blocks) column_sums(db, dY, lddy, B, n0, n1, more);

@@ -80,12 +80,17 @@ INLINE float fold(const vf part[PARTS], vf (*f)(vf, vf)) {
 #elif VW == 16
   v = f(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7));
 #endif
-  float lane[VW];
-  v_store(lane, v);
-  float four[VW] = {lane[2], lane[3]};
-  v = f(v, v_load(four));
-  v_store(lane, v);
-  return f(v, v_set1(lane[1]))[0];
+#if VW == 4
+  v = f(v, __builtin_shufflevector(v, v, 2, 3, 2, 3));
+  v = f(v, __builtin_shufflevector(v, v, 1, 1, 1, 1));
+#elif VW == 8
+  v = f(v, __builtin_shufflevector(v, v, 2, 3, 2, 3, 2, 3, 2, 3));
+  v = f(v, __builtin_shufflevector(v, v, 1, 1, 1, 1, 1, 1, 1, 1));
+#else
+  v = f(v, __builtin_shufflevector(v, v, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3));
+  v = f(v, __builtin_shufflevector(v, v, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1));
+#endif
+  return v[0];
 }
 
 /// VW elements of x from i on, `none` where there is none.
