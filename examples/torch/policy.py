@@ -3,7 +3,8 @@
     celsius export RUN --format safetensors --out policy.safetensors
     python3 policy.py policy.safetensors 0.1 0.2 0.3      # the action for an observation
 
-Or from Python: `action = policy.load("policy.safetensors")(observation)`, (batch, O) -> (batch, A).
+Or from Python: `action = policy.load("policy.safetensors")(observation)`, (batch, O) -> (batch, A). A sampler (soft
+Q-learning with continuous actions) makes actions of noise: `policy(observation, torch.randn(batch, A))`.
 """
 import json
 import sys
@@ -17,7 +18,7 @@ ACTIVATIONS = {"identity": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "silu"
 
 
 class Policy(nn.Module):
-    """The policy's mode. `state` is the file's state dict, `spec` the policy in its metadata."""
+    """The policy's mode; of a sampler the action that it makes of the noise, zeros where there is none. `state` is the file's state dict, `spec` the policy in its metadata."""
 
     def __init__(self, state, spec):
         super().__init__()
@@ -32,7 +33,7 @@ class Policy(nn.Module):
             layers.append(ACTIVATIONS[spec["activation"]]())
             place = len(layers)
         self.net = nn.Sequential(*layers)
-        for head in ("mean", "log_std", "logits"):
+        for head in ("mean", "log_std", "logits", "output"):
             if f"{head}.weight" in state:
                 weight = state[f"{head}.weight"]
                 setattr(self, head, nn.Linear(weight.shape[1], weight.shape[0]))
@@ -41,9 +42,14 @@ class Policy(nn.Module):
                 self.register_buffer(name, torch.empty_like(state[name]))
         self.load_state_dict(state)
 
-    def forward(self, obs):
+    def forward(self, obs, noise=None):
         if hasattr(self, "obs_shift"):
             obs = ((obs - self.obs_shift) * self.obs_scale).clamp(-self.obs_clip, self.obs_clip)
+        if self.kind == "sampler":
+            if noise is None:
+                noise = obs.new_zeros(*obs.shape[:-1], len(self.action_scale))
+            u = self.output(self.net(torch.cat([obs, noise], -1)))
+            return self.action_shift + self.action_scale * torch.tanh(u)
         x = self.net(obs)
         if self.kind == "categorical":
             return self.logits(x).argmax(-1)

@@ -1,16 +1,18 @@
 /// Exporting a trained policy to where Celsius is not: C99, ONNX, PyTorch.
 ///
 /// All formats compute the policy's mode, the same that cel_policy_act does (to rounding): normalise the
-/// observation, run the network, squash, scale to the action's bounds.
+/// observation, run the network, squash, scale to the action's bounds. A sampler's take the noise that an action is made of
+/// as well, standard normals, as cel_policy_sample_noise does; zeros give what cel_policy_act does.
 ///
 /// "c": OUT.h and OUT.c, plain C99 (also C++) without allocation, threads or any state; of the standard
 ///   library at most tanhf, expf and sqrtf. One function, void name_act(const float obs[NAME_OBS], float
-///   action[NAME_ACTION]); a discrete policy has int name_act(const float obs[NAME_OBS]).
+///   action[NAME_ACTION]); a discrete policy has int name_act(const float obs[NAME_OBS]), a sampler
+///   void name_act(const float obs[NAME_OBS], const float noise[NAME_NOISE], float action[NAME_ACTION]).
 /// "onnx": input "observation" (batch, O) float32, output "action" (batch, A) float32, or (batch,) int64
-///   for a discrete policy. Operator set 13 (17 with layer norm).
+///   for a discrete policy; a sampler's second input is "noise" (batch, A) float32. Operator set 13 (17 with layer norm).
 /// "safetensors": a PyTorch state dict, weights (out, in): "net.I.weight" and "net.I.bias" of the hidden layers as
 ///   nn.Sequential(Linear, [LayerNorm,] activation, ...) numbers them, "mean.weight" ("logits" for a
-///   discrete policy), "log_std.weight" where sigma depends on the state; and the buffers "obs_shift", "obs_scale",
+///   discrete policy, "output" for a sampler), "log_std.weight" where sigma depends on the state; and the buffers "obs_shift", "obs_scale",
 ///   "obs_clip" where observations are normalised, "action_shift", "action_scale".
 ///   examples/torch/policy.py is a module that loads it.
 #ifndef CELSIUS_EXPORT_H

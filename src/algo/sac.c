@@ -520,7 +520,9 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
   const Sac *s = agent->self;
   return (CeliPolicySpec){.kind = s->squash ? CELI_SQUASHED_GAUSSIAN : CELI_GAUSSIAN,
                           .activation = celi_activation_of(s->config->common.activation),
-                          .A = s->A};
+                          .A = s->A,
+                          .log_std_min = s->config->log_std_min,
+                          .log_std_max = s->config->log_std_max};
 }
 
 static CeliView view(CelAgent *agent) {

@@ -390,7 +390,9 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
   const Sacv *s = agent->self;
   return (CeliPolicySpec){.kind = s->dist.spec.kind,
                           .activation = celi_activation_of(s->config->common.activation),
-                          .A = s->A};
+                          .A = s->A,
+                          .log_std_min = s->config->log_std_min,
+                          .log_std_max = s->config->log_std_max};
 }
 
 static CeliView view(CelAgent *agent) {

@@ -201,7 +201,8 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
   const Sql *s = agent->self;
   return (CeliPolicySpec){.kind = CELI_CATEGORICAL,
                           .activation = celi_activation_of(s->config->common.activation),
-                          .A = s->A};
+                          .A = s->A,
+                          .logit_scale = 1 / s->config->ent_coef};
 }
 
 static CeliView view(CelAgent *agent) {

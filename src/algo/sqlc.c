@@ -418,12 +418,12 @@ static CelStatus prepare(CelAgent *agent) {
   return write_plan(s);
 }
 
-/// The sampler takes noise beside the observation, so its files are for agents and not for policies alone.
 static CeliPolicySpec policy_spec(const CelAgent *agent) {
   const Sqlc *s = agent->self;
   return (CeliPolicySpec){.kind = CELI_SQUASHED_GAUSSIAN,
                           .activation = celi_activation_of(s->config->common.activation),
-                          .A = s->A};
+                          .A = s->A,
+                          .sampler = true};
 }
 
 static CeliView view(CelAgent *agent) {

@@ -46,7 +46,7 @@ static int64_t layer_outputs(const CeliModel *model, int l) {
 }
 
 static void add_parameters(CeliText *text, const CeliModel *model, const char *name) {
-  const int64_t O = model->width[0], A = model->policy.A;
+  const int64_t O = model->O, A = model->policy.A;
   if (model->obs_shift) {
     add_array(text, name, "obs_shift", -1, model->obs_shift, 1, O, O);
     add_array(text, name, "obs_scale", -1, model->obs_scale, 1, O, O);
@@ -135,14 +135,19 @@ static void add_signature(CeliText *text, const CeliModel *model, const char *na
                           const char *upper) {
   if (model->policy.kind == CELI_CATEGORICAL)
     celi_text_format(text, "int %s_act(const float obs[%s_OBS])", name, upper);
+  else if (model->policy.sampler)
+    celi_text_format(text,
+                     "void %s_act(const float obs[%s_OBS], const float noise[%s_NOISE],\n"
+                     "    float action[%s_ACTION])",
+                     name, upper, upper, upper);
   else
     celi_text_format(text, "void %s_act(const float obs[%s_OBS], float action[%s_ACTION])", name,
                      upper, upper);
 }
 
-/// The observation into x, normalised.
+/// The observation into x, normalised, and a sampler's noise behind it.
 static void add_input(CeliText *text, const CeliModel *model, const char *name) {
-  const long long O = (long long)model->width[0];
+  const long long O = (long long)model->O, noise = (long long)model->noise;
   celi_text_format(text, "    for (i = 0; i < %lld; i++) {\n", O);
   if (model->obs_shift) {
     celi_text_format(text,
@@ -161,6 +166,8 @@ static void add_input(CeliText *text, const CeliModel *model, const char *name) 
     celi_text_format(text, "        x[i] = obs[i];\n");
   }
   celi_text_format(text, "    }\n");
+  if (noise > 0)
+    celi_text_format(text, "    for (i = 0; i < %lld; i++) x[%lld + i] = noise[i];\n", noise, O);
 }
 
 static void add_output(CeliText *text, const CeliModel *model, const char *name, const char *y) {
@@ -231,25 +238,34 @@ static void add_bounds(CeliText *text, const CeliModel *model) {
 
 static void write_header(CeliText *text, const CeliModel *model, const char *name) {
   const bool discrete = model->policy.kind == CELI_CATEGORICAL;
-  const long long O = (long long)model->width[0], A = (long long)model->policy.A;
+  const long long O = (long long)model->O, A = (long long)model->policy.A;
   char upper[NAME_BYTES];
   upper_case(upper, name);
   add_title(text, model, name, ".\n *\n * No allocation, no state: may be called from any thread.");
   celi_text_format(text,
                    "#ifndef %s_H\n#define %s_H\n\n"
                    "#define %s_OBS %lld /* numbers in an observation */\n"
-                   "#define %s_ACTION %lld /* %s */\n\n"
-                   "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
+                   "#define %s_ACTION %lld /* %s */\n",
                    upper, upper, upper, O, upper, A, discrete ? "choices" : "numbers in an action");
+  if (model->noise > 0)
+    celi_text_format(text, "#define %s_NOISE %lld /* random numbers that an action is made of */\n",
+                     upper, (long long)model->noise);
+  celi_text_format(text, "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   if (discrete) {
     celi_text_format(text,
                      "/* The most probable action for an observation: 0 to %s_ACTION - 1.\n"
                      " *   obs: finite numbers, as the environment gives them */\n",
                      upper);
   } else {
-    celi_text_format(text, "/* The policy's mode for an observation.\n"
-                           " *   obs: finite numbers, as the environment gives them (in)\n"
-                           " *   action: as the environment takes them (out)\n");
+    celi_text_format(text,
+                     "/* %s for an observation.\n"
+                     " *   obs: finite numbers, as the environment gives them (in)\n"
+                     "%s"
+                     " *   action: as the environment takes them (out)\n",
+                     model->noise > 0 ? "An action drawn from the policy" : "The policy's mode",
+                     model->noise > 0 ? " *   noise: independent standard normals, new ones each "
+                                        "time; zeros for one action that is always the same (in)\n"
+                                      : "");
     if (model->policy.kind == CELI_SQUASHED_GAUSSIAN) add_bounds(text, model);
     celi_text_format(text, " */\n");
   }

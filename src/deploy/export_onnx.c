@@ -1,6 +1,6 @@
 /// The policy as an ONNX graph. Contract: celsius/export.h; messages: onnx.proto.
 ///
-///   observation -> [Sub, Mul, Clip] -> { Gemm -> [LayerNormalization] -> Relu | Tanh | Sigmoid, Mul } ...
+///   observation -> [Sub, Mul, Clip] -> [Concat noise] -> { Gemm -> [LayerNormalization] -> Relu | Tanh | Sigmoid, Mul } ...
 ///               -> Gemm -> [Tanh] -> Mul, Add -> action        (discrete: ArgMax)
 ///
 /// Everything that a message points to lies in one Builder; its parameters are read from where the
@@ -117,12 +117,11 @@ static void add_float(NodeRow *row, const char *name, float value) {
 
 // ---- the graph
 
-static void add_input(Builder *b) {
+static void add_normaliser(Builder *b) {
   const CeliModel *model = b->model;
-  put(b->last, "observation");
   if (!model->obs_shift) return;
-  add_tensor(b, "obs_shift", model->obs_shift, model->width[0], 0);
-  add_tensor(b, "obs_scale", model->obs_scale, model->width[0], 0);
+  add_tensor(b, "obs_shift", model->obs_shift, model->O, 0);
+  add_tensor(b, "obs_scale", model->obs_scale, model->O, 0);
   b->clip_low = -model->obs_clip;
   b->clip_high = model->obs_clip;
   add_tensor(b, "obs_clip_low", &b->clip_low, 0, 0);
@@ -130,6 +129,13 @@ static void add_input(Builder *b) {
   add_node(b, "Sub", "obs_shift", NULL, "obs_centred");
   add_node(b, "Mul", "obs_scale", NULL, "obs_scaled");
   add_node(b, "Clip", "obs_clip_low", "obs_clip_high", "obs_normalised");
+}
+
+/// A sampler takes its noise behind the observation.
+static void add_input(Builder *b) {
+  put(b->last, "observation");
+  add_normaliser(b);
+  if (b->model->noise > 0) add_int(add_node(b, "Concat", "noise", NULL, "input"), "axis", 1);
 }
 
 static void add_activation(Builder *b, int l) {
@@ -250,14 +256,15 @@ static CelStatus write_graph(Builder *b, const char *out, const char *name) {
   char version[64], algo[64];
   celi_export_plain(version, model->version);
   celi_export_plain(algo, model->algo);
-  Port in, action;
-  Celi__Onnx__ValueInfo *inputs[] = {set_port(&in, "observation", FLOAT32, model->width[0])};
+  Port in, noise, action;
+  Celi__Onnx__ValueInfo *inputs[] = {set_port(&in, "observation", FLOAT32, model->O),
+                                     set_port(&noise, "noise", FLOAT32, model->noise)};
   Celi__Onnx__ValueInfo *outputs[] = {
       set_port(&action, "action", discrete ? INT64 : FLOAT32, discrete ? 0 : model->policy.A)};
   Celi__Onnx__Graph graph = CELI__ONNX__GRAPH__INIT;
   graph.node = b->nodes, graph.n_node = b->n_nodes;
   graph.initializer = b->tensors, graph.n_initializer = b->n_tensors;
-  graph.input = inputs, graph.n_input = 1;
+  graph.input = inputs, graph.n_input = model->noise > 0 ? 2 : 1;
   graph.output = outputs, graph.n_output = 1;
   graph.name = (char *)name;
   Celi__Onnx__OperatorSet opset = CELI__ONNX__OPERATOR_SET__INIT, *opsets[] = {&opset};

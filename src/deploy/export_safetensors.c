@@ -65,9 +65,10 @@ static void add_hidden(StateDict *dict, const CeliModel *model) {
 
 static void add_all(StateDict *dict, const CeliModel *model) {
   const int last = model->L - 1;
-  const int64_t A = model->policy.A, O = model->width[0];
+  const int64_t A = model->policy.A, O = model->O;
+  const char *head = model->policy.kind == CELI_CATEGORICAL ? "logits" : "mean";
   add_hidden(dict, model);
-  add_layer(dict, model->policy.kind == CELI_CATEGORICAL ? "logits" : "mean", model, last, 0, A);
+  add_layer(dict, model->policy.sampler ? "output" : head, model, last, 0, A);
   if (model->width[model->L] == 2 * A && model->policy.kind != CELI_CATEGORICAL)
     add_layer(dict, "log_std", model, last, A, A);
   if (model->obs_shift) {

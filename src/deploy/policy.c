@@ -15,10 +15,14 @@ struct CelPolicy {
   CelTensors *tensors;
   CeliMlp actor;
   CeliMlpPass pass;
-  int64_t O, A;
-  float *obs;                   ///< (1,O) normalised
+  int64_t O, A, W; ///< observation, action, random numbers that an action takes
+  bool sampler, sde;
+  float logit_scale;
+  float *obs;                   ///< (1,O) normalised, or (1,O+W)
   float *shift, *scale, *clip;  ///< normaliser's, or NULL
-  float *out;                   ///< (A,) mode before scaling
+  float *out;                   ///< (A,) action before scaling
+  float *noise;                 ///< (W,)
+  float *log_std;               ///< (A,) free log sigma, or NULL
   float *out_shift, *out_scale; ///< (A,), NULL for categorical
 };
 
@@ -28,7 +32,7 @@ static CelStatus declare(CelPolicy *policy, const char *name, float **place, int
 
 static CelStatus declare_all(CelPolicy *policy, const CeliModel *model) {
   CeliMlpSpec spec = {.E = 1,
-                      .in = policy->O,
+                      .in = model->width[0],
                       .out = model->width[model->L],
                       .activation = model->policy.activation,
                       .layer_norm = model->layer_norm};
@@ -40,7 +44,9 @@ static CelStatus declare_all(CelPolicy *policy, const CeliModel *model) {
   // As a target network: no transposes, since nothing is learned here.
   CELI_TRY(celi_mlp_declare(&policy->actor, policy->tensors, "actor", CEL_TARGET, &spec));
   CELI_TRY(celi_mlp_declare_pass(&policy->pass, policy->tensors, "act", &policy->actor, 1, false));
-  CELI_TRY(declare(policy, "obs", &policy->obs, policy->O));
+  CELI_TRY(declare(policy, "obs", &policy->obs, model->width[0]));
+  CELI_TRY(declare(policy, "noise", &policy->noise, policy->W));
+  if (model->log_std) CELI_TRY(declare(policy, "log_std", &policy->log_std, policy->A));
   CELI_TRY(declare(policy, "out", &policy->out, policy->A));
   if (model->obs_shift) {
     CELI_TRY(declare(policy, "shift", &policy->shift, policy->O));
@@ -67,6 +73,7 @@ static void copy_all(CelPolicy *policy, const CeliModel *model) {
   copy(policy->shift, model->obs_shift, policy->O);
   copy(policy->scale, model->obs_scale, policy->O);
   copy(policy->clip, &model->obs_clip, 1);
+  copy(policy->log_std, model->log_std, policy->A);
   copy(policy->out_shift, model->action_shift, policy->A);
   copy(policy->out_scale, model->action_scale, policy->A);
 }
@@ -74,17 +81,23 @@ static void copy_all(CelPolicy *policy, const CeliModel *model) {
 static CelStatus build(CelPolicy *policy, const CeliModel *model) {
   policy->observation = model->observation;
   policy->action = model->action;
-  policy->O = model->width[0];
+  policy->O = model->O;
   policy->A = model->policy.A;
+  policy->sampler = model->policy.sampler;
+  policy->sde = model->sde;
+  policy->logit_scale = (float)model->policy.logit_scale;
   // A head without sigmas is that of a free log_std, as far as its mode is concerned.
   policy->dist = (CeliDistSpec){.kind = model->policy.kind,
                                 .A = policy->A,
-                                .free_log_std = model->width[model->L] == policy->A};
+                                .free_log_std = model->width[model->L] == policy->A,
+                                .log_std_min = model->policy.log_std_min,
+                                .log_std_max = model->policy.log_std_max};
+  policy->W = celi_dist_noise(&policy->dist);
   CELI_TRY(cel_tensors_create(&policy->tensors));
   CELI_TRY(declare_all(policy, model));
   CELI_TRY(cel_tensors_allocate(policy->tensors));
   policy->pass.X = policy->obs;
-  policy->pass.ldx = policy->O;
+  policy->pass.ldx = model->width[0];
   copy_all(policy, model);
   return CEL_OK;
 }
@@ -118,27 +131,87 @@ const CelSpace *cel_policy_action(const CelPolicy *policy) {
   return &policy->action;
 }
 
-CelStatus cel_policy_act(CelPolicy *policy, const void *obs, void *action) {
-  const float *o = obs;
+int64_t cel_policy_noise(const CelPolicy *policy) {
+  return policy->W;
+}
+
+/// The actor's output for an observation, a sampler's for noise (W,) or none.
+static CelStatus forward(CelPolicy *policy, const float *obs, const float *noise,
+                         const float **head) {
+  *head = NULL;
   for (int64_t i = 0; i < policy->O; i++)
-    if (!isfinite(o[i]))
+    if (!isfinite(obs[i]))
       return cel_fail(CEL_E_NAN, "element %lld of the observation is %g", (long long)i,
-                      (double)o[i]);
+                      (double)obs[i]);
   if (policy->shift)
-    celi_normalize_row(policy->obs, o, policy->shift, policy->scale, *policy->clip, policy->O);
+    celi_normalize_row(policy->obs, obs, policy->shift, policy->scale, *policy->clip, policy->O);
   else
-    memcpy(policy->obs, o, (size_t)policy->O * sizeof *o);
+    memcpy(policy->obs, obs, (size_t)policy->O * sizeof *obs);
+  if (policy->sampler) celi_ops()->fill(policy->obs + policy->O, 0, policy->W);
+  if (policy->sampler && noise)
+    memcpy(policy->obs + policy->O, noise, (size_t)policy->W * sizeof *noise);
   celi_mlp_forward(&policy->pass, 0, 1);
-  const int last = policy->actor.L - 1;
-  const float *head = policy->pass.Y[last];
-  const ptrdiff_t ldh = policy->actor.width[last + 1];
-  if (policy->dist.kind == CELI_CATEGORICAL) {
-    celi_dist_mode(&policy->dist, action, 1, head, ldh, 0, 1);
+  *head = policy->pass.Y[policy->actor.L - 1];
+  return CEL_OK;
+}
+
+/// A continuous action from `out`, scaled.
+static void put_action(const CelPolicy *policy, float *action) {
+  for (int64_t i = 0; i < policy->A; i++)
+    action[i] = policy->out_shift[i] + policy->out_scale[i] * policy->out[i];
+}
+
+CelStatus cel_policy_act(CelPolicy *policy, const void *obs, void *action) {
+  const float *head;
+  CELI_TRY(forward(policy, obs, NULL, &head));
+  const bool discrete = celi_dist_discrete(&policy->dist);
+  celi_dist_mode(&policy->dist, discrete ? action : policy->out, discrete ? 1 : policy->A, head,
+                 policy->actor.width[policy->actor.L], 0, 1);
+  if (!discrete) put_action(policy, action);
+  return CEL_OK;
+}
+
+/// What a file does not say cannot be drawn from.
+static CelStatus check_sample(const CelPolicy *policy) {
+  if (policy->sde)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "with state-dependent exploration its noise belongs to an episode, not to a "
+                    "state: take cel_policy_act");
+  if (!policy->sampler && !celi_dist_discrete(&policy->dist) && policy->dist.free_log_std &&
+      !policy->log_std)
+    return cel_fail(CEL_E_UNSUPPORTED, "the file tells no sigma of this policy (neither outputs of "
+                                       "the actor nor a tensor \"actor.log_std\")");
+  return CEL_OK;
+}
+
+CelStatus cel_policy_sample_noise(CelPolicy *policy, const void *obs, const float *noise,
+                                  void *action) {
+  const float *head;
+  CELI_TRY(check_sample(policy));
+  for (int64_t i = 0; i < policy->W; i++)
+    if (!isfinite(noise[i]))
+      return cel_fail(CEL_E_NAN, "element %lld of the noise is %g", (long long)i, (double)noise[i]);
+  CELI_TRY(forward(policy, obs, noise, &head));
+  if (policy->sampler) {
+    celi_ops()->tanh(policy->out, head, policy->A);
+    put_action(policy, action);
     return CEL_OK;
   }
-  celi_dist_mode(&policy->dist, policy->out, policy->A, head, ldh, 0, 1);
-  float *a = action;
-  for (int64_t i = 0; i < policy->A; i++)
-    a[i] = policy->out_shift[i] + policy->out_scale[i] * policy->out[i];
+  const bool discrete = celi_dist_discrete(&policy->dist);
+  float *logits = policy->pass.Y[policy->actor.L - 1];
+  for (int64_t i = 0; discrete && policy->logit_scale > 0 && i < policy->A; i++)
+    logits[i] *= policy->logit_scale;
+  celi_dist_draw_rows(&policy->dist, policy->log_std, discrete ? action : policy->out, policy->A,
+                      head, policy->actor.width[policy->actor.L], noise, policy->W, 0, 1);
+  if (!discrete) put_action(policy, action);
   return CEL_OK;
+}
+
+CelStatus cel_policy_sample(CelPolicy *policy, const void *obs, CelRng *rng, void *action) {
+  enum { DIGITS = 1 << 24 }; // of a float, so that no uniform rounds to 1
+  for (int64_t i = 0; i < policy->W; i++)
+    policy->noise[i] = celi_dist_discrete(&policy->dist)
+                           ? (float)cel_rng_below(rng, DIGITS) / (float)DIGITS
+                           : (float)cel_rng_normal(rng);
+  return cel_policy_sample_noise(policy, obs, policy->noise, action);
 }

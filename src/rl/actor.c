@@ -166,6 +166,9 @@ double celi_actor_mean_std(const CeliActor *actor) {
 }
 
 CeliPolicySpec celi_actor_policy(const CeliActor *actor) {
-  return (CeliPolicySpec){
-      .kind = actor->dist.kind, .activation = actor->net.spec.activation, .A = actor->dist.A};
+  return (CeliPolicySpec){.kind = actor->dist.kind,
+                          .activation = actor->net.spec.activation,
+                          .A = actor->dist.A,
+                          .log_std_min = actor->dist.log_std_min,
+                          .log_std_max = actor->dist.log_std_max};
 }

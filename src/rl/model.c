@@ -9,6 +9,7 @@
 static const char *const kind_names[] = {"box", "discrete", "multi_discrete", "multi_binary"};
 static const char *const dist_names[] = {"gaussian", "squashed_gaussian", "categorical",
                                          "multi_categorical", "bernoulli"};
+static const char sampler_name[] = "sampler";
 static const char *const activation_names[] = {"identity", "relu", "tanh", "silu"};
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -218,10 +219,37 @@ CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) {
     return cel_fail(CEL_E_RANGE, "a policy needs at least one action, not %lld",
                     (long long)spec->A);
   cJSON *tree = cJSON_CreateObject();
-  bool complete = cJSON_AddStringToObject(tree, "kind", dist_names[spec->kind]) &&
+  bool complete = cJSON_AddStringToObject(tree, "kind",
+                                          spec->sampler ? sampler_name : dist_names[spec->kind]) &&
                   cJSON_AddStringToObject(tree, "activation", activation_names[spec->activation]) &&
                   cJSON_AddNumberToObject(tree, "action_dim", (double)spec->A);
+  if (spec->log_std_min < spec->log_std_max)
+    complete = complete && cJSON_AddNumberToObject(tree, "log_std_min", spec->log_std_min) &&
+               cJSON_AddNumberToObject(tree, "log_std_max", spec->log_std_max);
+  if (spec->logit_scale > 0)
+    complete = complete && cJSON_AddNumberToObject(tree, "logit_scale", spec->logit_scale);
   return print_json(tree, complete, out);
+}
+
+static bool read_double(const cJSON *node, double *out) {
+  if (!cJSON_IsNumber(node) || !isfinite(node->valuedouble)) return false;
+  *out = node->valuedouble + 0.0; // no -0, which JSON does not keep
+  return true;
+}
+
+/// What not every policy has.
+static CelStatus read_options(CeliPolicySpec *spec, const cJSON *tree) {
+  const cJSON *low = cJSON_GetObjectItemCaseSensitive(tree, "log_std_min");
+  const cJSON *high = cJSON_GetObjectItemCaseSensitive(tree, "log_std_max");
+  const cJSON *scale = cJSON_GetObjectItemCaseSensitive(tree, "logit_scale");
+  if ((low || high) &&
+      !(read_double(low, &spec->log_std_min) && read_double(high, &spec->log_std_max) &&
+        spec->log_std_min < spec->log_std_max))
+    return cel_fail(CEL_E_FORMAT, "\"log_std_min\" and \"log_std_max\" must be two numbers, the "
+                                  "first below the second");
+  if (scale && !(read_double(scale, &spec->logit_scale) && spec->logit_scale > 0))
+    return cel_fail(CEL_E_FORMAT, "\"logit_scale\" must be a positive number");
+  return CEL_OK;
 }
 
 CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {
@@ -235,12 +263,14 @@ CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {
     status = cel_fail(CEL_E_FORMAT, "a policy must be JSON with a text \"kind\", a text "
                                     "\"activation\" and a whole number \"action_dim\"");
   } else {
-    int k = find_name(kind->valuestring, dist_names, COUNT(dist_names));
+    spec->sampler = strcmp(kind->valuestring, sampler_name) == 0;
+    int k = spec->sampler ? CELI_SQUASHED_GAUSSIAN
+                          : find_name(kind->valuestring, dist_names, COUNT(dist_names));
     int a = find_name(activation->valuestring, activation_names, COUNT(activation_names));
     if (k < 0)
       status = cel_fail(CEL_E_NAME,
                         "policy kind \"%.40s\" is not known: gaussian, "
-                        "squashed_gaussian, categorical, multi_categorical or bernoulli",
+                        "squashed_gaussian, sampler, categorical, multi_categorical or bernoulli",
                         kind->valuestring);
     else if (a < 0)
       status =
@@ -248,6 +278,7 @@ CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {
                    activation->valuestring);
     spec->kind = k < 0 ? CELI_GAUSSIAN : (CeliDistKind)k;
     spec->activation = a < 0 ? CELI_IDENTITY : (CeliActivation)a;
+    if (!status) status = read_options(spec, tree);
   }
   cJSON_Delete(tree);
   return status;

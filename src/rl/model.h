@@ -29,8 +29,15 @@ typedef struct CeliPolicySpec {
   CeliDistKind kind;
   CeliActivation activation; ///< of hidden layers
   int64_t A;                 ///< action dimension, or number of choices
+  /// A network that turns noise into actions: it takes A standard normals behind the observation and gives u with
+  /// a = tanh(u); kind is then CELI_SQUASHED_GAUSSIAN, whose mode is that of no noise.
+  bool sampler;
+  double log_std_min, log_std_max; ///< clamp of a Gaussian's log sigma, where min < max
+  double
+      logit_scale; ///< choices are drawn from logits that are the output times this; 0 counts as 1
 } CeliPolicySpec;
-/// {"kind": "squashed_gaussian", "activation": "relu", "action_dim": 1}. *out is the caller's to free.
+/// {"kind": "squashed_gaussian", "activation": "relu", "action_dim": 1}, and "log_std_min", "log_std_max",
+/// "logit_scale" where they are set; a sampler's kind is "sampler". *out is the caller's to free.
 /// Errors: CEL_E_RANGE (A < 1), CEL_E_MEMORY.
 CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) CEL_WARN_UNUSED;
 /// Unknown keys are passed over: a later version may add some. Errors: CEL_E_FORMAT, CEL_E_NAME (unknown
@@ -39,6 +46,7 @@ CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) CEL_WARN
 
 /// A model as it lies in its file, checked whole: what the actor computes from an observation o is
 ///   x = clip((o - obs_shift) obs_scale, -obs_clip, obs_clip)     when observations are normalised
+///   x = [x, noise]                                               of a sampler
 ///   x = act(layer_norm?(x W_l + b_l))                            for l < L - 1
 ///   y = x W_{L-1} + b_{L-1}, of which the first A are the mean (or the logits)
 ///   action = action_shift + action_scale * (tanh(y) | y), or argmax y
@@ -48,7 +56,8 @@ typedef struct CeliModel {
   CelSpace observation, action;
   CeliPolicySpec policy;
   int L;
-  int64_t width[CELI_LAYERS_MAX + 1]; ///< width[0] = O; width[L] = A, or more where sigma follows
+  int64_t O, noise;                   ///< numbers in an observation; behind it, of a sampler
+  int64_t width[CELI_LAYERS_MAX + 1]; ///< width[0] = O + noise; width[L] = A, or more for sigma
   const float *W[CELI_LAYERS_MAX];    ///< (width[l], width[l+1])
   const float *b[CELI_LAYERS_MAX];    ///< (width[l+1],)
   const float *g[CELI_LAYERS_MAX];    ///< (width[l+1],) layer norm's gain, or NULL
@@ -57,6 +66,8 @@ typedef struct CeliModel {
   const float *obs_shift, *obs_scale; ///< (O,), or NULL
   float obs_clip;
   const float *action_shift, *action_scale; ///< (A,), NULL for categorical
+  const float *log_std;                     ///< (A,) free log sigma, or NULL
+  bool sde; ///< its noise belongs to an episode: generalised state-dependent exploration
 } CeliModel;
 
 /// Opens a model file or a checkpoint. After an error there is nothing to close.

@@ -49,7 +49,11 @@ static CelStatus read_meta(CeliModel *model) {
   CELI_TRY(meta(model->file, "action", &text));
   CELI_TRY(cel_fail_in(celi_space_from_json(&model->action, text), "\"action\": "));
   CELI_TRY(meta(model->file, "policy", &text));
-  return cel_fail_in(celi_policy_from_json(&model->policy, text), "\"policy\": ");
+  CELI_TRY(cel_fail_in(celi_policy_from_json(&model->policy, text), "\"policy\": "));
+  // Before there was a kind for them, samplers said that they were squashed Gaussians.
+  if (strcmp(model->algo, "sqlc") == 0 && model->policy.kind == CELI_SQUASHED_GAUSSIAN)
+    model->policy.sampler = true;
+  return CEL_OK;
 }
 
 /// Layer l, whose input is width[l] wide.
@@ -73,7 +77,8 @@ static CelStatus read_layers(CeliModel *model) {
   const int64_t O = cel_space_floats(&model->observation);
   if (O < 1)
     return cel_fail(CEL_E_UNSUPPORTED, "only observations that are float32 boxes can be acted on");
-  model->width[0] = O;
+  model->O = O, model->noise = model->policy.sampler ? model->policy.A : 0;
+  model->width[0] = O + model->noise;
   for (model->L = 0;; model->L++) {
     char name[CEL_NAME_MAX];
     snprintf(name, sizeof name, "actor.%d.weight", model->L);
@@ -94,7 +99,7 @@ static CelStatus read_layers(CeliModel *model) {
 static CelStatus read_normalizer(CeliModel *model) {
   const float *clip;
   if (!cel_safetensors_find(model->file, "normalizer.shift")) return CEL_OK;
-  const int64_t O = model->width[0];
+  const int64_t O = model->O;
   CELI_TRY(floats(model->file, "normalizer.shift", false, O, 0, &model->obs_shift));
   CELI_TRY(floats(model->file, "normalizer.scale", false, O, 0, &model->obs_scale));
   CELI_TRY(floats(model->file, "normalizer.clip", false, 1, 0, &clip));
@@ -103,6 +108,15 @@ static CelStatus read_normalizer(CeliModel *model) {
   if (!(*clip > 0))
     return cel_fail(CEL_E_RANGE, "normalizer.clip is %g; it must be positive", (double)*clip);
   return CEL_OK;
+}
+
+/// A sigma that does not depend on the state, or the matrix of state-dependent exploration.
+static CelStatus read_sigma(CeliModel *model) {
+  const CelTensor *tensor = cel_safetensors_find(model->file, "actor.log_std");
+  if (!tensor || model->policy.sampler || model->width[model->L] != model->policy.A) return CEL_OK;
+  model->sde = tensor->ndim == 2;
+  if (model->sde) return CEL_OK;
+  return floats(model->file, "actor.log_std", false, model->policy.A, 0, &model->log_std);
 }
 
 /// The head against the action space.
@@ -123,11 +137,13 @@ static CelStatus read_actions(CeliModel *model) {
   if (!fits)
     return cel_fail(CEL_E_SHAPE, "a policy of %lld actions does not fit the action space %s",
                     (long long)A, space);
-  if (head != A && (categorical || head != 2 * A))
-    return cel_fail(
-        CEL_E_SHAPE, "the actor's last layer has %lld outputs; %lld actions need %lld%s",
-        (long long)head, (long long)A, (long long)A, categorical ? "" : ", or twice that");
+  const bool only = categorical || model->policy.sampler;
+  if (head != A && (only || head != 2 * A))
+    return cel_fail(CEL_E_SHAPE,
+                    "the actor's last layer has %lld outputs; %lld actions need %lld%s",
+                    (long long)head, (long long)A, (long long)A, only ? "" : ", or twice that");
   if (categorical) return CEL_OK;
+  CELI_TRY(read_sigma(model));
   CELI_TRY(floats(model->file, "action_shift", false, A, 0, &model->action_shift));
   return floats(model->file, "action_scale", false, A, 0, &model->action_scale);
 }

@@ -18,18 +18,20 @@ ACTIVATIONS = {
 }
 
 
-def run_onnx(path, obs, answers):
+def run_onnx(path, obs, noise, answers):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (inlet,), (outlet,) = session.get_inputs(), session.get_outputs()
-    assert (inlet.name, inlet.type, inlet.shape) == ("observation", "tensor(float)",
-                                                     ["batch", obs.shape[1]])
+    inlets, (outlet,) = session.get_inputs(), session.get_outputs()
+    feed = {"observation": obs} | ({"noise": noise} if answers["kind"] == "sampler" else {})
+    assert [(x.name, x.type, x.shape) for x in inlets] == [
+        (name, "tensor(float)", ["batch", value.shape[1]]) for name, value in feed.items()]
     discrete = answers["kind"] == "categorical"
     assert outlet.name == "action" and outlet.shape[0] == "batch"
     assert outlet.type == ("tensor(int64)" if discrete else "tensor(float)")
-    whole = session.run(["action"], {"observation": obs})[0]
-    one = np.concatenate([session.run(None, {"observation": obs[i:i + 1]})[0] for i in range(len(obs))])
+    whole = session.run(["action"], feed)[0]
+    one = np.concatenate([session.run(None, {name: value[i:i + 1] for name, value in feed.items()})[0]
+                          for i in range(len(obs))])
     np.testing.assert_allclose(one, whole, atol=1e-5)  # any batch size
     return whole
 
@@ -39,11 +41,13 @@ def layer_norm(x, weight, bias):
     return (x - mean) / np.sqrt(var + 1e-5) * weight + bias
 
 
-def run_numpy(path, obs, answers):
+def run_numpy(path, obs, noise, answers):
     t = {key: value.astype(np.float64) for key, value in load_file(path).items()}
     x = obs.astype(np.float64)
     if "obs_shift" in t:
         x = np.clip((x - t["obs_shift"]) * t["obs_scale"], -t["obs_clip"], t["obs_clip"])
+    if answers["kind"] == "sampler":
+        x = np.concatenate([x, noise.astype(np.float64)], -1)
     places = sorted({int(key.split(".")[1]) for key in t if key.startswith("net.")})
     for k, place in enumerate(places):
         weight, bias = t[f"net.{place}.weight"], t[f"net.{place}.bias"]
@@ -56,6 +60,8 @@ def run_numpy(path, obs, answers):
             x = ACTIVATIONS[answers["activation"]](x)
     if answers["kind"] == "categorical":
         return np.argmax(x @ t["logits.weight"].T + t["logits.bias"], -1)
+    if answers["kind"] == "sampler":
+        return t["action_shift"] + t["action_scale"] * np.tanh(x @ t["output.weight"].T + t["output.bias"])
     mean = x @ t["mean.weight"].T + t["mean.bias"]
     if "log_std.weight" in t:
         assert t["log_std.weight"].shape == t["mean.weight"].shape
@@ -63,14 +69,19 @@ def run_numpy(path, obs, answers):
         np.tanh(mean) if answers["kind"] == "squashed_gaussian" else mean)
 
 
-def run_torch(path, obs, answers):
+def run_torch(path, obs, noise, answers):
     sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples" / "torch"))
     import torch
 
     import policy
 
     with torch.no_grad():
-        return policy.load(path)(torch.from_numpy(obs)).numpy()
+        module = policy.load(path)
+        if answers["kind"] == "sampler":
+            still = module(torch.from_numpy(obs)).numpy()
+            assert np.abs(still - module(torch.from_numpy(obs), torch.zeros(*noise.shape)).numpy()).max() == 0
+            return module(torch.from_numpy(obs), torch.from_numpy(noise)).numpy()
+        return module(torch.from_numpy(obs)).numpy()
 
 
 def main():
@@ -78,7 +89,8 @@ def main():
     tensors = load_file(answers_path)
     with safe_open(answers_path, "np") as file:
         answers = file.metadata()
-    got = {"onnx": run_onnx, "numpy": run_numpy, "torch": run_torch}[check](path, tensors["obs"], answers)
+    got = {"onnx": run_onnx, "numpy": run_numpy, "torch": run_torch}[check](path, tensors["obs"],
+                                                                           tensors["noise"], answers)
     if answers["kind"] == "categorical":
         sure = tensors["choice"] >= 0
         assert sure.sum() > len(sure) // 2

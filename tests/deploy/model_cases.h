@@ -15,19 +15,32 @@ typedef struct ModelCase {
   int layers;
   int64_t hidden[4];
   bool layer_norm, normaliser, sigma; ///< sigma: the head is twice as wide
+  bool sampler;                       ///< takes A normals behind the observation
 } ModelCase;
 
 static const ModelCase model_cases[] = {
-    {"pendulum", CELI_SQUASHED_GAUSSIAN, CELI_RELU, 3, 1, 2, {64, 64}, false, false, true},
-    {"normalised", CELI_SQUASHED_GAUSSIAN, CELI_RELU, 17, 6, 2, {33, 20}, false, true, true},
-    {"silu_norm", CELI_SQUASHED_GAUSSIAN, CELI_SILU, 5, 3, 3, {16, 7, 31}, true, true, true},
-    {"tanh_sde", CELI_SQUASHED_GAUSSIAN, CELI_TANH, 2, 1, 1, {23}, false, false, false},
-    {"gaussian", CELI_GAUSSIAN, CELI_TANH, 4, 2, 2, {8, 8}, true, false, true},
-    {"linear", CELI_GAUSSIAN, CELI_IDENTITY, 4, 2, 0, {0}, false, false, true},
-    {"deep_identity", CELI_GAUSSIAN, CELI_IDENTITY, 1, 1, 4, {3, 5, 1, 2}, false, true, false},
-    {"discrete", CELI_CATEGORICAL, CELI_RELU, 4, 5, 2, {40, 12}, false, true, false},
+    {"pendulum", CELI_SQUASHED_GAUSSIAN, CELI_RELU, 3, 1, 2, {64, 64}, false, false, true, false},
+    {"normalised", CELI_SQUASHED_GAUSSIAN, CELI_RELU, 17, 6, 2, {33, 20}, false, true, true, false},
+    {"silu_norm", CELI_SQUASHED_GAUSSIAN, CELI_SILU, 5, 3, 3, {16, 7, 31}, true, true, true, false},
+    {"tanh_sde", CELI_SQUASHED_GAUSSIAN, CELI_TANH, 2, 1, 1, {23}, false, false, false, false},
+    {"gaussian", CELI_GAUSSIAN, CELI_TANH, 4, 2, 2, {8, 8}, true, false, true, false},
+    {"linear", CELI_GAUSSIAN, CELI_IDENTITY, 4, 2, 0, {0}, false, false, true, false},
+    {"deep_identity",
+     CELI_GAUSSIAN,
+     CELI_IDENTITY,
+     1,
+     1,
+     4,
+     {3, 5, 1, 2},
+     false,
+     true,
+     false,
+     false},
+    {"discrete", CELI_CATEGORICAL, CELI_RELU, 4, 5, 2, {40, 12}, false, true, false, false},
+    {"sampler", CELI_SQUASHED_GAUSSIAN, CELI_RELU, 4, 3, 2, {24, 9}, false, true, false, true},
+    {"sampler_silu", CELI_SQUASHED_GAUSSIAN, CELI_SILU, 2, 1, 1, {12}, true, false, false, true},
 };
-enum { MODEL_CASES = sizeof model_cases / sizeof model_cases[0] };
+enum { MODEL_CASES = sizeof model_cases / sizeof model_cases[0], SAMPLER_CASE = MODEL_CASES - 2 };
 
 /// The same file's content, for the reference.
 typedef struct ModelData {
@@ -54,7 +67,7 @@ static inline void fill_random(float *x, int64_t n, CelRng *rng, double low, dou
 static inline void declare_model(ModelData *m) {
   const ModelCase *c = m->shape;
   const int64_t head = c->sigma ? 2 * c->A : c->A;
-  m->width[0] = c->O;
+  m->width[0] = c->O + (c->sampler ? c->A : 0);
   for (int l = 0; l < c->layers; l++) m->width[l + 1] = c->hidden[l];
   m->width[c->layers + 1] = head;
   for (int l = 0; l <= c->layers; l++) {
@@ -115,7 +128,8 @@ static inline ModelData model_create(const ModelCase *c, const char *path, uint6
   declare_model(&m);
   fill_model(&m, &rng);
   if (!path) return m;
-  const CeliPolicySpec spec = {c->kind, c->activation, c->A};
+  const CeliPolicySpec spec = {
+      .kind = c->kind, .activation = c->activation, .A = c->A, .sampler = c->sampler};
   char *observation, *action, *policy;
   OK(celi_space_to_json(&m.observation, &observation));
   OK(celi_space_to_json(&m.action, &action));
@@ -142,10 +156,12 @@ static inline double activate(CeliActivation activation, double x) {
   return HUGE_VAL;
 }
 
-/// y (A,) = the head's first A outputs for an observation.
-static inline void reference_head(const ModelData *m, const float *obs, double *y) {
+/// y (A,) = the head's first A outputs for an observation and, of a sampler, noise (NULL: zeros).
+static inline void reference_head(const ModelData *m, const float *obs, const float *noise,
+                                  double *y) {
   const ModelCase *c = m->shape;
   double x[128];
+  for (int64_t i = 0; c->sampler && i < c->A; i++) x[c->O + i] = noise ? (double)noise[i] : 0;
   for (int64_t i = 0; i < c->O; i++) {
     x[i] = (double)obs[i];
     if (!c->normaliser) continue;
@@ -171,10 +187,11 @@ static inline void reference_head(const ModelData *m, const float *obs, double *
   memcpy(y, x, (size_t)c->A * sizeof *y);
 }
 
-/// action (A,) of a policy of real numbers.
-static inline void reference_action(const ModelData *m, const float *obs, double *action) {
+/// action (A,) of a policy of real numbers: its mode, a sampler's from noise.
+static inline void reference_action(const ModelData *m, const float *obs, const float *noise,
+                                    double *action) {
   double y[16];
-  reference_head(m, obs, y);
+  reference_head(m, obs, noise, y);
   for (int64_t a = 0; a < m->shape->A; a++)
     action[a] =
         (double)m->action_shift[a] +
@@ -185,7 +202,7 @@ static inline void reference_action(const ModelData *m, const float *obs, double
 static inline int reference_choice(const ModelData *m, const float *obs) {
   double y[16];
   int best = 0;
-  reference_head(m, obs, y);
+  reference_head(m, obs, NULL, y);
   for (int a = 1; a < m->shape->A; a++)
     if (y[a] > y[best]) best = a;
   for (int a = 0; a < m->shape->A; a++)

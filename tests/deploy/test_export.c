@@ -40,22 +40,30 @@ static void find_function(void *library, const char *name, void *out, size_t siz
 static void check_c(const ModelData *m, CelPolicy *policy, void *library) {
   const ModelCase *c = m->shape;
   void (*act)(const float *, float *);
+  void (*sample)(const float *, const float *, float *);
   int (*choose)(const float *);
   char name[80];
   snprintf(name, sizeof name, "%s_act", c->name);
   find_function(library, name, &act, sizeof act);
+  find_function(library, name, &sample, sizeof sample);
   find_function(library, name, &choose, sizeof choose);
   CelRng rng = cel_rng(1, CEL_RNG_USER, 5);
   for (int i = 0; i < OBSERVATIONS; i++) {
-    float obs[32], want[16], got[16];
+    float obs[32], noise[16], want[16], got[16];
     fill_random(obs, c->O, &rng, -3, 3);
+    fill_random(noise, 16, &rng, -2, 2);
     if (c->kind == CELI_CATEGORICAL) {
       const int expected = reference_choice(m, obs);
       if (expected >= 0) assert_int_equal(choose(obs), expected);
       continue;
     }
-    OK(cel_policy_act(policy, obs, want));
-    act(obs, got);
+    if (c->sampler) {
+      OK(cel_policy_sample_noise(policy, obs, noise, want));
+      sample(obs, noise, got);
+    } else {
+      OK(cel_policy_act(policy, obs, want));
+      act(obs, got);
+    }
     for (int64_t a = 0; a < c->A; a++)
       if (!(fabsf(got[a] - want[a]) <= 1e-5f))
         fail_msg("%s, action %d: %.9g, not %.9g", c->name, (int)a, (double)got[a], (double)want[a]);
@@ -139,13 +147,13 @@ static void test_c_metadata_is_text(void **state) {
 /// Extreme numbers come back as the same bits.
 static void test_c_literals(void **state) {
   (void)state;
-  static const ModelCase one = {"one", CELI_GAUSSIAN, CELI_IDENTITY, 1,     8,
-                                0,     {0},           false,         false, false};
+  static const ModelCase one = {"one", CELI_GAUSSIAN, CELI_IDENTITY, 1,     8,    0,
+                                {0},   false,         false,         false, false};
   static const float values[8] = {0.1f,     -0.0f,   3, 1e-45f, 3.4028235e38f, -1.17549435e-38f,
                                   1.0f / 3, 16777215};
   ModelData m = model_create(&one, NULL, 1);
   memcpy(m.b[0], values, sizeof values);
-  const CeliPolicySpec spec = {CELI_GAUSSIAN, CELI_IDENTITY, 8};
+  const CeliPolicySpec spec = {.kind = CELI_GAUSSIAN, .activation = CELI_IDENTITY, .A = 8};
   char *observation, *action, *policy;
   OK(celi_space_to_json(&m.observation, &observation));
   OK(celi_space_to_json(&m.action, &action));
@@ -174,20 +182,26 @@ static void test_c_literals(void **state) {
 static void write_answers(const ModelData *m, const char *path) {
   const ModelCase *c = m->shape;
   CelTensors *tensors;
-  float *obs, *action;
+  float *obs, *noise, *action;
   int64_t *choice;
   const int64_t obs_shape[2] = {OBSERVATIONS, c->O}, action_shape[2] = {OBSERVATIONS, c->A};
   OK(cel_tensors_create(&tensors));
   OK(cel_tensors_declare(tensors, "obs", CEL_F32, CEL_STATE, &obs, 2, obs_shape));
+  OK(cel_tensors_declare(tensors, "noise", CEL_F32, CEL_STATE, &noise, 2, action_shape));
   OK(cel_tensors_declare(tensors, "action", CEL_F32, CEL_STATE, &action, 2, action_shape));
   OK(cel_tensors_declare(tensors, "choice", CEL_I64, CEL_STATE, &choice, 1, obs_shape));
   OK(cel_tensors_allocate(tensors));
   CelRng rng = cel_rng(2, CEL_RNG_USER, 6);
   fill_random(obs, OBSERVATIONS * c->O, &rng, -3, 3);
+  fill_random(noise, OBSERVATIONS * c->A, &rng, -2, 2);
   CelPolicy *policy;
   OK(cel_policy_load("model.safetensors", &policy));
   for (int i = 0; i < OBSERVATIONS; i++) {
     int32_t chosen = -1;
+    if (c->sampler) {
+      OK(cel_policy_sample_noise(policy, obs + i * c->O, noise + i * c->A, action + i * c->A));
+      continue;
+    }
     if (c->kind != CELI_CATEGORICAL) {
       OK(cel_policy_act(policy, obs + i * c->O, action + i * c->A));
       continue;
@@ -197,7 +211,8 @@ static void write_answers(const ModelData *m, const char *path) {
   }
   const char *const kinds[] = {"gaussian", "squashed_gaussian", "categorical"};
   const char *const activations[] = {"identity", "relu", "tanh", "silu"};
-  const CelMeta meta[] = {{"kind", kinds[c->kind]}, {"activation", activations[c->activation]}};
+  const CelMeta meta[] = {{"kind", c->sampler ? "sampler" : kinds[c->kind]},
+                          {"activation", activations[c->activation]}};
   OK(cel_safetensors_write(path, tensors, 1u << CEL_STATE, meta, 2));
   cel_policy_destroy(policy);
   cel_tensors_destroy(tensors);

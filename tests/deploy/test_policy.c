@@ -26,7 +26,7 @@ static void test_every_shape(void **state) {
       float action[16];
       double want[16];
       OK(cel_policy_act(policy, obs, action));
-      reference_action(&m, obs, want);
+      reference_action(&m, obs, NULL, want);
       for (int64_t a = 0; a < m.shape->A; a++)
         if (!(fabs((double)action[a] - want[a]) <= 1e-5))
           fail_msg("%s, action %d: %.9g, not %.9g", m.shape->name, (int)a, (double)action[a],
@@ -99,6 +99,136 @@ static void check_against_agent(const CelSacConfig *config, int64_t O, int64_t A
   for (int i = 0; i < 100; i++)
     assert_memory_equal(actions + i * A, want[i], (size_t)A * sizeof *got);
   free(rows), free(actions);
+  cel_policy_destroy(policy);
+  cel_agent_destroy(agent);
+}
+
+/// A learner's actions, drawn from its file with the noise that it draws with itself, are the same bits.
+static void check_draws(const char *algo, const CelSpace *action, const char *field,
+                        const char *value) {
+  enum { ROWS = 50 };
+  const CelAlgoInfo *info;
+  const CelSpace observation = cel_space_box(3, -HUGE_VAL, HUGE_VAL);
+  const size_t bytes = cel_space_bytes(action);
+  CelAgent *agent;
+  CelPolicy *policy;
+  float obs[ROWS * 3], noise[8];
+  uint8_t want[ROWS * 16], got[16];
+  CelRng rng = cel_rng(6, CEL_RNG_USER, 6);
+  OK(cel_algo_find(algo, &info));
+  void *config = calloc(1, info->config_size);
+  cel_fields_default(info->fields, config);
+  OK(cel_fields_set(info->fields, config, "net_arch", "24,17"));
+  OK(cel_fields_set(info->fields, config, field, value));
+  OK(cel_agent_create(&agent, algo, config, &observation, action, NULL));
+  fill_random(obs, ROWS * 3, &rng, -3, 3);
+  OK(cel_agent_draw(agent, obs, ROWS, 9, 4, want));
+  OK(cel_agent_save_model(agent, "drawn.safetensors"));
+  OK(cel_policy_load("drawn.safetensors", &policy));
+  const int64_t W = cel_policy_noise(policy);
+  assert_in_range(W, 1, 8);
+  for (uint32_t i = 0; i < ROWS; i++) {
+    const uint64_t block = 4 * (uint64_t)((W + 3) / 4);
+    if (action->part[0].kind == CEL_BOX)
+      celi_ops()->normal(noise, 9, CEL_RNG_EVAL_ACT, i, block, 0, W);
+    else
+      celi_ops()->uniform(noise, 9, CEL_RNG_EVAL_ACT, i, block, 0, W);
+    OK(cel_policy_sample_noise(policy, obs + 3 * i, noise, got));
+    if (memcmp(got, want + i * bytes, bytes) != 0)
+      fail_msg("%s: draw %d differs from the agent's", algo, (int)i);
+  }
+  // Of its own random numbers: not always one action.
+  int changes = 0;
+  for (int i = 0; i < 100; i++) {
+    memcpy(want, got, bytes);
+    OK(cel_policy_sample(policy, obs, &rng, got));
+    changes += memcmp(got, want, bytes) != 0;
+  }
+  if (changes <= 10) fail_msg("%s: %d of 100 draws differ from the one before", algo, changes);
+  noise[0] = NAN;
+  FAILS(cel_policy_sample_noise(policy, obs, noise, got), CEL_E_NAN, "element 0 of the noise");
+  noise[0] = 0, obs[1] = NAN;
+  FAILS(cel_policy_sample_noise(policy, obs, noise, got), CEL_E_NAN, "element 1 of the obs");
+  free(config);
+  cel_policy_destroy(policy);
+  cel_agent_destroy(agent);
+}
+
+static void test_draws_as_agent(void **state) {
+  (void)state;
+  const CelSpace box = cel_space_box(2, -2, 3), choice = cel_space_discrete(4);
+  check_draws("sac", &box, "log_std_max", "-1");
+  check_draws("sacv", &box, "policy", "gaussian");
+  check_draws("sqlc", &box, "activation", "silu");
+  check_draws("ppo", &box, "normalize_observation", "true");
+  check_draws("ppo", &box, "state_dependent_std", "true");
+  check_draws("ppo", &choice, "activation", "tanh");
+  check_draws("sql", &choice, "ent_coef", "0.5");
+  check_draws("dsac", &choice, "activation", "tanh");
+}
+
+/// What a sampler does without noise; files that said squashed Gaussian of one; what cannot be drawn from.
+static void test_samplers(void **state) {
+  (void)state;
+  ModelData m = model_create(&model_cases[SAMPLER_CASE], "model.safetensors", 3);
+  const ModelCase *c = m.shape;
+  CelPolicy *policy;
+  CelRng rng = cel_rng(7, CEL_RNG_USER, 6);
+  float obs[8], noise[8], action[8];
+  double want[16];
+  // A file of before: squashed_gaussian, by sqlc.
+  CelSafetensors *file;
+  CelTensor list[32];
+  OK(cel_safetensors_open("model.safetensors", &file));
+  const int64_t n = cel_safetensors_count(file);
+  for (int64_t i = 0; i < n; i++) list[i] = *cel_safetensors_at(file, i);
+  const CelMeta meta[] = {
+      {"format", CELI_MODEL_FORMAT},
+      {"version", "0.0"},
+      {"algo", "sqlc"},
+      {"observation", cel_safetensors_meta(file, "observation")},
+      {"action", cel_safetensors_meta(file, "action")},
+      {"policy", "{\"kind\":\"squashed_gaussian\",\"activation\":\"relu\",\"action_dim\":3}"}};
+  OK(cel_safetensors_write_list("old.safetensors", list, n, meta, 6));
+  cel_safetensors_close(file);
+  static const char *const paths[] = {"model.safetensors", "old.safetensors"};
+  for (int k = 0; k < 2; k++) {
+    OK(cel_policy_load(paths[k], &policy));
+    assert_int_equal(cel_policy_noise(policy), c->A);
+    for (int i = 0; i < 20; i++) {
+      fill_random(obs, c->O, &rng, -3, 3);
+      fill_random(noise, c->A, &rng, -2, 2);
+      OK(cel_policy_sample_noise(policy, obs, noise, action));
+      reference_action(&m, obs, noise, want);
+      for (int64_t a = 0; a < c->A; a++) assert_true(fabs((double)action[a] - want[a]) <= 1e-5);
+    }
+    cel_policy_destroy(policy);
+  }
+  model_destroy(&m);
+  m = model_create(&model_cases[3], "model.safetensors", 3); // no sigma
+  OK(cel_policy_load("model.safetensors", &policy));
+  FAILS(cel_policy_sample(policy, obs, &rng, action), CEL_E_UNSUPPORTED, "no sigma");
+  cel_policy_destroy(policy);
+  model_destroy(&m);
+}
+
+/// The noise of state-dependent exploration belongs to an episode.
+static void test_no_draws_of_an_episode(void **state) {
+  (void)state;
+  CelSacConfig config = cel_sac_config_default();
+  const CelSpace observation = cel_space_box(2, -1, 1), action = cel_space_box(1, -1, 1);
+  const float obs[2] = {0, 0};
+  float drawn;
+  CelRng rng = cel_rng(8, CEL_RNG_USER, 0);
+  CelAgent *agent;
+  CelPolicy *policy;
+  OK(cel_fields_set(cel_sac_fields(), &config, "net_arch", "8"));
+  OK(cel_fields_set(cel_sac_fields(), &config, "noise", "gsde"));
+  OK(cel_agent_create(&agent, "sac", &config, &observation, &action, NULL));
+  OK(cel_agent_save_model(agent, "sde.safetensors"));
+  OK(cel_policy_load("sde.safetensors", &policy));
+  FAILS(cel_policy_sample(policy, obs, &rng, &drawn), CEL_E_UNSUPPORTED, "episode");
+  OK(cel_policy_act(policy, obs, &drawn));
   cel_policy_destroy(policy);
   cel_agent_destroy(agent);
 }
@@ -213,6 +343,15 @@ static void test_bad_files(void **state) {
   refuse("policy", "{}", "", CEL_E_FORMAT, "policy");
   refuse("policy", "{\"kind\":\"beta\",\"activation\":\"relu\",\"action_dim\":6}", "", CEL_E_NAME,
          "beta");
+  refuse("policy", "{\"kind\":\"sampler\",\"activation\":\"relu\",\"action_dim\":6}", "",
+         CEL_E_SHAPE, "inputs");
+  refuse("policy",
+         "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":6,\"log_std_min\":2,"
+         "\"log_std_max\":1}",
+         "", CEL_E_FORMAT, "log_std_max");
+  refuse("policy",
+         "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":6,\"logit_scale\":0}", "",
+         CEL_E_FORMAT, "logit_scale");
   refuse("policy", "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":5}", "",
          CEL_E_SHAPE, "Box");
   refuse("policy", "{\"kind\":\"categorical\",\"activation\":\"relu\",\"action_dim\":6}", "",
@@ -238,7 +377,8 @@ static void test_nan_parameter(void **state) {
   ModelData m = model_create(&model_cases[0], NULL, 1);
   CelPolicy *policy;
   char *space, *action, *spec;
-  const CeliPolicySpec policy_spec = {CELI_SQUASHED_GAUSSIAN, CELI_RELU, 1};
+  const CeliPolicySpec policy_spec = {
+      .kind = CELI_SQUASHED_GAUSSIAN, .activation = CELI_RELU, .A = 1};
   OK(celi_space_to_json(&m.observation, &space));
   OK(celi_space_to_json(&m.action, &action));
   OK(celi_policy_to_json(&policy_spec, &spec));
@@ -256,6 +396,9 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_every_shape, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_no_allocation, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_same_bits_as_agent, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_draws_as_agent, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_samplers, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_no_draws_of_an_episode, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_checkpoint, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_bad_observation, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_bad_files, enter_folder, leave_folder),

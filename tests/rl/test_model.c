@@ -160,7 +160,7 @@ static void test_changed_bytes(void **state) {
 
 static void test_policies(void **state) {
   (void)state;
-  const CeliPolicySpec spec = {CELI_SQUASHED_GAUSSIAN, CELI_SILU, 6};
+  const CeliPolicySpec spec = {.kind = CELI_SQUASHED_GAUSSIAN, .activation = CELI_SILU, .A = 6};
   CeliPolicySpec back;
   char *text;
   assert_int_equal(celi_policy_to_json(&spec, &text), CEL_OK);
@@ -169,7 +169,7 @@ static void test_policies(void **state) {
   assert_int_equal(celi_policy_from_json(&back, text), CEL_OK);
   assert_memory_equal(&back, &spec, sizeof spec);
   free(text);
-  const CeliPolicySpec none = {CELI_GAUSSIAN, CELI_RELU, 0};
+  const CeliPolicySpec none = {.kind = CELI_GAUSSIAN, .activation = CELI_RELU};
   assert_int_equal(celi_policy_to_json(&none, &text), CEL_E_RANGE);
   assert_int_equal(celi_policy_from_json(
                        &back, "{\"kind\":\"gausian\",\"activation\":\"relu\",\"action_dim\":1}"),
