@@ -1,0 +1,133 @@
+/// Runs that are stopped anywhere, in the middle of evaluations too, and gone on with: they take the same course, and their
+/// tables have the same rows, as a run that was never stopped.
+#include "run_test.h"
+
+#include <math.h>
+
+static const char *const small[][2] = {{"env.generator", "frozenlake-4x4"},
+                                       {"steps", "768"},
+                                       {"n_steps", "32"},
+                                       {"n_envs", "2"},
+                                       {"eval_every", "192"},
+                                       {"eval_episodes", "3"},
+                                       {"log_every", "64"},
+                                       {"tensorboard", "true"}};
+
+typedef struct Stopper {
+  int64_t asked, stop_at; ///< stops when it is asked for the stop_at-th time
+} Stopper;
+
+static bool stop(void *user) {
+  Stopper *s = user;
+  return ++s->asked == s->stop_at;
+}
+
+/// `checkpoints`: steps between them.
+static CelStatus start(const char *out, const char *checkpoints, Stopper *stopper) {
+  CelSetup *setup;
+  const CelRunHooks hooks = {.user = stopper, .stop = stop};
+  OK(cel_setup_create(&setup, "ppo", "mdp"));
+  for (size_t i = 0; i < sizeof small / sizeof small[0]; i++)
+    OK(cel_setup_set(setup, small[i][0], small[i][1]));
+  OK(cel_setup_set(setup, "out", out));
+  OK(cel_setup_set(setup, "checkpoint_every", checkpoints));
+  const CelStatus status = cel_setup_train(setup, &hooks, NULL);
+  cel_setup_destroy(setup);
+  return status;
+}
+
+/// Cuts the clock's columns (time/fps, time/time_elapsed) out of progress.csv.
+static void without_clock(char *text) {
+  char *to = text;
+  int column = 0;
+  for (const char *c = text; *c; c++) {
+    if (column != 2 && column != 3) *to++ = *c;
+    column = *c == '\n' ? 0 : column + (*c == ',');
+  }
+  *to = 0;
+}
+
+static void same(const char *a, const char *b, const char *name, int64_t at) {
+  char path[128], *text[2];
+  for (int i = 0; i < 2; i++) {
+    snprintf(path, sizeof path, "%s/%s", i ? b : a, name);
+    text[i] = read_text(path);
+    if (strcmp(name, "progress.csv") == 0) without_clock(text[i]);
+  }
+  if (strcmp(text[0], text[1]) != 0)
+    fail_msg("stopped at call %lld: %s differs:\n%s\nand\n%s", (long long)at, name, text[0],
+             text[1]);
+  free(text[0]);
+  free(text[1]);
+}
+
+static void same_model(const char *a, const char *b) {
+  uint64_t digest[2][2];
+  for (int i = 0; i < 2; i++) {
+    CelRun *run;
+    OK(cel_run_open(i ? b : a, "final", &run));
+    cel_tensors_digest(cel_agent_tensors(run->agent), 1u << CEL_PARAM, digest[i]);
+    cel_run_close(run);
+  }
+  assert_memory_equal(digest[0], digest[1], sizeof digest[0]);
+}
+
+/// Goes on to the end, and compares with the run that was never stopped.
+static void finish(const char *out, int64_t at) {
+  Stopper rest = {.stop_at = 0};
+  const CelRunHooks hooks = {.user = &rest, .stop = stop};
+  OK(cel_train_resume(out, 0, 0, &hooks, NULL));
+  same("whole", out, "evaluations.csv", at);
+  same("whole", out, "progress.csv", at);
+  same_model("whole", out);
+}
+
+/// One stop, at every fifth moment of the run's first evaluations and of the last. Then once more from the checkpoint of
+/// the stop, with the tables of the whole run, as if that had been killed: rows are neither missing nor twice there.
+static void stopped_once(void **state) {
+  (void)state;
+  Stopper whole = {.stop_at = 0};
+  OK(start("whole", "128", &whole));
+  assert_true(whole.asked > 100); // most of them in evaluations
+  for (int64_t at = 1; at < whole.asked; at += at < 40 || at > whole.asked - 10 ? 5 : 31) {
+    char out[32], command[128];
+    Stopper first = {.stop_at = at};
+    snprintf(out, sizeof out, "once-%lld", (long long)at);
+    FAILS(start(out, "128", &first), CEL_E_INTERRUPTED, "everything is saved");
+    assert_int_equal(first.asked, at); // and it did not go on
+    snprintf(command, sizeof command, "cp -r %s/checkpoints kept", out);
+    assert_int_equal(system(command), 0);
+    finish(out, at);
+    snprintf(command, sizeof command, "rm -r %s/checkpoints && mv kept %s/checkpoints", out, out);
+    assert_int_equal(system(command), 0);
+    finish(out, at);
+  }
+}
+
+/// Stopped again and again, checkpoints only at the end of the plan: what a broken-off evaluation left is not told twice.
+static void stopped_often(void **state) {
+  (void)state;
+  Stopper whole = {.stop_at = 0}, often = {.stop_at = 29};
+  OK(start("whole", "0", &whole));
+  CelStatus status = start("often", "0", &often);
+  int sittings = 1;
+  for (; status == CEL_E_INTERRUPTED; sittings++) {
+    const CelRunHooks hooks = {.user = &often, .stop = stop};
+    often.stop_at +=
+        often.asked < often.stop_at ? 0 : 29 + sittings; // evaluations must end some day
+    often.asked = 0;
+    status = cel_train_resume("often", 0, 0, &hooks, NULL);
+  }
+  OK(status);
+  assert_true(sittings > 2);
+  same("whole", "often", "evaluations.csv", 0);
+  same("whole", "often", "progress.csv", 0);
+  same_model("whole", "often");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(stopped_once, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(stopped_often, enter_folder, leave_folder)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
