@@ -32,8 +32,8 @@ typedef struct Learner {
 
 static void make(Learner *learner, int threads, int32_t activation) {
   CelPpoConfig config = cel_ppo_config_default();
-  config.n_steps = STEPS, config.batch_size = MINIBATCH, config.n_epochs = EPOCHS;
-  config.activation = activation;
+  config.common.n_steps = STEPS, config.batch_size = MINIBATCH, config.n_epochs = EPOCHS;
+  config.common.activation = activation;
   const CelAgentOptions options = {.n_envs = ENVS, .seed = 1, .threads = threads, .total_steps = 0};
   if (cel_env_spec_create(&learner->spec, "Pendulum-v1", NULL, NULL) != CEL_OK ||
       cel_agent_create(&learner->agent, "ppo", &config, &learner->spec->observation,

@@ -4,13 +4,12 @@
 #ifndef CELSIUS_A2C_H
 #define CELSIUS_A2C_H
 #include "celsius/agent.h"
+#include "celsius/on_policy.h"
 CEL_BEGIN
 
 /// Source: Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016; [actor-critic, 4.13].
 typedef struct CelA2cConfig {
-  CelSchedule learning_rate;
-  int64_t n_steps;   ///< T: steps of each environment between updates
-  double gamma;      ///< discount
+  CelOnPolicyConfig common;
   double gae_lambda; ///< lambda; 1: n-step returns
   bool normalize_advantage;
   double ent_coef;      ///< weight of the entropy bonus
@@ -19,15 +18,6 @@ typedef struct CelA2cConfig {
   int32_t optimizer;    ///< 0 rmsprop, 1 adam
   double rms_decay;     ///< of RMSProp's mean square
   double epsilon;       ///< of either
-  double adam_beta1, adam_beta2;
-  CelIntList net_arch; ///< widths of hidden layers, policy and values each
-  int32_t activation;  ///< 0 relu, 1 tanh, 2 silu
-  bool layer_norm;
-  int32_t init;             ///< 0 kaiming_uniform, 1 orthogonal, 2 xavier_uniform
-  bool state_dependent_std; ///< continuous: log sigma from the network, not a parameter
-  double log_std_init;      ///< start of a free log sigma
-  bool normalize_observation, normalize_reward;
-  double clip_observation, clip_reward;
 } CelA2cConfig;
 
 CEL_API const CelField *cel_a2c_fields(void);

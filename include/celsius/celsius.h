@@ -16,6 +16,7 @@
 #include "celsius/mdp.h"
 #include "celsius/multigoal.h"
 #include "celsius/off_policy.h"
+#include "celsius/on_policy.h"
 #include "celsius/plot.h"
 #include "celsius/policy.h"
 #include "celsius/ppo.h"

@@ -2,14 +2,13 @@
 #ifndef CELSIUS_REINFORCE_H
 #define CELSIUS_REINFORCE_H
 #include "celsius/agent.h"
+#include "celsius/on_policy.h"
 CEL_BEGIN
 
 /// Source: Williams, "Simple statistical gradient-following algorithms", 1992; [actor-critic, 4.1].
 typedef struct CelReinforceConfig {
-  CelSchedule learning_rate;        ///< of the policy
+  CelOnPolicyConfig common;
   CelSchedule critic_learning_rate; ///< of a learned baseline
-  int64_t n_steps;                  ///< T: steps of each environment between updates
-  double gamma;                     ///< discount of the rewards
   bool discount_weight;     ///< gradients of step t of an episode weigh gamma^t: the gradient of J
   int32_t baseline;         ///< 0 none, 1 mean of the returns, 2 value (learned)
   bool normalize_advantage; ///< mean 0 and deviation 1 of what log-probs weigh
@@ -17,15 +16,7 @@ typedef struct CelReinforceConfig {
   double ent_coef;          ///< weight of an entropy bonus
   double max_grad_norm;     ///< of policy and baseline each; 0: no clipping
   int64_t baseline_steps;   ///< gradient steps of a learned baseline an update
-  double adam_beta1, adam_beta2, adam_epsilon;
-  CelIntList net_arch; ///< widths of hidden layers, policy and values each
-  int32_t activation;  ///< 0 relu, 1 tanh, 2 silu
-  bool layer_norm;
-  int32_t init;             ///< 0 kaiming_uniform, 1 orthogonal, 2 xavier_uniform
-  bool state_dependent_std; ///< continuous: log sigma from the network, not a parameter
-  double log_std_init;      ///< start of a free log sigma
-  bool normalize_observation, normalize_reward;
-  double clip_observation, clip_reward;
+  double adam_epsilon;
 } CelReinforceConfig;
 
 CEL_API const CelField *cel_reinforce_fields(void);

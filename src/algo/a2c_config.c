@@ -10,12 +10,7 @@
 #define F(field) offsetof(CelA2cConfig, field)
 
 const CelField celi_a2c_fields[] = {
-    {"learning_rate", CEL_FIELD_SCHEDULE, F(learning_rate), "7e-4", 0, 10, "", NULL, NULL,
-     "learning rate of policy and values", ""},
-    {"n_steps", CEL_FIELD_INT, F(n_steps), "5", 1, 1e9, "steps", NULL, NULL,
-     "steps of each environment between updates", ""},
-    {"gamma", CEL_FIELD_DOUBLE, F(gamma), "0.99", 0, 1, "", NULL, NULL,
-     "discount a step", ""},
+    CELI_ONPOLICY_FIELDS(CelA2cConfig, "7e-4", "policy and values", "5", "false"),
     {"gae_lambda", CEL_FIELD_DOUBLE, F(gae_lambda), "1", 0, 1, "", NULL, NULL,
      "decay of advantage estimates: 0 one step, 1 all n steps", "[actor-critic, 4.21]"},
     {"normalize_advantage", CEL_FIELD_BOOL, F(normalize_advantage), "false", 0, 0, "", NULL, NULL,
@@ -32,11 +27,6 @@ const CelField celi_a2c_fields[] = {
      "decay of RMSProp's mean square", ""},
     {"epsilon", CEL_FIELD_DOUBLE, F(epsilon), "1e-5", 0, 1, "", NULL, NULL,
      "added to the root of the mean square", ""},
-    {"adam_beta1", CEL_FIELD_DOUBLE, F(adam_beta1), "0.9", 0, 0.999999, "", NULL, NULL,
-     "decay of Adam's first moment", ""},
-    {"adam_beta2", CEL_FIELD_DOUBLE, F(adam_beta2), "0.999", 0, 0.99999999, "", NULL, NULL,
-     "decay of Adam's second moment", ""},
-    CELI_ONPOLICY_FIELDS(CelA2cConfig, "false"),
     {0},
 };
 // clang-format on

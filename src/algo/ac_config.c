@@ -10,14 +10,9 @@
 #define F(field) offsetof(CelAcConfig, field)
 
 const CelField celi_ac_fields[] = {
-    {"learning_rate", CEL_FIELD_SCHEDULE, F(learning_rate), "3e-4", 0, 10, "", NULL, NULL,
-     "learning rate of the policy", ""},
+    CELI_ONPOLICY_FIELDS(CelAcConfig, "3e-4", "the policy", "1", "true"),
     {"critic_learning_rate", CEL_FIELD_SCHEDULE, F(critic_learning_rate), "1e-3", 0, 10, "", NULL, NULL,
      "learning rate of the values", ""},
-    {"n_steps", CEL_FIELD_INT, F(n_steps), "1", 1, 1e9, "steps", NULL, NULL,
-     "steps of each environment between updates", ""},
-    {"gamma", CEL_FIELD_DOUBLE, F(gamma), "0.99", 0, 1, "", NULL, NULL,
-     "discount a step", ""},
     {"discount_weight", CEL_FIELD_BOOL, F(discount_weight), "false", 0, 0, "", NULL, NULL,
      "weigh the gradient of step t of an episode by gamma^t, which is exact", "[actor-critic, 4.6]"},
     {"reduction", CEL_FIELD_ENUM, F(reduction), "mean", 0, 0, "", "mean|sum", NULL,
@@ -28,13 +23,8 @@ const CelField celi_ac_fields[] = {
      "clip of the norm of the gradients of policy and values each; 0: none", ""},
     {"optimizer", CEL_FIELD_ENUM, F(optimizer), "adam", 0, 0, "", "adam|sgd", NULL,
      "how gradients are followed", "[actor-critic, 4.23]"},
-    {"adam_beta1", CEL_FIELD_DOUBLE, F(adam_beta1), "0.9", 0, 0.999999, "", NULL, NULL,
-     "decay of Adam's first moment", ""},
-    {"adam_beta2", CEL_FIELD_DOUBLE, F(adam_beta2), "0.999", 0, 0.99999999, "", NULL, NULL,
-     "decay of Adam's second moment", ""},
     {"adam_epsilon", CEL_FIELD_DOUBLE, F(adam_epsilon), "1e-8", 0, 1, "", NULL, NULL,
      "Adam's epsilon", ""},
-    CELI_ONPOLICY_FIELDS(CelAcConfig, "true"),
     {0},
 };
 // clang-format on

@@ -14,6 +14,12 @@
 
 #define CELI_METRICS_MAX 24
 
+/// Declares a tensor of the given shape, or returns what went wrong.
+#define CELI_DECLARE(tensors, name, type, role, place, ...)                                        \
+  CELI_TRY(cel_tensors_declare(tensors, name, type, role, place,                                   \
+                               (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),          \
+                               (int64_t[]){__VA_ARGS__}))
+
 typedef struct CeliAlgo {
   CelAlgoInfo info;
   size_t state_size;

@@ -157,7 +157,7 @@ static void collect_share(void *arg, int thread, int size) {
   celi_share(c->r->N, 1, thread, size, &begin, &end);
   view->status = CEL_OK;
   if (begin == end) return;
-  if (c->from == 0) celi_actor_draw(c->actor, begin, end);
+  if (c->from == 0) celi_actor_draw(c->actor, 0, begin, end);
   copy_view(view, c->env, begin, end, false);
   view->status = collect_block(c, &view->env, begin, end, &view->step);
   copy_view(view, c->env, begin, end, true);

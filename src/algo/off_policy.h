@@ -14,12 +14,6 @@
 /// In the order of the field `activation`'s choices.
 CeliActivation celi_activation_of(int32_t choice);
 
-/// Declares a tensor of the given shape: DECLARE of a learner's file.
-#define CELI_DECLARE(tensors, name, type, role, place, ...)                                        \
-  CELI_TRY(cel_tensors_declare(tensors, name, type, role, place,                                   \
-                               (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),          \
-                               (int64_t[]){__VA_ARGS__}))
-
 /// Field tables of the learners, each in ALGO_config.c.
 extern const CelField celi_dsac_fields[];
 extern const CelField celi_sql_fields[];

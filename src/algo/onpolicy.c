@@ -2,6 +2,7 @@
 #include "algo/onpolicy.h"
 #include "base/base.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +17,27 @@ static const char *name_of(const CelAgent *agent) {
   return agent->algo->info.name;
 }
 
-static CelStatus check(const CelAgent *agent, const CeliOnPolicySpec *spec, CeliDistSpec *dist) {
+/// What a policy of continuous actions can be asked for.
+static CelStatus check_sigma(const char *name, const CelOnPolicyConfig *config, bool discrete) {
+  if (discrete && (config->state_dependent_std || config->use_sde))
+    return cel_fail(CEL_E_UNSUPPORTED, "%s: %s is for continuous actions only", name,
+                    config->use_sde ? "use_sde" : "state_dependent_std");
+  if (!config->use_sde) return CEL_OK;
+  if (config->state_dependent_std)
+    return cel_fail(CEL_E_RANGE,
+                    "%s: use_sde has a sigma of its own: set state_dependent_std false", name);
+  if (config->net_arch.n < 1)
+    return cel_fail(CEL_E_RANGE, "%s: use_sde needs a hidden layer in net_arch", name);
+  if (config->sde_sample_freq == 0)
+    return cel_fail(
+        CEL_E_RANGE,
+        "%s: sde_sample_freq is 0; take a number of steps, or -1 for one noise function "
+        "a rollout",
+        name);
+  return CEL_OK;
+}
+
+static CelStatus check(const CelAgent *agent, const CelOnPolicyConfig *spec, CeliDistSpec *dist) {
   const char *name = name_of(agent);
   const int64_t N = agent->options.n_envs;
   char text[128];
@@ -29,10 +50,7 @@ static CelStatus check(const CelAgent *agent, const CeliOnPolicySpec *spec, Celi
   if (spec->n_steps > INT32_MAX / N)
     return cel_fail(CEL_E_RANGE, "%s: n_steps %lld of %lld environments are too many for a rollout",
                     name, (long long)spec->n_steps, (long long)N);
-  if (spec->state_dependent_std && celi_dist_discrete(dist))
-    return cel_fail(CEL_E_UNSUPPORTED, "%s: state_dependent_std is for continuous actions only",
-                    name);
-  return CEL_OK;
+  return check_sigma(name, spec, celi_dist_discrete(dist));
 }
 
 static CelStatus declare_critic(CeliOnPolicy *self, CelTensors *t, CeliMlpSpec *net) {
@@ -44,30 +62,40 @@ static CelStatus declare_critic(CeliOnPolicy *self, CelTensors *t, CeliMlpSpec *
   return celi_mlp_declare_grad(NULL, t, "critic", CEL_MOMENT2, net);
 }
 
-CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent, const CeliOnPolicySpec *spec) {
+/// Where log sigma comes from.
+static void set_sigma(CeliDistSpec *dist, const CelOnPolicyConfig *config) {
+  const bool head = config->state_dependent_std || config->use_sde;
+  dist->free_log_std = !celi_dist_discrete(dist) && !head;
+  dist->log_std_init = config->log_std_init;
+  if (config->state_dependent_std)
+    dist->log_std_min = log_std_low, dist->log_std_max = log_std_high;
+}
+
+CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent,
+                                const CelOnPolicyConfig *config, bool critic) {
   CelTensors *t = agent->tensors;
   const int64_t N = agent->options.n_envs;
   CeliDistSpec dist;
   CeliMlpSpec net = {.E = 1,
-                     .hidden = spec->net_arch,
-                     .activation = activations[spec->activation],
-                     .layer_norm = spec->layer_norm,
-                     .init = (CeliInit)spec->init,
-                     .output_gain = spec->init == CELI_ORTHOGONAL ? 0.01 : 1};
+                     .hidden = config->net_arch,
+                     .activation = activations[config->activation],
+                     .layer_norm = config->layer_norm,
+                     .init = (CeliInit)config->init,
+                     .output_gain = config->init == CELI_ORTHOGONAL ? 0.01 : 1};
   CEL_ASSERT((void *)self == agent->self);
-  self->agent = agent, self->rows = spec->n_steps * N;
-  CELI_TRY(check(agent, spec, &dist));
-  dist.free_log_std = !celi_dist_discrete(&dist) && !spec->state_dependent_std;
-  dist.log_std_init = spec->log_std_init;
-  if (spec->state_dependent_std) dist.log_std_min = log_std_low, dist.log_std_max = log_std_high;
-  CELI_TRY(celi_actor_declare(&self->actor, t, &net, &dist, &agent->observation, &agent->action));
-  if (spec->critic) CELI_TRY(declare_critic(self, t, &net));
-  CELI_TRY(celi_normalizer_declare(&self->norm, t, spec->normalize_observation,
-                                   spec->normalize_reward, self->actor.O, N, spec->clip_observation,
-                                   spec->clip_reward, spec->gamma));
-  CELI_TRY(celi_actor_declare_acting(&self->actor, t, &self->norm, N, spec->n_steps,
+  self->agent = agent, self->rows = config->n_steps * N;
+  CELI_TRY(check(agent, config, &dist));
+  set_sigma(&dist, config);
+  const int64_t held = config->sde_sample_freq > 0 ? config->sde_sample_freq : config->n_steps;
+  CELI_TRY(celi_actor_declare(&self->actor, t, &net, &dist, config->use_sde ? held : 0,
+                              &agent->observation, &agent->action));
+  if (critic) CELI_TRY(declare_critic(self, t, &net));
+  CELI_TRY(celi_normalizer_declare(&self->norm, t, config->normalize_observation,
+                                   config->normalize_reward, self->actor.O, N,
+                                   config->clip_observation, config->clip_reward, config->gamma));
+  CELI_TRY(celi_actor_declare_acting(&self->actor, t, &self->norm, N, config->n_steps,
                                      agent->options.seed));
-  return celi_rollout_declare(&self->rollout, t, &self->actor, spec->critic ? &self->critic : NULL,
+  return celi_rollout_declare(&self->rollout, t, &self->actor, critic ? &self->critic : NULL,
                               &self->norm);
 }
 
@@ -113,6 +141,92 @@ const float *celi_onpolicy_plan_obs(CeliPlan *plan, CeliOnPolicy *self, float *x
   celi_plan_add(plan, "normalise observations", op_obs, CELI_ROWS, self->rows, CELI_ROW_GRAIN,
                 false, &args, sizeof args);
   return x;
+}
+
+CeliAdamConfig celi_onpolicy_adam(const CelOnPolicyConfig *config, double epsilon,
+                                  double max_grad_norm) {
+  return (CeliAdamConfig){.learning_rate = cel_schedule_at(&config->learning_rate, 1),
+                          .beta1 = config->adam_beta1,
+                          .beta2 = config->adam_beta2,
+                          .epsilon = epsilon,
+                          .max_grad_norm = max_grad_norm};
+}
+
+CelStatus celi_onpolicy_bind_steps(const CeliOnPolicy *self, CeliAdam *actor, CeliAdam *critic,
+                                   CeliAdamConfig config, const CelSchedule *critic_rate) {
+  const CelTensors *t = self->agent->tensors;
+  char last[CEL_NAME_MAX];
+  celi_actor_last_parameter(&self->actor, last);
+  CELI_TRY(celi_adam_bind(actor, t, "actor.0.weight", last, &config));
+  if (self->critic.L == 0) return CEL_OK;
+  config.learning_rate = cel_schedule_at(critic_rate, 1);
+  celi_onpolicy_last_parameter(self, last);
+  return celi_adam_bind(critic, t, "critic.0.weight", last, &config);
+}
+
+// ---- policy and values on a whole rollout.
+
+enum { M_PI_LOSS, M_V_LOSS, M_ENTROPY_LOSS, M_EXPLAINED, M_RATE, M_STD };
+
+CelStatus celi_rollout_pass_declare(CeliRolloutPass *pass, CeliOnPolicy *on) {
+  CelTensors *t = on->agent->tensors;
+  const int shares = celi_team_size(on->agent->team);
+  const int64_t n = on->rows;
+  pass->on = on;
+  CELI_TRY(celi_policy_pass_declare(&pass->pi, t, "pass.pi", &on->actor, n, shares));
+  if (on->critic.L > 0)
+    CELI_TRY(celi_mlp_declare_pass_shared(&pass->v, t, "pass.v", &on->critic, n, true, shares));
+  CELI_DECLARE(t, "batch.x", CEL_F32, CEL_SCRATCH, &pass->x, n, on->actor.O);
+  CELI_DECLARE(t, "batch.d_entropy", CEL_F32, CEL_SCRATCH, &pass->d_entropy, n);
+  CELI_DECLARE(t, "batch.pi_loss", CEL_F32, CEL_SCRATCH, &pass->pi_loss, n);
+  CELI_DECLARE(t, "batch.v_loss", CEL_F32, CEL_SCRATCH, &pass->v_loss, n);
+  return CEL_OK;
+}
+
+void celi_rollout_pass_bind(CeliRolloutPass *pass, const char *policy_loss,
+                            const char *value_loss) {
+  const char *const names[] = {policy_loss,           value_loss,
+                               "train/entropy_loss",  "train/explained_variance",
+                               "train/learning_rate", "train/std"};
+  for (int i = 0; i < 6; i++) pass->slot[i] = celi_agent_metric_add(pass->on->agent, names[i]);
+  celi_policy_pass_bind(&pass->pi);
+}
+
+void celi_rollout_pass_plan_log_prob(CeliPlan *plan, CeliRolloutPass *pass) {
+  pass->pi.net.X = pass->v.X = celi_onpolicy_plan_obs(plan, pass->on, pass->x);
+  pass->pi.net.ldx = pass->v.ldx = pass->on->actor.O;
+  celi_policy_pass_plan_log_prob(plan, &pass->pi, pass->on->rollout.actions);
+}
+
+void celi_rollout_pass_plan_backward(CeliPlan *plan, const CeliRolloutPass *pass) {
+  celi_policy_pass_plan_backward_data(plan, &pass->pi, pass->d_entropy, pass->on->rollout.actions);
+}
+
+void celi_rollout_pass_plan_rows(CeliPlan *plan, const CeliRolloutPass *pass, const char *name,
+                                 CeliOpFn fn, void *self) {
+  celi_plan_add(plan, name, fn, CELI_ROWS, pass->on->rows, CELI_ROW_GRAIN, false, &self,
+                sizeof self);
+}
+
+CelStatus celi_rollout_pass_report(const CeliRolloutPass *pass, double rate) {
+  CelAgent *agent = pass->on->agent;
+  const CeliOps *ops = celi_ops();
+  const double n = (double)pass->on->rows;
+  double *metric = agent->metric;
+  metric[pass->slot[M_PI_LOSS]] = (double)ops->sum(pass->pi_loss, pass->on->rows) / n;
+  metric[pass->slot[M_V_LOSS]] = (double)ops->sum(pass->v_loss, pass->on->rows) / n;
+  metric[pass->slot[M_ENTROPY_LOSS]] = -(double)ops->sum(pass->pi.dist.entropy, pass->on->rows) / n;
+  metric[pass->slot[M_EXPLAINED]] = celi_rollout_explained_variance(&pass->on->rollout);
+  metric[pass->slot[M_RATE]] = rate;
+  metric[pass->slot[M_STD]] = celi_actor_mean_std(&pass->on->actor);
+  for (int i = 0; i <= M_ENTROPY_LOSS; i++)
+    if (!isfinite(metric[pass->slot[i]]))
+      return cel_fail(CEL_E_NAN,
+                      "%s: %s is %g at update %lld: try a smaller learning_rate, or "
+                      "normalize_observation and normalize_reward",
+                      name_of(agent), agent->metric_name[pass->slot[i]], metric[pass->slot[i]],
+                      (long long)*agent->updates);
+  return CEL_OK;
 }
 
 // ---- of an algorithm's table.
@@ -163,7 +277,7 @@ CelStatus celi_onpolicy_sync(CelAgent *agent) {
   CELI_TRY(cel_fail_in(celi_rollout_check(&s->rollout), "%s: ", name_of(agent)));
   celi_mlp_transpose(&s->actor.net);
   if (s->critic.L > 0) celi_mlp_transpose(&s->critic);
-  if (*s->rollout.filled > 0) celi_actor_draw(&s->actor, 0, s->actor.N);
+  if (*s->rollout.filled > 0) celi_actor_draw(&s->actor, *s->rollout.filled, 0, s->actor.N);
   return CEL_OK;
 }
 
@@ -177,6 +291,7 @@ CeliView celi_onpolicy_view(CelAgent *agent) {
   return (CeliView){.actor = &actor->net,
                     .dist = actor->dist,
                     .log_std = actor->dist.free_log_std ? actor->param.log_std_param : NULL,
+                    .sde = actor->F > 0,
                     .v = s->critic.L > 0 ? &s->critic : NULL,
                     .norm = &s->norm};
 }

@@ -6,9 +6,11 @@
 #define CELI_ONPOLICY_H
 #include "algo/algo.h"
 #include "algo/collect.h"
+#include "celsius/on_policy.h"
 #include "nn/mlp.h"
-#include "rl/actor.h"
+#include "nn/optim.h"
 #include "rl/normalizer.h"
+#include "rl/policy_pass.h"
 #include "rl/rollout.h"
 
 typedef struct CeliOnPolicy {
@@ -22,35 +24,11 @@ typedef struct CeliOnPolicy {
   CeliCollector collector;
 } CeliOnPolicy;
 
-typedef struct CeliOnPolicySpec {
-  int64_t n_steps;
-  double gamma;
-  CelIntList net_arch;
-  int32_t activation; ///< 0 relu, 1 tanh, 2 silu
-  bool layer_norm;
-  int32_t init;
-  bool state_dependent_std;
-  double log_std_init;
-  bool normalize_observation, normalize_reward;
-  double clip_observation, clip_reward;
-  bool critic;
-} CeliOnPolicySpec;
-
-/// Fills a spec from a config with these fields; `critic` is set by the caller.
-#define CELI_ONPOLICY_SPEC(c)                                                                      \
-  {                                                                                                \
-    .n_steps = (c)->n_steps, .gamma = (c)->gamma, .net_arch = (c)->net_arch,                       \
-    .activation = (c)->activation, .layer_norm = (c)->layer_norm, .init = (c)->init,               \
-    .state_dependent_std = (c)->state_dependent_std, .log_std_init = (c)->log_std_init,            \
-    .normalize_observation = (c)->normalize_observation,                                           \
-    .normalize_reward = (c)->normalize_reward, .clip_observation = (c)->clip_observation,          \
-    .clip_reward = (c)->clip_reward                                                                \
-  }
-
 /// Checks the spaces, declares networks (the actor's parameters, then the critic's, in one run), acting and rollout.
+/// `critic`: there are values.
 /// `self` is what the agent's state begins with. Errors: CEL_E_UNSUPPORTED, CEL_E_RANGE, those of declaring.
 CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent,
-                                const CeliOnPolicySpec *spec) CEL_WARN_UNUSED;
+                                const CelOnPolicyConfig *config, bool critic) CEL_WARN_UNUSED;
 /// After the allocation.
 void celi_onpolicy_init(CeliOnPolicy *self);
 /// The last parameter of the run that begins with "actor.0.weight".
@@ -60,8 +38,50 @@ CelStatus celi_onpolicy_ready(const CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
 void celi_onpolicy_release(CeliOnPolicy *self);
 /// Normalised observations of the rollout, (rows, O): x where they are normalised (written by the plan), else the stored ones.
 const float *celi_onpolicy_plan_obs(CeliPlan *plan, CeliOnPolicy *self, float *x);
+/// The Adam that `config` describes with the group's learning rate and betas; epsilon and clip of a learner's own.
+CeliAdamConfig celi_onpolicy_adam(const CelOnPolicyConfig *config, double epsilon,
+                                  double max_grad_norm);
+
+/// Binds a step of the policy and one of the values, which has a learning rate of its own and is left alone where there
+/// are no values.
+CelStatus celi_onpolicy_bind_steps(const CeliOnPolicy *self, CeliAdam *actor, CeliAdam *critic,
+                                   CeliAdamConfig config,
+                                   const CelSchedule *critic_rate) CEL_WARN_UNUSED;
+
+// ---- policy and values on a whole rollout, for learners that take it in one piece.
+
+/// Rows are those of the rollout, time-major. Plans keep its address.
+typedef struct CeliRolloutPass {
+  CeliOnPolicy *on;
+  CeliPolicyPass pi;
+  CeliMlpPass v;           ///< where there are values
+  float *x;                ///< (rows, O) normalised observations
+  float *d_entropy;        ///< (rows,) set by the learner
+  float *pi_loss, *v_loss; ///< (rows,) for the log
+  int slot[6];             ///< of the metrics
+} CeliRolloutPass;
+
+CelStatus celi_rollout_pass_declare(CeliRolloutPass *pass, CeliOnPolicy *on) CEL_WARN_UNUSED;
+/// After the allocation. Metrics: the two losses under these names, entropy, explained variance, learning rate, sigma.
+void celi_rollout_pass_bind(CeliRolloutPass *pass, const char *policy_loss, const char *value_loss);
+/// Observations, and log-probs of what was done.
+void celi_rollout_pass_plan_log_prob(CeliPlan *plan, CeliRolloutPass *pass);
+/// Down the policy's network from pi.dist.d_logp and d_entropy.
+void celi_rollout_pass_plan_backward(CeliPlan *plan, const CeliRolloutPass *pass);
+/// An operation of a learner on rows of the rollout; `self` is what its arguments point at.
+void celi_rollout_pass_plan_rows(CeliPlan *plan, const CeliRolloutPass *pass, const char *name,
+                                 CeliOpFn fn, void *self);
+/// Shows the metrics. Errors: CEL_E_NAN, naming the first mean that is not finite.
+CelStatus celi_rollout_pass_report(const CeliRolloutPass *pass, double rate) CEL_WARN_UNUSED;
 
 // ---- of an algorithm's table.
+
+/// The functions below, in their places.
+#define CELI_ONPOLICY_TABLE                                                                        \
+  .act = celi_onpolicy_act, .observe = celi_onpolicy_observe, .due = celi_onpolicy_due,            \
+  .predict = celi_onpolicy_predict, .sync = celi_onpolicy_sync, .policy = celi_onpolicy_policy,    \
+  .view = celi_onpolicy_view, .replay = celi_onpolicy_replay, .collect = celi_onpolicy_collect,    \
+  .rollout = celi_onpolicy_rollout
 CelStatus celi_onpolicy_act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
                             void *actions) CEL_WARN_UNUSED;
 CelStatus celi_onpolicy_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;

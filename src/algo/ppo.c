@@ -22,9 +22,6 @@
 #include "celsius/ppo.h"
 #include "algo/onpolicy.h"
 #include "base/base.h"
-#include "nn/dist.h"
-#include "nn/mlp.h"
-#include "nn/optim.h"
 #include "rl/minibatch.h"
 
 #include <math.h>
@@ -58,8 +55,8 @@ typedef struct Ppo {
   CeliPlan *step;    ///< lines 4 to 8, where nothing is stopped
 
   CeliDist old;             ///< pi on the whole rollout
-  CeliMlpPass pi, v;        ///< on a minibatch
-  CeliDist now;             ///< pi' on a minibatch
+  CeliPolicyPass pi;        ///< pi' on a minibatch
+  CeliMlpPass v;            ///< values on a minibatch
   float *ratio, *d_entropy; ///< (B,)
   float *pi_loss, *v_loss;  ///< (B,)
   float *kl, *clipped;      ///< (B,)
@@ -81,7 +78,7 @@ static void op_policy_loss(const void *args, int64_t begin, int64_t end) {
   const CeliMinibatch *m = &s->batch;
   const float low = (float)(1 - *s->clip), high = (float)(1 + *s->clip);
   const float each = 1.0f / (float)*m->used, bonus = (float)s->config->ent_coef * each;
-  for (int64_t b = begin; b < end; b++) s->ratio[b] = s->now.logp[b] - m->old_logp[b];
+  for (int64_t b = begin; b < end; b++) s->ratio[b] = s->pi.dist.logp[b] - m->old_logp[b];
   for (int64_t b = begin; b < end; b++) s->kl[b] = -s->ratio[b];
   celi_ops()->exp(s->ratio + begin, s->ratio + begin, end - begin);
   for (int64_t b = begin; b < end; b++) {
@@ -92,7 +89,7 @@ static void op_policy_loss(const void *args, int64_t begin, int64_t end) {
     s->pi_loss[b] = moves ? -rho * A : -within * A;
     s->kl[b] += rho - 1.0f;
     s->clipped[b] = within != rho ? 1.0f : 0.0f;
-    s->now.d_logp[b] = moves ? -weight * (rho * A) : 0;
+    s->pi.dist.d_logp[b] = moves ? -weight * (rho * A) : 0;
     s->d_entropy[b] = b < *m->used ? -bonus : 0;
   }
 }
@@ -123,7 +120,7 @@ static void op_tally(const void *args, int64_t begin, int64_t end) {
   const double each = 1.0 / (double)n;
   const double policy = each * (double)ops->sum(s->pi_loss, n),
                value = each * (double)ops->sum(s->v_loss, n),
-               entropy = -each * (double)ops->sum(s->now.entropy, n);
+               entropy = -each * (double)ops->sum(s->pi.dist.entropy, n);
   *s->kl_now = each * (double)ops->sum(s->kl, n);
   s->sum[M_POLICY_LOSS] += policy;
   s->sum[M_VALUE_LOSS] += value;
@@ -150,17 +147,14 @@ static CelStatus write_prepare(Ppo *s) {
   celi_rollout_plan_values(s->prepare, &s->on.rollout);
   celi_dist_plan_log_prob(s->prepare, &s->old, s->on.rollout.actions, celi_actor_lda(&s->on.actor),
                           s->on.rollout.head, s->on.actor.H);
-  celi_rollout_plan_gae(s->prepare, &s->on.rollout, c->gamma, c->gae_lambda);
+  celi_rollout_plan_gae(s->prepare, &s->on.rollout, c->common.gamma, c->gae_lambda);
   return celi_plan_end(s->prepare);
 }
 
 /// Lines 4 to 7: the loss of a minibatch, and its gradient at the networks' outputs.
 static void plan_loss(Ppo *s, CeliPlan *plan) {
-  const int last = s->on.actor.net.L - 1;
   celi_minibatch_plan_gather(plan, &s->batch);
-  celi_mlp_plan_forward(plan, &s->pi);
-  celi_dist_plan_log_prob(plan, &s->now, s->batch.actions, celi_actor_lda(&s->on.actor),
-                          s->pi.Y[last], s->on.actor.H);
+  celi_policy_pass_plan_log_prob(plan, &s->pi, s->batch.actions);
   celi_plan_add(plan, "policy loss", op_policy_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s);
   celi_mlp_plan_forward(plan, &s->v);
@@ -170,15 +164,11 @@ static void plan_loss(Ppo *s, CeliPlan *plan) {
 
 /// Line 8. The means are one part of the stage of the weight gradients, which needs nothing of them.
 static void plan_learn(Ppo *s, CeliPlan *plan, bool tally) {
-  const int last = s->on.actor.net.L - 1;
-  celi_dist_plan_log_prob_backward(plan, &s->now, s->pi.dY[last], s->on.actor.H, s->now.d_logp,
-                                   s->d_entropy, s->batch.actions, celi_actor_lda(&s->on.actor),
-                                   s->pi.Y[last], s->on.actor.H);
-  celi_mlp_plan_backward_data(plan, &s->pi, NULL, 0);
+  celi_policy_pass_plan_backward_data(plan, &s->pi, s->d_entropy, s->batch.actions);
   celi_mlp_plan_backward_data(plan, &s->v, NULL, 0);
-  celi_mlp_plan_backward_weight(plan, &s->pi, &s->on.actor.grad, false);
+  celi_policy_pass_plan_backward_weight(plan, &s->pi);
   celi_mlp_plan_backward_weight(plan, &s->v, &s->on.critic_grad, true);
-  celi_dist_plan_backward_param(plan, &s->now, true);
+  celi_policy_pass_plan_backward_param(plan, &s->pi);
   if (tally) celi_plan_add(plan, "means", op_tally, CELI_PARTS, 1, 1, true, &s, sizeof s);
   celi_adam_plan(plan, &s->adam);
   celi_mlp_plan_transpose(plan, &s->on.actor.net, false);
@@ -240,7 +230,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   int64_t steps = 0;
   bool stopped = false;
   CELI_TRY(celi_onpolicy_ready(agent, n));
-  celi_adam_set_rate(&s->adam, cel_schedule_at(&c->learning_rate, left));
+  celi_adam_set_rate(&s->adam, cel_schedule_at(&c->common.learning_rate, left));
   *s->clip = cel_schedule_at(&c->clip_range, left);
   *s->clip_vf = cel_schedule_at(&c->clip_range_vf, left);
   memset(s->sum, 0, SUMS * sizeof *s->sum);
@@ -262,7 +252,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 // ---- create and destroy.
 
 static CelStatus check_config(const CelPpoConfig *c, CelAgent *agent) {
-  const int64_t rows = c->n_steps * agent->options.n_envs;
+  const int64_t rows = c->common.n_steps * agent->options.n_envs;
   if (rows == 1 && c->normalize_advantage)
     return cel_fail(CEL_E_RANGE, "ppo: a rollout of one step has no deviation of advantages: take "
                                  "more n_steps or n_envs, or normalize_advantage false");
@@ -270,40 +260,32 @@ static CelStatus check_config(const CelPpoConfig *c, CelAgent *agent) {
   return CEL_OK;
 }
 
-#define DECLARE(name, type, role, place, ...)                                                      \
-  CELI_TRY(cel_tensors_declare(t, name, type, role, place,                                         \
-                               (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),          \
-                               (int64_t[]){__VA_ARGS__}))
-
 static CelStatus declare_batch(Ppo *s, CelTensors *t) {
   const int64_t B = s->B;
   const int shares = celi_team_size(s->agent->team);
   CELI_TRY(celi_dist_declare_shared(&s->old, t, "dist.old", &s->on.actor.param, s->on.rows, false));
   CELI_TRY(
       celi_minibatch_declare(&s->batch, t, &s->on.rollout, &s->old, B, s->agent->options.seed));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->pi, t, "pass.pi", &s->on.actor.net, B, true, shares));
+  CELI_TRY(celi_policy_pass_declare(&s->pi, t, "pass.pi", &s->on.actor, B, shares));
   CELI_TRY(celi_mlp_declare_pass_shared(&s->v, t, "pass.v", &s->on.critic, B, true, shares));
-  CELI_TRY(celi_dist_declare_shared(&s->now, t, "dist.now", &s->on.actor.param, B, true));
-  DECLARE("batch.ratio", CEL_F32, CEL_SCRATCH, &s->ratio, B);
-  DECLARE("batch.d_entropy", CEL_F32, CEL_SCRATCH, &s->d_entropy, B);
-  DECLARE("batch.pi_loss", CEL_F32, CEL_SCRATCH, &s->pi_loss, B);
-  DECLARE("batch.v_loss", CEL_F32, CEL_SCRATCH, &s->v_loss, B);
-  DECLARE("batch.kl", CEL_F32, CEL_SCRATCH, &s->kl, B);
-  DECLARE("batch.clipped", CEL_F32, CEL_SCRATCH, &s->clipped, B);
-  DECLARE("clip_range", CEL_F64, CEL_SCRATCH, &s->clip, 1);
-  DECLARE("clip_range_vf", CEL_F64, CEL_SCRATCH, &s->clip_vf, 1);
-  DECLARE("metric_sum", CEL_F64, CEL_SCRATCH, &s->sum, SUMS);
-  DECLARE("kl", CEL_F64, CEL_SCRATCH, &s->kl_now, 1);
+  CELI_DECLARE(t, "batch.ratio", CEL_F32, CEL_SCRATCH, &s->ratio, B);
+  CELI_DECLARE(t, "batch.d_entropy", CEL_F32, CEL_SCRATCH, &s->d_entropy, B);
+  CELI_DECLARE(t, "batch.pi_loss", CEL_F32, CEL_SCRATCH, &s->pi_loss, B);
+  CELI_DECLARE(t, "batch.v_loss", CEL_F32, CEL_SCRATCH, &s->v_loss, B);
+  CELI_DECLARE(t, "batch.kl", CEL_F32, CEL_SCRATCH, &s->kl, B);
+  CELI_DECLARE(t, "batch.clipped", CEL_F32, CEL_SCRATCH, &s->clipped, B);
+  CELI_DECLARE(t, "clip_range", CEL_F64, CEL_SCRATCH, &s->clip, 1);
+  CELI_DECLARE(t, "clip_range_vf", CEL_F64, CEL_SCRATCH, &s->clip_vf, 1);
+  CELI_DECLARE(t, "metric_sum", CEL_F64, CEL_SCRATCH, &s->sum, SUMS);
+  CELI_DECLARE(t, "kl", CEL_F64, CEL_SCRATCH, &s->kl_now, 1);
   return CEL_OK;
 }
 
 static CelStatus declare(CelAgent *agent) {
   Ppo *s = agent->self;
   const CelPpoConfig *c = agent->config;
-  CeliOnPolicySpec spec = CELI_ONPOLICY_SPEC(c);
-  spec.critic = true;
   s->agent = agent, s->config = c;
-  CELI_TRY(celi_onpolicy_declare(&s->on, agent, &spec));
+  CELI_TRY(celi_onpolicy_declare(&s->on, agent, &c->common, true));
   CELI_TRY(check_config(c, agent));
   s->B = c->batch_size < s->on.rows ? c->batch_size : s->on.rows;
   CELI_TRY(declare_batch(s, agent->tensors));
@@ -313,9 +295,9 @@ static CelStatus declare(CelAgent *agent) {
 static CelStatus bind_optimiser(Ppo *s) {
   const CelPpoConfig *c = s->config;
   char last[CEL_NAME_MAX];
-  const CeliAdamConfig adam = {.learning_rate = cel_schedule_at(&c->learning_rate, 1),
-                               .beta1 = c->adam_beta1,
-                               .beta2 = c->adam_beta2,
+  const CeliAdamConfig adam = {.learning_rate = cel_schedule_at(&c->common.learning_rate, 1),
+                               .beta1 = c->common.adam_beta1,
+                               .beta2 = c->common.adam_beta2,
                                .epsilon = c->adam_epsilon,
                                .weight_decay = c->weight_decay,
                                .max_grad_norm = c->max_grad_norm};
@@ -335,7 +317,8 @@ static void bind_metrics(Ppo *s) {
 static CelStatus prepare(CelAgent *agent) {
   Ppo *s = agent->self;
   celi_onpolicy_init(&s->on);
-  s->pi.X = s->v.X = s->batch.x, s->pi.ldx = s->v.ldx = s->on.actor.O;
+  celi_policy_pass_bind(&s->pi);
+  s->pi.net.X = s->v.X = s->batch.x, s->pi.net.ldx = s->v.ldx = s->on.actor.O;
   bind_metrics(s);
   CELI_TRY(bind_optimiser(s));
   CELI_TRY(celi_onpolicy_sync(agent));
@@ -356,15 +339,6 @@ const CeliAlgo celi_algo_ppo = {
     .declare = declare,
     .prepare = prepare,
     .release = release,
-    .act = celi_onpolicy_act,
-    .observe = celi_onpolicy_observe,
-    .due = celi_onpolicy_due,
     .update = update,
-    .predict = celi_onpolicy_predict,
-    .sync = celi_onpolicy_sync,
-    .policy = celi_onpolicy_policy,
-    .view = celi_onpolicy_view,
-    .replay = celi_onpolicy_replay,
-    .collect = celi_onpolicy_collect,
-    .rollout = celi_onpolicy_rollout,
+    CELI_ONPOLICY_TABLE,
 };

@@ -10,14 +10,9 @@
 #define F(field) offsetof(CelReinforceConfig, field)
 
 const CelField celi_reinforce_fields[] = {
-    {"learning_rate", CEL_FIELD_SCHEDULE, F(learning_rate), "1e-3", 0, 10, "", NULL, NULL,
-     "learning rate of the policy", ""},
+    CELI_ONPOLICY_FIELDS(CelReinforceConfig, "1e-3", "the policy", "2048", "false"),
     {"critic_learning_rate", CEL_FIELD_SCHEDULE, F(critic_learning_rate), "1e-3", 0, 10, "", NULL, NULL,
      "learning rate of a learned baseline", ""},
-    {"n_steps", CEL_FIELD_INT, F(n_steps), "2048", 1, 1e9, "steps", NULL, NULL,
-     "steps of each environment between updates", ""},
-    {"gamma", CEL_FIELD_DOUBLE, F(gamma), "0.99", 0, 1, "", NULL, NULL,
-     "discount a step", ""},
     {"discount_weight", CEL_FIELD_BOOL, F(discount_weight), "false", 0, 0, "", NULL, NULL,
      "weigh the gradient of step t of an episode by gamma^t, which is exact", "[actor-critic, 4.1]"},
     {"baseline", CEL_FIELD_ENUM, F(baseline), "value", 0, 0, "", "none|mean|value", NULL,
@@ -32,13 +27,8 @@ const CelField celi_reinforce_fields[] = {
      "clip of the norm of the gradients of policy and baseline each; 0: none", ""},
     {"baseline_steps", CEL_FIELD_INT, F(baseline_steps), "10", 1, 1e6, "", NULL, NULL,
      "gradient steps of a learned baseline an update", ""},
-    {"adam_beta1", CEL_FIELD_DOUBLE, F(adam_beta1), "0.9", 0, 0.999999, "", NULL, NULL,
-     "decay of Adam's first moment", ""},
-    {"adam_beta2", CEL_FIELD_DOUBLE, F(adam_beta2), "0.999", 0, 0.99999999, "", NULL, NULL,
-     "decay of Adam's second moment", ""},
     {"adam_epsilon", CEL_FIELD_DOUBLE, F(adam_epsilon), "1e-5", 0, 1, "", NULL, NULL,
      "Adam's epsilon", ""},
-    CELI_ONPOLICY_FIELDS(CelReinforceConfig, "false"),
     {0},
 };
 // clang-format on

@@ -19,9 +19,6 @@
 #include "celsius/trpo.h"
 #include "algo/onpolicy.h"
 #include "base/base.h"
-#include "nn/dist.h"
-#include "nn/mlp.h"
-#include "nn/optim.h"
 #include "nn/tangent.h"
 #include "rl/minibatch.h"
 
@@ -52,12 +49,13 @@ typedef struct Trpo {
   CeliPlan *critic;   ///< one step of line 7
 
   // The policy on the whole rollout.
-  CeliMlpPass pi;
-  CeliDist dist, old; ///< pi' and pi; of pi the log-probs are kept
+  CeliPolicyPass pi; ///< pi'
+  CeliDist old;      ///< pi: its log-probs are kept
   CeliMlpTangent tangent;
-  float *x;           ///< (rows, O)
-  float *gain, *kl;   ///< (rows,) rho A, KL
-  float *old_log_std; ///< (A,) of a free sigma
+  float *head_tangent; ///< (rows, H)
+  float *x;            ///< (rows, O)
+  float *gain, *kl;    ///< (rows,) rho A, KL
+  float *old_log_std;  ///< (A,) of a free sigma
 
   // Vectors of all parameters, (n,), laid out as they are.
   int64_t n;
@@ -85,17 +83,16 @@ static void op_gradient(const void *args, int64_t begin, int64_t end) {
   const Trpo *s = trpo_of(args);
   const float each = 1.0f / (float)s->on.rows;
   for (int64_t b = begin; b < end; b++) {
-    s->old.logp[b] = s->dist.logp[b];
-    s->dist.d_logp[b] = each * s->on.rollout.advantage[b];
+    s->old.logp[b] = s->pi.dist.logp[b];
+    s->pi.dist.d_logp[b] = each * s->on.rollout.advantage[b];
   }
 }
 
 /// Line 4: a Fisher matrix a row.
 static void op_fisher(const void *args, int64_t begin, int64_t end) {
   const Trpo *s = trpo_of(args);
-  const int last = s->on.actor.net.L - 1;
   const ptrdiff_t ldh = s->on.actor.H;
-  celi_dist_fisher_rows(&s->dist, s->pi.dY[last], ldh, s->tangent.T[last], ldh,
+  celi_dist_fisher_rows(&s->pi.dist, s->pi.d_head, ldh, s->head_tangent, ldh,
                         1.0f / (float)s->on.rows, begin, end);
 }
 
@@ -103,11 +100,11 @@ static void op_fisher(const void *args, int64_t begin, int64_t end) {
 static void op_measure(const void *args, int64_t begin, int64_t end) {
   const Trpo *s = trpo_of(args);
   const CeliActor *actor = &s->on.actor;
-  for (int64_t b = begin; b < end; b++) s->gain[b] = s->dist.logp[b] - s->old.logp[b];
+  for (int64_t b = begin; b < end; b++) s->gain[b] = s->pi.dist.logp[b] - s->old.logp[b];
   celi_ops()->exp(s->gain + begin, s->gain + begin, end - begin);
   for (int64_t b = begin; b < end; b++) s->gain[b] *= s->on.rollout.advantage[b];
-  celi_dist_kl_rows(&actor->dist, s->kl, s->on.rollout.head, s->old_log_std,
-                    s->pi.Y[actor->net.L - 1], actor->param.log_std_param, actor->H, begin, end);
+  celi_dist_kl_rows(&actor->dist, s->kl, s->on.rollout.head, s->old_log_std, s->pi.head,
+                    actor->param.log_std_param, actor->H, begin, end);
 }
 
 /// Line 7, rows of a minibatch.
@@ -139,9 +136,7 @@ static void plan_rows(Trpo *s, CeliPlan *plan, const char *name, CeliOpFn fn) {
 
 /// The policy's output and log-probs at the parameters as they are.
 static void plan_policy(Trpo *s, CeliPlan *plan) {
-  celi_mlp_plan_forward(plan, &s->pi);
-  celi_dist_plan_log_prob(plan, &s->dist, s->on.rollout.actions, celi_actor_lda(&s->on.actor),
-                          s->pi.Y[s->on.actor.net.L - 1], s->on.actor.H);
+  celi_policy_pass_plan_log_prob(plan, &s->pi, s->on.rollout.actions);
 }
 
 static CelStatus write_prepare(Trpo *s) {
@@ -149,34 +144,36 @@ static CelStatus write_prepare(Trpo *s) {
   CELI_TRY(celi_plan_create(&s->prepare));
   celi_rollout_plan_rewards(s->prepare, &s->on.rollout, &s->on.norm);
   celi_rollout_plan_values(s->prepare, &s->on.rollout);
-  celi_rollout_plan_gae(s->prepare, &s->on.rollout, c->gamma, c->gae_lambda);
+  celi_rollout_plan_gae(s->prepare, &s->on.rollout, c->common.gamma, c->gae_lambda);
   if (c->normalize_advantage) celi_rollout_plan_normalize(s->prepare, &s->on.rollout);
-  s->pi.X = celi_onpolicy_plan_obs(s->prepare, &s->on, s->x);
-  s->pi.ldx = s->on.actor.O;
+  s->pi.net.X = celi_onpolicy_plan_obs(s->prepare, &s->on, s->x);
+  s->pi.net.ldx = s->on.actor.O;
   return celi_plan_end(s->prepare);
 }
 
 static CelStatus write_gradient(Trpo *s) {
-  const CeliActor *actor = &s->on.actor;
-  const int last = actor->net.L - 1;
   CELI_TRY(celi_plan_create(&s->gradient));
   plan_policy(s, s->gradient);
   plan_rows(s, s->gradient, "surrogate gradient", op_gradient);
-  celi_dist_plan_log_prob_backward(s->gradient, &s->dist, s->pi.dY[last], actor->H, s->dist.d_logp,
-                                   NULL, s->on.rollout.actions, celi_actor_lda(actor),
-                                   s->pi.Y[last], actor->H);
-  celi_mlp_plan_backward_data(s->gradient, &s->pi, NULL, 0);
-  celi_mlp_plan_backward_weight(s->gradient, &s->pi, &actor->grad, false);
-  celi_dist_plan_backward_param(s->gradient, &s->dist, true);
+  celi_policy_pass_plan_backward_data(s->gradient, &s->pi, NULL, s->on.rollout.actions);
+  celi_policy_pass_plan_backward_weight(s->gradient, &s->pi);
+  celi_policy_pass_plan_backward_param(s->gradient, &s->pi);
   return celi_plan_end(s->gradient);
 }
 
 static CelStatus write_fisher(Trpo *s) {
+  const CeliActor *actor = &s->on.actor;
+  const int last = actor->net.L - 1;
   CELI_TRY(celi_plan_create(&s->fisher));
   celi_mlp_plan_tangent(s->fisher, &s->tangent, s->direction);
+  if (actor->F)
+    celi_gsde_plan_head_tangent(s->fisher, &s->pi.sde, s->head_tangent, s->tangent.T[last],
+                                s->direction + (actor->sde.log_std - actor->net.W[0]));
   plan_rows(s, s->fisher, "fisher", op_fisher);
-  celi_mlp_plan_backward_data(s->fisher, &s->pi, NULL, 0);
-  celi_mlp_plan_backward_weight(s->fisher, &s->pi, &s->on.actor.grad, false);
+  if (actor->F) celi_gsde_plan_head_backward(s->fisher, &s->pi.sde, s->pi.net.dY[last], actor->A);
+  celi_mlp_plan_backward_data(s->fisher, &s->pi.net, NULL, 0);
+  celi_mlp_plan_backward_weight(s->fisher, &s->pi.net, &actor->grad, false);
+  if (actor->F) celi_gsde_plan_head_param(s->fisher, &s->pi.sde, true);
   return celi_plan_end(s->fisher);
 }
 
@@ -308,8 +305,8 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   const CelTrpoConfig *c = s->config;
   double *metric = agent->metric;
   CELI_TRY(celi_onpolicy_ready(agent, n));
-  celi_adam_set_rate(&s->adam,
-                     cel_schedule_at(&c->learning_rate, celi_agent_progress_remaining(agent)));
+  celi_adam_set_rate(
+      &s->adam, cel_schedule_at(&c->common.learning_rate, celi_agent_progress_remaining(agent)));
   CELI_TRY(celi_plan_run(s->prepare, agent->team)); // line 2
   metric[s->slot[M_EXPLAINED]] = celi_rollout_explained_variance(&s->on.rollout);
   CELI_TRY(improve_policy(s, metric)); // lines 3 to 6
@@ -331,11 +328,6 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 
 // ---- create and destroy.
 
-#define DECLARE(name, type, place, ...)                                                            \
-  CELI_TRY(cel_tensors_declare(t, name, type, CEL_SCRATCH, place,                                  \
-                               (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),          \
-                               (int64_t[]){__VA_ARGS__}))
-
 /// Parameters from the actor's first to its last, padding between tensors included.
 static int64_t parameters(const CeliActor *actor) {
   int64_t n = 0;
@@ -343,24 +335,26 @@ static int64_t parameters(const CeliActor *actor) {
     const int64_t K = actor->net.width[l], N = actor->net.width[l + 1];
     n += (K * N + 15) / 16 * 16 + (N + 15) / 16 * 16; // tensors begin on cache lines
   }
+  if (actor->F) return n + (actor->F * actor->A + 15) / 16 * 16;
   return n + (actor->dist.free_log_std ? (actor->A + 15) / 16 * 16 : 0);
 }
 
 static CelStatus declare_policy(Trpo *s, CelTensors *t) {
   const CeliActor *actor = &s->on.actor;
   const int64_t rows = s->on.rows, most = parameters(actor);
-  CELI_TRY(celi_mlp_declare_pass(&s->pi, t, "pass.pi", &actor->net, rows, true));
-  CELI_TRY(celi_dist_declare_shared(&s->dist, t, "dist.now", &actor->param, rows, true));
+  CELI_TRY(celi_policy_pass_declare(&s->pi, t, "pass.pi", actor, rows, 1));
   CELI_TRY(celi_dist_declare_shared(&s->old, t, "dist.old", &actor->param, rows, false));
-  CELI_TRY(cel_fail_in(celi_mlp_declare_tangent(&s->tangent, t, "tangent", &s->pi), "trpo: "));
-  DECLARE("trpo.x", CEL_F32, &s->x, rows, actor->O);
-  DECLARE("trpo.gain", CEL_F32, &s->gain, rows);
-  DECLARE("trpo.kl", CEL_F32, &s->kl, rows);
-  DECLARE("trpo.old_log_std", CEL_F32, &s->old_log_std, actor->A);
-  DECLARE("trpo.theta_old", CEL_F32, &s->theta_old, most);
-  DECLARE("trpo.direction", CEL_F32, &s->direction, most);
-  DECLARE("trpo.s", CEL_F32, &s->s, most);
-  DECLARE("trpo.r", CEL_F32, &s->r, most);
+  CELI_TRY(cel_fail_in(celi_mlp_declare_tangent(&s->tangent, t, "tangent", &s->pi.net), "trpo: "));
+  if (actor->F)
+    CELI_DECLARE(t, "trpo.head_tangent", CEL_F32, CEL_SCRATCH, &s->head_tangent, rows, actor->H);
+  CELI_DECLARE(t, "trpo.x", CEL_F32, CEL_SCRATCH, &s->x, rows, actor->O);
+  CELI_DECLARE(t, "trpo.gain", CEL_F32, CEL_SCRATCH, &s->gain, rows);
+  CELI_DECLARE(t, "trpo.kl", CEL_F32, CEL_SCRATCH, &s->kl, rows);
+  CELI_DECLARE(t, "trpo.old_log_std", CEL_F32, CEL_SCRATCH, &s->old_log_std, actor->A);
+  CELI_DECLARE(t, "trpo.theta_old", CEL_F32, CEL_SCRATCH, &s->theta_old, most);
+  CELI_DECLARE(t, "trpo.direction", CEL_F32, CEL_SCRATCH, &s->direction, most);
+  CELI_DECLARE(t, "trpo.s", CEL_F32, CEL_SCRATCH, &s->s, most);
+  CELI_DECLARE(t, "trpo.r", CEL_F32, CEL_SCRATCH, &s->r, most);
   return CEL_OK;
 }
 
@@ -368,17 +362,15 @@ static CelStatus declare(CelAgent *agent) {
   Trpo *s = agent->self;
   CelTensors *t = agent->tensors;
   const CelTrpoConfig *c = s->config = agent->config;
-  CeliOnPolicySpec spec = CELI_ONPOLICY_SPEC(c);
-  spec.critic = true;
-  CELI_TRY(celi_onpolicy_declare(&s->on, agent, &spec));
+  CELI_TRY(celi_onpolicy_declare(&s->on, agent, &c->common, true));
   celi_agent_advise_batch(agent, s->on.rows, c->batch_size);
   s->B = c->batch_size < s->on.rows ? c->batch_size : s->on.rows;
   CELI_TRY(declare_policy(s, t));
   CELI_TRY(celi_minibatch_declare(&s->batch, t, &s->on.rollout, NULL, s->B, agent->options.seed));
   CELI_TRY(celi_mlp_declare_pass_shared(&s->v, t, "pass.v", &s->on.critic, s->B, true,
                                         celi_team_size(agent->team)));
-  DECLARE("batch.v_loss", CEL_F32, &s->v_loss, s->B);
-  DECLARE("loss_sum", CEL_F64, &s->loss_sum, 1);
+  CELI_DECLARE(t, "batch.v_loss", CEL_F32, CEL_SCRATCH, &s->v_loss, s->B);
+  CELI_DECLARE(t, "loss_sum", CEL_F64, CEL_SCRATCH, &s->loss_sum, 1);
   return celi_adam_declare(&s->adam, t, "adam.critic");
 }
 
@@ -386,16 +378,15 @@ static CelStatus bind(Trpo *s) {
   const CelTrpoConfig *c = s->config;
   const CelTensors *t = s->on.agent->tensors;
   char last[CEL_NAME_MAX];
-  const CeliAdamConfig config = {.learning_rate = cel_schedule_at(&c->learning_rate, 1),
-                                 .beta1 = c->adam_beta1,
-                                 .beta2 = c->adam_beta2,
-                                 .epsilon = c->adam_epsilon};
+  const CeliAdamConfig config = celi_onpolicy_adam(&c->common, c->adam_epsilon, 0);
   celi_actor_last_parameter(&s->on.actor, last);
   const CelTensor *end = cel_tensors_find(t, last);
   CEL_ASSERT(end != NULL);
   s->theta = s->on.actor.net.W[0], s->g = s->on.actor.grad.W[0];
   s->n = (const float *)end->data + end->size - s->theta;
   CEL_ASSERT(s->n <= parameters(&s->on.actor));
+  celi_policy_pass_bind(&s->pi);
+  if (!s->on.actor.F) s->head_tangent = s->tangent.T[s->on.actor.net.L - 1];
   s->v.X = s->batch.x, s->v.ldx = s->on.actor.O;
   celi_onpolicy_last_parameter(&s->on, last);
   return celi_adam_bind(&s->adam, t, "critic.0.weight", last, &config);
@@ -434,15 +425,6 @@ const CeliAlgo celi_algo_trpo = {
     .declare = declare,
     .prepare = prepare,
     .release = release,
-    .act = celi_onpolicy_act,
-    .observe = celi_onpolicy_observe,
-    .due = celi_onpolicy_due,
     .update = update,
-    .predict = celi_onpolicy_predict,
-    .sync = celi_onpolicy_sync,
-    .policy = celi_onpolicy_policy,
-    .view = celi_onpolicy_view,
-    .replay = celi_onpolicy_replay,
-    .collect = celi_onpolicy_collect,
-    .rollout = celi_onpolicy_rollout,
+    CELI_ONPOLICY_TABLE,
 };

@@ -10,16 +10,11 @@
 #define F(field) offsetof(CelTrpoConfig, field)
 
 const CelField celi_trpo_fields[] = {
-    {"learning_rate", CEL_FIELD_SCHEDULE, F(learning_rate), "1e-3", 0, 10, "", NULL, NULL,
-     "learning rate of the values", ""},
-    {"n_steps", CEL_FIELD_INT, F(n_steps), "2048", 1, 1e9, "steps", NULL, NULL,
-     "steps of each environment between updates", ""},
+    CELI_ONPOLICY_FIELDS(CelTrpoConfig, "1e-3", "the values", "2048", "false"),
     {"batch_size", CEL_FIELD_INT, F(batch_size), "128", 1, 1e6, "steps", NULL, NULL,
      "rows of one gradient step of the values", ""},
     {"n_critic_updates", CEL_FIELD_INT, F(n_critic_updates), "10", 1, 1e6, "", NULL, NULL,
      "passes over a rollout of the values", ""},
-    {"gamma", CEL_FIELD_DOUBLE, F(gamma), "0.99", 0, 1, "", NULL, NULL,
-     "discount a step", ""},
     {"gae_lambda", CEL_FIELD_DOUBLE, F(gae_lambda), "0.95", 0, 1, "", NULL, NULL,
      "decay of advantage estimates: 0 one step, 1 all that is left", "[actor-critic, 4.21]"},
     {"normalize_advantage", CEL_FIELD_BOOL, F(normalize_advantage), "true", 0, 0, "", NULL, NULL,
@@ -34,13 +29,8 @@ const CelField celi_trpo_fields[] = {
      "each try of the line search is this much shorter", ""},
     {"line_search_max_iter", CEL_FIELD_INT, F(line_search_max_iter), "10", 1, 1000, "", NULL, NULL,
      "tries of the line search", ""},
-    {"adam_beta1", CEL_FIELD_DOUBLE, F(adam_beta1), "0.9", 0, 0.999999, "", NULL, NULL,
-     "decay of Adam's first moment", ""},
-    {"adam_beta2", CEL_FIELD_DOUBLE, F(adam_beta2), "0.999", 0, 0.99999999, "", NULL, NULL,
-     "decay of Adam's second moment", ""},
     {"adam_epsilon", CEL_FIELD_DOUBLE, F(adam_epsilon), "1e-8", 0, 1, "", NULL, NULL,
      "Adam's epsilon", ""},
-    CELI_ONPOLICY_FIELDS(CelTrpoConfig, "false"),
     {0},
 };
 // clang-format on

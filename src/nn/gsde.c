@@ -8,6 +8,7 @@
 ///   d_var = c (noise^2/var - 1)/(2 var),
 ///   d_h = d_noise M^T + 2 h (d_var exp(2 log_std)^T),
 ///   d_log_std = M (h^T d_noise) + 2 exp(2 log_std) ((h^2)^T d_var)   (outside brackets by element)
+/// For given actions sigma = sqrt(var) becomes a part of the head instead, for an ordinary Gaussian.
 /// Source: Raffin, Kober, Stulp, "Smooth exploration for robotic reinforcement learning", CoRL
 /// 2021.
 #include "base/base.h"
@@ -305,7 +306,169 @@ void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean
                 false, &args, sizeof args);
 }
 
+// ---- sigma as a part of the head
+//
+//   log sigma = log(h^2 exp(2 log_std) + epsilon) / 2, with h held fixed; backward:
+//   d_var = d_log_sigma / (2 var),  d_log_std = 2 exp(2 log_std) ((h^2)^T d_var)
+
+CelStatus celi_gsde_head_declare(CeliGsdeHead *use, CelTensors *tensors, const char *name,
+                                 const CeliGsde *with, int64_t B) {
+  const int64_t H = with->H, A = with->A;
+  *use = (CeliGsdeHead){.B = B, .H = H, .A = A, .with = with};
+  if (B < 1) return cel_fail(CEL_E_RANGE, "gsde \"%s\": %lld rows; at least 1", name, (long long)B);
+  const struct {
+    float **place;
+    const char *name;
+    int64_t rows, columns;
+  } list[] = {{&use->head, "head", B, 2 * A},  {&use->d_head, "d_head", B, 2 * A},
+              {&use->var_w, "var_w", H, A},    {&use->latent2, "latent2", B, H},
+              {&use->var, "var", B, A},        {&use->d_var, "d_var", B, A},
+              {&use->d_var_w, "d_var_w", H, A}};
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+    const int64_t shape[] = {list[i].rows, list[i].columns, -1};
+    CELI_TRY(
+        celi_declare_f32(tensors, CEL_SCRATCH, list[i].place, shape, "%s.%s", name, list[i].name));
+  }
+  return CEL_OK;
+}
+
+typedef struct HeadArgs {
+  const CeliGsdeHead *use;
+  const float *mean;
+  ptrdiff_t ldm;
+  const float *latent;
+  ptrdiff_t ldl;
+  float *d_mean;
+} HeadArgs;
+
+/// exp(2 log_std) of elements [begin, end).
+static void variances(const CeliGsde *gsde, float *var_w, int64_t begin, int64_t end) {
+  celi_ops()->exp(var_w + begin, gsde->with->log_std + begin, end - begin);
+  for (int64_t i = begin; i < end; i++) var_w[i] *= var_w[i];
+}
+
+static void op_variances(const void *args, int64_t begin, int64_t end) {
+  const CeliGsdeHead *u = ((const HeadArgs *)args)->use;
+  variances(u->with, u->var_w, begin * u->A, end * u->A);
+}
+
+/// Rows [begin, end): head <- (mean, log sigma).
+static void head_rows(const CeliGsdeHead *u, const float *mean, ptrdiff_t ldm, const float *latent,
+                      ptrdiff_t ldl, int64_t begin, int64_t end) {
+  const CeliOps *ops = celi_ops();
+  const int64_t H = u->H, A = u->A;
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t h = 0; h < H; h++)
+      u->latent2[b * H + h] = latent[b * ldl + h] * latent[b * ldl + h];
+  ops->dense_forward(u->var, A, NULL, 0, u->latent2, H, u->var_w, NULL, begin, end, H, A,
+                     CELI_IDENTITY);
+  for (int64_t b = begin; b < end; b++) {
+    float *head = u->head + b * 2 * A, *var = u->var + b * A;
+    for (int64_t a = 0; a < A; a++) var[a] += variance_floor;
+    ops->log(head + A, var, A);
+    for (int64_t a = 0; a < A; a++) head[a] = mean[b * ldm + a], head[A + a] *= 0.5f;
+  }
+}
+
+static void op_head(const void *args, int64_t begin, int64_t end) {
+  const HeadArgs *s = args;
+  head_rows(s->use, s->mean, s->ldm, s->latent, s->ldl, begin, end);
+}
+
+void celi_gsde_plan_head(CeliPlan *plan, const CeliGsdeHead *use, const float *mean, ptrdiff_t ldm,
+                         const float *latent, ptrdiff_t ldl) {
+  const HeadArgs args = {.use = use, .mean = mean, .ldm = ldm, .latent = latent, .ldl = ldl};
+  celi_plan_add(plan, "gsde variances", op_variances, CELI_PARTS, use->H, FEATURES, false, &args,
+                sizeof args);
+  celi_plan_add(plan, "gsde head", op_head, CELI_ROWS, use->B, CELI_ROW_GRAIN, false, &args,
+                sizeof args);
+}
+
+static void op_head_backward(const void *args, int64_t begin, int64_t end) {
+  const HeadArgs *s = args;
+  const CeliGsdeHead *u = s->use;
+  const int64_t A = u->A;
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t a = 0; a < A; a++) {
+      s->d_mean[b * s->ldm + a] = u->d_head[b * 2 * A + a];
+      u->d_var[b * A + a] = 0.5f * u->d_head[b * 2 * A + A + a] / u->var[b * A + a];
+    }
+}
+
+void celi_gsde_plan_head_backward(CeliPlan *plan, const CeliGsdeHead *use, float *d_mean,
+                                  ptrdiff_t lddm) {
+  const HeadArgs args = {.use = use, .d_mean = d_mean, .ldm = lddm};
+  celi_plan_add(plan, "gsde head backward", op_head_backward, CELI_ROWS, use->B, CELI_ROW_GRAIN,
+                false, &args, sizeof args);
+}
+
+/// Features [begin, end): each a product over all rows of its own.
+static void op_head_param(const void *args, int64_t begin, int64_t end) {
+  const CeliGsdeHead *u = ((const HeadArgs *)args)->use;
+  const int64_t A = u->A, n = end - begin, at = begin * A;
+  if (n <= 0) return;
+  celi_ops()->dense_backward_weight(u->d_var_w + at, NULL, u->latent2 + begin, u->H, u->d_var, A,
+                                    u->B, n, A, 0, celi_dense_tiles(n, A), false);
+  for (int64_t i = at; i < at + n * A; i++)
+    u->with->d_log_std[i] = 2.0f * u->var_w[i] * u->d_var_w[i];
+}
+
+void celi_gsde_plan_head_param(CeliPlan *plan, const CeliGsdeHead *use, bool with_previous) {
+  const HeadArgs args = {.use = use};
+  celi_plan_add(plan, "gsde log_std gradient", op_head_param, CELI_PARTS, use->H, FEATURES,
+                with_previous, &args, sizeof args);
+}
+
+typedef struct TangentArgs {
+  const CeliGsdeHead *use;
+  float *t_head;
+  const float *t_mean, *t_log_std;
+} TangentArgs;
+
+static void op_variance_tangent(const void *args, int64_t begin, int64_t end) {
+  const TangentArgs *s = args;
+  const CeliGsdeHead *u = s->use;
+  for (int64_t i = begin * u->A; i < end * u->A; i++) u->d_var_w[i] = u->var_w[i] * s->t_log_std[i];
+}
+
+static void op_head_tangent(const void *args, int64_t begin, int64_t end) {
+  const TangentArgs *s = args;
+  const CeliGsdeHead *u = s->use;
+  const int64_t A = u->A;
+  celi_ops()->dense_forward(u->d_var, A, NULL, 0, u->latent2, u->H, u->d_var_w, NULL, begin, end,
+                            u->H, A, CELI_IDENTITY);
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t a = 0; a < A; a++) {
+      s->t_head[b * 2 * A + a] = s->t_mean[b * A + a];
+      s->t_head[b * 2 * A + A + a] = u->d_var[b * A + a] / u->var[b * A + a];
+    }
+}
+
+void celi_gsde_plan_head_tangent(CeliPlan *plan, const CeliGsdeHead *use, float *t_head,
+                                 const float *t_mean, const float *t_log_std) {
+  const TangentArgs args = {use, t_head, t_mean, t_log_std};
+  celi_plan_add(plan, "gsde variance tangent", op_variance_tangent, CELI_PARTS, use->H, FEATURES,
+                false, &args, sizeof args);
+  celi_plan_add(plan, "gsde head tangent", op_head_tangent, CELI_ROWS, use->B, CELI_ROW_GRAIN,
+                false, &args, sizeof args);
+}
+
 // ---- at once
+
+void celi_gsde_variances(const CeliGsde *gsde, float *var_w) {
+  variances(gsde, var_w, 0, gsde->H * gsde->A);
+}
+
+void celi_gsde_head_rows(float *head, const float *mean, const float *latent, const float *var_w,
+                         float *latent2, float *var, int64_t n, int64_t H, int64_t A) {
+  const CeliGsdeHead use = {.H = H,
+                            .A = A,
+                            .head = head,
+                            .var_w = (float *)(uintptr_t)var_w, // only read there
+                            .latent2 = latent2,
+                            .var = var};
+  head_rows(&use, mean, A, latent, H, 0, n);
+}
 
 void celi_gsde_scale(const CeliGsde *gsde, float *M) {
   enum { CHUNK = 256 };

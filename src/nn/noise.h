@@ -75,6 +75,39 @@ void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean
                              const float *action, ptrdiff_t lda, const float *latent,
                              ptrdiff_t ldl);
 
+/// gSDE for given actions, as score-function learners need it: the head (B, 2A) = (mean, log sigma) of an ordinary
+/// Gaussian (nn/dist.h), sigma^2 = latent^2 exp(2 log_std) + 1e-6. The latent is held fixed: no gradient flows into the
+/// network from sigma, as in Stable-Baselines3. One use on B rows. Plans keep its address.
+typedef struct CeliGsdeHead {
+  int64_t B, H, A;
+  const CeliGsde *with; ///< holds log_std (H,A) and its gradient
+  float *head, *d_head; ///< (B,2A); the gradient is set by the caller
+  // scratch:
+  float *var_w, *latent2, *var; ///< (H,A), (B,H), (B,A)
+  float *d_var, *d_var_w;       ///< (B,A), (H,A)
+} CeliGsdeHead;
+/// Errors: as cel_tensors_declare; CEL_E_RANGE (B).
+CelStatus celi_gsde_head_declare(CeliGsdeHead *use, CelTensors *tensors, const char *name,
+                                 const CeliGsde *with, int64_t B) CEL_WARN_UNUSED;
+/// head from mean (B,A) ldm and latent (B,H) ldl.
+void celi_gsde_plan_head(CeliPlan *plan, const CeliGsdeHead *use, const float *mean, ptrdiff_t ldm,
+                         const float *latent, ptrdiff_t ldl);
+/// d_mean (B,A) from d_head, and what the gradient of log_std needs.
+void celi_gsde_plan_head_backward(CeliPlan *plan, const CeliGsdeHead *use, float *d_mean,
+                                  ptrdiff_t lddm);
+/// d_log_std; belongs in the stage of the weight gradients.
+void celi_gsde_plan_head_param(CeliPlan *plan, const CeliGsdeHead *use, bool with_previous);
+/// The head's derivative t_head (B,2A) along t_mean (B,A) and t_log_std (H,A): t_log_sigma = latent^2 (exp(2 log_std)
+/// t_log_std) / var. Overwrites what the backward pass left.
+void celi_gsde_plan_head_tangent(CeliPlan *plan, const CeliGsdeHead *use, float *t_head,
+                                 const float *t_mean, const float *t_log_std);
+
+/// At once: var_w (H,A) = exp(2 log_std).
+void celi_gsde_variances(const CeliGsde *gsde, float *var_w);
+/// At once: rows of head (n,2A) from mean (n,A) and latent (n,H), the same bits as the plan's; latent2 (n,H) and var (n,A)
+/// are scratch.
+void celi_gsde_head_rows(float *head, const float *mean, const float *latent, const float *var_w,
+                         float *latent2, float *var, int64_t n, int64_t H, int64_t A);
 /// At once: M (H,A) in place from standard normals to exp(log_std) * M.
 void celi_gsde_scale(const CeliGsde *gsde, float *M);
 /// At once: one action (A,) from mean (A,), latent (H,) and a matrix M (H,A) in force; tanh when

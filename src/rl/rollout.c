@@ -101,7 +101,7 @@ CelStatus celi_rollout_act(CeliRollout *rollout, const CeliActor *actor, CeliNor
     return cel_fail(CEL_E_STATE, "the rollout of %lld steps is full: update before acting again",
                     (long long)r->T);
   celi_rollout_follow(r, norm, obs, start);
-  if (t == 0) celi_actor_draw(actor, 0, N);
+  if (t == 0) celi_actor_draw(actor, 0, 0, N);
   uint8_t *chosen = r->actions + (size_t)(t * N) * r->bytes;
   celi_actor_step(actor, &pass, t, chosen, r->head + t * N * r->H, r->obs + t * N * r->O, 0, N);
   memcpy(actions, chosen, (size_t)N * r->bytes);

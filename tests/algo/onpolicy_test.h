@@ -331,30 +331,74 @@ static void on_run(const OnLearner *learner, const char *id, int64_t N, int64_t 
   on_env_close(&e);
 }
 
-/// Pushed step by step or pulled in chunks of any length, by any number of threads: the same bits.
+/// Pushed step by step or pulled in chunks of any length, by any number of threads: the same bits; plain, normalised, and
+/// with state-dependent exploration where actions are continuous.
 static void on_check_pull(const OnLearner *learner, const char *id) {
   static const char *const normal[][2] = {{"normalize_observation", "true"},
                                           {"normalize_reward", "true"},
                                           {"learning_rate", "1e-2"},
-                                          {NULL, NULL}};
-  for (int normalized = 0; normalized < 2; normalized++) {
+                                          {NULL, NULL}},
+                           *const sde[][2] = {{"use_sde", "true"},
+                                              {"sde_sample_freq", "3"},
+                                              {"state_dependent_std", "false"},
+                                              {"normalize_observation", "true"},
+                                              {"learning_rate", "1e-2"},
+                                              {NULL, NULL}};
+  const char *const(*const settings[])[2] = {on_moving, normal, sde};
+  static const char *const names[] = {"plain", "normalised", "with gSDE"};
+  for (int k = 0; k < (strcmp(id, "Pendulum-v1") == 0 ? 3 : 2); k++) {
     uint64_t want[4], have[4];
-    const char *const(*more)[2] = normalized ? normal : on_moving;
-    on_run(learner, id, 5, 47, 0, 1, more, want);
+    on_run(learner, id, 5, 47, 0, 1, settings[k], want);
     for (int threads = 1; threads <= 3; threads++)
       for (int chunk = 1; chunk <= 64; chunk *= 4) {
-        on_run(learner, id, 5, 47, chunk, threads, more, have);
+        on_run(learner, id, 5, 47, chunk, threads, settings[k], have);
         if (memcmp(want, have, sizeof want) != 0)
-          fail_msg("%s: %d threads, chunks of %d: other bits than pushed%s", id, threads, chunk,
-                   normalized ? ", normalised" : "");
+          fail_msg("%s, %s: %d threads, chunks of %d: other bits than pushed", id, names[k],
+                   threads, chunk);
       }
   }
+}
+
+/// The bits of a short run: they change only where an algorithm is meant to change.
+static inline void on_check_bits(const OnLearner *learner, const char *id, uint64_t low,
+                                 uint64_t high) {
+  uint64_t have[4];
+  on_run(learner, id, 5, 47, 0, 1, on_moving, have);
+  if (have[0] != low || have[1] != high)
+    fail_msg("%s: the digest of a run is 0x%016llx, 0x%016llx; it was 0x%016llx, 0x%016llx", id,
+             (unsigned long long)have[0], (unsigned long long)have[1], (unsigned long long)low,
+             (unsigned long long)high);
 }
 
 static void on_expect(CelStatus status, CelStatus wanted, const char *word) {
   if (status != wanted || !strstr(cel_error(), word))
     fail_msg("status %d with '%s' where %d and '%s' were expected", (int)status,
              status ? cel_error() : "", (int)wanted, word);
+}
+
+/// Fields of the noise that exclude each other, or mean nothing.
+static void on_check_bad_sigma(const OnLearner *learner) {
+  static const char *const sde[] = {"use_sde", "true"}, *const free_std[] = {"state_dependent_std",
+                                                                             "false"};
+  const struct {
+    const char *more[2], *word;
+    bool discrete;
+    CelStatus status;
+  } cases[] = {{{"seed", NULL}, "continuous", true, CEL_E_UNSUPPORTED},
+               {{"state_dependent_std", "true"}, "state_dependent_std false", false, CEL_E_RANGE},
+               {{"net_arch", ""}, "hidden layer", false, CEL_E_RANGE},
+               {{"sde_sample_freq", "0"}, "sde_sample_freq", false, CEL_E_RANGE}};
+  const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);
+  CelAgent *agent;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const char *const more[][2] = {{sde[0], sde[1]},
+                                   {free_std[0], free_std[1]},
+                                   {i ? cases[i].more[0] : NULL, cases[i].more[1]},
+                                   {NULL, NULL}};
+    on_expect(
+        on_try(&agent, learner, NULL, more, &box, cases[i].discrete ? &choice : &box, ON_N, 1),
+        cases[i].status, cases[i].word);
+  }
 }
 
 /// What every one of them refuses.
@@ -364,6 +408,7 @@ static void on_check_bad_input(const OnLearner *learner) {
   CelAgent *agent;
   float obs[ON_N * ON_O] = {0}, reward[ON_N] = {0};
   uint8_t no[ON_N] = {0}, actions[ON_N * 16];
+  on_check_bad_sigma(learner);
   two.n_parts = 2, two.part[1] = two.part[0];
   snprintf(two.part[0].name, sizeof two.part[0].name, "a");
   snprintf(two.part[1].name, sizeof two.part[1].name, "b");

@@ -10,6 +10,9 @@ static const OnCase cases[] = {
     {"bits", ON_BITS, {{"normalize_advantage", "true"}}},
     {"rmsprop", ON_BOX, {{"learning_rate", "0.01"}}},
     {"adam", ON_CHOICE, {{"learning_rate", "0.01"}, {"optimizer", "adam"}}},
+    {"sde",
+     ON_BOX,
+     {{"use_sde", "true"}, {"sde_sample_freq", "4"}, {"log_std_init", "-1"}, {"ent_coef", "0.05"}}},
 };
 
 static const OnLearner learner = {"a2c",
@@ -43,6 +46,11 @@ static void test_pushed_is_pulled(void **state) {
   on_check_pull(&learner, "CartPole-v1");
   on_check_pull(&learner, "Pendulum-v1");
 }
+static void test_bits(void **state) {
+  (void)state;
+  on_check_bits(&learner, "CartPole-v1", 0x9adf2a71ea1a5b2b, 0xde90a6873b2b5083);
+  on_check_bits(&learner, "Pendulum-v1", 0x81a5e7a0dc163b00, 0xdf52e5ae9aad9dd8);
+}
 static void test_bad_input(void **state) {
   (void)state;
   on_check_bad_input(&learner);
@@ -53,7 +61,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_against_pytorch),  cmocka_unit_test(test_same_bits_for_any_threads),
       cmocka_unit_test(test_save_and_load),    cmocka_unit_test(test_allocates_nothing),
-      cmocka_unit_test(test_pushed_is_pulled), cmocka_unit_test(test_bad_input),
+      cmocka_unit_test(test_pushed_is_pulled), cmocka_unit_test(test_bits),
+      cmocka_unit_test(test_bad_input),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

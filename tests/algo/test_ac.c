@@ -8,6 +8,13 @@ static const OnCase cases[] = {
     {"box", ON_BOX, {{"state_dependent_std", "false"}, {"reduction", "sum"}}},
     {"choice", ON_CHOICE, {{"discount_weight", "true"}}},
     {"sgd", ON_CHOICE, {{"optimizer", "sgd"}, {"learning_rate", "0.1"}, {"reduction", "sum"}}},
+    {"sde",
+     ON_BOX,
+     {{"use_sde", "true"},
+      {"sde_sample_freq", "4"},
+      {"log_std_init", "-1"},
+      {"ent_coef", "0.02"},
+      {"state_dependent_std", "false"}}},
 };
 
 static const OnLearner learner = {"ac",
@@ -42,6 +49,11 @@ static void test_pushed_is_pulled(void **state) {
   on_check_pull(&learner, "CartPole-v1");
   on_check_pull(&learner, "Pendulum-v1");
 }
+static void test_bits(void **state) {
+  (void)state;
+  on_check_bits(&learner, "CartPole-v1", 0x43b422d28a9dee88, 0x798f7fa9e0443a9f);
+  on_check_bits(&learner, "Pendulum-v1", 0xb5d6c66c35d7d771, 0xc133b6fb045eda08);
+}
 static void test_bad_input(void **state) {
   (void)state;
   on_check_bad_input(&learner);
@@ -52,7 +64,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_against_pytorch),  cmocka_unit_test(test_same_bits_for_any_threads),
       cmocka_unit_test(test_save_and_load),    cmocka_unit_test(test_allocates_nothing),
-      cmocka_unit_test(test_pushed_is_pulled), cmocka_unit_test(test_bad_input),
+      cmocka_unit_test(test_pushed_is_pulled), cmocka_unit_test(test_bits),
+      cmocka_unit_test(test_bad_input),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,9 @@ static const OnCase cases[] = {
     {"minibatches", ON_BOX, {{"batch_size", "7"}, {"n_epochs", "2"}}},
     {"raw-advantages", ON_BOX, {{"normalize_advantage", "false"}, {"gae_lambda", "1"}}},
     {"normalized", ON_BOX, {{"normalize_reward", "true"}, {"normalize_observation", "true"}}},
+    {"sde",
+     ON_BOX,
+     {{"use_sde", "true"}, {"sde_sample_freq", "4"}, {"log_std_init", "-1"}, {"ent_coef", "0.05"}}},
 };
 
 static const OnLearner learner = {"ppo",
@@ -131,6 +134,41 @@ static void test_moved_environments_are_cut_off(void **state) {
   cel_agent_destroy(agent);
 }
 
+/// gSDE: the noise is a function of the observation, held for sde_sample_freq steps; a sample outside of rollouts has
+/// the deviation that the head tells.
+static void test_state_dependent_exploration(void **state) {
+  (void)state;
+  enum { DRAWS = 4000, HELD = 4 };
+  CelAgent *agent = on_make(&learner, &cases[9], NULL, 1);
+  assert_string_equal(cases[9].name, "sde");
+  const CelTensors *t = cel_agent_tensors(agent);
+  const float *head = cel_tensors_find(t, "rollout.head")->data;
+  const float obs[ON_N * ON_O] = {1, 2, 3, -1, 0.5f, 2}, zero[ON_N] = {0};
+  const uint8_t no[ON_N] = {0};
+  const CelOutcome outcome = {zero, no, no, obs, NULL};
+  float actions[ON_N * 2], before[ON_N * 2] = {0};
+  for (int k = 0; k < ON_T; k++) {
+    assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions), CEL_OK);
+    assert_int_equal(cel_agent_observe(agent, &outcome), CEL_OK);
+    assert_true(k == 0 || (memcmp(actions, before, sizeof before) == 0) == (k % HELD != 0));
+    memcpy(before, actions, sizeof before);
+  }
+  double mean[4] = {0}, square[4] = {0};
+  for (int k = 0; k < DRAWS; k++) {
+    assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_SAMPLE, actions), CEL_OK);
+    for (int i = 0; i < 4; i++) {
+      const double d = (double)(actions[i] - head[i / 2 * 4 + i % 2]);
+      mean[i] += d / DRAWS, square[i] += d * d / DRAWS;
+    }
+  }
+  for (int i = 0; i < 4; i++) {
+    const double sd = exp((double)head[i / 2 * 4 + 2 + i % 2]);
+    assert_true(fabs(mean[i]) < 5 * sd / sqrt(DRAWS));
+    assert_true(fabs(sqrt(square[i]) / sd - 1) < 5 / sqrt(2.0 * DRAWS));
+  }
+  cel_agent_destroy(agent);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_against_pytorch),
@@ -141,6 +179,7 @@ int main(void) {
       cmocka_unit_test(test_zero_variance),
       cmocka_unit_test(test_bad_input),
       cmocka_unit_test(test_stops_by_divergence),
+      cmocka_unit_test(test_state_dependent_exploration),
       cmocka_unit_test(test_moved_environments_are_cut_off),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,11 @@ static void test_pushed_is_pulled(void **state) {
 }
 
 /// A rollout in which no episode ends says so where returns are needed whole.
+static void test_bits(void **state) {
+  (void)state;
+  on_check_bits(&learner, "CartPole-v1", 0xc6b083e2b70af7b9, 0x53f25b7a71dba82d);
+  on_check_bits(&learner, "Pendulum-v1", 0x9ffd596edbc34abc, 0x519ae624346e31ed);
+}
 static void test_bad_input(void **state) {
   (void)state;
   const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);
@@ -72,7 +77,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_against_pytorch),  cmocka_unit_test(test_same_bits_for_any_threads),
       cmocka_unit_test(test_save_and_load),    cmocka_unit_test(test_allocates_nothing),
-      cmocka_unit_test(test_pushed_is_pulled), cmocka_unit_test(test_bad_input),
+      cmocka_unit_test(test_pushed_is_pulled), cmocka_unit_test(test_bits),
+      cmocka_unit_test(test_bad_input),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

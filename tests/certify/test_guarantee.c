@@ -343,7 +343,7 @@ static CelAgent *make_agent(const CelEnvSpec *spec) {
   CelAgent *agent;
   CelPpoConfig config = cel_ppo_config_default();
   CelAgentOptions options = cel_agent_options_default();
-  config.net_arch = (CelIntList){0};
+  config.common.net_arch = (CelIntList){0};
   OK(cel_agent_create(&agent, "ppo", &config, &spec->observation, &spec->action, &options));
   const CelTensor *theta = cel_tensors_find(cel_agent_tensors(agent), "actor.0.weight");
   CelRng rng = cel_rng(2, CEL_RNG_USER, 0);

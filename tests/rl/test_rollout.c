@@ -34,7 +34,7 @@ static void rig_create(Rig *rig, int64_t T, int64_t N, int64_t O) {
   memset(rig, 0, sizeof *rig);
   check_ok(cel_tensors_create(&rig->tensors));
   check_ok(celi_actor_dist(&dist, &action));
-  check_ok(celi_actor_declare(&rig->actor, rig->tensors, &line, &dist, &observation, &action));
+  check_ok(celi_actor_declare(&rig->actor, rig->tensors, &line, &dist, 0, &observation, &action));
   check_ok(celi_mlp_declare(&rig->critic, rig->tensors, "critic", CEL_PARAM, &line));
   check_ok(celi_normalizer_declare(&rig->norm, rig->tensors, false, false, O, N, 10, 10, 1));
   check_ok(celi_actor_declare_acting(&rig->actor, rig->tensors, &rig->norm, N, T, 3));
