@@ -49,6 +49,7 @@ void celi_series_free(CeliSeries *series);
 typedef struct CeliPlotRun {
   char folder[CEL_PATH_MAX];
   char *identity; ///< what it depends on but for the seed, one "name=value" a line; "" when unknown
+  char seed[32];  ///< "" when unknown
   int group;
 } CeliPlotRun;
 

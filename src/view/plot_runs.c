@@ -87,11 +87,14 @@ static CelStatus add_folder(CeliPlotRuns *runs, const char *folder) {
 
 // ---- what a run depends on
 
-/// Adds the lines of `from` but for the seed's.
-static void add_without_seed(CeliText *text, const char *from) {
+/// Adds the lines of `from` but for the seed's, which is kept apart.
+static void add_without_seed(CeliText *text, const char *from, CeliPlotRun *run) {
   for (const char *line = from; *line;) {
     const size_t n = strcspn(line, "\n") + (strchr(line, '\n') != NULL);
-    if (strncmp(line, "seed=", 5) != 0) celi_text_add(text, line, n);
+    if (strncmp(line, "seed=", 5) != 0)
+      celi_text_add(text, line, n);
+    else
+      snprintf(run->seed, sizeof run->seed, "%.*s", (int)strcspn(line + 5, "\n"), line + 5);
     line += n;
   }
 }
@@ -118,7 +121,7 @@ static CelStatus read_identity(CeliPlotRun *run) {
     CELI_TRY(celi_path_join(config, run->folder, "config.yaml"));
     if (celi_setup_open(config, &setup) == CEL_OK) {
       celi_setup_identity(setup, &all);
-      add_without_seed(&text, all.data ? all.data : "");
+      add_without_seed(&text, all.data ? all.data : "", run);
     } else {
       status = peek_identity(config, &text);
     }
@@ -151,6 +154,44 @@ static bool find_value(const char *identity, const char *name, char *value, size
   return false;
 }
 
+/// Whether what one run's evaluations said is the beginning of what the other's did; a run without any says nothing else.
+static CelStatus same_results(const CeliPlotRun *a, const CeliPlotRun *b, bool *same) {
+  const CeliPlotRun *const run[] = {a, b};
+  char *text[2] = {NULL, NULL};
+  size_t size[2] = {0, 0};
+  CelStatus status = CEL_OK;
+  for (int i = 0; i < 2 && status == CEL_OK; i++) {
+    char path[CEL_PATH_MAX];
+    if (!has_file(run[i]->folder, "evaluations.csv")) continue;
+    status = celi_path_join(path, run[i]->folder, "evaluations.csv");
+    if (status == CEL_OK) status = celi_file_read(path, (size_t)1 << 28, &text[i], &size[i]);
+  }
+  const size_t n = size[0] < size[1] ? size[0] : size[1];
+  *same = n == 0 || (text[0] && text[1] && memcmp(text[0], text[1], n) == 0);
+  free(text[0]);
+  free(text[1]);
+  return status;
+}
+
+/// A copy of a run, or the same run made again, is no second seed.
+/// Errors: CEL_E_ARGUMENT: names both.
+static CelStatus check_once(const CeliPlotRuns *runs, int i) {
+  const CeliPlotRun *run = &runs->run[i];
+  for (int k = 0; k < i; k++) {
+    const CeliPlotRun *other = &runs->run[k];
+    bool same;
+    if (other->group != run->group || !run->seed[0] || strcmp(other->seed, run->seed) != 0)
+      continue;
+    CELI_TRY(same_results(run, other, &same));
+    if (same)
+      return cel_fail(CEL_E_ARGUMENT,
+                      "%s and %s are the same run (seed %s, the same settings and results), which "
+                      "would count as two; give one of them",
+                      other->folder, run->folder, run->seed);
+  }
+  return CEL_OK;
+}
+
 /// Puts every run into the group of the first one like it. Runs about which nothing is known are each
 /// their own.
 static CelStatus make_groups(CeliPlotRuns *runs) {
@@ -163,6 +204,7 @@ static CelStatus make_groups(CeliPlotRuns *runs) {
       run->group = runs->n_groups++;
       runs->group[run->group] = (CeliPlotGroup){.first = i};
     }
+    CELI_TRY(check_once(runs, i));
     runs->group[run->group].runs++;
   }
   return CEL_OK;

@@ -299,6 +299,23 @@ static void runs_are_grouped_by_what_differs(void **state) {
   FAILS(celi_plot_runs_find(&runs, (const char *const[]){"b"}, 1), CEL_E_FORMAT, "b/config.yaml");
 }
 
+/// A copy of a run is no second seed, wherever it stopped; the same settings with other results (another version's) are.
+static void a_run_counts_once(void **state) {
+  (void)state;
+  static const char *const both[] = {"a", "copy"};
+  CeliPlotRuns runs;
+  make_run("a", "3e-4", 1, 3, 0, 1);
+  make_run("copy", "3e-4", 1, 5, 0, 1);
+  FAILS(celi_plot_runs_find(&runs, both, 2), CEL_E_ARGUMENT, "a and copy are the same run");
+  write_text("a/evaluations.csv", "step,eval/mean_reward\n100,1\n");
+  write_text("copy/evaluations.csv", "step,eval/mean_reward\n100,1\n200,2\n");
+  FAILS(celi_plot_runs_find(&runs, both, 2), CEL_E_ARGUMENT, "seed 1");
+  write_text("copy/evaluations.csv", "step,eval/mean_reward\n100,3\n200,2\n");
+  OK(celi_plot_runs_find(&runs, both, 2));
+  assert_int_equal(runs.group[0].runs, 2);
+  celi_plot_runs_free(&runs);
+}
+
 // ---- pictures
 
 #ifdef CELSIUS_WITH_CAIRO
@@ -555,6 +572,7 @@ int main(void) {
       TEST(ticks_are_round),
       TEST(log_ticks_are_powers),
       TEST(runs_are_grouped_by_what_differs),
+      TEST(a_run_counts_once),
       TEST(fields_are_sound),
       PICTURES,
   };
