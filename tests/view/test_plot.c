@@ -448,11 +448,11 @@ static void odd_data_are_drawn(void **state) {
   CelPlotOptions options = cel_plot_options_default();
   make_run("one", "3e-4", 1, 1, 5, 0); // one point
   OK(cel_plot_runs((const char *const[]){"one"}, 1, "p.png", NULL));
-  make_run("flat", "3e-4", 1, 9, 0, 0); // all zero
+  make_run("flat", "3e-4", 3, 9, 0, 0); // all zero
   OK(cel_plot_runs((const char *const[]){"flat"}, 1, "p.png", NULL));
-  make_run("steep", "3e-4", 1, 9, -1e12, 1e300);
+  make_run("steep", "3e-4", 4, 9, -1e12, 1e300);
   OK(cel_plot_runs((const char *const[]){"steep"}, 1, "p.png", NULL));
-  make_run("long", "3e-4", 1, 200000, 0, 1);
+  make_run("long", "3e-4", 5, 200000, 0, 1);
   OK(cel_plot_runs((const char *const[]){"long"}, 1, "p.svg", NULL));
   struct stat info;
   assert_int_equal(stat("p.svg", &info), 0);
@@ -461,7 +461,7 @@ static void odd_data_are_drawn(void **state) {
     char folder[32], rate[32];
     snprintf(folder, sizeof folder, "g%d", i);
     snprintf(rate, sizeof rate, "%g", 1e-4 * (i + 1));
-    make_run(folder, rate, 1, 5, i, 1);
+    make_run(folder, rate, 2, 5, i, 1);
   }
   OK(cel_plot_runs((const char *const[]){"."}, 1, "p.png", NULL));
   options.width = 200; // the smallest
