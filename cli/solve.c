@@ -31,6 +31,11 @@ static const CelField options_fields[] = {
      "with --cpi: tell every step, and end with exit code 1 where the exact gain of one was below "
      "its bound; without it the bound that is printed is the certificate",
      ""},
+    {"q_learning", CEL_FIELD_BOOL, F(q_learning), "false", 0, 0, "", NULL, NULL,
+     "learn instead, by soft Q-learning from sampled transitions, and tell the error; takes "
+     "--alpha, --gamma, --max-seconds and --q.FIELD; --out FILE.csv and --plot show the error "
+     "against the rounds",
+     ""},
     {"format", CEL_FIELD_ENUM, F(format), "auto", 0, 0, "",
      "auto|safetensors|gymnasium|cassandra|prism", NULL,
      "what the file is; auto: by its name and first bytes", ""},
@@ -46,6 +51,15 @@ static void list_solve_fields(CelField table[SOLVE_FIELDS_MAX]) {
   int n = 0;
   for (const CelField *field = cel_solve_fields(); field->name && n < SOLVE_FIELDS_MAX - 1; field++)
     if (strcmp(field->name, "alpha") != 0) table[n++] = *field;
+  table[n] = (CelField){0};
+}
+
+/// Fields of Q-learning but those that are the solver's.
+static void list_q_fields(CelField table[SOLVE_FIELDS_MAX]) {
+  int n = 0;
+  for (const CelField *field = cel_q_learning_fields(); field->name && n < SOLVE_FIELDS_MAX - 1;
+       field++)
+    if (!cel_fields_find(cel_solve_fields(), field->name)) table[n++] = *field;
   table[n] = (CelField){0};
 }
 
@@ -85,18 +99,41 @@ static CelStatus spell_out(int argc, char **argv, char ***out, char *joined, siz
 }
 
 static CelStatus parse(Solve *solve, const SolveProblem *problem, int argc, char **argv) {
-  CelField solver[SOLVE_FIELDS_MAX];
+  CelField solver[SOLVE_FIELDS_MAX], q[SOLVE_FIELDS_MAX];
   CliArgs args;
   list_solve_fields(solver);
+  list_q_fields(q);
   const CliTable tables[] = {{"", "", options_fields, &solve->options},
                              {"", "", problem->fields, problem->config},
                              {"", "", solver, &solve->config},
+                             {"", "q.", q, &solve->q},
                              {"", "plot.", cel_plot_grid_fields(), &solve->picture}};
-  CelStatus status = cli_parse(&cli_solve, argc, argv, tables, 4, &args);
+  CelStatus status = cli_parse(&cli_solve, argc, argv, tables, 5, &args);
   if (status == CEL_OK)
     status = cli_positionals(&cli_solve, &args, 1, 1, "the problem, a file or a generator's name,");
   if (status == CEL_OK) status = parse_alphas(solve);
   return status;
+}
+
+/// What --q-learning goes together with.
+static CelStatus check_q_flags(const Solve *solve, int argc, char **argv) {
+  static const char *const others[] = {"method", "tolerance", "max-iterations", "max_iterations",
+                                       "threads"};
+  const SolveOptions *options = &solve->options;
+  for (int i = 0; i < argc && !options->q_learning; i++)
+    if (strncmp(argv[i], "--q.", 4) == 0)
+      return cel_fail(CEL_E_ARGUMENT, "%s is a field of Q-learning: add --q-learning", argv[i]);
+  if (!options->q_learning) return CEL_OK;
+  if (options->cpi) return cel_fail(CEL_E_ARGUMENT, "--cpi and --q-learning together; give one");
+  if (solve->n_alphas > 1)
+    return cel_fail(CEL_E_ARGUMENT, "--alpha: --q-learning learns at one temperature");
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    if (cli_scan(argc, argv, others[i]))
+      return cel_fail(CEL_E_ARGUMENT,
+                      "--%s is the exact solver's; --q-learning takes --alpha, --gamma, "
+                      "--max-seconds and --q.FIELD",
+                      others[i]);
+  return CEL_OK;
 }
 
 /// Flags that do not go together.
@@ -105,6 +142,8 @@ static CelStatus check_flags(const Solve *solve, int argc, char **argv) {
   const bool method = cli_scan(argc, argv, "method") != NULL;
   const bool alpha = cli_scan(argc, argv, "alpha") != NULL;
   const size_t n = strlen(options->out);
+  const CelStatus status = check_q_flags(solve, argc, argv);
+  if (status != CEL_OK) return status;
   if (options->certify && !options->cpi)
     return cel_fail(CEL_E_ARGUMENT, "--certify goes with --cpi; any other method's result is "
                                     "certified by the bound that is printed with it");
@@ -148,6 +187,7 @@ static CelStatus check_plot(const Solve *solve, const char *problem) {
   if (!path[0]) return CEL_OK;
   if (!picture)
     return cel_fail(CEL_E_ARGUMENT, "--plot %s: a picture's name ends in .png or .svg", path);
+  if (solve->options.q_learning) return CEL_OK; // a curve, of any problem
   if (solve->mdp->grid || (solve->n_alphas > 1 && !solve->options.cpi)) return CEL_OK;
   return cel_fail(CEL_E_UNSUPPORTED,
                   "--plot: '%s' has no grid of states to draw; a sweep over "
@@ -253,6 +293,8 @@ static CelStatus solve_problem(Solve *solve, const SolveProblem *problem, const 
   cli_signals_install();
   if (options->cpi)
     status = solve_cpi(solve);
+  else if (options->q_learning)
+    status = solve_q_learning(solve);
   else if (solve->n_alphas > 1)
     status = solve_sweep(solve);
   else
@@ -264,16 +306,18 @@ static CelStatus solve_problem(Solve *solve, const SolveProblem *problem, const 
 // ---- the command
 
 static int help(const SolveProblem *problem) {
-  CelField solver[SOLVE_FIELDS_MAX];
+  CelField solver[SOLVE_FIELDS_MAX], q[SOLVE_FIELDS_MAX];
   char title[160];
-  CliTable tables[4] = {{"The command", "", options_fields, NULL}};
+  CliTable tables[5] = {{"The command", "", options_fields, NULL}};
   int n = 1;
   list_solve_fields(solver);
+  list_q_fields(q);
   if (problem->generator) {
     snprintf(title, sizeof title, "The problem: %.120s", problem->generator->name);
     tables[n++] = (CliTable){title, "", problem->fields, NULL};
   }
   tables[n++] = (CliTable){"The solver", "", solver, NULL};
+  tables[n++] = (CliTable){"With --q-learning", "q.", q, NULL};
   tables[n++] = (CliTable){"The picture", "plot.", cel_plot_grid_fields(), NULL};
   cli_help_command(&cli_solve, tables, n);
   if (!problem->generator) solve_problem_list();
@@ -286,6 +330,7 @@ static CelStatus parse_and_solve(const SolveProblem *problem, int argc, char **a
   char **spelled = NULL, joined[128];
   cel_fields_default(options_fields, &solve.options);
   solve.config = cel_solve_config_default();
+  solve.q = cel_q_learning_config_default();
   solve.picture = cel_plot_grid_options_default();
   CelStatus status = spell_out(argc, argv, &spelled, joined, sizeof joined);
   if (status == CEL_OK) status = parse(&solve, problem, argc, spelled);
@@ -335,5 +380,6 @@ const CliCommand cli_solve = {
                "  celsius solve taxi --alpha 0,0.01,0.1,1,10 --plot sweep.png --out sweep.csv\n"
                "  celsius solve my-problem.json --gamma 0.95 --method newton --out "
                "solution.safetensors\n"
-               "  celsius solve frozenlake-4x4 --gamma 0.9 --cpi --certify",
+               "  celsius solve frozenlake-4x4 --gamma 0.9 --cpi --certify\n"
+               "  celsius solve garnet --gamma 0.9 --q-learning --plot error.png",
     .run = run};

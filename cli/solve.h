@@ -4,6 +4,7 @@
 #include "celsius/improve.h"
 #include "celsius/mdp.h"
 #include "celsius/plot_mdp.h"
+#include "celsius/q_learning.h"
 #include "celsius/solve.h"
 #include "cli.h"
 
@@ -15,6 +16,7 @@
 typedef struct SolveOptions {
   char alpha[CEL_PATH_MAX], out[CEL_PATH_MAX], plot[CEL_PATH_MAX], save_problem[CEL_PATH_MAX];
   int32_t format; ///< CelMdpFormat
+  bool q_learning;
   bool cpi, certify, json, quiet;
 } SolveOptions;
 
@@ -22,6 +24,7 @@ typedef struct SolveOptions {
 typedef struct Solve {
   SolveOptions options;
   CelSolveConfig config;
+  CelQLearningConfig q; ///< but alpha, gamma and the time, which are the solver's
   CelGridPlotOptions picture;
   double alpha[SOLVE_ALPHAS_MAX]; ///< (n_alphas)
   int n_alphas;
@@ -73,6 +76,11 @@ CelStatus solve_sweep(Solve *solve) CEL_WARN_UNUSED;
 
 /// Conservative policy iteration from the uniform policy.
 CelStatus solve_cpi(Solve *solve) CEL_WARN_UNUSED;
+
+// ---- solve_learn.c
+
+/// Soft Q-learning from sampled transitions, held against the exact solution.
+CelStatus solve_q_learning(Solve *solve) CEL_WARN_UNUSED;
 
 // ---- solve.c
 

@@ -269,13 +269,25 @@ static int help(const Choice *choice) {
   return CEL_OK;
 }
 
+/// Which finite problem it is decides which preset suits it, so these flags are taken before the rest.
+static CelStatus choose_problem(CelSetup *setup, int argc, char **argv) {
+  static const char *const names[] = {"env.generator", "env.file"};
+  CelStatus status = CEL_OK;
+  for (size_t i = 0; i < sizeof names / sizeof names[0] && status == CEL_OK; i++) {
+    const char *value = cli_scan(argc, argv, names[i]);
+    if (value && cel_setup_find(setup, names[i])) status = cel_setup_set(setup, names[i], value);
+  }
+  return status;
+}
+
 /// Defaults, then the preset, then the file, then the flags.
 static CelStatus fill(CelSetup *setup, Options *options, int argc, char **argv, CliArgs *args) {
   CelField run[64];
   const char *preset = cli_scan(argc, argv, "preset"), *config = cli_scan(argc, argv, "config");
   list_run_fields(run);
-  CelStatus status = CEL_OK;
-  if (preset && strcmp(preset, "none") != 0) status = cel_setup_preset(setup, preset);
+  CelStatus status = choose_problem(setup, argc, argv);
+  if (status == CEL_OK && preset && strcmp(preset, "none") != 0)
+    status = cel_setup_preset(setup, preset);
   if (status == CEL_OK && config) status = cel_setup_read(setup, config);
   if (status != CEL_OK) return status;
   const CliTable tables[] = {{"", "", options_fields, options},

@@ -1,4 +1,5 @@
-/// Plots of finite problems: values and policy of a grid world, and what the temperature does to a solution.
+/// Plots of finite problems: values and policy of a grid world, what the temperature does to a solution, how the error of
+/// learning falls.
 #ifndef CELSIUS_PLOT_MDP_H
 #define CELSIUS_PLOT_MDP_H
 #include "celsius/solve.h"
@@ -36,6 +37,20 @@ typedef struct CelSweepPoint {
 /// SVG. Points in any order. Errors: CEL_E_ARGUMENT (no point, an ending that is neither), CEL_E_RANGE (alpha),
 /// CEL_E_NAN, CEL_E_UNSUPPORTED (built without cairo), CEL_E_IO, CEL_E_MEMORY.
 CEL_API CelStatus cel_plot_sweep(const CelSweepPoint *point, int64_t n, const char *title,
+                                 const char *subtitle, const char *out_path) CEL_WARN_UNUSED;
+
+/// What learning from samples is off by after so many rounds.
+typedef struct CelErrorPoint {
+  double round;
+  double error; ///< sup-norm of Q - Q*
+  double bound; ///< what it is certain not to exceed
+} CelErrorPoint;
+
+/// Draws error and bound against rounds, both axes logarithmic, and beside them a line of slope -1/2 through the error's last
+/// point, to a PNG or SVG. Rounds rise; an error of 0 has no logarithm and is left out. Errors: CEL_E_ARGUMENT (fewer than
+/// two points, an ending that is neither), CEL_E_RANGE (rounds that do not rise, a bound that is not positive), CEL_E_NAN,
+/// CEL_E_UNSUPPORTED (built without cairo), CEL_E_IO, CEL_E_MEMORY.
+CEL_API CelStatus cel_plot_error(const CelErrorPoint *point, int64_t n, const char *title,
                                  const char *subtitle, const char *out_path) CEL_WARN_UNUSED;
 
 CEL_END

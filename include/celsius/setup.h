@@ -60,7 +60,8 @@ typedef struct CelPreset {
 /// Preset i, NULL past the end.
 CEL_API const CelPreset *cel_preset_at(int i);
 /// Reads a preset of the setup's algorithm over what is there. `name` "auto": that of the
-/// environment. Errors: CEL_E_NAME (the nearest).
+/// environment; of the environment mdp that of the problem which its generator makes, as it is set by
+/// then. Errors: CEL_E_NAME (the nearest).
 CEL_API CelStatus cel_setup_preset(CelSetup *setup, const char *name) CEL_WARN_UNUSED;
 
 /// Makes the environment that the setup describes. Errors: as cel_env_spec_create.

@@ -17,6 +17,9 @@ extern const CelEnvType celi_env_taxi;
 extern const CelEnvType celi_env_cliffwalking;
 extern const CelEnvType celi_env_garnet;
 
+/// The id under which a problem of the environment mdp is known, or else the type's own. `config`: the type's arguments.
+const char *celi_env_mdp_id(const CelEnvType *type, const void *config);
+
 /// Checks what a type must have. Errors: CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (names what is
 /// missing).
 CelStatus celi_env_type_check(const CelEnvType *type) CEL_WARN_UNUSED;

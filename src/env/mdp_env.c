@@ -101,14 +101,30 @@ static CelStatus generate(MdpData *data, const MdpArguments *c, const char *name
   return status;
 }
 
-/// The generator of a type with an id of its own; of the others what its arguments say.
+/// The types with an id of their own.
+static const struct {
+  const CelEnvType *type;
+  const char *generator;
+} named[] = {{&celi_env_frozenlake, "frozenlake-4x4"},
+             {&celi_env_frozenlake_8x8, "frozenlake-8x8"},
+             {&celi_env_taxi, "taxi"},
+             {&celi_env_cliffwalking, "cliffwalking"},
+             {&celi_env_garnet, "garnet"}};
+enum { NAMED = sizeof named / sizeof named[0] };
+
+/// The generator of a type with an id of its own; of the other one what its arguments say.
 static const char *generator_of(const CelEnvType *type, const MdpArguments *c) {
-  return type == &celi_env_frozenlake       ? "frozenlake-4x4"
-         : type == &celi_env_frozenlake_8x8 ? "frozenlake-8x8"
-         : type == &celi_env_taxi           ? "taxi"
-         : type == &celi_env_cliffwalking   ? "cliffwalking"
-         : type == &celi_env_garnet         ? "garnet"
-                                            : c->generator;
+  for (int i = 0; i < NAMED; i++)
+    if (named[i].type == type) return named[i].generator;
+  return c->generator;
+}
+
+const char *celi_env_mdp_id(const CelEnvType *type, const void *config) {
+  const MdpArguments *c = config;
+  if (type != &celi_env_mdp || c->given || c->file[0]) return type->id;
+  for (int i = 0; i < NAMED; i++)
+    if (celi_name_equal(named[i].generator, c->generator)) return named[i].type->id;
+  return type->id;
 }
 
 /// Finds the problem; *limit: its time limit where the horizon says none.

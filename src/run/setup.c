@@ -4,6 +4,7 @@
 #include "base/yaml.h"
 #include "celsius/version.h"
 #include "celsius/yaml.h"
+#include "env/env_internal.h"
 #include "run/config.h"
 
 #include <stdio.h>
@@ -305,8 +306,14 @@ CelStatus celi_setup_open(const char *path, CelSetup **out) {
   return CEL_OK;
 }
 
+/// The environment's id, and of a finite problem from a generator the id that it has by itself.
+static const char *auto_preset(const CelSetup *setup) {
+  if (setup->env != &celi_env_mdp) return celi_env_short_id(setup->run.env);
+  return celi_env_mdp_id(setup->env, celi_setup_env_config(setup));
+}
+
 CelStatus cel_setup_preset(CelSetup *setup, const char *name) {
-  if (strcmp(name, "auto") == 0) name = celi_env_short_id(setup->run.env);
+  if (strcmp(name, "auto") == 0) name = auto_preset(setup);
   CeliNearest nearest = {.wanted = name};
   for (int i = 0; cel_preset_at(i); i++) {
     const CelPreset *preset = cel_preset_at(i);

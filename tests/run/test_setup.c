@@ -129,6 +129,33 @@ static void files_with_mistakes(void **state) {
   cel_setup_destroy(setup);
 }
 
+/// A generator's problem has the preset of its id.
+static void presets_of_finite_problems(void **state) {
+  (void)state;
+  static const char *const found[][2] = {{"taxi", "Taxi-v3"}, {"frozenlake_4x4", "FrozenLake-v1"}};
+  CelSetup *setup, *by_id;
+  for (int i = 0; i < 2; i++) {
+    CelSqlConfig fresh = cel_sql_config_default();
+    OK(cel_setup_create(&setup, "sql", "mdp"));
+    OK(cel_setup_set(setup, "env.generator", found[i][0]));
+    OK(cel_setup_preset(setup, "auto"));
+    OK(cel_setup_create(&by_id, "sql", found[i][1]));
+    OK(cel_setup_preset(by_id, "auto"));
+    assert_memory_equal(setup->algo_config, by_id->algo_config, sizeof fresh);
+    assert_int_equal(setup->run.steps, by_id->run.steps);
+    assert_memory_not_equal(setup->algo_config, &fresh, sizeof fresh);
+    cel_setup_destroy(setup);
+    cel_setup_destroy(by_id);
+  }
+  OK(cel_setup_create(&setup, "sql", "mdp"));
+  OK(cel_setup_set(setup, "env.generator", "grid"));
+  FAILS(cel_setup_preset(setup, "auto"), CEL_E_NAME, "no preset 'mdp'");
+  OK(cel_setup_set(setup, "env.generator", "taxi"));
+  OK(cel_setup_set(setup, "env.file", "x.json"));
+  FAILS(cel_setup_preset(setup, "auto"), CEL_E_NAME, "no preset 'mdp'");
+  cel_setup_destroy(setup);
+}
+
 static void every_preset_reads(void **state) {
   (void)state;
   int n = 0;
@@ -154,6 +181,7 @@ int main(void) {
                                      cmocka_unit_test(a_file_brings_everything_back),
                                      cmocka_unit_test(identity_knows_what_matters),
                                      cmocka_unit_test(files_with_mistakes),
+                                     cmocka_unit_test(presets_of_finite_problems),
                                      cmocka_unit_test(every_preset_reads)};
   return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -170,4 +170,5 @@ const CelMdpGenerator celi_mdp_garnet = {
     .fields = fields,
     .config_size = sizeof(Garnet),
     .make = make,
+    .max_episode_steps = 1000,
 };

@@ -38,7 +38,7 @@ static const CelField fields[] = {
      "temperature; 0: ordinary Q-learning", "[soft-q-learning, 3.1]"},
     {"gamma", CEL_FIELD_AUTO, F(gamma), "auto", 0, 1, "", NULL, NULL,
      "discount; auto: the problem's own", ""},
-    {"rounds", CEL_FIELD_INT, F(rounds), "10000", 1, 1e15, "", NULL, NULL,
+    {"rounds", CEL_FIELD_INT, F(rounds), "100000", 1, 1e15, "", NULL, NULL,
      "rounds of as many sampled transitions as there are state-actions", ""},
     {"sampling", CEL_FIELD_ENUM, F(sampling), "synchronous", 0, 0, "", "synchronous|asynchronous",
      NULL, "every state-action once a round, or along one trajectory", ""},
