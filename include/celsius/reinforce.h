@@ -9,6 +9,8 @@ CEL_BEGIN
 typedef struct CelReinforceConfig {
   CelOnPolicyConfig common;
   CelSchedule critic_learning_rate; ///< of a learned baseline
+  bool
+      reward_to_go; ///< each step learns from the rewards that follow it; else from its episode's whole return
   bool discount_weight;     ///< gradients of step t of an episode weigh gamma^t: the gradient of J
   int32_t baseline;         ///< 0 none, 1 mean of the returns, 2 value (learned)
   bool normalize_advantage; ///< mean 0 and deviation 1 of what log-probs weigh

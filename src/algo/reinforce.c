@@ -8,13 +8,15 @@
 ///
 ///   1  n_steps steps of all environments with pi
 ///   2  G_t = sum_{k >= t} gamma^(k-t) r_k, the discounted rewards to go                       [4.1]
+///      or G_0 in every step of an episode, its whole return, with b(x_0) in line 3
 ///   3  L = -mean log pi(u_t|x_t) (G_t - b(x_t)), each term weighing gamma^t or not            [4.11]
 ///   4  Adam on L - ent_coef mean H(pi)
 ///   5  baseline_steps steps of Adam on mean (G - V)^2, where b = V
 /// With gamma^t and the sum over steps, mean over episodes, L's gradient is that of -J; without, it is the practitioners'
-/// form [4.7]. An episode that is cut off, by a time limit or by the rollout's end, has V of where it stopped for what is
+/// form [4.7]. With whole returns it is that of -J as it stands: what came before a step adds noise, and nothing else. An
+/// episode that is cut off, by a time limit or by the rollout's end, has V of where it stopped for what is
 /// missing of G; without values, what the time limit cut off counts as nothing, and the steps of an episode that outlasts
-/// the rollout are left out, since nobody knows their G.
+/// the rollout are left out, since nobody knows their G; so are, of whole returns, those of one that began before it.
 #include "celsius/reinforce.h"
 #include "algo/onpolicy.h"
 #include "base/base.h"
@@ -48,6 +50,21 @@ static float each_of(const Reinforce *s) {
 
 // ---- line 2, serial: which returns are known; the mean of all as a baseline; mean 0 and deviation 1.
 
+/// Of whole returns: an episode's first advantage, G_0 - b(x_0), in all of its steps. What began before the rollout is
+/// unknown. After find_known.
+static void take_whole(const Reinforce *s, int64_t i) {
+  const CeliRollout *r = &s->on.rollout;
+  bool begun = r->age[i] == 0;
+  float first = r->advantage[i];
+  for (int64_t t = 0; t < r->T; t++) {
+    const int64_t row = t * r->N + i;
+    const bool last = celi_rollout_ended(r, row);
+    r->advantage[row] = first;
+    if (!begun) s->used[0] -= s->known[row], s->used[1] -= last, s->known[row] = 0;
+    if (last) begun = true, first = t + 1 < r->T ? r->advantage[row + r->N] : 0;
+  }
+}
+
 static void find_known(const Reinforce *s) {
   const CeliRollout *r = &s->on.rollout;
   s->used[0] = s->used[1] = 0;
@@ -70,6 +87,7 @@ static void op_baseline(const void *args, int64_t begin, int64_t end) {
   float *A = s->on.rollout.advantage;
   double mean = 0, square = 0;
   find_known(s);
+  for (int64_t i = 0; !s->config->reward_to_go && i < s->on.rollout.N; i++) take_whole(s, i);
   for (int64_t i = 0; i < end; i++) mean += s->known[i] ? (double)A[i] / (double)s->used[0] : 0;
   if (!scale && s->config->baseline != 1) mean = 0;
   for (int64_t i = 0; i < end; i++)
@@ -173,6 +191,9 @@ static CelStatus declare(CelAgent *agent) {
   Reinforce *s = agent->self;
   CelTensors *t = agent->tensors;
   s->config = agent->config;
+  if (!s->config->reward_to_go && s->config->discount_weight)
+    return cel_fail(CEL_E_RANGE, "reinforce: whole returns are discounted from an episode's first "
+                                 "step already: set discount_weight false, or reward_to_go true");
   CELI_TRY(celi_onpolicy_declare(&s->on, agent, &s->config->common, learns_values(s)));
   CELI_TRY(celi_rollout_pass_declare(&s->whole, &s->on));
   CELI_DECLARE(t, "batch.known", CEL_U8, CEL_SCRATCH, &s->known, s->on.rows);

@@ -13,6 +13,8 @@ const CelField celi_reinforce_fields[] = {
     CELI_ONPOLICY_FIELDS(CelReinforceConfig, "1e-3", "the policy", "2048", "false"),
     {"critic_learning_rate", CEL_FIELD_SCHEDULE, F(critic_learning_rate), "1e-3", 0, 10, "", NULL, NULL,
      "learning rate of a learned baseline", ""},
+    {"reward_to_go", CEL_FIELD_BOOL, F(reward_to_go), "true", 0, 0, "", NULL, NULL,
+     "each step learns from the rewards that follow it; else from the whole return of its episode", "[actor-critic, 4.1]"},
     {"discount_weight", CEL_FIELD_BOOL, F(discount_weight), "false", 0, 0, "", NULL, NULL,
      "weigh the gradient of step t of an episode by gamma^t, which is exact", "[actor-critic, 4.1]"},
     {"baseline", CEL_FIELD_ENUM, F(baseline), "value", 0, 0, "", "none|mean|value", NULL,

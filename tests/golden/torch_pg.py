@@ -30,6 +30,7 @@ CONFIG = {
     "ac.sgd": dict(sum=True, sgd=.1),
     "reinforce.value": dict(ent=.01), "reinforce.mean": dict(base="mean"),
     "reinforce.exact": dict(base="none", weighted=True), "reinforce.normalized": dict(base="none"),
+    "reinforce.whole": dict(base="none", whole=True), "reinforce.whole-value": dict(whole=True),
 }
 
 
@@ -138,17 +139,20 @@ def reinforce(case, d, c, gamma, act):
                         G[t, i] += gamma ** (k + 1 - t) * rest
                     break
     A = G - V
+    if c.get("whole"):  # each step has what its episode's first has; all of them begin in this rollout
+        for t in range(1, T):
+            A[t] = torch.where(over[t - 1], A[t], A[t - 1])
     if base == "mean" or case in ("value", "normalized"):
         A = A - A[known].mean()
     if case in ("value", "normalized"):
         A = A / (A[known].std() + 1e-8)
-    kinds = {"value": "box", "normalized": "choices"}
+    kinds = {"value": "box", "normalized": "choices", "whole-value": "box"}
     logp, entropy, kind = distribution(kinds.get(case, "choice"), network(p, "actor", act)(d["rollout.obs"][:-1]),
                                        p.get("actor.log_std"))
     actions = d["rollout.actions"].contiguous().view(kind)
     logp = logp(actions.long() if kind == torch.int32 else actions)
     w = discounts(over, gamma) if c["weighted"] else torch.ones_like(G)
-    n = over.sum() if case == "exact" else known.sum()
+    n = over.sum() if case in ("exact", "whole") else known.sum()
     loss = -(logp * A * w)[known].sum() / n - c["ent"] * entropy()[known].sum() / n
     if base == "value":
         loss = loss + ((G - critic(d["rollout.obs"][:-1])[..., 0]) ** 2).mean()
