@@ -6,11 +6,19 @@
 #include "celsius/off_policy.h"
 CEL_BEGIN
 
+/// What the actions of a soft value are drawn from. Source: [soft-q-learning, 3.2]
+typedef enum CelProposal {
+  CEL_PROPOSAL_UNIFORM, ///< the whole box of actions
+  CEL_PROPOSAL_POLICY ///< draws of the sampler, each spread by a Gaussian in u, a = tanh(u), and some uniform actions
+} CelProposal;
+
 /// Source: [soft-q-learning, 3.2, 4]; Haarnoja et al., "Reinforcement learning with deep energy-based policies", 2017.
 typedef struct CelSqlcConfig {
   CelOffPolicyConfig common;
   double ent_coef;           ///< alpha > 0, reward units per nat of the scaled action
-  int64_t value_particles;   ///< uniform actions that a soft value is estimated from
+  int64_t value_particles;   ///< actions that a soft value is estimated from
+  int32_t value_proposal;    ///< what they are drawn from: CelProposal
+  double proposal_uniform;   ///< share of them that is uniform where the proposal is the policy
   int64_t fixed_particles;   ///< actions a state whose scores and places attract and repel
   int64_t updated_particles; ///< actions a state that are moved
   double bandwidth; ///< h of the kernel exp(-|u - v|^2 / h); 0: median heuristic, state by state

@@ -6,6 +6,7 @@
 ///   s, a, r, s'   a transition from the replay buffer       B   batch
 ///   Q, Q'         soft values of state and action; target   K   actions that a soft value is estimated from
 ///   f             the sampler: a = tanh(u), u = f(s, xi)    n   fixed, m updated particles a state
+///   q             the proposal: sqlc_value.h                M   draws of the sampler in it
 ///   alpha         temperature, reward units per nat         O, A observation and action dimension
 ///
 /// Actions are scaled to [-1, 1], and entropy is theirs. One gradient step:
@@ -22,6 +23,7 @@
 #include "algo/box.h"
 #include "algo/off_policy.h"
 #include "algo/sqlc_stein.h"
+#include "algo/sqlc_value.h"
 #include "base/base.h"
 
 #include <math.h>
@@ -30,27 +32,32 @@
 /// Streams of initial parameters; each network takes a block of indices.
 enum { INIT_SAMPLER = 0, INIT_CRITIC = 4096 };
 /// Streams of noise inside of an update.
-enum { NOISE_VALUE = 0, NOISE_FIXED = 1, NOISE_UPDATED = 2 };
+enum { NOISE_VALUE = 0, NOISE_FIXED = 1, NOISE_UPDATED = 2, NOISE_PROPOSAL = 3, NOISE_SPREAD = 4 };
 
 typedef struct Sqlc {
   CeliExperience experience;
   const CelSqlcConfig *config;
   CelAgent *agent;
-  int64_t O, A, B, K, n, m;
+  int64_t O, A, B, K, n, m, M; ///< M: draws of the sampler that a proposal has
 
   // Networks and their uses.
   CeliTrained sampler, critic;
   CeliMlp target;
   CeliMlpPass q, q_next, q_fixed; ///< Q on (s,a), Q' on (s',a_k), Q on (s, a_i)
   CeliMlpPass fixed, updated;     ///< sampler on (s, xi_i) and (s, xi_j)
+  CeliMlpPass draws;              ///< sampler on s' for a proposal, where M > 0
   CeliUpdate update;
 
   // Batch.
-  float *sa, *next_obs;         ///< (B, O+A), (B,O)
-  float *reward, *discount;     ///< (B,)
-  int64_t *row;                 ///< (B,)
-  float *uniform, *sa_next;     ///< (B K, A), (B K, O+A)
-  float *log_q;                 ///< (B, K) log-density of the proposal at those actions
+  float *sa, *next_obs;     ///< (B, O+A), (B,O)
+  float *reward, *discount; ///< (B,)
+  int64_t *row;             ///< (B,)
+  CeliProposal proposal;
+  float *uniform;               ///< (B, K - M, A) actions in (-1, 1)
+  float *xi_draws, *spread;     ///< (B, M, A), where M > 0
+  float *sx_draws;              ///< (B M, O+A) sampler inputs, where M > 0
+  float *sa_next, *log_q;       ///< (B K, O+A), (B, K) log-density of the proposal
+  float *proposal_scratch;      ///< (shares, celi_proposal_scratch)
   float *v_next, *y, *q_loss;   ///< (B,)
   float *xi_fixed, *xi_updated; ///< (B n, A), (B m, A)
   float *sx_fixed, *sx_updated; ///< (B n, O+A), (B m, O+A) sampler inputs
@@ -86,14 +93,48 @@ static void place(const Sqlc *s, float *out, const float *obs, ptrdiff_t ldo, co
   }
 }
 
-/// Line 2's actions: rows [begin, end) of B K.
+/// Which of the team's shares of the B states begins at `begin`: each has its own scratch.
+static int64_t share_of(const Sqlc *s, int64_t begin) {
+  int64_t first, last;
+  for (int i = 0; i < s->shares; i++) {
+    celi_share(s->B, CELI_ROW_GRAIN, i, s->shares, &first, &last);
+    if (first == begin) return i;
+  }
+  CEL_ASSERT(false); // another team's
+  return 0;
+}
+
+/// Noise in elements [begin, end) of `out`.
+static void draw(const Sqlc *s, float *out, uint32_t stream, int64_t begin, int64_t end) {
+  celi_ops()->normal(out, s->agent->options.seed, CEL_RNG_NOISE, stream, *s->noise_counter, begin,
+                     end);
+}
+
+/// Line 2's draws of the sampler: rows of B M.
+static void op_draw_inputs(const void *args, int64_t begin, int64_t end) {
+  const Sqlc *s = sqlc_of(args);
+  draw(s, s->xi_draws, NOISE_PROPOSAL, begin * s->A, end * s->A);
+  place(s, s->sx_draws, s->next_obs, s->O, s->xi_draws, s->M, begin, end);
+}
+
+/// Line 2's actions and their log-density: states [begin, end).
 static void op_value_actions(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
-  const int64_t A = s->A;
+  const int64_t A = s->A, U = (s->K - s->M) * A, M = s->M * A, ld = s->O + A;
+  const float half = 1.0f / 16777216; // of the distance between uniforms, so that none is -1
+  float *scratch = s->proposal_scratch + share_of(s, begin) * celi_proposal_scratch(&s->proposal);
   celi_ops()->uniform(s->uniform, s->agent->options.seed, CEL_RNG_NOISE, NOISE_VALUE,
-                      *s->noise_counter, begin * A, end * A);
-  for (int64_t i = begin * A; i < end * A; i++) s->uniform[i] = 2 * s->uniform[i] - 1;
-  place(s, s->sa_next, s->next_obs, s->O, s->uniform, s->K, begin, end);
+                      *s->noise_counter, begin * U, end * U);
+  for (int64_t i = begin * U; i < end * U; i++) s->uniform[i] = 2 * s->uniform[i] - 1 + half;
+  if (M > 0) draw(s, s->spread, NOISE_SPREAD, begin * M, end * M);
+  for (int64_t b = begin; b < end; b++) {
+    float *sa = s->sa_next + b * s->K * ld;
+    for (int64_t k = 0; k < s->K; k++)
+      for (int64_t i = 0; i < s->O; i++) sa[k * ld + i] = s->next_obs[b * s->O + i];
+    const float *center = M > 0 ? s->draws.Y[s->sampler.net.L - 1] + b * M : NULL;
+    celi_proposal_draw(&s->proposal, sa + s->O, ld, s->log_q + b * s->K, s->uniform + b * U, center,
+                       M > 0 ? s->spread + b * M : NULL, scratch);
+  }
 }
 
 /// Lines 2 and 3. Source: [soft-q-learning, 3.2]
@@ -120,16 +161,14 @@ static void op_target(const void *args, int64_t begin, int64_t end) {
 /// Line 5's noise: rows of B n.
 static void op_fixed_inputs(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
-  celi_ops()->normal(s->xi_fixed, s->agent->options.seed, CEL_RNG_NOISE, NOISE_FIXED,
-                     *s->noise_counter, begin * s->A, end * s->A);
+  draw(s, s->xi_fixed, NOISE_FIXED, begin * s->A, end * s->A);
   place(s, s->sx_fixed, s->sa, s->O + s->A, s->xi_fixed, s->n, begin, end);
 }
 
 /// Line 5's noise: rows of B m.
 static void op_updated_inputs(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
-  celi_ops()->normal(s->xi_updated, s->agent->options.seed, CEL_RNG_NOISE, NOISE_UPDATED,
-                     *s->noise_counter, begin * s->A, end * s->A);
+  draw(s, s->xi_updated, NOISE_UPDATED, begin * s->A, end * s->A);
   place(s, s->sx_updated, s->sa, s->O + s->A, s->xi_updated, s->m, begin, end);
 }
 
@@ -154,17 +193,6 @@ static void op_score(const void *args, int64_t begin, int64_t end) {
       float *score = &s->score[i * s->A + k];
       *score = *score * (1 - a * a) / alpha - 2 * a;
     }
-}
-
-/// Which of the team's shares of the B states begins at `begin`: each has its own scratch.
-static int64_t share_of(const Sqlc *s, int64_t begin) {
-  int64_t first, last;
-  for (int i = 0; i < s->shares; i++) {
-    celi_share(s->B, CELI_ROW_GRAIN, i, s->shares, &first, &last);
-    if (first == begin) return i;
-  }
-  CEL_ASSERT(false); // another team's
-  return 0;
 }
 
 /// Lines 7 and 8 for states [begin, end). Source: [soft-q-learning, 4]
@@ -222,7 +250,11 @@ static void plan_critic(Sqlc *s) {
                                  .row = s->row};
   celi_experience_plan_sample(&s->experience, plan, batch);
   celi_mlp_plan_forward(plan, &s->q);
-  plan_rows(s, "value actions", op_value_actions, s->B * s->K);
+  if (s->M > 0) {
+    plan_rows(s, "draw inputs", op_draw_inputs, s->B * s->M);
+    celi_mlp_plan_forward(plan, &s->draws);
+  }
+  plan_rows(s, "value actions", op_value_actions, s->B);
   celi_mlp_plan_forward(plan, &s->q_next);
   plan_rows(s, "critic loss", op_critic_loss, s->B);
   celi_mlp_plan_backward_data(plan, &s->q, NULL, 0);
@@ -328,6 +360,8 @@ static CelStatus declare_networks(Sqlc *s, CelTensors *t) {
   CELI_TRY(celi_mlp_declare_pass_shared(&s->q, t, "pass.q", q, B, true, shares));
   CELI_TRY(celi_mlp_declare_pass_shared(&s->q_next, t, "pass.q_next", &s->target, B * s->K, false,
                                         shares));
+  if (s->M > 0)
+    CELI_TRY(celi_mlp_declare_pass_shared(&s->draws, t, "pass.draws", f, B * s->M, false, shares));
   CELI_TRY(celi_mlp_declare_pass_shared(&s->q_fixed, t, "pass.q_fixed", q, B * s->n, true, shares));
   CELI_TRY(celi_mlp_declare_pass_shared(&s->fixed, t, "pass.fixed", f, B * s->n, false, shares));
   CELI_TRY(celi_mlp_declare_pass_shared(&s->updated, t, "pass.updated", f, B * s->m, true, shares));
@@ -343,7 +377,14 @@ static CelStatus declare_batch(Sqlc *s, CelTensors *t) {
   CELI_DECLARE(t, "batch.reward", CEL_F32, CEL_SCRATCH, &s->reward, B);
   CELI_DECLARE(t, "batch.discount", CEL_F32, CEL_SCRATCH, &s->discount, B);
   CELI_DECLARE(t, "batch.row", CEL_I64, CEL_SCRATCH, &s->row, B);
-  CELI_DECLARE(t, "batch.uniform", CEL_F32, CEL_SCRATCH, &s->uniform, B * K, A);
+  CELI_DECLARE(t, "batch.uniform", CEL_F32, CEL_SCRATCH, &s->uniform, B, K - s->M, A);
+  CELI_DECLARE(t, "batch.proposal", CEL_F32, CEL_SCRATCH, &s->proposal_scratch, s->shares,
+               celi_proposal_scratch(&s->proposal));
+  if (s->M > 0) {
+    CELI_DECLARE(t, "batch.xi_draws", CEL_F32, CEL_SCRATCH, &s->xi_draws, B, s->M, A);
+    CELI_DECLARE(t, "batch.spread", CEL_F32, CEL_SCRATCH, &s->spread, B, s->M, A);
+    CELI_DECLARE(t, "batch.sx_draws", CEL_F32, CEL_SCRATCH, &s->sx_draws, B * s->M, D);
+  }
   CELI_DECLARE(t, "batch.sa_next", CEL_F32, CEL_SCRATCH, &s->sa_next, B * K, D);
   CELI_DECLARE(t, "batch.log_q", CEL_F32, CEL_SCRATCH, &s->log_q, B, K);
   CELI_DECLARE(t, "batch.v_next", CEL_F32, CEL_SCRATCH, &s->v_next, B);
@@ -372,6 +413,7 @@ static CelStatus declare(CelAgent *agent) {
   s->agent = agent, s->config = c;
   s->O = s->experience.O, s->A = s->box.A, s->B = c->common.batch_size;
   s->K = c->value_particles, s->n = c->fixed_particles, s->m = c->updated_particles;
+  s->proposal = celi_proposal(c, s->A), s->M = s->K - s->proposal.U;
   s->stein = (CeliStein){s->n, s->m, s->A, c->bandwidth};
   s->shares = celi_team_size(agent->team);
   CELI_TRY(declare_networks(s, agent->tensors));
@@ -384,6 +426,7 @@ static void bind_passes(Sqlc *s) {
   CeliMlpPass *const passes[] = {&s->q, &s->q_next, &s->q_fixed, &s->fixed, &s->updated};
   const float *const inputs[] = {s->sa, s->sa_next, s->sa_fixed, s->sx_fixed, s->sx_updated};
   for (int i = 0; i < 5; i++) passes[i]->X = inputs[i], passes[i]->ldx = s->O + s->A;
+  if (s->M > 0) s->draws.X = s->sx_draws, s->draws.ldx = s->O + s->A;
   celi_acting_bind(&s->acting);
 }
 
@@ -405,7 +448,6 @@ static CelStatus prepare(CelAgent *agent) {
   celi_mlp_init(&s->sampler.net, agent->options.seed, INIT_SAMPLER);
   celi_mlp_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
   celi_box_reset(&s->box);
-  celi_ops()->fill(s->log_q, (float)(-log(2.0) * (double)s->A), s->B * s->K);
   celi_experience_reset(&s->experience);
   bind_passes(s);
   celi_means_bind(&s->update.means, agent, names, METRICS);

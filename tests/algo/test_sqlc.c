@@ -1,11 +1,13 @@
 /// Soft Q-learning with continuous actions against PyTorch in float64 (tests/golden/torch_sqlc.py), its sampler on a density
 /// that is known, and what every learner must show.
+#include "algo/sqlc_value.h"
 #include "celsius/sqlc.h"
 #include "learner_test.h"
 
 static const LearnerCase cases[] = {
     {"median", {{"ent_coef", "0.3"}}},
     {"wide", {{"bandwidth", "2"}, {"activation", "tanh"}, {"updated_particles", "3"}}},
+    {"policy", {{"value_proposal", "policy"}, {"ent_coef", "0.3"}}},
     {"one-layer", {{"net_arch", "9"}, {"normalize_observation", "true"}, {"value_particles", "1"}}},
 };
 static const Learner sqlc = {.algo = "sqlc",
@@ -21,7 +23,7 @@ static const Learner sqlc = {.algo = "sqlc",
                                           {"tau", "0"}},
                              .cases = cases,
                              .n_cases = sizeof cases / sizeof cases[0],
-                             .compared = 9};
+                             .compared = 10};
 
 static void test_bad_input(void **state) {
   (void)state;
@@ -118,6 +120,69 @@ static void test_perfect_proposal(void **state) {
   assert_int_equal(cel_soft_value_estimate(V, log_w, Q, log_q, alpha, 0, B), CEL_E_RANGE);
 }
 
+enum { PROPOSAL_K = 32, PROPOSAL_DIMS = 4 };
+
+/// One estimate of V, alpha = 1, of Q(a) = -|a - .3|^2 / (2 sd^2) in A dimensions, from a proposal around draws of
+/// N(centre, sd^2).
+static double proposed_value(const CeliProposal *p, double sd, double centre, CelRng *rng) {
+  const int64_t M = p->K - p->U, A = p->A;
+  float a[PROPOSAL_K * PROPOSAL_DIMS], log_q[PROPOSAL_K], Q[PROPOSAL_K], V, scratch[2048],
+      uniform[PROPOSAL_K * PROPOSAL_DIMS], center[PROPOSAL_K * PROPOSAL_DIMS],
+      eps[PROPOSAL_K * PROPOSAL_DIMS];
+  assert_true(celi_proposal_scratch(p) <= 2048);
+  for (int64_t i = 0; i < p->U * A; i++) uniform[i] = (float)cel_rng_range(rng, -0.999999, 1);
+  for (int64_t i = 0; i < M * A; i++) {
+    center[i] = (float)atanh(centre + sd * cel_rng_normal(rng));
+    eps[i] = (float)cel_rng_normal(rng);
+  }
+  celi_proposal_draw(p, a, A, log_q, uniform, center, eps, scratch);
+  for (int64_t k = 0; k < p->K; k++) {
+    double square = 0;
+    for (int64_t c = 0; c < A; c++) {
+      const double away = (double)a[k * A + c] - 0.3;
+      square += away * away / (sd * sd);
+    }
+    Q[k] = (float)(-square / 2);
+  }
+  assert_int_equal(cel_soft_value_estimate(&V, Q, Q, log_q, 1, p->K, 1), CEL_OK);
+  return (double)V;
+}
+
+/// A policy proposal has no bias in exp(V/alpha), whether the sampler's draws are right or elsewhere, and where they are
+/// right it is nearer than uniform actions, the more so the more dimensions.
+static void test_policy_proposal(void **state) {
+  (void)state;
+  enum { TRIALS = 10000 };
+  static const double sd = 0.1, centres[] = {0.3, -0.2};
+  CelSqlcConfig config = cel_sqlc_config_default();
+  config.value_particles = PROPOSAL_K;
+  for (int64_t A = 1; A <= PROPOSAL_DIMS; A *= 2) {
+    const double Z = pow(sd * 2.5066282746310002, (double)A); // less than 1e-11 of it lies outside
+    double error[3];
+    for (int k = 0; k < 3; k++) { // right draws, draws elsewhere, uniform
+      Mean value = {0};
+      double square = 0;
+      CelRng rng = cel_rng(40 + (uint64_t)k, CEL_RNG_USER, (uint32_t)A);
+      config.value_proposal = k < 2 ? CEL_PROPOSAL_POLICY : CEL_PROPOSAL_UNIFORM;
+      const CeliProposal p = celi_proposal(&config, A);
+      assert_int_equal(p.U, k < 2 ? PROPOSAL_K / 4 : PROPOSAL_K);
+      for (int t = 0; t < TRIALS; t++) {
+        const double V = proposed_value(&p, sd, centres[k % 2], &rng), off = V - log(Z);
+        mean_add(&value, exp(V)), square += off * off / TRIALS;
+      }
+      error[k] = sqrt(square);
+      if (A > 2 && k > 0) continue; // too few hits for a standard error to mean anything
+      if (!(fabs(mean_away(&value, Z)) <= 4))
+        fail_msg("%d dimensions, case %d: exp(V) is %.1f standard errors from Z", (int)A, k,
+                 mean_away(&value, Z));
+    }
+    print_message("%d dimensions: V off by %.3f with the policy as proposal, %.3f where its draws "
+                  "are elsewhere, %.3f with uniform actions\n",
+                  (int)A, error[0], error[1], error[2]);
+    assert_true(error[0] < 0.5 * error[2]);
+  }
+}
+
 /// With a flat Q the sampler learns the uniform distribution: E[a^2] = 1/3 of independent draws, scaled to [-1, 1].
 static void test_flat_q(void **state) {
   (void)state;
@@ -157,8 +222,11 @@ static void test_flat_q(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      LEARNER_TESTS(sqlc), cmocka_unit_test(test_flat_q), cmocka_unit_test(test_soft_value),
-      cmocka_unit_test(test_perfect_proposal), cmocka_unit_test(test_bad_input)};
+  const struct CMUnitTest tests[] = {LEARNER_TESTS(sqlc),
+                                     cmocka_unit_test(test_flat_q),
+                                     cmocka_unit_test(test_soft_value),
+                                     cmocka_unit_test(test_perfect_proposal),
+                                     cmocka_unit_test(test_policy_proposal),
+                                     cmocka_unit_test(test_bad_input)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
