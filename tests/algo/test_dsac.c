@@ -62,6 +62,29 @@ static void test_policy_gradient(void **state) {
   }
 }
 
+/// The loss of the temperature is log alpha (H - target): a share of log A, half of it where nothing is said, or a number of
+/// nats, which comes before the share.
+static void test_target_entropy(void **state) {
+  (void)state;
+  static const LearnerCase aims[] = {
+      {"default", {{"ent_coef_init", "0.3"}}},
+      {"share", {{"ent_coef_init", "0.3"}, {"target_entropy_factor", "0.98"}}},
+      {"nats",
+       {{"ent_coef_init", "0.3"}, {"target_entropy_factor", "0.98"}, {"target_entropy", "0.2"}}}};
+  const double target[] = {0.5 * log(LEARNER_ACTIONS), 0.98 * log(LEARNER_ACTIONS), 0.2};
+  for (int i = 0; i < 3; i++) {
+    CelAgent *agent = learner_updated(&dsac, &aims[i], 1);
+    const double entropy = learner_metric(agent, "train/entropy");
+    const double alpha = learner_metric(agent, "train/ent_coef");
+    const double loss = learner_metric(agent, "train/ent_coef_loss");
+    assert_true(fabs(log(alpha)) > 0.1);
+    if (fabs(loss - log(alpha) * (entropy - target[i])) > 1e-5)
+      fail_msg("%s: loss %.6f, expected %.6f", aims[i].name, loss,
+               log(alpha) * (entropy - target[i]));
+    cel_agent_destroy(agent);
+  }
+}
+
 /// Drawn actions follow the policy: chi-square over many draws at one observation, and the mode is the likeliest.
 static void test_actions_follow_the_policy(void **state) {
   (void)state;
@@ -95,6 +118,7 @@ static void test_actions_follow_the_policy(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {LEARNER_TESTS(dsac), cmocka_unit_test(test_policy_gradient),
+                                     cmocka_unit_test(test_target_entropy),
                                      cmocka_unit_test(test_actions_follow_the_policy),
                                      cmocka_unit_test(test_bad_input)};
   return cmocka_run_group_tests(tests, NULL, NULL);
