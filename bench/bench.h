@@ -39,6 +39,7 @@ _Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 
 void bench_sac(const BenchOptions *options, const char *name);
 void bench_sqlc(const BenchOptions *options, const char *name);
 void bench_ppo(const BenchOptions *options, const char *name);
+void bench_ppo_cartpole(const BenchOptions *options, const char *name);
 void bench_env(const BenchOptions *options, const char *name);
 void bench_kernels(const BenchOptions *options, const char *name);
 void bench_memory(const BenchOptions *options, const char *name);

@@ -19,6 +19,7 @@ static const char usage[] =
     "  sqlc         whole updates of soft Q-learning: obs 2, act 2, 2x128, batch 64, 32 particles\n"
     "  ppo          whole PPO on Pendulum: 4 x 1024 steps, 2x64, minibatch 256, 2 epochs\n"
     "  ppo-relu     the same with ReLU for tanh\n"
+    "  ppo-cartpole seconds of training PPO until CartPole first returns 500; median of 5 seeds\n"
     "  env          environment steps with random actions, one thread\n"
     "  kernels      the dense products at these sizes\n"
     "  memory       bytes that a million Pendulum transitions take\n"
@@ -39,7 +40,7 @@ static const struct {
     {"sac-small", bench_sac},   {"sac-large", bench_sac}, {"sqlc", bench_sqlc},
     {"env", bench_env},         {"ppo", bench_ppo},       {"ppo-relu", bench_ppo},
     {"kernels", bench_kernels}, {"memory", bench_memory}, {"mdp-sweep", bench_mdp},
-    {"mdp-methods", bench_mdp}, {"mdp-large", bench_mdp},
+    {"mdp-methods", bench_mdp}, {"mdp-large", bench_mdp}, {"ppo-cartpole", bench_ppo_cartpole},
 };
 enum { N_BENCHES = sizeof benches / sizeof benches[0] };
 

@@ -2,7 +2,7 @@
 replay buffer, and the clock.
 
 A worker measures one peer at one size in a process of its own, started by run.py, and prints one
-JSON object: {"version": text, "rates": [updates per second, one a repetition]}.
+JSON object: {"version": text, "rates": [updates (steps) per second, one a repetition]}.
 """
 
 import argparse
@@ -21,6 +21,9 @@ def arguments():
     parser.add_argument("--act", type=int, default=1, help="action dimension")
     parser.add_argument("--hidden", type=int, default=64, help="units in each of two hidden layers")
     parser.add_argument("--batch", type=int, default=100)
+    parser.add_argument("--envs", type=int, default=4, help="environments of a rollout")
+    parser.add_argument("--steps", type=int, default=1024, help="of each in a rollout")
+    parser.add_argument("--epochs", type=int, default=2, help="over a rollout")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1.0, help="of one repetition, at least")
     parser.add_argument("--repetitions", type=int, default=5)

@@ -7,10 +7,13 @@
 One JSON object a line for each peer. `value` is the median of the repetitions, `low` and `high`
 their extremes. A peer that cannot run gives a row with `error` and no value, and the others go on.
 
-What is measured: whole updates of soft actor-critic, that is sampling from a replay buffer that
-holds 100,000 random transitions, critics, actor, temperature, Adam and target networks. No
-environment steps, no compilation, no first calls. Each peer runs in a process of its own, tied to
-as many cores as it may use threads, with its libraries told the same number.
+What is measured at the sizes small and large: whole updates of soft actor-critic, that is sampling
+from a replay buffer that holds 100,000 random transitions, critics, actor, temperature, Adam and
+target networks. No environment steps, no compilation, no first calls. At the size ppo: environment
+steps of whole PPO on Pendulum (4 x 1024 steps, minibatch 256, 2 epochs, 2x64), rollouts and updates
+in. At the size ppo-cartpole: seconds of training on CartPole-v1 until 20 deterministic episodes
+first return 500, a seed a repetition. Each peer runs in a process of its own, tied to as many cores
+as it may use threads, with its libraries told the same number.
 
 The peers, from PyPI in build/venv-peers (script/setup peers makes it):
     sb3                Stable-Baselines3
@@ -19,13 +22,16 @@ The peers, from PyPI in build/venv-peers (script/setup peers makes it):
     rltools-skylakex   the same program with OPENBLAS_CORETYPE=SKYLAKEX: on some processors
                        OpenBLAS does not choose its AVX-512 kernels by itself
     rltools-noblas     RLtools without BLAS, as it builds where none is installed (by name only)
-    sb3-ppo            Stable-Baselines3's PPO on Pendulum-v1, in environment steps/s; its size is
-                       fixed: 4 x 1024 steps, minibatch 256, 2 epochs, 2x64 (by name only)
+    sb3-ppo            Stable-Baselines3's PPO on Pendulum-v1
+    rltools-ppo        RLtools' PPO on its own Pendulum (ReLU, as the package has it); -skylakex and
+                       -noblas as above
+    sb3-ppo-cartpole   Stable-Baselines3's PPO with RL Zoo's settings for CartPole-v1
 """
 
 import argparse
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import signal
@@ -55,7 +61,22 @@ class Size:
     batch: int
 
 
-SIZES = {"small": Size(3, 1, 64, 100), "large": Size(17, 6, 256, 256)}
+@dataclasses.dataclass(frozen=True)
+class PpoSize:
+    envs: int
+    steps: int  # of an environment in a rollout
+    batch: int
+    epochs: int
+    hidden: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """The sizes are those of RL Zoo's settings, which the worker holds."""
+
+
+SAC = {"small": Size(3, 1, 64, 100), "large": Size(17, 6, 256, 256)}
+SIZES = {**SAC, "ppo": PpoSize(4, 1024, 256, 2, 64), "ppo-cartpole": Preset()}
 
 
 def environment(threads):
@@ -123,17 +144,17 @@ def python_worker(script, options, size):
     return measured(execute(command, env, usable_cores(options.threads)))
 
 
-def build_rltools(options, size, blas):
-    """Compiles rltools_sac.cpp for a size unless that was done; returns the program and version."""
+def build_rltools(source, options, size, blas):
+    """Compiles a program for a size unless that was done; returns the program and the version."""
     find = ("import importlib.metadata as m, importlib.util as u;"
             "print(u.find_spec('rltools').submodule_search_locations[0], m.version('rltools'))")
     try:
         folder, version = execute([options.venv / "bin" / "python", "-c", find]).split()
     except PeerError as error:
         raise PeerError(f"no rltools in {options.venv}: {error}") from error
-    source = HERE / "rltools_sac.cpp"
+    source = HERE / source
     sizes = [f"-DPEER_{name.upper()}={value}" for name, value in dataclasses.asdict(size).items()]
-    program = options.build / f"rltools_sac_{options.size}{'' if blas else '_noblas'}"
+    program = options.build / f"{source.stem}_{options.size}{'' if blas else '_noblas'}"
     command = ["g++", *RLTOOLS_FLAGS, *sizes, "-I", f"{folder}/external/rl_tools/include", source,
                *(RLTOOLS_BLAS if blas else []), "-o", program]
     stamp = program.with_suffix(".command")  # what was compiled from what, to see a change
@@ -145,8 +166,8 @@ def build_rltools(options, size, blas):
     return program, version
 
 
-def rltools_worker(options, size, blas=True, coretype=None):
-    program, version = build_rltools(options, size, blas)
+def rltools_worker(options, size, source="rltools_sac.cpp", blas=True, coretype=None):
+    program, version = build_rltools(source, options, size, blas)
     env = environment(options.threads)
     if coretype:
         env["OPENBLAS_CORETYPE"] = coretype
@@ -155,27 +176,52 @@ def rltools_worker(options, size, blas=True, coretype=None):
     return dict(measured(output), version=version)
 
 
-# name: (function of options and size, unit, whether it runs without being named)
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    work: object  # function of options and size
+    unit: str
+    sizes: tuple  # that it can be measured at
+    named: bool = False  # runs only when it is named
+
+
+def python_peer(script, unit, sizes):
+    return Peer(lambda o, s: python_worker(script, o, s), unit, tuple(sizes))
+
+
+def rltools_peer(source, unit, sizes, named=False, **how):
+    return Peer(lambda o, s: rltools_worker(o, s, source, **how), unit, tuple(sizes), named)
+
+
 PEERS = {
-    "sb3": (lambda o, s: python_worker("sb3_sac.py", o, s), "updates/s", True),
-    "sbx": (lambda o, s: python_worker("sbx_sac.py", o, s), "updates/s", True),
-    "rltools": (rltools_worker, "updates/s", True),
-    "rltools-skylakex": (
-        lambda o, s: rltools_worker(o, s, coretype="SKYLAKEX"), "updates/s", True),
-    "rltools-noblas": (lambda o, s: rltools_worker(o, s, blas=False), "updates/s", False),
-    "sb3-ppo": (lambda o, s: python_worker("sb3_ppo.py", o, s), "steps/s", False),
+    "sb3": python_peer("sb3_sac.py", "updates/s", SAC),
+    "sbx": python_peer("sbx_sac.py", "updates/s", SAC),
+    "rltools": rltools_peer("rltools_sac.cpp", "updates/s", SAC),
+    "rltools-skylakex": rltools_peer("rltools_sac.cpp", "updates/s", SAC, coretype="SKYLAKEX"),
+    "rltools-noblas": rltools_peer("rltools_sac.cpp", "updates/s", SAC, named=True, blas=False),
+    "sb3-ppo": python_peer("sb3_ppo.py", "steps/s", ["ppo"]),
+    "rltools-ppo": rltools_peer("rltools_ppo.cpp", "steps/s", ["ppo"]),
+    "rltools-ppo-skylakex": rltools_peer("rltools_ppo.cpp", "steps/s", ["ppo"],
+                                         coretype="SKYLAKEX"),
+    "rltools-ppo-noblas": rltools_peer("rltools_ppo.cpp", "steps/s", ["ppo"], named=True,
+                                       blas=False),
+    "sb3-ppo-cartpole": python_peer("sb3_ppo_cartpole.py", "s", ["ppo-cartpole"]),
 }
 
 
+def rounded(x):
+    """JSON knows no infinity: what was never reached has no number."""
+    return round(x, 2) if math.isfinite(x) else None
+
+
 def row(name, options):
-    work, unit, _ = PEERS[name]
-    size = "ppo" if name.endswith("-ppo") else options.size
-    result = {"name": name, "size": size, "value": None, "unit": unit, "threads": options.threads}
+    peer = PEERS[name]
+    size = options.size
+    result = {"name": name, "size": size, "value": None, "unit": peer.unit, "threads": options.threads}
     try:
-        got = work(options, SIZES[options.size])
+        got = peer.work(options, SIZES[size])
         rates = got["rates"]
-        result.update(value=round(statistics.median(rates), 1), low=round(min(rates), 1),
-                      high=round(max(rates), 1), version=got["version"])
+        result.update(value=rounded(statistics.median(rates)), low=rounded(min(rates)),
+                      high=rounded(max(rates)), version=got["version"])
     except (PeerError, OSError, subprocess.SubprocessError) as error:
         result["error"] = str(error)
     return result
@@ -196,12 +242,14 @@ def parse(arguments):
     options.venv, options.build = options.venv.absolute(), options.build.absolute()
     if options.seconds <= 0 or options.repetitions < 1:
         parser.error("--seconds must be positive and --repetitions at least 1")
-    options.names = [name for name, (_, _, usual) in PEERS.items() if usual]
+    able = [name for name, peer in PEERS.items() if options.size in peer.sizes]
+    options.names = [name for name in able if not PEERS[name].named]
     if options.only is not None:
         options.names = options.only.split(",")
         for name in options.names:
-            if name not in PEERS:
-                parser.error(f"no peer '{name}': the peers are {', '.join(PEERS)}")
+            if name not in able:
+                parser.error(f"no peer '{name}' at the size {options.size}: there {'is' if len(able) == 1 else 'are'} "
+                             f"{', '.join(able)}")
     return options
 
 
