@@ -5,6 +5,7 @@
 #include "celsius/ac.h"
 #include "celsius/agent.h"
 #include "celsius/canvas.h"
+#include "celsius/certify.h"
 #include "celsius/dsac.h"
 #include "celsius/env.h"
 #include "celsius/export.h"

@@ -130,11 +130,13 @@ static double gap(const Level *fine, const Level *coarse) {
   return most;
 }
 
-/// What is left of differences d1, d2 of ever finer grids; the order is not believed beyond 1.
+/// What is left of differences d1, d2 of ever finer grids. The order is not believed beyond 1, nor a d2 that is less than
+/// a rule of second order makes of d1.
 static double what_is_left(double d1, double d2, double *order) {
   *order = d2 > 0 && d1 > 0 ? log2(d1 / d2) : 0;
-  if (d2 <= 0) return 0;
-  return *order > 0 ? d2 / (pow(2, fmin(*order, 1)) - 1) : HUGE_VAL;
+  if (d2 <= 0 && d1 <= 0) return 0;
+  if (d2 >= d1) return HUGE_VAL;
+  return fmax(d2, d1 / 4) / (pow(2, fmin(log2(d1 / d2), 1)) - 1);
 }
 
 static CelStatus check(const CelMultigoal *plane, double gamma, double alpha, int64_t cells) {
@@ -184,8 +186,8 @@ CelStatus cel_multigoal_solve(const CelMultigoal *plane, double gamma, double al
   CELI_TRY(cel_fields_check(fields, &how));
   int64_t cells = how.cells;
   if (cells == 0) cells = (int64_t)fmin(ceil(32 * plane->bound / plane->reach), 1e9);
-  cells = (cells + 3) / 4 * 4; // two grids of half as many each
   CELI_TRY(check(plane, gamma, alpha, cells));
+  cells = (cells + 3) / 4 * 4; // two grids of half as many each
   CelMultigoalSolution *solution = calloc(1, sizeof *solution);
   if (!solution) return cel_fail(CEL_E_MEMORY, "no memory for the plane's solution");
   solution->plane = *plane, solution->gamma = gamma, solution->alpha = alpha;

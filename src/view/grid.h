@@ -5,6 +5,7 @@
 #define CELI_VIEW_GRID_H
 #include "base/base.h"
 #include "celsius/plot_mdp.h"
+#include "view/render_cairo.h"
 
 // ---- grid_scene.c
 
@@ -55,5 +56,10 @@ bool celi_color_light(CeliColor color);
 void celi_scene_size(const CeliScene *scene, bool svg, int *width, int *height);
 /// Errors: CEL_E_IO, CEL_E_MEMORY, CEL_E_UNSUPPORTED.
 CelStatus celi_scene_write(const CeliScene *scene, const char *path, bool svg) CEL_WARN_UNUSED;
+#ifdef CELSIUS_WITH_CAIRO
+/// The size of a scene in design units, and the scene at the page's corner in them, for pages of several.
+void celi_scene_page(const CeliScene *scene, double *width, double *height);
+void celi_scene_draw(cairo_t *cr, const CeliScene *scene);
+#endif
 
 #endif

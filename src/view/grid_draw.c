@@ -424,20 +424,14 @@ static void draw_titles(cairo_t *cr, const CeliScene *scene, const Layout *l) {
   celi_cairo_text(cr, MARGIN, MARGIN + 0.75 * TITLE + 18, 0, text);
 }
 
-/// A scene and the pixels that it is drawn on.
-typedef struct Page {
-  const CeliScene *scene;
-  int width;
-} Page;
+void celi_scene_page(const CeliScene *scene, double *width, double *height) {
+  const Layout l = lay_out(scene);
+  *width = l.page_width, *height = l.page_height;
+}
 
-static void draw(cairo_t *cr, const void *what) {
-  const Page *page = what;
-  const CeliScene *scene = page->scene;
+void celi_scene_draw(cairo_t *cr, const CeliScene *scene) {
   const CelMdpGrid *grid = scene->mdp->grid;
   const Layout l = lay_out(scene);
-  cairo_set_source_rgb(cr, 1, 1, 1);
-  cairo_paint(cr);
-  cairo_scale(cr, page->width / l.page_width, page->width / l.page_width);
   draw_titles(cr, scene, &l);
   if (grid->rows * grid->columns > RECTANGLES_MAX)
     draw_image(cr, scene, &l);
@@ -450,6 +444,21 @@ static void draw(cairo_t *cr, const void *what) {
   draw_marks(cr, scene, &l);
   draw_bar(cr, scene, &l);
   draw_legend(cr, scene, &l);
+}
+
+/// A scene and the pixels that it is drawn on.
+typedef struct Page {
+  const CeliScene *scene;
+  int width;
+} Page;
+
+static void draw(cairo_t *cr, const void *what) {
+  const Page *page = what;
+  const Layout l = lay_out(page->scene);
+  cairo_set_source_rgb(cr, 1, 1, 1);
+  cairo_paint(cr);
+  cairo_scale(cr, page->width / l.page_width, page->width / l.page_width);
+  celi_scene_draw(cr, page->scene);
 }
 
 CelStatus celi_scene_write(const CeliScene *scene, const char *path, bool svg) {

@@ -1,0 +1,251 @@
+/// celsius certify: a trained agent held against the exact answer, where its environment has one.
+#include "cli.h"
+
+#include "celsius/certify.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Options {
+  char which[CEL_PATH_MAX], out[CEL_PATH_MAX];
+  bool json;
+} Options;
+
+#define F(field) offsetof(Options, field)
+static const CelField fields[] = {
+    {"which", CEL_FIELD_PATH, F(which), "final", 0, 0, "MODEL", NULL, NULL,
+     "the model: final (best was chosen by its return, which is not what is certified), best, or "
+     "the path of a model or checkpoint",
+     ""},
+    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print JSON", ""},
+    {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FILE", NULL, NULL,
+     "write a picture, .png or .svg: learned beside exact", ""},
+    {0}};
+#undef F
+
+// ---- text
+
+/// A number for people; blank where there is none.
+static void number_text(char text[32], double value) {
+  if (isnan(value))
+    text[0] = 0;
+  else
+    snprintf(text, 32, "%.5g", value);
+}
+
+static bool is_share(const CelMeasure *m) {
+  return strcmp(m->name, "shortfall_share") == 0 || strncmp(m->name, "goal_", 5) == 0 ||
+         strcmp(m->name, "gain") == 0 || strcmp(m->name, "covariance") == 0 ||
+         strcmp(m->name, "best_action") == 0;
+}
+
+static void share_text(char text[32], double value) {
+  if (isnan(value))
+    text[0] = 0;
+  else
+    snprintf(text, 32, "%.*f%%", fabs(value) < 0.0995 ? 2 : 1, 100 * value);
+}
+
+static void print_row(const CelMeasure *m) {
+  char exact[32], learned[32], off[32], error[40] = "";
+  void (*const text)(char *, double) = is_share(m) ? share_text : number_text;
+  text(exact, m->exact);
+  text(learned, m->learned);
+  text(off, m->off);
+  if (!isnan(m->error) && m->error > 0) {
+    char number[32];
+    if (is_share(m))
+      share_text(number, m->error);
+    else
+      snprintf(number, sizeof number, "%.2g", m->error);
+    snprintf(error, sizeof error, "+- %s", number);
+  }
+  if (!exact[0] && !learned[0] && !off[0]) {
+    printf("  %-36s %s\n", m->label, m->note);
+    return;
+  }
+  printf("  %-36s %10s %10s %10s  %s\n", m->label, exact, learned, off, error);
+  if (m->note[0]) printf("  %-36s (%s)\n", "", m->note);
+}
+
+/// The generator's or file's name where the environment is only "mdp".
+static const char *problem_name(const CelRun *run, const CelCertificate *c) {
+  if (strcmp(run->config.env, "mdp") != 0 || !c->mdp || !c->mdp->mdp->name[0])
+    return run->config.env;
+  return c->mdp->mdp->name;
+}
+
+static const char *error_kind(const CelCertificate *c) {
+  if (c->problem == CEL_CERTIFY_LQR) return "residual of its Riccati equation, relative";
+  return c->certified ? "certified: no value is off by more than"
+                      : "values are off by, estimated from three grids";
+}
+
+static void print_text(const CelRun *run, const CelCertificate *c) {
+  char steps[32];
+  printf("%s on %s, model %s", c->algo, problem_name(run, c), run->model);
+  if (c->steps > 0) printf(" after %s steps", cli_count(steps, c->steps)); // model files count none
+  printf("\nexact solution at alpha %.6g, gamma %.6g; %s %.2g\n\n", c->alpha, c->gamma,
+         error_kind(c), c->exact_error);
+  printf("  %-36s %10s %10s %10s\n", "", "exact", "learned", "off by");
+  for (int i = 0; i < c->n; i++) print_row(&c->measure[i]);
+}
+
+// ---- JSON
+
+static void add_number(cJSON *json, const char *name, double value) {
+  if (isfinite(value))
+    cJSON_AddNumberToObject(json, name, value);
+  else
+    cJSON_AddNullToObject(json, name);
+}
+
+static void add_matrix(cJSON *json, const char *name, const double *x, int rows, int columns) {
+  cJSON *matrix = cJSON_AddArrayToObject(json, name);
+  for (int i = 0; i < rows; i++)
+    cJSON_AddItemToArray(matrix, cJSON_CreateDoubleArray(x + i * columns, columns));
+}
+
+static void add_lqr(cJSON *json, const CelCertifiedLqr *lqr) {
+  const int n = lqr->lqr.n, m = lqr->lqr.m;
+  cJSON *both = cJSON_AddObjectToObject(json, "regulator");
+  add_matrix(both, "gain_exact", lqr->exact.K, m, n);
+  add_matrix(both, "gain_learned", lqr->K, m, n);
+  add_matrix(both, "covariance_exact", lqr->exact.Sigma, m, m);
+  add_matrix(both, "covariance_learned", lqr->Sigma, m, m);
+}
+
+static void add_places(cJSON *json, const CelCertifiedPlane *plane) {
+  static const char *const which[2] = {"exact", "learned"};
+  cJSON *places = cJSON_AddArrayToObject(json, "places");
+  for (int k = 0; k < CEL_CERTIFY_PLACES; k++) {
+    const CelCertifiedPlace *p = &plane->place[k];
+    cJSON *place = cJSON_CreateObject();
+    cJSON_AddItemToArray(places, place);
+    cJSON_AddItemToObject(place, "state", cJSON_CreateDoubleArray(p->s, 2));
+    add_number(place, "kl", p->kl);
+    for (int i = 0; i < 2; i++) {
+      cJSON *one = cJSON_AddObjectToObject(place, which[i]);
+      cJSON_AddItemToObject(one, "mean", cJSON_CreateDoubleArray(p->mean[i], 2));
+      add_matrix(one, "covariance", p->covariance[i], 2, 2);
+      add_number(one, "entropy", p->entropy[i]);
+    }
+  }
+}
+
+static CelStatus print_json(const CelRun *run, const char *folder, const CelCertificate *c) {
+  static const char *const problems[] = {"mdp", "lqr", "multigoal"};
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "run", folder);
+  cJSON_AddStringToObject(json, "model", run->model);
+  cJSON_AddStringToObject(json, "algo", c->algo);
+  cJSON_AddStringToObject(json, "env", run->config.env);
+  cJSON_AddStringToObject(json, "problem", problems[c->problem]);
+  add_number(json, "steps",
+             c->steps > 0 ? (double)c->steps : (double)NAN); // model files count none
+  add_number(json, "alpha", c->alpha);
+  add_number(json, "gamma", c->gamma);
+  add_number(json, "exact_error", c->exact_error);
+  cJSON_AddBoolToObject(json, "certified", c->certified);
+  cJSON *measures = cJSON_AddObjectToObject(json, "measures");
+  for (int i = 0; i < c->n; i++) {
+    const CelMeasure *m = &c->measure[i];
+    cJSON *row = cJSON_AddObjectToObject(measures, m->name);
+    add_number(row, "exact", m->exact);
+    add_number(row, "learned", m->learned);
+    add_number(row, "off", m->off);
+    add_number(row, "error", m->error);
+    cJSON_AddStringToObject(row, "note", m->note);
+  }
+  if (c->lqr) add_lqr(json, c->lqr);
+  if (c->plane) add_places(json, c->plane);
+  char *text = cJSON_Print(json);
+  cJSON_Delete(json);
+  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  puts(text);
+  free(text);
+  return CEL_OK;
+}
+
+// ---- the command
+
+/// The picture's title, as a user would say what was trained.
+static CelStatus plot(const CelRun *run, const CelCertificate *c, const char *out) {
+  char title[CEL_PATH_MAX + CEL_TEXT_MAX + 8];
+  snprintf(title, sizeof title, "%s on %s", c->algo, problem_name(run, c));
+  const CelStatus status = cel_plot_certificate(c, title, out);
+  if (status == CEL_OK) cli_note("wrote %s", out);
+  return status;
+}
+
+static CelStatus certify(const CelRun *run, const char *folder, const Options *options,
+                         const CelCertifyOptions *how) {
+  CelCertificate *certificate = NULL;
+  CelStatus status = cel_certify(run->agent, run->spec, how, &certificate);
+  if (status == CEL_OK && options->json)
+    status = print_json(run, folder, certificate);
+  else if (status == CEL_OK)
+    print_text(run, certificate);
+  if (status == CEL_OK && options->out[0]) status = plot(run, certificate, options->out);
+  cel_certificate_destroy(certificate);
+  return status;
+}
+
+/// A picture that cannot be written is told before anything is solved.
+static CelStatus check_out(const char *path) {
+  const size_t n = strlen(path);
+  if (n == 0) return CEL_OK;
+  if (n > 4 && (strcmp(path + n - 4, ".png") == 0 || strcmp(path + n - 4, ".svg") == 0))
+    return CEL_OK;
+  return cel_fail(CEL_E_ARGUMENT, "--out %s: a picture's name ends in .png or .svg", path);
+}
+
+/// Without --which: the final model, or of a run that goes on the best there is.
+static CelStatus open_run(const char *folder, const char *given, const Options *options,
+                          CelRun **run) {
+  char path[CEL_PATH_MAX];
+  if (!given && cel_run_model(folder, "final", path) != CEL_OK)
+    return cel_run_open(folder, NULL, run);
+  return cel_run_open(folder, options->which, run);
+}
+
+static int run(int argc, char **argv) {
+  Options options;
+  CliArgs args;
+  CelRun *opened = NULL;
+  CelCertifyOptions how = cel_certify_options_default();
+  cel_fields_default(fields, &options);
+  const CliTable tables[] = {
+      {"Flags", "", fields, &options},
+      {"The exact solution and the rollouts", "", cel_certify_fields(), &how}};
+  CelStatus status = cli_parse(&cli_certify, argc, argv, tables, 2, &args);
+  if (status == CEL_OK && args.help) {
+    cli_help_command(&cli_certify, tables, 2);
+    return CEL_OK;
+  }
+  if (status == CEL_OK) status = cli_positionals(&cli_certify, &args, 1, 1, "the run folder");
+  if (status == CEL_OK) status = check_out(options.out);
+  if (status == CEL_OK)
+    status = open_run(args.positional[0], cli_scan(argc, argv, "which"), &options, &opened);
+  if (status == CEL_OK) status = certify(opened, args.positional[0], &options, &how);
+  cel_run_close(opened);
+  return status == CEL_OK ? CEL_OK : cli_error(status);
+}
+
+const CliCommand cli_certify = {
+    .name = "certify",
+    .help = "certify --help",
+    .usage = "celsius certify RUN [--which best|final|PATH] [--json] [--out FILE.png]",
+    .doc = "Holds a trained agent against the exact answer. On finite problems, the "
+           "linear-quadratic regulator and the multi-goal plane the soft-optimal solution at the "
+           "agent's own temperature and discount is known, and so what it lacks: of the return, "
+           "of Q and V, of the policy. Learners of the hard problem are held against temperature "
+           "0.",
+    .details = "Examples\n"
+               "  celsius train sql --env mdp --env.generator frozenlake-4x4 --out runs/lake\n"
+               "  celsius certify runs/lake --out lake.png\n"
+               "  celsius certify runs/sac-LQR-v0-1 --which final --json\n"
+               "  celsius certify runs/sqlc-MultiGoal-v0-1 --out goals.png",
+    .run = run};

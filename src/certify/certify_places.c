@@ -1,0 +1,177 @@
+/// The plane at a few places: the learned policy and its Q beside the exact ones.
+///
+/// A squashed Gaussian a = tanh(u) has the density N(u) / prod (1 - a^2), whose logarithm is taken in u, where it never
+/// overflows; a sampler's entropy is taken from its draws (certify_density.c). KL(pi, pi*) = -H(pi) - E_pi[log pi*], pi* by
+/// quadrature over the actions at that very place.
+/// Source: [maximum-entropy, 8.28]; Haarnoja et al., "Soft actor-critic algorithms and applications", 2018, app. C.
+#include "certify/certify_plane.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CUTS = 64, NEIGHBOURS = 4 };
+static const double pi = 3.14159265358979323846;
+static const double float_step = 6e-8; ///< what single precision resolves near 1
+static const double places[CEL_CERTIFY_PLACES][2] = {{-2.5, 0}, {0, 0}, {2.5, 2.5}};
+
+CelStatus celi_plane_policy_find(CeliPlanePolicy *policy, CelAgent *agent, uint64_t seed,
+                                 double alpha) {
+  const float obs[2] = {0, 0}, action[2] = {0, 0};
+  float mean[2], sd[2], value;
+  bool squashed = false;
+  *policy = (CeliPlanePolicy){.agent = agent, .seed = seed};
+  const CelStatus gaussian = cel_agent_gaussian(agent, obs, 1, mean, sd, &squashed);
+  if (gaussian != CEL_OK && gaussian != CEL_E_UNSUPPORTED) return gaussian;
+  policy->gaussian = gaussian == CEL_OK && squashed;
+  if (gaussian == CEL_OK && !squashed && alpha > 0)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "%s: its policy is a Gaussian without bounds, which the plane cuts off: its "
+                    "entropy is not that of its actions (policy: squashed)",
+                    cel_agent_algo(agent)->name);
+  const CelStatus q = cel_agent_q(agent, obs, action, 1, &value);
+  if (q != CEL_OK && q != CEL_E_UNSUPPORTED) return q;
+  const CelStatus v = cel_agent_v(agent, obs, 1, &value);
+  if (v != CEL_OK && v != CEL_E_UNSUPPORTED) return v;
+  policy->has_q = q == CEL_OK, policy->has_v = v == CEL_OK;
+  return CEL_OK;
+}
+
+/// log(1 - tanh(u)^2) = 2 (log 2 - |u| - log(1 + exp(-2|u|))).
+static double log_slope(double u) {
+  const double x = fabs(u);
+  return 2 * (log(2) - x - log1p(exp(-2 * x)));
+}
+
+static CelStatus draw_gaussian(const CeliPlanePolicy *policy, const float obs[2], int64_t draw,
+                               int64_t n, double *action, double *entropy) {
+  float mean[2], sd[2];
+  bool squashed;
+  CelRng rng = cel_rng(policy->seed, CEL_RNG_EVAL_ACT, (uint32_t)draw);
+  double sum = 0;
+  CELI_TRY(cel_agent_gaussian(policy->agent, obs, 1, mean, sd, &squashed));
+  for (int k = 0; k < 2; k++) sum += 0.5 * log(2 * pi) + 0.5 + log((double)sd[k]);
+  *entropy = sum;
+  for (int64_t i = 0; i < 2 * n; i++) {
+    const double u = (double)mean[i % 2] + (double)sd[i % 2] * cel_rng_normal(&rng);
+    action[i] = tanh(u);
+    *entropy += log_slope(u) / (double)n;
+  }
+  return CEL_OK;
+}
+
+CelStatus celi_plane_policy_draw(const CeliPlanePolicy *policy, const double s[2], int64_t draw,
+                                 int64_t n, double *action, double *entropy) {
+  const float place[2] = {(float)s[0], (float)s[1]};
+  float *obs = NULL, *drawn = NULL;
+  if (policy->gaussian) return draw_gaussian(policy, place, draw, n, action, entropy);
+  CelStatus status = celi_alloc(&obs, (size_t)(2 * n), sizeof *obs, "observations");
+  if (status == CEL_OK) status = celi_alloc(&drawn, (size_t)(2 * n), sizeof *drawn, "actions");
+  for (int64_t i = 0; status == CEL_OK && i < 2 * n; i++) obs[i] = place[i % 2];
+  if (status == CEL_OK) status = cel_agent_draw(policy->agent, obs, n, policy->seed, draw, drawn);
+  if (status == CEL_OK) {
+    for (int64_t i = 0; i < 2 * n; i++) action[i] = fmin(fmax((double)drawn[i], -1), 1);
+    *entropy = celi_entropy_of_draws(action, n, 2, NEIGHBOURS, float_step);
+  }
+  free(obs);
+  free(drawn);
+  return status;
+}
+
+void celi_plane_exact_moments(const CelMultigoalSolution *exact, const double s[2], double mean[2],
+                              double covariance[4], double *entropy) {
+  double a[2 * CUTS * CUTS], log_p[CUTS * CUTS], sum = 0;
+  const double reach = exact->plane.reach, side = 2 * reach / CUTS;
+  memset(mean, 0, 2 * sizeof *mean);
+  memset(covariance, 0, 4 * sizeof *covariance);
+  *entropy = 0;
+  if (!(exact->alpha > 0)) {
+    CelRng rng = cel_rng(0, CEL_RNG_USER, 0);
+    cel_multigoal_draw(exact, s, &rng, mean);
+    *entropy = (double)NAN;
+    return;
+  }
+  for (int k = 0; k < CUTS * CUTS; k++) {
+    a[2 * k] = side * (k % CUTS + 0.5) - reach;
+    a[2 * k + 1] = side * (k / CUTS + 0.5) - reach;
+  }
+  cel_multigoal_log_density(exact, s, a, CUTS * CUTS, log_p);
+  for (int k = 0; k < CUTS * CUTS; k++) {
+    const double p = exp(log_p[k]) * side * side;
+    sum += p;
+    *entropy -= p * log_p[k];
+    for (int i = 0; i < 2; i++) mean[i] += p * a[2 * k + i];
+    for (int i = 0; i < 4; i++) covariance[i] += p * a[2 * k + i / 2] * a[2 * k + i % 2];
+  }
+  *entropy /= sum;
+  for (int i = 0; i < 2; i++) mean[i] /= sum;
+  for (int i = 0; i < 4; i++) covariance[i] = covariance[i] / sum - mean[i / 2] * mean[i % 2];
+}
+
+double celi_plane_divergence(const CelMultigoalSolution *exact, const double s[2],
+                             const double *action, int64_t n, double entropy, double *scratch) {
+  double sum = -entropy;
+  cel_multigoal_log_density(exact, s, action, n, scratch);
+  for (int64_t i = 0; i < n; i++) sum -= scratch[i] / (double)n;
+  return sum;
+}
+
+// ---- the three places
+
+/// Q over the lattice of actions; the learned one where there is any.
+static CelStatus fill_q(CelCertifiedPlace *place, const CelMultigoalSolution *exact,
+                        const CeliPlanePolicy *policy) {
+  enum { SIDE = CEL_CERTIFY_SIDE, N = SIDE * SIDE };
+  float *obs = NULL, *action = NULL;
+  CELI_TRY(celi_alloc(&obs, (size_t)(4 * N), sizeof *obs, "a lattice of actions"));
+  action = obs + 2 * N;
+  for (int k = 0; k < N; k++) {
+    const double a[2] = {exact->plane.reach * (2.0 * (k % SIDE) / (SIDE - 1) - 1),
+                         exact->plane.reach * (2.0 * (k / SIDE) / (SIDE - 1) - 1)};
+    for (int i = 0; i < 2; i++)
+      obs[2 * k + i] = (float)place->s[i], action[2 * k + i] = (float)a[i];
+    place->Q[0][k] = (float)cel_multigoal_q(exact, place->s, a);
+    place->Q[1][k] = NAN;
+  }
+  const CelStatus status =
+      policy->has_q ? cel_agent_q(policy->agent, obs, action, N, place->Q[1]) : CEL_OK;
+  free(obs);
+  return status;
+}
+
+static CelStatus fill_place(CelCertificate *out, int k, const CeliPlanePolicy *policy) {
+  enum { N = CEL_CERTIFY_DRAWS };
+  CelCertifiedPlace *place = &out->plane->place[k];
+  const CelMultigoalSolution *exact = out->plane->exact;
+  double drawn[2 * N], scratch[N];
+  CelRng rng = cel_rng(policy->seed, CEL_RNG_EVAL_ACT, UINT32_MAX - (uint32_t)k);
+  memcpy(place->s, places[k], sizeof place->s);
+  celi_plane_exact_moments(exact, place->s, place->mean[0], place->covariance[0],
+                           &place->entropy[0]);
+  for (int i = 0; i < N; i++) {
+    double a[2];
+    cel_multigoal_draw(exact, place->s, &rng, a);
+    place->action[0][2 * i] = (float)a[0], place->action[0][2 * i + 1] = (float)a[1];
+  }
+  CELI_TRY(celi_plane_policy_draw(policy, place->s, 1000000 + k, N, drawn, &place->entropy[1]));
+  celi_moments(drawn, N, 2, place->mean[1], place->covariance[1]);
+  for (int i = 0; i < 2 * N; i++) place->action[1][i] = (float)drawn[i];
+  place->kl = exact->alpha > 0
+                  ? celi_plane_divergence(exact, place->s, drawn, N, place->entropy[1], scratch)
+                  : (double)NAN;
+  return fill_q(place, exact, policy);
+}
+
+CelStatus celi_plane_places(CelCertificate *out, const CeliPlanePolicy *policy) {
+  static const char *const names[CEL_CERTIFY_PLACES] = {"kl_left", "kl_middle", "kl_corner"};
+  for (int k = 0; k < CEL_CERTIFY_PLACES; k++) {
+    char label[56];
+    CELI_TRY(fill_place(out, k, policy));
+    const CelCertifiedPlace *p = &out->plane->place[k];
+    snprintf(label, sizeof label, "KL at (%g, %g)", p->s[0], p->s[1]);
+    celi_measure(out, names[k], label, (double)NAN, (double)NAN, p->kl, (double)NAN);
+    celi_measure_note(out, "mean action (%.2f, %.2f), exact (%.2f, %.2f)", p->mean[1][0],
+                      p->mean[1][1], p->mean[0][0], p->mean[0][1]);
+  }
+  return CEL_OK;
+}

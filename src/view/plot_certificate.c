@@ -1,0 +1,140 @@
+/// Pictures of certificates: which one a problem gets, and its words.
+#include "view/certificate.h"
+#include "view/plot.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/// A measure by name, NULL where there is none.
+static const CelMeasure *measure(const CelCertificate *c, const char *name) {
+  for (int i = 0; i < c->n; i++)
+    if (strcmp(c->measure[i].name, name) == 0) return &c->measure[i];
+  return NULL;
+}
+
+const char *celi_certificate_number(char text[CELI_CERTIFICATE_NUMBER], double value) {
+  snprintf(text, CELI_CERTIFICATE_NUMBER, "%s%.5g", value < 0 ? "\xe2\x88\x92" : "", fabs(value));
+  return text;
+}
+
+static void make_text(CeliCertificateText *text, const CelCertificate *c, const char *title) {
+  const CelMeasure *J = measure(c, "soft_return"), *share = measure(c, "shortfall_share");
+  char lost[64] = "";
+  if (title)
+    snprintf(text->title, sizeof text->title, "%s", title);
+  else
+    snprintf(text->title, sizeof text->title, "%s on %s", c->algo, c->env);
+  if (share && isfinite(share->off))
+    snprintf(lost, sizeof lost, ", %.2g%% of what there is to win", 100 * share->off);
+  char number[2][CELI_CERTIFICATE_NUMBER];
+  if (J)
+    snprintf(text->subtitle, sizeof text->subtitle, "alpha %.4g, gamma %.4g; %sreturn %s of %s%s%s",
+             c->alpha, c->gamma, c->alpha > 0 ? "soft " : "",
+             celi_certificate_number(number[0], J->learned),
+             celi_certificate_number(number[1], J->exact), lost[0] ? "; lost" : "",
+             lost[0] ? lost + 1 : "");
+}
+
+// ---- the regulator: actions at the states met
+
+static CelStatus plot_lqr(const CelCertificate *certificate, const CeliCertificateText *text,
+                          const char *path, bool svg) {
+  enum { PANELS = 4 };
+  const CelCertifiedLqr *c = certificate->lqr;
+  const int n = c->lqr.n, m = c->lqr.m, panels = m < PANELS ? m : PANELS;
+  CeliScatterPanel panel[PANELS];
+  double *data = NULL;
+  CELI_TRY(celi_alloc(&data, (size_t)(3 * panels * c->n), sizeof *data, "a picture"));
+  for (int a = 0; a < panels; a++) {
+    double *x = data + 3 * a * c->n, *y = x + c->n, *band = y + c->n;
+    for (int64_t i = 0; i < c->n; i++) {
+      x[i] = 0;
+      for (int k = 0; k < n; k++) x[i] -= c->exact.K[a * n + k] * (double)c->x[i * n + k];
+      y[i] = (double)c->mean[i * m + a];
+      band[i] = (double)c->sd[i * m + a];
+    }
+    panel[a] = (CeliScatterPanel){.n = c->n, .x = x, .y = y, .band = band};
+    snprintf(panel[a].title, sizeof panel[a].title, "action %d: sd %.3g, exact %.3g", a,
+             sqrt(c->Sigma[a * m + a]), sqrt(c->exact.Sigma[a * m + a]));
+    snprintf(panel[a].x_label, sizeof panel[a].x_label, "exact mean, -K x");
+    snprintf(panel[a].y_label, sizeof panel[a].y_label, "learned mean, +- sd");
+  }
+  const CelStatus status = celi_certificate_draw_scatter(panel, panels, text, path, svg);
+  free(data);
+  return status;
+}
+
+// ---- finite problems that are no grids
+
+/// The entries of x of states (or pairs) that are reached, into out; returns how many.
+static int64_t gather(const CelCertifiedMdp *c, const double *x, bool pairs, double *out) {
+  int64_t n = 0;
+  for (int64_t s = 0; s < c->mdp->states; s++) {
+    if (!c->reached[s]) continue;
+    const int64_t begin = pairs ? c->mdp->pair[s] : s, end = pairs ? c->mdp->pair[s + 1] : s + 1;
+    for (int64_t k = begin; k < end; k++) out[n++] = x[k];
+  }
+  return n;
+}
+
+/// How much each of them is visited, relative to the most.
+static void gather_visits(const CelCertifiedMdp *c, bool pairs, double *out) {
+  int64_t n = 0;
+  double most = 0;
+  for (int64_t s = 0; s < c->mdp->states; s++) {
+    if (!c->reached[s]) continue;
+    const int64_t count = pairs ? c->mdp->pair[s + 1] - c->mdp->pair[s] : 1;
+    for (int64_t k = 0; k < count; k++) out[n++] = fmax(0, c->visits[s]);
+    most = fmax(most, c->visits[s]);
+  }
+  for (int64_t i = 0; i < n && most > 0; i++) out[i] /= most;
+}
+
+static void add_panel(CeliScatterPanel *panel, double **room, const CelCertifiedMdp *c, bool pairs,
+                      const double *exact, const double *learned, const char *title,
+                      const char *what) {
+  double *x = *room, *y, *size;
+  const int64_t n = gather(c, exact, pairs, x);
+  y = x + n, size = y + n;
+  gather(c, learned, pairs, y);
+  gather_visits(c, pairs, size);
+  *room = size + n;
+  *panel = (CeliScatterPanel){.n = n, .x = x, .y = y, .size = size};
+  snprintf(panel->title, sizeof panel->title, "%s", title);
+  snprintf(panel->x_label, sizeof panel->x_label, "exact %s", what);
+  snprintf(panel->y_label, sizeof panel->y_label, "learned %s", what);
+}
+
+static CelStatus plot_table(const CelCertificate *certificate, const CeliCertificateText *text,
+                            const char *path, bool svg) {
+  const CelCertifiedMdp *c = certificate->mdp;
+  CeliScatterPanel panel[3];
+  double *data = NULL, *room;
+  int n = 0;
+  CELI_TRY(celi_alloc(&data, (size_t)(3 * (c->mdp->states + 2 * c->mdp->pairs)), sizeof *data,
+                      "a picture"));
+  room = data;
+  add_panel(&panel[n++], &room, c, false, c->exact->V, c->V, "value of the policy", "V(s)");
+  add_panel(&panel[n++], &room, c, true, c->exact->pi, c->pi, "policy", "pi(a|s)");
+  if (c->learned_Q)
+    add_panel(&panel[n++], &room, c, true, c->exact->Q, c->learned_Q, "action values", "Q(s,a)");
+  const CelStatus status = celi_certificate_draw_scatter(panel, n, text, path, svg);
+  free(data);
+  return status;
+}
+
+CelStatus cel_plot_certificate(const CelCertificate *certificate, const char *title,
+                               const char *out_path) {
+  CeliCertificateText text;
+  bool svg;
+  memset(&text, 0, sizeof text);
+  CELI_TRY(celi_picture_format(out_path, &svg));
+  make_text(&text, certificate, title);
+  if (certificate->plane) return celi_certificate_draw_plane(certificate, &text, out_path, svg);
+  if (certificate->lqr) return plot_lqr(certificate, &text, out_path, svg);
+  const CelMdpGrid *grid = certificate->mdp->mdp->grid;
+  if (grid && grid->rows <= 4000 && grid->columns <= 4000)
+    return celi_certificate_draw_grids(certificate, &text, out_path, svg);
+  return plot_table(certificate, &text, out_path, svg);
+}
