@@ -92,8 +92,8 @@ static double counted_bytes(const CelMdp *mdp) {
 }
 
 /// Bandwidth and sweeps in turn; each repetition compares what lies next to it in time.
-static void measure_sweeps(const BenchOptions *options, const CelMdp *mdp, const float *x,
-                           double alpha, int threads) {
+static void measure_sweeps(const BenchOptions *options, const CelMdp *mdp, const char *what,
+                           const float *x, double alpha, int threads) {
   CeliOperator *op;
   CeliTeam *team;
   double *V, *next, *rates, *limits;
@@ -122,8 +122,9 @@ static void measure_sweeps(const BenchOptions *options, const CelMdp *mdp, const
                   .limit = bench_median(limits, options->repeats),
                   .limit_of = "bandwidth of reading memory by as many threads",
                   .peer_value = NAN};
-  snprintf(row.name, sizeof row.name, "%s sweep, %.0fM states, %d thread%s",
-           alpha > 0 ? "soft" : "hard", (double)mdp->states / 1e6, threads, threads > 1 ? "s" : "");
+  snprintf(row.name, sizeof row.name, "%s sweep, %.1fM states%s, %d thread%s",
+           alpha > 0 ? "soft" : "hard", (double)mdp->states / 1e6, what, threads,
+           threads > 1 ? "s" : "");
   bench_row(&row);
   free(V), free(next), free(rates);
   celi_team_destroy(team);
@@ -131,12 +132,19 @@ static void measure_sweeps(const BenchOptions *options, const CelMdp *mdp, const
 }
 
 static void sweeps(const BenchOptions *options) {
-  CelMdp *mdp = generate("grid", "width=1000 height=1000 rewards=random");
+  static const struct {
+    const char *what, *arguments;
+  } grids[] = {{"", "width=1000 height=1000 rewards=random"},
+               {", a tenth obstacles", "width=1054 height=1054 rewards=random obstacles=0.1"}};
   float *x = floats();
-  for (int threads = 1; threads <= 2; threads++)
-    for (int soft = 1; soft >= 0; soft--) measure_sweeps(options, mdp, x, 0.1 * soft, threads);
+  for (int i = 0; i < 2; i++) {
+    CelMdp *mdp = generate("grid", grids[i].arguments);
+    for (int threads = 1; threads <= 2; threads++)
+      for (int soft = 1; soft >= 0; soft--)
+        measure_sweeps(options, mdp, grids[i].what, x, 0.1 * soft, threads);
+    cel_mdp_destroy(mdp);
+  }
   free(x);
-  cel_mdp_destroy(mdp);
 }
 
 // ---- methods

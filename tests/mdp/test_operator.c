@@ -1,8 +1,8 @@
 /// The layout for sweeps against the problem itself, and the same bits for any number of threads and instruction set.
 #include "celsius/solve.h"
+#include "mdp/evaluate/krylov.h"
 #include "mdp/operator/kernels.h"
 #include "mdp/operator/kernels_tables.h"
-#include "mdp/evaluate/krylov.h"
 #include "mdp/operator/operator.h"
 #include "mdp/problems.h"
 #include "ops/ops.h"
@@ -41,7 +41,43 @@ static void ring(Problem *problem, int64_t S, int64_t A, bool even, uint64_t see
     }
 }
 
-/// The problems on which layouts differ: runs, even ones, gathers, sorted chunks, terminal states, many actions, a long row.
+static void *copy(const void *from, size_t bytes) {
+  void *to = malloc(bytes);
+  memcpy(to, from, bytes);
+  return to;
+}
+
+/// A grid with obstacles, a goal, and transitions that end the episode: runs with holes.
+static void obstacles(Problem *problem) {
+  const CelMdpGenerator *generator;
+  CelMdp *mdp;
+  assert_ok(cel_mdp_generator_find("grid", &generator));
+  void *config = calloc(1, generator->config_size);
+  cel_fields_default(generator->fields, config);
+  assert_ok(cel_fields_set(generator->fields, config, "width", "107"));
+  assert_ok(cel_fields_set(generator->fields, config, "height", "61"));
+  assert_ok(cel_fields_set(generator->fields, config, "obstacles", "0.1"));
+  assert_ok(cel_mdp_generate(&mdp, "grid", config));
+  free(config);
+  const size_t S = (size_t)mdp->states, P = (size_t)mdp->pairs, T = (size_t)mdp->transitions;
+  *problem = (Problem){.mdp = *mdp,
+                       .pair = copy(mdp->pair, (S + 1) * sizeof *mdp->pair),
+                       .row = copy(mdp->row, (P + 1) * sizeof *mdp->row),
+                       .next = copy(mdp->next32, T * sizeof *mdp->next32),
+                       .probability = copy(mdp->probability, T * sizeof *mdp->probability),
+                       .reward = copy(mdp->reward, P * sizeof *mdp->reward),
+                       .start = copy(mdp->start, S * sizeof *mdp->start),
+                       .ends = calloc(T, 1)};
+  cel_mdp_destroy(mdp);
+  for (size_t t = 0; t < T; t += 53) problem->ends[t] = 1;
+  CelMdp *own = &problem->mdp;
+  own->pair = problem->pair, own->row = problem->row, own->next32 = problem->next;
+  own->probability = problem->probability, own->reward = problem->reward;
+  own->start = problem->start, own->ends = problem->ends, own->grid = NULL, own->reward_next = NULL;
+}
+
+/// The problems on which layouts differ: runs, even ones, with holes, gathers, sorted chunks, terminal states, many
+/// actions, a long row.
 static bool make(Problem *problem, int which) {
   static const ProblemSpec specs[] = {
       {.states = 1, .actions = 1, .branching = 1, .discount = 0.9, .reward_scale = 1},
@@ -63,8 +99,10 @@ static bool make(Problem *problem, int which) {
       {.states = 300, .actions = 40, .branching = 30, .discount = 0.95, .reward_scale = 1},
       {.states = 7, .actions = 2, .branching = 400, .discount = 0.95, .reward_scale = 1}};
   const int n = (int)(sizeof specs / sizeof *specs);
-  if (which > n + 1) return false;
-  if (which >= n)
+  if (which > n + 2) return false;
+  if (which == n + 2)
+    obstacles(problem);
+  else if (which >= n)
     ring(problem, 20011, 3, which > n, 5);
   else
     problem_make(problem, &specs[which], (uint64_t)which + 1);
@@ -201,14 +239,14 @@ static void same_bits_everywhere(void **state) {
     problem_free(&problem);
   }
   print_message("digest %016llx\n", (unsigned long long)hash);
-  assert_true(hash == 0x2e4f2bd0f9e8bb90u);
+  assert_true(hash == 0x6d6aba34fa8573e8u);
 }
 
 /// The shapes that the problems above are there for.
 enum { GATHERED = 64 }; // no flag of a slice's
 static void every_kind_of_slice(void **state) {
   (void)state;
-  unsigned seen = 0, merged_runs = 0;
+  unsigned seen = 0, merged_runs = 0, holes = 0;
   Problem problem;
   for (int which = 0; make(&problem, which); which++) {
     CeliOperator *op;
@@ -218,13 +256,15 @@ static void every_kind_of_slice(void **state) {
       const unsigned flags = op->slice[i].flags;
       seen |= flags | (flags & CELI_RUN ? 0u : (unsigned)GATHERED);
       merged_runs += (flags & CELI_RUN) && (flags & CELI_MERGED);
+      holes += (flags & CELI_HOLES) != 0;
     }
     celi_operator_destroy(op);
     problem_free(&problem);
   }
-  assert_int_equal(seen,
-                   CELI_RUN | CELI_SORTED | CELI_PARTIAL | CELI_MERGED | CELI_EVEN | GATHERED);
+  assert_int_equal(seen, CELI_RUN | CELI_SORTED | CELI_PARTIAL | CELI_MERGED | CELI_EVEN |
+                             CELI_HOLES | GATHERED);
   assert_true(merged_runs > 1000);
+  assert_true(holes > 600); // of the 734 slices of the grid with obstacles
 }
 
 static void solutions_do_not_depend_on_threads(void **state) {

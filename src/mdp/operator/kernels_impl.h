@@ -19,7 +19,7 @@ typedef double double8 __attribute__((vector_size(64)));
 typedef struct Walk {
   const uint32_t *width, *index, *merged_index;
   const double *reward, *probability;
-  const uint8_t *map;
+  const uint8_t *map, *hole;
   double *value;
 } Walk;
 
@@ -29,6 +29,7 @@ INLINE Walk walk_from(const CeliOperator *op, const CeliChunk *chunk) {
                 .merged_index = op->merged_index ? op->merged_index + chunk->merged_index : NULL,
                 .reward = op->reward + chunk->level * WIDE,
                 .probability = op->probability + chunk->probability,
+                .hole = op->hole + chunk->hole,
                 .map = op->map ? op->map + chunk->map : NULL,
                 .value = op->value ? op->value + chunk->merged * WIDE : NULL};
 }
@@ -39,6 +40,7 @@ INLINE void walk_on(Walk *walk, const CeliSlice *slice) {
   walk->index += slice->columns * (size_t)each;
   walk->reward += slice->levels * (size_t)WIDE;
   walk->probability += slice->columns * (size_t)(slice->flags & CELI_EVEN ? 1 : WIDE);
+  if (slice->flags & CELI_HOLES) walk->hole += slice->columns;
   if (!walk->value) return;
   walk->merged_index += slice->merged * (size_t)each;
   walk->value += slice->merged * (size_t)WIDE;
@@ -46,13 +48,16 @@ INLINE void walk_on(Walk *walk, const CeliSlice *slice) {
 }
 
 /// What is stored of a slice's columns.
-typedef enum Kind { GATHER, RUN, EVEN } Kind;
+typedef enum Kind { GATHER, RUN, EVEN, HOLES } Kind;
 
 INLINE Kind kind_of(const CeliSlice *slice) {
+  if (slice->flags & CELI_HOLES) return HOLES;
   return slice->flags & CELI_EVEN ? EVEN : slice->flags & CELI_RUN ? RUN : GATHER;
 }
 
-INLINE vd probabilities(const double *p, int64_t k, int lane, Kind kind) {
+INLINE vd probabilities(const Walk *walk, int64_t k, int lane, Kind kind) {
+  const double *p = walk->probability;
+  if (kind == HOLES) return vd_where_bit(vd_set1(p[k]), walk->hole[k] >> lane);
   return kind == EVEN ? vd_set1(p[k]) : vd_load(p + k * WIDE + lane);
 }
 
@@ -69,7 +74,7 @@ INLINE vd slice_q(double *q, const Walk *walk, const CeliSlice *slice, double ga
   for (uint32_t a = 0; a < slice->levels; a++) {
     vd sum = vd_zero();
     for (const int64_t end = k + walk->width[a]; k < end; k++)
-      sum = sum + probabilities(walk->probability, k, lane, kind) *
+      sum = sum + probabilities(walk, k, lane, kind) *
                       next_values(V, walk->index, k, lane, kind != GATHER);
     const vd Q = vd_load(walk->reward + a * (size_t)WIDE + lane) + discount * sum;
     vd_store(q + a * (size_t)WIDE + lane, Q);
@@ -111,7 +116,7 @@ INLINE void slice_policy(const Walk *walk, const CeliSlice *slice, const double 
   for (uint32_t a = 0; a < slice->levels; a++) {
     const vd pi = vd_load(w + a * (size_t)WIDE + lane) * scale;
     for (const int64_t end = k + walk->width[a]; k < end; k++) {
-      const vd p = pi * probabilities(walk->probability, k, lane, kind);
+      const vd p = pi * probabilities(walk, k, lane, kind);
       if (!merged) {
         vd_store(walk->value + k * WIDE + lane, p);
       } else if (kind != GATHER) {
@@ -201,6 +206,9 @@ INLINE void chunks_sweep(const CeliOperator *op, double alpha, double *next, dou
       switch (kind_of(slice)) {
       case EVEN:
         slice_sweep(op, slice, &walk, alpha, sharpness, next, residual, V, q, found, EVEN, hard);
+        break;
+      case HOLES:
+        slice_sweep(op, slice, &walk, alpha, sharpness, next, residual, V, q, found, HOLES, hard);
         break;
       case RUN:
         slice_sweep(op, slice, &walk, alpha, sharpness, next, residual, V, q, found, RUN, hard);

@@ -50,9 +50,19 @@ INLINE vd vd_max(vd a, vd b) {
 INLINE vd vd_min(vd a, vd b) {
   return (vd)_mm512_min_pd((__m512d)a, (__m512d)b);
 }
-/// x[index[0..VL)]; indices below 2^31.
+/// x[index[0..VL)]. By single loads, which are quicker than the gather instructions of many processors.
 INLINE vd vd_gather(const double *x, const uint32_t *index) {
-  return (vd)_mm512_i32gather_pd(_mm256_loadu_si256((const void *)index), x, 8);
+  const __m128d a = _mm_loadh_pd(_mm_load_sd(x + index[0]), x + index[1]);
+  const __m128d b = _mm_loadh_pd(_mm_load_sd(x + index[2]), x + index[3]);
+  const __m128d c = _mm_loadh_pd(_mm_load_sd(x + index[4]), x + index[5]);
+  const __m128d d = _mm_loadh_pd(_mm_load_sd(x + index[6]), x + index[7]);
+  const __m256d low = _mm256_insertf128_pd(_mm256_castpd128_pd256(a), b, 1);
+  const __m256d high = _mm256_insertf128_pd(_mm256_castpd128_pd256(c), d, 1);
+  return (vd)_mm512_insertf64x4(_mm512_castpd256_pd512(low), high, 1);
+}
+/// x where the bit of its lane is set, else 0.
+INLINE vd vd_where_bit(vd x, int bits) {
+  return (vd)_mm512_maskz_mov_pd((__mmask8)bits, (__m512d)x);
 }
 /// x where a >= b, else 0.
 INLINE vd vd_where_ge(vd x, vd a, vd b) {
@@ -70,10 +80,16 @@ INLINE vd vd_min(vd a, vd b) {
   return (vd)_mm256_min_pd((__m256d)a, (__m256d)b);
 }
 INLINE vd vd_gather(const double *x, const uint32_t *index) {
-  return (vd)_mm256_i32gather_pd(x, _mm_loadu_si128((const void *)index), 8);
+  const __m128d a = _mm_loadh_pd(_mm_load_sd(x + index[0]), x + index[1]);
+  const __m128d b = _mm_loadh_pd(_mm_load_sd(x + index[2]), x + index[3]);
+  return (vd)_mm256_insertf128_pd(_mm256_castpd128_pd256(a), b, 1);
 }
 INLINE vd vd_where_ge(vd x, vd a, vd b) {
   return (vd)((vl)x & (a >= b));
+}
+INLINE vd vd_where_bit(vd x, int bits) {
+  const vl lane = {1, 2, 4, 8};
+  return (vd)((vl)x & (((vl)_mm256_set1_epi64x(bits) & lane) != 0));
 }
 #else
 INLINE vd vd_set1(double x) {
@@ -92,6 +108,10 @@ INLINE vd vd_min(vd a, vd b) {
 }
 INLINE vd vd_gather(const double *x, const uint32_t *index) {
   return (vd){x[index[0]], x[index[1]]};
+}
+INLINE vd vd_where_bit(vd x, int bits) {
+  static const vl mask[4] = {{0, 0}, {-1, 0}, {0, -1}, {-1, -1}};
+  return (vd)((vl)x & mask[bits & 3]);
 }
 #endif
 #endif

@@ -3,8 +3,8 @@
 /// Twice over the chunks, each time shared out to the team: first it is decided how each slice looks and counted what it
 /// holds, then, with every chunk's place known, it is written. P_pi is laid out in the same way when a method asks for it.
 #include "base/base.h"
+#include "mdp/operator/holes.h"
 #include "mdp/operator/kernels.h"
-#include "mdp/operator/operator.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,9 @@ enum {
 }; ///< columns beyond which rows of P_pi are not merged: a map's element is a byte
 enum { SMALL = 20000 }; ///< transitions below which threads cost more than they bring
 enum { HUGE_PAGE = 2 * 1024 * 1024 };
+enum {
+  HOLES_WORTH = 3
+}; ///< columns with holes that a gathered one is worth, in time; in bytes it is seven
 
 /// A block of memory on whole large pages where it is large. Errors: CEL_E_MEMORY.
 static CelStatus take(CeliOperator *op, void *out, int64_t n, size_t size, const char *what) {
@@ -109,6 +112,22 @@ static bool is_even(const CeliOperator *op, const CeliSlice *slice, const int64_
   return true;
 }
 
+/// How many columns a slice that is no run has as a run with holes; -1: more than they are worth.
+static int64_t holes_of(const CeliOperator *op, const CeliSlice *slice, const int64_t state[WIDE]) {
+  CeliHoleColumn column[CELI_HOLES_MOST];
+  const int64_t most = HOLES_WORTH * (int64_t)slice->columns;
+  int64_t columns = 0;
+  if (slice->flags & (CELI_SORTED | CELI_RUN)) return -1;
+  for (int64_t a = 0; a < slice->levels; a++) {
+    const int64_t left = most - columns;
+    const int n = celi_holes_of(op->mdp, state[0], a, op->padded,
+                                left < CELI_HOLES_MOST ? (int)left : CELI_HOLES_MOST, column);
+    if (n < 0) return -1;
+    columns += n;
+  }
+  return columns;
+}
+
 static void lanes_of(const CeliOperator *op, int64_t i, int64_t state[WIDE]) {
   for (int lane = 0; lane < WIDE; lane++) state[lane] = celi_operator_state(op, i, lane);
 }
@@ -167,6 +186,11 @@ static void look(CeliOperator *op, int64_t i, CeliChunk *count) {
   if (slice->mask != 0xff) slice->flags |= CELI_PARTIAL;
   if (is_run(op, slice, state)) slice->flags |= CELI_RUN;
   if (is_even(op, slice, state)) slice->flags |= CELI_EVEN;
+  const int64_t holes = holes_of(op, slice, state);
+  if (holes >= 0) {
+    slice->flags |= CELI_RUN | CELI_EVEN | CELI_HOLES;
+    slice->columns = (uint32_t)holes;
+  }
   celi_chunk_advance(count, slice);
 }
 
@@ -194,6 +218,7 @@ static void place(CeliOperator *op) {
     at.level += count.level;
     at.probability += count.probability;
     at.index += count.index;
+    at.hole += count.hole;
     at.merged += count.merged;
     at.merged_index += count.merged_index;
     at.map += count.map;
@@ -202,13 +227,20 @@ static void place(CeliOperator *op) {
 
 // ---- second pass: write
 
-/// Level a of lane i of a slice: reward and probabilities, and next states where they are no run's.
+/// The reward of level a of a lane: a terminal state has one action of reward 0, actions that are not there have -inf.
+static void write_reward(const CeliOperator *op, const CeliChunk *at, int64_t a, int64_t s,
+                         int lane) {
+  const CelMdp *mdp = op->mdp;
+  op->reward[(at->level + a) * WIDE + lane] = a < actions(mdp, s) ? mdp->reward[mdp->pair[s] + a]
+                                              : a == 0            ? 0.0
+                                                                  : -HUGE_VAL;
+}
+
+/// Level a of lane i of a slice: probabilities, and next states where they are no run's.
 static void write_row(const CeliOperator *op, const CeliSlice *slice, const CeliChunk *at,
                       int64_t column, int64_t a, int64_t s, int lane) {
   const CelMdp *mdp = op->mdp;
-  const int64_t A = actions(mdp, s), n = op->width[at->level + a];
-  double *reward = op->reward + (at->level + a) * WIDE + lane;
-  *reward = a < A ? mdp->reward[mdp->pair[s] + a] : a == 0 ? 0.0 : -HUGE_VAL;
+  const int64_t n = op->width[at->level + a];
   for (int64_t k = 0; k < n; k++) {
     const int64_t t = transition(mdp, s, a, k), cell = (column + k) * WIDE + lane;
     const bool passes = t >= 0 && !(mdp->ends && mdp->ends[t]);
@@ -219,11 +251,30 @@ static void write_row(const CeliOperator *op, const CeliSlice *slice, const Celi
   }
 }
 
+/// Level a of a run with holes, from a column on; returns its columns.
+static int64_t write_holes(const CeliOperator *op, int64_t first, const CeliChunk *at,
+                           int64_t column, int64_t a) {
+  CeliHoleColumn holes[CELI_HOLES_MOST];
+  const int n = celi_holes_of(op->mdp, first, a, op->padded, CELI_HOLES_MOST, holes);
+  for (int k = 0; k < n; k++) {
+    op->index[at->index + column + k] = (uint32_t)holes[k].base;
+    op->probability[at->probability + column + k] = holes[k].p;
+    op->hole[at->hole + column + k] = holes[k].mask;
+  }
+  op->width[at->level + a] = (uint32_t)n;
+  return n;
+}
+
 static void write_slice(const CeliOperator *op, int64_t i, const CeliChunk *at) {
   const CeliSlice *slice = &op->slice[i];
   int64_t state[WIDE], column = 0;
   lanes_of(op, i, state);
   for (int64_t a = 0; a < slice->levels; a++) {
+    for (int lane = 0; lane < WIDE; lane++) write_reward(op, at, a, state[lane], lane);
+    if (slice->flags & CELI_HOLES) {
+      column += write_holes(op, state[0], at, column, a);
+      continue;
+    }
     const int64_t n = level_width(op->mdp, state, a);
     op->width[at->level + a] = (uint32_t)n;
     for (int lane = 0; lane < WIDE; lane++) write_row(op, slice, at, column, a, state[lane], lane);
@@ -360,6 +411,7 @@ static CelStatus lay_out(CeliOperator *op) {
   CELI_TRY(take(op, &op->width, all.level, sizeof *op->width, "the rows of a problem"));
   CELI_TRY(take(op, &op->reward, all.level * WIDE, sizeof(double), "the rewards of a problem"));
   CELI_TRY(take(op, &op->index, all.index, sizeof *op->index, "the next states of a problem"));
+  CELI_TRY(take(op, &op->hole, all.hole, sizeof *op->hole, "the lanes of columns with holes"));
   CELI_TRY(take(op, &op->probability, all.probability, sizeof(double),
                 "the probabilities of a problem"));
   pass(op, WRITE);
@@ -411,9 +463,9 @@ CelStatus celi_operator_prepare(CeliOperator *op) {
 void celi_operator_destroy(CeliOperator *op) {
   if (!op) return;
   celi_team_destroy(op->team);
-  void *const blocks[] = {op->slice,       op->chunk, op->lane,         op->width, op->reward,
-                          op->probability, op->index, op->merged_index, op->map,   op->value,
-                          op->scratch,     op->found, op->sums};
+  void *const blocks[] = {op->slice,       op->chunk,   op->lane,         op->width, op->reward,
+                          op->probability, op->index,   op->merged_index, op->map,   op->value,
+                          op->hole,        op->scratch, op->found,        op->sums};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
   free(op);
 }

@@ -17,6 +17,7 @@ void celi_chunk_advance(CeliChunk *at, const CeliSlice *slice) {
   at->level += slice->levels;
   at->probability += slice->columns * (slice->flags & CELI_EVEN ? 1 : CELI_WIDE);
   at->index += slice->columns * each;
+  if (slice->flags & CELI_HOLES) at->hole += slice->columns;
   at->merged += slice->merged;
   at->merged_index += slice->merged * each;
   if (slice->flags & CELI_MERGED) at->map += slice->columns * each;
@@ -128,7 +129,7 @@ static void assemble_lane(const CeliOperator *op, const Assemble *args, int64_t 
   if (!(slice->mask >> lane & 1)) return; // its columns of P_pi are 0 from the start
   const CelMdp *mdp = op->mdp;
   const bool merged = slice->flags & CELI_MERGED, run = slice->flags & CELI_RUN;
-  const bool even = slice->flags & CELI_EVEN;
+  const bool even = slice->flags & CELI_EVEN, holes = slice->flags & CELI_HOLES;
   const int64_t s = celi_operator_state(op, i, lane), first = mdp->pair[s];
   double *value = op->value + at->merged * CELI_WIDE + lane, r = 0.0;
   for (uint32_t m = 0; m < slice->merged; m++) value[m * (size_t)CELI_WIDE] = 0.0;
@@ -138,6 +139,7 @@ static void assemble_lane(const CeliOperator *op, const Assemble *args, int64_t 
     if (pi > 0.0)
       r += pi * (mdp->reward[p] - (args->alpha > 0.0 ? args->alpha * celi_log(pi) : 0.0));
     for (const int64_t end = k + op->width[at->level + (p - first)]; k < end; k++) {
+      if (holes && !(op->hole[at->hole + k] >> lane & 1)) continue;
       const int64_t column = !merged ? k : op->map[at->map + (run ? k : k * CELI_WIDE + lane)];
       value[column * CELI_WIDE] +=
           op->gamma * pi * op->probability[at->probability + (even ? k : k * CELI_WIDE + lane)];

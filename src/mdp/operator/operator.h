@@ -3,8 +3,10 @@
 /// States are taken eight at a time, in slices; the k-th transitions of the a-th actions of a slice's states lie side by
 /// side (a column: eight probabilities, eight next states), so a sweep works on eight states at once and reads memory in
 /// order. Where the eight next states follow each other in every column (a run: most of a grid world), only the first is
-/// stored, and where their probabilities are the same in every column (an even run), only one. States without a k-th transition or an a-th action have probability 0 or reward -inf there; transitions that
-/// end the episode have probability 0; terminal states are left out of every residual and keep the value 0.
+/// stored, and where their probabilities are the same in every column (an even run), only one. Where that is so but for
+/// some lanes, columns are made of what is alike and say which lanes they are for (holes.c: a run with holes). States
+/// without a k-th transition or an a-th action have probability 0 or reward -inf there; transitions that end the episode
+/// have probability 0; terminal states are left out of every residual and keep the value 0.
 ///
 /// States keep their order, or, where that would fill columns badly, are sorted within a chunk of slices by how much
 /// they hold. Vectors have `padded` elements: those past the last state are zero.
@@ -26,6 +28,7 @@ typedef enum CeliSliceFlag {
   CELI_SORTED = 2,  ///< lanes are not consecutive states
   CELI_PARTIAL = 4, ///< some lanes are terminal or past the end
   CELI_EVEN = 16,   ///< a run whose columns have one probability each
+  CELI_HOLES = 32,  ///< an even run whose columns have masks of lanes
   CELI_MERGED = 8   ///< its rows of P_pi are merged: one column a next state
 } CeliSliceFlag;
 
@@ -40,7 +43,7 @@ typedef struct CeliSlice {
 
 /// Where a chunk begins in each stream, in its elements.
 typedef struct CeliChunk {
-  int64_t level, probability, index, merged, merged_index, map;
+  int64_t level, probability, index, hole, merged, merged_index, map;
 } CeliChunk;
 
 typedef struct CeliMdpKernels CeliMdpKernels;
@@ -61,6 +64,7 @@ typedef struct CeliOperator {
   double *reward;      ///< (levels, 8)
   double *probability; ///< (columns) of even runs, else (columns, 8)
   uint32_t *index;     ///< (columns) of runs, else (columns, 8)
+  uint8_t *hole;       ///< (columns) of runs with holes: the lanes that a column is for
   // gamma P_pi, from celi_operator_prepare on.
   uint32_t *merged_index; ///< (merged columns) of runs, else (merged columns, 8)
   uint8_t
