@@ -4,14 +4,16 @@
 #include "verify/verify.h"
 
 extern const CeliSection celi_ac_gradient, celi_ac_baselines, celi_ac_samples, celi_ac_values,
-    celi_ac_actor, celi_ac_gaussians;
+    celi_ac_actor, celi_ac_gaussians, celi_ac_learners;
 
-static const CeliSection *const sections[] = {&celi_ac_gradient,  // 4.1-4.7
-                                              &celi_ac_baselines, // 4.8-4.13
-                                              &celi_ac_samples,   // 4.14-4.15
-                                              &celi_ac_values,    // 4.12, 4.16-4.21
-                                              &celi_ac_actor,     // 4.22-4.23
-                                              &celi_ac_gaussians, // 4.24-4.26
-                                              NULL};
+static const CeliSection *const sections[] = {
+    &celi_ac_gradient,  // 4.1-4.7
+    &celi_ac_baselines, // 4.8-4.13
+    &celi_ac_samples,   // 4.14-4.15
+    &celi_ac_values,    // 4.12, 4.16-4.21
+    &celi_ac_actor,     // 4.22-4.23
+    &celi_ac_gaussians, // 4.24-4.26
+    &celi_ac_learners,  // 4.1-4.26 in the library's learners
+    NULL};
 
 const CeliNote celi_note_actor_critic = {"actor-critic", sections};

@@ -174,6 +174,15 @@ void celi_net_apply(const CeliNet *net, const double *x, double *out) {
   for (int i = 0; i < net->width[net->L]; i++) out[i] = creal(y[i]);
 }
 
+CeliComplex celi_log_sd(CeliComplex head) {
+  return creal(head) > 2 ? 2 : creal(head) < -20 ? -20 : head;
+}
+
+CeliComplex celi_log_jacobian(CeliComplex u) {
+  const CeliComplex v = creal(u) < 0 ? -u : u; // 4 exp(-2v) / (1 + exp(-2v))^2
+  return 2 * (0.69314718055994530942 - v - clog(1 + cexp(-2 * v)));
+}
+
 void celi_net_compare(CeliTrial *trial, const CeliNet *net, CeliComplexFunction loss,
                       const void *user, bool differs) {
   double *exact = celi_take(trial, net->n);

@@ -63,6 +63,10 @@ void celi_net_forward(const CeliNet *net, const CeliComplex *theta, const CeliCo
 const CeliComplex *celi_net_theta(const CeliNet *net, CeliComplex *to);
 /// The same in reals, at net->theta.
 void celi_net_apply(const CeliNet *net, const double *x, double *out);
+/// log sigma as the learners take it from a network: held within [-20, 2], without a gradient outside.
+CeliComplex celi_log_sd(CeliComplex head);
+/// log(1 - tanh(u)^2), where tanh is 1 to rounding too.
+CeliComplex celi_log_jacobian(CeliComplex u);
 /// Hands in the library's gradient and that of `loss` by complex steps; `differs`: as it is, without a scale.
 void celi_net_compare(CeliTrial *trial, const CeliNet *net, CeliComplexFunction loss,
                       const void *user, bool differs);

@@ -2,16 +2,17 @@
 /// lower bounds on what a change gains, soft policy iteration, the losses of soft actor-critic.
 #include "verify/verify.h"
 
-extern const CeliSection celi_pg_improvement, celi_pg_coupling, celi_pg_bounds, celi_pg_iteration,
-    celi_pg_losses, celi_pg_learners;
+extern const CeliSection celi_pg_improvement, celi_pg_trust_regions, celi_pg_coupling,
+    celi_pg_bounds, celi_pg_iteration, celi_pg_losses, celi_pg_learners;
 
 static const CeliSection *const sections[] = {
-    &celi_pg_improvement, // REINFORCE, PDL, IS, surrogate
-    &celi_pg_coupling,    // coupling, drift
-    &celi_pg_bounds,      // objective bound
-    &celi_pg_iteration,   // (1)-(4), (15)-(19), Lemmas 1 and 2, Theorem 1
-    &celi_pg_losses,      // (5)-(10), as tables
-    &celi_pg_learners,    // (5)-(10), the gradients of the library's learners
+    &celi_pg_improvement,   // REINFORCE, PDL, IS, surrogate
+    &celi_pg_trust_regions, // surrogate, in PPO and TRPO
+    &celi_pg_coupling,      // coupling, drift
+    &celi_pg_bounds,        // objective bound
+    &celi_pg_iteration,     // (1)-(4), (15)-(19), Lemmas 1 and 2, Theorem 1
+    &celi_pg_losses,        // (5)-(10), as tables
+    &celi_pg_learners,      // (5)-(10), the gradients of the library's learners
     NULL};
 
 const CeliNote celi_note_policy_guarantees = {"policy-guarantees", sections};

@@ -71,9 +71,10 @@ static CeliComplex sample(const Sac *sac, const CeliComplex *theta, const double
   for (int k = 0; k < O; k++) in[k] = x[k];
   celi_net_forward(&sac->actor, theta, in, head);
   for (int k = 0; k < sac->A; k++) {
-    const CeliComplex log_sd = head[sac->A + k];
-    a[k] = ctanh(head[k] + cexp(log_sd) * eps[k]);
-    log_pi -= eps[k] * eps[k] / 2 + log_sd + half_log_2pi + clog(1 - a[k] * a[k]);
+    const CeliComplex log_sd = celi_log_sd(head[sac->A + k]);
+    const CeliComplex u = head[k] + cexp(log_sd) * eps[k];
+    a[k] = ctanh(u);
+    log_pi -= eps[k] * eps[k] / 2 + log_sd + half_log_2pi + celi_log_jacobian(u);
   }
   return log_pi;
 }
@@ -211,12 +212,13 @@ static CeliComplex divergence(const void *user, const CeliComplex *theta) {
   for (int k = 0; k < O; k++) in[k] = sac->batch[0]->x[k];
   celi_net_forward(&sac->actor, theta, in, head);
   celi_net_apply(&sac->actor, sac->batch[0]->x, middle);
-  const double width = 9 * exp(middle[1]), step = 2 * width / NODES;
+  const CeliComplex log_sd = celi_log_sd(head[1]);
+  const double width = 9 * exp(creal(log_sd)), step = 2 * width / NODES;
   for (int i = 0; i <= NODES; i++) {
     const double u = middle[0] - width + i * step;
-    const CeliComplex z = (u - head[0]) / cexp(head[1]), a = tanh(u);
-    const CeliComplex log_N = -z * z / 2 - head[1] - half_log_2pi;
-    const CeliComplex log_pi = log_N - log(1 / (cosh(u) * cosh(u)));
+    const CeliComplex z = (u - head[0]) / cexp(log_sd), a = tanh(u);
+    const CeliComplex log_N = -z * z / 2 - log_sd - half_log_2pi;
+    const CeliComplex log_pi = log_N - celi_log_jacobian(u);
     sum += step * cexp(log_N) * (alpha * log_pi - least(sac, sac->Q, sac->batch[0]->x, &a));
   }
   return sum;

@@ -1,4 +1,8 @@
-/// [soft-q-learning, 3.2, 4] where actions are numbers.
+/// [soft-q-learning, 3.2, 4] where actions are numbers: soft values by importance sampling, and the normalisation of the
+/// sampler's target.
+///
+/// One dimension, a in [-1, 1]; Q is a sum of three bumps; Z = integral of exp(Q/alpha), V = alpha log Z, by quadrature.
+#include "celsius/sqlc.h"
 #include "verify/verify.h"
 #include <math.h>
 
@@ -42,10 +46,6 @@ static double weight_of(const Bump *bump, double a, double V) {
 static double weight_printed(const Bump *bump, double a, double V) {
   return exp(bump_at(bump, a) / bump->alpha - V);
 }
-static double weight_squared(const Bump *bump, double a, double V) {
-  return 2 * weight_of(bump, a, V) * weight_of(bump, a, V);
-}
-
 static double quadrature_value(const Bump *bump) {
   return bump->alpha * log(integral(weight_of, bump, 0, 4000));
 }
@@ -66,59 +66,109 @@ static CelStatus target_printed(CeliTrial *trial) {
   return target_mass(trial, true);
 }
 
-/// alpha log mean exp(Q/alpha)/q over n actions of the uniform proposal, q = 1/2.
-static double importance_estimate(CeliTrial *trial, const Bump *bump, int n) {
-  double sum = weight_of(bump, cel_rng_range(&trial->rng, -1, 1), 0);
-  for (int i = 1; i < n; i++) sum += weight_of(bump, cel_rng_range(&trial->rng, -1, 1), 0);
-  return bump->alpha * log(2 * sum / n);
-}
+enum { ESTIMATES = 4000, SAMPLES_MAX = 256 };
 
-/// Its mean over runs against quadrature, with its bias -alpha Var(w)/(2 n Z^2) or without.
-static CelStatus importance_value(CeliTrial *trial, const Bump *of, int n, bool bias) {
-  enum { RUNS = 4000 };
-  double sum = 0, squares = 0;
-  const Bump bump = *of;
-  const double V = quadrature_value(&bump), Z = exp(V / bump.alpha);
-  const double variance = integral(weight_squared, &bump, 0, 4000) - Z * Z;
-  const double expected = bias ? -bump.alpha * variance / (2 * n * Z * Z) : 0;
-  for (int i = 0; i < RUNS; i++) {
-    const double off = importance_estimate(trial, &bump, n) - V;
-    sum += off, squares += off * off;
+/// The library's estimate from n actions of the proposal q(a) = (1 + tilt a)/2.
+static CelStatus estimate(CeliTrial *trial, const Bump *bump, double tilt, int n, double *V) {
+  float Q[SAMPLES_MAX], log_q[SAMPLES_MAX], log_w[SAMPLES_MAX], value;
+  for (int i = 0; i < n; i++) {
+    const double p = cel_rng_uniform(&trial->rng); // the distribution function, turned round
+    const double root = sqrt((1 - tilt) * (1 - tilt) + 4 * tilt * p);
+    const double a = tilt > 0 ? (root - 1) / tilt : 2 * p - 1;
+    Q[i] = (float)bump_at(bump, a), log_q[i] = (float)log((1 + tilt * a) / 2);
   }
-  const double spread = (squares - sum * sum / RUNS) / (RUNS - 1);
-  celi_compare(trial, V + sum / RUNS, V + expected, sqrt(spread / RUNS));
+  CELI_TRY(cel_soft_value_estimate(&value, log_w, Q, log_q, bump->alpha, n, 1));
+  *V = (double)value;
   return CEL_OK;
 }
 
-static CelStatus importance_bias(CeliTrial *trial) {
+/// Var(w) of one action of the proposal, w = exp(Q/alpha)/q, by quadrature.
+static double variance_of_weight(const Bump *bump, double tilt, double Z) {
+  enum { NODES = 4000 };
+  double sum = 0;
+  for (int i = 0; i <= NODES; i++) {
+    const double a = -1 + 2. * i / NODES, w = weight_of(bump, a, 0);
+    sum += (i == 0 || i == NODES ? 1
+            : i % 2              ? 4
+                                 : 2) *
+           w * w / ((1 + tilt * a) / 2) * 2 / NODES / 3;
+  }
+  return sum - Z * Z;
+}
+
+/// Its mean over many estimates against quadrature, with its bias -alpha Var(w)/(2 n Z^2) or without.
+static CelStatus importance_value(CeliTrial *trial, const Bump *bump, double tilt, int n,
+                                  bool bias) {
+  CeliMean mean = {0};
+  const double V = quadrature_value(bump), Z = exp(V / bump->alpha);
+  const double variance = variance_of_weight(bump, tilt, Z);
+  for (int i = 0; i < ESTIMATES; i++) {
+    double value;
+    CELI_TRY(estimate(trial, bump, tilt, n, &value));
+    celi_mean_add(&mean, value);
+  }
+  celi_mean_compare(trial, &mean, V - (bias ? bump->alpha * variance / (2 * n * Z * Z) : 0), 1e-7);
+  return CEL_OK;
+}
+
+static CelStatus importance_uniform(CeliTrial *trial) {
   Bump bump;
   draw_bump(trial, .5, &bump);
-  return importance_value(trial, &bump, 200, true);
+  return importance_value(trial, &bump, 0, 200, true);
+}
+static CelStatus importance_tilted(CeliTrial *trial) {
+  Bump bump;
+  draw_bump(trial, .5, &bump);
+  return importance_value(trial, &bump, .5, 200, true);
 }
 static CelStatus importance_is_biased(CeliTrial *trial) {
   const Bump peak = {{2, 0, 0}, {.3, 0, 0}, {.3, 1, 1}, .5};
-  return importance_value(trial, &peak, 8, false);
+  return importance_value(trial, &peak, 0, 8, false);
 }
 
-/// q proportional to exp(Q/alpha), normalised on other nodes: every weight is Z, whatever is drawn.
+/// exp(V/alpha) itself has no bias, however few the samples.
+static CelStatus weight_is_unbiased(CeliTrial *trial) {
+  const Bump peak = {{2, 0, 0}, {.3, 0, 0}, {.3, 1, 1}, .5};
+  CeliMean mean = {0};
+  for (int i = 0; i < ESTIMATES; i++) {
+    double value;
+    CELI_TRY(estimate(trial, &peak, 0, 8, &value));
+    celi_mean_add(&mean, exp(value / peak.alpha));
+  }
+  celi_mean_compare(trial, &mean, integral(weight_of, &peak, 0, 4000), 1e-6);
+  return CEL_OK;
+}
+
+/// q proportional to exp(Q/alpha), normalised on other nodes: each estimate is V, whatever was drawn.
 static CelStatus importance_without_variance(CeliTrial *trial) {
   Bump bump;
   draw_bump(trial, .5, &bump);
   const double V = quadrature_value(&bump), Z = integral(weight_of, &bump, 0, 2998);
   for (int i = 0; i < 20; i++) {
-    const double a = cel_rng_range(&trial->rng, -1, 1), q = weight_of(&bump, a, 0) / Z;
-    celi_compare(trial, bump.alpha * log(weight_of(&bump, a, 0) / q), V, 1);
+    float Q[3], log_q[3], log_w[3], value;
+    for (int k = 0; k < 3; k++) {
+      const double q = bump_at(&bump, cel_rng_range(&trial->rng, -1, 1));
+      Q[k] = (float)q, log_q[k] = (float)(q / bump.alpha - log(Z));
+    }
+    CELI_TRY(cel_soft_value_estimate(&value, log_w, Q, log_q, bump.alpha, 3, 1));
+    celi_compare(trial, (double)value, V, celi_size(&V, 1));
   }
   return CEL_OK;
 }
 
 static const CeliClaim claims[] = {
-    {"3.2", "importance-sampled soft value: bias -alpha Var(w)/(2 n Z^2) (standard errors)", "",
-     CEL_CHECK_EQUAL, 4, 2, importance_bias},
-    {"3.2", "of few samples it is not the value itself (standard errors)", "", CEL_CHECK_DIFFERS, 4,
-     2, importance_is_biased},
-    {"3.2", "a proposal proportional to exp(Q/alpha) has no variance", "", CEL_CHECK_EQUAL, 1e-10,
-     8, importance_without_variance},
+    {"3.2",
+     "soft value by importance sampling, uniform: less -alpha Var(w)/(2 n Z^2) it is "
+     "quadrature's (standard errors)",
+     "cel_soft_value_estimate", CEL_CHECK_EQUAL, 4, 4, importance_uniform},
+    {"3.2", "the same from another proposal (standard errors)", "cel_soft_value_estimate",
+     CEL_CHECK_EQUAL, 4, 4, importance_tilted},
+    {"3.2", "of few samples it is not the value itself (standard errors)",
+     "cel_soft_value_estimate", CEL_CHECK_DIFFERS, 4, 2, importance_is_biased},
+    {"3.2", "exp(V/alpha) of few samples has no bias (standard errors)", "cel_soft_value_estimate",
+     CEL_CHECK_EQUAL, 4, 2, weight_is_unbiased},
+    {"3.2", "a proposal proportional to exp(Q/alpha) has no variance (float32)",
+     "cel_soft_value_estimate", CEL_CHECK_EQUAL, 1e-6, 8, importance_without_variance},
     {"4", "exp((Q - V)/alpha) integrates to 1", "", CEL_CHECK_EQUAL, 1e-10, 8,
      target_is_normalised},
     {"4", "printed: exp(Q/alpha - V) does not", "", CEL_CHECK_DIFFERS, 1e-3, 8, target_printed},

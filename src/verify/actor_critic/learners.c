@@ -1,0 +1,334 @@
+/// [actor-critic, 4.1-4.26] in the library's learners: the mean of the gradients that REINFORCE and actor-critic leave after
+/// rollouts of a small problem, against the exact gradient of J; the two losses of actor-critic after one rollout, against
+/// derivatives by complex steps.
+///
+/// On a small problem the policy is a network without hidden layers on the state as one of S, so that its weights are the
+/// logits theta (S, A), and a value network's are V (S). What is learned from are actions that the library drew itself.
+#include "celsius/improve.h"
+#include "verify/actor_critic/finite.h"
+#include "verify/learner.h"
+#include <math.h>
+
+// ---- rollouts of a small problem
+
+enum { STATES = 3, CHOICES = 2, N = 32, LONG = 40 };
+
+#define TABULAR                                                                                    \
+  "net_arch", "[]", "learning_rate", "0", "critic_learning_rate", "0", "max_grad_norm", "0"
+#define REINFORCE TABULAR, "n_steps", "4", "normalize_advantage", "false", "reduction", "episodes"
+static const char *const exact_reinforce[] = {REINFORCE, "baseline", "none", "discount_weight",
+                                              "true",    "gamma",    "0.5",  NULL};
+static const char *const with_baseline[] = {REINFORCE, "baseline", "value", "discount_weight",
+                                            "true",    "gamma",    "0.5",   NULL};
+static const char *const practice[] = {REINFORCE, "baseline", "none", "discount_weight",
+                                       "false",   "gamma",    "0.5",  NULL};
+static const char *const one_step[] = {TABULAR,           "n_steps", "40",    "reduction", "sum",
+                                       "discount_weight", "true",    "gamma", "0.5",       NULL};
+
+/// A learner, and the problem that it plays, N at a time.
+typedef struct Table {
+  CeliLearner learner;
+  CeliProblem m;
+  double pi[STATES * CHOICES]; ///< the learner's policy
+  int state[N];
+} Table;
+
+static void observe(const Table *table, float *obs) {
+  for (int i = 0; i < N * STATES; i++) obs[i] = i % STATES == table->state[i / STATES] ? 1 : 0;
+}
+
+/// T steps of all environments; the last ends their episodes, by a time limit where `cut`.
+static CelStatus play(CeliTrial *trial, Table *table, int T, bool cut) {
+  const CeliProblem *m = &table->m;
+  float obs[N * STATES], final[N * STATES], reward[N];
+  uint8_t ended[N], none[N] = {0};
+  int32_t choice[N];
+  for (int i = 0; i < N; i++) table->state[i] = celi_sample_start(trial, m);
+  observe(table, obs);
+  for (int t = 0; t < T; t++) {
+    CELI_TRY(cel_agent_act(table->learner.agent, obs, NULL, CEL_EXPLORE, choice));
+    for (int i = 0; i < N; i++) {
+      const int p = m->pair[table->state[i]] + choice[i], next = celi_sample_next(trial, m, p);
+      reward[i] = (float)m->R[p * m->S + next], ended[i] = t == T - 1;
+      table->state[i] = next;
+    }
+    observe(table, final);
+    for (int i = 0; i < N && t == T - 1; i++) table->state[i] = celi_sample_start(trial, m);
+    observe(table, obs);
+    const CelOutcome outcome = {reward, cut ? none : ended, cut ? ended : none, obs, final};
+    CELI_TRY(cel_agent_observe(table->learner.agent, &outcome));
+  }
+  return cel_agent_update_n(table->learner.agent, 1);
+}
+
+/// Action a leads to state a, mostly.
+static CelStatus draw_leading(CeliTrial *trial, CeliProblem *m) {
+  const int actions[STATES] = {CHOICES, CHOICES, CHOICES};
+  celi_open(trial, m, STATES, actions, .5);
+  for (int s = 0; s < STATES; s++)
+    for (int a = 0; a < CHOICES; a++) {
+      celi_arrow(m, s, a, a, .8, cel_rng_normal(&trial->rng), false);
+      celi_arrow(m, s, a, 2, .2, cel_rng_normal(&trial->rng), false);
+    }
+  return celi_close(trial, m, 0);
+}
+
+/// A problem with gamma .5, drawn or one whose actions lead, and a learner on it.
+static CelStatus open(CeliTrial *trial, const char *algo, const char *const *settings, bool leading,
+                      Table *table) {
+  const CeliLearnerSpec spec = {
+      .algo = algo, .O = STATES, .A = CHOICES, .discrete = true, .n_envs = N, .settings = settings};
+  CeliDraw draw = celi_tiny_endless;
+  draw.gamma = .5;
+  *table = (Table){0};
+  CELI_TRY(leading ? draw_leading(trial, &table->m) : celi_draw(trial, &draw, &table->m));
+  CELI_TRY(celi_learner_create(trial, &spec, &table->learner));
+  const CeliNet actor = celi_net_read(trial, &table->learner, "actor", 0);
+  for (int s = 0; s < STATES; s++) {
+    double x[STATES] = {0}, logit[CHOICES];
+    x[s] = 1;
+    celi_net_apply(&actor, x, logit);
+    celi_dense_softmax(logit, CHOICES, 1, table->pi + s * CHOICES);
+  }
+  return CEL_OK;
+}
+
+/// The mean over rollouts of minus the learner's gradient of its loss, `scale` of it, along a direction, against `expected`.
+static CelStatus mean_gradient(CeliTrial *trial, Table *table, int T, bool cut, double scale,
+                               const double *along, const double *expected) {
+  enum { ROLLOUTS = 120 };
+  CeliMean mean = {0};
+  for (int i = 0; i < ROLLOUTS; i++) {
+    CELI_TRY(play(trial, table, T, cut));
+    const size_t used = trial->used;
+    const CeliNet actor = celi_net_read(trial, &table->learner, "actor", 0);
+    celi_mean_add(&mean, -scale * celi_dense_dot(actor.gradient, along, STATES * CHOICES));
+    trial->used = used;
+  }
+  celi_mean_compare(trial, &mean, celi_dense_dot(expected, along, STATES * CHOICES), 1e-7);
+  return CEL_OK;
+}
+
+/// REINFORCE over four steps, against the gradient of J, or the form without gamma^t. The direction is where the two
+/// differ, or random.
+static CelStatus reinforce_on(CeliTrial *trial, Table *table, const char *const *settings,
+                              bool against_practice, bool where_they_differ) {
+  double J[STATES * CHOICES], other[STATES * CHOICES], along[STATES * CHOICES];
+  CELI_TRY(open(trial, "reinforce", settings, false, table));
+  const CelMdp *mdp = table->m.mdp;
+  CELI_TRY(cel_policy_gradient_horizon(mdp, table->pi, 0, .5, CELI_FINITE_STEPS, true, J));
+  CELI_TRY(cel_policy_gradient_horizon(mdp, table->pi, 0, .5, CELI_FINITE_STEPS, false, other));
+  celi_draw_normal(trial, along, STATES * CHOICES, 1);
+  for (int k = 0; k < STATES * CHOICES && where_they_differ; k++) along[k] = other[k] - J[k];
+  return mean_gradient(trial, table, CELI_FINITE_STEPS, false, 1, along,
+                       against_practice ? other : J);
+}
+
+static CelStatus reinforce(CeliTrial *trial, const char *const *settings, bool against_practice,
+                           bool where_they_differ) {
+  Table table;
+  const CelStatus status =
+      reinforce_on(trial, &table, settings, against_practice, where_they_differ);
+  celi_learner_destroy(&table.learner);
+  return status;
+}
+
+static CelStatus reinforce_exact(CeliTrial *trial) {
+  return reinforce(trial, exact_reinforce, false, false);
+}
+static CelStatus reinforce_baseline(CeliTrial *trial) {
+  return reinforce(trial, with_baseline, false, false);
+}
+static CelStatus reinforce_practice(CeliTrial *trial) {
+  return reinforce(trial, practice, true, true);
+}
+static CelStatus reinforce_printed(CeliTrial *trial) {
+  return reinforce(trial, practice, false, true);
+}
+
+/// Puts V (S), and `shift` on V of state 0, into the value network: weights that are V, a bias of 0.
+static CelStatus set_values(Table *table, double shift) {
+  const CelTensor *W = cel_tensors_find(table->learner.tensors, "critic.0.weight");
+  const CelTensor *b = cel_tensors_find(table->learner.tensors, "critic.0.bias");
+  double V[STATES];
+  CEL_ASSERT(W && W->size == STATES && b && b->size == 1);
+  CELI_TRY(celi_library_values(&table->m, table->pi, 0, V, NULL));
+  for (int s = 0; s < STATES; s++) ((float *)W->data)[s] = (float)(V[s] + (s == 0 ? shift : 0));
+  *(float *)b->data = 0;
+  return cel_agent_sync(table->learner.agent);
+}
+
+/// E sum_t gamma^t grad log pi delta where delta has a V that is off by `shift` in state 0: x pi (A' - E_pi[A']), x the
+/// discounted visits.
+static CelStatus gradient_of_wrong(CeliTrial *trial, const Table *table, double shift,
+                                   double *out) {
+  const CeliProblem *m = &table->m;
+  double V[STATES], Q[STATES * CHOICES], x[STATES];
+  CELI_TRY(celi_library_values(m, table->pi, 0, V, Q));
+  celi_dense_visits(trial, m, table->pi, x);
+  for (int s = 0; s < STATES; s++) {
+    const double *pi = table->pi + s * CHOICES;
+    double mean = 0;
+    for (int k = m->pair[s]; k < m->pair[s + 1]; k++) Q[k] += m->gamma * m->go[k * STATES] * shift;
+    for (int a = 0; a < CHOICES; a++) mean += pi[a] * Q[m->pair[s] + a];
+    for (int a = 0; a < CHOICES; a++)
+      out[s * CHOICES + a] = x[s] * pi[a] * (Q[m->pair[s] + a] - mean);
+  }
+  return CEL_OK;
+}
+
+/// Actor-critic with the exact V, or one off by `shift` in state 0, for ever: rollouts until gamma^t is nothing, cut off
+/// there. The direction is random, or where the two differ.
+static CelStatus actor_critic_on(CeliTrial *trial, Table *table, double shift) {
+  double J[STATES * CHOICES], wrong[STATES * CHOICES], along[STATES * CHOICES];
+  CELI_TRY(open(trial, "ac", one_step, shift > 0, table));
+  CELI_TRY(set_values(table, shift));
+  CELI_TRY(cel_policy_gradient(table->m.mdp, table->pi, 0, .5, false, J));
+  CELI_TRY(gradient_of_wrong(trial, table, shift, wrong));
+  celi_draw_normal(trial, along, STATES * CHOICES, 1);
+  for (int k = 0; k < STATES * CHOICES && shift > 0; k++) along[k] = wrong[k] - J[k];
+  return mean_gradient(trial, table, LONG, true, 1. / N, along, J);
+}
+
+static CelStatus actor_critic(CeliTrial *trial, double shift) {
+  Table table;
+  const CelStatus status = actor_critic_on(trial, &table, shift);
+  celi_learner_destroy(&table.learner);
+  return status;
+}
+
+static CelStatus actor_critic_exact(CeliTrial *trial) {
+  return actor_critic(trial, 0);
+}
+static CelStatus actor_critic_wrong(CeliTrial *trial) {
+  return actor_critic(trial, 3);
+}
+
+// ---- the losses of actor-critic after one rollout, Gaussian actions, sigma of the state
+
+enum { O = 2, A = 2, ROWS = CELI_LEARNER_STEPS };
+static const double half_log_2pi = 0.91893853320467274178;
+static const char *const gaussian[] = {"net_arch",
+                                       "6,5",
+                                       "learning_rate",
+                                       "0",
+                                       "critic_learning_rate",
+                                       "0",
+                                       "max_grad_norm",
+                                       "0",
+                                       "n_steps",
+                                       "24",
+                                       "reduction",
+                                       "mean",
+                                       "gamma",
+                                       "0.9",
+                                       "init",
+                                       "kaiming_uniform",
+                                       NULL};
+
+typedef struct Rollout {
+  CeliLearner learner;
+  CeliNet actor, critic;
+  double delta[ROWS], target[ROWS]; ///< held fixed
+} Rollout;
+
+static CelStatus roll(CeliTrial *trial, Rollout *r) {
+  const CeliLearnerSpec spec = {.algo = "ac", .O = O, .A = A, .settings = gaussian};
+  *r = (Rollout){0};
+  CELI_TRY(celi_learner_create(trial, &spec, &r->learner));
+  CELI_TRY(celi_learner_feed(trial, &r->learner, ROWS));
+  CELI_TRY(cel_agent_update_n(r->learner.agent, 1));
+  r->actor = celi_net_read(trial, &r->learner, "actor", 0);
+  r->critic = celi_net_read(trial, &r->learner, "critic", 0);
+  for (int i = 0; i < ROWS; i++) {
+    const CeliTransition *t = &r->learner.fed[i];
+    double V, V_next;
+    celi_net_apply(&r->critic, t->x, &V);
+    celi_net_apply(&r->critic, t->next, &V_next);
+    r->target[i] = t->r + (t->terminated ? 0 : .9 * V_next);
+    r->delta[i] = r->target[i] - V;
+  }
+  return CEL_OK;
+}
+
+/// (4.22) with (4.26): -mean log N(u; mu(x), sigma(x)) delta.
+static CeliComplex loss_actor(const void *user, const CeliComplex *theta) {
+  const Rollout *r = user;
+  CeliComplex sum = 0, in[O], head[2 * A];
+  for (int i = 0; i < ROWS; i++) {
+    for (int k = 0; k < O; k++) in[k] = r->learner.fed[i].x[k];
+    celi_net_forward(&r->actor, theta, in, head);
+    for (int k = 0; k < A; k++) {
+      const CeliComplex log_sd = celi_log_sd(head[A + k]);
+      const CeliComplex z = (r->learner.fed[i].u[k] - head[k]) / cexp(log_sd);
+      sum += (z * z / 2 + log_sd + half_log_2pi) * r->delta[i] / ROWS;
+    }
+  }
+  return sum;
+}
+
+/// (4.20): half the mean squared distance of V from its target, held fixed; or through both V's as printed.
+static CeliComplex critic_loss(const Rollout *r, const CeliComplex *theta, bool through) {
+  CeliComplex sum = 0, in[O], V, V_next;
+  for (int i = 0; i < ROWS; i++) {
+    const CeliTransition *t = &r->learner.fed[i];
+    for (int k = 0; k < O; k++) in[k] = t->x[k];
+    celi_net_forward(&r->critic, theta, in, &V);
+    for (int k = 0; k < O; k++) in[k] = t->next[k];
+    celi_net_forward(&r->critic, theta, in, &V_next);
+    const CeliComplex y = through ? t->r + (t->terminated ? 0 : .9 * V_next) : r->target[i];
+    sum += (V - y) * (V - y) / (2 * ROWS);
+  }
+  return sum;
+}
+
+static CeliComplex loss_critic(const void *user, const CeliComplex *theta) {
+  return critic_loss(user, theta, false);
+}
+static CeliComplex loss_residual(const void *user, const CeliComplex *theta) {
+  return critic_loss(user, theta, true);
+}
+
+static CelStatus gradient(CeliTrial *trial, bool of_actor, CeliComplexFunction loss, bool differs) {
+  Rollout r;
+  const CelStatus status = roll(trial, &r);
+  if (status == CEL_OK) celi_net_compare(trial, of_actor ? &r.actor : &r.critic, loss, &r, differs);
+  celi_learner_destroy(&r.learner);
+  return status;
+}
+
+static CelStatus actor_gradient(CeliTrial *trial) {
+  return gradient(trial, true, loss_actor, false);
+}
+static CelStatus critic_gradient(CeliTrial *trial) {
+  return gradient(trial, false, loss_critic, false);
+}
+static CelStatus critic_printed(CeliTrial *trial) {
+  return gradient(trial, false, loss_residual, true);
+}
+
+static const CeliClaim claims[] = {
+    {"4.1, 4.14-4.15", "REINFORCE's gradient with gamma^t has the mean grad J (standard errors)",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 4, 3, reinforce_exact},
+    {"4.8-4.11", "with a value network that knows nothing as baseline too (standard errors)",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 4, 3, reinforce_baseline},
+    {"4.7", "REINFORCE's without gamma^t has the mean of that form (standard errors)",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 4, 3, reinforce_practice},
+    {"4.7", "printed: which is not grad J (standard errors)", "cel_agent_update_n",
+     CEL_CHECK_DIFFERS, 4, 3, reinforce_printed},
+    {"4.6, 4.13-4.17, 4.21",
+     "actor-critic's with the exact V has the mean grad J, for ever "
+     "(standard errors)",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 4, 3, actor_critic_exact},
+    {"4.21", "with a wrong V it has not (standard errors)", "cel_agent_update_n", CEL_CHECK_DIFFERS,
+     4, 3, actor_critic_wrong},
+    {"4.20-4.21",
+     "actor-critic's critic: V towards r + gamma V(x') held fixed, none where it ended",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, critic_gradient},
+    {"4.20", "printed: through both V's it is another gradient", "cel_agent_update_n",
+     CEL_CHECK_DIFFERS, 1e-3, 32, critic_printed},
+    {"4.22-4.26", "actor-critic's actor: a Gaussian with sigma of the state, delta held fixed",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, actor_gradient},
+    {0}};
+
+const CeliSection celi_ac_learners = {"src/verify/actor_critic/learners.c", claims};

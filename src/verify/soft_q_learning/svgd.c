@@ -1,0 +1,201 @@
+/// [soft-q-learning, 4]: Stein variational gradient descent of the library on densities whose moments are known, in the
+/// right space and in the two wrong ones, and its limit.
+///
+/// Densities of x are mixtures of Gaussians; of a in [-1, 1] the flat one, E[a^2] = 1/3. Moments and distribution functions
+/// are closed forms.
+#include "celsius/svgd.h"
+#include "verify/verify.h"
+#include <math.h>
+#include <stdlib.h>
+
+/// Of each dimension alike.
+typedef struct Mixture {
+  int n;
+  double weight[2], mean[2], sd[2];
+} Mixture;
+
+static double bell(double x, double mean, double sd) {
+  const double z = (x - mean) / sd;
+  return exp(-z * z / 2) / (sd * 2.5066282746310005);
+}
+
+static void mixture_score(void *data, double *score, const double *x, int64_t n, int64_t d) {
+  const Mixture *p = data;
+  for (int64_t i = 0; i < n * d; i++) {
+    double density = 0, slope = 0;
+    for (int c = 0; c < p->n; c++) {
+      const double part = p->weight[c] * bell(x[i], p->mean[c], p->sd[c]);
+      density += part, slope += part * (p->mean[c] - x[i]) / (p->sd[c] * p->sd[c]);
+    }
+    score[i] = slope / density;
+  }
+}
+
+static double mixture_below(const Mixture *p, double x) {
+  double sum = 0;
+  for (int c = 0; c < p->n; c++)
+    sum += p->weight[c] * 0.5 * erfc((p->mean[c] - x) / (p->sd[c] * 1.4142135623730951));
+  return sum;
+}
+
+static void flat_score(void *data, double *score, const double *x, int64_t n, int64_t d) {
+  (void)data, (void)x;
+  memset(score, 0, (size_t)(n * d) * sizeof *score);
+}
+
+/// The Jacobian's part, for particles in a: of the density 1 - a^2, in which it is counted a second time.
+static void jacobian_score(void *data, double *score, const double *a, int64_t n, int64_t d) {
+  (void)data;
+  for (int64_t i = 0; i < n * d; i++) score[i] = -2 * a[i] / (1 - a[i] * a[i]);
+}
+
+static double moment(const double *x, int64_t n, double about, int power) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += pow(x[i] - about, power) / (double)n;
+  return sum;
+}
+
+static CelSvgdOptions options(int64_t steps, double step_size) {
+  CelSvgdOptions o = cel_svgd_options_default();
+  o.steps = steps, o.step_size = step_size;
+  return o;
+}
+
+// ---- a flat Q on [-1, 1]
+
+enum { N_FLAT = 200 };
+
+/// Particles after a start at tanh(.3 N(0, 1)), n of them in d dimensions.
+static void start_flat(CeliTrial *trial, double *a, int64_t n) {
+  celi_draw_normal(trial, a, n, .3);
+  for (int64_t i = 0; i < n; i++) a[i] = tanh(a[i]);
+}
+
+static CelStatus flat(CeliTrial *trial, int64_t d) {
+  double *a = celi_take(trial, N_FLAT * d);
+  CelSvgdOptions o = options(150, .15);
+  o.squash = true;
+  start_flat(trial, a, N_FLAT * d);
+  CELI_TRY(cel_svgd_run(a, N_FLAT, d, flat_score, NULL, &o));
+  celi_compare(trial, moment(a, N_FLAT * d, 0, 2), 1. / 3, 1);
+  return CEL_OK;
+}
+
+static CelStatus flat_line(CeliTrial *trial) {
+  return flat(trial, 1);
+}
+static CelStatus flat_plane(CeliTrial *trial) {
+  return flat(trial, 2);
+}
+
+/// Particles in u with the score of Q alone: E[u^2] of the right density is pi^2/12 = .82.
+static CelStatus score_alone(CeliTrial *trial) {
+  double *u = celi_take(trial, N_FLAT);
+  const CelSvgdOptions o = options(100, .15);
+  celi_draw_normal(trial, u, N_FLAT, .3);
+  CELI_TRY(cel_svgd_run(u, N_FLAT, 1, flat_score, NULL, &o));
+  celi_compare(trial, moment(u, N_FLAT, 0, 2), 0.8224670334241132, 1);
+  return CEL_OK;
+}
+
+/// Particles in a with the log-density of u: the Jacobian comes in twice.
+static CelStatus jacobian_twice(CeliTrial *trial) {
+  double *a = celi_take(trial, N_FLAT);
+  const CelSvgdOptions o = options(250, .003);
+  start_flat(trial, a, N_FLAT);
+  CELI_TRY(cel_svgd_run(a, N_FLAT, 1, jacobian_score, NULL, &o));
+  celi_compare(trial, moment(a, N_FLAT, 0, 2), .2, 1);
+  return CEL_OK;
+}
+
+// ---- Gaussians and modes
+
+/// N = 300 in one dimension, from a start elsewhere: the mean, and the variance relative to 1.69, of N(.7, 1.3^2).
+static CelStatus gaussian(CeliTrial *trial) {
+  enum { N = 300 };
+  Mixture p = {1, {1, 0}, {.7, 0}, {1.3, 1}};
+  double *x = celi_take(trial, N);
+  const CelSvgdOptions o = options(150, .15);
+  celi_draw_normal(trial, x, N, .5);
+  for (int i = 0; i < N; i++) x[i] -= 2;
+  CELI_TRY(cel_svgd_run(x, N, 1, mixture_score, &p, &o));
+  const double mean = moment(x, N, 0, 1);
+  celi_compare(trial, mean, .7, 1);
+  celi_compare(trial, moment(x, N, mean, 2) / 1.69, 1, 1);
+  return CEL_OK;
+}
+
+static int by_size(const void *left, const void *right) {
+  const double x = *(const double *)left, y = *(const double *)right;
+  return (x > y) - (x < y);
+}
+
+/// Share of particles right of 0, and the largest distance between their distribution function and the density's.
+static void shape(double *x, int n, const Mixture *p, double *right, double *distance) {
+  qsort(x, (size_t)n, sizeof *x, by_size);
+  *right = *distance = 0;
+  for (int i = 0; i < n; i++) {
+    const double below = mixture_below(p, x[i]);
+    *right += (x[i] > 0) / (double)n;
+    *distance = fmax(*distance, fmax(fabs((double)i / n - below), fabs((i + 1.) / n - below)));
+  }
+}
+
+/// Modes at +-1.5, sd .7, weights .3 and .7.
+static CelStatus overlapping(CeliTrial *trial, bool distance_too) {
+  enum { N = 200 };
+  Mixture p = {2, {.3, .7}, {-1.5, 1.5}, {.7, .7}};
+  double *x = celi_take(trial, N), right, distance;
+  const CelSvgdOptions o = options(150, .15);
+  celi_draw_normal(trial, x, N, 1);
+  CELI_TRY(cel_svgd_run(x, N, 1, mixture_score, &p, &o));
+  shape(x, N, &p, &right, &distance);
+  if (distance_too)
+    celi_compare(trial, distance, 0, 1);
+  else
+    celi_compare(trial, right, 1 - mixture_below(&p, 0), 1);
+  return CEL_OK;
+}
+
+static CelStatus overlapping_mass(CeliTrial *trial) {
+  return overlapping(trial, false);
+}
+static CelStatus overlapping_distance(CeliTrial *trial) {
+  return overlapping(trial, true);
+}
+
+/// Modes at +-2, sd .5, halves; all particles begin at one of them: what lies right of 0 in the end.
+static CelStatus separated(CeliTrial *trial) {
+  enum { N = 100 };
+  Mixture p = {2, {.5, .5}, {-2, 2}, {.5, .5}};
+  double *x = celi_take(trial, N), right, distance;
+  const CelSvgdOptions o = options(150, .1);
+  for (int side = -1; side <= 1; side += 2) {
+    celi_draw_normal(trial, x, N, .3);
+    for (int i = 0; i < N; i++) x[i] += 2 * side;
+    CELI_TRY(cel_svgd_run(x, N, 1, mixture_score, &p, &o));
+    shape(x, N, &p, &right, &distance);
+    celi_compare(trial, right, .5, 1);
+  }
+  return CEL_OK;
+}
+
+static const CeliClaim claims[] = {
+    {"4", "particles for a flat Q on [-1, 1], in u with tanh's Jacobian: E[a^2] = 1/3",
+     "cel_svgd_run", CEL_CHECK_EQUAL, .01, 1, flat_line},
+    {"4", "the same in two dimensions", "cel_svgd_run", CEL_CHECK_EQUAL, .01, 1, flat_plane},
+    {"4", "wrong: in u with the score of Q alone they run away, E[u^2] beyond pi^2/12",
+     "cel_svgd_run", CEL_CHECK_EXCEEDS, 1, 1, score_alone},
+    {"4", "wrong: in a with the density of u the Jacobian counts twice, E[a^2] = .2",
+     "cel_svgd_run", CEL_CHECK_EQUAL, .01, 1, jacobian_twice},
+    {"4", "300 particles for a Gaussian: mean, and variance relative to its own", "cel_svgd_run",
+     CEL_CHECK_EQUAL, .02, 1, gaussian},
+    {"4", "two overlapping modes: the mass right of 0", "cel_svgd_run", CEL_CHECK_EQUAL, .02, 1,
+     overlapping_mass},
+    {"4", "and the Kolmogorov-Smirnov distance", "cel_svgd_run", CEL_CHECK_AT_MOST, .05, 1,
+     overlapping_distance},
+    {"4", "a limit: between modes far apart the mass stays where the start put it", "cel_svgd_run",
+     CEL_CHECK_DIFFERS, .4, 1, separated},
+    {0}};
+
+const CeliSection celi_sq_svgd = {"src/verify/soft_q_learning/svgd.c", claims};
