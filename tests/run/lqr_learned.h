@@ -12,32 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { STATES = 4000, WIDEST = 256, N_MAX = CEL_LQR_MAX };
-
-/// mean (m,) and log sigma (m,) of the actor at a state, in double from its tensors; hidden layers are ReLU.
-static void actor_at(CelAgent *agent, const float *x, int m, double *mean, double *log_std) {
-  double now[WIDEST], next[WIDEST];
-  const CelTensors *tensors = cel_agent_tensors(agent);
-  const int64_t n = cel_space_floats(cel_agent_observation(agent));
-  for (int64_t i = 0; i < n; i++) now[i] = (double)x[i];
-  for (int l = 0;; l++) {
-    char name[32];
-    snprintf(name, sizeof name, "actor.%d.weight", l);
-    const CelTensor *W = cel_tensors_find(tensors, name);
-    if (!W) break;
-    snprintf(name, sizeof name, "actor.%d.bias", l);
-    const float *w = W->data, *b = cel_tensors_find(tensors, name)->data;
-    const int64_t K = W->shape[1], N = W->shape[2];
-    assert_true(N <= WIDEST);
-    for (int64_t j = 0; j < N; j++) {
-      next[j] = (double)b[j];
-      for (int64_t k = 0; k < K; k++)
-        next[j] += (l > 0 ? fmax(now[k], 0) : now[k]) * (double)w[k * N + j];
-    }
-    memcpy(now, next, sizeof now);
-  }
-  for (int a = 0; a < m; a++) mean[a] = now[a], log_std[a] = fmin(fmax(now[m + a], -20), 2);
-}
+enum { STATES = 4000, N_MAX = CEL_LQR_MAX };
 
 /// Solves M X = Y for symmetric positive definite M (n,n), Y (n,m), in place, by Gauss-Jordan.
 static void solve(double *M, double *Y, int n, int m) {
@@ -70,15 +45,17 @@ static void measure(CelAgent *agent, const CelEnvSpec *spec, int n, int m, Learn
   ok(cel_vecenv_reset(&env));
   for (int t = 0; t < STATES; t++) {
     const float *x = (const float *)env.obs;
-    double mean[N_MAX], log_std[N_MAX];
-    actor_at(agent, x, m, mean, log_std);
+    float mean[N_MAX], sd[N_MAX];
+    bool squashed;
+    ok(cel_agent_gaussian(agent, x, 1, mean, sd, &squashed));
+    assert_false(squashed);
     for (int i = 0; i < n; i++) {
       for (int j = 0; j < n; j++) xx[i * n + j] += (double)x[i] * (double)x[j];
-      for (int a = 0; a < m; a++) xu[i * m + a] += (double)x[i] * mean[a];
+      for (int a = 0; a < m; a++) xu[i * m + a] += (double)x[i] * (double)mean[a];
     }
     for (int a = 0; a < m; a++) {
-      out->variance[a] += exp(2 * log_std[a]) / STATES;
-      out->entropy += (log_std[a] + 0.5 * log(2 * 3.14159265358979323846) + 0.5) / STATES;
+      out->variance[a] += (double)sd[a] * (double)sd[a] / STATES;
+      out->entropy += (log((double)sd[a]) + 0.5 * log(2 * 3.14159265358979323846) + 0.5) / STATES;
     }
     ok(cel_agent_act(agent, x, NULL, CEL_SAMPLE, actions));
     ok(cel_vecenv_step(&env, actions, 0, 1));
