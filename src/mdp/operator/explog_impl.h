@@ -1,8 +1,8 @@
 /// 2^x and log of doubles, on vectors.
 ///
-/// One polynomial each, fitted to the least largest error, on an interval to which the argument is reduced: x = n + f, |f| <= 1/2,
-/// exactly; and x = 2^n m, sqrt(1/2) <= m < sqrt(2). Powers of 2 are what softmaxes are made of here, their factor log2 e
-/// taken into 1/alpha. Largest errors found (tests/mdp/test_explog.c), in units in the last place:
+/// One polynomial each, fitted to the least largest relative error by fit_explog.py, on an interval to which the argument
+/// is reduced: x = n + f, |f| <= 1/2, exactly; and x = 2^n m, sqrt(1/2) <= m < sqrt(2). Powers of 2 are what softmaxes
+/// are made of here, their factor log2 e taken into 1/alpha. Largest errors found (tests/mdp/test_explog.c), in units in the last place:
 ///
 ///     2^x 1.57 on [-1000, 1000]   log 0.75 on the positive normal numbers
 ///
