@@ -200,8 +200,8 @@ static void test_wrong_spaces(void **state) {
   print_message("u with the score of Q alone: E[u^2] = %.1f\n", away);
   assert_true(away > 10); // of the right density it is .82
   start_flat(x, 200);
-  o.step_size = 0.002;
-  o.steps = 4000;
+  o.step_size = 0.004;
+  o.steps = 2000;
   ok(cel_svgd_run(x, 200, 1, parabola_score, NULL, &o));
   const double square = moment(x, 200, 1, 0, 2);
   print_message("a with the density of u: E[a^2] = %.4f\n", square);
@@ -212,15 +212,16 @@ static void test_wrong_spaces(void **state) {
 static void gaussian(int64_t n, double *mean, double *variance) {
   static double x[MOST];
   Mixture p = {1, {1, 0}, {0.7, 0}, {1.3, 1}};
-  const CelSvgdOptions o = options(800, 0.1);
+  const CelSvgdOptions o = options(400, 0.1);
   start(x, n, -2, 0.5, 1);
   ok(cel_svgd_run(x, n, 1, mixture_score, &p, &o));
   *mean = moment(x, n, 1, 0, 1), *variance = moment(x, n, 1, *mean, 2);
 }
 
+/// Within 5% at 400 particles (2% here), the error falling with their number.
 static void test_gaussian_line(void **state) {
   (void)state;
-  static const int64_t sizes[] = {10, 50, 300};
+  static const int64_t sizes[] = {10, 50, 400};
   double error[3], mean, variance;
   for (int i = 0; i < 3; i++) {
     gaussian(sizes[i], &mean, &variance);
@@ -233,23 +234,31 @@ static void test_gaussian_line(void **state) {
   assert_true(error[1] < error[0] && error[2] < error[1]);
 }
 
-static void test_gaussian_plane(void **state) {
-  (void)state;
-  double x[800], mean[2];
-  const int64_t n = 400;
+/// The largest error of the ellipse's moments, as shares of what they are (of means: of the deviation).
+static double plane_error(int64_t n) {
+  double x[800], mean[2], covariance = 0;
   const CelSvgdOptions o = options(300, 0.1);
+  assert_true(n <= 400);
   start(x, 2 * n, 0, 1, 2);
   ok(cel_svgd_run(x, n, 2, ellipse_score, NULL, &o));
   for (int k = 0; k < 2; k++) mean[k] = moment(x + k, n, 2, 0, 1);
-  double covariance = 0;
   for (int64_t i = 0; i < n; i++)
     covariance += (x[2 * i] - mean[0]) * (x[2 * i + 1] - mean[1]) / (double)n;
   const double first = moment(x, n, 2, mean[0], 2), second = moment(x + 1, n, 2, mean[1], 2);
-  print_message("plane: mean (%.3f, %.3f), covariance ((%.3f, %.3f), (., %.3f))\n", mean[0],
-                mean[1], first, covariance, second);
-  assert_true(fabs(mean[0] - 1) <= 0.05 && fabs(mean[1] + 1) <= 0.05);
-  assert_true(fabs(first - 1) <= 0.05 && fabs(second / 2 - 1) <= 0.05);
-  assert_true(fabs(covariance / 0.6 - 1) <= 0.05);
+  print_message("plane, %d particles: mean (%.3f, %.3f), covariance ((%.3f, %.3f), (., %.3f))\n",
+                (int)n, mean[0], mean[1], first, covariance, second);
+  const double means = fmax(fabs(mean[0] - 1), fabs(mean[1] + 1) / sqrt(2));
+  return fmax(fmax(means, fabs(covariance / 0.6 - 1)), fmax(fabs(first - 1), fabs(second / 2 - 1)));
+}
+
+/// Within 5% at 400 particles, the error falling with their number.
+static void test_gaussian_plane(void **state) {
+  (void)state;
+  static const int64_t sizes[] = {25, 100, 400};
+  double error[3];
+  for (int i = 0; i < 3; i++) error[i] = plane_error(sizes[i]);
+  assert_true(error[1] < error[0] && error[2] < error[1]);
+  assert_true(error[2] <= 0.05);
 }
 
 /// A limit: in ten dimensions the particles stand too close together.
