@@ -5,16 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALL_OF = 100 }; // updates that are printed one and all
-
 /// Says what would do where a setup's environment is no finite problem.
 static CelStatus find_problem(const CelEnvSpec *spec, const CelMdp **out) {
   const CelStatus status = cel_mdp_of_env(spec, out);
   if (status != CEL_E_UNSUPPORTED) return status;
   return cel_fail(CEL_E_UNSUPPORTED,
                   "--certify computes exact returns, which takes a finite problem, and %s is none; "
-                  "one that is: --env mdp with --env.generator frozenlake-8x8, garnet, taxi, ... "
-                  "or --env.file FILE",
+                  "one that is: --env FrozenLake-v1, Taxi-v3, or mdp with --env.generator NAME or "
+                  "--env.file FILE",
                   spec->type->id);
 }
 
@@ -75,23 +73,15 @@ static void add_row(cJSON *rows, const CelGuaranteeStep *step) {
   cJSON_AddItemToArray(rows, row);
 }
 
-/// The first hundred updates, then ever fewer; those that broke the bound in any case.
-static bool is_printed(TrainGuarantee *g, const CelGuaranteeStep *step) {
-  const int64_t i = step->iteration;
-  if (i < g->next && step->held) return false;
-  if (i >= g->next) g->next = i < ALL_OF ? i + 1 : i + i / ALL_OF;
-  return true;
-}
-
 static void print_row(TrainGuarantee *g, const CelGuaranteeStep *step) {
   cli_bar_clear(g->bar);
   if (!g->header)
-    printf("%8s %10s %12s %9s %11s %11s %11s %11s  %s\n", "update", "steps", "J", "eps",
-           "surrogate", "penalty", "bound", "gain", "held");
+    printf("%9s %10s %13s %13s %9s %11s %11s %11s %11s  %s\n", "iteration", "steps", "J", "J_next",
+           "eps", "surrogate", "penalty", "bound", "gain", "held");
   g->header = true;
-  printf("%8lld %10lld %12.8g %9.3g %11.4g %11.4g %11.4g %11.4g  %s\n", (long long)step->iteration,
-         (long long)step->steps, step->J_next, step->eps, step->surrogate, step->penalty,
-         step->bound, step->gain, step->held ? "yes" : "NO");
+  printf("%9lld %10lld %13.8g %13.8g %9.3g %11.4g %11.4g %11.4g %11.4g  %s\n",
+         (long long)step->iteration, (long long)step->steps, step->J, step->J_next, step->eps,
+         step->surrogate, step->penalty, step->bound, step->gain, step->held ? "yes" : "NO");
   fflush(stdout);
 }
 
@@ -101,7 +91,7 @@ CelStatus train_guarantee_step(TrainGuarantee *g, CelAgent *agent) {
   if (status != CEL_OK) return cel_fail_in(status, "--certify: ");
   if (g->rows)
     add_row(g->rows, &step);
-  else if (is_printed(g, &step))
+  else
     print_row(g, &step);
   return CEL_OK;
 }

@@ -8,10 +8,9 @@
 typedef struct TrainGuarantee {
   CliBar *bar; ///< cleared before a line is printed
   CelGuarantee *guarantee;
-  double best;  ///< J of the best policy
-  cJSON *rows;  ///< NULL: printed
-  int64_t next; ///< update that is printed next
-  bool header;  ///< it stands
+  double best; ///< J of the best policy
+  cJSON *rows; ///< NULL: printed
+  bool header; ///< it stands
 } TrainGuarantee;
 
 /// Whether the setup can be certified, asked before anything of the run is on disk.
