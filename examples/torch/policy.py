@@ -37,7 +37,7 @@ class Policy(nn.Module):
             if f"{head}.weight" in state:
                 weight = state[f"{head}.weight"]
                 setattr(self, head, nn.Linear(weight.shape[1], weight.shape[0]))
-        for name in ("obs_shift", "obs_scale", "obs_clip", "action_shift", "action_scale"):
+        for name in ("choices", "obs_shift", "obs_scale", "obs_clip", "action_shift", "action_scale"):
             if name in state:
                 self.register_buffer(name, torch.empty_like(state[name]))
         self.load_state_dict(state)
@@ -53,6 +53,10 @@ class Policy(nn.Module):
         x = self.net(obs)
         if self.kind == "categorical":
             return self.logits(x).argmax(-1)
+        if self.kind == "multi_categorical":
+            return torch.stack([y.argmax(-1) for y in self.logits(x).split(self.choices.tolist(), -1)], -1)
+        if self.kind == "bernoulli":
+            return (self.logits(x) > 0).long()
         mean = self.mean(x)
         if self.kind == "squashed_gaussian":
             mean = torch.tanh(mean)

@@ -6,13 +6,14 @@
 ///
 /// "c": OUT.h and OUT.c, plain C99 (also C++) without allocation, threads or any state; of the standard
 ///   library at most tanhf, expf and sqrtf. One function, void name_act(const float obs[NAME_OBS], float
-///   action[NAME_ACTION]); a discrete policy has int name_act(const float obs[NAME_OBS]), a sampler
+///   action[NAME_ACTION]); a policy over one choice has int name_act(const float obs[NAME_OBS]), over several
+///   or bits void name_act(const float obs[NAME_OBS], int action[NAME_ACTION]), a sampler
 ///   void name_act(const float obs[NAME_OBS], const float noise[NAME_NOISE], float action[NAME_ACTION]).
-/// "onnx": input "observation" (batch, O) float32, output "action" (batch, A) float32, or (batch,) int64
-///   for a discrete policy; a sampler's second input is "noise" (batch, A) float32. Operator set 13 (17 with layer norm).
+/// "onnx": input "observation" (batch, O) float32, output "action" (batch, A) float32; (batch,) int64
+///   for one choice, (batch, K) int64 for several or bits; a sampler's second input is "noise" (batch, A) float32. Operator set 13 (17 with layer norm).
 /// "safetensors": a PyTorch state dict, weights (out, in): "net.I.weight" and "net.I.bias" of the hidden layers as
-///   nn.Sequential(Linear, [LayerNorm,] activation, ...) numbers them, "mean.weight" ("logits" for a
-///   discrete policy, "output" for a sampler), "log_std.weight" where sigma depends on the state; and the buffers "obs_shift", "obs_scale",
+///   nn.Sequential(Linear, [LayerNorm,] activation, ...) numbers them, "mean.weight" ("logits" for
+///   choices and bits, "output" for a sampler), "choices" (K,) int64 for several choices, "log_std.weight" where sigma depends on the state; and the buffers "obs_shift", "obs_scale",
 ///   "obs_clip" where observations are normalised, "action_shift", "action_scale".
 ///   examples/torch/policy.py is a module that loads it.
 #ifndef CELSIUS_EXPORT_H

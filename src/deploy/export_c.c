@@ -45,6 +45,14 @@ static int64_t layer_outputs(const CeliModel *model, int l) {
   return l < model->L - 1 ? model->width[l + 1] : model->policy.A; // of the head, the mode's part
 }
 
+/// How many there are of each choice.
+static void add_choices(CeliText *text, const CeliModel *model, const char *name) {
+  celi_text_format(text, "static const int %s_choices[%" PRId64 "] = {", name, model->K);
+  for (int64_t k = 0; k < model->K; k++)
+    celi_text_format(text, "%s%d", k ? ", " : "", (int)model->choices[k]);
+  celi_text_format(text, "};\n");
+}
+
 static void add_parameters(CeliText *text, const CeliModel *model, const char *name) {
   const int64_t O = model->O, A = model->policy.A;
   if (model->obs_shift) {
@@ -61,6 +69,7 @@ static void add_parameters(CeliText *text, const CeliModel *model, const char *n
     add_array(text, name, "norm_gain", l, model->g[l], 1, out, out);
     add_array(text, name, "norm_shift", l, model->h[l], 1, out, out);
   }
+  if (model->choices) add_choices(text, model, name);
   if (model->action_shift) {
     add_array(text, name, "action_shift", -1, model->action_shift, 1, A, A);
     add_array(text, name, "action_scale", -1, model->action_scale, 1, A, A);
@@ -135,6 +144,9 @@ static void add_signature(CeliText *text, const CeliModel *model, const char *na
                           const char *upper) {
   if (model->policy.kind == CELI_CATEGORICAL)
     celi_text_format(text, "int %s_act(const float obs[%s_OBS])", name, upper);
+  else if (model->discrete)
+    celi_text_format(text, "void %s_act(const float obs[%s_OBS], int action[%s_ACTION])", name,
+                     upper, upper);
   else if (model->policy.sampler)
     celi_text_format(text,
                      "void %s_act(const float obs[%s_OBS], const float noise[%s_NOISE],\n"
@@ -182,6 +194,23 @@ static void add_output(CeliText *text, const CeliModel *model, const char *name,
                      A, y, y);
     return;
   }
+  if (model->policy.kind == CELI_MULTI_CATEGORICAL) {
+    celi_text_format(text,
+                     "    for (k = 0; k < %lld; k++) {\n"
+                     "        best = 0;\n"
+                     "        for (i = 1; i < %s_choices[k]; i++) {\n"
+                     "            if (%s[first + i] > %s[first + best]) best = i;\n"
+                     "        }\n"
+                     "        action[k] = best;\n"
+                     "        first += %s_choices[k];\n"
+                     "    }\n",
+                     (long long)model->K, name, y, y, name);
+    return;
+  }
+  if (model->policy.kind == CELI_BERNOULLI) {
+    celi_text_format(text, "    for (i = 0; i < %lld; i++) action[i] = %s[i] > 0.0f;\n", A, y);
+    return;
+  }
   const bool squash = model->policy.kind == CELI_SQUASHED_GAUSSIAN;
   celi_text_format(text,
                    "    for (i = 0; i < %lld; i++) {\n"
@@ -191,7 +220,9 @@ static void add_output(CeliText *text, const CeliModel *model, const char *name,
 }
 
 static void add_act(CeliText *text, const CeliModel *model, const char *name) {
-  const bool discrete = model->policy.kind == CELI_CATEGORICAL;
+  static const char *const more[] = {[CELI_CATEGORICAL] = ", best",
+                                     [CELI_MULTI_CATEGORICAL] = ", k, best, first = 0",
+                                     [CELI_BERNOULLI] = ""};
   int64_t widest = model->width[0];
   for (int l = 0; l < model->L; l++)
     if (layer_outputs(model, l) > widest) widest = layer_outputs(model, l);
@@ -200,7 +231,7 @@ static void add_act(CeliText *text, const CeliModel *model, const char *name) {
   add_signature(text, model, name, upper_case(upper, name));
   celi_text_format(text, "\n{\n");
   celi_text_format(text, "    float x[%lld], y[%lld];\n    int i%s;\n", (long long)widest,
-                   (long long)widest, discrete ? ", best" : "");
+                   (long long)widest, model->discrete ? more[model->policy.kind] : "");
   add_input(text, model, name);
   for (int l = 0; l < model->L; l++) {
     const char *from = l % 2 ? "y" : "x", *to = l % 2 ? "x" : "y";
@@ -237,8 +268,8 @@ static void add_bounds(CeliText *text, const CeliModel *model) {
 }
 
 static void write_header(CeliText *text, const CeliModel *model, const char *name) {
-  const bool discrete = model->policy.kind == CELI_CATEGORICAL;
-  const long long O = (long long)model->O, A = (long long)model->policy.A;
+  const bool choice = model->policy.kind == CELI_CATEGORICAL;
+  const long long O = (long long)model->O, A = (long long)(choice ? model->policy.A : model->K);
   char upper[NAME_BYTES];
   upper_case(upper, name);
   add_title(text, model, name, ".\n *\n * No allocation, no state: may be called from any thread.");
@@ -246,16 +277,22 @@ static void write_header(CeliText *text, const CeliModel *model, const char *nam
                    "#ifndef %s_H\n#define %s_H\n\n"
                    "#define %s_OBS %lld /* numbers in an observation */\n"
                    "#define %s_ACTION %lld /* %s */\n",
-                   upper, upper, upper, O, upper, A, discrete ? "choices" : "numbers in an action");
+                   upper, upper, upper, O, upper, A, choice ? "choices" : "numbers in an action");
   if (model->noise > 0)
     celi_text_format(text, "#define %s_NOISE %lld /* random numbers that an action is made of */\n",
                      upper, (long long)model->noise);
   celi_text_format(text, "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-  if (discrete) {
+  if (choice) {
     celi_text_format(text,
                      "/* The most probable action for an observation: 0 to %s_ACTION - 1.\n"
                      " *   obs: finite numbers, as the environment gives them */\n",
                      upper);
+  } else if (model->discrete) {
+    celi_text_format(text,
+                     "/* The most probable action for an observation.\n"
+                     " *   obs: finite numbers, as the environment gives them (in)\n"
+                     " *   action: %s (out) */\n",
+                     model->choices ? "a choice each, from 0 on" : "bits, 0 or 1");
   } else {
     celi_text_format(text,
                      "/* %s for an observation.\n"

@@ -1,7 +1,9 @@
 /// The policy as an ONNX graph. Contract: celsius/export.h; messages: onnx.proto.
 ///
 ///   observation -> [Sub, Mul, Clip] -> [Concat noise] -> { Gemm -> [LayerNormalization] -> Relu | Tanh | Sigmoid, Mul } ...
-///               -> Gemm -> [Tanh] -> Mul, Add -> action        (discrete: ArgMax)
+///               -> Gemm -> [Tanh] -> Mul, Add -> action
+///   a choice: Gemm -> ArgMax;  bits: Gemm -> Greater 0 -> Cast
+///   several choices: Gemm -> Reshape (batch, K, most) -> ArgMax, where a choice of fewer has columns that never win
 ///
 /// Everything that a message points to lies in one Builder; its parameters are read from where the
 /// model lies.
@@ -9,6 +11,7 @@
 #include "base/base.h"
 #include "deploy/export_formats.h"
 #include "onnx.pb-c.h"
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,9 +46,12 @@ typedef struct Builder {
   TensorRow tensor[TENSORS_MAX];
   Tensor *tensors[TENSORS_MAX];
   size_t n_tensors;
-  char last[TEXT]; ///< name of the value that was computed last
-  float *head;     ///< (width, A) the part of the last layer's weight that the mode needs
-  float clip_low, clip_high;
+  char last[TEXT];  ///< name of the value that was computed last
+  float *head;      ///< (width, C) the part of the last layer's weight that the mode needs
+  float *bias;      ///< (C,)
+  int64_t C;        ///< its columns: A, of several choices K times the most
+  int64_t shape[3]; ///< of the logits of several choices
+  float clip_low, clip_high, zero;
 } Builder;
 
 static char *put(char to[TEXT], const char *text) {
@@ -54,8 +60,8 @@ static char *put(char to[TEXT], const char *text) {
 }
 
 /// A parameter; columns 0: one dimension, rows 0 too: a scalar.
-static void add_tensor(Builder *b, const char *name, const float *data, int64_t rows,
-                       int64_t columns) {
+static TensorRow *add_tensor(Builder *b, const char *name, const float *data, int64_t rows,
+                             int64_t columns) {
   TensorRow *row = &b->tensor[b->n_tensors];
   CEL_ASSERT(b->n_tensors < TENSORS_MAX);
   celi__onnx__tensor__init(&row->tensor);
@@ -70,6 +76,7 @@ static void add_tensor(Builder *b, const char *name, const float *data, int64_t 
   row->tensor.raw_data.len = (size_t)((rows ? rows : 1) * (columns ? columns : 1)) * sizeof(float);
   memcpy(&row->tensor.raw_data.data, &data, sizeof data); // only read from, though not const
   b->tensors[b->n_tensors++] = &row->tensor;
+  return row;
 }
 
 /// An operation on the last value and up to two parameters ("" or NULL: none); its output becomes the last value.
@@ -157,13 +164,13 @@ static void add_activation(Builder *b, int l) {
 static void add_layer(Builder *b, int l) {
   const CeliModel *model = b->model;
   const bool last = l == model->L - 1;
-  const int64_t in = model->width[l], out = last ? model->policy.A : model->width[l + 1];
+  const int64_t in = model->width[l], out = last ? b->C : model->width[l + 1];
   char weight[TEXT], bias[TEXT], output[TEXT];
   snprintf(weight, sizeof weight, "weight%d", l);
   snprintf(bias, sizeof bias, "bias%d", l);
   snprintf(output, sizeof output, "linear%d", l);
   add_tensor(b, weight, last ? b->head : model->W[l], in, out);
-  add_tensor(b, bias, model->b[l], out, 0);
+  add_tensor(b, bias, last ? b->bias : model->b[l], out, 0);
   add_node(b, "Gemm", weight, bias, output);
   if (last) return;
   if (model->g[l]) {
@@ -179,12 +186,37 @@ static void add_layer(Builder *b, int l) {
   add_activation(b, l);
 }
 
+static void add_choice(Builder *b, int64_t axis) {
+  NodeRow *row = add_node(b, "ArgMax", NULL, NULL, "action");
+  add_int(row, "axis", axis);
+  add_int(row, "keepdims", 0);
+}
+
+static void add_choices(Builder *b) {
+  const int64_t K = b->model->K, shape[3] = {-1, K, b->C / K};
+  memcpy(b->shape, shape, sizeof shape);
+  TensorRow *row = add_tensor(b, "choices", NULL, 3, 0);
+  row->tensor.data_type = INT64;
+  row->tensor.raw_data.data = (uint8_t *)b->shape;
+  row->tensor.raw_data.len = sizeof b->shape;
+  add_node(b, "Reshape", "choices", NULL, "logits");
+  add_choice(b, 2);
+}
+
 static void add_output(Builder *b) {
   const CeliModel *model = b->model;
   if (model->policy.kind == CELI_CATEGORICAL) {
-    NodeRow *row = add_node(b, "ArgMax", NULL, NULL, "action");
-    add_int(row, "axis", 1);
-    add_int(row, "keepdims", 0);
+    add_choice(b, 1);
+    return;
+  }
+  if (model->choices) {
+    add_choices(b);
+    return;
+  }
+  if (model->policy.kind == CELI_BERNOULLI) {
+    add_tensor(b, "zero", &b->zero, 0, 0);
+    add_node(b, "Greater", "zero", NULL, "bits");
+    add_int(add_node(b, "Cast", NULL, NULL, "action"), "to", INT64);
     return;
   }
   add_tensor(b, "action_scale", model->action_scale, model->policy.A, 0);
@@ -194,13 +226,27 @@ static void add_output(Builder *b) {
   add_node(b, "Add", "action_shift", NULL, "action");
 }
 
-/// Columns [0, A) of the last layer's weight.
+/// Columns [0, A) of the last layer; of several choices each one's columns, filled up to as many as the most have.
 static CelStatus copy_head(Builder *b) {
-  const int l = b->model->L - 1;
-  const int64_t in = b->model->width[l], out = b->model->width[l + 1], A = b->model->policy.A;
-  CELI_TRY(celi_alloc(&b->head, (size_t)(in * A), sizeof(float), "an export"));
-  for (int64_t i = 0; i < in; i++)
-    memcpy(b->head + i * A, b->model->W[l] + i * out, (size_t)A * sizeof(float));
+  const CeliModel *model = b->model;
+  const int l = model->L - 1;
+  const int64_t in = model->width[l], out = model->width[l + 1], K = model->choices ? model->K : 1;
+  int64_t most = model->policy.A, from = 0;
+  for (int64_t k = 0; model->choices && k < K; k++)
+    most = k == 0 || (int64_t)model->choices[k] > most ? (int64_t)model->choices[k] : most;
+  b->C = K * most;
+  CELI_TRY(celi_alloc(&b->head, (size_t)(in * b->C), sizeof(float), "an export"));
+  CELI_TRY(celi_alloc(&b->bias, (size_t)b->C, sizeof(float), "an export"));
+  memset(b->head, 0, (size_t)(in * b->C) * sizeof(float));
+  for (int64_t c = 0; c < b->C; c++) b->bias[c] = -FLT_MAX;
+  for (int64_t k = 0; k < K; k++) {
+    const int64_t n = model->choices ? (int64_t)model->choices[k] : most;
+    for (int64_t i = 0; i < in; i++)
+      memcpy(b->head + i * b->C + k * most, model->W[l] + i * out + from,
+             (size_t)n * sizeof(float));
+    memcpy(b->bias + k * most, model->b[l] + from, (size_t)n * sizeof(float));
+    from += n;
+  }
   return CEL_OK;
 }
 
@@ -252,7 +298,7 @@ static CelStatus write_model(const char *out, const Celi__Onnx__Model *file) {
 
 static CelStatus write_graph(Builder *b, const char *out, const char *name) {
   const CeliModel *model = b->model;
-  const bool discrete = model->policy.kind == CELI_CATEGORICAL;
+  const bool choice = model->policy.kind == CELI_CATEGORICAL;
   char version[64], algo[64];
   celi_export_plain(version, model->version);
   celi_export_plain(algo, model->algo);
@@ -260,7 +306,7 @@ static CelStatus write_graph(Builder *b, const char *out, const char *name) {
   Celi__Onnx__ValueInfo *inputs[] = {set_port(&in, "observation", FLOAT32, model->O),
                                      set_port(&noise, "noise", FLOAT32, model->noise)};
   Celi__Onnx__ValueInfo *outputs[] = {
-      set_port(&action, "action", discrete ? INT64 : FLOAT32, discrete ? 0 : model->policy.A)};
+      set_port(&action, "action", model->discrete ? INT64 : FLOAT32, choice ? 0 : model->K)};
   Celi__Onnx__Graph graph = CELI__ONNX__GRAPH__INIT;
   graph.node = b->nodes, graph.n_node = b->n_nodes;
   graph.initializer = b->tensors, graph.n_initializer = b->n_tensors;
@@ -295,6 +341,7 @@ CelStatus celi_export_onnx(const CeliModel *model, const char *out, const char *
     status = write_graph(b, out, name);
   }
   free(b->head);
+  free(b->bias);
   free(b);
   return status;
 }

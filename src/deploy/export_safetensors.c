@@ -63,14 +63,28 @@ static void add_hidden(StateDict *dict, const CeliModel *model) {
   }
 }
 
+/// How many there are of each choice, (K,) int64.
+static void add_choices(StateDict *dict, const CeliModel *model) {
+  int64_t *n = malloc((size_t)model->K * sizeof *n);
+  if (!n) {
+    dict->failed = true;
+    return;
+  }
+  for (int64_t k = 0; k < model->K; k++) n[k] = (int64_t)model->choices[k];
+  dict->owned[dict->n] = true;
+  add(dict, "choices", NULL, model->K, 0);
+  dict->list[dict->n - 1].type = CEL_I64, dict->list[dict->n - 1].data = n;
+}
+
 static void add_all(StateDict *dict, const CeliModel *model) {
   const int last = model->L - 1;
   const int64_t A = model->policy.A, O = model->O;
-  const char *head = model->policy.kind == CELI_CATEGORICAL ? "logits" : "mean";
+  const char *head = model->discrete ? "logits" : "mean";
   add_hidden(dict, model);
   add_layer(dict, model->policy.sampler ? "output" : head, model, last, 0, A);
-  if (model->width[model->L] == 2 * A && model->policy.kind != CELI_CATEGORICAL)
+  if (model->width[model->L] == 2 * A && !model->discrete)
     add_layer(dict, "log_std", model, last, A, A);
+  if (model->choices) add_choices(dict, model);
   if (model->obs_shift) {
     add(dict, "obs_shift", model->obs_shift, O, 0);
     add(dict, "obs_scale", model->obs_scale, O, 0);

@@ -23,7 +23,7 @@ struct CelPolicy {
   float *out;                   ///< (A,) action before scaling
   float *noise;                 ///< (W,)
   float *log_std;               ///< (A,) free log sigma, or NULL
-  float *out_shift, *out_scale; ///< (A,), NULL for categorical
+  float *out_shift, *out_scale; ///< (A,), NULL for choices and bits
 };
 
 static CelStatus declare(CelPolicy *policy, const char *name, float **place, int64_t n) {
@@ -89,6 +89,8 @@ static CelStatus build(CelPolicy *policy, const CeliModel *model) {
   // A head without sigmas is that of a free log_std, as far as its mode is concerned.
   policy->dist = (CeliDistSpec){.kind = model->policy.kind,
                                 .A = policy->A,
+                                .K = model->K,
+                                .choices = model->choices ? policy->action.part[0].high : NULL,
                                 .free_log_std = model->width[model->L] == policy->A,
                                 .log_std_min = model->policy.log_std_min,
                                 .log_std_max = model->policy.log_std_max};

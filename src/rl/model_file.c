@@ -119,30 +119,45 @@ static CelStatus read_sigma(CeliModel *model) {
   return floats(model->file, "actor.log_std", false, model->policy.A, 0, &model->log_std);
 }
 
+/// Whether the action space is what a policy of this kind and width acts in.
+static bool fits_space(const CeliModel *model) {
+  const CelSpacePart *part = &model->action.part[0];
+  const int64_t A = model->policy.A;
+  int64_t sum = 0;
+  if (model->action.n_parts != 1) return false;
+  switch (model->policy.kind) {
+  case CELI_CATEGORICAL: return part->kind == CEL_DISCRETE && part->n == A;
+  case CELI_MULTI_CATEGORICAL:
+    if (part->kind != CEL_MULTI_DISCRETE || part->size > CEL_SPACE_BOUNDS_MAX) return false;
+    for (int64_t k = 0; k < part->size; k++) sum += (int64_t)part->high[k];
+    return sum == A;
+  case CELI_BERNOULLI: return part->kind == CEL_MULTI_BINARY && part->size == A;
+  case CELI_GAUSSIAN:
+  case CELI_SQUASHED_GAUSSIAN:
+    return part->kind == CEL_BOX && part->type == CEL_F32 && part->size == A;
+  }
+  return false;
+}
+
 /// The head against the action space.
 static CelStatus read_actions(CeliModel *model) {
   const CelSpacePart *part = &model->action.part[0];
+  const CeliDistSpec dist = {.kind = model->policy.kind};
   const int64_t A = model->policy.A, head = model->width[model->L];
-  const bool categorical = model->policy.kind == CELI_CATEGORICAL;
   char space[128];
   cel_space_describe(&model->action, space, sizeof space);
-  if (model->policy.kind == CELI_MULTI_CATEGORICAL || model->policy.kind == CELI_BERNOULLI)
-    return cel_fail(CEL_E_UNSUPPORTED,
-                    "a policy over %s acts only inside of its agent: there is no export of it",
-                    space);
-  const bool fits =
-      model->action.n_parts == 1 &&
-      (categorical ? part->kind == CEL_DISCRETE && part->n == A
-                   : part->kind == CEL_BOX && part->type == CEL_F32 && part->size == A);
-  if (!fits)
+  model->discrete = celi_dist_discrete(&dist);
+  if (!fits_space(model))
     return cel_fail(CEL_E_SHAPE, "a policy of %lld actions does not fit the action space %s",
                     (long long)A, space);
-  const bool only = categorical || model->policy.sampler;
+  model->K = model->policy.kind == CELI_CATEGORICAL ? 1 : part->size;
+  if (model->policy.kind == CELI_MULTI_CATEGORICAL) model->choices = part->high;
+  const bool only = model->discrete || model->policy.sampler;
   if (head != A && (only || head != 2 * A))
     return cel_fail(CEL_E_SHAPE,
                     "the actor's last layer has %lld outputs; %lld actions need %lld%s",
                     (long long)head, (long long)A, (long long)A, only ? "" : ", or twice that");
-  if (categorical) return CEL_OK;
+  if (model->discrete) return CEL_OK;
   CELI_TRY(read_sigma(model));
   CELI_TRY(floats(model->file, "action_shift", false, A, 0, &model->action_shift));
   return floats(model->file, "action_scale", false, A, 0, &model->action_scale);

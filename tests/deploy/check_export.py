@@ -10,6 +10,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+DISCRETE = ("categorical", "multi_categorical", "bernoulli")
 ACTIVATIONS = {
     "identity": lambda x: x,
     "relu": lambda x: np.maximum(x, 0),
@@ -26,7 +27,7 @@ def run_onnx(path, obs, noise, answers):
     feed = {"observation": obs} | ({"noise": noise} if answers["kind"] == "sampler" else {})
     assert [(x.name, x.type, x.shape) for x in inlets] == [
         (name, "tensor(float)", ["batch", value.shape[1]]) for name, value in feed.items()]
-    discrete = answers["kind"] == "categorical"
+    discrete = answers["kind"] in DISCRETE
     assert outlet.name == "action" and outlet.shape[0] == "batch"
     assert outlet.type == ("tensor(int64)" if discrete else "tensor(float)")
     whole = session.run(["action"], feed)[0]
@@ -60,6 +61,11 @@ def run_numpy(path, obs, noise, answers):
             x = ACTIVATIONS[answers["activation"]](x)
     if answers["kind"] == "categorical":
         return np.argmax(x @ t["logits.weight"].T + t["logits.bias"], -1)
+    if answers["kind"] == "bernoulli":
+        return x @ t["logits.weight"].T + t["logits.bias"] > 0
+    if answers["kind"] == "multi_categorical":
+        y, n = x @ t["logits.weight"].T + t["logits.bias"], t["choices"].astype(int)
+        return np.stack([z.argmax(-1) for z in np.split(y, np.cumsum(n)[:-1], -1)], -1)
     if answers["kind"] == "sampler":
         return t["action_shift"] + t["action_scale"] * np.tanh(x @ t["output.weight"].T + t["output.bias"])
     mean = x @ t["mean.weight"].T + t["mean.bias"]
@@ -91,13 +97,13 @@ def main():
         answers = file.metadata()
     got = {"onnx": run_onnx, "numpy": run_numpy, "torch": run_torch}[check](path, tensors["obs"],
                                                                            tensors["noise"], answers)
-    if answers["kind"] == "categorical":
+    if answers["kind"] in DISCRETE:
         sure = tensors["choice"] >= 0
-        assert sure.sum() > len(sure) // 2
+        assert sure.sum() > sure.size // 2 and got.shape == sure.shape
         np.testing.assert_array_equal(got[sure], tensors["choice"][sure])
     else:
         np.testing.assert_allclose(got, tensors["action"], atol=1e-5, rtol=0)
-    print("max difference", 0 if answers["kind"] == "categorical" else np.abs(got - tensors["action"]).max())
+    print("max difference", 0 if answers["kind"] in DISCRETE else np.abs(got - tensors["action"]).max())
 
 
 if __name__ == "__main__":

@@ -37,10 +37,25 @@ static const ModelCase model_cases[] = {
      false,
      false},
     {"discrete", CELI_CATEGORICAL, CELI_RELU, 4, 5, 2, {40, 12}, false, true, false, false},
+    {"choices", CELI_MULTI_CATEGORICAL, CELI_TANH, 3, 10, 2, {19, 11}, true, true, false, false},
+    {"bits", CELI_BERNOULLI, CELI_SILU, 5, 4, 1, {14}, false, false, false, false},
+    {"linear_bits", CELI_BERNOULLI, CELI_IDENTITY, 2, 1, 0, {0}, false, false, false, false},
     {"sampler", CELI_SQUASHED_GAUSSIAN, CELI_RELU, 4, 3, 2, {24, 9}, false, true, false, true},
     {"sampler_silu", CELI_SQUASHED_GAUSSIAN, CELI_SILU, 2, 1, 1, {12}, true, false, false, true},
 };
 enum { MODEL_CASES = sizeof model_cases / sizeof model_cases[0], SAMPLER_CASE = MODEL_CASES - 2 };
+
+/// How many there are of each, where kind is CELI_MULTI_CATEGORICAL.
+enum { MODEL_CHOICES = 4 };
+static const int64_t model_choices[MODEL_CHOICES] = {3, 2, 1, 4};
+
+static inline bool model_discrete(const ModelCase *c) {
+  return c->kind != CELI_GAUSSIAN && c->kind != CELI_SQUASHED_GAUSSIAN;
+}
+/// Numbers in an action.
+static inline int64_t model_numbers(const ModelCase *c) {
+  return c->kind == CELI_CATEGORICAL ? 1 : c->kind == CELI_MULTI_CATEGORICAL ? MODEL_CHOICES : c->A;
+}
 
 /// The same file's content, for the reference.
 typedef struct ModelData {
@@ -82,7 +97,7 @@ static inline void declare_model(ModelData *m) {
     declare_floats(m, &m->obs_scale, c->O, 0, 0, "normalizer.scale", 0);
     declare_floats(m, &m->obs_clip, 1, 0, 0, "normalizer.clip", 0);
   }
-  if (c->kind == CELI_CATEGORICAL) return;
+  if (model_discrete(c)) return;
   declare_floats(m, &m->action_shift, c->A, 0, 0, "action_shift", 0);
   declare_floats(m, &m->action_scale, c->A, 0, 0, "action_scale", 0);
 }
@@ -103,7 +118,7 @@ static inline void fill_model(ModelData *m, CelRng *rng) {
     fill_random(m->obs_scale, c->O, rng, 0.5, 3);
     *m->obs_clip = 2.5f; // bites now and then
   }
-  if (c->kind == CELI_CATEGORICAL) return;
+  if (model_discrete(c)) return;
   for (int64_t a = 0; a < c->A; a++) {
     const CelSpacePart *part = &m->action.part[0];
     const bool squash = c->kind == CELI_SQUASHED_GAUSSIAN;
@@ -112,18 +127,25 @@ static inline void fill_model(ModelData *m, CelRng *rng) {
   }
 }
 
+static inline CelSpace model_actions(const ModelCase *c) {
+  double low[16], high[16];
+  for (int i = 0; i < 16; i++) low[i] = -1 - 0.5 * i, high[i] = 2 + 0.25 * i;
+  switch (c->kind) {
+  case CELI_CATEGORICAL: return cel_space_discrete(c->A);
+  case CELI_MULTI_CATEGORICAL: return cel_space_multi_discrete(MODEL_CHOICES, model_choices);
+  case CELI_BERNOULLI: return cel_space_multi_binary(c->A);
+  case CELI_GAUSSIAN:
+  case CELI_SQUASHED_GAUSSIAN: break;
+  }
+  return cel_space_box_bounds(c->A, low, high);
+}
+
 /// Makes a model of this shape and writes it to `path` (NULL: does not).
 static inline ModelData model_create(const ModelCase *c, const char *path, uint64_t seed) {
   CelRng rng = cel_rng(seed, CEL_RNG_USER, 1);
-  double low[16], high[16];
-  for (int i = 0; i < 16; i++) {
-    low[i] = -1 - 0.5 * i;
-    high[i] = 2 + 0.25 * i;
-  }
   ModelData m = {.shape = c,
                  .observation = cel_space_box(c->O, -HUGE_VAL, HUGE_VAL),
-                 .action = c->kind == CELI_CATEGORICAL ? cel_space_discrete(c->A)
-                                                       : cel_space_box_bounds(c->A, low, high)};
+                 .action = model_actions(c)};
   OK(cel_tensors_create(&m.tensors));
   declare_model(&m);
   fill_model(&m, &rng);
@@ -198,16 +220,31 @@ static inline void reference_action(const ModelData *m, const float *obs, const 
         (double)m->action_scale[a] * (m->shape->kind == CELI_SQUASHED_GAUSSIAN ? tanh(y[a]) : y[a]);
 }
 
-/// Choice of a discrete policy; -1 where two are too near to tell.
-static inline int reference_choice(const ModelData *m, const float *obs) {
+/// Choices or bits of a discrete policy, numbers (model_numbers,); -1 where two are too near to tell.
+static inline void reference_choices(const ModelData *m, const float *obs, int *choice) {
+  const ModelCase *c = m->shape;
   double y[16];
-  int best = 0;
   reference_head(m, obs, NULL, y);
-  for (int a = 1; a < m->shape->A; a++)
-    if (y[a] > y[best]) best = a;
-  for (int a = 0; a < m->shape->A; a++)
-    if (a != best && y[best] - y[a] < 1e-5) return -1;
-  return best;
+  for (int64_t k = 0, at = 0; k < model_numbers(c); k++) {
+    const int64_t n = c->kind == CELI_CATEGORICAL ? c->A : model_choices[k % MODEL_CHOICES];
+    if (c->kind == CELI_BERNOULLI) {
+      choice[k] = fabs(y[k]) < 1e-5 ? -1 : y[k] > 0;
+      continue;
+    }
+    int best = 0;
+    for (int a = 1; a < n; a++)
+      if (y[at + a] > y[at + best]) best = a;
+    choice[k] = best;
+    for (int a = 0; a < n; a++)
+      if (a != best && y[at + best] - y[at + a] < 1e-5) choice[k] = -1;
+    at += n;
+  }
+}
+
+/// A discrete policy's row of actions as integers.
+static inline void model_row(const ModelCase *c, const void *row, int *choice) {
+  for (int64_t k = 0; k < model_numbers(c); k++)
+    choice[k] = c->kind == CELI_BERNOULLI ? ((const uint8_t *)row)[k] : ((const int32_t *)row)[k];
 }
 
 #endif

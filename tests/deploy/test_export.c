@@ -37,26 +37,56 @@ static void find_function(void *library, const char *name, void *out, size_t siz
   memcpy(out, &symbol, size);
 }
 
+/// Choices and bits: what the policy does, and what the reference says where it is sure.
+static void check_c_choices(const ModelData *m, CelPolicy *policy, void *library,
+                            const char *name) {
+  const ModelCase *c = m->shape;
+  void (*act)(const float *, int *);
+  int (*choose)(const float *);
+  CelRng rng = cel_rng(1, CEL_RNG_USER, 5);
+  int sure = 0;
+  find_function(library, name, &act, sizeof act);
+  find_function(library, name, &choose, sizeof choose);
+  for (int i = 0; i < OBSERVATIONS; i++) {
+    float obs[32];
+    int32_t row[8];
+    int got[8], want[8], expected[8];
+    fill_random(obs, c->O, &rng, -3, 3);
+    if (c->kind == CELI_CATEGORICAL)
+      got[0] = choose(obs);
+    else
+      act(obs, got);
+    OK(cel_policy_act(policy, obs, row));
+    model_row(c, row, want);
+    reference_choices(m, obs, expected);
+    for (int64_t k = 0; k < model_numbers(c); k++) {
+      if (expected[k] < 0) continue;
+      sure++;
+      if (got[k] != expected[k] || want[k] != expected[k])
+        fail_msg("%s, number %d: %d, the policy's %d, not %d", c->name, (int)k, got[k], want[k],
+                 expected[k]);
+    }
+  }
+  assert_true(sure > OBSERVATIONS * model_numbers(c) / 2);
+}
+
 static void check_c(const ModelData *m, CelPolicy *policy, void *library) {
   const ModelCase *c = m->shape;
   void (*act)(const float *, float *);
   void (*sample)(const float *, const float *, float *);
-  int (*choose)(const float *);
   char name[80];
   snprintf(name, sizeof name, "%s_act", c->name);
+  if (model_discrete(c)) {
+    check_c_choices(m, policy, library, name);
+    return;
+  }
   find_function(library, name, &act, sizeof act);
   find_function(library, name, &sample, sizeof sample);
-  find_function(library, name, &choose, sizeof choose);
   CelRng rng = cel_rng(1, CEL_RNG_USER, 5);
   for (int i = 0; i < OBSERVATIONS; i++) {
     float obs[32], noise[16], want[16], got[16];
     fill_random(obs, c->O, &rng, -3, 3);
     fill_random(noise, 16, &rng, -2, 2);
-    if (c->kind == CELI_CATEGORICAL) {
-      const int expected = reference_choice(m, obs);
-      if (expected >= 0) assert_int_equal(choose(obs), expected);
-      continue;
-    }
     if (c->sampler) {
       OK(cel_policy_sample_noise(policy, obs, noise, want));
       sample(obs, noise, got);
@@ -184,12 +214,14 @@ static void write_answers(const ModelData *m, const char *path) {
   CelTensors *tensors;
   float *obs, *noise, *action;
   int64_t *choice;
-  const int64_t obs_shape[2] = {OBSERVATIONS, c->O}, action_shape[2] = {OBSERVATIONS, c->A};
+  const int64_t obs_shape[2] = {OBSERVATIONS, c->O}, action_shape[2] = {OBSERVATIONS, c->A},
+                choice_shape[2] = {OBSERVATIONS, model_numbers(c)};
   OK(cel_tensors_create(&tensors));
   OK(cel_tensors_declare(tensors, "obs", CEL_F32, CEL_STATE, &obs, 2, obs_shape));
   OK(cel_tensors_declare(tensors, "noise", CEL_F32, CEL_STATE, &noise, 2, action_shape));
   OK(cel_tensors_declare(tensors, "action", CEL_F32, CEL_STATE, &action, 2, action_shape));
-  OK(cel_tensors_declare(tensors, "choice", CEL_I64, CEL_STATE, &choice, 1, obs_shape));
+  OK(cel_tensors_declare(tensors, "choice", CEL_I64, CEL_STATE, &choice,
+                         c->kind == CELI_CATEGORICAL ? 1 : 2, choice_shape));
   OK(cel_tensors_allocate(tensors));
   CelRng rng = cel_rng(2, CEL_RNG_USER, 6);
   fill_random(obs, OBSERVATIONS * c->O, &rng, -3, 3);
@@ -197,19 +229,24 @@ static void write_answers(const ModelData *m, const char *path) {
   CelPolicy *policy;
   OK(cel_policy_load("model.safetensors", &policy));
   for (int i = 0; i < OBSERVATIONS; i++) {
-    int32_t chosen = -1;
+    int32_t row[8];
+    int chosen[8], expected[8];
     if (c->sampler) {
       OK(cel_policy_sample_noise(policy, obs + i * c->O, noise + i * c->A, action + i * c->A));
       continue;
     }
-    if (c->kind != CELI_CATEGORICAL) {
+    if (!model_discrete(c)) {
       OK(cel_policy_act(policy, obs + i * c->O, action + i * c->A));
       continue;
     }
-    OK(cel_policy_act(policy, obs + i * c->O, &chosen));
-    choice[i] = reference_choice(m, obs + i * c->O) < 0 ? -1 : chosen;
+    OK(cel_policy_act(policy, obs + i * c->O, row));
+    model_row(c, row, chosen);
+    reference_choices(m, obs + i * c->O, expected);
+    for (int64_t k = 0; k < model_numbers(c); k++)
+      choice[i * model_numbers(c) + k] = expected[k] < 0 ? -1 : chosen[k];
   }
-  const char *const kinds[] = {"gaussian", "squashed_gaussian", "categorical"};
+  const char *const kinds[] = {"gaussian", "squashed_gaussian", "categorical", "multi_categorical",
+                               "bernoulli"};
   const char *const activations[] = {"identity", "relu", "tanh", "silu"};
   const CelMeta meta[] = {{"kind", c->sampler ? "sampler" : kinds[c->kind]},
                           {"activation", activations[c->activation]}};

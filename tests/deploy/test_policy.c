@@ -11,16 +11,18 @@ static void test_every_shape(void **state) {
     CelPolicy *policy;
     OK(cel_policy_load("model.safetensors", &policy));
     assert_int_equal(cel_space_floats(cel_policy_observation(policy)), m.shape->O);
-    assert_int_equal(cel_policy_action(policy)->part[0].kind,
-                     m.shape->kind == CELI_CATEGORICAL ? CEL_DISCRETE : CEL_BOX);
+    assert_int_equal(cel_policy_action(policy)->part[0].kind, m.action.part[0].kind);
     for (int i = 0; i < 200; i++) {
       float obs[32];
       fill_random(obs, m.shape->O, &rng, -3, 3);
-      if (m.shape->kind == CELI_CATEGORICAL) {
-        int32_t choice = -1;
-        OK(cel_policy_act(policy, obs, &choice));
-        const int want = reference_choice(&m, obs);
-        if (want >= 0) assert_int_equal(choice, want);
+      if (model_discrete(m.shape)) {
+        int32_t row[8];
+        int choice[8], expected[8];
+        OK(cel_policy_act(policy, obs, row));
+        model_row(m.shape, row, choice);
+        reference_choices(&m, obs, expected);
+        for (int64_t n = 0; n < model_numbers(m.shape); n++)
+          if (expected[n] >= 0) assert_int_equal(choice[n], expected[n]);
         continue;
       }
       float action[16];
@@ -156,7 +158,11 @@ static void check_draws(const char *algo, const CelSpace *action, const char *fi
 
 static void test_draws_as_agent(void **state) {
   (void)state;
-  const CelSpace box = cel_space_box(2, -2, 3), choice = cel_space_discrete(4);
+  const CelSpace box = cel_space_box(2, -2, 3), choice = cel_space_discrete(4),
+                 choices = cel_space_multi_discrete(MODEL_CHOICES, model_choices),
+                 bits = cel_space_multi_binary(3);
+  check_draws("ppo", &choices, "activation", "relu");
+  check_draws("a2c", &bits, "activation", "tanh");
   check_draws("sac", &box, "log_std_max", "-1");
   check_draws("sacv", &box, "policy", "gaussian");
   check_draws("sqlc", &box, "activation", "silu");
