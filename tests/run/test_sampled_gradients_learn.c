@@ -280,6 +280,11 @@ static void test_reinforce_garnet(void **state) {
   exact_horizon(&f, false);
   expect_right(&s, f.exact, "REINFORCE without gamma^t against its own form");
   free(s.X);
+  ok(cel_setup_set(f.setup, "reward_to_go", "false")); // gamma^t is in the whole return
+  exact_horizon(&f, true);
+  s = sample(&f, "256", "20", 400, 1);
+  expect_right(&s, f.exact, "REINFORCE with whole returns on Garnet");
+  free(s.X);
   close_fixture(&f);
 }
 
