@@ -109,6 +109,36 @@ static void test_stops_by_divergence(void **state) {
   assert_memory_equal(digest[1], digest[2], sizeof digest[1]); // the sync point changes no bit
 }
 
+/// Learning rate and clip ranges fall with the share of the planned steps that is left.
+static void test_schedules(void **state) {
+  (void)state;
+  enum { UPDATES = 4, TOTAL = UPDATES * ON_T * ON_N };
+  const CelSpace observation = cel_space_box(ON_O, -INFINITY, INFINITY),
+                 action = cel_space_discrete(4);
+  const CelAgentOptions options = {.n_envs = ON_N, .seed = 7, .threads = 1, .total_steps = TOTAL};
+  CelPpoConfig config = cel_ppo_config_default();
+  CelAgent *agent;
+  config.common.n_steps = ON_T;
+  static const char *const fields[][2] = {{"learning_rate", "lin_0.01"},
+                                          {"clip_range", "lin_0.4"},
+                                          {"clip_range_vf", "0.2"},
+                                          {NULL, NULL}};
+  for (int i = 0; fields[i][0]; i++)
+    assert_int_equal(cel_fields_set(cel_ppo_fields(), &config, fields[i][0], fields[i][1]), CEL_OK);
+  assert_int_equal(cel_agent_create(&agent, "ppo", &config, &observation, &action, &options),
+                   CEL_OK);
+  const double *vf = cel_tensors_find(cel_agent_tensors(agent), "clip_range_vf")->data;
+  for (int k = 1; k <= UPDATES; k++) {
+    const double left = 1 - (double)k / UPDATES;
+    on_feed(agent, (k - 1) * ON_T, ON_T);
+    on_update(agent);
+    assert_true(fabs(on_metric(agent, "train/learning_rate") - 0.01 * left) < 1e-12);
+    assert_true(fabs(on_metric(agent, "train/clip_range") - 0.4 * left) < 1e-12);
+    assert_true(fabs(*vf - 0.2) < 1e-12);
+  }
+  cel_agent_destroy(agent);
+}
+
 /// An observation that was not told cuts the episode off: its value, not the next one's, is bootstrapped from.
 static void test_moved_environments_are_cut_off(void **state) {
   (void)state;
@@ -179,6 +209,7 @@ int main(void) {
       cmocka_unit_test(test_zero_variance),
       cmocka_unit_test(test_bad_input),
       cmocka_unit_test(test_stops_by_divergence),
+      cmocka_unit_test(test_schedules),
       cmocka_unit_test(test_state_dependent_exploration),
       cmocka_unit_test(test_moved_environments_are_cut_off),
   };

@@ -333,12 +333,116 @@ static void test_shared(void **state) {
   cel_tensors_destroy(t);
 }
 
+// ---- gSDE's head, for given actions
+
+enum { HEAD_B = 9, HEAD_H = 21, HEAD_A = 3, HEAD_W = HEAD_H * HEAD_A };
+
+typedef struct HeadFixture {
+  CelTensors *tensors;
+  CeliGsde gsde;
+  CeliGsdeHead use;
+  float *mean, *latent, *d_mean, *t_mean, *t_log_std, *t_head;
+} HeadFixture;
+
+static void head_create(HeadFixture *f) {
+  const int64_t wide[] = {HEAD_B, HEAD_H}, narrow[] = {HEAD_B, HEAD_A},
+                both[] = {HEAD_B, 2 * HEAD_A}, weights[] = {HEAD_H, HEAD_A};
+  CelRng rng = cel_rng(22, CEL_RNG_USER, 0);
+  assert_ok(cel_tensors_create(&f->tensors));
+  assert_ok(celi_gsde_declare_param(&f->gsde, f->tensors, "pi", HEAD_H, HEAD_A));
+  assert_ok(celi_gsde_head_declare(&f->use, f->tensors, "head", &f->gsde, HEAD_B));
+  const struct {
+    const char *name;
+    float **place;
+    const int64_t *shape;
+  } list[] = {{"mean", &f->mean, narrow},     {"latent", &f->latent, wide},
+              {"d_mean", &f->d_mean, narrow}, {"t_mean", &f->t_mean, narrow},
+              {"t_head", &f->t_head, both},   {"t_log_std", &f->t_log_std, weights}};
+  for (int i = 0; i < 6; i++)
+    assert_ok(cel_tensors_declare(f->tensors, list[i].name, CEL_F32, CEL_SCRATCH, list[i].place, 2,
+                                  list[i].shape));
+  assert_ok(cel_tensors_allocate(f->tensors));
+  fill_random(f->gsde.log_std, HEAD_W, 0.7, &rng);
+  fill_random(f->mean, HEAD_B * HEAD_A, 1, &rng);
+  fill_random(f->latent, HEAD_B * HEAD_H, 1, &rng);
+  fill_random(f->t_mean, HEAD_B * HEAD_A, 1, &rng);
+  fill_random(f->t_log_std, HEAD_W, 1, &rng);
+  fill_random(f->use.d_head, HEAD_B * 2 * HEAD_A, 1, &rng);
+  for (int h = 0; h < HEAD_H; h++) f->latent[h] = 0; // row 0: only epsilon is left
+}
+
+static void head_run(HeadFixture *f, int threads) {
+  CeliPlan *plan;
+  assert_ok(celi_plan_create(&plan));
+  celi_gsde_plan_head(plan, &f->use, f->mean, HEAD_A, f->latent, HEAD_H);
+  celi_gsde_plan_head_backward(plan, &f->use, f->d_mean, HEAD_A);
+  celi_gsde_plan_head_param(plan, &f->use, false);
+  celi_gsde_plan_head_tangent(plan, &f->use, f->t_head, f->t_mean, f->t_log_std);
+  assert_ok(celi_plan_end(plan));
+  run_plan(plan, threads);
+  celi_plan_destroy(plan);
+}
+
+/// log sigma (b,a) at log_std + step * direction, in double.
+static double log_sigma(const HeadFixture *f, int b, int a, double step, const float *direction) {
+  double var = 1e-6;
+  for (int h = 0; h < HEAD_H; h++) {
+    const int i = h * HEAD_A + a;
+    const double latent = (double)f->latent[b * HEAD_H + h];
+    var += latent * latent * exp(2 * ((double)f->gsde.log_std[i] + step * (double)direction[i]));
+  }
+  return 0.5 * log(var);
+}
+
+/// Values, tangent and gradient against double and its differences; the same bits at once and for any threads.
+static void test_gsde_head(void **state) {
+  (void)state;
+  HeadFixture f, g;
+  float head[HEAD_B * 2 * HEAD_A], var_w[HEAD_W], latent2[HEAD_B * HEAD_H], var[HEAD_B * HEAD_A];
+  const double step = 1e-4;
+  head_create(&f), head_create(&g);
+  head_run(&f, 1), head_run(&g, 3);
+  assert_memory_equal(f.use.head, g.use.head, sizeof head);
+  assert_memory_equal(f.gsde.d_log_std, g.gsde.d_log_std, sizeof var_w);
+  celi_gsde_variances(&f.gsde, var_w);
+  celi_gsde_head_rows(head, f.mean, f.latent, var_w, latent2, var, HEAD_B, HEAD_H, HEAD_A);
+  assert_memory_equal(f.use.head, head, sizeof head);
+  for (int b = 0; b < HEAD_B; b++)
+    for (int a = 0; a < HEAD_A; a++) {
+      const int at = b * 2 * HEAD_A + a;
+      const double slope =
+          (log_sigma(&f, b, a, step, f.t_log_std) - log_sigma(&f, b, a, -step, f.t_log_std)) /
+          (2 * step);
+      assert_true(head[at] == f.mean[b * HEAD_A + a]); // NOLINT: copied
+      assert_true(fabs((double)head[at + HEAD_A] - log_sigma(&f, b, a, 0, f.t_log_std)) < 1e-5);
+      assert_true(f.t_head[at] == f.t_mean[b * HEAD_A + a]); // NOLINT: copied
+      assert_true(fabs((double)f.t_head[at + HEAD_A] - slope) < 1e-5);
+      assert_true(f.d_mean[b * HEAD_A + a] == f.use.d_head[at]); // NOLINT: copied
+    }
+  for (int i = 0; i < HEAD_W; i++) {
+    float direction[HEAD_W] = {0};
+    double slope = 0;
+    direction[i] = 1;
+    for (int b = 0; b < HEAD_B; b++)
+      slope += (double)f.use.d_head[b * 2 * HEAD_A + HEAD_A + i % HEAD_A] *
+               (log_sigma(&f, b, i % HEAD_A, step, direction) -
+                log_sigma(&f, b, i % HEAD_A, -step, direction)) /
+               (2 * step);
+    assert_true(fabs((double)f.gsde.d_log_std[i] - slope) < 1e-5);
+  }
+  CeliGsdeHead none;
+  assert_fails(celi_gsde_head_declare(&none, f.tensors, "none", &f.gsde, 0), CEL_E_RANGE, "rows");
+  cel_tensors_destroy(f.tensors);
+  cel_tensors_destroy(g.tensors);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_normal),      cmocka_unit_test(test_ornstein_uhlenbeck),
       cmocka_unit_test(test_noise_edges), cmocka_unit_test(test_gsde_gradients),
       cmocka_unit_test(test_golden_gsde), cmocka_unit_test(test_threads_same_bits),
       cmocka_unit_test(test_acting),      cmocka_unit_test(test_shared),
+      cmocka_unit_test(test_gsde_head),
   };
   return cmocka_run_group_tests_name("nn/noise", tests, golden_open, golden_close);
 }
