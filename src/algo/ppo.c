@@ -50,6 +50,7 @@ typedef struct Ppo {
   CeliMinibatch batch;
   CeliAdam adam;
   CeliPlan *prepare; ///< line 2
+  CeliPlan *shuffle; ///< line 3
   CeliPlan *loss;    ///< lines 4 to 7
   CeliPlan *learn;   ///< line 8
   CeliPlan *step;    ///< lines 4 to 8, where nothing is stopped
@@ -151,33 +152,54 @@ static CelStatus write_prepare(Ppo *s) {
   return celi_plan_end(s->prepare);
 }
 
+/// Policy and values lie side by side: 2 B rows are cut together, the first B are the policy's.
+static void policy_side(const Ppo *s, CeliPlan *plan) {
+  celi_plan_side(plan, 0, 2 * s->B);
+}
+
+static void value_side(const Ppo *s, CeliPlan *plan) {
+  celi_plan_side(plan, s->B, 2 * s->B);
+}
+
 /// Lines 4 to 7: the loss of a minibatch, and its gradient at the networks' outputs.
 static void plan_loss(Ppo *s, CeliPlan *plan) {
-  celi_minibatch_plan_gather(plan, &s->batch);
+  policy_side(s, plan);
+  celi_minibatch_plan_gather_policy(plan, &s->batch);
   celi_policy_pass_plan_log_prob(plan, &s->pi, s->batch.actions);
   celi_plan_add(plan, "policy loss", op_policy_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s);
+  value_side(s, plan);
+  celi_minibatch_plan_gather_value(plan, &s->batch);
   celi_mlp_plan_forward(plan, &s->v);
   celi_plan_add(plan, "value loss", op_value_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s);
+  celi_plan_side(plan, 0, 0);
 }
 
 /// Line 8. The means are one part of the stage of the weight gradients, which needs nothing of them.
 static void plan_learn(Ppo *s, CeliPlan *plan, bool tally) {
+  policy_side(s, plan);
   celi_policy_pass_plan_backward_data(plan, &s->pi, s->d_entropy, s->batch.actions);
+  value_side(s, plan);
   celi_mlp_plan_backward_data(plan, &s->v, NULL, 0);
+  celi_plan_side(plan, 0, 0);
   celi_policy_pass_plan_backward_weight(plan, &s->pi);
   celi_mlp_plan_backward_weight(plan, &s->v, &s->on.critic_grad, true);
+  celi_plan_together(plan, 2);
   celi_policy_pass_plan_backward_param(plan, &s->pi);
   if (tally) celi_plan_add(plan, "means", op_tally, CELI_PARTS, 1, 1, true, &s, sizeof s);
   celi_adam_plan(plan, &s->adam);
   celi_mlp_plan_transpose(plan, &s->on.actor.net, false);
   celi_mlp_plan_transpose(plan, &s->on.critic, true);
+  celi_plan_together(plan, 2);
   celi_plan_add(plan, "count", op_count, CELI_PARTS, 1, 1, true, &s, sizeof s);
 }
 
 static CelStatus write_plans(Ppo *s) {
   CELI_TRY(write_prepare(s));
+  CELI_TRY(celi_plan_create(&s->shuffle));
+  celi_minibatch_plan_shuffle(s->shuffle, &s->batch, s->config->normalize_advantage);
+  CELI_TRY(celi_plan_end(s->shuffle));
   CELI_TRY(celi_plan_create(&s->loss));
   plan_loss(s, s->loss);
   celi_plan_add(s->loss, "means", op_tally, CELI_SERIAL, 1, 1, false, &s, sizeof s);
@@ -236,7 +258,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   memset(s->sum, 0, SUMS * sizeof *s->sum);
   CELI_TRY(celi_plan_run(s->prepare, agent->team));                   // line 2
   for (int64_t epoch = 0; epoch < c->n_epochs && !stopped; epoch++) { // line 3
-    celi_minibatch_shuffle(&s->batch, c->normalize_advantage);
+    CELI_TRY(celi_plan_run(s->shuffle, agent->team));
     if (c->target_kl > 0) {
       CELI_TRY(epoch_with_stop(s, &steps, &stopped));
     } else {
@@ -268,6 +290,7 @@ static CelStatus declare_batch(Ppo *s, CelTensors *t) {
       celi_minibatch_declare(&s->batch, t, &s->on.rollout, &s->old, B, s->agent->options.seed));
   CELI_TRY(celi_policy_pass_declare(&s->pi, t, "pass.pi", &s->on.actor, B, shares));
   CELI_TRY(celi_mlp_declare_pass_shared(&s->v, t, "pass.v", &s->on.critic, B, true, shares));
+  s->pi.net.of = s->v.of = 2 * B, s->v.at = B;
   CELI_DECLARE(t, "batch.ratio", CEL_F32, CEL_SCRATCH, &s->ratio, B);
   CELI_DECLARE(t, "batch.d_entropy", CEL_F32, CEL_SCRATCH, &s->d_entropy, B);
   CELI_DECLARE(t, "batch.pi_loss", CEL_F32, CEL_SCRATCH, &s->pi_loss, B);
@@ -318,7 +341,8 @@ static CelStatus prepare(CelAgent *agent) {
   Ppo *s = agent->self;
   celi_onpolicy_init(&s->on);
   celi_policy_pass_bind(&s->pi);
-  s->pi.net.X = s->v.X = s->batch.x, s->pi.net.ldx = s->v.ldx = s->on.actor.O;
+  s->pi.net.X = s->batch.x, s->v.X = s->batch.x_value;
+  s->pi.net.ldx = s->v.ldx = s->on.actor.O;
   bind_metrics(s);
   CELI_TRY(bind_optimiser(s));
   CELI_TRY(celi_onpolicy_sync(agent));
@@ -328,8 +352,8 @@ static CelStatus prepare(CelAgent *agent) {
 static void release(CelAgent *agent) {
   Ppo *s = agent->self;
   celi_onpolicy_release(&s->on);
-  CeliPlan *const plans[] = {s->prepare, s->loss, s->learn, s->step};
-  for (int i = 0; i < 4; i++) celi_plan_destroy(plans[i]);
+  CeliPlan *const plans[] = {s->prepare, s->shuffle, s->loss, s->learn, s->step};
+  for (int i = 0; i < 5; i++) celi_plan_destroy(plans[i]);
 }
 
 const CeliAlgo celi_algo_ppo = {

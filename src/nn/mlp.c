@@ -175,14 +175,21 @@ static int64_t row_count(const CeliMlpPass *pass) {
   return pass->by_member ? pass->net->spec.E * pass->B : pass->B;
 }
 
+/// The pass's rows of share i; those of others that lie beside it are below 0 and from its count on.
+static void share_rows(const CeliMlpPass *p, int i, int64_t *begin, int64_t *end) {
+  celi_share(p->of > 0 ? p->of : row_count(p), CELI_ROW_GRAIN, i, p->shares, begin, end);
+  *begin -= p->at;
+  *end -= p->at;
+}
+
 /// The share that begins at `begin`.
 static int share_at(const CeliMlpPass *p, int64_t begin) {
   int64_t first, last;
   for (int i = 0; i < p->shares; i++) {
-    celi_share(row_count(p), CELI_ROW_GRAIN, i, p->shares, &first, &last);
+    share_rows(p, i, &first, &last);
     if (begin < first || begin >= last) continue;
     // Another team's share may reach into two of ours, whose rows do not lie together.
-    CEL_ASSERT(p->shares == 1 || begin == first);
+    CEL_ASSERT(p->shares == 1 || begin == (first > 0 ? first : 0));
     return i;
   }
   return 0;
@@ -414,7 +421,7 @@ static int64_t tile_cost(int64_t N) {
 /// The rows of member e that share i took; false when there are none. Shares in order have all of its rows in order.
 static bool rows_taken(const CeliMlpPass *p, int64_t e, int i, Rows *rows) {
   int64_t begin, end;
-  celi_share(row_count(p), CELI_ROW_GRAIN, i, p->shares, &begin, &end);
+  share_rows(p, i, &begin, &end);
   *rows = (Rows){.e = e, .share = i};
   return celi_member_rows(p->B, e, begin, end, &rows->begin, &rows->end);
 }

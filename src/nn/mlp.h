@@ -77,6 +77,9 @@ typedef struct CeliMlpPass {
   /// CELI_GAP floats behind the share's before, and so does what follows: cores fetch ahead of the rows that they read and write, and what a
   /// neighbour holds they take from it.
   int shares;
+  /// Where the pass lies beside others (celi_plan_side): its rows are [at, at + B) (E B by member) of `of` that are cut
+  /// together. Both 0: by itself. Set after declaring.
+  int64_t at, of;
   /// (E, B, width[L-1]) or NULL: when set, added to the gradient at the last hidden layer's output,
   /// before its activation's derivative (a second reader of that layer: gSDE's latent).
   float *dH;

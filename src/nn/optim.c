@@ -124,13 +124,13 @@ static void op_square(const void *args, int64_t begin, int64_t end) {
   }
 }
 
-/// A NaN norm makes a NaN scale: nothing is hidden.
-static void clip(const CeliAdam *adam) {
+/// The factor that clips the gradient. A NaN norm makes a NaN scale: nothing is hidden.
+static float clip_scale(const CeliAdam *adam, float *grad_norm) {
   double square = 0;
   for (int i = 0; i < CELI_NORM_BLOCKS; i++) square += (double)adam->partial[i];
   const double norm = sqrt(square), scale = adam->max_grad_norm / (norm + 1e-6);
-  *adam->grad_norm = (float)norm;
-  adam->step->grad_scale = scale > 1 ? 1.0f : (float)scale;
+  *grad_norm = (float)norm;
+  return scale > 1 ? 1.0f : (float)scale;
 }
 
 static void op_advance(const void *args, int64_t begin, int64_t end) {
@@ -138,19 +138,38 @@ static void op_advance(const void *args, int64_t begin, int64_t end) {
   const AdamArgs *a = args;
   for (int i = 0; i < a->n; i++) {
     const CeliAdam *adam = a->adam[i];
-    if (adam->max_grad_norm > 0) clip(adam);
     adam->step->learning_rate = (float)*adam->learning_rate;
     celi_adam_advance(adam->step);
   }
 }
 
-static void op_update(const void *args, int64_t begin, int64_t end) {
-  const CeliAdam *adam = ((const AdamArgs *)args)->adam[0];
-  celi_ops()->adam(adam->p, adam->g, adam->m, adam->v, adam->step, begin, end);
+/// What a step is made with. Every thread adds the norm's parts for itself, in the same order, rather than wait for one
+/// that does; the one with the first elements keeps what came out, and nobody else reads that.
+static CeliAdamStep step_of(const CeliAdam *adam, int64_t begin) {
+  const CeliAdamStep *s = adam->step;
+  CeliAdamStep step = {.learning_rate = s->learning_rate,
+                       .epsilon = s->epsilon,
+                       .weight_decay = s->weight_decay,
+                       .beta1 = s->beta1,
+                       .beta2 = s->beta2,
+                       .step_size = s->step_size,
+                       .inv_sqrt_bias2 = s->inv_sqrt_bias2,
+                       .grad_scale = 1};
+  float norm = 0;
+  if (adam->max_grad_norm <= 0) return step;
+  step.grad_scale = clip_scale(adam, &norm);
+  if (begin == 0) *adam->grad_norm = norm, adam->step->grad_scale = step.grad_scale;
+  return step;
 }
 
-/// Norms, where any is clipped. Without, the advance touches nothing that the operation before
-/// could need, so it joins that one's stage as its smallest part.
+static void op_update(const void *args, int64_t begin, int64_t end) {
+  const CeliAdam *adam = ((const AdamArgs *)args)->adam[0];
+  const CeliAdamStep step = step_of(adam, begin);
+  celi_ops()->adam(adam->p, adam->g, adam->m, adam->v, &step, begin, end);
+}
+
+/// Norms, where any is clipped. The advance touches nothing that the operation before could need, so it joins that one's
+/// stage as its smallest part.
 static void plan_advance(CeliPlan *plan, const AdamArgs *args) {
   bool clipped = false;
   for (int i = 0; i < args->n; i++) {
@@ -160,10 +179,7 @@ static void plan_advance(CeliPlan *plan, const AdamArgs *args) {
                   sizeof one);
     clipped = true;
   }
-  if (clipped)
-    celi_plan_add(plan, "clip", op_advance, CELI_SERIAL, 1, 1, false, args, sizeof *args);
-  else
-    celi_plan_add(plan, "advance", op_advance, CELI_PARTS, 1, 1, true, args, sizeof *args);
+  celi_plan_add(plan, "advance", op_advance, CELI_PARTS, 1, 1, true, args, sizeof *args);
 }
 
 void celi_adam_plan_many(CeliPlan *plan, CeliAdam **adams, int n) {
@@ -184,7 +200,8 @@ void celi_adam_plan(CeliPlan *plan, CeliAdam *adam) {
 
 static void op_descend(const void *args, int64_t begin, int64_t end) {
   const CeliAdam *adam = ((const AdamArgs *)args)->adam[0];
-  const float rate = adam->step->learning_rate * adam->step->grad_scale;
+  const CeliAdamStep step = step_of(adam, begin);
+  const float rate = step.learning_rate * step.grad_scale;
   celi_ops()->axpby(adam->p + begin, -rate, adam->g + begin, 1.0f, end - begin);
 }
 

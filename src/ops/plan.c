@@ -3,7 +3,8 @@
 /// Operations between two barriers form a stage. Where barriers stand is settled when the plan is
 /// written. An operation joins the stage that is open when
 ///   it is marked with_previous (it needs nothing of the stage), or
-///   it and the whole stage are ROWS of equal count and grain (a thread goes on with its own rows),
+///   it and the whole stage are ROWS of equal count and grain (a thread goes on with its own rows; where networks lie side
+///   by side, the count is that of all sides),
 ///   or it and the whole stage are SERIAL (the same thread does all);
 /// otherwise, or after celi_plan_barrier, a barrier closes that stage. The end of a run closes the last one.
 #include "ops/plan.h"
@@ -19,6 +20,7 @@ typedef struct Op {
   CeliOpFn fn;
   const char *name;
   int64_t count, grain;
+  int64_t at, of; // its items are [at, at + count) of `of` that are cut together
   CeliCut cut;
   bool barrier; // before it
 } Op;
@@ -28,7 +30,8 @@ struct CeliPlan {
   int64_t count, capacity;
   CelStatus failed; // the first failure of celi_plan_add
   char message[256];
-  bool wait; // a barrier before the next operation
+  bool wait;      // a barrier before the next operation
+  int64_t at, of; // of the next operations by row; of = 0: each by itself
   bool ended;
 };
 
@@ -55,7 +58,7 @@ void celi_plan_destroy(CeliPlan *plan) {
 /// Whether `next` can do without a barrier after `before`, of which it may need the output.
 static bool same_thread(const Op *before, const Op *next) {
   if (before->cut != next->cut || next->cut == CELI_PARTS) return false;
-  return next->cut == CELI_SERIAL || (next->count == before->count && next->grain == before->grain);
+  return next->cut == CELI_SERIAL || (next->of == before->of && next->grain == before->grain);
 }
 
 static bool needs_barrier(const CeliPlan *plan, const Op *next) {
@@ -72,6 +75,9 @@ static CelStatus add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut,
   if (size > ARGS_MAX)
     return cel_fail(CEL_E_RANGE, "operation %s: %zu bytes of arguments, at most %d", name, size,
                     ARGS_MAX);
+  if (cut == CELI_ROWS && plan->of > 0 && plan->at + count > plan->of)
+    return cel_fail(CEL_E_RANGE, "operation %s: %lld rows from %lld of %lld", name,
+                    (long long)count, (long long)plan->at, (long long)plan->of);
   if (count < 0 || grain < 1)
     return cel_fail(CEL_E_RANGE, "operation %s: count %lld, grain %lld; must be >= 0 and >= 1",
                     name, (long long)count, (long long)grain);
@@ -86,6 +92,8 @@ static CelStatus add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut,
   op->fn = fn;
   op->name = name;
   op->count = count;
+  op->at = cut == CELI_ROWS ? plan->at : 0;
+  op->of = cut == CELI_ROWS && plan->of > 0 ? plan->of : count;
   op->grain = grain;
   op->cut = cut;
   op->barrier = plan->wait || (!with_previous && needs_barrier(plan, op));
@@ -106,6 +114,24 @@ void celi_plan_barrier(CeliPlan *plan) {
   plan->wait = plan->count > 0;
 }
 
+void celi_plan_side(CeliPlan *plan, int64_t at, int64_t of) {
+  CEL_ASSERT(at >= 0 && of >= at);
+  plan->at = at, plan->of = of;
+}
+
+void celi_plan_together(CeliPlan *plan, int n) {
+  int64_t of = 0;
+  if (plan->failed != CEL_OK) return;
+  CEL_ASSERT(n <= plan->count);
+  Op *first = plan->ops + plan->count - n;
+  for (int i = 0; i < n; i++) {
+    CEL_ASSERT(first[i].cut == CELI_PARTS && first[i].grain == 1);
+    first[i].at = of;
+    of += first[i].count;
+  }
+  for (int i = 0; i < n; i++) first[i].of = of;
+}
+
 CelStatus celi_plan_end(CeliPlan *plan) {
   if (plan->failed != CEL_OK) return cel_fail(plan->failed, "%s", plan->message);
   plan->ended = true;
@@ -118,7 +144,9 @@ static void op_run(const Op *op, int thread, int size) {
     return;
   }
   int64_t begin, end;
-  celi_share(op->count, op->grain, thread, size, &begin, &end);
+  celi_share(op->of, op->grain, thread, size, &begin, &end);
+  begin = begin > op->at ? begin - op->at : 0;
+  end = end - op->at < op->count ? end - op->at : op->count;
   if (begin < end) op->fn(op->args, begin, end);
 }
 

@@ -50,6 +50,12 @@ void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, i
                    int64_t grain, bool with_previous, const void *args, size_t size);
 /// The next operation waits for everyone, even where cut and count would let it go on.
 void celi_plan_barrier(CeliPlan *plan);
+/// Operations by row that are added from here on are the rows [at, at + count) of `of` rows that are cut together, until
+/// (0, 0) ends it. So networks lie side by side, and a thread keeps one of them where it can: neither its weights nor its
+/// activations travel between cores. Operations on one side read nothing of the other before a barrier.
+void celi_plan_side(CeliPlan *plan, int64_t at, int64_t of);
+/// The last `n` operations, all CELI_PARTS with grain 1, are cut together, as one run of parts in their order.
+void celi_plan_together(CeliPlan *plan, int n);
 /// Closes the plan. Errors: the first of celi_plan_add's.
 CelStatus celi_plan_end(CeliPlan *plan) CEL_WARN_UNUSED;
 /// Runs the list once. Allocates nothing.

@@ -6,6 +6,9 @@
 #include <math.h>
 #include <string.h>
 
+/// Random numbers are drawn in units of this many.
+enum { DRAW_GRAIN = 64 };
+
 CelStatus celi_minibatch_declare(CeliMinibatch *batch, CelTensors *tensors,
                                  const CeliRollout *rollout, const CeliDist *old, int64_t B,
                                  uint64_t seed) {
@@ -28,6 +31,7 @@ CelStatus celi_minibatch_declare(CeliMinibatch *batch, CelTensors *tensors,
       {"batch.shift", CEL_F32, CEL_SCRATCH, &m->shift, {count}},
       {"batch.scale", CEL_F32, CEL_SCRATCH, &m->scale, {count}},
       {"batch.x", CEL_F32, CEL_SCRATCH, &m->x, {B, rollout->O}},
+      {"batch.x_value", CEL_F32, CEL_SCRATCH, &m->x_value, {B, rollout->O}},
       {"batch.actions", CEL_U8, CEL_SCRATCH, &m->actions, {B, (int64_t)rollout->bytes}},
       {"batch.old_logp", CEL_F32, CEL_SCRATCH, &m->old_logp, {B}},
       {"batch.advantage", CEL_F32, CEL_SCRATCH, &m->advantage, {B}},
@@ -40,10 +44,25 @@ CelStatus celi_minibatch_declare(CeliMinibatch *batch, CelTensors *tensors,
   return CEL_OK;
 }
 
+typedef struct ShuffleArgs {
+  const CeliMinibatch *batch;
+  bool normalize;
+} ShuffleArgs;
+
+static const CeliMinibatch *shuffled(const void *args) {
+  return ((const ShuffleArgs *)args)->batch;
+}
+
+static void op_draw(const void *args, int64_t begin, int64_t end) {
+  const CeliMinibatch *m = shuffled(args);
+  celi_ops()->uniform_index(m->draws, (int64_t)1 << 53, m->seed, CEL_RNG_SHUFFLE, 0, *m->counter,
+                            begin, end);
+}
+
 /// Position i changes places with one of 0..i, drawn from 53 bits (bias below rows / 2^53).
-static void permute(const CeliMinibatch *m) {
-  celi_ops()->uniform_index(m->draws, (int64_t)1 << 53, m->seed, CEL_RNG_SHUFFLE, 0, *m->counter, 0,
-                            m->rows);
+static void op_permute(const void *args, int64_t begin, int64_t end) {
+  (void)begin, (void)end;
+  const CeliMinibatch *m = shuffled(args);
   *m->counter += (uint64_t)(m->rows + 1) / 2;
   for (int64_t i = 0; i < m->rows; i++) m->order[i] = i;
   for (int64_t i = m->rows - 1; i > 0; i--) {
@@ -73,14 +92,39 @@ static void measure(const CeliMinibatch *m, int64_t k) {
   m->scale[k] = (float)(1 / (sqrt(square / (double)(n - 1)) + 1e-8));
 }
 
-void celi_minibatch_shuffle(CeliMinibatch *batch, bool normalize) {
-  permute(batch);
-  for (int64_t k = 0; k < batch->count; k++) {
-    batch->shift[k] = 0, batch->scale[k] = 1;
-    if (normalize && size_of(batch, k) > 1) measure(batch, k);
+/// Minibatches [begin, end).
+static void op_measure(const void *args, int64_t begin, int64_t end) {
+  const CeliMinibatch *m = shuffled(args);
+  const bool normalize = ((const ShuffleArgs *)args)->normalize;
+  for (int64_t k = begin; k < end; k++) {
+    m->shift[k] = 0, m->scale[k] = 1;
+    if (normalize && size_of(m, k) > 1) measure(m, k);
   }
-  *batch->cursor = 0;
-  *batch->used = size_of(batch, 0);
+}
+
+static void op_first(const void *args, int64_t begin, int64_t end) {
+  (void)begin, (void)end;
+  const CeliMinibatch *m = shuffled(args);
+  *m->cursor = 0;
+  *m->used = size_of(m, 0);
+}
+
+void celi_minibatch_shuffle(CeliMinibatch *batch, bool normalize) {
+  const ShuffleArgs args = {batch, normalize};
+  op_draw(&args, 0, batch->rows);
+  op_permute(&args, 0, 1);
+  op_measure(&args, 0, batch->count);
+  op_first(&args, 0, 1);
+}
+
+void celi_minibatch_plan_shuffle(CeliPlan *plan, const CeliMinibatch *batch, bool normalize) {
+  const ShuffleArgs args = {batch, normalize};
+  celi_plan_add(plan, "draw", op_draw, CELI_PARTS, batch->rows, DRAW_GRAIN, false, &args,
+                sizeof args);
+  celi_plan_add(plan, "permute", op_permute, CELI_SERIAL, 1, 1, false, &args, sizeof args);
+  celi_plan_add(plan, "measure", op_measure, CELI_PARTS, batch->count, 1, false, &args,
+                sizeof args);
+  celi_plan_add(plan, "first minibatch", op_first, CELI_PARTS, 1, 1, true, &args, sizeof args);
 }
 
 void celi_minibatch_next(const CeliMinibatch *batch) {
@@ -88,23 +132,63 @@ void celi_minibatch_next(const CeliMinibatch *batch) {
   *batch->used = *batch->cursor < batch->count ? size_of(batch, *batch->cursor) : 0;
 }
 
-static void op_gather(const void *args, int64_t begin, int64_t end) {
+/// The rollout's row for row b of the minibatch at hand.
+static int64_t row_of(const CeliMinibatch *m, int64_t b) {
+  const int64_t first = *m->cursor * m->B;
+  return m->order[b < *m->used ? first + b : first];
+}
+
+static void gather_x(const CeliMinibatch *m, float *x, int64_t b, int64_t row) {
+  const CeliRollout *r = m->rollout;
+  celi_normalizer_apply(r->norm, x + b * r->O, r->O, r->obs + row * r->O, r->O, 0, 1);
+}
+
+static void op_gather_policy(const void *args, int64_t begin, int64_t end) {
   const CeliMinibatch *m = *(const CeliMinibatch *const *)args;
   const CeliRollout *r = m->rollout;
-  const int64_t k = *m->cursor, first = k * m->B, used = *m->used;
-  const float shift = m->shift[k], scale = m->scale[k];
+  const float shift = m->shift[*m->cursor], scale = m->scale[*m->cursor];
   for (int64_t b = begin; b < end; b++) {
-    const int64_t row = m->order[b < used ? first + b : first];
-    celi_normalizer_apply(r->norm, m->x + b * r->O, r->O, r->obs + row * r->O, r->O, 0, 1);
+    const int64_t row = row_of(m, b);
+    gather_x(m, m->x, b, row);
     memcpy(m->actions + (size_t)b * r->bytes, r->actions + (size_t)row * r->bytes, r->bytes);
     if (m->old) m->old_logp[b] = m->old->logp[row];
     m->advantage[b] = (r->advantage[row] - shift) * scale;
-    m->returns[b] = r->returns[row];
-    m->old_value[b] = r->value[row];
   }
 }
 
-void celi_minibatch_plan_gather(CeliPlan *plan, const CeliMinibatch *batch) {
-  celi_plan_add(plan, "gather", op_gather, CELI_ROWS, batch->B, CELI_ROW_GRAIN, false, &batch,
+static void gather_targets(const CeliMinibatch *m, int64_t b, int64_t row) {
+  m->returns[b] = m->rollout->returns[row];
+  m->old_value[b] = m->rollout->value[row];
+}
+
+static void op_gather_value(const void *args, int64_t begin, int64_t end) {
+  const CeliMinibatch *m = *(const CeliMinibatch *const *)args;
+  for (int64_t b = begin; b < end; b++) {
+    const int64_t row = row_of(m, b);
+    gather_x(m, m->x_value, b, row);
+    gather_targets(m, b, row);
+  }
+}
+
+static void op_gather(const void *args, int64_t begin, int64_t end) {
+  const CeliMinibatch *m = *(const CeliMinibatch *const *)args;
+  op_gather_policy(args, begin, end);
+  for (int64_t b = begin; b < end; b++) gather_targets(m, b, row_of(m, b));
+}
+
+static void plan_gather(CeliPlan *plan, const CeliMinibatch *batch, CeliOpFn fn) {
+  celi_plan_add(plan, "gather", fn, CELI_ROWS, batch->B, CELI_ROW_GRAIN, false, &batch,
                 sizeof batch);
+}
+
+void celi_minibatch_plan_gather(CeliPlan *plan, const CeliMinibatch *batch) {
+  plan_gather(plan, batch, op_gather);
+}
+
+void celi_minibatch_plan_gather_policy(CeliPlan *plan, const CeliMinibatch *batch) {
+  plan_gather(plan, batch, op_gather_policy);
+}
+
+void celi_minibatch_plan_gather_value(CeliPlan *plan, const CeliMinibatch *batch) {
+  plan_gather(plan, batch, op_gather_value);
 }

@@ -17,6 +17,7 @@ typedef struct CeliMinibatch {
   int64_t *cursor, *used; ///< (1,) the minibatch at hand; rows that it has
   float *shift, *scale;   ///< (count,) of the advantages
   float *x;               ///< (B, O) normalised observations
+  float *x_value;         ///< (B, O) the same, for values that are learned beside the policy
   uint8_t *actions;       ///< (B rows)
   float *old_logp, *advantage, *returns, *old_value; ///< (B,)
 } CeliMinibatch;
@@ -28,9 +29,14 @@ CelStatus celi_minibatch_declare(CeliMinibatch *batch, CelTensors *tensors,
 /// A new permutation (Fisher and Yates), and the first minibatch. `normalize`: each minibatch's advantages get mean 0 and
 /// deviation 1 (n - 1 in its divisor, 1e-8 added to it; a minibatch of one row stays as it is).
 void celi_minibatch_shuffle(CeliMinibatch *batch, bool normalize);
+/// The same into a plan.
+void celi_minibatch_plan_shuffle(CeliPlan *plan, const CeliMinibatch *batch, bool normalize);
 /// The next minibatch.
 void celi_minibatch_next(const CeliMinibatch *batch);
 /// Gathers the minibatch at hand; CELI_ROWS with count B.
 void celi_minibatch_plan_gather(CeliPlan *plan, const CeliMinibatch *batch);
+/// The same in two, which lie side by side: x, actions, old_logp, advantage; and x_value, returns, old_value.
+void celi_minibatch_plan_gather_policy(CeliPlan *plan, const CeliMinibatch *batch);
+void celi_minibatch_plan_gather_value(CeliPlan *plan, const CeliMinibatch *batch);
 
 #endif

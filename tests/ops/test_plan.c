@@ -2,6 +2,8 @@
 #include "kit.h"
 #include "ops/plan.h"
 
+#include <pthread.h>
+
 // ---- a training step of a small network as a plan
 
 enum { B = 100, K = 23, H = 64, N = 1 };
@@ -196,6 +198,96 @@ static void test_barriers(void **state) {
   assert_int_equal(barriers(mixed, 4), 1);
 }
 
+// ---- side by side
+
+enum { SIDE = 11, TEAM_MAX = 5 };
+
+/// Which thread did what how often.
+typedef struct Trace {
+  int done[2][2 * SIDE];
+  pthread_t by[2 * SIDE];
+  bool moved; ///< a row's second operation was done by another thread than its first
+} Trace;
+
+typedef struct TraceArgs {
+  Trace *trace;
+  int op;
+  int64_t at;
+} TraceArgs;
+
+static void op_trace(const void *args, int64_t begin, int64_t end) {
+  const TraceArgs *a = args;
+  for (int64_t i = a->at + begin; i < a->at + end; i++) {
+    a->trace->done[a->op][i]++;
+    if (a->op == 0)
+      a->trace->by[i] = pthread_self();
+    else if (!pthread_equal(a->trace->by[i], pthread_self()))
+      a->trace->moved = true;
+  }
+}
+
+static void add_side(CeliPlan *plan, Trace *trace, int64_t at) {
+  celi_plan_side(plan, at, 2 * SIDE);
+  for (int op = 0; op < 2; op++) {
+    const TraceArgs args = {trace, op, at};
+    celi_plan_add(plan, "side", op_trace, CELI_ROWS, SIDE, 2, false, &args, sizeof args);
+  }
+  celi_plan_side(plan, 0, 0);
+}
+
+/// Every row once, by the thread that did it before, and no barrier; two threads keep a side each (but for the rows of the
+/// unit that both share).
+static void test_sides(void **state) {
+  (void)state;
+  for (int size = 1; size <= TEAM_MAX; size++) {
+    Trace trace = {.moved = false};
+    CeliPlan *plan;
+    CeliTeam *team;
+    assert_int_equal(celi_team_create(&team, size), CEL_OK);
+    assert_int_equal(celi_plan_create(&plan), CEL_OK);
+    add_side(plan, &trace, 0);
+    add_side(plan, &trace, SIDE);
+    assert_int_equal(celi_plan_end(plan), CEL_OK);
+    assert_int_equal(celi_plan_barriers(plan), 0);
+    assert_int_equal(celi_plan_run(plan, team), CEL_OK);
+    for (int i = 0; i < 2 * SIDE; i++) {
+      assert_int_equal(trace.done[0][i], 1);
+      assert_int_equal(trace.done[1][i], 1);
+    }
+    assert_false(trace.moved);
+    assert_int_equal(!!pthread_equal(trace.by[0], trace.by[2 * SIDE - 1]), size == 1);
+    if (size == 2) assert_true(pthread_equal(trace.by[0], trace.by[SIDE - 1]));
+    celi_plan_destroy(plan);
+    celi_team_destroy(team);
+  }
+}
+
+/// Parts of two operations cut as one run: with two threads the first half of 3 + 5 parts is one thread's.
+static void test_together(void **state) {
+  (void)state;
+  for (int size = 1; size <= TEAM_MAX; size++) {
+    Trace trace = {.moved = false};
+    CeliPlan *plan;
+    CeliTeam *team;
+    assert_int_equal(celi_team_create(&team, size), CEL_OK);
+    assert_int_equal(celi_plan_create(&plan), CEL_OK);
+    const TraceArgs first = {&trace, 0, 0}, second = {&trace, 0, 3};
+    celi_plan_add(plan, "first", op_trace, CELI_PARTS, 3, 1, false, &first, sizeof first);
+    celi_plan_add(plan, "second", op_trace, CELI_PARTS, 5, 1, true, &second, sizeof second);
+    celi_plan_together(plan, 2);
+    assert_int_equal(celi_plan_end(plan), CEL_OK);
+    assert_int_equal(celi_plan_run(plan, team), CEL_OK);
+    for (int i = 0; i < 8; i++) assert_int_equal(trace.done[0][i], 1);
+    if (size == 2) {
+      assert_true(pthread_equal(trace.by[0], trace.by[3]));
+      assert_true(pthread_equal(trace.by[4], trace.by[7]));
+      assert_false(pthread_equal(trace.by[3], trace.by[4]));
+    }
+    celi_plan_destroy(plan);
+    celi_team_destroy(team);
+  }
+}
+
 // ---- errors
 
 static void test_errors(void **state) {
@@ -215,6 +307,12 @@ static void test_errors(void **state) {
   assert_int_equal(celi_plan_create(&plan), CEL_OK);
   celi_plan_add(plan, "grainless", op_nothing, CELI_ROWS, 1, 0, false, NULL, 0);
   assert_int_equal(celi_plan_end(plan), CEL_E_RANGE);
+  celi_plan_destroy(plan);
+  assert_int_equal(celi_plan_create(&plan), CEL_OK);
+  celi_plan_side(plan, 6, 10);
+  celi_plan_add(plan, "long", op_nothing, CELI_ROWS, 5, 1, false, NULL, 0);
+  assert_int_equal(celi_plan_end(plan), CEL_E_RANGE);
+  assert_non_null(strstr(cel_error(), "long"));
   celi_plan_destroy(plan);
   celi_plan_destroy(NULL);
   celi_team_destroy(team);
@@ -252,7 +350,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_same_bits), cmocka_unit_test(test_profile),
       cmocka_unit_test(test_barriers),  cmocka_unit_test(test_errors),
-      cmocka_unit_test(test_many),
+      cmocka_unit_test(test_many),      cmocka_unit_test(test_sides),
+      cmocka_unit_test(test_together),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
