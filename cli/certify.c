@@ -4,9 +4,11 @@
 #include "celsius/certify.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Options {
   char which[CEL_PATH_MAX], out[CEL_PATH_MAX];
@@ -63,11 +65,11 @@ static void print_row(const CelMeasure *m) {
     snprintf(error, sizeof error, "+- %s", number);
   }
   if (!exact[0] && !learned[0] && !off[0]) {
-    printf("  %-36s %s\n", m->label, m->note);
+    printf("  %-42s %s\n", m->label, m->note);
     return;
   }
-  printf("  %-36s %10s %10s %10s  %s\n", m->label, exact, learned, off, error);
-  if (m->note[0]) printf("  %-36s (%s)\n", "", m->note);
+  printf("  %-42s %10s %10s %10s  %s\n", m->label, exact, learned, off, error);
+  if (m->note[0]) printf("  %-42s (%s)\n", "", m->note);
 }
 
 /// The generator's or file's name where the environment is only "mdp".
@@ -84,12 +86,10 @@ static const char *error_kind(const CelCertificate *c) {
 }
 
 static void print_text(const CelRun *run, const CelCertificate *c) {
-  char steps[32];
   printf("%s on %s, model %s", c->algo, problem_name(run, c), run->model);
-  if (c->steps > 0) printf(" after %s steps", cli_count(steps, c->steps)); // model files count none
   printf("\nexact solution at alpha %.6g, gamma %.6g; %s %.2g\n\n", c->alpha, c->gamma,
          error_kind(c), c->exact_error);
-  printf("  %-36s %10s %10s %10s\n", "", "exact", "learned", "off by");
+  printf("  %-42s %10s %10s %10s\n", "", "exact", "learned", "off by");
   for (int i = 0; i < c->n; i++) print_row(&c->measure[i]);
 }
 
@@ -143,8 +143,6 @@ static CelStatus print_json(const CelRun *run, const char *folder, const CelCert
   cJSON_AddStringToObject(json, "algo", c->algo);
   cJSON_AddStringToObject(json, "env", run->config.env);
   cJSON_AddStringToObject(json, "problem", problems[c->problem]);
-  add_number(json, "steps",
-             c->steps > 0 ? (double)c->steps : (double)NAN); // model files count none
   add_number(json, "alpha", c->alpha);
   add_number(json, "gamma", c->gamma);
   add_number(json, "exact_error", c->exact_error);
@@ -193,13 +191,20 @@ static CelStatus certify(const CelRun *run, const char *folder, const Options *o
   return status;
 }
 
-/// A picture that cannot be written is told before anything is solved.
+/// A picture's name that leads astray, or where nothing can be written, is told before anything is solved.
 static CelStatus check_out(const char *path) {
   const size_t n = strlen(path);
+  char folder[CEL_PATH_MAX];
   if (n == 0) return CEL_OK;
-  if (n > 4 && (strcmp(path + n - 4, ".png") == 0 || strcmp(path + n - 4, ".svg") == 0))
-    return CEL_OK;
-  return cel_fail(CEL_E_ARGUMENT, "--out %s: a picture's name ends in .png or .svg", path);
+  if (n <= 4 || (strcmp(path + n - 4, ".png") != 0 && strcmp(path + n - 4, ".svg") != 0))
+    return cel_fail(CEL_E_ARGUMENT, "--out %s: a picture's name ends in .png or .svg", path);
+  snprintf(folder, sizeof folder, "%s", path);
+  char *slash = strrchr(folder, '/');
+  if (slash) slash[slash == folder] = 0;
+  if (access(slash ? folder : ".", W_OK | X_OK) != 0)
+    return cel_fail(CEL_E_IO, "--out %s: the folder cannot be written to: %s", path,
+                    strerror(errno));
+  return CEL_OK;
 }
 
 /// Without --which: the final model, or of a run that goes on the best there is.
@@ -244,7 +249,7 @@ const CliCommand cli_certify = {
            "of Q and V, of the policy. Learners of the hard problem are held against temperature "
            "0.",
     .details = "Examples\n"
-               "  celsius train sql --env mdp --env.generator frozenlake-4x4 --out runs/lake\n"
+               "  celsius train sql --env FrozenLake-v1 --preset auto --out runs/lake\n"
                "  celsius certify runs/lake --out lake.png\n"
                "  celsius certify runs/sac-LQR-v0-1 --which final --json\n"
                "  celsius certify runs/sqlc-MultiGoal-v0-1 --out goals.png",

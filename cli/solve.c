@@ -208,29 +208,50 @@ static CelStatus check_files(const Solve *solve, const char *problem) {
 /// What takes no time has no bar.
 static const double quick = 0.3;
 
+/// What the bar of one solution goes by. The first steps are often the quickest, so the time that is left is told by how
+/// fast it went since `from`, a quarter to half of the time ago and more.
+typedef struct Progress {
+  CliBar bar;
+  double max_seconds;
+  struct Mark {
+    double seconds, share;
+  } from, next;
+} Progress;
+
+static double seconds_left(Progress *progress, double seconds, double share) {
+  const struct Mark now = {seconds, share};
+  if (seconds > 2 * progress->next.seconds) progress->from = progress->next, progress->next = now;
+  const double gained = share - progress->from.share;
+  double left =
+      gained > 0 ? (1 - share) * (seconds - progress->from.seconds) / gained : (double)INFINITY;
+  if (progress->max_seconds > 0) left = fmin(left, fmax(0, progress->max_seconds - seconds));
+  return left;
+}
+
 static bool on_progress(void *user, const CelSolveProgress *now) {
-  CliBar *bar = user;
+  Progress *progress = user;
   char text[256], brief[128], eta[32];
-  if (now->seconds >= quick || bar->drawn) {
-    const double share = now->fraction < 1 ? now->fraction : 1;
-    const double left = share > 0 ? now->seconds * (1 - share) / share : (double)INFINITY;
+  const double share = now->fraction < 1 ? now->fraction : 1;
+  const double left = seconds_left(progress, now->seconds, share);
+  if (now->seconds >= quick || progress->bar.drawn) {
     cli_duration(eta, left);
     snprintf(text, sizeof text, "%s %lld  residual %.2g  bound %.2g  ETA %s", now->method,
              (long long)now->iteration, now->residual, now->bound, eta);
     snprintf(brief, sizeof brief, "bound %.2g  ETA %s", now->bound, eta);
-    cli_bar_draw(bar, &(CliProgress){share, now->seconds, text, brief});
+    cli_bar_draw(&progress->bar, &(CliProgress){share, now->seconds, text, brief});
   }
   return !cli_stop_asked();
 }
 
 CelStatus solve_one(Solve *solve, double alpha, const char *label, CelSolution **out) {
-  CliBar bar = cli_bar(solve->options.quiet);
-  bar.label = label;
+  Progress progress = {.bar = cli_bar(solve->options.quiet),
+                       .max_seconds = solve->config.max_seconds};
+  progress.bar.label = label;
   solve->config.alpha = alpha;
   solve->config.progress = on_progress;
-  solve->config.user = &bar;
+  solve->config.user = &progress;
   const CelStatus status = cel_solve(solve->mdp, &solve->config, out);
-  cli_bar_clear(&bar);
+  cli_bar_clear(&progress.bar);
   return status;
 }
 

@@ -36,35 +36,57 @@ static const CelField fields[] = {
 
 // ---- the table
 
-/// The note whose rows are being printed.
+/// Where the table is: rows are grouped by note and by equation.
 typedef struct Table {
-  const char *note;
+  const char *note, *equation;
   int columns;
 } Table;
 
-static void print_row(void *user, const CelCheck *check) {
-  Table *table = user;
-  if (!table->note || strcmp(table->note, check->note) != 0)
-    printf("%s%s\n", table->note ? "\n" : "", check->note);
-  table->note = check->note;
-  printf("  %-4s ", check->pass ? "ok" : "FAIL");
-  const int used = 7 + printf("%-10s ", check->equation);
-  cli_wrap(stdout, check->claim, used, 18, table->columns);
+static void print_head(Table *table, const CelCheck *check) {
+  const bool note = !table->note || strcmp(table->note, check->note) != 0;
+  if (!table->note)
+    printf("Of each row the worst problem: a number, what must hold (= <= != >), the same by a "
+           "second way.\n");
+  if (note) printf("\n%s\n", check->note);
+  if (note || strcmp(table->equation, check->equation) != 0) printf("  %s\n", check->equation);
+  table->note = check->note, table->equation = check->equation;
+}
+
+enum { INDENT = 9 }; ///< of what stands below the word ok
+
+static void print_numbers(const CelCheck *check) {
+  char both[64];
   if (check->message[0]) {
-    printf("%18s%s\n", "", check->message);
+    printf("%*s%s", INDENT, "", check->message);
     return;
   }
-  printf("%18s%.10g %s %.10g; residual %.2g, tolerance %.2g, %lld problem%s", "", check->left,
-         cel_check_kind_text(check->kind), check->right, check->residual, check->tolerance,
-         (long long)check->cases, check->cases == 1 ? "" : "s");
+  snprintf(both, sizeof both, "%.8g %s %.8g", check->left, cel_check_kind_text(check->kind),
+           check->right);
+  printf("%*s%-27s  residual %-8.2g  tolerance %-8.2g  %lld problem%s", INDENT, "", both,
+         check->residual, check->tolerance, (long long)check->cases, check->cases == 1 ? "" : "s");
+}
+
+static void print_row(void *user, const CelCheck *check) {
+  Table *table = user;
+  print_head(table, check);
+  const int used = printf("    %-4s ", check->pass ? "ok" : "FAIL");
+  cli_wrap(stdout, check->claim, used, INDENT, table->columns);
+  print_numbers(check);
   if (!check->pass) printf(", seed %llu", (unsigned long long)check->seed);
   printf("\n");
   fflush(stdout);
 }
 
+/// How many passed; of each that did not, how to see it again.
 static void print_summary(const CelVerifyReport *report) {
   printf("\n%lld of %lld checks pass, %.1f s\n", (long long)(report->count - report->failed),
          (long long)report->count, report->seconds);
+  for (int64_t i = 0; i < report->count; i++) {
+    const CelCheck *check = &report->check[i];
+    if (!check->pass)
+      printf("FAIL [%s, %s] %s\n     again: celsius verify --note %s --seed %llu\n", check->note,
+             check->equation, check->claim, check->note, (unsigned long long)check->seed);
+  }
 }
 
 // ---- JSON

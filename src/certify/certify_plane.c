@@ -130,6 +130,8 @@ static CelStatus roll(CelCertificate *out, const CelEnvSpec *spec, const CeliPla
   double reached = 0;
   for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) reached += plane->share[which][g];
   plane->share[which][CEL_MULTIGOAL_GOALS] = fmax(0, 1 - reached);
+  for (int g = 0; g < CEL_MULTIGOAL_GOALS && which == EXACT; g++)
+    plane->share[EXACT][g] = reached / CEL_MULTIGOAL_GOALS; // by symmetry, not by chance
   return status;
 }
 
@@ -251,7 +253,7 @@ static void measure_goals(CelCertificate *out) {
   for (int g = 0; g <= CEL_MULTIGOAL_GOALS; g++) {
     const double p = plane->share[EXACT][g], q = plane->share[LEARNED][g];
     celi_measure(out, names[g], labels[g], p, q, fabs(p - q),
-                 sqrt((p * (1 - p) + q * (1 - q)) / (double)plane->episodes));
+                 sqrt(q * (1 - q) / (double)plane->episodes));
     apart += 0.5 * fabs(p - q);
   }
   celi_measure(out, "goal_distance", "goals' shares, total variation", (double)NAN, (double)NAN,
