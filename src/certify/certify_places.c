@@ -92,8 +92,9 @@ void celi_plane_exact_moments(const CelMultigoalSolution *exact, const double s[
     return;
   }
   for (int k = 0; k < CUTS * CUTS; k++) {
-    a[2 * k] = side * (k % CUTS + 0.5) - reach;
-    a[2 * k + 1] = side * (k / CUTS + 0.5) - reach;
+    const int column = k % CUTS, row = k / CUTS;
+    a[2 * k] = side * (column + 0.5) - reach;
+    a[2 * k + 1] = side * (row + 0.5) - reach;
   }
   cel_multigoal_log_density(exact, s, a, CUTS * CUTS, log_p);
   for (int k = 0; k < CUTS * CUTS; k++) {
@@ -126,8 +127,9 @@ static CelStatus fill_q(CelCertifiedPlace *place, const CelMultigoalSolution *ex
   CELI_TRY(celi_alloc(&obs, (size_t)(4 * N), sizeof *obs, "a lattice of actions"));
   action = obs + 2 * N;
   for (int k = 0; k < N; k++) {
-    const double a[2] = {exact->plane.reach * (2.0 * (k % SIDE) / (SIDE - 1) - 1),
-                         exact->plane.reach * (2.0 * (k / SIDE) / (SIDE - 1) - 1)};
+    const int column = k % SIDE, row = k / SIDE;
+    const double a[2] = {exact->plane.reach * (2.0 * column / (SIDE - 1) - 1),
+                         exact->plane.reach * (2.0 * row / (SIDE - 1) - 1)};
     for (int i = 0; i < 2; i++)
       obs[2 * k + i] = (float)place->s[i], action[2 * k + i] = (float)a[i];
     place->Q[0][k] = (float)cel_multigoal_q(exact, place->s, a);

@@ -232,7 +232,7 @@ CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) {
 }
 
 static bool read_double(const cJSON *node, double *out) {
-  if (!cJSON_IsNumber(node) || !isfinite(node->valuedouble)) return false;
+  if (!node || !cJSON_IsNumber(node) || !isfinite(node->valuedouble)) return false;
   *out = node->valuedouble + 0.0; // no -0, which JSON does not keep
   return true;
 }

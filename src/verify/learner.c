@@ -147,7 +147,7 @@ CeliNet celi_net_read(CeliTrial *trial, const CeliLearner *learner, const char *
 
 void celi_net_forward(const CeliNet *net, const CeliComplex *theta, const CeliComplex *x,
                       CeliComplex *out) {
-  CeliComplex y[CELI_LEARNER_WIDTH], sum;
+  CeliComplex y[CELI_LEARNER_WIDTH] = {0}, sum;
   for (int k = 0; k < net->width[0]; k++) y[k] = x[k];
   for (int l = 0; l < net->L; l++) {
     const int in = net->width[l], width = net->width[l + 1];

@@ -100,8 +100,9 @@ static void draw_reward(cairo_t *cr, const Square *q, const CelMultigoal *plane)
   enum { N = 141 };
   float value[N * N];
   for (int k = 0; k < N * N; k++) {
-    const double s[2] = {q->bound * (2.0 * (k % N) / (N - 1) - 1),
-                         q->bound * (2.0 * (k / N) / (N - 1) - 1)};
+    const int column = k % N, row = k / N;
+    const double s[2] = {q->bound * (2.0 * column / (N - 1) - 1),
+                         q->bound * (2.0 * row / (N - 1) - 1)};
     double least = HUGE_VAL;
     for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) {
       double goal[2];

@@ -12,7 +12,9 @@ import kit
 
 BUILD = os.environ["CELSIUS_BUILD_DIR"]
 
-# name, file, what stands there (once), what stands there instead, a part of each claim that must turn red
+ALL_CASES = True
+# name, file, what stands there (once), what stands there instead, a part of each claim that must turn red, and whether it
+# takes all cases of a row to see it in the mean of samples
 MUTATIONS = [
     ("gamma is dropped from the backup", "src/mdp/values.c",
      "return mdp->reward[p] + gamma * next;", "return mdp->reward[p] + next + 0.0 * gamma;",
@@ -134,7 +136,7 @@ MUTATIONS = [
      "const float g = (float)gamma, trace = (float)(gamma * lambda);", "const float g = 1, trace = (float)lambda;",
      ["REINFORCE's gradient with gamma^t has the mean grad J", "REINFORCE's without gamma^t has the mean of that form",
       "actor-critic's with the exact V has the mean grad J", "actor-critic's critic: V towards r + gamma V(x')",
-      "PPO's gradient at theta is that of the surrogate"]),
+      "PPO's gradient at theta is that of the surrogate"], ALL_CASES),
     ("TRPO's damping counts for nothing", "src/algo/trpo.c",
      "celi_ops()->axpby(s->g, (float)s->config->cg_damping,", "celi_ops()->axpby(s->g, 0 * (float)s->config->cg_damping,",
      ["TRPO's step lies along (F + damping)^-1 of it"]),
@@ -179,9 +181,9 @@ class Mutations(kit.Case):
                         *(f"-l:{needed}" for needed in libraries)], check=True, cwd=BUILD)
         return library
 
-    def verify(self, library):
-        """Exit code and rows of the quick check under a library."""
-        done = self.command("verify", "--quick", "--json", "--threads", 2, timeout=240,
+    def verify(self, library, all_cases=False):
+        """Exit code and rows of the check, by default the quick one, under a library."""
+        done = self.command("verify", *([] if all_cases else ["--quick"]), "--json", "--threads", 2, timeout=240,
                             env={"LD_PRELOAD": library} if library else None)
         self.assertIn(done.returncode, (0, 1), done.stderr)
         return done.returncode, json.loads(done.stdout)
@@ -196,9 +198,9 @@ class Mutations(kit.Case):
 
     def test_mutations(self):
         self.assertGreaterEqual(len(MUTATIONS), 10)
-        for name, source, old, new, claims in MUTATIONS:
+        for name, source, old, new, claims, *all_cases in MUTATIONS:
             with self.subTest(mutation=name):
-                code, rows = self.verify(self.build(source, old, new))
+                code, rows = self.verify(self.build(source, old, new), bool(all_cases))
                 red = [row["claim"] for row in rows if not row["pass"]]
                 self.assertEqual(code, 1)
                 for claim in claims:

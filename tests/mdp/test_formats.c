@@ -1,6 +1,6 @@
 /// Problems as text: what each format's words mean, there and back, what a format cannot say, and what wrong files are told.
-#include "mdp/formats/prism.h"
 #include "mdp/formats/formats.h"
+#include "mdp/formats/prism.h"
 #include "model_cases.h"
 
 // ---- texts in and out

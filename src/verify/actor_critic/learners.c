@@ -74,8 +74,8 @@ static CelStatus draw_leading(CeliTrial *trial, CeliProblem *m) {
 }
 
 /// A problem with gamma .5, drawn or one whose actions lead, and a learner on it.
-static CelStatus open(CeliTrial *trial, const char *algo, const char *const *settings, bool leading,
-                      Table *table) {
+static CelStatus open_table(CeliTrial *trial, const char *algo, const char *const *settings,
+                            bool leading, Table *table) {
   const CeliLearnerSpec spec = {
       .algo = algo, .O = STATES, .A = CHOICES, .discrete = true, .n_envs = N, .settings = settings};
   CeliDraw draw = celi_tiny_endless;
@@ -119,7 +119,7 @@ static CelStatus mean_gradient(CeliTrial *trial, Table *table, int T, bool cut, 
 static CelStatus reinforce_on(CeliTrial *trial, Table *table, const char *const *settings,
                               bool against_practice, bool differs) {
   double J[STATES * CHOICES], other[STATES * CHOICES], along[ALONGS][STATES * CHOICES];
-  CELI_TRY(open(trial, "reinforce", settings, false, table));
+  CELI_TRY(open_table(trial, "reinforce", settings, false, table));
   const CelMdp *mdp = table->m.mdp;
   CELI_TRY(cel_policy_gradient_horizon(mdp, table->pi, 0, .5, CELI_FINITE_STEPS, true, J));
   CELI_TRY(cel_policy_gradient_horizon(mdp, table->pi, 0, .5, CELI_FINITE_STEPS, false, other));
@@ -184,7 +184,7 @@ static CelStatus gradient_of_wrong(CeliTrial *trial, const Table *table, double 
 /// there. The direction is random, or where the two differ.
 static CelStatus actor_critic_on(CeliTrial *trial, Table *table, double shift) {
   double J[STATES * CHOICES], wrong[STATES * CHOICES], along[ALONGS][STATES * CHOICES];
-  CELI_TRY(open(trial, "ac", one_step, shift > 0, table));
+  CELI_TRY(open_table(trial, "ac", one_step, shift > 0, table));
   CELI_TRY(set_values(table, shift));
   CELI_TRY(cel_policy_gradient(table->m.mdp, table->pi, 0, .5, false, J));
   CELI_TRY(gradient_of_wrong(trial, table, shift, wrong));

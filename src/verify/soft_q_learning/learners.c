@@ -197,7 +197,7 @@ enum { FIXED = 6, PAIRS = FIXED * (FIXED - 1) / 2, DIMENSIONS = 2 };
 
 /// The median of the squared distances over log(n + 1).
 static double bandwidth(double u[FIXED][DIMENSIONS]) {
-  double distance[PAIRS];
+  double distance[PAIRS] = {0};
   int pairs = 0;
   for (int i = 0; i < FIXED; i++)
     for (int j = 0; j < i; j++) distance[pairs++] = squared_distance(u[i], u[j], DIMENSIONS);
