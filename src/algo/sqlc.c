@@ -272,8 +272,7 @@ static void plan_sampler(Sqlc *s) {
   plan_rows(s, "fixed inputs", op_fixed_inputs, s->B * s->n);
   celi_mlp_plan_forward(plan, &s->fixed);
   plan_rows(s, "fixed actions", op_fixed_actions, s->B * s->n);
-  celi_mlp_plan_forward(plan, &s->q_fixed);
-  celi_mlp_plan_backward_data_columns(plan, &s->q_fixed, s->score, s->A, s->O, s->O + s->A);
+  celi_mlp_plan_input_gradient(plan, &s->q_fixed, s->score, s->A, s->O, s->O + s->A);
   plan_rows(s, "score", op_score, s->B * s->n);
   plan_rows(s, "updated inputs", op_updated_inputs, s->B * s->m);
   celi_mlp_plan_forward(plan, &s->updated);
@@ -358,12 +357,13 @@ static CelStatus declare_networks(Sqlc *s, CelTensors *t) {
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
   CELI_TRY(celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &critic));
   CELI_TRY(celi_mlp_declare_pass_shared(&s->q, t, "pass.q", q, B, true, shares));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->q_next, t, "pass.q_next", &s->target, B * s->K, false,
-                                        shares));
+  CELI_TRY(celi_mlp_declare_pass_in_hand(&s->q_next, t, "pass.q_next", &s->target, B * s->K, false,
+                                         shares));
   if (s->M > 0)
-    CELI_TRY(celi_mlp_declare_pass_shared(&s->draws, t, "pass.draws", f, B * s->M, false, shares));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->q_fixed, t, "pass.q_fixed", q, B * s->n, true, shares));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->fixed, t, "pass.fixed", f, B * s->n, false, shares));
+    CELI_TRY(celi_mlp_declare_pass_in_hand(&s->draws, t, "pass.draws", f, B * s->M, false, shares));
+  CELI_TRY(
+      celi_mlp_declare_pass_in_hand(&s->q_fixed, t, "pass.q_fixed", q, B * s->n, true, shares));
+  CELI_TRY(celi_mlp_declare_pass_in_hand(&s->fixed, t, "pass.fixed", f, B * s->n, false, shares));
   CELI_TRY(celi_mlp_declare_pass_shared(&s->updated, t, "pass.updated", f, B * s->m, true, shares));
   CELI_TRY(celi_acting_declare(&s->acting, t, f));
   CELI_TRY(celi_trained_declare_adam(&s->sampler, t, "actor"));

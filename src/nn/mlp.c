@@ -114,17 +114,22 @@ static int64_t gap_rows(int64_t width) {
   return (CELI_GAP + width - 1) / width;
 }
 
+/// Rows of a hidden layer that lie in one place.
+static int64_t rows_in_place(const CeliMlpPass *pass) {
+  return pass->in_hand && pass->B > ROW_BLOCK ? ROW_BLOCK : pass->B;
+}
+
 static CelStatus declare_pass_layer(CeliMlpPass *pass, CelTensors *tensors, const char *name, int l,
                                     bool backward) {
   const CeliMlpSpec *s = &pass->net->spec;
   const bool hidden = l < pass->net->L - 1, norm = hidden && s->layer_norm;
   const bool keep_z = hidden && backward && s->activation == CELI_SILU;
-  const bool turns = hidden && !backward; // members take turns
+  const bool turns = hidden && (!backward || pass->in_hand); // members take turns
   const int64_t kept = turns ? 1 : s->E, copies = turns ? pass->shares : 1;
-  const int64_t width = pass->net->width[l + 1];
+  const int64_t width = pass->net->width[l + 1], in_place = hidden ? rows_in_place(pass) : pass->B;
   const int64_t gaps = hidden && pass->shares > 1 ? pass->shares : 0;
-  const int64_t apart[] = {copies * kept * pass->B + gaps * gap_rows(width), width, -1};
-  const int64_t whole[] = {kept, pass->B, width}, stats[] = {apart[0], 2, -1};
+  const int64_t apart[] = {copies * kept * in_place + gaps * gap_rows(width), width, -1};
+  const int64_t whole[] = {kept, in_place, width}, stats[] = {apart[0], 2, -1};
   const int64_t *rows = gaps ? apart : whole;
   const struct {
     bool wanted;
@@ -146,12 +151,14 @@ CelStatus celi_mlp_declare_pass(CeliMlpPass *pass, CelTensors *tensors, const ch
   return celi_mlp_declare_pass_shared(pass, tensors, name, net, B, backward, 1);
 }
 
-CelStatus celi_mlp_declare_pass_shared(CeliMlpPass *pass, CelTensors *tensors, const char *name,
-                                       const CeliMlp *net, int64_t B, bool backward, int shares) {
+static CelStatus declare_pass(CeliMlpPass *pass, CelTensors *tensors, const char *name,
+                              const CeliMlp *net, int64_t B, bool backward, int shares,
+                              bool in_hand) {
   if (B < 1) return cel_fail(CEL_E_RANGE, "pass \"%s\": %lld rows; at least 1", name, (long long)B);
   CEL_ASSERT(shares >= 1);
   memset(pass, 0, sizeof *pass);
   pass->shares = shares;
+  pass->in_hand = in_hand;
   pass->net = net;
   pass->B = B;
   for (int l = 0; l < net->L; l++) CELI_TRY(declare_pass_layer(pass, tensors, name, l, backward));
@@ -160,6 +167,16 @@ CelStatus celi_mlp_declare_pass_shared(CeliMlpPass *pass, CelTensors *tensors, c
   pass->by_member = net->spec.E > 1 && (backward || shares > 1);
   if (!pass->by_member || !backward || input[2] == 0) return CEL_OK;
   return celi_declare_f32(tensors, CEL_SCRATCH, &pass->dX_member, input, "%s.dx", name);
+}
+
+CelStatus celi_mlp_declare_pass_shared(CeliMlpPass *pass, CelTensors *tensors, const char *name,
+                                       const CeliMlp *net, int64_t B, bool backward, int shares) {
+  return declare_pass(pass, tensors, name, net, B, backward, shares, false);
+}
+
+CelStatus celi_mlp_declare_pass_in_hand(CeliMlpPass *pass, CelTensors *tensors, const char *name,
+                                        const CeliMlp *net, int64_t B, bool backward, int shares) {
+  return declare_pass(pass, tensors, name, net, B, backward, shares, true);
 }
 
 // ---- one member, some rows
@@ -200,6 +217,7 @@ static int share_at(const CeliMlpPass *p, int64_t begin) {
 static int64_t first_row(const CeliMlpPass *p, int l, const Rows *r) {
   if (l == p->net->L - 1) return r->e * p->B;
   const int64_t gap = gap_rows(p->net->width[l + 1]);
+  if (p->in_hand) return r->share * (rows_in_place(p) + gap) - r->begin;
   return p->dY[l] ? r->e * p->B + r->share * gap : r->share * (p->B + gap);
 }
 
@@ -261,23 +279,31 @@ static void backward_input(const CeliMlpPass *p, float *dX, ptrdiff_t lddx, cons
                                   CELI_IDENTITY);
 }
 
-/// The end of the block of rows that begins at `at`: the blocks of a share are about equal.
-static int64_t block_end(int64_t at, int64_t end) {
-  const int64_t blocks = (end - at + ROW_BLOCK - 1) / ROW_BLOCK;
-  return at + (end - at + blocks - 1) / blocks;
+/// The first block of the rows, which are left with those after it; false when there are none. Blocks are about equal.
+static bool next_block(Rows *rows, Rows *block) {
+  const int64_t n = rows->end - rows->begin, blocks = (n + ROW_BLOCK - 1) / ROW_BLOCK;
+  if (n <= 0) return false;
+  *block = *rows;
+  block->end = rows->begin += (n + blocks - 1) / blocks;
+  return true;
 }
 
-static void forward_rows(const CeliMlpPass *pass, const Rows *rows) {
-  for (int64_t at = rows->begin, stop; at < rows->end; at = stop) {
-    stop = block_end(at, rows->end);
-    const Rows block = {rows->e, at, stop, rows->share};
-    for (int l = 0; l < pass->net->L; l++) forward_layer(pass, l, &block);
-  }
+static void forward_block(const CeliMlpPass *pass, const Rows *block) {
+  for (int l = 0; l < pass->net->L; l++) forward_layer(pass, l, block);
+}
+
+static void backward_block(const CeliMlpPass *pass, float *dX, ptrdiff_t lddx, const Rows *block) {
+  for (int l = pass->net->L - 1; l >= 1; l--) backward_layer(pass, l, block);
+  if (dX != NULL) backward_input(pass, dX, lddx, block);
+}
+
+static void forward_rows(const CeliMlpPass *pass, Rows rows) {
+  for (Rows block; next_block(&rows, &block);) forward_block(pass, &block);
 }
 
 void celi_mlp_forward(const CeliMlpPass *pass, int64_t begin, int64_t end) {
   CEL_ASSERT(pass->shares == 1);
-  for (int64_t e = 0; e < pass->net->spec.E; e++) forward_rows(pass, &(Rows){e, begin, end, 0});
+  for (int64_t e = 0; e < pass->net->spec.E; e++) forward_rows(pass, (Rows){e, begin, end, 0});
 }
 
 enum { APPLY_ROWS = 256 };
@@ -321,7 +347,7 @@ static void op_forward(const void *args, int64_t begin, int64_t end) {
   const CeliMlpPass *pass = ((const RowArgs *)args)->pass;
   Rows rows;
   for (int64_t e = 0; e < pass->net->spec.E; e++)
-    if (rows_of(pass, e, begin, end, &rows)) forward_rows(pass, &rows);
+    if (rows_of(pass, e, begin, end, &rows)) forward_rows(pass, rows);
 }
 
 static void op_backward_data(const void *args, int64_t begin, int64_t end) {
@@ -329,11 +355,18 @@ static void op_backward_data(const void *args, int64_t begin, int64_t end) {
   Rows rows;
   for (int64_t e = 0; e < a->pass->net->spec.E; e++) {
     if (!rows_of(a->pass, e, begin, end, &rows)) continue;
-    for (int64_t at = rows.begin, stop; at < rows.end; at = stop) {
-      stop = block_end(at, rows.end);
-      const Rows block = {e, at, stop, rows.share};
-      for (int l = a->pass->net->L - 1; l >= 1; l--) backward_layer(a->pass, l, &block);
-      if (a->dX != NULL) backward_input(a->pass, a->dX, a->lddx, &block);
+    for (Rows block; next_block(&rows, &block);) backward_block(a->pass, a->dX, a->lddx, &block);
+  }
+}
+
+static void op_input_gradient(const void *args, int64_t begin, int64_t end) {
+  const RowArgs *a = args;
+  Rows rows;
+  for (int64_t e = 0; e < a->pass->net->spec.E; e++) {
+    if (!rows_of(a->pass, e, begin, end, &rows)) continue;
+    for (Rows block; next_block(&rows, &block);) {
+      forward_block(a->pass, &block);
+      backward_block(a->pass, a->dX, a->lddx, &block);
     }
   }
 }
@@ -357,8 +390,9 @@ void celi_mlp_plan_forward(CeliPlan *plan, const CeliMlpPass *pass) {
                 &args, sizeof args);
 }
 
-void celi_mlp_plan_backward_data_columns(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
-                                         ptrdiff_t lddx, int64_t begin, int64_t end) {
+/// A backward pass, and the sum over members behind it.
+static void plan_backward(CeliPlan *plan, const char *name, CeliOpFn fn, const CeliMlpPass *pass,
+                          float *dX, ptrdiff_t lddx, int64_t begin, int64_t end) {
   const RowArgs args = {pass, dX, lddx};
   CEL_ASSERT(pass->dY[0] != NULL);
   CEL_ASSERT(pass->dH == NULL || pass->net->L > 1);
@@ -367,11 +401,22 @@ void celi_mlp_plan_backward_data_columns(CeliPlan *plan, const CeliMlpPass *pass
     wanted_columns(&pass->net->spec, &first, &last);
     CEL_ASSERT(first == begin && last == end && begin < end);
   }
-  celi_plan_add(plan, "backward to data", op_backward_data, CELI_ROWS, row_count(pass),
-                CELI_ROW_GRAIN, false, &args, sizeof args);
+  celi_plan_add(plan, name, fn, CELI_ROWS, row_count(pass), CELI_ROW_GRAIN, false, &args,
+                sizeof args);
   if (dX != NULL && pass->by_member)
     celi_plan_add(plan, "add members", op_add_members, CELI_ROWS, pass->B, CELI_ROW_GRAIN, false,
                   &args, sizeof args);
+}
+
+void celi_mlp_plan_backward_data_columns(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
+                                         ptrdiff_t lddx, int64_t begin, int64_t end) {
+  CEL_ASSERT(!pass->in_hand);
+  plan_backward(plan, "backward to data", op_backward_data, pass, dX, lddx, begin, end);
+}
+
+void celi_mlp_plan_input_gradient(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
+                                  ptrdiff_t lddx, int64_t begin, int64_t end) {
+  plan_backward(plan, "gradient to the input", op_input_gradient, pass, dX, lddx, begin, end);
 }
 
 void celi_mlp_plan_backward_data(CeliPlan *plan, const CeliMlpPass *pass, float *dX,

@@ -73,6 +73,8 @@ typedef struct CeliMlpPass {
   /// members where it can, and neither their weights nor their activations travel between cores. Where E > 1 and
   /// there is a backward or several shares.
   bool by_member;
+  /// Hidden layers keep only the rows in hand, a block of each share: what nobody reads again stays in the cache.
+  bool in_hand;
   /// Shares that the row operations are cut into: the team's size. Each share's rows of a hidden layer's matrices lie
   /// CELI_GAP floats behind the share's before, and so does what follows: cores fetch ahead of the rows that they read and write, and what a
   /// neighbour holds they take from it.
@@ -102,6 +104,12 @@ CelStatus celi_mlp_declare_pass(CeliMlpPass *pass, CelTensors *tensors, const ch
 CelStatus celi_mlp_declare_pass_shared(CeliMlpPass *pass, CelTensors *tensors, const char *name,
                                        const CeliMlp *net, int64_t B, bool backward,
                                        int shares) CEL_WARN_UNUSED;
+
+/// The same, but hidden layers keep only the rows in hand: for a forward pass, or, with `backward`, for
+/// celi_mlp_plan_input_gradient and nothing else.
+CelStatus celi_mlp_declare_pass_in_hand(CeliMlpPass *pass, CelTensors *tensors, const char *name,
+                                        const CeliMlp *net, int64_t B, bool backward,
+                                        int shares) CEL_WARN_UNUSED;
 
 /// Draws initial parameters; every (layer, member) has a stream of its own, (seed, CEL_RNG_INIT,
 /// first_index + ...).
@@ -136,6 +144,10 @@ void celi_mlp_plan_backward_data(CeliPlan *plan, const CeliMlpPass *pass, float 
 /// critic's gradient to the action). They must be the ones that the network's spec asks for.
 void celi_mlp_plan_backward_data_columns(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
                                          ptrdiff_t lddx, int64_t begin, int64_t end);
+/// Forward, then backward from pass->dY[L-1], which is there already, to columns [begin, end) of the input's gradient, a
+/// block of rows after another: dX (B, end - begin) lddx.
+void celi_mlp_plan_input_gradient(CeliPlan *plan, const CeliMlpPass *pass, float *dX,
+                                  ptrdiff_t lddx, int64_t begin, int64_t end);
 /// Weight gradients of all layers and members from X, Y, dY; one stage, cut by output tile.
 /// `with_previous`: joins the stage of the operation before.
 void celi_mlp_plan_backward_weight(CeliPlan *plan, const CeliMlpPass *pass, const CeliMlpGrad *grad,

@@ -238,7 +238,6 @@ static void test_threads_same_bits(void **state) {
   }
 }
 
-/// Whatever ranges of rows a forward pass is asked for, a row comes out the same.
 /// Rows that lie apart give the same outputs, input gradients and weight gradients.
 static void test_shares_same_bits(void **state) {
   (void)state;
@@ -268,6 +267,47 @@ static void test_shares_same_bits(void **state) {
       }
 }
 
+/// Hidden layers that keep only the rows in hand give the output and the input's gradient of those that keep all.
+static void test_in_hand_same_bits(void **state) {
+  (void)state;
+  enum { B = 801 };
+  for (int64_t E = 1; E <= 3; E++)
+    for (int shares = 1; shares <= 3; shares++) {
+      CeliMlpSpec spec = odd_spec();
+      spec.E = E, spec.layer_norm = shares == 2;
+      Fixture f;
+      fixture_create(&f, &spec, B, true);
+      fixture_randomise(&f, 9);
+      fixture_run(&f, 1);
+      CelTensors *tensors;
+      CeliMlpPass pass;
+      CeliPlan *plan;
+      const int last = f.net.L - 1;
+      const size_t out = (size_t)(E * B * f.net.width[last + 1]) * sizeof(float),
+                   in = (size_t)(B * (f.C + 1)) * sizeof(float);
+      float *dX = zeroed(1, in);
+      int64_t begin;
+      rows_of(&spec, &begin);
+      assert_ok(cel_tensors_create(&tensors));
+      assert_ok(celi_mlp_declare_pass_in_hand(&pass, tensors, "in hand", &f.net, B, true, shares));
+      assert_ok(cel_tensors_allocate(tensors));
+      if (shares == 1) assert_true(cel_tensors_bytes(tensors) < cel_tensors_bytes(f.tensors) / 2);
+      pass.X = f.X, pass.ldx = f.pass.ldx, pass.dH = f.pass.dH;
+      memcpy(pass.dY[last], f.pass.dY[last], out);
+      assert_ok(celi_plan_create(&plan));
+      celi_mlp_plan_input_gradient(plan, &pass, dX, f.C + 1, begin, begin + f.C);
+      assert_ok(celi_plan_end(plan));
+      run_plan(plan, shares);
+      assert_same_bits("output", pass.Y[last], f.pass.Y[last], out);
+      assert_same_bits("input's gradient", dX, f.dX, in);
+      celi_plan_destroy(plan);
+      cel_tensors_destroy(tensors);
+      cel_tensors_destroy(f.tensors);
+      free(dX);
+    }
+}
+
+/// Whatever ranges of rows a forward pass is asked for, a row comes out the same.
 static void test_rows_same_bits(void **state) {
   (void)state;
   const CeliMlpSpec spec = odd_spec();
@@ -480,11 +520,17 @@ static void test_golden_training(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_gradients),        cmocka_unit_test(test_input_columns),
-      cmocka_unit_test(test_second_reader),    cmocka_unit_test(test_threads_same_bits),
-      cmocka_unit_test(test_shares_same_bits), cmocka_unit_test(test_rows_same_bits),
-      cmocka_unit_test(test_forward_only),     cmocka_unit_test(test_nan_propagates),
-      cmocka_unit_test(test_bad_specs),        cmocka_unit_test(test_golden),
+      cmocka_unit_test(test_gradients),
+      cmocka_unit_test(test_input_columns),
+      cmocka_unit_test(test_second_reader),
+      cmocka_unit_test(test_threads_same_bits),
+      cmocka_unit_test(test_in_hand_same_bits),
+      cmocka_unit_test(test_shares_same_bits),
+      cmocka_unit_test(test_rows_same_bits),
+      cmocka_unit_test(test_forward_only),
+      cmocka_unit_test(test_nan_propagates),
+      cmocka_unit_test(test_bad_specs),
+      cmocka_unit_test(test_golden),
       cmocka_unit_test(test_golden_training),
   };
   return cmocka_run_group_tests_name("nn/mlp", tests, golden_open, golden_close);
