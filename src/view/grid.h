@@ -39,6 +39,12 @@ CeliCell celi_scene_kind(const CeliScene *scene, int64_t row, int64_t column);
 double celi_scene_share(const CeliScene *scene, int64_t s);
 /// The mean step of pi in state s: x to the right, y down.
 void celi_scene_drift(const CeliScene *scene, int64_t s, double *x, double *y);
+/// How many decimals the values of the open cells need so that they can be told apart: a hundredth of their range, and more
+/// where a tenth of the neighbours that differ would read the same; none that are 0 in all cells.
+int celi_scene_decimals(const CeliScene *scene);
+/// A value as a cell's text, with a true minus; in three significant digits where so many decimals are too long for a cell,
+/// or tell next to nothing of a small value.
+void celi_scene_number(double value, int decimals, char *text, size_t size);
 
 // ---- colormap.c
 

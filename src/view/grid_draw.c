@@ -9,7 +9,6 @@
 
 #ifdef CELSIUS_WITH_CAIRO
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 static const CeliColor ink = {0.13, 0.14, 0.16}, gray = {0.40, 0.42, 0.45};
@@ -267,20 +266,10 @@ static void draw_actions(cairo_t *cr, const CeliScene *scene, int64_t s, double 
   }
 }
 
-static void draw_value(cairo_t *cr, const CeliScene *scene, int64_t s, double x, double y) {
-  char text[32];
-  snprintf(text, sizeof text, "%.3g", scene->V[s]);
-  if (text[0] == '-') { // a true minus, as the axis has
-    char minus[36];
-    snprintf(minus, sizeof minus, "\xe2\x88\x92%s", text + 1);
-    celi_cairo_text(cr, x, y, 1, minus);
-  } else {
-    celi_cairo_text(cr, x, y, 1, text);
-  }
-}
-
 static void draw_policy(cairo_t *cr, const CeliScene *scene, const Layout *l) {
   const CelMdpGrid *grid = scene->mdp->grid;
+  const bool numbers = scene->options->numbers && l->cell >= 60;
+  const int decimals = numbers ? celi_scene_decimals(scene) : 0;
   celi_cairo_font(cr, fmin(0.125 * l->cell, SMALL), false);
   for (int64_t row = 0; row < grid->rows; row++) {
     for (int64_t column = 0; column < grid->columns; column++) {
@@ -290,8 +279,10 @@ static void draw_policy(cairo_t *cr, const CeliScene *scene, const Layout *l) {
       const double y = l->top + l->cell * ((double)row + 0.5) - 0.5;
       set_arrow_color(cr, cell_color(scene, row, column));
       if (scene->options->arrows) draw_actions(cr, scene, s, x, y, l->cell);
-      if (scene->options->numbers && l->cell >= 60)
-        draw_value(cr, scene, s, x + 0.41 * l->cell, y + 0.42 * l->cell);
+      if (!numbers) continue;
+      char text[32];
+      celi_scene_number(scene->V[s], decimals, text, sizeof text);
+      celi_cairo_text(cr, x + 0.41 * l->cell, y + 0.42 * l->cell, 1, text);
     }
   }
 }

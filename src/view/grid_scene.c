@@ -5,6 +5,7 @@
 /// in it. The ends whose entry pays best are goals, the others pits.
 #include "view/grid.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,4 +139,74 @@ void celi_scene_drift(const CeliScene *scene, int64_t s, double *x, double *y) {
     *y += scene->pi[p] * grid->direction[2 * a];
     *x += scene->pi[p] * grid->direction[2 * a + 1];
   }
+}
+
+// ---- values as numbers
+
+void celi_scene_number(double value, int decimals, char *text, size_t size) {
+  enum { LONGEST = 10 }; // characters that a cell has room for
+  char digits[400];
+  snprintf(digits, sizeof digits, "%.*f", decimals < 30 ? decimals : 30, value);
+  const double rounded = strtod(digits, NULL);
+  // Also where so many decimals leave less than two digits of a small value.
+  if (strlen(digits) > LONGEST || fabs(rounded - value) > 0.05 * fabs(value))
+    snprintf(digits, sizeof digits, "%.3g", value);
+  const bool negative = digits[0] == '-' && strtod(digits, NULL) != 0;
+  snprintf(text, size, "%s%s", negative ? "\xe2\x88\x92" : "", digits + (digits[0] == '-'));
+}
+
+/// Cells whose values differ by less than this share of the range are alike: solvers and rounding leave that much.
+static const double ALIKE = 1e-6;
+
+/// Neighbouring open cells, to the right and below, whose values differ, and those of them that read the same.
+static void count_pairs(const CeliScene *scene, int decimals, int64_t *differ,
+                        int64_t *read_alike) {
+  const CelMdpGrid *grid = scene->mdp->grid;
+  const double least = ALIKE * (scene->high - scene->low);
+  char text[2][32];
+  *differ = *read_alike = 0;
+  for (int64_t row = 0; row < grid->rows; row++) {
+    for (int64_t column = 0; column < grid->columns; column++) {
+      if (celi_scene_kind(scene, row, column) != CELI_CELL_OPEN) continue;
+      const double v = scene->V[celi_scene_state(scene, row, column)];
+      celi_scene_number(v, decimals, text[0], sizeof text[0]);
+      for (int down = 0; down < 2; down++) {
+        const int64_t r = row + down, c = column + 1 - down;
+        if (r >= grid->rows || c >= grid->columns) continue;
+        if (celi_scene_kind(scene, r, c) != CELI_CELL_OPEN) continue;
+        const double w = scene->V[celi_scene_state(scene, r, c)];
+        if (!(fabs(v - w) > least)) continue;
+        (*differ)++;
+        celi_scene_number(w, decimals, text[1], sizeof text[1]);
+        *read_alike += strcmp(text[0], text[1]) == 0;
+      }
+    }
+  }
+}
+
+/// Whether the last decimal is 0 in every open cell.
+static bool last_is_zero(const CeliScene *scene, int decimals) {
+  const double unit = pow(10, decimals);
+  for (int64_t s = 0; s < scene->mdp->states; s++) {
+    if (scene->kind[s] == CELI_CELL_OPEN && fmod(nearbyint(scene->V[s] * unit), 10) != 0)
+      return false;
+  }
+  return true;
+}
+
+int celi_scene_decimals(const CeliScene *scene) {
+  const double range = scene->high - scene->low;
+  const double size = fmax(fabs(scene->low), fabs(scene->high));
+  if (!(size > 0)) return 0;
+  // A hundredth of the range; of values that are all alike, four digits.
+  const bool alike = !(range > 1e-12 * size);
+  const double finest = alike ? 1e-3 * size : 1e-2 * range;
+  int decimals = (int)fmax(0, ceil(-log10(finest)));
+  for (int more = 0; more < 2 && !alike; more++, decimals++) {
+    int64_t differ, read_alike;
+    count_pairs(scene, decimals, &differ, &read_alike);
+    if (10 * read_alike <= differ) break;
+  }
+  while (decimals > 0 && last_is_zero(scene, decimals)) decimals--;
+  return decimals;
 }

@@ -77,6 +77,46 @@ static void cells_are_what_they_are(void **state) {
   celi_scene_free(&scene);
 }
 
+static void expect_number(double value, int decimals, const char *expected) {
+  char text[32];
+  celi_scene_number(value, decimals, text, sizeof text);
+  assert_string_equal(text, expected);
+}
+
+/// Numbers tell the cells apart, all with as many decimals, and say no zeros that are in all of them.
+static void numbers_tell_values_apart(void **state) {
+  (void)state;
+  World w = make_world();
+  w.mdp.grid = &w.grid;
+  static const struct {
+    double left, right; // the only two open cells, neighbours
+    int decimals;
+  } cases[] = {{13.51, 13.54, 2},       {13.500012, 13.500049, 6}, {-3, -14, 0},    {4.5, 5, 1},
+               {1e-9, 0.417, 3},        {12210.3, 23894.5, 0},     {13.5, 13.5, 1}, {0, 0, 0},
+               {13.8, 13.8 + 1e-14, 1}, {1000000, 1000000.25, 2}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const double values[5] = {cases[i].left, cases[i].right, 0, 0, 90};
+    const CelGridPlotOptions options = cel_plot_grid_options_default();
+    CeliScene scene = {.mdp = &w.mdp, .V = values, .pi = pi, .title = "", .options = &options};
+    assert_ok(celi_scene_make(&scene));
+    if (celi_scene_decimals(&scene) != cases[i].decimals)
+      fail_msg("%.9g beside %.9g: %d decimals, expected %d", values[0], values[1],
+               celi_scene_decimals(&scene), cases[i].decimals);
+    celi_scene_free(&scene);
+  }
+  expect_number(13.5, 3, "13.500");
+  expect_number(-2.5, 1,
+                "\xe2\x88\x92"
+                "2.5");
+  expect_number(-1e-9, 1,
+                "\xe2\x88\x92"
+                "1e-09"); // not -0.0
+  expect_number(0, 2, "0.00");
+  expect_number(0.00113, 3, "0.00113"); // 0.001 would be off by an eighth
+  expect_number(1e300, 0, "1e+300");
+  expect_number(123456789.25, 3, "1.23e+08");
+}
+
 static double lightness(CeliColor c) {
   return 0.2126 * pow(c.r, 2.2) + 0.7152 * pow(c.g, 2.2) + 0.0722 * pow(c.b, 2.2);
 }
@@ -168,9 +208,8 @@ static void bad_input_is_named(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(cells_are_what_they_are),
-      cmocka_unit_test(colors_grow_lighter),
-      cmocka_unit_test(pictures_are_written),
+      cmocka_unit_test(cells_are_what_they_are), cmocka_unit_test(numbers_tell_values_apart),
+      cmocka_unit_test(colors_grow_lighter),     cmocka_unit_test(pictures_are_written),
       cmocka_unit_test(bad_input_is_named),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
