@@ -1,37 +1,16 @@
-/// celsius-bench: measures, prints a table, writes JSON.
+/// celsius-bench: measures, prints a table, writes JSON. What its options are is in script/bench, which builds it.
 #include "bench.h"
 
 #include "celsius/version.h"
 #include "ops/ops.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static const char usage[] =
-    "usage: script/bench [NAME...] [--json FILE] [--peers] [--seconds S] [--repeats N]\n"
-    "\n"
-    "  sac-small    whole SAC updates: obs 3, act 1, 2x64, batch 100; one thread and two\n"
-    "  sac-large    whole SAC updates: obs 17, act 6, 2x256, batch 256; one thread and two\n"
-    "  sqlc         whole updates of soft Q-learning: obs 2, act 2, 2x128, batch 64, 32 particles\n"
-    "  ppo          whole PPO on Pendulum: 4 x 1024 steps, 2x64, minibatch 256, 2 epochs\n"
-    "  ppo-relu     the same with ReLU for tanh\n"
-    "  ppo-cartpole seconds of training PPO until CartPole first returns 500; median of 5 seeds\n"
-    "  env          environment steps with random actions, one thread\n"
-    "  kernels      the dense products at these sizes\n"
-    "  memory       bytes that a million Pendulum transitions take\n"
-    "  mdp-sweep    soft and hard sweeps over a grid of a million states; one thread and two\n"
-    "  mdp-methods  how long each way to solve takes on grids and a Garnet\n"
-    "  mdp-large    ten million states, four actions: seconds and memory\n"
-    "\n"
-    "  --json FILE  writes the rows as a JSON list as well\n"
-    "  --peers      also measures Stable-Baselines3, SBX, RLtools, quantecon (script/setup peers "
-    "installs them)\n"
-    "  --seconds S  time to measure a row, default 2; the ceiling is measured in between\n"
-    "  --repeats N  repetitions of which the median counts, default 9\n";
 
 static const struct {
   const char *name;
@@ -43,6 +22,10 @@ static const struct {
     {"mdp-methods", bench_mdp}, {"mdp-large", bench_mdp}, {"ppo-cartpole", bench_ppo_cartpole},
 };
 enum { N_BENCHES = sizeof benches / sizeof benches[0] };
+
+/// Widths of the columns of names: as long as "soft sweep, 1.0M states, a tenth obstacles, 2 threads" and
+/// "rltools-ppo-skylakex".
+enum { NAME = 53, PEER = 20 };
 
 static cJSON *rows;
 
@@ -85,8 +68,8 @@ void bench_row(const BenchRow *row) {
   if (!isnan(row->limit)) snprintf(limit, sizeof limit, "%.4g", row->limit);
   if (!isnan(fraction)) snprintf(part, sizeof part, "%.3f", fraction);
   if (!isnan(ratio)) snprintf(times, sizeof times, "%.2f", ratio);
-  printf("%-34s %10.4g %-12s %10s %8s  %-20s %7s\n", row->name, row->value, row->unit, limit, part,
-         row->peer, times);
+  printf("%-*s %10.4g %-12s %10s %8s  %-*s %7s\n", NAME, row->name, row->value, row->unit, limit,
+         part, PEER, row->peer, times);
   fflush(stdout);
   cJSON *object = cJSON_CreateObject();
   cJSON_AddStringToObject(object, "name", row->name);
@@ -101,18 +84,33 @@ void bench_row(const BenchRow *row) {
   cJSON_AddItemToArray(rows, object);
 }
 
-static void write_json(const char *path) {
+static void write_json(FILE *file, const char *path) {
   char *text = cJSON_Print(rows);
-  FILE *file = fopen(path, "w");
-  if (!text || !file || fputs(text, file) < 0 || fputc('\n', file) < 0 || fclose(file) != 0)
+  if (!text || fputs(text, file) < 0 || fputc('\n', file) < 0 || fclose(file) != 0)
     bench_die("cannot write %s", path);
   cJSON_free(text);
 }
 
 /// The value of an option that needs one.
 static const char *value_of(int argc, char **argv, int *i) {
-  if (*i + 1 >= argc) bench_die("%s needs a value; see --help", argv[*i]);
+  if (*i + 1 >= argc) bench_die("%s needs a value; see script/bench --help", argv[*i]);
   return argv[++*i];
+}
+
+/// The same, a number: 0 where it is none, which no option takes.
+static double number_of(int argc, char **argv, int *i) {
+  const char *text = value_of(argc, argv, i);
+  char *end;
+  const double x = strtod(text, &end);
+  return *text && !*end && x > 0 ? x : 0;
+}
+
+static _Noreturn void unknown(const char *argument) {
+  char names[512] = "";
+  size_t n = 0;
+  for (int k = 0; k < N_BENCHES && n < sizeof names; k++)
+    n += (size_t)snprintf(names + n, sizeof names - n, " %s", benches[k].name);
+  bench_die("no benchmark or option '%s'; benchmarks:%s; see script/bench --help", argument, names);
 }
 
 int main(int argc, char **argv) {
@@ -124,29 +122,29 @@ int main(int argc, char **argv) {
     for (int k = 0; k < N_BENCHES; k++)
       if (strcmp(argv[i], benches[k].name) == 0) found = any = chosen[k] = true;
     if (found) continue;
-    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-      return fputs(usage, stdout), 0;
     if (strcmp(argv[i], "--peers") == 0)
       options.peers = true;
     else if (strcmp(argv[i], "--json") == 0)
       json = value_of(argc, argv, &i);
     else if (strcmp(argv[i], "--seconds") == 0)
-      options.seconds = atof(value_of(argc, argv, &i));
+      options.seconds = number_of(argc, argv, &i);
     else if (strcmp(argv[i], "--repeats") == 0)
-      options.repeats = atoi(value_of(argc, argv, &i));
+      options.repeats = (int)fmin(number_of(argc, argv, &i), 1e6);
     else
-      bench_die("no benchmark or option '%s'; see --help", argv[i]);
+      unknown(argv[i]);
   }
   if (!(options.seconds > 0) || options.repeats < 1 || options.repeats > 1000)
     bench_die("--seconds must be positive, --repeats 1 to 1000");
+  FILE *file = json ? fopen(json, "w") : NULL; // before minutes are spent
+  if (json && !file) bench_die("cannot write %s: %s", json, strerror(errno));
   rows = cJSON_CreateArray();
   printf("Celsius %s, %s, one core's FMA peak %.4g GFLOP/s\n\n", CEL_VERSION, celi_ops()->name,
          celi_ops_peak(0.3) / 1e9);
-  printf("%-34s %10s %-12s %10s %8s  %-20s %7s\n", "name", "value", "unit", "limit", "fraction",
-         "peer", "ratio");
+  printf("%-*s %10s %-12s %10s %8s  %-*s %7s\n", NAME, "name", "value", "unit", "limit", "fraction",
+         PEER, "peer", "ratio");
   for (int k = 0; k < N_BENCHES; k++)
     if (!any || chosen[k]) benches[k].run(&options, benches[k].name);
-  if (json) write_json(json);
+  if (file) write_json(file, json);
   cJSON_Delete(rows);
   return 0;
 }
