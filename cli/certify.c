@@ -68,7 +68,8 @@ static void print_row(const CelMeasure *m) {
     printf("  %-42s %s\n", m->label, m->note);
     return;
   }
-  printf("  %-42s %10s %10s %10s  %s\n", m->label, exact, learned, off, error);
+  printf("  %-42s %10s %10s %10s%s%s\n", m->label, exact, learned, off, error[0] ? "  " : "",
+         error);
   if (m->note[0]) printf("  %-42s (%s)\n", "", m->note);
 }
 
@@ -79,16 +80,20 @@ static const char *problem_name(const CelRun *run, const CelCertificate *c) {
   return c->mdp->mdp->name;
 }
 
-static const char *error_kind(const CelCertificate *c) {
-  if (c->problem == CEL_CERTIFY_LQR) return "residual of its Riccati equation, relative";
-  return c->certified ? "certified: no value is off by more than"
-                      : "values are off by, estimated from three grids";
+static void print_error(const CelCertificate *c) {
+  if (c->problem == CEL_CERTIFY_LQR)
+    printf("relative residual of its Riccati equation %.2g", c->exact_error);
+  else if (c->certified)
+    printf("certified: no value is off by more than %.2g", c->exact_error);
+  else
+    printf("values are off by about %.2g, estimated from three grids", c->exact_error);
 }
 
 static void print_text(const CelRun *run, const CelCertificate *c) {
   printf("%s on %s, model %s", c->algo, problem_name(run, c), run->model);
-  printf("\nexact solution at alpha %.6g, gamma %.6g; %s %.2g\n\n", c->alpha, c->gamma,
-         error_kind(c), c->exact_error);
+  printf("\nexact solution at alpha %.6g, gamma %.6g; ", c->alpha, c->gamma);
+  print_error(c);
+  printf("\n\n");
   printf("  %-42s %10s %10s %10s\n", "", "exact", "learned", "off by");
   for (int i = 0; i < c->n; i++) print_row(&c->measure[i]);
 }

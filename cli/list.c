@@ -63,8 +63,8 @@ static CelStatus list_algos(cJSON *json) {
       cJSON_AddStringToObject(row, "doc", algo->doc);
       cJSON_AddItemToArray(json, row);
     } else {
-      printf("%-8s ", algo->name);
-      cli_wrap(stdout, algo->doc, 9, 9, cli_columns(stdout));
+      printf("%-9s ", algo->name);
+      cli_wrap(stdout, algo->doc, 10, 10, cli_columns(stdout));
     }
   }
   return CEL_OK;

@@ -78,10 +78,15 @@ static void on_progress(void *user, const CelProgress *progress) {
   cli_bar_show(&((Watch *)user)->bar, progress);
 }
 
+/// --quiet leaves out how the run begins, and no warning.
 static void on_note(void *user, const char *text) {
+  static const char *const beginnings[] = {"run folder ", "going on from step "};
   CliBar *bar = &((Watch *)user)->bar;
   cli_bar_clear(bar);
-  if (!bar->quiet) cli_note("%s", text);
+  for (int i = 0; bar->quiet && i < 2; i++) {
+    if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0) return;
+  }
+  cli_note("%s", text);
 }
 
 static bool on_stop(void *user) {

@@ -133,7 +133,7 @@ static void draw_scatter(cairo_t *cr, const void *what) {
   cairo_set_source_rgb(cr, 1, 1, 1);
   cairo_paint(cr);
   cairo_scale(cr, page->width / width, page->width / width);
-  draw_head(cr, page->text, MARGIN + 60, width - MARGIN - 60 - MARGIN);
+  draw_head(cr, page->text, MARGIN, width - 2 * MARGIN);
   for (int k = 0; k < page->n; k++) {
     const CeliScatterPanel *p = &page->panel[k];
     const double left = MARGIN + 60 + k * (PANEL + GAP), top = HEAD + 26;
@@ -189,7 +189,10 @@ CelStatus celi_certificate_draw_grids(const CelCertificate *certificate,
   for (int k = 0; k < 2; k++) {
     const double J = k ? cel_value_start(c->mdp, c->V) : c->exact->value_start;
     snprintf(line[k], sizeof line[k], "V and pi of the %s; J = %.6g",
-             k ? "learned policy, exactly evaluated" : "soft-optimal solution", J);
+             k                        ? "learned policy, exactly evaluated"
+             : certificate->alpha > 0 ? "soft-optimal solution"
+                                      : "optimal solution",
+             J);
     scene[k].subtitle = line[k], scene[k].options = &options;
     if (status == CEL_OK) status = celi_scene_make(&scene[k]);
   }

@@ -57,8 +57,8 @@ static CelStatus plot_lqr(const CelCertificate *certificate, const CeliCertifica
     panel[a] = (CeliScatterPanel){.n = c->n, .x = x, .y = y, .band = band};
     snprintf(panel[a].title, sizeof panel[a].title, "action %d: sd %.3g, exact %.3g", a,
              sqrt(c->Sigma[a * m + a]), sqrt(c->exact.Sigma[a * m + a]));
-    snprintf(panel[a].x_label, sizeof panel[a].x_label, "exact mean, -K x");
-    snprintf(panel[a].y_label, sizeof panel[a].y_label, "learned mean, +- sd");
+    snprintf(panel[a].x_label, sizeof panel[a].x_label, "exact mean, \xe2\x88\x92K x");
+    snprintf(panel[a].y_label, sizeof panel[a].y_label, "learned mean, \xc2\xb1 sd");
   }
   const CelStatus status = celi_certificate_draw_scatter(panel, panels, text, path, svg);
   free(data);
