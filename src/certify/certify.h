@@ -42,6 +42,8 @@ CelStatus celi_rollouts_step(CeliRollouts *rollouts, const void *actions) CEL_WA
 void celi_rollouts_close(CeliRollouts *rollouts);
 /// Steps after which gamma^t is below 1e-4, at most 20000.
 int64_t celi_rollouts_length(double gamma);
+/// Of episodes that have no end. Errors: CEL_E_RANGE (gamma^t is not below 1e-4 after 20000 steps: sums would be cut).
+CelStatus celi_rollouts_check(double gamma) CEL_WARN_UNUSED;
 
 // ---- certify_density.c
 

@@ -356,6 +356,7 @@ CelStatus celi_certify_lqr(CelCertificate *out, CelAgent *agent, const CelEnvSpe
   Sums *sums = calloc(1, sizeof *sums);
   CelStatus status = CEL_OK;
   if (!c || !sums) status = cel_fail(CEL_E_MEMORY, "no memory for a certificate");
+  if (status == CEL_OK) status = celi_rollouts_check(out->gamma);
   if (status == CEL_OK) status = cel_lqr_of_env(spec, &c->lqr);
   if (status == CEL_OK) status = cel_lqr_solve(&c->lqr, out->gamma, out->alpha, &c->exact);
   if (status == CEL_OK) status = allocate(sums, c, options->episodes);

@@ -174,11 +174,10 @@ static CelStatus ask_agent(CelCertifiedMdp *c, CelAgent *agent, int64_t A) {
 
 // ---- numbers of policies
 
-/// J of a policy at a temperature; V (states), Q (pairs, or NULL) out.
+/// J of a policy at a temperature; V (states), Q (pairs, or NULL) out; *bound: error of V.
 static CelStatus evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
-                          double *V, double *Q, double *J) {
-  double bound;
-  CELI_TRY(cel_mdp_evaluate(mdp, pi, alpha, gamma, CEL_EVALUATE_SWEEPS, tolerance, V, Q, &bound));
+                          double *V, double *Q, double *J, double *bound) {
+  CELI_TRY(cel_mdp_evaluate(mdp, pi, alpha, gamma, CEL_EVALUATE_SWEEPS, tolerance, V, Q, bound));
   *J = cel_value_start(mdp, V);
   return CEL_OK;
 }
@@ -215,7 +214,7 @@ static double entropy_of(const CelMdp *mdp, const double *pi, const CelSolution 
 }
 
 /// The mean of f over the discounted distribution d of the states in which something is chosen; its largest over reached
-/// ones; and their share of d, which is what is left of d's mass.
+/// ones; and their share of d, which is what is left of d's mass. NAN where that is nothing: it starts in terminal states.
 static double mean_over(const CelCertifiedMdp *c, const double *d, const double *pi, AtState *f,
                         double *largest, double *mass) {
   double sum = 0;
@@ -227,29 +226,40 @@ static double mean_over(const CelCertifiedMdp *c, const double *d, const double 
     *mass += d[s];
     if (c->reached[s]) *largest = fmax(*largest, x);
   }
-  return *mass > 0 ? sum / *mass : 0;
+  return *mass > 0 ? sum / *mass : (double)NAN;
 }
 
 // ---- measures
 
+/// The share of what there is to win, where that is more than what J* and the uniform policy's J may be off by.
+static void measure_share(CelCertificate *out, double best, double J, double uniform,
+                          double error) {
+  const double none = (double)NAN, win = best - uniform;
+  if (win > error) {
+    celi_measure(out, "shortfall_share", "shortfall of what there is to win", none, none,
+                 (best - J) / win, none);
+    celi_measure_note(out, "the uniform policy's J is %.6g", uniform);
+    return;
+  }
+  celi_measure_absent(out, "shortfall_share", "shortfall of what there is to win",
+                      "the uniform policy is the best, as far as can be told");
+}
+
 static CelStatus measure_returns(CelCertificate *out, double *scratch) {
   CelCertifiedMdp *c = out->mdp;
   const double alpha = out->alpha, gamma = out->gamma, best = c->exact->value_start;
-  double J, uniform, hard_best, hard;
+  double J, uniform, hard_best, hard, error, unused;
   double *V = scratch, *pi = scratch + c->mdp->states;
-  CELI_TRY(evaluate(c->mdp, c->exact->pi, 0, gamma, V, NULL, &hard_best));
-  CELI_TRY(evaluate(c->mdp, c->pi, 0, gamma, V, NULL, &hard));
+  CELI_TRY(evaluate(c->mdp, c->exact->pi, 0, gamma, V, NULL, &hard_best, &unused));
+  CELI_TRY(evaluate(c->mdp, c->pi, 0, gamma, V, NULL, &hard, &unused));
   memset(pi, 0, (size_t)c->mdp->pairs * sizeof *pi);
   cel_policy_of_q(c->mdp, pi, 1, pi); // of Q = 0: uniform
-  CELI_TRY(evaluate(c->mdp, pi, alpha, gamma, V, NULL, &uniform));
-  CELI_TRY(evaluate(c->mdp, c->pi, alpha, gamma, c->V, c->Q, &J));
+  CELI_TRY(evaluate(c->mdp, pi, alpha, gamma, V, NULL, &uniform, &error));
+  CELI_TRY(evaluate(c->mdp, c->pi, alpha, gamma, c->V, c->Q, &J, &unused));
   celi_measure(out, "soft_return",
                out->alpha > 0 ? "soft return J, shortfall" : "return J, shortfall", best, J,
                best - J, c->exact->bound);
-  celi_measure(out, "shortfall_share", "shortfall of what there is to win", (double)NAN,
-               (double)NAN, best > uniform ? (best - J) / (best - uniform) : (double)NAN,
-               (double)NAN);
-  celi_measure_note(out, "the uniform policy's J is %.6g", uniform);
+  measure_share(out, best, J, uniform, error + c->exact->bound);
   celi_measure(out, "hard_return", "return, rewards alone", hard_best, hard, hard_best - hard,
                (double)NAN);
   return CEL_OK;
@@ -271,7 +281,7 @@ static CelStatus measure_policy(CelCertificate *out, double *d) {
     const double kl = mean_over(c, c->visits, c->pi, divergence_at, &largest, &mass);
     celi_measure(out, "kl_mean", "KL(learned, exact), mean visited", none, none, kl, none);
     celi_measure(out, "shortfall_kl", "shortfall by alpha sum of visits KL", none, none,
-                 out->alpha * kl * mass / (1 - gamma), none);
+                 mass > 0 ? out->alpha * kl * mass / (1 - gamma) : 0, none);
     celi_measure(out, "kl_sup", "KL(learned, exact), largest", none, none, largest, none);
     return CEL_OK;
   }
@@ -299,7 +309,7 @@ static void gaps(const CelCertifiedMdp *c, const double *x, const double *y, boo
     }
     mass += c->visits[s];
   }
-  *mean = mass > 0 ? *mean / mass : 0;
+  *mean = mass > 0 ? *mean / mass : (double)NAN;
 }
 
 static void measure_gap(CelCertificate *out, const char *name, const char *label, const double *x,

@@ -126,6 +126,7 @@ static CelStatus roll(CelCertificate *out, const CelEnvSpec *spec, const CeliPla
            rollouts.env.obs_bytes);
   for (int64_t t = 0; status == CEL_OK && t < T && rollouts.running > 0; t++, weight *= out->gamma)
     status = step(out, policy, which, course, &rollouts, weight);
+  if (status == CEL_OK && rollouts.running > 0) status = celi_rollouts_check(out->gamma);
   celi_rollouts_close(&rollouts);
   double reached = 0;
   for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) reached += plane->share[which][g];

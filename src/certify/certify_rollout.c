@@ -39,8 +39,22 @@ void celi_rollouts_close(CeliRollouts *rollouts) {
   rollouts->tensors = NULL;
 }
 
+enum { MOST = 20000 };
+
+/// After which gamma^t is below 1e-4.
+static double steps_of(double gamma) {
+  return gamma > 0 ? ceil(log(1e-4) / log(gamma)) : 1;
+}
+
 int64_t celi_rollouts_length(double gamma) {
-  enum { MOST = 20000 };
-  const double steps = gamma > 0 ? ceil(log(1e-4) / log(gamma)) : 1;
+  const double steps = steps_of(gamma);
   return steps < 1 ? 1 : steps > MOST ? MOST : (int64_t)steps;
+}
+
+CelStatus celi_rollouts_check(double gamma) {
+  if (steps_of(gamma) <= MOST) return CEL_OK;
+  return cel_fail(CEL_E_RANGE,
+                  "gamma %g: rollouts of %.3g steps would be needed, %d are the most; take a "
+                  "discount of %.4f at most (--gamma)",
+                  gamma, steps_of(gamma), (int)MOST, floor(pow(1e-4, 1.0 / MOST) * 1e4) / 1e4);
 }

@@ -11,8 +11,11 @@
 /// makes Q - V wrong by gamma b an action and E_pi'[A], a sum over pi' - pi, by 2 gamma b; d in the L1 norm by that of its
 /// residual over 1-gamma; sums by their lengths times u = 2^-53; rows of pi that sum to 1 within A u.
 /// Source: [policy-guarantees, objective bound], without the linearised drift 2 eps t.
-#include "certify/guarantee.h"
+#include "celsius/guarantee.h"
+#include "base/base.h"
 #include "celsius/solve.h"
+#include "mdp/improve/improve.h"
+#include "mdp/values.h"
 #include "run/csv.h"
 #include "run/runfolder.h"
 
@@ -40,21 +43,6 @@ typedef struct Bound {
   Known known[2];       ///< before, after
 } Bound;
 
-CelStatus celi_certify_evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
-                                double *V, double *Q, double *bound) {
-  const CelStatus status =
-      cel_mdp_evaluate(mdp, pi, alpha, gamma, CEL_EVALUATE_DIRECT, 1e-12, V, Q, bound);
-  if (status != CEL_E_UNSUPPORTED) return status;
-  return cel_mdp_evaluate(mdp, pi, alpha, gamma, CEL_EVALUATE_SWEEPS, 1e-12, V, Q, bound);
-}
-
-CelStatus celi_certify_visits(const CelMdp *mdp, const double *pi, double gamma, double *d) {
-  const CelStatus status =
-      cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_DIRECT, 1e-15, d);
-  if (status != CEL_E_UNSUPPORTED) return status;
-  return cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_SWEEPS, 1e-15, d);
-}
-
 static void bound_close(Bound *b) {
   for (int i = 0; i < 2; i++) free(b->known[i].pi), free(b->known[i].V), free(b->known[i].Q);
   free(b->reached);
@@ -78,27 +66,6 @@ static CelStatus bound_allocate(Bound *b) {
   return celi_alloc(&b->residual, S, sizeof *b->residual, what);
 }
 
-static bool ends(const CelMdp *mdp, int64_t t) {
-  return mdp->ends && mdp->ends[t];
-}
-
-/// Marks the states that any policy can reach from the start.
-static void mark_reached(Bound *b) {
-  const CelMdp *mdp = b->mdp;
-  int64_t n = 0;
-  memset(b->reached, 0, (size_t)mdp->states);
-  for (int64_t s = 0; s < mdp->states; s++)
-    if (mdp->start[s] > 0.0) b->reached[s] = 1, b->queue[n++] = s;
-  for (int64_t i = 0; i < n; i++) {
-    const int64_t s = b->queue[i];
-    for (int64_t t = mdp->row[mdp->pair[s]]; t < mdp->row[mdp->pair[s + 1]]; t++) {
-      const int64_t next = cel_mdp_next(mdp, t);
-      if (b->reached[next] || ends(mdp, t) || !(mdp->probability[t] > 0.0)) continue;
-      b->reached[next] = 1, b->queue[n++] = next;
-    }
-  }
-}
-
 /// `b` is zeroed by the caller and closed by bound_close in any case.
 static CelStatus bound_open(Bound *b, const CelMdp *mdp, double gamma) {
   b->mdp = mdp;
@@ -111,37 +78,21 @@ static CelStatus bound_open(Bound *b, const CelMdp *mdp, double gamma) {
                     (long long)mdp->horizon);
   if (!(b->gamma >= 0.0 && b->gamma < 1.0))
     return cel_fail(CEL_E_RANGE, "gamma is %g: the bound takes a discount in [0, 1)", b->gamma);
+  CELI_TRY(celi_check_magnitude(mdp, b->gamma, false));
   CELI_TRY(bound_allocate(b));
-  mark_reached(b);
+  celi_improve_mark_reached(mdp, b->reached, b->queue);
   return CEL_OK;
 }
 
 /// V, Q and J of the policy that is in place.
 static CelStatus know(const Bound *b, Known *known) {
   CELI_TRY(
-      celi_certify_evaluate(b->mdp, known->pi, 0.0, b->gamma, known->V, known->Q, &known->bound));
+      celi_improve_evaluate(b->mdp, known->pi, 0.0, b->gamma, known->V, known->Q, &known->bound));
   known->J = cel_value_start(b->mdp, known->V);
   return CEL_OK;
 }
 
 // ---- the bound
-
-/// L1 norm of what d is off by: that of (1-gamma) start + gamma P'd - d over 1-gamma.
-static double visits_error(const Bound *b, const double *pi) {
-  const CelMdp *mdp = b->mdp;
-  double *r = b->residual, norm = 0.0, mass = 0.0;
-  for (int64_t s = 0; s < mdp->states; s++) r[s] = (1.0 - b->gamma) * mdp->start[s] - b->d[s];
-  for (int64_t s = 0; s < mdp->states; s++) {
-    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
-      const double weight = b->gamma * b->d[s] * pi[p];
-      for (int64_t t = mdp->row[p]; t < mdp->row[p + 1] && weight != 0.0; t++)
-        if (!ends(mdp, t)) r[cel_mdp_next(mdp, t)] += weight * mdp->probability[t];
-    }
-  }
-  for (int64_t s = 0; s < mdp->states; s++) norm += fabs(r[s]), mass += fabs(b->d[s]);
-  const double each = 4.0 + (double)mdp->max_actions; // roundings that a unit of mass goes through
-  return (norm + 2.0 * each * u * mass) / (1.0 - b->gamma);
-}
 
 /// What the states say together.
 typedef struct Found {
@@ -211,15 +162,17 @@ static double rounding_of(const Bound *b, const Found *found, double visits) {
 /// (1) for the two policies that are known.
 static CelStatus measure(Bound *b, CelGuaranteeStep *step) {
   const double gamma = b->gamma;
-  CELI_TRY(celi_certify_visits(b->mdp, b->known[0].pi, gamma, b->d));
+  const double *pi = b->known[0].pi;
+  CELI_TRY(celi_improve_visits(b->mdp, pi, gamma, b->d));
   const Found found = look(b);
+  const double visits = celi_improve_visits_error(b->mdp, pi, gamma, b->d, b->residual);
   *step = (CelGuaranteeStep){.J = b->known[0].J,
                              .J_next = b->known[1].J,
                              .eps = found.eps,
                              .advantage = found.most,
                              .surrogate = found.sum / (1.0 - gamma),
                              .penalty = penalty(found.eps, gamma, found.most),
-                             .rounding = rounding_of(b, &found, visits_error(b, b->known[0].pi)),
+                             .rounding = rounding_of(b, &found, visits),
                              .gain = b->known[1].J - b->known[0].J};
   step->bound = step->surrogate - step->penalty - step->rounding;
   step->held = step->gain >= step->bound;

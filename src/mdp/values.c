@@ -4,6 +4,7 @@
 /// pi(a|s) = exp((Q(s,a) - V(s))/alpha). Log-sum-exp is shifted by the maximum M, so that nothing overflows at any
 /// alpha, and policies are divided by their own sum; alpha = 0 is the maximum, and the uniform policy over its ties.
 #include "mdp/values.h"
+#include "base/base.h"
 #include "celsius/solve.h"
 #include "mdp/operator/explog.h"
 #include <math.h>
@@ -89,4 +90,16 @@ CeliShape celi_mdp_shape(const CelMdp *mdp) {
     shape.reward_max = fmax(shape.reward_max, fabs(mdp->reward[p]));
   }
   return shape;
+}
+
+CelStatus celi_check_magnitude(const CelMdp *mdp, double gamma, bool sampled) {
+  double most = 0.0;
+  for (int64_t p = 0; p < mdp->pairs; p++) most = fmax(most, fabs(mdp->reward[p]));
+  for (int64_t t = 0; sampled && mdp->reward_next && t < mdp->transitions; t++)
+    most = fmax(most, fabs(mdp->reward_next[t]));
+  const double steps = mdp->horizon > 0 ? (double)mdp->horizon : 1.0 / (1.0 - gamma);
+  if (most * steps < 1e300) return CEL_OK;
+  return cel_fail(CEL_E_RANGE,
+                  "rewards of up to %g over %g steps: values would not be finite; scale them down",
+                  most, steps);
 }

@@ -392,6 +392,9 @@ static void bad_calls(void **state) {
   FAILS(cel_policy_guarantee(mdp, pi, pi, -0.1, &step), CEL_E_RANGE, "gamma is -0.1");
   FAILS(cel_policy_guarantee(mdp, pi, bad, 0.9, &step), CEL_E_RANGE, "the policy after: ");
   FAILS(cel_policy_guarantee(mdp, bad, pi, 0.9, &step), CEL_E_RANGE, "the policy before: ");
+  CelMdp *huge = make_tight(0.999999, 0.5, 1e305, false);
+  FAILS(cel_policy_guarantee(huge, pi, pi, (double)NAN, &step), CEL_E_RANGE, "scale them down");
+  cel_mdp_destroy(huge);
   OK(cel_mdp_builder_create(&b, 1, 1, 5));
   OK(cel_mdp_pair(b, 0, 0, 1));
   OK(cel_mdp_transition(b, 0, 1, 0, false));

@@ -66,6 +66,29 @@ class Certify(kit.Case):
         self.assertTrue(0 < got["measures"]["best_action"]["learned"] < 1)
         self.picture()
 
+    def test_nothing_to_choose(self):
+        """Where every policy is the best there is no share of what can be won, and no action where no state has any."""
+        problems = {"one": "discount: 0.9\nstates: 1\nactions: 1\nT: * identity\nR: * : * : * : * 1\n",
+                    "free": "discount: 0.9\nstates: 2\nactions: 2\nT: * uniform\n"}
+        for name, text in problems.items():
+            with open(self.path(name + ".mdp"), "w") as file:
+                file.write(text)
+            self.agent("sql", "mdp", "--env.file", self.path(name + ".mdp"), "--env.max-episode-steps", 20)
+            for args in ((), ("--gamma", 0.999999), ("--alpha", 1e9), ("--alpha", 0)):
+                share = self.certified(*args)["measures"]["shortfall_share"]
+                self.assertIsNone(share["off"], (name, args))
+                self.assertIn("uniform policy is the best", share["note"])
+            os.rename(self.path("run"), self.path("of " + name))
+        with open(self.path("over.tra"), "w") as file:
+            file.write("2 1 1\n1 0 0 1\n")  # state 0, where it begins, has no action
+        with open(self.path("over.lab"), "w") as file:
+            file.write('0="init"\n0: 0\n')
+        self.agent("sql", "mdp", "--env.file", self.path("over.tra"), "--env.discount", 0.9)
+        row = self.certified("--alpha", 0)["measures"]
+        self.assertIsNone(row["best_action"]["learned"])
+        self.assertEqual(row["soft_return"]["off"], 0)
+        self.assertEqual(self.certified("--alpha", 1)["measures"]["shortfall_kl"]["off"], 0)
+
     def test_regulator(self):
         self.agent("sac", "LQR-v0", "--policy", "gaussian", "--ent-coef", 0.1, "--gamma", 0.9)
         got = self.certified("--episodes", 20)
@@ -74,6 +97,7 @@ class Certify(kit.Case):
         gain, exact = got["regulator"]["gain_learned"][0], got["regulator"]["gain_exact"][0]
         off = sum((a - b)**2 for a, b in zip(gain, exact))**0.5 / sum(b * b for b in exact)**0.5
         self.assertAlmostEqual(got["measures"]["gain"]["off"], off, 10)
+        self.fails(kit.RANGE, "certify", "run", "--gamma", 0.9999, says=["rollouts of", "0.9995 at most"])
         self.picture("--episodes", 20)
 
     def test_plane(self):

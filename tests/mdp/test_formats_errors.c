@@ -86,6 +86,12 @@ static void cassandra(void **state) {
       {HEAD "observations: 2\n" ROWS "R: go 1 2 3", "\"1\" where ':'", 0},
       {HEAD "observations: 2\n" ROWS "R: go : 1 : 1 : 1 5",
        "state 1, action 0: the probabilities of its observations sum to 0", 0},
+      {HEAD "observations: 2\n" ROWS "O: * uniform\nO: go : 2\n0.9 0.2\n",
+       "line 8: state 2, action 0: the probabilities of its observations sum to 1.1", 0},
+      {HEAD "observations: 2\n" ROWS "O: go uniform\nO: stay : 0\n0.5 0.5\n",
+       "state 1, action 1: the probabilities of its observations sum to 0", 0},
+      {HEAD "observations: 2\n" ROWS "O: * uniform\nO: * : 1 : 0 0.25\n",
+       "line 8: state 1, action 0: the probabilities of its observations sum to 0.75", 0},
       {HEAD "U: 0", "\"U\" where discount, values", 0},
       {HEAD ROWS "T; 0", "\"T;\"", 0},
   };

@@ -254,6 +254,13 @@ static void bad_input_is_named(void **state) {
   x.mdp.horizon = 5;
   assert_int_equal(cel_conservative_iteration(&x.mdp, NULL, pi, &last), CEL_E_UNSUPPORTED);
   x.mdp.horizon = 0;
+  const double reward = x.reward[0];
+  x.reward[0] = 1e305; // finite, but what it adds up to is not
+  config = cel_conservative_config_default();
+  config.gamma = 0.999999;
+  assert_int_equal(cel_conservative_iteration(&x.mdp, &config, pi, &last), CEL_E_RANGE);
+  assert_non_null(strstr(cel_error(), "scale them down"));
+  x.reward[0] = reward;
   pi[0] += 0.5;
   assert_int_equal(cel_conservative_iteration(&x.mdp, NULL, pi, &last), CEL_E_RANGE);
   assert_non_null(strstr(cel_error(), "state 0"));

@@ -310,6 +310,26 @@ static void nowhere_to_start(void **state) {
   cel_mdp_destroy(mdp);
 }
 
+/// Rewards of transitions may overflow where their mean does not: Q would be no number, which no residual shows.
+static void rewards_that_overflow(void **state) {
+  (void)state;
+  CelMdpBuilder *b;
+  CelMdp *mdp;
+  CelQLearning *learned;
+  const double Q[] = {0};
+  double bound;
+  assert_ok(cel_mdp_builder_create(&b, 1, 0.99, 0));
+  assert_ok(cel_mdp_pair(b, 0, 0, 0));
+  assert_ok(cel_mdp_transition(b, 0, 0.5, 1e308, false));
+  assert_ok(cel_mdp_transition(b, 0, 0.5, -1e308, true));
+  assert_ok(cel_mdp_build(b, &mdp));
+  cel_mdp_builder_destroy(b);
+  assert_fails(cel_q_learning(mdp, NULL, &learned), CEL_E_RANGE, "1e+308");
+  assert_null(learned);
+  assert_fails(cel_q_certificate(mdp, Q, 0.1, 0.99, NULL, &bound), CEL_E_RANGE, "scale them down");
+  cel_mdp_destroy(mdp);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(steps_follow_their_schedule),
@@ -321,6 +341,7 @@ int main(void) {
       cmocka_unit_test(same_seed_same_bits),
       cmocka_unit_test(bad_fields),
       cmocka_unit_test(nowhere_to_start),
+      cmocka_unit_test(rewards_that_overflow),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,20 +162,41 @@ static bool differ(const Work *work, int64_t k) {
   return false;
 }
 
+/// Makes O(.|s,a) into `seen`, and its sum, which is 1 but for digits.
+static CelStatus see(Work *work, int32_t a, int64_t s, double *sum) {
+  CeliCassandra *said = work->said;
+  int64_t line = said->states_line;
+  if (work->seen.columns == 0)
+    CELI_TRY(row_create(&work->seen, said->observations, "that many observations"));
+  CELI_TRY(row_make(&work->seen, &said->o, a, s, NULL, &line));
+  *sum = celi_mdp_sum(work->seen.value, work->seen.n);
+  if (fabs(*sum - 1.0) <= CELI_TEXT_SUM) return CEL_OK;
+  return celi_scan_fail(&said->scan, line,
+                        "state %" PRId64 ", action %d: the probabilities of its observations sum "
+                        "to %.17g; they must sum to 1",
+                        s, (int)a, *sum);
+}
+
+/// Rows of O that the file gives must be distributions, whether rewards need them or not.
+static CelStatus check_observations(Work *work) {
+  CeliCassandra *said = work->said;
+  double sum;
+  if (said->o.n == 0) return CEL_OK;
+  for (int64_t s = 0; s < said->states; s++)
+    for (int64_t a = 0; a < said->actions; a++) {
+      CELI_TRY(celi_rules_find(&said->o, (int32_t)a, s));
+      const CeliRuleKind kind = said->o.founds == 1 ? said->o.found[0]->kind : CELI_RULE_ENTRY;
+      if (kind == CELI_RULE_UNIFORM || kind == CELI_RULE_IDENTITY) continue;
+      CELI_TRY(see(work, (int32_t)a, s, &sum));
+    }
+  return CEL_OK;
+}
+
 /// sum_o O(o|s',a) r(s,a,s',o) for the row's next state k.
 static CelStatus average_reward(Work *work, int32_t a, int64_t k, double *out) {
-  CeliCassandra *said = work->said;
-  const int64_t next = work->next.column[k];
-  int64_t line = said->states_line;
-  CELI_TRY(row_make(&work->seen, &said->o, a, next, NULL, &line));
+  double sum;
+  CELI_TRY(see(work, a, work->next.column[k], &sum));
   const Row *seen = &work->seen;
-  const double sum = celi_mdp_sum(seen->value, seen->n);
-  if (!(fabs(sum - 1.0) <= CELI_TEXT_SUM)) {
-    return celi_scan_fail(&said->scan, line,
-                          "state %" PRId64 ", action %d: the probabilities of its observations sum "
-                          "to %.17g; they must sum to 1, for rewards here differ by observation",
-                          next, (int)a, sum);
-  }
   *out = 0.0;
   for (int64_t o = 0; o < seen->n; o++) {
     *out += seen->value[o] / sum * work->reward[k * work->depth + seen->column[o]];
@@ -238,10 +259,8 @@ static CelStatus fill(Work *work) {
   CELI_TRY(cel_fail_in(reserve(work), "%s: ", said->scan.file));
   CELI_TRY(celi_name_put(work->builder, said->scan.file));
   CELI_TRY(row_create(&work->next, said->states, "that many states"));
-  if (said->by_observation) {
-    work->depth = said->observations;
-    CELI_TRY(row_create(&work->seen, said->observations, "that many observations"));
-  }
+  CELI_TRY(check_observations(work));
+  if (said->by_observation) work->depth = said->observations;
   for (int64_t s = 0; s < said->states; s++) {
     for (int64_t a = 0; a < said->actions; a++) CELI_TRY(put_row(work, s, (int32_t)a));
   }

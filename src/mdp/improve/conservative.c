@@ -20,7 +20,7 @@
 /// residual over 1-gamma.
 /// Source: [policy-guarantees, objective bound], without the linearised drift 2 e t; Kakade, Langford 2002.
 #include "mdp/improve/improve.h"
-#include <float.h>
+#include "mdp/values.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,45 +88,6 @@ static CelStatus allocate(Conservative *c) {
   return celi_alloc(&c->reached, S, sizeof *c->reached, what);
 }
 
-static bool ends(const CelMdp *mdp, int64_t t) {
-  return mdp->ends && mdp->ends[t];
-}
-
-/// Marks the states that any policy can reach from the start.
-static void mark_reached(Conservative *c) {
-  const CelMdp *mdp = c->mdp;
-  int64_t n = 0;
-  memset(c->reached, 0, (size_t)mdp->states);
-  for (int64_t s = 0; s < mdp->states; s++) {
-    if (mdp->start[s] > 0.0) c->reached[s] = 1, c->queue[n++] = s;
-  }
-  for (int64_t i = 0; i < n; i++) {
-    const int64_t s = c->queue[i];
-    for (int64_t t = mdp->row[mdp->pair[s]]; t < mdp->row[mdp->pair[s + 1]]; t++) {
-      const int64_t next = cel_mdp_next(mdp, t);
-      if (c->reached[next] || ends(mdp, t) || !(mdp->probability[t] > 0.0)) continue;
-      c->reached[next] = 1, c->queue[n++] = next;
-    }
-  }
-}
-
-/// L1 norm of what d is off by: that of (1-gamma) start + gamma P'd - d over 1-gamma.
-static double visits_error(const Conservative *c, const double *pi) {
-  const CelMdp *mdp = c->mdp;
-  double *r = c->residual, norm = 0.0, mass = 0.0;
-  for (int64_t s = 0; s < mdp->states; s++) r[s] = (1.0 - c->gamma) * mdp->start[s] - c->d[s];
-  for (int64_t s = 0; s < mdp->states; s++) {
-    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
-      const double weight = c->gamma * c->d[s] * pi[p];
-      for (int64_t t = mdp->row[p]; t < mdp->row[p + 1] && weight != 0.0; t++) {
-        if (!ends(mdp, t)) r[cel_mdp_next(mdp, t)] += weight * mdp->probability[t];
-      }
-    }
-  }
-  for (int64_t s = 0; s < mdp->states; s++) norm += fabs(r[s]), mass += fabs(c->d[s]);
-  return (norm + 4.0 * DBL_EPSILON * mass) / (1.0 - c->gamma);
-}
-
 /// Line 2 at one state; returns a(s). Where nothing is gained the policy stays, which keeps tau small.
 static double improve_state(Conservative *c, const double *pi, int64_t s) {
   const CelMdp *mdp = c->mdp;
@@ -158,7 +119,8 @@ static CelStatus measure(Conservative *c, const double *pi) {
     c->most = fmax(c->most, gain);
   }
   c->most_error = 2.0 * c->gamma * bound;
-  c->mean_error = c->most_error + visits_error(c, pi) * c->most;
+  c->mean_error =
+      c->most_error + celi_improve_visits_error(c->mdp, pi, c->gamma, c->d, c->residual) * c->most;
   return CEL_OK;
 }
 
@@ -195,7 +157,7 @@ static void mix(const Conservative *c, double eps, double *pi) {
 
 static CelStatus iterate(Conservative *c, const CelConservativeConfig *config, double *pi,
                          CelConservativeStep *last) {
-  mark_reached(c);
+  celi_improve_mark_reached(c->mdp, c->reached, c->queue);
   CELI_TRY(measure(c, pi));
   for (int64_t i = 0; !config->max_iterations || i < config->max_iterations; i++) {
     *last = choose(c);
@@ -231,6 +193,7 @@ CelStatus cel_conservative_iteration(const CelMdp *mdp, const CelConservativeCon
   if (!(c.gamma >= 0.0 && c.gamma < 1.0)) {
     return cel_fail(CEL_E_RANGE, "gamma %g is not in [0, 1)", c.gamma);
   }
+  CELI_TRY(celi_check_magnitude(mdp, c.gamma, false));
   CELI_TRY(celi_improve_check_policy(mdp, pi, "the policy"));
   CelStatus status = allocate(&c);
   if (status == CEL_OK) status = iterate(&c, config, pi, last ? last : &unused);

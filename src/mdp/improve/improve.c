@@ -3,6 +3,7 @@
 /// whose mean under pi is zero at every state. Source: [maximum-entropy, 8.14].
 #include "mdp/improve/improve.h"
 #include <math.h>
+#include <string.h>
 
 static const double solved = 1e-13;  ///< tolerance of sweeps, where there is no direct solve
 static const double rows_sum = 1e-9; ///< how far a policy's row may be from 1
@@ -48,6 +49,41 @@ CelStatus celi_improve_visits(const CelMdp *mdp, const double *pi, double gamma,
       cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_DIRECT, solved, d);
   if (direct != CEL_E_UNSUPPORTED) return direct;
   return cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_SWEEPS, solved, d);
+}
+
+static bool ends(const CelMdp *mdp, int64_t t) {
+  return mdp->ends && mdp->ends[t];
+}
+
+void celi_improve_mark_reached(const CelMdp *mdp, uint8_t *reached, int64_t *queue) {
+  int64_t n = 0;
+  memset(reached, 0, (size_t)mdp->states);
+  for (int64_t s = 0; s < mdp->states; s++)
+    if (mdp->start[s] > 0.0) reached[s] = 1, queue[n++] = s;
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t s = queue[i];
+    for (int64_t t = mdp->row[mdp->pair[s]]; t < mdp->row[mdp->pair[s + 1]]; t++) {
+      const int64_t next = cel_mdp_next(mdp, t);
+      if (reached[next] || ends(mdp, t) || !(mdp->probability[t] > 0.0)) continue;
+      reached[next] = 1, queue[n++] = next;
+    }
+  }
+}
+
+double celi_improve_visits_error(const CelMdp *mdp, const double *pi, double gamma, const double *d,
+                                 double *residual) {
+  static const double u = 0x1p-53;
+  double *r = residual, norm = 0.0, mass = 0.0;
+  for (int64_t s = 0; s < mdp->states; s++) r[s] = (1.0 - gamma) * mdp->start[s] - d[s];
+  for (int64_t s = 0; s < mdp->states; s++)
+    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
+      const double weight = gamma * d[s] * pi[p];
+      for (int64_t t = mdp->row[p]; t < mdp->row[p + 1] && weight != 0.0; t++)
+        if (!ends(mdp, t)) r[cel_mdp_next(mdp, t)] += weight * mdp->probability[t];
+    }
+  for (int64_t s = 0; s < mdp->states; s++) norm += fabs(r[s]), mass += fabs(d[s]);
+  const double each = 4.0 + (double)mdp->max_actions; // roundings that a unit of mass goes through
+  return (norm + 2.0 * each * u * mass) / (1.0 - gamma);
 }
 
 double celi_soft_gain(double pi, double Q, double alpha) {

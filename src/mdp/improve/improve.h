@@ -19,6 +19,13 @@ CelStatus celi_improve_evaluate(const CelMdp *mdp, const double *pi, double alph
 CelStatus celi_improve_visits(const CelMdp *mdp, const double *pi, double gamma,
                               double *d) CEL_WARN_UNUSED;
 
+/// reached (states) = 1 where some policy can be, from the start. queue (states): scratch.
+void celi_improve_mark_reached(const CelMdp *mdp, uint8_t *reached, int64_t *queue);
+/// L1 norm of what the visits d (states) of pi are off by: that of (1-gamma) start + gamma P'd - d, with its rounding,
+/// over 1-gamma. residual (states): scratch.
+double celi_improve_visits_error(const CelMdp *mdp, const double *pi, double gamma, const double *d,
+                                 double *residual);
+
 /// Q - alpha log pi of one pair; 0 where pi is 0 and takes no part.
 double celi_soft_gain(double pi, double Q, double alpha);
 /// E_pi[Q - alpha log pi] over the n actions of a state. Source: [maximum-entropy, 8.14].

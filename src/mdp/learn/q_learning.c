@@ -82,8 +82,9 @@ static CelStatus check_problem(const CelMdp *mdp, double gamma) {
                     "the problem ends after %lld steps, so Q depends on the time: Q-learning takes "
                     "an infinite horizon; backward induction solves this one",
                     (long long)mdp->horizon);
-  if (gamma >= 0.0 && gamma < 1.0) return CEL_OK;
-  return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1)", gamma);
+  if (!(gamma >= 0.0 && gamma < 1.0))
+    return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1)", gamma);
+  return celi_check_magnitude(mdp, gamma, true);
 }
 
 typedef struct Certificate {

@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "celsius/safetensors.h"
 #include "mdp/solve/solve.h"
+#include "mdp/values.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,14 +59,7 @@ static CelStatus check(const CelMdp *mdp, const CelSolveConfig *config) {
   const double gamma = isnan(config->gamma) ? mdp->discount : config->gamma;
   if (mdp->horizon == 0 && !(gamma >= 0.0 && gamma < 1.0))
     return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1) where there is no horizon", gamma);
-  double most = 0.0;
-  for (int64_t p = 0; p < mdp->pairs; p++) most = fmax(most, fabs(mdp->reward[p]));
-  const double steps = mdp->horizon > 0 ? (double)mdp->horizon : 1.0 / (1.0 - gamma);
-  if (!(most * steps < 1e300))
-    return cel_fail(
-        CEL_E_RANGE,
-        "rewards of up to %g over %g steps: values would not be finite; scale them down", most,
-        steps);
+  CELI_TRY(celi_check_magnitude(mdp, gamma, false));
   const bool backward = config->method == CEL_SOLVE_BACKWARD;
   if (backward && mdp->horizon == 0)
     return cel_fail(CEL_E_UNSUPPORTED,
