@@ -179,7 +179,7 @@ static void test_flat(void **state) {
   double x[400];
   for (int64_t d = 1; d <= 2; d++) {
     const int64_t n = 200;
-    CelSvgdOptions o = options(1500, 0.05);
+    CelSvgdOptions o = options(750, 0.05);
     o.squash = true;
     start_flat(x, n * d);
     ok(cel_svgd_run(x, n, d, flat_score, NULL, &o));
@@ -192,18 +192,18 @@ static void test_flat(void **state) {
 /// The wrong spaces: u with the score of Q alone runs away; a with u's density counts the Jacobian twice.
 static void test_wrong_spaces(void **state) {
   (void)state;
-  double x[200];
+  double x[100];
   CelSvgdOptions o = options(1500, 0.05);
-  start(x, 200, 0, 0.3, 4);
-  ok(cel_svgd_run(x, 200, 1, flat_score, NULL, &o));
-  const double away = moment(x, 200, 1, 0, 2);
+  start(x, 100, 0, 0.3, 4);
+  ok(cel_svgd_run(x, 100, 1, flat_score, NULL, &o));
+  const double away = moment(x, 100, 1, 0, 2);
   print_message("u with the score of Q alone: E[u^2] = %.1f\n", away);
   assert_true(away > 10); // of the right density it is .82
-  start_flat(x, 200);
+  start_flat(x, 100);
   o.step_size = 0.004;
   o.steps = 2000;
-  ok(cel_svgd_run(x, 200, 1, parabola_score, NULL, &o));
-  const double square = moment(x, 200, 1, 0, 2);
+  ok(cel_svgd_run(x, 100, 1, parabola_score, NULL, &o));
+  const double square = moment(x, 100, 1, 0, 2);
   print_message("a with the density of u: E[a^2] = %.4f\n", square);
   assert_true(fabs(square - 0.2) <= 0.01);
 }
@@ -212,7 +212,7 @@ static void test_wrong_spaces(void **state) {
 static void gaussian(int64_t n, double *mean, double *variance) {
   static double x[MOST];
   Mixture p = {1, {1, 0}, {0.7, 0}, {1.3, 1}};
-  const CelSvgdOptions o = options(400, 0.1);
+  const CelSvgdOptions o = options(250, 0.1);
   start(x, n, -2, 0.5, 1);
   ok(cel_svgd_run(x, n, 1, mixture_score, &p, &o));
   *mean = moment(x, n, 1, 0, 1), *variance = moment(x, n, 1, *mean, 2);
@@ -237,7 +237,7 @@ static void test_gaussian_line(void **state) {
 /// The largest error of the ellipse's moments, as shares of what they are (of means: of the deviation).
 static double plane_error(int64_t n) {
   double x[800], mean[2], covariance = 0;
-  const CelSvgdOptions o = options(300, 0.1);
+  const CelSvgdOptions o = options(200, 0.1);
   assert_true(n <= 400);
   start(x, 2 * n, 0, 1, 2);
   ok(cel_svgd_run(x, n, 2, ellipse_score, NULL, &o));
@@ -294,12 +294,12 @@ static void compare(double *x, int64_t n, const Mixture *p, double *right, doubl
 
 static void test_overlapping_modes(void **state) {
   (void)state;
-  double x[300], right, distance;
+  double x[150], right, distance;
   Mixture p = {2, {0.3, 0.7}, {-1.5, 1.5}, {0.7, 0.7}};
   const CelSvgdOptions o = options(1500, 0.1);
-  start(x, 300, 0, 1, 5);
-  ok(cel_svgd_run(x, 300, 1, mixture_score, &p, &o));
-  compare(x, 300, &p, &right, &distance);
+  start(x, 150, 0, 1, 5);
+  ok(cel_svgd_run(x, 150, 1, mixture_score, &p, &o));
+  compare(x, 150, &p, &right, &distance);
   print_message("overlapping modes: %.3f right of 0, distance %.3f\n", right, distance);
   assert_true(fabs(right - (1 - mixture_below(&p, 0))) <= 0.02);
   assert_true(distance <= 0.05);
