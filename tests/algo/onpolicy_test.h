@@ -445,4 +445,29 @@ static void on_check_zero_variance(const OnLearner *learner) {
   cel_agent_destroy(agent);
 }
 
+// ---- what every file runs; the state is the learner.
+
+static inline void test_against_pytorch(void **state) {
+  on_check_golden(*state);
+}
+static void test_same_bits_for_any_threads(void **state) {
+  on_check_threads(*state);
+}
+static void test_save_and_load(void **state) {
+  on_check_save(*state);
+}
+static void test_allocates_nothing(void **state) {
+  on_check_allocations(*state);
+}
+static void test_pushed_is_pulled(void **state) {
+  on_check_pull(*state, "CartPole-v1");
+  on_check_pull(*state, "Pendulum-v1");
+}
+
+#define ON_TEST(test, learner) cmocka_unit_test_prestate(test, (void *)(uintptr_t) & (learner))
+#define ON_GOLDEN(learner) ON_TEST(test_against_pytorch, learner)
+#define ON_TESTS(learner)                                                                          \
+  ON_TEST(test_same_bits_for_any_threads, learner), ON_TEST(test_save_and_load, learner),          \
+      ON_TEST(test_allocates_nothing, learner), ON_TEST(test_pushed_is_pulled, learner)
+
 #endif

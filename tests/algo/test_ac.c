@@ -28,27 +28,6 @@ static const OnLearner learner = {"ac",
                                   sizeof cases / sizeof cases[0],
                                   12};
 
-static void test_against_pytorch(void **state) {
-  (void)state;
-  on_check_golden(&learner);
-}
-static void test_same_bits_for_any_threads(void **state) {
-  (void)state;
-  on_check_threads(&learner);
-}
-static void test_save_and_load(void **state) {
-  (void)state;
-  on_check_save(&learner);
-}
-static void test_allocates_nothing(void **state) {
-  (void)state;
-  on_check_allocations(&learner);
-}
-static void test_pushed_is_pulled(void **state) {
-  (void)state;
-  on_check_pull(&learner, "CartPole-v1");
-  on_check_pull(&learner, "Pendulum-v1");
-}
 static void test_bits(void **state) {
   (void)state;
   on_check_bits(&learner, "CartPole-v1", 0x43b422d28a9dee88, 0x798f7fa9e0443a9f);
@@ -62,9 +41,9 @@ static void test_bad_input(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_pytorch),  cmocka_unit_test(test_same_bits_for_any_threads),
-      cmocka_unit_test(test_save_and_load),    cmocka_unit_test(test_allocates_nothing),
-      cmocka_unit_test(test_pushed_is_pulled), cmocka_unit_test(test_bits),
+      ON_TESTS(learner),
+      ON_GOLDEN(learner),
+      cmocka_unit_test(test_bits),
       cmocka_unit_test(test_bad_input),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,27 +38,6 @@ static const OnLearner learner = {"ppo",
                                   sizeof cases / sizeof cases[0],
                                   12};
 
-static void test_against_pytorch(void **state) {
-  (void)state;
-  on_check_golden(&learner);
-}
-static void test_same_bits_for_any_threads(void **state) {
-  (void)state;
-  on_check_threads(&learner);
-}
-static void test_save_and_load(void **state) {
-  (void)state;
-  on_check_save(&learner);
-}
-static void test_allocates_nothing(void **state) {
-  (void)state;
-  on_check_allocations(&learner);
-}
-static void test_pushed_is_pulled(void **state) {
-  (void)state;
-  on_check_pull(&learner, "CartPole-v1");
-  on_check_pull(&learner, "Pendulum-v1");
-}
 static void test_zero_variance(void **state) {
   (void)state;
   on_check_zero_variance(&learner);
@@ -201,11 +180,8 @@ static void test_state_dependent_exploration(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_pytorch),
-      cmocka_unit_test(test_same_bits_for_any_threads),
-      cmocka_unit_test(test_save_and_load),
-      cmocka_unit_test(test_allocates_nothing),
-      cmocka_unit_test(test_pushed_is_pulled),
+      ON_TESTS(learner),
+      ON_GOLDEN(learner),
       cmocka_unit_test(test_zero_variance),
       cmocka_unit_test(test_bad_input),
       cmocka_unit_test(test_stops_by_divergence),

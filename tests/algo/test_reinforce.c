@@ -33,28 +33,6 @@ static const OnLearner learner = {"reinforce",
                                   sizeof cases / sizeof cases[0],
                                   6};
 
-static void test_against_pytorch(void **state) {
-  (void)state;
-  on_check_golden(&learner);
-}
-static void test_same_bits_for_any_threads(void **state) {
-  (void)state;
-  on_check_threads(&learner);
-}
-static void test_save_and_load(void **state) {
-  (void)state;
-  on_check_save(&learner);
-}
-static void test_allocates_nothing(void **state) {
-  (void)state;
-  on_check_allocations(&learner);
-}
-static void test_pushed_is_pulled(void **state) {
-  (void)state;
-  on_check_pull(&learner, "CartPole-v1");
-  on_check_pull(&learner, "Pendulum-v1");
-}
-
 static void test_bits(void **state) {
   (void)state;
   on_check_bits(&learner, "CartPole-v1", 0xc6b083e2b70af7b9, 0x53f25b7a71dba82d);
@@ -224,11 +202,8 @@ static void test_whole_returns_are_whole(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_against_pytorch),
-      cmocka_unit_test(test_same_bits_for_any_threads),
-      cmocka_unit_test(test_save_and_load),
-      cmocka_unit_test(test_allocates_nothing),
-      cmocka_unit_test(test_pushed_is_pulled),
+      ON_TESTS(learner),
+      ON_GOLDEN(learner),
       cmocka_unit_test(test_bits),
       cmocka_unit_test(test_bad_input),
       cmocka_unit_test(test_expected_gradient),

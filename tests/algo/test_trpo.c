@@ -25,23 +25,6 @@ static const OnLearner learner = {"trpo",
                                   N_CASES,
                                   0};
 
-static void test_same_bits_for_any_threads(void **state) {
-  (void)state;
-  on_check_threads(&learner);
-}
-static void test_save_and_load(void **state) {
-  (void)state;
-  on_check_save(&learner);
-}
-static void test_allocates_nothing(void **state) {
-  (void)state;
-  on_check_allocations(&learner);
-}
-static void test_pushed_is_pulled(void **state) {
-  (void)state;
-  on_check_pull(&learner, "CartPole-v1");
-  on_check_pull(&learner, "Pendulum-v1");
-}
 static void test_bits(void **state) {
   (void)state;
   on_check_bits(&learner, "CartPole-v1", 0x9ed0fd77ea77adba, 0x21dfaa5d2dcd3ad0);
@@ -92,10 +75,7 @@ static void test_trust_region(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_bits_for_any_threads),
-      cmocka_unit_test(test_save_and_load),
-      cmocka_unit_test(test_allocates_nothing),
-      cmocka_unit_test(test_pushed_is_pulled),
+      ON_TESTS(learner),
       cmocka_unit_test(test_bits),
       cmocka_unit_test(test_bad_input),
       cmocka_unit_test(test_trust_region),
