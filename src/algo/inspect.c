@@ -39,11 +39,24 @@ static CelStatus inputs(const CeliView *view, const float *obs, int64_t n, int64
   return CEL_OK;
 }
 
-/// y (E, n, out) of a network at x (n, in), which is freed. The caller frees *y.
+/// Weights that are finite may make outputs that are not.
+static CelStatus check_outputs(const CeliMlp *net, const float *y, int64_t n) {
+  const int64_t out = net->spec.out;
+  for (int64_t i = 0; i < net->spec.E * n * out; i++)
+    if (!isfinite(y[i]))
+      return cel_fail(CEL_E_NAN,
+                      "output %lld of the network is %g at observation %lld: its weights have "
+                      "grown too large; an earlier model of the run may serve",
+                      (long long)(i % out), (double)y[i], (long long)(i / out % n));
+  return CEL_OK;
+}
+
+/// y (E, n, out) of a network at x (n, in), which is freed. The caller frees *y. Errors: CEL_E_NAN.
 static CelStatus outputs(const CeliMlp *net, float *x, int64_t n, float **y) {
   CelStatus status =
       celi_alloc(y, (size_t)(net->spec.E * n * net->spec.out), sizeof **y, "network outputs");
   if (status == CEL_OK) status = celi_mlp_apply(net, *y, x, net->spec.in, n);
+  if (status == CEL_OK) status = check_outputs(net, *y, n);
   free(x);
   if (status != CEL_OK) free(*y), *y = NULL;
   return status;

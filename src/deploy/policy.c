@@ -154,6 +154,12 @@ static CelStatus forward(CelPolicy *policy, const float *obs, const float *noise
     memcpy(policy->obs + policy->O, noise, (size_t)policy->W * sizeof *noise);
   celi_mlp_forward(&policy->pass, 0, 1);
   *head = policy->pass.Y[policy->actor.L - 1];
+  for (int64_t i = 0; i < policy->actor.width[policy->actor.L]; i++)
+    if (!isfinite((*head)[i]))
+      return cel_fail(CEL_E_NAN,
+                      "output %lld of the policy is %g at this observation: its weights have grown "
+                      "too large; an earlier model of the run may serve",
+                      (long long)i, (double)(*head)[i]);
   return CEL_OK;
 }
 

@@ -223,6 +223,30 @@ static void test_sampler(void **state) {
   cel_agent_destroy(agent);
 }
 
+/// Finite weights whose outputs are not: every question says so instead of answering.
+static void test_outputs_that_overflow(void **state) {
+  (void)state;
+  static const struct {
+    const Learner *learner;
+    const char *tensor;
+  } cases[] = {{&dsac, "actor.0.weight"}, {&sac, "actor.1.weight"}, {&sqlc, "actor.1.weight"}};
+  float obs[2 * LEARNER_O] = {0}, out[2 * LEARNER_DIMS * LEARNER_O];
+  for (int k = 0; k < LEARNER_O; k++) obs[LEARNER_O + k] = 3;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    bool squashed;
+    CelAgent *agent = make(cases[i].learner, NULL, NULL);
+    const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), cases[i].tensor);
+    if (!t) fail_msg("no tensor %s", cases[i].tensor);
+    for (int64_t k = 0; k < t->size; k++) ((float *)t->data)[k] = 3e38f;
+    const CelStatus asked = i == 0   ? cel_agent_probabilities(agent, obs, 2, out)
+                            : i == 1 ? cel_agent_gaussian(agent, obs, 2, out, out, &squashed)
+                                     : cel_agent_draw(agent, obs, 2, 1, 0, out);
+    assert_int_equal(asked, CEL_E_NAN);
+    assert_non_null(strstr(cel_error(), "too large"));
+    cel_agent_destroy(agent);
+  }
+}
+
 static void test_bad_input(void **state) {
   (void)state;
   float obs[2 * LEARNER_O] = {0, 0, 0, 0, (float)NAN, 0}, out[2 * LEARNER_DIMS];
@@ -245,9 +269,13 @@ static void test_bad_input(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_choices),           cmocka_unit_test(test_gaussians),
-      cmocka_unit_test(test_values_of_choices), cmocka_unit_test(test_values_of_actions),
-      cmocka_unit_test(test_sampler),           cmocka_unit_test(test_bad_input),
+      cmocka_unit_test(test_choices),
+      cmocka_unit_test(test_gaussians),
+      cmocka_unit_test(test_values_of_choices),
+      cmocka_unit_test(test_values_of_actions),
+      cmocka_unit_test(test_sampler),
+      cmocka_unit_test(test_bad_input),
+      cmocka_unit_test(test_outputs_that_overflow),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -306,6 +306,32 @@ static void test_bad_observation(void **state) {
   model_destroy(&m);
 }
 
+/// Weights that are finite, and an output that is not.
+static void test_output_that_overflows(void **state) {
+  (void)state;
+  ModelData m = model_create(&model_cases[0], NULL, 1);
+  CelPolicy *policy;
+  char *space, *action, *spec;
+  const CeliPolicySpec policy_spec = {
+      .kind = CELI_SQUASHED_GAUSSIAN, .activation = CELI_RELU, .A = 1};
+  OK(celi_space_to_json(&m.observation, &space));
+  OK(celi_space_to_json(&m.action, &action));
+  OK(celi_policy_to_json(&policy_spec, &spec));
+  const CelMeta meta[] = {{"format", CELI_MODEL_FORMAT}, {"version", "1"},   {"algo", "sac"},
+                          {"observation", space},        {"action", action}, {"policy", spec}};
+  for (int l = 0; l < 2; l++)
+    for (int k = 0; k < 100; k++) m.W[l][k] = 3e38f;
+  OK(cel_safetensors_write("large.safetensors", m.tensors, CEL_ROLES_MODEL, meta, 6));
+  OK(cel_policy_load("large.safetensors", &policy));
+  float out = 7;
+  const float obs[3] = {1, 1, 1};
+  FAILS(cel_policy_act(policy, obs, &out), CEL_E_NAN, "of the policy");
+  assert_true(out >= 7 && out <= 7);
+  cel_policy_destroy(policy);
+  free(space), free(action), free(spec);
+  model_destroy(&m);
+}
+
 /// Writes a model with one thing wrong and expects to be told.
 static void refuse(const char *key, const char *value, const char *drop, CelStatus status,
                    const char *says) {
@@ -407,6 +433,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_no_draws_of_an_episode, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_checkpoint, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_bad_observation, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_output_that_overflows, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_bad_files, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_nan_parameter, enter_folder, leave_folder),
   };
