@@ -19,6 +19,7 @@
 #include "celsius/off_policy.h"
 #include "celsius/on_policy.h"
 #include "celsius/plot.h"
+#include "celsius/plot_mdp.h"
 #include "celsius/policy.h"
 #include "celsius/ppo.h"
 #include "celsius/q_learning.h"
