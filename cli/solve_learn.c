@@ -158,6 +158,7 @@ static const char *sampling_name(const CelQLearningConfig *config) {
 static void print_summary(const Log *log, const CelQLearning *learned, double lost) {
   char rounds[32], samples[32], unvisited[32];
   const double rate = slope(log), error = distance(learned->Q, log->exact->Q, learned->pairs);
+  const char *soft = learned->alpha > 0 ? "soft " : "";
   printf("\nvalue at start  %.6g (J of the learned Q, at alpha %.6g), exactly %.6g\n",
          learned->value_start, learned->alpha, log->exact->value_start);
   printf("learned from    %s samples in %s %s round%s, %.3g s\n",
@@ -170,9 +171,9 @@ static void print_summary(const Log *log, const CelQLearning *learned, double lo
     printf("slope           %.2f of log error against log rounds, over the last factor of 100\n",
            rate);
   if (fabs(lost) > 1e-9 * fmax(1, fabs(log->exact->value_start)))
-    printf("policy          its soft return is %.4g below the best\n", lost);
+    printf("policy          its %sreturn is %.4g below the best\n", soft, lost);
   else
-    printf("policy          its soft return is the best, but for rounding\n");
+    printf("policy          its %sreturn is the best, but for rounding\n", soft);
   if (learned->unvisited)
     printf("never sampled   %s state-actions, whose Q is still 0\n",
            cli_count(unvisited, learned->unvisited));
@@ -255,6 +256,9 @@ static CelStatus learn(Solve *solve, Log *log) {
 CelStatus solve_q_learning(Solve *solve) {
   CelSolution *exact = NULL;
   Log log = {.solve = solve, .bar = cli_bar(solve->options.quiet)};
+  if (solve->options.plot[0] && solve->q.rounds < 2)
+    return cel_fail(CEL_E_ARGUMENT,
+                    "--plot: one round is no curve of errors; --q.rounds 2 or more");
   log.rows = calloc(ROWS_MAX, sizeof *log.rows);
   if (!log.rows) return cel_fail(CEL_E_MEMORY, "no memory for %d rows", ROWS_MAX);
   CelStatus status = solve_exactly(solve, &exact);

@@ -288,14 +288,13 @@ static void draw_policy(cairo_t *cr, const CeliScene *scene, const Layout *l) {
 }
 
 /// The mean drift of the open cells of a block; false where half of them or more are something else.
-static bool mean_drift(const CeliScene *scene, int64_t row, int64_t column, int64_t size, double *x,
-                       double *y, CeliColor *under) {
-  const CelMdpGrid *grid = scene->mdp->grid;
+static bool mean_drift(const CeliScene *scene, int64_t row, int64_t column, int64_t rows,
+                       int64_t columns, double *x, double *y, CeliColor *under) {
   int64_t open = 0, all = 0;
   double share = 0;
   *x = *y = 0;
-  for (int64_t r = row; r < row + size && r < grid->rows; r++) {
-    for (int64_t c = column; c < column + size && c < grid->columns; c++) {
+  for (int64_t r = row; r < row + rows; r++) {
+    for (int64_t c = column; c < column + columns; c++) {
       double dx, dy;
       all++;
       if (celi_scene_kind(scene, r, c) != CELI_CELL_OPEN) continue;
@@ -305,27 +304,31 @@ static bool mean_drift(const CeliScene *scene, int64_t row, int64_t column, int6
       share += celi_scene_share(scene, s);
     }
   }
-  if (2 * open <= all || all < size * size) return false;
+  if (2 * open <= all) return false;
   *x /= (double)open, *y /= (double)open;
   *under = celi_colormap(share / (double)open);
   return true;
 }
 
-/// A field of arrows, one a block of cells.
+/// A field of arrows, one a block of cells; a block that the edge cuts to less than half has none, unless the grid itself is
+/// narrower.
 static void draw_field(cairo_t *cr, const CeliScene *scene, const Layout *l) {
   const CelMdpGrid *grid = scene->mdp->grid;
   const int64_t size = (int64_t)ceil(SPACING / l->cell - 1e-9);
-  const double side = l->cell * (double)size;
   for (int64_t row = 0; row < grid->rows; row += size) {
     for (int64_t column = 0; column < grid->columns; column += size) {
+      const int64_t rows = grid->rows - row < size ? grid->rows - row : size;
+      const int64_t columns = grid->columns - column < size ? grid->columns - column : size;
+      const double side = l->cell * (double)(rows < columns ? rows : columns);
       double dx, dy;
       CeliColor under;
-      if (!mean_drift(scene, row, column, size, &dx, &dy, &under)) continue;
+      if ((2 * rows < size && row > 0) || (2 * columns < size && column > 0)) continue;
+      if (!mean_drift(scene, row, column, rows, columns, &dx, &dy, &under)) continue;
       const double norm = hypot(dx, dy);
       if (norm < (size > 3 ? 0.2 : 0.02)) continue; // many cells that do not agree
       const double length = 0.78 * side * sqrt(fmin(norm, 1));
-      const double x = l->left + l->cell * (double)column + side / 2;
-      const double y = l->top + l->cell * (double)row + side / 2;
+      const double x = l->left + l->cell * ((double)column + 0.5 * (double)columns);
+      const double y = l->top + l->cell * ((double)row + 0.5 * (double)rows);
       dx *= length / norm, dy *= length / norm;
       set_arrow_color(cr, under);
       arrow_path(cr, x - dx / 2, y - dy / 2, dx, dy, 0.085 * side);
