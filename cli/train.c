@@ -161,6 +161,10 @@ static CelStatus report(Watch *watch, const CelRunResult *result, bool json, boo
   else
     print_result(result);
   if (watch->certify) *kept = train_guarantee_end(&watch->guarantee, object);
+  if (result->updates == 0)
+    cli_note(
+        "nothing was learned: the first update takes more --steps, a whole rollout (--n-steps of "
+        "each environment) or more than --learning-starts");
   if (json) return print_json(object);
   print_next(result);
   return CEL_OK;
