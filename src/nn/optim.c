@@ -13,7 +13,7 @@
 #include <string.h>
 
 /// Elements of a run are cut in units of this many.
-enum { ELEMENTS = CELI_ELEMENT_GRAIN };
+enum { ELEMENTS = CELI_ELEMENT_GRAIN, NORM_BLOCK_MIN = 256 };
 /// Optimisers that one plan's step may hold (a plan's arguments are at most 256 bytes).
 enum { MANY_MAX = 16 };
 
@@ -113,21 +113,32 @@ typedef struct AdamArgs {
   int n;
 } AdamArgs;
 
-/// Blocks [begin, end) of CELI_NORM_BLOCKS: which elements a block holds depends on n alone.
+/// Elements of a block of the gradient's norm, whole vectors; the last block may have fewer. Depends on n alone.
+static int64_t norm_block(const CeliAdam *adam) {
+  const int64_t each = (adam->n + CELI_NORM_BLOCKS - 1) / CELI_NORM_BLOCKS;
+  return each <= NORM_BLOCK_MIN ? NORM_BLOCK_MIN : (each + ELEMENTS - 1) / ELEMENTS * ELEMENTS;
+}
+
+/// At most CELI_NORM_BLOCKS.
+static int64_t norm_blocks(const CeliAdam *adam) {
+  return (adam->n + norm_block(adam) - 1) / norm_block(adam);
+}
+
+/// Blocks [begin, end).
 static void op_square(const void *args, int64_t begin, int64_t end) {
   const CeliAdam *adam = ((const AdamArgs *)args)->adam[0];
-  const int64_t block = (adam->n + CELI_NORM_BLOCKS - 1) / CELI_NORM_BLOCKS;
+  const int64_t block = norm_block(adam);
   for (int64_t i = begin; i < end; i++) {
     const int64_t at = i * block, left = adam->n - at;
-    adam->partial[i] =
-        left <= 0 ? 0 : celi_ops()->sum_squares(adam->g + at, left < block ? left : block);
+    adam->partial[i] = celi_ops()->sum_squares(adam->g + at, left < block ? left : block);
   }
 }
 
 /// The factor that clips the gradient. A NaN norm makes a NaN scale: nothing is hidden.
 static float clip_scale(const CeliAdam *adam, float *grad_norm) {
   double square = 0;
-  for (int i = 0; i < CELI_NORM_BLOCKS; i++) square += (double)adam->partial[i];
+  const int64_t blocks = norm_blocks(adam);
+  for (int64_t i = 0; i < blocks; i++) square += (double)adam->partial[i];
   const double norm = sqrt(square), scale = adam->max_grad_norm / (norm + 1e-6);
   *grad_norm = (float)norm;
   return scale > 1 ? 1.0f : (float)scale;
@@ -175,8 +186,8 @@ static void plan_advance(CeliPlan *plan, const AdamArgs *args) {
   for (int i = 0; i < args->n; i++) {
     const AdamArgs one = {.adam = {args->adam[i]}, .n = 1};
     if (args->adam[i]->max_grad_norm <= 0) continue;
-    celi_plan_add(plan, "gradient norm", op_square, CELI_PARTS, CELI_NORM_BLOCKS, 1, clipped, &one,
-                  sizeof one);
+    celi_plan_add(plan, "gradient norm", op_square, CELI_PARTS, norm_blocks(args->adam[i]), 1,
+                  clipped, &one, sizeof one);
     clipped = true;
   }
   celi_plan_add(plan, "advance", op_advance, CELI_PARTS, 1, 1, true, args, sizeof *args);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /// Rows whose values are computed together.
-enum { VALUE_ROWS = 256 };
+enum { VALUE_ROWS = 64 };
 /// Environments that share a cache line of a row of floats.
 enum { ENV_GRAIN = 16 };
 
