@@ -82,8 +82,10 @@ static CelStatus build(CelAgent *agent) {
   CELI_TRY(celi_team_create(&agent->team, agent->options.threads > 0 ? agent->options.threads : 1));
   CELI_TRY(agent->algo->declare(agent));
   const CelStatus status = cel_tensors_allocate(agent->tensors);
-  if (status == CEL_E_MEMORY && agent->algo->replay)
-    return cel_fail(status, "%s; a smaller buffer_size needs less", cel_error());
+  if (status == CEL_E_MEMORY) // which names the largest tensor
+    return cel_fail(status, "%s; %s need less", cel_error(),
+                    strstr(cel_error(), "\"replay.") ? "smaller values of buffer_size"
+                                                     : "smaller networks, batches and rollouts");
   CELI_TRY(status);
   CELI_TRY(celi_alloc(&agent->replay_saved, (size_t)agent->options.n_envs, sizeof(int64_t),
                       "replay positions"));
