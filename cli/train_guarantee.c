@@ -8,6 +8,11 @@
 /// Says what would do where a setup's environment is no finite problem.
 static CelStatus find_problem(const CelEnvSpec *spec, const CelMdp **out) {
   const CelStatus status = cel_mdp_of_env(spec, out);
+  if (status == CEL_OK && spec->action_repeat > 1)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "--certify computes returns of single actions: take --env.action-repeat 1, not "
+                    "%lld",
+                    (long long)spec->action_repeat);
   if (status != CEL_E_UNSUPPORTED) return status;
   return cel_fail(CEL_E_UNSUPPORTED,
                   "--certify computes exact returns, which takes a finite problem, and %s is none; "

@@ -98,8 +98,18 @@ CelStatus celi_check_magnitude(const CelMdp *mdp, double gamma, bool sampled) {
   for (int64_t t = 0; sampled && mdp->reward_next && t < mdp->transitions; t++)
     most = fmax(most, fabs(mdp->reward_next[t]));
   const double steps = mdp->horizon > 0 ? (double)mdp->horizon : 1.0 / (1.0 - gamma);
-  if (most * steps < 1e300) return CEL_OK;
+  if (!(most * steps < 1e300))
+    return cel_fail(
+        CEL_E_RANGE,
+        "rewards of up to %g over %g steps: values would not be finite; scale them down", most,
+        steps);
+  if (mdp->horizon > 0 || gamma <= 0.999999) return CEL_OK;
+  // As certificate.c divides by it: below this an error of the last digit outgrows any bound.
+  const CeliShape shape = celi_mdp_shape(mdp);
+  const double u = 0x1p-53, mass = shape.mass_max * (1.0 + (double)shape.longest * u);
+  if (1.0 - gamma * mass - 2.0 * u > 0.0) return CEL_OK;
   return cel_fail(CEL_E_RANGE,
-                  "rewards of up to %g over %g steps: values would not be finite; scale them down",
-                  most, steps);
+                  "gamma is only %g below 1: in double precision no value can be told from "
+                  "another; take 0.999999999 or less",
+                  1.0 - gamma);
 }

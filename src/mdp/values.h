@@ -23,8 +23,9 @@ typedef struct CeliShape {
 } CeliShape;
 CeliShape celi_mdp_shape(const CelMdp *mdp);
 
-/// Whether values fit into a double: rewards of that size over 1/(1-gamma) steps, or over the horizon. `sampled`: those of
-/// single transitions too, not their means alone. Errors: CEL_E_RANGE.
+/// Whether values fit into a double: rewards of that size over 1/(1-gamma) steps, or over the horizon, and a discount so
+/// far from 1 that errors can be bounded. `sampled`: rewards of single transitions too, not their means alone.
+/// Errors: CEL_E_RANGE.
 CelStatus celi_check_magnitude(const CelMdp *mdp, double gamma, bool sampled) CEL_WARN_UNUSED;
 
 #endif

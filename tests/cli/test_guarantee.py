@@ -67,6 +67,10 @@ class Guarantee(kit.Case):
         for env, algo in (("Pendulum-v1", "ppo"), ("CartPole-v1", "a2c")):
             self.fails(kit.UNSUPPORTED, "train", algo, "--env", env, "--certify", says=[env, "FrozenLake-v1"])
         self.fails(kit.RANGE, "train", "ppo", "--env", "Taxi-v3", "--gamma", "1", "--certify", says=["gamma is 1"])
+        self.fails(kit.RANGE, "train", "ppo", "--env", "Taxi-v3", "--gamma", "0.9999999999999999", "--certify",
+                   says=["below 1", "take 0.999999999 or less"])
+        self.fails(kit.UNSUPPORTED, "train", "ppo", "--env", "Taxi-v3", "--env.action-repeat", "2", "--certify",
+                   says=["--env.action-repeat 1"])
         self.fails(kit.ARGUMENT, "train", "ppo", "--env", "Taxi-v3", "--seeds", "1..2", "--certify",
                    says=["--certify", "--seed"])
         self.assertFalse(os.path.exists(self.path("runs")))  # nothing was begun

@@ -204,6 +204,15 @@ static void bad_policies(void **state) {
   assert_int_equal(
       cel_mdp_evaluate(&problem.mdp, pi, 0, 1.0, CEL_EVALUATE_SWEEPS, 1e-9, V, NULL, NULL),
       CEL_E_RANGE);
+  assert_int_equal(cel_mdp_evaluate(&problem.mdp, pi, 0, 1.0 - 0x1p-53, CEL_EVALUATE_DIRECT, 1e-9,
+                                    V, NULL, NULL),
+                   CEL_E_RANGE);
+  double bound = 0;
+  for (int p = 0; p < 10; p += 2) pi[p] *= 1.0 + 4e-10, pi[p + 1] *= 1.0 + 4e-10;
+  assert_ok(cel_mdp_evaluate(&problem.mdp, pi, 0, 1.0 - 1e-10, CEL_EVALUATE_SWEEPS, 1e-9, V, NULL,
+                             &bound)); // rows of more than 1/gamma: values have no bound
+  assert_true(isinf(bound) && isfinite(V[0]));
+  random_policy(&problem.mdp, pi, 1);
   assert_int_equal(
       cel_mdp_evaluate(&problem.mdp, pi, -1, 0.9, CEL_EVALUATE_SWEEPS, 1e-9, V, NULL, NULL),
       CEL_E_RANGE);

@@ -302,6 +302,11 @@ static void bad_requests(void **state) {
   problem.mdp.horizon = 3;
   assert_int_equal(cel_solve(&problem.mdp, &config, &solution), CEL_E_UNSUPPORTED);
   problem.mdp.horizon = 0;
+  config = cel_solve_config_default();
+  config.gamma = 1.0 - 0x1p-53; // no error can be bounded
+  assert_int_equal(cel_solve(&problem.mdp, &config, &solution), CEL_E_RANGE);
+  assert_non_null(strstr(cel_error(), "below 1"));
+  config = cel_solve_config_default();
   problem.reward[3] = 1e308; // V would be infinite
   assert_int_equal(cel_solve(&problem.mdp, &config, &solution), CEL_E_RANGE);
   assert_null(solution);

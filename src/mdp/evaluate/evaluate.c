@@ -146,7 +146,7 @@ static CelStatus iterate(Evaluation *e, CelEvaluateMethod method, double toleran
     celi_operator_add(e->op, e->V, 1.0, e->d);
     best = fmin(best, middle.bound);
     middle = measure(e);
-    in_vain = middle.bound <= worth * best ? 0 : in_vain + 1;
+    in_vain = isfinite(middle.bound) && middle.bound <= worth * best ? 0 : in_vain + 1;
   }
   const int64_t *pair = e->op->mdp->pair;
   for (int64_t s = 0; s < e->op->states; s++)
@@ -180,6 +180,7 @@ CelStatus cel_mdp_evaluate(const CelMdp *mdp, const double *pi, double alpha, do
                            double *bound) {
   if (isnan(gamma)) gamma = mdp->discount;
   CELI_TRY(check(alpha, gamma, false));
+  CELI_TRY(celi_check_magnitude(mdp, gamma, false));
   if (method == CEL_EVALUATE_DIRECT) CELI_TRY(celi_direct_check(mdp->states));
   double least, most, found = HUGE_VAL;
   CELI_TRY(check_policy(mdp, pi, &least, &most));

@@ -43,7 +43,8 @@ CeliInterval celi_certificate(const CeliShape *shape, double gamma, double alpha
 }
 
 CeliMiddle celi_middle(const CeliInterval *interval, double value_max) {
-  const double c = 0.5 * (interval->low + interval->high);
+  const double middle = 0.5 * (interval->low + interval->high);
+  const double c = isfinite(middle) ? middle : 0.0; // V stays where nothing is known
   return (CeliMiddle){.c = c,
                       .bound = 0.5 * (interval->high - interval->low) * (1.0 + 4.0 * u) +
                                2.0 * u * (value_max + fabs(c)),
