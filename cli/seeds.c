@@ -347,10 +347,10 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/// Mean, and the mean of the middle half with the quarters' shares counted (interquartile mean).
+/// Mean, and interquartile mean: without the lowest and the highest n/4, rounded down, as plots have it.
 static void average(const Group *group, double *mean, double *middle) {
   double *values = calloc((size_t)group->n, sizeof *values);
-  double sum = 0, inner = 0, weight = 0;
+  double sum = 0, inner = 0;
   int n = 0;
   *mean = *middle = (double)NAN;
   if (!values) return;
@@ -358,12 +358,10 @@ static void average(const Group *group, double *mean, double *middle) {
     if (group->jobs[i].state == DONE) values[n++] = group->jobs[i].result.mean_return;
   qsort(values, (size_t)n, sizeof *values, by_value);
   for (int i = 0; i < n; i++) {
-    const double low = fmax(i, .25 * n), high = fmin(i + 1, .75 * n), share = fmax(high - low, 0);
     sum += values[i];
-    inner += share * values[i];
-    weight += share;
+    if (i >= n / 4 && i < n - n / 4) inner += values[i];
   }
-  if (n) *mean = sum / n, *middle = inner / weight;
+  if (n) *mean = sum / n, *middle = inner / (n - 2 * (n / 4));
   free(values);
 }
 

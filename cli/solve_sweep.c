@@ -165,15 +165,18 @@ static void write_row(FILE *table, const CelSolution *solution, const Point *poi
   write_number(table, solution->bound, '\n');
 }
 
-/// Solves and measures at alpha i, and tells of it.
-static CelStatus solve_at(Solve *solve, int i, cJSON *rows, FILE *table, CelSweepPoint *shown) {
+/// Solves and measures at alpha i, and tells of it; *told: unless it was stopped before it was solved. (What a policy is worth
+/// takes as long as to find it, which is no time for who pressed Ctrl-C.)
+static CelStatus solve_at(Solve *solve, int i, cJSON *rows, FILE *table, CelSweepPoint *shown,
+                          bool *told) {
   char label[64];
   CelSolution *solution = NULL;
   Point point;
   snprintf(label, sizeof label, "alpha %.4g (%d of %d)", solve->alpha[i], i + 1, solve->n_alphas);
   CelStatus status = solve_one(solve, solve->alpha[i], label, &solution);
-  if (status == CEL_OK) status = measure(solve->mdp, solution, &point);
-  if (status == CEL_OK) {
+  *told = status == CEL_OK && (solution->certified || !cli_stop_asked());
+  if (*told) status = measure(solve->mdp, solution, &point);
+  if (*told && status == CEL_OK) {
     *shown = point.shown;
     if (i == 0 && !rows) print_head(solve, solution->gamma);
     if (i == 0 && rows) solve_json_problem(rows, solve->mdp, solution->gamma);
@@ -213,8 +216,11 @@ CelStatus solve_sweep(Solve *solve) {
     status = cel_fail(CEL_E_IO, "%s: it cannot be written", options->out);
   if (json) cJSON_AddArrayToObject(json, "sweep");
   if (table) fprintf(table, "alpha,value_start,hard_return,entropy,entropy_sum,bound\n");
-  for (; status == CEL_OK && n < solve->n_alphas && !cli_stop_asked(); n++)
-    status = solve_at(solve, n, json, table, &shown[n]);
+  while (status == CEL_OK && n < solve->n_alphas && !cli_stop_asked()) {
+    bool told = false;
+    status = solve_at(solve, n, json, table, &shown[n], &told);
+    n += told;
+  }
   if (table) {
     const CelStatus closed = close_table(table, options->out);
     if (status == CEL_OK) status = closed;

@@ -237,8 +237,16 @@ static void trace(cairo_t *cr, const Frame *frame, const double *x, const double
 }
 
 static void draw_band(cairo_t *cr, const Frame *frame, const CeliCurve *curve) {
-  if (!curve->low || curve->n < 2) return;
+  if (!curve->low || curve->n < 1) return;
   cairo_new_path(cr);
+  if (curve->n == 1) { // a bar: one point has no area
+    cairo_move_to(cr, place_x(frame, curve->x[0]), place_y(frame, curve->low[0]));
+    cairo_line_to(cr, place_x(frame, curve->x[0]), place_y(frame, curve->high[0]));
+    set_color(cr, group_color(curve->group), 0.45);
+    cairo_set_line_width(cr, 3);
+    cairo_stroke(cr);
+    return;
+  }
   for (int64_t i = 0; i < curve->n; i++)
     cairo_line_to(cr, place_x(frame, curve->x[i]), place_y(frame, curve->high[i]));
   for (int64_t i = curve->n; i-- > 0;)
