@@ -118,7 +118,8 @@ static CelStatus roll(CelCertificate *out, const CelEnvSpec *spec, const CeliPla
                       int which, Course *course) {
   CelCertifiedPlane *plane = out->plane;
   CeliRollouts rollouts;
-  const int64_t T = celi_rollouts_length(out->gamma), stride = 2 * (plane->limit + 1);
+  const int64_t stride = 2 * (plane->limit + 1), length = celi_rollouts_length(out->gamma);
+  const int64_t T = length > plane->limit ? length : plane->limit; // goals count until the limit
   double weight = 1;
   CelStatus status = celi_rollouts_open(&rollouts, spec, course->N, policy->seed);
   for (int64_t i = 0; status == CEL_OK && i < course->N; i++)

@@ -109,6 +109,9 @@ class Certify(kit.Case):
         self.assertAlmostEqual(sum(got["measures"]["goal_" + way]["learned"]
                                    for way in ("east", "west", "north", "south", "none")), 1, 9)
         self.assertEqual(got, self.certified(*args))
+        short = self.certified(*args, "--gamma", 0.2)["measures"]  # goals are reached in the limit's steps, not gamma's
+        exact = sum(short["goal_" + way]["exact"] for way in ("east", "west", "north", "south"))
+        self.assertGreater(exact, 0.2)
         self.picture(*args)
 
     def test_which(self):
