@@ -125,10 +125,12 @@ static CelStatus check_bounds(const CelSpacePart *part, int p) {
       return cel_fail(CEL_E_RANGE, "part %d \"%.31s\": bounds [%g, %g] do not fit into a byte", p,
                       part->name, low, high);
     }
-    if (part->kind == CEL_MULTI_DISCRETE && !(high >= 1.0 && high <= 16777216.0)) {
+    const bool whole = high >= 1.0 && high <= 16777216.0 && high - floor(high) <= 0.0;
+    if (part->kind == CEL_MULTI_DISCRETE && !whole) {
       return cel_fail(CEL_E_RANGE,
-                      "part %d \"%.31s\": entry %" PRId64 " has %g choices, not 1 to 2^24", p,
-                      part->name, i, high);
+                      "part %d \"%.31s\": entry %" PRId64
+                      " has %g choices, not a whole number from 1 to 2^24",
+                      p, part->name, i, high);
     }
   }
   return CEL_OK;

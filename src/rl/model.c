@@ -247,8 +247,9 @@ static CelStatus read_options(CeliPolicySpec *spec, const cJSON *tree) {
         spec->log_std_min < spec->log_std_max))
     return cel_fail(CEL_E_FORMAT, "\"log_std_min\" and \"log_std_max\" must be two numbers, the "
                                   "first below the second");
-  if (scale && !(read_double(scale, &spec->logit_scale) && spec->logit_scale > 0))
-    return cel_fail(CEL_E_FORMAT, "\"logit_scale\" must be a positive number");
+  if (scale && !(read_double(scale, &spec->logit_scale) && spec->logit_scale > 0 &&
+                 spec->logit_scale <= 1e30))
+    return cel_fail(CEL_E_FORMAT, "\"logit_scale\" must be a positive number up to 1e30");
   return CEL_OK;
 }
 

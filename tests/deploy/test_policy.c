@@ -384,6 +384,14 @@ static void test_bad_files(void **state) {
   refuse("policy",
          "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":6,\"logit_scale\":0}", "",
          CEL_E_FORMAT, "logit_scale");
+  refuse("policy",
+         "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":6,\"logit_scale\":1e300}",
+         "", CEL_E_FORMAT, "up to 1e30");
+  refuse("action",
+         "{\"parts\":[{\"name\":\"\",\"kind\":\"multi_discrete\",\"type\":\"I32\",\"shape\":[2],"
+         "\"low\":0,"
+         "\"high\":[2.5,3]}]}",
+         "", CEL_E_RANGE, "entry 0 has 2.5 choices");
   refuse("policy", "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":5}", "",
          CEL_E_SHAPE, "Box");
   refuse("policy", "{\"kind\":\"categorical\",\"activation\":\"relu\",\"action_dim\":6}", "",
