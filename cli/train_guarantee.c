@@ -105,7 +105,9 @@ CelStatus train_guarantee_step(TrainGuarantee *g, CelAgent *agent) {
 
 static void print_summary(const CelGuaranteeSummary *s, double best) {
   char updates[32], held[32];
-  if (s->held == s->updates)
+  if (s->updates == 0)
+    printf("guarantee     no update was made, so none was held against its bound\n");
+  else if (s->held == s->updates)
     printf("guarantee     every bound of %s updates held\n", cli_count(updates, s->updates));
   else
     printf("guarantee     BROKEN: %s of %s bounds held\n", cli_count(held, s->held),

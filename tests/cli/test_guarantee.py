@@ -58,6 +58,12 @@ class Guarantee(kit.Case):
         self.assertEqual(kit.sha256(self.path("whole", "final.safetensors")),
                          kit.sha256(self.path("late", "final.safetensors")))
 
+    def test_no_update(self):
+        told = self.ok("train", "ppo", "--env", "FrozenLake-v1", "--n-envs", "64", "--steps", "640", "--eval-every", "0",
+                       "--eval-episodes", "1", "--certify", "--quiet", "--out", "run")
+        self.assertIn("no update was made", told)
+        self.assertNotIn("every bound", told)
+
     def test_columns_can_be_drawn(self):
         self.ok("train", "ppo", *RUN, "--certify", "--out", "run")
         self.ok("plot", "run", "--key", "J,gain,bound", "--out", "guarantee.svg")
