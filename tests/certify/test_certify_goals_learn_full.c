@@ -77,7 +77,7 @@ static void test_hot(void **state) {
               sac = train_and_certify("sac", &settings);
   expect_all_goals(&sqlc);
   if (!(sqlc.kl_middle < 0.1)) fail_msg("sqlc: KL in the middle %.3f", sqlc.kl_middle);
-  if (!(sac.kl_middle > 3 * sqlc.kl_middle))
+  if (!(sac.kl_middle > 3 * fmax(sqlc.kl_middle, 0.03))) // the sampler's is an estimate
     fail_msg("KL in the middle: sqlc %.3f, sac %.3f", sqlc.kl_middle, sac.kl_middle);
 }
 

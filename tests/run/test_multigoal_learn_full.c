@@ -1,6 +1,5 @@
-/// Soft Q-learning on the multi-goal plane reaches all four goals from the middle, each in 15 to 35% of 400 episodes at the
-/// published temperature; at a colder one it still reaches all, where soft actor-critic's single Gaussian, at the same temperature and budget,
-/// collapses on fewer.
+/// Soft Q-learning on the multi-goal plane reaches all four goals from the middle, each in 15 to 35% of 400 episodes, at the
+/// published temperature and at a colder one, where soft actor-critic's single Gaussian collapses on fewer.
 /// Source: Haarnoja et al., "Reinforcement learning with deep energy-based policies", 2017, 5.1.
 #include "celsius/multigoal.h"
 #include "trained.h"
@@ -38,15 +37,19 @@ static void count_goals(CelAgent *agent, const CelEnvSpec *spec, int count[CEL_M
 }
 
 /// How many of the episodes end at each goal, of an agent trained as its preset says; `cold`: at a temperature of 3, which
-/// takes more random actions at first to see the goals at all.
+/// takes more random actions at first to see the goals at all, and with the learning rate that suits the learner: the
+/// sampler's stays high, so that it does not lose modes, the Gaussian's falls, so that its mode stays where it is.
 static void train_and_count(const char *algo, bool cold, int count[CEL_MULTIGOAL_GOALS]) {
   CelEnvSpec *spec;
   const char *seed = getenv("CELSIUS_FIRST_SEED");
   ok(cel_env_spec_create(&spec, "MultiGoal-v0", NULL, NULL));
   CelSetup *setup = preset(algo, "MultiGoal-v0");
   if (cold) {
-    ok(cel_fields_set(setup->algo->fields, setup->algo_config, "ent_coef", "3"));
-    ok(cel_fields_set(setup->algo->fields, setup->algo_config, "learning_starts", "3000"));
+    const bool sampler = strcmp(algo, "sqlc") == 0;
+    ok(cel_setup_set(setup, "ent_coef", "3"));
+    ok(cel_setup_set(setup, "learning_starts", sampler ? "10000" : "3000"));
+    ok(cel_setup_set(setup, "learning_rate", sampler ? "2e-3" : "lin_1e-3"));
+    setup->run.steps = sampler ? 18000 : 10000;
   }
   CelAgent *agent = trained(setup, spec, seed ? strtoull(seed, NULL, 10) : 1);
   count_goals(agent, spec, count);
@@ -82,29 +85,21 @@ static void test_hot_gaussian_wanders(void **state) {
   for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) assert_true(count[g] >= 0.1 * EPISODES);
 }
 
-/// Colder, shares differ more (12 to 40% were seen), but no goal is left out and none takes half.
+/// Colder too.
 static void test_all_goals_cold(void **state) {
   (void)state;
   int count[CEL_MULTIGOAL_GOALS];
   train_and_count("sqlc", true, count);
-  for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++)
-    if (count[g] < 0.05 * EPISODES || count[g] > 0.5 * EPISODES)
-      fail_msg("goal %d is reached in %.1f%% of the episodes, expected 5 to 50%%", g,
-               100.0 * count[g] / EPISODES);
+  expect_all_goals(count);
 }
 
-/// Colder, a single Gaussian has to choose: one goal gets most, at least one is left out.
+/// Colder, a single Gaussian has to choose: at least two goals are left out.
 static void test_one_gaussian_collapses(void **state) {
   (void)state;
-  int count[CEL_MULTIGOAL_GOALS], most = 0, missed = 0;
+  int count[CEL_MULTIGOAL_GOALS], missed = 0;
   train_and_count("sac", true, count);
-  for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) {
-    missed += count[g] < 0.05 * EPISODES;
-    if (count[g] > most) most = count[g];
-  }
-  if (missed < 1 || most < 0.5 * EPISODES)
-    fail_msg("%d goals are left out, the commonest has %.1f%%: no collapse", missed,
-             100.0 * most / EPISODES);
+  for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) missed += count[g] < 0.05 * EPISODES;
+  if (missed < 2) fail_msg("%d goals are left out, expected at least 2: no collapse", missed);
 }
 
 int main(void) {
