@@ -76,8 +76,8 @@ static void test_all_goals(void **state) {
   expect_all_goals(count);
 }
 
-/// At the published temperature the best policy at the middle is nearly uniform, and a wide Gaussian wanders to a goal as
-/// well: all are reached, which says nothing against a single mode.
+/// At the published temperature the best policy's modes in the middle run into a ring, and a Gaussian over all of it wanders
+/// to a goal as well: all are reached, which says nothing against a single mode (the certificate does).
 static void test_hot_gaussian_wanders(void **state) {
   (void)state;
   int count[CEL_MULTIGOAL_GOALS];
