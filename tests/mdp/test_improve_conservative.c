@@ -237,6 +237,33 @@ static void unreachable_states_count_for_nothing(void **state) {
   assert_true(pi[3] == 0.5 && pi[4] == 0.5);
 }
 
+/// More states than are solved for directly, on a graph whose factors would be full: its numbers are those of sweeps.
+static void large_problems_are_iterated(void **state) {
+  (void)state;
+  const CelMdpGenerator *generator;
+  CelMdp *mdp;
+  assert_ok(cel_mdp_generator_find("garnet", &generator));
+  void *garnet = calloc(1, generator->config_size);
+  assert_non_null(garnet);
+  cel_fields_default(generator->fields, garnet);
+  assert_ok(cel_fields_set(generator->fields, garnet, "states", "6000"));
+  assert_ok(cel_mdp_generate(&mdp, "garnet", garnet));
+  free(garnet);
+  double *pi = calloc((size_t)mdp->pairs, sizeof *pi), *V = calloc((size_t)mdp->states, sizeof *V);
+  assert_true(pi && V);
+  cel_policy_of_q(mdp, pi, 1, pi); // of Q = 0: uniform
+  CelConservativeConfig config = cel_conservative_config_default();
+  CelConservativeStep last;
+  config.max_iterations = 3;
+  assert_ok(cel_conservative_iteration(mdp, &config, pi, &last));
+  assert_true(last.held && last.lower_bound > 0 && last.rounding < 1e-9);
+  assert_ok(cel_mdp_evaluate(mdp, pi, 0, (double)NAN, CEL_EVALUATE_SWEEPS, 1e-12, V, NULL, NULL));
+  assert_true(fabs(cel_value_start(mdp, V) - last.J_next) < 1e-9);
+  free(pi);
+  free(V);
+  cel_mdp_destroy(mdp);
+}
+
 static void bad_input_is_named(void **state) {
   (void)state;
   static Problem x;
@@ -272,6 +299,7 @@ int main(void) {
       cmocka_unit_test(limits_and_hook_end_it),
       cmocka_unit_test(bound_is_an_equality_on_the_tight_problem),
       cmocka_unit_test(unreachable_states_count_for_nothing),
+      cmocka_unit_test(large_problems_are_iterated),
       cmocka_unit_test(bad_input_is_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,9 +3,15 @@
 /// whose mean under pi is zero at every state. Source: [maximum-entropy, 8.14].
 #include "mdp/improve/improve.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-static const double solved = 1e-13;  ///< tolerance of sweeps, where there is no direct solve
+static const double solved = 1e-13; ///< tolerance where there is no direct solve
+static const double enough =
+    1e-11; ///< error (of values: relative) at which what Krylov finds is taken
+enum {
+  DIRECT_MOST = 1000
+}; ///< states; beyond, the factors of a random problem fill up as the cube of them
 static const double rows_sum = 1e-9; ///< how far a policy's row may be from 1
 
 double celi_improve_gamma(const CelMdp *mdp, double gamma) {
@@ -36,15 +42,41 @@ CelStatus celi_improve_check_policy(const CelMdp *mdp, const double *pi, const c
   return CEL_OK;
 }
 
-CelStatus celi_improve_evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
-                                double *V, double *Q, double *bound) {
+/// By a direct solve, or by sweeps where the library has none.
+static CelStatus evaluate_direct(const CelMdp *mdp, const double *pi, double alpha, double gamma,
+                                 double *V, double *Q, double *bound) {
   const CelStatus direct =
       cel_mdp_evaluate(mdp, pi, alpha, gamma, CEL_EVALUATE_DIRECT, solved, V, Q, bound);
   if (direct != CEL_E_UNSUPPORTED) return direct;
   return cel_mdp_evaluate(mdp, pi, alpha, gamma, CEL_EVALUATE_SWEEPS, solved, V, Q, bound);
 }
 
+CelStatus celi_improve_evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
+                                double *V, double *Q, double *bound) {
+  double most = 1.0;
+  if (mdp->states <= DIRECT_MOST) return evaluate_direct(mdp, pi, alpha, gamma, V, Q, bound);
+  CELI_TRY(cel_mdp_evaluate(mdp, pi, alpha, gamma, CEL_EVALUATE_KRYLOV, solved, V, Q, bound));
+  for (int64_t s = 0; s < mdp->states; s++) most = fmax(most, fabs(V[s]));
+  if (*bound <= enough * most) return CEL_OK;
+  return evaluate_direct(mdp, pi, alpha, gamma, V, Q, bound);
+}
+
+/// By Krylov; *good: d is known as well as values are.
+static CelStatus visits_krylov(const CelMdp *mdp, const double *pi, double gamma, double *d,
+                               bool *good) {
+  double *scratch = NULL;
+  CELI_TRY(celi_alloc(&scratch, (size_t)mdp->states, sizeof *scratch, "visits"));
+  const CelStatus status =
+      cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_KRYLOV, solved, d);
+  *good = status == CEL_OK && celi_improve_visits_error(mdp, pi, gamma, d, scratch) <= enough;
+  free(scratch);
+  return status;
+}
+
 CelStatus celi_improve_visits(const CelMdp *mdp, const double *pi, double gamma, double *d) {
+  bool good = false;
+  if (mdp->states > DIRECT_MOST) CELI_TRY(visits_krylov(mdp, pi, gamma, d, &good));
+  if (good) return CEL_OK;
   const CelStatus direct =
       cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_DIRECT, solved, d);
   if (direct != CEL_E_UNSUPPORTED) return direct;

@@ -12,7 +12,8 @@ CelStatus celi_improve_check_policy(const CelMdp *mdp, const double *pi,
 /// Errors: CEL_E_RANGE (negative or not finite).
 CelStatus celi_improve_check_alpha(double alpha) CEL_WARN_UNUSED;
 
-/// V (states), Q (pairs) of pi, by a direct solve where the library has one, else by sweeps. *bound: sup-norm error of V.
+/// V (states), Q (pairs) of pi, by Krylov where states are many and that is exact enough, else directly, or by
+/// sweeps. *bound: sup-norm error of V.
 CelStatus celi_improve_evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                                 double *V, double *Q, double *bound) CEL_WARN_UNUSED;
 /// d (states) of pi in the same way.
