@@ -171,7 +171,7 @@ static CelStatus solve_at(Solve *solve, int i, cJSON *rows, FILE *table, CelSwee
                           bool *told) {
   char label[64];
   CelSolution *solution = NULL;
-  Point point;
+  Point point = {.entropy_sum = 0};
   snprintf(label, sizeof label, "alpha %.4g (%d of %d)", solve->alpha[i], i + 1, solve->n_alphas);
   CelStatus status = solve_one(solve, solve->alpha[i], label, &solution);
   *told = status == CEL_OK && (solution->certified || !cli_stop_asked());
