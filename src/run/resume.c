@@ -189,15 +189,34 @@ static CelStatus load_from_checkpoint(CelAgent *agent, const CelSafetensors *fil
   return cel_agent_sync(agent);
 }
 
-static CelStatus load_model(CelAgent *agent, const char *path) {
+/// What the model's values are values of: an edited config.yaml would give them another meaning.
+/// Errors: CEL_E_UNSUPPORTED: a model that was trained with another discount or temperature.
+static CelStatus check_objective(const CelSetup *setup, const CelSafetensors *file) {
+  static const char *const names[] = {"gamma", "ent_coef"};
+  for (int i = 0; i < 2; i++) {
+    char key[CEL_NAME_MAX], now[CEL_TEXT_MAX];
+    snprintf(key, sizeof key, "config.%s", names[i]);
+    const char *was = cel_safetensors_meta(file, key);
+    if (!was || !cel_fields_find(setup->algo->fields, names[i])) continue;
+    cel_fields_get(setup->algo->fields, setup->algo_config, names[i], now, sizeof now);
+    if (strcmp(was, now) != 0)
+      return cel_fail(CEL_E_UNSUPPORTED,
+                      "%s was %s when this was trained and is %s in config.yaml now; put it back",
+                      names[i], was, now);
+  }
+  return CEL_OK;
+}
+
+static CelStatus load_model(CelAgent *agent, const CelSetup *setup, const char *path) {
   CelSafetensors *file = NULL;
   CELI_TRY(cel_safetensors_open(path, &file));
   const char *format = cel_safetensors_meta(file, "format");
   const bool is_checkpoint = format && strcmp(format, "celsius-checkpoint") == 0;
-  CelStatus status = CEL_OK;
-  if (is_checkpoint) status = cel_fail_in(load_from_checkpoint(agent, file), "%s: ", path);
+  CelStatus status = check_objective(setup, file);
+  if (status == CEL_OK && is_checkpoint) status = load_from_checkpoint(agent, file);
   cel_safetensors_close(file);
-  return is_checkpoint ? status : cel_agent_load_model(agent, path);
+  CELI_TRY(cel_fail_in(status, "%s: ", path));
+  return is_checkpoint ? CEL_OK : cel_agent_load_model(agent, path);
 }
 
 /// The path of "best", "final" or a file; NULL or "": the best there is. A run that is not finished
@@ -244,7 +263,7 @@ static CelStatus open_run(CelRun *run, const CelSetup *setup, const char *path) 
   const CelAgentOptions options = {.n_envs = 1, .seed = setup->run.seed, .threads = 1};
   CELI_TRY(cel_agent_create(&run->agent, setup->run.algo, setup->algo_config,
                             &run->spec->observation, &run->spec->action, &options));
-  return load_model(run->agent, path);
+  return load_model(run->agent, setup, path);
 }
 
 CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) {

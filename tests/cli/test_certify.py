@@ -123,6 +123,19 @@ class Certify(kit.Case):
         os.remove(self.path("run", "final.safetensors"))  # as of a run that goes on
         self.assertTrue(self.certified()["model"].endswith("best.safetensors"))
 
+    def test_an_edited_config(self):
+        """A model's values are values at the discount and the temperature that it was trained with."""
+        self.agent("sql", "mdp", "--env.generator", "frozenlake-4x4", "--gamma", 0.9, "--ent-coef", 0.2,
+                   "--checkpoint-every", 50)
+        text = kit.read(self.path("run/config.yaml"))
+        for field, was, now in (("gamma", "0.9", "0.8"), ("ent_coef", "0.2", "0.3")):
+            self.assertIn(f"  {field}: {was} ", text)
+            with open(self.path("run/config.yaml"), "w") as file:
+                file.write(text.replace(f"  {field}: {was} ", f"  {field}: {now} "))
+            for model in ("final", kit.checkpoints(self.path("run"))[0]):
+                self.fails(kit.UNSUPPORTED, "certify", "run", "--which", model,
+                           says=[f"{field} was {was} when this was trained and is {now} in config.yaml"])
+
     def test_wrong_input(self):
         self.fails(kit.ARGUMENT, "certify", says=["the run folder is missing"])
         self.fails(kit.IO, "certify", "nowhere", says=["nowhere"])
