@@ -1,5 +1,5 @@
 /// SAC with a value network on the linear-quadratic regulator ends at the exact soft-optimal policy, as twin-critic SAC does
-/// (test_lqr_learn.c).
+/// (test_lqr_learn.c, and here the scalar problem).
 #include "lqr_learned.h"
 
 static void test_oscillator(void **state) {
@@ -9,6 +9,7 @@ static void test_oscillator(void **state) {
 
 static void test_scalar(void **state) {
   (void)state;
+  train_and_compare("sac", "scalar", 2);
   train_and_compare("sacv", "scalar", 2);
 }
 
