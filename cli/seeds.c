@@ -357,11 +357,12 @@ static void average(const Group *group, double *mean, double *middle) {
   for (int i = 0; i < group->n; i++)
     if (group->jobs[i].state == DONE) values[n++] = group->jobs[i].result.mean_return;
   qsort(values, (size_t)n, sizeof *values, by_value);
+  const int cut = n / 4;
   for (int i = 0; i < n; i++) {
     sum += values[i];
-    if (i >= n / 4 && i < n - n / 4) inner += values[i];
+    if (i >= cut && i < n - cut) inner += values[i];
   }
-  if (n) *mean = sum / n, *middle = inner / (n - 2 * (n / 4));
+  if (n) *mean = sum / n, *middle = inner / (n - 2 * cut);
   free(values);
 }
 
