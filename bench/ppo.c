@@ -10,6 +10,7 @@
 #include "celsius/ppo.h"
 #include "celsius/train.h"
 #include "ops/ops.h"
+#include "ops/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,37 @@ static void report(const char *name, int threads, double value, double limit) {
   bench_row(&row);
 }
 
+typedef struct Barriers {
+  CeliTeam *team;
+  int n;
+} Barriers;
+
+static void wait_often(void *arg, int thread, int size) {
+  const Barriers *b = arg;
+  (void)size;
+  for (int i = 0; i < b->n; i++) celi_team_barrier(b->team, thread);
+}
+
+/// What a barrier of two threads takes: cores that share no cache are several times further apart, which two threads of
+/// small networks feel.
+static void report_barrier(const char *name, int repeats) {
+  enum { N = 2000 };
+  double *each = calloc((size_t)repeats, sizeof *each);
+  Barriers b = {NULL, N};
+  if (!each || celi_team_create(&b.team, 2) != CEL_OK) bench_die("no memory");
+  for (int r = -1; r < repeats; r++) {
+    const double start = bench_now();
+    if (celi_team_run(b.team, wait_often, &b) != CEL_OK) bench_die("%s", cel_error());
+    if (r >= 0) each[r] = (bench_now() - start) / N;
+  }
+  BenchRow row = {
+      .value = 1e9 * bench_median(each, repeats), .unit = "ns", .limit = NAN, .peer_value = NAN};
+  snprintf(row.name, sizeof row.name, "%s, a barrier of 2 threads", name);
+  bench_row(&row);
+  celi_team_destroy(b.team);
+  free(each);
+}
+
 void bench_ppo(const BenchOptions *options, const char *name) {
   const int32_t activation = strcmp(name, "ppo-relu") == 0 ? 0 : 1;
   const int repeats = options->repeats;
@@ -96,6 +128,7 @@ void bench_ppo(const BenchOptions *options, const char *name) {
                       .peer_value = NAN};
   snprintf(scaling.name, sizeof scaling.name, "%s, 2 threads over 1", name);
   bench_row(&scaling);
+  report_barrier(name, repeats);
   for (int k = 0; k < 2; k++) destroy(&learner[k]);
   for (int k = 0; k < 3; k++) free(rates[k]);
   if (!options->peers || activation != 1) return;
