@@ -164,6 +164,11 @@ static CelStatus fill_place(CelCertificate *out, int k, const CeliPlanePolicy *p
   return fill_q(place, exact, policy);
 }
 
+/// What %.2f prints, but no "-0.00".
+static double hundredths(double x) {
+  return fabs(x) < 0.005 ? 0 : x;
+}
+
 CelStatus celi_plane_places(CelCertificate *out, const CeliPlanePolicy *policy) {
   static const char *const names[CEL_CERTIFY_PLACES] = {"kl_left", "kl_middle", "kl_corner"};
   for (int k = 0; k < CEL_CERTIFY_PLACES; k++) {
@@ -172,8 +177,9 @@ CelStatus celi_plane_places(CelCertificate *out, const CeliPlanePolicy *policy) 
     const CelCertifiedPlace *p = &out->plane->place[k];
     snprintf(label, sizeof label, "KL at (%g, %g)", p->s[0], p->s[1]);
     celi_measure(out, names[k], label, (double)NAN, (double)NAN, p->kl, (double)NAN);
-    celi_measure_note(out, "mean action (%.2f, %.2f), exact (%.2f, %.2f)", p->mean[1][0],
-                      p->mean[1][1], p->mean[0][0], p->mean[0][1]);
+    celi_measure_note(out, "mean action (%.2f, %.2f), exact (%.2f, %.2f)",
+                      hundredths(p->mean[1][0]), hundredths(p->mean[1][1]),
+                      hundredths(p->mean[0][0]), hundredths(p->mean[0][1]));
   }
   return CEL_OK;
 }
