@@ -105,7 +105,7 @@ static void child_progress(void *user, const CelProgress *progress) {
 
 static void child_note(void *user, const char *text) {
   (void)user;
-  if (strncmp(text, "run folder", 10) != 0) cli_note("%s", text);
+  cli_note("%s", text);
 }
 
 static bool child_stop(void *user) {
@@ -119,8 +119,11 @@ static _Noreturn void child(const CelSetup *setup, int fd) {
   signal(SIGPIPE, SIG_IGN); // should the parent die, the run goes on
   snprintf(prefix, sizeof prefix, "seed %llu: ", (unsigned long long)setup->run.seed);
   cli_message_prefix(prefix);
-  const CelRunHooks hooks = {
-      .user = &fd, .note = child_note, .progress = child_progress, .stop = child_stop};
+  const CelRunHooks hooks = {.user = &fd,
+                             .note = child_note,
+                             .quiet = true,
+                             .progress = child_progress,
+                             .stop = child_stop};
   fcntl(fd, F_SETFL, O_NONBLOCK);
   const CelStatus status = cel_setup_train(setup, &hooks, &message.result);
   fcntl(fd, F_SETFL, 0);

@@ -78,14 +78,8 @@ static void on_progress(void *user, const CelProgress *progress) {
   cli_bar_show(&((Watch *)user)->bar, progress);
 }
 
-/// --quiet leaves out how the run begins, and no warning.
 static void on_note(void *user, const char *text) {
-  static const char *const beginnings[] = {"run folder ", "going on from step "};
-  CliBar *bar = &((Watch *)user)->bar;
-  cli_bar_clear(bar);
-  for (int i = 0; bar->quiet && i < 2; i++) {
-    if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0) return;
-  }
+  cli_bar_clear(&((Watch *)user)->bar);
   cli_note("%s", text);
 }
 
@@ -112,6 +106,7 @@ static void watch_open(Watch *watch, const Options *options, bool certify) {
 static CelRunHooks hooks_of(Watch *watch) {
   return (CelRunHooks){.user = watch,
                        .note = on_note,
+                       .quiet = watch->bar.quiet,
                        .progress = on_progress,
                        .stop = on_stop,
                        .begun = watch->certify ? on_begun : NULL,

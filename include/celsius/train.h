@@ -49,6 +49,8 @@ typedef struct CelRunHooks {
   void *user;
   /// Something worth a line: where the run is, that an older checkpoint had to do.
   void (*note)(void *user, const char *text);
+  /// Nothing is noted of how the run begins; warnings are.
+  bool quiet;
   /// About every 50 ms of wall time.
   void (*progress)(void *user, const CelProgress *progress);
   /// Asked after each step, of an evaluation too; true: save a checkpoint and return CEL_E_INTERRUPTED. An evaluation that

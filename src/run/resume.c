@@ -147,11 +147,13 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
   CELI_TRY(write_plan(training, config));
   if (step >= 0) {
     training->saved_step = step;
-    celi_training_note(training,
-                       step < training->total
-                           ? "going on from step %lld of %lld"
-                           : "the run is complete: %lld of %lld steps; --steps N goes further",
-                       (long long)step, (long long)training->total);
+    const bool complete = step >= training->total;
+    if (complete || !training->hooks->quiet)
+      celi_training_note(training,
+                         complete
+                             ? "the run is complete: %lld of %lld steps; --steps N goes further"
+                             : "going on from step %lld of %lld",
+                         (long long)step, (long long)training->total);
   } else {
     char checkpoints[CEL_PATH_MAX];
     CELI_TRY(celi_path_join(checkpoints, training->folder, "checkpoints"));

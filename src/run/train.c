@@ -427,7 +427,7 @@ static CelStatus start_files(CeliTraining *training) {
   CELI_TRY(celi_folder_make(training->replay));
   CELI_TRY(celi_path_join(path, training->folder, "config.yaml"));
   CELI_TRY(cel_setup_write(&written, path));
-  celi_training_note(training, "run folder %s", training->folder);
+  if (!training->hooks->quiet) celi_training_note(training, "run folder %s", training->folder);
   return celi_metrics_open(training, -1);
 }
 
