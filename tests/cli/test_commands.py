@@ -15,6 +15,20 @@ import kit
 
 
 class Help(kit.Case):
+    def test_quiet_leaves_out_beginnings_and_no_warning(self):
+        args = ("train", "ppo", "--env", "CartPole-v1", "--steps", 200, "--n-steps", 100, "--batch-size", 64,
+                "--eval-every", 0, "--eval-episodes", 1, "--tensorboard", "false")
+        for quiet in (False, True):
+            with self.subTest(quiet=quiet):
+                out = f"quiet-{quiet}"
+                flag = ["--quiet"] if quiet else []
+                begun = self.command(*args, "--out", out, *flag).stderr
+                went_on = self.command("train", "--resume", out, "--steps", 400, *flag).stderr
+                for said in (begun, went_on):
+                    self.assertIn("batch_size 50 would", said)
+                self.assertEqual("celsius: run folder" in begun, not quiet)
+                self.assertEqual("celsius: going on from step 200 of 400" in went_on, not quiet)
+
     def test_every_help_fits(self):
         calls = [["--help"], ["train", "--help"], ["train", "sac", "--help"],
                  ["train", "sac", "--env", "Pendulum-v1", "--help"], ["train", "--resume", "x", "-h"],
