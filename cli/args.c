@@ -89,7 +89,7 @@ static CelStatus fail_unknown(const CliCommand *command, const CliTable *tables,
 /// off, so what follows is its value; one that is off may stand alone in front of an argument.
 static bool is_switch_value(const CelField *field, const char *text) {
   if (!text || strncmp(text, "--", 2) == 0) return false;
-  if (strcmp(field->def, "true") == 0) return true;
+  if (cli_field_is_on(field)) return true;
   return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
 }
 

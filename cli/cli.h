@@ -61,6 +61,10 @@ int cli_columns(FILE *stream);
 void cli_wrap(FILE *stream, const char *text, int used, int indent, int columns);
 /// "N", "X|auto", "relu|tanh": what a field takes.
 void cli_field_takes(const CelField *field, char *text, size_t size);
+/// The default as text. A field without one starts at zero or empty: "false", "0", "[]", "".
+void cli_field_default(const CelField *field, char *text, size_t size);
+/// True for a switch whose default is on, however the table spells that ("true", "yes", "1").
+bool cli_field_is_on(const CelField *field);
 /// "1 to 100 steps": its range and unit; "" when there is nothing to say.
 void cli_field_range(const CelField *field, char *text, size_t size);
 

@@ -47,10 +47,32 @@ static bool is_text(const CelField *field) {
   return field->type == CEL_FIELD_STRING || field->type == CEL_FIELD_PATH;
 }
 
+void cli_field_default(const CelField *field, char *text, size_t size) {
+  if (field->def) {
+    snprintf(text, size, "%s", field->def);
+    return;
+  }
+  // No default text means zero or empty: the library's own writer says how that reads.
+  _Alignas(max_align_t) char value[CEL_PATH_MAX]; // the largest of all types
+  CelField alone[] = {*field, {0}};
+  alone[0].offset = 0;
+  cel_fields_default(alone, value);
+  if (cel_fields_get(alone, value, field->name, text, size) < 0) text[0] = 0;
+}
+
+bool cli_field_is_on(const CelField *field) {
+  char def[CEL_PATH_MAX];
+  if (field->type != CEL_FIELD_BOOL) return false;
+  cli_field_default(field, def, sizeof def);
+  bool on = false;
+  const CelField alone[] = {{.name = "on", .type = CEL_FIELD_BOOL}, {0}};
+  return cel_fields_set(alone, &on, "on", def) == CEL_OK && on;
+}
+
 void cli_field_takes(const CelField *field, char *text, size_t size) {
   const char *takes = "";
   switch (field->type) {
-  case CEL_FIELD_BOOL: takes = strcmp(field->def, "true") == 0 ? "true|false" : ""; break;
+  case CEL_FIELD_BOOL: takes = cli_field_is_on(field) ? "true|false" : ""; break;
   case CEL_FIELD_INT:
   case CEL_FIELD_U64: takes = "N"; break;
   case CEL_FIELD_DOUBLE: takes = "X"; break;
@@ -99,7 +121,7 @@ static void ending(const CelField *field, char *text, size_t size) {
   char range[128];
   cli_field_range(field, range, sizeof range);
   const char *unit = field->unit && !is_text(field) ? field->unit : "";
-  const bool off = field->type == CEL_FIELD_BOOL && strcmp(field->def, "false") == 0;
+  const bool off = field->type == CEL_FIELD_BOOL && !cli_field_is_on(field);
   const char *def = field->def && !off ? field->def : "";
   const bool counts = def[0] && strcmp(def, "auto") != 0 && strcmp(def, "1") != 0;
   text[0] = 0;

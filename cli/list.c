@@ -129,7 +129,7 @@ static CelStatus list_mdps(cJSON *json) {
 
 static void print_fields(const CelField *table, const char *prefix, cJSON *json) {
   for (const CelField *field = table; field->name; field++) {
-    char name[192], takes[192], range[128];
+    char name[192], takes[192], range[128], def[CEL_PATH_MAX];
     snprintf(name, sizeof name, "%s%s", prefix, field->name);
     if (field->type == CEL_FIELD_GROUP) {
       strncat(name, ".", sizeof name - strlen(name) - 1);
@@ -143,7 +143,10 @@ static void print_fields(const CelField *table, const char *prefix, cJSON *json)
       cJSON *row = cJSON_CreateObject();
       cJSON_AddStringToObject(row, "name", name);
       cJSON_AddStringToObject(row, "takes", takes);
-      cJSON_AddStringToObject(row, "default", field->def);
+      if (field->def)
+        cJSON_AddStringToObject(row, "default", field->def);
+      else
+        cJSON_AddNullToObject(row, "default"); // keys are the same in every row
       cJSON_AddStringToObject(row, "range", range);
       cJSON_AddStringToObject(row, "unit", field->unit ? field->unit : "");
       cJSON_AddStringToObject(row, "doc", field->doc);
@@ -151,7 +154,8 @@ static void print_fields(const CelField *table, const char *prefix, cJSON *json)
       cJSON_AddItemToArray(json, row);
       continue;
     }
-    const int used = printf("  %-24s %s = %s", name, takes, field->def[0] ? field->def : "\"\"");
+    cli_field_default(field, def, sizeof def);
+    const int used = printf("  %-24s %s = %s", name, takes, def[0] ? def : "\"\"");
     const bool text = field->type == CEL_FIELD_STRING || field->type == CEL_FIELD_PATH;
     const char *unit = field->unit && !text ? field->unit : "";
     if (range[0] || unit[0])

@@ -238,7 +238,7 @@ static CelStatus check_below(const CelField *table, const char *prefix, const vo
     char name[NAME_ROOM];
     const char *value = (const char *)config + field->offset;
     bool group = field->type == CEL_FIELD_GROUP;
-    snprintf(name, sizeof name, "%s%s%s", prefix, field->name, group ? "." : "");
+    snprintf(name, sizeof name, "%.120s%.64s%s", prefix, field->name, group ? "." : "");
     CELI_TRY(group ? check_below(field->group, name, value) : check_value(field, name, value));
   }
   return CEL_OK;
@@ -448,6 +448,9 @@ CelStatus cel_fields_check_table(const CelField *table) {
     const char *name = field->name;
     if (*name == 0 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name))
       return cel_fail(CEL_E_NAME, "field \"%s\": a name is made of a-z, 0-9 and _", name);
+    if (strlen(name) >= CEL_TEXT_MAX)
+      return cel_fail(CEL_E_NAME, "field \"%s\": a name has at most %d bytes", name,
+                      CEL_TEXT_MAX - 1);
     for (const CelField *other = table; other != field; other++)
       if (celi_name_equal(other->name, name))
         return cel_fail(CEL_E_NAME, "field \"%s\" is there twice", name);
@@ -461,8 +464,9 @@ CelStatus cel_fields_check_table(const CelField *table) {
       continue;
     }
     _Alignas(max_align_t) char value[CEL_PATH_MAX] = {0}; // the largest of all types
-    if (field->def != NULL)
-      CELI_TRY(cel_fail_in(parse_value(field, name, field->def, value), "default of "));
+    const CelStatus status = field->def != NULL ? parse_value(field, name, field->def, value)
+                                                : check_value(field, name, value);
+    CELI_TRY(cel_fail_in(status, "default of "));
   }
   return CEL_OK;
 }

@@ -328,6 +328,15 @@ static void tables_are_checked(void **state) {
   assert_fails(cel_fields_check_table(ROW(.name = "rate", .type = CEL_FIELD_DOUBLE, .def = "2",
                                           .min = 0, .max = 1, .doc = "d")),
                CEL_E_RANGE, "default of rate: 2 is out of range");
+  assert_fails(cel_fields_check_table(
+                   ROW(.name = "rate", .type = CEL_FIELD_INT, .min = 1, .max = 9, .doc = "d")),
+               CEL_E_RANGE, "default of rate: 0 is out of range");
+  assert_ok(cel_fields_check_table(
+      ROW(.name = "rate", .type = CEL_FIELD_INT, .min = 0, .max = 9, .doc = "d")));
+  char name[CEL_TEXT_MAX + 1] = {0}; // names are printed from buffers of a fixed size
+  memset(name, 'a', CEL_TEXT_MAX);
+  assert_fails(cel_fields_check_table(ROW(.name = name, .type = CEL_FIELD_INT, .doc = "d")),
+               CEL_E_NAME, "at most 63 bytes");
   const CelField twice[] = {{.name = "a", .type = CEL_FIELD_INT, .doc = "d"},
                             {.name = "a", .type = CEL_FIELD_INT, .doc = "d"},
                             {0}};
