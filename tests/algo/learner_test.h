@@ -24,7 +24,7 @@ enum { LEARNER_O = 3, LEARNER_N = 2, LEARNER_STEPS = 60, LEARNER_ACTIONS = 4, LE
 
 typedef struct LearnerCase {
   const char *name;
-  const char *settings[8][2]; ///< fields that differ from the learner's
+  const char *settings[9][2]; ///< fields that differ from the learner's
 } LearnerCase;
 
 typedef struct Learner {
@@ -33,7 +33,8 @@ typedef struct Learner {
   const char *settings[12][2]; ///< fields that differ from the defaults
   const LearnerCase *cases;
   int n_cases;
-  int compared; ///< results that each golden file holds at least
+  int compared;        ///< results that each golden file holds at least
+  int64_t total_steps; ///< planned steps, for schedules; 0: schedules stay at their start
 } Learner;
 
 static inline const CelAlgoInfo *learner_info(const Learner *learner) {
@@ -56,7 +57,8 @@ static inline CelAgent *learner_make(const Learner *learner, const LearnerCase *
   const CelSpace observation = cel_space_box(LEARNER_O, -(double)INFINITY, (double)INFINITY),
                  action = learner->discrete ? cel_space_discrete(LEARNER_ACTIONS)
                                             : cel_space_box(LEARNER_DIMS, -2, 3);
-  const CelAgentOptions options = {.n_envs = LEARNER_N, .seed = 7, .threads = threads};
+  const CelAgentOptions options = {
+      .n_envs = LEARNER_N, .seed = 7, .threads = threads, .total_steps = learner->total_steps};
   CelAgent *agent;
   void *config = calloc(1, info->config_size);
   assert_non_null(config);
