@@ -7,6 +7,8 @@
 #include <string.h>
 
 enum { CHECK_FAILED = 1 }; ///< exit code; the statuses begin at 2
+/// Rows without a number of the library's, for the help. A test compares it with the table.
+#define WITHOUT_LIBRARY "22"
 
 typedef struct Options {
   char note[CEL_TEXT_MAX], html[CEL_PATH_MAX];
@@ -42,12 +44,22 @@ typedef struct Table {
   int columns;
 } Table;
 
+/// A note's name, and what it is about.
+static void print_note(const Table *table, const char *name) {
+  printf("\n%s\n  ", name);
+  for (int i = 0; cel_verify_note_at(i); i++)
+    if (strcmp(cel_verify_note_at(i), name) == 0)
+      cli_wrap(stdout, cel_verify_note_about(i), 2, 2, table->columns);
+}
+
 static void print_head(Table *table, const CelCheck *check) {
   const bool note = !table->note || strcmp(table->note, check->note) != 0;
   if (!table->note)
-    printf("Of each row the worst problem: a number, what must hold (= <= != >), the same by a "
-           "second way.\n");
-  if (note) printf("\n%s\n", check->note);
+    printf(
+        "Each row shows its worst problem: a number, what must hold (= <= != >), the same by a "
+        "second way.\n\"printed\" marks the form as it is printed in the note, which is wrong; its "
+        "row shows that it fails.\n");
+  if (note) print_note(table, check->note);
   if (note || strcmp(table->equation, check->equation) != 0) printf("  %s\n", check->equation);
   table->note = check->note, table->equation = check->equation;
 }
@@ -79,8 +91,9 @@ static void print_row(void *user, const CelCheck *check) {
 
 /// How many passed; of each that did not, how to see it again.
 static void print_summary(const CelVerifyReport *report) {
-  printf("\n%lld of %lld checks pass, %.1f s\n", (long long)(report->count - report->failed),
-         (long long)report->count, report->seconds);
+  printf("\n%lld of %lld checks pass, %.1f s; %lld have no number of the library's\n",
+         (long long)(report->count - report->failed), (long long)report->count, report->seconds,
+         (long long)cel_verify_count_without_library(report));
   for (int64_t i = 0; i < report->count; i++) {
     const CelCheck *check = &report->check[i];
     if (!check->pass)
@@ -183,13 +196,25 @@ const CliCommand cli_verify = {
     .name = "verify",
     .help = "verify --help",
     .usage = "celsius verify [--note NOTE] [--quick] [--html out.html] [--json]",
-    .doc = "Computes the equations and theorems of the notes two ways, on random problems. One of "
+    .doc = "Computes the equations and theorems of five notes two ways, on random problems. One of "
            "the two numbers of a row is the library's, the other comes from dense linear algebra, "
            "sums over all trajectories, complex steps, quadrature or simulation; the worst problem "
-           "is shown. Where a printed form is wrong, a row shows that it fails (!= and >). The "
-           "exit code is 1 when a check fails.",
-    .details = "Examples\n"
-               "  celsius verify\n"
-               "  celsius verify --note policy-guarantees --seed 7\n"
-               "  celsius verify --quick --html verify.html",
+           "is shown. " WITHOUT_LIBRARY " rows have no number of the library's: they compare two "
+           "computations of what the note says. \"printed\" marks the form as it is printed in "
+           "the note, which is wrong: its row shows that it fails (!= and >). The exit code is 1 "
+           "when a check fails.",
+    .details =
+        "Notes\n"
+        "  maximum-entropy: equations (8.1)-(8.30), no title, no author.\n"
+        "  actor-critic: equations (4.1)-(4.26), no title, no author.\n"
+        "  discrete-soft-policy-gradient: an appendix, \"Proof for Eq. (6)\", no author.\n"
+        "  policy-guarantees: slides, \"Policy-based Theoretical Guarantees\", by Mohammad\n"
+        "      Hossein Rohban, spring 2025, mostly adopted from the RL course at Berkeley.\n"
+        "      Labels such as PDL and drift are names given here to slides without a number.\n"
+        "  soft-q-learning: notes, \"Soft Q-Learning\", no author, after Haarnoja et al.,\n"
+        "      \"Reinforcement Learning with Deep Energy-Based Policies\", 2017.\n\n"
+        "Examples\n"
+        "  celsius verify\n"
+        "  celsius verify --note policy-guarantees --seed 7\n"
+        "  celsius verify --quick --html verify.html",
     .run = run};

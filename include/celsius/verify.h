@@ -18,7 +18,7 @@ typedef struct CelCheck {
   const char *note;     ///< "maximum-entropy"
   const char *equation; ///< "8.27"
   const char *claim;    ///< one line
-  const char *function; ///< what of the library it tries: "cel_mdp_evaluate"
+  const char *function; ///< what of the library it tries: "cel_mdp_evaluate"; "": nothing
   CelCheckKind kind;
   double left, right; ///< the worst case's two numbers
   double residual;    ///< |left - right|; of AT_MOST and EXCEEDS left - right
@@ -54,6 +54,10 @@ CEL_API void cel_verify_report_destroy(CelVerifyReport *report);
 CEL_API const char *cel_check_kind_text(CelCheckKind kind);
 /// Note i ("maximum-entropy"), NULL past the end.
 CEL_API const char *cel_verify_note_at(int i);
+/// What note i is about, its title and its author, as far as the note gives them; NULL past the end.
+CEL_API const char *cel_verify_note_about(int i);
+/// How many rows have no number of the library's: they compare two computations of the note's own claim.
+CEL_API int64_t cel_verify_count_without_library(const CelVerifyReport *report);
 /// One self-contained page: the table and the plots. Errors: CEL_E_IO.
 CEL_API CelStatus cel_verify_write_html(const CelVerifyReport *report,
                                         const char *path) CEL_WARN_UNUSED;

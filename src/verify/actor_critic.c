@@ -16,4 +16,9 @@ static const CeliSection *const sections[] = {
     &celi_ac_learners,  // 4.1-4.26 in the library's learners
     NULL};
 
-const CeliNote celi_note_actor_critic = {"actor-critic", sections};
+const CeliNote celi_note_actor_critic = {
+    "actor-critic",
+    "From the policy gradient to actor-critic: baselines, advantages, temporal "
+    "differences, Gaussian policies. The note is a list of equations, (4.1)-(4.26), "
+    "without a title or an author.",
+    sections};

@@ -8,5 +8,8 @@ static const CeliSection *const sections[] = {&celi_dp_gradient, // (6), natural
                                               &celi_dp_learner, // (6) in discrete soft actor-critic
                                               NULL};
 
-const CeliNote celi_note_discrete_soft_policy_gradient = {"discrete-soft-policy-gradient",
-                                                          sections};
+const CeliNote celi_note_discrete_soft_policy_gradient = {
+    "discrete-soft-policy-gradient",
+    "An appendix titled \"Proof for Eq. (6)\": the gradient of the discrete soft "
+    "policy loss in the logits of one state. The note names no author.",
+    sections};

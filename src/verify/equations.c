@@ -256,8 +256,17 @@ static void add_checks(CeliText *text, const CeliNote *note, const char *label) 
   if (!last) celi_text_format(text, "a step of the derivation");
 }
 
+/// The notes as a list: what each is about, and where its labels come from.
+static void add_notes(CeliText *text) {
+  const CeliNote *note;
+  for (int i = 0; (note = celi_note_at(i)); i++)
+    celi_text_format(text, "- **%s.** %s\n", note->name, note->about);
+  celi_text_format(text, "\n");
+}
+
 CelStatus cel_verify_equations(char **out) {
   CeliText text = {0};
+  add_notes(&text);
   celi_text_format(&text, "| label | form, and why | what has it | checked by |\n"
                           "| --- | --- | --- | --- |\n");
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)

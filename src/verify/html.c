@@ -205,6 +205,16 @@ static const char head[] =
     "svg .title{font-size:15px;font-weight:600}\n"
     "</style></head><body>\n<h1>celsius verify</h1>\n";
 
+/// A note's heading, what it is about, and the head of its table.
+static void add_note(CeliText *text, const char *note) {
+  celi_text_format(text, "<h2 id=\"%s\">%s</h2>\n<p class=\"about\">", note, note);
+  for (int i = 0; cel_verify_note_at(i); i++)
+    if (strcmp(cel_verify_note_at(i), note) == 0) celi_svg_escape(text, cel_verify_note_about(i));
+  celi_text_format(text,
+                   "</p>\n<table><thead><tr><th>equation<th>claim<th>function<th>left"
+                   "<th><th>right<th>residual<th>tolerance<th>problems<th></tr></thead><tbody>\n");
+}
+
 static void add_table(CeliText *text, const CelVerifyReport *report) {
   const char *note = "";
   for (int64_t i = 0; i < report->count; i++) {
@@ -212,11 +222,7 @@ static void add_table(CeliText *text, const CelVerifyReport *report) {
     if (strcmp(note, check->note) != 0) {
       if (note[0]) celi_text_format(text, "</tbody></table>\n");
       note = check->note;
-      celi_text_format(
-          text,
-          "<h2 id=\"%s\">%s</h2>\n<table><thead><tr><th>equation<th>claim<th>function<th>left"
-          "<th><th>right<th>residual<th>tolerance<th>problems<th></tr></thead><tbody>\n",
-          note, note);
+      add_note(text, note);
     }
     add_row(text, check);
   }
@@ -229,10 +235,12 @@ CelStatus cel_verify_write_html(const CelVerifyReport *report, const char *path)
   celi_text_format(&text,
                    "<p id=\"summary\">%lld of %lld checks pass (%.1f s). Each row shows its worst "
                    "case: two numbers that were computed in two ways, and what must hold between "
-                   "them. &ldquo;!=&rdquo; and &ldquo;&gt;&rdquo; are forms that must fail, or "
-                   "effects that must show.</p>\n",
+                   "them. &ldquo;printed&rdquo; marks the form as it is printed in the note, which "
+                   "is wrong; its row shows that it fails. &ldquo;!=&rdquo; and &ldquo;&gt;&rdquo; "
+                   "are forms that must fail, or effects that must show. %lld rows have no number "
+                   "of the library's.</p>\n",
                    (long long)(report->count - report->failed), (long long)report->count,
-                   report->seconds);
+                   report->seconds, (long long)cel_verify_count_without_library(report));
   CelStatus status = add_plots(&text);
   add_table(&text, report);
   celi_text_format(&text, "</body></html>\n");

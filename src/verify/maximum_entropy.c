@@ -12,4 +12,9 @@ static const CeliSection *const sections[] = {
     &celi_me_linear_quadratic, // 8.22-8.25 for Gaussians
     NULL};
 
-const CeliNote celi_note_maximum_entropy = {"maximum-entropy", sections};
+const CeliNote celi_note_maximum_entropy = {
+    "maximum-entropy",
+    "Maximum-entropy reinforcement learning: soft returns, soft values, and the "
+    "policy that is best for a Q. The note is a list of equations, (8.1)-(8.30), "
+    "without a title or an author.",
+    sections};

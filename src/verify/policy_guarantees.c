@@ -15,4 +15,9 @@ static const CeliSection *const sections[] = {
     &celi_pg_learners,      // (5)-(10), the gradients of the library's learners
     NULL};
 
-const CeliNote celi_note_policy_guarantees = {"policy-guarantees", sections};
+const CeliNote celi_note_policy_guarantees = {
+    "policy-guarantees",
+    "Slides titled \"Policy-based Theoretical Guarantees\" by Mohammad Hossein "
+    "Rohban, spring 2025, mostly adopted from the RL course at Berkeley: what a "
+    "change of policy gains at least, and soft actor-critic.",
+    sections};

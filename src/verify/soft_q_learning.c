@@ -14,4 +14,9 @@ static const CeliSection *const sections[] = {
     &celi_sq_learners,   // 3.2, 4, the library's learners
     NULL};
 
-const CeliNote celi_note_soft_q_learning = {"soft-q-learning", sections};
+const CeliNote celi_note_soft_q_learning = {
+    "soft-q-learning",
+    "Notes titled \"Soft Q-Learning\" without an author: soft Bellman equations, "
+    "soft Q-learning, Stein variational gradient descent. They cite Haarnoja et "
+    "al., \"Reinforcement Learning with Deep Energy-Based Policies\", 2017.",
+    sections};

@@ -37,6 +37,16 @@ const char *cel_verify_note_at(int i) {
   return i >= 0 && i < NOTES ? notes[i]->name : NULL;
 }
 
+const char *cel_verify_note_about(int i) {
+  return i >= 0 && i < NOTES ? notes[i]->about : NULL;
+}
+
+int64_t cel_verify_count_without_library(const CelVerifyReport *report) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < report->count; i++) count += report->check[i].function[0] == 0;
+  return count;
+}
+
 const char *cel_check_kind_text(CelCheckKind kind) {
   switch (kind) {
   case CEL_CHECK_EQUAL: return "=";

@@ -56,6 +56,7 @@ typedef struct CeliSection {
 /// A note's sections, in its order; NULL ends them.
 typedef struct CeliNote {
   const char *name;
+  const char *about; ///< subject, title and author, as far as the note gives them
   const CeliSection *const *sections;
 } CeliNote;
 extern const CeliNote celi_note_maximum_entropy, celi_note_actor_critic,

@@ -30,6 +30,21 @@ class Verify(kit.Case):
         printed = [row for row in rows if row["claim"].startswith("printed")]
         self.assertGreater(len(printed), 25)
 
+    def test_page_and_help_say_what_the_rows_are(self):
+        """They name the notes, explain "printed", and count the rows without a number of the library's."""
+        rows = self.rows("--threads", 2, "--html", "all.html")
+        count = sum(not row["function"] for row in rows)
+        texts = {"help": self.ok("verify", "--help"), "page": kit.read(self.path("all.html")),
+                 "equations": self.ok("verify", "--equations")}
+        for where, text in texts.items():
+            text = " ".join(text.split())
+            for what in ("Policy-based Theoretical Guarantees", "Rohban", "Proof for Eq. (6)", "Soft Q-Learning",
+                         "Haarnoja", "(8.1)-(8.30)", "(4.1)-(4.26)"):
+                self.assertIn(what, text, where)
+            if where != "equations":
+                self.assertIn("as it is printed in the note, which is wrong", text, where)
+                self.assertRegex(text, rf"\b{count} rows have no number of the library's", where)
+
     def test_one_note(self):
         rows = self.rows("--note", "soft-q-learning", "--seed", 3)
         self.assertEqual({row["note"] for row in rows}, {"soft-q-learning"})
@@ -37,6 +52,9 @@ class Verify(kit.Case):
     def test_table(self):
         said = self.ok("verify", "--quick", "--note", "discrete-soft-policy-gradient")
         self.assertIn("against complex steps", said)
+        self.assertIn('titled "Proof for Eq. (6)"', said)
+        self.assertIn('"printed" marks the form as it is printed in the note, which is wrong', said)
+        self.assertRegex(said, r"; \d+ have no number of the library's\n")
         self.assertRegex(said, r"\n(\d+) of \1 checks pass")
         self.assertNotIn("FAIL", said)
 
