@@ -49,6 +49,7 @@ static CelStatus print_json(const CelRun *run, const char *folder, const Options
   cJSON_AddNumberToObject(json, "median_return", result->median_return);
   cJSON_AddNumberToObject(json, "max_return", result->max_return);
   cJSON_AddNumberToObject(json, "mean_length", result->mean_length);
+  cJSON_AddNumberToObject(json, "cut", (double)result->cut);
   cJSON *returns = cJSON_AddArrayToObject(json, "returns");
   cJSON *lengths = cJSON_AddArrayToObject(json, "lengths");
   for (int64_t i = 0; i < result->episodes; i++) {
@@ -70,6 +71,9 @@ static void print_text(const CelRun *run, const CelEvalResult *result) {
   printf("range          %.6g to %.6g, median %.6g\n", result->min_return, result->max_return,
          result->median_return);
   printf("mean length    %.6g steps\n", result->mean_length);
+  if (result->cut)
+    printf("cut off        %lld episode%s that did not end in %d steps (there is no time limit)\n",
+           (long long)result->cut, result->cut == 1 ? "" : "s", CEL_EVAL_STEPS_MAX);
   const double threshold = run->spec->type->reward_threshold;
   if (threshold == threshold)
     printf("solved         %s (at a mean return of %g)\n",

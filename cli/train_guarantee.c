@@ -30,7 +30,7 @@ static CelStatus create(CelGuarantee **out, const CelEnvSpec *spec, CelAgent *ag
 
 static CelStatus try_agent(const CelSetup *setup, const CelEnvSpec *spec) {
   const CelAgentOptions options = {
-      .n_envs = setup->run.n_envs, .seed = setup->run.seed, .threads = 1};
+      .n_envs = setup->run.n_envs, .seed = setup->run.seed, .threads = 1, .act_only = true};
   CelAgent *agent = NULL;
   CelGuarantee *guarantee = NULL;
   CelStatus status = cel_agent_create(&agent, setup->algo->name, setup->algo_config,

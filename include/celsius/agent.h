@@ -24,6 +24,9 @@ typedef struct CelAgentOptions {
   int threads; ///< team size; changes no bit of the result; 0: one
   int64_t
       total_steps; ///< planned environment steps, for schedules; 0: schedules stay at their start
+  /// The agent only acts and answers questions: no memory for replay buffer, rollouts and batches is taken. What learns
+  /// (CEL_EXPLORE, observe, update, checkpoints) is CEL_E_STATE.
+  bool act_only;
 } CelAgentOptions;
 CEL_API CelAgentOptions cel_agent_options_default(void);
 

@@ -33,7 +33,7 @@ typedef struct CelLqrSolution {
 
 /// Solves the discounted Riccati equation by the doubling algorithm, then the soft policy from it.
 /// Source: [maximum-entropy, 8.25]
-/// Errors: CEL_E_RANGE (n, m, gamma not in (0,1), alpha < 0, R not positive definite, Q not
+/// Errors: CEL_E_RANGE (n, m, gamma not in [0,1), alpha < 0, R not positive definite, Q not
 /// positive semidefinite, not stabilisable: no convergence).
 CEL_API CelStatus cel_lqr_solve(const CelLqr *lqr, double gamma, double alpha,
                                 CelLqrSolution *out) CEL_WARN_UNUSED;

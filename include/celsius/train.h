@@ -83,9 +83,14 @@ CEL_API CelStatus cel_train(const CelRunConfig *config, const void *algo_config,
 CEL_API CelStatus cel_train_resume(const char *folder, int64_t steps, int64_t threads,
                                    const CelRunHooks *hooks, CelRunResult *result) CEL_WARN_UNUSED;
 
+/// Steps at which an evaluation cuts off an episode of an environment that has no time limit.
+#define CEL_EVAL_STEPS_MAX 100000
+
 /// Episode returns and lengths of an evaluation.
 typedef struct CelEvalResult {
   int64_t episodes;
+  int64_t
+      cut; ///< episodes that were cut off at CEL_EVAL_STEPS_MAX; their returns are those of the steps until then
   double mean_return, std_return, min_return, max_return, median_return, mean_length;
   double *returns; ///< (episodes,) owned by the caller's arrays below, or NULL
   int64_t *lengths;
@@ -94,8 +99,9 @@ typedef struct CelEvalResult {
 /// Evaluates an agent on its own environments: episode i always starts from stream (seed,
 /// CEL_RNG_EVAL, i), so that results compare between agents. returns (episodes,) and lengths
 /// (episodes,) may be NULL.
-/// Errors: CEL_E_RANGE (episodes), CEL_E_ARGUMENT (mode), CEL_E_SHAPE (other spaces than the agent's), CEL_E_ENV (an
-/// episode without a time limit that did not end in a million steps), and those of acting and stepping.
+/// An environment without a time limit may have episodes that never end: they are cut off at CEL_EVAL_STEPS_MAX steps.
+/// Errors: CEL_E_RANGE (episodes), CEL_E_ARGUMENT (mode), CEL_E_SHAPE (other spaces than the agent's), and those of
+/// acting and stepping.
 CEL_API CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes,
                                uint64_t seed, CelActMode mode, double *returns, int64_t *lengths,
                                CelEvalResult *result) CEL_WARN_UNUSED;

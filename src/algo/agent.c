@@ -20,6 +20,10 @@ double celi_agent_progress_remaining(const CelAgent *agent) {
   return left > 0 ? left : 0;
 }
 
+int64_t celi_agent_batch(const CelAgent *agent, int64_t wanted) {
+  return agent->options.act_only ? 1 : wanted;
+}
+
 int celi_agent_metric_add(CelAgent *agent, const char *name) {
   CEL_ASSERT(agent->n_metrics < CELI_METRICS_MAX);
   agent->metric_name[agent->n_metrics] = name;
@@ -156,18 +160,27 @@ static CelStatus check_finite_obs(const CelAgent *agent, const char *what, const
   return CEL_OK;
 }
 
+/// Errors: CEL_E_STATE: the agent was made to act only.
+static CelStatus check_learns(const CelAgent *agent, const char *what) {
+  if (!agent->options.act_only) return CEL_OK;
+  return cel_fail(CEL_E_STATE, "%s: this agent only acts (act_only): it cannot %s",
+                  agent->algo->info.name, what);
+}
+
 CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode_start,
                         CelActMode mode, void *actions) {
   if (mode != CEL_EXPLORE && mode != CEL_SAMPLE && mode != CEL_MODE)
     return cel_fail(CEL_E_ARGUMENT,
                     "there is no way to act number %d: CEL_EXPLORE, CEL_SAMPLE or CEL_MODE",
                     (int)mode);
+  if (mode == CEL_EXPLORE) CELI_TRY(check_learns(agent, "explore; take CEL_SAMPLE or CEL_MODE"));
   CELI_TRY(check_finite_obs(agent, "observation", obs, 0, agent->options.n_envs));
   return agent->algo->act(agent, obs, episode_start, mode, actions);
 }
 
 CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) {
   const int64_t N = agent->options.n_envs;
+  CELI_TRY(check_learns(agent, "observe"));
   CELI_TRY(check_finite_obs(agent, "observation", outcome->obs, 0, N));
   for (int64_t i = 0; i < N; i++) {
     if (!isfinite(outcome->reward[i]))
@@ -183,6 +196,7 @@ CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) {
 }
 
 CelStatus cel_agent_update(CelAgent *agent) {
+  CELI_TRY(check_learns(agent, "update"));
   const int64_t n = agent->algo->due(agent);
   return n > 0 ? agent->algo->update(agent, n) : CEL_OK;
 }
@@ -191,6 +205,7 @@ CelStatus cel_agent_update_n(CelAgent *agent, int64_t n) {
   if (n < 0)
     return cel_fail(CEL_E_RANGE, "%lld gradient steps; the number must not be negative",
                     (long long)n);
+  CELI_TRY(check_learns(agent, "update"));
   return n > 0 ? agent->algo->update(agent, n) : CEL_OK;
 }
 
@@ -415,6 +430,7 @@ static CelStatus use_replay_folder(CelAgent *agent, const char *folder) {
 
 CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_folder,
                          const CelTensors *extra) {
+  CELI_TRY(check_learns(agent, "write a checkpoint; cel_agent_save_model writes a model"));
   CELI_TRY(check_finite_parameters(agent));
   const CeliReplay *replay = agent->algo->replay(agent);
   if (replay) {
@@ -426,6 +442,7 @@ CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_f
 
 CelStatus cel_agent_load(CelAgent *agent, const char *path, const char *replay_folder,
                          CelTensors *extra) {
+  CELI_TRY(check_learns(agent, "go on from a checkpoint"));
   CELI_TRY(read_file(agent, path, "celsius-checkpoint", CEL_ROLES_RESUME, extra));
   CeliReplay *replay = agent->algo->replay(agent);
   if (!replay) return CEL_OK;

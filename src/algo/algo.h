@@ -80,6 +80,8 @@ extern const CelField celi_reinforce_fields[];
 const CeliAlgo *celi_algo_at(int i);
 /// Share of the planned steps that is left, 1 at the start.
 double celi_agent_progress_remaining(const CelAgent *agent);
+/// Rows (of a batch, a rollout, a replay buffer) that learning needs: `wanted`, or 1 for an agent that only acts.
+int64_t celi_agent_batch(const CelAgent *agent, int64_t wanted);
 /// Declares a metric; returns its slot.
 int celi_agent_metric_add(CelAgent *agent, const char *name);
 /// Says where the rollout's rows do not fall into whole minibatches, and what would.

@@ -291,7 +291,8 @@ static CelStatus declare(CelAgent *agent) {
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
   CELI_TRY(celi_experience_declare(&s->experience, agent, &agent->action, &experience));
   s->agent = agent, s->config = c;
-  s->O = s->experience.O, s->A = s->choice.A, s->B = c->common.batch_size, s->E = c->n_critics;
+  s->O = s->experience.O, s->A = s->choice.A, s->B = celi_agent_batch(agent, c->common.batch_size),
+  s->E = c->n_critics;
   const double target_entropy =
       isnan(c->target_entropy) ? c->target_entropy_factor * log((double)s->A) : c->target_entropy;
   CELI_TRY(declare_networks(s, t));

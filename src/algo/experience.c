@@ -40,8 +40,8 @@ CelStatus celi_experience_declare(CeliExperience *x, CelAgent *agent, const CelS
   CELI_DECLARE(t, "begins", CEL_U8, CEL_STATE, &x->begins, x->N);
   CELI_DECLARE(t, "acted", CEL_U8, CEL_STATE, &x->acted, 1);
   CELI_DECLARE(t, "last_action", part->type, CEL_STATE, &x->last_action, x->N, part->size);
-  CELI_TRY(
-      celi_replay_declare(&x->replay, t, &agent->observation, stored, x->N, spec->buffer_size));
+  const int64_t capacity = agent->options.act_only ? x->N : spec->buffer_size;
+  CELI_TRY(celi_replay_declare(&x->replay, t, &agent->observation, stored, x->N, capacity));
   return celi_normalizer_declare(&x->norm, t, spec->normalize_observation, spec->normalize_reward,
                                  x->O, x->N, spec->clip_observation, spec->clip_reward,
                                  spec->gamma);

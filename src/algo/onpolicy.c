@@ -83,8 +83,10 @@ CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent,
                      .init = (CeliInit)config->init,
                      .output_gain = config->init == CELI_ORTHOGONAL ? 0.01 : 1};
   CEL_ASSERT((void *)self == agent->self);
-  self->agent = agent, self->rows = config->n_steps * N;
+  self->agent = agent;
   CELI_TRY(check(agent, config, &dist));
+  const int64_t T = celi_agent_batch(agent, config->n_steps);
+  self->rows = T * N;
   set_sigma(&dist, config);
   const int64_t held = config->sde_sample_freq > 0 ? config->sde_sample_freq : config->n_steps;
   CELI_TRY(celi_actor_declare(&self->actor, t, &net, &dist, config->use_sde ? held : 0,
@@ -93,8 +95,7 @@ CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent,
   CELI_TRY(celi_normalizer_declare(&self->norm, t, config->normalize_observation,
                                    config->normalize_reward, self->actor.O, N,
                                    config->clip_observation, config->clip_reward, config->gamma));
-  CELI_TRY(celi_actor_declare_acting(&self->actor, t, &self->norm, N, config->n_steps,
-                                     agent->options.seed));
+  CELI_TRY(celi_actor_declare_acting(&self->actor, t, &self->norm, N, T, agent->options.seed));
   return celi_rollout_declare(&self->rollout, t, &self->actor, critic ? &self->critic : NULL,
                               &self->norm);
 }

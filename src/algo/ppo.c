@@ -275,6 +275,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 
 static CelStatus check_config(const CelPpoConfig *c, CelAgent *agent) {
   const int64_t rows = c->common.n_steps * agent->options.n_envs;
+  if (agent->options.act_only) return CEL_OK;
   if (rows == 1 && c->normalize_advantage)
     return cel_fail(CEL_E_RANGE, "ppo: a rollout of one step has no deviation of advantages: take "
                                  "more n_steps or n_envs, or normalize_advantage false");

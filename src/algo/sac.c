@@ -431,7 +431,8 @@ static void measure(Sac *s, CelAgent *agent) {
   const CelSacConfig *c = agent->config;
   s->agent = agent, s->config = c;
   s->O = cel_space_floats(&agent->observation), s->A = agent->action.part[0].size;
-  s->B = c->common.batch_size, s->E = c->n_critics, s->N = agent->options.n_envs;
+  s->B = celi_agent_batch(agent, c->common.batch_size), s->E = c->n_critics,
+  s->N = agent->options.n_envs;
   s->squash = c->policy == 0, s->gsde = c->noise == CELI_NOISE_GSDE;
 }
 

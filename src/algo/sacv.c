@@ -321,7 +321,8 @@ static CelStatus declare(CelAgent *agent) {
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
   CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
   s->agent = agent, s->config = c;
-  s->O = s->experience.O, s->A = s->box.A, s->B = c->common.batch_size, s->E = c->n_critics;
+  s->O = s->experience.O, s->A = s->box.A, s->B = celi_agent_batch(agent, c->common.batch_size),
+  s->E = c->n_critics;
   CELI_TRY(declare_networks(s, t));
   CELI_TRY(celi_temperature_declare(&s->temperature, t, c->ent_coef, c->ent_coef_init,
                                     isnan(c->target_entropy) ? -(double)s->A : c->target_entropy));

@@ -158,7 +158,7 @@ static CelStatus declare(CelAgent *agent) {
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
   CELI_TRY(celi_experience_declare(&s->experience, agent, &agent->action, &experience));
   s->agent = agent, s->config = c;
-  s->A = s->choice.A, s->B = c->common.batch_size;
+  s->A = s->choice.A, s->B = celi_agent_batch(agent, c->common.batch_size);
   const CeliMlpSpec spec = celi_off_policy_network(&c->common, s->experience.O, s->A);
   CELI_TRY(celi_trained_declare(&s->q, t, "actor", &spec));
   CELI_TRY(celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &spec));

@@ -411,7 +411,7 @@ static CelStatus declare(CelAgent *agent) {
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
   CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
   s->agent = agent, s->config = c;
-  s->O = s->experience.O, s->A = s->box.A, s->B = c->common.batch_size;
+  s->O = s->experience.O, s->A = s->box.A, s->B = celi_agent_batch(agent, c->common.batch_size);
   s->K = c->value_particles, s->n = c->fixed_particles, s->m = c->updated_particles;
   s->proposal = celi_proposal(c, s->A), s->M = s->K - s->proposal.U;
   s->stein = (CeliStein){s->n, s->m, s->A, c->bandwidth};

@@ -363,7 +363,7 @@ static CelStatus declare(CelAgent *agent) {
   CelTensors *t = agent->tensors;
   const CelTrpoConfig *c = s->config = agent->config;
   CELI_TRY(celi_onpolicy_declare(&s->on, agent, &c->common, true));
-  celi_agent_advise_batch(agent, s->on.rows, c->batch_size);
+  if (!agent->options.act_only) celi_agent_advise_batch(agent, s->on.rows, c->batch_size);
   s->B = c->batch_size < s->on.rows ? c->batch_size : s->on.rows;
   CELI_TRY(declare_policy(s, t));
   CELI_TRY(celi_minibatch_declare(&s->batch, t, &s->on.rollout, NULL, s->B, agent->options.seed));

@@ -161,8 +161,8 @@ static CelStatus check(const CelLqr *lqr, double gamma, double alpha) {
     return cel_fail(CEL_E_RANGE, "a regulator has 1 to %d states and actions, not %d and %d", MAX,
                     lqr->n, lqr->m);
   }
-  if (!(gamma > 0.0 && gamma < 1.0)) {
-    return cel_fail(CEL_E_RANGE, "gamma %g is not between 0 and 1", gamma);
+  if (!(gamma >= 0.0 && gamma < 1.0)) {
+    return cel_fail(CEL_E_RANGE, "gamma %g is not in [0, 1)", gamma);
   }
   if (!(alpha >= 0.0 && alpha < (double)INFINITY)) {
     return cel_fail(CEL_E_RANGE, "temperature %g is negative or not finite", alpha);

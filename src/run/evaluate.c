@@ -11,8 +11,6 @@
 #include <string.h>
 
 enum { BLOCK = 64 }; // episodes side by side when actions are deterministic
-/// Steps after which an episode without a time limit is taken for one that does not end.
-enum { ENDLESS = 1000000 };
 
 /// One block of episodes.
 typedef struct Block {
@@ -21,6 +19,7 @@ typedef struct Block {
   uint8_t *actions; ///< (N rows) scratch
   uint8_t *done;    ///< (N,) scratch
   int64_t left;     ///< episodes still running
+  int64_t cut;      ///< episodes that were cut off
 } Block;
 
 /// Who is evaluated, how.
@@ -46,13 +45,17 @@ static CelStatus block_open(Block *block, const CelEnvSpec *spec, int64_t N, uin
   return cel_vecenv_reset(&block->env);
 }
 
-/// Errors: CEL_E_ENV: environment i has no time limit and goes on and on.
-static CelStatus check_end(const CelVecEnv *env, int64_t i) {
-  if (env->spec->max_episode_steps > 0 || env->elapsed[i] < ENDLESS) return CEL_OK;
-  return cel_fail(CEL_E_ENV,
-                  "%s: episode %lld has no time limit and did not end in %lld steps: set one with "
-                  "env.max_episode_steps (--env.max-episode-steps 1000)",
-                  env->spec->type->id, (long long)env->first_index + i, (long long)env->elapsed[i]);
+/// Whether the episode of environment i is over; one without a time limit is cut off at CEL_EVAL_STEPS_MAX. Writes its
+/// return and length.
+static bool episode_over(Block *block, int64_t i, double *episode_return, int64_t *length) {
+  const CelVecEnv *env = &block->env;
+  const bool ended = env->terminated[i] || env->truncated[i];
+  const bool cut =
+      !ended && env->spec->max_episode_steps <= 0 && env->elapsed[i] >= CEL_EVAL_STEPS_MAX;
+  *episode_return = ended ? env->final_return[i] : env->episode_return[i];
+  *length = ended ? env->final_length[i] : env->elapsed[i];
+  block->cut += cut;
+  return ended || cut;
 }
 
 /// Steps the environments whose episodes are running, by runs of neighbours.
@@ -81,27 +84,25 @@ static CelStatus block_run(Block *block, const Evaluation *e, double *returns, i
     CELI_TRY(step_running(block));
     CELI_TRY(check_stop(e->hooks));
     for (int64_t i = 0; i < env->N; i++) {
-      if (block->done[i]) continue;
-      CELI_TRY(check_end(env, i));
-      if (!env->terminated[i] && !env->truncated[i]) continue;
+      if (block->done[i] || !episode_over(block, i, &returns[i], &lengths[i])) continue;
       block->done[i] = 1;
       block->left--;
-      returns[i] = env->final_return[i];
-      lengths[i] = env->final_length[i];
     }
   }
   return CEL_OK;
 }
 
-/// Blocks of N episodes, one after another; returns and lengths have room for whole blocks.
+/// Blocks of N episodes, one after another; returns and lengths have room for whole blocks. *cut: episodes that were cut
+/// off.
 static CelStatus run_blocks(const Evaluation *e, int64_t episodes, int64_t N, double *returns,
-                            int64_t *lengths) {
+                            int64_t *lengths, int64_t *cut) {
   for (int64_t first = 0; first < episodes; first += N) {
     Block block = {0};
     CelStatus status = block_open(&block, e->spec, N, e->seed, first);
     if (status == CEL_OK) status = block_run(&block, e, returns + first, lengths + first);
     cel_tensors_destroy(block.tensors);
     CELI_TRY(status);
+    *cut += block.cut;
   }
   return CEL_OK;
 }
@@ -109,12 +110,12 @@ static CelStatus run_blocks(const Evaluation *e, int64_t episodes, int64_t N, do
 /// Runs the blocks and leaves the agent as it was: sampling moves its counters, and they are put
 /// back.
 static CelStatus run_unseen(const Evaluation *e, int64_t episodes, int64_t N, double *returns,
-                            int64_t *lengths) {
+                            int64_t *lengths, int64_t *cut) {
   size_t bytes;
   void *state = cel_tensors_region(cel_agent_tensors(e->agent), CEL_STATE, &bytes), *kept = NULL;
   CELI_TRY(celi_alloc(&kept, bytes, 1, "a copy of the agent's state"));
   if (bytes) memcpy(kept, state, bytes);
-  const CelStatus status = run_blocks(e, episodes, N, returns, lengths);
+  const CelStatus status = run_blocks(e, episodes, N, returns, lengths, cut);
   if (bytes) memcpy(state, kept, bytes);
   free(kept);
   return status;
@@ -191,14 +192,15 @@ CelStatus celi_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episode
   const int64_t N = mode == CEL_MODE && episodes < most ? episodes : most;
   const int64_t room = (episodes + N - 1) / N * N;
   double *all_returns = NULL;
-  int64_t *all_lengths = NULL;
+  int64_t *all_lengths = NULL, cut = 0;
   CELI_TRY(celi_alloc(&all_returns, (size_t)(2 * room), sizeof *all_returns, "episode returns"));
   CelStatus status = celi_alloc(&all_lengths, (size_t)room, sizeof *all_lengths, "episode lengths");
-  if (status == CEL_OK) status = run_unseen(&e, episodes, N, all_returns, all_lengths);
+  if (status == CEL_OK) status = run_unseen(&e, episodes, N, all_returns, all_lengths, &cut);
   if (status == CEL_OK) {
     CelEvalResult summary = summarize(all_returns, all_lengths, episodes, all_returns + room);
     if (returns) memcpy(returns, all_returns, (size_t)episodes * sizeof *returns);
     if (lengths) memcpy(lengths, all_lengths, (size_t)episodes * sizeof *lengths);
+    summary.cut = cut;
     summary.returns = returns;
     summary.lengths = lengths;
     if (result) *result = summary;

@@ -262,7 +262,8 @@ static CelStatus open_run(CelRun *run, const CelSetup *setup, const char *path) 
   snprintf(run->model, sizeof run->model, "%s", path);
   CELI_TRY(cel_env_spec_create(&run->spec, setup->run.env, celi_setup_env_config(setup),
                                celi_setup_env_options(setup)));
-  const CelAgentOptions options = {.n_envs = 1, .seed = setup->run.seed, .threads = 1};
+  const CelAgentOptions options = {
+      .n_envs = 1, .seed = setup->run.seed, .threads = 1, .act_only = true};
   CELI_TRY(cel_agent_create(&run->agent, setup->run.algo, setup->algo_config,
                             &run->spec->observation, &run->spec->action, &options));
   return load_model(run->agent, setup, path);

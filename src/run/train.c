@@ -180,6 +180,8 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
 CelStatus cel_learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const CelRunHooks *hooks) {
   void *actions = NULL;
   CELI_TRY(celi_check_fit(agent, env->spec));
+  if (agent->options.act_only)
+    return cel_fail(CEL_E_STATE, "this agent only acts (act_only): it cannot learn");
   if (agent->options.n_envs != env->N)
     return cel_fail(CEL_E_SHAPE,
                     "the agent was made for %lld environments (n_envs), but there are %lld",
@@ -270,14 +272,23 @@ void celi_training_close(CeliTraining *training) {
   if (training->lock >= 0) close(training->lock);
 }
 
+/// Tells that a run that failed has a checkpoint to go on from, where that is so.
+static void note_checkpoint(const CeliTraining *training) {
+  char path[CEL_PATH_MAX];
+  if (training->saved_step < 0 ||
+      celi_checkpoint_path(path, training->folder, training->saved_step) != CEL_OK ||
+      access(path, R_OK) != 0)
+    return;
+  celi_training_note(training, "the checkpoint of step %lld stays: %s",
+                     (long long)training->saved_step, training->folder);
+}
+
 void celi_training_end(CeliTraining *training, CelStatus status, CelRunResult *result) {
   if (status != CEL_OK && result) {
     memset(result, 0, sizeof *result);
     snprintf(result->folder, sizeof result->folder, "%s", training->folder);
   }
-  if (status != CEL_OK && status != CEL_E_INTERRUPTED && training->saved_step >= 0)
-    celi_training_note(training, "the checkpoint of step %lld stays: %s",
-                       (long long)training->saved_step, training->folder);
+  if (status != CEL_OK && status != CEL_E_INTERRUPTED) note_checkpoint(training);
   celi_training_close(training);
 }
 
@@ -289,6 +300,17 @@ static bool is_due(const CeliTraining *training, int64_t every) {
   return every > 0 && now / every > before / every;
 }
 
+/// Tells once that episodes were cut off, and how to set a limit.
+static void note_cut(CeliTraining *training, const CelEvalResult *result) {
+  if (result->cut == 0 || training->told_cut) return;
+  training->told_cut = true;
+  celi_training_note(training,
+                     "evaluation at step %lld: %lld of %lld episodes did not end and were cut off "
+                     "at %d steps; --env.max-episode-steps N gives a new run a time limit",
+                     (long long)cel_agent_steps(training->agent), (long long)result->cut,
+                     (long long)result->episodes, CEL_EVAL_STEPS_MAX);
+}
+
 static CelStatus evaluate(CeliTraining *training) {
   const CelRunConfig *run = &training->setup->run;
   CeliRunState *state = &training->state;
@@ -296,6 +318,7 @@ static CelStatus evaluate(CeliTraining *training) {
   CELI_TRY(cel_fail_in(celi_evaluate(training->agent, training->spec, run->eval_episodes, run->seed,
                                      CEL_MODE, training->hooks, NULL, NULL, &result),
                        "evaluation at step %lld: ", (long long)cel_agent_steps(training->agent)));
+  note_cut(training, &result);
   *state->eval_step = cel_agent_steps(training->agent);
   state->eval[0] = result.mean_return;
   state->eval[1] = result.std_return;
@@ -318,6 +341,23 @@ static CelStatus save(CeliTraining *training) {
   CELI_TRY(cel_agent_save(training->agent, path, training->replay, training->tensors));
   training->saved_step = now;
   return celi_checkpoint_prune(training->agent, training->folder, now, training->setup->run.keep);
+}
+
+/// The model as it is now, as final.safetensors.
+static CelStatus save_final(CeliTraining *training) {
+  char path[CEL_PATH_MAX];
+  CELI_TRY(celi_path_join(path, training->folder, "final.safetensors"));
+  return cel_agent_save_model(training->agent, path);
+}
+
+/// An evaluation failed with `status`. The agent is whole, so it is saved: what was learned is not lost.
+static CelStatus keep(CeliTraining *training, CelStatus status) {
+  char *message = strdup(cel_error());
+  const CelStatus saved = save(training);
+  if (saved != CEL_OK) celi_training_note(training, "nothing could be saved: %s", cel_error());
+  if (message) status = cel_fail(status, "%s", message);
+  free(message);
+  return status;
 }
 
 static void count_episode(void *user, double episode_return, int64_t length) {
@@ -353,12 +393,15 @@ bool celi_training_is_behind(const CeliTraining *training) {
   return now > 0 && *training->state.eval_step != now && evaluation_is_due(training);
 }
 
-/// What is due at the present step, in an order that makes a checkpoint the last of it.
+/// What is due at the present step, in an order that makes a checkpoint the last of it. The last model is saved before it
+/// is evaluated, which may fail.
 static CelStatus do_what_is_due(CeliTraining *training) {
   const CelRunConfig *run = &training->setup->run;
   const bool last = is_last(training), eval = evaluation_is_due(training);
+  if (last) CELI_TRY(save_final(training));
   if (eval) {
-    CELI_TRY(evaluate(training));
+    const CelStatus status = evaluate(training);
+    if (status != CEL_OK) return status == CEL_E_INTERRUPTED ? status : keep(training, status);
     tell(training, true);
   }
   if (eval || is_due(training, run->log_every)) CELI_TRY(celi_metrics_log(training, eval));
@@ -394,12 +437,14 @@ static CelStatus catch_up(CeliTraining *training) {
 }
 
 CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) {
-  char path[CEL_PATH_MAX];
   const CelRunHooks *hooks = training->hooks;
   pace_start(&training->pace, cel_agent_steps(training->agent));
   if (hooks->begun)
     CELI_TRY(hooks->begun(hooks->user, training->agent, training->spec, training->folder));
-  if (celi_training_is_behind(training)) CELI_TRY(catch_up(training));
+  if (celi_training_is_behind(training))
+    CELI_TRY(catch_up(training));
+  else if (is_last(training))
+    CELI_TRY(save_final(training));
   while (!is_last(training)) {
     CELI_TRY(advance(training->agent, &training->env, training->actions, steps_ahead(training),
                      count_episode, &training->state, hooks));
@@ -407,8 +452,6 @@ CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) {
     tell(training, false);
     if (!is_last(training) && asked_to_stop(hooks)) return interrupt(training);
   }
-  CELI_TRY(celi_path_join(path, training->folder, "final.safetensors"));
-  CELI_TRY(cel_agent_save_model(training->agent, path));
   CELI_TRY(celi_metrics_close(training));
   if (training->pace.start_steps < training->total) tell(training, true);
   if (result) fill_result(training, result);

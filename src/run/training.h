@@ -55,6 +55,7 @@ typedef struct CeliTraining {
   CeliMetrics metrics;
   CeliPace pace;
   int64_t saved_step; ///< step of the newest checkpoint of this sitting; -1: none
+  bool told_cut;      ///< that evaluations are cut off was told
 } CeliTraining;
 
 // ---- train.c

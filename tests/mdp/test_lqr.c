@@ -244,6 +244,26 @@ static void no_temperature_is_the_hard_problem(void **state) {
   assert_near("constant", &hard.constant, &constant, 1, 1e-12);
 }
 
+/// At discount 0 only the immediate cost counts: P = Q, K = 0, Sigma = alpha/2 R^-1.
+static void no_future(void **state) {
+  (void)state;
+  const CelLqr lqr = {.n = 2,
+                      .m = 1,
+                      .A = {1, 0.1, 0, 1},
+                      .B = {0, 0.1},
+                      .Q = {2, 0.5, 0.5, 3},
+                      .R = {4},
+                      .noise = 1};
+  CelLqrSolution solution;
+  const double alpha = 0.6, K[] = {0, 0}, Sigma = alpha / 2 / 4;
+  const double constant = alpha * 0.5 * log(3.14159265358979323846 * alpha / 4);
+  assert_ok(cel_lqr_solve(&lqr, 0.0, alpha, &solution));
+  assert_near("P", solution.P, lqr.Q, 4, 1e-15);
+  assert_near("K", solution.K, K, 2, 1e-15);
+  assert_near("Sigma", solution.Sigma, &Sigma, 1, 1e-15);
+  assert_near("constant", &solution.constant, &constant, 1, 1e-14);
+}
+
 static void expect_refused(const CelLqr *lqr, double gamma, double alpha, const char *word) {
   CelLqrSolution solution;
   assert_int_equal(cel_lqr_solve(lqr, gamma, alpha, &solution), CEL_E_RANGE);
@@ -255,7 +275,7 @@ static void refusals(void **state) {
   const CelLqr good = random_problem(2, 50);
   CelLqr bad = good;
   expect_refused(&good, 1.0, 0.1, "gamma 1");
-  expect_refused(&good, 0.0, 0.1, "gamma 0");
+  expect_refused(&good, -0.1, 0.1, "gamma -0.1");
   expect_refused(&good, (double)NAN, 0.1, "gamma");
   expect_refused(&good, 0.9, -0.1, "temperature -0.1");
   bad.n = CEL_LQR_MAX + 1;
@@ -281,6 +301,7 @@ int main(void) {
       cmocka_unit_test(equal_to_value_iteration),
       cmocka_unit_test(equal_to_soft_value_iteration),
       cmocka_unit_test(no_temperature_is_the_hard_problem),
+      cmocka_unit_test(no_future),
       cmocka_unit_test(refusals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,22 +95,92 @@ static void test_spaces_are_compared(void **state) {
   cel_env_spec_destroy(spec);
 }
 
-/// Without a time limit an episode may go on for ever; an evaluation says so instead of hanging.
+/// Without a time limit an episode may never end: an evaluation cuts it off, and says so.
 static void test_endless_episodes(void **state) {
   (void)state;
   CelEnvSpec *spec;
   CelEvalResult result;
+  double returns[3];
+  int64_t lengths[3];
   OK(cel_env_register(&endless));
-  const CelEnvOptions options = {.max_episode_steps = -1, .action_repeat = 10000};
+  const CelEnvOptions options = {.max_episode_steps = -1, .action_repeat = 1000};
   OK(cel_env_spec_create(&spec, "TestEndless-v0", NULL, &options));
   CelAgent *agent = make_agent(spec, 1);
-  FAILS(cel_evaluate(agent, spec, 1, 1, CEL_MODE, NULL, NULL, &result), CEL_E_ENV,
-        "max_episode_steps");
+  for (int mode = CEL_SAMPLE; mode <= CEL_MODE; mode++) {
+    OK(cel_evaluate(agent, spec, 3, 1, (CelActMode)mode, returns, lengths, &result));
+    assert_int_equal(result.cut, 3);
+    for (int i = 0; i < 3; i++) {
+      assert_int_equal(lengths[i], CEL_EVAL_STEPS_MAX);
+      assert_true(returns[i] == CEL_EVAL_STEPS_MAX); // a reward of 1 a step
+    }
+  }
+  cel_env_spec_destroy(spec);
+  const CelEnvOptions limited = {.max_episode_steps = 5, .action_repeat = 1};
+  OK(cel_env_spec_create(&spec, "TestEndless-v0", NULL, &limited));
+  OK(cel_evaluate(agent, spec, 3, 1, CEL_MODE, returns, lengths, &result));
+  assert_int_equal(result.cut, 0);
+  assert_int_equal(lengths[2], 5);
   cel_agent_destroy(agent);
   cel_env_spec_destroy(spec);
 }
 
-/// Writes the file again with one number of a tensor changed, digest and all.
+// ---- an evaluation that fails
+
+static bool fails_at_evaluation; // of the environment below
+
+static CelStatus fragile_step(const CelEnvSpec *spec, double *states, int64_t n,
+                              const void *actions, void *obs, float *reward, uint8_t *terminated,
+                              CelRng *rng) {
+  if (fails_at_evaluation && n == 3) return cel_fail(CEL_E_ENV, "the cable was pulled");
+  return endless_step(spec, states, n, actions, obs, reward, terminated, rng);
+}
+
+static const CelEnvType fragile = {.abi = CEL_ENV_ABI,
+                                   .id = "TestFragile-v0",
+                                   .doc = "Fails where three environments step together.",
+                                   .reward_threshold = (double)NAN,
+                                   .max_episode_steps = 10,
+                                   .open = endless_open,
+                                   .reset = endless_reset,
+                                   .step = fragile_step};
+
+static CelStatus train_fragile(const char *out) {
+  CelRunConfig run = cel_run_config_default();
+  CelSacConfig sac = cel_sac_config_default();
+  snprintf(run.algo, sizeof run.algo, "sac");
+  snprintf(run.env, sizeof run.env, "TestFragile-v0");
+  snprintf(run.out, sizeof run.out, "%s", out);
+  run.steps = 60, run.eval_episodes = 3, run.eval_every = 0, run.tensorboard = false;
+  sac.common.net_arch = (CelIntList){1, {2}}, sac.common.batch_size = 4;
+  sac.common.buffer_size = 100, sac.common.learning_starts = 20;
+  return cel_train(&run, &sac, NULL, NULL, NULL, NULL);
+}
+
+static void same_file(const char *a, const char *b) {
+  char command[256];
+  snprintf(command, sizeof command, "cmp %s %s", a, b);
+  assert_int_equal(system(command), 0);
+}
+
+/// An evaluation that fails after the work is done costs nothing: the model is there, and the run goes on from its
+/// checkpoint as if nothing had happened.
+static void test_failed_evaluation(void **state) {
+  (void)state;
+  OK(cel_env_register(&fragile));
+  OK(train_fragile("whole"));
+  fails_at_evaluation = true;
+  FAILS(train_fragile("broken"), CEL_E_ENV, "the cable was pulled");
+  same_file("whole/final.safetensors", "broken/final.safetensors");
+  assert_int_equal(access("broken/checkpoints/step-000000060.safetensors", R_OK), 0);
+  FAILS(cel_train_resume("broken", 0, 0, NULL, NULL), CEL_E_ENV, "the cable was pulled");
+  fails_at_evaluation = false;
+  OK(cel_train_resume("broken", 0, 0, NULL, NULL));
+  same_file("whole/checkpoints/step-000000060.safetensors",
+            "broken/checkpoints/step-000000060.safetensors");
+  same_file("whole/best.safetensors", "broken/best.safetensors");
+  same_file("whole/evaluations.csv", "broken/evaluations.csv");
+}
+
 static void forge(const char *path, const char *name, int64_t value) {
   enum { MOST = 256 };
   CelSafetensors *file;
@@ -178,6 +248,7 @@ int main(void) {
       cmocka_unit_test(test_learn_checks_the_number_of_environments),
       cmocka_unit_test(test_spaces_are_compared),
       cmocka_unit_test(test_endless_episodes),
+      cmocka_unit_test_setup_teardown(test_failed_evaluation, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_last_step_of_several_environments, enter_folder,
                                       leave_folder),
       cmocka_unit_test_setup_teardown(test_impossible_counters, enter_folder, leave_folder),
