@@ -88,6 +88,28 @@ static void test_stops_by_divergence(void **state) {
   assert_memory_equal(digest[1], digest[2], sizeof digest[1]); // the sync point changes no bit
 }
 
+/// Line 7 on both sides of its threshold: the divergence d of the first minibatch stops the update if target_kl is a
+/// little below d / 1.5, and does not if it is a little above.
+static void test_stops_at_one_and_a_half_target_kl(void **state) {
+  (void)state;
+  double d = 0;
+  for (int k = 0; k < 3; k++) {
+    char target[32];
+    const char *const more[][2] = {{"target_kl", target}, {NULL, NULL}};
+    snprintf(target, sizeof target, "%.17g",
+             k == 0 ? 1e6 : d / 1.5 * (k == 1 ? 1 - 1e-6 : 1 + 1e-6));
+    CelAgent *agent = on_make(&learner, &cases[0], more, 1);
+    on_disturb(agent, 1);
+    on_feed(agent, 0, ON_T);
+    on_disturb(agent, 2);
+    on_update(agent);
+    d = on_metric(agent, "train/approx_kl");
+    assert_true(d > 1e-3);
+    assert_int_equal(cel_agent_updates(agent), k == 1 ? 0 : 1);
+    cel_agent_destroy(agent);
+  }
+}
+
 /// Learning rate and clip ranges fall with the share of the planned steps that is left.
 static void test_schedules(void **state) {
   (void)state;
@@ -185,6 +207,7 @@ int main(void) {
       cmocka_unit_test(test_zero_variance),
       cmocka_unit_test(test_bad_input),
       cmocka_unit_test(test_stops_by_divergence),
+      cmocka_unit_test(test_stops_at_one_and_a_half_target_kl),
       cmocka_unit_test(test_schedules),
       cmocka_unit_test(test_state_dependent_exploration),
       cmocka_unit_test(test_moved_environments_are_cut_off),

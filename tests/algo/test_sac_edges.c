@@ -99,6 +99,44 @@ static void test_gaussian_noise_is_not_clipped(void **state) {
   cel_agent_destroy(agent);
 }
 
+/// Actions are stored in the policy's scale, [-1, 1], whichever way they were explored; those of an unsquashed policy as
+/// the environment takes them. The environment's range is [10, 30]: its middle is 20, half its width 10.
+static void test_actions_are_stored_scaled(void **state) {
+  (void)state;
+  static const Setting settings[][4] = {
+      {{"learning_starts", "1000"}, {0}},
+      {{"learning_starts", "0"}, {0}},
+      {{"noise", "normal"}, {"noise_sigma", "0.2"}, {0}},
+      {{"noise", "ou"}, {"noise_sigma", "0.2"}, {0}},
+      {{"noise", "gsde"}, {"log_std_init", "-1"}, {0}},
+      {{"policy", "gaussian"}, {"learning_starts", "1000"}, {0}},
+      {{"policy", "gaussian"}, {0}},
+  };
+  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+    const bool scaled = i < 5;
+    CelAgent *agent = make(settings[i], 1, 10, 30);
+    float obs[O] = {0.5f, -2}, actions[A];
+    const float reward = 1;
+    const uint8_t no = 0;
+    for (int k = 0; k < 10; k++) {
+      ok(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions));
+      const CelOutcome outcome = {&reward, &no, &no, obs, NULL};
+      ok(cel_agent_observe(agent, &outcome));
+      ok(cel_agent_update_n(agent, 1));
+      const float *last = data_of(agent, "last_action"), *sa = data_of(agent, "batch.sa");
+      for (int a = 0; a < A; a++) {
+        const double want = scaled ? ((double)actions[a] - 20) / 10 : (double)actions[a];
+        if (!(fabs((double)last[a] - want) < 1e-5))
+          fail_msg("setting %zu: the action %g is stored as %g, not %g", i, (double)actions[a],
+                   (double)last[a], want);
+        if (scaled && !(fabsf(sa[O + a]) <= 1))
+          fail_msg("setting %zu: an action of %g in a batch", i, (double)sa[O + a]);
+      }
+    }
+    cel_agent_destroy(agent);
+  }
+}
+
 /// Random actions before learning fill the bounds, whatever the policy is.
 static void test_gaussian_random_actions(void **state) {
   (void)state;
@@ -362,6 +400,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_gsde_samples),
       cmocka_unit_test(test_gaussian_noise_is_not_clipped),
+      cmocka_unit_test(test_actions_are_stored_scaled),
       cmocka_unit_test(test_gaussian_random_actions),
       cmocka_unit_test(test_wide_bounds),
       cmocka_unit_test(test_final_observation_is_checked),

@@ -73,12 +73,100 @@ static void test_trust_region(void **state) {
   }
 }
 
+/// The actor's parameters, or their gradient, in one row; their number.
+static int actor_row(CelAgent *agent, CelRole role, float *row, int most) {
+  const CelTensors *tensors = cel_agent_tensors(agent);
+  const char *prefix = role == CEL_GRAD ? "grad.actor." : "actor.";
+  int n = 0;
+  for (int64_t i = 0; i < cel_tensors_count(tensors); i++) {
+    const CelTensor *t = cel_tensors_at(tensors, i);
+    if (t->role != role || strncmp(t->name, prefix, strlen(prefix)) != 0) continue;
+    assert_true(n + t->size <= most);
+    memcpy(row + n, t->data, (size_t)t->size * sizeof *row);
+    n += (int)t->size;
+  }
+  return n;
+}
+
+enum { MOST = 512 };
+
+/// Line 6: what is accepted has risen and lies within the region, whatever the first try was; where nothing is accepted,
+/// the policy is the old one, bit for bit. `target` of 1e6 nats: only the surrogate can refuse. Counts what happened.
+static void search(const OnCase *c, const char *target, const char *tries, int *refused,
+                   int *failed) {
+  const char *const more[][2] = {{"target_kl", target},
+                                 {"line_search_max_iter", tries},
+                                 {"line_search_shrinking_factor", "0.5"},
+                                 {"batch_size", "64"},
+                                 {NULL, NULL}};
+  float before[MOST], after[MOST];
+  for (int k = 0; k < 20; k++) {
+    CelAgent *agent = on_make(&learner, c, more, 1);
+    const int n = actor_row(agent, CEL_PARAM, before, MOST);
+    on_feed(agent, ON_T * k, ON_T);
+    on_update(agent);
+    actor_row(agent, CEL_PARAM, after, MOST);
+    const double kl = on_metric(agent, "train/kl_divergence_loss"),
+                 gained = on_metric(agent, "train/surrogate_improvement");
+    const bool success = on_metric(agent, "train/is_line_search_success") > 0,
+               same = memcmp(before, after, (size_t)n * sizeof *before) == 0;
+    *refused += on_metric(agent, "train/line_search_tries") > 1, *failed += !success;
+    if (success && !(gained > 0)) fail_msg("%s: accepted with a gain of %g", c->name, gained);
+    if (success && !(kl < strtod(target, NULL)))
+      fail_msg("%s: accepted at a divergence of %g, allowed are %s", c->name, kl, target);
+    if (success == same) fail_msg("%s: success %d, policy kept %d", c->name, success, same);
+    cel_agent_destroy(agent);
+  }
+}
+
+static void test_line_search(void **state) {
+  (void)state;
+  int by_gain = 0, by_divergence = 0, failed = 0, ignored = 0;
+  for (int i = 0; i < N_CASES; i++) {
+    search(&cases[i], "1000000", "10", &by_gain, &ignored);
+    search(&cases[i], "0.5", "10", &by_divergence, &ignored);
+    search(&cases[i], "1000000", "1", &ignored, &failed);
+  }
+  if (by_gain < 20 || by_divergence < 20 || failed < 20)
+    fail_msg("first tries refused: %d for want of gain, %d for divergence or gain; %d searches "
+             "failed: too few to tell",
+             by_gain, by_divergence, failed);
+}
+
+/// Line 4 with one step of conjugate gradients goes along the gradient itself; with more it does not.
+static void test_conjugate_gradient_steps(void **state) {
+  (void)state;
+  for (int steps = 1; steps <= 2; steps++) {
+    const char *const more[][2] = {{"cg_max_steps", steps == 1 ? "1" : "2"}, {NULL, NULL}};
+    float before[MOST], after[MOST], g[MOST];
+    double ab = 0, aa = 0, bb = 0;
+    CelAgent *agent = on_make(&learner, &cases[0], more, 1);
+    on_feed(agent, 0, ON_T);
+    actor_row(agent, CEL_PARAM, before, MOST);
+    on_update(agent);
+    const int n = actor_row(agent, CEL_PARAM, after, MOST);
+    assert_int_equal(actor_row(agent, CEL_GRAD, g, MOST), n);
+    assert_true(on_metric(agent, "train/is_line_search_success") > 0);
+    for (int k = 0; k < n; k++) {
+      const double moved = (double)after[k] - (double)before[k];
+      ab += moved * (double)g[k], aa += moved * moved, bb += (double)g[k] * (double)g[k];
+    }
+    const double cosine = ab / sqrt(aa * bb);
+    if ((cosine > 1 - 1e-6) != (steps == 1))
+      fail_msg("%d steps of conjugate gradients: the cosine with the gradient is %.9f", steps,
+               cosine);
+    cel_agent_destroy(agent);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_TESTS(learner),
       cmocka_unit_test(test_bits),
       cmocka_unit_test(test_bad_input),
       cmocka_unit_test(test_trust_region),
+      cmocka_unit_test(test_line_search),
+      cmocka_unit_test(test_conjugate_gradient_steps),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
