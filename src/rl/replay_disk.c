@@ -18,7 +18,7 @@
 
 #define FORMAT "celsius-replay"
 #define ROWS_MAX (INT64_MAX / 2) ///< of all environments together, so that no sum overflows
-enum { NAME_MAX_BYTES = 80 };
+enum { NAME_MAX_BYTES = 160 };
 
 /// A segment's file: sums over environments of the first row and of the row after the last.
 typedef struct Segment {
@@ -61,14 +61,14 @@ static const char *parse_rows(const char *text, char stop, int64_t *out) {
   return text > first && *text == stop ? text + 1 : NULL;
 }
 
-/// "rows-BEGIN-END.safetensors", or that with ".tmp", and nothing else.
+/// "rows-BEGIN-END.safetensors", or the temporary file of one, and nothing else.
 static bool parse_name(Segment *segment, const char *name) {
   if (strlen(name) >= NAME_MAX_BYTES || strncmp(name, "rows-", 5) != 0) return false;
   memcpy(segment->name, name, strlen(name) + 1);
   const char *rest = parse_rows(name + 5, '-', &segment->begin);
   if (rest) rest = parse_rows(rest, '.', &segment->end);
   if (!rest || segment->end < segment->begin) return false;
-  segment->temporary = strcmp(rest, "safetensors.tmp") == 0;
+  segment->temporary = strncmp(rest, "safetensors.", 12) == 0 && celi_temporary_is(name);
   return segment->temporary || strcmp(rest, "safetensors") == 0;
 }
 

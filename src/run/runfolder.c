@@ -127,6 +127,22 @@ CelStatus celi_runfolder_check(const char *folder, char config[CEL_PATH_MAX]) {
   return cel_fail(CEL_E_IO, "%s: this is not a run folder (it has no config.yaml)", folder);
 }
 
+/// Deletes what killed writers left in a run's folders.
+static CelStatus clean(const char *path) {
+  static const char *const names[] = {"checkpoints", "replay"};
+  CeliFolder folder, sub;
+  CELI_TRY(celi_folder_open(&folder, path));
+  CelStatus status = celi_folder_clean(&folder);
+  for (int i = 0; i < 2 && status == CEL_OK; i++) {
+    if (faccessat(folder.fd, names[i], F_OK, 0) != 0) continue;
+    status = celi_folder_open_in(&sub, &folder, names[i], false);
+    if (status == CEL_OK) status = celi_folder_clean(&sub);
+    celi_folder_close(&sub);
+  }
+  celi_folder_close(&folder);
+  return status;
+}
+
 CelStatus celi_runfolder_lock(const char *folder, int *lock) {
   const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return celi_fail_errno(folder, "this folder cannot be opened", errno);
@@ -134,6 +150,11 @@ CelStatus celi_runfolder_lock(const char *folder, int *lock) {
     close(fd);
     return cel_fail(CEL_E_STATE, "%s: another process trains in this folder", folder);
   } // a file system without locks: go on without one
+  const CelStatus status = clean(folder);
+  if (status != CEL_OK) {
+    close(fd);
+    return status;
+  }
   *lock = fd;
   return CEL_OK;
 }

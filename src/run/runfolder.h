@@ -17,7 +17,8 @@ CelStatus celi_runfolder_create(const CelSetup *setup, char folder[CEL_PATH_MAX]
 /// CEL_E_RANGE.
 CelStatus celi_runfolder_check(const char *folder, char config[CEL_PATH_MAX]) CEL_WARN_UNUSED;
 /// Takes the folder for this process; *lock is a file descriptor, closed to give it back (a killed
-/// process gives it back too). Errors: CEL_E_STATE (another process trains there), CEL_E_IO.
+/// process gives it back too). Deletes the temporary files of killed writers.
+/// Errors: CEL_E_STATE (another process trains there), CEL_E_IO.
 CelStatus celi_runfolder_lock(const char *folder, int *lock) CEL_WARN_UNUSED;
 
 /// A checkpoint's file: folder/checkpoints/step-000010000.safetensors.

@@ -48,11 +48,11 @@ static inline int folder_teardown(void **state) {
   return result;
 }
 
-/// FOLDER/NAME, in one of 4 buffers that take turns.
+/// FOLDER/NAME, in one of 16 buffers that take turns.
 static inline const char *in_folder(void **state, const char *name) {
-  static char paths[4][256];
+  static char paths[16][256];
   static int turn;
-  char *path = paths[turn++ % 4];
+  char *path = paths[turn++ % 16];
   snprintf(path, sizeof paths[0], "%s/%s", (char *)*state, name);
   return path;
 }

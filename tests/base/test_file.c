@@ -160,15 +160,61 @@ static void abandoned_files_leave_the_old_one(void **state) {
   celi_writer_abandon(&writer); // nothing left to do
 }
 
-static void leftovers_are_taken_over(void **state) {
-  const char *folder = new_folder(state, "leftover"), *path = in_folder(state, "leftover/a");
-  put_file(in_folder(state, "leftover/a.tmp"), "half of a file that is longer", 29);
-  assert_ok(celi_file_write(path, "new", 3));
-  check_content(path, "new");
-  assert_int_equal(count_files(folder), 1);
+/// The name of the one temporary file in a folder, in static memory; fails when there is not one.
+static const char *find_temporary(const char *folder) {
+  static char name[256];
+  int n = 0;
+  DIR *dir = opendir(folder);
+  assert_non_null(dir);
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+    if (!celi_temporary_is(entry->d_name)) continue;
+    snprintf(name, sizeof name, "%s", entry->d_name);
+    n++;
+  }
+  closedir(dir);
+  assert_int_equal(n, 1);
+  return name;
 }
 
-// A temporary file that is being written belongs to its writer, and so does a link.
+static void temporary_names_are_recognized(void **state) {
+  (void)state;
+  assert_true(celi_temporary_is("a.celsius-0123456789abcdef.tmp"));
+  assert_true(celi_temporary_is("step-1.safetensors.celsius-00000000000000ff.tmp"));
+  const char *const others[] = {"",
+                                "a",
+                                "a.tmp",
+                                ".celsius-0123456789abcdef.tmp",
+                                "a.celsius-0123456789abcdeF.tmp",
+                                "a.celsius-0123456789abcde.tmp",
+                                "a.celsius-0123456789abcdef.tmpx",
+                                "a.celsius-0123456789abcdef.tmp.csv"};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    assert_false(celi_temporary_is(others[i]));
+}
+
+// What a killed writer left is deleted, what a living one writes is not, nor is any other file.
+static void leftovers_are_cleaned(void **state) {
+  const char *path = in_folder(state, "leftover/a");
+  const char *folder = new_folder(state, "leftover");
+  put_file(in_folder(state, "leftover/b.celsius-0123456789abcdef.tmp"), "half", 4);
+  put_file(in_folder(state, "leftover/a.tmp"), "mine", 4);
+  CeliWriter writer;
+  CeliFolder opened;
+  assert_ok(celi_writer_open(&writer, path));
+  assert_ok(celi_folder_open(&opened, folder));
+  assert_int_equal(count_files(folder), 3);
+  assert_ok(celi_folder_clean(&opened));
+  assert_int_equal(count_files(folder), 2);
+  (void)find_temporary(folder);
+  assert_ok(celi_writer_put(&writer, "new", 3));
+  assert_ok(celi_writer_close(&writer));
+  check_content(path, "new");
+  check_content(in_folder(state, "leftover/a.tmp"), "mine");
+  celi_folder_close(&opened);
+  celi_folder_close(&opened); // does nothing
+}
+
+// A file with a temporary's name that somebody made before, of whatever kind, is never written to.
 static void temporary_files_of_others_are_left_alone(void **state) {
   const char *folder = new_folder(state, "others"), *path = in_folder(state, "others/a");
   CeliWriter first, second;
@@ -184,9 +230,116 @@ static void temporary_files_of_others_are_left_alone(void **state) {
   assert_int_equal(count_files(folder), 1);
   put_file(in_folder(state, "others/victim"), "victim", 6);
   assert_int_equal(symlink("victim", in_folder(state, "others/a.tmp")), 0);
-  assert_fails(celi_file_write(path, "x", 1), CEL_E_IO, "Too many levels of symbolic links");
+  put_file(in_folder(state, "others/b.tmp"), "", 0);
+  assert_int_equal(chmod(in_folder(state, "others/b.tmp"), 0666), 0);
+  assert_ok(celi_file_write(path, "x", 1));
+  assert_ok(celi_file_write(in_folder(state, "others/b"), "y", 1));
   check_content(in_folder(state, "others/victim"), "victim");
-  check_content(path, "second");
+  check_content(in_folder(state, "others/b.tmp"), "");
+  check_content(path, "x");
+}
+
+static unsigned mode_of(const char *path) {
+  struct stat info;
+  assert_int_equal(stat(path, &info), 0);
+  return info.st_mode & 07777;
+}
+
+// Nobody may read a file that was private before, not even while it is written.
+static void permissions_are_kept(void **state) {
+  const char *path = in_folder(state, "mode/a"), *folder = new_folder(state, "mode");
+  static const mode_t modes[] = {0600, 0640, 0444, 0664, 0777};
+  const mode_t mask = umask(022);
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    put_file(path, "old", 3);
+    assert_int_equal(chmod(path, modes[i]), 0);
+    CeliWriter writer;
+    assert_ok(celi_writer_open(&writer, path));
+    char temporary[512];
+    snprintf(temporary, sizeof temporary, "%s/%s", folder, find_temporary(folder));
+    assert_int_equal(mode_of(temporary), modes[i]);
+    assert_ok(celi_writer_close(&writer));
+    assert_int_equal(mode_of(path), modes[i]);
+    unlink(path);
+  }
+  umask(077);
+  assert_ok(celi_file_write(path, "new", 3));
+  assert_int_equal(mode_of(path), 0600);
+  umask(mask);
+}
+
+// Another user's file in a shared folder passes on no permission that our new file would not get.
+static void permissions_of_others_are_not_taken_over(void **state) {
+  if (geteuid() != 0) skip();
+  const char *path = in_folder(state, "taken/a");
+  new_folder(state, "taken");
+  const mode_t mask = umask(022);
+  put_file(path, "", 0);
+  assert_int_equal(chmod(path, 0666), 0);
+  assert_int_equal(chown(path, 65534, 65534), 0);
+  assert_ok(celi_file_write(path, "new", 3));
+  struct stat info;
+  assert_int_equal(stat(path, &info), 0);
+  assert_int_equal(info.st_uid, 0);
+  assert_int_equal(info.st_mode & 0777, 0644);
+  umask(mask);
+}
+
+// A link of ours is followed (links_stay_links); one of somebody else could lead anywhere.
+static void links_of_others_are_refused(void **state) {
+  if (geteuid() != 0) skip();
+  const char *link = in_folder(state, "foreign/link"), *victim = in_folder(state, "foreign/victim");
+  const char *folder = new_folder(state, "foreign");
+  assert_int_equal(chmod(folder, 01777), 0);
+  put_file(victim, "victim", 6);
+  assert_int_equal(symlink("victim", link), 0);
+  assert_int_equal(lchown(link, 65534, 65534), 0);
+  assert_fails(celi_file_write(link, "x", 1), CEL_E_IO, "belongs to another user");
+  check_content(victim, "victim");
+  assert_int_equal(count_files(folder), 2);
+}
+
+// In an open folder no link is followed, wherever it stands, and only regular files are replaced.
+static void folders_follow_no_links(void **state) {
+  new_folder(state, "run");
+  new_folder(state, "elsewhere");
+  const char *victim = in_folder(state, "elsewhere/victim");
+  put_file(victim, "victim", 6);
+  assert_int_equal(symlink("../elsewhere/victim", in_folder(state, "run/file")), 0);
+  assert_int_equal(symlink("../elsewhere", in_folder(state, "run/folder")), 0);
+  assert_int_equal(symlink("run", in_folder(state, "name")), 0);
+  assert_int_equal(mkfifo(in_folder(state, "run/pipe"), 0666), 0);
+  CeliFolder run, sub;
+  int fd = -1;
+  assert_ok(celi_folder_open(&run, in_folder(state, "name"))); // the user's own name for it
+  assert_fails(celi_file_write_in(&run, "file", "x", 1), CEL_E_IO, "name/file: this is a symbolic");
+  assert_fails(celi_folder_open_file(&run, "file", O_RDWR | O_CREAT, &fd), CEL_E_IO, "symbolic");
+  assert_fails(celi_folder_open_in(&sub, &run, "folder", true), CEL_E_IO, "symbolic");
+  assert_fails(celi_file_write_in(&run, "pipe", "x", 1), CEL_E_IO, "not a regular file");
+  assert_fails(celi_folder_open_file(&run, "pipe", O_RDWR, &fd), CEL_E_IO, "not a regular file");
+  check_content(victim, "victim");
+  assert_ok(celi_folder_open_in(&sub, &run, "new", true));
+  assert_ok(celi_file_write_in(&sub, "a", "one", 3));
+  check_content(in_folder(state, "run/new/a"), "one");
+  assert_ok(celi_folder_remove(&sub, "a"));
+  assert_ok(celi_folder_remove(&sub, "a"));
+  // The folder that was opened is written to, whatever stands at its path by now.
+  assert_int_equal(rename(in_folder(state, "run/new"), in_folder(state, "run/moved")), 0);
+  assert_int_equal(symlink("../elsewhere", in_folder(state, "run/new")), 0);
+  assert_ok(celi_file_write_in(&sub, "victim", "two", 3));
+  check_content(in_folder(state, "run/moved/victim"), "two");
+  check_content(victim, "victim");
+  celi_folder_close(&sub);
+  celi_folder_close(&run);
+}
+
+static void long_names_have_temporaries(void **state) {
+  char name[256], path[512];
+  memset(name, 'n', 255);
+  name[255] = 0;
+  snprintf(path, sizeof path, "%s/%s", (char *)*state, name);
+  assert_ok(celi_file_write(path, "x", 1));
+  check_content(path, "x");
 }
 
 static void links_stay_links(void **state) {
@@ -267,7 +420,13 @@ int main(void) {
       cmocka_unit_test(full_disks_are_told),
       cmocka_unit_test(a_failed_write_leaves_the_old_file),
       cmocka_unit_test(abandoned_files_leave_the_old_one),
-      cmocka_unit_test(leftovers_are_taken_over),
+      cmocka_unit_test(temporary_names_are_recognized),
+      cmocka_unit_test(leftovers_are_cleaned),
+      cmocka_unit_test(permissions_are_kept),
+      cmocka_unit_test(permissions_of_others_are_not_taken_over),
+      cmocka_unit_test(links_of_others_are_refused),
+      cmocka_unit_test(folders_follow_no_links),
+      cmocka_unit_test(long_names_have_temporaries),
       cmocka_unit_test(temporary_files_of_others_are_left_alone),
       cmocka_unit_test(links_stay_links),
       cmocka_unit_test(concurrent_writers_leave_whole_files),

@@ -279,11 +279,12 @@ static void test_left_over_files(void **state) {
                                       "rows-0-5.safetensors2",
                                       "rows-99999999999999999999-5.safetensors"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) put_file(rig, names[i], "hello");
-  put_file(rig, "rows-000000000000-000000000009.safetensors.tmp", "half");
+  put_file(rig, "rows-000000000000-000000000009.safetensors.celsius-0123456789abcdef.tmp", "half");
   for (int i = 0; i < 4; i++) assert_loads(rig, &rig->list[i]);
   step(rig, 3);
   save(rig);
-  assert_false(has_file(rig, "rows-000000000000-000000000009.safetensors.tmp"));
+  assert_false(
+      has_file(rig, "rows-000000000000-000000000009.safetensors.celsius-0123456789abcdef.tmp"));
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) assert_true(has_file(rig, names[i]));
   rig_destroy(rig);
 }
