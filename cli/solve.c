@@ -307,6 +307,8 @@ static CelStatus solve_problem(Solve *solve, const SolveProblem *problem, const 
   const SolveOptions *options = &solve->options;
   CelStatus status = solve_problem_make(&solve->mdp, problem, (CelMdpFormat)options->format,
                                         solve->config.gamma, gamma);
+  if (status == CEL_OK && solve->mdp->left_out && !options->quiet)
+    cli_note("%s: %s", name, solve->mdp->left_out);
   if (status == CEL_OK) status = check_files(solve, name);
   if (status == CEL_OK && options->save_problem[0])
     status = cel_mdp_save(solve->mdp, options->save_problem, CEL_MDP_AUTO);
@@ -336,6 +338,8 @@ static int help(const SolveProblem *problem) {
   if (problem->generator) {
     snprintf(title, sizeof title, "The problem: %.120s", problem->generator->name);
     tables[n++] = (CliTable){title, "", problem->fields, NULL};
+  } else {
+    tables[n++] = (CliTable){"The problem: a file", "", solve_file_fields(), NULL};
   }
   tables[n++] = (CliTable){"The solver", "", solver, NULL};
   tables[n++] = (CliTable){"With --q-learning", "q.", q, NULL};

@@ -38,9 +38,11 @@ typedef struct Solve {
 typedef struct SolveProblem {
   const char *path;                 ///< of the file; NULL: a generator
   const CelMdpGenerator *generator; ///< or NULL
-  void *config;
-  CelField *fields; ///< the generator's but gamma, which the solver has; an empty table for a file
+  void *config;                     ///< the generator's, or the file's CelMdpLoadOptions
+  CelField *fields; ///< of `config`, but gamma, which the solver has, and the format
 } SolveProblem;
+/// The fields of a file's options: horizon, reward.
+const CelField *solve_file_fields(void);
 /// Errors: CEL_E_NAME (neither: the nearest generator), CEL_E_MEMORY.
 CelStatus solve_problem_find(SolveProblem *problem, const char *name) CEL_WARN_UNUSED;
 /// Generates or loads. gamma NAN: the problem's own; `gamma_text` as it was given, or NULL.

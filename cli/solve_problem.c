@@ -32,30 +32,60 @@ static bool is_gamma(const CelField *field) {
   return strcmp(field->name, "gamma") == 0;
 }
 
+const CelField *solve_file_fields(void) {
+  static const CelField fields[] = {
+      {"horizon", CEL_FIELD_INT, offsetof(CelMdpLoadOptions, horizon), "-1", -1, 1e15, "steps",
+       NULL, NULL, "steps of an episode; 0: infinite; -1: the file's own, which is mostly infinite",
+       ""},
+      {"reward", CEL_FIELD_STRING, offsetof(CelMdpLoadOptions, reward), "", 0, 0, "NAME", NULL,
+       NULL,
+       "of PRISM's files with several reward structures: the one that counts, by name or number",
+       ""},
+      {0}};
+  return fields;
+}
+
+/// Copies a table, all but gamma.
+static void copy_fields(SolveProblem *problem, const CelField *table) {
+  int n = 0;
+  for (const CelField *field = table; field->name && n < FIELDS_MAX - 1; field++)
+    if (!is_gamma(field)) problem->fields[n++] = *field;
+}
+
+static CelStatus find_file(SolveProblem *problem, const char *name) {
+  const CelMdpLoadOptions options = cel_mdp_load_options_default();
+  if (!is_path(name)) return fail_unknown(name);
+  problem->path = name;
+  problem->config = malloc(sizeof options);
+  if (!problem->config) return cel_fail(CEL_E_MEMORY, "no memory for the options of a file");
+  memcpy(problem->config, &options, sizeof options);
+  copy_fields(problem, solve_file_fields());
+  return CEL_OK;
+}
+
 CelStatus solve_problem_find(SolveProblem *problem, const char *name) {
   const CelMdpGenerator *generator;
-  int n = 0;
   *problem = (SolveProblem){.path = NULL};
   problem->fields = calloc(FIELDS_MAX, sizeof *problem->fields);
   if (!problem->fields) return cel_fail(CEL_E_MEMORY, "no memory for a table of flags");
-  if (cel_mdp_generator_find(name, &generator) != CEL_OK) {
-    if (!is_path(name)) return fail_unknown(name);
-    problem->path = name;
-    return CEL_OK;
-  }
+  if (cel_mdp_generator_find(name, &generator) != CEL_OK) return find_file(problem, name);
   problem->generator = generator;
   problem->config = calloc(1, generator->config_size);
   if (!problem->config) return cel_fail(CEL_E_MEMORY, "no memory for a generator's arguments");
   cel_fields_default(generator->fields, problem->config);
-  for (const CelField *field = generator->fields; field->name && n < FIELDS_MAX - 1; field++)
-    if (!is_gamma(field)) problem->fields[n++] = *field;
+  copy_fields(problem, generator->fields);
   return CEL_OK;
 }
 
 CelStatus solve_problem_make(CelMdp **out, const SolveProblem *problem, CelMdpFormat format,
                              double gamma, const char *gamma_text) {
   const CelMdpGenerator *generator = problem->generator;
-  if (problem->path) return cel_mdp_load(out, problem->path, format, gamma);
+  if (problem->path) {
+    CelMdpLoadOptions *options = problem->config;
+    options->format = format;
+    options->discount = gamma;
+    return cel_mdp_load_with(out, problem->path, options);
+  }
   if (format != CEL_MDP_AUTO)
     return cel_fail(CEL_E_ARGUMENT, "--format is for files; '%s' is a generator", generator->name);
   if (gamma_text && gamma == gamma && cel_fields_find(generator->fields, "gamma")) {

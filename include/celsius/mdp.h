@@ -37,7 +37,9 @@ typedef struct CelMdp {
   const int32_t *action;     ///< (pairs) the action's number, where it is not p - pair[s]; or NULL
   const double *start;       ///< (states) initial distribution
   const CelMdpGrid *grid;    ///< or NULL
-  char name[CEL_TEXT_MAX];   ///< "frozenlake-8x8", a file's name, ""
+  /// One sentence about what the file says and this problem does not hold, or NULL: "observations are left out: ..."
+  const char *left_out;
+  char name[CEL_TEXT_MAX]; ///< "frozenlake-8x8", a file's name, ""
 } CelMdp;
 
 /// Next state of transition t.
@@ -69,8 +71,9 @@ CEL_API CelStatus cel_mdp_pair(CelMdpBuilder *builder, int64_t state, int64_t ac
                                double reward) CEL_WARN_UNUSED;
 /// Adds a transition to the open pair; the same next state may come again: probabilities add up, rewards are averaged by
 /// them; with and without `ends` they stay apart. `reward` is r(s,a,s') beside the pair's; `ends`: the episode ends
-/// there. A probability of 0 is dropped. The row is checked when it is closed: by the next pair, or by build.
-/// Errors: CEL_E_RANGE (next state, probability outside of [0, 1]), CEL_E_NAN, CEL_E_STATE (no pair is open).
+/// there. Probabilities may be off by 1e-5, single ones and sums; one of 0 or below is dropped, and the others are divided
+/// by their sum. The row is checked when it is closed: by the next pair, or by build.
+/// Errors: CEL_E_RANGE (next state, probability outside of [0, 1] by more than 1e-5), CEL_E_NAN, CEL_E_STATE (no pair is open).
 CEL_API CelStatus cel_mdp_transition(CelMdpBuilder *builder, int64_t next, double probability,
                                      double reward, bool ends) CEL_WARN_UNUSED;
 /// Sets the initial distribution's weight of a state (default: uniform over the states that are not terminal).
@@ -79,7 +82,7 @@ CEL_API CelStatus cel_mdp_start(CelMdpBuilder *builder, int64_t state,
 /// Says that the problem is a grid (copied).
 CEL_API CelStatus cel_mdp_set_grid(CelMdpBuilder *builder, const CelMdpGrid *grid) CEL_WARN_UNUSED;
 CEL_API CelStatus cel_mdp_set_name(CelMdpBuilder *builder, const char *name) CEL_WARN_UNUSED;
-/// Validates and closes; the builder is empty afterwards and may be destroyed. Rows must sum to 1 within 1e-9 (and are
+/// Validates and closes; the builder is empty afterwards and may be destroyed. Rows must sum to 1 within 1e-5 (and are
 /// then divided by their sum), the start too. Within a row next states rise.
 /// Errors: CEL_E_RANGE, naming state, action and the sum; CEL_E_MEMORY; CEL_E_STATE (twice). After an error of any of
 /// these functions there is nothing to do but to destroy.
@@ -96,13 +99,27 @@ typedef enum CelMdpFormat {
   CEL_MDP_AUTO,        ///< by the file's name and first bytes
   CEL_MDP_SAFETENSORS, ///< our own layout (docs/files.md), memory-mapped
   CEL_MDP_GYMNASIUM, ///< JSON of a toy-text transition dictionary: {"P": {"0": {"0": [[p, s', r, done], ...]}}}
-  CEL_MDP_CASSANDRA, ///< .mdp / .pomdp text; observations are read over
+  CEL_MDP_CASSANDRA, ///< .mdp / .pomdp text; observations are left out
   CEL_MDP_PRISM      ///< explicit .tra, with .trew, .srew, .lab beside it
 } CelMdpFormat;
 
-/// Loads a file. `discount` NAN: the file's own (an error where it has none, as PRISM's never do, Gymnasium's may not).
+/// How a file is read. Start from cel_mdp_load_options_default().
+typedef struct CelMdpLoadOptions {
+  CelMdpFormat format;       ///< default CEL_MDP_AUTO
+  double discount;           ///< NAN, the default: the file's own
+  int64_t horizon;           ///< steps of an episode; 0: infinite; -1, the default: the file's own
+  char reward[CEL_TEXT_MAX]; ///< PRISM's reward structure, by name or number; "": the only one
+} CelMdpLoadOptions;
+CEL_API CelMdpLoadOptions cel_mdp_load_options_default(void);
+
+/// Loads a file. A file without a discount (PRISM's never have one, Gymnasium's may not) needs one in the options. A
+/// discount of 1 needs a horizon, the file's or the one in the options.
 /// Errors: CEL_E_IO, CEL_E_CORRUPT (file, line or offset, state, action, what and the remedy), CEL_E_FORMAT (not of that
-/// format at all), CEL_E_RANGE (discount), CEL_E_MEMORY.
+/// format at all; longer than the limit), CEL_E_RANGE (discount, horizon), CEL_E_NAME (no such reward structure),
+/// CEL_E_ARGUMENT (several reward structures, and none is chosen), CEL_E_MEMORY.
+CEL_API CelStatus cel_mdp_load_with(CelMdp **out, const char *path,
+                                    const CelMdpLoadOptions *options) CEL_WARN_UNUSED;
+/// The same with a format and a discount (NAN: the file's own); all else by default.
 CEL_API CelStatus cel_mdp_load(CelMdp **out, const char *path, CelMdpFormat format,
                                double discount) CEL_WARN_UNUSED;
 /// Writes a file whole or not at all. CEL_MDP_AUTO: by the name's ending.

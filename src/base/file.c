@@ -14,11 +14,25 @@ CelStatus celi_fail_errno(const char *path, const char *doing, int error) {
 
 // ---- Reading
 
+static CelStatus fail_long(const char *path, bool plain, size_t limit) {
+  char most[CELI_NUMBER_MAX];
+  celi_bytes_text(most, limit);
+  if (plain) {
+    return cel_fail(CEL_E_FORMAT,
+                    "%s: longer than %s, the most that is read: is it the right file?", path, most);
+  }
+  return cel_fail(
+      CEL_E_FORMAT,
+      "%s: no end after %s, the most that is read from a pipe or device: is it the right "
+      "one? If so, write it to a file first",
+      path, most);
+}
+
 static CelStatus read_all(int fd, const char *path, size_t limit, char **data, size_t *size) {
   struct stat info;
   if (fstat(fd, &info) != 0) return celi_fail_errno(path, "cannot be read", errno);
   if (S_ISDIR(info.st_mode)) return celi_fail_errno(path, "cannot be read", EISDIR);
-  size_t capacity = info.st_size > 0 ? (size_t)info.st_size : 4096;
+  size_t capacity = info.st_size > 0 && S_ISREG(info.st_mode) ? (size_t)info.st_size : 4096;
   if (capacity > limit) capacity = limit;
   *size = 0;
   for (;;) {
@@ -28,8 +42,7 @@ static CelStatus read_all(int fd, const char *path, size_t limit, char **data, s
     if (n < 0) return celi_fail_errno(path, "cannot be read", errno);
     if (n == 0) break;
     *size += (size_t)n;
-    if (*size > limit)
-      return cel_fail(CEL_E_FORMAT, "%s: longer than the %zu bytes that are read", path, limit);
+    if (*size > limit) return fail_long(path, S_ISREG(info.st_mode), limit);
     if (*size > capacity) capacity = *size > limit / 2 ? limit : *size * 2;
   }
   (*data)[*size] = 0;

@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 /// Reads a whole file; *data gets a zero after its *size bytes and is the caller's to free.
-/// Errors: CEL_E_IO (path and reason), CEL_E_FORMAT (longer than `limit`), CEL_E_MEMORY.
+/// Errors: CEL_E_IO (path and reason), CEL_E_FORMAT (longer than `limit` bytes), CEL_E_MEMORY (more than the machine has
+/// left, before it is taken).
 CelStatus celi_file_read(const char *path, size_t limit, char **data, size_t *size) CEL_WARN_UNUSED;
 
 /// An open folder. Its files are reached through the descriptor, so that nobody can put another

@@ -21,7 +21,7 @@
 #include <string.h>
 
 typedef struct MdpArguments {
-  char file[CEL_PATH_MAX], generator[CEL_TEXT_MAX], arguments[CEL_PATH_MAX];
+  char file[CEL_PATH_MAX], generator[CEL_TEXT_MAX], arguments[CEL_PATH_MAX], reward[CEL_TEXT_MAX];
   double discount;
   int32_t unavailable;
   const CelMdp *given; ///< of cel_mdp_env_spec: not a field
@@ -48,6 +48,8 @@ static const CelField fields[] = {
      "file of the problem, in any format that `celsius solve` reads", ""},
     {"discount", CEL_FIELD_AUTO, AT(discount), "auto", 0, 1, "", NULL, NULL,
      "discount of a file that has none; nothing that is learned depends on it", ""},
+    {"reward", CEL_FIELD_STRING, AT(reward), NULL, 0, 0, "", NULL, NULL,
+     "of PRISM's files with several reward structures: the one that counts, by name or number", ""},
     UNAVAILABLE_ROW,
     {0}};
 /// Of a problem with an id of its own: which generator is known.
@@ -101,6 +103,13 @@ static CelStatus generate(MdpData *data, const MdpArguments *c, const char *name
   return status;
 }
 
+static CelStatus load(MdpData *data, const MdpArguments *c) {
+  CelMdpLoadOptions options = cel_mdp_load_options_default();
+  options.discount = c->discount;
+  memcpy(options.reward, c->reward, sizeof options.reward);
+  return cel_mdp_load_with(&data->owned, c->file, &options);
+}
+
 /// The types with an id of their own.
 static const struct {
   const CelEnvType *type;
@@ -137,8 +146,11 @@ static CelStatus find_problem(MdpData *data, const MdpArguments *c, const char *
   if (c->file[0] && c->arguments[0]) {
     return cel_fail(CEL_E_ARGUMENT, "arguments are a generator's: a file takes none");
   }
-  CELI_TRY(c->file[0] ? cel_mdp_load(&data->owned, c->file, CEL_MDP_AUTO, c->discount)
-                      : generate(data, c, generator, limit));
+  if (!c->file[0] && c->reward[0]) {
+    return cel_fail(CEL_E_ARGUMENT,
+                    "reward names a reward structure of a file: give the file, too");
+  }
+  CELI_TRY(c->file[0] ? load(data, c) : generate(data, c, generator, limit));
   data->mdp = data->owned;
   return CEL_OK;
 }

@@ -312,7 +312,7 @@ static CelStatus close_row(CelMdpBuilder *builder) {
   sort_entries(builder->entry, builder->entries);
   builder->entries = merge(builder->entry, builder->entries);
   const double sum = sum_entries(builder->entry, builder->entries); // none of them is above it
-  if (!(fabs(sum - 1.0) <= CELI_MDP_SUM_GIVEN)) return fail_sum(builder, sum);
+  if (!celi_mdp_is_one(sum)) return fail_sum(builder, sum);
   bool rewards_differ;
   CELI_TRY(make_room(builder, builder->entries, &rewards_differ));
   append(builder, builder->entries, divisor(sum, builder->entries), rewards_differ);
@@ -391,7 +391,7 @@ static CelStatus check_transition(const CelMdpBuilder *builder, int64_t next, do
   } else if (!isfinite(probability)) {
     status = cel_fail(CEL_E_NAN, "probability %g of next state %" PRId64 " is not a finite number",
                       probability, next);
-  } else if (!(probability >= 0.0 && probability <= 1.0)) {
+  } else if (!celi_mdp_is_probability(probability)) {
     status = cel_fail(CEL_E_RANGE, "probability %g of next state %" PRId64 " is not in [0, 1]",
                       probability, next);
   } else if (!isfinite(reward)) {
@@ -429,7 +429,7 @@ CelStatus cel_mdp_start(CelMdpBuilder *builder, int64_t state, double weight) {
     return cel_fail(CEL_E_RANGE, "initial state %" PRId64 ": the states are 0 to %" PRId64, state,
                     builder->states - 1);
   }
-  if (!(weight >= 0.0 && weight <= 1.0)) {
+  if (!celi_mdp_is_probability(weight)) {
     return cel_fail(isnan(weight) ? CEL_E_NAN : CEL_E_RANGE,
                     "initial state %" PRId64 ": its probability %g is not in [0, 1]", state,
                     weight);
@@ -438,7 +438,7 @@ CelStatus cel_mdp_start(CelMdpBuilder *builder, int64_t state, double weight) {
     builder->start = calloc((size_t)builder->states, sizeof *builder->start);
     if (!builder->start) return cel_fail(CEL_E_MEMORY, "no memory for the initial distribution");
   }
-  builder->start[state] = weight;
+  builder->start[state] = fmax(weight, 0.0);
   return CEL_OK;
 }
 
@@ -482,10 +482,13 @@ static CelStatus finish_start(CelMdpBuilder *builder) {
     CELI_TRY(celi_mdp_uniform_start(builder->pair, builder->states, &builder->start));
   }
   const double sum = celi_mdp_sum(builder->start, builder->states);
-  if (!(fabs(sum - 1.0) <= CELI_MDP_SUM_GIVEN)) {
+  if (!celi_mdp_is_one(sum)) {
     return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.15g, not to 1", sum);
   }
-  for (int64_t s = 0; s < builder->states; s++) builder->start[s] /= divisor(sum, builder->states);
+  const double by = divisor(sum, builder->states);
+  for (int64_t s = 0; s < builder->states; s++) {
+    builder->start[s] = fmin(builder->start[s] / by, 1.0); // of a sum rounded up
+  }
   return CEL_OK;
 }
 

@@ -18,8 +18,10 @@ CelStatus celi_mdp_check_discount(double discount, int64_t horizon) {
     return cel_fail(CEL_E_RANGE, "discount %g is not in [0, 1)", discount);
   }
   if (discount >= 1.0 && horizon == 0) {
-    return cel_fail(CEL_E_RANGE,
-                    "discount 1 needs a finite horizon; give one below 1, 0.99 for example");
+    return cel_fail(
+        CEL_E_RANGE,
+        "discount 1 needs a finite horizon: give horizon, a number of steps, or gamma, a "
+        "discount below 1 such as 0.99");
   }
   return CEL_OK;
 }
@@ -48,11 +50,20 @@ static CelStatus check_sizes(const CelMdp *mdp) {
 /// What a walk over the problem knows.
 typedef struct Walk {
   const CelMdp *mdp;
-  double tolerance, worst; ///< of sums
+  bool given; ///< by the rule for what is given (model.h)
+  bool exact; ///< so far every probability and sum is what a CelMdp promises
 } Walk;
 
-static void note_sum(Walk *walk, double sum) {
-  walk->worst = fmax(walk->worst, fabs(sum - 1.0));
+static bool is_probability(Walk *walk, double p) {
+  const bool exact = p >= 0.0 && p <= 1.0;
+  walk->exact &= exact;
+  return exact || (walk->given && celi_mdp_is_probability(p));
+}
+
+static bool is_one(Walk *walk, double sum) {
+  const bool exact = fabs(sum - 1.0) <= CELI_MDP_SUM;
+  walk->exact &= exact;
+  return exact || (walk->given && celi_mdp_is_one(sum));
 }
 
 // ---- states and pairs
@@ -124,12 +135,13 @@ CelStatus celi_mdp_check_order(const CelMdp *mdp) {
 // ---- rows
 
 /// What is wrong with transition t by itself, or NULL.
-static const char *wrong_with(const CelMdp *mdp, int64_t t) {
+static const char *wrong_with(Walk *walk, int64_t t) {
+  const CelMdp *mdp = walk->mdp;
   const int64_t next = cel_mdp_next(mdp, t);
   if (next < 0 || next >= mdp->states) return "its next state is none of the problem's";
   const double probability = mdp->probability[t];
   if (!isfinite(probability)) return "its probability is not a finite number";
-  if (!(probability >= 0.0 && probability <= 1.0)) return "its probability is not in [0, 1]";
+  if (!is_probability(walk, probability)) return "its probability is not in [0, 1]";
   if (mdp->reward_next && !isfinite(mdp->reward_next[t]))
     return "its reward is not a finite number";
   if (mdp->ends && mdp->ends[t] > 1) return "whether the episode ends there is neither 0 nor 1";
@@ -144,8 +156,8 @@ static CelStatus fail_transition(const CelMdp *mdp, int64_t s, int64_t p, int64_
                   s, cel_mdp_action(mdp, s, p), t, cel_mdp_next(mdp, t), mdp->probability[t], what);
 }
 
-/// r(s,a) must be the mean of r(s,a,s').
-static CelStatus check_reward(const CelMdp *mdp, int64_t s, int64_t p) {
+/// r(s,a) must be the mean of r(s,a,s'), by the probabilities as they are or divided by their sum, which is `off` from 1.
+static CelStatus check_reward(const CelMdp *mdp, int64_t s, int64_t p, double off) {
   if (!isfinite(mdp->reward[p])) {
     return cel_fail(CEL_E_RANGE,
                     "state %" PRId64 ", action %" PRId64 ": its reward %g is not a finite number",
@@ -157,7 +169,7 @@ static CelStatus check_reward(const CelMdp *mdp, int64_t s, int64_t p) {
     mean += mdp->probability[t] * mdp->reward_next[t];
     size += mdp->probability[t] * fabs(mdp->reward_next[t]);
   }
-  if (fabs(mean - mdp->reward[p]) <= CELI_MDP_SUM_GIVEN * size + 1e-300) return CEL_OK;
+  if (fabs(mean - mdp->reward[p]) <= (CELI_MDP_MEAN + 2.0 * off) * size + 1e-300) return CEL_OK;
   return cel_fail(CEL_E_RANGE,
                   "state %" PRId64 ", action %" PRId64
                   ": its reward is %.17g, but its transitions' rewards make %.17g",
@@ -167,19 +179,18 @@ static CelStatus check_reward(const CelMdp *mdp, int64_t s, int64_t p) {
 static CelStatus check_row(Walk *walk, int64_t s, int64_t p) {
   const CelMdp *mdp = walk->mdp;
   for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++) {
-    const char *wrong = wrong_with(mdp, t);
+    const char *wrong = wrong_with(walk, t);
     if (wrong != NULL) return fail_transition(mdp, s, p, t, wrong);
   }
   const int64_t n = mdp->row[p + 1] - mdp->row[p];
   const double sum = celi_mdp_sum(mdp->probability + mdp->row[p], n);
-  note_sum(walk, sum);
-  if (!(fabs(sum - 1.0) <= walk->tolerance)) {
+  if (!is_one(walk, sum)) {
     return cel_fail(CEL_E_RANGE,
                     "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
                     " transitions sum to %.15g, not to 1",
                     s, cel_mdp_action(mdp, s, p), n, sum);
   }
-  return check_reward(mdp, s, p);
+  return check_reward(mdp, s, p, fabs(sum - 1.0));
 }
 
 // ---- start and grid
@@ -187,7 +198,7 @@ static CelStatus check_row(Walk *walk, int64_t s, int64_t p) {
 static CelStatus check_start(Walk *walk) {
   const CelMdp *mdp = walk->mdp;
   for (int64_t s = 0; s < mdp->states; s++) {
-    if (!(mdp->start[s] >= 0.0 && mdp->start[s] <= 1.0)) {
+    if (!is_probability(walk, mdp->start[s])) {
       return cel_fail(CEL_E_RANGE,
                       "state %" PRId64 ": episodes start there with probability %g, which is not "
                       "in [0, 1]",
@@ -195,8 +206,7 @@ static CelStatus check_start(Walk *walk) {
     }
   }
   const double sum = celi_mdp_sum(mdp->start, mdp->states);
-  note_sum(walk, sum);
-  if (fabs(sum - 1.0) <= walk->tolerance) return CEL_OK;
+  if (is_one(walk, sum)) return CEL_OK;
   return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.15g, not to 1", sum);
 }
 
@@ -237,13 +247,14 @@ static CelStatus check(Walk *walk) {
   return mdp->grid ? celi_mdp_check_grid(mdp->grid, mdp->states) : CEL_OK;
 }
 
-CelStatus celi_mdp_check_sums(const CelMdp *mdp, double tolerance, double *worst) {
-  Walk walk = {.mdp = mdp, .tolerance = tolerance};
+CelStatus celi_mdp_check_given(const CelMdp *mdp, bool *exact) {
+  Walk walk = {.mdp = mdp, .given = true, .exact = true};
   const CelStatus status = check(&walk);
-  if (worst != NULL) *worst = walk.worst;
+  *exact = walk.exact;
   return status == CEL_OK ? CEL_OK : CEL_E_CORRUPT;
 }
 
 CelStatus cel_mdp_check(const CelMdp *mdp) {
-  return celi_mdp_check_sums(mdp, CELI_MDP_SUM, NULL);
+  Walk walk = {.mdp = mdp};
+  return check(&walk) == CEL_OK ? CEL_OK : CEL_E_CORRUPT;
 }

@@ -4,12 +4,25 @@
 #include "celsius/mdp.h"
 #include "celsius/safetensors.h"
 
-/// Rows and initial distributions that are given must sum to 1 within this ...
-#define CELI_MDP_SUM_GIVEN 1e-9
-/// ... and those of a CelMdp do within this, once they were divided by their sums.
+/// The one rule for probabilities that are given, in every format and by cel_mdp_transition and cel_mdp_start: each
+/// is in [0, 1] within this, and each row and the initial distribution sum to 1 within this. Those below 0 are then 0, and
+/// the rest are divided by their sum. Files print few digits or come from float32; pomdp-solve and PRISM allow as much.
+#define CELI_MDP_GIVEN 1e-5
+/// Sums of a CelMdp are within this of 1, and its probabilities are in [0, 1].
 #define CELI_MDP_SUM 1e-14
+/// r(s,a) is the mean of r(s,a,s') within this, relative to the mean size.
+#define CELI_MDP_MEAN 1e-9
 
-enum { CELI_MDP_BLOCKS = 16 };
+/// Whether a probability that is given is one, by the rule above. NAN is none.
+static inline bool celi_mdp_is_probability(double p) {
+  return p >= -CELI_MDP_GIVEN && p <= 1.0 + CELI_MDP_GIVEN;
+}
+/// Whether a sum of probabilities that are given is 1, by the rule above.
+static inline bool celi_mdp_is_one(double sum) {
+  return sum >= 1.0 - CELI_MDP_GIVEN && sum <= 1.0 + CELI_MDP_GIVEN;
+}
+
+enum { CELI_MDP_BLOCKS = 24 };
 
 /// Every CelMdp that is destroyed by cel_mdp_destroy is the first member of one of these.
 typedef struct CeliMdp {
@@ -39,9 +52,8 @@ double celi_mdp_sum(const double *x, int64_t n);
 CelStatus celi_mdp_check_discount(double discount, int64_t horizon) CEL_WARN_UNUSED;
 /// Whether `pair` and `row` can be walked. Errors: CEL_E_CORRUPT.
 CelStatus celi_mdp_check_order(const CelMdp *mdp) CEL_WARN_UNUSED;
-/// cel_mdp_check with the tolerance of rows and start given; *worst: the largest distance of a sum
-/// from 1, where `worst` is not NULL.
-CelStatus celi_mdp_check_sums(const CelMdp *mdp, double tolerance, double *worst) CEL_WARN_UNUSED;
+/// cel_mdp_check of what is given, by the rule above; *exact: whether cel_mdp_check would pass, too.
+CelStatus celi_mdp_check_given(const CelMdp *mdp, bool *exact) CEL_WARN_UNUSED;
 /// Shape and contents of a grid for a problem of `states` states. Errors: CEL_E_RANGE.
 CelStatus celi_mdp_check_grid(const CelMdpGrid *grid, int64_t states) CEL_WARN_UNUSED;
 

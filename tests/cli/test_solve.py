@@ -121,6 +121,45 @@ class Numbers(kit.Case):
         self.assertEqual(tensors(self.path("x.safetensors"))[0]["V"][0], [8, 16])
 
 
+class Files(kit.Case):
+    def put(self, name, text):
+        with open(self.path(name), "w") as file:
+            file.write(text)
+
+    def value(self, *args):
+        return json.loads(self.ok("solve", *args, "--alpha", 0, "--json"))["value_start"]
+
+    def test_reward_structures(self):
+        """Two ways from state 0, each with 1/2, to states that stay: 1 a step at first only, or 7 at once and 5 a step."""
+        self.put("two.tra", "3 3 4\n0 0 1 0.5\n0 0 2 0.5\n1 0 1 1\n2 0 2 1\n")
+        self.put("two1.srew", '# Reward structure "time"\n3 1\n0 1\n')
+        self.put("two1.trew", '# Reward structure "time"\n3 3 0\n')
+        self.put("two2.srew", '# Reward structure "gain"\n3 1\n1 5\n')
+        self.put("two2.trew", '# Reward structure "gain"\n3 3 1\n0 0 2 7\n')
+        self.fails(kit.ARGUMENT, "solve", "two.tra", "--gamma", 0.9, says=["two.tra", '"time"', '"gain"', "reward"])
+        self.fails(kit.NAME, "solve", "two.tra", "--gamma", 0.9, "--reward", "tim", says=['"tim"', '"time"'])
+        self.assertAlmostEqual(self.value("two.tra", "--gamma", 0.9, "--reward", "time"), 1, 6)
+        self.assertAlmostEqual(self.value("two.tra", "--gamma", 0.9, "--reward", 2), 0.5 * 7 + 0.45 * 5 / 0.1, 6)
+        self.fails(kit.ARGUMENT, "train", "sql", "--env", "mdp", "--env.file", "two.tra", "--env.discount", 0.9,
+                   "--steps", 10, "--out", "r", says=["two.tra", "reward"])
+        self.ok("train", "sql", "--env", "mdp", "--env.file", "two.tra", "--env.discount", 0.9, "--env.reward", "gain",
+                "--env.max-episode-steps", 5, "--steps", 20, "--net-arch", 4, "--eval-episodes", 1, "--out", "r")
+
+    def test_horizon_of_a_file(self):
+        self.put("sum.mdp", "discount: 1.0\nvalues: rewards\nstates: 1\nactions: 1\nT: 0 identity\n"
+                            "R: 0 : * : * : * 1\n")
+        self.fails(kit.RANGE, "solve", "sum.mdp", says=["sum.mdp", "line 1", "horizon", "gamma"])
+        self.assertEqual(self.value("sum.mdp", "--horizon", 3), 3)
+        self.assertAlmostEqual(self.value("sum.mdp", "--gamma", 0.5), 2, 6)
+
+    def test_observations_are_left_out_with_a_word(self):
+        self.put("seen.pomdp", "discount: 0.9\nstates: 1\nactions: 1\nobservations: 2\nT: 0 identity\nO: 0 uniform\n")
+        self.assertIn("observations are left out", self.command("solve", "seen.pomdp").stderr)
+
+    def test_a_pipe_needs_a_format(self):
+        self.fails(kit.FORMAT, "solve", "/dev/zero", says=["/dev/zero", "format"])
+
+
 class Sweep(kit.Case):
     def test_value_is_return_and_entropy(self):
         for more in ([], ["--horizon", 12]):

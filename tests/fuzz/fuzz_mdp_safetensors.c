@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   CelSafetensors *file;
   CelMdp *mdp = NULL;
   if (cel_safetensors_open_bytes("fuzz", data, size, &file) != CEL_OK) return 0;
-  const CelStatus status = celi_mdp_of_safetensors(&mdp, file, (double)NAN); // takes the file
+  const CelStatus status =
+      celi_mdp_of_safetensors(&mdp, file, CELI_LOAD_DISCOUNT((double)NAN)); // takes the file
   if (!fuzz_read(status, mdp)) return 0;
   solve(mdp);
   cel_mdp_destroy(mdp);

@@ -7,14 +7,16 @@
 
 static CelMdp *cassandra_of(const char *text) {
   CelMdp *mdp = NULL;
-  assert_ok(celi_mdp_parse_cassandra(&mdp, "c.mdp", text, strlen(text), (double)NAN));
+  assert_ok(
+      celi_mdp_parse_cassandra(&mdp, "c.mdp", text, strlen(text), CELI_LOAD_DISCOUNT((double)NAN)));
   assert_ok(cel_mdp_check(mdp));
   return mdp;
 }
 
 static CelMdp *gymnasium_of(const char *text, double discount) {
   CelMdp *mdp = NULL;
-  assert_ok(celi_mdp_parse_gymnasium(&mdp, "g.json", text, strlen(text), discount));
+  assert_ok(
+      celi_mdp_parse_gymnasium(&mdp, "g.json", text, strlen(text), CELI_LOAD_DISCOUNT(discount)));
   assert_ok(cel_mdp_check(mdp));
   return mdp;
 }
@@ -30,7 +32,7 @@ static CeliPrismTexts prism_texts(const char *tra, const char *trew, const char 
 static CelMdp *prism_of(const char *tra, const char *trew, const char *srew, const char *lab) {
   CelMdp *mdp = NULL;
   const CeliPrismTexts texts = prism_texts(tra, trew, srew, lab);
-  assert_ok(celi_mdp_parse_prism(&mdp, &texts, 0.9));
+  assert_ok(celi_mdp_parse_prism(&mdp, &texts, CELI_LOAD_DISCOUNT(0.9)));
   assert_ok(cel_mdp_check(mdp));
   return mdp;
 }
@@ -247,9 +249,9 @@ static void gymnasium_dictionary_alone(void **state) {
   assert_true(mdp->start[0] == 1.0);
   assert_int_equal(mdp->pair[2] - mdp->pair[1], 0);
   cel_mdp_destroy(mdp);
-  assert_fails(
-      celi_mdp_parse_gymnasium(&mdp, "g.json", "{\"0\":{\"0\":[[1,0,0,false]]}}", 27, (double)NAN),
-      CEL_E_RANGE, "no discount");
+  assert_fails(celi_mdp_parse_gymnasium(&mdp, "g.json", "{\"0\":{\"0\":[[1,0,0,false]]}}", 27,
+                                        CELI_LOAD_DISCOUNT((double)NAN)),
+               CEL_E_RANGE, "no discount");
 }
 
 // ---- PRISM's format

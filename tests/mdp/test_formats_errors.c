@@ -27,7 +27,8 @@ static void cassandra(void **state) {
       {"discount: 0.9\nstates: 2\n", "line 3: the file ends, and \"actions\"", 0},
       {"states: 2 actions: 1 T: * identity", "no discount", CEL_E_RANGE},
       {"discount: 1.5 states: 2 actions: 1 T: * identity", "discount", CEL_E_RANGE},
-      {"discount: 1 states: 2 actions: 1 T: * identity", "discount", CEL_E_RANGE},
+      {"discount: 1 states: 2 actions: 1 T: * identity",
+       "line 1: discount 1 needs a finite horizon: give horizon", CEL_E_RANGE},
       {"discount: x", "\"x\" where discount should be", 0},
       {"discount: 1e999", "too large", 0},
       {"discount: nan", "\"nan\"", 0},
@@ -52,6 +53,7 @@ static void cassandra(void **state) {
       {HEAD "start: 0.5 0.5", "one probability a state", 0},
       {HEAD "start: 0.5 0.25 0.5\n" ROWS, "line 5: the initial distribution sums to 1.25", 0},
       {HEAD "start: 0.5 1.5 0\n" ROWS, "initial probability 1.5 is not in [0, 1]", 0},
+      {"states: a b\nactions: 1\nstart: a c\nT: 0 identity", "line 3: there is no state \"c\"", 0},
       {HEAD "start exclude: 0 1 2\n" ROWS, "no initial state is left", 0},
       {HEAD "start include: 7\n", "state 7 is out of range", 0},
       {"states: 3 start without: 7\n", "\"include\" or \"exclude\"", 0},
@@ -97,9 +99,9 @@ static void cassandra(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     CelMdp *mdp = NULL;
-    expect_error(
-        celi_mdp_parse_cassandra(&mdp, "c.mdp", cases[i].text, strlen(cases[i].text), (double)NAN),
-        &cases[i], "c.mdp");
+    expect_error(celi_mdp_parse_cassandra(&mdp, "c.mdp", cases[i].text, strlen(cases[i].text),
+                                          CELI_LOAD_DISCOUNT((double)NAN)),
+                 &cases[i], "c.mdp");
     assert_null(mdp);
   }
 }
@@ -152,9 +154,9 @@ static void gymnasium(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     CelMdp *mdp = NULL;
-    expect_error(
-        celi_mdp_parse_gymnasium(&mdp, "g.json", cases[i].text, strlen(cases[i].text), 0.9),
-        &cases[i], "g.json");
+    expect_error(celi_mdp_parse_gymnasium(&mdp, "g.json", cases[i].text, strlen(cases[i].text),
+                                          CELI_LOAD_DISCOUNT(0.9)),
+                 &cases[i], "g.json");
     assert_null(mdp);
   }
 }
@@ -223,7 +225,14 @@ static void prism(void **state) {
       {TRA, 0, 0, "init\n", {"", "\"init\" where a label", 0}},
       {TRA, 0, 0, "0=\"init\"\n0 0\n", {"", "line 2: \"0\" where a state and a colon", 0}},
       {TRA, 0, 0, "0=\"init\"\n5: 0\n", {"", "state 5 is out of range", 0}},
-      {TRA, 0, 0, "0=\"init\"\n0: 1\n", {"", "label 1 is out of range", 0}},
+      {TRA,
+       0,
+       0,
+       "0=\"init\"\n0: 1\n",
+       {"", "line 2: state 0 has label 1, which the first line does not declare", 0}},
+      {TRA, 0, 0, "0=\"init\" 1=\"init\"\n0: 0\n", {"", "line 1: label \"init\" comes twice", 0}},
+      {TRA, 0, 0, "0=\"init\" 0=\"goal\"\n0: 0\n", {"", "label 0 comes twice", 0}},
+      {TRA, 0, 0, "0=\"init\" 5=\"goal\"\n0: 0 3\n", {"", "state 0 has label 3, which", 0}},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     CelMdp *mdp = NULL;
@@ -232,13 +241,15 @@ static void prism(void **state) {
     for (int k = 0; k < 4; k++) texts.size[k] = texts.data[k] ? strlen(texts.data[k]) : 0;
     Case want = cases[i].want;
     want.text = cases[i].tra;
-    expect_error(celi_mdp_parse_prism(&mdp, &texts, 0.9), &want, "p.");
+    expect_error(celi_mdp_parse_prism(&mdp, &texts, CELI_LOAD_DISCOUNT(0.9)), &want, "p.");
     assert_null(mdp);
   }
   CelMdp *mdp;
   const CeliPrismTexts texts = {.path = {"p.tra"}, .data = {TRA}, .size = {sizeof TRA - 1}};
-  assert_fails(celi_mdp_parse_prism(&mdp, &texts, (double)NAN), CEL_E_RANGE, "no discount");
-  assert_fails(celi_mdp_parse_prism(&mdp, &texts, 1.0), CEL_E_RANGE, "discount");
+  assert_fails(celi_mdp_parse_prism(&mdp, &texts, CELI_LOAD_DISCOUNT((double)NAN)), CEL_E_RANGE,
+               "no discount");
+  assert_fails(celi_mdp_parse_prism(&mdp, &texts, CELI_LOAD_DISCOUNT(1.0)), CEL_E_RANGE,
+               "discount");
 }
 
 // ---- cut short, and changed
@@ -246,14 +257,14 @@ static void prism(void **state) {
 typedef CelStatus (*Parse)(CelMdp **out, const char *text, size_t size);
 
 static CelStatus parse_cassandra(CelMdp **out, const char *text, size_t size) {
-  return celi_mdp_parse_cassandra(out, "c.mdp", text, size, 0.5);
+  return celi_mdp_parse_cassandra(out, "c.mdp", text, size, CELI_LOAD_DISCOUNT(0.5));
 }
 static CelStatus parse_gymnasium(CelMdp **out, const char *text, size_t size) {
-  return celi_mdp_parse_gymnasium(out, "g.json", text, size, 0.5);
+  return celi_mdp_parse_gymnasium(out, "g.json", text, size, CELI_LOAD_DISCOUNT(0.5));
 }
 static CelStatus parse_prism(CelMdp **out, const char *text, size_t size) {
   const CeliPrismTexts texts = {.path = {"p.tra"}, .data = {text}, .size = {size}};
-  return celi_mdp_parse_prism(out, &texts, 0.5);
+  return celi_mdp_parse_prism(out, &texts, CELI_LOAD_DISCOUNT(0.5));
 }
 
 /// The text of a random problem.

@@ -1,11 +1,11 @@
 /// Cassandra's format for MDPs and POMDPs, as pomdp-solve reads it (docs/files.md).
 ///
 ///     discount: 0.95                        T: a : s : s' p     R: a : s : s' r        (MDP)
-///     values: reward | cost                 T: a : s  row       R: a : s : s' : o r
+///     values: reward[s] | cost[s]           T: a : s  row       R: a : s : s' : o r
 ///     states: 5 | names                     T: a  matrix        R: a : s : s'  row     (over o)
 ///     actions: 2 | names                    row, matrix: their  R: a : s  row | matrix
 ///     observations: 3 | names               numbers, uniform,   R: a  matrix           (MDP)
-///     start: row | state | uniform          reset (a row),      O: as T, over s' and o
+///     start: row | states | uniform         reset (a row),      O: as T, over s' and o
 ///     start include: states                 identity (a matrix)
 ///     start exclude: states
 ///
@@ -251,8 +251,9 @@ static CelStatus read_discount(Parser *parser, CeliWord key) {
 static CelStatus read_values(Parser *parser, CeliWord key) {
   CELI_TRY(once(parser, key, &parser->has_values));
   const Token token = take(parser);
-  parser->said.costs = celi_word_is(token.word, "cost");
-  if (parser->said.costs || celi_word_is(token.word, "reward")) return CEL_OK;
+  parser->said.costs = celi_word_is(token.word, "cost") || celi_word_is(token.word, "costs");
+  if (parser->said.costs) return CEL_OK;
+  if (celi_word_is(token.word, "reward") || celi_word_is(token.word, "rewards")) return CEL_OK;
   return fail_token(parser, token, "\"reward\" or \"cost\"");
 }
 
@@ -284,7 +285,7 @@ static CelStatus start_create(CeliCassandra *said) {
   return said->start ? CEL_OK : cel_fail(CEL_E_MEMORY, "no memory for the initial distribution");
 }
 
-/// start include: a b c, start exclude: a b c
+/// start include: a b c, start exclude: a b c, start: a b c
 static CelStatus read_start_list(Parser *parser, bool include) {
   CeliCassandra *said = &parser->said;
   int64_t s, left = 0;
@@ -352,11 +353,7 @@ static CelStatus read_start(Parser *parser, CeliWord key) {
     take(parser);
     return CEL_OK;
   }
-  int64_t s;
-  CELI_TRY(read_one(parser, &parser->state, false, &s));
-  CELI_TRY(start_create(&parser->said));
-  parser->said.start[s] = 1.0;
-  return CEL_OK;
+  return read_start_list(parser, true);
 }
 
 // ---- T and O
@@ -381,7 +378,7 @@ static CelStatus read_cells(Parser *parser, CeliRules *rules, int64_t n, bool pr
       CELI_TRY(celi_scan_number(scan, token.word, "number", &value));
     }
     if (token.negative) value = 0.0 - value;
-    if (probabilities && value < 0.0) {
+    if (probabilities && !celi_mdp_is_probability(value)) {
       return celi_scan_fail(scan, token.word.line, "probability %g is not in [0, 1]", value);
     }
     CELI_TRY(celi_rules_add_cell(rules, j, value));
@@ -587,13 +584,13 @@ static void names_free(Names *names) {
 }
 
 CelStatus celi_mdp_parse_cassandra(CelMdp **out, const char *file, const char *text, size_t size,
-                                   double discount) {
+                                   const CelMdpLoadOptions *options) {
   Parser parser = {.said = {.scan = celi_scan(file, text, size), .discount = (double)NAN},
                    .state = {.what = "state"},
                    .action = {.what = "action"},
                    .observation = {.what = "observation"}};
   CelStatus status = read_text(&parser);
-  if (status == CEL_OK) status = celi_cassandra_build(&parser.said, discount, out);
+  if (status == CEL_OK) status = celi_cassandra_build(&parser.said, options, out);
   names_free(&parser.state);
   names_free(&parser.action);
   names_free(&parser.observation);
@@ -604,11 +601,12 @@ CelStatus celi_mdp_parse_cassandra(CelMdp **out, const char *file, const char *t
   return status;
 }
 
-CelStatus celi_mdp_load_cassandra(CelMdp **out, const char *path, double discount) {
+CelStatus celi_mdp_load_cassandra(CelMdp **out, const char *path,
+                                  const CelMdpLoadOptions *options) {
   char *text;
   size_t size;
-  CELI_TRY(celi_file_read(path, SIZE_MAX / 4, &text, &size));
-  const CelStatus status = celi_mdp_parse_cassandra(out, path, text, size, discount);
+  CELI_TRY(celi_text_read(path, &text, &size));
+  const CelStatus status = celi_mdp_parse_cassandra(out, path, text, size, options);
   free(text);
   return status;
 }

@@ -19,6 +19,7 @@ typedef struct CeliCassandra {
 
 /// Makes the problem; the rules are sealed by it. Rewards that differ by observation are averaged over the
 /// observations, r(s,a,s') = sum_o O(o|s',a) r(s,a,s',o).
-CelStatus celi_cassandra_build(CeliCassandra *said, double discount, CelMdp **out) CEL_WARN_UNUSED;
+CelStatus celi_cassandra_build(CeliCassandra *said, const CelMdpLoadOptions *options,
+                               CelMdp **out) CEL_WARN_UNUSED;
 
 #endif

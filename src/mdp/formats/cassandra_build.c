@@ -7,6 +7,7 @@
 /// columns that a rule mentions are looked at, so that sparse problems stay so.
 #include "base/base.h"
 #include "mdp/formats/cassandra.h"
+#include "mdp/formats/formats.h"
 #include "mdp/model.h"
 #include <inttypes.h>
 #include <math.h>
@@ -170,7 +171,7 @@ static CelStatus see(Work *work, int32_t a, int64_t s, double *sum) {
     CELI_TRY(row_create(&work->seen, said->observations, "that many observations"));
   CELI_TRY(row_make(&work->seen, &said->o, a, s, NULL, &line));
   *sum = celi_mdp_sum(work->seen.value, work->seen.n);
-  if (fabs(*sum - 1.0) <= CELI_TEXT_SUM) return CEL_OK;
+  if (celi_mdp_is_one(*sum)) return CEL_OK;
   return celi_scan_fail(&said->scan, line,
                         "state %" PRId64 ", action %d: the probabilities of its observations sum "
                         "to %.17g; they must sum to 1",
@@ -221,7 +222,7 @@ static CelStatus put_row(Work *work, int64_t s, int32_t a) {
                                    .probability = work->next.value[k],
                                    .reward = said->costs ? 0.0 - reward : reward};
   }
-  return celi_row_put(work->builder, &said->scan, line, s, a, work->entry, n, CELI_TEXT_SUM);
+  return celi_row_put(work->builder, &said->scan, line, s, a, work->entry, n);
 }
 
 /// An upper bound on the transitions of row (a, s) by the rules about it.
@@ -268,19 +269,24 @@ static CelStatus fill(Work *work) {
   return celi_start_put(work->builder, &said->scan, said->start_line, said->start, said->states);
 }
 
-CelStatus celi_cassandra_build(CeliCassandra *said, double discount, CelMdp **out) {
+CelStatus celi_cassandra_build(CeliCassandra *said, const CelMdpLoadOptions *options,
+                               CelMdp **out) {
   Work work = {.said = said, .depth = 1};
-  const bool own = isnan(discount) && !isnan(said->discount);
-  if (own) discount = said->discount;
+  const bool own = isnan(options->discount);
+  double discount = said->discount;
+  int64_t horizon = 0;
   celi_rules_seal(&said->t);
   celi_rules_seal(&said->o);
   celi_rules_seal(&said->r);
-  CELI_TRY(celi_discount_given(said->scan.file, discount));
+  CELI_TRY(celi_load_choose(said->scan.file, options, &discount, &horizon));
   CELI_TRY(celi_scan_in(&said->scan, own ? said->discount_line : said->states_line,
-                        cel_mdp_builder_create(&work.builder, said->states, discount, 0)));
+                        cel_mdp_builder_create(&work.builder, said->states, discount, horizon)));
   CelStatus status = fill(&work);
   if (status == CEL_OK) {
     status = cel_fail_in(cel_mdp_build(work.builder, out), "%s: ", said->scan.file);
+  }
+  if (status == CEL_OK && said->observations > 0) {
+    (*out)->left_out = "observations are left out: the problem is that of a state that is seen";
   }
   cel_mdp_builder_destroy(work.builder);
   row_free(&work.next);

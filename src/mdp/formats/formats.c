@@ -4,8 +4,11 @@
 #include "mdp/model.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ENDINGS ".safetensors, .json, .mdp, .pomdp or .tra"
@@ -90,8 +93,16 @@ static CelStatus read_beginning(const char *path, char *data, size_t room, size_
 static CelStatus find_format(const char *path, CelMdpFormat *format) {
   char data[4096];
   size_t size = 0;
+  struct stat info;
   if (*format == CEL_MDP_AUTO) *format = by_name(path);
   if (*format != CEL_MDP_AUTO) return CEL_OK;
+  if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+    return cel_fail(
+        CEL_E_FORMAT,
+        "%s: a pipe or device can be read only once, so its first bytes cannot tell what "
+        "it is: give its format",
+        path);
+  }
   CELI_TRY(read_beginning(path, data, sizeof data, &size));
   *format = by_bytes(data, size);
   if (*format != CEL_MDP_AUTO) return CEL_OK;
@@ -101,13 +112,53 @@ static CelStatus find_format(const char *path, CelMdpFormat *format) {
                   path);
 }
 
+CelStatus celi_load_choose(const char *file, const CelMdpLoadOptions *options, double *discount,
+                           int64_t *horizon) {
+  if (options->horizon < -1) {
+    return cel_fail(CEL_E_RANGE,
+                    "%s: horizon %" PRId64 " is out of range: give a number of steps, 0 (infinite) "
+                    "or -1 (the file's own)",
+                    file, options->horizon);
+  }
+  if (options->horizon >= 0) *horizon = options->horizon;
+  if (!isnan(options->discount)) *discount = options->discount;
+  if (!isnan(*discount)) return CEL_OK;
+  return cel_fail(CEL_E_RANGE, "%s: the file has no discount: give gamma, at least 0 and below 1",
+                  file);
+}
+
+CelMdpLoadOptions cel_mdp_load_options_default(void) {
+  return (CelMdpLoadOptions){.format = CEL_MDP_AUTO, .discount = (double)NAN, .horizon = -1};
+}
+
 CelStatus cel_mdp_load(CelMdp **out, const char *path, CelMdpFormat format, double discount) {
+  CelMdpLoadOptions options = cel_mdp_load_options_default();
+  options.format = format;
+  options.discount = discount;
+  return cel_mdp_load_with(out, path, &options);
+}
+
+static CelStatus check_reward_option(const char *path, const CelMdpLoadOptions *options,
+                                     CelMdpFormat format) {
+  if (memchr(options->reward, 0, sizeof options->reward) == NULL) {
+    return cel_fail(CEL_E_ARGUMENT, "the name of the reward structure has no end");
+  }
+  if (options->reward[0] == 0 || format == CEL_MDP_PRISM) return CEL_OK;
+  return cel_fail(
+      CEL_E_ARGUMENT,
+      "%s: reward structure \"%s\": only PRISM's files have named rewards; leave it out", path,
+      options->reward);
+}
+
+CelStatus cel_mdp_load_with(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
+  CelMdpFormat format = options->format;
   CELI_TRY(find_format(path, &format));
+  CELI_TRY(check_reward_option(path, options, format));
   switch (format) {
-  case CEL_MDP_SAFETENSORS: return celi_mdp_load_safetensors(out, path, discount);
-  case CEL_MDP_GYMNASIUM: return celi_mdp_load_gymnasium(out, path, discount);
-  case CEL_MDP_CASSANDRA: return celi_mdp_load_cassandra(out, path, discount);
-  case CEL_MDP_PRISM: return celi_mdp_load_prism(out, path, discount);
+  case CEL_MDP_SAFETENSORS: return celi_mdp_load_safetensors(out, path, options);
+  case CEL_MDP_GYMNASIUM: return celi_mdp_load_gymnasium(out, path, options);
+  case CEL_MDP_CASSANDRA: return celi_mdp_load_cassandra(out, path, options);
+  case CEL_MDP_PRISM: return celi_mdp_load_prism(out, path, options);
   case CEL_MDP_AUTO: break;
   }
   return cel_fail(CEL_E_ARGUMENT, "%s: %d is no format of finite problems", path, (int)format);

@@ -392,7 +392,7 @@ static CelStatus fill(const Reader *reader, CelMdpBuilder *builder) {
   for (int64_t i = 0; i < reader->blocks; i++) {
     const Block *block = &reader->block[i];
     CELI_TRY(celi_row_put(builder, &reader->scan, block->line, block->state, block->action,
-                          reader->entry + block->first, block->n, CELI_MDP_SUM_GIVEN));
+                          reader->entry + block->first, block->n));
   }
   if (!reader->has_start) return CEL_OK;
   if (reader->starts == reader->states) {
@@ -404,11 +404,11 @@ static CelStatus fill(const Reader *reader, CelMdpBuilder *builder) {
                         reader->starts, reader->states);
 }
 
-static CelStatus build(Reader *reader, double discount, CelMdp **out) {
+static CelStatus build(Reader *reader, const CelMdpLoadOptions *options, CelMdp **out) {
+  double discount = reader->has_discount ? reader->discount : (double)NAN;
   CELI_TRY(check_states(reader));
   CELI_TRY(sort_blocks(reader));
-  if (isnan(discount) && reader->has_discount) discount = reader->discount;
-  CELI_TRY(celi_discount_given(reader->scan.file, discount));
+  CELI_TRY(celi_load_choose(reader->scan.file, options, &discount, &reader->horizon));
   CelMdpBuilder *builder;
   CELI_TRY(cel_fail_in(cel_mdp_builder_create(&builder, reader->states, discount, reader->horizon),
                        "%s: ", reader->scan.file));
@@ -421,10 +421,10 @@ static CelStatus build(Reader *reader, double discount, CelMdp **out) {
 }
 
 CelStatus celi_mdp_parse_gymnasium(CelMdp **out, const char *file, const char *text, size_t size,
-                                   double discount) {
+                                   const CelMdpLoadOptions *options) {
   Reader reader = {.scan = celi_scan(file, text, size), .farthest.first = -1};
   CelStatus status = read_text(&reader);
-  if (status == CEL_OK) status = build(&reader, discount, out);
+  if (status == CEL_OK) status = build(&reader, options, out);
   free(reader.state);
   free(reader.block);
   free(reader.entry);
@@ -432,11 +432,12 @@ CelStatus celi_mdp_parse_gymnasium(CelMdp **out, const char *file, const char *t
   return status;
 }
 
-CelStatus celi_mdp_load_gymnasium(CelMdp **out, const char *path, double discount) {
+CelStatus celi_mdp_load_gymnasium(CelMdp **out, const char *path,
+                                  const CelMdpLoadOptions *options) {
   char *text;
   size_t size;
-  CELI_TRY(celi_file_read(path, SIZE_MAX / 4, &text, &size));
-  const CelStatus status = celi_mdp_parse_gymnasium(out, path, text, size, discount);
+  CELI_TRY(celi_text_read(path, &text, &size));
+  const CelStatus status = celi_mdp_parse_gymnasium(out, path, text, size, options);
   free(text);
   return status;
 }

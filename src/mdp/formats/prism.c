@@ -13,12 +13,11 @@
 #include "base/base.h"
 #include "mdp/formats/formats.h"
 #include "mdp/model.h"
-#include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /// A line of the .tra file.
 typedef struct Line {
@@ -260,10 +259,33 @@ static CelStatus read_srew(Reader *reader) {
 
 // ---- .lab
 
-/// The labels that matter, by their numbers in the file; -1: not declared.
+/// The labels that matter, by their numbers in the file (-1: not declared), and the numbers of all.
 typedef struct Labels {
-  int64_t init, deadlock, terminal, declared;
+  int64_t init, deadlock, terminal;
+  int64_t *number; ///< (n) sorted once all are read
+  int64_t n, capacity;
 } Labels;
+
+/// Sets the number of one of the labels that matter.
+static CelStatus declare(const CeliScan *scan, CeliWord name, int64_t number, Labels *labels) {
+  const struct {
+    const char *name;
+    int64_t *number;
+  } known[] = {{"\"init\"", &labels->init},
+               {"\"deadlock\"", &labels->deadlock},
+               {"\"terminal\"", &labels->terminal}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (!celi_word_is(name, known[i].name)) continue;
+    if (*known[i].number >= 0) {
+      return celi_scan_fail(scan, name.line, "label %s comes twice", known[i].name);
+    }
+    *known[i].number = number;
+  }
+  CELI_TRY(celi_grow(&labels->number, &labels->capacity, labels->n + 1, sizeof *labels->number,
+                     "labels"));
+  labels->number[labels->n++] = number;
+  return CEL_OK;
+}
 
 /// N="NAME"
 static CelStatus read_declaration(const CeliScan *scan, CeliWord word, Labels *labels) {
@@ -277,10 +299,23 @@ static CelStatus read_declaration(const CeliScan *scan, CeliWord word, Labels *l
                           CELI_WORD(word));
   }
   CELI_TRY(celi_scan_index(scan, number, "a label's number", INT64_MAX, &i));
-  if (celi_word_is(name, "\"init\"")) labels->init = i;
-  if (celi_word_is(name, "\"deadlock\"")) labels->deadlock = i;
-  if (celi_word_is(name, "\"terminal\"")) labels->terminal = i;
-  if (i >= labels->declared) labels->declared = i + 1;
+  return declare(scan, name, i, labels);
+}
+
+static int compare_numbers(const void *a, const void *b) {
+  const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+/// Sorts the numbers; each may stand for one label only.
+static CelStatus sort_labels(const CeliScan *scan, Labels *labels) {
+  if (labels->n > 1) {
+    qsort(labels->number, (size_t)labels->n, sizeof *labels->number, compare_numbers);
+  }
+  for (int64_t i = 1; i < labels->n; i++) {
+    if (labels->number[i] != labels->number[i - 1]) continue;
+    return celi_scan_fail(scan, scan->line, "label %" PRId64 " comes twice", labels->number[i]);
+  }
   return CEL_OK;
 }
 
@@ -308,29 +343,43 @@ static CelStatus read_labelled(Reader *reader, const Labels *labels) {
   word.n--;
   CELI_TRY(celi_scan_index(scan, word, "state", reader->states, &s));
   while (next_word(scan, &word)) {
-    CELI_TRY(celi_scan_index(scan, word, "label", labels->declared, &i));
+    CELI_TRY(celi_scan_index(scan, word, "label", INT64_MAX, &i));
+    if (labels->n == 0 ||
+        !bsearch(&i, labels->number, (size_t)labels->n, sizeof i, compare_numbers)) {
+      return celi_scan_fail(
+          scan, word.line,
+          "state %" PRId64 " has label %" PRId64 ", which the first line does not declare", s, i);
+    }
     if (i == labels->init) reader->flag[s] |= INITIAL;
     if (i == labels->deadlock || i == labels->terminal) reader->flag[s] |= STOPS;
   }
   return CEL_OK;
 }
 
+static CelStatus read_labels(Reader *reader, Labels *labels) {
+  CeliScan *scan = &reader->lab;
+  CeliWord word;
+  celi_scan_blank(scan, '#');
+  while (next_word(scan, &word)) CELI_TRY(read_declaration(scan, word, labels));
+  CELI_TRY(sort_labels(scan, labels));
+  for (;;) {
+    celi_scan_blank(scan, '#');
+    if (scan->at == scan->end) return CEL_OK;
+    CELI_TRY(read_labelled(reader, labels));
+  }
+}
+
 static CelStatus read_lab(Reader *reader) {
   CeliScan *scan = &reader->lab;
-  Labels labels = {-1, -1, -1, 0};
-  CeliWord word;
+  Labels labels = {.init = -1, .deadlock = -1, .terminal = -1};
   bool any = false;
   if (scan->file == NULL) {
     reader->flag[0] = INITIAL;
     return CEL_OK;
   }
-  celi_scan_blank(scan, '#');
-  while (next_word(scan, &word)) CELI_TRY(read_declaration(scan, word, &labels));
-  for (;;) {
-    celi_scan_blank(scan, '#');
-    if (scan->at == scan->end) break;
-    CELI_TRY(read_labelled(reader, &labels));
-  }
+  const CelStatus status = read_labels(reader, &labels);
+  free(labels.number);
+  CELI_TRY(status);
   for (int64_t s = 0; s < reader->states && !any; s++) any = reader->flag[s] & INITIAL;
   if (any) return CEL_OK;
   return celi_scan_fail(scan, 1, "no state has the label \"init\": give it to the initial state");
@@ -373,8 +422,7 @@ static CelStatus put_state(Reader *reader, CelMdpBuilder *builder, int64_t from,
                                      .reward = reward_of(reader, &line[k])};
     }
     CELI_TRY(celi_row_put(builder, &reader->tra, line->line, line->state,
-                          reader->numbered ? line->label : line->choice, reader->entry, n,
-                          CELI_TEXT_SUM));
+                          reader->numbered ? line->label : line->choice, reader->entry, n));
     i = end;
   }
   return CEL_OK;
@@ -416,15 +464,17 @@ static CelStatus fill(Reader *reader, CelMdpBuilder *builder) {
   return put_start(reader, builder);
 }
 
-static CelStatus read_all(Reader *reader, CelMdp **out, double discount) {
+static CelStatus read_all(Reader *reader, CelMdp **out, const CelMdpLoadOptions *options) {
   CelMdpBuilder *builder;
+  double discount = (double)NAN;
+  int64_t horizon = 0;
   CELI_TRY(read_tra(reader));
   CELI_TRY(read_trew(reader));
   CELI_TRY(read_srew(reader));
   CELI_TRY(read_lab(reader));
-  CELI_TRY(celi_discount_given(reader->tra.file, discount));
+  CELI_TRY(celi_load_choose(reader->tra.file, options, &discount, &horizon));
   reader->numbered = are_numbered(reader);
-  CELI_TRY(cel_fail_in(cel_mdp_builder_create(&builder, reader->states, discount, 0),
+  CELI_TRY(cel_fail_in(cel_mdp_builder_create(&builder, reader->states, discount, horizon),
                        "%s: ", reader->tra.file));
   CelStatus status = fill(reader, builder);
   if (status == CEL_OK) status = cel_fail_in(cel_mdp_build(builder, out), "%s: ", reader->tra.file);
@@ -432,61 +482,18 @@ static CelStatus read_all(Reader *reader, CelMdp **out, double discount) {
   return status;
 }
 
-CelStatus celi_mdp_parse_prism(CelMdp **out, const CeliPrismTexts *texts, double discount) {
+CelStatus celi_mdp_parse_prism(CelMdp **out, const CeliPrismTexts *texts,
+                               const CelMdpLoadOptions *options) {
   Reader reader = {0};
   CeliScan *scan[] = {&reader.tra, &reader.trew, &reader.srew, &reader.lab};
   for (int i = 0; i < 4; i++) {
     if (texts->data[i]) *scan[i] = celi_scan(texts->path[i], texts->data[i], texts->size[i]);
   }
-  const CelStatus status = read_all(&reader, out, discount);
+  const CelStatus status = read_all(&reader, out, options);
   free(reader.line);
   free(reader.state_reward);
   free(reader.flag);
   free(reader.entry);
-  return status;
-}
-
-// ---- files
-
-static const char *const endings[] = {".tra", ".trew", ".srew", ".lab"};
-
-/// The four paths that belong to any of them; what ends otherwise is their common beginning.
-static CelStatus make_paths(const char *path, char *out[4]) {
-  size_t stem = strlen(path);
-  for (int i = 0; i < 4; i++) {
-    const size_t n = strlen(endings[i]), length = strlen(path);
-    if (length > n && strcmp(path + length - n, endings[i]) == 0) stem = length - n;
-  }
-  for (int i = 0; i < 4; i++) {
-    CELI_TRY(celi_alloc(&out[i], stem + 6, 1, "a path"));
-    snprintf(out[i], stem + 6, "%.*s%s", (int)stem, path, endings[i]);
-  }
-  return CEL_OK;
-}
-
-static void free_paths(char *paths[4]) {
-  for (int i = 0; i < 4; i++) free(paths[i]);
-}
-
-static CelStatus read_files(CeliPrismTexts *texts, char *paths[4]) {
-  for (int i = 0; i < 4; i++) {
-    char *data;
-    texts->path[i] = paths[i];
-    if (i > 0 && access(paths[i], F_OK) != 0 && errno == ENOENT) continue;
-    CELI_TRY(celi_file_read(paths[i], SIZE_MAX / 4, &data, &texts->size[i]));
-    texts->data[i] = data;
-  }
-  return CEL_OK;
-}
-
-CelStatus celi_mdp_load_prism(CelMdp **out, const char *path, double discount) {
-  char *paths[4] = {NULL};
-  CeliPrismTexts texts = {0};
-  CelStatus status = make_paths(path, paths);
-  if (status == CEL_OK) status = read_files(&texts, paths);
-  if (status == CEL_OK) status = celi_mdp_parse_prism(out, &texts, discount);
-  for (int i = 0; i < 4; i++) free((char *)texts.data[i]);
-  free_paths(paths);
   return status;
 }
 
@@ -591,27 +598,4 @@ void celi_mdp_emit_prism(CeliOut *out, const CelMdp *mdp, int which) {
   static void (*const emit[])(CeliOut *, const CelMdp *) = {emit_tra, emit_trew, emit_srew,
                                                             emit_lab};
   emit[which](out, mdp);
-}
-
-/// All four are written before the first replaces what was there; .tra is the last to do so.
-static CelStatus write_files(CeliWriter writer[4], const CelMdp *mdp, char *paths[4]) {
-  for (int i = 0; i < 4; i++) {
-    CELI_TRY(celi_writer_open(&writer[i], paths[i]));
-    CeliOut out = {.writer = &writer[i]};
-    celi_mdp_emit_prism(&out, mdp, i);
-    CELI_TRY(celi_out_finish(&out));
-  }
-  for (int i = 3; i >= 0; i--) CELI_TRY(celi_writer_close(&writer[i]));
-  return CEL_OK;
-}
-
-CelStatus celi_mdp_save_prism(const CelMdp *mdp, const char *path) {
-  char *paths[4] = {NULL};
-  CeliWriter writer[4] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
-  CELI_TRY(cel_fail_in(celi_mdp_check_prism(mdp), "%s: ", path));
-  CelStatus status = make_paths(path, paths);
-  if (status == CEL_OK) status = write_files(writer, mdp, paths);
-  for (int i = 0; i < 4; i++) celi_writer_abandon(&writer[i]); // what is left of them
-  free_paths(paths);
-  return status;
 }

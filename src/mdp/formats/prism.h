@@ -1,4 +1,4 @@
-/// PRISM's explicit files as texts, for the reader that opens them and for tests.
+/// PRISM's explicit files as texts, for the file that opens them (prism_files.c) and for tests.
 #ifndef CELSIUS_MDP_FORMAT_PRISM_H
 #define CELSIUS_MDP_FORMAT_PRISM_H
 #include "mdp/formats/text.h"
@@ -11,7 +11,7 @@ typedef struct CeliPrismTexts {
 } CeliPrismTexts;
 
 CelStatus celi_mdp_parse_prism(CelMdp **out, const CeliPrismTexts *texts,
-                               double discount) CEL_WARN_UNUSED;
+                               const CelMdpLoadOptions *options) CEL_WARN_UNUSED;
 /// Errors: CEL_E_UNSUPPORTED, what the files cannot say.
 CelStatus celi_mdp_check_prism(const CelMdp *mdp) CEL_WARN_UNUSED;
 /// Writes file `which` of the four.

@@ -178,21 +178,25 @@ static CelStatus find_arrays(CelMdp *mdp, const CelSafetensors *file) {
 
 // ---- loading: the metadata
 
-static CelStatus read_discount(CelMdp *mdp, const CelSafetensors *file, double discount) {
+static CelStatus read_discount(CelMdp *mdp, const CelSafetensors *file,
+                               const CelMdpLoadOptions *options) {
   const char *text = cel_safetensors_meta(file, "discount");
-  mdp->discount = discount;
-  if (!isnan(discount)) return celi_mdp_check_discount(discount, mdp->horizon);
-  if (text == NULL) {
+  const bool own = isnan(options->discount);
+  mdp->discount = (double)NAN;
+  if (own && text == NULL) {
     return cel_fail(CEL_E_CORRUPT, "the metadata have no \"discount\": give one");
   }
-  if (celi_parse_double(text, &mdp->discount) != CELI_NUMBER_OK) {
+  if (own && celi_parse_double(text, &mdp->discount) != CELI_NUMBER_OK) {
     return cel_fail(CEL_E_CORRUPT, "metadata \"discount\": \"%s\" is not a number", text);
   }
+  if (!own || !isnan(mdp->discount))
+    CELI_TRY(celi_load_choose("options", options, &mdp->discount, &mdp->horizon));
   const CelStatus status = celi_mdp_check_discount(mdp->discount, mdp->horizon);
-  return status == CEL_OK ? CEL_OK : cel_fail_in(CEL_E_CORRUPT, "metadata: ");
+  return status == CEL_OK || !own ? status : cel_fail_in(CEL_E_CORRUPT, "metadata: ");
 }
 
-static CelStatus read_meta(CelMdp *mdp, const CelSafetensors *file, double discount) {
+static CelStatus read_meta(CelMdp *mdp, const CelSafetensors *file,
+                           const CelMdpLoadOptions *options) {
   const char *format = cel_safetensors_meta(file, "format");
   if (format == NULL || strcmp(format, FORMAT) != 0) {
     return cel_fail(CEL_E_CORRUPT,
@@ -211,7 +215,7 @@ static CelStatus read_meta(CelMdp *mdp, const CelSafetensors *file, double disco
                     sizeof mdp->name - 1);
   }
   if (name != NULL) strcpy(mdp->name, name);
-  return read_discount(mdp, file, discount);
+  return read_discount(mdp, file, options);
 }
 
 // ---- loading: the grid
@@ -279,13 +283,14 @@ static CelStatus complete(CeliMdp *model) {
   return CEL_OK;
 }
 
-/// A copy of x (n,) divided by its sum.
+/// A copy of x (n,) without what is below 0, divided by its sum.
 static void divide(double *out, const double *x, int64_t n) {
-  const double sum = celi_mdp_sum(x, n);
-  for (int64_t i = 0; i < n; i++) out[i] = x[i] / sum;
+  for (int64_t i = 0; i < n; i++) out[i] = fmax(x[i], 0.0);
+  const double sum = celi_mdp_sum(out, n);
+  for (int64_t i = 0; i < n; i++) out[i] /= sum;
 }
 
-/// Rows and start that sum to 1 within 1e-9 only are copied and divided by their sums.
+/// Probabilities that are right by the rule for what is given only (model.h) are copied and divided by their sums.
 static CelStatus normalise(CeliMdp *model) {
   CelMdp *mdp = &model->mdp;
   double *probability, *start;
@@ -301,25 +306,26 @@ static CelStatus normalise(CeliMdp *model) {
   divide(start, mdp->start, mdp->states);
   mdp->probability = probability;
   mdp->start = start;
-  return CEL_OK;
+  return mdp->reward_next ? make_reward(model) : CEL_OK;
 }
 
 // ---- loading
 
-static CelStatus fill(CeliMdp *model, double discount) {
+static CelStatus fill(CeliMdp *model, const CelMdpLoadOptions *options) {
   CelMdp *mdp = &model->mdp;
-  double worst;
-  CELI_TRY(read_meta(mdp, model->file, discount));
+  bool exact;
+  CELI_TRY(read_meta(mdp, model->file, options));
   CELI_TRY(check_names(model->file));
   CELI_TRY(find_sizes(mdp, model->file));
   CELI_TRY(find_arrays(mdp, model->file));
   CELI_TRY(find_grid(model, model->file));
   CELI_TRY(complete(model));
-  CELI_TRY(celi_mdp_check_sums(mdp, CELI_MDP_SUM_GIVEN, &worst));
-  return worst > CELI_MDP_SUM ? normalise(model) : CEL_OK;
+  CELI_TRY(celi_mdp_check_given(mdp, &exact));
+  return exact ? CEL_OK : normalise(model);
 }
 
-CelStatus celi_mdp_of_safetensors(CelMdp **out, CelSafetensors *file, double discount) {
+CelStatus celi_mdp_of_safetensors(CelMdp **out, CelSafetensors *file,
+                                  const CelMdpLoadOptions *options) {
   CeliMdp *model;
   CelStatus status = celi_mdp_create(&model);
   if (status != CEL_OK) {
@@ -327,7 +333,7 @@ CelStatus celi_mdp_of_safetensors(CelMdp **out, CelSafetensors *file, double dis
     return status;
   }
   model->file = file;
-  status = fill(model, discount);
+  status = fill(model, options);
   if (status != CEL_OK) {
     cel_mdp_destroy(&model->mdp);
     return status;
@@ -336,8 +342,9 @@ CelStatus celi_mdp_of_safetensors(CelMdp **out, CelSafetensors *file, double dis
   return CEL_OK;
 }
 
-CelStatus celi_mdp_load_safetensors(CelMdp **out, const char *path, double discount) {
+CelStatus celi_mdp_load_safetensors(CelMdp **out, const char *path,
+                                    const CelMdpLoadOptions *options) {
   CelSafetensors *file;
   CELI_TRY(cel_safetensors_open(path, &file));
-  return cel_fail_in(celi_mdp_of_safetensors(out, file, discount), "%s: ", path);
+  return cel_fail_in(celi_mdp_of_safetensors(out, file, options), "%s: ", path);
 }

@@ -7,6 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+// ---- the text
+
+CelStatus celi_text_read(const char *path, char **data, size_t *size) {
+  static const size_t endless = (size_t)256 << 20;
+  struct stat info;
+  const bool plain = stat(path, &info) == 0 && S_ISREG(info.st_mode);
+  return celi_file_read(path, plain ? SIZE_MAX / 4 : endless, data, size);
+}
 
 // ---- the cursor
 
@@ -146,7 +156,7 @@ CelStatus celi_scan_number(const CeliScan *scan, CeliWord word, const char *what
 CelStatus celi_scan_probability(const CeliScan *scan, CeliWord word, const char *what,
                                 double *out) {
   CELI_TRY(celi_scan_number(scan, word, what, out));
-  if (*out >= 0.0 && *out <= 1.0) return CEL_OK;
+  if (celi_mdp_is_probability(*out)) return CEL_OK;
   return celi_scan_fail(scan, word.line, "%s %.*s is not in [0, 1]", what, CELI_WORD(word));
 }
 
@@ -176,11 +186,11 @@ CelStatus celi_grow(void *array, int64_t *capacity, int64_t needed, size_t size,
   return CEL_OK;
 }
 
-/// Neumaier's sum of the probabilities.
+/// Neumaier's sum of the probabilities above 0, which are those that count.
 static double sum_row(const CeliEntry *entry, int64_t n) {
   double sum = 0.0, lost = 0.0;
   for (int64_t i = 0; i < n; i++) {
-    const double x = entry[i].probability, next = sum + x;
+    const double x = fmax(entry[i].probability, 0.0), next = sum + x;
     lost += sum >= x ? (sum - next) + x : (x - next) + sum;
     sum = next;
   }
@@ -188,41 +198,39 @@ static double sum_row(const CeliEntry *entry, int64_t n) {
 }
 
 CelStatus celi_row_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t line, int64_t state,
-                       int64_t action, CeliEntry *entry, int64_t n, double tolerance) {
-  const double sum = sum_row(entry, n), off = fabs(sum - 1.0);
+                       int64_t action, const CeliEntry *entry, int64_t n) {
+  const double sum = sum_row(entry, n);
   if (n == 0) {
     return celi_scan_fail(scan, line,
                           "state %" PRId64 ", action %" PRId64
                           " has no transition; say where it leads to, or leave the action out",
                           state, action);
   }
-  if (!(off <= tolerance)) {
+  if (!celi_mdp_is_one(sum)) {
     return celi_scan_fail(scan, line,
                           "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
                           " transitions sum to %.15g; they must sum to 1",
                           state, action, n, sum);
   }
   CELI_TRY(celi_scan_in(scan, line, cel_mdp_pair(builder, state, action, 0.0)));
-  const double divisor = off > CELI_MDP_SUM_GIVEN ? sum : 1.0; // closer ones the builder divides
   for (int64_t i = 0; i < n; i++) {
-    const double probability = fmin(entry[i].probability / divisor, 1.0);
-    CELI_TRY(celi_scan_in(
-        scan, line,
-        cel_mdp_transition(builder, entry[i].next, probability, entry[i].reward, entry[i].ends)));
+    CELI_TRY(celi_scan_in(scan, line,
+                          cel_mdp_transition(builder, entry[i].next, entry[i].probability,
+                                             entry[i].reward, entry[i].ends)));
   }
   return CEL_OK;
 }
 
 CelStatus celi_start_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t line,
                          const double *start, int64_t states) {
-  const double sum = celi_mdp_sum(start, states);
-  if (!(fabs(sum - 1.0) <= CELI_TEXT_SUM)) {
+  double sum = 0.0;
+  for (int64_t s = 0; s < states; s++) sum += fmax(start[s], 0.0);
+  if (!celi_mdp_is_one(sum)) {
     return celi_scan_fail(scan, line, "the initial distribution sums to %.15g; it must sum to 1",
                           sum);
   }
   for (int64_t s = 0; s < states; s++) {
-    if (!(start[s] > 0.0)) continue;
-    CELI_TRY(celi_scan_in(scan, line, cel_mdp_start(builder, s, fmin(start[s] / sum, 1.0))));
+    if (start[s] > 0.0) CELI_TRY(celi_scan_in(scan, line, cel_mdp_start(builder, s, start[s])));
   }
   return CEL_OK;
 }
@@ -237,12 +245,6 @@ CelStatus celi_name_put(CelMdpBuilder *builder, const char *path) {
   memcpy(name, base, n);
   name[n] = 0;
   return celi_text_plain(name) ? cel_mdp_set_name(builder, name) : CEL_OK;
-}
-
-CelStatus celi_discount_given(const char *file, double discount) {
-  if (!isnan(discount)) return CEL_OK;
-  return cel_fail(CEL_E_RANGE, "%s: the file has no discount: give gamma, at least 0 and below 1",
-                  file);
 }
 
 // ---- writing

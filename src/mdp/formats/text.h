@@ -8,10 +8,6 @@
 #include "base/base.h"
 #include "celsius/mdp.h"
 
-/// Texts print probabilities with few digits: rows within this of 1 are divided by their sums. It is what
-/// pomdp-solve and PRISM allow in theirs.
-#define CELI_TEXT_SUM 1e-5
-
 /// A piece of the text.
 typedef struct CeliWord {
   const char *text;
@@ -27,6 +23,10 @@ typedef struct CeliScan {
   int64_t line;          ///< of `at`, from 1
   int64_t state, action; ///< being read, for messages; -1: none
 } CeliScan;
+
+/// Reads the text of a problem whole: a file as far as memory goes, a pipe or a device to 256 MiB, for it may have no end.
+/// Errors: CEL_E_IO, CEL_E_FORMAT (longer), CEL_E_MEMORY.
+CelStatus celi_text_read(const char *path, char **data, size_t *size) CEL_WARN_UNUSED;
 
 CeliScan celi_scan(const char *file, const char *text, size_t size);
 /// Records "FILE: line N: state S, action A: ..." and is CEL_E_CORRUPT: a macro, so that an analyser that reads
@@ -47,7 +47,8 @@ CeliNumber celi_word_double(CeliWord word, double *out);
 /// Digits alone.
 CeliNumber celi_word_index(CeliWord word, int64_t *out);
 
-/// Fields of a line, named in messages: a finite number, a probability, an index below `count`.
+/// Fields of a line, named in messages: a finite number, a probability (by the rule of model.h, so that it may be below 0
+/// or above 1 by a little), an index below `count`.
 CelStatus celi_scan_number(const CeliScan *scan, CeliWord word, const char *what,
                            double *out) CEL_WARN_UNUSED;
 CelStatus celi_scan_probability(const CeliScan *scan, CeliWord word, const char *what,
@@ -65,18 +66,14 @@ typedef struct CeliEntry {
   double probability, reward;
   bool ends;
 } CeliEntry;
-/// Gives state `state`'s action with its n transitions to the builder; they are divided by their sum where that is within
-/// `tolerance` of 1. `line` is where the row is.
+/// Gives state `state`'s action with its n transitions to the builder. `line` is where the row is.
 CelStatus celi_row_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t line, int64_t state,
-                       int64_t action, CeliEntry *entry, int64_t n,
-                       double tolerance) CEL_WARN_UNUSED;
-/// Sets the initial distribution (S,), which may sum to 1 as nearly as rows of text.
+                       int64_t action, const CeliEntry *entry, int64_t n) CEL_WARN_UNUSED;
+/// Sets the initial distribution (S,).
 CelStatus celi_start_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t line,
                          const double *start, int64_t states) CEL_WARN_UNUSED;
 /// Calls the problem what its file is called, folder and ending left out.
 CelStatus celi_name_put(CelMdpBuilder *builder, const char *path) CEL_WARN_UNUSED;
-/// Errors: CEL_E_RANGE where `discount` is NAN and the file at hand has none.
-CelStatus celi_discount_given(const char *file, double discount) CEL_WARN_UNUSED;
 
 /// Text that is written piece by piece; kept whole where there is no writer. The first failure sticks.
 typedef struct CeliOut {

@@ -1,0 +1,297 @@
+/// Which of PRISM's explicit files belong to a problem, and reading and writing them.
+///
+/// NAME.tra, NAME.lab, and the rewards: NAME.srew and NAME.trew of the only reward structure. Where a model has several,
+/// PRISM writes NAME1.srew, NAME1.trew, NAME2.srew and so on, and begins each file with a comment,
+/// # Reward structure "time". Files whose number has a .tra of its own belong to that problem.
+#include "base/base.h"
+#include "mdp/formats/formats.h"
+#include "mdp/formats/prism.h"
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TRA, TREW, SREW, LAB };
+static const char *const endings[] = {".tra", ".trew", ".srew", ".lab"};
+
+/// A reward structure, and what is there of it.
+typedef struct Structure {
+  int64_t number; ///< of the files' names; -1: they have none
+  char name[CEL_TEXT_MAX];
+  char *path[4]; ///< .trew and .srew; NULL: not there
+} Structure;
+
+typedef struct Files {
+  char *stem; ///< the path without its ending
+  char *tra, *lab;
+  Structure *structure;
+  int64_t n, capacity;
+} Files;
+
+// ---- paths
+
+static CelStatus join(char **out, const char *stem, const char *number, const char *ending) {
+  const size_t room = strlen(stem) + strlen(number) + strlen(ending) + 1;
+  CELI_TRY(celi_alloc(out, room, 1, "a path"));
+  snprintf(*out, room, "%s%s%s", stem, number, ending);
+  return CEL_OK;
+}
+
+/// The path without an ending of PRISM's.
+static CelStatus make_stem(const char *path, char **out) {
+  const size_t length = strlen(path);
+  size_t stem = length;
+  for (int i = 0; i < 4; i++) {
+    const size_t n = strlen(endings[i]);
+    if (length > n && strcmp(path + length - n, endings[i]) == 0) stem = length - n;
+  }
+  CELI_TRY(celi_alloc(out, stem + 1, 1, "a path"));
+  memcpy(*out, path, stem);
+  (*out)[stem] = 0;
+  return CEL_OK;
+}
+
+static void files_free(Files *files) {
+  for (int64_t i = 0; i < files->n; i++) {
+    for (int k = 0; k < 4; k++) free(files->structure[i].path[k]);
+  }
+  free(files->structure);
+  free(files->stem);
+  free(files->tra);
+  free(files->lab);
+}
+
+static bool is_there(const char *path) {
+  return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+// ---- reward structures
+
+/// The structure of that number, made where it is new.
+static CelStatus structure_of(Files *files, int64_t number, Structure **out) {
+  for (int64_t i = 0; i < files->n; i++) {
+    *out = &files->structure[i];
+    if ((*out)->number == number) return CEL_OK;
+  }
+  CELI_TRY(celi_grow(&files->structure, &files->capacity, files->n + 1, sizeof **out,
+                     "reward structures"));
+  *out = &files->structure[files->n++];
+  **out = (Structure){.number = number};
+  return CEL_OK;
+}
+
+/// Adds the file where it is there. `number`: as in its name, "" where it has none.
+static CelStatus add_file(Files *files, const char *number, int which) {
+  Structure *structure;
+  char *path;
+  CELI_TRY(join(&path, files->stem, number, endings[which]));
+  if (!is_there(path)) {
+    free(path);
+    return CEL_OK;
+  }
+  const CelStatus status =
+      structure_of(files, number[0] ? (int64_t)strtol(number, NULL, 10) : -1, &structure);
+  if (status != CEL_OK || structure->path[which]) {
+    free(path);
+    return status;
+  }
+  structure->path[which] = path;
+  return CEL_OK;
+}
+
+/// The digits between the stem's last part and the ending, as PRISM writes numbers; false: not a name of that form.
+static bool number_in(const char *name, const char *base, const char *ending, char number[8]) {
+  const size_t n = strlen(base), tail = strlen(ending), length = strlen(name);
+  if (length <= n + tail || length - n - tail >= 8) return false;
+  if (strncmp(name, base, n) != 0 || strcmp(name + length - tail, ending) != 0) return false;
+  const size_t digits = length - n - tail;
+  memcpy(number, name + n, digits);
+  number[digits] = 0;
+  if (strspn(number, "0123456789") != digits) return false;
+  return digits == 1 || number[0] != '0';
+}
+
+/// Files of one name in the folder: those with a number, unless that has a .tra of its own.
+static CelStatus add_numbered(Files *files, const char *base, const char *name) {
+  char number[8], *other;
+  for (int which = TREW; which <= SREW; which++) {
+    if (!number_in(name, base, endings[which], number)) continue;
+    CELI_TRY(join(&other, files->stem, number, endings[TRA]));
+    const bool foreign = is_there(other);
+    free(other);
+    if (!foreign) CELI_TRY(add_file(files, number, which));
+  }
+  return CEL_OK;
+}
+
+static int compare(const void *a, const void *b) {
+  const Structure *x = a, *y = b;
+  return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static CelStatus list_numbered(Files *files) {
+  const char *slash = strrchr(files->stem, '/'), *base = slash ? slash + 1 : files->stem;
+  char *folder = slash ? strndup(files->stem, (size_t)(slash - files->stem + 1)) : strdup(".");
+  CelStatus status = CEL_OK;
+  if (!folder) return cel_fail(CEL_E_MEMORY, "no memory for a path");
+  DIR *dir = opendir(folder);
+  if (!dir) status = celi_fail_errno(folder, "cannot be searched for reward structures", errno);
+  for (const struct dirent *entry; dir && status == CEL_OK && (entry = readdir(dir));) {
+    status = add_numbered(files, base, entry->d_name);
+  }
+  if (dir) closedir(dir);
+  free(folder);
+  if (files->n > 1) qsort(files->structure, (size_t)files->n, sizeof *files->structure, compare);
+  return status;
+}
+
+/// The name in the comments that a file begins with: # Reward structure "NAME"; "" where there is none.
+static CelStatus read_name(const char *path, char name[CEL_TEXT_MAX]) {
+  static const char mark[] = "# Reward structure \"";
+  char line[512];
+  name[0] = 0;
+  FILE *file = fopen(path, "re");
+  if (!file) return celi_fail_errno(path, "cannot be opened", errno);
+  while (!name[0] && fgets(line, sizeof line, file) && line[0] == '#') {
+    char *end = strrchr(line, '"');
+    if (strncmp(line, mark, sizeof mark - 1) != 0 || end < line + sizeof mark) continue;
+    *end = 0;
+    snprintf(name, CEL_TEXT_MAX, "%.*s", CEL_TEXT_MAX - 1, line + sizeof mark - 1);
+  }
+  fclose(file);
+  return CEL_OK;
+}
+
+static CelStatus read_names(Structure *structure) {
+  char other[CEL_TEXT_MAX] = "";
+  if (structure->path[TREW]) CELI_TRY(read_name(structure->path[TREW], structure->name));
+  if (structure->path[SREW]) CELI_TRY(read_name(structure->path[SREW], other));
+  if (!structure->name[0]) memcpy(structure->name, other, sizeof other);
+  if (!other[0] || strcmp(structure->name, other) == 0) return CEL_OK;
+  return cel_fail(CEL_E_CORRUPT,
+                  "%s is of reward structure \"%s\", but %s of \"%s\": they must be of one",
+                  structure->path[TREW], structure->name, structure->path[SREW], other);
+}
+
+/// `1 ("time"), 2 ("gain")`, as far as there is room.
+static void list_text(const Files *files, char *text, size_t size) {
+  size_t used = 0;
+  text[0] = 0;
+  for (int64_t i = 0; i < files->n && used < size; i++) {
+    const Structure *structure = &files->structure[i];
+    const char *between = i > 0 ? ", " : "", *name = structure->name;
+    char number[32] = "one without a number";
+    if (structure->number >= 0) snprintf(number, sizeof number, "%" PRId64, structure->number);
+    used += (size_t)snprintf(text + used, size - used, "%s%s%s%s%s", between, number,
+                             name[0] ? " (\"" : "", name, name[0] ? "\")" : "");
+  }
+}
+
+/// By name, or else by number.
+static const Structure *find(const Files *files, const char *wanted) {
+  char number[32];
+  for (int64_t i = 0; i < files->n; i++) {
+    if (strcmp(files->structure[i].name, wanted) == 0) return &files->structure[i];
+  }
+  for (int64_t i = 0; i < files->n; i++) {
+    snprintf(number, sizeof number, "%" PRId64, files->structure[i].number);
+    if (files->structure[i].number >= 0 && strcmp(number, wanted) == 0) return &files->structure[i];
+  }
+  return NULL;
+}
+
+/// The structure that is meant; NULL where there is none, so that all rewards are 0.
+static CelStatus choose(const Files *files, const char *wanted, const Structure **out) {
+  char list[512];
+  *out = files->n == 1 ? &files->structure[0] : NULL;
+  if (!wanted[0] && files->n <= 1) return CEL_OK;
+  list_text(files, list, sizeof list);
+  if (!wanted[0]) {
+    return cel_fail(CEL_E_ARGUMENT,
+                    "%s has %" PRId64 " reward structures: %s; give reward, the name or the number "
+                    "of one",
+                    files->tra, files->n, list);
+  }
+  *out = find(files, wanted);
+  if (*out) return CEL_OK;
+  if (files->n == 0) {
+    return cel_fail(CEL_E_NAME, "%s has no reward structure \"%s\": there is no .srew or .trew",
+                    files->tra, wanted);
+  }
+  return cel_fail(CEL_E_NAME, "%s has no reward structure \"%s\"; there is %s", files->tra, wanted,
+                  list);
+}
+
+static CelStatus find_files(Files *files, const char *path) {
+  CELI_TRY(make_stem(path, &files->stem));
+  CELI_TRY(join(&files->tra, files->stem, "", endings[TRA]));
+  CELI_TRY(join(&files->lab, files->stem, "", endings[LAB]));
+  CELI_TRY(add_file(files, "", TREW));
+  CELI_TRY(add_file(files, "", SREW));
+  CELI_TRY(list_numbered(files));
+  for (int64_t i = 0; i < files->n; i++) CELI_TRY(read_names(&files->structure[i]));
+  return CEL_OK;
+}
+
+// ---- reading
+
+static CelStatus read_file(CeliPrismTexts *texts, int which, const char *path) {
+  char *data;
+  texts->path[which] = path;
+  CELI_TRY(celi_text_read(path, &data, &texts->size[which]));
+  texts->data[which] = data;
+  return CEL_OK;
+}
+
+static CelStatus read_files(CeliPrismTexts *texts, const Files *files, const char *reward) {
+  const Structure *structure;
+  CELI_TRY(read_file(texts, TRA, files->tra));
+  CELI_TRY(choose(files, reward, &structure));
+  for (int which = TREW; structure && which <= SREW; which++) {
+    if (structure->path[which]) CELI_TRY(read_file(texts, which, structure->path[which]));
+  }
+  return is_there(files->lab) ? read_file(texts, LAB, files->lab) : CEL_OK;
+}
+
+CelStatus celi_mdp_load_prism(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
+  Files files = {0};
+  CeliPrismTexts texts = {0};
+  CelStatus status = find_files(&files, path);
+  if (status == CEL_OK) status = read_files(&texts, &files, options->reward);
+  if (status == CEL_OK) status = celi_mdp_parse_prism(out, &texts, options);
+  for (int i = 0; i < 4; i++) free((char *)texts.data[i]);
+  files_free(&files);
+  return status;
+}
+
+// ---- writing
+
+/// All four are written before the first replaces what was there; .tra is the last to do so.
+static CelStatus write_files(CeliWriter writer[4], const CelMdp *mdp, char *paths[4]) {
+  for (int i = 0; i < 4; i++) {
+    CELI_TRY(celi_writer_open(&writer[i], paths[i]));
+    CeliOut out = {.writer = &writer[i]};
+    celi_mdp_emit_prism(&out, mdp, i);
+    CELI_TRY(celi_out_finish(&out));
+  }
+  for (int i = 3; i >= 0; i--) CELI_TRY(celi_writer_close(&writer[i]));
+  return CEL_OK;
+}
+
+CelStatus celi_mdp_save_prism(const CelMdp *mdp, const char *path) {
+  char *paths[4] = {NULL}, *stem = NULL;
+  CeliWriter writer[4] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
+  CELI_TRY(cel_fail_in(celi_mdp_check_prism(mdp), "%s: ", path));
+  CelStatus status = make_stem(path, &stem);
+  for (int i = 0; i < 4 && status == CEL_OK; i++) status = join(&paths[i], stem, "", endings[i]);
+  if (status == CEL_OK) status = write_files(writer, mdp, paths);
+  for (int i = 0; i < 4; i++) {
+    celi_writer_abandon(&writer[i]); // what is left of them
+    free(paths[i]);
+  }
+  free(stem);
+  return status;
+}
