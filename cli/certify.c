@@ -4,11 +4,9 @@
 #include "celsius/certify.h"
 
 #include <cjson/cJSON.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct Options {
   char which[CEL_PATH_MAX], out[CEL_PATH_MAX];
@@ -196,22 +194,6 @@ static CelStatus certify(const CelRun *run, const char *folder, const Options *o
   return status;
 }
 
-/// A picture's name that leads astray, or where nothing can be written, is told before anything is solved.
-static CelStatus check_out(const char *path) {
-  const size_t n = strlen(path);
-  char folder[CEL_PATH_MAX];
-  if (n == 0) return CEL_OK;
-  if (n <= 4 || (strcmp(path + n - 4, ".png") != 0 && strcmp(path + n - 4, ".svg") != 0))
-    return cel_fail(CEL_E_ARGUMENT, "--out %s: a picture's name ends in .png or .svg", path);
-  snprintf(folder, sizeof folder, "%s", path);
-  char *slash = strrchr(folder, '/');
-  if (slash) slash[slash == folder] = 0;
-  if (access(slash ? folder : ".", W_OK | X_OK) != 0)
-    return cel_fail(CEL_E_IO, "--out %s: the folder cannot be written to: %s", path,
-                    strerror(errno));
-  return CEL_OK;
-}
-
 /// Without --which: the final model, or of a run that goes on the best there is.
 static CelStatus open_run(const char *folder, const char *given, const Options *options,
                           CelRun **run) {
@@ -236,7 +218,7 @@ static int run(int argc, char **argv) {
     return CEL_OK;
   }
   if (status == CEL_OK) status = cli_positionals(&cli_certify, &args, 1, 1, "the run folder");
-  if (status == CEL_OK) status = check_out(options.out);
+  if (status == CEL_OK) status = cli_check_output("--out", options.out, "a picture", "png|svg");
   if (status == CEL_OK)
     status = open_run(args.positional[0], cli_scan(argc, argv, "which"), &options, &opened);
   if (status == CEL_OK) status = certify(opened, args.positional[0], &options, &how);
@@ -256,6 +238,8 @@ const CliCommand cli_certify = {
     .details = "Examples\n"
                "  celsius train sql --env FrozenLake-v1 --preset auto --out runs/lake\n"
                "  celsius certify runs/lake --out lake.png\n"
-               "  celsius certify runs/sac-LQR-v0-1 --which final --json\n"
-               "  celsius certify runs/sqlc-MultiGoal-v0-1 --out goals.png",
+               "  celsius train sac --env LQR-v0 --preset auto --out runs/lqr\n"
+               "  celsius certify runs/lqr --json\n"
+               "  celsius train sqlc --env MultiGoal-v0 --preset auto --out runs/goals\n"
+               "  celsius certify runs/goals --out goals.png",
     .run = run};

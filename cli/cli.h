@@ -54,7 +54,8 @@ CelStatus cli_positionals(const CliCommand *command, const CliArgs *args, int le
 // ---- help.c
 void cli_help_command(const CliCommand *command, const CliTable *tables, int n_tables);
 void cli_help(void);
-/// Columns of the terminal behind a stream, kept within 60 to 100; 80 when it is none.
+#define CLI_COLUMNS_LEAST 24
+/// Columns of the terminal behind a stream, between CLI_COLUMNS_LEAST and 100; 80 when it is none.
 int cli_columns(FILE *stream);
 /// Prints text wrapped to `columns`, every line after the first indented; `used` columns are taken
 /// on the first.
@@ -83,6 +84,14 @@ const char *cli_count(char text[32], int64_t n);
 /// "0:07", "1:02:03".
 const char *cli_duration(char text[32], double seconds);
 
+// ---- output.c
+/// Checks an output file before any work is done; "" is no file and passes. `endings` is "png|svg",
+/// NULL for any; `what` is what is written: "a picture". Errors: CEL_E_ARGUMENT (another ending),
+/// CEL_E_IO (a folder, or nothing can be written there).
+CelStatus cli_check_output(const char *flag, const char *path, const char *what,
+                           const char *endings) CEL_WARN_UNUSED;
+#define CLI_QUOTE_MAX (4 * CEL_PATH_MAX + 8) ///< room for any path by cel_shell_quote
+
 // ---- signals.c
 /// SIGINT and SIGTERM ask to stop; a second one ends at once. SIGUSR1 asks too, however often it comes: it is how a
 /// parent passes the request on to children that may have had it themselves.
@@ -102,6 +111,7 @@ typedef struct CliProgress {
   double share, seconds;    ///< done, in [0, 1]; passed
   const char *text, *brief; ///< what stands beside the bar; brief: where there is less room
 } CliProgress;
+#define CLI_BAR_AFTER 0.3 ///< seconds: shorter work shows no bar, except for training
 CliBar cli_bar(bool quiet);
 void cli_bar_draw(CliBar *bar, const CliProgress *progress);
 void cli_bar_show(CliBar *bar, const CelProgress *progress);

@@ -4,17 +4,16 @@
 #include "celsius/render.h"
 
 #include <cjson/cJSON.h>
-#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct Options {
   int64_t episodes;
   uint64_t seed;
   char which[CEL_PATH_MAX], render[CEL_PATH_MAX];
   int32_t action;
-  bool json;
+  bool json, quiet;
 } Options;
 
 #define F(field) offsetof(Options, field)
@@ -29,10 +28,14 @@ static const CelField fields[] = {
      "the policy's mode, or a sample of it", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL,
      "print JSON, with the return of each episode", ""},
+    {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
     {"render", CEL_FIELD_PATH, F(render), "", 0, 0, "FILE", NULL, NULL,
      "write an animation (GIF) of the first episodes", ""},
     {0}};
 #undef F
+
+/// Gymnasium's thresholds are mean returns over this many episodes.
+enum { SOLVED_EPISODES = 100 };
 
 static CelStatus print_json(const CelRun *run, const char *folder, const Options *options,
                             const CelEvalResult *result) {
@@ -75,27 +78,13 @@ static void print_text(const CelRun *run, const CelEvalResult *result) {
     printf("cut off        %lld episode%s that did not end in %d steps (there is no time limit)\n",
            (long long)result->cut, result->cut == 1 ? "" : "s", CEL_EVAL_STEPS_MAX);
   const double threshold = run->spec->type->reward_threshold;
-  if (threshold == threshold)
-    printf("solved         %s (at a mean return of %g)\n",
+  if (threshold != threshold) return;
+  if (result->episodes < SOLVED_EPISODES)
+    printf("solved         not judged: this takes %d episodes and a mean return of %g\n",
+           SOLVED_EPISODES, threshold);
+  else
+    printf("solved         %s (a mean return of %g)\n",
            result->mean_return >= threshold ? "yes" : "no", threshold);
-}
-
-/// A name that would lead a viewer astray, or where nothing can be written, is told before anything is played.
-static CelStatus check_render(const char *path) {
-  const size_t n = strlen(path);
-  if (n == 0) return CEL_OK;
-  if (n <= 4 || strcmp(path + n - 4, ".gif") != 0)
-    return cel_fail(CEL_E_ARGUMENT, "--render %s: an animation's name ends in .gif", path);
-  char folder[CEL_PATH_MAX];
-  snprintf(folder, sizeof folder, "%s", path);
-  char *slash = strrchr(folder, '/');
-  if (slash) slash[slash == folder] = 0;
-  if (access(slash ? folder : ".", W_OK | X_OK) != 0)
-    return cel_fail(CEL_E_IO, "--render %s: the folder cannot be written to: %s", path,
-                    strerror(errno));
-  if (access(path, F_OK) == 0 && access(path, W_OK) != 0)
-    return cel_fail(CEL_E_IO, "--render %s: %s", path, strerror(errno));
-  return CEL_OK;
 }
 
 static CelStatus render(CelRun *run, const Options *options, const CelRenderOptions *how) {
@@ -103,6 +92,20 @@ static CelStatus render(CelRun *run, const Options *options, const CelRenderOpti
       cel_render_gif(options->render, run->agent, run->spec, options->seed, how);
   if (status == CEL_OK) cli_note("wrote %s", options->render);
   return status;
+}
+
+static void on_progress(void *user, const CelProgress *p) {
+  CliBar *bar = user;
+  char episodes[32], rate[32], eta[32], text[256];
+  if (p->seconds < CLI_BAR_AFTER && !bar->drawn) return;
+  snprintf(text, sizeof text, "%s episodes  %s steps/s  ETA %s", cli_count(episodes, p->episodes),
+           cli_count(rate, lround(p->steps_per_second)), cli_duration(eta, p->eta));
+  cli_bar_draw(bar, &(CliProgress){p->fraction, p->seconds, text, text});
+}
+
+static bool on_stop(void *user) {
+  (void)user;
+  return cli_stop_asked();
 }
 
 static CelStatus evaluate(CelRun *run, const char *folder, const Options *options,
@@ -113,9 +116,14 @@ static CelStatus evaluate(CelRun *run, const char *folder, const Options *option
   CelEvalResult result;
   CelStatus status = CEL_OK;
   if (!returns || !lengths) status = cel_fail(CEL_E_MEMORY, "no memory for %zu episodes", n);
+  CliBar bar = cli_bar(options->quiet);
+  const CelRunHooks hooks = {.user = &bar, .progress = on_progress, .stop = on_stop};
+  cli_signals_install();
   if (status == CEL_OK)
-    status = cel_evaluate(run->agent, run->spec, options->episodes, options->seed,
-                          options->action == 0 ? CEL_MODE : CEL_SAMPLE, returns, lengths, &result);
+    status = cel_evaluate_watched(run->agent, run->spec, options->episodes, options->seed,
+                                  options->action == 0 ? CEL_MODE : CEL_SAMPLE, &hooks, returns,
+                                  lengths, &result);
+  cli_bar_clear(&bar);
   if (status == CEL_OK && options->json)
     status = print_json(run, folder, options, &result);
   else if (status == CEL_OK)
@@ -140,7 +148,8 @@ static int run(int argc, char **argv) {
     return CEL_OK;
   }
   if (status == CEL_OK) status = cli_positionals(&cli_eval, &args, 1, 1, "the run folder");
-  if (status == CEL_OK) status = check_render(options.render);
+  if (status == CEL_OK)
+    status = cli_check_output("--render", options.render, "an animation", "gif");
   // Without --which: the best there is, be it the checkpoint of a run that goes on.
   const char *which = cli_scan(argc, argv, "which") ? options.which : NULL;
   if (status == CEL_OK) status = cel_run_open(args.positional[0], which, &opened);
@@ -153,9 +162,8 @@ const CliCommand cli_eval = {
     .name = "eval",
     .help = "eval --help",
     .usage = "celsius eval RUN [--episodes N] [--json] [--render out.gif]",
-    .doc = "Evaluates a trained agent. The episodes begin from streams of their own, the same for "
-           "every "
-           "agent, so that results compare.",
+    .doc = "Evaluates a trained agent. Every agent is evaluated from the same random streams, so "
+           "results compare.",
     .details = "Examples\n"
                "  celsius eval runs/sac-Pendulum-v1-1\n"
                "  celsius eval runs/sac-Pendulum-v1-1 --episodes 100 --json\n"

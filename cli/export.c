@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <string.h>
+#include <strings.h>
 
 typedef struct Options {
   char format[CEL_TEXT_MAX], name[CEL_TEXT_MAX], out[CEL_PATH_MAX], which[CEL_PATH_MAX];
@@ -11,8 +12,8 @@ typedef struct Options {
 static const CelField fields[] = {
     {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FILE", NULL, NULL,
      "file to write; with c, OUT.h and OUT.c", ""},
-    {"format", CEL_FIELD_STRING, F(format), "c", 0, 0, "FORMAT", NULL, NULL,
-     "one of the formats below", ""},
+    {"format", CEL_FIELD_STRING, F(format), "auto", 0, 0, "FORMAT", NULL, NULL,
+     "one of the formats below; auto: by the ending of OUT, c where it has none", ""},
     {"name", CEL_FIELD_STRING, F(name), "", 0, 0, "NAME", NULL, NULL,
      "prefix of the functions in C, the graph's name in ONNX; when not given: from the file's name",
      ""},
@@ -31,17 +32,53 @@ static void print_formats(void) {
   }
 }
 
-/// Tells what was written, one path a line; C is a header and a source, with or without their
-/// endings in `out`.
+/// The ending of the file's name with its dot; "" when it has none.
+static const char *ending_of(const char *path) {
+  const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+  const char *dot = strrchr(base, '.');
+  return dot && dot != base && dot[1] ? dot : "";
+}
+
+/// The format whose files end like that (a C header ends in .h); NULL: none does.
+static const CelExportFormat *format_of_ending(const char *ending) {
+  for (int i = 0; cel_export_format(i); i++) {
+    const CelExportFormat *format = cel_export_format(i);
+    if (strcasecmp(format->extension, ending) == 0) return format;
+    if (strcmp(format->name, "c") == 0 && strcasecmp(ending, ".h") == 0) return format;
+  }
+  return NULL;
+}
+
+/// Settles the format. An ending that belongs to another format than the one that is asked for is an
+/// error: the file would not be what its name says.
+static CelStatus choose_format(Options *options) {
+  const char *ending = ending_of(options->out);
+  const CelExportFormat *named = format_of_ending(ending);
+  if (strcmp(options->format, "auto") != 0) {
+    if (!named || strcmp(named->name, options->format) == 0) return CEL_OK;
+    return cel_fail(CEL_E_ARGUMENT,
+                    "--out %s ends in %s, but --format is %s; change one of them, or leave "
+                    "--format out",
+                    options->out, ending, options->format);
+  }
+  if (!named && ending[0])
+    return cel_fail(CEL_E_ARGUMENT,
+                    "--out %s: no format has the ending %s; use .onnx, .safetensors, .c or no "
+                    "ending, or give --format",
+                    options->out, ending);
+  snprintf(options->format, sizeof options->format, "%s", named ? named->name : "c");
+  return CEL_OK;
+}
+
+/// Prints what was written, one path a line. C is a header and a source.
 static void print_written(const Options *options) {
-  const size_t n = strlen(options->out);
+  const char *ending = ending_of(options->out);
   if (strcmp(options->format, "c") != 0) {
     printf("%s\n", options->out);
     return;
   }
-  const bool ends =
-      n > 2 && (strcmp(options->out + n - 2, ".c") == 0 || strcmp(options->out + n - 2, ".h") == 0);
-  const int base = (int)(ends ? n - 2 : n);
+  const bool ends = strcmp(ending, ".c") == 0 || strcmp(ending, ".h") == 0;
+  const int base = (int)(strlen(options->out) - (ends ? strlen(ending) : 0));
   printf("%.*s.h\n%.*s.c\n", base, options->out, base, options->out);
 }
 
@@ -59,7 +96,8 @@ static int run(int argc, char **argv) {
   }
   if (status == CEL_OK) status = cli_positionals(&cli_export, &args, 1, 1, "the run folder");
   if (status == CEL_OK && !options.out[0])
-    status = cel_fail(CEL_E_ARGUMENT, "where to? --out PATH is missing");
+    status = cel_fail(CEL_E_ARGUMENT, "--out PATH is missing: the file to write");
+  if (status == CEL_OK) status = choose_format(&options);
   // Without --which: the best there is, be it the checkpoint of a run that goes on.
   const char *which = cli_scan(argc, argv, "which") ? options.which : NULL;
   if (status == CEL_OK) status = cel_run_model(args.positional[0], which, model);
@@ -73,10 +111,9 @@ const CliCommand cli_export = {
     .name = "export",
     .help = "export --help",
     .usage = "celsius export RUN --out PATH [--format FORMAT]",
-    .doc = "Writes a trained policy in a form that other programs run. Normaliser and action "
-           "scaling are "
-           "inside.",
+    .doc = "Writes a trained policy for use in other programs. The file includes observation "
+           "normalization and action scaling.",
     .details = "Examples\n"
-               "  celsius export runs/sac-Pendulum-v1-1 --format c --out pendulum\n"
-               "  celsius export runs/sac-Pendulum-v1-1 --format onnx --out pendulum.onnx",
+               "  celsius export runs/sac-Pendulum-v1-1 --out pendulum\n"
+               "  celsius export runs/sac-Pendulum-v1-1 --out pendulum.onnx",
     .run = run};

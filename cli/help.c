@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -10,7 +11,9 @@ int cli_columns(FILE *stream) {
   struct winsize size;
   if (!isatty(fileno(stream)) || ioctl(fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
     return 80;
-  return size.ws_col < 60 ? 60 : size.ws_col > 100 ? 100 : size.ws_col;
+  return size.ws_col < CLI_COLUMNS_LEAST ? CLI_COLUMNS_LEAST
+         : size.ws_col > 100             ? 100
+                                         : size.ws_col;
 }
 
 void cli_wrap(FILE *stream, const char *text, int used, int indent, int columns) {
@@ -93,7 +96,12 @@ static void bound_text(char text[32], double value) {
     snprintf(text, 32, "%.0f", value);
     return;
   }
-  snprintf(text, 32, "%g", value);
+  // As many digits as the bound has: 0.99999999 is not 1.
+  for (int digits = 6; digits <= 17; digits++) {
+    snprintf(text, 32, "%.*g", digits, value);
+    const double back = strtod(text, NULL);
+    if (back <= value && back >= value) break;
+  }
   char *e = strchr(text, 'e');
   if (!e) return;
   char *digits = e + 1 + (e[1] == '+' || e[1] == '-');
@@ -114,7 +122,10 @@ void cli_field_range(const CelField *field, char *text, size_t size) {
     snprintf(text, size, "at least %s", low);
 }
 
-enum { LEFT = 30 };
+/// Where descriptions begin: in a column of their own, or below the flag on a narrow terminal.
+static int description_indent(int columns) {
+  return columns < 60 ? 6 : 30;
+}
 
 /// " [default 100 steps; at least 1]"; "" when there is nothing to say.
 static void ending(const CelField *field, char *text, size_t size) {
@@ -147,12 +158,13 @@ static void print_field(const CelField *field, const char *prefix, int columns) 
   int used = printf("  %s%s%s", name, takes[0] ? " " : "", long_choices ? "CHOICE" : takes);
   ending(field, end, sizeof end);
   snprintf(right, sizeof right, "%.300s%s%.400s", field->doc, choices, end);
-  if (used > LEFT - 2) {
+  const int left = description_indent(columns);
+  if (used > left - 2) {
     printf("\n");
     used = 0;
   }
-  printf("%*s", LEFT - used, "");
-  cli_wrap(stdout, right, LEFT, LEFT, columns);
+  printf("%*s", left - used, "");
+  cli_wrap(stdout, right, left, left, columns);
 }
 
 static void print_table(const CelField *table, const char *prefix, int columns) {

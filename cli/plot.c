@@ -11,10 +11,16 @@ static const CelField fields[] = {{"out", CEL_FIELD_PATH, offsetof(Options, out)
                                    "FILE", NULL, NULL, "picture to write, .png or .svg", ""},
                                   {0}};
 
+static void on_note(void *user, const char *text) {
+  (void)user;
+  cli_note("%s", text);
+}
+
 static int run(int argc, char **argv) {
   Options options;
   CelPlotOptions how = cel_plot_options_default();
   CliArgs args;
+  how.note = on_note;
   cel_fields_default(fields, &options);
   const CliTable tables[] = {{"Flags", "", fields, &options},
                              {"The picture", "", cel_plot_fields(), &how}};
@@ -25,6 +31,7 @@ static int run(int argc, char **argv) {
   }
   if (status == CEL_OK)
     status = cli_positionals(&cli_plot, &args, 1, CLI_POSITIONALS, "the run folder");
+  if (status == CEL_OK) status = cli_check_output("--out", options.out, "a picture", "png|svg");
   if (status == CEL_OK) status = cel_plot_runs(args.positional, args.n, options.out, &how);
   if (status == CEL_OK) printf("%s\n", options.out);
   return status == CEL_OK ? CEL_OK : cli_error(status);
@@ -34,11 +41,9 @@ const CliCommand cli_plot = {
     .name = "plot",
     .help = "plot --help",
     .usage = "celsius plot RUN... [--out curve.png]",
-    .doc = "Draws learning curves as PNG or SVG. Runs that differ in nothing but their seed become "
-           "one "
+    .doc = "Draws learning curves as PNG or SVG. Runs that differ only in their seed become one "
            "curve: their interquartile mean with a bootstrap band. A folder of runs stands for all "
-           "the "
-           "runs in it.",
+           "the runs in it. The same run given twice counts once.",
     .details = "Examples\n"
                "  celsius plot runs/sac-Pendulum-v1-1\n"
                "  celsius plot runs/sac-Pendulum-v1-seeds runs/other --out compare.svg\n"

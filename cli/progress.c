@@ -46,17 +46,27 @@ static void draw(char *out, int width, double share, bool utf8) {
   for (; column < width; column++) out += sprintf(out, "%s", utf8 ? " " : ".");
 }
 
+/// Bytes of the text that fit in `room` columns, cut between its parts, which stand two blanks apart.
+static int fitting(const char *text, int room) {
+  int n = (int)strlen(text);
+  while (n > room && n > 0) do
+      n--;
+    while (n > 0 && !(text[n] == ' ' && text[n + 1] == ' '));
+  return n;
+}
+
+/// The bar's width depends on the terminal alone, so that it does not jump as the text changes. What
+/// does not fit is left out: first the long text, then the end of the brief one.
 static void show_bar(CliBar *bar, const CliProgress *p) {
   char line[4 * 64];
   const int columns = cli_columns(stderr), head = bar->label ? (int)strlen(bar->label) + 1 : 0;
-  const char *text = p->text;
-  if (head + 5 + 12 + 2 + (int)strlen(text) >= columns) text = p->brief;
-  int width = columns - 1 - head - 5 - 2 - 2 - (int)strlen(text);
-  width = width > 40 ? 40 : width < 6 ? 6 : width;
+  const int width = columns < 60 ? 6 : columns < 100 ? 14 : 24;
+  const int room = columns - 1 - head - 5 - 2 - width - 2; // percent, edges, blanks
+  const char *text = (int)strlen(p->text) <= room ? p->text : p->brief;
   draw(line, width, p->share, bar->utf8);
-  fprintf(stderr, "\r%s%s%3d%% %s%s%s  %s\033[K", bar->label ? bar->label : "",
+  fprintf(stderr, "\r%s%s%3d%% %s%s%s  %.*s\033[K", bar->label ? bar->label : "",
           bar->label ? " " : "", (int)(p->share * 100), bar->utf8 ? "▕" : "[", line,
-          bar->utf8 ? "▏" : "]", text);
+          bar->utf8 ? "▏" : "]", fitting(text, room), text);
   fflush(stderr);
   bar->drawn = true;
 }
@@ -87,12 +97,9 @@ void cli_bar_draw(CliBar *bar, const CliProgress *p) {
 
 void cli_bar_show(CliBar *bar, const CelProgress *p) {
   char text[256], brief[256];
-  const double share = p->total_steps > 0 && p->steps < p->total_steps
-                           ? (double)p->steps / (double)p->total_steps
-                           : 1;
   describe(p, true, text, sizeof text);
   describe(p, false, brief, sizeof brief);
-  cli_bar_draw(bar, &(CliProgress){share, p->seconds, text, brief});
+  cli_bar_draw(bar, &(CliProgress){p->fraction, p->seconds, text, brief});
 }
 
 void cli_bar_clear(CliBar *bar) {

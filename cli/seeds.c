@@ -259,6 +259,11 @@ static void show(Group *group, double start) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   all.seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - start;
+  all.fraction = (double)all.steps / (double)all.total_steps;
+  if (all.steps >= all.total_steps) { // no run is left whose speed could be shown: that of all
+    all.steps_per_second = all.seconds > 0 ? (double)all.steps / all.seconds : 0;
+    all.fraction = 1;
+  }
   all.eta = all.steps_per_second > 0 ? (double)(all.total_steps - all.steps) / all.steps_per_second
                                      : (double)NAN;
   snprintf(group->label, sizeof group->label, "%d of %d done", count_state(group, DONE), group->n);
@@ -411,7 +416,9 @@ static void print_table(const Group *group) {
                                               : "failed");
   }
   printf("mean %.5g, interquartile mean %.5g\n", mean, middle);
-  printf("what now    celsius plot %s --out curve.png\n", group->folder);
+  char folder[CLI_QUOTE_MAX];
+  printf("next        celsius plot %s --out curve.png\n",
+         cel_shell_quote(folder, sizeof folder, group->folder));
 }
 
 static int exit_code(const Group *group) {

@@ -162,31 +162,10 @@ static CelStatus check_flags(const Solve *solve, int argc, char **argv) {
 
 // ---- files, before anything is solved
 
-/// Whether a file can be made there, by making one beside it.
-static CelStatus check_writable(const char *flag, const char *path) {
-  char probe[CEL_PATH_MAX + 16];
-  struct stat info;
-  const bool there = stat(path, &info) == 0;
-  if (!path[0]) return CEL_OK;
-  if (there && S_ISDIR(info.st_mode))
-    return cel_fail(CEL_E_IO, "%s %s: a folder; name a file in it", flag, path);
-  if (there && !S_ISREG(info.st_mode)) return CEL_OK; // a device or a pipe
-  if (there && access(path, W_OK) != 0)
-    return cel_fail(CEL_E_IO, "%s %s: %s", flag, path, strerror(errno));
-  snprintf(probe, sizeof probe, "%s.XXXXXX", path);
-  const int file = mkstemp(probe);
-  if (file < 0) return cel_fail(CEL_E_IO, "%s %s: %s", flag, path, strerror(errno));
-  close(file);
-  unlink(probe);
-  return CEL_OK;
-}
-
 static CelStatus check_plot(const Solve *solve, const char *problem) {
-  const char *path = solve->options.plot, *dot = strrchr(path, '.');
-  const bool picture = dot && (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".svg") == 0);
-  if (!path[0]) return CEL_OK;
-  if (!picture)
-    return cel_fail(CEL_E_ARGUMENT, "--plot %s: a picture's name ends in .png or .svg", path);
+  if (!solve->options.plot[0]) return CEL_OK;
+  const CelStatus status = cli_check_output("--plot", solve->options.plot, "a picture", "png|svg");
+  if (status != CEL_OK) return status;
   if (solve->options.q_learning) return CEL_OK; // a curve, of any problem
   if (solve->mdp->grid || (solve->n_alphas > 1 && !solve->options.cpi)) return CEL_OK;
   return cel_fail(CEL_E_UNSUPPORTED,
@@ -197,16 +176,13 @@ static CelStatus check_plot(const Solve *solve, const char *problem) {
 
 static CelStatus check_files(const Solve *solve, const char *problem) {
   CelStatus status = check_plot(solve, problem);
-  if (status == CEL_OK) status = check_writable("--plot", solve->options.plot);
-  if (status == CEL_OK) status = check_writable("--out", solve->options.out);
-  if (status == CEL_OK) status = check_writable("--save-problem", solve->options.save_problem);
+  if (status == CEL_OK) status = cli_check_output("--out", solve->options.out, "", NULL);
+  if (status == CEL_OK)
+    status = cli_check_output("--save-problem", solve->options.save_problem, "", NULL);
   return status;
 }
 
 // ---- solving
-
-/// What takes no time has no bar.
-static const double quick = 0.3;
 
 /// What the bar of one solution goes by. The first steps are often the quickest, so the time that is left is told by how
 /// fast it went since `from`, a quarter to half of the time ago and more.
@@ -233,7 +209,7 @@ static bool on_progress(void *user, const CelSolveProgress *now) {
   char text[256], brief[128], eta[32];
   const double share = now->fraction < 1 ? now->fraction : 1;
   const double left = seconds_left(progress, now->seconds, share);
-  if (now->seconds >= quick || progress->bar.drawn) {
+  if (now->seconds >= CLI_BAR_AFTER || progress->bar.drawn) {
     cli_duration(eta, left);
     snprintf(text, sizeof text, "%s %lld  residual %.2g  bound %.2g  ETA %s", now->method,
              (long long)now->iteration, now->residual, now->bound, eta);

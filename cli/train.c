@@ -143,9 +143,11 @@ static void print_result(const CelRunResult *result) {
 }
 
 static void print_next(const CelRunResult *result) {
+  char folder[CLI_QUOTE_MAX];
+  cel_shell_quote(folder, sizeof folder, result->folder);
   printf("run folder    %s\n", result->folder);
-  printf("what now      celsius eval %s --render run.gif\n", result->folder);
-  printf("              celsius plot %s --out curve.png\n", result->folder);
+  printf("next          celsius eval %s%s\n", folder, result->renders ? " --render run.gif" : "");
+  printf("              celsius plot %s --out curve.png\n", folder);
 }
 
 /// Tells the result; *kept: every bound of a guarantee held.
@@ -235,6 +237,10 @@ static CelStatus choose(int argc, char **argv, Choice *choice) {
     if (status != CEL_OK) return status;
     snprintf(choice->algo, sizeof choice->algo, "%s", argv[0]);
   }
+  if (named && !env && argc > 1 && argv[1][0] != '-' && !cli_scan(argc, argv, "config"))
+    return cel_fail(CEL_E_ARGUMENT,
+                    "'%s': the environment is given with --env: celsius train %s --env %s", argv[1],
+                    argv[0], argv[1]);
   if (env) snprintf(choice->env, sizeof choice->env, "%s", env);
   CelStatus status = peek(config, "algo", choice->algo, sizeof choice->algo);
   if (status == CEL_OK) status = peek(config, "env", choice->env, sizeof choice->env);
@@ -360,12 +366,13 @@ static int run(int argc, char **argv) {
   if (status != CEL_OK) return cli_error(status);
   if (cli_has(argc, argv, "help")) return help(&choice);
   if (!choice.algo[0])
-    return cli_error(cel_fail(CEL_E_ARGUMENT, "which algorithm? celsius train ALGO --env ID; "
-                                              "`celsius list algos` shows all"));
+    return cli_error(cel_fail(CEL_E_ARGUMENT,
+                              "the algorithm is missing: celsius train ALGO --env ID; "
+                              "`celsius list algos` lists all"));
   if (!choice.env[0])
     return cli_error(cel_fail(CEL_E_ARGUMENT,
-                              "which environment? celsius train %s --env ID; "
-                              "`celsius list envs` shows all",
+                              "--env is missing: celsius train %s --env ID; "
+                              "`celsius list envs` lists all",
                               choice.algo));
   return run_new(argc, argv, &choice);
 }

@@ -187,6 +187,7 @@ static int run(int argc, char **argv) {
     return CEL_OK;
   }
   if (status == CEL_OK) status = cli_positionals(&cli_verify, &args, 0, 0, "");
+  if (status == CEL_OK) status = cli_check_output("--html", options.html, "a page", "html|htm");
   if (status == CEL_OK) status = options.equations ? print_equations() : verify(&options, &failed);
   if (status != CEL_OK) return cli_error(status);
   return failed ? CHECK_FAILED : CEL_OK;

@@ -22,12 +22,16 @@ typedef struct CelPlotOptions {
   double y_min, y_max;   ///< limits of the y axis; NAN: chosen by the data
   bool log_y;            ///< logarithmic y axis
   bool legend;
+  /// Called with a line for people, such as that two folders hold the same run; NULL: not called.
+  void (*note)(void *user, const char *text);
+  void *user;
 } CelPlotOptions;
 CEL_API CelPlotOptions cel_plot_options_default(void);
 CEL_API const CelField *cel_plot_fields(void);
 
 /// Draws the learning curves of n folders, each a run's or one that holds runs ("seed-1", "seed-2"), to
-/// out_path, a PNG or SVG by its ending. `options` NULL: the defaults.
+/// out_path, a PNG or SVG by its ending. `options` NULL: the defaults. Two folders with the same settings,
+/// seed and results are one run: the longer one is drawn, and options->note says so.
 /// Errors: CEL_E_ARGUMENT (no folder, an ending that is neither), CEL_E_IO (not a run; unwritable: the old picture stays),
 /// CEL_E_NAME (no such column: names the nearest), CEL_E_FORMAT (file and line), CEL_E_STATE (no data yet), CEL_E_RANGE,
 /// CEL_E_MEMORY, CEL_E_UNSUPPORTED (built without cairo). Allocates: yes.

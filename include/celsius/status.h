@@ -5,6 +5,7 @@
 /// right. The library never prints, exits or jumps.
 #ifndef CELSIUS_STATUS_H
 #define CELSIUS_STATUS_H
+#include <stddef.h>
 
 #if defined(__GNUC__)
 #define CEL_API __attribute__((visibility("default")))
@@ -60,6 +61,11 @@ CEL_API CelStatus cel_fail(CelStatus status, const char *format, ...) CEL_PRINTF
 /// Puts a context in front of the recorded message: "config.yaml: line 3: " and so on.
 /// Returns `status` unchanged; does nothing when it is CEL_OK.
 CEL_API CelStatus cel_fail_in(CelStatus status, const char *format, ...) CEL_PRINTF(2, 3);
+
+/// Quotes a path for a POSIX shell, so that a message can suggest a command: run 1 -> 'run 1'. A path
+/// of letters, digits and _-./+,:@%= is left as it is. A result that does not fit in `size` bytes is
+/// cut. Returns `text`. Allocates: no.
+CEL_API const char *cel_shell_quote(char *text, size_t size, const char *path);
 
 /// Called when the library finds a bug of its own (a broken invariant). The default prints nothing
 /// and aborts; a hook may log and abort in its own way. It must not return.

@@ -36,9 +36,10 @@ CEL_API const CelField *cel_run_fields(void);
 /// The defaults; algo and env are empty and have to be filled in.
 CEL_API CelRunConfig cel_run_config_default(void);
 
-/// What is told while a run goes on, for a progress bar; called from the training thread.
+/// Progress of a run or of an evaluation, for a progress bar. Reported from the calling thread.
 typedef struct CelProgress {
-  int64_t steps, total_steps, updates, episodes;
+  int64_t steps, total_steps, updates, episodes; ///< total_steps: 0 in an evaluation
+  double fraction;                               ///< of the work that is done, 0 to 1
   double seconds, steps_per_second, eta;
   double mean_return; ///< of the last 100 training episodes; NAN before the first
   double eval_return; ///< of the last evaluation; NAN before the first
@@ -69,6 +70,7 @@ typedef struct CelRunResult {
   double seconds;
   double mean_return, std_return; ///< of the final evaluation
   double best_return;
+  bool renders; ///< the environment can be drawn: `celsius eval --render` works
 } CelRunResult;
 
 /// Trains from the start. `algo_config`, `env_config`: NULL for the defaults.
@@ -105,6 +107,14 @@ typedef struct CelEvalResult {
 CEL_API CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes,
                                uint64_t seed, CelActMode mode, double *returns, int64_t *lengths,
                                CelEvalResult *result) CEL_WARN_UNUSED;
+
+/// cel_evaluate with progress and a way to stop. Of `hooks` it calls `progress` (steps and episodes are
+/// those of the evaluation) and `stop`; hooks may be NULL. Errors: as cel_evaluate, and CEL_E_INTERRUPTED
+/// (stopped; nothing is returned).
+CEL_API CelStatus cel_evaluate_watched(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes,
+                                       uint64_t seed, CelActMode mode, const CelRunHooks *hooks,
+                                       double *returns, int64_t *lengths,
+                                       CelEvalResult *result) CEL_WARN_UNUSED;
 
 /// Opens a run folder for evaluation: the agent with its best (or "final", or a checkpoint path's)
 /// model and the environment.

@@ -144,7 +144,8 @@ static CelStatus show(const CeliMeans *means, CelAgent *agent, int64_t n) {
     if (!isfinite(means->sum[i]))
       return cel_fail(
           CEL_E_NAN,
-          "%s: %s is %g at update %lld: try a smaller learning_rate, or normalize_observation",
+          "%s: %s is %g at update %lld: try a smaller learning_rate, or normalize_observation and "
+          "normalize_reward",
           agent->algo->info.name, means->name[i],
           isnan(means->sum[i]) ? (double)NAN : means->sum[i],
           (long long)*agent->updates); // a NaN without its sign

@@ -353,3 +353,33 @@ void celi_text_free(CeliText *text) {
   free(text->data);
   *text = (CeliText){0};
 }
+
+// ---- shell
+
+const char *cel_shell_quote(char *text, size_t size, const char *path) {
+  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                              "_-./+,:@%=";
+  if (path[0] && strspn(path, plain) == strlen(path)) {
+    snprintf(text, size, "%s", path);
+    return text;
+  }
+  size_t n = 0;
+  const size_t room = size > 8 ? size - 8 : 0; // the longest step, the closing quote, the zero
+  if (size < 3) {
+    if (size) text[0] = 0;
+    return text;
+  }
+  text[n++] = '\'';
+  for (const char *c = path; *c && n < room; c++) {
+    // A quoted text cannot hold a quote: close it, add an escaped one, open it again.
+    if (*c == '\'') {
+      memcpy(text + n, "'\\''", 4);
+      n += 4;
+    } else {
+      text[n++] = *c;
+    }
+  }
+  text[n++] = '\'';
+  text[n] = 0;
+  return text;
+}

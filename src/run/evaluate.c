@@ -29,6 +29,9 @@ typedef struct Evaluation {
   uint64_t seed;
   CelActMode mode;
   const CelRunHooks *hooks; ///< or NULL
+  bool report;              ///< call hooks->progress
+  int64_t episodes;
+  double start; ///< seconds on the monotonic clock
 } Evaluation;
 
 static CelStatus block_open(Block *block, const CelEnvSpec *spec, int64_t N, uint64_t seed,
@@ -74,7 +77,37 @@ static CelStatus check_stop(const CelRunHooks *hooks) {
   return cel_fail(CEL_E_INTERRUPTED, "stopped on request");
 }
 
-static CelStatus block_run(Block *block, const Evaluation *e, double *returns, int64_t *lengths) {
+/// Reports progress. A running episode counts as the fraction of its time limit that has passed.
+static void report(const Evaluation *e, const Block *block, int64_t *steps) {
+  const CelVecEnv *env = &block->env;
+  const int64_t limit = e->spec->max_episode_steps, first = (int64_t)env->first_index;
+  *steps += block->left;
+  if (!e->report || !e->hooks || !e->hooks->progress) return;
+  double done = 0;
+  int64_t finished = 0;
+  for (int64_t i = 0; i < env->N && first + i < e->episodes; i++) {
+    finished += block->done[i];
+    if (block->done[i])
+      done += 1;
+    else if (limit > 0)
+      done += (double)env->elapsed[i] / (double)limit;
+  }
+  const double seconds = celi_seconds() - e->start;
+  const double fraction = ((double)first + done) / (double)e->episodes;
+  const CelProgress progress = {.steps = *steps,
+                                .episodes = first + finished,
+                                .fraction = fraction,
+                                .seconds = seconds,
+                                .steps_per_second = seconds > 0 ? (double)*steps / seconds : 0,
+                                .eta = fraction > 0 ? seconds * (1 - fraction) / fraction
+                                                    : (double)NAN,
+                                .mean_return = (double)NAN,
+                                .eval_return = (double)NAN};
+  e->hooks->progress(e->hooks->user, &progress);
+}
+
+static CelStatus block_run(Block *block, const Evaluation *e, int64_t *steps, double *returns,
+                           int64_t *lengths) {
   CelVecEnv *env = &block->env;
   while (block->left > 0) {
     if (e->mode == CEL_MODE)
@@ -83,6 +116,7 @@ static CelStatus block_run(Block *block, const Evaluation *e, double *returns, i
       CELI_TRY(cel_agent_act(e->agent, env->obs, NULL, e->mode, block->actions));
     CELI_TRY(step_running(block));
     CELI_TRY(check_stop(e->hooks));
+    report(e, block, steps);
     for (int64_t i = 0; i < env->N; i++) {
       if (block->done[i] || !episode_over(block, i, &returns[i], &lengths[i])) continue;
       block->done[i] = 1;
@@ -96,10 +130,11 @@ static CelStatus block_run(Block *block, const Evaluation *e, double *returns, i
 /// off.
 static CelStatus run_blocks(const Evaluation *e, int64_t episodes, int64_t N, double *returns,
                             int64_t *lengths, int64_t *cut) {
+  int64_t steps = 0;
   for (int64_t first = 0; first < episodes; first += N) {
     Block block = {0};
     CelStatus status = block_open(&block, e->spec, N, e->seed, first);
-    if (status == CEL_OK) status = block_run(&block, e, returns + first, lengths + first);
+    if (status == CEL_OK) status = block_run(&block, e, &steps, returns + first, lengths + first);
     cel_tensors_destroy(block.tensors);
     CELI_TRY(status);
     *cut += block.cut;
@@ -179,9 +214,9 @@ CelStatus celi_check_fit(const CelAgent *agent, const CelEnvSpec *spec) {
 }
 
 CelStatus celi_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, uint64_t seed,
-                        CelActMode mode, const CelRunHooks *hooks, double *returns,
-                        int64_t *lengths, CelEvalResult *result) {
-  const Evaluation e = {agent, spec, seed, mode, hooks};
+                        CelActMode mode, const CelRunHooks *hooks, bool report_progress,
+                        double *returns, int64_t *lengths, CelEvalResult *result) {
+  const Evaluation e = {agent, spec, seed, mode, hooks, report_progress, episodes, celi_seconds()};
   if (episodes < 1 || episodes > INT32_MAX)
     return cel_fail(CEL_E_RANGE, "%lld episodes; at least 1", (long long)episodes);
   if (mode != CEL_MODE && mode != CEL_SAMPLE)
@@ -212,5 +247,11 @@ CelStatus celi_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episode
 
 CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, uint64_t seed,
                        CelActMode mode, double *returns, int64_t *lengths, CelEvalResult *result) {
-  return celi_evaluate(agent, spec, episodes, seed, mode, NULL, returns, lengths, result);
+  return celi_evaluate(agent, spec, episodes, seed, mode, NULL, false, returns, lengths, result);
+}
+
+CelStatus cel_evaluate_watched(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes,
+                               uint64_t seed, CelActMode mode, const CelRunHooks *hooks,
+                               double *returns, int64_t *lengths, CelEvalResult *result) {
+  return celi_evaluate(agent, spec, episodes, seed, mode, hooks, true, returns, lengths, result);
 }

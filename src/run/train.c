@@ -112,6 +112,7 @@ static CelProgress make_progress(const CeliPace *pace, const CelAgent *agent, in
   return (CelProgress){.steps = steps,
                        .total_steps = total,
                        .updates = cel_agent_updates(agent),
+                       .fraction = steps < total ? (double)steps / (double)total : 1,
                        .seconds = pace->before + celi_seconds() - pace->start,
                        .steps_per_second = pace->rate,
                        .eta = pace->rate > 0 ? (double)(total - steps) / pace->rate : (double)NAN,
@@ -316,7 +317,7 @@ static CelStatus evaluate(CeliTraining *training) {
   CeliRunState *state = &training->state;
   CelEvalResult result;
   CELI_TRY(cel_fail_in(celi_evaluate(training->agent, training->spec, run->eval_episodes, run->seed,
-                                     CEL_MODE, training->hooks, NULL, NULL, &result),
+                                     CEL_MODE, training->hooks, false, NULL, NULL, &result),
                        "evaluation at step %lld: ", (long long)cel_agent_steps(training->agent)));
   note_cut(training, &result);
   *state->eval_step = cel_agent_steps(training->agent);
@@ -410,12 +411,13 @@ static CelStatus do_what_is_due(CeliTraining *training) {
 }
 
 static CelStatus interrupt(CeliTraining *training) {
+  char folder[4 * CEL_PATH_MAX + 8];
   CELI_TRY(cel_fail_in(save(training), "while saving on request: "));
   return cel_fail(CEL_E_INTERRUPTED,
                   "stopped after %lld of %lld steps, everything is saved; go on with: "
                   "celsius train --resume %s",
                   (long long)cel_agent_steps(training->agent), (long long)training->total,
-                  training->folder);
+                  cel_shell_quote(folder, sizeof folder, training->folder));
 }
 
 static void fill_result(const CeliTraining *training, CelRunResult *result) {
@@ -426,7 +428,8 @@ static void fill_result(const CeliTraining *training, CelRunResult *result) {
                            .seconds = training->pace.before + celi_seconds() - training->pace.start,
                            .mean_return = state->eval[0],
                            .std_return = state->eval[1],
-                           .best_return = *state->best_return};
+                           .best_return = *state->best_return,
+                           .renders = training->spec->type->render != NULL};
   snprintf(result->folder, sizeof result->folder, "%s", training->folder);
 }
 

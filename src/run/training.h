@@ -77,10 +77,11 @@ double celi_seconds(void); ///< on the monotonic clock
 // ---- evaluate.c
 /// Errors: CEL_E_SHAPE: the environment's spaces are not those that the agent was made for.
 CelStatus celi_check_fit(const CelAgent *agent, const CelEnvSpec *spec) CEL_WARN_UNUSED;
-/// cel_evaluate that asks `hooks` whether to stop after each step. Errors: CEL_E_INTERRUPTED, and its own.
+/// cel_evaluate that calls hooks->stop after each step and, with report_progress, hooks->progress.
+/// Errors: CEL_E_INTERRUPTED, and its own.
 CelStatus celi_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, uint64_t seed,
-                        CelActMode mode, const CelRunHooks *hooks, double *returns,
-                        int64_t *lengths, CelEvalResult *result) CEL_WARN_UNUSED;
+                        CelActMode mode, const CelRunHooks *hooks, bool report_progress,
+                        double *returns, int64_t *lengths, CelEvalResult *result) CEL_WARN_UNUSED;
 
 // ---- metrics.c
 /// `step`: what lies past it is cut off; -1: everything is new.

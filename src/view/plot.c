@@ -384,7 +384,7 @@ CelStatus cel_plot_runs(const char *const *folders, int n, const char *out_path,
     return cel_fail(CEL_E_RANGE, "height is %lld; it must be 0 or at least 150 pixels",
                     (long long)options->height);
   Plot plot = {.options = options};
-  CELI_TRY(celi_plot_runs_find(&plot.runs, folders, n));
+  CELI_TRY(celi_plot_runs_find(&plot.runs, folders, n, options));
   const CelStatus status = draw(&plot, out_path, svg);
   free_plot(&plot);
   return status;

@@ -68,9 +68,11 @@ typedef struct CeliPlotRuns {
   char title[128];      ///< what all have in common: "sac on Pendulum-v1"; "" when nothing is known
 } CeliPlotRuns;
 
-/// Errors: CEL_E_IO (no such folder, no run in it), CEL_E_FORMAT (config.yaml), CEL_E_RANGE, CEL_E_MEMORY.
-CelStatus celi_plot_runs_find(CeliPlotRuns *runs, const char *const *folders,
-                              int n) CEL_WARN_UNUSED;
+/// Of the same run found twice the longer one is kept; options->note says so (options may be NULL).
+/// Errors: CEL_E_IO (no such folder, no run in it), CEL_E_FORMAT (config.yaml), CEL_E_RANGE,
+/// CEL_E_MEMORY.
+CelStatus celi_plot_runs_find(CeliPlotRuns *runs, const char *const *folders, int n,
+                              const CelPlotOptions *options) CEL_WARN_UNUSED;
 void celi_plot_runs_free(CeliPlotRuns *runs);
 
 // ---- plot_stats.c

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,8 +155,10 @@ static bool find_value(const char *identity, const char *name, char *value, size
   return false;
 }
 
-/// Whether what one run's evaluations said is the beginning of what the other's did; a run without any says nothing else.
-static CelStatus same_results(const CeliPlotRun *a, const CeliPlotRun *b, bool *same) {
+/// Whether the evaluations of one run are the beginning of the other's, and whose are longer: `longer`
+/// is -1 (a), 1 (b) or 0. A run without evaluations fits any.
+static CelStatus compare_results(const CeliPlotRun *a, const CeliPlotRun *b, bool *same,
+                                 int *longer) {
   const CeliPlotRun *const run[] = {a, b};
   char *text[2] = {NULL, NULL};
   size_t size[2] = {0, 0};
@@ -168,44 +171,73 @@ static CelStatus same_results(const CeliPlotRun *a, const CeliPlotRun *b, bool *
   }
   const size_t n = size[0] < size[1] ? size[0] : size[1];
   *same = n == 0 || (text[0] && text[1] && memcmp(text[0], text[1], n) == 0);
+  *longer = (size[1] > size[0]) - (size[1] < size[0]);
   free(text[0]);
   free(text[1]);
   return status;
 }
 
-/// A copy of a run, or the same run made again, is no second seed.
-/// Errors: CEL_E_ARGUMENT: names both.
-static CelStatus check_once(const CeliPlotRuns *runs, int i) {
+/// Finds an earlier run that is the same as run i: the same settings, seed and results. A copy of a run,
+/// or the same run trained further, is not a second seed. *k: -1 when there is none.
+static CelStatus find_same(const CeliPlotRuns *runs, int i, int *k, int *longer) {
   const CeliPlotRun *run = &runs->run[i];
-  for (int k = 0; k < i; k++) {
-    const CeliPlotRun *other = &runs->run[k];
+  for (*k = 0; *k < i; (*k)++) {
+    const CeliPlotRun *other = &runs->run[*k];
     bool same;
     if (other->group != run->group || !run->seed[0] || strcmp(other->seed, run->seed) != 0)
       continue;
-    CELI_TRY(same_results(run, other, &same));
-    if (same)
-      return cel_fail(CEL_E_ARGUMENT,
-                      "%s and %s are the same run (seed %s, the same settings and results), which "
-                      "would count as two; give one of them",
-                      other->folder, run->folder, run->seed);
+    CELI_TRY(compare_results(other, run, &same, longer));
+    if (same) return CEL_OK;
   }
+  *k = -1;
   return CEL_OK;
 }
 
-/// Puts every run into the group of the first one like it. Runs about which nothing is known are each
+static void note(const CelPlotOptions *options, const char *format, ...) CEL_PRINTF(2, 3);
+static void note(const CelPlotOptions *options, const char *format, ...) {
+  char text[2 * CEL_PATH_MAX + 128];
+  va_list args;
+  if (!options || !options->note) return;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  options->note(options->user, text);
+}
+
+/// Removes run i; where run i is the longer one it first takes the place of run k.
+static void drop_same(CeliPlotRuns *runs, int i, int k, int longer, const CelPlotOptions *options) {
+  if (longer > 0) {
+    const CeliPlotRun shorter = runs->run[k];
+    runs->run[k] = runs->run[i];
+    runs->run[i] = shorter;
+  }
+  note(options, "%s and %s are the same run (seed %s); %s is drawn, and counts once",
+       runs->run[i].folder, runs->run[k].folder, runs->run[k].seed, runs->run[k].folder);
+  free(runs->run[i].identity);
+  memmove(&runs->run[i], &runs->run[i + 1], (size_t)(runs->n - i - 1) * sizeof *runs->run);
+  runs->n--;
+}
+
+/// Puts every run into the group of the first one like it. Runs whose settings are unknown are groups of
 /// their own.
-static CelStatus make_groups(CeliPlotRuns *runs) {
+static CelStatus make_groups(CeliPlotRuns *runs, const CelPlotOptions *options) {
   CELI_TRY(celi_alloc(&runs->group, (size_t)runs->n, sizeof *runs->group, "groups of runs"));
-  for (int i = 0; i < runs->n; i++) {
+  for (int i = 0; i < runs->n;) {
     CeliPlotRun *run = &runs->run[i];
+    int same, longer = 0;
     for (int k = 0; k < i && run->group < 0 && run->identity[0]; k++)
       if (strcmp(runs->run[k].identity, run->identity) == 0) run->group = runs->run[k].group;
     if (run->group < 0) {
       run->group = runs->n_groups++;
       runs->group[run->group] = (CeliPlotGroup){.first = i};
     }
-    CELI_TRY(check_once(runs, i));
+    CELI_TRY(find_same(runs, i, &same, &longer));
+    if (same >= 0) {
+      drop_same(runs, i, same, longer, options);
+      continue;
+    }
     runs->group[run->group].runs++;
+    i++;
   }
   return CEL_OK;
 }
@@ -309,18 +341,20 @@ static void make_title(CeliPlotRuns *runs) {
 
 // ---- all of it
 
-static CelStatus find(CeliPlotRuns *runs, const char *const *folders, int n) {
+static CelStatus find(CeliPlotRuns *runs, const char *const *folders, int n,
+                      const CelPlotOptions *options) {
   for (int i = 0; i < n; i++) CELI_TRY(add_folder(runs, folders[i]));
   for (int i = 0; i < runs->n; i++) CELI_TRY(read_identity(&runs->run[i]));
-  CELI_TRY(make_groups(runs));
+  CELI_TRY(make_groups(runs, options));
   for (int g = 0; g < runs->n_groups; g++) CELI_TRY(make_label(runs, g));
   make_title(runs);
   return CEL_OK;
 }
 
-CelStatus celi_plot_runs_find(CeliPlotRuns *runs, const char *const *folders, int n) {
+CelStatus celi_plot_runs_find(CeliPlotRuns *runs, const char *const *folders, int n,
+                              const CelPlotOptions *options) {
   *runs = (CeliPlotRuns){0};
-  const CelStatus status = find(runs, folders, n);
+  const CelStatus status = find(runs, folders, n, options);
   if (status != CEL_OK) celi_plot_runs_free(runs);
   return status;
 }

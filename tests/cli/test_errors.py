@@ -35,8 +35,8 @@ class Words(kit.Case):
 
     def test_calls_that_make_no_sense(self):
         self.fails(kit.ARGUMENT, says=["which command"])
-        self.fails(kit.ARGUMENT, "train", says=["which algorithm"])
-        self.fails(kit.ARGUMENT, "train", "sac", says=["which environment"])
+        self.fails(kit.ARGUMENT, "train", says=["algorithm is missing"])
+        self.fails(kit.ARGUMENT, "train", "sac", says=["--env is missing"])
         self.fails(kit.ARGUMENT, "train", "sac", "--env", "Pendulum-v1", "--steps", says=["--steps N"])
         self.fails(kit.ARGUMENT, "train", "sac", "--env", "Pendulum-v1", "--steps", "--seed", "1",
                    says=["--steps", "value"])

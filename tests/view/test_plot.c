@@ -276,7 +276,7 @@ static void runs_are_grouped_by_what_differs(void **state) {
   make_run("a/seed-2", "3e-4", 2, 3, 0, 1);
   make_run("a/seed-10", "3e-4", 10, 3, 0, 1);
   make_run("b", "1e-3", 1, 3, 0, 1);
-  OK(celi_plot_runs_find(&runs, (const char *const[]){"a", "b", "a/seed-2", "./b/"}, 4));
+  OK(celi_plot_runs_find(&runs, (const char *const[]){"a", "b", "a/seed-2", "./b/"}, 4, NULL));
   assert_int_equal(runs.n, 4); // each once, under whatever name
   assert_string_equal(runs.run[1].folder, "a/seed-2");
   assert_string_equal(runs.run[2].folder, "a/seed-10");
@@ -288,31 +288,52 @@ static void runs_are_grouped_by_what_differs(void **state) {
   celi_plot_runs_free(&runs);
   // Without a configuration a run is known by its folder alone.
   assert_int_equal(unlink("b/config.yaml"), 0);
-  OK(celi_plot_runs_find(&runs, (const char *const[]){"b"}, 1));
+  OK(celi_plot_runs_find(&runs, (const char *const[]){"b"}, 1, NULL));
   assert_string_equal(runs.group[0].label, "b");
   celi_plot_runs_free(&runs);
   // What this version cannot open still tells algorithm and environment.
   write_text("b/config.yaml", "algo: sac\nenv: Pendulum-v1\nlater_field: 3\n");
-  OK(celi_plot_runs_find(&runs, (const char *const[]){"b"}, 1));
+  OK(celi_plot_runs_find(&runs, (const char *const[]){"b"}, 1, NULL));
   assert_string_equal(runs.title, "SAC on Pendulum-v1");
   celi_plot_runs_free(&runs);
   write_text("b/config.yaml", "algo: \"sac\n");
-  FAILS(celi_plot_runs_find(&runs, (const char *const[]){"b"}, 1), CEL_E_FORMAT, "b/config.yaml");
+  FAILS(celi_plot_runs_find(&runs, (const char *const[]){"b"}, 1, NULL), CEL_E_FORMAT,
+        "b/config.yaml");
 }
 
-/// A copy of a run is no second seed, wherever it stopped; the same settings with other results (another version's) are.
+static void keep_note(void *user, const char *text) {
+  snprintf(user, 2048, "%s", text);
+}
+
+/// A copy of a run, or the same run trained further, is not a second seed: the longer one counts. The same
+/// settings with other results (of another version) are two runs.
 static void a_run_counts_once(void **state) {
   (void)state;
   static const char *const both[] = {"a", "copy"};
+  char text[2048] = "";
+  CelPlotOptions options = cel_plot_options_default();
+  options.note = keep_note, options.user = text;
   CeliPlotRuns runs;
   make_run("a", "3e-4", 1, 3, 0, 1);
   make_run("copy", "3e-4", 1, 5, 0, 1);
-  FAILS(celi_plot_runs_find(&runs, both, 2), CEL_E_ARGUMENT, "a and copy are the same run");
+  OK(celi_plot_runs_find(&runs, both, 2, &options));
+  assert_int_equal(runs.n, 1);
+  assert_int_equal(runs.group[0].runs, 1);
+  assert_string_equal(runs.run[0].folder, "a");
+  assert_non_null(strstr(text, "copy and a are the same run (seed 1); a is drawn"));
+  celi_plot_runs_free(&runs);
   write_text("a/evaluations.csv", "step,eval/mean_reward\n100,1\n");
   write_text("copy/evaluations.csv", "step,eval/mean_reward\n100,1\n200,2\n");
-  FAILS(celi_plot_runs_find(&runs, both, 2), CEL_E_ARGUMENT, "seed 1");
+  for (int order = 0; order < 2; order++) {
+    OK(celi_plot_runs_find(&runs, order ? (const char *const[]){"copy", "a"} : both, 2, &options));
+    assert_int_equal(runs.n, 1);
+    assert_int_equal(runs.group[0].runs, 1);
+    assert_string_equal(runs.run[0].folder, "copy");
+    assert_non_null(strstr(text, "a and copy are the same run (seed 1); copy is drawn"));
+    celi_plot_runs_free(&runs);
+  }
   write_text("copy/evaluations.csv", "step,eval/mean_reward\n100,3\n200,2\n");
-  OK(celi_plot_runs_find(&runs, both, 2));
+  OK(celi_plot_runs_find(&runs, both, 2, NULL));
   assert_int_equal(runs.group[0].runs, 2);
   celi_plot_runs_free(&runs);
 }

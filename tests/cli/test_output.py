@@ -1,0 +1,121 @@
+"""What the command prints and where it writes: endings of files, suggested commands, narrow terminals."""
+import fcntl
+import os
+import pty
+import re
+import shlex
+import struct
+import subprocess
+import termios
+
+import kit
+
+TINY = ["--env", "Pendulum-v1", "--net-arch", "4", "--eval-episodes", "1", "--steps", "300"]
+LONGER = [*TINY[:-1], "3000"]
+
+
+class Endings(kit.Case):
+    """A file is what its name says, or nothing is written."""
+
+    def test_wrong_endings(self):
+        for args, says in (
+                (["plot", "run", "--out", "x.pdf"], [".png or .svg"]),
+                (["certify", "run", "--out", "x.gif"], [".png or .svg"]),
+                (["eval", "run", "--render", "x.mp4"], [".gif"]),
+                (["verify", "--html", "x.pdf"], [".html"]),
+                (["solve", "frozenlake-4x4", "--plot", "x.html"], [".png or .svg"]),
+                (["export", "run", "--out", "x.pdf"], [".onnx", ".safetensors", "--format"]),
+                (["export", "run", "--format", "c", "--out", "x.onnx"], [".onnx", "--format is c"]),
+                (["export", "run", "--format", "onnx", "--out", "x.h"], [".h", "--format is onnx"])):
+            with self.subTest(args=args):
+                self.fails(kit.ARGUMENT, *args, says=[args[-1], *says])
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_export_goes_by_the_ending(self):
+        self.ok("train", "sac", *TINY, "--out", "run")
+        self.assertEqual(self.ok("export", "run", "--out", "a"), "a.h\na.c\n")
+        self.assertEqual(self.ok("export", "run", "--out", "b.h"), "b.h\nb.c\n")
+        self.assertEqual(self.ok("export", "run", "--out", "c.safetensors"), "c.safetensors\n")
+        self.assertEqual(self.ok("export", "run", "--format", "c", "--out", "v1.2"), "v1.2.h\nv1.2.c\n")
+        with open(self.path("c.safetensors"), "rb") as file:
+            self.assertEqual(file.read(9)[8:], b"{")
+
+
+class Suggestions(kit.Case):
+    def test_suggested_commands_run(self):
+        """Also where the run folder's name holds blanks and quotes."""
+        out = self.ok("train", "sac", *TINY, "--out", "my 'first' run")
+        lines = [line.split(None, 1)[-1] if line.startswith("next") else line.strip()
+                 for line in out.splitlines() if "celsius " in line]
+        self.assertEqual(len(lines), 2, out)
+        for line in lines:
+            words = shlex.split(line)
+            self.assertEqual(words[0], "celsius")
+            self.assertEqual(words[2], "my 'first' run")
+            self.ok(*words[1:])
+
+    def test_no_picture_is_suggested_where_there_is_none(self):
+        kit.build_plugin(os.path.join(kit.ROOT, "tests", "env", "plugin.c"), self.path("walk.so"))
+        out = self.ok("train", "sql", "--env", "./walk.so:Walk", *TINY[2:], "--out", "run")
+        self.assertIn("celsius eval run\n", out)
+
+    def test_environment_without_its_flag(self):
+        self.fails(kit.ARGUMENT, "train", "sac", "Pendulum-v1", says=["--env Pendulum-v1"])
+
+    def test_solved_takes_a_hundred_episodes(self):
+        self.ok("train", "ppo", "--env", "CartPole-v1", "--net-arch", "4", "--steps", "2048",
+                "--eval-episodes", "1", "--out", "run")
+        self.assertIn("not judged", self.ok("eval", "run", "--episodes", "99"))
+        self.assertRegex(self.ok("eval", "run", "--episodes", "100"), r"solved +(no|yes) ")
+
+    def test_last_line_of_seeds(self):
+        done = self.command("train", "sac", *LONGER, "--seeds", "1,2", "--jobs", "2")
+        last = [line for line in done.stderr.splitlines() if "ETA" in line][-1]
+        self.assertIn("100%", last)
+        self.assertNotIn("-:--", last)
+        self.assertNotIn("  0 steps/s", last)
+
+
+def on_terminal(test, columns, *args):
+    """Runs the command on a terminal of that width; what it drew, a line a list element."""
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([kit.BIN, *args], cwd=test.folder, stdin=subprocess.DEVNULL,
+                               stdout=child, stderr=child,
+                               env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
+    os.close(child)
+    seen = b""
+    try:
+        while chunk := os.read(parent, 65536):
+            seen += chunk
+    except OSError:  # the terminal is gone with its last writer
+        pass
+    os.close(parent)
+    test.assertEqual(process.wait(), 0, seen)
+    return re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", seen.decode()))
+
+
+class Terminal(kit.Case):
+    def test_nothing_is_wider_than_the_terminal(self):
+        for columns in (30, 44, 59, 80):
+            lines = on_terminal(self, columns, "train", "sac", *LONGER, "--out",
+                                f"r{columns}")
+            bars = [line for line in lines if "%" in line and "/" in line]
+            self.assertTrue(bars)
+            for line in bars:
+                self.assertLess(len(line), columns)
+            # The bar keeps its width, whatever stands beside it.
+            self.assertEqual(len({line.rindex("▏") for line in bars if "▏" in line}), 1, bars)
+
+    def test_help_fits(self):
+        for columns in (40, 59, 80):
+            lines = on_terminal(self, columns, "train", "sac", "--env", "Pendulum-v1", "--help")
+            flags = lines[lines.index("The algorithm: sac"):lines.index("Examples")]
+            self.assertFalse([line for line in flags if len(line) > columns])
+
+    def test_help_tells_true_ranges(self):
+        text = " ".join(self.ok("train", "sac", "--env", "Pendulum-v1", "--help").split())
+        self.assertIn("default 0.999; 0 to 0.99999999]", text)
+
+
+kit.main()
