@@ -54,8 +54,9 @@ typedef struct CelRunHooks {
   bool quiet;
   /// About every 50 ms of wall time.
   void (*progress)(void *user, const CelProgress *progress);
-  /// Asked after each step, of an evaluation too; true: save a checkpoint and return CEL_E_INTERRUPTED. An evaluation that
-  /// was broken off is made again where the run goes on.
+  /// Asked after each step, of an evaluation too, and every 50 ms within an update that takes long. True: save a
+  /// checkpoint and return CEL_E_INTERRUPTED. An update or evaluation that was broken off is made again where the run
+  /// continues.
   bool (*stop)(void *user);
   /// Once, before the first step: the agent as it starts or goes on. folder: the run's, NULL where there is none
   /// (cel_learn). A status that is not CEL_OK ends the run with it.

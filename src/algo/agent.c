@@ -232,7 +232,22 @@ const CelSpace *cel_agent_action(const CelAgent *agent) {
 CelTensors *cel_agent_tensors(CelAgent *agent) {
   return agent->tensors;
 }
+/// Counters of a file that may be broken: none may overflow as learning goes on.
+/// Errors: CEL_E_CORRUPT, naming the one that cannot be.
+static CelStatus check_counters(const CelAgent *agent) {
+  const struct {
+    const char *name;
+    int64_t value;
+  } counters[] = {{"steps", *agent->steps}, {"updates", *agent->updates}};
+  for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+    if (counters[i].value < 0 || counters[i].value > CELI_COUNTER_MAX)
+      return cel_fail(CEL_E_CORRUPT, "%s: the counter '%s' is %lld; 0 to 2^53 are possible",
+                      agent->algo->info.name, counters[i].name, (long long)counters[i].value);
+  return CEL_OK;
+}
+
 CelStatus cel_agent_sync(CelAgent *agent) {
+  CELI_TRY(check_counters(agent));
   return agent->algo->sync(agent);
 }
 int64_t cel_agent_steps(const CelAgent *agent) {
@@ -392,7 +407,7 @@ static CelStatus read_file(CelAgent *agent, const char *path, const char *format
   const CelStatus status = copy_in(agent, file, format, roles, extra);
   cel_safetensors_close(file);
   CELI_TRY(cel_fail_in(status, "%s: ", path));
-  return cel_fail_in(agent->algo->sync(agent), "%s: ", path);
+  return cel_fail_in(cel_agent_sync(agent), "%s: ", path);
 }
 
 /// Errors: CEL_E_NAN: names a parameter that is not finite, so that no good file is replaced by a broken one.

@@ -13,6 +13,8 @@
 #include "rl/rollout.h"
 
 #define CELI_METRICS_MAX 24
+/// The largest counter that a file may hold: what a double holds exactly, and far from an overflow.
+#define CELI_COUNTER_MAX ((int64_t)1 << 53)
 
 /// Declares a tensor of the given shape, or returns what went wrong.
 #define CELI_DECLARE(tensors, name, type, role, place, ...)                                        \

@@ -57,19 +57,45 @@ static bool has_begun(const CeliExperience *x) {
   return x->replay.head[0] > 0;
 }
 
+/// Gradient steps that could be due after so many steps of each environment, none of them taken yet.
+static int64_t most_pending(const CeliExperience *x) {
+  const int64_t each =
+      x->spec.gradient_steps < 0 ? x->spec.train_freq * x->N : x->spec.gradient_steps;
+  int64_t most;
+  return __builtin_mul_overflow(*x->env_steps / x->spec.train_freq, each, &most) ? INT64_MAX / 2
+                                                                                 : most;
+}
+
+static CelStatus fail_counter(const CeliExperience *x, const char *name, int64_t value,
+                              int64_t most) {
+  return cel_fail(CEL_E_CORRUPT, "%s: the counter '%s' is %lld; 0 to %lld are possible", name_of(x),
+                  name, (long long)value, (long long)most);
+}
+
+/// Errors: CEL_E_CORRUPT: an action that is none of the space's; it would be a place outside of an array.
+static CelStatus check_last_action(const CeliExperience *x) {
+  const CelSpacePart *part = &x->agent->action.part[0];
+  const int32_t *action = x->last_action;
+  if (part->kind != CEL_DISCRETE) return CEL_OK;
+  for (int64_t i = 0; i < x->N; i++)
+    if (action[i] < 0 || action[i] >= part->n)
+      return cel_fail(CEL_E_CORRUPT, "%s: last_action of environment %lld is %d; 0 to %lld exist",
+                      name_of(x), (long long)i, (int)action[i], (long long)part->n - 1);
+  return CEL_OK;
+}
+
 CelStatus celi_experience_check(const CeliExperience *x) {
-  const struct {
-    const char *name;
-    int64_t value;
-  } counters[] = {{"steps", *x->agent->steps},
-                  {"updates", *x->agent->updates},
-                  {"env_steps", *x->env_steps},
-                  {"pending", *x->pending},
-                  {"since_train", *x->since_train}};
-  for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
-    if (counters[i].value < 0 || counters[i].value > INT64_MAX / 2)
-      return cel_fail(CEL_E_CORRUPT, "%s: the counter '%s' is %lld", name_of(x), counters[i].name,
-                      (long long)counters[i].value);
+  const int64_t steps = *x->agent->steps, most_steps = CELI_COUNTER_MAX / x->N;
+  if (*x->env_steps < 0 || *x->env_steps > most_steps)
+    return fail_counter(x, "env_steps", *x->env_steps, most_steps);
+  if (*x->env_steps * x->N != steps)
+    return cel_fail(CEL_E_CORRUPT, "%s: %lld steps of %lld environments are not %lld in all",
+                    name_of(x), (long long)*x->env_steps, (long long)x->N, (long long)steps);
+  if (*x->pending < 0 || *x->pending > most_pending(x))
+    return fail_counter(x, "pending", *x->pending, most_pending(x));
+  if (*x->since_train < 0 || *x->since_train > steps)
+    return fail_counter(x, "since_train", *x->since_train, steps);
+  CELI_TRY(check_last_action(x));
   for (int64_t i = 0; i < x->N; i++)
     if (x->replay.head[i] < 0 || (x->replay.head[i] > 0) != has_begun(x))
       return cel_fail(

@@ -273,9 +273,39 @@ int64_t celi_onpolicy_due(const CelAgent *agent) {
   return celi_rollout_full(celi_onpolicy_rollout(agent)) ? 1 : 0;
 }
 
+/// How many choices entry k of an action has.
+static int64_t choices_of(const CeliDistSpec *dist, int64_t k) {
+  switch (dist->kind) {
+  case CELI_CATEGORICAL: return dist->A;
+  case CELI_MULTI_CATEGORICAL: return (int64_t)dist->choices[k];
+  case CELI_BERNOULLI: return 2;
+  case CELI_GAUSSIAN:
+  case CELI_SQUASHED_GAUSSIAN: break;
+  }
+  return 0;
+}
+
+/// Errors: CEL_E_CORRUPT: a stored choice that does not exist; it would be a place outside of an array.
+static CelStatus check_choices(const CeliOnPolicy *s) {
+  const CeliDistSpec *dist = &s->actor.dist;
+  const int64_t rows = *s->rollout.filled * s->actor.N;
+  const bool bits = dist->kind == CELI_BERNOULLI;
+  const int64_t K = (int64_t)s->rollout.bytes / (bits ? 1 : (int64_t)sizeof(int32_t));
+  if (!celi_dist_discrete(dist)) return CEL_OK;
+  for (int64_t i = 0; i < rows * K; i++) {
+    int32_t action = s->rollout.actions[bits ? i : 0];
+    if (!bits) memcpy(&action, s->rollout.actions + (size_t)i * sizeof action, sizeof action);
+    if (action < 0 || action >= choices_of(dist, i % K))
+      return cel_fail(CEL_E_CORRUPT, "rollout.actions: entry %lld is %d; 0 to %lld exist",
+                      (long long)i, (int)action, (long long)choices_of(dist, i % K) - 1);
+  }
+  return CEL_OK;
+}
+
 CelStatus celi_onpolicy_sync(CelAgent *agent) {
   CeliOnPolicy *s = agent->self;
   CELI_TRY(cel_fail_in(celi_rollout_check(&s->rollout), "%s: ", name_of(agent)));
+  CELI_TRY(cel_fail_in(check_choices(s), "%s: ", name_of(agent)));
   celi_mlp_transpose(&s->actor.net);
   if (s->critic.L > 0) celi_mlp_transpose(&s->critic);
   if (*s->rollout.filled > 0) celi_actor_draw(&s->actor, *s->rollout.filled, 0, s->actor.N);

@@ -9,6 +9,7 @@
 /// otherwise, or after celi_plan_barrier, a barrier closes that stage. The end of a run closes the last one.
 #include "ops/plan.h"
 #include "base/base.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -154,15 +155,26 @@ typedef struct Run {
   const CeliPlan *plan;
   CeliTeam *team;
   int64_t times;
+  _Atomic int64_t stop_at; // the barrier that all threads leave by, counted from 1; INT64_MAX: none
 } Run;
 
+/// Barrier number `at`, counted from 1. Returns whether all threads end the run here: the caller's thread
+/// decides before it arrives, so every thread sees the same answer.
+static bool wait_for_all(Run *run, int thread, int64_t at) {
+  if (thread == 0 && celi_team_asked_to_stop(run->team))
+    atomic_store_explicit(&run->stop_at, at, memory_order_relaxed);
+  celi_team_barrier(run->team, thread);
+  return atomic_load_explicit(&run->stop_at, memory_order_relaxed) == at;
+}
+
 static void run_share(void *arg, int thread, int size) {
-  const Run *run = arg;
+  Run *run = arg;
   const CeliPlan *plan = run->plan;
+  int64_t barriers = 0;
   for (int64_t time = 0; time < run->times; time++) {
-    if (time > 0) celi_team_barrier(run->team, thread);
+    if (time > 0 && wait_for_all(run, thread, ++barriers)) return;
     for (int64_t i = 0; i < plan->count; i++) {
-      if (plan->ops[i].barrier) celi_team_barrier(run->team, thread);
+      if (plan->ops[i].barrier && wait_for_all(run, thread, ++barriers)) return;
       op_run(&plan->ops[i], thread, size);
     }
   }
@@ -174,8 +186,9 @@ static CelStatus check_ended(const CeliPlan *plan) {
 
 CelStatus celi_plan_repeat(CeliPlan *plan, CeliTeam *team, int64_t times) {
   CELI_TRY(check_ended(plan));
-  Run run = {plan, team, times};
-  return celi_team_run(team, run_share, &run);
+  Run run = {.plan = plan, .team = team, .times = times, .stop_at = INT64_MAX};
+  CELI_TRY(celi_team_run(team, run_share, &run));
+  return run.stop_at == INT64_MAX ? CEL_OK : cel_fail(CEL_E_INTERRUPTED, "stopped on request");
 }
 
 CelStatus celi_plan_run(CeliPlan *plan, CeliTeam *team) {

@@ -23,6 +23,11 @@ int celi_team_size(const CeliTeam *team);
 /// Errors: CEL_E_MEMORY (a thread could not be started; nothing ran).
 CelStatus celi_team_run(CeliTeam *team, void (*fn)(void *arg, int thread, int size),
                         void *arg) CEL_WARN_UNUSED;
+/// From here on plans ask `stop` between operations, on the caller's thread and at most every 50 ms. Where it says true
+/// they end early with CEL_E_INTERRUPTED, and what they changed so far stays changed. NULL: nobody is asked.
+void celi_team_watch(CeliTeam *team, bool (*stop)(void *user), void *user);
+/// Asks, on the caller's thread. False when nobody is asked, or was a moment ago.
+bool celi_team_asked_to_stop(CeliTeam *team);
 /// A barrier inside of fn.
 void celi_team_barrier(CeliTeam *team, int thread);
 
@@ -58,7 +63,7 @@ void celi_plan_side(CeliPlan *plan, int64_t at, int64_t of);
 void celi_plan_together(CeliPlan *plan, int n);
 /// Closes the plan. Errors: the first of celi_plan_add's.
 CelStatus celi_plan_end(CeliPlan *plan) CEL_WARN_UNUSED;
-/// Runs the list once. Allocates nothing.
+/// Runs the list once. Allocates nothing. Errors: CEL_E_INTERRUPTED (see celi_team_watch), CEL_E_MEMORY.
 CelStatus celi_plan_run(CeliPlan *plan, CeliTeam *team) CEL_WARN_UNUSED;
 /// Runs the list `times` times, with a barrier between runs.
 CelStatus celi_plan_repeat(CeliPlan *plan, CeliTeam *team, int64_t times) CEL_WARN_UNUSED;

@@ -28,6 +28,7 @@
 #define PATIENCE_NANOSECONDS 400000
 #define MOVE_NANOSECONDS 5000000 // least time between two moves of a worker
 #define SPIN_BATCH 32            // pauses between two looks at the clock
+#define ASK_NANOSECONDS 50000000 // least time between two questions whether to stop
 #define MAX_TEAM 1024
 
 typedef struct Worker {
@@ -43,6 +44,9 @@ struct CeliTeam {
   bool crowded;  // more threads than cores
   void (*fn)(void *arg, int thread, int size);
   void *arg;
+  bool (*asked)(void *user); // whether plans shall end early; NULL: never
+  void *asked_user;
+  int64_t asked_at; // nanoseconds
   bool stop;
   Worker *workers;  // (size - 1,)
   atomic_int *core; // (size,) where each thread was last seen, -1 before; written when it changes
@@ -238,6 +242,20 @@ void celi_team_destroy(CeliTeam *team) {
 
 int celi_team_size(const CeliTeam *team) {
   return team->size;
+}
+
+void celi_team_watch(CeliTeam *team, bool (*stop)(void *user), void *user) {
+  team->asked = stop;
+  team->asked_user = user;
+  team->asked_at = nanoseconds();
+}
+
+bool celi_team_asked_to_stop(CeliTeam *team) {
+  if (!team->asked) return false;
+  const int64_t now = nanoseconds();
+  if (now - team->asked_at < ASK_NANOSECONDS) return false;
+  team->asked_at = now;
+  return team->asked(team->asked_user);
 }
 
 CelStatus celi_team_run(CeliTeam *team, void (*fn)(void *arg, int thread, int size), void *arg) {

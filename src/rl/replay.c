@@ -50,6 +50,8 @@ CelStatus celi_replay_declare(CeliReplay *replay, CelTensors *tensors, const Cel
   replay->capacity = capacity;
   replay->O = cel_space_floats(observation);
   replay->A = cel_space_floats(action);
+  if (action->n_parts == 1 && action->part[0].kind == CEL_DISCRETE)
+    replay->choices = action->part[0].n;
   if (!lay_out_row(replay, observation, action))
     return cel_fail(CEL_E_MEMORY, "a row of the replay buffer overflows");
   const int64_t shape[3] = {N, replay->R, (int64_t)replay->stride};

@@ -28,7 +28,8 @@ enum { CELI_ROW_END = 0, CELI_ROW_STEP = 1, CELI_ROW_TERMINATED = 2, CELI_ROW_TR
 typedef struct CeliReplay {
   int64_t N, R;     ///< environments; rows of a ring
   int64_t capacity; ///< transitions asked for
-  int64_t O, A; ///< float32 elements of observation and action, -1 when they are not all float32
+  int64_t O, A;    ///< float32 elements of observation and action, -1 when they are not all float32
+  int64_t choices; ///< where an action is one choice: of how many; else 0
   size_t obs_bytes, action_bytes;
   size_t action_at, reward_at, flag_at; ///< where in a row; the observation is at 0
   size_t stride;                        ///< bytes of a row

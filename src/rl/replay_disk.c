@@ -346,7 +346,18 @@ static CelStatus load_segment(CeliReplay *replay, const char *folder, const Segm
   return status;
 }
 
-/// Flags that mean something, the newest row open, as many transitions as the checkpoint says.
+/// Errors: CEL_E_CORRUPT: a choice that does not exist; it would be a place outside of an array.
+static CelStatus check_choice(const CeliReplay *replay, const char *folder, int64_t e, int64_t s) {
+  int32_t action;
+  if (replay->choices == 0) return CEL_OK;
+  memcpy(&action, celi_replay_row(replay, e, s) + replay->action_at, sizeof action);
+  if (action >= 0 && action < replay->choices) return CEL_OK;
+  return cel_fail(CEL_E_CORRUPT,
+                  "%s: row %lld of environment %lld holds action %d; 0 to %lld exist", folder,
+                  (long long)s, (long long)e, (int)action, (long long)replay->choices - 1);
+}
+
+/// Flags and choices that exist, the newest row open, as many transitions as the checkpoint says.
 static CelStatus check_rows(const CeliReplay *replay, const char *folder) {
   for (int64_t e = 0; e < replay->N; e++) {
     const int64_t head = replay->head[e];
@@ -355,6 +366,7 @@ static CelStatus check_rows(const CeliReplay *replay, const char *folder) {
       if (flag > CELI_ROW_TRUNCATED || (s == head - 1 && flag != CELI_ROW_END))
         return cel_fail(CEL_E_CORRUPT, "%s: row %lld of environment %lld has the flag %d", folder,
                         (long long)s, (long long)e, flag);
+      if (flag != CELI_ROW_END) CELI_TRY(check_choice(replay, folder, e, s));
     }
   }
   const int64_t count = celi_replay_count(replay);

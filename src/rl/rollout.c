@@ -8,6 +8,8 @@
 
 /// Rows whose values are computed together.
 enum { VALUE_ROWS = 64 };
+/// The oldest episode that a file may tell of, in steps; far from an overflow.
+#define AGE_MAX ((int64_t)1 << 53)
 /// Environments that share a cache line of a row of floats.
 enum { ENV_GRAIN = 16 };
 
@@ -67,6 +69,10 @@ CelStatus celi_rollout_check(const CeliRollout *rollout) {
   if (*rollout->filled < 0 || *rollout->filled > rollout->T)
     return cel_fail(CEL_E_CORRUPT, "rollout.filled is %lld of %lld", (long long)*rollout->filled,
                     (long long)rollout->T);
+  for (int64_t i = 0; i < rollout->N; i++)
+    if (rollout->age[i] < 0 || rollout->age[i] > AGE_MAX)
+      return cel_fail(CEL_E_CORRUPT, "rollout.age of environment %lld is %lld; 0 to %lld exist",
+                      (long long)i, (long long)rollout->age[i], (long long)AGE_MAX);
   return CEL_OK;
 }
 

@@ -147,7 +147,7 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
   CELI_TRY(write_plan(training, config));
   if (step >= 0) {
     training->saved_step = step;
-    const bool complete = step >= training->total;
+    const bool complete = step >= training->total && !celi_update_is_due(training->agent);
     if (complete || !training->hooks->quiet)
       celi_training_note(training,
                          complete
@@ -160,8 +160,8 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
     CELI_TRY(celi_folder_make(checkpoints));
     celi_training_note(training, "no checkpoint yet: starting from the beginning");
   }
-  // What was told of the step that an evaluation was broken off at is told again.
-  const bool behind = celi_training_is_behind(training);
+  // What was told of the step that an evaluation or an update was broken off at is told again.
+  const bool behind = celi_training_is_behind(training) || celi_update_is_due(training->agent);
   if (behind) training->saved_step = -1;
   CELI_TRY(celi_metrics_open(training, step < 0 ? 0 : step - behind));
   return celi_training_run(training, result);

@@ -19,8 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TELL_EVERY 0.05 // seconds between two calls of the progress hook
-#define RATE_MEMORY 3.0 // seconds over which the rate is smoothed
+#define TELL_EVERY 0.05   // seconds between two calls of the progress hook
+#define RATE_MEMORY 3.0   // seconds over which the rate is smoothed
+#define COLLECT_ROWS 8192 // steps of all environments between two questions whether to stop
 
 static const CelRunHooks no_hooks = {0};
 
@@ -72,17 +73,23 @@ static CelStatus collect(CelAgent *agent, CelVecEnv *env, int64_t steps, Ended *
   return CEL_OK;
 }
 
-/// At least one step of all environments and at most `steps`, and the gradient steps that are due after it.
-static CelStatus advance(CelAgent *agent, CelVecEnv *env, void *actions, int64_t steps, Ended *note,
-                         void *user, const CelRunHooks *hooks) {
+/// The gradient steps that are due.
+static CelStatus update(CelAgent *agent, const CelRunHooks *hooks, CeliUpdateTime *time) {
   const int64_t updates = cel_agent_updates(agent);
-  if (agent->algo->collect)
-    CELI_TRY(collect(agent, env, steps, note, user));
-  else
-    CELI_TRY(step(agent, env, actions, note, user));
-  CELI_TRY(cel_agent_update(agent));
+  CELI_TRY(celi_update(agent, hooks, time));
   if (!hooks->updated || cel_agent_updates(agent) == updates) return CEL_OK;
   return hooks->updated(hooks->user, agent);
+}
+
+/// At least one step of all environments and at most `steps`, and the gradient steps that are due after it.
+static CelStatus advance(CelAgent *agent, CelVecEnv *env, void *actions, int64_t steps, Ended *note,
+                         void *user, const CelRunHooks *hooks, CeliUpdateTime *time) {
+  const int64_t most = env->N < COLLECT_ROWS ? COLLECT_ROWS / env->N : 1;
+  if (agent->algo->collect)
+    CELI_TRY(collect(agent, env, steps < most ? steps : most, note, user));
+  else
+    CELI_TRY(step(agent, env, actions, note, user));
+  return update(agent, hooks, time);
 }
 
 // ---- progress
@@ -158,12 +165,14 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
                        void *actions) {
   Tally seen = {.episodes = 0};
   CeliPace pace = {0};
+  CeliUpdateTime time = {0};
   pace_start(&pace, 0);
   const int64_t start = cel_agent_steps(agent);
   if (hooks->begun) CELI_TRY(hooks->begun(hooks->user, agent, env->spec, NULL));
+  CELI_TRY(update(agent, hooks, &time)); // one that a stop broke off
   for (int64_t done = 0; done < steps;) {
-    CELI_TRY(
-        advance(agent, env, actions, (steps - done + env->N - 1) / env->N, tally, &seen, hooks));
+    CELI_TRY(advance(agent, env, actions, (steps - done + env->N - 1) / env->N, tally, &seen, hooks,
+                     &time));
     done = cel_agent_steps(agent) - start;
     if (pace_tick(&pace, done, false) && hooks->progress) {
       CelProgress progress = make_progress(&pace, agent, done, steps);
@@ -439,18 +448,34 @@ static CelStatus catch_up(CeliTraining *training) {
   return status == CEL_E_INTERRUPTED ? interrupt(training) : status;
 }
 
+/// The status of an update; a stop in the middle of it saves, and leaves it to be done again.
+static CelStatus or_save(CeliTraining *training, CelStatus status) {
+  const bool broken_off = status == CEL_E_INTERRUPTED && training->update_time.broken_off;
+  return broken_off ? interrupt(training) : status;
+}
+
+/// What a stop broke off: an update and what is due after it, or an evaluation.
+static CelStatus finish_step(CeliTraining *training) {
+  if (celi_update_is_due(training->agent)) {
+    CELI_TRY(or_save(training, update(training->agent, training->hooks, &training->update_time)));
+    training->saved_step = -1; // what is saved lacks the update
+    return catch_up(training);
+  }
+  if (celi_training_is_behind(training)) return catch_up(training);
+  return is_last(training) ? save_final(training) : CEL_OK;
+}
+
 CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) {
   const CelRunHooks *hooks = training->hooks;
   pace_start(&training->pace, cel_agent_steps(training->agent));
   if (hooks->begun)
     CELI_TRY(hooks->begun(hooks->user, training->agent, training->spec, training->folder));
-  if (celi_training_is_behind(training))
-    CELI_TRY(catch_up(training));
-  else if (is_last(training))
-    CELI_TRY(save_final(training));
+  CELI_TRY(finish_step(training));
   while (!is_last(training)) {
-    CELI_TRY(advance(training->agent, &training->env, training->actions, steps_ahead(training),
-                     count_episode, &training->state, hooks));
+    const CelStatus status =
+        advance(training->agent, &training->env, training->actions, steps_ahead(training),
+                count_episode, &training->state, hooks, &training->update_time);
+    CELI_TRY(or_save(training, status));
     CELI_TRY(catch_up(training));
     tell(training, false);
     if (!is_last(training) && asked_to_stop(hooks)) return interrupt(training);

@@ -30,6 +30,12 @@ typedef struct CeliPace {
   double rate; ///< steps a second, smoothed over about three seconds
 } CeliPace;
 
+/// How long the last update took, and whether a stop broke it off.
+typedef struct CeliUpdateTime {
+  bool known, broken_off;
+  double seconds;
+} CeliUpdateTime;
+
 /// Where numbers go: progress.csv, evaluations.csv, TensorBoard.
 typedef struct CeliMetrics {
   CeliCsv progress, evaluations;
@@ -54,6 +60,7 @@ typedef struct CeliTraining {
   uint8_t *actions; ///< (N rows)
   CeliMetrics metrics;
   CeliPace pace;
+  CeliUpdateTime update_time;
   int64_t saved_step; ///< step of the newest checkpoint of this sitting; -1: none
   bool told_cut;      ///< that evaluations are cut off was told
 } CeliTraining;
@@ -73,6 +80,14 @@ void celi_training_end(CeliTraining *training, CelStatus status, CelRunResult *r
 /// Tells the hook `note`, printf form.
 void celi_training_note(const CeliTraining *training, const char *format, ...) CEL_PRINTF(2, 3);
 double celi_seconds(void); ///< on the monotonic clock
+
+// ---- update.c
+/// Gradient steps are due: after observing, or where an update was broken off by a stop.
+bool celi_update_is_due(const CelAgent *agent);
+/// Runs the gradient steps that are due. Errors: CEL_E_INTERRUPTED (`hooks` asked to stop in the middle of a long update:
+/// the agent is as it was before the update), and those of cel_agent_update.
+CelStatus celi_update(CelAgent *agent, const CelRunHooks *hooks,
+                      CeliUpdateTime *time) CEL_WARN_UNUSED;
 
 // ---- evaluate.c
 /// Errors: CEL_E_SHAPE: the environment's spaces are not those that the agent was made for.

@@ -3,6 +3,7 @@
 #include "ops/plan.h"
 
 #include <pthread.h>
+#include <time.h>
 
 // ---- a training step of a small network as a plan
 
@@ -346,12 +347,65 @@ static void test_many(void **state) {
   celi_team_destroy(team);
 }
 
+// ---- ended early
+
+typedef struct Watched {
+  int64_t asked, stop_at;
+  int64_t ran[2]; // times that each operation ran on the caller's thread
+} Watched;
+
+static bool watched_stop(void *user) {
+  Watched *w = user;
+  return ++w->asked == w->stop_at;
+}
+
+static void op_slow(const void *args, int64_t begin, int64_t end) {
+  Watched *w = *(Watched *const *)args;
+  const struct timespec time = {.tv_nsec =
+                                    60000000}; // longer than the least time between two questions
+  if (begin == 0 && end > 0) w->ran[0]++;
+  nanosleep(&time, NULL);
+}
+
+static void op_quick(const void *args, int64_t begin, int64_t end) {
+  Watched *w = *(Watched *const *)args;
+  if (begin == 0 && end > 0) w->ran[1]++;
+}
+
+/// A run of many repeats ends at the barrier where the caller is told to stop, whatever the size of the team, and the
+/// next run is whole.
+static void test_stop(void **state) {
+  (void)state;
+  for (int threads = 1; threads <= 3; threads++) {
+    Watched w = {.stop_at = 3};
+    Watched *args = &w;
+    CeliPlan *plan;
+    CeliTeam *team;
+    assert_int_equal(celi_team_create(&team, threads), CEL_OK);
+    assert_int_equal(celi_plan_create(&plan), CEL_OK);
+    celi_plan_add(plan, "slow", op_slow, CELI_PARTS, threads, 1, false, &args, sizeof args);
+    celi_plan_add(plan, "quick", op_quick, CELI_PARTS, threads, 1, false, &args, sizeof args);
+    assert_int_equal(celi_plan_end(plan), CEL_OK);
+    celi_team_watch(team, watched_stop, &w);
+    assert_int_equal(celi_plan_repeat(plan, team, 1000000), CEL_E_INTERRUPTED);
+    assert_int_equal(w.asked, 3);
+    // Asked at the barrier behind each slow operation: the third quick one did not run.
+    assert_int_equal(w.ran[0], 3);
+    assert_int_equal(w.ran[1], 2);
+    celi_team_watch(team, NULL, NULL);
+    assert_int_equal(celi_plan_repeat(plan, team, 2), CEL_OK);
+    assert_int_equal(w.ran[1], 4);
+    celi_plan_destroy(plan);
+    celi_team_destroy(team);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_same_bits), cmocka_unit_test(test_profile),
       cmocka_unit_test(test_barriers),  cmocka_unit_test(test_errors),
       cmocka_unit_test(test_many),      cmocka_unit_test(test_sides),
-      cmocka_unit_test(test_together),
+      cmocka_unit_test(test_together),  cmocka_unit_test(test_stop),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

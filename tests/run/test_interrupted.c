@@ -125,8 +125,41 @@ static void stopped_often(void **state) {
   same_model("whole", "often");
 }
 
+/// PPO with many epochs: an update takes longer than the least time between two questions.
+static CelStatus start_long(const char *out, Stopper *stopper) {
+  static const char *const fields[][2] = {
+      {"steps", "128"},     {"n_steps", "64"},      {"n_epochs", "8000"},
+      {"net_arch", "16"},   {"batch_size", "8"},    {"log_every", "64"},
+      {"eval_every", "64"}, {"eval_episodes", "1"}, {"tensorboard", "true"}};
+  CelSetup *setup;
+  const CelRunHooks hooks = {.user = stopper, .stop = stop};
+  OK(cel_setup_create(&setup, "ppo", "CartPole-v1"));
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+    OK(cel_setup_set(setup, fields[i][0], fields[i][1]));
+  OK(cel_setup_set(setup, "out", out));
+  const CelStatus status = cel_setup_train(setup, &hooks, NULL);
+  cel_setup_destroy(setup);
+  return status;
+}
+
+/// A stop in the middle of an update is heeded there, saves the state before it, and changes nothing of the run's course.
+static void stopped_in_an_update(void **state) {
+  (void)state;
+  Stopper whole = {.stop_at = 0};
+  OK(start_long("whole", &whole));
+  Stopper first = {.stop_at = 1};
+  CelSafetensors *file;
+  FAILS(start_long("update", &first), CEL_E_INTERRUPTED, "stopped after 64 of 128 steps");
+  OK(cel_safetensors_open("update/checkpoints/step-000000064.safetensors", &file));
+  assert_int_equal(*(const int64_t *)cel_safetensors_find(file, "updates")->data, 0);
+  assert_int_equal(*(const int64_t *)cel_safetensors_find(file, "rollout.filled")->data, 64);
+  cel_safetensors_close(file);
+  finish("update", 1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(stopped_in_an_update, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(stopped_once, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(stopped_often, enter_folder, leave_folder)};
   return cmocka_run_group_tests(tests, NULL, NULL);

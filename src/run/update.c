@@ -1,0 +1,71 @@
+/// Updates that can be stopped in the middle.
+///
+/// An update of PPO or TRPO over a long rollout, or of thousands of gradient steps, takes seconds or minutes. Where
+/// the last one took long, a copy of what it changes is made first. A request to stop then ends the update between
+/// two operations and puts the copy back, so that what is saved is the state before the update, and
+/// the run goes on from there with the same bits. Quick updates are not copied: a stop waits for their end.
+#include "algo/algo.h"
+#include "base/base.h"
+#include "run/training.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LONG_UPDATE 0.1 // seconds
+
+/// What an update changes and a checkpoint holds; stored transitions stay as they are.
+static const CelRole changed[] = {CEL_PARAM,   CEL_MODEL,   CEL_TARGET,
+                                  CEL_MOMENT1, CEL_MOMENT2, CEL_STATE};
+enum { CHANGED = sizeof changed / sizeof changed[0] };
+
+static size_t state_bytes(const CelAgent *agent) {
+  size_t total = 0;
+  for (int i = 0; i < CHANGED; i++) {
+    size_t bytes;
+    cel_tensors_region(agent->tensors, changed[i], &bytes);
+    total += bytes;
+  }
+  return total;
+}
+
+static void copy_state(const CelAgent *agent, char *copy, bool back) {
+  for (int i = 0; i < CHANGED; i++) {
+    size_t bytes;
+    void *region = cel_tensors_region(agent->tensors, changed[i], &bytes);
+    if (bytes) memcpy(back ? region : copy, back ? copy : region, bytes);
+    copy += bytes;
+  }
+}
+
+/// A copy of the state; NULL where memory is too short for one.
+static char *make_copy(const CelAgent *agent) {
+  const size_t bytes = state_bytes(agent);
+  if (bytes > celi_memory_available(NULL) / 2) return NULL;
+  char *copy = malloc(bytes ? bytes : 1);
+  if (copy) copy_state(agent, copy, false);
+  return copy;
+}
+
+bool celi_update_is_due(const CelAgent *agent) {
+  return agent->algo->due(agent) > 0;
+}
+
+CelStatus celi_update(CelAgent *agent, const CelRunHooks *hooks, CeliUpdateTime *time) {
+  if (!celi_update_is_due(agent)) return CEL_OK;
+  const bool guarded = hooks->stop && (!time->known || time->seconds > LONG_UPDATE);
+  char *copy = guarded ? make_copy(agent) : NULL;
+  const double before = celi_seconds();
+  if (copy) celi_team_watch(agent->team, hooks->stop, hooks->user);
+  CelStatus status = cel_agent_update(agent);
+  celi_team_watch(agent->team, NULL, NULL);
+  time->seconds = celi_seconds() - before;
+  time->known = true;
+  time->broken_off = copy && status == CEL_E_INTERRUPTED;
+  if (time->broken_off) {
+    copy_state(agent, copy, true);
+    const CelStatus synced = cel_agent_sync(agent);
+    if (synced != CEL_OK) status = synced;
+  }
+  free(copy);
+  return status;
+}
