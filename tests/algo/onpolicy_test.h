@@ -38,13 +38,13 @@ typedef struct OnLearner {
   int compared; ///< results that each golden file holds at least
 } OnLearner;
 
-static void on_set(const CelAlgoInfo *info, void *config, const char *const (*settings)[2]) {
+static inline void on_set(const CelAlgoInfo *info, void *config, const char *const (*settings)[2]) {
   for (int i = 0; settings && settings[i][0]; i++)
     if (cel_fields_set(info->fields, config, settings[i][0], settings[i][1]) != CEL_OK)
       fail_msg("%s", cel_error());
 }
 
-static CelSpace on_actions(OnActions kind) {
+static inline CelSpace on_actions(OnActions kind) {
   static const int64_t choices[] = {2, 3};
   switch (kind) {
   case ON_CHOICE: return cel_space_discrete(4);
@@ -54,9 +54,9 @@ static CelSpace on_actions(OnActions kind) {
   }
 }
 
-static CelStatus on_try(CelAgent **agent, const OnLearner *learner, const OnCase *c,
-                        const char *const (*more)[2], const CelSpace *observation,
-                        const CelSpace *action, int64_t n_envs, int threads) {
+static inline CelStatus on_try(CelAgent **agent, const OnLearner *learner, const OnCase *c,
+                               const char *const (*more)[2], const CelSpace *observation,
+                               const CelSpace *action, int64_t n_envs, int threads) {
   const CelAlgoInfo *info;
   const CelAgentOptions options = {.n_envs = n_envs, .seed = 7, .threads = threads};
   assert_int_equal(cel_algo_find(learner->algo, &info), CEL_OK);
@@ -73,8 +73,8 @@ static CelStatus on_try(CelAgent **agent, const OnLearner *learner, const OnCase
 }
 
 /// An agent of case `c`, with `more` settings (NULL: none).
-static CelAgent *on_make(const OnLearner *learner, const OnCase *c, const char *const (*more)[2],
-                         int threads) {
+static inline CelAgent *on_make(const OnLearner *learner, const OnCase *c,
+                                const char *const (*more)[2], int threads) {
   const CelSpace observation = cel_space_box(ON_O, -INFINITY, INFINITY),
                  action = on_actions(c->actions);
   CelAgent *agent;
@@ -85,7 +85,7 @@ static CelAgent *on_make(const OnLearner *learner, const OnCase *c, const char *
 
 /// A made-up problem, from step `from` on: observations and rewards from a stream, episodes of 4 (terminated) and 7
 /// (truncated) steps.
-static void on_feed(CelAgent *agent, int from, int steps) {
+static inline void on_feed(CelAgent *agent, int from, int steps) {
   float obs[ON_N * ON_O], final[ON_N * ON_O], reward[ON_N];
   uint8_t terminated[ON_N], truncated[ON_N], actions[ON_N * ON_ACTION_BYTES];
   for (int t = from; t < from + steps; t++) {
@@ -117,7 +117,7 @@ static inline void on_disturb(CelAgent *agent, uint32_t stream) {
   assert_int_equal(cel_agent_sync(agent), CEL_OK);
 }
 
-static void on_update(CelAgent *agent) {
+static inline void on_update(CelAgent *agent) {
   if (cel_agent_update(agent) != CEL_OK) fail_msg("update: %s", cel_error());
 }
 
@@ -213,11 +213,11 @@ static inline void on_check_golden(const OnLearner *learner) {
 /// Settings with which parameters move.
 static const char *const on_moving[][2] = {{"learning_rate", "1e-2"}, {NULL, NULL}};
 
-static void on_digest(CelAgent *agent, uint64_t digest[2]) {
+static inline void on_digest(CelAgent *agent, uint64_t digest[2]) {
   cel_tensors_digest(cel_agent_tensors(agent), CEL_ROLES_RESUME, digest);
 }
 
-static void on_check_threads(const OnLearner *learner) {
+static inline void on_check_threads(const OnLearner *learner) {
   for (int i = 0; i < learner->n_cases; i++) {
     uint64_t first[2] = {0, 0}, digest[2];
     for (int threads = 1; threads <= 3; threads++) {
@@ -235,7 +235,7 @@ static void on_check_threads(const OnLearner *learner) {
 }
 
 /// Save in mid-rollout, go on, load into another agent, go on: the same bits.
-static void on_check_save(const OnLearner *learner) {
+static inline void on_check_save(const OnLearner *learner) {
   char folder[] = "/tmp/celsius-onpolicy-XXXXXX", path[64];
   assert_non_null(mkdtemp(folder));
   snprintf(path, sizeof path, "%s/agent.safetensors", folder);
@@ -263,7 +263,7 @@ static void on_check_save(const OnLearner *learner) {
   assert_int_equal(rmdir(folder), 0);
 }
 
-static void on_check_allocations(const OnLearner *learner) {
+static inline void on_check_allocations(const OnLearner *learner) {
   if (!counting_allocations()) skip();
   for (int i = 0; i < learner->n_cases; i++) {
     CelAgent *agent = on_make(learner, &learner->cases[i], on_moving, 2);
@@ -286,7 +286,7 @@ typedef struct OnEnv {
   CelVecEnv env;
 } OnEnv;
 
-static void on_env_open(OnEnv *e, const char *id, int64_t N) {
+static inline void on_env_open(OnEnv *e, const char *id, int64_t N) {
   const CelEnvOptions options = {.max_episode_steps = 30, .action_repeat = 1};
   if (cel_env_spec_create(&e->spec, id, NULL, &options) != CEL_OK ||
       cel_tensors_create(&e->tensors) != CEL_OK ||
@@ -295,14 +295,15 @@ static void on_env_open(OnEnv *e, const char *id, int64_t N) {
     fail_msg("%s", cel_error());
 }
 
-static void on_env_close(OnEnv *e) {
+static inline void on_env_close(OnEnv *e) {
   cel_tensors_destroy(e->tensors);
   cel_env_spec_destroy(e->spec);
 }
 
 /// `steps` steps of each environment, pushed (chunk 0) or pulled in chunks; digests of agent and environments.
-static void on_run(const OnLearner *learner, const char *id, int64_t N, int64_t steps,
-                   int64_t chunk, int threads, const char *const (*more)[2], uint64_t digest[4]) {
+static inline void on_run(const OnLearner *learner, const char *id, int64_t N, int64_t steps,
+                          int64_t chunk, int threads, const char *const (*more)[2],
+                          uint64_t digest[4]) {
   OnEnv e;
   CelAgent *agent;
   uint8_t actions[16 * ON_ACTION_BYTES];
@@ -333,7 +334,7 @@ static void on_run(const OnLearner *learner, const char *id, int64_t N, int64_t 
 
 /// Pushed step by step or pulled in chunks of any length, by any number of threads: the same bits; plain, normalised, and
 /// with state-dependent exploration where actions are continuous.
-static void on_check_pull(const OnLearner *learner, const char *id) {
+static inline void on_check_pull(const OnLearner *learner, const char *id) {
   static const char *const normal[][2] = {{"normalize_observation", "true"},
                                           {"normalize_reward", "true"},
                                           {"learning_rate", "1e-2"},
@@ -370,14 +371,14 @@ static inline void on_check_bits(const OnLearner *learner, const char *id, uint6
              (unsigned long long)high);
 }
 
-static void on_expect(CelStatus status, CelStatus wanted, const char *word) {
+static inline void on_expect(CelStatus status, CelStatus wanted, const char *word) {
   if (status != wanted || !strstr(cel_error(), word))
     fail_msg("status %d with '%s' where %d and '%s' were expected", (int)status,
              status ? cel_error() : "", (int)wanted, word);
 }
 
 /// Fields of the noise that exclude each other, or mean nothing.
-static void on_check_bad_sigma(const OnLearner *learner) {
+static inline void on_check_bad_sigma(const OnLearner *learner) {
   static const char *const sde[] = {"use_sde", "true"}, *const free_std[] = {"state_dependent_std",
                                                                              "false"};
   const struct {
@@ -402,7 +403,7 @@ static void on_check_bad_sigma(const OnLearner *learner) {
 }
 
 /// What every one of them refuses.
-static void on_check_bad_input(const OnLearner *learner) {
+static inline void on_check_bad_input(const OnLearner *learner) {
   const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);
   CelSpace two = box;
   CelAgent *agent;
@@ -430,7 +431,7 @@ static void on_check_bad_input(const OnLearner *learner) {
 }
 
 /// Equal rewards and values make advantages that do not vary: a finite update all the same.
-static void on_check_zero_variance(const OnLearner *learner) {
+static inline void on_check_zero_variance(const OnLearner *learner) {
   const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);
   CelAgent *agent;
   float obs[ON_N * ON_O] = {0}, reward[ON_N] = {0};
@@ -450,16 +451,16 @@ static void on_check_zero_variance(const OnLearner *learner) {
 static inline void test_against_pytorch(void **state) {
   on_check_golden(*state);
 }
-static void test_same_bits_for_any_threads(void **state) {
+static inline void test_same_bits_for_any_threads(void **state) {
   on_check_threads(*state);
 }
-static void test_save_and_load(void **state) {
+static inline void test_save_and_load(void **state) {
   on_check_save(*state);
 }
-static void test_allocates_nothing(void **state) {
+static inline void test_allocates_nothing(void **state) {
   on_check_allocations(*state);
 }
-static void test_pushed_is_pulled(void **state) {
+static inline void test_pushed_is_pulled(void **state) {
   on_check_pull(*state, "CartPole-v1");
   on_check_pull(*state, "Pendulum-v1");
 }
