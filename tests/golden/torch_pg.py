@@ -208,6 +208,7 @@ def compute(algo, case, d):
     optimiser = torch.optim.Adam(p.values(), c["rate"], eps=1e-5)
     if c["rms"]:
         optimiser = torch.optim.RMSprop(p.values(), c["rate"], alpha=.99, eps=1e-5)
+    value_losses = []
     for step in range(c["steps"]):
         if step > 0:
             torch.nn.utils.clip_grad_norm_(p.values(), .5)
@@ -231,6 +232,7 @@ def compute(algo, case, d):
         else:
             policy = -(logp * A).mean()
         squares = ((R - V_now) ** 2).mean()
+        value_losses.append(squares.detach())
         loss = policy - c["ent"] * entropy + .5 * squares
         loss.backward()
     for k, v in p.items():
@@ -247,6 +249,8 @@ def compute(algo, case, d):
         optimiser.step()
         for k, v in p.items():
             out["out." + k] = v
+        if algo == "ppo":
+            out["train/value_loss"] = torch.stack(value_losses).mean().reshape(1)
         return {k: v.detach().contiguous() for k, v in out.items()}
     if not c["batch"]:
         out["train/" + ("policy_gradient_loss" if algo == "ppo" else "policy_loss")] = policy
