@@ -184,6 +184,13 @@ void celi_propagated_values(CeliTrial *trial, const CeliProblem *problem, const 
   }
 }
 
+/// All of pi (n) on the first of the largest.
+static void greedy(const double *Q, int n, double *pi) {
+  int best = 0;
+  for (int a = 1; a < n; a++) best = Q[a] > Q[best] ? a : best;
+  for (int a = 0; a < n; a++) pi[a] = a == best;
+}
+
 void celi_dense_optimum(CeliTrial *trial, const CeliProblem *problem, double alpha, double *V,
                         double *Q, double *pi) {
   const size_t used = trial->used;
@@ -193,7 +200,8 @@ void celi_dense_optimum(CeliTrial *trial, const CeliProblem *problem, double alp
     celi_dense_backup(problem, V, Q);
     for (int s = 0; s < problem->S; s++) {
       const int p = problem->pair[s], n = problem->pair[s + 1] - p;
-      if (n) celi_dense_softmax(Q + p, n, alpha, pi + p);
+      if (n && alpha > 0) celi_dense_softmax(Q + p, n, alpha, pi + p);
+      if (n && !(alpha > 0)) greedy(Q + p, n, pi + p);
     }
     trial->used = used; // each round's matrix in the same place
     double *better = celi_take(trial, problem->S);

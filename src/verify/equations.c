@@ -201,6 +201,7 @@ static const char *header_of(const char *function) {
   if (strcmp(function, "cel_soft_value_estimate") == 0) return "include/celsius/sqlc.h";
   if (strncmp(function, "celi_dist", 9) == 0) return "src/nn/dist.h";
   if (strcmp(function, "soft_target") == 0) return "src/ops/ops.h";
+  if (strcmp(function, "cel_policy_guarantee") == 0) return "include/celsius/guarantee.h";
   if (strstr(function, "gradient") || strstr(function, "project") ||
       strstr(function, "conservative"))
     return "include/celsius/improve.h";

@@ -195,7 +195,7 @@ double celi_dense_distance(const double *pi, const double *q, int n);
 double celi_dense_furthest(const double *x, const double *y, int n);
 /// E_pi[Q - alpha log pi] of one state's row.
 double celi_dense_soft_value(const double *pi, const double *Q, int n, double alpha);
-/// Soft policy iteration by dense solves, alpha > 0; V (S), Q (n), pi (n).
+/// Policy iteration by dense solves, soft where alpha > 0; V (S), Q (n), pi (n).
 void celi_dense_optimum(CeliTrial *trial, const CeliProblem *problem, double alpha, double *V,
                         double *Q, double *pi);
 

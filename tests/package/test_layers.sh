@@ -1,7 +1,7 @@
 #!/bin/bash
 # A folder of src/ includes private headers of its own floor's module and of lower ones only; the
 # commands include no private header at all.
-#   0 base | 1 ops | 2 nn, mdp | 3 env, rl | 4 algo | 5 run, deploy | 6 view, verify, certify
+#   0 base | 1 ops | 2 nn, mdp | 3 env, rl | 4 algo | 5 run, deploy | 6 view, certify | 7 verify
 set -uo pipefail
 cd "$CELSIUS_SOURCE_DIR" || exit 1
 declare -A may=(
@@ -15,7 +15,7 @@ declare -A may=(
   [run]="base ops mdp nn env rl algo run"
   [deploy]="base ops mdp nn rl deploy"
   [view]="base ops mdp nn env rl algo run view"
-  [verify]="base ops mdp nn env rl algo verify"
+  [verify]="base ops mdp nn env rl algo run deploy certify verify"
   [certify]="base ops mdp nn env rl algo run deploy certify"
 )
 bad=0

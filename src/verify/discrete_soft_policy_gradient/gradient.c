@@ -86,6 +86,86 @@ static CelStatus by_reverse_pass(CeliTrial *trial) {
   return CEL_OK;
 }
 
+// ---- the softmax's derivative, and the expectation that follows from it
+
+typedef struct Choice {
+  const CeliProblem *m;
+  CeliTrial *trial;
+  int of; ///< a'
+} Choice;
+
+static CeliComplex probability(const void *user, const CeliComplex *theta) {
+  const Choice *c = user;
+  const size_t used = c->trial->used;
+  CeliComplex *pi = celi_take_complex(c->trial, c->m->n);
+  celi_complex_softmax(c->m, theta, pi);
+  const CeliComplex out = pi[c->of];
+  c->trial->used = used;
+  return out;
+}
+
+/// d pi(a')/d theta(a) of one state: pi(a') times the library's derivative of log pi(a'), against complex steps.
+static CelStatus softmax_derivative(CeliTrial *trial) {
+  enum { A = 5 };
+  Actor a;
+  double head[A * A], action[A], one[A], zero[A] = {0}, logp[A], H[A], d_head[A * A], exact[A];
+  CELI_TRY(draw_actor(
+      trial, &(CeliDraw){.S_min = 1, .S_max = 1, .A_min = A, .A_max = A, .endless = true}, &a));
+  for (int i = 0; i < A; i++) {
+    action[i] = i, one[i] = 1;
+    for (int j = 0; j < A; j++) head[i * A + j] = a.theta[j];
+  }
+  const CeliScore score = {true, A, A, head, action, one, zero, logp, H, d_head};
+  CELI_TRY(celi_library_score(&score));
+  for (int i = 0; i < A; i++) {
+    celi_complex_gradient(trial, probability, &(Choice){&a.m, trial, i}, a.theta, A, exact);
+    for (int j = 0; j < A; j++) celi_compare(trial, exp(logp[i]) * d_head[i * A + j], exact[j], 1);
+  }
+  return CEL_OK;
+}
+
+/// (1{a' = a} - pi(a)) g(a') of one state, g = Q - alpha log pi.
+static double expectation_term(const Actor *a, int s, int p, int next) {
+  const double g = a->Q[next] - a->m.alpha * log(a->pi[next]);
+  return ((next == p) - a->pi[p]) * g * a->weight[s];
+}
+
+/// -E_{a'}[(1{a' = a} - pi(a)) g(a')] as a sum over a'.
+static CelStatus expectation_by_sum(CeliTrial *trial) {
+  Actor a;
+  CELI_TRY(draw_actor(trial, &(CeliDraw){.A_max = 10}, &a));
+  double *sum = celi_take(trial, a.m.n);
+  for (int p = 0; p < a.m.n; p++)
+    for (int next = a.m.pair[a.m.state[p]]; next < a.m.pair[a.m.state[p] + 1]; next++)
+      sum[p] -= a.pi[next] * expectation_term(&a, a.m.state[p], p, next);
+  celi_compare_all(trial, a.gradient, sum, a.m.n, celi_size(a.Q, a.m.n) + a.m.alpha);
+  return CEL_OK;
+}
+
+/// The same as a mean over sampled a', along the gradient.
+static CelStatus expectation_by_samples(CeliTrial *trial) {
+  enum { SAMPLES = 20000 };
+  Actor a;
+  CeliMean mean = {0};
+  CELI_TRY(draw_actor(trial,
+                      &(CeliDraw){.S_min = 1,
+                                  .S_max = 1,
+                                  .A_min = 4,
+                                  .A_max = 4,
+                                  .gamma = .5,
+                                  .alpha = .1,
+                                  .endless = true},
+                      &a));
+  for (int i = 0; i < SAMPLES; i++) {
+    const int next = celi_sample_pair(trial, &a.m, a.pi, 0);
+    double along = 0;
+    for (int p = 0; p < a.m.n; p++) along -= a.gradient[p] * expectation_term(&a, 0, p, next);
+    celi_mean_add(&mean, along);
+  }
+  celi_mean_compare(trial, &mean, celi_dense_dot(a.gradient, a.gradient, a.m.n), 0);
+  return CEL_OK;
+}
+
 /// The gradient that discrete soft actor-critic takes, one state a row of its batch.
 static CelStatus by_learner(CeliTrial *trial) {
   enum { B = 4, A = 5 };
@@ -233,6 +313,12 @@ static const CeliClaim claims[] = {
      CEL_CHECK_EQUAL, 2e-6, 100, by_reverse_pass},
     {"(6)", "the derivative of g's own log pi, left out by the note, is zero under pi",
      "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 1e-10, 200, own_derivative_vanishes},
+    {"(6)", "d pi(a')/d theta(a) = pi(a') (1{a' = a} - pi(a)), against complex steps (float32)",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 2e-6, 100, softmax_derivative},
+    {"(6)", "it is -E over a' of (1{a' = a} - pi(a)) g(a'), as a sum", "cel_soft_policy_gradient",
+     CEL_CHECK_EQUAL, 1e-13, 200, expectation_by_sum},
+    {"(6)", "and as a mean over sampled a' (standard errors)", "cel_soft_policy_gradient",
+     CEL_CHECK_EQUAL, 4, 4, expectation_by_samples},
     {"(6)", "the components of a state sum to 0", "cel_soft_policy_gradient", CEL_CHECK_EQUAL,
      1e-14, 200, sums_to_zero},
     {"(6)", "V is E_pi[Q - alpha log pi] of the critic at hand: with V of pi they do not", "",

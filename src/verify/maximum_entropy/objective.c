@@ -150,6 +150,48 @@ static CelStatus printed_integral(CeliTrial *trial) {
   return CEL_OK;
 }
 
+// ---- 8.16: what follows depends on the next state alone
+
+/// Of one first pair, P(x_1, x_m) for each m, (STEPS + 1, S, S), m = 1 ..
+typedef struct Following {
+  int S;
+  double *joint;
+} Following;
+
+static void add_following(void *user, const CeliTrajectory *tau) {
+  const Following *f = user;
+  for (int m = 1; m <= tau->steps; m++)
+    if (tau->x[1] >= 0 && tau->x[m] >= 0)
+      f->joint[(m * f->S + tau->x[1]) * f->S + tau->x[m]] += tau->probability;
+}
+
+/// P(x_1, x_m given x_0, u_0) by trajectories against p(x_1 given x_0, u_0) times the library's p(x_m given x_1).
+static CelStatus following_factorises(CeliTrial *trial) {
+  CeliProblem m;
+  CELI_TRY(celi_draw(trial, &tiny, &m));
+  const int S = m.S;
+  double *pi = celi_take(trial, m.n), *p = celi_take(trial, (int64_t)S * (STEPS + 1) * S);
+  celi_draw_policy(trial, &m, pi);
+  for (int first = 0; first < S; first++) {
+    CeliProblem from = m;
+    from.start = celi_take(trial, S);
+    from.start[first] = 1;
+    CELI_TRY(celi_close(trial, &from, 0));
+    CELI_TRY(cel_state_distribution(from.mdp, pi, STEPS, p + (int64_t)first * (STEPS + 1) * S));
+  }
+  for (int k = 0; k < m.n; k++) {
+    double *joint = celi_take(trial, (int64_t)(STEPS + 1) * S * S);
+    Following f = {S, joint};
+    celi_enumerate(&m, pi, false, STEPS, -1, k, add_following, &f);
+    for (int at = S * S; at < (STEPS + 1) * S * S; at++) {
+      const int t = at / (S * S), first = at / S % S, last = at % S;
+      celi_compare(trial, m.go[k * S + first] * p[(first * (STEPS + 1) + t - 1) * S + last],
+                   joint[at], 1);
+    }
+  }
+  return CEL_OK;
+}
+
 static const CeliClaim claims[] = {
     {"8.1-8.3", "the return over all trajectories is the sum over propagated states",
      "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 200, hard_objective},
@@ -165,6 +207,8 @@ static const CeliClaim claims[] = {
      "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 100, soft_actions_horizon},
     {"8.11, 8.13, 8.15", "printed: log pi(u_{T+1}) kept, which does not exist",
      "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-12, 100, printed_horizon},
+    {"8.16", "what follows (x_t,u_t): p(x_{t+1} given x_t,u_t) times what follows x_{t+1} alone",
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-14, 100, following_factorises},
     {"8.10", "printed: the integral of Q without pi is not V", "cel_mdp_evaluate",
      CEL_CHECK_DIFFERS, 1e-10, 100, printed_integral},
     {0}};

@@ -78,3 +78,24 @@ CelStatus celi_change_draw_tight(CeliTrial *trial, CeliChange *c) {
   const double gamma = cel_rng_range(&trial->rng, .3, .97);
   return celi_change_tight(trial, 1 / eps, -1 / eps, eps, gamma, c);
 }
+
+CelStatus celi_change_draw_small(CeliTrial *trial, CeliChange *c) {
+  return celi_change_tight(trial, 1e4, -1e4, 1e-4, .9, c);
+}
+
+CelStatus celi_change_draw_opposite(CeliTrial *trial, CeliChange *c) {
+  const int actions[] = {2, 1, 1};
+  const double r = cel_rng_range(&trial->rng, .1, 10);
+  celi_open(trial, &c->m, 3, actions, cel_rng_range(&trial->rng, .3, .97));
+  for (int a = 0; a < 2; a++) {
+    const double paid = a == 0 ? r : -r;
+    celi_arrow(&c->m, 0, a, 1 + a, 1, paid, false);
+    celi_arrow(&c->m, 1 + a, 0, 1 + a, 1, paid, false);
+  }
+  c->m.start[0] = 1;
+  CELI_TRY(celi_close(trial, &c->m, 0));
+  c->pi = celi_take(trial, 4), c->next = celi_take(trial, 4);
+  c->pi[0] = c->next[1] = 1;
+  for (int k = 2; k < 4; k++) c->pi[k] = c->next[k] = 1;
+  return celi_change_evaluate(trial, c);
+}

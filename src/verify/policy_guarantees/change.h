@@ -34,5 +34,9 @@ CelStatus celi_change_tight(CeliTrial *trial, double r_leave, double r_there, do
                             double gamma, CeliChange *c) CEL_WARN_UNUSED;
 /// The one on which the lower bound is an equality: C = 1, eps and gamma of the trial's.
 CelStatus celi_change_draw_tight(CeliTrial *trial, CeliChange *c) CEL_WARN_UNUSED;
+/// The same at gamma = .9 and an eps of 1e-4, where the bound in eps alone is an equality too, but for a thousandth.
+CelStatus celi_change_draw_small(CeliTrial *trial, CeliChange *c) CEL_WARN_UNUSED;
+/// pi is paid r a step for ever and pi' -r: C = 2 r/(1-gamma).
+CelStatus celi_change_draw_opposite(CeliTrial *trial, CeliChange *c) CEL_WARN_UNUSED;
 
 #endif

@@ -1,4 +1,5 @@
 /// [policy-guarantees, coupling, drift]: distributions that agree as often as they can, and how far states drift.
+#include "celsius/guarantee.h"
 #include "verify/policy_guarantees/change.h"
 #include <math.h>
 
@@ -6,91 +7,120 @@
 
 enum { CHOICES = 6 };
 
-/// The maximal coupling of x and y: min(x, y) on the diagonal, the rest as a product.
-static void couple(const double *x, const double *y, double joint[CHOICES][CHOICES]) {
-  const double distance = celi_dense_distance(x, y, CHOICES);
+/// Two policies of one state, the library's eps of them, and the maximal coupling made with that eps.
+typedef struct Coupling {
+  double x[CHOICES], y[CHOICES], eps, joint[CHOICES][CHOICES];
+} Coupling;
+
+/// min(x, y) on the diagonal, the rest as a product over eps, the library's total variation.
+static CelStatus couple(CeliTrial *trial, Coupling *c) {
+  const int actions[] = {CHOICES};
+  CelGuaranteeStep step;
+  CeliProblem m;
+  celi_open(trial, &m, 1, actions, .5);
+  for (int a = 0; a < CHOICES; a++) celi_arrow(&m, 0, a, 0, 1, a, false);
+  CELI_TRY(celi_close(trial, &m, 0));
+  CELI_TRY(cel_policy_guarantee(m.mdp, c->x, c->y, m.gamma, &step));
+  c->eps = step.eps;
   for (int i = 0; i < CHOICES; i++)
     for (int j = 0; j < CHOICES; j++) {
-      const double excess = fmax(x[i] - y[i], 0) * fmax(y[j] - x[j], 0);
-      joint[i][j] = (i == j ? fmin(x[i], y[i]) : 0) + (distance > 0 ? excess / distance : 0);
+      const double excess = fmax(c->x[i] - c->y[i], 0) * fmax(c->y[j] - c->x[j], 0);
+      c->joint[i][j] = (i == j ? fmin(c->x[i], c->y[i]) : 0) + excess / c->eps;
     }
+  return CEL_OK;
 }
 
-/// Two distributions and their coupling.
-static void draw_coupling(CeliTrial *trial, double *x, double *y, double joint[CHOICES][CHOICES]) {
-  celi_draw_normal(trial, x, CHOICES, 1);
-  celi_draw_normal(trial, y, CHOICES, 1);
-  celi_dense_softmax(x, CHOICES, 1, x);
-  celi_dense_softmax(y, CHOICES, 1, y);
-  couple(x, y, joint);
+static CelStatus draw_coupling(CeliTrial *trial, Coupling *c) {
+  celi_draw_normal(trial, c->x, CHOICES, 1);
+  celi_draw_normal(trial, c->y, CHOICES, 1);
+  celi_dense_softmax(c->x, CHOICES, 1, c->x);
+  celi_dense_softmax(c->y, CHOICES, 1, c->y);
+  return couple(trial, c);
 }
 
 static CelStatus coupling_marginals(CeliTrial *trial) {
-  double x[CHOICES], y[CHOICES], joint[CHOICES][CHOICES], sums[2 * CHOICES] = {0},
-                                                                   both[2 * CHOICES];
-  draw_coupling(trial, x, y, joint);
-  for (int i = 0; i < CHOICES; i++) both[i] = x[i], both[CHOICES + i] = y[i];
+  Coupling c;
+  double sums[2 * CHOICES] = {0}, both[2 * CHOICES];
+  CELI_TRY(draw_coupling(trial, &c));
+  for (int i = 0; i < CHOICES; i++) both[i] = c.x[i], both[CHOICES + i] = c.y[i];
   for (int i = 0; i < CHOICES; i++)
-    for (int j = 0; j < CHOICES; j++) sums[i] += joint[i][j], sums[CHOICES + j] += joint[i][j];
+    for (int j = 0; j < CHOICES; j++) sums[i] += c.joint[i][j], sums[CHOICES + j] += c.joint[i][j];
   celi_compare_all(trial, sums, both, 2 * CHOICES, 1);
   return CEL_OK;
 }
 
-/// P(x = y) of the coupling against 1 - TV, or against TV as printed.
-static CelStatus coupling_agrees(CeliTrial *trial, bool printed) {
-  double x[CHOICES], y[CHOICES], joint[CHOICES][CHOICES], agree = 0;
-  draw_coupling(trial, x, y, joint);
-  for (int i = 0; i < CHOICES; i++) agree += joint[i][i];
-  const double distance = celi_dense_distance(x, y, CHOICES);
-  celi_compare(trial, agree, printed ? distance : 1 - distance, 1);
+static double agreement(const Coupling *c) {
+  double agree = 0;
+  for (int i = 0; i < CHOICES; i++) agree += c->joint[i][i];
+  return agree;
+}
+
+/// P(x = y) of the coupling against 1 - eps.
+static CelStatus coupling_agrees(CeliTrial *trial) {
+  Coupling c;
+  CELI_TRY(draw_coupling(trial, &c));
+  celi_compare(trial, agreement(&c), 1 - c.eps, 1);
   return CEL_OK;
 }
 
-static CelStatus coupling_corrected(CeliTrial *trial) {
-  return coupling_agrees(trial, false);
+/// eps is the most by which the two may differ on any set of actions, so no coupling can agree more often.
+static CelStatus coupling_is_maximal(CeliTrial *trial) {
+  Coupling c;
+  double most = 0;
+  CELI_TRY(draw_coupling(trial, &c));
+  for (int set = 0; set < 1 << CHOICES; set++) {
+    double difference = 0;
+    for (int i = 0; i < CHOICES; i++)
+      if (set >> i & 1) difference += c.x[i] - c.y[i];
+    most = fmax(most, difference);
+  }
+  celi_compare(trial, c.eps, most, 1);
+  return CEL_OK;
 }
 
 /// "Agrees with probability epsilon", on distributions whose distance is .2.
 static CelStatus coupling_printed(CeliTrial *trial) {
-  const double x[CHOICES] = {.6, .1, .1, .1, .1, 0}, y[CHOICES] = {.4, .1, .1, .1, .1, .2};
-  double joint[CHOICES][CHOICES], agree = 0;
-  couple(x, y, joint);
-  for (int i = 0; i < CHOICES; i++) agree += joint[i][i];
-  celi_compare(trial, agree, celi_dense_distance(x, y, CHOICES), 1);
+  Coupling c = {{.6, .1, .1, .1, .1, 0}, {.4, .1, .1, .1, .1, .2}, 0, {{0}}};
+  CELI_TRY(couple(trial, &c));
+  celi_compare(trial, agreement(&c), c.eps, 1);
   return CEL_OK;
 }
 
 static CelStatus coupling_simulated(CeliTrial *trial) {
   enum { SAMPLES = 50000 };
-  double x[CHOICES], y[CHOICES], joint[CHOICES][CHOICES], agree = 0;
-  draw_coupling(trial, x, y, joint);
+  Coupling c;
+  double agree = 0;
+  CELI_TRY(draw_coupling(trial, &c));
   for (int i = 0; i < SAMPLES; i++) {
     double left = cel_rng_uniform(&trial->rng);
     int cell = 0;
-    while (cell < CHOICES * CHOICES - 1 && left >= joint[cell / CHOICES][cell % CHOICES])
-      left -= joint[cell / CHOICES][cell % CHOICES], cell++;
+    while (cell < CHOICES * CHOICES - 1 && left >= c.joint[cell / CHOICES][cell % CHOICES])
+      left -= c.joint[cell / CHOICES][cell % CHOICES], cell++;
     agree += cell / CHOICES == cell % CHOICES;
   }
-  const double same = 1 - celi_dense_distance(x, y, CHOICES);
+  const double same = 1 - c.eps;
   celi_compare(trial, agree / SAMPLES, same, sqrt(same * (1 - same) / SAMPLES));
   return CEL_OK;
 }
 
 // ---- drift
 
-/// |p'_t - p_t|_1 at every t against 2 (1 - (1-eps)^t), or that against 2 eps t.
-static CelStatus drift(CeliTrial *trial, bool of_bounds) {
-  CeliChange c = {0};
-  CELI_TRY(celi_change_draw(trial, &celi_change_any, pow(10, -celi_below(trial, 4)), &c));
-  for (int t = 1; t <= c.T && t <= 200; t++) {
-    double L1 = 0;
-    for (int s = 0; s < c.m.S; s++) L1 += fabs(c.p_next[t * c.m.S + s] - c.p[t * c.m.S + s]);
-    const double bound = 2 * (1 - pow(1 - c.eps, t));
-    if (of_bounds)
-      celi_compare(trial, bound, 2 * c.eps * t, 1);
-    else
-      celi_compare(trial, L1, bound, 1);
-  }
+/// |p'_t - p_t|_1 of the library.
+static double drift_at(const CeliChange *c, int t) {
+  double L1 = 0;
+  for (int s = 0; s < c->m.S; s++) L1 += fabs(c->p_next[t * c->m.S + s] - c->p[t * c->m.S + s]);
+  return L1;
+}
+
+/// The drift at every t against 2 (1 - (1-eps)^t), or 2 eps t, which the two-state problem reaches at t = 1.
+static CelStatus drift(CeliTrial *trial, bool linear) {
+  CeliChange c[2] = {0};
+  CELI_TRY(celi_change_draw(trial, &celi_change_any, pow(10, -celi_below(trial, 4)), &c[0]));
+  CELI_TRY(celi_change_draw_tight(trial, &c[1]));
+  for (int i = 0; i < 2; i++)
+    for (int t = 1; t <= c[i].T && t <= 200; t++)
+      celi_compare(trial, drift_at(&c[i], t),
+                   linear ? 2 * c[i].eps * t : 2 * (1 - pow(1 - c[i].eps, t)), 1);
   return CEL_OK;
 }
 
@@ -104,32 +134,62 @@ static CelStatus drift_bound_is_linear(CeliTrial *trial) {
 static CelStatus drift_is_tight(CeliTrial *trial) {
   CeliChange c = {0};
   CELI_TRY(celi_change_draw_tight(trial, &c));
-  for (int t = 0; t <= c.T && t <= 200; t++) {
-    const double L1 =
-        fabs(c.p_next[2 * t] - c.p[2 * t]) + fabs(c.p_next[2 * t + 1] - c.p[2 * t + 1]);
-    celi_compare(trial, L1, 2 * (1 - pow(1 - c.eps, t)), 1);
-  }
+  for (int t = 0; t <= c.T && t <= 200; t++)
+    celi_compare(trial, drift_at(&c, t), 2 * (1 - pow(1 - c.eps, t)), 1);
   return CEL_OK;
 }
 
-/// The least entry of p_mistake = (p'_t - (1-eps)^t p_t)/(1 - (1-eps)^t), over t of 1 to 5.
-static double least_mistake(const CeliChange *c) {
+/// p_t (S) under a policy by dense steps.
+static const double *dense_states(CeliTrial *trial, const CeliProblem *m, const double *pi, int t) {
+  double *p = celi_take(trial, m->S), *next = celi_take(trial, m->S);
+  for (int s = 0; s < m->S; s++) p[s] = m->start[s];
+  for (int k = 0; k < t; k++) {
+    celi_dense_step(m, pi, p, next);
+    for (int s = 0; s < m->S; s++) p[s] = next[s];
+  }
+  return p;
+}
+
+/// The least entry of p_mistake = (p'_t - (1-eps)^t p_t)/(1 - (1-eps)^t), over t of 1 to 5; p'_t is the library's, p_t
+/// comes from dense steps.
+static double least_mistake(CeliTrial *trial, const CeliChange *c) {
   double least = HUGE_VAL;
-  for (int t = 1; t <= 5 && t <= c->T; t++)
-    for (int s = 0; s < c->m.S; s++) {
-      const double kept = pow(1 - c->eps, t);
-      least = fmin(least, (c->p_next[t * c->m.S + s] - kept * c->p[t * c->m.S + s]) / (1 - kept));
-    }
+  for (int t = 1; t <= 5 && t <= c->T; t++) {
+    const double *p = dense_states(trial, &c->m, c->pi, t), kept = pow(1 - c->eps, t);
+    for (int s = 0; s < c->m.S; s++)
+      least = fmin(least, (c->p_next[t * c->m.S + s] - kept * p[s]) / (1 - kept));
+  }
   return least;
 }
 
-/// pi deterministic, pi' any: p_mistake is a distribution.
+/// pi deterministic, pi' any.
+static CelStatus draw_deterministic(CeliTrial *trial, CeliChange *c) {
+  CELI_TRY(celi_change_draw(trial, &celi_change_endless, -1, c));
+  for (int k = 0; k < c->m.n; k++) c->pi[k] = k == c->m.pair[c->m.state[k]];
+  return celi_change_evaluate(trial, c);
+}
+
+/// p_mistake has no negative entry; on the two-state problem state 0 is never a mistake, so its entry is 0.
 static CelStatus mistakes_of_deterministic(CeliTrial *trial) {
+  CeliChange c = {0}, tight = {0};
+  CELI_TRY(draw_deterministic(trial, &c));
+  CELI_TRY(celi_change_draw_tight(trial, &tight));
+  celi_compare(trial, 0, least_mistake(trial, &c), 1);
+  celi_compare(trial, 0, least_mistake(trial, &tight), 1);
+  return CEL_OK;
+}
+
+/// Its entries sum to 1, for both p_t and p'_t do.
+static CelStatus mistakes_sum_to_one(CeliTrial *trial) {
   CeliChange c = {0};
-  CELI_TRY(celi_change_draw(trial, &celi_change_endless, -1, &c));
-  for (int k = 0; k < c.m.n; k++) c.pi[k] = k == c.m.pair[c.m.state[k]];
-  CELI_TRY(celi_change_evaluate(trial, &c));
-  celi_compare(trial, 0, least_mistake(&c), 1);
+  CELI_TRY(draw_deterministic(trial, &c));
+  for (int t = 1; t <= 5 && t <= c.T; t++) {
+    const double kept = pow(1 - c.eps, t);
+    double sum = 0;
+    for (int s = 0; s < c.m.S; s++)
+      sum += (c.p_next[t * c.m.S + s] - kept * c.p[t * c.m.S + s]) / (1 - kept);
+    celi_compare(trial, sum, 1, 1);
+  }
   return CEL_OK;
 }
 
@@ -145,27 +205,78 @@ static CelStatus mistakes_in_general(CeliTrial *trial) {
   double pi[] = {.4, .3, .3, 1, 1, 1}, next[] = {.1, .6, .3, 1, 1, 1};
   c.pi = pi, c.next = next;
   CELI_TRY(celi_change_evaluate(trial, &c));
-  celi_compare(trial, 0, least_mistake(&c), 1);
+  celi_compare(trial, 0, least_mistake(trial, &c), 1);
+  return CEL_OK;
+}
+
+// ---- what a drift does to an expectation
+
+/// E_{p_t} f - L1 max |f| of the library's p_t and drift, and E_{p'_t} f by dense steps. f is random, or the worst for the
+/// bound: -1 where p'_t is above p_t and 1 elsewhere, where it is an equality.
+static CelStatus expectation(CeliTrial *trial, bool worst) {
+  CeliChange c = {0};
+  CELI_TRY(celi_change_draw(trial, &celi_change_endless, pow(10, -celi_below(trial, 3)), &c));
+  double *f = celi_take(trial, c.m.S);
+  for (int t = 1; t <= 8; t++) {
+    const double *p = c.p + t * c.m.S, *own = dense_states(trial, &c.m, c.next, t);
+    celi_draw_normal(trial, f, c.m.S, 1);
+    for (int s = 0; s < c.m.S && worst; s++) f[s] = c.p_next[t * c.m.S + s] > p[s] ? -1 : 1;
+    double most = 0;
+    for (int s = 0; s < c.m.S; s++) most = fmax(most, fabs(f[s]));
+    celi_compare(trial, celi_dense_dot(p, f, c.m.S) - drift_at(&c, t) * most,
+                 celi_dense_dot(own, f, c.m.S), 1);
+  }
+  return CEL_OK;
+}
+
+static CelStatus expectation_bounded(CeliTrial *trial) {
+  CELI_TRY(expectation(trial, true));
+  return expectation(trial, false);
+}
+static CelStatus expectation_reached(CeliTrial *trial) {
+  return expectation(trial, true);
+}
+
+/// max f in place of max abs f, for f = -1 everywhere: the bound would be above.
+static CelStatus expectation_printed(CeliTrial *trial) {
+  CeliChange c = {0};
+  CELI_TRY(celi_change_draw(trial, &celi_change_endless, -1, &c));
+  const double *own = dense_states(trial, &c.m, c.next, 1);
+  double mass = 0, mass_next = 0;
+  for (int s = 0; s < c.m.S; s++) mass += c.p[c.m.S + s], mass_next += own[s];
+  celi_compare(trial, -mass + drift_at(&c, 1), -mass_next, 1);
   return CEL_OK;
 }
 
 static const CeliClaim claims[] = {
-    {"coupling", "the maximal coupling has the two marginals", "", CEL_CHECK_EQUAL, 1e-14, 200,
-     coupling_marginals},
-    {"coupling", "and agrees with probability 1 - TV", "", CEL_CHECK_EQUAL, 1e-14, 200,
-     coupling_corrected},
-    {"coupling", "printed: agrees with probability epsilon", "", CEL_CHECK_DIFFERS, 1e-1, 1,
-     coupling_printed},
-    {"coupling", "simulated (standard errors)", "", CEL_CHECK_EQUAL, 4, 4, coupling_simulated},
+    {"coupling", "the maximal coupling, made with eps, has the two marginals",
+     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-14, 200, coupling_marginals},
+    {"coupling", "and agrees with probability 1 - eps", "cel_policy_guarantee", CEL_CHECK_EQUAL,
+     1e-14, 200, coupling_agrees},
+    {"coupling", "no coupling agrees more: eps is the largest difference on any set of actions",
+     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-14, 200, coupling_is_maximal},
+    {"coupling", "printed: agrees with probability epsilon", "cel_policy_guarantee",
+     CEL_CHECK_DIFFERS, 1e-1, 1, coupling_printed},
+    {"coupling", "simulated (standard errors)", "cel_policy_guarantee", CEL_CHECK_EQUAL, 4, 4,
+     coupling_simulated},
     {"drift", "L1 of p'_t - p_t is at most 2 (1 - (1-eps)^t)", "cel_state_distribution",
      CEL_CHECK_AT_MOST, 1e-12, 200, drift_is_bounded},
-    {"drift", "which is at most 2 eps t", "", CEL_CHECK_AT_MOST, 1e-12, 200, drift_bound_is_linear},
+    {"drift", "so it is at most 2 eps t, and reaches that at t = 1", "cel_state_distribution",
+     CEL_CHECK_AT_MOST, 1e-12, 200, drift_bound_is_linear},
     {"drift", "equality on the two-state problem", "cel_state_distribution", CEL_CHECK_EQUAL, 1e-12,
      100, drift_is_tight},
-    {"drift", "pi deterministic: p_mistake is a distribution", "cel_state_distribution",
+    {"drift", "pi deterministic: p_mistake has no negative entry", "cel_state_distribution",
      CEL_CHECK_AT_MOST, 1e-12, 200, mistakes_of_deterministic},
-    {"drift", "printed: in general it is not, it has a negative entry", "cel_state_distribution",
-     CEL_CHECK_EXCEEDS, 1e-3, 1, mistakes_in_general},
+    {"drift", "and sums to 1", "cel_state_distribution", CEL_CHECK_EQUAL, 1e-12, 200,
+     mistakes_sum_to_one},
+    {"drift", "printed: in general it is no distribution, it has a negative entry",
+     "cel_state_distribution", CEL_CHECK_EXCEEDS, 1e-3, 1, mistakes_in_general},
+    {"objective bound", "E_{p'} f >= E_p f - L1 max abs f for any f", "cel_state_distribution",
+     CEL_CHECK_AT_MOST, 1e-13, 100, expectation_bounded},
+    {"objective bound", "an equality for the f that is -max abs f where p' is above p",
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 100, expectation_reached},
+    {"objective bound", "printed: with max f in place of max abs f it is violated",
+     "cel_state_distribution", CEL_CHECK_EXCEEDS, 1e-6, 100, expectation_printed},
     {0}};
 
 const CeliSection celi_pg_coupling = {"src/verify/policy_guarantees/coupling.c", claims};

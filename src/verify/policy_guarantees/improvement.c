@@ -96,17 +96,73 @@ static CelStatus difference_of_old_states(CeliTrial *trial) {
   return CEL_OK;
 }
 
+/// The steps between, for any f of the state: E over p' of sum_t gamma^t (gamma f(s_{t+1}) - f(s_t)) telescopes to
+/// -E[f(s_0)]. p'_t is the library's; f is 0 where an episode is over.
+static CelStatus telescoping(CeliTrial *trial) {
+  CeliChange c = {0};
+  double sum = 0, discount = 1;
+  CELI_TRY(celi_change_draw(trial, &celi_change_any, -1, &c));
+  double *f = celi_take(trial, c.m.S);
+  for (int s = 0; s < c.m.S; s++) f[s] = celi_actions(&c.m, s) ? cel_rng_normal(&trial->rng) : 0;
+  for (int t = 0; t <= c.T; t++, discount *= c.m.gamma)
+    for (int k = 0; k < c.m.n; k++) {
+      const int s = c.m.state[k];
+      const double follows = c.m.gamma * celi_dense_dot(c.m.go + k * c.m.S, f, c.m.S);
+      sum += discount * c.p_next[t * c.m.S + s] * c.next[k] * (follows - f[s]);
+    }
+  celi_compare(trial, sum, -celi_dense_dot(c.m.start, f, c.m.S),
+               celi_size(f, c.m.S) / (1 - c.m.gamma));
+  return CEL_OK;
+}
+
+/// pi'/pi (n) of a change from the library's log-probabilities, as the learners take it: exp(log pi' - log pi).
+static CelStatus library_ratio(CeliTrial *trial, const CeliChange *c, double *ratio) {
+  const int n = c->m.n, A = c->m.A;
+  double *head = celi_take(trial, (int64_t)n * A), *action = celi_take(trial, n);
+  double *entropy = celi_take(trial, n), *logp[2] = {celi_take(trial, n), celi_take(trial, n)};
+  for (int i = 0; i < 2; i++) {
+    for (int k = 0; k < n; k++) {
+      const double *pi = (i ? c->next : c->pi) + c->m.pair[c->m.state[k]];
+      action[k] = k - c->m.pair[c->m.state[k]];
+      for (int a = 0; a < A; a++) head[k * A + a] = log(pi[a]);
+    }
+    const CeliScore score = {true, n, A, head, action, NULL, NULL, logp[i], entropy, NULL};
+    CELI_TRY(celi_library_score(&score));
+  }
+  for (int k = 0; k < n; k++) ratio[k] = exp(logp[1][k] - logp[0][k]);
+  return CEL_OK;
+}
+
 static CelStatus importance_sampling(CeliTrial *trial) {
   CeliChange c = {0};
-  CELI_TRY(celi_change_draw(trial, &celi_change_any, -1, &c));
+  CELI_TRY(celi_change_draw(trial, &celi_change_endless, 1, &c));
+  double *ratio = celi_take(trial, c.m.n);
+  CELI_TRY(library_ratio(trial, &c, ratio));
   for (int s = 0; s < c.m.S; s++) {
-    long double direct = 0, weighted = 0;
+    double direct = 0, weighted = 0;
     for (int k = c.m.pair[s]; k < c.m.pair[s + 1]; k++) {
       direct += c.next[k] * c.Q[k];
-      weighted += c.pi[k] * (c.next[k] / c.pi[k] * c.Q[k]);
+      weighted += c.pi[k] * ratio[k] * c.Q[k];
     }
-    celi_compare(trial, (double)weighted, (double)direct, celi_size(c.Q, c.m.n));
+    celi_compare(trial, weighted, direct, celi_size(c.Q, c.m.n));
   }
+  return CEL_OK;
+}
+
+/// The mean of pi'/pi f over actions that pi took.
+static CelStatus importance_simulated(CeliTrial *trial) {
+  enum { SAMPLES = 40000 };
+  CeliChange c = {0};
+  CeliMean mean = {0};
+  CELI_TRY(celi_change_draw(trial, &celi_change_endless, 1, &c));
+  double *ratio = celi_take(trial, c.m.n), *f = celi_take(trial, c.m.n);
+  CELI_TRY(library_ratio(trial, &c, ratio));
+  for (int k = 0; k < c.m.n; k++) f[k] = 5 + cel_rng_normal(&trial->rng);
+  for (int i = 0; i < SAMPLES; i++) {
+    const int k = celi_sample_pair(trial, &c.m, c.pi, 0);
+    celi_mean_add(&mean, ratio[k] * f[k]);
+  }
+  celi_mean_compare(trial, &mean, celi_dense_dot(c.next, f, c.m.A), 0);
   return CEL_OK;
 }
 
@@ -180,7 +236,12 @@ static const CeliClaim claims[] = {
      1e-10, 200, performance_difference},
     {"PDL", "with the old policy's states it is not", "cel_state_distribution", CEL_CHECK_DIFFERS,
      1e-6, 200, difference_of_old_states},
-    {"IS", "E_{pi'}[f] = E_pi[pi'/pi f]", "", CEL_CHECK_EQUAL, 1e-12, 200, importance_sampling},
+    {"PDL", "for any f the discounted gamma f(s_{t+1}) - f(s_t) telescope to -E[f(s_0)]",
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-12, 200, telescoping},
+    {"IS", "E_{pi'}[f] = E_pi[pi'/pi f], the ratio from the learners' log-probabilities (float32)",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 5e-6, 200, importance_sampling},
+    {"IS", "and as a mean over actions that pi took (standard errors)", "celi_dist_plan_log_prob",
+     CEL_CHECK_EQUAL, 4, 4, importance_simulated},
     {"IS", "it fails where pi' leaves pi's support", "", CEL_CHECK_DIFFERS, 1e-6, 200,
      importance_without_support},
     {"surrogate", "its gradient at theta is the gradient of J", "cel_policy_gradient",

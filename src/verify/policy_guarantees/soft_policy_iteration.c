@@ -104,19 +104,90 @@ static CelStatus entropy_reward_temperature(CeliTrial *trial) {
 
 enum { MEMBERS = 6 };
 
-/// Q_new and Q_old after one improvement in the full class, or in a rectangular class that holds pi_old.
+/// A problem, pi_old and the library's Q_old. pi_old is drawn, or some steps of soft policy iteration on: near the optimum
+/// an improvement that is a little wrong lets Q fall.
+static CelStatus draw_old(CeliTrial *trial, CeliEvaluated *e) {
+  CELI_TRY(celi_draw_evaluated(trial, &(CeliDraw){.A_min = 2}, e));
+  for (int k = celi_below(trial, 6); k > 0; k--) {
+    celi_dense_values(trial, &e->m, e->pi, e->m.alpha, e->V, e->Q);
+    for (int s = 0; s < e->m.S; s++) {
+      const int p = e->m.pair[s], n = celi_actions(&e->m, s);
+      if (n) celi_dense_softmax(e->Q + p, n, e->m.alpha, e->pi + p);
+    }
+  }
+  return celi_library_values(&e->m, e->pi, e->m.alpha, e->V, e->Q);
+}
+
+/// The library's projection of Q_old: on the full class, or on a rectangular one that holds pi_old.
+static CelStatus project_old(CeliTrial *trial, const CeliEvaluated *e, bool restricted,
+                             double *next) {
+  double *members = celi_take(trial, (int64_t)MEMBERS * e->m.n);
+  for (int i = 1; i < MEMBERS; i++) celi_draw_policy(trial, &e->m, members + i * e->m.n);
+  for (int k = 0; k < e->m.n; k++) members[k] = e->pi[k];
+  const CelPolicyClass class = {MEMBERS, members, true};
+  return cel_policy_project(e->m.mdp, e->Q, e->m.alpha, restricted ? &class : NULL, NULL, next);
+}
+
+/// Q_new and Q_old after one improvement.
 static CelStatus improvement(CeliTrial *trial, bool restricted) {
   CeliEvaluated e;
-  CELI_TRY(celi_draw_evaluated(trial, &(CeliDraw){.A_min = 2}, &e));
-  double *members = celi_take(trial, (int64_t)MEMBERS * e.m.n), *next = celi_take(trial, e.m.n);
-  double *V = celi_take(trial, e.m.S), *Q = celi_take(trial, e.m.n);
-  for (int i = 1; i < MEMBERS; i++) celi_draw_policy(trial, &e.m, members + i * e.m.n);
-  for (int k = 0; k < e.m.n; k++) members[k] = e.pi[k];
-  const CelPolicyClass class = {MEMBERS, members, true};
-  CELI_TRY(cel_policy_project(e.m.mdp, e.Q, e.m.alpha, restricted ? &class : NULL, NULL, next));
+  CELI_TRY(draw_old(trial, &e));
+  double *next = celi_take(trial, e.m.n), *V = celi_take(trial, e.m.S),
+         *Q = celi_take(trial, e.m.n);
+  CELI_TRY(project_old(trial, &e, restricted, next));
   CELI_TRY(celi_library_values(&e.m, next, e.m.alpha, V, Q));
   celi_compare_all(trial, e.Q, Q, e.m.n, celi_scale(&e.m, e.Q));
   return CEL_OK;
+}
+
+/// alpha J_old(pi) = E_pi[alpha log pi - Q_old + alpha log Z] of one state, Q_old by dense elimination.
+static double divergence_loss(const CeliProblem *m, const double *Q, const double *pi, int s) {
+  const int p = m->pair[s], n = celi_actions(m, s);
+  return celi_dense_log_sum_exp(Q + p, n, m->alpha) -
+         celi_dense_soft_value(pi + p, Q + p, n, m->alpha);
+}
+
+/// (17) state by state on both classes: the loss of the library's projection, and that of pi_old.
+static CelStatus loss_does_not_rise(CeliTrial *trial) {
+  CeliEvaluated e;
+  CELI_TRY(draw_old(trial, &e));
+  double *next = celi_take(trial, e.m.n), *V = celi_take(trial, e.m.S),
+         *Q = celi_take(trial, e.m.n);
+  celi_dense_values(trial, &e.m, e.pi, e.m.alpha, V, Q);
+  for (int restricted = 0; restricted < 2; restricted++) {
+    CELI_TRY(project_old(trial, &e, restricted == 1, next));
+    for (int s = 0; s < e.m.S; s++)
+      if (celi_actions(&e.m, s))
+        celi_compare(trial, divergence_loss(&e.m, Q, next, s), divergence_loss(&e.m, Q, e.pi, s),
+                     celi_scale(&e.m, Q));
+  }
+  return CEL_OK;
+}
+
+/// (18) state by state: V_old by dense elimination, or that plus alpha KL(pi_old, pi_new) on the full class, against
+/// E_new[Q_old - alpha log pi_new] of the library's Q_old and projection.
+static CelStatus value_of_improvement(CeliTrial *trial, bool exactly) {
+  CeliEvaluated e;
+  CELI_TRY(draw_old(trial, &e));
+  double *next = celi_take(trial, e.m.n), *V = celi_take(trial, e.m.S),
+         *Q = celi_take(trial, e.m.n);
+  celi_dense_values(trial, &e.m, e.pi, e.m.alpha, V, Q);
+  CELI_TRY(project_old(trial, &e, false, next));
+  for (int s = 0; s < e.m.S; s++) {
+    const int p = e.m.pair[s], n = celi_actions(&e.m, s);
+    if (n == 0) continue;
+    const double gained = celi_dense_soft_value(next + p, e.Q + p, n, e.m.alpha);
+    const double rise = exactly ? divergence_loss(&e.m, Q, e.pi, s) : 0;
+    celi_compare(trial, V[s] + rise, gained, celi_scale(&e.m, Q));
+  }
+  return CEL_OK;
+}
+
+static CelStatus value_does_not_fall(CeliTrial *trial) {
+  return value_of_improvement(trial, false);
+}
+static CelStatus value_rises_by_divergence(CeliTrial *trial) {
+  return value_of_improvement(trial, true);
 }
 
 static CelStatus improvement_full(CeliTrial *trial) {
@@ -204,24 +275,69 @@ static CelStatus optimum_by_newton(CeliTrial *trial) {
   return optimum_by(trial, CEL_SOLVE_NEWTON);
 }
 
-/// Ascent on J itself along the library's natural gradient, half the step that soft policy iteration takes.
+/// The softmax of theta, state by state.
+static void softmax_of_logits(const CeliProblem *m, const double *theta, double *pi) {
+  for (int s = 0; s < m->S; s++)
+    if (celi_actions(m, s))
+      celi_dense_softmax(theta + m->pair[s], celi_actions(m, s), 1, pi + m->pair[s]);
+}
+
+/// theta += rate (1-gamma)/alpha times the library's natural gradient at pi, the softmax of theta.
+static CelStatus natural_step(CeliTrial *trial, const CeliProblem *m, double rate, double *theta,
+                              double *pi) {
+  const size_t used = trial->used;
+  double *step = celi_take(trial, m->n);
+  softmax_of_logits(m, theta, pi);
+  CELI_TRY(cel_policy_gradient(m->mdp, pi, m->alpha, m->gamma, true, step));
+  for (int j = 0; j < m->n; j++) theta[j] += rate / m->alpha * (1 - m->gamma) * step[j];
+  trial->used = used;
+  return CEL_OK;
+}
+
+/// A whole step of the natural gradient from any pi ends in softmax(Q/alpha), half a step in pi^(1/2) exp(Q/(2 alpha)) / Z.
+static CelStatus natural_step_is_iteration(CeliTrial *trial) {
+  CeliProblem m;
+  CELI_TRY(
+      celi_draw(trial, &(CeliDraw){.A_min = 2, .gamma_max = .9, .alpha_min = 1, .unit = true}, &m));
+  double *theta = celi_take(trial, m.n), *pi = celi_take(trial, m.n), *own = celi_take(trial, m.n);
+  double *V = celi_take(trial, m.S), *Q = celi_take(trial, m.n), *moved = celi_take(trial, m.n);
+  const double rate = celi_below(trial, 2) ? 1 : .5;
+  celi_draw_logits(trial, &m, theta, pi);
+  celi_dense_values(trial, &m, pi, m.alpha, V, Q);
+  for (int j = 0; j < m.n; j++) own[j] = (1 - rate) * log(pi[j]) + rate * Q[j] / m.alpha;
+  CELI_TRY(natural_step(trial, &m, rate, theta, moved));
+  for (int s = 0; s < m.S; s++) {
+    const int p = m.pair[s], n = celi_actions(&m, s);
+    if (n == 0) continue;
+    celi_dense_softmax(theta + p, n, 1, moved + p);
+    celi_dense_softmax(own + p, n, 1, own + p);
+  }
+  celi_compare_all(trial, moved, own, m.n, celi_scale(&m, Q));
+  return CEL_OK;
+}
+
+/// Ascent on J itself along the library's natural gradient, half the step that soft policy iteration takes. The first
+/// policies are those of the closed form theta <- (theta + Q/alpha)/2, Q by dense elimination; the last is optimal.
 static CelStatus optimum_by_ascent(CeliTrial *trial) {
   CeliProblem m;
-  CELI_TRY(celi_draw(trial, &(CeliDraw){.A_min = 2, .S_max = 5, .gamma_max = .9}, &m));
+  CELI_TRY(celi_draw(
+      trial, &(CeliDraw){.A_min = 2, .S_max = 5, .gamma_max = .9, .alpha_min = 1, .unit = true},
+      &m));
   double *V = celi_take(trial, m.S), *Q = celi_take(trial, m.n), *theta = celi_take(trial, m.n);
-  double *pi = celi_take(trial, m.n), *step = celi_take(trial, m.n), *own = celi_take(trial, m.S);
+  double *pi = celi_take(trial, m.n), *closed = celi_take(trial, m.n), *own = celi_take(trial, m.n);
   for (int k = 0; k < 120; k++) {
-    for (int s = 0; s < m.S; s++)
-      if (celi_actions(&m, s))
-        celi_dense_softmax(theta + m.pair[s], celi_actions(&m, s), 1, pi + m.pair[s]);
-    for (int j = 0; j < m.n; j++) pi[j] = fmax(pi[j], 1e-250); // the natural gradient divides by it
-    CELI_TRY(cel_policy_gradient(m.mdp, pi, m.alpha, m.gamma, true, step));
-    for (int j = 0; j < m.n; j++) theta[j] += 0.5 / m.alpha * (1 - m.gamma) * step[j];
+    CELI_TRY(natural_step(trial, &m, .5, theta, pi));
+    if (k >= 4) continue;
+    softmax_of_logits(&m, closed, own);
+    celi_compare_all(trial, pi, own, m.n, celi_scale(&m, Q));
+    celi_dense_values(trial, &m, own, m.alpha, V, Q);
+    for (int j = 0; j < m.n; j++) closed[j] = .5 * (closed[j] + Q[j] / m.alpha);
   }
+  softmax_of_logits(&m, theta, pi);
+  celi_dense_values(trial, &m, pi, m.alpha, V, NULL);
+  const double J = celi_dense_dot(m.start, V, m.S);
   CELI_TRY(celi_library_optimum(&m, CEL_SOLVE_AUTO, m.alpha, V, Q, NULL));
-  celi_dense_values(trial, &m, pi, m.alpha, own, NULL);
-  celi_compare(trial, cel_value_start(m.mdp, V), celi_dense_dot(m.start, own, m.S),
-               celi_scale(&m, Q));
+  celi_compare(trial, cel_value_start(m.mdp, V), J, celi_scale(&m, Q));
   return CEL_OK;
 }
 
@@ -378,6 +494,12 @@ static const CeliClaim claims[] = {
      CEL_CHECK_AT_MOST, 1e-12, 200, improvement_full},
     {"Lemma 2, (4), (16)-(19)", "Q_new >= Q_old, a rectangular class that holds pi_old",
      "cel_policy_project", CEL_CHECK_AT_MOST, 1e-12, 200, improvement_rectangular},
+    {"(16)-(17)", "the projection's loss is at most that of pi_old, in each state",
+     "cel_policy_project", CEL_CHECK_AT_MOST, 1e-13, 200, loss_does_not_rise},
+    {"(18)", "V_old is at most E_new[Q_old - alpha log pi_new]", "cel_policy_project",
+     CEL_CHECK_AT_MOST, 1e-13, 200, value_does_not_fall},
+    {"(18)", "on the full class the two differ by alpha KL(pi_old, pi_new)", "cel_policy_project",
+     CEL_CHECK_EQUAL, 1e-12, 200, value_rises_by_divergence},
     {"Lemma 2, (4), (16)-(19)", "violated on a class of whole policies", "cel_policy_project",
      CEL_CHECK_EXCEEDS, 1e-3, 1, improvement_of_whole_policies},
     {"Lemma 2, (4), (16)-(19)", "printed: violated by projecting on exp(Q) beside alpha H",
@@ -393,6 +515,8 @@ static const CeliClaim claims[] = {
      optimum_by_newton},
     {"Theorem 1", "so does the method that is chosen by itself", "cel_solve", CEL_CHECK_EQUAL, 1e-9,
      100, optimum_by_auto},
+    {"Theorem 1", "a step of the natural gradient of J is one of soft policy iteration",
+     "cel_policy_gradient", CEL_CHECK_EQUAL, 1e-11, 100, natural_step_is_iteration},
     {"Theorem 1", "and ascent on J along its natural gradient", "cel_policy_gradient",
      CEL_CHECK_EQUAL, 1e-9, 8, optimum_by_ascent},
     {"Theorem 1", "Newton on V - TV takes the steps of soft policy iteration", "cel_policy_of_q",
