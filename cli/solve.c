@@ -262,11 +262,17 @@ static CelStatus print_solution(const Solve *solve, const CelSolution *solution)
 static CelStatus solve_single(Solve *solve) {
   CelSolution *solution = NULL;
   CelStatus status = solve_one(solve, solve->alpha[0], NULL, &solution);
-  if (status == CEL_OK) status = write_solution(solve, solution);
+  if (status == CEL_OK && !solve_unfinished(solution)) status = write_solution(solve, solution);
   if (status == CEL_OK) status = print_solution(solve, solution);
+  if (status == CEL_OK && solve_unfinished(solution) &&
+      (solve->options.out[0] || solve->options.plot[0]))
+    cli_note("nothing was written: values of the first time step are not known");
   if (status == CEL_OK && cli_stop_asked() && !solution->certified)
-    status = cel_fail(CEL_E_INTERRUPTED, "stopped before the tolerance; values may be off by %.2g",
-                      solution->bound);
+    status =
+        solve_unfinished(solution)
+            ? cel_fail(CEL_E_INTERRUPTED, "stopped before the first time step was solved")
+            : cel_fail(CEL_E_INTERRUPTED, "stopped before the tolerance; values may be off by %.2g",
+                       solution->bound);
   cel_solution_destroy(solution);
   return status;
 }

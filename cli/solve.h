@@ -57,6 +57,8 @@ void solve_problem_list(void);
 /// "frozenlake-8x8: 64 states, ..."
 void solve_print_problem(const CelMdp *mdp, double gamma);
 void solve_print_solution(const Solve *solve, const CelSolution *solution);
+/// Backward induction was stopped before the first time step, so nothing is known of the start.
+bool solve_unfinished(const CelSolution *solution);
 /// Fields of the problem, added to an object.
 void solve_json_problem(cJSON *json, const CelMdp *mdp, double gamma);
 /// alpha, value_start, method, iterations, ... of a solution, added to an object.

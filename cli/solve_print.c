@@ -59,9 +59,20 @@ static double largest_value(const CelSolution *solution) {
   return most;
 }
 
+bool solve_unfinished(const CelSolution *solution) {
+  return solution->horizon > 0 && isinf(solution->bound);
+}
+
 void solve_print_solution(const Solve *solve, const CelSolution *solution) {
   char method[CEL_TEXT_MAX], iterations[32], sweeps[32], value[64];
   solve_method_name(solution, method);
+  if (solve_unfinished(solution)) {
+    printf(
+        "value at start  not known: %s of %s time steps are solved, backward from the last (%s)\n",
+        cli_count(iterations, solution->iterations), cli_count(sweeps, solution->horizon),
+        reason(solve, solution));
+    return;
+  }
   certain_text(value, solution->value_start, solution->bound);
   printf("value at start  %s (J, at alpha %.6g)\n", value, solution->alpha);
   printf("method          %s%s: %s iteration%s, %s sweep%s, %.3g s\n", method,

@@ -18,9 +18,9 @@ typedef struct Point {
   double entropy_sum;
 } Point;
 
-/// Buffers of a measurement: T times as many where there is a horizon.
+/// Buffers of a measurement.
 typedef struct Buffers {
-  double *V, *Q, *p; ///< (T, states), (T, pairs), (T + 1, states)
+  double *V, *Q, *p; ///< (states), (pairs), (2, states)
 } Buffers;
 
 static void buffers_free(Buffers *b) {
@@ -30,9 +30,9 @@ static void buffers_free(Buffers *b) {
 }
 
 static CelStatus buffers_make(Buffers *b, const CelMdp *mdp) {
-  const size_t T = mdp->horizon ? (size_t)mdp->horizon : 1, S = (size_t)mdp->states;
-  *b = (Buffers){malloc(T * S * sizeof(double)), malloc(T * (size_t)mdp->pairs * sizeof(double)),
-                 malloc((T + 1) * S * sizeof(double))};
+  const size_t S = (size_t)mdp->states;
+  *b = (Buffers){malloc(S * sizeof(double)), malloc((size_t)mdp->pairs * sizeof(double)),
+                 malloc(2 * S * sizeof(double))};
   if (b->V && b->Q && b->p) return CEL_OK;
   buffers_free(b);
   (void)cel_fail(CEL_E_MEMORY, "no memory for an evaluation of %zu states", S);
@@ -67,16 +67,24 @@ static void propagate(const CelMdp *mdp, const double *p, const double *pi, doub
           next[cel_mdp_next(mdp, t)] += p[s] * pi[k] * mdp->probability[t];
 }
 
+/// Adds `weight` of the rewards that a distribution p (states) of states earns under pi (pairs).
+static void add_rewards(const CelMdp *mdp, const double *p, const double *pi, double weight,
+                        double *sum) {
+  for (int64_t s = 0; s < mdp->states; s++)
+    for (int64_t k = mdp->pair[s]; k < mdp->pair[s + 1]; k++)
+      *sum += weight * p[s] * pi[k] * mdp->reward[k];
+}
+
+/// Forward from the start, so that no values of every time step are needed. Stops when it is asked to.
 static CelStatus measure_horizon(const CelMdp *mdp, const CelSolution *solution, Buffers *b,
                                  double *steps, Point *point) {
   double *p = b->p, *next = b->p + mdp->states, weight = 1;
-  const CelStatus status =
-      cel_mdp_evaluate_horizon(mdp, solution->pi, 0, solution->gamma, mdp->horizon, b->V, b->Q);
-  if (status != CEL_OK) return status;
   memcpy(p, mdp->start, (size_t)mdp->states * sizeof *p);
   for (int64_t t = 0; t < mdp->horizon; t++, weight *= solution->gamma) {
     const double *pi = solution->pi + t * mdp->pairs;
+    if (cli_stop_asked()) return cel_fail(CEL_E_INTERRUPTED, "stopped");
     add_steps(mdp, p, pi, weight, steps, &point->entropy_sum);
+    add_rewards(mdp, p, pi, weight, &point->shown.hard_return);
     propagate(mdp, p, pi, next);
     double *swap = p;
     p = next, next = swap;
@@ -97,9 +105,10 @@ static CelStatus measure_infinite(const CelMdp *mdp, const CelSolution *solution
   }
   if (status == CEL_OK)
     status = cel_discounted_distribution(mdp, solution->pi, gamma, method, solved, b->p);
-  if (status == CEL_OK)
-    add_steps(mdp, b->p, solution->pi, 1 / (1 - gamma), steps, &point->entropy_sum);
-  return status;
+  if (status != CEL_OK) return status;
+  point->shown.hard_return = cel_value_start(mdp, b->V);
+  add_steps(mdp, b->p, solution->pi, 1 / (1 - gamma), steps, &point->entropy_sum);
+  return CEL_OK;
 }
 
 static CelStatus measure(const CelMdp *mdp, const CelSolution *solution, Point *point) {
@@ -112,10 +121,7 @@ static CelStatus measure(const CelMdp *mdp, const CelSolution *solution, Point *
     status = measure_horizon(mdp, solution, &b, &steps, point);
   else
     status = measure_infinite(mdp, solution, &b, &steps, point);
-  if (status == CEL_OK) {
-    point->shown.hard_return = cel_value_start(mdp, b.V);
-    point->shown.entropy = steps > 0 ? point->entropy_sum / steps : 0;
-  }
+  if (status == CEL_OK) point->shown.entropy = steps > 0 ? point->entropy_sum / steps : 0;
   buffers_free(&b);
   return status;
 }
@@ -174,6 +180,11 @@ static CelStatus solve_at(Solve *solve, int i, cJSON *rows, FILE *table, CelSwee
   Point point = {.entropy_sum = 0};
   snprintf(label, sizeof label, "alpha %.4g (%d of %d)", solve->alpha[i], i + 1, solve->n_alphas);
   CelStatus status = solve_one(solve, solve->alpha[i], label, &solution);
+  if (status == CEL_OK && solve_unfinished(solution) && !cli_stop_asked())
+    status = cel_fail(CEL_E_INTERRUPTED,
+                      "alpha %.6g: the limit was reached before the first time step was solved; "
+                      "raise max_seconds or max_iterations",
+                      solve->alpha[i]);
   *told = status == CEL_OK && (solution->certified || !cli_stop_asked());
   if (*told) status = measure(solve->mdp, solution, &point);
   if (*told && status == CEL_OK) {

@@ -50,7 +50,7 @@ typedef struct CelSolution {
   double *
       pi; ///< (max(1, T), pairs) soft-optimal; alpha = 0: greedy, uniform over ties within the bound
   double alpha, gamma;
-  double value_start; ///< J = sum_s start(s) V(s)
+  double value_start; ///< J = sum_s start(s) V(s); NAN where backward induction was stopped
   double residual;    ///< sup-norm of V - TV, computed at the V that is returned
   double bound;       ///< V is within this of the optimum, sup-norm, rounding included
   bool certified;     ///< bound <= tolerance max(1, max |V|)
@@ -60,8 +60,11 @@ typedef struct CelSolution {
 } CelSolution;
 
 /// Solves. A run that is stopped (limits, progress) is CEL_OK with certified false: its bound says how far it came.
+/// Backward induction that is stopped has values of the last `iterations` time steps only; those of earlier steps
+/// are 0 and the bound is infinite.
 /// Errors: CEL_E_RANGE (alpha, gamma, tolerance; a tolerance that double precision cannot certify is not one: see
-/// certified), CEL_E_UNSUPPORTED (method against horizon), CEL_E_MEMORY.
+/// certified), CEL_E_UNSUPPORTED (method against horizon), CEL_E_MEMORY (also where the machine has less left than a
+/// solve will take; told before it begins).
 CEL_API CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config,
                             CelSolution **out) CEL_WARN_UNUSED;
 CEL_API void cel_solution_destroy(CelSolution *solution);

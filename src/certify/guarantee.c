@@ -9,7 +9,9 @@
 ///
 /// What the solves may be off by is added up, so that (1) can be asked of computed numbers: V by its own bound b, which
 /// makes Q - V wrong by gamma b an action and E_pi'[A], a sum over pi' - pi, by 2 gamma b; d in the L1 norm by that of its
-/// residual over 1-gamma; sums by their lengths times u = 2^-53; rows of pi that sum to 1 within A u.
+/// residual over 1-gamma; sums by their lengths times u = 2^-53; rows of pi that sum to 1 within A u. Rounding errors of
+/// Q and of sums over actions count with the probability of the action: a large penalty of an action that neither policy
+/// takes adds nothing.
 /// Source: [policy-guarantees, objective bound], without the linearised drift 2 eps t.
 #include "celsius/guarantee.h"
 #include "base/base.h"
@@ -96,22 +98,25 @@ static CelStatus know(const Bound *b, Known *known) {
 
 /// What the states say together.
 typedef struct Found {
-  double sum;                   ///< E_d[E_pi'[A]]
-  double magnitude;             ///< E_d[|E_pi'[A]|]
-  double most;                  ///< C
-  double eps;                   ///< greatest total variation
-  double value_max, reward_max; ///< largest |V|, |r|
-  int64_t longest;              ///< most transitions of a pair
+  double sum;           ///< E_d[E_pi'[A]]
+  double magnitude;     ///< E_d[|E_pi'[A]|]
+  double most;          ///< C
+  double eps;           ///< greatest total variation
+  double value_max;     ///< largest |V|
+  double magnitude_max; ///< max_s sum_a (pi + pi') (|Q| + |V|)
+  int64_t longest;      ///< most transitions of a pair
 } Found;
 
-/// E_pi'[A] at one state, as a sum over pi' - pi, and the total variation there.
-static double advantage_at(const Bound *b, int64_t s, double *variation) {
+/// E_pi'[A] at one state, as a sum over pi' - pi, the total variation there, and sum_a (pi + pi') (|Q| + |V|).
+static double advantage_at(const Bound *b, int64_t s, double *variation, double *magnitude) {
   const Known *before = &b->known[0], *after = &b->known[1];
   double sum = 0.0, distance = 0.0;
+  *magnitude = 0.0;
   for (int64_t p = b->mdp->pair[s]; p < b->mdp->pair[s + 1]; p++) {
     const double change = after->pi[p] - before->pi[p];
     sum += change * (before->Q[p] - before->V[s]);
     distance += fabs(change);
+    *magnitude += (before->pi[p] + after->pi[p]) * (fabs(before->Q[p]) + fabs(before->V[s]));
   }
   *variation = 0.5 * distance;
   return sum;
@@ -122,18 +127,17 @@ static Found look(const Bound *b) {
   Found found = {0};
   for (int64_t s = 0; s < mdp->states; s++) {
     if (!b->reached[s] || mdp->pair[s] == mdp->pair[s + 1]) continue;
-    double variation;
-    const double a = advantage_at(b, s, &variation);
+    double variation, magnitude;
+    const double a = advantage_at(b, s, &variation, &magnitude);
     found.sum += b->d[s] * a;
     found.magnitude += fabs(b->d[s] * a);
     found.most = fmax(found.most, fabs(a));
+    found.magnitude_max = fmax(found.magnitude_max, magnitude);
     found.eps = fmax(found.eps, variation);
     for (int i = 0; i < 2; i++) found.value_max = fmax(found.value_max, fabs(b->known[i].V[s]));
-    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
-      found.reward_max = fmax(found.reward_max, fabs(mdp->reward[p]));
+    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++)
       if (mdp->row[p + 1] - mdp->row[p] > found.longest)
         found.longest = mdp->row[p + 1] - mdp->row[p];
-    }
   }
   return found;
 }
@@ -146,10 +150,10 @@ static double penalty(double eps, double gamma, double C) {
 static double rounding_of(const Bound *b, const Found *found, double visits) {
   const double gamma = b->gamma, rest = 1.0 - gamma, A = (double)b->mdp->max_actions;
   const double S = (double)b->mdp->states, V = found->value_max;
-  const double backup = ((double)found->longest + 4.0) * u * (found->reward_max + gamma * V);
-  // Of E_pi'[A] at a state: Q by gamma b and its own rounding; the sum; the rows' sums times V.
-  const double each = 2.0 * fmin(1.0, found->eps + A * u) * (gamma * b->known[0].bound + backup) +
-                      4.0 * (A + 4.0) * u * (found->reward_max + 2.0 * V);
+  const double next = ((double)found->longest + 4.0) * u * gamma * V;
+  // Of E_pi'[A] at a state: gamma E[V] by gamma b and its own rounding; Q, the sum and the rows' sums by their magnitude.
+  const double each = 2.0 * fmin(1.0, found->eps + A * u) * (gamma * b->known[0].bound + next) +
+                      4.0 * (A + 4.0) * u * found->magnitude_max;
   const double L = (each + visits * (found->most + each) + S * u * found->magnitude) / rest;
   const double wide = penalty(fmin(1.0, found->eps + 2.0 * A * u), gamma, found->most + each);
   const double drift = wide - penalty(found->eps, gamma, found->most);

@@ -87,7 +87,6 @@ CeliShape celi_mdp_shape(const CelMdp *mdp) {
     if (end - begin > shape.longest) shape.longest = end - begin;
     shape.mass_max = fmax(shape.mass_max, mass);
     shape.mass_min = fmin(shape.mass_min, alive);
-    shape.reward_max = fmax(shape.reward_max, fabs(mdp->reward[p]));
   }
   return shape;
 }

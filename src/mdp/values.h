@@ -15,11 +15,10 @@ void celi_policy_of(double *pi, const double *q, int64_t n, double alpha, double
 
 /// What the rounding errors of a sweep depend on.
 typedef struct CeliShape {
-  int64_t longest;   ///< transitions of the longest row
-  int64_t actions;   ///< most actions of a state
-  double mass_max;   ///< largest sum of a row's probabilities, transitions that end left out
-  double mass_min;   ///< smallest, where transitions to terminal states are left out too
-  double reward_max; ///< largest |r(s,a)|
+  int64_t longest; ///< transitions of the longest row
+  int64_t actions; ///< most actions of a state
+  double mass_max; ///< largest sum of a row's probabilities, transitions that end left out
+  double mass_min; ///< smallest, where transitions to terminal states are left out too
 } CeliShape;
 CeliShape celi_mdp_shape(const CelMdp *mdp);
 

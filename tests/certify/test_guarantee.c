@@ -57,6 +57,32 @@ static void tight_problem_is_an_equality(void **state) {
       }
 }
 
+/// A third action with a huge penalty, which neither policy takes, changes no number and adds nothing to the rounding.
+static void hopeless_actions_add_no_rounding(void **state) {
+  (void)state;
+  CelGuaranteeStep plain, step;
+  CelMdp *tight = make_tight(0.9, 0.1, 1, false), *mdp;
+  const double pi[] = {1, 0, 1, 0}, next[] = {0.9, 0.1, 0.9, 0.1};
+  const double pi3[] = {1, 0, 0, 1, 0, 0}, next3[] = {0.9, 0.1, 0, 0.9, 0.1, 0};
+  CelMdpBuilder *b;
+  OK(cel_mdp_builder_create(&b, 2, 0.9, 0));
+  for (int64_t s = 0; s < 2; s++)
+    for (int64_t a = 0; a < 3; a++) {
+      OK(cel_mdp_pair(b, s, a, a == 2 ? -1e15 : a == 0 ? 0 : s == 0 ? 10 : -10));
+      OK(cel_mdp_transition(b, s == 0 && a < 2 ? a : s, 1, 0, false));
+    }
+  OK(cel_mdp_start(b, 0, 1));
+  OK(cel_mdp_build(b, &mdp));
+  cel_mdp_builder_destroy(b);
+  OK(cel_policy_guarantee(tight, pi, next, (double)NAN, &plain));
+  OK(cel_policy_guarantee(mdp, pi3, next3, (double)NAN, &step));
+  close_to(step.gain, plain.gain, 1e-12, "the gain");
+  close_to(step.bound, plain.bound, 1e-10, "the bound");
+  assert_true(step.held && step.rounding < 1e-10);
+  cel_mdp_destroy(tight);
+  cel_mdp_destroy(mdp);
+}
+
 /// In a state that nobody reaches policies may differ as they like.
 static void unreachable_states_count_nowhere(void **state) {
   (void)state;
@@ -420,6 +446,7 @@ static void bad_calls(void **state) {
 int main(void) {
 #define IN_FOLDER(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
   const struct CMUnitTest tests[] = {cmocka_unit_test(tight_problem_is_an_equality),
+                                     cmocka_unit_test(hopeless_actions_add_no_rounding),
                                      cmocka_unit_test(unreachable_states_count_nowhere),
                                      cmocka_unit_test(random_steps_hold),
                                      cmocka_unit_test(a_policy_that_stays),

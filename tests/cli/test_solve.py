@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 import xml.dom.minidom
 
 import kit
@@ -158,6 +159,41 @@ class Files(kit.Case):
 
     def test_a_pipe_needs_a_format(self):
         self.fails(kit.FORMAT, "solve", "/dev/zero", says=["/dev/zero", "format"])
+
+
+class LongHorizon(kit.Case):
+    """One state and 10^8 or more time steps: 2.4 GB of values, which take seconds to make."""
+
+    def problem(self, horizon):
+        with open(self.path("long.json"), "w") as file:
+            json.dump({"discount": 0.9, "horizon": horizon, "P": {"0": {"0": [[1, 0, 1, False]]}}}, file)
+
+    def test_limits_of_time_and_iterations(self):
+        self.problem(3 * 10**7)
+        for limit in (["--max-seconds", 0.05], ["--max-iterations", 1000]):
+            got = json.loads(self.ok("solve", "long.json", "--alpha", 0, "--json", "--out", "x.safetensors", *limit))
+            self.assertEqual((got["certified"], got["value_start"], got["bound"]), (False, None, None))
+            self.assertTrue(0 < got["iterations"] < 3 * 10**7)
+            self.assertFalse(os.path.exists(self.path("x.safetensors")))
+        self.assertEqual(got["iterations"], 1000)
+        done = self.command("solve", "long.json", "--alpha", "0,1", *limit)
+        self.assertEqual(done.returncode, kit.INTERRUPTED)
+        self.assertIn("raise max_seconds or max_iterations", done.stderr)
+
+    def test_ctrl_c(self):
+        self.problem(3 * 10**7)
+        child = subprocess.Popen([kit.BIN, "solve", "long.json", "--quiet"], cwd=self.folder, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)
+        time.sleep(0.3)
+        child.send_signal(signal.SIGINT)
+        out, said = child.communicate(timeout=60)
+        self.assertEqual(child.returncode, kit.INTERRUPTED)
+        self.assertIn("not known", out)
+        self.assertIn("stopped", said)
+
+    def test_memory_is_asked_for_before_it_is_taken(self):
+        self.problem(10**13)
+        self.fails(kit.MEMORY, "solve", "long.json", says=["time steps need", "leaves"])
 
 
 class Sweep(kit.Case):

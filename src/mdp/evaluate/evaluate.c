@@ -57,14 +57,17 @@ static CelStatus check(double alpha, double gamma, bool one) {
   return CEL_OK;
 }
 
-/// The value of state s under pi, from the values `V` of what follows.
+/// The value of state s under pi, from the values `V` of what follows; *magnitude: sum_a pi (|Q| + alpha |log pi|).
 static double backup(const CelMdp *mdp, const double *pi, double alpha, double gamma,
-                     const double *V, int64_t s) {
+                     const double *V, int64_t s, double *magnitude) {
   double value = 0.0;
+  *magnitude = 0.0;
   for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
     if (!(pi[p] > 0.0)) continue;
     const double Q = V ? celi_backup(mdp, gamma, V, p) : mdp->reward[p];
-    value += pi[p] * (alpha > 0.0 ? Q - alpha * celi_log(pi[p]) : Q);
+    const double bonus = alpha > 0.0 ? -alpha * celi_log(pi[p]) : 0.0;
+    value += pi[p] * (Q + bonus);
+    *magnitude += pi[p] * (fabs(Q) + fabs(bonus));
   }
   return value;
 }
@@ -83,7 +86,8 @@ CelStatus cel_mdp_evaluate_horizon(const CelMdp *mdp, const double *pi, double a
     if (status != CEL_OK) return cel_fail_in(status, "t = %lld: ", (long long)t);
     for (int64_t p = 0; p < pairs; p++)
       Q[t * pairs + p] = next ? celi_backup(mdp, gamma, next, p) : mdp->reward[p];
-    for (int64_t s = 0; s < S; s++) V[t * S + s] = backup(mdp, now, alpha, gamma, next, s);
+    double unused;
+    for (int64_t s = 0; s < S; s++) V[t * S + s] = backup(mdp, now, alpha, gamma, next, s, &unused);
   }
   return CEL_OK;
 }
@@ -96,12 +100,14 @@ static void residual_block(CeliOperator *op, void *args, int thread, int64_t beg
   CeliResidual *found = &op->found[begin / CELI_BLOCK];
   *found = (CeliResidual){.low = HUGE_VAL, .high = -HUGE_VAL};
   for (int64_t s = begin; s < end; s++) {
+    double magnitude;
     const double old = e->V[s];
-    const double d = backup(op->mdp, e->pi, e->alpha, op->gamma, e->V, s) - old;
+    const double d = backup(op->mdp, e->pi, e->alpha, op->gamma, e->V, s, &magnitude) - old;
     e->residual[s] = d;
     if (op->mdp->pair[s + 1] == op->mdp->pair[s]) continue;
     found->low = fmin(found->low, d), found->high = fmax(found->high, d);
     found->value_max = fmax(found->value_max, fabs(old));
+    found->magnitude = fmax(found->magnitude, magnitude);
   }
 }
 
@@ -109,7 +115,8 @@ static CeliMiddle measure(Evaluation *e) {
   double sums[CELI_SUMS];
   celi_operator_blocks(e->op, residual_block, e, sums);
   const CeliResidual found = celi_operator_found(e->op);
-  const CeliInterval in = celi_certificate(&e->shape, e->op->gamma, e->alpha, &found);
+  const double rounding = celi_rounding_policy(&e->shape, e->op->gamma, &found);
+  const CeliInterval in = celi_certificate(&e->shape, e->op->gamma, rounding, &found);
   return celi_middle(&in, found.value_max);
 }
 

@@ -16,8 +16,8 @@
 ///   3  eps by (2); stop if (1) is not above the tolerance
 ///   4  pi = pi + eps (g - pi); go to 1
 ///
-/// What the solves may be off by is subtracted from (1): V by its own bound b, a by 2 gamma b, d in the L1 norm by that of its
-/// residual over 1-gamma.
+/// What the solves may be off by is subtracted from (1): V by its own bound b, a by 2 b (each Q by gamma b and its own
+/// rounding, which is less than (1-gamma) b), d in the L1 norm by that of its residual over 1-gamma.
 /// Source: [policy-guarantees, objective bound], without the linearised drift 2 e t; Kakade, Langford 2002.
 #include "mdp/improve/improve.h"
 #include "mdp/values.h"
@@ -118,7 +118,7 @@ static CelStatus measure(Conservative *c, const double *pi) {
     c->mean += c->d[s] * gain;
     c->most = fmax(c->most, gain);
   }
-  c->most_error = 2.0 * c->gamma * bound;
+  c->most_error = 2.0 * bound;
   c->mean_error =
       c->most_error + celi_improve_visits_error(c->mdp, pi, c->gamma, c->d, c->residual) * c->most;
   return CEL_OK;

@@ -102,9 +102,9 @@ static Certificate certify(const CelMdp *mdp, const CeliShape *shape, const doub
     residual = fmax(residual, fabs(celi_backup(mdp, gamma, V, p) - Q[p]));
     most_q = fmax(most_q, fabs(Q[p]));
   }
-  // TQ is off by the rounding of V of Q and of the backup; the difference by another u of either.
+  // V of Q is off by less than a backup of V would be; TQ by that, by its own sums and by u |TQ|; the difference by u.
   const double rounding =
-      2.0 * celi_rounding(shape, gamma, alpha, most_v) + 2.0 * u * (most_q + residual);
+      2.0 * celi_rounding(shape, gamma, alpha, most_v, most_v) + 2.0 * u * (most_q + residual);
   const double mass = fmax(shape->mass_max, 1.0) * (1.0 + (double)shape->longest * u);
   const double rest = 1.0 - gamma * mass - 2.0 * u;
   const double bound = rest > 0.0 ? (residual + rounding) / rest * (1.0 + 8.0 * u) : HUGE_VAL;

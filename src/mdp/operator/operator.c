@@ -84,6 +84,7 @@ CeliResidual celi_operator_found(const CeliOperator *op) {
     all.low = fmin(all.low, op->found[b].low);
     all.high = fmax(all.high, op->found[b].high);
     all.value_max = fmax(all.value_max, op->found[b].value_max);
+    all.magnitude = fmax(all.magnitude, op->found[b].magnitude);
   }
   if (all.low > all.high) all.low = all.high = 0.0; // every state is terminal
   return all;

@@ -1,42 +1,102 @@
 /// Backward induction: a finite horizon of T steps has values of every time t, and V_T = 0.
 ///
 ///     Q_t(s,a) = r(s,a) + gamma E[V_{t+1}(s')],   V_t(s) = alpha log sum_a exp(Q_t(s,a)/alpha).
-/// There is no residual; the bound is that of the rounding errors of the steps behind, e_t + gamma bound_{t+1}.
+/// There is no residual. The bound collects the rounding errors of the steps that follow: with e_t the rounding of one
+/// backup (certificate.c) and m the largest mass of a row, bound_t = e_t + gamma m bound_{t+1}, bound_T = 0.
+///
+/// A run that is stopped at time t has values of t and later only. The earlier ones stay 0, and the bound is infinite.
 /// Source: [maximum-entropy, 8.8-8.23] with a time index.
 #include "mdp/solve/solve.h"
 #include <math.h>
 
-/// One step: V, Q, pi of a time from the values of the next (NULL: past the horizon). Returns the largest |V|.
-static double step(const CeliRun *run, double *V, double *Q, double *pi, const double *next) {
+enum { STATES = 4096 };   ///< done between two counts of the work
+enum { OFTEN = 1 << 20 }; ///< pairs and transitions between two looks at the clock
+
+typedef struct Backward {
+  CeliRun *run;
+  CeliShape shape;
+  double bound; ///< of V at the last time done
+  double next;  ///< largest |V| there
+  double most;  ///< largest |V| of all times done
+  int64_t work; ///< pairs and transitions since the last look at the clock
+} Backward;
+
+/// V, Q, pi of states [begin, end) at a time from the values of the next (NULL: past the horizon).
+/// Returns the largest |V|.
+static double values(const CeliRun *run, double *V, double *Q, const double *next, int64_t begin,
+                     int64_t end) {
   const CelMdp *mdp = run->mdp;
   double most = 0.0;
-  for (int64_t s = 0; s < mdp->states; s++) {
+  for (int64_t s = begin; s < end; s++) {
     const int64_t p = mdp->pair[s], n = mdp->pair[s + 1] - p;
     for (int64_t a = p; a < p + n; a++)
       Q[a] = next ? celi_backup(mdp, run->gamma, next, a) : mdp->reward[a];
     V[s] = celi_soft_max(Q + p, n, run->alpha);
-    celi_policy_of(pi + p, Q + p, n, run->alpha, 0.0);
     most = fmax(most, fabs(V[s]));
   }
   return most;
 }
 
+static bool goes_on(const Backward *b) {
+  const CeliRun *run = b->run;
+  const CelSolveConfig *config = run->config;
+  const CelSolution *solution = run->solution;
+  const double seconds = celi_solve_seconds() - run->start_seconds;
+  const CelSolveProgress now = {.method = "backward",
+                                .iteration = solution->iterations,
+                                .sweeps = solution->sweeps,
+                                .bound = b->bound,
+                                .seconds = seconds,
+                                .fraction = (double)solution->sweeps / (double)solution->horizon};
+  if (config->progress && !config->progress(config->user, &now)) return false;
+  return !(config->max_seconds > 0.0 && seconds >= config->max_seconds);
+}
+
+/// Counts work, and asks whether to go on once there was enough of it.
+static bool worked(Backward *b, int64_t begin, int64_t end) {
+  const CelMdp *mdp = b->run->mdp;
+  const int64_t p = mdp->pair[begin], q = mdp->pair[end];
+  b->work += (end - begin) + (q - p) + (mdp->row[q] - mdp->row[p]);
+  if (b->work < OFTEN) return true;
+  b->work = 0;
+  return goes_on(b);
+}
+
+/// Time t. False: stopped, and values of t are not complete.
+static bool step(Backward *b, int64_t t) {
+  const CeliRun *run = b->run;
+  const CelMdp *mdp = run->mdp;
+  CelSolution *solution = run->solution;
+  const int64_t S = solution->states, T = solution->horizon;
+  double *V = solution->V + t * S, *Q = solution->Q + t * solution->pairs;
+  double *pi = solution->pi + t * solution->pairs, most = 0.0;
+  const double *next = t + 1 < T ? V + S : NULL;
+  for (int64_t s = 0; s < S; s += STATES) {
+    const int64_t end = s + STATES < S ? s + STATES : S;
+    most = fmax(most, values(run, V, Q, next, s, end));
+    if (!worked(b, s, end)) return false;
+  }
+  b->bound = run->gamma * b->shape.mass_max * b->bound * (1.0 + 0x1p-50) +
+             celi_rounding(&b->shape, run->gamma, run->alpha, b->next, most);
+  b->next = most, b->most = fmax(b->most, most);
+  for (int64_t s = 0; s < S; s++) {
+    const int64_t p = mdp->pair[s];
+    celi_policy_of(pi + p, Q + p, mdp->pair[s + 1] - p, run->alpha, 2.0 * b->bound);
+  }
+  return true;
+}
+
 CelStatus celi_solve_backward(CeliRun *run) {
   CelSolution *solution = run->solution;
-  const int64_t T = solution->horizon, S = solution->states, pairs = solution->pairs;
-  const CeliShape shape = celi_mdp_shape(run->mdp);
-  double bound = 0.0, most = 0.0;
-  for (int64_t t = T - 1; t >= 0; t--) {
-    const double *next = t + 1 < T ? solution->V + (t + 1) * S : NULL;
-    const double here =
-        step(run, solution->V + t * S, solution->Q + t * pairs, solution->pi + t * pairs, next);
-    most = fmax(most, here);
-    bound =
-        run->gamma * shape.mass_max * bound + celi_rounding(&shape, run->gamma, run->alpha, most);
-    solution->iterations++, solution->sweeps++;
+  const int64_t limit = run->config->max_iterations;
+  Backward b = {.run = run, .shape = celi_mdp_shape(run->mdp)};
+  bool done = true;
+  for (int64_t t = solution->horizon - 1; t >= 0 && done; t--) {
+    done = !(limit > 0 && solution->iterations >= limit) && step(&b, t);
+    if (done) solution->iterations++, solution->sweeps++;
   }
   solution->residual = 0.0;
-  solution->bound = bound;
-  solution->certified = bound <= run->config->tolerance * fmax(1.0, most);
+  solution->bound = done ? b.bound : HUGE_VAL;
+  solution->certified = done && b.bound <= run->config->tolerance * fmax(1.0, b.most);
   return CEL_OK;
 }

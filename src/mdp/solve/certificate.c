@@ -8,22 +8,63 @@
 /// and likewise from below. With m = 1 these are the bounds of MacQueen and Porteus; they hold for the soft operator
 /// and for a policy's own since only (1) was used.
 ///
-/// The computed TV differs from the exact one by rounding, at most e = celi_rounding, so b is widened by it. With
-/// u = 2^-53, n the longest row, A the most actions:
-///     Q: (n + 2) u (|r| + gamma |V|);  the maximum: exact;  exp, log: a few u;  sums over actions: A u,
-/// times alpha where they are inside of the logarithm.
+/// The computed TV differs from the exact one by rounding, at most e, so b is widened by e. With u = 2^-53, n the longest
+/// row, A the most actions, m the largest mass of a row, and computed numbers marked by ^:
+///     S^ = fl(gamma sum_k p_k V_k):    |S^ - S| <= (n + 1) u gamma m max|V| = w, the same for every action,
+///     Q^ = fl(r + S^):                 |Q^ - Q| <= w + u |Q^|.                                              (3)
+/// The reward enters by |Q^| only. Let M^ = max Q^, x_a = M^ - Q^_a >= 0, so that |Q^_a| <= |M^| + x_a.
+///
+/// Hard: q + u |q| and q - u |q| rise with q, so |max Q - M^| <= w + u |M^|: an action that is not taken adds nothing,
+/// whatever its reward.
+/// Soft: with F(q) = alpha log sum exp(q/alpha), which passes constants on, (3) bounds F(Q) from above and below by
+///     F(M^ - (1 -+ u) x) +- (w + u |M^|).
+/// The derivative of F(M^ - c x) with c is -E[x] under the weights exp(-c x/alpha)/Z. Here Z >= 1, because the best
+/// action has x = 0, and E[c x/alpha] = entropy - log Z <= log A. So the error is w + u |M^| + u alpha log A (1 + 2u):
+/// hopeless actions have large x but weights that are smaller still.
+/// The same argument covers the exponents (Q^ - M^) sharpness, whose relative error is 4 u: 4 u alpha log A. 2^x and
+/// the sum over actions err by (A + 4) u relative, which is alpha (A + 4) u after the logarithm; the logarithm, its
+/// product with alpha and the last addition by 3 u alpha log A + u |TV^|. Weights below 2^-1000 are dropped, which is
+/// less than u. Finally |M^| <= |TV^| + alpha log A.
+///
+/// A policy's own T: sum_a pi_a (Q_a - alpha log pi_a) errs by w + (A + 6) u sum_a pi_a (|Q^_a| + alpha |log pi_a|).
+///
+/// Results below the normal numbers err by less than 2^-1074 each, whatever their size.
 /// Source: MacQueen, "A modified dynamic programming method for Markovian decision problems", 1966; Porteus, "Some
 /// bounds for discounted sequential decision processes", 1971; Higham, "Accuracy and stability", ch. 3.
 #include "mdp/solve/certificate.h"
+#include "mdp/operator/explog.h"
 #include <math.h>
 
 static const double u = 0x1p-53;
 
-double celi_rounding(const CeliShape *shape, double gamma, double alpha, double value_max) {
+/// Of the products with V, and of what underflows.
+static double rounding_next(const CeliShape *shape, double gamma, double value_max) {
   const double n = (double)shape->longest, A = (double)shape->actions;
-  const double magnitude = shape->reward_max + gamma * shape->mass_max * value_max;
-  const double entropy = A > 1.0 ? alpha * (A + 8.0 + 2.0 * log(A)) : 0.0;
-  return 1.01 * u * ((n + A + 8.0) * magnitude + value_max + entropy);
+  return (n + 1.0) * u * gamma * shape->mass_max * value_max + (n + A + 8.0) * 0x1p-1070;
+}
+
+double celi_rounding(const CeliShape *shape, double gamma, double alpha, double value_max,
+                     double backup_max) {
+  const double A = (double)shape->actions, log_A = A > 1.0 ? log(A) : 0.0;
+  double entropy = A > 1.0 ? u * alpha * (A + 8.0 + 12.0 * log_A) : 0.0;
+  if (!(alpha > CELI_ALPHA_LEAST)) entropy += alpha * log_A; // taken for 0
+  return 1.01 * (rounding_next(shape, gamma, value_max) + 2.0 * u * backup_max + entropy);
+}
+
+static double largest_residual(const CeliResidual *residual) {
+  return fmax(fabs(residual->low), fabs(residual->high));
+}
+
+double celi_rounding_optimal(const CeliShape *shape, double gamma, double alpha,
+                             const CeliResidual *residual) {
+  const double R = largest_residual(residual), V = residual->value_max;
+  return celi_rounding(shape, gamma, alpha, V, V + R) + 1.01 * u * R;
+}
+
+double celi_rounding_policy(const CeliShape *shape, double gamma, const CeliResidual *residual) {
+  const double A = (double)shape->actions;
+  return 1.01 * (rounding_next(shape, gamma, residual->value_max) +
+                 (A + 6.0) * u * residual->magnitude + u * largest_residual(residual));
 }
 
 /// A c with b + gamma max(m_max c, m_min c) <= c, the least but for the rounding errors of finding it.
@@ -35,11 +76,10 @@ static double shift(const CeliShape *shape, double gamma, double b) {
   return rest > 0.0 ? b / rest * (1.0 + 8.0 * u) : HUGE_VAL;
 }
 
-CeliInterval celi_certificate(const CeliShape *shape, double gamma, double alpha,
+CeliInterval celi_certificate(const CeliShape *shape, double gamma, double rounding,
                               const CeliResidual *residual) {
-  const double e = celi_rounding(shape, gamma, alpha, residual->value_max);
-  return (CeliInterval){.low = -shift(shape, gamma, e - residual->low),
-                        .high = shift(shape, gamma, residual->high + e)};
+  return (CeliInterval){.low = -shift(shape, gamma, rounding - residual->low),
+                        .high = shift(shape, gamma, residual->high + rounding)};
 }
 
 CeliMiddle celi_middle(const CeliInterval *interval, double value_max) {

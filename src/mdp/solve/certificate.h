@@ -7,6 +7,7 @@
 typedef struct CeliResidual {
   double low, high; ///< least and largest of TV - V over the states that are not terminal
   double value_max; ///< largest |V|
+  double magnitude; ///< of a policy's own T: largest sum_a pi (|Q| + alpha |log pi|); else 0
 } CeliResidual;
 
 /// V* - V lies in [low, high] at every state that is not terminal.
@@ -20,9 +21,17 @@ typedef struct CeliMiddle {
 } CeliMiddle;
 CeliMiddle celi_middle(const CeliInterval *interval, double value_max);
 
-/// The largest rounding error of a computed (TV)(s), at temperature alpha (soft or of a policy).
-double celi_rounding(const CeliShape *shape, double gamma, double alpha, double value_max);
-CeliInterval celi_certificate(const CeliShape *shape, double gamma, double alpha,
+/// The largest rounding error of a computed (TV)(s), T optimal at temperature alpha. value_max: the largest |V|;
+/// backup_max: the largest computed |TV|.
+double celi_rounding(const CeliShape *shape, double gamma, double alpha, double value_max,
+                     double backup_max);
+/// The largest rounding error of a computed TV - V, T optimal at temperature alpha.
+double celi_rounding_optimal(const CeliShape *shape, double gamma, double alpha,
+                             const CeliResidual *residual);
+/// The same for the T of a policy; uses residual->magnitude.
+double celi_rounding_policy(const CeliShape *shape, double gamma, const CeliResidual *residual);
+/// Where V* - V lies, when each TV - V may be off by `rounding`.
+CeliInterval celi_certificate(const CeliShape *shape, double gamma, double rounding,
                               const CeliResidual *residual);
 
 #endif

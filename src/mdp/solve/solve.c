@@ -4,6 +4,7 @@
 #include "celsius/solve.h"
 #include "base/base.h"
 #include "celsius/safetensors.h"
+#include "mdp/model.h"
 #include "mdp/solve/solve.h"
 #include "mdp/values.h"
 #include <math.h>
@@ -81,20 +82,33 @@ void cel_solution_destroy(CelSolution *solution) {
   free(solution);
 }
 
+/// Zeros; memory that is not written is not taken.
+static CelStatus zeroed(double **out, size_t n, const char *what) {
+  *out = calloc(n > 0 ? n : 1, sizeof **out);
+  if (*out) return CEL_OK;
+  return cel_fail(CEL_E_MEMORY, "%s: no memory for %zu numbers", what, n);
+}
+
 static CelStatus allocate(CelSolution **out, const CelMdp *mdp) {
   CELI_TRY(celi_alloc(out, 1, sizeof **out, "a solution"));
   CelSolution *solution = *out;
   *solution = (CelSolution){
       .states = mdp->states, .pairs = mdp->pairs, .horizon = mdp->horizon, .bound = HUGE_VAL};
   const size_t T = mdp->horizon > 0 ? (size_t)mdp->horizon : 1;
-  size_t values, pairs;
+  size_t values, pairs, bytes, more;
   if (!celi_size_mul(T, (size_t)mdp->states, &values) ||
-      !celi_size_mul(T, (size_t)mdp->pairs, &pairs))
+      !celi_size_mul(T, (size_t)mdp->pairs, &pairs) || !celi_size_mul(8, values, &bytes) ||
+      !celi_size_mul(16, pairs, &more) || !celi_size_add(bytes, more, &bytes))
     return cel_fail(CEL_E_MEMORY, "a horizon of %zu steps has more values than can be addressed",
                     T);
-  CELI_TRY(celi_alloc(&solution->V, values, sizeof(double), "the values of a solution"));
-  CELI_TRY(celi_alloc(&solution->Q, pairs, sizeof(double), "the action values of a solution"));
-  return celi_alloc(&solution->pi, pairs, sizeof(double), "the policy of a solution");
+  if (mdp->horizon > 0) {
+    char what[64];
+    snprintf(what, sizeof what, "values and policies of %zu time steps", T);
+    CELI_TRY(celi_mdp_room(bytes, what));
+  }
+  CELI_TRY(zeroed(&solution->V, values, "the values of a solution"));
+  CELI_TRY(zeroed(&solution->Q, pairs, "the action values of a solution"));
+  return zeroed(&solution->pi, pairs, "the policy of a solution");
 }
 
 CelStatus cel_solution_save(const CelSolution *solution, const char *path) {
@@ -149,7 +163,8 @@ static double fraction(const CeliRun *run, double bound, double wanted) {
 /// Takes what a sweep found.
 static void found(CeliRun *run, CeliResidual residual) {
   run->residual = residual;
-  run->interval = celi_certificate(&run->op->shape, run->gamma, run->alpha, &residual);
+  run->rounding = celi_rounding_optimal(&run->op->shape, run->gamma, run->alpha, &residual);
+  run->interval = celi_certificate(&run->op->shape, run->gamma, run->rounding, &residual);
   run->middle = celi_middle(&run->interval, residual.value_max);
   run->solution->sweeps++;
 }
@@ -180,8 +195,7 @@ static double largest_residual(const CeliResidual *residual) {
 
 /// True when the rounding errors of sweeps are what is left, or nothing was gained for long.
 static bool exhausted(CeliRun *run) {
-  const double e = celi_rounding(&run->op->shape, run->gamma, run->alpha, run->residual.value_max);
-  const double floor = 3.0 * e / (1.0 - run->gamma * run->op->shape.mass_max);
+  const double floor = 3.0 * run->rounding / (1.0 - run->gamma * run->op->shape.mass_max);
   if (!(run->middle.bound > floor)) return true;
   if (run->middle.bound < 0.9 * run->best_bound) {
     run->best_bound = run->middle.bound;
@@ -245,7 +259,8 @@ static void finish(CeliRun *run) {
   solution->bound = fmin(middle.bound, fmax(fabs(run->interval.low), fabs(run->interval.high)));
   solution->certified =
       solution->bound <= run->config->tolerance * fmax(1.0, run->residual.value_max);
-  Finish args = {.run = run, .tie = 2.0 * run->gamma * solution->bound};
+  // Each Q is off by gamma bound and its own rounding, which is less than (1 - gamma) bound.
+  Finish args = {.run = run, .tie = 2.0 * solution->bound};
   double sums[CELI_SUMS];
   celi_operator_blocks(run->op, finish_block, &args, sums);
 }
@@ -287,7 +302,8 @@ CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config, CelSolution
     cel_solution_destroy(solution);
     return status;
   }
-  solution->value_start = cel_value_start(mdp, solution->V);
+  solution->value_start =
+      mdp->horizon > 0 && isinf(solution->bound) ? (double)NAN : cel_value_start(mdp, solution->V);
   solution->seconds = celi_solve_seconds() - run.start_seconds;
   *out = solution;
   return CEL_OK;

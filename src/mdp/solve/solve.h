@@ -13,6 +13,7 @@ typedef struct CeliRun {
   double *V;             ///< (padded) where the run is
   double *next;          ///< (padded) scratch
   CeliResidual residual; ///< of V, from the last sweep or linearisation
+  double rounding;       ///< what each of its numbers may be off by
   CeliInterval interval; ///< where that places the optimum
   CeliMiddle middle;
   double start_seconds;
