@@ -77,6 +77,7 @@ typedef struct CelCertifiedPlace {
   double mean[2][2];       ///< of the action
   double covariance[2][4]; ///< (2, 2)
   double entropy[2], kl;   ///< nats
+  double kl_error;         ///< of kl: of the quadrature (a Gaussian), else a standard error
   /// Q(s, .) at the CEL_CERTIFY_SIDE^2 actions of a lattice over [-reach, reach]^2, rows are y; NAN: none learned.
   float Q[2][CEL_CERTIFY_SIDE * CEL_CERTIFY_SIDE];
   float action[2][CEL_CERTIFY_DRAWS * 2]; ///< (CEL_CERTIFY_DRAWS, 2) drawn

@@ -7,8 +7,9 @@ CEL_BEGIN
 /// A group of fields, the first member of a learner's config. On the command line and in YAML its fields stand beside
 /// the learner's own.
 typedef struct CelOffPolicyConfig {
-  CelSchedule learning_rate;      ///< of all networks, and of a learned temperature
-  int64_t buffer_size;            ///< transitions kept
+  CelSchedule learning_rate; ///< of all networks, and of a learned temperature
+  int64_t
+      buffer_size; ///< rows of replay memory: one a transition, one more an episode that has ended
   int64_t learning_starts;        ///< steps of uniformly random actions before the first update
   int64_t batch_size;             ///< B
   double tau;                     ///< weight of the newest parameters in the target network

@@ -13,7 +13,7 @@ typedef struct CelSacConfig {
   CelOffPolicyConfig common;
   double ent_coef;       ///< alpha, reward units per nat; NAN ("auto"): learned
   double ent_coef_init;  ///< a learned alpha's start
-  double target_entropy; ///< nats; NAN ("auto"): -dim(A)
+  double target_entropy; ///< nats, of actions scaled to [-1, 1]; NAN ("auto"): -dim(A)
   int64_t n_critics;     ///< E
   int32_t critic_reduce; ///< 0 min, 1 mean over the critics
   int64_t n_steps;       ///< steps of reward before bootstrapping, the entropies between included

@@ -13,7 +13,7 @@
     {"learning_rate", CEL_FIELD_SCHEDULE, CELI_AT(Config, learning_rate), "3e-4", 0, 1, "", NULL, NULL, \
      "learning rate of all networks and of a learned temperature", ""}, \
     {"buffer_size", CEL_FIELD_INT, CELI_AT(Config, buffer_size), "1000000", 1, 1e12, "transitions", NULL, NULL, \
-     "transitions kept for replay", ""}, \
+     "rows of replay memory, one a transition and one more an episode that has ended; with short episodes it holds fewer transitions", ""}, \
     {"learning_starts", CEL_FIELD_INT, CELI_AT(Config, learning_starts), "100", 0, 1e12, "steps", NULL, NULL, \
      "steps of uniformly random actions before learning", ""}, \
     {"batch_size", CEL_FIELD_INT, CELI_AT(Config, batch_size), "256", 1, 65536, "transitions", NULL, NULL, \
@@ -76,7 +76,7 @@
     {"log_std_max", CEL_FIELD_DOUBLE, F(log_std_max), "2", -50, 50, "", NULL, NULL, \
      "upper clamp of log sigma", ""}, \
     {"target_entropy", CEL_FIELD_AUTO, F(target_entropy), "auto", -1e9, 1e9, "nats", NULL, NULL, \
-     "entropy that a learned temperature aims at; auto: -dim(A)", ""}
+     "entropy that a learned temperature aims at, of actions scaled to [-1, 1] (policy gaussian: as they are); auto: -dim(A)", ""}
 // clang-format on
 
 #endif

@@ -48,9 +48,10 @@ CelStatus celi_rollouts_check(double gamma) CEL_WARN_UNUSED;
 // ---- certify_density.c
 
 /// Entropy in nats of the density that x (n, d) were drawn from, by the distances to k-th neighbours, k <= 16; distances
-/// below `resolution` count as that.
+/// below `resolution` count as that. each (n,), or NULL: terms whose mean is the entropy.
 /// Source: Kozachenko, Leonenko, "Sample estimate of the entropy of a random vector", 1987.
-double celi_entropy_of_draws(const double *x, int64_t n, int d, int k, double resolution);
+double celi_entropy_of_draws(const double *x, int64_t n, int d, int k, double resolution,
+                             double *each);
 /// Mean (d,) and covariance (d, d) of x (n, d).
 void celi_moments(const double *x, int64_t n, int d, double *mean, double *covariance);
 

@@ -38,13 +38,18 @@ static double kth_square(const double *x, int64_t n, int d, int k, int64_t i) {
   return least[k - 1];
 }
 
-double celi_entropy_of_draws(const double *x, int64_t n, int d, int k, double resolution) {
+double celi_entropy_of_draws(const double *x, int64_t n, int d, int k, double resolution,
+                             double *each) {
   double sum = 0;
   CEL_ASSERT(k >= 1 && k <= K_MAX && n > k);
-  for (int64_t i = 0; i < n; i++)
-    sum += 0.5 * log(fmax(kth_square(x, n, d, k, i), resolution * resolution));
   const double log_ball = 0.5 * d * log(pi) - lgamma(0.5 * d + 1);
-  return digamma(n) - digamma(k) + log_ball + d * sum / (double)n;
+  const double constant = digamma(n) - digamma(k) + log_ball;
+  for (int64_t i = 0; i < n; i++) {
+    const double log_rho = 0.5 * log(fmax(kth_square(x, n, d, k, i), resolution * resolution));
+    sum += log_rho;
+    if (each) each[i] = constant + d * log_rho;
+  }
+  return constant + d * sum / (double)n;
 }
 
 void celi_moments(const double *x, int64_t n, int d, double *mean, double *covariance) {

@@ -227,7 +227,7 @@ static void measure_policy(CelCertificate *out, Sums *sums) {
                  relative(c->Sigma, c->exact.Sigma, m * m), none);
   else
     celi_measure_absent(out, "covariance", "covariance, relative (Frobenius)",
-                        "at temperature 0 the exact policy is not random");
+                        "at temperature 0 the exact policy is one action, without a density");
   const double entropy = sums->entropy / sums->count;
   celi_measure(out, "entropy", "entropy a dimension, nats",
                out->alpha > 0 ? c->exact.entropy / m : none, entropy / m,
@@ -254,9 +254,9 @@ static void measure_loss(CelCertificate *out, const Sums *sums, const CelEnvSpec
                  sums->worst / out->alpha, none);
   } else {
     celi_measure_absent(out, "kl_mean", "KL(learned, exact), mean visited",
-                        "at temperature 0 the exact policy is not random");
+                        "at temperature 0 the exact policy is one action, without a density");
     celi_measure_absent(out, "kl_sup", "KL(learned, exact), largest met",
-                        "at temperature 0 the exact policy is not random");
+                        "at temperature 0 the exact policy is one action, without a density");
   }
 }
 

@@ -277,6 +277,8 @@ static CelStatus measure_policy(CelCertificate *out, double *d) {
   const double learned = mean_over(c, c->visits, c->pi, entropy_of, &largest, &mass);
   celi_measure(out, "entropy", "entropy, nats a step", entropy, learned, fabs(entropy - learned),
                none);
+  if (!(out->alpha > 0) && entropy > 0)
+    celi_measure_note(out, "actions that are equally good share the exact policy");
   if (out->alpha > 0) {
     const double kl = mean_over(c, c->visits, c->pi, divergence_at, &largest, &mass);
     celi_measure(out, "kl_mean", "KL(learned, exact), mean visited", none, none, kl, none);
@@ -287,10 +289,10 @@ static CelStatus measure_policy(CelCertificate *out, double *d) {
   }
   const double best = mean_over(c, c->visits, c->pi, best_at, &largest, &mass);
   celi_measure(out, "best_action", "probability of a best action", 1, best, 1 - best, none);
-  celi_measure_absent(out, "kl_mean", "KL(learned, exact), mean visited",
-                      "at temperature 0 the exact policy is not random");
-  celi_measure_absent(out, "kl_sup", "KL(learned, exact), largest",
-                      "at temperature 0 the exact policy is not random");
+  const char *const why =
+      "at temperature 0 one action that is not best makes KL infinite; see best_action";
+  celi_measure_absent(out, "kl_mean", "KL(learned, exact), mean visited", why);
+  celi_measure_absent(out, "kl_sup", "KL(learned, exact), largest", why);
   return CEL_OK;
 }
 

@@ -2,7 +2,8 @@
 ///
 /// A squashed Gaussian a = tanh(u) has the density N(u) / prod (1 - a^2), whose logarithm is taken in u, where it never
 /// overflows; a sampler's entropy is taken from its draws (certify_density.c). KL(pi, pi*) = -H(pi) - E_pi[log pi*], pi* by
-/// quadrature over the actions at that very place.
+/// quadrature over the actions at that very place. For a Gaussian both expectations are quadratures in u, and the error
+/// is the difference to half as many points a side; for a sampler they are means over draws, with a standard error.
 /// Source: [maximum-entropy, 8.28]; Haarnoja et al., "Soft actor-critic algorithms and applications", 2018, app. C.
 #include "certify/certify_plane.h"
 #include <math.h>
@@ -44,7 +45,7 @@ static double log_slope(double u) {
 }
 
 static CelStatus draw_gaussian(const CeliPlanePolicy *policy, const float obs[2], int64_t draw,
-                               int64_t n, double *action, double *entropy) {
+                               int64_t n, double *action, double *entropy, double *each) {
   float mean[2], sd[2];
   bool squashed;
   CelRng rng = cel_rng(policy->seed, CEL_RNG_EVAL_ACT, (uint32_t)draw);
@@ -54,24 +55,26 @@ static CelStatus draw_gaussian(const CeliPlanePolicy *policy, const float obs[2]
   *entropy = sum;
   for (int64_t i = 0; i < 2 * n; i++) {
     const double u = (double)mean[i % 2] + (double)sd[i % 2] * cel_rng_normal(&rng);
+    const double slope = log_slope(u);
     action[i] = tanh(u);
-    *entropy += log_slope(u) / (double)n;
+    *entropy += slope / (double)n;
+    if (each) each[i / 2] = slope + (i % 2 == 0 ? sum : each[i / 2]);
   }
   return CEL_OK;
 }
 
 CelStatus celi_plane_policy_draw(const CeliPlanePolicy *policy, const double s[2], int64_t draw,
-                                 int64_t n, double *action, double *entropy) {
+                                 int64_t n, double *action, double *entropy, double *each) {
   const float place[2] = {(float)s[0], (float)s[1]};
   float *obs = NULL, *drawn = NULL;
-  if (policy->gaussian) return draw_gaussian(policy, place, draw, n, action, entropy);
+  if (policy->gaussian) return draw_gaussian(policy, place, draw, n, action, entropy, each);
   CelStatus status = celi_alloc(&obs, (size_t)(2 * n), sizeof *obs, "observations");
   if (status == CEL_OK) status = celi_alloc(&drawn, (size_t)(2 * n), sizeof *drawn, "actions");
   for (int64_t i = 0; status == CEL_OK && i < 2 * n; i++) obs[i] = place[i % 2];
   if (status == CEL_OK) status = cel_agent_draw(policy->agent, obs, n, policy->seed, draw, drawn);
   if (status == CEL_OK) {
     for (int64_t i = 0; i < 2 * n; i++) action[i] = fmin(fmax((double)drawn[i], -1), 1);
-    *entropy = celi_entropy_of_draws(action, n, 2, NEIGHBOURS, float_step);
+    *entropy = celi_entropy_of_draws(action, n, 2, NEIGHBOURS, float_step, each);
   }
   free(obs);
   free(drawn);
@@ -110,11 +113,68 @@ void celi_plane_exact_moments(const CelMultigoalSolution *exact, const double s[
 }
 
 double celi_plane_divergence(const CelMultigoalSolution *exact, const double s[2],
-                             const double *action, int64_t n, double entropy, double *scratch) {
-  double sum = -entropy;
+                             const double *action, int64_t n, const double *each, double *scratch,
+                             double *error) {
+  double mean = 0, squares = 0;
   cel_multigoal_log_density(exact, s, action, n, scratch);
-  for (int64_t i = 0; i < n; i++) sum -= scratch[i] / (double)n;
-  return sum;
+  for (int64_t i = 0; i < n; i++) mean += (-each[i] - scratch[i]) / (double)n;
+  for (int64_t i = 0; i < n; i++) {
+    const double off = -each[i] - scratch[i] - mean;
+    squares += off * off;
+  }
+  if (error) *error = sqrt(squares / (double)(n - 1) / (double)n);
+  return mean;
+}
+
+/// The k-th of `side` points over 6 standard deviations, and its weight, not normalised.
+static double point(int64_t k, int64_t side, double *weight) {
+  const double z = 12 * ((double)k + 0.5) / (double)side - 6;
+  *weight = exp(-0.5 * z * z);
+  return z;
+}
+
+CelStatus celi_plane_divergence_gaussian(const CelMultigoalSolution *exact, const double s[2],
+                                         const double mean[2], const double sd[2], int64_t side,
+                                         double *entropy, double *kl) {
+  const int64_t n = side * side;
+  double *action = NULL, mass = 0, slope = 0, log_exact = 0;
+  CELI_TRY(celi_alloc(&action, (size_t)(3 * n), sizeof *action, "points of a quadrature"));
+  double *log_p = action + 2 * n;
+  for (int64_t i = 0; i < n; i++) {
+    double w[2];
+    const double u[2] = {mean[0] + sd[0] * point(i % side, side, &w[0]),
+                         mean[1] + sd[1] * point(i / side, side, &w[1])};
+    for (int k = 0; k < 2; k++) action[2 * i + k] = tanh(u[k]);
+    mass += w[0] * w[1];
+    slope += w[0] * w[1] * (log_slope(u[0]) + log_slope(u[1]));
+  }
+  cel_multigoal_log_density(exact, s, action, n, log_p);
+  for (int64_t i = 0; i < n; i++) {
+    double w[2];
+    (void)point(i % side, side, &w[0]), (void)point(i / side, side, &w[1]);
+    log_exact += w[0] * w[1] * log_p[i];
+  }
+  *entropy = log(2 * pi) + 1 + log(sd[0]) + log(sd[1]) + slope / mass;
+  *kl = -*entropy - log_exact / mass;
+  free(action);
+  return CEL_OK;
+}
+
+/// By quadrature with two numbers of points; *error: their difference.
+static CelStatus divergence_gaussian(const CelMultigoalSolution *exact,
+                                     const CeliPlanePolicy *policy, CelCertifiedPlace *place) {
+  enum { SIDE = 256 };
+  const float obs[2] = {(float)place->s[0], (float)place->s[1]};
+  float mean[2], sd[2];
+  double coarse, unused;
+  bool squashed;
+  CELI_TRY(cel_agent_gaussian(policy->agent, obs, 1, mean, sd, &squashed));
+  const double m[2] = {(double)mean[0], (double)mean[1]}, d[2] = {(double)sd[0], (double)sd[1]};
+  CELI_TRY(celi_plane_divergence_gaussian(exact, place->s, m, d, SIDE / 2, &unused, &coarse));
+  CELI_TRY(
+      celi_plane_divergence_gaussian(exact, place->s, m, d, SIDE, &place->entropy[1], &place->kl));
+  place->kl_error = fabs(place->kl - coarse);
+  return CEL_OK;
 }
 
 // ---- the three places
@@ -145,7 +205,7 @@ static CelStatus fill_place(CelCertificate *out, int k, const CeliPlanePolicy *p
   enum { N = CEL_CERTIFY_DRAWS };
   CelCertifiedPlace *place = &out->plane->place[k];
   const CelMultigoalSolution *exact = out->plane->exact;
-  double drawn[2 * N], scratch[N];
+  double drawn[2 * N], each[N], scratch[N];
   CelRng rng = cel_rng(policy->seed, CEL_RNG_EVAL_ACT, UINT32_MAX - (uint32_t)k);
   memcpy(place->s, places[k], sizeof place->s);
   celi_plane_exact_moments(exact, place->s, place->mean[0], place->covariance[0],
@@ -155,12 +215,15 @@ static CelStatus fill_place(CelCertificate *out, int k, const CeliPlanePolicy *p
     cel_multigoal_draw(exact, place->s, &rng, a);
     place->action[0][2 * i] = (float)a[0], place->action[0][2 * i + 1] = (float)a[1];
   }
-  CELI_TRY(celi_plane_policy_draw(policy, place->s, 1000000 + k, N, drawn, &place->entropy[1]));
+  CELI_TRY(
+      celi_plane_policy_draw(policy, place->s, 1000000 + k, N, drawn, &place->entropy[1], each));
   celi_moments(drawn, N, 2, place->mean[1], place->covariance[1]);
   for (int i = 0; i < 2 * N; i++) place->action[1][i] = (float)drawn[i];
-  place->kl = exact->alpha > 0
-                  ? celi_plane_divergence(exact, place->s, drawn, N, place->entropy[1], scratch)
-                  : (double)NAN;
+  place->kl = place->kl_error = (double)NAN;
+  if (exact->alpha > 0 && policy->gaussian)
+    CELI_TRY(divergence_gaussian(exact, policy, place));
+  else if (exact->alpha > 0)
+    place->kl = celi_plane_divergence(exact, place->s, drawn, N, each, scratch, &place->kl_error);
   return fill_q(place, exact, policy);
 }
 
@@ -176,7 +239,7 @@ CelStatus celi_plane_places(CelCertificate *out, const CeliPlanePolicy *policy) 
     CELI_TRY(fill_place(out, k, policy));
     const CelCertifiedPlace *p = &out->plane->place[k];
     snprintf(label, sizeof label, "KL at (%g, %g)", p->s[0], p->s[1]);
-    celi_measure(out, names[k], label, (double)NAN, (double)NAN, p->kl, (double)NAN);
+    celi_measure(out, names[k], label, (double)NAN, (double)NAN, p->kl, p->kl_error);
     celi_measure_note(out, "mean action (%.2f, %.2f), exact (%.2f, %.2f)",
                       hundredths(p->mean[1][0]), hundredths(p->mean[1][1]),
                       hundredths(p->mean[0][0]), hundredths(p->mean[0][1]));

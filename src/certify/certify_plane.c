@@ -175,7 +175,7 @@ static CelStatus densities(const CelCertificate *out, const CeliPlanePolicy *pol
                            const Course *course, Mean *entropy, Mean *kl) {
   const CelMultigoalSolution *exact = out->plane->exact;
   const double total = total_weight(course);
-  double action[2 * DRAWS], scratch[DRAWS], sum = 0;
+  double action[2 * DRAWS], each[DRAWS], scratch[DRAWS], sum = 0;
   int64_t at = 0;
   for (int k = 0; k < STATES; k++) {
     const Met *met = met_at(course, (k + 0.5) / STATES, total, &at, &sum);
@@ -186,9 +186,9 @@ static CelStatus densities(const CelCertificate *out, const CeliPlanePolicy *pol
       mean_add(entropy, H);
       continue;
     }
-    CELI_TRY(celi_plane_policy_draw(policy, s, 2000000 + k, DRAWS, action, &H));
+    CELI_TRY(celi_plane_policy_draw(policy, s, 2000000 + k, DRAWS, action, &H, each));
     mean_add(entropy, H);
-    mean_add(kl, celi_plane_divergence(exact, s, action, DRAWS, H, scratch));
+    mean_add(kl, celi_plane_divergence(exact, s, action, DRAWS, each, scratch, NULL));
   }
   return CEL_OK;
 }
@@ -228,7 +228,7 @@ static void measure_returns(CelCertificate *out, const Numbers *exact, const Num
                mean_of(&learned->returns), mean_of(&exact->returns) - mean_of(&learned->returns),
                hypot(mean_error(&exact->returns), mean_error(&learned->returns)));
   if (!(out->alpha > 0)) {
-    const char *const why = "at temperature 0 the exact policy is not random";
+    const char *const why = "at temperature 0 the exact policy is one action, without a density";
     celi_measure_absent(out, "entropy", "entropy, nats a step", why);
     celi_measure_absent(out, "kl_mean", "KL(learned, exact), mean visited", why);
     celi_measure_absent(out, "kl_sup", "KL(learned, exact), largest met", why);

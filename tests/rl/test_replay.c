@@ -454,6 +454,24 @@ static void test_million_pendulum_transitions(void **state) {
   cel_tensors_destroy(tensors);
 }
 
+/// What buffer_size 100 holds: a row a transition and one more an episode that has ended.
+static void test_what_a_buffer_holds(void **state) {
+  (void)state;
+  // environments, chance that a step ends its episode, transitions in a full buffer
+  static const struct {
+    int64_t N;
+    double ends;
+    int64_t holds;
+  } cases[] = {{1, 0, 101}, {1, 1, 50}, {3, 0, 105}, {3, 1, 51}, {4, 0, 104}, {4, 1, 52}};
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    World *w = world_create(cases[k].N, 100, cases[k].ends, 0, 1);
+    for (int step = 0; step < 400; step++) world_step(w);
+    assert_int_equal(*w->replay.transitions, cases[k].holds);
+    assert_int_equal(count_drawable(w), cases[k].holds);
+    world_destroy(w);
+  }
+}
+
 static void test_capacity(void **state) {
   (void)state;
   CelTensors *tensors;
@@ -479,6 +497,7 @@ int main(void) {
       cmocka_unit_test(test_start_again),
       cmocka_unit_test(test_reset_empties),
       cmocka_unit_test(test_million_pendulum_transitions),
+      cmocka_unit_test(test_what_a_buffer_holds),
       cmocka_unit_test(test_capacity),
   };
   return cmocka_run_group_tests_name("rl/replay", tests, NULL, NULL);
