@@ -19,6 +19,7 @@ typedef struct CelCanvas CelCanvas; ///< what render draws on, see celsius/canva
 
 /// An environment type. All pointers to states are (N, state_size) doubles, row i belongs to
 /// environment i.
+/// Its functions are called under plain IEEE rules (nearest, subnormal numbers kept, no trap), whatever the host set.
 typedef struct CelEnvType {
   int abi;                   ///< CEL_ENV_ABI
   const char *id;            ///< "Pendulum-v1"

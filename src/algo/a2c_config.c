@@ -1,6 +1,7 @@
 /// Advantage actor-critic's fields: defaults, ranges, help. The struct is in celsius/a2c.h.
 #include "algo/algo.h"
 #include "algo/onpolicy_fields.h"
+#include "base/floats.h"
 #include "celsius/a2c.h"
 
 #include <string.h>
@@ -36,6 +37,7 @@ const CelField *cel_a2c_fields(void) {
 }
 
 CelA2cConfig cel_a2c_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelA2cConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(celi_a2c_fields, &config);

@@ -1,6 +1,7 @@
 /// Actor-critic's fields: defaults, ranges, help. The struct is in celsius/ac.h.
 #include "algo/algo.h"
 #include "algo/onpolicy_fields.h"
+#include "base/floats.h"
 #include "celsius/ac.h"
 
 #include <string.h>
@@ -34,6 +35,7 @@ const CelField *cel_ac_fields(void) {
 }
 
 CelAcConfig cel_ac_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelAcConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(celi_ac_fields, &config);

@@ -100,6 +100,7 @@ static CelStatus build(CelAgent *agent) {
 CelStatus cel_agent_create(CelAgent **out, const char *algo, const void *config,
                            const CelSpace *observation, const CelSpace *action,
                            const CelAgentOptions *options) {
+  CELI_FLOATS(CELI_IEEE);
   const CelAlgoInfo *info;
   const CelAgentOptions chosen = options ? *options : cel_agent_options_default();
   *out = NULL;
@@ -133,6 +134,7 @@ CelStatus cel_agent_create(CelAgent **out, const char *algo, const void *config,
 }
 
 void cel_agent_destroy(CelAgent *agent) {
+  CELI_FLOATS(CELI_IEEE);
   if (!agent) return;
   if (agent->self) agent->algo->release(agent);
   celi_team_destroy(agent->team);
@@ -169,6 +171,7 @@ static CelStatus check_learns(const CelAgent *agent, const char *what) {
 
 CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode_start,
                         CelActMode mode, void *actions) {
+  CELI_FLOATS(CELI_FLUSH);
   if (mode != CEL_EXPLORE && mode != CEL_SAMPLE && mode != CEL_MODE)
     return cel_fail(CEL_E_ARGUMENT,
                     "there is no way to act number %d: CEL_EXPLORE, CEL_SAMPLE or CEL_MODE",
@@ -179,6 +182,7 @@ CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode
 }
 
 CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) {
+  CELI_FLOATS(CELI_FLUSH);
   const int64_t N = agent->options.n_envs;
   CELI_TRY(check_learns(agent, "observe"));
   CELI_TRY(check_finite_obs(agent, "observation", outcome->obs, 0, N));
@@ -196,12 +200,14 @@ CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) {
 }
 
 CelStatus cel_agent_update(CelAgent *agent) {
+  CELI_FLOATS(CELI_FLUSH);
   CELI_TRY(check_learns(agent, "update"));
   const int64_t n = agent->algo->due(agent);
   return n > 0 ? agent->algo->update(agent, n) : CEL_OK;
 }
 
 CelStatus cel_agent_update_n(CelAgent *agent, int64_t n) {
+  CELI_FLOATS(CELI_FLUSH);
   if (n < 0)
     return cel_fail(CEL_E_RANGE, "%lld gradient steps; the number must not be negative",
                     (long long)n);
@@ -210,6 +216,7 @@ CelStatus cel_agent_update_n(CelAgent *agent, int64_t n) {
 }
 
 CelStatus cel_agent_predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
+  CELI_FLOATS(CELI_FLUSH);
   if (n < 0)
     return cel_fail(CEL_E_RANGE, "%lld rows to predict; the number must not be negative",
                     (long long)n);
@@ -247,6 +254,7 @@ static CelStatus check_counters(const CelAgent *agent) {
 }
 
 CelStatus cel_agent_sync(CelAgent *agent) {
+  CELI_FLOATS(CELI_FLUSH);
   CELI_TRY(check_counters(agent));
   return agent->algo->sync(agent);
 }
@@ -424,11 +432,13 @@ static CelStatus check_finite_parameters(const CelAgent *agent) {
 }
 
 CelStatus cel_agent_save_model(CelAgent *agent, const char *path) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(check_finite_parameters(agent));
   return write_file(agent, path, CELI_MODEL_FORMAT, CEL_ROLES_MODEL, NULL);
 }
 
 CelStatus cel_agent_load_model(CelAgent *agent, const char *path) {
+  CELI_FLOATS(CELI_IEEE);
   return read_file(agent, path, CELI_MODEL_FORMAT, CEL_ROLES_MODEL, NULL);
 }
 
@@ -445,6 +455,7 @@ static CelStatus use_replay_folder(CelAgent *agent, const char *folder) {
 
 CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_folder,
                          const CelTensors *extra) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(check_learns(agent, "write a checkpoint; cel_agent_save_model writes a model"));
   CELI_TRY(check_finite_parameters(agent));
   const CeliReplay *replay = agent->algo->replay(agent);
@@ -457,6 +468,7 @@ CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_f
 
 CelStatus cel_agent_load(CelAgent *agent, const char *path, const char *replay_folder,
                          CelTensors *extra) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(check_learns(agent, "go on from a checkpoint"));
   CELI_TRY(read_file(agent, path, "celsius-checkpoint", CEL_ROLES_RESUME, extra));
   CeliReplay *replay = agent->algo->replay(agent);

@@ -1,6 +1,7 @@
 /// Discrete soft actor-critic's fields: defaults, ranges, help. The struct is in celsius/dsac.h.
 #include "algo/off_policy.h"
 #include "algo/off_policy_fields.h"
+#include "base/floats.h"
 #include "celsius/dsac.h"
 
 #include <string.h>
@@ -28,6 +29,7 @@ const CelField *cel_dsac_fields(void) {
 }
 
 CelDsacConfig cel_dsac_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelDsacConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(celi_dsac_fields, &config);

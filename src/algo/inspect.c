@@ -84,6 +84,7 @@ static void boltzmann(const CeliView *view, float *logits, float *log_pi, float 
 }
 
 CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n, float *p) {
+  CELI_FLOATS(CELI_FLUSH);
   const CeliView view = agent->algo->view(agent);
   float *head;
   if (!is_choice(&view)) return unsupported(agent, "its actions are not one choice of several");
@@ -96,6 +97,7 @@ CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n, f
 
 CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float *mean, float *sd,
                              bool *squashed) {
+  CELI_FLOATS(CELI_FLUSH);
   const CeliView view = agent->algo->view(agent);
   const int64_t A = view.dist.A, H = view.sampler ? 0 : celi_dist_head(&view.dist);
   float *head;
@@ -168,6 +170,7 @@ static CelStatus draw_dist(CelAgent *agent, const CeliView *view, const float *o
 
 CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t seed, int64_t draw,
                          void *actions) {
+  CELI_FLOATS(CELI_FLUSH);
   const CeliView view = agent->algo->view(agent);
   if (view.sde)
     return unsupported(
@@ -225,6 +228,7 @@ static CelStatus q_of_choices(const CeliView *view, const float *obs, const int3
 }
 
 CelStatus cel_agent_q(CelAgent *agent, const void *obs, const void *actions, int64_t n, float *q) {
+  CELI_FLOATS(CELI_FLUSH);
   const CeliView view = agent->algo->view(agent);
   if (view.kind == CELI_NO_CRITIC) return unsupported(agent, "it learns no action values Q");
   CELI_TRY(check_rows(agent, obs, n));
@@ -261,6 +265,7 @@ static CelStatus v_of_choices(const CeliView *view, const float *obs, int64_t n,
 }
 
 CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n, float *v) {
+  CELI_FLOATS(CELI_FLUSH);
   const CeliView view = agent->algo->view(agent);
   const bool choices = view.kind == CELI_CRITIC_OF_CHOICES && is_choice(&view);
   if (!view.v && !choices) return unsupported(agent, "it learns no state values V");
@@ -269,10 +274,12 @@ CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n, float *v) {
 }
 
 double cel_agent_temperature(CelAgent *agent) {
+  CELI_FLOATS(CELI_FLUSH);
   return agent->algo->view(agent).temperature;
 }
 
 double cel_agent_gamma(const CelAgent *agent) {
+  CELI_FLOATS(CELI_IEEE);
   char text[64];
   const int length =
       cel_fields_get(agent->algo->info.fields, agent->config, "gamma", text, sizeof text);

@@ -1,6 +1,7 @@
 /// Proximal policy optimisation's fields: defaults, ranges, help. The struct is in celsius/ppo.h.
 #include "algo/algo.h"
 #include "algo/onpolicy_fields.h"
+#include "base/floats.h"
 #include "celsius/ppo.h"
 
 #include <string.h>
@@ -44,6 +45,7 @@ const CelField *cel_ppo_fields(void) {
 }
 
 CelPpoConfig cel_ppo_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelPpoConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(celi_ppo_fields, &config);

@@ -32,6 +32,7 @@ const CelAlgoInfo *cel_algo_at(int i) {
 }
 
 CelStatus cel_algo_find(const char *name, const CelAlgoInfo **out) {
+  CELI_FLOATS(CELI_IEEE);
   CeliNearest nearest = {.wanted = name ? name : ""};
   for (int i = 0; i < N_ALGOS; i++) {
     if (name && strcmp(name, algos[i]->info.name) == 0) {

@@ -1,6 +1,7 @@
 /// REINFORCE's fields: defaults, ranges, help. The struct is in celsius/reinforce.h.
 #include "algo/algo.h"
 #include "algo/onpolicy_fields.h"
+#include "base/floats.h"
 #include "celsius/reinforce.h"
 
 #include <string.h>
@@ -40,6 +41,7 @@ const CelField *cel_reinforce_fields(void) {
 }
 
 CelReinforceConfig cel_reinforce_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelReinforceConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(celi_reinforce_fields, &config);

@@ -1,6 +1,7 @@
 /// Soft actor-critic's fields: defaults, ranges, help. The struct is in celsius/sac.h.
 #include "algo/algo.h"
 #include "algo/off_policy_fields.h"
+#include "base/floats.h"
 #include "celsius/sac.h"
 
 #include <string.h>
@@ -36,6 +37,7 @@ const CelField *cel_sac_fields(void) {
 }
 
 CelSacConfig cel_sac_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelSacConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(celi_sac_fields, &config);

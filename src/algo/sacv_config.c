@@ -1,6 +1,7 @@
 /// Fields of soft actor-critic with a value network: defaults, ranges, help. The struct is in celsius/sacv.h.
 #include "algo/off_policy.h"
 #include "algo/off_policy_fields.h"
+#include "base/floats.h"
 #include "celsius/sacv.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@ const CelField *cel_sacv_fields(void) {
 }
 
 CelSacvConfig cel_sacv_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelSacvConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(celi_sacv_fields, &config);

@@ -1,6 +1,7 @@
 /// Soft Q-learning's fields (discrete actions): defaults, ranges, help. The struct is in celsius/sql.h.
 #include "algo/off_policy.h"
 #include "algo/off_policy_fields.h"
+#include "base/floats.h"
 #include "celsius/sql.h"
 
 #include <string.h>
@@ -19,6 +20,7 @@ const CelField *cel_sql_fields(void) {
 }
 
 CelSqlConfig cel_sql_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelSqlConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(celi_sql_fields, &config);

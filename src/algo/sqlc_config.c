@@ -1,6 +1,7 @@
 /// Fields of soft Q-learning with continuous actions: defaults, ranges, help. The struct is in celsius/sqlc.h.
 #include "algo/off_policy.h"
 #include "algo/off_policy_fields.h"
+#include "base/floats.h"
 #include "celsius/sqlc.h"
 
 #include <string.h>
@@ -35,6 +36,7 @@ const CelField *cel_sqlc_fields(void) {
 }
 
 CelSqlcConfig cel_sqlc_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelSqlcConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(celi_sqlc_fields, &config);

@@ -12,6 +12,7 @@
 
 CelStatus cel_soft_value_estimate(float *V, float *log_w, const float *Q, const float *log_q,
                                   double alpha, int64_t n, int64_t B) {
+  CELI_FLOATS(CELI_IEEE);
   if (!(alpha > 0) || !isfinite(alpha))
     return cel_fail(CEL_E_RANGE, "a soft value: alpha is %g; it must be positive", alpha);
   if (n < 1)

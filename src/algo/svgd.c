@@ -23,6 +23,7 @@ static CelStatus check_sizes(int64_t n, int64_t m, int64_t d) {
 
 CelStatus cel_svgd_direction(double *phi, const double *x, const double *score, const double *y,
                              double h, int64_t n, int64_t m, int64_t d) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(check_sizes(n, m, d));
   if (!(h > 0)) return cel_fail(CEL_E_RANGE, "svgd: the kernel's h is %g; it must be positive", h);
   for (int64_t j = 0; j < m; j++) {
@@ -83,6 +84,7 @@ static double bandwidth(const double *x, int64_t n, int64_t d, double *distance)
 }
 
 CelStatus cel_svgd_bandwidth(double *h, const double *x, int64_t n, int64_t d) {
+  CELI_FLOATS(CELI_IEEE);
   double *distance = NULL;
   CELI_TRY(check_sizes(n, 1, d));
   CELI_TRY(celi_alloc(&distance, (size_t)n * (size_t)n / 2 + 1, sizeof *distance, "distances"));
@@ -94,6 +96,7 @@ CelStatus cel_svgd_bandwidth(double *h, const double *x, int64_t n, int64_t d) {
 // ---- running.
 
 void cel_svgd_squash(double *score_u, const double *score_a, const double *a, int64_t n) {
+  CELI_FLOATS(CELI_IEEE);
   for (int64_t i = 0; i < n; i++) score_u[i] = score_a[i] * (1 - a[i] * a[i]) - 2 * a[i];
 }
 
@@ -183,6 +186,7 @@ static CelStatus run_steps(Run *run, CelScore score, void *data, const CelSvgdOp
 
 CelStatus cel_svgd_run(double *x, int64_t n, int64_t d, CelScore score, void *data,
                        const CelSvgdOptions *options) {
+  CELI_FLOATS(CELI_IEEE);
   const CelSvgdOptions chosen = options ? *options : cel_svgd_options_default();
   Run run = {.n = n, .d = d, .x = x, .u = x};
   CELI_TRY(check_sizes(n, 1, d));

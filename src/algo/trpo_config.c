@@ -1,6 +1,7 @@
 /// Trust region policy optimisation's fields: defaults, ranges, help. The struct is in celsius/trpo.h.
 #include "algo/algo.h"
 #include "algo/onpolicy_fields.h"
+#include "base/floats.h"
 #include "celsius/trpo.h"
 
 #include <string.h>
@@ -40,6 +41,7 @@ const CelField *cel_trpo_fields(void) {
 }
 
 CelTrpoConfig cel_trpo_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelTrpoConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(celi_trpo_fields, &config);

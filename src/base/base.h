@@ -3,6 +3,7 @@
 #ifndef CELSIUS_BASE_BASE_H
 #define CELSIUS_BASE_BASE_H
 #include "base/file.h"
+#include "base/floats.h"
 #include "base/text.h"
 #include "celsius/status.h"
 #include <stdbool.h>

@@ -15,12 +15,15 @@
 #define NAME_ROOM 192 // a dotted name with its zero
 
 double cel_schedule_at(const CelSchedule *schedule, double progress_remaining) {
-  switch (schedule->kind) {
-  case CEL_CONSTANT: return schedule->value;
-  case CEL_LINEAR: return schedule->value * progress_remaining;
-  case CEL_CALLBACK: return schedule->callback(progress_remaining, schedule->user);
-  }
-  return schedule->value;
+  CELI_FLOATS(CELI_IEEE);
+  double value = schedule->value;
+  CELI_PIN(progress_remaining);
+  if (schedule->kind == CEL_LINEAR) value = value * progress_remaining;
+  if (schedule->kind == CEL_CALLBACK)
+    value = schedule->callback(progress_remaining, schedule->user);
+  celi_floats_keep();
+  CELI_PIN(value);
+  return value;
 }
 
 // ---- Finding
@@ -75,6 +78,7 @@ static void nearest_below(const CelField *table, const char *prefix, CeliNearest
 }
 
 const char *cel_fields_nearest(const CelField *table, const char *name) {
+  CELI_FLOATS(CELI_IEEE);
   static _Thread_local char best[NAME_ROOM];
   CeliNearest nearest = {.wanted = name};
   nearest_below(table, "", &nearest, best);
@@ -245,6 +249,7 @@ static CelStatus check_below(const CelField *table, const char *prefix, const vo
 }
 
 CelStatus cel_fields_check(const CelField *table, const void *config) {
+  CELI_FLOATS(CELI_IEEE);
   return check_below(table, "", config);
 }
 
@@ -423,6 +428,7 @@ static CelStatus parse_value(const CelField *field, const char *name, const char
 }
 
 CelStatus cel_fields_set(const CelField *table, void *config, const char *name, const char *text) {
+  CELI_FLOATS(CELI_IEEE);
   size_t offset;
   const CelField *field = celi_field_locate(table, name, &offset);
   if (field == NULL) return celi_fail_unknown(table, name);
@@ -430,6 +436,7 @@ CelStatus cel_fields_set(const CelField *table, void *config, const char *name, 
 }
 
 void cel_fields_default(const CelField *table, void *config) {
+  CELI_FLOATS(CELI_IEEE);
   for (const CelField *field = table; field->name != NULL; field++) {
     char *value = (char *)config + field->offset;
     if (field->type == CEL_FIELD_GROUP)
@@ -444,6 +451,7 @@ void cel_fields_default(const CelField *table, void *config) {
 }
 
 CelStatus cel_fields_check_table(const CelField *table) {
+  CELI_FLOATS(CELI_IEEE);
   for (const CelField *field = table; field->name != NULL; field++) {
     const char *name = field->name;
     if (*name == 0 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name))
@@ -516,6 +524,7 @@ int celi_field_text(const CelField *field, const void *value, char *text, size_t
 
 int cel_fields_get(const CelField *table, const void *config, const char *name, char *text,
                    size_t size) {
+  CELI_FLOATS(CELI_IEEE);
   size_t offset;
   const CelField *field = celi_field_locate(table, name, &offset);
   if (field == NULL) return -1;

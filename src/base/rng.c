@@ -55,6 +55,7 @@ double cel_rng_uniform(CelRng *rng) {
 }
 
 double cel_rng_range(CelRng *rng, double low, double high) {
+  CELI_FLOATS(CELI_IEEE);
   double u = cel_rng_uniform(rng);
   double x = low + (high - low) * u;
   if (isfinite(low) && isfinite(high) && !isfinite(x)) // high - low overflows: mix the halves
@@ -90,6 +91,7 @@ static double cos_turn(double u) {
 }
 
 double cel_rng_normal(CelRng *rng) {
+  CELI_FLOATS(CELI_IEEE);
   uint32_t block[4];
   cel_rng_block(rng, block);
   double u = (double)((word64(block, 0) >> 11) + 1) * 0x1p-53; // (0, 1]

@@ -495,6 +495,7 @@ static CelSafetensors *create(const char *name) {
 
 CelStatus cel_safetensors_open_bytes(const char *name, const void *bytes, size_t size,
                                      CelSafetensors **out) {
+  CELI_FLOATS(CELI_IEEE);
   CelSafetensors *file = create(name);
   if (file == NULL) return CEL_E_MEMORY;
   CelStatus status = parse(file, bytes, size);
@@ -527,6 +528,7 @@ static CelStatus map_file(CelSafetensors *file) {
 }
 
 CelStatus cel_safetensors_open(const char *path, CelSafetensors **out) {
+  CELI_FLOATS(CELI_IEEE);
   CelSafetensors *file = create(path);
   if (file == NULL) return CEL_E_MEMORY;
   CelStatus status = map_file(file);
@@ -645,10 +647,12 @@ static CelStatus load(const CelSafetensors *file, CelTensors *tensors, unsigned 
 }
 
 CelStatus cel_safetensors_load(const CelSafetensors *file, CelTensors *tensors, unsigned roles) {
+  CELI_FLOATS(CELI_IEEE);
   return load(file, tensors, roles, true);
 }
 
 CelStatus cel_safetensors_load_some(const CelSafetensors *file, CelTensors *tensors,
                                     unsigned roles) {
+  CELI_FLOATS(CELI_IEEE);
   return load(file, tensors, roles, false);
 }

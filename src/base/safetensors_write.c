@@ -193,6 +193,7 @@ static CelStatus write_list(const char *path, const CelTensor **all, size_t n, c
 
 CelStatus cel_safetensors_write_list(const char *path, const CelTensor *list, int64_t n,
                                      const CelMeta *meta, int n_meta) {
+  CELI_FLOATS(CELI_IEEE);
   if (n < 0 || n_meta < 0) return cel_fail(CEL_E_ARGUMENT, "%s: a negative count", path);
   const CelTensor **all;
   CELI_TRY(celi_alloc(&all, (size_t)n, 2 * sizeof *all, "the tensors to write"));
@@ -204,6 +205,7 @@ CelStatus cel_safetensors_write_list(const char *path, const CelTensor *list, in
 
 CelStatus cel_safetensors_write(const char *path, const CelTensors *tensors, unsigned roles,
                                 const CelMeta *meta, int n_meta) {
+  CELI_FLOATS(CELI_IEEE);
   const CelTensor **all;
   size_t count = (size_t)cel_tensors_count(tensors), n = 0;
   if (n_meta < 0) return cel_fail(CEL_E_ARGUMENT, "%s: a negative count", path);

@@ -1,5 +1,6 @@
 /// Spaces: made by a constructor, checked, measured, described and sampled from.
 #include "celsius/space.h"
+#include "base/floats.h"
 #include "celsius/rng.h"
 #include <inttypes.h>
 #include <math.h>
@@ -21,6 +22,7 @@ static CelSpace one_part(CelSpaceKind kind, CelType type, int64_t size) {
 }
 
 CelSpace cel_space_box(int64_t size, double low, double high) {
+  CELI_FLOATS(CELI_IEEE);
   CelSpace space = one_part(CEL_BOX, CEL_F32, size);
   CelSpacePart *part = &space.part[0];
   int64_t kept = size > CEL_SPACE_BOUNDS_MAX ? 1 : size;
@@ -32,6 +34,7 @@ CelSpace cel_space_box(int64_t size, double low, double high) {
 }
 
 CelSpace cel_space_box_bounds(int64_t size, const double *low, const double *high) {
+  CELI_FLOATS(CELI_IEEE);
   CelSpace space = one_part(CEL_BOX, CEL_F32, size);
   if (size > CEL_SPACE_BOUNDS_MAX) space.part[0].size = -1; // cel_space_check refuses it
   for (int64_t i = 0; i < size && i < CEL_SPACE_BOUNDS_MAX; i++) {
@@ -48,6 +51,7 @@ CelSpace cel_space_discrete(int64_t n) {
 }
 
 CelSpace cel_space_multi_discrete(int64_t k, const int64_t *n) {
+  CELI_FLOATS(CELI_IEEE);
   CelSpace space = one_part(CEL_MULTI_DISCRETE, CEL_I32, k);
   if (k > CEL_SPACE_BOUNDS_MAX) space.part[0].size = -1; // cel_space_check refuses it
   for (int64_t i = 0; i < k && i < CEL_SPACE_BOUNDS_MAX; i++) {
@@ -137,6 +141,7 @@ static CelStatus check_bounds(const CelSpacePart *part, int p) {
 }
 
 CelStatus cel_space_check(const CelSpace *space) {
+  CELI_FLOATS(CELI_IEEE);
   if (space->n_parts < 1 || space->n_parts > CEL_SPACE_PARTS_MAX) {
     return cel_fail(CEL_E_SHAPE, "a space has 1 to %d parts, not %d", CEL_SPACE_PARTS_MAX,
                     space->n_parts);
@@ -230,6 +235,7 @@ static int describe_part(const CelSpacePart *part, char *text, size_t size, int 
 }
 
 int cel_space_describe(const CelSpace *space, char *text, size_t size) {
+  CELI_FLOATS(CELI_IEEE);
   int at = 0;
   if (size > 0) text[0] = 0;
   if (space->n_parts == 1) return describe_part(&space->part[0], text, size, at);
@@ -308,6 +314,7 @@ static void sample_part(const CelSpacePart *part, uint8_t *out, Words *words) {
 }
 
 void cel_space_sample(const CelSpace *space, void *out, int64_t n, CelRng *rng) {
+  CELI_FLOATS(CELI_IEEE);
   Words words = {.rng = rng, .left = 0};
   const CelSpacePart *part = &space->part[0];
   if (space->n_parts == 1 && part->kind == CEL_DISCRETE) {

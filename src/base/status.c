@@ -52,6 +52,7 @@ static void end_cut(char *text, size_t size) {
 }
 
 CelStatus cel_fail(CelStatus status, const char *format, ...) {
+  CELI_FLOATS(CELI_IEEE);
   char text[MESSAGE_MAX]; // apart from `message`, which the arguments may point to
   va_list args;
   va_start(args, format);
@@ -65,6 +66,7 @@ CelStatus cel_fail(CelStatus status, const char *format, ...) {
 }
 
 CelStatus cel_fail_in(CelStatus status, const char *format, ...) {
+  CELI_FLOATS(CELI_IEEE);
   if (status == CEL_OK) return status;
   char context[MESSAGE_MAX];
   va_list args;

@@ -115,6 +115,7 @@ static CelStatus grow(CelTensors *tensors) {
 
 CelStatus cel_tensors_declare(CelTensors *tensors, const char *name, CelType type, CelRole role,
                               void *place, int ndim, const int64_t *shape) {
+  CELI_FLOATS(CELI_IEEE);
   if (tensors->block != NULL)
     return cel_fail(CEL_E_STATE, "tensor \"%s\" is declared after the allocation", name);
   CELI_TRY(check_name(tensors, name));
@@ -173,6 +174,7 @@ static CelStatus too_large(const CelTensors *tensors, size_t available, const ch
 }
 
 CelStatus cel_tensors_allocate(CelTensors *tensors) {
+  CELI_FLOATS(CELI_IEEE);
   if (tensors->block != NULL) return cel_fail(CEL_E_STATE, "the tensors are allocated already");
   if (!lay_out(tensors))
     return cel_fail(CEL_E_MEMORY, "the tensors' sizes overflow; the largest is \"%s\"",

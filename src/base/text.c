@@ -357,6 +357,7 @@ void celi_text_free(CeliText *text) {
 // ---- shell
 
 const char *cel_shell_quote(char *text, size_t size, const char *path) {
+  CELI_FLOATS(CELI_IEEE);
   static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                               "_-./+,:@%=";
   if (path[0] && strspn(path, plain) == strlen(path)) {

@@ -380,6 +380,7 @@ CelStatus celi_yaml_parse(const char *name, const char *text, size_t size,
 }
 
 CelStatus cel_yaml_read(const char *path, const CelYamlSection *sections, int n_sections) {
+  CELI_FLOATS(CELI_IEEE);
   char *text;
   size_t size;
   CELI_TRY(celi_file_read(path, FILE_MAX, &text, &size));
@@ -445,6 +446,7 @@ CelStatus celi_yaml_parse_peek(const char *name, const char *text, size_t size, 
 }
 
 CelStatus cel_yaml_peek(const char *path, const char *key, char *text, size_t size, bool *found) {
+  CELI_FLOATS(CELI_IEEE);
   char *bytes;
   size_t length;
   *found = false;

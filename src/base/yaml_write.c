@@ -135,6 +135,7 @@ CelStatus celi_yaml_format(CeliText *text, const CelYamlSection *sections, int n
 }
 
 CelStatus cel_yaml_write(const char *path, const CelYamlSection *sections, int n_sections) {
+  CELI_FLOATS(CELI_IEEE);
   CeliText text = {0};
   CelStatus status = cel_fail_in(celi_yaml_format(&text, sections, n_sections), "%s: ", path);
   if (status == CEL_OK) status = celi_file_write(path, text.data, text.size);

@@ -1,5 +1,6 @@
 /// Certificates: which problem it is, at which temperature and discount; what all kinds share.
 #include "certify/certify.h"
+#include "base/floats.h"
 #include "run/training.h"
 #include <math.h>
 #include <stdarg.h>
@@ -26,6 +27,7 @@ const CelField *cel_certify_fields(void) {
 }
 
 CelCertifyOptions cel_certify_options_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelCertifyOptions options;
   memset(&options, 0, sizeof options);
   cel_fields_default(fields, &options);
@@ -115,6 +117,7 @@ static CelStatus find_problem(const CelEnvSpec *spec, CelCertifyProblem *problem
 }
 
 CelStatus cel_certify_check(const CelEnvSpec *spec) {
+  CELI_FLOATS(CELI_IEEE);
   CelCertifyProblem problem;
   return find_problem(spec, &problem);
 }
@@ -170,6 +173,7 @@ static CelStatus fill(CelCertificate *out, CelAgent *agent, const CelEnvSpec *sp
 
 CelStatus cel_certify(CelAgent *agent, const CelEnvSpec *spec, const CelCertifyOptions *options,
                       CelCertificate **out) {
+  CELI_FLOATS(CELI_IEEE);
   const CelCertifyOptions how = options ? *options : cel_certify_options_default();
   CelCertificate *certificate = calloc(1, sizeof *certificate);
   *out = NULL;

@@ -185,6 +185,7 @@ static CelStatus measure(Bound *b, CelGuaranteeStep *step) {
 
 CelStatus cel_policy_guarantee(const CelMdp *mdp, const double *pi, const double *pi_next,
                                double gamma, CelGuaranteeStep *step) {
+  CELI_FLOATS(CELI_IEEE);
   Bound b = {0};
   CelStatus status = bound_open(&b, mdp, gamma);
   for (int i = 0; i < 2 && status == CEL_OK; i++) {
@@ -242,6 +243,7 @@ static int64_t count_actions(const CelMdp *mdp) {
 }
 
 CelStatus cel_agent_policy(CelAgent *agent, const CelMdp *mdp, double *pi) {
+  CELI_FLOATS(CELI_IEEE);
   const CelSpace *seen = cel_agent_observation(agent), *action = cel_agent_action(agent);
   const int64_t actions = count_actions(mdp);
   if (action->n_parts != 1 || action->part[0].kind != CEL_DISCRETE ||
@@ -272,6 +274,7 @@ struct CelGuarantee {
 
 CelStatus cel_guarantee_create(CelGuarantee **out, const CelMdp *mdp, CelAgent *agent,
                                double gamma) {
+  CELI_FLOATS(CELI_IEEE);
   CelGuarantee *g;
   CELI_TRY(celi_alloc(&g, 1, sizeof *g, "a guarantee"));
   memset(g, 0, sizeof *g);
@@ -367,6 +370,7 @@ static CelStatus count_rows(CelGuarantee *g, const char *path) {
 }
 
 CelStatus cel_guarantee_write(CelGuarantee *guarantee, const CelAgent *agent, const char *folder) {
+  CELI_FLOATS(CELI_IEEE);
   CelGuarantee *g = guarantee;
   char path[CEL_PATH_MAX];
   double last[COLUMNS];
@@ -376,6 +380,7 @@ CelStatus cel_guarantee_write(CelGuarantee *guarantee, const CelAgent *agent, co
 }
 
 CelStatus cel_guarantee_step(CelGuarantee *guarantee, CelAgent *agent, CelGuaranteeStep *step) {
+  CELI_FLOATS(CELI_IEEE);
   CelGuarantee *g = guarantee;
   Known *known = g->bound.known;
   CELI_TRY(cel_agent_policy(agent, g->bound.mdp, known[1].pi));

@@ -5,6 +5,7 @@
 /// |V_2h - V_h| at the places that all have, the error falls as h^p, p = log2(d1/d2), and what is left is d2/(2^p - 1).
 /// p is not believed beyond 1: the estimate is d2 or more, about three times what a rule of second order leaves.
 /// Source: [soft-q-learning, 3.1]; Richardson, "The approximate arithmetical solution by finite differences", 1911.
+#include "base/floats.h"
 #include "certify/multigoal.h"
 #include <float.h>
 #include <math.h>
@@ -29,6 +30,7 @@ const CelField *cel_multigoal_grid_fields(void) {
 }
 
 CelMultigoalGrid cel_multigoal_grid_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelMultigoalGrid grid;
   memset(&grid, 0, sizeof grid);
   cel_fields_default(fields, &grid);
@@ -179,6 +181,7 @@ static CelStatus solve_levels(CelMultigoalSolution *out, Level *level, double to
 
 CelStatus cel_multigoal_solve(const CelMultigoal *plane, double gamma, double alpha,
                               const CelMultigoalGrid *grid, CelMultigoalSolution **out) {
+  CELI_FLOATS(CELI_IEEE);
   const CelMultigoalGrid how = grid ? *grid : cel_multigoal_grid_default();
   const double begin = now();
   Level level[LEVELS] = {{0}};
@@ -216,10 +219,12 @@ void cel_multigoal_solution_destroy(CelMultigoalSolution *solution) {
 // ---- values and policy anywhere
 
 double cel_multigoal_v(const CelMultigoalSolution *solution, const double s[2]) {
+  CELI_FLOATS(CELI_IEEE);
   return celi_plane_at(solution->V, solution->cells, solution->step, s);
 }
 
 double cel_multigoal_q(const CelMultigoalSolution *solution, const double s[2], const double a[2]) {
+  CELI_FLOATS(CELI_IEEE);
   double next[2], reward;
   const bool ends = cel_multigoal_step(&solution->plane, next, &reward, s, a);
   return ends ? reward : reward + solution->gamma * cel_multigoal_v(solution, next);
@@ -245,6 +250,7 @@ static double tabulate(const CelMultigoalSolution *solution, const double s[2], 
 
 void cel_multigoal_log_density(const CelMultigoalSolution *solution, const double s[2],
                                const double *a, int64_t n, double *log_density) {
+  CELI_FLOATS(CELI_IEEE);
   double Q[CUTS * CUTS], sum = 0;
   int best = 0;
   const double top = tabulate(solution, s, Q, &best), alpha = solution->alpha;
@@ -258,6 +264,7 @@ void cel_multigoal_log_density(const CelMultigoalSolution *solution, const doubl
 
 void cel_multigoal_draw(const CelMultigoalSolution *solution, const double s[2], CelRng *rng,
                         double a[2]) {
+  CELI_FLOATS(CELI_IEEE);
   double Q[CUTS * CUTS], sum = 0;
   int cell = 0;
   const double top = tabulate(solution, s, Q, &cell), side = 2 * solution->plane.reach / CUTS;

@@ -93,6 +93,7 @@ const char *celi_export_plain(char text[64], const char *from) {
 }
 
 CelStatus cel_export(const char *model, const char *format, const char *out, const char *name) {
+  CELI_FLOATS(CELI_IEEE);
   CeliExport write = NULL;
   char made[IDENTIFIER_MAX];
   CELI_TRY(find_format(format, &write));

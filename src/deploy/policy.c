@@ -105,6 +105,7 @@ static CelStatus build(CelPolicy *policy, const CeliModel *model) {
 }
 
 CelStatus cel_policy_load(const char *path, CelPolicy **out) {
+  CELI_FLOATS(CELI_IEEE);
   *out = NULL;
   CeliModel model;
   CELI_TRY(celi_model_open(&model, path));
@@ -170,6 +171,7 @@ static void put_action(const CelPolicy *policy, float *action) {
 }
 
 CelStatus cel_policy_act(CelPolicy *policy, const void *obs, void *action) {
+  CELI_FLOATS(CELI_FLUSH);
   const float *head;
   CELI_TRY(forward(policy, obs, NULL, &head));
   const bool discrete = celi_dist_discrete(&policy->dist);
@@ -194,6 +196,7 @@ static CelStatus check_sample(const CelPolicy *policy) {
 
 CelStatus cel_policy_sample_noise(CelPolicy *policy, const void *obs, const float *noise,
                                   void *action) {
+  CELI_FLOATS(CELI_FLUSH);
   const float *head;
   CELI_TRY(check_sample(policy));
   for (int64_t i = 0; i < policy->W; i++)
@@ -216,6 +219,7 @@ CelStatus cel_policy_sample_noise(CelPolicy *policy, const void *obs, const floa
 }
 
 CelStatus cel_policy_sample(CelPolicy *policy, const void *obs, CelRng *rng, void *action) {
+  CELI_FLOATS(CELI_FLUSH);
   enum { DIGITS = 1 << 24 }; // of a float, so that no uniform rounds to 1
   for (int64_t i = 0; i < policy->W; i++)
     policy->noise[i] = celi_dist_discrete(&policy->dist)

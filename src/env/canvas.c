@@ -1,5 +1,6 @@
 /// The canvas: shapes are put on a list, in world coordinates. No pixels here.
 #include "celsius/canvas.h"
+#include "base/floats.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -68,6 +69,7 @@ void cel_canvas_arc_arrow(CelCanvas *canvas, double x, double y, double radius, 
 }
 
 void cel_canvas_text(CelCanvas *canvas, double x, double y, const char *text, CelColor color) {
+  CELI_FLOATS(CELI_IEEE);
   CelShape *shape = next_shape(canvas, CEL_TEXT, 1, color);
   if (!shape) return;
   shape->x[0] = x;

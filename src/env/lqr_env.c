@@ -150,6 +150,7 @@ static void lqr_close(CelEnvSpec *spec) {
 }
 
 CelStatus cel_lqr_of_env(const CelEnvSpec *spec, CelLqr *out) {
+  CELI_FLOATS(CELI_IEEE);
   if (spec->type != &celi_env_lqr) {
     return cel_fail(CEL_E_UNSUPPORTED, "%s is no linear-quadratic regulator: LQR-v0 is",
                     spec->type->id);

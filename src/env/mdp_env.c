@@ -214,6 +214,7 @@ static void mdp_close(CelEnvSpec *spec) {
 }
 
 CelStatus cel_mdp_env_spec(CelEnvSpec **out, const CelMdp *mdp, const CelEnvOptions *options) {
+  CELI_FLOATS(CELI_IEEE);
   MdpArguments config;
   memset(&config, 0, sizeof config);
   cel_fields_default(fields, &config);
@@ -222,6 +223,7 @@ CelStatus cel_mdp_env_spec(CelEnvSpec **out, const CelMdp *mdp, const CelEnvOpti
 }
 
 CelStatus cel_mdp_of_env(const CelEnvSpec *spec, const CelMdp **out) {
+  CELI_FLOATS(CELI_IEEE);
   if (spec->type->open != mdp_open) {
     return cel_fail(CEL_E_UNSUPPORTED,
                     "%s is no finite problem: %s is, and those of `celsius list envs` that are "

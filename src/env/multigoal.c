@@ -9,6 +9,7 @@
 /// s' = clip(s + a, +-7), where both the action and the place are clipped element by element; starts at N(0, .1^2 I).
 /// Source: Haarnoja et al., "Reinforcement learning with deep energy-based policies", 2017, 5.1.
 #include "celsius/multigoal.h"
+#include "base/floats.h"
 #include "celsius/canvas.h"
 #include "env/env_internal.h"
 #include <math.h>
@@ -58,6 +59,7 @@ static double nearest_goal(const CelMultigoal *plane, const double s[2]) {
 
 bool cel_multigoal_step(const CelMultigoal *plane, double next[2], double *reward,
                         const double s[2], const double a[2]) {
+  CELI_FLOATS(CELI_IEEE);
   double length = 0;
   for (int k = 0; k < 2; k++) {
     const double step = clip(a[k], plane->reach);
@@ -139,6 +141,7 @@ const CelEnvType celi_env_multigoal = {
 };
 
 CelStatus cel_multigoal_of_env(const CelEnvSpec *spec, CelMultigoal *out) {
+  CELI_FLOATS(CELI_IEEE);
   if (spec->type != &celi_env_multigoal)
     return cel_fail(CEL_E_UNSUPPORTED, "%s is not the multi-goal plane", spec->type->id);
   *out = *(const CelMultigoal *)spec->config;

@@ -41,6 +41,7 @@ static CelStatus ask(void *library, const char *file, const char *name, const Ce
   const CelEnvType *(*get)(void);
   memcpy(&get, &symbol, sizeof get); // ISO C has no cast from object to function pointers
   const CelEnvType *given = get();
+  celi_floats_keep();
   if (!given) return cel_fail(CEL_E_ENV, "%s: %s returned NULL", file, name);
   CELI_TRY(cel_fail_in(celi_env_type_check(given), "%s: %s: ", file, name));
   *type = given;
@@ -52,13 +53,14 @@ CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **libra
   const char *name = "";
   CELI_TRY(split(id, file, &name));
   void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  celi_floats_keep(); // one linked with -ffast-math makes its loader flush subnormals
   if (!handle) {
     const char *why = dlerror();
     return cel_fail(CEL_E_IO, "cannot load the environment: %s", why ? why : file);
   }
   CelStatus status = ask(handle, file, name, type);
   if (status != CEL_OK) {
-    dlclose(handle);
+    celi_plugin_close(handle);
     return status;
   }
   *library = handle;
@@ -67,4 +69,5 @@ CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **libra
 
 void celi_plugin_close(void *library) {
   if (library) dlclose(library);
+  celi_floats_keep();
 }

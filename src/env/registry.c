@@ -121,6 +121,7 @@ static CelStatus add_type(const CelEnvType *type) {
 }
 
 CelStatus cel_env_register(const CelEnvType *type) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(celi_env_type_check(type));
   if (celi_plugin_is(type->id)) {
     return cel_fail(CEL_E_ARGUMENT, "environment %s: an id may not look like FILE.so:Name",
@@ -157,6 +158,7 @@ static CelStatus find_type(const char *id, const CelEnvType **type, void **libra
 }
 
 CelStatus cel_env_find(const char *id, const CelEnvType **out) {
+  CELI_FLOATS(CELI_IEEE);
   void *library;
   CELI_TRY(find_type(id, out, &library));
   celi_plugin_close(library); // its code stays: see celi_plugin_open
@@ -188,7 +190,9 @@ static CelStatus open_type(CelEnvSpec *spec, const CelEnvOptions *options) {
   spec->max_episode_steps =
       chosen.max_episode_steps < 0 ? spec->type->max_episode_steps : chosen.max_episode_steps;
   spec->action_repeat = chosen.action_repeat;
-  CELI_TRY(spec->type->open(spec));
+  const CelStatus status = spec->type->open(spec);
+  celi_floats_keep();
+  CELI_TRY(status);
   if (chosen.max_episode_steps >= 0) spec->max_episode_steps = chosen.max_episode_steps;
   return CEL_OK;
 }
@@ -211,6 +215,7 @@ static CelStatus open_spec(CelEnvSpec *spec, const void *config, const CelEnvOpt
   CELI_TRY(open_type(spec, options));
   CelStatus status = check_opened(spec);
   if (status != CEL_OK && spec->type->close) spec->type->close(spec);
+  celi_floats_keep();
   return status;
 }
 
@@ -223,6 +228,7 @@ static void free_spec(CelEnvSpec *spec) {
 
 CelStatus cel_env_spec_create(CelEnvSpec **out, const char *id, const void *config,
                               const CelEnvOptions *options) {
+  CELI_FLOATS(CELI_IEEE);
   const CelEnvType *type;
   void *library;
   CELI_TRY(find_type(id, &type, &library));
@@ -245,7 +251,9 @@ CelStatus cel_env_spec_create(CelEnvSpec **out, const char *id, const void *conf
 }
 
 void cel_env_spec_destroy(CelEnvSpec *spec) {
+  CELI_FLOATS(CELI_IEEE);
   if (!spec) return;
   if (spec->type->close) spec->type->close(spec);
+  celi_floats_keep();
   free_spec(spec);
 }

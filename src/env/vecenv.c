@@ -77,6 +77,7 @@ static CelStatus declare_results(CelVecEnv *env, CelTensors *t, const char *pref
 CelStatus cel_vecenv_declare(CelVecEnv *env, CelTensors *tensors, const char *prefix,
                              const CelEnvSpec *spec, int64_t N, uint64_t seed,
                              CelRngPurpose purpose, uint32_t first_index) {
+  CELI_FLOATS(CELI_IEEE);
   if (N < 1 || N > (int64_t)UINT32_MAX - (int64_t)first_index) {
     return cel_fail(CEL_E_RANGE,
                     "%" PRId64 " environments from index %" PRIu32
@@ -273,11 +274,13 @@ static CelStatus reset_one(CelVecEnv *env, int64_t i) {
   env->episode_return[i] = 0.0;
   CelStatus status = spec->type->reset(spec, env->states + i * spec->state_size,
                                        env->obs + (size_t)i * env->obs_bytes, &env->rng[i]);
+  celi_floats_keep();
   if (status != CEL_OK) return fail_at(env, i, status);
   return check_numbers(env, NULL, i, i + 1);
 }
 
 CelStatus cel_vecenv_reset(CelVecEnv *env) {
+  CELI_FLOATS(CELI_IEEE);
   open_streams(env, 0, env->N);
   for (int64_t i = 0; i < env->N; i++) CELI_TRY(reset_one(env, i));
   save_streams(env, 0, env->N);
@@ -294,6 +297,7 @@ static CelStatus step_rows(CelVecEnv *env, float *reward, int64_t begin, int64_t
                                       env->actions + (size_t)begin * env->action_bytes,
                                       env->obs + (size_t)begin * env->obs_bytes, reward + begin,
                                       env->terminated + begin, env->rng + begin);
+  celi_floats_keep();
   if (status != CEL_OK) {
     return cel_fail_in(status, "%s: environments %" PRId64 " to %" PRId64 ": ", spec->type->id,
                        (int64_t)env->first_index + begin, (int64_t)env->first_index + end - 1);
@@ -336,6 +340,7 @@ static CelStatus finish(CelVecEnv *env, int64_t i) {
 }
 
 CelStatus cel_vecenv_step(CelVecEnv *env, const void *actions, int64_t begin, int64_t end) {
+  CELI_FLOATS(CELI_IEEE);
   if (begin < 0 || end > env->N || begin > end) {
     return cel_fail(CEL_E_RANGE,
                     "environments [%" PRId64 ", %" PRId64 ") of %" PRId64 ": not a range of them",

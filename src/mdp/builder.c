@@ -54,6 +54,7 @@ struct CelMdpBuilder {
 
 CelStatus cel_mdp_builder_create(CelMdpBuilder **out, int64_t states, double discount,
                                  int64_t horizon) {
+  CELI_FLOATS(CELI_IEEE);
   CelMdpBuilder *builder;
   if (states < 1) {
     return cel_fail(CEL_E_RANGE, "%" PRId64 " states: a problem has one at least", states);
@@ -144,6 +145,7 @@ static int64_t grown(int64_t capacity, int64_t needed) {
 }
 
 CelStatus cel_mdp_builder_reserve(CelMdpBuilder *builder, int64_t pairs, int64_t transitions) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   size_t of_pairs, of_transitions, bytes;
   if (pairs < 0 || transitions < 0 || pairs == INT64_MAX ||
@@ -362,6 +364,7 @@ static CelStatus begin_actions(CelMdpBuilder *builder) {
 }
 
 CelStatus cel_mdp_pair(CelMdpBuilder *builder, int64_t state, int64_t action, double reward) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   CELI_TRY(check_pair(builder, state, action, reward));
   CELI_TRY(close_row(builder));
@@ -404,6 +407,7 @@ static CelStatus check_transition(const CelMdpBuilder *builder, int64_t next, do
 
 CelStatus cel_mdp_transition(CelMdpBuilder *builder, int64_t next, double probability,
                              double reward, bool ends) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   CELI_TRY(check_transition(builder, next, probability, reward));
   if (!(probability > 0.0)) return CEL_OK;
@@ -424,6 +428,7 @@ CelStatus cel_mdp_transition(CelMdpBuilder *builder, int64_t next, double probab
 // ---- start, grid, name
 
 CelStatus cel_mdp_start(CelMdpBuilder *builder, int64_t state, double weight) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   if (state < 0 || state >= builder->states) {
     return cel_fail(CEL_E_RANGE, "initial state %" PRId64 ": the states are 0 to %" PRId64, state,
@@ -443,6 +448,7 @@ CelStatus cel_mdp_start(CelMdpBuilder *builder, int64_t state, double weight) {
 }
 
 CelStatus cel_mdp_set_grid(CelMdpBuilder *builder, const CelMdpGrid *grid) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   CELI_TRY(celi_mdp_check_grid(grid, builder->states));
   const size_t cells = (size_t)(grid->rows * grid->columns), actions = (size_t)grid->actions;
@@ -466,6 +472,7 @@ CelStatus cel_mdp_set_grid(CelMdpBuilder *builder, const CelMdpGrid *grid) {
 }
 
 CelStatus cel_mdp_set_name(CelMdpBuilder *builder, const char *name) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   if (strlen(name) >= sizeof builder->name || !celi_text_plain(name)) {
     return cel_fail(CEL_E_RANGE, "the problem's name must be a plain text of at most %zu bytes",
@@ -533,6 +540,7 @@ static void give(CelMdpBuilder *builder, CeliMdp *model) {
 }
 
 CelStatus cel_mdp_build(CelMdpBuilder *builder, CelMdp **out) {
+  CELI_FLOATS(CELI_IEEE);
   CeliMdp *model;
   CELI_TRY(fail_if_built(builder));
   CELI_TRY(finish(builder));

@@ -287,6 +287,7 @@ static void soften(const CelLqr *lqr, double gamma, double alpha, const double *
 }
 
 CelStatus cel_lqr_solve(const CelLqr *lqr, double gamma, double alpha, CelLqrSolution *out) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(check(lqr, gamma, alpha));
   memset(out, 0, sizeof *out);
   CELI_TRY(riccati(lqr, gamma, out));

@@ -52,15 +52,18 @@ void celi_policy_of(double *pi, const double *q, int64_t n, double alpha, double
 }
 
 void cel_q_of_v(const CelMdp *mdp, const double *V, double gamma, double *Q) {
+  CELI_FLOATS(CELI_IEEE);
   for (int64_t p = 0; p < mdp->pairs; p++) Q[p] = celi_backup(mdp, gamma, V, p);
 }
 
 void cel_value_of_q(const CelMdp *mdp, const double *Q, double alpha, double *V) {
+  CELI_FLOATS(CELI_IEEE);
   for (int64_t s = 0; s < mdp->states; s++)
     V[s] = celi_soft_max(Q + mdp->pair[s], mdp->pair[s + 1] - mdp->pair[s], alpha);
 }
 
 void cel_policy_of_q(const CelMdp *mdp, const double *Q, double alpha, double *pi) {
+  CELI_FLOATS(CELI_IEEE);
   for (int64_t s = 0; s < mdp->states; s++) {
     const int64_t p = mdp->pair[s];
     celi_policy_of(pi + p, Q + p, mdp->pair[s + 1] - p, alpha, 0.0);
@@ -68,6 +71,7 @@ void cel_policy_of_q(const CelMdp *mdp, const double *Q, double alpha, double *p
 }
 
 double cel_value_start(const CelMdp *mdp, const double *V) {
+  CELI_FLOATS(CELI_IEEE);
   double J = 0.0;
   for (int64_t s = 0; s < mdp->states; s++) J += mdp->start[s] * V[s];
   return J;

@@ -144,8 +144,14 @@ static bool all_finite(const float *x, int64_t n) {
 
 // ---- optimiser
 
+/// Zero where |x| <= 2^-126, the smallest normal number; NaN stays. Nothing that is stored may be subnormal. The
+/// comparison includes 2^-126 because processors that flush differ just below it (base/floats.h).
+INLINE vf flush(vf x) {
+  return v_sel(v_le(v_abs(x), v_set1(0x1p-126f)), v_zero(), x);
+}
+
 /// Source: [Kingma, Ba 2015], the denominator as PyTorch has it: sqrt(v) / sqrt(1 - beta2^t) +
-/// epsilon.
+/// epsilon. Without an epsilon the denominator can be 0, where v has underflowed: no step there.
 static void adam(float *p, const float *g, float *m, float *v, const CeliAdamStep *step,
                  int64_t begin, int64_t end) {
   const vf beta1_rest = v_set1((float)(1.0 - step->beta1)), beta2 = v_set1((float)step->beta2);
@@ -157,20 +163,22 @@ static void adam(float *p, const float *g, float *m, float *v, const CeliAdamSte
     const int64_t n = end - i;
     const vf gi = v_load_n(g + i, n) * scale;
     const vf m0 = v_load_n(m + i, n);
-    const vf mi = v_fma(beta1_rest, gi - m0, m0);
-    const vf vi_ = v_fma(beta2_rest * gi, gi, beta2 * v_load_n(v + i, n));
+    const vf mi = flush(v_fma(beta1_rest, gi - m0, m0));
+    const vf vi_ = flush(v_fma(beta2_rest * gi, gi, flush(beta2 * v_load_n(v + i, n))));
     const vf denominator = v_fma(v_sqrt(vi_), inv, epsilon);
-    const vf pi = v_fma(size, mi / denominator, v_load_n(p + i, n) * decay);
+    const vf step_i = v_sel(v_eq(denominator, v_zero()), v_zero(), flush(mi / denominator));
+    const vf pi = v_fma(size, step_i, flush(v_load_n(p + i, n) * decay));
     v_store_n(m + i, mi, n);
     v_store_n(v + i, vi_, n);
-    v_store_n(p + i, pi, n);
+    v_store_n(p + i, flush(pi), n);
   }
 }
 
 static void polyak(float *target, const float *p, float tau, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i += VW) {
     const vf t = v_load_n(target + i, end - i);
-    v_store_n(target + i, v_fma(v_set1(tau), v_load_n(p + i, end - i) - t, t), end - i);
+    const vf to = v_fma(v_set1(tau), v_load_n(p + i, end - i) - t, t);
+    v_store_n(target + i, flush(to), end - i);
   }
 }
 

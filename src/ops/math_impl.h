@@ -3,7 +3,7 @@
 /// One polynomial each, fitted by minimax.py, on an interval to which the argument is reduced (Cody
 /// and Waite: the constant subtracted in two parts, so that the reduction is nearly exact). Every
 /// step is an IEEE operation of float32 or of integers, hence the same bits on every machine.
-/// Subnormal numbers are honoured in arguments and results. The largest errors found in a sweep of
+/// Subnormal numbers are honoured in arguments and results, unless the caller's mode flushes them (base/floats.h). The largest errors found in a sweep of
 /// all float32 numbers (tests/ops/test_math_full.c), in units in the last place:
 ///
 ///     exp 1.04   log 0.81   tanh 2.57   sigmoid 2.41   softplus 1.68

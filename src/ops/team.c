@@ -46,7 +46,8 @@ struct CeliTeam {
   void *arg;
   bool (*asked)(void *user); // whether plans shall end early; NULL: never
   void *asked_user;
-  int64_t asked_at; // nanoseconds
+  int64_t asked_at;   // nanoseconds
+  CeliFloatMode mode; // the caller's: workers compute in the same
   bool stop;
   Worker *workers;  // (size - 1,)
   atomic_int *core; // (size,) where each thread was last seen, -1 before; written when it changes
@@ -157,13 +158,18 @@ void celi_team_barrier(CeliTeam *team, int thread) {
   raise_and_wake(team, &team->phase);
 }
 
+static void run_share(CeliTeam *team, int thread) {
+  CELI_FLOATS(team->mode);
+  team->fn(team->arg, thread, team->size);
+}
+
 static void *worker_main(void *arg) {
   const Worker *worker = arg;
   CeliTeam *team = worker->team;
   for (unsigned seen = 0;; seen++) {
     wait_while_equal(team, worker->thread, &team->epoch, seen);
     if (team->stop) return NULL;
-    team->fn(team->arg, worker->thread, team->size);
+    run_share(team, worker->thread);
     celi_team_barrier(team, worker->thread);
   }
 }
@@ -255,7 +261,10 @@ bool celi_team_asked_to_stop(CeliTeam *team) {
   const int64_t now = nanoseconds();
   if (now - team->asked_at < ASK_NANOSECONDS) return false;
   team->asked_at = now;
-  return team->asked(team->asked_user);
+  CELI_FLOATS(CELI_IEEE);
+  const bool stop = team->asked(team->asked_user);
+  celi_floats_keep();
+  return stop;
 }
 
 CelStatus celi_team_run(CeliTeam *team, void (*fn)(void *arg, int thread, int size), void *arg) {
@@ -267,8 +276,9 @@ CelStatus celi_team_run(CeliTeam *team, void (*fn)(void *arg, int thread, int si
   if (team->started != self) CELI_TRY(start(team, self));
   team->fn = fn;
   team->arg = arg;
+  team->mode = celi_floats_mode();
   raise_and_wake(team, &team->epoch);
-  fn(arg, 0, team->size);
+  run_share(team, 0);
   celi_team_barrier(team, 0);
   return CEL_OK;
 }

@@ -73,7 +73,9 @@ static CelStatus step_running(Block *block) {
 }
 
 static CelStatus check_stop(const CelRunHooks *hooks) {
-  if (!hooks || !hooks->stop || !hooks->stop(hooks->user)) return CEL_OK;
+  const bool stop = hooks && hooks->stop && hooks->stop(hooks->user);
+  celi_floats_keep();
+  if (!stop) return CEL_OK;
   return cel_fail(CEL_E_INTERRUPTED, "stopped on request");
 }
 
@@ -104,6 +106,7 @@ static void report(const Evaluation *e, const Block *block, int64_t *steps) {
                                 .mean_return = (double)NAN,
                                 .eval_return = (double)NAN};
   e->hooks->progress(e->hooks->user, &progress);
+  celi_floats_keep();
 }
 
 static CelStatus block_run(Block *block, const Evaluation *e, int64_t *steps, double *returns,
@@ -247,11 +250,13 @@ CelStatus celi_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episode
 
 CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, uint64_t seed,
                        CelActMode mode, double *returns, int64_t *lengths, CelEvalResult *result) {
+  CELI_FLOATS(CELI_IEEE);
   return celi_evaluate(agent, spec, episodes, seed, mode, NULL, false, returns, lengths, result);
 }
 
 CelStatus cel_evaluate_watched(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes,
                                uint64_t seed, CelActMode mode, const CelRunHooks *hooks,
                                double *returns, int64_t *lengths, CelEvalResult *result) {
+  CELI_FLOATS(CELI_IEEE);
   return celi_evaluate(agent, spec, episodes, seed, mode, hooks, true, returns, lengths, result);
 }

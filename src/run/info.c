@@ -23,6 +23,7 @@ static uint64_t all_memory(void) {
 }
 
 void cel_info(CelInfo *info) {
+  CELI_FLOATS(CELI_IEEE);
   *info = (CelInfo){.version = cel_version(),
                     .isa = celi_ops()->name,
                     .isa_note = celi_ops_note(),

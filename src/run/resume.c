@@ -169,6 +169,7 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
 
 CelStatus cel_train_resume(const char *folder, int64_t steps, int64_t threads,
                            const CelRunHooks *hooks, CelRunResult *result) {
+  CELI_FLOATS(CELI_IEEE);
   char config[CEL_PATH_MAX];
   CelSetup *setup = NULL;
   if (steps < 0) return cel_fail(CEL_E_RANGE, "%lld steps; at least 1", (long long)steps);
@@ -252,6 +253,7 @@ static CelStatus find_model(const char *folder, const char *which, char path[CEL
 }
 
 CelStatus cel_run_model(const char *folder, const char *which, char path[CEL_PATH_MAX]) {
+  CELI_FLOATS(CELI_IEEE);
   char config[CEL_PATH_MAX];
   CELI_TRY(celi_runfolder_check(folder, config));
   return find_model(folder, which, path);
@@ -270,6 +272,7 @@ static CelStatus open_run(CelRun *run, const CelSetup *setup, const char *path) 
 }
 
 CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) {
+  CELI_FLOATS(CELI_IEEE);
   char config[CEL_PATH_MAX], path[CEL_PATH_MAX];
   CelSetup *setup = NULL;
   CelRun *run = NULL;
@@ -291,6 +294,7 @@ CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) {
 }
 
 void cel_run_close(CelRun *run) {
+  CELI_FLOATS(CELI_IEEE);
   if (!run) return;
   cel_agent_destroy(run->agent);
   cel_env_spec_destroy(run->spec);

@@ -50,6 +50,7 @@ const CelField *cel_run_fields(void) {
 }
 
 CelRunConfig cel_run_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelRunConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(run_fields, &config);
@@ -89,6 +90,7 @@ const void *celi_setup_env_config(const CelSetup *setup) {
 }
 
 CelStatus cel_setup_env(const CelSetup *setup, CelEnvSpec **out) {
+  CELI_FLOATS(CELI_IEEE);
   return cel_env_spec_create(out, setup->run.env, celi_setup_env_config(setup),
                              celi_setup_env_options(setup));
 }
@@ -135,6 +137,7 @@ static CelStatus fill_setup(CelSetup *setup, const char *algo, const char *env) 
 }
 
 CelStatus cel_setup_create(CelSetup **out, const char *algo, const char *env) {
+  CELI_FLOATS(CELI_IEEE);
   CelSetup *setup = NULL;
   CELI_TRY(celi_alloc(&setup, 1, sizeof *setup, "setup"));
   memset(setup, 0, sizeof *setup);
@@ -148,6 +151,7 @@ CelStatus cel_setup_create(CelSetup **out, const char *algo, const char *env) {
 }
 
 CelStatus cel_setup_copy(CelSetup **out, const CelSetup *setup) {
+  CELI_FLOATS(CELI_IEEE);
   CelSetup *copy = NULL;
   CELI_TRY(cel_setup_create(&copy, setup->run.algo, setup->run.env));
   copy->run = setup->run;
@@ -211,6 +215,7 @@ static CelStatus fail_unknown(const CelSetup *setup, const char *name) {
 }
 
 CelStatus cel_setup_set(CelSetup *setup, const char *name, const char *text) {
+  CELI_FLOATS(CELI_IEEE);
   const Place place = find_place(setup, name);
   if (!place.table) return fail_unknown(setup, name);
   if (place.table == run_fields &&
@@ -255,6 +260,7 @@ static void keep_choice(CelSetup *setup, const CelRunConfig *before) {
 }
 
 CelStatus cel_setup_read(CelSetup *setup, const char *path) {
+  CELI_FLOATS(CELI_IEEE);
   const CelRunConfig before = setup->run;
   CeliWritten written;
   CelYamlSection sections[N_SECTIONS];
@@ -279,6 +285,7 @@ static CelStatus read_preset(CelSetup *setup, const CelPreset *preset) {
 }
 
 CelStatus cel_setup_write(const CelSetup *setup, const char *path) {
+  CELI_FLOATS(CELI_IEEE);
   CelSetup view = *setup;
   CeliWritten written;
   CelYamlSection sections[N_SECTIONS];
@@ -313,6 +320,7 @@ static const char *auto_preset(const CelSetup *setup) {
 }
 
 CelStatus cel_setup_preset(CelSetup *setup, const char *name) {
+  CELI_FLOATS(CELI_IEEE);
   if (strcmp(name, "auto") == 0) name = auto_preset(setup);
   CeliNearest nearest = {.wanted = name};
   for (int i = 0; cel_preset_at(i); i++) {

@@ -39,6 +39,7 @@ void celi_training_note(const CeliTraining *training, const char *format, ...) {
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
   training->hooks->note(training->hooks->user, text);
+  celi_floats_keep();
 }
 
 // ---- the loop itself
@@ -63,8 +64,18 @@ static CelStatus step(CelAgent *agent, CelVecEnv *env, void *actions, Ended *not
   return CEL_OK;
 }
 
+/// Tells the caller that the run begins.
+static CelStatus begin(const CelRunHooks *hooks, CelAgent *agent, const CelEnvSpec *spec,
+                       const char *folder) {
+  if (!hooks->begun) return CEL_OK;
+  const CelStatus status = hooks->begun(hooks->user, agent, spec, folder);
+  celi_floats_keep();
+  return status;
+}
+
 /// Up to `steps` steps at once, by an algorithm that can; the same bits as one by one.
 static CelStatus collect(CelAgent *agent, CelVecEnv *env, int64_t steps, Ended *note, void *user) {
+  CELI_FLOATS(CELI_FLUSH);
   const CeliRollout *r = agent->algo->rollout(agent);
   const int64_t begin = *r->filled * r->N;
   CELI_TRY(agent->algo->collect(agent, env, steps));
@@ -78,7 +89,9 @@ static CelStatus update(CelAgent *agent, const CelRunHooks *hooks, CeliUpdateTim
   const int64_t updates = cel_agent_updates(agent);
   CELI_TRY(celi_update(agent, hooks, time));
   if (!hooks->updated || cel_agent_updates(agent) == updates) return CEL_OK;
-  return hooks->updated(hooks->user, agent);
+  const CelStatus status = hooks->updated(hooks->user, agent);
+  celi_floats_keep();
+  return status;
 }
 
 /// At least one step of all environments and at most `steps`, and the gradient steps that are due after it.
@@ -135,10 +148,13 @@ static void tell(CeliTraining *training, bool now) {
   progress.mean_return = celi_window_return(&training->state);
   if (*training->state.eval_step >= 0) progress.eval_return = training->state.eval[0];
   training->hooks->progress(training->hooks->user, &progress);
+  celi_floats_keep();
 }
 
 static bool asked_to_stop(const CelRunHooks *hooks) {
-  return hooks->stop && hooks->stop(hooks->user);
+  const bool stop = hooks->stop && hooks->stop(hooks->user);
+  celi_floats_keep();
+  return stop;
 }
 
 // ---- a loop over an agent and environments of the caller's
@@ -168,7 +184,7 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
   CeliUpdateTime time = {0};
   pace_start(&pace, 0);
   const int64_t start = cel_agent_steps(agent);
-  if (hooks->begun) CELI_TRY(hooks->begun(hooks->user, agent, env->spec, NULL));
+  CELI_TRY(begin(hooks, agent, env->spec, NULL));
   CELI_TRY(update(agent, hooks, &time)); // one that a stop broke off
   for (int64_t done = 0; done < steps;) {
     CELI_TRY(advance(agent, env, actions, (steps - done + env->N - 1) / env->N, tally, &seen, hooks,
@@ -179,6 +195,7 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
       progress.episodes = seen.episodes;
       progress.mean_return = tally_mean(&seen);
       hooks->progress(hooks->user, &progress);
+      celi_floats_keep();
     }
     if (done < steps && asked_to_stop(hooks))
       return cel_fail(CEL_E_INTERRUPTED, "stopped after %lld of %lld steps", (long long)done,
@@ -188,6 +205,7 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
 }
 
 CelStatus cel_learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const CelRunHooks *hooks) {
+  CELI_FLOATS(CELI_IEEE);
   void *actions = NULL;
   CELI_TRY(celi_check_fit(agent, env->spec));
   if (agent->options.act_only)
@@ -468,8 +486,7 @@ static CelStatus finish_step(CeliTraining *training) {
 CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) {
   const CelRunHooks *hooks = training->hooks;
   pace_start(&training->pace, cel_agent_steps(training->agent));
-  if (hooks->begun)
-    CELI_TRY(hooks->begun(hooks->user, training->agent, training->spec, training->folder));
+  CELI_TRY(begin(hooks, training->agent, training->spec, training->folder));
   CELI_TRY(finish_step(training));
   while (!is_last(training)) {
     const CelStatus status =
@@ -503,6 +520,7 @@ static CelStatus start_files(CeliTraining *training) {
 }
 
 CelStatus cel_setup_train(const CelSetup *setup, const CelRunHooks *hooks, CelRunResult *result) {
+  CELI_FLOATS(CELI_IEEE);
   CeliTraining training = {0};
   CelStatus status = celi_training_open(&training, setup, setup->run.steps, hooks);
   if (status == CEL_OK) status = start_files(&training);
@@ -514,6 +532,7 @@ CelStatus cel_setup_train(const CelSetup *setup, const CelRunHooks *hooks, CelRu
 CelStatus cel_train(const CelRunConfig *config, const void *algo_config, const void *env_config,
                     const CelEnvOptions *env_options, const CelRunHooks *hooks,
                     CelRunResult *result) {
+  CELI_FLOATS(CELI_IEEE);
   CelSetup *setup = NULL;
   CELI_TRY(cel_fields_check(cel_run_fields(), config));
   CELI_TRY(cel_setup_create(&setup, config->algo, config->env));

@@ -1,5 +1,6 @@
 /// Every equation of the notes: the form that is implemented and why, the functions that have it, the checks that try
 /// it. docs/equations.md holds this as a table between two marks; `script/equations` puts it there.
+#include "base/floats.h"
 #include "verify/verify.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -266,6 +267,7 @@ static void add_notes(CeliText *text) {
 }
 
 CelStatus cel_verify_equations(char **out) {
+  CELI_FLOATS(CELI_IEEE);
   CeliText text = {0};
   add_notes(&text);
   celi_text_format(&text, "| label | form, and why | what has it | checked by |\n"

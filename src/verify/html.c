@@ -1,4 +1,5 @@
 /// The page of a check: its table, and three plots of what the rows say in numbers. Nothing is loaded from elsewhere.
+#include "base/floats.h"
 #include "celsius/improve.h"
 #include "verify/svg.h"
 #include "verify/verify.h"
@@ -230,6 +231,7 @@ static void add_table(CeliText *text, const CelVerifyReport *report) {
 }
 
 CelStatus cel_verify_write_html(const CelVerifyReport *report, const char *path) {
+  CELI_FLOATS(CELI_IEEE);
   CeliText text = {0};
   celi_text_add(&text, head, sizeof head - 1);
   celi_text_format(&text,

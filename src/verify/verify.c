@@ -3,6 +3,7 @@
 /// Case c of a row runs on the stream (seed + c, row), so that a row's numbers depend on neither the other rows nor
 /// the number of threads, and a case is found again by its seed alone.
 #include "verify/verify.h"
+#include "base/floats.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -232,6 +233,7 @@ static void tell_row(Work *work, int64_t row, CelStatus status) {
 }
 
 static void *work_on(void *user) {
+  CELI_FLOATS(CELI_IEEE);
   Work *work = user;
   double *block = NULL;
   const CelStatus room = celi_alloc(&block, WORKSPACE, sizeof *block, "the check's problems");
@@ -254,6 +256,7 @@ static CelStatus follow(Work *work) {
     pthread_mutex_unlock(&work->mutex);
     if (status == CEL_OK && work->options->row)
       work->options->row(work->options->user, &work->report->check[row]);
+    celi_floats_keep();
   }
   return status;
 }
@@ -317,6 +320,7 @@ static CelStatus allocate(Work *work, const char *note) {
 }
 
 CelStatus cel_verify(const CelVerifyOptions *options, CelVerifyReport **out) {
+  CELI_FLOATS(CELI_IEEE);
   const CelVerifyOptions standard = {0};
   const double began = now();
   CelVerifyReport *report = NULL;

@@ -53,6 +53,7 @@ const CelField *cel_plot_fields(void) {
 }
 
 CelPlotOptions cel_plot_options_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelPlotOptions options;
   memset(&options, 0, sizeof options);
   cel_fields_default(fields, &options);
@@ -374,6 +375,7 @@ CelStatus celi_picture_format(const char *path, bool *svg) {
 
 CelStatus cel_plot_runs(const char *const *folders, int n, const char *out_path,
                         const CelPlotOptions *options) {
+  CELI_FLOATS(CELI_IEEE);
   const CelPlotOptions defaults = cel_plot_options_default();
   bool svg;
   CELI_TRY(celi_picture_format(out_path, &svg));

@@ -1,4 +1,5 @@
 /// Pictures of certificates: which one a problem gets, and its words.
+#include "base/floats.h"
 #include "view/certificate.h"
 #include "view/plot.h"
 #include <math.h>
@@ -126,6 +127,7 @@ static CelStatus plot_table(const CelCertificate *certificate, const CeliCertifi
 
 CelStatus cel_plot_certificate(const CelCertificate *certificate, const char *title,
                                const char *out_path) {
+  CELI_FLOATS(CELI_IEEE);
   CeliCertificateText text;
   bool svg;
   memset(&text, 0, sizeof text);

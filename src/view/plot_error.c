@@ -76,6 +76,7 @@ static CelStatus fill(CeliCurve curve[CURVES], const CelErrorPoint *point, int64
 
 CelStatus cel_plot_error(const CelErrorPoint *point, int64_t n, const char *title,
                          const char *subtitle, const char *out_path) {
+  CELI_FLOATS(CELI_IEEE);
   bool svg;
   CeliTicks ticks;
   CeliCurve curve[CURVES] = {{.n = 0}};

@@ -1,4 +1,5 @@
 /// Pictures of grid worlds: options, and what is checked before anything is drawn.
+#include "base/floats.h"
 #include "view/grid.h"
 #include "view/plot.h"
 #include <stddef.h>
@@ -22,6 +23,7 @@ const CelField *cel_plot_grid_fields(void) {
 }
 
 CelGridPlotOptions cel_plot_grid_options_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelGridPlotOptions options;
   memset(&options, 0, sizeof options);
   cel_fields_default(fields, &options);
@@ -30,6 +32,7 @@ CelGridPlotOptions cel_plot_grid_options_default(void) {
 
 CelStatus cel_plot_grid(const CelMdp *mdp, const double *V, const double *pi, const char *subtitle,
                         const char *out_path, const CelGridPlotOptions *options) {
+  CELI_FLOATS(CELI_IEEE);
   const CelGridPlotOptions defaults = cel_plot_grid_options_default();
   bool svg;
   if (!options) options = &defaults;

@@ -202,6 +202,7 @@ static void note(const CelPlotOptions *options, const char *format, ...) {
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
   options->note(options->user, text);
+  celi_floats_keep();
 }
 
 /// Removes run i; where run i is the longer one it first takes the place of run k.

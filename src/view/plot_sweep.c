@@ -136,6 +136,7 @@ static CelStatus draw(const CelSweepPoint *point, int64_t n, const char *title,
 
 CelStatus cel_plot_sweep(const CelSweepPoint *point, int64_t n, const char *title,
                          const char *subtitle, const char *out_path) {
+  CELI_FLOATS(CELI_IEEE);
   CelSweepPoint *sorted = NULL;
   bool svg;
   CELI_TRY(celi_picture_format(out_path, &svg));

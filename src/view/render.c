@@ -33,6 +33,7 @@ const CelField *cel_render_fields(void) {
 }
 
 CelRenderOptions cel_render_options_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelRenderOptions options;
   memset(&options, 0, sizeof options);
   cel_fields_default(fields, &options);
@@ -82,6 +83,7 @@ static CelStatus draw_shot(Studio *studio, int64_t i) {
            shot->gained < 0 ? "\xe2\x88\x92" : "", fabs(shot->gained));
   cel_canvas_clear(studio->canvas, 0, 0, 0, 0); // no view, until render sets one
   spec->type->render(spec, studio->film->states + i * spec->state_size, studio->canvas);
+  celi_floats_keep();
   return cel_fail_in(
       celi_pixels_draw(&studio->pixels, studio->canvas, studio->options->overlay ? text : NULL),
       "%s: ", spec->type->id);
@@ -121,6 +123,7 @@ static CelStatus write_gif(Studio *studio, const char *path) {
 
 CelStatus cel_render_gif(const char *path, CelAgent *agent, const CelEnvSpec *spec, uint64_t seed,
                          const CelRenderOptions *options) {
+  CELI_FLOATS(CELI_IEEE);
   const CelRenderOptions defaults = cel_render_options_default();
   CeliFilm film;
   if (!options) options = &defaults;
@@ -137,6 +140,7 @@ CelStatus cel_render_gif(const char *path, CelAgent *agent, const CelEnvSpec *sp
 // ---- single pictures
 
 CelStatus cel_canvas_png(const char *path, const CelCanvas *canvas, int64_t size) {
+  CELI_FLOATS(CELI_IEEE);
   CeliPixels pixels;
   if (size < 32 || size > 8000)
     return cel_fail(CEL_E_RANGE, "size is %lld; it must be 32 to 8000 pixels", (long long)size);
@@ -149,11 +153,13 @@ CelStatus cel_canvas_png(const char *path, const CelCanvas *canvas, int64_t size
 
 CelStatus cel_render_png(const char *path, const CelEnvSpec *spec, const double *state,
                          int64_t size) {
+  CELI_FLOATS(CELI_IEEE);
   CelCanvas *canvas;
   CELI_TRY(check_spec(spec));
   CELI_TRY(celi_alloc(&canvas, 1, sizeof *canvas, "a canvas"));
   cel_canvas_clear(canvas, 0, 0, 0, 0);
   spec->type->render(spec, state, canvas);
+  celi_floats_keep();
   const CelStatus status = cel_canvas_png(path, canvas, size);
   free(canvas);
   return status;

@@ -1,4 +1,5 @@
 /// Playing episodes for an animation: the states that are to be seen.
+#include "base/floats.h"
 #include "view/render.h"
 
 #include <math.h>
@@ -87,8 +88,10 @@ static CelStatus last_state(Stage *stage, uint64_t counter, uint32_t index) {
   uint8_t terminated = 0;
   for (int64_t k = 0; k < spec->action_repeat && !terminated; k++) {
     float reward;
-    CELI_TRY(spec->type->step(spec, stage->before, 1, env->actions, stage->obs, &reward,
-                              &terminated, &rng));
+    const CelStatus status = spec->type->step(spec, stage->before, 1, env->actions, stage->obs,
+                                              &reward, &terminated, &rng);
+    celi_floats_keep();
+    CELI_TRY(status);
   }
   return CEL_OK;
 }

@@ -74,6 +74,7 @@ static double backup(const CelMdp *mdp, const double *pi, double alpha, double g
 
 CelStatus cel_mdp_evaluate_horizon(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                                    int64_t horizon, double *V, double *Q) {
+  CELI_FLOATS(CELI_IEEE);
   if (isnan(gamma)) gamma = mdp->discount;
   if (horizon < 1)
     return cel_fail(CEL_E_RANGE, "a horizon of %lld steps: must be 1 or more", (long long)horizon);
@@ -185,6 +186,7 @@ static void close(Evaluation *e) {
 CelStatus cel_mdp_evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                            CelEvaluateMethod method, double tolerance, double *V, double *Q,
                            double *bound) {
+  CELI_FLOATS(CELI_IEEE);
   if (isnan(gamma)) gamma = mdp->discount;
   CELI_TRY(check(alpha, gamma, false));
   CELI_TRY(celi_check_magnitude(mdp, gamma, false));

@@ -31,6 +31,7 @@ static void propagate(const CelMdp *mdp, const double *pi, double *next, const d
 }
 
 CelStatus cel_state_distribution(const CelMdp *mdp, const double *pi, int64_t T, double *p) {
+  CELI_FLOATS(CELI_IEEE);
   if (T < 0) return cel_fail(CEL_E_RANGE, "T = %lld: must be 0 or more", (long long)T);
   const int64_t S = mdp->states;
   memcpy(p, mdp->start, (size_t)S * sizeof *p);
@@ -226,6 +227,7 @@ static CelStatus by_krylov(const CelMdp *mdp, const double *pi, double gamma, do
 
 CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, double gamma,
                                       CelEvaluateMethod method, double tolerance, double *d) {
+  CELI_FLOATS(CELI_IEEE);
   if (isnan(gamma)) gamma = mdp->discount;
   if (!(gamma >= 0.0 && gamma < 1.0))
     return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1)", gamma);

@@ -132,6 +132,7 @@ CelMdpLoadOptions cel_mdp_load_options_default(void) {
 }
 
 CelStatus cel_mdp_load(CelMdp **out, const char *path, CelMdpFormat format, double discount) {
+  CELI_FLOATS(CELI_IEEE);
   CelMdpLoadOptions options = cel_mdp_load_options_default();
   options.format = format;
   options.discount = discount;
@@ -151,6 +152,7 @@ static CelStatus check_reward_option(const char *path, const CelMdpLoadOptions *
 }
 
 CelStatus cel_mdp_load_with(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
+  CELI_FLOATS(CELI_IEEE);
   CelMdpFormat format = options->format;
   CELI_TRY(find_format(path, &format));
   CELI_TRY(check_reward_option(path, options, format));
@@ -165,6 +167,7 @@ CelStatus cel_mdp_load_with(CelMdp **out, const char *path, const CelMdpLoadOpti
 }
 
 CelStatus cel_mdp_save(const CelMdp *mdp, const char *path, CelMdpFormat format) {
+  CELI_FLOATS(CELI_IEEE);
   if (format == CEL_MDP_AUTO) format = by_name(path);
   if (format == CEL_MDP_AUTO) {
     return cel_fail(CEL_E_UNSUPPORTED,

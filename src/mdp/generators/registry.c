@@ -1,6 +1,7 @@
 /// Generators of finite problems by name, and what they share.
 ///
 /// A new generator is a file beside this one and a line below.
+#include "base/floats.h"
 #include "mdp/generators/generators.h"
 #include <math.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ const CelMdpGenerator *cel_mdp_generator_at(int i) {
 }
 
 CelStatus cel_mdp_generator_find(const char *name, const CelMdpGenerator **out) {
+  CELI_FLOATS(CELI_IEEE);
   if (!name || !name[0]) return cel_fail(CEL_E_ARGUMENT, "no generator named");
   CeliNearest nearest = {.wanted = name};
   for (int i = 0; i < GENERATORS; i++) {
@@ -39,6 +41,7 @@ static CelStatus generate(CelMdp **out, const CelMdpGenerator *generator, const 
 }
 
 CelStatus cel_mdp_generate(CelMdp **out, const char *name, const void *config) {
+  CELI_FLOATS(CELI_IEEE);
   const CelMdpGenerator *generator = NULL;
   CELI_TRY(cel_mdp_generator_find(name, &generator));
   void *defaults = NULL;

@@ -19,6 +19,7 @@
 /// What the solves may be off by is subtracted from (1): V by its own bound b, a by 2 b (each Q by gamma b and its own
 /// rounding, which is less than (1-gamma) b), d in the L1 norm by that of its residual over 1-gamma.
 /// Source: [policy-guarantees, objective bound], without the linearised drift 2 e t; Kakade, Langford 2002.
+#include "base/floats.h"
 #include "mdp/improve/improve.h"
 #include "mdp/values.h"
 #include <math.h>
@@ -43,6 +44,7 @@ const CelField *cel_conservative_fields(void) {
 }
 
 CelConservativeConfig cel_conservative_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelConservativeConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(fields, &config);
@@ -165,6 +167,7 @@ static CelStatus iterate(Conservative *c, const CelConservativeConfig *config, d
       *last = (CelConservativeStep){
           .J = c->J, .J_next = c->J, .gap = last->gap, .stopped = true, .held = true};
       if (config->step) (void)config->step(config->user, i, last);
+      celi_floats_keep();
       return CEL_OK;
     }
     const double before = c->J_error;
@@ -172,13 +175,16 @@ static CelStatus iterate(Conservative *c, const CelConservativeConfig *config, d
     CELI_TRY(measure(c, pi));
     last->J_next = c->J;
     last->held = last->J_next - last->J + before + c->J_error >= last->lower_bound;
-    if (config->step && !config->step(config->user, i, last)) return CEL_OK;
+    const bool stop = config->step && !config->step(config->user, i, last);
+    celi_floats_keep();
+    if (stop) return CEL_OK;
   }
   return CEL_OK;
 }
 
 CelStatus cel_conservative_iteration(const CelMdp *mdp, const CelConservativeConfig *config,
                                      double *pi, CelConservativeStep *last) {
+  CELI_FLOATS(CELI_IEEE);
   const CelConservativeConfig defaults = cel_conservative_config_default();
   CelConservativeStep unused;
   if (!config) config = &defaults;

@@ -11,6 +11,7 @@
 ///     -w(s) pi(a|s) A_soft(s,a).                                                             (4)
 /// Source: [actor-critic, 4.1-4.15], (3) and its form without gamma^t [actor-critic, 4.6-4.7], (2) and (4)
 /// [discrete-soft-policy-gradient].
+#include "base/floats.h"
 #include "mdp/improve/improve.h"
 #include <math.h>
 #include <stdlib.h>
@@ -87,6 +88,7 @@ static CelStatus exact_gradient(const CelMdp *mdp, const double *pi, double alph
 
 CelStatus cel_policy_gradient(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                               bool natural, double *gradient) {
+  CELI_FLOATS(CELI_IEEE);
   Parts parts = {0};
   gamma = celi_improve_gamma(mdp, gamma);
   if (mdp->horizon > 0) {
@@ -134,6 +136,7 @@ static void horizon_terms(const CelMdp *mdp, const double *pi, double alpha, dou
 CelStatus cel_policy_gradient_horizon(const CelMdp *mdp, const double *pi, double alpha,
                                       double gamma, int64_t horizon, bool discounted,
                                       double *gradient) {
+  CELI_FLOATS(CELI_IEEE);
   Parts parts = {0};
   double *p = NULL;
   const int64_t T = horizon ? horizon : mdp->horizon;
@@ -168,6 +171,7 @@ CelStatus cel_policy_gradient_horizon(const CelMdp *mdp, const double *pi, doubl
 
 void cel_soft_policy_gradient(const CelMdp *mdp, const double *pi, const double *Q, double alpha,
                               const double *weight, double *gradient) {
+  CELI_FLOATS(CELI_IEEE);
   memset(gradient, 0, (size_t)mdp->pairs * sizeof *gradient);
   for (int64_t s = 0; s < mdp->states; s++) {
     const int64_t first = mdp->pair[s], n = mdp->pair[s + 1] - first;

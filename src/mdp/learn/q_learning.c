@@ -68,6 +68,7 @@ const CelField *cel_q_learning_fields(void) {
 }
 
 CelQLearningConfig cel_q_learning_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelQLearningConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(fields, &config);
@@ -113,6 +114,7 @@ static Certificate certify(const CelMdp *mdp, const CeliShape *shape, const doub
 
 CelStatus cel_q_certificate(const CelMdp *mdp, const double *Q, double alpha, double gamma,
                             double *residual, double *bound) {
+  CELI_FLOATS(CELI_IEEE);
   double *V = NULL;
   if (isnan(gamma)) gamma = mdp->discount;
   CELI_TRY(check_problem(mdp, gamma));
@@ -288,7 +290,9 @@ static bool tell(Learner *l, bool scheduled) {
                                     .seconds = seconds,
                                     .fraction = (double)out->rounds / (double)l->config->rounds};
   l->told_seconds = clock_now();
-  return !l->config->progress || l->config->progress(l->config->user, &now);
+  const bool more = !l->config->progress || l->config->progress(l->config->user, &now);
+  celi_floats_keep();
+  return more;
 }
 
 /// Certificate and hook where they are due; false: stop.
@@ -370,6 +374,7 @@ static CelStatus prepare_trajectory(Learner *l) {
 }
 
 CelStatus cel_q_learning(const CelMdp *mdp, const CelQLearningConfig *config, CelQLearning **out) {
+  CELI_FLOATS(CELI_IEEE);
   const CelQLearningConfig defaults = cel_q_learning_config_default();
   if (!config) config = &defaults;
   *out = NULL;

@@ -43,6 +43,7 @@ const CelField *cel_solve_fields(void) {
 }
 
 CelSolveConfig cel_solve_config_default(void) {
+  CELI_FLOATS(CELI_IEEE);
   CelSolveConfig config;
   memset(&config, 0, sizeof config);
   cel_fields_default(fields, &config);
@@ -112,6 +113,7 @@ static CelStatus allocate(CelSolution **out, const CelMdp *mdp) {
 }
 
 CelStatus cel_solution_save(const CelSolution *solution, const char *path) {
+  CELI_FLOATS(CELI_IEEE);
   const int64_t T = solution->horizon > 0 ? solution->horizon : 1;
   const struct {
     const char *name;
@@ -220,6 +222,7 @@ bool celi_run_goes_on(CeliRun *run) {
                                 .seconds = seconds,
                                 .fraction = fraction(run, bound, wanted)};
   const bool stop = config->progress && !config->progress(config->user, &now);
+  celi_floats_keep();
   return !stop && bound > wanted && !exhausted(run) &&
          !(config->max_seconds > 0.0 && seconds >= config->max_seconds) &&
          !(config->max_iterations > 0 && solution->iterations >= config->max_iterations);
@@ -282,6 +285,7 @@ static CelStatus iterate(CeliRun *run) {
 }
 
 CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config, CelSolution **out) {
+  CELI_FLOATS(CELI_IEEE);
   *out = NULL;
   CELI_TRY(check(mdp, config));
   CelSolution *solution = NULL;
