@@ -57,6 +57,8 @@ struct CelEnvSpec {
   void *config;              ///< the type's arguments (config_size bytes)
   void *data;                ///< made by open
   void *library;             ///< handle of the shared object, or NULL
+  /// Seconds between two steps of an animation, set by open; 0: the field dt or tau, or else 0.04.
+  double seconds_per_step;
 };
 
 /// Arguments that every environment has; "--env.KEY" reaches these and the type's own.

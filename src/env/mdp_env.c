@@ -11,9 +11,10 @@
 /// exactly: cel_solve of cel_mdp_of_env (celsius/solve.h). The well-known problems have ids of their own, Gymnasium's
 /// where it has them; they are the same type with the generator already chosen.
 #include "base/base.h"
-#include "celsius/canvas.h"
 #include "celsius/mdp.h"
 #include "env/env_internal.h"
+#include "env/mdp_picture.h"
+#include "mdp/grid_cells.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -63,6 +64,7 @@ typedef struct MdpData {
   double *cumulative; ///< (states) of the initial distribution
   int64_t actions;    ///< action numbers are below this
   bool refuse;
+  uint8_t *cell; ///< (states) CeliCell of a grid world, for pictures; NULL: none is drawn
 } MdpData;
 
 // ---- the problem
@@ -177,7 +179,18 @@ static int64_t count_actions(const CelMdp *mdp) {
 static void free_data(MdpData *data) {
   cel_mdp_destroy(data->owned);
   free(data->cumulative);
+  free(data->cell);
   free(data);
+}
+
+/// What pictures show. Larger grids have none, and finding their cells would take long.
+static CelStatus find_cells(MdpData *data) {
+  enum { CELLS_MAX = 1 << 16 };
+  const CelMdp *mdp = data->mdp;
+  if (!mdp->grid || mdp->states > CELLS_MAX || mdp->grid->rows > CELLS_MAX / mdp->grid->columns)
+    return CEL_OK;
+  CELI_TRY(celi_alloc(&data->cell, (size_t)mdp->states, sizeof *data->cell, "a picture's cells"));
+  return celi_mdp_cells(mdp, data->cell);
 }
 
 static CelStatus open_data(CelEnvSpec *spec, MdpData *data) {
@@ -185,11 +198,13 @@ static CelStatus open_data(CelEnvSpec *spec, MdpData *data) {
   int64_t limit = 0;
   CELI_TRY(find_problem(data, c, generator_of(spec->type, c), &limit));
   CELI_TRY(accumulate_start(data));
+  CELI_TRY(find_cells(data));
   data->actions = count_actions(data->mdp);
   data->refuse = c->unavailable == REFUSE;
   spec->observation = cel_space_box(data->mdp->states, 0.0, 1.0);
   spec->action = cel_space_discrete(data->actions);
   spec->state_size = 1;
+  spec->seconds_per_step = 0.25; // Gymnasium's pace of these problems
   if (limit == 0) limit = spec->type->max_episode_steps;
   spec->max_episode_steps = data->mdp->horizon > 0 ? data->mdp->horizon : limit;
   return CEL_OK;
@@ -331,129 +346,47 @@ static CelStatus mdp_step(const CelEnvSpec *spec, double *states, int64_t n, con
   return CEL_OK;
 }
 
-// ---- picture: the cells of a grid world and where one is, or the state's number
-
-static void draw_box(CelCanvas *canvas, double left, double right, double bottom, double top,
-                     CelColor color) {
-  const double x[4] = {left, right, right, left}, y[4] = {bottom, bottom, top, top};
-  cel_canvas_polygon(canvas, 4, x, y, color);
-}
-
-/// What a cell of the picture is; the rest is floor.
-typedef enum CellKind { FLOOR, WALL, FINAL } CellKind;
-
-/// A state without actions, or with none that leads elsewhere, is final.
-static CellKind kind_of(const CelMdp *mdp, int64_t i) {
-  const int64_t s = mdp->grid->state[i];
-  if (s < 0) return WALL;
-  for (int64_t t = mdp->row[mdp->pair[s]]; t < mdp->row[mdp->pair[s + 1]]; t++) {
-    if (cel_mdp_next(mdp, t) != s) return FLOOR;
-  }
-  return FINAL;
-}
-
-/// Draws, or only counts (canvas NULL), runs of neighbouring cells of one kind, row by row. Stops at `most`.
-static int draw_runs(const CelMdp *mdp, CelCanvas *canvas, int most) {
-  static const CelColor wall = {0.30f, 0.33f, 0.38f, 1}, end = {0.62f, 0.71f, 0.83f, 1};
-  const int64_t rows = mdp->grid->rows, columns = mdp->grid->columns;
-  int runs = 0;
-  for (int64_t r = 0; r < rows; r++) {
-    for (int64_t c = 0, after; c < columns && runs < most; c = after) {
-      const CellKind kind = kind_of(mdp, r * columns + c);
-      for (after = c + 1; after < columns && kind_of(mdp, r * columns + after) == kind;) after++;
-      if (kind == FLOOR) continue;
-      runs++;
-      if (!canvas) continue;
-      const double bottom = (double)(rows - 1 - r);
-      draw_box(canvas, (double)c, (double)after, bottom, bottom + 1, kind == WALL ? wall : end);
-    }
-  }
-  return runs;
-}
-
-static void draw_lines(const CelMdpGrid *grid, CelCanvas *canvas) {
-  static const CelColor line = {0.80f, 0.82f, 0.85f, 1};
-  const double rows = (double)grid->rows, columns = (double)grid->columns;
-  for (int64_t i = 0; i <= grid->rows; i++) {
-    const double r = (double)i;
-    cel_canvas_polyline(canvas, 2, (double[]){0, columns}, (double[]){r, r}, 1, line);
-  }
-  for (int64_t i = 0; i <= grid->columns; i++) {
-    const double c = (double)i;
-    cel_canvas_polyline(canvas, 2, (double[]){c, c}, (double[]){0, rows}, 1, line);
-  }
-}
-
-/// Where the state is, as a disk.
-static void draw_place(const CelMdpGrid *grid, double s, CelCanvas *canvas) {
-  static const CelColor self = {0.83f, 0.45f, 0.27f, 1};
-  for (int64_t i = 0; i < grid->rows * grid->columns; i++) {
-    if ((double)grid->state[i] != s) continue;
-    const int64_t row = grid->rows - 1 - i / grid->columns, column = i % grid->columns;
-    cel_canvas_circle(canvas, (double)column + 0.5, (double)row + 0.5, 0.32, self);
-  }
-}
-
-static void draw_grid(const CelMdp *mdp, double s, CelCanvas *canvas) {
-  static const CelColor floor_color = {0.95f, 0.95f, 0.96f, 1};
-  const double rows = (double)mdp->grid->rows, columns = (double)mdp->grid->columns;
-  const double side = 1.1 * fmax(rows, columns);
-  cel_canvas_clear(canvas, 0.5 * (columns - side), 0.5 * (columns + side), 0.5 * (rows - side),
-                   0.5 * (rows + side));
-  draw_box(canvas, 0, columns, 0, rows, floor_color);
-  draw_runs(mdp, canvas, INT32_MAX);
-  if (fmax(rows, columns) <= 40) draw_lines(mdp->grid, canvas);
-  draw_place(mdp->grid, s, canvas);
-}
-
-/// A picture has room for so many runs of walls, beside lines and the place.
-static bool drawable(const CelMdp *mdp) {
-  enum { RUNS_MAX = CEL_SHAPES_MAX - 96 };
-  return mdp->grid && draw_runs(mdp, NULL, RUNS_MAX + 1) <= RUNS_MAX;
-}
+// ---- picture
 
 static void mdp_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
-  static const CelColor ink = {0.25f, 0.27f, 0.31f, 1};
-  const CelMdp *mdp = ((const MdpData *)spec->data)->mdp;
-  if (drawable(mdp)) {
-    draw_grid(mdp, *state, canvas);
-    return;
-  }
-  char text[64];
-  snprintf(text, sizeof text, "state %.0f of %" PRId64, *state, mdp->states);
-  cel_canvas_clear(canvas, -1, 1, -1, 1);
-  cel_canvas_text(canvas, -0.5, 0, text, ink);
+  const MdpData *data = spec->data;
+  celi_mdp_picture(data->mdp, data->cell, *state, canvas);
+}
+
+static void taxi_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
+  (void)spec;
+  celi_taxi_picture(*state, canvas);
 }
 
 // ---- types: one for all, and one for each problem that has an id of its own
 
-#define MDP_TYPE(id_, doc_, limit_, threshold_, fields_)                                           \
+#define MDP_TYPE(id_, doc_, limit_, threshold_, fields_, render_)                                  \
   {                                                                                                \
     .abi = CEL_ENV_ABI, .id = (id_), .doc = (doc_), .max_episode_steps = (limit_),                 \
     .reward_threshold = (double)(threshold_), .config_size = sizeof(MdpArguments),                 \
     .fields = (fields_), .open = mdp_open, .close = mdp_close, .reset = mdp_reset,                 \
-    .step = mdp_step, .render = mdp_render,                                                        \
+    .step = mdp_step, .render = (render_),                                                         \
   }
 
 const CelEnvType celi_env_mdp =
     MDP_TYPE("mdp", "any finite Markov decision process, from a file or a generator, seen one-hot",
-             0, NAN, fields);
+             0, NAN, fields, mdp_render);
 const CelEnvType celi_env_frozenlake = MDP_TYPE(
     "FrozenLake-v1", "over the ice to the goal, past four holes; Gymnasium's, seen one-hot", 100,
-    0.7, named_fields);
+    0.7, named_fields, mdp_render);
 const CelEnvType celi_env_frozenlake_8x8 = MDP_TYPE(
     "FrozenLake8x8-v1", "over the ice to the goal, past ten holes; Gymnasium's, seen one-hot", 200,
-    0.85, named_fields);
+    0.85, named_fields, mdp_render);
 const CelEnvType celi_env_taxi =
     MDP_TYPE("Taxi-v3",
              "fetch a passenger and bring him to his stand; Gymnasium's (v4 is the same but in the "
              "rain), seen one-hot",
-             200, 8, named_fields);
+             200, 8, named_fields, taxi_render);
 const CelEnvType celi_env_cliffwalking =
     MDP_TYPE("CliffWalking-v1",
              "along a cliff to the goal; Gymnasium's, seen one-hot, with a time limit, so that an "
              "evaluation ends",
-             200, NAN, named_fields);
+             200, NAN, named_fields, mdp_render);
 const CelEnvType celi_env_garnet =
     MDP_TYPE("Garnet-v0", "a random problem with a few next states an action, seen one-hot", 1000,
-             NAN, named_fields);
+             NAN, named_fields, mdp_render);

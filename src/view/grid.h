@@ -5,18 +5,10 @@
 #define CELI_VIEW_GRID_H
 #include "base/base.h"
 #include "celsius/plot_mdp.h"
+#include "mdp/grid_cells.h"
 #include "view/render_cairo.h"
 
 // ---- grid_scene.c
-
-typedef enum CeliCell {
-  CELI_CELL_OPEN, ///< can be reached, and something is chosen there
-  CELI_CELL_GOAL, ///< ends the episode with the best reward that any such cell has
-  CELI_CELL_PIT,  ///< ends the episode with less
-  CELI_CELL_FAR,  ///< cannot be reached from the start
-  CELI_CELL_WALL,
-  CELI_CELLS
-} CeliCell;
 
 typedef struct CeliScene {
   const CelMdp *mdp;
@@ -29,7 +21,8 @@ typedef struct CeliScene {
   const CelGridPlotOptions *options;
 } CeliScene;
 
-/// What kind the cells are, and the range of V. Errors: CEL_E_NAN, CEL_E_MEMORY.
+/// Finds the kind of each cell and the range of V. The caller frees the scene, also after an error.
+/// Errors: CEL_E_NAN, CEL_E_MEMORY.
 CelStatus celi_scene_make(CeliScene *scene) CEL_WARN_UNUSED;
 void celi_scene_free(CeliScene *scene);
 /// The state of a cell, -1: a wall.

@@ -1,72 +1,9 @@
-/// What there is to see in a grid world: which cells can be reached, which end the episode well and which badly, and
-/// between what bounds the values lie.
-///
-/// A cell is an end when steps into it end the episode, or when nothing can be chosen there, and the episode never goes on
-/// in it. The ends whose entry pays best are goals, the others pits.
+/// What there is to see in a grid world: the kind of each cell, and between what bounds the values lie.
 #include "view/grid.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/// What walking the problem once tells of each state.
-typedef struct Walk {
-  uint8_t *live;  ///< (states) the episode can go on there
-  double *entry;  ///< (states) best reward of a step that ends there; -inf: none does
-  int64_t *queue; ///< (states)
-  int64_t n;
-} Walk;
-
-static bool has_actions(const CelMdp *mdp, int64_t s) {
-  return mdp->pair[s + 1] > mdp->pair[s];
-}
-
-static void enter(Walk *walk, int64_t s) {
-  if (walk->live[s]) return;
-  walk->live[s] = 1;
-  walk->queue[walk->n++] = s;
-}
-
-/// Breadth first from the start, under any policy.
-static void walk_all(Walk *walk, const CelMdp *mdp) {
-  for (int64_t s = 0; s < mdp->states; s++) walk->live[s] = 0, walk->entry[s] = -HUGE_VAL;
-  for (int64_t s = 0; s < mdp->states; s++) {
-    if (mdp->start[s] > 0) enter(walk, s);
-  }
-  for (int64_t i = 0; i < walk->n; i++) {
-    const int64_t s = walk->queue[i];
-    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
-      for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++) {
-        const int64_t next = cel_mdp_next(mdp, t);
-        const double reward = mdp->reward_next ? mdp->reward_next[t] : mdp->reward[p];
-        if (!(mdp->probability[t] > 0)) continue;
-        if ((mdp->ends && mdp->ends[t]) || !has_actions(mdp, next)) {
-          walk->entry[next] = fmax(walk->entry[next], reward);
-        } else {
-          enter(walk, next);
-        }
-      }
-    }
-  }
-}
-
-static void sort_cells(CeliScene *scene, const Walk *walk) {
-  const CelMdp *mdp = scene->mdp;
-  double best = -HUGE_VAL;
-  for (int64_t s = 0; s < mdp->states; s++) {
-    if (!walk->live[s] || !has_actions(mdp, s)) best = fmax(best, walk->entry[s]);
-  }
-  for (int64_t s = 0; s < mdp->states; s++) {
-    const double slack = 1e-9 * fmax(1, fabs(best));
-    if (walk->live[s] && has_actions(mdp, s)) {
-      scene->kind[s] = CELI_CELL_OPEN;
-    } else if (isfinite(walk->entry[s])) {
-      scene->kind[s] = walk->entry[s] >= best - slack ? CELI_CELL_GOAL : CELI_CELL_PIT;
-    } else {
-      scene->kind[s] = CELI_CELL_FAR;
-    }
-  }
-}
 
 int64_t celi_scene_state(const CeliScene *scene, int64_t row, int64_t column) {
   const CelMdpGrid *grid = scene->mdp->grid;
@@ -101,20 +38,9 @@ static CelStatus measure(CeliScene *scene) {
 
 CelStatus celi_scene_make(CeliScene *scene) {
   const size_t S = (size_t)scene->mdp->states;
-  Walk walk = {0};
-  CelStatus status = celi_alloc(&scene->kind, S, sizeof *scene->kind, "a picture");
-  if (status == CEL_OK) status = celi_alloc(&walk.live, S, sizeof *walk.live, "a picture");
-  if (status == CEL_OK) status = celi_alloc(&walk.entry, S, sizeof *walk.entry, "a picture");
-  if (status == CEL_OK) status = celi_alloc(&walk.queue, S, sizeof *walk.queue, "a picture");
-  if (status == CEL_OK) {
-    walk_all(&walk, scene->mdp);
-    sort_cells(scene, &walk);
-    status = measure(scene);
-  }
-  free(walk.live);
-  free(walk.entry);
-  free(walk.queue);
-  return status;
+  CELI_TRY(celi_alloc(&scene->kind, S, sizeof *scene->kind, "a picture"));
+  CELI_TRY(celi_mdp_cells(scene->mdp, scene->kind));
+  return measure(scene);
 }
 
 void celi_scene_free(CeliScene *scene) {

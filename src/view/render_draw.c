@@ -106,10 +106,17 @@ static CelStatus check_canvas(const CelCanvas *canvas) {
   return CEL_OK;
 }
 
-static void draw_overlay(cairo_t *cr, double unit, const char *text) {
+/// A line of text at the top left, on a plate of the background's color so that no shape crosses it.
+static void draw_overlay(cairo_t *cr, double unit, CelColor background, const char *text) {
   char clean[128];
+  cairo_text_extents_t extents;
   celi_cairo_clean(clean, sizeof clean, text);
   celi_cairo_font(cr, 15 * unit, false);
+  cairo_text_extents(cr, clean, &extents);
+  background.a = 0.8f;
+  set_color(cr, background);
+  cairo_rectangle(cr, 8 * unit, 9 * unit, extents.x_advance + 12 * unit, 24 * unit);
+  cairo_fill(cr);
   cairo_set_source_rgb(cr, 0.40, 0.42, 0.45);
   cairo_move_to(cr, 14 * unit, 26 * unit);
   cairo_show_text(cr, clean);
@@ -131,7 +138,7 @@ CelStatus celi_pixels_draw(CeliPixels *pixels, const CelCanvas *canvas, const ch
   cairo_set_source_rgb(cr, (double)c.r, (double)c.g, (double)c.b);
   cairo_paint(cr);
   for (int i = 0; i < canvas->n_shapes; i++) draw_shape(cr, &view, &canvas->shape[i]);
-  if (overlay) draw_overlay(cr, view.unit, overlay);
+  if (overlay) draw_overlay(cr, view.unit, c, overlay);
   const cairo_status_t status = cairo_status(cr);
   cairo_destroy(cr);
   cairo_surface_flush(pixels->surface);

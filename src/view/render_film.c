@@ -13,6 +13,7 @@ static double seconds_per_step(const CelEnvSpec *spec) {
   static const char *const names[] = {"dt", "tau"};
   char text[CELI_NUMBER_MAX];
   double seconds;
+  if (spec->seconds_per_step > 0) return spec->seconds_per_step * (double)spec->action_repeat;
   for (size_t i = 0; i < sizeof names / sizeof names[0] && spec->type->fields; i++) {
     const int n = cel_fields_get(spec->type->fields, spec->config, names[i], text, sizeof text);
     if (n > 0 && n < (int)sizeof text && celi_parse_double(text, &seconds) == CELI_NUMBER_OK &&
@@ -30,9 +31,11 @@ CeliPacing celi_film_pacing(const CelEnvSpec *spec, double fps) {
     if (dt < 0.01 * pacing.delay)
       pacing.stride = (int64_t)fmin(1e9, round(0.01 * pacing.delay / dt));
   } else if (!isnan(dt)) {
-    // At least 0.033 seconds a picture; slower environments are sped up to 0.05.
+    // At least 0.033 seconds a picture. Simulated time that is slower is sped up to 0.05; a pace that the
+    // environment asks for is kept.
+    const double slowest = spec->seconds_per_step > 0 ? 100 : 5;
     pacing.stride = (int64_t)fmin(1e9, fmax(1, ceil(0.033 / dt - 1e-9)));
-    pacing.delay = (int)fmin(5, fmax(3, round(100 * dt * (double)pacing.stride)));
+    pacing.delay = (int)fmin(slowest, fmax(3, round(100 * dt * (double)pacing.stride)));
   }
   return pacing;
 }

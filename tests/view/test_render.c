@@ -84,8 +84,10 @@ static void pace_follows_the_environment(void **state) {
                {"CartPole-v1", 0, 2, 4},    // 0.02 s: every second one, 25 a second
                {"Acrobot-v1", 0, 1, 5},     // 0.2 s: sped up
                {"MountainCar-v0", 0, 1, 4}, // does not say
-               {"CartPole-v1", 50, 1, 2},   {"CartPole-v1", 10, 5, 10},
-               {"Pendulum-v1", 50, 1, 2},   {"MountainCar-v0", 10, 1, 10}};
+               {"FrozenLake-v1", 0, 1, 25}, // asks for 4 a second
+               {"Taxi-v3", 20, 1, 5},        {"CartPole-v1", 50, 1, 2},
+               {"CartPole-v1", 10, 5, 10},   {"Pendulum-v1", 50, 1, 2},
+               {"MountainCar-v0", 10, 1, 10}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     CelEnvSpec *spec = make_spec(cases[i].id);
     const CeliPacing pacing = celi_film_pacing(spec, cases[i].fps);

@@ -12,6 +12,7 @@
 /// fickle passenger has a memory of steps that no state shows, so there is no table of him.
 /// Source: Dietterich, "Hierarchical reinforcement learning with the MAXQ value function decomposition", JAIR 13
 /// (2000); Gymnasium's Taxi-v4.
+#include "mdp/generators/taxi.h"
 #include "mdp/generators/generators.h"
 
 typedef struct Taxi {
@@ -30,23 +31,24 @@ static const CelField fields[] = {CELI_MDP_COMMON_FIELDS("0.99"),
                                   {0}};
 #undef AT
 
-enum { SIDE = 5, STANDS = 4, IN_TAXI = 4, STATES = SIDE * SIDE * (STANDS + 1) * STANDS };
+enum {
+  SIDE = CELI_TAXI_SIDE,
+  STANDS = CELI_TAXI_STANDS,
+  IN_TAXI = CELI_TAXI_RIDING,
+  STATES = SIDE * SIDE * (STANDS + 1) * STANDS
+};
 enum { SOUTH, NORTH, EAST, WEST, PICK_UP, DROP, ACTIONS };
 
-/// A state taken apart.
-typedef struct Place {
-  int row, column, passenger, destination;
-} Place;
+typedef CeliTaxi Place;
 
-static const int stand[STANDS][2] = {{0, 0}, {0, 4}, {4, 0}, {4, 3}};
-/// Bit c of row r: a wall east of column c.
-static const unsigned wall_east[SIDE] = {2, 2, 0, 5, 5};
+const int celi_taxi_stand[STANDS][2] = {{0, 0}, {0, 4}, {4, 0}, {4, 3}};
+const unsigned celi_taxi_wall_east[SIDE] = {2, 2, 0, 5, 5};
 
 static int64_t encode(Place p) {
   return ((p.row * SIDE + p.column) * (STANDS + 1) + p.passenger) * STANDS + p.destination;
 }
 
-static Place decode(int64_t s) {
+CeliTaxi celi_taxi_decode(int64_t s) {
   const int cell = (int)(s / (STANDS * (STANDS + 1)));
   return (Place){.row = cell / SIDE,
                  .column = cell % SIDE,
@@ -57,7 +59,7 @@ static Place decode(int64_t s) {
 /// The stand where the taxi is; -1: none.
 static int stand_at(Place p) {
   for (int i = 0; i < STANDS; i++) {
-    if (p.row == stand[i][0] && p.column == stand[i][1]) return i;
+    if (p.row == celi_taxi_stand[i][0] && p.column == celi_taxi_stand[i][1]) return i;
   }
   return -1;
 }
@@ -66,8 +68,8 @@ static bool is_free(Place p, int move) {
   switch (move) {
   case SOUTH: return p.row < SIDE - 1;
   case NORTH: return p.row > 0;
-  case EAST: return p.column < SIDE - 1 && !(wall_east[p.row] >> p.column & 1);
-  default: return p.column > 0 && !(wall_east[p.row] >> (p.column - 1) & 1);
+  case EAST: return p.column < SIDE - 1 && !(celi_taxi_wall_east[p.row] >> p.column & 1);
+  default: return p.column > 0 && !(celi_taxi_wall_east[p.row] >> (p.column - 1) & 1);
   }
 }
 
@@ -108,7 +110,7 @@ static CelStatus drop(CelMdpBuilder *builder, Place p) {
 static CelStatus fill(CelMdpBuilder *builder, const void *what) {
   const Taxi *c = what;
   for (int64_t s = 0; s < STATES; s++) {
-    const Place p = decode(s);
+    const Place p = celi_taxi_decode(s);
     for (int a = 0; a < ACTIONS; a++) {
       CELI_TRY(cel_mdp_pair(builder, s, a, 0));
       CELI_TRY(a == PICK_UP ? pick_up(builder, p)
