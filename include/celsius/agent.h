@@ -114,7 +114,8 @@ CEL_API double cel_agent_temperature(CelAgent *agent);
 /// The discount of its config.
 CEL_API double cel_agent_gamma(const CelAgent *agent);
 
-/// What to know about the agent's settings, one sentence; "" when there is nothing.
+/// What to know about the agent's settings and about how learning goes, one sentence; "" when there is nothing. It may
+/// change with an update.
 CEL_API const char *cel_agent_note(const CelAgent *agent);
 CEL_API const CelAlgoInfo *cel_agent_algo(const CelAgent *agent);
 CEL_API const void *cel_agent_config(const CelAgent *agent);

@@ -41,8 +41,10 @@ typedef enum CelFieldType {
   CEL_FIELD_PATH,     ///< char[CEL_PATH_MAX]
   CEL_FIELD_INT_LIST, ///< CelIntList
   CEL_FIELD_SCHEDULE, ///< CelSchedule
-  CEL_FIELD_AUTO,     ///< double; the text "auto" is NAN and means: chosen by the library
-  CEL_FIELD_GROUP     ///< a nested struct with a table of its own, "--env.KEY"
+  /// double; the text "auto" is NAN and means: chosen by the library. Where the next row is a double called NAME_init,
+  /// "auto_X" is "auto" and sets that one to X.
+  CEL_FIELD_AUTO,
+  CEL_FIELD_GROUP ///< a nested struct with a table of its own, "--env.KEY"
 } CelFieldType;
 
 /// One field. A table ends with a row whose name is NULL.
@@ -71,6 +73,8 @@ CEL_API void cel_fields_default(const CelField *table, void *config);
 /// Errors: CEL_E_NAME (names the nearest), CEL_E_TYPE, CEL_E_RANGE (value, range, unit).
 CEL_API CelStatus cel_fields_set(const CelField *table, void *config, const char *name,
                                  const char *text) CEL_WARN_UNUSED;
+/// The row that "auto_X" sets to X; NULL where the field takes no such text.
+CEL_API const CelField *cel_field_start(const CelField *field);
 /// Writes one field as text that `set` reads back to the same bits. Returns the length that it has or
 /// would have, like snprintf; -1 when there is no such field.
 CEL_API int cel_fields_get(const CelField *table, const void *config, const char *name, char *text,

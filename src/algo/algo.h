@@ -68,7 +68,7 @@ struct CelAgent {
   const char *metric_name[CELI_METRICS_MAX];
   double *metric; ///< (CELI_METRICS_MAX,) saved: rows of the log show it until the next update
   int n_metrics;
-  char note[256]; ///< what to know about these settings, "" for nothing
+  char note[256]; ///< what to know about these settings, and of how learning goes; "" for nothing
 };
 
 /// Field tables of the algorithms, each in ALGO_config.c.

@@ -41,6 +41,29 @@ CelStatus celi_box_declare(CeliBox *box, CelAgent *agent, bool squash) {
   return CEL_OK;
 }
 
+/// log sigma of the squashed Gaussian tanh(sigma z) that has the largest entropy, 0.683636 nats; the uniform density on
+/// [-1, 1] has log 2 = 0.693147.
+static const double widest_log_std = -0.1342169;
+
+/// H(tanh(sigma z)) = H(sigma z) + E log(1 - tanh^2(sigma z)), by the trapezoidal rule. With the mean at 0 it is largest.
+static double squashed_entropy(double log_std) {
+  enum { HALF = 32 };
+  const double pi = 3.14159265358979323846, step = 8.0 / HALF, sigma = exp(log_std);
+  double sum = 0;
+  for (int i = -HALF; i <= HALF; i++) {
+    const double z = i * step, u = fabs(sigma * z);
+    const double log_slope = 2 * (log(2) - u - log1p(exp(-2 * u))); // log(1 - tanh^2 u)
+    sum += step * exp(-z * z / 2) / sqrt(2 * pi) * log_slope;
+  }
+  return 0.5 * log(2 * pi * exp(1)) + log_std + sum;
+}
+
+double celi_box_entropy_max(const CeliBox *box, double log_std_max) {
+  const double pi = 3.14159265358979323846, A = (double)box->A;
+  if (box->squash) return A * squashed_entropy(fmin(log_std_max, widest_log_std));
+  return A * (0.5 * log(2 * pi * exp(1)) + log_std_max);
+}
+
 void celi_box_reset(CeliBox *box) {
   const CelSpacePart *part = &box->agent->action.part[0];
   for (int64_t a = 0; a < box->A; a++) {

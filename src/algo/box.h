@@ -16,6 +16,8 @@ typedef struct CeliBox {
 
 /// Errors: CEL_E_UNSUPPORTED (not one box; unbounded where the policy is squashed).
 CelStatus celi_box_declare(CeliBox *box, CelAgent *agent, bool squash) CEL_WARN_UNUSED;
+/// The largest entropy, in nats of the scaled action, of a Gaussian policy whose log sigma is at most `log_std_max`.
+double celi_box_entropy_max(const CeliBox *box, double log_std_max);
 /// After allocation: scale and shift from the bounds.
 void celi_box_reset(CeliBox *box);
 /// The space of scaled actions.

@@ -296,8 +296,12 @@ static CelStatus declare(CelAgent *agent) {
   const double target_entropy =
       isnan(c->target_entropy) ? c->target_entropy_factor * log((double)s->A) : c->target_entropy;
   CELI_TRY(declare_networks(s, t));
-  CELI_TRY(
-      celi_temperature_declare(&s->temperature, t, c->ent_coef, c->ent_coef_init, target_entropy));
+  const CeliTemperatureSpec temperature = {.ent_coef = c->ent_coef,
+                                           .start = c->ent_coef_init,
+                                           .target_entropy = target_entropy,
+                                           .entropy_max = log((double)s->A),
+                                           .policy = "the uniform policy"};
+  CELI_TRY(celi_temperature_declare(&s->temperature, agent, &temperature));
   CELI_TRY(declare_passes(s, t));
   CELI_TRY(declare_batch(s, t));
   CELI_TRY(celi_means_declare(&s->update.means, t));
@@ -319,6 +323,7 @@ static CelStatus bind_optimisers(Dsac *s) {
   const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
   CELI_TRY(celi_trained_bind(&s->actor, t, "actor", NULL, &adam));
   CELI_TRY(celi_trained_bind(&s->critic, t, "critic", NULL, &adam));
+  s->update.temperature = &s->temperature;
   s->update.rate = M_LEARNING_RATE, s->update.n_adams = 3;
   s->update.adam[0] = &s->actor.adam, s->update.adam[1] = &s->critic.adam;
   s->update.adam[2] = &s->temperature.adam;

@@ -65,10 +65,23 @@ void celi_target_move(const CeliMlp *target, const CeliMlp *net, double tau, int
 
 // ---- temperature.
 
-CelStatus celi_temperature_declare(CeliTemperature *t, CelTensors *tensors, double ent_coef,
-                                   double start, double target_entropy) {
-  t->learned = isnan(ent_coef);
-  t->fixed = ent_coef, t->start = start, t->target_entropy = target_entropy;
+/// The largest temperature that is learned, as the field ent_coef has it.
+static const double alpha_max = 1e12;
+/// A run is told of a learned temperature above this, or above as many times its start where that is more than 1.
+static const double alpha_far = 1e4;
+
+CelStatus celi_temperature_declare(CeliTemperature *t, CelAgent *agent,
+                                   const CeliTemperatureSpec *spec) {
+  CelTensors *tensors = agent->tensors;
+  t->learned = isnan(spec->ent_coef);
+  t->fixed = spec->ent_coef, t->start = spec->start, t->target_entropy = spec->target_entropy;
+  t->log_max = log(alpha_max);
+  if (t->learned && spec->target_entropy > spec->entropy_max && !agent->options.act_only)
+    return cel_fail(CEL_E_RANGE,
+                    "%s: target_entropy %.6g cannot be reached: %s has at most %.6g nats, so a "
+                    "learned temperature would rise for ever; take a smaller target_entropy, or "
+                    "a number for ent_coef",
+                    agent->algo->info.name, spec->target_entropy, spec->policy, spec->entropy_max);
   CELI_DECLARE(tensors, "log_ent_coef", CEL_F32, CEL_PARAM, &t->log_alpha, 1);
   CELI_DECLARE(tensors, "grad.log_ent_coef", CEL_F32, CEL_GRAD, &t->d_log_alpha, 1);
   CELI_DECLARE(tensors, "adam.m.log_ent_coef", CEL_F32, CEL_MOMENT1, NULL, 1);
@@ -98,8 +111,22 @@ double celi_temperature_step(CeliTemperature *t, double entropy) {
   *t->d_log_alpha = (float)excess;
   celi_adam_advance(t->adam.step);
   celi_ops()->adam(t->log_alpha, t->d_log_alpha, t->adam.m, t->adam.v, t->adam.step, 0, 1);
+  if ((double)*t->log_alpha > t->log_max) *t->log_alpha = (float)t->log_max;
   celi_ops()->exp(t->alpha, t->log_alpha, 1);
   return loss;
+}
+
+/// Tells of a temperature that has run away.
+static void watch_temperature(const CeliTemperature *t, CelAgent *agent) {
+  if (!t || !t->learned) return;
+  const double far = alpha_far * fmax(1, t->start);
+  const bool held = *t->log_alpha >= (float)t->log_max;
+  if ((double)*t->alpha < far) return;
+  snprintf(agent->note, sizeof agent->note,
+           "%s: the learned temperature %s %g: the entropy stays below target_entropy %.4g; take a "
+           "smaller target, or a number for ent_coef",
+           agent->algo->info.name, held ? "is held at its bound" : "has risen above",
+           held ? alpha_max : far, t->target_entropy);
 }
 
 // ---- acting.
@@ -165,5 +192,6 @@ CelStatus celi_off_policy_update(CelAgent *agent, CeliUpdate *update, const CelS
   CELI_TRY(celi_plan_repeat(update->plan, agent->team, n));
   *x->pending = *x->pending > n ? *x->pending - n : 0;
   means->sum[update->rate] = now * (double)n;
+  watch_temperature(update->temperature, agent);
   return show(means, agent, n);
 }

@@ -52,13 +52,23 @@ void celi_target_move(const CeliMlp *target, const CeliMlp *net, double tau, int
 typedef struct CeliTemperature {
   bool learned;
   double fixed, start, target_entropy;
+  double log_max; ///< bound of log_alpha: that of the field, and where a target out of reach ends
   float *log_alpha, *d_log_alpha, *alpha; ///< (1,)
   CeliAdam adam;
 } CeliTemperature;
 
-/// `ent_coef` NAN: learned, beginning at `start`. Errors: as cel_tensors_declare.
-CelStatus celi_temperature_declare(CeliTemperature *t, CelTensors *tensors, double ent_coef,
-                                   double start, double target_entropy) CEL_WARN_UNUSED;
+/// What a temperature is to be.
+typedef struct CeliTemperatureSpec {
+  double ent_coef;       ///< NAN: learned
+  double start;          ///< of a learned one
+  double target_entropy; ///< nats
+  double entropy_max;    ///< nats that the policy can have at most; INFINITY: no bound
+  const char *policy;    ///< what has that entropy, for messages
+} CeliTemperatureSpec;
+/// A learned temperature rises for ever where the entropy stays below its target.
+/// Errors: CEL_E_RANGE (a target that the policy cannot reach), and as cel_tensors_declare.
+CelStatus celi_temperature_declare(CeliTemperature *t, CelAgent *agent,
+                                   const CeliTemperatureSpec *spec) CEL_WARN_UNUSED;
 /// Initial value and optimiser; the configuration without decay and clipping.
 CelStatus celi_temperature_bind(CeliTemperature *t, const CelTensors *tensors,
                                 CeliAdamConfig config) CEL_WARN_UNUSED;
@@ -153,7 +163,8 @@ void celi_means_bind(CeliMeans *means, CelAgent *agent, const char *const *names
 typedef struct CeliUpdate {
   CeliPlan *plan;
   CeliMeans means;
-  int rate; ///< which of the means is the learning rate
+  int rate;                           ///< which of the means is the learning rate
+  const CeliTemperature *temperature; ///< what is told when it runs away; NULL: there is none
   CeliAdam *adam[CELI_MEANS_MAX];
   int n_adams;
 } CeliUpdate;

@@ -57,9 +57,9 @@
 // Rows of some of them: F(field) is the field's offset in the learner's config.
 #define CELI_TEMPERATURE_FIELDS(F) \
     {"ent_coef", CEL_FIELD_AUTO, F(ent_coef), "auto", 0, 1e12, "reward per nat", NULL, NULL, \
-     "temperature alpha; auto: learned", "[maximum-entropy, 8.2]"}, \
+     "temperature alpha; auto: learned; auto_X: learned, starting at X", "[maximum-entropy, 8.2]"}, \
     {"ent_coef_init", CEL_FIELD_DOUBLE, F(ent_coef_init), "1", 1e-12, 1e12, "reward per nat", NULL, NULL, \
-     "start of a learned temperature", ""}
+     "start of a learned temperature; --ent-coef auto_X sets it too", ""}
 #define CELI_CRITIC_FIELDS(F) \
     {"n_critics", CEL_FIELD_INT, F(n_critics), "2", 1, 64, "", NULL, NULL, \
      "number of critics", ""}, \

@@ -447,8 +447,13 @@ static CelStatus declare(CelAgent *agent) {
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
   CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
   CELI_TRY(declare_networks(s, t));
-  CELI_TRY(celi_temperature_declare(&s->temperature, t, c->ent_coef, c->ent_coef_init,
-                                    isnan(c->target_entropy) ? -(double)s->A : c->target_entropy));
+  const CeliTemperatureSpec temperature = {
+      .ent_coef = c->ent_coef,
+      .start = c->ent_coef_init,
+      .target_entropy = isnan(c->target_entropy) ? -(double)s->A : c->target_entropy,
+      .entropy_max = celi_box_entropy_max(&s->box, s->gsde ? (double)INFINITY : c->log_std_max),
+      .policy = s->squash ? "a squashed Gaussian" : "a Gaussian with this log_std_max"};
+  CELI_TRY(celi_temperature_declare(&s->temperature, agent, &temperature));
   CELI_TRY(declare_passes(s, t));
   CELI_TRY(declare_batch(s, t));
   CELI_TRY(declare_state(s, t));
@@ -479,6 +484,7 @@ static CelStatus bind_optimisers(Sac *s) {
   const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
   CELI_TRY(celi_trained_bind(&s->critic, t, "critic", NULL, &adam));
   CELI_TRY(celi_trained_bind(&s->actor, t, "actor", s->gsde ? "actor.log_std" : NULL, &adam));
+  s->update.temperature = &s->temperature;
   s->update.rate = M_LEARNING_RATE, s->update.n_adams = 3;
   s->update.adam[0] = &s->actor.adam, s->update.adam[1] = &s->critic.adam;
   s->update.adam[2] = &s->temperature.adam;

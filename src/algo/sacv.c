@@ -324,8 +324,13 @@ static CelStatus declare(CelAgent *agent) {
   s->O = s->experience.O, s->A = s->box.A, s->B = celi_agent_batch(agent, c->common.batch_size),
   s->E = c->n_critics;
   CELI_TRY(declare_networks(s, t));
-  CELI_TRY(celi_temperature_declare(&s->temperature, t, c->ent_coef, c->ent_coef_init,
-                                    isnan(c->target_entropy) ? -(double)s->A : c->target_entropy));
+  const CeliTemperatureSpec temperature = {
+      .ent_coef = c->ent_coef,
+      .start = c->ent_coef_init,
+      .target_entropy = isnan(c->target_entropy) ? -(double)s->A : c->target_entropy,
+      .entropy_max = celi_box_entropy_max(&s->box, c->log_std_max),
+      .policy = s->box.squash ? "a squashed Gaussian" : "a Gaussian with this log_std_max"};
+  CELI_TRY(celi_temperature_declare(&s->temperature, agent, &temperature));
   CELI_TRY(declare_passes(s, t));
   CELI_TRY(declare_batch(s, t));
   CELI_TRY(celi_means_declare(&s->update.means, t));
@@ -353,6 +358,7 @@ static CelStatus bind_optimisers(Sacv *s) {
   CELI_TRY(celi_trained_bind(&s->actor, t, "actor", NULL, &adam));
   CELI_TRY(celi_trained_bind(&s->critic, t, "critic", NULL, &adam));
   CELI_TRY(celi_trained_bind(&s->value, t, "value", NULL, &adam));
+  s->update.temperature = &s->temperature;
   s->update.rate = M_LEARNING_RATE, s->update.n_adams = 4;
   memcpy(s->update.adam, adams, sizeof adams);
   return celi_temperature_bind(&s->temperature, t, adam);

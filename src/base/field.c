@@ -427,11 +427,26 @@ static CelStatus parse_value(const CelField *field, const char *name, const char
                   field->group != NULL && field->group->name != NULL ? field->group->name : "...");
 }
 
+const CelField *cel_field_start(const CelField *field) {
+  static const char tail[] = "_init";
+  const size_t n = strlen(field->name);
+  if (field->type != CEL_FIELD_AUTO || field[1].name == NULL) return NULL;
+  if (strncmp(field[1].name, field->name, n) != 0 || strcmp(field[1].name + n, tail) != 0)
+    return NULL;
+  return field[1].type == CEL_FIELD_DOUBLE ? &field[1] : NULL;
+}
+
 CelStatus cel_fields_set(const CelField *table, void *config, const char *name, const char *text) {
   CELI_FLOATS(CELI_IEEE);
   size_t offset;
   const CelField *field = celi_field_locate(table, name, &offset);
   if (field == NULL) return celi_fail_unknown(table, name);
+  const CelField *start = cel_field_start(field);
+  if (start != NULL && strncmp(text, "auto_", 5) == 0) {
+    CELI_TRY(parse_double(start, name, text + 5,
+                          (double *)((char *)config + offset - field->offset + start->offset)));
+    text = "auto";
+  }
   return parse_value(field, name, text, (char *)config + offset);
 }
 

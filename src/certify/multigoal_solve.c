@@ -150,6 +150,12 @@ static CelStatus check(const CelMultigoal *plane, double gamma, double alpha, in
     return cel_fail(CEL_E_RANGE, "reach %g and bound %g of the plane must be above 0", plane->reach,
                     plane->bound);
   const double least = 8 * plane->bound / plane->reach;
+  if (least > CELLS_MAX)
+    return cel_fail(
+        CEL_E_UNSUPPORTED,
+        "the plane of bound %g is too wide for a step of %g: its grid takes %.0f cells, "
+        "more than %d",
+        plane->bound, plane->reach, ceil(least), CELLS_MAX);
   if ((double)cells < least || cells > CELLS_MAX)
     return cel_fail(CEL_E_RANGE, "%lld cells of the plane's grid; it takes %.0f (8 a step) to %d",
                     (long long)cells, ceil(least), CELLS_MAX);

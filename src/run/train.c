@@ -42,6 +42,14 @@ void celi_training_note(const CeliTraining *training, const char *format, ...) {
   celi_floats_keep();
 }
 
+/// Passes on what the agent has to say, once.
+static void tell_agent_note(CeliTraining *training) {
+  const char *note = cel_agent_note(training->agent);
+  if (strcmp(note, training->agent_note) == 0) return;
+  snprintf(training->agent_note, sizeof training->agent_note, "%s", note);
+  celi_training_note(training, "%s", note);
+}
+
 // ---- the loop itself
 
 /// What a sitting's loop knows of episodes that ended.
@@ -279,8 +287,7 @@ CelStatus celi_training_open(CeliTraining *training, const CelSetup *setup, int6
       cel_fail_in(cel_agent_create(&training->agent, run->algo, setup->algo_config,
                                    &training->spec->observation, &training->spec->action, &options),
                   "%s: ", celi_env_short_id(run->env)));
-  if (*cel_agent_note(training->agent))
-    celi_training_note(training, "%s", cel_agent_note(training->agent));
+  tell_agent_note(training);
   CELI_TRY(cel_tensors_create(&training->tensors));
   CELI_TRY(cel_vecenv_declare(&training->env, training->tensors, "env", training->spec, run->n_envs,
                               run->seed, CEL_RNG_ENV, 0));
@@ -432,6 +439,7 @@ static CelStatus do_what_is_due(CeliTraining *training) {
     if (status != CEL_OK) return status == CEL_E_INTERRUPTED ? status : keep(training, status);
     tell(training, true);
   }
+  tell_agent_note(training);
   if (eval || is_due(training, run->log_every)) CELI_TRY(celi_metrics_log(training, eval));
   if (last || is_due(training, run->checkpoint_every)) CELI_TRY(save(training));
   return CEL_OK;

@@ -61,8 +61,9 @@ typedef struct CeliTraining {
   CeliMetrics metrics;
   CeliPace pace;
   CeliUpdateTime update_time;
-  int64_t saved_step; ///< step of the newest checkpoint of this sitting; -1: none
-  bool told_cut;      ///< that evaluations are cut off was told
+  int64_t saved_step;   ///< step of the newest checkpoint of this sitting; -1: none
+  char agent_note[512]; ///< what the agent had to say, told already
+  bool told_cut;        ///< that evaluations are cut off was told
 } CeliTraining;
 
 // ---- train.c

@@ -256,6 +256,49 @@ static void wrong_values_are_refused(void **state) {
   assert_null(cel_fields_nearest(table, name));
 }
 
+/// "auto_X" is "auto", and X goes to the row behind, in a nested table too.
+static void test_auto_with_a_start(void **state) {
+  (void)state;
+  typedef struct Learned {
+    double alpha, alpha_init, beta;
+  } Learned;
+  typedef struct Holder {
+    bool first;
+    Learned inner;
+  } Holder;
+  static const CelField inner[] = {
+      {"alpha", CEL_FIELD_AUTO, offsetof(Learned, alpha), "auto", 0, 10, "", NULL, NULL, "alpha",
+       ""},
+      {"alpha_init", CEL_FIELD_DOUBLE, offsetof(Learned, alpha_init), "1", 0.001, 10, "", NULL,
+       NULL, "start", ""},
+      {"beta", CEL_FIELD_AUTO, offsetof(Learned, beta), "auto", 0, 10, "", NULL, NULL, "beta", ""},
+      {0}};
+  static const CelField outer[] = {
+      {"first", CEL_FIELD_BOOL, offsetof(Holder, first), "false", 0, 0, "", NULL, NULL, "first",
+       ""},
+      {"inner", CEL_FIELD_GROUP, offsetof(Holder, inner), NULL, 0, 0, "", NULL, inner, "group", ""},
+      {0}};
+  Holder config;
+  cel_fields_default(outer, &config);
+  config.inner.alpha = 5;
+  assert_ok(cel_fields_set(outer, &config, "inner.alpha", "auto_0.25"));
+  assert_true(isnan(config.inner.alpha) && config.inner.alpha_init == 0.25);
+  const char *const wrong[][2] = {
+      {"auto_0", "inner.alpha: 0 is out of range; allowed is 0.001 to 10"},
+      {"auto_", "inner.alpha: \"\" is not a number"},
+      {"auto_x", "inner.alpha: \"x\" is not a number"}};
+  for (int i = 0; i < 3; i++) {
+    config.inner.alpha = 5;
+    assert_int_not_equal(cel_fields_set(outer, &config, "inner.alpha", wrong[i][0]), CEL_OK);
+    if (!strstr(cel_error(), wrong[i][1])) fail_msg("%s", cel_error());
+    assert_true(config.inner.alpha == 5 && config.inner.alpha_init == 0.25);
+  }
+  assert_int_equal(cel_fields_set(outer, &config, "inner.beta", "auto_0.25"), CEL_E_TYPE);
+  assert_ptr_equal(cel_field_start(&inner[0]), &inner[1]);
+  assert_null(cel_field_start(&inner[1]));
+  assert_null(cel_field_start(&inner[2]));
+}
+
 static void configs_filled_by_code_are_checked(void **state) {
   (void)state;
   Config good = new_config(), config = good;
@@ -347,6 +390,7 @@ static void tables_are_checked(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(defaults_are_the_tables),
+      cmocka_unit_test(test_auto_with_a_start),
       cmocka_unit_test(values_become_text_and_back),
       cmocka_unit_test(spellings_are_accepted),
       cmocka_unit_test(wrong_values_are_refused),

@@ -177,7 +177,10 @@ class Pair:
         self.command("export", "run", "--which", which, "--format", self.rng.choice(["c", "onnx", "safetensors"]),
                      "--out", "policy")
         if env in CERTIFIED and not self.endless():
-            self.command("certify", "run", "--episodes", 8, "--cells", 56, allowed=(0, kit.UNSUPPORTED))
+            # The coarsest grid of the multi-goal plane; a wider plane takes more cells.
+            wider = env == "MultiGoal-v0" and any(flag.startswith("--env.") for flag in self.line)
+            self.command("certify", "run", "--episodes", 8, "--cells", 56,
+                         allowed=(0, kit.UNSUPPORTED, *([kit.RANGE] if wider else [])))
         self.command("train", "--resume", "run", "--steps", steps + self.rng.choice([1, 50]), "--quiet",
                      allowed=(0, kit.NAN))
         self.command("eval", "run", "--episodes", 1)
