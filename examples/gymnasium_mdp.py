@@ -5,12 +5,15 @@
 
 Any environment that has `env.unwrapped.P` will do: P[state][action] is a list of
 (probability, next state, reward, terminated). Words NAME=VALUE behind the options go to `gymnasium.make`; values are
-JSON, or else texts. From Python: `json.dump(table(env), file)`.
+JSON or Python (false and False are the same), or else texts. From Python: `json.dump(table(env), file)`.
 """
 import argparse
+import ast
+import inspect
 import json
 
 import gymnasium
+from gymnasium.envs.registration import load_env_creator
 
 
 def table(env, discount=None, horizon=None):
@@ -46,15 +49,50 @@ def dump(table, file):
     file.write("\n}}\n")
 
 
+def value_of(name, text):
+    """JSON, a Python literal, or the text itself. A list that is cut short is an error, not a text."""
+    for read, errors in ((json.loads, ValueError), (ast.literal_eval, (ValueError, SyntaxError))):
+        try:
+            return read(text)
+        except errors:
+            pass
+    if text[:1] in tuple("[{('\""):
+        raise argparse.ArgumentTypeError(f"{name}={text} is neither JSON nor Python")
+    return text
+
+
 def argument(text):
     """NAME=VALUE as a pair."""
-    name, _, value = text.partition("=")
-    if not _:
+    name, equal, value = text.partition("=")
+    if not equal or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
+    return name, value_of(name, value)
+
+
+def check(id, arguments):
+    """An error for what is no argument of the environment, and for a text where it takes true or false."""
+    entry = gymnasium.spec(id).entry_point
+    parameters = inspect.signature(entry if callable(entry) else load_env_creator(entry)).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name, value in arguments.items():
+        if name not in parameters:
+            if open_ended or name == "render_mode":
+                continue
+            raise ValueError(f"{id} has no argument '{name}'; it has {', '.join(parameters) or 'none'}")
+        if isinstance(parameters[name].default, bool) and not isinstance(value, bool):
+            raise ValueError(f"{name}={value}: {id} takes true or false there")
+
+
+def make(id, arguments):
+    """The environment. Raises ValueError with one line that says what is wrong."""
     try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
+        check(id, arguments)
+        env = gymnasium.make(id, **arguments)
+    except (gymnasium.error.Error, ImportError, TypeError, KeyError, AssertionError) as error:
+        raise ValueError(f"{id}: {str(error) or type(error).__name__}") from None
+    if not isinstance(getattr(env.unwrapped, "P", None), dict):
+        raise ValueError(f"{id} has no transition table, env.unwrapped.P")
+    return env
 
 
 def main():
@@ -66,11 +104,12 @@ def main():
     parser.add_argument("arguments", nargs="*", type=argument, metavar="NAME=VALUE",
                         help="arguments of the environment")
     options = parser.parse_intermixed_args()
-    env = gymnasium.make(options.id, **dict(options.arguments))
-    if not hasattr(env.unwrapped, "P"):
-        parser.error(f"{options.id} has no transition table, env.unwrapped.P")
-    with open(options.out, "w", encoding="ascii") as file:
-        dump(table(env, options.discount, options.horizon), file)
+    try:
+        env = make(options.id, dict(options.arguments))
+        with open(options.out, "w", encoding="ascii") as file:
+            dump(table(env, options.discount, options.horizon), file)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

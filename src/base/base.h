@@ -29,10 +29,15 @@ bool celi_size_mul(size_t a, size_t b, size_t *out) CEL_WARN_UNUSED;
 bool celi_size_add(size_t a, size_t b, size_t *out) CEL_WARN_UNUSED;
 bool celi_size_round(size_t a, size_t to, size_t *out) CEL_WARN_UNUSED;
 
-/// malloc and realloc of n elements, with the failure as a status that says what it was for.
-/// On failure *out (the block of celi_resize) is left alone. n = 0 gives a block of one byte.
+/// Whether the machine has `bytes` left for `what`; `old`: a block that they replace, or NULL. Linux gives out memory that it
+/// doesn't have and then kills who touches it, so whatever grows with the input asks first. Sizes up to 16 MiB pass.
+/// Errors: CEL_E_MEMORY (what is needed, what is left, which limit).
+CelStatus celi_memory_room(size_t bytes, void *old, const char *what) CEL_WARN_UNUSED;
+/// malloc, calloc and realloc of n elements, with the failure as a status that says what it was for; celi_memory_room is
+/// asked first. On failure *out (the block of celi_resize) is left alone. n = 0 gives a block of one byte.
 /// Errors: CEL_E_MEMORY.
 CelStatus celi_alloc(void *out, size_t n, size_t size, const char *what) CEL_WARN_UNUSED;
+CelStatus celi_calloc(void *out, size_t n, size_t size, const char *what) CEL_WARN_UNUSED;
 CelStatus celi_resize(void *out, size_t n, size_t size, const char *what) CEL_WARN_UNUSED;
 
 /// Bytes that this process can still take: the least of what the machine has available

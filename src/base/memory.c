@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,31 @@ bool celi_size_round(size_t a, size_t to, size_t *out) {
   return true;
 }
 
+CelStatus celi_memory_room(size_t bytes, void *old, const char *what) {
+  static const size_t small = (size_t)16 << 20; // not worth asking the system
+  if (bytes <= small) return CEL_OK;
+  const size_t held = old ? malloc_usable_size(old) : 0;
+  if (bytes <= held) return CEL_OK;
+  const char *limit = "";
+  const size_t available = celi_memory_available(&limit);
+  if (bytes - held <= available) return CEL_OK;
+  char needed[CELI_NUMBER_MAX], left[CELI_NUMBER_MAX];
+  return cel_fail(CEL_E_MEMORY, "%s: %s of memory are needed; %s leaves %s", what,
+                  celi_bytes_text(needed, bytes - held), limit, celi_bytes_text(left, available));
+}
+
+CelStatus celi_calloc(void *out, size_t n, size_t size, const char *what) {
+  size_t bytes;
+  if (!celi_size_mul(n, size, &bytes) || bytes > PTRDIFF_MAX)
+    return cel_fail(CEL_E_MEMORY, "%s: %zu elements of %zu bytes are more than can be addressed",
+                    what, n, size);
+  CELI_TRY(celi_memory_room(bytes, NULL, what));
+  void *block = calloc(bytes > 0 ? bytes : 1, 1);
+  if (block == NULL) return cel_fail(CEL_E_MEMORY, "%s: no memory for %zu bytes", what, bytes);
+  memcpy(out, &block, sizeof block);
+  return CEL_OK;
+}
+
 CelStatus celi_alloc(void *out, size_t n, size_t size, const char *what) {
   void *block = NULL;
   CELI_TRY(celi_resize(&block, n, size, what));
@@ -44,6 +70,7 @@ CelStatus celi_resize(void *out, size_t n, size_t size, const char *what) {
   if (!celi_size_mul(n, size, &bytes) || bytes > PTRDIFF_MAX)
     return cel_fail(CEL_E_MEMORY, "%s: %zu elements of %zu bytes are more than can be addressed",
                     what, n, size);
+  CELI_TRY(celi_memory_room(bytes, old, what));
   void *block = realloc(old, bytes > 0 ? bytes : 1);
   if (block == NULL) return cel_fail(CEL_E_MEMORY, "%s: no memory for %zu bytes", what, bytes);
   memcpy(out, &block, sizeof block);

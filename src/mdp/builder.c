@@ -440,8 +440,8 @@ CelStatus cel_mdp_start(CelMdpBuilder *builder, int64_t state, double weight) {
                     weight);
   }
   if (!builder->start) {
-    builder->start = calloc((size_t)builder->states, sizeof *builder->start);
-    if (!builder->start) return cel_fail(CEL_E_MEMORY, "no memory for the initial distribution");
+    CELI_TRY(celi_calloc(&builder->start, (size_t)builder->states, sizeof *builder->start,
+                         "the initial distribution"));
   }
   builder->start[state] = fmax(weight, 0.0);
   return CEL_OK;

@@ -26,14 +26,7 @@ void cel_mdp_destroy(CelMdp *mdp) {
 }
 
 CelStatus celi_mdp_room(size_t bytes, const char *what) {
-  static const size_t small = (size_t)16 << 20; // not worth asking the system
-  if (bytes <= small) return CEL_OK;
-  const char *limit = "";
-  const size_t available = celi_memory_available(&limit);
-  if (bytes <= available) return CEL_OK;
-  char needed[CELI_NUMBER_MAX], left[CELI_NUMBER_MAX];
-  return cel_fail(CEL_E_MEMORY, "%s need %s; %s leaves %s", what, celi_bytes_text(needed, bytes),
-                  limit, celi_bytes_text(left, available));
+  return celi_memory_room(bytes, NULL, what);
 }
 
 int64_t celi_mdp_max_actions(const int64_t *pair, int64_t states) {

@@ -374,7 +374,7 @@ static void bombs_are_refused(void **state) {
 
   for (int i = 0; i < 100000; i++) celi_text_format(&text, "# a long comment\n");
   put_file(path, text.data, text.size);
-  assert_fails(cel_yaml_read(path, configs.sections, 2), CEL_E_FORMAT, "longer than the 1048576");
+  assert_fails(cel_yaml_read(path, configs.sections, 2), CEL_E_FORMAT, "longer than 1.0 MiB");
   celi_text_free(&text);
 }
 

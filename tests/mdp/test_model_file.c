@@ -319,6 +319,73 @@ static void nothing_large_is_copied(void **state) {
 
 // ---- files of others
 
+/// Index arrays as SciPy has them, int32 or int64, and others; numbers in single precision.
+static void other_types_are_read(void **state) {
+  static Parts p;
+  CelTensor list[TENSORS];
+  int32_t pair32[] = {0, 2, 3, 3}, row32[] = {0, 2, 3, 5};
+  float probability[5], reward[3];
+  fill_parts(&p);
+  int32_t next32[5];
+  for (int i = 0; i < 5; i++) {
+    next32[i] = (int32_t)p.next[i];
+    probability[i] = (float)p.probability[i];
+  }
+  for (int i = 0; i < 3; i++) reward[i] = (float)p.reward[i];
+  int64_t action64[] = {0, 2, 1};
+  for (int turn = 0; turn < 3; turn++) {
+    const char *path = in_folder(state, "types.safetensors");
+    CelMdp *mdp = NULL;
+    list_parts(&p, list);
+    if (turn == 0) {
+      list[0] = tensor("pair", CEL_I32, pair32, 4, 0);
+      list[1] = tensor("row", CEL_U32, row32, 4, 0);
+      list[2] = tensor("next", CEL_I32, next32, 5, 0);
+      list[3] = tensor("probability", CEL_F32, probability, 5, 0);
+      list[4] = tensor("reward", CEL_F32, reward, 3, 0);
+      list[8] = tensor("action", CEL_I64, action64, 3, 0);
+    } else if (turn == 1) {
+      list[0] = tensor("pair", CEL_U64, p.pair, 4, 0);
+      list[1] = tensor("row", CEL_U64, p.row, 4, 0);
+      list[2] = tensor("next", CEL_U64, p.next64, 5, 0);
+      list[8] = tensor("action", CEL_U32, p.action, 3, 0);
+    }
+    write_list(path, &p, list, TENSORS);
+    assert_ok(celi_mdp_load_safetensors(&mdp, path, CELI_LOAD_DISCOUNT((double)NAN)));
+    assert_ok(cel_mdp_check(mdp));
+    assert_memory_equal(mdp->pair, p.pair, sizeof p.pair);
+    assert_memory_equal(mdp->row, p.row, sizeof p.row);
+    assert_memory_equal(mdp->probability, p.probability, sizeof p.probability);
+    assert_memory_equal(mdp->reward, p.reward, sizeof p.reward);
+    assert_memory_equal(mdp->action, p.action, sizeof p.action);
+    for (int t = 0; t < 5; t++) assert_int_equal(cel_mdp_next(mdp, t), p.next64[t]);
+    cel_mdp_destroy(mdp);
+  }
+}
+
+/// Other metadata are a comment, but not a key spelled nearly as one of ours.
+static void metadata_spelled_wrong_is_told(void **state) {
+  static const struct {
+    const char *key, *meant;
+  } keys[] = {
+      {"made_by", NULL}, {"horizn", "horizon"}, {"gamma", "discount"}, {"Discount", "discount"}};
+  static Parts p;
+  CelTensor list[TENSORS];
+  const char *path = in_folder(state, "meta.safetensors");
+  fill_parts(&p);
+  list_parts(&p, list);
+  for (int i = 0; i < 4; i++) {
+    const CelMeta meta[] = {{"format", "celsius-mdp"}, {"discount", "0.9"}, {keys[i].key, "5"}};
+    assert_ok(cel_safetensors_write_list(path, list, TENSORS, meta, 3));
+    if (!keys[i].meant) {
+      assert_ok(load(path, (double)NAN));
+      continue;
+    }
+    assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, keys[i].meant);
+    assert_non_null(strstr(cel_error(), keys[i].key));
+  }
+}
+
 static void pythons_files_are_read(void **state) {
   (void)state;
   CelMdp *mdp = NULL;
@@ -355,11 +422,13 @@ static void wrong_tensors_are_named(void **state) {
   statement;                                                                                       \
   write_list(path, &p, list, TENSORS);                                                             \
   assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, part)
-  EXPECT_REFUSED(list[3] = tensor("probability", CEL_F32, narrow, 5, 0),
-                 "\"probability\" is of type F32; it must be F64");
+  EXPECT_REFUSED(list[3] = tensor("probability", CEL_I32, narrow, 5, 0),
+                 "\"probability\" is of type I32; it must be F64 or F32");
   EXPECT_REFUSED(list[0] = tensor("pair", CEL_F64, p.start, 3, 0), "\"pair\" is of type F64");
-  EXPECT_REFUSED(list[2] = tensor("next", CEL_I32, p.next, 5, 0),
-                 "\"next\" is of type I32; it must be U32");
+  EXPECT_REFUSED(list[2] = tensor("next", CEL_F64, p.probability, 5, 0),
+                 "\"next\" is of type F64; it must be I32, I64, U32 or U64");
+  EXPECT_REFUSED(list[2] = (p.next[3] = UINT32_MAX, tensor("next", CEL_I32, p.next, 5, 0)),
+                 "\"next\": entry 3 is -1; states are 0 and up");
   EXPECT_REFUSED(list[2] = tensor("next", CEL_U32, p.next, 4, 0),
                  "\"probability\" has 5 entries; with");
   EXPECT_REFUSED(list[3] = tensor("probability", CEL_F64, p.probability, 5, 1),
@@ -369,7 +438,9 @@ static void wrong_tensors_are_named(void **state) {
   EXPECT_REFUSED(list[5] = tensor("reward_next", CEL_F64, p.reward_next, 3, 0), "\"reward_next\"");
   EXPECT_REFUSED(list[6] = tensor("start", CEL_F64, p.start, 2, 0), "\"start\"");
   EXPECT_REFUSED(list[7] = tensor("ends", CEL_U8, p.ends, 1, 0), "\"ends\"");
-  EXPECT_REFUSED(list[8] = tensor("action", CEL_I64, p.next64, 3, 0), "\"action\" is of type I64");
+  EXPECT_REFUSED(list[8] = tensor("action", CEL_F64, p.start, 3, 0), "\"action\" is of type F64");
+  EXPECT_REFUSED(list[8] = (p.next64[1] = INT32_MAX, tensor("action", CEL_I64, p.next64, 3, 0)),
+                 "\"action\": entry 1 is 2147483647; actions are 0 to 2^31 - 2");
   EXPECT_REFUSED(list[0] = tensor("pair", CEL_I64, p.pair, 1, 0),
                  "\"pair\", \"row\" and \"next\" have 1, 4 and 5");
   EXPECT_REFUSED(list[0] = tensor("pair", CEL_I64, p.pair, 0, 0), "have 0, 4 and 5");
@@ -498,6 +569,8 @@ int main(void) {
       cmocka_unit_test(next_states_of_64_bits),
       cmocka_unit_test(nothing_large_is_copied),
       cmocka_unit_test(pythons_files_are_read),
+      cmocka_unit_test(other_types_are_read),
+      cmocka_unit_test(metadata_spelled_wrong_is_told),
       cmocka_unit_test(wrong_tensors_are_named),
       cmocka_unit_test(cut_files_are_refused),
       cmocka_unit_test(changed_files_do_not_crash),

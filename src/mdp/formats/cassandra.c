@@ -152,8 +152,7 @@ static int64_t *slot_of(const Names *names, CeliWord word) {
 static CelStatus index_names(const Parser *parser, Names *names) {
   names->slots = 4;
   while (names->slots < 2 * (uint64_t)names->count) names->slots *= 2;
-  names->slot = calloc(names->slots, sizeof *names->slot);
-  if (!names->slot) return cel_fail(CEL_E_MEMORY, "no memory for names");
+  CELI_TRY(celi_calloc(&names->slot, names->slots, sizeof *names->slot, "names"));
   for (int64_t i = 0; i < names->count; i++) {
     int64_t *slot = slot_of(names, names->word[i]);
     if (*slot != 0) {
@@ -281,8 +280,8 @@ static CelStatus read_observations(Parser *parser, CeliWord key) {
 // ---- start
 
 static CelStatus start_create(CeliCassandra *said) {
-  said->start = calloc((size_t)said->states, sizeof *said->start);
-  return said->start ? CEL_OK : cel_fail(CEL_E_MEMORY, "no memory for the initial distribution");
+  return celi_calloc(&said->start, (size_t)said->states, sizeof *said->start,
+                     "the initial distribution");
 }
 
 /// start include: a b c, start exclude: a b c, start: a b c

@@ -43,8 +43,7 @@ static CelStatus row_create(Row *row, int64_t columns, const char *what) {
   CELI_TRY(celi_mdp_room(bytes, what));
   CELI_TRY(celi_alloc(&row->column, n, sizeof *row->column, what));
   CELI_TRY(celi_alloc(&row->value, n, sizeof *row->value, what));
-  row->place = calloc(n, sizeof *row->place);
-  return row->place ? CEL_OK : cel_fail(CEL_E_MEMORY, "%s: no memory", what);
+  return celi_calloc(&row->place, n, sizeof *row->place, what);
 }
 
 static void row_free(Row *row) {

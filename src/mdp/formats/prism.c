@@ -158,8 +158,7 @@ static CelStatus read_tra(Reader *reader) {
     CELI_TRY(read_tra_line(reader, word, count));
   }
   if (reader->lines != reader->transitions) return fail_count(scan, size[2], reader->lines);
-  reader->flag = calloc((size_t)reader->states, 1);
-  if (!reader->flag) return cel_fail(CEL_E_MEMORY, "no memory for the states' labels");
+  CELI_TRY(celi_calloc(&reader->flag, (size_t)reader->states, 1, "the states' labels"));
   return sort_lines(reader);
 }
 
@@ -240,8 +239,8 @@ static CelStatus read_srew(Reader *reader) {
     return celi_scan_fail(scan, scan->line, "%" PRId64 " states; the .tra file has %" PRId64,
                           size[0], reader->states);
   }
-  reader->state_reward = calloc((size_t)reader->states, sizeof *reader->state_reward);
-  if (!reader->state_reward) return cel_fail(CEL_E_MEMORY, "no memory for the states' rewards");
+  CELI_TRY(celi_calloc(&reader->state_reward, (size_t)reader->states, sizeof *reader->state_reward,
+                       "the states' rewards"));
   for (; celi_scan_line(scan, word, 2, &count); n++) {
     if (n == size[1]) return fail_count(scan, size[1], n + 1);
     if (count != 2) {

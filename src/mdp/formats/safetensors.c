@@ -2,7 +2,7 @@
 ///
 /// A problem that is loaded points into the mapped file; nothing is copied but small things, and, in a file
 /// of somebody else's, what must be worked out: probabilities whose rows sum to 1 only nearly, r(s,a)
-/// where only r(s,a,s') is there, a start that is not.
+/// where only r(s,a,s') is there, a start that is not, indices and numbers of another type.
 ///     pair (S + 1) I64, row (P + 1) I64, next (T) U32 or I64, probability (T) F64, reward (P) F64
 ///     reward_next (T) F64, ends (T) U8, action (P) I32, start (S) F64          where there are any
 ///     grid.state (rows, columns) I64, grid.direction (actions, 2) I32
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define FORMAT "celsius-mdp"
 
@@ -89,6 +90,24 @@ static const char *const names[] = {"pair",   "row",        "next",          "pr
                                     "action", "grid.state", "grid.direction"};
 enum { NAMES = sizeof names / sizeof *names };
 
+/// Metadata may say anything else, but not something that is meant for us and spelled wrong.
+static CelStatus check_meta(const CelSafetensors *file) {
+  static const char *const keys[] = {"format", "name", "discount", "horizon"};
+  enum { KEYS = sizeof keys / sizeof *keys };
+  for (int64_t i = 0; cel_safetensors_meta_at(file, i).key; i++) {
+    const char *key = cel_safetensors_meta_at(file, i).key;
+    CeliNearest nearest = {.wanted = key};
+    int known = 0;
+    while (known < KEYS && strcmp(keys[known], key) != 0) celi_nearest_try(&nearest, keys[known++]);
+    if (strcasecmp(key, "gamma") == 0) nearest.best = "discount";
+    if (known < KEYS || !nearest.best) continue;
+    return cel_fail(CEL_E_CORRUPT,
+                    "metadata \"%s\" is not read: is \"%s\" meant? If not, give it another name",
+                    key, nearest.best);
+  }
+  return CEL_OK;
+}
+
 static CelStatus check_names(const CelSafetensors *file) {
   for (int64_t i = 0; i < cel_safetensors_count(file); i++) {
     const char *name = cel_safetensors_at(file, i)->name;
@@ -104,15 +123,27 @@ static CelStatus check_names(const CelSafetensors *file) {
   return CEL_OK;
 }
 
-/// The data of a tensor with one axis of n entries, NULL where it is not there.
-static CelStatus find(const CelSafetensors *file, const char *name, CelType type, int64_t n,
-                      void *out) {
-  const CelTensor *tensor = cel_safetensors_find(file, name);
-  memset(out, 0, sizeof(void *));
+/// Kinds of numbers that a tensor may hold, with the types that are read.
+typedef enum Kind { INDEX, NUMBER, FLAG } Kind;
+
+static bool is_of_kind(CelType type, Kind kind) {
+  switch (kind) {
+  case INDEX: return type == CEL_I32 || type == CEL_I64 || type == CEL_U32 || type == CEL_U64;
+  case NUMBER: return type == CEL_F64 || type == CEL_F32;
+  case FLAG: return type == CEL_U8;
+  }
+  return false;
+}
+
+/// A tensor with one axis of n entries, NULL where it is not there.
+static CelStatus find(const CelSafetensors *file, const char *name, Kind kind, int64_t n,
+                      const CelTensor **out) {
+  static const char *const types[] = {"I32, I64, U32 or U64", "F64 or F32", "U8"};
+  const CelTensor *tensor = *out = cel_safetensors_find(file, name);
   if (tensor == NULL) return CEL_OK;
-  if (tensor->type != type) {
+  if (!is_of_kind(tensor->type, kind)) {
     return cel_fail(CEL_E_CORRUPT, "tensor \"%s\" is of type %s; it must be %s", name,
-                    cel_type_name(tensor->type), cel_type_name(type));
+                    cel_type_name(tensor->type), types[kind]);
   }
   if (tensor->ndim != 1) {
     return cel_fail(CEL_E_CORRUPT, "tensor \"%s\" has %d axes; it must have one", name,
@@ -124,7 +155,83 @@ static CelStatus find(const CelSafetensors *file, const char *name, CelType type
                     "as they are it must have %" PRId64,
                     name, tensor->size, n);
   }
-  memcpy(out, &tensor->data, sizeof(void *));
+  return CEL_OK;
+}
+
+/// Entry i of a tensor of indices. Those of U64 above INT64_MAX come out negative, which no index is.
+static int64_t index_at(const CelTensor *tensor, int64_t i) {
+  switch (tensor->type) {
+  case CEL_I32: return ((const int32_t *)tensor->data)[i];
+  case CEL_U32: return ((const uint32_t *)tensor->data)[i];
+  default: return ((const int64_t *)tensor->data)[i];
+  }
+}
+
+/// Indices of 64 bits: those of the file, or a copy.
+static CelStatus find_indices(CeliMdp *model, const char *name, int64_t n, const int64_t **out) {
+  const CelTensor *tensor;
+  int64_t *copy;
+  CELI_TRY(find(model->file, name, INDEX, n, &tensor));
+  *out = tensor ? tensor->data : NULL;
+  if (!tensor || tensor->type == CEL_I64 || tensor->type == CEL_U64) return CEL_OK;
+  CELI_TRY(celi_alloc(&copy, (size_t)n, sizeof *copy, name));
+  celi_mdp_own(model, copy);
+  for (int64_t i = 0; i < n; i++) copy[i] = index_at(tensor, i);
+  *out = copy;
+  return CEL_OK;
+}
+
+/// Next states, of 32 bits as they are: the signed ones are no less than 0, so that they mean the same unsigned.
+static CelStatus find_next(CeliMdp *model, int64_t n) {
+  const CelTensor *tensor;
+  CELI_TRY(find(model->file, "next", INDEX, n, &tensor));
+  for (int64_t i = 0; tensor->type == CEL_I32 && i < n; i++) {
+    if (index_at(tensor, i) >= 0) continue;
+    return cel_fail(CEL_E_CORRUPT,
+                    "tensor \"next\": entry %" PRId64 " is %" PRId64 "; states are 0 "
+                    "and up",
+                    i, index_at(tensor, i));
+  }
+  const bool narrow = tensor->type == CEL_I32 || tensor->type == CEL_U32;
+  model->mdp.next32 = narrow ? tensor->data : NULL;
+  model->mdp.next64 = narrow ? NULL : tensor->data;
+  return CEL_OK;
+}
+
+/// Numbers of the actions, of 32 bits.
+static CelStatus find_action(CeliMdp *model, int64_t n) {
+  const CelTensor *tensor;
+  int32_t *copy;
+  CELI_TRY(find(model->file, "action", INDEX, n, &tensor));
+  model->mdp.action = tensor ? tensor->data : NULL;
+  if (!tensor || tensor->type == CEL_I32) return CEL_OK;
+  CELI_TRY(celi_alloc(&copy, (size_t)n, sizeof *copy, "action numbers"));
+  celi_mdp_own(model, copy);
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t number = index_at(tensor, i);
+    if (number < 0 || number >= INT32_MAX) {
+      return cel_fail(CEL_E_CORRUPT,
+                      "tensor \"action\": entry %" PRId64 " is %" PRId64
+                      "; actions are 0 to 2^31 - 2",
+                      i, number);
+    }
+    copy[i] = (int32_t)number;
+  }
+  model->mdp.action = copy;
+  return CEL_OK;
+}
+
+/// Numbers in double precision: those of the file, or a copy.
+static CelStatus find_numbers(CeliMdp *model, const char *name, int64_t n, const double **out) {
+  const CelTensor *tensor;
+  double *copy;
+  CELI_TRY(find(model->file, name, NUMBER, n, &tensor));
+  *out = tensor ? tensor->data : NULL;
+  if (!tensor || tensor->type == CEL_F64) return CEL_OK;
+  CELI_TRY(celi_alloc(&copy, (size_t)n, sizeof *copy, name));
+  celi_mdp_own(model, copy);
+  for (int64_t i = 0; i < n; i++) copy[i] = (double)((const float *)tensor->data)[i];
+  *out = copy;
   return CEL_OK;
 }
 
@@ -155,23 +262,22 @@ static CelStatus find_sizes(CelMdp *mdp, const CelSafetensors *file) {
   return CEL_OK;
 }
 
-static CelStatus find_arrays(CelMdp *mdp, const CelSafetensors *file) {
+static CelStatus find_arrays(CeliMdp *model) {
+  CelMdp *mdp = &model->mdp;
   const int64_t S = mdp->states, P = mdp->pairs, T = mdp->transitions;
+  const CelTensor *ends;
   int64_t unused = 0;
-  CELI_TRY(find(file, "pair", CEL_I64, S + 1, &mdp->pair));
-  CELI_TRY(find(file, "row", CEL_I64, P + 1, &mdp->row));
-  if (cel_safetensors_find(file, "next")->type == CEL_I64) {
-    CELI_TRY(find(file, "next", CEL_I64, T, &mdp->next64));
-  } else {
-    CELI_TRY(find(file, "next", CEL_U32, T, &mdp->next32));
-  }
-  CELI_TRY(need(file, "probability", &unused));
-  CELI_TRY(find(file, "probability", CEL_F64, T, &mdp->probability));
-  CELI_TRY(find(file, "reward", CEL_F64, P, &mdp->reward));
-  CELI_TRY(find(file, "reward_next", CEL_F64, T, &mdp->reward_next));
-  CELI_TRY(find(file, "ends", CEL_U8, T, &mdp->ends));
-  CELI_TRY(find(file, "action", CEL_I32, P, &mdp->action));
-  CELI_TRY(find(file, "start", CEL_F64, S, &mdp->start));
+  CELI_TRY(find_indices(model, "pair", S + 1, &mdp->pair));
+  CELI_TRY(find_indices(model, "row", P + 1, &mdp->row));
+  CELI_TRY(find_next(model, T));
+  CELI_TRY(need(model->file, "probability", &unused));
+  CELI_TRY(find_numbers(model, "probability", T, &mdp->probability));
+  CELI_TRY(find_numbers(model, "reward", P, &mdp->reward));
+  CELI_TRY(find_numbers(model, "reward_next", T, &mdp->reward_next));
+  CELI_TRY(find(model->file, "ends", FLAG, T, &ends));
+  mdp->ends = ends ? ends->data : NULL;
+  CELI_TRY(find_action(model, P));
+  CELI_TRY(find_numbers(model, "start", S, &mdp->start));
   if (mdp->reward || mdp->reward_next) return CEL_OK;
   return cel_fail(CEL_E_CORRUPT, "there is neither a tensor \"reward\" nor \"reward_next\"");
 }
@@ -315,9 +421,10 @@ static CelStatus fill(CeliMdp *model, const CelMdpLoadOptions *options) {
   CelMdp *mdp = &model->mdp;
   bool exact;
   CELI_TRY(read_meta(mdp, model->file, options));
+  CELI_TRY(check_meta(model->file));
   CELI_TRY(check_names(model->file));
   CELI_TRY(find_sizes(mdp, model->file));
-  CELI_TRY(find_arrays(mdp, model->file));
+  CELI_TRY(find_arrays(model));
   CELI_TRY(find_grid(model, model->file));
   CELI_TRY(complete(model));
   CELI_TRY(celi_mdp_check_given(mdp, &exact));

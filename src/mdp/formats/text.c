@@ -178,9 +178,6 @@ CelStatus celi_grow(void *array, int64_t *capacity, int64_t needed, size_t size,
   if (needed <= *capacity) return CEL_OK;
   const int64_t more = *capacity + *capacity / 2 + 16;
   const int64_t wanted = more > needed ? more : needed;
-  size_t bytes;
-  if (!celi_size_mul((size_t)wanted, size, &bytes)) bytes = SIZE_MAX;
-  CELI_TRY(celi_mdp_room(bytes, what));
   CELI_TRY(celi_resize(array, (size_t)wanted, size, what));
   *capacity = wanted;
   return CEL_OK;

@@ -29,6 +29,7 @@ static CelStatus take(CeliOperator *op, void *out, int64_t n, size_t size, const
   const bool large = bytes >= 2 * HUGE_PAGE;
   if (large && !celi_size_round(bytes, HUGE_PAGE, &bytes))
     return cel_fail(CEL_E_MEMORY, "%s: %zu bytes are more than can be addressed", what, bytes);
+  CELI_TRY(celi_memory_room(bytes, NULL, what));
   void *block = aligned_alloc(large ? HUGE_PAGE : 64, bytes);
   if (!block) return cel_fail(CEL_E_MEMORY, "%s: no memory for %zu bytes", what, bytes);
   if (large) madvise(block, bytes, MADV_HUGEPAGE); // a wish: it fails where there are none
@@ -388,6 +389,21 @@ static void recount(CeliOperator *op) {
 
 // ---- making and unmaking
 
+/// Asks for all that is taken below, and for the vectors of a method, before any of it is touched.
+static CelStatus check_room(const CeliOperator *op) {
+  enum { VECTORS = 6 };
+  const CeliChunk *all = &op->chunk[op->chunks];
+  const size_t level = sizeof *op->width + WIDE * sizeof(double);
+  size_t part[5], bytes = 0;
+  bool fits = celi_size_mul((size_t)all->level, level, &part[0]) &&
+              celi_size_mul((size_t)all->index, sizeof *op->index, &part[1]) &&
+              celi_size_mul((size_t)all->hole, sizeof *op->hole, &part[2]) &&
+              celi_size_mul((size_t)all->probability, sizeof(double), &part[3]) &&
+              celi_size_mul((size_t)op->padded, VECTORS * sizeof(double), &part[4]);
+  for (int i = 0; i < 5 && fits; i++) fits = celi_size_add(bytes, part[i], &bytes);
+  return celi_memory_room(fits ? bytes : SIZE_MAX, NULL, "solving the problem");
+}
+
 static CelStatus lay_out(CeliOperator *op) {
   CELI_TRY(take(op, &op->sums, op->blocks * CELI_SUMS, sizeof *op->sums, "the sums of blocks"));
   CELI_TRY(take(op, &op->found, op->blocks, sizeof *op->found, "the residuals of blocks"));
@@ -406,6 +422,7 @@ static CelStatus lay_out(CeliOperator *op) {
     op->lane = NULL;
   }
   const CeliChunk all = op->chunk[op->chunks];
+  CELI_TRY(check_room(op));
   op->scratch_stride = op->max_levels * WIDE + 32;
   CELI_TRY(take(op, &op->scratch, op->threads * op->scratch_stride, sizeof(double), "rows of Q"));
   CELI_TRY(take(op, &op->width, all.level, sizeof *op->width, "the rows of a problem"));

@@ -1,0 +1,108 @@
+/// Memory that grows with a problem is asked for before it is taken, and as much as will be needed at most.
+#include "base/base.h"
+#include "celsius/solve.h"
+#include "model_cases.h"
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/// Runs fn in a process that has `bytes` more of address space than it uses; what it returns.
+static int with_room(size_t bytes, int (*fn)(void)) {
+  const pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    struct rlimit limit;
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    if (!file || fscanf(file, "%lu", &pages) != 1 || getrlimit(RLIMIT_AS, &limit) != 0) _exit(99);
+    fclose(file);
+    limit.rlim_cur = pages * (size_t)sysconf(_SC_PAGESIZE) + bytes;
+    if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(99);
+    _exit(fn());
+  }
+  int status = 0;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+}
+
+enum { WIDTH = 500, CELLS = WIDTH * WIDTH, NEEDED = CELLS * 336 }; ///< bytes, measured as the peak
+
+static CelStatus make_grid(CelMdp **out) {
+  const CelMdpGenerator *generator;
+  CelStatus status = cel_mdp_generator_find("grid", &generator);
+  void *config = calloc(1, generator->config_size);
+  cel_fields_default(generator->fields, config);
+  static const char *const set[][2] = {{"width", "500"}, {"height", "500"}, {"slip", "0.1"}};
+  for (int i = 0; i < 3 && status == CEL_OK; i++)
+    status = cel_fields_set(generator->fields, config, set[i][0], set[i][1]);
+  if (status == CEL_OK) status = cel_mdp_generate(out, "grid", config);
+  free(config);
+  return status;
+}
+
+/// 0: made; 1: refused at once, by the sum of all; 2: something else.
+static int grid_outcome(void) {
+  CelMdp *mdp = NULL;
+  const CelStatus status = make_grid(&mdp);
+  cel_mdp_destroy(mdp);
+  if (status == CEL_OK) return 0;
+  return status == CEL_E_MEMORY && strstr(cel_error(), "that many cells: 80.1 MiB") ? 1 : 2;
+}
+
+static void a_grid_asks_for_what_it_takes(void **state) {
+  (void)state;
+  if (sanitized()) skip();
+  assert_int_equal(with_room(NEEDED - NEEDED / 20, grid_outcome), 1);
+  assert_int_equal(with_room(NEEDED + NEEDED / 5, grid_outcome), 0);
+}
+
+static CelMdp *solved;
+
+static int solve_outcome(void) {
+  CelSolution *solution = NULL;
+  CelSolveConfig config = cel_solve_config_default();
+  config.max_iterations = 1;
+  const CelStatus status = cel_solve(solved, &config, &solution);
+  cel_solution_destroy(solution);
+  if (status == CEL_OK) return 0;
+  return status == CEL_E_MEMORY && strstr(cel_error(), "memory are needed") ? 1 : 2;
+}
+
+static void solving_asks_for_what_it_takes(void **state) {
+  (void)state;
+  if (sanitized()) skip();
+  assert_ok(make_grid(&solved));
+  assert_int_equal(with_room((size_t)20 << 20, solve_outcome), 1);
+  assert_int_equal(with_room((size_t)160 << 20, solve_outcome), 0);
+  cel_mdp_destroy(solved);
+}
+
+/// An array that would not fit is refused before it is touched.
+static int array_outcome(void) {
+  char *bytes = NULL;
+  const size_t n = (size_t)100 << 20;
+  const CelStatus status = celi_alloc(&bytes, n, 1, "an array");
+  free(bytes);
+  if (status == CEL_OK) return 0;
+  return status == CEL_E_MEMORY &&
+                 strstr(cel_error(), "an array: 100.0 MiB of memory are needed") &&
+                 strstr(cel_error(), "ulimit -v")
+             ? 1
+             : 2;
+}
+
+static void arrays_ask_first(void **state) {
+  (void)state;
+  if (sanitized()) skip();
+  assert_int_equal(with_room((size_t)90 << 20, array_outcome), 1);
+  assert_int_equal(with_room((size_t)120 << 20, array_outcome), 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_grid_asks_for_what_it_takes),
+      cmocka_unit_test(solving_asks_for_what_it_takes),
+      cmocka_unit_test(arrays_ask_first),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
