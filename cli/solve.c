@@ -17,7 +17,11 @@ static const CelField options_fields[] = {
      "0,0.1,1: a sweep over them",
      ""},
     {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FILE", NULL, NULL,
-     "write V, Q and pi (safetensors); of a sweep its table (CSV)", ""},
+     "write V, Q and pi: .csv, a row a state and action, or .safetensors; of a sweep its table "
+     "(.csv)",
+     ""},
+    {"policy", CEL_FIELD_BOOL, F(policy), "false", 0, 0, "", NULL, NULL,
+     "print the policy, a line a state", ""},
     {"plot", CEL_FIELD_PATH, F(plot), "", 0, 0, "FILE", NULL, NULL,
      "picture, .png or .svg: of a grid world the values and the policy, of a sweep its curves", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
@@ -141,18 +145,21 @@ static CelStatus check_flags(const Solve *solve, int argc, char **argv) {
   const SolveOptions *options = &solve->options;
   const bool method = cli_scan(argc, argv, "method") != NULL;
   const bool alpha = cli_scan(argc, argv, "alpha") != NULL;
-  const size_t n = strlen(options->out);
   const CelStatus status = check_q_flags(solve, argc, argv);
   if (status != CEL_OK) return status;
   if (options->certify && !options->cpi)
     return cel_fail(CEL_E_ARGUMENT, "--certify goes with --cpi; any other method's result is "
                                     "certified by the bound that is printed with it");
+  if (options->policy &&
+      (options->json || options->cpi || options->q_learning || solve->n_alphas > 1))
+    return cel_fail(CEL_E_ARGUMENT,
+                    "--policy prints the policy of one --alpha, as text; for --json "
+                    "and --cpi write it with --out FILE.csv");
   if (options->cpi && method)
     return cel_fail(CEL_E_ARGUMENT, "--cpi is a method of its own: leave --method out");
   if (options->cpi && alpha && !(solve->n_alphas == 1 && solve->alpha[0] == 0))
     return cel_fail(CEL_E_ARGUMENT, "--cpi solves the ordinary problem: leave --alpha out, or 0");
-  if (!options->cpi && solve->n_alphas > 1 && n &&
-      (n < 5 || strcmp(options->out + n - 4, ".csv") != 0))
+  if (!options->cpi && solve->n_alphas > 1 && options->out[0] && !solve_is_csv(options->out))
     return cel_fail(CEL_E_ARGUMENT,
                     "--out %s: a sweep's table has a name that ends in .csv; give one --alpha for "
                     "V, Q and pi",
@@ -233,8 +240,12 @@ CelStatus solve_one(Solve *solve, double alpha, const char *label, CelSolution *
 
 static CelStatus write_solution(const Solve *solve, const CelSolution *solution) {
   const SolveOptions *options = &solve->options;
+  const SolveTables tables = {solution->V, solution->Q, solution->pi, solution->horizon};
   CelStatus status = CEL_OK;
-  if (options->out[0]) status = cel_solution_save(solution, options->out);
+  if (solve_is_csv(options->out))
+    status = solve_write_policy(solve->mdp, &tables, options->out);
+  else if (options->out[0])
+    status = cel_solution_save(solution, options->out);
   if (status == CEL_OK && options->plot[0]) {
     char subtitle[256];
     solve_subtitle(subtitle, sizeof subtitle,
@@ -251,11 +262,14 @@ static CelStatus print_solution(const Solve *solve, const CelSolution *solution)
   if (!solve->options.json) {
     solve_print_problem(solve->mdp, solution->gamma);
     solve_print_solution(solve, solution);
+    if (solve->options.policy && !solve_unfinished(solution))
+      solve_print_policy(solve->mdp, solution);
     return CEL_OK;
   }
   cJSON *json = cJSON_CreateObject();
   solve_json_problem(json, solve->mdp, solution->gamma);
   solve_json_solution(json, solution);
+  solve_json_parts(json, solve, solution);
   return solve_json_print(json);
 }
 
@@ -385,6 +399,7 @@ const CliCommand cli_solve = {
                "  celsius solve grid --width 1000 --height 1000 --slip 0.1 --alpha 0.01 --threads "
                "2\n"
                "  celsius solve taxi --alpha 0,0.01,0.1,1,10 --plot sweep.png --out sweep.csv\n"
+               "  celsius solve my-problem.mdp --alpha 0 --policy\n"
                "  celsius solve my-problem.json --gamma 0.95 --method newton --out "
                "solution.safetensors\n"
                "  celsius solve frozenlake-4x4 --gamma 0.9 --cpi --certify\n"

@@ -17,7 +17,7 @@ typedef struct SolveOptions {
   char alpha[CEL_PATH_MAX], out[CEL_PATH_MAX], plot[CEL_PATH_MAX], save_problem[CEL_PATH_MAX];
   int32_t format; ///< CelMdpFormat
   bool q_learning;
-  bool cpi, certify, json, quiet;
+  bool cpi, certify, json, quiet, policy;
 } SolveOptions;
 
 /// Everything about one call.
@@ -56,9 +56,13 @@ void solve_problem_list(void);
 
 /// "frozenlake-8x8: 64 states, ..."
 void solve_print_problem(const CelMdp *mdp, double gamma);
+/// Value, return and entropy, then how it was solved. Finding the return takes as long as an evaluation; where that fails or
+/// the run was stopped it says so.
 void solve_print_solution(const Solve *solve, const CelSolution *solution);
 /// Backward induction was stopped before the first time step, so nothing is known of the start.
 bool solve_unfinished(const CelSolution *solution);
+/// hard_return, entropy_sum and entropy_part of a solution, added to an object; null where they were not found.
+void solve_json_parts(cJSON *json, const Solve *solve, const CelSolution *solution);
 /// Fields of the problem, added to an object.
 void solve_json_problem(cJSON *json, const CelMdp *mdp, double gamma);
 /// alpha, value_start, method, iterations, ... of a solution, added to an object.
@@ -70,6 +74,34 @@ void solve_method_name(const CelSolution *solution, char text[CEL_TEXT_MAX]);
 /// "... at alpha 0.1, gamma 0.99; J = 0.41463", under a picture's title.
 void solve_subtitle(char *text, size_t size, const char *what, const CelMdp *mdp, double alpha,
                     double gamma, double J);
+
+// ---- solve_measure.c
+
+/// value = hard_return + alpha entropy_sum
+typedef struct SolveParts {
+  double hard_return; ///< discounted rewards of the policy, reward units
+  double
+      entropy_sum; ///< discounted entropies, nats; not measured at alpha 0, where they count nothing
+  double error;    ///< of hard_return, about
+} SolveParts;
+/// Errors: those of cel_discounted_distribution, CEL_E_MEMORY, CEL_E_INTERRUPTED.
+CelStatus solve_measure(const CelMdp *mdp, const CelSolution *solution,
+                        SolveParts *parts) CEL_WARN_UNUSED;
+
+// ---- solve_policy.c
+
+/// V (T, states), Q and pi (T, pairs); T is 1 where the horizon is 0.
+typedef struct SolveTables {
+  const double *V, *Q, *pi;
+  int64_t horizon;
+} SolveTables;
+/// Whether a name ends in .csv.
+bool solve_is_csv(const char *path);
+/// A line a state: its value, and the probability of each action.
+void solve_print_policy(const CelMdp *mdp, const CelSolution *solution);
+/// A row a state and action: state, action, probability, Q, V; with a horizon the step in front. Errors: CEL_E_IO.
+CelStatus solve_write_policy(const CelMdp *mdp, const SolveTables *tables,
+                             const char *path) CEL_WARN_UNUSED;
 
 // ---- solve_sweep.c
 

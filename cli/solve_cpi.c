@@ -132,7 +132,11 @@ static CelStatus write_files(const Solve *solve, double gamma, const CelConserva
   double *V = malloc((size_t)mdp->states * sizeof *V), *Q = malloc((size_t)mdp->pairs * sizeof *Q);
   CelStatus status = V && Q ? evaluate(solve, gamma, pi, V, Q)
                             : cel_fail(CEL_E_MEMORY, "no memory for a policy's values");
-  if (status == CEL_OK && options->out[0]) status = save(solve, gamma, last, pi, V, Q);
+  const SolveTables tables = {V, Q, pi, 0};
+  if (status == CEL_OK && solve_is_csv(options->out))
+    status = solve_write_policy(mdp, &tables, options->out);
+  else if (status == CEL_OK && options->out[0])
+    status = save(solve, gamma, last, pi, V, Q);
   if (status == CEL_OK && options->plot[0]) {
     char subtitle[256];
     solve_subtitle(subtitle, sizeof subtitle, "conservative policy iteration", mdp, 0, gamma,

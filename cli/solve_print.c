@@ -63,6 +63,32 @@ bool solve_unfinished(const CelSolution *solution) {
   return solution->horizon > 0 && isinf(solution->bound);
 }
 
+/// The parts of the value, unless the run was stopped before it was solved. Errors: those of solve_measure.
+static CelStatus find_parts(const Solve *solve, const CelSolution *solution, SolveParts *parts) {
+  const bool limited = cli_stop_asked() || solve->config.max_seconds > 0;
+  if (solve_unfinished(solution) || (!solution->certified && limited))
+    return cel_fail(CEL_E_INTERRUPTED, "%s", reason(solve, solution));
+  return solve_measure(solve->mdp, solution, parts);
+}
+
+static void print_parts(const Solve *solve, const CelSolution *solution) {
+  const double alpha = solution->alpha;
+  char text[64];
+  SolveParts parts;
+  fflush(stdout); // the value is there while the rest is worked out
+  if (find_parts(solve, solution, &parts) != CEL_OK) {
+    printf("return          not computed: %s\n", cel_error());
+    return;
+  }
+  certain_text(text, parts.hard_return, parts.error);
+  printf("return          %s (discounted rewards alone)\n", text);
+  certain_text(text, alpha * parts.entropy_sum, parts.error);
+  if (alpha > 0)
+    printf("entropy part    %s (alpha times %.6g nats, discounted)\n", text, parts.entropy_sum);
+  else
+    printf("entropy part    0 (alpha is 0)\n");
+}
+
 void solve_print_solution(const Solve *solve, const CelSolution *solution) {
   char method[CEL_TEXT_MAX], iterations[32], sweeps[32], value[64];
   solve_method_name(solution, method);
@@ -74,7 +100,9 @@ void solve_print_solution(const Solve *solve, const CelSolution *solution) {
     return;
   }
   certain_text(value, solution->value_start, solution->bound);
-  printf("value at start  %s (J, at alpha %.6g)\n", value, solution->alpha);
+  printf("value at start  %s (J, at alpha %.6g%s)\n", value, solution->alpha,
+         solution->alpha > 0 ? ": return + entropy part" : "");
+  print_parts(solve, solution);
   printf("method          %s%s: %s iteration%s, %s sweep%s, %.3g s\n", method,
          solve->config.method == CEL_SOLVE_AUTO ? " (auto)" : "",
          cli_count(iterations, solution->iterations), solution->iterations == 1 ? "" : "s",
@@ -118,6 +146,15 @@ void solve_json_solution(cJSON *json, const CelSolution *solution) {
   add_number(json, "residual", solution->residual);
   add_number(json, "bound", solution->bound);
   cJSON_AddBoolToObject(json, "certified", solution->certified);
+}
+
+void solve_json_parts(cJSON *json, const Solve *solve, const CelSolution *solution) {
+  SolveParts parts;
+  const bool found = find_parts(solve, solution, &parts) == CEL_OK, soft = solution->alpha > 0;
+  const double none = (double)NAN;
+  add_number(json, "hard_return", found ? parts.hard_return : none);
+  add_number(json, "entropy_part", found ? solution->alpha * parts.entropy_sum : none);
+  if (soft) add_number(json, "entropy_sum", found ? parts.entropy_sum : none);
 }
 
 CelStatus solve_json_print(cJSON *json) {

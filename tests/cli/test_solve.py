@@ -193,7 +193,69 @@ class LongHorizon(kit.Case):
 
     def test_memory_is_asked_for_before_it_is_taken(self):
         self.problem(10**13)
-        self.fails(kit.MEMORY, "solve", "long.json", says=["time steps need", "leaves"])
+        self.fails(kit.MEMORY, "solve", "long.json", says=["time steps", "leaves"])
+
+
+class Parts(kit.Case):
+    """The value in its parts, against an iteration of our own over the policy that was written."""
+
+    def evaluate(self, problem, pi, gamma, of_rewards):
+        """Discounted rewards or entropies of pi[s][a], from state 0, by plain iteration."""
+        V = [0.0] * len(problem.P)
+        for _ in range(2000):
+            V = [sum(pi[s][a] * (sum(p * (r * of_rewards + (0 if done else gamma * V[next]))
+                                     for p, next, r, done in row)
+                                 - (0 if of_rewards or pi[s][a] == 0 else math.log(pi[s][a])))
+                     for a, row in enumerate(problem.P[s])) for s in range(len(V))]
+        return V[0]
+
+    def test_return_and_entropy(self):
+        self.ok("solve", "frozenlake-4x4", "--save-problem", "lake.json", "--quiet")
+        problem = Problem(self.path("lake.json"))
+        got = json.loads(self.ok("solve", "lake.json", "--gamma", 0.9, "--alpha", 0.02, "--tol", 1e-12, "--json", "--out",
+                                 "policy.csv"))
+        with open(self.path("policy.csv"), newline="") as file:
+            rows = list(csv.DictReader(file))
+        pi = [[float(row["probability"]) for row in rows if int(row["state"]) == s] for s in range(16)]
+        self.assertEqual([len(row) for row in pi], [4] * 16)
+        hard, entropy = (self.evaluate(problem, pi, 0.9, of_rewards) for of_rewards in (True, False))
+        self.assertAlmostEqual(got["hard_return"], hard, 9)
+        self.assertAlmostEqual(got["entropy_sum"], entropy, 7)
+        self.assertAlmostEqual(got["entropy_part"], 0.02 * entropy, 9)
+        self.assertAlmostEqual(got["value_start"], hard + 0.02 * entropy, 9)
+        self.assertAlmostEqual(float(rows[0]["V"]), got["value_start"], 9)
+        text = self.ok("solve", "lake.json", "--gamma", 0.9, "--alpha", 0.02)
+        self.assertIn(f"\nreturn          {hard:.6f}", text)
+        self.assertIn(f"\nentropy part    {0.02 * entropy:.6f}", text)
+
+    def test_hard_value_is_the_return(self):
+        got = json.loads(self.ok("solve", "taxi", "--alpha", 0, "--json"))
+        self.assertEqual(got["hard_return"], got["value_start"])
+        self.assertEqual(got["entropy_part"], 0)
+
+    def test_steps(self):
+        """Two steps from one state, two actions that pay 1 and 0, alpha 1: the same softmax twice."""
+        with open(self.path("two.mdp"), "w") as file:
+            file.write("discount: 1\nstates: 1\nactions: 2\nT: * identity\nR: 0 : * : * : * 1\n")
+        got = json.loads(self.ok("solve", "two.mdp", "--horizon", 2, "--alpha", 1, "--json", "--out", "p.csv"))
+        p = math.e / (1 + math.e)
+        self.assertAlmostEqual(got["hard_return"], 2 * p, 12)
+        self.assertAlmostEqual(got["entropy_sum"], -2 * (p * math.log(p) + (1 - p) * math.log(1 - p)), 12)
+        lines = kit.read(self.path("p.csv")).splitlines()
+        self.assertEqual(lines[0], "step,state,action,probability,Q,V")
+        self.assertEqual([line.split(",")[:3] for line in lines[1:]],
+                         [[t, "0", a] for t in "01" for a in "01"])
+        self.assertAlmostEqual(float(lines[1].split(",")[3]), p, 12)
+
+    def test_policy_as_text(self):
+        text = self.ok("solve", "frozenlake-4x4", "--gamma", 0.9, "--alpha", 0, "--policy")
+        self.assertRegex(text, r"(?m)^ +14 +0.6390\d* +0: 0  1: 1  2: 0  3: 0$")
+        self.fails(kit.ARGUMENT, "solve", "taxi", "--alpha", "0,1", "--policy", says=["--policy"])
+        self.fails(kit.ARGUMENT, "solve", "taxi", "--json", "--policy", says=["--policy", "--out FILE.csv"])
+
+    def test_stopped_before_it_was_solved(self):
+        text = self.ok("solve", "taxi", "--alpha", 1, "--method", "vi", "--max-seconds", 1e-9)
+        self.assertIn("return          not computed: the limit of time is reached", text)
 
 
 class Sweep(kit.Case):
