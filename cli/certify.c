@@ -4,6 +4,7 @@
 #include "celsius/certify.h"
 
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,7 @@ static CelStatus print_json(const CelRun *run, const char *folder, const CelCert
 static CelStatus plot(const CelRun *run, const CelCertificate *c, const char *out) {
   char title[CEL_PATH_MAX + CEL_TEXT_MAX + 8];
   snprintf(title, sizeof title, "%s on %s", c->algo, problem_name(run, c));
+  for (char *t = title; *t && *t != ' '; t++) *t = (char)toupper((unsigned char)*t); // as curves do
   const CelStatus status = cel_plot_certificate(c, title, out);
   if (status == CEL_OK) cli_note("wrote %s", out);
   return status;

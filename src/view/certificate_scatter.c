@@ -187,12 +187,13 @@ CelStatus celi_certificate_draw_grids(const CelCertificate *certificate,
                         {.mdp = c->mdp, .V = c->V, .pi = c->pi, .title = "learned"}};
   CelStatus status = CEL_OK;
   for (int k = 0; k < 2; k++) {
+    char number[CELI_CERTIFICATE_NUMBER];
     const double J = k ? cel_value_start(c->mdp, c->V) : c->exact->value_start;
-    snprintf(line[k], sizeof line[k], "V and pi of the %s; J = %.6g",
+    snprintf(line[k], sizeof line[k], "V and pi of the %s; J = %s",
              k                        ? "learned policy, exactly evaluated"
              : certificate->alpha > 0 ? "soft-optimal solution"
                                       : "optimal solution",
-             J);
+             celi_certificate_number(number, J));
     scene[k].subtitle = line[k], scene[k].options = &options;
     if (status == CEL_OK) status = celi_scene_make(&scene[k]);
   }
@@ -200,6 +201,7 @@ CelStatus celi_certificate_draw_grids(const CelCertificate *certificate,
     const double low = fmin(scene[0].low, scene[1].low), high = fmax(scene[0].high, scene[1].high);
     GridPage page = {.scene = scene, .text = text};
     for (int k = 0; k < 2; k++) scene[k].low = low, scene[k].high = high;
+    scene[0].bare = true; // both have the same colors; the second one explains them
     celi_scene_page(&scene[0], &page.width, &page.height);
     double scale = svg ? 1 : 1.6;
     if (2 * page.width * scale > 16000) scale = 8000 / page.width; // what picture viewers take

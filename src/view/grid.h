@@ -17,6 +17,7 @@ typedef struct CeliScene {
   double low, high;      ///< values of the open cells
   int64_t n[CELI_CELLS]; ///< cells of each kind
   int64_t starts;        ///< states that an episode may start in
+  bool bare;             ///< draw no color bar and no legend: another scene on the page has them
   const char *title, *subtitle;
   const CelGridPlotOptions *options;
 } CeliScene;
@@ -35,8 +36,8 @@ void celi_scene_drift(const CeliScene *scene, int64_t s, double *x, double *y);
 /// How many decimals the values of the open cells need so that they can be told apart: a hundredth of their range, and more
 /// where a tenth of the neighbours that differ would read the same; none that are 0 in all cells.
 int celi_scene_decimals(const CeliScene *scene);
-/// A value as a cell's text, with a true minus; in three significant digits where so many decimals are too long for a cell,
-/// or tell next to nothing of a small value.
+/// A value as a cell's text, with a true minus sign. All cells have the same number of decimals, but for
+/// values that are too long for a cell or that would read 0: those have an exponent.
 void celi_scene_number(double value, int decimals, char *text, size_t size);
 
 // ---- colormap.c

@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const CeliColor ink = {0.13, 0.14, 0.16}, gray = {0.40, 0.42, 0.45};
-static const CeliColor wall = {0.235, 0.25, 0.285}, far = {0.915, 0.92, 0.93};
+static const CeliColor wall = {0.60, 0.61, 0.63}, far = {0.915, 0.92, 0.93};
 static const CeliColor goal = {0.84, 0.95, 0.86}, star = {0.09, 0.52, 0.27};
 static const CeliColor pit = {0.90, 0.905, 0.92}, hole = {0.20, 0.22, 0.27};
 static const CeliColor start_ring = {0.87, 0.27, 0.12};
@@ -277,12 +277,15 @@ static void draw_policy(cairo_t *cr, const CeliScene *scene, const Layout *l) {
       const int64_t s = celi_scene_state(scene, row, column);
       const double x = l->left + l->cell * ((double)column + 0.5) - 0.5;
       const double y = l->top + l->cell * ((double)row + 0.5) - 0.5;
+      // Numbers stand in a strip at the bottom, and arrows above it.
+      const double strip = numbers ? 0.16 * l->cell : 0;
       set_arrow_color(cr, cell_color(scene, row, column));
-      if (scene->options->arrows) draw_actions(cr, scene, s, x, y, l->cell);
+      if (scene->options->arrows)
+        draw_actions(cr, scene, s, x, y - strip / 2, l->cell - 1.2 * strip);
       if (!numbers) continue;
       char text[32];
       celi_scene_number(scene->V[s], decimals, text, sizeof text);
-      celi_cairo_text(cr, x + 0.41 * l->cell, y + 0.42 * l->cell, 1, text);
+      celi_cairo_text(cr, x + 0.38 * l->cell, y + 0.41 * l->cell, 1, text);
     }
   }
 }
@@ -436,6 +439,7 @@ void celi_scene_draw(cairo_t *cr, const CeliScene *scene) {
   else if (scene->options->arrows)
     draw_field(cr, scene, &l);
   draw_marks(cr, scene, &l);
+  if (scene->bare) return;
   draw_bar(cr, scene, &l);
   draw_legend(cr, scene, &l);
 }

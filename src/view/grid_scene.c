@@ -73,12 +73,11 @@ void celi_scene_number(double value, int decimals, char *text, size_t size) {
   enum { LONGEST = 10 }; // characters that a cell has room for
   char digits[400];
   snprintf(digits, sizeof digits, "%.*f", decimals < 30 ? decimals : 30, value);
-  const double rounded = strtod(digits, NULL);
-  // Also where so many decimals leave less than two digits of a small value.
-  if (strlen(digits) > LONGEST || fabs(rounded - value) > 0.05 * fabs(value))
-    snprintf(digits, sizeof digits, "%.3g", value);
-  const bool negative = digits[0] == '-' && strtod(digits, NULL) != 0;
-  snprintf(text, size, "%s%s", negative ? "\xe2\x88\x92" : "", digits + (digits[0] == '-'));
+  // A number that does not fit, and one that would read 0 but is not, is written with an exponent.
+  if (strlen(digits) > LONGEST) snprintf(digits, sizeof digits, "%.3g", value);
+  if (value != 0 && strtod(digits, NULL) == 0) snprintf(digits, sizeof digits, "%.0e", value);
+  const bool negative = digits[0] == '-';
+  snprintf(text, size, "%s%s", negative ? "\xe2\x88\x92" : "", digits + negative);
 }
 
 /// Cells whose values differ by less than this share of the range are alike: solvers and rounding leave that much.

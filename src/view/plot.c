@@ -20,9 +20,8 @@ enum { PANELS_MAX = 8 };
 #define F(field) offsetof(CelPlotOptions, field)
 static const CelField fields[] = {
     {"key", CEL_FIELD_PATH, F(key), "", 0, 0, "", NULL, NULL,
-     "columns to draw, a panel each, separated by commas (train/critic_loss,train/ent_coef); "
-     "empty: the return in "
-     "training and in evaluations",
+     "columns to draw, a panel each, separated by commas; a + puts columns into one panel "
+     "(J+bound,train/ent_coef); empty: the return in training and in evaluations",
      ""},
     {"x", CEL_FIELD_STRING, F(x), "time/total_timesteps", 0, 0, "", NULL, NULL,
      "column along the x axis", ""},
@@ -167,7 +166,7 @@ static CelStatus group_series(const Plot *plot, int group, const char *key, Celi
 }
 
 /// Adds a curve of each group that has the column.
-static CelStatus add_curves(Plot *plot, CeliPanel *panel, const char *key, bool marked) {
+static CelStatus add_curves(Plot *plot, CeliPanel *panel, const char *key, int index, bool marked) {
   for (int g = 0; g < plot->runs.n_groups; g++) {
     const int n = plot->runs.group[g].runs;
     CeliSeries *series = NULL;
@@ -177,7 +176,7 @@ static CelStatus add_curves(Plot *plot, CeliPanel *panel, const char *key, bool 
     CelStatus status = group_series(plot, g, key, series, &any);
     if (status == CEL_OK && any) {
       CeliCurve *curve = &panel->curve[panel->n];
-      *curve = (CeliCurve){.group = g, .marked = marked};
+      *curve = (CeliCurve){.group = g, .key = index, .marked = marked};
       status = celi_curve_make(curve, series, n, plot->options);
       if (status == CEL_OK) panel->n++;
     }
@@ -262,8 +261,8 @@ static CelStatus start_panel(Plot *plot, const char *y, CeliPanel **out) {
   CeliPanel *panel = &plot->panel[plot->figure.n];
   readable_name(panel->x_label, sizeof panel->x_label, plot->options->x);
   readable_name(panel->y_label, sizeof panel->y_label, y);
-  CELI_TRY(
-      celi_alloc(&panel->curve, 2 * (size_t)plot->runs.n_groups, sizeof *panel->curve, "curves"));
+  CELI_TRY(celi_alloc(&panel->curve, CELI_KEYS_MAX * (size_t)plot->runs.n_groups,
+                      sizeof *panel->curve, "curves"));
   plot->figure.n++;
   *out = panel;
   return CEL_OK;
@@ -280,20 +279,49 @@ static CelStatus end_panel(const Plot *plot, CeliPanel *panel, const char *key) 
 static CelStatus add_return_panel(Plot *plot) {
   CeliPanel *panel;
   CELI_TRY(start_panel(plot, RETURN_IN_TRAINING, &panel));
-  CELI_TRY(add_curves(plot, panel, RETURN_IN_TRAINING, false));
-  CELI_TRY(add_curves(plot, panel, RETURN_IN_EVALUATION, true));
+  CELI_TRY(add_curves(plot, panel, RETURN_IN_TRAINING, 0, false));
+  CELI_TRY(add_curves(plot, panel, RETURN_IN_EVALUATION, 0, true));
   if (panel->n == 0) CELI_TRY(check_column(plot, RETURN_IN_TRAINING));
   return end_panel(plot, panel, RETURN_IN_TRAINING);
 }
 
-static CelStatus add_key_panel(Plot *plot, const char *key) {
+/// The index of a column that shares a panel; adds its name.
+static CelStatus share_key(CeliFigure *figure, const char *key, int *index) {
+  char name[64];
+  readable_name(name, sizeof name, key);
+  for (*index = 0; *index < figure->keys; (*index)++)
+    if (strcmp(figure->key[*index], name) == 0) return CEL_OK;
+  if (figure->keys == CELI_KEYS_MAX)
+    return cel_fail(CEL_E_RANGE, "key: more than %d columns share panels", CELI_KEYS_MAX);
+  memcpy(figure->key[figure->keys++], name, sizeof name);
+  return CEL_OK;
+}
+
+/// A panel of the columns "a" or "a+b+c".
+static CelStatus add_key_panel(Plot *plot, char *keys) {
   CeliPanel *panel;
+  const bool shared = strchr(keys, '+') != NULL;
+  char *rest = keys, label[sizeof panel->y_label] = "";
+  size_t used = 0;
   if (plot->figure.n == PANELS_MAX)
-    return cel_fail(CEL_E_RANGE, "key: more than %d columns", PANELS_MAX);
-  CELI_TRY(check_column(plot, key));
-  CELI_TRY(start_panel(plot, key, &panel));
-  CELI_TRY(add_curves(plot, panel, key, strncmp(key, "eval/", 5) == 0));
-  return end_panel(plot, panel, key);
+    return cel_fail(CEL_E_RANGE, "key: more than %d panels", PANELS_MAX);
+  CELI_TRY(start_panel(plot, keys, &panel));
+  const char *last = keys;
+  int n = 0;
+  for (char *key; (key = strtok_r(rest, "+", &rest)); last = key, n++) {
+    int index = 0;
+    char name[64];
+    if (n == CELI_KEYS_MAX)
+      return cel_fail(CEL_E_RANGE, "key: more than %d columns in a panel", CELI_KEYS_MAX);
+    CELI_TRY(check_column(plot, key));
+    if (shared) CELI_TRY(share_key(&plot->figure, key, &index));
+    CELI_TRY(add_curves(plot, panel, key, index, strncmp(key, "eval/", 5) == 0));
+    readable_name(name, sizeof name, key);
+    if (used < sizeof label)
+      used += (size_t)snprintf(label + used, sizeof label - used, "%s%s", n ? ", " : "", name);
+  }
+  memcpy(panel->y_label, label, sizeof label);
+  return end_panel(plot, panel, last);
 }
 
 static CelStatus add_panels(Plot *plot) {

@@ -57,7 +57,8 @@ typedef struct CeliPlotRun {
 typedef struct CeliPlotGroup {
   char label[128];
   int runs;
-  int first; ///< its first run
+  int first;  ///< its first run
+  bool guide; ///< a line for comparison, no data: gray, dashed, without markers
 } CeliPlotGroup;
 
 typedef struct CeliPlotRuns {
@@ -87,6 +88,7 @@ CelStatus celi_series_smooth(CeliSeries *series, int64_t window) CEL_WARN_UNUSED
 /// A group's curve.
 typedef struct CeliCurve {
   int group;
+  int key;     ///< index in CeliFigure.key, where a panel shows several columns
   bool marked; ///< evaluations: points with markers
   int runs;    ///< series that it was made of
   int64_t n;
@@ -119,13 +121,17 @@ void celi_ticks_log(CeliTicks *ticks, double low, double high, int most);
 
 // ---- plot_draw.c
 
+enum { CELI_KEYS_MAX = 8 };
+
 /// One pair of axes.
 typedef struct CeliPanel {
   char x_label[128], y_label[128];
   double x_low, x_high, y_low, y_high; ///< limits, low < high
   bool log_y;
   const CeliTicks *x_ticks; ///< NULL: chosen by the limits
-  CeliCurve *curve;         ///< (n,)
+  bool broken;              ///< the x axis has a break at x_break
+  double x_break;
+  CeliCurve *curve; ///< (n,)
   int n;
 } CeliPanel;
 
@@ -138,6 +144,8 @@ typedef struct CeliFigure {
   CeliPanel *panel; ///< (n,)
   int n;
   int columns; ///< of panels; 0: chosen by their number
+  int keys;    ///< columns that share panels; 0: each has a panel of its own
+  char key[CELI_KEYS_MAX][64];
 } CeliFigure;
 
 /// Draws a figure to a PNG or SVG file. Errors: CEL_E_IO, CEL_E_MEMORY, CEL_E_UNSUPPORTED.

@@ -19,6 +19,21 @@ const char *celi_certificate_number(char text[CELI_CERTIFICATE_NUMBER], double v
   return text;
 }
 
+/// "0.12% of what there is to win". Less than is worth a digit is said so.
+static void lost_text(char *text, size_t size, double share) {
+  if (fabs(share) < 5e-5)
+    snprintf(text, size, "less than 0.01%% of what there is to win");
+  else
+    snprintf(text, size, "%s%.*f%% of what there is to win", share < 0 ? "\xe2\x88\x92" : "",
+             fabs(share) < 0.0995 ? 2 : 1, 100 * fabs(share));
+}
+
+/// Algorithms have short names in lower case; titles have them as curves do: "SAC".
+static void upper_case(char *text) {
+  for (; *text && *text != ' '; text++)
+    if (*text >= 'a' && *text <= 'z') *text = (char)(*text - 'a' + 'A');
+}
+
 static void make_text(CeliCertificateText *text, const CelCertificate *c, const char *title) {
   const CelMeasure *J = measure(c, "soft_return"), *share = measure(c, "shortfall_share");
   char lost[64] = "";
@@ -26,15 +41,14 @@ static void make_text(CeliCertificateText *text, const CelCertificate *c, const 
     snprintf(text->title, sizeof text->title, "%s", title);
   else
     snprintf(text->title, sizeof text->title, "%s on %s", c->algo, c->env);
-  if (share && isfinite(share->off))
-    snprintf(lost, sizeof lost, ", %.2g%% of what there is to win", 100 * share->off);
+  if (!title) upper_case(text->title);
+  if (share && isfinite(share->off)) lost_text(lost, sizeof lost, share->off);
   char number[2][CELI_CERTIFICATE_NUMBER];
   if (J)
     snprintf(text->subtitle, sizeof text->subtitle, "alpha %.4g, gamma %.4g; %sreturn %s of %s%s%s",
              c->alpha, c->gamma, c->alpha > 0 ? "soft " : "",
              celi_certificate_number(number[0], J->learned),
-             celi_certificate_number(number[1], J->exact), lost[0] ? "; lost" : "",
-             lost[0] ? lost + 1 : "");
+             celi_certificate_number(number[1], J->exact), lost[0] ? "; lost " : "", lost);
 }
 
 // ---- the regulator: actions at the states met

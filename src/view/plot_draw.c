@@ -30,18 +30,36 @@ static void set_color(cairo_t *cr, Color c, double alpha) {
   cairo_set_source_rgba(cr, c.r, c.g, c.b, alpha);
 }
 
-static Color group_color(int group) {
-  return palette[group % COLORS];
+static const Color neutral = {0.35, 0.37, 0.40};
+
+static Color group_color(const CeliFigure *figure, int group) {
+  return figure->runs->group[group].guide ? neutral : palette[group % COLORS];
 }
 
-/// Past the palette's end its colours come again, dashed.
-static void set_group_dash(cairo_t *cr, int group) {
+/// Groups have colors. The columns of a shared panel have colors too where there is one group, and dashes
+/// where there are several.
+static Color curve_color(const CeliFigure *figure, const CeliCurve *curve) {
+  if (figure->keys && figure->runs->n_groups == 1) return palette[curve->key % COLORS];
+  return group_color(figure, curve->group);
+}
+
+/// Dash pattern i; 0 is a solid line.
+static void set_dash(cairo_t *cr, int i) {
   static const double dashes[][2] = {{6, 3}, {2, 2}, {10, 4}};
-  const int round = group / COLORS;
-  if (round)
-    cairo_set_dash(cr, dashes[(round - 1) % 3], 2, 0);
+  if (i)
+    cairo_set_dash(cr, dashes[(i - 1) % 3], 2, 0);
   else
     cairo_set_dash(cr, NULL, 0, 0);
+}
+
+/// Past the palette's end its colors come again, dashed. Guides are dashed.
+static int group_dash(const CeliFigure *figure, int group) {
+  return figure->runs->group[group].guide ? 1 : group / COLORS;
+}
+
+static int curve_dash(const CeliFigure *figure, const CeliCurve *curve) {
+  if (figure->keys && figure->runs->n_groups > 1) return curve->key;
+  return group_dash(figure, curve->group);
 }
 
 // ---- legend
@@ -61,7 +79,7 @@ static void draw_marker(cairo_t *cr, double x, double y, double radius, Color co
 typedef struct Entry {
   char text[160];
   Color color;
-  int group;
+  int dash;
   double width; ///< of the line
   double alpha;
   bool marker;
@@ -69,7 +87,6 @@ typedef struct Entry {
 
 enum { ENTRIES_MAX = 64 };
 
-static const Color neutral = {0.35, 0.37, 0.40};
 static const double THIN = 1.6, THICK = 2.2, FAINT = 0.55;
 
 /// Whether a panel has curves of both kinds, so that they must be told apart.
@@ -84,17 +101,29 @@ static int list_entries(const CeliFigure *figure, Entry entries[ENTRIES_MAX]) {
   int n = 0;
   for (int g = 0; g < runs->n_groups && runs->n_groups > 1 && n < ENTRIES_MAX - 3; g++) {
     Entry *entry = &entries[n++];
-    *entry = (Entry){.color = group_color(g), .group = g, .width = THICK, .alpha = 1};
+    *entry = (Entry){.color = group_color(figure, g),
+                     .dash = group_dash(figure, g),
+                     .width = runs->group[g].guide ? THIN : THICK,
+                     .alpha = 1};
     if (runs->group[g].runs > 1)
       snprintf(entry->text, sizeof entry->text, "%s (%d)", runs->group[g].label,
                runs->group[g].runs);
     else
       snprintf(entry->text, sizeof entry->text, "%s", runs->group[g].label);
   }
+  for (int k = 0; k < figure->keys && n < ENTRIES_MAX - 3; k++) {
+    const bool one = runs->n_groups == 1;
+    Entry *entry = &entries[n++];
+    *entry = (Entry){.color = one ? palette[k % COLORS] : neutral,
+                     .dash = one ? k / COLORS : k,
+                     .width = THICK,
+                     .alpha = 1};
+    snprintf(entry->text, sizeof entry->text, "%s", figure->key[k]);
+  }
   bool both = false;
   for (int p = 0; p < figure->n; p++) both = both || has_both_kinds(&figure->panel[p]);
   if (!both) return n;
-  const Color color = runs->n_groups > 1 ? neutral : group_color(0);
+  const Color color = runs->n_groups > 1 ? neutral : group_color(figure, 0);
   entries[n++] =
       (Entry){.text = "in training (exploring)", .color = color, .width = THIN, .alpha = FAINT};
   entries[n++] =
@@ -115,7 +144,7 @@ static void draw_entry(cairo_t *cr, const Entry *entry, double x, double y) {
   const double middle = y - 0.34 * SMALL;
   set_color(cr, entry->color, entry->alpha);
   cairo_set_line_width(cr, entry->width);
-  set_group_dash(cr, entry->group);
+  set_dash(cr, entry->dash);
   cairo_move_to(cr, x, middle);
   cairo_line_to(cr, x + ENTRY_LINE, middle);
   cairo_stroke(cr);
@@ -156,6 +185,7 @@ static double draw_legend(cairo_t *cr, const CeliFigure *figure, double left, do
 /// Where a panel's data go, in design units, y downwards.
 typedef struct Frame {
   double left, right, top, bottom;
+  const CeliFigure *figure;
   const CeliPanel *panel;
 } Frame;
 
@@ -169,6 +199,20 @@ static double place_y(const Frame *frame, double y) {
   const double share = p->log_y ? log(y / p->y_low) / log(p->y_high / p->y_low)
                                 : (y - p->y_low) / (p->y_high - p->y_low);
   return frame->bottom - share * (frame->bottom - frame->top);
+}
+
+/// Two slanted strokes on the axis: the scale does not go through here.
+static void draw_break(cairo_t *cr, const Frame *frame) {
+  const double x = place_x(frame, frame->panel->x_break), y = frame->bottom;
+  cairo_set_source_rgb(cr, 1, 1, 1);
+  cairo_rectangle(cr, x - 3, y - 3, 6, 6);
+  cairo_fill(cr);
+  set_color(cr, axis_gray, 1);
+  for (int side = -1; side <= 1; side += 2) {
+    cairo_move_to(cr, x + 3 * side - 2.5, y + 6);
+    cairo_line_to(cr, x + 3 * side + 2.5, y - 6);
+    cairo_stroke(cr);
+  }
 }
 
 static void draw_x_axis(cairo_t *cr, const Frame *frame, const CeliTicks *ticks) {
@@ -186,6 +230,7 @@ static void draw_x_axis(cairo_t *cr, const Frame *frame, const CeliTicks *ticks)
   cairo_move_to(cr, frame->left, frame->bottom);
   cairo_line_to(cr, frame->right, frame->bottom);
   cairo_stroke(cr);
+  if (frame->panel->broken) draw_break(cr, frame);
 }
 
 static void draw_y_axis(cairo_t *cr, const Frame *frame, const CeliTicks *ticks) {
@@ -242,7 +287,7 @@ static void draw_band(cairo_t *cr, const Frame *frame, const CeliCurve *curve) {
   if (curve->n == 1) { // a bar: one point has no area
     cairo_move_to(cr, place_x(frame, curve->x[0]), place_y(frame, curve->low[0]));
     cairo_line_to(cr, place_x(frame, curve->x[0]), place_y(frame, curve->high[0]));
-    set_color(cr, group_color(curve->group), 0.45);
+    set_color(cr, curve_color(frame->figure, curve), 0.45);
     cairo_set_line_width(cr, 3);
     cairo_stroke(cr);
     return;
@@ -252,20 +297,22 @@ static void draw_band(cairo_t *cr, const Frame *frame, const CeliCurve *curve) {
   for (int64_t i = curve->n; i-- > 0;)
     cairo_line_to(cr, place_x(frame, curve->x[i]), place_y(frame, curve->low[i]));
   cairo_close_path(cr);
-  set_color(cr, group_color(curve->group), curve->marked ? 0.2 : 0.13);
+  set_color(cr, curve_color(frame->figure, curve), curve->marked ? 0.2 : 0.13);
   cairo_fill(cr);
 }
 
 static void draw_curve(cairo_t *cr, const Frame *frame, const CeliCurve *curve, bool faint) {
-  const Color color = group_color(curve->group);
+  const CeliFigure *figure = frame->figure;
+  const Color color = curve_color(figure, curve);
+  const bool guide = figure->runs->group[curve->group].guide;
   cairo_new_path(cr);
   trace(cr, frame, curve->x, curve->y, curve->n);
   set_color(cr, color, faint ? FAINT : 1);
-  cairo_set_line_width(cr, faint ? THIN : THICK);
-  set_group_dash(cr, curve->group);
+  cairo_set_line_width(cr, faint || guide ? THIN : THICK);
+  set_dash(cr, curve_dash(figure, curve));
   cairo_stroke(cr);
   cairo_set_dash(cr, NULL, 0, 0);
-  if (curve->n > 1 && (!curve->marked || curve->n > 60)) return;
+  if (guide || (curve->n > 1 && (!curve->marked || curve->n > 60))) return;
   for (int64_t i = 0; i < curve->n; i++)
     draw_marker(cr, place_x(frame, curve->x[i]), place_y(frame, curve->y[i]), 3.4, color);
 }
@@ -309,11 +356,13 @@ static double choose_y_ticks(cairo_t *cr, const CeliPanel *panel, double height,
 }
 
 /// `ticks_width`: room for the y ticks' texts, the same in all panels, so that their axes are in line.
-static void draw_panel(cairo_t *cr, const CeliPanel *panel, Place place, double ticks_width) {
+static void draw_panel(cairo_t *cr, const CeliFigure *figure, const CeliPanel *panel, Place place,
+                       double ticks_width) {
   const Frame frame = {.left = place.left + LABEL + 8 + ticks_width + 8,
                        .right = place.right,
                        .top = place.top,
                        .bottom = place.bottom - FOOT,
+                       .figure = figure,
                        .panel = panel};
   CeliTicks x, y;
   (void)choose_y_ticks(cr, panel, place.bottom - place.top, &y);
@@ -375,7 +424,7 @@ static void draw_figure(cairo_t *cr, const CeliFigure *figure) {
   for (int i = 0; i < figure->n; i++) {
     const int row = i / columns, column = i % columns;
     const double x = MARGIN + column * (w + 28), y = top + row * (h + 20);
-    draw_panel(cr, &figure->panel[i], (Place){x, y, x + w, y + h}, ticks_width);
+    draw_panel(cr, figure, &figure->panel[i], (Place){x, y, x + w, y + h}, ticks_width);
   }
 }
 

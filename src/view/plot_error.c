@@ -83,8 +83,9 @@ CelStatus cel_plot_error(const CelErrorPoint *point, int64_t n, const char *titl
   CeliPlotGroup group[CURVES] = {{.label = "error, sup-norm of Q \xe2\x88\x92 Q*", .runs = 1},
                                  {.label = "bound, from the exact model", .runs = 1},
                                  {.label = "slope \xe2\x88\x92"
-                                           "1/2",
-                                  .runs = 1}};
+                                           "1/2, for comparison",
+                                  .runs = 1,
+                                  .guide = true}};
   const CeliPlotRuns runs = {.n = CURVES, .n_groups = CURVES, .group = group};
   CeliPanel panel = {.x_label = "rounds",
                      .y_label = "error of Q",

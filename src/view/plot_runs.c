@@ -337,7 +337,9 @@ static void make_title(CeliPlotRuns *runs) {
   else if (one_env)
     snprintf(runs->title, sizeof runs->title, "%s", env);
   else if (one_algo)
-    snprintf(runs->title, sizeof runs->title, "%s", algo);
+    snprintf(runs->title, sizeof runs->title, "%s on several environments", algo);
+  else if (runs->n_groups > 1 && identity[0])
+    snprintf(runs->title, sizeof runs->title, "Several algorithms and environments");
 }
 
 // ---- all of it

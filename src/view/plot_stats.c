@@ -199,9 +199,9 @@ static CelStatus copy_series(CeliCurve *curve, const CeliSeries *series) {
 
 CelStatus celi_curve_make(CeliCurve *curve, const CeliSeries *series, int n,
                           const CelPlotOptions *options) {
-  const int group = curve->group;
+  const int group = curve->group, key = curve->key;
   const bool marked = curve->marked;
-  *curve = (CeliCurve){.group = group, .marked = marked};
+  *curve = (CeliCurve){.group = group, .key = key, .marked = marked};
   CeliSeries *full = NULL; // those that have points at all
   Sample sample = {0};
   CELI_TRY(celi_alloc(&full, (size_t)n, sizeof *full, "series"));

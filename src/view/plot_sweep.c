@@ -44,6 +44,8 @@ static void alpha_axis(const CelSweepPoint *point, int64_t n, double *zero, Celi
   const double high = point[n - 1].alpha > 0 ? log10(point[n - 1].alpha) : low;
   const bool has_zero = !(point[0].alpha > 0);
   *zero = low - fmax(0.5, 0.15 * (high - low));
+  panel->broken = has_zero && point[n - 1].alpha > 0;
+  panel->x_break = 0.5 * (*zero + low);
   const double left = has_zero ? *zero : low, room = fmax(0.04 * (high - left), 0.1);
   panel->x_low = left - room;
   panel->x_high = (has_zero && n == 1 ? *zero : high) + room;

@@ -403,6 +403,29 @@ static void curves_lie_where_they_should(void **state) {
   cairo_surface_destroy(p.surface);
 }
 
+/// Columns joined by + share a panel, in colors of their own; with commas each has a panel.
+static void columns_share_a_panel(void **state) {
+  (void)state;
+  CelPlotOptions options = cel_plot_options_default();
+  make_run("a", "3e-4", 1, 30, 0.2, 0);
+  options.legend = false;
+  for (int shared = 0; shared < 2; shared++) {
+    snprintf(options.key, sizeof options.key, "rollout/ep_rew_mean%ctrain/critic_loss",
+             shared ? '+' : ',');
+    OK(cel_plot_runs((const char *const[]){"a"}, 1, "p.png", &options));
+    Picture p = open_picture("p.png");
+    int second = 0;
+    for (int y = 0; y < p.height; y++)
+      for (int x = 0; x < p.width; x++)
+        second += (p.pixels[y * p.stride + x] & 0xffffff) == (213 << 16 | 94 << 8 | 0);
+    if (shared ? second < 100 : second > 0) fail_msg("shared %d: %d pixels", shared, second);
+    cairo_surface_destroy(p.surface);
+  }
+  snprintf(options.key, sizeof options.key, "rollout/ep_rew_mean+train/critic_los");
+  FAILS(cel_plot_runs((const char *const[]){"a"}, 1, "p.png", &options), CEL_E_NAME,
+        "train/critic_loss");
+}
+
 static void pictures_are_the_same_every_time(void **state) {
   (void)state;
   mkdir("a", 0777);
@@ -559,9 +582,9 @@ static void full_disk_keeps_the_old_picture(void **state) {
 }
 
 #define PICTURES                                                                                   \
-  TEST(curves_lie_where_they_should), TEST(pictures_are_the_same_every_time),                      \
-      TEST(svg_is_well_formed), TEST(odd_data_are_drawn), TEST(wrong_calls_are_named),             \
-      TEST(full_disk_keeps_the_old_picture)
+  TEST(curves_lie_where_they_should), TEST(columns_share_a_panel),                                 \
+      TEST(pictures_are_the_same_every_time), TEST(svg_is_well_formed), TEST(odd_data_are_drawn),  \
+      TEST(wrong_calls_are_named), TEST(full_disk_keeps_the_old_picture)
 
 #else
 

@@ -112,7 +112,8 @@ static void numbers_tell_values_apart(void **state) {
                 "\xe2\x88\x92"
                 "1e-09"); // not -0.0
   expect_number(0, 2, "0.00");
-  expect_number(0.00113, 3, "0.00113"); // 0.001 would be off by an eighth
+  expect_number(0.00113, 3, "0.001"); // as many decimals as the cell beside it
+  expect_number(0.0004, 3, "4e-04");  // but not 0.000
   expect_number(1e300, 0, "1e+300");
   expect_number(123456789.25, 3, "1.23e+08");
 }
