@@ -11,7 +11,7 @@
 
 typedef struct Options {
   char which[CEL_PATH_MAX], out[CEL_PATH_MAX];
-  bool json;
+  bool json, quiet;
 } Options;
 
 #define F(field) offsetof(Options, field)
@@ -21,6 +21,7 @@ static const CelField fields[] = {
      "the path of a model or checkpoint",
      ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print JSON", ""},
+    {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
     {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FILE", NULL, NULL,
      "write a picture, .png or .svg: learned beside exact", ""},
     {0}};
@@ -186,7 +187,9 @@ static CelStatus plot(const CelRun *run, const CelCertificate *c, const char *ou
 static CelStatus certify(const CelRun *run, const char *folder, const Options *options,
                          const CelCertifyOptions *how) {
   CelCertificate *certificate = NULL;
+  CliWait *wait = cli_wait_begin("certifying", options->quiet);
   CelStatus status = cel_certify(run->agent, run->spec, how, &certificate);
+  cli_wait_end(wait);
   if (status == CEL_OK && options->json)
     status = print_json(run, folder, certificate);
   else if (status == CEL_OK)

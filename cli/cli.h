@@ -118,6 +118,14 @@ void cli_bar_show(CliBar *bar, const CelProgress *progress);
 /// Removes the bar, so that a line can be printed.
 void cli_bar_clear(CliBar *bar);
 
+// ---- wait.c
+/// A line for work whose length is not known, shown after half a second on a terminal and after two
+/// elsewhere. `what` must live until the end. NULL when quiet.
+typedef struct CliWait CliWait;
+CliWait *cli_wait_begin(const char *what, bool quiet);
+/// Removes the line. Takes NULL.
+void cli_wait_end(CliWait *wait);
+
 // ---- seeds.c
 /// "1..5", "1,2,7", "1..3,9" -> seeds; the caller frees. Errors: CEL_E_TYPE, CEL_E_RANGE.
 CelStatus cli_seeds_parse(const char *text, uint64_t **seeds, int *n) CEL_WARN_UNUSED;

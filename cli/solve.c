@@ -301,8 +301,12 @@ static void tell_files(const SolveOptions *options) {
 static CelStatus solve_problem(Solve *solve, const SolveProblem *problem, const char *name,
                                const char *gamma) {
   const SolveOptions *options = &solve->options;
+  char what[CEL_PATH_MAX + 32];
+  snprintf(what, sizeof what, "%s %s", problem->path ? "reading" : "building", name);
+  CliWait *wait = cli_wait_begin(what, options->quiet);
   CelStatus status = solve_problem_make(&solve->mdp, problem, (CelMdpFormat)options->format,
                                         solve->config.gamma, gamma);
+  cli_wait_end(wait);
   if (status == CEL_OK && solve->mdp->left_out && !options->quiet)
     cli_note("%s: %s", name, solve->mdp->left_out);
   if (status == CEL_OK) status = check_files(solve, name);

@@ -107,6 +107,11 @@ class Terminal(kit.Case):
             # The bar keeps its width, whatever stands beside it.
             self.assertEqual(len({line.rindex("▏") for line in bars if "▏" in line}), 1, bars)
 
+    def test_long_work_without_a_bar_says_what_it_is(self):
+        lines = on_terminal(self, 60, "solve", "grid", "--width", "1000", "--height", "1000",
+                            "--max-iterations", "1")
+        self.assertTrue([line for line in lines if re.fullmatch(r"building grid  \d+ s", line)], lines)
+
     def test_help_fits(self):
         for columns in (40, 59, 80):
             lines = on_terminal(self, columns, "train", "sac", "--env", "Pendulum-v1", "--help")

@@ -1,0 +1,79 @@
+/// A line on the error stream while something runs whose length is not known: "building grid  3 s".
+///
+/// A thread prints it, since the work itself calls nothing back.
+#include "cli.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct CliWait {
+  CliBar bar; ///< for what it knows of the terminal
+  const char *what;
+  pthread_t thread;
+  pthread_mutex_t mutex;
+  pthread_cond_t ended;
+  bool done;
+};
+
+/// Waits for the end or until `seconds` after `start` on the monotonic clock. True at the end.
+static bool wait_until(CliWait *wait, struct timespec start, double seconds) {
+  struct timespec at = start;
+  const double nanoseconds = (double)at.tv_nsec + 1e9 * seconds;
+  at.tv_sec += (time_t)(nanoseconds / 1e9);
+  at.tv_nsec = (long)(nanoseconds - 1e9 * (double)(time_t)(nanoseconds / 1e9));
+  while (!wait->done && pthread_cond_timedwait(&wait->ended, &wait->mutex, &at) == 0) continue;
+  return wait->done;
+}
+
+static void *show(void *argument) {
+  CliWait *wait = argument;
+  struct timespec start;
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  pthread_mutex_lock(&wait->mutex);
+  bool drawn = false;
+  // On a terminal the seconds count on; elsewhere one line says that it takes a while.
+  for (double next = wait->bar.terminal ? 0.5 : 2; !wait_until(wait, start, next); next++) {
+    if (drawn && !wait->bar.terminal) continue;
+    if (wait->bar.terminal)
+      fprintf(stderr, "\r%.*s  %.0f s\033[K", cli_columns(stderr) - 12, wait->what, next);
+    else
+      fprintf(stderr, "celsius: %s\n", wait->what);
+    fflush(stderr);
+    drawn = true;
+  }
+  if (drawn && wait->bar.terminal) fputs("\r\033[K", stderr);
+  fflush(stderr);
+  pthread_mutex_unlock(&wait->mutex);
+  return NULL;
+}
+
+CliWait *cli_wait_begin(const char *what, bool quiet) {
+  pthread_condattr_t attributes;
+  CliWait *wait = quiet ? NULL : calloc(1, sizeof *wait);
+  if (!wait) return NULL; // without memory for a message there is none
+  wait->bar = cli_bar(false);
+  wait->what = what;
+  pthread_mutex_init(&wait->mutex, NULL);
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&wait->ended, &attributes);
+  pthread_condattr_destroy(&attributes);
+  if (pthread_create(&wait->thread, NULL, show, wait) == 0) return wait;
+  pthread_cond_destroy(&wait->ended);
+  pthread_mutex_destroy(&wait->mutex);
+  free(wait);
+  return NULL;
+}
+
+void cli_wait_end(CliWait *wait) {
+  if (!wait) return;
+  pthread_mutex_lock(&wait->mutex);
+  wait->done = true;
+  pthread_cond_signal(&wait->ended);
+  pthread_mutex_unlock(&wait->mutex);
+  pthread_join(wait->thread, NULL);
+  pthread_cond_destroy(&wait->ended);
+  pthread_mutex_destroy(&wait->mutex);
+  free(wait);
+}
