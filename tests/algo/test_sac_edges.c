@@ -83,6 +83,29 @@ static void test_gsde_samples(void **state) {
   cel_agent_destroy(agent);
 }
 
+/// Where no feature is active, gSDE's variance is its floor of 1e-6: the density at the mean is then
+/// (2 pi 1e-6)^(-1/2) a dimension, and tanh's slope at 0 is 1.
+static void test_gsde_variance_floor(void **state) {
+  (void)state;
+  const Setting settings[] = {{"noise", "gsde"}, {0}};
+  CelAgent *agent = make(settings, 1, -1, 1);
+  static const char *const zero[] = {"actor.0.weight", "actor.0.bias", "actor.1.bias"};
+  for (int i = 0; i < 3; i++) {
+    const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), zero[i]);
+    memset(t->data, 0, (size_t)t->size * sizeof(float));
+  }
+  ok(cel_agent_sync(agent));
+  float obs[O] = {0.5f, -2};
+  step(agent, obs);
+  ok(cel_agent_update_n(agent, 1));
+  const float *logp = data_of(agent, "gsde.pi.logp");
+  const double want = -0.5 * A * log(2 * 3.141592653589793 * 1e-6);
+  for (int b = 0; b < 5; b++)
+    if (!(fabs((double)logp[b] - want) < 1e-4))
+      fail_msg("a log-prob of %.6f, not %.6f", (double)logp[b], want);
+  cel_agent_destroy(agent);
+}
+
 /// Noise on an unsquashed policy does not cut its actions down to [-1, 1], which are no bounds of its.
 static void test_gaussian_noise_is_not_clipped(void **state) {
   (void)state;
@@ -399,6 +422,7 @@ static void test_metrics_are_saved(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_gsde_samples),
+      cmocka_unit_test(test_gsde_variance_floor),
       cmocka_unit_test(test_gaussian_noise_is_not_clipped),
       cmocka_unit_test(test_actions_are_stored_scaled),
       cmocka_unit_test(test_gaussian_random_actions),

@@ -88,6 +88,18 @@ static void uniforms_fill_their_interval(void **state) {
   assert_true(least < 1e-4 && most > 1 - 1e-4);
 }
 
+// Every bit counts: the upper 53 of the block's first 64 are the digits of the uniform number.
+static void uniforms_have_53_bits(void **state) {
+  (void)state;
+  CelRng rng = cel_rng(7, CEL_RNG_USER, 1), same = rng;
+  for (int i = 0; i < 1000; i++) {
+    uint32_t block[4];
+    cel_rng_block(&same, block);
+    const uint64_t word = (uint64_t)block[1] << 32 | block[0];
+    assert_true(cel_rng_uniform(&rng) == (double)(word >> 11) / 9007199254740992.0);
+  }
+}
+
 static void ranges_hold_their_bounds(void **state) {
   (void)state;
   CelRng rng = cel_rng(8, CEL_RNG_USER, 0);
@@ -171,7 +183,7 @@ static void integers_are_below_n_and_even(void **state) {
   }
 }
 
-// n = 3 * 2^62: without rejection the first third of the results would come twice as often.
+// n = 3 * 2^62: without rejection the multiples of 3 would come twice as often as the other results.
 static void large_integers_are_without_bias(void **state) {
   (void)state;
   CelRng rng = cel_rng(12, CEL_RNG_SAMPLE, 0);
@@ -181,7 +193,7 @@ static void large_integers_are_without_bias(void **state) {
   for (int i = 0; i < draws; i++) {
     uint64_t x = cel_rng_below(&rng, n);
     assert_true(x < n);
-    thirds[x >> 62]++;
+    thirds[x % 3]++;
   }
   for (int k = 0; k < 3; k++) assert_in_range(thirds[k], draws / 3 - 500, draws / 3 + 500);
   for (int i = 0; i < 100; i++) assert_true(cel_rng_below(&rng, UINT64_MAX) < UINT64_MAX);
@@ -204,6 +216,7 @@ int main(void) {
       cmocka_unit_test(philox_equals_the_authors_headers),
       cmocka_unit_test(streams_are_laid_out_as_documented),
       cmocka_unit_test(uniforms_fill_their_interval),
+      cmocka_unit_test(uniforms_have_53_bits),
       cmocka_unit_test(ranges_hold_their_bounds),
       cmocka_unit_test(normals_equal_box_muller),
       cmocka_unit_test(normals_have_the_same_bits_everywhere),

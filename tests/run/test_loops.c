@@ -181,6 +181,87 @@ static void test_failed_evaluation(void **state) {
   same_file("whole/evaluations.csv", "broken/evaluations.csv");
 }
 
+// ---- the best model
+
+static int scripted_steps; // of three environments together, as only an evaluation makes them
+
+/// The n-th evaluation of 3 episodes of 10 steps pays script[n] a step; the best comes twice.
+static CelStatus scripted_step(const CelEnvSpec *spec, double *states, int64_t n,
+                               const void *actions, void *obs, float *reward, uint8_t *terminated,
+                               CelRng *rng) {
+  static const float script[] = {1, 3, 3, 2, 0, 2};
+  const CelStatus status = endless_step(spec, states, n, actions, obs, reward, terminated, rng);
+  if (n != 3) return status;
+  assert_in_range(scripted_steps / 10, 0, 5);
+  for (int i = 0; i < 3; i++) reward[i] = script[scripted_steps / 10];
+  scripted_steps++;
+  return status;
+}
+
+static const CelEnvType scripted = {.abi = CEL_ENV_ABI,
+                                    .id = "TestScripted-v0",
+                                    .doc = "Pays what a script says where three step together.",
+                                    .reward_threshold = (double)NAN,
+                                    .max_episode_steps = 10,
+                                    .open = endless_open,
+                                    .reset = endless_reset,
+                                    .step = scripted_step};
+
+static void train_scripted(const char *out, int64_t steps, CelRunResult *result) {
+  CelRunConfig run = cel_run_config_default();
+  CelSacConfig sac = cel_sac_config_default();
+  snprintf(run.algo, sizeof run.algo, "sac");
+  snprintf(run.env, sizeof run.env, "TestScripted-v0");
+  snprintf(run.out, sizeof run.out, "%s", out);
+  run.steps = steps, run.eval_episodes = 3, run.eval_every = 10, run.tensorboard = false;
+  sac.common.net_arch = (CelIntList){1, {2}}, sac.common.batch_size = 4;
+  sac.common.buffer_size = 100, sac.common.learning_starts = 5;
+  scripted_steps = 0;
+  OK(cel_train(&run, &sac, NULL, NULL, NULL, result));
+  assert_int_equal(scripted_steps, steps);
+}
+
+/// The best model is that of the first of the best evaluations: an equal one, a worse one and the last one do not
+/// replace it. It is the model that a run has at that step.
+static void test_best_model(void **state) {
+  (void)state;
+  CelRunResult result;
+  OK(cel_env_register(&scripted));
+  train_scripted("long", 60, &result);
+  assert_true(result.best_return == 30 && result.mean_return == 20);
+  train_scripted("first", 10, NULL);
+  train_scripted("second", 20, NULL);
+  train_scripted("third", 30, NULL);
+  same_file("second/final.safetensors", "long/best.safetensors");
+  same_file("second/final.safetensors", "third/best.safetensors");
+  same_file("first/final.safetensors", "first/best.safetensors");
+  assert_int_not_equal(system("cmp -s third/final.safetensors long/best.safetensors"), 0);
+}
+
+/// What is due every 10 steps is done at the first step of all environments that reaches a multiple of 10.
+static void test_evaluations_fall_due(void **state) {
+  (void)state;
+  static const int due[] = {12, 21, 30, 42, 51, 60};
+  CelRunConfig run = cel_run_config_default();
+  CelSacConfig sac = cel_sac_config_default();
+  const CelEnvOptions options = {.max_episode_steps = 5, .action_repeat = 1};
+  snprintf(run.algo, sizeof run.algo, "sac");
+  snprintf(run.env, sizeof run.env, "Pendulum-v1");
+  snprintf(run.out, sizeof run.out, "due");
+  run.steps = 60, run.n_envs = 3, run.eval_every = 10, run.eval_episodes = 1;
+  run.tensorboard = false;
+  sac.common.net_arch = (CelIntList){1, {2}}, sac.common.buffer_size = 100;
+  OK(cel_train(&run, &sac, NULL, &options, NULL, NULL));
+  char *text = read_text("due/evaluations.csv"), *line = strchr(text, '\n');
+  for (int i = 0; i < 6; i++) {
+    assert_non_null(line);
+    if (atoi(line + 1) != due[i]) fail_msg("evaluation %d at step %d", i, atoi(line + 1));
+    line = strchr(line + 1, '\n');
+  }
+  assert_true(line && !line[1]);
+  free(text);
+}
+
 static void forge(const char *path, const char *name, int64_t value) {
   enum { MOST = 256 };
   CelSafetensors *file;
@@ -249,6 +330,8 @@ int main(void) {
       cmocka_unit_test(test_spaces_are_compared),
       cmocka_unit_test(test_endless_episodes),
       cmocka_unit_test_setup_teardown(test_failed_evaluation, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_best_model, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_evaluations_fall_due, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_last_step_of_several_environments, enter_folder,
                                       leave_folder),
       cmocka_unit_test_setup_teardown(test_impossible_counters, enter_folder, leave_folder),

@@ -172,6 +172,34 @@ static void band_is_as_wide_as_it_should_be(void **state) {
   celi_curve_free(&curve);
 }
 
+/// The band's ends are quantiles of the resamples' means, with straight lines between them: by hand for few resamples.
+static void band_is_a_quantile(void **state) {
+  (void)state;
+  enum { N = 5, R = 4 };
+  CelPlotOptions options = cel_plot_options_default();
+  options.resamples = R, options.band = 0.5, options.seed = 2;
+  static const double values[N] = {1, 2, 4, 8, 16};
+  CeliSeries series[N];
+  double x = 0, y[N], mean[R];
+  for (int i = 0; i < N; i++) y[i] = values[i], series[i] = (CeliSeries){1, &x, &y[i]};
+  CelRng rng = cel_rng(options.seed, CEL_RNG_BOOTSTRAP, 3);
+  for (int r = 0; r < R; r++) {
+    double drawn[N];
+    for (int i = 0; i < N; i++) drawn[i] = values[cel_rng_below(&rng, N)];
+    mean[r] = celi_interquartile_mean(drawn, N);
+    for (int k = r; k > 0 && mean[k] < mean[k - 1]; k--) {
+      const double kept = mean[k];
+      mean[k] = mean[k - 1], mean[k - 1] = kept;
+    }
+  }
+  assert_true(mean[0] < mean[1]); // or nothing is tested
+  CeliCurve curve = {.group = 3};
+  OK(celi_curve_make(&curve, series, N, &options));
+  NEAR(curve.low[0], 0.25 * mean[0] + 0.75 * mean[1]); // the quarter lies 3/4 of the way
+  NEAR(curve.high[0], 0.75 * mean[2] + 0.25 * mean[3]);
+  celi_curve_free(&curve);
+}
+
 static void long_series_get_a_bounded_grid(void **state) {
   (void)state;
   enum { N = 20000 };
@@ -614,6 +642,7 @@ int main(void) {
       TEST(smoothing_is_a_running_mean),
       TEST(curves_meet_on_a_common_axis),
       TEST(band_is_as_wide_as_it_should_be),
+      TEST(band_is_a_quantile),
       TEST(long_series_get_a_bounded_grid),
       TEST(ticks_are_round),
       TEST(log_ticks_are_powers),
