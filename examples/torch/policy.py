@@ -37,10 +37,16 @@ class Policy(nn.Module):
             if f"{head}.weight" in state:
                 weight = state[f"{head}.weight"]
                 setattr(self, head, nn.Linear(weight.shape[1], weight.shape[0]))
-        for name in ("choices", "obs_shift", "obs_scale", "obs_clip", "action_shift", "action_scale"):
+        for name in ("choices", "obs_shift", "obs_scale", "obs_clip", "action_shift", "action_scale",
+                     "action_low", "action_high"):
             if name in state:
                 self.register_buffer(name, torch.empty_like(state[name]))
         self.load_state_dict(state)
+
+    def scaled(self, a):
+        """The environment's action, within its bounds."""
+        a = self.action_shift + self.action_scale * a
+        return a.clamp(self.action_low, self.action_high) if hasattr(self, "action_low") else a
 
     def forward(self, obs, noise=None):
         if hasattr(self, "obs_shift"):
@@ -49,7 +55,7 @@ class Policy(nn.Module):
             if noise is None:
                 noise = obs.new_zeros(*obs.shape[:-1], len(self.action_scale))
             u = self.output(self.net(torch.cat([obs, noise], -1)))
-            return self.action_shift + self.action_scale * torch.tanh(u)
+            return self.scaled(torch.tanh(u))
         x = self.net(obs)
         if self.kind == "categorical":
             return self.logits(x).argmax(-1)
@@ -60,7 +66,7 @@ class Policy(nn.Module):
         mean = self.mean(x)
         if self.kind == "squashed_gaussian":
             mean = torch.tanh(mean)
-        return self.action_shift + self.action_scale * mean
+        return self.scaled(mean)
 
 
 def load(path):

@@ -71,6 +71,7 @@ CEL_API void cel_agent_destroy(CelAgent *agent);
 /// nothing but the act stream's counter (CEL_SAMPLE).
 /// An observation that is not the one that the last outcome told (the environment was put somewhere else), or an
 /// episode_start that it did not tell, cuts the episode off there: no transition leads from the one to the other.
+/// Actions of a box lie in its bounds, as float32.
 /// Errors: CEL_E_NAN (an observation that is not finite: names row and element), CEL_E_ARGUMENT (mode).
 CEL_API CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode_start,
                                 CelActMode mode, void *actions) CEL_WARN_UNUSED;

@@ -1,7 +1,7 @@
 /// Exporting a trained policy to where Celsius is not: C99, ONNX, PyTorch.
 ///
 /// All formats compute the policy's mode, the same that cel_policy_act does (to rounding): normalise the
-/// observation, run the network, squash, scale to the action's bounds. A sampler's take the noise that an action is made of
+/// observation, run the network, squash, scale, clip to the action's bounds as float32. A sampler's take the noise that an action is made of
 /// as well, standard normals, as cel_policy_sample_noise does; zeros give what cel_policy_act does.
 ///
 /// "c": OUT.h and OUT.c, plain C99 (also C++) without allocation, threads or any state; of the standard
@@ -14,7 +14,8 @@
 /// "safetensors": a PyTorch state dict, weights (out, in): "net.I.weight" and "net.I.bias" of the hidden layers as
 ///   nn.Sequential(Linear, [LayerNorm,] activation, ...) numbers them, "mean.weight" ("logits" for
 ///   choices and bits, "output" for a sampler), "choices" (K,) int64 for several choices, "log_std.weight" where sigma depends on the state; and the buffers "obs_shift", "obs_scale",
-///   "obs_clip" where observations are normalised, "action_shift", "action_scale".
+///   "obs_clip" where observations are normalised, "action_shift", "action_scale", and "action_low", "action_high"
+///   where there are bounds.
 ///   examples/torch/policy.py is a module that loads it.
 #ifndef CELSIUS_EXPORT_H
 #define CELSIUS_EXPORT_H

@@ -16,7 +16,7 @@ CEL_API CelStatus cel_policy_load(const char *path, CelPolicy **out) CEL_WARN_UN
 CEL_API void cel_policy_destroy(CelPolicy *policy);
 CEL_API const CelSpace *cel_policy_observation(const CelPolicy *policy);
 CEL_API const CelSpace *cel_policy_action(const CelPolicy *policy);
-/// The policy's mode for one observation (one row) -> one row of the action space.
+/// The policy's mode for one observation (one row) -> one row of the action space, within its bounds as float32.
 /// Errors: CEL_E_NAN (names the element; an output of the policy too).
 CEL_API CelStatus cel_policy_act(CelPolicy *policy, const void *obs, void *action) CEL_WARN_UNUSED;
 /// An action drawn from the policy; `rng` moves on.

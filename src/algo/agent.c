@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "celsius/safetensors.h"
 #include "celsius/version.h"
+#include "rl/bounds.h"
 #include "rl/model.h"
 
 #include <math.h>
@@ -178,7 +179,9 @@ CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode
                     (int)mode);
   if (mode == CEL_EXPLORE) CELI_TRY(check_learns(agent, "explore; take CEL_SAMPLE or CEL_MODE"));
   CELI_TRY(check_finite_obs(agent, "observation", obs, 0, agent->options.n_envs));
-  return agent->algo->act(agent, obs, episode_start, mode, actions);
+  CELI_TRY(agent->algo->act(agent, obs, episode_start, mode, actions));
+  celi_bounds_clip(&agent->action, actions, agent->options.n_envs);
+  return CEL_OK;
 }
 
 CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) {
@@ -221,7 +224,9 @@ CelStatus cel_agent_predict(CelAgent *agent, const void *obs, int64_t n, void *a
     return cel_fail(CEL_E_RANGE, "%lld rows to predict; the number must not be negative",
                     (long long)n);
   CELI_TRY(check_finite_obs(agent, "observation", obs, 0, n));
-  return agent->algo->predict(agent, obs, n, actions);
+  CELI_TRY(agent->algo->predict(agent, obs, n, actions));
+  celi_bounds_clip(&agent->action, actions, n);
+  return CEL_OK;
 }
 
 const CelAlgoInfo *cel_agent_algo(const CelAgent *agent) {

@@ -6,6 +6,7 @@
 #include "algo/algo.h"
 #include "algo/choice.h"
 #include "base/base.h"
+#include "rl/bounds.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -178,8 +179,10 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
   if (draw < 0)
     return cel_fail(CEL_E_RANGE, "draw number %lld; it must not be negative", (long long)draw);
   CELI_TRY(check_rows(agent, obs, n));
-  return view.sampler ? draw_sampler(agent, &view, obs, n, seed, draw, actions)
-                      : draw_dist(agent, &view, obs, n, seed, draw, actions);
+  CELI_TRY(view.sampler ? draw_sampler(agent, &view, obs, n, seed, draw, actions)
+                        : draw_dist(agent, &view, obs, n, seed, draw, actions));
+  celi_bounds_clip(&agent->action, actions, n);
+  return CEL_OK;
 }
 
 // ---- values.

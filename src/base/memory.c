@@ -121,65 +121,68 @@ static void lower(uint64_t value, const char *why, uint64_t *least, const char *
   *limit = why;
 }
 
+// Texts of a walk through the control groups; too large for a small stack.
+typedef struct Groups {
+  char text[8192], stat[8192];
+  char folder[PATH_MAX], path[PATH_MAX + 64];
+} Groups;
+
 // What one control group leaves: its limit less its use; file pages that it could drop are no use.
-static void lower_by_group(const char *folder, const char *max, const char *current,
-                           const char *inactive, uint64_t *least, const char **limit) {
-  char path[PATH_MAX + 64];
-  char stat[8192];
+static void lower_by_group(Groups *g, const char *max, const char *current, const char *inactive,
+                           uint64_t *least, const char **limit) {
   uint64_t most, used, cache = 0;
-  snprintf(path, sizeof path, "%s/%s", folder, max);
-  if (!read_number(path, &most)) return; // no such group here, or "max"
-  snprintf(path, sizeof path, "%s/%s", folder, current);
-  if (!read_number(path, &used)) return;
-  snprintf(path, sizeof path, "%s/memory.stat", folder);
-  if (read_small(path, stat, sizeof stat)) number_after(stat, inactive, &cache);
+  snprintf(g->path, sizeof g->path, "%s/%s", g->folder, max);
+  if (!read_number(g->path, &most)) return; // no such group here, or "max"
+  snprintf(g->path, sizeof g->path, "%s/%s", g->folder, current);
+  if (!read_number(g->path, &used)) return;
+  snprintf(g->path, sizeof g->path, "%s/memory.stat", g->folder);
+  if (read_small(g->path, g->stat, sizeof g->stat)) number_after(g->stat, inactive, &cache);
   used = used > cache ? used - cache : 0;
   lower(most > used ? most - used : 0, "the memory limit of its control group", least, limit);
 }
 
 // Walks from the process's group to the root of the hierarchy that is mounted at `root`.
-static void lower_by_groups(const char *root, const char *group, bool v2, uint64_t *least,
-                            const char **limit) {
-  char folder[PATH_MAX];
-  int n = snprintf(folder, sizeof folder, "%s%s", root, group);
-  if (n < 0 || n >= (int)sizeof folder) return;
+static void lower_by_groups(Groups *g, const char *root, const char *group, bool v2,
+                            uint64_t *least, const char **limit) {
+  int n = snprintf(g->folder, sizeof g->folder, "%s%s", root, group);
+  if (n < 0 || n >= (int)sizeof g->folder) return;
   for (;;) {
     if (v2)
-      lower_by_group(folder, "memory.max", "memory.current", "inactive_file ", least, limit);
+      lower_by_group(g, "memory.max", "memory.current", "inactive_file ", least, limit);
     else
-      lower_by_group(folder, "memory.limit_in_bytes", "memory.usage_in_bytes",
-                     "total_inactive_file ", least, limit);
-    char *slash = strrchr(folder, '/');
-    if (slash == NULL || (size_t)(slash - folder) < strlen(root)) return;
+      lower_by_group(g, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ",
+                     least, limit);
+    char *slash = strrchr(g->folder, '/');
+    if (slash == NULL || (size_t)(slash - g->folder) < strlen(root)) return;
     *slash = 0;
   }
 }
 
-static void lower_by_all_groups(uint64_t *least, const char **limit) {
-  char text[8192];
-  if (!read_small("/proc/self/cgroup", text, sizeof text)) return;
+static void lower_by_all_groups(Groups *g, uint64_t *least, const char **limit) {
+  if (!read_small("/proc/self/cgroup", g->text, sizeof g->text)) return;
   char *rest = NULL;
-  for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+  for (char *line = strtok_r(g->text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
     char *controllers = strchr(line, ':'); // "ID:CONTROLLERS:/GROUP"
     if (controllers == NULL) continue;
     char *group = strchr(controllers + 1, ':');
     if (group == NULL) continue;
     *group++ = 0;
     if (strcmp(controllers, ":") == 0)
-      lower_by_groups("/sys/fs/cgroup", group, true, least, limit);
+      lower_by_groups(g, "/sys/fs/cgroup", group, true, least, limit);
     else if (strcmp(controllers, ":memory") == 0)
-      lower_by_groups("/sys/fs/cgroup/memory", group, false, least, limit);
+      lower_by_groups(g, "/sys/fs/cgroup/memory", group, false, least, limit);
   }
 }
 
 size_t celi_memory_available(const char **limit) {
   const char *why = "an unknown limit";
   uint64_t least = UINT64_MAX, number;
-  char text[8192];
-  if (read_small("/proc/meminfo", text, sizeof text) &&
-      number_after(text, "MemAvailable:", &number))
+  Groups *g = malloc(sizeof *g);
+  if (g != NULL && read_small("/proc/meminfo", g->text, sizeof g->text) &&
+      number_after(g->text, "MemAvailable:", &number))
     lower(number * 1024, "what the machine has available", &least, &why);
-  lower_by_all_groups(&least, &why);
+  if (g != NULL) lower_by_all_groups(g, &least, &why);
+  free(g);
   struct rlimit space;
   if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) {
     uint64_t pages = 0;

@@ -5,8 +5,10 @@
 #include "base/base.h"
 #include "celsius/field.h"
 #include "deploy/export_formats.h"
+#include <float.h>
 #include <inttypes.h>
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +16,11 @@
 #define LAYER_NORM_EPSILON "1e-5f"
 enum { NAME_BYTES = 80 };
 
-/// The shortest of 6 to 9 digits that reads back to the same float, as a float literal in C and C++.
+/// The shortest of 6 to 9 digits that reads back to the same float, as a float literal in C and C++. There is no
+/// literal of infinity: the largest float stands for it.
 static void add_float(CeliText *text, float value) {
   char digits[40];
+  if (isinf(value)) value = value > 0 ? FLT_MAX : -FLT_MAX;
   for (int precision = 6; precision <= 9; precision++) {
     snprintf(digits, sizeof digits, "%.*g", precision, (double)value);
     const float back = strtof(digits, NULL);
@@ -73,6 +77,10 @@ static void add_parameters(CeliText *text, const CeliModel *model, const char *n
   if (model->action_shift) {
     add_array(text, name, "action_shift", -1, model->action_shift, 1, A, A);
     add_array(text, name, "action_scale", -1, model->action_scale, 1, A, A);
+  }
+  if (model->action_low) {
+    add_array(text, name, "action_low", -1, model->action_low, 1, A, A);
+    add_array(text, name, "action_high", -1, model->action_high, 1, A, A);
   }
 }
 
@@ -214,9 +222,14 @@ static void add_output(CeliText *text, const CeliModel *model, const char *name,
   const bool squash = model->policy.kind == CELI_SQUASHED_GAUSSIAN;
   celi_text_format(text,
                    "    for (i = 0; i < %lld; i++) {\n"
-                   "        action[i] = %s_action_shift[i] + %s_action_scale[i] * %s%s[i]%s;\n"
-                   "    }\n",
+                   "        action[i] = %s_action_shift[i] + %s_action_scale[i] * %s%s[i]%s;\n",
                    A, name, name, squash ? "tanhf(" : "", y, squash ? ")" : "");
+  if (model->action_low)
+    celi_text_format(text,
+                     "        if (action[i] < %s_action_low[i]) action[i] = %s_action_low[i];\n"
+                     "        if (action[i] > %s_action_high[i]) action[i] = %s_action_high[i];\n",
+                     name, name, name, name);
+  celi_text_format(text, "    }\n");
 }
 
 static void add_act(CeliText *text, const CeliModel *model, const char *name) {
@@ -257,13 +270,22 @@ static void add_title(CeliText *text, const CeliModel *model, const char *name, 
                    what);
 }
 
+static void add_bound(CeliText *text, float bound) {
+  if (isinf(bound))
+    celi_text_format(text, "%sinfinity", bound < 0 ? "-" : "");
+  else
+    add_float(text, bound);
+}
+
 static void add_bounds(CeliText *text, const CeliModel *model) {
   const CelSpacePart *part = &model->action.part[0];
   if (part->size > 32) return; // too many to read
   for (int64_t i = 0; i < part->size; i++) {
     celi_text_format(text, " *   action[%lld] lies in [", (long long)i);
-    celi_text_format(text, "%g, %g]", (double)part->low[i], (double)part->high[i]);
-    celi_text_format(text, "\n");
+    add_bound(text, part->low[i]);
+    celi_text_format(text, ", ");
+    add_bound(text, part->high[i]);
+    celi_text_format(text, "]\n");
   }
 }
 
@@ -303,7 +325,7 @@ static void write_header(CeliText *text, const CeliModel *model, const char *nam
                      model->noise > 0 ? " *   noise: independent standard normals, new ones each "
                                         "time; zeros for one action that is always the same (in)\n"
                                       : "");
-    if (model->policy.kind == CELI_SQUASHED_GAUSSIAN) add_bounds(text, model);
+    if (model->action_low) add_bounds(text, model);
     celi_text_format(text, " */\n");
   }
   add_signature(text, model, name, upper);

@@ -1,7 +1,7 @@
 /// The policy as an ONNX graph. Contract: celsius/export.h; messages: onnx.proto.
 ///
 ///   observation -> [Sub, Mul, Clip] -> [Concat noise] -> { Gemm -> [LayerNormalization] -> Relu | Tanh | Sigmoid, Mul } ...
-///               -> Gemm -> [Tanh] -> Mul, Add -> action
+///               -> Gemm -> [Tanh] -> Mul, Add -> [Max, Min] -> action
 ///   a choice: Gemm -> ArgMax;  bits: Gemm -> Greater 0 -> Cast
 ///   several choices: Gemm -> Reshape (batch, K, most) -> ArgMax, where a choice of fewer has columns that never win
 ///
@@ -23,7 +23,7 @@ typedef Celi__Onnx__Tensor Tensor;
 enum { FLOAT32 = 1, INT64 = 7 };
 /// Operator set 13 came with IR version 7, LayerNormalization with set 17 and version 8.
 enum { OPSET = 13, IR = 7, OPSET_LAYER_NORM = 17, IR_LAYER_NORM = 8 };
-enum { NODES_MAX = 5 * CELI_LAYERS_MAX + 8, TENSORS_MAX = 4 * CELI_LAYERS_MAX + 8, TEXT = 40 };
+enum { NODES_MAX = 5 * CELI_LAYERS_MAX + 10, TENSORS_MAX = 4 * CELI_LAYERS_MAX + 10, TEXT = 40 };
 
 typedef struct NodeRow {
   Node node;
@@ -223,7 +223,15 @@ static void add_output(Builder *b) {
   add_tensor(b, "action_shift", model->action_shift, model->policy.A, 0);
   if (model->policy.kind == CELI_SQUASHED_GAUSSIAN) add_node(b, "Tanh", NULL, NULL, "squashed");
   add_node(b, "Mul", "action_scale", NULL, "scaled");
-  add_node(b, "Add", "action_shift", NULL, "action");
+  if (!model->action_low) {
+    add_node(b, "Add", "action_shift", NULL, "action");
+    return;
+  }
+  add_tensor(b, "action_low", model->action_low, model->policy.A, 0);
+  add_tensor(b, "action_high", model->action_high, model->policy.A, 0);
+  add_node(b, "Add", "action_shift", NULL, "shifted");
+  add_node(b, "Max", "action_low", NULL, "raised");
+  add_node(b, "Min", "action_high", NULL, "action");
 }
 
 /// Columns [0, A) of the last layer; of several choices each one's columns, filled up to as many as the most have.

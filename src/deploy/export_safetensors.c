@@ -94,6 +94,10 @@ static void add_all(StateDict *dict, const CeliModel *model) {
     add(dict, "action_shift", model->action_shift, A, 0);
     add(dict, "action_scale", model->action_scale, A, 0);
   }
+  if (model->action_low) {
+    add(dict, "action_low", model->action_low, A, 0);
+    add(dict, "action_high", model->action_high, A, 0);
+  }
 }
 
 static CelStatus write(const StateDict *dict, const CeliModel *model, const char *out) {

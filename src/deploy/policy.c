@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "nn/dist.h"
 #include "nn/mlp.h"
+#include "rl/bounds.h"
 #include "rl/model.h"
 #include "rl/normalizer.h"
 #include <math.h>
@@ -107,12 +108,20 @@ static CelStatus build(CelPolicy *policy, const CeliModel *model) {
 CelStatus cel_policy_load(const char *path, CelPolicy **out) {
   CELI_FLOATS(CELI_IEEE);
   *out = NULL;
-  CeliModel model;
-  CELI_TRY(celi_model_open(&model, path));
-  CelPolicy *policy = calloc(1, sizeof *policy);
-  CelStatus status =
-      policy ? build(policy, &model) : cel_fail(CEL_E_MEMORY, "no memory for a policy");
-  celi_model_close(&model);
+  CeliModel *model = NULL; // its two spaces are too large for a small stack
+  CelPolicy *policy = NULL;
+  CelStatus status = celi_alloc(&model, 1, sizeof *model, "a model");
+  if (!status) status = celi_alloc(&policy, 1, sizeof *policy, "a policy");
+  if (!status) memset(policy, 0, sizeof *policy);
+  if (!status) status = celi_model_open(model, path);
+  if (status) {
+    free(model);
+    free(policy);
+    return status;
+  }
+  status = build(policy, model);
+  celi_model_close(model);
+  free(model);
   if (status) {
     cel_policy_destroy(policy);
     return cel_fail_in(status, "%s: ", path);
@@ -164,10 +173,11 @@ static CelStatus forward(CelPolicy *policy, const float *obs, const float *noise
   return CEL_OK;
 }
 
-/// A continuous action from `out`, scaled.
+/// A continuous action from `out`, scaled, within its bounds.
 static void put_action(const CelPolicy *policy, float *action) {
   for (int64_t i = 0; i < policy->A; i++)
     action[i] = policy->out_shift[i] + policy->out_scale[i] * policy->out[i];
+  celi_bounds_clip(&policy->action, action, 1);
 }
 
 CelStatus cel_policy_act(CelPolicy *policy, const void *obs, void *action) {

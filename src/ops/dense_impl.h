@@ -258,9 +258,8 @@ static void strip_rows(Product *p, int64_t width, bool resume, bool last, bool b
   }
 }
 
-/// The struct's places and depth are used up.
-static void product(Product *p, bool by_row) {
-  _Alignas(64) float packed[KC * STRIP];
+/// The struct's places and depth are used up. packed (room, STRIP) is for strips that must be copied.
+INLINE void product_by(Product *p, bool by_row, float *packed, int64_t room) {
   float *const C = p->C;
   const float *const A = p->A, *const B = p->B, *const bias = p->bias, *const D = p->D;
   const ptrdiff_t ldb = p->ldb;
@@ -271,15 +270,17 @@ static void product(Product *p, bool by_row) {
     const int64_t most = few && p->N - n >= WIDE * VW ? WIDE * VW : STRIP;
     width = p->N - n < most ? p->N - n : most;
     if (bias) p->bias = bias + n;
+    const bool pack = scattered || width % VW != 0;
+    const int64_t depth = pack ? room : KC;
     int64_t k = 0;
     do {
-      p->K = K - k < KC ? K - k : KC;
+      p->K = K - k < depth ? K - k : depth;
       p->C = C + n;
       if (D) p->D = D + n;
       p->A = A + k * p->a_step;
       p->B = B + k * ldb + n;
       p->ldb = ldb;
-      if (scattered || width % VW != 0) {
+      if (pack) {
         pack_strip(packed, p->B, ldb, p->K, width);
         p->B = packed;
         p->ldb = STRIP;
@@ -288,6 +289,25 @@ static void product(Product *p, bool by_row) {
       k += p->K;
     } while (k < K);
   }
+}
+
+static __attribute__((noinline)) void product_many(Product *p, bool by_row) {
+  _Alignas(64) float packed[KC * STRIP];
+  product_by(p, by_row, packed, KC);
+}
+
+/// A policy acts with one row, perhaps on a small stack, and so takes few bytes of it.
+static __attribute__((noinline)) void product_few(Product *p) {
+  enum { ROOM = 16 };
+  _Alignas(64) float packed[ROOM * STRIP];
+  product_by(p, true, packed, ROOM);
+}
+
+static void product(Product *p, bool by_row) {
+  if (by_row && p->rows <= FEW)
+    product_few(p);
+  else
+    product_many(p, by_row);
 }
 
 // ---- few columns

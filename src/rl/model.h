@@ -49,7 +49,8 @@ CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) CEL_WARN
 ///   x = [x, noise]                                               of a sampler
 ///   x = act(layer_norm?(x W_l + b_l))                            for l < L - 1
 ///   y = x W_{L-1} + b_{L-1}, of which the first A are the mean (or the logits)
-///   action = action_shift + action_scale * (tanh(y) | y); argmax y; of several choices an argmax each; bits y > 0
+///   action = clip(action_shift + action_scale * (tanh(y) | y), action_low, action_high); argmax y; of several
+///   choices an argmax each; bits y > 0
 typedef struct CeliModel {
   CelSafetensors *file; ///< everything below points into it
   const char *version, *algo;
@@ -69,7 +70,9 @@ typedef struct CeliModel {
   int64_t K;            ///< numbers in an action: A, 1 of one choice, one a choice of several
   const float *choices; ///< several choices: (K,) how many there are of each, else NULL
   const float *action_shift, *action_scale; ///< (A,), NULL for choices and bits
-  const float *log_std;                     ///< (A,) free log sigma, or NULL
+  const float *action_low,
+      *action_high;     ///< (A,) bounds of continuous actions, NULL where none is finite
+  const float *log_std; ///< (A,) free log sigma, or NULL
   bool sde; ///< its noise belongs to an episode: generalised state-dependent exploration
 } CeliModel;
 

@@ -159,6 +159,10 @@ static CelStatus read_actions(CeliModel *model) {
                     (long long)head, (long long)A, (long long)A, only ? "" : ", or twice that");
   if (model->discrete) return CEL_OK;
   CELI_TRY(read_sigma(model));
+  bool bounded = false;
+  for (int64_t i = 0; i < A && part->size <= CEL_SPACE_BOUNDS_MAX; i++)
+    bounded |= isfinite(part->low[i]) || isfinite(part->high[i]);
+  if (bounded) model->action_low = part->low, model->action_high = part->high;
   CELI_TRY(floats(model->file, "action_shift", false, A, 0, &model->action_shift));
   return floats(model->file, "action_scale", false, A, 0, &model->action_scale);
 }

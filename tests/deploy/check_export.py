@@ -42,6 +42,11 @@ def layer_norm(x, weight, bias):
     return (x - mean) / np.sqrt(var + 1e-5) * weight + bias
 
 
+def scaled(t, a):
+    a = t["action_shift"] + t["action_scale"] * a
+    return np.clip(a, t["action_low"], t["action_high"]) if "action_low" in t else a
+
+
 def run_numpy(path, obs, noise, answers):
     t = {key: value.astype(np.float64) for key, value in load_file(path).items()}
     x = obs.astype(np.float64)
@@ -67,12 +72,11 @@ def run_numpy(path, obs, noise, answers):
         y, n = x @ t["logits.weight"].T + t["logits.bias"], t["choices"].astype(int)
         return np.stack([z.argmax(-1) for z in np.split(y, np.cumsum(n)[:-1], -1)], -1)
     if answers["kind"] == "sampler":
-        return t["action_shift"] + t["action_scale"] * np.tanh(x @ t["output.weight"].T + t["output.bias"])
+        return scaled(t, np.tanh(x @ t["output.weight"].T + t["output.bias"]))
     mean = x @ t["mean.weight"].T + t["mean.bias"]
     if "log_std.weight" in t:
         assert t["log_std.weight"].shape == t["mean.weight"].shape
-    return t["action_shift"] + t["action_scale"] * (
-        np.tanh(mean) if answers["kind"] == "squashed_gaussian" else mean)
+    return scaled(t, np.tanh(mean) if answers["kind"] == "squashed_gaussian" else mean)
 
 
 def run_torch(path, obs, noise, answers):
@@ -102,7 +106,9 @@ def main():
         assert sure.sum() > sure.size // 2 and got.shape == sure.shape
         np.testing.assert_array_equal(got[sure], tensors["choice"][sure])
     else:
-        np.testing.assert_allclose(got, tensors["action"], atol=1e-5, rtol=0)
+        size = np.maximum(1, np.abs(tensors["high"] - tensors["low"]))
+        np.testing.assert_allclose(got / size, tensors["action"] / size, atol=1e-5, rtol=0)
+        assert check == "numpy" or ((got >= tensors["low"]) & (got <= tensors["high"])).all()
     print("max difference", 0 if answers["kind"] in DISCRETE else np.abs(got - tensors["action"]).max())
 
 

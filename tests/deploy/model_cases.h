@@ -49,6 +49,10 @@ enum { MODEL_CASES = sizeof model_cases / sizeof model_cases[0], SAMPLER_CASE = 
 enum { MODEL_CHOICES = 4 };
 static const int64_t model_choices[MODEL_CHOICES] = {3, 2, 1, 4};
 
+/// Bounds of continuous actions that a test chooses, or NULL; what the last layer is multiplied by.
+static const double *model_low, *model_high;
+static double model_gain = 1;
+
 static inline bool model_discrete(const ModelCase *c) {
   return c->kind != CELI_GAUSSIAN && c->kind != CELI_SQUASHED_GAUSSIAN;
 }
@@ -106,7 +110,7 @@ static inline void fill_model(ModelData *m, CelRng *rng) {
   const ModelCase *c = m->shape;
   OK(cel_tensors_allocate(m->tensors));
   for (int l = 0; l <= c->layers; l++) {
-    const double bound = 2 / sqrt((double)m->width[l]);
+    const double bound = 2 / sqrt((double)m->width[l]) * (l == c->layers ? model_gain : 1);
     fill_random(m->W[l], m->width[l] * m->width[l + 1], rng, -bound, bound);
     fill_random(m->b[l], m->width[l + 1], rng, -0.5, 0.5);
     if (!m->g[l]) continue;
@@ -122,8 +126,9 @@ static inline void fill_model(ModelData *m, CelRng *rng) {
   for (int64_t a = 0; a < c->A; a++) {
     const CelSpacePart *part = &m->action.part[0];
     const bool squash = c->kind == CELI_SQUASHED_GAUSSIAN;
-    m->action_shift[a] = squash ? (part->high[a] + part->low[a]) / 2 : 0;
-    m->action_scale[a] = squash ? (part->high[a] - part->low[a]) / 2 : 1;
+    const double low = (double)part->low[a], high = (double)part->high[a];
+    m->action_shift[a] = squash ? (float)((high + low) / 2) : 0;
+    m->action_scale[a] = squash ? (float)((high - low) / 2) : 1;
   }
 }
 
@@ -137,7 +142,7 @@ static inline CelSpace model_actions(const ModelCase *c) {
   case CELI_GAUSSIAN:
   case CELI_SQUASHED_GAUSSIAN: break;
   }
-  return cel_space_box_bounds(c->A, low, high);
+  return cel_space_box_bounds(c->A, model_low ? model_low : low, model_high ? model_high : high);
 }
 
 /// Makes a model of this shape and writes it to `path` (NULL: does not).
@@ -214,10 +219,12 @@ static inline void reference_action(const ModelData *m, const float *obs, const 
                                     double *action) {
   double y[16];
   reference_head(m, obs, noise, y);
-  for (int64_t a = 0; a < m->shape->A; a++)
-    action[a] =
-        (double)m->action_shift[a] +
-        (double)m->action_scale[a] * (m->shape->kind == CELI_SQUASHED_GAUSSIAN ? tanh(y[a]) : y[a]);
+  for (int64_t a = 0; a < m->shape->A; a++) {
+    const CelSpacePart *part = &m->action.part[0];
+    const double u = m->shape->kind == CELI_SQUASHED_GAUSSIAN ? tanh(y[a]) : y[a];
+    const double scaled = (double)m->action_shift[a] + (double)m->action_scale[a] * u;
+    action[a] = fmin(fmax(scaled, (double)part->low[a]), (double)part->high[a]);
+  }
 }
 
 /// Choices or bits of a discrete policy, numbers (model_numbers,); -1 where two are too near to tell.

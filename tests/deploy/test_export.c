@@ -143,7 +143,7 @@ static void test_c_symbols(void **state) {
   char *header = read_text("robot-arm.h");
   assert_non_null(
       strstr(header, "void Arm2_act(const float obs[ARM2_OBS], float action[ARM2_ACTION]);"));
-  assert_non_null(strstr(header, "action[1] lies in [-1.5, 2.25]"));
+  assert_non_null(strstr(header, "action[1] lies in [-1.5f, 2.25f]"));
   free(header);
   model_destroy(&m);
 }
@@ -220,9 +220,14 @@ static void write_answers(const ModelData *m, const char *path) {
   OK(cel_tensors_declare(tensors, "obs", CEL_F32, CEL_STATE, &obs, 2, obs_shape));
   OK(cel_tensors_declare(tensors, "noise", CEL_F32, CEL_STATE, &noise, 2, action_shape));
   OK(cel_tensors_declare(tensors, "action", CEL_F32, CEL_STATE, &action, 2, action_shape));
+  float *bound[2];
+  for (int k = 0; k < 2; k++)
+    OK(cel_tensors_declare(tensors, k ? "high" : "low", CEL_F32, CEL_STATE, &bound[k], 1, &c->A));
   OK(cel_tensors_declare(tensors, "choice", CEL_I64, CEL_STATE, &choice,
                          c->kind == CELI_CATEGORICAL ? 1 : 2, choice_shape));
   OK(cel_tensors_allocate(tensors));
+  for (int64_t a = 0; !model_discrete(c) && a < c->A; a++)
+    bound[0][a] = m->action.part[0].low[a], bound[1][a] = m->action.part[0].high[a];
   CelRng rng = cel_rng(2, CEL_RNG_USER, 6);
   fill_random(obs, OBSERVATIONS * c->O, &rng, -3, 3);
   fill_random(noise, OBSERVATIONS * c->A, &rng, -2, 2);
@@ -274,6 +279,47 @@ static void check_with_python(const char *format, const char *check) {
           tool("CELSIUS_PYTHON", "python3"), CELSIUS_TEST_DIR, check);
     model_destroy(&m);
   }
+}
+
+/// What shift and scale make of +-1 is outside of these bounds: every export clips.
+static void test_bounds(void **state) {
+  (void)state;
+  static const double low[] = {-1.7, 0.1, -1e6}, high[] = {3.1, 0.7, 0.3};
+  const ModelCase *c = &model_cases[2];
+  model_low = low, model_high = high, model_gain = 1e3;
+  ModelData m = model_create(c, "model.safetensors", 5);
+  model_low = model_high = NULL, model_gain = 1;
+  const CelSpacePart *part = &m.action.part[0];
+  int beyond = 0;
+  for (int64_t a = 0; a < c->A; a++)
+    beyond += m.action_shift[a] + m.action_scale[a] > part->high[a] ||
+              m.action_shift[a] - m.action_scale[a] < part->low[a];
+  assert_true(beyond > 0); // or this shows nothing
+  OK(cel_export("model.safetensors", "c", "edge", NULL));
+  shell("%s -std=c99 " STRICT " -O1 -fPIC -shared edge.c -o edge.so -lm", tool("CELSIUS_CC", "cc"));
+  void *library = dlopen("./edge.so", RTLD_NOW | RTLD_LOCAL);
+  if (!library) fail_msg("%s", dlerror());
+  void (*act)(const float *, float *);
+  find_function(library, "edge_act", &act, sizeof act);
+  CelRng rng = cel_rng(1, CEL_RNG_USER, 5);
+  for (int i = 0; i < 500; i++) {
+    float obs[32], got[16];
+    fill_random(obs, c->O, &rng, -3, 3);
+    act(obs, got);
+    for (int64_t a = 0; a < c->A; a++)
+      if (!(got[a] >= part->low[a] && got[a] <= part->high[a]))
+        fail_msg("action %d: %.9g is outside of [%.9g, %.9g]", (int)a, (double)got[a],
+                 (double)part->low[a], (double)part->high[a]);
+  }
+  dlclose(library);
+  if (cel_export_format(1)->available) {
+    need_python("onnxruntime, safetensors, numpy");
+    OK(cel_export("model.safetensors", "onnx", "exported", "net"));
+    write_answers(&m, "answers.safetensors");
+    shell("'%s' '%s/deploy/check_export.py' onnx exported answers.safetensors",
+          tool("CELSIUS_PYTHON", "python3"), CELSIUS_TEST_DIR);
+  }
+  model_destroy(&m);
 }
 
 static void test_onnx(void **state) {
@@ -344,6 +390,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_c_symbols, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_c_metadata_is_text, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_c_literals, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_bounds, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_onnx, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_state_dict, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_torch_example, enter_folder, leave_folder),

@@ -1,7 +1,10 @@
 /// Policies: what they compute, the same bits as the agent that they were saved from, and files that are
 /// no models.
 #include "deploy/model_cases.h"
+
 #include "support/allocations.h"
+#include <float.h>
+#include <pthread.h>
 
 static void test_every_shape(void **state) {
   (void)state;
@@ -431,8 +434,101 @@ static void test_nan_parameter(void **state) {
   model_destroy(&m);
 }
 
+/// A thread with 32 KiB of stack loads a policy and acts; odd widths, so that weights are copied.
+static void *load_and_act(void *path) {
+  CelPolicy *policy;
+  CelRng rng = cel_rng(1, CEL_RNG_USER, 0);
+  float obs[64] = {0.5f}, action[16];
+  if (cel_policy_load(path, &policy) != CEL_OK) return path;
+  CelStatus status = cel_policy_act(policy, obs, action);
+  if (!status) status = cel_policy_sample(policy, obs, &rng, action);
+  cel_policy_destroy(policy);
+  return status ? path : NULL;
+}
+
+static void test_small_stack(void **state) {
+  (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__clang__) ||         \
+    !defined(__OPTIMIZE__)
+  skip(); // instrumented frames are larger; clang has not been measured
+#else
+  enum { STACK = 32 * 1024 };
+  pthread_attr_t attributes;
+  assert_int_equal(pthread_attr_init(&attributes), 0);
+  assert_int_equal(pthread_attr_setstacksize(&attributes, STACK), 0);
+  for (int k = 0; k < 3; k++) {
+    ModelData m = model_create(&model_cases[k], "model.safetensors", (uint64_t)k);
+    pthread_t thread;
+    void *failed;
+    assert_int_equal(
+        pthread_create(&thread, &attributes, load_and_act, (void *)"model.safetensors"), 0);
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    model_destroy(&m);
+  }
+  pthread_attr_destroy(&attributes);
+#endif
+}
+
+/// Bounds that scale and shift overshoot by rounding, and extreme ones.
+static void random_bounds(CelRng *rng, bool squash, double *low, double *high) {
+  const double size = pow(10, cel_rng_range(rng, -3, 6));
+  double a = (double)(float)(size * cel_rng_normal(rng)),
+         b = (double)(float)(size * cel_rng_normal(rng));
+  switch (cel_rng_below(rng, squash ? 6 : 9)) {
+  case 0: a = -(double)FLT_MAX, b = (double)FLT_MAX; break;
+  case 1: a = (double)1e-40f, b = (double)2e-40f; break;
+  case 2: b = (double)nextafterf((float)a, INFINITY); break;
+  case 6: a = -HUGE_VAL; break;
+  case 7: b = HUGE_VAL; break;
+  case 8: a = -HUGE_VAL, b = HUGE_VAL; break;
+  default: break;
+  }
+  *low = fmin(a, b), *high = fmax(a, b);
+}
+
+/// Actions of random policies stay in random bounds, as float32 and at both ends.
+static void test_bounds(void **state) {
+  (void)state;
+  int at_bound = 0;
+  for (int round = 0; round < 300; round++) {
+    CelRng rng = cel_rng((uint64_t)round, CEL_RNG_USER, 2);
+    static const int shapes[] = {1, 4, 11}; // squashed, Gaussian, sampler
+    ModelCase c = model_cases[shapes[round % 3]];
+    const bool squash = c.kind == CELI_SQUASHED_GAUSSIAN;
+    double low[16], high[16];
+    for (int64_t a = 0; a < c.A; a++) random_bounds(&rng, squash, &low[a], &high[a]);
+    model_low = low, model_high = high;
+    model_gain = 1e3;
+    ModelData m = model_create(&c, "model.safetensors", (uint64_t)round);
+    model_low = model_high = NULL;
+    model_gain = 1;
+    CelPolicy *policy;
+    OK(cel_policy_load("model.safetensors", &policy));
+    for (int i = 0; i < 20; i++) {
+      float obs[32], action[2][16];
+      fill_random(obs, c.O, &rng, -3, 3);
+      OK(cel_policy_act(policy, obs, action[0]));
+      OK(cel_policy_sample(policy, obs, &rng, action[1]));
+      for (int64_t k = 0; k < 2 * c.A; k++) {
+        const CelSpacePart *part = &m.action.part[0];
+        const float x = action[k / c.A][k % c.A], lo = part->low[k % c.A], hi = part->high[k % c.A];
+        if (!(x >= lo && x <= hi))
+          fail_msg("round %d: %.9g is outside of [%.9g, %.9g]", round, (double)x, (double)lo,
+                   (double)hi);
+        at_bound += x <= lo || x >= hi;
+      }
+    }
+    cel_policy_destroy(policy);
+    model_destroy(&m);
+  }
+  assert_true(at_bound > 1000);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_small_stack, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_bounds, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_every_shape, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_no_allocation, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_same_bits_as_agent, enter_folder, leave_folder),
