@@ -10,6 +10,8 @@ endif()
 install(DIRECTORY src/algo/presets/ DESTINATION ${CMAKE_INSTALL_DATADIR}/celsius/presets)
 
 install(EXPORT celsius NAMESPACE celsius:: FILE celsiusTargets.cmake DESTINATION ${package_dir})
+# The build folder is a package too: find_package looks beside every program on PATH.
+export(EXPORT celsius NAMESPACE celsius:: FILE ${PROJECT_BINARY_DIR}/celsiusTargets.cmake)
 configure_package_config_file(cmake/celsiusConfig.cmake.in celsiusConfig.cmake
   INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(celsiusConfigVersion.cmake COMPATIBILITY SameMinorVersion)

@@ -128,8 +128,10 @@ function(celsius_command)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
   if(sources)
     add_executable(celsius_cli ${sources})
-    set_target_properties(celsius_cli PROPERTIES OUTPUT_NAME celsius
-      INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+    # One search path for the installed command and the built one, whose library lies beside it.
+    # CMake would pad a build path with ':' to change it later; an empty entry is the working directory.
+    set_target_properties(celsius_cli PROPERTIES OUTPUT_NAME celsius BUILD_WITH_INSTALL_RPATH TRUE
+      INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};$ORIGIN")
     target_link_libraries(celsius_cli PRIVATE celsius_flags celsius_dependencies celsius_shared)
   endif()
 endfunction()

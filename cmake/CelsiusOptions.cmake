@@ -28,6 +28,8 @@ target_compile_definitions(celsius_flags INTERFACE _GNU_SOURCE=)
 target_include_directories(celsius_flags INTERFACE
   ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 
+include(CelsiusHardening)
+
 if(CELSIUS_SANITIZE)
   target_compile_options(celsius_flags INTERFACE
     -fsanitize=${CELSIUS_SANITIZE} -fno-sanitize-recover=all)
