@@ -179,6 +179,14 @@ static void print_table(const CelField *table, const char *prefix, int columns) 
   }
 }
 
+/// The flags that main takes before any command does.
+static const CelField common_fields[] = {
+    {"allow_plugins", CEL_FIELD_BOOL, 0, "false", 0, 0, "", NULL, NULL,
+     "load the shared object that a run folder or config.yaml names: this runs its code; "
+     "CELSIUS_PLUGIN_PATH allows folders",
+     ""},
+    {0}};
+
 void cli_help_command(const CliCommand *command, const CliTable *tables, int n_tables) {
   const int columns = cli_columns(stdout);
   printf("Usage: %s\n\n", command->usage);
@@ -188,6 +196,8 @@ void cli_help_command(const CliCommand *command, const CliTable *tables, int n_t
     printf("\n%s\n", tables[i].title);
     print_table(tables[i].table, tables[i].prefix, columns);
   }
+  printf("\nEvery command\n");
+  print_table(common_fields, "", columns);
   if (command->details) printf("\n%s\n", command->details);
 }
 

@@ -54,8 +54,25 @@ static int find_and_run(int argc, char **argv) {
   return unknown_command(name);
 }
 
+/// Takes --allow-plugins, which every command has, out of the arguments.
+static CelStatus take_allow_plugins(int *argc, char **argv) {
+  CelStatus status = CEL_OK;
+  int n = 1;
+  for (int i = 1; i < *argc; i++) {
+    if (strcmp(argv[i], "--allow-plugins") == 0)
+      status = cel_plugin_allow("/");
+    else
+      argv[n++] = argv[i];
+  }
+  argv[n] = NULL;
+  *argc = n;
+  return status;
+}
+
 int main(int argc, char **argv) {
   signal(SIGXFSZ, SIG_IGN); // a file beyond the limit is an error to tell of, not an end
+  const CelStatus allowed = take_allow_plugins(&argc, argv);
+  if (allowed != CEL_OK) return cli_error(allowed);
   if (argc < 2) {
     cli_help();
     return cli_error(cel_fail(CEL_E_ARGUMENT, "which command?"));

@@ -243,7 +243,9 @@ static CelStatus choose(int argc, char **argv, Choice *choice) {
                     argv[0], argv[1]);
   if (env) snprintf(choice->env, sizeof choice->env, "%s", env);
   CelStatus status = peek(config, "algo", choice->algo, sizeof choice->algo);
-  if (status == CEL_OK) status = peek(config, "env", choice->env, sizeof choice->env);
+  bool found;
+  if (status == CEL_OK && config && !choice->env[0])
+    status = cel_setup_peek_env(config, choice->env, &found);
   return status;
 }
 

@@ -80,6 +80,15 @@ CEL_API const CelEnvType *cel_env_type_at(int i);
 /// (abi), CEL_E_ARGUMENT (a function is missing).
 CEL_API CelStatus cel_env_find(const char *id, const CelEnvType **out) CEL_WARN_UNUSED;
 
+/// Allows files (a config.yaml, a run folder) to name plug-ins in this folder or below, "/" for all.
+/// To load a plug-in is to run its code. cel_env_find loads what its caller names; cel_run_open,
+/// cel_train_resume and cel_setup_peek_env refuse a file's plug-in that is not allowed here or by
+/// the environment variable CELSIUS_PLUGIN_PATH (absolute folders, separated by colons). A folder of
+/// the variable, and everything on the way to the plug-in, must not be writable by other users.
+/// For the whole process, thread-safe. Errors: CEL_E_ARGUMENT, CEL_E_IO (no such folder),
+/// CEL_E_MEMORY.
+CEL_API CelStatus cel_plugin_allow(const char *folder) CEL_WARN_UNUSED;
+
 /// Makes a spec. `config`: the type's arguments (copied) or NULL for the defaults; `options`
 /// likewise.
 CEL_API CelStatus cel_env_spec_create(CelEnvSpec **out, const char *id, const void *config,

@@ -44,10 +44,17 @@ CEL_API int cel_setup_get(const CelSetup *setup, const char *name, char *text, s
 /// The row of a name in whichever table has it, or NULL.
 CEL_API const CelField *cel_setup_find(const CelSetup *setup, const char *name);
 
-/// Reads a YAML file over what is there. What a setup is for does not change: its algo and env win
+/// The environment that a setup's file is for, "" and *found false when it names none. A plug-in's
+/// path becomes absolute (it is relative to the file's folder), and the plug-in must be allowed
+/// (cel_plugin_allow). Loads nothing. Errors: CEL_E_STATE (not allowed: says how to allow it),
+/// CEL_E_IO, and those of cel_yaml_peek.
+CEL_API CelStatus cel_setup_peek_env(const char *path, char env[CEL_PATH_MAX],
+                                     bool *found) CEL_WARN_UNUSED;
+/// Reads a YAML file over what is there. Paths of files are relative to the YAML file's folder. What a setup is for does not change: its algo and env win
 /// over the file's, and a section of another algorithm is an unknown key. Errors: as cel_yaml_read.
 CEL_API CelStatus cel_setup_read(CelSetup *setup, const char *path) CEL_WARN_UNUSED;
-/// Writes every field, and the library's version, to a YAML file.
+/// Writes every field, and the library's version, to a YAML file. Relative paths of files that exist
+/// are written relative to the YAML file's folder, so that both can be moved together.
 CEL_API CelStatus cel_setup_write(const CelSetup *setup, const char *path) CEL_WARN_UNUSED;
 
 /// A preset: settings of an algorithm that are known to work on an environment.

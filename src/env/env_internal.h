@@ -26,6 +26,9 @@ CelStatus celi_env_type_check(const CelEnvType *type) CEL_WARN_UNUSED;
 
 /// Whether an id names a shared object, "FILE.so:Name".
 bool celi_plugin_is(const char *id);
+/// Checks that a file may name this environment: a built-in one, or a plug-in in an allowed folder.
+/// Errors: CEL_E_STATE (not allowed: says how to allow it), CEL_E_IO (the file is missing).
+CelStatus celi_plugin_check(const char *id) CEL_WARN_UNUSED;
 /// Opens the shared object and asks it for its type; the type lives as long as the process does.
 /// Errors: CEL_E_IO (the loader's words), CEL_E_NAME (no such symbol), CEL_E_UNSUPPORTED (abi),
 /// CEL_E_ARGUMENT.

@@ -264,11 +264,19 @@ CelStatus cel_setup_read(CelSetup *setup, const char *path) {
   const CelRunConfig before = setup->run;
   CeliWritten written;
   CelYamlSection sections[N_SECTIONS];
+  const size_t size = celi_env_args_offset() + setup->env->config_size;
+  void *args;
+  CELI_TRY(celi_alloc(&args, 1, size, "environment arguments"));
+  memcpy(args, setup->env_args, size);
   cel_fields_default(written_fields, &written);
   list_sections(setup, &written, sections);
-  CELI_TRY(cel_yaml_read(path, sections, N_SECTIONS));
+  celi_setup_paths_mark(setup);
+  CelStatus status = cel_yaml_read(path, sections, N_SECTIONS);
+  if (status == CEL_OK) status = celi_setup_paths_from_file(path, setup, args);
+  if (status != CEL_OK) memcpy(setup->env_args, args, size);
+  free(args);
   keep_choice(setup, &before);
-  return CEL_OK;
+  return status;
 }
 
 static CelStatus read_preset(CelSetup *setup, const CelPreset *preset) {
@@ -289,9 +297,20 @@ CelStatus cel_setup_write(const CelSetup *setup, const char *path) {
   CelSetup view = *setup;
   CeliWritten written;
   CelYamlSection sections[N_SECTIONS];
+  const size_t size = celi_env_args_offset() + setup->env->config_size;
+  CELI_TRY(celi_alloc(&view.env_args, 1, size, "environment arguments"));
+  memcpy(view.env_args, setup->env_args, size);
   cel_fields_default(written_fields, &written);
   list_sections(&view, &written, sections);
-  return cel_yaml_write(path, sections, N_SECTIONS);
+  CelStatus status = celi_setup_paths_to_file(path, &view);
+  if (status == CEL_OK) status = cel_yaml_write(path, sections, N_SECTIONS);
+  free(view.env_args);
+  return status;
+}
+
+CelStatus cel_setup_peek_env(const char *path, char env[CEL_PATH_MAX], bool *found) {
+  CELI_TRY(cel_yaml_peek(path, "env", env, CEL_PATH_MAX, found));
+  return *found ? celi_setup_id_from_file(path, env) : CEL_OK;
 }
 
 CelStatus celi_setup_open(const char *path, CelSetup **out) {
@@ -301,6 +320,7 @@ CelStatus celi_setup_open(const char *path, CelSetup **out) {
   CELI_TRY(cel_yaml_peek(path, "env", env, sizeof env, &has_env));
   if (!has_algo || !has_env)
     return cel_fail(CEL_E_FORMAT, "%s: no '%s' at the top level", path, has_algo ? "env" : "algo");
+  CELI_TRY(celi_setup_id_from_file(path, env));
   CelSetup *setup = NULL;
   CelStatus status = cel_setup_create(&setup, algo, env);
   if (status != CEL_OK) return cel_fail_in(status, "%s: ", path);
@@ -359,8 +379,12 @@ static void add_fields(CeliText *text, const CelField *table, const CelField *ro
     const int n = cel_fields_get(root, config, name, value, sizeof value);
     CEL_ASSERT(n >= 0 && (size_t)n < sizeof value);
     const bool is_env = root == run_fields && strcmp(name, "env") == 0;
-    celi_text_format(text, "%s%s=%s\n", flag_prefix, name,
-                     is_env ? celi_env_short_id(value) : value);
+    const char *shown = value, *slash = strrchr(value, '/');
+    if (is_env)
+      shown = celi_env_short_id(value);
+    else if (field->type == CEL_FIELD_PATH && slash)
+      shown = slash + 1; // a file may be moved
+    celi_text_format(text, "%s%s=%s\n", flag_prefix, name, shown);
   }
 }
 

@@ -1,0 +1,109 @@
+/// Which shared objects may be loaded because a file names them.
+///
+/// Loading a shared object runs its code. Whoever names one to cel_env_find has decided to do so;
+/// whoever opens a run folder or a config.yaml has not. Such a file may only name a shared object in
+/// a folder that the user has allowed: by cel_plugin_allow, or by CELSIUS_PLUGIN_PATH.
+#include "base/base.h"
+#include "env/env_internal.h"
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define VARIABLE "CELSIUS_PLUGIN_PATH"
+
+/// Real paths of the folders that were allowed, for the whole process.
+static struct {
+  pthread_mutex_t lock;
+  char **folder;
+  int n;
+} allowed = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+CelStatus cel_plugin_allow(const char *folder) {
+  if (!folder || !folder[0]) return cel_fail(CEL_E_ARGUMENT, "no folder of plug-ins named");
+  char *real = realpath(folder, NULL);
+  if (!real) return celi_fail_errno(folder, "this folder of plug-ins cannot be opened", errno);
+  pthread_mutex_lock(&allowed.lock);
+  bool known = false;
+  for (int i = 0; i < allowed.n; i++) known = known || strcmp(allowed.folder[i], real) == 0;
+  const CelStatus status = known ? CEL_OK
+                                 : celi_resize(&allowed.folder, (size_t)(allowed.n + 1),
+                                               sizeof *allowed.folder, "folders of plug-ins");
+  if (status == CEL_OK && !known) {
+    allowed.folder[allowed.n++] = real;
+    real = NULL;
+  }
+  pthread_mutex_unlock(&allowed.lock);
+  free(real);
+  return status;
+}
+
+/// Whether a real path lies in the folder with this real path, or below it.
+static bool lies_in(const char *file, const char *folder) {
+  const size_t n = strlen(folder);
+  if (strcmp(folder, "/") == 0) return true;
+  return strncmp(file, folder, n) == 0 && file[n] == '/';
+}
+
+static bool is_allowed_by_call(const char *file) {
+  bool found = false;
+  pthread_mutex_lock(&allowed.lock);
+  for (int i = 0; i < allowed.n && !found; i++) found = lies_in(file, allowed.folder[i]);
+  pthread_mutex_unlock(&allowed.lock);
+  return found;
+}
+
+/// Looks through CELSIUS_PLUGIN_PATH. root = the real path of the folder that holds the file.
+/// Entries that are empty or relative count for nothing: they would mean the working directory.
+static bool is_allowed_by_variable(const char *file, char root[PATH_MAX]) {
+  const char *list = secure_getenv(VARIABLE);
+  for (; list && *list; list += strcspn(list, ":"), list += *list == ':') {
+    char folder[PATH_MAX];
+    const size_t n = strcspn(list, ":");
+    if (list[0] != '/' || n >= sizeof folder) continue;
+    memcpy(folder, list, n);
+    folder[n] = 0;
+    if (realpath(folder, root) && lies_in(file, root)) return true;
+  }
+  return false;
+}
+
+/// The file and the folders down to it from `root` must belong to this user or root, and no other
+/// user may write to them.
+static CelStatus check_owners(const char *file, const char *root) {
+  char path[PATH_MAX];
+  snprintf(path, sizeof path, "%s", file);
+  for (;;) {
+    struct stat info;
+    if (stat(path, &info) != 0) return celi_fail_errno(path, "cannot be read", errno);
+    if ((info.st_uid != geteuid() && info.st_uid != 0) || (info.st_mode & 02))
+      return cel_fail(CEL_E_STATE,
+                      "%s may be changed by other users, so " VARIABLE " does not allow to run it; "
+                      "change its owner or mode (chmod o-w), or use --allow-plugins",
+                      path);
+    if (strcmp(path, root) == 0) return CEL_OK;
+    char *slash = strrchr(path, '/');
+    if (slash == path && path[1] == 0) return CEL_OK;
+    slash[slash == path] = 0;
+  }
+}
+
+CelStatus celi_plugin_check(const char *id) {
+  char file[PATH_MAX], real[PATH_MAX], root[PATH_MAX];
+  if (!celi_plugin_is(id)) return CEL_OK;
+  const char *colon = strrchr(id, ':');
+  snprintf(file, sizeof file, "%.*s", (int)(colon - id), id);
+  if (!realpath(file, real))
+    return celi_fail_errno(file, "this environment cannot be opened", errno);
+  if (is_allowed_by_call(real)) return CEL_OK;
+  if (is_allowed_by_variable(real, root)) return check_owners(real, root);
+  const int folder = (int)(strrchr(real, '/') - real);
+  return cel_fail(CEL_E_STATE,
+                  "it names the shared object %s, and to load it is to run its code. If you trust "
+                  "it, add --allow-plugins, or set " VARIABLE "=%.*s (in C: cel_plugin_allow)",
+                  real, folder ? folder : 1, real);
+}
