@@ -1,6 +1,7 @@
 /// Agents: what all learners share, and the files that hold them.
 #include "algo/algo.h"
 #include "base/base.h"
+#include "base/safetensors.h"
 #include "celsius/safetensors.h"
 #include "celsius/version.h"
 #include "rl/bounds.h"
@@ -344,15 +345,16 @@ static CelStatus collect(const CelTensors *a, const CelTensors *b, unsigned role
   return CEL_OK;
 }
 
-static CelStatus write_file(CelAgent *agent, const char *path, const char *format, unsigned roles,
-                            const CelTensors *extra) {
+static CelStatus write_file(CelAgent *agent, const CeliFolder *folder, const char *path,
+                            const char *format, unsigned roles, const CelTensors *extra) {
   CelTensor *list = NULL;
   int64_t n = 0;
   FileMeta *meta = calloc(1, sizeof *meta);
   if (!meta) return cel_fail(CEL_E_MEMORY, "no memory to write %s", path);
   CelStatus status = meta_build(meta, agent, format);
   if (status == CEL_OK) status = collect(agent->tensors, extra, roles, &list, &n);
-  if (status == CEL_OK) status = cel_safetensors_write_list(path, list, n, meta->entry, meta->n);
+  if (status == CEL_OK)
+    status = celi_safetensors_write_in(folder, path, list, n, meta->entry, meta->n);
   free(list);
   free(meta->observation);
   free(meta->action);
@@ -436,10 +438,14 @@ static CelStatus check_finite_parameters(const CelAgent *agent) {
   return CEL_OK;
 }
 
+CelStatus celi_agent_save_model_in(CelAgent *agent, const CeliFolder *folder, const char *name) {
+  CELI_TRY(check_finite_parameters(agent));
+  return write_file(agent, folder, name, CELI_MODEL_FORMAT, CEL_ROLES_MODEL, NULL);
+}
+
 CelStatus cel_agent_save_model(CelAgent *agent, const char *path) {
   CELI_FLOATS(CELI_IEEE);
-  CELI_TRY(check_finite_parameters(agent));
-  return write_file(agent, path, CELI_MODEL_FORMAT, CEL_ROLES_MODEL, NULL);
+  return celi_agent_save_model_in(agent, NULL, path);
 }
 
 CelStatus cel_agent_load_model(CelAgent *agent, const char *path) {
@@ -468,7 +474,19 @@ CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_f
     CELI_TRY(use_replay_folder(agent, replay_folder));
     CELI_TRY(celi_replay_save(replay, replay_folder, agent->replay_saved));
   }
-  return write_file(agent, path, "celsius-checkpoint", CEL_ROLES_RESUME, extra);
+  return write_file(agent, NULL, path, "celsius-checkpoint", CEL_ROLES_RESUME, extra);
+}
+
+CelStatus celi_agent_save_in(CelAgent *agent, const CeliFolder *folder, const char *name,
+                             const CeliFolder *replay_folder, const CelTensors *extra) {
+  CELI_TRY(check_learns(agent, "write a checkpoint; cel_agent_save_model writes a model"));
+  CELI_TRY(check_finite_parameters(agent));
+  const CeliReplay *replay = agent->algo->replay(agent);
+  if (replay) {
+    CELI_TRY(use_replay_folder(agent, replay_folder->path));
+    CELI_TRY(celi_replay_save_in(replay, replay_folder, agent->replay_saved));
+  }
+  return write_file(agent, folder, name, "celsius-checkpoint", CEL_ROLES_RESUME, extra);
 }
 
 CelStatus cel_agent_load(CelAgent *agent, const char *path, const char *replay_folder,

@@ -89,4 +89,11 @@ int celi_agent_metric_add(CelAgent *agent, const char *name);
 /// Says where the rollout's rows do not fall into whole minibatches, and what would.
 void celi_agent_advise_batch(CelAgent *agent, int64_t rows, int64_t batch_size);
 
+/// As cel_agent_save and cel_agent_save_model, into open folders; NULL: `name` is a path.
+CelStatus celi_agent_save_in(CelAgent *agent, const CeliFolder *folder, const char *name,
+                             const CeliFolder *replay_folder,
+                             const CelTensors *extra) CEL_WARN_UNUSED;
+CelStatus celi_agent_save_model_in(CelAgent *agent, const CeliFolder *folder,
+                                   const char *name) CEL_WARN_UNUSED;
+
 #endif

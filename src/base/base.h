@@ -48,4 +48,8 @@ size_t celi_memory_available(const char **limit);
 /// Philox 4x32-10: out = one block under `key` at `counter`.
 void celi_philox(uint32_t out[4], const uint32_t key[2], const uint32_t counter[4]);
 
+/// What a user's function returned, as a status of ours. One that does not exist becomes CEL_E_ENV,
+/// with a message that names the function ("reset"); the others pass.
+CelStatus celi_status_given(CelStatus status, const char *function) CEL_WARN_UNUSED;
+
 #endif

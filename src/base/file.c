@@ -49,6 +49,17 @@ static CelStatus read_all(int fd, const char *path, size_t limit, char **data, s
   return CEL_OK;
 }
 
+CelStatus celi_file_read_fd(int fd, const char *path, size_t limit, char **data, size_t *size) {
+  char *bytes = NULL;
+  if (lseek(fd, 0, SEEK_SET) < 0) return celi_fail_errno(path, "cannot be read", errno);
+  const CelStatus status = read_all(fd, path, limit, &bytes, size);
+  if (status != CEL_OK)
+    free(bytes);
+  else
+    *data = bytes;
+  return status;
+}
+
 CelStatus celi_file_read(const char *path, size_t limit, char **data, size_t *size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return celi_fail_errno(path, "cannot be opened", errno);

@@ -10,6 +10,10 @@
 /// left, before it is taken).
 CelStatus celi_file_read(const char *path, size_t limit, char **data, size_t *size) CEL_WARN_UNUSED;
 
+/// The same for an open file, from its beginning; `path` is for messages.
+CelStatus celi_file_read_fd(int fd, const char *path, size_t limit, char **data,
+                            size_t *size) CEL_WARN_UNUSED;
+
 /// An open folder. Its files are reached through the descriptor, so that nobody can put another
 /// folder in its place meanwhile. Names in it never follow symbolic links.
 typedef struct CeliFolder {

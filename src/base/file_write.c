@@ -202,8 +202,9 @@ static CelStatus open_in(CeliWriter *writer, const CeliFolder *folder, const cha
   writer->target = strdup(name);
   if (!writer->path || !writer->target)
     return cel_fail(CEL_E_MEMORY, "%s: no memory for its name", name);
-  writer->folder = fcntl(folder->fd, F_DUPFD_CLOEXEC, 3);
-  if (writer->folder < 0) return celi_fail_errno(writer->path, "cannot be written", errno);
+  const bool here = folder->fd == AT_FDCWD; // the working directory has no descriptor
+  writer->folder = here ? AT_FDCWD : fcntl(folder->fd, F_DUPFD_CLOEXEC, 3);
+  if (writer->folder < 0 && !here) return celi_fail_errno(writer->path, "cannot be written", errno);
   return start(writer);
 }
 

@@ -1,6 +1,7 @@
 /// What the writer and the reader of safetensors files share.
 #ifndef CELSIUS_BASE_SAFETENSORS_H
 #define CELSIUS_BASE_SAFETENSORS_H
+#include "base/file.h"
 #include "celsius/safetensors.h"
 #define XXH_STATIC_LINKING_ONLY // for the size of XXH3_state_t
 #include <xxhash.h>
@@ -21,5 +22,10 @@
 void celi_st_hex(char out[CELI_ST_HEX + 1], XXH128_hash_t hash);
 /// Digest of a header whose own digest's 32 digits, at `at`, count as zeros.
 XXH128_hash_t celi_st_header_digest(const char *header, size_t size, size_t at);
+
+/// As cel_safetensors_write_list, into an open folder; NULL: `name` is a path.
+CelStatus celi_safetensors_write_in(const CeliFolder *folder, const char *name,
+                                    const CelTensor *list, int64_t n, const CelMeta *meta,
+                                    int n_meta) CEL_WARN_UNUSED;
 
 #endif

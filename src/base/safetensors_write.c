@@ -153,10 +153,10 @@ static CelStatus make_header(CeliText *text, const CelTensor **list, size_t n, c
 
 // ---- File
 
-static CelStatus write_file(const char *path, const CeliText *header, const CelTensor **list,
-                            size_t n) {
+static CelStatus write_file(const CeliFolder *folder, const char *path, const CeliText *header,
+                            const CelTensor **list, size_t n) {
   CeliWriter writer;
-  CELI_TRY(celi_writer_open(&writer, path));
+  CELI_TRY(celi_writer_open_in(&writer, folder, path));
   CelStatus status = celi_writer_put(&writer, header->data, header->size);
   for (size_t i = 0; i < n && status == CEL_OK; i++)
     status = celi_writer_put(&writer, list[i]->data, tensor_bytes(list[i]));
@@ -166,41 +166,47 @@ static CelStatus write_file(const char *path, const CeliText *header, const CelT
 }
 
 // `list` is in the order of the file.
-static CelStatus write_ordered(const char *path, const CelTensor **list, size_t n,
-                               const CelMeta *meta, int n_meta) {
+static CelStatus write_ordered(const CeliFolder *folder, const char *path, const CelTensor **list,
+                               size_t n, const CelMeta *meta, int n_meta) {
   CELI_TRY(check_tensors(list, n));
   CELI_TRY(check_meta(meta, n_meta));
   char digest[CELI_ST_HEX + 1];
   digest_data(digest, list, n);
   CeliText header = {0};
   CelStatus status = make_header(&header, list, n, meta, n_meta, digest);
-  if (status == CEL_OK) status = write_file(path, &header, list, n);
+  if (status == CEL_OK) status = write_file(folder, path, &header, list, n);
   celi_text_free(&header);
   return status;
 }
 
 // Orders by falling size of element, otherwise as given, then writes. `all` has room for 2 n.
-static CelStatus write_list(const char *path, const CelTensor **all, size_t n, const CelMeta *meta,
-                            int n_meta) {
+static CelStatus write_list(const CeliFolder *folder, const char *path, const CelTensor **all,
+                            size_t n, const CelMeta *meta, int n_meta) {
   const CelTensor **ordered = all + n;
   size_t filled = 0;
   for (size_t size = 8; size > 0; size /= 2)
     for (size_t i = 0; i < n; i++)
       if (cel_type_size(all[i]->type) == size) ordered[filled++] = all[i];
   if (filled != n) return cel_fail(CEL_E_TYPE, "%s: a tensor has a type that there is not", path);
-  return write_ordered(path, ordered, n, meta, n_meta);
+  return write_ordered(folder, path, ordered, n, meta, n_meta);
+}
+
+CelStatus celi_safetensors_write_in(const CeliFolder *folder, const char *path,
+                                    const CelTensor *list, int64_t n, const CelMeta *meta,
+                                    int n_meta) {
+  if (n < 0 || n_meta < 0) return cel_fail(CEL_E_ARGUMENT, "%s: a negative count", path);
+  const CelTensor **all;
+  CELI_TRY(celi_alloc(&all, (size_t)n, 2 * sizeof *all, "the tensors to write"));
+  for (int64_t i = 0; i < n; i++) all[i] = &list[i];
+  CelStatus status = write_list(folder, path, all, (size_t)n, meta, n_meta);
+  free(all);
+  return status;
 }
 
 CelStatus cel_safetensors_write_list(const char *path, const CelTensor *list, int64_t n,
                                      const CelMeta *meta, int n_meta) {
   CELI_FLOATS(CELI_IEEE);
-  if (n < 0 || n_meta < 0) return cel_fail(CEL_E_ARGUMENT, "%s: a negative count", path);
-  const CelTensor **all;
-  CELI_TRY(celi_alloc(&all, (size_t)n, 2 * sizeof *all, "the tensors to write"));
-  for (int64_t i = 0; i < n; i++) all[i] = &list[i];
-  CelStatus status = write_list(path, all, (size_t)n, meta, n_meta);
-  free(all);
-  return status;
+  return celi_safetensors_write_in(NULL, path, list, n, meta, n_meta);
 }
 
 CelStatus cel_safetensors_write(const char *path, const CelTensors *tensors, unsigned roles,
@@ -214,7 +220,7 @@ CelStatus cel_safetensors_write(const char *path, const CelTensors *tensors, uns
     const CelTensor *tensor = cel_tensors_at(tensors, (int64_t)i);
     if (roles >> tensor->role & 1u) all[n++] = tensor;
   }
-  CelStatus status = write_list(path, all, n, meta, n_meta);
+  CelStatus status = write_list(NULL, path, all, n, meta, n_meta);
   free(all);
   return status;
 }

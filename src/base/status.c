@@ -77,6 +77,14 @@ CelStatus cel_fail_in(CelStatus status, const char *format, ...) {
   return cel_fail(status, "%s%s", context, message);
 }
 
+CelStatus celi_status_given(CelStatus status, const char *function) {
+  if (strcmp(cel_status_name(status), "CEL_E_UNKNOWN") != 0) return status;
+  return cel_fail(CEL_E_ENV,
+                  "%s returned status %d, which does not exist; it should return CEL_OK, or fail "
+                  "with cel_fail(CEL_E_ENV, ...)",
+                  function, (int)status);
+}
+
 // Set once by the program, read only when the library is about to die.
 static _Atomic(CelAssertHook) assert_hook;
 

@@ -13,4 +13,8 @@ CelStatus celi_yaml_parse_peek(const char *name, const char *text, size_t size, 
 CelStatus celi_yaml_format(CeliText *text, const CelYamlSection *sections,
                            int n_sections) CEL_WARN_UNUSED;
 
+/// As cel_yaml_write, into an open folder; NULL: `name` is a path.
+CelStatus celi_yaml_write_in(const CeliFolder *folder, const char *name,
+                             const CelYamlSection *sections, int n_sections) CEL_WARN_UNUSED;
+
 #endif

@@ -134,11 +134,16 @@ CelStatus celi_yaml_format(CeliText *text, const CelYamlSection *sections, int n
   return celi_text_status(text);
 }
 
-CelStatus cel_yaml_write(const char *path, const CelYamlSection *sections, int n_sections) {
-  CELI_FLOATS(CELI_IEEE);
+CelStatus celi_yaml_write_in(const CeliFolder *folder, const char *name,
+                             const CelYamlSection *sections, int n_sections) {
   CeliText text = {0};
-  CelStatus status = cel_fail_in(celi_yaml_format(&text, sections, n_sections), "%s: ", path);
-  if (status == CEL_OK) status = celi_file_write(path, text.data, text.size);
+  CelStatus status = cel_fail_in(celi_yaml_format(&text, sections, n_sections), "%s: ", name);
+  if (status == CEL_OK) status = celi_file_write_in(folder, name, text.data, text.size);
   celi_text_free(&text);
   return status;
+}
+
+CelStatus cel_yaml_write(const char *path, const CelYamlSection *sections, int n_sections) {
+  CELI_FLOATS(CELI_IEEE);
+  return celi_yaml_write_in(NULL, path, sections, n_sections);
 }

@@ -375,7 +375,12 @@ CelStatus cel_guarantee_write(CelGuarantee *guarantee, const CelAgent *agent, co
   char path[CEL_PATH_MAX];
   double last[COLUMNS];
   CELI_TRY(celi_path_join(path, folder, "guarantee.csv"));
-  CELI_TRY(celi_csv_resume(&g->table, path, columns, COLUMNS, cel_agent_steps(agent), last));
+  CeliFolder home;
+  CELI_TRY(celi_folder_open(&home, folder));
+  const CelStatus status = celi_csv_resume(&g->table, &home, "guarantee.csv", columns, COLUMNS,
+                                           cel_agent_steps(agent), last);
+  celi_folder_close(&home);
+  CELI_TRY(status);
   return count_rows(g, path);
 }
 

@@ -24,6 +24,7 @@ static struct {
 } allowed = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 CelStatus cel_plugin_allow(const char *folder) {
+  CELI_FLOATS(CELI_IEEE);
   if (!folder || !folder[0]) return cel_fail(CEL_E_ARGUMENT, "no folder of plug-ins named");
   char *real = realpath(folder, NULL);
   if (!real) return celi_fail_errno(folder, "this folder of plug-ins cannot be opened", errno);

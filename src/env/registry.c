@@ -192,7 +192,7 @@ static CelStatus open_type(CelEnvSpec *spec, const CelEnvOptions *options) {
   spec->action_repeat = chosen.action_repeat;
   const CelStatus status = spec->type->open(spec);
   celi_floats_keep();
-  CELI_TRY(status);
+  CELI_TRY(celi_status_given(status, "open"));
   if (chosen.max_episode_steps >= 0) spec->max_episode_steps = chosen.max_episode_steps;
   return CEL_OK;
 }

@@ -275,6 +275,7 @@ static CelStatus reset_one(CelVecEnv *env, int64_t i) {
   CelStatus status = spec->type->reset(spec, env->states + i * spec->state_size,
                                        env->obs + (size_t)i * env->obs_bytes, &env->rng[i]);
   celi_floats_keep();
+  status = celi_status_given(status, "reset");
   if (status != CEL_OK) return fail_at(env, i, status);
   return check_numbers(env, NULL, i, i + 1);
 }
@@ -298,6 +299,7 @@ static CelStatus step_rows(CelVecEnv *env, float *reward, int64_t begin, int64_t
                                       env->obs + (size_t)begin * env->obs_bytes, reward + begin,
                                       env->terminated + begin, env->rng + begin);
   celi_floats_keep();
+  status = celi_status_given(status, "step");
   if (status != CEL_OK) {
     return cel_fail_in(status, "%s: environments %" PRId64 " to %" PRId64 ": ", spec->type->id,
                        (int64_t)env->first_index + begin, (int64_t)env->first_index + end - 1);

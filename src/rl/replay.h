@@ -18,6 +18,7 @@
 /// Source: [maximum-entropy, 8.18] for the one-step target, n-step with the entropies between.
 #ifndef CELI_REPLAY_H
 #define CELI_REPLAY_H
+#include "base/file.h"
 #include "celsius/rng.h"
 #include "celsius/space.h"
 #include "celsius/tensors.h"
@@ -105,6 +106,9 @@ uint64_t celi_replay_blocks(int64_t B);
 /// Copies nothing: the rings are written from where they lie. Errors: CEL_E_IO, CEL_E_MEMORY.
 CelStatus celi_replay_save(const CeliReplay *replay, const char *folder,
                            int64_t *saved) CEL_WARN_UNUSED;
+/// The same into an open folder.
+CelStatus celi_replay_save_in(const CeliReplay *replay, const CeliFolder *folder,
+                              int64_t *saved) CEL_WARN_UNUSED;
 /// Fills the rings from the segments of a folder up to the heads (and the number of transitions) that
 /// were loaded with the checkpoint; segments beyond them are passed over. `saved` as after
 /// save. Changes no file. On error the rings are empty of rows.
@@ -112,8 +116,8 @@ CelStatus celi_replay_save(const CeliReplay *replay, const char *folder,
 CelStatus celi_replay_load(CeliReplay *replay, const char *folder, int64_t *saved) CEL_WARN_UNUSED;
 /// Deletes the segments that no checkpoint with one of the heads (n_heads, N) needs any longer; one
 /// that cannot be read stays. Errors: CEL_E_IO, CEL_E_CORRUPT (heads that cannot be), CEL_E_MEMORY.
-CelStatus celi_replay_prune(const CeliReplay *replay, const char *folder, const int64_t *heads,
-                            int64_t n_heads) CEL_WARN_UNUSED;
+CelStatus celi_replay_prune(const CeliReplay *replay, const CeliFolder *folder,
+                            const int64_t *heads, int64_t n_heads) CEL_WARN_UNUSED;
 
 /// Row s of environment e, which must be among the ring's last R.
 uint8_t *celi_replay_row(const CeliReplay *replay, int64_t e, int64_t s);

@@ -4,6 +4,7 @@
 /// environment, and the rows as they lie in memory: "rows.E.0" (n, stride) U8, and "rows.E.1" where
 /// the run wraps around the ring. Metadata: "format", and the layout of a row.
 #include "base/base.h"
+#include "base/safetensors.h"
 #include "celsius/field.h"
 #include "celsius/safetensors.h"
 #include "rl/replay.h"
@@ -105,13 +106,6 @@ static CelStatus list_segments(Segments *segments, const char *folder) {
   return status;
 }
 
-static CelStatus remove_file(const char *folder, const char *name) {
-  char path[CEL_PATH_MAX];
-  CELI_TRY(join(path, folder, name));
-  if (unlink(path) != 0 && errno != ENOENT) return celi_fail_errno(path, "removing", errno);
-  return CEL_OK;
-}
-
 // ---- writing
 
 static void set_tensor(CelTensor *tensor, const char *name, CelType type, int ndim, int64_t rows,
@@ -158,8 +152,8 @@ static Layout layout_of(const CeliReplay *replay) {
   return layout;
 }
 
-static CelStatus write_segment(const CeliReplay *replay, const char *path, int64_t *begin,
-                               int64_t *end) {
+static CelStatus write_segment(const CeliReplay *replay, const CeliFolder *folder, const char *name,
+                               int64_t *begin, int64_t *end) {
   CelTensor *list;
   CELI_TRY(celi_alloc(&list, (size_t)(2 * replay->N + 2), sizeof *list, "a list of replay rows"));
   set_tensor(&list[0], "begin", CEL_I64, 1, replay->N, 0, begin);
@@ -170,26 +164,26 @@ static CelStatus write_segment(const CeliReplay *replay, const char *path, int64
                           {"obs_bytes", layout.obs_bytes},
                           {"action_bytes", layout.action_bytes},
                           {"stride", layout.stride}};
-  const CelStatus status = cel_safetensors_write_list(path, list, n, meta, 4);
+  const CelStatus status = celi_safetensors_write_in(folder, name, list, n, meta, 4);
   free(list);
   return status;
 }
 
 /// Removes the segments that go beyond the chain's end (in rows of all environments), but for the
 /// newest, and unfinished files.
-static CelStatus remove_stale(const char *folder, int64_t chain_end, const char *newest) {
+static CelStatus remove_stale(const CeliFolder *folder, int64_t chain_end, const char *newest) {
   Segments segments;
-  CelStatus status = list_segments(&segments, folder);
+  CelStatus status = list_segments(&segments, folder->path);
   for (size_t i = 0; !status && i < segments.n; i++) {
     const Segment *segment = &segments.list[i];
     if ((segment->end > chain_end && strcmp(segment->name, newest) != 0) || segment->temporary)
-      status = remove_file(folder, segment->name);
+      status = celi_folder_remove(folder, segment->name);
   }
   free(segments.list);
   return status;
 }
 
-static CelStatus save_range(const CeliReplay *replay, const char *folder, int64_t *saved,
+static CelStatus save_range(const CeliReplay *replay, const CeliFolder *folder, int64_t *saved,
                             int64_t *begin) {
   int64_t *end = replay->head;
   for (int64_t e = 0; e < replay->N; e++) {
@@ -197,24 +191,32 @@ static CelStatus save_range(const CeliReplay *replay, const char *folder, int64_
     CEL_ASSERT(saved[e] >= 0 && saved[e] <= end[e]);
     begin[e] = saved[e] > oldest ? saved[e] : oldest;
   }
-  char name[NAME_MAX_BYTES], path[CEL_PATH_MAX];
+  char name[NAME_MAX_BYTES];
   snprintf(name, sizeof name, "rows-%012" PRId64 "-%012" PRId64 ".safetensors",
            sum(begin, replay->N), sum(end, replay->N));
-  CELI_TRY(join(path, folder, name));
-  CELI_TRY(write_segment(replay, path, begin, end));
+  CELI_TRY(write_segment(replay, folder, name, begin, end));
   CELI_TRY(remove_stale(folder, sum(saved, replay->N) + replay->N, name));
   for (int64_t e = 0; e < replay->N; e++) saved[e] = end[e] - 1;
   return CEL_OK;
 }
 
-CelStatus celi_replay_save(const CeliReplay *replay, const char *folder, int64_t *saved) {
+CelStatus celi_replay_save_in(const CeliReplay *replay, const CeliFolder *folder, int64_t *saved) {
   if (sum(replay->head, replay->N) == 0) return CEL_OK;
-  if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-    return celi_fail_errno(folder, "making the folder", errno);
   int64_t *begin;
   CELI_TRY(celi_alloc(&begin, (size_t)replay->N, sizeof *begin, "replay rows"));
   const CelStatus status = save_range(replay, folder, saved, begin);
   free(begin);
+  return status;
+}
+
+CelStatus celi_replay_save(const CeliReplay *replay, const char *path, int64_t *saved) {
+  CeliFolder folder;
+  if (sum(replay->head, replay->N) == 0) return CEL_OK;
+  if (mkdir(path, 0777) != 0 && errno != EEXIST)
+    return celi_fail_errno(path, "making the folder", errno);
+  CELI_TRY(celi_folder_open(&folder, path));
+  const CelStatus status = celi_replay_save_in(replay, &folder, saved);
+  celi_folder_close(&folder);
   return status;
 }
 
@@ -436,11 +438,11 @@ static bool may_go(const CeliReplay *replay, const Segment *segment, const int64
   return n_heads > 0;
 }
 
-static CelStatus prune_segment(const CeliReplay *replay, const char *folder, const Segment *segment,
-                               const int64_t *heads, int64_t n_heads) {
+static CelStatus prune_segment(const CeliReplay *replay, const CeliFolder *folder,
+                               const Segment *segment, const int64_t *heads, int64_t n_heads) {
   CelSafetensors *file;
   const int64_t *begin, *end;
-  const CelStatus status = open_segment(&file, folder, segment, replay, &begin, &end);
+  const CelStatus status = open_segment(&file, folder->path, segment, replay, &begin, &end);
   // What cannot be read is left where it is: loading will say so, should it be needed after all.
   if (status) return status == CEL_E_CORRUPT || status == CEL_E_FORMAT ? CEL_OK : status;
   CEL_ASSERT(end != NULL);
@@ -448,16 +450,16 @@ static CelStatus prune_segment(const CeliReplay *replay, const char *folder, con
   for (int64_t h = 0; h < n_heads; h++)
     needed = needed || needs(replay, heads + h * replay->N, end);
   cel_safetensors_close(file);
-  return needed ? CEL_OK : remove_file(folder, segment->name);
+  return needed ? CEL_OK : celi_folder_remove(folder, segment->name);
 }
 
-CelStatus celi_replay_prune(const CeliReplay *replay, const char *folder, const int64_t *heads,
-                            int64_t n_heads) {
+CelStatus celi_replay_prune(const CeliReplay *replay, const CeliFolder *folder,
+                            const int64_t *heads, int64_t n_heads) {
   for (int64_t i = 0; i < n_heads * replay->N; i++)
     if (heads[i] < 0 || heads[i] > ROWS_MAX / replay->N)
       return cel_fail(CEL_E_CORRUPT, "a checkpoint's replay.head holds %lld", (long long)heads[i]);
   Segments segments;
-  CelStatus status = list_segments(&segments, folder);
+  CelStatus status = list_segments(&segments, folder->path);
   for (size_t i = 0; !status && i < segments.n; i++)
     if (may_go(replay, &segments.list[i], heads, n_heads))
       status = prune_segment(replay, folder, &segments.list[i], heads, n_heads);

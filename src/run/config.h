@@ -16,6 +16,16 @@ size_t celi_env_args_offset(void);
 const CelEnvOptions *celi_setup_env_options(const CelSetup *setup);
 const void *celi_setup_env_config(const CelSetup *setup);
 
+/// As cel_setup_write, into an open folder; NULL: `name` is a path.
+CelStatus celi_setup_write_in(const CelSetup *setup, const CeliFolder *folder,
+                              const char *name) CEL_WARN_UNUSED;
+/// Writes the file `path` of a setup again, for another number of steps and the setup's threads, as
+/// `name` in a folder; its paths stay as they stand there. Errors: as cel_setup_read, CEL_E_IO.
+CelStatus celi_setup_replan(const CelSetup *setup, const CeliFolder *folder, const char *name,
+                            const char *path, int64_t steps) CEL_WARN_UNUSED;
+/// True for a field of a run that may differ between two sittings of it.
+bool celi_setup_field_is_free(const char *name);
+
 // ---- setup_paths.c: paths in the file of a setup. Those of files that exist are relative to the
 // file's folder there; all others stay as they are.
 

@@ -35,16 +35,15 @@ static CelStatus append(CeliCsv *csv, const char *data, size_t size) {
   return CEL_OK;
 }
 
-static CelStatus open_file(CeliCsv *csv, const char *path, int flags, int n) {
+static CelStatus open_file(CeliCsv *csv, const CeliFolder *folder, const char *name, int n) {
   CEL_ASSERT(n > 0 && n <= CELI_CSV_COLUMNS);
   *csv = (CeliCsv){.fd = -1, .n = n};
-  CELI_TRY(celi_alloc(&csv->path, strlen(path) + 1, 1, "path"));
-  memcpy(csv->path, path, strlen(path) + 1);
-  csv->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0666);
-  if (csv->fd >= 0) return CEL_OK;
-  (void)celi_fail_errno(path, "open", errno);
-  celi_csv_close(csv);
-  return CEL_E_IO;
+  const size_t size = strlen(folder->path) + strlen(name) + 2;
+  CELI_TRY(celi_alloc(&csv->path, size, 1, "path"));
+  snprintf(csv->path, size, "%s/%s", folder->path, name);
+  const CelStatus status = celi_folder_open_file(folder, name, O_RDWR | O_CREAT, &csv->fd);
+  if (status != CEL_OK) celi_csv_close(csv);
+  return status;
 }
 
 static CelStatus start(CeliCsv *csv, const char *const *columns, int n) {
@@ -57,8 +56,11 @@ static CelStatus start(CeliCsv *csv, const char *const *columns, int n) {
   return status;
 }
 
-CelStatus celi_csv_create(CeliCsv *csv, const char *path, const char *const *columns, int n) {
-  CELI_TRY(open_file(csv, path, O_TRUNC, n));
+CelStatus celi_csv_create(CeliCsv *csv, const CeliFolder *folder, const char *name,
+                          const char *const *columns, int n) {
+  *csv = (CeliCsv){.fd = -1};
+  CELI_TRY(celi_file_write_in(folder, name, "", 0));
+  CELI_TRY(open_file(csv, folder, name, n));
   return start(csv, columns, n);
 }
 
@@ -101,7 +103,7 @@ static CelStatus cut_back(CeliCsv *csv, const char *header, size_t header_size, 
                           double *last, size_t *keep) {
   char *text = NULL;
   size_t size = 0;
-  CELI_TRY(celi_file_read(csv->path, LIMIT, &text, &size));
+  CELI_TRY(celi_file_read_fd(csv->fd, csv->path, LIMIT, &text, &size));
   CelStatus status = CEL_OK;
   *keep = 0;
   if (size >= header_size && memcmp(text, header, header_size) == 0)
@@ -116,12 +118,12 @@ static CelStatus cut_back(CeliCsv *csv, const char *header, size_t header_size, 
   return status;
 }
 
-CelStatus celi_csv_resume(CeliCsv *csv, const char *path, const char *const *columns, int n,
-                          int64_t step, double *last) {
+CelStatus celi_csv_resume(CeliCsv *csv, const CeliFolder *folder, const char *name,
+                          const char *const *columns, int n, int64_t step, double *last) {
   CeliText header = {0};
   size_t keep = 0;
   for (int i = 0; i < n; i++) last[i] = (double)NAN;
-  CELI_TRY(open_file(csv, path, 0, n));
+  CELI_TRY(open_file(csv, folder, name, n));
   make_header(&header, columns, n);
   CelStatus status = celi_text_status(&header);
   if (status == CEL_OK) status = cut_back(csv, header.data, header.size, step, last, &keep);

@@ -5,7 +5,7 @@
 /// cut off when the table is opened again.
 #ifndef CELI_RUN_CSV_H
 #define CELI_RUN_CSV_H
-#include "celsius/status.h"
+#include "base/file.h"
 #include <stdint.h>
 
 #define CELI_CSV_COLUMNS 64
@@ -17,13 +17,14 @@ typedef struct CeliCsv {
 } CeliCsv;
 
 /// Starts a new table (an old file is replaced). Errors: CEL_E_IO, CEL_E_MEMORY.
-CelStatus celi_csv_create(CeliCsv *csv, const char *path, const char *const *columns,
-                          int n) CEL_WARN_UNUSED;
+CelStatus celi_csv_create(CeliCsv *csv, const CeliFolder *folder, const char *name,
+                          const char *const *columns, int n) CEL_WARN_UNUSED;
 /// Opens a table to go on after `step`: later rows are cut off. A missing file is started anew.
 /// last (n,) the values of the last row kept, NAN where empty or when there is none. Errors:
 /// CEL_E_IO, CEL_E_FORMAT (other columns; a line that is no row), CEL_E_MEMORY.
-CelStatus celi_csv_resume(CeliCsv *csv, const char *path, const char *const *columns, int n,
-                          int64_t step, double *last) CEL_WARN_UNUSED;
+CelStatus celi_csv_resume(CeliCsv *csv, const CeliFolder *folder, const char *name,
+                          const char *const *columns, int n, int64_t step,
+                          double *last) CEL_WARN_UNUSED;
 /// Appends values (n,); NAN is an empty cell. Errors: CEL_E_IO (the table stays as it was),
 /// CEL_E_MEMORY.
 CelStatus celi_csv_row(CeliCsv *csv, const double *values) CEL_WARN_UNUSED;

@@ -56,7 +56,7 @@ static void list_columns(CeliTraining *training) {
 /// A build without TensorBoard trains all the same.
 static CelStatus open_events(CeliTraining *training, int64_t step) {
   const CelStatus status =
-      celi_events_open(&training->metrics.events, training->folder, step < 0 ? -1 : step + 1);
+      celi_events_open(&training->metrics.events, &training->home, step < 0 ? -1 : step + 1);
   if (status != CEL_E_UNSUPPORTED) return status;
   celi_training_note(training, "no TensorBoard events: %s", cel_error());
   return CEL_OK;
@@ -64,18 +64,19 @@ static CelStatus open_events(CeliTraining *training, int64_t step) {
 
 CelStatus celi_metrics_open(CeliTraining *training, int64_t step) {
   CeliMetrics *metrics = &training->metrics;
-  char progress[CEL_PATH_MAX], evaluations[CEL_PATH_MAX];
+  static const char progress[] = "progress.csv", evaluations[] = "evaluations.csv";
+  const CeliFolder *home = &training->home;
   double last[CELI_CSV_COLUMNS];
-  CELI_TRY(celi_path_join(progress, training->folder, "progress.csv"));
-  CELI_TRY(celi_path_join(evaluations, training->folder, "evaluations.csv"));
   list_columns(training);
   if (step < 0) {
-    CELI_TRY(celi_csv_create(&metrics->progress, progress, metrics->names, metrics->n));
-    CELI_TRY(celi_csv_create(&metrics->evaluations, evaluations, evaluation_names, N_EVALUATION));
+    CELI_TRY(celi_csv_create(&metrics->progress, home, progress, metrics->names, metrics->n));
+    CELI_TRY(
+        celi_csv_create(&metrics->evaluations, home, evaluations, evaluation_names, N_EVALUATION));
   } else {
-    CELI_TRY(celi_csv_resume(&metrics->evaluations, evaluations, evaluation_names, N_EVALUATION,
-                             step, last));
-    CELI_TRY(celi_csv_resume(&metrics->progress, progress, metrics->names, metrics->n, step, last));
+    CELI_TRY(celi_csv_resume(&metrics->evaluations, home, evaluations, evaluation_names,
+                             N_EVALUATION, step, last));
+    CELI_TRY(celi_csv_resume(&metrics->progress, home, progress, metrics->names, metrics->n, step,
+                             last));
     if (isfinite(last[ELAPSED])) training->pace.before = last[ELAPSED];
   }
   if (!training->setup->run.tensorboard) return CEL_OK;

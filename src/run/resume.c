@@ -125,10 +125,8 @@ static CelStatus check_steps(const CeliTraining *training, int64_t step) {
 
 /// A run that goes further than planned says so in its config.yaml.
 static CelStatus write_plan(const CeliTraining *training, const char *path) {
-  CelSetup setup = *training->setup;
-  if (setup.run.steps == training->total) return CEL_OK;
-  setup.run.steps = training->total;
-  return cel_setup_write(&setup, path);
+  if (training->setup->run.steps == training->total) return CEL_OK;
+  return celi_setup_replan(training->setup, &training->home, "config.yaml", path, training->total);
 }
 
 static CelStatus resume(CeliTraining *training, const CelSetup *setup, const char *folder,
@@ -139,9 +137,9 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
   for (size_t n = strlen(training->folder); n > 1 && training->folder[n - 1] == '/';)
     training->folder[--n] = 0;
   CELI_TRY(celi_training_open(training, setup, steps ? steps : setup->run.steps, hooks));
-  CELI_TRY(celi_runfolder_lock(folder, &training->lock));
+  CELI_TRY(celi_runfolder_lock(training->folder, &training->home));
   CELI_TRY(celi_path_join(training->replay, training->folder, "replay"));
-  CELI_TRY(celi_folder_make(training->replay));
+  CELI_TRY(celi_runfolder_open_parts(&training->home, &training->checkpoints, &training->segments));
   CELI_TRY(load_newest(training, &step));
   CELI_TRY(check_steps(training, step));
   CELI_TRY(write_plan(training, config));
@@ -155,9 +153,6 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
                              : "going on from step %lld of %lld",
                          (long long)step, (long long)training->total);
   } else {
-    char checkpoints[CEL_PATH_MAX];
-    CELI_TRY(celi_path_join(checkpoints, training->folder, "checkpoints"));
-    CELI_TRY(celi_folder_make(checkpoints));
     celi_training_note(training, "no checkpoint yet: starting from the beginning");
   }
   // What was told of the step that an evaluation or an update was broken off at is told again.

@@ -127,44 +127,40 @@ CelStatus celi_runfolder_check(const char *folder, char config[CEL_PATH_MAX]) {
   return cel_fail(CEL_E_IO, "%s: this is not a run folder (it has no config.yaml)", folder);
 }
 
-/// Deletes what killed writers left in a run's folders.
-static CelStatus clean(const char *path) {
-  static const char *const names[] = {"checkpoints", "replay"};
-  CeliFolder folder, sub;
-  CELI_TRY(celi_folder_open(&folder, path));
-  CelStatus status = celi_folder_clean(&folder);
-  for (int i = 0; i < 2 && status == CEL_OK; i++) {
-    if (faccessat(folder.fd, names[i], F_OK, 0) != 0) continue;
-    status = celi_folder_open_in(&sub, &folder, names[i], false);
-    if (status == CEL_OK) status = celi_folder_clean(&sub);
-    celi_folder_close(&sub);
-  }
-  celi_folder_close(&folder);
+CelStatus celi_runfolder_lock(const char *path, CeliFolder *folder) {
+  CELI_TRY(celi_folder_open(folder, path));
+  CelStatus status = CEL_OK;
+  if (flock(folder->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    status = cel_fail(CEL_E_STATE, "%s: another process trains in this folder", path);
+  // A file system without locks: go on without one.
+  if (status == CEL_OK) status = celi_folder_clean(folder);
+  if (status != CEL_OK) celi_folder_close(folder);
   return status;
 }
 
-CelStatus celi_runfolder_lock(const char *folder, int *lock) {
-  const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return celi_fail_errno(folder, "this folder cannot be opened", errno);
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    close(fd);
-    return cel_fail(CEL_E_STATE, "%s: another process trains in this folder", folder);
-  } // a file system without locks: go on without one
-  const CelStatus status = clean(folder);
-  if (status != CEL_OK) {
-    close(fd);
-    return status;
-  }
-  *lock = fd;
-  return CEL_OK;
+CelStatus celi_runfolder_open_parts(const CeliFolder *folder, CeliFolder *checkpoints,
+                                    CeliFolder *replay) {
+  static const char *const files[] = {"config.yaml",  "best.safetensors", "final.safetensors",
+                                      "progress.csv", "evaluations.csv",  "guarantee.csv"};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    CELI_TRY(celi_folder_check_link(folder, files[i]));
+  CELI_TRY(celi_folder_open_in(checkpoints, folder, "checkpoints", true));
+  CELI_TRY(celi_folder_open_in(replay, folder, "replay", true));
+  CELI_TRY(celi_folder_clean(checkpoints));
+  return celi_folder_clean(replay);
 }
 
 // ---- checkpoints
 
+void celi_checkpoint_name(char name[64], int64_t step) {
+  snprintf(name, 64, "step-%09lld.safetensors", (long long)step);
+}
+
 CelStatus celi_checkpoint_path(char path[CEL_PATH_MAX], const char *folder, int64_t step) {
-  char name[64];
-  snprintf(name, sizeof name, "checkpoints/step-%09lld.safetensors", (long long)step);
-  return celi_path_join(path, folder, name);
+  char name[64], within[80];
+  celi_checkpoint_name(name, step);
+  snprintf(within, sizeof within, "checkpoints/%s", name);
+  return celi_path_join(path, folder, within);
 }
 
 /// The step in a checkpoint's file name, or -1.
@@ -235,12 +231,11 @@ static CelStatus read_heads(const char *folder, int64_t step, int64_t N, int64_t
 }
 
 /// Deletes the segments that none of the kept checkpoints needs.
-static CelStatus prune_replay(CelAgent *agent, const char *folder, const int64_t *kept, int64_t n) {
+static CelStatus prune_replay(CelAgent *agent, const char *folder, const CeliFolder *segments,
+                              const int64_t *kept, int64_t n) {
   const CeliReplay *replay = agent->algo->replay ? agent->algo->replay(agent) : NULL;
   if (!replay) return CEL_OK;
   int64_t *heads = NULL, n_heads = 0;
-  char path[CEL_PATH_MAX];
-  CELI_TRY(celi_path_join(path, folder, "replay"));
   CELI_TRY(celi_alloc(&heads, (size_t)(n * replay->N), sizeof *heads, "heads of checkpoints"));
   CelStatus status = CEL_OK;
   for (int64_t i = 0; i < n && status == CEL_OK; i++) {
@@ -248,26 +243,26 @@ static CelStatus prune_replay(CelAgent *agent, const char *folder, const int64_t
     status = read_heads(folder, kept[i], replay->N, heads + n_heads * replay->N, &found);
     n_heads += status == CEL_OK && found;
   }
-  if (status == CEL_OK && n_heads) status = celi_replay_prune(replay, path, heads, n_heads);
+  if (status == CEL_OK && n_heads) status = celi_replay_prune(replay, segments, heads, n_heads);
   free(heads);
   return status;
 }
 
-CelStatus celi_checkpoint_prune(CelAgent *agent, const char *folder, int64_t step, int64_t keep) {
+CelStatus celi_checkpoint_prune(CelAgent *agent, const char *folder, const CeliFolder *checkpoints,
+                                const CeliFolder *replay, int64_t step, int64_t keep) {
   int64_t *steps = NULL, n = 0, n_kept = 0;
   CELI_TRY(celi_checkpoint_list(folder, &steps, &n));
   CelStatus status = CEL_OK;
   for (int64_t i = 0; i < n && status == CEL_OK; i++) {
-    char path[CEL_PATH_MAX];
+    char name[64];
     if (steps[i] <= step && n_kept < keep) {
       steps[n_kept++] = steps[i];
       continue;
     }
-    status = celi_checkpoint_path(path, folder, steps[i]);
-    if (status == CEL_OK && unlink(path) != 0)
-      status = celi_fail_errno(path, "cannot be deleted", errno);
+    celi_checkpoint_name(name, steps[i]);
+    status = celi_folder_remove(checkpoints, name);
   }
-  if (status == CEL_OK) status = prune_replay(agent, folder, steps, n_kept);
+  if (status == CEL_OK) status = prune_replay(agent, folder, replay, steps, n_kept);
   free(steps);
   return status;
 }

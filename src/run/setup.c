@@ -6,6 +6,7 @@
 #include "celsius/yaml.h"
 #include "env/env_internal.h"
 #include "run/config.h"
+#include "run/runfolder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,8 +58,7 @@ CelRunConfig cel_run_config_default(void) {
   return config;
 }
 
-/// The fields that may differ between two sittings of one run.
-static bool field_is_free(const char *name) {
+bool celi_setup_field_is_free(const char *name) {
   static const char *const names[] = {
       "out",        "steps",         "threads",          "log_every",
       "eval_every", "eval_episodes", "checkpoint_every", "keep",
@@ -292,8 +292,7 @@ static CelStatus read_preset(CelSetup *setup, const CelPreset *preset) {
   return CEL_OK;
 }
 
-CelStatus cel_setup_write(const CelSetup *setup, const char *path) {
-  CELI_FLOATS(CELI_IEEE);
+CelStatus celi_setup_write_in(const CelSetup *setup, const CeliFolder *folder, const char *name) {
   CelSetup view = *setup;
   CeliWritten written;
   CelYamlSection sections[N_SECTIONS];
@@ -302,13 +301,21 @@ CelStatus cel_setup_write(const CelSetup *setup, const char *path) {
   memcpy(view.env_args, setup->env_args, size);
   cel_fields_default(written_fields, &written);
   list_sections(&view, &written, sections);
-  CelStatus status = celi_setup_paths_to_file(path, &view);
-  if (status == CEL_OK) status = cel_yaml_write(path, sections, N_SECTIONS);
+  char path[CEL_PATH_MAX];
+  CelStatus status = folder ? celi_path_join(path, folder->path, name) : CEL_OK;
+  if (status == CEL_OK) status = celi_setup_paths_to_file(folder ? path : name, &view);
+  if (status == CEL_OK) status = celi_yaml_write_in(folder, name, sections, N_SECTIONS);
   free(view.env_args);
   return status;
 }
 
+CelStatus cel_setup_write(const CelSetup *setup, const char *path) {
+  CELI_FLOATS(CELI_IEEE);
+  return celi_setup_write_in(setup, NULL, path);
+}
+
 CelStatus cel_setup_peek_env(const char *path, char env[CEL_PATH_MAX], bool *found) {
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(cel_yaml_peek(path, "env", env, CEL_PATH_MAX, found));
   return *found ? celi_setup_id_from_file(path, env) : CEL_OK;
 }
@@ -331,6 +338,31 @@ CelStatus celi_setup_open(const char *path, CelSetup **out) {
   }
   *out = setup;
   return CEL_OK;
+}
+
+/// The setup whose texts are those of a file, paths as they stand there.
+static CelStatus read_raw(CelSetup *setup, const char *path) {
+  CeliWritten written;
+  CelYamlSection sections[N_SECTIONS];
+  cel_fields_default(written_fields, &written);
+  list_sections(setup, &written, sections);
+  return cel_yaml_read(path, sections, N_SECTIONS);
+}
+
+CelStatus celi_setup_replan(const CelSetup *setup, const CeliFolder *folder, const char *name,
+                            const char *path, int64_t steps) {
+  CelSetup *raw = NULL;
+  CeliWritten written;
+  CelYamlSection sections[N_SECTIONS];
+  CELI_TRY(cel_setup_copy(&raw, setup));
+  CelStatus status = read_raw(raw, path);
+  raw->run.steps = steps;
+  raw->run.threads = setup->run.threads;
+  cel_fields_default(written_fields, &written);
+  list_sections(raw, &written, sections);
+  if (status == CEL_OK) status = celi_yaml_write_in(folder, name, sections, N_SECTIONS);
+  cel_setup_destroy(raw);
+  return status;
 }
 
 /// The environment's id, and of a finite problem from a generator the id that it has by itself.
@@ -375,7 +407,7 @@ static void add_fields(CeliText *text, const CelField *table, const CelField *ro
       add_fields(text, field->group, root, config, flag_prefix, name);
       continue;
     }
-    if (root == run_fields && field_is_free(name)) continue;
+    if (root == run_fields && celi_setup_field_is_free(name)) continue;
     const int n = cel_fields_get(root, config, name, value, sizeof value);
     CEL_ASSERT(n >= 0 && (size_t)n < sizeof value);
     const bool is_env = root == run_fields && strcmp(name, "env") == 0;

@@ -114,17 +114,16 @@ static int64_t name_seconds(const char *folder) {
   return seconds;
 }
 
-static CelStatus create_file(CeliEvents *events, const char *folder) {
+static CelStatus create_file(CeliEvents *events, const CeliFolder *folder) {
   char host[256] = "";
   if (gethostname(host, sizeof host - 1) != 0 || !host[0]) snprintf(host, sizeof host, "localhost");
   for (char *c = host; *c; c++)
     if (*c == '/') *c = '-';
-  celi_text_format(&events->path, "%s/" PREFIX "%010" PRId64 ".%s.%ld.0", folder,
-                   name_seconds(folder), host, (long)getpid());
+  celi_text_format(&events->path, "%s/" PREFIX "%010" PRId64 ".%s.%ld.0", folder->path,
+                   name_seconds(folder->path), host, (long)getpid());
   CELI_TRY(celi_text_status(&events->path));
-  events->fd = open(events->path.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (events->fd < 0) return celi_fail_errno(events->path.data, "cannot be created", errno);
-  return CEL_OK;
+  return celi_folder_open_file(folder, strrchr(events->path.data, '/') + 1,
+                               O_WRONLY | O_CREAT | O_EXCL, &events->fd);
 }
 
 static CelStatus add_opening(CeliEvents *events, int64_t purge_step) {
@@ -149,7 +148,7 @@ static void release(CeliEvents *events) {
   free(events);
 }
 
-CelStatus celi_events_open(CeliEvents **out, const char *folder, int64_t purge_step) {
+CelStatus celi_events_open(CeliEvents **out, const CeliFolder *folder, int64_t purge_step) {
   CeliEvents *events;
   *out = NULL;
   CELI_TRY(celi_alloc(&events, 1, sizeof *events, "an event file"));
@@ -205,7 +204,7 @@ CelStatus celi_events_close(CeliEvents *events) {
 
 #else
 
-CelStatus celi_events_open(CeliEvents **out, const char *folder, int64_t purge_step) {
+CelStatus celi_events_open(CeliEvents **out, const CeliFolder *folder, int64_t purge_step) {
   (void)folder, (void)purge_step;
   *out = NULL;
   return cel_fail(

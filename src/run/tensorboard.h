@@ -4,6 +4,7 @@
 /// opens another one that tells TensorBoard to forget what the earlier ones hold beyond the checkpoint.
 #ifndef CELI_RUN_TENSORBOARD_H
 #define CELI_RUN_TENSORBOARD_H
+#include "base/file.h"
 #include "celsius/status.h"
 #include <stdint.h>
 
@@ -12,7 +13,7 @@ typedef struct CeliEvents CeliEvents;
 /// Starts an event file in an existing folder. purge_step: scalars of earlier files at this step and later
 /// are void; -1: there are none. Events are on disk after flush or close.
 /// Errors: CEL_E_IO, CEL_E_MEMORY, CEL_E_UNSUPPORTED (built without protobuf-c).
-CelStatus celi_events_open(CeliEvents **out, const char *folder,
+CelStatus celi_events_open(CeliEvents **out, const CeliFolder *folder,
                            int64_t purge_step) CEL_WARN_UNUSED;
 /// Adds one scalar, stamped with the present time; kept in memory until there is a block of them or a flush. It is shown as a
 /// float. Errors: CEL_E_IO, CEL_E_MEMORY; the events stay in memory and go with the next flush.

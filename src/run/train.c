@@ -276,7 +276,7 @@ CelStatus celi_training_open(CeliTraining *training, const CelSetup *setup, int6
   training->setup = setup;
   training->hooks = hooks ? hooks : &no_hooks;
   training->total = total;
-  training->lock = -1;
+  training->home = training->checkpoints = training->segments = (CeliFolder){.fd = -1};
   training->saved_step = -1;
   CELI_TRY(cel_fields_check(cel_run_fields(), run));
   CELI_TRY(cel_env_spec_create(&training->spec, run->env, celi_setup_env_config(setup),
@@ -304,7 +304,9 @@ void celi_training_close(CeliTraining *training) {
   cel_tensors_destroy(training->tensors);
   cel_agent_destroy(training->agent);
   cel_env_spec_destroy(training->spec);
-  if (training->lock >= 0) close(training->lock);
+  celi_folder_close(&training->segments);
+  celi_folder_close(&training->checkpoints);
+  celi_folder_close(&training->home);
 }
 
 /// Tells that a run that failed has a checkpoint to go on from, where that is so.
@@ -359,30 +361,28 @@ static CelStatus evaluate(CeliTraining *training) {
   state->eval[1] = result.std_return;
   state->eval[2] = result.mean_length;
   if (result.mean_return > *state->best_return) {
-    char path[CEL_PATH_MAX];
-    CELI_TRY(celi_path_join(path, training->folder, "best.safetensors"));
-    CELI_TRY(cel_agent_save_model(training->agent, path));
+    CELI_TRY(celi_agent_save_model_in(training->agent, &training->home, "best.safetensors"));
     *state->best_return = result.mean_return;
   }
   return celi_metrics_evaluation(training, &result);
 }
 
 static CelStatus save(CeliTraining *training) {
-  char path[CEL_PATH_MAX];
+  char name[64];
   const int64_t now = cel_agent_steps(training->agent);
   if (training->saved_step == now) return CEL_OK;
   CELI_TRY(celi_metrics_sync(training));
-  CELI_TRY(celi_checkpoint_path(path, training->folder, now));
-  CELI_TRY(cel_agent_save(training->agent, path, training->replay, training->tensors));
+  celi_checkpoint_name(name, now);
+  CELI_TRY(celi_agent_save_in(training->agent, &training->checkpoints, name, &training->segments,
+                              training->tensors));
   training->saved_step = now;
-  return celi_checkpoint_prune(training->agent, training->folder, now, training->setup->run.keep);
+  return celi_checkpoint_prune(training->agent, training->folder, &training->checkpoints,
+                               &training->segments, now, training->setup->run.keep);
 }
 
 /// The model as it is now, as final.safetensors.
 static CelStatus save_final(CeliTraining *training) {
-  char path[CEL_PATH_MAX];
-  CELI_TRY(celi_path_join(path, training->folder, "final.safetensors"));
-  return cel_agent_save_model(training->agent, path);
+  return celi_agent_save_model_in(training->agent, &training->home, "final.safetensors");
 }
 
 /// An evaluation failed with `status`. The agent is whole, so it is saved: what was learned is not lost.
@@ -514,15 +514,13 @@ CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) {
 // ---- from the start
 
 static CelStatus start_files(CeliTraining *training) {
-  char path[CEL_PATH_MAX];
   CelSetup written = *training->setup;
   written.run.out[0] = 0; // the folder may be moved; a new run from this file gets one of its own
   CELI_TRY(celi_runfolder_create(training->setup, training->folder));
-  CELI_TRY(celi_runfolder_lock(training->folder, &training->lock));
+  CELI_TRY(celi_runfolder_lock(training->folder, &training->home));
   CELI_TRY(celi_path_join(training->replay, training->folder, "replay"));
-  CELI_TRY(celi_folder_make(training->replay));
-  CELI_TRY(celi_path_join(path, training->folder, "config.yaml"));
-  CELI_TRY(cel_setup_write(&written, path));
+  CELI_TRY(celi_runfolder_open_parts(&training->home, &training->checkpoints, &training->segments));
+  CELI_TRY(celi_setup_write_in(&written, &training->home, "config.yaml"));
   if (!training->hooks->quiet) celi_training_note(training, "run folder %s", training->folder);
   return celi_metrics_open(training, -1);
 }

@@ -49,9 +49,10 @@ typedef struct CeliTraining {
   const CelSetup *setup;
   const CelRunHooks *hooks; ///< never NULL
   char folder[CEL_PATH_MAX];
-  char replay[CEL_PATH_MAX]; ///< folder/replay
-  int lock;                  ///< -1: not held
-  int64_t total;             ///< steps to reach
+  char replay[CEL_PATH_MAX];        ///< folder/replay
+  CeliFolder home;                  ///< the run folder, locked
+  CeliFolder checkpoints, segments; ///< the folders in it
+  int64_t total;                    ///< steps to reach
   CelEnvSpec *spec;
   CelAgent *agent;
   CelTensors *tensors; ///< environments, CeliRunState, scratch

@@ -100,16 +100,39 @@ static void add_without_seed(CeliText *text, const char *from, CeliPlotRun *run)
   }
 }
 
-/// Algorithm and environment alone, for a configuration that this library cannot open (another version's, or an
-/// environment whose shared object is gone).
-static CelStatus peek_identity(const char *config, CeliText *text) {
-  static const char *const keys[] = {"algo", "env"};
-  for (int i = 0; i < 2; i++) {
-    char value[CEL_PATH_MAX];
-    bool found;
-    CELI_TRY(cel_yaml_peek(config, keys[i], value, sizeof value, &found));
-    if (found) celi_text_format(text, "%s=%s\n", keys[i], i ? celi_env_short_id(value) : value);
+/// Adds a line of a configuration, "  key: value  # comment", as "key=value" if a run's course
+/// depends on it.
+static void add_line(CeliText *text, const char *line, size_t n, CeliPlotRun *run) {
+  char key[CEL_TEXT_MAX], value[CEL_PATH_MAX];
+  const char *colon = memchr(line, ':', n), *end = memmem(line, n, " #", 2);
+  if (!end) end = line + n;
+  if (!colon || colon > end) return;
+  while (line < colon && *line == ' ') line++;
+  snprintf(key, sizeof key, "%.*s", (int)(colon - line), line);
+  for (colon++; colon < end && *colon == ' ';) colon++;
+  while (end > colon && end[-1] == ' ') end--;
+  snprintf(value, sizeof value, "%.*s", (int)(end - colon), colon);
+  if (strcmp(key, "seed") == 0)
+    snprintf(run->seed, sizeof run->seed, "%.30s", value);
+  else if (!celi_setup_field_is_free(key) && strcmp(key, "env") != 0)
+    celi_text_format(text, "%s=%s\n", key, value);
+}
+
+/// What a configuration's text says, where this library cannot make a setup of it: it is another
+/// version's, or its environment is a shared object that is gone or not allowed.
+static CelStatus peek_identity(const char *config, CeliText *text, CeliPlotRun *run) {
+  char env[CEL_PATH_MAX], *data = NULL;
+  size_t size = 0;
+  bool found;
+  CELI_TRY(cel_yaml_peek(config, "env", env, sizeof env, &found));
+  if (found) celi_text_format(text, "env=%s\n", celi_env_short_id(env));
+  CELI_TRY(celi_file_read(config, 1 << 20, &data, &size));
+  for (const char *line = data; line && *line;) {
+    const size_t n = strcspn(line, "\n");
+    add_line(text, line, n, run);
+    line += n + (line[n] == '\n');
   }
+  free(data);
   return CEL_OK;
 }
 
@@ -124,7 +147,7 @@ static CelStatus read_identity(CeliPlotRun *run) {
       celi_setup_identity(setup, &all);
       add_without_seed(&text, all.data ? all.data : "", run);
     } else {
-      status = peek_identity(config, &text);
+      status = peek_identity(config, &text, run);
     }
     cel_setup_destroy(setup);
   }

@@ -94,7 +94,7 @@ static CelStatus last_state(Stage *stage, uint64_t counter, uint32_t index) {
     const CelStatus status = spec->type->step(spec, stage->before, 1, env->actions, stage->obs,
                                               &reward, &terminated, &rng);
     celi_floats_keep();
-    CELI_TRY(status);
+    CELI_TRY(celi_status_given(status, "step"));
   }
   return CEL_OK;
 }

@@ -227,7 +227,7 @@ class BrokenEnvironments(kit.Case):
         files = kit.checkpoints(self.path("run"))
         self.assertEqual(os.path.basename(files[-1]), f"step-{step:09d}.safetensors")
         self.assertEqual([f for f in os.listdir(self.path("run", "checkpoints")) if "tmp" in f], [])
-        self.ok("eval", "run", "--episodes", "1", "--which", files[-1])
+        self.ok("eval", "run", "--allow-plugins", "--episodes", "1", "--which", files[-1])
 
     def test_nan_reward(self):
         self.run_broken(kit.NAN, "reward", says=["reward", "environment 0", "700"])

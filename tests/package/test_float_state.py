@@ -19,7 +19,7 @@ ARITHMETIC = re.compile(
     r"v?(add|sub|mul|div|sqrt|min|max|ucomi|comi|round|rndscale|fn?m(add|sub)[0-9]+|cmp\w*)(ss|sd|ps|pd)$"
     r"|v?cvt\w+$|f(add|sub|mul|div|ild|ist|com|ucom|sqrt)\w*$")
 NUMBERS_IN_C_LIBRARY = re.compile(
-    r"(__isoc99_)?(strto(d|f|ld)|v?f?s?n?printf|v?s?scanf|exp|exp2|expm1|log|log2|log10|log1p|pow|sin|cos|tan|sincos|"
+    r"(__isoc99_|__)?(strto(d|f|ld)|v?f?s?n?printf|v?s?scanf|exp|exp2|expm1|log|log2|log10|log1p|pow|sin|cos|tan|sincos|"
     r"asin|acos|atan2?|sinh|cosh|tanh|l?l?r(int|ound)|nearbyint|floor|ceil|trunc|fmod|hypot|cbrt|erfc?|[lt]gamma(_r)?|"
     r"fma|ldexp|[a-z0-9]{2,}f)(_l|_chk)?$")
 

@@ -45,4 +45,4 @@ cmake -S "$here/examples/env" -B "$here/env" -G Ninja -DCMAKE_C_COMPILER="$CELSI
 [ -x "$prefix/bin/celsius" ] || { echo "the command is not installed"; exit 1; }
 "$prefix/bin/celsius" train sac --env "$here/env/corridor.so:Corridor" --steps 600 --seed 1 \
   --out "$here/run" >"$here/log" 2>&1 </dev/null || { cat "$here/log"; exit 1; }
-"$prefix/bin/celsius" eval "$here/run" --episodes 5 </dev/null
+"$prefix/bin/celsius" eval "$here/run" --allow-plugins --episodes 5 </dev/null

@@ -183,6 +183,14 @@ static void put_file(const Rig *rig, const char *name, const char *text) {
   assert_int_equal(fclose(file), 0);
 }
 
+static CelStatus prune(const Rig *rig, const int64_t *heads, int64_t n) {
+  CeliFolder folder;
+  if (celi_folder_open(&folder, rig->folder)) return CEL_E_IO;
+  const CelStatus status = celi_replay_prune(&rig->replay, &folder, heads, n);
+  celi_folder_close(&folder);
+  return status;
+}
+
 static bool has_file(const Rig *rig, const char *name) {
   char path[2 * PATH_BYTES];
   snprintf(path, sizeof path, "%s/%s", rig->folder, name);
@@ -401,14 +409,14 @@ static void test_prune(void **state) {
     int64_t heads[3][N];
     const int kept[3] = {7, 8, 11};
     for (int i = 0; i < 3; i++) memcpy(heads[i], rig->list[kept[i]].head, sizeof heads[i]);
-    if (celi_replay_prune(&rig->replay, rig->folder, heads[0], 3)) fail_msg("%s", cel_error());
+    if (prune(rig, heads[0], 3)) fail_msg("%s", cel_error());
     const int left = for_each_file(rig->folder, NULL);
     print_message("capacity %d: %d of %d segments left\n", (int)capacities[k], left, CHECKPOINTS);
     if (k == 0) assert_true(left >= CHECKPOINTS - 1);
     if (k == 2) assert_true(left <= 7);
     if (k == 3) assert_true(left <= 5);
     for (int i = 0; i < 3; i++) assert_loads(rig, &rig->list[kept[i]]);
-    if (celi_replay_prune(&rig->replay, rig->folder, heads[2], 1)) fail_msg("%s", cel_error());
+    if (prune(rig, heads[2], 1)) fail_msg("%s", cel_error());
     assert_loads(rig, &rig->list[11]);
     step(rig, 17);
     rig->n--; // its copy goes into the last place
@@ -419,7 +427,7 @@ static void test_prune(void **state) {
   }
   // The first observations alone are a checkpoint too.
   Rig *rig = rig_create(10, 1);
-  assert_int_equal(celi_replay_prune(&rig->replay, rig->folder, rig->list[0].head, 1), CEL_OK);
+  assert_int_equal(prune(rig, rig->list[0].head, 1), CEL_OK);
   assert_loads(rig, &rig->list[0]);
   rig_destroy(rig);
 }

@@ -1,9 +1,13 @@
 /// Tables: numbers come back to the bit, rows past a step are cut off, broken ends too.
 #include "run_test.h"
 
+#include <fcntl.h>
+
 #include "run/csv.h"
 
 #include <math.h>
+
+static const CeliFolder here = {AT_FDCWD, (char[]){"."}};
 
 static const char *const columns[] = {"step", "a", "b"};
 
@@ -17,7 +21,7 @@ static void numbers_come_back(void **state) {
   (void)state;
   const double values[] = {0.1, 1.0 / 3, 1e300, 5e-324, -2.5, 123456789012345., 1e17, (double)0.1f};
   CeliCsv csv;
-  OK(celi_csv_create(&csv, "t.csv", columns, 3));
+  OK(celi_csv_create(&csv, &here, "t.csv", columns, 3));
   for (size_t i = 0; i < sizeof values / sizeof *values; i++)
     OK(celi_csv_row(&csv, (double[]){(double)i, values[i], (double)NAN}));
   celi_csv_close(&csv);
@@ -38,7 +42,7 @@ static void later_rows_are_cut(void **state) {
   CeliCsv csv;
   double last[3];
   write_text("t.csv", "step,a,b\n10,1,\n20,2,7\n30,3,8\n40,4");
-  OK(celi_csv_resume(&csv, "t.csv", columns, 3, 20, last));
+  OK(celi_csv_resume(&csv, &here, "t.csv", columns, 3, 20, last));
   assert_true(last[0] == 20 && last[1] == 2 && last[2] == 7);
   OK(celi_csv_row(&csv, (double[]){25, 9, 10}));
   celi_csv_close(&csv);
@@ -50,12 +54,12 @@ static void broken_end_is_cut(void **state) {
   CeliCsv csv;
   double last[3];
   write_text("t.csv", "step,a,b\n10,1,2\n20,2");
-  OK(celi_csv_resume(&csv, "t.csv", columns, 3, 1000, last));
+  OK(celi_csv_resume(&csv, &here, "t.csv", columns, 3, 1000, last));
   celi_csv_close(&csv);
   expect_file("t.csv", "step,a,b\n10,1,2\n");
   assert_true(last[0] == 10);
   write_text("t.csv", "step,a"); // died while the header was written
-  OK(celi_csv_resume(&csv, "t.csv", columns, 3, 1000, last));
+  OK(celi_csv_resume(&csv, &here, "t.csv", columns, 3, 1000, last));
   celi_csv_close(&csv);
   expect_file("t.csv", "step,a,b\n");
   assert_true(isnan(last[0]));
@@ -66,7 +70,7 @@ static void missing_file_starts(void **state) {
   CeliCsv csv;
   double last[3];
   unlink("none.csv");
-  OK(celi_csv_resume(&csv, "none.csv", columns, 3, 5, last));
+  OK(celi_csv_resume(&csv, &here, "none.csv", columns, 3, 5, last));
   celi_csv_close(&csv);
   expect_file("none.csv", "step,a,b\n");
 }
@@ -76,13 +80,18 @@ static void other_contents_are_refused(void **state) {
   CeliCsv csv;
   double last[3];
   write_text("t.csv", "step,x,b\n10,1,2\n");
-  FAILS(celi_csv_resume(&csv, "t.csv", columns, 3, 5, last), CEL_E_FORMAT, "columns");
+  FAILS(celi_csv_resume(&csv, &here, "t.csv", columns, 3, 5, last), CEL_E_FORMAT, "columns");
   expect_file("t.csv", "step,x,b\n10,1,2\n");
   write_text("t.csv", "step,a,b\n1,1,1\n2,two,2\n");
-  FAILS(celi_csv_resume(&csv, "t.csv", columns, 3, 5, last), CEL_E_FORMAT, "line 3");
+  FAILS(celi_csv_resume(&csv, &here, "t.csv", columns, 3, 5, last), CEL_E_FORMAT, "line 3");
   write_text("t.csv", "step,a,b\n1,1,1,1\n");
-  FAILS(celi_csv_resume(&csv, "t.csv", columns, 3, 5, last), CEL_E_FORMAT, "line 2");
-  FAILS(celi_csv_create(&csv, "no/such/t.csv", columns, 3), CEL_E_IO, "no/such/t.csv");
+  FAILS(celi_csv_resume(&csv, &here, "t.csv", columns, 3, 5, last), CEL_E_FORMAT, "line 2");
+  write_text("victim", "victim");
+  assert_int_equal(symlink("victim", "link.csv"), 0);
+  FAILS(celi_csv_create(&csv, &here, "link.csv", columns, 3), CEL_E_IO,
+        "./link.csv: this is a sym");
+  FAILS(celi_csv_resume(&csv, &here, "link.csv", columns, 3, 5, last), CEL_E_IO, "symbolic link");
+  expect_file("victim", "victim");
 }
 
 int main(void) {

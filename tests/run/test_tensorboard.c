@@ -1,6 +1,8 @@
 /// TensorBoard event files: framing and checksums by a reader of our own, meaning by TensorBoard itself.
 #include "run_test.h"
 
+#include <fcntl.h>
+
 #include "run/tensorboard.h"
 
 #include <dirent.h>
@@ -15,6 +17,8 @@
 // ---- a reader of records, written from the format's description
 
 /// CRC-32C one bit at a time.
+static const CeliFolder here = {AT_FDCWD, (char[]){"."}};
+
 static uint32_t slow_crc32c(const uint8_t *data, size_t n) {
   uint32_t crc = 0xffffffffu;
   for (size_t i = 0; i < 8 * n; i++) {
@@ -83,7 +87,7 @@ static void records_are_whole(void **state) {
   CeliEvents *events;
   char path[512];
   uint8_t first[64] = {0};
-  OK(celi_events_open(&events, ".", -1));
+  OK(celi_events_open(&events, &here, -1));
   newest_file(".", path);
   assert_int_equal(count_records(path, first), 1); // the opening is there at once
   assert_int_equal(first[0], 1 << 3 | 1);          // field 1, 64 bits: wall_time
@@ -126,7 +130,7 @@ static void expect_scalars(const char *expected) {
 static void tensorboard_reads_it(void **state) {
   (void)state;
   CeliEvents *events;
-  OK(celi_events_open(&events, ".", -1));
+  OK(celi_events_open(&events, &here, -1));
   OK(celi_events_scalar(events, "rollout/ep_rew_mean", 100, -1234.5));
   OK(celi_events_scalar(events, "rollout/ep_rew_mean", 1099511627776, 0)); // a zero is a value
   OK(celi_events_scalar(events, "train/ent_coef", 0, 0.1));
@@ -144,13 +148,13 @@ static void resume_purges_what_follows(void **state) {
   (void)state;
   CeliEvents *events;
   char before[512], after[512];
-  OK(celi_events_open(&events, ".", -1));
+  OK(celi_events_open(&events, &here, -1));
   for (int step = 100; step <= 500; step += 100)
     OK(celi_events_scalar(events, "rollout/ep_rew_mean", step, step));
   OK(celi_events_close(events));
   newest_file(".", before);
   // In the same second: the second file must still come after the first.
-  OK(celi_events_open(&events, ".", 301));
+  OK(celi_events_open(&events, &here, 301));
   OK(celi_events_scalar(events, "rollout/ep_rew_mean", 400, -1));
   OK(celi_events_close(events));
   newest_file(".", after);
@@ -169,7 +173,7 @@ static void full_disk_leaves_whole_records(void **state) {
   uint8_t first[64];
   signal(SIGXFSZ, SIG_IGN);
   assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-  OK(celi_events_open(&events, ".", -1));
+  OK(celi_events_open(&events, &here, -1));
   newest_file(".", path);
   for (int i = 0; i < 100; i++) OK(celi_events_scalar(events, "a", i, i));
   const struct rlimit small = {1000, old.rlim_max};
@@ -186,12 +190,13 @@ static void full_disk_leaves_whole_records(void **state) {
 static void bad_input_is_named(void **state) {
   (void)state;
   CeliEvents *events;
-  FAILS(celi_events_open(&events, "nowhere", -1), CEL_E_IO, "nowhere/events.out.tfevents.");
+  FAILS(celi_events_open(&events, &(CeliFolder){-1, (char[]){"nowhere"}}, -1), CEL_E_IO,
+        "nowhere/events.out.tfevents.");
   assert_null(events);
   char tag[400];
   memset(tag, 'a', sizeof tag - 1);
   tag[sizeof tag - 1] = 0;
-  OK(celi_events_open(&events, ".", -1));
+  OK(celi_events_open(&events, &here, -1));
   FAILS(celi_events_scalar(events, tag, 0, 0), CEL_E_RANGE, "255 bytes");
   OK(celi_events_close(events));
   OK(celi_events_close(NULL));
@@ -214,7 +219,7 @@ int main(void) {
 static void says_what_to_install(void **state) {
   (void)state;
   CeliEvents *events;
-  FAILS(celi_events_open(&events, ".", -1), CEL_E_UNSUPPORTED, "libprotobuf-c-dev");
+  FAILS(celi_events_open(&events, &here, -1), CEL_E_UNSUPPORTED, "libprotobuf-c-dev");
   assert_null(events);
 }
 
