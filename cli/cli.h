@@ -93,7 +93,7 @@ CelStatus cli_check_output(const char *flag, const char *path, const char *what,
 #define CLI_QUOTE_MAX (4 * CEL_PATH_MAX + 8) ///< room for any path by cel_shell_quote
 
 // ---- signals.c
-/// SIGINT and SIGTERM ask to stop; a second one ends at once. SIGUSR1 asks too, however often it comes: it is how a
+/// SIGINT and SIGTERM ask to stop, unless they were ignored before; a second one ends at once. SIGUSR1 asks too, however often it comes: it is how a
 /// parent passes the request on to children that may have had it themselves.
 void cli_signals_install(void);
 bool cli_stop_asked(void);
@@ -129,9 +129,18 @@ void cli_wait_end(CliWait *wait);
 // ---- seeds.c
 /// "1..5", "1,2,7", "1..3,9" -> seeds; the caller frees. Errors: CEL_E_TYPE, CEL_E_RANGE.
 CelStatus cli_seeds_parse(const char *text, uint64_t **seeds, int *n) CEL_WARN_UNUSED;
-/// One process a seed, `jobs` at once, in folders seed-K of one folder; prints a summary. Returns
-/// the exit code.
-int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, int jobs, bool json,
-                  bool quiet);
+/// How several runs are trained.
+typedef struct CliSeeds {
+  int jobs;               ///< runs at the same time
+  int64_t steps, threads; ///< resume: 0: as planned, as before
+  bool overwrite, json, quiet;
+} CliSeeds;
+/// One process a seed, in folders seed-K of one folder; prints a summary. Each folder gets its config.yaml at once, so
+/// that cli_seeds_resume finds those that have not begun. Returns the exit code.
+int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, const CliSeeds *options);
+/// Whether a folder holds runs seed-K and is no run itself.
+bool cli_seeds_folder(const char *folder);
+/// Goes on with all runs of such a folder. Returns the exit code.
+int cli_seeds_resume(const char *folder, const CliSeeds *options);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 typedef struct Options {
   char format[CEL_TEXT_MAX], name[CEL_TEXT_MAX], out[CEL_PATH_MAX], which[CEL_PATH_MAX];
@@ -82,10 +83,24 @@ static void print_written(const Options *options) {
   printf("%.*s.h\n%.*s.c\n", base, options->out, base, options->out);
 }
 
+/// A run in progress deletes its older checkpoints: one that is gone by the time it is read is looked for again.
+static CelStatus export_model(const char *folder, const char *which, const Options *options) {
+  enum { TRIES = 100 };
+  CelStatus status = CEL_OK;
+  for (int i = 0; i < TRIES; i++) {
+    char model[CEL_PATH_MAX];
+    status = cel_run_model(folder, which, model);
+    if (status != CEL_OK) return status;
+    status =
+        cel_export(model, options->format, options->out, options->name[0] ? options->name : NULL);
+    if (status != CEL_E_IO || which || access(model, F_OK) == 0) return status;
+  }
+  return status;
+}
+
 static int run(int argc, char **argv) {
   Options options;
   CliArgs args;
-  char model[CEL_PATH_MAX];
   cel_fields_default(fields, &options);
   const CliTable tables[] = {{"Flags", "", fields, &options}};
   CelStatus status = cli_parse(&cli_export, argc, argv, tables, 1, &args);
@@ -100,9 +115,9 @@ static int run(int argc, char **argv) {
   if (status == CEL_OK) status = choose_format(&options);
   // Without --which: the best there is, be it the checkpoint of a run that goes on.
   const char *which = cli_scan(argc, argv, "which") ? options.which : NULL;
-  if (status == CEL_OK) status = cel_run_model(args.positional[0], which, model);
-  if (status == CEL_OK)
-    status = cel_export(model, options.format, options.out, options.name[0] ? options.name : NULL);
+  if (status == CEL_OK && strcmp(options.format, "c") != 0) // C makes names of its own
+    status = cli_check_output("--out", options.out, "", NULL);
+  if (status == CEL_OK) status = export_model(args.positional[0], which, &options);
   if (status == CEL_OK) print_written(&options);
   return status == CEL_OK ? CEL_OK : cli_error(status);
 }

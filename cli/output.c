@@ -57,6 +57,26 @@ static CelStatus check_writable(const char *flag, const char *path) {
   return CEL_OK;
 }
 
+/// Whether a file is one that training left in a run folder.
+static bool is_of_run(const char *path) {
+  static const char *const own[] = {"best.safetensors", "final.safetensors", "progress.csv",
+                                    "evaluations.csv",  "guarantee.csv",     "config.yaml"};
+  static const char *const folders[] = {"checkpoints", "replay"};
+  char *whole = realpath(path, NULL), config[CEL_PATH_MAX + 16] = "";
+  char *slash = whole ? strrchr(whole, '/') : NULL;
+  bool known = false;
+  if (slash) {
+    *slash = 0;
+    for (int i = 0; i < 6; i++) known = known || strcmp(slash + 1, own[i]) == 0;
+    char *above = strrchr(whole, '/');
+    for (int i = 0; above && i < 2; i++)
+      if (strcmp(above + 1, folders[i]) == 0) known = true, *above = 0;
+    snprintf(config, sizeof config, "%s/config.yaml", whole);
+  }
+  free(whole);
+  return known && access(config, F_OK) == 0;
+}
+
 CelStatus cli_check_output(const char *flag, const char *path, const char *what,
                            const char *endings) {
   char list[128];
@@ -65,5 +85,10 @@ CelStatus cli_check_output(const char *flag, const char *path, const char *what,
     list_endings(endings, list, sizeof list);
     return cel_fail(CEL_E_ARGUMENT, "%s %s: the name of %s ends in %s", flag, path, what, list);
   }
+  if (is_of_run(path))
+    return cel_fail(CEL_E_IO,
+                    "%s %s: a run has left this file, and it is not overwritten; choose another "
+                    "name",
+                    flag, path);
   return check_writable(flag, path);
 }

@@ -5,6 +5,7 @@
 #include "cli.h"
 
 #include <cjson/cJSON.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -113,24 +115,6 @@ static bool child_stop(void *user) {
   return cli_stop_asked();
 }
 
-static _Noreturn void child(const CelSetup *setup, int fd) {
-  char prefix[64];
-  Message message = {.done = true};
-  signal(SIGPIPE, SIG_IGN); // should the parent die, the run goes on
-  snprintf(prefix, sizeof prefix, "seed %llu: ", (unsigned long long)setup->run.seed);
-  cli_message_prefix(prefix);
-  const CelRunHooks hooks = {.user = &fd,
-                             .note = child_note,
-                             .quiet = true,
-                             .progress = child_progress,
-                             .stop = child_stop};
-  fcntl(fd, F_SETFL, O_NONBLOCK);
-  const CelStatus status = cel_setup_train(setup, &hooks, &message.result);
-  fcntl(fd, F_SETFL, 0);
-  if (status == CEL_OK) send_message(fd, &message);
-  _exit(status == CEL_OK ? 0 : cli_error(status));
-}
-
 // ---- the parent
 
 typedef enum State { WAITING, RUNNING, DONE, FAILED } State;
@@ -138,6 +122,9 @@ typedef enum State { WAITING, RUNNING, DONE, FAILED } State;
 typedef struct Job {
   State state;
   uint64_t seed;
+  char folder[CEL_PATH_MAX];
+  bool fresh;    ///< the folder was made here and holds nothing but its config.yaml
+  int64_t steps; ///< planned
   pid_t pid;
   int fd;
   int code; ///< exit code
@@ -146,7 +133,8 @@ typedef struct Job {
 } Job;
 
 typedef struct Group {
-  const CelSetup *setup;
+  const CelSetup *setup; ///< NULL: runs that go on
+  const CliSeeds *options;
   char folder[CEL_PATH_MAX];
   Job *jobs;
   int n, at_once;
@@ -154,6 +142,35 @@ typedef struct Group {
   CliBar bar;
   char label[64];
 } Group;
+
+/// The children end with their parent, however that ends: a signal asks them to save and stop.
+static void follow_parent(pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) raise(SIGTERM); // it ended before
+}
+
+static _Noreturn void child(const Group *group, const Job *job, const CelSetup *setup, int fd,
+                            pid_t parent) {
+  char prefix[64];
+  Message message = {.done = true};
+  follow_parent(parent);
+  snprintf(prefix, sizeof prefix, "seed %llu: ", (unsigned long long)job->seed);
+  cli_message_prefix(prefix);
+  const CelRunHooks hooks = {.user = &fd,
+                             .note = child_note,
+                             .quiet = true,
+                             .overwrite = group->options->overwrite || job->fresh,
+                             .progress = child_progress,
+                             .stop = child_stop};
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  const CelStatus status = setup
+                               ? cel_setup_train(setup, &hooks, &message.result)
+                               : cel_train_resume(job->folder, group->options->steps,
+                                                  group->options->threads, &hooks, &message.result);
+  fcntl(fd, F_SETFL, 0);
+  if (status == CEL_OK) send_message(fd, &message);
+  _exit(status == CEL_OK ? 0 : cli_error(status));
+}
 
 static CelStatus make_folder(const char *path) {
   char part[CEL_PATH_MAX];
@@ -206,21 +223,44 @@ static CelStatus choose_folder(Group *group) {
   return status;
 }
 
+static CelStatus name_folder(const Group *group, Job *job) {
+  const int n = snprintf(job->folder, sizeof job->folder, "%s/seed-%llu", group->folder,
+                         (unsigned long long)job->seed);
+  if (n >= (int)sizeof job->folder)
+    return cel_fail(CEL_E_RANGE, "the folder '%.60s...' has too long a name", group->folder);
+  return CEL_OK;
+}
+
+/// The folder of a run that has not begun, with its settings.
+static CelStatus make_run(Group *group, Job *job) {
+  char path[CEL_PATH_MAX + 16];
+  CelSetup setup = *group->setup;
+  job->steps = setup.run.steps;
+  const CelStatus status = name_folder(group, job);
+  if (status != CEL_OK || mkdir(job->folder, 0777) != 0)
+    return status; // the run says what is wrong
+  job->fresh = true;
+  setup.run.seed = job->seed, setup.run.out[0] = 0;
+  snprintf(path, sizeof path, "%s/config.yaml", job->folder);
+  return cel_setup_write(&setup, path);
+}
+
 static CelStatus start_job(Group *group, Job *job) {
   int ends[2];
-  CelSetup setup = *group->setup;
-  setup.run.seed = job->seed;
-  const int n = snprintf(setup.run.out, sizeof setup.run.out, "%s/seed-%llu", group->folder,
-                         (unsigned long long)job->seed);
-  if (n >= (int)sizeof setup.run.out)
-    return cel_fail(CEL_E_RANGE, "the folder '%.60s...' has too long a name", group->folder);
+  CelSetup setup;
+  if (group->setup) {
+    setup = *group->setup;
+    setup.run.seed = job->seed;
+    snprintf(setup.run.out, sizeof setup.run.out, "%s", job->folder);
+  }
+  const pid_t parent = getpid();
   if (pipe2(ends, O_CLOEXEC) != 0) return cel_fail(CEL_E_MEMORY, "pipe: %s", strerror(errno));
   fflush(stdout);
   fflush(stderr);
   job->pid = fork();
   if (job->pid == 0) {
     close(ends[0]);
-    child(&setup, ends[1]);
+    child(group, job, group->setup ? &setup : NULL, ends[1], parent);
   }
   close(ends[1]);
   if (job->pid < 0) {
@@ -229,7 +269,7 @@ static CelStatus start_job(Group *group, Job *job) {
   }
   job->fd = ends[0];
   job->state = RUNNING;
-  job->progress.total_steps = setup.run.steps;
+  job->progress.total_steps = job->steps;
   return CEL_OK;
 }
 
@@ -247,8 +287,8 @@ static void show(Group *group, double start) {
   for (int i = 0; i < group->n; i++) {
     const Job *job = &group->jobs[i];
     const CelProgress *p = &job->progress;
-    all.total_steps += group->setup->run.steps;
-    all.steps += job->state == DONE ? group->setup->run.steps : p->steps;
+    all.total_steps += job->steps;
+    all.steps += job->state == DONE ? job->steps : p->steps;
     if (job->state == RUNNING) all.steps_per_second += p->steps_per_second;
     if (job->state != RUNNING || p->total_steps == 0 || p->steps == 0) continue;
     if (!isnan(p->mean_return)) returns += p->mean_return, n_returns++;
@@ -427,25 +467,108 @@ static int exit_code(const Group *group) {
   return count_state(group, WAITING) ? CEL_E_INTERRUPTED : CEL_OK;
 }
 
-int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, int jobs, bool json,
-                  bool quiet) {
-  Group group = {.setup = setup, .n = n, .at_once = jobs, .bar = cli_bar(quiet)};
-  group.jobs = calloc((size_t)n, sizeof *group.jobs);
-  if (!group.jobs) return cli_error(cel_fail(CEL_E_MEMORY, "no memory for %d runs", n));
-  for (int i = 0; i < n; i++) group.jobs[i].seed = seeds[i];
-  cli_signals_install();
-  CelStatus status = choose_folder(&group);
+/// Runs the jobs of a group whose folder is chosen; tells what came of them.
+static int finish(Group *group, CelStatus status) {
   if (status == CEL_OK) {
-    if (!quiet) cli_note("%d runs, %d at once, in %s", n, jobs, group.folder);
-    status = run_group(&group);
+    if (!group->bar.quiet)
+      cli_note("%d runs, %d at once, in %s", group->n, group->at_once, group->folder);
+    status = run_group(group);
   }
-  cli_bar_clear(&group.bar);
-  int code = status == CEL_OK ? exit_code(&group) : cli_error(status);
-  if (status == CEL_OK && count_state(&group, DONE)) {
-    if (!json) print_table(&group);
-    status = json ? print_json(&group) : CEL_OK;
+  cli_bar_clear(&group->bar);
+  int code = status == CEL_OK ? exit_code(group) : cli_error(status);
+  if (status == CEL_OK && count_state(group, DONE)) {
+    if (!group->options->json) print_table(group);
+    status = group->options->json ? print_json(group) : CEL_OK;
     if (status != CEL_OK) code = cli_error(status);
   }
-  free(group.jobs);
+  if (code == CEL_E_INTERRUPTED && count_state(group, DONE) < group->n) {
+    char folder[CLI_QUOTE_MAX];
+    cli_note("go on with all runs: celsius train --resume %s",
+             cel_shell_quote(folder, sizeof folder, group->folder));
+  }
+  free(group->jobs);
   return code;
+}
+
+int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, const CliSeeds *options) {
+  Group group = {.setup = setup,
+                 .options = options,
+                 .n = n,
+                 .at_once = options->jobs,
+                 .bar = cli_bar(options->quiet)};
+  group.jobs = calloc((size_t)n, sizeof *group.jobs);
+  if (!group.jobs) return cli_error(cel_fail(CEL_E_MEMORY, "no memory for %d runs", n));
+  cli_signals_install();
+  CelStatus status = choose_folder(&group);
+  for (int i = 0; i < n && status == CEL_OK; i++) {
+    group.jobs[i].seed = seeds[i];
+    status = make_run(&group, &group.jobs[i]);
+  }
+  return finish(&group, status);
+}
+
+// ---- going on
+
+/// The number K of a run's folder seed-K in a folder; false where it is none.
+static bool seed_of(const char *folder, const char *name, uint64_t *seed) {
+  char config[CEL_PATH_MAX];
+  const char *digits = name + 5;
+  if (strncmp(name, "seed-", 5) != 0 || *digits == 0) return false;
+  if (strspn(digits, "0123456789") != strlen(digits)) return false;
+  *seed = strtoull(digits, NULL, 10);
+  const int n = snprintf(config, sizeof config, "%s/%s/config.yaml", folder, name);
+  return n < (int)sizeof config && access(config, F_OK) == 0;
+}
+
+bool cli_seeds_folder(const char *folder) {
+  uint64_t seed;
+  char config[CEL_PATH_MAX];
+  const int n = snprintf(config, sizeof config, "%s/config.yaml", folder);
+  if (n >= (int)sizeof config || access(config, F_OK) == 0) return false;
+  DIR *dir = opendir(folder);
+  bool found = false;
+  for (const struct dirent *entry; dir && !found && (entry = readdir(dir));)
+    found = seed_of(folder, entry->d_name, &seed);
+  if (dir) closedir(dir);
+  return found;
+}
+
+static int by_seed(const void *a, const void *b) {
+  const uint64_t x = ((const Job *)a)->seed, y = ((const Job *)b)->seed;
+  return (x > y) - (x < y);
+}
+
+/// The runs of a folder, by seed.
+static CelStatus find_runs(Group *group) {
+  DIR *dir = opendir(group->folder);
+  uint64_t seed;
+  if (!dir) return cel_fail(CEL_E_IO, "%s: %s", group->folder, strerror(errno));
+  for (const struct dirent *entry; group->n < SEEDS_MAX && (entry = readdir(dir));)
+    if (seed_of(group->folder, entry->d_name, &seed)) group->jobs[group->n++].seed = seed;
+  closedir(dir);
+  qsort(group->jobs, (size_t)group->n, sizeof *group->jobs, by_seed);
+  return CEL_OK;
+}
+
+/// A run's folder, and how many steps it is to have.
+static CelStatus find_plan(const Group *group, Job *job) {
+  char path[CEL_PATH_MAX + 16], steps[CEL_TEXT_MAX] = "";
+  bool found;
+  CelStatus status = name_folder(group, job);
+  snprintf(path, sizeof path, "%s/config.yaml", job->folder);
+  if (status == CEL_OK) status = cel_yaml_peek(path, "steps", steps, sizeof steps, &found);
+  job->steps = group->options->steps ? group->options->steps : (int64_t)strtod(steps, NULL);
+  return status;
+}
+
+int cli_seeds_resume(const char *folder, const CliSeeds *options) {
+  Group group = {.options = options, .at_once = options->jobs, .bar = cli_bar(options->quiet)};
+  group.jobs = calloc(SEEDS_MAX, sizeof *group.jobs);
+  if (!group.jobs) return cli_error(cel_fail(CEL_E_MEMORY, "no memory for a list of runs"));
+  snprintf(group.folder, sizeof group.folder, "%s", folder);
+  for (size_t n = strlen(group.folder); n > 1 && group.folder[n - 1] == '/';) group.folder[--n] = 0;
+  cli_signals_install();
+  CelStatus status = find_runs(&group);
+  for (int i = 0; i < group.n && status == CEL_OK; i++) status = find_plan(&group, &group.jobs[i]);
+  return finish(&group, status);
 }

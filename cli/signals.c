@@ -12,14 +12,15 @@ static void ask(int number) {
 }
 
 void cli_signals_install(void) {
-  struct sigaction action = {.sa_handler = ask};
+  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction action = {.sa_handler = ask}, before;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  for (int i = 0; i < 3; i++) { // what a shell or nohup has set to be ignored stays so
+    sigaction(numbers[i], NULL, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(numbers[i], &action, NULL);
+  }
   sigaction(SIGUSR1, &action, NULL);
-  struct sigaction before;
-  sigaction(SIGHUP, NULL, &before);
-  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL); // nohup stays what it is
+  signal(SIGPIPE, SIG_IGN); // a reader that goes away must not end a training unsaved
 }
 
 bool cli_stop_asked(void) {

@@ -10,7 +10,7 @@
 typedef struct Options {
   char preset[CEL_TEXT_MAX], config[CEL_PATH_MAX], resume[CEL_PATH_MAX], seeds[CEL_PATH_MAX];
   int64_t jobs;
-  bool certify, json, quiet;
+  bool overwrite, certify, json, quiet;
 } Options;
 
 #define F(field) offsetof(Options, field)
@@ -23,6 +23,8 @@ static const CelField options_fields[] = {
      "several runs, one process each: 1..5 or 1,2,7; folders OUT/seed-K", ""},
     {"jobs", CEL_FIELD_INT, F(jobs), "1", 1, 1024, "", NULL, NULL,
      "with --seeds: runs at the same time", ""},
+    {"overwrite", CEL_FIELD_BOOL, F(overwrite), "false", 0, 0, "", NULL, NULL,
+     "replace the run that --out holds", ""},
     {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
      "finite problems: the exact gain of every update beside its certified lower bound", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
@@ -32,7 +34,11 @@ static const CelField options_fields[] = {
 
 static const CelField resume_fields[] = {
     {"resume", CEL_FIELD_PATH, F(resume), "", 0, 0, "RUN", NULL, NULL,
-     "run folder to go on with, as if it had never stopped", ""},
+     "run folder to go on with, as if it had never stopped, or a folder of --seeds", ""},
+    {"jobs", CEL_FIELD_INT, F(jobs), "1", 1, 1024, "", NULL, NULL,
+     "with a folder of runs: runs at the same time", ""},
+    {"overwrite", CEL_FIELD_BOOL, F(overwrite), "false", 0, 0, "", NULL, NULL,
+     "start a trained run whose checkpoints are gone again, and replace its results", ""},
     {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
      "finite problems: the exact gain of every update beside its certified lower bound", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
@@ -62,7 +68,8 @@ static const CliCommand resume_command = {
         "settings are those of its config.yaml. A run that was certified still is.",
     .details = "Examples\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1\n"
-               "  celsius train --resume runs/sac-Pendulum-v1-1 --steps 50000",
+               "  celsius train --resume runs/sac-Pendulum-v1-1 --steps 50000\n"
+               "  celsius train --resume runs/sac-Pendulum-v1-seeds --jobs 2",
     .run = NULL};
 
 // ---- what is told
@@ -70,7 +77,7 @@ static const CliCommand resume_command = {
 /// What the hooks know.
 typedef struct Watch {
   CliBar bar;
-  bool certify;
+  bool certify, overwrite;
   TrainGuarantee guarantee;
 } Watch;
 
@@ -97,7 +104,8 @@ static CelStatus on_updated(void *user, CelAgent *agent) {
 }
 
 static void watch_open(Watch *watch, const Options *options, bool certify) {
-  *watch = (Watch){.bar = cli_bar(options->quiet), .certify = certify};
+  *watch =
+      (Watch){.bar = cli_bar(options->quiet), .certify = certify, .overwrite = options->overwrite};
   watch->guarantee.bar = &watch->bar;
   if (options->json) watch->guarantee.rows = cJSON_CreateArray();
   cli_signals_install();
@@ -107,6 +115,7 @@ static CelRunHooks hooks_of(Watch *watch) {
   return (CelRunHooks){.user = watch,
                        .note = on_note,
                        .quiet = watch->bar.quiet,
+                       .overwrite = watch->overwrite,
                        .progress = on_progress,
                        .stop = on_stop,
                        .begun = watch->certify ? on_begun : NULL,
@@ -202,10 +211,18 @@ static int run_resume(int argc, char **argv) {
   }
   if (status == CEL_OK) status = cli_positionals(&resume_command, &args, 0, 0, "");
   if (status == CEL_E_NAME)
-    status =
-        cel_fail_in(status, "a run that goes on takes only --steps, --threads, --certify, --json, "
-                            "--quiet: ");
+    status = cel_fail_in(status, "a run that goes on takes only --steps, --threads, --jobs, "
+                                 "--overwrite, --certify, --json, --quiet: ");
   if (status != CEL_OK) return cli_error(status);
+  if (cli_seeds_folder(options.resume)) {
+    const CliSeeds group = {.jobs = (int)options.jobs,
+                            .steps = config.steps,
+                            .threads = config.threads,
+                            .overwrite = options.overwrite,
+                            .json = options.json,
+                            .quiet = options.quiet};
+    return cli_seeds_resume(options.resume, &group);
+  }
   Watch watch;
   CelRunResult result;
   watch_open(&watch, &options, options.certify || was_certified(options.resume));
@@ -327,8 +344,11 @@ static int run_seeds(const CelSetup *setup, const Options *options) {
   int n = 0;
   const CelStatus status = cli_seeds_parse(options->seeds, &seeds, &n);
   if (status != CEL_OK) return cli_error(status);
-  const int code =
-      cli_seeds_run(setup, seeds, n, (int)options->jobs, options->json, options->quiet);
+  const CliSeeds group = {.jobs = (int)options->jobs,
+                          .overwrite = options->overwrite,
+                          .json = options->json,
+                          .quiet = options->quiet};
+  const int code = cli_seeds_run(setup, seeds, n, &group);
   free(seeds);
   return code;
 }

@@ -52,6 +52,9 @@ typedef struct CelRunHooks {
   void (*note)(void *user, const char *text);
   /// Nothing is noted of how the run begins; warnings are.
   bool quiet;
+  /// Replaces the results that a folder already holds: cel_train takes the folder of another run, cel_train_resume starts
+  /// a trained run without checkpoints from the beginning.
+  bool overwrite;
   /// About every 50 ms of wall time.
   void (*progress)(void *user, const CelProgress *progress);
   /// Asked after each step, of an evaluation too, and every 50 ms within an update that takes long. True: save a

@@ -114,6 +114,49 @@ static CelStatus load_newest(CeliTraining *training, int64_t *step) {
 
 // ---- resume
 
+/// The step of a table's last row; -1 where there is none.
+static int64_t last_row(const char *folder, const char *name) {
+  char path[CEL_PATH_MAX], *text = NULL;
+  size_t size = 0;
+  int64_t step = -1;
+  if (celi_path_join(path, folder, name) != CEL_OK) return -1;
+  if (celi_file_read(path, (size_t)1 << 30, &text, &size) != CEL_OK) return -1;
+  for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+    line += *line == '\n';
+    if (*line >= '0' && *line <= '9') step = strtoll(line, NULL, 10);
+  }
+  free(text);
+  return step;
+}
+
+/// Whether a run without checkpoints has results that a new start would replace. One that was killed before its first
+/// checkpoint has none that it would not make again, the same.
+static bool is_trained(const CeliTraining *training) {
+  char path[CEL_PATH_MAX];
+  const CelRunConfig *run = &training->setup->run;
+  static const char *const models[] = {"final.safetensors", "best.safetensors"};
+  bool has[2] = {false, false};
+  for (int i = 0; i < 2; i++)
+    has[i] = celi_path_join(path, training->folder, models[i]) == CEL_OK && access(path, F_OK) == 0;
+  const int64_t rows = last_row(training->folder, "progress.csv"),
+                evaluations = last_row(training->folder, "evaluations.csv");
+  const int64_t last = rows > evaluations ? rows : evaluations;
+  if (has[0] || (has[1] && run->checkpoint_every == 0)) return true;
+  return last > training->total ||
+         (run->checkpoint_every > 0 && last >= run->checkpoint_every + training->env.N);
+}
+
+/// Errors: CEL_E_STATE: a trained run whose checkpoints are gone cannot go on.
+static CelStatus check_start(const CeliTraining *training) {
+  if (training->hooks->overwrite) return celi_runfolder_clear(training->folder, false);
+  if (!is_trained(training)) return CEL_OK;
+  return cel_fail(CEL_E_STATE,
+                  "%s: this run was trained, but it has no checkpoint to go on from; "
+                  "celsius train --config %s/config.yaml starts a new run, --overwrite starts this "
+                  "one again and replaces its models and tables",
+                  training->folder, training->folder);
+}
+
 /// All environments step together, so that the last steps of a run may go beyond its total.
 static CelStatus check_steps(const CeliTraining *training, int64_t step) {
   if (step >= training->total + training->env.N)
@@ -142,6 +185,8 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
   CELI_TRY(celi_runfolder_open_parts(&training->home, &training->checkpoints, &training->segments));
   CELI_TRY(load_newest(training, &step));
   CELI_TRY(check_steps(training, step));
+  const bool begun = last_row(training->folder, "progress.csv") >= 0;
+  if (step < 0) CELI_TRY(check_start(training));
   CELI_TRY(write_plan(training, config));
   if (step >= 0) {
     training->saved_step = step;
@@ -153,7 +198,7 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
                              : "going on from step %lld of %lld",
                          (long long)step, (long long)training->total);
   } else {
-    celi_training_note(training, "no checkpoint yet: starting from the beginning");
+    if (begun) celi_training_note(training, "no checkpoint yet: starting from the beginning");
   }
   // What was told of the step that an evaluation or an update was broken off at is told again.
   const bool behind = celi_training_is_behind(training) || celi_update_is_due(training->agent);
@@ -266,9 +311,10 @@ static CelStatus open_run(CelRun *run, const CelSetup *setup, const char *path) 
   return load_model(run->agent, setup, path);
 }
 
-CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) {
+static CelStatus open_once(const char *folder, const char *which, CelRun **out,
+                           char path[CEL_PATH_MAX]) {
   CELI_FLOATS(CELI_IEEE);
-  char config[CEL_PATH_MAX], path[CEL_PATH_MAX];
+  char config[CEL_PATH_MAX];
   CelSetup *setup = NULL;
   CelRun *run = NULL;
   CELI_TRY(celi_runfolder_check(folder, config));
@@ -286,6 +332,19 @@ CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) {
   }
   *out = run;
   return CEL_OK;
+}
+
+/// A run in progress deletes its older checkpoints: one that is gone by the time it is read is looked for again.
+CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) {
+  enum { TRIES = 100 };
+  CelStatus status = CEL_OK;
+  for (int i = 0; i < TRIES; i++) {
+    char path[CEL_PATH_MAX] = "";
+    status = open_once(folder, which, out, path);
+    const bool vanished = status == CEL_E_IO && path[0] && access(path, F_OK) != 0;
+    if (!vanished || (which && which[0])) break;
+  }
+  return status;
 }
 
 void cel_run_close(CelRun *run) {

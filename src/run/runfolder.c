@@ -44,7 +44,7 @@ CelStatus celi_folder_make(const char *path) {
 
 // ---- a new run's folder
 
-static CelStatus check_empty(const char *path) {
+static CelStatus check_empty(const char *path, bool overwrite) {
   DIR *dir = opendir(path);
   if (!dir) return celi_fail_errno(path, "this folder cannot be opened", errno);
   bool empty = true;
@@ -55,10 +55,57 @@ static CelStatus check_empty(const char *path) {
   char config[CEL_PATH_MAX];
   const bool is_run =
       celi_path_join(config, path, "config.yaml") == CEL_OK && access(config, F_OK) == 0;
-  return cel_fail(CEL_E_IO, "%s: %s; choose another folder%s%s", path,
+  if (is_run && overwrite) return CEL_OK;
+  return cel_fail(CEL_E_IO, "%s: %s; choose another folder%s%s%s", path,
                   is_run ? "a run is here already" : "this folder is not empty",
                   is_run ? ", or go on with the run: celsius train --resume " : "",
-                  is_run ? path : "");
+                  is_run ? path : "", is_run ? ", or replace it: --overwrite" : "");
+}
+
+static bool starts_with(const char *name, const char *head) {
+  return strncmp(name, head, strlen(head)) == 0;
+}
+
+static bool is_result(const char *name) {
+  static const char *const names[] = {"best.safetensors", "final.safetensors", "progress.csv",
+                                      "evaluations.csv", "guarantee.csv"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcmp(name, names[i]) == 0) return true;
+  return starts_with(name, "events.out.tfevents.");
+}
+
+static bool is_checkpoint(const char *name) {
+  return starts_with(name, "step-");
+}
+
+static bool is_segment(const char *name) {
+  return starts_with(name, "rows-");
+}
+
+/// Deletes the files of a folder that `is_one` knows; a missing folder is no error.
+static CelStatus delete_files(const char *path, bool (*is_one)(const char *name)) {
+  DIR *dir = opendir(path);
+  if (!dir && errno == ENOENT) return CEL_OK;
+  if (!dir) return celi_fail_errno(path, "this folder cannot be opened", errno);
+  CelStatus status = CEL_OK;
+  for (const struct dirent *entry; status == CEL_OK && (entry = readdir(dir));)
+    if (is_one(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) != 0 && errno != ENOENT)
+      status = celi_fail_errno(entry->d_name, "cannot be deleted", errno);
+  closedir(dir);
+  return status;
+}
+
+CelStatus celi_runfolder_clear(const char *folder, bool all) {
+  char path[CEL_PATH_MAX];
+  CELI_TRY(celi_path_join(path, folder, "checkpoints"));
+  CELI_TRY(delete_files(path, is_checkpoint));
+  CELI_TRY(celi_path_join(path, folder, "replay"));
+  CELI_TRY(delete_files(path, is_segment));
+  CELI_TRY(delete_files(folder, is_result));
+  CELI_TRY(celi_path_join(path, folder, "config.yaml"));
+  if (all && unlink(path) != 0 && errno != ENOENT)
+    return celi_fail_errno(path, "cannot be deleted", errno);
+  return CEL_OK;
 }
 
 /// The id as part of a file's name.
@@ -83,12 +130,12 @@ static CelStatus first_free(const CelSetup *setup, char folder[CEL_PATH_MAX]) {
   return cel_fail(CEL_E_IO, "no free name such as %s", folder);
 }
 
-CelStatus celi_runfolder_create(const CelSetup *setup, char folder[CEL_PATH_MAX]) {
+CelStatus celi_runfolder_create(const CelSetup *setup, bool overwrite, char folder[CEL_PATH_MAX]) {
   if (setup->run.out[0]) {
     snprintf(folder, CEL_PATH_MAX, "%s", setup->run.out);
     for (size_t n = strlen(folder); n > 1 && folder[n - 1] == '/';) folder[--n] = 0;
     CELI_TRY(celi_folder_make(folder));
-    CELI_TRY(check_empty(folder));
+    CELI_TRY(check_empty(folder, overwrite));
   } else {
     CELI_TRY(first_free(setup, folder));
   }

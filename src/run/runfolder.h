@@ -13,7 +13,12 @@ CelStatus celi_folder_make(const char *path) CEL_WARN_UNUSED;
 
 /// Makes the folder of a new run: setup->run.out, which must be new or empty, or the first free of
 /// runs/ALGO-ENV-SEED, -2, -3, ... Writes its name. Errors: CEL_E_IO, CEL_E_RANGE.
-CelStatus celi_runfolder_create(const CelSetup *setup, char folder[CEL_PATH_MAX]) CEL_WARN_UNUSED;
+/// overwrite: the folder may hold a run, see celi_runfolder_clear.
+CelStatus celi_runfolder_create(const CelSetup *setup, bool overwrite,
+                                char folder[CEL_PATH_MAX]) CEL_WARN_UNUSED;
+/// Deletes what a run left in a folder that this process has locked; all: its config.yaml too. Other files stay.
+/// Errors: CEL_E_IO.
+CelStatus celi_runfolder_clear(const char *folder, bool all) CEL_WARN_UNUSED;
 /// The path of a run folder's config.yaml. Errors: CEL_E_IO (no such folder, or not one of a run),
 /// CEL_E_RANGE.
 CelStatus celi_runfolder_check(const char *folder, char config[CEL_PATH_MAX]) CEL_WARN_UNUSED;

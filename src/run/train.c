@@ -516,8 +516,10 @@ CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) {
 static CelStatus start_files(CeliTraining *training) {
   CelSetup written = *training->setup;
   written.run.out[0] = 0; // the folder may be moved; a new run from this file gets one of its own
-  CELI_TRY(celi_runfolder_create(training->setup, training->folder));
+  const bool overwrite = training->hooks->overwrite;
+  CELI_TRY(celi_runfolder_create(training->setup, overwrite, training->folder));
   CELI_TRY(celi_runfolder_lock(training->folder, &training->home));
+  if (overwrite) CELI_TRY(celi_runfolder_clear(training->folder, true));
   CELI_TRY(celi_path_join(training->replay, training->folder, "replay"));
   CELI_TRY(celi_runfolder_open_parts(&training->home, &training->checkpoints, &training->segments));
   CELI_TRY(celi_setup_write_in(&written, &training->home, "config.yaml"));

@@ -139,7 +139,9 @@ class Pair:
         done = subprocess.run([kit.BIN, *map(str, args)], cwd=self.folder, capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=300)
         self.error = done.stderr
-        if done.returncode not in allowed:
+        # Whether a rollout holds a whole episode is known only once it is full.
+        unended = args[0] == "train" and self.line[1] == "reinforce" and "no episode" in done.stderr
+        if done.returncode not in allowed and not unended:
             self.faults.append(f"run {self.k}: exit {done.returncode}: celsius {' '.join(map(str, args))}\n"
                                f"    {done.stderr.strip()[-600:]}\n    after: celsius {' '.join(self.line)}")
         return done.returncode
@@ -160,7 +162,7 @@ class Pair:
         refused = (kit.ARGUMENT, kit.RANGE, kit.UNSUPPORTED)
         code = self.command(*self.line, allowed=(0, kit.NAN, *refused))
         left = os.path.exists(os.path.join(self.folder, "run"))
-        unended = learner == "reinforce" and "no episode" in self.error  # known only once a rollout is full
+        unended = learner == "reinforce" and "no episode" in self.error
         if code in refused and left and not unended:
             self.faults.append(f"run {self.k}: it was refused after it had begun: celsius {' '.join(self.line)}")
         if code == 0:
