@@ -23,7 +23,7 @@ typedef struct CliCommand {
 } CliCommand;
 
 extern const CliCommand cli_train, cli_eval, cli_plot, cli_solve, cli_certify, cli_verify, cli_list,
-    cli_export, cli_info;
+    cli_env, cli_export, cli_info;
 /// Command i, NULL past the end.
 const CliCommand *cli_command_at(int i);
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const CliCommand *const commands[] = {&cli_train, &cli_eval,    &cli_plot,
-                                             &cli_solve, &cli_certify, &cli_verify,
-                                             &cli_list,  &cli_export,  &cli_info};
+static const CliCommand *const commands[] = {&cli_train,   &cli_eval,   &cli_plot, &cli_solve,
+                                             &cli_certify, &cli_verify, &cli_list, &cli_env,
+                                             &cli_export,  &cli_info};
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

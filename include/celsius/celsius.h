@@ -8,6 +8,7 @@
 #include "celsius/certify.h"
 #include "celsius/dsac.h"
 #include "celsius/env.h"
+#include "celsius/env_check.h"
 #include "celsius/export.h"
 #include "celsius/field.h"
 #include "celsius/guarantee.h"

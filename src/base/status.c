@@ -1,4 +1,5 @@
 /// Status names, the calling thread's message, and the assertion hook.
+#include "base/arguments.h"
 #include "base/base.h"
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -96,4 +97,8 @@ _Noreturn void celi_assert_failed(const char *file, int line, const char *expres
   CelAssertHook hook = atomic_load(&assert_hook);
   if (hook != NULL) hook(file, line, expression);
   abort();
+}
+
+CelStatus celi_fail_null(const char *function, const char *name) {
+  return cel_fail(CEL_E_ARGUMENT, "%s: the argument %s is NULL", function, name);
 }

@@ -1,0 +1,227 @@
+/// celsius env check: does an environment keep its promises?
+///
+/// The checks run in a child process, so an environment that crashes or writes past its buffers becomes a line
+/// of the report. The child tells through a pipe which check begins, and hands over the report at its end.
+#include "cli.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef struct Options {
+  uint64_t seed;
+  int64_t steps;
+  bool json;
+} Options;
+
+#define F(field) offsetof(Options, field)
+static const CelField fields[] = {
+    {"seed", CEL_FIELD_U64, F(seed), "0", 0, 0, "", NULL, NULL,
+     "of the episodes and the random actions", ""},
+    {"steps", CEL_FIELD_INT, F(steps), "1000", 1, 1e6, "steps", NULL, NULL,
+     "of each environment in each check", ""},
+    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print JSON", ""},
+    {0}};
+
+/// What goes through the pipe: a check that begins, or the report at the end. Names are the library's own
+/// and lie at the same place in the parent.
+typedef struct Message {
+  const char *begun; ///< NULL: the report follows
+  CelStatus status;
+  CelEnvReport report;
+  char error[256];
+} Message;
+
+typedef struct Child {
+  int fd;
+  Message message;
+} Child;
+
+/// Writes the whole message; a parent that is gone reads nothing.
+static void tell(Child *child) {
+  const char *at = (const char *)&child->message;
+  for (size_t left = sizeof child->message; left > 0;) {
+    const ssize_t n = write(child->fd, at, left);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    at += n;
+    left -= (size_t)n;
+  }
+}
+
+static void tell_begun(void *user, const char *name) {
+  Child *child = user;
+  child->message.begun = name;
+  tell(child);
+}
+
+static _Noreturn void run_child(int fd, const CelSetup *setup, const Options *options) {
+  static Child child;
+  CelEnvSpec *spec = NULL;
+  child.fd = fd;
+  const CelEnvCheckOptions how = {
+      .seed = options->seed, .steps = options->steps, .begun = tell_begun, .user = &child};
+  CelStatus status = cel_setup_env(setup, &spec);
+  if (status == CEL_OK) status = cel_env_check(spec, &how, &child.message.report);
+  child.message.begun = NULL;
+  child.message.status = status;
+  if (status != CEL_OK)
+    snprintf(child.message.error, sizeof child.message.error, "%s", cel_error());
+  tell(&child);
+  _exit(0);
+}
+
+static bool read_message(int fd, Message *message) {
+  char *at = (char *)message;
+  for (size_t left = sizeof *message; left > 0;) {
+    const ssize_t n = read(fd, at, left);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    at += n;
+    left -= (size_t)n;
+  }
+  return true;
+}
+
+/// A check that the child did not survive, as a row behind those before it.
+static void add_crash(Message *last, const char *name, int status) {
+  CelEnvReport *report = &last->report;
+  if (report->n == CEL_ENV_CHECKS_MAX) return;
+  CelEnvCheck *row = &report->row[report->n++];
+  *row = (CelEnvCheck){.name = name};
+  report->failed++;
+  const int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  if (number == SIGSEGV || number == SIGBUS)
+    snprintf(row->message, sizeof row->message,
+             "the environment read or wrote outside of its buffers (%s); each holds one row for "
+             "each environment",
+             strsignal(number));
+  else if (number)
+    snprintf(row->message, sizeof row->message, "the environment ended the process: %s",
+             strsignal(number));
+  else
+    snprintf(row->message, sizeof row->message, "the environment ended the process with exit %d",
+             WEXITSTATUS(status));
+}
+
+static CelStatus run_checks(const CelSetup *setup, const Options *options, Message *last) {
+  static Message message;
+  const char *running = "open";
+  int ends[2], status = 0;
+  if (pipe(ends) != 0) return cel_fail(CEL_E_IO, "no pipe: %s", strerror(errno));
+  fflush(NULL);
+  const pid_t pid = fork();
+  if (pid < 0) {
+    close(ends[0]);
+    close(ends[1]);
+    return cel_fail(CEL_E_MEMORY, "no child process: %s", strerror(errno));
+  }
+  if (pid == 0) {
+    close(ends[0]);
+    run_child(ends[1], setup, options);
+  }
+  close(ends[1]);
+  bool done = false;
+  while (!done && read_message(ends[0], &message)) {
+    *last = message;
+    done = !message.begun;
+    running = done ? running : message.begun;
+  }
+  close(ends[0]);
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+  if (!done) add_crash(last, running, status);
+  if (done && last->status != CEL_OK) return cel_fail(last->status, "%s", last->error);
+  return CEL_OK;
+}
+
+static CelStatus print_json(const char *id, const CelEnvReport *report) {
+  cJSON *json = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(json, "checks");
+  cJSON_AddStringToObject(json, "env", id);
+  cJSON_AddBoolToObject(json, "passed", report->failed == 0);
+  for (int i = 0; i < report->n; i++) {
+    cJSON *row = cJSON_CreateObject();
+    cJSON_AddStringToObject(row, "name", report->row[i].name);
+    cJSON_AddBoolToObject(row, "passed", report->row[i].passed);
+    cJSON_AddStringToObject(row, "message", report->row[i].message);
+    cJSON_AddItemToArray(rows, row);
+  }
+  char *text = cJSON_Print(json);
+  cJSON_Delete(json);
+  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  puts(text);
+  free(text);
+  return CEL_OK;
+}
+
+static void print_text(const CelEnvReport *report) {
+  for (int i = 0; i < report->n; i++) {
+    const CelEnvCheck *row = &report->row[i];
+    const int used = printf("%s  %-13s ", row->passed ? "PASS" : "FAIL", row->name);
+    if (row->passed)
+      printf("\n");
+    else
+      cli_wrap(stdout, row->message, used, 6, cli_columns(stdout));
+  }
+}
+
+static CelStatus check(const char *id, const CelSetup *setup, const Options *options) {
+  static Message last;
+  CelStatus status = run_checks(setup, options, &last);
+  if (status != CEL_OK) return status;
+  if (options->json)
+    status = print_json(id, &last.report);
+  else
+    print_text(&last.report);
+  if (status == CEL_OK && last.report.failed)
+    status = cel_fail(CEL_E_ENV, "%s fails %d of %d checks", id, last.report.failed, last.report.n);
+  return status;
+}
+
+static int run(int argc, char **argv) {
+  Options options;
+  CliArgs args;
+  CelSetup *setup = NULL;
+  const char *id = argc > 1 && strcmp(argv[0], "check") == 0 && argv[1][0] != '-' ? argv[1] : NULL;
+  CelStatus status = CEL_OK;
+  cel_fields_default(fields, &options);
+  if (id) status = cel_setup_create(&setup, cel_algo_at(0)->name, id);
+  if (status != CEL_OK) return cli_error(status);
+  const CliTable tables[] = {{"Flags", "", fields, &options},
+                             {"Environment", "env.", setup ? setup->env_fields : fields,
+                              setup ? setup->env_args : &options}};
+  const int n_tables = setup ? 2 : 1;
+  status = cli_parse(&cli_env, argc, argv, tables, n_tables, &args);
+  if (status == CEL_OK && args.help) {
+    cli_help_command(&cli_env, tables, n_tables);
+    cel_setup_destroy(setup);
+    return CEL_OK;
+  }
+  if (status == CEL_OK)
+    status = cli_positionals(&cli_env, &args, 2, 2, "check, then an environment,");
+  if (status == CEL_OK && strcmp(args.positional[0], "check") != 0)
+    status = cel_fail(CEL_E_NAME, "nothing to do as '%s'; there is check", args.positional[0]);
+  if (status == CEL_OK && !id)
+    status =
+        cel_fail(CEL_E_ARGUMENT, "the environment comes right behind check: `celsius env check "
+                                 "ENV`");
+  if (status == CEL_OK) status = check(id, setup, &options);
+  cel_setup_destroy(setup);
+  return status == CEL_OK ? CEL_OK : cli_error(status);
+}
+
+const CliCommand cli_env = {
+    .name = "env",
+    .help = "env --help",
+    .usage = "celsius env check ENV [--env.KEY VALUE] [--steps N] [--json]",
+    .doc = "Checks that an environment keeps its promises: spaces, values within them, finite "
+           "rewards, the same episode for the same seed, environments of a batch that do not "
+           "depend on each other, nothing read or written outside of its buffers, a picture. "
+           "Random actions. The exit code is 14 where a check fails.",
+    .details = "Examples\n"
+               "  celsius env check Pendulum-v1\n"
+               "  celsius env check ./point.so:Point --env.friction 0.2",
+    .run = run};

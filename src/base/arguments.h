@@ -1,0 +1,22 @@
+/// Pointers that a public function needs: NULL is an error of the caller's, and is told as one.
+#ifndef CELSIUS_BASE_ARGUMENTS_H
+#define CELSIUS_BASE_ARGUMENTS_H
+#include "celsius/status.h"
+
+/// Returns CEL_E_ARGUMENT from a public function where a pointer is NULL, naming both.
+#define CELI_NEED(pointer)                                                                         \
+  do {                                                                                             \
+    if ((pointer) == NULL) return celi_fail_null(__func__, #pointer);                              \
+  } while (0)
+/// The same for a function that returns no status: the message is recorded, `value` is returned.
+#define CELI_NEED_OR(pointer, value)                                                               \
+  do {                                                                                             \
+    if ((pointer) == NULL) {                                                                       \
+      (void)celi_fail_null(__func__, #pointer);                                                    \
+      return value;                                                                                \
+    }                                                                                              \
+  } while (0)
+/// Records "FUNCTION: the argument NAME is NULL". Returns CEL_E_ARGUMENT.
+CelStatus celi_fail_null(const char *function, const char *name);
+
+#endif

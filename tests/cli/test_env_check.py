@@ -1,0 +1,55 @@
+"""`celsius env check`: every built-in environment passes, and each way to break a promise is found by name."""
+import json
+import os
+
+import kit
+
+# What breaks, the check that finds it, a part of its message.
+BROKEN = [("nothing", None, ""),
+          ("range", "reset", "outside of its space's"),
+          ("nan", "step", "not a finite number"),
+          ("reward", "step", "the reward is"),
+          ("terminated", "step", "neither 0 nor 1"),
+          ("unwritten", "step", "not a finite number"),
+          ("actions", "step", "changed its actions"),
+          ("behind", "step", "outside of its buffers"),
+          ("before", "buffers", "outside of its buffers"),
+          ("random", "determinism", "the same seed and actions"),
+          ("neighbour", "independence", "depends on what lies outside of its own state"),
+          ("render", "render", "nothing is drawn"),
+          ("abort", "reset", "ended the process")]
+
+
+class Check(kit.Case):
+    def test_built_in(self):
+        for row in json.loads(self.ok("list", "envs", "--json")):
+            with self.subTest(env=row["id"]):
+                report = json.loads(self.ok("env", "check", row["id"], "--steps", 200, "--json"))
+                self.assertTrue(report["passed"])
+                names = [check["name"] for check in report["checks"]]
+                self.assertEqual(names[:6], ["spaces", "reset", "step", "buffers", "determinism", "independence"])
+
+    def test_each_broken_promise(self):
+        kit.build_plugin(os.path.join(os.environ["CELSIUS_TEST_DIR"], "cli", "promise_env.c"), self.path("env.so"))
+        for what, name, message in BROKEN:
+            with self.subTest(what=what):
+                done = self.command("env", "check", "./env.so:Promise", "--env.what", what, "--json")
+                report = json.loads(done.stdout)
+                failed = [check for check in report["checks"] if not check["passed"]]
+                if name is None:
+                    self.assertEqual((done.returncode, failed), (0, []))
+                    continue
+                self.assertEqual(done.returncode, kit.ENV, done.stderr)
+                self.assertEqual(failed[0]["name"], name, failed)
+                self.assertIn(message, failed[0]["message"])
+
+    def test_text_and_errors(self):
+        text = self.ok("env", "check", "CartPole-v1", "--steps", 10)
+        self.assertEqual({line[:4] for line in text.splitlines()}, {"PASS"})
+        self.assertIn("--env.max-episode-steps", self.ok("env", "check", "CartPole-v1", "--help"))
+        self.fails(kit.NAME, "env", "check", "CartPol-v1", says=["CartPole-v1"])
+        self.fails(kit.ARGUMENT, "env", "check", says=["is missing"])
+
+
+if __name__ == "__main__":
+    kit.main()
