@@ -40,12 +40,29 @@ static CelStatus take_number(const char **text, uint64_t *out) {
 }
 
 static CelStatus add_seed(uint64_t **seeds, int *n, uint64_t seed) {
-  for (int i = 0; i < *n; i++)
-    if ((*seeds)[i] == seed)
-      return cel_fail(CEL_E_ARGUMENT, "--seeds: %llu is given twice", (unsigned long long)seed);
   if (*n == SEEDS_MAX) return cel_fail(CEL_E_RANGE, "--seeds: more than %d", SEEDS_MAX);
   (*seeds)[(*n)++] = seed;
   return CEL_OK;
+}
+
+static int by_seed(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+/// Looks for a seed that is there twice, in a sorted copy: a range may hold thousands.
+static CelStatus check_once(const uint64_t *seeds, int n) {
+  uint64_t *sorted = malloc((size_t)n * sizeof *sorted);
+  if (!sorted) return cel_fail(CEL_E_MEMORY, "no memory for a list of seeds");
+  memcpy(sorted, seeds, (size_t)n * sizeof *sorted);
+  qsort(sorted, (size_t)n, sizeof *sorted, by_seed);
+  CelStatus status = CEL_OK;
+  for (int i = 1; i < n && status == CEL_OK; i++)
+    if (sorted[i] == sorted[i - 1])
+      status =
+          cel_fail(CEL_E_ARGUMENT, "--seeds: %llu is given twice", (unsigned long long)sorted[i]);
+  free(sorted);
+  return status;
 }
 
 static CelStatus parse_into(const char *list, uint64_t **seeds, int *n) {
@@ -76,7 +93,8 @@ CelStatus cli_seeds_parse(const char *text, uint64_t **seeds, int *n) {
   *n = 0;
   *seeds = calloc(SEEDS_MAX, sizeof **seeds);
   if (!*seeds) return cel_fail(CEL_E_MEMORY, "no memory for a list of seeds");
-  const CelStatus status = parse_into(text, seeds, n);
+  CelStatus status = parse_into(text, seeds, n);
+  if (status == CEL_OK) status = check_once(*seeds, *n);
   if (status == CEL_OK) return CEL_OK;
   free(*seeds);
   *seeds = NULL;

@@ -1,5 +1,6 @@
 /// Agents: what all learners share, and the files that hold them.
 #include "algo/algo.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "base/safetensors.h"
 #include "celsius/safetensors.h"
@@ -53,6 +54,7 @@ void celi_agent_advise_batch(CelAgent *agent, int64_t rows, int64_t batch_size) 
 }
 
 const char *cel_agent_note(const CelAgent *agent) {
+  CELI_NEED_OR(agent, "");
   return agent->note;
 }
 
@@ -102,6 +104,10 @@ static CelStatus build(CelAgent *agent) {
 CelStatus cel_agent_create(CelAgent **out, const char *algo, const void *config,
                            const CelSpace *observation, const CelSpace *action,
                            const CelAgentOptions *options) {
+  CELI_NEED(out);
+  CELI_NEED(algo);
+  CELI_NEED(observation);
+  CELI_NEED(action);
   CELI_FLOATS(CELI_IEEE);
   const CelAlgoInfo *info;
   const CelAgentOptions chosen = options ? *options : cel_agent_options_default();
@@ -113,6 +119,7 @@ CelStatus cel_agent_create(CelAgent **out, const char *algo, const void *config,
   if (config) CELI_TRY(cel_fail_in(cel_fields_check(info->fields, config), "%s: ", info->name));
   CelAgent *agent = calloc(1, sizeof *agent);
   if (!agent) return cel_fail(CEL_E_MEMORY, "no memory for an agent");
+  atomic_flag_clear(&agent->busy);
   agent->algo = algo_named(info->name);
   agent->observation = *observation, agent->action = *action, agent->options = chosen;
   agent->self = calloc(1, agent->algo->state_size);
@@ -147,6 +154,19 @@ void cel_agent_destroy(CelAgent *agent) {
   free(agent);
 }
 
+// ---- one call at a time.
+
+atomic_flag *celi_agent_enter(CelAgent *agent, const char *function) {
+  if (!atomic_flag_test_and_set_explicit(&agent->busy, memory_order_acquire)) return &agent->busy;
+  (void)cel_fail(CEL_E_STATE,
+                 "%s: another thread is using this agent; take turns, or one agent each", function);
+  return NULL;
+}
+
+void celi_agent_leave(atomic_flag **busy) {
+  if (*busy) atomic_flag_clear_explicit(*busy, memory_order_release);
+}
+
 // ---- act, observe, update.
 
 /// Rows [first, first + n). Errors: CEL_E_NAN, naming the first row and element that is not finite.
@@ -173,6 +193,10 @@ static CelStatus check_learns(const CelAgent *agent, const char *what) {
 
 CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode_start,
                         CelActMode mode, void *actions) {
+  CELI_NEED(agent);
+  CELI_NEED(obs);
+  CELI_NEED(actions);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   if (mode != CEL_EXPLORE && mode != CEL_SAMPLE && mode != CEL_MODE)
     return cel_fail(CEL_E_ARGUMENT,
@@ -186,6 +210,13 @@ CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode
 }
 
 CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) {
+  CELI_NEED(agent);
+  CELI_NEED(outcome);
+  CELI_NEED(outcome->obs);
+  CELI_NEED(outcome->reward);
+  CELI_NEED(outcome->terminated);
+  CELI_NEED(outcome->truncated);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   const int64_t N = agent->options.n_envs;
   CELI_TRY(check_learns(agent, "observe"));
@@ -204,6 +235,8 @@ CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) {
 }
 
 CelStatus cel_agent_update(CelAgent *agent) {
+  CELI_NEED(agent);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   CELI_TRY(check_learns(agent, "update"));
   const int64_t n = agent->algo->due(agent);
@@ -211,6 +244,8 @@ CelStatus cel_agent_update(CelAgent *agent) {
 }
 
 CelStatus cel_agent_update_n(CelAgent *agent, int64_t n) {
+  CELI_NEED(agent);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   if (n < 0)
     return cel_fail(CEL_E_RANGE, "%lld gradient steps; the number must not be negative",
@@ -220,6 +255,10 @@ CelStatus cel_agent_update_n(CelAgent *agent, int64_t n) {
 }
 
 CelStatus cel_agent_predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
+  CELI_NEED(agent);
+  CELI_NEED(obs);
+  CELI_NEED(actions);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   if (n < 0)
     return cel_fail(CEL_E_RANGE, "%lld rows to predict; the number must not be negative",
@@ -231,18 +270,23 @@ CelStatus cel_agent_predict(CelAgent *agent, const void *obs, int64_t n, void *a
 }
 
 const CelAlgoInfo *cel_agent_algo(const CelAgent *agent) {
+  CELI_NEED_OR(agent, NULL);
   return &agent->algo->info;
 }
 const void *cel_agent_config(const CelAgent *agent) {
+  CELI_NEED_OR(agent, NULL);
   return agent->config;
 }
 const CelSpace *cel_agent_observation(const CelAgent *agent) {
+  CELI_NEED_OR(agent, NULL);
   return &agent->observation;
 }
 const CelSpace *cel_agent_action(const CelAgent *agent) {
+  CELI_NEED_OR(agent, NULL);
   return &agent->action;
 }
 CelTensors *cel_agent_tensors(CelAgent *agent) {
+  CELI_NEED_OR(agent, NULL);
   return agent->tensors;
 }
 /// Counters of a file that may be broken: none may overflow as learning goes on.
@@ -259,22 +303,34 @@ static CelStatus check_counters(const CelAgent *agent) {
   return CEL_OK;
 }
 
-CelStatus cel_agent_sync(CelAgent *agent) {
-  CELI_FLOATS(CELI_FLUSH);
+static CelStatus sync_agent(CelAgent *agent) {
   CELI_TRY(check_counters(agent));
   return agent->algo->sync(agent);
 }
+
+CelStatus cel_agent_sync(CelAgent *agent) {
+  CELI_NEED(agent);
+  CELI_FLOATS(CELI_FLUSH);
+  CELI_USE_AGENT(agent);
+  return sync_agent(agent);
+}
 int64_t cel_agent_steps(const CelAgent *agent) {
+  CELI_NEED_OR(agent, 0);
   return *agent->steps;
 }
 int64_t cel_agent_updates(const CelAgent *agent) {
+  CELI_NEED_OR(agent, 0);
   return *agent->updates;
 }
 void cel_agent_plan_steps(CelAgent *agent, int64_t total_steps) {
+  CELI_NEED_OR(agent, );
   agent->options.total_steps = total_steps;
 }
 
 bool cel_agent_metric(const CelAgent *agent, int i, const char **name, double *value) {
+  CELI_NEED_OR(agent, false);
+  CELI_NEED_OR(name, false);
+  CELI_NEED_OR(value, false);
   if (i < 0 || i >= agent->n_metrics) return false;
   *name = agent->metric_name[i];
   *value = agent->metric[i];
@@ -422,7 +478,7 @@ static CelStatus read_file(CelAgent *agent, const char *path, const char *format
   const CelStatus status = copy_in(agent, file, format, roles, extra);
   cel_safetensors_close(file);
   CELI_TRY(cel_fail_in(status, "%s: ", path));
-  return cel_fail_in(cel_agent_sync(agent), "%s: ", path);
+  return cel_fail_in(sync_agent(agent), "%s: ", path);
 }
 
 /// Errors: CEL_E_NAN: names a parameter that is not finite, so that no good file is replaced by a broken one.
@@ -444,17 +500,26 @@ CelStatus celi_agent_save_model_in(CelAgent *agent, const CeliFolder *folder, co
 }
 
 CelStatus cel_agent_save_model(CelAgent *agent, const char *path) {
+  CELI_NEED(agent);
+  CELI_NEED(path);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_IEEE);
   return celi_agent_save_model_in(agent, NULL, path);
 }
 
 CelStatus cel_agent_load_model(CelAgent *agent, const char *path) {
+  CELI_NEED(agent);
+  CELI_NEED(path);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_IEEE);
   return read_file(agent, path, CELI_MODEL_FORMAT, CEL_ROLES_MODEL, NULL);
 }
 
 /// Segments are appended to one folder; in another one they begin anew.
 static CelStatus use_replay_folder(CelAgent *agent, const char *folder) {
+  if (!folder)
+    return cel_fail(CEL_E_ARGUMENT, "replay_folder is NULL, but %s stores transitions",
+                    agent->algo->info.name);
   if (strlen(folder) >= sizeof agent->replay_folder)
     return cel_fail(CEL_E_RANGE, "the replay folder's path is longer than %zu bytes",
                     sizeof agent->replay_folder - 1);
@@ -466,6 +531,9 @@ static CelStatus use_replay_folder(CelAgent *agent, const char *folder) {
 
 CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_folder,
                          const CelTensors *extra) {
+  CELI_NEED(agent);
+  CELI_NEED(path);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(check_learns(agent, "write a checkpoint; cel_agent_save_model writes a model"));
   CELI_TRY(check_finite_parameters(agent));
@@ -491,6 +559,9 @@ CelStatus celi_agent_save_in(CelAgent *agent, const CeliFolder *folder, const ch
 
 CelStatus cel_agent_load(CelAgent *agent, const char *path, const char *replay_folder,
                          CelTensors *extra) {
+  CELI_NEED(agent);
+  CELI_NEED(path);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(check_learns(agent, "go on from a checkpoint"));
   CELI_TRY(read_file(agent, path, "celsius-checkpoint", CEL_ROLES_RESUME, extra));

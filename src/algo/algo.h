@@ -11,6 +11,7 @@
 #include "rl/model.h"
 #include "rl/replay.h"
 #include "rl/rollout.h"
+#include <stdatomic.h>
 
 #define CELI_METRICS_MAX 24
 /// The largest counter that a file may hold: what a double holds exactly, and far from an overflow.
@@ -54,6 +55,7 @@ typedef struct CeliAlgo {
 } CeliAlgo;
 
 struct CelAgent {
+  atomic_flag busy; ///< held by the call that uses the agent now
   const CeliAlgo *algo;
   void *config; ///< the algorithm's
   void *self;   ///< the algorithm's state struct
@@ -80,6 +82,14 @@ extern const CelField celi_trpo_fields[];
 extern const CelField celi_reinforce_fields[];
 
 const CeliAlgo *celi_algo_at(int i);
+/// Takes an agent for one call; NULL, with a message, where another thread is inside of a call.
+atomic_flag *celi_agent_enter(CelAgent *agent, const char *function);
+void celi_agent_leave(atomic_flag **busy);
+/// Holds the agent until the calling function returns. Errors: CEL_E_STATE: another thread uses it.
+#define CELI_USE_AGENT(agent)                                                                      \
+  __attribute__((cleanup(celi_agent_leave))) atomic_flag *celi_busy_ =                             \
+      celi_agent_enter(agent, __func__);                                                           \
+  if (!celi_busy_) return CEL_E_STATE
 /// Share of the planned steps that is left, 1 at the start.
 double celi_agent_progress_remaining(const CelAgent *agent);
 /// Rows (of a batch, a rollout, a replay buffer) that learning needs: `wanted`, or 1 for an agent that only acts.

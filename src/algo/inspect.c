@@ -5,6 +5,7 @@
 ///   head    the actor's output, (n, H)
 #include "algo/algo.h"
 #include "algo/choice.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "rl/bounds.h"
 
@@ -85,6 +86,10 @@ static void boltzmann(const CeliView *view, float *logits, float *log_pi, float 
 }
 
 CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n, float *p) {
+  CELI_NEED(agent);
+  CELI_NEED(obs);
+  CELI_NEED(p);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   const CeliView view = agent->algo->view(agent);
   float *head;
@@ -98,6 +103,12 @@ CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n, f
 
 CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float *mean, float *sd,
                              bool *squashed) {
+  CELI_NEED(agent);
+  CELI_NEED(obs);
+  CELI_NEED(mean);
+  CELI_NEED(sd);
+  CELI_NEED(squashed);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   const CeliView view = agent->algo->view(agent);
   const int64_t A = view.dist.A, H = view.sampler ? 0 : celi_dist_head(&view.dist);
@@ -171,6 +182,10 @@ static CelStatus draw_dist(CelAgent *agent, const CeliView *view, const float *o
 
 CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t seed, int64_t draw,
                          void *actions) {
+  CELI_NEED(agent);
+  CELI_NEED(obs);
+  CELI_NEED(actions);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   const CeliView view = agent->algo->view(agent);
   if (view.sde)
@@ -231,6 +246,11 @@ static CelStatus q_of_choices(const CeliView *view, const float *obs, const int3
 }
 
 CelStatus cel_agent_q(CelAgent *agent, const void *obs, const void *actions, int64_t n, float *q) {
+  CELI_NEED(agent);
+  CELI_NEED(obs);
+  CELI_NEED(actions);
+  CELI_NEED(q);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   const CeliView view = agent->algo->view(agent);
   if (view.kind == CELI_NO_CRITIC) return unsupported(agent, "it learns no action values Q");
@@ -268,6 +288,10 @@ static CelStatus v_of_choices(const CeliView *view, const float *obs, int64_t n,
 }
 
 CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n, float *v) {
+  CELI_NEED(agent);
+  CELI_NEED(obs);
+  CELI_NEED(v);
+  CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   const CeliView view = agent->algo->view(agent);
   const bool choices = view.kind == CELI_CRITIC_OF_CHOICES && is_choice(&view);
@@ -277,11 +301,13 @@ CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n, float *v) {
 }
 
 double cel_agent_temperature(CelAgent *agent) {
+  CELI_NEED_OR(agent, (double)NAN);
   CELI_FLOATS(CELI_FLUSH);
   return agent->algo->view(agent).temperature;
 }
 
 double cel_agent_gamma(const CelAgent *agent) {
+  CELI_NEED_OR(agent, (double)NAN);
   CELI_FLOATS(CELI_IEEE);
   char text[64];
   const int length =

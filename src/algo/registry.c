@@ -1,5 +1,6 @@
 /// The algorithms. To add one: a file beside this one, and a line here.
 #include "algo/algo.h"
+#include "base/arguments.h"
 #include "base/base.h"
 
 #include <string.h>
@@ -32,6 +33,8 @@ const CelAlgoInfo *cel_algo_at(int i) {
 }
 
 CelStatus cel_algo_find(const char *name, const CelAlgoInfo **out) {
+  CELI_NEED(name);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   CeliNearest nearest = {.wanted = name ? name : ""};
   for (int i = 0; i < N_ALGOS; i++) {

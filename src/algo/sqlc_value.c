@@ -2,6 +2,7 @@
 ///
 ///   V = alpha log 1/n sum_i exp(Q(a_i)/alpha) / q(a_i),  a_i ~ q                       [soft-q-learning, 3.2]
 #include "algo/sqlc_value.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "ops/ops.h"
 
@@ -12,6 +13,10 @@
 
 CelStatus cel_soft_value_estimate(float *V, float *log_w, const float *Q, const float *log_q,
                                   double alpha, int64_t n, int64_t B) {
+  CELI_NEED(V);
+  CELI_NEED(log_w);
+  CELI_NEED(Q);
+  CELI_NEED(log_q);
   CELI_FLOATS(CELI_IEEE);
   if (!(alpha > 0) || !isfinite(alpha))
     return cel_fail(CEL_E_RANGE, "a soft value: alpha is %g; it must be positive", alpha);

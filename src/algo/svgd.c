@@ -3,6 +3,7 @@
 /// With k(x, y) = exp(-|x - y|^2 / h) the repulsion is grad_x k(x, y) = -2 (x - y) k / h: it pushes y away from x.
 /// Source: [soft-q-learning, 4]
 #include "celsius/svgd.h"
+#include "base/arguments.h"
 #include "base/base.h"
 
 #include <math.h>
@@ -23,6 +24,10 @@ static CelStatus check_sizes(int64_t n, int64_t m, int64_t d) {
 
 CelStatus cel_svgd_direction(double *phi, const double *x, const double *score, const double *y,
                              double h, int64_t n, int64_t m, int64_t d) {
+  CELI_NEED(phi);
+  CELI_NEED(x);
+  CELI_NEED(score);
+  CELI_NEED(y);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(check_sizes(n, m, d));
   if (!(h > 0)) return cel_fail(CEL_E_RANGE, "svgd: the kernel's h is %g; it must be positive", h);
@@ -84,6 +89,8 @@ static double bandwidth(const double *x, int64_t n, int64_t d, double *distance)
 }
 
 CelStatus cel_svgd_bandwidth(double *h, const double *x, int64_t n, int64_t d) {
+  CELI_NEED(h);
+  CELI_NEED(x);
   CELI_FLOATS(CELI_IEEE);
   double *distance = NULL;
   CELI_TRY(check_sizes(n, 1, d));
@@ -96,6 +103,9 @@ CelStatus cel_svgd_bandwidth(double *h, const double *x, int64_t n, int64_t d) {
 // ---- running.
 
 void cel_svgd_squash(double *score_u, const double *score_a, const double *a, int64_t n) {
+  CELI_NEED_OR(score_u, );
+  CELI_NEED_OR(score_a, );
+  CELI_NEED_OR(a, );
   CELI_FLOATS(CELI_IEEE);
   for (int64_t i = 0; i < n; i++) score_u[i] = score_a[i] * (1 - a[i] * a[i]) - 2 * a[i];
 }
@@ -186,6 +196,8 @@ static CelStatus run_steps(Run *run, CelScore score, void *data, const CelSvgdOp
 
 CelStatus cel_svgd_run(double *x, int64_t n, int64_t d, CelScore score, void *data,
                        const CelSvgdOptions *options) {
+  CELI_NEED(x);
+  CELI_NEED(score);
   CELI_FLOATS(CELI_IEEE);
   const CelSvgdOptions chosen = options ? *options : cel_svgd_options_default();
   Run run = {.n = n, .d = d, .x = x, .u = x};

@@ -4,6 +4,7 @@
 /// by type (parse_...), the value is checked against the row (check_...). cel_fields_check runs the
 /// third step alone, on configs that code filled in.
 #include "base/field.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include <limits.h>
 #include <math.h>
@@ -15,6 +16,8 @@
 #define NAME_ROOM 192 // a dotted name with its zero
 
 double cel_schedule_at(const CelSchedule *schedule, double progress_remaining) {
+  CELI_NEED_OR(schedule, (double)NAN);
+  if (schedule->kind == CEL_CALLBACK) CELI_NEED_OR(schedule->callback, (double)NAN);
   CELI_FLOATS(CELI_IEEE);
   double value = schedule->value;
   CELI_PIN(progress_remaining);
@@ -49,6 +52,7 @@ const CelField *celi_field_locate(const CelField *table, const char *name, size_
 }
 
 const CelField *cel_fields_find(const CelField *table, const char *name) {
+  CELI_NEED_OR(name, NULL);
   size_t offset;
   return celi_field_locate(table, name, &offset);
 }
@@ -78,6 +82,8 @@ static void nearest_below(const CelField *table, const char *prefix, CeliNearest
 }
 
 const char *cel_fields_nearest(const CelField *table, const char *name) {
+  CELI_NEED_OR(table, NULL);
+  CELI_NEED_OR(name, NULL);
   CELI_FLOATS(CELI_IEEE);
   static _Thread_local char best[NAME_ROOM];
   CeliNearest nearest = {.wanted = name};
@@ -249,6 +255,8 @@ static CelStatus check_below(const CelField *table, const char *prefix, const vo
 }
 
 CelStatus cel_fields_check(const CelField *table, const void *config) {
+  CELI_NEED(table);
+  CELI_NEED(config);
   CELI_FLOATS(CELI_IEEE);
   return check_below(table, "", config);
 }
@@ -437,6 +445,10 @@ const CelField *cel_field_start(const CelField *field) {
 }
 
 CelStatus cel_fields_set(const CelField *table, void *config, const char *name, const char *text) {
+  CELI_NEED(table);
+  CELI_NEED(config);
+  CELI_NEED(name);
+  CELI_NEED(text);
   CELI_FLOATS(CELI_IEEE);
   size_t offset;
   const CelField *field = celi_field_locate(table, name, &offset);
@@ -451,6 +463,8 @@ CelStatus cel_fields_set(const CelField *table, void *config, const char *name, 
 }
 
 void cel_fields_default(const CelField *table, void *config) {
+  CELI_NEED_OR(table, );
+  CELI_NEED_OR(config, );
   CELI_FLOATS(CELI_IEEE);
   for (const CelField *field = table; field->name != NULL; field++) {
     char *value = (char *)config + field->offset;
@@ -466,6 +480,7 @@ void cel_fields_default(const CelField *table, void *config) {
 }
 
 CelStatus cel_fields_check_table(const CelField *table) {
+  CELI_NEED(table);
   CELI_FLOATS(CELI_IEEE);
   for (const CelField *field = table; field->name != NULL; field++) {
     const char *name = field->name;
@@ -539,6 +554,10 @@ int celi_field_text(const CelField *field, const void *value, char *text, size_t
 
 int cel_fields_get(const CelField *table, const void *config, const char *name, char *text,
                    size_t size) {
+  CELI_NEED_OR(table, -1);
+  CELI_NEED_OR(config, -1);
+  CELI_NEED_OR(name, -1);
+  if (size > 0) CELI_NEED_OR(text, -1);
   CELI_FLOATS(CELI_IEEE);
   size_t offset;
   const CelField *field = celi_field_locate(table, name, &offset);

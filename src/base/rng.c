@@ -8,6 +8,7 @@
 /// Only operations that IEEE 754 rounds exactly are used (+, *, /, sqrt), no libm function that may
 /// differ by machine: a stream gives the same doubles everywhere.
 #include "celsius/rng.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include <math.h>
 
@@ -36,6 +37,8 @@ CelRng cel_rng(uint64_t seed, CelRngPurpose purpose, uint32_t index) {
 }
 
 void cel_rng_block(CelRng *rng, uint32_t out[4]) {
+  CELI_NEED_OR(rng, );
+  CELI_NEED_OR(out, );
   uint32_t key[2] = {(uint32_t)rng->seed, (uint32_t)(rng->seed >> 32)};
   uint32_t counter[4] = {(uint32_t)rng->counter, (uint32_t)(rng->counter >> 32), rng->index,
                          rng->purpose};
@@ -49,12 +52,14 @@ static uint64_t word64(const uint32_t block[4], int i) {
 }
 
 double cel_rng_uniform(CelRng *rng) {
+  CELI_NEED_OR(rng, (double)NAN);
   uint32_t block[4];
   cel_rng_block(rng, block);
   return (double)(word64(block, 0) >> 11) * 0x1p-53;
 }
 
 double cel_rng_range(CelRng *rng, double low, double high) {
+  CELI_NEED_OR(rng, (double)NAN);
   CELI_FLOATS(CELI_IEEE);
   double u = cel_rng_uniform(rng);
   double x = low + (high - low) * u;
@@ -91,6 +96,7 @@ static double cos_turn(double u) {
 }
 
 double cel_rng_normal(CelRng *rng) {
+  CELI_NEED_OR(rng, (double)NAN);
   CELI_FLOATS(CELI_IEEE);
   uint32_t block[4];
   cel_rng_block(rng, block);
@@ -111,6 +117,7 @@ static uint64_t mul_high(uint64_t a, uint64_t b, uint64_t *low) {
 // Source: Lemire, "Fast random integer generation in an interval", ACM TOMACS 2019: x n / 2^64,
 // rejecting the (2^64 mod n) products that would make some results more likely.
 uint64_t cel_rng_below(CelRng *rng, uint64_t n) {
+  CELI_NEED_OR(rng, 0);
   CEL_ASSERT(n >= 1);
   uint64_t threshold = (0 - n) % n;
   for (;;) {

@@ -4,6 +4,7 @@
 /// takes no more memory than the header has bytes (and a row a tensor), reads 64-bit offsets exactly,
 /// and refuses what JSON libraries let pass (a key twice, a zero character, a number with a point).
 /// The order of checks: lengths, the header's digest, its grammar, the offsets, the data's digest.
+#include "base/arguments.h"
 #include "base/base.h"
 #include "base/safetensors.h"
 #include <errno.h>
@@ -495,6 +496,9 @@ static CelSafetensors *create(const char *name) {
 
 CelStatus cel_safetensors_open_bytes(const char *name, const void *bytes, size_t size,
                                      CelSafetensors **out) {
+  CELI_NEED(name);
+  CELI_NEED(bytes);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   CelSafetensors *file = create(name);
   if (file == NULL) return CEL_E_MEMORY;
@@ -528,6 +532,8 @@ static CelStatus map_file(CelSafetensors *file) {
 }
 
 CelStatus cel_safetensors_open(const char *path, CelSafetensors **out) {
+  CELI_NEED(path);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   CelSafetensors *file = create(path);
   if (file == NULL) return CEL_E_MEMORY;
@@ -557,14 +563,18 @@ void cel_safetensors_close(CelSafetensors *file) {
 // ---- Asking
 
 int64_t cel_safetensors_count(const CelSafetensors *file) {
+  CELI_NEED_OR(file, 0);
   return file->n;
 }
 
 const CelTensor *cel_safetensors_at(const CelSafetensors *file, int64_t i) {
+  CELI_NEED_OR(file, NULL);
   return i >= 0 && i < file->n ? &file->list[i] : NULL;
 }
 
 const CelTensor *cel_safetensors_find(const CelSafetensors *file, const char *name) {
+  CELI_NEED_OR(file, NULL);
+  CELI_NEED_OR(name, NULL);
   int64_t low = 0, high = file->n;
   while (low < high) {
     int64_t middle = low + (high - low) / 2;
@@ -579,12 +589,15 @@ const CelTensor *cel_safetensors_find(const CelSafetensors *file, const char *na
 }
 
 const char *cel_safetensors_meta(const CelSafetensors *file, const char *key) {
+  CELI_NEED_OR(file, NULL);
+  CELI_NEED_OR(key, NULL);
   for (int64_t i = 0; i < file->n_meta; i++)
     if (strcmp(file->meta[i].key, key) == 0) return file->meta[i].value;
   return NULL;
 }
 
 CelMeta cel_safetensors_meta_at(const CelSafetensors *file, int64_t i) {
+  CELI_NEED_OR(file, (CelMeta){0});
   if (i < 0 || i >= file->n_meta) return (CelMeta){NULL, NULL};
   return file->meta[i];
 }
@@ -647,12 +660,16 @@ static CelStatus load(const CelSafetensors *file, CelTensors *tensors, unsigned 
 }
 
 CelStatus cel_safetensors_load(const CelSafetensors *file, CelTensors *tensors, unsigned roles) {
+  CELI_NEED(file);
+  CELI_NEED(tensors);
   CELI_FLOATS(CELI_IEEE);
   return load(file, tensors, roles, true);
 }
 
 CelStatus cel_safetensors_load_some(const CelSafetensors *file, CelTensors *tensors,
                                     unsigned roles) {
+  CELI_NEED(file);
+  CELI_NEED(tensors);
   CELI_FLOATS(CELI_IEEE);
   return load(file, tensors, roles, false);
 }

@@ -5,6 +5,7 @@
 /// Offsets count from the beginning of the data and leave no gap. Elements of 8 bytes come first,
 /// then those of 4, then bytes, each in the caller's order, and the header is padded with blanks so
 /// that the data begin at a multiple of 64: everything is aligned in a mapped file.
+#include "base/arguments.h"
 #include "base/base.h"
 #include "base/safetensors.h"
 #include <inttypes.h>
@@ -205,12 +206,18 @@ CelStatus celi_safetensors_write_in(const CeliFolder *folder, const char *path,
 
 CelStatus cel_safetensors_write_list(const char *path, const CelTensor *list, int64_t n,
                                      const CelMeta *meta, int n_meta) {
+  CELI_NEED(path);
+  if (n > 0) CELI_NEED(list);
+  if (n_meta > 0) CELI_NEED(meta);
   CELI_FLOATS(CELI_IEEE);
   return celi_safetensors_write_in(NULL, path, list, n, meta, n_meta);
 }
 
 CelStatus cel_safetensors_write(const char *path, const CelTensors *tensors, unsigned roles,
                                 const CelMeta *meta, int n_meta) {
+  CELI_NEED(path);
+  CELI_NEED(tensors);
+  if (n_meta > 0) CELI_NEED(meta);
   CELI_FLOATS(CELI_IEEE);
   const CelTensor **all;
   size_t count = (size_t)cel_tensors_count(tensors), n = 0;

@@ -1,5 +1,7 @@
 /// Spaces: made by a constructor, checked, measured, described and sampled from.
 #include "celsius/space.h"
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "celsius/rng.h"
 #include <inttypes.h>
@@ -34,6 +36,8 @@ CelSpace cel_space_box(int64_t size, double low, double high) {
 }
 
 CelSpace cel_space_box_bounds(int64_t size, const double *low, const double *high) {
+  CELI_NEED_OR(low, (CelSpace){0});
+  CELI_NEED_OR(high, (CelSpace){0});
   CELI_FLOATS(CELI_IEEE);
   CelSpace space = one_part(CEL_BOX, CEL_F32, size);
   if (size > CEL_SPACE_BOUNDS_MAX) space.part[0].size = -1; // cel_space_check refuses it
@@ -51,6 +55,7 @@ CelSpace cel_space_discrete(int64_t n) {
 }
 
 CelSpace cel_space_multi_discrete(int64_t k, const int64_t *n) {
+  CELI_NEED_OR(n, (CelSpace){0});
   CELI_FLOATS(CELI_IEEE);
   CelSpace space = one_part(CEL_MULTI_DISCRETE, CEL_I32, k);
   if (k > CEL_SPACE_BOUNDS_MAX) space.part[0].size = -1; // cel_space_check refuses it
@@ -141,6 +146,7 @@ static CelStatus check_bounds(const CelSpacePart *part, int p) {
 }
 
 CelStatus cel_space_check(const CelSpace *space) {
+  CELI_NEED(space);
   CELI_FLOATS(CELI_IEEE);
   if (space->n_parts < 1 || space->n_parts > CEL_SPACE_PARTS_MAX) {
     return cel_fail(CEL_E_SHAPE, "a space has 1 to %d parts, not %d", CEL_SPACE_PARTS_MAX,
@@ -170,6 +176,7 @@ static size_t aligned(size_t offset, size_t to) {
 }
 
 size_t cel_space_offset(const CelSpace *space, int p) {
+  CELI_NEED_OR(space, 0);
   size_t offset = 0;
   for (int i = 0;; i++) {
     size_t element = cel_type_size(space->part[i].type);
@@ -180,6 +187,7 @@ size_t cel_space_offset(const CelSpace *space, int p) {
 }
 
 size_t cel_space_bytes(const CelSpace *space) {
+  CELI_NEED_OR(space, 0);
   size_t widest = 1, end = 0;
   for (int p = 0; p < space->n_parts; p++) {
     size_t element = cel_type_size(space->part[p].type);
@@ -190,6 +198,7 @@ size_t cel_space_bytes(const CelSpace *space) {
 }
 
 int64_t cel_space_floats(const CelSpace *space) {
+  CELI_NEED_OR(space, -1);
   int64_t floats = 0;
   for (int p = 0; p < space->n_parts; p++) {
     const CelSpacePart *part = &space->part[p];
@@ -235,6 +244,8 @@ static int describe_part(const CelSpacePart *part, char *text, size_t size, int 
 }
 
 int cel_space_describe(const CelSpace *space, char *text, size_t size) {
+  CELI_NEED_OR(space, 0);
+  if (size > 0) CELI_NEED_OR(text, 0);
   CELI_FLOATS(CELI_IEEE);
   int at = 0;
   if (size > 0) text[0] = 0;
@@ -314,6 +325,9 @@ static void sample_part(const CelSpacePart *part, uint8_t *out, Words *words) {
 }
 
 void cel_space_sample(const CelSpace *space, void *out, int64_t n, CelRng *rng) {
+  CELI_NEED_OR(space, );
+  CELI_NEED_OR(out, );
+  CELI_NEED_OR(rng, );
   CELI_FLOATS(CELI_IEEE);
   Words words = {.rng = rng, .left = 0};
   const CelSpacePart *part = &space->part[0];

@@ -4,6 +4,7 @@
 /// tensor at a multiple of 64 bytes. The gaps are zero and stay so, so that a role's region can be
 /// summed, clipped, stepped and hashed as one run.
 #include "celsius/tensors.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include <errno.h>
 #include <stdalign.h>
@@ -51,6 +52,7 @@ const char *cel_type_name(CelType type) {
 }
 
 CelStatus cel_tensors_create(CelTensors **out) {
+  CELI_NEED(out);
   CelTensors *tensors = calloc(1, sizeof *tensors);
   if (tensors == NULL) return cel_fail(CEL_E_MEMORY, "no memory for a list of tensors");
   *out = tensors;
@@ -115,6 +117,9 @@ static CelStatus grow(CelTensors *tensors) {
 
 CelStatus cel_tensors_declare(CelTensors *tensors, const char *name, CelType type, CelRole role,
                               void *place, int ndim, const int64_t *shape) {
+  CELI_NEED(tensors);
+  CELI_NEED(name);
+  if (ndim > 0) CELI_NEED(shape);
   CELI_FLOATS(CELI_IEEE);
   if (tensors->block != NULL)
     return cel_fail(CEL_E_STATE, "tensor \"%s\" is declared after the allocation", name);
@@ -174,6 +179,7 @@ static CelStatus too_large(const CelTensors *tensors, size_t available, const ch
 }
 
 CelStatus cel_tensors_allocate(CelTensors *tensors) {
+  CELI_NEED(tensors);
   CELI_FLOATS(CELI_IEEE);
   if (tensors->block != NULL) return cel_fail(CEL_E_STATE, "the tensors are allocated already");
   if (!lay_out(tensors))
@@ -206,20 +212,26 @@ CelStatus cel_tensors_allocate(CelTensors *tensors) {
 // ---- Asking
 
 int64_t cel_tensors_count(const CelTensors *tensors) {
+  CELI_NEED_OR(tensors, 0);
   return tensors->n;
 }
 
 const CelTensor *cel_tensors_at(const CelTensors *tensors, int64_t i) {
+  CELI_NEED_OR(tensors, NULL);
   return i >= 0 && i < tensors->n ? &tensors->list[i] : NULL;
 }
 
 const CelTensor *cel_tensors_find(const CelTensors *tensors, const char *name) {
+  CELI_NEED_OR(tensors, NULL);
+  CELI_NEED_OR(name, NULL);
   for (int64_t i = 0; i < tensors->n; i++)
     if (strcmp(tensors->list[i].name, name) == 0) return &tensors->list[i];
   return NULL;
 }
 
 void *cel_tensors_region(const CelTensors *tensors, CelRole role, size_t *bytes) {
+  CELI_NEED_OR(tensors, NULL);
+  CELI_NEED_OR(bytes, NULL);
   *bytes = 0;
   if (tensors->block == NULL || (int)role < 0 || role >= CEL_ROLES) return NULL;
   *bytes = tensors->begin[role + 1] - tensors->begin[role];
@@ -227,10 +239,13 @@ void *cel_tensors_region(const CelTensors *tensors, CelRole role, size_t *bytes)
 }
 
 size_t cel_tensors_bytes(const CelTensors *tensors) {
+  CELI_NEED_OR(tensors, 0);
   return tensors->block != NULL ? tensors->begin[CEL_ROLES] : 0;
 }
 
 void cel_tensors_digest(const CelTensors *tensors, unsigned roles, uint64_t out[2]) {
+  CELI_NEED_OR(tensors, );
+  CELI_NEED_OR(out, );
   alignas(64) XXH3_state_t state;
   XXH3_INITSTATE(&state);
   XXH3_128bits_reset(&state);

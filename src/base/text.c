@@ -2,6 +2,7 @@
 ///
 /// A program may run under a locale whose decimal point is a comma, and a library cannot change
 /// that: conversions here switch the calling thread to the "C" locale for their own duration.
+#include "base/arguments.h"
 #include "base/base.h"
 #include <errno.h>
 #include <float.h>
@@ -357,6 +358,9 @@ void celi_text_free(CeliText *text) {
 // ---- shell
 
 const char *cel_shell_quote(char *text, size_t size, const char *path) {
+  CELI_NEED_OR(text, "");
+  CELI_NEED_OR(path, "");
+  if (size == 0) return "";
   CELI_FLOATS(CELI_IEEE);
   static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                               "_-./+,:@%=";

@@ -5,6 +5,7 @@
 /// keys and further documents are refused, so that no file unfolds into more than its own size.
 /// libyaml turns the text into events; every value goes through cel_fields_set, first on copies of the
 /// configs and, when the whole file was fine, on the configs themselves.
+#include "base/arguments.h"
 #include "base/base.h"
 #include "base/field.h"
 #include "base/yaml.h"
@@ -380,6 +381,8 @@ CelStatus celi_yaml_parse(const char *name, const char *text, size_t size,
 }
 
 CelStatus cel_yaml_read(const char *path, const CelYamlSection *sections, int n_sections) {
+  CELI_NEED(path);
+  if (n_sections > 0) CELI_NEED(sections);
   CELI_FLOATS(CELI_IEEE);
   char *text;
   size_t size;
@@ -446,6 +449,10 @@ CelStatus celi_yaml_parse_peek(const char *name, const char *text, size_t size, 
 }
 
 CelStatus cel_yaml_peek(const char *path, const char *key, char *text, size_t size, bool *found) {
+  CELI_NEED(path);
+  CELI_NEED(key);
+  CELI_NEED(text);
+  CELI_NEED(found);
   CELI_FLOATS(CELI_IEEE);
   char *bytes;
   size_t length;

@@ -3,6 +3,7 @@
 /// Numbers are written so that YAML 1.1 readers take them for numbers ("1.0e-5": a point, a signed
 /// exponent), and with the fewest digits that read back to the same bits. Texts are quoted wherever
 /// a reader could take them for something else.
+#include "base/arguments.h"
 #include "base/base.h"
 #include "base/field.h"
 #include "base/yaml.h"
@@ -144,6 +145,8 @@ CelStatus celi_yaml_write_in(const CeliFolder *folder, const char *name,
 }
 
 CelStatus cel_yaml_write(const char *path, const CelYamlSection *sections, int n_sections) {
+  CELI_NEED(path);
+  if (n_sections > 0) CELI_NEED(sections);
   CELI_FLOATS(CELI_IEEE);
   return celi_yaml_write_in(NULL, path, sections, n_sections);
 }

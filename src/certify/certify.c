@@ -1,5 +1,7 @@
 /// Certificates: which problem it is, at which temperature and discount; what all kinds share.
 #include "certify/certify.h"
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "run/training.h"
 #include <math.h>
@@ -61,6 +63,8 @@ void celi_measure_note(CelCertificate *certificate, const char *format, ...) {
 }
 
 const CelMeasure *cel_certificate_find(const CelCertificate *certificate, const char *name) {
+  CELI_NEED_OR(certificate, NULL);
+  CELI_NEED_OR(name, NULL);
   for (int i = 0; i < certificate->n; i++)
     if (strcmp(certificate->measure[i].name, name) == 0) return &certificate->measure[i];
   return NULL;
@@ -117,6 +121,8 @@ static CelStatus find_problem(const CelEnvSpec *spec, CelCertifyProblem *problem
 }
 
 CelStatus cel_certify_check(const CelEnvSpec *spec) {
+  CELI_NEED(spec);
+  CELI_NEED(spec->type);
   CELI_FLOATS(CELI_IEEE);
   CelCertifyProblem problem;
   return find_problem(spec, &problem);
@@ -173,6 +179,10 @@ static CelStatus fill(CelCertificate *out, CelAgent *agent, const CelEnvSpec *sp
 
 CelStatus cel_certify(CelAgent *agent, const CelEnvSpec *spec, const CelCertifyOptions *options,
                       CelCertificate **out) {
+  CELI_NEED(agent);
+  CELI_NEED(spec);
+  CELI_NEED(spec->type);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   const CelCertifyOptions how = options ? *options : cel_certify_options_default();
   CelCertificate *certificate = calloc(1, sizeof *certificate);

@@ -14,6 +14,7 @@
 /// takes adds nothing.
 /// Source: [policy-guarantees, objective bound], without the linearised drift 2 eps t.
 #include "celsius/guarantee.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
 #include "mdp/improve/improve.h"
@@ -185,6 +186,11 @@ static CelStatus measure(Bound *b, CelGuaranteeStep *step) {
 
 CelStatus cel_policy_guarantee(const CelMdp *mdp, const double *pi, const double *pi_next,
                                double gamma, CelGuaranteeStep *step) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(pi);
+  CELI_NEED(pi_next);
+  CELI_NEED(step);
   CELI_FLOATS(CELI_IEEE);
   Bound b = {0};
   CelStatus status = bound_open(&b, mdp, gamma);
@@ -243,6 +249,10 @@ static int64_t count_actions(const CelMdp *mdp) {
 }
 
 CelStatus cel_agent_policy(CelAgent *agent, const CelMdp *mdp, double *pi) {
+  CELI_NEED(agent);
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(pi);
   CELI_FLOATS(CELI_IEEE);
   const CelSpace *seen = cel_agent_observation(agent), *action = cel_agent_action(agent);
   const int64_t actions = count_actions(mdp);
@@ -274,6 +284,10 @@ struct CelGuarantee {
 
 CelStatus cel_guarantee_create(CelGuarantee **out, const CelMdp *mdp, CelAgent *agent,
                                double gamma) {
+  CELI_NEED(out);
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(agent);
   CELI_FLOATS(CELI_IEEE);
   CelGuarantee *g;
   CELI_TRY(celi_alloc(&g, 1, sizeof *g, "a guarantee"));
@@ -370,6 +384,9 @@ static CelStatus count_rows(CelGuarantee *g, const char *path) {
 }
 
 CelStatus cel_guarantee_write(CelGuarantee *guarantee, const CelAgent *agent, const char *folder) {
+  CELI_NEED(guarantee);
+  CELI_NEED(agent);
+  CELI_NEED(folder);
   CELI_FLOATS(CELI_IEEE);
   CelGuarantee *g = guarantee;
   char path[CEL_PATH_MAX];
@@ -385,6 +402,9 @@ CelStatus cel_guarantee_write(CelGuarantee *guarantee, const CelAgent *agent, co
 }
 
 CelStatus cel_guarantee_step(CelGuarantee *guarantee, CelAgent *agent, CelGuaranteeStep *step) {
+  CELI_NEED(guarantee);
+  CELI_NEED(agent);
+  CELI_NEED(step);
   CELI_FLOATS(CELI_IEEE);
   CelGuarantee *g = guarantee;
   Known *known = g->bound.known;
@@ -400,6 +420,7 @@ CelStatus cel_guarantee_step(CelGuarantee *guarantee, CelAgent *agent, CelGuaran
 }
 
 CelGuaranteeSummary cel_guarantee_summary(const CelGuarantee *guarantee) {
+  CELI_NEED_OR(guarantee, (CelGuaranteeSummary){0});
   return (CelGuaranteeSummary){.updates = guarantee->updates,
                                .held = guarantee->held,
                                .gamma = guarantee->bound.gamma,
@@ -408,6 +429,9 @@ CelGuaranteeSummary cel_guarantee_summary(const CelGuarantee *guarantee) {
 }
 
 CelStatus cel_guarantee_optimum(const CelGuarantee *guarantee, double *J_best, double *uncertain) {
+  CELI_NEED(guarantee);
+  CELI_NEED(J_best);
+  CELI_NEED(uncertain);
   CelSolveConfig config = cel_solve_config_default();
   CelSolution *best = NULL;
   config.alpha = 0, config.gamma = guarantee->bound.gamma;

@@ -5,6 +5,8 @@
 /// |V_2h - V_h| at the places that all have, the error falls as h^p, p = log2(d1/d2), and what is left is d2/(2^p - 1).
 /// p is not believed beyond 1: the estimate is d2 or more, about three times what a rule of second order leaves.
 /// Source: [soft-q-learning, 3.1]; Richardson, "The approximate arithmetical solution by finite differences", 1911.
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "certify/multigoal.h"
 #include <float.h>
@@ -187,6 +189,8 @@ static CelStatus solve_levels(CelMultigoalSolution *out, Level *level, double to
 
 CelStatus cel_multigoal_solve(const CelMultigoal *plane, double gamma, double alpha,
                               const CelMultigoalGrid *grid, CelMultigoalSolution **out) {
+  CELI_NEED(plane);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   const CelMultigoalGrid how = grid ? *grid : cel_multigoal_grid_default();
   const double begin = now();
@@ -225,11 +229,18 @@ void cel_multigoal_solution_destroy(CelMultigoalSolution *solution) {
 // ---- values and policy anywhere
 
 double cel_multigoal_v(const CelMultigoalSolution *solution, const double s[2]) {
+  CELI_NEED_OR(solution, (double)NAN);
+  CELI_NEED_OR(solution->V, (double)NAN);
+  CELI_NEED_OR(s, (double)NAN);
   CELI_FLOATS(CELI_IEEE);
   return celi_plane_at(solution->V, solution->cells, solution->step, s);
 }
 
 double cel_multigoal_q(const CelMultigoalSolution *solution, const double s[2], const double a[2]) {
+  CELI_NEED_OR(solution, (double)NAN);
+  CELI_NEED_OR(solution->V, (double)NAN);
+  CELI_NEED_OR(s, (double)NAN);
+  CELI_NEED_OR(a, (double)NAN);
   CELI_FLOATS(CELI_IEEE);
   double next[2], reward;
   const bool ends = cel_multigoal_step(&solution->plane, next, &reward, s, a);
@@ -256,6 +267,11 @@ static double tabulate(const CelMultigoalSolution *solution, const double s[2], 
 
 void cel_multigoal_log_density(const CelMultigoalSolution *solution, const double s[2],
                                const double *a, int64_t n, double *log_density) {
+  CELI_NEED_OR(solution, );
+  CELI_NEED_OR(solution->V, );
+  CELI_NEED_OR(s, );
+  CELI_NEED_OR(a, );
+  CELI_NEED_OR(log_density, );
   CELI_FLOATS(CELI_IEEE);
   double Q[CUTS * CUTS], sum = 0;
   int best = 0;
@@ -270,6 +286,11 @@ void cel_multigoal_log_density(const CelMultigoalSolution *solution, const doubl
 
 void cel_multigoal_draw(const CelMultigoalSolution *solution, const double s[2], CelRng *rng,
                         double a[2]) {
+  CELI_NEED_OR(solution, );
+  CELI_NEED_OR(solution->V, );
+  CELI_NEED_OR(s, );
+  CELI_NEED_OR(rng, );
+  CELI_NEED_OR(a, );
   CELI_FLOATS(CELI_IEEE);
   double Q[CUTS * CUTS], sum = 0;
   int cell = 0;

@@ -1,5 +1,6 @@
 /// Exporting policies: which formats there are, and the names of what they write. Contract: export.h.
 #include "celsius/export.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "deploy/export_formats.h"
 #include <ctype.h>
@@ -93,6 +94,9 @@ const char *celi_export_plain(char text[64], const char *from) {
 }
 
 CelStatus cel_export(const char *model, const char *format, const char *out, const char *name) {
+  CELI_NEED(model);
+  CELI_NEED(format);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   CeliExport write = NULL;
   char made[IDENTIFIER_MAX];

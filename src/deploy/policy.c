@@ -1,5 +1,6 @@
 /// Policies: a model file made ready to act, one observation at a time, on the caller's thread.
 #include "celsius/policy.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "nn/dist.h"
 #include "nn/mlp.h"
@@ -106,6 +107,8 @@ static CelStatus build(CelPolicy *policy, const CeliModel *model) {
 }
 
 CelStatus cel_policy_load(const char *path, CelPolicy **out) {
+  CELI_NEED(path);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   *out = NULL;
   CeliModel *model = NULL; // its two spaces are too large for a small stack
@@ -137,13 +140,16 @@ void cel_policy_destroy(CelPolicy *policy) {
 }
 
 const CelSpace *cel_policy_observation(const CelPolicy *policy) {
+  CELI_NEED_OR(policy, NULL);
   return &policy->observation;
 }
 const CelSpace *cel_policy_action(const CelPolicy *policy) {
+  CELI_NEED_OR(policy, NULL);
   return &policy->action;
 }
 
 int64_t cel_policy_noise(const CelPolicy *policy) {
+  CELI_NEED_OR(policy, 0);
   return policy->W;
 }
 
@@ -181,6 +187,9 @@ static void put_action(const CelPolicy *policy, float *action) {
 }
 
 CelStatus cel_policy_act(CelPolicy *policy, const void *obs, void *action) {
+  CELI_NEED(policy);
+  CELI_NEED(obs);
+  CELI_NEED(action);
   CELI_FLOATS(CELI_FLUSH);
   const float *head;
   CELI_TRY(forward(policy, obs, NULL, &head));
@@ -206,6 +215,10 @@ static CelStatus check_sample(const CelPolicy *policy) {
 
 CelStatus cel_policy_sample_noise(CelPolicy *policy, const void *obs, const float *noise,
                                   void *action) {
+  CELI_NEED(policy);
+  CELI_NEED(obs);
+  CELI_NEED(noise);
+  CELI_NEED(action);
   CELI_FLOATS(CELI_FLUSH);
   const float *head;
   CELI_TRY(check_sample(policy));
@@ -229,6 +242,10 @@ CelStatus cel_policy_sample_noise(CelPolicy *policy, const void *obs, const floa
 }
 
 CelStatus cel_policy_sample(CelPolicy *policy, const void *obs, CelRng *rng, void *action) {
+  CELI_NEED(policy);
+  CELI_NEED(obs);
+  CELI_NEED(rng);
+  CELI_NEED(action);
   CELI_FLOATS(CELI_FLUSH);
   enum { DIGITS = 1 << 24 }; // of a float, so that no uniform rounds to 1
   for (int64_t i = 0; i < policy->W; i++)

@@ -1,10 +1,13 @@
 /// The canvas: shapes are put on a list, in world coordinates. No pixels here.
 #include "celsius/canvas.h"
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include <stdio.h>
 #include <string.h>
 
 void cel_canvas_clear(CelCanvas *canvas, double x_min, double x_max, double y_min, double y_max) {
+  CELI_NEED_OR(canvas, );
   canvas->x_min = x_min;
   canvas->x_max = x_max;
   canvas->y_min = y_min;
@@ -40,15 +43,22 @@ static void add_points(CelCanvas *canvas, CelShapeKind kind, int n, const double
 
 void cel_canvas_polygon(CelCanvas *canvas, int n, const double *x, const double *y,
                         CelColor color) {
+  CELI_NEED_OR(canvas, );
+  CELI_NEED_OR(x, );
+  CELI_NEED_OR(y, );
   add_points(canvas, CEL_POLYGON, n, x, y, 0, color);
 }
 
 void cel_canvas_polyline(CelCanvas *canvas, int n, const double *x, const double *y, double width,
                          CelColor color) {
+  CELI_NEED_OR(canvas, );
+  CELI_NEED_OR(x, );
+  CELI_NEED_OR(y, );
   add_points(canvas, CEL_POLYLINE, n, x, y, width, color);
 }
 
 void cel_canvas_circle(CelCanvas *canvas, double x, double y, double radius, CelColor color) {
+  CELI_NEED_OR(canvas, );
   CelShape *shape = next_shape(canvas, CEL_CIRCLE, 1, color);
   if (!shape) return;
   shape->x[0] = x;
@@ -58,6 +68,7 @@ void cel_canvas_circle(CelCanvas *canvas, double x, double y, double radius, Cel
 
 void cel_canvas_arc_arrow(CelCanvas *canvas, double x, double y, double radius, double from,
                           double to, double width, CelColor color) {
+  CELI_NEED_OR(canvas, );
   CelShape *shape = next_shape(canvas, CEL_ARC_ARROW, 1, color);
   if (!shape) return;
   shape->x[0] = x;
@@ -69,6 +80,8 @@ void cel_canvas_arc_arrow(CelCanvas *canvas, double x, double y, double radius, 
 }
 
 void cel_canvas_text(CelCanvas *canvas, double x, double y, const char *text, CelColor color) {
+  CELI_NEED_OR(canvas, );
+  CELI_NEED_OR(text, );
   CELI_FLOATS(CELI_IEEE);
   CelShape *shape = next_shape(canvas, CEL_TEXT, 1, color);
   if (!shape) return;

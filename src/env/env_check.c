@@ -308,6 +308,7 @@ static CelStatus check_render(const Checks *c) {
     else if (canvas->dropped)
       status = cel_fail(CEL_E_ENV, "%d shapes too many; %d fit", canvas->dropped, CEL_SHAPES_MAX);
     if (status == CEL_OK) status = step_all(&run, 1, 0, t);
+    if (status == CEL_OK && run.buffer[TERMINATED].data[0]) status = reset_one(&run, 0);
   }
   run_close(&run);
   free(canvas);

@@ -9,6 +9,7 @@
 ///
 /// Every problem is stable without a controller, so that a bad policy costs much but blows up
 /// nothing. The exact answer at a discount and temperature is cel_lqr_solve's (celsius/lqr.h).
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/canvas.h"
 #include "celsius/lqr.h"
@@ -150,6 +151,9 @@ static void lqr_close(CelEnvSpec *spec) {
 }
 
 CelStatus cel_lqr_of_env(const CelEnvSpec *spec, CelLqr *out) {
+  CELI_NEED(spec);
+  CELI_NEED(spec->type);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   if (spec->type != &celi_env_lqr) {
     return cel_fail(CEL_E_UNSUPPORTED, "%s is no linear-quadratic regulator: LQR-v0 is",

@@ -10,6 +10,7 @@
 /// The time limit is the problem's horizon, or else the generator's. What the best policy earns is known
 /// exactly: cel_solve of cel_mdp_of_env (celsius/solve.h). The well-known problems have ids of their own, Gymnasium's
 /// where it has them; they are the same type with the generator already chosen.
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/mdp.h"
 #include "env/env_internal.h"
@@ -229,6 +230,9 @@ static void mdp_close(CelEnvSpec *spec) {
 }
 
 CelStatus cel_mdp_env_spec(CelEnvSpec **out, const CelMdp *mdp, const CelEnvOptions *options) {
+  CELI_NEED(out);
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
   CELI_FLOATS(CELI_IEEE);
   MdpArguments config;
   memset(&config, 0, sizeof config);
@@ -238,6 +242,9 @@ CelStatus cel_mdp_env_spec(CelEnvSpec **out, const CelMdp *mdp, const CelEnvOpti
 }
 
 CelStatus cel_mdp_of_env(const CelEnvSpec *spec, const CelMdp **out) {
+  CELI_NEED(spec);
+  CELI_NEED(spec->type);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   if (spec->type->open != mdp_open) {
     return cel_fail(CEL_E_UNSUPPORTED,

@@ -9,6 +9,8 @@
 /// s' = clip(s + a, +-7), where both the action and the place are clipped element by element; starts at N(0, .1^2 I).
 /// Source: Haarnoja et al., "Reinforcement learning with deep energy-based policies", 2017, 5.1.
 #include "celsius/multigoal.h"
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "celsius/canvas.h"
 #include "env/env_internal.h"
@@ -41,6 +43,8 @@ static double clip(double x, double limit) {
 }
 
 void cel_multigoal_goal(const CelMultigoal *plane, int g, double place[2]) {
+  CELI_NEED_OR(plane, );
+  CELI_NEED_OR(place, );
   place[g / 2] = g % 2 ? -plane->goal_distance : plane->goal_distance;
   place[1 - g / 2] = 0;
 }
@@ -59,6 +63,11 @@ static double nearest_goal(const CelMultigoal *plane, const double s[2]) {
 
 bool cel_multigoal_step(const CelMultigoal *plane, double next[2], double *reward,
                         const double s[2], const double a[2]) {
+  CELI_NEED_OR(plane, false);
+  CELI_NEED_OR(next, false);
+  CELI_NEED_OR(reward, false);
+  CELI_NEED_OR(s, false);
+  CELI_NEED_OR(a, false);
   CELI_FLOATS(CELI_IEEE);
   double length = 0;
   for (int k = 0; k < 2; k++) {
@@ -141,6 +150,9 @@ const CelEnvType celi_env_multigoal = {
 };
 
 CelStatus cel_multigoal_of_env(const CelEnvSpec *spec, CelMultigoal *out) {
+  CELI_NEED(spec);
+  CELI_NEED(spec->type);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   if (spec->type != &celi_env_multigoal)
     return cel_fail(CEL_E_UNSUPPORTED, "%s is not the multi-goal plane", spec->type->id);

@@ -2,6 +2,7 @@
 ///
 /// The library's own types are one line each below; types of the user's are added behind them at
 /// run time, under a lock, by pointer.
+#include "base/arguments.h"
 #include "base/base.h"
 #include "base/field.h"
 #include "env/env_internal.h"
@@ -121,6 +122,7 @@ static CelStatus add_type(const CelEnvType *type) {
 }
 
 CelStatus cel_env_register(const CelEnvType *type) {
+  CELI_NEED(type);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(celi_env_type_check(type));
   if (celi_plugin_is(type->id)) {
@@ -158,6 +160,8 @@ static CelStatus find_type(const char *id, const CelEnvType **type, void **libra
 }
 
 CelStatus cel_env_find(const char *id, const CelEnvType **out) {
+  CELI_NEED(id);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   void *library;
   CELI_TRY(find_type(id, out, &library));
@@ -228,6 +232,8 @@ static void free_spec(CelEnvSpec *spec) {
 
 CelStatus cel_env_spec_create(CelEnvSpec **out, const char *id, const void *config,
                               const CelEnvOptions *options) {
+  CELI_NEED(out);
+  CELI_NEED(id);
   CELI_FLOATS(CELI_IEEE);
   const CelEnvType *type;
   void *library;

@@ -9,6 +9,7 @@
 ///   5  save the counters
 /// Loops are over plain arrays and without calls, so that the bookkeeping of a step costs a few
 /// nanoseconds. Calls on disjoint ranges may run in different threads.
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/env.h"
 #include <float.h>
@@ -77,6 +78,11 @@ static CelStatus declare_results(CelVecEnv *env, CelTensors *t, const char *pref
 CelStatus cel_vecenv_declare(CelVecEnv *env, CelTensors *tensors, const char *prefix,
                              const CelEnvSpec *spec, int64_t N, uint64_t seed,
                              CelRngPurpose purpose, uint32_t first_index) {
+  CELI_NEED(env);
+  CELI_NEED(tensors);
+  CELI_NEED(prefix);
+  CELI_NEED(spec);
+  CELI_NEED(spec->type);
   CELI_FLOATS(CELI_IEEE);
   if (N < 1 || N > (int64_t)UINT32_MAX - (int64_t)first_index) {
     return cel_fail(CEL_E_RANGE,
@@ -280,7 +286,16 @@ static CelStatus reset_one(CelVecEnv *env, int64_t i) {
   return check_numbers(env, NULL, i, i + 1);
 }
 
+/// Errors: CEL_E_STATE: cel_vecenv_declare and cel_tensors_allocate come first.
+static CelStatus check_allocated(const CelVecEnv *env) {
+  if (env->spec && env->elapsed && env->obs && env->rng) return CEL_OK;
+  return cel_fail(CEL_E_STATE, "the environments are not allocated: call cel_vecenv_declare, then "
+                               "cel_tensors_allocate, first");
+}
+
 CelStatus cel_vecenv_reset(CelVecEnv *env) {
+  CELI_NEED(env);
+  CELI_TRY(check_allocated(env));
   CELI_FLOATS(CELI_IEEE);
   open_streams(env, 0, env->N);
   for (int64_t i = 0; i < env->N; i++) CELI_TRY(reset_one(env, i));
@@ -342,6 +357,9 @@ static CelStatus finish(CelVecEnv *env, int64_t i) {
 }
 
 CelStatus cel_vecenv_step(CelVecEnv *env, const void *actions, int64_t begin, int64_t end) {
+  CELI_NEED(env);
+  CELI_NEED(actions);
+  CELI_TRY(check_allocated(env));
   CELI_FLOATS(CELI_IEEE);
   if (begin < 0 || end > env->N || begin > end) {
     return cel_fail(CEL_E_RANGE,

@@ -7,6 +7,7 @@
 ///
 ///     P(s'|s,a) = p(s') / sum p,   r(s,a,s') = r + sum p r' / sum p over those merged,
 ///     r(s,a) = sum_s' P(s'|s,a) r(s,a,s')
+#include "base/arguments.h"
 #include "base/base.h"
 #include "mdp/model.h"
 #include <float.h>
@@ -54,6 +55,7 @@ struct CelMdpBuilder {
 
 CelStatus cel_mdp_builder_create(CelMdpBuilder **out, int64_t states, double discount,
                                  int64_t horizon) {
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   CelMdpBuilder *builder;
   if (states < 1) {
@@ -145,6 +147,7 @@ static int64_t grown(int64_t capacity, int64_t needed) {
 }
 
 CelStatus cel_mdp_builder_reserve(CelMdpBuilder *builder, int64_t pairs, int64_t transitions) {
+  CELI_NEED(builder);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   size_t of_pairs, of_transitions, bytes;
@@ -364,6 +367,7 @@ static CelStatus begin_actions(CelMdpBuilder *builder) {
 }
 
 CelStatus cel_mdp_pair(CelMdpBuilder *builder, int64_t state, int64_t action, double reward) {
+  CELI_NEED(builder);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   CELI_TRY(check_pair(builder, state, action, reward));
@@ -407,6 +411,7 @@ static CelStatus check_transition(const CelMdpBuilder *builder, int64_t next, do
 
 CelStatus cel_mdp_transition(CelMdpBuilder *builder, int64_t next, double probability,
                              double reward, bool ends) {
+  CELI_NEED(builder);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   CELI_TRY(check_transition(builder, next, probability, reward));
@@ -428,6 +433,7 @@ CelStatus cel_mdp_transition(CelMdpBuilder *builder, int64_t next, double probab
 // ---- start, grid, name
 
 CelStatus cel_mdp_start(CelMdpBuilder *builder, int64_t state, double weight) {
+  CELI_NEED(builder);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   if (state < 0 || state >= builder->states) {
@@ -448,6 +454,8 @@ CelStatus cel_mdp_start(CelMdpBuilder *builder, int64_t state, double weight) {
 }
 
 CelStatus cel_mdp_set_grid(CelMdpBuilder *builder, const CelMdpGrid *grid) {
+  CELI_NEED(builder);
+  CELI_NEED(grid);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   CELI_TRY(celi_mdp_check_grid(grid, builder->states));
@@ -472,6 +480,8 @@ CelStatus cel_mdp_set_grid(CelMdpBuilder *builder, const CelMdpGrid *grid) {
 }
 
 CelStatus cel_mdp_set_name(CelMdpBuilder *builder, const char *name) {
+  CELI_NEED(builder);
+  CELI_NEED(name);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   if (strlen(name) >= sizeof builder->name || !celi_text_plain(name)) {
@@ -540,6 +550,8 @@ static void give(CelMdpBuilder *builder, CeliMdp *model) {
 }
 
 CelStatus cel_mdp_build(CelMdpBuilder *builder, CelMdp **out) {
+  CELI_NEED(builder);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   CeliMdp *model;
   CELI_TRY(fail_if_built(builder));

@@ -2,6 +2,7 @@
 ///
 /// The order matters: `pair` is trusted once it has been walked, then `row` through it, then what lies in
 /// the rows.
+#include "base/arguments.h"
 #include "base/base.h"
 #include "mdp/model.h"
 #include <inttypes.h>
@@ -255,6 +256,8 @@ CelStatus celi_mdp_check_given(const CelMdp *mdp, bool *exact) {
 }
 
 CelStatus cel_mdp_check(const CelMdp *mdp) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
   CELI_FLOATS(CELI_IEEE);
   Walk walk = {.mdp = mdp};
   return check(&walk) == CEL_OK ? CEL_OK : CEL_E_CORRUPT;

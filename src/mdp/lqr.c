@@ -19,6 +19,7 @@
 /// algebraic Riccati equations", Int. J. Control 2004; (3) is [maximum-entropy, 8.25] for a
 /// quadratic Q.
 #include "celsius/lqr.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include <float.h>
 #include <math.h>
@@ -287,6 +288,8 @@ static void soften(const CelLqr *lqr, double gamma, double alpha, const double *
 }
 
 CelStatus cel_lqr_solve(const CelLqr *lqr, double gamma, double alpha, CelLqrSolution *out) {
+  CELI_NEED(lqr);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(check(lqr, gamma, alpha));
   memset(out, 0, sizeof *out);

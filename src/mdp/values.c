@@ -4,6 +4,7 @@
 /// pi(a|s) = exp((Q(s,a) - V(s))/alpha). Log-sum-exp is shifted by the maximum M, so that nothing overflows at any
 /// alpha, and policies are divided by their own sum; alpha = 0 is the maximum, and the uniform policy over its ties.
 #include "mdp/values.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
 #include "mdp/operator/explog.h"
@@ -52,17 +53,29 @@ void celi_policy_of(double *pi, const double *q, int64_t n, double alpha, double
 }
 
 void cel_q_of_v(const CelMdp *mdp, const double *V, double gamma, double *Q) {
+  CELI_NEED_OR(mdp, );
+  CELI_NEED_OR(mdp->pair, );
+  CELI_NEED_OR(V, );
+  CELI_NEED_OR(Q, );
   CELI_FLOATS(CELI_IEEE);
   for (int64_t p = 0; p < mdp->pairs; p++) Q[p] = celi_backup(mdp, gamma, V, p);
 }
 
 void cel_value_of_q(const CelMdp *mdp, const double *Q, double alpha, double *V) {
+  CELI_NEED_OR(mdp, );
+  CELI_NEED_OR(mdp->pair, );
+  CELI_NEED_OR(Q, );
+  CELI_NEED_OR(V, );
   CELI_FLOATS(CELI_IEEE);
   for (int64_t s = 0; s < mdp->states; s++)
     V[s] = celi_soft_max(Q + mdp->pair[s], mdp->pair[s + 1] - mdp->pair[s], alpha);
 }
 
 void cel_policy_of_q(const CelMdp *mdp, const double *Q, double alpha, double *pi) {
+  CELI_NEED_OR(mdp, );
+  CELI_NEED_OR(mdp->pair, );
+  CELI_NEED_OR(Q, );
+  CELI_NEED_OR(pi, );
   CELI_FLOATS(CELI_IEEE);
   for (int64_t s = 0; s < mdp->states; s++) {
     const int64_t p = mdp->pair[s];
@@ -71,6 +84,9 @@ void cel_policy_of_q(const CelMdp *mdp, const double *Q, double alpha, double *p
 }
 
 double cel_value_start(const CelMdp *mdp, const double *V) {
+  CELI_NEED_OR(mdp, (double)NAN);
+  CELI_NEED_OR(mdp->pair, (double)NAN);
+  CELI_NEED_OR(V, (double)NAN);
   CELI_FLOATS(CELI_IEEE);
   double J = 0.0;
   for (int64_t s = 0; s < mdp->states; s++) J += mdp->start[s] * V[s];

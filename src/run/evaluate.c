@@ -2,6 +2,7 @@
 ///
 /// Episodes run side by side in blocks; an environment whose episode is over is not stepped again.
 #include "algo/algo.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/train.h"
 #include "run/training.h"
@@ -250,6 +251,9 @@ CelStatus celi_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episode
 
 CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes, uint64_t seed,
                        CelActMode mode, double *returns, int64_t *lengths, CelEvalResult *result) {
+  CELI_NEED(agent);
+  CELI_NEED(spec);
+  CELI_NEED(spec->type);
   CELI_FLOATS(CELI_IEEE);
   return celi_evaluate(agent, spec, episodes, seed, mode, NULL, false, returns, lengths, result);
 }
@@ -257,6 +261,9 @@ CelStatus cel_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes
 CelStatus cel_evaluate_watched(CelAgent *agent, const CelEnvSpec *spec, int64_t episodes,
                                uint64_t seed, CelActMode mode, const CelRunHooks *hooks,
                                double *returns, int64_t *lengths, CelEvalResult *result) {
+  CELI_NEED(agent);
+  CELI_NEED(spec);
+  CELI_NEED(spec->type);
   CELI_FLOATS(CELI_IEEE);
   return celi_evaluate(agent, spec, episodes, seed, mode, hooks, true, returns, lengths, result);
 }

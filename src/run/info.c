@@ -1,5 +1,6 @@
 /// What this build of the library is and what machine it finds itself on.
 #include "celsius/info.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/version.h"
 #include "ops/ops.h"
@@ -23,6 +24,7 @@ static uint64_t all_memory(void) {
 }
 
 void cel_info(CelInfo *info) {
+  CELI_NEED_OR(info, );
   CELI_FLOATS(CELI_IEEE);
   *info = (CelInfo){.version = cel_version(),
                     .isa = celi_ops()->name,

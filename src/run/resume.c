@@ -4,6 +4,7 @@
 /// tables, TensorBoard events, stored transitions) is cut off and made again, the same. A run that
 /// died before its first checkpoint starts again, with the same course.
 #include "algo/algo.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/safetensors.h"
 #include "celsius/train.h"
@@ -209,6 +210,7 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
 
 CelStatus cel_train_resume(const char *folder, int64_t steps, int64_t threads,
                            const CelRunHooks *hooks, CelRunResult *result) {
+  CELI_NEED(folder);
   CELI_FLOATS(CELI_IEEE);
   char config[CEL_PATH_MAX];
   CelSetup *setup = NULL;
@@ -293,6 +295,8 @@ static CelStatus find_model(const char *folder, const char *which, char path[CEL
 }
 
 CelStatus cel_run_model(const char *folder, const char *which, char path[CEL_PATH_MAX]) {
+  CELI_NEED(folder);
+  CELI_NEED(path);
   CELI_FLOATS(CELI_IEEE);
   char config[CEL_PATH_MAX];
   CELI_TRY(celi_runfolder_check(folder, config));
@@ -336,6 +340,8 @@ static CelStatus open_once(const char *folder, const char *which, CelRun **out,
 
 /// A run in progress deletes its older checkpoints: one that is gone by the time it is read is looked for again.
 CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) {
+  CELI_NEED(folder);
+  CELI_NEED(out);
   enum { TRIES = 100 };
   CelStatus status = CEL_OK;
   for (int i = 0; i < TRIES; i++) {

@@ -1,5 +1,6 @@
 /// Setups: three field tables (run, algorithm, environment) behind one set of names.
 #include "celsius/setup.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "base/yaml.h"
 #include "celsius/version.h"
@@ -90,6 +91,9 @@ const void *celi_setup_env_config(const CelSetup *setup) {
 }
 
 CelStatus cel_setup_env(const CelSetup *setup, CelEnvSpec **out) {
+  CELI_NEED(setup);
+  CELI_NEED(setup->algo);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   return cel_env_spec_create(out, setup->run.env, celi_setup_env_config(setup),
                              celi_setup_env_options(setup));
@@ -137,6 +141,9 @@ static CelStatus fill_setup(CelSetup *setup, const char *algo, const char *env) 
 }
 
 CelStatus cel_setup_create(CelSetup **out, const char *algo, const char *env) {
+  CELI_NEED(out);
+  CELI_NEED(algo);
+  CELI_NEED(env);
   CELI_FLOATS(CELI_IEEE);
   CelSetup *setup = NULL;
   CELI_TRY(celi_alloc(&setup, 1, sizeof *setup, "setup"));
@@ -151,6 +158,9 @@ CelStatus cel_setup_create(CelSetup **out, const char *algo, const char *env) {
 }
 
 CelStatus cel_setup_copy(CelSetup **out, const CelSetup *setup) {
+  CELI_NEED(out);
+  CELI_NEED(setup);
+  CELI_NEED(setup->algo);
   CELI_FLOATS(CELI_IEEE);
   CelSetup *copy = NULL;
   CELI_TRY(cel_setup_create(&copy, setup->run.algo, setup->run.env));
@@ -215,6 +225,10 @@ static CelStatus fail_unknown(const CelSetup *setup, const char *name) {
 }
 
 CelStatus cel_setup_set(CelSetup *setup, const char *name, const char *text) {
+  CELI_NEED(setup);
+  CELI_NEED(setup->algo);
+  CELI_NEED(name);
+  CELI_NEED(text);
   CELI_FLOATS(CELI_IEEE);
   const Place place = find_place(setup, name);
   if (!place.table) return fail_unknown(setup, name);
@@ -225,11 +239,18 @@ CelStatus cel_setup_set(CelSetup *setup, const char *name, const char *text) {
 }
 
 int cel_setup_get(const CelSetup *setup, const char *name, char *text, size_t size) {
+  CELI_NEED_OR(setup, -1);
+  CELI_NEED_OR(setup->algo, -1);
+  CELI_NEED_OR(name, -1);
+  if (size > 0) CELI_NEED_OR(text, -1);
   const Place place = find_place(setup, name);
   return place.table ? cel_fields_get(place.table, place.config, place.name, text, size) : -1;
 }
 
 const CelField *cel_setup_find(const CelSetup *setup, const char *name) {
+  CELI_NEED_OR(setup, NULL);
+  CELI_NEED_OR(setup->algo, NULL);
+  CELI_NEED_OR(name, NULL);
   const Place place = find_place(setup, name);
   return place.table ? cel_fields_find(place.table, place.name) : NULL;
 }
@@ -260,6 +281,9 @@ static void keep_choice(CelSetup *setup, const CelRunConfig *before) {
 }
 
 CelStatus cel_setup_read(CelSetup *setup, const char *path) {
+  CELI_NEED(setup);
+  CELI_NEED(setup->algo);
+  CELI_NEED(path);
   CELI_FLOATS(CELI_IEEE);
   const CelRunConfig before = setup->run;
   CeliWritten written;
@@ -310,11 +334,17 @@ CelStatus celi_setup_write_in(const CelSetup *setup, const CeliFolder *folder, c
 }
 
 CelStatus cel_setup_write(const CelSetup *setup, const char *path) {
+  CELI_NEED(setup);
+  CELI_NEED(setup->algo);
+  CELI_NEED(path);
   CELI_FLOATS(CELI_IEEE);
   return celi_setup_write_in(setup, NULL, path);
 }
 
 CelStatus cel_setup_peek_env(const char *path, char env[CEL_PATH_MAX], bool *found) {
+  CELI_NEED(path);
+  CELI_NEED(env);
+  CELI_NEED(found);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(cel_yaml_peek(path, "env", env, CEL_PATH_MAX, found));
   return *found ? celi_setup_id_from_file(path, env) : CEL_OK;
@@ -372,6 +402,9 @@ static const char *auto_preset(const CelSetup *setup) {
 }
 
 CelStatus cel_setup_preset(CelSetup *setup, const char *name) {
+  CELI_NEED(setup);
+  CELI_NEED(setup->algo);
+  CELI_NEED(name);
   CELI_FLOATS(CELI_IEEE);
   if (strcmp(name, "auto") == 0) name = auto_preset(setup);
   CeliNearest nearest = {.wanted = name};

@@ -6,6 +6,7 @@
 /// not.
 #include "celsius/train.h"
 #include "algo/algo.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "run/config.h"
 #include "run/runfolder.h"
@@ -213,6 +214,11 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
 }
 
 CelStatus cel_learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const CelRunHooks *hooks) {
+  CELI_NEED(agent);
+  CELI_NEED(env);
+  if (!env->spec || !env->obs)
+    return cel_fail(CEL_E_STATE, "the environments are not allocated: call cel_vecenv_declare, "
+                                 "cel_tensors_allocate and cel_vecenv_reset first");
   CELI_FLOATS(CELI_IEEE);
   void *actions = NULL;
   CELI_TRY(celi_check_fit(agent, env->spec));
@@ -528,6 +534,8 @@ static CelStatus start_files(CeliTraining *training) {
 }
 
 CelStatus cel_setup_train(const CelSetup *setup, const CelRunHooks *hooks, CelRunResult *result) {
+  CELI_NEED(setup);
+  CELI_NEED(setup->algo);
   CELI_FLOATS(CELI_IEEE);
   CeliTraining training = {0};
   CelStatus status = celi_training_open(&training, setup, setup->run.steps, hooks);
@@ -540,6 +548,7 @@ CelStatus cel_setup_train(const CelSetup *setup, const CelRunHooks *hooks, CelRu
 CelStatus cel_train(const CelRunConfig *config, const void *algo_config, const void *env_config,
                     const CelEnvOptions *env_options, const CelRunHooks *hooks,
                     CelRunResult *result) {
+  CELI_NEED(config);
   CELI_FLOATS(CELI_IEEE);
   CelSetup *setup = NULL;
   CELI_TRY(cel_fields_check(cel_run_fields(), config));

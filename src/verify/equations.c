@@ -1,5 +1,7 @@
 /// Every equation of the notes: the form that is implemented and why, the functions that have it, the checks that try
 /// it. docs/equations.md holds this as a table between two marks; `script/equations` puts it there.
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "verify/verify.h"
 #include <ctype.h>
@@ -267,6 +269,7 @@ static void add_notes(CeliText *text) {
 }
 
 CelStatus cel_verify_equations(char **out) {
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   CeliText text = {0};
   add_notes(&text);

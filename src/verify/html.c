@@ -1,4 +1,6 @@
 /// The page of a check: its table, and three plots of what the rows say in numbers. Nothing is loaded from elsewhere.
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "celsius/improve.h"
 #include "verify/svg.h"
@@ -231,6 +233,8 @@ static void add_table(CeliText *text, const CelVerifyReport *report) {
 }
 
 CelStatus cel_verify_write_html(const CelVerifyReport *report, const char *path) {
+  CELI_NEED(report);
+  CELI_NEED(path);
   CELI_FLOATS(CELI_IEEE);
   CeliText text = {0};
   celi_text_add(&text, head, sizeof head - 1);

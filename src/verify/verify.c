@@ -3,6 +3,8 @@
 /// Case c of a row runs on the stream (seed + c, row), so that a row's numbers depend on neither the other rows nor
 /// the number of threads, and a case is found again by its seed alone.
 #include "verify/verify.h"
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include <math.h>
 #include <pthread.h>
@@ -43,6 +45,7 @@ const char *cel_verify_note_about(int i) {
 }
 
 int64_t cel_verify_count_without_library(const CelVerifyReport *report) {
+  CELI_NEED_OR(report, 0);
   int64_t count = 0;
   for (int64_t i = 0; i < report->count; i++) count += report->check[i].function[0] == 0;
   return count;
@@ -320,6 +323,7 @@ static CelStatus allocate(Work *work, const char *note) {
 }
 
 CelStatus cel_verify(const CelVerifyOptions *options, CelVerifyReport **out) {
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   const CelVerifyOptions standard = {0};
   const double began = now();

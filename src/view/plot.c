@@ -1,5 +1,6 @@
 /// Learning curves: which columns of which runs go into which panel, and within what limits.
 #include "celsius/plot.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "view/plot.h"
 
@@ -403,6 +404,7 @@ CelStatus celi_picture_format(const char *path, bool *svg) {
 
 CelStatus cel_plot_runs(const char *const *folders, int n, const char *out_path,
                         const CelPlotOptions *options) {
+  CELI_NEED(out_path);
   CELI_FLOATS(CELI_IEEE);
   const CelPlotOptions defaults = cel_plot_options_default();
   bool svg;

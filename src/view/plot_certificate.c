@@ -1,4 +1,6 @@
 /// Pictures of certificates: which one a problem gets, and its words.
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "view/certificate.h"
 #include "view/plot.h"
@@ -141,6 +143,8 @@ static CelStatus plot_table(const CelCertificate *certificate, const CeliCertifi
 
 CelStatus cel_plot_certificate(const CelCertificate *certificate, const char *title,
                                const char *out_path) {
+  CELI_NEED(certificate);
+  CELI_NEED(out_path);
   CELI_FLOATS(CELI_IEEE);
   CeliCertificateText text;
   bool svg;

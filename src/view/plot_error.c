@@ -1,6 +1,7 @@
 /// How the error of learning falls: error and certified bound against rounds, both on logarithmic axes.
 ///
 /// A line of slope -1/2 goes through the error's last point: what is left of sampling noise falls along it.
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/plot_mdp.h"
 #include "view/plot.h"
@@ -76,6 +77,7 @@ static CelStatus fill(CeliCurve curve[CURVES], const CelErrorPoint *point, int64
 
 CelStatus cel_plot_error(const CelErrorPoint *point, int64_t n, const char *title,
                          const char *subtitle, const char *out_path) {
+  CELI_NEED(out_path);
   CELI_FLOATS(CELI_IEEE);
   bool svg;
   CeliTicks ticks;

@@ -1,4 +1,6 @@
 /// Pictures of grid worlds: options, and what is checked before anything is drawn.
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "view/grid.h"
 #include "view/plot.h"
@@ -32,6 +34,11 @@ CelGridPlotOptions cel_plot_grid_options_default(void) {
 
 CelStatus cel_plot_grid(const CelMdp *mdp, const double *V, const double *pi, const char *subtitle,
                         const char *out_path, const CelGridPlotOptions *options) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(V);
+  CELI_NEED(pi);
+  CELI_NEED(out_path);
   CELI_FLOATS(CELI_IEEE);
   const CelGridPlotOptions defaults = cel_plot_grid_options_default();
   bool svg;

@@ -1,6 +1,7 @@
 /// What the temperature does: value, return and entropy of solutions against alpha.
 ///
 /// Alpha is on a logarithmic axis, and 0, which has no logarithm, a step to the left of the least of the others.
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/plot_mdp.h"
 #include "view/plot.h"
@@ -138,6 +139,7 @@ static CelStatus draw(const CelSweepPoint *point, int64_t n, const char *title,
 
 CelStatus cel_plot_sweep(const CelSweepPoint *point, int64_t n, const char *title,
                          const char *subtitle, const char *out_path) {
+  CELI_NEED(out_path);
   CELI_FLOATS(CELI_IEEE);
   CelSweepPoint *sorted = NULL;
   bool svg;

@@ -1,5 +1,6 @@
 /// Animations and pictures of environments.
 #include "celsius/render.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "view/render.h"
 
@@ -123,6 +124,10 @@ static CelStatus write_gif(Studio *studio, const char *path) {
 
 CelStatus cel_render_gif(const char *path, CelAgent *agent, const CelEnvSpec *spec, uint64_t seed,
                          const CelRenderOptions *options) {
+  CELI_NEED(path);
+  CELI_NEED(agent);
+  CELI_NEED(spec);
+  CELI_NEED(spec->type);
   CELI_FLOATS(CELI_IEEE);
   const CelRenderOptions defaults = cel_render_options_default();
   CeliFilm film;
@@ -140,6 +145,8 @@ CelStatus cel_render_gif(const char *path, CelAgent *agent, const CelEnvSpec *sp
 // ---- single pictures
 
 CelStatus cel_canvas_png(const char *path, const CelCanvas *canvas, int64_t size) {
+  CELI_NEED(path);
+  CELI_NEED(canvas);
   CELI_FLOATS(CELI_IEEE);
   CeliPixels pixels;
   if (size < 32 || size > 8000)
@@ -153,6 +160,10 @@ CelStatus cel_canvas_png(const char *path, const CelCanvas *canvas, int64_t size
 
 CelStatus cel_render_png(const char *path, const CelEnvSpec *spec, const double *state,
                          int64_t size) {
+  CELI_NEED(path);
+  CELI_NEED(spec);
+  CELI_NEED(spec->type);
+  CELI_NEED(state);
   CELI_FLOATS(CELI_IEEE);
   CelCanvas *canvas;
   CELI_TRY(check_spec(spec));

@@ -6,6 +6,7 @@
 ///     krylov  (I - gamma P_pi) d = T_pi V - V to some digits; direct: to all
 /// and T_pi V - V, computed state by state from the definition, gives the bound (certificate.c).
 /// Source: [maximum-entropy, 8.14-8.21], [policy-guarantees, Lemma 1] with r + gamma alpha H(s').
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
 #include "mdp/evaluate/direct.h"
@@ -74,6 +75,11 @@ static double backup(const CelMdp *mdp, const double *pi, double alpha, double g
 
 CelStatus cel_mdp_evaluate_horizon(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                                    int64_t horizon, double *V, double *Q) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(pi);
+  CELI_NEED(V);
+  CELI_NEED(Q);
   CELI_FLOATS(CELI_IEEE);
   if (isnan(gamma)) gamma = mdp->discount;
   if (horizon < 1)
@@ -186,6 +192,10 @@ static void close(Evaluation *e) {
 CelStatus cel_mdp_evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                            CelEvaluateMethod method, double tolerance, double *V, double *Q,
                            double *bound) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(pi);
+  CELI_NEED(V);
   CELI_FLOATS(CELI_IEEE);
   if (isnan(gamma)) gamma = mdp->discount;
   CELI_TRY(check(alpha, gamma, false));

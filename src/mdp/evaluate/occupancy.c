@@ -8,6 +8,7 @@
 /// turned over once, into a problem whose one action leads to where mass comes from. With r = (1 - gamma) p_0 -
 /// (I - gamma P_pi)' d what is missing of d has at most the mass |r|_1/(1 - gamma), since P_pi' makes no mass.
 /// Source: [actor-critic, 4.1-4.6].
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
 #include "mdp/evaluate/direct.h"
@@ -31,6 +32,10 @@ static void propagate(const CelMdp *mdp, const double *pi, double *next, const d
 }
 
 CelStatus cel_state_distribution(const CelMdp *mdp, const double *pi, int64_t T, double *p) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(pi);
+  CELI_NEED(p);
   CELI_FLOATS(CELI_IEEE);
   if (T < 0) return cel_fail(CEL_E_RANGE, "T = %lld: must be 0 or more", (long long)T);
   const int64_t S = mdp->states;
@@ -227,6 +232,10 @@ static CelStatus by_krylov(const CelMdp *mdp, const double *pi, double gamma, do
 
 CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, double gamma,
                                       CelEvaluateMethod method, double tolerance, double *d) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(pi);
+  CELI_NEED(d);
   CELI_FLOATS(CELI_IEEE);
   if (isnan(gamma)) gamma = mdp->discount;
   if (!(gamma >= 0.0 && gamma < 1.0))

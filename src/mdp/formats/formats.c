@@ -1,5 +1,6 @@
 /// Which format a file has, by its name or its first bytes, and the reader or writer for it.
 #include "mdp/formats/formats.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "mdp/model.h"
 #include <errno.h>
@@ -132,6 +133,8 @@ CelMdpLoadOptions cel_mdp_load_options_default(void) {
 }
 
 CelStatus cel_mdp_load(CelMdp **out, const char *path, CelMdpFormat format, double discount) {
+  CELI_NEED(out);
+  CELI_NEED(path);
   CELI_FLOATS(CELI_IEEE);
   CelMdpLoadOptions options = cel_mdp_load_options_default();
   options.format = format;
@@ -152,6 +155,9 @@ static CelStatus check_reward_option(const char *path, const CelMdpLoadOptions *
 }
 
 CelStatus cel_mdp_load_with(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
+  CELI_NEED(out);
+  CELI_NEED(path);
+  CELI_NEED(options);
   CELI_FLOATS(CELI_IEEE);
   CelMdpFormat format = options->format;
   CELI_TRY(find_format(path, &format));
@@ -167,6 +173,9 @@ CelStatus cel_mdp_load_with(CelMdp **out, const char *path, const CelMdpLoadOpti
 }
 
 CelStatus cel_mdp_save(const CelMdp *mdp, const char *path, CelMdpFormat format) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(path);
   CELI_FLOATS(CELI_IEEE);
   if (format == CEL_MDP_AUTO) format = by_name(path);
   if (format == CEL_MDP_AUTO) {

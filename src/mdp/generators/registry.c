@@ -1,6 +1,8 @@
 /// Generators of finite problems by name, and what they share.
 ///
 /// A new generator is a file beside this one and a line below.
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "mdp/generators/generators.h"
 #include <math.h>
@@ -19,6 +21,8 @@ const CelMdpGenerator *cel_mdp_generator_at(int i) {
 }
 
 CelStatus cel_mdp_generator_find(const char *name, const CelMdpGenerator **out) {
+  CELI_NEED(name);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   if (!name || !name[0]) return cel_fail(CEL_E_ARGUMENT, "no generator named");
   CeliNearest nearest = {.wanted = name};
@@ -41,6 +45,8 @@ static CelStatus generate(CelMdp **out, const CelMdpGenerator *generator, const 
 }
 
 CelStatus cel_mdp_generate(CelMdp **out, const char *name, const void *config) {
+  CELI_NEED(out);
+  CELI_NEED(name);
   CELI_FLOATS(CELI_IEEE);
   const CelMdpGenerator *generator = NULL;
   CELI_TRY(cel_mdp_generator_find(name, &generator));

@@ -19,6 +19,8 @@
 /// What the solves may be off by is subtracted from (1): V by its own bound b, a by 2 b (each Q by gamma b and its own
 /// rounding, which is less than (1-gamma) b), d in the L1 norm by that of its residual over 1-gamma.
 /// Source: [policy-guarantees, objective bound], without the linearised drift 2 e t; Kakade, Langford 2002.
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "mdp/improve/improve.h"
 #include "mdp/values.h"
@@ -184,6 +186,9 @@ static CelStatus iterate(Conservative *c, const CelConservativeConfig *config, d
 
 CelStatus cel_conservative_iteration(const CelMdp *mdp, const CelConservativeConfig *config,
                                      double *pi, CelConservativeStep *last) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(pi);
   CELI_FLOATS(CELI_IEEE);
   const CelConservativeConfig defaults = cel_conservative_config_default();
   CelConservativeStep unused;

@@ -11,6 +11,8 @@
 ///     -w(s) pi(a|s) A_soft(s,a).                                                             (4)
 /// Source: [actor-critic, 4.1-4.15], (3) and its form without gamma^t [actor-critic, 4.6-4.7], (2) and (4)
 /// [discrete-soft-policy-gradient].
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "mdp/improve/improve.h"
 #include <math.h>
@@ -88,6 +90,10 @@ static CelStatus exact_gradient(const CelMdp *mdp, const double *pi, double alph
 
 CelStatus cel_policy_gradient(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                               bool natural, double *gradient) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(pi);
+  CELI_NEED(gradient);
   CELI_FLOATS(CELI_IEEE);
   Parts parts = {0};
   gamma = celi_improve_gamma(mdp, gamma);
@@ -136,6 +142,10 @@ static void horizon_terms(const CelMdp *mdp, const double *pi, double alpha, dou
 CelStatus cel_policy_gradient_horizon(const CelMdp *mdp, const double *pi, double alpha,
                                       double gamma, int64_t horizon, bool discounted,
                                       double *gradient) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(pi);
+  CELI_NEED(gradient);
   CELI_FLOATS(CELI_IEEE);
   Parts parts = {0};
   double *p = NULL;
@@ -171,6 +181,12 @@ CelStatus cel_policy_gradient_horizon(const CelMdp *mdp, const double *pi, doubl
 
 void cel_soft_policy_gradient(const CelMdp *mdp, const double *pi, const double *Q, double alpha,
                               const double *weight, double *gradient) {
+  CELI_NEED_OR(mdp, );
+  CELI_NEED_OR(mdp->pair, );
+  CELI_NEED_OR(pi, );
+  CELI_NEED_OR(Q, );
+  CELI_NEED_OR(weight, );
+  CELI_NEED_OR(gradient, );
   CELI_FLOATS(CELI_IEEE);
   memset(gradient, 0, (size_t)mdp->pairs * sizeof *gradient);
   for (int64_t s = 0; s < mdp->states; s++) {

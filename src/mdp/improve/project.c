@@ -5,6 +5,8 @@
 /// not, one policy must do for all states, and the states' divergences are summed by a weight, which is where
 /// Lemma 2 ends.
 /// Source: [maximum-entropy, 8.30], [policy-guarantees, Lemma 2], with exp(Q/alpha) where V has alpha.
+#include "base/arguments.h"
+#include "base/base.h"
 #include "base/floats.h"
 #include "mdp/improve/improve.h"
 #include <math.h>
@@ -104,6 +106,10 @@ static void project_whole(const CelMdp *mdp, const double *Q, const double *V, d
 
 CelStatus cel_policy_project(const CelMdp *mdp, const double *Q, double alpha,
                              const CelPolicyClass *within, const double *weight, double *pi) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(Q);
+  CELI_NEED(pi);
   CELI_FLOATS(CELI_IEEE);
   double *V = NULL;
   if (!(alpha > 0.0 && isfinite(alpha))) {

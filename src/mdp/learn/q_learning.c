@@ -21,6 +21,7 @@
 /// l-infinity bounds for Q-learning", 2019, for the step; Even-Dar, Mansour, "Learning rates for Q-learning", 2003, for
 /// the polynomial ones.
 #include "celsius/q_learning.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
 #include "mdp/solve/certificate.h"
@@ -114,6 +115,9 @@ static Certificate certify(const CelMdp *mdp, const CeliShape *shape, const doub
 
 CelStatus cel_q_certificate(const CelMdp *mdp, const double *Q, double alpha, double gamma,
                             double *residual, double *bound) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(Q);
   CELI_FLOATS(CELI_IEEE);
   double *V = NULL;
   if (isnan(gamma)) gamma = mdp->discount;
@@ -374,6 +378,9 @@ static CelStatus prepare_trajectory(Learner *l) {
 }
 
 CelStatus cel_q_learning(const CelMdp *mdp, const CelQLearningConfig *config, CelQLearning **out) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   const CelQLearningConfig defaults = cel_q_learning_config_default();
   if (!config) config = &defaults;

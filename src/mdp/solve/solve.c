@@ -2,6 +2,7 @@
 ///
 /// A method leaves V; here the last sweep is made from it: residual and bound of that very V, Q = r + gamma P V, and pi.
 #include "celsius/solve.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/safetensors.h"
 #include "mdp/model.h"
@@ -113,6 +114,9 @@ static CelStatus allocate(CelSolution **out, const CelMdp *mdp) {
 }
 
 CelStatus cel_solution_save(const CelSolution *solution, const char *path) {
+  CELI_NEED(solution);
+  CELI_NEED(solution->V);
+  CELI_NEED(path);
   CELI_FLOATS(CELI_IEEE);
   const int64_t T = solution->horizon > 0 ? solution->horizon : 1;
   const struct {
@@ -285,6 +289,10 @@ static CelStatus iterate(CeliRun *run) {
 }
 
 CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config, CelSolution **out) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(config);
+  CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   *out = NULL;
   CELI_TRY(check(mdp, config));
