@@ -160,11 +160,12 @@ static CelStatus print_json(const char *id, const CelEnvReport *report) {
 static void print_text(const CelEnvReport *report) {
   for (int i = 0; i < report->n; i++) {
     const CelEnvCheck *row = &report->row[i];
-    const int used = printf("%s  %-13s ", row->passed ? "PASS" : "FAIL", row->name);
-    if (row->passed)
-      printf("\n");
-    else
-      cli_wrap(stdout, row->message, used, 6, cli_columns(stdout));
+    if (row->passed) {
+      printf("PASS  %s\n", row->name);
+      continue;
+    }
+    const int used = printf("FAIL  %s: ", row->name);
+    cli_wrap(stdout, row->message, used, 6, cli_columns(stdout));
   }
 }
 
