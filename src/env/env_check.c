@@ -151,6 +151,12 @@ static CelRng *streams(const Run *run) {
   return (CelRng *)(void *)run->buffer[RNG].data;
 }
 
+/// Starts the stream of row i.
+static void start_stream(const Run *run, int64_t i, int64_t index) {
+  const CelRng rng = cel_rng(run->checks->options.seed, CEL_RNG_ENV, (uint32_t)index);
+  streams(run)[i] = rng;
+}
+
 static CelStatus reset_one(Run *run, int64_t i) {
   const Checks *c = run->checks;
   run->elapsed[i] = 0;
@@ -207,7 +213,7 @@ static CelStatus play(const Checks *c, Record *record, int64_t n, int64_t first,
   Run run = {0};
   CelStatus status = run_open(&run, c, n, at_end);
   for (int64_t i = 0; status == CEL_OK && i < n; i++) {
-    streams(&run)[i] = cel_rng(c->options.seed, CEL_RNG_ENV, (uint32_t)(first + i));
+    start_stream(&run, i, first + i);
     status = reset_one(&run, i);
   }
   for (int64_t t = 0; status == CEL_OK && t < record->steps; t++) {
@@ -268,7 +274,7 @@ static CelStatus check_reset(const Checks *c) {
   Run run = {0};
   CelStatus status = run_open(&run, c, 1, true);
   for (uint32_t k = 0; status == CEL_OK && k < 100; k++) {
-    streams(&run)[0] = cel_rng(c->options.seed, CEL_RNG_ENV, k);
+    start_stream(&run, 0, k);
     status = reset_one(&run, 0);
   }
   run_close(&run);
@@ -294,7 +300,7 @@ static CelStatus check_render(const Checks *c) {
   CelStatus status =
       canvas ? run_open(&run, c, 1, true) : cel_fail(CEL_E_MEMORY, "no memory for a canvas");
   if (status == CEL_OK) {
-    streams(&run)[0] = cel_rng(c->options.seed, CEL_RNG_ENV, 0);
+    start_stream(&run, 0, 0);
     status = reset_one(&run, 0);
   }
   for (int64_t t = 0; status == CEL_OK && t < 20; t++) {
