@@ -485,6 +485,36 @@ static int exit_code(const Group *group) {
   return count_state(group, WAITING) ? CEL_E_INTERRUPTED : CEL_OK;
 }
 
+/// Whether all runs that go on at once fit into memory. Each run checks itself too, but what another one will fill later
+/// still counts as free then.
+static CelStatus check_memory(const Group *group) {
+  static const double gib = 1024.0 * 1024.0 * 1024.0;
+  const CelRunConfig *run = &group->setup->run;
+  const int runs = group->n < group->at_once ? group->n : group->at_once;
+  CelEnvSpec *spec = NULL;
+  CelAgent *agent = NULL;
+  CelInfo info;
+  if (runs < 2) return CEL_OK;
+  cel_info(&info);
+  CelAgentOptions options = cel_agent_options_default();
+  options.n_envs = run->n_envs, options.seed = run->seed;
+  CelStatus status = cel_setup_env(group->setup, &spec);
+  if (status == CEL_OK)
+    status = cel_agent_create(&agent, run->algo, group->setup->algo_config, &spec->observation,
+                              &spec->action, &options);
+  if (status == CEL_OK) {
+    const double each = (double)cel_tensors_bytes(cel_agent_tensors(agent));
+    if (runs * each > (double)info.memory_available)
+      status = cel_fail(CEL_E_MEMORY,
+                        "%d runs at once need %.3g GiB, %.3g GiB each, but %.3g GiB are left; take "
+                        "fewer jobs",
+                        runs, runs * each / gib, each / gib, (double)info.memory_available / gib);
+  }
+  cel_agent_destroy(agent);
+  cel_env_spec_destroy(spec);
+  return status;
+}
+
 /// Runs the jobs of a group whose folder is chosen; tells what came of them.
 static int finish(Group *group, CelStatus status) {
   if (status == CEL_OK) {
@@ -517,7 +547,8 @@ int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, const Cli
   group.jobs = calloc((size_t)n, sizeof *group.jobs);
   if (!group.jobs) return cli_error(cel_fail(CEL_E_MEMORY, "no memory for %d runs", n));
   cli_signals_install();
-  CelStatus status = choose_folder(&group);
+  CelStatus status = check_memory(&group);
+  if (status == CEL_OK) status = choose_folder(&group);
   for (int i = 0; i < n && status == CEL_OK; i++) {
     group.jobs[i].seed = seeds[i];
     status = make_run(&group, &group.jobs[i]);

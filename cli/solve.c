@@ -298,6 +298,12 @@ static void tell_files(const SolveOptions *options) {
   if (options->plot[0]) cli_note("wrote %s", options->plot);
 }
 
+/// For the loops of the library that call no hook of ours.
+static bool stop_wanted(void *user) {
+  (void)user;
+  return cli_stop_asked();
+}
+
 static CelStatus solve_problem(Solve *solve, const SolveProblem *problem, const char *name,
                                const char *gamma) {
   const SolveOptions *options = &solve->options;
@@ -314,6 +320,7 @@ static CelStatus solve_problem(Solve *solve, const SolveProblem *problem, const 
     status = cel_mdp_save(solve->mdp, options->save_problem, CEL_MDP_AUTO);
   if (status != CEL_OK) return status;
   cli_signals_install();
+  cel_set_interrupt_hook(stop_wanted, NULL);
   if (options->cpi)
     status = solve_cpi(solve);
   else if (options->q_learning)
@@ -322,6 +329,7 @@ static CelStatus solve_problem(Solve *solve, const SolveProblem *problem, const 
     status = solve_sweep(solve);
   else
     status = solve_single(solve);
+  cel_set_interrupt_hook(NULL, NULL);
   if (status == CEL_OK || status == CEL_E_INTERRUPTED) tell_files(options);
   return status;
 }

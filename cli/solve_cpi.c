@@ -180,6 +180,12 @@ static CelStatus finish(Log *log, double gamma, const CelConservativeStep *last,
   return CEL_OK;
 }
 
+static bool time_is_up(void *user) {
+  const Log *log = user;
+  const double limit = log->solve->config.max_seconds;
+  return cli_stop_asked() || (limit > 0 && clock_now() - log->start >= limit);
+}
+
 CelStatus solve_cpi(Solve *solve) {
   const CelMdp *mdp = solve->mdp;
   const double gamma = isnan(solve->config.gamma) ? mdp->discount : solve->config.gamma;
@@ -198,7 +204,9 @@ CelStatus solve_cpi(Solve *solve) {
     solve_json_problem(json, mdp, gamma);
     log.rows = cJSON_CreateArray();
   }
+  cel_set_interrupt_hook(time_is_up, &log);
   CelStatus status = cel_conservative_iteration(mdp, &config, pi, &last);
+  cel_set_interrupt_hook(NULL, NULL); // what was found is still evaluated and written
   if (status == CEL_OK) status = finish(&log, gamma, &last, pi, json);
   if (status == CEL_OK && json) {
     status = solve_json_print(json);

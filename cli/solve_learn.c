@@ -241,6 +241,7 @@ static CelStatus learn(Solve *solve, Log *log) {
     printf("%15s %19s %12s %12s %12s\n", "round", "samples", "error", "residual", "bound");
   }
   CelStatus status = cel_q_learning(solve->mdp, &config, &learned);
+  cel_set_interrupt_hook(NULL, NULL); // what was learned is still measured and written
   cli_bar_clear(&log->bar);
   if (status == CEL_OK) status = shortfall(log, learned, &lost);
   if (status == CEL_OK) status = write_files(log, learned);

@@ -64,7 +64,7 @@ typedef struct CelSolution {
 /// are 0 and the bound is infinite.
 /// Errors: CEL_E_RANGE (alpha, gamma, tolerance; a tolerance that double precision cannot certify is not one: see
 /// certified), CEL_E_UNSUPPORTED (method against horizon), CEL_E_MEMORY (also where the machine has less left than a
-/// solve will take; told before it begins).
+/// solve will take; told before it begins). An interrupt hook (below) that wants an end stops a run as `progress` does.
 CEL_API CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config,
                             CelSolution **out) CEL_WARN_UNUSED;
 CEL_API void cel_solution_destroy(CelSolution *solution);
@@ -83,7 +83,7 @@ typedef enum CelEvaluateMethod {
 /// Infinite horizon. *bound: certified sup-norm error of V.
 /// Source: [maximum-entropy, 8.14-8.21], [policy-guarantees, Lemma 1] with r + gamma alpha H(s').
 /// Errors: CEL_E_RANGE (pi, alpha, gamma), CEL_E_UNSUPPORTED (a finite horizon; direct without SuiteSparse),
-/// CEL_E_MEMORY.
+/// CEL_E_MEMORY, CEL_E_INTERRUPTED (the interrupt hook, below; as in the three functions below).
 CEL_API CelStatus cel_mdp_evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                                    CelEvaluateMethod method, double tolerance, double *V, double *Q,
                                    double *bound) CEL_WARN_UNUSED;
@@ -108,6 +108,15 @@ CEL_API void cel_policy_of_q(const CelMdp *mdp, const double *Q, double alpha, d
 CEL_API void cel_value_of_q(const CelMdp *mdp, const double *Q, double alpha, double *V);
 /// Q (pairs) of V: r + gamma E[V(s')].
 CEL_API void cel_q_of_v(const CelMdp *mdp, const double *V, double gamma, double *Q);
+
+// ---- an end from outside
+
+/// Asked by long computations of the calling thread, many times a second: solvers, evaluations of policies,
+/// distributions of states, tabular learning. True: they end as soon as they can, with CEL_E_INTERRUPTED or with what they
+/// have, as each says. It must be quick, and must not call the library.
+typedef bool (*CelInterruptHook)(void *user);
+/// Sets the hook of the calling thread. NULL: none.
+CEL_API void cel_set_interrupt_hook(CelInterruptHook hook, void *user);
 
 CEL_END
 #endif

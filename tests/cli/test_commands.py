@@ -237,6 +237,13 @@ class Seeds(kit.Case):
             self.assertIn(f"celsius train --resume group/seed-{k}", err)
         self.assertEqual(os.listdir(self.path("group", "seed-3")), ["config.yaml"])  # it had not begun
 
+    def test_jobs_are_counted_together(self):
+        """A replay buffer of 0.7 of what is left fits once, not twice. A row of Pendulum takes 24 bytes."""
+        left = json.loads(self.ok("info", "--json"))["memory_available"]
+        run = kit.small("--steps", "20", "--seeds", "1,2", "--eval-episodes", "1", "--buffer-size", left * 7 // 240)
+        self.fails(kit.MEMORY, *run, "--jobs", "2", "--out", "both", says=["2 runs at once need", "fewer jobs"])
+        self.assertFalse(os.path.exists(self.path("both")))
+
     def stop_seeds(self, stop, **options):
         """Starts two seeds, lets `stop` end them once they are under way; both must have saved."""
         process = subprocess.Popen([kit.BIN, *kit.small("--steps", "1000000", "--seeds", "1..2", "--jobs",

@@ -11,6 +11,7 @@
 #include "celsius/solve.h"
 #include "mdp/evaluate/direct.h"
 #include "mdp/evaluate/krylov.h"
+#include "mdp/interrupt.h"
 #include "mdp/operator/explog.h"
 #include <math.h>
 #include <stdlib.h>
@@ -89,6 +90,7 @@ CelStatus cel_mdp_evaluate_horizon(const CelMdp *mdp, const double *pi, double a
   for (int64_t t = horizon - 1; t >= 0; t--) {
     const double *now = pi + t * pairs, *next = t + 1 < horizon ? V + (t + 1) * S : NULL;
     double least, most;
+    CELI_TRY(celi_poll());
     const CelStatus status = check_policy(mdp, now, &least, &most);
     if (status != CEL_OK) return cel_fail_in(status, "t = %lld: ", (long long)t);
     for (int64_t p = 0; p < pairs; p++)
@@ -156,6 +158,7 @@ static CelStatus iterate(Evaluation *e, CelEvaluateMethod method, double toleran
   for (int in_vain = 0; in_vain < 4;) {
     const double wanted = method == CEL_EVALUATE_DIRECT ? 0.0 : tolerance;
     if (middle.bound <= wanted * fmax(1.0, middle.value_max)) break;
+    CELI_TRY(celi_poll());
     CELI_TRY(correct(e, method));
     celi_operator_add(e->op, e->V, 1.0, e->d);
     best = fmin(best, middle.bound);

@@ -11,6 +11,7 @@
 /// Source: van der Vorst, "Bi-CGSTAB: a fast and smoothly converging variant of Bi-CG", SIAM J. Sci. Stat. Comput. 1992.
 #include "mdp/evaluate/krylov.h"
 #include "base/base.h"
+#include "mdp/interrupt.h"
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -152,7 +153,7 @@ int64_t celi_krylov_solve(CeliKrylov *k, double *x, const double *b, double redu
   const double first = sums[1], wanted = first * reduction * reduction;
   double now = first, rho = first;
   int64_t n = 0;
-  while (n < most && now > wanted) {
+  while (n < most && now > wanted && !celi_interrupted() && !(k->stop && k->stop(k->user))) {
     celi_operator_blocks(op, apply_p, &step, sums);
     if (!(fabs(sums[0]) > 0.0)) break;
     step.a = rho / sums[0];

@@ -8,12 +8,14 @@ typedef struct CeliKrylov {
   const CeliKrylovKernels *kernels; ///< in float or double
   void *values;                     ///< gamma P_pi in that type; double: the operator's own
   void *x, *r, *shadow, *p, *v, *t; ///< (padded)
+  bool (*stop)(void *user);         ///< asked once an iteration; NULL: the interrupt hook alone
+  void *user;
 } CeliKrylov;
 
 /// Errors: CEL_E_MEMORY.
 CelStatus celi_krylov_create(CeliKrylov *krylov, CeliOperator *op) CEL_WARN_UNUSED;
 void celi_krylov_destroy(CeliKrylov *krylov);
-/// x from 0 until the residual is at most `reduction` of b (2-norm), or `most` iterations. Returns the iterations made;
+/// x from 0 until the residual is at most `reduction` of b (2-norm), `most` iterations, or stopped. Returns the iterations made;
 /// *left, when not NULL: the reduction that was reached.
 int64_t celi_krylov_solve(CeliKrylov *krylov, double *x, const double *b, double reduction,
                           int64_t most, double *left);

@@ -13,6 +13,7 @@
 #include "celsius/solve.h"
 #include "mdp/evaluate/direct.h"
 #include "mdp/evaluate/krylov.h"
+#include "mdp/interrupt.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ CelStatus cel_state_distribution(const CelMdp *mdp, const double *pi, int64_t T,
   const int64_t S = mdp->states;
   memcpy(p, mdp->start, (size_t)S * sizeof *p);
   for (int64_t t = 0; t < T; t++) {
+    CELI_TRY(celi_poll());
     memset(p + (t + 1) * S, 0, (size_t)S * sizeof *p);
     propagate(mdp, pi, p + (t + 1) * S, p + t * S, 1.0);
   }
@@ -54,16 +56,18 @@ static double mass(const double *p, int64_t S) {
 }
 
 /// d += sum_k (gamma P_pi')^k p, until what is left to add has no more than the tolerance's mass. p and `next`: scratch.
-static void add_up(const CelMdp *mdp, const double *pi, double gamma, double tolerance, double *d,
-                   double *p, double *next) {
+static CelStatus add_up(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
+                        double *d, double *p, double *next) {
   const int64_t S = mdp->states;
   // What is left after a term of mass m is at most gamma m/(1 - gamma).
   for (double m = mass(p, S); m > tolerance * (1.0 - gamma) && m > 0.0; m = mass(p, S)) {
+    CELI_TRY(celi_poll());
     for (int64_t s = 0; s < S; s++) d[s] += p[s];
     memset(next, 0, (size_t)S * sizeof *next);
     propagate(mdp, pi, next, p, gamma);
     memcpy(p, next, (size_t)S * sizeof *p);
   }
+  return CEL_OK;
 }
 
 static CelStatus sweeps(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
@@ -73,9 +77,9 @@ static CelStatus sweeps(const CelMdp *mdp, const double *pi, double gamma, doubl
   CELI_TRY(celi_alloc(&p, 2 * (size_t)S, sizeof *p, "a distribution"));
   memset(d, 0, (size_t)S * sizeof *d);
   for (int64_t s = 0; s < S; s++) p[s] = (1.0 - gamma) * mdp->start[s];
-  add_up(mdp, pi, gamma, tolerance, d, p, p + S);
+  const CelStatus status = add_up(mdp, pi, gamma, tolerance, d, p, p + S);
   free(p);
-  return CEL_OK;
+  return status;
 }
 
 /// Terminal states have no row in P_pi, but mass arrives there, so their column counts as any other's.
@@ -187,8 +191,8 @@ static CelStatus assemble(CeliOperator *op, double *spare) {
 
 /// Corrections until what is missing has no more than the tolerance's mass, or only rounding is left. Where several in a
 /// row gain nothing the rest is added up. r, x: scratch.
-static void correct(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
-                    CeliKrylov *krylov, double *d, double *r, double *x) {
+static CelStatus correct(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
+                         CeliKrylov *krylov, double *d, double *r, double *x) {
   const double least = 4.0 * 0x1p-53; // of d's mass: what r is known to
   double best = HUGE_VAL;
   int in_vain = 0;
@@ -197,7 +201,8 @@ static void correct(const CelMdp *mdp, const double *pi, double gamma, double to
     for (int64_t s = 0; s < mdp->states; s++) r[s] = (1.0 - gamma) * mdp->start[s] - d[s];
     propagate(mdp, pi, r, d, gamma);
     const double m = mass(r, mdp->states);
-    if (m <= fmax(tolerance * (1.0 - gamma), least * mass(d, mdp->states))) return;
+    if (m <= fmax(tolerance * (1.0 - gamma), least * mass(d, mdp->states))) return CEL_OK;
+    CELI_TRY(celi_poll());
     in_vain = m < 0.5 * best ? 0 : in_vain + 1;
     if (!(in_vain < IN_VAIN_MOST)) break;
     best = fmin(best, m);
@@ -206,7 +211,7 @@ static void correct(const CelMdp *mdp, const double *pi, double gamma, double to
     const double *step = left < 1.0 ? x : r; // r alone is one sweep
     for (int64_t s = 0; s < mdp->states; s++) d[s] += step[s];
   }
-  add_up(mdp, pi, gamma, tolerance, d, r, x);
+  return add_up(mdp, pi, gamma, tolerance, d, r, x);
 }
 
 static CelStatus by_krylov(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
@@ -222,7 +227,7 @@ static CelStatus by_krylov(const CelMdp *mdp, const double *pi, double gamma, do
   if (status == CEL_OK) status = celi_operator_vector(op, &x);
   if (status == CEL_OK) status = assemble(op, x);
   if (status == CEL_OK) status = celi_krylov_create(&krylov, op);
-  if (status == CEL_OK) correct(mdp, pi, gamma, tolerance, &krylov, d, r, x);
+  if (status == CEL_OK) status = correct(mdp, pi, gamma, tolerance, &krylov, d, r, x);
   celi_krylov_destroy(&krylov);
   free(r), free(x);
   celi_operator_destroy(op);

@@ -60,6 +60,7 @@ typedef struct Conservative {
   double gamma;
   double *V, *d, *residual; ///< (states)
   double *Q;                ///< (pairs)
+  double *before;           ///< (pairs) the policy before the step
   int64_t *best;            ///< (states) greedy pair; -1: as it is
   int64_t *queue;           ///< (states)
   uint8_t *reached;         ///< (states) 1: some policy can be there
@@ -75,6 +76,7 @@ static void release(Conservative *c) {
   free(c->d);
   free(c->residual);
   free(c->Q);
+  free(c->before);
   free(c->best);
   free(c->queue);
   free(c->reached);
@@ -87,6 +89,7 @@ static CelStatus allocate(Conservative *c) {
   CELI_TRY(celi_alloc(&c->d, S, sizeof *c->d, what));
   CELI_TRY(celi_alloc(&c->residual, S, sizeof *c->residual, what));
   CELI_TRY(celi_alloc(&c->Q, (size_t)c->mdp->pairs, sizeof *c->Q, what));
+  CELI_TRY(celi_alloc(&c->before, (size_t)c->mdp->pairs, sizeof *c->before, what));
   CELI_TRY(celi_alloc(&c->best, S, sizeof *c->best, what));
   CELI_TRY(celi_alloc(&c->queue, S, sizeof *c->queue, what));
   return celi_alloc(&c->reached, S, sizeof *c->reached, what);
@@ -172,9 +175,16 @@ static CelStatus iterate(Conservative *c, const CelConservativeConfig *config, d
       celi_floats_keep();
       return CEL_OK;
     }
-    const double before = c->J_error;
+    const double before = c->J_error, J = c->J;
+    memcpy(c->before, pi, (size_t)c->mdp->pairs * sizeof *pi);
     mix(c, last->eps, pi);
-    CELI_TRY(measure(c, pi));
+    const CelStatus status = measure(c, pi);
+    if (status == CEL_E_INTERRUPTED) { // the step is not measured, so it is not taken
+      memcpy(pi, c->before, (size_t)c->mdp->pairs * sizeof *pi);
+      *last = (CelConservativeStep){.J = J, .J_next = J, .gap = last->gap, .held = true};
+      return CEL_OK;
+    }
+    CELI_TRY(status);
     last->J_next = c->J;
     last->held = last->J_next - last->J + before + c->J_error >= last->lower_bound;
     const bool stop = config->step && !config->step(config->user, i, last);

@@ -24,6 +24,7 @@
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
+#include "mdp/interrupt.h"
 #include "mdp/solve/certificate.h"
 #include "mdp/values.h"
 #include <math.h>
@@ -204,7 +205,23 @@ static void move(Learner *l, int64_t p, double target) {
 
 // ---- a round
 
-static void round_synchronous(Learner *l) {
+enum { OFTEN = 1 << 16 }; ///< samples between two looks at the clock
+
+static double clock_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/// Asked after sample i of a round, since a round of a large problem takes long.
+static bool stopped(const Learner *l, int64_t i) {
+  const double limit = l->config->max_seconds;
+  if ((i + 1) % OFTEN != 0) return false;
+  return celi_interrupted() || (limit > 0.0 && clock_now() - l->start_seconds >= limit);
+}
+
+/// One round; false: stopped before its end.
+static bool round_synchronous(Learner *l) {
   const CelMdp *mdp = l->mdp;
   CelQLearning *out = l->out;
   cel_value_of_q(mdp, out->Q, l->alpha, out->V); // line 1
@@ -212,7 +229,9 @@ static void round_synchronous(Learner *l) {
     const int64_t t = draw_transition(l, p);
     const double next = ends(mdp, t) ? 0.0 : out->V[cel_mdp_next(mdp, t)];
     move(l, p, reward(mdp, p, t) + l->gamma * next);
+    if (stopped(l, p)) return false;
   }
+  return true;
 }
 
 /// A start that is not terminal, by bisection of the cumulative distribution.
@@ -251,7 +270,7 @@ static int64_t choose_pair(Learner *l) {
   return first + last;
 }
 
-static void round_asynchronous(Learner *l) {
+static bool round_asynchronous(Learner *l) {
   const CelMdp *mdp = l->mdp;
   const int64_t limit = l->config->episode_steps;
   for (int64_t i = 0; i < mdp->pairs; i++) {
@@ -265,16 +284,12 @@ static void round_asynchronous(Learner *l) {
     const bool again = over || (limit > 0 && l->elapsed >= limit);
     l->state = again ? draw_start(l) : s; // line 3
     if (again) l->elapsed = 0;
+    if (stopped(l, i)) return false;
   }
+  return true;
 }
 
 // ---- the loop
-
-static double clock_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /// The round of the i-th certificate of the schedule.
 static double scheduled_round(const Learner *l) {
@@ -304,7 +319,7 @@ static bool report(Learner *l) {
   static const double often = 0.2;
   CelQLearning *out = l->out;
   const double now = clock_now(), limit = l->config->max_seconds;
-  const bool late = limit > 0.0 && now - l->start_seconds >= limit;
+  const bool late = celi_interrupted() || (limit > 0.0 && now - l->start_seconds >= limit);
   const bool last = out->rounds == l->config->rounds || late;
   const bool scheduled = last || (double)out->rounds >= scheduled_round(l);
   while ((double)out->rounds >= scheduled_round(l)) l->scheduled++;
@@ -321,11 +336,7 @@ static void learn(Learner *l) {
     l->rng[i] = cel_rng(l->config->seed, CEL_RNG_TABULAR, (uint32_t)i);
   if (!synchronous) l->state = draw_start(l);
   do {
-    if (synchronous)
-      round_synchronous(l);
-    else
-      round_asynchronous(l);
-    out->rounds++;
+    out->rounds += synchronous ? round_synchronous(l) : round_asynchronous(l);
   } while (report(l) && out->rounds < l->config->rounds);
 }
 

@@ -6,6 +6,7 @@
 ///
 /// A run that is stopped at time t has values of t and later only. The earlier ones stay 0, and the bound is infinite.
 /// Source: [maximum-entropy, 8.8-8.23] with a time index.
+#include "base/base.h"
 #include "mdp/solve/solve.h"
 #include <math.h>
 
@@ -48,8 +49,10 @@ static bool goes_on(const Backward *b) {
                                 .bound = b->bound,
                                 .seconds = seconds,
                                 .fraction = (double)solution->sweeps / (double)solution->horizon};
-  if (config->progress && !config->progress(config->user, &now)) return false;
-  return !(config->max_seconds > 0.0 && seconds >= config->max_seconds);
+  const bool stop = config->progress && !config->progress(config->user, &now);
+  celi_floats_keep();
+  if (stop) return false;
+  return !celi_run_stopped(b->run);
 }
 
 /// Counts work, and asks whether to go on once there was enough of it.

@@ -24,7 +24,7 @@ CelStatus celi_solve_gauss_seidel(CeliRun *run) {
     if (!celi_run_goes_on(run)) return CEL_OK;
     celi_run_advance(run);
     celi_run_shift(run, missing(run));
-    for (int i = 0; i < SWEEPS; i++)
+    for (int i = 0; i < SWEEPS && !celi_run_stopped(run); i++)
       celi_operator_sweep_in_place(run->op, run->alpha, run->V, i % 2 == 0);
     run->solution->sweeps += SWEEPS;
   }

@@ -17,7 +17,7 @@ static void iterate(CeliRun *run, double *d, double *spare) {
     if (!celi_run_goes_on(run)) return;
     // d <- R + gamma P_pi d
     celi_operator_apply(run->op, d, run->next, run->next);
-    for (int k = 2; k < PRODUCTS; k++) {
+    for (int k = 2; k < PRODUCTS && !celi_run_stopped(run); k++) {
       celi_operator_apply(run->op, spare, run->next, d);
       double *swap = d;
       d = spare, spare = swap;

@@ -82,6 +82,7 @@ static CelStatus iterate(Newton *newton) {
     if (!newton->d) { // where sweeps alone suffice nothing of this is needed
       CELI_TRY(celi_operator_prepare(run->op));
       CELI_TRY(celi_krylov_create(&newton->krylov, run->op));
+      newton->krylov.stop = celi_run_stopped, newton->krylov.user = run;
       CELI_TRY(celi_operator_vector(run->op, &newton->d));
     }
     celi_run_linearise(run);

@@ -5,6 +5,7 @@
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/safetensors.h"
+#include "mdp/interrupt.h"
 #include "mdp/model.h"
 #include "mdp/solve/solve.h"
 #include "mdp/values.h"
@@ -103,11 +104,9 @@ static CelStatus allocate(CelSolution **out, const CelMdp *mdp) {
       !celi_size_mul(16, pairs, &more) || !celi_size_add(bytes, more, &bytes))
     return cel_fail(CEL_E_MEMORY, "a horizon of %zu steps has more values than can be addressed",
                     T);
-  if (mdp->horizon > 0) {
-    char what[64];
-    snprintf(what, sizeof what, "values and policies of %zu time steps", T);
-    CELI_TRY(celi_mdp_room(bytes, what));
-  }
+  char what[64];
+  snprintf(what, sizeof what, "values and policies of %zu time step%s", T, T == 1 ? "" : "s");
+  CELI_TRY(celi_mdp_room(bytes, what));
   CELI_TRY(zeroed(&solution->V, values, "the values of a solution"));
   CELI_TRY(zeroed(&solution->Q, pairs, "the action values of a solution"));
   return zeroed(&solution->pi, pairs, "the policy of a solution");
@@ -211,6 +210,12 @@ static bool exhausted(CeliRun *run) {
   return (double)(run->solution->sweeps - run->best_sweep) > patience;
 }
 
+bool celi_run_stopped(void *arg) {
+  const CeliRun *run = arg;
+  const double limit = run->config->max_seconds;
+  return celi_interrupted() || (limit > 0.0 && celi_solve_seconds() - run->start_seconds >= limit);
+}
+
 bool celi_run_goes_on(CeliRun *run) {
   const CelSolveConfig *config = run->config;
   CelSolution *solution = run->solution;
@@ -227,8 +232,7 @@ bool celi_run_goes_on(CeliRun *run) {
                                 .fraction = fraction(run, bound, wanted)};
   const bool stop = config->progress && !config->progress(config->user, &now);
   celi_floats_keep();
-  return !stop && bound > wanted && !exhausted(run) &&
-         !(config->max_seconds > 0.0 && seconds >= config->max_seconds) &&
+  return !stop && bound > wanted && !exhausted(run) && !celi_run_stopped(run) &&
          !(config->max_iterations > 0 && solution->iterations >= config->max_iterations);
 }
 

@@ -34,6 +34,8 @@ void celi_run_linearise(CeliRun *run);
 /// Asked once an iteration, after one of the two above. False: the certificate holds, no more can be had in double
 /// precision, or a limit is met. V is then to be moved to the middle.
 bool celi_run_goes_on(CeliRun *run);
+/// Asked between two of the above where one of them takes long: the time is up, or an end is wanted. (void *) a CeliRun.
+bool celi_run_stopped(void *run);
 /// V + c at every state that is not terminal.
 void celi_run_shift(CeliRun *run, double c);
 CelStatus celi_solve_vi(CeliRun *run);
