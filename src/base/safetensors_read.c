@@ -515,6 +515,11 @@ static CelStatus map_file(CelSafetensors *file) {
   if (fd < 0) return celi_fail_errno(file->name, "cannot be opened", errno);
   struct stat info;
   int error = 0;
+  if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+    close(fd);
+    return cel_fail(CEL_E_IO, "%s: a pipe or device cannot be mapped: write it to a file first",
+                    file->name);
+  }
   if (fstat(fd, &info) != 0)
     error = errno;
   else if (S_ISDIR(info.st_mode))

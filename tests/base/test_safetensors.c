@@ -472,7 +472,7 @@ static void bad_paths_are_told(void **state) {
   assert_fails(cel_safetensors_open(in_folder(state, "none"), &file), CEL_E_IO,
                "none: cannot be opened: No such file or directory");
   assert_fails(cel_safetensors_open(*state, &file), CEL_E_IO, "Is a directory");
-  assert_fails(cel_safetensors_open("/dev/null", &file), CEL_E_CORRUPT, "a file of 0 bytes");
+  assert_fails(cel_safetensors_open("/dev/null", &file), CEL_E_IO, "a pipe or device");
   assert_fails(
       cel_safetensors_write(in_folder(state, "no/x"), agent.tensors, CEL_ROLES_RESUME, NULL, 0),
       CEL_E_IO, "No such file or directory");
