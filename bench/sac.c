@@ -83,11 +83,24 @@ static double rate(CelAgent *agent, int64_t n) {
   return (double)n / (bench_now() - start);
 }
 
+/// Leaves the agent as one whose gradients have died: no weights, moments that fade through the smallest numbers.
+static void fade(CelAgent *agent) {
+  const CelTensors *tensors = cel_agent_tensors(agent);
+  for (int64_t i = 0; i < cel_tensors_count(tensors); i++) {
+    const CelTensor *t = cel_tensors_at(tensors, i);
+    float *x = t->data;
+    const bool moment = t->role == CEL_MOMENT1 || t->role == CEL_MOMENT2;
+    if (!moment && t->role != CEL_PARAM) continue;
+    for (int64_t k = 0; k < t->size; k++) x[k] = moment ? 0x1p-120f : 0.0f;
+  }
+  if (cel_agent_sync(agent) != CEL_OK) bench_die("%s", cel_error());
+}
+
 void bench_sac(const BenchOptions *options, const char *name) {
   const Size *s = strcmp(name, "sac-small") == 0 ? &sizes[0] : &sizes[1];
-  CelAgent *agent[2] = {make(s, 1), make(s, 2)};
-  double *updates[3], peaks = 0;
-  for (int k = 0; k < 3; k++)
+  CelAgent *agent[3] = {make(s, 1), make(s, 2), make(s, 1)};
+  double *updates[4], peaks = 0;
+  for (int k = 0; k < 4; k++)
     if (!(updates[k] = calloc((size_t)options->repeats, sizeof(double)))) bench_die("no memory");
   const double each = options->seconds / options->repeats;
   const int64_t n = 1 + (int64_t)(each * rate(agent[0], 20));
@@ -98,6 +111,9 @@ void bench_sac(const BenchOptions *options, const char *name) {
     const double after = celi_ops_peak(0.05);
     updates[1][r] = rate(agent[1], n);
     updates[2][r] = updates[1][r] / updates[0][r];
+    const double paired = rate(agent[0], n);
+    fade(agent[2]);
+    updates[3][r] = rate(agent[2], n) / paired;
     peaks += (before + after) / 2;
   }
   const double one = bench_median(updates[0], options->repeats),
@@ -120,8 +136,15 @@ void bench_sac(const BenchOptions *options, const char *name) {
                       .peer_value = NAN};
   snprintf(scaling.name, sizeof scaling.name, "%s, 2 threads over 1", name);
   bench_row(&scaling);
-  for (int k = 0; k < 2; k++) cel_agent_destroy(agent[k]);
-  for (int k = 0; k < 3; k++) free(updates[k]);
+  BenchRow fading = {.value = bench_median(updates[3], options->repeats),
+                     .unit = "x ordinary",
+                     .limit = 1,
+                     .limit_of = "an ordinary update",
+                     .peer_value = NAN};
+  snprintf(fading.name, sizeof fading.name, "%s, on decaying gradients", name);
+  bench_row(&fading);
+  for (int k = 0; k < 3; k++) cel_agent_destroy(agent[k]);
+  for (int k = 0; k < 4; k++) free(updates[k]);
   if (!options->peers) return;
   bench_peers(name, one, "updates/s", s->peer_size, 1);
   bench_peers(name, two, "updates/s", s->peer_size, 2);
