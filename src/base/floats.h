@@ -127,7 +127,7 @@ static inline void celi_floats_keep(void) {
 
 /// From here to the end of the block: this mode. Then what was.
 #define CELI_FLOATS(mode)                                                                          \
-  const CeliFloats celi_floats_were __attribute__((cleanup(celi_floats_end))) =                    \
+  const CeliFloats celi_floats_were __attribute__((cleanup(celi_floats_end), unused)) =            \
       celi_floats_begin(mode)
 
 /// A number that the compiler must compute before this line, or may use only after it.
