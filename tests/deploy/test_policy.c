@@ -435,7 +435,7 @@ static void test_nan_parameter(void **state) {
 }
 
 /// A thread with 32 KiB of stack loads a policy and acts; odd widths, so that weights are copied.
-static void *load_and_act(void *path) {
+static __attribute__((unused)) void *load_and_act(void *path) {
   CelPolicy *policy;
   CelRng rng = cel_rng(1, CEL_RNG_USER, 0);
   float obs[64] = {0.5f}, action[16];
