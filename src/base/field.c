@@ -436,6 +436,7 @@ static CelStatus parse_value(const CelField *field, const char *name, const char
 }
 
 const CelField *cel_field_start(const CelField *field) {
+  CELI_NEED_OR(field, NULL);
   static const char tail[] = "_init";
   const size_t n = strlen(field->name);
   if (field->type != CEL_FIELD_AUTO || field[1].name == NULL) return NULL;

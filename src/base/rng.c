@@ -65,7 +65,9 @@ double cel_rng_range(CelRng *rng, double low, double high) {
   double x = low + (high - low) * u;
   if (isfinite(low) && isfinite(high) && !isfinite(x)) // high - low overflows: mix the halves
     x = 2 * (low / 2 + (high / 2 - low / 2) * u);
-  return x < high || !(low < high) ? x : nextafter(high, low); // rounding may reach high
+  if (!(x < high) && low < high) x = nextafter(high, low); // rounding may reach high
+  CELI_PIN(x);
+  return x;
 }
 
 // Natural logarithm of x in (0, 1], to about 2 ulp: x = m 2^e, log m = 2 atanh((m - 1) / (m + 1)).
@@ -102,7 +104,9 @@ double cel_rng_normal(CelRng *rng) {
   cel_rng_block(rng, block);
   double u = (double)((word64(block, 0) >> 11) + 1) * 0x1p-53; // (0, 1]
   double turn = (double)(word64(block, 1) >> 11) * 0x1p-53;    // [0, 1)
-  return sqrt(-2 * log_unit(u)) * cos_turn(turn);
+  double z = sqrt(-2 * log_unit(u)) * cos_turn(turn);
+  CELI_PIN(z);
+  return z;
 }
 
 // The 128-bit product of two 64-bit numbers: returns the high half, *low gets the low one.

@@ -233,7 +233,9 @@ double cel_multigoal_v(const CelMultigoalSolution *solution, const double s[2]) 
   CELI_NEED_OR(solution->V, (double)NAN);
   CELI_NEED_OR(s, (double)NAN);
   CELI_FLOATS(CELI_IEEE);
-  return celi_plane_at(solution->V, solution->cells, solution->step, s);
+  double V = celi_plane_at(solution->V, solution->cells, solution->step, s);
+  CELI_PIN(V);
+  return V;
 }
 
 double cel_multigoal_q(const CelMultigoalSolution *solution, const double s[2], const double a[2]) {
@@ -244,7 +246,9 @@ double cel_multigoal_q(const CelMultigoalSolution *solution, const double s[2], 
   CELI_FLOATS(CELI_IEEE);
   double next[2], reward;
   const bool ends = cel_multigoal_step(&solution->plane, next, &reward, s, a);
-  return ends ? reward : reward + solution->gamma * cel_multigoal_v(solution, next);
+  if (!ends) reward += solution->gamma * cel_multigoal_v(solution, next);
+  CELI_PIN(reward);
+  return reward;
 }
 
 /// The middle of cell k of CUTS over [-reach, reach].

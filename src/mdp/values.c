@@ -90,6 +90,7 @@ double cel_value_start(const CelMdp *mdp, const double *V) {
   CELI_FLOATS(CELI_IEEE);
   double J = 0.0;
   for (int64_t s = 0; s < mdp->states; s++) J += mdp->start[s] * V[s];
+  CELI_PIN(J);
   return J;
 }
 

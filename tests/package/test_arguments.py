@@ -57,6 +57,7 @@ NULLABLE = {
     "cel_setup_get": {"text"},
     "cel_setup_train": {"hooks", "result"},
     "cel_space_describe": {"text"},
+    "cel_soft_policy_gradient": {"weight"},
     "cel_svgd_run": {"data", "options"},
     "cel_tensors_declare": {"place"},
     "cel_train": {"algo_config", "env_config", "env_options", "hooks", "result"},

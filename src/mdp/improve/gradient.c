@@ -185,7 +185,6 @@ void cel_soft_policy_gradient(const CelMdp *mdp, const double *pi, const double 
   CELI_NEED_OR(mdp->pair, );
   CELI_NEED_OR(pi, );
   CELI_NEED_OR(Q, );
-  CELI_NEED_OR(weight, );
   CELI_NEED_OR(gradient, );
   CELI_FLOATS(CELI_IEEE);
   memset(gradient, 0, (size_t)mdp->pairs * sizeof *gradient);
