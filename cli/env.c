@@ -218,10 +218,11 @@ const CliCommand cli_env = {
     .name = "env",
     .help = "env --help",
     .usage = "celsius env check ENV [--env.KEY VALUE] [--steps N] [--json]",
-    .doc = "Checks that an environment keeps its promises: spaces, values within them, finite "
-           "rewards, the same episode for the same seed, environments of a batch that do not "
-           "depend on each other, nothing read or written outside of its buffers, a picture. "
-           "Random actions. The exit code is 14 where a check fails.",
+    .doc = "Checks that an environment keeps its promises. Spaces are valid and hold the "
+           "observations, "
+           "rewards are finite, the same seed gives the same episode, environments of a batch do "
+           "not depend on each other, nothing outside of the buffers is read or written, a picture "
+           "is drawn. Actions are random. The exit code is 14 where a check fails.",
     .details = "Examples\n"
                "  celsius env check Pendulum-v1\n"
                "  celsius env check ./point.so:Point --env.friction 0.2",
