@@ -36,7 +36,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 COPIED = ("src", "include", "cli")
 KEYS = {"breaks": str, "file": str, "old": str, "new": str, "red": list, "rows": list, "all_cases": bool, "only": list}
-SECONDS = 120  # of one test; a mutation that makes a test hang is seen
+# A test that takes 10 times as long as without the mutation, and this many seconds, hangs: the mutation is seen.
+SECONDS = 120
 
 
 class Failure(Exception):
@@ -77,6 +78,7 @@ class Build:
     def __init__(self, folder):
         self.folder = folder
         self.command, self.objects_of, self.tests = {}, {}, {}
+        self.seconds = {}  # of a test without a mutation
         for line in self.ask("ninja", "-t", "commands").splitlines():
             words = shlex.split(line.removeprefix(": && ").split(" && ")[0])
             if "-o" in words:
@@ -89,6 +91,8 @@ class Build:
             elif line:
                 output = line.split(":")[0]
         for test in json.loads(self.ask("ctest", "--show-only=json-v1"))["tests"]:
+            if "command" not in test:
+                continue  # its executable was not built
             properties = {p["name"]: p["value"] for p in test["properties"]}
             environment = dict(pair.split("=", 1) for pair in properties.get("ENVIRONMENT", []))
             self.tests[test["name"]] = (test["command"], environment, properties["WORKING_DIRECTORY"])
@@ -116,8 +120,8 @@ class Worker:
             raise Failure("it does not compile:\n" + done.stderr[-2000:])
 
     def compile(self, file, only):
-        """Compiles what includes the changed `file`, of the library's sources those in `only` if it names any: the build's
-        object -> the new one. -O1 is as good as the build's -O3 here and takes a fraction of the time."""
+        """Compiles what includes the changed `file`: the build's object -> the new one. `only`: of the library's sources
+        those alone, at -O1, which takes a fraction of the kernels' time at -O3."""
         objects = {}
         for old in self.build.objects_of.get(str(ROOT / file), []):
             if not (old.startswith("CMakeFiles/celsius_") or old.startswith("tests/")):
@@ -133,7 +137,7 @@ class Worker:
             for name in COPIED:
                 words = [w.replace(str(ROOT / name) + "/", str(self.tree / name) + "/") if w.startswith("/")
                          else f"-I{self.tree / name}" if w == f"-I{ROOT / name}" else w for w in words]
-            self.run([*words, "-w", "-O1"])
+            self.run([*words, "-w", *(["-O1"] if only else [])])
         if not objects:
             raise Failure(f"nothing in the build depends on {file}")
         return objects
@@ -168,18 +172,21 @@ class Worker:
             command = [self.link(target, objects)] if objects else command
         elif objects:
             environment["CELSIUS_BIN"] = self.celsius(objects)
+        began, limit = time.monotonic(), max(SECONDS, 10 * self.build.seconds.get(test, SECONDS))
         try:
-            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=SECONDS,
+            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=limit,
                                   stdin=subprocess.DEVNULL)
         except subprocess.TimeoutExpired:
             return True
+        if not objects:
+            self.build.seconds[test] = time.monotonic() - began
         return done.returncode != 0
 
     def red_rows(self, objects, all_cases):
         """Claims of `celsius verify` that do not hold."""
         binary = self.celsius(objects) if objects else str(self.build.folder / "celsius")
         words = [binary, "verify", *([] if all_cases else ["--quick"]), "--json", "--threads", "1"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=5 * SECONDS, stdin=subprocess.DEVNULL)
         if done.returncode not in (0, 1):
             raise Failure(f"verify ends with {done.returncode}: {done.stderr[-500:]}")
         return [row["claim"] for row in json.loads(done.stdout) if not row["pass"]]
@@ -189,7 +196,7 @@ class Worker:
         text = mutate(mutation)
         for test in mutation["red"]:
             if test not in self.build.tests:
-                raise Failure(f"there is no test {test}")
+                raise Failure(f"there is no test {test}, or it is not built")
         commands = [os.path.relpath(self.build.tests[test][0][0], self.build.folder) for test in mutation["red"]]
         self.targets = [target for target in commands if target in self.build.command]
         shutil.rmtree(self.out, ignore_errors=True)
