@@ -582,7 +582,7 @@ bool cli_seeds_folder(const char *folder) {
   return found;
 }
 
-static int by_seed(const void *a, const void *b) {
+static int by_job_seed(const void *a, const void *b) {
   const uint64_t x = ((const Job *)a)->seed, y = ((const Job *)b)->seed;
   return (x > y) - (x < y);
 }
@@ -595,7 +595,7 @@ static CelStatus find_runs(Group *group) {
   for (const struct dirent *entry; group->n < SEEDS_MAX && (entry = readdir(dir));)
     if (seed_of(group->folder, entry->d_name, &seed)) group->jobs[group->n++].seed = seed;
   closedir(dir);
-  qsort(group->jobs, (size_t)group->n, sizeof *group->jobs, by_seed);
+  qsort(group->jobs, (size_t)group->n, sizeof *group->jobs, by_job_seed);
   return CEL_OK;
 }
 
