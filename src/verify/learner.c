@@ -60,14 +60,14 @@ static float draw(CeliTrial *trial) {
 
 /// What was done at x, where it led.
 static void remember(CeliLearner *learner, const float *x, const void *action, float reward,
-                     const float *next, bool terminated) {
+                     const float *next, bool terminated, bool truncated) {
   CeliTransition *t = &learner->fed[learner->n_fed++];
   const float *u = action;
   const int32_t *choice = action;
   for (int k = 0; k < learner->O; k++) t->x[k] = (double)x[k], t->next[k] = (double)next[k];
   for (int k = 0; k < learner->A && !learner->discrete; k++) t->u[k] = (double)u[k];
   if (learner->discrete) t->u[0] = choice[0];
-  t->r = (double)reward, t->terminated = terminated;
+  t->r = (double)reward, t->terminated = terminated, t->truncated = truncated;
 }
 
 CelStatus celi_learner_feed(CeliTrial *trial, CeliLearner *learner, int steps) {
@@ -81,7 +81,8 @@ CelStatus celi_learner_feed(CeliTrial *trial, CeliLearner *learner, int steps) {
     CELI_TRY(cel_agent_act(learner->agent, obs, NULL, CEL_EXPLORE, action));
     const CelOutcome outcome = {&reward, &terminated, &truncated, next, final};
     CELI_TRY(cel_agent_observe(learner->agent, &outcome));
-    remember(learner, obs, action, reward, terminated || truncated ? final : next, terminated);
+    remember(learner, obs, action, reward, terminated || truncated ? final : next, terminated,
+             truncated);
     memcpy(obs, next, sizeof obs);
   }
   return CEL_OK;

@@ -11,7 +11,7 @@ enum { CELI_LEARNER_O = 4, CELI_LEARNER_A = 2, CELI_LEARNER_STEPS = 24, CELI_LEA
 /// A transition that was fed.
 typedef struct CeliTransition {
   double x[CELI_LEARNER_O], u[CELI_LEARNER_A], r, next[CELI_LEARNER_O];
-  bool terminated;
+  bool terminated, truncated; ///< the episode ended; a time limit cut it
 } CeliTransition;
 
 /// What is made.

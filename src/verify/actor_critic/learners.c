@@ -229,15 +229,23 @@ static const char *const gaussian[] = {"net_arch",
                                        "kaiming_uniform",
                                        NULL};
 
+#define A2C                                                                                        \
+  "net_arch", "6,5", "learning_rate", "0", "max_grad_norm", "0", "n_steps", "24", "gamma", "0.9",  \
+      "init", "kaiming_uniform", "state_dependent_std", "true", "gae_lambda", "0.8", "ent_coef",   \
+      "0.3", "vf_coef", "0.7"
+static const char *const a2c[] = {A2C, NULL};
+static const double lambda = .8, ent_coef = .3, vf_coef = .7; ///< of a2c
+
 typedef struct Rollout {
   CeliLearner learner;
   CeliNet actor, critic;
   double delta[ROWS], target[ROWS]; ///< held fixed
+  double value_weight, entropy_weight;
+  bool cut_ends; ///< the loss takes no V where a time limit cut, which is wrong
 } Rollout;
 
-static CelStatus roll(CeliTrial *trial, Rollout *r) {
-  const CeliLearnerSpec spec = {.algo = "ac", .O = O, .A = A, .settings = gaussian};
-  *r = (Rollout){0};
+static CelStatus roll(CeliTrial *trial, const char *algo, const char *const *settings, Rollout *r) {
+  const CeliLearnerSpec spec = {.algo = algo, .O = O, .A = A, .settings = settings};
   CELI_TRY(celi_learner_create(trial, &spec, &r->learner));
   CELI_TRY(celi_learner_feed(trial, &r->learner, ROWS));
   CELI_TRY(cel_agent_update_n(r->learner.agent, 1));
@@ -245,13 +253,27 @@ static CelStatus roll(CeliTrial *trial, Rollout *r) {
   r->critic = celi_net_read(trial, &r->learner, "critic", 0);
   for (int i = 0; i < ROWS; i++) {
     const CeliTransition *t = &r->learner.fed[i];
+    const bool over = t->terminated || (r->cut_ends && t->truncated);
     double V, V_next;
     celi_net_apply(&r->critic, t->x, &V);
     celi_net_apply(&r->critic, t->next, &V_next);
-    r->target[i] = t->r + (t->terminated ? 0 : .9 * V_next);
+    r->target[i] = t->r + (over ? 0 : .9 * V_next);
     r->delta[i] = r->target[i] - V;
   }
   return CEL_OK;
+}
+
+/// A2C's estimates in place of one-step ones: A = sum_k (gamma lambda)^k delta_{t+k} to the episode's end, R = A + V.
+static void sum_deltas(Rollout *r) {
+  for (int i = 0; i < ROWS; i++) {
+    double advantage = 0, weight = 1;
+    for (int k = i; k < ROWS; k++, weight *= .9 * lambda) {
+      advantage += weight * r->delta[k];
+      if (r->learner.fed[k].terminated || r->learner.fed[k].truncated) break;
+    }
+    r->target[i] += advantage - r->delta[i]; // delta + V before, A + V now
+    r->delta[i] = advantage;
+  }
 }
 
 /// (4.22) with (4.26): -mean log N(u; mu(x), sigma(x)) delta.
@@ -265,6 +287,7 @@ static CeliComplex loss_actor(const void *user, const CeliComplex *theta) {
       const CeliComplex log_sd = celi_log_sd(head[A + k]);
       const CeliComplex z = (r->learner.fed[i].u[k] - head[k]) / cexp(log_sd);
       sum += (z * z / 2 + log_sd + half_log_2pi) * r->delta[i] / ROWS;
+      sum -= r->entropy_weight * (log_sd + half_log_2pi + .5) / ROWS;
     }
   }
   return sum;
@@ -280,7 +303,7 @@ static CeliComplex critic_loss(const Rollout *r, const CeliComplex *theta, bool 
     for (int k = 0; k < O; k++) in[k] = t->next[k];
     celi_net_forward(&r->critic, theta, in, &V_next);
     const CeliComplex y = through ? t->r + (t->terminated ? 0 : .9 * V_next) : r->target[i];
-    sum += (V - y) * (V - y) / (2 * ROWS);
+    sum += r->value_weight * (V - y) * (V - y) / ROWS;
   }
   return sum;
 }
@@ -292,22 +315,47 @@ static CeliComplex loss_residual(const void *user, const CeliComplex *theta) {
   return critic_loss(user, theta, true);
 }
 
-static CelStatus gradient(CeliTrial *trial, bool of_actor, CeliComplexFunction loss, bool differs) {
-  Rollout r;
-  const CelStatus status = roll(trial, &r);
+/// Actor-critic's gradient after one rollout against that of a loss.
+static CelStatus gradient(CeliTrial *trial, bool of_actor, CeliComplexFunction loss, bool cut_ends,
+                          bool differs) {
+  Rollout r = {.value_weight = .5, .cut_ends = cut_ends};
+  const CelStatus status = roll(trial, "ac", gaussian, &r);
   if (status == CEL_OK) celi_net_compare(trial, of_actor ? &r.actor : &r.critic, loss, &r, differs);
   celi_learner_destroy(&r.learner);
   return status;
 }
 
 static CelStatus actor_gradient(CeliTrial *trial) {
-  return gradient(trial, true, loss_actor, false);
+  return gradient(trial, true, loss_actor, false, false);
 }
 static CelStatus critic_gradient(CeliTrial *trial) {
-  return gradient(trial, false, loss_critic, false);
+  return gradient(trial, false, loss_critic, false, false);
 }
 static CelStatus critic_printed(CeliTrial *trial) {
-  return gradient(trial, false, loss_residual, true);
+  return gradient(trial, false, loss_residual, false, true);
+}
+static CelStatus critic_cut(CeliTrial *trial) {
+  return gradient(trial, false, loss_critic, true, true);
+}
+
+/// A2C's: -mean log pi A - ent_coef mean H, and vf_coef mean (V - R)^2, A and R held fixed.
+static CelStatus a2c_gradient(CeliTrial *trial, bool of_actor) {
+  Rollout r = {.value_weight = vf_coef, .entropy_weight = ent_coef};
+  const CelStatus status = roll(trial, "a2c", a2c, &r);
+  if (status == CEL_OK) {
+    sum_deltas(&r);
+    celi_net_compare(trial, of_actor ? &r.actor : &r.critic, of_actor ? loss_actor : loss_critic,
+                     &r, false);
+  }
+  celi_learner_destroy(&r.learner);
+  return status;
+}
+
+static CelStatus a2c_actor(CeliTrial *trial) {
+  return a2c_gradient(trial, true);
+}
+static CelStatus a2c_critic(CeliTrial *trial) {
+  return a2c_gradient(trial, false);
 }
 
 static const CeliClaim claims[] = {
@@ -330,6 +378,12 @@ static const CeliClaim claims[] = {
      "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, critic_gradient},
     {"4.20", "printed: through both V's it is another gradient", "cel_agent_update_n",
      CEL_CHECK_DIFFERS, 1e-3, 32, critic_printed},
+    {"4.20", "no V where only a time limit cut is another gradient", "cel_agent_update_n",
+     CEL_CHECK_DIFFERS, 1e-4, 32, critic_cut},
+    {"4.13, 4.22-4.26", "A2C's actor: -log pi A with A summed over deltas, and the entropy's bonus",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, a2c_actor},
+    {"4.20-4.21", "A2C's critic: V towards A + V held fixed, none where it ended",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, a2c_critic},
     {"4.22-4.26", "actor-critic's actor: a Gaussian with sigma of the state, delta held fixed",
      "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, actor_gradient},
     {0}};
