@@ -135,7 +135,8 @@ static const Equation soft_q[] = {
     {"1.1", "the ordinary objective, one gamma a level"},
     {"1.2", "the soft objective, one gamma a level, alpha H written out"},
     {"2.1", "TV = alpha log sum exp(Q_V/alpha), Q_V = r + gamma E[V(s')]; Q without the entropy of "
-            "its own step; r(s,a) and r(s,a,s') both"},
+            "its own step; r(s,a) and r(s,a,s') both. The other Q-based equation is V of the state "
+            "at pi*, whatever the action, so it is not used"},
     {"3.1", "V <- TV"},
     {"3.2",
      "V_Q = alpha log sum exp(Q/alpha), for averaging by pi_Q is no contraction; the loss is "

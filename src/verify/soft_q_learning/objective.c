@@ -135,7 +135,7 @@ static CelStatus softmax_with_action(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The same problem with rewards by pair and by transition.
+/// The same problem with rewards by pair and by transition, by the library, against the dense backup with R(s,a,s').
 static CelStatus rewards_of_either_kind(CeliTrial *trial) {
   CeliProblem m, by_pair;
   CELI_TRY(celi_draw(trial, &(CeliDraw){0}, &m));
@@ -143,11 +143,125 @@ static CelStatus rewards_of_either_kind(CeliTrial *trial) {
   CELI_TRY(celi_close(trial, &m, 0));
   by_pair = m, by_pair.by_pair = true;
   CELI_TRY(celi_close(trial, &by_pair, 0));
-  double *V = celi_take(trial, m.S), *left = celi_take(trial, m.n), *right = celi_take(trial, m.n);
+  double *V = celi_take(trial, m.S), *Q = celi_take(trial, m.n), *own = celi_take(trial, m.n);
   celi_draw_normal(trial, V, m.S, 1);
-  cel_q_of_v(m.mdp, V, m.gamma, left);
-  cel_q_of_v(by_pair.mdp, V, m.gamma, right);
-  celi_compare_all(trial, left, right, m.n, celi_size(right, m.n));
+  for (int k = 0; k < m.n; k++)
+    for (int next = 0; next < m.S; next++) {
+      const int at = k * m.S + next;
+      own[k] += m.P[at] * (m.R[at] + (m.ends[at] > 0 ? 0 : m.gamma * V[next]));
+    }
+  cel_q_of_v(m.mdp, V, m.gamma, Q);
+  celi_compare_all(trial, Q, own, m.n, celi_size(own, m.n));
+  cel_q_of_v(by_pair.mdp, V, m.gamma, Q);
+  celi_compare_all(trial, Q, own, m.n, celi_size(own, m.n));
+  return CEL_OK;
+}
+
+/// T_soft^pi V of any V: the library's soft value of one step whose rewards are r + gamma V(s'), against T^pi V of dense
+/// sums plus alpha H; or plus H as printed.
+static CelStatus backup_of_policy(CeliTrial *trial, const CeliDraw *draw, bool printed) {
+  CeliProblem m, one;
+  CELI_TRY(celi_draw(trial, draw, &m));
+  double *pi = celi_take(trial, m.n), *V = celi_take(trial, m.S), *Q_V = celi_take(trial, m.n);
+  double *left = celi_take(trial, m.S), *Q = celi_take(trial, m.n), *right = celi_take(trial, m.S);
+  celi_draw_policy(trial, &m, pi);
+  celi_draw_normal(trial, V, m.S, 10);
+  one = m, one.R = celi_take(trial, (int64_t)m.n * m.S), one.r = celi_take(trial, m.n);
+  one.by_pair = false;
+  for (int at = 0; at < m.n * m.S; at++)
+    one.R[at] = m.R[at] + (m.ends[at] > 0 ? 0 : m.gamma * V[at % m.S]);
+  CELI_TRY(celi_close(trial, &one, 0));
+  CELI_TRY(cel_mdp_evaluate_horizon(one.mdp, pi, m.alpha, m.gamma, 1, left, Q));
+  celi_dense_backup(&m, V, Q_V);
+  for (int s = 0; s < m.S; s++) {
+    const int p = m.pair[s], n = celi_actions(&m, s);
+    right[s] = celi_dense_dot(pi + p, Q_V + p, n) +
+               (printed ? 1 : m.alpha) * celi_dense_entropy(pi + p, n);
+  }
+  celi_compare_all(trial, left, right, m.S, printed ? 1 : celi_size(Q_V, m.n) + m.alpha);
+  return CEL_OK;
+}
+
+static CelStatus backup_with_alpha(CeliTrial *trial) {
+  return backup_of_policy(trial, &(CeliDraw){0}, false);
+}
+static CelStatus backup_printed(CeliTrial *trial) {
+  CeliDraw draw = celi_sq_plain;
+  draw.alpha = .1;
+  return backup_of_policy(trial, &draw, true);
+}
+
+// ---- the other Q-based equation, which the note leaves as too hard
+
+/// The fixed point of its first form, one gamma written in: Q(s,a) = r + gamma E sum_a' pi(a'|s') Q(s',a') - alpha log pi(a|s).
+static void other_fixed_point(CeliTrial *trial, const CeliProblem *m, const double *pi, double *Q) {
+  const int n = m->n;
+  double *M = celi_take(trial, (int64_t)n * n);
+  for (int k = 0; k < n; k++) {
+    Q[k] = m->r[k] - m->alpha * log(pi[k]);
+    for (int j = 0; j < n; j++)
+      M[k * n + j] = (k == j) - m->gamma * m->go[k * m->S + m->state[j]] * pi[j];
+  }
+  celi_dense_solve(M, Q, n, 1);
+}
+
+/// Of any policy it is the Q with the action's entropy, the library's Q - alpha log pi.
+static CelStatus other_of_policy(CeliTrial *trial) {
+  CeliEvaluated e;
+  CELI_TRY(three_q(trial, &(CeliDraw){.S_max = 8}, WITH_ACTION, &e));
+  double *Q = celi_take(trial, e.m.n);
+  other_fixed_point(trial, &e.m, e.pi, Q);
+  celi_compare_all(trial, e.Q, Q, e.m.n, celi_scale(&e.m, Q));
+  return CEL_OK;
+}
+
+/// Of the library's pi* it is V*(s) whatever the action, so it does not say which action to take: its softmax is uniform.
+static CelStatus other_of_optimum(CeliTrial *trial, bool softmax) {
+  CeliProblem m;
+  CeliDraw draw = celi_sq_plain;
+  draw.alpha = 1, draw.gamma_max = .9;
+  CELI_TRY(celi_draw(trial, &draw, &m));
+  double *V = celi_take(trial, m.S), *pi = celi_take(trial, m.n), *Q = celi_take(trial, m.n);
+  double *value = celi_take(trial, m.n), *own = celi_take(trial, m.n);
+  CELI_TRY(celi_library_optimum(&m, CEL_SOLVE_AUTO, m.alpha, V, NULL, pi));
+  other_fixed_point(trial, &m, pi, Q);
+  for (int k = 0; k < m.n; k++) value[k] = V[m.state[k]];
+  for (int s = 0; s < m.S; s++)
+    celi_dense_softmax(value + m.pair[s], celi_actions(&m, s), m.alpha, own + m.pair[s]);
+  if (softmax)
+    celi_compare_all(trial, own, pi, m.n, 1);
+  else
+    celi_compare_all(trial, Q, value, m.n, celi_scale(&m, Q));
+  return CEL_OK;
+}
+
+static CelStatus other_is_value(CeliTrial *trial) {
+  return other_of_optimum(trial, false);
+}
+static CelStatus other_has_no_policy(CeliTrial *trial) {
+  return other_of_optimum(trial, true);
+}
+
+/// Its second form at the library's Q*: the maximum over pi is over pi(.|s') too, which has no entropy there. Even with a
+/// maximum for each s' by itself, it is at most alpha log sum exp((r + gamma E max Q*)/alpha), which is below V*.
+static CelStatus other_maximum(CeliTrial *trial) {
+  CeliProblem m;
+  CeliDraw draw = celi_sq_plain;
+  draw.alpha = 1, draw.gamma_max = .9;
+  CELI_TRY(celi_draw(trial, &draw, &m));
+  double *V = celi_take(trial, m.S), *best = celi_take(trial, m.n), *hard = celi_take(trial, m.S);
+  double *Q = celi_take(trial, m.n), least = HUGE_VAL;
+  CELI_TRY(celi_library_optimum(&m, CEL_SOLVE_AUTO, m.alpha, V, best, NULL));
+  for (int s = 0; s < m.S; s++) {
+    hard[s] = best[m.pair[s]];
+    for (int k = m.pair[s]; k < m.pair[s + 1]; k++) hard[s] = fmax(hard[s], best[k]);
+  }
+  celi_dense_backup(&m, hard, Q);
+  for (int s = 0; s < m.S; s++) {
+    const double most = celi_dense_log_sum_exp(Q + m.pair[s], celi_actions(&m, s), m.alpha);
+    least = fmin(least, V[s] - most);
+  }
+  celi_compare(trial, least, 0, 1);
   return CEL_OK;
 }
 
@@ -170,8 +284,20 @@ static const CeliClaim claims[] = {
      1e-11, 200, softmax_with_state},
     {"2.1", "the action's does", "cel_policy_of_q", CEL_CHECK_DIFFERS, 1e-1, 1,
      softmax_with_action},
-    {"2.1", "r(s,a,s') and its mean r(s,a) give one Q", "cel_q_of_v", CEL_CHECK_EQUAL, 1e-13, 200,
-     rewards_of_either_kind},
+    {"2.1", "r(s,a,s') and its mean r(s,a) give the Q of the sum over s'", "cel_q_of_v",
+     CEL_CHECK_EQUAL, 1e-13, 200, rewards_of_either_kind},
+    {"2.1", "T_soft^pi V = T^pi V + alpha H of any V", "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL,
+     1e-13, 200, backup_with_alpha},
+    {"2.1", "printed: T^pi V + H is another", "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-3,
+     200, backup_printed},
+    {"2.1", "the other Q-based equation: of a policy, the Q with the action's entropy",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 200, other_of_policy},
+    {"2.1", "of pi* it is V*(s), whatever the action", "cel_solve", CEL_CHECK_EQUAL, 1e-10, 100,
+     other_is_value},
+    {"2.1", "printed: so its softmax is uniform and not pi*", "cel_solve", CEL_CHECK_DIFFERS, 1e-2,
+     100, other_has_no_policy},
+    {"2.1", "printed: with the maximum over pi it loses the entropy of s' and stays below V*",
+     "cel_solve", CEL_CHECK_EXCEEDS, 1e-2, 100, other_maximum},
     {0}};
 
 const CeliSection celi_sq_objective = {"src/verify/soft_q_learning/objective.c", claims};

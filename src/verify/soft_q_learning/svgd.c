@@ -141,7 +141,7 @@ static void shape(double *x, int n, const Mixture *p, double *right, double *dis
   }
 }
 
-/// Modes at +-1.5, sd .7, weights .3 and .7.
+/// Modes at +-1.5, sd .7, weights .3 and .7: mean .6, variance 2.74 - .36.
 static CelStatus overlapping(CeliTrial *trial, bool distance_too) {
   enum { N = 200 };
   Mixture p = {2, {.3, .7}, {-1.5, 1.5}, {.7, .7}};
@@ -152,8 +152,12 @@ static CelStatus overlapping(CeliTrial *trial, bool distance_too) {
   shape(x, N, &p, &right, &distance);
   if (distance_too)
     celi_compare(trial, distance, 0, 1);
-  else
+  else {
+    const double mean = moment(x, N, 0, 1);
     celi_compare(trial, right, 1 - mixture_below(&p, 0), 1);
+    celi_compare(trial, mean, .6, 1);
+    celi_compare(trial, moment(x, N, mean, 2) / 2.38, 1, 2);
+  }
   return CEL_OK;
 }
 
@@ -162,6 +166,104 @@ static CelStatus overlapping_mass(CeliTrial *trial) {
 }
 static CelStatus overlapping_distance(CeliTrial *trial) {
   return overlapping(trial, true);
+}
+
+// ---- phi as the direction in which KL falls most steeply
+
+enum { N_PHI = 400 };
+static const double h_phi = 1.5; ///< the kernel's bandwidth
+
+/// Particles at the quantiles of q = N(m, sd^2), the score of p = N(0, 1) at them, and the library's phi.
+static CelStatus draw_direction(CeliTrial *trial, double *x, double *score, double *phi) {
+  const double m = cel_rng_range(&trial->rng, -1, 1), sd = cel_rng_range(&trial->rng, .5, 1.5);
+  const Mixture q = {1, {1, 0}, {m, 0}, {sd, 1}};
+  for (int i = 0; i < N_PHI; i++) {
+    double low = m - 10 * sd, high = m + 10 * sd;
+    for (int k = 0; k < 60; k++) {
+      const double middle = (low + high) / 2;
+      if (mixture_below(&q, middle) < (i + .5) / N_PHI)
+        low = middle;
+      else
+        high = middle;
+    }
+    x[i] = low, score[i] = -low;
+  }
+  return cel_svgd_direction(phi, x, score, x, h_phi, N_PHI, N_PHI, 1);
+}
+
+static double kernel(double x, double y) {
+  return exp(-(x - y) * (x - y) / h_phi);
+}
+
+/// -d KL(q moved along f, p)/d eps at eps = 0 is E_q[f score + f']. Here f = sum_j c_j k(x_j, .) with norm^2 c'Kc, or the
+/// library's phi, whose derivative comes from phi a little to the sides.
+static CelStatus fall_along_phi(const double *x, const double *score, const double *phi,
+                                double *fall) {
+  const double d = 1e-4;
+  double right[N_PHI], left[N_PHI], beside[N_PHI];
+  for (int i = 0; i < N_PHI; i++) beside[i] = x[i] + d;
+  CELI_TRY(cel_svgd_direction(right, x, score, beside, h_phi, N_PHI, N_PHI, 1));
+  for (int i = 0; i < N_PHI; i++) beside[i] = x[i] - d;
+  CELI_TRY(cel_svgd_direction(left, x, score, beside, h_phi, N_PHI, N_PHI, 1));
+  *fall = 0;
+  for (int i = 0; i < N_PHI; i++)
+    *fall += (phi[i] * score[i] + (right[i] - left[i]) / (2 * d)) / N_PHI;
+  return CEL_OK;
+}
+
+/// |phi|^2 in the kernel's space, the squared Stein discrepancy: the mean over pairs of
+/// k s s' + s dk/dx' + s' dk/dx + d2k/dx dx'.
+static double stein_discrepancy(const double *x, const double *score) {
+  double sum = 0;
+  for (int i = 0; i < N_PHI; i++)
+    for (int j = 0; j < N_PHI; j++) {
+      const double k = kernel(x[i], x[j]), off = 2 * (x[i] - x[j]) / h_phi;
+      sum += k * (score[i] * score[j] + off * (score[i] - score[j]) + 2 / h_phi - off * off);
+    }
+  return sum / N_PHI / N_PHI;
+}
+
+/// How fast KL falls along the library's phi, and |phi|^2 without it.
+static CelStatus fall_is_norm(CeliTrial *trial) {
+  double *x = celi_take(trial, N_PHI), *score = celi_take(trial, N_PHI);
+  double *phi = celi_take(trial, N_PHI), fall;
+  CELI_TRY(draw_direction(trial, x, score, phi));
+  CELI_TRY(fall_along_phi(x, score, phi, &fall));
+  const double norm = stein_discrepancy(x, score);
+  celi_compare(trial, fall, norm, fmax(norm, 1e-2));
+  return CEL_OK;
+}
+
+/// The library's direction is steeper than any other of norm 1: |phi| against E_q[f score + f']/|f| of random f, and of
+/// phi itself as kernels at some of the particles that match it best in the end.
+static CelStatus phi_is_steepest(CeliTrial *trial) {
+  enum { CENTRES = 12 };
+  double *x = celi_take(trial, N_PHI), *score = celi_take(trial, N_PHI);
+  double *phi = celi_take(trial, N_PHI), K[CENTRES * CENTRES], c[CENTRES], b[CENTRES], fall;
+  CELI_TRY(draw_direction(trial, x, score, phi));
+  CELI_TRY(fall_along_phi(x, score, phi, &fall));
+  for (int attempt = 0; attempt < 8; attempt++) {
+    double along = 0, norm = 0;
+    for (int i = 0; i < CENTRES; i++) {
+      const double y = -3 + 6. * i / (CENTRES - 1);
+      b[i] = 0; // the fall along k(y, .)
+      for (int j = 0; j < N_PHI; j++)
+        b[i] += kernel(y, x[j]) * (score[j] - 2 * (x[j] - y) / h_phi) / N_PHI;
+      for (int j = 0; j < CENTRES; j++)
+        K[i * CENTRES + j] =
+            kernel(y, -3 + 6. * j / (CENTRES - 1)) + (i == j && attempt == 0 ? 1e-9 : 0);
+      c[i] = attempt ? cel_rng_normal(&trial->rng) : b[i];
+    }
+    double M[CENTRES * CENTRES];
+    memcpy(M, K, sizeof M);
+    if (attempt == 0) celi_dense_solve(M, c, CENTRES, 1); // the steepest among these kernels
+    for (int i = 0; i < CENTRES; i++) {
+      along += c[i] * b[i];
+      for (int j = 0; j < CENTRES; j++) norm += c[i] * c[j] * K[i * CENTRES + j];
+    }
+    celi_compare(trial, along / sqrt(norm), sqrt(fmax(fall, 0)), 1);
+  }
+  return CEL_OK;
 }
 
 /// Modes at +-2, sd .5, halves; all particles begin at one of them: what lies right of 0 in the end.
@@ -188,10 +290,14 @@ static const CeliClaim claims[] = {
      "cel_svgd_run", CEL_CHECK_EXCEEDS, 1, 1, score_alone},
     {"4", "wrong: in a with the density of u the Jacobian counts twice, E[a^2] = .2",
      "cel_svgd_run", CEL_CHECK_EQUAL, .01, 1, jacobian_twice},
+    {"4", "along phi KL falls at the rate of its squared norm, the squared Stein discrepancy",
+     "cel_svgd_direction", CEL_CHECK_EQUAL, 1e-6, 16, fall_is_norm},
+    {"4", "and along no other direction of the kernel's space faster", "cel_svgd_direction",
+     CEL_CHECK_AT_MOST, 1e-3, 16, phi_is_steepest},
     {"4", "300 particles for a Gaussian: mean, and variance relative to its own", "cel_svgd_run",
      CEL_CHECK_EQUAL, .02, 1, gaussian},
-    {"4", "two overlapping modes: the mass right of 0", "cel_svgd_run", CEL_CHECK_EQUAL, .02, 1,
-     overlapping_mass},
+    {"4", "two overlapping modes: the mass right of 0, the mean, the variance relative to its own",
+     "cel_svgd_run", CEL_CHECK_EQUAL, .02, 1, overlapping_mass},
     {"4", "and the Kolmogorov-Smirnov distance", "cel_svgd_run", CEL_CHECK_AT_MOST, .05, 1,
      overlapping_distance},
     {"4", "a limit: between modes far apart the mass stays where the start put it", "cel_svgd_run",
