@@ -125,6 +125,10 @@ static const Equation guarantees[] = {
     {"(17)", "it does not rise"},
     {"(18)", "so E_new[Q_old - alpha log pi_new] >= V_old"},
     {"(19)", "so Q_new >= Q_old"},
+    {"SAC",
+     "Algorithm 1: V from the networks of before, the critics from targets of before, the policy "
+     "from the new critics, then psi' <- tau psi + (1 - tau) psi'"},
+    {"temperature", "J_alpha = -log alpha (E log pi + target entropy), moved in log alpha"},
     {"Lemma 1", "soft evaluation contracts by gamma and ends in soft Q"},
     {"Lemma 2", "Q_new >= Q_old on a rectangular class: any mix of per-state choices is in it"},
     {"Theorem 1", "Q* >= Q of any policy, on a rectangular class, and not strictly; on the full "

@@ -3,7 +3,7 @@
 #include "verify/verify.h"
 
 extern const CeliSection celi_pg_improvement, celi_pg_trust_regions, celi_pg_coupling,
-    celi_pg_bounds, celi_pg_iteration, celi_pg_losses, celi_pg_learners;
+    celi_pg_bounds, celi_pg_iteration, celi_pg_losses, celi_pg_learners, celi_pg_steps;
 
 static const CeliSection *const sections[] = {
     &celi_pg_improvement,   // REINFORCE, PDL, IS, surrogate
@@ -13,6 +13,7 @@ static const CeliSection *const sections[] = {
     &celi_pg_iteration,     // (1)-(4), (15)-(19), Lemmas 1 and 2, Theorem 1
     &celi_pg_losses,        // (5)-(10), as tables
     &celi_pg_learners,      // (5)-(10), the gradients of the library's learners
+    &celi_pg_steps,         // Algorithm 1 line by line, the temperature
     NULL};
 
 const CeliNote celi_note_policy_guarantees = {
