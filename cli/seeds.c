@@ -393,17 +393,20 @@ static void pass_stop(Group *group) {
 static CelStatus run_group(Group *group) {
   struct timespec start;
   clock_gettime(CLOCK_MONOTONIC, &start);
+  const double began = (double)start.tv_sec + 1e-9 * (double)start.tv_nsec;
   CelStatus status = CEL_OK;
   while (true) {
     for (int i = 0; i < group->n && status == CEL_OK && !cli_stop_asked(); i++)
       if (group->jobs[i].state == WAITING && count_alive(group) < group->at_once)
         status = start_job(group, &group->jobs[i]);
-    if (count_alive(group) == 0) return status;
+    if (count_alive(group) == 0) break;
     poll(NULL, 0, 50);
     receive(group);
     pass_stop(group);
-    if (count_alive(group)) show(group, (double)start.tv_sec + 1e-9 * (double)start.tv_nsec);
+    if (count_alive(group)) show(group, began);
   }
+  if (count_state(group, DONE) == group->n) show(group, began); // the line that says 100%
+  return status;
 }
 
 // ---- the summary

@@ -257,7 +257,6 @@ CelStatus celi_mdp_check_given(const CelMdp *mdp, bool *exact) {
 
 CelStatus cel_mdp_check(const CelMdp *mdp) {
   CELI_NEED(mdp);
-  CELI_NEED(mdp->pair);
   CELI_FLOATS(CELI_IEEE);
   Walk walk = {.mdp = mdp};
   return check(&walk) == CEL_OK ? CEL_OK : CEL_E_CORRUPT;

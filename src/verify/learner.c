@@ -31,9 +31,10 @@ CelStatus celi_learner_create(CeliTrial *trial, const CeliLearnerSpec *spec, Cel
   void *config = NULL;
   const CelAgentOptions options = {
       .n_envs = spec->n_envs ? spec->n_envs : 1, .seed = trial->seed, .threads = 1};
+  const double bound = spec->bound > 0 ? spec->bound : 1;
   const CelSpace observation = cel_space_box(spec->O, -(double)INFINITY, (double)INFINITY);
   const CelSpace action =
-      spec->discrete ? cel_space_discrete(spec->A) : cel_space_box(spec->A, -1, 1);
+      spec->discrete ? cel_space_discrete(spec->A) : cel_space_box(spec->A, -bound, bound);
   *out = (CeliLearner){.O = spec->O, .A = spec->A, .discrete = spec->discrete};
   CELI_TRY(cel_algo_find(spec->algo, &info));
   CELI_TRY(celi_alloc(&config, 1, info->config_size, "a learner's config"));

@@ -20,6 +20,7 @@ typedef struct CeliLearnerSpec {
   int O, A; ///< observations; action dimension, or number of choices where `discrete`
   bool discrete;
   int n_envs;                  ///< 0: one
+  double bound;                ///< actions lie in [-bound, bound]; 0: 1
   const char *const *settings; ///< names and values in pairs; NULL ends them
 } CeliLearnerSpec;
 

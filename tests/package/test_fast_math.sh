@@ -46,11 +46,11 @@ for kind in plain fast; do
     -Wl,-rpath,"$CELSIUS_BUILD_DIR" || exit 1
   (cd $kind && "$CELSIUS_BIN" train sac --env ./probe.so:Probe --steps 300 --net-arch 8 --batch-size 16 \
     --learning-starts 50 --eval-episodes 2 --seed 1 --quiet --out run >log 2>&1) || { cat $kind/log; exit 1; }
-  (cd $kind && "$CELSIUS_BIN" eval run --which final --episodes 2 >eval 2>&1) || { cat $kind/eval; exit 1; }
+  (cd $kind && "$CELSIUS_BIN" eval run --allow-plugins --which final --episodes 2 >eval 2>&1) || { cat $kind/eval; exit 1; }
 done
 ./loader fast/probe.so; flushed=$?
 [ $flushed = 0 ] || echo "note: this compiler's -ffast-math does not change the state of who loads the object"
 cmp plain/run/final.safetensors fast/run/final.safetensors || bad=1
-diff plain/eval fast/eval || bad=1
+diff <(tail -n +2 plain/eval) <(tail -n +2 fast/eval) || bad=1 # the first line names the folder
 grep -E 'mean return +10(\.0*)?,' fast/eval >/dev/null || { echo "a step lost its subnormal number:"; cat fast/eval; bad=1; }
 exit $bad

@@ -245,7 +245,8 @@ typedef struct Rollout {
 } Rollout;
 
 static CelStatus roll(CeliTrial *trial, const char *algo, const char *const *settings, Rollout *r) {
-  const CeliLearnerSpec spec = {.algo = algo, .O = O, .A = A, .settings = settings};
+  // Wide bounds: actions that are clipped would not be those whose log-probs count.
+  const CeliLearnerSpec spec = {.algo = algo, .O = O, .A = A, .bound = 1e3, .settings = settings};
   CELI_TRY(celi_learner_create(trial, &spec, &r->learner));
   CELI_TRY(celi_learner_feed(trial, &r->learner, ROWS));
   CELI_TRY(cel_agent_update_n(r->learner.agent, 1));
