@@ -32,7 +32,7 @@ CelStatus celi_folder_open(CeliFolder *folder, const char *path) {
     close(fd);
     return cel_fail(CEL_E_MEMORY, "%s: no memory for its name", path);
   }
-  *folder = (CeliFolder){fd, copy};
+  *folder = (CeliFolder){.fd = fd, .path = copy};
   return CEL_OK;
 }
 
@@ -61,7 +61,7 @@ CelStatus celi_folder_open_in(CeliFolder *folder, const CeliFolder *parent, cons
     close(fd);
     return cel_fail(CEL_E_MEMORY, "%s: no memory for its name", name);
   }
-  *folder = (CeliFolder){fd, path};
+  *folder = (CeliFolder){.fd = fd, .path = path};
   return CEL_OK;
 }
 

@@ -152,8 +152,8 @@ static void test_actions_are_stored_scaled(void **state) {
         const double stored = (double)last[a];
         const double want = scaled ? 20 + 10 * stored : fmin(fmax(stored, 10), 30);
         if (!(fabs((double)actions[a] - want) < 1e-4))
-          fail_msg("setting %zu: the action %g is stored as %g, which is %g", i,
-                   (double)actions[a], stored, want);
+          fail_msg("setting %zu: the action %g is stored as %g, which is %g", i, (double)actions[a],
+                   stored, want);
         if (scaled && !(fabsf(sa[O + a]) <= 1))
           fail_msg("setting %zu: an action of %g in a batch", i, (double)sa[O + a]);
       }
