@@ -24,9 +24,9 @@ CliBar cli_bar(bool quiet) {
 /// Everything but the bar itself: steps, speed, time left, returns.
 static void describe(const CelProgress *p, bool with_returns, char *text, size_t size) {
   char steps[32], total[32], rate[32], eta[32];
-  int n = snprintf(text, size, "%s/%s  %s steps/s  ETA %s", cli_count(steps, p->steps),
-                   cli_count(total, p->total_steps), cli_count(rate, lround(p->steps_per_second)),
-                   cli_duration(eta, p->eta));
+  int n = snprintf(text, size, "%s/%s  ETA %s  %s steps/s", cli_count(steps, p->steps),
+                   cli_count(total, p->total_steps), cli_duration(eta, p->eta),
+                   cli_count(rate, lround(p->steps_per_second)));
   if (with_returns && !isnan(p->mean_return))
     n += snprintf(text + n, size - (size_t)n, "  return %.4g", p->mean_return);
   if (with_returns && !isnan(p->eval_return))

@@ -478,7 +478,7 @@ static void print_table(const Group *group) {
   }
   printf("mean %.5g, interquartile mean %.5g\n", mean, middle);
   char folder[CLI_QUOTE_MAX];
-  printf("next        celsius plot %s --out curve.png\n",
+  printf("what now    celsius plot %s --out curve.png\n",
          cel_shell_quote(folder, sizeof folder, group->folder));
 }
 

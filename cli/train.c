@@ -155,7 +155,7 @@ static void print_next(const CelRunResult *result) {
   char folder[CLI_QUOTE_MAX];
   cel_shell_quote(folder, sizeof folder, result->folder);
   printf("run folder    %s\n", result->folder);
-  printf("next          celsius eval %s%s\n", folder, result->renders ? " --render run.gif" : "");
+  printf("what now      celsius eval %s%s\n", folder, result->renders ? " --render run.gif" : "");
   printf("              celsius plot %s --out curve.png\n", folder);
 }
 

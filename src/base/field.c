@@ -438,8 +438,8 @@ static CelStatus parse_value(const CelField *field, const char *name, const char
 const CelField *cel_field_start(const CelField *field) {
   CELI_NEED_OR(field, NULL);
   static const char tail[] = "_init";
+  if (field->type != CEL_FIELD_AUTO || field->name == NULL || field[1].name == NULL) return NULL;
   const size_t n = strlen(field->name);
-  if (field->type != CEL_FIELD_AUTO || field[1].name == NULL) return NULL;
   if (strncmp(field[1].name, field->name, n) != 0 || strcmp(field[1].name + n, tail) != 0)
     return NULL;
   return field[1].type == CEL_FIELD_DOUBLE ? &field[1] : NULL;

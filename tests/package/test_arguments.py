@@ -102,7 +102,8 @@ class Function:
 def read_headers():
     functions = {}
     for path in sorted(glob.glob(os.path.join(SOURCE, "include", "celsius", "*.h"))):
-        text = re.sub(r"//[^\n]*", "", open(path).read())
+        with open(path) as file:
+            text = re.sub(r"//[^\n]*", "", file.read())
         for match in re.finditer(r"CEL_API\s+([^;{]*?)\b(cel_\w+)\s*\(([^;]*?)\)\s*"
                                  r"(?:CEL_WARN_UNUSED|CEL_PRINTF\([^)]*\))?\s*;", text, re.S):
             function = Function(*match.groups())
