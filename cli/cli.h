@@ -86,7 +86,7 @@ const char *cli_duration(char text[32], double seconds);
 
 // ---- output.c
 /// Checks an output file before any work is done; "" is no file and passes. `endings` is "png|svg",
-/// NULL for any; `what` is what is written: "a picture". Errors: CEL_E_ARGUMENT (another ending),
+/// "|csv" where a name may have none, NULL for any; `what` is what is written: "a picture". Errors: CEL_E_ARGUMENT (another ending),
 /// CEL_E_IO (a folder, or nothing can be written there).
 CelStatus cli_check_output(const char *flag, const char *path, const char *what,
                            const char *endings) CEL_WARN_UNUSED;

@@ -8,15 +8,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/// True when the path ends in one of "png|svg", in any case.
+/// True when the path ends in one of "png|svg", in any case. "|csv|txt" allows a name without an ending.
 static bool has_ending(const char *path, const char *endings) {
   const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
   const char *dot = strrchr(base, '.');
-  if (!dot || dot == base) return false;
+  if (!dot || dot == base) return endings[0] == '|';
   const size_t n = strlen(dot + 1);
   for (const char *e = endings; *e;) {
     const size_t length = strcspn(e, "|");
-    if (length == n && strncasecmp(e, dot + 1, n) == 0) return true;
+    if (length > 0 && length == n && strncasecmp(e, dot + 1, n) == 0) return true;
     e += length + (e[length] == '|');
   }
   return false;
@@ -26,6 +26,7 @@ static bool has_ending(const char *path, const char *endings) {
 static void list_endings(const char *endings, char *text, size_t size) {
   size_t used = 0;
   text[0] = 0;
+  endings += endings[0] == '|';
   for (const char *e = endings; *e && used < size;) {
     const size_t length = strcspn(e, "|");
     const bool first = e == endings, last = e[length] == 0;

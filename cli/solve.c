@@ -183,7 +183,8 @@ static CelStatus check_plot(const Solve *solve, const char *problem) {
 
 static CelStatus check_files(const Solve *solve, const char *problem) {
   CelStatus status = check_plot(solve, problem);
-  if (status == CEL_OK) status = cli_check_output("--out", solve->options.out, "", NULL);
+  if (status == CEL_OK)
+    status = cli_check_output("--out", solve->options.out, "a solution", "|safetensors|csv");
   if (status == CEL_OK)
     status = cli_check_output("--save-problem", solve->options.save_problem, "", NULL);
   return status;

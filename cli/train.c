@@ -247,6 +247,7 @@ static CelStatus peek(const char *path, const char *key, char *text, size_t size
 static CelStatus choose(int argc, char **argv, Choice *choice) {
   const char *config = cli_scan(argc, argv, "config"), *env = cli_scan(argc, argv, "env");
   const bool named = argc > 0 && argv[0][0] != '-';
+  char quoted[CLI_QUOTE_MAX];
   *choice = (Choice){.algo = ""};
   if (named) {
     const CelAlgoInfo *info;
@@ -257,7 +258,7 @@ static CelStatus choose(int argc, char **argv, Choice *choice) {
   if (named && !env && argc > 1 && argv[1][0] != '-' && !cli_scan(argc, argv, "config"))
     return cel_fail(CEL_E_ARGUMENT,
                     "'%s': the environment is given with --env: celsius train %s --env %s", argv[1],
-                    argv[0], argv[1]);
+                    argv[0], cel_shell_quote(quoted, sizeof quoted, argv[1]));
   if (env) snprintf(choice->env, sizeof choice->env, "%s", env);
   CelStatus status = peek(config, "algo", choice->algo, sizeof choice->algo);
   bool found;

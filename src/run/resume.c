@@ -151,11 +151,13 @@ static bool is_trained(const CeliTraining *training) {
 static CelStatus check_start(const CeliTraining *training) {
   if (training->hooks->overwrite) return celi_runfolder_clear(training->folder, false);
   if (!is_trained(training)) return CEL_OK;
+  char config[CEL_PATH_MAX], quoted[4 * CEL_PATH_MAX + 8];
+  CELI_TRY(celi_path_join(config, training->folder, "config.yaml"));
   return cel_fail(CEL_E_STATE,
                   "%s: this run was trained, but it has no checkpoint to go on from; "
-                  "celsius train --config %s/config.yaml starts a new run, --overwrite starts this "
-                  "one again and replaces its models and tables",
-                  training->folder, training->folder);
+                  "celsius train --config %s starts a new run, --overwrite starts this one again "
+                  "and replaces its models and tables",
+                  training->folder, cel_shell_quote(quoted, sizeof quoted, config));
 }
 
 /// All environments step together, so that the last steps of a run may go beyond its total.

@@ -24,6 +24,7 @@ class Endings(kit.Case):
                 (["eval", "run", "--render", "x.mp4"], [".gif"]),
                 (["verify", "--html", "x.pdf"], [".html"]),
                 (["solve", "frozenlake-4x4", "--plot", "x.html"], [".png or .svg"]),
+                (["solve", "frozenlake-4x4", "--out", "x.txt"], [".safetensors or .csv"]),
                 (["export", "run", "--out", "x.pdf"], [".onnx", ".safetensors", "--format"]),
                 (["export", "run", "--format", "c", "--out", "x.onnx"], [".onnx", "--format is c"]),
                 (["export", "run", "--format", "onnx", "--out", "x.h"], [".h", "--format is onnx"])):
