@@ -245,13 +245,21 @@ static CelStatus record_open(Record *record, const Checks *c) {
                     "a record of states");
 }
 
+/// NaN equals itself here, and 0 differs from -0.
+static bool same_bits(float a, float b) {
+  uint32_t x, y;
+  memcpy(&x, &a, sizeof x);
+  memcpy(&y, &b, sizeof y);
+  return x == y;
+}
+
 /// Errors: CEL_E_ENV: names the first step at which two records differ, and `why`.
 static CelStatus compare(const Checks *c, const Record *a, const Record *b, const char *why) {
   for (int64_t k = 0; k < a->steps * N; k++) {
     const size_t o = (size_t)k * c->obs_bytes, s = (size_t)k * c->state_bytes;
     const char *what = NULL;
     if (memcmp(a->obs + o, b->obs + o, c->obs_bytes) != 0) what = "observation";
-    if (memcmp(&a->reward[k], &b->reward[k], sizeof(float)) != 0) what = "reward";
+    if (!same_bits(a->reward[k], b->reward[k])) what = "reward";
     if (a->ended[k] != b->ended[k]) what = "end of the episode";
     if (memcmp((uint8_t *)a->states + s, (uint8_t *)b->states + s, c->state_bytes) != 0)
       what = what ? what : "state";

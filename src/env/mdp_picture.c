@@ -80,8 +80,8 @@ static void draw_agent(const CelMdpGrid *grid, double s, CelCanvas *canvas) {
   static const CelColor self = {0.83f, 0.45f, 0.27f, 1}, edge = {1, 1, 1, 1};
   for (int64_t i = 0; i < grid->rows * grid->columns; i++) {
     if ((double)grid->state[i] != s) continue;
-    const double x = (double)(i % grid->columns) + 0.5;
-    const double y = (double)(grid->rows - 1 - i / grid->columns) + 0.5;
+    const int64_t row = grid->rows - 1 - i / grid->columns, column = i % grid->columns;
+    const double x = (double)column + 0.5, y = (double)row + 0.5;
     cel_canvas_circle(canvas, x, y, 0.25, edge);
     cel_canvas_circle(canvas, x, y, 0.22, self);
   }

@@ -71,6 +71,7 @@ static bool step(Backward *b, int64_t t) {
   const CelMdp *mdp = run->mdp;
   CelSolution *solution = run->solution;
   const int64_t S = solution->states, T = solution->horizon;
+  CEL_ASSERT(solution->V != NULL);
   double *V = solution->V + t * S, *Q = solution->Q + t * solution->pairs;
   double *pi = solution->pi + t * solution->pairs, most = 0.0;
   const double *next = t + 1 < T ? V + S : NULL;

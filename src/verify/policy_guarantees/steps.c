@@ -98,12 +98,13 @@ static CelStatus compare_target(CeliTrial *trial, const Follower *f, bool early,
   CELI_TRY(celi_learner_create(trial, &spec, learner));
   CELI_TRY(celi_learner_feed(trial, learner, CELI_LEARNER_STEPS));
   CeliNet old[2], net[2];
-  for (int e = 0; e < f->members; e++) {
+  const int members = f->members;
+  for (int e = 0; e < members; e++) {
     old[e] = celi_net_read(trial, learner, "target", e);
     net[e] = celi_net_read(trial, learner, f->net, e);
   }
   CELI_TRY(cel_agent_update_n(learner->agent, 1));
-  for (int e = 0; e < f->members; e++) {
+  for (int e = 0; e < members; e++) {
     const CeliNet now = celi_net_read(trial, learner, "target", e);
     if (!early) net[e] = celi_net_read(trial, learner, f->net, e);
     double *average = celi_take(trial, now.n);
