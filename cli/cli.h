@@ -90,6 +90,17 @@ const char *cli_duration(char text[32], double seconds);
 /// CEL_E_IO (a folder, or nothing can be written there).
 CelStatus cli_check_output(const char *flag, const char *path, const char *what,
                            const char *endings) CEL_WARN_UNUSED;
+/// A text file that is written whole or not at all: print to `stream`, then close.
+typedef struct CliFile {
+  FILE *stream;
+  CelFile *file;
+  bool failed; ///< a write failed; cel_error tells why
+} CliFile;
+/// Opens; on an error nothing is held. `file` must not be moved until it is closed.
+CelStatus cli_file_open(CliFile *file, const char *path) CEL_WARN_UNUSED;
+/// Puts the file in its place if `status` is CEL_OK, removes it otherwise. Returns `status` or its own
+/// error.
+CelStatus cli_file_close(CliFile *file, CelStatus status) CEL_WARN_UNUSED;
 #define CLI_QUOTE_MAX (4 * CEL_PATH_MAX + 8) ///< room for any path by cel_shell_quote
 
 // ---- signals.c

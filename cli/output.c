@@ -1,4 +1,5 @@
-/// Output files: checked before any work is done, so that a bad name costs nothing.
+/// Output files: checked before any work is done, so that a bad name costs nothing, and written whole or
+/// not at all.
 #include "cli.h"
 
 #include <errno.h>
@@ -92,4 +93,32 @@ CelStatus cli_check_output(const char *flag, const char *path, const char *what,
                     "name",
                     flag, path);
   return check_writable(flag, path);
+}
+
+// ---- text files
+
+static ssize_t put_bytes(void *cookie, const char *bytes, size_t n) {
+  CliFile *file = cookie;
+  if (cel_file_write(file->file, bytes, n) == CEL_OK) return (ssize_t)n;
+  file->failed = true;
+  return 0; // an error, to stdio
+}
+
+CelStatus cli_file_open(CliFile *file, const char *path) {
+  *file = (CliFile){.stream = NULL};
+  const CelStatus status = cel_file_open(&file->file, path);
+  if (status != CEL_OK) return status;
+  file->stream = fopencookie(file, "w", (cookie_io_functions_t){.write = put_bytes});
+  if (file->stream) return CEL_OK;
+  cel_file_destroy(file->file);
+  return cel_fail(CEL_E_MEMORY, "%s: no memory to write it", path);
+}
+
+CelStatus cli_file_close(CliFile *file, CelStatus status) {
+  // What stdio still holds goes out first. Its error is that of a write, which left a message.
+  const bool flushed = fclose(file->stream) == 0 && !file->failed;
+  if (status == CEL_OK && !flushed) status = CEL_E_IO;
+  if (status == CEL_OK) status = cel_file_commit(file->file);
+  cel_file_destroy(file->file);
+  return status;
 }

@@ -77,17 +77,17 @@ static double slope(const Log *told) {
 // ---- files
 
 static CelStatus write_table(const Log *log, const char *path) {
-  FILE *file = fopen(path, "w");
-  if (!file) return cel_fail(CEL_E_IO, "%s: it cannot be written", path);
+  CliFile table;
+  const CelStatus status = cli_file_open(&table, path);
+  if (status != CEL_OK) return status;
+  FILE *file = table.stream;
   fprintf(file, "round,samples,error,residual,bound\n");
   for (int64_t i = 0; i < log->n; i++) {
     const Row *row = &log->rows[i];
     fprintf(file, "%.0f,%.0f,%.17g,%.17g,%.17g\n", row->point.round, row->samples, row->point.error,
             row->residual, row->point.bound);
   }
-  const bool bad = ferror(file) != 0;
-  if (fclose(file) == 0 && !bad) return CEL_OK;
-  return cel_fail(CEL_E_IO, "%s: not all of it could be written", path);
+  return cli_file_close(&table, CEL_OK);
 }
 
 static CelStatus save(const CelQLearning *learned, const char *path) {

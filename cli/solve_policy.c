@@ -49,12 +49,12 @@ static void write_step(FILE *table, const CelMdp *mdp, const SolveTables *tables
 }
 
 CelStatus solve_write_policy(const CelMdp *mdp, const SolveTables *tables, const char *path) {
-  FILE *table = fopen(path, "we");
-  if (!table) return cel_fail(CEL_E_IO, "%s: it cannot be written", path);
+  CliFile file;
+  const CelStatus status = cli_file_open(&file, path);
+  if (status != CEL_OK) return status;
+  FILE *table = file.stream;
   fprintf(table, "%sstate,action,probability,Q,V\n", tables->horizon > 0 ? "step," : "");
   for (int64_t t = 0; t < (tables->horizon > 0 ? tables->horizon : 1); t++)
     write_step(table, mdp, tables, t);
-  const bool bad = ferror(table) != 0;
-  if (fclose(table) == 0 && !bad) return CEL_OK;
-  return cel_fail(CEL_E_IO, "%s: not all of it could be written", path);
+  return cli_file_close(&file, CEL_OK);
 }

@@ -201,12 +201,6 @@ static CelStatus solve_at(Solve *solve, int i, cJSON *rows, FILE *table, CelSwee
   return status;
 }
 
-static CelStatus close_table(FILE *table, const char *path) {
-  const bool bad = ferror(table) != 0;
-  if (fclose(table) == 0 && !bad) return CEL_OK;
-  return cel_fail(CEL_E_IO, "%s: not all of it could be written", path);
-}
-
 static CelStatus plot(const Solve *solve, const CelSweepPoint *shown, int n) {
   char subtitle[256];
   const double gamma = isnan(solve->config.gamma) ? solve->mdp->discount : solve->config.gamma;
@@ -221,10 +215,10 @@ CelStatus solve_sweep(Solve *solve) {
   CelSweepPoint shown[SOLVE_ALPHAS_MAX];
   CelStatus status = CEL_OK;
   cJSON *json = options->json ? cJSON_CreateObject() : NULL;
-  FILE *table = options->out[0] ? fopen(options->out, "w") : NULL;
+  CliFile file = {.stream = NULL};
   int n = 0;
-  if (options->out[0] && !table)
-    status = cel_fail(CEL_E_IO, "%s: it cannot be written", options->out);
+  if (options->out[0]) status = cli_file_open(&file, options->out);
+  FILE *table = file.stream;
   if (json) cJSON_AddArrayToObject(json, "sweep");
   if (table) fprintf(table, "alpha,value_start,hard_return,entropy,entropy_sum,bound\n");
   while (status == CEL_OK && n < solve->n_alphas && !cli_stop_asked()) {
@@ -232,10 +226,7 @@ CelStatus solve_sweep(Solve *solve) {
     status = solve_at(solve, n, json, table, &shown[n], &told);
     n += told;
   }
-  if (table) {
-    const CelStatus closed = close_table(table, options->out);
-    if (status == CEL_OK) status = closed;
-  }
+  if (table) status = cli_file_close(&file, status);
   if (status == CEL_OK && options->plot[0] && n > 0) status = plot(solve, shown, n);
   if (status == CEL_OK && json)
     status = solve_json_print(json);

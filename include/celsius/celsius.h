@@ -11,6 +11,7 @@
 #include "celsius/env_check.h"
 #include "celsius/export.h"
 #include "celsius/field.h"
+#include "celsius/file.h"
 #include "celsius/guarantee.h"
 #include "celsius/improve.h"
 #include "celsius/info.h"

@@ -3,6 +3,7 @@ import fcntl
 import os
 import pty
 import re
+import resource
 import shlex
 import struct
 import subprocess
@@ -40,6 +41,30 @@ class Endings(kit.Case):
         self.assertEqual(self.ok("export", "run", "--format", "c", "--out", "v1.2"), "v1.2.h\nv1.2.c\n")
         with open(self.path("c.safetensors"), "rb") as file:
             self.assertEqual(file.read(9)[8:], b"{")
+
+
+class Tables(kit.Case):
+    """Tables of solve are written whole or not at all, and keep the permissions of what they replace."""
+
+    COMMANDS = (["solve", "taxi", "--alpha", "0,1", "--out", "t.csv"],
+                ["solve", "taxi", "--out", "t.csv"],
+                ["solve", "frozenlake-4x4", "--gamma", "0.9", "--q-learning", "--q.rounds", "100000", "--out", "t.csv"])
+
+    def test_permissions_and_full_disk(self):
+        for args in self.COMMANDS:
+            with self.subTest(args=args):
+                with open(self.path("t.csv"), "w") as file:
+                    file.write("old")
+                os.chmod(self.path("t.csv"), 0o600)
+                self.fails(kit.IO, *args, "--quiet", says=["t.csv"],
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64)))
+                with open(self.path("t.csv")) as file:
+                    self.assertEqual(file.read(), "old")
+                self.ok(*args, "--quiet")
+                self.assertEqual(os.stat(self.path("t.csv")).st_mode & 0o777, 0o600)
+                self.assertEqual(os.listdir(self.folder), ["t.csv"])
+                with open(self.path("t.csv")) as file:
+                    self.assertGreater(len(file.read().splitlines()), 2)
 
 
 class Suggestions(kit.Case):

@@ -68,7 +68,7 @@ NULLABLE = {
 }
 
 # Structs that a caller fills in, so that one of zeros is a mistake that has to be told. Others are opaque.
-OPAQUE = {"CelAgent", "CelPolicy", "CelTensors", "CelSafetensors", "CelGuarantee", "CelMdpBuilder"}
+OPAQUE = {"CelAgent", "CelPolicy", "CelTensors", "CelSafetensors", "CelGuarantee", "CelMdpBuilder", "CelFile"}
 
 
 def pieces(text):
@@ -178,6 +178,7 @@ class World:
             "CelSetup": made("cel_setup_create", b"ppo", b"CartPole-v1"), "CelSpace": observation,
             "CelMultigoal": self.plane(), "CelMultigoalSolution": solution,
             "CelField": ctypes.c_void_p(so.cel_run_fields()),
+            "CelFile": made("cel_file_open", os.path.join(self.folder, "written").encode()),
         }
         self.path = path
         self.pool = [self.zeros() for _ in range(12)]
