@@ -75,6 +75,7 @@ typedef struct CelRunResult {
   double mean_return, std_return; ///< of the final evaluation
   double best_return;
   bool renders; ///< the environment can be drawn: `celsius eval --render` works
+  bool plugin;  ///< the environment comes from a shared object: see cel_plugin_allow
 } CelRunResult;
 
 /// Trains from the start. `algo_config`, `env_config`: NULL for the defaults.

@@ -215,15 +215,20 @@ static float reward_unit(const CeliView *view) {
   return view->norm->rewards ? 1 / view->norm->reward_scale[0] : 1;
 }
 
+/// Element a of an action as the networks have it. Where low and high are equal every action is the same
+/// one, 0 in the scale of the networks.
+static float scaled(const CeliView *view, float action, int64_t a) {
+  if (!view->scale) return action;
+  return view->scale[a] > 0 ? (action - view->shift[a]) / view->scale[a] : 0;
+}
+
 static CelStatus q_of_actions(const CeliView *view, const float *obs, const float *actions,
                               int64_t n, float *q) {
   const int64_t O = view->norm->O, A = view->q->spec.in - O;
   float *x, *all;
   CELI_TRY(inputs(view, obs, n, A, &x));
   for (int64_t i = 0; i < n; i++)
-    for (int64_t a = 0; a < A; a++)
-      x[i * (O + A) + O + a] =
-          view->scale ? (actions[i * A + a] - view->shift[a]) / view->scale[a] : actions[i * A + a];
+    for (int64_t a = 0; a < A; a++) x[i * (O + A) + O + a] = scaled(view, actions[i * A + a], a);
   CELI_TRY(combined(view, x, n, &all));
   for (int64_t i = 0; i < n; i++) q[i] = all[i] * reward_unit(view);
   free(all);

@@ -79,6 +79,12 @@ CelStatus cel_fail_in(CelStatus status, const char *format, ...) {
 }
 
 CelStatus celi_status_given(CelStatus status, const char *function) {
+  if (status == CEL_E_INTERRUPTED)
+    return cel_fail(
+        CEL_E_ENV,
+        "%s returned CEL_E_INTERRUPTED, which means a stop on request; it should return "
+        "CEL_OK, or fail with cel_fail(CEL_E_ENV, ...)",
+        function);
   if (strcmp(cel_status_name(status), "CEL_E_UNKNOWN") != 0) return status;
   return cel_fail(CEL_E_ENV,
                   "%s returned status %d, which does not exist; it should return CEL_OK, or fail "

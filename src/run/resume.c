@@ -192,6 +192,9 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
   if (step < 0) CELI_TRY(check_start(training));
   CELI_TRY(write_plan(training, config));
   if (step >= 0) {
+    // A killed process may have left checkpoints and segments that nothing needs any more.
+    CELI_TRY(celi_checkpoint_prune(training->agent, training->folder, &training->checkpoints,
+                                   &training->segments, step, setup->run.keep));
     training->saved_step = step;
     const bool complete = step >= training->total && !celi_update_is_due(training->agent);
     if (complete || !training->hooks->quiet)

@@ -82,11 +82,17 @@ static bool is_segment(const char *name) {
   return starts_with(name, "rows-");
 }
 
-/// Deletes the files of a folder that `is_one` knows; a missing folder is no error.
-static CelStatus delete_files(const char *path, bool (*is_one)(const char *name)) {
-  DIR *dir = opendir(path);
-  if (!dir && errno == ENOENT) return CEL_OK;
-  if (!dir) return celi_fail_errno(path, "this folder cannot be opened", errno);
+/// Deletes the files of a folder that `is_one` knows; a missing folder is no error. `inside`: the folder
+/// lies in a run folder, where no symbolic link is followed.
+static CelStatus delete_files(const char *path, bool inside, bool (*is_one)(const char *name)) {
+  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (inside ? O_NOFOLLOW : 0));
+  if (fd < 0 && errno == ENOENT) return CEL_OK;
+  DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+  if (!dir) {
+    const int error = errno;
+    if (fd >= 0) close(fd);
+    return celi_fail_errno(path, "this folder cannot be opened", error);
+  }
   CelStatus status = CEL_OK;
   for (const struct dirent *entry; status == CEL_OK && (entry = readdir(dir));)
     if (is_one(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) != 0 && errno != ENOENT)
@@ -98,10 +104,10 @@ static CelStatus delete_files(const char *path, bool (*is_one)(const char *name)
 CelStatus celi_runfolder_clear(const char *folder, bool all) {
   char path[CEL_PATH_MAX];
   CELI_TRY(celi_path_join(path, folder, "checkpoints"));
-  CELI_TRY(delete_files(path, is_checkpoint));
+  CELI_TRY(delete_files(path, true, is_checkpoint));
   CELI_TRY(celi_path_join(path, folder, "replay"));
-  CELI_TRY(delete_files(path, is_segment));
-  CELI_TRY(delete_files(folder, is_result));
+  CELI_TRY(delete_files(path, true, is_segment));
+  CELI_TRY(delete_files(folder, false, is_result));
   CELI_TRY(celi_path_join(path, folder, "config.yaml"));
   if (all && unlink(path) != 0 && errno != ENOENT)
     return celi_fail_errno(path, "cannot be deleted", errno);

@@ -456,9 +456,10 @@ static CelStatus interrupt(CeliTraining *training) {
   CELI_TRY(cel_fail_in(save(training), "while saving on request: "));
   return cel_fail(CEL_E_INTERRUPTED,
                   "stopped after %lld of %lld steps, everything is saved; go on with: "
-                  "celsius train --resume %s",
+                  "celsius train --resume %s%s",
                   (long long)cel_agent_steps(training->agent), (long long)training->total,
-                  cel_shell_quote(folder, sizeof folder, training->folder));
+                  cel_shell_quote(folder, sizeof folder, training->folder),
+                  training->spec->library ? " --allow-plugins" : "");
 }
 
 static void fill_result(const CeliTraining *training, CelRunResult *result) {
@@ -470,7 +471,8 @@ static void fill_result(const CeliTraining *training, CelRunResult *result) {
                            .mean_return = state->eval[0],
                            .std_return = state->eval[1],
                            .best_return = *state->best_return,
-                           .renders = training->spec->type->render != NULL};
+                           .renders = training->spec->type->render != NULL,
+                           .plugin = training->spec->library != NULL};
   snprintf(result->folder, sizeof result->folder, "%s", training->folder);
 }
 

@@ -83,7 +83,8 @@ class Suggestions(kit.Case):
     def test_no_picture_is_suggested_where_there_is_none(self):
         kit.build_plugin(os.path.join(kit.ROOT, "tests", "env", "plugin.c"), self.path("walk.so"))
         out = self.ok("train", "sql", "--env", "./walk.so:Walk", *TINY[2:], "--out", "run")
-        self.assertIn("celsius eval run\n", out)
+        self.assertIn("celsius eval run --allow-plugins\n", out)
+        self.ok("eval", "run", "--allow-plugins", "--episodes", "1")
 
     def test_environment_without_its_flag(self):
         self.fails(kit.ARGUMENT, "train", "sac", "Pendulum-v1", says=["--env Pendulum-v1"])

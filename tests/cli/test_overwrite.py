@@ -29,6 +29,32 @@ class Overwrite(kit.Case):
         self.ok(*self.tiny("short", "--steps", 100))
         self.assertEqual(kit.digests(self.path("run")), kit.digests(self.path("short")))
 
+    def test_overwrite_deletes_nothing_through_a_link(self):
+        self.ok(*self.tiny("run", "--steps", 100))
+        shutil.rmtree(self.path("run", "checkpoints"))
+        os.mkdir(self.path("other"))
+        with open(self.path("other", "step-000000100.safetensors"), "w") as file:
+            file.write("precious")
+        os.symlink("../other", self.path("run", "checkpoints"))
+        self.fails(kit.IO, *self.tiny("run", "--steps", 100, "--overwrite"), says=["run/checkpoints"])
+        self.assertEqual(os.listdir(self.path("other")), ["step-000000100.safetensors"])
+
+    def test_resume_cleans_what_a_killed_run_left(self):
+        self.ok(*self.tiny("run", "--steps", 500, "--checkpoint-every", 100, "--keep", 5, "--buffer-size", 60))
+        segments = set(os.listdir(self.path("run", "replay")))
+        for step in (100, 200, 300, 400):
+            os.unlink(self.path("run", "checkpoints", f"step-{step:09d}.safetensors"))
+        for name in ("replay/rows-0-8.safetensors.celsius-0123456789abcdef.tmp",
+                     "best.safetensors.celsius-0123456789abcdef.tmp"):
+            with open(self.path("run", name), "w") as file:
+                file.write("half of it")
+        self.ok("train", "--resume", "run", "--quiet")
+        left = set(os.listdir(self.path("run", "replay")))
+        self.assertLess(left, segments)  # those that the last checkpoint needs
+        self.assertTrue(left)
+        self.assertFalse([name for name in os.listdir(self.path("run")) if name.endswith(".tmp")])
+        self.ok("train", "--resume", "run", "--quiet", "--steps", 600)
+
     def test_resume_of_a_run_that_never_saved(self):
         # Killed before its first checkpoint: it starts again, as it always did.
         self.ok(*self.tiny("run", "--steps", 300))

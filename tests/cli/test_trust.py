@@ -169,6 +169,7 @@ class Trust(kit.Case):
 
     def test_unknown_status_of_a_plugin(self):
         for code, said in (("(CelStatus)77", "status 77"), ("(CelStatus)1", "status 1"),
+                           ("CEL_E_INTERRUPTED", "CEL_E_INTERRUPTED"),
                            ("(CelStatus)-3", "status -3")):
             self.make_plugin("s/bad.so", reset=code)
             failed = self.celsius("train", "sac", "--env", "s/bad.so:Point", *SMALL)
