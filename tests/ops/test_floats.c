@@ -115,7 +115,7 @@ static int64_t run_kernels(const CeliOps *ops, float *out) {
   at += ROWS * N;
   ops->dense_forward(at, N, NULL, 0, X, K, W, b, 0, ROWS, K, N, CELI_TANH);
   at += ROWS * N;
-  ops->dense_backward_data(at, N, X, K, W, dY, N, 0, ROWS, K, N, CELI_TANH);
+  ops->dense_backward_data(at, N, X, K, W, dY, N, 0, ROWS, N, K, CELI_TANH);
   at += ROWS * N;
   ops->dense_backward_weight(at, at + K * N, X, K, dY, N, ROWS, K, N, 0, celi_dense_tiles(K, N),
                              false);
