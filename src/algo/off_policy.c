@@ -67,7 +67,7 @@ void celi_target_move(const CeliMlp *target, const CeliMlp *net, double tau, int
 
 /// The largest temperature that is learned, as the field ent_coef has it.
 static const double alpha_max = 1e12;
-/// A run is told of a learned temperature above this, or above as many times its start where that is more than 1.
+/// A learned temperature above this times max(1, its start) is reported once.
 static const double alpha_far = 1e4;
 
 CelStatus celi_temperature_declare(CeliTemperature *t, CelAgent *agent,

@@ -164,7 +164,7 @@ typedef struct CeliUpdate {
   CeliPlan *plan;
   CeliMeans means;
   int rate;                           ///< which of the means is the learning rate
-  const CeliTemperature *temperature; ///< what is told when it runs away; NULL: there is none
+  const CeliTemperature *temperature; ///< checked for running away; NULL: none is learned
   CeliAdam *adam[CELI_MEANS_MAX];
   int n_adams;
 } CeliUpdate;

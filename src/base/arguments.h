@@ -1,4 +1,4 @@
-/// Pointers that a public function needs: NULL is an error of the caller's, and is told as one.
+/// Checks of the pointers that a public function needs: NULL is CEL_E_ARGUMENT.
 #ifndef CELSIUS_BASE_ARGUMENTS_H
 #define CELSIUS_BASE_ARGUMENTS_H
 #include "celsius/status.h"

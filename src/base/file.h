@@ -14,8 +14,8 @@ CelStatus celi_file_read(const char *path, size_t limit, char **data, size_t *si
 CelStatus celi_file_read_fd(int fd, const char *path, size_t limit, char **data,
                             size_t *size) CEL_WARN_UNUSED;
 
-/// An open folder. Its files are reached through the descriptor, so that nobody can put another
-/// folder in its place meanwhile. Names in it never follow symbolic links.
+/// An open folder. Its files are reached through the descriptor, so another folder that takes its name
+/// is never used. Names in it never follow symbolic links.
 typedef struct CeliFolder {
   int fd;     ///< -1: not open
   char *path; ///< as given, for messages

@@ -52,7 +52,7 @@ double celi_mdp_sum(const double *x, int64_t n);
 CelStatus celi_mdp_check_discount(double discount, int64_t horizon) CEL_WARN_UNUSED;
 /// Whether `pair` and `row` can be walked. Errors: CEL_E_CORRUPT.
 CelStatus celi_mdp_check_order(const CelMdp *mdp) CEL_WARN_UNUSED;
-/// cel_mdp_check of what is given, by the rule above; *exact: whether cel_mdp_check would pass, too.
+/// cel_mdp_check with the tolerance CELI_MDP_GIVEN; *exact: cel_mdp_check itself would pass too.
 CelStatus celi_mdp_check_given(const CelMdp *mdp, bool *exact) CEL_WARN_UNUSED;
 /// Shape and contents of a grid for a problem of `states` states. Errors: CEL_E_RANGE.
 CelStatus celi_mdp_check_grid(const CelMdpGrid *grid, int64_t states) CEL_WARN_UNUSED;

@@ -23,10 +23,12 @@ int celi_team_size(const CeliTeam *team);
 /// Errors: CEL_E_MEMORY (a thread could not be started; nothing ran).
 CelStatus celi_team_run(CeliTeam *team, void (*fn)(void *arg, int thread, int size),
                         void *arg) CEL_WARN_UNUSED;
-/// From here on plans ask `stop` between operations, on the caller's thread and at most every 50 ms. Where it says true
-/// they end early with CEL_E_INTERRUPTED, and what they changed so far stays changed. NULL: nobody is asked.
+/// Lets plans call `stop` between operations, on the caller's thread and at most every 50 ms. When it
+/// returns true they end early with CEL_E_INTERRUPTED; what they changed so far stays changed. NULL: plans
+/// run to their end.
 void celi_team_watch(CeliTeam *team, bool (*stop)(void *user), void *user);
-/// Asks, on the caller's thread. False when nobody is asked, or was a moment ago.
+/// Calls `stop` on the caller's thread. False without a `stop`, or when the last call was less than 50 ms
+/// ago.
 bool celi_team_asked_to_stop(CeliTeam *team);
 /// A barrier inside of fn.
 void celi_team_barrier(CeliTeam *team, int thread);

@@ -206,7 +206,7 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
   } else {
     if (begun) celi_training_note(training, "no checkpoint yet: starting from the beginning");
   }
-  // What was told of the step that an evaluation or an update was broken off at is told again.
+  // An evaluation or update that was interrupted is repeated, so its rows are written again.
   const bool behind = celi_training_is_behind(training) || celi_update_is_due(training->agent);
   if (behind) training->saved_step = -1;
   CELI_TRY(celi_metrics_open(training, step < 0 ? 0 : step - behind));

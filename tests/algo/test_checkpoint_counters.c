@@ -161,7 +161,7 @@ static void choices_exist(void **state) {
   }
 }
 
-/// A checkpoint that nobody changed continues, however it was rewritten.
+/// An unchanged checkpoint still resumes after this test's own rewriting.
 static void same_numbers_are_accepted(void **state) {
   for (int k = 0; k < CASES; k++) {
     Saved saved;

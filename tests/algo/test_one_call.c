@@ -1,4 +1,4 @@
-/// An agent serves one call at a time: whoever comes while a call is running is told, and nothing is harmed.
+/// An agent serves one call at a time: a second call gets CEL_E_STATE and changes nothing.
 #include "celsius/agent.h"
 #include "celsius/sac.h"
 

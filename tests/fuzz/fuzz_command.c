@@ -10,7 +10,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int celsius_main(int argc, char **argv); // cli/main.c's
 
-/// What the command prints is read by nobody.
+/// Discards what the command prints.
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc;
   (void)argv;

@@ -1,4 +1,4 @@
-/// Any bytes as a table of a run: gone on with where its columns are ours, and read as a plot reads it.
+/// Reads any bytes as a run's table: appends to it where its columns fit, and reads it as plots do.
 #include "fuzz/fuzz_file.h"
 #include "run/csv.h"
 #include "view/plot.h"
@@ -26,7 +26,7 @@ static void read_table(const char *path) {
   celi_table_free(&table);
 }
 
-/// A table that was cut back is one that can be gone on with again, at the same row.
+/// A table that was cut back can be appended to again, at the same row.
 static void resume(const char *path, int64_t step) {
   static const char *const columns[] = {"step", "a", "b"};
   double last[3], again[3];
