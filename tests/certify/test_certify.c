@@ -431,27 +431,31 @@ static void test_plane_divergence(void **state) {
 static void test_plane_errors(void **state) {
   (void)state;
   enum { SEEDS = 6 };
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  skip(); // eight exact solutions take minutes there, and test_plane runs the same code
+#endif
   static const char *const fields[] = {"net_arch=16", "ent_coef=3", "gamma=0.95", NULL};
   static const char *const names[] = {"kl_left", "kl_middle", "kl_corner"};
   for (int gaussian = 0; gaussian < 2; gaussian++) {
     Planted p = planted(gaussian ? "sac" : "sqlc", "MultiGoal-v0", fields);
     double kl[3][SEEDS], error[3] = {0};
-    for (int seed = 0; seed < SEEDS; seed++) {
+    const int seeds = gaussian ? 2 : SEEDS;
+    for (int seed = 0; seed < seeds; seed++) {
       CelCertifyOptions options = cel_certify_options_default();
       CelCertificate *c;
       options.episodes = 8, options.cells = 56, options.seed = (uint64_t)(seed + 1);
       OK(cel_certify(p.agent, p.spec, &options, &c));
       for (int k = 0; k < 3; k++) {
         const CelMeasure *m = cel_certificate_find(c, names[k]);
-        kl[k][seed] = m->off, error[k] += m->error / SEEDS;
+        kl[k][seed] = m->off, error[k] += m->error / seeds;
       }
       cel_certificate_destroy(c);
     }
     for (int k = 0; k < 3; k++) {
       double mean = 0, squares = 0;
-      for (int i = 0; i < SEEDS; i++) mean += kl[k][i] / SEEDS;
-      for (int i = 0; i < SEEDS; i++) squares += (kl[k][i] - mean) * (kl[k][i] - mean);
-      const double spread = sqrt(squares / (SEEDS - 1));
+      for (int i = 0; i < seeds; i++) mean += kl[k][i] / seeds;
+      for (int i = 0; i < seeds; i++) squares += (kl[k][i] - mean) * (kl[k][i] - mean);
+      const double spread = sqrt(squares / (seeds - 1));
       print_message("%s %s: %.4f, spread %.2g, told %.2g\n", p.setup->algo->name, names[k], mean,
                     spread, error[k]);
       if (gaussian) assert_true(spread < 1e-12 && error[k] < 1e-2);
