@@ -12,12 +12,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+static const CeliFolder here = {AT_FDCWD, (char[]){"."}};
+
 #ifdef CELSIUS_WITH_PROTOBUF
 
 // ---- a reader of records, written from the format's description
 
 /// CRC-32C one bit at a time.
-static const CeliFolder here = {AT_FDCWD, (char[]){"."}};
 
 static uint32_t slow_crc32c(const uint8_t *data, size_t n) {
   uint32_t crc = 0xffffffffu;
