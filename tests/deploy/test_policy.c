@@ -455,7 +455,11 @@ static void test_small_stack(void **state) {
   enum { STACK = 32 * 1024 };
   pthread_attr_t attributes;
   assert_int_equal(pthread_attr_init(&attributes), 0);
-  assert_int_equal(pthread_attr_setstacksize(&attributes, STACK), 0);
+  // Some systems start no thread with so little: 64-bit ARM's glibc asks for 128 KiB.
+  if (pthread_attr_setstacksize(&attributes, STACK) != 0) {
+    pthread_attr_destroy(&attributes);
+    skip();
+  }
   for (int k = 0; k < 3; k++) {
     ModelData m = model_create(&model_cases[k], "model.safetensors", (uint64_t)k);
     pthread_t thread;
