@@ -1,6 +1,7 @@
 /// YAML from and to memory, for tests and fuzzers.
 #ifndef CELSIUS_BASE_YAML_H
 #define CELSIUS_BASE_YAML_H
+#include "base/file.h"
 #include "base/text.h"
 #include "celsius/yaml.h"
 

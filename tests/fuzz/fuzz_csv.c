@@ -27,20 +27,24 @@ static void read_table(const char *path) {
 }
 
 /// A table that was cut back can be appended to again, at the same row.
-static void resume(const char *path, int64_t step) {
+static void resume(const char *name, int64_t step) {
   static const char *const columns[] = {"step", "a", "b"};
   double last[3], again[3];
+  CeliFolder folder;
   CeliCsv csv;
-  if (celi_csv_resume(&csv, path, columns, 3, step, last) != CEL_OK) {
+  if (celi_folder_open(&folder, fuzz_folder()) != CEL_OK) abort();
+  if (celi_csv_resume(&csv, &folder, name, columns, 3, step, last) != CEL_OK) {
     if (cel_error()[0] == 0) abort();
+    celi_folder_close(&folder);
     return;
   }
   celi_csv_close(&csv);
-  if (celi_csv_resume(&csv, path, columns, 3, step, again) != CEL_OK) abort();
+  if (celi_csv_resume(&csv, &folder, name, columns, 3, step, again) != CEL_OK) abort();
   if (memcmp(last, again, sizeof last) != 0) abort();
   const double row[] = {last[0] > 0 ? last[0] : 0, 1, 2};
   if (celi_csv_row(&csv, row) != CEL_OK) abort();
   celi_csv_close(&csv);
+  celi_folder_close(&folder);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -49,6 +53,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   snprintf(path, sizeof path, "%s/table.csv", fuzz_folder());
   put(path, data + 1, size - 1);
   read_table(path);
-  resume(path, data[0]);
+  resume("table.csv", data[0]);
   return 0;
 }

@@ -46,8 +46,11 @@ static void load(CeliReplay *replay, const char *folder, const int64_t numbers[5
   look_at(replay);
   if (replay->head[0] > 0 && replay->head[1] > 0)
     celi_replay_add(replay, action, reward, ended, ended, obs, obs);
-  if (celi_replay_save(replay, folder, saved) == CEL_OK)
-    (void)celi_replay_prune(replay, folder, replay->head, 1);
+  CeliFolder open;
+  if (celi_replay_save(replay, folder, saved) != CEL_OK) return;
+  if (celi_folder_open(&open, folder) != CEL_OK) abort();
+  (void)celi_replay_prune(replay, &open, replay->head, 1);
+  celi_folder_close(&open);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
