@@ -54,7 +54,7 @@ static void solves(void **state) {
         if (!(fabsl((long double)solution->V[s] - exact[s]) <= (long double)solution->bound))
           fail_msg("method %d, stopped at %d: V[%d] is off by more than %g", method, (int)after, s,
                    solution->bound);
-      // Once it is told to end it asks no more than a few times.
+      // After the hook returned true, it is called a few more times at most.
       assert_true(patience.calls <= after + 8);
       if (after == 0) assert_true(!solution->certified && solution->sweeps <= 4);
       cel_solution_destroy(solution);
@@ -86,7 +86,7 @@ static void evaluations(void **state) {
   problem_free(&problem);
 }
 
-/// The step that could not be measured is not taken: J that is told is that of the policy.
+/// A step that could not be measured is not taken, so the reported J is that of the returned policy.
 static void conservative_steps(void **state) {
   (void)state;
   Problem problem;
