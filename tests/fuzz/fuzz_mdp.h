@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// A long text, or one with a whole number of three digits and more that may be a size: a few bytes of these formats
-/// may stand for more rows than a fuzzer has time for. Numbers that fit into no machine stay in.
+/// True for a long text, or one with a whole number of three digits or more that may be a size: a few
+/// bytes of these formats may ask for more rows than a fuzzer has time for. Numbers too large for any
+/// machine stay in.
 static inline bool fuzz_is_large(const uint8_t *data, size_t size) {
   size_t digits = 0;
   bool fraction = false;
@@ -16,7 +17,8 @@ static inline bool fuzz_is_large(const uint8_t *data, size_t size) {
     const bool digit = data[i] >= '0' && data[i] <= '9';
     const bool end = i + 1 == size || data[i + 1] < '0' || data[i + 1] > '9';
     if (!digit) fraction = data[i] == '.';
-    digits = digit && !fraction ? digits + 1 : 0;
+    const bool leading = digits == 0 && data[i] == '0'; // leading zeros do not make a number larger
+    digits = digit && !fraction && !leading ? digits + 1 : 0;
     if (end && digits >= 3 && digits < 17) return true;
   }
   return size > 600;
