@@ -133,15 +133,21 @@ static void check_case(const CeliOps *ops, int64_t B, int64_t K, int64_t N) {
   case_free(&c);
 }
 
+/// All combinations of sizes; under a sanitizer, where each takes forty times as long, every third.
 static void test_odd_sizes(void **state) {
   (void)state;
   const CeliOps *ops;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  const int stride = 3;
+#else
+  const int stride = 1;
+#endif
   for (int t = 0; (ops = celi_ops_at(t)); t++)
     for (int i = 0; i < N_SIZES; i++)
       for (int j = 0; j < N_SIZES; j++)
         for (int k = 0; k < N_SIZES; k++) {
           const int64_t B = SIZES[i], K = SIZES[j], N = SIZES[k];
-          if (B * K * N <= 100 * 100 * 257) check_case(ops, B, K, N);
+          if ((i + j + k) % stride == 0 && B * K * N <= 100 * 100 * 257) check_case(ops, B, K, N);
         }
 }
 

@@ -139,7 +139,7 @@ static void stopped_often(void **state) {
 /// PPO with many epochs: an update takes longer than the least time between two questions.
 static CelStatus start_long(const char *out, Stopper *stopper) {
   static const char *const fields[][2] = {
-      {"steps", "128"},     {"n_steps", "64"},      {"n_epochs", "8000"},
+      {"steps", "128"},     {"n_steps", "64"},      {"n_epochs", "4000"},
       {"net_arch", "16"},   {"batch_size", "8"},    {"log_every", "64"},
       {"eval_every", "64"}, {"eval_episodes", "1"}, {"tensorboard", "true"}};
   CelSetup *setup;
