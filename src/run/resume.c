@@ -257,14 +257,12 @@ static CelStatus check_objective(const CelSetup *setup, const CelSafetensors *fi
   return CEL_OK;
 }
 
-static CelStatus load_model(CelAgent *agent, const CelSetup *setup, const char *path) {
-  CelSafetensors *file = NULL;
-  CELI_TRY(cel_safetensors_open(path, &file));
+static CelStatus load_model(CelAgent *agent, const CelSetup *setup, const char *path,
+                            const CelSafetensors *file) {
   const char *format = cel_safetensors_meta(file, "format");
   const bool is_checkpoint = format && strcmp(format, "celsius-checkpoint") == 0;
   CelStatus status = check_objective(setup, file);
   if (status == CEL_OK && is_checkpoint) status = load_from_checkpoint(agent, file);
-  cel_safetensors_close(file);
   CELI_TRY(cel_fail_in(status, "%s: ", path));
   return is_checkpoint ? CEL_OK : cel_agent_load_model(agent, path);
 }
@@ -308,7 +306,8 @@ CelStatus cel_run_model(const char *folder, const char *which, char path[CEL_PAT
   return find_model(folder, which, path);
 }
 
-static CelStatus open_run(CelRun *run, const CelSetup *setup, const char *path) {
+static CelStatus open_run(CelRun *run, const CelSetup *setup, const char *path,
+                          const CelSafetensors *file) {
   run->config = setup->run;
   snprintf(run->model, sizeof run->model, "%s", path);
   CELI_TRY(cel_env_spec_create(&run->spec, setup->run.env, celi_setup_env_config(setup),
@@ -317,7 +316,7 @@ static CelStatus open_run(CelRun *run, const CelSetup *setup, const char *path) 
       .n_envs = 1, .seed = setup->run.seed, .threads = 1, .act_only = true};
   CELI_TRY(cel_agent_create(&run->agent, setup->run.algo, setup->algo_config,
                             &run->spec->observation, &run->spec->action, &options));
-  return load_model(run->agent, setup, path);
+  return load_model(run->agent, setup, path, file);
 }
 
 static CelStatus open_once(const char *folder, const char *which, CelRun **out,
@@ -327,13 +326,16 @@ static CelStatus open_once(const char *folder, const char *which, CelRun **out,
   CelSetup *setup = NULL;
   CelRun *run = NULL;
   CELI_TRY(celi_runfolder_check(folder, config));
+  CelSafetensors *file = NULL;
   CELI_TRY(find_model(folder, which, path));
-  CELI_TRY(celi_setup_open(config, &setup));
-  CelStatus status = celi_alloc(&run, 1, sizeof *run, "run");
+  CELI_TRY(cel_safetensors_open(path, &file)); // before anything slow: it may be deleted any moment
+  CelStatus status = celi_setup_open(config, &setup);
+  if (status == CEL_OK) status = celi_alloc(&run, 1, sizeof *run, "run");
   if (status == CEL_OK) {
     memset(run, 0, sizeof *run);
-    status = open_run(run, setup, path);
+    status = open_run(run, setup, path, file);
   }
+  cel_safetensors_close(file);
   cel_setup_destroy(setup);
   if (status != CEL_OK) {
     cel_run_close(run);
@@ -343,7 +345,8 @@ static CelStatus open_once(const char *folder, const char *which, CelRun **out,
   return CEL_OK;
 }
 
-/// A run in progress deletes its older checkpoints: one that is gone by the time it is read is looked for again.
+/// A run in progress deletes its older checkpoints. If one is gone before it is opened, looks again for
+/// the newest.
 CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) {
   CELI_NEED(folder);
   CELI_NEED(out);
