@@ -57,8 +57,8 @@ typedef struct CelMultigoalSolution {
 /// Solves V(s) = alpha log int exp(Q(s,a)/alpha) da over [-reach, reach]^2, Q(s,a) = r(s,a) + gamma V(s'), V = 0 where the
 /// episode has ended; alpha = 0: V(s) = max over a. `grid` NULL: the defaults. Entropy is that of the action in the
 /// environment's own units.
-/// Source: [soft-q-learning, 2-3.1]. Errors: CEL_E_RANGE (gamma not in [0, 1), alpha < 0, cells, plane), CEL_E_UNSUPPORTED
-/// (a plane too wide for any grid), CEL_E_MEMORY.
+/// Source: [soft-q-learning, 2-3.1]. Errors: CEL_E_RANGE (gamma not in [0, 1), alpha < 0, cells, plane),
+/// CEL_E_UNSUPPORTED (a plane too wide for any grid, or narrower than one step), CEL_E_MEMORY.
 CEL_API CelStatus cel_multigoal_solve(const CelMultigoal *plane, double gamma, double alpha,
                                       const CelMultigoalGrid *grid,
                                       CelMultigoalSolution **out) CEL_WARN_UNUSED;

@@ -88,6 +88,11 @@ static CelStatus check_plane(const CelMultigoal *plane) {
                     "reach %g: learners measure entropy on [-1, 1], so that only with reach 1 is "
                     "the exact solution theirs",
                     plane->reach);
+  if (plane->bound < 0.5)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "bound %g: the plane is too narrow for a step of 1; its bound must be at least "
+                    "0.5",
+                    plane->bound);
   return CEL_OK;
 }
 

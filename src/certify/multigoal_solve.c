@@ -151,6 +151,12 @@ static CelStatus check(const CelMultigoal *plane, double gamma, double alpha, in
   if (!(plane->reach > 0 && plane->bound > 0))
     return cel_fail(CEL_E_RANGE, "reach %g and bound %g of the plane must be above 0", plane->reach,
                     plane->bound);
+  // A step's weights take 2 reach / bound times the cells of the plane: memory and time without end.
+  if (plane->reach > 2 * plane->bound)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "the plane of bound %g is too narrow for a step of %g: its bound must be at "
+                    "least half of the step, %g",
+                    plane->bound, plane->reach, plane->reach / 2);
   const double least = 8 * plane->bound / plane->reach;
   if (least > CELLS_MAX)
     return cel_fail(

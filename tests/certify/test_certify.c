@@ -528,12 +528,14 @@ static void test_refusals(void **state) {
   static const char *const none[] = {NULL}, *const bounded[] = {"env.action_limit=2", NULL},
                            *const repeated[] = {"env.action_repeat=2", "policy=gaussian", NULL},
                            *const far[] = {"env.reach=2", NULL},
+                           *const narrow[] = {"env.bound=0.001", NULL},
                            *const scaled[] = {"normalize_reward=true", "ent_coef=0.1", NULL},
                            *const unbounded[] = {"policy=gaussian", "ent_coef=10", NULL};
   refuses("sac", "Pendulum-v1", none, NULL, CEL_E_UNSUPPORTED, "LQR-v0 and MultiGoal-v0 have one");
   refuses("sac", "LQR-v0", bounded, NULL, CEL_E_UNSUPPORTED, "action_limit 2");
   refuses("sac", "LQR-v0", repeated, NULL, CEL_E_UNSUPPORTED, "action_repeat 2");
   refuses("sac", "MultiGoal-v0", far, NULL, CEL_E_UNSUPPORTED, "reach 2");
+  refuses("sac", "MultiGoal-v0", narrow, NULL, CEL_E_UNSUPPORTED, "at least 0.5");
   refuses("sac", "MultiGoal-v0", unbounded, NULL, CEL_E_UNSUPPORTED, "policy: squashed");
   refuses("sql", "mdp", scaled, NULL, CEL_E_UNSUPPORTED, "normalises its rewards");
   CelCertifyOptions options = cel_certify_options_default();

@@ -274,6 +274,13 @@ static void bad_input(void **state) {
   assert_non_null(strstr(cel_error(), "56 (8 a step)"));
   grid.cells = 5000;
   assert_int_equal(cel_multigoal_solve(&plane, 0.9, 1, &grid, &out), CEL_E_RANGE);
+  CelMultigoal narrow = plane;
+  narrow.bound = 0.499 * plane.reach; // a grid of it would have to hold whole steps around it
+  assert_int_equal(cel_multigoal_solve(&narrow, 0.9, 1, NULL, &out), CEL_E_UNSUPPORTED);
+  assert_non_null(strstr(cel_error(), "at least half of the step, 0.5"));
+  narrow.bound = 0.5 * plane.reach;
+  ok(cel_multigoal_solve(&narrow, 0.9, 1, NULL, &out));
+  cel_multigoal_solution_destroy(out);
 }
 
 int main(void) {
