@@ -151,7 +151,7 @@ static CelStatus check(const CelMultigoal *plane, double gamma, double alpha, in
   if (!(plane->reach > 0 && plane->bound > 0))
     return cel_fail(CEL_E_RANGE, "reach %g and bound %g of the plane must be above 0", plane->reach,
                     plane->bound);
-  // A step's weights take 2 reach / bound times the cells of the plane: memory and time without end.
+  // The grid is padded by cells * reach / bound on each side, which a narrow plane makes huge.
   if (plane->reach > 2 * plane->bound)
     return cel_fail(CEL_E_UNSUPPORTED,
                     "the plane of bound %g is too narrow for a step of %g: its bound must be at "
