@@ -114,7 +114,7 @@ static void copy_member(const CeliLearner *learner, const char *prefix, const ch
 }
 
 /// Layers and widths, from the shapes of the weights (E, in, out).
-static void measure(const CeliLearner *learner, const char *name, CeliNet *net) {
+static void measure(const CeliLearner *learner, const char *name, CeliCheckNet *net) {
   char full[CEL_NAME_MAX];
   for (net->L = 0;; net->L++) {
     snprintf(full, sizeof full, "%s.%d.weight", name, net->L);
@@ -125,11 +125,11 @@ static void measure(const CeliLearner *learner, const char *name, CeliNet *net) 
     net->width[net->L] = (int)W->shape[1], net->width[net->L + 1] = (int)W->shape[2];
     net->n += net->width[net->L + 1] * (net->width[net->L] + 1);
   }
-  CEL_ASSERT(net->L > 0 && net->n <= CELI_NET_MAX);
+  CEL_ASSERT(net->L > 0 && net->n <= CELI_CHECK_NET_MAX);
 }
 
-CeliNet celi_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name, int e) {
-  CeliNet net = {0};
+CeliCheckNet celi_check_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name, int e) {
+  CeliCheckNet net = {0};
   char first[CEL_NAME_MAX];
   measure(learner, name, &net);
   snprintf(first, sizeof first, "grad.%s.0.weight", name);
@@ -147,7 +147,7 @@ CeliNet celi_net_read(CeliTrial *trial, const CeliLearner *learner, const char *
   return net;
 }
 
-void celi_net_forward(const CeliNet *net, const CeliComplex *theta, const CeliComplex *x,
+void celi_check_net_forward(const CeliCheckNet *net, const CeliComplex *theta, const CeliComplex *x,
                       CeliComplex *out) {
   CeliComplex y[CELI_LEARNER_WIDTH] = {0}, sum;
   for (int k = 0; k < net->width[0]; k++) y[k] = x[k];
@@ -164,15 +164,15 @@ void celi_net_forward(const CeliNet *net, const CeliComplex *theta, const CeliCo
   }
 }
 
-const CeliComplex *celi_net_theta(const CeliNet *net, CeliComplex *to) {
+const CeliComplex *celi_check_net_theta(const CeliCheckNet *net, CeliComplex *to) {
   for (int i = 0; i < net->n; i++) to[i] = net->theta[i];
   return to;
 }
 
-void celi_net_apply(const CeliNet *net, const double *x, double *out) {
-  CeliComplex theta[CELI_NET_MAX], in[CELI_LEARNER_WIDTH], y[CELI_LEARNER_WIDTH];
+void celi_check_net_apply(const CeliCheckNet *net, const double *x, double *out) {
+  CeliComplex theta[CELI_CHECK_NET_MAX], in[CELI_LEARNER_WIDTH], y[CELI_LEARNER_WIDTH];
   for (int i = 0; i < net->width[0]; i++) in[i] = x[i];
-  celi_net_forward(net, celi_net_theta(net, theta), in, y);
+  celi_check_net_forward(net, celi_check_net_theta(net, theta), in, y);
   for (int i = 0; i < net->width[net->L]; i++) out[i] = creal(y[i]);
 }
 
@@ -185,7 +185,7 @@ CeliComplex celi_log_jacobian(CeliComplex u) {
   return 2 * (0.69314718055994530942 - v - clog(1 + cexp(-2 * v)));
 }
 
-void celi_net_compare(CeliTrial *trial, const CeliNet *net, CeliComplexFunction loss,
+void celi_check_net_compare(CeliTrial *trial, const CeliCheckNet *net, CeliComplexFunction loss,
                       const void *user, bool differs) {
   double *exact = celi_take(trial, net->n);
   celi_complex_gradient(trial, loss, user, net->theta, net->n, exact);

@@ -47,29 +47,29 @@ const CeliTransition *celi_learner_find(const CeliLearner *learner, const char *
 double celi_learner_at(const CeliLearner *learner, const char *name, int64_t i);
 
 /// One member's weights as complex numbers: layer l maps width[l] to width[l+1], tanh between.
-typedef struct CeliNet {
+typedef struct CeliCheckNet {
   int L, width[5], n; ///< n numbers in all: W (in, out) and b of each layer in turn
   double *theta;      ///< (n,)
   double *gradient;   ///< (n,) the library's, of "grad.NAME"; NULL of targets
-} CeliNet;
+} CeliCheckNet;
 
-enum { CELI_NET_MAX = 256 }; ///< numbers that a network may have
+enum { CELI_CHECK_NET_MAX = 256 }; ///< numbers that a network may have
 
 /// Network `name` ("actor", "critic", "target"), member e.
-CeliNet celi_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name, int e);
+CeliCheckNet celi_check_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name, int e);
 /// out (width[L]) of x (width[0]) at theta (n,), which stands in for net->theta.
-void celi_net_forward(const CeliNet *net, const CeliComplex *theta, const CeliComplex *x,
+void celi_check_net_forward(const CeliCheckNet *net, const CeliComplex *theta, const CeliComplex *x,
                       CeliComplex *out);
-/// net->theta as complex numbers, in `to` (CELI_NET_MAX,); returns it.
-const CeliComplex *celi_net_theta(const CeliNet *net, CeliComplex *to);
+/// net->theta as complex numbers, in `to` (CELI_CHECK_NET_MAX,); returns it.
+const CeliComplex *celi_check_net_theta(const CeliCheckNet *net, CeliComplex *to);
 /// The same in reals, at net->theta.
-void celi_net_apply(const CeliNet *net, const double *x, double *out);
+void celi_check_net_apply(const CeliCheckNet *net, const double *x, double *out);
 /// log sigma as the learners take it from a network: held within [-20, 2], without a gradient outside.
 CeliComplex celi_log_sd(CeliComplex head);
 /// log(1 - tanh(u)^2), where tanh is 1 to rounding too.
 CeliComplex celi_log_jacobian(CeliComplex u);
 /// Hands in the library's gradient and that of `loss` by complex steps; `differs`: as it is, without a scale.
-void celi_net_compare(CeliTrial *trial, const CeliNet *net, CeliComplexFunction loss,
+void celi_check_net_compare(CeliTrial *trial, const CeliCheckNet *net, CeliComplexFunction loss,
                       const void *user, bool differs);
 
 #endif

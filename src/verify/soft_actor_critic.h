@@ -21,7 +21,7 @@ typedef struct CeliSac {
   CeliLearner learner;
   int A, rows;
   bool with_values; ///< sacv: V and its target; else targets of Q
-  CeliNet actor, Q[CELI_SAC_CRITICS], target[CELI_SAC_CRITICS], V;
+  CeliCheckNet actor, Q[CELI_SAC_CRITICS], target[CELI_SAC_CRITICS], V;
   const CeliTransition *batch[CELI_SAC_ROWS];
   double eps[CELI_SAC_ROWS * CELI_LEARNER_A], eps_next[CELI_SAC_ROWS * CELI_LEARNER_A];
   double temperature;      ///< of the loss that is compared: alpha, or 1 as printed
@@ -42,10 +42,10 @@ CelStatus celi_sac_updated(CeliTrial *trial, const char *algo, const char *const
 CeliComplex celi_sac_sample(const CeliSac *sac, const CeliComplex *theta, const double *x,
                             const double *eps, CeliComplex *a);
 /// The smallest of the critics' values at (x, a).
-CeliComplex celi_sac_least(const CeliSac *sac, const CeliNet *critics, const double *x,
+CeliComplex celi_sac_least(const CeliSac *sac, const CeliCheckNet *critics, const double *x,
                            const CeliComplex *a);
 /// Of one state, min_e Q_e(x,a) - alpha log pi(a|x).
-double celi_sac_value(const CeliSac *sac, const CeliNet *critics, const double *x,
+double celi_sac_value(const CeliSac *sac, const CeliCheckNet *critics, const double *x,
                       const double *eps);
 
 /// (5), (7), (10) as functions of the network's parameters; user is a CeliSac.

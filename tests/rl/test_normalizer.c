@@ -1,7 +1,7 @@
 /// The normaliser against golden data (tests/golden/normalizer.py), against two passes over the same
 /// data, and in plans.
 #include "celsius/safetensors.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "rl/normalizer.h"
 #include <math.h>
 #include <setjmp.h>

@@ -16,7 +16,7 @@ typedef struct Rig {
   CelTensors *tensors;
   CeliNormalizer norm;
   CeliActor actor;
-  CeliMlp critic; ///< linear
+  CeliNet critic; ///< linear
   CeliRollout r;
   float *weight; ///< (T, N) of discounts
 } Rig;
@@ -84,8 +84,8 @@ static void push_golden(Rig *rig, const CelSafetensors *file, const char *name) 
                 *truncated = golden(file, name, "truncated", NULL)->data;
   int32_t actions[64];
   assert_true(r->N <= 64);
-  memcpy(rig->critic.W[0], golden(file, name, "weight", NULL)->data, (size_t)r->O * sizeof(float));
-  memcpy(rig->critic.b[0], golden(file, name, "bias", NULL)->data, sizeof(float));
+  memcpy(rig->critic.node[0].param[0], golden(file, name, "weight", NULL)->data, (size_t)r->O * sizeof(float));
+  memcpy(rig->critic.node[0].param[1], golden(file, name, "bias", NULL)->data, sizeof(float));
   for (int64_t t = 0; t < r->T; t++) {
     const CelOutcome outcome = {.reward = reward + t * r->N,
                                 .terminated = terminated + t * r->N,
@@ -185,7 +185,7 @@ static void test_cut_from_outside(void **state) {
   assert_memory_equal(rig.r.truncated, want, sizeof want);
   assert_true(rig.r.final_obs[1] == 4 && rig.r.final_obs[2] == 5);
   assert_true(rig.r.obs[3] == 9);
-  rig.critic.W[0][0] = 2, rig.critic.b[0][0] = 1;
+  rig.critic.node[0].param[0][0] = 2, rig.critic.node[0].param[1][0] = 1;
   plan_and_run(&rig, 0.5, 1, false, 1);
   // Environment 1: 1 + 0.5 V(4) - V(2), not V(9), and nothing of what came later.
   assert_true(rig.r.advantage[1] == 1 + 0.5f * 9 - 5);
@@ -244,7 +244,7 @@ static void test_constant_returns(void **state) {
   rig_create(&rig, 2, 2, 1);
   step(&rig, a, NULL, a);
   step(&rig, a, NULL, a);
-  rig.critic.W[0][0] = 0, rig.critic.b[0][0] = 0;
+  rig.critic.node[0].param[0][0] = 0, rig.critic.node[0].param[1][0] = 0;
   plan_and_run(&rig, 0, 0, true, 1);
   for (int i = 0; i < 4; i++) assert_true(rig.r.returns[i] == 1 && rig.r.advantage[i] == 0);
   assert_true(isnan(celi_rollout_explained_variance(&rig.r)));

@@ -83,11 +83,11 @@ static CelStatus open_table(CeliTrial *trial, const char *algo, const char *cons
   *table = (Table){0};
   CELI_TRY(leading ? draw_leading(trial, &table->m) : celi_draw(trial, &draw, &table->m));
   CELI_TRY(celi_learner_create(trial, &spec, &table->learner));
-  const CeliNet actor = celi_net_read(trial, &table->learner, "actor", 0);
+  const CeliCheckNet actor = celi_check_net_read(trial, &table->learner, "actor", 0);
   for (int s = 0; s < STATES; s++) {
     double x[STATES] = {0}, logit[CHOICES];
     x[s] = 1;
-    celi_net_apply(&actor, x, logit);
+    celi_check_net_apply(&actor, x, logit);
     celi_dense_softmax(logit, CHOICES, 1, table->pi + s * CHOICES);
   }
   return CEL_OK;
@@ -104,7 +104,7 @@ static CelStatus mean_gradient(CeliTrial *trial, Table *table, int T, bool cut, 
   for (int i = 0; i < ROLLOUTS; i++) {
     CELI_TRY(play(trial, table, T, cut));
     const size_t used = trial->used;
-    const CeliNet actor = celi_net_read(trial, &table->learner, "actor", 0);
+    const CeliCheckNet actor = celi_check_net_read(trial, &table->learner, "actor", 0);
     for (int k = 0; k < alongs; k++)
       celi_mean_add(&mean[k], -scale * celi_dense_dot(actor.gradient, along[k], STATES * CHOICES));
     trial->used = used;
@@ -238,7 +238,7 @@ static const double lambda = .8, ent_coef = .3, vf_coef = .7; ///< of a2c
 
 typedef struct Rollout {
   CeliLearner learner;
-  CeliNet actor, critic;
+  CeliCheckNet actor, critic;
   double delta[ROWS], target[ROWS]; ///< held fixed
   double value_weight, entropy_weight;
   bool cut_ends; ///< the loss takes no V where a time limit cut, which is wrong
@@ -250,14 +250,14 @@ static CelStatus roll(CeliTrial *trial, const char *algo, const char *const *set
   CELI_TRY(celi_learner_create(trial, &spec, &r->learner));
   CELI_TRY(celi_learner_feed(trial, &r->learner, ROWS));
   CELI_TRY(cel_agent_update_n(r->learner.agent, 1));
-  r->actor = celi_net_read(trial, &r->learner, "actor", 0);
-  r->critic = celi_net_read(trial, &r->learner, "critic", 0);
+  r->actor = celi_check_net_read(trial, &r->learner, "actor", 0);
+  r->critic = celi_check_net_read(trial, &r->learner, "critic", 0);
   for (int i = 0; i < ROWS; i++) {
     const CeliTransition *t = &r->learner.fed[i];
     const bool over = t->terminated || (r->cut_ends && t->truncated);
     double V, V_next;
-    celi_net_apply(&r->critic, t->x, &V);
-    celi_net_apply(&r->critic, t->next, &V_next);
+    celi_check_net_apply(&r->critic, t->x, &V);
+    celi_check_net_apply(&r->critic, t->next, &V_next);
     r->target[i] = t->r + (over ? 0 : .9 * V_next);
     r->delta[i] = r->target[i] - V;
   }
@@ -283,7 +283,7 @@ static CeliComplex loss_actor(const void *user, const CeliComplex *theta) {
   CeliComplex sum = 0, in[O], head[2 * A];
   for (int i = 0; i < ROWS; i++) {
     for (int k = 0; k < O; k++) in[k] = r->learner.fed[i].x[k];
-    celi_net_forward(&r->actor, theta, in, head);
+    celi_check_net_forward(&r->actor, theta, in, head);
     for (int k = 0; k < A; k++) {
       const CeliComplex log_sd = celi_log_sd(head[A + k]);
       const CeliComplex z = (r->learner.fed[i].u[k] - head[k]) / cexp(log_sd);
@@ -300,9 +300,9 @@ static CeliComplex critic_loss(const Rollout *r, const CeliComplex *theta, bool 
   for (int i = 0; i < ROWS; i++) {
     const CeliTransition *t = &r->learner.fed[i];
     for (int k = 0; k < O; k++) in[k] = t->x[k];
-    celi_net_forward(&r->critic, theta, in, &V);
+    celi_check_net_forward(&r->critic, theta, in, &V);
     for (int k = 0; k < O; k++) in[k] = t->next[k];
-    celi_net_forward(&r->critic, theta, in, &V_next);
+    celi_check_net_forward(&r->critic, theta, in, &V_next);
     const CeliComplex y = through ? t->r + (t->terminated ? 0 : .9 * V_next) : r->target[i];
     sum += r->value_weight * (V - y) * (V - y) / ROWS;
   }
@@ -321,7 +321,7 @@ static CelStatus gradient(CeliTrial *trial, bool of_actor, CeliComplexFunction l
                           bool differs) {
   Rollout r = {.value_weight = .5, .cut_ends = cut_ends};
   const CelStatus status = roll(trial, "ac", gaussian, &r);
-  if (status == CEL_OK) celi_net_compare(trial, of_actor ? &r.actor : &r.critic, loss, &r, differs);
+  if (status == CEL_OK) celi_check_net_compare(trial, of_actor ? &r.actor : &r.critic, loss, &r, differs);
   celi_learner_destroy(&r.learner);
   return status;
 }
@@ -345,7 +345,7 @@ static CelStatus a2c_gradient(CeliTrial *trial, bool of_actor) {
   const CelStatus status = roll(trial, "a2c", a2c, &r);
   if (status == CEL_OK) {
     sum_deltas(&r);
-    celi_net_compare(trial, of_actor ? &r.actor : &r.critic, of_actor ? loss_actor : loss_critic,
+    celi_check_net_compare(trial, of_actor ? &r.actor : &r.critic, of_actor ? loss_actor : loss_critic,
                      &r, false);
   }
   celi_learner_destroy(&r.learner);

@@ -9,9 +9,9 @@ static const char *const several_steps[] = {CELI_SAC_SETTINGS, "n_steps", "3", N
 /// episode's end, V a sample of min_e Q'_e - alpha log pi.
 static double target_of(const CeliSac *sac, int b, bool with_entropies) {
   const CeliTransition *t = sac->batch[b], *last = sac->learner.fed + sac->learner.n_fed - 1;
-  CeliComplex theta[CELI_NET_MAX], a[A];
+  CeliComplex theta[CELI_CHECK_NET_MAX], a[A];
   double y = 0, weight = 1;
-  celi_net_theta(&sac->actor, theta);
+  celi_check_net_theta(&sac->actor, theta);
   for (int k = 0; k < N; k++, t++) {
     if (k > 0 && with_entropies) {
       double eps[A];
@@ -31,7 +31,7 @@ static CelStatus compare(CeliTrial *trial, bool with_entropies, CeliSac *sac) {
   CELI_TRY(celi_sac_updated(trial, "sac", several_steps, sac));
   for (int b = 0; b < CELI_SAC_B; b++) sac->y[b] = target_of(sac, b, with_entropies);
   for (sac->e = 0; sac->e < CELI_SAC_CRITICS; sac->e++)
-    celi_net_compare(trial, &sac->Q[sac->e], celi_sac_loss_critic, sac, !with_entropies);
+    celi_check_net_compare(trial, &sac->Q[sac->e], celi_sac_loss_critic, sac, !with_entropies);
   return CEL_OK;
 }
 

@@ -11,15 +11,15 @@ typedef enum Which { VALUE, CRITIC, POLICY } Which;
 static void compare(CeliSac *sac, Which which) {
   const bool differs = sac->trial->claim->kind == CEL_CHECK_DIFFERS;
   if (which == POLICY)
-    celi_net_compare(sac->trial, &sac->actor, celi_sac_loss_policy, sac, differs);
+    celi_check_net_compare(sac->trial, &sac->actor, celi_sac_loss_policy, sac, differs);
   if (which == CRITIC) {
     celi_sac_target_of_critics(sac);
     for (sac->e = 0; sac->e < CELI_SAC_CRITICS; sac->e++)
-      celi_net_compare(sac->trial, &sac->Q[sac->e], celi_sac_loss_critic, sac, differs);
+      celi_check_net_compare(sac->trial, &sac->Q[sac->e], celi_sac_loss_critic, sac, differs);
   }
   if (which == VALUE) {
     celi_sac_target_of_value(sac);
-    celi_net_compare(sac->trial, &sac->V, celi_sac_loss_value, sac, differs);
+    celi_check_net_compare(sac->trial, &sac->V, celi_sac_loss_value, sac, differs);
   }
 }
 
@@ -67,8 +67,8 @@ static CeliComplex divergence(const void *user, const CeliComplex *theta) {
   CeliComplex in[CELI_SAC_O], head[2], sum = 0;
   double middle[2];
   for (int k = 0; k < CELI_SAC_O; k++) in[k] = sac->batch[0]->x[k];
-  celi_net_forward(&sac->actor, theta, in, head);
-  celi_net_apply(&sac->actor, sac->batch[0]->x, middle);
+  celi_check_net_forward(&sac->actor, theta, in, head);
+  celi_check_net_apply(&sac->actor, sac->batch[0]->x, middle);
   const CeliComplex log_sd = celi_log_sd(head[1]);
   const double width = 9 * exp(creal(log_sd)), step = 2 * width / NODES;
   for (int i = 0; i <= NODES; i++) {
@@ -131,7 +131,7 @@ static CelStatus mean_gradient(CeliTrial *trial, CeliSac *sac) {
   for (int i = 0; i < UPDATES; i++) {
     CELI_TRY(cel_agent_update_n(sac->learner.agent, 1));
     const size_t used = trial->used;
-    const CeliNet now = celi_net_read(trial, &sac->learner, "actor", 0);
+    const CeliCheckNet now = celi_check_net_read(trial, &sac->learner, "actor", 0);
     y[i] = celi_dense_dot(now.gradient, exact, now.n);
     hermite_means(sac, x + i * TERMS);
     trial->used = used;

@@ -14,7 +14,7 @@ static const char *const learned[] = {CELI_SAC_SETTINGS, "ent_coef", "auto", "en
 
 /// An update that moves: the networks with the parameters from before it, and the gradients that it left. `moved`: the
 /// critics after it.
-static CelStatus moving_update(CeliTrial *trial, const char *algo, CeliSac *sac, CeliNet *moved) {
+static CelStatus moving_update(CeliTrial *trial, const char *algo, CeliSac *sac, CeliCheckNet *moved) {
   CELI_TRY(celi_sac_create(trial, algo, A, moving, CELI_SAC_B, sac));
   CELI_TRY(celi_learner_feed(trial, &sac->learner, CELI_LEARNER_STEPS));
   celi_sac_read(sac);
@@ -34,20 +34,20 @@ static CelStatus moving_update(CeliTrial *trial, const char *algo, CeliSac *sac,
 typedef enum Line { VALUE, CRITICS, POLICY, POLICY_EARLY } Line;
 
 static CelStatus compare_line(CeliTrial *trial, const char *algo, Line line, CeliSac *sac) {
-  CeliNet moved[CELI_SAC_CRITICS];
+  CeliCheckNet moved[CELI_SAC_CRITICS];
   CELI_TRY(moving_update(trial, algo, sac, moved));
   if (line == VALUE) {
     celi_sac_target_of_value(sac);
-    celi_net_compare(trial, &sac->V, celi_sac_loss_value, sac, false);
+    celi_check_net_compare(trial, &sac->V, celi_sac_loss_value, sac, false);
   }
   if (line == CRITICS) {
     celi_sac_target_of_critics(sac);
     for (sac->e = 0; sac->e < CELI_SAC_CRITICS; sac->e++)
-      celi_net_compare(trial, &sac->Q[sac->e], celi_sac_loss_critic, sac, false);
+      celi_check_net_compare(trial, &sac->Q[sac->e], celi_sac_loss_critic, sac, false);
   }
   if (line == POLICY || line == POLICY_EARLY) {
     for (int e = 0; e < CELI_SAC_CRITICS && line == POLICY; e++) sac->Q[e] = moved[e];
-    celi_net_compare(trial, &sac->actor, celi_sac_loss_policy, sac, line == POLICY_EARLY);
+    celi_check_net_compare(trial, &sac->actor, celi_sac_loss_policy, sac, line == POLICY_EARLY);
   }
   return CEL_OK;
 }
@@ -97,16 +97,16 @@ static CelStatus compare_target(CeliTrial *trial, const Follower *f, bool early,
       .algo = f->algo, .O = CELI_SAC_O, .A = A, .discrete = f->discrete, .settings = moving};
   CELI_TRY(celi_learner_create(trial, &spec, learner));
   CELI_TRY(celi_learner_feed(trial, learner, CELI_LEARNER_STEPS));
-  CeliNet old[2], net[2];
+  CeliCheckNet old[2], net[2];
   const int members = f->members;
   for (int e = 0; e < members; e++) {
-    old[e] = celi_net_read(trial, learner, "target", e);
-    net[e] = celi_net_read(trial, learner, f->net, e);
+    old[e] = celi_check_net_read(trial, learner, "target", e);
+    net[e] = celi_check_net_read(trial, learner, f->net, e);
   }
   CELI_TRY(cel_agent_update_n(learner->agent, 1));
   for (int e = 0; e < members; e++) {
-    const CeliNet now = celi_net_read(trial, learner, "target", e);
-    if (!early) net[e] = celi_net_read(trial, learner, f->net, e);
+    const CeliCheckNet now = celi_check_net_read(trial, learner, "target", e);
+    if (!early) net[e] = celi_check_net_read(trial, learner, f->net, e);
     double *average = celi_take(trial, now.n);
     for (int i = 0; i < now.n; i++)
       average[i] = tau * net[e].theta[i] + (1 - tau) * old[e].theta[i];
@@ -146,10 +146,10 @@ static CeliComplex loss_temperature(const void *user, const CeliComplex *log_alp
 }
 
 static CelStatus compare_temperature(CeliTrial *trial, const char *algo, CeliSac *sac) {
-  CeliComplex theta[CELI_NET_MAX], a[A];
+  CeliComplex theta[CELI_CHECK_NET_MAX], a[A];
   CELI_TRY(celi_sac_updated(trial, algo, learned, sac));
   Temperature t = {sac, 0};
-  celi_net_theta(&sac->actor, theta);
+  celi_check_net_theta(&sac->actor, theta);
   for (int b = 0; b < sac->rows; b++)
     t.log_pi +=
         creal(celi_sac_sample(sac, theta, sac->batch[b]->x, sac->eps + b * A, a)) / sac->rows;

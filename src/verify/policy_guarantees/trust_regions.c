@@ -19,7 +19,7 @@ static const char *const trpo[] = {
 
 typedef struct Rollout {
   CeliLearner learner;
-  CeliNet actor; ///< as it was when it acted
+  CeliCheckNet actor; ///< as it was when it acted
   double *moved; ///< (n,) the actor's parameters after the update
   double advantage[ROWS];
 } Rollout;
@@ -30,14 +30,14 @@ static bool ends(int i) {
 }
 
 static void estimate_advantages(CeliTrial *trial, Rollout *r) {
-  const CeliNet critic = celi_net_read(trial, &r->learner, "critic", 0);
+  const CeliCheckNet critic = celi_check_net_read(trial, &r->learner, "critic", 0);
   for (int i = 0; i < ROWS; i++) {
     double weight = 1;
     for (int k = i; k < ROWS; k++, weight *= discount * lambda) {
       const CeliTransition *t = &r->learner.fed[k];
       double V, V_next;
-      celi_net_apply(&critic, t->x, &V);
-      celi_net_apply(&critic, t->next, &V_next);
+      celi_check_net_apply(&critic, t->x, &V);
+      celi_check_net_apply(&critic, t->next, &V_next);
       r->advantage[i] += weight * (t->r + (t->terminated ? 0 : discount * V_next) - V);
       if (ends(k)) break;
     }
@@ -50,9 +50,9 @@ static CelStatus roll(CeliTrial *trial, const char *algo, const char *const *set
   *r = (Rollout){0};
   CELI_TRY(celi_learner_create(trial, &spec, &r->learner));
   CELI_TRY(celi_learner_feed(trial, &r->learner, ROWS));
-  r->actor = celi_net_read(trial, &r->learner, "actor", 0);
+  r->actor = celi_check_net_read(trial, &r->learner, "actor", 0);
   CELI_TRY(cel_agent_update_n(r->learner.agent, 1));
-  const CeliNet after = celi_net_read(trial, &r->learner, "actor", 0);
+  const CeliCheckNet after = celi_check_net_read(trial, &r->learner, "actor", 0);
   r->moved = after.theta, r->actor.gradient = after.gradient;
   estimate_advantages(trial, r);
   return CEL_OK;
@@ -62,7 +62,7 @@ static CelStatus roll(CeliTrial *trial, const char *algo, const char *const *set
 static void log_policy(const Rollout *r, const CeliComplex *theta, int i, CeliComplex *log_pi) {
   CeliComplex in[O], Z = 0;
   for (int k = 0; k < O; k++) in[k] = r->learner.fed[i].x[k];
-  celi_net_forward(&r->actor, theta, in, log_pi);
+  celi_check_net_forward(&r->actor, theta, in, log_pi);
   for (int a = 0; a < A; a++) Z += cexp(log_pi[a]);
   for (int a = 0; a < A; a++) log_pi[a] -= clog(Z);
 }
@@ -70,8 +70,8 @@ static void log_policy(const Rollout *r, const CeliComplex *theta, int i, CeliCo
 /// L at theta, pi being the policy that acted.
 static CeliComplex surrogate(const void *user, const CeliComplex *theta) {
   const Rollout *r = user;
-  CeliComplex old[CELI_NET_MAX], log_pi[A], log_old[A], L = 0;
-  celi_net_theta(&r->actor, old);
+  CeliComplex old[CELI_CHECK_NET_MAX], log_pi[A], log_old[A], L = 0;
+  celi_check_net_theta(&r->actor, old);
   for (int i = 0; i < ROWS; i++) {
     const int a = (int)r->learner.fed[i].u[0];
     log_policy(r, theta, i, log_pi);
@@ -90,7 +90,7 @@ static CeliComplex loss(const void *user, const CeliComplex *theta) {
 static CelStatus ppo_gradient(CeliTrial *trial) {
   Rollout r;
   const CelStatus status = roll(trial, "ppo", ppo, &r);
-  if (status == CEL_OK) celi_net_compare(trial, &r.actor, loss, &r, false);
+  if (status == CEL_OK) celi_check_net_compare(trial, &r.actor, loss, &r, false);
   celi_learner_destroy(&r.learner);
   return status;
 }
@@ -98,7 +98,7 @@ static CelStatus ppo_gradient(CeliTrial *trial) {
 static CelStatus trpo_gradient(CeliTrial *trial) {
   Rollout r;
   const CelStatus status = roll(trial, "trpo", trpo, &r);
-  if (status == CEL_OK) celi_net_compare(trial, &r.actor, surrogate, &r, false);
+  if (status == CEL_OK) celi_check_net_compare(trial, &r.actor, surrogate, &r, false);
   celi_learner_destroy(&r.learner);
   return status;
 }
@@ -124,9 +124,9 @@ static void fisher_product(CeliTrial *trial, const Rollout *r, const double *v, 
   for (int i = 0; i < ROWS; i++)
     for (int a = 0; a < A; a++) {
       const size_t used = trial->used;
-      CeliComplex theta[CELI_NET_MAX], log_pi[A];
+      CeliComplex theta[CELI_CHECK_NET_MAX], log_pi[A];
       const Choice choice = {r, i, a};
-      log_policy(r, celi_net_theta(&r->actor, theta), i, log_pi);
+      log_policy(r, celi_check_net_theta(&r->actor, theta), i, log_pi);
       celi_complex_gradient(trial, log_of_choice, &choice, r->actor.theta, n, score);
       trial->used = used;
       const double along = exp(creal(log_pi[a])) * celi_dense_dot(score, v, n) / ROWS;
@@ -164,10 +164,10 @@ static CelStatus trpo_plain(CeliTrial *trial) {
 /// D of the policy after the step, and L of it, which is 0 before up to a constant.
 static CelStatus trpo_step(CeliTrial *trial, bool of_surrogate) {
   Rollout r;
-  CeliComplex old[CELI_NET_MAX], theta[CELI_NET_MAX], log_old[A], log_pi[A];
+  CeliComplex old[CELI_CHECK_NET_MAX], theta[CELI_CHECK_NET_MAX], log_old[A], log_pi[A];
   const CelStatus status = roll(trial, "trpo", trpo, &r);
   double D = 0;
-  celi_net_theta(&r.actor, old);
+  celi_check_net_theta(&r.actor, old);
   for (int k = 0; k < r.actor.n && status == CEL_OK; k++) theta[k] = r.moved[k];
   for (int i = 0; i < ROWS && status == CEL_OK; i++) {
     log_policy(&r, old, i, log_old);

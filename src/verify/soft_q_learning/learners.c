@@ -25,7 +25,7 @@ typedef struct Sql {
   CeliTrial *trial;
   CeliLearner learner;
   int A;
-  CeliNet f, Q, target; ///< f: the sampler
+  CeliCheckNet f, Q, target; ///< f: the sampler
   const CeliTransition *batch[B];
   double y[B];
   const double *phi; ///< (B, m, A) held fixed
@@ -41,9 +41,9 @@ static CelStatus create(CeliTrial *trial, const char *algo, int A, const char *c
   CELI_TRY(celi_learner_create(trial, &spec, &sql->learner));
   CELI_TRY(celi_learner_feed(trial, &sql->learner, steps));
   CELI_TRY(cel_agent_update_n(sql->learner.agent, 1));
-  sql->Q = celi_net_read(trial, &sql->learner, discrete ? "actor" : "critic", 0);
-  sql->target = celi_net_read(trial, &sql->learner, "target", 0);
-  if (!discrete) sql->f = celi_net_read(trial, &sql->learner, "actor", 0);
+  sql->Q = celi_check_net_read(trial, &sql->learner, discrete ? "actor" : "critic", 0);
+  sql->target = celi_check_net_read(trial, &sql->learner, "target", 0);
+  if (!discrete) sql->f = celi_check_net_read(trial, &sql->learner, "actor", 0);
   for (int b = 0; b < B; b++)
     sql->batch[b] = celi_learner_find(&sql->learner, discrete ? "batch.obs" : "batch.sa", b,
                                       discrete ? O : O + A);
@@ -57,7 +57,7 @@ static CeliComplex loss_of_choices(const void *user, const CeliComplex *theta) {
   CeliComplex sum = 0, in[O], Q[CHOICES];
   for (int b = 0; b < B; b++) {
     for (int k = 0; k < O; k++) in[k] = sql->batch[b]->x[k];
-    celi_net_forward(&sql->Q, theta, in, Q);
+    celi_check_net_forward(&sql->Q, theta, in, Q);
     const CeliComplex off = Q[(int)sql->batch[b]->u[0]] - sql->y[b];
     sum += off * off / (2 * B);
   }
@@ -71,13 +71,13 @@ static CelStatus choices_gradient(CeliTrial *trial, bool printed) {
   const CelStatus status = create(trial, "sql", CHOICES, choices, CELI_LEARNER_STEPS, &sql);
   for (int b = 0; b < B && status == CEL_OK; b++) {
     const CeliTransition *t = sql.batch[b];
-    celi_net_apply(&sql.target, t->next, q);
+    celi_check_net_apply(&sql.target, t->next, q);
     celi_dense_softmax(q, CHOICES, alpha, pi);
     const double V =
         printed ? celi_dense_dot(pi, q, CHOICES) : celi_dense_log_sum_exp(q, CHOICES, alpha);
     sql.y[b] = t->r + (t->terminated ? 0 : discount * V);
   }
-  if (status == CEL_OK) celi_net_compare(trial, &sql.Q, loss_of_choices, &sql, printed);
+  if (status == CEL_OK) celi_check_net_compare(trial, &sql.Q, loss_of_choices, &sql, printed);
   celi_learner_destroy(&sql.learner);
   return status;
 }
@@ -92,12 +92,12 @@ static CelStatus choices_printed(CeliTrial *trial) {
 // ---- numbers: the critic
 
 /// A network of (x, a) at its own parameters, its derivative in element k of a too where wanted.
-static double value_at(const CeliNet *net, const double *x, const double *a, int A, int k,
+static double value_at(const CeliCheckNet *net, const double *x, const double *a, int A, int k,
                        double *slope) {
-  CeliComplex theta[CELI_NET_MAX], in[O + CELI_LEARNER_A], out;
+  CeliComplex theta[CELI_CHECK_NET_MAX], in[O + CELI_LEARNER_A], out;
   for (int i = 0; i < O; i++) in[i] = x[i];
   for (int i = 0; i < A; i++) in[O + i] = celi_complex(a[i], slope && i == k ? 1e-30 : 0);
-  celi_net_forward(net, celi_net_theta(net, theta), in, &out);
+  celi_check_net_forward(net, celi_check_net_theta(net, theta), in, &out);
   if (slope) *slope = cimag(out) / 1e-30;
   return creal(out);
 }
@@ -108,7 +108,7 @@ static CeliComplex loss_of_numbers(const void *user, const CeliComplex *theta) {
   for (int b = 0; b < B; b++) {
     for (int k = 0; k < O; k++) in[k] = sql->batch[b]->x[k];
     for (int k = 0; k < sql->A; k++) in[O + k] = sql->batch[b]->u[k];
-    celi_net_forward(&sql->Q, theta, in, &Q);
+    celi_check_net_forward(&sql->Q, theta, in, &Q);
     sum += (Q - sql->y[b]) * (Q - sql->y[b]) / (2 * B);
   }
   return sum;
@@ -129,7 +129,7 @@ static CelStatus numbers_gradient(CeliTrial *trial) {
     const double V = celi_dense_log_sum_exp(q, PARTICLES, alpha) + alpha * log(4. / PARTICLES);
     sql.y[b] = t->r + (t->terminated ? 0 : discount * V);
   }
-  if (status == CEL_OK) celi_net_compare(trial, &sql.Q, loss_of_numbers, &sql, false);
+  if (status == CEL_OK) celi_check_net_compare(trial, &sql.Q, loss_of_numbers, &sql, false);
   celi_learner_destroy(&sql.learner);
   return status;
 }
@@ -211,7 +211,7 @@ static void particle(const Sql *sql, int b, const char *noise, int64_t i, double
   for (int k = 0; k < O; k++) in[k] = sql->batch[b]->x[k];
   for (int k = 0; k < DIMENSIONS; k++)
     in[O + k] = celi_learner_at(&sql->learner, noise, i * DIMENSIONS + k);
-  celi_net_apply(&sql->f, in, u);
+  celi_check_net_apply(&sql->f, in, u);
 }
 
 /// phi of the updated particles of state b, (m, A). Without tanh's Jacobian where not `squashed`: the score of Q alone.
@@ -245,7 +245,7 @@ static CeliComplex loss_of_sampler(const void *user, const CeliComplex *theta) {
     for (int k = 0; k < O; k++) in[k] = sql->batch[i / sql->m]->x[k];
     for (int k = 0; k < DIMENSIONS; k++)
       in[O + k] = celi_learner_at(&sql->learner, "batch.xi_updated", i * DIMENSIONS + k);
-    celi_net_forward(&sql->f, theta, in, u);
+    celi_check_net_forward(&sql->f, theta, in, u);
     for (int k = 0; k < DIMENSIONS; k++) sum -= sql->phi[i * DIMENSIONS + k] * u[k] / (sql->m * B);
   }
   return sum;
@@ -258,7 +258,7 @@ static CelStatus sampler_gradient(CeliTrial *trial, bool squashed) {
   sql.phi = phi;
   for (int b = 0; b < B && status == CEL_OK; b++)
     direction(&sql, b, squashed, phi + b * sql.m * DIMENSIONS);
-  if (status == CEL_OK) celi_net_compare(trial, &sql.f, loss_of_sampler, &sql, !squashed);
+  if (status == CEL_OK) celi_check_net_compare(trial, &sql.f, loss_of_sampler, &sql, !squashed);
   celi_learner_destroy(&sql.learner);
   return status;
 }
