@@ -2,21 +2,21 @@
 #include "mdp/formats/formats.h"
 #include "mdp/formats/prism.h"
 #include "model_cases.h"
+#include "support/load_options.h"
 
 // ---- texts in and out
 
 static CelMdp *cassandra_of(const char *text) {
   CelMdp *mdp = NULL;
   assert_ok(
-      celi_mdp_parse_cassandra(&mdp, "c.mdp", text, strlen(text), CELI_LOAD_DISCOUNT((double)NAN)));
+      celi_mdp_parse_cassandra(&mdp, "c.mdp", text, strlen(text), LOAD_DISCOUNT((double)NAN)));
   assert_ok(cel_mdp_check(mdp));
   return mdp;
 }
 
 static CelMdp *gymnasium_of(const char *text, double discount) {
   CelMdp *mdp = NULL;
-  assert_ok(
-      celi_mdp_parse_gymnasium(&mdp, "g.json", text, strlen(text), CELI_LOAD_DISCOUNT(discount)));
+  assert_ok(celi_mdp_parse_gymnasium(&mdp, "g.json", text, strlen(text), LOAD_DISCOUNT(discount)));
   assert_ok(cel_mdp_check(mdp));
   return mdp;
 }
@@ -32,7 +32,7 @@ static CeliPrismTexts prism_texts(const char *tra, const char *trew, const char 
 static CelMdp *prism_of(const char *tra, const char *trew, const char *srew, const char *lab) {
   CelMdp *mdp = NULL;
   const CeliPrismTexts texts = prism_texts(tra, trew, srew, lab);
-  assert_ok(celi_mdp_parse_prism(&mdp, &texts, CELI_LOAD_DISCOUNT(0.9)));
+  assert_ok(celi_mdp_parse_prism(&mdp, &texts, LOAD_DISCOUNT(0.9)));
   assert_ok(cel_mdp_check(mdp));
   return mdp;
 }
@@ -250,7 +250,7 @@ static void gymnasium_dictionary_alone(void **state) {
   assert_int_equal(mdp->pair[2] - mdp->pair[1], 0);
   cel_mdp_destroy(mdp);
   assert_fails(celi_mdp_parse_gymnasium(&mdp, "g.json", "{\"0\":{\"0\":[[1,0,0,false]]}}", 27,
-                                        CELI_LOAD_DISCOUNT((double)NAN)),
+                                        LOAD_DISCOUNT((double)NAN)),
                CEL_E_RANGE, "no discount");
 }
 
@@ -422,10 +422,39 @@ static void formats_are_recognised(void **state) {
   cel_mdp_destroy(mdp);
   put_file(in_folder(state, "what"), "once upon a time", 16);
   assert_fails(cel_mdp_load(&mdp, in_folder(state, "what"), CEL_MDP_AUTO, 0.5), CEL_E_FORMAT,
-               "what: neither its name");
+               "what: neither the name");
   assert_fails(cel_mdp_load(&mdp, in_folder(state, "none"), CEL_MDP_AUTO, 0.5), CEL_E_IO, "none");
   assert_fails(cel_mdp_load(&mdp, in_folder(state, "none.tra"), CEL_MDP_AUTO, 0.5), CEL_E_IO,
                "none.tra");
+}
+
+/// Each row of the table is a format that saves and loads under each of its extensions.
+static void the_table_of_formats(void **state) {
+  CelMdp *mdp = cassandra_of("discount: 0.5\nstates: 1\nactions: 1\nT: 0 identity\n");
+  int n = 0;
+  for (; cel_mdp_format_at(n); n++) {
+    const CelMdpFormatInfo *info = cel_mdp_format_at(n);
+    assert_true(info->name[0] && info->doc[0] && info->extensions[0]);
+    for (int i = 0; i < n; i++) {
+      assert_string_not_equal(info->name, cel_mdp_format_at(i)->name);
+      assert_int_not_equal(info->format, cel_mdp_format_at(i)->format);
+    }
+    for (int i = 0; info->extensions[i]; i++) {
+      char name[64];
+      CelMdp *back = NULL;
+      snprintf(name, sizeof name, "table%s", info->extensions[i]);
+      assert_ok(cel_mdp_save(mdp, in_folder(state, name), CEL_MDP_AUTO));
+      assert_ok(cel_mdp_load(&back, in_folder(state, name), info->format, 0.5));
+      cel_mdp_destroy(back);
+    }
+  }
+  assert_int_equal(n, CEL_MDP_PRISM);
+  assert_null(cel_mdp_format_at(-1));
+  assert_fails(cel_mdp_save(mdp, in_folder(state, "x"), CEL_MDP_AUTO), CEL_E_UNSUPPORTED,
+               "end in .safetensors, .json, .mdp, .pomdp or .tra");
+  assert_fails(cel_mdp_save(mdp, in_folder(state, "x"), (CelMdpFormat)77), CEL_E_ARGUMENT,
+               "safetensors, gymnasium, cassandra or prism");
+  cel_mdp_destroy(mdp);
 }
 
 /// A table made by Gymnasium and written by examples/gymnasium_mdp.py.
@@ -487,6 +516,7 @@ int main(void) {
       cmocka_unit_test(texts_settle),
       cmocka_unit_test(what_a_format_cannot_say),
       cmocka_unit_test(formats_are_recognised),
+      cmocka_unit_test(the_table_of_formats),
       cmocka_unit_test(an_exported_table),
       cmocka_unit_test(the_exporter),
   };

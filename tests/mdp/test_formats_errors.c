@@ -2,6 +2,7 @@
 #include "mdp/formats/formats.h"
 #include "mdp/formats/prism.h"
 #include "model_cases.h"
+#include "support/load_options.h"
 
 typedef struct Case {
   const char *text, *part; ///< of the message
@@ -100,7 +101,7 @@ static void cassandra(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     CelMdp *mdp = NULL;
     expect_error(celi_mdp_parse_cassandra(&mdp, "c.mdp", cases[i].text, strlen(cases[i].text),
-                                          CELI_LOAD_DISCOUNT((double)NAN)),
+                                          LOAD_DISCOUNT((double)NAN)),
                  &cases[i], "c.mdp");
     assert_null(mdp);
   }
@@ -155,7 +156,7 @@ static void gymnasium(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     CelMdp *mdp = NULL;
     expect_error(celi_mdp_parse_gymnasium(&mdp, "g.json", cases[i].text, strlen(cases[i].text),
-                                          CELI_LOAD_DISCOUNT(0.9)),
+                                          LOAD_DISCOUNT(0.9)),
                  &cases[i], "g.json");
     assert_null(mdp);
   }
@@ -241,15 +242,14 @@ static void prism(void **state) {
     for (int k = 0; k < 4; k++) texts.size[k] = texts.data[k] ? strlen(texts.data[k]) : 0;
     Case want = cases[i].want;
     want.text = cases[i].tra;
-    expect_error(celi_mdp_parse_prism(&mdp, &texts, CELI_LOAD_DISCOUNT(0.9)), &want, "p.");
+    expect_error(celi_mdp_parse_prism(&mdp, &texts, LOAD_DISCOUNT(0.9)), &want, "p.");
     assert_null(mdp);
   }
   CelMdp *mdp;
   const CeliPrismTexts texts = {.path = {"p.tra"}, .data = {TRA}, .size = {sizeof TRA - 1}};
-  assert_fails(celi_mdp_parse_prism(&mdp, &texts, CELI_LOAD_DISCOUNT((double)NAN)), CEL_E_RANGE,
+  assert_fails(celi_mdp_parse_prism(&mdp, &texts, LOAD_DISCOUNT((double)NAN)), CEL_E_RANGE,
                "no discount");
-  assert_fails(celi_mdp_parse_prism(&mdp, &texts, CELI_LOAD_DISCOUNT(1.0)), CEL_E_RANGE,
-               "discount");
+  assert_fails(celi_mdp_parse_prism(&mdp, &texts, LOAD_DISCOUNT(1.0)), CEL_E_RANGE, "discount");
 }
 
 // ---- cut short, and changed
@@ -257,14 +257,14 @@ static void prism(void **state) {
 typedef CelStatus (*Parse)(CelMdp **out, const char *text, size_t size);
 
 static CelStatus parse_cassandra(CelMdp **out, const char *text, size_t size) {
-  return celi_mdp_parse_cassandra(out, "c.mdp", text, size, CELI_LOAD_DISCOUNT(0.5));
+  return celi_mdp_parse_cassandra(out, "c.mdp", text, size, LOAD_DISCOUNT(0.5));
 }
 static CelStatus parse_gymnasium(CelMdp **out, const char *text, size_t size) {
-  return celi_mdp_parse_gymnasium(out, "g.json", text, size, CELI_LOAD_DISCOUNT(0.5));
+  return celi_mdp_parse_gymnasium(out, "g.json", text, size, LOAD_DISCOUNT(0.5));
 }
 static CelStatus parse_prism(CelMdp **out, const char *text, size_t size) {
   const CeliPrismTexts texts = {.path = {"p.tra"}, .data = {text}, .size = {size}};
-  return celi_mdp_parse_prism(out, &texts, CELI_LOAD_DISCOUNT(0.5));
+  return celi_mdp_parse_prism(out, &texts, LOAD_DISCOUNT(0.5));
 }
 
 /// The text of a random problem.

@@ -3,6 +3,7 @@
 #include "mdp/formats/formats.h"
 #include "mdp/formats/prism.h"
 #include "model_cases.h"
+#include "support/load_options.h"
 
 // ---- one rule for probabilities
 
@@ -29,7 +30,7 @@ static CelStatus by_gymnasium(CelMdp **out, void **state, const double row[2], d
                          "{\"P\": {\"0\": {\"0\": [[%.17g, 0, 1, false], [%.17g, 1, 1, false]]}, "
                          "\"1\": {\"0\": [[1, 1, 1, false]]}}, \"start\": [%.17g, 0]}",
                          row[0], row[1], start);
-  return celi_mdp_parse_gymnasium(out, "g.json", text, (size_t)n, CELI_LOAD_DISCOUNT(0.9));
+  return celi_mdp_parse_gymnasium(out, "g.json", text, (size_t)n, LOAD_DISCOUNT(0.9));
 }
 
 static CelStatus by_cassandra(CelMdp **out, void **state, const double row[2], double start) {
@@ -39,7 +40,7 @@ static CelStatus by_cassandra(CelMdp **out, void **state, const double row[2], d
                          "states: 2 actions: 1 start: %.17g 0\nT: 0 : 0 : 0 %.17g\n"
                          "T: 0 : 0 : 1 %.17g\nT: 0 : 1\n0 1\nR: * : * : * : * 1",
                          start, row[0], row[1]);
-  return celi_mdp_parse_cassandra(out, "c.mdp", text, (size_t)n, CELI_LOAD_DISCOUNT(0.9));
+  return celi_mdp_parse_cassandra(out, "c.mdp", text, (size_t)n, LOAD_DISCOUNT(0.9));
 }
 
 /// The row given whole, which is read by another function.
@@ -50,7 +51,7 @@ static CelStatus by_cassandra_row(CelMdp **out, void **state, const double row[2
                          "states: 2 actions: 1 start: %.17g 0\nT: 0\n%.17g %.17g\n0 1\n"
                          "R: * : * : * : * 1",
                          start, row[0], row[1]);
-  return celi_mdp_parse_cassandra(out, "c.mdp", text, (size_t)n, CELI_LOAD_DISCOUNT(0.9));
+  return celi_mdp_parse_cassandra(out, "c.mdp", text, (size_t)n, LOAD_DISCOUNT(0.9));
 }
 
 /// Its initial distribution has no numbers.
@@ -62,7 +63,7 @@ static CelStatus by_prism(CelMdp **out, void **state, const double row[2], doubl
       snprintf(tra, sizeof tra, "2 2 3\n0 0 0 %.17g\n0 0 1 %.17g\n1 0 1 1\n", row[0], row[1]);
   const CeliPrismTexts texts = {
       .path = {"p.tra", "p.trew"}, .data = {tra, trew}, .size = {(size_t)n, strlen(trew)}};
-  return celi_mdp_parse_prism(out, &texts, CELI_LOAD_DISCOUNT(0.9));
+  return celi_mdp_parse_prism(out, &texts, LOAD_DISCOUNT(0.9));
 }
 
 static CelStatus by_safetensors(CelMdp **out, void **state, const double row[2], double start) {
@@ -241,7 +242,7 @@ static void a_horizon_for_any_file(void **state) {
   assert_true(mdp->horizon == 3 && mdp->discount == 1.0);
   cel_mdp_destroy(mdp);
   memcpy(options.reward, "time", 5);
-  assert_fails(cel_mdp_load_with(&mdp, path, &options), CEL_E_ARGUMENT, "only PRISM's files");
+  assert_fails(cel_mdp_load_with(&mdp, path, &options), CEL_E_ARGUMENT, "only PRISM files");
 }
 
 // ---- PRISM's reward structures

@@ -2,6 +2,7 @@
 /// cut short, and changed at random.
 #include "mdp/formats/formats.h"
 #include "model_cases.h"
+#include "support/load_options.h"
 #include <malloc.h>
 
 // ---- a problem whose arrays can be written to
@@ -97,7 +98,7 @@ static void write_list(const char *path, const Parts *p, const CelTensor *list, 
 
 static CelStatus load(const char *path, double discount) {
   CelMdp *mdp = NULL;
-  const CelStatus status = celi_mdp_load_safetensors(&mdp, path, CELI_LOAD_DISCOUNT(discount));
+  const CelStatus status = cel_mdp_load(&mdp, path, CEL_MDP_SAFETENSORS, discount);
   assert_true((status == CEL_OK) == (mdp != NULL));
   cel_mdp_destroy(mdp);
   return status;
@@ -197,7 +198,7 @@ static void broken_promises_are_found(void **state) {
     write_list(path, &p, list, TENSORS);
     assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, promises[i].part);
     assert_non_null(strstr(cel_error(), "broken.safetensors: "));
-    assert_fails(celi_mdp_save_safetensors(&p.mdp, copy), CEL_E_CORRUPT, promises[i].part);
+    assert_fails(cel_mdp_save(&p.mdp, copy, CEL_MDP_SAFETENSORS), CEL_E_CORRUPT, promises[i].part);
     assert_int_not_equal(access(copy, F_OK), 0);
   }
 }
@@ -232,12 +233,12 @@ static void files_come_back(void **state) {
     CelMdp *mdp = random_mdp((uint64_t)with, 1 + with % 17, with), *back = NULL;
     const char *path = in_folder(state, "a.safetensors"),
                *again = in_folder(state, "b.safetensors");
-    assert_ok(celi_mdp_save_safetensors(mdp, path));
-    assert_ok(celi_mdp_load_safetensors(&back, path, CELI_LOAD_DISCOUNT((double)NAN)));
+    assert_ok(cel_mdp_save(mdp, path, CEL_MDP_SAFETENSORS));
+    assert_ok(cel_mdp_load(&back, path, CEL_MDP_SAFETENSORS, (double)NAN));
     assert_ok(cel_mdp_check(back));
     expect_same_mdp(mdp, back);
     assert_int_equal(mdp->next32 != NULL, back->next32 != NULL);
-    assert_ok(celi_mdp_save_safetensors(back, again));
+    assert_ok(cel_mdp_save(back, again, CEL_MDP_SAFETENSORS));
     size_t n, m;
     char *a = get_file(path, &n), *b = get_file(again, &m);
     assert_int_equal(n, m);
@@ -252,9 +253,9 @@ static void files_come_back(void **state) {
 static void discounts_can_be_given(void **state) {
   const char *path = in_folder(state, "discount.safetensors");
   CelMdp *mdp = random_mdp(1, 5, 0), *back = NULL;
-  assert_ok(celi_mdp_save_safetensors(mdp, path));
+  assert_ok(cel_mdp_save(mdp, path, CEL_MDP_SAFETENSORS));
   cel_mdp_destroy(mdp);
-  assert_ok(celi_mdp_load_safetensors(&back, path, CELI_LOAD_DISCOUNT(0.5)));
+  assert_ok(cel_mdp_load(&back, path, CEL_MDP_SAFETENSORS, 0.5));
   assert_true(back->discount == 0.5);
   cel_mdp_destroy(back);
   assert_fails(load(path, 1.0), CEL_E_RANGE, "discount 1 needs a finite horizon");
@@ -271,11 +272,11 @@ static void next_states_of_64_bits(void **state) {
   list_parts(&p, list);
   list[2] = tensor("next", CEL_I64, p.next64, 5, 0);
   write_list(path, &p, list, TENSORS);
-  assert_ok(celi_mdp_load_safetensors(&mdp, path, CELI_LOAD_DISCOUNT((double)NAN)));
+  assert_ok(cel_mdp_load(&mdp, path, CEL_MDP_SAFETENSORS, (double)NAN));
   assert_null(mdp->next32);
   expect_same_mdp(mdp, &p.mdp);
-  assert_ok(celi_mdp_save_safetensors(mdp, again));
-  assert_ok(celi_mdp_load_safetensors(&back, again, CELI_LOAD_DISCOUNT((double)NAN)));
+  assert_ok(cel_mdp_save(mdp, again, CEL_MDP_SAFETENSORS));
+  assert_ok(cel_mdp_load(&back, again, CEL_MDP_SAFETENSORS, (double)NAN));
   assert_non_null(back->next64);
   expect_same_mdp(mdp, back);
   cel_mdp_destroy(mdp);
@@ -302,11 +303,11 @@ static void nothing_large_is_copied(void **state) {
     }
   }
   CelMdp *mdp = built(b), *back = NULL;
-  assert_ok(celi_mdp_save_safetensors(mdp, path));
+  assert_ok(cel_mdp_save(mdp, path, CEL_MDP_SAFETENSORS));
 #ifdef __GLIBC__
   const struct mallinfo2 before = mallinfo2();
 #endif
-  assert_ok(celi_mdp_load_safetensors(&back, path, CELI_LOAD_DISCOUNT((double)NAN)));
+  assert_ok(cel_mdp_load(&back, path, CEL_MDP_SAFETENSORS, (double)NAN));
 #ifdef __GLIBC__
   const struct mallinfo2 after = mallinfo2();
   const size_t taken = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
@@ -351,7 +352,7 @@ static void other_types_are_read(void **state) {
       list[8] = tensor("action", CEL_U32, p.action, 3, 0);
     }
     write_list(path, &p, list, TENSORS);
-    assert_ok(celi_mdp_load_safetensors(&mdp, path, CELI_LOAD_DISCOUNT((double)NAN)));
+    assert_ok(cel_mdp_load(&mdp, path, CEL_MDP_SAFETENSORS, (double)NAN));
     assert_ok(cel_mdp_check(mdp));
     assert_memory_equal(mdp->pair, p.pair, sizeof p.pair);
     assert_memory_equal(mdp->row, p.row, sizeof p.row);
@@ -389,8 +390,8 @@ static void metadata_spelled_wrong_is_told(void **state) {
 static void pythons_files_are_read(void **state) {
   (void)state;
   CelMdp *mdp = NULL;
-  assert_ok(celi_mdp_load_safetensors(&mdp, CELSIUS_TEST_DIR "/golden/mdp_foreign.safetensors",
-                                      CELI_LOAD_DISCOUNT((double)NAN)));
+  assert_ok(cel_mdp_load(&mdp, CELSIUS_TEST_DIR "/golden/mdp_foreign.safetensors",
+                         CEL_MDP_SAFETENSORS, (double)NAN));
   assert_ok(cel_mdp_check(mdp));
   assert_int_equal(mdp->states, 4);
   assert_int_equal(mdp->pairs, 5);
@@ -504,7 +505,7 @@ static CelStatus load_bytes(const char *bytes, size_t size) {
   CelMdp *mdp = NULL;
   CelStatus status = cel_safetensors_open_bytes("bytes", bytes, size, &file);
   if (status != CEL_OK) return status;
-  status = celi_mdp_of_safetensors(&mdp, file, CELI_LOAD_DISCOUNT((double)NAN));
+  status = celi_mdp_of_safetensors(&mdp, file, LOAD_DISCOUNT((double)NAN));
   if (status == CEL_OK) assert_ok(cel_mdp_check(mdp));
   cel_mdp_destroy(mdp);
   return status;
@@ -551,7 +552,7 @@ static void digests_find_a_change(void **state) {
   const char *path = in_folder(state, "digest.safetensors");
   CelMdp *mdp = random_mdp(5, 9, 0);
   size_t size;
-  assert_ok(celi_mdp_save_safetensors(mdp, path));
+  assert_ok(cel_mdp_save(mdp, path, CEL_MDP_SAFETENSORS));
   cel_mdp_destroy(mdp);
   char *bytes = get_file(path, &size);
   bytes[size - 1] ^= 1;

@@ -600,8 +600,7 @@ CelStatus celi_mdp_parse_cassandra(CelMdp **out, const char *file, const char *t
   return status;
 }
 
-CelStatus celi_mdp_load_cassandra(CelMdp **out, const char *path,
-                                  const CelMdpLoadOptions *options) {
+static CelStatus load(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
   char *text;
   size_t size;
   CELI_TRY(celi_text_read(path, &text, &size));
@@ -609,3 +608,29 @@ CelStatus celi_mdp_load_cassandra(CelMdp **out, const char *path,
   free(text);
   return status;
 }
+
+/// A statement of the preamble.
+static bool sniff(const char *data, size_t size) {
+  static const char *const keys[] = {"discount", "values", "states", "actions", "observations"};
+  CeliScan scan = celi_scan("", data, size);
+  celi_scan_blank(&scan, '#');
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const size_t n = strlen(keys[i]);
+    CeliScan rest = scan;
+    if ((size_t)(scan.end - scan.at) <= n || memcmp(scan.at, keys[i], n) != 0) continue;
+    rest.at += n;
+    celi_scan_blank(&rest, '#');
+    if (rest.at < rest.end && *rest.at == ':') return true;
+  }
+  return false;
+}
+
+const CeliMdpFormat celi_mdp_format_cassandra = {
+    .info = {CEL_MDP_CASSANDRA,
+             "cassandra",
+             "text of Cassandra's pomdp-solve; observations are dropped",
+             {".mdp", ".pomdp"},
+             {NULL}},
+    .sniff = sniff,
+    .load = load,
+    .save = celi_mdp_save_cassandra};

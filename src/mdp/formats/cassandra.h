@@ -17,6 +17,9 @@ typedef struct CeliCassandra {
   bool by_observation; ///< some reward differs by observation
 } CeliCassandra;
 
+/// Errors: CEL_E_UNSUPPORTED (the format cannot express the problem), CEL_E_IO.
+CelStatus celi_mdp_save_cassandra(const CelMdp *mdp, const char *path) CEL_WARN_UNUSED;
+
 /// Makes the problem; the rules are sealed by it. Rewards that differ by observation are averaged over the
 /// observations, r(s,a,s') = sum_o O(o|s',a) r(s,a,s',o).
 CelStatus celi_cassandra_build(CeliCassandra *said, const CelMdpLoadOptions *options,

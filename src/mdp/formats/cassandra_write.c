@@ -4,6 +4,7 @@
 ///     values: reward     actions: 2     R: a : s : s' r     (or R: a : s : * r where rewards belong to (s, a))
 ///     start: uniform, or start include: states, or start: one probability a state
 #include "base/base.h"
+#include "mdp/formats/cassandra.h"
 #include "mdp/formats/formats.h"
 #include <inttypes.h>
 

@@ -432,8 +432,7 @@ CelStatus celi_mdp_parse_gymnasium(CelMdp **out, const char *file, const char *t
   return status;
 }
 
-CelStatus celi_mdp_load_gymnasium(CelMdp **out, const char *path,
-                                  const CelMdpLoadOptions *options) {
+static CelStatus load(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
   char *text;
   size_t size;
   CELI_TRY(celi_text_read(path, &text, &size));
@@ -487,6 +486,23 @@ void celi_mdp_emit_gymnasium(CeliOut *out, const CelMdp *mdp) {
   celi_out_format(out, "\n}}\n");
 }
 
-CelStatus celi_mdp_save_gymnasium(const CelMdp *mdp, const char *path) {
+static CelStatus save(const CelMdp *mdp, const char *path) {
   return celi_out_file(path, mdp, celi_mdp_emit_gymnasium);
 }
+
+/// A JSON object.
+static bool sniff(const char *data, size_t size) {
+  CeliScan scan = celi_scan("", data, size);
+  celi_scan_blank(&scan, 0);
+  return scan.at < scan.end && *scan.at == '{';
+}
+
+const CeliMdpFormat celi_mdp_format_gymnasium = {
+    .info = {CEL_MDP_GYMNASIUM,
+             "gymnasium",
+             "transition table of Gymnasium's toy-text environments, as JSON",
+             {".json"},
+             {NULL}},
+    .sniff = sniff,
+    .load = load,
+    .save = save};

@@ -256,7 +256,7 @@ static CelStatus read_files(CeliPrismTexts *texts, const Files *files, const cha
   return is_there(files->lab) ? read_file(texts, LAB, files->lab) : CEL_OK;
 }
 
-CelStatus celi_mdp_load_prism(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
+static CelStatus load(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
   Files files = {0};
   CeliPrismTexts texts = {0};
   CelStatus status = find_files(&files, path);
@@ -281,7 +281,7 @@ static CelStatus write_files(CeliWriter writer[4], const CelMdp *mdp, char *path
   return CEL_OK;
 }
 
-CelStatus celi_mdp_save_prism(const CelMdp *mdp, const char *path) {
+static CelStatus save(const CelMdp *mdp, const char *path) {
   char *paths[4] = {NULL}, *stem = NULL;
   CeliWriter writer[4] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
   CELI_TRY(cel_fail_in(celi_mdp_check_prism(mdp), "%s: ", path));
@@ -295,3 +295,26 @@ CelStatus celi_mdp_save_prism(const CelMdp *mdp, const char *path) {
   free(stem);
   return status;
 }
+
+/// Three whole numbers: the first line of a .tra file.
+static bool sniff(const char *data, size_t size) {
+  CeliScan scan = celi_scan("", data, size);
+  CeliWord word[3];
+  int count;
+  int64_t n;
+  if (!celi_scan_line(&scan, word, 3, &count) || count != 3) return false;
+  for (int i = 0; i < 3; i++) {
+    if (celi_word_index(word[i], &n) == CELI_NUMBER_JUNK) return false;
+  }
+  return true;
+}
+
+const CeliMdpFormat celi_mdp_format_prism = {
+    .info = {CEL_MDP_PRISM,
+             "prism",
+             "PRISM's explicit transitions, with .trew, .srew and .lab files beside them",
+             {".tra"},
+             {".trew", ".srew", ".lab"}},
+    .sniff = sniff,
+    .load = load,
+    .save = save};

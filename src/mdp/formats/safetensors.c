@@ -63,8 +63,7 @@ static CelStatus widen(const CelMdpGrid *grid, int32_t **out) {
   return CEL_OK;
 }
 
-CelStatus celi_mdp_save_safetensors(const CelMdp *mdp, const char *path) {
-  CELI_TRY(cel_fail_in(cel_mdp_check(mdp), "%s: not written: ", path));
+static CelStatus save(const CelMdp *mdp, const char *path) {
   List list = {0};
   int32_t *direction = NULL;
   add_arrays(&list, mdp);
@@ -449,9 +448,23 @@ CelStatus celi_mdp_of_safetensors(CelMdp **out, CelSafetensors *file,
   return CEL_OK;
 }
 
-CelStatus celi_mdp_load_safetensors(CelMdp **out, const char *path,
-                                    const CelMdpLoadOptions *options) {
+static CelStatus load(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
   CelSafetensors *file;
   CELI_TRY(cel_safetensors_open(path, &file));
   return cel_fail_in(celi_mdp_of_safetensors(out, file, options), "%s: ", path);
 }
+
+/// A safetensors file begins with the size of its header, in 8 bytes, and the header's brace.
+static bool sniff(const char *data, size_t size) {
+  return size > 8 && data[8] == '{' && data[7] == 0;
+}
+
+const CeliMdpFormat celi_mdp_format_safetensors = {
+    .info = {CEL_MDP_SAFETENSORS,
+             "safetensors",
+             "Celsius's own layout, exact and memory-mapped",
+             {".safetensors"},
+             {NULL}},
+    .sniff = sniff,
+    .load = load,
+    .save = save};
