@@ -1,5 +1,5 @@
 /// 2^x and log of the sweeps against long double, on every instruction set, which must agree to the bit.
-#include "mdp/operator/explog.h"
+#include "mdp/backup/explog.h"
 #include "mdp/operator/kernels.h"
 #include "mdp/operator/kernels_tables.h"
 #include "mdp/problems.h"

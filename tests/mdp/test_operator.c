@@ -41,6 +41,14 @@ static void ring(Problem *problem, int64_t S, int64_t A, bool even, uint64_t see
     }
 }
 
+/// sum over n actions of pi (q - alpha log pi).
+static double policy_value(const double *pi, const double *q, int64_t n, double alpha) {
+  double value = 0.0;
+  for (int64_t a = 0; a < n; a++)
+    if (pi[a] > 0.0) value += pi[a] * (q[a] - alpha * log(pi[a]));
+  return value;
+}
+
 static void *copy(const void *from, size_t bytes) {
   void *to = malloc(bytes);
   memcpy(to, from, bytes);
@@ -159,7 +167,7 @@ static void layout_is_the_problem(void **state) {
       celi_operator_apply(op, TV, R, V);
       for (int64_t s = 0; s < S; s++) {
         const int64_t p = mdp->pair[s], n = mdp->pair[s + 1] - p;
-        assert_true(fabs(TV[s] - celi_policy_value(pi + p, Q + p, n, alpha)) <= 1e-12);
+        assert_true(fabs(TV[s] - policy_value(pi + p, Q + p, n, alpha)) <= 1e-12);
       }
     }
     for (int i = 0; i < 5; i++) free(*vectors[i]);

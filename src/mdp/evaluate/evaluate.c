@@ -9,10 +9,10 @@
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
+#include "mdp/backup/explog.h"
 #include "mdp/evaluate/direct.h"
 #include "mdp/evaluate/krylov.h"
 #include "mdp/interrupt.h"
-#include "mdp/operator/explog.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -22,8 +22,8 @@
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"
+#include "mdp/backup/values.h"
 #include "mdp/improve/improve.h"
-#include "mdp/values.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

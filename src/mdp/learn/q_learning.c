@@ -24,9 +24,9 @@
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
+#include "mdp/backup/certificate.h"
+#include "mdp/backup/values.h"
 #include "mdp/interrupt.h"
-#include "mdp/solve/certificate.h"
-#include "mdp/values.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,8 +6,8 @@
 /// and at alpha = 0 w_a = 1 where Q_a = M, else 0, TV = M. Source: [soft-q-learning, 2-3.1].
 #ifndef CELI_MDP_KERNELS_IMPL_H
 #define CELI_MDP_KERNELS_IMPL_H
-#include "mdp/operator/explog.h"
-#include "mdp/operator/explog_impl.h"
+#include "mdp/backup/explog.h"
+#include "mdp/backup/explog_impl.h"
 #include "mdp/operator/kernels.h"
 
 enum { WIDE = CELI_WIDE, PARTS = CELI_WIDE / VL };

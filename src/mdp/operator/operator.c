@@ -1,7 +1,7 @@
 /// Sweeps over a problem that is laid out (layout.c), shared out to a team block by block.
 #include "mdp/operator/operator.h"
 #include "base/base.h"
-#include "mdp/operator/explog.h"
+#include "mdp/backup/explog.h"
 #include "mdp/operator/kernels.h"
 #include <math.h>
 #include <stdlib.h>

@@ -15,7 +15,7 @@
 /// same for any number of threads and on any instruction set.
 #ifndef CELI_MDP_OPERATOR_H
 #define CELI_MDP_OPERATOR_H
-#include "mdp/solve/certificate.h"
+#include "mdp/backup/certificate.h"
 #include "ops/plan.h"
 
 enum { CELI_WIDE = 8 };     ///< states of a slice

@@ -5,10 +5,10 @@
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/safetensors.h"
+#include "mdp/backup/values.h"
 #include "mdp/interrupt.h"
 #include "mdp/model.h"
 #include "mdp/solve/solve.h"
-#include "mdp/values.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

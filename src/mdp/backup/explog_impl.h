@@ -10,7 +10,7 @@
 /// Every step is one IEEE operation, nothing fused: the same bits on every machine.
 #ifndef CELI_MDP_EXPLOG_IMPL_H
 #define CELI_MDP_EXPLOG_IMPL_H
-#include "mdp/operator/lanes.h"
+#include "mdp/backup/lanes.h"
 
 #define LN2_HIGH 0x1.62e42fefa38p-1 // 42 bits: a product with an exponent is exact
 #define LN2_LOW 5.497923018708371e-14

@@ -31,8 +31,8 @@
 /// Results below the normal numbers err by less than 2^-1074 each, whatever their size.
 /// Source: MacQueen, "A modified dynamic programming method for Markovian decision problems", 1966; Porteus, "Some
 /// bounds for discounted sequential decision processes", 1971; Higham, "Accuracy and stability", ch. 3.
-#include "mdp/solve/certificate.h"
-#include "mdp/operator/explog.h"
+#include "mdp/backup/certificate.h"
+#include "mdp/backup/explog.h"
 #include <math.h>
 
 static const double u = 0x1p-53;

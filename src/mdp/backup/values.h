@@ -8,8 +8,6 @@ double celi_backup(const CelMdp *mdp, double gamma, const double *V, int64_t p);
 /// alpha log sum exp(q/alpha) over n >= 1 values, shifted by their maximum; alpha = 0: the maximum. n = 0: 0 (a
 /// terminal state).
 double celi_soft_max(const double *q, int64_t n, double alpha);
-/// sum over n actions of pi (q - alpha log pi).
-double celi_policy_value(const double *pi, const double *q, int64_t n, double alpha);
 /// pi of q: the softmax, divided by its own sum; alpha = 0: uniform over the values within `tie` of the maximum.
 void celi_policy_of(double *pi, const double *q, int64_t n, double alpha, double tie);
 

@@ -3,11 +3,11 @@
 /// Source: [soft-q-learning, 2-3.1] V(s) = alpha log sum_a exp(Q(s,a)/alpha), [maximum-entropy, 8.22-8.24]
 /// pi(a|s) = exp((Q(s,a) - V(s))/alpha). Log-sum-exp is shifted by the maximum M, so that nothing overflows at any
 /// alpha, and policies are divided by their own sum; alpha = 0 is the maximum, and the uniform policy over its ties.
-#include "mdp/values.h"
+#include "mdp/backup/values.h"
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
-#include "mdp/operator/explog.h"
+#include "mdp/backup/explog.h"
 #include <math.h>
 
 double celi_backup(const CelMdp *mdp, double gamma, const double *V, int64_t p) {
@@ -31,13 +31,6 @@ double celi_soft_max(const double *q, int64_t n, double alpha) {
   double sum = 0.0;
   for (int64_t a = 0; a < n; a++) sum += celi_exp2((q[a] - M) * sharpness);
   return M + alpha * celi_log(sum);
-}
-
-double celi_policy_value(const double *pi, const double *q, int64_t n, double alpha) {
-  double value = 0.0;
-  for (int64_t a = 0; a < n; a++)
-    if (pi[a] > 0.0) value += pi[a] * (q[a] - alpha * celi_log(pi[a]));
-  return value;
 }
 
 void celi_policy_of(double *pi, const double *q, int64_t n, double alpha, double tie) {

@@ -1,7 +1,7 @@
 /// A bound on the distance to the fixed point of a monotone backup, from one sweep.
 #ifndef CELI_MDP_CERTIFICATE_H
 #define CELI_MDP_CERTIFICATE_H
-#include "mdp/values.h"
+#include "mdp/backup/values.h"
 
 /// What one sweep from V found.
 typedef struct CeliResidual {
