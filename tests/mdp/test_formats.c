@@ -274,15 +274,15 @@ static void prism_words(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-/// A state that only stays is terminal where it is labelled so and pays nothing.
+/// A state that only stays is terminal where it is labeled so and pays nothing.
 static void prism_deadlocks(void **state) {
   (void)state;
   static const char tra[] = "4 4 4\n0 0 1 1\n1 0 1 1\n2 0 2 1\n3 0 3 1\n";
   CelMdp *mdp = prism_of(tra, NULL, "4 1\n2 1\n",
                          "0=\"init\" 1=\"deadlock\" 2=\"terminal\"\n0: 0\n1: 1\n2: 1\n");
-  assert_int_equal(mdp->pair[2] - mdp->pair[1], 0); // labelled
+  assert_int_equal(mdp->pair[2] - mdp->pair[1], 0); // labeled
   assert_int_equal(mdp->pair[3] - mdp->pair[2], 1); // pays
-  assert_int_equal(mdp->pair[4] - mdp->pair[3], 1); // not labelled
+  assert_int_equal(mdp->pair[4] - mdp->pair[3], 1); // not labeled
   cel_mdp_destroy(mdp);
   mdp = prism_of("3 1 1\n0 0 2 1\n", NULL, NULL, NULL);
   assert_int_equal(mdp->pairs, 1);
@@ -381,7 +381,8 @@ static void what_a_format_cannot_say(void **state) {
   CelMdp *finite = built(b);
   const char *mdp = in_folder(state, "no.mdp"), *tra = in_folder(state, "no.tra");
   assert_fails(cel_mdp_save(ends, tra, CEL_MDP_AUTO), CEL_E_UNSUPPORTED, "ends it in state");
-  assert_fails(cel_mdp_save(start, tra, CEL_MDP_AUTO), CEL_E_UNSUPPORTED, "equally likely");
+  assert_fails(cel_mdp_save(start, tra, CEL_MDP_AUTO), CEL_E_UNSUPPORTED,
+               "have the same probability");
   assert_fails(cel_mdp_save(finite, tra, CEL_MDP_AUTO), CEL_E_UNSUPPORTED, "horizon");
   assert_fails(cel_mdp_save(finite, mdp, CEL_MDP_AUTO), CEL_E_UNSUPPORTED, "horizon");
   assert_fails(cel_mdp_save(ragged, mdp, CEL_MDP_AUTO), CEL_E_UNSUPPORTED, "state");
@@ -400,7 +401,7 @@ static void what_a_format_cannot_say(void **state) {
 
 // ---- which format
 
-static void formats_are_recognised(void **state) {
+static void formats_are_recognized(void **state) {
   static const struct {
     const char *name, *text;
   } files[] = {{"plain", "{\"P\": {\"0\": {\"0\": [[1, 0, 0, false]]}}}"},
@@ -515,7 +516,7 @@ int main(void) {
       cmocka_unit_test(problems_survive_cassandra),
       cmocka_unit_test(texts_settle),
       cmocka_unit_test(what_a_format_cannot_say),
-      cmocka_unit_test(formats_are_recognised),
+      cmocka_unit_test(formats_are_recognized),
       cmocka_unit_test(the_table_of_formats),
       cmocka_unit_test(an_exported_table),
       cmocka_unit_test(the_exporter),

@@ -278,8 +278,7 @@ static CelStatus load(void **state, const char *name, const char *reward) {
 static void prism_reward_structures(void **state) {
   put(state, "m.tra", TRA);
   assert_true(reward_of(state, "m.tra", "") == 0); // none: no rewards
-  assert_fails(load(state, "m.tra", "time"), CEL_E_NAME,
-               "no reward structure \"time\": there is no");
+  assert_fails(load(state, "m.tra", "time"), CEL_E_NAME, "no reward structure \"time\", because");
   put(state, "m1.srew", "# Reward structure \"time\"\n# State rewards\n1 1\n0 3\n");
   assert_true(reward_of(state, "m.tra", "") == 3); // one, and it has a number
   put(state, "m1.trew", "# Reward structure \"time\"\n1 1 1\n0 0 0 0.25\n");
@@ -287,14 +286,14 @@ static void prism_reward_structures(void **state) {
   put(state, "m2.trew", "# Reward structure \"gain\"\n1 1 1\n0 0 0 7\n");
   put(state, "m10.srew", "1 1\n0 -1\n"); // without headers
   assert_fails(load(state, "m.tra", ""), CEL_E_ARGUMENT,
-               "has 3 reward structures: 1 (\"time\"), 2 (\"gain\"), 10; give reward");
+               "has 3 reward structures: 1 (\"time\"), 2 (\"gain\"), 10; set reward");
   assert_true(reward_of(state, "m.tra", "time") == 3.25);
   assert_true(reward_of(state, "m.tra", "1") == 3.25);
   assert_true(reward_of(state, "m.tra", "gain") == 7);
   assert_true(reward_of(state, "m.tra", "10") == -1);
-  assert_fails(load(state, "m.tra", "3"), CEL_E_NAME, "no reward structure \"3\"; there is 1");
+  assert_fails(load(state, "m.tra", "3"), CEL_E_NAME, "no reward structure \"3\"; it has 1");
   put(state, "m2.srew", "# Reward structure \"loss\"\n1 1\n0 1\n");
-  assert_fails(load(state, "m.tra", "1"), CEL_E_CORRUPT, "must be of one");
+  assert_fails(load(state, "m.tra", "1"), CEL_E_CORRUPT, "must match");
 }
 
 static void prism_files_of_others(void **state) {

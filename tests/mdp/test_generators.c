@@ -63,7 +63,7 @@ static void names_are_forgiving(void **state) {
   assert_string_equal(g->name, "frozenlake-8x8");
   assert_fails(cel_mdp_generator_find("frozenlak", &g), CEL_E_NAME, "did you mean 'frozenlake'?");
   assert_fails(cel_mdp_generator_find("zzzzzzzz", &g), CEL_E_NAME, "celsius list mdps");
-  assert_fails(cel_mdp_generator_find("", &g), CEL_E_ARGUMENT, "no generator named");
+  assert_fails(cel_mdp_generator_find("", &g), CEL_E_ARGUMENT, "name of the generator is empty");
 }
 
 // ---- seeds
@@ -410,16 +410,16 @@ static void wrong_arguments_are_told(void **state) {
   static const struct {
     const char *name, *arguments, *part;
   } cases[] = {
-      {"garnet", "states=5 branching=6", "garnet: branching: 6 is out of range; allowed is 1 to 5"},
-      {"grid", "width=1 height=1", "grid: width: 1 by a height of 1"},
-      {"grid", "width=3 height=2 obstacles=0.99", "grid: obstacles: 0.99 leaves no two cells"},
+      {"garnet", "states=5 branching=6", "garnet: branching: 6 is out of range; it must be 1 to 5"},
+      {"grid", "width=1 height=1", "grid: width and height: a grid of 1 x 1"},
+      {"grid", "width=3 height=2 obstacles=0.99", "grid: obstacles: with 0.99 no two open cells"},
       {"frozenlake", "size=30 frozen=0.2", "frozenlake: frozen: with 0.2"},
-      {"frozenlake", "map=SFF/FG", "map: row 2 has 2 tiles, the first has 3"},
+      {"frozenlake", "map=SFF/FG", "map: row 2 has 2 tiles, but the first row has 3"},
       {"frozenlake", "map=SFF/", "map: row 2 has 0 tiles"},
-      {"frozenlake", "map=SFF/FXG", "map: row 2, column 2: a tile is S, F, H or G"},
+      {"frozenlake", "map=SFF/FXG", "map: row 2, column 2: a tile must be S, F, H or G"},
       {"frozenlake", "map=FFF/FFG", "must be S"},
       {"inventory", "demand=binomial demand_mean=11",
-       "demand_mean: 11 is out of range; allowed is up"},
+       "demand_mean: 11 is out of range; it must be at most"},
       {"taxi", "gamma=1", "taxi: "},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -281,16 +281,16 @@ static void refusals(void **state) {
   bad.n = CEL_LQR_MAX + 1;
   expect_refused(&bad, 0.9, 0.1, "17");
   bad = good, bad.R[0] = 0.0;
-  expect_refused(&bad, 0.9, 0.1, "R is not positive definite");
+  expect_refused(&bad, 0.9, 0.1, "R of a regulator must be positive definite");
   bad = good, bad.Q[3] = -0.5;
-  expect_refused(&bad, 0.9, 0.1, "Q is not positive semidefinite");
+  expect_refused(&bad, 0.9, 0.1, "Q of a regulator must be positive semidefinite");
   bad = good, bad.Q[1] = 0.5;
   expect_refused(&bad, 0.9, 0.1, "symmetric");
   bad = good, bad.A[2] = (double)NAN;
   expect_refused(&bad, 0.9, 0.1, "finite");
   // A mode that grows faster than the discount forgets, and that no action reaches.
   CelLqr lost = {.n = 2, .m = 1, .A = {1.5, 0, 0, 0.5}, .B = {0, 1}, .Q = {1, 0, 0, 1}, .R = {1}};
-  expect_refused(&lost, 0.9, 0.1, "stabilisable");
+  expect_refused(&lost, 0.9, 0.1, "stabilizable");
   CelLqrSolution solution;
   assert_ok(cel_lqr_solve(&lost, 0.4, 0.1, &solution)); // .4 * 1.5^2 < 1: forgotten in time
 }

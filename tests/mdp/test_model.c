@@ -205,7 +205,8 @@ static void pairs_are_refused(void **state) {
   (void)state;
   CelMdpBuilder *b = builder_of(5, 0.9, 0);
   assert_fails(cel_mdp_transition(b, 0, 1, 0, false), CEL_E_STATE, "cel_mdp_pair");
-  assert_fails(cel_mdp_pair(b, 5, 0, 0), CEL_E_RANGE, "state 5, action 0: the states are 0 to 4");
+  assert_fails(cel_mdp_pair(b, 5, 0, 0), CEL_E_RANGE,
+               "state 5, action 0: the state is out of range; states are 0 to 4");
   assert_fails(cel_mdp_pair(b, -1, 0, 0), CEL_E_RANGE, "state -1");
   assert_fails(cel_mdp_pair(b, 0, -1, 0), CEL_E_RANGE, "state 0, action -1");
   assert_fails(cel_mdp_pair(b, 0, INT32_MAX, 0), CEL_E_RANGE, "action 2147483647");
@@ -229,13 +230,13 @@ static void transitions_are_refused(void **state) {
   assert_fails(cel_mdp_transition(b, -1, 1, 0, false), CEL_E_RANGE, "next state -1");
   assert_fails(cel_mdp_transition(b, INT64_MAX, 1, 0, false), CEL_E_RANGE, "state 3, action 2");
   assert_fails(cel_mdp_transition(b, 0, -0.1, 0, false), CEL_E_RANGE,
-               "state 3, action 2: probability -0.1");
+               "state 3, action 2: the probability -0.1");
   assert_fails(cel_mdp_transition(b, 0, 1.1, 0, false), CEL_E_RANGE, "probability 1.1");
   assert_fails(cel_mdp_transition(b, 0, (double)NAN, 0, false), CEL_E_NAN, "state 3, action 2");
   assert_fails(cel_mdp_transition(b, 0, 1, (double)NAN, false), CEL_E_NAN,
-               "state 3, action 2: reward nan");
+               "state 3, action 2: the reward nan");
   assert_fails(cel_mdp_transition(b, 0, 1, -(double)INFINITY, false), CEL_E_NAN, "reward -inf");
-  assert_fails(cel_mdp_build(b, &mdp), CEL_E_RANGE, "state 3, action 2: it has no transition");
+  assert_fails(cel_mdp_build(b, &mdp), CEL_E_RANGE, "state 3, action 2 has no transition");
   assert_ok(cel_mdp_transition(b, 0, 0.5, 0, false));
   assert_ok(cel_mdp_transition(b, 1, 0.4, 0, false));
   assert_fails(cel_mdp_pair(b, 4, 0, 0), CEL_E_RANGE, "state 3, action 2: the probabilities");
@@ -247,7 +248,7 @@ static void transitions_are_refused(void **state) {
   b = builder_of(2, 0.9, 0);
   assert_ok(cel_mdp_pair(b, 1, 0, 1e308));
   assert_ok(cel_mdp_transition(b, 0, 1, 1e308, false));
-  assert_fails(cel_mdp_build(b, &mdp), CEL_E_RANGE, "state 1, action 0: rewards 1e+308");
+  assert_fails(cel_mdp_build(b, &mdp), CEL_E_RANGE, "state 1, action 0: the sum of rewards 1e+308");
   assert_null(mdp);
   cel_mdp_builder_destroy(b);
 }
@@ -279,9 +280,9 @@ static void starts_are_refused(void **state) {
   assert_fails(cel_mdp_build(b, &mdp), CEL_E_RANGE, "initial distribution sums to 0.5");
   assert_ok(cel_mdp_start(b, 2, 0.5));
   assert_ok(cel_mdp_build(b, &mdp));
-  assert_fails(cel_mdp_build(b, &mdp), CEL_E_STATE, "empty");
-  assert_fails(cel_mdp_pair(b, 0, 0, 0), CEL_E_STATE, "empty");
-  assert_fails(cel_mdp_start(b, 0, 1), CEL_E_STATE, "empty");
+  assert_fails(cel_mdp_build(b, &mdp), CEL_E_STATE, "create another builder");
+  assert_fails(cel_mdp_pair(b, 0, 0, 0), CEL_E_STATE, "create another builder");
+  assert_fails(cel_mdp_start(b, 0, 1), CEL_E_STATE, "create another builder");
   cel_mdp_builder_destroy(b);
   assert_true(mdp->start[0] == 0 && mdp->start[2] == 0.5);
   cel_mdp_destroy(mdp);
@@ -299,7 +300,7 @@ static void grids_and_names(void **state) {
   int64_t cell[] = {0, 3};
   const int8_t direction[] = {0, 1};
   assert_fails(cel_mdp_set_grid(b, &(CelMdpGrid){1, 2, cell, direction, 1}), CEL_E_RANGE,
-               "(0, 1) is state 3");
+               "(0, 1) has state 3");
   cell[1] = -2;
   assert_fails(cel_mdp_set_grid(b, &(CelMdpGrid){1, 2, cell, direction, 1}), CEL_E_RANGE,
                "state -2");
@@ -311,7 +312,7 @@ static void grids_and_names(void **state) {
   assert_fails(cel_mdp_set_name(
                    b, "a name that is longer than 63 bytes is refused, for it would be cut off"),
                CEL_E_RANGE, "63");
-  assert_fails(cel_mdp_set_name(b, "two\nlines"), CEL_E_RANGE, "plain");
+  assert_fails(cel_mdp_set_name(b, "two\nlines"), CEL_E_RANGE, "printable");
   cel_mdp_builder_destroy(b);
 }
 

@@ -150,7 +150,7 @@ static const struct {
     {pair_first, "pair[0] is 1"},
     {pair_negative, "pair[0] is -1"},
     {pair_last, "pair[3] is 4"},
-    {pair_falls, "state 1: its pairs end at 3 and begin at 4"},
+    {pair_falls, "state 1: its pairs end at 3, before they begin at 4"},
     {pair_huge, "state 1: its pairs end at 3"},
     {pair_lowest, "state 1: its pairs end at -9223372036854775808"},
     {row_first, "row[0] is 1"},
@@ -167,18 +167,18 @@ static const struct {
     {probability_above, "state 0, action 2, transition 2"},
     {probability_sum, "state 1, action 1: the probabilities of its 2 transitions sum to 0.75"},
     {probability_sum_nearly, "state 1, action 1: the probabilities"},
-    {reward_nan, "state 1, action 1: its reward nan"},
-    {reward_other, "state 0, action 0: its reward is 1.0001"},
+    {reward_nan, "state 1, action 1: the reward nan"},
+    {reward_other, "state 0, action 0: the reward is 1.0001"},
     {reward_next_nan, "state 1, action 1, transition 4"},
     {reward_next_infinite, "state 0, action 0, transition 0"},
     {ends_two, "state 0, action 2, transition 2"},
     {action_falls, "state 0: action 0 (pair 1)"},
     {action_negative, "state 1: action -1 (pair 2)"},
-    {start_negative, "state 0: episodes start there with probability -0.5"},
-    {start_nan, "state 2: episodes start there with probability nan"},
+    {start_negative, "state 0: the initial probability -0.5"},
+    {start_nan, "state 2: the initial probability nan"},
     {start_sum, "the initial distribution sums to 1.5"},
-    {cell_outside, "grid cell (1, 1) is state 3"},
-    {cell_lowest, "grid cell (0, 0) is state -9223372036854775808"},
+    {cell_outside, "grid cell (1, 1) has state 3"},
+    {cell_lowest, "grid cell (0, 0) has state -9223372036854775808"},
 };
 
 static void broken_promises_are_found(void **state) {
@@ -216,9 +216,9 @@ static void what_files_cannot_hold_is_found_too(void **state) {
   EXPECT_BROKEN(p.mdp.discount = 1.0, "discount 1");
   EXPECT_BROKEN(p.mdp.discount = (double)NAN, "discount nan");
   EXPECT_BROKEN(p.mdp.horizon = -1, "horizon -1");
-  EXPECT_BROKEN(p.mdp.pair = NULL, "no array pair");
-  EXPECT_BROKEN(p.mdp.next32 = NULL, "no array next32 or next64");
-  EXPECT_BROKEN(p.mdp.start = NULL, "no array start");
+  EXPECT_BROKEN(p.mdp.pair = NULL, "array pair of the MDP is missing");
+  EXPECT_BROKEN(p.mdp.next32 = NULL, "array next32 or next64 of");
+  EXPECT_BROKEN(p.mdp.start = NULL, "array start of");
   EXPECT_BROKEN(memset(p.mdp.name, 'x', sizeof p.mdp.name), "name");
   EXPECT_BROKEN(p.grid.rows = 0, "0 rows");
   EXPECT_BROKEN(p.grid.rows = INT64_MAX, "rows");
@@ -429,13 +429,13 @@ static void wrong_tensors_are_named(void **state) {
   EXPECT_REFUSED(list[2] = tensor("next", CEL_F64, p.probability, 5, 0),
                  "\"next\" is of type F64; it must be I32, I64, U32 or U64");
   EXPECT_REFUSED(list[2] = (p.next[3] = UINT32_MAX, tensor("next", CEL_I32, p.next, 5, 0)),
-                 "\"next\": entry 3 is -1; states are 0 and up");
+                 "\"next\": entry 3 is -1; states are numbered from 0");
   EXPECT_REFUSED(list[2] = tensor("next", CEL_U32, p.next, 4, 0),
-                 "\"probability\" has 5 entries; with");
+                 "\"probability\" has 5 entries; the sizes of");
   EXPECT_REFUSED(list[3] = tensor("probability", CEL_F64, p.probability, 5, 1),
                  "\"probability\" has 2 axes");
   EXPECT_REFUSED(list[4] = tensor("reward", CEL_F64, p.reward, 2, 0),
-                 "\"reward\" has 2 entries; with");
+                 "\"reward\" has 2 entries; the sizes of");
   EXPECT_REFUSED(list[5] = tensor("reward_next", CEL_F64, p.reward_next, 3, 0), "\"reward_next\"");
   EXPECT_REFUSED(list[6] = tensor("start", CEL_F64, p.start, 2, 0), "\"start\"");
   EXPECT_REFUSED(list[7] = tensor("ends", CEL_U8, p.ends, 1, 0), "\"ends\"");
@@ -446,23 +446,24 @@ static void wrong_tensors_are_named(void **state) {
                  "\"pair\", \"row\" and \"next\" have 1, 4 and 5");
   EXPECT_REFUSED(list[0] = tensor("pair", CEL_I64, p.pair, 0, 0), "have 0, 4 and 5");
   EXPECT_REFUSED(list[2] = tensor("next", CEL_U32, p.next, 0, 0), "have 4, 4 and 0");
-  EXPECT_REFUSED(list[0] = tensor("pair", CEL_I64, p.pair, 3, 0), "\"start\" has 3 entries; with");
+  EXPECT_REFUSED(list[0] = tensor("pair", CEL_I64, p.pair, 3, 0),
+                 "\"start\" has 3 entries; the sizes of");
   EXPECT_REFUSED(list[1] = tensor("row", CEL_I64, p.row, 3, 0), "\"reward\" has 3 entries");
   EXPECT_REFUSED(list[7] = tensor("end", CEL_U8, p.ends, 5, 0),
-                 "tensor \"end\" is none of a finite problem's: is \"ends\" meant?");
+                 "tensor \"end\" is not part of a finite MDP; is \"ends\" meant?");
   EXPECT_REFUSED(list[3] = tensor("grid.rows", CEL_F64, p.start, 3, 0), "tensor \"grid.rows\"");
   EXPECT_REFUSED(list[10] = tensor("grid.direction", CEL_I32, p.direction, 4, 0), "a grid needs");
   EXPECT_REFUSED(list[9] = tensor("grid.state", CEL_I32, p.direction, 2, 2), "a grid needs");
   EXPECT_REFUSED(list[9] = tensor("grid.state", CEL_I64, p.cell, 2, 0), "a grid needs");
-  EXPECT_REFUSED(p.direction[3] = 128, "\"grid.direction\": action 1 steps 128");
+  EXPECT_REFUSED(p.direction[3] = 128, "\"grid.direction\": action 1 moves 128");
   EXPECT_REFUSED(p.discount = "0,9", "metadata \"discount\": \"0,9\" is not a number");
   EXPECT_REFUSED(p.discount = "nan", "discount nan");
   EXPECT_REFUSED(p.discount = "1", "metadata: discount 1 needs a finite horizon");
   EXPECT_REFUSED(p.discount = NULL, "no \"discount\"");
-  EXPECT_REFUSED(p.horizon = "-3", "\"horizon\": \"-3\"");
-  EXPECT_REFUSED(p.horizon = "1e30", "\"horizon\": \"1e30\"");
+  EXPECT_REFUSED(p.horizon = "-3", "\"horizon\" is \"-3\"");
+  EXPECT_REFUSED(p.horizon = "1e30", "\"horizon\" is \"1e30\"");
   EXPECT_REFUSED(p.format = "celsius-model", "\"format\" is \"celsius-model\", not");
-  EXPECT_REFUSED(p.format = NULL, "\"format\" is not there");
+  EXPECT_REFUSED(p.format = NULL, "\"format\" is missing");
   EXPECT_REFUSED(p.name = "a name that is longer than 63 bytes is refused, for it would be cut off",
                  "63 bytes");
 #undef EXPECT_REFUSED
@@ -473,13 +474,13 @@ static void wrong_tensors_are_named(void **state) {
     list_parts(&p, list);
     list[missing] = list[TENSORS - 1];
     write_list(path, &p, list, TENSORS - 1);
-    snprintf(part, sizeof part, "no tensor \"%s\"", needed[missing]);
+    snprintf(part, sizeof part, "tensor \"%s\" is missing", needed[missing]);
     assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, part);
   }
   fill_parts(&p);
   list_parts(&p, list);
   write_list(path, &p, list, 4); // no rewards at all
-  assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, "neither");
+  assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, "both missing");
   assert_fails(load(in_folder(state, "nowhere"), (double)NAN), CEL_E_IO, "nowhere");
 }
 

@@ -142,7 +142,7 @@ static void layout_is_the_problem(void **state) {
     for (int soft = 0; soft < 2; soft++) {
       const double alpha = 0.3 * soft;
       const CeliResidual found = celi_operator_sweep(op, alpha, TV, V);
-      const CeliResidual same = celi_operator_linearise(op, alpha, R, V);
+      const CeliResidual same = celi_operator_linearize(op, alpha, R, V);
       celi_operator_apply(op, y, NULL, x);
       cel_q_of_v(mdp, V, gamma, Q);
       cel_policy_of_q(mdp, Q, alpha, pi);
@@ -197,10 +197,10 @@ static double *trace(const CelMdp *mdp, const CeliMdpKernels *kernels, int64_t t
     all[4 * mdp->states] = found.low, all[4 * mdp->states + 1] = found.high;
   }
   memcpy(all, V, bytes);
-  celi_operator_linearise(op, 0.1, TV, V);
+  celi_operator_linearize(op, 0.1, TV, V);
   all[4 * mdp->states + 2] = (double)celi_krylov_solve(&krylov, d, TV, 1e-9, 100, NULL);
   memcpy(all + mdp->states, d, bytes);
-  celi_operator_linearise(op, 0.0, TV, V);
+  celi_operator_linearize(op, 0.0, TV, V);
   celi_krylov_solve(&krylov, d, TV, 1e-9, 100, NULL);
   memcpy(all + 2 * mdp->states, d, bytes);
   celi_operator_sweep_in_place(op, 0.1, V, false);

@@ -1,4 +1,4 @@
-/// 2^x and log of one double: two equal lanes of the vector form.
+/// 2^x and log of one double, computed as two equal lanes of the vector code.
 #include "mdp/backup/explog.h"
 #include "mdp/backup/explog_impl.h"
 

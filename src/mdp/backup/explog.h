@@ -1,16 +1,17 @@
-/// 2^x and log of one double, the same polynomials as the sweeps use: the same bits on every machine.
+/// 2^x and log of one double. The sweeps use the same polynomials, so the bits agree on every
+/// machine.
 #ifndef CELI_MDP_EXPLOG_H
 #define CELI_MDP_EXPLOG_H
 
-/// 0 below -1000; x <= 1000.
+/// 2^x for x <= 1000. The result is 0 below -1000.
 double celi_exp2(double x);
-/// What a difference of Q is multiplied by to become an exponent of 2: log2(e)/alpha; alpha > 1e-290.
+/// log2(e)/alpha. A difference of Q times this is an exponent of 2. Needs alpha > 1e-290.
 static inline double celi_sharpness(double alpha) {
   return 1.4426950408889634 / alpha;
 }
-/// Temperatures below this are none: 1/alpha must be finite.
+/// Temperatures up to this count as 0, so that 1/alpha stays finite.
 #define CELI_ALPHA_LEAST 1e-290
-/// x > 0, subnormal numbers too.
+/// Natural logarithm of x > 0, including subnormal x.
 double celi_log(double x);
 
 #endif

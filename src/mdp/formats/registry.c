@@ -1,7 +1,7 @@
-/// The table of file formats, and loading and saving by it.
+/// The table of file formats. Loading and saving use it.
 ///
-/// A new format is a file beside this one, a value of CelMdpFormat, and a row below. A file's
-/// format follows from its name or, failing that, from its first bytes.
+/// To add a format, add a file in this folder, a value of CelMdpFormat, and a row below. The format
+/// of a file follows from its name, or else from its first bytes.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "mdp/formats/formats.h"
@@ -56,7 +56,7 @@ static const CeliMdpFormat *by_bytes(const char *data, size_t size) {
   return NULL;
 }
 
-/// "a, b or c" of up to 16 names, cut to the buffer.
+/// Writes "a, b or c", cut to the buffer.
 static const char *join(char *text, size_t size, const char *const *name, int n) {
   size_t used = 0;
   text[0] = 0;
@@ -69,7 +69,7 @@ static const char *join(char *text, size_t size, const char *const *name, int n)
 
 enum { LIST_MAX = 200 };
 
-/// All extensions to save by, for messages.
+/// All extensions that can be saved, for messages.
 static const char *list_extensions(char text[LIST_MAX]) {
   const char *all[2 * FORMATS];
   int n = 0;
@@ -87,7 +87,7 @@ static CelStatus fail_unknown(const char *path, CelMdpFormat format) {
                   (int)format, join(text, LIST_MAX, names, FORMATS));
 }
 
-/// The first bytes of a file, as many as there are and fit.
+/// Reads the first bytes of a file, at most `room`.
 static CelStatus read_beginning(const char *path, char *data, size_t room, size_t *size) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return celi_fail_errno(path, "cannot be opened", errno);
@@ -135,16 +135,17 @@ static CelStatus find_format(const char *path, CelMdpFormat given, const CeliMdp
 CelStatus celi_load_choose(const char *file, const CelMdpLoadOptions *options, double *discount,
                            int64_t *horizon) {
   if (options->horizon < -1) {
-    return cel_fail(CEL_E_RANGE,
-                    "%s: horizon %" PRId64 " is out of range: give a number of steps, 0 (infinite) "
-                    "or -1 (the file's own)",
-                    file, options->horizon);
+    return cel_fail(
+        CEL_E_RANGE,
+        "%s: horizon %" PRId64
+        " is out of range; it must be a number of steps, 0 for infinite, or -1 for the file's own",
+        file, options->horizon);
   }
   if (options->horizon >= 0) *horizon = options->horizon;
   if (!isnan(options->discount)) *discount = options->discount;
   if (!isnan(*discount)) return CEL_OK;
-  return cel_fail(CEL_E_RANGE, "%s: the file has no discount: give gamma, at least 0 and below 1",
-                  file);
+  return cel_fail(CEL_E_RANGE,
+                  "%s: the file has no discount; give a gamma of at least 0 and below 1", file);
 }
 
 CelMdpLoadOptions cel_mdp_load_options_default(void) {
@@ -164,7 +165,8 @@ CelStatus cel_mdp_load(CelMdp **out, const char *path, CelMdpFormat format, doub
 static CelStatus check_reward_option(const char *path, const CelMdpLoadOptions *options,
                                      CelMdpFormat format) {
   if (memchr(options->reward, 0, sizeof options->reward) == NULL) {
-    return cel_fail(CEL_E_ARGUMENT, "%s: the name of the reward structure has no terminating NUL", path);
+    return cel_fail(CEL_E_ARGUMENT, "%s: the name of the reward structure has no terminating NUL",
+                    path);
   }
   if (options->reward[0] == 0 || format == CEL_MDP_PRISM) return CEL_OK;
   return cel_fail(CEL_E_ARGUMENT,
