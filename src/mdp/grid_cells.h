@@ -13,8 +13,8 @@ typedef enum CeliCell {
 } CeliCell;
 
 /// Finds the kind of every state: OPEN, GOAL, PIT or FAR. A state is an end if it has no actions or
-/// if steps into it end the episode, and no episode ever continues from it. out kind (states,).
-/// Errors: CEL_E_MEMORY. Allocates: yes, freed before it returns.
+/// if steps into it end the episode, and no episode ever continues from it.
+/// out kind (states,). Errors: CEL_E_MEMORY. Allocates: yes, freed before it returns.
 CelStatus celi_mdp_cells(const CelMdp *mdp, uint8_t *kind) CEL_WARN_UNUSED;
 
 #endif

@@ -44,7 +44,8 @@ CelStatus celi_mdp_room(size_t bytes, const char *what) CEL_WARN_UNUSED;
 int64_t celi_mdp_max_actions(const int64_t *pair, int64_t states);
 
 /// Creates the uniform distribution over all states with an action. At least one state must have
-/// one. Errors: CEL_E_MEMORY.
+/// one.
+/// Errors: CEL_E_MEMORY.
 CelStatus celi_mdp_uniform_start(const int64_t *pair, int64_t states, double **out) CEL_WARN_UNUSED;
 
 /// The sum of x (n,) with at most two rounding errors (Neumaier's algorithm).

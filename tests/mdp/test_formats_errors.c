@@ -1,12 +1,13 @@
-/// Wrong files: each is refused with the file, the line, and what is wrong; sizes are not believed.
+/// Every invalid file is refused with its name, the line and the reason. Sizes in headers are not
+/// trusted.
 #include "mdp/formats/formats.h"
 #include "mdp/formats/prism.h"
 #include "model_cases.h"
 #include "support/load_options.h"
 
 typedef struct Case {
-  const char *text, *part; ///< of the message
-  CelStatus status;        ///< 0: CEL_E_CORRUPT
+  const char *text, *part; ///< expected part of the message
+  CelStatus status;        ///< 0 means CEL_E_CORRUPT
 } Case;
 
 static void expect_error(CelStatus status, const Case *c, const char *file) {
@@ -155,7 +156,7 @@ static void gymnasium(void **state) {
       {"{\"horizon\": 1.5}", "\"horizon\" \"1.5\"", 0},
       {"{\"name\": \"a\\nb\"}", "\"name\" must be printable text", 0},
       {"{\"name\": \"a", "no closing quote", 0},
-      {"{\"P\": {\"0\": {}}}", "state", CEL_E_RANGE}, // no action anywhere
+      {"{\"P\": {\"0\": {}}}", "state", CEL_E_RANGE}, // no state has an action
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     CelMdp *mdp = NULL;
@@ -276,7 +277,7 @@ static CelStatus parse_prism(CelMdp **out, const char *text, size_t size) {
   return celi_mdp_parse_prism(out, &texts, LOAD_DISCOUNT(0.5));
 }
 
-/// The text of a random problem.
+/// The text of a random MDP.
 static char *text_of(int format, size_t *size) {
   CelMdp *mdp = random_mdp(11, 6, WITH_REWARD_NEXT);
   CeliOut out = {.writer = NULL};
@@ -297,7 +298,7 @@ static char *text_of(int format, size_t *size) {
   return out.text.data;
 }
 
-/// Every beginning of a file, and bytes changed at random: read or refused, and what is read keeps its promises.
+/// Truncated files and files with random changes are either refused or give a valid MDP.
 static void texts_cut_and_changed(void **state) {
   (void)state;
   static const Parse parse[] = {parse_cassandra, parse_gymnasium, parse_prism};
@@ -309,7 +310,8 @@ static void texts_cut_and_changed(void **state) {
     char *text = text_of(format, &size);
     for (size_t n = 0; n + 4 < size; n++) {
       CelMdp *mdp = NULL;
-      char *part = malloc(n + 1); // so that a sanitizer sees a step past its end
+      // an exact allocation, so that a sanitizer sees reads past the end
+      char *part = malloc(n + 1);
       memcpy(part, text, n);
       const CelStatus status = parse[format](&mdp, part, n);
       if (status == CEL_OK) assert_ok(cel_mdp_check(mdp));
@@ -317,7 +319,8 @@ static void texts_cut_and_changed(void **state) {
       cel_mdp_destroy(mdp);
       free(part);
     }
-    // Cassandra's last rewards may be missing, PRISM's last probability some digits.
+    // A truncated file of Cassandra may lack the last rewards, and PRISM's may lack the last
+    // digits.
     if (format == 1) assert_int_equal(good, 0);
     for (int i = 0; i < 20000; i++) {
       CelMdp *mdp = NULL;

@@ -1,5 +1,5 @@
-/// What all formats have in common: one rule for probabilities, options that replace what a file says, PRISM's reward
-/// structures, texts without an end.
+/// Rules that all formats share: the tolerance of probabilities, options that override the file,
+/// PRISM's reward structures, and texts without end.
 #include "mdp/formats/formats.h"
 #include "mdp/formats/prism.h"
 #include "model_cases.h"
@@ -43,7 +43,7 @@ static CelStatus by_cassandra(CelMdp **out, void **state, const double row[2], d
   return celi_mdp_parse_cassandra(out, "c.mdp", text, (size_t)n, LOAD_DISCOUNT(0.9));
 }
 
-/// The row given whole, which is read by another function.
+/// The same row as a list of numbers, which another function reads.
 static CelStatus by_cassandra_row(CelMdp **out, void **state, const double row[2], double start) {
   (void)state;
   char text[512];
@@ -54,7 +54,7 @@ static CelStatus by_cassandra_row(CelMdp **out, void **state, const double row[2
   return celi_mdp_parse_cassandra(out, "c.mdp", text, (size_t)n, LOAD_DISCOUNT(0.9));
 }
 
-/// Its initial distribution has no numbers.
+/// PRISM's initial distribution has no numbers.
 static CelStatus by_prism(CelMdp **out, void **state, const double row[2], double start) {
   (void)state, (void)start;
   char tra[512];
@@ -103,7 +103,8 @@ static const struct {
               {"prism", by_prism},         {"safetensors", by_safetensors}};
 enum { MAKERS = sizeof makers / sizeof makers[0] };
 
-/// What is accepted is divided by its sum; what is below 0 becomes 0. Nothing else.
+/// Accepted probabilities are divided by their sum, and negative ones become 0. Nothing else
+/// changes.
 static void one_rule_for_probabilities(void **state) {
   static const struct {
     double row[2], start;
@@ -251,7 +252,7 @@ static void put(void **state, const char *name, const char *text) {
   put_file(in_folder(state, name), text, strlen(text));
 }
 
-/// The only pair's r(s,a) of state 0 with that reward structure.
+/// r(s,a) of the only pair of state 0 with that reward structure.
 static double reward_of(void **state, const char *name, const char *reward) {
   CelMdpLoadOptions options = cel_mdp_load_options_default();
   CelMdp *mdp = NULL;
@@ -277,14 +278,14 @@ static CelStatus load(void **state, const char *name, const char *reward) {
 
 static void prism_reward_structures(void **state) {
   put(state, "m.tra", TRA);
-  assert_true(reward_of(state, "m.tra", "") == 0); // none: no rewards
+  assert_true(reward_of(state, "m.tra", "") == 0); // no structure, so no rewards
   assert_fails(load(state, "m.tra", "time"), CEL_E_NAME, "no reward structure \"time\", because");
   put(state, "m1.srew", "# Reward structure \"time\"\n# State rewards\n1 1\n0 3\n");
-  assert_true(reward_of(state, "m.tra", "") == 3); // one, and it has a number
+  assert_true(reward_of(state, "m.tra", "") == 3); // a single structure, with a number
   put(state, "m1.trew", "# Reward structure \"time\"\n1 1 1\n0 0 0 0.25\n");
   assert_true(reward_of(state, "m.tra", "") == 3.25); // state and transition rewards add up
   put(state, "m2.trew", "# Reward structure \"gain\"\n1 1 1\n0 0 0 7\n");
-  put(state, "m10.srew", "1 1\n0 -1\n"); // without headers
+  put(state, "m10.srew", "1 1\n0 -1\n"); // without comments
   assert_fails(load(state, "m.tra", ""), CEL_E_ARGUMENT,
                "has 3 reward structures: 1 (\"time\"), 2 (\"gain\"), 10; set reward");
   assert_true(reward_of(state, "m.tra", "time") == 3.25);
@@ -299,9 +300,9 @@ static void prism_reward_structures(void **state) {
 static void prism_files_of_others(void **state) {
   put(state, "n.tra", TRA);
   put(state, "n.srew", "1 1\n0 5\n");
-  put(state, "n1.tra", TRA); // another problem, which n1.srew belongs to
+  put(state, "n1.tra", TRA); // now n1.srew belongs to another MDP
   put(state, "n1.srew", "1 1\n0 6\n");
-  put(state, "n01.srew", "1 1\n0 9\n"); // not as PRISM counts
+  put(state, "n01.srew", "1 1\n0 9\n"); // PRISM never writes this number
   put(state, "n1x.srew", "1 1\n0 9\n");
   assert_true(reward_of(state, "n.tra", "") == 5);
   assert_true(reward_of(state, "n1.tra", "") == 6);
@@ -312,7 +313,7 @@ static void prism_files_of_others(void **state) {
 
 // ---- texts without an end
 
-/// A reader says how far it read and what to do.
+/// The error says how much was read and what to do.
 static void endless_texts_have_a_limit(void **state) {
   (void)state;
   CelMdp *mdp = NULL;
@@ -320,7 +321,7 @@ static void endless_texts_have_a_limit(void **state) {
   assert_fails(cel_mdp_load(&mdp, "/dev/zero", CEL_MDP_SAFETENSORS, 0.9), CEL_E_IO,
                "/dev/zero: a pipe or device cannot be mapped: write it to a file first");
   const CelStatus status = cel_mdp_load(&mdp, "/dev/zero", CEL_MDP_GYMNASIUM, 0.9);
-  if (status == CEL_E_MEMORY) skip(); // less than that is left
+  if (status == CEL_E_MEMORY) skip(); // the machine has less memory than the limit
   assert_int_equal(status, CEL_E_FORMAT);
   assert_non_null(strstr(cel_error(), "/dev/zero: no end after 256.0 MiB"));
   assert_non_null(strstr(cel_error(), "write it to a file"));

@@ -1,4 +1,5 @@
-/// Generators: what all of them promise, random problems by their properties, and every way to ask wrong.
+/// Generators: what all of them guarantee, statistics of random MDPs, and every kind of bad
+/// argument.
 #include "base/field.h"
 #include "generate_kit.h"
 #include "model_cases.h"
@@ -95,7 +96,7 @@ static void a_seed_is_a_problem(void **state) {
     CelMdp *c = generate(cases[i].name, other);
     expect_same_mdp(a, b);
     if (same_transitions(a, c) && same_rewards(a, c)) {
-      fail_msg("%s %s: seeds 0 and 1 are one problem", cases[i].name, cases[i].arguments);
+      fail_msg("%s %s: seeds 0 and 1 give the same MDP", cases[i].name, cases[i].arguments);
     }
     cel_mdp_destroy(a);
     cel_mdp_destroy(b);
@@ -103,7 +104,7 @@ static void a_seed_is_a_problem(void **state) {
   }
 }
 
-/// Written down once: problems of a seed stay what they are from version to version.
+/// Recorded once, so that the MDP of a seed never changes between versions.
 static void seeds_stay_what_they_were(void **state) {
   (void)state;
   CelMdp *garnet = generate("garnet", "states=50 seed=42");
@@ -111,7 +112,7 @@ static void seeds_stay_what_they_were(void **state) {
   assert_memory_equal(garnet->next32, next, sizeof next);
   CelMdp *lake = generate("frozenlake", "size=5 seed=42");
   char map[26] = {0};
-  for (int s = 0; s < 25; s++) { // what ends everywhere is a hole or the goal
+  for (int s = 0; s < 25; s++) { // a tile where every action ends the episode is a hole or the goal
     const int64_t t = lake->row[lake->pair[s]];
     map[s] = cel_mdp_next(lake, t) == s && lake->ends[t] ? 'H' : 'F';
   }
@@ -145,14 +146,14 @@ static void garnet_has_the_shape_asked_for(void **state) {
     assert_int_equal(mdp->max_actions, cases[i].actions);
     assert_int_equal(terminals(mdp), cases[i].terminals);
     assert_int_equal(mdp->pairs, (cases[i].states - cases[i].terminals) * cases[i].actions);
-    for (int64_t p = 0; p < mdp->pairs; p++) // merged, so they are different states
+    for (int64_t p = 0; p < mdp->pairs; p++) // equal ones would have been merged
       assert_int_equal(mdp->row[p + 1] - mdp->row[p], cases[i].branching);
     assert_true(mdp->start[0] > 0);
     cel_mdp_destroy(mdp);
   }
 }
 
-/// One terminal state among states 1 to 4, in 2,000 problems.
+/// One of states 1 to 4 is terminal, with equal probability, in 2,000 MDPs.
 static void garnet_draws_terminals_alike(void **state) {
   (void)state;
   enum { N = 2000 };
@@ -169,7 +170,7 @@ static void garnet_draws_terminals_alike(void **state) {
   for (int s = 1; s < 5; s++) assert_true(fabs(at[s] - N / 4.0) < 4 * sqrt(N * 3 / 16.0));
 }
 
-/// Next states and probabilities have the distribution that they should: sums over 80,000 draws.
+/// Next states and probabilities have the right distribution, over 80,000 draws.
 static void garnet_draws_all_alike(void **state) {
   (void)state;
   enum { S = 8, B = 4 };
@@ -182,12 +183,12 @@ static void garnet_draws_all_alike(void **state) {
   }
   const double rows = (double)mdp->pairs;
   for (int s = 0; s < S; s++) {
-    // a state is among 4 of 8 in half of the rows: 4 standard errors of a coin
+    // Each state is among the 4 of 8 in half of the rows, within 4 standard errors of a coin.
     assert_true(fabs(hits[s] / rows - 0.5) < 4 * 0.5 / sqrt(rows));
-    // and has an eighth of the mass; variance of one row's below E[p^2]/2 = .05
+    // Each has an eighth of the mass. The variance of one row's mass is below E[p^2]/2 = .05.
     assert_true(fabs(mass[s] / rows - 0.125) < 4 * sqrt(0.05 / rows));
   }
-  // pieces of [0, 1] cut at 3 places: E[p^2] = 2/(4 * 5)
+  // Pieces of [0, 1] cut at 3 positions have E[p^2] = 2/(4 * 5).
   assert_true(fabs(square / (double)mdp->transitions - 0.1) < 0.002);
   cel_mdp_destroy(mdp);
 }
@@ -220,7 +221,7 @@ static void garnet_rewards_are_of_what_is_said(void **state) {
 
 // ---- grid worlds
 
-/// The state at (row, column), `here` where there is none or a wall.
+/// The state at (row, column), or `here` outside the grid and at a wall.
 static int64_t state_at(const CelMdpGrid *grid, int64_t row, int64_t column, int64_t here) {
   if (row < 0 || row >= grid->rows || column < 0 || column >= grid->columns) return here;
   const int64_t s = grid->state[row * grid->columns + column];
@@ -234,7 +235,7 @@ static double probability_of(const CelMdp *mdp, int64_t p, int64_t next) {
   return sum;
 }
 
-/// Every row of the cell's state, made again from the geometry that plots get.
+/// Checks every row of a cell's state against the geometry in mdp->grid.
 static void check_cell(const CelMdp *mdp, int64_t row, int64_t column, double slip) {
   const CelMdpGrid *grid = mdp->grid;
   const int64_t s = grid->state[row * grid->columns + column];
@@ -251,7 +252,7 @@ static void check_cell(const CelMdp *mdp, int64_t row, int64_t column, double sl
   }
 }
 
-/// Whether every state can reach state `to` (pairs are walked backwards until nothing changes).
+/// True if every state can reach state `to`. Walks backwards until nothing changes.
 static bool all_reach(const CelMdp *mdp, int64_t to) {
   uint8_t *reaches = calloc((size_t)mdp->states, 1);
   bool changed = true, all = true;
@@ -273,7 +274,7 @@ static void grids_are_what_their_geometry_says(void **state) {
   static const struct {
     const char *arguments;
     int64_t columns, rows;
-    double slip, open; ///< open: fewest states, as a fraction of the cells
+    double slip, open; ///< open: smallest number of states, as a fraction of the cells
   } cases[] = {
       {"", 20, 20, 0.2, 1},
       {"width=1 height=2 slip=0", 1, 2, 0, 1},
@@ -360,7 +361,7 @@ static void drawn_lakes_have_a_way_to_the_goal(void **state) {
   }
 }
 
-/// Directions that plots draw as arrows: where a step that does not slip goes.
+/// The directions in mdp->grid must be where a step that does not slip goes.
 static void toy_text_grids_tell_their_directions(void **state) {
   (void)state;
   static const char *const names[] = {"frozenlake-4x4", "frozenlake-8x8", "frozenlake",
@@ -374,7 +375,8 @@ static void toy_text_grids_tell_their_directions(void **state) {
       assert_int_equal(grid->state[s], s);
       for (int a = 0; a < 4; a++) {
         const int64_t next = cel_mdp_next(mdp, mdp->row[mdp->pair[s] + a]);
-        if (next == s || next == 36) continue; // at the edge, in a hole; the cliff's start
+        // at the edge, in a hole, or back at the cliff's start
+        if (next == s || next == 36) continue;
         assert_int_equal(next, (row + grid->direction[2 * a]) * grid->columns + column +
                                    grid->direction[2 * a + 1]);
         moves++;
@@ -429,7 +431,7 @@ static void wrong_arguments_are_told(void **state) {
   }
 }
 
-/// Values that their own field refuses, as text and in a config that was filled in by code.
+/// Values outside a field's range are refused, as text and in a config struct.
 static void ranges_are_named(void **state) {
   (void)state;
   static const struct {
@@ -470,7 +472,7 @@ static void ranges_are_named(void **state) {
   }
 }
 
-/// Sizes that no machine has room for are refused before anything is filled.
+/// Sizes beyond the machine's memory are refused before anything is filled.
 static void sizes_that_do_not_fit_are_told(void **state) {
   (void)state;
   CelMdp *mdp;

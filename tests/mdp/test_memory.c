@@ -1,4 +1,5 @@
-/// Memory that grows with a problem is asked for before it is taken, and as much as will be needed at most.
+/// Memory that grows with an MDP is requested before it is allocated. The request is not larger
+/// than the need.
 #include "base/base.h"
 #include "celsius/solve.h"
 #include "model_cases.h"
@@ -6,10 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/// A sanitizer owns the address space, and an emulator keeps its own unlimited.
+/// A sanitizer or an emulator does not allow a limit of the address space.
 enum { UNLIMITED = 77 };
 
-/// Runs fn in a process that has `bytes` more of address space than it uses; what it returns.
+/// Runs fn in a process that may use `bytes` more of address space than now. Returns its result.
 static int with_room(size_t bytes, int (*fn)(void)) {
   const pid_t child = fork();
   assert_true(child >= 0);
@@ -46,7 +47,7 @@ static CelStatus make_grid(CelMdp **out) {
   return status;
 }
 
-/// 0: made; 1: refused at once, by the sum of all; 2: something else.
+/// 0: generated; 1: refused at once, with the total size; 2: anything else.
 static int grid_outcome(void) {
   CelMdp *mdp = NULL;
   const CelStatus status = make_grid(&mdp);
@@ -83,7 +84,7 @@ static void solving_asks_for_what_it_takes(void **state) {
   cel_mdp_destroy(solved);
 }
 
-/// An array that would not fit is refused before it is touched.
+/// An array that does not fit is refused before it is touched.
 static int array_outcome(void) {
   char *bytes = NULL;
   const size_t n = (size_t)100 << 20;

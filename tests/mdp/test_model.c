@@ -1,4 +1,4 @@
-/// Building problems: what comes out, and every way to do it wrong.
+/// The builder: its results, and every kind of misuse.
 #include "model_cases.h"
 
 // ---- what comes out
@@ -12,7 +12,7 @@ static void a_small_problem_is_as_it_was_told(void **state) {
   assert_ok(cel_mdp_transition(b, 1, 0.75, 0, false));
   assert_ok(cel_mdp_pair(b, 0, 1, -1.0));
   assert_ok(cel_mdp_transition(b, 3, 1.0, 0.5, false));
-  assert_ok(cel_mdp_pair(b, 2, 0, 0.0)); // state 1 is passed over: terminal
+  assert_ok(cel_mdp_pair(b, 2, 0, 0.0)); // state 1 is skipped, so it is terminal
   assert_ok(cel_mdp_transition(b, 0, 1.0, 0, false));
   CelMdp *mdp = built(b);
   assert_string_equal(mdp->name, "small");
@@ -34,7 +34,7 @@ static void a_small_problem_is_as_it_was_told(void **state) {
   assert_null(mdp->action);
   assert_null(mdp->next64);
   assert_null(mdp->grid);
-  const double start[] = {0.5, 0, 0.5, 0}; // the states that are not terminal
+  const double start[] = {0.5, 0, 0.5, 0}; // uniform over the states that are not terminal
   assert_memory_equal(mdp->start, start, sizeof start);
   assert_int_equal(cel_mdp_action(mdp, 0, 1), 1);
   assert_int_equal(cel_mdp_next(mdp, 1), 2);
@@ -51,7 +51,8 @@ static void repeated_next_states_are_merged(void **state) {
   assert_ok(cel_mdp_transition(b, 0, 0.25, 1, true));
   assert_ok(cel_mdp_transition(b, 1, 0.0, 1e300, true)); // dropped
   assert_ok(cel_mdp_transition(b, 2, 0.125, 1, false));
-  assert_ok(cel_mdp_transition(b, 0, 0.375, 2, false)); // not with the one that ends
+  // not merged with the one that ends the episode
+  assert_ok(cel_mdp_transition(b, 0, 0.375, 2, false));
   CelMdp *mdp = built(b);
   assert_int_equal(mdp->transitions, 3);
   const uint32_t next[] = {0, 0, 2};
@@ -70,13 +71,13 @@ static void rewards_and_ends_come_late(void **state) {
   CelMdpBuilder *b = builder_of(3, 0.5, 7);
   for (int64_t s = 0; s < 2; s++) {
     assert_ok(cel_mdp_pair(b, s, 0, 2));
-    assert_ok(cel_mdp_transition(b, 0, 0.5, (double)s, false)); // one reward: r(s,a)
+    assert_ok(cel_mdp_transition(b, 0, 0.5, (double)s, false)); // a single reward, r(s,a)
     assert_ok(cel_mdp_transition(b, 1, 0.5, (double)s, false));
   }
   assert_ok(cel_mdp_pair(b, 2, 0, 0));
   assert_ok(cel_mdp_transition(b, 0, 0.5, -1, false));
   assert_ok(cel_mdp_transition(b, 2, 0.5, 1, true));
-  assert_ok(cel_mdp_pair(b, 2, 5, 0)); // and so do numbers
+  assert_ok(cel_mdp_pair(b, 2, 5, 0)); // and so do action numbers
   assert_ok(cel_mdp_transition(b, 2, 1, 0, false));
   CelMdp *mdp = built(b);
   const double reward_next[] = {2, 2, 3, 3, -1, 1, 0}, reward[] = {2, 3, 0, 0};
@@ -103,7 +104,7 @@ static void sums_become_one(void **state) {
   assert_ok(cel_mdp_pair(b, 0, 2, 0));
   for (int i = 0; i < 4; i++) assert_ok(cel_mdp_transition(b, 3, parts[i], 0, false));
   assert_ok(cel_mdp_start(b, 1, 0.5 - 4e-10));
-  assert_ok(cel_mdp_start(b, 0, 0.25)); // set again below: not added
+  assert_ok(cel_mdp_start(b, 0, 0.25)); // replaced below, not added
   assert_ok(cel_mdp_start(b, 0, 0.5 - 4e-10));
   CelMdp *mdp = built(b);
   for (int i = 0; i < 10; i++) assert_true(fabs(mdp->probability[i] - 0.1) < 1e-16);
@@ -118,7 +119,7 @@ static void sums_become_one(void **state) {
 enum { TABLE_STATES = 12, TABLE_ACTIONS = 3 };
 typedef struct Table {
   double probability[TABLE_STATES][TABLE_ACTIONS][TABLE_STATES][2];
-  double weighted[TABLE_STATES][TABLE_ACTIONS][TABLE_STATES][2]; // by probability
+  double weighted[TABLE_STATES][TABLE_ACTIONS][TABLE_STATES][2]; // sums weighted by probability
 } Table;
 
 static CelMdp *fill_table(Table *table, uint64_t seed) {
@@ -162,7 +163,7 @@ static void random_problems_match_their_tables(void **state) {
           assert_true(fabs(mdp->probability[t] - *probability) < 1e-14);
           assert_true(fabs(mdp->probability[t] * mdp->reward_next[t] - weighted) < 1e-14);
           expected += weighted;
-          *probability = 0.0; // taken
+          *probability = 0.0; // marks it as found
         }
         assert_true(fabs(mdp->reward[p] - expected) < 1e-13);
         for (int64_t next = 0; next < TABLE_STATES; next++) {
@@ -193,7 +194,7 @@ static void the_whole_is_refused(void **state) {
   assert_fails(cel_mdp_builder_create(&b, 3, inf, 5), CEL_E_RANGE, "discount inf");
   assert_fails(cel_mdp_builder_create(&b, 3, 0.9, -1), CEL_E_RANGE, "horizon -1");
   assert_null(b);
-  assert_ok(cel_mdp_builder_create(&b, 3, 1.0, 1)); // with a horizon it is one
+  assert_ok(cel_mdp_builder_create(&b, 3, 1.0, 1)); // valid with a horizon
   assert_fails(cel_mdp_builder_reserve(b, INT64_MAX, 1), CEL_E_MEMORY, "too many");
   assert_fails(cel_mdp_builder_reserve(b, 1, INT64_MAX), CEL_E_MEMORY, "too many");
   assert_fails(cel_mdp_builder_reserve(b, -1, 0), CEL_E_MEMORY, "-1 pairs");

@@ -1,5 +1,5 @@
-/// Promises of a CelMdp broken one by one, in memory and in files; files there and back, made by others,
-/// cut short, and changed at random.
+/// CelMdp and its safetensors files: each guarantee broken in turn, round trips, foreign files,
+/// truncated files, and random changes.
 #include "mdp/formats/formats.h"
 #include "model_cases.h"
 #include "support/load_options.h"
@@ -22,7 +22,7 @@ typedef struct Parts {
   const char *discount, *horizon, *name, *format;
 } Parts;
 
-/// Three states, the last one terminal; actions 0 and 2 of state 0, 1 of state 1.
+/// Three states, the last one terminal. State 0 has actions 0 and 2, and state 1 has action 1.
 static void fill_parts(Parts *p) {
   *p = (Parts){
       .pair = {0, 2, 3, 3},
@@ -84,7 +84,7 @@ static void list_parts(Parts *p, CelTensor list[TENSORS]) {
   list[10] = tensor("grid.direction", CEL_I32, p->direction, 2, 2);
 }
 
-/// Writes n tensors with the parts' metadata; a NULL is left out.
+/// Writes n tensors with the metadata of the parts. Metadata that are NULL are omitted.
 static void write_list(const char *path, const Parts *p, const CelTensor *list, int n) {
   const CelMeta all[] = {
       {"format", p->format}, {"discount", p->discount}, {"horizon", p->horizon}, {"name", p->name}};
@@ -145,7 +145,7 @@ BREAK(cell_lowest, p->cell[0] = INT64_MIN)
 
 static const struct {
   void (*breaks)(Parts *);
-  const char *part; // of the message
+  const char *part; // expected part of the message
 } promises[] = {
     {pair_first, "pair[0] is 1"},
     {pair_negative, "pair[0] is -1"},
@@ -285,12 +285,12 @@ static void next_states_of_64_bits(void **state) {
   write_list(path, &p, list, TENSORS);
   assert_fails(load(path, (double)NAN), CEL_E_CORRUPT,
                "state 0, action 2, transition 2 (to state -3");
-  p.next64[2] = INT64_C(1) << 32; // 0, were it cut to 32 bits
+  p.next64[2] = INT64_C(1) << 32; // would be 0 if cut to 32 bits
   write_list(path, &p, list, TENSORS);
   assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, "to state 4294967296");
 }
 
-/// 300,000 transitions are 3.6 MB of next states and probabilities; loading takes no such block.
+/// 300,000 transitions have 3.6 MB of next states and probabilities. Loading must not copy them.
 static void nothing_large_is_copied(void **state) {
   const char *path = in_folder(state, "large.safetensors");
   enum { S = 100000 };
@@ -320,7 +320,7 @@ static void nothing_large_is_copied(void **state) {
 
 // ---- files of others
 
-/// Index arrays as SciPy has them, int32 or int64, and others; numbers in single precision.
+/// Index arrays as SciPy writes them (int32, int64) and others; single-precision numbers.
 static void other_types_are_read(void **state) {
   static Parts p;
   CelTensor list[TENSORS];
@@ -364,7 +364,7 @@ static void other_types_are_read(void **state) {
   }
 }
 
-/// Other metadata are a comment, but not a key spelled nearly as one of ours.
+/// Metadata may have other keys, but none that is spelled almost like a known one.
 static void metadata_spelled_wrong_is_told(void **state) {
   static const struct {
     const char *key, *meant;
@@ -402,10 +402,10 @@ static void pythons_files_are_read(void **state) {
   const int64_t pair[] = {0, 2, 4, 5, 5}, row[] = {0, 2, 3, 6, 7, 8};
   assert_memory_equal(mdp->pair, pair, sizeof pair);
   assert_memory_equal(mdp->row, row, sizeof row);
-  // Written as 1/3 with ten digits, so that they sum to 1 - 1e-10: divided by their sum.
+  // 1/3 with ten digits: the row sums to 1 - 1e-10 and is divided by its sum.
   for (int t = 3; t < 6; t++) assert_true(fabs(mdp->probability[t] - 1.0 / 3) < 1e-15);
   assert_true(mdp->probability[0] == 0.25 && mdp->probability[6] == 1);
-  // r(s,a) is worked out, and the start is uniform over the states with an action.
+  // r(s,a) is computed, and the start is uniform over the states with an action.
   const double reward[] = {0.25 * 1 + 0.75 * 5, 2, 0, -1, 8};
   for (int p = 0; p < 5; p++) assert_true(fabs(mdp->reward[p] - reward[p]) < 1e-9);
   for (int s = 0; s < 4; s++) assert_true(fabs(mdp->start[s] - (s < 3 ? 1.0 / 3 : 0)) < 1e-15);
@@ -486,7 +486,7 @@ static void wrong_tensors_are_named(void **state) {
 
 // ---- cut short, and changed at random
 
-/// The parts as a file without digests, so that changes are not found by those.
+/// The parts as a file without digests, because digests would catch every change.
 static char *undigested(void **state, size_t *size) {
   static Parts p;
   CelTensor list[TENSORS];
@@ -517,11 +517,11 @@ static void cut_files_are_refused(void **state) {
   char *bytes = undigested(state, &size);
   assert_ok(load_bytes(bytes, size));
   for (size_t n = 0; n < size; n++) {
-    char *cut = malloc(n + 1); // of its own, so that a sanitizer sees who reads beyond
+    char *cut = malloc(n + 1); // an exact allocation, so that a sanitizer sees reads past the end
     assert_non_null(cut);
     memcpy(cut, bytes, n);
     const CelStatus status = load_bytes(cut, n);
-    if (status == CEL_OK) fail_msg("a file cut to %zu of %zu bytes is taken", n, size);
+    if (status == CEL_OK) fail_msg("a file cut to %zu of %zu bytes was accepted", n, size);
     free(cut);
   }
   free(bytes);
@@ -537,13 +537,13 @@ static void changed_files_do_not_crash(void **state) {
     memcpy(changed, bytes, size);
     const int changes = 1 + (int)cel_rng_below(&rng, 3);
     for (int i = 0; i < changes; i++) {
-      // Every other one in the data, where values break; the rest anywhere.
+      // Every other change is in the data, where values break. The rest are anywhere.
       const size_t from = round % 2 ? size - 400 : 0;
       changed[from + cel_rng_below(&rng, size - from)] = (char)cel_rng_below(&rng, 256);
     }
     taken += load_bytes(changed, size) == CEL_OK;
   }
-  print_message("%d of %d changed files are problems still\n", taken, rounds);
+  print_message("%d of %d changed files are still valid MDPs\n", taken, rounds);
   assert_true(taken > 0 && taken < rounds / 2);
   free(changed);
   free(bytes);

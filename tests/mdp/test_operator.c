@@ -1,4 +1,5 @@
-/// The layout for sweeps against the problem itself, and the same bits for any number of threads and instruction set.
+/// Compares the layout for sweeps with the MDP itself. The bits must be the same for any number of
+/// threads and any instruction set.
 #include "celsius/solve.h"
 #include "mdp/evaluate/krylov.h"
 #include "mdp/operator/kernels.h"
@@ -27,8 +28,8 @@ static const CeliMdpKernels *table_at(int i) {
   return &celi_mdp_kernels_portable;
 }
 
-/// A problem in which most slices are runs: states on a ring with holes, three next states each; `even`: with the same
-/// probabilities everywhere.
+/// An MDP in which most slices are runs: states on a ring with holes and three next states each.
+/// `even`: all states have the same probabilities.
 static void ring(Problem *problem, int64_t S, int64_t A, bool even, uint64_t seed) {
   const ProblemSpec spec = {
       .states = S, .actions = A, .branching = 3, .discount = 0.95, .reward_scale = 1.0};
@@ -84,8 +85,8 @@ static void obstacles(Problem *problem) {
   own->start = problem->start, own->ends = problem->ends, own->grid = NULL, own->reward_next = NULL;
 }
 
-/// The problems on which layouts differ: runs, even ones, with holes, gathers, sorted chunks, terminal states, many
-/// actions, a long row.
+/// MDPs with different layouts: runs, even runs, runs with holes, gathers, sorted chunks, terminal
+/// states, many actions, a long row.
 static bool make(Problem *problem, int which) {
   static const ProblemSpec specs[] = {
       {.states = 1, .actions = 1, .branching = 1, .discount = 0.9, .reward_scale = 1},
@@ -122,7 +123,7 @@ static void random_values(double *V, int64_t n, uint64_t seed, const CelMdp *mdp
     V[s] = mdp->pair[s + 1] > mdp->pair[s] ? 4.0 * problem_uniform(&seed) : 0.0;
 }
 
-/// Sweep, linearisation and products as the problem's own rows have them.
+/// Compares sweep, linearization and products with the rows of the MDP.
 static void layout_is_the_problem(void **state) {
   (void)state;
   Problem problem;
@@ -177,7 +178,7 @@ static void layout_is_the_problem(void **state) {
   }
 }
 
-/// Everything that the solvers do with an operator, in one vector.
+/// The results of everything that solvers do with an operator, in one vector.
 static double *trace(const CelMdp *mdp, const CeliMdpKernels *kernels, int64_t threads) {
   CeliOperator *op;
   CeliKrylov krylov;
@@ -231,10 +232,10 @@ static void same_bits(void **state) {
   }
 }
 
-/// And on every machine: what all of them must come to.
+/// The result must also be the same on every machine.
 static void same_bits_everywhere(void **state) {
   (void)state;
-  uint64_t hash = 0xcbf29ce484222325u; // FNV-1a, a double at a time
+  uint64_t hash = 0xcbf29ce484222325u; // FNV-1a over doubles
   Problem problem;
   for (int which = 0; make(&problem, which); which++) {
     double *all = trace(&problem.mdp, table_at(0), 2);
@@ -250,8 +251,8 @@ static void same_bits_everywhere(void **state) {
   assert_true(hash == 0x6d6aba34fa8573e8u);
 }
 
-/// The shapes that the problems above are there for.
-enum { GATHERED = 64 }; // no flag of a slice's
+/// The forms of slices that the MDPs above must contain.
+enum { GATHERED = 64 }; // not a flag of slices
 static void every_kind_of_slice(void **state) {
   (void)state;
   unsigned seen = 0, merged_runs = 0, holes = 0;
@@ -281,7 +282,7 @@ static void solutions_do_not_depend_on_threads(void **state) {
   make(&problem, 4);
   CelSolveConfig config = cel_solve_config_default();
   for (config.method = CEL_SOLVE_AUTO; config.method <= CEL_SOLVE_NEWTON; config.method++) {
-    if (config.method == CEL_SOLVE_PI) continue; // direct solves are outside of the promise
+    if (config.method == CEL_SOLVE_PI) continue; // direct solves do not guarantee equal bits
     CelSolution *one, *more;
     config.threads = 1;
     assert_ok(cel_solve(&problem.mdp, &config, &one));

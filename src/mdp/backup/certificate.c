@@ -5,8 +5,8 @@
 /// states that are not terminal (the rest ends the episode or reaches a terminal state of value 0)
 /// changes by gamma m c. T is monotone, so
 ///     T(V + c) <= TV + gamma max(m_max c, m_min c).                                          (1)
-/// If TV - V <= b everywhere, then a c with b + gamma max(m_max c, m_min c) <= c gives T(V + c) <=
-/// V + c, and hence V* <= V + c:
+/// If TV - V <= b everywhere, then a c with b + gamma max(m_max c, m_min c) <= c gives
+/// T(V + c) <= V + c, and hence V* <= V + c:
 ///     c = b / (1 - gamma m_max) for b >= 0,   b / (1 - gamma m_min) for b < 0.               (2)
 /// The lower bound follows in the same way. With m = 1 these are the bounds of MacQueen and
 /// Porteus. They hold for the soft operator and for the operator of a policy, because only (1) was
@@ -20,25 +20,27 @@
 /// The reward enters only through |Q^|. Let M^ = max Q^ and x_a = M^ - Q^_a >= 0. Then
 /// |Q^_a| <= |M^| + x_a.
 ///
-/// Unregularized (alpha = 0): q + u |q| and q - u |q| increase with q, so |max Q - M^| <= w + u
-/// |M^|. An action that is not the best adds no error, whatever its reward. Soft: F(q) = alpha log
-/// sum exp(q/alpha) satisfies F(q + c) = F(q) + c. By (3), F(Q) is between
+/// Unregularized (alpha = 0): q + u |q| and q - u |q| increase with q, so
+/// |max Q - M^| <= w + u |M^|. An action that is not the best adds no error, whatever its reward.
+/// Soft: F(q) = alpha log sum exp(q/alpha) satisfies F(q + c) = F(q) + c. By (3), F(Q) is between
 ///     F(M^ - (1 -+ u) x) +- (w + u |M^|).
 /// The derivative of F(M^ - c x) in c is -E[x] under the weights exp(-c x/alpha)/Z. Here Z >= 1,
 /// because the best action has x = 0, and E[c x/alpha] = entropy - log Z <= log A. So the error is
 /// at most w + u |M^| + u alpha log A (1 + 2u): bad actions have a large x, but their weights are
-/// smaller still. The same argument covers the exponents (Q^ - M^) sharpness, whose relative error
-/// is 4 u; they add 4 u alpha log A. 2^x and the sum over actions have relative error (A + 4) u,
-/// which is alpha (A + 4) u after the logarithm. The logarithm, its product with alpha and the last
-/// addition add 3 u alpha log A + u |TV^|. Dropped weights below 2^-1000 add less than u. Finally,
+/// smaller still.
+/// The same argument covers the exponents (Q^ - M^) sharpness, whose relative error is 4 u. They
+/// add 4 u alpha log A. 2^x and the sum over actions have relative error (A + 4) u, which becomes
+/// alpha (A + 4) u after the logarithm. The logarithm, its product with alpha and the last addition
+/// add 3 u alpha log A + u |TV^|. Dropped weights below 2^-1000 add less than u. Finally,
 /// |M^| <= |TV^| + alpha log A.
 ///
-/// For the operator of a policy, the error of sum_a pi_a (Q_a - alpha log pi_a) is at most w + (A +
-/// 6) u sum_a pi_a (|Q^_a| + alpha |log pi_a|).
+/// For the operator of a policy, the error of sum_a pi_a (Q_a - alpha log pi_a) is at most
+///     w + (A + 6) u sum_a pi_a (|Q^_a| + alpha |log pi_a|).
 ///
-/// Each subnormal result adds an absolute error below 2^-1074. Source: MacQueen, "A modified
-/// dynamic programming method for Markovian decision problems", 1966; Porteus, "Some bounds for
-/// discounted sequential decision processes", 1971; Higham, "Accuracy and stability", ch. 3.
+/// Each subnormal result adds an absolute error below 2^-1074.
+/// Source: MacQueen, "A modified dynamic programming method for Markovian decision problems", 1966;
+/// Porteus, "Some bounds for discounted sequential decision processes", 1971; Higham, "Accuracy and
+/// stability", ch. 3.
 #include "mdp/backup/certificate.h"
 #include "mdp/backup/explog.h"
 #include <math.h>

@@ -24,7 +24,8 @@ CeliShape celi_mdp_shape(const CelMdp *mdp);
 
 /// Checks that values fit into a double and that gamma is far enough from 1 to bound errors. Values
 /// are rewards over 1/(1-gamma) steps or over the horizon. `sampled`: include the rewards of single
-/// transitions, not only their means. Errors: CEL_E_RANGE.
+/// transitions, not only their means.
+/// Errors: CEL_E_RANGE.
 CelStatus celi_check_magnitude(const CelMdp *mdp, double gamma, bool sampled) CEL_WARN_UNUSED;
 
 #endif

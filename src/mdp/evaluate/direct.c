@@ -3,8 +3,8 @@
 /// The dense solver is Gaussian elimination without pivoting. Rows are diagonally dominant, so no
 /// pivot vanishes and no element grows beyond twice the largest. Its bits are the same on every
 /// machine. The sparse solver is KLU, whose bits depend on its version. KLU takes rows of A as
-/// columns, so it holds A' and solves with A by its transposed solve. Source: Davis, Palamadai
-/// Natarajan, "Algorithm 907: KLU", ACM Trans. Math. Softw. 2010.
+/// columns, so it holds A' and solves with A by its transposed solve.
+/// Source: Davis, Palamadai Natarajan, "Algorithm 907: KLU", ACM Trans. Math. Softw. 2010.
 #include "mdp/evaluate/direct.h"
 #include "base/base.h"
 #include <stdlib.h>

@@ -63,8 +63,8 @@ static CelStatus check(double alpha, double gamma, bool one) {
   return CEL_OK;
 }
 
-/// The value of state s under pi, where V holds the values of next states. *magnitude becomes sum_a
-/// pi (|Q| + alpha |log pi|).
+/// The value of state s under pi, where V holds the values of next states. *magnitude becomes
+/// sum_a pi (|Q| + alpha |log pi|).
 static double backup(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                      const double *V, int64_t s, double *magnitude) {
   double value = 0.0;

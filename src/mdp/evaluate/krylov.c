@@ -9,8 +9,9 @@
 ///
 /// It solves for corrections that need only a few digits, because the next correction removes their
 /// error. So it runs in single precision, which halves the memory traffic, unless 1 - gamma is too
-/// small. Source: van der Vorst, "Bi-CGSTAB: a fast and smoothly converging variant of Bi-CG", SIAM
-/// J. Sci. Stat. Comput. 1992.
+/// small.
+/// Source: van der Vorst, "Bi-CGSTAB: a fast and smoothly converging variant of Bi-CG", SIAM J.
+/// Sci. Stat. Comput. 1992.
 #include "mdp/evaluate/krylov.h"
 #include "base/base.h"
 #include "mdp/interrupt.h"

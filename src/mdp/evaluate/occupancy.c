@@ -7,7 +7,8 @@
 /// The Krylov method solves this system by corrections, like evaluate.c. BiCGStab takes rows, so
 /// P_pi is transposed once, into an MDP with one action that leads back to the sources of each
 /// state. Let r = (1 - gamma) p_0 - (I - gamma P_pi)' d. P_pi' does not increase mass, so the error
-/// of d has an L1 norm of at most |r|_1/(1 - gamma). Source: [actor-critic, 4.1-4.6].
+/// of d has an L1 norm of at most |r|_1/(1 - gamma).
+/// Source: [actor-critic, 4.1-4.6].
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"

@@ -24,8 +24,8 @@ typedef struct CeliScan {
   int64_t state, action; ///< state and action being read, for messages; -1: none
 } CeliScan;
 
-/// Reads a whole text. Pipes and devices may be endless and are limited to 256 MiB. Errors:
-/// CEL_E_IO, CEL_E_FORMAT (above the limit), CEL_E_MEMORY.
+/// Reads a whole text. Pipes and devices may be endless and are limited to 256 MiB.
+/// Errors: CEL_E_IO, CEL_E_FORMAT (above the limit), CEL_E_MEMORY.
 CelStatus celi_text_read(const char *path, char **data, size_t *size) CEL_WARN_UNUSED;
 
 CeliScan celi_scan(const char *file, const char *text, size_t size);

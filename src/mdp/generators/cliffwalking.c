@@ -3,13 +3,15 @@
 ///     state   the cell, row by row; 36: the start, 47: the goal, 37 to 46: the cliff
 ///     action  0: up, 1: right, 2: down, 3: left
 ///     next    the direction of the action; slippery: that direction or either one at right angles,
-///             a third each; at the edge the walker stays, and from the cliff it returns to the start
+///             a third each; at the edge the walker stays, and from the cliff it returns to the
+///             start
 ///     reward  -1 per step, -100 into the cliff
 ///     ends    on entering the goal
 ///
 /// No episode continues from the cliff or the goal. They have rows like other cells, so that the
-/// table equals Gymnasium's. Source: Sutton and Barto, "Reinforcement Learning", 2nd edition,
-/// example 6.6; Gymnasium's CliffWalking-v1.
+/// table equals Gymnasium's.
+/// Source: Sutton and Barto, "Reinforcement Learning", 2nd edition, example 6.6; Gymnasium's
+/// CliffWalking-v1.
 #include "mdp/generators/generators.h"
 
 typedef struct Cliff {

@@ -11,7 +11,8 @@
 /// Holes and the goal keep four actions. Each stays there, has reward 0 and ends the episode, so
 /// that the table equals Gymnasium's. Random maps are drawn tile by tile until a path leads from
 /// the start to the goal. The map of a seed differs from Gymnasium's, because the random numbers
-/// differ. Source: Gymnasium's FrozenLake-v1.
+/// differ.
+/// Source: Gymnasium's FrozenLake-v1.
 #include "mdp/generators/generators.h"
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ typedef struct Board {
     {"slippery", CEL_FIELD_BOOL, offsetof(Lake, slippery), "true", 0, 0, "", NULL, NULL,           \
      "steps may slip to the side", ""},                                                          \
     {"success_rate", CEL_FIELD_DOUBLE, offsetof(Lake, success_rate), "0.3333333333333333", 0, 1,   \
-     "", NULL, NULL, "probability of the intended direction, if slippery", ""},                       \
+     "", NULL, NULL, "probability of the intended direction, if slippery", ""},                    \
     {"goal_reward", CEL_FIELD_DOUBLE, offsetof(Lake, goal_reward), "1", -1e12, 1e12, "", NULL,     \
      NULL, "reward of entering the goal", ""},                                                     \
     {"hole_reward", CEL_FIELD_DOUBLE, offsetof(Lake, hole_reward), "0", -1e12, 1e12, "", NULL,     \

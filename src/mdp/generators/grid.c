@@ -11,8 +11,8 @@
 /// Every cell is an obstacle with probability `obstacles`. Only the largest connected region of
 /// open cells is kept, and the rest become obstacles too. So every state can reach every other one.
 /// The goal is the last cell of that region, row by row. The episode starts in its first cell or
-/// anywhere. Without obstacles these are two opposite corners. 10^7 states take a few seconds, and
-/// 8 bytes per cell (16 with obstacles) in addition to the MDP.
+/// anywhere. Without obstacles these are two opposite corners.
+/// 10^7 states take a few seconds, and 8 bytes per cell (16 with obstacles) in addition to the MDP.
 #include "mdp/generators/generators.h"
 #include "mdp/model.h"
 #include <stdlib.h>

@@ -10,8 +10,8 @@
 ///
 /// A Poisson demand is truncated where at most 1e-16 remains. An episode starts with an empty
 /// stock. K = 4, c = 2, h = 1, f = 8, M = 3 and a binomial demand of mean 1 from 2 trials give the
-/// example of 3.2.2, which Puterman solves for three months in 4.6.1. Source: Puterman, "Markov
-/// Decision Processes" (1994), 3.2.
+/// example of 3.2.2, which Puterman solves for three months in 4.6.1.
+/// Source: Puterman, "Markov Decision Processes" (1994), 3.2.
 #include "mdp/generators/generators.h"
 #include <math.h>
 #include <stdlib.h>

@@ -13,8 +13,8 @@
 ///
 /// Wear happens at the end of each period, so a replaced machine may be worn at the start of the
 /// next one. The operating cost increases with s, and wear only increases s. So there is an optimal
-/// policy that replaces from some condition on. Source: Puterman, "Markov Decision Processes"
-/// (1994), 3.3 and 4.7.5.
+/// policy that replaces from some condition on.
+/// Source: Puterman, "Markov Decision Processes" (1994), 3.3 and 4.7.5.
 #include "mdp/generators/generators.h"
 #include <stdlib.h>
 

@@ -1,18 +1,19 @@
 /// Taxi: pick up a passenger at one of four stands and drop him off at another, on 5 x 5 cells with
 /// walls.
 ///
-///     state   ((row * 5 + column) * 5 + passenger) * 4 + destination; passenger 0 to 3: at that stand,
-///             4: in the taxi
+///     state   ((row * 5 + column) * 5 + passenger) * 4 + destination; passenger 0 to 3: at that
+///             stand, 4: in the taxi
 ///     action  0: south, 1: north, 2: east, 3: west, 4: pick up, 5: drop off
-///     next    a step into a wall stays; in the rain a free step goes in its direction with probability
-///             p and to either side with (1 - p)/2 (and stays if there is a wall)
+///     next    a step into a wall stays; in the rain a free step goes in its direction with
+///             probability p and to either side with (1 - p)/2 (and stays if there is a wall)
 ///     reward  -1 per step; 20 for the drop at the destination; -10 for an illegal pick-up or drop
 ///     ends    with the drop at the destination
 ///
 /// An episode starts in any cell, with the passenger at a stand that is not his destination. All
 /// 300 starts are equally likely. Gymnasium's fickle passenger depends on earlier steps that no
-/// state shows, so it has no table. Source: Dietterich, "Hierarchical reinforcement learning with
-/// the MAXQ value function decomposition", JAIR 13 (2000); Gymnasium's Taxi-v4.
+/// state shows, so it has no table.
+/// Source: Dietterich, "Hierarchical reinforcement learning with the MAXQ value function
+/// decomposition", JAIR 13 (2000); Gymnasium's Taxi-v4.
 #include "mdp/generators/taxi.h"
 #include "mdp/generators/generators.h"
 

@@ -9,18 +9,19 @@
 /// With x = gamma e/(1-gamma) the right side of (1) has the derivative, up to a positive factor,
 ///     E_d[a] - 2 M (1 - 1/(1+x)^2),                                                          (2)
 /// which decreases with x. So the best step is x = 1/sqrt(1 - E_d[a]/(2M)) - 1, or eps = 1 if that
-/// x needs a larger eps. The final distance to the optimum is J* - J = E_d*[E_pi*[A]]/(1-gamma) <=
-/// M/(1-gamma).
+/// x needs a larger eps. The final distance to the optimum is at most M/(1-gamma), because
+/// J* - J = E_d*[E_pi*[A]]/(1-gamma).
 ///
 ///   1  V, Q of pi; d of pi                            (direct solves)
 ///   2  g, a, tau, M, E_d[a]
 ///   3  eps by (2); stop if (1) is not above the tolerance
 ///   4  pi = pi + eps (g - pi); go to 1
 ///
-/// Errors of the solves are subtracted from (1). V has its own bound b. The error of a is at most 2
-/// b, because the error of each Q is gamma b plus a rounding error below (1-gamma) b. The L1 error
-/// of d is at most that of its residual over 1-gamma. Source: [policy-guarantees, objective bound],
-/// without the linearized drift 2 e t; Kakade, Langford 2002.
+/// Errors of the solves are subtracted from (1). V has its own bound b. The error of a is at most
+/// 2 b, because the error of each Q is gamma b plus a rounding error below (1-gamma) b. The L1
+/// error of d is at most that of its residual over 1-gamma.
+/// Source: [policy-guarantees, objective bound], without the linearized drift 2 e t; Kakade,
+/// Langford 2002.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"

@@ -3,8 +3,9 @@
 ///     KL = sum_a pi (log pi - Q/alpha) + log Z.                                              (1)
 /// The class of all policies contains the softmax, where (1) is zero. In a rectangular class each
 /// state takes its own best policy. Otherwise one policy must serve all states, and the divergences
-/// of the states are summed with weights; Lemma 2 does not hold there. Source: [maximum-entropy,
-/// 8.30], [policy-guarantees, Lemma 2], with exp(Q/alpha) where V has alpha.
+/// of the states are summed with weights; Lemma 2 does not hold there.
+/// Source: [maximum-entropy, 8.30], [policy-guarantees, Lemma 2], with exp(Q/alpha) where V has
+/// alpha.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"

@@ -16,11 +16,11 @@
 ///   3  s = s', or a new start if the episode ends
 ///
 /// The mean of the target over s' is (TQ)(p), because the logarithm is inside the mean. With the
-/// step 1/(1 + (1-gamma) k) the initial error falls as 1/k and the noise as 1/sqrt(k). With 1/(1 +
-/// k) the initial error would fall only as k^-(1-gamma). Source: [soft-q-learning, 3.1-3.2];
-/// Wainwright, "Stochastic approximation with cone-contractive operators: sharp l-infinity bounds
-/// for Q-learning", 2019, for the step; Even-Dar, Mansour, "Learning rates for Q-learning", 2003,
-/// for the polynomial ones.
+/// step 1/(1 + (1-gamma) k) the initial error falls as 1/k and the noise as 1/sqrt(k). With
+/// 1/(1 + k) the initial error would fall only as k^-(1-gamma).
+/// Source: [soft-q-learning, 3.1-3.2]; Wainwright, "Stochastic approximation with cone-contractive
+/// operators: sharp l-infinity bounds for Q-learning", 2019, for the step; Even-Dar, Mansour,
+/// "Learning rates for Q-learning", 2003, for the polynomial ones.
 #include "celsius/q_learning.h"
 #include "base/arguments.h"
 #include "base/base.h"

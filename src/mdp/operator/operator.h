@@ -10,7 +10,8 @@
 /// end the episode have probability 0. Terminal states keep the value 0 and do not enter residuals.
 ///
 /// States keep their order. If that would leave columns too empty, the states of a chunk are sorted
-/// by their size instead. Vectors have `padded` elements, and those past the last state are zero.
+/// by their number of actions and transitions instead. Vectors have `padded` elements, and those
+/// past the last state are zero.
 ///
 /// Work is divided into blocks that do not depend on the number of threads, and every sum has a
 /// fixed order. So the bits are the same for any number of threads and any instruction set.

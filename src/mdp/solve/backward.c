@@ -2,11 +2,12 @@
 ///
 ///     Q_t(s,a) = r(s,a) + gamma E[V_{t+1}(s')],   V_t(s) = alpha log sum_a exp(Q_t(s,a)/alpha).
 /// There is no residual. The bound accumulates the rounding errors of the later steps. With e_t the
-/// rounding error of one backup (certificate.c) and m the largest mass of a row, bound_t = e_t +
-/// gamma m bound_{t+1}, bound_T = 0.
+/// rounding error of one backup (certificate.c) and m the largest mass of a row,
+/// bound_t = e_t + gamma m bound_{t+1}, bound_T = 0.
 ///
 /// If a run stops at time t, it has only the values from t on. Earlier values are 0, and the bound
-/// is infinite. Source: [maximum-entropy, 8.8-8.23] with a time index.
+/// is infinite.
+/// Source: [maximum-entropy, 8.8-8.23] with a time index.
 #include "base/base.h"
 #include "mdp/solve/solve.h"
 #include <math.h>

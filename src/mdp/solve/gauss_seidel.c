@@ -4,9 +4,9 @@
 ///
 /// In-place residuals certify nothing, because each was computed at another V. So one sweep of
 /// value iteration follows after every few sweeps. Its residuals give a certificate, and a constant
-/// by which all values are at least too low or too high; V is shifted by it. The order of states
-/// defines the method, so it uses one thread. Source: Bertsekas, "Dynamic programming and optimal
-/// control", vol. 2, 2.2.
+/// by which all values are at least too low or too high; V is shifted by it.
+/// The order of states defines the method, so it uses one thread.
+/// Source: Bertsekas, "Dynamic programming and optimal control", vol. 2, 2.2.
 #include "mdp/solve/solve.h"
 
 enum { SWEEPS = 6 }; // in-place sweeps per certifying sweep

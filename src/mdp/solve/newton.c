@@ -3,9 +3,10 @@
 /// The derivative of T at V is gamma P_pi with pi the softmax policy of V (alpha = 0: greedy). So a
 /// Newton step d solves
 ///     (I - gamma P_pi) d = TV - V.                                                            (1)
-/// 1. sweep V <- TV `least` times, and continue as long as `least` more sweeps halve the bound 2.
-/// linearize at V: residual, certificate, gamma P_pi 3. solve (1) by BiCGStab to a relative
-/// residual eta 4. V <- V + d (V <- TV if that solve failed), go to 1
+/// 1. sweep V <- TV `least` times, and continue as long as `least` more sweeps halve the bound
+/// 2. linearize at V: residual, certificate, gamma P_pi
+/// 3. solve (1) by BiCGStab to a relative residual eta
+/// 4. V <- V + d (V <- TV if that solve failed), go to 1
 ///
 /// Sweeps keep the number of Newton steps small. Far from the optimum, a step leaves large
 /// residuals in states where the policy changes, and sweeps reduce them. They also guarantee
@@ -13,9 +14,10 @@
 /// `least` is doubled. In the end value iteration alone would converge.
 ///
 /// eta is Eisenstat and Walker's 0.9 (|R_k|/|R_{k-1}|)^2 within [ETA_LEAST, ETA_MOST], and not
-/// smaller than the tolerance requires. Source: [policy-guarantees, Theorem 1]; Puterman, Brumelle,
-/// "On the convergence of policy iteration in stationary dynamic programming", 1979; Eisenstat,
-/// Walker, "Choosing the forcing terms in an inexact Newton method", 1996.
+/// smaller than the tolerance requires.
+/// Source: [policy-guarantees, Theorem 1]; Puterman, Brumelle, "On the convergence of policy
+/// iteration in stationary dynamic programming", 1979; Eisenstat, Walker, "Choosing the forcing
+/// terms in an inexact Newton method", 1996.
 #include "base/base.h"
 #include "mdp/evaluate/krylov.h"
 #include "mdp/solve/solve.h"
