@@ -52,7 +52,7 @@ struct CelMdpBuilder {
   char name[CEL_TEXT_MAX];
 };
 
-// ---- life
+// ---- create, destroy
 
 CelStatus cel_mdp_builder_create(CelMdpBuilder **out, int64_t states, double discount,
                                  int64_t horizon) {
@@ -106,7 +106,7 @@ static CelStatus fail_if_built(const CelMdpBuilder *builder) {
   return cel_fail(CEL_E_STATE, "this builder has already built its MDP; create another builder");
 }
 
-// ---- room
+// ---- memory
 
 static CelStatus resize_pairs(CelMdpBuilder *builder, int64_t capacity) {
   const size_t n = (size_t)capacity;
@@ -168,7 +168,7 @@ CelStatus cel_mdp_builder_reserve(CelMdpBuilder *builder, int64_t pairs, int64_t
   return CEL_OK;
 }
 
-// ---- a row is closed
+// ---- closing a row
 
 static bool before(const Entry *a, const Entry *b) {
   if (a->next != b->next) return a->next < b->next;

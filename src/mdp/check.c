@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-// ---- numbers of the whole
+// ---- sizes and scalars
 
 CelStatus celi_mdp_check_discount(double discount, int64_t horizon) {
   if (horizon < 0) {
@@ -235,7 +235,7 @@ CelStatus celi_mdp_check_grid(const CelMdpGrid *grid, int64_t states) {
   return CEL_OK;
 }
 
-// ---- the whole
+// ---- the whole MDP
 
 static CelStatus check(Walk *walk) {
   const CelMdp *mdp = walk->mdp;

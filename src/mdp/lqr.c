@@ -118,7 +118,7 @@ static void identity(double *X, int n) {
   for (int i = 0; i < n; i++) X[i * n + i] = 1.0;
 }
 
-// ---- what is given
+// ---- argument checks
 
 static bool finite_all(const double *X, int count) {
   for (int i = 0; i < count; i++) {

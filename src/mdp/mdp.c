@@ -6,7 +6,7 @@
 #include <string.h>
 
 CelStatus celi_mdp_create(CeliMdp **out) {
-  CELI_TRY(celi_alloc(out, 1, sizeof **out, "a finite problem"));
+  CELI_TRY(celi_alloc(out, 1, sizeof **out, "a finite MDP"));
   memset(*out, 0, sizeof **out);
   return CEL_OK;
 }

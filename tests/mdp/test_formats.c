@@ -5,7 +5,7 @@
 #include "model_cases.h"
 #include "support/load_options.h"
 
-// ---- texts in and out
+// ---- helpers
 
 static CelMdp *cassandra_of(const char *text) {
   CelMdp *mdp = NULL;
@@ -135,7 +135,7 @@ static void cassandra_rows_and_matrices(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-static void cassandra_later_statements_hold(void **state) {
+static void cassandra_later_statements_win(void **state) {
   (void)state;
   static const char head[] = "discount: 0.5 states: 3 actions: 2 ";
   char text[512];
@@ -291,7 +291,7 @@ static void prism_deadlocks(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-// ---- there and back
+// ---- round trips
 
 static CelMdp *saved_and_loaded(void **state, const CelMdp *mdp, const char *name) {
   CelMdp *back = NULL;
@@ -353,7 +353,7 @@ static void problems_survive_cassandra(void **state) {
 }
 
 /// Saving a loaded file gives the same text again.
-static void texts_settle(void **state) {
+static void saving_twice_gives_the_same_text(void **state) {
   static const char *const names[] = {"a.json", "a.mdp", "a.tra"};
   for (int i = 0; i < 3; i++) {
     size_t size, again;
@@ -400,7 +400,7 @@ static void what_a_format_cannot_say(void **state) {
   for (int i = 0; i < 5; i++) cel_mdp_destroy(all[i]);
 }
 
-// ---- which format
+// ---- detecting the format
 
 static void formats_are_recognized(void **state) {
   static const struct {
@@ -432,7 +432,7 @@ static void formats_are_recognized(void **state) {
 }
 
 /// Each row of the table is a format that saves and loads under each of its extensions.
-static void the_table_of_formats(void **state) {
+static void format_table_is_complete(void **state) {
   CelMdp *mdp = cassandra_of("discount: 0.5\nstates: 1\nactions: 1\nT: 0 identity\n");
   int n = 0;
   for (; cel_mdp_format_at(n); n++) {
@@ -461,7 +461,7 @@ static void the_table_of_formats(void **state) {
 }
 
 /// A table made by Gymnasium and written by examples/gymnasium_mdp.py.
-static void an_exported_table(void **state) {
+static void exported_table_loads(void **state) {
   (void)state;
   char path[1024];
   CelMdp *mdp = NULL;
@@ -479,7 +479,7 @@ static void an_exported_table(void **state) {
 }
 
 /// Running the exporter again gives the same bytes.
-static void the_exporter(void **state) {
+static void exporter_gives_the_same_bytes(void **state) {
   const char *python = getenv("CELSIUS_PYTHON");
   char command[2048], golden[1024];
   size_t size, again;
@@ -505,7 +505,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(cassandra_words),
       cmocka_unit_test(cassandra_rows_and_matrices),
-      cmocka_unit_test(cassandra_later_statements_hold),
+      cmocka_unit_test(cassandra_later_statements_win),
       cmocka_unit_test(cassandra_starts),
       cmocka_unit_test(cassandra_tiger),
       cmocka_unit_test(cassandra_rewards_by_observation),
@@ -516,12 +516,12 @@ int main(void) {
       cmocka_unit_test(any_problem_survives_json),
       cmocka_unit_test(problems_survive_prism),
       cmocka_unit_test(problems_survive_cassandra),
-      cmocka_unit_test(texts_settle),
+      cmocka_unit_test(saving_twice_gives_the_same_text),
       cmocka_unit_test(what_a_format_cannot_say),
       cmocka_unit_test(formats_are_recognized),
-      cmocka_unit_test(the_table_of_formats),
-      cmocka_unit_test(an_exported_table),
-      cmocka_unit_test(the_exporter),
+      cmocka_unit_test(format_table_is_complete),
+      cmocka_unit_test(exported_table_loads),
+      cmocka_unit_test(exporter_gives_the_same_bytes),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

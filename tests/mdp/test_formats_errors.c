@@ -262,7 +262,7 @@ static void prism(void **state) {
   assert_fails(celi_mdp_parse_prism(&mdp, &texts, LOAD_DISCOUNT(1.0)), CEL_E_RANGE, "discount");
 }
 
-// ---- cut short, and changed
+// ---- truncated and changed files
 
 typedef CelStatus (*Parse)(CelMdp **out, const char *text, size_t size);
 
@@ -299,7 +299,7 @@ static char *text_of(int format, size_t *size) {
 }
 
 /// Truncated files and files with random changes are either refused or give a valid MDP.
-static void texts_cut_and_changed(void **state) {
+static void truncated_and_changed_texts(void **state) {
   (void)state;
   static const Parse parse[] = {parse_cassandra, parse_gymnasium, parse_prism};
   static const char bytes[] = "0123456789.-:*,[]{}\" \neT#";
@@ -340,7 +340,7 @@ int main(void) {
       cmocka_unit_test(cassandra),
       cmocka_unit_test(gymnasium),
       cmocka_unit_test(prism),
-      cmocka_unit_test(texts_cut_and_changed),
+      cmocka_unit_test(truncated_and_changed_texts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,7 +182,7 @@ static void cassandra_spellings(void **state) {
   }
 }
 
-static void left_out_is_told(void **state) {
+static void dropped_parts_are_reported(void **state) {
   (void)state;
   CelMdp *mdp =
       cassandra_of("discount: 0.9 states: 2 actions: 1 observations: 2 T: 0 identity O: 0 "
@@ -193,9 +193,9 @@ static void left_out_is_told(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-// ---- horizon and discount of the options
+// ---- options for horizon and discount
 
-static void a_horizon_for_any_file(void **state) {
+static void horizon_option_works_for_every_format(void **state) {
   static const struct {
     const char *name, *text;
     int64_t own;
@@ -297,7 +297,7 @@ static void prism_reward_structures(void **state) {
   assert_fails(load(state, "m.tra", "1"), CEL_E_CORRUPT, "must match");
 }
 
-static void prism_files_of_others(void **state) {
+static void prism_numbered_files_of_another_mdp(void **state) {
   put(state, "n.tra", TRA);
   put(state, "n.srew", "1 1\n0 5\n");
   put(state, "n1.tra", TRA); // now n1.srew belongs to another MDP
@@ -311,7 +311,7 @@ static void prism_files_of_others(void **state) {
   assert_true(reward_of(state, "n.tra", "b") == 8);
 }
 
-// ---- texts without an end
+// ---- texts without end
 
 /// The error says how much was read and what to do.
 static void endless_texts_have_a_limit(void **state) {
@@ -329,9 +329,12 @@ static void endless_texts_have_a_limit(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(one_rule_for_probabilities), cmocka_unit_test(cassandra_spellings),
-      cmocka_unit_test(left_out_is_told),           cmocka_unit_test(a_horizon_for_any_file),
-      cmocka_unit_test(prism_reward_structures),    cmocka_unit_test(prism_files_of_others),
+      cmocka_unit_test(one_rule_for_probabilities),
+      cmocka_unit_test(cassandra_spellings),
+      cmocka_unit_test(dropped_parts_are_reported),
+      cmocka_unit_test(horizon_option_works_for_every_format),
+      cmocka_unit_test(prism_reward_structures),
+      cmocka_unit_test(prism_numbered_files_of_another_mdp),
       cmocka_unit_test(endless_texts_have_a_limit),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);

@@ -135,7 +135,7 @@ static void gymnasium_has_the_same_tables(void **state) {
   assert_int_equal(compare_file("gymnasium_tables.safetensors", 1e-15), 14);
 }
 
-static void textbook_problems_are_as_their_equations_say(void **state) {
+static void textbook_problems_match_their_equations(void **state) {
   (void)state;
   assert_int_equal(compare_file("textbook_tables.safetensors", 1e-13), 8);
 }
@@ -160,7 +160,7 @@ static void step_back(const CelMdp *mdp, double *V, int64_t *best, double gamma)
 }
 
 /// Puterman (1994), 4.6.1: three months of the example of 3.2.2.
-static void inventory_is_solved_as_in_the_book(void **state) {
+static void inventory_solution_matches_the_book(void **state) {
   (void)state;
   const double expected[3][4] = {
       {0, 5, 6, 5}, {2, 25.0 / 4, 10, 21.0 / 2}, {67.0 / 16, 129.0 / 16, 194.0 / 16, 227.0 / 16}};
@@ -179,7 +179,7 @@ static void inventory_is_solved_as_in_the_book(void **state) {
 }
 
 /// Puterman (1994), 4.7.5: there is an optimal policy that replaces from some condition on.
-static void machines_are_replaced_from_some_condition_on(void **state) {
+static void replacement_policy_is_a_threshold(void **state) {
   (void)state;
   static const char *const cases[] = {"", "replacement_cost=40 wear=0.6", "operating_cost=0.5",
                                       "states=50 shocks=9 wear=0.2 gamma=0.8"};
@@ -201,9 +201,9 @@ static void machines_are_replaced_from_some_condition_on(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(gymnasium_has_the_same_tables),
-      cmocka_unit_test(textbook_problems_are_as_their_equations_say),
-      cmocka_unit_test(inventory_is_solved_as_in_the_book),
-      cmocka_unit_test(machines_are_replaced_from_some_condition_on),
+      cmocka_unit_test(textbook_problems_match_their_equations),
+      cmocka_unit_test(inventory_solution_matches_the_book),
+      cmocka_unit_test(replacement_policy_is_a_threshold),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

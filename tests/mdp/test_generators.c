@@ -5,7 +5,7 @@
 #include "model_cases.h"
 #include <math.h>
 
-// ---- all of them
+// ---- all generators
 
 static void tables_are_well_formed(void **state) {
   (void)state;
@@ -28,7 +28,7 @@ static double row_sum(const CelMdp *mdp, int64_t p) {
   return sum;
 }
 
-static void defaults_make_a_sound_problem(void **state) {
+static void defaults_give_a_valid_mdp(void **state) {
   (void)state;
   const CelMdpGenerator *g;
   for (int i = 0; (g = cel_mdp_generator_at(i)) != NULL; i++) {
@@ -46,7 +46,7 @@ static void defaults_make_a_sound_problem(void **state) {
   }
 }
 
-static void gamma_and_horizon_are_the_problems(void **state) {
+static void gamma_and_horizon_reach_the_mdp(void **state) {
   (void)state;
   const CelMdpGenerator *g;
   for (int i = 0; (g = cel_mdp_generator_at(i)) != NULL; i++) {
@@ -57,7 +57,7 @@ static void gamma_and_horizon_are_the_problems(void **state) {
   }
 }
 
-static void names_are_forgiving(void **state) {
+static void names_ignore_dashes_and_suggest(void **state) {
   (void)state;
   const CelMdpGenerator *g = NULL;
   assert_ok(cel_mdp_generator_find("frozenlake_8x8", &g));
@@ -79,7 +79,7 @@ static bool same_rewards(const CelMdp *a, const CelMdp *b) {
   return a->pairs == b->pairs && memcmp(a->reward, b->reward, (size_t)a->pairs * 8) == 0;
 }
 
-static void a_seed_is_a_problem(void **state) {
+static void seeds_give_different_mdps(void **state) {
   (void)state;
   static const struct {
     const char *name, *arguments;
@@ -105,7 +105,7 @@ static void a_seed_is_a_problem(void **state) {
 }
 
 /// Recorded once, so that the MDP of a seed never changes between versions.
-static void seeds_stay_what_they_were(void **state) {
+static void seeds_keep_their_mdps(void **state) {
   (void)state;
   CelMdp *garnet = generate("garnet", "states=50 seed=42");
   const uint32_t next[3] = {23, 24, 36};
@@ -129,7 +129,7 @@ static int64_t terminals(const CelMdp *mdp) {
   return n;
 }
 
-static void garnet_has_the_shape_asked_for(void **state) {
+static void garnet_has_the_requested_shape(void **state) {
   (void)state;
   static const struct {
     const char *arguments;
@@ -154,7 +154,7 @@ static void garnet_has_the_shape_asked_for(void **state) {
 }
 
 /// One of states 1 to 4 is terminal, with equal probability, in 2,000 MDPs.
-static void garnet_draws_terminals_alike(void **state) {
+static void garnet_draws_terminals_uniformly(void **state) {
   (void)state;
   enum { N = 2000 };
   int at[5] = {0};
@@ -171,7 +171,7 @@ static void garnet_draws_terminals_alike(void **state) {
 }
 
 /// Next states and probabilities have the right distribution, over 80,000 draws.
-static void garnet_draws_all_alike(void **state) {
+static void garnet_draws_uniformly(void **state) {
   (void)state;
   enum { S = 8, B = 4 };
   CelMdp *mdp = generate("garnet", "states=8 actions=2500 branching=4 seed=3");
@@ -193,7 +193,7 @@ static void garnet_draws_all_alike(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-static void garnet_rewards_are_of_what_is_said(void **state) {
+static void garnet_rewards_belong_to_the_right_key(void **state) {
   (void)state;
   CelMdp *pair = generate("garnet", "reward_scale=100 terminal=0.2");
   CelMdp *of_state = generate("garnet", "reward_of=state reward=normal terminal=0.2");
@@ -269,7 +269,7 @@ static bool all_reach(const CelMdp *mdp, int64_t to) {
   return all;
 }
 
-static void grids_are_what_their_geometry_says(void **state) {
+static void grids_match_their_geometry(void **state) {
   (void)state;
   static const struct {
     const char *arguments;
@@ -301,7 +301,7 @@ static void grids_are_what_their_geometry_says(void **state) {
   }
 }
 
-static void the_goal_pays_when_it_is_entered(void **state) {
+static void goal_reward_is_paid_on_entry(void **state) {
   (void)state;
   CelMdp *mdp = generate("grid", "width=6 height=5 goal_reward=10 step_reward=-0.25");
   const int64_t goal = mdp->states - 1;
@@ -315,7 +315,7 @@ static void the_goal_pays_when_it_is_entered(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-static void random_rewards_lie_in_their_range(void **state) {
+static void random_rewards_are_in_range(void **state) {
   (void)state;
   CelMdp *mdp = generate("grid", "rewards=random goal_reward=5 step_reward=3 start=uniform");
   double low = 9, high = 0;
@@ -342,7 +342,7 @@ static void a_million_cells(void **state) {
 
 // ---- lakes and cliffs
 
-static void drawn_lakes_have_a_way_to_the_goal(void **state) {
+static void random_lakes_have_a_path_to_the_goal(void **state) {
   (void)state;
   for (int seed = 0; seed < 20; seed++) {
     char arguments[64];
@@ -362,7 +362,7 @@ static void drawn_lakes_have_a_way_to_the_goal(void **state) {
 }
 
 /// The directions in mdp->grid must be where a step that does not slip goes.
-static void toy_text_grids_tell_their_directions(void **state) {
+static void toy_text_grids_have_directions(void **state) {
   (void)state;
   static const char *const names[] = {"frozenlake-4x4", "frozenlake-8x8", "frozenlake",
                                       "cliffwalking"};
@@ -389,7 +389,7 @@ static void toy_text_grids_tell_their_directions(void **state) {
 
 // ---- machines
 
-static void wear_that_is_certain(void **state) {
+static void deterministic_wear(void **state) {
   (void)state;
   CelMdp *never = generate("replacement", "states=6 shocks=2 wear=0");
   CelMdp *always = generate("replacement", "states=6 shocks=2 wear=1");
@@ -405,9 +405,9 @@ static void wear_that_is_certain(void **state) {
   cel_mdp_destroy(always);
 }
 
-// ---- asking wrong
+// ---- bad arguments
 
-static void wrong_arguments_are_told(void **state) {
+static void bad_arguments_are_named(void **state) {
   (void)state;
   static const struct {
     const char *name, *arguments, *part;
@@ -473,7 +473,7 @@ static void ranges_are_named(void **state) {
 }
 
 /// Sizes beyond the machine's memory are refused before anything is filled.
-static void sizes_that_do_not_fit_are_told(void **state) {
+static void sizes_beyond_memory_are_refused(void **state) {
   (void)state;
   CelMdp *mdp;
   assert_fails(try_generate(&mdp, "grid", "width=1e6 height=1e6"), CEL_E_MEMORY, "grid: ");
@@ -484,25 +484,25 @@ static void sizes_that_do_not_fit_are_told(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(tables_are_well_formed),
-      cmocka_unit_test(defaults_make_a_sound_problem),
-      cmocka_unit_test(gamma_and_horizon_are_the_problems),
-      cmocka_unit_test(names_are_forgiving),
-      cmocka_unit_test(a_seed_is_a_problem),
-      cmocka_unit_test(seeds_stay_what_they_were),
-      cmocka_unit_test(garnet_has_the_shape_asked_for),
-      cmocka_unit_test(garnet_draws_terminals_alike),
-      cmocka_unit_test(garnet_draws_all_alike),
-      cmocka_unit_test(garnet_rewards_are_of_what_is_said),
-      cmocka_unit_test(grids_are_what_their_geometry_says),
-      cmocka_unit_test(the_goal_pays_when_it_is_entered),
-      cmocka_unit_test(random_rewards_lie_in_their_range),
+      cmocka_unit_test(defaults_give_a_valid_mdp),
+      cmocka_unit_test(gamma_and_horizon_reach_the_mdp),
+      cmocka_unit_test(names_ignore_dashes_and_suggest),
+      cmocka_unit_test(seeds_give_different_mdps),
+      cmocka_unit_test(seeds_keep_their_mdps),
+      cmocka_unit_test(garnet_has_the_requested_shape),
+      cmocka_unit_test(garnet_draws_terminals_uniformly),
+      cmocka_unit_test(garnet_draws_uniformly),
+      cmocka_unit_test(garnet_rewards_belong_to_the_right_key),
+      cmocka_unit_test(grids_match_their_geometry),
+      cmocka_unit_test(goal_reward_is_paid_on_entry),
+      cmocka_unit_test(random_rewards_are_in_range),
       cmocka_unit_test(a_million_cells),
-      cmocka_unit_test(drawn_lakes_have_a_way_to_the_goal),
-      cmocka_unit_test(toy_text_grids_tell_their_directions),
-      cmocka_unit_test(wear_that_is_certain),
-      cmocka_unit_test(wrong_arguments_are_told),
+      cmocka_unit_test(random_lakes_have_a_path_to_the_goal),
+      cmocka_unit_test(toy_text_grids_have_directions),
+      cmocka_unit_test(deterministic_wear),
+      cmocka_unit_test(bad_arguments_are_named),
       cmocka_unit_test(ranges_are_named),
-      cmocka_unit_test(sizes_that_do_not_fit_are_told),
+      cmocka_unit_test(sizes_beyond_memory_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,7 +209,7 @@ static void horizon_gradient_is_the_derivative_of_J(void **state) {
   assert_int_equal(cel_policy_gradient(&x.mdp, pi, 0.1, 0.5, false, got), CEL_E_UNSUPPORTED);
 }
 
-// ---- the loss with a Q that is given
+// ---- the loss for a given Q
 
 static void loss_gradient_is_minus_pi_A(void **state) {
   (void)state;
@@ -347,7 +347,7 @@ static void projection_improves(void **state) {
   assert_true(gained > 0.1);
 }
 
-// ---- what is refused
+// ---- refused arguments
 
 static void bad_input_is_named(void **state) {
   (void)state;

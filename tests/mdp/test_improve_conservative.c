@@ -138,7 +138,7 @@ static void every_step_is_certified(void **state) {
   }
 }
 
-static void limits_and_hook_end_it(void **state) {
+static void limits_and_hook_stop_it(void **state) {
   (void)state;
   static Problem x;
   double pi[PAIRS_MAX];
@@ -209,7 +209,7 @@ static void bound_is_an_equality_on_the_tight_problem(void **state) {
 
 /// States that are never reached do not affect the step, whatever they could gain. This includes a
 /// state that is entered only as the episode ends.
-static void unreachable_states_count_for_nothing(void **state) {
+static void unreachable_states_do_not_matter(void **state) {
   (void)state;
   Problem x = {.pair = {0, 3, 5},
                .row = {0, 1, 2, 3, 4, 5},
@@ -300,9 +300,9 @@ static void bad_input_is_named(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_step_is_certified),
-      cmocka_unit_test(limits_and_hook_end_it),
+      cmocka_unit_test(limits_and_hook_stop_it),
       cmocka_unit_test(bound_is_an_equality_on_the_tight_problem),
-      cmocka_unit_test(unreachable_states_count_for_nothing),
+      cmocka_unit_test(unreachable_states_do_not_matter),
       cmocka_unit_test(large_problems_are_iterated),
       cmocka_unit_test(bad_input_is_named),
   };

@@ -231,7 +231,7 @@ static void equal_to_soft_value_iteration(void **state) {
 
 // ---- limits and refusals
 
-static void no_temperature_is_the_hard_problem(void **state) {
+static void temperature_zero_is_unregularized(void **state) {
   (void)state;
   const CelLqr lqr = random_problem(3, 40);
   CelLqrSolution hard, soft;
@@ -246,7 +246,7 @@ static void no_temperature_is_the_hard_problem(void **state) {
 }
 
 /// At discount 0 only the immediate cost counts: P = Q, K = 0, Sigma = alpha/2 R^-1.
-static void no_future(void **state) {
+static void discount_zero(void **state) {
   (void)state;
   const CelLqr lqr = {.n = 2,
                       .m = 1,
@@ -301,8 +301,8 @@ int main(void) {
       cmocka_unit_test(equal_to_scipy),
       cmocka_unit_test(equal_to_value_iteration),
       cmocka_unit_test(equal_to_soft_value_iteration),
-      cmocka_unit_test(no_temperature_is_the_hard_problem),
-      cmocka_unit_test(no_future),
+      cmocka_unit_test(temperature_zero_is_unregularized),
+      cmocka_unit_test(discount_zero),
       cmocka_unit_test(refusals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

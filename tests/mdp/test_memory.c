@@ -56,7 +56,7 @@ static int grid_outcome(void) {
   return status == CEL_E_MEMORY && strstr(cel_error(), "that many cells: 80.1 MiB") ? 1 : 2;
 }
 
-static void a_grid_asks_for_what_it_takes(void **state) {
+static void grid_requests_the_memory_it_needs(void **state) {
   (void)state;
   if (sanitized()) skip();
   assert_int_equal(with_room(NEEDED - NEEDED / 20, grid_outcome), 1);
@@ -75,7 +75,7 @@ static int solve_outcome(void) {
   return status == CEL_E_MEMORY && strstr(cel_error(), "memory are needed") ? 1 : 2;
 }
 
-static void solving_asks_for_what_it_takes(void **state) {
+static void solver_requests_the_memory_it_needs(void **state) {
   (void)state;
   if (sanitized()) skip();
   assert_ok(make_grid(&solved));
@@ -98,7 +98,7 @@ static int array_outcome(void) {
              : 2;
 }
 
-static void arrays_ask_first(void **state) {
+static void arrays_request_memory_first(void **state) {
   (void)state;
   if (sanitized()) skip();
   assert_int_equal(with_room((size_t)90 << 20, array_outcome), 1);
@@ -107,9 +107,9 @@ static void arrays_ask_first(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_grid_asks_for_what_it_takes),
-      cmocka_unit_test(solving_asks_for_what_it_takes),
-      cmocka_unit_test(arrays_ask_first),
+      cmocka_unit_test(grid_requests_the_memory_it_needs),
+      cmocka_unit_test(solver_requests_the_memory_it_needs),
+      cmocka_unit_test(arrays_request_memory_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

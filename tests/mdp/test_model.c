@@ -1,9 +1,9 @@
 /// The builder: its results, and every kind of misuse.
 #include "model_cases.h"
 
-// ---- what comes out
+// ---- results
 
-static void a_small_problem_is_as_it_was_told(void **state) {
+static void small_mdp_is_built_as_given(void **state) {
   (void)state;
   CelMdpBuilder *b = builder_of(4, 0.9, 0);
   assert_ok(cel_mdp_set_name(b, "small"));
@@ -66,7 +66,7 @@ static void repeated_next_states_are_merged(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-static void rewards_and_ends_come_late(void **state) {
+static void optional_arrays_can_start_late(void **state) {
   (void)state;
   CelMdpBuilder *b = builder_of(3, 0.5, 7);
   for (int64_t s = 0; s < 2; s++) {
@@ -93,7 +93,7 @@ static void rewards_and_ends_come_late(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-static void sums_become_one(void **state) {
+static void rows_are_normalized(void **state) {
   (void)state;
   CelMdpBuilder *b = builder_of(10, 0.9, 0);
   assert_ok(cel_mdp_pair(b, 0, 0, 0));
@@ -114,7 +114,7 @@ static void sums_become_one(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-// ---- against tables that are added up cell by cell
+// ---- comparison with tables summed cell by cell
 
 enum { TABLE_STATES = 12, TABLE_ACTIONS = 3 };
 typedef struct Table {
@@ -176,9 +176,9 @@ static void random_problems_match_their_tables(void **state) {
   }
 }
 
-// ---- every way to do it wrong
+// ---- misuse
 
-static void the_whole_is_refused(void **state) {
+static void bad_sizes_are_refused(void **state) {
   (void)state;
   CelMdpBuilder *b = NULL;
   const double nan = (double)NAN, inf = (double)INFINITY;
@@ -319,12 +319,12 @@ static void grids_and_names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_small_problem_is_as_it_was_told),
+      cmocka_unit_test(small_mdp_is_built_as_given),
       cmocka_unit_test(repeated_next_states_are_merged),
-      cmocka_unit_test(rewards_and_ends_come_late),
-      cmocka_unit_test(sums_become_one),
+      cmocka_unit_test(optional_arrays_can_start_late),
+      cmocka_unit_test(rows_are_normalized),
       cmocka_unit_test(random_problems_match_their_tables),
-      cmocka_unit_test(the_whole_is_refused),
+      cmocka_unit_test(bad_sizes_are_refused),
       cmocka_unit_test(pairs_are_refused),
       cmocka_unit_test(transitions_are_refused),
       cmocka_unit_test(extreme_rewards_stay_finite),

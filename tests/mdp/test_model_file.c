@@ -5,7 +5,7 @@
 #include "support/load_options.h"
 #include <malloc.h>
 
-// ---- a problem whose arrays can be written to
+// ---- an MDP with writable arrays
 
 typedef struct Parts {
   CelMdp mdp;
@@ -104,7 +104,7 @@ static CelStatus load(const char *path, double discount) {
   return status;
 }
 
-// ---- promises, broken one by one
+// ---- broken guarantees
 
 #define BREAK(name, statement)                                                                     \
   static void name(Parts *p) {                                                                     \
@@ -181,7 +181,7 @@ static const struct {
     {cell_lowest, "grid cell (0, 0) has state -9223372036854775808"},
 };
 
-static void broken_promises_are_found(void **state) {
+static void broken_guarantees_are_found(void **state) {
   static Parts p;
   CelTensor list[TENSORS];
   const char *path = in_folder(state, "broken.safetensors"), *copy = in_folder(state, "copy");
@@ -203,7 +203,7 @@ static void broken_promises_are_found(void **state) {
   }
 }
 
-static void what_files_cannot_hold_is_found_too(void **state) {
+static void broken_structs_are_found(void **state) {
   (void)state;
   static Parts p;
 #define EXPECT_BROKEN(statement, part)                                                             \
@@ -226,9 +226,9 @@ static void what_files_cannot_hold_is_found_too(void **state) {
 #undef EXPECT_BROKEN
 }
 
-// ---- there and back
+// ---- round trips
 
-static void files_come_back(void **state) {
+static void files_round_trip(void **state) {
   for (int with = 0; with < 32; with++) {
     CelMdp *mdp = random_mdp((uint64_t)with, 1 + with % 17, with), *back = NULL;
     const char *path = in_folder(state, "a.safetensors"),
@@ -250,7 +250,7 @@ static void files_come_back(void **state) {
   }
 }
 
-static void discounts_can_be_given(void **state) {
+static void discount_option_works(void **state) {
   const char *path = in_folder(state, "discount.safetensors");
   CelMdp *mdp = random_mdp(1, 5, 0), *back = NULL;
   assert_ok(cel_mdp_save(mdp, path, CEL_MDP_SAFETENSORS));
@@ -318,10 +318,10 @@ static void nothing_large_is_copied(void **state) {
   cel_mdp_destroy(back);
 }
 
-// ---- files of others
+// ---- foreign files
 
 /// Index arrays as SciPy writes them (int32, int64) and others; single-precision numbers.
-static void other_types_are_read(void **state) {
+static void other_number_types_load(void **state) {
   static Parts p;
   CelTensor list[TENSORS];
   int32_t pair32[] = {0, 2, 3, 3}, row32[] = {0, 2, 3, 5};
@@ -365,7 +365,7 @@ static void other_types_are_read(void **state) {
 }
 
 /// Metadata may have other keys, but none that is spelled almost like a known one.
-static void metadata_spelled_wrong_is_told(void **state) {
+static void misspelled_metadata_is_refused(void **state) {
   static const struct {
     const char *key, *meant;
   } keys[] = {
@@ -387,7 +387,7 @@ static void metadata_spelled_wrong_is_told(void **state) {
   }
 }
 
-static void pythons_files_are_read(void **state) {
+static void python_files_load(void **state) {
   (void)state;
   CelMdp *mdp = NULL;
   assert_ok(cel_mdp_load(&mdp, CELSIUS_TEST_DIR "/golden/mdp_foreign.safetensors",
@@ -484,7 +484,7 @@ static void wrong_tensors_are_named(void **state) {
   assert_fails(load(in_folder(state, "nowhere"), (double)NAN), CEL_E_IO, "nowhere");
 }
 
-// ---- cut short, and changed at random
+// ---- truncated and randomly changed files
 
 /// The parts as a file without digests, because digests would catch every change.
 static char *undigested(void **state, size_t *size) {
@@ -512,7 +512,7 @@ static CelStatus load_bytes(const char *bytes, size_t size) {
   return status;
 }
 
-static void cut_files_are_refused(void **state) {
+static void truncated_files_are_refused(void **state) {
   size_t size;
   char *bytes = undigested(state, &size);
   assert_ok(load_bytes(bytes, size));
@@ -564,17 +564,17 @@ static void digests_find_a_change(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(broken_promises_are_found),
-      cmocka_unit_test(what_files_cannot_hold_is_found_too),
-      cmocka_unit_test(files_come_back),
-      cmocka_unit_test(discounts_can_be_given),
+      cmocka_unit_test(broken_guarantees_are_found),
+      cmocka_unit_test(broken_structs_are_found),
+      cmocka_unit_test(files_round_trip),
+      cmocka_unit_test(discount_option_works),
       cmocka_unit_test(next_states_of_64_bits),
       cmocka_unit_test(nothing_large_is_copied),
-      cmocka_unit_test(pythons_files_are_read),
-      cmocka_unit_test(other_types_are_read),
-      cmocka_unit_test(metadata_spelled_wrong_is_told),
+      cmocka_unit_test(python_files_load),
+      cmocka_unit_test(other_number_types_load),
+      cmocka_unit_test(misspelled_metadata_is_refused),
       cmocka_unit_test(wrong_tensors_are_named),
-      cmocka_unit_test(cut_files_are_refused),
+      cmocka_unit_test(truncated_files_are_refused),
       cmocka_unit_test(changed_files_do_not_crash),
       cmocka_unit_test(digests_find_a_change),
   };

@@ -124,7 +124,7 @@ static void random_values(double *V, int64_t n, uint64_t seed, const CelMdp *mdp
 }
 
 /// Compares sweep, linearization and products with the rows of the MDP.
-static void layout_is_the_problem(void **state) {
+static void layout_matches_the_mdp(void **state) {
   (void)state;
   Problem problem;
   for (int which = 0; make(&problem, which); which++) {
@@ -253,7 +253,7 @@ static void same_bits_everywhere(void **state) {
 
 /// The forms of slices that the MDPs above must contain.
 enum { GATHERED = 64 }; // not a flag of slices
-static void every_kind_of_slice(void **state) {
+static void every_form_of_slice_occurs(void **state) {
   (void)state;
   unsigned seen = 0, merged_runs = 0, holes = 0;
   Problem problem;
@@ -298,10 +298,10 @@ static void solutions_do_not_depend_on_threads(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(layout_is_the_problem),
+      cmocka_unit_test(layout_matches_the_mdp),
       cmocka_unit_test(same_bits),
       cmocka_unit_test(same_bits_everywhere),
-      cmocka_unit_test(every_kind_of_slice),
+      cmocka_unit_test(every_form_of_slice_occurs),
       cmocka_unit_test(solutions_do_not_depend_on_threads),
   };
   return cmocka_run_group_tests_name("operator", tests, NULL, NULL);

@@ -3,7 +3,7 @@
 /// and Garnet, and bad fields.
 #include "mdp/q_learning_kit.h"
 
-// ---- the recursion, where nothing is random: each pair has one next state
+// ---- the recursion without randomness: each pair has one next state
 
 static double soft_max(const double *q, int64_t n, double alpha) {
   double best = -HUGE_VAL, sum = 0;
@@ -172,7 +172,7 @@ static void trajectories_converge(void **state) {
 
 /// A trajectory must draw next states by the rows, actions by the behavior policy, and starts by
 /// the initial distribution.
-static void visits_are_the_chains(void **state) {
+static void visit_counts_match_the_markov_chain(void **state) {
   (void)state;
   CelMdpBuilder *b;
   CelMdp *mdp;
@@ -294,7 +294,7 @@ static void bad_fields(void **state) {
   problem_free(&x);
 }
 
-static void nowhere_to_start(void **state) {
+static void terminal_start_is_refused(void **state) {
   (void)state;
   CelMdpBuilder *b;
   CelMdp *mdp;
@@ -341,11 +341,11 @@ int main(void) {
       cmocka_unit_test(error_is_within_the_bound),
       cmocka_unit_test(error_falls_as_the_root_of_rounds),
       cmocka_unit_test(trajectories_converge),
-      cmocka_unit_test(visits_are_the_chains),
+      cmocka_unit_test(visit_counts_match_the_markov_chain),
       cmocka_unit_test(rewards_of_transitions_are_sampled),
       cmocka_unit_test(same_seed_same_bits),
       cmocka_unit_test(bad_fields),
-      cmocka_unit_test(nowhere_to_start),
+      cmocka_unit_test(terminal_start_is_refused),
       cmocka_unit_test(rewards_that_overflow),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

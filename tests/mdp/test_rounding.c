@@ -58,7 +58,7 @@ static void add_penalties(Problem *to, const Problem *from, double penalty) {
 
 /// At alpha of at most 1 the weight of such an action is at most exp(-10^6). So the exact values
 /// are those without it.
-static void penalties_leave_the_bound(void **state) {
+static void penalties_do_not_widen_the_bound(void **state) {
   (void)state;
   for (uint64_t seed = 1; seed <= (LDBL_MANT_DIG > 64 ? 2 : 12); seed++) {
     const ProblemSpec spec = {.states = 4 + (int64_t)seed * 3,
@@ -138,7 +138,7 @@ static void scatter(Problem *problem, double *V, uint64_t seed) {
   for (int64_t s = 0; s < problem->mdp.states; s++) V[s] = size * (problem_uniform(&seed) - 0.3);
 }
 
-static void sweeps_err_by_less(void **state) {
+static void sweep_errors_are_within_the_bound(void **state) {
   (void)state;
   double tightest = 0.0;
   for (uint64_t seed = 1; seed <= (LDBL_MANT_DIG > 64 ? 60 : 600); seed++) {
@@ -235,7 +235,7 @@ static CelMdp chain(const double *r, double discount) {
 }
 
 /// A Q that equals its own computed backup has residual 0, but is still wrong.
-static void q_that_repeats_itself(void **state) {
+static void fixed_q_is_not_exact(void **state) {
   (void)state;
   int wrong = 0;
   for (int i = 1; i <= 100; i++) {
@@ -258,7 +258,7 @@ static void q_that_repeats_itself(void **state) {
 
 /// V_0 = T r with discount 1. The sums of doubles drift away from it by much more than one step's
 /// error.
-static void later_steps_count(void **state) {
+static void bound_counts_later_steps(void **state) {
   (void)state;
   const double r = 0.1;
   CelMdp mdp = chain(&r, 1.0);
@@ -324,7 +324,7 @@ static void ties_within_the_bound(void **state) {
 
 /// An action that is better by less than a unit in the last place. No gain is found, but the gap is
 /// not 0.
-static void unseen_gains_are_in_the_gap(void **state) {
+static void tiny_gains_are_in_the_gap(void **state) {
   (void)state;
   const int64_t pair[] = {0, 2, 3}, row[] = {0, 1, 2, 3};
   const uint32_t next[] = {0, 1, 1};
@@ -383,7 +383,7 @@ static bool look_at_step(void *user, int64_t iteration, const CelConservativeSte
 }
 
 /// One state and discount 0: the bound equals the gain, except for its rounding terms.
-static void gains_to_the_last_digit(void **state) {
+static void bound_stays_below_the_gain(void **state) {
   (void)state;
   const int64_t pair[] = {0, 3}, row[] = {0, 1, 2, 3};
   const uint32_t next[] = {0, 0, 0};
@@ -417,14 +417,14 @@ static void gains_to_the_last_digit(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(one_penalty),
-      cmocka_unit_test(penalties_leave_the_bound),
-      cmocka_unit_test(sweeps_err_by_less),
+      cmocka_unit_test(penalties_do_not_widen_the_bound),
+      cmocka_unit_test(sweep_errors_are_within_the_bound),
       cmocka_unit_test(rare_penalties_of_a_policy),
-      cmocka_unit_test(q_that_repeats_itself),
-      cmocka_unit_test(later_steps_count),
+      cmocka_unit_test(fixed_q_is_not_exact),
+      cmocka_unit_test(bound_counts_later_steps),
       cmocka_unit_test(ties_within_the_bound),
-      cmocka_unit_test(unseen_gains_are_in_the_gap),
-      cmocka_unit_test(gains_to_the_last_digit),
+      cmocka_unit_test(tiny_gains_are_in_the_gap),
+      cmocka_unit_test(bound_stays_below_the_gain),
   };
   return cmocka_run_group_tests_name("rounding", tests, NULL, NULL);
 }

@@ -164,9 +164,9 @@ static void ties_are_uniform(void **state) {
   }
 }
 
-// ---- shapes
+// ---- shapes of MDPs
 
-static void problems_without_a_choice(void **state) {
+static void mdps_with_one_action(void **state) {
   (void)state;
   // State 0 goes to state 1, which is terminal, with reward 2, or ends at once with reward 1.
   const int64_t pair[] = {0, 2, 2}, row[] = {0, 1, 2};
@@ -279,7 +279,7 @@ static void stopped_runs_have_bounds(void **state) {
   problem_free(&problem);
 }
 
-static void bad_requests(void **state) {
+static void bad_arguments_are_refused(void **state) {
   (void)state;
   const ProblemSpec spec = {
       .states = 5, .actions = 2, .branching = 2, .discount = 0.9, .reward_scale = 1.0};
@@ -346,10 +346,10 @@ int main(void) {
       cmocka_unit_test(methods_agree_to_nine_digits),
       cmocka_unit_test(any_temperature),
       cmocka_unit_test(ties_are_uniform),
-      cmocka_unit_test(problems_without_a_choice),
+      cmocka_unit_test(mdps_with_one_action),
       cmocka_unit_test(backward_induction),
       cmocka_unit_test(stopped_runs_have_bounds),
-      cmocka_unit_test(bad_requests),
+      cmocka_unit_test(bad_arguments_are_refused),
       cmocka_unit_test(saved),
   };
   return cmocka_run_group_tests_name("solve", tests, NULL, NULL);

@@ -174,7 +174,7 @@ static CelStatus factor_sparse(CeliDirect *direct, const CeliOperator *op) {
 }
 #endif
 
-// ---- both
+// ---- interface
 
 CelStatus celi_direct_create(CeliDirect **out, const CeliOperator *op) {
   *out = NULL;

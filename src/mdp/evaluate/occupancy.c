@@ -148,7 +148,7 @@ static void put(Turned *turned, int64_t s, int64_t next, double p) {
 }
 
 static CelStatus turn_over(Turned *turned, const CelMdp *mdp, const double *pi) {
-  static const char what[] = "a transposed problem";
+  static const char what[] = "a transposed MDP";
   const int64_t S = mdp->states;
   CELI_TRY(celi_alloc(&turned->pair, (size_t)S + 1, sizeof(int64_t), what));
   CELI_TRY(celi_alloc(&turned->row, (size_t)S + 1, sizeof(int64_t), what));

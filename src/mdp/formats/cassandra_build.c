@@ -4,8 +4,8 @@
 ///     P(s'|s,a)      from the last rule about (a, s, s'); 0 without one
 ///     r(s,a,s')      likewise; sum_o O(o|s',a) r(s,a,s',o) if some rewards depend on observations
 ///
-/// A row starts empty. Rules are applied in file order, from the last rule that sets the whole row
-/// on. Only columns that a rule mentions are visited, so sparse MDPs stay sparse.
+/// A row starts empty. Rules are applied in file order, starting with the last rule that sets the
+/// whole row. Only columns that a rule mentions are visited, so sparse MDPs stay sparse.
 #include "base/base.h"
 #include "mdp/formats/cassandra.h"
 #include "mdp/formats/formats.h"
@@ -205,7 +205,7 @@ static CelStatus average_reward(Work *work, int32_t a, int64_t k, double *out) {
   return CEL_OK;
 }
 
-// ---- the problem
+// ---- building the MDP
 
 static CelStatus put_row(Work *work, int64_t s, int32_t a) {
   CeliCassandra *said = work->said;

@@ -229,7 +229,7 @@ static CelStatus read_p(Reader *reader) {
   }
 }
 
-// ---- what else a file may hold
+// ---- other keys
 
 static CelStatus read_start(Reader *reader) {
   CeliScan *scan = &reader->scan;
@@ -327,7 +327,7 @@ static CelStatus read_text(Reader *reader) {
                                                   : fail_found(scan, "the end of the file");
 }
 
-// ---- from what was read to the problem
+// ---- building the MDP
 
 /// Checks that the keys of P are 0, 1, ..., n - 1, each once.
 static CelStatus check_states(const Reader *reader) {

@@ -390,7 +390,7 @@ static CelStatus read_lab(Reader *reader) {
   return celi_scan_fail(scan, 1, "no state has the label \"init\"; give it to the initial state");
 }
 
-// ---- the problem
+// ---- building the MDP
 
 /// The end of the lines of the choice, or of the state, at line i.
 static int64_t end_of(const Reader *reader, int64_t i, bool choice) {

@@ -354,7 +354,7 @@ static CelStatus find_grid(CeliMdp *model, const CelSafetensors *file) {
   return CEL_OK;
 }
 
-// ---- loading: what a file of somebody else's leaves open
+// ---- loading: completing foreign files
 
 /// r(s,a) = sum_s' P(s'|s,a) r(s,a,s')
 static CelStatus make_reward(CeliMdp *model) {

@@ -65,7 +65,7 @@ CelStatus cel_mdp_generate(CelMdp **out, const char *name, const void *config) {
   return cel_fail_in(status, "%s: ", generator->name);
 }
 
-// ---- what generators share
+// ---- shared functions
 
 static CelStatus build(CelMdp **out, CelMdpBuilder *builder, const char *name, CeliMdpFill *fill,
                        const void *what) {

@@ -56,7 +56,7 @@ CelConservativeConfig cel_conservative_config_default(void) {
   return config;
 }
 
-// ---- what is known of the policy at hand
+// ---- measures of the current policy
 
 typedef struct Conservative {
   const CelMdp *mdp;

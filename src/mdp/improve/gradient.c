@@ -179,7 +179,7 @@ CelStatus cel_policy_gradient_horizon(const CelMdp *mdp, const double *pi, doubl
   return status;
 }
 
-// ---- a Q that is given
+// ---- gradient for a given Q
 
 void cel_soft_policy_gradient(const CelMdp *mdp, const double *pi, const double *Q, double alpha,
                               const double *weight, double *gradient) {

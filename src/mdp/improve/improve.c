@@ -65,7 +65,7 @@ CelStatus celi_improve_evaluate(const CelMdp *mdp, const double *pi, double alph
 static CelStatus visits_krylov(const CelMdp *mdp, const double *pi, double gamma, double *d,
                                bool *good) {
   double *scratch = NULL;
-  CELI_TRY(celi_alloc(&scratch, (size_t)mdp->states, sizeof *scratch, "visits"));
+  CELI_TRY(celi_alloc(&scratch, (size_t)mdp->states, sizeof *scratch, "a state distribution"));
   const CelStatus status =
       cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_KRYLOV, solved, d);
   *good = status == CEL_OK && celi_improve_visits_error(mdp, pi, gamma, d, scratch) <= enough;

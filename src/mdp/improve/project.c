@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-// ---- what is given
+// ---- argument checks
 
 static CelStatus check_q(const CelMdp *mdp, const double *Q) {
   for (int64_t s = 0; s < mdp->states; s++) {

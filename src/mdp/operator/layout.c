@@ -38,7 +38,7 @@ static CelStatus take(CeliOperator *op, void *out, int64_t n, size_t size, const
   return CEL_OK;
 }
 
-// ---- what a slice looks like
+// ---- the form of a slice
 
 /// Transition k of action a of a state, or -1.
 static int64_t transition(const CelMdp *mdp, int64_t s, int64_t a, int64_t k) {
@@ -134,7 +134,7 @@ static void lanes_of(const CeliOperator *op, int64_t i, int64_t state[WIDE]) {
   for (int lane = 0; lane < WIDE; lane++) state[lane] = celi_operator_state(op, i, lane);
 }
 
-// ---- which states share a slice
+// ---- assigning states to slices
 
 typedef struct Weight {
   int64_t state, actions, transitions;
@@ -287,7 +287,7 @@ static void write_slice(const CeliOperator *op, int64_t i, const CeliChunk *at) 
   }
 }
 
-// ---- P_pi: the columns of a slice that lead to the same states are one
+// ---- P_pi: merging columns of a slice with equal next states
 
 /// Finds `next` among the first *n elements of `seen`, or appends it. -1 if it is full.
 static int64_t find_or_add(uint32_t *seen, int64_t *n, uint32_t next) {
@@ -390,7 +390,7 @@ static void recount(CeliOperator *op) {
   place(op);
 }
 
-// ---- making and unmaking
+// ---- create, destroy
 
 /// Requests the memory for all arrays below and for the vectors of a method before writing any.
 static CelStatus check_room(const CeliOperator *op) {
@@ -404,7 +404,7 @@ static CelStatus check_room(const CeliOperator *op) {
               celi_size_mul((size_t)all->probability, sizeof(double), &part[3]) &&
               celi_size_mul((size_t)op->padded, VECTORS * sizeof(double), &part[4]);
   for (int i = 0; i < 5 && fits; i++) fits = celi_size_add(bytes, part[i], &bytes);
-  return celi_memory_room(fits ? bytes : SIZE_MAX, NULL, "solving the problem");
+  return celi_memory_room(fits ? bytes : SIZE_MAX, NULL, "solving the MDP");
 }
 
 static CelStatus lay_out(CeliOperator *op) {

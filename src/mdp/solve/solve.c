@@ -236,7 +236,7 @@ bool celi_run_goes_on(CeliRun *run) {
          !(config->max_iterations > 0 && solution->iterations >= config->max_iterations);
 }
 
-// ---- the end
+// ---- final steps
 
 typedef struct Finish {
   const CeliRun *run;
