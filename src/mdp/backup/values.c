@@ -1,9 +1,9 @@
 /// Backups of finite MDPs: Q from V, V from Q, the policy from Q, and the value J of the start.
 ///
-/// Source: [soft-q-learning, 2-3.1] V(s) = alpha log sum_a exp(Q(s,a)/alpha), [maximum-entropy,
-/// 8.22-8.24] pi(a|s) = exp((Q(s,a) - V(s))/alpha). Log-sum-exp subtracts the maximum M first, so
-/// that nothing overflows at any alpha. Policies are divided by their own sum. alpha = 0 means the
-/// maximum, and the uniform policy over its ties.
+/// Source: [soft-q-learning, 2-3.1] V(s) = alpha log sum_a exp(Q(s,a)/alpha),
+/// [maximum-entropy, 8.22-8.24] pi(a|s) = exp((Q(s,a) - V(s))/alpha). Log-sum-exp subtracts the
+/// maximum M first, so that nothing overflows at any alpha. Policies are divided by their own sum.
+/// alpha = 0 means the maximum, and the uniform policy over its ties.
 #include "mdp/backup/values.h"
 #include "base/arguments.h"
 #include "base/base.h"
