@@ -101,7 +101,22 @@ void solve_problem_free(SolveProblem *problem) {
   free(problem->fields);
 }
 
+/// The file formats, from the library's table.
+static void list_formats(void) {
+  printf("\nFile formats, by the names of --format\n");
+  for (int i = 0; cel_mdp_format_at(i); i++) {
+    const CelMdpFormatInfo *format = cel_mdp_format_at(i);
+    char text[256];
+    snprintf(text, sizeof text, "%s%s%s: %s", format->extensions[0],
+             format->extensions[1] ? ", " : "", format->extensions[1] ? format->extensions[1] : "",
+             format->doc);
+    printf("  %-15s ", format->name);
+    cli_wrap(stdout, text, 18, 18, cli_columns(stdout));
+  }
+}
+
 void solve_problem_list(void) {
+  list_formats();
   printf("\nGenerators (`celsius solve GENERATOR --help` shows the flags of one)\n");
   for (int i = 0; cel_mdp_generator_at(i); i++) {
     const CelMdpGenerator *generator = cel_mdp_generator_at(i);

@@ -103,6 +103,17 @@ typedef enum CelMdpFormat {
   CEL_MDP_PRISM      ///< explicit .tra, with .trew, .srew, .lab beside it
 } CelMdpFormat;
 
+/// A file format: one row of the library's table of formats.
+typedef struct CelMdpFormatInfo {
+  CelMdpFormat format;
+  const char *name;          ///< "gymnasium"
+  const char *doc;           ///< one line
+  const char *extensions[3]; ///< of the files to load and save: {".mdp", ".pomdp"}; ends with NULL
+  const char *companions[4]; ///< of files beside these that cel_mdp_load takes too; ends with NULL
+} CelMdpFormatInfo;
+/// Format i, NULL past the end.
+CEL_API const CelMdpFormatInfo *cel_mdp_format_at(int i);
+
 /// How a file is read. Start from cel_mdp_load_options_default().
 typedef struct CelMdpLoadOptions {
   CelMdpFormat format;       ///< default CEL_MDP_AUTO

@@ -376,6 +376,20 @@ class Help(kit.Case):
             for row in json.loads(self.ok("list", "fields", name, "--json")):
                 self.assertRegex(text, rf"(?m)^  --{row['name'].replace('_', '-')}( |$)")
 
+    def test_formats(self):
+        """--format and docs/files.md know the formats of the library's table, which help prints."""
+        text = self.ok("solve", "--help")
+        listed = re.search(r"File formats.*?\n((?:  .*\n)+)", text).group(1)
+        rows = re.findall(r"(?m)^  (\w+) +(\.[^:]*): ", listed)
+        self.assertEqual(len(rows), 4, listed)
+        choices = re.search(r"(?s)  --format .*?auto\b[\s|]*(.*?)\n  --", text).group(1)
+        with open(os.path.join(os.environ["CELSIUS_SOURCE_DIR"], "docs", "files.md")) as file:
+            page = file.read()
+        for name, extensions in rows:
+            self.assertIn(name, choices)
+            for extension in extensions.split(", "):
+                self.assertIn(f"`{extension}`", page)
+
 
 class Errors(kit.Case):
     def test_names(self):
