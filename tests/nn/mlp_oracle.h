@@ -1,4 +1,4 @@
-/// An ensemble of MLPs in double, written for clarity: what the fast one is tested against.
+/// A simple ensemble of MLPs in double, the oracle for the fast one.
 #ifndef CELSIUS_MLP_ORACLE_H
 #define CELSIUS_MLP_ORACLE_H
 #include "nn/mlp.h"
@@ -9,8 +9,8 @@ typedef struct Oracle {
   int64_t B;
   double *W[CELI_LAYERS_MAX], *b[CELI_LAYERS_MAX], *g[CELI_LAYERS_MAX], *h[CELI_LAYERS_MAX];
   double *X;  // (B,in)
-  double *C;  // (E,B,out): the loss is sum C Y, so that C is the gradient at the output
-  double *CH; // (E,B,width[L-1]) or NULL: the loss has sum CH H too, H the last hidden output
+  double *C;  // (E,B,out) the loss is sum C Y, so C is the gradient at the output
+  double *CH; // (E,B,width[L-1]) or NULL: adds sum CH H to the loss, H the last hidden output
 } Oracle;
 
 static inline double *to_doubles(const float *x, int64_t n) {
@@ -19,7 +19,7 @@ static inline double *to_doubles(const float *x, int64_t n) {
   return y;
 }
 
-/// Takes over the parameters, the input and the output's gradient of a pass.
+/// Copies the parameters, the input and the output's gradient of a pass.
 static inline void oracle_create(Oracle *o, const CeliMlpPass *pass) {
   const CeliMlp *net = pass->net;
   const int64_t E = net->spec.E, B = pass->B;
@@ -63,8 +63,8 @@ static inline void oracle_norm(double *z, const double *g, const double *h, int6
   for (int64_t n = 0; n < N; n++) z[n] = g[n] * (z[n] - mean) / sqrt(var + 1e-5) + h[n];
 }
 
-/// The output of member e on row b into y (out,); `hidden` (width[L-1],) receives the last hidden
-/// output when not NULL.
+/// Writes the output of member e for row b to y (out,), and the last hidden output to `hidden`
+/// (width[L-1],) unless it is NULL.
 static inline void oracle_row(const Oracle *o, int64_t e, int64_t b, double *y, double *hidden) {
   enum { WIDEST = 512 };
   const CeliMlp *net = o->net;
@@ -97,7 +97,7 @@ static inline double oracle_loss(const Oracle *o) {
   return loss;
 }
 
-/// Central difference of the loss in one number.
+/// Central difference of the loss in one parameter or input.
 static inline double oracle_difference(const Oracle *o, double *at) {
   const double h = 1e-6, x = *at;
   *at = x + h;
