@@ -25,8 +25,8 @@ static const Equation maximum_entropy[] = {
     {"8.7", "V_t = E sum_{k >= t} gamma^{k-t} r_k; over a finite horizon V has a time index"},
     {"8.8", "soft V_t; it includes the entropy of step t"},
     {"8.9", "J = E[V(x0)]"},
-    {"8.10",
-     "V = E_pi[Q - alpha log pi]. Printed is the integral of Q without pi, and Q(u,x) for Q(x,u)"},
+    {"8.10", "V = E_pi[Q - alpha log pi]. The printed form lacks the weight pi in the integral of "
+             "Q, and has Q(u,x) for Q(x,u)"},
     {"8.11", "soft Q, without the entropy of its own step. It is zero past the horizon, where "
              "there is no u_{T+1}"},
     {"8.12", "J = E[Q(x0,u0) - alpha log pi(u0 given x0)]. The printed E[Q] lacks the entropy of "

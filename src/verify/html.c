@@ -246,10 +246,11 @@ CelStatus cel_verify_write_html(const CelVerifyReport *report, const char *path)
   celi_text_add(&text, head, sizeof head - 1);
   celi_text_format(
       &text,
-      "<p id=\"summary\">%lld of %lld checks pass (%.1f s). Each row is a claim of a note. "
-      "Its number is computed in two ways on random problems, and the row shows the "
-      "worst problem: the left number, what must hold, and the right number. The "
-      "residual is left minus right, without its sign for = and !=. It must be at most "
+      "<p id=\"summary\">%lld of %lld checks pass (%.1f s). Each row is a claim of a note, "
+      "followed "
+      "by the two ways of computing its number: the left &ldquo;against&rdquo; the right. The row "
+      "shows the worst of its random problems: the left number, what must hold, and the right "
+      "number. The residual is left minus right, without its sign for = and !=. It must be at most "
       "the tolerance for = and &lt;=, and above the tolerance for != and &gt;.</p>\n"
       "<p>A claim that begins with &ldquo;printed&rdquo; tests the form as it is printed "
       "in the note, which is wrong; the row shows where it fails. &ldquo;(standard "

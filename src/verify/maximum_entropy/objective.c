@@ -215,7 +215,7 @@ static const CeliClaim claims[] = {
      "trajectories",
      "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 100, soft_actions_horizon, 0xd7128d72},
     {"8.11, 8.13, 8.15",
-     "printed: a term log pi(u_{T+1}) does not give Q_t; there is no action u_{T+1}",
+     "printed: with a term log pi(u_{T+1}) the sum is not Q_t, because there is no action u_{T+1}",
      "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-12, 100, printed_horizon, 0x286c8357},
     {"8.16",
      "what follows (x_t,u_t) depends on x_{t+1} alone: p(x_{t+1} given x_t,u_t) times the "

@@ -139,7 +139,7 @@ static const CeliClaim claims[] = {
      "J = E[Q(x0,u0) - alpha log pi(u0 given x0)]: the library's J - E[Q] against alpha E[H] of "
      "the first action",
      "cel_value_start", CEL_CHECK_EQUAL, 1e-11, 200, start_entropy, 0xe73bffe8},
-    {"8.12", "printed: E[Q(x0,u0)] is not J; it lacks the entropy of the first action",
+    {"8.12", "printed: E[Q(x0,u0)] is not J, because it lacks the entropy of the first action",
      "cel_value_start", CEL_CHECK_DIFFERS, 1e-10, 200, printed_start, 0x8dca8682},
     {"8.14-8.20", "soft V of a policy: the library against dense elimination (up to 200 states)",
      "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 200, values_by_elimination, 0x3605c21b},

@@ -140,7 +140,8 @@ static const CeliClaim claims[] = {
      "printed: one sampled s' inside the logarithm biases TV upwards: the mean of 20000 samples "
      "exceeds the library's TV (standard errors)",
      "cel_value_of_q", CEL_CHECK_EXCEEDS, 4, 2, sample_inside_log, 0x12041e04},
-    {"4", "for discrete actions exp((Q - V)/alpha) sums to 1: the library's V against 1",
+    {"4",
+     "for discrete actions exp((Q - V)/alpha) sums to 1: the sum with the library's V against 1",
      "cel_value_of_q", CEL_CHECK_EQUAL, 1e-13, 200, choices_are_normalised, 0x119d0598},
     {"4", "printed: for discrete actions exp(Q/alpha - V) does not sum to 1", "cel_value_of_q",
      CEL_CHECK_DIFFERS, 1e-3, 100, choices_printed, 0x7767a365},
