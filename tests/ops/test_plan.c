@@ -205,7 +205,7 @@ static void test_barriers(void **state) {
 
 enum { SIDE = 11, TEAM_MAX = 5 };
 
-/// How often each thread ran each part.
+/// How often each operation processed each row, and which thread ran the first one.
 typedef struct Trace {
   int done[2][2 * SIDE];
   pthread_t by[2 * SIDE];
