@@ -1,11 +1,12 @@
-/// Small agents of the library, and their networks in complex double. Contract: learner.h.
+/// Small agents of the library, and copies of their networks in complex double. Contract:
+/// learner.h.
 #include "verify/learner.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-// ---- making one
+// ---- creation
 
 static CelStatus configure(const CelAlgoInfo *info, void *config, const char *const *settings) {
   cel_fields_default(info->fields, config);
@@ -14,12 +15,13 @@ static CelStatus configure(const CelAlgoInfo *info, void *config, const char *co
   return CEL_OK;
 }
 
-/// Biases are no longer 0, and targets differ from what they follow.
+/// Adds noise to all parameters and targets, so that biases are not 0 and targets differ from their
+/// networks.
 static CelStatus disturb(CeliTrial *trial, CeliLearner *learner) {
   for (int64_t i = 0; i < cel_tensors_count(learner->tensors); i++) {
     const CelTensor *t = cel_tensors_at(learner->tensors, i);
     if (t->role != CEL_PARAM && t->role != CEL_TARGET) continue;
-    if (strcmp(t->name, "log_ent_coef") == 0) continue; // what the settings say
+    if (strcmp(t->name, "log_ent_coef") == 0) continue; // stays as the settings give it
     for (int64_t k = 0; k < t->size; k++)
       ((float *)t->data)[k] += (float)(0.3 * cel_rng_normal(&trial->rng));
   }
@@ -52,14 +54,14 @@ void celi_learner_destroy(CeliLearner *learner) {
   learner->agent = NULL;
 }
 
-// ---- feeding it
+// ---- transitions
 
-/// A number that float32 holds.
+/// A random number that float32 represents exactly.
 static float draw(CeliTrial *trial) {
   return (float)cel_rng_normal(&trial->rng);
 }
 
-/// What was done at x, where it led.
+/// Stores a transition: the action at x and what followed.
 static void remember(CeliLearner *learner, const float *x, const void *action, float reward,
                      const float *next, bool terminated, bool truncated) {
   CeliTransition *t = &learner->fed[learner->n_fed++];
@@ -103,9 +105,9 @@ const CeliTransition *celi_learner_find(const CeliLearner *learner, const char *
   return NULL;
 }
 
-// ---- its networks
+// ---- networks
 
-/// Copies member e of a layer's tensor, (E, size), to `to`.
+/// Copies member e of a layer's tensor (E, size) to `to`.
 static void copy_member(const CeliLearner *learner, const char *prefix, const char *name, int l,
                         const char *what, int e, int size, double *to) {
   char full[CEL_NAME_MAX];
@@ -113,7 +115,7 @@ static void copy_member(const CeliLearner *learner, const char *prefix, const ch
   for (int i = 0; i < size; i++) to[i] = celi_learner_at(learner, full, (int64_t)e * size + i);
 }
 
-/// Layers and widths, from the shapes of the weights (E, in, out).
+/// Reads the number of layers and their widths from the shapes of the weights (E, in, out).
 static void measure(const CeliLearner *learner, const char *name, CeliCheckNet *net) {
   char full[CEL_NAME_MAX];
   for (net->L = 0;; net->L++) {

@@ -10,7 +10,6 @@ CelStatus celi_sac_create(CeliTrial *trial, const char *algo, int A, const char 
   return celi_learner_create(trial, &spec, &sac->learner);
 }
 
-/// The batch that the update drew, its noise, and the networks with their gradients.
 void celi_sac_read(CeliSac *sac) {
   const CeliLearner *l = &sac->learner;
   sac->actor = celi_check_net_read(sac->trial, l, "actor", 0);
@@ -36,9 +35,8 @@ CelStatus celi_sac_updated(CeliTrial *trial, const char *algo, const char *const
   return CEL_OK;
 }
 
-// ---- what the losses are made of
+// ---- parts of the losses
 
-/// a ~ pi(.|x) of the given noise at the actor's parameters theta; returns log pi(a|x).
 CeliComplex celi_sac_sample(const CeliSac *sac, const CeliComplex *theta, const double *x,
                             const double *eps, CeliComplex *a) {
   CeliComplex in[CELI_SAC_O], head[2 * CELI_LEARNER_A], log_pi = 0;
@@ -53,7 +51,6 @@ CeliComplex celi_sac_sample(const CeliSac *sac, const CeliComplex *theta, const 
   return log_pi;
 }
 
-/// The smallest of the critics' values at (x, a).
 CeliComplex celi_sac_least(const CeliSac *sac, const CeliCheckNet *critics, const double *x,
                            const CeliComplex *a) {
   CeliComplex in[CELI_SAC_O + CELI_LEARNER_A], theta[CELI_CHECK_NET_MAX], out, best = 0;
@@ -66,7 +63,6 @@ CeliComplex celi_sac_least(const CeliSac *sac, const CeliCheckNet *critics, cons
   return best;
 }
 
-/// Of one state, min_e Q_e(x,a) - alpha log pi(a|x).
 double celi_sac_value(const CeliSac *sac, const CeliCheckNet *critics, const double *x,
                       const double *eps) {
   CeliComplex theta[CELI_CHECK_NET_MAX], a[CELI_LEARNER_A];
@@ -76,7 +72,7 @@ double celi_sac_value(const CeliSac *sac, const CeliCheckNet *critics, const dou
 
 // ---- (5), (7)-(8), (10)
 
-/// Half the mean squared distance of a network's output at row b from y: (5) and (7).
+/// (5) and (7): half the mean squared distance between the network's output for row b and y[b].
 static CeliComplex squared(const CeliSac *sac, const CeliCheckNet *net, const CeliComplex *theta) {
   CeliComplex sum = 0, in[CELI_SAC_O + CELI_LEARNER_A], out;
   for (int b = 0; b < sac->rows; b++) {
@@ -98,7 +94,8 @@ CeliComplex celi_sac_loss_critic(const void *user, const CeliComplex *theta) {
   return squared(sac, &sac->Q[sac->e], theta);
 }
 
-/// (10) less what does not depend on the policy: mean of alpha log pi - min_e Q_e, through the action.
+/// (10) without the terms that do not depend on the policy: the mean of alpha log pi - min_e Q_e,
+/// where the gradient flows through the action.
 CeliComplex celi_sac_loss_policy(const void *user, const CeliComplex *theta) {
   const CeliSac *sac = user;
   CeliComplex sum = 0, a[CELI_LEARNER_A];
@@ -110,7 +107,7 @@ CeliComplex celi_sac_loss_policy(const void *user, const CeliComplex *theta) {
   return sum;
 }
 
-/// (8): r + gamma V(s'), where V is the target network's, or a sample of min_e Q'_e - alpha log pi.
+/// (8): r + gamma V(s'). V is the target network's, or a sample of min_e Q'_e - alpha log pi.
 void celi_sac_target_of_critics(CeliSac *sac) {
   for (int b = 0; b < sac->rows; b++) {
     const CeliTransition *t = sac->batch[b];

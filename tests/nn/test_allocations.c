@@ -1,4 +1,5 @@
-/// Running plans allocates nothing: networks, optimisers, distributions and exploration noise.
+/// Running a plan allocates nothing, with networks, optimizers, distributions and exploration
+/// noise.
 #include "support/allocations.h"
 
 #include "nn_test.h"
@@ -102,7 +103,7 @@ static void test_no_allocation(void **state) {
   }
   const long long made = allocations() - before;
   if (made != 0) fail_msg("%lld allocations in three updates", made);
-  void *volatile block = malloc(1); // the counter itself works
+  void *volatile block = malloc(1); // checks the counter itself
   free(block);
   assert_true(allocations() > before);
   celi_team_destroy(team);

@@ -1,4 +1,4 @@
-/// Initialisers: bounds, moments, orthogonality, one stream a layer and member.
+/// Initialization: bounds, moments, orthogonality, and a random stream for each layer and member.
 #include "nn/net.h"
 #include "nn_test.h"
 
@@ -11,8 +11,8 @@ static CelTensors *make(CeliNet *net, CeliMlpSpec spec, uint64_t seed, uint32_t 
   return tensors;
 }
 
-/// Uniform on +-bound: inside, near both ends, mean 0 and variance bound^2/3 to five standard
-/// errors.
+/// Uniform on [-bound, bound]: within it, close to both ends, mean 0 and variance bound^2/3 within
+/// five standard errors.
 static void check_uniform(const char *what, const float *x, int64_t n, double bound) {
   double low = 0, high = 0, sum = 0, square = 0;
   for (int64_t i = 0; i < n; i++) {
@@ -31,7 +31,7 @@ static void check_uniform(const char *what, const float *x, int64_t n, double bo
     fail_msg("%s: variance %g bound^2, %lld numbers", what, square / N, (long long)n);
 }
 
-/// PyTorch's Linear: weights and biases on +-1/sqrt(fan_in).
+/// PyTorch's Linear: weights and biases are within 1/sqrt(fan_in) of 0.
 static void test_kaiming(void **state) {
   (void)state;
   CeliNet net;
@@ -60,7 +60,7 @@ static void test_xavier(void **state) {
   cel_tensors_destroy(t);
 }
 
-/// The shorter side's vectors are orthonormal times the gain.
+/// The vectors of the shorter side are orthonormal, times the gain.
 static void check_orthogonal(const float *W, int64_t K, int64_t N, double gain) {
   const bool columns = K >= N;
   const int64_t count = columns ? N : K, length = columns ? K : N;
@@ -100,8 +100,8 @@ static void test_orthogonal(void **state) {
     }
 }
 
-/// Uniform over frames: every entry of a random 3x3 rotation or reflection has mean 0 and second
-/// moment 1/3; a Gram-Schmidt that fixed signs otherwise would bias the first entry's sign.
+/// Frames are uniform: every entry of a random 3x3 rotation or reflection has mean 0 and second
+/// moment 1/3. A Gram-Schmidt process with fixed signs would bias the sign of the first entry.
 static void test_orthogonal_moments(void **state) {
   (void)state;
   enum { MEMBERS = 4000 };
@@ -122,8 +122,8 @@ static void test_orthogonal_moments(void **state) {
   cel_tensors_destroy(t);
 }
 
-/// Members and layers differ; the seed and the first index name the streams; layer norm starts as 1
-/// and 0.
+/// Members and layers differ. The seed and the first index select the streams. Layer norm starts
+/// with gain 1 and shift 0.
 static void test_streams(void **state) {
   (void)state;
   CeliNet a, b, c;

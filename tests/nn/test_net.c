@@ -1,5 +1,6 @@
-/// Networks: forward against an oracle in double, every backward pass against central differences
-/// of it, PyTorch's gradients, the same bits for any number of threads, bad specs.
+/// Networks: the forward pass compared with an oracle in double, every backward pass with its
+/// central differences and with PyTorch. Also the same bits for any number of threads, and invalid
+/// specs.
 #include "net_fixture.h"
 
 #include "nn/optim.h"
@@ -11,7 +12,7 @@ static void check_spec_case(const CeliMlpSpec *mlp, int64_t B, bool with_dH, uin
 
 static const int32_t widths[] = {1, 3, 17, 23, 100};
 
-/// Each activation, layer norm on and off, depths 0 to 3, ensembles of 1 to 3; widths take turns.
+/// Every activation, with and without layer norm, depths 0 to 3, ensembles of 1 to 3. Widths vary.
 static void test_gradients(void **state) {
   (void)state;
   uint64_t seed = 100;
@@ -32,7 +33,7 @@ static void test_gradients(void **state) {
         }
 }
 
-/// Only some columns of the input's gradient, in the middle and at the end; none.
+/// Only some columns of the input's gradient: in the middle, at the end, none.
 static void test_input_columns(void **state) {
   (void)state;
   CeliMlpSpec spec = {.E = 2, .in = 23, .out = 1, .hidden = {2, {17, 23}}, .activation = CELI_TANH};
@@ -43,7 +44,7 @@ static void test_input_columns(void **state) {
   }
 }
 
-/// A second reader of the last hidden layer.
+/// A second user of the last hidden layer.
 static void test_second_reader(void **state) {
   (void)state;
   static const CeliActivation acts[] = {CELI_RELU, CELI_TANH, CELI_SILU};
@@ -67,8 +68,8 @@ static CeliMlpSpec odd_spec(void) {
                        .layer_norm = true};
 }
 
-/// Outputs, input gradients and weight gradients for 1, 2, 3 threads, and for so many that a stage
-/// is cut everywhere.
+/// Outputs, input gradients and weight gradients for 1, 2 and 3 threads, and for so many that every
+/// stage is split.
 static void test_threads_same_bits(void **state) {
   (void)state;
   const CeliMlpSpec spec = odd_spec();
@@ -88,8 +89,9 @@ static void test_threads_same_bits(void **state) {
   }
 }
 
-/// Rows that lie apart give the same outputs, input gradients and weight gradients.
-static void test_gaps_same_bits(void **state) {
+/// A pass that keeps the rows of each thread apart gives the same outputs, input gradients and
+/// weight gradients.
+static void test_layout_by_thread_same_bits(void **state) {
   (void)state;
   for (int norm = 0; norm < 2; norm++)
     for (int64_t E = 1; E <= 3; E += 2)
@@ -117,8 +119,9 @@ static void test_gaps_same_bits(void **state) {
       }
 }
 
-/// Hidden layers that keep only the rows in hand give the output and the input's gradient of those that keep all.
-static void test_blockwise_same_bits(void **state) {
+/// Passes whose hidden layers keep only the current block of rows give the same output and input
+/// gradient as passes that keep all rows.
+static void test_block_pass_same_bits(void **state) {
   (void)state;
   enum { B = 801 };
   for (int64_t E = 1; E <= 3; E++)
@@ -158,7 +161,7 @@ static void test_blockwise_same_bits(void **state) {
     }
 }
 
-/// Whatever ranges of rows a forward pass is asked for, a row comes out the same.
+/// A forward pass gives the same bits for a row in any range of rows.
 static void test_rows_same_bits(void **state) {
   (void)state;
   const CeliMlpSpec spec = odd_spec();
@@ -177,7 +180,7 @@ static void test_rows_same_bits(void **state) {
   cel_tensors_destroy(f.tensors);
 }
 
-/// A pass without backward keeps less, and says the same.
+/// A pass without backward keeps less memory and gives the same output.
 static void test_forward_only(void **state) {
   (void)state;
   for (int norm = 0; norm < 2; norm++) {
@@ -210,8 +213,8 @@ static void test_forward_only(void **state) {
   }
 }
 
-/// One NaN among the inputs reaches its row's outputs, and every weight gradient of its members'
-/// first layer that it meets; other rows' outputs are whole.
+/// A NaN in the inputs reaches the outputs of its row, and every weight gradient of the first layer
+/// that depends on it. Outputs of other rows are not affected.
 static void test_nan_propagates(void **state) {
   (void)state;
   static const CeliActivation acts[] = {CELI_RELU, CELI_TANH, CELI_SILU, CELI_GELU,
@@ -270,7 +273,7 @@ static void test_bad_specs(void **state) {
   cel_tensors_destroy(tensors);
 }
 
-/// One network of the golden file: output and all gradients of mean((Y - T)^2).
+/// One network of the golden file: output, and all gradients of mean((Y - T)^2).
 static void check_golden(void **state, const char *name, CeliActivation act, bool norm,
                          CelIntList hidden) {
   const CelTensor *x = golden(state, CEL_F64, "mlp.%s.x", name);
@@ -316,7 +319,7 @@ static void test_golden(void **state) {
   check_golden(state, "linear", CELI_RELU, false, (CelIntList){0, {0}});
 }
 
-/// Five steps of clipped AdamW on a network, as PyTorch takes them.
+/// Five steps of clipped AdamW on a network, compared with PyTorch.
 static void test_golden_training(void **state) {
   const CelTensor *x = golden(state, CEL_F64, "train.x");
   const CelTensor *target = golden(state, CEL_F64, "train.target");
@@ -384,8 +387,8 @@ int main(void) {
       cmocka_unit_test(test_input_columns),
       cmocka_unit_test(test_second_reader),
       cmocka_unit_test(test_threads_same_bits),
-      cmocka_unit_test(test_blockwise_same_bits),
-      cmocka_unit_test(test_gaps_same_bits),
+      cmocka_unit_test(test_block_pass_same_bits),
+      cmocka_unit_test(test_layout_by_thread_same_bits),
       cmocka_unit_test(test_rows_same_bits),
       cmocka_unit_test(test_forward_only),
       cmocka_unit_test(test_nan_propagates),

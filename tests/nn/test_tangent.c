@@ -1,5 +1,5 @@
-/// Fisher-vector products against finite differences of the divergence: u'F v = (D(u+v) - D(u-v)) / 2 to third order, where
-/// D(w) = mean KL(pi_theta, pi_(theta + w)).
+/// Fisher-vector products compared with finite differences of the divergence: u'F v = (D(u+v) -
+/// D(u-v)) / 2 to third order, where D(w) = mean KL(pi_theta, pi_(theta + w)).
 #include "base/base.h"
 #include "celsius/rng.h"
 #include "nn/tangent.h"
@@ -96,7 +96,7 @@ static void close(Bench *b) {
   cel_tensors_destroy(b->tensors);
 }
 
-/// D(w), the parameters being put back.
+/// Computes D(w) and restores the parameters.
 static double divergence(Bench *b, const double *w) {
   float kept[MOST], kl[B], *theta = celi_net_parameters(&b->net);
   double sum = 0;
@@ -157,7 +157,7 @@ static void test_against_differences(void **state) {
   check("bits, tanh", &bits, CELI_TANH, false);
 }
 
-/// Divergences against closed forms worked out by hand.
+/// Divergences compared with closed forms.
 static void test_divergence(void **state) {
   (void)state;
   const CeliDistSpec gaussian = {.kind = CELI_GAUSSIAN, .A = 1, .free_log_std = true},

@@ -1,5 +1,6 @@
-/// [discrete-soft-policy-gradient, (6)] in the library's discrete soft actor-critic: its gradients after one update, through
-/// its networks, against derivatives by complex steps of the losses, expectations over actions being sums.
+/// [discrete-soft-policy-gradient, (6)] in the library's discrete soft actor-critic. Its gradients
+/// after one update, through its networks, are compared with complex steps of the losses.
+/// Expectations over actions are sums.
 #include "verify/learner.h"
 #include <math.h>
 
@@ -17,9 +18,9 @@ typedef struct Dsac {
   CeliLearner learner;
   CeliCheckNet actor, Q[CRITICS], target[CRITICS];
   const CeliTransition *batch[B];
-  double q[B][A]; ///< the critics' smaller value, held fixed
+  double q[B][A]; ///< smaller of the critics' values, held fixed
   double y[B];
-  bool with_entropy; ///< the loss is -E[Q - alpha log pi]; else -E[Q]
+  bool with_entropy; ///< the loss is -E[Q - alpha log pi]; otherwise -E[Q]
   int e;
 } Dsac;
 
@@ -39,7 +40,7 @@ static CelStatus updated(CeliTrial *trial, Dsac *d) {
   return CEL_OK;
 }
 
-/// The smaller critic's values of all actions at x.
+/// Writes the smaller of the critics' values for all actions at x.
 static void least(const CeliCheckNet *critics, const double *x, double *q) {
   double other[A];
   celi_check_net_apply(&critics[0], x, q);
@@ -113,12 +114,18 @@ static CelStatus critic_gradient(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"(6)", "discrete soft actor-critic's gradient through its network, by complex steps",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, policy_gradient_soft},
-    {"(6)", "without alpha log pi in g it is another gradient", "cel_agent_update_n",
-     CEL_CHECK_DIFFERS, 1e-4, 32, policy_gradient_hard},
-    {"(6)", "its critics' gradient: r + gamma E_pi[min Q' - alpha log pi], a sum over actions",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, critic_gradient},
+    {"(6)",
+     "actor gradient of discrete soft actor-critic through its network: the library against "
+     "complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, policy_gradient_soft, 0xe0dfe0aa},
+    {"(6)",
+     "without alpha log pi in g the actor gradient of discrete soft actor-critic is a different "
+     "one",
+     "cel_agent_update_n", CEL_CHECK_DIFFERS, 1e-4, 32, policy_gradient_hard, 0x153115a9},
+    {"(6)",
+     "critic gradient of discrete soft actor-critic, target r + gamma E_pi[min Q' - alpha log pi]: "
+     "the library against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, critic_gradient, 0x2a697b00},
     {0}};
 
 const CeliSection celi_dp_learner = {"src/verify/discrete_soft_policy_gradient/learner.c", claims};

@@ -1,8 +1,9 @@
-/// [policy-guarantees, surrogate] in the library's learners: the gradient that PPO follows and the step that TRPO takes after
-/// one rollout, against the surrogate L = mean of pi'/pi A by complex steps and the Fisher matrix written out.
+/// [policy-guarantees, surrogate] in the library's learners. The gradient of PPO and the step of
+/// TRPO after one rollout are compared with the surrogate L = mean of pi'/pi A, by complex steps,
+/// and with the Fisher matrix written out.
 ///
-/// A is Schulman's estimate, sum_k (gamma lambda)^k delta_{t+k} to the episode's end, delta = r + gamma V(x') - V(x); D the
-/// mean of KL(pi, pi'), F its second derivative at pi' = pi.
+/// A is Schulman's estimate, sum_k (gamma lambda)^k delta_{t+k} until the episode ends, with delta
+/// = r + gamma V(x') - V(x). D is the mean of KL(pi, pi'), F its second derivative at pi' = pi.
 #include "verify/learner.h"
 #include <math.h>
 
@@ -19,12 +20,12 @@ static const char *const trpo[] = {
 
 typedef struct Rollout {
   CeliLearner learner;
-  CeliCheckNet actor; ///< as it was when it acted
+  CeliCheckNet actor; ///< with the weights that acted
   double *moved; ///< (n,) the actor's parameters after the update
   double advantage[ROWS];
 } Rollout;
 
-/// Row i's episode ends with it.
+/// Whether the episode ends with row i. It must match celi_learner_feed.
 static bool ends(int i) {
   return i % 5 == 3 || i % 7 == 6;
 }
@@ -67,7 +68,7 @@ static void log_policy(const Rollout *r, const CeliComplex *theta, int i, CeliCo
   for (int a = 0; a < A; a++) log_pi[a] -= clog(Z);
 }
 
-/// L at theta, pi being the policy that acted.
+/// L at theta, where pi is the policy that acted.
 static CeliComplex surrogate(const void *user, const CeliComplex *theta) {
   const Rollout *r = user;
   CeliComplex old[CELI_CHECK_NET_MAX], log_pi[A], log_old[A], L = 0;
@@ -103,7 +104,7 @@ static CelStatus trpo_gradient(CeliTrial *trial) {
   return status;
 }
 
-/// Minus log pi(a|x) of one row and choice, for its gradient.
+/// log pi(a|x) of one row and action, for its gradient.
 typedef struct Choice {
   const Rollout *rollout;
   int row, a;
@@ -134,14 +135,15 @@ static void fisher_product(CeliTrial *trial, const Rollout *r, const double *v, 
     }
 }
 
-/// The step d that was taken lies along (F + damping)^-1 g: (F + damping) d and g have the cosine 1. Without F, d and g.
+/// The step d has the direction (F + damping)^-1 g, so (F + damping) d and g have the cosine 1.
+/// Without `natural`, compares d and g.
 static CelStatus trpo_direction(CeliTrial *trial, bool natural) {
   Rollout r;
   const CelStatus status = roll(trial, "trpo", trpo, &r);
   const int n = r.actor.n;
   double *d = celi_take(trial, n), *product = celi_take(trial, n), *g = celi_take(trial, n);
   for (int k = 0; k < n && status == CEL_OK; k++) d[k] = r.moved[k] - r.actor.theta[k];
-  if (status == CEL_OK && celi_dense_dot(d, d, n) > 0) { // the line search found a step
+  if (status == CEL_OK && celi_dense_dot(d, d, n) > 0) { // the line search accepted a step
     fisher_product(trial, &r, d, product);
     celi_complex_gradient(trial, surrogate, &r, r.actor.theta, n, g);
     const double *along = natural ? product : d;
@@ -161,7 +163,7 @@ static CelStatus trpo_plain(CeliTrial *trial) {
   return trpo_direction(trial, false);
 }
 
-/// D of the policy after the step, and L of it, which is 0 before up to a constant.
+/// Compares D after the step with target_kl, or L after the step with L before it.
 static CelStatus trpo_step(CeliTrial *trial, bool of_surrogate) {
   Rollout r;
   CeliComplex old[CELI_CHECK_NET_MAX], theta[CELI_CHECK_NET_MAX], log_old[A], log_pi[A];
@@ -189,17 +191,23 @@ static CelStatus trpo_rises(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"surrogate", "PPO's gradient at theta is that of the surrogate, against complex steps",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, ppo_gradient},
-    {"surrogate", "so is TRPO's", "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, trpo_gradient},
-    {"surrogate", "TRPO's step lies along (F + damping)^-1 of it, F written out (cosine)",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-6, 16, trpo_natural},
-    {"surrogate", "and not along the gradient itself (cosine)", "cel_agent_update_n",
-     CEL_CHECK_DIFFERS, 1e-4, 16, trpo_plain},
-    {"surrogate", "its mean KL(pi, pi') is at most the one that was asked for",
-     "cel_agent_update_n", CEL_CHECK_AT_MOST, 1e-6, 32, trpo_within},
-    {"surrogate", "and the surrogate rises", "cel_agent_update_n", CEL_CHECK_EXCEEDS, 0, 32,
-     trpo_rises},
+    {"surrogate",
+     "PPO's gradient at theta is the gradient of the surrogate: the library against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, ppo_gradient, 0xb419a4f4},
+    {"surrogate",
+     "TRPO's gradient at theta is the gradient of the surrogate: the library against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, trpo_gradient, 0x8e9af2ee},
+    {"surrogate",
+     "TRPO's step has the direction (F + damping)^-1 g: the library's step against F written out "
+     "(cosine)",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-6, 16, trpo_natural, 0x8cf5db7f},
+    {"surrogate", "TRPO's step does not have the direction of g (cosine)", "cel_agent_update_n",
+     CEL_CHECK_DIFFERS, 1e-4, 16, trpo_plain, 0xf13c1e8c},
+    {"surrogate",
+     "TRPO's step stays within its trust region: the mean KL(pi, pi') is at most target_kl",
+     "cel_agent_update_n", CEL_CHECK_AT_MOST, 1e-6, 32, trpo_within, 0xa73f68b1},
+    {"surrogate", "TRPO's step raises the surrogate: L after the step against L before it",
+     "cel_agent_update_n", CEL_CHECK_EXCEEDS, 0, 32, trpo_rises, 0x401d32f1},
     {0}};
 
 const CeliSection celi_pg_trust_regions = {"src/verify/policy_guarantees/trust_regions.c", claims};
