@@ -7,7 +7,9 @@
 #include <string.h>
 
 CeliActivation celi_activation_of(int32_t choice) {
-  static const CeliActivation activations[] = {CELI_RELU, CELI_TANH, CELI_SILU};
+  static const CeliActivation activations[] = {[CEL_ACTIVATION_RELU] = CELI_RELU,
+                                               [CEL_ACTIVATION_TANH] = CELI_TANH,
+                                               [CEL_ACTIVATION_SILU] = CELI_SILU};
   return activations[choice];
 }
 
