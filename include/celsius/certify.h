@@ -72,14 +72,14 @@ typedef struct CelCertifiedMdp {
   uint8_t *reached;   ///< (states) 1: some policy reaches the state, and it has actions
 } CelCertifiedMdp;
 
-/// Results on the regulator with n states and m actions.
+/// Results on the regulator.
 typedef struct CelCertifiedLqr {
   CelLqr lqr;
   CelLqrSolution exact;
-  double K[CEL_LQR_MAX * CEL_LQR_MAX];     ///< (m, n) least-squares gain of the learned mean
-  double Sigma[CEL_LQR_MAX * CEL_LQR_MAX]; ///< (m, m) mean covariance of the learned policy
+  double K[CEL_LQR_MAX * CEL_LQR_MAX];     ///< (actions, states) least-squares gain of the mean
+  double Sigma[CEL_LQR_MAX * CEL_LQR_MAX]; ///< (actions, actions) mean covariance
   int64_t n;                               ///< number of sampled states below
-  float *x, *mean, *sd; ///< (n, states), (n, actions) twice: sampled states, the policy there
+  float *x, *mean, *sd; ///< (n, states), (n, actions) twice: states, the policy there
 } CelCertifiedLqr;
 
 enum { CEL_CERTIFY_PLACES = 3, CEL_CERTIFY_SIDE = 65, CEL_CERTIFY_DRAWS = 1000 };

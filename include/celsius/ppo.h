@@ -23,11 +23,11 @@ typedef struct CelPpoConfig {
   /// Decay lambda of generalized advantage estimation. Range 0 to 1, default 0.95. 0 uses one-step
   /// differences, 1 whole returns. Lower it to reduce variance at the price of bias.
   double gae_lambda;
-  /// Largest useful distance c of the probability ratio from 1. Range 0 to 1e6, default 0.2. Lower
-  /// it for smaller, safer updates.
+  /// Distance c of the probability ratio from 1 at which the surrogate is clipped. Range 0 to 1e6,
+  /// default 0.2. Lower it for smaller, safer updates.
   CelSchedule clip_range;
-  /// Largest useful change of a value in one update, reward units. Range 0 to 1e12, default 0; 0
-  /// turns value clipping off.
+  /// Change of a value at which the value loss is clipped, reward units. Range 0 to 1e12, default
+  /// 0; 0 turns value clipping off.
   CelSchedule clip_range_vf;
   /// Scales the advantages of each minibatch to mean 0 and standard deviation 1. Default true.
   bool normalize_advantage;

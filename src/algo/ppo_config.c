@@ -25,11 +25,11 @@ const CelField celi_ppo_fields[] = {
      .source = "[actor-critic, 4.21]"},
     {.name = "clip_range", .type = CEL_FIELD_SCHEDULE, .offset = F(clip_range), .def = "0.2",
      .min = 0, .max = 1e6,
-     .doc = "largest useful distance of the probability ratio from 1; lower it for smaller, "
-            "safer updates"},
+     .doc = "distance of the probability ratio from 1 at which the surrogate is clipped; lower "
+            "it for smaller, safer updates"},
     {.name = "clip_range_vf", .type = CEL_FIELD_SCHEDULE, .offset = F(clip_range_vf), .def = "0",
      .min = 0, .max = 1e12, .unit = "reward",
-     .doc = "largest useful change of a value in one update; 0: no limit"},
+     .doc = "change of a value at which the value loss is clipped; 0: no clipping"},
     {.name = "normalize_advantage", .type = CEL_FIELD_BOOL, .offset = F(normalize_advantage),
      .def = "true",
      .doc = "scale the advantages of each minibatch to mean 0 and standard deviation 1"},

@@ -268,10 +268,12 @@ const CelField *cel_setup_find(const CelSetup *setup, const char *name) {
 // ---- as a file
 
 #define F(field) offsetof(CeliWritten, field)
-static const CelField written_fields[] = {{"version", CEL_FIELD_STRING, F(version), CEL_VERSION, 0,
-                                           0, "", NULL, NULL,
-                                           "version of the library that wrote this file", ""},
-                                          {0}};
+// clang-format off
+static const CelField written_fields[] = {
+    {.name = "version", .type = CEL_FIELD_STRING, .offset = F(version), .def = CEL_VERSION,
+     .doc = "version of the library that wrote this file"},
+    {0}};
+// clang-format on
 #undef F
 
 enum { N_SECTIONS = 4 };
