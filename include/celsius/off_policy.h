@@ -8,7 +8,7 @@ CEL_BEGIN
 /// How a learner combines the values of several critics.
 typedef enum CelCriticReduce {
   CEL_CRITIC_REDUCE_MIN = 0, ///< smallest: counters overestimation, but is biased low
-  CEL_CRITIC_REDUCE_MEAN = 1 ///< mean: unbiased when the critics are
+  CEL_CRITIC_REDUCE_MEAN = 1 ///< mean: adds no bias of its own
 } CelCriticReduce;
 CEL_ENUM_IS_INT32(CelCriticReduce);
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-CeliActivation celi_activation_of(int32_t choice) {
+CeliActivation celi_activation_of(CelActivation choice) {
   static const CeliActivation activations[] = {[CEL_ACTIVATION_RELU] = CELI_RELU,
                                                [CEL_ACTIVATION_TANH] = CELI_TANH,
                                                [CEL_ACTIVATION_SILU] = CELI_SILU};

@@ -48,7 +48,7 @@ static void method_is_certified(uint64_t seed, int method, double tolerance, int
   problem_make(&problem, &spec, seed);
   CelSolveConfig config = cel_solve_config_default();
   config.alpha = ALPHAS[seed / 7 % 5];
-  config.method = method;
+  config.method = (CelSolveMethod)method;
   config.tolerance = tolerance;
   CelSolution *solution;
   assert_ok(cel_solve(&problem.mdp, &config, &solution));
@@ -108,7 +108,7 @@ static void any_temperature(void **state) {
     CelSolveConfig config = cel_solve_config_default();
     config.alpha = pow(10.0, e);
     for (int method = 0; method < METHODS; method++) {
-      config.method = method;
+      config.method = (CelSolveMethod)method;
       CelSolution *solution;
       assert_ok(cel_solve(&problem.mdp, &config, &solution));
       assert_true(solution->certified);
@@ -148,7 +148,7 @@ static void ties_are_uniform(void **state) {
                       .start = start};
   for (int method = 0; method < METHODS; method++) {
     CelSolveConfig config = cel_solve_config_default();
-    config.method = method;
+    config.method = (CelSolveMethod)method;
     for (config.alpha = 0.0; config.alpha < 0.1; config.alpha += 0.01) {
       CelSolution *solution;
       assert_ok(cel_solve(&mdp, &config, &solution));
@@ -187,7 +187,7 @@ static void problems_without_a_choice(void **state) {
   const int64_t none[] = {0, 0, 0};
   for (int method = 0; method < METHODS; method++) {
     CelSolveConfig config = cel_solve_config_default();
-    config.method = method, config.alpha = 0.0;
+    config.method = (CelSolveMethod)method, config.alpha = 0.0;
     CelSolution *solution;
     assert_ok(cel_solve(&mdp, &config, &solution));
     assert_true(solution->V[0] == 2.0 && solution->V[1] == 0.0 && solution->certified);
@@ -252,7 +252,7 @@ static void stopped_runs_have_bounds(void **state) {
     for (int limit = 0; limit < 3; limit++) {
       CelSolveConfig config = cel_solve_config_default();
       int calls = 0;
-      config.method = method;
+      config.method = (CelSolveMethod)method;
       config.user = &calls;
       if (limit == 0) config.max_iterations = 1;
       if (limit == 1) config.progress = stop_at_three;
@@ -267,7 +267,7 @@ static void stopped_runs_have_bounds(void **state) {
     }
     // What double precision cannot certify ends all the same.
     CelSolveConfig config = cel_solve_config_default();
-    config.method = method, config.tolerance = 1e-17;
+    config.method = (CelSolveMethod)method, config.tolerance = 1e-17;
     CelSolution *solution;
     assert_ok(cel_solve(&problem.mdp, &config, &solution));
     assert_false(solution->certified);
