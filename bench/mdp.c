@@ -152,7 +152,7 @@ static void sweeps(const BenchOptions *options) {
 static CelSolution *solve(const CelMdp *mdp, CelSolveMethod method, double alpha, double gamma,
                           double tolerance, double max_seconds) {
   CelSolveConfig config = cel_solve_config_default();
-  config.alpha = alpha, config.gamma = gamma, config.method = (int32_t)method;
+  config.alpha = alpha, config.gamma = gamma, config.method = method;
   config.tolerance = tolerance, config.max_seconds = max_seconds;
   CelSolution *solution;
   MUST(cel_solve(mdp, &config, &solution));

@@ -31,7 +31,7 @@ typedef struct Learner {
   CelAgent *agent;
 } Learner;
 
-static void make(Learner *learner, int threads, int32_t activation) {
+static void make(Learner *learner, int threads, CelActivation activation) {
   CelPpoConfig config = cel_ppo_config_default();
   config.common.n_steps = STEPS, config.batch_size = MINIBATCH, config.n_epochs = EPOCHS;
   config.common.activation = activation;
@@ -99,7 +99,8 @@ static void report_barrier(const char *name, int repeats) {
 }
 
 void bench_ppo(const BenchOptions *options, const char *name) {
-  const int32_t activation = strcmp(name, "ppo-relu") == 0 ? 0 : 1;
+  const CelActivation activation =
+      strcmp(name, "ppo-relu") == 0 ? CEL_ACTIVATION_RELU : CEL_ACTIVATION_TANH;
   const int repeats = options->repeats;
   Learner learner[2];
   double *rates[3], peaks = 0;
@@ -131,7 +132,7 @@ void bench_ppo(const BenchOptions *options, const char *name) {
   report_barrier(name, repeats);
   for (int k = 0; k < 2; k++) destroy(&learner[k]);
   for (int k = 0; k < 3; k++) free(rates[k]);
-  if (!options->peers || activation != 1) return;
+  if (!options->peers || activation != CEL_ACTIVATION_TANH) return;
   bench_peers(name, one, "steps/s", "ppo", 1);
   bench_peers(name, two, "steps/s", "ppo", 2);
 }

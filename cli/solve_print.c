@@ -6,7 +6,7 @@
 #include <string.h>
 
 void solve_method_name(const CelSolution *solution, char text[CEL_TEXT_MAX]) {
-  const CelSolveConfig config = {.method = (int32_t)solution->method};
+  const CelSolveConfig config = {.method = solution->method};
   if (cel_fields_get(cel_solve_fields(), &config, "method", text, CEL_TEXT_MAX) < 0) text[0] = 0;
 }
 

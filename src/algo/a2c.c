@@ -104,7 +104,7 @@ static CelStatus declare(CelAgent *agent) {
 
 static CelStatus bind_optimiser(A2c *s) {
   const CelA2cConfig *c = s->config;
-  const bool adam = c->optimizer == 1;
+  const bool adam = c->optimizer == CEL_A2C_OPTIMIZER_ADAM;
   char last[CEL_NAME_MAX];
   CeliAdamConfig config = celi_onpolicy_adam(&c->common, c->epsilon, c->max_grad_norm);
   if (!adam) config.beta2 = c->rms_decay;

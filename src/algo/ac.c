@@ -32,7 +32,7 @@ static Ac *ac_of(const void *args) {
 
 /// What the losses of single steps are multiplied by.
 static float each_of(const Ac *s) {
-  return s->config->reduction == 1 ? 1.0f : 1.0f / (float)s->on.rows;
+  return s->config->reduction == CEL_AC_REDUCTION_SUM ? 1.0f : 1.0f / (float)s->on.rows;
 }
 
 // ---- one operation an equation; rows [begin, end) of the rollout.
@@ -65,7 +65,7 @@ static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
 /// Line 5.
 static void plan_steps(Ac *s, CeliPlan *plan) {
   CeliAdam *steps[] = {&s->actor_step, &s->critic_step};
-  if (s->config->optimizer == 0) {
+  if (s->config->optimizer == CEL_AC_OPTIMIZER_ADAM) {
     celi_adam_plan_many(plan, steps, 2);
     return;
   }

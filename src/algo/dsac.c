@@ -102,7 +102,7 @@ static void soft_target(const Dsac *s, int64_t e, int64_t begin, int64_t end) {
   const float alpha = isnan(c->critic_ent_coef) ? *s->temperature.alpha : (float)c->critic_ent_coef;
   float *y = s->y + e * s->B, *q = s->q_best_next + e * s->B * s->A;
   celi_choice_reduce(q, celi_pass_output(&s->q_next), s->E, s->B, s->A, begin, end,
-                     c->critic_reduce == 1);
+                     c->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   celi_choice_value(y, q, s->log_next, s->p_next, alpha, s->A, begin, end);
   for (int64_t b = begin; b < end; b++) y[b] = s->batch.reward[b] + s->batch.discount[b] * y[b];
   if (c->n_steps > 1)
@@ -134,7 +134,7 @@ static void op_targets(const void *args, int64_t begin, int64_t end) {
 static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   const Dsac *s = dsac_of(args);
   celi_choice_reduce(s->q_best, celi_pass_output(&s->q_pi), s->E, s->B, s->A, begin, end,
-                     s->config->critic_reduce == 1);
+                     s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   celi_choice_policy_gradient(celi_pass_d_output(&s->pi), s->pi_loss, s->q_best, s->log_pi, s->p,
                               *s->temperature.alpha, 1.0f / (float)s->B, s->A, begin, end);
 }
@@ -375,7 +375,7 @@ static CeliView view(CelAgent *agent) {
                     .temperature = (double)*s->temperature.alpha,
                     .kind = CELI_CRITIC_OF_CHOICES,
                     .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == 1,
+                    .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
                     .norm = &s->experience.norm};
 }
 

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-CeliActivation celi_activation_of(int32_t choice) {
-  static const CeliActivation activations[] = {CELI_RELU, CELI_TANH, CELI_SILU};
+CeliActivation celi_activation_of(CelActivation choice) {
+  static const CeliActivation activations[] = {[CEL_ACTIVATION_RELU] = CELI_RELU,
+                                               [CEL_ACTIVATION_TANH] = CELI_TANH,
+                                               [CEL_ACTIVATION_SILU] = CELI_SILU};
   return activations[choice];
 }
 

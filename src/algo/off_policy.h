@@ -11,8 +11,8 @@
 #include "rl/normalizer.h"
 #include "rl/replay.h"
 
-/// In the order of the field `activation`'s choices.
-CeliActivation celi_activation_of(int32_t choice);
+/// Converts the public enum to that of the networks.
+CeliActivation celi_activation_of(CelActivation choice);
 
 /// Field tables of the learners, each in ALGO_config.c.
 extern const CelField celi_dsac_fields[];

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/// In the order of the field's choices.
-static const CeliActivation activations[] = {CELI_RELU, CELI_TANH, CELI_SILU};
+static const CeliActivation activations[] = {[CEL_ACTIVATION_RELU] = CELI_RELU,
+                                             [CEL_ACTIVATION_TANH] = CELI_TANH,
+                                             [CEL_ACTIVATION_SILU] = CELI_SILU};
 /// Streams of initial parameters; each network takes a block of indices.
 enum { INIT_ACTOR = 0, INIT_CRITIC = 4096 };
 /// Clamp of a log sigma that comes from the network.
@@ -81,7 +82,7 @@ CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent,
                      .activation = activations[config->activation],
                      .layer_norm = config->layer_norm,
                      .init = (CeliInit)config->init,
-                     .output_gain = config->init == CELI_ORTHOGONAL ? 0.01 : 1};
+                     .output_gain = config->init == CEL_INIT_ORTHOGONAL ? 0.01 : 1};
   CEL_ASSERT((void *)self == agent->self);
   self->agent = agent;
   CELI_TRY(check(agent, config, &dist));

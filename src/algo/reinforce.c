@@ -40,7 +40,7 @@ static Reinforce *reinforce_of(const void *args) {
 }
 
 static bool learns_values(const Reinforce *s) {
-  return s->config->baseline == 2;
+  return s->config->baseline == CEL_REINFORCE_BASELINE_VALUE;
 }
 
 /// What the losses of single steps are multiplied by.
@@ -89,7 +89,7 @@ static void op_baseline(const void *args, int64_t begin, int64_t end) {
   find_known(s);
   for (int64_t i = 0; !s->config->reward_to_go && i < s->on.rollout.N; i++) take_whole(s, i);
   for (int64_t i = 0; i < end; i++) mean += s->known[i] ? (double)A[i] / (double)s->used[0] : 0;
-  if (!scale && s->config->baseline != 1) mean = 0;
+  if (!scale && s->config->baseline != CEL_REINFORCE_BASELINE_MEAN) mean = 0;
   for (int64_t i = 0; i < end; i++)
     square += s->known[i] ? ((double)A[i] - mean) * ((double)A[i] - mean) : 0;
   const double deviation = s->used[0] > 1 ? sqrt(square / (double)(s->used[0] - 1)) : 1;

@@ -109,7 +109,7 @@ static void soft_target(const Sac *s, int64_t e, int64_t begin, int64_t end) {
   float *y = s->y + e * s->B;
   celi_ops()->soft_target(y, s->reward, s->discount, celi_pass_output(&s->q_next), logp,
                           s->temperature.alpha, s->E, s->B, begin, end,
-                          s->config->critic_reduce == 1);
+                          s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   if (s->config->n_steps > 1)
     celi_nstep_entropy(y, s->mid_weight, mid_logp, s->temperature.alpha, s->config->n_steps - 1,
                        s->B, begin, end);
@@ -137,7 +137,7 @@ static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   celi_ops()->actor_objective(celi_pass_d_output(&s->q_pi), s->q_min, s->pi_loss,
                               celi_pass_output(&s->q_pi), logp, s->temperature.alpha,
                               1.0f / (float)s->B, s->E, s->B, begin, end,
-                              s->config->critic_reduce == 1);
+                              s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   celi_ops()->fill(d_logp + begin, *s->temperature.alpha / (float)s->B, end - begin);
 }
 
@@ -345,7 +345,7 @@ static CelStatus check_config(const CelSacConfig *c) {
   if (c->log_std_min >= c->log_std_max)
     return cel_fail(CEL_E_RANGE, "sac: log_std_min %g must lie below log_std_max %g",
                     c->log_std_min, c->log_std_max);
-  if (c->noise == CELI_NOISE_GSDE && c->common.net_arch.n < 1)
+  if (c->noise == CEL_NOISE_GSDE && c->common.net_arch.n < 1)
     return cel_fail(CEL_E_RANGE, "sac: noise gsde needs a hidden layer in net_arch");
   if (c->sde_sample_freq == 0)
     return cel_fail(CEL_E_RANGE, "sac: sde_sample_freq is 0; take a number of steps, or -1 for "
@@ -436,14 +436,14 @@ static void measure(Sac *s, CelAgent *agent) {
   s->O = cel_space_floats(&agent->observation), s->A = agent->action.part[0].size;
   s->B = celi_agent_batch(agent, c->common.batch_size), s->E = c->n_critics,
   s->N = agent->options.n_envs;
-  s->squash = c->policy == 0, s->gsde = c->noise == CELI_NOISE_GSDE;
+  s->squash = c->policy == CEL_POLICY_SQUASHED_GAUSSIAN, s->gsde = c->noise == CEL_NOISE_GSDE;
 }
 
 static CelStatus declare(CelAgent *agent) {
   Sac *s = agent->self;
   CelTensors *t = agent->tensors;
   const CelSacConfig *c = agent->config;
-  CELI_TRY(celi_box_declare(&s->box, agent, c->policy == 0));
+  CELI_TRY(celi_box_declare(&s->box, agent, c->policy == CEL_POLICY_SQUASHED_GAUSSIAN));
   CELI_TRY(check_config(c));
   measure(s, agent);
   const CelSpace stored = celi_box_stored(&s->box);
@@ -545,7 +545,7 @@ static CeliView view(CelAgent *agent) {
                     .temperature = (double)*s->temperature.alpha,
                     .kind = CELI_CRITIC_OF_ACTIONS,
                     .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == 1,
+                    .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
                     .norm = &s->experience.norm};
 }
 

@@ -75,7 +75,8 @@ static Sacv *sacv_of(const void *args) {
 }
 
 static CeliDistSpec dist_spec(const CelSacvConfig *c, int64_t A) {
-  return (CeliDistSpec){.kind = c->policy == 0 ? CELI_SQUASHED_GAUSSIAN : CELI_GAUSSIAN,
+  return (CeliDistSpec){.kind = c->policy == CEL_POLICY_SQUASHED_GAUSSIAN ? CELI_SQUASHED_GAUSSIAN
+                                                                          : CELI_GAUSSIAN,
                         .A = A,
                         .log_std_min = c->log_std_min,
                         .log_std_max = c->log_std_max};
@@ -97,7 +98,7 @@ static void op_value_loss(const void *args, int64_t begin, int64_t end) {
   const Sacv *s = sacv_of(args);
   celi_ops()->soft_target(s->v_hat, s->zero, s->one, celi_pass_output(&s->q_pi), s->dist.logp,
                           s->temperature.alpha, s->E, s->B, begin, end,
-                          s->config->critic_reduce == 1);
+                          s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   celi_ops()->squared_error(celi_pass_d_output(&s->v), s->v_loss, celi_pass_output(&s->v), s->v_hat,
                             1.0f / (float)s->B, 1, s->B, begin, end);
 }
@@ -123,7 +124,7 @@ static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   celi_ops()->actor_objective(celi_pass_d_output(&s->q_pi), s->q_min, s->pi_loss,
                               celi_pass_output(&s->q_pi), s->dist.logp, s->temperature.alpha,
                               1.0f / (float)s->B, s->E, s->B, begin, end,
-                              s->config->critic_reduce == 1);
+                              s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   celi_ops()->fill(s->dist.d_logp + begin, *s->temperature.alpha / (float)s->B, end - begin);
 }
 
@@ -317,7 +318,7 @@ static CelStatus declare(CelAgent *agent) {
   if (c->log_std_min >= c->log_std_max)
     return cel_fail(CEL_E_RANGE, "sacv: log_std_min %g must lie below log_std_max %g",
                     c->log_std_min, c->log_std_max);
-  CELI_TRY(celi_box_declare(&s->box, agent, c->policy == 0));
+  CELI_TRY(celi_box_declare(&s->box, agent, c->policy == CEL_POLICY_SQUASHED_GAUSSIAN));
   const CelSpace stored = celi_box_stored(&s->box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
   CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
@@ -413,7 +414,7 @@ static CeliView view(CelAgent *agent) {
                     .temperature = (double)*s->temperature.alpha,
                     .kind = CELI_CRITIC_OF_ACTIONS,
                     .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == 1,
+                    .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
                     .v = &s->value.net,
                     .norm = &s->experience.norm};
 }

@@ -239,7 +239,7 @@ CelStatus celi_library_optimum(const CeliProblem *problem, CelSolveMethod method
   CelSolveConfig config = cel_solve_config_default();
   CelSolution *solution = NULL;
   config.alpha = alpha;
-  config.method = (int32_t)method;
+  config.method = method;
   config.tolerance = 1e-12;
   config.max_iterations = 1000000;
   CELI_TRY(cel_solve(problem->mdp, &config, &solution));

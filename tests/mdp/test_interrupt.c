@@ -46,7 +46,7 @@ static void solves(void **state) {
       Patience patience = {.after = after};
       CelSolveConfig config = cel_solve_config_default();
       CelSolution *solution;
-      config.alpha = 0.01, config.method = method, config.tolerance = 1e-10;
+      config.alpha = 0.01, config.method = (CelSolveMethod)method, config.tolerance = 1e-10;
       cel_set_interrupt_hook(out_of_patience, &patience);
       assert_ok(cel_solve(&problem.mdp, &config, &solution));
       cel_set_interrupt_hook(NULL, NULL);
@@ -130,7 +130,7 @@ static void rounds_of_learning(void **state) {
       Patience patience = {.after = 0};
       CelQLearningConfig config = cel_q_learning_config_default();
       CelQLearning *learned;
-      config.sampling = sampling;
+      config.sampling = (CelQSampling)sampling;
       if (limit) config.max_seconds = 1e-9;
       if (!limit) cel_set_interrupt_hook(out_of_patience, &patience);
       assert_ok(cel_q_learning(&problem.mdp, &config, &learned));

@@ -41,7 +41,7 @@ static void steps_follow_their_schedule(void **state) {
         Problem x;
         CelQLearning *learned;
         CelQLearningConfig c = config_of(soft ? 0.3 : 0, 0.8, 50, (uint64_t)seed);
-        c.step = step, c.omega = 0.6, c.step_size = 0.3;
+        c.step = (CelQStep)step, c.omega = 0.6, c.step_size = 0.3;
         problem_make(&x, &spec, (uint64_t)seed);
         double *Q = calloc((size_t)x.mdp.pairs, sizeof *Q);
         recursion(&x.mdp, &c, Q);
@@ -104,7 +104,8 @@ static void error_is_within_the_bound(void **state) {
     Problem x;
     CelQLearning *learned;
     CelQLearningConfig c = config_of(alphas[i % 3], gammas[i / 3 % 3], 400, (uint64_t)i + 1);
-    c.sampling = i / 9 % 2, c.behaviour = i / 18, c.step = i % 2, c.points = 6;
+    c.sampling = (CelQSampling)(i / 9 % 2), c.behaviour = (CelQBehaviour)(i / 18),
+    c.step = (CelQStep)(i % 2), c.points = 6;
     problem_make(&x, &spec, (uint64_t)i + 1);
     double *star = exact_star(&x.mdp, c.alpha, c.gamma);
     Watch watch = {&x, &c, star, 0, 0};
@@ -146,7 +147,7 @@ static void expect_converges(const char *generator, double alpha, double gamma, 
   for (int i = 0; i < 2; i++) {
     CelQLearning *learned;
     CelQLearningConfig c = config_of(alpha, gamma, i ? 10000 : 1000, 7);
-    c.sampling = CEL_Q_ASYNCHRONOUS, c.behaviour = behaviour, c.epsilon = 0.3;
+    c.sampling = CEL_Q_ASYNCHRONOUS, c.behaviour = (CelQBehaviour)behaviour, c.epsilon = 0.3;
     assert_ok(cel_q_learning(mdp, &c, &learned));
     error[i] = distance(learned->Q, exact->Q, mdp->pairs);
     assert_true(error[i] <= learned->bound + exact->bound);
@@ -241,7 +242,7 @@ static void same_seed_same_bits(void **state) {
     CelQLearning *a, *b, *other;
     CelQLearningConfig c = config_of(0.1, NAN, 100, 5);
     assert_ok(cel_mdp_generate(&mdp, "garnet", NULL));
-    c.sampling = sampling;
+    c.sampling = (CelQSampling)sampling;
     assert_ok(cel_q_learning(mdp, &c, &a));
     c.points = 50; // more certificates must not change the result
     assert_ok(cel_q_learning(mdp, &c, &b));

@@ -76,7 +76,7 @@ static void penalties_do_not_widen_the_bound(void **state) {
       add_penalties(&problem, &plain, pow(10.0, e));
       for (int method = 0; method < METHODS; method++) {
         CelSolveConfig config = cel_solve_config_default();
-        config.alpha = alpha, config.method = method, config.tolerance = 1e-11;
+        config.alpha = alpha, config.method = (CelSolveMethod)method, config.tolerance = 1e-11;
         CelSolution *solution;
         assert_ok(cel_solve(&problem.mdp, &config, &solution));
         const double error = distance(solution->V, exact, spec.states);
@@ -114,7 +114,7 @@ static void one_penalty(void **state) {
                             .reward = r,
                             .start = start};
         CelSolveConfig config = cel_solve_config_default();
-        config.alpha = ALPHAS[a], config.method = method, config.tolerance = 1e-12;
+        config.alpha = ALPHAS[a], config.method = (CelSolveMethod)method, config.tolerance = 1e-12;
         CelSolution *solution;
         assert_ok(cel_solve(&mdp, &config, &solution));
         const long double exact = 0.5L / (1.0L - (long double)0.99); // up to e^-990
@@ -308,7 +308,7 @@ static void ties_within_the_bound(void **state) {
     mdp.reward = horizon ? r : later;
     for (int method = 0; method < (horizon ? 1 : METHODS); method++) {
       CelSolution *solution;
-      config.method = method;
+      config.method = (CelSolveMethod)method;
       assert_ok(cel_solve(&mdp, &config, &solution));
       assert_true(solution->Q[0] != solution->Q[1]);
       assert_true(fabs(solution->Q[0] - solution->Q[1]) < 1e-15);

@@ -49,7 +49,7 @@ static void method_is_certified(uint64_t seed, int method, double tolerance, int
   problem_make(&problem, &spec, seed);
   CelSolveConfig config = cel_solve_config_default();
   config.alpha = ALPHAS[seed / 7 % 5];
-  config.method = method;
+  config.method = (CelSolveMethod)method;
   config.tolerance = tolerance;
   CelSolution *solution;
   assert_ok(cel_solve(&problem.mdp, &config, &solution));
@@ -109,7 +109,7 @@ static void any_temperature(void **state) {
     CelSolveConfig config = cel_solve_config_default();
     config.alpha = pow(10.0, e);
     for (int method = 0; method < METHODS; method++) {
-      config.method = method;
+      config.method = (CelSolveMethod)method;
       CelSolution *solution;
       assert_ok(cel_solve(&problem.mdp, &config, &solution));
       assert_true(solution->certified);
@@ -149,7 +149,7 @@ static void ties_are_uniform(void **state) {
                       .start = start};
   for (int method = 0; method < METHODS; method++) {
     CelSolveConfig config = cel_solve_config_default();
-    config.method = method;
+    config.method = (CelSolveMethod)method;
     for (config.alpha = 0.0; config.alpha < 0.1; config.alpha += 0.01) {
       CelSolution *solution;
       assert_ok(cel_solve(&mdp, &config, &solution));
@@ -188,7 +188,7 @@ static void mdps_with_one_action(void **state) {
   const int64_t none[] = {0, 0, 0};
   for (int method = 0; method < METHODS; method++) {
     CelSolveConfig config = cel_solve_config_default();
-    config.method = method, config.alpha = 0.0;
+    config.method = (CelSolveMethod)method, config.alpha = 0.0;
     CelSolution *solution;
     assert_ok(cel_solve(&mdp, &config, &solution));
     assert_true(solution->V[0] == 2.0 && solution->V[1] == 0.0 && solution->certified);
@@ -253,7 +253,7 @@ static void stopped_runs_have_bounds(void **state) {
     for (int limit = 0; limit < 3; limit++) {
       CelSolveConfig config = cel_solve_config_default();
       int calls = 0;
-      config.method = method;
+      config.method = (CelSolveMethod)method;
       config.user = &calls;
       if (limit == 0) config.max_iterations = 1;
       if (limit == 1) config.progress = stop_at_three;
@@ -268,7 +268,7 @@ static void stopped_runs_have_bounds(void **state) {
     }
     // A solver also stops if double precision cannot certify the tolerance.
     CelSolveConfig config = cel_solve_config_default();
-    config.method = method, config.tolerance = 1e-17;
+    config.method = (CelSolveMethod)method, config.tolerance = 1e-17;
     CelSolution *solution;
     assert_ok(cel_solve(&problem.mdp, &config, &solution));
     assert_false(solution->certified);

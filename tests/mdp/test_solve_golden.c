@@ -60,7 +60,8 @@ static void compare(const char *name, const CelMdp *mdp, double alpha, double ga
   for (int64_t s = 0; s < mdp->states; s++) most = fmax(most, fabs(wanted[s]));
   for (int method = 0; method < METHODS; method++) {
     CelSolveConfig config = cel_solve_config_default();
-    config.alpha = alpha, config.gamma = gamma, config.method = method, config.tolerance = 1e-10;
+    config.alpha = alpha, config.gamma = gamma, config.method = (CelSolveMethod)method,
+    config.tolerance = 1e-10;
     CelSolution *solution;
     const CelStatus status = cel_solve(mdp, &config, &solution);
     // built without SuiteSparse

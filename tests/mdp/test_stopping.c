@@ -27,7 +27,8 @@ static CelSolution *solve(const CelMdp *mdp, int32_t method, double tolerance, i
                           Seen *seen) {
   CelSolveConfig config = cel_solve_config_default();
   CelSolution *out;
-  config.method = method, config.tolerance = tolerance, config.max_iterations = most;
+  config.method = (CelSolveMethod)method, config.tolerance = tolerance,
+  config.max_iterations = most;
   config.progress = note, config.user = seen;
   if (cel_solve(mdp, &config, &out) != CEL_OK) fail_msg("%s", cel_error());
   return out;

@@ -54,7 +54,7 @@ CelSolveConfig cel_solve_config_default(void) {
 
 /// The name of the method, as in the field table.
 static void method_name(CelSolveMethod method, char *text, size_t size) {
-  const CelSolveConfig config = {.method = (int32_t)method};
+  const CelSolveConfig config = {.method = method};
   cel_fields_get(fields, &config, "method", text, size);
 }
 
