@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REDRAW 0.1    // seconds between two pictures of the bar
-#define LINE_LEAST 1. // seconds between two lines at least
-#define LINE_MOST 30. // and at most
+#define REDRAW 0.1    // seconds between two drawings of the bar
+#define LINE_LEAST 1. // minimum and
+#define LINE_MOST 30. // maximum seconds between two lines
 
 CliBar cli_bar(bool quiet) {
   CliBar bar = {.quiet = quiet, .shown = -1, .tenth = -1};
@@ -21,7 +21,7 @@ CliBar cli_bar(bool quiet) {
   return bar;
 }
 
-/// Everything but the bar itself: steps, speed, time left, returns.
+/// Writes the text beside the bar: steps, speed, time left, returns.
 static void describe(const CelProgress *p, bool with_returns, char *text, size_t size) {
   char steps[32], total[32], rate[32], eta[32];
   int n = snprintf(text, size, "%s/%s  ETA %s  %s steps/s", cli_count(steps, p->steps),
@@ -33,7 +33,7 @@ static void describe(const CelProgress *p, bool with_returns, char *text, size_t
     snprintf(text + n, size - (size_t)n, "  eval %.4g", p->eval_return);
 }
 
-/// "███████▌      ": in eighths of a column where the terminal can.
+/// Draws "███████▌      ", in eighths of a column if the terminal has UTF-8.
 static void draw(char *out, int width, double share, bool utf8) {
   static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const int units = (int)(share * width * 8), full = units / 8;
@@ -46,7 +46,8 @@ static void draw(char *out, int width, double share, bool utf8) {
   for (; column < width; column++) out += sprintf(out, "%s", utf8 ? " " : ".");
 }
 
-/// Bytes of the text that fit in `room` columns, cut between its parts, which stand two blanks apart.
+/// Bytes of the text that fit in `room` columns. The text is cut between its parts, which are
+/// separated by two blanks.
 static int fitting(const char *text, int room) {
   int n = (int)strlen(text);
   while (n > room && n > 0) do
@@ -55,8 +56,8 @@ static int fitting(const char *text, int room) {
   return n;
 }
 
-/// The bar's width depends on the terminal alone, so that it does not jump as the text changes. What
-/// does not fit is left out: first the long text, then the end of the brief one.
+/// The width of the bar depends on the terminal only, so that it does not change with the text. If
+/// the long text does not fit, the brief one is used, cut at its end.
 static void show_bar(CliBar *bar, const CliProgress *p) {
   char line[4 * 64];
   const int columns = cli_columns(stderr), head = bar->label ? (int)strlen(bar->label) + 1 : 0;
@@ -71,12 +72,13 @@ static void show_bar(CliBar *bar, const CliProgress *p) {
   bar->drawn = true;
 }
 
-/// A line now and then; true when it was time for one, or when there is nothing to tell yet.
+/// Prints a line if enough time has passed. Returns true if the bar's state should be updated: a
+/// line was printed, or this is the start of the run.
 static bool show_line(CliBar *bar, const CliProgress *p) {
   const double passed = p->seconds - bar->shown;
   const int tenth = (int)(p->share * 10);
   const bool last = p->share >= 1 && bar->tenth < 10;
-  if (bar->shown < 0 && !last) return true; // nothing to tell at the very start
+  if (bar->shown < 0 && !last) return true; // no line at the very start
   if (!last && (passed < LINE_LEAST || (tenth == bar->tenth && passed < LINE_MOST))) return false;
   fprintf(stderr, "%s%s%3d%%  %s\n", bar->label ? bar->label : "", bar->label ? " " : "",
           (int)(p->share * 100), p->text);
