@@ -216,7 +216,8 @@ def rounded(x):
 def row(name, options):
     peer = PEERS[name]
     size = options.size
-    result = {"name": name, "size": size, "value": None, "unit": peer.unit, "threads": options.threads}
+    result = {"name": name, "size": size, "value": None, "unit": peer.unit,
+              "threads": options.threads}
     try:
         got = peer.work(options, SIZES[size])
         rates = got["rates"]
