@@ -1,4 +1,4 @@
-/// Statuses and messages: their names, what a message becomes, threads, the assertion hook.
+/// Statuses and messages: names, formatting, threads, the assertion hook.
 #include "base/base.h"
 #include "base_test.h"
 #include <pthread.h>
@@ -24,7 +24,8 @@ static void contexts_go_in_front(void **state) {
   assert_string_equal(cel_error(), "line 7: x is 3");
   assert_int_equal(cel_fail_in(CEL_OK, "not added: "), CEL_OK);
   assert_string_equal(cel_error(), "line 7: x is 3");
-  assert_int_equal(cel_fail(CEL_E_IO, "again: %s", cel_error()), CEL_E_IO); // its own text
+  assert_int_equal(cel_fail(CEL_E_IO, "again: %s", cel_error()),
+                   CEL_E_IO); // the old message is an argument
   assert_string_equal(cel_error(), "again: line 7: x is 3");
 }
 
@@ -56,7 +57,7 @@ typedef struct Worker {
   bool right, empty;
 } Worker;
 
-// Fails, waits until the other one has failed too, and must still find its own message.
+// Fails, waits until the other thread has failed too, and must still find its own message.
 static void *fail_and_look(void *arg) {
   Worker *worker = arg;
   char expected[64];

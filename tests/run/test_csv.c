@@ -1,4 +1,4 @@
-/// Tables: numbers come back to the bit, rows past a step are cut off, broken ends too.
+/// Tables: numbers read back to the same bits; rows after a step and incomplete rows are cut off.
 #include "run_test.h"
 
 #include <fcntl.h>
@@ -58,7 +58,7 @@ static void broken_end_is_cut(void **state) {
   celi_csv_close(&csv);
   expect_file("t.csv", "step,a,b\n10,1,2\n");
   assert_true(last[0] == 10);
-  write_text("t.csv", "step,a"); // died while the header was written
+  write_text("t.csv", "step,a"); // killed while the header was written
   OK(celi_csv_resume(&csv, &here, "t.csv", columns, 3, 1000, last));
   celi_csv_close(&csv);
   expect_file("t.csv", "step,a,b\n");
