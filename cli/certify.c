@@ -37,13 +37,13 @@ static void number_text(char text[32], double value) {
     snprintf(text, 32, "%.5g", value);
 }
 
-static bool is_share(const CelMeasure *m) {
+static bool is_percentage(const CelMeasure *m) {
   return strcmp(m->name, "shortfall_share") == 0 || strncmp(m->name, "goal_", 5) == 0 ||
          strcmp(m->name, "gain") == 0 || strcmp(m->name, "covariance") == 0 ||
          strcmp(m->name, "best_action") == 0;
 }
 
-static void share_text(char text[32], double value) {
+static void percent_text(char text[32], double value) {
   if (isnan(value))
     text[0] = 0;
   else
@@ -52,14 +52,14 @@ static void share_text(char text[32], double value) {
 
 static void print_row(const CelMeasure *m) {
   char exact[32], learned[32], off[32], error[40] = "";
-  void (*const text)(char *, double) = is_share(m) ? share_text : number_text;
+  void (*const text)(char *, double) = is_percentage(m) ? percent_text : number_text;
   text(exact, m->exact);
   text(learned, m->learned);
   text(off, m->off);
   if (!isnan(m->error) && m->error > 0) {
     char number[32];
-    if (is_share(m))
-      share_text(number, m->error);
+    if (is_percentage(m))
+      percent_text(number, m->error);
     else
       snprintf(number, sizeof number, "%.2g", m->error);
     snprintf(error, sizeof error, "+- %s", number);

@@ -125,7 +125,7 @@ typedef struct CliBar {
   int tenth;    ///< tenths of the run at the last line
 } CliBar;
 typedef struct CliProgress {
-  double share, seconds;    ///< fraction done, in [0, 1]; elapsed time
+  double fraction, seconds;    ///< fraction done, in [0, 1]; elapsed time
   const char *text, *brief; ///< text beside the bar; the shorter one for narrow terminals
 } CliProgress;
 #define CLI_BAR_AFTER 0.3 ///< seconds; shorter work shows no bar (training always does)

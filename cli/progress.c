@@ -34,9 +34,9 @@ static void describe(const CelProgress *p, bool with_returns, char *text, size_t
 }
 
 /// Draws "███████▌      ", in eighths of a column if the terminal has UTF-8.
-static void draw(char *out, int width, double share, bool utf8) {
+static void draw(char *out, int width, double fraction, bool utf8) {
   static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const int units = (int)(share * width * 8), full = units / 8;
+  const int units = (int)(fraction * width * 8), full = units / 8;
   int column = 0;
   for (; column < full && column < width; column++) out += sprintf(out, "%s", utf8 ? "█" : "#");
   if (column < width && units % 8) {
@@ -64,9 +64,9 @@ static void show_bar(CliBar *bar, const CliProgress *p) {
   const int width = columns < 60 ? 6 : columns < 100 ? 14 : 24;
   const int room = columns - 1 - head - 5 - 2 - width - 2; // percent, edges, blanks
   const char *text = (int)strlen(p->text) <= room ? p->text : p->brief;
-  draw(line, width, p->share, bar->utf8);
+  draw(line, width, p->fraction, bar->utf8);
   fprintf(stderr, "\r%s%s%3d%% %s%s%s  %.*s\033[K", bar->label ? bar->label : "",
-          bar->label ? " " : "", (int)(p->share * 100), bar->utf8 ? "▕" : "[", line,
+          bar->label ? " " : "", (int)(p->fraction * 100), bar->utf8 ? "▕" : "[", line,
           bar->utf8 ? "▏" : "]", fitting(text, room), text);
   fflush(stderr);
   bar->drawn = true;
@@ -76,25 +76,25 @@ static void show_bar(CliBar *bar, const CliProgress *p) {
 /// line was printed, or this is the start of the run.
 static bool show_line(CliBar *bar, const CliProgress *p) {
   const double passed = p->seconds - bar->shown;
-  const int tenth = (int)(p->share * 10);
-  const bool last = p->share >= 1 && bar->tenth < 10;
+  const int tenth = (int)(p->fraction * 10);
+  const bool last = p->fraction >= 1 && bar->tenth < 10;
   if (bar->shown < 0 && !last) return true; // no line at the very start
   if (!last && (passed < LINE_LEAST || (tenth == bar->tenth && passed < LINE_MOST))) return false;
   fprintf(stderr, "%s%s%3d%%  %s\n", bar->label ? bar->label : "", bar->label ? " " : "",
-          (int)(p->share * 100), p->text);
+          (int)(p->fraction * 100), p->text);
   return true;
 }
 
 void cli_bar_draw(CliBar *bar, const CliProgress *p) {
   if (bar->quiet) return;
   if (bar->terminal) {
-    if (bar->shown >= 0 && p->seconds - bar->shown < REDRAW && p->share < 1) return;
+    if (bar->shown >= 0 && p->seconds - bar->shown < REDRAW && p->fraction < 1) return;
     show_bar(bar, p);
   } else if (!show_line(bar, p)) {
     return;
   }
   bar->shown = p->seconds;
-  bar->tenth = (int)(p->share * 10);
+  bar->tenth = (int)(p->fraction * 10);
 }
 
 void cli_bar_show(CliBar *bar, const CelProgress *p) {

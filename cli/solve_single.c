@@ -9,16 +9,16 @@ typedef struct Progress {
   CliBar bar;
   double max_seconds;
   struct Mark {
-    double seconds, share;
+    double seconds, fraction;
   } from, next;
 } Progress;
 
-static double seconds_left(Progress *progress, double seconds, double share) {
-  const struct Mark now = {seconds, share};
+static double seconds_left(Progress *progress, double seconds, double fraction) {
+  const struct Mark now = {seconds, fraction};
   if (seconds > 2 * progress->next.seconds) progress->from = progress->next, progress->next = now;
-  const double gained = share - progress->from.share;
+  const double gained = fraction - progress->from.fraction;
   double left =
-      gained > 0 ? (1 - share) * (seconds - progress->from.seconds) / gained : (double)INFINITY;
+      gained > 0 ? (1 - fraction) * (seconds - progress->from.seconds) / gained : (double)INFINITY;
   if (progress->max_seconds > 0) left = fmin(left, fmax(0, progress->max_seconds - seconds));
   return left;
 }
@@ -26,14 +26,14 @@ static double seconds_left(Progress *progress, double seconds, double share) {
 static bool on_progress(void *user, const CelSolveProgress *now) {
   Progress *progress = user;
   char text[256], brief[128], eta[32];
-  const double share = now->fraction < 1 ? now->fraction : 1;
-  const double left = seconds_left(progress, now->seconds, share);
+  const double fraction = now->fraction < 1 ? now->fraction : 1;
+  const double left = seconds_left(progress, now->seconds, fraction);
   if (now->seconds >= CLI_BAR_AFTER || progress->bar.drawn) {
     cli_duration(eta, left);
     snprintf(text, sizeof text, "%s %lld  residual %.2g  bound %.2g  ETA %s", now->method,
              (long long)now->iteration, now->residual, now->bound, eta);
     snprintf(brief, sizeof brief, "bound %.2g  ETA %s", now->bound, eta);
-    cli_bar_draw(&progress->bar, &(CliProgress){share, now->seconds, text, brief});
+    cli_bar_draw(&progress->bar, &(CliProgress){fraction, now->seconds, text, brief});
   }
   return !cli_stop_asked();
 }

@@ -207,19 +207,18 @@ const CliCommand cli_verify = {
            " rows do not use the library; they compare two computations of a claim of the note. "
            "\"printed\" marks the form as it is printed in the note, which is wrong; its row "
            "shows that it fails (!= and >). The exit code is 1 if a check fails.",
-    .details =
-        "Notes\n"
-        "  maximum-entropy: equations (8.1)-(8.30), without title or author.\n"
-        "  actor-critic: equations (4.1)-(4.26), without title or author.\n"
-        "  discrete-soft-policy-gradient: appendix \"Proof for Eq. (6)\", without author.\n"
-        "  policy-guarantees: slides, \"Policy-based Theoretical Guarantees\", by Mohammad\n"
-        "      Hossein Rohban, spring 2025, mostly adapted from the RL course at\n"
-        "      Berkeley.\n"
-        "      Slides without a number have labels of our own, such as PDL and drift.\n"
-        "  soft-q-learning: notes, \"Soft Q-Learning\", without author; after Haarnoja\n"
-        "      et al., \"Reinforcement Learning with Deep Energy-Based Policies\", 2017.\n\n"
-        "Examples\n"
-        "  celsius verify\n"
-        "  celsius verify --note policy-guarantees --seed 7\n"
-        "  celsius verify --quick --html verify.html",
+    .details = "Notes\n"
+               "  maximum-entropy: equations (8.1)-(8.30), without title or author.\n"
+               "  actor-critic: equations (4.1)-(4.26), without title or author.\n"
+               "  discrete-soft-policy-gradient: appendix \"Proof for Eq. (6)\", without author.\n"
+               "  policy-guarantees: slides, \"Policy-based Theoretical Guarantees\", by Mohammad\n"
+               "      Hossein Rohban, spring 2025, mostly adapted from the RL course at\n"
+               "      Berkeley.\n"
+               "      Slides without a number have labels of our own, such as PDL and drift.\n"
+               "  soft-q-learning: notes, \"Soft Q-Learning\", without author; after Haarnoja\n"
+               "      et al., \"Reinforcement Learning with Deep Energy-Based Policies\", 2017.\n\n"
+               "Examples\n"
+               "  celsius verify\n"
+               "  celsius verify --note policy-guarantees --seed 7\n"
+               "  celsius verify --quick --html verify.html",
     .run = run};

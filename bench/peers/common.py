@@ -58,9 +58,9 @@ def fill(replay_buffer, obs, act, count=TRANSITIONS):
 
 
 def rates(run, count, seconds, repetitions):
-    """Calls run(), which makes count updates, for at least so many seconds a repetition.
+    """Calls run(), which makes count updates, for at least `seconds` in each repetition.
 
-    Two calls come before the clock: they hold compilation, first allocations and page faults.
+    Two calls before the measurement take compilation, first allocations and page faults.
     """
     run()
     run()

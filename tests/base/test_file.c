@@ -104,8 +104,8 @@ static void unwritable_folders_are_told(void **state) {
   if (child == 0) {
     if (geteuid() == 0 && setuid(65534) != 0) _exit(3);
     CelStatus status = celi_file_write(path, "new", 3);
-    bool told = strstr(cel_error(), "closed/old: cannot be written: Permission denied") != NULL;
-    _exit(status == CEL_E_IO && told ? 0 : 1);
+    bool named = strstr(cel_error(), "closed/old: cannot be written: Permission denied") != NULL;
+    _exit(status == CEL_E_IO && named ? 0 : 1);
   }
   int result;
   assert_int_equal(waitpid(child, &result, 0), child);

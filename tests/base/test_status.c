@@ -93,8 +93,9 @@ static void threads_have_messages_of_their_own(void **state) {
 }
 
 static void exit_42(const char *file, int line, const char *expression) {
-  bool told = strstr(file, "test_status.c") != NULL && line > 0 && strcmp(expression, "1 > 2") == 0;
-  _exit(told ? 42 : 43);
+  bool named =
+      strstr(file, "test_status.c") != NULL && line > 0 && strcmp(expression, "1 > 2") == 0;
+  _exit(named ? 42 : 43);
 }
 
 static int wait_for(pid_t child) {

@@ -211,7 +211,7 @@ class Pair:
         return "--gamma" in self.line and float(self.line[self.line.index("--gamma") + 1]) == 1
 
 
-def check(seed, first, n, jobs, tell=None):
+def check(seed, first, n, jobs, report=None):
     """Tries the runs [first, first + n). Returns the faults, and how many runs trained and how many
     commands were run."""
     tables = {name: fields_of(name) for name in [*LEARNERS, *DISCRETE, *CONTINUOUS]}
@@ -222,8 +222,8 @@ def check(seed, first, n, jobs, tell=None):
             trained += pair.trained
             commands += pair.commands
             for fault in pair.faults:
-                if tell:
-                    tell(fault)
+                if report:
+                    report(fault)
     return faults, trained, commands
 
 

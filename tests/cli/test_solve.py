@@ -234,8 +234,8 @@ class Parts(kit.Case):
         pi = [[float(row["probability"]) for row in rows if int(row["state"]) == s]
               for s in range(16)]
         self.assertEqual([len(row) for row in pi], [4] * 16)
-        hard, entropy = (self.evaluate(problem, pi, 0.9, of_rewards) for of_rewards in (True,
-                                                                                        False))
+        hard, entropy = (self.evaluate(problem, pi, 0.9, of_rewards)
+                         for of_rewards in (True, False))
         self.assertAlmostEqual(got["hard_return"], hard, 9)
         self.assertAlmostEqual(got["entropy_sum"], entropy, 7)
         self.assertAlmostEqual(got["entropy_part"], 0.02 * entropy, 9)

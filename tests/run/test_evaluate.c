@@ -146,12 +146,12 @@ static void bad_calls(void **state) {
 // ---- cel_learn
 
 typedef struct Seen {
-  int64_t told, stop_after;
+  int64_t calls, stop_after;
   CelProgress last;
 } Seen;
 
 static void progress(void *user, const CelProgress *p) {
-  ((Seen *)user)->told++;
+  ((Seen *)user)->calls++;
   ((Seen *)user)->last = *p;
 }
 
