@@ -173,6 +173,12 @@ void cli_fields_except(CelField *out, int size, const CelField *from, const CelF
   out[n] = (CelField){0};
 }
 
+void cli_renamed_flag(bool given, const char *old, const char *name, bool *value) {
+  if (!given) return;
+  cli_note("%s is now called %s; the next version will not accept the old name", old, name);
+  *value = true;
+}
+
 CelStatus cli_take_allow_plugins(int *argc, char **argv) {
   CelStatus status = CEL_OK;
   int n = 1;

@@ -53,6 +53,8 @@ CelStatus cli_positionals(const CliCommand *command, const CliArgs *args, int le
 /// Copies the rows of `from` whose names are not in `except` (only its names are read). At most
 /// size - 1 rows fit; a row without a name ends the copy.
 void cli_fields_except(CelField *out, int size, const CelField *from, const CelField *except);
+/// Sets *value and prints a note if the old name of a flag was given.
+void cli_renamed_flag(bool given, const char *old, const char *name, bool *value);
 /// Removes --allow-plugins, which every command takes, from the arguments and applies it.
 CelStatus cli_take_allow_plugins(int *argc, char **argv) CEL_WARN_UNUSED;
 
@@ -125,7 +127,7 @@ typedef struct CliBar {
   int tenth;    ///< tenths of the run at the last line
 } CliBar;
 typedef struct CliProgress {
-  double fraction, seconds;    ///< fraction done, in [0, 1]; elapsed time
+  double fraction, seconds; ///< fraction done, in [0, 1]; elapsed time
   const char *text, *brief; ///< text beside the bar; the shorter one for narrow terminals
 } CliProgress;
 #define CLI_BAR_AFTER 0.3 ///< seconds; shorter work shows no bar (training always does)

@@ -43,7 +43,7 @@ static CelStatus run_method(Solve *solve) {
   return solve_single(solve);
 }
 
-/// *code: 1 if --certify is given and a step gained less than its bound.
+/// *code: 1 if --guarantee is given and a step gained less than its bound.
 static CelStatus parse_and_solve(const SolveProblem *problem, int argc, char **argv, int *code) {
   Solve solve = {.n_alphas = 0};
   CelStatus status = solve_flags_parse(&solve, problem, argc, argv);
@@ -95,6 +95,6 @@ const CliCommand cli_solve = {
                "  celsius solve taxi --alpha 0,0.01,0.1,1,10 --plot sweep.png --out sweep.csv\n"
                "  celsius solve my-problem.mdp --alpha 0 --policy\n"
                "  celsius solve my-problem.json --gamma 0.95 --out solution.safetensors\n"
-               "  celsius solve frozenlake-4x4 --gamma 0.9 --cpi --certify\n"
+               "  celsius solve frozenlake-4x4 --gamma 0.9 --cpi --guarantee\n"
                "  celsius solve garnet --gamma 0.9 --q-learning --plot error.png",
     .run = run};

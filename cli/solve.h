@@ -17,7 +17,8 @@ typedef struct SolveOptions {
   char alpha[CEL_PATH_MAX], out[CEL_PATH_MAX], plot[CEL_PATH_MAX], save_problem[CEL_PATH_MAX];
   int32_t format; ///< CelMdpFormat
   bool q_learning;
-  bool cpi, certify, json, quiet, policy;
+  bool cpi, guarantee, json, quiet, policy;
+  bool certify; ///< old name of `guarantee`
 } SolveOptions;
 
 /// Everything about one call.
@@ -29,7 +30,7 @@ typedef struct Solve {
   double alpha[SOLVE_ALPHAS_MAX]; ///< (n_alphas)
   int n_alphas;
   CelMdp *mdp;
-  bool broken; ///< --cpi --certify: a step gained less than its bound
+  bool broken; ///< --cpi --guarantee: a step gained less than its bound
 } Solve;
 
 // ---- solve_problem.c

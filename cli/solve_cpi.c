@@ -41,11 +41,11 @@ static void add_row(cJSON *rows, int64_t iteration, const CelConservativeStep *s
   cJSON_AddItemToArray(rows, row);
 }
 
-/// The first ten steps are printed, then fewer and fewer, so that the table stays short. --certify
-/// prints all of them. A step below its bound is always printed.
+/// The first ten steps are printed, then fewer and fewer, so that the table stays short.
+/// --guarantee prints all of them. A step below its bound is always printed.
 static bool is_printed(Log *log, int64_t iteration, const CelConservativeStep *step) {
   if (step->stopped) return iteration > 0;
-  if (iteration < log->next && step->held && !log->solve->options.certify) return false;
+  if (iteration < log->next && step->held && !log->solve->options.guarantee) return false;
   if (iteration >= log->next)
     log->next = iteration < 9 ? iteration + 1 : iteration + 1 + (iteration + 1) / 2;
   return true;
@@ -217,7 +217,7 @@ CelStatus solve_cpi(Solve *solve) {
   cJSON_Delete(json);
   cJSON_Delete(log.rows);
   free(pi);
-  solve->broken = solve->options.certify && log.held < log.steps;
+  solve->broken = solve->options.guarantee && log.held < log.steps;
   if (status == CEL_OK && cli_stop_asked())
     status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld steps; the printed result is valid",
                       (long long)log.steps);

@@ -26,10 +26,12 @@ static const CelField options_fields[] = {
      "use conservative policy iteration: start from the uniform policy and take steps with a "
      "guaranteed gain; takes --gamma, --tolerance, --max-iterations and --max-seconds",
      ""},
-    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
+    {"guarantee", CEL_FIELD_BOOL, F(guarantee), "false", 0, 0, "", NULL, NULL,
      "with --cpi: print every step, and exit with code 1 if the exact gain of a step is below its "
      "bound",
      ""},
+    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
+     "old name of --guarantee", ""},
     {"q_learning", CEL_FIELD_BOOL, F(q_learning), "false", 0, 0, "", NULL, NULL,
      "learn by soft Q-learning from sampled transitions and print the error; takes --alpha, "
      "--gamma, --max-seconds and --q.FIELD; --out FILE.csv and --plot show the error by round",
@@ -144,9 +146,9 @@ static CelStatus check_flags(const Solve *solve, int argc, char **argv) {
   const bool alpha = cli_scan(argc, argv, "alpha") != NULL;
   const CelStatus status = check_q_flags(solve, argc, argv);
   if (status != CEL_OK) return status;
-  if (options->certify && !options->cpi)
+  if (options->guarantee && !options->cpi)
     return cel_fail(CEL_E_ARGUMENT,
-                    "--certify needs --cpi; every other method prints a certified bound anyway");
+                    "--guarantee needs --cpi; every other method prints a certified bound anyway");
   if (options->policy &&
       (options->json || options->cpi || options->q_learning || solve->n_alphas > 1))
     return cel_fail(CEL_E_ARGUMENT,
@@ -178,6 +180,8 @@ CelStatus solve_flags_parse(Solve *solve, const SolveProblem *problem, int argc,
   if (status == CEL_OK) status = cli_parse(&cli_solve, argc, spelled, flags.table, N_TABLES, &args);
   if (status == CEL_OK)
     status = cli_positionals(&cli_solve, &args, 1, 1, "the problem (a file or a generator's name)");
+  if (status == CEL_OK)
+    cli_renamed_flag(solve->options.certify, "--certify", "--guarantee", &solve->options.guarantee);
   if (status == CEL_OK) status = parse_alphas(solve);
   if (status == CEL_OK) status = check_flags(solve, argc, spelled);
   free(spelled);

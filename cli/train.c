@@ -10,7 +10,7 @@
 typedef struct Options {
   char preset[CEL_TEXT_MAX], config[CEL_PATH_MAX], resume[CEL_PATH_MAX], seeds[CEL_PATH_MAX];
   int64_t jobs;
-  bool overwrite, certify, json, quiet;
+  bool overwrite, guarantee, certify, json, quiet; ///< certify: old name of guarantee
 } Options;
 
 #define F(field) offsetof(Options, field)
@@ -26,8 +26,10 @@ static const CelField options_fields[] = {
      "with --seeds: number of runs at the same time", ""},
     {"overwrite", CEL_FIELD_BOOL, F(overwrite), "false", 0, 0, "", NULL, NULL,
      "replace the run in the folder of --out", ""},
-    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
+    {"guarantee", CEL_FIELD_BOOL, F(guarantee), "false", 0, 0, "", NULL, NULL,
      "finite problems: print the exact gain of every update and its certified lower bound", ""},
+    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
+     "old name of --guarantee", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
      ""},
     {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
@@ -40,8 +42,10 @@ static const CelField resume_fields[] = {
      "with a folder of several runs: number of runs at the same time", ""},
     {"overwrite", CEL_FIELD_BOOL, F(overwrite), "false", 0, 0, "", NULL, NULL,
      "if the checkpoints were deleted, start the run again and replace its results", ""},
-    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
+    {"guarantee", CEL_FIELD_BOOL, F(guarantee), "false", 0, 0, "", NULL, NULL,
      "finite problems: print the exact gain of every update and its certified lower bound", ""},
+    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
+     "old name of --guarantee", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
      ""},
     {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
@@ -63,10 +67,10 @@ static const CelField resume_config_fields[] = {
 static const CliCommand resume_command = {
     .name = "train",
     .help = "train --resume RUN --help",
-    .usage = "celsius train --resume RUN [--steps N] [--threads N] [--certify]",
+    .usage = "celsius train --resume RUN [--steps N] [--threads N] [--guarantee]",
     .doc = "Resumes a run from its last checkpoint. The result is bit-identical to a run that was "
            "never stopped. The settings come from the run's config.yaml. If the run was started "
-           "with --certify, it continues to be certified.",
+           "with --guarantee, it continues to check every update.",
     .details = "Examples\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1 --steps 50000\n"
@@ -78,7 +82,7 @@ static const CliCommand resume_command = {
 /// State of the hooks.
 typedef struct Watch {
   CliBar bar;
-  bool certify, overwrite;
+  bool check, overwrite; ///< check: --guarantee
   TrainGuarantee guarantee;
 } Watch;
 
@@ -104,9 +108,8 @@ static CelStatus on_updated(void *user, CelAgent *agent) {
   return train_guarantee_step(&((Watch *)user)->guarantee, agent);
 }
 
-static void watch_open(Watch *watch, const Options *options, bool certify) {
-  *watch =
-      (Watch){.bar = cli_bar(options->quiet), .certify = certify, .overwrite = options->overwrite};
+static void watch_open(Watch *watch, const Options *options, bool check) {
+  *watch = (Watch){.bar = cli_bar(options->quiet), .check = check, .overwrite = options->overwrite};
   watch->guarantee.bar = &watch->bar;
   if (options->json) watch->guarantee.rows = cJSON_CreateArray();
   cli_signals_install();
@@ -119,8 +122,8 @@ static CelRunHooks hooks_of(Watch *watch) {
                        .overwrite = watch->overwrite,
                        .progress = on_progress,
                        .stop = on_stop,
-                       .begun = watch->certify ? on_begun : NULL,
-                       .updated = watch->certify ? on_updated : NULL};
+                       .begun = watch->check ? on_begun : NULL,
+                       .updated = watch->check ? on_updated : NULL};
 }
 
 static void add_result(cJSON *json, const CelRunResult *result) {
@@ -168,7 +171,7 @@ static CelStatus report(Watch *watch, const CelRunResult *result, bool json, boo
     add_result(object, result);
   else
     print_result(result);
-  if (watch->certify) *kept = train_guarantee_end(&watch->guarantee, object);
+  if (watch->check) *kept = train_guarantee_end(&watch->guarantee, object);
   if (result->updates == 0)
     cli_note(
         "no update was made, so nothing was learned; raise --steps above --learning-starts, or "
@@ -191,9 +194,9 @@ static int finish(Watch *watch, CelStatus status, const CelRunResult *result, bo
 
 // ---- resume
 
-/// True for a run that was trained with --certify. It stays certified, so that its table is
-/// complete.
-static bool was_certified(const char *folder) {
+/// True for a run that was trained with --guarantee. Its updates continue to be checked, so that
+/// its table is complete.
+static bool was_checked(const char *folder) {
   char path[CEL_PATH_MAX + 16];
   snprintf(path, sizeof path, "%s/guarantee.csv", folder);
   return access(path, F_OK) == 0;
@@ -216,8 +219,9 @@ static int run_resume(int argc, char **argv) {
   if (status == CEL_OK) status = cli_positionals(&resume_command, &args, 0, 0, "");
   if (status == CEL_E_NAME)
     status = cel_fail_in(status, "--resume takes only --steps, --threads, --jobs, --overwrite, "
-                                 "--certify, --json and --quiet: ");
+                                 "--guarantee, --json and --quiet: ");
   if (status != CEL_OK) return cli_error(status);
+  cli_renamed_flag(options.certify, "--certify", "--guarantee", &options.guarantee);
   if (cli_seeds_folder(options.resume)) {
     const CliSeeds group = {.jobs = (int)options.jobs,
                             .steps = config.steps,
@@ -229,7 +233,7 @@ static int run_resume(int argc, char **argv) {
   }
   Watch watch;
   CelRunResult result;
-  watch_open(&watch, &options, options.certify || was_certified(options.resume));
+  watch_open(&watch, &options, options.guarantee || was_checked(options.resume));
   const CelRunHooks hooks = hooks_of(&watch);
   status = cel_train_resume(options.resume, config.steps, config.threads, &hooks, &result);
   return finish(&watch, status, &result, options.json);
@@ -336,11 +340,11 @@ static CelStatus fill(CelSetup *setup, Options *options, int argc, char **argv, 
 static int run_one(const CelSetup *setup, const Options *options) {
   Watch watch;
   CelRunResult result;
-  if (options->certify) {
+  if (options->guarantee) {
     const CelStatus status = train_guarantee_check(setup);
     if (status != CEL_OK) return cli_error(status);
   }
-  watch_open(&watch, options, options->certify);
+  watch_open(&watch, options, options->guarantee);
   const CelRunHooks hooks = hooks_of(&watch);
   const CelStatus status = cel_setup_train(setup, &hooks, &result);
   return finish(&watch, status, &result, options->json);
@@ -368,6 +372,8 @@ static int run_new(int argc, char **argv, const Choice *choice) {
   cel_fields_default(options_fields, &options);
   CelStatus status = cel_setup_create(&setup, choice->algo, choice->env);
   if (status == CEL_OK) status = fill(setup, &options, argc, argv, &args);
+  if (status == CEL_OK)
+    cli_renamed_flag(options.certify, "--certify", "--guarantee", &options.guarantee);
   if (status == CEL_OK) status = cli_positionals(&cli_train, &args, 0, 1, "");
   if (status == CEL_OK && args.n && args.positional[0] != argv[0])
     status = cel_fail(CEL_E_ARGUMENT,
@@ -378,8 +384,9 @@ static int run_new(int argc, char **argv, const Choice *choice) {
     status = cel_fail(CEL_E_TYPE, "--seeds: the list is empty; give a list such as 1..5 or 1,2,7");
   if (status == CEL_OK && options.seeds[0] && cli_scan(argc, argv, "seed"))
     status = cel_fail(CEL_E_ARGUMENT, "--seed and --seeds cannot be combined; give one of them");
-  if (status == CEL_OK && options.seeds[0] && options.certify)
-    status = cel_fail(CEL_E_ARGUMENT, "--certify works for a single run; give --seed, not --seeds");
+  if (status == CEL_OK && options.seeds[0] && options.guarantee)
+    status =
+        cel_fail(CEL_E_ARGUMENT, "--guarantee works for a single run; give --seed, not --seeds");
   int code;
   if (status != CEL_OK)
     code = cli_error(status);
@@ -412,12 +419,12 @@ const CliCommand cli_train = {
     .name = "train",
     .help = "train ALGO --env ID --help",
     .usage = "celsius train ALGO --env ID [--FIELD VALUE ...]\n"
-             "       celsius train --resume RUN [--steps N] [--threads N] [--certify]",
+             "       celsius train --resume RUN [--steps N] [--threads N] [--guarantee]",
     .doc =
         "Trains an agent and writes a run folder. Every field of the run, the algorithm and the "
         "environment is a flag (`celsius train ALGO --env ID --help` lists all of them). Settings "
         "are applied in this order, and later ones win: defaults, --preset, --config, flags.\n"
-        "--certify is for finite problems. After every update it computes the exact gain J' - J "
+        "--guarantee is for finite problems. After every update it computes the exact gain J' - J "
         "and "
         "a lower bound on it (the surrogate minus the drift penalty), and prints whether the gain "
         "reached the bound. The numbers also go to guarantee.csv in the run folder.\n"
@@ -428,7 +435,7 @@ const CliCommand cli_train = {
     .details = "Examples\n"
                "  celsius train sac --env Pendulum-v1 --preset auto --seed 1\n"
                "  celsius train sac --env Pendulum-v1 --net-arch 64,64 --seeds 1..5 --jobs 2\n"
-               "  celsius train ppo --env mdp --env.generator frozenlake-4x4 --certify\n"
+               "  celsius train ppo --env mdp --env.generator frozenlake-4x4 --guarantee\n"
                "  celsius train sac --env ./my.so:Robot --env.gravity 3.7 --config mine.yaml\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1",
     .run = run};

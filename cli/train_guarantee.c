@@ -1,4 +1,4 @@
-/// celsius train --certify: prints the guarantee of every update during training.
+/// celsius train --guarantee: prints the guarantee of every update during training.
 #include "train_guarantee.h"
 
 #include <math.h>
@@ -9,13 +9,14 @@
 static CelStatus find_problem(const CelEnvSpec *spec, const CelMdp **out) {
   const CelStatus status = cel_mdp_of_env(spec, out);
   if (status == CEL_OK && spec->action_repeat > 1)
-    return cel_fail(CEL_E_UNSUPPORTED,
-                    "--certify does not support action repeat; set --env.action-repeat to 1 (it is "
-                    "%lld)",
-                    (long long)spec->action_repeat);
+    return cel_fail(
+        CEL_E_UNSUPPORTED,
+        "--guarantee does not support action repeat; set --env.action-repeat to 1 (it is "
+        "%lld)",
+        (long long)spec->action_repeat);
   if (status != CEL_E_UNSUPPORTED) return status;
   return cel_fail(CEL_E_UNSUPPORTED,
-                  "--certify needs a finite problem, and %s is not one; use --env FrozenLake-v1, "
+                  "--guarantee needs a finite problem, and %s is not one; use --env FrozenLake-v1, "
                   "--env Taxi-v3, or --env mdp with --env.generator NAME or --env.file FILE",
                   spec->type->id);
 }
@@ -24,7 +25,7 @@ static CelStatus create(CelGuarantee **out, const CelEnvSpec *spec, CelAgent *ag
   const CelMdp *mdp;
   const CelStatus status = find_problem(spec, &mdp);
   if (status != CEL_OK) return status;
-  return cel_fail_in(cel_guarantee_create(out, mdp, agent, (double)NAN), "--certify: ");
+  return cel_fail_in(cel_guarantee_create(out, mdp, agent, (double)NAN), "--guarantee: ");
 }
 
 static CelStatus try_agent(const CelSetup *setup, const CelEnvSpec *spec) {
@@ -92,7 +93,7 @@ static void print_row(TrainGuarantee *g, const CelGuaranteeStep *step) {
 CelStatus train_guarantee_step(TrainGuarantee *g, CelAgent *agent) {
   CelGuaranteeStep step;
   const CelStatus status = cel_guarantee_step(g->guarantee, agent, &step);
-  if (status != CEL_OK) return cel_fail_in(status, "--certify: ");
+  if (status != CEL_OK) return cel_fail_in(status, "--guarantee: ");
   if (g->rows)
     add_row(g->rows, &step);
   else

@@ -1,4 +1,4 @@
-/// celsius train --certify: prints the guarantee of every update during training.
+/// celsius train --guarantee: prints the guarantee of every update during training.
 #ifndef CLI_TRAIN_GUARANTEE_H
 #define CLI_TRAIN_GUARANTEE_H
 #include "cli.h"

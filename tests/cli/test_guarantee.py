@@ -1,4 +1,4 @@
-"""train --certify: table, summary, resuming, refusals; and stopping during an evaluation."""
+"""train --guarantee: table, summary, resuming, refusals; and stopping during an evaluation."""
 import json
 import os
 import signal
@@ -16,7 +16,7 @@ COLUMNS = ["time/total_timesteps", "iteration", "J", "J_next", "eps", "advantage
 class Guarantee(kit.Case):
     def test_table_and_summary(self):
         for algo in ("ppo", "trpo"):
-            printed = self.ok("train", algo, *RUN, "--certify", "--out", algo)
+            printed = self.ok("train", algo, *RUN, "--guarantee", "--out", algo)
             rows = kit.table(self.path(algo, "guarantee.csv"))
             self.assertEqual(list(rows[0]), COLUMNS)
             self.assertEqual(len(rows), 16)
@@ -41,7 +41,7 @@ class Guarantee(kit.Case):
                     self.assertEqual(before["J_next"], row["J"])
 
     def test_json_has_every_row(self):
-        printed = json.loads(self.ok("train", "ppo", *RUN, "--certify", "--json", "--out",
+        printed = json.loads(self.ok("train", "ppo", *RUN, "--guarantee", "--json", "--out",
                                      "run"))["guarantee"]
         self.assertEqual((printed["updates"], printed["held"], len(printed["steps"])), (16, 16, 16))
         self.assertEqual(printed["J"], printed["steps"][-1]["J_next"])
@@ -50,46 +50,60 @@ class Guarantee(kit.Case):
         self.assertAlmostEqual(printed["J_optimal"], 0.54202593, delta=1e-7)
 
     def test_resume(self):
-        """A resumed run stays certified, and its table equals that of an uninterrupted run.
+        """A resumed run keeps the checks, and its table equals that of an uninterrupted run.
 
-        A run that was not certified can be certified from there on."""
-        self.ok("train", "ppo", *RUN, "--certify", "--out", "whole")
+        The checks can also begin when a run is resumed."""
+        self.ok("train", "ppo", *RUN, "--guarantee", "--out", "whole")
         short = [flag if flag != "4096" else "2048" for flag in RUN]
-        self.ok("train", "ppo", *short, "--certify", "--out", "parts")
+        self.ok("train", "ppo", *short, "--guarantee", "--out", "parts")
         printed = self.ok("train", "--resume", "parts", "--steps", "4096", "--quiet")
         self.assertIn("the bounds of all 16 updates held", printed)
         self.assertEqual(kit.read(self.path("whole", "guarantee.csv")),
                          kit.read(self.path("parts", "guarantee.csv")))
         self.ok("train", "ppo", *short, "--out", "late")
-        printed = self.ok("train", "--resume", "late", "--steps", "4096", "--certify", "--quiet")
+        printed = self.ok("train", "--resume", "late", "--steps", "4096", "--guarantee", "--quiet")
         self.assertIn("the bounds of all 8 updates held", printed)
         self.assertEqual(kit.sha256(self.path("whole", "final.safetensors")),
                          kit.sha256(self.path("late", "final.safetensors")))
 
+    def test_old_name_of_the_flag(self):
+        """--certify still works and prints a warning."""
+        run = ["train", "ppo", *RUN, "--out"]
+        self.ok(*run, "new", "--guarantee")
+        done = self.command(*run, "old", "--certify")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("--certify is now called --guarantee", done.stderr)
+        self.assertEqual(kit.read(self.path("new", "guarantee.csv")),
+                         kit.read(self.path("old", "guarantee.csv")))
+        done = self.command("solve", "frozenlake-4x4", "--gamma", 0.9, "--cpi", "--certify",
+                            "--max-iterations", 3)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("--certify is now called --guarantee", done.stderr)
+
     def test_no_update(self):
         printed = self.ok("train", "ppo", "--env", "FrozenLake-v1", "--n-envs", "64",
                           "--steps", "640", "--eval-every", "0", "--eval-episodes", "1",
-                          "--certify", "--quiet", "--out", "run")
+                          "--guarantee", "--quiet", "--out", "run")
         self.assertIn("no update was made", printed)
         self.assertNotIn("the bounds of all", printed)
 
     def test_columns_can_be_plotted(self):
-        self.ok("train", "ppo", *RUN, "--certify", "--out", "run")
+        self.ok("train", "ppo", *RUN, "--guarantee", "--out", "run")
         self.ok("plot", "run", "--key", "J,gain,bound", "--out", "guarantee.svg")
         self.fails(kit.NAME, "plot", "run", "--key", "gains", says=["did you mean 'gain'"])
 
     def test_refusals(self):
         for env, algo in (("Pendulum-v1", "ppo"), ("CartPole-v1", "a2c")):
-            self.fails(kit.UNSUPPORTED, "train", algo, "--env", env, "--certify",
+            self.fails(kit.UNSUPPORTED, "train", algo, "--env", env, "--guarantee",
                        says=[env, "FrozenLake-v1"])
-        self.fails(kit.RANGE, "train", "ppo", "--env", "Taxi-v3", "--gamma", "1", "--certify",
+        self.fails(kit.RANGE, "train", "ppo", "--env", "Taxi-v3", "--gamma", "1", "--guarantee",
                    says=["gamma is 1"])
         self.fails(kit.RANGE, "train", "ppo", "--env", "Taxi-v3", "--gamma", "0.9999999999999999",
-                   "--certify", says=["below 1", "take 0.999999999 or less"])
+                   "--guarantee", says=["below 1", "take 0.999999999 or less"])
         self.fails(kit.UNSUPPORTED, "train", "ppo", "--env", "Taxi-v3", "--env.action-repeat", "2",
-                   "--certify", says=["--env.action-repeat to 1"])
-        self.fails(kit.ARGUMENT, "train", "ppo", "--env", "Taxi-v3", "--seeds", "1..2", "--certify",
-                   says=["--certify", "--seed"])
+                   "--guarantee", says=["--env.action-repeat to 1"])
+        self.fails(kit.ARGUMENT, "train", "ppo", "--env", "Taxi-v3", "--seeds", "1..2",
+                   "--guarantee", says=["--guarantee", "--seed"])
         self.assertFalse(os.path.exists(self.path("runs")))  # no run was started
 
     def test_stop_in_an_evaluation(self):

@@ -148,8 +148,8 @@ class Overwrite(kit.Case):
     # ---- signals and pipes
 
     def test_closed_output_pipe(self):
-        process = subprocess.Popen([kit.BIN, "train", "ppo", "--env", "FrozenLake-v1", "--certify",
-                                    "--n-steps", "64",
+        process = subprocess.Popen([kit.BIN, "train", "ppo", "--env", "FrozenLake-v1",
+                                    "--guarantee", "--n-steps", "64",
                                     "--steps", "1280", "--net-arch", "8", "--out", "run"],
                                    cwd=self.folder,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

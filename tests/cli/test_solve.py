@@ -352,7 +352,7 @@ class Conservative(kit.Case):
                          r"iteration +J +J_next +eps +surrogate +penalty +bound +gain +held +gap")
         self.assertIn("no step is guaranteed to gain more than the tolerance", text)
         self.assertLess(len(text.splitlines()), 40)
-        whole = self.ok("solve", "frozenlake-4x4", "--gamma", 0.9, "--cpi", "--certify")
+        whole = self.ok("solve", "frozenlake-4x4", "--gamma", 0.9, "--cpi", "--guarantee")
         steps = int(re.search(r"after (\d+) steps", whole).group(1))
         self.assertEqual(len(re.findall(r"(?m)^ +\d+ .* yes +\S+$", whole)), steps)
         self.assertGreater(steps, 100)
@@ -428,7 +428,7 @@ class Errors(kit.Case):
                    says=["--cpi", "--method"])
         self.fails(kit.ARGUMENT, "solve", "grid", "--cpi", "--alpha", "0.1",
                    says=["--cpi", "--alpha"])
-        self.fails(kit.ARGUMENT, "solve", "grid", "--certify", says=["--certify", "--cpi"])
+        self.fails(kit.ARGUMENT, "solve", "grid", "--guarantee", says=["--guarantee", "--cpi"])
         self.fails(kit.UNSUPPORTED, "solve", "grid", "--cpi", "--horizon", 5,
                    says=["infinite horizon"])
         self.fails(kit.ARGUMENT, "solve", "grid", "--format", "prism",
