@@ -201,6 +201,24 @@ void cli_help_command(const CliCommand *command, const CliTable *tables, int n_t
   if (command->details) printf("\n%s\n", command->details);
 }
 
+/// Meanings of the exit codes, by code. From 2 on they are the values of CelStatus.
+static const char *const exit_codes[] = {"success",
+                                         "a check of verify failed, or a bound of --guarantee",
+                                         "wrong arguments",
+                                         "a value is out of range",
+                                         "unknown name",
+                                         "a value has the wrong type",
+                                         "sizes do not match",
+                                         "not enough memory",
+                                         "a file cannot be read or written",
+                                         "invalid file format",
+                                         "corrupt file",
+                                         "not supported",
+                                         "a number is not finite",
+                                         "not possible now, or not allowed",
+                                         "the environment failed",
+                                         "stopped on request; the run is saved"};
+
 void cli_help(void) {
   const int columns = cli_columns(stdout);
   printf("celsius %s: maximum-entropy reinforcement learning in C\n\n"
@@ -220,15 +238,13 @@ void cli_help(void) {
          "  celsius eval runs/first --episodes 100 --render pendulum.gif\n"
          "  celsius plot runs/first --out curve.png\n"
          "  celsius solve frozenlake-8x8 --alpha 0 --plot lake.png\n\n");
-  cli_wrap(
-      stdout,
-      "`celsius COMMAND --help` lists the flags of a command. `celsius --version` prints the "
-      "version.\n"
-      "Results go to standard output, messages and progress to standard error. The exit code "
-      "is 0 on success, 1 if a check or a guarantee failed, or else the kind of error: 2 wrong "
-      "arguments, 3 value out of range, 4 unknown name, 5 wrong type, 6 wrong shape, 7 not "
-      "enough memory, 8 file cannot be read or written, 9 invalid file format, 10 corrupt "
-      "file, 11 not supported, 12 not a finite number, 13 not allowed now, 14 the environment "
-      "failed, 15 stopped on request (the run is saved).",
-      0, 0, columns);
+  cli_wrap(stdout,
+           "`celsius COMMAND --help` lists the flags of a command. `celsius --version` prints the "
+           "version. Results go to standard output, messages and progress to standard error.",
+           0, 0, columns);
+  printf("\nExit codes\n");
+  for (size_t i = 0; i < sizeof exit_codes / sizeof exit_codes[0]; i++) {
+    printf("  %2zu  ", i);
+    cli_wrap(stdout, exit_codes[i], 6, 6, columns);
+  }
 }

@@ -120,8 +120,8 @@ static CelStatus list_mdps(cJSON *json) {
     cel_mdp_destroy(mdp);
   }
   if (!json)
-    printf("\nThe sizes are those of the default arguments. `celsius list fields grid` lists the\n"
-           "arguments of one.\n");
+    printf("\nThe sizes are those of the default arguments. `celsius list fields NAME` lists\n"
+           "the arguments.\n");
   return CEL_OK;
 }
 

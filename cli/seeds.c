@@ -488,7 +488,7 @@ static void print_table(const Group *group) {
   }
   printf("mean %.5g, interquartile mean %.5g\n", mean, middle);
   char folder[CLI_QUOTE_MAX];
-  printf("what now    celsius plot %s --out curve.png\n",
+  printf("next step   celsius plot %s --out curve.png\n",
          cel_shell_quote(folder, sizeof folder, group->folder));
 }
 

@@ -56,11 +56,12 @@ static void print_note(const Table *table, const char *name) {
 static void print_head(Table *table, const CelCheck *check) {
   const bool note = !table->note || strcmp(table->note, check->note) != 0;
   if (!table->note)
-    printf(
-        "Each row shows its worst problem: a number, the relation that must hold (= <= != >), and\n"
-        "the number computed in a second way.\n"
-        "\"printed\" marks the form as it is printed in the note, which is wrong; its row shows\n"
-        "that it fails.\n");
+    cli_wrap(stdout,
+             "Each row shows its worst problem: a number, the relation that must hold (= <= != >), "
+             "and the number computed in a second way.\n"
+             "\"printed\" marks the form as it is printed in the note, which is wrong; its row "
+             "shows that it fails.",
+             0, 0, table->columns);
   if (note) print_note(table, check->note);
   if (note || strcmp(table->equation, check->equation) != 0) printf("  %s\n", check->equation);
   table->note = check->note, table->equation = check->equation;
@@ -203,7 +204,7 @@ const CliCommand cli_verify = {
     .doc = "Checks the equations and theorems of five notes on random problems. Each row compares "
            "two numbers. One comes from the library. The other comes from dense linear algebra, "
            "sums over all trajectories, complex steps, quadrature or simulation. The row shows "
-           "the problem with the largest difference. " WITHOUT_LIBRARY
+           "the worst problem. " WITHOUT_LIBRARY
            " rows do not use the library; they compare two computations of a claim of the note. "
            "\"printed\" marks the form as it is printed in the note, which is wrong; its row "
            "shows that it fails (!= and >). The exit code is 1 if a check fails.",
