@@ -81,7 +81,7 @@ static void check_text(const Config *config, const char *name, const char *text)
   assert_string_equal(got, text);
 }
 
-static void defaults_are_the_tables(void **state) {
+static void defaults_come_from_the_table(void **state) {
   (void)state;
   assert_ok(cel_fields_check_table(table));
   Config config = new_config();
@@ -389,7 +389,7 @@ static void tables_are_checked(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(defaults_are_the_tables),
+      cmocka_unit_test(defaults_come_from_the_table),
       cmocka_unit_test(test_auto_with_a_start),
       cmocka_unit_test(values_become_text_and_back),
       cmocka_unit_test(spellings_are_accepted),

@@ -79,7 +79,7 @@ static void reading_has_a_limit(void **state) {
   free(data);
 }
 
-static void bad_places_are_told(void **state) {
+static void bad_paths_are_reported(void **state) {
   put_file(in_folder(state, "plain"), "x", 1);
   assert_fails(celi_file_write("", "x", 1), CEL_E_IO, "empty path");
   assert_fails(celi_file_write(in_folder(state, "no/such/folder"), "x", 1), CEL_E_IO,
@@ -94,7 +94,7 @@ static void bad_places_are_told(void **state) {
 }
 
 // Drops the rights of root, which can write everywhere.
-static void unwritable_folders_are_told(void **state) {
+static void unwritable_folders_are_reported(void **state) {
   const char *folder = new_folder(state, "closed");
   const char *path = in_folder(state, "closed/old");
   put_file(path, "old", 3);
@@ -116,7 +116,7 @@ static void unwritable_folders_are_told(void **state) {
   assert_int_equal(count_files(folder), 1);
 }
 
-static void full_disks_are_told(void **state) {
+static void full_disks_are_reported(void **state) {
   (void)state;
   assert_fails(celi_file_write("/dev/full", "x", 1), CEL_E_IO,
                "/dev/full: cannot be written: No space left on device");
@@ -194,7 +194,7 @@ static void temporary_names_are_recognized(void **state) {
 }
 
 // Files of a killed writer are deleted. Files of a running writer and all other files stay.
-static void leftovers_are_cleaned(void **state) {
+static void leftovers_are_removed(void **state) {
   const char *path = in_folder(state, "leftover/a");
   const char *folder = new_folder(state, "leftover");
   put_file(in_folder(state, "leftover/b.celsius-0123456789abcdef.tmp"), "half", 4);
@@ -270,7 +270,7 @@ static void permissions_are_kept(void **state) {
 }
 
 // Another user's file in a shared folder gives our new file no additional permissions.
-static void permissions_of_others_are_not_taken_over(void **state) {
+static void permissions_of_others_are_not_copied(void **state) {
   if (geteuid() != 0) skip();
   const char *path = in_folder(state, "taken/a");
   new_folder(state, "taken");
@@ -334,7 +334,7 @@ static void folders_follow_no_links(void **state) {
   celi_folder_close(&run);
 }
 
-static void long_names_have_temporaries(void **state) {
+static void long_names_work(void **state) {
   char name[256], path[512];
   memset(name, 'n', 255);
   name[255] = 0;
@@ -373,7 +373,7 @@ static void *write_often(void *arg) {
 }
 
 // Two threads write to one path. Readers find a complete file of one of them, never a mixture.
-static void concurrent_writers_leave_whole_files(void **state) {
+static void concurrent_writers_leave_complete_files(void **state) {
   const char *folder = new_folder(state, "two");
   char path[256];
   snprintf(path, sizeof path, "%s/a", folder);
@@ -416,21 +416,21 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(files_are_replaced_and_read),
       cmocka_unit_test(reading_has_a_limit),
-      cmocka_unit_test(bad_places_are_told),
-      cmocka_unit_test(unwritable_folders_are_told),
-      cmocka_unit_test(full_disks_are_told),
+      cmocka_unit_test(bad_paths_are_reported),
+      cmocka_unit_test(unwritable_folders_are_reported),
+      cmocka_unit_test(full_disks_are_reported),
       cmocka_unit_test(a_failed_write_leaves_the_old_file),
       cmocka_unit_test(abandoned_files_leave_the_old_one),
       cmocka_unit_test(temporary_names_are_recognized),
-      cmocka_unit_test(leftovers_are_cleaned),
+      cmocka_unit_test(leftovers_are_removed),
       cmocka_unit_test(permissions_are_kept),
-      cmocka_unit_test(permissions_of_others_are_not_taken_over),
+      cmocka_unit_test(permissions_of_others_are_not_copied),
       cmocka_unit_test(links_of_others_are_refused),
       cmocka_unit_test(folders_follow_no_links),
-      cmocka_unit_test(long_names_have_temporaries),
+      cmocka_unit_test(long_names_work),
       cmocka_unit_test(temporary_files_of_others_are_left_alone),
       cmocka_unit_test(links_stay_links),
-      cmocka_unit_test(concurrent_writers_leave_whole_files),
+      cmocka_unit_test(concurrent_writers_leave_complete_files),
       cmocka_unit_test(relative_names_and_the_root_work),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);

@@ -23,7 +23,7 @@ static const uint32_t known[3][10] = {
      0x5001e420, 0x24126ea1},
 };
 
-static void philox_gives_the_published_answers(void **state) {
+static void philox_matches_the_published_vectors(void **state) {
   (void)state;
   for (int i = 0; i < 3; i++) {
     uint32_t out[4];
@@ -32,7 +32,7 @@ static void philox_gives_the_published_answers(void **state) {
   }
 }
 
-static void philox_equals_the_authors_headers(void **state) {
+static void philox_matches_the_authors_headers(void **state) {
   (void)state;
 #if HAVE_RANDOM123
   uint64_t x = 1; // inputs come from Knuth's MMIX generator
@@ -100,7 +100,7 @@ static void uniforms_have_53_bits(void **state) {
   }
 }
 
-static void ranges_hold_their_bounds(void **state) {
+static void ranges_respect_their_bounds(void **state) {
   (void)state;
   CelRng rng = cel_rng(8, CEL_RNG_USER, 0);
   const double ranges[][2] = {
@@ -166,7 +166,7 @@ static void normals_have_their_moments(void **state) {
   assert_true(fabs(m[4] - 3) < 5 * sqrt(96.0 / n));
 }
 
-static void integers_are_below_n_and_even(void **state) {
+static void integers_are_below_n_and_uniform(void **state) {
   (void)state;
   CelRng rng = cel_rng(11, CEL_RNG_SAMPLE, 0);
   for (uint64_t n = 1; n <= 10; n++) {
@@ -184,7 +184,7 @@ static void integers_are_below_n_and_even(void **state) {
 }
 
 // n = 3 * 2^62: without rejection, multiples of 3 would be twice as frequent as other results.
-static void large_integers_are_without_bias(void **state) {
+static void large_integers_are_unbiased(void **state) {
   (void)state;
   CelRng rng = cel_rng(12, CEL_RNG_SAMPLE, 0);
   const uint64_t n = 3ull << 62;
@@ -212,17 +212,17 @@ static void streams_differ_by_every_part_of_their_name(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(philox_gives_the_published_answers),
-      cmocka_unit_test(philox_equals_the_authors_headers),
+      cmocka_unit_test(philox_matches_the_published_vectors),
+      cmocka_unit_test(philox_matches_the_authors_headers),
       cmocka_unit_test(streams_are_laid_out_as_documented),
       cmocka_unit_test(uniforms_fill_their_interval),
       cmocka_unit_test(uniforms_have_53_bits),
-      cmocka_unit_test(ranges_hold_their_bounds),
+      cmocka_unit_test(ranges_respect_their_bounds),
       cmocka_unit_test(normals_equal_box_muller),
       cmocka_unit_test(normals_have_the_same_bits_everywhere),
       cmocka_unit_test(normals_have_their_moments),
-      cmocka_unit_test(integers_are_below_n_and_even),
-      cmocka_unit_test(large_integers_are_without_bias),
+      cmocka_unit_test(integers_are_below_n_and_uniform),
+      cmocka_unit_test(large_integers_are_unbiased),
       cmocka_unit_test(streams_differ_by_every_part_of_their_name),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

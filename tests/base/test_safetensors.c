@@ -319,7 +319,7 @@ static void hostile_headers_are_refused(void **state) {
   }
 }
 
-static void lengths_are_not_believed(void **state) {
+static void lengths_are_not_trusted(void **state) {
   (void)state;
   const uint64_t lengths[] = {UINT64_MAX, UINT64_MAX - 7, (uint64_t)INT64_MAX,
                               1ull << 32, 100ull << 20,   (8ull << 20) + 1};
@@ -466,7 +466,7 @@ static void bad_lists_are_not_written(void **state) {
   free(bytes);
 }
 
-static void bad_paths_are_told(void **state) {
+static void bad_paths_are_reported(void **state) {
   CelSafetensors *file = NULL;
   Agent agent = filled_agent();
   assert_fails(cel_safetensors_open(in_folder(state, "none"), &file), CEL_E_IO,
@@ -488,9 +488,9 @@ int main(void) {
       cmocka_unit_test(digests_are_of_the_data),   cmocka_unit_test(python_reads_our_files),
       cmocka_unit_test(we_read_pythons_files),     cmocka_unit_test(files_cut_anywhere_are_refused),
       cmocka_unit_test(flipped_bits_are_noticed),  cmocka_unit_test(hostile_headers_are_refused),
-      cmocka_unit_test(lengths_are_not_believed),  cmocka_unit_test(large_headers_are_read),
+      cmocka_unit_test(lengths_are_not_trusted),   cmocka_unit_test(large_headers_are_read),
       cmocka_unit_test(odd_layouts_are_aligned),   cmocka_unit_test(load_changes_nothing_on_error),
-      cmocka_unit_test(bad_lists_are_not_written), cmocka_unit_test(bad_paths_are_told),
+      cmocka_unit_test(bad_lists_are_not_written), cmocka_unit_test(bad_paths_are_reported),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

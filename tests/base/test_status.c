@@ -16,7 +16,7 @@ static void names_are_stable(void **state) {
     assert_int_equal(strncmp(cel_status_name((CelStatus)s), "CEL_E_", 6), 0);
 }
 
-static void contexts_go_in_front(void **state) {
+static void contexts_are_prepended(void **state) {
   (void)state;
   assert_int_equal(cel_fail(CEL_E_RANGE, "x is %d", 3), CEL_E_RANGE);
   assert_string_equal(cel_error(), "x is 3");
@@ -131,7 +131,7 @@ static void assertions_call_the_hook_or_abort(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(names_are_stable),
-      cmocka_unit_test(contexts_go_in_front),
+      cmocka_unit_test(contexts_are_prepended),
       cmocka_unit_test(long_messages_are_cut_between_characters),
       cmocka_unit_test(control_characters_become_question_marks),
       cmocka_unit_test(threads_have_messages_of_their_own),

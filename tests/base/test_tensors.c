@@ -100,7 +100,7 @@ static void bad_declarations_are_refused(void **state) {
   cel_tensors_destroy(tensors);
 }
 
-static void nothing_at_all_can_be_allocated(void **state) {
+static void an_empty_list_can_be_allocated(void **state) {
   (void)state;
   CelTensors *tensors = new_tensors();
   assert_ok(cel_tensors_allocate(tensors));
@@ -108,7 +108,7 @@ static void nothing_at_all_can_be_allocated(void **state) {
   cel_tensors_destroy(tensors);
 }
 
-static void more_than_there_is_is_refused(void **state) {
+static void more_than_the_available_memory_is_refused(void **state) {
   (void)state;
   CelTensors *tensors = new_tensors();
   void *place = NULL;
@@ -182,7 +182,7 @@ static void untouched_pages_cost_nothing(void **state) {
   cel_tensors_destroy(tensors);
 }
 
-static void digests_tell_what_differs(void **state) {
+static void digests_detect_differences(void **state) {
   (void)state;
   uint64_t first[2], second[2];
   CelTensors *tensors[2];
@@ -250,11 +250,11 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(roles_are_contiguous_in_order),
       cmocka_unit_test(bad_declarations_are_refused),
-      cmocka_unit_test(nothing_at_all_can_be_allocated),
-      cmocka_unit_test(more_than_there_is_is_refused),
+      cmocka_unit_test(an_empty_list_can_be_allocated),
+      cmocka_unit_test(more_than_the_available_memory_is_refused),
       cmocka_unit_test(available_memory_follows_the_limits),
       cmocka_unit_test(untouched_pages_cost_nothing),
-      cmocka_unit_test(digests_tell_what_differs),
+      cmocka_unit_test(digests_detect_differences),
       cmocka_unit_test(sizes_do_not_overflow),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@ static const char *text_of(double value) {
   return celi_double_text(text, value);
 }
 
-static void doubles_are_written_for_people(void **state) {
+static void doubles_are_written_readably(void **state) {
   (void)state;
   assert_string_equal(text_of(0), "0");
   assert_string_equal(text_of(-0.0), "-0");
@@ -284,7 +284,7 @@ static void text_grows(void **state) {
   assert_fails(celi_text_status(&text), CEL_E_MEMORY, "no memory");
 }
 
-static void bytes_are_written_for_people(void **state) {
+static void bytes_are_written_readably(void **state) {
   (void)state;
   char text[CELI_NUMBER_MAX];
   assert_string_equal(celi_bytes_text(text, 0), "0 bytes");
@@ -297,7 +297,7 @@ static void bytes_are_written_for_people(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(doubles_are_written_for_people),
+      cmocka_unit_test(doubles_are_written_readably),
       cmocka_unit_test(doubles_round_trip_by_their_shortest_text),
       cmocka_unit_test(doubles_are_read_strictly),
       cmocka_unit_test(whole_numbers_are_read_exactly),
@@ -306,7 +306,7 @@ int main(void) {
       cmocka_unit_test(names_are_compared_as_flags_are),
       cmocka_unit_test(nearest_names_are_near),
       cmocka_unit_test(text_grows),
-      cmocka_unit_test(bytes_are_written_for_people),
+      cmocka_unit_test(bytes_are_written_readably),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

@@ -106,7 +106,7 @@ static void pyyaml_reads_our_configs(void **state) {
   run_python("yaml", "check_yaml.py", path);
 }
 
-static void files_look_as_people_expect(void **state) {
+static void files_are_readable(void **state) {
   (void)state;
   Configs configs;
   CeliText text = {0};
@@ -208,7 +208,7 @@ static void texts_round_trip(void **state) {
 
 // ---- reading
 
-static void only_what_is_there_changes(void **state) {
+static void only_given_fields_change(void **state) {
   (void)state;
   Configs configs;
   fill(&configs);
@@ -345,7 +345,7 @@ static void wrong_files_are_refused(void **state) {
 }
 
 // Files that would expand to gigabytes, or take a parser forever, are refused at once.
-static void bombs_are_refused(void **state) {
+static void expansion_bombs_are_refused(void **state) {
   const char *path = in_folder(state, "bomb");
   Configs configs;
   CeliText text = {0};
@@ -404,7 +404,7 @@ static void one_key_can_be_peeked(void **state) {
   assert_false(found);
 }
 
-static void bad_paths_are_told(void **state) {
+static void bad_paths_are_reported(void **state) {
   Configs configs;
   fill(&configs);
   assert_fails(cel_yaml_read(in_folder(state, "none.yaml"), configs.sections, 2), CEL_E_IO,
@@ -421,15 +421,15 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(configs_read_back),
       cmocka_unit_test(pyyaml_reads_our_configs),
-      cmocka_unit_test(files_look_as_people_expect),
+      cmocka_unit_test(files_are_readable),
       cmocka_unit_test(doubles_round_trip),
       cmocka_unit_test(texts_round_trip),
-      cmocka_unit_test(only_what_is_there_changes),
+      cmocka_unit_test(only_given_fields_change),
       cmocka_unit_test(odd_files_are_read),
       cmocka_unit_test(wrong_files_are_refused),
-      cmocka_unit_test(bombs_are_refused),
+      cmocka_unit_test(expansion_bombs_are_refused),
       cmocka_unit_test(one_key_can_be_peeked),
-      cmocka_unit_test(bad_paths_are_told),
+      cmocka_unit_test(bad_paths_are_reported),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

@@ -194,7 +194,7 @@ class Runs(kit.Case):
                                      "sample"))
         self.assertNotEqual(sampled["returns"], two["returns"])
 
-    def test_output_is_for_results(self):
+    def test_results_go_to_standard_output(self):
         done = self.command(*kit.small("--steps", "300", "--out", "run", "--json"))
         self.assertEqual(json.loads(done.stdout)["steps"], 300)
         self.assertIn("100%", done.stderr)
@@ -204,7 +204,7 @@ class Runs(kit.Case):
 
 
 class Seeds(kit.Case):
-    def test_seeds_are_the_single_runs(self):
+    def test_seeds_equal_single_runs(self):
         done = self.command(*kit.small("--steps", "600", "--seeds", "1..2,7", "--jobs",
                             "2", "--out", "group"))
         self.assertEqual(done.returncode, 0, done.stderr)

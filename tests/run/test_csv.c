@@ -49,7 +49,7 @@ static void later_rows_are_cut(void **state) {
   expect_file("t.csv", "step,a,b\n10,1,\n20,2,7\n25,9,10\n");
 }
 
-static void broken_end_is_cut(void **state) {
+static void incomplete_end_is_cut(void **state) {
   (void)state;
   CeliCsv csv;
   double last[3];
@@ -65,7 +65,7 @@ static void broken_end_is_cut(void **state) {
   assert_true(isnan(last[0]));
 }
 
-static void missing_file_starts(void **state) {
+static void missing_file_is_created(void **state) {
   (void)state;
   CeliCsv csv;
   double last[3];
@@ -97,7 +97,7 @@ static void other_contents_are_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(numbers_come_back), cmocka_unit_test(later_rows_are_cut),
-      cmocka_unit_test(broken_end_is_cut), cmocka_unit_test(missing_file_starts),
+      cmocka_unit_test(incomplete_end_is_cut), cmocka_unit_test(missing_file_is_created),
       cmocka_unit_test(other_contents_are_refused)};
   return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -80,7 +80,7 @@ static void test_all_goals(void **state) {
 
 /// At the published temperature the modes of the best policy form a ring around the middle. A wide
 /// Gaussian drifts to every goal too, so reaching all goals does not exclude a single mode here.
-static void test_hot_gaussian_wanders(void **state) {
+static void test_gaussian_at_high_temperature(void **state) {
   (void)state;
   int count[CEL_MULTIGOAL_GOALS];
   train_and_count("sac", false, count);
@@ -88,7 +88,7 @@ static void test_hot_gaussian_wanders(void **state) {
 }
 
 /// The same at a lower temperature.
-static void test_all_goals_cold(void **state) {
+static void test_all_goals_at_low_temperature(void **state) {
   (void)state;
   int count[CEL_MULTIGOAL_GOALS];
   train_and_count("sqlc", true, count);
@@ -105,8 +105,9 @@ static void test_one_gaussian_collapses(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_all_goals), cmocka_unit_test(test_hot_gaussian_wanders),
-      cmocka_unit_test(test_all_goals_cold), cmocka_unit_test(test_one_gaussian_collapses)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_goals),
+                                     cmocka_unit_test(test_gaussian_at_high_temperature),
+                                     cmocka_unit_test(test_all_goals_at_low_temperature),
+                                     cmocka_unit_test(test_one_gaussian_collapses)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

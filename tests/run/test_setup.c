@@ -31,7 +31,7 @@ static void names_reach_all_tables(void **state) {
   cel_setup_destroy(setup);
 }
 
-static void own_arguments_lie_behind_the_shared(void **state) {
+static void own_arguments_come_after_the_shared(void **state) {
   (void)state;
   CelSetup *setup = make();
   const CelField *own = setup->env->fields;
@@ -60,7 +60,7 @@ static void wrong_names_and_values(void **state) {
   cel_setup_destroy(setup);
 }
 
-static void a_file_brings_everything_back(void **state) {
+static void a_file_restores_everything(void **state) {
   (void)state;
   CelSetup *setup = make(), *again = NULL;
   OK(cel_setup_set(setup, "seed", "18446744073709551615"));
@@ -84,7 +84,7 @@ static void a_file_brings_everything_back(void **state) {
   cel_setup_destroy(setup);
 }
 
-static void identity_knows_what_matters(void **state) {
+static void identity_covers_what_matters(void **state) {
   (void)state;
   const struct {
     const char *name, *value;
@@ -176,10 +176,10 @@ static void every_preset_reads(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(names_reach_all_tables),
-                                     cmocka_unit_test(own_arguments_lie_behind_the_shared),
+                                     cmocka_unit_test(own_arguments_come_after_the_shared),
                                      cmocka_unit_test(wrong_names_and_values),
-                                     cmocka_unit_test(a_file_brings_everything_back),
-                                     cmocka_unit_test(identity_knows_what_matters),
+                                     cmocka_unit_test(a_file_restores_everything),
+                                     cmocka_unit_test(identity_covers_what_matters),
                                      cmocka_unit_test(files_with_mistakes),
                                      cmocka_unit_test(presets_of_finite_problems),
                                      cmocka_unit_test(every_preset_reads)};

@@ -85,7 +85,7 @@ static void checksum_is_known(void **state) {
                    0xe3069283u); // RFC 3720's polynomial
 }
 
-static void records_are_whole(void **state) {
+static void records_are_complete(void **state) {
   (void)state;
   CeliEvents *events;
   char path[512];
@@ -168,7 +168,7 @@ static void resume_purges_what_follows(void **state) {
                  "rollout/ep_rew_mean 400 -1.0\n");
 }
 
-static void full_disk_leaves_whole_records(void **state) {
+static void full_disk_leaves_complete_records(void **state) {
   (void)state;
   CeliEvents *events;
   struct rlimit old;
@@ -208,10 +208,11 @@ static void bad_input_is_named(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(checksum_is_known),
-      cmocka_unit_test_setup_teardown(records_are_whole, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(records_are_complete, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(tensorboard_reads_it, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(resume_purges_what_follows, enter_folder, leave_folder),
-      cmocka_unit_test_setup_teardown(full_disk_leaves_whole_records, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(full_disk_leaves_complete_records, enter_folder,
+                                      leave_folder),
       cmocka_unit_test_setup_teardown(bad_input_is_named, enter_folder, leave_folder),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
