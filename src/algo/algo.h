@@ -7,6 +7,7 @@
 #include "algo/view.h"
 #include "celsius/agent.h"
 #include "celsius/env.h"
+#include "celsius/network.h"
 #include "ops/plan.h"
 #include "rl/model.h"
 #include "rl/replay.h"
@@ -90,6 +91,13 @@ void celi_agent_leave(atomic_flag **busy);
   __attribute__((cleanup(celi_agent_leave))) atomic_flag *celi_busy_ =                             \
       celi_agent_enter(agent, __func__);                                                           \
   if (!celi_busy_) return CEL_E_STATE
+/// The activation that a config names; their orders differ by the identity, which no field offers.
+static inline CeliActivation celi_activation_of(CelActivation named) {
+  _Static_assert((int)CELI_RELU == (int)CEL_ACTIVATION_RELU + 1 &&
+                     (int)CELI_LEAKY_RELU == (int)CEL_ACTIVATION_LEAKY_RELU + 1,
+                 "CeliActivation and CelActivation have one order");
+  return (CeliActivation)((int)named + 1);
+}
 /// Share of the planned steps that is left, 1 at the start.
 double celi_agent_progress_remaining(const CelAgent *agent);
 /// Rows (of a batch, a rollout, a replay buffer) that learning needs: `wanted`, or 1 for an agent that only acts.
