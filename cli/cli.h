@@ -123,6 +123,8 @@ typedef struct CliProgress {
   const char *text, *brief; ///< what stands beside the bar; brief: where there is less room
 } CliProgress;
 #define CLI_BAR_AFTER 0.3 ///< seconds: shorter work shows no bar, except for training
+/// Seconds on the monotonic clock: the only place where the command reads it.
+double cli_seconds(void);
 CliBar cli_bar(bool quiet);
 void cli_bar_draw(CliBar *bar, const CliProgress *progress);
 void cli_bar_show(CliBar *bar, const CelProgress *progress);

@@ -16,24 +16,21 @@ struct CliWait {
   bool done;
 };
 
-/// Waits for the end or until `seconds` after `start` on the monotonic clock. True at the end.
-static bool wait_until(CliWait *wait, struct timespec start, double seconds) {
-  struct timespec at = start;
-  const double nanoseconds = (double)at.tv_nsec + 1e9 * seconds;
-  at.tv_sec += (time_t)(nanoseconds / 1e9);
-  at.tv_nsec = (long)(nanoseconds - 1e9 * (double)(time_t)(nanoseconds / 1e9));
+/// Waits for the end of the work, at most until `seconds` of cli_seconds. Returns true at the end.
+static bool wait_until(CliWait *wait, double seconds) {
+  const time_t whole = (time_t)seconds;
+  const struct timespec at = {whole, (long)(1e9 * (seconds - (double)whole))};
   while (!wait->done && pthread_cond_timedwait(&wait->ended, &wait->mutex, &at) == 0) continue;
   return wait->done;
 }
 
 static void *show(void *argument) {
   CliWait *wait = argument;
-  struct timespec start;
-  clock_gettime(CLOCK_MONOTONIC, &start);
+  const double start = cli_seconds();
   pthread_mutex_lock(&wait->mutex);
   bool drawn = false;
   // On a terminal the seconds count on; elsewhere one line says that it takes a while.
-  for (double next = wait->bar.terminal ? 0.5 : 2; !wait_until(wait, start, next); next++) {
+  for (double next = wait->bar.terminal ? 0.5 : 2; !wait_until(wait, start + next); next++) {
     if (drawn && !wait->bar.terminal) continue;
     if (wait->bar.terminal)
       fprintf(stderr, "\r%.*s  %.0f s\033[K", cli_columns(stderr) - 12, wait->what, next);

@@ -7,13 +7,13 @@
 /// Source: [soft-q-learning, 3.1]; Richardson, "The approximate arithmetical solution by finite differences", 1911.
 #include "base/arguments.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/floats.h"
 #include "certify/multigoal.h"
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LEVELS = 3, CELLS_MAX = 4096, SWEEPS_MAX = 100000 };
 enum { CUTS = 64 }; ///< cells a side of the table of actions
@@ -37,12 +37,6 @@ CelMultigoalGrid cel_multigoal_grid_default(void) {
   memset(&grid, 0, sizeof grid);
   cel_fields_default(fields, &grid);
   return grid;
-}
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 // ---- one grid
@@ -199,7 +193,7 @@ CelStatus cel_multigoal_solve(const CelMultigoal *plane, double gamma, double al
   CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   const CelMultigoalGrid how = grid ? *grid : cel_multigoal_grid_default();
-  const double begin = now();
+  const double begin = celi_seconds();
   Level level[LEVELS] = {{0}};
   *out = NULL;
   CELI_TRY(cel_fields_check(fields, &how));
@@ -218,7 +212,7 @@ CelStatus cel_multigoal_solve(const CelMultigoal *plane, double gamma, double al
     free(level[l].V);
     free(level[l].next);
   }
-  solution->seconds = now() - begin;
+  solution->seconds = celi_seconds() - begin;
   if (status == CEL_OK)
     *out = solution;
   else

@@ -4,6 +4,7 @@
 #include "algo/algo.h"
 #include "base/arguments.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "celsius/train.h"
 #include "run/training.h"
 

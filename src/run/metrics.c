@@ -1,6 +1,7 @@
 /// What a run measures, under Stable-Baselines3's names: progress.csv, evaluations.csv,
 /// TensorBoard.
 #include "base/base.h"
+#include "base/clock.h"
 #include "run/runfolder.h"
 #include "run/tensorboard.h"
 #include "run/training.h"

@@ -8,6 +8,7 @@
 #include "algo/algo.h"
 #include "base/arguments.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "run/config.h"
 #include "run/runfolder.h"
 #include "run/training.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TELL_EVERY 0.05   // seconds between two calls of the progress hook
@@ -25,12 +25,6 @@
 #define COLLECT_ROWS 8192 // steps of all environments between two questions whether to stop
 
 static const CelRunHooks no_hooks = {0};
-
-double celi_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 void celi_training_note(const CeliTraining *training, const char *format, ...) {
   char text[1024];

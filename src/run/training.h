@@ -81,7 +81,6 @@ CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) CEL_WA
 void celi_training_end(CeliTraining *training, CelStatus status, CelRunResult *result);
 /// Tells the hook `note`, printf form.
 void celi_training_note(const CeliTraining *training, const char *format, ...) CEL_PRINTF(2, 3);
-double celi_seconds(void); ///< on the monotonic clock
 
 // ---- update.c
 /// Gradient steps are due: after observing, or where an update was broken off by a stop.

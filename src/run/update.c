@@ -6,6 +6,7 @@
 /// the run goes on from there with the same bits. Quick updates are not copied: a stop waits for their end.
 #include "algo/algo.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "run/training.h"
 
 #include <stdlib.h>

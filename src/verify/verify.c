@@ -5,13 +5,13 @@
 #include "verify/verify.h"
 #include "base/arguments.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/floats.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { WORKSPACE = 4 << 20 }; ///< numbers that a case may take: 32 MiB
 enum { MDPS_MAX = 64 };       ///< problems that a case may build
@@ -147,12 +147,6 @@ void celi_mean_compare(CeliTrial *trial, const CeliMean *mean, double expected, 
 
 // ---- one row
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /// FNV-1a over the note, the equation and the claim: a row's stream stays its own when others are added.
 static uint32_t stream_of(const char *note, const CeliClaim *claim) {
   const char *const parts[] = {note, claim->equation, claim->claim};
@@ -174,7 +168,7 @@ static CelStatus run_row(const CelVerifyOptions *options, const char *note, cons
   CeliTrial trial = {.claim = claim, .check = check, .block = block, .size = WORKSPACE, .mdp = mdp};
   const int few = claim->cases / 8 > 0 ? claim->cases / 8 : 1;
   const uint32_t stream = stream_of(note, claim);
-  const double began = now();
+  const double began = celi_seconds();
   *check = (CelCheck){.note = note,
                       .equation = claim->equation,
                       .claim = claim->claim,
@@ -195,7 +189,7 @@ static CelStatus run_row(const CelVerifyOptions *options, const char *note, cons
     snprintf(check->message, sizeof check->message, "%.180s", cel_error());
   }
   check->pass = celi_check_passes(check);
-  check->seconds = now() - began;
+  check->seconds = celi_seconds() - began;
   return status == CEL_E_MEMORY ? status : CEL_OK;
 }
 
@@ -326,7 +320,7 @@ CelStatus cel_verify(const CelVerifyOptions *options, CelVerifyReport **out) {
   CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   const CelVerifyOptions standard = {0};
-  const double began = now();
+  const double began = celi_seconds();
   CelVerifyReport *report = NULL;
   if (!options) options = &standard;
   CELI_TRY(check_note(options->note));
@@ -343,7 +337,7 @@ CelStatus cel_verify(const CelVerifyOptions *options, CelVerifyReport **out) {
     return status;
   }
   for (int64_t i = 0; i < report->count; i++) report->failed += !report->check[i].pass;
-  report->seconds = now() - began;
+  report->seconds = celi_seconds() - began;
   *out = report;
   return CEL_OK;
 }

@@ -7,6 +7,7 @@
 /// A run that is stopped at time t has values of t and later only. The earlier ones stay 0, and the bound is infinite.
 /// Source: [maximum-entropy, 8.8-8.23] with a time index.
 #include "base/base.h"
+#include "base/clock.h"
 #include "mdp/solve/solve.h"
 #include <math.h>
 
@@ -42,7 +43,7 @@ static bool goes_on(const Backward *b) {
   const CeliRun *run = b->run;
   const CelSolveConfig *config = run->config;
   const CelSolution *solution = run->solution;
-  const double seconds = celi_solve_seconds() - run->start_seconds;
+  const double seconds = celi_seconds() - run->start_seconds;
   const CelSolveProgress now = {.method = "backward",
                                 .iteration = solution->iterations,
                                 .sweeps = solution->sweeps,

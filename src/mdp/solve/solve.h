@@ -23,8 +23,6 @@ typedef struct CeliRun {
   int64_t best_sweep;
 } CeliRun;
 
-/// Seconds on a clock that does not jump.
-double celi_solve_seconds(void);
 /// next = TV, and the residual and the middle of V.
 void celi_run_sweep(CeliRun *run);
 /// next becomes V.
