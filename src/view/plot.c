@@ -176,9 +176,9 @@ static CelStatus add_curves(Plot *plot, CeliPanel *panel, const char *key, int i
     memset(series, 0, (size_t)n * sizeof *series);
     CelStatus status = group_series(plot, g, key, series, &any);
     if (status == CEL_OK && any) {
-      CeliCurve *curve = &panel->curve[panel->n];
-      *curve = (CeliCurve){.group = g, .key = index, .marked = marked};
-      status = celi_curve_make(curve, series, n, plot->options);
+      CeliPlotCurve *curve = &panel->curve[panel->n];
+      *curve = (CeliPlotCurve){.group = g, .key = index, .marked = marked};
+      status = celi_plot_curve_make(curve, series, n, plot->options);
       if (status == CEL_OK) panel->n++;
     }
     for (int i = 0; i < n; i++) celi_series_free(&series[i]);
@@ -236,7 +236,7 @@ static CelStatus set_y_limits(CeliPanel *panel, const CelPlotOptions *options, d
 static CelStatus set_limits(CeliPanel *panel, const CelPlotOptions *options) {
   double low = HUGE_VAL, high = -HUGE_VAL, x_low = HUGE_VAL, x_high = -HUGE_VAL;
   for (int i = 0; i < panel->n; i++) {
-    const CeliCurve *curve = &panel->curve[i];
+    const CeliPlotCurve *curve = &panel->curve[i];
     x_low = fmin(x_low, curve->x[0]);
     x_high = fmax(x_high, curve->x[curve->n - 1]);
     for (int64_t k = 0; k < curve->n; k++) {
@@ -387,7 +387,7 @@ static CelStatus draw(Plot *plot, const char *path, bool svg) {
 
 static void free_plot(Plot *plot) {
   for (int p = 0; p < plot->figure.n; p++) {
-    for (int i = 0; i < plot->panel[p].n; i++) celi_curve_free(&plot->panel[p].curve[i]);
+    for (int i = 0; i < plot->panel[p].n; i++) celi_plot_curve_free(&plot->panel[p].curve[i]);
     free(plot->panel[p].curve);
   }
   for (int i = 0; plot->table && i < plot->runs.n * TABLES; i++) celi_table_free(&plot->table[i]);

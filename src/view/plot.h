@@ -86,7 +86,7 @@ double celi_interquartile_mean(double *values, int n);
 CelStatus celi_series_smooth(CeliSeries *series, int64_t window) CEL_WARN_UNUSED;
 
 /// A group's curve.
-typedef struct CeliCurve {
+typedef struct CeliPlotCurve {
   int group;
   int key;     ///< index in CeliFigure.key, where a panel shows several columns
   bool marked; ///< evaluations: points with markers
@@ -94,15 +94,15 @@ typedef struct CeliCurve {
   int64_t n;
   double *x, *y;
   double *low, *high; ///< (n,) band; NULL: none
-} CeliCurve;
+} CeliPlotCurve;
 
 /// The interquartile mean of the series (n, not all empty) at the x values that they have, straight lines between them, as far
 /// as at least half of them go; and the band that holds `band` of the means of resampled series.
 /// Source: Efron, Tibshirani 1993, ch. 13, the percentile interval; whole series are drawn again, so that their
 /// correlation along x is kept. Errors: CEL_E_MEMORY.
-CelStatus celi_curve_make(CeliCurve *curve, const CeliSeries *series, int n,
-                          const CelPlotOptions *options) CEL_WARN_UNUSED;
-void celi_curve_free(CeliCurve *curve);
+CelStatus celi_plot_curve_make(CeliPlotCurve *curve, const CeliSeries *series, int n,
+                               const CelPlotOptions *options) CEL_WARN_UNUSED;
+void celi_plot_curve_free(CeliPlotCurve *curve);
 
 // ---- plot_axis.c
 
@@ -131,7 +131,7 @@ typedef struct CeliPanel {
   const CeliTicks *x_ticks; ///< NULL: chosen by the limits
   bool broken;              ///< the x axis has a break at x_break
   double x_break;
-  CeliCurve *curve; ///< (n,)
+  CeliPlotCurve *curve; ///< (n,)
   int n;
 } CeliPanel;
 

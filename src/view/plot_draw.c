@@ -38,7 +38,7 @@ static Color group_color(const CeliFigure *figure, int group) {
 
 /// Groups have colors. The columns of a shared panel have colors too where there is one group, and dashes
 /// where there are several.
-static Color curve_color(const CeliFigure *figure, const CeliCurve *curve) {
+static Color curve_color(const CeliFigure *figure, const CeliPlotCurve *curve) {
   if (figure->keys && figure->runs->n_groups == 1) return palette[curve->key % COLORS];
   return group_color(figure, curve->group);
 }
@@ -57,7 +57,7 @@ static int group_dash(const CeliFigure *figure, int group) {
   return figure->runs->group[group].guide ? 1 : group / COLORS;
 }
 
-static int curve_dash(const CeliFigure *figure, const CeliCurve *curve) {
+static int curve_dash(const CeliFigure *figure, const CeliPlotCurve *curve) {
   if (figure->keys && figure->runs->n_groups > 1) return curve->key;
   return group_dash(figure, curve->group);
 }
@@ -281,7 +281,7 @@ static void trace(cairo_t *cr, const Frame *frame, const double *x, const double
   }
 }
 
-static void draw_band(cairo_t *cr, const Frame *frame, const CeliCurve *curve) {
+static void draw_band(cairo_t *cr, const Frame *frame, const CeliPlotCurve *curve) {
   if (!curve->low || curve->n < 1) return;
   cairo_new_path(cr);
   if (curve->n == 1) { // a bar: one point has no area
@@ -301,7 +301,7 @@ static void draw_band(cairo_t *cr, const Frame *frame, const CeliCurve *curve) {
   cairo_fill(cr);
 }
 
-static void draw_curve(cairo_t *cr, const Frame *frame, const CeliCurve *curve, bool faint) {
+static void draw_curve(cairo_t *cr, const Frame *frame, const CeliPlotCurve *curve, bool faint) {
   const CeliFigure *figure = frame->figure;
   const Color color = curve_color(figure, curve);
   const bool guide = figure->runs->group[curve->group].guide;

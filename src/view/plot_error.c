@@ -26,20 +26,20 @@ static CelStatus check(const CelErrorPoint *point, int64_t n) {
   return CEL_OK;
 }
 
-static CelStatus make_curve(CeliCurve *curve, int which, int64_t n) {
-  *curve = (CeliCurve){.group = which, .marked = true, .runs = 1};
+static CelStatus make_curve(CeliPlotCurve *curve, int which, int64_t n) {
+  *curve = (CeliPlotCurve){.group = which, .marked = true, .runs = 1};
   CELI_TRY(celi_alloc(&curve->x, (size_t)n, sizeof *curve->x, "a curve"));
   return celi_alloc(&curve->y, (size_t)n, sizeof *curve->y, "a curve");
 }
 
-static void add(CeliCurve *curve, double round, double y) {
+static void add(CeliPlotCurve *curve, double round, double y) {
   if (!(y > 0)) return;
   curve->x[curve->n] = log10(round);
   curve->y[curve->n++] = y;
 }
 
 /// From the first to the last point of the error, at slope -1/2 through the last.
-static void add_guide(CeliCurve *guide, const CeliCurve *error) {
+static void add_guide(CeliPlotCurve *guide, const CeliPlotCurve *error) {
   if (error->n < 2) return;
   const int64_t last = error->n - 1;
   const double decades = error->x[last] - error->x[0];
@@ -53,7 +53,7 @@ static void round_ticks(CeliTicks *ticks, const CelErrorPoint *point, int64_t n)
   for (int i = 0; i < ticks->n; i++) ticks->at[i] = log10(ticks->at[i]);
 }
 
-static void set_limits(CeliPanel *panel, const CeliCurve *curve) {
+static void set_limits(CeliPanel *panel, const CeliPlotCurve *curve) {
   double low = HUGE_VAL, high = 0, left = HUGE_VAL, right = -HUGE_VAL;
   for (int c = 0; c < CURVES; c++)
     for (int64_t i = 0; i < curve[c].n; i++) {
@@ -65,7 +65,7 @@ static void set_limits(CeliPanel *panel, const CeliCurve *curve) {
   panel->y_low = low / 1.3, panel->y_high = high * 1.3;
 }
 
-static CelStatus fill(CeliCurve curve[CURVES], const CelErrorPoint *point, int64_t n) {
+static CelStatus fill(CeliPlotCurve curve[CURVES], const CelErrorPoint *point, int64_t n) {
   for (int c = 0; c < CURVES; c++) CELI_TRY(make_curve(&curve[c], c, n));
   for (int64_t i = 0; i < n; i++) {
     add(&curve[ERROR], point[i].round, point[i].error);
@@ -81,7 +81,7 @@ CelStatus cel_plot_error(const CelErrorPoint *point, int64_t n, const char *titl
   CELI_FLOATS(CELI_IEEE);
   bool svg;
   CeliTicks ticks;
-  CeliCurve curve[CURVES] = {{.n = 0}};
+  CeliPlotCurve curve[CURVES] = {{.n = 0}};
   CeliPlotGroup group[CURVES] = {{.label = "error, sup-norm of Q \xe2\x88\x92 Q*", .runs = 1},
                                  {.label = "bound, from the exact model", .runs = 1},
                                  {.label = "slope \xe2\x88\x92"
@@ -107,6 +107,6 @@ CelStatus cel_plot_error(const CelErrorPoint *point, int64_t n, const char *titl
     round_ticks(&ticks, point, n);
     status = celi_figure_write(&figure, out_path, svg);
   }
-  for (int c = 0; c < CURVES; c++) celi_curve_free(&curve[c]);
+  for (int c = 0; c < CURVES; c++) celi_plot_curve_free(&curve[c]);
   return status;
 }

@@ -57,7 +57,7 @@ CelStatus celi_series_smooth(CeliSeries *series, int64_t window) {
 // ---- the common x values
 
 /// The x values of all series in order, each once; evenly spaced ones where that would be too many.
-static CelStatus make_grid(CeliCurve *curve, const CeliSeries *series, int n) {
+static CelStatus make_grid(CeliPlotCurve *curve, const CeliSeries *series, int n) {
   int64_t total = 0;
   for (int i = 0; i < n; i++) total += series[i].n;
   CEL_ASSERT(total > 0);
@@ -123,7 +123,8 @@ static double quantile(const double *sorted, int64_t n, double share) {
 }
 
 /// One point's band from the means of the resamples (resamples,), which it sorts.
-static void set_band(CeliCurve *curve, int64_t p, double *means, int64_t resamples, double band) {
+static void set_band(CeliPlotCurve *curve, int64_t p, double *means, int64_t resamples,
+                     double band) {
   int64_t n = 0;
   for (int64_t r = 0; r < resamples; r++)
     if (!isnan(means[r])) means[n++] = means[r];
@@ -132,7 +133,8 @@ static void set_band(CeliCurve *curve, int64_t p, double *means, int64_t resampl
   curve->high[p] = n ? quantile(means, n, (1 + band) / 2) : curve->y[p];
 }
 
-static CelStatus make_band(CeliCurve *curve, const Sample *sample, const CelPlotOptions *options) {
+static CelStatus make_band(CeliPlotCurve *curve, const Sample *sample,
+                           const CelPlotOptions *options) {
   const int64_t R = options->resamples;
   int *index = NULL;    // (R, n) which series each resample holds
   double *means = NULL; // (R,)
@@ -158,7 +160,7 @@ static CelStatus make_band(CeliCurve *curve, const Sample *sample, const CelPlot
 // ---- the curve
 
 /// Keeps the points that at least half of the series reach. The first and last points of that kind need not be the grid's.
-static void cut_to_half(CeliCurve *curve, const Sample *sample) {
+static void cut_to_half(CeliPlotCurve *curve, const Sample *sample) {
   int64_t kept = 0;
   for (int64_t p = 0; p < curve->n; p++) {
     int count = 0;
@@ -172,7 +174,7 @@ static void cut_to_half(CeliCurve *curve, const Sample *sample) {
   curve->n = kept;
 }
 
-static CelStatus make_from(CeliCurve *curve, Sample *sample, const CeliSeries *series,
+static CelStatus make_from(CeliPlotCurve *curve, Sample *sample, const CeliSeries *series,
                            const CelPlotOptions *options) {
   sample->points = curve->n;
   CELI_TRY(celi_alloc(&sample->values, (size_t)sample->n * (size_t)curve->n, sizeof(double),
@@ -187,7 +189,7 @@ static CelStatus make_from(CeliCurve *curve, Sample *sample, const CeliSeries *s
 }
 
 /// A single run's curve is its own points, however many.
-static CelStatus copy_series(CeliCurve *curve, const CeliSeries *series) {
+static CelStatus copy_series(CeliPlotCurve *curve, const CeliSeries *series) {
   const size_t n = (size_t)series->n;
   CELI_TRY(celi_alloc(&curve->x, n, sizeof(double), "a curve"));
   CELI_TRY(celi_alloc(&curve->y, n, sizeof(double), "a curve"));
@@ -197,11 +199,11 @@ static CelStatus copy_series(CeliCurve *curve, const CeliSeries *series) {
   return CEL_OK;
 }
 
-CelStatus celi_curve_make(CeliCurve *curve, const CeliSeries *series, int n,
-                          const CelPlotOptions *options) {
+CelStatus celi_plot_curve_make(CeliPlotCurve *curve, const CeliSeries *series, int n,
+                               const CelPlotOptions *options) {
   const int group = curve->group, key = curve->key;
   const bool marked = curve->marked;
-  *curve = (CeliCurve){.group = group, .key = key, .marked = marked};
+  *curve = (CeliPlotCurve){.group = group, .key = key, .marked = marked};
   CeliSeries *full = NULL; // those that have points at all
   Sample sample = {0};
   CELI_TRY(celi_alloc(&full, (size_t)n, sizeof *full, "series"));
@@ -219,14 +221,14 @@ CelStatus celi_curve_make(CeliCurve *curve, const CeliSeries *series, int n,
   free(full);
   free(sample.values);
   free(sample.column);
-  if (status != CEL_OK) celi_curve_free(curve);
+  if (status != CEL_OK) celi_plot_curve_free(curve);
   return status;
 }
 
-void celi_curve_free(CeliCurve *curve) {
+void celi_plot_curve_free(CeliPlotCurve *curve) {
   free(curve->x);
   free(curve->y);
   free(curve->low);
   free(curve->high);
-  *curve = (CeliCurve){0};
+  *curve = (CeliPlotCurve){0};
 }

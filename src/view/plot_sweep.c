@@ -88,13 +88,13 @@ static double ordinate(const CelSweepPoint *point, int panel) {
   return panel == 0 ? point->value : panel == 1 ? point->hard_return : point->entropy;
 }
 
-static CelStatus fill_panel(CeliPanel *panel, CeliCurve *curve, int which,
+static CelStatus fill_panel(CeliPanel *panel, CeliPlotCurve *curve, int which,
                             const CelSweepPoint *point, int64_t n, double zero) {
   static const char *const labels[PANELS] = {"value J, entropy included",
                                              "return of its policy, without entropy",
                                              "entropy a step (nats)"};
   double low = HUGE_VAL, high = -HUGE_VAL;
-  *curve = (CeliCurve){.marked = true, .runs = 1, .n = n};
+  *curve = (CeliPlotCurve){.marked = true, .runs = 1, .n = n};
   panel->curve = curve;
   panel->n = 1;
   snprintf(panel->x_label, sizeof panel->x_label, "temperature alpha");
@@ -116,7 +116,7 @@ static CelStatus fill_panel(CeliPanel *panel, CeliCurve *curve, int which,
 static CelStatus draw(const CelSweepPoint *point, int64_t n, const char *title,
                       const char *subtitle, const char *path, bool svg) {
   CeliPanel panel[PANELS] = {{.n = 0}};
-  CeliCurve curve[PANELS] = {{.n = 0}};
+  CeliPlotCurve curve[PANELS] = {{.n = 0}};
   CeliTicks ticks;
   double zero;
   CeliPlotGroup group = {.runs = 1};
@@ -133,7 +133,7 @@ static CelStatus draw(const CelSweepPoint *point, int64_t n, const char *title,
     status = fill_panel(&panel[i], &curve[i], i, point, n, zero);
   }
   if (status == CEL_OK) status = celi_figure_write(&figure, path, svg);
-  for (int i = 0; i < PANELS; i++) celi_curve_free(&curve[i]);
+  for (int i = 0; i < PANELS; i++) celi_plot_curve_free(&curve[i]);
   return status;
 }
 

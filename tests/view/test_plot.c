@@ -112,8 +112,8 @@ static void curves_meet_on_a_common_axis(void **state) {
   const CeliSeries series[3] = {{3, (double[]){0, 10, 20}, (double[]){0, 10, 20}},
                                 {2, (double[]){0, 20}, (double[]){4, 4}},
                                 {2, (double[]){0, 5}, (double[]){8, 8}}};
-  CeliCurve curve = {.group = 2, .marked = true};
-  OK(celi_curve_make(&curve, series, 3, &options));
+  CeliPlotCurve curve = {.group = 2, .marked = true};
+  OK(celi_plot_curve_make(&curve, series, 3, &options));
   assert_int_equal(curve.group, 2);
   assert_true(curve.marked);
   assert_int_equal(curve.n, 4); // 0, 5, 10, 20
@@ -127,21 +127,21 @@ static void curves_meet_on_a_common_axis(void **state) {
   // The means of two runs drawn from 10 and 4 are 4, 7 or 10, each end with probability 1/4.
   NEAR(curve.low[2], 4);
   NEAR(curve.high[2], 10);
-  CeliCurve again = {.group = 2};
-  OK(celi_curve_make(&again, series, 3, &options));
+  CeliPlotCurve again = {.group = 2};
+  OK(celi_plot_curve_make(&again, series, 3, &options));
   assert_memory_equal(curve.low, again.low, 4 * sizeof(double));
-  celi_curve_free(&again);
-  celi_curve_free(&curve);
+  celi_plot_curve_free(&again);
+  celi_plot_curve_free(&curve);
   // Fewer than half of the series reach the end.
   const CeliSeries uneven[3] = {{2, (double[]){0, 20}, (double[]){1, 1}},
                                 {2, (double[]){0, 10}, (double[]){1, 1}},
                                 {2, (double[]){0, 10}, (double[]){1, 1}}};
-  OK(celi_curve_make(&curve, uneven, 3, &options));
+  OK(celi_plot_curve_make(&curve, uneven, 3, &options));
   assert_int_equal(curve.n, 2);
   NEAR(curve.x[1], 10);
   NEAR(curve.low[1], 1); // nothing varies
   NEAR(curve.high[1], 1);
-  celi_curve_free(&curve);
+  celi_plot_curve_free(&curve);
 }
 
 /// The band of n runs with normal values is about as wide as theory says: the mean's standard error times 1.96 on either side
@@ -158,8 +158,8 @@ static void band_is_as_wide_as_it_should_be(void **state) {
     for (int p = 0; p < POINTS; p++) y[i][p] = cel_rng_normal(&rng);
     series[i] = (CeliSeries){POINTS, x, y[i]};
   }
-  CeliCurve curve = {0};
-  OK(celi_curve_make(&curve, series, N, &options));
+  CeliPlotCurve curve = {0};
+  OK(celi_plot_curve_make(&curve, series, N, &options));
   double width = 0;
   int covered = 0;
   for (int p = 0; p < POINTS; p++) {
@@ -169,7 +169,7 @@ static void band_is_as_wide_as_it_should_be(void **state) {
   const double expected = 2 * 1.96 * 1.09 / sqrt(N);
   if (fabs(width / expected - 1) > 0.1) fail_msg("width %g, expected %g", width, expected);
   if (covered < 42) fail_msg("only %d of %d bands hold the truth", covered, POINTS);
-  celi_curve_free(&curve);
+  celi_plot_curve_free(&curve);
 }
 
 /// The band's ends are quantiles of the resamples' means, with straight lines between them: by hand for few resamples.
@@ -193,11 +193,11 @@ static void band_is_a_quantile(void **state) {
     }
   }
   assert_true(mean[0] < mean[1]); // or nothing is tested
-  CeliCurve curve = {.group = 3};
-  OK(celi_curve_make(&curve, series, N, &options));
+  CeliPlotCurve curve = {.group = 3};
+  OK(celi_plot_curve_make(&curve, series, N, &options));
   NEAR(curve.low[0], 0.25 * mean[0] + 0.75 * mean[1]); // the quarter lies 3/4 of the way
   NEAR(curve.high[0], 0.75 * mean[2] + 0.25 * mean[3]);
-  celi_curve_free(&curve);
+  celi_plot_curve_free(&curve);
 }
 
 static void long_series_get_a_bounded_grid(void **state) {
@@ -207,16 +207,16 @@ static void long_series_get_a_bounded_grid(void **state) {
   double *x = calloc(N, sizeof *x), *y = calloc(N, sizeof *y);
   for (int i = 0; i < N; i++) x[i] = i, y[i] = 2 * i;
   const CeliSeries series[2] = {{N, x, y}, {N, x, y}};
-  CeliCurve curve = {0};
-  OK(celi_curve_make(&curve, series, 2, &options));
+  CeliPlotCurve curve = {0};
+  OK(celi_plot_curve_make(&curve, series, 2, &options));
   assert_true(curve.n <= 1000);
   NEAR(curve.x[0], 0);
   NEAR(curve.x[curve.n - 1], N - 1);
   for (int64_t i = 0; i < curve.n; i++) NEAR(curve.y[i], 2 * curve.x[i]);
-  celi_curve_free(&curve);
-  OK(celi_curve_make(&curve, series, 1, &options)); // one run keeps its own points
+  celi_plot_curve_free(&curve);
+  OK(celi_plot_curve_make(&curve, series, 1, &options)); // one run keeps its own points
   assert_int_equal(curve.n, N);
-  celi_curve_free(&curve);
+  celi_plot_curve_free(&curve);
   free(x);
   free(y);
 }
