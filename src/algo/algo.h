@@ -4,7 +4,7 @@
 /// of threads, metrics. An algorithm owns its networks, buffers and plan, in a struct of its own.
 #ifndef CELI_ALGO_H
 #define CELI_ALGO_H
-#include "algo/view.h"
+#include "algo/inspection.h"
 #include "celsius/agent.h"
 #include "celsius/env.h"
 #include "ops/plan.h"
@@ -43,8 +43,8 @@ typedef struct CeliAlgo {
   CelStatus (*sync)(CelAgent *agent);
   /// What the actor's output means, for model files.
   CeliPolicySpec (*policy)(const CelAgent *agent);
-  /// What it has learned, for those who ask (view.h).
-  CeliView (*view)(CelAgent *agent);
+  /// What it has learned, for those who ask (inspection.h).
+  CeliInspection (*inspect)(CelAgent *agent);
   /// The replay buffer, or NULL.
   CeliReplay *(*replay)(CelAgent *agent);
   /// On-policy: up to `steps` steps of all environments at once, as act, step, observe would, at most until an update is
@@ -90,6 +90,8 @@ void celi_agent_leave(atomic_flag **busy);
   __attribute__((cleanup(celi_agent_leave))) atomic_flag *celi_busy_ =                             \
       celi_agent_enter(agent, __func__);                                                           \
   if (!celi_busy_) return CEL_E_STATE
+/// Errors: CEL_E_STATE: the agent was made to act only. `what`: "explore", for the message.
+CelStatus celi_agent_check_learns(const CelAgent *agent, const char *what) CEL_WARN_UNUSED;
 /// Share of the planned steps that is left, 1 at the start.
 double celi_agent_progress_remaining(const CelAgent *agent);
 /// Rows (of a batch, a rollout, a replay buffer) that learning needs: `wanted`, or 1 for an agent that only acts.
@@ -99,6 +101,7 @@ int celi_agent_metric_add(CelAgent *agent, const char *name);
 /// Says where the rollout's rows do not fall into whole minibatches, and what would.
 void celi_agent_advise_batch(CelAgent *agent, int64_t rows, int64_t batch_size);
 
+// ---- agent_file.c
 /// As cel_agent_save and cel_agent_save_model, into open folders; NULL: `name` is a path.
 CelStatus celi_agent_save_in(CelAgent *agent, const CeliFolder *folder, const char *name,
                              const CeliFolder *replay_folder,

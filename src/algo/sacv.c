@@ -402,18 +402,18 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
                           .log_std_max = s->config->log_std_max};
 }
 
-static CeliView view(CelAgent *agent) {
+static CeliInspection inspect(CelAgent *agent) {
   const Sacv *s = agent->self;
-  return (CeliView){.actor = &s->actor.net,
-                    .dist = s->dist.spec,
-                    .scale = s->box.scale,
-                    .shift = s->box.shift,
-                    .temperature = (double)*s->temperature.alpha,
-                    .kind = CELI_CRITIC_OF_ACTIONS,
-                    .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == 1,
-                    .v = &s->value.net,
-                    .norm = &s->experience.norm};
+  return (CeliInspection){.actor = &s->actor.net,
+                          .dist = s->dist.spec,
+                          .scale = s->box.scale,
+                          .shift = s->box.shift,
+                          .temperature = (double)*s->temperature.alpha,
+                          .kind = CELI_CRITIC_OF_ACTIONS,
+                          .q = &s->critic.net,
+                          .mean = s->config->critic_reduce == 1,
+                          .v = &s->value.net,
+                          .norm = &s->experience.norm};
 }
 
 static void release(CelAgent *agent) {
@@ -434,6 +434,6 @@ const CeliAlgo celi_algo_sacv = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
-    .view = view,
+    .inspect = inspect,
     .replay = celi_off_policy_replay,
 };

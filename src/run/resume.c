@@ -260,7 +260,7 @@ static CelStatus check_objective(const CelSetup *setup, const CelSafetensors *fi
 static CelStatus load_model(CelAgent *agent, const CelSetup *setup, const char *path,
                             const CelSafetensors *file) {
   const char *format = cel_safetensors_meta(file, "format");
-  const bool is_checkpoint = format && strcmp(format, "celsius-checkpoint") == 0;
+  const bool is_checkpoint = format && strcmp(format, CELI_CHECKPOINT_FORMAT) == 0;
   CelStatus status = check_objective(setup, file);
   if (status == CEL_OK && is_checkpoint) status = load_from_checkpoint(agent, file);
   CELI_TRY(cel_fail_in(status, "%s: ", path));
