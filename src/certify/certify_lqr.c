@@ -374,3 +374,11 @@ CelStatus celi_certify_lqr(CelCertificate *out, CelAgent *agent, const CelEnvSpe
   free(sums);
   return status;
 }
+
+void celi_certified_lqr_destroy(CelCertifiedLqr *lqr) {
+  if (!lqr) return;
+  free(lqr->x);
+  free(lqr->mean);
+  free(lqr->sd);
+  free(lqr);
+}

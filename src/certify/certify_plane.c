@@ -365,3 +365,13 @@ CelStatus celi_certify_plane(CelCertificate *out, CelAgent *agent, const CelEnvS
   CELI_TRY(allocate(plane));
   return measure(out, spec, &policy);
 }
+
+void celi_certified_plane_destroy(CelCertifiedPlane *plane) {
+  if (!plane) return;
+  cel_multigoal_solution_destroy(plane->exact);
+  for (int k = 0; k < 2; k++) {
+    free(plane->path[k]);
+    free(plane->length[k]);
+  }
+  free(plane);
+}

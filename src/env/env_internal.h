@@ -17,12 +17,19 @@ extern const CelEnvType celi_env_taxi;
 extern const CelEnvType celi_env_cliffwalking;
 extern const CelEnvType celi_env_garnet;
 
-/// The id under which a problem of the environment mdp is known, or else the type's own. `config`: the type's arguments.
+/// The id under which a problem of the environment mdp is known, or else the type's own. `config`:
+/// the type's arguments.
 const char *celi_env_mdp_id(const CelEnvType *type, const void *config);
 
 /// Checks what a type must have. Errors: CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (names what is
 /// missing).
 CelStatus celi_env_type_check(const CelEnvType *type) CEL_WARN_UNUSED;
+
+/// Finds a type by id, in the registry or in a shared object. *library: NULL or the shared object,
+/// to be closed with celi_plugin_close. Errors: CEL_E_ARGUMENT (empty id), CEL_E_NAME (unknown id),
+/// and those of celi_plugin_open.
+CelStatus celi_env_type_find(const char *id, const CelEnvType **type,
+                             void **library) CEL_WARN_UNUSED;
 
 /// Whether an id names a shared object, "FILE.so:Name".
 bool celi_plugin_is(const char *id);
