@@ -67,8 +67,8 @@ static const CelField fields[] = {
 static CelStatus acrobot_open(CelEnvSpec *spec) {
   const Acrobot *c = spec->config;
   if (c->start_low > c->start_high) {
-    return cel_fail(CEL_E_RANGE, "start_low (%g) is above start_high (%g)", c->start_low,
-                    c->start_high);
+    return cel_fail(CEL_E_RANGE, "start_low is %g; it must not be above start_high, %g",
+                    c->start_low, c->start_high);
   }
   double high[6] = {1, 1, 1, 1, c->max_vel_1, c->max_vel_2};
   double low[6] = {-1, -1, -1, -1, -c->max_vel_1, -c->max_vel_2};

@@ -60,8 +60,8 @@ static const CelField fields[] = {
 static CelStatus cartpole_open(CelEnvSpec *spec) {
   const CartPole *c = spec->config;
   if (c->start_low > c->start_high) {
-    return cel_fail(CEL_E_RANGE, "start_low (%g) is above start_high (%g)", c->start_low,
-                    c->start_high);
+    return cel_fail(CEL_E_RANGE, "start_low is %g; it must not be above start_high, %g",
+                    c->start_low, c->start_high);
   }
   double high[4] = {c->x_threshold * 2.0, (double)INFINITY, c->theta_threshold * 2.0,
                     (double)INFINITY};

@@ -77,10 +77,10 @@ static CelStatus guard(Guarded *buffer, size_t bytes, bool at_end) {
   void *mapping =
       mmap(NULL, buffer->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED)
-    return cel_fail(CEL_E_MEMORY, "no memory for a buffer of %zu bytes", bytes);
+    return cel_fail(CEL_E_MEMORY, "not enough memory for a buffer of %zu bytes", bytes);
   buffer->mapping = mapping;
   if (room && mprotect(buffer->mapping + page, room, PROT_READ | PROT_WRITE) != 0)
-    return cel_fail(CEL_E_MEMORY, "no memory for a buffer of %zu bytes", bytes);
+    return cel_fail(CEL_E_MEMORY, "not enough memory for a buffer of %zu bytes", bytes);
   buffer->data = buffer->mapping + page + (at_end ? room - bytes : 0);
   return CEL_OK;
 }
@@ -119,12 +119,12 @@ static CelStatus check_row(const CelSpace *space, const uint8_t *row, const char
       if (part->kind == CEL_DISCRETE) high = (double)part->n - 1;
       if (part->kind == CEL_MULTI_DISCRETE) high = (double)part->high[bound] - 1;
       if (!isfinite(value))
-        return cel_fail(CEL_E_NAN, "%s: element %" PRId64 " is %g, not a finite number", what, j,
+        return cel_fail(CEL_E_NAN, "%s: element %" PRId64 " is %g; it must be finite", what, j,
                         value);
       if (value < low || value > high)
         return cel_fail(CEL_E_RANGE,
-                        "%s: element %" PRId64 " is %.9g, outside of its space's %.9g to %.9g",
-                        what, j, value, low, high);
+                        "%s: element %" PRId64 " is %.9g; its space allows %.9g to %.9g", what, j,
+                        value, low, high);
     }
   }
   return CEL_OK;
@@ -136,10 +136,10 @@ static CelStatus check_outcome(const Run *run, int64_t i, int64_t t) {
   const float reward = ((const float *)(const void *)run->buffer[REWARD].data)[i];
   const uint8_t ended = run->buffer[TERMINATED].data[i];
   if (!isfinite(reward))
-    return cel_fail(CEL_E_NAN, "step %" PRId64 ": the reward is %g, not a finite number", t,
+    return cel_fail(CEL_E_NAN, "step %" PRId64 ": the reward is %g; it must be finite", t,
                     (double)reward);
   if (ended > 1)
-    return cel_fail(CEL_E_RANGE, "step %" PRId64 ": terminated is %d, neither 0 nor 1", t,
+    return cel_fail(CEL_E_RANGE, "step %" PRId64 ": terminated is %d; it must be 0 or 1", t,
                     (int)ended);
   snprintf(what, sizeof what, "observation of step %" PRId64, t);
   return check_row(&c->spec->observation, run->buffer[OBS].data + (size_t)i * c->obs_bytes, what);
@@ -180,7 +180,7 @@ static CelStatus step_all(Run *run, int64_t n, int64_t first, int64_t t) {
                      &rng);
   }
   uint8_t *actions = run->buffer[ACTIONS].data, *kept = malloc(c->action_bytes * (size_t)n + 1);
-  if (!kept) return cel_fail(CEL_E_MEMORY, "no memory for actions");
+  if (!kept) return cel_fail(CEL_E_MEMORY, "not enough memory for actions");
   memcpy(kept, actions, c->action_bytes * (size_t)n);
   memset(run->buffer[OBS].data, 0xff, c->obs_bytes * (size_t)n);
   memset(run->buffer[REWARD].data, 0xff, sizeof(float) * (size_t)n);
@@ -191,7 +191,9 @@ static CelStatus step_all(Run *run, int64_t n, int64_t first, int64_t t) {
   celi_floats_keep();
   status = cel_fail_in(status, "step %" PRId64 ": ", t);
   if (status == CEL_OK && memcmp(kept, actions, c->action_bytes * (size_t)n) != 0)
-    status = cel_fail(CEL_E_ENV, "step %" PRId64 ": the environment changed its actions", t);
+    status = cel_fail(
+        CEL_E_ENV, "step %" PRId64 ": the environment wrote to its actions, which it may only read",
+        t);
   free(kept);
   for (int64_t i = 0; status == CEL_OK && i < n; i++) status = check_outcome(run, i, t);
   return status;
@@ -305,8 +307,8 @@ static CelStatus check_render(const Checks *c) {
   const CelEnvSpec *spec = c->spec;
   Run run = {0};
   CelCanvas *canvas = calloc(1, sizeof *canvas);
-  CelStatus status =
-      canvas ? run_open(&run, c, 1, true) : cel_fail(CEL_E_MEMORY, "no memory for a canvas");
+  CelStatus status = canvas ? run_open(&run, c, 1, true)
+                            : cel_fail(CEL_E_MEMORY, "not enough memory for a canvas");
   if (status == CEL_OK) {
     start_stream(&run, 0, 0);
     status = reset_one(&run, 0);
@@ -316,11 +318,12 @@ static CelStatus check_render(const Checks *c) {
     spec->type->render(spec, (const double *)(const void *)run.buffer[STATES].data, canvas);
     celi_floats_keep();
     if (!(canvas->x_max > canvas->x_min && canvas->y_max > canvas->y_min))
-      status = cel_fail(CEL_E_ENV, "the view is empty; begin with cel_canvas_clear");
+      status = cel_fail(CEL_E_ENV, "render set no view; it must call cel_canvas_clear first");
     else if (canvas->n_shapes == 0)
-      status = cel_fail(CEL_E_ENV, "nothing is drawn");
+      status = cel_fail(CEL_E_ENV, "render drew no shapes");
     else if (canvas->dropped)
-      status = cel_fail(CEL_E_ENV, "%d shapes too many; %d fit", canvas->dropped, CEL_SHAPES_MAX);
+      status = cel_fail(CEL_E_ENV, "render drew %d shapes too many; the limit is %d",
+                        canvas->dropped, CEL_SHAPES_MAX);
     if (status == CEL_OK) status = step_all(&run, 1, 0, t);
     if (status == CEL_OK && run.buffer[TERMINATED].data[0]) status = reset_one(&run, 0);
   }
@@ -375,7 +378,7 @@ CelStatus cel_env_check(const CelEnvSpec *spec, const CelEnvCheckOptions *option
   if (options) c.options = *options;
   if (c.options.steps == 0) c.options.steps = STEPS;
   if (c.options.steps < 0)
-    return cel_fail(CEL_E_RANGE, "%" PRId64 " steps; at least 1", c.options.steps);
+    return cel_fail(CEL_E_RANGE, "steps is %" PRId64 "; it must be at least 1", c.options.steps);
   c.obs_bytes = cel_space_bytes(&spec->observation);
   c.action_bytes = cel_space_bytes(&spec->action);
   c.state_bytes = (size_t)spec->state_size * sizeof(double);

@@ -91,7 +91,8 @@ static void make_random(CelLqr *lqr, const LqrArguments *c) {
 static CelStatus make_chain(CelLqr *lqr, int64_t dimension) {
   if (dimension % 2 != 0) {
     return cel_fail(CEL_E_RANGE,
-                    "dimension %lld: a chain has an even number, a position and a speed a mass",
+                    "dimension is %lld; a chain needs an even dimension, because each mass has a "
+                    "position and a velocity",
                     (long long)dimension);
   }
   const double dt = 0.2, friction = 0.2;
@@ -156,7 +157,7 @@ CelStatus cel_lqr_of_env(const CelEnvSpec *spec, CelLqr *out) {
   CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   if (spec->type != &celi_env_lqr) {
-    return cel_fail(CEL_E_UNSUPPORTED, "%s is no linear-quadratic regulator: LQR-v0 is",
+    return cel_fail(CEL_E_UNSUPPORTED, "%s is not a linear-quadratic regulator; LQR-v0 is one",
                     spec->type->id);
   }
   *out = *(const CelLqr *)spec->data;

@@ -74,7 +74,7 @@ typedef struct MdpData {
 static CelStatus set_argument(const CelMdpGenerator *generator, void *config, char *text) {
   char *value = strchr(text, '=');
   if (value == NULL) {
-    return cel_fail(CEL_E_ARGUMENT, "argument '%s' of %s is not of the form key=value", text,
+    return cel_fail(CEL_E_ARGUMENT, "argument '%s' of %s must have the form key=value", text,
                     generator->name);
   }
   *value++ = 0;
@@ -147,11 +147,12 @@ static CelStatus find_problem(MdpData *data, const MdpArguments *c, const char *
     return CEL_OK;
   }
   if (c->file[0] && c->arguments[0]) {
-    return cel_fail(CEL_E_ARGUMENT, "arguments are a generator's: a file takes none");
+    return cel_fail(CEL_E_ARGUMENT,
+                    "args is set, but only generators take arguments; remove args or the file");
   }
   if (!c->file[0] && c->reward[0]) {
     return cel_fail(CEL_E_ARGUMENT,
-                    "reward names a reward structure of a file: give the file, too");
+                    "reward names a reward structure of a file, but file is empty; set file too");
   }
   CELI_TRY(c->file[0] ? load(data, c) : generate(data, c, generator, limit));
   data->mdp = data->owned;
@@ -248,8 +249,8 @@ CelStatus cel_mdp_of_env(const CelEnvSpec *spec, const CelMdp **out) {
   CELI_FLOATS(CELI_IEEE);
   if (spec->type->open != mdp_open) {
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "%s is no finite problem: %s is, and those of `celsius list envs` that are "
-                    "seen one-hot",
+                    "%s is not a finite problem; %s is one, and so are the environments with "
+                    "one-hot observations in `celsius list envs`",
                     spec->type->id, celi_env_mdp.id);
   }
   *out = ((const MdpData *)spec->data)->mdp;
@@ -305,7 +306,7 @@ static CelStatus find_pair(const MdpData *data, int64_t s, int64_t a, int64_t *o
   if (there || !data->refuse) return CEL_OK;
   return cel_fail(CEL_E_RANGE,
                   "state %" PRId64 " has no action %" PRId64 " (of %" PRId64
-                  "); unavailable=repeat lets it do as another one",
+                  "); unavailable=repeat substitutes one of the state's actions",
                   s, a, n);
 }
 
@@ -327,7 +328,8 @@ static CelStatus step_one(const MdpData *data, double *state, int64_t a, float *
                           uint8_t *terminated, CelRng *rng) {
   const CelMdp *mdp = data->mdp;
   if (!(*state >= 0.0 && *state < (double)mdp->states)) { // of a checkpoint, perhaps
-    return cel_fail(CEL_E_ENV, "state %g is none of the %" PRId64, *state, mdp->states);
+    return cel_fail(CEL_E_ENV, "state is %g; it must be a whole number from 0 and below %" PRId64,
+                    *state, mdp->states);
   }
   const int64_t s = (int64_t)*state;
   *reward = 0.0f;

@@ -46,8 +46,8 @@ static CelStatus mountain_open(CelEnvSpec *spec) {
   const MountainCar *c = spec->config;
   if (c->min_position >= c->max_position || c->start_low > c->start_high) {
     return cel_fail(CEL_E_RANGE,
-                    "the road [min_position %g, max_position %g] or the start [start_low %g, "
-                    "start_high %g] is empty",
+                    "the interval [min_position %g, max_position %g] or [start_low %g, start_high "
+                    "%g] is empty; the lower bound must be below the upper one",
                     c->min_position, c->max_position, c->start_low, c->start_high);
   }
   double low[2] = {c->min_position, -c->max_speed}, high[2] = {c->max_position, c->max_speed};

@@ -22,11 +22,11 @@ static CelStatus split(const char *id, char file[CEL_PATH_MAX], const char **nam
   int length = (int)(colon - id);
   const char *here = memchr(id, '/', (size_t)length) ? "" : "./";
   if (snprintf(file, CEL_PATH_MAX, "%s%.*s", here, length, id) >= CEL_PATH_MAX) {
-    return cel_fail(CEL_E_NAME, "the path of the shared object in '%.40s...' is too long", id);
+    return cel_fail(CEL_E_NAME, "'%.40s...': the path of the shared object is too long", id);
   }
   *name = colon + 1;
   if (!**name) {
-    return cel_fail(CEL_E_NAME, "'%s' names no function: write FILE.so:Name", id);
+    return cel_fail(CEL_E_NAME, "'%s': the function is missing; write FILE.so:Name", id);
   }
   return CEL_OK;
 }
@@ -35,14 +35,17 @@ static CelStatus split(const char *id, char file[CEL_PATH_MAX], const char **nam
 static CelStatus ask(void *library, const char *file, const char *name, const CelEnvType **type) {
   void *symbol = dlsym(library, name);
   if (!symbol) {
-    return cel_fail(CEL_E_NAME, "%s exports no '%s': it should define const CelEnvType *%s(void)",
-                    file, name, name);
+    return cel_fail(CEL_E_NAME,
+                    "%s does not export '%s'; it must define const CelEnvType *%s(void)", file,
+                    name, name);
   }
   const CelEnvType *(*get)(void);
   memcpy(&get, &symbol, sizeof get); // ISO C has no cast from object to function pointers
   const CelEnvType *given = get();
   celi_floats_keep();
-  if (!given) return cel_fail(CEL_E_ENV, "%s: %s returned NULL", file, name);
+  if (!given)
+    return cel_fail(CEL_E_ENV, "%s: %s returned NULL; it must return an environment type", file,
+                    name);
   CELI_TRY(cel_fail_in(celi_env_type_check(given), "%s: %s: ", file, name));
   *type = given;
   return CEL_OK;

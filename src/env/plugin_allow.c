@@ -25,9 +25,10 @@ static struct {
 
 CelStatus cel_plugin_allow(const char *folder) {
   CELI_FLOATS(CELI_IEEE);
-  if (!folder || !folder[0]) return cel_fail(CEL_E_ARGUMENT, "no folder of plug-ins named");
+  if (!folder || !folder[0])
+    return cel_fail(CEL_E_ARGUMENT, "the plug-in folder is empty; give the path of a folder");
   char *real = realpath(folder, NULL);
-  if (!real) return celi_fail_errno(folder, "this folder of plug-ins cannot be opened", errno);
+  if (!real) return celi_fail_errno(folder, "the plug-in folder cannot be opened", errno);
   pthread_mutex_lock(&allowed.lock);
   bool known = false;
   for (int i = 0; i < allowed.n; i++) known = known || strcmp(allowed.folder[i], real) == 0;
@@ -82,10 +83,11 @@ static CelStatus check_owners(const char *file, const char *root) {
     struct stat info;
     if (stat(path, &info) != 0) return celi_fail_errno(path, "cannot be read", errno);
     if ((info.st_uid != geteuid() && info.st_uid != 0) || (info.st_mode & 02))
-      return cel_fail(CEL_E_STATE,
-                      "%s may be changed by other users, so " VARIABLE " does not allow to run it; "
-                      "change its owner or mode (chmod o-w), or use --allow-plugins",
-                      path);
+      return cel_fail(
+          CEL_E_STATE,
+          "%s can be changed by other users, so " VARIABLE
+          " does not allow it; change its owner or mode (chmod o-w), or use --allow-plugins",
+          path);
     if (strcmp(path, root) == 0) return CEL_OK;
     char *slash = strrchr(path, '/');
     if (slash == path && path[1] == 0) return CEL_OK;
@@ -99,12 +101,12 @@ CelStatus celi_plugin_check(const char *id) {
   const char *colon = strrchr(id, ':');
   snprintf(file, sizeof file, "%.*s", (int)(colon - id), id);
   if (!realpath(file, real))
-    return celi_fail_errno(file, "this environment cannot be opened", errno);
+    return celi_fail_errno(file, "the shared object cannot be opened", errno);
   if (is_allowed_by_call(real)) return CEL_OK;
   if (is_allowed_by_variable(real, root)) return check_owners(real, root);
   const int folder = (int)(strrchr(real, '/') - real);
   return cel_fail(CEL_E_STATE,
-                  "it names the shared object %s, and to load it is to run its code. If you trust "
-                  "it, add --allow-plugins, or set " VARIABLE "=%.*s (in C: cel_plugin_allow)",
+                  "it names the shared object %s; loading it runs its code. If you trust it, add "
+                  "--allow-plugins, or set " VARIABLE "=%.*s (in C: cel_plugin_allow)",
                   real, folder ? folder : 1, real);
 }

@@ -31,7 +31,8 @@ static struct {
 
 static CelStatus check_fields(const CelEnvType *type) {
   if ((type->config_size > 0) != (type->fields != NULL)) {
-    return cel_fail(CEL_E_ARGUMENT, "environment %s: arguments need both config_size and fields",
+    return cel_fail(CEL_E_ARGUMENT,
+                    "environment %s: config_size and fields must both be set or both be empty",
                     type->id);
   }
   if (!type->fields) return CEL_OK;
@@ -39,11 +40,13 @@ static CelStatus check_fields(const CelEnvType *type) {
   for (const CelField *field = type->fields; field->name; field++) {
     const CelField alone[] = {*field, {0}};
     if (celi_fields_extent(alone) > type->config_size) {
-      return cel_fail(CEL_E_ARGUMENT, "environment %s: field %s lies outside of config_size",
+      return cel_fail(CEL_E_ARGUMENT, "environment %s: field %s is not within config_size bytes",
                       type->id, field->name);
     }
     if (cel_fields_find(cel_env_option_fields(), field->name)) {
-      return cel_fail(CEL_E_ARGUMENT, "environment %s: every environment has a field %s already",
+      return cel_fail(CEL_E_ARGUMENT,
+                      "environment %s: field %s is reserved, because every environment has it; "
+                      "choose another name",
                       type->id, field->name);
     }
   }
@@ -51,14 +54,14 @@ static CelStatus check_fields(const CelEnvType *type) {
 }
 
 CelStatus celi_env_type_check(const CelEnvType *type) {
-  if (!type) return cel_fail(CEL_E_ARGUMENT, "no environment type given");
+  if (!type) return cel_fail(CEL_E_ARGUMENT, "the environment type is NULL");
   if (type->abi != CEL_ENV_ABI) {
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "the environment was built for version %d of the interface, this library has "
-                    "version %d: build it again with this library's headers",
+                    "the environment was built for interface version %d, but this library has "
+                    "version %d; rebuild it with this library's headers",
                     type->abi, CEL_ENV_ABI);
   }
-  if (!type->id || !type->id[0]) return cel_fail(CEL_E_ARGUMENT, "an environment type needs an id");
+  if (!type->id || !type->id[0]) return cel_fail(CEL_E_ARGUMENT, "the environment type has no id");
   const char *missing = !type->doc     ? "doc"
                         : !type->open  ? "open"
                         : !type->reset ? "reset"
@@ -66,7 +69,9 @@ CelStatus celi_env_type_check(const CelEnvType *type) {
                                        : NULL;
   if (missing) return cel_fail(CEL_E_ARGUMENT, "environment %s has no %s", type->id, missing);
   if (type->max_episode_steps < 0) {
-    return cel_fail(CEL_E_ARGUMENT, "environment %s: time limit %" PRId64 " is negative (0: none)",
+    return cel_fail(CEL_E_ARGUMENT,
+                    "environment %s: max_episode_steps is %" PRId64
+                    "; it must be 0 (no limit) or more",
                     type->id, type->max_episode_steps);
   }
   return check_fields(type);
@@ -90,7 +95,8 @@ const CelEnvType *cel_env_type_at(int i) {
 static CelStatus add_type(const CelEnvType *type) {
   for (int i = 0; type_at(i); i++) {
     if (strcmp(type_at(i)->id, type->id) == 0) {
-      return cel_fail(CEL_E_NAME, "there is an environment %s already", type->id);
+      return cel_fail(CEL_E_NAME,
+                      "an environment named %s is already registered; choose another id", type->id);
     }
   }
   if (registered.n == registered.capacity) {
@@ -108,7 +114,7 @@ CelStatus cel_env_register(const CelEnvType *type) {
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(celi_env_type_check(type));
   if (celi_plugin_is(type->id)) {
-    return cel_fail(CEL_E_ARGUMENT, "environment %s: an id may not look like FILE.so:Name",
+    return cel_fail(CEL_E_ARGUMENT, "environment %s: the id must not have the form FILE.so:Name",
                     type->id);
   }
   pthread_mutex_lock(&registered.lock);
@@ -131,12 +137,14 @@ static CelStatus find_registered(const char *id, const CelEnvType **out) {
   if (nearest.best) {
     return cel_fail(CEL_E_NAME, "no environment '%s': did you mean '%s'?", id, nearest.best);
   }
-  return cel_fail(CEL_E_NAME, "no environment '%s'; one of your own is given as FILE.so:Name", id);
+  return cel_fail(
+      CEL_E_NAME,
+      "no environment '%s'; `celsius list envs` shows all; name your own as FILE.so:Name", id);
 }
 
 CelStatus celi_env_type_find(const char *id, const CelEnvType **type, void **library) {
   *library = NULL;
-  if (!id || !id[0]) return cel_fail(CEL_E_ARGUMENT, "no environment named");
+  if (!id || !id[0]) return cel_fail(CEL_E_ARGUMENT, "the environment's name is empty");
   if (celi_plugin_is(id)) return celi_plugin_open(id, type, library);
   return find_registered(id, type);
 }

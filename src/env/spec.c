@@ -24,11 +24,13 @@ static CelStatus check_opened(const CelEnvSpec *spec) {
   CELI_TRY(cel_fail_in(cel_space_check(&spec->observation), "observation space: "));
   CELI_TRY(cel_fail_in(cel_space_check(&spec->action), "action space: "));
   if (spec->max_episode_steps < 0) {
-    return cel_fail(CEL_E_ARGUMENT, "time limit %" PRId64 " is negative (0: none)",
+    return cel_fail(CEL_E_ARGUMENT,
+                    "max_episode_steps is %" PRId64 "; it must be 0 (no limit) or more",
                     spec->max_episode_steps);
   }
   if (spec->state_size < 0 || spec->state_size > INT32_MAX) {
-    return cel_fail(CEL_E_SHAPE, "state_size %" PRId64 " is not 0 to 2^31 - 1", spec->state_size);
+    return cel_fail(CEL_E_SHAPE, "state_size is %" PRId64 "; it must be 0 to 2^31 - 1",
+                    spec->state_size);
   }
   return CEL_OK;
 }

@@ -24,7 +24,8 @@ static CelStatus declare(CelVecEnv *env, CelTensors *tensors, const char *prefix
                          CelType type, CelRole role, void *place, int64_t columns) {
   char full[CEL_NAME_MAX];
   if (snprintf(full, sizeof full, "%s.%s", prefix, name) >= (int)sizeof full) {
-    return cel_fail(CEL_E_NAME, "tensor name %s.%s is too long", prefix, name);
+    return cel_fail(CEL_E_NAME, "tensor name %s.%s is too long; use a shorter prefix", prefix,
+                    name);
   }
   int64_t shape[2] = {env->N, columns};
   return cel_tensors_declare(tensors, full, type, role, place, columns == 1 ? 1 : 2, shape);
@@ -35,7 +36,8 @@ static CelStatus declare_rows(CelVecEnv *env, CelTensors *tensors, const char *p
                               const char *name, CelRole role, void *place, const CelSpace *space) {
   char full[CEL_NAME_MAX];
   if (snprintf(full, sizeof full, "%s.%s", prefix, name) >= (int)sizeof full) {
-    return cel_fail(CEL_E_NAME, "tensor name %s.%s is too long", prefix, name);
+    return cel_fail(CEL_E_NAME, "tensor name %s.%s is too long; use a shorter prefix", prefix,
+                    name);
   }
   int64_t shape[1 + CEL_SPACE_DIMS_MAX] = {env->N, (int64_t)cel_space_bytes(space)};
   if (space->n_parts > 1) {
@@ -51,7 +53,7 @@ static CelStatus declare_state(CelVecEnv *env, CelTensors *t, const char *prefix
   int64_t shape[2] = {env->N, env->spec->state_size};
   char full[CEL_NAME_MAX];
   if (snprintf(full, sizeof full, "%s.states", prefix) >= (int)sizeof full) {
-    return cel_fail(CEL_E_NAME, "tensor name %s.states is too long", prefix);
+    return cel_fail(CEL_E_NAME, "tensor name %s.states is too long; use a shorter prefix", prefix);
   }
   CELI_TRY(cel_tensors_declare(t, full, CEL_F64, role, &env->states, 2, shape));
   CELI_TRY(declare(env, t, prefix, "rng_counter", CEL_U64, role, &env->rng_counter, 1));
@@ -86,8 +88,8 @@ CelStatus cel_vecenv_declare(CelVecEnv *env, CelTensors *tensors, const char *pr
   CELI_FLOATS(CELI_IEEE);
   if (N < 1 || N > (int64_t)UINT32_MAX - (int64_t)first_index) {
     return cel_fail(CEL_E_RANGE,
-                    "%" PRId64 " environments from index %" PRIu32
-                    ": there must be 1 or more, with indices of 32 bits",
+                    "N is %" PRId64 " and first_index %" PRIu32
+                    "; N must be at least 1, and all indices below 2^32",
                     N, first_index);
   }
   memset(env, 0, sizeof *env);
@@ -119,8 +121,8 @@ static CelStatus fail_action(const CelVecEnv *env, const CelSpacePart *part, siz
         (const float *)(const void *)(env->actions + (size_t)i * env->action_bytes + offset);
     for (int64_t j = 0; j < part->size; j++) {
       if (isfinite(a[j])) continue;
-      CelStatus status =
-          cel_fail(CEL_E_NAN, "element %" PRId64 " of the action is %g", j, (double)a[j]);
+      CelStatus status = cel_fail(
+          CEL_E_NAN, "element %" PRId64 " of the action is %g; it must be finite", j, (double)a[j]);
       return fail_at(env, i, status);
     }
   }
@@ -163,7 +165,7 @@ static CelStatus take_discrete(const CelVecEnv *env, const CelSpacePart *part, s
       const int64_t n = choices(part, j);
       if (from[j] < 0 || from[j] >= n) {
         return fail_at(env, i,
-                       cel_fail(CEL_E_RANGE, "action %" PRId32 " is not one of 0 to %" PRId64,
+                       cel_fail(CEL_E_RANGE, "the action is %" PRId32 "; it must be 0 to %" PRId64,
                                 from[j], n - 1));
       }
       to[j] = from[j];
@@ -182,7 +184,8 @@ static CelStatus take_bytes(const CelVecEnv *env, const CelSpacePart *part, size
       const int64_t bound = one_bound ? 0 : j;
       uint8_t a = actions[at + (size_t)j];
       if (binary && a > 1) {
-        return fail_at(env, i, cel_fail(CEL_E_RANGE, "action %d is neither 0 nor 1", (int)a));
+        return fail_at(env, i,
+                       cel_fail(CEL_E_RANGE, "the action is %d; it must be 0 or 1", (int)a));
       }
       if (!binary && (float)a < part->low[bound]) a = (uint8_t)part->low[bound];
       if (!binary && (float)a > part->high[bound]) a = (uint8_t)part->high[bound];
@@ -239,9 +242,11 @@ static bool all_finite(const float *x, int64_t n) {
 
 static CelStatus fail_number(const CelVecEnv *env, int64_t i, const char *what, int64_t j,
                              double value) {
-  return fail_at(
-      env, i,
-      cel_fail(CEL_E_NAN, "the environment gave a %s (element %" PRId64 ") of %g", what, j, value));
+  return fail_at(env, i,
+                 cel_fail(CEL_E_NAN,
+                          "the environment returned a %s (element %" PRId64
+                          ") of %g; it must be finite",
+                          what, j, value));
 }
 
 /// Rewards (NULL: none) and observations of rows [begin, end).
@@ -289,8 +294,9 @@ static CelStatus reset_one(CelVecEnv *env, int64_t i) {
 /// Errors: CEL_E_STATE: cel_vecenv_declare and cel_tensors_allocate come first.
 static CelStatus check_allocated(const CelVecEnv *env) {
   if (env->spec && env->elapsed && env->obs && env->rng) return CEL_OK;
-  return cel_fail(CEL_E_STATE, "the environments are not allocated: call cel_vecenv_declare, then "
-                               "cel_tensors_allocate, first");
+  return cel_fail(
+      CEL_E_STATE,
+      "the environments are not allocated; call cel_vecenv_declare and cel_tensors_allocate first");
 }
 
 CelStatus cel_vecenv_reset(CelVecEnv *env) {
@@ -363,7 +369,7 @@ CelStatus cel_vecenv_step(CelVecEnv *env, const void *actions, int64_t begin, in
   CELI_FLOATS(CELI_IEEE);
   if (begin < 0 || end > env->N || begin > end) {
     return cel_fail(CEL_E_RANGE,
-                    "environments [%" PRId64 ", %" PRId64 ") of %" PRId64 ": not a range of them",
+                    "[%" PRId64 ", %" PRId64 ") is not a range of the %" PRId64 " environments",
                     begin, end, env->N);
   }
   if (begin == end) return CEL_OK;
