@@ -405,7 +405,10 @@ static CelStatus parse_list(const CelField *field, const char *name, const char 
     if (*at == 0 || *at == ']') at--; // nothing behind the comma: refused below
     if (*at == ',') break;
   }
-  if (bracket && *at == ']') at++, bracket = false;
+  if (bracket && *at == ']') {
+    at++;
+    bracket = false;
+  }
   if (*at != 0 || bracket)
     return cel_fail(CEL_E_TYPE, "%s: \"%s\" is not a list of whole numbers like \"64,64\"", name,
                     text);

@@ -29,7 +29,10 @@ void celi_philox(uint32_t out[4], const uint32_t key[2], const uint32_t counter[
     k0 += W0;
     k1 += W1;
   }
-  out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
 }
 
 CelRng cel_rng(uint64_t seed, CelRngPurpose purpose, uint32_t index) {
@@ -74,7 +77,10 @@ double cel_rng_range(CelRng *rng, double low, double high) {
 static double log_unit(double x) {
   int e;
   double m = frexp(x, &e); // exact
-  if (m < 0.70710678118654752) m *= 2, e--;
+  if (m < 0.70710678118654752) {
+    m *= 2;
+    e--;
+  }
   double s = (m - 1) / (m + 1), z = s * s; // |s| <= 0.1716: 11 terms reach 2^-58
   double sum = 0;
   for (int k = 21; k >= 3; k -= 2) sum = (sum + 1.0 / k) * z;

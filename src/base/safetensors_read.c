@@ -267,7 +267,10 @@ static CelStatus check_size(CelTensor *tensor, const uint64_t offsets[2]) {
     empty |= tensor->shape[i] == 0;
     overflow |= __builtin_mul_overflow(size, (uint64_t)tensor->shape[i], &size);
   }
-  if (empty) size = 0, overflow = false;
+  if (empty) {
+    size = 0;
+    overflow = false;
+  }
   overflow |= __builtin_mul_overflow(size, (uint64_t)cel_type_size(tensor->type), &bytes);
   if (overflow || bytes > INT64_MAX)
     return cel_fail(CEL_E_FORMAT, "tensor \"%s\": its shape overflows", tensor->name);

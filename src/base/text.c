@@ -42,7 +42,10 @@ static void lay_out(char *out, bool negative, const char *digits, int n, int exp
     sprintf(o, "e%+d", exponent);
     return;
   }
-  if (exponent < 0) *o++ = '0', *o++ = '.';
+  if (exponent < 0) {
+    *o++ = '0';
+    *o++ = '.';
+  }
   for (int i = exponent; i < -1; i++) *o++ = '0';
   for (int i = 0; i < n || i <= exponent; i++) {
     if (i == exponent + 1 && exponent >= 0) *o++ = '.';

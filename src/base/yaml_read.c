@@ -68,12 +68,18 @@ static CelStatus next(Reader *reader) {
   const yaml_event_t *event = &reader->event;
   const yaml_char_t *anchor = NULL, *tag = NULL;
   if (event->type == YAML_ALIAS_EVENT) anchor = event->data.alias.anchor;
-  if (event->type == YAML_SCALAR_EVENT)
-    anchor = event->data.scalar.anchor, tag = event->data.scalar.tag;
-  if (event->type == YAML_SEQUENCE_START_EVENT)
-    anchor = event->data.sequence_start.anchor, tag = event->data.sequence_start.tag;
-  if (event->type == YAML_MAPPING_START_EVENT)
-    anchor = event->data.mapping_start.anchor, tag = event->data.mapping_start.tag;
+  if (event->type == YAML_SCALAR_EVENT) {
+    anchor = event->data.scalar.anchor;
+    tag = event->data.scalar.tag;
+  }
+  if (event->type == YAML_SEQUENCE_START_EVENT) {
+    anchor = event->data.sequence_start.anchor;
+    tag = event->data.sequence_start.tag;
+  }
+  if (event->type == YAML_MAPPING_START_EVENT) {
+    anchor = event->data.mapping_start.anchor;
+    tag = event->data.mapping_start.tag;
+  }
   if (anchor != NULL)
     return fail_here(reader, cel_fail(CEL_E_FORMAT, "anchors and aliases are refused (\"%s\")",
                                       (const char *)anchor));

@@ -129,8 +129,10 @@ static CelStatus take_values(CelCertificate *out, Sums *sums, CelAgent *agent, c
     for (int a = 0; a < m; a++) u[a] = (double)sums->action[i * m + a];
     const double q = sums->has_q ? fabs((double)sums->q[i] - exact_q(c, out->gamma, x, u)) : 0;
     const double v = sums->has_v ? fabs((double)sums->v[i] - exact_v(c, x)) : 0;
-    sums->q_mean += w * q, sums->q_sup = fmax(sums->q_sup, q);
-    sums->v_mean += w * v, sums->v_sup = fmax(sums->v_sup, v);
+    sums->q_mean += w * q;
+    sums->q_sup = fmax(sums->q_sup, q);
+    sums->v_mean += w * v;
+    sums->v_sup = fmax(sums->v_sup, v);
   }
   return CEL_OK;
 }
@@ -185,7 +187,10 @@ static bool solve(double *X, double *Y, int n, int m) {
 /// |a - b| / |b|, Frobenius.
 static double relative(const double *a, const double *b, int n) {
   double difference = 0, norm = 0;
-  for (int i = 0; i < n; i++) difference += (a[i] - b[i]) * (a[i] - b[i]), norm += b[i] * b[i];
+  for (int i = 0; i < n; i++) {
+    difference += (a[i] - b[i]) * (a[i] - b[i]);
+    norm += b[i] * b[i];
+  }
   return sqrt(difference / norm);
 }
 
@@ -327,7 +332,8 @@ static CelStatus find_values(Sums *sums, CelAgent *agent, const float *obs, int 
   if (q != CEL_OK && q != CEL_E_UNSUPPORTED) return q;
   const CelStatus v = cel_agent_v(agent, obs, 1, sums->v);
   if (v != CEL_OK && v != CEL_E_UNSUPPORTED) return v;
-  sums->has_q = q == CEL_OK, sums->has_v = v == CEL_OK;
+  sums->has_q = q == CEL_OK;
+  sums->has_v = v == CEL_OK;
   return CEL_OK;
 }
 

@@ -218,7 +218,8 @@ static double entropy_of(const CelMdp *mdp, const double *pi, const CelSolution 
 static double mean_over(const CelCertifiedMdp *c, const double *d, const double *pi, AtState *f,
                         double *largest, double *mass) {
   double sum = 0;
-  *largest = 0, *mass = 0;
+  *largest = 0;
+  *mass = 0;
   for (int64_t s = 0; s < c->mdp->states; s++) {
     if (c->mdp->pair[s] == c->mdp->pair[s + 1]) continue;
     const double x = f(c->mdp, pi, c->exact, s);

@@ -34,7 +34,8 @@ CelStatus celi_plane_policy_find(CeliPlanePolicy *policy, CelAgent *agent, uint6
   if (q != CEL_OK && q != CEL_E_UNSUPPORTED) return q;
   const CelStatus v = cel_agent_v(agent, obs, 1, &value);
   if (v != CEL_OK && v != CEL_E_UNSUPPORTED) return v;
-  policy->has_q = q == CEL_OK, policy->has_v = v == CEL_OK;
+  policy->has_q = q == CEL_OK;
+  policy->has_v = v == CEL_OK;
   return CEL_OK;
 }
 
@@ -151,7 +152,8 @@ CelStatus celi_plane_divergence_gaussian(const CelMultigoalSolution *exact, cons
   cel_multigoal_log_density(exact, s, action, n, log_p);
   for (int64_t i = 0; i < n; i++) {
     double w[2];
-    (void)point(i % side, side, &w[0]), (void)point(i / side, side, &w[1]);
+    (void)point(i % side, side, &w[0]);
+    (void)point(i / side, side, &w[1]);
     log_exact += w[0] * w[1] * log_p[i];
   }
   *entropy = log(2 * pi) + 1 + log(sd[0]) + log(sd[1]) + slope / mass;
@@ -190,8 +192,10 @@ static CelStatus fill_q(CelCertifiedPlace *place, const CelMultigoalSolution *ex
     const int column = k % SIDE, row = k / SIDE;
     const double a[2] = {exact->plane.reach * (2.0 * column / (SIDE - 1) - 1),
                          exact->plane.reach * (2.0 * row / (SIDE - 1) - 1)};
-    for (int i = 0; i < 2; i++)
-      obs[2 * k + i] = (float)place->s[i], action[2 * k + i] = (float)a[i];
+    for (int i = 0; i < 2; i++) {
+      obs[2 * k + i] = (float)place->s[i];
+      action[2 * k + i] = (float)a[i];
+    }
     place->Q[0][k] = (float)cel_multigoal_q(exact, place->s, a);
     place->Q[1][k] = NAN;
   }
@@ -213,7 +217,8 @@ static CelStatus fill_place(CelCertificate *out, int k, const CeliPlanePolicy *p
   for (int i = 0; i < N; i++) {
     double a[2];
     cel_multigoal_draw(exact, place->s, &rng, a);
-    place->action[0][2 * i] = (float)a[0], place->action[0][2 * i + 1] = (float)a[1];
+    place->action[0][2 * i] = (float)a[0];
+    place->action[0][2 * i + 1] = (float)a[1];
   }
   CELI_TRY(
       celi_plane_policy_draw(policy, place->s, 1000000 + k, N, drawn, &place->entropy[1], each));

@@ -70,7 +70,8 @@ static CelStatus act(const CelCertificate *out, const CeliPlanePolicy *policy, i
     if (rollouts->done[i]) continue;
     rng.counter = 3 * (uint64_t)rollouts->t; // a draw takes three
     cel_multigoal_draw(out->plane->exact, s, &rng, a);
-    action[2 * i] = (float)a[0], action[2 * i + 1] = (float)a[1];
+    action[2 * i] = (float)a[0];
+    action[2 * i + 1] = (float)a[1];
   }
   return CEL_OK;
 }
@@ -146,7 +147,9 @@ typedef struct Mean {
 } Mean;
 
 static void mean_add(Mean *mean, double x) {
-  mean->sum += x, mean->squares += x * x, mean->n++;
+  mean->sum += x;
+  mean->squares += x * x;
+  mean->n++;
   mean->largest = mean->n == 1 ? x : fmax(mean->largest, x);
 }
 static double mean_of(const Mean *mean) {

@@ -47,7 +47,11 @@ typedef struct Bound {
 } Bound;
 
 static void bound_close(Bound *b) {
-  for (int i = 0; i < 2; i++) free(b->known[i].pi), free(b->known[i].V), free(b->known[i].Q);
+  for (int i = 0; i < 2; i++) {
+    free(b->known[i].pi);
+    free(b->known[i].V);
+    free(b->known[i].Q);
+  }
   free(b->reached);
   free(b->queue);
   free(b->d);
@@ -222,7 +226,10 @@ static void take_rows(const CelMdp *mdp, const float *p, int64_t A, int64_t begi
     double sum = 0.0;
     if (mdp->pair[s] == mdp->pair[s + 1]) continue;
     for (int64_t k = mdp->pair[s]; k < mdp->pair[s + 1]; k++) pi[k] = 0.0;
-    for (int64_t a = 0; a < A; a++) pi[pair_of(mdp, s, a)] += (double)row[a], sum += (double)row[a];
+    for (int64_t a = 0; a < A; a++) {
+      pi[pair_of(mdp, s, a)] += (double)row[a];
+      sum += (double)row[a];
+    }
     for (int64_t k = mdp->pair[s]; k < mdp->pair[s + 1]; k++) pi[k] /= sum;
   }
 }
@@ -415,7 +422,8 @@ CelStatus cel_guarantee_step(CelGuarantee *guarantee, CelAgent *agent, CelGuaran
   step->steps = cel_agent_steps(agent);
   g->held += step->held;
   const Known before = known[0];
-  known[0] = known[1], known[1] = before;
+  known[0] = known[1];
+  known[1] = before;
   return write_row(g, step);
 }
 
@@ -434,7 +442,8 @@ CelStatus cel_guarantee_optimum(const CelGuarantee *guarantee, double *J_best, d
   CELI_NEED(uncertain);
   CelSolveConfig config = cel_solve_config_default();
   CelSolution *best = NULL;
-  config.alpha = 0, config.gamma = guarantee->bound.gamma;
+  config.alpha = 0;
+  config.gamma = guarantee->bound.gamma;
   CELI_TRY(cel_solve(guarantee->bound.mdp, &config, &best));
   *J_best = best->value_start;
   *uncertain = best->bound;

@@ -198,12 +198,18 @@ static double arrival(const CeliPlaneGrid *grid, int64_t at, double V, Sum sum, 
 /// Least and greatest of what arriving can be worth.
 static void arrival_range(const CeliPlaneGrid *grid, const double *V, double *low, double *high) {
   const int64_t n = (grid->cells + 1) * (grid->cells + 1);
-  *low = HUGE_VAL, *high = -HUGE_VAL;
+  *low = HUGE_VAL;
+  *high = -HUGE_VAL;
   for (int64_t at = 0; at < n; at++) {
     const double stay = grid->stay[at] + grid->gamma * V[at];
-    if (grid->inside[at] < 1) *low = fmin(*low, stay), *high = fmax(*high, stay);
-    if (grid->inside[at] > 0)
-      *low = fmin(*low, grid->ends[at]), *high = fmax(*high, grid->ends[at]);
+    if (grid->inside[at] < 1) {
+      *low = fmin(*low, stay);
+      *high = fmax(*high, stay);
+    }
+    if (grid->inside[at] > 0) {
+      *low = fmin(*low, grid->ends[at]);
+      *high = fmax(*high, grid->ends[at]);
+    }
   }
 }
 

@@ -177,8 +177,10 @@ static CelStatus solve_levels(CelMultigoalSolution *out, Level *level, double to
   }
   const Level *fine = &level[LEVELS - 1];
   double ignored;
-  out->step = fine->step, out->residual = fine->residual;
-  out->value_start = fine->start, out->uniform_start = extrapolated(level);
+  out->step = fine->step;
+  out->residual = fine->residual;
+  out->value_start = fine->start;
+  out->uniform_start = extrapolated(level);
   out->bound = out->gamma * fine->residual / (1 - out->gamma);
   out->error =
       out->bound + what_is_left(gap(&level[1], &level[0]), gap(&level[2], &level[1]), &out->order);
@@ -203,7 +205,9 @@ CelStatus cel_multigoal_solve(const CelMultigoal *plane, double gamma, double al
   cells = (cells + 3) / 4 * 4; // two grids of half as many each
   CelMultigoalSolution *solution = calloc(1, sizeof *solution);
   if (!solution) return cel_fail(CEL_E_MEMORY, "no memory for the plane's solution");
-  solution->plane = *plane, solution->gamma = gamma, solution->alpha = alpha;
+  solution->plane = *plane;
+  solution->gamma = gamma;
+  solution->alpha = alpha;
   solution->cells = cells;
   const CelStatus status = solve_levels(solution, level, how.tolerance);
   solution->V = level[LEVELS - 1].V;
@@ -264,7 +268,10 @@ static double tabulate(const CelMultigoalSolution *solution, const double s[2], 
   for (int k = 0; k < CUTS * CUTS; k++) {
     const double a[2] = {middle(reach, k % CUTS), middle(reach, k / CUTS)};
     Q[k] = cel_multigoal_q(solution, s, a);
-    if (Q[k] > top) top = Q[k], *best = k;
+    if (Q[k] > top) {
+      top = Q[k];
+      *best = k;
+    }
   }
   return top;
 }

@@ -112,10 +112,19 @@ static CelStatus check_row(const CelSpace *space, const uint8_t *row, const char
       double value = 0, low = 0, high = 1;
       float real;
       int32_t whole;
-      if (part->type == CEL_F32) memcpy(&real, at, sizeof real), value = (double)real;
-      if (part->type == CEL_I32) memcpy(&whole, at, sizeof whole), value = whole;
+      if (part->type == CEL_F32) {
+        memcpy(&real, at, sizeof real);
+        value = (double)real;
+      }
+      if (part->type == CEL_I32) {
+        memcpy(&whole, at, sizeof whole);
+        value = whole;
+      }
       if (part->type == CEL_U8) value = *at;
-      if (part->kind == CEL_BOX) low = (double)part->low[bound], high = (double)part->high[bound];
+      if (part->kind == CEL_BOX) {
+        low = (double)part->low[bound];
+        high = (double)part->high[bound];
+      }
       if (part->kind == CEL_DISCRETE) high = (double)part->n - 1;
       if (part->kind == CEL_MULTI_DISCRETE) high = (double)part->high[bound] - 1;
       if (!isfinite(value))

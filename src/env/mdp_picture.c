@@ -22,7 +22,8 @@ static void draw_star(CelCanvas *canvas, double x, double y, double radius, CelC
   double px[10], py[10];
   for (int i = 0; i < 10; i++) {
     const double angle = PI / 2 + i * PI / 5, r = i % 2 ? 0.42 * radius : radius;
-    px[i] = x + r * cos(angle), py[i] = y + r * sin(angle);
+    px[i] = x + r * cos(angle);
+    py[i] = y + r * sin(angle);
   }
   cel_canvas_polygon(canvas, 10, px, py, color);
 }

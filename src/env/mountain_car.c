@@ -118,9 +118,15 @@ static void draw_car(CelCanvas *canvas, double position, double unit) {
   static const double glass_x[4] = {-0.8, -0.55, 0.55, 0.85}, glass_y[4] = {1.7, 2.35, 2.35, 1.7};
   double along[8], above[8], slope = 1.35 * celi_cos(3.0 * position); // d height / d position
   double angle = atan(slope), y = height(position);
-  for (int i = 0; i < 8; i++) along[i] = unit * body_x[i], above[i] = unit * body_y[i];
+  for (int i = 0; i < 8; i++) {
+    along[i] = unit * body_x[i];
+    above[i] = unit * body_y[i];
+  }
   part_of_car(canvas, position, y, angle, 8, along, above, body);
-  for (int i = 0; i < 4; i++) along[i] = unit * glass_x[i], above[i] = unit * glass_y[i];
+  for (int i = 0; i < 4; i++) {
+    along[i] = unit * glass_x[i];
+    above[i] = unit * glass_y[i];
+  }
   part_of_car(canvas, position, y, angle, 4, along, above, glass);
   for (int side = -1; side <= 1; side += 2) {
     double wheel = 1.25 * unit * side, up = 0.7 * unit;
@@ -143,8 +149,10 @@ void celi_mountain_render(CelCanvas *canvas, double min_position, double max_pos
     x[i] = min_position + width * i / (POINTS - 1);
     y[i] = height(x[i]);
   }
-  x[POINTS] = max_position, y[POINTS] = bottom;
-  x[POINTS + 1] = min_position, y[POINTS + 1] = bottom;
+  x[POINTS] = max_position;
+  y[POINTS] = bottom;
+  x[POINTS + 1] = min_position;
+  y[POINTS + 1] = bottom;
   cel_canvas_polygon(canvas, POINTS + 2, x, y, hill);
   cel_canvas_polyline(canvas, POINTS, x, y, 2.5, road);
   double foot = height(goal_position), top = foot + 0.16 * width;

@@ -205,7 +205,8 @@ CelStatus celi_events_close(CeliEvents *events) {
 #else
 
 CelStatus celi_events_open(CeliEvents **out, const CeliFolder *folder, int64_t purge_step) {
-  (void)folder, (void)purge_step;
+  (void)folder;
+  (void)purge_step;
   *out = NULL;
   return cel_fail(
       CEL_E_UNSUPPORTED,
@@ -214,7 +215,10 @@ CelStatus celi_events_open(CeliEvents **out, const CeliFolder *folder, int64_t p
 }
 
 CelStatus celi_events_scalar(CeliEvents *events, const char *tag, int64_t step, double value) {
-  (void)events, (void)tag, (void)step, (void)value;
+  (void)events;
+  (void)tag;
+  (void)step;
+  (void)value;
   return cel_fail(CEL_E_STATE, "no event file is open");
 }
 

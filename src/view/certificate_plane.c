@@ -224,7 +224,8 @@ static void draw_episodes(cairo_t *cr, const Square *q, const CelCertifiedPlane 
 
 /// The range of the exact Q, which colours both.
 static void q_range(const CelCertifiedPlace *place, double *low, double *high) {
-  *low = HUGE_VAL, *high = -HUGE_VAL;
+  *low = HUGE_VAL;
+  *high = -HUGE_VAL;
   for (int k = 0; k < CEL_CERTIFY_SIDE * CEL_CERTIFY_SIDE; k++) {
     *low = fmin(*low, (double)place->Q[0][k]);
     *high = fmax(*high, (double)place->Q[0][k]);

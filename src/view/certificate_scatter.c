@@ -37,16 +37,21 @@ static void draw_head(cairo_t *cr, const CeliCertificateText *text, double left,
 
 /// The square that holds all points of a panel, the same on both axes.
 static void panel_range(const CeliScatterPanel *p, double *low, double *high) {
-  *low = HUGE_VAL, *high = -HUGE_VAL;
+  *low = HUGE_VAL;
+  *high = -HUGE_VAL;
   for (int64_t i = 0; i < p->n; i++) {
     if (!isfinite(p->x[i]) || !isfinite(p->y[i])) continue;
     *low = fmin(*low, fmin(p->x[i], p->y[i]));
     *high = fmax(*high, fmax(p->x[i], p->y[i]));
   }
-  if (!(*low <= *high)) *low = 0, *high = 1;
+  if (!(*low <= *high)) {
+    *low = 0;
+    *high = 1;
+  }
   const double room =
       *high > *low ? 0.05 * (*high - *low) : fmax(1e-6, 0.1 * fmax(fabs(*low), fabs(*high)));
-  *low -= room, *high += room;
+  *low -= room;
+  *high += room;
 }
 
 static void draw_axes(cairo_t *cr, const CeliScatterPanel *p, double left, double top, double low,
@@ -194,13 +199,17 @@ CelStatus celi_certificate_draw_grids(const CelCertificate *certificate,
              : certificate->alpha > 0 ? "soft-optimal solution"
                                       : "optimal solution",
              celi_certificate_number(number, J));
-    scene[k].subtitle = line[k], scene[k].options = &options;
+    scene[k].subtitle = line[k];
+    scene[k].options = &options;
     if (status == CEL_OK) status = celi_scene_make(&scene[k]);
   }
   if (status == CEL_OK) {
     const double low = fmin(scene[0].low, scene[1].low), high = fmax(scene[0].high, scene[1].high);
     GridPage page = {.scene = scene, .text = text};
-    for (int k = 0; k < 2; k++) scene[k].low = low, scene[k].high = high;
+    for (int k = 0; k < 2; k++) {
+      scene[k].low = low;
+      scene[k].high = high;
+    }
     scene[0].bare = true; // both have the same colors; the second one explains them
     celi_scene_page(&scene[0], &page.width, &page.height);
     double scale = svg ? 1 : 1.6;

@@ -45,10 +45,12 @@ static void set_color(cairo_t *cr, CeliColor c, double alpha) {
 /// The values' range, or a little around it where they are all alike.
 static void bar_range(const CeliScene *scene, double *low, double *high) {
   const double size = fmax(fabs(scene->low), fabs(scene->high));
-  *low = scene->low, *high = scene->high;
+  *low = scene->low;
+  *high = scene->high;
   if (*high - *low > 1e-12 * size) return;
   const double room = size > 0 ? 0.5 * size : 1;
-  *low -= room, *high += room;
+  *low -= room;
+  *high += room;
 }
 
 static Layout lay_out(const CeliScene *scene) {
@@ -59,7 +61,8 @@ static Layout lay_out(const CeliScene *scene) {
   size_t widest = 0;
   bar_range(scene, &low, &high);
   l.left = MARGIN;
-  l.width = l.cell * (double)grid->columns, l.height = l.cell * (double)grid->rows;
+  l.width = l.cell * (double)grid->columns;
+  l.height = l.cell * (double)grid->rows;
   l.bar_height = fmax(l.height, BAR_LEAST);
   const int ticks = (int)(l.bar_height / 45);
   celi_ticks_linear(&l.ticks, low, high, ticks < 4 ? 4 : ticks > 10 ? 10 : ticks);
@@ -303,12 +306,15 @@ static bool mean_drift(const CeliScene *scene, int64_t row, int64_t column, int6
       if (celi_scene_kind(scene, r, c) != CELI_CELL_OPEN) continue;
       const int64_t s = celi_scene_state(scene, r, c);
       celi_scene_drift(scene, s, &dx, &dy);
-      *x += dx, *y += dy, open++;
+      *x += dx;
+      *y += dy;
+      open++;
       share += celi_scene_share(scene, s);
     }
   }
   if (2 * open <= all) return false;
-  *x /= (double)open, *y /= (double)open;
+  *x /= (double)open;
+  *y /= (double)open;
   *under = celi_colormap(share / (double)open);
   return true;
 }
@@ -332,7 +338,8 @@ static void draw_field(cairo_t *cr, const CeliScene *scene, const Layout *l) {
       const double length = 0.78 * side * sqrt(fmin(norm, 1));
       const double x = l->left + l->cell * ((double)column + 0.5 * (double)columns);
       const double y = l->top + l->cell * ((double)row + 0.5 * (double)rows);
-      dx *= length / norm, dy *= length / norm;
+      dx *= length / norm;
+      dy *= length / norm;
       set_arrow_color(cr, under);
       arrow_path(cr, x - dx / 2, y - dy / 2, dx, dy, 0.085 * side);
       cairo_fill(cr);
@@ -423,7 +430,8 @@ static void draw_titles(cairo_t *cr, const CeliScene *scene, const Layout *l) {
 
 void celi_scene_page(const CeliScene *scene, double *width, double *height) {
   const Layout l = lay_out(scene);
-  *width = l.page_width, *height = l.page_height;
+  *width = l.page_width;
+  *height = l.page_height;
 }
 
 void celi_scene_draw(cairo_t *cr, const CeliScene *scene) {

@@ -17,7 +17,8 @@ CeliCell celi_scene_kind(const CeliScene *scene, int64_t row, int64_t column) {
 
 static CelStatus measure(CeliScene *scene) {
   const CelMdp *mdp = scene->mdp;
-  scene->low = HUGE_VAL, scene->high = -HUGE_VAL;
+  scene->low = HUGE_VAL;
+  scene->high = -HUGE_VAL;
   for (int64_t row = 0; row < mdp->grid->rows; row++) {
     for (int64_t column = 0; column < mdp->grid->columns; column++) {
       const CeliCell kind = celi_scene_kind(scene, row, column);

@@ -212,9 +212,11 @@ static CelStatus set_y_limits(CeliPanel *panel, const CelPlotOptions *options, d
                     "%s goes down to %g: a logarithmic axis takes positive numbers only",
                     panel->y_label, low);
   if (options->log_y) {
-    low = log(low), high = log(high);
+    low = log(low);
+    high = log(high);
     widen(&low, &high, 0.05);
-    low = exp(low), high = exp(high);
+    low = exp(low);
+    high = exp(high);
   } else {
     const bool positive = low >= 0 && high > 0, negative = high <= 0 && low < 0;
     widen(&low, &high, 0.05);

@@ -113,7 +113,8 @@ static void add_panel(CeliScatterPanel *panel, double **room, const CelCertified
                       const char *what) {
   double *x = *room, *y, *size;
   const int64_t n = gather(c, exact, pairs, x);
-  y = x + n, size = y + n;
+  y = x + n;
+  size = y + n;
   gather(c, learned, pairs, y);
   gather_visits(c, pairs, size);
   *room = size + n;

@@ -57,12 +57,16 @@ static void set_limits(CeliPanel *panel, const CeliPlotCurve *curve) {
   double low = HUGE_VAL, high = 0, left = HUGE_VAL, right = -HUGE_VAL;
   for (int c = 0; c < CURVES; c++)
     for (int64_t i = 0; i < curve[c].n; i++) {
-      low = fmin(low, curve[c].y[i]), high = fmax(high, curve[c].y[i]);
-      left = fmin(left, curve[c].x[i]), right = fmax(right, curve[c].x[i]);
+      low = fmin(low, curve[c].y[i]);
+      high = fmax(high, curve[c].y[i]);
+      left = fmin(left, curve[c].x[i]);
+      right = fmax(right, curve[c].x[i]);
     }
   const double room = 0.03 * (right - left);
-  panel->x_low = left - room, panel->x_high = right + room;
-  panel->y_low = low / 1.3, panel->y_high = high * 1.3;
+  panel->x_low = left - room;
+  panel->x_high = right + room;
+  panel->y_low = low / 1.3;
+  panel->y_high = high * 1.3;
 }
 
 static CelStatus fill(CeliPlotCurve curve[CURVES], const CelErrorPoint *point, int64_t n) {

@@ -104,12 +104,14 @@ static CelStatus fill_panel(CeliPanel *panel, CeliPlotCurve *curve, int which,
   for (int64_t i = 0; i < n; i++) {
     curve->x[i] = place(point[i].alpha, zero);
     curve->y[i] = ordinate(&point[i], which);
-    low = fmin(low, curve->y[i]), high = fmax(high, curve->y[i]);
+    low = fmin(low, curve->y[i]);
+    high = fmax(high, curve->y[i]);
   }
   if (which == 2) low = fmin(low, 0); // from no entropy on
   const double size = fmax(fabs(low), fabs(high));
   const double room = high - low > 1e-9 * size ? 0.06 * (high - low) : size > 0 ? 0.05 * size : 1;
-  panel->y_low = low - (which == 2 ? 0 : room), panel->y_high = high + room;
+  panel->y_low = low - (which == 2 ? 0 : room);
+  panel->y_high = high + room;
   return CEL_OK;
 }
 

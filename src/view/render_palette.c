@@ -158,7 +158,10 @@ uint8_t celi_palette_index(CeliPalette *palette, uint32_t color) {
       const int off = channel_of(color, k) - channel_of(palette->colors[i], k);
       d += off * off;
     }
-    if (d < distance) distance = d, best = i;
+    if (d < distance) {
+      distance = d;
+      best = i;
+    }
   }
   *known = (uint16_t)best;
   return (uint8_t)best;
