@@ -1,6 +1,6 @@
 /// Checks of the pointers that a public function needs: NULL is CEL_E_ARGUMENT.
-#ifndef CELSIUS_BASE_ARGUMENTS_H
-#define CELSIUS_BASE_ARGUMENTS_H
+#ifndef CELI_BASE_ARGUMENTS_H
+#define CELI_BASE_ARGUMENTS_H
 #include "celsius/status.h"
 
 /// Returns CEL_E_ARGUMENT from a public function where a pointer is NULL, naming both.

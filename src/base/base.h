@@ -1,7 +1,7 @@
 /// What the whole library builds on: assertions, propagation of errors, sizes that cannot overflow,
 /// the memory there is. text.h and file.h belong to it and come with it.
-#ifndef CELSIUS_BASE_BASE_H
-#define CELSIUS_BASE_BASE_H
+#ifndef CELI_BASE_BASE_H
+#define CELI_BASE_BASE_H
 #include "base/file.h"
 #include "base/floats.h"
 #include "base/text.h"

@@ -1,6 +1,6 @@
 /// What the readers and writers of field tables share beside the public contract.
-#ifndef CELSIUS_BASE_FIELD_H
-#define CELSIUS_BASE_FIELD_H
+#ifndef CELI_BASE_FIELD_H
+#define CELI_BASE_FIELD_H
 #include "celsius/field.h"
 
 /// The row of a (dotted) name and, in *offset, where the field lies in the outermost config; NULL

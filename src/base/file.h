@@ -1,6 +1,6 @@
 /// Files: read whole with a limit, write so that a reader finds the old file or the new one.
-#ifndef CELSIUS_BASE_FILE_H
-#define CELSIUS_BASE_FILE_H
+#ifndef CELI_BASE_FILE_H
+#define CELI_BASE_FILE_H
 #include "celsius/status.h"
 #include <stdbool.h>
 #include <stddef.h>

@@ -15,8 +15,8 @@
 ///
 /// Keep arithmetic on arguments passed by value out of the function that holds CELI_FLOATS, or pin it (CELI_PIN):
 /// compilers may move it to the other side of the change.
-#ifndef CELI_FLOATS_H
-#define CELI_FLOATS_H
+#ifndef CELI_BASE_FLOATS_H
+#define CELI_BASE_FLOATS_H
 #include <stdbool.h>
 #include <stdint.h>
 #if !defined(__x86_64__) && !defined(__aarch64__)

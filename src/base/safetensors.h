@@ -1,6 +1,6 @@
 /// What the writer and the reader of safetensors files share.
-#ifndef CELSIUS_BASE_SAFETENSORS_H
-#define CELSIUS_BASE_SAFETENSORS_H
+#ifndef CELI_BASE_SAFETENSORS_H
+#define CELI_BASE_SAFETENSORS_H
 #include "base/file.h"
 #include "celsius/safetensors.h"
 #define XXH_STATIC_LINKING_ONLY // for the size of XXH3_state_t

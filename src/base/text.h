@@ -1,6 +1,6 @@
 /// Text: numbers to and from text in any locale, growing text, UTF-8, the nearest name.
-#ifndef CELSIUS_BASE_TEXT_H
-#define CELSIUS_BASE_TEXT_H
+#ifndef CELI_BASE_TEXT_H
+#define CELI_BASE_TEXT_H
 #include "celsius/status.h"
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /// YAML from and to memory, for tests and fuzzers.
-#ifndef CELSIUS_BASE_YAML_H
-#define CELSIUS_BASE_YAML_H
+#ifndef CELI_BASE_YAML_H
+#define CELI_BASE_YAML_H
 #include "base/file.h"
 #include "base/text.h"
 #include "celsius/yaml.h"

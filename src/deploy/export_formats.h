@@ -1,6 +1,6 @@
 /// The writers behind cel_export, one file a format.
-#ifndef CELI_EXPORT_FORMATS_H
-#define CELI_EXPORT_FORMATS_H
+#ifndef CELI_DEPLOY_EXPORT_FORMATS_H
+#define CELI_DEPLOY_EXPORT_FORMATS_H
 #include "rl/model.h"
 
 /// Each writes `model` to `out`; `name` is a C identifier. Errors: as cel_export.

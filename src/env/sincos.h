@@ -6,8 +6,8 @@
 /// 2^20 quarter turns), then two polynomials (Chebyshev interpolants, truncation below 2e-17), then
 /// swap and sign by quadrant without a branch, so that a loop over it is turned into vector code.
 /// Absolute error below 2e-16 up to CELI_SINCOS_DIRECT, below 1e-15 up to 1e15.
-#ifndef CELI_SINCOS_H
-#define CELI_SINCOS_H
+#ifndef CELI_ENV_SINCOS_H
+#define CELI_ENV_SINCOS_H
 #include <math.h>
 #include <stdint.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 ///
 /// plot_table.c reads a CSV file; plot_runs.c finds runs and sorts them into groups; plot_stats.c makes
 /// a curve of a group's series; plot_axis.c chooses ticks; plot_draw.c draws panels; plot.c puts it together.
-#ifndef CELI_RUN_PLOT_H
-#define CELI_RUN_PLOT_H
+#ifndef CELI_VIEW_PLOT_H
+#define CELI_VIEW_PLOT_H
 #include "celsius/plot.h"
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
 ///
 /// render_film.c plays episodes and keeps the states; render_draw.c turns a canvas into pixels;
 /// render_palette.c chooses 255 colours; render_gif.c writes the file; render.c puts it together.
-#ifndef CELI_RUN_RENDER_H
-#define CELI_RUN_RENDER_H
+#ifndef CELI_VIEW_RENDER_H
+#define CELI_VIEW_RENDER_H
 #include "base/base.h"
 #include "celsius/render.h"
 

@@ -1,6 +1,6 @@
 /// What all pictures share: bytes out of cairo, into a file that is whole or not there. Needs cairo.
-#ifndef CELI_RUN_RENDER_CAIRO_H
-#define CELI_RUN_RENDER_CAIRO_H
+#ifndef CELI_VIEW_RENDER_CAIRO_H
+#define CELI_VIEW_RENDER_CAIRO_H
 #ifdef CELSIUS_WITH_CAIRO
 #include "base/base.h"
 
