@@ -1,8 +1,8 @@
-/// Checks of an environment against the promises of env.h.
+/// Checks whether an environment keeps the promises of env.h.
 ///
-/// Every run steps three environments with random actions. Its buffers lie against pages that cannot be touched: at
-/// their ends in one run and at their beginnings in another. A run records what the environment gave; checks compare the
-/// records of two runs.
+/// Every run steps three environments with random actions. The buffers border on pages without
+/// access rights: in one run behind their ends, in another before their beginnings. A run records
+/// all outputs of the environment, and some checks compare the records of two runs.
 #include "celsius/env_check.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -18,7 +18,7 @@
 
 enum { N = 3, BUFFERS = 6, STEPS = 1000 };
 
-/// A buffer between two pages that cannot be touched.
+/// A buffer between two pages without access rights.
 typedef struct Guarded {
   uint8_t *mapping, *data;
   size_t mapped;
@@ -31,7 +31,7 @@ typedef struct Checks {
   size_t obs_bytes, action_bytes, state_bytes;
 } Checks;
 
-/// What an environment gave, step by step.
+/// All outputs of a run, step by step.
 typedef struct Record {
   uint8_t *obs;   ///< (steps + 1, N rows)
   float *reward;  ///< (steps, N)
@@ -57,7 +57,7 @@ static void begin(Checks *c, const char *name) {
   if (c->options.begun) c->options.begun(c->options.user, name);
 }
 
-/// Ends the row by a status; CEL_E_MEMORY is no finding.
+/// Completes the report's row with a status. CEL_E_MEMORY is an error, not a finding.
 static CelStatus end(Checks *c, CelStatus status) {
   CelEnvCheck *row = &c->report->row[c->report->n];
   if (status == CEL_E_MEMORY) return status;
@@ -70,7 +70,8 @@ static CelStatus end(Checks *c, CelStatus status) {
 
 // ---- guarded buffers
 
-/// `at_end`: the last byte touches the page behind it, else the first byte the page in front.
+/// Maps a buffer. at_end: its last byte is next to the page behind it; else its first byte is next
+/// to the page before it.
 static CelStatus guard(Guarded *buffer, size_t bytes, bool at_end) {
   const size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (bytes + page - 1) / page * page;
   *buffer = (Guarded){.mapped = room + 2 * page};
@@ -102,7 +103,7 @@ static CelStatus run_open(Run *run, const Checks *c, int64_t n, bool at_end) {
 
 // ---- values
 
-/// Errors: CEL_E_RANGE, CEL_E_NAN: names the element of a row that the space does not allow.
+/// Errors: CEL_E_RANGE, CEL_E_NAN (the message names the element that the space does not allow).
 static CelStatus check_row(const CelSpace *space, const uint8_t *row, const char *what) {
   for (int p = 0; p < space->n_parts; p++) {
     const CelSpacePart *part = &space->part[p];
@@ -160,7 +161,7 @@ static CelRng *streams(const Run *run) {
   return (CelRng *)(void *)run->buffer[RNG].data;
 }
 
-/// Starts the stream of row i.
+/// Starts the random stream of row i as that of environment `index`.
 static void start_stream(const Run *run, int64_t i, int64_t index) {
   const CelRng rng = cel_rng(run->checks->options.seed, CEL_RNG_ENV, (uint32_t)index);
   streams(run)[i] = rng;
@@ -170,7 +171,8 @@ static CelStatus reset_one(Run *run, int64_t i) {
   const Checks *c = run->checks;
   run->elapsed[i] = 0;
   uint8_t *obs = run->buffer[OBS].data + (size_t)i * c->obs_bytes;
-  memset(obs, 0xff, c->obs_bytes); // what the environment does not write stays wrong
+  memset(obs, 0xff,
+         c->obs_bytes); // NaN: elements that the environment does not write fail the check
   double *state = (double *)(void *)(run->buffer[STATES].data + (size_t)i * c->state_bytes);
   const CelStatus status = c->spec->type->reset(c->spec, state, obs, &streams(run)[i]);
   celi_floats_keep();
@@ -178,7 +180,7 @@ static CelStatus reset_one(Run *run, int64_t i) {
   return check_row(&c->spec->observation, obs, "observation of a reset");
 }
 
-/// One step of all n environments with fresh random actions, or with each alone.
+/// Steps environments [first, first + n) with new random actions.
 static CelStatus step_all(Run *run, int64_t n, int64_t first, int64_t t) {
   const Checks *c = run->checks;
   const CelEnvSpec *spec = c->spec;
@@ -218,7 +220,7 @@ static void take(Record *record, const Run *run, int64_t n, int64_t first, int64
   memcpy(record->ended + at, run->buffer[TERMINATED].data, rows);
 }
 
-/// Environments first.. of N, n of them at once, for all steps.
+/// Runs environments [first, first + n) of N together for all steps, and records them.
 static CelStatus play(const Checks *c, Record *record, int64_t n, int64_t first, bool at_end) {
   const int64_t limit = c->spec->max_episode_steps;
   Run run = {0};
@@ -256,7 +258,7 @@ static CelStatus record_open(Record *record, const Checks *c) {
                     "a record of states");
 }
 
-/// NaN equals itself here, and 0 differs from -0.
+/// Compares bits: NaN equals NaN, and 0 differs from -0.
 static bool same_bits(float a, float b) {
   uint32_t x, y;
   memcpy(&x, &a, sizeof x);
@@ -264,7 +266,7 @@ static bool same_bits(float a, float b) {
   return x == y;
 }
 
-/// Errors: CEL_E_ENV: names the first step at which two records differ, and `why`.
+/// Errors: CEL_E_ENV (the message names the first step at which two records differ, and `why`).
 static CelStatus compare(const Checks *c, const Record *a, const Record *b, const char *why) {
   for (int64_t k = 0; k < a->steps * N; k++) {
     const size_t o = (size_t)k * c->obs_bytes, s = (size_t)k * c->state_bytes;
@@ -305,9 +307,9 @@ static CelStatus check_independence(const Checks *c, const Record *together) {
   CelStatus status = record_open(&alone, c);
   for (int64_t i = 0; status == CEL_OK && i < N; i++) status = play(c, &alone, 1, i, true);
   if (status == CEL_OK)
-    status =
-        compare(c, together, &alone,
-                "it depends on what lies outside of its own state; keep everything in `states`");
+    status = compare(
+        c, together, &alone,
+        "the environment uses data outside of its own state; it must keep everything in `states`");
   record_close(&alone);
   return status;
 }
@@ -341,7 +343,7 @@ static CelStatus check_render(const Checks *c) {
   return status;
 }
 
-/// The checks that need two records.
+/// Runs the checks that compare two records.
 static CelStatus check_records(Checks *c, Record *a, Record *b) {
   begin(c, "step");
   CELI_TRY(end(c, play(c, a, N, 0, true)));
@@ -349,11 +351,12 @@ static CelStatus check_records(Checks *c, Record *a, Record *b) {
   begin(c, "buffers");
   const CelStatus status = play(c, b, N, 0, false);
   CELI_TRY(end(c, stepped ? status : CEL_OK));
-  if (!stepped || status != CEL_OK) return CEL_OK; // the same would be found again
+  if (!stepped || status != CEL_OK)
+    return CEL_OK; // the later checks would fail for the same reason
   begin(c, "determinism");
   CELI_TRY(end(c, compare(c, a, b,
-                          "the same seed and actions must give the same episode; draw from "
-                          "the stream that is handed in")));
+                          "the same seed and actions must give the same episode; draw from the "
+                          "stream that the environment receives")));
   begin(c, "independence");
   return end(c, check_independence(c, a));
 }

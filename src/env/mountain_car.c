@@ -1,12 +1,13 @@
-/// MountainCar-v0: an engine too weak for the hill; gain speed by going to and fro.
+/// MountainCar-v0: the engine is too weak for the hill, so the car must gain speed by swinging.
 ///
 ///     state   position, velocity
 ///     action  0: full throttle back, 1: none, 2: forward
-///     reward  -1 a step
+///     reward  -1 per step
 ///     ends    position >= goal_position and velocity >= goal_velocity
 ///
 ///     velocity' = clip(velocity + (action - 1) force - gravity cos(3 position), +-max_speed)
-///     position' = clip(position + velocity', min_position, max_position); the left end stops it
+///     position' = clip(position + velocity', min_position, max_position)
+/// At the left end the velocity becomes 0.
 /// Source: Moore, "Efficient memory-based learning for robot control", PhD thesis, Cambridge 1990.
 #include "celsius/canvas.h"
 #include "env/env_internal.h"
@@ -99,7 +100,8 @@ static double height(double position) {
   return celi_sin(3.0 * position) * 0.45 + 0.55;
 }
 
-/// A polygon given in the car's own frame (along the road, above it), moved to (x, y) and turned.
+/// Draws a polygon of n points in the car's frame (along the road, above it). The frame's origin is
+/// (x, y), and it is turned by `angle`.
 static void part_of_car(CelCanvas *canvas, double x, double y, double angle, int n,
                         const double *along, const double *above, CelColor color) {
   double s = celi_sin(angle), c = celi_cos(angle), px[8], py[8];

@@ -1,7 +1,7 @@
 /// Environments in shared objects: "FILE.so:Name".
 ///
-/// FILE.so exports `const CelEnvType *Name(void)`. A shared object is loaded for good: types are
-/// kept by pointer, and unloading code that someone may still hold is not worth the memory.
+/// FILE.so exports `const CelEnvType *Name(void)`. A shared object stays loaded until the process
+/// ends, because callers may keep pointers to its types.
 #include "base/base.h"
 #include "env/env_internal.h"
 #include <dlfcn.h>
@@ -15,8 +15,8 @@ bool celi_plugin_is(const char *id) {
          (colon - id > 3 && strncmp(colon - 3, ".so", 3) == 0);
 }
 
-/// Splits "FILE:Name". A file without a slash is one in the working directory, as everywhere else
-/// on a command line, and not one on the loader's search path.
+/// Splits "FILE:Name". A file name without a slash means a file in the working directory, not one
+/// on the loader's search path.
 static CelStatus split(const char *id, char file[CEL_PATH_MAX], const char **name) {
   const char *colon = strrchr(id, ':');
   int length = (int)(colon - id);
@@ -31,7 +31,7 @@ static CelStatus split(const char *id, char file[CEL_PATH_MAX], const char **nam
   return CEL_OK;
 }
 
-/// Asks the shared object for its type and checks it.
+/// Gets the type from the shared object and checks it.
 static CelStatus ask(void *library, const char *file, const char *name, const CelEnvType **type) {
   void *symbol = dlsym(library, name);
   if (!symbol) {
@@ -40,7 +40,7 @@ static CelStatus ask(void *library, const char *file, const char *name, const Ce
                     name, name);
   }
   const CelEnvType *(*get)(void);
-  memcpy(&get, &symbol, sizeof get); // ISO C has no cast from object to function pointers
+  memcpy(&get, &symbol, sizeof get); // ISO C does not allow a cast from object to function pointers
   const CelEnvType *given = get();
   celi_floats_keep();
   if (!given)
@@ -56,7 +56,7 @@ CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **libra
   const char *name = "";
   CELI_TRY(split(id, file, &name));
   void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  celi_floats_keep(); // one linked with -ffast-math makes its loader flush subnormals
+  celi_floats_keep(); // loading an object linked with -ffast-math turns on flush-to-zero
   if (!handle) {
     const char *why = dlerror();
     return cel_fail(CEL_E_IO, "cannot load the environment: %s", why ? why : file);

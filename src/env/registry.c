@@ -22,7 +22,7 @@ static const CelEnvType *const built_in[] = {
 };
 enum { BUILT_IN = sizeof built_in / sizeof built_in[0] };
 
-/// Types that were registered: the one thing in the library that a process shares and that changes.
+/// Types that the program registered, for the whole process.
 static struct {
   pthread_mutex_t lock;
   const CelEnvType **type;
@@ -77,7 +77,7 @@ CelStatus celi_env_type_check(const CelEnvType *type) {
   return check_fields(type);
 }
 
-/// Type i, with the lock held.
+/// Type i, or NULL. The caller holds the lock.
 static const CelEnvType *type_at(int i) {
   if (i < 0) return NULL;
   if (i < BUILT_IN) return built_in[i];
@@ -91,7 +91,7 @@ const CelEnvType *cel_env_type_at(int i) {
   return type;
 }
 
-/// With the lock held.
+/// The caller holds the lock.
 static CelStatus add_type(const CelEnvType *type) {
   for (int i = 0; type_at(i); i++) {
     if (strcmp(type_at(i)->id, type->id) == 0) {
@@ -123,7 +123,7 @@ CelStatus cel_env_register(const CelEnvType *type) {
   return status;
 }
 
-/// By id among those in the registry.
+/// Finds a type of the registry by id.
 static CelStatus find_registered(const char *id, const CelEnvType **out) {
   CeliNearest nearest = {.wanted = id};
   const CelEnvType *type;
@@ -155,6 +155,6 @@ CelStatus cel_env_find(const char *id, const CelEnvType **out) {
   CELI_FLOATS(CELI_IEEE);
   void *library;
   CELI_TRY(celi_env_type_find(id, out, &library));
-  celi_plugin_close(library); // its code stays: see celi_plugin_open
+  celi_plugin_close(library); // the code stays loaded, see celi_plugin_open
   return CEL_OK;
 }

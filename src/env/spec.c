@@ -19,7 +19,7 @@ const CelField *cel_env_option_fields(void) {
   return option_fields;
 }
 
-/// What the type's open has made must hold together.
+/// Checks the spec after the type's open.
 static CelStatus check_opened(const CelEnvSpec *spec) {
   CELI_TRY(cel_fail_in(cel_space_check(&spec->observation), "observation space: "));
   CELI_TRY(cel_fail_in(cel_space_check(&spec->action), "action space: "));
@@ -35,7 +35,8 @@ static CelStatus check_opened(const CelEnvSpec *spec) {
   return CEL_OK;
 }
 
-/// The type's open may have a default time limit of its own; one that is chosen comes before both.
+/// Calls the type's open, which may change the default time limit. A time limit in `options` has
+/// priority over both defaults.
 static CelStatus open_type(CelEnvSpec *spec, const CelEnvOptions *options) {
   CelEnvOptions chosen;
   cel_fields_default(option_fields, &chosen);
@@ -73,7 +74,7 @@ static CelStatus open_spec(CelEnvSpec *spec, const void *config, const CelEnvOpt
   return status;
 }
 
-/// Frees what the library made; the type's close is not called.
+/// Frees what the library allocated. Does not call the type's close.
 static void free_spec(CelEnvSpec *spec) {
   celi_plugin_close(spec->library);
   free(spec->config);

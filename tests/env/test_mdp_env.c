@@ -393,7 +393,8 @@ static void bad_arguments_are_told(void **state) {
                  {"arguments", "states 5"});
   EXPECT_REFUSED(CEL_E_RANGE, "states", {"generator", "garnet"}, {"arguments", "states=0"});
   EXPECT_REFUSED(CEL_E_IO, "nowhere.safetensors", {"file", "nowhere.safetensors"});
-  EXPECT_REFUSED(CEL_E_ARGUMENT, "a file takes none", {"file", "x"}, {"arguments", "states=5"});
+  EXPECT_REFUSED(CEL_E_ARGUMENT, "only generators take arguments", {"file", "x"},
+                 {"arguments", "states=5"});
 #undef EXPECT_REFUSED
   assert_null(spec);
   CelEnvSpec *pole = make_spec("CartPole-v1", "");

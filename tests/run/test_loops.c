@@ -69,7 +69,7 @@ static void test_learn_checks_the_number_of_environments(void **state) {
   OK(cel_env_spec_create(&spec, "Pendulum-v1", NULL, NULL));
   CelAgent *agent = make_agent(spec, 3);
   open_envs(&envs, spec, 1);
-  FAILS(cel_learn(agent, &envs.env, 10, NULL), CEL_E_SHAPE, "made for 3 environments");
+  FAILS(cel_learn(agent, &envs.env, 10, NULL), CEL_E_SHAPE, "n_envs 3");
   assert_int_equal(cel_agent_steps(agent), 0);
   cel_tensors_destroy(envs.tensors);
   cel_agent_destroy(agent);
