@@ -134,7 +134,7 @@ class Certify(kit.Case):
                 file.write(text.replace(f"  {field}: {was} ", f"  {field}: {now} "))
             for model in ("final", kit.checkpoints(self.path("run"))[0]):
                 self.fails(kit.UNSUPPORTED, "certify", "run", "--which", model,
-                           says=[f"{field} was {was} when this was trained and is {now} in config.yaml"])
+                           says=[f"{field} was {was} when the model was trained and is {now} in config.yaml"])
 
     def test_wrong_input(self):
         self.fails(kit.ARGUMENT, "certify", says=["the run folder is missing"])

@@ -69,7 +69,7 @@ class Overwrite(kit.Case):
     def test_out_that_holds_a_run(self):
         self.ok(*self.tiny("run", "--steps", 300))
         before = self.hashes("run")
-        self.fails(kit.IO, *self.tiny("run", "--steps", 100), says=["a run is here already", "--overwrite"])
+        self.fails(kit.IO, *self.tiny("run", "--steps", 100), says=["the folder already holds a run", "--overwrite"])
         self.assertEqual(self.hashes("run"), before)
         self.ok(*self.tiny("run", "--steps", 100, "--overwrite"))
         self.ok(*self.tiny("other", "--steps", 100))

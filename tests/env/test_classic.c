@@ -247,7 +247,8 @@ static void regulator_arguments(void **state) {
   assert_ok(cel_fields_set(type->fields, config, "problem", "chain"));
   assert_ok(cel_fields_set(type->fields, config, "dimension", "5"));
   CelEnvSpec *odd = NULL;
-  assert_fails(cel_env_spec_create(&odd, "LQR-v0", config, NULL), CEL_E_RANGE, "dimension 5|even");
+  assert_fails(cel_env_spec_create(&odd, "LQR-v0", config, NULL), CEL_E_RANGE,
+               "dimension is 5|even");
   free(config);
 }
 

@@ -332,7 +332,7 @@ static void missing_actions_can_be_refused(void **state) {
   assert_true(fleet->env.states[0] == 0);
   for (int i = 0; i < 3; i++) { // what a damaged checkpoint could hold
     fleet->env.states[0] = i == 0 ? 2.0 : i == 1 ? -1.0 : (double)NAN;
-    assert_fails(cel_vecenv_step(&fleet->env, &zero, 0, 1), CEL_E_ENV, "is none of the 2");
+    assert_fails(cel_vecenv_step(&fleet->env, &zero, 0, 1), CEL_E_ENV, "below 2");
   }
   free_fleet(fleet);
   cel_env_spec_destroy(spec);

@@ -54,7 +54,7 @@ static void unknown_names(void **state) {
   assert_fails(cel_env_find("Pendulum-v0", &type), CEL_E_NAME, "Pendulum-v0|'Pendulum-v1'");
   assert_fails(cel_env_find("cartpole", &type), CEL_E_NAME, "'CartPole-v1'");
   assert_fails(cel_env_find("zzzzzzzzzz", &type), CEL_E_NAME, "zzz|FILE.so:Name");
-  assert_fails(cel_env_find("", &type), CEL_E_ARGUMENT, "no environment");
+  assert_fails(cel_env_find("", &type), CEL_E_ARGUMENT, "name is empty");
 }
 
 static void registering(void **state) {
@@ -107,7 +107,7 @@ static void incomplete_types(void **state) {
   type.config_size = 8;
   assert_fails(cel_env_register(&type), CEL_E_ARGUMENT, "config_size and fields");
   type.fields = taken;
-  assert_fails(cel_env_register(&type), CEL_E_ARGUMENT, "max_episode_steps already");
+  assert_fails(cel_env_register(&type), CEL_E_ARGUMENT, "max_episode_steps is reserved");
   type.fields = outside;
   assert_fails(cel_env_register(&type), CEL_E_ARGUMENT, "field x|config_size");
   type.fields = too_long;

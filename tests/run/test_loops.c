@@ -310,7 +310,7 @@ static void test_last_step_of_several_environments(void **state) {
   OK(cel_train_resume("run", 0, 0, NULL, &result));
   assert_int_equal(result.steps, 21);
   assert_int_equal(access("run/final.safetensors", F_OK), 0);
-  FAILS(cel_train_resume("run", 18, 0, NULL, NULL), CEL_E_RANGE, "21 steps already");
+  FAILS(cel_train_resume("run", 18, 0, NULL, NULL), CEL_E_RANGE, "already has 21 steps");
 }
 
 /// A number of episodes below zero would be a place before the window of returns.
