@@ -193,7 +193,7 @@ class LongHorizon(kit.Case):
 
     def test_memory_is_asked_for_before_it_is_taken(self):
         self.problem(10**13)
-        self.fails(kit.MEMORY, "solve", "long.json", says=["time steps", "leaves"])
+        self.fails(kit.MEMORY, "solve", "long.json", says=["time steps", "are needed"])
 
 
 class Parts(kit.Case):

@@ -358,11 +358,12 @@ static void bad_actions(void **state) {
   memcpy(before, fleet->env.states, sizeof before);
   const int32_t high[4] = {0, 1, 2, 0}, low[4] = {0, 1, 0, -1};
   assert_fails(cel_vecenv_step(&fleet->env, high, 0, 4), CEL_E_RANGE,
-               "CartPole-v1|environment 2|action 2|0 to 1");
-  assert_fails(cel_vecenv_step(&fleet->env, low, 0, 4), CEL_E_RANGE, "environment 3|action -1");
+               "CartPole-v1|environment 2|the action is 2|0 to 1");
+  assert_fails(cel_vecenv_step(&fleet->env, low, 0, 4), CEL_E_RANGE,
+               "environment 3|the action is -1");
   assert_memory_equal(before, fleet->env.states, sizeof before); // nothing has happened
   assert_ok(cel_vecenv_step(&fleet->env, high, 0, 2)); // outside of the range: not looked at
-  assert_fails(cel_vecenv_step(&fleet->env, high, 2, 5), CEL_E_RANGE, "[2, 5) of 4");
+  assert_fails(cel_vecenv_step(&fleet->env, high, 2, 5), CEL_E_RANGE, "[2, 5)|4 environments");
   assert_fails(cel_vecenv_step(&fleet->env, high, -1, 2), CEL_E_RANGE, "[-1, 2)");
   free_all(fleet);
 
@@ -414,9 +415,9 @@ static void declare_refuses(void **state) {
   CelVecEnv env;
   assert_ok(cel_tensors_create(&tensors));
   assert_fails(cel_vecenv_declare(&env, tensors, "env", spec, 0, 1, CEL_RNG_ENV, 0), CEL_E_RANGE,
-               "0 env");
+               "N is 0");
   assert_fails(cel_vecenv_declare(&env, tensors, "env", spec, 10, 1, CEL_RNG_ENV, UINT32_MAX - 3),
-               CEL_E_RANGE, "32 bits");
+               CEL_E_RANGE, "below 2^32");
   assert_ok(cel_vecenv_declare(&env, tensors, "env", spec, 2, 1, CEL_RNG_ENV, 0));
   assert_fails(cel_vecenv_declare(&env, tensors, "env", spec, 2, 1, CEL_RNG_ENV, 0), CEL_E_NAME,
                "env.states");
