@@ -1,7 +1,8 @@
-/// The policy as C: one header and one source, made as text. Contract: celsius/export.h.
+/// The policy as C: one header and one source file. Public interface: celsius/export.h.
 ///
-/// Numbers are written so that they read back to the same bits, and nothing of the model file reaches the text but
-/// numbers and names that were checked, since the text will be compiled.
+/// Numbers read back to the same bits. Because the text will be compiled, the only parts of the
+/// model file
+/// in it are numbers and checked names.
 #include "base/base.h"
 #include "celsius/field.h"
 #include "deploy/export_formats.h"
@@ -16,8 +17,8 @@
 #define LAYER_NORM_EPSILON "1e-5f"
 enum { NAME_BYTES = 80 };
 
-/// The shortest of 6 to 9 digits that reads back to the same float, as a float literal in C and C++. There is no
-/// literal of infinity: the largest float stands for it.
+/// Adds a float literal of C and C++ with the fewest digits, from 6 to 9, that reads back to the
+/// same float. Infinity has no literal and becomes the largest float.
 static void add_float(CeliText *text, float value) {
   char digits[40];
   if (isinf(value)) value = value > 0 ? FLT_MAX : -FLT_MAX;
@@ -29,7 +30,7 @@ static void add_float(CeliText *text, float value) {
   celi_text_format(text, "%s%sf", digits, strpbrk(digits, ".e") ? "" : ".0");
 }
 
-/// static const float NAME[rows * columns], of a matrix of rows ld apart.
+/// Adds static const float NAME[rows * columns]. ld: distance of the matrix's rows.
 static void add_array(CeliText *text, const char *name, const char *suffix, int layer,
                       const float *data, int64_t rows, int64_t columns, int64_t ld) {
   char number[16] = "";
@@ -46,10 +47,11 @@ static void add_array(CeliText *text, const char *name, const char *suffix, int 
 }
 
 static int64_t layer_outputs(const CeliModel *model, int l) {
-  return l < model->L - 1 ? model->width[l + 1] : model->policy.A; // of the head, the mode's part
+  return l < model->L - 1 ? model->width[l + 1]
+                          : model->policy.A; // of the head, only the part for the mode
 }
 
-/// How many there are of each choice.
+/// Adds the number of actions of each categorical part.
 static void add_choices(CeliText *text, const CeliModel *model, const char *name) {
   celi_text_format(text, "static const int %s_choices[%" PRId64 "] = {", name, model->K);
   for (int64_t k = 0; k < model->K; k++)
@@ -139,7 +141,7 @@ static void add_activation(CeliText *text, const char *name, const char *express
                    name, expression);
 }
 
-/// Macros are written in capitals.
+/// Writes `name` in capitals, for macros.
 static const char *upper_case(char upper[NAME_BYTES], const char *name) {
   size_t i = 0;
   for (; i < NAME_BYTES - 1 && name[i]; i++)
@@ -165,7 +167,7 @@ static void add_signature(CeliText *text, const CeliModel *model, const char *na
                      upper, upper);
 }
 
-/// The observation into x, normalised, and a sampler's noise behind it.
+/// Adds code that writes the normalized observation to x, and a sampler's noise after it.
 static void add_input(CeliText *text, const CeliModel *model, const char *name) {
   const long long O = (long long)model->O, noise = (long long)model->noise;
   celi_text_format(text, "    for (i = 0; i < %lld; i++) {\n", O);
@@ -279,7 +281,7 @@ static void add_bound(CeliText *text, float bound) {
 
 static void add_bounds(CeliText *text, const CeliModel *model) {
   const CelSpacePart *part = &model->action.part[0];
-  if (part->size > 32) return; // too many to read
+  if (part->size > 32) return; // more bounds are not readable
   for (int64_t i = 0; i < part->size; i++) {
     celi_text_format(text, " *   action[%lld] lies in [", (long long)i);
     add_bound(text, part->low[i]);
@@ -294,36 +296,39 @@ static void write_header(CeliText *text, const CeliModel *model, const char *nam
   const long long O = (long long)model->O, A = (long long)(choice ? model->policy.A : model->K);
   char upper[NAME_BYTES];
   upper_case(upper, name);
-  add_title(text, model, name, ".\n *\n * No allocation, no state: may be called from any thread.");
+  add_title(
+      text, model, name,
+      ".\n *\n * The functions allocate nothing and have no state; any thread may call them.");
   celi_text_format(text,
                    "#ifndef %s_H\n#define %s_H\n\n"
                    "#define %s_OBS %lld /* numbers in an observation */\n"
                    "#define %s_ACTION %lld /* %s */\n",
-                   upper, upper, upper, O, upper, A, choice ? "choices" : "numbers in an action");
+                   upper, upper, upper, O, upper, A,
+                   choice ? "number of actions" : "numbers in an action");
   if (model->noise > 0)
-    celi_text_format(text, "#define %s_NOISE %lld /* random numbers that an action is made of */\n",
-                     upper, (long long)model->noise);
+    celi_text_format(text, "#define %s_NOISE %lld /* random numbers for one action */\n", upper,
+                     (long long)model->noise);
   celi_text_format(text, "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   if (choice) {
     celi_text_format(text,
                      "/* The most probable action for an observation: 0 to %s_ACTION - 1.\n"
-                     " *   obs: finite numbers, as the environment gives them */\n",
+                     " *   obs: observation of the environment, finite numbers */\n",
                      upper);
   } else if (model->discrete) {
     celi_text_format(text,
                      "/* The most probable action for an observation.\n"
-                     " *   obs: finite numbers, as the environment gives them (in)\n"
+                     " *   obs: observation of the environment, finite numbers (in)\n"
                      " *   action: %s (out) */\n",
-                     model->choices ? "a choice each, from 0 on" : "bits, 0 or 1");
+                     model->choices ? "one number per part, from 0" : "bits, 0 or 1");
   } else {
     celi_text_format(text,
                      "/* %s for an observation.\n"
-                     " *   obs: finite numbers, as the environment gives them (in)\n"
+                     " *   obs: observation of the environment, finite numbers (in)\n"
                      "%s"
-                     " *   action: as the environment takes them (out)\n",
+                     " *   action: action for the environment (out)\n",
                      model->noise > 0 ? "An action drawn from the policy" : "The policy's mode",
-                     model->noise > 0 ? " *   noise: independent standard normals, new ones each "
-                                        "time; zeros for one action that is always the same (in)\n"
+                     model->noise > 0 ? " *   noise: independent standard normals, new for each "
+                                        "call; zeros for a deterministic action (in)\n"
                                       : "");
     if (model->action_low) add_bounds(text, model);
     celi_text_format(text, " */\n");
@@ -370,15 +375,17 @@ CelStatus celi_export_c(const CeliModel *model, const char *out, const char *nam
   size_t stem = strlen(out);
   if (stem > 2 && (strcmp(out + stem - 2, ".c") == 0 || strcmp(out + stem - 2, ".h") == 0))
     stem -= 2;
-  if (stem + 3 > CEL_PATH_MAX) return cel_fail(CEL_E_IO, "%s: the path is too long", out);
+  if (stem + 3 > CEL_PATH_MAX)
+    return cel_fail(CEL_E_IO, "%s: the path is too long; choose a shorter one", out);
   snprintf(header, sizeof header, "%.*s.h", (int)stem, out);
   snprintf(source, sizeof source, "%.*s.c", (int)stem, out);
   const char *slash = strrchr(header, '/'), *base = slash ? slash + 1 : header;
   if (strpbrk(base, "\"\\\n\r"))
-    return cel_fail(CEL_E_ARGUMENT, "%s: a file of this name cannot be included in C", header);
-  // A decimal comma would not compile.
+    return cel_fail(CEL_E_ARGUMENT, "%s: C cannot include a file of this name; choose another name",
+                    header);
+  // The C locale, because a decimal comma would not compile.
   locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-  if (c == (locale_t)0) return cel_fail(CEL_E_MEMORY, "no memory for an export");
+  if (c == (locale_t)0) return cel_fail(CEL_E_MEMORY, "not enough memory for an export");
   locale_t before = uselocale(c);
   const CelStatus status = write_both(model, header, source, name);
   uselocale(before);

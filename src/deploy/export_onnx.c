@@ -1,12 +1,16 @@
-/// The policy as an ONNX graph. Contract: celsius/export.h; messages: onnx.proto.
+/// The policy as an ONNX graph. Public interface: celsius/export.h; messages: onnx.proto.
 ///
-///   observation -> [Sub, Mul, Clip] -> [Concat noise] -> { Gemm -> [LayerNormalization] -> Relu | Tanh | Sigmoid, Mul } ...
+///   observation -> [Sub, Mul, Clip] -> [Concat noise]
+///               -> { Gemm -> [LayerNormalization] -> Relu | Tanh | Sigmoid, Mul } ...
 ///               -> Gemm -> [Tanh] -> Mul, Add -> [Max, Min] -> action
-///   a choice: Gemm -> ArgMax;  bits: Gemm -> Greater 0 -> Cast
-///   several choices: Gemm -> Reshape (batch, K, most) -> ArgMax, where a choice of fewer has columns that never win
+///   discrete action:        Gemm -> ArgMax
+///   bits:                   Gemm -> Greater 0 -> Cast
+///   K categorical parts:    Gemm -> Reshape (batch, K, most) -> ArgMax
+/// `most` is the largest number of actions of a part. Parts with fewer actions have extra columns
+/// that never are the maximum.
 ///
-/// Everything that a message points to lies in one Builder; its parameters are read from where the
-/// model lies.
+/// One Builder holds everything that the messages point to, except the parameters, which stay in
+/// the model.
 #ifdef CELSIUS_WITH_PROTOBUF
 #include "base/base.h"
 #include "deploy/export_formats.h"
@@ -21,14 +25,14 @@ typedef Celi__Onnx__Attribute Attribute;
 typedef Celi__Onnx__Tensor Tensor;
 
 enum { FLOAT32 = 1, INT64 = 7 };
-/// Operator set 13 came with IR version 7, LayerNormalization with set 17 and version 8.
+/// Operator set 13 needs IR version 7. LayerNormalization needs operator set 17 and IR version 8.
 enum { OPSET = 13, IR = 7, OPSET_LAYER_NORM = 17, IR_LAYER_NORM = 8 };
 enum { NODES_MAX = 5 * CELI_LAYERS_MAX + 10, TENSORS_MAX = 4 * CELI_LAYERS_MAX + 10, TEXT = 40 };
 
 typedef struct NodeRow {
   Node node;
   char *input[3], *output[1];
-  char text[4][TEXT]; ///< what they point to
+  char text[4][TEXT]; ///< texts that the messages point to
   Attribute attribute[2], *attributes[2];
 } NodeRow;
 
@@ -46,11 +50,11 @@ typedef struct Builder {
   TensorRow tensor[TENSORS_MAX];
   Tensor *tensors[TENSORS_MAX];
   size_t n_tensors;
-  char last[TEXT];  ///< name of the value that was computed last
-  float *head;      ///< (width, C) the part of the last layer's weight that the mode needs
+  char last[TEXT];  ///< name of the last computed value
+  float *head;      ///< (width, C) columns of the last layer's weight that the mode needs
   float *bias;      ///< (C,)
-  int64_t C;        ///< its columns: A, of several choices K times the most
-  int64_t shape[3]; ///< of the logits of several choices
+  int64_t C;        ///< A, or K * most for K categorical parts
+  int64_t shape[3]; ///< shape of the logits of K categorical parts
   float clip_low, clip_high, zero;
 } Builder;
 
@@ -59,7 +63,7 @@ static char *put(char to[TEXT], const char *text) {
   return to;
 }
 
-/// A parameter; columns 0: one dimension, rows 0 too: a scalar.
+/// Adds a parameter. columns 0: one dimension; rows 0 too: a scalar.
 static TensorRow *add_tensor(Builder *b, const char *name, const float *data, int64_t rows,
                              int64_t columns) {
   TensorRow *row = &b->tensor[b->n_tensors];
@@ -74,12 +78,14 @@ static TensorRow *add_tensor(Builder *b, const char *name, const float *data, in
   row->tensor.name = put(row->name, name);
   row->tensor.has_raw_data = 1;
   row->tensor.raw_data.len = (size_t)((rows ? rows : 1) * (columns ? columns : 1)) * sizeof(float);
-  memcpy(&row->tensor.raw_data.data, &data, sizeof data); // only read from, though not const
+  memcpy(&row->tensor.raw_data.data, &data,
+         sizeof data); // protobuf-c only reads it, although the pointer is not const
   b->tensors[b->n_tensors++] = &row->tensor;
   return row;
 }
 
-/// An operation on the last value and up to two parameters ("" or NULL: none); its output becomes the last value.
+/// Adds an operation on the last value and up to two parameters ("" or NULL: none). Its output
+/// becomes the last value.
 static NodeRow *add_node(Builder *b, const char *op, const char *second, const char *third,
                          const char *output) {
   NodeRow *row = &b->node[b->n_nodes];
@@ -138,7 +144,7 @@ static void add_normaliser(Builder *b) {
   add_node(b, "Clip", "obs_clip_low", "obs_clip_high", "obs_normalised");
 }
 
-/// A sampler takes its noise behind the observation.
+/// Adds the input. A sampler has its noise after the observation.
 static void add_input(Builder *b) {
   put(b->last, "observation");
   add_normaliser(b);
@@ -234,7 +240,8 @@ static void add_output(Builder *b) {
   add_node(b, "Min", "action_high", NULL, "action");
 }
 
-/// Columns [0, A) of the last layer; of several choices each one's columns, filled up to as many as the most have.
+/// Copies columns [0, A) of the last layer. For K categorical parts, pads the columns of each part
+/// to `most`.
 static CelStatus copy_head(Builder *b) {
   const CeliModel *model = b->model;
   const int l = model->L - 1;
@@ -260,7 +267,7 @@ static CelStatus copy_head(Builder *b) {
 
 // ---- the file
 
-/// An input or output: (batch, columns), or (batch,) when columns is 0.
+/// An input or output of shape (batch, columns), or (batch,) if columns is 0.
 typedef struct Port {
   Celi__Onnx__ValueInfo info;
   Celi__Onnx__Type type;
@@ -339,7 +346,7 @@ static CelStatus write_graph(Builder *b, const char *out, const char *name) {
 
 CelStatus celi_export_onnx(const CeliModel *model, const char *out, const char *name) {
   Builder *b = calloc(1, sizeof *b);
-  if (!b) return cel_fail(CEL_E_MEMORY, "no memory for an export");
+  if (!b) return cel_fail(CEL_E_MEMORY, "not enough memory for an export");
   b->model = model;
   CelStatus status = copy_head(b);
   if (!status) {
@@ -354,5 +361,5 @@ CelStatus celi_export_onnx(const CeliModel *model, const char *out, const char *
   return status;
 }
 #else
-typedef int celi_without_onnx; // a file must hold something
+typedef int celi_without_onnx; // ISO C forbids an empty file
 #endif

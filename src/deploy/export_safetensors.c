@@ -9,12 +9,12 @@ enum { TENSORS_MAX = 4 * CELI_LAYERS_MAX + 8 };
 
 typedef struct StateDict {
   CelTensor list[TENSORS_MAX];
-  bool owned[TENSORS_MAX]; ///< data is ours to free
+  bool owned[TENSORS_MAX]; ///< the data must be freed
   int n;
   bool failed;
 } StateDict;
 
-/// An array as it lies in the model. columns 0: one dimension.
+/// Adds an array of the model without a copy. columns 0: one dimension.
 static void add(StateDict *dict, const char *name, const float *data, int64_t rows,
                 int64_t columns) {
   CelTensor *tensor = &dict->list[dict->n++];
@@ -24,10 +24,10 @@ static void add(StateDict *dict, const char *name, const float *data, int64_t ro
   tensor->shape[0] = rows;
   tensor->shape[1] = columns;
   tensor->size = rows * (columns ? columns : 1);
-  memcpy(&tensor->data, &data, sizeof tensor->data); // only read from, though not const
+  memcpy(&tensor->data, &data, sizeof tensor->data); // the writer only reads it
 }
 
-/// Outputs [first, first + n) of a layer: its weight (n, in), transposed, and bias.
+/// Adds outputs [first, first + n) of a layer: the transposed weight (n, in) and the bias.
 static void add_layer(StateDict *dict, const char *name, const CeliModel *model, int l,
                       int64_t first, int64_t n) {
   char full[CEL_NAME_MAX];
@@ -47,7 +47,7 @@ static void add_layer(StateDict *dict, const char *name, const CeliModel *model,
 }
 
 static void add_hidden(StateDict *dict, const CeliModel *model) {
-  int place = 0; // in nn.Sequential
+  int place = 0; // index in nn.Sequential
   for (int l = 0; l < model->L - 1; l++) {
     char name[CEL_NAME_MAX];
     const int64_t width = model->width[l + 1];
@@ -59,11 +59,11 @@ static void add_hidden(StateDict *dict, const CeliModel *model) {
       snprintf(name, sizeof name, "net.%d.bias", place++);
       add(dict, name, model->h[l], width, 0);
     }
-    place++; // the activation
+    place++; // for the activation
   }
 }
 
-/// How many there are of each choice, (K,) int64.
+/// Adds the number of actions of each categorical part, (K,) int64.
 static void add_choices(StateDict *dict, const CeliModel *model) {
   int64_t *n = malloc((size_t)model->K * sizeof *n);
   if (!n) {
@@ -103,7 +103,7 @@ static void add_all(StateDict *dict, const CeliModel *model) {
 static CelStatus write(const StateDict *dict, const CeliModel *model, const char *out) {
   char *policy, algo[64], version[64];
   CELI_TRY(celi_policy_to_json(&model->policy, &policy));
-  const CelMeta meta[] = {{"format", "pt"}, // what Python's safetensors calls PyTorch
+  const CelMeta meta[] = {{"format", "pt"}, // the name of PyTorch in Python's safetensors
                           {"algo", celi_export_plain(algo, model->algo)},
                           {"version", celi_export_plain(version, model->version)},
                           {"policy", policy}};
@@ -115,10 +115,10 @@ static CelStatus write(const StateDict *dict, const CeliModel *model, const char
 CelStatus celi_export_safetensors(const CeliModel *model, const char *out, const char *name) {
   (void)name;
   StateDict *dict = calloc(1, sizeof *dict);
-  if (!dict) return cel_fail(CEL_E_MEMORY, "no memory for an export");
+  if (!dict) return cel_fail(CEL_E_MEMORY, "not enough memory for an export");
   add_all(dict, model);
-  const CelStatus status =
-      dict->failed ? cel_fail(CEL_E_MEMORY, "no memory for an export") : write(dict, model, out);
+  const CelStatus status = dict->failed ? cel_fail(CEL_E_MEMORY, "not enough memory for an export")
+                                        : write(dict, model, out);
   for (int i = 0; i < dict->n; i++)
     if (dict->owned[i]) free(dict->list[i].data);
   free(dict);

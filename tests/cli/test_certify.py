@@ -155,7 +155,7 @@ class Certify(kit.Case):
     def test_problems_that_have_no_exact_solution(self):
         for n, (says, algo, env, *args) in enumerate((
                 ("action_limit is 2", "sac", "LQR-v0", "--env.action-limit", 2),
-                ("action_repeat 2", "sql", "mdp", "--env.action-repeat", 2),
+                ("action_repeat is 2", "sql", "mdp", "--env.action-repeat", 2),
                 ("reach 2", "sac", "MultiGoal-v0", "--env.reach", 2),
                 ("normalises its rewards", "sql", "mdp", "--normalize-reward", "true"))):
             self.agent(algo, env, *args)

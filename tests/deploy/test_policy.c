@@ -394,7 +394,7 @@ static void test_bad_files(void **state) {
          "{\"parts\":[{\"name\":\"\",\"kind\":\"multi_discrete\",\"type\":\"I32\",\"shape\":[2],"
          "\"low\":0,"
          "\"high\":[2.5,3]}]}",
-         "", CEL_E_RANGE, "entry 0 has 2.5 choices");
+         "", CEL_E_RANGE, "entry 0 has 2.5 actions");
   refuse("policy", "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":5}", "",
          CEL_E_SHAPE, "Box");
   refuse("policy", "{\"kind\":\"categorical\",\"activation\":\"relu\",\"action_dim\":6}", "",
