@@ -32,8 +32,7 @@ typedef enum CeliFloatMode { CELI_IEEE, CELI_FLUSH } CeliFloatMode;
 #if defined(__x86_64__)
 
 /// MXCSR is the state of all arithmetic of the library. Long doubles, and rounding by printf and
-/// strtod
-/// in glibc, use the control word of the x87.
+/// strtod in glibc, use the control word of the x87.
 typedef struct CeliFloats {
   uint32_t mxcsr, x87_saved[7];
   bool changed, x87_changed;

@@ -73,7 +73,7 @@ double cel_rng_range(CelRng *rng, double low, double high) {
   return x;
 }
 
-// Natural logarithm of x in (0, 1], within about 2 ulp. x = m 2^e, and
+// Natural logarithm of x in (0, 1], within about 2 ulp, from x = m 2^e.
 // log m = 2 atanh((m - 1) / (m + 1)).
 static double log_unit(double x) {
   int e;

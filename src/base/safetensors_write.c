@@ -1,8 +1,9 @@
 /// Writing safetensors files.
 ///
-/// A file has a length N (8 bytes, little-endian), a JSON header of N bytes, and the data. The
-/// header:
-/// {"__metadata__":{"key":"value",..},"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},..}
+/// A file has a length N (8 bytes, little-endian), a JSON header of N bytes, and the data.
+/// The header looks like this, without line breaks:
+///   {"__metadata__":{"key":"value",..},
+///    "name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},..}
 /// Offsets count from the start of the data and leave no gaps. Tensors with elements of 8 bytes
 /// come first, then those of 4 bytes, then bytes, each in the caller's order. Blanks after the
 /// header align the data to 64 bytes. All tensors are therefore aligned in a mapped file.

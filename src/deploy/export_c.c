@@ -1,8 +1,7 @@
 /// The policy as C: one header and one source file. Public interface: celsius/export.h.
 ///
 /// Numbers read back to the same bits. Because the text will be compiled, the only parts of the
-/// model file
-/// in it are numbers and checked names.
+/// model file in it are numbers and checked names.
 #include "base/base.h"
 #include "celsius/field.h"
 #include "deploy/export_formats.h"
@@ -47,8 +46,8 @@ static void add_array(CeliText *text, const char *name, const char *suffix, int 
 }
 
 static int64_t layer_outputs(const CeliModel *model, int l) {
-  return l < model->L - 1 ? model->width[l + 1]
-                          : model->policy.A; // of the head, only the part for the mode
+  // Of the last layer, only the outputs for the mode.
+  return l < model->L - 1 ? model->width[l + 1] : model->policy.A;
 }
 
 /// Adds the number of actions of each categorical part.
