@@ -1,5 +1,5 @@
-/// Certificates as numbers against numbers: what was learned over what is exact, a panel each, on the line where both are
-/// equal; and two grid worlds beside each other.
+/// Pictures of certificates: scatter plots of learned against exact values, and two grid worlds
+/// side by side. Each scatter plot has a line on which both values are equal.
 #include "view/certificate.h"
 #include "view/grid.h"
 #include "view/plot.h"
@@ -35,7 +35,7 @@ static void draw_head(cairo_t *cr, const CeliCertificateText *text, double left,
 
 // ---- scatter
 
-/// The square that holds all points of a panel, the same on both axes.
+/// The range of all points of a panel, for both axes.
 static void panel_range(const CeliScatterPanel *p, double *low, double *high) {
   *low = HUGE_VAL;
   *high = -HUGE_VAL;
@@ -162,7 +162,7 @@ CelStatus celi_certificate_draw_scatter(const CeliScatterPanel *panel, int n,
 
 typedef struct GridPage {
   const CeliScene *scene; ///< (2,) exact, learned
-  double width, height;   ///< of one, design units
+  double width, height;   ///< size of one scene, design units
   int pixels;
   const CeliCertificateText *text;
 } GridPage;
@@ -210,10 +210,11 @@ CelStatus celi_certificate_draw_grids(const CelCertificate *certificate,
       scene[k].low = low;
       scene[k].high = high;
     }
-    scene[0].bare = true; // both have the same colors; the second one explains them
+    scene[0].bare = true; // the second scene has the color bar for both
     celi_scene_page(&scene[0], &page.width, &page.height);
     double scale = svg ? 1 : 1.6;
-    if (2 * page.width * scale > 16000) scale = 8000 / page.width; // what picture viewers take
+    if (2 * page.width * scale > 16000)
+      scale = 8000 / page.width; // larger pictures are too large for many viewers
     if ((page.height + GRID_HEAD) * scale > 16000) scale = 16000 / (page.height + GRID_HEAD);
     page.pixels = (int)lround(scale * 2 * page.width);
     status = celi_picture_write(path, svg, page.pixels,
@@ -229,7 +230,7 @@ CelStatus celi_certificate_draw_grids(const CelCertificate *certificate,
 static CelStatus no_pictures(const char *path) {
   return cel_fail(
       CEL_E_UNSUPPORTED,
-      "%s: this build draws no pictures: install cairo (Debian: libcairo2-dev) and build again",
+      "%s: this build cannot draw pictures; install cairo (Debian: libcairo2-dev) and rebuild",
       path);
 }
 

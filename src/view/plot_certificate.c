@@ -1,4 +1,4 @@
-/// Pictures of certificates: which one a problem gets, and its words.
+/// Pictures of certificates: the kind of picture for each problem, and its texts.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// A measure by name, NULL where there is none.
+/// Finds a measure by name, or NULL.
 static const CelMeasure *measure(const CelCertificate *c, const char *name) {
   for (int i = 0; i < c->n; i++)
     if (strcmp(c->measure[i].name, name) == 0) return &c->measure[i];
@@ -30,7 +30,7 @@ static void lost_text(char *text, size_t size, double share) {
              fabs(share) < 0.0995 ? 2 : 1, 100 * fabs(share));
 }
 
-/// Algorithms have short names in lower case; titles have them as curves do: "SAC".
+/// Converts an algorithm's name to capitals, as in legends of curves: "SAC".
 static void upper_case(char *text) {
   for (; *text && *text != ' '; text++)
     if (*text >= 'a' && *text <= 'z') *text = (char)(*text - 'a' + 'A');
@@ -53,7 +53,7 @@ static void make_text(CeliCertificateText *text, const CelCertificate *c, const 
              celi_certificate_number(number[1], J->exact), lost[0] ? "; lost " : "", lost);
 }
 
-// ---- the regulator: actions at the states met
+// ---- LQR: actions at the visited states
 
 static CelStatus plot_lqr(const CelCertificate *certificate, const CeliCertificateText *text,
                           const char *path, bool svg) {
@@ -82,9 +82,9 @@ static CelStatus plot_lqr(const CelCertificate *certificate, const CeliCertifica
   return status;
 }
 
-// ---- finite problems that are no grids
+// ---- finite problems that are not grids
 
-/// The entries of x of states (or pairs) that are reached, into out; returns how many.
+/// Copies the entries of x of reachable states (or their pairs) to out. Returns their number.
 static int64_t gather(const CelCertifiedMdp *c, const double *x, bool pairs, double *out) {
   int64_t n = 0;
   for (int64_t s = 0; s < c->mdp->states; s++) {
@@ -95,7 +95,7 @@ static int64_t gather(const CelCertifiedMdp *c, const double *x, bool pairs, dou
   return n;
 }
 
-/// How much each of them is visited, relative to the most.
+/// The discounted distribution at the same states (or pairs), relative to its maximum.
 static void gather_visits(const CelCertifiedMdp *c, bool pairs, double *out) {
   int64_t n = 0;
   double most = 0;

@@ -1,6 +1,7 @@
-/// How the error of learning falls: error and certified bound against rounds, both on logarithmic axes.
+/// The error of learning and its certified bound against rounds, on logarithmic axes.
 ///
-/// A line of slope -1/2 goes through the error's last point: what is left of sampling noise falls along it.
+/// A guide of slope -1/2 goes through the last point of the error. Sampling noise decreases at this
+/// rate.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/plot_mdp.h"
@@ -12,15 +13,18 @@
 enum { ERROR, BOUND, GUIDE, CURVES };
 
 static CelStatus check(const CelErrorPoint *point, int64_t n) {
-  if (n < 2) return cel_fail(CEL_E_ARGUMENT, "a curve of errors needs two points at least");
+  if (n < 2) return cel_fail(CEL_E_ARGUMENT, "a curve of errors needs at least two points");
   for (int64_t i = 0; i < n; i++) {
     const CelErrorPoint *p = &point[i];
     if (!isfinite(p->round) || !isfinite(p->error) || !isfinite(p->bound))
       return cel_fail(CEL_E_NAN, "point %lld: round, error or bound is not finite", (long long)i);
     if (!(p->round > (i ? point[i - 1].round : 0)))
-      return cel_fail(CEL_E_RANGE, "point %lld: rounds must be positive and rise", (long long)i);
+      return cel_fail(CEL_E_RANGE, "point %lld: rounds must be positive and increase",
+                      (long long)i);
     if (!(p->error >= 0 && p->bound > 0))
-      return cel_fail(CEL_E_RANGE, "round %g: error %g or bound %g is negative, or the bound is 0",
+      return cel_fail(CEL_E_RANGE,
+                      "round %g: the error is %g and the bound %g; the error must not be negative "
+                      "and the bound must be positive",
                       p->round, p->error, p->bound);
   }
   return CEL_OK;
@@ -38,7 +42,8 @@ static void add(CeliPlotCurve *curve, double round, double y) {
   curve->y[curve->n++] = y;
 }
 
-/// From the first to the last point of the error, at slope -1/2 through the last.
+/// Makes the guide of slope -1/2 through the last point, from the first x to the last x of the
+/// error.
 static void add_guide(CeliPlotCurve *guide, const CeliPlotCurve *error) {
   if (error->n < 2) return;
   const int64_t last = error->n - 1;
@@ -47,7 +52,7 @@ static void add_guide(CeliPlotCurve *guide, const CeliPlotCurve *error) {
   add(guide, pow(10, error->x[last]), error->y[last]);
 }
 
-/// Rounds on the axis are shown as they are, not as logarithms.
+/// Makes ticks at logarithms of rounds with the rounds as texts.
 static void round_ticks(CeliTicks *ticks, const CelErrorPoint *point, int64_t n) {
   celi_ticks_log(ticks, point[0].round, point[n - 1].round, 8);
   for (int i = 0; i < ticks->n; i++) ticks->at[i] = log10(ticks->at[i]);

@@ -1,4 +1,4 @@
-/// Pictures of grid worlds: options, and what is checked before anything is drawn.
+/// Pictures of grid worlds: options, checks, and the public function.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"
@@ -47,10 +47,10 @@ CelStatus cel_plot_grid(const CelMdp *mdp, const double *V, const double *pi, co
   CELI_TRY(cel_fields_check(fields, options));
   if (!mdp->grid)
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "%s: the problem '%s' is no grid world, so there is no grid to draw", out_path,
+                    "%s: the problem '%s' is not a grid world and cannot be drawn", out_path,
                     mdp->name);
   if (mdp->grid->rows > 30000 || mdp->grid->columns > 30000)
-    return cel_fail(CEL_E_UNSUPPORTED, "%s: %lld x %lld cells are more than a picture can have",
+    return cel_fail(CEL_E_UNSUPPORTED, "%s: a grid of %lld x %lld cells is too large for a picture",
                     out_path, (long long)mdp->grid->rows, (long long)mdp->grid->columns);
   const char *title = options->title[0] ? options->title : mdp->name[0] ? mdp->name : "grid world";
   CeliScene scene = {

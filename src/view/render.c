@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAUSE = 90 }; // hundredths of a second that an episode's last picture is seen
+enum { PAUSE = 90 }; // hundredths of a second for the last picture of an episode
 
 // ---- options
 
@@ -43,13 +43,13 @@ CelRenderOptions cel_render_options_default(void) {
 
 static CelStatus check_spec(const CelEnvSpec *spec) {
   if (spec->type->render) return CEL_OK;
-  return cel_fail(CEL_E_UNSUPPORTED, "%s draws no pictures: its type has no render function",
+  return cel_fail(CEL_E_UNSUPPORTED, "%s cannot be drawn, because its type has no render function",
                   spec->type->id);
 }
 
 // ---- animations
 
-/// What it takes to draw.
+/// Everything for drawing an animation.
 typedef struct Studio {
   const CeliFilm *film;
   const CelRenderOptions *options;
@@ -82,7 +82,7 @@ static CelStatus draw_shot(Studio *studio, int64_t i) {
   char text[96];
   snprintf(text, sizeof text, "step %lld   return %s%.1f", (long long)shot->step,
            shot->gained < 0 ? "\xe2\x88\x92" : "", fabs(shot->gained));
-  cel_canvas_clear(studio->canvas, 0, 0, 0, 0); // no view, until render sets one
+  cel_canvas_clear(studio->canvas, 0, 0, 0, 0); // no view until render sets one
   spec->type->render(spec, studio->film->states + i * spec->state_size, studio->canvas);
   celi_floats_keep();
   return cel_fail_in(
@@ -90,7 +90,8 @@ static CelStatus draw_shot(Studio *studio, int64_t i) {
       "%s: ", spec->type->id);
 }
 
-/// One palette for all pictures: every one of them is drawn and looked at, then drawn again to be written.
+/// Chooses one palette for all pictures. Draws every picture to count its colors; the pictures are
+/// drawn again when they are written.
 static CelStatus choose_palette(Studio *studio) {
   uint32_t colors[CELI_PALETTE_COLORS];
   for (int64_t i = 0; i < studio->film->n; i++) {

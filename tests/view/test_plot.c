@@ -35,7 +35,7 @@ static void tables_are_read(void **state) {
   assert_int_equal(series.n, 2);
   NEAR(series.x[0], 10);
   celi_series_free(&series);
-  FAILS(celi_table_series(&table, 1, 0, &series), CEL_E_FORMAT, "t.csv: line 4: 'a/b' falls");
+  FAILS(celi_table_series(&table, 1, 0, &series), CEL_E_FORMAT, "t.csv: line 4: 'a/b' decreases");
   celi_table_free(&table);
   write_text("t.csv", "");
   OK(celi_table_read(&table, "t.csv"));
@@ -46,11 +46,12 @@ static void tables_are_read(void **state) {
 static void broken_tables_are_named(void **state) {
   (void)state;
   static const char *const cases[][2] = {
-      {"a,b\n1,2\n3\n", "t.csv: line 3 has 1 cells instead of 2"},
-      {"a,b\n1,2,3\n", "t.csv: line 2 has 3 cells instead of 2"},
-      {"a,b\n1,2\n1,x1\n", "t.csv: line 3: column 'b' has no number but 'x1'"},
-      {"a,b\n1,\x01\xff\n", "t.csv: line 2: column 'b' has no number, nor text"},
-      {"a,a\n1,2\n", "t.csv: line 1: two columns are called 'a'"},
+      {"a,b\n1,2\n3\n", "t.csv: line 3 has 1 cells; it must have 2"},
+      {"a,b\n1,2,3\n", "t.csv: line 2 has 3 cells; it must have 2"},
+      {"a,b\n1,2\n1,x1\n", "t.csv: line 3: column 'b' must have a number, but it has 'x1'"},
+      {"a,b\n1,\x01\xff\n",
+       "t.csv: line 2: column 'b' must have a number, but it has bytes that are not text"},
+      {"a,a\n1,2\n", "t.csv: line 1: two columns have the name 'a'"},
       {"a,,b\n1,2,3\n", "t.csv: line 1: the name of column 2"},
       {"a,b\n1,1e999\n", "t.csv: line 2: column 'b'"},
       {"\x89PNG\n\x1a\n", "t.csv: line 1: the name of column 1"},
@@ -556,7 +557,8 @@ static void wrong_calls_are_named(void **state) {
   FAILS(cel_plot_runs(run, 1, "p.jpg", NULL), CEL_E_ARGUMENT, ".png or .svg");
   FAILS(cel_plot_runs((const char *const[]){"nowhere"}, 1, "p.png", NULL), CEL_E_IO, "nowhere");
   mkdir("empty", 0777);
-  FAILS(cel_plot_runs((const char *const[]){"empty"}, 1, "p.png", NULL), CEL_E_IO, "no run here");
+  FAILS(cel_plot_runs((const char *const[]){"empty"}, 1, "p.png", NULL), CEL_E_IO,
+        "no run in this folder");
   FAILS(cel_plot_runs(run, 1, "nowhere/p.png", NULL), CEL_E_IO, "nowhere/p.png");
   FAILS(cel_plot_runs(run, 1, "nowhere/p.svg", NULL), CEL_E_IO, "nowhere/p.svg");
   options.width = 10;
@@ -580,10 +582,10 @@ static void wrong_calls_are_named(void **state) {
   write_text("a/progress.csv", "time/total_timesteps,rollout/ep_rew_mean\n");
   FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_STATE, "no data yet");
   write_text("a/progress.csv", "time/total_times");
-  FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_STATE, "nothing logged yet");
+  FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_STATE, "has not logged anything yet");
   write_text("a/progress.csv",
              "time/total_timesteps,rollout/ep_rew_mean\n1,2\n2,1e308\n3,-1e308\n");
-  FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_RANGE, "too far");
+  FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_RANGE, "too large to draw");
   write_text("a/progress.csv", "time/total_timesteps,rollout/ep_rew_mean\n1,two\n");
   FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_FORMAT, "a/progress.csv: line 2");
   assert_int_equal(access("p.png", F_OK), -1);

@@ -191,7 +191,7 @@ static void bad_input_is_named(void **state) {
   assert_ok(cel_fields_check_table(cel_plot_grid_fields()));
   path_of(path, sizeof path, "x.png");
   assert_int_equal(cel_plot_grid(&w.mdp, V, pi, NULL, path, NULL), CEL_E_UNSUPPORTED);
-  assert_non_null(strstr(cel_error(), "'world' is no grid world"));
+  assert_non_null(strstr(cel_error(), "'world' is not a grid world"));
   w.mdp.grid = &w.grid;
   assert_int_equal(cel_plot_grid(&w.mdp, V, pi, NULL, "x.gif", NULL), CEL_E_ARGUMENT);
   const double bad[5] = {4.5, (double)NAN, 0, 0, 0};
