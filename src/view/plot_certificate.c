@@ -21,12 +21,12 @@ const char *celi_certificate_number(char text[CELI_CERTIFICATE_NUMBER], double v
   return text;
 }
 
-/// "0.12% of what there is to win". Less than is worth a digit is said so.
+/// Writes the shortfall as a fraction of J* - J uniform, such as "0.12% of the possible gain".
 static void lost_text(char *text, size_t size, double share) {
   if (fabs(share) < 5e-5)
-    snprintf(text, size, "less than 0.01%% of what there is to win");
+    snprintf(text, size, "less than 0.01%% of the possible gain");
   else
-    snprintf(text, size, "%s%.*f%% of what there is to win", share < 0 ? "\xe2\x88\x92" : "",
+    snprintf(text, size, "%s%.*f%% of the possible gain", share < 0 ? "\xe2\x88\x92" : "",
              fabs(share) < 0.0995 ? 2 : 1, 100 * fabs(share));
 }
 
