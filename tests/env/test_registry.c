@@ -1,4 +1,4 @@
-/// Types by name, arguments, what a type must have.
+/// The registry: types by name, arguments, required parts of a type.
 #include "env_test.h"
 
 static CelStatus plain_open(CelEnvSpec *spec) {
@@ -69,7 +69,7 @@ static void registering(void **state) {
   assert_fails(cel_env_register(&other), CEL_E_NAME, "Pendulum-v1|already");
 }
 
-/// More types than the list has room for at first.
+/// Registers more types than the initial capacity of the list.
 static void registering_many(void **state) {
   (void)state;
   static CelEnvType many[40];
@@ -153,10 +153,10 @@ static void open_that_fails(void **state) {
   CelEnvSpec *spec = NULL;
   assert_fails(cel_env_spec_create(&spec, "BadSpace", NULL, NULL), CEL_E_RANGE,
                "BadSpace|action space|[2, 1]");
-  assert_int_equal(closed, 1); // what was opened is closed
+  assert_int_equal(closed, 1); // close is called after a successful open
   assert_fails(cel_env_spec_create(&spec, "Refusing", NULL, NULL), CEL_E_ENV,
                "Refusing|the motor is off");
-  assert_int_equal(closed, 1); // what was not, is not
+  assert_int_equal(closed, 1); // close is not called after a failed open
   assert_null(spec);
 }
 
