@@ -368,7 +368,7 @@ static CelStatus allocate(CelCertifiedMdp *c) {
   CELI_TRY(celi_alloc(&c->pi, P, sizeof(double), "a policy"));
   CELI_TRY(celi_alloc(&c->V, S, sizeof(double), "values"));
   CELI_TRY(celi_alloc(&c->Q, P, sizeof(double), "values"));
-  CELI_TRY(celi_alloc(&c->visits, S, sizeof(double), "visits"));
+  CELI_TRY(celi_alloc(&c->visits, S, sizeof(double), "a state distribution"));
   return celi_alloc(&c->reached, S, 1, "states");
 }
 

@@ -17,7 +17,7 @@
 /// - Rows of pi sum to 1 within A u. Rounding errors of Q and of sums over actions are weighted
 ///   with the probability of the action. A large penalty of an action that neither policy takes
 ///   adds nothing.
-/// Source: [policy-guarantees, objective bound], without the linearised drift 2 eps t.
+/// Source: [policy-guarantees, objective bound], without the linearized drift 2 eps t.
 #include "celsius/guarantee.h"
 #include "base/arguments.h"
 #include "base/base.h"

@@ -282,7 +282,7 @@ static void add_bounds(CeliText *text, const CeliModel *model) {
   const CelSpacePart *part = &model->action.part[0];
   if (part->size > 32) return; // more bounds are not readable
   for (int64_t i = 0; i < part->size; i++) {
-    celi_text_format(text, " *   action[%lld] lies in [", (long long)i);
+    celi_text_format(text, " *   action[%lld] is in [", (long long)i);
     add_bound(text, part->low[i]);
     celi_text_format(text, ", ");
     add_bound(text, part->high[i]);

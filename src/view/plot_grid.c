@@ -8,16 +8,16 @@
 #include <string.h>
 
 #define F(field) offsetof(CelGridPlotOptions, field)
-static const CelField fields[] = {{"title", CEL_FIELD_PATH, F(title), "", 0, 0, "", NULL, NULL,
-                                   "title; empty: the problem's name", ""},
-                                  {"width", CEL_FIELD_INT, F(width), "0", 0, 16000, "pixels", NULL,
-                                   NULL, "width of the picture; 0: chosen by the grid", ""},
-                                  {"arrows", CEL_FIELD_BOOL, F(arrows), "true", 0, 0, "", NULL,
-                                   NULL, "the policy, as arrows as long as an action is likely",
-                                   ""},
-                                  {"numbers", CEL_FIELD_BOOL, F(numbers), "true", 0, 0, "", NULL,
-                                   NULL, "the values as numbers, where cells have room", ""},
-                                  {0}};
+static const CelField fields[] = {
+    {"title", CEL_FIELD_PATH, F(title), "", 0, 0, "", NULL, NULL,
+     "title; empty: the name of the problem", ""},
+    {"width", CEL_FIELD_INT, F(width), "0", 0, 16000, "pixels", NULL, NULL,
+     "width of the picture; 0: chosen from the size of the grid", ""},
+    {"arrows", CEL_FIELD_BOOL, F(arrows), "true", 0, 0, "", NULL, NULL,
+     "draw the policy as arrows; their length is the action's probability", ""},
+    {"numbers", CEL_FIELD_BOOL, F(numbers), "true", 0, 0, "", NULL, NULL,
+     "write values as numbers, if the cells are large enough", ""},
+    {0}};
 #undef F
 
 const CelField *cel_plot_grid_fields(void) {

@@ -17,15 +17,15 @@ enum { PAUSE = 90 }; // hundredths of a second for the last picture of an episod
 #define F(field) offsetof(CelRenderOptions, field)
 static const CelField fields[] = {
     {"episodes", CEL_FIELD_INT, F(episodes), "1", 1, 1000, "episodes", NULL, NULL,
-     "episodes shown one after another", ""},
+     "number of episodes, shown one after another", ""},
     {"max_frames", CEL_FIELD_INT, F(max_frames), "600", 2, 100000, "pictures", NULL, NULL,
-     "pictures at most", ""},
+     "maximum number of pictures", ""},
     {"size", CEL_FIELD_INT, F(size), "400", 32, 2000, "pixels", NULL, NULL,
-     "side of the square picture", ""},
+     "width and height of the picture", ""},
     {"fps", CEL_FIELD_DOUBLE, F(fps), "0", 0, 50, "1/s", NULL, NULL,
-     "pictures a second; 0: the environment's own pace, kept within 20 to 30", ""},
+     "pictures per second; 0: the environment's speed, limited to 20 to 30", ""},
     {"overlay", CEL_FIELD_BOOL, F(overlay), "true", 0, 0, "", NULL, NULL,
-     "write step and return into the picture", ""},
+     "write step and return on the picture", ""},
     {0}};
 #undef F
 

@@ -143,7 +143,7 @@ static void test_c_symbols(void **state) {
   char *header = read_text("robot-arm.h");
   assert_non_null(
       strstr(header, "void Arm2_act(const float obs[ARM2_OBS], float action[ARM2_ACTION]);"));
-  assert_non_null(strstr(header, "action[1] lies in [-1.5f, 2.25f]"));
+  assert_non_null(strstr(header, "action[1] is in [-1.5f, 2.25f]"));
   free(header);
   model_destroy(&m);
 }
