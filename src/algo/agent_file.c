@@ -17,7 +17,8 @@
 #define META_MAX 256
 #define META_TEXT 256
 
-/// The metadata of a model or checkpoint: what it is, its spaces, every field of its config.
+/// The metadata of a model or checkpoint: format, version, algorithm, spaces, policy, and all
+/// fields of the config.
 typedef struct FileMeta {
   CelMeta entry[META_MAX];
   int n;
@@ -41,7 +42,8 @@ static CelStatus meta_config(FileMeta *meta, const CelAgent *agent) {
     const int length =
         cel_fields_get(agent->algo->info.fields, agent->config, field->name, value, META_TEXT);
     if (length < 0 || length >= META_TEXT)
-      return cel_fail(CEL_E_RANGE, "the value of %s is too long for a file", field->name);
+      return cel_fail(CEL_E_RANGE, "the value of %s is too long for the metadata of a file",
+                      field->name);
     meta_add(meta, key, value);
   }
   return CEL_OK;
@@ -61,7 +63,7 @@ static CelStatus meta_build(FileMeta *meta, CelAgent *agent, const char *format)
   return meta_config(meta, agent);
 }
 
-/// Tensors of some roles of one or two lists, as one array.
+/// Collects the tensors of some roles from one or two lists (b may be NULL). The caller frees *out.
 static CelStatus collect(const CelTensors *a, const CelTensors *b, unsigned roles, CelTensor **out,
                          int64_t *n) {
   const CelTensors *const lists[] = {a, b};
@@ -81,7 +83,7 @@ static CelStatus write_file(CelAgent *agent, const CeliFolder *folder, const cha
   CelTensor *list = NULL;
   int64_t n = 0;
   FileMeta *meta = calloc(1, sizeof *meta);
-  if (!meta) return cel_fail(CEL_E_MEMORY, "no memory to write %s", path);
+  if (!meta) return cel_fail(CEL_E_MEMORY, "not enough memory to write %s", path);
   CelStatus status = meta_build(meta, agent, format);
   if (status == CEL_OK) status = collect(agent->tensors, extra, roles, &list, &n);
   if (status == CEL_OK)
@@ -94,23 +96,24 @@ static CelStatus write_file(CelAgent *agent, const CeliFolder *folder, const cha
   return status;
 }
 
-/// Errors: CEL_E_NAME, CEL_E_TYPE, CEL_E_SHAPE: the first tensor that differs from what the file holds; CEL_E_NAN: a
-/// parameter there that is not finite.
+/// Checks that the file has a tensor. Errors: CEL_E_NAME, CEL_E_TYPE, CEL_E_SHAPE (missing or
+/// different), CEL_E_NAN (a parameter that is not finite).
 static CelStatus compare(const CelSafetensors *file, const CelTensor *want) {
   const CelTensor *have = cel_safetensors_find(file, want->name);
-  if (!have) return cel_fail(CEL_E_NAME, "there is no tensor '%s'", want->name);
+  if (!have) return cel_fail(CEL_E_NAME, "tensor '%s' is missing", want->name);
   if (have->type != want->type)
-    return cel_fail(CEL_E_TYPE, "tensor '%s' is %s, not %s", want->name, cel_type_name(have->type),
-                    cel_type_name(want->type));
+    return cel_fail(CEL_E_TYPE, "tensor '%s' has type %s; it must have type %s", want->name,
+                    cel_type_name(have->type), cel_type_name(want->type));
   bool same = have->ndim == want->ndim;
   for (int d = 0; same && d < want->ndim; d++) same = have->shape[d] == want->shape[d];
   if (!same)
-    return cel_fail(CEL_E_SHAPE,
-                    "tensor '%s' has another shape: was the network or n_envs changed?",
-                    want->name);
+    return cel_fail(
+        CEL_E_SHAPE,
+        "tensor '%s' has another shape; check whether the network or n_envs was changed",
+        want->name);
   const bool acts = want->role == CEL_PARAM || want->role == CEL_TARGET || want->role == CEL_MODEL;
   if (acts && have->type == CEL_F32 && !celi_ops()->all_finite(have->data, have->size))
-    return cel_fail(CEL_E_NAN, "tensor '%s' holds a number that is not finite", want->name);
+    return cel_fail(CEL_E_NAN, "tensor '%s' contains a number that is not finite", want->name);
   return CEL_OK;
 }
 
@@ -118,15 +121,15 @@ static CelStatus check_kind(const CelAgent *agent, const CelSafetensors *file, c
   const char *kind = cel_safetensors_meta(file, "format"),
              *algo = cel_safetensors_meta(file, "algo");
   if (!kind || strcmp(kind, format) != 0)
-    return cel_fail(CEL_E_FORMAT, "this is not a %s file (its format is '%s')", format,
+    return cel_fail(CEL_E_FORMAT, "this is not a %s file; its format is '%s'", format,
                     kind ? kind : "unknown");
   if (!algo || strcmp(algo, agent->algo->info.name) != 0)
-    return cel_fail(CEL_E_FORMAT, "it holds an agent of '%s', not of '%s'", algo ? algo : "unknown",
-                    agent->algo->info.name);
+    return cel_fail(CEL_E_FORMAT, "the file has an agent of '%s', not of '%s'",
+                    algo ? algo : "unknown", agent->algo->info.name);
   return CEL_OK;
 }
 
-/// All or nothing: every tensor is compared before one is copied.
+/// Copies all tensors, or none: checks every tensor before it copies one.
 static CelStatus copy_in(CelAgent *agent, const CelSafetensors *file, const char *format,
                          unsigned roles, const CelTensors *extra) {
   CelTensor *list = NULL;
@@ -135,9 +138,10 @@ static CelStatus copy_in(CelAgent *agent, const CelSafetensors *file, const char
   CELI_TRY(collect(agent->tensors, extra, roles, &list, &n));
   CelStatus status = CEL_OK;
   if (cel_safetensors_count(file) != n)
-    status = cel_fail(CEL_E_SHAPE,
-                      "it holds %lld tensors where this agent has %lld: was the config changed?",
-                      (long long)cel_safetensors_count(file), (long long)n);
+    status = cel_fail(
+        CEL_E_SHAPE,
+        "the file has %lld tensors, but the agent has %lld; check whether the config was changed",
+        (long long)cel_safetensors_count(file), (long long)n);
   for (int64_t i = 0; status == CEL_OK && i < n; i++) status = compare(file, &list[i]);
   for (int64_t i = 0; status == CEL_OK && i < n; i++)
     memcpy(list[i].data, cel_safetensors_find(file, list[i].name)->data,
@@ -146,8 +150,8 @@ static CelStatus copy_in(CelAgent *agent, const CelSafetensors *file, const char
   return status;
 }
 
-/// Counters of a file that may be broken: none may overflow as learning goes on.
-/// Errors: CEL_E_CORRUPT, naming the one that cannot be.
+/// Checks counters from a file, so that they cannot overflow during further training.
+/// Errors: CEL_E_CORRUPT (the message names the counter).
 static CelStatus check_counters(const CelAgent *agent) {
   const struct {
     const char *name;
@@ -155,7 +159,7 @@ static CelStatus check_counters(const CelAgent *agent) {
   } counters[] = {{"steps", *agent->steps}, {"updates", *agent->updates}};
   for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
     if (counters[i].value < 0 || counters[i].value > CELI_COUNTER_MAX)
-      return cel_fail(CEL_E_CORRUPT, "%s: the counter '%s' is %lld; 0 to 2^53 are possible",
+      return cel_fail(CEL_E_CORRUPT, "%s: the counter '%s' is %lld; it must be 0 to 2^53",
                       agent->algo->info.name, counters[i].name, (long long)counters[i].value);
   return CEL_OK;
 }
@@ -182,14 +186,15 @@ static CelStatus read_file(CelAgent *agent, const char *path, const char *format
   return cel_fail_in(sync_agent(agent), "%s: ", path);
 }
 
-/// Errors: CEL_E_NAN: names a parameter that is not finite, so that no good file is replaced by a broken one.
+/// Checks that parameters are finite, so that a broken file does not replace a good one.
+/// Errors: CEL_E_NAN (the message names the parameter).
 static CelStatus check_finite_parameters(const CelAgent *agent) {
   for (int64_t i = 0; i < cel_tensors_count(agent->tensors); i++) {
     const CelTensor *tensor = cel_tensors_at(agent->tensors, i);
     if ((tensor->role == CEL_PARAM || tensor->role == CEL_TARGET) && tensor->type == CEL_F32 &&
         !celi_ops()->all_finite(tensor->data, tensor->size))
       return cel_fail(CEL_E_NAN,
-                      "parameter '%s' is not finite after %lld updates: nothing was saved",
+                      "parameter '%s' is not finite after %lld updates; nothing was saved",
                       tensor->name, (long long)*agent->updates);
   }
   return CEL_OK;
@@ -216,13 +221,16 @@ CelStatus cel_agent_load_model(CelAgent *agent, const char *path) {
   return read_file(agent, path, CELI_MODEL_FORMAT, CEL_ROLES_MODEL, NULL);
 }
 
-/// Segments are appended to one folder; in another one they begin anew.
+/// Sets the folder of replay segments. In the same folder segments are appended; in a new folder
+/// all transitions are written again.
 static CelStatus use_replay_folder(CelAgent *agent, const char *folder) {
   if (!folder)
-    return cel_fail(CEL_E_ARGUMENT, "replay_folder is NULL, but %s stores transitions",
+    return cel_fail(CEL_E_ARGUMENT,
+                    "replay_folder is NULL, but %s stores transitions; give a folder",
                     agent->algo->info.name);
   if (strlen(folder) >= sizeof agent->replay_folder)
-    return cel_fail(CEL_E_RANGE, "the replay folder's path is longer than %zu bytes",
+    return cel_fail(CEL_E_RANGE,
+                    "the path of the replay folder is longer than %zu bytes, the limit",
                     sizeof agent->replay_folder - 1);
   if (strcmp(agent->replay_folder, folder) == 0) return CEL_OK;
   memset(agent->replay_saved, 0, (size_t)agent->options.n_envs * sizeof *agent->replay_saved);
@@ -266,7 +274,7 @@ CelStatus cel_agent_load(CelAgent *agent, const char *path, const char *replay_f
   CELI_NEED(path);
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_IEEE);
-  CELI_TRY(celi_agent_check_learns(agent, "go on from a checkpoint"));
+  CELI_TRY(celi_agent_check_learns(agent, "resume from a checkpoint"));
   CELI_TRY(read_file(agent, path, CELI_CHECKPOINT_FORMAT, CEL_ROLES_RESUME, extra));
   CeliReplay *replay = agent->algo->replay(agent);
   if (!replay) return CEL_OK;

@@ -94,7 +94,7 @@ static CelStatus fill_panel(CeliPanel *panel, CeliPlotCurve *curve, int which,
                             const CelSweepPoint *point, int64_t n, double zero) {
   static const char *const labels[PANELS] = {"value J, entropy included",
                                              "return of its policy, without entropy",
-                                             "entropy a step (nats)"};
+                                             "entropy per step (nats)"};
   double low = HUGE_VAL, high = -HUGE_VAL;
   *curve = (CeliPlotCurve){.marked = true, .runs = 1, .n = n};
   panel->curve = curve;
