@@ -126,6 +126,8 @@ static const char *activation_of(CeliActivation activation) {
   case CELI_RELU: return "y[j] > 0.0f ? y[j] : 0.0f";
   case CELI_TANH: return "tanhf(y[j])";
   case CELI_SILU: return "y[j] / (1.0f + expf(-y[j]))";
+  case CELI_GELU: return "0.5f * y[j] * erfcf(-0.70710678f * y[j])";
+  case CELI_LEAKY_RELU: return "y[j] > 0.0f ? y[j] : 0.01f * y[j]";
   }
   return NULL;
 }

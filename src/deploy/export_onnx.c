@@ -27,7 +27,7 @@ typedef Celi__Onnx__Tensor Tensor;
 enum { FLOAT32 = 1, INT64 = 7 };
 /// Operator set 13 needs IR version 7. LayerNormalization needs operator set 17 and IR version 8.
 enum { OPSET = 13, IR = 7, OPSET_LAYER_NORM = 17, IR_LAYER_NORM = 8 };
-enum { NODES_MAX = 5 * CELI_LAYERS_MAX + 10, TENSORS_MAX = 4 * CELI_LAYERS_MAX + 10, TEXT = 40 };
+enum { NODES_MAX = 5 * CELI_DENSE_MAX + 10, TENSORS_MAX = 4 * CELI_DENSE_MAX + 10, TEXT = 40 };
 
 typedef struct NodeRow {
   Node node;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TENSORS_MAX = 4 * CELI_LAYERS_MAX + 8 };
+enum { TENSORS_MAX = 4 * CELI_DENSE_MAX + 8 };
 
 typedef struct StateDict {
   CelTensor list[TENSORS_MAX];

@@ -3,7 +3,7 @@
 #include "base/arguments.h"
 #include "base/base.h"
 #include "nn/dist.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "rl/bounds.h"
 #include "rl/model.h"
 #include "rl/normalizer.h"
@@ -15,8 +15,8 @@ struct CelPolicy {
   CelSpace observation, action;
   CeliDistSpec dist;
   CelTensors *tensors;
-  CeliMlp actor;
-  CeliMlpPass pass;
+  CeliNet actor;
+  CeliPass pass;
   int64_t O, A, W; ///< sizes of observation, action, and noise of an action
   bool sampler, sde;
   float logit_scale;
@@ -46,7 +46,8 @@ static CelStatus declare_all(CelPolicy *policy, const CeliModel *model) {
   }
   // CEL_TARGET: a network without transposed weights, because nothing is trained.
   CELI_TRY(celi_mlp_declare(&policy->actor, policy->tensors, "actor", CEL_TARGET, &spec));
-  CELI_TRY(celi_mlp_declare_pass(&policy->pass, policy->tensors, "act", &policy->actor, 1, false));
+  CELI_TRY(celi_pass_declare(&policy->pass, policy->tensors, "act", &policy->actor,
+                             (CeliPassSpec){.B = 1}));
   CELI_TRY(declare(policy, "obs", &policy->obs, model->width[0]));
   CELI_TRY(declare(policy, "noise", &policy->noise, policy->W));
   if (model->log_std) CELI_TRY(declare(policy, "log_std", &policy->log_std, policy->A));
@@ -66,12 +67,12 @@ static void copy(float *to, const float *from, int64_t n) {
 }
 
 static void copy_all(CelPolicy *policy, const CeliModel *model) {
-  const int64_t *width = model->width;
-  for (int l = 0; l < model->L; l++) {
-    copy(policy->actor.W[l], model->W[l], width[l] * width[l + 1]);
-    copy(policy->actor.b[l], model->b[l], width[l + 1]);
-    copy(policy->actor.g[l], model->g[l], width[l + 1]);
-    copy(policy->actor.h[l], model->h[l], width[l + 1]);
+  for (int i = 0; i < policy->actor.n; i++) {
+    const CeliNode *node = &policy->actor.node[i];
+    const int l = node->index;
+    const bool dense = node->layer.kind == &celi_dense;
+    copy(node->param[0], dense ? model->W[l] : model->g[l], celi_param_size(node, 0));
+    copy(node->param[1], dense ? model->b[l] : model->h[l], node->out);
   }
   copy(policy->shift, model->obs_shift, policy->O);
   copy(policy->scale, model->obs_scale, policy->O);
@@ -169,9 +170,9 @@ static CelStatus forward(CelPolicy *policy, const float *obs, const float *noise
   if (policy->sampler) celi_ops()->fill(policy->obs + policy->O, 0, policy->W);
   if (policy->sampler && noise)
     memcpy(policy->obs + policy->O, noise, (size_t)policy->W * sizeof *noise);
-  celi_mlp_forward(&policy->pass, 0, 1);
-  *head = policy->pass.Y[policy->actor.L - 1];
-  for (int64_t i = 0; i < policy->actor.width[policy->actor.L]; i++)
+  celi_net_forward(&policy->pass, 0, 1);
+  *head = celi_pass_output(&policy->pass);
+  for (int64_t i = 0; i < policy->actor.out; i++)
     if (!isfinite((*head)[i]))
       return cel_fail(CEL_E_NAN,
                       "output %lld of the policy is %g for this observation, because its weights "
@@ -196,7 +197,7 @@ CelStatus cel_policy_act(CelPolicy *policy, const void *obs, void *action) {
   CELI_TRY(forward(policy, obs, NULL, &head));
   const bool discrete = celi_dist_discrete(&policy->dist);
   celi_dist_mode(&policy->dist, discrete ? action : policy->out, discrete ? 1 : policy->A, head,
-                 policy->actor.width[policy->actor.L], 0, 1);
+                 policy->actor.out, 0, 1);
   if (!discrete) put_action(policy, action);
   return CEL_OK;
 }
@@ -234,11 +235,11 @@ CelStatus cel_policy_sample_noise(CelPolicy *policy, const void *obs, const floa
     return CEL_OK;
   }
   const bool discrete = celi_dist_discrete(&policy->dist);
-  float *logits = policy->pass.Y[policy->actor.L - 1];
+  float *logits = celi_pass_output(&policy->pass);
   for (int64_t i = 0; discrete && policy->logit_scale > 0 && i < policy->A; i++)
     logits[i] *= policy->logit_scale;
   celi_dist_draw_rows(&policy->dist, policy->log_std, discrete ? action : policy->out, policy->A,
-                      head, policy->actor.width[policy->actor.L], noise, policy->W, 0, 1);
+                      head, policy->actor.out, noise, policy->W, 0, 1);
   if (!discrete) put_action(policy, action);
   return CEL_OK;
 }

@@ -10,7 +10,7 @@
 #include "celsius/safetensors.h"
 #include "celsius/space.h"
 #include "nn/dist.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "ops/ops.h"
 
 #define CELI_MODEL_FORMAT "celsius-model"
@@ -58,11 +58,11 @@ typedef struct CeliModel {
   CeliPolicySpec policy;
   int L;
   int64_t O, noise;                   ///< numbers in an observation; behind it, of a sampler
-  int64_t width[CELI_LAYERS_MAX + 1]; ///< width[0] = O + noise; width[L] = A, or more for sigma
-  const float *W[CELI_LAYERS_MAX];    ///< (width[l], width[l+1])
-  const float *b[CELI_LAYERS_MAX];    ///< (width[l+1],)
-  const float *g[CELI_LAYERS_MAX];    ///< (width[l+1],) layer norm's gain, or NULL
-  const float *h[CELI_LAYERS_MAX];    ///< (width[l+1],) its shift, or NULL
+  int64_t width[CELI_DENSE_MAX + 1];  ///< width[0] = O + noise; width[L] = A, or more for sigma
+  const float *W[CELI_DENSE_MAX];     ///< (width[l], width[l+1])
+  const float *b[CELI_DENSE_MAX];     ///< (width[l+1],)
+  const float *g[CELI_DENSE_MAX];     ///< (width[l+1],) layer norm's gain, or NULL
+  const float *h[CELI_DENSE_MAX];     ///< (width[l+1],) its shift, or NULL
   bool layer_norm;                    ///< on all hidden layers
   const float *obs_shift, *obs_scale; ///< (O,), or NULL
   float obs_clip;

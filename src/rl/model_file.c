@@ -84,8 +84,8 @@ static CelStatus read_layers(CeliModel *model) {
     snprintf(name, sizeof name, "actor.%d.weight", model->L);
     const CelTensor *weight = cel_safetensors_find(model->file, name);
     if (!weight) break;
-    if (model->L == CELI_LAYERS_MAX)
-      return cel_fail(CEL_E_SHAPE, "the actor has more than %d layers", CELI_LAYERS_MAX);
+    if (model->L == CELI_DENSE_MAX)
+      return cel_fail(CEL_E_SHAPE, "the actor has more than %d layers", CELI_DENSE_MAX);
     CELI_TRY(read_layer(model, model->L, weight));
   }
   if (model->L == 0) return cel_fail(CEL_E_FORMAT, "tensor \"actor.0.weight\" is missing");

@@ -179,6 +179,8 @@ static inline double activate(CeliActivation activation, double x) {
   case CELI_RELU: return x > 0 ? x : 0;
   case CELI_TANH: return tanh(x);
   case CELI_SILU: return x / (1 + exp(-x));
+  case CELI_GELU: return x * 0.5 * erfc(-x / sqrt(2));
+  case CELI_LEAKY_RELU: return x > 0 ? x : 0.01 * x;
   }
   return HUGE_VAL;
 }

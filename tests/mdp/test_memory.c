@@ -1,4 +1,5 @@
-/// Memory that grows with a problem is asked for before it is taken, and as much as will be needed at most.
+/// Memory that grows with an MDP is requested before it is allocated. The request is not larger
+/// than the need.
 #include "base/base.h"
 #include "celsius/solve.h"
 #include "model_cases.h"
@@ -6,10 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/// A sanitizer owns the address space, and an emulator keeps its own unlimited.
+/// A sanitizer or an emulator does not allow a limit of the address space.
 enum { UNLIMITED = 77 };
 
-/// Runs fn in a process that has `bytes` more of address space than it uses; what it returns.
+/// Runs fn in a process that may use `bytes` more of address space than now. Returns its result.
 static int with_room(size_t bytes, int (*fn)(void)) {
   const pid_t child = fork();
   assert_true(child >= 0);
@@ -46,7 +47,7 @@ static CelStatus make_grid(CelMdp **out) {
   return status;
 }
 
-/// 0: made; 1: refused at once, by the sum of all; 2: something else.
+/// 0: generated; 1: refused at once, with the total size; 2: anything else.
 static int grid_outcome(void) {
   CelMdp *mdp = NULL;
   const CelStatus status = make_grid(&mdp);
@@ -55,7 +56,7 @@ static int grid_outcome(void) {
   return status == CEL_E_MEMORY && strstr(cel_error(), "that many cells: 80.1 MiB") ? 1 : 2;
 }
 
-static void a_grid_asks_for_what_it_takes(void **state) {
+static void grid_requests_the_memory_it_needs(void **state) {
   (void)state;
   if (sanitized()) skip();
   assert_int_equal(with_room(NEEDED - NEEDED / 20, grid_outcome), 1);
@@ -74,7 +75,7 @@ static int solve_outcome(void) {
   return status == CEL_E_MEMORY && strstr(cel_error(), "memory are needed") ? 1 : 2;
 }
 
-static void solving_asks_for_what_it_takes(void **state) {
+static void solver_requests_the_memory_it_needs(void **state) {
   (void)state;
   if (sanitized()) skip();
   assert_ok(make_grid(&solved));
@@ -83,7 +84,7 @@ static void solving_asks_for_what_it_takes(void **state) {
   cel_mdp_destroy(solved);
 }
 
-/// An array that would not fit is refused before it is touched.
+/// An array that does not fit is refused before it is touched.
 static int array_outcome(void) {
   char *bytes = NULL;
   const size_t n = (size_t)100 << 20;
@@ -97,7 +98,7 @@ static int array_outcome(void) {
              : 2;
 }
 
-static void arrays_ask_first(void **state) {
+static void arrays_request_memory_first(void **state) {
   (void)state;
   if (sanitized()) skip();
   assert_int_equal(with_room((size_t)90 << 20, array_outcome), 1);
@@ -106,9 +107,9 @@ static void arrays_ask_first(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_grid_asks_for_what_it_takes),
-      cmocka_unit_test(solving_asks_for_what_it_takes),
-      cmocka_unit_test(arrays_ask_first),
+      cmocka_unit_test(grid_requests_the_memory_it_needs),
+      cmocka_unit_test(solver_requests_the_memory_it_needs),
+      cmocka_unit_test(arrays_request_memory_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

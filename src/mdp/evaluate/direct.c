@@ -1,9 +1,10 @@
 /// Direct solves with I - gamma P_pi.
 ///
-/// The dense one is Gaussian elimination without exchanges: the rows are diagonally dominant, so that no pivot vanishes
-/// and no element grows beyond twice the largest; its bits are the same everywhere. The sparse one is KLU, whose bits
-/// depend on its version. Rows of A are given to KLU as columns, so it holds A' and solves with A by its transposed
-/// solve. Source: Davis, Palamadai Natarajan, "Algorithm 907: KLU", ACM Trans. Math. Softw. 2010.
+/// The dense solver is Gaussian elimination without pivoting. Rows are diagonally dominant, so no
+/// pivot vanishes and no element grows beyond twice the largest. Its bits are the same on every
+/// machine. The sparse solver is KLU, whose bits depend on its version. KLU takes rows of A as
+/// columns, so it holds A' and solves with A by its transposed solve.
+/// Source: Davis, Palamadai Natarajan, "Algorithm 907: KLU", ACM Trans. Math. Softw. 2010.
 #include "mdp/evaluate/direct.h"
 #include "base/base.h"
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include <klu.h>
 #endif
 
-enum { DENSE_MOST = 400 }; ///< states
+enum { DENSE_MOST = 400 }; ///< largest number of states for the dense solver
 
 struct CeliDirect {
   int64_t S;
@@ -29,17 +30,16 @@ struct CeliDirect {
 CelStatus celi_direct_check(int64_t states) {
 #ifndef CELSIUS_WITH_SUITESPARSE
   if (states > DENSE_MOST)
-    return cel_fail(
-        CEL_E_UNSUPPORTED,
-        "a direct solve of %lld states: this build is without SuiteSparse, which it takes "
-        "beyond %d; use newton (krylov), or install libsuitesparse-dev and build again",
-        (long long)states, DENSE_MOST);
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "a direct solve of %lld states needs SuiteSparse, because it is beyond %d "
+                    "states; use newton (krylov), or install libsuitesparse-dev and build again",
+                    (long long)states, DENSE_MOST);
 #endif
   (void)states;
   return CEL_OK;
 }
 
-/// fn(arg, s, next, value) for every element of gamma P_pi that is not 0.
+/// Calls fn(arg, s, next, value) for every nonzero element of gamma P_pi.
 static void each_element(const CeliOperator *op, void (*fn)(CeliDirect *, int64_t, int64_t, double),
                          CeliDirect *direct) {
   for (int64_t c = 0; c < op->chunks; c++) {
@@ -115,7 +115,7 @@ static void count(CeliDirect *direct, int64_t s, int64_t next, double value) {
   if (next != s) direct->row[s + 1]++;
 }
 
-/// row[s] is where the next element of row s goes; its first one is the diagonal's.
+/// Appends to row s at row[s]. The first element of a row is the diagonal.
 static void put(CeliDirect *direct, int64_t s, int64_t next, double value) {
   const int64_t diagonal = direct->row[s];
   if (next == s) {
@@ -128,7 +128,7 @@ static void put(CeliDirect *direct, int64_t s, int64_t next, double value) {
   direct->value[at] -= value;
 }
 
-/// Rows without the places that equal next states left empty.
+/// Removes the gaps that merged next states leave in rows.
 static void close_rows(CeliDirect *direct) {
   int64_t to = 0;
   for (int64_t s = 0; s < direct->S; s++) {
@@ -168,13 +168,13 @@ static CelStatus factor_sparse(CeliDirect *direct, const CeliOperator *op) {
         klu_l_factor(direct->row, direct->column, direct->value, direct->symbolic, &direct->common);
   if (direct->numeric) return CEL_OK;
   return cel_fail(CEL_E_MEMORY,
-                  "a sparse direct solve of %lld states could not be made (KLU's status %d): its "
-                  "factors may be too large; use newton (krylov)",
+                  "a sparse direct solve of %lld states failed (KLU's status %d); its factors may "
+                  "be too large, so use newton (krylov)",
                   (long long)direct->S, (int)direct->common.status);
 }
 #endif
 
-// ---- both
+// ---- interface
 
 CelStatus celi_direct_create(CeliDirect **out, const CeliOperator *op) {
   *out = NULL;
