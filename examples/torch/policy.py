@@ -15,7 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-ACTIVATIONS = {"identity": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU}
+ACTIVATIONS = {"identity": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU,
+               "gelu": nn.GELU, "leaky_relu": nn.LeakyReLU}
 
 
 class Policy(nn.Module):
@@ -33,7 +34,8 @@ class Policy(nn.Module):
             layers.append(nn.Linear(weight.shape[1], weight.shape[0]))
             norm = state.get(f"net.{place + 1}.weight")
             if norm is not None and norm.ndim == 1:
-                layers.append(nn.LayerNorm(len(norm)))
+                running = f"net.{place + 1}.running_mean" in state
+                layers.append((nn.BatchNorm1d if running else nn.LayerNorm)(len(norm)))
             layers.append(ACTIVATIONS[spec["activation"]]())
             place = len(layers)
         self.net = nn.Sequential(*layers)
@@ -76,7 +78,7 @@ class Policy(nn.Module):
 def load(path):
     with safe_open(path, "pt") as file:
         spec = json.loads(file.metadata()["policy"])
-    return Policy(load_file(path), spec)
+    return Policy(load_file(path), spec).eval()
 
 
 if __name__ == "__main__":

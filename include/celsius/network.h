@@ -6,9 +6,11 @@ CEL_BEGIN
 
 /// Activation function of the hidden layers.
 typedef enum CelActivation {
-  CEL_ACTIVATION_RELU = 0, ///< max(0, x)
-  CEL_ACTIVATION_TANH = 1, ///< tanh(x)
-  CEL_ACTIVATION_SILU = 2  ///< x / (1 + exp(-x))
+  CEL_ACTIVATION_RELU = 0,      ///< max(0, x)
+  CEL_ACTIVATION_TANH = 1,      ///< tanh(x)
+  CEL_ACTIVATION_SILU = 2,      ///< x / (1 + exp(-x))
+  CEL_ACTIVATION_GELU = 3,      ///< x Phi(x), Phi the standard normal distribution function
+  CEL_ACTIVATION_LEAKY_RELU = 4 ///< x above 0, 0.01 x below
 } CelActivation;
 CEL_ENUM_IS_INT32(CelActivation);
 

@@ -7,6 +7,7 @@
 #include "algo/inspection.h"
 #include "celsius/agent.h"
 #include "celsius/env.h"
+#include "celsius/network.h"
 #include "ops/plan.h"
 #include "rl/model.h"
 #include "rl/replay.h"
@@ -90,7 +91,15 @@ void celi_agent_leave(atomic_flag **busy);
   __attribute__((cleanup(celi_agent_leave))) atomic_flag *celi_busy_ =                             \
       celi_agent_enter(agent, __func__);                                                           \
   if (!celi_busy_) return CEL_E_STATE
-/// Errors: CEL_E_STATE: the agent was made to act only. `what`: "explore", for the message.
+/// The activation that a config names; their orders differ by the identity, which no field offers.
+static inline CeliActivation celi_activation_of(CelActivation named) {
+  _Static_assert((int)CELI_RELU == (int)CEL_ACTIVATION_RELU + 1 &&
+                     (int)CELI_LEAKY_RELU == (int)CEL_ACTIVATION_LEAKY_RELU + 1,
+                 "CeliActivation and CelActivation have one order");
+  return (CeliActivation)((int)named + 1);
+}
+/// Checks that the agent can learn. what: the failed action, such as "explore", for the message.
+/// Errors: CEL_E_STATE (the agent was created with act_only).
 CelStatus celi_agent_check_learns(const CelAgent *agent, const char *what) CEL_WARN_UNUSED;
 /// Share of the planned steps that is left, 1 at the start.
 double celi_agent_progress_remaining(const CelAgent *agent);

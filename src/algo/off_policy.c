@@ -6,13 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-CeliActivation celi_activation_of(CelActivation choice) {
-  static const CeliActivation activations[] = {[CEL_ACTIVATION_RELU] = CELI_RELU,
-                                               [CEL_ACTIVATION_TANH] = CELI_TANH,
-                                               [CEL_ACTIVATION_SILU] = CELI_SILU};
-  return activations[choice];
-}
-
 // ---- networks.
 
 CelStatus celi_trained_declare(CeliTrained *trained, CelTensors *tensors, const char *name,

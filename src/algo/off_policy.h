@@ -11,9 +11,6 @@
 #include "rl/normalizer.h"
 #include "rl/replay.h"
 
-/// Converts the public enum to that of the networks.
-CeliActivation celi_activation_of(CelActivation choice);
-
 /// Field tables of the learners, each in ALGO_config.c.
 extern const CelField celi_dsac_fields[];
 extern const CelField celi_sql_fields[];

@@ -47,7 +47,7 @@
      .def = "256,256", .min = 1, .max = 8192, \
      .doc = "widths of the hidden layers of every network; an empty list makes them linear"}, \
     {.name = "activation", .type = CEL_FIELD_ENUM, .offset = CELI_AT(Config, activation), \
-     .def = "relu", .choices = "relu|tanh|silu", \
+     .def = "relu", .choices = "relu|tanh|silu|gelu|leaky_relu", \
      .doc = "activation function of the hidden layers"}, \
     {.name = "layer_norm", .type = CEL_FIELD_BOOL, .offset = CELI_AT(Config, layer_norm), \
      .def = "false", \

@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const CeliActivation activations[] = {[CEL_ACTIVATION_RELU] = CELI_RELU,
-                                             [CEL_ACTIVATION_TANH] = CELI_TANH,
-                                             [CEL_ACTIVATION_SILU] = CELI_SILU};
 /// Streams of initial parameters; each network takes a block of indices.
 enum { INIT_ACTOR = 0, INIT_CRITIC = 4096 };
 /// Clamp of a log sigma that comes from the network.
@@ -79,7 +76,7 @@ CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent,
   CeliDistSpec dist;
   CeliMlpSpec net = {.E = 1,
                      .hidden = config->net_arch,
-                     .activation = activations[config->activation],
+                     .activation = celi_activation_of(config->activation),
                      .layer_norm = config->layer_norm,
                      .init = (CeliInit)config->init,
                      .output_gain = config->init == CEL_INIT_ORTHOGONAL ? 0.01 : 1};

@@ -27,7 +27,7 @@
      .doc = "widths of the hidden layers of each network (policy and values); an empty list " \
             "makes them linear"}, \
     {.name = "activation", .type = CEL_FIELD_ENUM, .offset = CELI_AT(Config, activation), \
-     .def = "tanh", .choices = "relu|tanh|silu", \
+     .def = "tanh", .choices = "relu|tanh|silu|gelu|leaky_relu", \
      .doc = "activation function of the hidden layers"}, \
     {.name = "layer_norm", .type = CEL_FIELD_BOOL, .offset = CELI_AT(Config, layer_norm), \
      .def = "false", \

@@ -33,22 +33,13 @@ static CelStatus declare(CelPolicy *policy, const char *name, float **place, int
 }
 
 static CelStatus declare_all(CelPolicy *policy, const CeliModel *model) {
-  CeliMlpSpec spec = {.E = 1,
-                      .in = model->width[0],
-                      .out = model->width[model->L],
-                      .activation = model->policy.activation,
-                      .layer_norm = model->layer_norm};
-  for (int l = 1; l < model->L; l++) {
-    if (model->width[l] > INT32_MAX)
-      return cel_fail(CEL_E_SHAPE, "a layer has %lld units, which is too wide",
-                      (long long)model->width[l]);
-    spec.hidden.v[spec.hidden.n++] = (int32_t)model->width[l];
-  }
+  CeliNetSpec spec = {.E = 1, .in = model->in, .n = model->n};
+  for (int l = 0; l < model->n; l++) spec.layer[l] = model->layer[l].layer;
   // CEL_TARGET: a network without transposed weights, because nothing is trained.
-  CELI_TRY(celi_mlp_declare(&policy->actor, policy->tensors, "actor", CEL_TARGET, &spec));
+  CELI_TRY(celi_net_declare(&policy->actor, policy->tensors, "actor", CEL_TARGET, &spec));
   CELI_TRY(celi_pass_declare(&policy->pass, policy->tensors, "act", &policy->actor,
                              (CeliPassSpec){.B = 1}));
-  CELI_TRY(declare(policy, "obs", &policy->obs, model->width[0]));
+  CELI_TRY(declare(policy, "obs", &policy->obs, model->in));
   CELI_TRY(declare(policy, "noise", &policy->noise, policy->W));
   if (model->log_std) CELI_TRY(declare(policy, "log_std", &policy->log_std, policy->A));
   CELI_TRY(declare(policy, "out", &policy->out, policy->A));
@@ -67,12 +58,15 @@ static void copy(float *to, const float *from, int64_t n) {
 }
 
 static void copy_all(CelPolicy *policy, const CeliModel *model) {
-  for (int i = 0; i < policy->actor.n; i++) {
-    const CeliNode *node = &policy->actor.node[i];
-    const int l = node->index;
-    const bool dense = node->layer.kind == &celi_dense;
-    copy(node->param[0], dense ? model->W[l] : model->g[l], celi_param_size(node, 0));
-    copy(node->param[1], dense ? model->b[l] : model->h[l], node->out);
+  const CeliNode *node = policy->actor.node;
+  for (int l = 0; l < model->n; l++) {
+    const CeliModelLayer *layer = &model->layer[l];
+    if (layer->layer.kind == &celi_activation && node > policy->actor.node) continue; // merged
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+      if (layer->param[k]) copy(node->param[k], layer->param[k], celi_param_size(node, k));
+      if (layer->state[k]) copy(node->state[k], layer->state[k], node->out);
+    }
+    node++;
   }
   copy(policy->shift, model->obs_shift, policy->O);
   copy(policy->scale, model->obs_scale, policy->O);
@@ -95,7 +89,7 @@ static CelStatus build(CelPolicy *policy, const CeliModel *model) {
                                 .A = policy->A,
                                 .K = model->K,
                                 .choices = model->choices ? policy->action.part[0].high : NULL,
-                                .free_log_std = model->width[model->L] == policy->A,
+                                .free_log_std = model->out == policy->A,
                                 .log_std_min = model->policy.log_std_min,
                                 .log_std_max = model->policy.log_std_max};
   policy->W = celi_dist_noise(&policy->dist);
@@ -103,7 +97,7 @@ static CelStatus build(CelPolicy *policy, const CeliModel *model) {
   CELI_TRY(declare_all(policy, model));
   CELI_TRY(cel_tensors_allocate(policy->tensors));
   policy->pass.X = policy->obs;
-  policy->pass.ldx = model->width[0];
+  policy->pass.ldx = model->in;
   copy_all(policy, model);
   return CEL_OK;
 }

@@ -72,6 +72,20 @@ typedef struct CeliTangentRows {
   ptrdiff_t ld_scratch;
 } CeliTangentRows;
 
+/// How an ONNX graph computes something: one operator, and the newest sets that it needs.
+typedef struct CeliOnnxOp {
+  const char *op;    ///< NULL: nothing
+  const char *value; ///< name of its output, before the layer's number
+  int opset, ir; ///< first operator set and IR version with this operator; 0: those of all graphs
+  struct {
+    const char *name; ///< NULL: no more
+    bool is_float;
+    int64_t i;
+    float f;
+  } attribute[2];
+  bool times_input; ///< the operator's output is multiplied by its input
+} CeliOnnxOp;
+
 /// What a kind of layer is: one const table, named by the network's list.
 struct CeliLayerKind {
   const char *name;   ///< in messages and saved models
@@ -102,6 +116,15 @@ struct CeliLayerKind {
                           int64_t stop);
   /// NULL: TRPO does not support the kind.
   void (*tangent)(const CeliTangentRows *t);
+
+  // How exported policies compute it.
+  /// A C function PREFIX_KIND, where PREFIX stands for "$": (to, from, params, in, out), or, where
+  /// `c_in_place`, (y, params, running statistics, n).
+  const char *c_source;
+  bool c_in_place;
+  const char *export_name[CELI_LAYER_PARAMS]; ///< of the parameters' arrays, before their number
+  const char *export_state[CELI_LAYER_PARAMS];
+  CeliOnnxOp onnx; ///< inputs: x, parameters, running statistics
 };
 
 extern const CeliLayerKind celi_dense, celi_layer_norm, celi_batch_norm, celi_activation;
@@ -112,7 +135,10 @@ extern const CeliLayerKind *const celi_layer_kinds[];
 /// An activation function: one row in layers/activation.c, and its kernel in ops/dense_impl.h.
 typedef struct CeliActivationInfo {
   const char *name;
-  bool reads_input; ///< its derivative is computed from its input, else from its output
+  bool reads_input;   ///< its derivative is computed from its input, else from its output
+  const char *c_expr; ///< the value in exported C, of y[j]
+  bool c_math;        ///< it needs math.h
+  CeliOnnxOp onnx;
 } CeliActivationInfo;
 /// In the order of CeliActivation.
 extern const CeliActivationInfo celi_activations[CELI_ACTIVATIONS];

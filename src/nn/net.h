@@ -14,7 +14,6 @@
 /// A multilayer perceptron has a dense layer, a normalization and an activation for each width.
 #define CELI_LAYERS_MAX (3 * (CEL_LIST_MAX + 1))
 #define CELI_NODES_MAX (2 * (CEL_LIST_MAX + 1))
-#define CELI_DENSE_MAX (CEL_LIST_MAX + 1) ///< dense layers of a saved model
 /// Floats between the rows of two threads. Cores prefetch about this far ahead.
 #define CELI_GAP 8192
 /// Columns that one part of a reduction over the batch takes.

@@ -12,7 +12,7 @@
 typedef struct Row {
   const char *algos; ///< separated by blanks
   const char *field, *choices;
-  int32_t value[4]; ///< the constants, in the order of `choices`
+  int32_t value[5]; ///< the constants, in the order of `choices`
 } Row;
 
 #define OFF "sac sacv dsac sql sqlc"
@@ -21,8 +21,9 @@ typedef struct Row {
 static const Row rows[] = {
     {OFF " " ON,
      "activation",
-     "relu|tanh|silu",
-     {CEL_ACTIVATION_RELU, CEL_ACTIVATION_TANH, CEL_ACTIVATION_SILU}},
+     "relu|tanh|silu|gelu|leaky_relu",
+     {CEL_ACTIVATION_RELU, CEL_ACTIVATION_TANH, CEL_ACTIVATION_SILU, CEL_ACTIVATION_GELU,
+     CEL_ACTIVATION_LEAKY_RELU}},
     {OFF " " ON,
      "init",
      "kaiming_uniform|orthogonal|xavier_uniform",
@@ -73,7 +74,7 @@ static void check_field(const CelAlgoInfo *algo, const CelField *field, const Ro
   for (int k = 0; *choice; k++) {
     char text[CEL_TEXT_MAX];
     const size_t n = strcspn(choice, "|");
-    assert_true(k < 4 && n < sizeof text);
+    assert_true(k < 5 && n < sizeof text);
     snprintf(text, sizeof text, "%.*s", (int)n, choice);
     assert_int_equal(cel_fields_set(algo->fields, config, field->name, text), CEL_OK);
     int32_t value;

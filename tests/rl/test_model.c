@@ -176,7 +176,7 @@ static void test_policies(void **state) {
                    CEL_E_NAME);
   assert_non_null(strstr(cel_error(), "gausian"));
   assert_int_equal(celi_policy_from_json(
-                       &back, "{\"kind\":\"gaussian\",\"activation\":\"gelu\",\"action_dim\":1}"),
+                       &back, "{\"kind\":\"gaussian\",\"activation\":\"swish\",\"action_dim\":1}"),
                    CEL_E_NAME);
   assert_int_equal(celi_policy_from_json(
                        &back, "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":0}"),

@@ -6,9 +6,29 @@
 #include "nn/layer.h"
 
 const CeliActivationInfo celi_activations[CELI_ACTIVATIONS] = {
-    [CELI_IDENTITY] = {"identity", false}, [CELI_RELU] = {"relu", false},
-    [CELI_TANH] = {"tanh", false},         [CELI_SILU] = {"silu", true},
-    [CELI_GELU] = {"gelu", true},          [CELI_LEAKY_RELU] = {"leaky_relu", false},
+    [CELI_IDENTITY] = {.name = "identity"},
+    [CELI_RELU] = {.name = "relu",
+                   .c_expr = "y[j] > 0.0f ? y[j] : 0.0f",
+                   .onnx = {.op = "Relu", .value = "hidden"}},
+    [CELI_TANH] = {.name = "tanh",
+                   .c_expr = "tanhf(y[j])",
+                   .c_math = true,
+                   .onnx = {.op = "Tanh", .value = "hidden"}},
+    [CELI_SILU] = {.name = "silu",
+                   .reads_input = true,
+                   .c_expr = "y[j] / (1.0f + expf(-y[j]))",
+                   .c_math = true,
+                   .onnx = {.op = "Sigmoid", .value = "hidden", .times_input = true}},
+    [CELI_GELU] = {.name = "gelu",
+                   .reads_input = true,
+                   .c_expr = "0.5f * y[j] * erfcf(-0.70710678f * y[j])",
+                   .c_math = true,
+                   .onnx = {.op = "Gelu", .value = "hidden", .opset = 20, .ir = 9}},
+    [CELI_LEAKY_RELU] = {.name = "leaky_relu",
+                         .c_expr = "y[j] > 0.0f ? y[j] : 0.01f * y[j]",
+                         .onnx = {.op = "LeakyRelu",
+                                  .value = "hidden",
+                                  .attribute = {{.name = "alpha", .is_float = true, .f = 0.01f}}}},
 };
 
 static int64_t out(const CeliLayer *layer, int64_t in) {
@@ -50,4 +70,5 @@ const CeliLayerKind celi_activation = {.name = "activation",
                                        .out = out,
                                        .forward = forward,
                                        .backward = backward,
-                                       .tangent = tangent};
+                                       .tangent = tangent,
+                                       .c_in_place = true};

@@ -190,18 +190,37 @@ static void reduce_backward(const CeliPass *pass, int at, int64_t e, int64_t fir
   }
 }
 
-const CeliLayerKind celi_batch_norm = {.name = "batch_norm",
-                                       .prefix = "batch_norm.",
-                                       .param_name = {"weight", "bias"},
-                                       .state_name = {"mean", "var"},
-                                       .batch_stats = BATCH_STATS,
-                                       .couples_rows = true,
-                                       .out = out,
-                                       .shape = shape,
-                                       .init = init,
-                                       .forward = forward,
-                                       .backward = backward,
-                                       .grad_parts = grad_parts,
-                                       .grad = grad,
-                                       .reduce = reduce,
-                                       .reduce_backward = reduce_backward};
+static const char c_source[] =
+    "/* Running mean and variance of each output, then a gain and a shift of each. */\n"
+    "static void $_batch_norm(float *y, const float *gain, const float *shift,\n"
+    "    const float *mean, const float *var, int n)\n"
+    "{\n"
+    "    int j;\n"
+    "    for (j = 0; j < n; j++) {\n"
+    "        y[j] = (y[j] - mean[j]) / sqrtf(var[j] + 1e-5f) * gain[j] + shift[j];\n"
+    "    }\n"
+    "}\n";
+
+const CeliLayerKind celi_batch_norm = {
+    .name = "batch_norm",
+    .prefix = "batch_norm.",
+    .param_name = {"weight", "bias"},
+    .state_name = {"mean", "var"},
+    .batch_stats = BATCH_STATS,
+    .couples_rows = true,
+    .out = out,
+    .shape = shape,
+    .init = init,
+    .forward = forward,
+    .backward = backward,
+    .grad_parts = grad_parts,
+    .grad = grad,
+    .reduce = reduce,
+    .reduce_backward = reduce_backward,
+    .c_source = c_source,
+    .c_in_place = true,
+    .export_name = {"batch_norm_gain", "batch_norm_shift"},
+    .export_state = {"batch_norm_mean", "batch_norm_var"},
+    .onnx = {.op = "BatchNormalization",
+             .value = "batch_norm",
+             .attribute = {{.name = "epsilon", .is_float = true, .f = 1e-5f}}}};

@@ -63,6 +63,18 @@ static void tangent(const CeliTangentRows *t) {
     ops->axpby(t->t + b * N, 1, t->scratch + b * t->ld_scratch, 1, N);
 }
 
+static const char c_source[] =
+    "/* y = b + x W, W (in, out). */\n"
+    "static void $_dense(float *y, const float *x, const float *W, const float *b,\n"
+    "    int in, int out)\n"
+    "{\n"
+    "    int i, j;\n"
+    "    for (j = 0; j < out; j++) y[j] = b[j];\n"
+    "    for (i = 0; i < in; i++) {\n"
+    "        for (j = 0; j < out; j++) y[j] += x[i] * W[i * out + j];\n"
+    "    }\n"
+    "}\n";
+
 const CeliLayerKind celi_dense = {.name = "dense",
                                   .prefix = "",
                                   .param_name = {"weight", "bias"},
@@ -74,4 +86,7 @@ const CeliLayerKind celi_dense = {.name = "dense",
                                   .backward = backward,
                                   .grad_parts = grad_parts,
                                   .grad = grad,
-                                  .tangent = tangent};
+                                  .tangent = tangent,
+                                  .c_source = c_source,
+                                  .export_name = {"weight", "bias"},
+                                  .onnx = {.op = "Gemm", .value = "linear"}};

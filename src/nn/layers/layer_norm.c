@@ -80,15 +80,38 @@ static void tangent(const CeliTangentRows *t) {
   }
 }
 
-const CeliLayerKind celi_layer_norm = {.name = "layer_norm",
-                                       .prefix = "norm.",
-                                       .param_name = {"weight", "bias"},
-                                       .row_stats = 2,
-                                       .out = out,
-                                       .shape = shape,
-                                       .init = init,
-                                       .forward = forward,
-                                       .backward = backward,
-                                       .grad_parts = grad_parts,
-                                       .grad = grad,
-                                       .tangent = tangent};
+static const char c_source[] =
+    "/* Mean 0 and variance 1 over a layer's outputs, then a gain and a shift of each. */\n"
+    "static void $_layer_norm(float *y, const float *gain, const float *shift, int n)\n"
+    "{\n"
+    "    float mean = 0.0f, var = 0.0f, scale;\n"
+    "    int j;\n"
+    "    for (j = 0; j < n; j++) mean += y[j];\n"
+    "    mean /= (float)n;\n"
+    "    for (j = 0; j < n; j++) var += (y[j] - mean) * (y[j] - mean);\n"
+    "    scale = 1.0f / sqrtf(var / (float)n + 1e-5f);\n"
+    "    for (j = 0; j < n; j++) y[j] = (y[j] - mean) * scale * gain[j] + shift[j];\n"
+    "}\n";
+
+const CeliLayerKind celi_layer_norm = {
+    .name = "layer_norm",
+    .prefix = "norm.",
+    .param_name = {"weight", "bias"},
+    .row_stats = 2,
+    .out = out,
+    .shape = shape,
+    .init = init,
+    .forward = forward,
+    .backward = backward,
+    .grad_parts = grad_parts,
+    .grad = grad,
+    .tangent = tangent,
+    .c_source = c_source,
+    .c_in_place = true,
+    .export_name = {"norm_gain", "norm_shift"},
+    .onnx = {.op = "LayerNormalization",
+             .value = "norm",
+             .opset = 17,
+             .ir = 8,
+             .attribute = {{.name = "axis", .i = -1},
+                           {.name = "epsilon", .is_float = true, .f = 1e-5f}}}};
