@@ -4,7 +4,7 @@
 /// of threads, metrics. An algorithm owns its networks, buffers and plan, in a struct of its own.
 #ifndef CELI_ALGO_H
 #define CELI_ALGO_H
-#include "algo/view.h"
+#include "algo/inspection.h"
 #include "celsius/agent.h"
 #include "celsius/env.h"
 #include "celsius/network.h"
@@ -44,8 +44,8 @@ typedef struct CeliAlgo {
   CelStatus (*sync)(CelAgent *agent);
   /// What the actor's output means, for model files.
   CeliPolicySpec (*policy)(const CelAgent *agent);
-  /// What it has learned, for those who ask (view.h).
-  CeliView (*view)(CelAgent *agent);
+  /// What it has learned, for those who ask (inspection.h).
+  CeliInspection (*inspect)(CelAgent *agent);
   /// The replay buffer, or NULL.
   CeliReplay *(*replay)(CelAgent *agent);
   /// On-policy: up to `steps` steps of all environments at once, as act, step, observe would, at most until an update is
@@ -98,6 +98,9 @@ static inline CeliActivation celi_activation_of(CelActivation named) {
                  "CeliActivation and CelActivation have one order");
   return (CeliActivation)((int)named + 1);
 }
+/// Checks that the agent can learn. what: the failed action, such as "explore", for the message.
+/// Errors: CEL_E_STATE (the agent was created with act_only).
+CelStatus celi_agent_check_learns(const CelAgent *agent, const char *what) CEL_WARN_UNUSED;
 /// Share of the planned steps that is left, 1 at the start.
 double celi_agent_progress_remaining(const CelAgent *agent);
 /// Rows (of a batch, a rollout, a replay buffer) that learning needs: `wanted`, or 1 for an agent that only acts.
@@ -107,6 +110,7 @@ int celi_agent_metric_add(CelAgent *agent, const char *name);
 /// Says where the rollout's rows do not fall into whole minibatches, and what would.
 void celi_agent_advise_batch(CelAgent *agent, int64_t rows, int64_t batch_size);
 
+// ---- agent_file.c
 /// As cel_agent_save and cel_agent_save_model, into open folders; NULL: `name` is a path.
 CelStatus celi_agent_save_in(CelAgent *agent, const CeliFolder *folder, const char *name,
                              const CeliFolder *replay_folder,

@@ -1,6 +1,6 @@
 /// What an agent has learned, asked from outside: its policy as numbers, draws from it, its values. Contract: agent.h.
 ///
-/// A learner says what it is made of (CeliView); everything here is the same for all of them.
+/// A learner says what it is made of (CeliInspection); everything here is the same for all of them.
 ///   s, a    observation, action        O, A   their widths, or the number of choices
 ///   head    the actor's output, (n, H)
 #include "algo/algo.h"
@@ -33,7 +33,7 @@ static CelStatus unsupported(const CelAgent *agent, const char *what) {
 }
 
 /// x (n, O + extra): observations as networks see them, the rest for the caller to fill. The caller frees *x.
-static CelStatus inputs(const CeliView *view, const float *obs, int64_t n, int64_t extra,
+static CelStatus inputs(const CeliInspection *view, const float *obs, int64_t n, int64_t extra,
                         float **x) {
   const int64_t O = view->norm->O, ld = O + extra;
   CELI_TRY(celi_alloc(x, (size_t)(n * ld), sizeof **x, "observations"));
@@ -64,7 +64,7 @@ static CelStatus outputs(const CeliNet *net, float *x, int64_t n, float **y) {
 }
 
 /// head (n, H) of the actor at n observations. The caller frees *head.
-static CelStatus heads(const CeliView *view, const float *obs, int64_t n, float **head) {
+static CelStatus heads(const CeliInspection *view, const float *obs, int64_t n, float **head) {
   float *x;
   CELI_TRY(inputs(view, obs, n, 0, &x));
   return outputs(view->actor, x, n, head);
@@ -72,12 +72,13 @@ static CelStatus heads(const CeliView *view, const float *obs, int64_t n, float 
 
 // ---- the policy.
 
-static bool is_choice(const CeliView *view) {
+static bool is_choice(const CeliInspection *view) {
   return !view->sampler && view->dist.kind == CELI_CATEGORICAL;
 }
 
 /// log_pi, p (n,A) from logits (n,A), which are scaled in place.
-static void boltzmann(const CeliView *view, float *logits, float *log_pi, float *p, int64_t n) {
+static void boltzmann(const CeliInspection *view, float *logits, float *log_pi, float *p,
+                      int64_t n) {
   const int64_t A = view->dist.A;
   const float scale = (float)(view->logit_scale > 0 ? view->logit_scale : 1);
   for (int64_t i = 0; i < n * A; i++) logits[i] *= scale;
@@ -90,7 +91,7 @@ CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n, f
   CELI_NEED(p);
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
-  const CeliView view = agent->algo->view(agent);
+  const CeliInspection view = agent->algo->inspect(agent);
   float *head;
   if (!is_choice(&view)) return unsupported(agent, "its actions are not one choice of several");
   CELI_TRY(check_rows(agent, obs, n));
@@ -109,7 +110,7 @@ CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float 
   CELI_NEED(squashed);
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
-  const CeliView view = agent->algo->view(agent);
+  const CeliInspection view = agent->algo->inspect(agent);
   const int64_t A = view.dist.A, H = view.sampler ? 0 : celi_dist_head(&view.dist);
   float *head;
   *squashed = false;
@@ -134,13 +135,13 @@ CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float 
 }
 
 /// The environment's actions from scaled ones (n,A), in place.
-static void unscale(const CeliView *view, float *a, int64_t n, int64_t A) {
+static void unscale(const CeliInspection *view, float *a, int64_t n, int64_t A) {
   if (!view->scale) return;
   for (int64_t i = 0; i < n * A; i++) a[i] = view->shift[i % A] + view->scale[i % A] * a[i];
 }
 
-static CelStatus draw_sampler(CelAgent *agent, const CeliView *view, const float *obs, int64_t n,
-                              uint64_t seed, int64_t draw, float *actions) {
+static CelStatus draw_sampler(CelAgent *agent, const CeliInspection *view, const float *obs,
+                              int64_t n, uint64_t seed, int64_t draw, float *actions) {
   const int64_t A = view->actor->out, O = view->norm->O;
   float *x, *u;
   CELI_TRY(inputs(view, obs, n, A, &x));
@@ -155,7 +156,7 @@ static CelStatus draw_sampler(CelAgent *agent, const CeliView *view, const float
   return CEL_OK;
 }
 
-static CelStatus draw_dist(CelAgent *agent, const CeliView *view, const float *obs, int64_t n,
+static CelStatus draw_dist(CelAgent *agent, const CeliInspection *view, const float *obs, int64_t n,
                            uint64_t seed, int64_t draw, void *actions) {
   const int64_t W = celi_dist_noise(&view->dist), H = celi_dist_head(&view->dist);
   const size_t bytes = cel_space_bytes(&agent->action);
@@ -186,7 +187,7 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
   CELI_NEED(actions);
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
-  const CeliView view = agent->algo->view(agent);
+  const CeliInspection view = agent->algo->inspect(agent);
   if (view.sde)
     return unsupported(
         agent, "with state-dependent exploration its noise belongs to an episode, not to a state");
@@ -202,7 +203,7 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
 // ---- values.
 
 /// Q (n,A) or (n,1): members combined. The caller frees *q.
-static CelStatus combined(const CeliView *view, float *x, int64_t n, float **q) {
+static CelStatus combined(const CeliInspection *view, float *x, int64_t n, float **q) {
   const int64_t A = view->q->out;
   CELI_TRY(outputs(view->q, x, n, q));
   celi_choice_reduce(*q, *q, view->q->E, n, A, 0, n, view->mean);
@@ -210,18 +211,18 @@ static CelStatus combined(const CeliView *view, float *x, int64_t n, float **q) 
 }
 
 /// What a value is worth in the environment's rewards.
-static float reward_unit(const CeliView *view) {
+static float reward_unit(const CeliInspection *view) {
   return view->norm->rewards ? 1 / view->norm->reward_scale[0] : 1;
 }
 
 /// Element a of an action as the networks have it. Where low and high are equal every action is the same
 /// one, 0 in the scale of the networks.
-static float scaled(const CeliView *view, float action, int64_t a) {
+static float scaled(const CeliInspection *view, float action, int64_t a) {
   if (!view->scale) return action;
   return view->scale[a] > 0 ? (action - view->shift[a]) / view->scale[a] : 0;
 }
 
-static CelStatus q_of_actions(const CeliView *view, const float *obs, const float *actions,
+static CelStatus q_of_actions(const CeliInspection *view, const float *obs, const float *actions,
                               int64_t n, float *q) {
   const int64_t O = view->norm->O, A = view->q->in - O;
   float *x, *all;
@@ -234,7 +235,7 @@ static CelStatus q_of_actions(const CeliView *view, const float *obs, const floa
   return CEL_OK;
 }
 
-static CelStatus q_of_choices(const CeliView *view, const float *obs, const int32_t *actions,
+static CelStatus q_of_choices(const CeliInspection *view, const float *obs, const int32_t *actions,
                               int64_t n, float *q) {
   const int64_t A = view->q->out;
   float *x, *all;
@@ -256,14 +257,14 @@ CelStatus cel_agent_q(CelAgent *agent, const void *obs, const void *actions, int
   CELI_NEED(q);
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
-  const CeliView view = agent->algo->view(agent);
+  const CeliInspection view = agent->algo->inspect(agent);
   if (view.kind == CELI_NO_CRITIC) return unsupported(agent, "it learns no action values Q");
   CELI_TRY(check_rows(agent, obs, n));
   return view.kind == CELI_CRITIC_OF_CHOICES ? q_of_choices(&view, obs, actions, n, q)
                                              : q_of_actions(&view, obs, actions, n, q);
 }
 
-static CelStatus v_of_network(const CeliView *view, const float *obs, int64_t n, float *v) {
+static CelStatus v_of_network(const CeliInspection *view, const float *obs, int64_t n, float *v) {
   float *x, *y;
   CELI_TRY(inputs(view, obs, n, 0, &x));
   CELI_TRY(outputs(view->v, x, n, &y));
@@ -273,7 +274,7 @@ static CelStatus v_of_network(const CeliView *view, const float *obs, int64_t n,
 }
 
 /// E_pi[Q - alpha log pi]. Source: [maximum-entropy, 8.14]
-static CelStatus v_of_choices(const CeliView *view, const float *obs, int64_t n, float *v) {
+static CelStatus v_of_choices(const CeliInspection *view, const float *obs, int64_t n, float *v) {
   const int64_t A = view->dist.A;
   float *x, *q, *head = NULL, *pi = NULL;
   CELI_TRY(inputs(view, obs, n, 0, &x));
@@ -297,7 +298,7 @@ CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n, float *v) {
   CELI_NEED(v);
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
-  const CeliView view = agent->algo->view(agent);
+  const CeliInspection view = agent->algo->inspect(agent);
   const bool choices = view.kind == CELI_CRITIC_OF_CHOICES && is_choice(&view);
   if (!view.v && !choices) return unsupported(agent, "it learns no state values V");
   CELI_TRY(check_rows(agent, obs, n));
@@ -307,7 +308,7 @@ CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n, float *v) {
 double cel_agent_temperature(CelAgent *agent) {
   CELI_NEED_OR(agent, (double)NAN);
   CELI_FLOATS(CELI_FLUSH);
-  return agent->algo->view(agent).temperature;
+  return agent->algo->inspect(agent).temperature;
 }
 
 double cel_agent_gamma(const CelAgent *agent) {

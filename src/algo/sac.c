@@ -288,8 +288,8 @@ static CeliGaussianSpec gaussian_spec(const CelSacConfig *c) {
                             .noise_theta = c->noise_theta,
                             .noise_dt = c->noise_dt,
                             .log_std_init = c->log_std_init,
-                            .sde_every = c->sde_sample_freq > 0 ? c->sde_sample_freq
-                                                                 : c->common.train_freq};
+                            .sde_every =
+                                c->sde_sample_freq > 0 ? c->sde_sample_freq : c->common.train_freq};
 }
 
 static CelStatus declare(CelAgent *agent) {
@@ -387,18 +387,18 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
   return celi_gaussian_policy(&s->policy, celi_activation_of(s->config->common.activation));
 }
 
-static CeliView view(CelAgent *agent) {
+static CeliInspection inspect(CelAgent *agent) {
   const Sac *s = agent->self;
-  return (CeliView){.actor = &s->policy.actor.net,
-                    .sde = s->policy.gsde,
-                    .dist = s->policy.dist,
-                    .scale = s->policy.box.scale,
-                    .shift = s->policy.box.shift,
-                    .temperature = (double)*s->temperature.alpha,
-                    .kind = CELI_CRITIC_OF_ACTIONS,
-                    .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
-                    .norm = &s->experience.norm};
+  return (CeliInspection){.actor = &s->policy.actor.net,
+                          .sde = s->policy.gsde,
+                          .dist = s->policy.dist,
+                          .scale = s->policy.box.scale,
+                          .shift = s->policy.box.shift,
+                          .temperature = (double)*s->temperature.alpha,
+                          .kind = CELI_CRITIC_OF_ACTIONS,
+                          .q = &s->critic.net,
+                          .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
+                          .norm = &s->experience.norm};
 }
 
 static void release(CelAgent *agent) {
@@ -419,6 +419,6 @@ const CeliAlgo celi_algo_sac = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
-    .view = view,
+    .inspect = inspect,
     .replay = celi_off_policy_replay,
 };

@@ -375,18 +375,18 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
   return celi_gaussian_policy(&s->policy, celi_activation_of(s->config->common.activation));
 }
 
-static CeliView view(CelAgent *agent) {
+static CeliInspection inspect(CelAgent *agent) {
   const Sacv *s = agent->self;
-  return (CeliView){.actor = &s->policy.actor.net,
-                    .dist = s->policy.dist,
-                    .scale = s->policy.box.scale,
-                    .shift = s->policy.box.shift,
-                    .temperature = (double)*s->temperature.alpha,
-                    .kind = CELI_CRITIC_OF_ACTIONS,
-                    .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
-                    .v = &s->value.net,
-                    .norm = &s->experience.norm};
+  return (CeliInspection){.actor = &s->policy.actor.net,
+                          .dist = s->policy.dist,
+                          .scale = s->policy.box.scale,
+                          .shift = s->policy.box.shift,
+                          .temperature = (double)*s->temperature.alpha,
+                          .kind = CELI_CRITIC_OF_ACTIONS,
+                          .q = &s->critic.net,
+                          .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
+                          .v = &s->value.net,
+                          .norm = &s->experience.norm};
 }
 
 static void release(CelAgent *agent) {
@@ -407,6 +407,6 @@ const CeliAlgo celi_algo_sacv = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
-    .view = view,
+    .inspect = inspect,
     .replay = celi_off_policy_replay,
 };

@@ -1,6 +1,6 @@
 /// What a learner is made of, for those who look at it: the policy's network and what its output means, its values.
-#ifndef CELI_VIEW_H
-#define CELI_VIEW_H
+#ifndef CELI_INSPECTION_H
+#define CELI_INSPECTION_H
 #include "nn/dist.h"
 #include "nn/net.h"
 #include "rl/normalizer.h"
@@ -11,7 +11,7 @@ typedef enum CeliCritic {
   CELI_CRITIC_OF_ACTIONS  ///< Q(s, a) with the scaled action behind the observation, (E, n, 1)
 } CeliCritic;
 
-typedef struct CeliView {
+typedef struct CeliInspection {
   // The policy.
   const CeliNet *actor;
   bool sampler; ///< takes A standard normals behind the observation and gives u with a = tanh(u)
@@ -27,6 +27,6 @@ typedef struct CeliView {
   bool mean;        ///< Q is their mean, else their minimum
   const CeliNet *v; ///< or NULL
   const CeliNormalizer *norm;
-} CeliView;
+} CeliInspection;
 
 #endif
