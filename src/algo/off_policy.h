@@ -160,15 +160,46 @@ void celi_means_bind(CeliMeans *means, CelAgent *agent, const char *const *names
 typedef struct CeliUpdate {
   CeliPlan *plan;
   CeliMeans means;
-  int rate;                           ///< which of the means is the learning rate
-  const CeliTemperature *temperature; ///< checked for running away; NULL: none is learned
+  int rate; ///< which of the means is the learning rate
   CeliAdam *adam[CELI_MEANS_MAX];
   int n_adams;
 } CeliUpdate;
 
-/// n updates of a learner whose state begins with its experience, at the schedule's learning rate; means are shown.
+// ---- what the state of every learner from a replay buffer begins with.
+
+enum { CELI_TRAINED_MAX = 4 };
+
+/// The learner adds its own networks and equations. The functions of CeliAlgo that need no more are
+/// written once, below.
+typedef struct CeliOffPolicy {
+  CeliExperience experience; ///< first: the functions above find it
+  const CelOffPolicyConfig *config;
+  CeliTemperature *temperature; ///< NULL: the learner has none
+  CeliTrained *trained[CELI_TRAINED_MAX];
+  int n_trained;
+  CeliUpdate update;
+} CeliOffPolicy;
+
+/// Binds the optimizer of a network that was declared as `name`. From then on the schedule sets its
+/// learning rate and sync updates its transposed weights. `last`: as celi_trained_bind.
+CelStatus celi_off_policy_train(CeliOffPolicy *off, CeliTrained *trained, const char *name,
+                                const char *last) CEL_WARN_UNUSED;
+/// The same for the temperature.
+CelStatus celi_off_policy_train_temperature(CeliOffPolicy *off,
+                                            CeliTemperature *temperature) CEL_WARN_UNUSED;
+/// A target network starts as a copy of the network, whose optimizer is bound.
+void celi_target_copy(CeliNet *target, const CeliTrained *trained);
+
+/// n updates at the schedule's learning rate; shows the means.
 /// Errors: CEL_E_STATE (nothing to learn from yet), CEL_E_NAN (names the first mean that is not finite).
-CelStatus celi_off_policy_update(CelAgent *agent, CeliUpdate *update, const CelSchedule *rate,
-                                 int64_t n) CEL_WARN_UNUSED;
+CelStatus celi_off_policy_update(CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
+/// Recomputes what follows from saved tensors. Errors: as celi_experience_check.
+CelStatus celi_off_policy_sync(CelAgent *agent) CEL_WARN_UNUSED;
+void celi_off_policy_release(CelAgent *agent);
+/// The functions above in their places in a learner's table.
+#define CELI_OFF_POLICY_TABLE                                                                      \
+  .release = celi_off_policy_release, .observe = celi_off_policy_observe,                          \
+  .due = celi_off_policy_due, .update = celi_off_policy_update, .sync = celi_off_policy_sync,      \
+  .replay = celi_off_policy_replay
 
 #endif
