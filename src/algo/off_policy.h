@@ -1,7 +1,8 @@
-/// What learners from a replay buffer share, as nouns: experience, trained networks, acting, a temperature, the means that are logged.
+/// Parts that all learners from a replay buffer use: experience, trained networks, acting, the
+/// temperature and the logged means.
 ///
-/// Each is a struct that a learner holds, declares and binds; none of them calls back. The equations and the order in
-/// which they are used are the learner's own.
+/// A learner holds these structs, declares them and binds them. None of them calls back. The
+/// learner has its own equations and their order.
 #ifndef CELI_OFF_POLICY_H
 #define CELI_OFF_POLICY_H
 #include "algo/algo.h"
@@ -19,7 +20,7 @@ extern const CelField celi_sqlc_fields[];
 
 // ---- networks.
 
-/// A network with its gradient, its target where it has one, and its optimiser.
+/// A network with its gradient and its optimizer.
 typedef struct CeliTrained {
   CeliNet net;
   CeliNetGrad grad;
@@ -29,49 +30,51 @@ typedef struct CeliTrained {
 /// Declares parameters, gradient and moments under `name`.
 CelStatus celi_trained_declare(CeliTrained *trained, CelTensors *tensors, const char *name,
                                const CeliMlpSpec *spec) CEL_WARN_UNUSED;
-/// Declares the optimiser "adam.NAME".
+/// Declares the optimizer "adam.NAME".
 CelStatus celi_trained_declare_adam(CeliTrained *trained, CelTensors *tensors,
                                     const char *name) CEL_WARN_UNUSED;
-/// Binds the optimiser to the network's parameters. `last`: the last tensor of its run, NULL: the last bias.
+/// Binds the optimizer to the network's parameters. `last` is the last tensor that it updates;
+/// NULL: the network's last parameter.
 CelStatus celi_trained_bind(CeliTrained *trained, const CelTensors *tensors, const char *name,
                             const char *last, const CeliAdamConfig *config) CEL_WARN_UNUSED;
-/// The shape that the common fields ask for.
+/// The network that the common fields describe.
 CeliMlpSpec celi_off_policy_network(const CelOffPolicyConfig *config, int64_t in, int64_t out);
 CeliAdamConfig celi_off_policy_adam(const CelOffPolicyConfig *config);
 
-/// target += tau (p - target), every `interval` updates: what a plan's operation does for elements [begin, end) of the run.
+/// target += tau (p - target) for elements [begin, end), every `interval` updates.
 void celi_target_move(const CeliNet *target, const CeliNet *net, double tau, int64_t interval,
                       int64_t updates, int64_t begin, int64_t end);
 
 // ---- temperature.
 
-/// Temperature: alpha is what an update uses, log_alpha what Adam moves where it is learned.
+/// Temperature. Updates use alpha. Adam updates log_alpha if the temperature is learned.
 typedef struct CeliTemperature {
   bool learned;
   double fixed, start, target_entropy;
-  double log_max; ///< bound of log_alpha: that of the field, and where a target out of reach ends
+  double log_max;                         ///< largest log_alpha
   float *log_alpha, *d_log_alpha, *alpha; ///< (1,)
   CeliAdam adam;
 } CeliTemperature;
 
-/// What a temperature is to be.
+/// Settings of a temperature.
 typedef struct CeliTemperatureSpec {
   double ent_coef;       ///< NAN: learned
-  double start;          ///< of a learned one
+  double start;          ///< initial value of a learned temperature
   double target_entropy; ///< nats
-  double entropy_max;    ///< nats that the policy can have at most; INFINITY: no bound
-  const char *policy;    ///< what has that entropy, for messages
+  double entropy_max;    ///< largest entropy of the policy, in nats; INFINITY: no bound
+  const char *policy;    ///< describes the policy in messages
 } CeliTemperatureSpec;
-/// A learned temperature rises for ever where the entropy stays below its target.
+/// A learned temperature rises without limit if the entropy stays below its target.
 /// Errors: CEL_E_RANGE (a target that the policy cannot reach), and as cel_tensors_declare.
 CelStatus celi_temperature_declare(CeliTemperature *t, CelAgent *agent,
                                    const CeliTemperatureSpec *spec) CEL_WARN_UNUSED;
-/// Initial value and optimiser; the configuration without decay and clipping.
+/// Sets the initial value and binds the optimizer, without weight decay and clipping.
 CelStatus celi_temperature_bind(CeliTemperature *t, const CelTensors *tensors,
                                 CeliAdamConfig config) CEL_WARN_UNUSED;
-/// alpha from what is saved.
+/// Recomputes alpha from the saved log_alpha.
 void celi_temperature_sync(CeliTemperature *t);
-/// One step on J_alpha = log alpha (H - Hbar) for the entropy that was seen; returns J_alpha, 0 where alpha is fixed.
+/// One step on J_alpha = log alpha (H - Hbar) at the batch's entropy H. Returns J_alpha; 0 if alpha
+/// is fixed.
 double celi_temperature_step(CeliTemperature *t, double entropy);
 
 // ---- experience.
@@ -83,55 +86,56 @@ typedef struct CeliExperienceSpec {
 } CeliExperienceSpec;
 CeliExperienceSpec celi_off_policy_experience(const CelOffPolicyConfig *config);
 
-/// What an agent has seen: replay, normaliser, and the counters that say when updates fall due. First member of a
-/// learner's state, so that the functions of CeliAlgo that need no more are written once (below).
+/// The agent's experience: replay buffer, normalizer, and the counters that say when updates are
+/// due.
 typedef struct CeliExperience {
   CelAgent *agent;
   CeliExperienceSpec spec;
   int64_t O, N;
   CeliReplay replay;
   CeliNormalizer norm;
-  uint64_t *sample_counter; ///< (1,) blocks of the stream that updates sample from
-  uint64_t *act_counter;    ///< (N,) blocks of each environment's exploration stream
+  uint64_t *sample_counter; ///< (1,) blocks used of the stream that samples batches
+  uint64_t *act_counter;    ///< (N,) blocks used of each environment's exploration stream
   int64_t *env_steps;       ///< (1,) steps of each environment
   int64_t *pending;         ///< (1,) gradient steps that are due
   int64_t *since_train;     ///< (1,) steps since the last update
   uint8_t *begins;          ///< (N,) the next observation begins an episode
-  uint8_t *acted;           ///< (1,) act came before observe
-  void *last_action;        ///< (N rows) as stored, of the last act in CEL_EXPLORE
+  uint8_t *acted;           ///< (1,) act was called since the last observe
+  void *last_action;        ///< (N rows) the last actions of CEL_EXPLORE, as the buffer stores them
 } CeliExperience;
 
-/// Observations must be float32 boxes. `stored`: the space of actions as they lie in the buffer, one part.
+/// Observations must be float32 boxes. `stored` is the space of the actions that the buffer stores;
+/// it has one part.
 /// Errors: CEL_E_UNSUPPORTED (observations), and as cel_tensors_declare.
 CelStatus celi_experience_declare(CeliExperience *x, CelAgent *agent, const CelSpace *stored,
                                   const CeliExperienceSpec *spec) CEL_WARN_UNUSED;
 /// After allocation.
 void celi_experience_reset(CeliExperience *x);
-/// Saved numbers may come from a broken file. Errors: CEL_E_CORRUPT, naming the one that cannot be.
+/// Checks counters that were read from a file. Errors: CEL_E_CORRUPT (names the counter).
 CelStatus celi_experience_check(const CeliExperience *x) CEL_WARN_UNUSED;
-/// Whether actions in this mode are still random.
+/// Whether actions in this mode are still uniformly random (learning_starts).
 bool celi_experience_random(const CeliExperience *x, CelActMode mode);
-/// The observations to act on belong at the head of the replay. As a rule they are what the last outcome told;
-/// where an environment was put somewhere else since, or its episode was begun anew, the one so far counts as cut
-/// off. To be called once last_action is set.
+/// Writes the observations to act on to the head of the replay buffer. They are usually those of
+/// the last outcome. If an environment was set to another state or reset since, its episode counts
+/// as truncated there. Call it after last_action is set.
 void celi_experience_follow(CeliExperience *x, const float *obs, const uint8_t *start);
-/// Draws a batch, its observations normalised; the caller places the outputs and says B and n.
+/// Samples a batch with normalized observations. The caller sets the output pointers, B and n.
 void celi_experience_plan_sample(CeliExperience *x, CeliPlan *plan, CeliReplayBatch batch);
 
-/// observe, due and replay of a learner whose state begins with its experience. Errors: CEL_E_STATE (no act before it).
+/// CeliAlgo's observe, due and replay. Errors: CEL_E_STATE (no act before observe).
 CelStatus celi_off_policy_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
 int64_t celi_off_policy_due(const CelAgent *agent);
 CeliReplay *celi_off_policy_replay(CelAgent *agent);
 
 // ---- acting.
 
-/// Rows that act and predict take through the actor at once.
+/// Rows of one forward pass in act and predict.
 enum { CELI_ACT_ROWS = 64 };
 
 /// The actor on up to CELI_ACT_ROWS observations at a time.
 typedef struct CeliActing {
   CeliPass pass;
-  float *obs; ///< (CELI_ACT_ROWS, in): the observation, and what else the actor takes behind it
+  float *obs; ///< (CELI_ACT_ROWS, in) observations, and what follows them in the actor's input
 } CeliActing;
 CelStatus celi_acting_declare(CeliActing *acting, CelTensors *tensors,
                               const CeliNet *actor) CEL_WARN_UNUSED;
@@ -141,7 +145,7 @@ void celi_acting_bind(CeliActing *acting);
 const float *celi_acting_forward(CeliActing *acting, const CeliNormalizer *norm, const float *obs,
                                  int64_t n);
 
-// ---- what is logged.
+// ---- logged means.
 
 enum { CELI_MEANS_MAX = 10 };
 
@@ -149,30 +153,30 @@ enum { CELI_MEANS_MAX = 10 };
 typedef struct CeliMeans {
   int n;                    ///< how many there are
   double *sum;              ///< (CELI_MEANS_MAX,) scratch
-  int slot[CELI_MEANS_MAX]; ///< of the agent's metrics
+  int slot[CELI_MEANS_MAX]; ///< positions among the agent's metrics
   const char *const *name;  ///< (n,)
 } CeliMeans;
 CelStatus celi_means_declare(CeliMeans *means, CelTensors *tensors) CEL_WARN_UNUSED;
-/// After allocation; `names` are literals, n of them, and stay.
+/// After allocation. `names` (n,) must outlive the agent.
 void celi_means_bind(CeliMeans *means, CelAgent *agent, const char *const *names, int n);
 
-/// An update: the plan, what Adam moves in it, and what is logged of it.
+/// An update: its plan, its optimizers and its logged means.
 typedef struct CeliUpdate {
   CeliPlan *plan;
   CeliMeans means;
-  int rate; ///< which of the means is the learning rate
+  int rate; ///< index of the learning rate among the means
   CeliAdam *adam[CELI_MEANS_MAX];
   int n_adams;
 } CeliUpdate;
 
-// ---- what the state of every learner from a replay buffer begins with.
+// ---- the first member of every learner's state.
 
 enum { CELI_TRAINED_MAX = 4 };
 
-/// The learner adds its own networks and equations. The functions of CeliAlgo that need no more are
-/// written once, below.
+/// What all learners from a replay buffer have. The functions of CeliAlgo that need only this are
+/// below. Networks and equations are the learner's own.
 typedef struct CeliOffPolicy {
-  CeliExperience experience; ///< first: the functions above find it
+  CeliExperience experience; ///< first, so that the functions above find it
   const CelOffPolicyConfig *config;
   CeliTemperature *temperature; ///< NULL: the learner has none
   CeliTrained *trained[CELI_TRAINED_MAX];
@@ -191,7 +195,8 @@ CelStatus celi_off_policy_train_temperature(CeliOffPolicy *off,
 void celi_target_copy(CeliNet *target, const CeliTrained *trained);
 
 /// n updates at the schedule's learning rate; shows the means.
-/// Errors: CEL_E_STATE (nothing to learn from yet), CEL_E_NAN (names the first mean that is not finite).
+/// Errors: CEL_E_STATE (nothing to learn from yet), CEL_E_NAN (names the first mean that is not
+/// finite).
 CelStatus celi_off_policy_update(CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
 /// Recomputes what follows from saved tensors. Errors: as celi_experience_check.
 CelStatus celi_off_policy_sync(CelAgent *agent) CEL_WARN_UNUSED;

@@ -1,8 +1,10 @@
 /// Directional derivatives and Fisher matrices. Contract: tangent.h.
 ///
 ///   t_l = (d kind_l along (the direction, t_{l-1})) act'(z_l), t_{-1} = 0     (kinds: layers/)
-/// M: Gaussian, 1/sd^2 for the mean and 2 for log sd; choices, diag(pi) - pi pi'; bits, p (1 - p).
-/// KL: Gaussian, sum of log(sd'/sd) + (sd^2 + (mean - mean')^2) / (2 sd'^2) - 1/2; choices, sum of pi (log pi - log pi').
+/// M: Gaussian, 1/sd^2 for the mean and 2 for log sd; categorical, diag(pi) - pi pi'; Bernoulli, p
+/// (1 - p).
+/// KL: Gaussian, sum of log(sd'/sd) + (sd^2 + (mean - mean')^2) / (2 sd'^2) - 1/2;
+/// categorical, sum of pi (log pi - log pi').
 #include "nn/tangent.h"
 #include "base/base.h"
 #include "nn/declare.h"
@@ -36,7 +38,7 @@ static void op_tangent(const void *args, int64_t begin, int64_t end) {
   for (int l = 0; l < p->net->n; l++) {
     const CeliNode *node = &p->net->node[l];
     const CeliNodeUse *use = &p->use[l];
-    // One distance between rows of the scratch for all layers: threads are in different ones at a time.
+    // The scratch has one row distance for all layers: threads work on different layers at a time.
     const CeliTangentRows rows = {.rows = celi_pass_node_rows(p, l, &range),
                                   .param = {t->param[l][0], t->param[l][1]},
                                   .t = t->t[l],
