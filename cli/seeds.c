@@ -3,6 +3,7 @@
 /// A child tells its parent of progress through a pipe, one fixed-size message at a time, and
 /// speaks to the error stream itself only when it fails.
 #include "cli.h"
+#include "train_guarantee.h"
 
 #include <cjson/cJSON.h>
 #include <dirent.h>
@@ -118,9 +119,24 @@ static void send_message(int fd, const Message *message) {
   while (n < 0 && errno == EINTR);
 } // a full pipe drops a report of progress; the last message is sent on a blocking one
 
+/// What the hooks of a child know.
+typedef struct Child {
+  int fd;
+  TrainGuarantee guarantee; ///< of a run that is certified
+} Child;
+
 static void child_progress(void *user, const CelProgress *progress) {
   const Message message = {.progress = *progress};
-  send_message(*(int *)user, &message);
+  send_message(((Child *)user)->fd, &message);
+}
+
+static CelStatus child_begun(void *user, CelAgent *agent, const CelEnvSpec *spec,
+                             const char *folder) {
+  return train_guarantee_begin(&((Child *)user)->guarantee, agent, spec, folder);
+}
+
+static CelStatus child_updated(void *user, CelAgent *agent) {
+  return train_guarantee_step(&((Child *)user)->guarantee, agent);
 }
 
 static void child_note(void *user, const char *text) {
@@ -139,6 +155,7 @@ typedef enum State { WAITING, RUNNING, DONE, FAILED } State;
 
 typedef struct Job {
   State state;
+  bool broken; ///< a bound of a certified run did not hold
   uint64_t seed;
   char folder[CEL_PATH_MAX];
   bool fresh;    ///< the folder was made here and holds nothing but its config.yaml
@@ -174,20 +191,29 @@ static _Noreturn void child(const Group *group, const Job *job, const CelSetup *
   follow_parent(parent);
   snprintf(prefix, sizeof prefix, "seed %llu: ", (unsigned long long)job->seed);
   cli_message_prefix(prefix);
-  const CelRunHooks hooks = {.user = &fd,
+  // A certified run stays certified, so that its table has no holes. Several runs would mix their
+  // rows on the output, so each writes only its own guarantee.csv.
+  const bool certified = train_guarantee_was(job->folder);
+  Child self = {.fd = fd, .guarantee = {.silent = true}};
+  const CelRunHooks hooks = {.user = &self,
                              .note = child_note,
                              .quiet = true,
                              .overwrite = group->options->overwrite || job->fresh,
                              .progress = child_progress,
-                             .stop = child_stop};
+                             .stop = child_stop,
+                             .begun = certified ? child_begun : NULL,
+                             .updated = certified ? child_updated : NULL};
   fcntl(fd, F_SETFL, O_NONBLOCK);
   const CelStatus status = setup
                                ? cel_setup_train(setup, &hooks, &message.result)
                                : cel_train_resume(job->folder, group->options->steps,
                                                   group->options->threads, &hooks, &message.result);
   fcntl(fd, F_SETFL, 0);
-  if (status == CEL_OK) send_message(fd, &message);
-  _exit(status == CEL_OK ? 0 : cli_error(status));
+  if (status != CEL_OK) _exit(cli_error(status));
+  send_message(fd, &message);
+  const bool kept = !certified || train_guarantee_kept(&self.guarantee);
+  if (!kept) cli_note("guarantee BROKEN: see %s/guarantee.csv", job->folder);
+  _exit(kept ? 0 : 1);
 }
 
 static CelStatus make_folder(const char *path) {
@@ -343,6 +369,7 @@ static void end_job(Group *group, Job *job) {
     }
     return;
   }
+  job->broken = WIFEXITED(status) && WEXITSTATUS(status) == 1;
   char duration[32];
   if (!group->bar.quiet)
     cli_note("seed %llu: mean return %.5g in %s", (unsigned long long)job->seed,
@@ -485,6 +512,8 @@ static void print_table(const Group *group) {
 static int exit_code(const Group *group) {
   for (int i = 0; i < group->n; i++)
     if (group->jobs[i].state == FAILED) return group->jobs[i].code;
+  for (int i = 0; i < group->n; i++)
+    if (group->jobs[i].broken) return 1;
   return count_state(group, WAITING) ? CEL_E_INTERRUPTED : CEL_OK;
 }
 

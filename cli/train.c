@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /// Flags of the command itself; the rest are fields of the run, the algorithm and the environment.
 typedef struct Options {
@@ -189,13 +188,6 @@ static int finish(Watch *watch, CelStatus status, const CelRunResult *result, bo
 
 // ---- resume
 
-/// A run that was certified goes on so: its table has no holes.
-static bool was_certified(const char *folder) {
-  char path[CEL_PATH_MAX + 16];
-  snprintf(path, sizeof path, "%s/guarantee.csv", folder);
-  return access(path, F_OK) == 0;
-}
-
 static int run_resume(int argc, char **argv) {
   Options options;
   ResumeConfig config;
@@ -216,6 +208,11 @@ static int run_resume(int argc, char **argv) {
                                  "--overwrite, --certify, --json, --quiet: ");
   if (status != CEL_OK) return cli_error(status);
   if (cli_seeds_folder(options.resume)) {
+    if (options.certify)
+      return cli_error(cel_fail(CEL_E_ARGUMENT,
+                                "--certify tells of one run, and %s holds several: resume one of "
+                                "its folders seed-K",
+                                options.resume));
     const CliSeeds group = {.jobs = (int)options.jobs,
                             .steps = config.steps,
                             .threads = config.threads,
@@ -226,7 +223,7 @@ static int run_resume(int argc, char **argv) {
   }
   Watch watch;
   CelRunResult result;
-  watch_open(&watch, &options, options.certify || was_certified(options.resume));
+  watch_open(&watch, &options, options.certify || train_guarantee_was(options.resume));
   const CelRunHooks hooks = hooks_of(&watch);
   status = cel_train_resume(options.resume, config.steps, config.threads, &hooks, &result);
   return finish(&watch, status, &result, options.json);

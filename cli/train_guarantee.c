@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /// Says what would do where a setup's environment is no finite problem.
 static CelStatus find_problem(const CelEnvSpec *spec, const CelMdp **out) {
@@ -51,6 +52,12 @@ CelStatus train_guarantee_check(const CelSetup *setup) {
   return status;
 }
 
+bool train_guarantee_was(const char *folder) {
+  char path[CEL_PATH_MAX + 16];
+  snprintf(path, sizeof path, "%s/guarantee.csv", folder);
+  return access(path, F_OK) == 0;
+}
+
 CelStatus train_guarantee_begin(TrainGuarantee *g, CelAgent *agent, const CelEnvSpec *spec,
                                 const char *folder) {
   double uncertain;
@@ -96,7 +103,7 @@ CelStatus train_guarantee_step(TrainGuarantee *g, CelAgent *agent) {
   if (status != CEL_OK) return cel_fail_in(status, "--certify: ");
   if (g->rows)
     add_row(g->rows, &step);
-  else
+  else if (!g->silent)
     print_row(g, &step);
   return CEL_OK;
 }
@@ -114,6 +121,11 @@ static void print_summary(const CelGuaranteeSummary *s, double best) {
            cli_count(updates, s->updates));
   printf("exact return  J %.6g at first, %.6g now: %.4g gained; the best is %.6g (gamma %g)\n",
          s->J_first, s->J, s->J - s->J_first, best, s->gamma);
+}
+
+bool train_guarantee_kept(const TrainGuarantee *g) {
+  const CelGuaranteeSummary s = cel_guarantee_summary(g->guarantee);
+  return s.held == s.updates;
 }
 
 bool train_guarantee_end(TrainGuarantee *g, cJSON *json) {

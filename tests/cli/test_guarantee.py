@@ -1,6 +1,7 @@
 """train --certify: the table, the summary, going on with it, what it refuses; and stopping inside of evaluations."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -57,6 +58,24 @@ class Guarantee(kit.Case):
         self.assertIn("every bound of 8 updates held", told)
         self.assertEqual(kit.sha256(self.path("whole", "final.safetensors")),
                          kit.sha256(self.path("late", "final.safetensors")))
+
+    def test_going_on_with_several_seeds(self):
+        """--certify is refused for a folder of runs, as for --seeds; a certified run in it stays certified."""
+        short = [flag if flag != "4096" else "1024" for flag in RUN]
+        self.ok("train", "ppo", *short, "--seeds", "1,2", "--out", "group")
+        before = kit.digests(self.path("group", "seed-1"))
+        self.fails(kit.ARGUMENT, "train", "--resume", "group", "--steps", "4096", "--certify", "--quiet",
+                   says=["--certify tells of one run", "group", "seed-K"])
+        self.assertEqual(before, kit.digests(self.path("group", "seed-1")))  # nothing was begun
+        self.ok("train", "--resume", "group/seed-1", "--steps", "2048", "--certify", "--quiet")
+        shutil.copytree(self.path("group", "seed-1"), self.path("alone"))
+        told = self.ok("train", "--resume", "group", "--steps", "4096", "--quiet")
+        self.assertNotIn("surrogate", told)  # the rows of several runs are not mixed
+        self.ok("train", "--resume", "alone", "--steps", "4096", "--quiet")
+        table = kit.read(self.path("group", "seed-1", "guarantee.csv"))
+        self.assertEqual(len(table.splitlines()), 1 + 12)
+        self.assertEqual(table, kit.read(self.path("alone", "guarantee.csv")))
+        self.assertFalse(os.path.exists(self.path("group", "seed-2", "guarantee.csv")))
 
     def test_no_update(self):
         told = self.ok("train", "ppo", "--env", "FrozenLake-v1", "--n-envs", "64", "--steps", "640", "--eval-every", "0",
