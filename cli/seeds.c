@@ -173,6 +173,7 @@ typedef struct Group {
   char folder[CEL_PATH_MAX];
   Job *jobs;
   int n, at_once;
+  bool plugin; ///< the environment comes from a shared object
   bool told_stop;
   CliBar bar;
   char label[64];
@@ -243,6 +244,11 @@ static CelStatus check_no_run(const char *folder) {
     return cel_fail(CEL_E_RANGE, "the folder '%.60s...' has too long a name", folder);
   if (access(config, F_OK) != 0) return CEL_OK;
   return cel_fail(CEL_E_IO, "%s: a single run is here already; choose another folder", folder);
+}
+
+/// Whether an environment's id is FILE.so:Name; no id of the library has a colon.
+static bool is_plugin(const char *env) {
+  return strchr(env, ':') != NULL;
 }
 
 /// The folder of all seeds: --out, or the first free runs/ALGO-ENV-seeds, -2, ...
@@ -563,8 +569,9 @@ static int finish(Group *group, CelStatus status) {
   }
   if (code == CEL_E_INTERRUPTED && count_state(group, DONE) < group->n) {
     char folder[CLI_QUOTE_MAX];
-    cli_note("go on with all runs: celsius train --resume %s",
-             cel_shell_quote(folder, sizeof folder, group->folder));
+    cli_note("go on with all runs: celsius train --resume %s%s",
+             cel_shell_quote(folder, sizeof folder, group->folder),
+             group->plugin ? " --allow-plugins" : "");
   }
   free(group->jobs);
   return code;
@@ -575,6 +582,7 @@ int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, const Cli
                  .options = options,
                  .n = n,
                  .at_once = options->jobs,
+                 .plugin = is_plugin(setup->run.env),
                  .bar = cli_bar(options->quiet)};
   group.jobs = calloc((size_t)n, sizeof *group.jobs);
   if (!group.jobs) return cli_error(cel_fail(CEL_E_MEMORY, "no memory for %d runs", n));
@@ -632,12 +640,14 @@ static CelStatus find_runs(Group *group) {
 }
 
 /// A run's folder, and how many steps it is to have.
-static CelStatus find_plan(const Group *group, Job *job) {
-  char path[CEL_PATH_MAX + 16], steps[CEL_TEXT_MAX] = "";
+static CelStatus find_plan(Group *group, Job *job) {
+  char path[CEL_PATH_MAX + 16], steps[CEL_TEXT_MAX] = "", env[CEL_PATH_MAX] = "";
   bool found;
   CelStatus status = name_folder(group, job);
   snprintf(path, sizeof path, "%s/config.yaml", job->folder);
   if (status == CEL_OK) status = cel_yaml_peek(path, "steps", steps, sizeof steps, &found);
+  if (status == CEL_OK) status = cel_yaml_peek(path, "env", env, sizeof env, &found);
+  if (is_plugin(env)) group->plugin = true;
   job->steps = group->options->steps ? group->options->steps : (int64_t)strtod(steps, NULL);
   return status;
 }
