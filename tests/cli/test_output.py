@@ -4,10 +4,12 @@ import os
 import pty
 import re
 import resource
+import select
 import shlex
 import struct
 import subprocess
 import termios
+import time
 
 import kit
 
@@ -103,19 +105,30 @@ class Suggestions(kit.Case):
         self.assertNotIn("  0 steps/s", last)
 
 
-def on_terminal(test, columns, *args, seen_then=None):
+def on_terminal(test, columns, *args, seen_then=None, seconds=None):
     """Runs the command on a terminal of that width; what it drew, a line a list element.
 
-    seen_then: a pattern of bytes and a function, called once when the output matches it."""
+    seen_then: a pattern of bytes and a function, called once when the output matches it. The test fails where
+    that takes longer than `seconds`."""
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen([kit.BIN, *args], cwd=test.folder, stdin=subprocess.DEVNULL,
                                stdout=child, stderr=child,
                                env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
     os.close(child)
+    test.addCleanup(process.wait)
+    test.addCleanup(process.kill)  # runs first: a test that fails leaves nothing behind
     seen = b""
+    until = time.monotonic() + seconds if seconds else None
     try:
-        while chunk := os.read(parent, 65536):
+        while True:
+            if seen_then and until:
+                ready, _, _ = select.select([parent], [], [], max(0, until - time.monotonic()))
+                if not ready:
+                    test.fail(f"{seen_then[0]} was not drawn within {seconds} s, only {seen}")
+            chunk = os.read(parent, 65536)
+            if not chunk:
+                break
             seen += chunk
             if seen_then and re.search(seen_then[0], seen):
                 seen_then[1]()
@@ -150,7 +163,7 @@ class Terminal(kit.Case):
                            b"T: 0 : 0 : 0 1.0\nR: 0 : 0 : 0 : * 1.0\n")
             os.close(pipe)
 
-        lines = on_terminal(self, 60, "solve", "slow.mdp", seen_then=(rb"reading slow\.mdp  \d+ s", fill))
+        lines = on_terminal(self, 60, "solve", "slow.mdp", seen_then=(rb"reading slow\.mdp  \d+ s", fill), seconds=20)
         self.assertTrue([line for line in lines if line.startswith("slow: 1 state")], lines)
 
     def test_help_fits(self):
