@@ -83,6 +83,65 @@ static void solving_asks_for_what_it_takes(void **state) {
   cel_mdp_destroy(solved);
 }
 
+// ---- what a solve asks for, against what it takes
+
+/// Bytes of this process that are in memory.
+static double resident(void) {
+  FILE *file = fopen("/proc/self/statm", "r");
+  unsigned long all = 0, pages = 0;
+  if (!file || fscanf(file, "%lu %lu", &all, &pages) != 2) _exit(99);
+  fclose(file);
+  return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double promised;   ///< the most that was resident and asked for together
+static double sweeps_ask; ///< that of the first question, which comes before anything large
+
+/// The linker sends the operator's and the solver's questions here (extra.cmake).
+CelStatus __real_celi_memory_room(size_t bytes, void *old, const char *what);
+CelStatus __wrap_celi_memory_room(size_t bytes, void *old, const char *what);
+CelStatus __wrap_celi_memory_room(size_t bytes, void *old, const char *what) {
+  const double ask = resident() + (double)bytes;
+  if (ask > promised) promised = ask;
+  if (strcmp(what, "solving the problem") == 0) sweeps_ask = ask;
+  return __real_celi_memory_room(bytes, old, what);
+}
+
+static int32_t method;
+static int64_t iterations;
+
+/// 0: nothing beyond what was asked for became resident; 1: more did; 2: something else.
+static int asked_outcome(void) {
+  const double before = resident(), slack = 3 << 20; // small arrays, stacks, the binary's pages
+  CelSolution *solution = NULL;
+  CelSolveConfig config = cel_solve_config_default();
+  struct rusage usage;
+  config.method = method, config.max_iterations = iterations, config.tolerance = 1e-12;
+  if (cel_solve(solved, &config, &solution) != CEL_OK) return 2;
+  cel_solution_destroy(solution);
+  getrusage(RUSAGE_SELF, &usage);
+  const double peak = 1024.0 * (double)usage.ru_maxrss;
+  printf("method %d: %.1f MiB taken, %.1f MiB asked for at first, %.1f MiB at most\n", method,
+         (peak - before) / 0x1p20, (sweeps_ask - before) / 0x1p20, (promised - before) / 0x1p20);
+  fflush(stdout);
+  if (peak - before < 30e6) return 2; // the problem is too small to tell
+  return peak > promised + slack || (method == CEL_SOLVE_VI && peak > sweeps_ask + slack);
+}
+
+static void solving_takes_no_more_than_it_asked_for(void **state) {
+  (void)state;
+  if (sanitized()) skip();
+  assert_ok(make_grid(&solved));
+  const size_t room = (size_t)2 << 30; // what is measured needs no limit
+  method = CEL_SOLVE_VI, iterations = 2;
+  assert_int_equal(with_room(room, asked_outcome), 0);
+  method = CEL_SOLVE_MPI;
+  assert_int_equal(with_room(room, asked_outcome), 0);
+  method = CEL_SOLVE_NEWTON;
+  assert_int_equal(with_room(room, asked_outcome), 0);
+  cel_mdp_destroy(solved);
+}
+
 /// An array that would not fit is refused before it is touched.
 static int array_outcome(void) {
   char *bytes = NULL;
@@ -108,6 +167,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_grid_asks_for_what_it_takes),
       cmocka_unit_test(solving_asks_for_what_it_takes),
+      cmocka_unit_test(solving_takes_no_more_than_it_asked_for),
       cmocka_unit_test(arrays_ask_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,7 +173,7 @@ static CelStatus iterate(Evaluation *e, CelEvaluateMethod method, double toleran
 }
 
 static CelStatus open(Evaluation *e, const CelMdp *mdp, double gamma, CelEvaluateMethod method) {
-  CELI_TRY(celi_operator_create(&e->op, mdp, gamma, 1));
+  CELI_TRY(celi_operator_create(&e->op, mdp, gamma, 1, 0));
   CELI_TRY(celi_operator_prepare(e->op));
   CELI_TRY(celi_operator_vector(e->op, &e->V));
   CELI_TRY(celi_operator_vector(e->op, &e->d));

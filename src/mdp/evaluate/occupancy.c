@@ -88,7 +88,7 @@ static CelStatus direct(const CelMdp *mdp, const double *pi, double gamma, doubl
   CeliOperator *op;
   CeliDirect *solve = NULL;
   double *r_pi = NULL;
-  CELI_TRY(celi_operator_create(&op, mdp, gamma, 1));
+  CELI_TRY(celi_operator_create(&op, mdp, gamma, 1, 0));
   CelStatus status = celi_operator_prepare(op);
   if (status == CEL_OK) status = celi_operator_vector(op, &r_pi);
   if (status == CEL_OK) {
@@ -221,7 +221,7 @@ static CelStatus by_krylov(const CelMdp *mdp, const double *pi, double gamma, do
   CeliKrylov krylov = {.op = NULL};
   double *r = NULL, *x = NULL;
   CelStatus status = turn_over(&turned, mdp, pi);
-  if (status == CEL_OK) status = celi_operator_create(&op, &turned.mdp, gamma, 1);
+  if (status == CEL_OK) status = celi_operator_create(&op, &turned.mdp, gamma, 1, 0);
   if (status == CEL_OK) status = celi_operator_prepare(op);
   if (status == CEL_OK) status = celi_operator_vector(op, &r);
   if (status == CEL_OK) status = celi_operator_vector(op, &x);

@@ -75,14 +75,20 @@ typedef struct CeliOperator {
   CeliResidual *found; ///< (blocks)
   double *sums;        ///< (blocks, CELI_SUMS)
   size_t bytes;        ///< of all the above
+  size_t later; ///< bytes that the caller allocates when it is done with the operator's method
 } CeliOperator;
 
+/// `later`: bytes that the caller will allocate while the operator still exists. They count as needed whenever the
+/// operator or a method asks for memory, so that a solve does not end for want of room for its result.
 /// Errors: CEL_E_MEMORY, CEL_E_UNSUPPORTED (2^31 states or more).
-CelStatus celi_operator_create(CeliOperator **out, const CelMdp *mdp, double gamma,
-                               int64_t threads) CEL_WARN_UNUSED;
+CelStatus celi_operator_create(CeliOperator **out, const CelMdp *mdp, double gamma, int64_t threads,
+                               size_t later) CEL_WARN_UNUSED;
 void celi_operator_destroy(CeliOperator *op);
 /// Lays out gamma P_pi. Errors: CEL_E_MEMORY.
 CelStatus celi_operator_prepare(CeliOperator *op) CEL_WARN_UNUSED;
+/// Whether there is room for `n` arrays of bytes[i] bytes and for op->later. Errors: CEL_E_MEMORY.
+CelStatus celi_operator_room(const CeliOperator *op, const size_t *bytes, int n,
+                             const char *what) CEL_WARN_UNUSED;
 /// A zeroed vector (padded); free() it. Errors: CEL_E_MEMORY.
 CelStatus celi_operator_vector(const CeliOperator *op, double **out) CEL_WARN_UNUSED;
 /// The state of a lane; states and above: none.
