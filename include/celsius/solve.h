@@ -8,6 +8,8 @@
 #include "celsius/mdp.h"
 CEL_BEGIN
 
+/// A sparse direct solve cannot be stopped. Where one would take much longer than a second, Krylov steps take its place:
+/// CEL_SOLVE_PI becomes CEL_SOLVE_NEWTON, CEL_EVALUATE_DIRECT becomes CEL_EVALUATE_KRYLOV, as near as rounding lets it.
 typedef enum CelSolveMethod {
   CEL_SOLVE_AUTO,         ///< Newton-Krylov, or value iteration where sweeps alone are quicker
   CEL_SOLVE_VI,           ///< soft value iteration

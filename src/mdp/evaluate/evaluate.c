@@ -29,7 +29,7 @@ typedef struct Evaluation {
   CeliShape shape;
   double *V, *d, *residual, *spare; ///< (padded)
   CeliKrylov krylov;
-  CeliDirect *direct;
+  CeliDirect *direct; ///< NULL: not used, or too slow, so that the Krylov method takes its place
 } Evaluation;
 
 /// Rows of pi must be distributions; the least and the largest of their sums.
@@ -131,7 +131,7 @@ static CeliMiddle measure(Evaluation *e) {
 
 /// d for the residual at hand.
 static CelStatus correct(Evaluation *e, CelEvaluateMethod method) {
-  if (method == CEL_EVALUATE_KRYLOV) {
+  if (e->krylov.op) {
     celi_krylov_solve(&e->krylov, e->d, e->residual, KRYLOV_DIGITS, KRYLOV_MOST, NULL);
     return CEL_OK;
   }
@@ -180,9 +180,11 @@ static CelStatus open(Evaluation *e, const CelMdp *mdp, double gamma, CelEvaluat
   CELI_TRY(celi_operator_vector(e->op, &e->residual));
   CELI_TRY(celi_operator_vector(e->op, &e->spare));
   celi_operator_assemble(e->op, e->pi, e->alpha, e->spare);
-  if (method == CEL_EVALUATE_KRYLOV) CELI_TRY(celi_krylov_create(&e->krylov, e->op));
-  if (method == CEL_EVALUATE_DIRECT) CELI_TRY(celi_direct_create(&e->direct, e->op));
-  return CEL_OK;
+  CelStatus status = CEL_OK;
+  if (method == CEL_EVALUATE_DIRECT) status = celi_direct_create(&e->direct, e->op);
+  if (method == CEL_EVALUATE_KRYLOV || status == CEL_E_UNSUPPORTED)
+    status = celi_krylov_create(&e->krylov, e->op);
+  return status;
 }
 
 static void close(Evaluation *e) {

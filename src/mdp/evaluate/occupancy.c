@@ -84,7 +84,6 @@ static CelStatus sweeps(const CelMdp *mdp, const double *pi, double gamma, doubl
 
 /// Terminal states have no row in P_pi, but mass arrives there, so their column counts as any other's.
 static CelStatus direct(const CelMdp *mdp, const double *pi, double gamma, double *d) {
-  CELI_TRY(celi_direct_check(mdp->states));
   CeliOperator *op;
   CeliDirect *solve = NULL;
   double *r_pi = NULL;
@@ -235,6 +234,12 @@ static CelStatus by_krylov(const CelMdp *mdp, const double *pi, double gamma, do
   return status;
 }
 
+static CelStatus direct_or_krylov(const CelMdp *mdp, const double *pi, double gamma, double *d) {
+  CELI_TRY(celi_direct_check(mdp->states));
+  const CelStatus status = direct(mdp, pi, gamma, d);
+  return status == CEL_E_UNSUPPORTED ? by_krylov(mdp, pi, gamma, 0x1p-50, d) : status; // too slow
+}
+
 CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, double gamma,
                                       CelEvaluateMethod method, double tolerance, double *d) {
   CELI_NEED(mdp);
@@ -247,7 +252,7 @@ CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, doubl
     return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1)", gamma);
   switch (method) {
   case CEL_EVALUATE_SWEEPS: return sweeps(mdp, pi, gamma, tolerance, d);
-  case CEL_EVALUATE_DIRECT: return direct(mdp, pi, gamma, d);
+  case CEL_EVALUATE_DIRECT: return direct_or_krylov(mdp, pi, gamma, d);
   case CEL_EVALUATE_KRYLOV: return by_krylov(mdp, pi, gamma, tolerance, d);
   }
   return cel_fail(CEL_E_RANGE, "method %d: there are sweeps, direct and krylov", (int)method);

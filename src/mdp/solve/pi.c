@@ -1,6 +1,7 @@
 /// (Soft) policy iteration: the softmax (alpha = 0: a greedy) policy of V, evaluated by a direct solve, until its own V
 /// is certified. V + (I - gamma P_pi)^-1 (TV - V) is the value of that policy, so this is also Newton's method.
 ///
+/// A direct solve cannot be stopped. Where one would take much longer than a second, Newton-Krylov goes on in its place.
 /// Source: [policy-guarantees, Theorem 1]; Howard, "Dynamic programming and Markov processes", 1960.
 #include "mdp/evaluate/direct.h"
 #include "mdp/solve/solve.h"
@@ -17,6 +18,10 @@ CelStatus celi_solve_pi(CeliRun *run) {
     if (status == CEL_OK) status = celi_direct_solve(direct, run->next, false);
     if (status == CEL_OK) celi_operator_add(run->op, run->V, 1.0, run->next);
     celi_direct_destroy(direct);
+    if (status == CEL_E_UNSUPPORTED) {
+      run->solution->method = CEL_SOLVE_NEWTON;
+      return celi_solve_newton(run);
+    }
   }
   return status;
 }
