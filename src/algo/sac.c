@@ -27,6 +27,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /// Streams of reparametrisation noise inside of an update.
@@ -443,9 +444,12 @@ static CelStatus declare(CelAgent *agent) {
   CELI_TRY(celi_box_declare(&s->box, agent, c->policy == 0));
   CELI_TRY(check_config(c));
   measure(s, agent);
-  const CelSpace stored = celi_box_stored(&s->box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
+  CelSpace *stored;
+  CELI_TRY(celi_box_stored(&s->box, &stored));
+  const CelStatus declared = celi_experience_declare(&s->experience, agent, stored, &experience);
+  free(stored);
+  CELI_TRY(declared);
   CELI_TRY(declare_networks(s, t));
   const CeliTemperatureSpec temperature = {
       .ent_coef = c->ent_coef,

@@ -25,6 +25,7 @@
 #include "nn/dist.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /// Streams of initial parameters; each network takes a block of indices.
@@ -317,9 +318,12 @@ static CelStatus declare(CelAgent *agent) {
     return cel_fail(CEL_E_RANGE, "sacv: log_std_min %g must lie below log_std_max %g",
                     c->log_std_min, c->log_std_max);
   CELI_TRY(celi_box_declare(&s->box, agent, c->policy == 0));
-  const CelSpace stored = celi_box_stored(&s->box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
+  CelSpace *stored;
+  CELI_TRY(celi_box_stored(&s->box, &stored));
+  const CelStatus declared = celi_experience_declare(&s->experience, agent, stored, &experience);
+  free(stored);
+  CELI_TRY(declared);
   s->agent = agent, s->config = c;
   s->O = s->experience.O, s->A = s->box.A, s->B = celi_agent_batch(agent, c->common.batch_size),
   s->E = c->n_critics;

@@ -27,6 +27,7 @@
 #include "base/base.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /// Streams of initial parameters; each network takes a block of indices.
@@ -407,9 +408,12 @@ static CelStatus declare(CelAgent *agent) {
   Sqlc *s = agent->self;
   const CelSqlcConfig *c = agent->config;
   CELI_TRY(celi_box_declare(&s->box, agent, true));
-  const CelSpace stored = celi_box_stored(&s->box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
+  CelSpace *stored;
+  CELI_TRY(celi_box_stored(&s->box, &stored));
+  const CelStatus declared = celi_experience_declare(&s->experience, agent, stored, &experience);
+  free(stored);
+  CELI_TRY(declared);
   s->agent = agent, s->config = c;
   s->O = s->experience.O, s->A = s->box.A, s->B = celi_agent_batch(agent, c->common.batch_size);
   s->K = c->value_particles, s->n = c->fixed_particles, s->m = c->updated_particles;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/floats.h"
 #include "base/text.h"
+#include "celsius/space.h"
 #include "celsius/status.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +45,9 @@ CelStatus celi_resize(void *out, size_t n, size_t size, const char *what) CEL_WA
 /// (MemAvailable), what its control groups leave and what RLIMIT_AS leaves. *limit, when not NULL,
 /// becomes a const text that says which of them it is. SIZE_MAX when nothing can be found out.
 size_t celi_memory_available(const char **limit);
+
+/// cel_space_box in place: a space is 33 KiB, and a small stack has no room for one by value.
+void celi_space_box(CelSpace *out, int64_t size, double low, double high);
 
 /// Philox 4x32-10: out = one block under `key` at `counter`.
 void celi_philox(uint32_t out[4], const uint32_t key[2], const uint32_t counter[4]);
