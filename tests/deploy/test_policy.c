@@ -434,7 +434,7 @@ static void test_nan_parameter(void **state) {
   model_destroy(&m);
 }
 
-/// A thread with 32 KiB of stack loads a policy and acts; odd widths, so that weights are copied.
+/// A thread with 32 KiB of stack loads a policy, acts and exports it; odd widths, so that weights are copied.
 static __attribute__((unused)) void *load_and_act(void *path) {
   CelPolicy *policy;
   CelRng rng = cel_rng(1, CEL_RNG_USER, 0);
@@ -443,6 +443,8 @@ static __attribute__((unused)) void *load_and_act(void *path) {
   CelStatus status = cel_policy_act(policy, obs, action);
   if (!status) status = cel_policy_sample(policy, obs, &rng, action);
   cel_policy_destroy(policy);
+  static const char *const formats[] = {"c", "safetensors"};
+  for (int i = 0; i < 2 && !status; i++) status = cel_export(path, formats[i], "exported", NULL);
   return status ? path : NULL;
 }
 
