@@ -557,7 +557,8 @@ static CelStatus check_memory(const Group *group) {
 static int finish(Group *group, CelStatus status) {
   if (status == CEL_OK) {
     if (!group->bar.quiet)
-      cli_note("%d runs, %d at once, in %s", group->n, group->at_once, group->folder);
+      cli_note("%d run%s, %d at once, in %s", group->n, cli_s(group->n), group->at_once,
+               group->folder);
     status = run_group(group);
   }
   cli_bar_clear(&group->bar);

@@ -151,12 +151,12 @@ static CelStatus write_files(const Solve *solve, double gamma, const CelConserva
 static void print_summary(const Log *log, const CelConservativeStep *last) {
   char steps[32], held[32];
   printf("\nvalue at start  %.10g (J), after %s step%s, %.3g s\n", last->J_next,
-         cli_count(steps, log->steps), log->steps == 1 ? "" : "s", clock_now() - log->start);
+         cli_count(steps, log->steps), cli_s(log->steps), clock_now() - log->start);
   if (log->held == log->steps)
     printf("guarantee       every step raised J by its bound at least; ");
   else
-    printf("guarantee       BROKEN: %s of %s bounds held; ", cli_count(held, log->held),
-           cli_count(steps, log->steps));
+    printf("guarantee       BROKEN: %s of %s bound%s held; ", cli_count(held, log->held),
+           cli_count(steps, log->steps), cli_s(log->steps));
   printf("the optimum is at most %.2g above\n", last->gap);
 }
 
@@ -217,7 +217,7 @@ CelStatus solve_cpi(Solve *solve) {
   free(pi);
   solve->broken = solve->options.certify && log.held < log.steps;
   if (status == CEL_OK && cli_stop_asked())
-    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld steps; what is told holds",
-                      (long long)log.steps);
+    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld step%s; what is told holds",
+                      (long long)log.steps, cli_s(log.steps));
   return status;
 }

@@ -144,7 +144,7 @@ static CelStatus print_json(cJSON *json) {
 
 static void print_result(const CelRunResult *result) {
   char steps[32], duration[32];
-  printf("%s steps in %s\n", cli_count(steps, result->steps),
+  printf("%s step%s in %s\n", cli_count(steps, result->steps), cli_s(result->steps),
          cli_duration(duration, result->seconds));
   printf("mean return   %.6g, standard deviation %.4g; best evaluation %.6g\n", result->mean_return,
          result->std_return, result->best_return);

@@ -115,10 +115,11 @@ static void print_summary(const CelGuaranteeSummary *s, double best) {
   if (s->updates == 0)
     printf("guarantee     no update was made, so none was held against its bound\n");
   else if (s->held == s->updates)
-    printf("guarantee     every bound of %s updates held\n", cli_count(updates, s->updates));
+    printf("guarantee     every bound of %s update%s held\n", cli_count(updates, s->updates),
+           cli_s(s->updates));
   else
-    printf("guarantee     BROKEN: %s of %s bounds held\n", cli_count(held, s->held),
-           cli_count(updates, s->updates));
+    printf("guarantee     BROKEN: %s of %s bound%s held\n", cli_count(held, s->held),
+           cli_count(updates, s->updates), cli_s(s->updates));
   printf("exact return  J %.6g at first, %.6g now: %.4g gained; the best is %.6g (gamma %g)\n",
          s->J_first, s->J, s->J - s->J_first, best, s->gamma);
 }

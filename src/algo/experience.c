@@ -89,8 +89,9 @@ CelStatus celi_experience_check(const CeliExperience *x) {
   if (*x->env_steps < 0 || *x->env_steps > most_steps)
     return fail_counter(x, "env_steps", *x->env_steps, most_steps);
   if (*x->env_steps * x->N != steps)
-    return cel_fail(CEL_E_CORRUPT, "%s: %lld steps of %lld environments are not %lld in all",
-                    name_of(x), (long long)*x->env_steps, (long long)x->N, (long long)steps);
+    return cel_fail(CEL_E_CORRUPT, "%s: %lld step%s of %lld environment%s are not %lld in all",
+                    name_of(x), (long long)*x->env_steps, celi_s(*x->env_steps), (long long)x->N,
+                    celi_s(x->N), (long long)steps);
   if (*x->pending < 0 || *x->pending > most_pending(x))
     return fail_counter(x, "pending", *x->pending, most_pending(x));
   if (*x->since_train < 0 || *x->since_train > steps)

@@ -463,7 +463,8 @@ static CelStatus check_digest(const CelSafetensors *file, const void *data, size
 static CelStatus parse(CelSafetensors *file, const unsigned char *bytes, size_t size) {
   uint64_t length = 0;
   if (bytes == NULL || size < sizeof length)
-    return cel_fail(CEL_E_CORRUPT, "cut short: a file of %zu bytes has no header", size);
+    return cel_fail(CEL_E_CORRUPT, "cut short: a file of %zu byte%s has no header", size,
+                    celi_s((int64_t)size));
   memcpy(&length, bytes, sizeof length);
   if (length > CELI_ST_HEADER_MAX)
     return cel_fail(CEL_E_FORMAT,

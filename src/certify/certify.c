@@ -113,9 +113,9 @@ static CelStatus find_problem(const CelEnvSpec *spec, CelCertifyProblem *problem
                     spec->type->id, (long long)spec->action_repeat);
   if (finite && mdp->horizon > 0)
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "'%s' ends after %lld steps: its best policy depends on the time, which no "
+                    "'%s' ends after %lld step%s: its best policy depends on the time, which no "
                     "learner sees; certificates are of infinite horizons",
-                    mdp->name, (long long)mdp->horizon);
+                    mdp->name, (long long)mdp->horizon, celi_s(mdp->horizon));
   if (finite) return CEL_OK;
   if (regulator) return check_regulator(spec);
   if (cel_multigoal_of_env(spec, &plane) == CEL_OK) return check_plane(&plane);

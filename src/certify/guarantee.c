@@ -75,10 +75,10 @@ static CelStatus bound_open(Bound *b, const CelMdp *mdp, double gamma) {
   b->gamma = isnan(gamma) ? mdp->discount : gamma;
   if (mdp->horizon > 0)
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "the problem ends after %lld steps, and what is best depends on the time: the "
+                    "the problem ends after %lld step%s, and what is best depends on the time: the "
                     "bound is that of a problem without a horizon; a time limit of the environment "
                     "(env.max_episode_steps) will do",
-                    (long long)mdp->horizon);
+                    (long long)mdp->horizon, celi_s(mdp->horizon));
   if (!(b->gamma >= 0.0 && b->gamma < 1.0))
     return cel_fail(CEL_E_RANGE, "gamma is %g: the bound takes a discount in [0, 1)", b->gamma);
   CELI_TRY(celi_check_magnitude(mdp, b->gamma, false));
@@ -260,9 +260,10 @@ CelStatus cel_agent_policy(CelAgent *agent, const CelMdp *mdp, double *pi) {
       action->part[0].n != actions || seen->n_parts != 1 || seen->part[0].kind != CEL_BOX ||
       seen->part[0].size != mdp->states)
     return cel_fail(CEL_E_SHAPE,
-                    "a policy of the problem sees %lld numbers, a state's one-hot, and takes one "
-                    "of %lld actions; this agent was made for other spaces",
-                    (long long)mdp->states, (long long)actions);
+                    "a policy of the problem sees %lld number%s, a state's one-hot, and takes one "
+                    "of %lld action%s; this agent was made for other spaces",
+                    (long long)mdp->states, celi_s(mdp->states), (long long)actions,
+                    celi_s(actions));
   const size_t rows = mdp->states < ROWS ? (size_t)mdp->states : ROWS;
   float *obs = NULL, *p = NULL;
   CELI_TRY(celi_alloc(&obs, rows * (size_t)mdp->states, sizeof *obs, "one-hot observations"));

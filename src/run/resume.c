@@ -164,8 +164,9 @@ static CelStatus check_start(const CeliTraining *training) {
 static CelStatus check_steps(const CeliTraining *training, int64_t step) {
   if (step >= training->total + training->env.N)
     return cel_fail(CEL_E_RANGE,
-                    "%s: it has %lld steps already; %lld were asked for (steps in all are meant)",
-                    training->folder, (long long)step, (long long)training->total);
+                    "%s: it has %lld step%s already; %lld %s asked for (steps in all are meant)",
+                    training->folder, (long long)step, celi_s(step), (long long)training->total,
+                    training->total == 1 ? "was" : "were");
   return CEL_OK;
 }
 
@@ -197,12 +198,13 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
                                    &training->segments, step, setup->run.keep));
     training->saved_step = step;
     const bool complete = step >= training->total && !celi_update_is_due(training->agent);
-    if (complete || !training->hooks->quiet)
+    if (complete)
       celi_training_note(training,
-                         complete
-                             ? "the run is complete: %lld of %lld steps; --steps N goes further"
-                             : "going on from step %lld of %lld",
-                         (long long)step, (long long)training->total);
+                         "the run is complete: %lld of %lld step%s; --steps N goes further",
+                         (long long)step, (long long)training->total, celi_s(training->total));
+    else if (!training->hooks->quiet)
+      celi_training_note(training, "going on from step %lld of %lld", (long long)step,
+                         (long long)training->total);
   } else {
     if (begun) celi_training_note(training, "no checkpoint yet: starting from the beginning");
   }

@@ -207,8 +207,8 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
       celi_floats_keep();
     }
     if (done < steps && asked_to_stop(hooks))
-      return cel_fail(CEL_E_INTERRUPTED, "stopped after %lld of %lld steps", (long long)done,
-                      (long long)steps);
+      return cel_fail(CEL_E_INTERRUPTED, "stopped after %lld of %lld step%s", (long long)done,
+                      (long long)steps, celi_s(steps));
   }
   return CEL_OK;
 }
@@ -226,8 +226,9 @@ CelStatus cel_learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const CelRun
     return cel_fail(CEL_E_STATE, "this agent only acts (act_only): it cannot learn");
   if (agent->options.n_envs != env->N)
     return cel_fail(CEL_E_SHAPE,
-                    "the agent was made for %lld environments (n_envs), but there are %lld",
-                    (long long)agent->options.n_envs, (long long)env->N);
+                    "the agent was made for %lld environment%s (n_envs), but there %s %lld",
+                    (long long)agent->options.n_envs, celi_s(agent->options.n_envs),
+                    env->N == 1 ? "is" : "are", (long long)env->N);
   CELI_TRY(celi_alloc(&actions, (size_t)env->N, cel_space_bytes(&env->spec->action), "actions"));
   const CelStatus status = learn(agent, env, steps, hooks ? hooks : &no_hooks, actions);
   free(actions);
@@ -348,10 +349,11 @@ static void note_cut(CeliTraining *training, const CelEvalResult *result) {
   if (result->cut == 0 || training->told_cut) return;
   training->told_cut = true;
   celi_training_note(training,
-                     "evaluation at step %lld: %lld of %lld episodes did not end and were cut off "
+                     "evaluation at step %lld: %lld of %lld episode%s did not end and %s cut off "
                      "at %d steps; --env.max-episode-steps N gives a new run a time limit",
                      (long long)cel_agent_steps(training->agent), (long long)result->cut,
-                     (long long)result->episodes, CEL_EVAL_STEPS_MAX);
+                     (long long)result->episodes, celi_s(result->episodes),
+                     result->cut == 1 ? "was" : "were", CEL_EVAL_STEPS_MAX);
 }
 
 static CelStatus evaluate(CeliTraining *training) {
@@ -455,10 +457,10 @@ static CelStatus interrupt(CeliTraining *training) {
   char folder[4 * CEL_PATH_MAX + 8];
   CELI_TRY(cel_fail_in(save(training), "while saving on request: "));
   return cel_fail(CEL_E_INTERRUPTED,
-                  "stopped after %lld of %lld steps, everything is saved; go on with: "
+                  "stopped after %lld of %lld step%s, everything is saved; go on with: "
                   "celsius train --resume %s%s",
                   (long long)cel_agent_steps(training->agent), (long long)training->total,
-                  cel_shell_quote(folder, sizeof folder, training->folder),
+                  celi_s(training->total), cel_shell_quote(folder, sizeof folder, training->folder),
                   training->spec->library ? " --allow-plugins" : "");
 }
 

@@ -239,14 +239,15 @@ CelStatus cel_verify_write_html(const CelVerifyReport *report, const char *path)
   CeliText text = {0};
   celi_text_add(&text, head, sizeof head - 1);
   celi_text_format(&text,
-                   "<p id=\"summary\">%lld of %lld checks pass (%.1f s). Each row shows its worst "
+                   "<p id=\"summary\">%lld of %lld check%s pass (%.1f s). Each row shows its worst "
                    "case: two numbers that were computed in two ways, and what must hold between "
                    "them. &ldquo;printed&rdquo; marks the form as it is printed in the note, which "
                    "is wrong; its row shows that it fails. &ldquo;!=&rdquo; and &ldquo;&gt;&rdquo; "
                    "are forms that must fail, or effects that must show. %lld rows have no number "
                    "of the library's.</p>\n",
                    (long long)(report->count - report->failed), (long long)report->count,
-                   report->seconds, (long long)cel_verify_count_without_library(report));
+                   celi_s(report->count), report->seconds,
+                   (long long)cel_verify_count_without_library(report));
   CelStatus status = add_plots(&text);
   add_table(&text, report);
   celi_text_format(&text, "</body></html>\n");

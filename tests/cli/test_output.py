@@ -164,7 +164,7 @@ class Terminal(kit.Case):
             os.close(pipe)
 
         lines = on_terminal(self, 60, "solve", "slow.mdp", seen_then=(rb"reading slow\.mdp  \d+ s", fill), seconds=20)
-        self.assertTrue([line for line in lines if line.startswith("slow: 1 state")], lines)
+        self.assertTrue([line for line in lines if line.startswith("slow: 1 state, 1 state-action, 1 transition;")], lines)
 
     def test_help_fits(self):
         for columns in (40, 59, 80):

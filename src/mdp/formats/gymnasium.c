@@ -343,10 +343,10 @@ static CelStatus check_states(const Reader *reader) {
           celi_scan_fail(&reader->scan, state.line, "state %" PRId64 " comes twice", state.number);
     } else {
       status = celi_scan_fail(&reader->scan, state.line,
-                              "state %" PRId64 ": there are %" PRId64
-                              " states, so they must be 0 to %" PRId64
+                              "state %" PRId64 ": there %s %" PRId64
+                              " state%s, so they must be 0 to %" PRId64
                               "; a state without actions is written \"S\": {}",
-                              state.number, n, n - 1);
+                              state.number, n == 1 ? "is" : "are", n, celi_s(n), n - 1);
     }
   }
   free(seen);
@@ -400,8 +400,9 @@ static CelStatus fill(const Reader *reader, CelMdpBuilder *builder) {
                           reader->states);
   }
   return celi_scan_fail(&reader->scan, reader->start_line,
-                        "\"start\" has %" PRId64 " probabilities; there are %" PRId64 " states",
-                        reader->starts, reader->states);
+                        "\"start\" has %" PRId64 " probabilit%s; there %s %" PRId64 " state%s",
+                        reader->starts, reader->starts == 1 ? "y" : "ies",
+                        reader->states == 1 ? "is" : "are", reader->states, celi_s(reader->states));
 }
 
 static CelStatus build(Reader *reader, const CelMdpLoadOptions *options, CelMdp **out) {

@@ -151,9 +151,9 @@ static CelStatus find(const CelSafetensors *file, const char *name, Kind kind, i
   }
   if (tensor->size != n) {
     return cel_fail(CEL_E_CORRUPT,
-                    "tensor \"%s\" has %" PRId64 " entries; with \"pair\", \"row\" and \"next\" "
+                    "tensor \"%s\" has %" PRId64 " entr%s; with \"pair\", \"row\" and \"next\" "
                     "as they are it must have %" PRId64,
-                    name, tensor->size, n);
+                    name, tensor->size, tensor->size == 1 ? "y" : "ies", n);
   }
   return CEL_OK;
 }

@@ -81,10 +81,11 @@ CelQLearningConfig cel_q_learning_config_default(void) {
 
 static CelStatus check_problem(const CelMdp *mdp, double gamma) {
   if (mdp->horizon > 0)
-    return cel_fail(CEL_E_UNSUPPORTED,
-                    "the problem ends after %lld steps, so Q depends on the time: Q-learning takes "
-                    "an infinite horizon; backward induction solves this one",
-                    (long long)mdp->horizon);
+    return cel_fail(
+        CEL_E_UNSUPPORTED,
+        "the problem ends after %lld step%s, so Q depends on the time: Q-learning takes "
+        "an infinite horizon; backward induction solves this one",
+        (long long)mdp->horizon, celi_s(mdp->horizon));
   if (!(gamma >= 0.0 && gamma < 1.0))
     return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1)", gamma);
   return celi_check_magnitude(mdp, gamma, true);
