@@ -101,6 +101,16 @@ static void long_direct_solves(void **state) {
     double *V = numbers, *exact = V + states, *d = exact + states, *other = d + states;
     double *pi = other + states;
     for (int i = 0; i < 4 * states; i++) pi[i] = 0.25;
+    Patience patience = {.after = 2};
+    cel_set_interrupt_hook(out_of_patience, &patience);
+    assert_int_equal(
+        cel_mdp_evaluate(&problem.mdp, pi, 0.1, 0.9, CEL_EVALUATE_DIRECT, 0, V, NULL, &bound),
+        CEL_E_INTERRUPTED);
+    patience.calls = 0;
+    assert_int_equal(
+        cel_discounted_distribution(&problem.mdp, pi, 0.9, CEL_EVALUATE_DIRECT, 0, other),
+        CEL_E_INTERRUPTED);
+    cel_set_interrupt_hook(NULL, NULL);
     assert_ok(cel_mdp_evaluate(&problem.mdp, pi, 0.1, 0.9, CEL_EVALUATE_SWEEPS, 1e-13, exact, NULL,
                                &bound));
     const double best = bound;
@@ -118,16 +128,6 @@ static void long_direct_solves(void **state) {
     assert_true(solution->certified);
     assert_int_equal(solution->method, CEL_SOLVE_NEWTON);
     cel_solution_destroy(solution);
-    Patience patience = {.after = 2};
-    cel_set_interrupt_hook(out_of_patience, &patience);
-    assert_int_equal(
-        cel_mdp_evaluate(&problem.mdp, pi, 0.1, 0.9, CEL_EVALUATE_DIRECT, 0, V, NULL, &bound),
-        CEL_E_INTERRUPTED);
-    patience.calls = 0;
-    assert_int_equal(
-        cel_discounted_distribution(&problem.mdp, pi, 0.9, CEL_EVALUATE_DIRECT, 0, other),
-        CEL_E_INTERRUPTED);
-    cel_set_interrupt_hook(NULL, NULL);
     free(numbers);
     problem_free(&problem);
   }
