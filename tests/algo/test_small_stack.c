@@ -29,9 +29,12 @@ static void with_small_stack(void *(*fn)(void *), void *argument) {
   assert_int_equal(pthread_attr_init(&attributes), 0);
   // Some systems start no thread with so little: 64-bit ARM's glibc asks for 128 KiB.
   const bool possible = pthread_attr_setstacksize(&attributes, STACK) == 0;
-  if (possible) assert_int_equal(pthread_create(&thread, &attributes, fn, argument), 0);
+  if (!possible) {
+    pthread_attr_destroy(&attributes);
+    skip();
+  }
+  assert_int_equal(pthread_create(&thread, &attributes, fn, argument), 0);
   pthread_attr_destroy(&attributes);
-  if (!possible) skip();
   assert_int_equal(pthread_join(thread, &failed), 0);
   if (failed) fail_msg("%s", (char *)failed);
 }

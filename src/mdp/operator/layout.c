@@ -479,10 +479,9 @@ CelStatus celi_operator_prepare(CeliOperator *op) {
   recount(op);
   const CeliChunk all = op->chunk[op->chunks];
   // Nothing overflows: the next states take 4 bytes a column or more, and they fitted into memory.
-  const size_t part[] = {(size_t)all.map * sizeof *op->map,
-                         (size_t)all.merged_index * sizeof *op->merged_index,
-                         (size_t)all.merged * WIDE * sizeof(double),
-                         (size_t)op->padded * VECTORS * sizeof(double)};
+  const size_t part[] = {
+      (size_t)all.map * sizeof *op->map, (size_t)all.merged_index * sizeof *op->merged_index,
+      (size_t)all.merged * WIDE * sizeof(double), (size_t)op->padded * VECTORS * sizeof(double)};
   CELI_TRY(celi_operator_room(op, part, 4, "the matrix P_pi of a policy"));
   CELI_TRY(take(op, &op->map, all.map, sizeof *op->map, "the map of P_pi"));
   CELI_TRY(take(op, &op->merged_index, all.merged_index, sizeof *op->merged_index,
