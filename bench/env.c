@@ -1,4 +1,4 @@
-/// Environment steps per second on one core, random actions drawn and automatic resets in.
+/// Environment steps per second on one core, including random actions and automatic resets.
 #include "bench.h"
 
 #include "celsius/env.h"
@@ -10,7 +10,7 @@
 
 enum { N = 256 };
 
-/// Random actions of N rows: one of n, or uniform within the bounds.
+/// Draws random actions for N rows: one of n, or uniform within the bounds.
 static void draw(const CelEnvSpec *spec, void *actions, float *uniform, uint64_t counter) {
   const CelSpacePart *part = &spec->action.part[0];
   const int64_t n = N * part->size;
@@ -39,7 +39,7 @@ static double measure(const BenchOptions *options, const char *id) {
   const size_t width = cel_space_bytes(&spec->action);
   void *actions = calloc(N, width);
   float *uniform = calloc((size_t)(N * spec->action.part[0].size), sizeof *uniform);
-  if (!actions || !uniform) bench_die("no memory");
+  if (!actions || !uniform) bench_die("not enough memory");
   uint64_t counter = 0;
   const double each = options->seconds / options->repeats;
   for (int r = 0; r < options->repeats; r++) {

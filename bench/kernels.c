@@ -1,4 +1,5 @@
-/// The three dense products at the sizes of the two SAC benchmarks, as fractions of the FMA peak.
+/// The three dense matrix products at the sizes of the two SAC benchmarks, as fractions of the FMA
+/// peak.
 #include "bench.h"
 
 #include "ops/ops.h"
@@ -8,7 +9,7 @@
 
 typedef struct Product {
   const char *name;
-  int kind; ///< 0 forward, 1 backward to the data, 2 backward to the weights
+  int kind; ///< 0 forward, 1 gradient of the data, 2 gradient of the weights
   int64_t B, K, N;
 } Product;
 
@@ -39,7 +40,7 @@ static void run(const Product *p, float *X, float *W, float *b, float *Y) {
 
 static float *numbers(int64_t n, uint32_t stream) {
   float *x = aligned_alloc(64, (size_t)(n * 4 + 63) / 64 * 64);
-  if (!x) bench_die("no memory");
+  if (!x) bench_die("not enough memory");
   celi_ops()->normal(x, 1, 0, stream, 0, 0, n);
   return x;
 }
@@ -50,7 +51,7 @@ static void measure(const BenchOptions *options, const Product *p) {
   const double flop = 2 * (double)p->B * (double)p->K * (double)p->N;
   const double each = options->seconds / options->repeats / 8;
   double *rates = calloc((size_t)options->repeats, sizeof *rates), peaks = 0;
-  if (!rates) bench_die("no memory");
+  if (!rates) bench_die("not enough memory");
   for (int r = 0; r < options->repeats; r++) {
     const double before = celi_ops_peak(0.02), start = bench_now();
     int64_t times = 0;

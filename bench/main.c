@@ -1,4 +1,5 @@
-/// celsius-bench: measures, prints a table, writes JSON. What its options are is in script/bench, which builds it.
+/// celsius-bench: runs benchmarks, prints a table, writes JSON. script/bench builds it and has the
+/// description of its options.
 #include "bench.h"
 
 #include "celsius/version.h"
@@ -23,8 +24,8 @@ static const struct {
 };
 enum { N_BENCHES = sizeof benches / sizeof benches[0] };
 
-/// Widths of the columns of names: as long as "soft sweep, 1.0M states, a tenth obstacles, 2 threads" and
-/// "rltools-ppo-skylakex".
+/// Widths of the columns of names. The longest names are
+/// "soft sweep, 1.0M states, a tenth obstacles, 2 threads" and "rltools-ppo-skylakex".
 enum { NAME = 53, PEER = 20 };
 
 static cJSON *rows;
@@ -91,13 +92,13 @@ static void write_json(FILE *file, const char *path) {
   cJSON_free(text);
 }
 
-/// The value of an option that needs one.
+/// The value of an option.
 static const char *value_of(int argc, char **argv, int *i) {
   if (*i + 1 >= argc) bench_die("%s needs a value; see script/bench --help", argv[*i]);
   return argv[++*i];
 }
 
-/// The same, a number: 0 where it is none, which no option takes.
+/// The same for a positive number. 0 if it is not one.
 static double number_of(int argc, char **argv, int *i) {
   const char *text = value_of(argc, argv, i);
   char *end;
@@ -110,7 +111,8 @@ static _Noreturn void unknown(const char *argument) {
   size_t n = 0;
   for (int k = 0; k < N_BENCHES && n < sizeof names; k++)
     n += (size_t)snprintf(names + n, sizeof names - n, " %s", benches[k].name);
-  bench_die("no benchmark or option '%s'; benchmarks:%s; see script/bench --help", argument, names);
+  bench_die("unknown benchmark or option '%s'; the benchmarks are%s; see script/bench --help",
+            argument, names);
 }
 
 int main(int argc, char **argv) {
@@ -134,8 +136,8 @@ int main(int argc, char **argv) {
       unknown(argv[i]);
   }
   if (!(options.seconds > 0) || options.repeats < 1 || options.repeats > 1000)
-    bench_die("--seconds must be positive, --repeats 1 to 1000");
-  FILE *file = json ? fopen(json, "w") : NULL; // before minutes are spent
+    bench_die("--seconds must be positive, and --repeats must be 1 to 1000");
+  FILE *file = json ? fopen(json, "w") : NULL; // opened first, because measuring takes minutes
   if (json && !file) bench_die("cannot write %s: %s", json, strerror(errno));
   rows = cJSON_CreateArray();
   printf("Celsius %s, %s, one core's FMA peak %.4g GFLOP/s\n\n", CEL_VERSION, celi_ops()->name,

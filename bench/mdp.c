@@ -1,9 +1,9 @@
-/// Finite problems: soft sweeps against the memory's bandwidth, methods against each other, a problem of ten million
-/// states; with --peers, quantecon on the same problem.
+/// Finite problems: soft sweeps against memory bandwidth, methods against each other, and a problem
+/// of ten million states. With --peers, quantecon on the same problem.
 ///
-/// A sweep's bytes are counted as 12 a transition (a probability and a next state), 8 a state-action (a reward) and 16 a
-/// state (V read and written), whatever the layout really takes: grid worlds take less, since next states that follow
-/// each other are stored once.
+/// The bytes of a sweep are counted as 12 per transition (a probability and a next state), 8 per
+/// state-action pair (a reward) and 16 per state (V read and written). The real layout may need
+/// fewer: grid worlds store consecutive next states once.
 #include "bench.h"
 
 #include "celsius/solve.h"
@@ -34,19 +34,19 @@ enum { N_METHODS = sizeof METHODS / sizeof METHODS[0] };
     if ((call) != CEL_OK) bench_die("%s: %s", #call, cel_error());                                 \
   } while (0)
 
-/// A problem from "key=value key=value".
+/// Makes a problem from "key=value key=value".
 static CelMdp *generate(const char *name, const char *arguments) {
   const CelMdpGenerator *generator;
   CelMdp *mdp;
   char text[256], *rest = text;
   MUST(cel_mdp_generator_find(name, &generator));
   void *config = calloc(1, generator->config_size);
-  if (!config) bench_die("no memory");
+  if (!config) bench_die("not enough memory");
   cel_fields_default(generator->fields, config);
   snprintf(text, sizeof text, "%s", arguments);
   for (char *key; (key = strsep(&rest, " ")) != NULL;) {
     char *value = strchr(key, '=');
-    if (!value) bench_die("%s: '%s' has no value", name, key);
+    if (!value) bench_die("%s: the argument '%s' needs a value", name, key);
     *value++ = 0;
     MUST(cel_fields_set(generator->fields, config, key, value));
   }
@@ -57,12 +57,12 @@ static CelMdp *generate(const char *name, const char *arguments) {
 
 // ---- bandwidth
 
-enum { FLOATS = 128 << 20 }; ///< half a gigabyte, far beyond any cache
+enum { FLOATS = 128 << 20 }; ///< half a gigabyte, much larger than any cache
 
-/// Threads that read their share of one block of memory.
+/// Threads that each read their slice of one block of memory.
 typedef struct Reading {
   const float *x;
-  float sum[64][16]; ///< by thread, apart
+  float sum[64][16]; ///< by thread, on separate cache lines
 } Reading;
 
 static void read_share(void *arg, int thread, int size) {
@@ -72,7 +72,7 @@ static void read_share(void *arg, int thread, int size) {
   reading->sum[thread % 64][0] = celi_ops()->sum(reading->x + begin, end - begin);
 }
 
-/// Bytes a second that `team` reads.
+/// Bytes per second that `team` reads.
 static double bandwidth(CeliTeam *team, Reading *reading) {
   const double start = bench_now();
   MUST(celi_team_run(team, read_share, reading));
@@ -81,7 +81,7 @@ static double bandwidth(CeliTeam *team, Reading *reading) {
 
 static float *floats(void) {
   float *x = aligned_alloc(2 << 20, 4 * (size_t)FLOATS);
-  if (!x) bench_die("no memory");
+  if (!x) bench_die("not enough memory");
   madvise(x, 4 * (size_t)FLOATS, MADV_HUGEPAGE);
   celi_ops()->fill(x, 1e-9f, FLOATS);
   return x;
@@ -91,7 +91,7 @@ static double counted_bytes(const CelMdp *mdp) {
   return 12.0 * (double)mdp->transitions + 8.0 * (double)mdp->pairs + 16.0 * (double)mdp->states;
 }
 
-/// Bandwidth and sweeps in turn; each repetition compares what lies next to it in time.
+/// Measures bandwidth and sweeps alternately. Each repetition compares values of the same moment.
 static void measure_sweeps(const BenchOptions *options, const CelMdp *mdp, const char *what,
                            const float *x, double alpha, int threads) {
   CeliOperator *op;
@@ -103,7 +103,7 @@ static void measure_sweeps(const BenchOptions *options, const CelMdp *mdp, const
   MUST(celi_operator_vector(op, &V));
   MUST(celi_operator_vector(op, &next));
   rates = calloc(2 * (size_t)options->repeats, sizeof *rates);
-  if (!rates) bench_die("no memory");
+  if (!rates) bench_die("not enough memory");
   limits = rates + options->repeats;
   const double each = options->seconds / options->repeats / 2;
   for (int r = 0; r < options->repeats; r++) {
@@ -152,14 +152,15 @@ static void sweeps(const BenchOptions *options) {
 static CelSolution *solve(const CelMdp *mdp, CelSolveMethod method, double alpha, double gamma,
                           double tolerance, double max_seconds) {
   CelSolveConfig config = cel_solve_config_default();
-  config.alpha = alpha, config.gamma = gamma, config.method = (int32_t)method;
+  config.alpha = alpha, config.gamma = gamma, config.method = method;
   config.tolerance = tolerance, config.max_seconds = max_seconds;
   CelSolution *solution;
   MUST(cel_solve(mdp, &config, &solution));
   return solution;
 }
 
-/// Seconds of the median of a few runs; infinite where the certificate was not reached in `max_seconds`.
+/// Median time of a few runs in seconds. Infinite if the certificate was not reached in
+/// `max_seconds`.
 static double seconds_of(const CelMdp *mdp, CelSolveMethod method, double alpha, double gamma,
                          double max_seconds) {
   double seconds[5];
@@ -181,8 +182,9 @@ static void seconds_row(const char *problem, const char *method, double seconds,
   bench_row(&row);
 }
 
-/// Every method, then auto against the best. A method gets 20 times auto's time; `patient`: value iteration as long as
-/// it takes. Direct solves are tried on grids only: the factors of a large Garnet fill all memory.
+/// Measures every method, then auto against the best of them. A method gets 20 times the time of
+/// auto. `patient`: value iteration may take as long as it needs. Direct solves are measured on
+/// grids only, because the factors of a large Garnet fill all memory.
 static void measure_methods(const char *problem, const CelMdp *mdp, double alpha, double gamma,
                             bool patient) {
   const double automatic = seconds_of(mdp, CEL_SOLVE_AUTO, alpha, gamma, 0);
@@ -218,7 +220,7 @@ static void methods(void) {
 
 // ---- quantecon
 
-/// Largest distance between two vectors of values.
+/// The largest absolute difference of two vectors of values.
 static double distance(const double *x, const double *y, int64_t n) {
   double most = 0;
   for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(x[i] - y[i]));
@@ -231,7 +233,8 @@ typedef struct Peer {
   char best[32];
 } Peer;
 
-/// Runs quantecon on the problem in a file, whose solution is in another, in the virtual environment of the peers.
+/// Runs quantecon in the virtual environment of the peers. One file has the problem, another its
+/// solution.
 static Peer run_quantecon(const char *problem, const char *solution, int threads) {
   Peer peer = {.sweep_ms = NAN, .best_seconds = HUGE_VAL, .best_error = NAN};
   char command[512], line[4096];
@@ -242,7 +245,7 @@ static Peer run_quantecon(const char *problem, const char *solution, int threads
   if (!pipe) bench_die("cannot run %s", command);
   while (fgets(line, sizeof line, pipe)) {
     cJSON *object = cJSON_Parse(line);
-    if (!object) bench_die("%s: not JSON: %s", command, line);
+    if (!object) bench_die("%s: the output is not JSON: %s", command, line);
     const char *name = cJSON_GetObjectItemCaseSensitive(object, "name")->valuestring;
     const double seconds = cJSON_GetObjectItemCaseSensitive(object, "seconds")->valuedouble;
     if (strcmp(name, "sweep") == 0) {
@@ -286,8 +289,8 @@ static double sweep_ms(const BenchOptions *options, const CelMdp *mdp, int threa
   return bench_median(times, n);
 }
 
-/// The hard problem on a slippery grid of 300 x 300, gamma .99: a sweep, and the time to the error that the fastest of
-/// quantecon's methods is left with.
+/// The problem without entropy on a slippery grid of 300 x 300 with gamma 0.99: one sweep, and the
+/// time to reach the error that the fastest method of quantecon has at its end.
 static void against_quantecon(const BenchOptions *options) {
   CelMdp *mdp = generate("grid", "width=300 height=300 rewards=random gamma=0.99");
   char folder[] = "/tmp/celsius-bench-XXXXXX", problem[64], solution[64];
@@ -304,7 +307,7 @@ static void against_quantecon(const BenchOptions *options) {
              threads > 1 ? "s" : "");
     peer_row(name, sweep_ms(options, mdp, threads), "ms", "vi", peer.sweep_ms);
     if (threads > 1) break;
-    // Certified to the error that the peer has.
+    // Certified to the error of the peer.
     double most = 1.0, seconds[5];
     for (int64_t s = 0; s < exact->states; s++) most = fmax(most, fabs(exact->V[s]));
     double error = 0.0;
@@ -330,7 +333,7 @@ static void large(void) {
   CelMdp *mdp = generate("grid", "width=3163 height=3162 rewards=random");
   const double made = bench_now();
   CelSolution *solution = solve(mdp, CEL_SOLVE_AUTO, 0.1, 0.99, 1e-9, 0);
-  if (!solution->certified) bench_die("ten million states: no certificate");
+  if (!solution->certified) bench_die("ten million states: the solution is not certified");
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   seconds_row("10M states x 4 actions, gamma .99", "made", made - start, NAN, NULL);

@@ -1,4 +1,4 @@
-/// Memory that a million stored Pendulum transitions take: pages that are really there.
+/// Resident memory of a million stored Pendulum transitions.
 #include "bench.h"
 
 #include "rl/replay.h"

@@ -1,4 +1,4 @@
-/// Peers: runs bench/peers/run.py and turns its lines into rows.
+/// Runs bench/peers/run.py and turns its lines into rows.
 #include "bench.h"
 
 #include <cjson/cJSON.h>
@@ -24,7 +24,7 @@ void bench_peers(const char *ours, double value, const char *unit, const char *s
   if (!pipe) bench_die("cannot run %s", command);
   while (fgets(line, sizeof line, pipe)) {
     cJSON *object = cJSON_Parse(line);
-    if (!object) bench_die("%s: not JSON: %s", command, line);
+    if (!object) bench_die("%s: the output is not JSON: %s", command, line);
     BenchRow row = {
         .value = value, .unit = unit, .limit = NAN, .peer_value = number(object, "value")};
     snprintf(row.name, sizeof row.name, "%s, %d thread%s", ours, threads, threads > 1 ? "s" : "");

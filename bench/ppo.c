@@ -1,9 +1,10 @@
-/// Whole PPO on Pendulum-v1: environment steps a second, rollouts, values, advantages and updates in.
+/// PPO on Pendulum-v1: environment steps per second, including rollouts, values, advantages and
+/// updates.
 ///
-/// 4 environments x 1024 steps, minibatches of 256, 2 epochs, two 2x64 networks. The floor is the time that the products
-/// alone take at the FMA peak of one core. A step runs, a product of m x k x n counting 2 m k n: the actor forward to act,
-/// the critic forward for the value; and an epoch, for both networks: forward, weight gradients, data gradients down to
-/// the first hidden layer.
+/// 4 environments x 1024 steps, minibatches of 256, 2 epochs, two 2x64 networks. The limit is the
+/// time of the matrix products alone at the FMA peak of one core. A product of m x k x n counts 2 m
+/// k n. Per step: the actor forward to act, and the critic forward for the value. Per epoch and for
+/// both networks: forward, weight gradients, and data gradients down to the first hidden layer.
 #include "bench.h"
 
 #include "celsius/agent.h"
@@ -18,7 +19,7 @@
 
 enum { ENVS = 4, STEPS = 1024, MINIBATCH = 256, EPOCHS = 2, H = 64, O = 3 };
 
-/// FLOP of the products of one environment step; see above.
+/// FLOP of the matrix products of one environment step; see above.
 static double flop(void) {
   const double net = O * H + H * H + H, back = H * H + H;
   return 2 * (2 * net + EPOCHS * 2 * (net + net + back));
@@ -31,7 +32,7 @@ typedef struct Learner {
   CelAgent *agent;
 } Learner;
 
-static void make(Learner *learner, int threads, int32_t activation) {
+static void make(Learner *learner, int threads, CelActivation activation) {
   CelPpoConfig config = cel_ppo_config_default();
   config.common.n_steps = STEPS, config.batch_size = MINIBATCH, config.n_epochs = EPOCHS;
   config.common.activation = activation;
@@ -52,7 +53,7 @@ static void destroy(Learner *learner) {
   cel_env_spec_destroy(learner->spec);
 }
 
-/// Steps a second over n rollouts and their updates.
+/// Steps per second over n rollouts and their updates.
 static double rate(Learner *learner, int64_t n) {
   const double start = bench_now();
   const int64_t steps = n * ENVS * STEPS;
@@ -78,13 +79,13 @@ static void wait_often(void *arg, int thread, int size) {
   for (int i = 0; i < b->n; i++) celi_team_barrier(b->team, thread);
 }
 
-/// What a barrier of two threads takes: cores that share no cache are several times further apart, which two threads of
-/// small networks feel.
+/// The time of a barrier of two threads. It is several times longer between cores that share no
+/// cache, which slows two threads on small networks.
 static void report_barrier(const char *name, int repeats) {
   enum { N = 2000 };
   double *each = calloc((size_t)repeats, sizeof *each);
   Barriers b = {NULL, N};
-  if (!each || celi_team_create(&b.team, 2) != CEL_OK) bench_die("no memory");
+  if (!each || celi_team_create(&b.team, 2) != CEL_OK) bench_die("not enough memory");
   for (int r = -1; r < repeats; r++) {
     const double start = bench_now();
     if (celi_team_run(b.team, wait_often, &b) != CEL_OK) bench_die("%s", cel_error());
@@ -99,12 +100,13 @@ static void report_barrier(const char *name, int repeats) {
 }
 
 void bench_ppo(const BenchOptions *options, const char *name) {
-  const int32_t activation = strcmp(name, "ppo-relu") == 0 ? 0 : 1;
+  const CelActivation activation =
+      strcmp(name, "ppo-relu") == 0 ? CEL_ACTIVATION_RELU : CEL_ACTIVATION_TANH;
   const int repeats = options->repeats;
   Learner learner[2];
   double *rates[3], peaks = 0;
   for (int k = 0; k < 3; k++)
-    if (!(rates[k] = calloc((size_t)repeats, sizeof(double)))) bench_die("no memory");
+    if (!(rates[k] = calloc((size_t)repeats, sizeof(double)))) bench_die("not enough memory");
   for (int k = 0; k < 2; k++) make(&learner[k], k + 1, activation);
   const double each = options->seconds / repeats / (ENVS * STEPS);
   (void)rate(&learner[1], 2);
@@ -131,7 +133,7 @@ void bench_ppo(const BenchOptions *options, const char *name) {
   report_barrier(name, repeats);
   for (int k = 0; k < 2; k++) destroy(&learner[k]);
   for (int k = 0; k < 3; k++) free(rates[k]);
-  if (!options->peers || activation != 1) return;
+  if (!options->peers || activation != CEL_ACTIVATION_TANH) return;
   bench_peers(name, one, "steps/s", "ppo", 1);
   bench_peers(name, two, "steps/s", "ppo", 2);
 }

@@ -1,7 +1,8 @@
 /// Seconds of training PPO on CartPole-v1 until 20 deterministic episodes first return 500.
 ///
-/// With the preset, one thread, and evaluations every 2048 steps on episodes of their own, whose time is not counted; a
-/// seed after another, of which the median counts. With --peers Stable-Baselines3 does the same with the same settings.
+/// It uses the preset and one thread. Evaluations every 2048 steps use episodes of their own, and
+/// their time is not counted. The value is the median over seeds. With --peers, Stable-Baselines3
+/// does the same with the same settings.
 #include "bench.h"
 
 #include "celsius/setup.h"
@@ -15,7 +16,8 @@ static void check(CelStatus status) {
   if (status != CEL_OK) bench_die("%s", cel_error());
 }
 
-/// Seconds of training until the goal, infinite where a run ends before; *steps: how many it took.
+/// Seconds of training until the goal; infinite if the run ends first. *steps: the steps that it
+/// took.
 static double train(const CelSetup *setup, const CelEnvSpec *spec, uint64_t seed, double *steps) {
   const CelRunConfig *run = &setup->run;
   const CelAgentOptions options = {

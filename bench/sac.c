@@ -1,9 +1,10 @@
-/// Whole SAC updates per second: sampling, both networks, temperature, Adam, target networks.
+/// Complete SAC updates per second: sampling, both networks, temperature, Adam, target networks.
 ///
-/// The floor is the time that the products alone take at the FMA peak of one core. An update runs, on B rows: the actor
-/// forward twice (s, s'); the target critics, the critics on (s,a) and on (s,a_pi) forward; the critics' weight
-/// gradients; the critics' data gradients down to the first hidden layer, and once more down to the action's
-/// columns; the actor's weight and data gradients. A product of m x k x n counts 2 m k n.
+/// The limit is the time of the matrix products alone at the FMA peak of one core. A product of m x
+/// k x n counts 2 m k n. On B batch rows an update computes: the actor forward twice (s, s'); the
+/// target critics forward; the critics forward on (s,a) and on (s,a_pi); their weight gradients;
+/// their data gradients down to the first hidden layer, and once more down to the action's columns;
+/// the weight and data gradients of the actor.
 #include "bench.h"
 
 #include "celsius/agent.h"
@@ -25,7 +26,7 @@ static const Size sizes[] = {
     {"sac-large", "large", 17, 6, 256, 256},
 };
 
-/// FLOP of the products of one update; see above.
+/// FLOP of the matrix products of one update; see above.
 static double flop(const Size *s) {
   const double O = (double)s->O, A = (double)s->A, H = (double)s->H, B = (double)s->B, E = 2;
   const double actor = O * H + H * H + H * 2 * A, critic = (O + A) * H + H * H + H;
@@ -37,14 +38,14 @@ static double flop(const Size *s) {
 
 enum { TRANSITIONS = 100000, ENVS = 100 };
 
-/// Fills the replay with random transitions through the public functions.
+/// Fills the replay buffer with random transitions through the public functions.
 static void fill(CelAgent *agent, const Size *s) {
   CelRng rng = cel_rng(1, CEL_RNG_USER, 0);
   float *obs = calloc((size_t)(ENVS * s->O), sizeof *obs),
         *actions = calloc((size_t)(ENVS * s->A), sizeof *actions);
   float reward[ENVS];
   uint8_t terminated[ENVS] = {0}, truncated[ENVS];
-  if (!obs || !actions) bench_die("no memory");
+  if (!obs || !actions) bench_die("not enough memory");
   for (int t = 0; t < TRANSITIONS / ENVS; t++) {
     if (cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions) != CEL_OK)
       bench_die("%s", cel_error());
@@ -83,7 +84,8 @@ static double rate(CelAgent *agent, int64_t n) {
   return (double)n / (bench_now() - start);
 }
 
-/// Leaves the agent as one whose gradients have died: no weights, moments that fade through the smallest numbers.
+/// Makes an agent whose gradients are zero: no weights, and moments that decay to the smallest
+/// numbers.
 static void fade(CelAgent *agent) {
   const CelTensors *tensors = cel_agent_tensors(agent);
   for (int64_t i = 0; i < cel_tensors_count(tensors); i++) {
@@ -101,7 +103,8 @@ void bench_sac(const BenchOptions *options, const char *name) {
   CelAgent *agent[3] = {make(s, 1), make(s, 2), make(s, 1)};
   double *updates[4], peaks = 0;
   for (int k = 0; k < 4; k++)
-    if (!(updates[k] = calloc((size_t)options->repeats, sizeof(double)))) bench_die("no memory");
+    if (!(updates[k] = calloc((size_t)options->repeats, sizeof(double))))
+      bench_die("not enough memory");
   const double each = options->seconds / options->repeats;
   const int64_t n = 1 + (int64_t)(each * rate(agent[0], 20));
   (void)rate(agent[1], 20);

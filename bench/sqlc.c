@@ -1,11 +1,14 @@
-/// Whole updates of soft Q-learning with continuous actions per second: soft values, critic, particles, sampler, Adam.
+/// Complete updates of soft Q-learning with continuous actions per second: soft values, critic,
+/// particles, sampler, Adam.
 ///
-/// The floor is the time that the products alone take at the FMA peak of one core. An update of B states with K actions for
-/// values, n fixed and m updated particles a state runs, on networks of O+A inputs and two layers of H: the critic
-/// forward and backward to weights on B rows; its target forward on B K; the sampler forward on B n; the critic forward on
-/// those, and backward to the action's columns; the sampler forward on B m, backward to data and to weights. A product of
-/// m x k x n counts 2 m k n. The rows of a state share its observation: the first layer's part of it counts once a state
-/// (although it is computed once a row), and distances, kernels and medians do not count.
+/// The limit is the time of the matrix products alone at the FMA peak of one core. A product of m x
+/// k x n counts 2 m k n. An update has B states, K actions per state for values, and n fixed and m
+/// updated particles per state. The networks have O+A inputs and two layers of H. It computes: the
+/// critic forward and its weight gradients on B rows; the target critic forward on B K rows; the
+/// sampler forward on B n rows; the critic forward on those, and the gradient of the action's
+/// columns; the sampler forward on B m rows, with data and weight gradients.
+/// The rows of a state share its observation, so the first layer's part of it counts once per state
+/// (although it is computed once per row). Distances, kernels and medians do not count.
 #include "bench.h"
 
 #include "celsius/agent.h"
@@ -19,18 +22,18 @@
 
 enum { O = 2, A = 2, H = 128, B = 64, PARTICLES = 32, TRANSITIONS = 20000, ENVS = 100 };
 
-/// FLOP of the products of one update; see above.
+/// FLOP of the matrix products of one update; see above.
 static double flop(void) {
   const double o = O, a = A, h = H, b = B, rows = (double)B * PARTICLES;
   const double critic = a * h + h * h + h, critic_back = h + h * h + h * a;
   const double sampler = a * h + h * h + h * a, sampler_back = h * a + h * h;
   const double of_batch = b * (2 * (o * h + critic) + h * h + h);
-  const double of_states = 5 * b * o * h; // four forward, one backward to weights
+  const double of_states = 5 * b * o * h; // four forward, one weight gradient
   return 2 * (of_batch + of_states +
               rows * (2 * critic + critic_back + 2 * sampler + sampler_back + sampler));
 }
 
-/// Fills the replay with random transitions through the public functions.
+/// Fills the replay buffer with random transitions through the public functions.
 static void fill(CelAgent *agent) {
   static float obs[ENVS * O], actions[ENVS * A], reward[ENVS];
   uint8_t terminated[ENVS] = {0}, truncated[ENVS];
@@ -65,7 +68,7 @@ static CelAgent *make(int threads) {
   return agent;
 }
 
-/// Updates per second over n of them.
+/// Updates per second over n updates.
 static double rate(CelAgent *agent, int64_t n) {
   const double start = bench_now();
   if (cel_agent_update_n(agent, n) != CEL_OK) bench_die("%s", cel_error());
@@ -74,9 +77,10 @@ static double rate(CelAgent *agent, int64_t n) {
 
 void bench_sqlc(const BenchOptions *options, const char *name) {
   CelAgent *agent[2] = {make(1), make(2)};
-  double *updates[4]; // one thread, two, and their fractions of the peaks around them
+  double *updates[4]; // 1 and 2 threads, and their fractions of the peaks around them
   for (int k = 0; k < 4; k++)
-    if (!(updates[k] = calloc((size_t)options->repeats, sizeof(double)))) bench_die("no memory");
+    if (!(updates[k] = calloc((size_t)options->repeats, sizeof(double))))
+      bench_die("not enough memory");
   const int64_t n = 1 + (int64_t)(options->seconds / options->repeats * rate(agent[0], 20));
   (void)rate(agent[1], 20);
   for (int r = 0; r < options->repeats; r++) {

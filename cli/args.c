@@ -1,4 +1,4 @@
-/// Arguments by field table: every flag of every command is a row of one.
+/// Parses arguments. Every flag of every command is a row of a field table.
 #include "cli.h"
 
 #include <stdlib.h>
@@ -24,7 +24,8 @@ bool cli_has(int argc, char **argv, const char *name) {
   return false;
 }
 
-/// The table and the name there of a flag without its dashes; NULL when there is none.
+/// Finds the table of a flag that is given without its dashes, and its name in that table. NULL if
+/// no table has it.
 static const CliTable *find_flag(const CliTable *tables, int n_tables, const char *flag,
                                  const char **name) {
   for (int i = 0; i < n_tables; i++) {
@@ -42,7 +43,8 @@ static void dash(char *text) {
     if (*text == '_') *text = '-';
 }
 
-/// An unknown name behind "env." or the like: the nearest there, or all that there are.
+/// Reports an unknown flag with a table's prefix ("env."): the nearest flag of that table, or all
+/// of them.
 static CelStatus fail_unknown_in(const CliTable *table, const char *flag) {
   char names[512] = "";
   const char *nearest = cel_fields_nearest(table->table, flag + strlen(table->prefix));
@@ -53,9 +55,9 @@ static CelStatus fail_unknown_in(const CliTable *table, const char *flag) {
                           f->name);
   dash(names);
   if (nearest)
-    return cel_fail(CEL_E_NAME, "no flag '--%s': did you mean '--%s%s'?", flag, table->prefix,
+    return cel_fail(CEL_E_NAME, "unknown flag '--%s'; did you mean '--%s%s'?", flag, table->prefix,
                     names);
-  return cel_fail(CEL_E_NAME, "no flag '--%s'; there are %s", flag, names);
+  return cel_fail(CEL_E_NAME, "unknown flag '--%s'; the flags are %s", flag, names);
 }
 
 static CelStatus fail_unknown(const CliCommand *command, const CliTable *tables, int n_tables,
@@ -67,7 +69,7 @@ static CelStatus fail_unknown(const CliCommand *command, const CliTable *tables,
     if (tables[i].prefix[0] && strncmp(flag, tables[i].prefix, strlen(tables[i].prefix)) == 0)
       return fail_unknown_in(&tables[i], flag);
   for (int i = 0; i < n_tables && i < TABLES_MAX; i++) {
-    if (tables[i].prefix[0]) { // "env." is a group "env"
+    if (tables[i].prefix[0]) { // a prefix "env." becomes a group "env"
       snprintf(groups[i], FLAG_MAX, "%.*s", (int)strlen(tables[i].prefix) - 1, tables[i].prefix);
       if (rows < ROWS_MAX - 1)
         all[rows++] =
@@ -79,28 +81,30 @@ static CelStatus fail_unknown(const CliCommand *command, const CliTable *tables,
   char dashed[FLAG_MAX];
   const char *nearest = cel_fields_nearest(all, flag);
   if (!nearest)
-    return cel_fail(CEL_E_NAME, "no flag '--%s'; `celsius %s` shows all", flag, command->help);
+    return cel_fail(CEL_E_NAME, "unknown flag '--%s'; `celsius %s` lists all flags", flag,
+                    command->help);
   snprintf(dashed, sizeof dashed, "%s", nearest);
   dash(dashed);
-  return cel_fail(CEL_E_NAME, "no flag '--%s': did you mean '--%s'?", flag, dashed);
+  return cel_fail(CEL_E_NAME, "unknown flag '--%s'; did you mean '--%s'?", flag, dashed);
 }
 
-/// Whether the argument after a switch is its value. One that is on by default is named to turn it
-/// off, so what follows is its value; one that is off may stand alone in front of an argument.
+/// True if `text`, the argument after a switch, is the switch's value. A switch that is on by
+/// default always takes a value. A switch that is off may stand alone before another argument.
 static bool is_switch_value(const CelField *field, const char *text) {
   if (!text || strncmp(text, "--", 2) == 0) return false;
   if (cli_field_is_on(field)) return true;
   return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
 }
 
-/// One flag: argv[*i], and argv[*i + 1] when that is its value. `seen` are the rows that were set.
+/// Parses the flag argv[*i] and, if it takes one, its value argv[*i + 1]. `seen` holds the rows set
+/// so far.
 static CelStatus parse_flag(const CliCommand *command, int argc, char **argv, int *i,
                             const CliTable *tables, int n_tables, const CelField **seen,
                             int *n_seen) {
   char flag[FLAG_MAX];
   const char *text = argv[*i] + 2, *value = strchr(text, '='), *name = NULL;
   const size_t n = value ? (size_t)(value - text) : strlen(text);
-  if (n >= sizeof flag) return cel_fail(CEL_E_NAME, "no flag '%.40s...'", argv[*i]);
+  if (n >= sizeof flag) return cel_fail(CEL_E_NAME, "unknown flag '%.40s...'", argv[*i]);
   memcpy(flag, text, n);
   flag[n] = 0;
   const CliTable *table = find_flag(tables, n_tables, flag, &name);
@@ -142,10 +146,11 @@ CelStatus cli_parse(const CliCommand *command, int argc, char **argv, const CliT
       continue;
     }
     if (argv[i][0] == '-' && argv[i][1])
-      return cel_fail(CEL_E_NAME, "no flag '%s'; flags begin with two dashes: `celsius %s`",
+      return cel_fail(CEL_E_NAME,
+                      "unknown flag '%s'; flags begin with two dashes (`celsius %s` lists them)",
                       argv[i], command->help);
     if (args->n == CLI_POSITIONALS)
-      return cel_fail(CEL_E_ARGUMENT, "more than %d arguments", CLI_POSITIONALS);
+      return cel_fail(CEL_E_ARGUMENT, "more than %d arguments are not supported", CLI_POSITIONALS);
     args->positional[args->n++] = argv[i];
   }
   return CEL_OK;
@@ -154,9 +159,36 @@ CelStatus cli_parse(const CliCommand *command, int argc, char **argv, const CliT
 CelStatus cli_positionals(const CliCommand *command, const CliArgs *args, int least, int most,
                           const char *what) {
   if (args->n < least)
-    return cel_fail(CEL_E_ARGUMENT, "%s is missing; `celsius %s`", what, command->help);
+    return cel_fail(CEL_E_ARGUMENT, "%s is missing; see `celsius %s`", what, command->help);
   if (args->n > most)
-    return cel_fail(CEL_E_ARGUMENT, "'%s' is one argument too many; `celsius %s`",
+    return cel_fail(CEL_E_ARGUMENT, "unexpected argument '%s'; see `celsius %s`",
                     args->positional[most], command->help);
   return CEL_OK;
+}
+
+void cli_fields_except(CelField *out, int size, const CelField *from, const CelField *except) {
+  int n = 0;
+  for (const CelField *field = from; field->name && n < size - 1; field++)
+    if (!cel_fields_find(except, field->name)) out[n++] = *field;
+  out[n] = (CelField){0};
+}
+
+void cli_renamed_flag(bool given, const char *old, const char *name, bool *value) {
+  if (!given) return;
+  cli_note("%s is now called %s; the next version will not accept the old name", old, name);
+  *value = true;
+}
+
+CelStatus cli_take_allow_plugins(int *argc, char **argv) {
+  CelStatus status = CEL_OK;
+  int n = 1;
+  for (int i = 1; i < *argc; i++) {
+    if (strcmp(argv[i], "--allow-plugins") == 0)
+      status = cel_plugin_allow("/");
+    else
+      argv[n++] = argv[i];
+  }
+  argv[n] = NULL;
+  *argc = n;
+  return status;
 }

@@ -1,4 +1,4 @@
-/// celsius certify: a trained agent held against the exact answer, where its environment has one.
+/// celsius certify: compares a trained agent with the exact solution of its environment.
 #include "cli.h"
 
 #include "celsius/certify.h"
@@ -17,19 +17,19 @@ typedef struct Options {
 #define F(field) offsetof(Options, field)
 static const CelField fields[] = {
     {"which", CEL_FIELD_PATH, F(which), "final", 0, 0, "MODEL", NULL, NULL,
-     "the model: final (best was chosen by its return, which is not what is certified), best, or "
-     "the path of a model or checkpoint",
+     "the model: final, best (the one with the best evaluation), or the path of a model or "
+     "checkpoint",
      ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print JSON", ""},
     {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
     {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FILE", NULL, NULL,
-     "write a picture, .png or .svg: learned beside exact", ""},
+     "write a picture, .png or .svg, of the learned and the exact solution", ""},
     {0}};
 #undef F
 
 // ---- text
 
-/// A number for people; blank where there is none.
+/// Writes a number for people; "" for NAN.
 static void number_text(char text[32], double value) {
   if (isnan(value))
     text[0] = 0;
@@ -37,13 +37,13 @@ static void number_text(char text[32], double value) {
     snprintf(text, 32, "%.5g", value);
 }
 
-static bool is_share(const CelMeasure *m) {
+static bool is_percentage(const CelMeasure *m) {
   return strcmp(m->name, "shortfall_share") == 0 || strncmp(m->name, "goal_", 5) == 0 ||
          strcmp(m->name, "gain") == 0 || strcmp(m->name, "covariance") == 0 ||
          strcmp(m->name, "best_action") == 0;
 }
 
-static void share_text(char text[32], double value) {
+static void percent_text(char text[32], double value) {
   if (isnan(value))
     text[0] = 0;
   else
@@ -52,14 +52,14 @@ static void share_text(char text[32], double value) {
 
 static void print_row(const CelMeasure *m) {
   char exact[32], learned[32], off[32], error[40] = "";
-  void (*const text)(char *, double) = is_share(m) ? share_text : number_text;
+  void (*const text)(char *, double) = is_percentage(m) ? percent_text : number_text;
   text(exact, m->exact);
   text(learned, m->learned);
   text(off, m->off);
   if (!isnan(m->error) && m->error > 0) {
     char number[32];
-    if (is_share(m))
-      share_text(number, m->error);
+    if (is_percentage(m))
+      percent_text(number, m->error);
     else
       snprintf(number, sizeof number, "%.2g", m->error);
     snprintf(error, sizeof error, "+- %s", number);
@@ -73,7 +73,7 @@ static void print_row(const CelMeasure *m) {
   if (m->note[0]) printf("  %-42s (%s)\n", "", m->note);
 }
 
-/// The generator's or file's name where the environment is only "mdp".
+/// The name of the problem. For the environment "mdp" it is the generator's or the file's.
 static const char *problem_name(const CelRun *run, const CelCertificate *c) {
   if (strcmp(run->config.env, "mdp") != 0 || !c->mdp || !c->mdp->mdp->name[0])
     return run->config.env;
@@ -82,11 +82,11 @@ static const char *problem_name(const CelRun *run, const CelCertificate *c) {
 
 static void print_error(const CelCertificate *c) {
   if (c->problem == CEL_CERTIFY_LQR)
-    printf("relative residual of its Riccati equation %.2g", c->exact_error);
+    printf("relative residual of the Riccati equation: %.2g", c->exact_error);
   else if (c->certified)
     printf("certified: no value is off by more than %.2g", c->exact_error);
   else
-    printf("values are off by about %.2g, estimated from three grids", c->exact_error);
+    printf("error of its values: about %.2g, estimated from three grids", c->exact_error);
 }
 
 static void print_text(const CelRun *run, const CelCertificate *c) {
@@ -166,7 +166,7 @@ static CelStatus print_json(const CelRun *run, const char *folder, const CelCert
   if (c->plane) add_places(json, c->plane);
   char *text = cJSON_Print(json);
   cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
   puts(text);
   free(text);
   return CEL_OK;
@@ -174,11 +174,11 @@ static CelStatus print_json(const CelRun *run, const char *folder, const CelCert
 
 // ---- the command
 
-/// The picture's title, as a user would say what was trained.
+/// Draws the picture, with a title such as "SQL on frozenlake-4x4".
 static CelStatus plot(const CelRun *run, const CelCertificate *c, const char *out) {
   char title[CEL_PATH_MAX + CEL_TEXT_MAX + 8];
   snprintf(title, sizeof title, "%s on %s", c->algo, problem_name(run, c));
-  for (char *t = title; *t && *t != ' '; t++) *t = (char)toupper((unsigned char)*t); // as curves do
+  for (char *t = title; *t && *t != ' '; t++) *t = (char)toupper((unsigned char)*t);
   const CelStatus status = cel_plot_certificate(c, title, out);
   if (status == CEL_OK) cli_note("wrote %s", out);
   return status;
@@ -199,7 +199,8 @@ static CelStatus certify(const CelRun *run, const char *folder, const Options *o
   return status;
 }
 
-/// Without --which: the final model, or of a run that goes on the best there is.
+/// Opens the model of --which. Without the flag it is the final model. A run that has not finished
+/// has none, so the best model or the last checkpoint is opened.
 static CelStatus open_run(const char *folder, const char *given, const Options *options,
                           CelRun **run) {
   char path[CEL_PATH_MAX];
@@ -235,11 +236,11 @@ const CliCommand cli_certify = {
     .name = "certify",
     .help = "certify --help",
     .usage = "celsius certify RUN [--which best|final|PATH] [--json] [--out FILE.png]",
-    .doc = "Holds a trained agent against the exact answer. On finite problems, the "
-           "linear-quadratic regulator and the multi-goal plane the soft-optimal solution at the "
-           "agent's own temperature and discount is known, and so what it lacks: of the return, "
-           "of Q and V, of the policy. Learners of the hard problem are held against temperature "
-           "0.",
+    .doc = "Compares a trained agent with the exact solution. It works for finite problems, the "
+           "linear-quadratic regulator (LQR-v0) and the multi-goal plane (MultiGoal-v0), whose "
+           "soft-optimal solution is computed at the agent's temperature and discount. The output "
+           "shows how far the agent's return, Q, V and policy are from it. Learners without an "
+           "entropy bonus are compared at temperature 0.",
     .details = "Examples\n"
                "  celsius train sql --env FrozenLake-v1 --preset auto --out runs/lake\n"
                "  celsius certify runs/lake --out lake.png\n"

@@ -1,87 +1,94 @@
-/// What the files of the command share: arguments by field table, help, messages, signals, the bar.
+/// Declarations shared by the files of the command: flags, help, messages, output files, progress.
 #ifndef CLI_H
 #define CLI_H
 #include "celsius/celsius.h"
 #include <stdio.h>
 
-/// A table of flags and the struct behind it.
+/// A table of flags and the struct that they set.
 typedef struct CliTable {
   const char *title;  ///< heading in the help
-  const char *prefix; ///< "" or "env."
+  const char *prefix; ///< in front of every flag's name: "" or "env."
   const CelField *table;
-  void *config;
+  void *config; ///< the struct behind `table`; the help does not read it
 } CliTable;
 
-/// What a command takes.
+/// A subcommand.
 typedef struct CliCommand {
   const char *name;    ///< "train"
-  const char *help;    ///< "train --help", what shows all its flags
+  const char *help;    ///< arguments that print all of its flags: "train --help"
   const char *usage;   ///< lines after "Usage: "
-  const char *doc;     ///< a paragraph or two
-  const char *details; ///< after the flags; NULL: nothing
-  int (*run)(int argc, char **argv);
+  const char *doc;     ///< one or two paragraphs; the list of commands shows the first sentence
+  const char *details; ///< printed after the flags, as it is; NULL: nothing
+  int (*run)(int argc, char **argv); ///< arguments after the name; returns the exit code
 } CliCommand;
 
 extern const CliCommand cli_train, cli_eval, cli_plot, cli_solve, cli_certify, cli_verify, cli_list,
     cli_env, cli_export, cli_info;
-/// Command i, NULL past the end.
+/// Command i; NULL past the end.
 const CliCommand *cli_command_at(int i);
 
 #define CLI_POSITIONALS 1024
 
-/// What parsing leaves besides the structs it filled.
+/// The arguments that are not flags.
 typedef struct CliArgs {
-  bool help;
-  int n; ///< positional arguments
+  bool help; ///< --help or -h was given
+  int n;     ///< positional arguments
   const char *positional[CLI_POSITIONALS];
 } CliArgs;
 
 // ---- args.c
-/// Parses "--name value", "--name=value", "--bool" into the tables. Errors: CEL_E_NAME (the nearest
-/// flag), CEL_E_TYPE, CEL_E_RANGE, CEL_E_ARGUMENT (a flag twice, a missing value).
+/// Parses "--name value", "--name=value" and "--switch" into the structs of the tables.
+/// Errors: CEL_E_NAME (unknown flag; names the nearest), CEL_E_TYPE, CEL_E_RANGE, CEL_E_ARGUMENT
+/// (a repeated flag, a missing value).
 CelStatus cli_parse(const CliCommand *command, int argc, char **argv, const CliTable *tables,
                     int n_tables, CliArgs *args) CEL_WARN_UNUSED;
-/// The value of "--name value" or "--name=value" before anything else is known; NULL when it is not
-/// there.
+/// Finds "--name value" or "--name=value" without any table. NULL when the flag is absent.
 const char *cli_scan(int argc, char **argv, const char *name);
-/// True for "--name" alone, or "-h" when the name is "help".
+/// True if "--name" is given without "=value". For the name "help", "-h" counts too.
 bool cli_has(int argc, char **argv, const char *name);
-/// CEL_E_ARGUMENT when there are not at least `least` and at most `most` positional arguments, told
-/// as `what`.
+/// Checks that there are `least` to `most` positional arguments. `what` names the missing argument
+/// in the message. Errors: CEL_E_ARGUMENT.
 CelStatus cli_positionals(const CliCommand *command, const CliArgs *args, int least, int most,
                           const char *what) CEL_WARN_UNUSED;
+/// Copies the rows of `from` whose names are not in `except` (only its names are read). At most
+/// size - 1 rows fit; a row without a name ends the copy.
+void cli_fields_except(CelField *out, int size, const CelField *from, const CelField *except);
+/// Sets *value and prints a note if the old name of a flag was given.
+void cli_renamed_flag(bool given, const char *old, const char *name, bool *value);
+/// Removes --allow-plugins, which every command takes, from the arguments and applies it.
+CelStatus cli_take_allow_plugins(int *argc, char **argv) CEL_WARN_UNUSED;
 
 // ---- help.c
 void cli_help_command(const CliCommand *command, const CliTable *tables, int n_tables);
 void cli_help(void);
 #define CLI_COLUMNS_LEAST 24
-/// Columns of the terminal behind a stream, between CLI_COLUMNS_LEAST and 100; 80 when it is none.
+/// Columns of a stream's terminal, limited to CLI_COLUMNS_LEAST..100; 80 if it is not a terminal.
 int cli_columns(FILE *stream);
-/// Prints text wrapped to `columns`, every line after the first indented; `used` columns are taken
-/// on the first.
+/// Prints text wrapped to `columns` and ends the line. Later lines are indented by `indent`.
+/// `used` columns of the first line are taken already.
 void cli_wrap(FILE *stream, const char *text, int used, int indent, int columns);
-/// "N", "X|auto", "relu|tanh": what a field takes.
+/// Writes what a field's value looks like: "N", "X|auto", "relu|tanh".
 void cli_field_takes(const CelField *field, char *text, size_t size);
-/// The default as text. A field without one starts at zero or empty: "false", "0", "[]", "".
+/// Writes the default as text. Without a default text it is zero or empty: "false", "0", "[]", "".
 void cli_field_default(const CelField *field, char *text, size_t size);
-/// True for a switch whose default is on, however the table spells that ("true", "yes", "1").
+/// True for a switch that is on by default, whatever the spelling ("true", "yes", "1").
 bool cli_field_is_on(const CelField *field);
-/// "1 to 100 steps": its range and unit; "" when there is nothing to say.
+/// Writes the range: "1 to 100" or "at least 1"; "" if there is none worth showing.
 void cli_field_range(const CelField *field, char *text, size_t size);
 
 // ---- message.c
-/// Prints "celsius: error: ..." with the library's message ("celsius: ..." where a run was stopped on
-/// request); returns the exit code.
+/// Prints "celsius: error: " and the library's message, and returns the exit code. A run that was
+/// stopped on request is not an error, so its message has no "error: ".
 int cli_error(CelStatus status);
-/// Prints "celsius: ...".
+/// Prints "celsius: ..." on the error stream.
 void cli_note(const char *format, ...) CEL_PRINTF(1, 2);
-/// Put in front of every message of this process ("seed 3: "); NULL: nothing.
+/// Sets the text before every message of this process ("seed 3: "). NULL: none.
 void cli_message_prefix(const char *prefix);
-/// Flushes the results; a full disk is an error like any other.
+/// Flushes standard output. Errors: CEL_E_IO, such as a full disk.
 CelStatus cli_flush(void) CEL_WARN_UNUSED;
 /// "1,234,567".
 const char *cli_count(char text[32], int64_t n);
-/// The end of a noun after a count: "" for 1, else "s".
+/// The plural ending of a noun after a count: "" for 1, else "s".
 static inline const char *cli_s(int64_t n) {
   return n == 1 ? "" : "s";
 }
@@ -89,73 +96,80 @@ static inline const char *cli_s(int64_t n) {
 const char *cli_duration(char text[32], double seconds);
 
 // ---- output.c
-/// Checks an output file before any work is done; "" is no file and passes. `endings` is "png|svg",
-/// "|csv" where a name may have none, NULL for any; `what` is what is written: "a picture". Errors: CEL_E_ARGUMENT (another ending),
-/// CEL_E_IO (a folder, or nothing can be written there).
+/// Checks the name of an output file before any work is done. An empty name passes.
+/// `endings`: "png|svg"; "|csv" also allows a name without an ending; NULL allows any.
+/// `what` names the contents in the message: "a picture".
+/// Errors: CEL_E_ARGUMENT (wrong ending), CEL_E_IO (a folder, or not writable).
 CelStatus cli_check_output(const char *flag, const char *path, const char *what,
                            const char *endings) CEL_WARN_UNUSED;
-/// A text file that is written whole or not at all: print to `stream`, then close.
+/// A text file that is written completely or not at all: print to `stream`, then close.
 typedef struct CliFile {
   FILE *stream;
   CelFile *file;
-  bool failed; ///< a write failed; cel_error tells why
+  bool failed; ///< a write failed; cel_error has the message
 } CliFile;
-/// Opens; on an error nothing is held. `file` must not be moved until it is closed.
+/// Opens a file. On an error there is nothing to close. Do not move `file` until it is closed.
 CelStatus cli_file_open(CliFile *file, const char *path) CEL_WARN_UNUSED;
-/// Puts the file in its place if `status` is CEL_OK, removes it otherwise. Returns `status` or its own
-/// error.
+/// Keeps the file if `status` is CEL_OK and every write succeeded; removes it otherwise. Returns
+/// `status`, or the error of a write.
 CelStatus cli_file_close(CliFile *file, CelStatus status) CEL_WARN_UNUSED;
 #define CLI_QUOTE_MAX (4 * CEL_PATH_MAX + 8) ///< room for any path by cel_shell_quote
 
 // ---- signals.c
-/// SIGINT and SIGTERM ask to stop, unless they were ignored before; a second one ends at once. SIGUSR1 asks too, however often it comes: it is how a
-/// parent passes the request on to children that may have had it themselves.
+/// SIGINT, SIGTERM and SIGHUP request a stop, unless they were ignored before. A second one ends
+/// the process at once. SIGUSR1 only requests a stop, however often it comes. A parent sends it to
+/// children that may have received the first signal already.
 void cli_signals_install(void);
 bool cli_stop_asked(void);
 
 // ---- progress.c
-/// A bar on a terminal, otherwise a line now and then; all of it on the error stream.
+/// Progress on the error stream: a bar on a terminal, otherwise a line now and then.
 typedef struct CliBar {
-  const char *label; ///< in front, or NULL
+  const char *label; ///< text before the bar, or NULL
   bool quiet, terminal, utf8, drawn;
-  double shown; ///< seconds of the run when it was last drawn
-  int tenth;    ///< tenths of the run that were told
+  double shown; ///< seconds since the start when the bar was last drawn
+  int tenth;    ///< tenths of the run at the last line
 } CliBar;
-/// How far something has come, in words too.
 typedef struct CliProgress {
-  double share, seconds;    ///< done, in [0, 1]; passed
-  const char *text, *brief; ///< what stands beside the bar; brief: where there is less room
+  double fraction, seconds; ///< fraction done, in [0, 1]; elapsed time
+  const char *text, *brief; ///< text beside the bar; the shorter one for narrow terminals
 } CliProgress;
-#define CLI_BAR_AFTER 0.3 ///< seconds: shorter work shows no bar, except for training
+#define CLI_BAR_AFTER 0.3 ///< seconds; shorter work shows no bar (training always does)
 CliBar cli_bar(bool quiet);
 void cli_bar_draw(CliBar *bar, const CliProgress *progress);
 void cli_bar_show(CliBar *bar, const CelProgress *progress);
-/// Removes the bar, so that a line can be printed.
+/// Removes the bar so that a line can be printed.
 void cli_bar_clear(CliBar *bar);
 
 // ---- wait.c
-/// A line for work whose length is not known, shown after half a second on a terminal and after two
-/// elsewhere. `what` must live until the end. NULL when quiet.
+/// A line for work of unknown length. It appears after half a second on a terminal, otherwise after
+/// two. `what` must stay valid until cli_wait_end. NULL when quiet.
 typedef struct CliWait CliWait;
 CliWait *cli_wait_begin(const char *what, bool quiet);
 /// Removes the line. Takes NULL.
 void cli_wait_end(CliWait *wait);
 
+// ---- info.c
+/// Prints a note if the instruction set that CELSIUS_ISA names cannot be used.
+void cli_warn_isa(void);
+
 // ---- seeds.c
-/// "1..5", "1,2,7", "1..3,9" -> seeds; the caller frees. Errors: CEL_E_TYPE, CEL_E_RANGE.
+/// Parses "1..5", "1,2,7" or "1..3,9". The caller frees *seeds. Errors: CEL_E_TYPE, CEL_E_RANGE,
+/// CEL_E_ARGUMENT (a repeated seed).
 CelStatus cli_seeds_parse(const char *text, uint64_t **seeds, int *n) CEL_WARN_UNUSED;
-/// How several runs are trained.
+/// Options of training with several seeds.
 typedef struct CliSeeds {
   int jobs;               ///< runs at the same time
-  int64_t steps, threads; ///< resume: 0: as planned, as before
+  int64_t steps, threads; ///< only when resuming; 0: those of each run
   bool overwrite, json, quiet;
 } CliSeeds;
-/// One process a seed, in folders seed-K of one folder; prints a summary. Each folder gets its config.yaml at once, so
-/// that cli_seeds_resume finds those that have not begun. Returns the exit code.
+/// Trains one run per seed, each in a process of its own, in folders seed-K of one folder, and
+/// prints a summary. Every folder gets its config.yaml first, so that cli_seeds_resume finds the
+/// runs that have not started. Returns the exit code.
 int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, const CliSeeds *options);
-/// Whether a folder holds runs seed-K and is no run itself.
+/// True if a folder holds runs seed-K and is not a run itself.
 bool cli_seeds_folder(const char *folder);
-/// Goes on with all runs of such a folder. Returns the exit code.
+/// Resumes all runs of such a folder. Returns the exit code.
 int cli_seeds_resume(const char *folder, const CliSeeds *options);
 
 #endif

@@ -1,7 +1,8 @@
-/// celsius env check: does an environment keep its promises?
+/// celsius env check: tests an environment.
 ///
-/// The checks run in a child process, so an environment that crashes or writes past its buffers becomes a line
-/// of the report. The child tells through a pipe which check begins, and hands over the report at its end.
+/// The checks run in a child process. An environment that crashes or writes past its buffers is
+/// therefore one line of the report. The child sends a message through a pipe when a check begins,
+/// and the report at the end.
 #include "cli.h"
 
 #include <cjson/cJSON.h>
@@ -21,14 +22,14 @@ typedef struct Options {
 #define F(field) offsetof(Options, field)
 static const CelField fields[] = {
     {"seed", CEL_FIELD_U64, F(seed), "0", 0, 0, "", NULL, NULL,
-     "of the episodes and the random actions", ""},
+     "seed of the episodes and the random actions", ""},
     {"steps", CEL_FIELD_INT, F(steps), "1000", 1, 1e6, "steps", NULL, NULL,
-     "of each environment in each check", ""},
+     "steps per environment in each check", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print JSON", ""},
     {0}};
 
-/// What goes through the pipe: a check that begins, or the report at the end. Names are the library's own
-/// and lie at the same place in the parent.
+/// A message of the pipe: a check begins, or the report. The pointers to names are valid in the
+/// parent too, because a fork keeps the addresses of the library's constants.
 typedef struct Message {
   const char *begun; ///< NULL: the report follows
   CelStatus status;
@@ -41,8 +42,8 @@ typedef struct Child {
   Message message;
 } Child;
 
-/// Writes the whole message; a parent that is gone reads nothing.
-static void tell(Child *child) {
+/// Writes the whole message, or nothing if the parent has ended.
+static void send_message(Child *child) {
   const char *at = (const char *)&child->message;
   for (size_t left = sizeof child->message; left > 0;) {
     const ssize_t n = write(child->fd, at, left);
@@ -53,10 +54,10 @@ static void tell(Child *child) {
   }
 }
 
-static void tell_begun(void *user, const char *name) {
+static void on_begun(void *user, const char *name) {
   Child *child = user;
   child->message.begun = name;
-  tell(child);
+  send_message(child);
 }
 
 static _Noreturn void run_child(int fd, const CelSetup *setup, const Options *options) {
@@ -64,14 +65,14 @@ static _Noreturn void run_child(int fd, const CelSetup *setup, const Options *op
   CelEnvSpec *spec = NULL;
   child.fd = fd;
   const CelEnvCheckOptions how = {
-      .seed = options->seed, .steps = options->steps, .begun = tell_begun, .user = &child};
+      .seed = options->seed, .steps = options->steps, .begun = on_begun, .user = &child};
   CelStatus status = cel_setup_env(setup, &spec);
   if (status == CEL_OK) status = cel_env_check(spec, &how, &child.message.report);
   child.message.begun = NULL;
   child.message.status = status;
   if (status != CEL_OK)
     snprintf(child.message.error, sizeof child.message.error, "%s", cel_error());
-  tell(&child);
+  send_message(&child);
   _exit(0);
 }
 
@@ -87,7 +88,7 @@ static bool read_message(int fd, Message *message) {
   return true;
 }
 
-/// A check that the child did not survive, as a row behind those before it.
+/// Adds a row for the check during which the child ended.
 static void add_crash(Message *last, const char *name, int status) {
   CelEnvReport *report = &last->report;
   if (report->n == CEL_ENV_CHECKS_MAX) return;
@@ -97,28 +98,28 @@ static void add_crash(Message *last, const char *name, int status) {
   const int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   if (number == SIGSEGV || number == SIGBUS)
     snprintf(row->message, sizeof row->message,
-             "the environment read or wrote outside of its buffers (%s); each holds one row for "
-             "each environment",
+             "the environment read or wrote outside of its buffers (%s); each buffer holds one row "
+             "per environment",
              strsignal(number));
   else if (number)
     snprintf(row->message, sizeof row->message, "the environment ended the process: %s",
              strsignal(number));
   else
-    snprintf(row->message, sizeof row->message, "the environment ended the process with exit %d",
-             WEXITSTATUS(status));
+    snprintf(row->message, sizeof row->message,
+             "the environment ended the process with exit code %d", WEXITSTATUS(status));
 }
 
 static CelStatus run_checks(const CelSetup *setup, const Options *options, Message *last) {
   static Message message;
   const char *running = "open";
   int ends[2], status = 0;
-  if (pipe(ends) != 0) return cel_fail(CEL_E_IO, "no pipe: %s", strerror(errno));
+  if (pipe(ends) != 0) return cel_fail(CEL_E_IO, "cannot make a pipe: %s", strerror(errno));
   fflush(NULL);
   const pid_t pid = fork();
   if (pid < 0) {
     close(ends[0]);
     close(ends[1]);
-    return cel_fail(CEL_E_MEMORY, "no child process: %s", strerror(errno));
+    return cel_fail(CEL_E_MEMORY, "cannot start a process: %s", strerror(errno));
   }
   if (pid == 0) {
     close(ends[0]);
@@ -151,7 +152,7 @@ static CelStatus print_json(const char *id, const CelEnvReport *report) {
   }
   char *text = cJSON_Print(json);
   cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
   puts(text);
   free(text);
   return CEL_OK;
@@ -202,13 +203,14 @@ static int run(int argc, char **argv) {
     return CEL_OK;
   }
   if (status == CEL_OK)
-    status = cli_positionals(&cli_env, &args, 2, 2, "check, then an environment,");
+    status = cli_positionals(&cli_env, &args, 2, 2,
+                             args.n ? "the environment after 'env check'" : "the action 'check'");
   if (status == CEL_OK && strcmp(args.positional[0], "check") != 0)
-    status = cel_fail(CEL_E_NAME, "nothing to do as '%s'; there is check", args.positional[0]);
+    status = cel_fail(CEL_E_NAME, "unknown action '%s'; usage: `celsius env check ENV`",
+                      args.positional[0]);
   if (status == CEL_OK && !id)
-    status =
-        cel_fail(CEL_E_ARGUMENT, "the environment comes right behind check: `celsius env check "
-                                 "ENV`");
+    status = cel_fail(CEL_E_ARGUMENT,
+                      "flags must come after the environment: `celsius env check ENV [FLAGS]`");
   if (status == CEL_OK) status = check(id, setup, &options);
   cel_setup_destroy(setup);
   return status == CEL_OK ? CEL_OK : cli_error(status);
@@ -218,11 +220,10 @@ const CliCommand cli_env = {
     .name = "env",
     .help = "env --help",
     .usage = "celsius env check ENV [--env.KEY VALUE] [--steps N] [--json]",
-    .doc = "Checks that an environment keeps its promises. Spaces are valid and hold the "
-           "observations, "
-           "rewards are finite, the same seed gives the same episode, environments of a batch do "
-           "not depend on each other, nothing outside of the buffers is read or written, a picture "
-           "is drawn. Actions are random. The exit code is 14 where a check fails.",
+    .doc = "Tests an environment with random actions. The checks: spaces are valid and contain the "
+           "observations, rewards are finite, the same seed gives the same episode, environments "
+           "of a batch do not influence each other, nothing is read or written outside of the "
+           "buffers, and rendering draws a picture. The exit code is 14 if a check fails.",
     .details = "Examples\n"
                "  celsius env check Pendulum-v1\n"
                "  celsius env check ./point.so:Point --env.friction 0.2",

@@ -1,4 +1,4 @@
-/// celsius eval: how well a trained agent does, on episodes that are the same for everyone.
+/// celsius eval: evaluates a trained agent on episodes that start the same for every agent.
 #include "cli.h"
 
 #include "celsius/render.h"
@@ -21,11 +21,11 @@ static const CelField fields[] = {
     {"episodes", CEL_FIELD_INT, F(episodes), "100", 1, 1000000, "episodes", NULL, NULL,
      "episodes to play", ""},
     {"seed", CEL_FIELD_U64, F(seed), "10000", 0, 0, "", NULL, NULL,
-     "episode i begins from a stream of this seed and i, whatever is evaluated", ""},
+     "seed of the episodes; with the same seed every agent starts the same episodes", ""},
     {"which", CEL_FIELD_PATH, F(which), "best", 0, 0, "MODEL", NULL, NULL,
      "the model: best, final, or the path of a model or checkpoint", ""},
     {"action", CEL_FIELD_ENUM, F(action), "mode", 0, 0, "", "mode|sample", NULL,
-     "the policy's mode, or a sample of it", ""},
+     "take the policy's mode, or sample from it", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL,
      "print JSON, with the return of each episode", ""},
     {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
@@ -61,7 +61,7 @@ static CelStatus print_json(const CelRun *run, const char *folder, const Options
   }
   char *text = cJSON_Print(json);
   cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
   puts(text);
   free(text);
   return CEL_OK;
@@ -75,15 +75,15 @@ static void print_text(const CelRun *run, const CelEvalResult *result) {
          result->median_return);
   printf("mean length    %.6g steps\n", result->mean_length);
   if (result->cut)
-    printf("cut off        %lld episode%s that did not end in %d steps (there is no time limit)\n",
+    printf("cut off        %lld episode%s did not end within %d steps (there is no time limit)\n",
            (long long)result->cut, cli_s(result->cut), CEL_EVAL_STEPS_MAX);
   const double threshold = run->spec->type->reward_threshold;
   if (threshold != threshold) return;
   if (result->episodes < SOLVED_EPISODES)
-    printf("solved         not judged: this takes %d episodes and a mean return of %g\n",
+    printf("solved         not judged (needs %d episodes; the threshold is a mean return of %g)\n",
            SOLVED_EPISODES, threshold);
   else
-    printf("solved         %s (a mean return of %g)\n",
+    printf("solved         %s (the threshold is a mean return of %g)\n",
            result->mean_return >= threshold ? "yes" : "no", threshold);
 }
 
@@ -116,7 +116,8 @@ static CelStatus evaluate(CelRun *run, const char *folder, const Options *option
   int64_t *lengths = calloc(n, sizeof *lengths);
   CelEvalResult result;
   CelStatus status = CEL_OK;
-  if (!returns || !lengths) status = cel_fail(CEL_E_MEMORY, "no memory for %zu episodes", n);
+  if (!returns || !lengths)
+    status = cel_fail(CEL_E_MEMORY, "not enough memory for %zu episodes", n);
   CliBar bar = cli_bar(options->quiet);
   const CelRunHooks hooks = {.user = &bar, .progress = on_progress, .stop = on_stop};
   cli_signals_install();
@@ -151,7 +152,7 @@ static int run(int argc, char **argv) {
   if (status == CEL_OK) status = cli_positionals(&cli_eval, &args, 1, 1, "the run folder");
   if (status == CEL_OK)
     status = cli_check_output("--render", options.render, "an animation", "gif");
-  // Without --which: the best there is, be it the checkpoint of a run that goes on.
+  // Without --which: the best model, or the last checkpoint if a run has no model yet.
   const char *which = cli_scan(argc, argv, "which") ? options.which : NULL;
   if (status == CEL_OK) status = cel_run_open(args.positional[0], which, &opened);
   if (status == CEL_OK) status = evaluate(opened, args.positional[0], &options, &how);
@@ -163,8 +164,8 @@ const CliCommand cli_eval = {
     .name = "eval",
     .help = "eval --help",
     .usage = "celsius eval RUN [--episodes N] [--json] [--render out.gif]",
-    .doc = "Evaluates a trained agent. Every agent is evaluated from the same random streams, so "
-           "results compare.",
+    .doc = "Evaluates a trained agent. Every agent gets the same random numbers, so results can be "
+           "compared.",
     .details = "Examples\n"
                "  celsius eval runs/sac-Pendulum-v1-1\n"
                "  celsius eval runs/sac-Pendulum-v1-1 --episodes 100 --json\n"

@@ -1,4 +1,4 @@
-/// celsius export: a trained policy for elsewhere.
+/// celsius export: writes a trained policy for other programs.
 #include "cli.h"
 
 #include <string.h>
@@ -12,12 +12,11 @@ typedef struct Options {
 #define F(field) offsetof(Options, field)
 static const CelField fields[] = {
     {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FILE", NULL, NULL,
-     "file to write; with c, OUT.h and OUT.c", ""},
+     "file to write; the format c writes FILE.h and FILE.c", ""},
     {"format", CEL_FIELD_STRING, F(format), "auto", 0, 0, "FORMAT", NULL, NULL,
-     "one of the formats below; auto: by the ending of OUT, c where it has none", ""},
+     "one of the formats below; auto: from the ending of --out, or c if it has none", ""},
     {"name", CEL_FIELD_STRING, F(name), "", 0, 0, "NAME", NULL, NULL,
-     "prefix of the functions in C, the graph's name in ONNX; when not given: from the file's name",
-     ""},
+     "prefix of the C functions, or name of the ONNX graph; empty: from the file's name", ""},
     {"which", CEL_FIELD_PATH, F(which), "best", 0, 0, "MODEL", NULL, NULL,
      "the model: best, final, or the path of a model or checkpoint", ""},
     {0}};
@@ -29,18 +28,18 @@ static void print_formats(void) {
     const CelExportFormat *format = cel_export_format(i);
     printf("  %-12s  ", format->name);
     cli_wrap(stdout, format->doc, 16, 16, cli_columns(stdout));
-    if (!format->available) printf("%16s(not in this build)\n", "");
+    if (!format->available) printf("%16s(not supported by this build)\n", "");
   }
 }
 
-/// The ending of the file's name with its dot; "" when it has none.
+/// The ending of the file's name with its dot; "" if it has none.
 static const char *ending_of(const char *path) {
   const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
   const char *dot = strrchr(base, '.');
   return dot && dot != base && dot[1] ? dot : "";
 }
 
-/// The format whose files end like that (a C header ends in .h); NULL: none does.
+/// The format with this ending; .h counts as C. NULL if no format has it.
 static const CelExportFormat *format_of_ending(const char *ending) {
   for (int i = 0; cel_export_format(i); i++) {
     const CelExportFormat *format = cel_export_format(i);
@@ -50,28 +49,27 @@ static const CelExportFormat *format_of_ending(const char *ending) {
   return NULL;
 }
 
-/// Settles the format. An ending that belongs to another format than the one that is asked for is an
-/// error: the file would not be what its name says.
+/// Resolves --format auto. An ending that belongs to another format than --format is an error.
 static CelStatus choose_format(Options *options) {
   const char *ending = ending_of(options->out);
   const CelExportFormat *named = format_of_ending(ending);
   if (strcmp(options->format, "auto") != 0) {
     if (!named || strcmp(named->name, options->format) == 0) return CEL_OK;
     return cel_fail(CEL_E_ARGUMENT,
-                    "--out %s ends in %s, but --format is %s; change one of them, or leave "
-                    "--format out",
+                    "--out %s ends in %s, but --format is %s; change one of them or leave --format "
+                    "out",
                     options->out, ending, options->format);
   }
   if (!named && ending[0])
     return cel_fail(CEL_E_ARGUMENT,
-                    "--out %s: no format has the ending %s; use .onnx, .safetensors, .c or no "
-                    "ending, or give --format",
+                    "--out %s: the ending %s belongs to no format; use .onnx, .safetensors, .c or "
+                    "no ending, or give --format",
                     options->out, ending);
   snprintf(options->format, sizeof options->format, "%s", named ? named->name : "c");
   return CEL_OK;
 }
 
-/// Prints what was written, one path a line. C is a header and a source.
+/// Prints the files that were written, one per line. C is a header and a source.
 static void print_written(const Options *options) {
   const char *ending = ending_of(options->out);
   if (strcmp(options->format, "c") != 0) {
@@ -83,7 +81,8 @@ static void print_written(const Options *options) {
   printf("%.*s.h\n%.*s.c\n", base, options->out, base, options->out);
 }
 
-/// A run in progress deletes its older checkpoints: one that is gone by the time it is read is looked for again.
+/// Exports a model. A run in progress deletes its older checkpoints. If the chosen one disappears
+/// before it is read, another one is chosen.
 static CelStatus export_model(const char *folder, const char *which, const Options *options) {
   enum { TRIES = 100 };
   CelStatus status = CEL_OK;
@@ -111,11 +110,11 @@ static int run(int argc, char **argv) {
   }
   if (status == CEL_OK) status = cli_positionals(&cli_export, &args, 1, 1, "the run folder");
   if (status == CEL_OK && !options.out[0])
-    status = cel_fail(CEL_E_ARGUMENT, "--out PATH is missing: the file to write");
+    status = cel_fail(CEL_E_ARGUMENT, "--out is missing; give the file to write: --out FILE");
   if (status == CEL_OK) status = choose_format(&options);
-  // Without --which: the best there is, be it the checkpoint of a run that goes on.
+  // Without --which: the best model, or the last checkpoint if a run has no model yet.
   const char *which = cli_scan(argc, argv, "which") ? options.which : NULL;
-  if (status == CEL_OK && strcmp(options.format, "c") != 0) // C makes names of its own
+  if (status == CEL_OK && strcmp(options.format, "c") != 0) // C writes two other names
     status = cli_check_output("--out", options.out, "", NULL);
   if (status == CEL_OK) status = export_model(args.positional[0], which, &options);
   if (status == CEL_OK) print_written(&options);
@@ -125,7 +124,7 @@ static int run(int argc, char **argv) {
 const CliCommand cli_export = {
     .name = "export",
     .help = "export --help",
-    .usage = "celsius export RUN --out PATH [--format FORMAT]",
+    .usage = "celsius export RUN --out FILE [--format FORMAT]",
     .doc = "Writes a trained policy for use in other programs. The file includes observation "
            "normalization and action scaling.",
     .details = "Examples\n"

@@ -1,4 +1,4 @@
-/// Help, made from the field tables.
+/// Prints help from the field tables.
 #include "cli.h"
 
 #include <math.h>
@@ -45,7 +45,7 @@ void cli_wrap(FILE *stream, const char *text, int used, int indent, int columns)
   fputc('\n', stream);
 }
 
-/// Text fields have no unit; theirs says what the text is ("FILE").
+/// Text fields have no unit. Their `unit` names the kind of text instead ("FILE").
 static bool is_text(const CelField *field) {
   return field->type == CEL_FIELD_STRING || field->type == CEL_FIELD_PATH;
 }
@@ -55,8 +55,8 @@ void cli_field_default(const CelField *field, char *text, size_t size) {
     snprintf(text, size, "%s", field->def);
     return;
   }
-  // No default text means zero or empty: the library's own writer says how that reads.
-  _Alignas(max_align_t) char value[CEL_PATH_MAX]; // the largest of all types
+  // No default text means zero or empty. The library's own writer spells that.
+  _Alignas(max_align_t) char value[CEL_PATH_MAX]; // as large as the largest type
   CelField alone[] = {*field, {0}};
   alone[0].offset = 0;
   cel_fields_default(alone, value);
@@ -90,13 +90,13 @@ void cli_field_takes(const CelField *field, char *text, size_t size) {
   snprintf(text, size, "%s", takes);
 }
 
-/// A bound in as few digits as it needs: "1000000", "1e15", "0.005".
+/// Writes a bound in as few digits as it needs: "1000000", "1e15", "0.005".
 static void bound_text(char text[32], double value) {
   if (value == floor(value) && fabs(value) < 1e7) {
     snprintf(text, 32, "%.0f", value);
     return;
   }
-  // As many digits as the bound has: 0.99999999 is not 1.
+  // Try more digits until the text reads back as the same number: 0.99999999 is not 1.
   for (int digits = 6; digits <= 17; digits++) {
     snprintf(text, 32, "%.*g", digits, value);
     const double back = strtod(text, NULL);
@@ -118,16 +118,16 @@ void cli_field_range(const CelField *field, char *text, size_t size) {
   bound_text(high, field->max);
   if (field->max < 1e9)
     snprintf(text, size, "%s to %s", low, high);
-  else if (field->min != 0 && field->min > -1e9) // otherwise any number that people would write
+  else if (field->min != 0 && field->min > -1e9) // a range this wide excludes nothing in practice
     snprintf(text, size, "at least %s", low);
 }
 
-/// Where descriptions begin: in a column of their own, or below the flag on a narrow terminal.
+/// Column where descriptions begin. On a narrow terminal they are below the flag.
 static int description_indent(int columns) {
   return columns < 60 ? 6 : 30;
 }
 
-/// " [default 100 steps; at least 1]"; "" when there is nothing to say.
+/// Writes " [default 100 steps; at least 1]"; "" if there is neither a default nor a range.
 static void ending(const CelField *field, char *text, size_t size) {
   char range[128];
   cli_field_range(field, range, sizeof range);
@@ -179,11 +179,11 @@ static void print_table(const CelField *table, const char *prefix, int columns) 
   }
 }
 
-/// The flags that main takes before any command does.
+/// The flags of every command (cli_take_allow_plugins).
 static const CelField common_fields[] = {
     {"allow_plugins", CEL_FIELD_BOOL, 0, "false", 0, 0, "", NULL, NULL,
-     "load the shared object that a run folder or config.yaml names: this runs its code; "
-     "CELSIUS_PLUGIN_PATH allows folders",
+     "allow a run folder or config file to load its environment from a shared object, which runs "
+     "that object's code; CELSIUS_PLUGIN_PATH allows single folders instead",
      ""},
     {0}};
 
@@ -201,26 +201,50 @@ void cli_help_command(const CliCommand *command, const CliTable *tables, int n_t
   if (command->details) printf("\n%s\n", command->details);
 }
 
+/// Meanings of the exit codes, by code. From 2 on they are the values of CelStatus.
+static const char *const exit_codes[] = {"success",
+                                         "a check of verify failed, or a bound of --guarantee",
+                                         "wrong arguments",
+                                         "a value is out of range",
+                                         "unknown name",
+                                         "a value has the wrong type",
+                                         "sizes do not match",
+                                         "not enough memory",
+                                         "a file cannot be read or written",
+                                         "invalid file format",
+                                         "corrupt file",
+                                         "not supported",
+                                         "a number is not finite",
+                                         "not possible now, or not allowed",
+                                         "the environment failed",
+                                         "stopped on request; the run is saved"};
+
 void cli_help(void) {
-  printf("celsius %s: reinforcement learning in C\n\n"
+  const int columns = cli_columns(stdout);
+  printf("celsius %s: maximum-entropy reinforcement learning in C\n\n"
          "Usage: celsius COMMAND [ARGUMENTS]\n\nCommands\n",
          cel_version());
   for (int i = 0; cli_command_at(i); i++) {
     const CliCommand *command = cli_command_at(i);
     const char *end = strchr(command->doc, '.');
     const int n = end ? (int)(end - command->doc) : (int)strlen(command->doc);
-    printf("  %-8s %.*s\n", command->name, n, command->doc);
+    char first[256];
+    snprintf(first, sizeof first, "%.*s", n, command->doc);
+    printf("  %-8s ", command->name);
+    cli_wrap(stdout, first, 11, 11, columns);
   }
-  printf(
-      "\nA first run\n"
-      "  celsius train sac --env Pendulum-v1 --preset auto --seed 1 --out runs/first\n"
-      "  celsius eval runs/first --episodes 100 --render pendulum.gif\n"
-      "  celsius plot runs/first --out curve.png\n"
-      "  celsius solve frozenlake-8x8 --alpha 0 --plot lake.png\n\n"
-      "`celsius COMMAND --help` shows what a command takes; `celsius --version` the version.\n"
-      "Messages and progress go to the error stream, results to the output. The exit code is 0 or\n"
-      "the number of the error: 2 arguments, 3 range, 4 name, 5 type, 6 shape, 7 memory, 8 files,\n"
-      "9 format, 10 corrupt, 11 not supported, 12 not finite, 13 state, 14 environment, 15 "
-      "stopped\n"
-      "on request (everything is saved).\n");
+  printf("\nA first run\n"
+         "  celsius train sac --env Pendulum-v1 --preset auto --seed 1 --out runs/first\n"
+         "  celsius eval runs/first --episodes 100 --render pendulum.gif\n"
+         "  celsius plot runs/first --out curve.png\n"
+         "  celsius solve frozenlake-8x8 --alpha 0 --plot lake.png\n\n");
+  cli_wrap(stdout,
+           "`celsius COMMAND --help` lists the flags of a command. `celsius --version` prints the "
+           "version. Results go to standard output, messages and progress to standard error.",
+           0, 0, columns);
+  printf("\nExit codes\n");
+  for (size_t i = 0; i < sizeof exit_codes / sizeof exit_codes[0]; i++) {
+    printf("  %2zu  ", i);
+    cli_wrap(stdout, exit_codes[i], 6, 6, columns);
+  }
 }

@@ -1,8 +1,15 @@
-/// celsius info: this build and this machine.
+/// celsius info: what the build supports, and the machine.
 #include "cli.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
+
+void cli_warn_isa(void) {
+  CelInfo info;
+  if (!getenv("CELSIUS_ISA")) return;
+  cel_info(&info);
+  if (info.isa_note) cli_note("%s", info.isa_note);
+}
 
 typedef struct Options {
   bool json;
@@ -27,7 +34,7 @@ static CelStatus print_json(const CelInfo *info) {
   cJSON_AddBoolToObject(json, "suitesparse", info->suitesparse);
   char *text = cJSON_Print(json);
   cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
   puts(text);
   free(text);
   return CEL_OK;
@@ -74,7 +81,7 @@ const CliCommand cli_info = {
     .name = "info",
     .help = "info --help",
     .usage = "celsius info [--json]",
-    .doc = "Tells what this build can do and what machine it is on. The variable CELSIUS_ISA "
-           "(avx512, avx2, "
-           "portable) chooses another instruction set; results are the same to the bit.",
+    .doc = "Prints what this build supports and which machine it runs on. The environment variable "
+           "CELSIUS_ISA (avx512, avx2 or portable) chooses the instruction set. Results are "
+           "bit-identical with all of them.",
     .run = run};

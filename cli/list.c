@@ -89,7 +89,7 @@ static CelStatus list_presets(cJSON *json) {
 
 // ---- finite problems
 
-/// A generator and what it makes of its defaults.
+/// Prints a generator and the size of the problem that its default arguments make.
 static void print_generator(const CelMdpGenerator *generator, const CelMdp *mdp, cJSON *json) {
   if (json) {
     cJSON *row = cJSON_CreateObject();
@@ -120,8 +120,8 @@ static CelStatus list_mdps(cJSON *json) {
     cel_mdp_destroy(mdp);
   }
   if (!json)
-    printf("\nThe sizes are those of the defaults; `celsius list fields grid` shows what can "
-           "be set.\n");
+    printf("\nThe sizes are those of the default arguments. `celsius list fields NAME` lists\n"
+           "the arguments.\n");
   return CEL_OK;
 }
 
@@ -183,11 +183,11 @@ static CelStatus list_fields_of(const char *what, cJSON *json) {
   const CelEnvType *type;
   const CelStatus found = cel_env_find(what, &type);
   if (found != CEL_OK && strchr(what, ':'))
-    return found; // a shared object, and what is wrong with it
+    return found; // the message says why the shared object cannot be used
   if (found != CEL_OK)
     return cel_fail(CEL_E_NAME,
-                    "'%s' is no algorithm, no environment and no finite problem; `celsius list "
-                    "algos`, `celsius list envs`, `celsius list mdps`",
+                    "unknown name '%s'; `celsius list algos`, `celsius list envs` and `celsius "
+                    "list mdps` list the names",
                     what);
   const CelStatus status = cel_setup_create(&setup, cel_algo_at(0)->name, what);
   if (status != CEL_OK) return status;
@@ -215,8 +215,8 @@ static CelStatus list_fields(const CliArgs *args, cJSON *json) {
 static CelStatus list(const CliArgs *args, cJSON *json) {
   const char *what = args->positional[0];
   if (args->n > 1 && strcmp(what, "fields") != 0)
-    return cel_fail(CEL_E_ARGUMENT, "'%s' is one argument too many; `celsius list %s`",
-                    args->positional[1], what);
+    return cel_fail(CEL_E_ARGUMENT, "unexpected argument '%s'; see `celsius list --help`",
+                    args->positional[1]);
   if (strcmp(what, "envs") == 0) return list_envs(json);
   if (strcmp(what, "algos") == 0) return list_algos(json);
   if (strcmp(what, "presets") == 0) return list_presets(json);
@@ -225,10 +225,9 @@ static CelStatus list(const CliArgs *args, cJSON *json) {
   const CelField names[] = {{.name = "envs"},   {.name = "algos"},   {.name = "mdps"},
                             {.name = "fields"}, {.name = "presets"}, {0}};
   const char *nearest = cel_fields_nearest(names, what);
-  if (nearest)
-    return cel_fail(CEL_E_NAME, "nothing to list as '%s': did you mean '%s'?", what, nearest);
+  if (nearest) return cel_fail(CEL_E_NAME, "unknown list '%s'; did you mean '%s'?", what, nearest);
   return cel_fail(CEL_E_NAME,
-                  "nothing to list as '%s'; there are envs, algos, mdps, fields, presets", what);
+                  "unknown list '%s'; the lists are envs, algos, mdps, fields and presets", what);
 }
 
 static int run(int argc, char **argv) {
@@ -247,7 +246,7 @@ static int run(int argc, char **argv) {
                              "what to list (envs, algos, mdps, fields or presets)");
   if (status == CEL_OK && options.json) {
     json = cJSON_CreateArray();
-    if (!json) status = cel_fail(CEL_E_MEMORY, "no memory for a list");
+    if (!json) status = cel_fail(CEL_E_MEMORY, "not enough memory for a list");
   }
   if (status == CEL_OK) status = list(&args, json);
   if (status == CEL_OK && json) {
@@ -263,10 +262,10 @@ const CliCommand cli_list = {
     .name = "list",
     .help = "list --help",
     .usage = "celsius list envs|algos|mdps|fields|presets [ALGO|ENV|MDP] [--json]",
-    .doc =
-        "Lists environments, algorithms, finite problems (mdps), fields or presets. `celsius list "
-        "fields sac` lists what an algorithm takes, `celsius list fields Pendulum-v1` an "
-        "environment, `celsius list fields grid` a finite problem.",
+    .doc = "Lists environments, algorithms, finite problems (mdps), fields or presets. A field is "
+           "a setting with a flag of its own. `celsius list fields sac` lists the fields of an "
+           "algorithm, `celsius list fields Pendulum-v1` those of an environment, and `celsius "
+           "list fields grid` the arguments of a finite problem.",
     .details = "Examples\n"
                "  celsius list envs\n"
                "  celsius list mdps\n"

@@ -1,4 +1,4 @@
-/// Messages on the error stream, results on the output; numbers for people.
+/// Messages on the error stream, and numbers as people write them.
 #include "cli.h"
 
 #include <errno.h>
@@ -13,7 +13,6 @@ void cli_message_prefix(const char *prefix) {
 }
 
 int cli_error(CelStatus status) {
-  // A run that was stopped on request is no error, but the message and the code are told all the same.
   const char *kind = status == CEL_E_INTERRUPTED ? "" : "error: ";
   fprintf(stderr, "celsius: %s%s%s\n", kind, message_prefix, cel_error());
   return (int)status;
@@ -30,7 +29,7 @@ void cli_note(const char *format, ...) {
 
 CelStatus cli_flush(void) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return CEL_OK;
-  return cel_fail(CEL_E_IO, "standard output: write: %s", strerror(errno));
+  return cel_fail(CEL_E_IO, "standard output: cannot be written: %s", strerror(errno));
 }
 
 const char *cli_count(char text[32], int64_t n) {

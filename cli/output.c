@@ -1,5 +1,5 @@
-/// Output files: checked before any work is done, so that a bad name costs nothing, and written whole or
-/// not at all.
+/// Output files. Their names are checked before any work is done, and a file is written completely
+/// or not at all.
 #include "cli.h"
 
 #include <errno.h>
@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/// True when the path ends in one of "png|svg", in any case. "|csv|txt" allows a name without an ending.
+/// True if the path has one of the endings "png|svg", in upper or lower case. "|csv|txt" also
+/// allows a name without an ending.
 static bool has_ending(const char *path, const char *endings) {
   const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
   const char *dot = strrchr(base, '.');
@@ -23,7 +24,7 @@ static bool has_ending(const char *path, const char *endings) {
   return false;
 }
 
-/// "png|svg" -> ".png or .svg".
+/// Turns "png|svg" into ".png or .svg".
 static void list_endings(const char *endings, char *text, size_t size) {
   size_t used = 0;
   text[0] = 0;
@@ -40,26 +41,27 @@ static void list_endings(const char *endings, char *text, size_t size) {
   }
 }
 
-/// Whether a file can be written there. A file that does not exist yet is tried by making one beside
-/// it.
+/// Checks that a file can be written. If it does not exist, a temporary file beside it is created
+/// and removed.
 static CelStatus check_writable(const char *flag, const char *path) {
   char probe[CEL_PATH_MAX + 16];
   struct stat info;
   const bool exists = stat(path, &info) == 0;
   if (exists && S_ISDIR(info.st_mode))
-    return cel_fail(CEL_E_IO, "%s %s: this is a folder; name a file in it", flag, path);
+    return cel_fail(CEL_E_IO, "%s %s: this is a folder; give the name of a file", flag, path);
   if (exists && !S_ISREG(info.st_mode)) return CEL_OK; // a device or a pipe
   if (exists && access(path, W_OK) != 0)
-    return cel_fail(CEL_E_IO, "%s %s: %s", flag, path, strerror(errno));
+    return cel_fail(CEL_E_IO, "%s %s: cannot be written: %s", flag, path, strerror(errno));
   snprintf(probe, sizeof probe, "%s.XXXXXX", path);
   const int file = mkstemp(probe);
-  if (file < 0) return cel_fail(CEL_E_IO, "%s %s: %s", flag, path, strerror(errno));
+  if (file < 0)
+    return cel_fail(CEL_E_IO, "%s %s: cannot be written: %s", flag, path, strerror(errno));
   close(file);
   unlink(probe);
   return CEL_OK;
 }
 
-/// Whether a file is one that training left in a run folder.
+/// True for a file that training wrote into a run folder.
 static bool is_of_run(const char *path) {
   static const char *const own[] = {"best.safetensors", "final.safetensors", "progress.csv",
                                     "evaluations.csv",  "guarantee.csv",     "config.yaml"};
@@ -85,12 +87,11 @@ CelStatus cli_check_output(const char *flag, const char *path, const char *what,
   if (!path[0]) return CEL_OK;
   if (endings && !has_ending(path, endings)) {
     list_endings(endings, list, sizeof list);
-    return cel_fail(CEL_E_ARGUMENT, "%s %s: the name of %s ends in %s", flag, path, what, list);
+    return cel_fail(CEL_E_ARGUMENT, "%s %s: the name of %s must end in %s", flag, path, what, list);
   }
   if (is_of_run(path))
     return cel_fail(CEL_E_IO,
-                    "%s %s: a run has left this file, and it is not overwritten; choose another "
-                    "name",
+                    "%s %s: this file belongs to a run and is not overwritten; choose another name",
                     flag, path);
   return check_writable(flag, path);
 }
@@ -101,7 +102,7 @@ static ssize_t put_bytes(void *cookie, const char *bytes, size_t n) {
   CliFile *file = cookie;
   if (cel_file_write(file->file, bytes, n) == CEL_OK) return (ssize_t)n;
   file->failed = true;
-  return 0; // an error, to stdio
+  return 0; // stdio takes this as an error
 }
 
 CelStatus cli_file_open(CliFile *file, const char *path) {
@@ -111,11 +112,11 @@ CelStatus cli_file_open(CliFile *file, const char *path) {
   file->stream = fopencookie(file, "w", (cookie_io_functions_t){.write = put_bytes});
   if (file->stream) return CEL_OK;
   cel_file_destroy(file->file);
-  return cel_fail(CEL_E_MEMORY, "%s: no memory to write it", path);
+  return cel_fail(CEL_E_MEMORY, "%s: not enough memory to write this file", path);
 }
 
 CelStatus cli_file_close(CliFile *file, CelStatus status) {
-  // What stdio still holds goes out first. Its error is that of a write, which left a message.
+  // fclose writes what stdio still buffers. If that fails, cel_file_write has left the message.
   const bool flushed = fclose(file->stream) == 0 && !file->failed;
   if (status == CEL_OK && !flushed) status = CEL_E_IO;
   if (status == CEL_OK) status = cel_file_commit(file->file);

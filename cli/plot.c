@@ -1,4 +1,4 @@
-/// celsius plot: learning curves of runs as a picture.
+/// celsius plot: draws learning curves of runs.
 #include "cli.h"
 
 #include "celsius/plot.h"
@@ -42,8 +42,8 @@ const CliCommand cli_plot = {
     .help = "plot --help",
     .usage = "celsius plot RUN... [--out curve.png]",
     .doc = "Draws learning curves as PNG or SVG. Runs that differ only in their seed become one "
-           "curve: their interquartile mean with a bootstrap band. A folder of runs stands for all "
-           "the runs in it. The same run given twice counts once.",
+           "curve: their interquartile mean with a bootstrap confidence band. A folder of runs "
+           "stands for all runs in it. A run that is given twice counts once.",
     .details = "Examples\n"
                "  celsius plot runs/sac-Pendulum-v1-1\n"
                "  celsius plot runs/sac-Pendulum-v1-seeds runs/other --out compare.svg\n"

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REDRAW 0.1    // seconds between two pictures of the bar
-#define LINE_LEAST 1. // seconds between two lines at least
-#define LINE_MOST 30. // and at most
+#define REDRAW 0.1    // seconds between two drawings of the bar
+#define LINE_LEAST 1. // minimum and
+#define LINE_MOST 30. // maximum seconds between two lines
 
 CliBar cli_bar(bool quiet) {
   CliBar bar = {.quiet = quiet, .shown = -1, .tenth = -1};
@@ -21,7 +21,7 @@ CliBar cli_bar(bool quiet) {
   return bar;
 }
 
-/// Everything but the bar itself: steps, speed, time left, returns.
+/// Writes the text beside the bar: steps, speed, time left, returns.
 static void describe(const CelProgress *p, bool with_returns, char *text, size_t size) {
   char steps[32], total[32], rate[32], eta[32];
   int n = snprintf(text, size, "%s/%s  ETA %s  %s steps/s", cli_count(steps, p->steps),
@@ -33,10 +33,10 @@ static void describe(const CelProgress *p, bool with_returns, char *text, size_t
     snprintf(text + n, size - (size_t)n, "  eval %.4g", p->eval_return);
 }
 
-/// "███████▌      ": in eighths of a column where the terminal can.
-static void draw(char *out, int width, double share, bool utf8) {
+/// Draws "███████▌      ", in eighths of a column if the terminal has UTF-8.
+static void draw(char *out, int width, double fraction, bool utf8) {
   static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const int units = (int)(share * width * 8), full = units / 8;
+  const int units = (int)(fraction * width * 8), full = units / 8;
   int column = 0;
   for (; column < full && column < width; column++) out += sprintf(out, "%s", utf8 ? "█" : "#");
   if (column < width && units % 8) {
@@ -46,7 +46,8 @@ static void draw(char *out, int width, double share, bool utf8) {
   for (; column < width; column++) out += sprintf(out, "%s", utf8 ? " " : ".");
 }
 
-/// Bytes of the text that fit in `room` columns, cut between its parts, which stand two blanks apart.
+/// Bytes of the text that fit in `room` columns. The text is cut between its parts, which are
+/// separated by two blanks.
 static int fitting(const char *text, int room) {
   int n = (int)strlen(text);
   while (n > room && n > 0) do
@@ -55,44 +56,45 @@ static int fitting(const char *text, int room) {
   return n;
 }
 
-/// The bar's width depends on the terminal alone, so that it does not jump as the text changes. What
-/// does not fit is left out: first the long text, then the end of the brief one.
+/// The width of the bar depends on the terminal only, so that it does not change with the text. If
+/// the long text does not fit, the brief one is used, cut at its end.
 static void show_bar(CliBar *bar, const CliProgress *p) {
   char line[4 * 64];
   const int columns = cli_columns(stderr), head = bar->label ? (int)strlen(bar->label) + 1 : 0;
   const int width = columns < 60 ? 6 : columns < 100 ? 14 : 24;
   const int room = columns - 1 - head - 5 - 2 - width - 2; // percent, edges, blanks
   const char *text = (int)strlen(p->text) <= room ? p->text : p->brief;
-  draw(line, width, p->share, bar->utf8);
+  draw(line, width, p->fraction, bar->utf8);
   fprintf(stderr, "\r%s%s%3d%% %s%s%s  %.*s\033[K", bar->label ? bar->label : "",
-          bar->label ? " " : "", (int)(p->share * 100), bar->utf8 ? "▕" : "[", line,
+          bar->label ? " " : "", (int)(p->fraction * 100), bar->utf8 ? "▕" : "[", line,
           bar->utf8 ? "▏" : "]", fitting(text, room), text);
   fflush(stderr);
   bar->drawn = true;
 }
 
-/// A line now and then; true when it was time for one, or when there is nothing to tell yet.
+/// Prints a line if enough time has passed. Returns true if the bar's state should be updated: a
+/// line was printed, or this is the start of the run.
 static bool show_line(CliBar *bar, const CliProgress *p) {
   const double passed = p->seconds - bar->shown;
-  const int tenth = (int)(p->share * 10);
-  const bool last = p->share >= 1 && bar->tenth < 10;
-  if (bar->shown < 0 && !last) return true; // nothing to tell at the very start
+  const int tenth = (int)(p->fraction * 10);
+  const bool last = p->fraction >= 1 && bar->tenth < 10;
+  if (bar->shown < 0 && !last) return true; // no line at the very start
   if (!last && (passed < LINE_LEAST || (tenth == bar->tenth && passed < LINE_MOST))) return false;
   fprintf(stderr, "%s%s%3d%%  %s\n", bar->label ? bar->label : "", bar->label ? " " : "",
-          (int)(p->share * 100), p->text);
+          (int)(p->fraction * 100), p->text);
   return true;
 }
 
 void cli_bar_draw(CliBar *bar, const CliProgress *p) {
   if (bar->quiet) return;
   if (bar->terminal) {
-    if (bar->shown >= 0 && p->seconds - bar->shown < REDRAW && p->share < 1) return;
+    if (bar->shown >= 0 && p->seconds - bar->shown < REDRAW && p->fraction < 1) return;
     show_bar(bar, p);
   } else if (!show_line(bar, p)) {
     return;
   }
   bar->shown = p->seconds;
-  bar->tenth = (int)(p->share * 10);
+  bar->tenth = (int)(p->fraction * 10);
 }
 
 void cli_bar_show(CliBar *bar, const CelProgress *p) {

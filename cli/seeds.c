@@ -1,7 +1,8 @@
-/// Several seeds of one run: a process each, so that one that fails takes no other with it.
+/// Trains several seeds of one run. Each seed is a process of its own, so that a failure does not
+/// affect the others.
 ///
-/// A child tells its parent of progress through a pipe, one fixed-size message at a time, and
-/// speaks to the error stream itself only when it fails.
+/// A child reports its progress to the parent through a pipe, in messages of fixed size. It prints
+/// notes and errors to the error stream itself.
 #include "cli.h"
 #include "train_guarantee.h"
 
@@ -25,7 +26,7 @@ enum { SEEDS_MAX = 10000 };
 
 // ---- the list
 
-/// One whole number; *text moves past it.
+/// Parses one whole number and moves *text past it.
 static CelStatus take_number(const char **text, uint64_t *out) {
   char digits[32];
   const size_t n = strspn(*text, "0123456789");
@@ -35,13 +36,16 @@ static CelStatus take_number(const char **text, uint64_t *out) {
   digits[n] = 0;
   errno = 0;
   *out = strtoull(digits, NULL, 10);
-  if (errno) return cel_fail(CEL_E_RANGE, "--seeds: %s is too large", digits);
+  if (errno)
+    return cel_fail(CEL_E_RANGE, "--seeds: %s is too large; the largest seed is %llu", digits,
+                    (unsigned long long)UINT64_MAX);
   *text += n;
   return CEL_OK;
 }
 
 static CelStatus add_seed(uint64_t **seeds, int *n, uint64_t seed) {
-  if (*n == SEEDS_MAX) return cel_fail(CEL_E_RANGE, "--seeds: more than %d", SEEDS_MAX);
+  if (*n == SEEDS_MAX)
+    return cel_fail(CEL_E_RANGE, "--seeds: the list has more than %d seeds", SEEDS_MAX);
   (*seeds)[(*n)++] = seed;
   return CEL_OK;
 }
@@ -51,10 +55,10 @@ static int by_seed(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/// Looks for a seed that is there twice, in a sorted copy: a range may hold thousands.
+/// Reports a repeated seed. The copy is sorted, because a list may have thousands of seeds.
 static CelStatus check_once(const uint64_t *seeds, int n) {
   uint64_t *sorted = malloc((size_t)n * sizeof *sorted);
-  if (!sorted) return cel_fail(CEL_E_MEMORY, "no memory for a list of seeds");
+  if (!sorted) return cel_fail(CEL_E_MEMORY, "not enough memory for a list of seeds");
   memcpy(sorted, seeds, (size_t)n * sizeof *sorted);
   qsort(sorted, (size_t)n, sizeof *sorted, by_seed);
   CelStatus status = CEL_OK;
@@ -76,8 +80,9 @@ static CelStatus parse_into(const char *list, uint64_t **seeds, int *n) {
       text += 2;
       status = take_number(&text, &to);
       if (status == CEL_OK && to < from)
-        status = cel_fail(CEL_E_RANGE, "--seeds: %llu..%llu runs backwards",
-                          (unsigned long long)from, (unsigned long long)to);
+        status = cel_fail(CEL_E_RANGE, "--seeds: %llu..%llu runs backwards; write %llu..%llu",
+                          (unsigned long long)from, (unsigned long long)to, (unsigned long long)to,
+                          (unsigned long long)from);
     }
     for (uint64_t seed = from; status == CEL_OK; seed++) {
       status = add_seed(seeds, n, seed);
@@ -93,7 +98,7 @@ static CelStatus parse_into(const char *list, uint64_t **seeds, int *n) {
 CelStatus cli_seeds_parse(const char *text, uint64_t **seeds, int *n) {
   *n = 0;
   *seeds = calloc(SEEDS_MAX, sizeof **seeds);
-  if (!*seeds) return cel_fail(CEL_E_MEMORY, "no memory for a list of seeds");
+  if (!*seeds) return cel_fail(CEL_E_MEMORY, "not enough memory for a list of seeds");
   CelStatus status = parse_into(text, seeds, n);
   if (status == CEL_OK) status = check_once(*seeds, *n);
   if (status == CEL_OK) return CEL_OK;
@@ -104,25 +109,25 @@ CelStatus cli_seeds_parse(const char *text, uint64_t **seeds, int *n) {
 
 // ---- a child
 
-/// What goes through the pipe; smaller than PIPE_BUF, so that it arrives whole.
+/// A message of the pipe. It is smaller than PIPE_BUF, so a write is atomic.
 typedef struct Message {
   bool done;
   CelProgress progress;
   CelRunResult result;
 } Message;
 
-_Static_assert(sizeof(Message) <= PIPE_BUF, "a message arrives whole, or not at all");
+_Static_assert(sizeof(Message) <= PIPE_BUF, "a message arrives complete or not at all");
 
 static void send_message(int fd, const Message *message) {
   ssize_t n;
   do n = write(fd, message, sizeof *message);
   while (n < 0 && errno == EINTR);
-} // a full pipe drops a report of progress; the last message is sent on a blocking one
+} // a full pipe drops a progress report; the last message is sent with blocking writes
 
-/// What the hooks of a child know.
+/// User data of a child's hooks.
 typedef struct Child {
   int fd;
-  TrainGuarantee guarantee; ///< of a run that is certified
+  TrainGuarantee guarantee; ///< used if the run is checked
 } Child;
 
 static void child_progress(void *user, const CelProgress *progress) {
@@ -155,11 +160,11 @@ typedef enum State { WAITING, RUNNING, DONE, FAILED } State;
 
 typedef struct Job {
   State state;
-  bool broken; ///< a bound of a certified run did not hold
+  bool broken; ///< a bound of a checked run did not hold
   uint64_t seed;
   char folder[CEL_PATH_MAX];
-  bool fresh;    ///< the folder was made here and holds nothing but its config.yaml
-  int64_t steps; ///< planned
+  bool fresh;    ///< this process made the folder, and it holds only config.yaml
+  int64_t steps; ///< planned steps
   pid_t pid;
   int fd;
   int code; ///< exit code
@@ -168,21 +173,21 @@ typedef struct Job {
 } Job;
 
 typedef struct Group {
-  const CelSetup *setup; ///< NULL: runs that go on
+  const CelSetup *setup; ///< NULL: the runs are resumed
   const CliSeeds *options;
   char folder[CEL_PATH_MAX];
   Job *jobs;
   int n, at_once;
-  bool plugin; ///< the environment comes from a shared object
+  bool plugin; ///< the environment is a plugin
   bool told_stop;
   CliBar bar;
   char label[64];
 } Group;
 
-/// The children end with their parent, however that ends: a signal asks them to save and stop.
+/// If the parent ends for any reason, a signal asks the child to save and stop.
 static void follow_parent(pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (getppid() != parent) raise(SIGTERM); // it ended before
+  if (getppid() != parent) raise(SIGTERM); // the parent has ended already
 }
 
 static _Noreturn void child(const Group *group, const Job *job, const CelSetup *setup, int fd,
@@ -192,9 +197,9 @@ static _Noreturn void child(const Group *group, const Job *job, const CelSetup *
   follow_parent(parent);
   snprintf(prefix, sizeof prefix, "seed %llu: ", (unsigned long long)job->seed);
   cli_message_prefix(prefix);
-  // A certified run stays certified, so that its table has no holes. Several runs would mix their
-  // rows on the output, so each writes only its own guarantee.csv.
-  const bool certified = train_guarantee_was(job->folder);
+  // A run that was trained with --guarantee keeps its checks, so that its table is complete. The
+  // output would mix the rows of several runs, so each run writes only its guarantee.csv.
+  const bool checked = train_guarantee_was(job->folder);
   Child self = {.fd = fd, .guarantee = {.silent = true}};
   const CelRunHooks hooks = {.user = &self,
                              .note = child_note,
@@ -202,8 +207,8 @@ static _Noreturn void child(const Group *group, const Job *job, const CelSetup *
                              .overwrite = group->options->overwrite || job->fresh,
                              .progress = child_progress,
                              .stop = child_stop,
-                             .begun = certified ? child_begun : NULL,
-                             .updated = certified ? child_updated : NULL};
+                             .begun = checked ? child_begun : NULL,
+                             .updated = checked ? child_updated : NULL};
   fcntl(fd, F_SETFL, O_NONBLOCK);
   const CelStatus status = setup
                                ? cel_setup_train(setup, &hooks, &message.result)
@@ -212,7 +217,7 @@ static _Noreturn void child(const Group *group, const Job *job, const CelSetup *
   fcntl(fd, F_SETFL, 0);
   if (status != CEL_OK) _exit(cli_error(status));
   send_message(fd, &message);
-  const bool kept = !certified || train_guarantee_kept(&self.guarantee);
+  const bool kept = !checked || train_guarantee_kept(&self.guarantee);
   if (!kept) cli_note("guarantee BROKEN: see %s/guarantee.csv", job->folder);
   _exit(kept ? 0 : 1);
 }
@@ -225,33 +230,34 @@ static CelStatus make_folder(const char *path) {
     const char kept = *c;
     *c = 0;
     if (mkdir(part, 0777) != 0 && errno != EEXIST)
-      return cel_fail(CEL_E_IO, "%s: this folder cannot be made: %s", part, strerror(errno));
+      return cel_fail(CEL_E_IO, "%s: cannot create this folder: %s", part, strerror(errno));
     *c = kept;
     if (!kept) break;
   }
   struct stat info;
   if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
-    return cel_fail(CEL_E_IO, "%s: this is no folder; choose another name", path);
+    return cel_fail(CEL_E_IO, "%s: this is not a folder; choose another name", path);
   if (access(path, W_OK | X_OK) == 0) return CEL_OK;
-  return cel_fail(CEL_E_IO, "%s: nothing can be written here: %s", path, strerror(errno));
+  return cel_fail(CEL_E_IO, "%s: cannot write to this folder: %s", path, strerror(errno));
 }
 
-/// The folder of several runs is not that of a single one.
+/// Refuses the folder of a single run.
 static CelStatus check_no_run(const char *folder) {
   char config[CEL_PATH_MAX];
   const int n = snprintf(config, sizeof config, "%s/config.yaml", folder);
   if (n >= (int)sizeof config)
-    return cel_fail(CEL_E_RANGE, "the folder '%.60s...' has too long a name", folder);
+    return cel_fail(CEL_E_RANGE, "the name of the folder '%.60s...' is too long", folder);
   if (access(config, F_OK) != 0) return CEL_OK;
-  return cel_fail(CEL_E_IO, "%s: a single run is here already; choose another folder", folder);
+  return cel_fail(CEL_E_IO, "%s: this folder holds a single run; choose another folder", folder);
 }
 
-/// Whether an environment's id is FILE.so:Name; no id of the library has a colon.
+/// True for an environment of a plugin, FILE.so:Name. No id of the library has a colon.
 static bool is_plugin(const char *env) {
   return strchr(env, ':') != NULL;
 }
 
-/// The folder of all seeds: --out, or the first free runs/ALGO-ENV-seeds, -2, ...
+/// Chooses the folder of all seeds: --out, or the first unused one of runs/ALGO-ENV-seeds,
+/// runs/ALGO-ENV-seeds-2, ...
 static CelStatus choose_folder(Group *group) {
   const CelRunConfig *run = &group->setup->run;
   if (run->out[0]) {
@@ -267,7 +273,7 @@ static CelStatus choose_folder(Group *group) {
     if (k > 1) snprintf(group->folder + n, sizeof group->folder - (size_t)n, "-%d", k);
     if (mkdir(group->folder, 0777) == 0) return CEL_OK;
     if (errno != EEXIST)
-      return cel_fail(CEL_E_IO, "%s: this folder cannot be made: %s", group->folder,
+      return cel_fail(CEL_E_IO, "%s: cannot create this folder: %s", group->folder,
                       strerror(errno));
   }
   return status;
@@ -277,18 +283,18 @@ static CelStatus name_folder(const Group *group, Job *job) {
   const int n = snprintf(job->folder, sizeof job->folder, "%s/seed-%llu", group->folder,
                          (unsigned long long)job->seed);
   if (n >= (int)sizeof job->folder)
-    return cel_fail(CEL_E_RANGE, "the folder '%.60s...' has too long a name", group->folder);
+    return cel_fail(CEL_E_RANGE, "the name of the folder '%.60s...' is too long", group->folder);
   return CEL_OK;
 }
 
-/// The folder of a run that has not begun, with its settings.
+/// Makes the folder of a run that has not started, with its config.yaml.
 static CelStatus make_run(Group *group, Job *job) {
   char path[CEL_PATH_MAX + 16];
   CelSetup setup = *group->setup;
   job->steps = setup.run.steps;
   const CelStatus status = name_folder(group, job);
   if (status != CEL_OK || mkdir(job->folder, 0777) != 0)
-    return status; // the run says what is wrong
+    return status; // if the folder cannot be made, the run itself reports why
   job->fresh = true;
   setup.run.seed = job->seed, setup.run.out[0] = 0;
   snprintf(path, sizeof path, "%s/config.yaml", job->folder);
@@ -304,7 +310,8 @@ static CelStatus start_job(Group *group, Job *job) {
     snprintf(setup.run.out, sizeof setup.run.out, "%s", job->folder);
   }
   const pid_t parent = getpid();
-  if (pipe2(ends, O_CLOEXEC) != 0) return cel_fail(CEL_E_MEMORY, "pipe: %s", strerror(errno));
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return cel_fail(CEL_E_MEMORY, "cannot make a pipe: %s", strerror(errno));
   fflush(stdout);
   fflush(stderr);
   job->pid = fork();
@@ -315,7 +322,7 @@ static CelStatus start_job(Group *group, Job *job) {
   close(ends[1]);
   if (job->pid < 0) {
     close(ends[0]);
-    return cel_fail(CEL_E_MEMORY, "fork: %s", strerror(errno));
+    return cel_fail(CEL_E_MEMORY, "cannot start a process: %s", strerror(errno));
   }
   job->fd = ends[0];
   job->state = RUNNING;
@@ -329,7 +336,7 @@ static int count_state(const Group *group, State state) {
   return n;
 }
 
-/// One bar for all: steps of all, the mean return of those that have one.
+/// Shows one bar for all runs: their total steps, and the mean of their returns.
 static void show(Group *group, double start) {
   CelProgress all = {.mean_return = (double)NAN, .eval_return = (double)NAN};
   double returns = 0, evals = 0;
@@ -350,7 +357,7 @@ static void show(Group *group, double start) {
   clock_gettime(CLOCK_MONOTONIC, &now);
   all.seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - start;
   all.fraction = (double)all.steps / (double)all.total_steps;
-  if (all.steps >= all.total_steps) { // no run is left whose speed could be shown: that of all
+  if (all.steps >= all.total_steps) { // no run is active, so show the average speed of all
     all.steps_per_second = all.seconds > 0 ? (double)all.steps / all.seconds : 0;
     all.fraction = 1;
   }
@@ -370,7 +377,8 @@ static void end_job(Group *group, Job *job) {
     job->state = FAILED;
     job->code = WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
     if (WIFSIGNALED(status)) {
-      cli_note("seed %llu was ended by signal %d", (unsigned long long)job->seed, WTERMSIG(status));
+      cli_note("seed %llu: the process was ended by signal %d", (unsigned long long)job->seed,
+               WTERMSIG(status));
       job->code = 128 + WTERMSIG(status);
     }
     return;
@@ -382,7 +390,7 @@ static void end_job(Group *group, Job *job) {
              job->result.mean_return, cli_duration(duration, job->result.seconds));
 }
 
-/// Takes in what the children sent; ends those whose pipe was closed.
+/// Reads the messages of the children. Ends the jobs whose pipe is closed.
 static void receive(Group *group) {
   for (int i = 0; i < group->n; i++) {
     Job *job = &group->jobs[i];
@@ -414,8 +422,9 @@ static int count_alive(const Group *group) {
   return n;
 }
 
-/// Passes a request to stop on. A terminal's Ctrl-C, or a signal to the whole group, has reached the children already,
-/// and a second one of its kind would end them unsaved: hence another signal.
+/// Passes a request to stop to the children, once. Ctrl-C on a terminal, or a signal to the process
+/// group, has reached them already. A second signal of that kind would end them before they are
+/// saved, so this one is SIGUSR1.
 static void pass_stop(Group *group) {
   if (!cli_stop_asked() || group->told_stop) return;
   group->told_stop = true;
@@ -438,7 +447,7 @@ static CelStatus run_group(Group *group) {
     pass_stop(group);
     if (count_alive(group)) show(group, began);
   }
-  if (count_state(group, DONE) == group->n) show(group, began); // the line that says 100%
+  if (count_state(group, DONE) == group->n) show(group, began); // the line with 100%
   return status;
 }
 
@@ -449,7 +458,8 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/// Mean, and interquartile mean: without the lowest and the highest n/4, rounded down, as plots have it.
+/// Computes the mean and the interquartile mean of the returns. The latter leaves out the lowest
+/// and the highest floor(n/4) runs, as plots do.
 static void average(const Group *group, double *mean, double *middle) {
   double *values = calloc((size_t)group->n, sizeof *values);
   double sum = 0, inner = 0;
@@ -488,7 +498,7 @@ static CelStatus print_json(const Group *group) {
   cJSON_AddNumberToObject(json, "iqm_return", middle);
   char *text = cJSON_Print(json);
   cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
   puts(text);
   free(text);
   return CEL_OK;
@@ -511,7 +521,7 @@ static void print_table(const Group *group) {
   }
   printf("mean %.5g, interquartile mean %.5g\n", mean, middle);
   char folder[CLI_QUOTE_MAX];
-  printf("what now    celsius plot %s --out curve.png\n",
+  printf("next step   celsius plot %s --out curve.png\n",
          cel_shell_quote(folder, sizeof folder, group->folder));
 }
 
@@ -523,8 +533,8 @@ static int exit_code(const Group *group) {
   return count_state(group, WAITING) ? CEL_E_INTERRUPTED : CEL_OK;
 }
 
-/// Whether all runs that go on at once fit into memory. Each run checks itself too, but what another one will fill later
-/// still counts as free then.
+/// Checks that all simultaneous runs together fit into memory. Each run checks itself too, but at
+/// that time the buffers of the others still count as free.
 static CelStatus check_memory(const Group *group) {
   static const double gib = 1024.0 * 1024.0 * 1024.0;
   const CelRunConfig *run = &group->setup->run;
@@ -544,8 +554,8 @@ static CelStatus check_memory(const Group *group) {
     const double each = (double)cel_tensors_bytes(cel_agent_tensors(agent));
     if (runs * each > (double)info.memory_available)
       status = cel_fail(CEL_E_MEMORY,
-                        "%d runs at once need %.3g GiB, %.3g GiB each, but %.3g GiB are left; take "
-                        "fewer jobs",
+                        "%d runs at once need %.3g GiB (%.3g GiB each), but only %.3g GiB are "
+                        "available; use fewer --jobs",
                         runs, runs * each / gib, each / gib, (double)info.memory_available / gib);
   }
   cel_agent_destroy(agent);
@@ -553,7 +563,7 @@ static CelStatus check_memory(const Group *group) {
   return status;
 }
 
-/// Runs the jobs of a group whose folder is chosen; tells what came of them.
+/// Runs the jobs of a group and prints the summary. Returns the exit code.
 static int finish(Group *group, CelStatus status) {
   if (status == CEL_OK) {
     if (!group->bar.quiet)
@@ -570,7 +580,7 @@ static int finish(Group *group, CelStatus status) {
   }
   if (code == CEL_E_INTERRUPTED && count_state(group, DONE) < group->n) {
     char folder[CLI_QUOTE_MAX];
-    cli_note("go on with all runs: celsius train --resume %s%s",
+    cli_note("to resume all runs: celsius train --resume %s%s",
              cel_shell_quote(folder, sizeof folder, group->folder),
              group->plugin ? " --allow-plugins" : "");
   }
@@ -586,7 +596,7 @@ int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, const Cli
                  .plugin = is_plugin(setup->run.env),
                  .bar = cli_bar(options->quiet)};
   group.jobs = calloc((size_t)n, sizeof *group.jobs);
-  if (!group.jobs) return cli_error(cel_fail(CEL_E_MEMORY, "no memory for %d runs", n));
+  if (!group.jobs) return cli_error(cel_fail(CEL_E_MEMORY, "not enough memory for %d runs", n));
   cli_signals_install();
   CelStatus status = check_memory(&group);
   if (status == CEL_OK) status = choose_folder(&group);
@@ -597,9 +607,9 @@ int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, const Cli
   return finish(&group, status);
 }
 
-// ---- going on
+// ---- resuming
 
-/// The number K of a run's folder seed-K in a folder; false where it is none.
+/// Finds the seed K of a run's folder "seed-K". Returns false if `name` is not the folder of a run.
 static bool seed_of(const char *folder, const char *name, uint64_t *seed) {
   char config[CEL_PATH_MAX];
   const char *digits = name + 5;
@@ -628,7 +638,7 @@ static int by_job_seed(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/// The runs of a folder, by seed.
+/// Finds the runs of a folder, sorted by seed.
 static CelStatus find_runs(Group *group) {
   DIR *dir = opendir(group->folder);
   uint64_t seed;
@@ -640,7 +650,7 @@ static CelStatus find_runs(Group *group) {
   return CEL_OK;
 }
 
-/// A run's folder, and how many steps it is to have.
+/// Sets a job's folder and its planned steps. Notes in the group if its environment is a plugin.
 static CelStatus find_plan(Group *group, Job *job) {
   char path[CEL_PATH_MAX + 16], steps[CEL_TEXT_MAX] = "", env[CEL_PATH_MAX] = "";
   bool found;
@@ -656,7 +666,7 @@ static CelStatus find_plan(Group *group, Job *job) {
 int cli_seeds_resume(const char *folder, const CliSeeds *options) {
   Group group = {.options = options, .at_once = options->jobs, .bar = cli_bar(options->quiet)};
   group.jobs = calloc(SEEDS_MAX, sizeof *group.jobs);
-  if (!group.jobs) return cli_error(cel_fail(CEL_E_MEMORY, "no memory for a list of runs"));
+  if (!group.jobs) return cli_error(cel_fail(CEL_E_MEMORY, "not enough memory for a list of runs"));
   snprintf(group.folder, sizeof group.folder, "%s", folder);
   for (size_t n = strlen(group.folder); n > 1 && group.folder[n - 1] == '/';) group.folder[--n] = 0;
   cli_signals_install();

@@ -1,4 +1,4 @@
-/// celsius solve --cpi: conservative policy iteration from the uniform policy, step by step.
+/// celsius solve --cpi: conservative policy iteration from the uniform policy.
 #include "solve.h"
 
 #include "celsius/safetensors.h"
@@ -8,15 +8,15 @@
 #include <string.h>
 #include <time.h>
 
-/// What the steps are told to.
+/// The steps so far.
 typedef struct Log {
   const Solve *solve;
   double gamma;
-  cJSON *rows;         ///< NULL: printed
-  bool header;         ///< it is
-  int64_t next;        ///< step that is printed next
-  double start;        ///< seconds
-  int64_t steps, held; ///< held: those that gained no less than their bound
+  cJSON *rows;         ///< NULL: rows are printed as text
+  bool header;         ///< the header was printed
+  int64_t next;        ///< the next step to print
+  double start;        ///< time of the monotonic clock, seconds
+  int64_t steps, held; ///< held: steps that gained at least their bound
 } Log;
 
 static double clock_now(void) {
@@ -41,11 +41,11 @@ static void add_row(cJSON *rows, int64_t iteration, const CelConservativeStep *s
   cJSON_AddItemToArray(rows, row);
 }
 
-/// The first ten steps, then ever fewer: the table stays short however long it takes. With --certify all; and any whose
-/// bound did not hold.
+/// The first ten steps are printed, then fewer and fewer, so that the table stays short.
+/// --guarantee prints all of them. A step below its bound is always printed.
 static bool is_printed(Log *log, int64_t iteration, const CelConservativeStep *step) {
   if (step->stopped) return iteration > 0;
-  if (iteration < log->next && step->held && !log->solve->options.certify) return false;
+  if (iteration < log->next && step->held && !log->solve->options.guarantee) return false;
   if (iteration >= log->next)
     log->next = iteration < 9 ? iteration + 1 : iteration + 1 + (iteration + 1) / 2;
   return true;
@@ -61,7 +61,8 @@ static void print_header(Log *log) {
 
 static void print_row(int64_t iteration, const CelConservativeStep *step) {
   if (step->stopped) {
-    printf("%9lld  no step is certain to gain more than the tolerance\n", (long long)iteration + 1);
+    printf("%9lld  no step is guaranteed to gain more than the tolerance\n",
+           (long long)iteration + 1);
     return;
   }
   printf("%9lld %13.8g %13.8g %9.3g %11.4g %11.4g %11.4g %11.4g %5s %9.2g\n",
@@ -131,7 +132,7 @@ static CelStatus write_files(const Solve *solve, double gamma, const CelConserva
   if (!options->out[0] && !options->plot[0]) return CEL_OK;
   double *V = malloc((size_t)mdp->states * sizeof *V), *Q = malloc((size_t)mdp->pairs * sizeof *Q);
   CelStatus status = V && Q ? evaluate(solve, gamma, pi, V, Q)
-                            : cel_fail(CEL_E_MEMORY, "no memory for a policy's values");
+                            : cel_fail(CEL_E_MEMORY, "not enough memory for a policy's values");
   const SolveTables tables = {V, Q, pi, 0};
   if (status == CEL_OK && solve_is_csv(options->out))
     status = solve_write_policy(mdp, &tables, options->out);
@@ -153,11 +154,11 @@ static void print_summary(const Log *log, const CelConservativeStep *last) {
   printf("\nvalue at start  %.10g (J), after %s step%s, %.3g s\n", last->J_next,
          cli_count(steps, log->steps), cli_s(log->steps), clock_now() - log->start);
   if (log->held == log->steps)
-    printf("guarantee       every step raised J by its bound at least; ");
+    printf("guarantee       every step raised J by at least its bound; ");
   else
-    printf("guarantee       BROKEN: %s of %s bound%s held; ", cli_count(held, log->held),
+    printf("guarantee       BROKEN: only %s of %s bound%s held; ", cli_count(held, log->held),
            cli_count(steps, log->steps), cli_s(log->steps));
-  printf("the optimum is at most %.2g above\n", last->gap);
+  printf("the optimum is at most %.2g higher\n", last->gap);
 }
 
 static CelStatus finish(Log *log, double gamma, const CelConservativeStep *last, double *pi,
@@ -195,7 +196,8 @@ CelStatus solve_cpi(Solve *solve) {
   Log log = {.solve = solve, .gamma = gamma, .start = clock_now()};
   double *pi = malloc((size_t)mdp->pairs * sizeof *pi);
   if (!pi)
-    return cel_fail(CEL_E_MEMORY, "no memory for a policy of %lld pairs", (long long)mdp->pairs);
+    return cel_fail(CEL_E_MEMORY, "not enough memory for a policy of %lld state-action pairs",
+                    (long long)mdp->pairs);
   uniform(mdp, pi);
   config.gamma = gamma, config.tolerance = solve->config.tolerance;
   config.max_iterations = solve->config.max_iterations;
@@ -206,7 +208,7 @@ CelStatus solve_cpi(Solve *solve) {
   }
   cel_set_interrupt_hook(time_is_up, &log);
   CelStatus status = cel_conservative_iteration(mdp, &config, pi, &last);
-  cel_set_interrupt_hook(NULL, NULL); // what was found is still evaluated and written
+  cel_set_interrupt_hook(NULL, NULL); // a stop must not interrupt evaluating and writing the result
   if (status == CEL_OK) status = finish(&log, gamma, &last, pi, json);
   if (status == CEL_OK && json) {
     status = solve_json_print(json);
@@ -215,9 +217,9 @@ CelStatus solve_cpi(Solve *solve) {
   cJSON_Delete(json);
   cJSON_Delete(log.rows);
   free(pi);
-  solve->broken = solve->options.certify && log.held < log.steps;
+  solve->broken = solve->options.guarantee && log.held < log.steps;
   if (status == CEL_OK && cli_stop_asked())
-    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld step%s; what is told holds",
+    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld step%s; the printed result is valid",
                       (long long)log.steps, cli_s(log.steps));
   return status;
 }

@@ -1,4 +1,5 @@
-/// celsius solve --q-learning: tabular soft Q-learning from sampled transitions, held against the exact solution.
+/// celsius solve --q-learning: tabular soft Q-learning from sampled transitions, compared with the
+/// exact solution.
 #include "solve.h"
 
 #include "celsius/q_learning.h"
@@ -8,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_MAX = 20000 }; ///< 1000 points in each of 16 factors of ten, and the last
+enum { ROWS_MAX = 20000 }; ///< at most 1000 rows per factor of ten, over 16 of them, and the last
 
-/// What is told of one round.
+/// A printed round.
 typedef struct Row {
   CelErrorPoint point;
   double samples, residual;
@@ -61,12 +62,13 @@ static bool on_progress(void *user, const CelQLearningProgress *now) {
   return !cli_stop_asked();
 }
 
-/// The slope of log error against log round over the last two factors of ten; NAN where there are too few points.
-static double slope(const Log *told) {
+/// The slope of log error against log round over the last two factors of ten, by least squares. NAN
+/// with fewer than four points. (A Log called `log` would hide the function.)
+static double slope(const Log *rounds) {
   double n = 0, x = 0, y = 0, xx = 0, xy = 0;
-  const double last = told->n ? told->rows[told->n - 1].point.round : 0;
-  for (int64_t i = 0; i < told->n; i++) {
-    const CelErrorPoint *p = &told->rows[i].point;
+  const double last = rounds->n ? rounds->rows[rounds->n - 1].point.round : 0;
+  for (int64_t i = 0; i < rounds->n; i++) {
+    const CelErrorPoint *p = &rounds->rows[i].point;
     if (p->round < last / 100 || !(p->error > 0)) continue;
     const double u = log(p->round), v = log(p->error);
     n++, x += u, y += v, xx += u * u, xy += u * v;
@@ -114,7 +116,7 @@ static CelStatus plot(const Log *log, const CelQLearning *learned) {
   const Solve *solve = log->solve;
   char subtitle[256];
   CelErrorPoint *point = calloc((size_t)log->n + 1, sizeof *point);
-  if (!point) return cel_fail(CEL_E_MEMORY, "no memory for a curve");
+  if (!point) return cel_fail(CEL_E_MEMORY, "not enough memory for a curve");
   for (int64_t i = 0; i < log->n; i++) point[i] = log->rows[i].point;
   solve_subtitle(subtitle, sizeof subtitle, "soft Q-learning", solve->mdp, learned->alpha,
                  learned->gamma, learned->value_start);
@@ -134,13 +136,13 @@ static CelStatus write_files(const Log *log, const CelQLearning *learned) {
   return status;
 }
 
-// ---- what is told at the end
+// ---- the summary
 
-/// What the learned policy loses of the exact J, by evaluating it exactly.
+/// Exact J of the optimum minus exact J of the learned policy.
 static CelStatus shortfall(const Log *log, const CelQLearning *learned, double *lost) {
   const CelMdp *mdp = log->solve->mdp;
   double bound, *V = malloc((size_t)mdp->states * sizeof *V);
-  if (!V) return cel_fail(CEL_E_MEMORY, "no memory for a policy's values");
+  if (!V) return cel_fail(CEL_E_MEMORY, "not enough memory for a policy's values");
   CelStatus status = cel_mdp_evaluate(mdp, learned->pi, learned->alpha, learned->gamma,
                                       CEL_EVALUATE_DIRECT, 1e-12, V, NULL, &bound);
   if (status == CEL_E_UNSUPPORTED)
@@ -159,24 +161,24 @@ static void print_summary(const Log *log, const CelQLearning *learned, double lo
   char rounds[32], samples[32], unvisited[32];
   const double rate = slope(log), error = distance(learned->Q, log->exact->Q, learned->pairs);
   const char *soft = learned->alpha > 0 ? "soft " : "";
-  printf("\nvalue at start  %.6g (J of the learned Q, at alpha %.6g), exactly %.6g\n",
+  printf("\nvalue at start  %.6g (J of the learned Q, at alpha %.6g); the exact J is %.6g\n",
          learned->value_start, learned->alpha, log->exact->value_start);
   printf("learned from    %s sample%s in %s %s round%s, %.3g s\n",
          cli_count(samples, learned->samples), cli_s(learned->samples),
          cli_count(rounds, learned->rounds), sampling_name(&log->solve->q), cli_s(learned->rounds),
          learned->seconds);
-  printf("error           %.4g, no Q is further from the exact one\n", error);
-  printf("bound           %.4g, known without it: sup-norm of TQ - Q (%.4g) over 1 - gamma\n",
+  printf("error           %.4g, the largest difference from the exact Q\n", error);
+  printf("bound           %.4g, without the exact Q: sup-norm of TQ - Q (%.4g) / (1 - gamma)\n",
          learned->bound, learned->residual);
   if (isfinite(rate))
-    printf("slope           %.2f of log error against log rounds, over the last factor of 100\n",
+    printf("slope           %.2f (log error against log rounds, over the last factor of 100)\n",
            rate);
   if (fabs(lost) > 1e-9 * fmax(1, fabs(log->exact->value_start)))
     printf("policy          its %sreturn is %.4g below the best\n", soft, lost);
   else
-    printf("policy          its %sreturn is the best, but for rounding\n", soft);
+    printf("policy          its %sreturn is the best, up to rounding\n", soft);
   if (learned->unvisited)
-    printf("never sampled   %s state-actions, whose Q is still 0\n",
+    printf("never sampled   %s state-action pairs; their Q is still 0\n",
            cli_count(unvisited, learned->unvisited));
 }
 
@@ -222,11 +224,12 @@ static CelStatus print_json(const Log *log, const CelQLearning *learned, double 
 
 // ---- learning
 
-/// The exact solution, to which everything is held. NULL where there is a horizon, which learning refuses.
+/// Finds the exact solution, the reference of every error. *out stays NULL if the problem has a
+/// horizon; cel_q_learning then fails with its own message.
 static CelStatus solve_exactly(Solve *solve, CelSolution **out) {
   if (solve->mdp->horizon) return CEL_OK;
   solve->config.tolerance = 1e-12;
-  return solve_one(solve, solve->alpha[0], "exactly first", out);
+  return solve_one(solve, solve->alpha[0], "exact solution", out);
 }
 
 static CelStatus learn(Solve *solve, Log *log) {
@@ -242,14 +245,14 @@ static CelStatus learn(Solve *solve, Log *log) {
     printf("%15s %19s %12s %12s %12s\n", "round", "samples", "error", "residual", "bound");
   }
   CelStatus status = cel_q_learning(solve->mdp, &config, &learned);
-  cel_set_interrupt_hook(NULL, NULL); // what was learned is still measured and written
+  cel_set_interrupt_hook(NULL, NULL); // a stop must not interrupt measuring and writing the result
   cli_bar_clear(&log->bar);
   if (status == CEL_OK) status = shortfall(log, learned, &lost);
   if (status == CEL_OK) status = write_files(log, learned);
   if (status == CEL_OK && solve->options.json) status = print_json(log, learned, lost);
   if (status == CEL_OK && !solve->options.json) print_summary(log, learned, lost);
   if (status == CEL_OK && cli_stop_asked())
-    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld round%s; what is told holds",
+    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld round%s; the printed result is valid",
                       (long long)learned->rounds, cli_s(learned->rounds));
   cel_q_learning_destroy(learned);
   return status;
@@ -260,9 +263,9 @@ CelStatus solve_q_learning(Solve *solve) {
   Log log = {.solve = solve, .bar = cli_bar(solve->options.quiet)};
   if (solve->options.plot[0] && solve->q.rounds < 2)
     return cel_fail(CEL_E_ARGUMENT,
-                    "--plot: one round is no curve of errors; --q.rounds 2 or more");
+                    "--plot: an error curve needs at least two rounds; raise --q.rounds");
   log.rows = calloc(ROWS_MAX, sizeof *log.rows);
-  if (!log.rows) return cel_fail(CEL_E_MEMORY, "no memory for %d rows", ROWS_MAX);
+  if (!log.rows) return cel_fail(CEL_E_MEMORY, "not enough memory for %d rows", ROWS_MAX);
   CelStatus status = solve_exactly(solve, &exact);
   log.exact = exact;
   if (status == CEL_OK) status = learn(solve, &log);

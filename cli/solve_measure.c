@@ -1,8 +1,9 @@
-/// What the value of a solution is made of: value = return + alpha entropy, where the return is that of the rewards alone
-/// and the entropy is in nats; both are discounted and over the start.
+/// Splits the value of a solution: value = return + alpha entropy. The return counts rewards only,
+/// and the entropy is in nats. Both are discounted and averaged over the start distribution.
 ///
-///     infinite horizon   d = (1 - gamma) sum_t gamma^t p_t;  return = sum_s d(s) r_pi(s)/(1 - gamma), entropy likewise
-///     T steps            p_t step by step
+///     infinite horizon   d = (1 - gamma) sum_t gamma^t p_t, the discounted state distribution
+///                        return = sum_s d(s) r_pi(s)/(1 - gamma); the entropy likewise
+///     T steps            p_t, propagated step by step
 #include "solve.h"
 
 #include <math.h>
@@ -16,7 +17,8 @@ static double entropy(const double *pi, int64_t n) {
   return sum;
 }
 
-/// Adds `weight` of what a distribution p (states) of states earns in one step under pi (pairs).
+/// Adds `weight` times the reward and entropy of one step under pi (pairs), with the state drawn
+/// from p (states).
 static void add_step(const CelMdp *mdp, const double *p, const double *pi, double weight,
                      SolveParts *parts) {
   for (int64_t s = 0; s < mdp->states; s++) {
@@ -29,7 +31,7 @@ static void add_step(const CelMdp *mdp, const double *p, const double *pi, doubl
   }
 }
 
-/// One step of a distribution: next = p P_pi; what ends is gone.
+/// One step of a state distribution: next = p P_pi. Transitions that end the episode are dropped.
 static void propagate(const CelMdp *mdp, const double *p, const double *pi, double *next) {
   memset(next, 0, (size_t)mdp->states * sizeof *next);
   for (int64_t s = 0; s < mdp->states; s++)
@@ -74,7 +76,7 @@ CelStatus solve_measure(const CelMdp *mdp, const CelSolution *solution, SolvePar
     return CEL_OK;
   }
   double *p = malloc(2 * (size_t)mdp->states * sizeof *p);
-  if (!p) return cel_fail(CEL_E_MEMORY, "no memory for a distribution of states");
+  if (!p) return cel_fail(CEL_E_MEMORY, "not enough memory for a state distribution");
   const CelStatus status = solution->horizon > 0 ? measure_steps(mdp, solution, p, parts)
                                                  : measure_endless(mdp, solution, p, parts);
   free(p);

@@ -1,4 +1,4 @@
-/// The policy of `celsius solve` for people and spreadsheets: --policy and --out FILE.csv.
+/// Writes the policy of `celsius solve` as text (--policy) and as a table (--out FILE.csv).
 #include "solve.h"
 
 #include <math.h>
@@ -25,7 +25,7 @@ void solve_print_policy(const CelMdp *mdp, const CelSolution *solution) {
   }
 }
 
-/// A number in as few digits as give it back.
+/// Writes a number in as few digits as read back to the same bits.
 static void write_number(FILE *table, double x, char after) {
   char text[32];
   for (int digits = 15; digits <= 17; digits++) {

@@ -1,4 +1,4 @@
-/// What `celsius solve` prints: the problem, the solution and its certificate; as text or JSON.
+/// Prints the problem, the solution and its certificate as text or JSON.
 #include "solve.h"
 
 #include <math.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 
 void solve_method_name(const CelSolution *solution, char text[CEL_TEXT_MAX]) {
-  const CelSolveConfig config = {.method = (int32_t)solution->method};
+  const CelSolveConfig config = {.method = solution->method};
   if (cel_fields_get(cel_solve_fields(), &config, "method", text, CEL_TEXT_MAX) < 0) text[0] = 0;
 }
 
@@ -35,18 +35,18 @@ void solve_print_problem(const CelMdp *mdp, double gamma) {
          gamma, horizon);
 }
 
-/// Why a solution is not certified.
+/// The reason why a solution is not certified.
 static const char *reason(const Solve *solve, const CelSolution *solution) {
   const CelSolveConfig *config = &solve->config;
   if (cli_stop_asked()) return "stopped on request";
   if (config->max_iterations && solution->iterations >= config->max_iterations)
-    return "the limit of iterations is reached";
+    return "--max-iterations was reached";
   if (config->max_seconds > 0 && solution->seconds >= config->max_seconds)
-    return "the limit of time is reached";
-  return "double precision certifies no more";
+    return "--max-seconds was reached";
+  return "double precision allows no smaller bound";
 }
 
-/// No more digits than the bound leaves certain.
+/// Writes a value without the decimals that its error bound leaves uncertain.
 static void certain_text(char text[64], double value, double bound) {
   const double decimals = floor(-log10(2 * bound));
   if (decimals >= 0 && decimals <= 300)
@@ -55,7 +55,7 @@ static void certain_text(char text[64], double value, double bound) {
     snprintf(text, 64, "%.6g", value);
 }
 
-/// max |V|, to which tolerances are relative.
+/// max |V|. Tolerances are relative to it.
 static double largest_value(const CelSolution *solution) {
   const int64_t n = solution->states * (solution->horizon > 0 ? solution->horizon : 1);
   double most = 0.0;
@@ -67,7 +67,8 @@ bool solve_unfinished(const CelSolution *solution) {
   return solution->horizon > 0 && isinf(solution->bound);
 }
 
-/// The parts of the value, unless the run was stopped before it was solved. Errors: those of solve_measure.
+/// Computes the parts of the value, unless the solver stopped early: the user would have to wait
+/// once more. Errors: CEL_E_INTERRUPTED, and those of solve_measure.
 static CelStatus find_parts(const Solve *solve, const CelSolution *solution, SolveParts *parts) {
   const bool limited = cli_stop_asked() || solve->config.max_seconds > 0;
   if (solve_unfinished(solution) || (!solution->certified && limited))
@@ -79,7 +80,7 @@ static void print_parts(const Solve *solve, const CelSolution *solution) {
   const double alpha = solution->alpha;
   char text[64];
   SolveParts parts;
-  fflush(stdout); // the value is there while the rest is worked out
+  fflush(stdout); // shows the value before the slower part
   if (find_parts(solve, solution, &parts) != CEL_OK) {
     printf("return          not computed: %s\n", cel_error());
     return;
@@ -97,9 +98,9 @@ void solve_print_solution(const Solve *solve, const CelSolution *solution) {
   char method[CEL_TEXT_MAX], iterations[32], sweeps[32], value[64];
   solve_method_name(solution, method);
   if (solve_unfinished(solution)) {
-    printf("value at start  not known: %s of %s time step%s solved, backward from the last (%s)\n",
+    printf("value at start  not known: only the last %s of %s time step%s solved (%s)\n",
            cli_count(iterations, solution->iterations), cli_count(sweeps, solution->horizon),
-           solution->horizon == 1 ? " is" : "s are", reason(solve, solution));
+           solution->horizon == 1 ? " was" : "s were", reason(solve, solution));
     return;
   }
   certain_text(value, solution->value_start, solution->bound);
@@ -114,7 +115,7 @@ void solve_print_solution(const Solve *solve, const CelSolution *solution) {
   if (solution->certified)
     printf("certified       yes: no value is off by more than %.2g\n", solution->bound);
   else
-    printf("certified       no (%s): values may be off by %.2g, asked for was %.2g\n",
+    printf("certified       no (%s): the error is at most %.2g, the tolerance %.2g\n",
            reason(solve, solution), solution->bound,
            solve->config.tolerance * fmax(1.0, largest_value(solution)));
 }
@@ -163,7 +164,7 @@ void solve_json_parts(cJSON *json, const Solve *solve, const CelSolution *soluti
 CelStatus solve_json_print(cJSON *json) {
   char *text = json ? cJSON_Print(json) : NULL;
   cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
   puts(text);
   free(text);
   return CEL_OK;

@@ -1,4 +1,4 @@
-/// The problem of `celsius solve`: a generator's name with its arguments as flags, or a file.
+/// The problem of `celsius solve`: a generator with its arguments as flags, or a file.
 #include "solve.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 enum { FIELDS_MAX = 64, GENERATORS_MAX = 64 };
 
-/// The nearest generator's name, or NULL.
+/// The name of the generator with the most similar name, or NULL.
 static const char *nearest_generator(const char *name) {
   CelField table[GENERATORS_MAX + 1] = {0};
   for (int i = 0; cel_mdp_generator_at(i) && i < GENERATORS_MAX; i++)
@@ -18,38 +18,35 @@ static const char *nearest_generator(const char *name) {
 static CelStatus fail_unknown(const char *name) {
   const char *nearest = nearest_generator(name);
   if (nearest)
-    return cel_fail(CEL_E_NAME, "no generator and no file '%s': did you mean '%s'?", name, nearest);
+    return cel_fail(CEL_E_NAME, "no generator or file is called '%s'; did you mean '%s'?", name,
+                    nearest);
   return cel_fail(CEL_E_NAME,
-                  "no generator and no file '%s'; `celsius list mdps` shows the generators", name);
+                  "no generator or file is called '%s'; `celsius list mdps` lists the generators",
+                  name);
 }
 
-/// A path, even of a file that is not there: then opening it says why.
+/// True for the name of a file and for anything that looks like a path. The error of opening a
+/// missing file is then the right one.
 static bool is_path(const char *name) {
   return access(name, F_OK) == 0 || strpbrk(name, "/.");
-}
-
-static bool is_gamma(const CelField *field) {
-  return strcmp(field->name, "gamma") == 0;
 }
 
 const CelField *solve_file_fields(void) {
   static const CelField fields[] = {
       {"horizon", CEL_FIELD_INT, offsetof(CelMdpLoadOptions, horizon), "-1", -1, 1e15, "steps",
-       NULL, NULL, "steps of an episode; 0: infinite; -1: the file's own, which is mostly infinite",
+       NULL, NULL, "time steps of an episode; 0: no limit; -1: as the file says (usually no limit)",
        ""},
       {"reward", CEL_FIELD_STRING, offsetof(CelMdpLoadOptions, reward), "", 0, 0, "NAME", NULL,
-       NULL,
-       "of PRISM's files with several reward structures: the one that counts, by name or number",
+       NULL, "PRISM files with several reward structures: the name or number of the one to use",
        ""},
       {0}};
   return fields;
 }
 
-/// Copies a table, all but gamma.
+/// The solver's --gamma replaces the problem's.
 static void copy_fields(SolveProblem *problem, const CelField *table) {
-  int n = 0;
-  for (const CelField *field = table; field->name && n < FIELDS_MAX - 1; field++)
-    if (!is_gamma(field)) problem->fields[n++] = *field;
+  static const CelField gamma[] = {{.name = "gamma"}, {0}};
+  cli_fields_except(problem->fields, FIELDS_MAX, table, gamma);
 }
 
 static CelStatus find_file(SolveProblem *problem, const char *name) {
@@ -57,7 +54,8 @@ static CelStatus find_file(SolveProblem *problem, const char *name) {
   if (!is_path(name)) return fail_unknown(name);
   problem->path = name;
   problem->config = malloc(sizeof options);
-  if (!problem->config) return cel_fail(CEL_E_MEMORY, "no memory for the options of a file");
+  if (!problem->config)
+    return cel_fail(CEL_E_MEMORY, "not enough memory for the options of a file");
   memcpy(problem->config, &options, sizeof options);
   copy_fields(problem, solve_file_fields());
   return CEL_OK;
@@ -67,11 +65,12 @@ CelStatus solve_problem_find(SolveProblem *problem, const char *name) {
   const CelMdpGenerator *generator;
   *problem = (SolveProblem){.path = NULL};
   problem->fields = calloc(FIELDS_MAX, sizeof *problem->fields);
-  if (!problem->fields) return cel_fail(CEL_E_MEMORY, "no memory for a table of flags");
+  if (!problem->fields) return cel_fail(CEL_E_MEMORY, "not enough memory for a table of flags");
   if (cel_mdp_generator_find(name, &generator) != CEL_OK) return find_file(problem, name);
   problem->generator = generator;
   problem->config = calloc(1, generator->config_size);
-  if (!problem->config) return cel_fail(CEL_E_MEMORY, "no memory for a generator's arguments");
+  if (!problem->config)
+    return cel_fail(CEL_E_MEMORY, "not enough memory for a generator's arguments");
   cel_fields_default(generator->fields, problem->config);
   copy_fields(problem, generator->fields);
   return CEL_OK;
@@ -87,7 +86,8 @@ CelStatus solve_problem_make(CelMdp **out, const SolveProblem *problem, CelMdpFo
     return cel_mdp_load_with(out, problem->path, options);
   }
   if (format != CEL_MDP_AUTO)
-    return cel_fail(CEL_E_ARGUMENT, "--format is for files; '%s' is a generator", generator->name);
+    return cel_fail(CEL_E_ARGUMENT, "--format applies to files only, and '%s' is a generator",
+                    generator->name);
   if (gamma_text && gamma == gamma && cel_fields_find(generator->fields, "gamma")) {
     const CelStatus status =
         cel_fields_set(generator->fields, problem->config, "gamma", gamma_text);
@@ -101,8 +101,23 @@ void solve_problem_free(SolveProblem *problem) {
   free(problem->fields);
 }
 
+/// The file formats, from the library's table.
+static void list_formats(void) {
+  printf("\nFile formats, by the names of --format\n");
+  for (int i = 0; cel_mdp_format_at(i); i++) {
+    const CelMdpFormatInfo *format = cel_mdp_format_at(i);
+    char text[256];
+    snprintf(text, sizeof text, "%s%s%s: %s", format->extensions[0],
+             format->extensions[1] ? ", " : "", format->extensions[1] ? format->extensions[1] : "",
+             format->doc);
+    printf("  %-15s ", format->name);
+    cli_wrap(stdout, text, 18, 18, cli_columns(stdout));
+  }
+}
+
 void solve_problem_list(void) {
-  printf("\nGenerators (`celsius solve GENERATOR --help` shows the flags of one)\n");
+  list_formats();
+  printf("\nGenerators (`celsius solve GENERATOR --help` lists the flags of one)\n");
   for (int i = 0; cel_mdp_generator_at(i); i++) {
     const CelMdpGenerator *generator = cel_mdp_generator_at(i);
     printf("  %-15s ", generator->name);

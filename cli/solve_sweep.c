@@ -1,17 +1,18 @@
-/// The temperature sweep of `celsius solve`: value, return and entropy against alpha.
+/// The temperature sweep of `celsius solve`: value, return and entropy as functions of alpha.
 ///
-///     value         J at alpha, the entropy's share included
-///     hard return   the discounted rewards of the policy that is optimal there, by an evaluation at alpha 0
-///     entropy       nats a step: the policy's entropy, averaged over the discounted states in which something is
-///                   chosen; entropy_sum is the discounted sum, and value = hard return + alpha entropy_sum
+///     value         J at alpha, including the entropy
+///     hard return   discounted rewards of the optimal policy at alpha (evaluated at alpha 0)
+///     entropy       nats per step: the policy's entropy, averaged over the discounted distribution
+///                   of states that have actions
+///     entropy_sum   discounted sum of the entropies: value = hard return + alpha entropy_sum
 #include "solve.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t direct_most = 50000; ///< states up to which a direct solve is quick
-static const double solved = 1e-12;
+static const int64_t direct_most = 50000; ///< a direct solve is fast up to this many states
+static const double solved = 1e-12;       ///< tolerance of an evaluation
 
 typedef struct Point {
   CelSweepPoint shown;
@@ -35,7 +36,7 @@ static CelStatus buffers_make(Buffers *b, const CelMdp *mdp) {
                  malloc(2 * S * sizeof(double))};
   if (b->V && b->Q && b->p) return CEL_OK;
   buffers_free(b);
-  (void)cel_fail(CEL_E_MEMORY, "no memory for an evaluation of %zu states", S);
+  (void)cel_fail(CEL_E_MEMORY, "not enough memory to evaluate %zu states", S);
   return CEL_E_MEMORY;
 }
 
@@ -46,7 +47,8 @@ static double entropy(const double *pi, int64_t n) {
   return sum;
 }
 
-/// Adds `weight` of the steps and entropies that a distribution p (states) of states has under pi (pairs).
+/// Adds `weight` times the number of steps and the entropy under pi (pairs), with the state drawn
+/// from p (states).
 static void add_steps(const CelMdp *mdp, const double *p, const double *pi, double weight,
                       double *steps, double *sum) {
   for (int64_t s = 0; s < mdp->states; s++) {
@@ -57,7 +59,7 @@ static void add_steps(const CelMdp *mdp, const double *p, const double *pi, doub
   }
 }
 
-/// One step of a distribution: next = p P_pi; what ends is gone.
+/// One step of a state distribution: next = p P_pi. Transitions that end the episode are dropped.
 static void propagate(const CelMdp *mdp, const double *p, const double *pi, double *next) {
   memset(next, 0, (size_t)mdp->states * sizeof *next);
   for (int64_t s = 0; s < mdp->states; s++)
@@ -67,7 +69,7 @@ static void propagate(const CelMdp *mdp, const double *p, const double *pi, doub
           next[cel_mdp_next(mdp, t)] += p[s] * pi[k] * mdp->probability[t];
 }
 
-/// Adds `weight` of the rewards that a distribution p (states) of states earns under pi (pairs).
+/// Adds `weight` times the reward under pi (pairs), with the state drawn from p (states).
 static void add_rewards(const CelMdp *mdp, const double *p, const double *pi, double weight,
                         double *sum) {
   for (int64_t s = 0; s < mdp->states; s++)
@@ -75,14 +77,15 @@ static void add_rewards(const CelMdp *mdp, const double *p, const double *pi, do
       *sum += weight * p[s] * pi[k] * mdp->reward[k];
 }
 
-/// Forward from the start, so that no values of every time step are needed. Stops when it is asked to.
+/// Propagates the state distribution forward from the start, which needs no values per time step.
+/// Errors: CEL_E_INTERRUPTED.
 static CelStatus measure_horizon(const CelMdp *mdp, const CelSolution *solution, Buffers *b,
                                  double *steps, Point *point) {
   double *p = b->p, *next = b->p + mdp->states, weight = 1;
   memcpy(p, mdp->start, (size_t)mdp->states * sizeof *p);
   for (int64_t t = 0; t < mdp->horizon; t++, weight *= solution->gamma) {
     const double *pi = solution->pi + t * mdp->pairs;
-    if (cli_stop_asked()) return cel_fail(CEL_E_INTERRUPTED, "stopped");
+    if (cli_stop_asked()) return cel_fail(CEL_E_INTERRUPTED, "stopped on request");
     add_steps(mdp, p, pi, weight, steps, &point->entropy_sum);
     add_rewards(mdp, p, pi, weight, &point->shown.hard_return);
     propagate(mdp, p, pi, next);
@@ -99,7 +102,7 @@ static CelStatus measure_infinite(const CelMdp *mdp, const CelSolution *solution
   double bound;
   CelStatus status =
       cel_mdp_evaluate(mdp, solution->pi, 0, gamma, method, solved, b->V, b->Q, &bound);
-  if (status == CEL_E_UNSUPPORTED) { // not in this build
+  if (status == CEL_E_UNSUPPORTED) { // the build has no direct solver
     method = CEL_EVALUATE_SWEEPS;
     status = cel_mdp_evaluate(mdp, solution->pi, 0, gamma, method, solved, b->V, b->Q, &bound);
   }
@@ -126,7 +129,7 @@ static CelStatus measure(const CelMdp *mdp, const CelSolution *solution, Point *
   return status;
 }
 
-// ---- what is told
+// ---- output
 
 static void print_row(const CelSolution *solution, const Point *point) {
   char method[CEL_TEXT_MAX], sweeps[32];
@@ -152,7 +155,7 @@ static cJSON *json_row(const CelSolution *solution, const Point *point) {
   return row;
 }
 
-/// A number in as few digits as give it back.
+/// Writes a number in as few digits as read back to the same bits.
 static void write_number(FILE *table, double x, char after) {
   char text[32];
   for (int digits = 15; digits <= 17; digits++) {
@@ -171,10 +174,10 @@ static void write_row(FILE *table, const CelSolution *solution, const Point *poi
   write_number(table, solution->bound, '\n');
 }
 
-/// Solves and measures at alpha i, and tells of it; *told: unless it was stopped before it was solved. (What a policy is worth
-/// takes as long as to find it, which is no time for who pressed Ctrl-C.)
+/// Solves at alpha i, measures the solution and prints its row. *printed is false if the solver was
+/// stopped early. Measuring takes as long as solving, too long after Ctrl-C.
 static CelStatus solve_at(Solve *solve, int i, cJSON *rows, FILE *table, CelSweepPoint *shown,
-                          bool *told) {
+                          bool *printed) {
   char label[64];
   CelSolution *solution = NULL;
   Point point = {.entropy_sum = 0};
@@ -183,11 +186,11 @@ static CelStatus solve_at(Solve *solve, int i, cJSON *rows, FILE *table, CelSwee
   if (status == CEL_OK && solve_unfinished(solution) && !cli_stop_asked())
     status = cel_fail(CEL_E_INTERRUPTED,
                       "alpha %.6g: the limit was reached before the first time step was solved; "
-                      "raise max_seconds or max_iterations",
+                      "raise --max-seconds or --max-iterations",
                       solve->alpha[i]);
-  *told = status == CEL_OK && (solution->certified || !cli_stop_asked());
-  if (*told) status = measure(solve->mdp, solution, &point);
-  if (*told && status == CEL_OK) {
+  *printed = status == CEL_OK && (solution->certified || !cli_stop_asked());
+  if (*printed) status = measure(solve->mdp, solution, &point);
+  if (*printed && status == CEL_OK) {
     *shown = point.shown;
     if (i == 0 && !rows) print_head(solve, solution->gamma);
     if (i == 0 && rows) solve_json_problem(rows, solve->mdp, solution->gamma);
@@ -222,9 +225,9 @@ CelStatus solve_sweep(Solve *solve) {
   if (json) cJSON_AddArrayToObject(json, "sweep");
   if (table) fprintf(table, "alpha,value_start,hard_return,entropy,entropy_sum,bound\n");
   while (status == CEL_OK && n < solve->n_alphas && !cli_stop_asked()) {
-    bool told = false;
-    status = solve_at(solve, n, json, table, &shown[n], &told);
-    n += told;
+    bool printed = false;
+    status = solve_at(solve, n, json, table, &shown[n], &printed);
+    n += printed;
   }
   if (table) status = cli_file_close(&file, status);
   if (status == CEL_OK && options->plot[0] && n > 0) status = plot(solve, shown, n);

@@ -1,31 +1,34 @@
-/// celsius train: one run, several seeds of it, or a run that goes on.
+/// celsius train: starts one run, starts several seeds of a run, or resumes a run.
 #include "cli.h"
 #include "train_guarantee.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/// Flags of the command itself; the rest are fields of the run, the algorithm and the environment.
+/// Flags of the command itself. The others are fields of the run, algorithm and environment.
 typedef struct Options {
   char preset[CEL_TEXT_MAX], config[CEL_PATH_MAX], resume[CEL_PATH_MAX], seeds[CEL_PATH_MAX];
   int64_t jobs;
-  bool overwrite, certify, json, quiet;
+  bool overwrite, guarantee, certify, json, quiet; ///< certify: old name of guarantee
 } Options;
 
 #define F(field) offsetof(Options, field)
 static const CelField options_fields[] = {
     {"preset", CEL_FIELD_STRING, F(preset), "none", 0, 0, "NAME", NULL, NULL,
-     "settings known to work; auto: those of the environment; `celsius list presets`", ""},
+     "settings that are known to work (`celsius list presets`); auto: those for the environment",
+     ""},
     {"config", CEL_FIELD_PATH, F(config), "", 0, 0, "FILE", NULL, NULL,
-     "YAML file of fields, such as another run's config.yaml", ""},
+     "YAML file with settings, such as the config.yaml of another run", ""},
     {"seeds", CEL_FIELD_PATH, F(seeds), "", 0, 0, "LIST", NULL, NULL,
-     "several runs, one process each: 1..5 or 1,2,7; folders OUT/seed-K", ""},
+     "train several seeds, one process each, in folders OUT/seed-K; 1..5 or 1,2,7", ""},
     {"jobs", CEL_FIELD_INT, F(jobs), "1", 1, 1024, "", NULL, NULL,
-     "with --seeds: runs at the same time", ""},
+     "with --seeds: number of runs at the same time", ""},
     {"overwrite", CEL_FIELD_BOOL, F(overwrite), "false", 0, 0, "", NULL, NULL,
-     "replace the run that --out holds", ""},
+     "replace the run in the folder of --out", ""},
+    {"guarantee", CEL_FIELD_BOOL, F(guarantee), "false", 0, 0, "", NULL, NULL,
+     "finite problems: print the exact gain of every update and its certified lower bound", ""},
     {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
-     "finite problems: the exact gain of every update beside its certified lower bound", ""},
+     "old name of --guarantee", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
      ""},
     {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
@@ -33,13 +36,15 @@ static const CelField options_fields[] = {
 
 static const CelField resume_fields[] = {
     {"resume", CEL_FIELD_PATH, F(resume), "", 0, 0, "RUN", NULL, NULL,
-     "run folder to go on with, as if it had never stopped, or a folder of --seeds", ""},
+     "run folder to resume, or a folder of several runs (--seeds)", ""},
     {"jobs", CEL_FIELD_INT, F(jobs), "1", 1, 1024, "", NULL, NULL,
-     "with a folder of runs: runs at the same time", ""},
+     "with a folder of several runs: number of runs at the same time", ""},
     {"overwrite", CEL_FIELD_BOOL, F(overwrite), "false", 0, 0, "", NULL, NULL,
-     "start a trained run whose checkpoints are gone again, and replace its results", ""},
+     "if the checkpoints were deleted, start the run again and replace its results", ""},
+    {"guarantee", CEL_FIELD_BOOL, F(guarantee), "false", 0, 0, "", NULL, NULL,
+     "finite problems: print the exact gain of every update and its certified lower bound", ""},
     {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
-     "finite problems: the exact gain of every update beside its certified lower bound", ""},
+     "old name of --guarantee", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
      ""},
     {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
@@ -52,31 +57,31 @@ typedef struct ResumeConfig {
 #define F(field) offsetof(ResumeConfig, field)
 static const CelField resume_config_fields[] = {
     {"steps", CEL_FIELD_INT, F(steps), "0", 0, 1e15, "steps", NULL, NULL,
-     "go further than planned: steps in all; 0: as planned", ""},
-    {"threads", CEL_FIELD_INT, F(threads), "0", 0, 256, "", NULL, NULL, "threads; 0: as before",
-     ""},
+     "total steps, counted from the start of the run; 0: as planned", ""},
+    {"threads", CEL_FIELD_INT, F(threads), "0", 0, 256, "", NULL, NULL,
+     "threads; 0: as many as before", ""},
     {0}};
 #undef F
 
 static const CliCommand resume_command = {
     .name = "train",
     .help = "train --resume RUN --help",
-    .usage = "celsius train --resume RUN [--steps N] [--threads N] [--certify]",
-    .doc =
-        "Goes on with a run from its last checkpoint, bit for bit as if it had never stopped. Its "
-        "settings are those of its config.yaml. A run that was certified still is.",
+    .usage = "celsius train --resume RUN [--steps N] [--threads N] [--guarantee]",
+    .doc = "Resumes a run from its last checkpoint. The result is bit-identical to a run that was "
+           "never stopped. The settings come from the run's config.yaml. If the run was started "
+           "with --guarantee, it continues to check every update.",
     .details = "Examples\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1 --steps 50000\n"
                "  celsius train --resume runs/sac-Pendulum-v1-seeds --jobs 2",
     .run = NULL};
 
-// ---- what is told
+// ---- hooks and results
 
-/// What the hooks know.
+/// State of the hooks.
 typedef struct Watch {
   CliBar bar;
-  bool certify, overwrite;
+  bool check, overwrite; ///< check: --guarantee
   TrainGuarantee guarantee;
 } Watch;
 
@@ -102,9 +107,8 @@ static CelStatus on_updated(void *user, CelAgent *agent) {
   return train_guarantee_step(&((Watch *)user)->guarantee, agent);
 }
 
-static void watch_open(Watch *watch, const Options *options, bool certify) {
-  *watch =
-      (Watch){.bar = cli_bar(options->quiet), .certify = certify, .overwrite = options->overwrite};
+static void watch_open(Watch *watch, const Options *options, bool check) {
+  *watch = (Watch){.bar = cli_bar(options->quiet), .check = check, .overwrite = options->overwrite};
   watch->guarantee.bar = &watch->bar;
   if (options->json) watch->guarantee.rows = cJSON_CreateArray();
   cli_signals_install();
@@ -117,8 +121,8 @@ static CelRunHooks hooks_of(Watch *watch) {
                        .overwrite = watch->overwrite,
                        .progress = on_progress,
                        .stop = on_stop,
-                       .begun = watch->certify ? on_begun : NULL,
-                       .updated = watch->certify ? on_updated : NULL};
+                       .begun = watch->check ? on_begun : NULL,
+                       .updated = watch->check ? on_updated : NULL};
 }
 
 static void add_result(cJSON *json, const CelRunResult *result) {
@@ -136,7 +140,7 @@ static void add_result(cJSON *json, const CelRunResult *result) {
 static CelStatus print_json(cJSON *json) {
   char *text = cJSON_Print(json);
   cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
   puts(text);
   free(text);
   return CEL_OK;
@@ -154,29 +158,30 @@ static void print_next(const CelRunResult *result) {
   char folder[CLI_QUOTE_MAX];
   cel_shell_quote(folder, sizeof folder, result->folder);
   printf("run folder    %s\n", result->folder);
-  printf("what now      celsius eval %s%s%s\n", folder, result->renders ? " --render run.gif" : "",
+  printf("next steps    celsius eval %s%s%s\n", folder, result->renders ? " --render run.gif" : "",
          result->plugin ? " --allow-plugins" : "");
   printf("              celsius plot %s --out curve.png\n", folder);
 }
 
-/// Tells the result; *kept: every bound of a guarantee held.
+/// Prints the result. *kept becomes false if an update gained less than its certified bound.
 static CelStatus report(Watch *watch, const CelRunResult *result, bool json, bool *kept) {
   cJSON *object = json ? cJSON_CreateObject() : NULL;
   if (json)
     add_result(object, result);
   else
     print_result(result);
-  if (watch->certify) *kept = train_guarantee_end(&watch->guarantee, object);
+  if (watch->check) *kept = train_guarantee_end(&watch->guarantee, object);
   if (result->updates == 0)
     cli_note(
-        "nothing was learned: the first update takes more --steps, a whole rollout (--n-steps of "
-        "each environment) or more than --learning-starts");
+        "no update was made, so nothing was learned; raise --steps above --learning-starts, or "
+        "above one rollout (--n-steps times --n-envs)");
   if (json) return print_json(object);
   print_next(result);
   return CEL_OK;
 }
 
-/// Ends the bar, tells the result or the error; returns the exit code: 1 where a bound was broken.
+/// Ends the bar and prints the result or the error. Returns the exit code, which is 1 if an update
+/// gained less than its certified bound.
 static int finish(Watch *watch, CelStatus status, const CelRunResult *result, bool json) {
   bool kept = true;
   if (watch->bar.drawn) fputc('\n', stderr);
@@ -195,7 +200,7 @@ static int run_resume(int argc, char **argv) {
   memset(&options, 0, sizeof options);
   cel_fields_default(resume_fields, &options);
   cel_fields_default(resume_config_fields, &config);
-  const CliTable tables[] = {{"Going on", "", resume_fields, &options},
+  const CliTable tables[] = {{"The command", "", resume_fields, &options},
                              {"The run", "", resume_config_fields, &config}};
   CelStatus status = cli_parse(&resume_command, argc, argv, tables, 2, &args);
   if (status == CEL_OK && args.help) {
@@ -204,14 +209,15 @@ static int run_resume(int argc, char **argv) {
   }
   if (status == CEL_OK) status = cli_positionals(&resume_command, &args, 0, 0, "");
   if (status == CEL_E_NAME)
-    status = cel_fail_in(status, "a run that goes on takes only --steps, --threads, --jobs, "
-                                 "--overwrite, --certify, --json, --quiet: ");
+    status = cel_fail_in(status, "--resume takes only --steps, --threads, --jobs, --overwrite, "
+                                 "--guarantee, --json and --quiet: ");
   if (status != CEL_OK) return cli_error(status);
+  cli_renamed_flag(options.certify, "--certify", "--guarantee", &options.guarantee);
   if (cli_seeds_folder(options.resume)) {
-    if (options.certify)
+    if (options.guarantee)
       return cli_error(cel_fail(CEL_E_ARGUMENT,
-                                "--certify tells of one run, and %s holds several: resume one of "
-                                "its folders seed-K",
+                                "--guarantee works for a single run, but %s holds several; resume "
+                                "one of its folders seed-K",
                                 options.resume));
     const CliSeeds group = {.jobs = (int)options.jobs,
                             .steps = config.steps,
@@ -223,15 +229,16 @@ static int run_resume(int argc, char **argv) {
   }
   Watch watch;
   CelRunResult result;
-  watch_open(&watch, &options, options.certify || train_guarantee_was(options.resume));
+  watch_open(&watch, &options, options.guarantee || train_guarantee_was(options.resume));
   const CelRunHooks hooks = hooks_of(&watch);
   status = cel_train_resume(options.resume, config.steps, config.threads, &hooks, &result);
   return finish(&watch, status, &result, options.json);
 }
 
-// ---- from the start
+// ---- a new run
 
-/// What the command line and the config file say the run is about, before any table is known.
+/// The algorithm and the environment, from the command line or the config file. They decide which
+/// tables of flags there are.
 typedef struct Choice {
   char algo[CEL_TEXT_MAX], env[CEL_PATH_MAX];
 } Choice;
@@ -255,8 +262,9 @@ static CelStatus choose(int argc, char **argv, Choice *choice) {
   }
   if (named && !env && argc > 1 && argv[1][0] != '-' && !cli_scan(argc, argv, "config"))
     return cel_fail(CEL_E_ARGUMENT,
-                    "'%s': the environment is given with --env: celsius train %s --env %s", argv[1],
-                    argv[0], cel_shell_quote(quoted, sizeof quoted, argv[1]));
+                    "unexpected argument '%s'; give the environment with --env: celsius train %s "
+                    "--env %s",
+                    argv[1], argv[0], cel_shell_quote(quoted, sizeof quoted, argv[1]));
   if (env) snprintf(choice->env, sizeof choice->env, "%s", env);
   CelStatus status = peek(config, "algo", choice->algo, sizeof choice->algo);
   bool found;
@@ -265,17 +273,16 @@ static CelStatus choose(int argc, char **argv, Choice *choice) {
   return status;
 }
 
-/// The run's own fields without algo, which is the first argument; env is taken already and stays a
-/// flag.
-static void list_run_fields(CelField table[64]) {
-  int n = 0;
-  for (const CelField *field = cel_run_fields(); field->name && n < 63; field++)
-    if (strcmp(field->name, "algo") != 0) table[n++] = *field;
-  table[n] = (CelField){0};
+enum { RUN_FIELDS_MAX = 64 };
+
+/// The fields of the run without algo, which is the first argument and not a flag.
+static void list_run_fields(CelField table[RUN_FIELDS_MAX]) {
+  static const CelField algo[] = {{.name = "algo"}, {0}};
+  cli_fields_except(table, RUN_FIELDS_MAX, cel_run_fields(), algo);
 }
 
 static int help(const Choice *choice) {
-  CelField run[64];
+  CelField run[RUN_FIELDS_MAX];
   const CelAlgoInfo *algo = NULL;
   CelSetup *setup = NULL;
   char titles[2][160];
@@ -297,7 +304,8 @@ static int help(const Choice *choice) {
   return CEL_OK;
 }
 
-/// Which finite problem it is decides which preset suits it, so these flags are taken before the rest.
+/// Sets the flags that name a finite problem. They come before the rest because the preset depends
+/// on the problem.
 static CelStatus choose_problem(CelSetup *setup, int argc, char **argv) {
   static const char *const names[] = {"env.generator", "env.file"};
   CelStatus status = CEL_OK;
@@ -308,9 +316,9 @@ static CelStatus choose_problem(CelSetup *setup, int argc, char **argv) {
   return status;
 }
 
-/// Defaults, then the preset, then the file, then the flags.
+/// Fills the setup: defaults, then the preset, then the config file, then the flags.
 static CelStatus fill(CelSetup *setup, Options *options, int argc, char **argv, CliArgs *args) {
-  CelField run[64];
+  CelField run[RUN_FIELDS_MAX];
   const char *preset = cli_scan(argc, argv, "preset"), *config = cli_scan(argc, argv, "config");
   list_run_fields(run);
   CelStatus status = choose_problem(setup, argc, argv);
@@ -328,11 +336,11 @@ static CelStatus fill(CelSetup *setup, Options *options, int argc, char **argv, 
 static int run_one(const CelSetup *setup, const Options *options) {
   Watch watch;
   CelRunResult result;
-  if (options->certify) {
+  if (options->guarantee) {
     const CelStatus status = train_guarantee_check(setup);
     if (status != CEL_OK) return cli_error(status);
   }
-  watch_open(&watch, options, options->certify);
+  watch_open(&watch, options, options->guarantee);
   const CelRunHooks hooks = hooks_of(&watch);
   const CelStatus status = cel_setup_train(setup, &hooks, &result);
   return finish(&watch, status, &result, options->json);
@@ -360,16 +368,21 @@ static int run_new(int argc, char **argv, const Choice *choice) {
   cel_fields_default(options_fields, &options);
   CelStatus status = cel_setup_create(&setup, choice->algo, choice->env);
   if (status == CEL_OK) status = fill(setup, &options, argc, argv, &args);
+  if (status == CEL_OK)
+    cli_renamed_flag(options.certify, "--certify", "--guarantee", &options.guarantee);
   if (status == CEL_OK) status = cli_positionals(&cli_train, &args, 0, 1, "");
   if (status == CEL_OK && args.n && args.positional[0] != argv[0])
-    status = cel_fail(CEL_E_ARGUMENT, "'%s': the algorithm comes first: celsius train %s --env ID",
+    status = cel_fail(CEL_E_ARGUMENT,
+                      "unexpected argument '%s'; the algorithm comes first: celsius train %s --env "
+                      "ID",
                       args.positional[0], choice->algo);
   if (status == CEL_OK && !options.seeds[0] && cli_scan(argc, argv, "seeds"))
-    status = cel_fail(CEL_E_TYPE, "--seeds: '' is not a list such as 1..5 or 1,2,7");
+    status = cel_fail(CEL_E_TYPE, "--seeds: the list is empty; give a list such as 1..5 or 1,2,7");
   if (status == CEL_OK && options.seeds[0] && cli_scan(argc, argv, "seed"))
-    status = cel_fail(CEL_E_ARGUMENT, "--seed and --seeds together; give one of them");
-  if (status == CEL_OK && options.seeds[0] && options.certify)
-    status = cel_fail(CEL_E_ARGUMENT, "--certify tells of one run: give --seed, not --seeds");
+    status = cel_fail(CEL_E_ARGUMENT, "--seed and --seeds cannot be combined; give one of them");
+  if (status == CEL_OK && options.seeds[0] && options.guarantee)
+    status =
+        cel_fail(CEL_E_ARGUMENT, "--guarantee works for a single run; give --seed, not --seeds");
   int code;
   if (status != CEL_OK)
     code = cli_error(status);
@@ -388,12 +401,12 @@ static int run(int argc, char **argv) {
   if (cli_has(argc, argv, "help")) return help(&choice);
   if (!choice.algo[0])
     return cli_error(cel_fail(CEL_E_ARGUMENT,
-                              "the algorithm is missing: celsius train ALGO --env ID; "
-                              "`celsius list algos` lists all"));
+                              "the algorithm is missing; it is the first argument: celsius train "
+                              "ALGO --env ID (`celsius list algos` lists the algorithms)"));
   if (!choice.env[0])
     return cli_error(cel_fail(CEL_E_ARGUMENT,
-                              "--env is missing: celsius train %s --env ID; "
-                              "`celsius list envs` lists all",
+                              "--env is missing; give the environment: celsius train %s --env ID "
+                              "(`celsius list envs` lists the environments)",
                               choice.algo));
   return run_new(argc, argv, &choice);
 }
@@ -402,23 +415,23 @@ const CliCommand cli_train = {
     .name = "train",
     .help = "train ALGO --env ID --help",
     .usage = "celsius train ALGO --env ID [--FIELD VALUE ...]\n"
-             "       celsius train --resume RUN [--steps N] [--threads N] [--certify]",
+             "       celsius train --resume RUN [--steps N] [--threads N] [--guarantee]",
     .doc =
-        "Trains an agent and leaves a run folder. Every field of the run, of the algorithm and of "
-        "the "
-        "environment is a flag (`celsius train ALGO --env ID --help` lists them all). Settings are "
-        "taken in this order, later ones win: defaults, --preset, --config, flags.\n"
-        "--certify computes, after every update on a finite problem, the exact gain J' - J, the "
-        "surrogate, the drift penalty and the lower bound that they make, and whether it held; all "
-        "of it goes to guarantee.csv in the run folder too.\n"
-        "Ctrl-C finishes the step, saves, says how to go on and exits with 15; a run that was "
-        "killed "
-        "goes on from its last checkpoint in the same way, bit for bit as if it had never stopped.",
+        "Trains an agent and writes a run folder. Every field of the run, the algorithm and the "
+        "environment is a flag (`celsius train ALGO --env ID --help` lists all of them). Settings "
+        "are applied in this order, and later ones win: defaults, --preset, --config, flags.\n"
+        "--guarantee is for finite problems. After every update it computes the exact gain J' - J "
+        "and "
+        "a lower bound on it (the surrogate minus the drift penalty), and prints whether the gain "
+        "reached the bound. The numbers also go to guarantee.csv in the run folder.\n"
+        "Ctrl-C finishes the step, saves the run, prints how to resume it and exits with code 15. "
+        "A "
+        "run that was killed can be resumed from its last checkpoint. In both cases the result is "
+        "bit-identical to a run that was never stopped.",
     .details = "Examples\n"
                "  celsius train sac --env Pendulum-v1 --preset auto --seed 1\n"
-               "  celsius train sac --env Pendulum-v1 --steps 20000 --net-arch 64,64 --seeds 1..5 "
-               "--jobs 2\n"
-               "  celsius train ppo --env mdp --env.generator frozenlake-4x4 --certify\n"
+               "  celsius train sac --env Pendulum-v1 --net-arch 64,64 --seeds 1..5 --jobs 2\n"
+               "  celsius train ppo --env mdp --env.generator frozenlake-4x4 --guarantee\n"
                "  celsius train sac --env ./my.so:Robot --env.gravity 3.7 --config mine.yaml\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1",
     .run = run};

@@ -1,4 +1,4 @@
-/// celsius train --certify: the guarantee of every update, told while a run goes on.
+/// celsius train --guarantee: prints the guarantee of every update during training.
 #include "train_guarantee.h"
 
 #include <math.h>
@@ -6,19 +6,19 @@
 #include <string.h>
 #include <unistd.h>
 
-/// Says what would do where a setup's environment is no finite problem.
+/// Finds the finite problem behind an environment. The error names environments that have one.
 static CelStatus find_problem(const CelEnvSpec *spec, const CelMdp **out) {
   const CelStatus status = cel_mdp_of_env(spec, out);
   if (status == CEL_OK && spec->action_repeat > 1)
-    return cel_fail(CEL_E_UNSUPPORTED,
-                    "--certify computes returns of single actions: take --env.action-repeat 1, not "
-                    "%lld",
-                    (long long)spec->action_repeat);
+    return cel_fail(
+        CEL_E_UNSUPPORTED,
+        "--guarantee does not support action repeat; set --env.action-repeat to 1 (it is "
+        "%lld)",
+        (long long)spec->action_repeat);
   if (status != CEL_E_UNSUPPORTED) return status;
   return cel_fail(CEL_E_UNSUPPORTED,
-                  "--certify computes exact returns, which takes a finite problem, and %s is none; "
-                  "one that is: --env FrozenLake-v1, Taxi-v3, or mdp with --env.generator NAME or "
-                  "--env.file FILE",
+                  "--guarantee needs a finite problem, and %s is not one; use --env FrozenLake-v1, "
+                  "--env Taxi-v3, or --env mdp with --env.generator NAME or --env.file FILE",
                   spec->type->id);
 }
 
@@ -26,7 +26,7 @@ static CelStatus create(CelGuarantee **out, const CelEnvSpec *spec, CelAgent *ag
   const CelMdp *mdp;
   const CelStatus status = find_problem(spec, &mdp);
   if (status != CEL_OK) return status;
-  return cel_fail_in(cel_guarantee_create(out, mdp, agent, (double)NAN), "--certify: ");
+  return cel_fail_in(cel_guarantee_create(out, mdp, agent, (double)NAN), "--guarantee: ");
 }
 
 static CelStatus try_agent(const CelSetup *setup, const CelEnvSpec *spec) {
@@ -100,7 +100,7 @@ static void print_row(TrainGuarantee *g, const CelGuaranteeStep *step) {
 CelStatus train_guarantee_step(TrainGuarantee *g, CelAgent *agent) {
   CelGuaranteeStep step;
   const CelStatus status = cel_guarantee_step(g->guarantee, agent, &step);
-  if (status != CEL_OK) return cel_fail_in(status, "--certify: ");
+  if (status != CEL_OK) return cel_fail_in(status, "--guarantee: ");
   if (g->rows)
     add_row(g->rows, &step);
   else if (!g->silent)
@@ -113,14 +113,15 @@ CelStatus train_guarantee_step(TrainGuarantee *g, CelAgent *agent) {
 static void print_summary(const CelGuaranteeSummary *s, double best) {
   char updates[32], held[32];
   if (s->updates == 0)
-    printf("guarantee     no update was made, so none was held against its bound\n");
+    printf("guarantee     no update was made, so there is no bound to check\n");
+  else if (s->held == s->updates && s->updates == 1)
+    printf("guarantee     the bound of the only update held\n");
   else if (s->held == s->updates)
-    printf("guarantee     every bound of %s update%s held\n", cli_count(updates, s->updates),
-           cli_s(s->updates));
+    printf("guarantee     the bounds of all %s updates held\n", cli_count(updates, s->updates));
   else
-    printf("guarantee     BROKEN: %s of %s bound%s held\n", cli_count(held, s->held),
+    printf("guarantee     BROKEN: only %s of %s bound%s held\n", cli_count(held, s->held),
            cli_count(updates, s->updates), cli_s(s->updates));
-  printf("exact return  J %.6g at first, %.6g now: %.4g gained; the best is %.6g (gamma %g)\n",
+  printf("exact return  J from %.6g to %.6g, gain %.4g; the optimum is %.6g (gamma %g)\n",
          s->J_first, s->J, s->J - s->J_first, best, s->gamma);
 }
 

@@ -1,4 +1,4 @@
-/// celsius train --certify: the guarantee of every update, told while a run goes on.
+/// celsius train --guarantee: prints the guarantee of every update during training.
 #ifndef CLI_TRAIN_GUARANTEE_H
 #define CLI_TRAIN_GUARANTEE_H
 #include "cli.h"
@@ -8,24 +8,25 @@
 typedef struct TrainGuarantee {
   CliBar *bar; ///< cleared before a line is printed
   CelGuarantee *guarantee;
-  double best; ///< J of the best policy
-  cJSON *rows; ///< NULL: printed
-  bool header; ///< it stands
+  double best; ///< J of the optimal policy
+  cJSON *rows; ///< NULL: rows are printed as text
+  bool header; ///< the header was printed
   bool silent; ///< rows go to guarantee.csv only
 } TrainGuarantee;
 
-/// Whether the setup can be certified, asked before anything of the run is on disk.
-/// Errors: CEL_E_UNSUPPORTED (no finite problem: names what is), and those of cel_guarantee_create.
+/// Checks that the setup can be certified, before anything is written to disk.
+/// Errors: CEL_E_UNSUPPORTED (not a finite problem), and those of cel_guarantee_create.
 CelStatus train_guarantee_check(const CelSetup *setup) CEL_WARN_UNUSED;
-/// Whether the run in a folder was certified: such a run is resumed certified, so that its table has no holes.
+/// True if the run in the folder was trained with --guarantee. Its updates continue to be checked
+/// when it is resumed, so that its table is complete.
 bool train_guarantee_was(const char *folder);
-/// For the hooks begun and updated.
+/// These two are called by the run's hooks `begun` and `updated`.
 CelStatus train_guarantee_begin(TrainGuarantee *g, CelAgent *agent, const CelEnvSpec *spec,
                                 const char *folder) CEL_WARN_UNUSED;
 CelStatus train_guarantee_step(TrainGuarantee *g, CelAgent *agent) CEL_WARN_UNUSED;
-/// The summary: printed, or added to `json`; whether every bound held.
+/// Prints the summary, or adds it to `json` if that is not NULL. Returns true if every bound held.
 bool train_guarantee_end(TrainGuarantee *g, cJSON *json);
-/// Whether every bound held so far.
+/// True if every bound held so far.
 bool train_guarantee_kept(const TrainGuarantee *g);
 void train_guarantee_close(TrainGuarantee *g);
 

@@ -1,4 +1,4 @@
-/// celsius verify: every claim of the notes, computed two ways.
+/// celsius verify: computes every claim of the notes in two ways.
 #include "cli.h"
 
 #include <cjson/cJSON.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum { CHECK_FAILED = 1 }; ///< exit code; the statuses begin at 2
-/// Rows without a number of the library's, for the help. A test compares it with the table.
+/// Number of rows that do not use the library, for the help. A test compares it with the table.
 #define WITHOUT_LIBRARY "13"
 
 typedef struct Options {
@@ -20,31 +20,32 @@ typedef struct Options {
 #define F(field) offsetof(Options, field)
 static const CelField fields[] = {
     {"note", CEL_FIELD_STRING, F(note), "", 0, 0, "NOTE", NULL, NULL,
-     "only this one: maximum-entropy, actor-critic, discrete-soft-policy-gradient, "
+     "check this note only: maximum-entropy, actor-critic, discrete-soft-policy-gradient, "
      "policy-guarantees or soft-q-learning",
      ""},
     {"html", CEL_FIELD_PATH, F(html), "", 0, 0, "FILE", NULL, NULL,
-     "write a page with the table and plots", ""},
+     "write a web page with the table and plots", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the rows as JSON", ""},
     {"quick", CEL_FIELD_BOOL, F(quick), "false", 0, 0, "", NULL, NULL,
-     "an eighth of the problems a row", ""},
+     "use an eighth of the problems in each row", ""},
     {"seed", CEL_FIELD_U64, F(seed), "0", 0, 0, "", NULL, NULL,
-     "problem c of a row is drawn from seed + c", ""},
-    {"threads", CEL_FIELD_INT, F(threads), "1", 1, 64, "", NULL, NULL, "changes no number", ""},
+     "seed of the random problems; problem c of a row uses seed + c", ""},
+    {"threads", CEL_FIELD_INT, F(threads), "1", 1, 64, "", NULL, NULL,
+     "threads; the numbers are the same with any", ""},
     {"equations", CEL_FIELD_BOOL, F(equations), "false", 0, 0, "", NULL, NULL,
-     "print the table of equations (Markdown) instead: their form, functions and checks", ""},
+     "only print a Markdown table of the equations, with their functions and checks", ""},
     {0}};
 #undef F
 
 // ---- the table
 
-/// Where the table is: rows are grouped by note and by equation.
+/// The note and equation of the last row. Rows are grouped by both.
 typedef struct Table {
   const char *note, *equation;
   int columns;
 } Table;
 
-/// A note's name, and what it is about.
+/// Prints a note's name and its subject.
 static void print_note(const Table *table, const char *name) {
   printf("\n%s\n  ", name);
   for (int i = 0; cel_verify_note_at(i); i++)
@@ -55,16 +56,18 @@ static void print_note(const Table *table, const char *name) {
 static void print_head(Table *table, const CelCheck *check) {
   const bool note = !table->note || strcmp(table->note, check->note) != 0;
   if (!table->note)
-    printf(
-        "Each row shows its worst problem: a number, what must hold (= <= != >), the same by a "
-        "second way.\n\"printed\" marks the form as it is printed in the note, which is wrong; its "
-        "row shows that it fails.\n");
+    cli_wrap(stdout,
+             "Each row shows its worst problem: a number, the relation that must hold (= <= != >), "
+             "and the number computed in a second way.\n"
+             "\"printed\" marks the form as it is printed in the note, which is wrong; its row "
+             "shows that it fails.",
+             0, 0, table->columns);
   if (note) print_note(table, check->note);
   if (note || strcmp(table->equation, check->equation) != 0) printf("  %s\n", check->equation);
   table->note = check->note, table->equation = check->equation;
 }
 
-enum { INDENT = 9 }; ///< of what stands below the word ok
+enum { INDENT = 9 }; ///< of the lines below "ok"
 
 static void print_numbers(const CelCheck *check) {
   char both[64];
@@ -89,23 +92,24 @@ static void print_row(void *user, const CelCheck *check) {
   fflush(stdout);
 }
 
-/// How many passed; of each that did not, how to see it again.
+/// Prints how many checks passed, and for each failure the command that repeats it.
 static void print_summary(const CelVerifyReport *report) {
-  printf("\n%lld of %lld check%s pass, %.1f s; %lld %s no number of the library's\n",
+  const int64_t without = cel_verify_count_without_library(report);
+  printf("\n%lld of %lld check%s pass, %.1f s; %lld do%s not use the library\n",
          (long long)(report->count - report->failed), (long long)report->count,
-         cli_s(report->count), report->seconds, (long long)cel_verify_count_without_library(report),
-         cel_verify_count_without_library(report) == 1 ? "has" : "have");
+         cli_s(report->count), report->seconds, (long long)without, without == 1 ? "es" : "");
   for (int64_t i = 0; i < report->count; i++) {
     const CelCheck *check = &report->check[i];
     if (!check->pass)
-      printf("FAIL [%s, %s] %s\n     again: celsius verify --note %s --seed %llu\n", check->note,
+      printf("FAIL [%s, %s] %s\n     repeat: celsius verify --note %s --seed %llu\n", check->note,
              check->equation, check->claim, check->note, (unsigned long long)check->seed);
   }
 }
 
 // ---- JSON
 
-/// All digits, for a residual lies in the last ones. JSON has no infinity and no NaN: those are texts.
+/// Adds a number with all digits, because residuals differ in the last ones. JSON has no infinity
+/// or NaN, so these become strings.
 static void add_number(cJSON *row, const char *name, double value) {
   char digits[40];
   snprintf(digits, sizeof digits, "%.17g", value);
@@ -139,7 +143,7 @@ static CelStatus print_json(const CelVerifyReport *report) {
   for (int64_t i = 0; i < report->count; i++) cJSON_AddItemToArray(json, row_of(&report->check[i]));
   char *text = cJSON_Print(json);
   cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "no memory for the result");
+  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
   puts(text);
   free(text);
   return CEL_OK;
@@ -198,25 +202,25 @@ const CliCommand cli_verify = {
     .name = "verify",
     .help = "verify --help",
     .usage = "celsius verify [--note NOTE] [--quick] [--html out.html] [--json]",
-    .doc = "Computes the equations and theorems of five notes two ways, on random problems. One of "
-           "the two numbers of a row is the library's, the other comes from dense linear algebra, "
-           "sums over all trajectories, complex steps, quadrature or simulation; the worst problem "
-           "is shown. " WITHOUT_LIBRARY " rows have no number of the library's: they compare two "
-           "computations of what the note says. \"printed\" marks the form as it is printed in "
-           "the note, which is wrong: its row shows that it fails (!= and >). The exit code is 1 "
-           "when a check fails.",
-    .details =
-        "Notes\n"
-        "  maximum-entropy: equations (8.1)-(8.30), no title, no author.\n"
-        "  actor-critic: equations (4.1)-(4.26), no title, no author.\n"
-        "  discrete-soft-policy-gradient: an appendix, \"Proof for Eq. (6)\", no author.\n"
-        "  policy-guarantees: slides, \"Policy-based Theoretical Guarantees\", by Mohammad\n"
-        "      Hossein Rohban, spring 2025, mostly adopted from the RL course at Berkeley.\n"
-        "      Labels such as PDL and drift are names given here to slides without a number.\n"
-        "  soft-q-learning: notes, \"Soft Q-Learning\", no author, after Haarnoja et al.,\n"
-        "      \"Reinforcement Learning with Deep Energy-Based Policies\", 2017.\n\n"
-        "Examples\n"
-        "  celsius verify\n"
-        "  celsius verify --note policy-guarantees --seed 7\n"
-        "  celsius verify --quick --html verify.html",
+    .doc = "Checks the equations and theorems of five notes on random problems. Each row compares "
+           "two numbers. One comes from the library. The other comes from dense linear algebra, "
+           "sums over all trajectories, complex steps, quadrature or simulation. The row shows "
+           "the worst problem. " WITHOUT_LIBRARY
+           " rows do not use the library; they compare two computations of a claim of the note. "
+           "\"printed\" marks the form as it is printed in the note, which is wrong; its row "
+           "shows that it fails (!= and >). The exit code is 1 if a check fails.",
+    .details = "Notes\n"
+               "  maximum-entropy: equations (8.1)-(8.30), without title or author.\n"
+               "  actor-critic: equations (4.1)-(4.26), without title or author.\n"
+               "  discrete-soft-policy-gradient: appendix \"Proof for Eq. (6)\", without author.\n"
+               "  policy-guarantees: slides, \"Policy-based Theoretical Guarantees\", by Mohammad\n"
+               "      Hossein Rohban, spring 2025, mostly adapted from the RL course at\n"
+               "      Berkeley.\n"
+               "      Slides without a number have labels of our own, such as PDL and drift.\n"
+               "  soft-q-learning: notes, \"Soft Q-Learning\", without author; after Haarnoja\n"
+               "      et al., \"Reinforcement Learning with Deep Energy-Based Policies\", 2017.\n\n"
+               "Examples\n"
+               "  celsius verify\n"
+               "  celsius verify --note policy-guarantees --seed 7\n"
+               "  celsius verify --quick --html verify.html",
     .run = run};

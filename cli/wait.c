@@ -1,6 +1,6 @@
-/// A line on the error stream while something runs whose length is not known: "building grid  3 s".
+/// A line on the error stream during work of unknown length: "building grid  3 s".
 ///
-/// A thread prints it, since the work itself calls nothing back.
+/// A thread prints it, because the work itself has no progress hook.
 #include "cli.h"
 
 #include <pthread.h>
@@ -8,7 +8,7 @@
 #include <time.h>
 
 struct CliWait {
-  CliBar bar; ///< for what it knows of the terminal
+  CliBar bar; ///< only its knowledge of the terminal is used
   const char *what;
   pthread_t thread;
   pthread_mutex_t mutex;
@@ -16,7 +16,8 @@ struct CliWait {
   bool done;
 };
 
-/// Waits for the end or until `seconds` after `start` on the monotonic clock. True at the end.
+/// Waits until the work ends, at most until `seconds` after `start` on the monotonic clock. Returns
+/// true if the work ended.
 static bool wait_until(CliWait *wait, struct timespec start, double seconds) {
   struct timespec at = start;
   const double nanoseconds = (double)at.tv_nsec + 1e9 * seconds;
@@ -32,7 +33,7 @@ static void *show(void *argument) {
   clock_gettime(CLOCK_MONOTONIC, &start);
   pthread_mutex_lock(&wait->mutex);
   bool drawn = false;
-  // On a terminal the seconds count on; elsewhere one line says that it takes a while.
+  // On a terminal the seconds are updated. Elsewhere a single line is printed.
   for (double next = wait->bar.terminal ? 0.5 : 2; !wait_until(wait, start, next); next++) {
     if (drawn && !wait->bar.terminal) continue;
     if (wait->bar.terminal)
@@ -51,7 +52,7 @@ static void *show(void *argument) {
 CliWait *cli_wait_begin(const char *what, bool quiet) {
   pthread_condattr_t attributes;
   CliWait *wait = quiet ? NULL : calloc(1, sizeof *wait);
-  if (!wait) return NULL; // without memory for a message there is none
+  if (!wait) return NULL; // not enough memory: no message
   wait->bar = cli_bar(false);
   wait->what = what;
   pthread_mutex_init(&wait->mutex, NULL);

@@ -1,6 +1,6 @@
-# What Celsius is built on. Required: libyaml, cJSON, xxHash, threads. Optional, each a part that
-# `celsius info` tells of: cairo (pictures), giflib (animations), protobuf-c (TensorBoard, ONNX export),
-# SuiteSparse (direct solves of large finite problems).
+# Libraries that Celsius uses. Required: libyaml, cJSON, xxHash, threads. Optional: cairo
+# (pictures), giflib (animations), protobuf-c (TensorBoard, ONNX export), SuiteSparse (direct solves of large
+# finite problems). `celsius info` lists the optional parts that were built in.
 find_package(PkgConfig REQUIRED)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
@@ -12,14 +12,14 @@ pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 add_library(celsius_dependencies INTERFACE)
 target_link_libraries(celsius_dependencies INTERFACE
   PkgConfig::yaml PkgConfig::cjson PkgConfig::xxhash Threads::Threads ${CMAKE_DL_LIBS} m)
-# What the pkg-config file says for those who link the static library.
+# For the pkg-config file: what a program must link with the static library.
 set(celsius_pc_requires "yaml-0.1, libcjson, libxxhash")
 set(celsius_pc_libs "-pthread -ldl -lm")
 
-option(CELSIUS_CAIRO "Draw pictures with cairo, when it is there" ON)
-option(CELSIUS_GIF "Write animations with giflib, when it is there" ON)
-option(CELSIUS_PROTOBUF "Write TensorBoard events and ONNX with protobuf-c, when it is there" ON)
-option(CELSIUS_SUITESPARSE "Solve large sparse systems with SuiteSparse's KLU, when it is there" ON)
+option(CELSIUS_CAIRO "Draw pictures with cairo, if it is installed" ON)
+option(CELSIUS_GIF "Write animations with giflib, if it is installed" ON)
+option(CELSIUS_PROTOBUF "Write TensorBoard events and ONNX with protobuf-c, if it is installed" ON)
+option(CELSIUS_SUITESPARSE "Solve large sparse systems with SuiteSparse's KLU, if it is installed" ON)
 
 if(CELSIUS_CAIRO)
   pkg_check_modules(cairo IMPORTED_TARGET cairo)
@@ -31,7 +31,7 @@ if(CELSIUS_CAIRO)
 endif()
 
 if(CELSIUS_GIF)
-  # giflib itself ships no pkg-config file (Debian adds one), so look for the library.
+  # giflib has no pkg-config file of its own (Debian adds one), so look for the library.
   find_path(CELSIUS_GIF_INCLUDE gif_lib.h)
   find_library(CELSIUS_GIF_LIBRARY gif)
   mark_as_advanced(CELSIUS_GIF_INCLUDE CELSIUS_GIF_LIBRARY)
@@ -74,6 +74,6 @@ foreach(part cairo gif protobuf_c suitesparse)
   if(${part}_FOUND)
     message(STATUS "Optional part ${part}: found")
   else()
-    message(STATUS "Optional part ${part}: not there; built without")
+    message(STATUS "Optional part ${part}: not found; building without it")
   endif()
 endforeach()

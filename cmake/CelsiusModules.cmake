@@ -1,13 +1,14 @@
-# Functions that turn folders into targets: modules, the two libraries, the command, the bench.
+# Functions that turn folders into targets: modules, the two libraries, the command, the benchmarks.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(celsius_x86 TRUE)
 else()
   set(celsius_x86 FALSE)
 endif()
 
-# celsius_module(NAME [USES MODULE...]): src/NAME/*.c and src/NAME/*/*.c -> object library celsius_NAME.
-# Sets the global list CELSIUS_MODULES (all, in order) and CELSIUS_BELOW_<NAME> (the modules that
-# NAME may use, directly or through others).
+# celsius_module(NAME [USES MODULE...]): src/NAME/*.c and src/NAME/*/*.c -> object library
+# celsius_NAME.
+# Sets two global properties: CELSIUS_MODULES (all modules, in order) and CELSIUS_BELOW_<NAME> (the
+# modules that NAME may use, directly or indirectly).
 function(celsius_module name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "USES")
   set(below "")
@@ -27,7 +28,7 @@ function(celsius_module name)
     list(FILTER sources EXCLUDE REGEX "_(avx512|avx2)\\.c$")
   endif()
   if(CELSIUS_FUZZ AND name STREQUAL "ops")
-    # Fuzzers feed readers of files; instrumented kernels would take minutes to compile.
+    # Fuzzers test file readers. Instrumented kernels would take minutes to compile.
     set_property(SOURCE ${sources} APPEND PROPERTY COMPILE_OPTIONS -fno-sanitize=all)
   endif()
   celsius_protobuf(${name} generated)
@@ -36,7 +37,7 @@ function(celsius_module name)
     list(APPEND generated ${presets})
   endif()
   if(NOT sources AND NOT generated)
-    set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.c) # a module that has no file yet
+    set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.c) # the module has no source file yet
   endif()
   add_library(celsius_${name} OBJECT ${sources} ${generated})
   target_link_libraries(celsius_${name} PRIVATE celsius_flags celsius_dependencies)
@@ -45,8 +46,8 @@ function(celsius_module name)
   endif()
 endfunction()
 
-# The files of an instruction set get its flags, and no others do: the rest of the library runs on
-# any x86-64, and which kernels run is chosen when the program starts.
+# Only the files of an instruction set get its compiler flags. The rest of the library runs on any
+# x86-64 processor. The program chooses its kernels when it starts.
 function(celsius_instruction_sets sources)
   foreach(source IN LISTS sources)
     if(source MATCHES "_avx512\\.c$")
@@ -61,7 +62,7 @@ function(celsius_instruction_sets sources)
   endforeach()
 endfunction()
 
-# src/NAME/*.proto -> C sources at build time; `out` is empty without protobuf-c.
+# src/NAME/*.proto -> C sources at build time. `out` is empty without protobuf-c.
 function(celsius_protobuf name out)
   set(generated "")
   if(protobuf_c_FOUND)
@@ -82,7 +83,7 @@ function(celsius_protobuf name out)
   set(${out} "${generated}" PARENT_SCOPE)
 endfunction()
 
-# src/algo/presets/<algo>/<name>.yaml -> a C source with all of them.
+# src/algo/presets/<algo>/<name>.yaml -> one C source with all presets.
 function(celsius_presets out)
   file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/algo/presets/*/*.yaml)
   set(made ${PROJECT_BINARY_DIR}/presets.c)
@@ -106,13 +107,13 @@ function(celsius_libraries)
   add_library(celsius_static STATIC ${objects})
   set_target_properties(celsius_shared celsius_static PROPERTIES
     OUTPUT_NAME celsius LINKER_LANGUAGE C)
-  # Until 1.0 a minor version may change the interface, so it is part of the SONAME.
+  # Before 1.0 a minor version may change the interface, so it is part of the SONAME.
   set_target_properties(celsius_shared PROPERTIES EXPORT_NAME celsius
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   set_target_properties(celsius_static PROPERTIES EXPORT_NAME celsius_static)
   target_link_libraries(celsius_shared PRIVATE celsius_flags celsius_dependencies)
   target_link_options(celsius_shared PRIVATE -Wl,-Bsymbolic-functions)
-  if(NOT CELSIUS_SANITIZE) # the sanitizers' own symbols are defined by the program
+  if(NOT CELSIUS_SANITIZE) # the program defines the symbols of the sanitizers
     target_link_options(celsius_shared PRIVATE -Wl,-z,defs)
   endif()
   foreach(library celsius_shared celsius_static)
@@ -123,20 +124,21 @@ function(celsius_libraries)
   add_library(celsius::celsius ALIAS celsius_shared)
 endfunction()
 
-# cli/*.c -> celsius, which uses the library as anyone else would: through its public functions.
+# cli/*.c -> celsius. The command uses only the public functions of the library.
 function(celsius_command)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
   if(sources)
     add_executable(celsius_cli ${sources})
-    # One search path for the installed command and the built one, whose library lies beside it.
-    # CMake would pad a build path with ':' to change it later; an empty entry is the working directory.
+    # One search path serves the installed command and the built one, whose library is beside it.
+    # CMake would pad a build path with ':' to change it later, and an empty entry means the working
+    # directory.
     set_target_properties(celsius_cli PROPERTIES OUTPUT_NAME celsius BUILD_WITH_INSTALL_RPATH TRUE
       INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};$ORIGIN")
     target_link_libraries(celsius_cli PRIVATE celsius_flags celsius_dependencies celsius_shared)
   endif()
 endfunction()
 
-# bench/*.c -> celsius-bench, linked with the objects since it measures single kernels too.
+# bench/*.c -> celsius-bench. It links the object files, because it also measures private kernels.
 function(celsius_bench)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.c)
   if(sources)

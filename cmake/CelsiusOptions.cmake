@@ -1,4 +1,4 @@
-# Options, and the flags of every target: celsius_flags (ours) and celsius_sanitize (all links).
+# Build options, and the compiler and linker flags of every target (celsius_flags).
 option(CELSIUS_WERROR "Treat warnings as errors" OFF)
 option(CELSIUS_TESTS "Build the tests (cmocka)" ${PROJECT_IS_TOP_LEVEL})
 option(CELSIUS_FUZZ "Build tests/fuzz with libFuzzer (clang)" OFF)
@@ -10,18 +10,18 @@ set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-# No NDEBUG: a check costs little beside a batch kernel, and a test's assert must be able to fail.
+# NDEBUG stays off: a check costs little next to a batch kernel, and an assert in a test must fail.
 set(CMAKE_C_FLAGS_RELEASE "-O3")
 set(CMAKE_C_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 
 add_library(celsius_flags INTERFACE)
 target_compile_features(celsius_flags INTERFACE c_std_17)
-# -ffp-contract=off: the same bits from every compiler; where a kernel wants an FMA it says fma.
-# -fno-math-errno changes no value: it lets sqrt be one instruction.
+# -ffp-contract=off: every compiler gives the same bits. A kernel that needs an FMA calls fma.
+# -fno-math-errno changes no value. It makes sqrt one instruction.
 target_compile_options(celsius_flags INTERFACE
   -ffp-contract=off -fno-math-errno -fno-semantic-interposition
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-  $<$<C_COMPILER_ID:GNU>:-Wdouble-promotion> # clang objects to "double x = NAN" too
+  $<$<C_COMPILER_ID:GNU>:-Wdouble-promotion> # clang also warns about "double x = NAN"
   -Wstrict-prototypes -Wmissing-prototypes -Wvla
   $<$<BOOL:${CELSIUS_WERROR}>:-Werror>)
 target_compile_definitions(celsius_flags INTERFACE _GNU_SOURCE=)
@@ -36,12 +36,12 @@ if(CELSIUS_SANITIZE)
   add_link_options(-fsanitize=${CELSIUS_SANITIZE})
 endif()
 if(CELSIUS_FUZZ)
-  # The library is instrumented for coverage; only the fuzzers themselves link libFuzzer's main.
+  # The library is instrumented for coverage. Only the fuzzers link libFuzzer's main.
   target_compile_options(celsius_flags INTERFACE -fsanitize=fuzzer-no-link)
   add_link_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# A debug build runs from build/debug; a user's shared object must find the library's symbols.
+# A build puts programs and libraries in one folder, so that a user's plug-in finds the library.
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})

@@ -1,5 +1,5 @@
 # cmake -DOUT=presets.c -DFOLDER=presets -P EmbedPresets.cmake: turns FOLDER/<algo>/<name>.yaml into
-# cel_preset_at, so that the library knows its presets wherever it is installed.
+# the function cel_preset_at, so that the library contains its presets.
 file(GLOB files ${FOLDER}/*/*.yaml)
 list(SORT files)
 set(arrays "")
@@ -10,9 +10,9 @@ foreach(file IN LISTS files)
   get_filename_component(algo ${file} DIRECTORY)
   get_filename_component(algo ${algo} NAME)
   file(READ ${file} text)
-  string(REGEX MATCH "^(# [^\n]*\n)+" doc "${text}") # the comment that the file begins with
+  string(REGEX MATCH "^(# [^\n]*\n)+" doc "${text}") # the comment at the start of the file
   if(NOT doc)
-    message(FATAL_ERROR "${file}: the first line must be a comment that says what the preset is for")
+    message(FATAL_ERROR "${file}: the first line must be a comment that describes the preset")
   endif()
   string(SUBSTRING "${doc}" 2 -1 doc)
   string(REPLACE "\n# " " " doc "${doc}")

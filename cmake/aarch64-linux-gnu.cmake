@@ -1,5 +1,5 @@
-# 64-bit ARM from an x86-64 machine, with the tests run under qemu-user. The libraries that are
-# linked come from the private root that `script/setup cross` fills.
+# Builds for 64-bit ARM on an x86-64 machine. Tests run under qemu-user. The libraries come from
+# build/sysroot-arm64, which `script/setup cross` fills.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

@@ -1,6 +1,6 @@
-/// Read in front of every source by clang-tidy (script/test), and by nothing else: tells the analyser what it
-/// cannot see across files, that a failure returns the status that it was given, so that it does not
-/// follow paths where a failed call looks like a success.
+/// clang-tidy includes this file before every source (script/test). Nothing else does. It tells the
+/// analyzer that each failure function returns the status that it was given. The analyzer cannot
+/// see that across files, and would follow paths on which a failed call looks like a success.
 #ifndef CELSIUS_ANALYZER_H
 #define CELSIUS_ANALYZER_H
 #include "base/arguments.h"

@@ -1,2 +1,2 @@
-/// Stands in for a module that has no source file yet.
+/// Placeholder source of a module that has no source file yet.
 typedef int celi_empty;

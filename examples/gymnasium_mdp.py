@@ -1,11 +1,12 @@
-"""The transition table of a Gymnasium environment as a file that Celsius solves.
+"""Writes the transition table of a Gymnasium environment to a file that Celsius can solve.
 
     python3 gymnasium_mdp.py FrozenLake-v1 lake.json --discount 0.99 is_slippery=false map_name=8x8
     celsius solve lake.json --alpha 0.1
 
-Any environment that has `env.unwrapped.P` will do: P[state][action] is a list of
-(probability, next state, reward, terminated). Words NAME=VALUE behind the options go to `gymnasium.make`; values are
-JSON or Python (false and False are the same), or else texts. From Python: `json.dump(table(env), file)`.
+This works for any environment that has `env.unwrapped.P`, where P[state][action] is a list of
+(probability, next state, reward, terminated). Arguments of the form NAME=VALUE go to
+`gymnasium.make`. A value is JSON or Python (false and False are the same), or else a string.
+From Python: `json.dump(table(env), file)`.
 """
 import argparse
 import ast
@@ -17,7 +18,7 @@ from gymnasium.envs.registration import load_env_creator
 
 
 def table(env, discount=None, horizon=None):
-    """What docs/files.md describes, as a dictionary ready for json.dump."""
+    """The dictionary that docs/files.md describes, ready for json.dump."""
     env = env.unwrapped
     out = {}
     if getattr(env, "spec", None) is not None:
@@ -40,7 +41,7 @@ def table(env, discount=None, horizon=None):
 
 
 def dump(table, file):
-    """As json.dump, one state a line."""
+    """Like json.dump, but writes one state per line."""
     for key, value in table.items():
         if key != "P":
             file.write(("{" if key == next(iter(table)) else "") + f"{json.dumps(key)}: {json.dumps(value)},\n")
@@ -50,27 +51,27 @@ def dump(table, file):
 
 
 def value_of(name, text):
-    """JSON, a Python literal, or the text itself. A list that is cut short is an error, not a text."""
+    """Reads JSON or a Python literal, else returns the string. An incomplete list is an error."""
     for read, errors in ((json.loads, ValueError), (ast.literal_eval, (ValueError, SyntaxError))):
         try:
             return read(text)
         except errors:
             pass
     if text[:1] in tuple("[{('\""):
-        raise argparse.ArgumentTypeError(f"{name}={text} is neither JSON nor Python")
+        raise argparse.ArgumentTypeError(f"{name}: the value {text} is neither JSON nor Python")
     return text
 
 
 def argument(text):
-    """NAME=VALUE as a pair."""
+    """Splits NAME=VALUE into a pair."""
     name, equal, value = text.partition("=")
     if not equal or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form NAME=VALUE")
     return name, value_of(name, value)
 
 
 def check(id, arguments):
-    """An error for what is no argument of the environment, and for a text where it takes true or false."""
+    """Raises ValueError for an unknown argument, and for a value that must be true or false."""
     entry = gymnasium.spec(id).entry_point
     parameters = inspect.signature(entry if callable(entry) else load_env_creator(entry)).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -78,13 +79,13 @@ def check(id, arguments):
         if name not in parameters:
             if open_ended or name == "render_mode":
                 continue
-            raise ValueError(f"{id} has no argument '{name}'; it has {', '.join(parameters) or 'none'}")
+            raise ValueError(f"{id} has no argument '{name}'; its arguments are: {', '.join(parameters) or 'none'}")
         if isinstance(parameters[name].default, bool) and not isinstance(value, bool):
-            raise ValueError(f"{name}={value}: {id} takes true or false there")
+            raise ValueError(f"{id}: {name} is {value}; it must be true or false")
 
 
 def make(id, arguments):
-    """The environment. Raises ValueError with one line that says what is wrong."""
+    """Makes the environment. Raises ValueError with a message of one line."""
     try:
         check(id, arguments)
         env = gymnasium.make(id, **arguments)
@@ -97,10 +98,12 @@ def make(id, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("id", help="the environment, FrozenLake-v1 for example")
-    parser.add_argument("out", help="the file to write")
-    parser.add_argument("--discount", type=float, help="kept in the file; otherwise given when it is solved")
-    parser.add_argument("--horizon", type=int, help="steps of an episode, where it shall be finite")
+    parser.add_argument("id", help="id of the environment, for example FrozenLake-v1")
+    parser.add_argument("out", help="file to write")
+    parser.add_argument("--discount", type=float,
+                        help="discount to store in the file; if missing, pass --gamma to celsius solve")
+    parser.add_argument("--horizon", type=int,
+                        help="steps per episode; if missing, the horizon is infinite")
     parser.add_argument("arguments", nargs="*", type=argument, metavar="NAME=VALUE",
                         help="arguments of the environment")
     options = parser.parse_intermixed_args()

@@ -1,4 +1,4 @@
-"""A finite problem in SciPy's sparse matrices as a file that Celsius solves.
+"""Writes a finite problem, given as SciPy sparse matrices, to a file that Celsius can solve.
 
     from scipy_mdp import save
     save("model.safetensors", P, R, discount=0.95)
@@ -6,10 +6,11 @@
     python3 scipy_mdp.py model.safetensors --discount 0.95 --transitions stay.npz go.npz --rewards rewards.npy
     celsius solve model.safetensors --alpha 0.1
 
-P is a list with one matrix an action, (states, states), with the probability of the step from a row's state to a
-column's. R is an array (states, actions) or (states,), or a list like P with the reward of each step. An action whose
-row is empty is not there in that state; a state without actions is terminal. On the command line, matrices are files of
-`scipy.sparse.save_npz` and arrays files of `numpy.save`.
+P is a list with one matrix per action, of shape (states, states). Entry (s, t) is the probability
+of the transition from state s to state t. R is an array of shape (states, actions) or (states,), or
+a list like P with the reward of each transition. A state does not have an action whose row is empty.
+A state without actions is terminal. On the command line, a matrix is a file of
+`scipy.sparse.save_npz` and an array is a file of `numpy.save`.
 """
 import argparse
 
@@ -19,34 +20,34 @@ from scipy import sparse
 
 
 def stack(matrices):
-    """One CSR matrix whose row s A + a is row s of matrix a."""
+    """Returns one CSR matrix whose row s A + a is row s of matrix a."""
     matrices = [sparse.csr_matrix(m, dtype=np.float64) for m in matrices]
     states = matrices[0].shape[0]
     for a, matrix in enumerate(matrices):
         if matrix.shape != (states, states):
-            raise ValueError(f"matrix {a} is of shape {matrix.shape}; the first one makes it {(states, states)}")
+            raise ValueError(f"matrix {a} has shape {matrix.shape}; it must have shape {(states, states)} like matrix 0")
     order = np.arange(len(matrices) * states).reshape(len(matrices), states).T.ravel()
     return sparse.vstack(matrices, format="csr")[order]
 
 
 def rewards(R, where, states, actions):
-    """The name and the numbers of the rewards at the transitions `where`, a matrix of `stack`."""
+    """Returns the tensor name and the rewards at the transitions `where`, a matrix of `stack`."""
     row_is_there = np.diff(where.indptr) > 0
     if isinstance(R, (list, tuple)) and any(sparse.issparse(m) for m in R):
         if len(R) != actions:
-            raise ValueError(f"{len(R)} matrices of rewards for {actions} of transitions")
+            raise ValueError(f"there are {len(R)} matrices of rewards; there must be {actions}, one per action")
         row = np.repeat(np.arange(where.shape[0]), np.diff(where.indptr))
         return "reward_next", np.asarray(stack(R)[row, where.indices], np.float64).ravel()
     R = np.asarray(R, np.float64)
     if R.shape == (states,):
         R = np.repeat(R[:, None], actions, axis=1)
     if R.shape != (states, actions):
-        raise ValueError(f"rewards of shape {R.shape}; they must be {(states, actions)} or {(states,)}")
+        raise ValueError(f"the rewards have shape {R.shape}; it must be {(states, actions)} or {(states,)}")
     return "reward", R.ravel()[row_is_there]
 
 
 def tensors(P, R, start=None):
-    """What docs/files.md describes. Indices keep SciPy's types, int32 or int64."""
+    """Returns the tensors described in docs/files.md. Indices keep SciPy's type, int32 or int64."""
     where = stack(P)
     where.eliminate_zeros()
     where.sum_duplicates()
@@ -66,13 +67,14 @@ def tensors(P, R, start=None):
 
 
 def save(path, P, R, discount, horizon=0, start=None, name=""):
-    """Writes the problem. `start`: the initial distribution (states,); left out: uniform. Horizon 0: infinite."""
+    """Writes the problem. `start` is the initial distribution (states,), default uniform.
+    Horizon 0 means infinite."""
     save_file(tensors(P, R, start), path,
               {"format": "celsius-mdp", "discount": repr(float(discount)), "horizon": str(int(horizon)), "name": name})
 
 
 def load_rewards(paths):
-    """One .npy file, or one .npz an action."""
+    """Reads one .npy file, or one .npz file per action."""
     if len(paths) == 1 and paths[0].endswith(".npy"):
         return np.load(paths[0], allow_pickle=False)
     return [sparse.load_npz(path) for path in paths]
@@ -80,13 +82,14 @@ def load_rewards(paths):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("out", help="the file to write, its name ending in .safetensors")
+    parser.add_argument("out", help="file to write; the name ends in .safetensors")
     parser.add_argument("--discount", type=float, required=True)
-    parser.add_argument("--horizon", type=int, default=0, help="steps of an episode; 0: infinite")
-    parser.add_argument("--transitions", nargs="+", required=True, metavar="FILE.npz", help="one an action")
+    parser.add_argument("--horizon", type=int, default=0, help="steps per episode, default 0: infinite")
+    parser.add_argument("--transitions", nargs="+", required=True, metavar="FILE.npz",
+                        help="one file per action")
     parser.add_argument("--rewards", nargs="+", required=True, metavar="FILE",
-                        help="one .npy of (states, actions) or (states,), or one .npz an action")
-    parser.add_argument("--start", metavar="FILE.npy", help="the initial distribution")
+                        help="one .npy file of shape (states, actions) or (states,), or one .npz file per action")
+    parser.add_argument("--start", metavar="FILE.npy", help="initial distribution, default uniform")
     options = parser.parse_args()
     try:
         P = [sparse.load_npz(path) for path in options.transitions]

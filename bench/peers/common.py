@@ -1,8 +1,8 @@
-"""What the Python peers share: the sizes' arguments, an environment that is never stepped, a filled
-replay buffer, and the clock.
+"""Shared by the Python peers: arguments, an environment that only defines sizes, a filled replay
+buffer, and the measurement.
 
-A worker measures one peer at one size in a process of its own, started by run.py, and prints one
-JSON object: {"version": text, "rates": [updates (steps) per second, one a repetition]}.
+run.py starts one worker per peer and size, in a process of its own. The worker prints one JSON
+object: {"version": text, "rates": [updates or steps per second, one per repetition]}.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import time
 import gymnasium
 import numpy as np
 
-TRANSITIONS = 100_000  # in the replay buffer before the clock starts
+TRANSITIONS = 100_000  # in the replay buffer before measuring starts
 
 
 def arguments():
@@ -22,16 +22,17 @@ def arguments():
     parser.add_argument("--hidden", type=int, default=64, help="units in each of two hidden layers")
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--envs", type=int, default=4, help="environments of a rollout")
-    parser.add_argument("--steps", type=int, default=1024, help="of each in a rollout")
-    parser.add_argument("--epochs", type=int, default=2, help="over a rollout")
+    parser.add_argument("--steps", type=int, default=1024,
+                        help="steps per environment in a rollout")
+    parser.add_argument("--epochs", type=int, default=2, help="epochs over a rollout")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of one repetition, at least")
+    parser.add_argument("--seconds", type=float, default=1.0, help="seconds of a repetition")
     parser.add_argument("--repetitions", type=int, default=5)
     return parser.parse_args()
 
 
 class Shapes(gymnasium.Env):
-    """Tells an agent the sizes of its observations and actions. No benchmark here steps it."""
+    """Defines the sizes of observations and actions. No benchmark here steps it."""
 
     def __init__(self, obs, act):
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (obs,), np.float32)
@@ -45,7 +46,7 @@ class Shapes(gymnasium.Env):
 
 
 def fill(replay_buffer, obs, act, count=TRANSITIONS):
-    """Random transitions, one in 200 of them terminal, through the buffer's own add."""
+    """Adds random transitions with the buffer's own add. One in 200 is terminal."""
     rng = np.random.default_rng(1)
     states = rng.standard_normal((count + 1, 1, obs), np.float32)
     actions = rng.uniform(-1.0, 1.0, (count, 1, act)).astype(np.float32)
@@ -57,9 +58,9 @@ def fill(replay_buffer, obs, act, count=TRANSITIONS):
 
 
 def rates(run, count, seconds, repetitions):
-    """Calls run(), which makes count updates, for at least so many seconds a repetition.
+    """Calls run(), which makes count updates, for at least `seconds` in each repetition.
 
-    Two calls come before the clock: they hold compilation, first allocations and page faults.
+    Two calls before the measurement take compilation, first allocations and page faults.
     """
     run()
     run()

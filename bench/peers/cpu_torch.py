@@ -4,14 +4,14 @@
     pip install --no-deps torch
     python bench/peers/cpu_torch.py
 
-PyPI's wheel for Linux x86-64 is the CUDA build. Its libraries name some twelve CUDA libraries as
-needed, so that `import torch` fails unless they are there, although nothing on the CPU calls them.
-This script writes a stand-in for each of them into torch/lib: a shared object with the same name
-that defines every symbol PyTorch asks of it as a function that returns 100, "no CUDA device". It
-leaves PyTorch's own files alone. PyTorch then finds no GPU and computes on the CPU with the same
-code as always. At the end a matrix product and its gradient are computed to see that it is so.
+PyPI's wheel for Linux x86-64 is the CUDA build. Its libraries depend on about twelve CUDA
+libraries, so `import torch` fails without them, although nothing on the CPU calls them. This script
+writes a stand-in for each of them into torch/lib: a shared object of the same name, whose functions
+all return 100, "no CUDA device". It does not change PyTorch's own files. PyTorch then finds no GPU
+and computes on the CPU with the same code as always. At the end the script computes a matrix
+product and its gradient as a check.
 
-Run it again after every change of the torch package. Needs gcc and binutils' objdump.
+Run it again after every change of the torch package. It needs gcc and the objdump of binutils.
 Exit codes: 0 done (or nothing to do), 1 failed, with the reason on standard error.
 """
 
@@ -23,11 +23,11 @@ import subprocess
 import sys
 import tempfile
 
-# Libraries that only a CUDA build needs. What PyTorch ships itself (libc10_cuda) does not match.
+# Libraries that only a CUDA build needs. PyTorch's own ones (libc10_cuda) do not match.
 CUDA_LIBRARY = re.compile(r"^lib(cu|nccl|nvrtc|nvshmem|nvJitLink|nvToolsExt)[A-Za-z_]*\.so")
 # Their C symbols. PyTorch's own start with _Z (C++) or torch.
 CUDA_SYMBOL = re.compile(r"^(__cuda|cu|nccl|nvrtc|nvshmem|nvJitLink|nvtx)")
-# These return a text, all others a status.
+# These functions return a text. All others return a status.
 TEXT_SYMBOL = re.compile(r"(String|Name|ErrorStr)$|^ncclGetLastError$")
 
 CHECK = """
@@ -47,12 +47,12 @@ def objdump(flag, path):
 
 
 def needed(path):
-    """The names of the shared objects that the file asks the loader for."""
+    """The names of the shared objects that the file depends on."""
     return [line.split()[1] for line in objdump("-p", path) if line.split()[:1] == ["NEEDED"]]
 
 
 def undefined(path):
-    """(symbol, version) of each symbol that the file takes from elsewhere; version may be ''."""
+    """(symbol, version) of each undefined symbol of the file. The version may be ''."""
     for line in objdump("-T", path):
         if "*UND*" not in line:
             continue
@@ -62,7 +62,7 @@ def undefined(path):
 
 
 def collect(lib_dir):
-    """{library: {version: {symbols}}} that PyTorch's libraries want from CUDA's."""
+    """{library: {version: {symbols}}} that PyTorch's libraries need from CUDA's."""
     wanted, unversioned = {}, set()
     for path in sorted(lib_dir.glob("*.so*")):
         if CUDA_LIBRARY.match(path.name):
@@ -75,7 +75,7 @@ def collect(lib_dir):
                 wanted.setdefault(version, {}).setdefault(version, set()).add(symbol)
             elif CUDA_SYMBOL.match(symbol):
                 unversioned.add(symbol)
-    if wanted:  # the loader looks for a symbol without a version in every library: any will do
+    if wanted:  # a symbol without a version may be in any library
         first = next((name for name in wanted if name.startswith("libcudart")), min(wanted))
         wanted[first].setdefault("", set()).update(unversioned)
     return wanted

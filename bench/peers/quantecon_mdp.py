@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""quantecon's DiscreteDP on a problem of ours: one JSON object a line.
+"""quantecon's DiscreteDP on a problem of Celsius: one JSON object per line.
 
     build/venv-peers/bin/python bench/peers/quantecon_mdp.py --threads 1 PROBLEM SOLUTION
     {"name": "sweep", "seconds": 0.0026}
     {"name": "vi", "seconds": 5.3, "error": 4.1e-05}
 
-PROBLEM and SOLUTION are safetensors files of ours; the solution is exact but for rounding. `sweep` is
-one sweep of value iteration; vi and mpi (modified policy iteration) run with the package's own
-tolerance and get as many iterations as they need, and `error` is the sup-norm distance of the value
-that they return to the solution. Its third method, policy iteration by direct solves, is left out:
-on a grid of 300 x 300 it takes more than ten minutes. Compilation does not count: everything runs
-once before, on a small problem. No line of the package is parallel beyond what its libraries are;
-they are told the number of threads.
+PROBLEM and SOLUTION are safetensors files. The solution is exact up to rounding. `sweep` is one
+sweep of value iteration. vi and mpi (modified policy iteration) run with the package's own
+tolerance and as many iterations as they need. `error` is the sup-norm distance of their value from
+the solution. The package's third method, policy iteration by direct solves, is not measured: on a
+grid of 300 x 300 it takes more than ten minutes. Compilation does not count, because everything
+runs once before on a small problem. Only the libraries below the package use several threads, as
+many as --threads says.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from quantecon.markov import DiscreteDP  # noqa: E402
 
 
 def read(path):
-    """Tensors and metadata of a safetensors file; the format needs no package."""
+    """Reads the tensors and metadata of a safetensors file. The format needs no package."""
     types = {"F64": np.float64, "I64": np.int64, "I32": np.int32, "U32": np.uint32, "U8": np.uint8}
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
@@ -56,7 +56,7 @@ def read(path):
 
 
 def problem_of(tensors, gamma):
-    """A DiscreteDP; what ends an episode leads to one more state that stays for nothing."""
+    """Makes a DiscreteDP. Episodes end in an extra absorbing state without reward."""
     pair, row = tensors["pair"], tensors["row"]
     S, pairs = len(pair) - 1, len(row) - 1
     p_of = np.repeat(np.arange(pairs), np.diff(row))
@@ -65,7 +65,7 @@ def problem_of(tensors, gamma):
         to = np.where(tensors["ends"] != 0, S, to)
     s_of = np.repeat(np.arange(S), np.diff(pair))
     a_of = np.arange(pairs) - pair[s_of]
-    # States without actions, and the one more, stay where they are.
+    # States without actions, and the extra state, are absorbing.
     still = np.append(np.flatnonzero(np.diff(pair) == 0), S)
     at = np.concatenate([p_of, pairs + np.arange(len(still))])
     to = np.concatenate([to, still])

@@ -1,15 +1,17 @@
-// RLtools' PPO on its own Pendulum: environment steps a second, rollouts and updates in.
+// RLtools' PPO on its own Pendulum: environment steps per second, with rollouts and updates.
 //
-// One step of the package's training loop is one rollout, its values and advantages, and its epochs. Everything is as the
-// package has it (hidden layers of ReLU, episodes of 200 steps) but for the sizes, which run.py gives:
+// One step of the package's training loop is one rollout, its values and advantages, and its
+// epochs. Everything except the sizes is the default (hidden layers of ReLU, episodes of 200
+// steps). run.py gives the sizes:
 //
 //   g++ -std=c++17 -O3 -march=native -ffast-math -DPEER_ENVS=4 -DPEER_STEPS=1024 -DPEER_BATCH=256
 //       -DPEER_EPOCHS=2 -DPEER_HIDDEN=64 -I .../rltools/external/rl_tools/include rltools_ppo.cpp
 //       [-DRL_TOOLS_BACKEND_ENABLE_OPENBLAS -DRL_TOOLS_DISABLE_UNALIGNED_MEMORY_ALLOCATIONS -lblas]
 //
-// The two arguments are the seconds of a repetition and the number of repetitions; it prints {"rates": [...]}.
+// The two arguments are the seconds of a repetition and the number of repetitions. The output is
+// {"rates": [...]}.
 
-// clang-format off: the device comes first, and each of the others builds on those before it
+// clang-format off: the device comes first, and each header needs those before it
 #include <rl_tools/operations/cpu_mux.h>
 #include <rl_tools/rl/environments/pendulum/operations_cpu.h>
 #include <rl_tools/nn/optimizers/adam/instance/operations_generic.h>
@@ -44,7 +46,7 @@ struct Parameters : rlt::rl::algorithms::ppo::loop::core::DefaultParameters<Type
   static constexpr Index DATASET_SIZE = PEER_ENVS * PEER_STEPS;
   static constexpr Index BATCH_SIZE = PEER_BATCH;
   static constexpr Index EPISODE_STEP_LIMIT = 200;
-  static constexpr Index ACTOR_HIDDEN_DIM = PEER_HIDDEN; // 3 layers: two hidden ones and the output
+  static constexpr Index ACTOR_HIDDEN_DIM = PEER_HIDDEN; // two hidden layers and the output
   static constexpr Index CRITIC_HIDDEN_DIM = PEER_HIDDEN;
   struct PPO_PARAMETERS : rlt::rl::algorithms::ppo::DefaultParameters<Types, Index, PEER_BATCH> {
     static constexpr Index N_EPOCHS = PEER_EPOCHS;

@@ -1,17 +1,17 @@
-// RLtools' SAC: updates a second, through the package's public operations.
+// RLtools' SAC: updates per second, through the package's public operations.
 //
 // One update is what RLtools' own training loop does after each environment step, without that
-// step: draw one batch from the replay buffer, train both critics on it, move the target networks,
-// train actor and temperature on the same batch. Sizes are template arguments in RLtools, so that
-// run.py builds one program a size:
+// step. It draws one batch from the replay buffer, trains both critics on it, moves the target
+// networks, and trains actor and temperature on the same batch. Sizes are template arguments in
+// RLtools, so run.py builds one program per size:
 //
 //   g++ -std=c++17 -O3 -march=native -ffast-math
 //       -DPEER_OBS=3 -DPEER_ACT=1 -DPEER_HIDDEN=64 -DPEER_BATCH=100
 //       -I .../rltools/external/rl_tools/include rltools_sac.cpp
 //       [-DRL_TOOLS_BACKEND_ENABLE_OPENBLAS -DRL_TOOLS_DISABLE_UNALIGNED_MEMORY_ALLOCATIONS -lblas]
 //
-// (the flags with which the Python package builds its own extension). The two arguments are the
-// seconds of a repetition and the number of repetitions; it prints {"rates": [...]}.
+// These are the flags with which the Python package builds its own extension. The two arguments are
+// the seconds of a repetition and the number of repetitions. The output is {"rates": [...]}.
 
 // clang-format off: the device comes first
 #include <rl_tools/operations/cpu_mux.h>
@@ -32,9 +32,9 @@ using Index = Device::index_t;
 using Rng = Device::SPEC::RANDOM::ENGINE<>;
 using Types = rlt::numeric_types::Policy<float>;
 
-constexpr Index kTransitions = 100000; // in the replay buffer before the clock starts
+constexpr Index kTransitions = 100000; // in the replay buffer before measuring starts
 
-// An environment whose observations and rewards are noise: it only fills the replay buffer.
+// An environment whose observations and rewards are noise. It only fills the replay buffer.
 struct Noise : rlt::rl::environments::Environment<float, Index> {
   using T = float;
   using TI = Index;
@@ -88,8 +88,8 @@ bool terminated(Device &, const Noise &, const Noise::Parameters &, const Noise:
 }
 } // namespace rl_tools
 
-// These come after the environment because they look its operations up where they are defined, and
-// in this order because each builds on those before it.
+// These come after the environment because they look up its operations where they are defined. Each
+// of them needs those before it.
 // clang-format off
 #include <rl_tools/nn/optimizers/adam/instance/operations_generic.h>
 #include <rl_tools/nn/operations_cpu_mux.h>
@@ -102,7 +102,7 @@ bool terminated(Device &, const Noise &, const Noise::Parameters &, const Noise:
 #include <rl_tools/rl/algorithms/sac/loop/core/operations_generic.h>
 // clang-format on
 
-// The package's defaults but for the sizes and a warm-up that fills the replay buffer.
+// The package's defaults, except for the sizes and a warm-up that fills the replay buffer.
 struct Parameters : rlt::rl::algorithms::sac::loop::core::DefaultParameters<Types, Index, Noise> {
   struct SAC_PARAMETERS : rlt::rl::algorithms::sac::DefaultParameters<Types, Index, PEER_ACT> {
     static constexpr Index ACTOR_BATCH_SIZE = PEER_BATCH;
@@ -113,7 +113,7 @@ struct Parameters : rlt::rl::algorithms::sac::loop::core::DefaultParameters<Type
   static constexpr Index N_WARMUP_STEPS_ACTOR = kTransitions;
   static constexpr Index STEP_LIMIT = kTransitions;
   static constexpr Index REPLAY_BUFFER_CAP = kTransitions;
-  static constexpr Index ACTOR_HIDDEN_DIM = PEER_HIDDEN; // 3 layers: two hidden ones and the output
+  static constexpr Index ACTOR_HIDDEN_DIM = PEER_HIDDEN; // two hidden layers and the output
   static constexpr Index CRITIC_HIDDEN_DIM = PEER_HIDDEN;
 };
 

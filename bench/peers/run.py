@@ -1,30 +1,30 @@
 #!/usr/bin/env python3
-"""Speed of other reinforcement-learning libraries at the sizes of Celsius's own benchmark.
+"""Speed of other reinforcement-learning libraries at the sizes of the benchmarks of Celsius.
 
     python3 bench/peers/run.py --threads 1 --size small
     {"name": "sb3", "size": "small", "value": 123.4, "unit": "updates/s", "threads": 1, ...}
 
-One JSON object a line for each peer. `value` is the median of the repetitions, `low` and `high`
-their extremes. A peer that cannot run gives a row with `error` and no value, and the others go on.
+One JSON object per line for each peer. `value` is the median of the repetitions, `low` and `high`
+are their extremes. A peer that cannot run gives a row with `error` and no value.
 
-What is measured at the sizes small and large: whole updates of soft actor-critic, that is sampling
-from a replay buffer that holds 100,000 random transitions, critics, actor, temperature, Adam and
-target networks. No environment steps, no compilation, no first calls. At the size ppo: environment
-steps of whole PPO on Pendulum (4 x 1024 steps, minibatch 256, 2 epochs, 2x64), rollouts and updates
-in. At the size ppo-cartpole: seconds of training on CartPole-v1 until 20 deterministic episodes
-first return 500, a seed a repetition. Each peer runs in a process of its own, tied to as many cores
-as it may use threads, with its libraries told the same number.
+The sizes small and large measure whole updates of soft actor-critic: sampling from a replay buffer
+of 100,000 random transitions, critics, actor, temperature, Adam and target networks. Environment
+steps, compilation and first calls do not count. The size ppo measures environment steps of PPO on
+Pendulum (4 x 1024 steps, minibatch 256, 2 epochs, 2x64), including rollouts and updates. The size
+ppo-cartpole measures seconds of training on CartPole-v1 until 20 deterministic episodes first
+return 500, with one seed per repetition. Each peer runs in a process of its own, on as many cores
+as it has threads, and its libraries are set to the same number.
 
 The peers, from PyPI in build/venv-peers (script/setup peers makes it):
     sb3                Stable-Baselines3
     sbx                SBX, Stable-Baselines3 in JAX; 50 updates in one compiled call
-    rltools            RLtools, built with the flags of its Python package, OpenBLAS for products
-    rltools-skylakex   the same program with OPENBLAS_CORETYPE=SKYLAKEX: on some processors
-                       OpenBLAS does not choose its AVX-512 kernels by itself
-    rltools-noblas     RLtools without BLAS, as it builds where none is installed (by name only)
+    rltools            RLtools, built with the flags of its Python package and OpenBLAS
+    rltools-skylakex   the same program with OPENBLAS_CORETYPE=SKYLAKEX, because on some processors
+                       OpenBLAS does not choose its AVX-512 kernels
+    rltools-noblas     RLtools without BLAS, as it builds if none is installed (only with --only)
     sb3-ppo            Stable-Baselines3's PPO on Pendulum-v1
-    rltools-ppo        RLtools' PPO on its own Pendulum (ReLU, as the package has it); -skylakex and
-                       -noblas as above
+    rltools-ppo        RLtools' PPO on its own Pendulum (ReLU, its default); -skylakex and -noblas
+                       as above
     sb3-ppo-cartpole   Stable-Baselines3's PPO with RL Zoo's settings for CartPole-v1
 """
 
@@ -41,7 +41,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-LIMIT = 600  # seconds that one worker may take
+LIMIT = 600  # seconds until a worker is stopped
 
 # The flags with which RLtools' Python package builds its own extension.
 RLTOOLS_FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffast-math"]
@@ -50,7 +50,7 @@ RLTOOLS_BLAS = ["-DRL_TOOLS_BACKEND_ENABLE_OPENBLAS",
 
 
 class PeerError(Exception):
-    """A peer cannot run; the text says why."""
+    """The reason why a peer cannot run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ SIZES = {**SAC, "ppo": PpoSize(4, 1024, 256, 2, 64), "ppo-cartpole": Preset()}
 
 
 def environment(threads):
-    """The environment of a worker: every library that reads a number of threads gets this one."""
+    """The environment variables of a worker. They set the number of threads of every library."""
     env = dict(os.environ, JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="", PYTHONWARNINGS="ignore",
                PYTHONHASHSEED="0")
     env.pop("OPENBLAS_CORETYPE", None)
@@ -90,9 +90,9 @@ def environment(threads):
 
 
 def reason(text):
-    """The line of a failed command's output that says most, '' if there is no output."""
+    """The most informative line of a failed command's output; '' if there is no output."""
     lines = [line.strip() for line in text.strip().splitlines()]
-    for sign in ("cannot find", "error"):  # the linker's reason stands above its last error
+    for sign in ("cannot find", "error"):  # the linker prints the reason above its last error
         found = [line for line in lines if sign in line.lower()]
         if found:
             return found[-1]
@@ -106,7 +106,7 @@ def execute(command, env=None, cores=None):
         done = subprocess.run([str(word) for word in command], env=env, cwd=HERE, preexec_fn=tie,
                               capture_output=True, text=True, timeout=LIMIT, check=False)
     except FileNotFoundError as error:
-        raise PeerError(f"{error.filename} is not there: run script/setup peers") from error
+        raise PeerError(f"{error.filename} does not exist; run script/setup peers") from error
     except subprocess.TimeoutExpired as error:
         raise PeerError(f"{command[0]} took more than {LIMIT} s") from error
     if done.returncode < 0:
@@ -127,7 +127,7 @@ def measured(output):
 def usable_cores(threads):
     cores = sorted(os.sched_getaffinity(0))
     if threads > len(cores):
-        raise PeerError(f"{threads} threads asked for, {len(cores)} cores available")
+        raise PeerError(f"{threads} threads need {threads} cores; {len(cores)} are available")
     return set(cores[:threads])
 
 
@@ -145,7 +145,7 @@ def python_worker(script, options, size):
 
 
 def build_rltools(source, options, size, blas):
-    """Compiles a program for a size unless that was done; returns the program and the version."""
+    """Compiles a program for a size if necessary. Returns the program and the version."""
     find = ("import importlib.metadata as m, importlib.util as u;"
             "print(u.find_spec('rltools').submodule_search_locations[0], m.version('rltools'))")
     try:
@@ -157,7 +157,7 @@ def build_rltools(source, options, size, blas):
     program = options.build / f"{source.stem}_{options.size}{'' if blas else '_noblas'}"
     command = ["g++", *RLTOOLS_FLAGS, *sizes, "-I", f"{folder}/external/rl_tools/include", source,
                *(RLTOOLS_BLAS if blas else []), "-o", program]
-    stamp = program.with_suffix(".command")  # what was compiled from what, to see a change
+    stamp = program.with_suffix(".command")  # the command and sources, to detect a change
     text = f"{version}\n{' '.join(map(str, command))}\n{source.read_text()}"
     if not (program.exists() and stamp.exists() and stamp.read_text() == text):
         options.build.mkdir(parents=True, exist_ok=True)
@@ -180,8 +180,8 @@ def rltools_worker(options, size, source="rltools_sac.cpp", blas=True, coretype=
 class Peer:
     work: object  # function of options and size
     unit: str
-    sizes: tuple  # that it can be measured at
-    named: bool = False  # runs only when it is named
+    sizes: tuple  # sizes that it can be measured at
+    named: bool = False  # runs only if it is named
 
 
 def python_peer(script, unit, sizes):
@@ -209,14 +209,15 @@ PEERS = {
 
 
 def rounded(x):
-    """JSON knows no infinity: what was never reached has no number."""
+    """Replaces infinity, which JSON does not have, by null."""
     return round(x, 2) if math.isfinite(x) else None
 
 
 def row(name, options):
     peer = PEERS[name]
     size = options.size
-    result = {"name": name, "size": size, "value": None, "unit": peer.unit, "threads": options.threads}
+    result = {"name": name, "size": size, "value": None, "unit": peer.unit,
+              "threads": options.threads}
     try:
         got = peer.work(options, SIZES[size])
         rates = got["rates"]
@@ -232,9 +233,11 @@ def parse(arguments):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, choices=(1, 2), default=1)
     parser.add_argument("--size", choices=sorted(SIZES), default="small")
-    parser.add_argument("--only", metavar="PEER,...", help="these peers and no others")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of a repetition (%(default)s)")
-    parser.add_argument("--repetitions", type=int, default=5, help="(%(default)s)")
+    parser.add_argument("--only", metavar="PEER,...", help="run only these peers")
+    parser.add_argument("--seconds", type=float, default=1.0,
+                        help="seconds of a repetition (default %(default)s)")
+    parser.add_argument("--repetitions", type=int, default=5,
+                        help="number of repetitions (default %(default)s)")
     parser.add_argument("--venv", type=pathlib.Path, default=ROOT / "build" / "venv-peers")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "peers",
                         help="folder for compiled programs")
@@ -248,7 +251,7 @@ def parse(arguments):
         options.names = options.only.split(",")
         for name in options.names:
             if name not in able:
-                parser.error(f"no peer '{name}' at the size {options.size}: there {'is' if len(able) == 1 else 'are'} "
+                parser.error(f"there is no peer '{name}' at the size {options.size}; the peers are "
                              f"{', '.join(able)}")
     return options
 

@@ -1,6 +1,6 @@
-"""Stable-Baselines3's PPO on Pendulum-v1: environment steps a second, rollouts and updates in.
+"""Stable-Baselines3's PPO on Pendulum-v1: environment steps per second, with rollouts and updates.
 
-Everything but the sizes is as the package has it. One call of learn() is one rollout and its updates.
+Everything except the sizes is the default. One call of learn() is one rollout and its updates.
 """
 
 import stable_baselines3

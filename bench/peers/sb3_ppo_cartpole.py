@@ -1,7 +1,8 @@
-"""Stable-Baselines3's PPO on CartPole-v1: seconds of training until 20 deterministic episodes first return 500.
+"""Stable-Baselines3's PPO on CartPole-v1: seconds of training until 20 deterministic episodes first
+return 500.
 
-RL Zoo's settings, one seed a repetition, evaluated every 2048 steps on episodes of its own. The time
-of evaluating is not counted. A seed that never gets there counts as infinite.
+It uses RL Zoo's settings, and one seed per repetition. Evaluations every 2048 steps use episodes of
+their own, and their time is not counted. A seed that never reaches the goal counts as infinite.
 """
 
 import time
@@ -19,7 +20,7 @@ ENVIRONMENTS, STEPS, TOTAL, EVERY, EPISODES, GOAL = 8, 32, 100_000, 2048, 20, 50
 
 
 class Goal(BaseCallback):
-    """Evaluates between updates; `seconds` is set when the goal was reached."""
+    """Evaluates between updates. `seconds` is set when the goal is reached."""
 
     def __init__(self, env):
         super().__init__()

@@ -1,7 +1,7 @@
-"""Stable-Baselines3's SAC: updates a second of SAC.train, its public method for gradient steps.
+"""Stable-Baselines3's SAC: updates per second of SAC.train, its public method for gradient steps.
 
-One call makes 20 updates, each with its own batch from the replay buffer: critics, temperature,
-actor, Adam, Polyak. Settings are the package's defaults but for the sizes.
+One call makes 20 updates (critics, temperature, actor, Adam, Polyak), each with its own batch from
+the replay buffer. Everything except the sizes is the package's default.
 """
 
 import stable_baselines3
@@ -10,7 +10,7 @@ from stable_baselines3.common.logger import configure
 
 import common
 
-UPDATES = 20  # in one call
+UPDATES = 20  # per call
 
 
 def main():
@@ -25,7 +25,7 @@ def main():
         device="cpu",
         seed=1,
     )
-    agent.set_logger(configure(None, []))  # keeps nothing, prints nothing
+    agent.set_logger(configure(None, []))  # logs nothing
     common.fill(agent.replay_buffer, args.obs, args.act)
 
     def run():

@@ -1,9 +1,8 @@
-"""SBX's SAC (Stable-Baselines3 in JAX): updates a second of SAC.train, compilation not counted.
+"""SBX's SAC (Stable-Baselines3 in JAX): updates per second of SAC.train, without compilation.
 
-One call makes 50 updates in one compiled loop, with all their batches drawn at its start: SBX's
-way of use with gradient_steps=50 in its configuration. With one update a call, its default after
-each environment step, it reaches about a third of this speed at the small size, because Python's
-part of a call then counts for every update.
+One call makes 50 updates in one compiled loop, and draws all their batches first. This is how SBX
+works with gradient_steps=50. Its default is one update per call after each environment step. At the
+small size that reaches about a third of this speed, because of the Python overhead of a call.
 """
 
 import jax
@@ -12,11 +11,11 @@ from stable_baselines3.common.logger import configure
 
 import common
 
-UPDATES = 50  # in one call
+UPDATES = 50  # per call
 
 
 def main():
-    args = common.arguments()  # the number of threads is set by run.py, before JAX starts
+    args = common.arguments()  # run.py sets the number of threads before JAX starts
     agent = sbx.SAC(
         "MlpPolicy",
         common.Shapes(args.obs, args.act),
@@ -29,7 +28,7 @@ def main():
     common.fill(agent.replay_buffer, args.obs, args.act)
 
     def run():
-        # train() reads the losses back at its end, which waits for the whole computation
+        # train() reads the losses at its end, which waits for the computation
         agent.train(gradient_steps=UPDATES, batch_size=args.batch)
 
     measured = common.rates(run, UPDATES, args.seconds, args.repetitions)

@@ -1,17 +1,19 @@
-/// A finite problem built from C, solved exactly, then learned from sampled transitions, one beside the other.
+/// Builds a finite problem in C, solves it exactly, learns it from sampled transitions, and prints
+/// both results side by side.
 ///
 ///     cc soft_q_learning.c -o soft_q_learning $(pkg-config --cflags --libs celsius)
 ///     ./soft_q_learning
 ///
-/// A machine is new, worn or broken. Running it pays less the older it is and lets it age; repairing costs 4 and
-/// makes it new. What is printed: Q of either action, learned and exact, and the policy at temperature 0.5.
+/// A machine is new, worn or broken. Running it pays less the older it is, and makes it older.
+/// Repairing costs 4 and makes it new. The table shows, for each state and action, the learned Q,
+/// the exact Q and the exact policy at temperature 0.5.
 #include <celsius/celsius.h>
 #include <stdio.h>
 
 enum { NEW, WORN, BROKEN, STATES };
 enum { RUN, REPAIR, ACTIONS };
 
-/// Running: the pay, and the chance of being one state older afterwards.
+/// For the action RUN: the reward, and the probability that the machine becomes one state older.
 static const double pay[STATES] = {5, 3, 0}, ages[STATES] = {0.3, 0.5, 0};
 
 static CelStatus build(CelMdpBuilder *builder, CelMdp **out) {
@@ -46,7 +48,7 @@ static void print(const CelMdp *mdp, const CelSolution *exact, const CelQLearnin
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++)
       printf("%-8s %-8s %10.4f %10.4f %10.4f\n", states[s], actions[cel_mdp_action(mdp, s, p)],
              learned->Q[p], exact->Q[p], exact->pi[p]);
-  printf("after %lld samples no learned Q is off by more than %.3g, by its own certificate\n",
+  printf("after %lld samples, the certified error of every learned Q is at most %.3g\n",
          (long long)learned->samples, learned->bound);
 }
 

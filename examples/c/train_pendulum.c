@@ -1,18 +1,18 @@
-/// Trains soft actor-critic on Pendulum-v1 from C, in a loop of its own, and evaluates it.
+/// Trains soft actor-critic on Pendulum-v1 in a loop written in C, and evaluates it.
 ///
 ///     cc train_pendulum.c -o train_pendulum $(pkg-config --cflags --libs celsius)
 ///     ./train_pendulum 5000
 ///
-/// The loop below is all that a program needs to drive an agent: choose actions, apply them, tell what
-/// followed, learn. Where this one steps an environment of the library, another reads a robot.
+/// The loop below is all that a program needs to drive an agent: choose actions, apply them, report
+/// the outcome, learn. This program steps an environment of the library. Yours may drive a robot.
 #include <celsius/celsius.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/// Everything that one training needs; zeroed, then filled in, and released by one function.
+/// All objects of one training. Zero it first; training_create fills it, training_destroy frees it.
 typedef struct Training {
   CelEnvSpec *spec;
-  CelTensors *tensors; ///< the environments' state
+  CelTensors *tensors; ///< owns the state of the environments
   CelVecEnv env;
   CelAgent *agent;
   float *actions; ///< (N, A)
@@ -74,12 +74,12 @@ static CelStatus train_and_evaluate(Training *t, int64_t steps) {
   for (int64_t step = 0; status == CEL_OK && step < steps; step++) {
     status = training_step(t);
     if (status == CEL_OK && t->env.truncated[0])
-      printf("step %5ld  return of this episode %8.1f\n", (long)(step + 1), t->env.final_return[0]);
+      printf("step %5ld  episode return %8.1f\n", (long)(step + 1), t->env.final_return[0]);
   }
   if (status != CEL_OK) return status;
   status = cel_evaluate(t->agent, t->spec, 10, 0, CEL_MODE, NULL, NULL, &result);
   if (status != CEL_OK) return status;
-  printf("after %ld steps and %ld updates: mean return of %ld episodes %.1f\n",
+  printf("after %ld steps and %ld updates: mean return over %ld episodes %.1f\n",
          (long)cel_agent_steps(t->agent), (long)cel_agent_updates(t->agent), (long)result.episodes,
          result.mean_return);
   return CEL_OK;

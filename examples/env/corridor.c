@@ -1,30 +1,30 @@
-/// Corridor: a cart on a rail is pushed to the middle and held there.
+/// Corridor: push a cart on a rail to the middle and hold it there.
 ///
 ///     state   x, v          m, m/s
 ///     action  u in [-1, 1]  m/s^2
 ///     obs     x, v
 ///     reward  -(x^2 + .1 v^2 + .01 u^2)
-///     ends    when the cart leaves the rail, |x| > length; the time limit is 100 steps
+///     end     when the cart leaves the rail, |x| > length; the time limit is 100 steps
 ///
 ///     v' = v + u dt,  x' = x + v' dt
 ///
-/// An environment of one's own is four functions and one description. Build this file into a shared
-/// object and name it: `celsius train sac --env ./corridor.so:Corridor --env.length 3`.
+/// An environment is four functions and one description. Build this file as a shared object and
+/// pass it to the command: `celsius train sac --env ./corridor.so:Corridor --env.length 3`.
 #include <celsius/canvas.h>
 #include <celsius/env.h>
 #include <math.h>
 #include <stddef.h>
 
-/// The arguments, reached as --env.KEY.
+/// The arguments. The command sets them with --env.KEY.
 typedef struct CorridorConfig {
   double length, dt;
 } CorridorConfig;
 
 static const CelField fields[] = {
     {"length", CEL_FIELD_DOUBLE, offsetof(CorridorConfig, length), "2", 0.1, 100, "m", NULL, NULL,
-     "the rail reaches this far to either side", ""},
+     "distance from the middle of the rail to each end", ""},
     {"dt", CEL_FIELD_DOUBLE, offsetof(CorridorConfig, dt), "0.1", 1e-3, 1, "s", NULL, NULL,
-     "time from one step to the next", ""},
+     "duration of a step", ""},
     {NULL, CEL_FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL}};
 
 static CelStatus corridor_open(CelEnvSpec *spec) {
@@ -51,7 +51,7 @@ static CelStatus corridor_step(const CelEnvSpec *spec, double *states, int64_t n
                                const void *actions, void *obs, float *reward, uint8_t *terminated,
                                CelRng *rng) {
   const CorridorConfig *c = spec->config;
-  (void)rng; // nothing is left to chance after the start
+  (void)rng; // only the start is random
   for (int64_t i = 0; i < n; i++) {
     double *state = states + 2 * i;
     double u = ((const float *)actions)[i];
@@ -77,7 +77,7 @@ static void corridor_render(const CelEnvSpec *spec, const double *state, CelCanv
 static const CelEnvType corridor = {
     .abi = CEL_ENV_ABI,
     .id = "Corridor",
-    .doc = "a cart on a rail is pushed to the middle and held there",
+    .doc = "push a cart on a rail to the middle and hold it there",
     .max_episode_steps = 100,
     .reward_threshold = NAN,
     .config_size = sizeof(CorridorConfig),
@@ -88,7 +88,7 @@ static const CelEnvType corridor = {
     .render = corridor_render,
 };
 
-/// What "corridor.so:Corridor" names: exported by the shared object, gives the description.
+/// The function that "corridor.so:Corridor" names. It must be exported; it returns the description.
 __attribute__((visibility("default"))) const CelEnvType *Corridor(void);
 const CelEnvType *Corridor(void) {
   return &corridor;

@@ -3,8 +3,9 @@
     celsius export RUN --format safetensors --out policy.safetensors
     python3 policy.py policy.safetensors 0.1 0.2 0.3      # the action for an observation
 
-Or from Python: `action = policy.load("policy.safetensors")(observation)`, (batch, O) -> (batch, A). A sampler (soft
-Q-learning with continuous actions) makes actions of noise: `policy(observation, torch.randn(batch, A))`.
+From Python: `action = policy.load("policy.safetensors")(observation)`, (batch, O) -> (batch, A).
+A sampler (soft Q-learning with continuous actions) turns noise into actions:
+`policy(observation, torch.randn(batch, A))`.
 """
 import json
 import sys
@@ -14,11 +15,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-ACTIVATIONS = {"identity": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU}
+ACTIVATIONS = {"identity": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU,
+               "gelu": nn.GELU, "leaky_relu": nn.LeakyReLU}
 
 
 class Policy(nn.Module):
-    """The policy's mode; of a sampler the action that it makes of the noise, zeros where there is none. `state` is the file's state dict, `spec` the policy in its metadata."""
+    """Returns the mode of the policy. A sampler returns its action for the given noise, default zeros.
+
+    state: state dict of the file; spec: the policy entry of its metadata.
+    """
 
     def __init__(self, state, spec):
         super().__init__()
@@ -29,7 +34,8 @@ class Policy(nn.Module):
             layers.append(nn.Linear(weight.shape[1], weight.shape[0]))
             norm = state.get(f"net.{place + 1}.weight")
             if norm is not None and norm.ndim == 1:
-                layers.append(nn.LayerNorm(len(norm)))
+                running = f"net.{place + 1}.running_mean" in state
+                layers.append((nn.BatchNorm1d if running else nn.LayerNorm)(len(norm)))
             layers.append(ACTIVATIONS[spec["activation"]]())
             place = len(layers)
         self.net = nn.Sequential(*layers)
@@ -44,7 +50,7 @@ class Policy(nn.Module):
         self.load_state_dict(state)
 
     def scaled(self, a):
-        """The environment's action, within its bounds."""
+        """The action in the units of the environment, clipped to its bounds."""
         a = self.action_shift + self.action_scale * a
         return a.clamp(self.action_low, self.action_high) if hasattr(self, "action_low") else a
 
@@ -72,7 +78,7 @@ class Policy(nn.Module):
 def load(path):
     with safe_open(path, "pt") as file:
         spec = json.loads(file.metadata()["policy"])
-    return Policy(load_file(path), spec)
+    return Policy(load_file(path), spec).eval()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-/// Agents: learners that are pushed by any loop (a robot, Python, a simulator of yours) or pulled over a
-/// native vector environment by celsius/train.h.
+/// Agents: learners that your own loop drives (a robot, Python, your simulator), or that
+/// celsius/train.h drives over a native vector environment.
 ///
 ///     cel_agent_create(&agent, "sac", NULL, &observation, &action, &options);
 ///     cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions);
@@ -7,7 +7,8 @@
 ///     cel_agent_observe(agent, &outcome);
 ///     cel_agent_update(agent);
 ///
-/// All state lies in named tensors. Two agents in two threads share nothing.
+/// Named tensors hold an agent's whole state. Two agents share nothing, so two threads may use two
+/// agents at once. Only one thread at a time may use one agent; a second one gets CEL_E_STATE.
 #ifndef CELSIUS_AGENT_H
 #define CELSIUS_AGENT_H
 #include "celsius/field.h"
@@ -17,132 +18,169 @@ CEL_BEGIN
 
 typedef struct CelAgent CelAgent;
 
-/// What is not a matter of the algorithm.
+/// Settings of an agent that do not depend on the algorithm. Start from
+/// cel_agent_options_default().
 typedef struct CelAgentOptions {
-  int64_t n_envs; ///< environments that act and observe together, >= 1
+  /// Environments N that act and observe together. At least 1, default 1.
+  int64_t n_envs;
+  /// Seed of all the agent's random numbers. Default 0.
   uint64_t seed;
-  int threads; ///< team size; changes no bit of the result; 0: one
-  int64_t
-      total_steps; ///< planned environment steps, for schedules; 0: schedules stay at their start
-  /// The agent only acts and answers questions: no memory for replay buffer, rollouts and batches is taken. What learns
-  /// (CEL_EXPLORE, observe, update, checkpoints) is CEL_E_STATE.
+  /// Threads of an update. Range 0 to 1024, default 1; 0 means 1. Any number gives the same bits.
+  int threads;
+  /// Planned environment steps, all environments together, for schedules. Default 0, which keeps
+  /// schedules at their initial values.
+  int64_t total_steps;
+  /// The agent only acts and answers questions. Default false. It allocates no replay buffer,
+  /// rollout or batch; CEL_EXPLORE, observe, update and checkpoints return CEL_E_STATE.
   bool act_only;
 } CelAgentOptions;
+/// Returns the default options.
 CEL_API CelAgentOptions cel_agent_options_default(void);
 
-/// How to choose actions.
+/// How to select actions.
 typedef enum CelActMode {
   CEL_EXPLORE, ///< as in training: random before learning starts, then the policy with its noise
-  CEL_SAMPLE,  ///< from the policy
+  CEL_SAMPLE,  ///< sampled from the policy
   CEL_MODE     ///< the policy's mode (deterministic)
 } CelActMode;
 
-/// What followed the last actions, arrays of n_envs (rows).
+/// Results of the last actions, for N = n_envs environments. The caller owns the arrays.
 typedef struct CelOutcome {
   const float *reward;       ///< (N,)
-  const uint8_t *terminated; ///< (N,) the episode ended in a terminal state
-  const uint8_t *truncated;  ///< (N,) the episode was cut off (time limit)
-  const void
-      *obs; ///< (N rows) observation to act on next: the next episode's first where one ended
-  const void
-      *final_obs; ///< (N rows) the ended episodes' last observations; may be NULL when none ended
+  const uint8_t *terminated; ///< (N,) 1: the episode ended in a terminal state
+  const uint8_t *truncated;  ///< (N,) 1: the episode was cut off (time limit)
+  /// (N rows) observations to act on next. Where an episode ended, the first of the next episode.
+  const void *obs;
+  /// (N rows) last observations of the episodes that ended. May be NULL when none ended.
+  const void *final_obs;
 } CelOutcome;
 
-/// Algorithm i of the registry: its name, one line about it, its fields and the size of its config; NULL past the end.
+/// An algorithm of the registry. Static.
 typedef struct CelAlgoInfo {
-  const char *name;
-  const char *doc;
-  const CelField *fields;
-  size_t config_size;
+  const char *name;       ///< "sac"
+  const char *doc;        ///< one line
+  const CelField *fields; ///< field table of its config struct
+  size_t config_size;     ///< bytes of its config struct
 } CelAlgoInfo;
+/// Returns algorithm i of the registry, or NULL past the end.
 CEL_API const CelAlgoInfo *cel_algo_at(int i);
-/// Errors: CEL_E_NAME (names the nearest).
+/// Finds an algorithm by name. Errors: CEL_E_NAME (suggests the nearest name).
 CEL_API CelStatus cel_algo_find(const char *name, const CelAlgoInfo **out) CEL_WARN_UNUSED;
 
-/// `config`: the algorithm's struct (copied), or NULL for the defaults.
-/// Errors: CEL_E_NAME, CEL_E_UNSUPPORTED (a space that the algorithm cannot take: says which can), CEL_E_RANGE, CEL_E_MEMORY.
+/// Creates an agent. `config`: the algorithm's config struct (copied), or NULL for the defaults.
+/// `options`: NULL for the defaults. The spaces are copied. Free it with cel_agent_destroy.
+/// Errors: CEL_E_NAME, CEL_E_UNSUPPORTED (a space that the algorithm does not support; names those
+/// that it does), CEL_E_RANGE, CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_create(CelAgent **out, const char *algo, const void *config,
                                    const CelSpace *observation, const CelSpace *action,
                                    const CelAgentOptions *options) CEL_WARN_UNUSED;
+/// Frees an agent. Takes NULL.
 CEL_API void cel_agent_destroy(CelAgent *agent);
 
-/// Chooses actions (N rows) for observations (N rows). episode_start (N,) 1 where the observation begins an
-/// episode, or NULL: the agent knows from its own outcomes. Remembers both for observe in mode CEL_EXPLORE; the other modes change
-/// nothing but the act stream's counter (CEL_SAMPLE).
-/// An observation that is not the one that the last outcome told (the environment was put somewhere else), or an
-/// episode_start that it did not tell, cuts the episode off there: no transition leads from the one to the other.
-/// Actions of a box lie in its bounds, as float32.
-/// Errors: CEL_E_NAN (an observation that is not finite: names row and element), CEL_E_ARGUMENT (mode).
+/// Selects actions (N rows) for observations (N rows). Box actions are within their bounds as
+/// float32.
+/// `episode_start` (N,): 1 where the observation begins an episode. NULL: the agent takes it from
+/// the outcomes that it observed.
+/// In mode CEL_EXPLORE the agent remembers observations and actions for cel_agent_observe. The
+/// other modes change nothing but the counter of the action stream (CEL_SAMPLE).
+/// An observation that differs from the last outcome's, or an unexpected episode_start, ends the
+/// episode there. No transition connects the two observations.
+/// Errors: CEL_E_NAN (an observation that is not finite; names row and element), CEL_E_ARGUMENT
+/// (mode).
 CEL_API CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode_start,
                                 CelActMode mode, void *actions) CEL_WARN_UNUSED;
-/// Takes in what followed. Errors: CEL_E_STATE (before act), CEL_E_NAN.
+/// Stores the results of the last actions. Errors: CEL_E_STATE (no act before it), CEL_E_NAN.
 CEL_API CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
-/// Runs the gradient steps that are due (none before learning starts). Errors: CEL_E_NAN (a loss or parameter that is not finite).
+/// Runs the gradient steps that are due; none before learning starts. Errors: CEL_E_NAN (a loss or
+/// parameter that is not finite). Allocates: no.
 CEL_API CelStatus cel_agent_update(CelAgent *agent) CEL_WARN_UNUSED;
-/// Exactly n gradient steps now, due or not. Errors: CEL_E_STATE (nothing stored to learn from), CEL_E_NAN.
+/// Runs exactly n gradient steps, due or not. Errors: CEL_E_STATE (no data to learn from),
+/// CEL_E_NAN. Allocates: no.
 CEL_API CelStatus cel_agent_update_n(CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
-/// Deterministic actions for any number of rows; changes nothing that learning depends on.
+/// Computes the policy's deterministic actions (n rows) for any number of observations (n rows).
+/// Changes nothing that learning depends on.
 CEL_API CelStatus cel_agent_predict(CelAgent *agent, const void *obs, int64_t n,
                                     void *actions) CEL_WARN_UNUSED;
 
-// ---- what it has learned, at any n observations (n rows). Nothing that learning depends on changes; the calls allocate.
+// ---- What the agent has learned, at any n observations (n rows). These calls allocate, and change
+// nothing that learning depends on.
 
-/// p (n,A): pi(a|s) of a policy over one choice of A. Of learners that act by values: the Boltzmann policy they act by.
-/// Errors: CEL_E_UNSUPPORTED (other actions), CEL_E_NAN (an observation), CEL_E_MEMORY.
+/// Computes p (n,A), pi(a|s) of a categorical policy over A actions. For a learner that acts by Q
+/// values it is the Boltzmann policy that it acts by.
+/// Errors: CEL_E_UNSUPPORTED (other action spaces), CEL_E_NAN (an observation), CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n,
                                           float *p) CEL_WARN_UNUSED;
-/// mean, sd (n,A) of a Gaussian policy, in the environment's units; where *squashed, of u with a = shift + scale tanh(u),
-/// the bounds' middle and half width. Source: [actor-critic, 4.24]
-/// Errors: CEL_E_UNSUPPORTED (choices, samplers, generalised state-dependent exploration), CEL_E_NAN, CEL_E_MEMORY.
+/// Computes mean and sd (n,A) of a Gaussian policy, in the environment's units. When *squashed is
+/// true, they are those of u, with a = shift + scale tanh(u); shift and scale are the middle and
+/// the half width of the bounds. Source: [actor-critic, 4.24]
+/// Errors: CEL_E_UNSUPPORTED (discrete actions, samplers, generalized state-dependent exploration),
+/// CEL_E_NAN, CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float *mean,
                                      float *sd, bool *squashed) CEL_WARN_UNUSED;
-/// actions (n rows) from the policy: row i takes draw number `draw` >= 0 of stream (seed, CEL_RNG_EVAL_ACT, i), so the
-/// same call gives the same actions.
-/// Errors: CEL_E_UNSUPPORTED (generalised state-dependent exploration), CEL_E_RANGE (draw), CEL_E_NAN, CEL_E_MEMORY.
+/// Samples actions (n rows) from the policy. Row i uses draw number `draw` >= 0 of stream (seed,
+/// CEL_RNG_EVAL_ACT, i), so the same call gives the same actions.
+/// Errors: CEL_E_UNSUPPORTED (generalized state-dependent exploration), CEL_E_RANGE (draw),
+/// CEL_E_NAN, CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t seed,
                                  int64_t draw, void *actions) CEL_WARN_UNUSED;
-/// q (n,): the learned Q(s,a), smallest or mean of several critics as the learner takes it; without the immediate
-/// entropy. Where rewards are normalised: divided by today's scale.
-/// Errors: CEL_E_UNSUPPORTED (a learner without Q), CEL_E_RANGE (an action that is none), CEL_E_NAN, CEL_E_MEMORY.
+/// Computes q (n,), the learned Q(s,a) without the immediate entropy, reward units. Several critics
+/// are combined as the learner does (minimum or mean). With normalized rewards, q has the unit of
+/// rewards divided by the current scale.
+/// Errors: CEL_E_UNSUPPORTED (a learner without Q), CEL_E_RANGE (an invalid action), CEL_E_NAN,
+/// CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_q(CelAgent *agent, const void *obs, const void *actions, int64_t n,
                               float *q) CEL_WARN_UNUSED;
-/// v (n,): the learned V(s), or what the learned Q makes it where actions are choices: E_pi[Q - alpha log pi].
-/// Errors: CEL_E_UNSUPPORTED (neither), CEL_E_NAN, CEL_E_MEMORY.
+/// Computes v (n,), the learned V(s), reward units. With discrete actions and only a learned Q, it
+/// is E_pi[Q - alpha log pi].
+/// Errors: CEL_E_UNSUPPORTED (neither is learned), CEL_E_NAN, CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n,
                               float *v) CEL_WARN_UNUSED;
-/// alpha in force, reward units per nat; 0 of learners of the hard problem.
+/// Returns the current temperature alpha, reward units per nat; 0 for learners of the unregularized
+/// problem.
 CEL_API double cel_agent_temperature(CelAgent *agent);
-/// The discount of its config.
+/// Returns the discount of the agent's config.
 CEL_API double cel_agent_gamma(const CelAgent *agent);
 
-/// What to know about the agent's settings and about how learning goes, one sentence; "" when there is nothing. It may
-/// change with an update.
+/// Returns one sentence about the agent's settings or about how learning goes, or "" when there is
+/// nothing to report. An update may change it. The agent owns the text.
 CEL_API const char *cel_agent_note(const CelAgent *agent);
+/// Returns the agent's algorithm.
 CEL_API const CelAlgoInfo *cel_agent_algo(const CelAgent *agent);
+/// Returns the agent's own copy of the algorithm's config struct.
 CEL_API const void *cel_agent_config(const CelAgent *agent);
+/// Returns the observation space. The agent owns it.
 CEL_API const CelSpace *cel_agent_observation(const CelAgent *agent);
+/// Returns the action space. The agent owns it.
 CEL_API const CelSpace *cel_agent_action(const CelAgent *agent);
-/// The whole state. Read at will between calls; written tensors take effect at the next call after cel_agent_sync.
+/// Returns the agent's whole state. The agent owns it. Read it between calls at any time. After
+/// writing, call cel_agent_sync; the new values then apply to the next call.
 CEL_API CelTensors *cel_agent_tensors(CelAgent *agent);
-/// Recomputes what is derived from saved tensors (transposes, cached statistics). Call after writing into them.
+/// Recomputes what is derived from saved tensors (transposes, cached statistics). Call it after
+/// writing into them.
 CEL_API CelStatus cel_agent_sync(CelAgent *agent) CEL_WARN_UNUSED;
-CEL_API int64_t
-cel_agent_steps(const CelAgent *agent); ///< environment steps observed, all environments together
-CEL_API int64_t cel_agent_updates(const CelAgent *agent); ///< gradient steps taken
-/// Planned total of steps, for schedules (a resumed run may extend it).
+/// Returns the environment steps that the agent has observed, all environments together.
+CEL_API int64_t cel_agent_steps(const CelAgent *agent);
+/// Returns the gradient steps taken.
+CEL_API int64_t cel_agent_updates(const CelAgent *agent);
+/// Sets the planned environment steps, for schedules (a resumed run may extend them).
 CEL_API void cel_agent_plan_steps(CelAgent *agent, int64_t total_steps);
-/// Metric i, Stable-Baselines3's names ("train/actor_loss"); false past the end. NAN before the first update.
+/// Reads metric i, under Stable-Baselines3's name ("train/actor_loss"). Returns false past the end.
+/// The value is NAN before the first update.
 CEL_API bool cel_agent_metric(const CelAgent *agent, int i, const char **name, double *value);
 
-/// Writes the model (parameters, normaliser, algorithm, config, spaces) as one safetensors file that cel_agent_load_model and
-/// cel_policy_load read.
+/// Writes the model (parameters, normalizer, algorithm, config, spaces) as one safetensors file,
+/// for cel_agent_load_model and cel_policy_load.
 CEL_API CelStatus cel_agent_save_model(CelAgent *agent, const char *path) CEL_WARN_UNUSED;
-/// Reads the model's tensors into an agent of the same shape.
+/// Reads a model's tensors into an agent of the same shape.
 CEL_API CelStatus cel_agent_load_model(CelAgent *agent, const char *path) CEL_WARN_UNUSED;
-/// Checkpoint: everything that learning depends on, but for stored transitions, which go to `replay_folder` as append-only
-/// segments. `extra` (tensors that belong to the run: environments, counters) may be NULL.
+/// Writes a checkpoint: everything that learning depends on. Stored transitions go to
+/// `replay_folder` as append-only segments; NULL for an agent without a replay buffer. `extra`
+/// holds further tensors of the run (environments, counters) and may be NULL.
+/// Errors: CEL_E_STATE (act_only), CEL_E_NAN (a parameter), CEL_E_ARGUMENT (replay_folder),
+/// CEL_E_IO.
 CEL_API CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_folder,
                                  const CelTensors *extra) CEL_WARN_UNUSED;
+/// Reads a checkpoint of cel_agent_save into an agent of the same algorithm, config and spaces.
 CEL_API CelStatus cel_agent_load(CelAgent *agent, const char *path, const char *replay_folder,
                                  CelTensors *extra) CEL_WARN_UNUSED;
 

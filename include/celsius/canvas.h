@@ -1,7 +1,7 @@
-/// A canvas for environments' render functions: world coordinates, a few shapes, no library.
+/// A canvas for the render functions of environments: world coordinates and a few shapes.
 ///
-/// The environment sets a view, then draws; the list of shapes is turned into pixels by view/render
-/// (cairo) or by whoever asks. An environment needs no graphics library.
+/// The environment sets a view, then draws. celsius/render.h turns the list of shapes into pixels
+/// with cairo. An environment itself needs no graphics library.
 #ifndef CELSIUS_CANVAS_H
 #define CELSIUS_CANVAS_H
 #include "celsius/env.h"
@@ -19,40 +19,44 @@ typedef enum CelShapeKind {
   CEL_TEXT
 } CelShapeKind;
 
-#define CEL_SHAPE_POINTS_MAX 128
-#define CEL_SHAPES_MAX 256
+#define CEL_SHAPE_POINTS_MAX 128 ///< most points of a shape
+#define CEL_SHAPES_MAX 256       ///< most shapes of a canvas
 
 typedef struct CelShape {
   CelShapeKind kind;
   CelColor color;
-  double width;    ///< line width in pixels of a 500-pixel picture; 0: filled
-  double radius;   ///< circle, arc
-  double from, to; ///< arc arrow: angles in radians
-  int n;
-  double x[CEL_SHAPE_POINTS_MAX], y[CEL_SHAPE_POINTS_MAX];
+  double width;    ///< line width in pixels of a picture of 500 x 500 pixels; 0: filled
+  double radius;   ///< of a circle or an arc, world units
+  double from, to; ///< angles of an arc arrow, radians
+  int n;           ///< points in use
+  double x[CEL_SHAPE_POINTS_MAX], y[CEL_SHAPE_POINTS_MAX]; ///< (n,) world units
   char text[64];
 } CelShape;
 
 struct CelCanvas {
-  double x_min, x_max, y_min, y_max; ///< world that is seen; y points up
+  double x_min, x_max, y_min, y_max; ///< visible part of the world; y points up
   CelColor background;
   int n_shapes;
-  CelShape
-      shape[CEL_SHAPES_MAX]; ///< drawn in order; what is past CEL_SHAPES_MAX is dropped and counted
-  int dropped;
+  CelShape shape[CEL_SHAPES_MAX]; ///< (n_shapes,) in drawing order
+  int dropped;                    ///< shapes past CEL_SHAPES_MAX, which are not drawn
 };
 
+/// Removes all shapes and sets the visible part of the world.
 CEL_API void cel_canvas_clear(CelCanvas *canvas, double x_min, double x_max, double y_min,
                               double y_max);
+/// Adds a filled polygon with corners x, y (n,).
 CEL_API void cel_canvas_polygon(CelCanvas *canvas, int n, const double *x, const double *y,
                                 CelColor color);
+/// Adds a line through the points x, y (n,). `width`: pixels of a picture of 500 x 500 pixels.
 CEL_API void cel_canvas_polyline(CelCanvas *canvas, int n, const double *x, const double *y,
                                  double width, CelColor color);
+/// Adds a filled circle.
 CEL_API void cel_canvas_circle(CelCanvas *canvas, double x, double y, double radius,
                                CelColor color);
-/// An arc from one angle to another with an arrow head at its end (a torque).
+/// Adds an arc between two angles (radians) with an arrow head at its end, such as a torque.
 CEL_API void cel_canvas_arc_arrow(CelCanvas *canvas, double x, double y, double radius, double from,
                                   double to, double width, CelColor color);
+/// Adds text. It is copied, at most 63 bytes.
 CEL_API void cel_canvas_text(CelCanvas *canvas, double x, double y, const char *text,
                              CelColor color);
 

@@ -1,4 +1,4 @@
-/// Celsius: maximum-entropy reinforcement learning in C. Everything public.
+/// Celsius: maximum-entropy reinforcement learning in C. Includes every public header.
 #ifndef CELSIUS_CELSIUS_H
 #define CELSIUS_CELSIUS_H
 #include "celsius/a2c.h"
@@ -18,6 +18,7 @@
 #include "celsius/lqr.h"
 #include "celsius/mdp.h"
 #include "celsius/multigoal.h"
+#include "celsius/network.h"
 #include "celsius/off_policy.h"
 #include "celsius/on_policy.h"
 #include "celsius/plot.h"

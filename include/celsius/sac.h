@@ -1,32 +1,73 @@
-/// Soft actor-critic with an ensemble of critics, target networks and a fixed or learned temperature.
+/// Soft actor-critic (SAC): an ensemble of critics, target networks, a fixed or learned
+/// temperature.
 ///
-/// Names and defaults are those that practitioners know from Stable-Baselines3.
+/// Field names and defaults are those of Stable-Baselines3.
 #ifndef CELSIUS_SAC_H
 #define CELSIUS_SAC_H
 #include "celsius/agent.h"
 #include "celsius/off_policy.h"
 CEL_BEGIN
 
-/// Source: [maximum-entropy, 8.13-8.30], [policy-guarantees, SAC]; Haarnoja et al., "Soft actor-critic algorithms and
-/// applications", 2018.
+/// Exploration noise in addition to the policy's own.
+typedef enum CelNoise {
+  CEL_NOISE_NONE = 0,   ///< none
+  CEL_NOISE_NORMAL = 1, ///< independent Gaussian noise at each step
+  CEL_NOISE_OU = 2,     ///< an Ornstein-Uhlenbeck process, correlated in time
+  CEL_NOISE_GSDE = 3    ///< generalized state-dependent exploration, instead of the policy's noise
+} CelNoise;
+CEL_ENUM_IS_INT32(CelNoise);
+
+/// Settings of SAC. Start from cel_sac_config_default().
+/// Source: [maximum-entropy, 8.13-8.30], [policy-guarantees, SAC]; Haarnoja et al., "Soft
+/// actor-critic algorithms and applications", 2018.
 typedef struct CelSacConfig {
+  /// Settings of all off-policy learners.
   CelOffPolicyConfig common;
-  double ent_coef;       ///< alpha, reward units per nat; NAN ("auto"): learned
-  double ent_coef_init;  ///< a learned alpha's start
-  double target_entropy; ///< nats, of actions scaled to [-1, 1]; NAN ("auto"): -dim(A)
-  int64_t n_critics;     ///< E
-  int32_t critic_reduce; ///< 0 min, 1 mean over the critics
-  int64_t n_steps;       ///< steps of reward before bootstrapping, the entropies between included
-  int32_t policy;        ///< 0 squashed_gaussian, 1 gaussian (unsquashed)
-  double log_std_min, log_std_max; ///< clamp of log sigma
-  int32_t noise;                   ///< 0 none, 1 normal, 2 ou, 3 gsde
-  double noise_sigma;              ///< of normal and ou, in units of the scaled action
-  double noise_theta, noise_dt;    ///< of ou
-  double log_std_init;             ///< of gsde
-  int64_t sde_sample_freq;         ///< steps between new gsde matrices; -1: every train_freq steps
+  /// Temperature alpha, reward units per nat. Range 0 to 1e12, default NAN ("auto"), which learns
+  /// it. Set a number to fix how much entropy is worth.
+  double ent_coef;
+  /// Initial value of a learned temperature, reward units per nat. Range 1e-12 to 1e12, default 1.
+  /// Raise it to explore longer.
+  double ent_coef_init;
+  /// Entropy that a learned temperature aims for, nats. It is that of actions scaled to [-1, 1], or
+  /// of the actions themselves with CEL_POLICY_GAUSSIAN. Range -1e9 to 1e9, default NAN ("auto"),
+  /// which is -A for A action dimensions.
+  double target_entropy;
+  /// Number of critics E. Range 1 to 64, default 2.
+  int64_t n_critics;
+  /// How the critics are combined. Default CEL_CRITIC_REDUCE_MIN. Take the mean where an exact
+  /// solution is to be reached.
+  CelCriticReduce critic_reduce;
+  /// Steps of reward before bootstrapping, with the entropies between them. Range 1 to 64, default
+  /// 1. Raise it when rewards are sparse.
+  int64_t n_steps;
+  /// Distribution of the actions. Default CEL_POLICY_SQUASHED_GAUSSIAN. Take CEL_POLICY_GAUSSIAN
+  /// for unbounded actions.
+  CelPolicyKind policy;
+  /// Lower bound of log sigma. Range -50 to 50, default -20. Must be below log_std_max.
+  double log_std_min;
+  /// Upper bound of log sigma. Range -50 to 50, default 2.
+  double log_std_max;
+  /// Exploration noise in addition to the policy's own. Default CEL_NOISE_NONE. Use OU or gSDE when
+  /// exploration must keep one direction for a while.
+  CelNoise noise;
+  /// Standard deviation of normal and OU noise, in units of the scaled action. Range 0 to 100,
+  /// default 0.1.
+  double noise_sigma;
+  /// Rate at which OU noise returns to 0, per unit of time. Range 0 to 1000, default 0.15.
+  double noise_theta;
+  /// Time step of OU noise, units of time. Range 1e-9 to 1000, default 0.01.
+  double noise_dt;
+  /// Initial log sigma of gSDE. Range -50 to 50, default -3. Raise it to explore more widely.
+  double log_std_init;
+  /// Steps between new gSDE noise matrices. Range -1 to 1e9 without 0, default -1; -1 draws new
+  /// ones every train_freq steps.
+  int64_t sde_sample_freq;
 } CelSacConfig;
 
+/// Returns the field table of CelSacConfig. Static; never NULL.
 CEL_API const CelField *cel_sac_fields(void);
+/// Returns the default settings.
 CEL_API CelSacConfig cel_sac_config_default(void);
 
 CEL_END

@@ -1,8 +1,8 @@
 /// Status codes and error messages.
 ///
-/// Every function that can fail for a reason outside the library returns a CelStatus and leaves one
-/// sentence for people in a buffer of the calling thread: what was wrong, where, and what would be
-/// right. The library never prints, exits or jumps.
+/// A function that can fail for a reason outside the library returns a CelStatus. It leaves a
+/// message in a buffer of the calling thread: what is wrong, where, and the remedy. The library
+/// never prints, exits or calls longjmp.
 #ifndef CELSIUS_STATUS_H
 #define CELSIUS_STATUS_H
 #include <stddef.h>
@@ -17,6 +17,17 @@
 #define CEL_PRINTF(fmt, args)
 #endif
 
+/// Fails to compile unless an enum has the size of an int32_t. Field tables read and write enum
+/// members as int32_t, which breaks under options such as -fshort-enums.
+#if defined(__cplusplus)
+#define CEL_ENUM_IS_INT32(Enum) static_assert(sizeof(Enum) == 4, #Enum " must have 4 bytes")
+#elif defined(__GNUC__)
+#define CEL_ENUM_IS_INT32(Enum)                                                                    \
+  __extension__ _Static_assert(sizeof(Enum) == 4, #Enum " must have 4 bytes")
+#else
+#define CEL_ENUM_IS_INT32(Enum) enum { CEL_CHECK_##Enum = 1 / (sizeof(Enum) == 4) }
+#endif
+
 #ifdef __cplusplus
 #define CEL_BEGIN extern "C" {
 #define CEL_END }
@@ -27,49 +38,50 @@
 
 CEL_BEGIN
 
-/// What a call came to. The numbers are stable: the command uses them as exit codes.
+/// Result of a call. The numbers are stable: the command uses them as exit codes.
 typedef enum CelStatus {
   CEL_OK = 0,
   CEL_E_ARGUMENT = 2,     ///< a call or a command line that makes no sense
-  CEL_E_RANGE = 3,        ///< a value outside of what is allowed
-  CEL_E_NAME = 4,         ///< no such environment, algorithm, field, tensor
+  CEL_E_RANGE = 3,        ///< a value out of range
+  CEL_E_NAME = 4,         ///< no such environment, algorithm, field or tensor
   CEL_E_TYPE = 5,         ///< a value of the wrong type
-  CEL_E_SHAPE = 6,        ///< sizes that do not fit together
+  CEL_E_SHAPE = 6,        ///< sizes that do not match
   CEL_E_MEMORY = 7,       ///< not enough memory, or a size that overflows
-  CEL_E_IO = 8,           ///< the file system said no (missing, unwritable, full)
-  CEL_E_FORMAT = 9,       ///< a file that is not what it should be
+  CEL_E_IO = 8,           ///< the file system failed (missing, not writable, full)
+  CEL_E_FORMAT = 9,       ///< a file of another or a broken format
   CEL_E_CORRUPT = 10,     ///< a file whose digest or length is wrong
-  CEL_E_UNSUPPORTED = 11, ///< a combination that is not offered
+  CEL_E_UNSUPPORTED = 11, ///< a combination that the library does not support
   CEL_E_NAN = 12,         ///< a reward, observation, loss or parameter that is not finite
-  CEL_E_STATE = 13,       ///< a call out of order
-  CEL_E_ENV = 14,         ///< an environment of the user's failed
-  CEL_E_INTERRUPTED = 15  ///< stopped on request, everything saved
+  CEL_E_STATE = 13,       ///< a call in the wrong order
+  CEL_E_ENV = 14,         ///< the caller's own environment failed
+  CEL_E_INTERRUPTED = 15  ///< stopped on request; everything is saved
 } CelStatus;
 
-/// The short name of a status, "CEL_E_RANGE". Never NULL.
+/// Returns the short name of a status, such as "CEL_E_RANGE". Never NULL.
 CEL_API const char *cel_status_name(CelStatus status);
 
-/// The message of the calling thread's last failed call; "" when none failed yet. The text stays
-/// valid until the next failure on the same thread.
+/// Returns the message of the calling thread's last failed call, or "" when no call has failed. The
+/// text stays valid until the next failure in the same thread.
 CEL_API const char *cel_error(void);
 
-/// Records a message (at most 1023 bytes, printf form) and returns `status`, so that an
-/// environment or callback of the user's can fail the way the library does:
+/// Records a message (printf form, at most 1023 bytes) and returns `status`. An environment or a
+/// callback of your own uses it to fail as the library does:
 /// `return cel_fail(CEL_E_ENV, "motor %d does not answer", i);`
 CEL_API CelStatus cel_fail(CelStatus status, const char *format, ...) CEL_PRINTF(2, 3);
 
-/// Puts a context in front of the recorded message: "config.yaml: line 3: " and so on.
-/// Returns `status` unchanged; does nothing when it is CEL_OK.
+/// Puts context in front of the recorded message, such as "config.yaml: line 3: ". Returns `status`
+/// unchanged. Does nothing when `status` is CEL_OK.
 CEL_API CelStatus cel_fail_in(CelStatus status, const char *format, ...) CEL_PRINTF(2, 3);
 
-/// Quotes a path for a POSIX shell, so that a message can suggest a command: run 1 -> 'run 1'. A path
-/// of letters, digits and _-./+,:@%= is left as it is. A result that does not fit in `size` bytes is
+/// Quotes a path for a POSIX shell, so that a message can suggest a command: run 1 -> 'run 1'. A
+/// path of letters, digits and _-./+,:@%= stays unquoted. A result of more than `size` bytes is
 /// cut. Returns `text`. Allocates: no.
 CEL_API const char *cel_shell_quote(char *text, size_t size, const char *path);
 
-/// Called when the library finds a bug of its own (a broken invariant). The default prints nothing
-/// and aborts; a hook may log and abort in its own way. It must not return.
+/// Called when the library finds a bug of its own (a broken invariant). Without a hook, the library
+/// aborts and prints nothing. A hook may log and abort in its own way. It must not return.
 typedef void (*CelAssertHook)(const char *file, int line, const char *expression);
+/// Sets the hook of the whole process. NULL restores the default.
 CEL_API void cel_set_assert_hook(CelAssertHook hook);
 
 CEL_END

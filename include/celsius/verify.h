@@ -1,4 +1,4 @@
-/// Every claim of the notes as a number that is computed two ways.
+/// Checks the claims of the notes: computes each claim's number in two ways and compares them.
 #ifndef CELSIUS_VERIFY_H
 #define CELSIUS_VERIFY_H
 #include "celsius/status.h"
@@ -6,37 +6,46 @@
 #include <stdint.h>
 CEL_BEGIN
 
-/// How the residual decides.
+/// How a check compares its two numbers.
 typedef enum CelCheckKind {
   CEL_CHECK_EQUAL,   ///< |left - right| <= tolerance
   CEL_CHECK_AT_MOST, ///< left <= right + tolerance
-  CEL_CHECK_DIFFERS, ///< |left - right| > tolerance: a printed form that must fail, a limit that must show
-  CEL_CHECK_EXCEEDS ///< left > right + tolerance: a bound that must be violated, a gain that must be there
+  CEL_CHECK_DIFFERS, ///< |left - right| > tolerance: a printed form that is wrong, a known limit
+  CEL_CHECK_EXCEEDS  ///< left > right + tolerance: a bound that is violated, a gain that exists
 } CelCheckKind;
 
+/// One row of the report.
 typedef struct CelCheck {
   const char *note;     ///< "maximum-entropy"
   const char *equation; ///< "8.27"
   const char *claim;    ///< one line
-  const char *function; ///< what of the library it tries: "cel_mdp_evaluate"; "": nothing
+  const char *function; ///< library function that it tests, "cel_mdp_evaluate"; "": none
   CelCheckKind kind;
-  double left, right; ///< the worst case's two numbers
-  double residual;    ///< |left - right|; of AT_MOST and EXCEEDS left - right
-  double
-      tolerance; ///< of that case: the row's, scaled with the size of Q, or with the standard error
+  double left, right; ///< the two numbers of the worst case
+  double residual;    ///< |left - right|; left - right for AT_MOST and EXCEEDS
+  /// Tolerance of that case: the row's, scaled with the size of Q or with the standard error.
+  double tolerance;
   bool pass;
   int64_t cases; ///< problems tried
-  uint64_t seed; ///< of the worst case
+  uint64_t seed; ///< seed of the worst case
   double seconds;
-  char message[192]; ///< why a row could not be tried (then it fails); "" otherwise
+  char message[192]; ///< why the row could not run (it then fails); "" otherwise
 } CelCheck;
 
+/// Which checks to run. Zeros run all of them.
 typedef struct CelVerifyOptions {
-  const char *note; ///< only this one; NULL: all
+  /// Only the checks of this note. NULL: all notes.
+  const char *note;
+  /// Seed of the random problems.
   uint64_t seed;
+  /// Threads that run the checks, at most 64. 0: one. Any number gives the same report.
   int64_t threads;
-  bool quick;                                     ///< fewer cases, for the quick tests
-  void (*row)(void *user, const CelCheck *check); ///< called for each as it is done; or NULL
+  /// Tries fewer cases, for a quick test.
+  bool quick;
+  /// Called with `user` after each row, in the order of the report and from the calling thread.
+  /// NULL: not called.
+  void (*row)(void *user, const CelCheck *check);
+  /// Passed to `row`.
   void *user;
 } CelVerifyOptions;
 
@@ -46,22 +55,28 @@ typedef struct CelVerifyReport {
   double seconds;
 } CelVerifyReport;
 
-/// Runs the checks in the notes' order. Errors: CEL_E_NAME (an unknown note), CEL_E_MEMORY. Checks that fail are no error.
+/// Runs the checks in the notes' order. A failed check is not an error. `options` NULL: the
+/// defaults. Free the report with cel_verify_report_destroy. Errors: CEL_E_NAME (an unknown note),
+/// CEL_E_MEMORY.
 CEL_API CelStatus cel_verify(const CelVerifyOptions *options,
                              CelVerifyReport **out) CEL_WARN_UNUSED;
+/// Frees a report. Takes NULL.
 CEL_API void cel_verify_report_destroy(CelVerifyReport *report);
-/// "=", "<=", "!=", ">": what holds between left and right of a kind.
+/// Returns the relation of left to right for a kind: "=", "<=", "!=", ">".
 CEL_API const char *cel_check_kind_text(CelCheckKind kind);
-/// Note i ("maximum-entropy"), NULL past the end.
+/// Returns the name of note i ("maximum-entropy"), or NULL past the end.
 CEL_API const char *cel_verify_note_at(int i);
-/// What note i is about, its title and its author, as far as the note gives them; NULL past the end.
+/// Returns subject, title and author of note i, as far as the note gives them, or NULL past the
+/// end.
 CEL_API const char *cel_verify_note_about(int i);
-/// How many rows have no number of the library's: they compare two computations of the note's own claim.
+/// Counts the rows that use no number of the library: they compare two computations of the note's
+/// own claim.
 CEL_API int64_t cel_verify_count_without_library(const CelVerifyReport *report);
-/// One self-contained page: the table and the plots. Errors: CEL_E_IO.
+/// Writes a self-contained HTML page with the table and the plots. Errors: CEL_E_IO.
 CEL_API CelStatus cel_verify_write_html(const CelVerifyReport *report,
                                         const char *path) CEL_WARN_UNUSED;
-/// docs/equations.md as text: equation, form, function, checks. The caller frees *text. Errors: CEL_E_MEMORY.
+/// Makes the text of docs/equations.md: equation, form, function, checks. The caller frees *text.
+/// Errors: CEL_E_MEMORY.
 CEL_API CelStatus cel_verify_equations(char **text) CEL_WARN_UNUSED;
 
 CEL_END

@@ -1,4 +1,4 @@
-/// The version: the one place where it is written; CMake reads it from here.
+/// The version. It is written only here; CMake reads it from here.
 #ifndef CELSIUS_VERSION_H
 #define CELSIUS_VERSION_H
 #include "celsius/status.h"
@@ -7,10 +7,10 @@ CEL_BEGIN
 #define CEL_VERSION_MAJOR 0
 #define CEL_VERSION_MINOR 1
 #define CEL_VERSION_PATCH 0
-#define CEL_VERSION "0.1.0" ///< of the headers; cel_version tells the library's
+#define CEL_VERSION "0.1.0" ///< version of these headers
 
-/// The version of the library that runs, "0.1.0". Differs from CEL_VERSION when a program was built
-/// against the headers of another one.
+/// Returns the version of the library at run time, "0.1.0". It differs from CEL_VERSION when a
+/// program was compiled with the headers of another version. Static.
 CEL_API const char *cel_version(void);
 
 CEL_END

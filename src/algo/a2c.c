@@ -44,12 +44,11 @@ static void op_policy_loss(const void *args, int64_t begin, int64_t end) {
 /// Line 4.
 static void op_value_loss(const void *args, int64_t begin, int64_t end) {
   const A2c *s = a2c_of(args);
-  const int last = s->on.critic.L - 1;
   const float weight = 2 * (float)s->config->vf_coef / (float)s->on.rows;
   for (int64_t b = begin; b < end; b++) {
-    const float error = s->whole.v.Y[last][b] - s->on.rollout.returns[b];
+    const float error = celi_pass_output(&s->whole.v)[b] - s->on.rollout.returns[b];
     s->whole.v_loss[b] = error * error;
-    s->whole.v.dY[last][b] = weight * error;
+    celi_pass_d_output(&s->whole.v)[b] = weight * error;
   }
 }
 
@@ -67,15 +66,15 @@ static CelStatus write_plan(A2c *s) {
   celi_rollout_pass_plan_log_prob(plan, whole);
   celi_rollout_pass_plan_rows(plan, whole, "policy loss", op_policy_loss, s); // line 3
   celi_rollout_pass_plan_backward(plan, whole);
-  celi_mlp_plan_forward(plan, &whole->v);
+  celi_net_plan_forward(plan, &whole->v);
   celi_rollout_pass_plan_rows(plan, whole, "value loss", op_value_loss, s); // line 4
-  celi_mlp_plan_backward_data(plan, &whole->v, NULL, 0);
+  celi_net_plan_backward_data(plan, &whole->v, NULL, 0);
   celi_policy_pass_plan_backward_weight(plan, &whole->pi);
-  celi_mlp_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);
+  celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);
   celi_policy_pass_plan_backward_param(plan, &whole->pi);
   celi_adam_plan(plan, &s->optimiser); // line 5
-  celi_mlp_plan_transpose(plan, &s->on.actor.net, false);
-  celi_mlp_plan_transpose(plan, &s->on.critic, true);
+  celi_net_plan_transpose(plan, &s->on.actor.net, false);
+  celi_net_plan_transpose(plan, &s->on.critic, true);
   return celi_plan_end(plan);
 }
 
@@ -105,7 +104,7 @@ static CelStatus declare(CelAgent *agent) {
 
 static CelStatus bind_optimiser(A2c *s) {
   const CelA2cConfig *c = s->config;
-  const bool adam = c->optimizer == 1;
+  const bool adam = c->optimizer == CEL_A2C_OPTIMIZER_ADAM;
   char last[CEL_NAME_MAX];
   CeliAdamConfig config = celi_onpolicy_adam(&c->common, c->epsilon, c->max_grad_norm);
   if (!adam) config.beta2 = c->rms_decay;

@@ -1,4 +1,5 @@
-/// Advantage actor-critic's fields: defaults, ranges, help. The struct is in celsius/a2c.h.
+/// Field table of advantage actor-critic (A2C): defaults, ranges, help.
+/// The struct is in celsius/a2c.h.
 #include "algo/algo.h"
 #include "algo/onpolicy_fields.h"
 #include "base/floats.h"
@@ -6,28 +7,39 @@
 
 #include <string.h>
 
-// One row a field: name, type, offset, default, lowest, highest, unit, choices, table of a group, help, source.
 // clang-format off
 #define F(field) offsetof(CelA2cConfig, field)
 
 const CelField celi_a2c_fields[] = {
     CELI_ONPOLICY_FIELDS(CelA2cConfig, "7e-4", "policy and values", "5", "false"),
-    {"gae_lambda", CEL_FIELD_DOUBLE, F(gae_lambda), "1", 0, 1, "", NULL, NULL,
-     "decay of advantage estimates: 0 one step, 1 all n steps", "[actor-critic, 4.21]"},
-    {"normalize_advantage", CEL_FIELD_BOOL, F(normalize_advantage), "false", 0, 0, "", NULL, NULL,
-     "mean 0 and deviation 1 in each update", ""},
-    {"ent_coef", CEL_FIELD_DOUBLE, F(ent_coef), "0", 0, 1e6, "reward per nat", NULL, NULL,
-     "weight of the entropy bonus", ""},
-    {"vf_coef", CEL_FIELD_DOUBLE, F(vf_coef), "0.5", 0, 1e6, "", NULL, NULL,
-     "weight of the values' squared error", ""},
-    {"max_grad_norm", CEL_FIELD_DOUBLE, F(max_grad_norm), "0.5", 0, 1e12, "", NULL, NULL,
-     "clip of the norm of all gradients together; 0: none", ""},
-    {"optimizer", CEL_FIELD_ENUM, F(optimizer), "rmsprop", 0, 0, "", "rmsprop|adam", NULL,
-     "how gradients are followed", ""},
-    {"rms_decay", CEL_FIELD_DOUBLE, F(rms_decay), "0.99", 0, 0.999999, "", NULL, NULL,
-     "decay of RMSProp's mean square", ""},
-    {"epsilon", CEL_FIELD_DOUBLE, F(epsilon), "1e-5", 0, 1, "", NULL, NULL,
-     "added to the root of the mean square", ""},
+    {.name = "gae_lambda", .type = CEL_FIELD_DOUBLE, .offset = F(gae_lambda), .def = "1", .min = 0,
+     .max = 1,
+     .doc = "decay lambda of advantage estimates: 0 one-step differences, 1 n-step returns; "
+            "lower it to reduce variance",
+     .source = "[actor-critic, 4.21]"},
+    {.name = "normalize_advantage", .type = CEL_FIELD_BOOL, .offset = F(normalize_advantage),
+     .def = "false",
+     .doc = "scale the advantages of each update to mean 0 and standard deviation 1"},
+    {.name = "ent_coef", .type = CEL_FIELD_DOUBLE, .offset = F(ent_coef), .def = "0", .min = 0,
+     .max = 1e6, .unit = "reward per nat",
+     .doc = "weight of the entropy bonus; raise it when the policy becomes deterministic too "
+            "early"},
+    {.name = "vf_coef", .type = CEL_FIELD_DOUBLE, .offset = F(vf_coef), .def = "0.5", .min = 0,
+     .max = 1e6,
+     .doc = "weight of the squared error of the values in the loss"},
+    {.name = "max_grad_norm", .type = CEL_FIELD_DOUBLE, .offset = F(max_grad_norm), .def = "0.5",
+     .min = 0, .max = 1e12,
+     .doc = "largest norm of all gradients together; a longer gradient is scaled down; 0: no "
+            "limit"},
+    {.name = "optimizer", .type = CEL_FIELD_ENUM, .offset = F(optimizer), .def = "rmsprop",
+     .choices = "rmsprop|adam",
+     .doc = "optimizer of policy and values"},
+    {.name = "rms_decay", .type = CEL_FIELD_DOUBLE, .offset = F(rms_decay), .def = "0.99", .min = 0,
+     .max = 0.999999,
+     .doc = "decay of RMSProp's running mean of squared gradients"},
+    {.name = "epsilon", .type = CEL_FIELD_DOUBLE, .offset = F(epsilon), .def = "1e-5", .min = 0,
+     .max = 1,
+     .doc = "term that the optimizer adds to the root of the mean square"},
     {0},
 };
 // clang-format on

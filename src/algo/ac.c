@@ -32,7 +32,7 @@ static Ac *ac_of(const void *args) {
 
 /// What the losses of single steps are multiplied by.
 static float each_of(const Ac *s) {
-  return s->config->reduction == 1 ? 1.0f : 1.0f / (float)s->on.rows;
+  return s->config->reduction == CEL_AC_REDUCTION_SUM ? 1.0f : 1.0f / (float)s->on.rows;
 }
 
 // ---- one operation an equation; rows [begin, end) of the rollout.
@@ -52,12 +52,11 @@ static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
 /// Line 3. Source: [actor-critic, 4.20]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Ac *s = ac_of(args);
-  const int last = s->on.critic.L - 1;
   const float each = each_of(s);
   for (int64_t b = begin; b < end; b++) {
-    const float error = s->whole.v.Y[last][b] - s->on.rollout.returns[b];
+    const float error = celi_pass_output(&s->whole.v)[b] - s->on.rollout.returns[b];
     s->whole.v_loss[b] = 0.5f * error * error;
-    s->whole.v.dY[last][b] = each * error;
+    celi_pass_d_output(&s->whole.v)[b] = each * error;
   }
 }
 
@@ -66,7 +65,7 @@ static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
 /// Line 5.
 static void plan_steps(Ac *s, CeliPlan *plan) {
   CeliAdam *steps[] = {&s->actor_step, &s->critic_step};
-  if (s->config->optimizer == 0) {
+  if (s->config->optimizer == CEL_AC_OPTIMIZER_ADAM) {
     celi_adam_plan_many(plan, steps, 2);
     return;
   }
@@ -86,15 +85,15 @@ static CelStatus write_plan(Ac *s) {
   celi_rollout_pass_plan_log_prob(plan, whole);
   celi_rollout_pass_plan_rows(plan, whole, "actor loss", op_actor_loss, s); // line 4
   celi_rollout_pass_plan_backward(plan, whole);
-  celi_mlp_plan_forward(plan, &whole->v);
+  celi_net_plan_forward(plan, &whole->v);
   celi_rollout_pass_plan_rows(plan, whole, "critic loss", op_critic_loss, s); // line 3
-  celi_mlp_plan_backward_data(plan, &whole->v, NULL, 0);
+  celi_net_plan_backward_data(plan, &whole->v, NULL, 0);
   celi_policy_pass_plan_backward_weight(plan, &whole->pi);
-  celi_mlp_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);
+  celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);
   celi_policy_pass_plan_backward_param(plan, &whole->pi);
   plan_steps(s, plan);
-  celi_mlp_plan_transpose(plan, &s->on.actor.net, false);
-  celi_mlp_plan_transpose(plan, &s->on.critic, true);
+  celi_net_plan_transpose(plan, &s->on.actor.net, false);
+  celi_net_plan_transpose(plan, &s->on.critic, true);
   return celi_plan_end(plan);
 }
 

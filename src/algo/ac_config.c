@@ -1,4 +1,4 @@
-/// Actor-critic's fields: defaults, ranges, help. The struct is in celsius/ac.h.
+/// Field table of actor-critic (AC): defaults, ranges, help. The struct is in celsius/ac.h.
 #include "algo/algo.h"
 #include "algo/onpolicy_fields.h"
 #include "base/floats.h"
@@ -6,26 +6,38 @@
 
 #include <string.h>
 
-// One row a field: name, type, offset, default, lowest, highest, unit, choices, table of a group, help, source.
 // clang-format off
 #define F(field) offsetof(CelAcConfig, field)
 
 const CelField celi_ac_fields[] = {
     CELI_ONPOLICY_FIELDS(CelAcConfig, "3e-4", "the policy", "1", "true"),
-    {"critic_learning_rate", CEL_FIELD_SCHEDULE, F(critic_learning_rate), "1e-3", 0, 10, "", NULL, NULL,
-     "learning rate of the values", ""},
-    {"discount_weight", CEL_FIELD_BOOL, F(discount_weight), "false", 0, 0, "", NULL, NULL,
-     "weigh the gradient of step t of an episode by gamma^t, which is exact", "[actor-critic, 4.6]"},
-    {"reduction", CEL_FIELD_ENUM, F(reduction), "mean", 0, 0, "", "mean|sum", NULL,
-     "how the losses of the steps are put together", "[actor-critic, 4.22]"},
-    {"ent_coef", CEL_FIELD_DOUBLE, F(ent_coef), "0", 0, 1e6, "reward per nat", NULL, NULL,
-     "weight of an entropy bonus", ""},
-    {"max_grad_norm", CEL_FIELD_DOUBLE, F(max_grad_norm), "0", 0, 1e12, "", NULL, NULL,
-     "clip of the norm of the gradients of policy and values each; 0: none", ""},
-    {"optimizer", CEL_FIELD_ENUM, F(optimizer), "adam", 0, 0, "", "adam|sgd", NULL,
-     "how gradients are followed", "[actor-critic, 4.23]"},
-    {"adam_epsilon", CEL_FIELD_DOUBLE, F(adam_epsilon), "1e-8", 0, 1, "", NULL, NULL,
-     "Adam's epsilon", ""},
+    {.name = "critic_learning_rate", .type = CEL_FIELD_SCHEDULE, .offset = F(critic_learning_rate),
+     .def = "1e-3", .min = 0, .max = 10,
+     .doc = "learning rate of the values; they should learn at least as fast as the policy"},
+    {.name = "discount_weight", .type = CEL_FIELD_BOOL, .offset = F(discount_weight),
+     .def = "false",
+     .doc = "weight the gradient of step t of an episode by gamma^t, which makes the policy "
+            "gradient exact; late steps then teach little",
+     .source = "[actor-critic, 4.6]"},
+    {.name = "reduction", .type = CEL_FIELD_ENUM, .offset = F(reduction), .def = "mean",
+     .choices = "mean|sum",
+     .doc = "how the losses of the steps are combined; sum: the step size grows with n_steps",
+     .source = "[actor-critic, 4.22]"},
+    {.name = "ent_coef", .type = CEL_FIELD_DOUBLE, .offset = F(ent_coef), .def = "0", .min = 0,
+     .max = 1e6, .unit = "reward per nat",
+     .doc = "weight of the entropy bonus; raise it when the policy becomes deterministic too "
+            "early"},
+    {.name = "max_grad_norm", .type = CEL_FIELD_DOUBLE, .offset = F(max_grad_norm), .def = "0",
+     .min = 0, .max = 1e12,
+     .doc = "largest gradient norm of policy and values each; a longer gradient is scaled down; "
+            "0: no limit"},
+    {.name = "optimizer", .type = CEL_FIELD_ENUM, .offset = F(optimizer), .def = "adam",
+     .choices = "adam|sgd",
+     .doc = "optimizer of policy and values; sgd: plain gradient steps",
+     .source = "[actor-critic, 4.23]"},
+    {.name = "adam_epsilon", .type = CEL_FIELD_DOUBLE, .offset = F(adam_epsilon), .def = "1e-8",
+     .min = 0, .max = 1,
+     .doc = "term added to the root of Adam's second moment"},
     {0},
 };
 // clang-format on

@@ -137,11 +137,11 @@ void celi_box_act(const CeliBox *box, CeliActing *acting, CeliExperience *x,
 
 void celi_box_predict(const CeliBox *box, CeliActing *acting, const CeliNormalizer *norm,
                       const CeliDistSpec *spec, const float *obs, int64_t n, float *actions) {
-  const int64_t O = acting->pass.net->spec.in;
+  const int64_t O = acting->pass.net->in;
   for (int64_t first = 0; first < n; first += CELI_ACT_ROWS) {
     const int64_t rows = n - first < CELI_ACT_ROWS ? n - first : CELI_ACT_ROWS;
     const float *head = celi_acting_forward(acting, norm, obs + first * O, rows);
-    celi_dist_mode(spec, box->out, box->A, head, acting->pass.net->spec.out, 0, rows);
+    celi_dist_mode(spec, box->out, box->A, head, acting->pass.net->out, 0, rows);
     celi_box_unscale(box, actions + first * box->A, box->out, rows);
   }
 }

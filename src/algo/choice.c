@@ -76,7 +76,7 @@ void celi_choice_act(CeliChoice *choice, CeliActing *acting, CeliExperience *x, 
 void celi_choice_predict(const CeliChoice *choice, CeliActing *acting, const CeliNormalizer *norm,
                          const float *obs, int64_t n, int32_t *actions) {
   const CeliDistSpec spec = {.kind = CELI_CATEGORICAL, .A = choice->A};
-  const int64_t O = acting->pass.net->spec.in;
+  const int64_t O = acting->pass.net->in;
   for (int64_t first = 0; first < n; first += CELI_ACT_ROWS) {
     const int64_t rows = n - first < CELI_ACT_ROWS ? n - first : CELI_ACT_ROWS;
     const float *logits = celi_acting_forward(acting, norm, obs + first * O, rows);

@@ -137,7 +137,7 @@ static void take_outcome(CeliRollout *r, const CelVecEnv *env, int64_t t, int64_
 static CelStatus collect_block(const Collect *c, CelVecEnv *env, int64_t begin, int64_t end,
                                int64_t *step) {
   CeliRollout *r = c->r;
-  CeliMlpPass pass = c->actor->pass;
+  CeliPass pass = c->actor->pass;
   for (int64_t t = c->from; t < c->to; t++) {
     const int64_t row = t * r->N;
     uint8_t *actions = r->actions + (size_t)row * r->bytes;

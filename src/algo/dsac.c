@@ -39,9 +39,9 @@ typedef struct Dsac {
 
   // Networks and their uses on a batch.
   CeliTrained actor, critic;
-  CeliMlp target;
-  CeliMlpPass pi, next, mid;   ///< actor on s, s' and the observations between
-  CeliMlpPass q, q_pi, q_next; ///< critics on s before and after line 4, targets on s'
+  CeliNet target;
+  CeliPass pi, next, mid;   ///< actor on s, s' and the observations between
+  CeliPass q, q_pi, q_next; ///< critics on s before and after line 4, targets on s'
   CeliTemperature temperature;
   CeliUpdate update;
 
@@ -78,20 +78,20 @@ static Dsac *dsac_of(const void *args) {
 /// Line 2 on s. Source: [maximum-entropy, 8.5]
 static void op_policy(const void *args, int64_t begin, int64_t end) {
   const Dsac *s = dsac_of(args);
-  celi_choice_softmax(s->log_pi, s->p, s->pi.Y[s->actor.net.L - 1], s->A, begin, end);
+  celi_choice_softmax(s->log_pi, s->p, celi_pass_output(&s->pi), s->A, begin, end);
   celi_choice_mean_log(s->mean_log, s->log_pi, s->p, s->A, begin, end);
 }
 
 /// Line 2 on s'.
 static void op_next_policy(const void *args, int64_t begin, int64_t end) {
   const Dsac *s = dsac_of(args);
-  celi_choice_softmax(s->log_next, s->p_next, s->next.Y[s->actor.net.L - 1], s->A, begin, end);
+  celi_choice_softmax(s->log_next, s->p_next, celi_pass_output(&s->next), s->A, begin, end);
 }
 
 /// Line 2 on the observations between.
 static void op_mid_policy(const void *args, int64_t begin, int64_t end) {
   const Dsac *s = dsac_of(args);
-  celi_choice_softmax(s->mid_log_pi, s->mid_p, s->mid.Y[s->actor.net.L - 1], s->A, begin, end);
+  celi_choice_softmax(s->mid_log_pi, s->mid_p, celi_pass_output(&s->mid), s->A, begin, end);
   celi_choice_mean_log(s->mid_mean, s->mid_log_pi, s->mid_p, s->A, begin, end);
 }
 
@@ -101,8 +101,8 @@ static void soft_target(const Dsac *s, int64_t e, int64_t begin, int64_t end) {
   const CelDsacConfig *c = s->config;
   const float alpha = isnan(c->critic_ent_coef) ? *s->temperature.alpha : (float)c->critic_ent_coef;
   float *y = s->y + e * s->B, *q = s->q_best_next + e * s->B * s->A;
-  celi_choice_reduce(q, s->q_next.Y[s->target.L - 1], s->E, s->B, s->A, begin, end,
-                     c->critic_reduce == 1);
+  celi_choice_reduce(q, celi_pass_output(&s->q_next), s->E, s->B, s->A, begin, end,
+                     c->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   celi_choice_value(y, q, s->log_next, s->p_next, alpha, s->A, begin, end);
   for (int64_t b = begin; b < end; b++) y[b] = s->batch.reward[b] + s->batch.discount[b] * y[b];
   if (c->n_steps > 1)
@@ -112,14 +112,14 @@ static void soft_target(const Dsac *s, int64_t e, int64_t begin, int64_t end) {
 /// Lines 3 and 4, cut by critic and row. Source: [policy-guarantees, (7)]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Dsac *s = dsac_of(args);
-  const int last = s->critic.net.L - 1;
   int64_t from, to;
   for (int64_t e = 0; e < s->E; e++) {
     if (!celi_member_rows(s->B, e, begin, end, &from, &to)) continue;
     const int64_t at = e * s->B;
     soft_target(s, e, from, to);
-    celi_choice_squared_error(s->q.dY[last] + at * s->A, s->q_loss + at, s->q.Y[last] + at * s->A,
-                              s->batch.action, s->y + at, 1.0f / (float)s->B, s->A, from, to);
+    celi_choice_squared_error(celi_pass_d_output(&s->q) + at * s->A, s->q_loss + at,
+                              celi_pass_output(&s->q) + at * s->A, s->batch.action, s->y + at,
+                              1.0f / (float)s->B, s->A, from, to);
   }
 }
 
@@ -133,9 +133,9 @@ static void op_targets(const void *args, int64_t begin, int64_t end) {
 /// Line 6. Source: [discrete-soft-policy-gradient, (6)], [maximum-entropy, 8.28]
 static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   const Dsac *s = dsac_of(args);
-  celi_choice_reduce(s->q_best, s->q_pi.Y[s->critic.net.L - 1], s->E, s->B, s->A, begin, end,
-                     s->config->critic_reduce == 1);
-  celi_choice_policy_gradient(s->pi.dY[s->actor.net.L - 1], s->pi_loss, s->q_best, s->log_pi, s->p,
+  celi_choice_reduce(s->q_best, celi_pass_output(&s->q_pi), s->E, s->B, s->A, begin, end,
+                     s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
+  celi_choice_policy_gradient(celi_pass_d_output(&s->pi), s->pi_loss, s->q_best, s->log_pi, s->p,
                               *s->temperature.alpha, 1.0f / (float)s->B, s->A, begin, end);
 }
 
@@ -169,25 +169,25 @@ static void plan_sample(Dsac *s) {
 }
 
 static void plan_policies(Dsac *s) {
-  celi_mlp_plan_forward(s->update.plan, &s->pi);
+  celi_net_plan_forward(s->update.plan, &s->pi);
   plan_rows(s, "policy", op_policy, s->B); // line 2
-  celi_mlp_plan_forward(s->update.plan, &s->next);
+  celi_net_plan_forward(s->update.plan, &s->next);
   plan_rows(s, "next policy", op_next_policy, s->B);
   if (s->config->n_steps == 1) return;
-  celi_mlp_plan_forward(s->update.plan, &s->mid);
+  celi_net_plan_forward(s->update.plan, &s->mid);
   plan_rows(s, "policy between", op_mid_policy, (s->config->n_steps - 1) * s->B);
 }
 
 static void plan_critics(Dsac *s) {
   CeliPlan *plan = s->update.plan;
-  celi_mlp_plan_forward(plan, &s->q_next);
-  celi_mlp_plan_forward(plan, &s->q);
+  celi_net_plan_forward(plan, &s->q_next);
+  celi_net_plan_forward(plan, &s->q);
   // Every critic waits here: the target needs all of them.
   celi_plan_barrier(plan);
   plan_rows(s, "critic loss", op_critic_loss, s->E * s->B); // lines 3 and 4
-  celi_mlp_plan_backward_data(plan, &s->q, NULL, 0);
-  celi_mlp_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
-  celi_mlp_plan_transpose(plan, &s->actor.net,
+  celi_net_plan_backward_data(plan, &s->q, NULL, 0);
+  celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
+  celi_net_plan_transpose(plan, &s->actor.net,
                           true); // of the last update's actor: read from line 6 on
   celi_adam_plan(plan, &s->critic.adam);
   celi_plan_add(plan, "targets", op_targets, CELI_PARTS, s->critic.adam.n, CELI_ELEMENT_GRAIN, true,
@@ -196,11 +196,11 @@ static void plan_critics(Dsac *s) {
 
 static void plan_actor(Dsac *s) {
   CeliPlan *plan = s->update.plan;
-  celi_mlp_plan_forward(plan, &s->q_pi);
+  celi_net_plan_forward(plan, &s->q_pi);
   plan_rows(s, "actor loss", op_actor_loss, s->B); // line 6
-  celi_mlp_plan_backward_data(plan, &s->pi, NULL, 0);
-  celi_mlp_plan_backward_weight(plan, &s->pi, &s->actor.grad, false);
-  celi_mlp_plan_transpose(plan, &s->critic.net, true);                                 // for line 4
+  celi_net_plan_backward_data(plan, &s->pi, NULL, 0);
+  celi_net_plan_backward_weight(plan, &s->pi, &s->actor.grad, false);
+  celi_net_plan_transpose(plan, &s->critic.net, true);                                 // for line 4
   celi_plan_add(plan, "temperature", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s); // line 7
   celi_adam_plan(plan, &s->actor.adam);
 }
@@ -250,14 +250,18 @@ static CelStatus declare_networks(Dsac *s, CelTensors *t) {
 static CelStatus declare_passes(Dsac *s, CelTensors *t) {
   const int64_t mid = (s->config->n_steps - 1) * s->B;
   const int shares = celi_team_size(s->agent->team);
-  const CeliMlp *actor = &s->actor.net, *critic = &s->critic.net;
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->pi, t, "pass.pi", actor, s->B, true, shares));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->next, t, "pass.next", actor, s->B, false, shares));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->q, t, "pass.q", critic, s->B, true, shares));
-  CELI_TRY(
-      celi_mlp_declare_pass_shared(&s->q_next, t, "pass.q_next", &s->target, s->B, false, shares));
+  const CeliNet *actor = &s->actor.net, *critic = &s->critic.net;
+  CELI_TRY(celi_pass_declare(&s->pi, t, "pass.pi", actor,
+                             (CeliPassSpec){.B = s->B, .backward = true, .threads = shares}));
+  CELI_TRY(celi_pass_declare(&s->next, t, "pass.next", actor,
+                             (CeliPassSpec){.B = s->B, .threads = shares}));
+  CELI_TRY(celi_pass_declare(&s->q, t, "pass.q", critic,
+                             (CeliPassSpec){.B = s->B, .backward = true, .threads = shares}));
+  CELI_TRY(celi_pass_declare(&s->q_next, t, "pass.q_next", &s->target,
+                             (CeliPassSpec){.B = s->B, .threads = shares}));
   if (mid)
-    CELI_TRY(celi_mlp_declare_pass_shared(&s->mid, t, "pass.mid", actor, mid, false, shares));
+    CELI_TRY(celi_pass_declare(&s->mid, t, "pass.mid", actor,
+                               (CeliPassSpec){.B = mid, .threads = shares}));
   return celi_acting_declare(&s->acting, t, actor);
 }
 
@@ -335,8 +339,8 @@ static CelStatus sync_derived(CelAgent *agent) {
   Dsac *s = agent->self;
   CELI_TRY(celi_experience_check(&s->experience));
   celi_temperature_sync(&s->temperature);
-  celi_mlp_transpose(&s->actor.net);
-  celi_mlp_transpose(&s->critic.net);
+  celi_net_transpose(&s->actor.net);
+  celi_net_transpose(&s->critic.net);
   return CEL_OK;
 }
 
@@ -345,13 +349,14 @@ static CelStatus prepare(CelAgent *agent) {
                                              "train/ent_coef",      "train/ent_coef_loss",
                                              "train/learning_rate", "train/entropy"};
   Dsac *s = agent->self;
-  celi_mlp_init(&s->actor.net, agent->options.seed, INIT_ACTOR);
-  celi_mlp_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
+  celi_net_init(&s->actor.net, agent->options.seed, INIT_ACTOR);
+  celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
   celi_experience_reset(&s->experience);
   bind_passes(s);
   celi_means_bind(&s->update.means, agent, names, METRICS);
   CELI_TRY(bind_optimisers(s));
-  memcpy(s->target.W[0], s->critic.net.W[0], (size_t)s->critic.adam.n * sizeof(float));
+  memcpy(celi_net_parameters(&s->target), celi_net_parameters(&s->critic.net),
+         (size_t)s->critic.adam.n * sizeof(float));
   CELI_TRY(sync_derived(agent));
   return write_plan(s);
 }
@@ -370,7 +375,7 @@ static CeliView view(CelAgent *agent) {
                     .temperature = (double)*s->temperature.alpha,
                     .kind = CELI_CRITIC_OF_CHOICES,
                     .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == 1,
+                    .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
                     .norm = &s->experience.norm};
 }
 

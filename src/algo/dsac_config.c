@@ -1,4 +1,5 @@
-/// Discrete soft actor-critic's fields: defaults, ranges, help. The struct is in celsius/dsac.h.
+/// Field table of discrete soft actor-critic (DSAC): defaults, ranges, help.
+/// The struct is in celsius/dsac.h.
 #include "algo/off_policy.h"
 #include "algo/off_policy_fields.h"
 #include "base/floats.h"
@@ -12,12 +13,17 @@
 const CelField celi_dsac_fields[] = {
     CELI_OFF_POLICY_FIELDS(CelDsacConfig),
     CELI_TEMPERATURE_FIELDS(F),
-    {"target_entropy", CEL_FIELD_AUTO, F(target_entropy), "auto", 0, 1e9, "nats", NULL, NULL,
-     "entropy that a learned temperature aims at; auto: target_entropy_factor log A", ""},
-    {"target_entropy_factor", CEL_FIELD_DOUBLE, F(target_entropy_factor), "0.5", 0, 1, "", NULL, NULL,
-     "target entropy as a share of the uniform policy's", ""},
-    {"critic_ent_coef", CEL_FIELD_AUTO, F(critic_ent_coef), "auto", 0, 1e12, "reward per nat", NULL, NULL,
-     "temperature in the critics' target; auto: alpha; 0: critics without entropy", "[maximum-entropy, 8.14]"},
+    {.name = "target_entropy", .type = CEL_FIELD_AUTO, .offset = F(target_entropy), .def = "auto",
+     .min = 0, .max = 1e9, .unit = "nats",
+     .doc = "entropy that a learned temperature aims for; auto: target_entropy_factor log A for "
+            "A actions"},
+    {.name = "target_entropy_factor", .type = CEL_FIELD_DOUBLE, .offset = F(target_entropy_factor),
+     .def = "0.5", .min = 0, .max = 1,
+     .doc = "target entropy as a fraction of the uniform policy's log A"},
+    {.name = "critic_ent_coef", .type = CEL_FIELD_AUTO, .offset = F(critic_ent_coef), .def = "auto",
+     .min = 0, .max = 1e12, .unit = "reward per nat",
+     .doc = "temperature in the critics' target; auto: alpha; 0: critics without entropy",
+     .source = "[maximum-entropy, 8.14]"},
     CELI_CRITIC_FIELDS(F),
     CELI_NSTEP_FIELDS(F),
     {0},

@@ -42,9 +42,9 @@ static CelStatus inputs(const CeliView *view, const float *obs, int64_t n, int64
 }
 
 /// Weights that are finite may make outputs that are not.
-static CelStatus check_outputs(const CeliMlp *net, const float *y, int64_t n) {
-  const int64_t out = net->spec.out;
-  for (int64_t i = 0; i < net->spec.E * n * out; i++)
+static CelStatus check_outputs(const CeliNet *net, const float *y, int64_t n) {
+  const int64_t out = net->out;
+  for (int64_t i = 0; i < net->E * n * out; i++)
     if (!isfinite(y[i]))
       return cel_fail(CEL_E_NAN,
                       "output %lld of the network is %g at observation %lld: its weights have "
@@ -54,10 +54,9 @@ static CelStatus check_outputs(const CeliMlp *net, const float *y, int64_t n) {
 }
 
 /// y (E, n, out) of a network at x (n, in), which is freed. The caller frees *y. Errors: CEL_E_NAN.
-static CelStatus outputs(const CeliMlp *net, float *x, int64_t n, float **y) {
-  CelStatus status =
-      celi_alloc(y, (size_t)(net->spec.E * n * net->spec.out), sizeof **y, "network outputs");
-  if (status == CEL_OK) status = celi_mlp_apply(net, *y, x, net->spec.in, n);
+static CelStatus outputs(const CeliNet *net, float *x, int64_t n, float **y) {
+  CelStatus status = celi_alloc(y, (size_t)(net->E * n * net->out), sizeof **y, "network outputs");
+  if (status == CEL_OK) status = celi_net_apply(net, *y, x, net->in, n);
   if (status == CEL_OK) status = check_outputs(net, *y, n);
   free(x);
   if (status != CEL_OK) free(*y), *y = NULL;
@@ -142,7 +141,7 @@ static void unscale(const CeliView *view, float *a, int64_t n, int64_t A) {
 
 static CelStatus draw_sampler(CelAgent *agent, const CeliView *view, const float *obs, int64_t n,
                               uint64_t seed, int64_t draw, float *actions) {
-  const int64_t A = view->actor->spec.out, O = view->norm->O;
+  const int64_t A = view->actor->out, O = view->norm->O;
   float *x, *u;
   CELI_TRY(inputs(view, obs, n, A, &x));
   for (int64_t i = 0; i < n; i++)
@@ -204,9 +203,9 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
 
 /// Q (n,A) or (n,1): members combined. The caller frees *q.
 static CelStatus combined(const CeliView *view, float *x, int64_t n, float **q) {
-  const int64_t A = view->q->spec.out;
+  const int64_t A = view->q->out;
   CELI_TRY(outputs(view->q, x, n, q));
-  celi_choice_reduce(*q, *q, view->q->spec.E, n, A, 0, n, view->mean);
+  celi_choice_reduce(*q, *q, view->q->E, n, A, 0, n, view->mean);
   return CEL_OK;
 }
 
@@ -224,7 +223,7 @@ static float scaled(const CeliView *view, float action, int64_t a) {
 
 static CelStatus q_of_actions(const CeliView *view, const float *obs, const float *actions,
                               int64_t n, float *q) {
-  const int64_t O = view->norm->O, A = view->q->spec.in - O;
+  const int64_t O = view->norm->O, A = view->q->in - O;
   float *x, *all;
   CELI_TRY(inputs(view, obs, n, A, &x));
   for (int64_t i = 0; i < n; i++)
@@ -237,7 +236,7 @@ static CelStatus q_of_actions(const CeliView *view, const float *obs, const floa
 
 static CelStatus q_of_choices(const CeliView *view, const float *obs, const int32_t *actions,
                               int64_t n, float *q) {
-  const int64_t A = view->q->spec.out;
+  const int64_t A = view->q->out;
   float *x, *all;
   for (int64_t i = 0; i < n; i++)
     if (actions[i] < 0 || actions[i] >= A)

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-CeliActivation celi_activation_of(int32_t choice) {
-  static const CeliActivation activations[] = {CELI_RELU, CELI_TANH, CELI_SILU};
+CeliActivation celi_activation_of(CelActivation choice) {
+  static const CeliActivation activations[] = {[CEL_ACTIVATION_RELU] = CELI_RELU,
+                                               [CEL_ACTIVATION_TANH] = CELI_TANH,
+                                               [CEL_ACTIVATION_SILU] = CELI_SILU};
   return activations[choice];
 }
 
@@ -16,9 +18,9 @@ CeliActivation celi_activation_of(int32_t choice) {
 CelStatus celi_trained_declare(CeliTrained *trained, CelTensors *tensors, const char *name,
                                const CeliMlpSpec *spec) {
   CELI_TRY(celi_mlp_declare(&trained->net, tensors, name, CEL_PARAM, spec));
-  CELI_TRY(celi_mlp_declare_grad(&trained->grad, tensors, name, CEL_GRAD, spec));
-  CELI_TRY(celi_mlp_declare_grad(NULL, tensors, name, CEL_MOMENT1, spec));
-  return celi_mlp_declare_grad(NULL, tensors, name, CEL_MOMENT2, spec);
+  CELI_TRY(celi_net_declare_grad(&trained->grad, tensors, name, CEL_GRAD, &trained->net));
+  CELI_TRY(celi_net_declare_grad(NULL, tensors, name, CEL_MOMENT1, &trained->net));
+  return celi_net_declare_grad(NULL, tensors, name, CEL_MOMENT2, &trained->net);
 }
 
 CelStatus celi_trained_declare_adam(CeliTrained *trained, CelTensors *tensors, const char *name) {
@@ -31,7 +33,7 @@ CelStatus celi_trained_bind(CeliTrained *trained, const CelTensors *tensors, con
                             const char *last, const CeliAdamConfig *config) {
   char first_name[CEL_NAME_MAX], last_name[CEL_NAME_MAX];
   snprintf(first_name, sizeof first_name, "%s.0.weight", name);
-  snprintf(last_name, sizeof last_name, "%s.%d.bias", name, trained->net.L - 1);
+  celi_net_last_parameter(&trained->net, name, last_name);
   return celi_adam_bind(&trained->adam, tensors, first_name, last ? last : last_name, config);
 }
 
@@ -57,10 +59,11 @@ CeliAdamConfig celi_off_policy_adam(const CelOffPolicyConfig *config) {
                           .max_grad_norm = config->max_grad_norm};
 }
 
-void celi_target_move(const CeliMlp *target, const CeliMlp *net, double tau, int64_t interval,
+void celi_target_move(const CeliNet *target, const CeliNet *net, double tau, int64_t interval,
                       int64_t updates, int64_t begin, int64_t end) {
   if ((updates + 1) % interval == 0)
-    celi_ops()->polyak(target->W[0], net->W[0], (float)tau, begin, end);
+    celi_ops()->polyak(celi_net_parameters(target), celi_net_parameters(net), (float)tau, begin,
+                       end);
 }
 
 // ---- temperature.
@@ -131,24 +134,24 @@ static void watch_temperature(const CeliTemperature *t, CelAgent *agent) {
 
 // ---- acting.
 
-CelStatus celi_acting_declare(CeliActing *acting, CelTensors *tensors, const CeliMlp *actor) {
-  CELI_TRY(celi_mlp_declare_pass(&acting->pass, tensors, "pass.act", actor, CELI_ACT_ROWS, false));
-  CELI_DECLARE(tensors, "act.obs", CEL_F32, CEL_SCRATCH, &acting->obs, CELI_ACT_ROWS,
-               actor->spec.in);
+CelStatus celi_acting_declare(CeliActing *acting, CelTensors *tensors, const CeliNet *actor) {
+  CELI_TRY(celi_pass_declare(&acting->pass, tensors, "pass.act", actor,
+                             (CeliPassSpec){.B = CELI_ACT_ROWS}));
+  CELI_DECLARE(tensors, "act.obs", CEL_F32, CEL_SCRATCH, &acting->obs, CELI_ACT_ROWS, actor->in);
   return CEL_OK;
 }
 
 void celi_acting_bind(CeliActing *acting) {
   acting->pass.X = acting->obs;
-  acting->pass.ldx = acting->pass.net->spec.in;
+  acting->pass.ldx = acting->pass.net->in;
 }
 
 const float *celi_acting_forward(CeliActing *acting, const CeliNormalizer *norm, const float *obs,
                                  int64_t n) {
   CEL_ASSERT(n <= CELI_ACT_ROWS);
-  celi_normalizer_apply(norm, acting->obs, acting->pass.net->spec.in, obs, norm->O, 0, n);
-  celi_mlp_forward(&acting->pass, 0, n);
-  return acting->pass.Y[acting->pass.net->L - 1];
+  celi_normalizer_apply(norm, acting->obs, acting->pass.net->in, obs, norm->O, 0, n);
+  celi_net_forward(&acting->pass, 0, n);
+  return celi_pass_output(&acting->pass);
 }
 
 // ---- what is logged.

@@ -6,13 +6,13 @@
 #define CELI_OFF_POLICY_H
 #include "algo/algo.h"
 #include "celsius/off_policy.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "nn/optim.h"
 #include "rl/normalizer.h"
 #include "rl/replay.h"
 
-/// In the order of the field `activation`'s choices.
-CeliActivation celi_activation_of(int32_t choice);
+/// Converts the public enum to that of the networks.
+CeliActivation celi_activation_of(CelActivation choice);
 
 /// Field tables of the learners, each in ALGO_config.c.
 extern const CelField celi_dsac_fields[];
@@ -24,8 +24,8 @@ extern const CelField celi_sqlc_fields[];
 
 /// A network with its gradient, its target where it has one, and its optimiser.
 typedef struct CeliTrained {
-  CeliMlp net;
-  CeliMlpGrad grad;
+  CeliNet net;
+  CeliNetGrad grad;
   CeliAdam adam;
 } CeliTrained;
 
@@ -43,7 +43,7 @@ CeliMlpSpec celi_off_policy_network(const CelOffPolicyConfig *config, int64_t in
 CeliAdamConfig celi_off_policy_adam(const CelOffPolicyConfig *config);
 
 /// target += tau (p - target), every `interval` updates: what a plan's operation does for elements [begin, end) of the run.
-void celi_target_move(const CeliMlp *target, const CeliMlp *net, double tau, int64_t interval,
+void celi_target_move(const CeliNet *target, const CeliNet *net, double tau, int64_t interval,
                       int64_t updates, int64_t begin, int64_t end);
 
 // ---- temperature.
@@ -133,11 +133,11 @@ enum { CELI_ACT_ROWS = 64 };
 
 /// The actor on up to CELI_ACT_ROWS observations at a time.
 typedef struct CeliActing {
-  CeliMlpPass pass;
+  CeliPass pass;
   float *obs; ///< (CELI_ACT_ROWS, in): the observation, and what else the actor takes behind it
 } CeliActing;
 CelStatus celi_acting_declare(CeliActing *acting, CelTensors *tensors,
-                              const CeliMlp *actor) CEL_WARN_UNUSED;
+                              const CeliNet *actor) CEL_WARN_UNUSED;
 /// After allocation.
 void celi_acting_bind(CeliActing *acting);
 /// The actor's output (n, out) for n observations.

@@ -1,82 +1,130 @@
-/// The rows of CelOffPolicyConfig, for the tables of learners whose config has it as its member `common`.
+/// The rows of CelOffPolicyConfig, for the tables of learners whose config has it as its member
+/// `common`.
 #ifndef CELI_OFF_POLICY_FIELDS_H
 #define CELI_OFF_POLICY_FIELDS_H
 #include "celsius/off_policy.h"
 
 #include <stddef.h>
 
-// One row a field: name, type, offset, default, lowest, highest, unit, choices, table of a group, help, source.
-// A macro, since a table is const and its rows cannot be copied into it.
+// A macro, because a table is constant and its rows cannot be copied into it at run time.
 // clang-format off
 #define CELI_AT(Config, field) (offsetof(Config, common) + offsetof(CelOffPolicyConfig, field))
 #define CELI_OFF_POLICY_FIELDS(Config) \
-    {"learning_rate", CEL_FIELD_SCHEDULE, CELI_AT(Config, learning_rate), "3e-4", 0, 1, "", NULL, NULL, \
-     "learning rate of all networks and of a learned temperature", ""}, \
-    {"buffer_size", CEL_FIELD_INT, CELI_AT(Config, buffer_size), "1000000", 1, 1e12, "transitions", NULL, NULL, \
-     "rows of replay memory, one a transition and one more an episode that has ended; with short episodes it holds fewer transitions", ""}, \
-    {"learning_starts", CEL_FIELD_INT, CELI_AT(Config, learning_starts), "100", 0, 1e12, "steps", NULL, NULL, \
-     "steps of uniformly random actions before learning", ""}, \
-    {"batch_size", CEL_FIELD_INT, CELI_AT(Config, batch_size), "256", 1, 65536, "transitions", NULL, NULL, \
-     "transitions of one gradient step", ""}, \
-    {"tau", CEL_FIELD_DOUBLE, CELI_AT(Config, tau), "0.005", 0, 1, "", NULL, NULL, \
-     "weight of the newest parameters in the target network", ""}, \
-    {"gamma", CEL_FIELD_DOUBLE, CELI_AT(Config, gamma), "0.99", 0, 1, "", NULL, NULL, \
-     "discount a step", "[maximum-entropy, 8.1]"}, \
-    {"train_freq", CEL_FIELD_INT, CELI_AT(Config, train_freq), "1", 1, 1e9, "steps", NULL, NULL, \
-     "steps of each environment between updates", ""}, \
-    {"gradient_steps", CEL_FIELD_INT, CELI_AT(Config, gradient_steps), "1", -1, 1e6, "", NULL, NULL, \
-     "gradient steps each time; -1: as many as steps were taken", ""}, \
-    {"target_update_interval", CEL_FIELD_INT, CELI_AT(Config, target_update_interval), "1", 1, 1e9, "updates", NULL, NULL, \
-     "gradient steps between moves of the target network", ""}, \
-    {"net_arch", CEL_FIELD_INT_LIST, CELI_AT(Config, net_arch), "256,256", 1, 8192, "", NULL, NULL, \
-     "widths of the hidden layers", ""}, \
-    {"activation", CEL_FIELD_ENUM, CELI_AT(Config, activation), "relu", 0, 0, "", "relu|tanh|silu", NULL, \
-     "activation of the hidden layers", ""}, \
-    {"layer_norm", CEL_FIELD_BOOL, CELI_AT(Config, layer_norm), "false", 0, 0, "", NULL, NULL, \
-     "layer norm before each hidden activation", ""}, \
-    {"init", CEL_FIELD_ENUM, CELI_AT(Config, init), "kaiming_uniform", 0, 0, "", "kaiming_uniform|orthogonal|xavier_uniform", NULL, \
-     "how weights start", ""}, \
-    {"normalize_observation", CEL_FIELD_BOOL, CELI_AT(Config, normalize_observation), "false", 0, 0, "", NULL, NULL, \
-     "normalise observations by running mean and variance", ""}, \
-    {"normalize_reward", CEL_FIELD_BOOL, CELI_AT(Config, normalize_reward), "false", 0, 0, "", NULL, NULL, \
-     "scale rewards by the running deviation of the return", ""}, \
-    {"clip_observation", CEL_FIELD_DOUBLE, CELI_AT(Config, clip_observation), "10", 1e-6, 1e9, "", NULL, NULL, \
-     "clip of normalised observations", ""}, \
-    {"clip_reward", CEL_FIELD_DOUBLE, CELI_AT(Config, clip_reward), "10", 1e-6, 1e9, "", NULL, NULL, \
-     "clip of scaled rewards", ""}, \
-    {"adam_beta1", CEL_FIELD_DOUBLE, CELI_AT(Config, adam_beta1), "0.9", 0, 0.999999, "", NULL, NULL, \
-     "decay of Adam's first moment", ""}, \
-    {"adam_beta2", CEL_FIELD_DOUBLE, CELI_AT(Config, adam_beta2), "0.999", 0, 0.99999999, "", NULL, NULL, \
-     "decay of Adam's second moment", ""}, \
-    {"adam_epsilon", CEL_FIELD_DOUBLE, CELI_AT(Config, adam_epsilon), "1e-8", 0, 1, "", NULL, NULL, \
-     "Adam's epsilon", ""}, \
-    {"weight_decay", CEL_FIELD_DOUBLE, CELI_AT(Config, weight_decay), "0", 0, 1, "", NULL, NULL, \
-     "decoupled weight decay of the networks", ""}, \
-    {"max_grad_norm", CEL_FIELD_DOUBLE, CELI_AT(Config, max_grad_norm), "0", 0, 1e12, "", NULL, NULL, \
-     "clip of the gradient's norm, each network; 0: none", ""}
-// Rows of some of them: F(field) is the field's offset in the learner's config.
+    {.name = "learning_rate", .type = CEL_FIELD_SCHEDULE, \
+     .offset = CELI_AT(Config, learning_rate), .def = "3e-4", .min = 0, .max = 1, \
+     .doc = "learning rate of all networks and a learned temperature; lower it when losses or " \
+            "Q values grow without end"}, \
+    {.name = "buffer_size", .type = CEL_FIELD_INT, .offset = CELI_AT(Config, buffer_size), \
+     .def = "1000000", .min = 1, .max = 1e12, .unit = "transitions", \
+     .doc = "rows of the replay buffer; a transition takes one row, an ended episode one more; " \
+            "lower it to save memory"}, \
+    {.name = "learning_starts", .type = CEL_FIELD_INT, .offset = CELI_AT(Config, learning_starts), \
+     .def = "100", .min = 0, .max = 1e12, .unit = "steps", \
+     .doc = "steps with uniformly random actions before the first update; raise it when good " \
+            "states are rare"}, \
+    {.name = "batch_size", .type = CEL_FIELD_INT, .offset = CELI_AT(Config, batch_size), \
+     .def = "256", .min = 1, .max = 65536, .unit = "transitions", \
+     .doc = "transitions in the batch of one gradient step"}, \
+    {.name = "tau", .type = CEL_FIELD_DOUBLE, .offset = CELI_AT(Config, tau), .def = "0.005", \
+     .min = 0, .max = 1, \
+     .doc = "weight of the current parameters in each move of the target network; 1: copy " \
+            "them; lower it when targets oscillate"}, \
+    {.name = "gamma", .type = CEL_FIELD_DOUBLE, .offset = CELI_AT(Config, gamma), .def = "0.99", \
+     .min = 0, .max = 1, \
+     .doc = "discount per step; raise it when rewards come late", \
+     .source = "[maximum-entropy, 8.1]"}, \
+    {.name = "train_freq", .type = CEL_FIELD_INT, .offset = CELI_AT(Config, train_freq), \
+     .def = "1", .min = 1, .max = 1e9, .unit = "steps", \
+     .doc = "steps of each environment between updates"}, \
+    {.name = "gradient_steps", .type = CEL_FIELD_INT, .offset = CELI_AT(Config, gradient_steps), \
+     .def = "1", .min = -1, .max = 1e6, \
+     .doc = "gradient steps per update; -1: as many as environment steps since the last one"}, \
+    {.name = "target_update_interval", .type = CEL_FIELD_INT, \
+     .offset = CELI_AT(Config, target_update_interval), .def = "1", .min = 1, .max = 1e9, \
+     .unit = "updates", \
+     .doc = "gradient steps between moves of the target network"}, \
+    {.name = "net_arch", .type = CEL_FIELD_INT_LIST, .offset = CELI_AT(Config, net_arch), \
+     .def = "256,256", .min = 1, .max = 8192, \
+     .doc = "widths of the hidden layers of every network; an empty list makes them linear"}, \
+    {.name = "activation", .type = CEL_FIELD_ENUM, .offset = CELI_AT(Config, activation), \
+     .def = "relu", .choices = "relu|tanh|silu", \
+     .doc = "activation function of the hidden layers"}, \
+    {.name = "layer_norm", .type = CEL_FIELD_BOOL, .offset = CELI_AT(Config, layer_norm), \
+     .def = "false", \
+     .doc = "apply layer normalization before each hidden activation; turn it on when Q values " \
+            "diverge"}, \
+    {.name = "init", .type = CEL_FIELD_ENUM, .offset = CELI_AT(Config, init), \
+     .def = "kaiming_uniform", .choices = "kaiming_uniform|orthogonal|xavier_uniform", \
+     .doc = "distribution of the initial weights"}, \
+    {.name = "normalize_observation", .type = CEL_FIELD_BOOL, \
+     .offset = CELI_AT(Config, normalize_observation), .def = "false", \
+     .doc = "normalize observations by their running mean and variance; turn it on when their " \
+            "scales differ"}, \
+    {.name = "normalize_reward", .type = CEL_FIELD_BOOL, \
+     .offset = CELI_AT(Config, normalize_reward), .def = "false", \
+     .doc = "divide rewards by the running standard deviation of the discounted return; the " \
+            "temperature then has the unit of scaled rewards"}, \
+    {.name = "clip_observation", .type = CEL_FIELD_DOUBLE, \
+     .offset = CELI_AT(Config, clip_observation), .def = "10", .min = 1e-6, .max = 1e9, \
+     .doc = "bound on normalized observations, in standard deviations"}, \
+    {.name = "clip_reward", .type = CEL_FIELD_DOUBLE, .offset = CELI_AT(Config, clip_reward), \
+     .def = "10", .min = 1e-6, .max = 1e9, \
+     .doc = "bound on scaled rewards"}, \
+    {.name = "adam_beta1", .type = CEL_FIELD_DOUBLE, .offset = CELI_AT(Config, adam_beta1), \
+     .def = "0.9", .min = 0, .max = 0.999999, \
+     .doc = "decay of Adam's first moment"}, \
+    {.name = "adam_beta2", .type = CEL_FIELD_DOUBLE, .offset = CELI_AT(Config, adam_beta2), \
+     .def = "0.999", .min = 0, .max = 0.99999999, \
+     .doc = "decay of Adam's second moment"}, \
+    {.name = "adam_epsilon", .type = CEL_FIELD_DOUBLE, .offset = CELI_AT(Config, adam_epsilon), \
+     .def = "1e-8", .min = 0, .max = 1, \
+     .doc = "term added to the root of Adam's second moment"}, \
+    {.name = "weight_decay", .type = CEL_FIELD_DOUBLE, .offset = CELI_AT(Config, weight_decay), \
+     .def = "0", .min = 0, .max = 1, \
+     .doc = "decoupled weight decay of the networks (AdamW)"}, \
+    {.name = "max_grad_norm", .type = CEL_FIELD_DOUBLE, .offset = CELI_AT(Config, max_grad_norm), \
+     .def = "0", .min = 0, .max = 1e12, \
+     .doc = "largest gradient norm of each network; a longer gradient is scaled down; 0: no " \
+            "limit"}
+// Rows that several learners share. F(field) is the offset of the field in the learner's config.
 #define CELI_TEMPERATURE_FIELDS(F) \
-    {"ent_coef", CEL_FIELD_AUTO, F(ent_coef), "auto", 0, 1e12, "reward per nat", NULL, NULL, \
-     "temperature alpha; auto: learned; auto_X: learned, starting at X", "[maximum-entropy, 8.2]"}, \
-    {"ent_coef_init", CEL_FIELD_DOUBLE, F(ent_coef_init), "1", 1e-12, 1e12, "reward per nat", NULL, NULL, \
-     "start of a learned temperature; --ent-coef auto_X sets it too", ""}
+    {.name = "ent_coef", .type = CEL_FIELD_AUTO, .offset = F(ent_coef), .def = "auto", .min = 0, \
+     .max = 1e12, .unit = "reward per nat", \
+     .doc = "temperature alpha: how much a nat of entropy is worth; auto: learned; auto_X: " \
+            "learned, starting at X", \
+     .source = "[maximum-entropy, 8.2]"}, \
+    {.name = "ent_coef_init", .type = CEL_FIELD_DOUBLE, .offset = F(ent_coef_init), .def = "1", \
+     .min = 1e-12, .max = 1e12, .unit = "reward per nat", \
+     .doc = "initial value of a learned temperature; raise it to explore longer; --ent-coef " \
+            "auto_X sets it too"}
 #define CELI_CRITIC_FIELDS(F) \
-    {"n_critics", CEL_FIELD_INT, F(n_critics), "2", 1, 64, "", NULL, NULL, \
-     "number of critics", ""}, \
-    {"critic_reduce", CEL_FIELD_ENUM, F(critic_reduce), "min", 0, 0, "", "min|mean", NULL, \
-     "how critics are combined", ""}
+    {.name = "n_critics", .type = CEL_FIELD_INT, .offset = F(n_critics), .def = "2", .min = 1, \
+     .max = 64, \
+     .doc = "number of critics"}, \
+    {.name = "critic_reduce", .type = CEL_FIELD_ENUM, .offset = F(critic_reduce), .def = "min", \
+     .choices = "min|mean", \
+     .doc = "how critics are combined: min counters overestimation, mean is unbiased"}
 #define CELI_NSTEP_FIELDS(F) \
-    {"n_steps", CEL_FIELD_INT, F(n_steps), "1", 1, 64, "steps", NULL, NULL, \
-     "steps of reward (and entropy) before bootstrapping", "[maximum-entropy, 8.13]"}
+    {.name = "n_steps", .type = CEL_FIELD_INT, .offset = F(n_steps), .def = "1", .min = 1, \
+     .max = 64, .unit = "steps", \
+     .doc = "steps of reward (and entropy) before bootstrapping; raise it when rewards are " \
+            "sparse", \
+     .source = "[maximum-entropy, 8.13]"}
 #define CELI_GAUSSIAN_FIELDS(F) \
-    {"policy", CEL_FIELD_ENUM, F(policy), "squashed_gaussian", 0, 0, "", "squashed_gaussian|gaussian", NULL, \
-     "action distribution", "[actor-critic, 4.24]"}, \
-    {"log_std_min", CEL_FIELD_DOUBLE, F(log_std_min), "-20", -50, 50, "", NULL, NULL, \
-     "lower clamp of log sigma", ""}, \
-    {"log_std_max", CEL_FIELD_DOUBLE, F(log_std_max), "2", -50, 50, "", NULL, NULL, \
-     "upper clamp of log sigma", ""}, \
-    {"target_entropy", CEL_FIELD_AUTO, F(target_entropy), "auto", -1e9, 1e9, "nats", NULL, NULL, \
-     "entropy that a learned temperature aims at, of actions scaled to [-1, 1] (policy gaussian: as they are); auto: -dim(A)", ""}
+    {.name = "policy", .type = CEL_FIELD_ENUM, .offset = F(policy), .def = "squashed_gaussian", \
+     .choices = "squashed_gaussian|gaussian", \
+     .doc = "distribution of the actions; take gaussian for unbounded actions", \
+     .source = "[actor-critic, 4.24]"}, \
+    {.name = "log_std_min", .type = CEL_FIELD_DOUBLE, .offset = F(log_std_min), .def = "-20", \
+     .min = -50, .max = 50, \
+     .doc = "lower bound of log sigma"}, \
+    {.name = "log_std_max", .type = CEL_FIELD_DOUBLE, .offset = F(log_std_max), .def = "2", \
+     .min = -50, .max = 50, \
+     .doc = "upper bound of log sigma"}, \
+    {.name = "target_entropy", .type = CEL_FIELD_AUTO, .offset = F(target_entropy), .def = "auto", \
+     .min = -1e9, .max = 1e9, .unit = "nats", \
+     .doc = "entropy that a learned temperature aims for, of actions scaled to [-1, 1] (policy " \
+            "gaussian: unscaled); auto: -A for A action dimensions"}
 // clang-format on
 
 #endif

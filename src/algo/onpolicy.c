@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/// In the order of the field's choices.
-static const CeliActivation activations[] = {CELI_RELU, CELI_TANH, CELI_SILU};
+static const CeliActivation activations[] = {[CEL_ACTIVATION_RELU] = CELI_RELU,
+                                             [CEL_ACTIVATION_TANH] = CELI_TANH,
+                                             [CEL_ACTIVATION_SILU] = CELI_SILU};
 /// Streams of initial parameters; each network takes a block of indices.
 enum { INIT_ACTOR = 0, INIT_CRITIC = 4096 };
 /// Clamp of a log sigma that comes from the network.
@@ -57,9 +58,9 @@ static CelStatus declare_critic(CeliOnPolicy *self, CelTensors *t, CeliMlpSpec *
   net->in = self->actor.O, net->out = 1, net->output_gain = 1;
   net->dx_begin = net->dx_end = net->in; // nobody needs the gradient at the observations
   CELI_TRY(celi_mlp_declare(&self->critic, t, "critic", CEL_PARAM, net));
-  CELI_TRY(celi_mlp_declare_grad(&self->critic_grad, t, "critic", CEL_GRAD, net));
-  CELI_TRY(celi_mlp_declare_grad(NULL, t, "critic", CEL_MOMENT1, net));
-  return celi_mlp_declare_grad(NULL, t, "critic", CEL_MOMENT2, net);
+  CELI_TRY(celi_net_declare_grad(&self->critic_grad, t, "critic", CEL_GRAD, &self->critic));
+  CELI_TRY(celi_net_declare_grad(NULL, t, "critic", CEL_MOMENT1, &self->critic));
+  return celi_net_declare_grad(NULL, t, "critic", CEL_MOMENT2, &self->critic);
 }
 
 /// Where log sigma comes from.
@@ -81,7 +82,7 @@ CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent,
                      .activation = activations[config->activation],
                      .layer_norm = config->layer_norm,
                      .init = (CeliInit)config->init,
-                     .output_gain = config->init == CELI_ORTHOGONAL ? 0.01 : 1};
+                     .output_gain = config->init == CEL_INIT_ORTHOGONAL ? 0.01 : 1};
   CEL_ASSERT((void *)self == agent->self);
   self->agent = agent;
   CELI_TRY(check(agent, config, &dist));
@@ -102,13 +103,13 @@ CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent,
 
 void celi_onpolicy_init(CeliOnPolicy *self) {
   celi_actor_init(&self->actor, INIT_ACTOR);
-  if (self->critic.L > 0) celi_mlp_init(&self->critic, self->agent->options.seed, INIT_CRITIC);
+  if (self->critic.n > 0) celi_net_init(&self->critic, self->agent->options.seed, INIT_CRITIC);
   celi_normalizer_reset(&self->norm);
 }
 
 void celi_onpolicy_last_parameter(const CeliOnPolicy *self, char name[CEL_NAME_MAX]) {
-  if (self->critic.L > 0)
-    snprintf(name, CEL_NAME_MAX, "critic.%d.bias", self->critic.L - 1);
+  if (self->critic.n > 0)
+    celi_net_last_parameter(&self->critic, "critic", name);
   else
     celi_actor_last_parameter(&self->actor, name);
 }
@@ -159,7 +160,7 @@ CelStatus celi_onpolicy_bind_steps(const CeliOnPolicy *self, CeliAdam *actor, Ce
   char last[CEL_NAME_MAX];
   celi_actor_last_parameter(&self->actor, last);
   CELI_TRY(celi_adam_bind(actor, t, "actor.0.weight", last, &config));
-  if (self->critic.L == 0) return CEL_OK;
+  if (self->critic.n == 0) return CEL_OK;
   config.learning_rate = cel_schedule_at(critic_rate, 1);
   celi_onpolicy_last_parameter(self, last);
   return celi_adam_bind(critic, t, "critic.0.weight", last, &config);
@@ -175,8 +176,9 @@ CelStatus celi_rollout_pass_declare(CeliRolloutPass *pass, CeliOnPolicy *on) {
   const int64_t n = on->rows;
   pass->on = on;
   CELI_TRY(celi_policy_pass_declare(&pass->pi, t, "pass.pi", &on->actor, n, shares));
-  if (on->critic.L > 0)
-    CELI_TRY(celi_mlp_declare_pass_shared(&pass->v, t, "pass.v", &on->critic, n, true, shares));
+  if (on->critic.n > 0)
+    CELI_TRY(celi_pass_declare(&pass->v, t, "pass.v", &on->critic,
+                               (CeliPassSpec){.B = n, .backward = true, .threads = shares}));
   CELI_DECLARE(t, "batch.x", CEL_F32, CEL_SCRATCH, &pass->x, n, on->actor.O);
   CELI_DECLARE(t, "batch.d_entropy", CEL_F32, CEL_SCRATCH, &pass->d_entropy, n);
   CELI_DECLARE(t, "batch.pi_loss", CEL_F32, CEL_SCRATCH, &pass->pi_loss, n);
@@ -306,8 +308,8 @@ CelStatus celi_onpolicy_sync(CelAgent *agent) {
   CeliOnPolicy *s = agent->self;
   CELI_TRY(cel_fail_in(celi_rollout_check(&s->rollout), "%s: ", name_of(agent)));
   CELI_TRY(cel_fail_in(check_choices(s), "%s: ", name_of(agent)));
-  celi_mlp_transpose(&s->actor.net);
-  if (s->critic.L > 0) celi_mlp_transpose(&s->critic);
+  celi_net_transpose(&s->actor.net);
+  if (s->critic.n > 0) celi_net_transpose(&s->critic);
   if (*s->rollout.filled > 0) celi_actor_draw(&s->actor, *s->rollout.filled, 0, s->actor.N);
   return CEL_OK;
 }
@@ -323,7 +325,7 @@ CeliView celi_onpolicy_view(CelAgent *agent) {
                     .dist = actor->dist,
                     .log_std = actor->dist.free_log_std ? actor->param.log_std_param : NULL,
                     .sde = actor->F > 0,
-                    .v = s->critic.L > 0 ? &s->critic : NULL,
+                    .v = s->critic.n > 0 ? &s->critic : NULL,
                     .norm = &s->norm};
 }
 

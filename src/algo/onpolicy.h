@@ -7,7 +7,7 @@
 #include "algo/algo.h"
 #include "algo/collect.h"
 #include "celsius/on_policy.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "nn/optim.h"
 #include "rl/normalizer.h"
 #include "rl/policy_pass.h"
@@ -17,8 +17,8 @@ typedef struct CeliOnPolicy {
   CelAgent *agent;
   int64_t rows; ///< of a rollout, T N
   CeliActor actor;
-  CeliMlp critic; ///< V; not declared where there is none
-  CeliMlpGrad critic_grad;
+  CeliNet critic; ///< V; not declared where there is none
+  CeliNetGrad critic_grad;
   CeliNormalizer norm;
   CeliRollout rollout;
   CeliCollector collector;
@@ -54,7 +54,7 @@ CelStatus celi_onpolicy_bind_steps(const CeliOnPolicy *self, CeliAdam *actor, Ce
 typedef struct CeliRolloutPass {
   CeliOnPolicy *on;
   CeliPolicyPass pi;
-  CeliMlpPass v;           ///< where there are values
+  CeliPass v;              ///< where there are values
   float *x;                ///< (rows, O) normalised observations
   float *d_entropy;        ///< (rows,) set by the learner
   float *pi_loss, *v_loss; ///< (rows,) for the log

@@ -57,7 +57,7 @@ typedef struct Ppo {
 
   CeliDist old;             ///< pi on the whole rollout
   CeliPolicyPass pi;        ///< pi' on a minibatch
-  CeliMlpPass v;            ///< values on a minibatch
+  CeliPass v;               ///< values on a minibatch
   float *ratio, *d_entropy; ///< (B,)
   float *pi_loss, *v_loss;  ///< (B,)
   float *kl, *clipped;      ///< (B,)
@@ -99,8 +99,7 @@ static void op_policy_loss(const void *args, int64_t begin, int64_t end) {
 static void op_value_loss(const void *args, int64_t begin, int64_t end) {
   const Ppo *s = ppo_of(args);
   const CeliMinibatch *m = &s->batch;
-  const int last = s->on.critic.L - 1;
-  const float *V = s->v.Y[last];
+  const float *V = celi_pass_output(&s->v);
   const float c = (float)*s->clip_vf, weight = 2 * (float)s->config->vf_coef / (float)*m->used;
   for (int64_t b = begin; b < end; b++) {
     const float moved = V[b] - m->old_value[b];
@@ -108,7 +107,7 @@ static void op_value_loss(const void *args, int64_t begin, int64_t end) {
     const float value = held ? m->old_value[b] + (moved < 0 ? -c : c) : V[b];
     const float error = value - m->returns[b];
     s->v_loss[b] = error * error;
-    s->v.dY[last][b] = held || b >= *m->used ? 0 : weight * error;
+    celi_pass_d_output(&s->v)[b] = held || b >= *m->used ? 0 : weight * error;
   }
 }
 
@@ -170,7 +169,7 @@ static void plan_loss(Ppo *s, CeliPlan *plan) {
                 sizeof s);
   value_side(s, plan);
   celi_minibatch_plan_gather_value(plan, &s->batch);
-  celi_mlp_plan_forward(plan, &s->v);
+  celi_net_plan_forward(plan, &s->v);
   celi_plan_add(plan, "value loss", op_value_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s);
   celi_plan_side(plan, 0, 0);
@@ -181,16 +180,16 @@ static void plan_learn(Ppo *s, CeliPlan *plan, bool tally) {
   policy_side(s, plan);
   celi_policy_pass_plan_backward_data(plan, &s->pi, s->d_entropy, s->batch.actions);
   value_side(s, plan);
-  celi_mlp_plan_backward_data(plan, &s->v, NULL, 0);
+  celi_net_plan_backward_data(plan, &s->v, NULL, 0);
   celi_plan_side(plan, 0, 0);
   celi_policy_pass_plan_backward_weight(plan, &s->pi);
-  celi_mlp_plan_backward_weight(plan, &s->v, &s->on.critic_grad, true);
+  celi_net_plan_backward_weight(plan, &s->v, &s->on.critic_grad, true);
   celi_plan_together(plan, 2);
   celi_policy_pass_plan_backward_param(plan, &s->pi);
   if (tally) celi_plan_add(plan, "means", op_tally, CELI_PARTS, 1, 1, true, &s, sizeof s);
   celi_adam_plan(plan, &s->adam);
-  celi_mlp_plan_transpose(plan, &s->on.actor.net, false);
-  celi_mlp_plan_transpose(plan, &s->on.critic, true);
+  celi_net_plan_transpose(plan, &s->on.actor.net, false);
+  celi_net_plan_transpose(plan, &s->on.critic, true);
   celi_plan_together(plan, 2);
   celi_plan_add(plan, "count", op_count, CELI_PARTS, 1, 1, true, &s, sizeof s);
 }
@@ -290,7 +289,8 @@ static CelStatus declare_batch(Ppo *s, CelTensors *t) {
   CELI_TRY(
       celi_minibatch_declare(&s->batch, t, &s->on.rollout, &s->old, B, s->agent->options.seed));
   CELI_TRY(celi_policy_pass_declare(&s->pi, t, "pass.pi", &s->on.actor, B, shares));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->v, t, "pass.v", &s->on.critic, B, true, shares));
+  CELI_TRY(celi_pass_declare(&s->v, t, "pass.v", &s->on.critic,
+                             (CeliPassSpec){.B = B, .backward = true, .threads = shares}));
   s->pi.net.of = s->v.of = 2 * B, s->v.at = B;
   CELI_DECLARE(t, "batch.ratio", CEL_F32, CEL_SCRATCH, &s->ratio, B);
   CELI_DECLARE(t, "batch.d_entropy", CEL_F32, CEL_SCRATCH, &s->d_entropy, B);

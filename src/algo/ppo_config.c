@@ -1,4 +1,5 @@
-/// Proximal policy optimisation's fields: defaults, ranges, help. The struct is in celsius/ppo.h.
+/// Field table of proximal policy optimization (PPO): defaults, ranges, help.
+/// The struct is in celsius/ppo.h.
 #include "algo/algo.h"
 #include "algo/onpolicy_fields.h"
 #include "base/floats.h"
@@ -6,36 +7,52 @@
 
 #include <string.h>
 
-// One row a field: name, type, offset, default, lowest, highest, unit, choices, table of a group, help, source.
 // clang-format off
 #define F(field) offsetof(CelPpoConfig, field)
 
 const CelField celi_ppo_fields[] = {
     CELI_ONPOLICY_FIELDS(CelPpoConfig, "3e-4", "policy and values", "2048", "false"),
-    {"batch_size", CEL_FIELD_INT, F(batch_size), "64", 1, 1e6, "steps", NULL, NULL,
-     "rows of one gradient step", ""},
-    {"n_epochs", CEL_FIELD_INT, F(n_epochs), "10", 1, 1e6, "", NULL, NULL,
-     "passes over a rollout", ""},
-    {"gae_lambda", CEL_FIELD_DOUBLE, F(gae_lambda), "0.95", 0, 1, "", NULL, NULL,
-     "decay of advantage estimates: 0 one step, 1 all that is left", "[actor-critic, 4.21]"},
-    {"clip_range", CEL_FIELD_SCHEDULE, F(clip_range), "0.2", 0, 1e6, "", NULL, NULL,
-     "how far the probability ratio may move from 1", ""},
-    {"clip_range_vf", CEL_FIELD_SCHEDULE, F(clip_range_vf), "0", 0, 1e12, "reward", NULL, NULL,
-     "how far values may move in an update; 0: no limit", ""},
-    {"normalize_advantage", CEL_FIELD_BOOL, F(normalize_advantage), "true", 0, 0, "", NULL, NULL,
-     "mean 0 and deviation 1 in each minibatch", ""},
-    {"ent_coef", CEL_FIELD_DOUBLE, F(ent_coef), "0", 0, 1e6, "reward per nat", NULL, NULL,
-     "weight of the entropy bonus", ""},
-    {"vf_coef", CEL_FIELD_DOUBLE, F(vf_coef), "0.5", 0, 1e6, "", NULL, NULL,
-     "weight of the values' squared error", ""},
-    {"max_grad_norm", CEL_FIELD_DOUBLE, F(max_grad_norm), "0.5", 0, 1e12, "", NULL, NULL,
-     "clip of the norm of all gradients together; 0: none", ""},
-    {"target_kl", CEL_FIELD_DOUBLE, F(target_kl), "0", 0, 1e6, "nats", NULL, NULL,
-     "an update ends where the divergence passes 1.5 times this; 0: never", ""},
-    {"adam_epsilon", CEL_FIELD_DOUBLE, F(adam_epsilon), "1e-5", 0, 1, "", NULL, NULL,
-     "Adam's epsilon", ""},
-    {"weight_decay", CEL_FIELD_DOUBLE, F(weight_decay), "0", 0, 1, "", NULL, NULL,
-     "decoupled weight decay", ""},
+    {.name = "batch_size", .type = CEL_FIELD_INT, .offset = F(batch_size), .def = "64", .min = 1,
+     .max = 1e6, .unit = "steps",
+     .doc = "rows of a minibatch; best when it divides n_steps times n_envs"},
+    {.name = "n_epochs", .type = CEL_FIELD_INT, .offset = F(n_epochs), .def = "10", .min = 1,
+     .max = 1e6,
+     .doc = "passes over each rollout; lower it when the divergence grows too fast"},
+    {.name = "gae_lambda", .type = CEL_FIELD_DOUBLE, .offset = F(gae_lambda), .def = "0.95",
+     .min = 0, .max = 1,
+     .doc = "decay lambda of advantage estimates: 0 one-step differences, 1 whole returns; lower "
+            "it to reduce variance",
+     .source = "[actor-critic, 4.21]"},
+    {.name = "clip_range", .type = CEL_FIELD_SCHEDULE, .offset = F(clip_range), .def = "0.2",
+     .min = 0, .max = 1e6,
+     .doc = "distance of the probability ratio from 1 at which the surrogate is clipped; lower "
+            "it for smaller, safer updates"},
+    {.name = "clip_range_vf", .type = CEL_FIELD_SCHEDULE, .offset = F(clip_range_vf), .def = "0",
+     .min = 0, .max = 1e12, .unit = "reward",
+     .doc = "change of a value at which the value loss is clipped; 0: no clipping"},
+    {.name = "normalize_advantage", .type = CEL_FIELD_BOOL, .offset = F(normalize_advantage),
+     .def = "true",
+     .doc = "scale the advantages of each minibatch to mean 0 and standard deviation 1"},
+    {.name = "ent_coef", .type = CEL_FIELD_DOUBLE, .offset = F(ent_coef), .def = "0", .min = 0,
+     .max = 1e6, .unit = "reward per nat",
+     .doc = "weight of the entropy bonus; raise it when the policy becomes deterministic too "
+            "early"},
+    {.name = "vf_coef", .type = CEL_FIELD_DOUBLE, .offset = F(vf_coef), .def = "0.5", .min = 0,
+     .max = 1e6,
+     .doc = "weight of the squared error of the values in the loss"},
+    {.name = "max_grad_norm", .type = CEL_FIELD_DOUBLE, .offset = F(max_grad_norm), .def = "0.5",
+     .min = 0, .max = 1e12,
+     .doc = "largest norm of all gradients together; a longer gradient is scaled down; 0: no "
+            "limit"},
+    {.name = "target_kl", .type = CEL_FIELD_DOUBLE, .offset = F(target_kl), .def = "0", .min = 0,
+     .max = 1e6, .unit = "nats",
+     .doc = "stop an update early when the mean divergence exceeds 1.5 times this; 0: never"},
+    {.name = "adam_epsilon", .type = CEL_FIELD_DOUBLE, .offset = F(adam_epsilon), .def = "1e-5",
+     .min = 0, .max = 1,
+     .doc = "term added to the root of Adam's second moment"},
+    {.name = "weight_decay", .type = CEL_FIELD_DOUBLE, .offset = F(weight_decay), .def = "0",
+     .min = 0, .max = 1,
+     .doc = "decoupled weight decay (AdamW)"},
     {0},
 };
 // clang-format on

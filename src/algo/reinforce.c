@@ -40,7 +40,7 @@ static Reinforce *reinforce_of(const void *args) {
 }
 
 static bool learns_values(const Reinforce *s) {
-  return s->config->baseline == 2;
+  return s->config->baseline == CEL_REINFORCE_BASELINE_VALUE;
 }
 
 /// What the losses of single steps are multiplied by.
@@ -89,7 +89,7 @@ static void op_baseline(const void *args, int64_t begin, int64_t end) {
   find_known(s);
   for (int64_t i = 0; !s->config->reward_to_go && i < s->on.rollout.N; i++) take_whole(s, i);
   for (int64_t i = 0; i < end; i++) mean += s->known[i] ? (double)A[i] / (double)s->used[0] : 0;
-  if (!scale && s->config->baseline != 1) mean = 0;
+  if (!scale && s->config->baseline != CEL_REINFORCE_BASELINE_MEAN) mean = 0;
   for (int64_t i = 0; i < end; i++)
     square += s->known[i] ? ((double)A[i] - mean) * ((double)A[i] - mean) : 0;
   const double deviation = s->used[0] > 1 ? sqrt(square / (double)(s->used[0] - 1)) : 1;
@@ -116,12 +116,11 @@ static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
 /// Line 5.
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Reinforce *s = reinforce_of(args);
-  const int last = s->on.critic.L - 1;
   const float each = 1.0f / (float)s->on.rows;
   for (int64_t b = begin; b < end; b++) {
-    const float error = s->whole.v.Y[last][b] - s->on.rollout.returns[b];
+    const float error = celi_pass_output(&s->whole.v)[b] - s->on.rollout.returns[b];
     s->whole.v_loss[b] = error * error;
-    s->whole.v.dY[last][b] = 2 * each * error;
+    celi_pass_d_output(&s->whole.v)[b] = 2 * each * error;
   }
 }
 
@@ -145,7 +144,7 @@ static CelStatus write_plan(Reinforce *s) {
   celi_policy_pass_plan_backward_weight(plan, &whole->pi);
   celi_policy_pass_plan_backward_param(plan, &whole->pi);
   celi_adam_plan(plan, &s->actor_step);
-  celi_mlp_plan_transpose(plan, &s->on.actor.net, false);
+  celi_net_plan_transpose(plan, &s->on.actor.net, false);
   return celi_plan_end(plan);
 }
 
@@ -153,12 +152,12 @@ static CelStatus write_plan(Reinforce *s) {
 static CelStatus write_baseline(Reinforce *s) {
   if (!learns_values(s)) return CEL_OK;
   CELI_TRY(celi_plan_create(&s->baseline));
-  celi_mlp_plan_forward(s->baseline, &s->whole.v);
+  celi_net_plan_forward(s->baseline, &s->whole.v);
   celi_rollout_pass_plan_rows(s->baseline, &s->whole, "value loss", op_critic_loss, s);
-  celi_mlp_plan_backward_data(s->baseline, &s->whole.v, NULL, 0);
-  celi_mlp_plan_backward_weight(s->baseline, &s->whole.v, &s->on.critic_grad, false);
+  celi_net_plan_backward_data(s->baseline, &s->whole.v, NULL, 0);
+  celi_net_plan_backward_weight(s->baseline, &s->whole.v, &s->on.critic_grad, false);
   celi_adam_plan(s->baseline, &s->critic_step);
-  celi_mlp_plan_transpose(s->baseline, &s->on.critic, false);
+  celi_net_plan_transpose(s->baseline, &s->on.critic, false);
   return celi_plan_end(s->baseline);
 }
 

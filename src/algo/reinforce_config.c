@@ -1,4 +1,4 @@
-/// REINFORCE's fields: defaults, ranges, help. The struct is in celsius/reinforce.h.
+/// Field table of REINFORCE: defaults, ranges, help. The struct is in celsius/reinforce.h.
 #include "algo/algo.h"
 #include "algo/onpolicy_fields.h"
 #include "base/floats.h"
@@ -6,32 +6,48 @@
 
 #include <string.h>
 
-// One row a field: name, type, offset, default, lowest, highest, unit, choices, table of a group, help, source.
 // clang-format off
 #define F(field) offsetof(CelReinforceConfig, field)
 
 const CelField celi_reinforce_fields[] = {
     CELI_ONPOLICY_FIELDS(CelReinforceConfig, "1e-3", "the policy", "2048", "false"),
-    {"critic_learning_rate", CEL_FIELD_SCHEDULE, F(critic_learning_rate), "1e-3", 0, 10, "", NULL, NULL,
-     "learning rate of a learned baseline", ""},
-    {"reward_to_go", CEL_FIELD_BOOL, F(reward_to_go), "true", 0, 0, "", NULL, NULL,
-     "each step learns from the rewards that follow it; else from the whole return of its episode", "[actor-critic, 4.1]"},
-    {"discount_weight", CEL_FIELD_BOOL, F(discount_weight), "false", 0, 0, "", NULL, NULL,
-     "weigh the gradient of step t of an episode by gamma^t, which is exact", "[actor-critic, 4.1]"},
-    {"baseline", CEL_FIELD_ENUM, F(baseline), "value", 0, 0, "", "none|mean|value", NULL,
-     "what is taken off the returns", "[actor-critic, 4.11]"},
-    {"normalize_advantage", CEL_FIELD_BOOL, F(normalize_advantage), "true", 0, 0, "", NULL, NULL,
-     "mean 0 and deviation 1 of what log-probs weigh", ""},
-    {"reduction", CEL_FIELD_ENUM, F(reduction), "steps", 0, 0, "", "steps|episodes", NULL,
-     "mean over steps, or sum over steps and mean over episodes", ""},
-    {"ent_coef", CEL_FIELD_DOUBLE, F(ent_coef), "0", 0, 1e6, "reward per nat", NULL, NULL,
-     "weight of an entropy bonus", ""},
-    {"max_grad_norm", CEL_FIELD_DOUBLE, F(max_grad_norm), "0.5", 0, 1e12, "", NULL, NULL,
-     "clip of the norm of the gradients of policy and baseline each; 0: none", ""},
-    {"baseline_steps", CEL_FIELD_INT, F(baseline_steps), "10", 1, 1e6, "", NULL, NULL,
-     "gradient steps of a learned baseline an update", ""},
-    {"adam_epsilon", CEL_FIELD_DOUBLE, F(adam_epsilon), "1e-5", 0, 1, "", NULL, NULL,
-     "Adam's epsilon", ""},
+    {.name = "critic_learning_rate", .type = CEL_FIELD_SCHEDULE, .offset = F(critic_learning_rate),
+     .def = "1e-3", .min = 0, .max = 10,
+     .doc = "learning rate of a learned baseline"},
+    {.name = "reward_to_go", .type = CEL_FIELD_BOOL, .offset = F(reward_to_go), .def = "true",
+     .doc = "each step learns from the rewards that follow it; otherwise from the whole return "
+            "of its episode, which has more variance",
+     .source = "[actor-critic, 4.1]"},
+    {.name = "discount_weight", .type = CEL_FIELD_BOOL, .offset = F(discount_weight),
+     .def = "false",
+     .doc = "weight the gradient of step t of an episode by gamma^t, which makes the policy "
+            "gradient exact; late steps then teach little",
+     .source = "[actor-critic, 4.1]"},
+    {.name = "baseline", .type = CEL_FIELD_ENUM, .offset = F(baseline), .def = "value",
+     .choices = "none|mean|value",
+     .doc = "what is subtracted from the returns: nothing, their mean, or a learned value of the "
+            "state",
+     .source = "[actor-critic, 4.11]"},
+    {.name = "normalize_advantage", .type = CEL_FIELD_BOOL, .offset = F(normalize_advantage),
+     .def = "true",
+     .doc = "scale returns minus baseline to mean 0 and standard deviation 1"},
+    {.name = "reduction", .type = CEL_FIELD_ENUM, .offset = F(reduction), .def = "steps",
+     .choices = "steps|episodes",
+     .doc = "steps: mean over steps; episodes: sum over steps, then mean over episodes"},
+    {.name = "ent_coef", .type = CEL_FIELD_DOUBLE, .offset = F(ent_coef), .def = "0", .min = 0,
+     .max = 1e6, .unit = "reward per nat",
+     .doc = "weight of the entropy bonus; raise it when the policy becomes deterministic too "
+            "early"},
+    {.name = "max_grad_norm", .type = CEL_FIELD_DOUBLE, .offset = F(max_grad_norm), .def = "0.5",
+     .min = 0, .max = 1e12,
+     .doc = "largest gradient norm of policy and baseline each; a longer gradient is scaled "
+            "down; 0: no limit"},
+    {.name = "baseline_steps", .type = CEL_FIELD_INT, .offset = F(baseline_steps), .def = "10",
+     .min = 1, .max = 1e6,
+     .doc = "gradient steps of a learned baseline per update"},
+    {.name = "adam_epsilon", .type = CEL_FIELD_DOUBLE, .offset = F(adam_epsilon), .def = "1e-5",
+     .min = 0, .max = 1,
+     .doc = "term added to the root of Adam's second moment"},
     {0},
 };
 // clang-format on

@@ -44,9 +44,9 @@ typedef struct Sac {
 
   // Networks, their gradients and their uses on a batch.
   CeliTrained actor, critic;
-  CeliMlp target;
-  CeliMlpPass pi, next, mid;   ///< actor on s, s' and the observations between
-  CeliMlpPass q, q_pi, q_next; ///< critics on (s,a) and (s,a_pi), targets on (s',a')
+  CeliNet target;
+  CeliPass pi, next, mid;   ///< actor on s, s' and the observations between
+  CeliPass q, q_pi, q_next; ///< critics on (s,a) and (s,a_pi), targets on (s',a')
   CeliDist dist_pi, dist_next, dist_mid;
   CeliGsde gsde_pi, gsde_next, gsde_mid;
   CeliTemperature temperature;
@@ -108,9 +108,9 @@ static void soft_target(const Sac *s, int64_t e, int64_t begin, int64_t end) {
   const float *logp = s->gsde ? s->gsde_next.logp : s->dist_next.logp;
   const float *mid_logp = s->gsde ? s->gsde_mid.logp : s->dist_mid.logp;
   float *y = s->y + e * s->B;
-  celi_ops()->soft_target(y, s->reward, s->discount, s->q_next.Y[s->target.L - 1], logp,
+  celi_ops()->soft_target(y, s->reward, s->discount, celi_pass_output(&s->q_next), logp,
                           s->temperature.alpha, s->E, s->B, begin, end,
-                          s->config->critic_reduce == 1);
+                          s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   if (s->config->n_steps > 1)
     celi_nstep_entropy(y, s->mid_weight, mid_logp, s->temperature.alpha, s->config->n_steps - 1,
                        s->B, begin, end);
@@ -119,26 +119,26 @@ static void soft_target(const Sac *s, int64_t e, int64_t begin, int64_t end) {
 /// Lines 3 and 4, cut by critic and row: d J_Q / d Q_e = (Q_e - y) / B. Source: [policy-guarantees, (7)]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Sac *s = sac_of(args);
-  const int last = s->critic.net.L - 1;
   int64_t from, to;
   for (int64_t e = 0; e < s->E; e++) {
     if (!celi_member_rows(s->B, e, begin, end, &from, &to)) continue;
     const int64_t at = e * s->B;
     soft_target(s, e, from, to);
-    celi_ops()->squared_error(s->q.dY[last] + at, s->q_loss + at, s->q.Y[last] + at, s->y + at,
-                              1.0f / (float)s->B, 1, s->B, from, to);
+    celi_ops()->squared_error(celi_pass_d_output(&s->q) + at, s->q_loss + at,
+                              celi_pass_output(&s->q) + at, s->y + at, 1.0f / (float)s->B, 1, s->B,
+                              from, to);
   }
 }
 
 /// Line 6: d J_pi / d Q and d J_pi / d log pi = alpha / B. Source: [maximum-entropy, 8.28]
 static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   const Sac *s = sac_of(args);
-  const int last = s->critic.net.L - 1;
   float *d_logp = s->gsde ? s->gsde_pi.d_logp : s->dist_pi.d_logp;
   const float *logp = s->gsde ? s->gsde_pi.logp : s->dist_pi.logp;
-  celi_ops()->actor_objective(s->q_pi.dY[last], s->q_min, s->pi_loss, s->q_pi.Y[last], logp,
-                              s->temperature.alpha, 1.0f / (float)s->B, s->E, s->B, begin, end,
-                              s->config->critic_reduce == 1);
+  celi_ops()->actor_objective(celi_pass_d_output(&s->q_pi), s->q_min, s->pi_loss,
+                              celi_pass_output(&s->q_pi), logp, s->temperature.alpha,
+                              1.0f / (float)s->B, s->E, s->B, begin, end,
+                              s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   celi_ops()->fill(d_logp + begin, *s->temperature.alpha / (float)s->B, end - begin);
 }
 
@@ -165,30 +165,29 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   mean[M_ENTROPY] += entropy;
   mean[M_ENT_COEF_LOSS] += celi_temperature_step(&s->temperature, entropy);
   *s->experience.sample_counter += celi_replay_blocks(s->B);
-  *s->noise_counter += (uint64_t)((s->B * s->A * s->config->n_steps +
-                                   s->actor.net.width[s->actor.net.L - 1] * s->A) /
-                                      4 +
-                                  1);
+  *s->noise_counter +=
+      (uint64_t)((s->B * s->A * s->config->n_steps + celi_net_latent_width(&s->actor.net) * s->A) /
+                     4 +
+                 1);
   ++*s->agent->updates;
 }
 
 // ---- the plan: lines 1 to 7.
 
 /// Line 2 for one batch of observations.
-static void plan_policy(Sac *s, const CeliMlpPass *pass, const CeliDist *dist, const CeliGsde *gsde,
+static void plan_policy(Sac *s, const CeliPass *pass, const CeliDist *dist, const CeliGsde *gsde,
                         float *action, ptrdiff_t ld, uint32_t stream) {
   CeliPlan *plan = s->update.plan;
   const uint64_t seed = s->agent->options.seed;
-  const float *head = pass->Y[s->actor.net.L - 1];
-  const ptrdiff_t ldh = s->actor.net.spec.out;
-  celi_mlp_plan_forward(plan, pass);
+  const float *head = celi_pass_output(pass);
+  const ptrdiff_t ldh = s->actor.net.out;
+  celi_net_plan_forward(plan, pass);
   if (!s->gsde) {
     celi_dist_plan_sample(plan, dist, action, ld, head, ldh, seed, stream, s->noise_counter);
     return;
   }
-  const int hidden = s->actor.net.L - 2;
-  celi_gsde_plan_sample(plan, gsde, action, ld, head, ldh, pass->Y[hidden],
-                        s->actor.net.width[hidden + 1], seed, stream, s->noise_counter);
+  celi_gsde_plan_sample(plan, gsde, action, ld, head, ldh, celi_pass_latent(pass),
+                        celi_net_latent_width(&s->actor.net), seed, stream, s->noise_counter);
 }
 
 /// Line 2.
@@ -201,44 +200,45 @@ static void plan_policies(Sac *s) {
 }
 
 static void plan_critics(Sac *s) {
-  celi_mlp_plan_forward(s->update.plan, &s->q_next);
-  celi_mlp_plan_forward(s->update.plan, &s->q);
+  celi_net_plan_forward(s->update.plan, &s->q_next);
+  celi_net_plan_forward(s->update.plan, &s->q);
   // Every critic waits here: the target needs all of them.
   celi_plan_barrier(s->update.plan);
   celi_plan_add(s->update.plan, "critic loss", op_critic_loss, CELI_ROWS, s->E * s->B,
                 CELI_ROW_GRAIN, false, &s,
                 sizeof s); // lines 3 and 4
-  celi_mlp_plan_backward_data(s->update.plan, &s->q, NULL, 0);
-  celi_mlp_plan_backward_weight(s->update.plan, &s->q, &s->critic.grad, false);
-  celi_mlp_plan_transpose(s->update.plan, &s->actor.net,
+  celi_net_plan_backward_data(s->update.plan, &s->q, NULL, 0);
+  celi_net_plan_backward_weight(s->update.plan, &s->q, &s->critic.grad, false);
+  celi_net_plan_transpose(s->update.plan, &s->actor.net,
                           true); // of the last update's actor: read from line 6 on
   celi_adam_plan(s->update.plan, &s->critic.adam);
   celi_plan_add(s->update.plan, "targets", op_targets, CELI_PARTS, s->critic.adam.n,
                 CELI_ELEMENT_GRAIN, true, &s,
                 sizeof s); // line 5
-  celi_mlp_plan_transpose(s->update.plan, &s->critic.net, false);
+  celi_net_plan_transpose(s->update.plan, &s->critic.net, false);
 }
 
 static void plan_actor(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
-  const int last = s->actor.net.L - 1;
-  const ptrdiff_t ldh = s->actor.net.spec.out;
-  celi_mlp_plan_forward(s->update.plan, &s->q_pi);
+  const ptrdiff_t ldh = s->actor.net.out;
+  celi_net_plan_forward(s->update.plan, &s->q_pi);
   celi_plan_add(s->update.plan, "actor loss", op_actor_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false,
                 &s,
                 sizeof s); // line 6
-  celi_mlp_plan_backward_data_columns(s->update.plan, &s->q_pi, s->d_action, s->A, s->O,
+  celi_net_plan_backward_data_columns(s->update.plan, &s->q_pi, s->d_action, s->A, s->O,
                                       s->O + s->A);
   if (!s->gsde) {
-    celi_dist_plan_sample_backward(s->update.plan, &s->dist_pi, s->pi.dY[last], ldh, s->d_action,
-                                   s->A, s->sa_pi + s->O, ld, s->pi.Y[last], ldh);
+    celi_dist_plan_sample_backward(s->update.plan, &s->dist_pi, celi_pass_d_output(&s->pi), ldh,
+                                   s->d_action, s->A, s->sa_pi + s->O, ld, celi_pass_output(&s->pi),
+                                   ldh);
   } else {
-    celi_gsde_plan_backward(s->update.plan, &s->gsde_pi, s->pi.dY[last], ldh, s->pi.dH,
-                            s->actor.net.width[last], s->d_action, s->A, s->sa_pi + s->O, ld,
-                            s->pi.Y[last - 1], s->actor.net.width[last]);
+    celi_gsde_plan_backward(s->update.plan, &s->gsde_pi, celi_pass_d_output(&s->pi), ldh, s->pi.dH,
+                            celi_net_latent_width(&s->actor.net), s->d_action, s->A,
+                            s->sa_pi + s->O, ld, celi_pass_latent(&s->pi),
+                            celi_net_latent_width(&s->actor.net));
   }
-  celi_mlp_plan_backward_data(s->update.plan, &s->pi, NULL, 0);
-  celi_mlp_plan_backward_weight(s->update.plan, &s->pi, &s->actor.grad, false);
+  celi_net_plan_backward_data(s->update.plan, &s->pi, NULL, 0);
+  celi_net_plan_backward_weight(s->update.plan, &s->pi, &s->actor.grad, false);
   celi_plan_add(s->update.plan, "temperature", op_finish, CELI_PARTS, 1, 1, true, &s,
                 sizeof s); // line 7
   celi_adam_plan(s->update.plan, &s->actor.adam);
@@ -300,7 +300,7 @@ static void act_gsde(Sac *s, const float *obs, bool explore, float *actions) {
   for (int64_t first = 0; first < s->N; first += CELI_ACT_ROWS) {
     const int64_t n = s->N - first < CELI_ACT_ROWS ? s->N - first : CELI_ACT_ROWS;
     const float *head = celi_acting_forward(&s->acting, &s->experience.norm, obs + first * s->O, n);
-    const float *latent = s->acting.pass.Y[s->actor.net.L - 2];
+    const float *latent = celi_pass_latent(&s->acting.pass);
     for (int64_t i = 0; i < n; i++) {
       if (!explore) draw_matrix(s, s->sde_sample, first + i);
       celi_gsde_act(scaled + i * A, head + i * A, latent + i * H,
@@ -346,7 +346,7 @@ static CelStatus check_config(const CelSacConfig *c) {
   if (c->log_std_min >= c->log_std_max)
     return cel_fail(CEL_E_RANGE, "sac: log_std_min %g must lie below log_std_max %g",
                     c->log_std_min, c->log_std_max);
-  if (c->noise == CELI_NOISE_GSDE && c->common.net_arch.n < 1)
+  if (c->noise == CEL_NOISE_GSDE && c->common.net_arch.n < 1)
     return cel_fail(CEL_E_RANGE, "sac: noise gsde needs a hidden layer in net_arch");
   if (c->sde_sample_freq == 0)
     return cel_fail(CEL_E_RANGE, "sac: sde_sample_freq is 0; take a number of steps, or -1 for "
@@ -376,22 +376,25 @@ static CelStatus declare_passes(Sac *s, CelTensors *t) {
   const int64_t mid = (s->config->n_steps - 1) * s->B;
   const int shares = celi_team_size(s->agent->team);
   const int open = s->gsde ? 1 : shares; // gsde reads the last hidden layer of the actor
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->pi, t, "pass.pi", &s->actor.net, s->B, true, open));
-  CELI_TRY(
-      celi_mlp_declare_pass_shared(&s->next, t, "pass.next", &s->actor.net, s->B, false, open));
+  CELI_TRY(celi_pass_declare(&s->pi, t, "pass.pi", &s->actor.net,
+                             (CeliPassSpec){.B = s->B, .backward = true, .threads = open}));
+  CELI_TRY(celi_pass_declare(&s->next, t, "pass.next", &s->actor.net,
+                             (CeliPassSpec){.B = s->B, .threads = open}));
   CELI_TRY(celi_acting_declare(&s->acting, t, &s->actor.net));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->q, t, "pass.q", &s->critic.net, s->B, true, shares));
-  CELI_TRY(
-      celi_mlp_declare_pass_shared(&s->q_next, t, "pass.q_next", &s->target, s->B, false, shares));
+  CELI_TRY(celi_pass_declare(&s->q, t, "pass.q", &s->critic.net,
+                             (CeliPassSpec){.B = s->B, .backward = true, .threads = shares}));
+  CELI_TRY(celi_pass_declare(&s->q_next, t, "pass.q_next", &s->target,
+                             (CeliPassSpec){.B = s->B, .threads = shares}));
   if (mid)
-    CELI_TRY(celi_mlp_declare_pass_shared(&s->mid, t, "pass.mid", &s->actor.net, mid, false, open));
+    CELI_TRY(celi_pass_declare(&s->mid, t, "pass.mid", &s->actor.net,
+                               (CeliPassSpec){.B = mid, .threads = open}));
   if (!s->gsde) {
     const CeliDistSpec spec = dist_spec(s);
     CELI_TRY(celi_dist_declare(&s->dist_pi, t, "dist.pi", &spec, s->B, true));
     CELI_TRY(celi_dist_declare(&s->dist_next, t, "dist.next", &spec, s->B, false));
     return mid ? celi_dist_declare(&s->dist_mid, t, "dist.mid", &spec, mid, false) : CEL_OK;
   }
-  const int64_t H = s->actor.net.width[s->actor.net.L - 1];
+  const int64_t H = celi_net_latent_width(&s->actor.net);
   CELI_DECLARE(t, "pass.pi.dH", CEL_F32, CEL_SCRATCH, &s->pi.dH, 1, s->B, H);
   CELI_TRY(celi_gsde_declare(&s->gsde_pi, t, "gsde.pi", s->B, s->squash));
   CELI_TRY(celi_gsde_declare_shared(&s->gsde_next, t, "gsde.next", &s->gsde_pi, s->B));
@@ -422,7 +425,7 @@ static CelStatus declare_state(Sac *s, CelTensors *t) {
   const int64_t N = s->N, A = s->A;
   CELI_DECLARE(t, "noise_counter", CEL_U64, CEL_STATE, &s->noise_counter, 1);
   if (!s->gsde) return CEL_OK;
-  const int64_t H = s->actor.net.width[s->actor.net.L - 1];
+  const int64_t H = celi_net_latent_width(&s->actor.net);
   CELI_DECLARE(t, "sde_matrix", CEL_F32, CEL_STATE, &s->sde_matrix, N, H, A);
   CELI_DECLARE(t, "act.sde", CEL_F32, CEL_SCRATCH, &s->sde_sample, H, A);
   return CEL_OK;
@@ -434,14 +437,14 @@ static void measure(Sac *s, CelAgent *agent) {
   s->O = cel_space_floats(&agent->observation), s->A = agent->action.part[0].size;
   s->B = celi_agent_batch(agent, c->common.batch_size), s->E = c->n_critics,
   s->N = agent->options.n_envs;
-  s->squash = c->policy == 0, s->gsde = c->noise == CELI_NOISE_GSDE;
+  s->squash = c->policy == CEL_POLICY_SQUASHED_GAUSSIAN, s->gsde = c->noise == CEL_NOISE_GSDE;
 }
 
 static CelStatus declare(CelAgent *agent) {
   Sac *s = agent->self;
   CelTensors *t = agent->tensors;
   const CelSacConfig *c = agent->config;
-  CELI_TRY(celi_box_declare(&s->box, agent, c->policy == 0));
+  CELI_TRY(celi_box_declare(&s->box, agent, c->policy == CEL_POLICY_SQUASHED_GAUSSIAN));
   CELI_TRY(check_config(c));
   measure(s, agent);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
@@ -500,8 +503,8 @@ static CelStatus sync_derived(CelAgent *agent) {
   Sac *s = agent->self;
   CELI_TRY(celi_experience_check(&s->experience));
   celi_temperature_sync(&s->temperature);
-  celi_mlp_transpose(&s->actor.net);
-  celi_mlp_transpose(&s->critic.net);
+  celi_net_transpose(&s->actor.net);
+  celi_net_transpose(&s->critic.net);
   return CEL_OK;
 }
 
@@ -511,11 +514,11 @@ static CelStatus prepare(CelAgent *agent) {
                                              "train/learning_rate", "train/entropy"};
   Sac *s = agent->self;
   const CelSacConfig *c = s->config;
-  celi_mlp_init(&s->actor.net, agent->options.seed, INIT_ACTOR);
-  celi_mlp_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
+  celi_net_init(&s->actor.net, agent->options.seed, INIT_ACTOR);
+  celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
   size_t bytes;
   void *target = cel_tensors_region(agent->tensors, CEL_TARGET, &bytes);
-  memcpy(target, s->critic.net.W[0], bytes);
+  memcpy(target, celi_net_parameters(&s->critic.net), bytes);
   if (s->gsde) celi_ops()->fill(s->gsde_pi.log_std, (float)c->log_std_init, s->gsde_pi.H * s->A);
   celi_box_reset(&s->box);
   celi_experience_reset(&s->experience);
@@ -546,7 +549,7 @@ static CeliView view(CelAgent *agent) {
                     .temperature = (double)*s->temperature.alpha,
                     .kind = CELI_CRITIC_OF_ACTIONS,
                     .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == 1,
+                    .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
                     .norm = &s->experience.norm};
 }
 

@@ -1,4 +1,4 @@
-/// Soft actor-critic's fields: defaults, ranges, help. The struct is in celsius/sac.h.
+/// Field table of soft actor-critic (SAC): defaults, ranges, help. The struct is in celsius/sac.h.
 #include "algo/algo.h"
 #include "algo/off_policy_fields.h"
 #include "base/floats.h"
@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-// One row a field: name, type, offset, default, lowest, highest, unit, choices, table of a group, help, source.
 // clang-format off
 #define F(field) offsetof(CelSacConfig, field)
 
@@ -16,18 +15,25 @@ const CelField celi_sac_fields[] = {
     CELI_CRITIC_FIELDS(F),
     CELI_NSTEP_FIELDS(F),
     CELI_GAUSSIAN_FIELDS(F),
-    {"noise", CEL_FIELD_ENUM, F(noise), "none", 0, 0, "", "none|normal|ou|gsde", NULL,
-     "exploration noise beside the policy's own", ""},
-    {"noise_sigma", CEL_FIELD_DOUBLE, F(noise_sigma), "0.1", 0, 100, "", NULL, NULL,
-     "standard deviation of normal and ou noise, scaled actions", ""},
-    {"noise_theta", CEL_FIELD_DOUBLE, F(noise_theta), "0.15", 0, 1000, "1/time", NULL, NULL,
-     "rate of return of ou noise", ""},
-    {"noise_dt", CEL_FIELD_DOUBLE, F(noise_dt), "0.01", 1e-9, 1000, "time", NULL, NULL,
-     "time step of ou noise", ""},
-    {"log_std_init", CEL_FIELD_DOUBLE, F(log_std_init), "-3", -50, 50, "", NULL, NULL,
-     "start of gsde's log sigma", ""},
-    {"sde_sample_freq", CEL_FIELD_INT, F(sde_sample_freq), "-1", -1, 1e9, "steps", NULL, NULL,
-     "steps between new gsde matrices; -1: every train_freq steps", ""},
+    {.name = "noise", .type = CEL_FIELD_ENUM, .offset = F(noise), .def = "none",
+     .choices = "none|normal|ou|gsde",
+     .doc = "exploration noise in addition to the policy's own; use ou or gsde when exploration "
+            "must keep one direction for a while"},
+    {.name = "noise_sigma", .type = CEL_FIELD_DOUBLE, .offset = F(noise_sigma), .def = "0.1",
+     .min = 0, .max = 100,
+     .doc = "standard deviation of normal and ou noise, in units of the scaled action"},
+    {.name = "noise_theta", .type = CEL_FIELD_DOUBLE, .offset = F(noise_theta), .def = "0.15",
+     .min = 0, .max = 1000, .unit = "1/time",
+     .doc = "rate at which ou noise returns to 0"},
+    {.name = "noise_dt", .type = CEL_FIELD_DOUBLE, .offset = F(noise_dt), .def = "0.01",
+     .min = 1e-9, .max = 1000, .unit = "time",
+     .doc = "time step of ou noise"},
+    {.name = "log_std_init", .type = CEL_FIELD_DOUBLE, .offset = F(log_std_init), .def = "-3",
+     .min = -50, .max = 50,
+     .doc = "initial log sigma of gsde; raise it to explore more widely"},
+    {.name = "sde_sample_freq", .type = CEL_FIELD_INT, .offset = F(sde_sample_freq), .def = "-1",
+     .min = -1, .max = 1e9, .unit = "steps",
+     .doc = "steps between new gsde noise matrices; -1: every train_freq steps"},
     {0},
 };
 // clang-format on

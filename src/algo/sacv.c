@@ -39,9 +39,9 @@ typedef struct Sacv {
 
   // Networks and their uses on a batch.
   CeliTrained actor, critic, value;
-  CeliMlp target;
-  CeliMlpPass pi, v, v_next; ///< actor and V on s, V' on s'
-  CeliMlpPass q, q_pi;       ///< critics on (s,a) and on (s,a_pi)
+  CeliNet target;
+  CeliPass pi, v, v_next; ///< actor and V on s, V' on s'
+  CeliPass q, q_pi;       ///< critics on (s,a) and on (s,a_pi)
   CeliDist dist;
   CeliTemperature temperature;
   CeliUpdate update;
@@ -76,7 +76,8 @@ static Sacv *sacv_of(const void *args) {
 }
 
 static CeliDistSpec dist_spec(const CelSacvConfig *c, int64_t A) {
-  return (CeliDistSpec){.kind = c->policy == 0 ? CELI_SQUASHED_GAUSSIAN : CELI_GAUSSIAN,
+  return (CeliDistSpec){.kind = c->policy == CEL_POLICY_SQUASHED_GAUSSIAN ? CELI_SQUASHED_GAUSSIAN
+                                                                          : CELI_GAUSSIAN,
                         .A = A,
                         .log_std_min = c->log_std_min,
                         .log_std_max = c->log_std_max};
@@ -96,36 +97,35 @@ static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
 /// Source: [policy-guarantees, (5)], [maximum-entropy, 8.14]
 static void op_value_loss(const void *args, int64_t begin, int64_t end) {
   const Sacv *s = sacv_of(args);
-  const int last = s->value.net.L - 1;
-  celi_ops()->soft_target(s->v_hat, s->zero, s->one, s->q_pi.Y[last], s->dist.logp,
+  celi_ops()->soft_target(s->v_hat, s->zero, s->one, celi_pass_output(&s->q_pi), s->dist.logp,
                           s->temperature.alpha, s->E, s->B, begin, end,
-                          s->config->critic_reduce == 1);
-  celi_ops()->squared_error(s->v.dY[last], s->v_loss, s->v.Y[last], s->v_hat, 1.0f / (float)s->B, 1,
-                            s->B, begin, end);
+                          s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
+  celi_ops()->squared_error(celi_pass_d_output(&s->v), s->v_loss, celi_pass_output(&s->v), s->v_hat,
+                            1.0f / (float)s->B, 1, s->B, begin, end);
 }
 
 /// Line 3, cut by critic and row. Source: [policy-guarantees, (7)], [policy-guarantees, (8)]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Sacv *s = sacv_of(args);
-  const int last = s->critic.net.L - 1;
   int64_t from, to;
   for (int64_t e = 0; e < s->E; e++) {
     if (!celi_member_rows(s->B, e, begin, end, &from, &to)) continue;
     const int64_t at = e * s->B;
     for (int64_t b = from; b < to; b++)
-      s->y[at + b] = s->reward[b] + s->discount[b] * s->v_next.Y[last][b];
-    celi_ops()->squared_error(s->q.dY[last] + at, s->q_loss + at, s->q.Y[last] + at, s->y + at,
-                              1.0f / (float)s->B, 1, s->B, from, to);
+      s->y[at + b] = s->reward[b] + s->discount[b] * celi_pass_output(&s->v_next)[b];
+    celi_ops()->squared_error(celi_pass_d_output(&s->q) + at, s->q_loss + at,
+                              celi_pass_output(&s->q) + at, s->y + at, 1.0f / (float)s->B, 1, s->B,
+                              from, to);
   }
 }
 
 /// Line 4: d J_pi / d Q and d J_pi / d log pi = alpha / B. Source: [policy-guarantees, (10)], [maximum-entropy, 8.28]
 static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   const Sacv *s = sacv_of(args);
-  const int last = s->critic.net.L - 1;
-  celi_ops()->actor_objective(s->q_pi.dY[last], s->q_min, s->pi_loss, s->q_pi.Y[last], s->dist.logp,
-                              s->temperature.alpha, 1.0f / (float)s->B, s->E, s->B, begin, end,
-                              s->config->critic_reduce == 1);
+  celi_ops()->actor_objective(celi_pass_d_output(&s->q_pi), s->q_min, s->pi_loss,
+                              celi_pass_output(&s->q_pi), s->dist.logp, s->temperature.alpha,
+                              1.0f / (float)s->B, s->E, s->B, begin, end,
+                              s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   celi_ops()->fill(s->dist.d_logp + begin, *s->temperature.alpha / (float)s->B, end - begin);
 }
 
@@ -163,7 +163,7 @@ static void plan_rows(Sacv *s, const char *name, CeliOpFn fn, int64_t rows) {
 
 /// Line 1.
 static void plan_sample(Sacv *s) {
-  const ptrdiff_t ld = s->O + s->A, ldh = s->actor.net.spec.out;
+  const ptrdiff_t ld = s->O + s->A, ldh = s->actor.net.out;
   const CeliReplayBatch batch = {.B = s->B,
                                  .n = 1,
                                  .obs = s->sa,
@@ -177,50 +177,49 @@ static void plan_sample(Sacv *s) {
                                  .row = s->row};
   celi_experience_plan_sample(&s->experience, s->update.plan, batch);
   plan_rows(s, "copy observations", op_copy_obs, s->B);
-  celi_mlp_plan_forward(s->update.plan, &s->pi);
-  celi_dist_plan_sample(s->update.plan, &s->dist, s->sa_pi + s->O, ld, s->pi.Y[s->actor.net.L - 1],
+  celi_net_plan_forward(s->update.plan, &s->pi);
+  celi_dist_plan_sample(s->update.plan, &s->dist, s->sa_pi + s->O, ld, celi_pass_output(&s->pi),
                         ldh, s->agent->options.seed, 0, s->noise_counter);
 }
 
 /// Line 2.
 static void plan_value(Sacv *s) {
   CeliPlan *plan = s->update.plan;
-  celi_mlp_plan_forward(plan, &s->v);
-  celi_mlp_plan_forward(plan, &s->q_pi);
+  celi_net_plan_forward(plan, &s->v);
+  celi_net_plan_forward(plan, &s->q_pi);
   celi_plan_barrier(plan); // the target needs all critics
   plan_rows(s, "value loss", op_value_loss, s->B);
-  celi_mlp_plan_backward_data(plan, &s->v, NULL, 0);
-  celi_mlp_plan_backward_weight(plan, &s->v, &s->value.grad, false);
-  celi_mlp_plan_transpose(plan, &s->actor.net, true); // of the last update's actor: for line 4
+  celi_net_plan_backward_data(plan, &s->v, NULL, 0);
+  celi_net_plan_backward_weight(plan, &s->v, &s->value.grad, false);
+  celi_net_plan_transpose(plan, &s->actor.net, true); // of the last update's actor: for line 4
   celi_adam_plan(plan, &s->value.adam);
 }
 
 /// Line 3. The activations of line 2 on (s, a_pi) are done with.
 static void plan_critics(Sacv *s) {
   CeliPlan *plan = s->update.plan;
-  celi_mlp_plan_transpose(plan, &s->value.net, false);
-  celi_mlp_plan_forward(plan, &s->v_next);
-  celi_mlp_plan_forward(plan, &s->q);
+  celi_net_plan_transpose(plan, &s->value.net, false);
+  celi_net_plan_forward(plan, &s->v_next);
+  celi_net_plan_forward(plan, &s->q);
   celi_plan_barrier(plan);
   plan_rows(s, "critic loss", op_critic_loss, s->E * s->B);
-  celi_mlp_plan_backward_data(plan, &s->q, NULL, 0);
-  celi_mlp_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
+  celi_net_plan_backward_data(plan, &s->q, NULL, 0);
+  celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
   celi_adam_plan(plan, &s->critic.adam);
-  celi_mlp_plan_transpose(plan, &s->critic.net, false);
+  celi_net_plan_transpose(plan, &s->critic.net, false);
 }
 
 /// Lines 4 to 6.
 static void plan_actor(Sacv *s) {
   CeliPlan *plan = s->update.plan;
-  const ptrdiff_t ld = s->O + s->A, ldh = s->actor.net.spec.out;
-  const int last = s->actor.net.L - 1;
-  celi_mlp_plan_forward(plan, &s->q_pi);
+  const ptrdiff_t ld = s->O + s->A, ldh = s->actor.net.out;
+  celi_net_plan_forward(plan, &s->q_pi);
   plan_rows(s, "actor loss", op_actor_loss, s->B);
-  celi_mlp_plan_backward_data_columns(plan, &s->q_pi, s->d_action, s->A, s->O, s->O + s->A);
-  celi_dist_plan_sample_backward(plan, &s->dist, s->pi.dY[last], ldh, s->d_action, s->A,
-                                 s->sa_pi + s->O, ld, s->pi.Y[last], ldh);
-  celi_mlp_plan_backward_data(plan, &s->pi, NULL, 0);
-  celi_mlp_plan_backward_weight(plan, &s->pi, &s->actor.grad, false);
+  celi_net_plan_backward_data_columns(plan, &s->q_pi, s->d_action, s->A, s->O, s->O + s->A);
+  celi_dist_plan_sample_backward(plan, &s->dist, celi_pass_d_output(&s->pi), ldh, s->d_action, s->A,
+                                 s->sa_pi + s->O, ld, celi_pass_output(&s->pi), ldh);
+  celi_net_plan_backward_data(plan, &s->pi, NULL, 0);
+  celi_net_plan_backward_weight(plan, &s->pi, &s->actor.grad, false);
   celi_adam_plan(plan, &s->actor.adam);
   celi_plan_add(plan, "target", op_target, CELI_PARTS, s->value.adam.n, CELI_ELEMENT_GRAIN, true,
                 &s, sizeof s);                                                           // line 5
@@ -280,11 +279,14 @@ static CelStatus declare_passes(Sacv *s, CelTensors *t) {
   const int shares = celi_team_size(s->agent->team);
   const CeliDistSpec spec = dist_spec(s->config, s->A);
   const int64_t B = s->B;
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->pi, t, "pass.pi", &s->actor.net, B, true, shares));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->q, t, "pass.q", &s->critic.net, B, true, shares));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->v, t, "pass.v", &s->value.net, B, true, shares));
-  CELI_TRY(
-      celi_mlp_declare_pass_shared(&s->v_next, t, "pass.v_next", &s->target, B, false, shares));
+  CELI_TRY(celi_pass_declare(&s->pi, t, "pass.pi", &s->actor.net,
+                             (CeliPassSpec){.B = B, .backward = true, .threads = shares}));
+  CELI_TRY(celi_pass_declare(&s->q, t, "pass.q", &s->critic.net,
+                             (CeliPassSpec){.B = B, .backward = true, .threads = shares}));
+  CELI_TRY(celi_pass_declare(&s->v, t, "pass.v", &s->value.net,
+                             (CeliPassSpec){.B = B, .backward = true, .threads = shares}));
+  CELI_TRY(celi_pass_declare(&s->v_next, t, "pass.v_next", &s->target,
+                             (CeliPassSpec){.B = B, .threads = shares}));
   CELI_TRY(celi_dist_declare(&s->dist, t, "dist.pi", &spec, B, true));
   return celi_acting_declare(&s->acting, t, &s->actor.net);
 }
@@ -317,7 +319,7 @@ static CelStatus declare(CelAgent *agent) {
   if (c->log_std_min >= c->log_std_max)
     return cel_fail(CEL_E_RANGE, "sacv: log_std_min %g must lie below log_std_max %g",
                     c->log_std_min, c->log_std_max);
-  CELI_TRY(celi_box_declare(&s->box, agent, c->policy == 0));
+  CELI_TRY(celi_box_declare(&s->box, agent, c->policy == CEL_POLICY_SQUASHED_GAUSSIAN));
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
   CelSpace *stored;
   CELI_TRY(celi_box_stored(&s->box, &stored));
@@ -373,9 +375,9 @@ static CelStatus sync_derived(CelAgent *agent) {
   Sacv *s = agent->self;
   CELI_TRY(celi_experience_check(&s->experience));
   celi_temperature_sync(&s->temperature);
-  celi_mlp_transpose(&s->actor.net);
-  celi_mlp_transpose(&s->critic.net);
-  celi_mlp_transpose(&s->value.net);
+  celi_net_transpose(&s->actor.net);
+  celi_net_transpose(&s->critic.net);
+  celi_net_transpose(&s->value.net);
   return CEL_OK;
 }
 
@@ -384,15 +386,16 @@ static CelStatus prepare(CelAgent *agent) {
       "train/actor_loss",    "train/critic_loss",   "train/value_loss", "train/ent_coef",
       "train/ent_coef_loss", "train/learning_rate", "train/entropy"};
   Sacv *s = agent->self;
-  celi_mlp_init(&s->actor.net, agent->options.seed, INIT_ACTOR);
-  celi_mlp_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
-  celi_mlp_init(&s->value.net, agent->options.seed, INIT_VALUE);
+  celi_net_init(&s->actor.net, agent->options.seed, INIT_ACTOR);
+  celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
+  celi_net_init(&s->value.net, agent->options.seed, INIT_VALUE);
   celi_box_reset(&s->box);
   celi_experience_reset(&s->experience);
   bind_passes(s);
   celi_means_bind(&s->update.means, agent, names, METRICS);
   CELI_TRY(bind_optimisers(s));
-  memcpy(s->target.W[0], s->value.net.W[0], (size_t)s->value.adam.n * sizeof(float));
+  memcpy(celi_net_parameters(&s->target), celi_net_parameters(&s->value.net),
+         (size_t)s->value.adam.n * sizeof(float));
   CELI_TRY(sync_derived(agent));
   return write_plan(s);
 }
@@ -415,7 +418,7 @@ static CeliView view(CelAgent *agent) {
                     .temperature = (double)*s->temperature.alpha,
                     .kind = CELI_CRITIC_OF_ACTIONS,
                     .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == 1,
+                    .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
                     .v = &s->value.net,
                     .norm = &s->experience.norm};
 }

@@ -1,4 +1,5 @@
-/// Fields of soft actor-critic with a value network: defaults, ranges, help. The struct is in celsius/sacv.h.
+/// Field table of soft actor-critic with a value network (SAC-V): defaults, ranges, help.
+/// The struct is in celsius/sacv.h.
 #include "algo/off_policy.h"
 #include "algo/off_policy_fields.h"
 #include "base/floats.h"

@@ -29,8 +29,8 @@ typedef struct Sql {
   int64_t A, B;
 
   CeliTrained q;
-  CeliMlp target;
-  CeliMlpPass now, next; ///< Q on s, Q' on s'
+  CeliNet target;
+  CeliPass now, next; ///< Q on s, Q' on s'
   CeliUpdate update;
 
   CeliChoiceBatch batch;
@@ -54,18 +54,18 @@ static Sql *sql_of(const void *args) {
 /// Lines 2 to 4. Source: [soft-q-learning, 3.2]
 static void op_loss(const void *args, int64_t begin, int64_t end) {
   const Sql *s = sql_of(args);
-  const int last = s->target.L - 1;
-  celi_ops()->logsumexp(s->y, s->next.Y[last], s->A, (float)s->config->ent_coef, begin, end, s->A);
+  celi_ops()->logsumexp(s->y, celi_pass_output(&s->next), s->A, (float)s->config->ent_coef, begin,
+                        end, s->A);
   for (int64_t b = begin; b < end; b++)
     s->y[b] = s->batch.reward[b] + s->batch.discount[b] * s->y[b];
-  celi_choice_squared_error(s->now.dY[last], s->q_loss, s->now.Y[last], s->batch.action, s->y,
-                            1.0f / (float)s->B, s->A, begin, end);
+  celi_choice_squared_error(celi_pass_d_output(&s->now), s->q_loss, celi_pass_output(&s->now),
+                            s->batch.action, s->y, 1.0f / (float)s->B, s->A, begin, end);
 }
 
 /// The Boltzmann policy on s, for its entropy. Source: [soft-q-learning, 3.1]
 static void op_policy(const void *args, int64_t begin, int64_t end) {
   const Sql *s = sql_of(args);
-  const float *Q = s->now.Y[s->target.L - 1], alpha = (float)s->config->ent_coef;
+  const float *Q = celi_pass_output(&s->now), alpha = (float)s->config->ent_coef;
   const int64_t A = s->A;
   celi_ops()->logsumexp(s->V, Q, A, alpha, begin, end, A);
   for (int64_t b = begin; b < end; b++)
@@ -99,16 +99,16 @@ static CelStatus write_plan(Sql *s) {
   CELI_TRY(celi_plan_create(&s->update.plan));
   CeliPlan *plan = s->update.plan;
   celi_experience_plan_sample(&s->experience, plan, celi_choice_batch_replay(&s->batch)); // line 1
-  celi_mlp_plan_forward(plan, &s->next);
-  celi_mlp_plan_forward(plan, &s->now);
+  celi_net_plan_forward(plan, &s->next);
+  celi_net_plan_forward(plan, &s->now);
   celi_plan_add(plan, "loss", op_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s, sizeof s);
   celi_plan_add(plan, "policy", op_policy, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s, sizeof s);
-  celi_mlp_plan_backward_data(plan, &s->now, NULL, 0);
-  celi_mlp_plan_backward_weight(plan, &s->now, &s->q.grad, false);
+  celi_net_plan_backward_data(plan, &s->now, NULL, 0);
+  celi_net_plan_backward_weight(plan, &s->now, &s->q.grad, false);
   celi_adam_plan(plan, &s->q.adam);
   celi_plan_add(plan, "target", op_target, CELI_PARTS, s->q.adam.n, CELI_ELEMENT_GRAIN, true, &s,
                 sizeof s); // line 5
-  celi_mlp_plan_transpose(plan, &s->q.net, false);
+  celi_net_plan_transpose(plan, &s->q.net, false);
   celi_plan_add(plan, "finish", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s);
   return celi_plan_end(plan);
 }
@@ -162,9 +162,10 @@ static CelStatus declare(CelAgent *agent) {
   const CeliMlpSpec spec = celi_off_policy_network(&c->common, s->experience.O, s->A);
   CELI_TRY(celi_trained_declare(&s->q, t, "actor", &spec));
   CELI_TRY(celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &spec));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->now, t, "pass.q", &s->q.net, s->B, true, shares));
-  CELI_TRY(
-      celi_mlp_declare_pass_shared(&s->next, t, "pass.q_next", &s->target, s->B, false, shares));
+  CELI_TRY(celi_pass_declare(&s->now, t, "pass.q", &s->q.net,
+                             (CeliPassSpec){.B = s->B, .backward = true, .threads = shares}));
+  CELI_TRY(celi_pass_declare(&s->next, t, "pass.q_next", &s->target,
+                             (CeliPassSpec){.B = s->B, .threads = shares}));
   CELI_TRY(celi_acting_declare(&s->acting, t, &s->q.net));
   CELI_TRY(declare_batch(s, t));
   CELI_TRY(celi_means_declare(&s->update.means, t));
@@ -175,7 +176,7 @@ static CelStatus declare(CelAgent *agent) {
 static CelStatus sync_derived(CelAgent *agent) {
   Sql *s = agent->self;
   CELI_TRY(celi_experience_check(&s->experience));
-  celi_mlp_transpose(&s->q.net);
+  celi_net_transpose(&s->q.net);
   return CEL_OK;
 }
 
@@ -184,7 +185,7 @@ static CelStatus prepare(CelAgent *agent) {
                                              "train/learning_rate", "train/entropy"};
   Sql *s = agent->self;
   const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
-  celi_mlp_init(&s->q.net, agent->options.seed, 0);
+  celi_net_init(&s->q.net, agent->options.seed, 0);
   celi_experience_reset(&s->experience);
   s->now.X = s->batch.obs, s->next.X = s->batch.next_obs;
   s->now.ldx = s->next.ldx = s->experience.O;
@@ -192,7 +193,8 @@ static CelStatus prepare(CelAgent *agent) {
   celi_means_bind(&s->update.means, agent, names, METRICS);
   CELI_TRY(celi_trained_bind(&s->q, agent->tensors, "actor", NULL, &adam));
   s->update.rate = M_LEARNING_RATE, s->update.n_adams = 1, s->update.adam[0] = &s->q.adam;
-  memcpy(s->target.W[0], s->q.net.W[0], (size_t)s->q.adam.n * sizeof(float));
+  memcpy(celi_net_parameters(&s->target), celi_net_parameters(&s->q.net),
+         (size_t)s->q.adam.n * sizeof(float));
   CELI_TRY(sync_derived(agent));
   return write_plan(s);
 }

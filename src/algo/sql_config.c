@@ -1,4 +1,5 @@
-/// Soft Q-learning's fields (discrete actions): defaults, ranges, help. The struct is in celsius/sql.h.
+/// Field table of soft Q-learning with discrete actions (SQL): defaults, ranges, help.
+/// The struct is in celsius/sql.h.
 #include "algo/off_policy.h"
 #include "algo/off_policy_fields.h"
 #include "base/floats.h"
@@ -9,8 +10,10 @@
 // clang-format off
 const CelField celi_sql_fields[] = {
     CELI_OFF_POLICY_FIELDS(CelSqlConfig),
-    {"ent_coef", CEL_FIELD_DOUBLE, offsetof(CelSqlConfig, ent_coef), "0.1", 1e-9, 1e9, "reward per nat", NULL, NULL,
-     "temperature alpha of values and behaviour", "[soft-q-learning, 3.1]"},
+    {.name = "ent_coef", .type = CEL_FIELD_DOUBLE, .offset = offsetof(CelSqlConfig, ent_coef),
+     .def = "0.1", .min = 1e-9, .max = 1e9, .unit = "reward per nat",
+     .doc = "temperature alpha of values and behavior; raise it to explore more",
+     .source = "[soft-q-learning, 3.1]"},
     {0},
 };
 // clang-format on

@@ -43,10 +43,10 @@ typedef struct Sqlc {
 
   // Networks and their uses.
   CeliTrained sampler, critic;
-  CeliMlp target;
-  CeliMlpPass q, q_next, q_fixed; ///< Q on (s,a), Q' on (s',a_k), Q on (s, a_i)
-  CeliMlpPass fixed, updated;     ///< sampler on (s, xi_i) and (s, xi_j)
-  CeliMlpPass draws;              ///< sampler on s' for a proposal, where M > 0
+  CeliNet target;
+  CeliPass q, q_next, q_fixed; ///< Q on (s,a), Q' on (s',a_k), Q on (s, a_i)
+  CeliPass fixed, updated;     ///< sampler on (s, xi_i) and (s, xi_j)
+  CeliPass draws;              ///< sampler on s' for a proposal, where M > 0
   CeliUpdate update;
 
   // Batch.
@@ -132,7 +132,7 @@ static void op_value_actions(const void *args, int64_t begin, int64_t end) {
     float *sa = s->sa_next + b * s->K * ld;
     for (int64_t k = 0; k < s->K; k++)
       for (int64_t i = 0; i < s->O; i++) sa[k * ld + i] = s->next_obs[b * s->O + i];
-    const float *center = M > 0 ? s->draws.Y[s->sampler.net.L - 1] + b * M : NULL;
+    const float *center = M > 0 ? celi_pass_output(&s->draws) + b * M : NULL;
     celi_proposal_draw(&s->proposal, sa + s->O, ld, s->log_q + b * s->K, s->uniform + b * U, center,
                        M > 0 ? s->spread + b * M : NULL, scratch);
   }
@@ -141,15 +141,14 @@ static void op_value_actions(const void *args, int64_t begin, int64_t end) {
 /// Lines 2 and 3. Source: [soft-q-learning, 3.2]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
-  const int last = s->critic.net.L - 1;
   const int64_t at = begin * s->K;
-  float *q_next = s->q_next.Y[last] + at;
+  float *q_next = celi_pass_output(&s->q_next) + at;
   const CelStatus status = cel_soft_value_estimate(s->v_next + begin, q_next, q_next, s->log_q + at,
                                                    s->config->ent_coef, s->K, end - begin);
   CEL_ASSERT(status == CEL_OK);
   for (int64_t b = begin; b < end; b++) s->y[b] = s->reward[b] + s->discount[b] * s->v_next[b];
-  celi_ops()->squared_error(s->q.dY[last], s->q_loss, s->q.Y[last], s->y, 1.0f / (float)s->B, 1,
-                            s->B, begin, end);
+  celi_ops()->squared_error(celi_pass_d_output(&s->q), s->q_loss, celi_pass_output(&s->q), s->y,
+                            1.0f / (float)s->B, 1, s->B, begin, end);
 }
 
 /// Line 4, every target_update_interval updates.
@@ -177,10 +176,10 @@ static void op_updated_inputs(const void *args, int64_t begin, int64_t end) {
 static void op_fixed_actions(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   float *a = s->score; // free until line 6
-  celi_ops()->tanh(a + begin * s->A, s->fixed.Y[s->sampler.net.L - 1] + begin * s->A,
+  celi_ops()->tanh(a + begin * s->A, celi_pass_output(&s->fixed) + begin * s->A,
                    (end - begin) * s->A);
   place(s, s->sa_fixed, s->sa, s->O + s->A, a, s->n, begin, end);
-  celi_ops()->fill(s->q_fixed.dY[s->critic.net.L - 1] + begin, 1, end - begin);
+  celi_ops()->fill(celi_pass_d_output(&s->q_fixed) + begin, 1, end - begin);
 }
 
 /// Line 6 in place of dQ/da; rows of B n. Source: [soft-q-learning, 4]
@@ -199,13 +198,12 @@ static void op_score(const void *args, int64_t begin, int64_t end) {
 /// Lines 7 and 8 for states [begin, end). Source: [soft-q-learning, 4]
 static void op_stein(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
-  const int last = s->sampler.net.L - 1;
   const int64_t A = s->A, n = s->n, m = s->m;
   float *scratch = s->stein_scratch + share_of(s, begin) * celi_stein_scratch(&s->stein);
   for (int64_t b = begin; b < end; b++) {
-    float *phi = s->updated.dY[last] + b * m * A;
-    celi_stein_direction(&s->stein, phi, s->fixed.Y[last] + b * n * A, s->score + b * n * A,
-                         s->updated.Y[last] + b * m * A, scratch);
+    float *phi = celi_pass_d_output(&s->updated) + b * m * A;
+    celi_stein_direction(&s->stein, phi, celi_pass_output(&s->fixed) + b * n * A,
+                         s->score + b * n * A, celi_pass_output(&s->updated) + b * m * A, scratch);
     s->norm[b] = celi_ops()->sum_squares(phi, m * A) / (float)m;
     celi_ops()->axpby(phi, -1.0f / (float)(m * s->B), phi, 0, m * A);
   }
@@ -250,36 +248,36 @@ static void plan_critic(Sqlc *s) {
                                  .discount = s->discount,
                                  .row = s->row};
   celi_experience_plan_sample(&s->experience, plan, batch);
-  celi_mlp_plan_forward(plan, &s->q);
+  celi_net_plan_forward(plan, &s->q);
   if (s->M > 0) {
     plan_rows(s, "draw inputs", op_draw_inputs, s->B * s->M);
-    celi_mlp_plan_forward(plan, &s->draws);
+    celi_net_plan_forward(plan, &s->draws);
   }
   plan_rows(s, "value actions", op_value_actions, s->B);
-  celi_mlp_plan_forward(plan, &s->q_next);
+  celi_net_plan_forward(plan, &s->q_next);
   plan_rows(s, "critic loss", op_critic_loss, s->B);
-  celi_mlp_plan_backward_data(plan, &s->q, NULL, 0);
-  celi_mlp_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
-  celi_mlp_plan_transpose(plan, &s->sampler.net, true); // of the last update's: for line 8
+  celi_net_plan_backward_data(plan, &s->q, NULL, 0);
+  celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
+  celi_net_plan_transpose(plan, &s->sampler.net, true); // of the last update's: for line 8
   celi_adam_plan(plan, &s->critic.adam);
   celi_plan_add(plan, "target", op_target, CELI_PARTS, s->critic.adam.n, CELI_ELEMENT_GRAIN, true,
                 &s, sizeof s);
-  celi_mlp_plan_transpose(plan, &s->critic.net, false);
+  celi_net_plan_transpose(plan, &s->critic.net, false);
 }
 
 /// Lines 5 to 8.
 static void plan_sampler(Sqlc *s) {
   CeliPlan *plan = s->update.plan;
   plan_rows(s, "fixed inputs", op_fixed_inputs, s->B * s->n);
-  celi_mlp_plan_forward(plan, &s->fixed);
+  celi_net_plan_forward(plan, &s->fixed);
   plan_rows(s, "fixed actions", op_fixed_actions, s->B * s->n);
-  celi_mlp_plan_input_gradient(plan, &s->q_fixed, s->score, s->A, s->O, s->O + s->A);
+  celi_net_plan_input_gradient(plan, &s->q_fixed, s->score, s->A, s->O, s->O + s->A);
   plan_rows(s, "score", op_score, s->B * s->n);
   plan_rows(s, "updated inputs", op_updated_inputs, s->B * s->m);
-  celi_mlp_plan_forward(plan, &s->updated);
+  celi_net_plan_forward(plan, &s->updated);
   plan_rows(s, "stein", op_stein, s->B);
-  celi_mlp_plan_backward_data(plan, &s->updated, NULL, 0);
-  celi_mlp_plan_backward_weight(plan, &s->updated, &s->sampler.grad, false);
+  celi_net_plan_backward_data(plan, &s->updated, NULL, 0);
+  celi_net_plan_backward_weight(plan, &s->updated, &s->sampler.grad, false);
   celi_plan_add(plan, "finish", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s);
   celi_adam_plan(plan, &s->sampler.adam);
 }
@@ -301,7 +299,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 /// Scaled actions of n observations into the box's rows; noise from the streams of environments first.. , or none, which
 /// is what stands for a mode: a sampler has no other.
 static void sample(Sqlc *s, const float *obs, int64_t first, int64_t n, bool noise) {
-  const int64_t in = s->sampler.net.spec.in, A = s->A;
+  const int64_t in = s->sampler.net.in, A = s->A;
   for (int64_t i = 0; i < n; i++) {
     float *xi = s->acting.obs + i * in + s->O;
     memset(xi, 0, (size_t)A * sizeof *xi);
@@ -353,19 +351,25 @@ static CelStatus declare_networks(Sqlc *s, CelTensors *t) {
   const CeliMlpSpec sampler = celi_off_policy_network(c, s->O + s->A, s->A);
   CeliMlpSpec critic = celi_off_policy_network(c, s->O + s->A, 1);
   critic.dx_begin = s->O, critic.dx_end = s->O + s->A;
-  const CeliMlp *f = &s->sampler.net, *q = &s->critic.net;
+  const CeliNet *f = &s->sampler.net, *q = &s->critic.net;
   CELI_TRY(celi_trained_declare(&s->sampler, t, "actor", &sampler));
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
   CELI_TRY(celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &critic));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->q, t, "pass.q", q, B, true, shares));
-  CELI_TRY(celi_mlp_declare_pass_in_hand(&s->q_next, t, "pass.q_next", &s->target, B * s->K, false,
-                                         shares));
+  CELI_TRY(celi_pass_declare(&s->q, t, "pass.q", q,
+                             (CeliPassSpec){.B = B, .backward = true, .threads = shares}));
+  CELI_TRY(celi_pass_declare(&s->q_next, t, "pass.q_next", &s->target,
+                             (CeliPassSpec){.B = B * s->K, .threads = shares, .blockwise = true}));
   if (s->M > 0)
-    CELI_TRY(celi_mlp_declare_pass_in_hand(&s->draws, t, "pass.draws", f, B * s->M, false, shares));
-  CELI_TRY(
-      celi_mlp_declare_pass_in_hand(&s->q_fixed, t, "pass.q_fixed", q, B * s->n, true, shares));
-  CELI_TRY(celi_mlp_declare_pass_in_hand(&s->fixed, t, "pass.fixed", f, B * s->n, false, shares));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->updated, t, "pass.updated", f, B * s->m, true, shares));
+    CELI_TRY(
+        celi_pass_declare(&s->draws, t, "pass.draws", f,
+                          (CeliPassSpec){.B = B * s->M, .threads = shares, .blockwise = true}));
+  CELI_TRY(celi_pass_declare(
+      &s->q_fixed, t, "pass.q_fixed", q,
+      (CeliPassSpec){.B = B * s->n, .backward = true, .threads = shares, .blockwise = true}));
+  CELI_TRY(celi_pass_declare(&s->fixed, t, "pass.fixed", f,
+                             (CeliPassSpec){.B = B * s->n, .threads = shares, .blockwise = true}));
+  CELI_TRY(celi_pass_declare(&s->updated, t, "pass.updated", f,
+                             (CeliPassSpec){.B = B * s->m, .backward = true, .threads = shares}));
   CELI_TRY(celi_acting_declare(&s->acting, t, f));
   CELI_TRY(celi_trained_declare_adam(&s->sampler, t, "actor"));
   return celi_trained_declare_adam(&s->critic, t, "critic");
@@ -427,7 +431,7 @@ static CelStatus declare(CelAgent *agent) {
 
 /// Points the uses of networks at their inputs.
 static void bind_passes(Sqlc *s) {
-  CeliMlpPass *const passes[] = {&s->q, &s->q_next, &s->q_fixed, &s->fixed, &s->updated};
+  CeliPass *const passes[] = {&s->q, &s->q_next, &s->q_fixed, &s->fixed, &s->updated};
   const float *const inputs[] = {s->sa, s->sa_next, s->sa_fixed, s->sx_fixed, s->sx_updated};
   for (int i = 0; i < 5; i++) passes[i]->X = inputs[i], passes[i]->ldx = s->O + s->A;
   if (s->M > 0) s->draws.X = s->sx_draws, s->draws.ldx = s->O + s->A;
@@ -438,8 +442,8 @@ static void bind_passes(Sqlc *s) {
 static CelStatus sync_derived(CelAgent *agent) {
   Sqlc *s = agent->self;
   CELI_TRY(celi_experience_check(&s->experience));
-  celi_mlp_transpose(&s->sampler.net);
-  celi_mlp_transpose(&s->critic.net);
+  celi_net_transpose(&s->sampler.net);
+  celi_net_transpose(&s->critic.net);
   return CEL_OK;
 }
 
@@ -449,8 +453,8 @@ static CelStatus prepare(CelAgent *agent) {
                                              "train/learning_rate"};
   Sqlc *s = agent->self;
   const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
-  celi_mlp_init(&s->sampler.net, agent->options.seed, INIT_SAMPLER);
-  celi_mlp_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
+  celi_net_init(&s->sampler.net, agent->options.seed, INIT_SAMPLER);
+  celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
   celi_box_reset(&s->box);
   celi_experience_reset(&s->experience);
   bind_passes(s);
@@ -459,7 +463,8 @@ static CelStatus prepare(CelAgent *agent) {
   CELI_TRY(celi_trained_bind(&s->critic, agent->tensors, "critic", NULL, &adam));
   s->update.rate = M_LEARNING_RATE, s->update.n_adams = 2;
   s->update.adam[0] = &s->sampler.adam, s->update.adam[1] = &s->critic.adam;
-  memcpy(s->target.W[0], s->critic.net.W[0], (size_t)s->critic.adam.n * sizeof(float));
+  memcpy(celi_net_parameters(&s->target), celi_net_parameters(&s->critic.net),
+         (size_t)s->critic.adam.n * sizeof(float));
   CELI_TRY(sync_derived(agent));
   return write_plan(s);
 }

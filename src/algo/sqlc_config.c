@@ -1,4 +1,5 @@
-/// Fields of soft Q-learning with continuous actions: defaults, ranges, help. The struct is in celsius/sqlc.h.
+/// Field table of soft Q-learning with continuous actions (SQLC): defaults, ranges, help.
+/// The struct is in celsius/sqlc.h.
 #include "algo/off_policy.h"
 #include "algo/off_policy_fields.h"
 #include "base/floats.h"
@@ -11,22 +12,37 @@
 
 const CelField celi_sqlc_fields[] = {
     CELI_OFF_POLICY_FIELDS(CelSqlcConfig),
-    {"ent_coef", CEL_FIELD_DOUBLE, F(ent_coef), "0.1", 1e-9, 1e9, "reward per nat", NULL, NULL,
-     "temperature alpha; entropy is that of actions scaled to [-1, 1]", "[soft-q-learning, 3.1]"},
-    {"value_particles", CEL_FIELD_INT, F(value_particles), "32", 1, 65536, "actions", NULL, NULL,
-     "actions that a soft value is estimated from", "[soft-q-learning, 3.2]"},
-    {"value_proposal", CEL_FIELD_ENUM, F(value_proposal), "uniform", 0, 0, "", "uniform|policy", NULL,
-     "what those actions are drawn from: the whole box, or around draws of the sampler, some uniform",
-     "[soft-q-learning, 3.2]"},
-    {"proposal_uniform", CEL_FIELD_DOUBLE, F(proposal_uniform), "0.25", 0, 1, "", NULL, NULL,
-     "value_proposal policy: share of the actions that is uniform, at least one action",
-     "[soft-q-learning, 3.2]"},
-    {"fixed_particles", CEL_FIELD_INT, F(fixed_particles), "16", 2, 256, "actions", NULL, NULL,
-     "actions a state whose scores and places move the others", "[soft-q-learning, 4]"},
-    {"updated_particles", CEL_FIELD_INT, F(updated_particles), "16", 1, 256, "actions", NULL, NULL,
-     "actions a state that are moved", "[soft-q-learning, 4]"},
-    {"bandwidth", CEL_FIELD_DOUBLE, F(bandwidth), "0", 0, 1e9, "", NULL, NULL,
-     "h of the kernel exp(-|u - v|^2 / h); 0: median heuristic", "[soft-q-learning, 4]"},
+    {.name = "ent_coef", .type = CEL_FIELD_DOUBLE, .offset = F(ent_coef), .def = "0.1", .min = 1e-9,
+     .max = 1e9, .unit = "reward per nat",
+     .doc = "temperature alpha; the entropy is that of actions scaled to [-1, 1]; raise it to "
+            "keep several modes",
+     .source = "[soft-q-learning, 3.1]"},
+    {.name = "value_particles", .type = CEL_FIELD_INT, .offset = F(value_particles), .def = "32",
+     .min = 1, .max = 65536, .unit = "actions",
+     .doc = "actions that each soft value is estimated from; raise it with the number of action "
+            "dimensions",
+     .source = "[soft-q-learning, 3.2]"},
+    {.name = "value_proposal", .type = CEL_FIELD_ENUM, .offset = F(value_proposal),
+     .def = "uniform", .choices = "uniform|policy",
+     .doc = "distribution of those actions: uniform over the box, or around samples of the "
+            "policy; take policy when Q has narrow peaks",
+     .source = "[soft-q-learning, 3.2]"},
+    {.name = "proposal_uniform", .type = CEL_FIELD_DOUBLE, .offset = F(proposal_uniform),
+     .def = "0.25", .min = 0, .max = 1,
+     .doc = "fraction of uniform actions with value_proposal policy, at least one action",
+     .source = "[soft-q-learning, 3.2]"},
+    {.name = "fixed_particles", .type = CEL_FIELD_INT, .offset = F(fixed_particles), .def = "16",
+     .min = 2, .max = 256, .unit = "actions",
+     .doc = "actions per state whose scores and positions move the others",
+     .source = "[soft-q-learning, 4]"},
+    {.name = "updated_particles", .type = CEL_FIELD_INT, .offset = F(updated_particles),
+     .def = "16", .min = 1, .max = 256, .unit = "actions",
+     .doc = "actions per state that are moved",
+     .source = "[soft-q-learning, 4]"},
+    {.name = "bandwidth", .type = CEL_FIELD_DOUBLE, .offset = F(bandwidth), .def = "0", .min = 0,
+     .max = 1e9,
+     .doc = "h of the kernel exp(-|u - v|^2 / h); 0: median heuristic",
+     .source = "[soft-q-learning, 4]"},
     {0},
 };
 // clang-format on

@@ -51,7 +51,7 @@ typedef struct Trpo {
   // The policy on the whole rollout.
   CeliPolicyPass pi; ///< pi'
   CeliDist old;      ///< pi: its log-probs are kept
-  CeliMlpTangent tangent;
+  CeliTangent tangent;
   float *head_tangent; ///< (rows, H)
   float *x;            ///< (rows, O)
   float *gain, *kl;    ///< (rows,) rho A, KL
@@ -65,7 +65,7 @@ typedef struct Trpo {
   // The values on a minibatch.
   int64_t B;
   CeliMinibatch batch;
-  CeliMlpPass v;
+  CeliPass v;
   CeliAdam adam;
   float *v_loss;    ///< (B,)
   double *loss_sum; ///< (1,)
@@ -110,12 +110,11 @@ static void op_measure(const void *args, int64_t begin, int64_t end) {
 /// Line 7, rows of a minibatch.
 static void op_value_loss(const void *args, int64_t begin, int64_t end) {
   const Trpo *s = trpo_of(args);
-  const int last = s->on.critic.L - 1;
   const int64_t used = *s->batch.used;
   for (int64_t b = begin; b < end; b++) {
-    const float error = s->v.Y[last][b] - s->batch.returns[b];
+    const float error = celi_pass_output(&s->v)[b] - s->batch.returns[b];
     s->v_loss[b] = error * error;
-    s->v.dY[last][b] = b < used ? 2.0f / (float)used * error : 0;
+    celi_pass_d_output(&s->v)[b] = b < used ? 2.0f / (float)used * error : 0;
   }
 }
 
@@ -163,16 +162,17 @@ static CelStatus write_gradient(Trpo *s) {
 
 static CelStatus write_fisher(Trpo *s) {
   const CeliActor *actor = &s->on.actor;
-  const int last = actor->net.L - 1;
   CELI_TRY(celi_plan_create(&s->fisher));
-  celi_mlp_plan_tangent(s->fisher, &s->tangent, s->direction);
+  celi_net_plan_tangent(s->fisher, &s->tangent, s->direction);
   if (actor->F)
-    celi_gsde_plan_head_tangent(s->fisher, &s->pi.sde, s->head_tangent, s->tangent.T[last],
-                                s->direction + (actor->sde.log_std - actor->net.W[0]));
+    celi_gsde_plan_head_tangent(s->fisher, &s->pi.sde, s->head_tangent, celi_tangent_output(&s->tangent),
+                                s->direction +
+                                    (actor->sde.log_std - celi_net_parameters(&actor->net)));
   plan_rows(s, s->fisher, "fisher", op_fisher);
-  if (actor->F) celi_gsde_plan_head_backward(s->fisher, &s->pi.sde, s->pi.net.dY[last], actor->A);
-  celi_mlp_plan_backward_data(s->fisher, &s->pi.net, NULL, 0);
-  celi_mlp_plan_backward_weight(s->fisher, &s->pi.net, &actor->grad, false);
+  if (actor->F)
+    celi_gsde_plan_head_backward(s->fisher, &s->pi.sde, celi_pass_d_output(&s->pi.net), actor->A);
+  celi_net_plan_backward_data(s->fisher, &s->pi.net, NULL, 0);
+  celi_net_plan_backward_weight(s->fisher, &s->pi.net, &actor->grad, false);
   if (actor->F) celi_gsde_plan_head_param(s->fisher, &s->pi.sde, true);
   return celi_plan_end(s->fisher);
 }
@@ -187,13 +187,13 @@ static CelStatus write_plans(Trpo *s) {
   CELI_TRY(celi_plan_end(s->measure));
   CELI_TRY(celi_plan_create(&s->critic));
   celi_minibatch_plan_gather(s->critic, &s->batch);
-  celi_mlp_plan_forward(s->critic, &s->v);
+  celi_net_plan_forward(s->critic, &s->v);
   celi_plan_add(s->critic, "value loss", op_value_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s);
-  celi_mlp_plan_backward_data(s->critic, &s->v, NULL, 0);
-  celi_mlp_plan_backward_weight(s->critic, &s->v, &s->on.critic_grad, false);
+  celi_net_plan_backward_data(s->critic, &s->v, NULL, 0);
+  celi_net_plan_backward_weight(s->critic, &s->v, &s->on.critic_grad, false);
   celi_adam_plan(s->critic, &s->adam);
-  celi_mlp_plan_transpose(s->critic, &s->on.critic, false);
+  celi_net_plan_transpose(s->critic, &s->on.critic, false);
   celi_plan_add(s->critic, "count", op_count, CELI_PARTS, 1, 1, true, &s, sizeof s);
   return celi_plan_end(s->critic);
 }
@@ -294,7 +294,7 @@ static CelStatus improve_policy(Trpo *s, double *metric) {
                     (long long)*s->on.agent->updates + 1);
   const double beta = curvature > 0 ? sqrt(2 * s->config->target_kl / curvature) : 0; // line 5
   CELI_TRY(line_search(s, beta, slope, metric));                                      // line 6
-  celi_mlp_transpose(&s->on.actor.net);
+  celi_net_transpose(&s->on.actor.net);
   return CEL_OK;
 }
 
@@ -331,10 +331,10 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 /// Parameters from the actor's first to its last, padding between tensors included.
 static int64_t parameters(const CeliActor *actor) {
   int64_t n = 0;
-  for (int l = 0; l < actor->net.L; l++) {
-    const int64_t K = actor->net.width[l], N = actor->net.width[l + 1];
-    n += (K * N + 15) / 16 * 16 + (N + 15) / 16 * 16; // tensors begin on cache lines
-  }
+  for (int l = 0; l < actor->net.n; l++)
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++)
+      if (actor->net.node[l].layer.kind->param_name[k]) // tensors begin on cache lines
+        n += (celi_param_size(&actor->net.node[l], k) + 15) / 16 * 16;
   if (actor->F) return n + (actor->F * actor->A + 15) / 16 * 16;
   return n + (actor->dist.free_log_std ? (actor->A + 15) / 16 * 16 : 0);
 }
@@ -344,7 +344,7 @@ static CelStatus declare_policy(Trpo *s, CelTensors *t) {
   const int64_t rows = s->on.rows, most = parameters(actor);
   CELI_TRY(celi_policy_pass_declare(&s->pi, t, "pass.pi", actor, rows, 1));
   CELI_TRY(celi_dist_declare_shared(&s->old, t, "dist.old", &actor->param, rows, false));
-  CELI_TRY(cel_fail_in(celi_mlp_declare_tangent(&s->tangent, t, "tangent", &s->pi.net), "trpo: "));
+  CELI_TRY(cel_fail_in(celi_tangent_declare(&s->tangent, t, "tangent", &s->pi.net), "trpo: "));
   if (actor->F)
     CELI_DECLARE(t, "trpo.head_tangent", CEL_F32, CEL_SCRATCH, &s->head_tangent, rows, actor->H);
   CELI_DECLARE(t, "trpo.x", CEL_F32, CEL_SCRATCH, &s->x, rows, actor->O);
@@ -367,8 +367,9 @@ static CelStatus declare(CelAgent *agent) {
   s->B = c->batch_size < s->on.rows ? c->batch_size : s->on.rows;
   CELI_TRY(declare_policy(s, t));
   CELI_TRY(celi_minibatch_declare(&s->batch, t, &s->on.rollout, NULL, s->B, agent->options.seed));
-  CELI_TRY(celi_mlp_declare_pass_shared(&s->v, t, "pass.v", &s->on.critic, s->B, true,
-                                        celi_team_size(agent->team)));
+  CELI_TRY(celi_pass_declare(
+      &s->v, t, "pass.v", &s->on.critic,
+      (CeliPassSpec){.B = s->B, .backward = true, .threads = celi_team_size(agent->team)}));
   CELI_DECLARE(t, "batch.v_loss", CEL_F32, CEL_SCRATCH, &s->v_loss, s->B);
   CELI_DECLARE(t, "loss_sum", CEL_F64, CEL_SCRATCH, &s->loss_sum, 1);
   return celi_adam_declare(&s->adam, t, "adam.critic");
@@ -382,11 +383,11 @@ static CelStatus bind(Trpo *s) {
   celi_actor_last_parameter(&s->on.actor, last);
   const CelTensor *end = cel_tensors_find(t, last);
   CEL_ASSERT(end != NULL);
-  s->theta = s->on.actor.net.W[0], s->g = s->on.actor.grad.W[0];
+  s->theta = celi_net_parameters(&s->on.actor.net), s->g = s->on.actor.grad.param[0][0];
   s->n = (const float *)end->data + end->size - s->theta;
   CEL_ASSERT(s->n <= parameters(&s->on.actor));
   celi_policy_pass_bind(&s->pi);
-  if (!s->on.actor.F) s->head_tangent = s->tangent.T[s->on.actor.net.L - 1];
+  if (!s->on.actor.F) s->head_tangent = celi_tangent_output(&s->tangent);
   s->v.X = s->batch.x, s->v.ldx = s->on.actor.O;
   celi_onpolicy_last_parameter(&s->on, last);
   return celi_adam_bind(&s->adam, t, "critic.0.weight", last, &config);

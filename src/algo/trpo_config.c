@@ -1,4 +1,5 @@
-/// Trust region policy optimisation's fields: defaults, ranges, help. The struct is in celsius/trpo.h.
+/// Field table of trust region policy optimization (TRPO): defaults, ranges, help.
+/// The struct is in celsius/trpo.h.
 #include "algo/algo.h"
 #include "algo/onpolicy_fields.h"
 #include "base/floats.h"
@@ -6,32 +7,45 @@
 
 #include <string.h>
 
-// One row a field: name, type, offset, default, lowest, highest, unit, choices, table of a group, help, source.
 // clang-format off
 #define F(field) offsetof(CelTrpoConfig, field)
 
 const CelField celi_trpo_fields[] = {
     CELI_ONPOLICY_FIELDS(CelTrpoConfig, "1e-3", "the values", "2048", "false"),
-    {"batch_size", CEL_FIELD_INT, F(batch_size), "128", 1, 1e6, "steps", NULL, NULL,
-     "rows of one gradient step of the values", ""},
-    {"n_critic_updates", CEL_FIELD_INT, F(n_critic_updates), "10", 1, 1e6, "", NULL, NULL,
-     "passes over a rollout of the values", ""},
-    {"gae_lambda", CEL_FIELD_DOUBLE, F(gae_lambda), "0.95", 0, 1, "", NULL, NULL,
-     "decay of advantage estimates: 0 one step, 1 all that is left", "[actor-critic, 4.21]"},
-    {"normalize_advantage", CEL_FIELD_BOOL, F(normalize_advantage), "true", 0, 0, "", NULL, NULL,
-     "mean 0 and deviation 1 in each update", ""},
-    {"target_kl", CEL_FIELD_DOUBLE, F(target_kl), "0.01", 1e-12, 1e6, "nats", NULL, NULL,
-     "mean divergence that an update may reach", ""},
-    {"cg_max_steps", CEL_FIELD_INT, F(cg_max_steps), "15", 1, 1000, "", NULL, NULL,
-     "steps of conjugate gradients", ""},
-    {"cg_damping", CEL_FIELD_DOUBLE, F(cg_damping), "0.1", 0, 1e6, "", NULL, NULL,
-     "added to the diagonal of the Fisher matrix", ""},
-    {"line_search_shrinking_factor", CEL_FIELD_DOUBLE, F(line_search_shrinking_factor), "0.8", 1e-6, 0.999999, "", NULL, NULL,
-     "each try of the line search is this much shorter", ""},
-    {"line_search_max_iter", CEL_FIELD_INT, F(line_search_max_iter), "10", 1, 1000, "", NULL, NULL,
-     "tries of the line search", ""},
-    {"adam_epsilon", CEL_FIELD_DOUBLE, F(adam_epsilon), "1e-8", 0, 1, "", NULL, NULL,
-     "Adam's epsilon", ""},
+    {.name = "batch_size", .type = CEL_FIELD_INT, .offset = F(batch_size), .def = "128", .min = 1,
+     .max = 1e6, .unit = "steps",
+     .doc = "rows of a minibatch of the values"},
+    {.name = "n_critic_updates", .type = CEL_FIELD_INT, .offset = F(n_critic_updates), .def = "10",
+     .min = 1, .max = 1e6,
+     .doc = "passes of the values over each rollout; raise it when the values lag behind the "
+            "returns"},
+    {.name = "gae_lambda", .type = CEL_FIELD_DOUBLE, .offset = F(gae_lambda), .def = "0.95",
+     .min = 0, .max = 1,
+     .doc = "decay lambda of advantage estimates: 0 one-step differences, 1 whole returns; lower "
+            "it to reduce variance",
+     .source = "[actor-critic, 4.21]"},
+    {.name = "normalize_advantage", .type = CEL_FIELD_BOOL, .offset = F(normalize_advantage),
+     .def = "true",
+     .doc = "scale the advantages of each rollout to mean 0 and standard deviation 1"},
+    {.name = "target_kl", .type = CEL_FIELD_DOUBLE, .offset = F(target_kl), .def = "0.01",
+     .min = 1e-12, .max = 1e6, .unit = "nats",
+     .doc = "largest mean divergence of one update; lower it for smaller, safer updates"},
+    {.name = "cg_max_steps", .type = CEL_FIELD_INT, .offset = F(cg_max_steps), .def = "15",
+     .min = 1, .max = 1000,
+     .doc = "conjugate gradient steps per update"},
+    {.name = "cg_damping", .type = CEL_FIELD_DOUBLE, .offset = F(cg_damping), .def = "0.1",
+     .min = 0, .max = 1e6,
+     .doc = "damping added to the diagonal of the Fisher matrix; raise it when updates are "
+            "unstable"},
+    {.name = "line_search_shrinking_factor", .type = CEL_FIELD_DOUBLE,
+     .offset = F(line_search_shrinking_factor), .def = "0.8", .min = 1e-6, .max = 0.999999,
+     .doc = "factor by which each try of the line search shortens the step"},
+    {.name = "line_search_max_iter", .type = CEL_FIELD_INT, .offset = F(line_search_max_iter),
+     .def = "10", .min = 1, .max = 1000,
+     .doc = "tries of the line search; when all fail, the policy does not change"},
+    {.name = "adam_epsilon", .type = CEL_FIELD_DOUBLE, .offset = F(adam_epsilon), .def = "1e-8",
+     .min = 0, .max = 1,
+     .doc = "term added to the root of Adam's second moment"},
     {0},
 };
 // clang-format on

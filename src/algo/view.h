@@ -2,7 +2,7 @@
 #ifndef CELI_VIEW_H
 #define CELI_VIEW_H
 #include "nn/dist.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "rl/normalizer.h"
 
 typedef enum CeliCritic {
@@ -13,7 +13,7 @@ typedef enum CeliCritic {
 
 typedef struct CeliView {
   // The policy.
-  const CeliMlp *actor;
+  const CeliNet *actor;
   bool sampler; ///< takes A standard normals behind the observation and gives u with a = tanh(u)
   bool sde;     ///< its noise is a function of the latent, which no head tells
   CeliDistSpec dist;          ///< what its output means; not of a sampler
@@ -23,9 +23,9 @@ typedef struct CeliView {
   double temperature;         ///< alpha in force, 0 of learners of the hard problem
   // Values.
   CeliCritic kind;
-  const CeliMlp *q; ///< E members
+  const CeliNet *q; ///< E members
   bool mean;        ///< Q is their mean, else their minimum
-  const CeliMlp *v; ///< or NULL
+  const CeliNet *v; ///< or NULL
   const CeliNormalizer *norm;
 } CeliView;
 

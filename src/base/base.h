@@ -46,7 +46,7 @@ CelStatus celi_resize(void *out, size_t n, size_t size, const char *what) CEL_WA
 /// becomes a const text that says which of them it is. SIZE_MAX when nothing can be found out.
 size_t celi_memory_available(const char **limit);
 
-/// cel_space_box in place: a space is 33 KiB, and a small stack has no room for one by value.
+/// cel_space_box in place. A space has 33 KiB, too much for a small stack.
 void celi_space_box(CelSpace *out, int64_t size, double low, double high);
 
 /// Philox 4x32-10: out = one block under `key` at `counter`.

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/// Makes `space` one part, and returns that. A space is 33 KiB: what can be built in place is not passed by value.
+/// Gives `space` a single part and returns that part. A space has 33 KiB, so it is built in place,
+/// not passed by value.
 static CelSpacePart *one_part(CelSpace *space, CelSpaceKind kind, CelType type, int64_t size) {
   memset(space, 0, sizeof *space);
   space->n_parts = 1;

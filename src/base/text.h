@@ -19,7 +19,7 @@ typedef enum CeliNumber {
 /// The shortest decimal text that reads back to the same bits: "0.0003", "1e-5", "inf", "nan".
 /// Returns `text`. The same in any locale.
 const char *celi_double_text(char text[CELI_NUMBER_MAX], double value);
-/// The end of a noun after a count: "" for 1, else "s".
+/// The plural ending of a noun after a count: "" for 1, else "s".
 static inline const char *celi_s(int64_t n) {
   return n == 1 ? "" : "s";
 }

@@ -17,8 +17,8 @@
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
+#include "mdp/backup/values.h"
 #include "mdp/improve/improve.h"
-#include "mdp/values.h"
 #include "run/csv.h"
 #include "run/runfolder.h"
 

@@ -112,7 +112,7 @@ CelStatus cel_export(const char *model, const char *format, const char *out, con
     name = made;
   }
   CELI_TRY(check_name(name));
-  CeliModel *read; // its spaces are too large for a small stack
+  CeliModel *read; // on the heap: its spaces are too large for a small stack
   CELI_TRY(celi_alloc(&read, 1, sizeof *read, "a model"));
   CelStatus status = celi_model_open(read, model);
   if (status == CEL_OK) {

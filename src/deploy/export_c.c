@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LAYER_NORM_EPSILON "1e-5f"
 enum { NAME_BYTES = 80 };
 
 /// The shortest of 6 to 9 digits that reads back to the same float, as a float literal in C and C++. There is no
@@ -45,8 +44,9 @@ static void add_array(CeliText *text, const char *name, const char *suffix, int 
   celi_text_format(text, "};\n");
 }
 
+/// Outputs of layer l that the mode needs: of the last layer only the first A.
 static int64_t layer_outputs(const CeliModel *model, int l) {
-  return l < model->L - 1 ? model->width[l + 1] : model->policy.A; // of the head, the mode's part
+  return l < model->n - 1 ? model->layer[l].out : model->policy.A;
 }
 
 /// How many there are of each choice.
@@ -57,22 +57,34 @@ static void add_choices(CeliText *text, const CeliModel *model, const char *name
   celi_text_format(text, "};\n");
 }
 
+/// The parameters and running statistics of layer l.
+static void add_layer_arrays(CeliText *text, const CeliModel *model, int l, const char *name) {
+  const CeliModelLayer *layer = &model->layer[l];
+  const CeliLayerKind *kind = layer->layer.kind;
+  const CeliNode node = {.layer = layer->layer, .in = layer->in, .out = layer->out};
+  const int64_t out = layer_outputs(model, l);
+  if (kind == &celi_dense)
+    celi_text_format(text, "/* Layer %d: weight (%lld, %lld) by input and output, bias. */\n",
+                     layer->index, (long long)layer->in, (long long)out);
+  for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+    int64_t rows, columns;
+    if (!layer->param[k]) continue;
+    kind->shape(&node, k, &rows, &columns);
+    add_array(text, name, kind->export_name[k], layer->index, layer->param[k], rows ? rows : 1, out,
+              layer->out);
+  }
+  for (int k = 0; k < CELI_LAYER_PARAMS; k++)
+    if (layer->state[k])
+      add_array(text, name, kind->export_state[k], layer->index, layer->state[k], 1, out, out);
+}
+
 static void add_parameters(CeliText *text, const CeliModel *model, const char *name) {
   const int64_t O = model->O, A = model->policy.A;
   if (model->obs_shift) {
     add_array(text, name, "obs_shift", -1, model->obs_shift, 1, O, O);
     add_array(text, name, "obs_scale", -1, model->obs_scale, 1, O, O);
   }
-  for (int l = 0; l < model->L; l++) {
-    const int64_t out = layer_outputs(model, l);
-    celi_text_format(text, "/* Layer %d: weight (%lld, %lld) by input and output, bias. */\n", l,
-                     (long long)model->width[l], (long long)out);
-    add_array(text, name, "weight", l, model->W[l], model->width[l], out, model->width[l + 1]);
-    add_array(text, name, "bias", l, model->b[l], 1, out, out);
-    if (!model->g[l]) continue;
-    add_array(text, name, "norm_gain", l, model->g[l], 1, out, out);
-    add_array(text, name, "norm_shift", l, model->h[l], 1, out, out);
-  }
+  for (int l = 0; l < model->n; l++) add_layer_arrays(text, model, l, name);
   if (model->choices) add_choices(text, model, name);
   if (model->action_shift) {
     add_array(text, name, "action_shift", -1, model->action_shift, 1, A, A);
@@ -86,47 +98,26 @@ static void add_parameters(CeliText *text, const CeliModel *model, const char *n
 
 // ---- functions
 
-static void add_dense(CeliText *text, const char *name) {
-  celi_text_format(
-      text,
-      "\n/* y = b + x W, W (in, out). */\n"
-      "static void %s_dense(float *y, const float *x, const float *W, const float *b,\n"
-      "    int in, int out)\n"
-      "{\n"
-      "    int i, j;\n"
-      "    for (j = 0; j < out; j++) y[j] = b[j];\n"
-      "    for (i = 0; i < in; i++) {\n"
-      "        for (j = 0; j < out; j++) y[j] += x[i] * W[i * out + j];\n"
-      "    }\n"
-      "}\n",
-      name);
+/// Whether the policy has a layer of this kind.
+static bool has_kind(const CeliModel *model, const CeliLayerKind *kind) {
+  for (int l = 0; l < model->n; l++)
+    if (model->layer[l].layer.kind == kind) return true;
+  return false;
 }
 
-static void add_layer_norm(CeliText *text, const char *name) {
-  celi_text_format(
-      text,
-      "\n/* Mean 0 and variance 1 over a layer's outputs, then a gain and a shift of each. */\n"
-      "static void %s_layer_norm(float *y, const float *gain, const float *shift, int n)\n"
-      "{\n"
-      "    float mean = 0.0f, var = 0.0f, scale;\n"
-      "    int j;\n"
-      "    for (j = 0; j < n; j++) mean += y[j];\n"
-      "    mean /= (float)n;\n"
-      "    for (j = 0; j < n; j++) var += (y[j] - mean) * (y[j] - mean);\n"
-      "    scale = 1.0f / sqrtf(var / (float)n + " LAYER_NORM_EPSILON ");\n"
-      "    for (j = 0; j < n; j++) y[j] = (y[j] - mean) * scale * gain[j] + shift[j];\n"
-      "}\n",
-      name);
-}
-
-static const char *activation_of(CeliActivation activation) {
-  switch (activation) {
-  case CELI_IDENTITY: return NULL;
-  case CELI_RELU: return "y[j] > 0.0f ? y[j] : 0.0f";
-  case CELI_TANH: return "tanhf(y[j])";
-  case CELI_SILU: return "y[j] / (1.0f + expf(-y[j]))";
+/// The functions of the kinds that the policy has; `$` in their source is its name.
+static void add_kinds(CeliText *text, const CeliModel *model, const char *name) {
+  for (int i = 0; celi_layer_kinds[i]; i++) {
+    const CeliLayerKind *kind = celi_layer_kinds[i];
+    if (!kind->c_source || !has_kind(model, kind)) continue;
+    celi_text_format(text, "\n");
+    for (const char *c = kind->c_source; *c; c++) {
+      if (*c == '$')
+        celi_text_format(text, "%s", name);
+      else
+        celi_text_add(text, c, 1);
+    }
   }
-  return NULL;
 }
 
 static void add_activation(CeliText *text, const char *name, const char *expression) {
@@ -232,12 +223,32 @@ static void add_output(CeliText *text, const CeliModel *model, const char *name,
   celi_text_format(text, "    }\n");
 }
 
+/// Computes layer l in x or y (`buffer` 0 or 1); returns the buffer of its output.
+static int add_call(CeliText *text, const CeliModel *model, int l, const char *name, int buffer) {
+  static const char *const buffers[] = {"x", "y"};
+  const CeliModelLayer *layer = &model->layer[l];
+  const CeliLayerKind *kind = layer->layer.kind;
+  if (kind == &celi_activation && layer->layer.activation == CELI_IDENTITY) return buffer;
+  const int to = kind->c_in_place ? buffer : !buffer;
+  celi_text_format(text, "    %s_%s(%s", name, kind->name, buffers[to]);
+  if (!kind->c_in_place) celi_text_format(text, ", %s", buffers[buffer]);
+  char number[16] = ""; // of the arrays; none before the first dense layer
+  if (layer->index >= 0) snprintf(number, sizeof number, "%d", layer->index);
+  for (int k = 0; k < CELI_LAYER_PARAMS; k++)
+    if (layer->param[k]) celi_text_format(text, ", %s_%s%s", name, kind->export_name[k], number);
+  for (int k = 0; k < CELI_LAYER_PARAMS; k++)
+    if (layer->state[k]) celi_text_format(text, ", %s_%s%s", name, kind->export_state[k], number);
+  if (!kind->c_in_place) celi_text_format(text, ", %lld", (long long)layer->in);
+  celi_text_format(text, ", %lld);\n", (long long)layer_outputs(model, l));
+  return to;
+}
+
 static void add_act(CeliText *text, const CeliModel *model, const char *name) {
   static const char *const more[] = {[CELI_CATEGORICAL] = ", best",
                                      [CELI_MULTI_CATEGORICAL] = ", k, best, first = 0",
                                      [CELI_BERNOULLI] = ""};
-  int64_t widest = model->width[0];
-  for (int l = 0; l < model->L; l++)
+  int64_t widest = model->in;
+  for (int l = 0; l < model->n; l++)
     if (layer_outputs(model, l) > widest) widest = layer_outputs(model, l);
   char upper[NAME_BYTES];
   celi_text_format(text, "\n");
@@ -246,18 +257,9 @@ static void add_act(CeliText *text, const CeliModel *model, const char *name) {
   celi_text_format(text, "    float x[%lld], y[%lld];\n    int i%s;\n", (long long)widest,
                    (long long)widest, model->discrete ? more[model->policy.kind] : "");
   add_input(text, model, name);
-  for (int l = 0; l < model->L; l++) {
-    const char *from = l % 2 ? "y" : "x", *to = l % 2 ? "x" : "y";
-    const long long out = (long long)layer_outputs(model, l);
-    celi_text_format(text, "    %s_dense(%s, %s, %s_weight%d, %s_bias%d, %lld, %lld);\n", name, to,
-                     from, name, l, name, l, (long long)model->width[l], out);
-    if (model->g[l])
-      celi_text_format(text, "    %s_layer_norm(%s, %s_norm_gain%d, %s_norm_shift%d, %lld);\n",
-                       name, to, name, l, name, l, out);
-    if (l < model->L - 1 && activation_of(model->policy.activation))
-      celi_text_format(text, "    %s_activation(%s, %lld);\n", name, to, out);
-  }
-  add_output(text, model, name, model->L % 2 ? "y" : "x");
+  int buffer = 0; // x, then y, and so on
+  for (int l = 0; l < model->n; l++) buffer = add_call(text, model, l, name, buffer);
+  add_output(text, model, name, buffer ? "y" : "x");
   celi_text_format(text, "}\n");
 }
 
@@ -334,19 +336,19 @@ static void write_header(CeliText *text, const CeliModel *model, const char *nam
 
 static void write_source(CeliText *text, const CeliModel *model, const char *name,
                          const char *header) {
-  const char *activation = model->L > 1 ? activation_of(model->policy.activation) : NULL;
+  const CeliActivationInfo *activation = &celi_activations[model->policy.activation];
+  const bool activated = activation->c_expr && has_kind(model, &celi_activation);
   add_title(text, model, name, ".");
   celi_text_format(text, "#include \"");
   celi_text_add(text, header, strlen(header));
   celi_text_format(text, "\"\n");
-  if (model->layer_norm || model->policy.kind == CELI_SQUASHED_GAUSSIAN ||
-      (activation && model->policy.activation != CELI_RELU))
+  if (has_kind(model, &celi_layer_norm) || has_kind(model, &celi_batch_norm) ||
+      model->policy.kind == CELI_SQUASHED_GAUSSIAN || (activated && activation->c_math))
     celi_text_format(text, "#include <math.h>\n");
   celi_text_format(text, "\n");
   add_parameters(text, model, name);
-  add_dense(text, name);
-  if (model->layer_norm) add_layer_norm(text, name);
-  if (activation) add_activation(text, name, activation);
+  add_kinds(text, model, name);
+  if (activated) add_activation(text, name, activation->c_expr);
   add_act(text, model, name);
 }
 

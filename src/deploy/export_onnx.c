@@ -21,14 +21,19 @@ typedef Celi__Onnx__Attribute Attribute;
 typedef Celi__Onnx__Tensor Tensor;
 
 enum { FLOAT32 = 1, INT64 = 7 };
-/// Operator set 13 came with IR version 7, LayerNormalization with set 17 and version 8.
-enum { OPSET = 13, IR = 7, OPSET_LAYER_NORM = 17, IR_LAYER_NORM = 8 };
-enum { NODES_MAX = 5 * CELI_LAYERS_MAX + 10, TENSORS_MAX = 4 * CELI_LAYERS_MAX + 10, TEXT = 40 };
+/// Operator set 13 came with IR version 7. Some layers need later ones (CeliOnnxOp).
+enum { OPSET = 13, IR = 7 };
+enum {
+  NODES_MAX = 2 * CELI_LAYERS_MAX + 10,
+  TENSORS_MAX = 2 * CELI_LAYER_PARAMS * CELI_LAYERS_MAX + 10,
+  INPUTS_MAX = 1 + 2 * CELI_LAYER_PARAMS,
+  TEXT = 40
+};
 
 typedef struct NodeRow {
   Node node;
-  char *input[3], *output[1];
-  char text[4][TEXT]; ///< what they point to
+  char *input[INPUTS_MAX], *output[1];
+  char text[INPUTS_MAX + 1][TEXT]; ///< what they point to
   Attribute attribute[2], *attributes[2];
 } NodeRow;
 
@@ -52,6 +57,7 @@ typedef struct Builder {
   int64_t C;        ///< its columns: A, of several choices K times the most
   int64_t shape[3]; ///< of the logits of several choices
   float clip_low, clip_high, zero;
+  int opset, ir; ///< the newest that a node needs
 } Builder;
 
 static char *put(char to[TEXT], const char *text) {
@@ -79,16 +85,16 @@ static TensorRow *add_tensor(Builder *b, const char *name, const float *data, in
   return row;
 }
 
-/// An operation on the last value and up to two parameters ("" or NULL: none); its output becomes the last value.
-static NodeRow *add_node(Builder *b, const char *op, const char *second, const char *third,
-                         const char *output) {
+/// An operation on the last value and `n` parameters; its output becomes the last value.
+static NodeRow *add_node_list(Builder *b, const char *op, const char *const inputs[], int n,
+                              const char *output) {
   NodeRow *row = &b->node[b->n_nodes];
-  CEL_ASSERT(b->n_nodes < NODES_MAX);
+  CEL_ASSERT(b->n_nodes < NODES_MAX && n < INPUTS_MAX);
   celi__onnx__node__init(&row->node);
   row->input[row->node.n_input++] = put(row->text[0], b->last);
-  if (second) row->input[row->node.n_input++] = put(row->text[1], second);
-  if (third) row->input[row->node.n_input++] = put(row->text[2], third);
-  row->output[row->node.n_output++] = put(row->text[3], output);
+  for (int i = 0; i < n; i++) row->input[1 + i] = put(row->text[1 + i], inputs[i]);
+  row->node.n_input += (size_t)n;
+  row->output[row->node.n_output++] = put(row->text[INPUTS_MAX], output);
   row->node.input = row->input;
   row->node.output = row->output;
   row->node.name = row->output[0];
@@ -97,6 +103,13 @@ static NodeRow *add_node(Builder *b, const char *op, const char *second, const c
   put(b->last, output);
   b->nodes[b->n_nodes++] = &row->node;
   return row;
+}
+
+/// The same with up to two parameters (NULL: none).
+static NodeRow *add_node(Builder *b, const char *op, const char *second, const char *third,
+                         const char *output) {
+  const char *const inputs[] = {second, third};
+  return add_node_list(b, op, inputs, third ? 2 : second ? 1 : 0, output);
 }
 
 static Attribute *add_attribute(NodeRow *row, const char *name) {
@@ -145,45 +158,58 @@ static void add_input(Builder *b) {
   if (b->model->noise > 0) add_int(add_node(b, "Concat", "noise", NULL, "input"), "axis", 1);
 }
 
-static void add_activation(Builder *b, int l) {
-  char output[TEXT], gate[TEXT], before[TEXT];
-  snprintf(output, sizeof output, "hidden%d", l);
-  switch (b->model->policy.activation) {
-  case CELI_IDENTITY: return;
-  case CELI_RELU: add_node(b, "Relu", NULL, NULL, output); return;
-  case CELI_TANH: add_node(b, "Tanh", NULL, NULL, output); return;
-  case CELI_SILU:
-    put(before, b->last);
-    snprintf(gate, sizeof gate, "gate%d", l);
-    add_node(b, "Sigmoid", NULL, NULL, gate);
-    add_node(b, "Mul", before, NULL, output);
-    return;
+/// One operator with its attributes, of layer `index`.
+static void add_op(Builder *b, const CeliOnnxOp *op, const char *const inputs[], int n, int index) {
+  char before[TEXT], gate[TEXT], output[TEXT];
+  if (!op->op) return; // the identity
+  put(before, b->last);
+  snprintf(output, sizeof output, "%s%d", op->value, index);
+  snprintf(gate, sizeof gate, "gate%d", index);
+  NodeRow *row = add_node_list(b, op->op, inputs, n, op->times_input ? gate : output);
+  for (int i = 0; i < 2 && op->attribute[i].name; i++) {
+    if (op->attribute[i].is_float)
+      add_float(row, op->attribute[i].name, op->attribute[i].f);
+    else
+      add_int(row, op->attribute[i].name, op->attribute[i].i);
   }
+  if (op->times_input) add_node(b, "Mul", before, NULL, output);
+  b->opset = op->opset > b->opset ? op->opset : b->opset;
+  b->ir = op->ir > b->ir ? op->ir : b->ir;
 }
 
 static void add_layer(Builder *b, int l) {
-  const CeliModel *model = b->model;
-  const bool last = l == model->L - 1;
-  const int64_t in = model->width[l], out = last ? b->C : model->width[l + 1];
-  char weight[TEXT], bias[TEXT], output[TEXT];
-  snprintf(weight, sizeof weight, "weight%d", l);
-  snprintf(bias, sizeof bias, "bias%d", l);
-  snprintf(output, sizeof output, "linear%d", l);
-  add_tensor(b, weight, last ? b->head : model->W[l], in, out);
-  add_tensor(b, bias, last ? b->bias : model->b[l], out, 0);
-  add_node(b, "Gemm", weight, bias, output);
-  if (last) return;
-  if (model->g[l]) {
-    snprintf(weight, sizeof weight, "norm_gain%d", l);
-    snprintf(bias, sizeof bias, "norm_shift%d", l);
-    snprintf(output, sizeof output, "norm%d", l);
-    add_tensor(b, weight, model->g[l], out, 0);
-    add_tensor(b, bias, model->h[l], out, 0);
-    NodeRow *row = add_node(b, "LayerNormalization", weight, bias, output);
-    add_int(row, "axis", -1);
-    add_float(row, "epsilon", 1e-5f);
+  const CeliModelLayer *layer = &b->model->layer[l];
+  const CeliLayerKind *kind = layer->layer.kind;
+  const CeliNode node = {.layer = layer->layer, .in = layer->in, .out = layer->out};
+  const bool last = l == b->model->n - 1; // its columns that the mode needs
+  const float *head[] = {b->head, b->bias};
+  char text[2 * CELI_LAYER_PARAMS][TEXT];
+  const char *inputs[2 * CELI_LAYER_PARAMS];
+  int n = 0;
+  if (kind == &celi_activation) {
+    add_op(b, &celi_activations[layer->layer.activation].onnx, NULL, 0, layer->index);
+    return;
   }
-  add_activation(b, l);
+  for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+    int64_t rows, columns;
+    kind->shape(&node, k, &rows, &columns);
+    snprintf(text[n], TEXT, "%s%d", kind->export_name[k], layer->index);
+    add_tensor(b, text[n], last ? head[k] : layer->param[k],
+               rows   ? rows
+               : last ? b->C
+                      : columns,
+               rows ? last ? b->C : columns : 0);
+    inputs[n] = text[n];
+    n++;
+  }
+  for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+    if (!layer->state[k]) continue;
+    snprintf(text[n], TEXT, "%s%d", kind->export_state[k], layer->index);
+    add_tensor(b, text[n], layer->state[k], layer->out, 0);
+    inputs[n] = text[n];
+    n++;
+  }
+  add_op(b, &kind->onnx, inputs, n, layer->index);
 }
 
 static void add_choice(Builder *b, int64_t axis) {
@@ -237,8 +263,8 @@ static void add_output(Builder *b) {
 /// Columns [0, A) of the last layer; of several choices each one's columns, filled up to as many as the most have.
 static CelStatus copy_head(Builder *b) {
   const CeliModel *model = b->model;
-  const int l = model->L - 1;
-  const int64_t in = model->width[l], out = model->width[l + 1], K = model->choices ? model->K : 1;
+  const CeliModelLayer *last = &model->layer[model->n - 1];
+  const int64_t in = last->in, out = last->out, K = model->choices ? model->K : 1;
   int64_t most = model->policy.A, from = 0;
   for (int64_t k = 0; model->choices && k < K; k++)
     most = k == 0 || (int64_t)model->choices[k] > most ? (int64_t)model->choices[k] : most;
@@ -250,9 +276,9 @@ static CelStatus copy_head(Builder *b) {
   for (int64_t k = 0; k < K; k++) {
     const int64_t n = model->choices ? (int64_t)model->choices[k] : most;
     for (int64_t i = 0; i < in; i++)
-      memcpy(b->head + i * b->C + k * most, model->W[l] + i * out + from,
+      memcpy(b->head + i * b->C + k * most, last->param[0] + i * out + from,
              (size_t)n * sizeof(float));
-    memcpy(b->bias + k * most, model->b[l] + from, (size_t)n * sizeof(float));
+    memcpy(b->bias + k * most, last->param[1] + from, (size_t)n * sizeof(float));
     from += n;
   }
   return CEL_OK;
@@ -323,12 +349,12 @@ static CelStatus write_graph(Builder *b, const char *out, const char *name) {
   graph.name = (char *)name;
   Celi__Onnx__OperatorSet opset = CELI__ONNX__OPERATOR_SET__INIT, *opsets[] = {&opset};
   opset.has_version = 1;
-  opset.version = model->layer_norm ? OPSET_LAYER_NORM : OPSET;
+  opset.version = b->opset;
   Celi__Onnx__StringEntry entry = CELI__ONNX__STRING_ENTRY__INIT, *entries[] = {&entry};
   entry.key = (char *)"algo", entry.value = algo;
   Celi__Onnx__Model file = CELI__ONNX__MODEL__INIT;
   file.has_ir_version = 1;
-  file.ir_version = model->layer_norm ? IR_LAYER_NORM : IR;
+  file.ir_version = b->ir;
   file.producer_name = (char *)"celsius";
   file.producer_version = version;
   file.graph = &graph;
@@ -341,10 +367,12 @@ CelStatus celi_export_onnx(const CeliModel *model, const char *out, const char *
   Builder *b = calloc(1, sizeof *b);
   if (!b) return cel_fail(CEL_E_MEMORY, "no memory for an export");
   b->model = model;
+  b->opset = OPSET;
+  b->ir = IR;
   CelStatus status = copy_head(b);
   if (!status) {
     add_input(b);
-    for (int l = 0; l < model->L; l++) add_layer(b, l);
+    for (int l = 0; l < model->n; l++) add_layer(b, l);
     add_output(b);
     status = write_graph(b, out, name);
   }

@@ -27,39 +27,43 @@ static void add(StateDict *dict, const char *name, const float *data, int64_t ro
   memcpy(&tensor->data, &data, sizeof tensor->data); // only read from, though not const
 }
 
-/// Outputs [first, first + n) of a layer: its weight (n, in), transposed, and bias.
-static void add_layer(StateDict *dict, const char *name, const CeliModel *model, int l,
-                      int64_t first, int64_t n) {
+/// Outputs [first, first + n) of a dense layer: its weight (n, in), transposed, and bias.
+static void add_dense(StateDict *dict, const char *name, const CeliModelLayer *layer, int64_t first,
+                      int64_t n) {
   char full[CEL_NAME_MAX];
-  const int64_t in = model->width[l], out = model->width[l + 1];
+  const int64_t in = layer->in, out = layer->out;
   float *Wt = malloc((size_t)(in * n) * sizeof *Wt);
   if (!Wt) {
     dict->failed = true;
     return;
   }
   for (int64_t j = 0; j < n; j++)
-    for (int64_t i = 0; i < in; i++) Wt[j * in + i] = model->W[l][i * out + first + j];
+    for (int64_t i = 0; i < in; i++) Wt[j * in + i] = layer->param[0][i * out + first + j];
   dict->owned[dict->n] = true;
   snprintf(full, sizeof full, "%s.weight", name);
   add(dict, full, Wt, n, in);
   snprintf(full, sizeof full, "%s.bias", name);
-  add(dict, full, model->b[l] + first, n, 0);
+  add(dict, full, layer->param[1] + first, n, 0);
 }
 
+/// All layers but the last, by their place in nn.Sequential, under PyTorch's names.
 static void add_hidden(StateDict *dict, const CeliModel *model) {
-  int place = 0; // in nn.Sequential
-  for (int l = 0; l < model->L - 1; l++) {
+  static const char *const params[] = {"weight", "bias"}, *const stats[] = {"running_mean",
+                                                                            "running_var"};
+  for (int l = 0; l < model->n - 1; l++) {
+    const CeliModelLayer *layer = &model->layer[l];
     char name[CEL_NAME_MAX];
-    const int64_t width = model->width[l + 1];
-    snprintf(name, sizeof name, "net.%d", place++);
-    add_layer(dict, name, model, l, 0, width);
-    if (model->layer_norm) {
-      snprintf(name, sizeof name, "net.%d.weight", place);
-      add(dict, name, model->g[l], width, 0);
-      snprintf(name, sizeof name, "net.%d.bias", place++);
-      add(dict, name, model->h[l], width, 0);
+    snprintf(name, sizeof name, "net.%d", l);
+    if (layer->layer.kind == &celi_dense) {
+      add_dense(dict, name, layer, 0, layer->out);
+      continue;
     }
-    place++; // the activation
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+      snprintf(name, sizeof name, "net.%d.%s", l, params[k]);
+      if (layer->param[k]) add(dict, name, layer->param[k], layer->out, 0);
+      snprintf(name, sizeof name, "net.%d.%s", l, stats[k]);
+      if (layer->state[k]) add(dict, name, layer->state[k], layer->out, 0);
+    }
   }
 }
 
@@ -77,13 +81,12 @@ static void add_choices(StateDict *dict, const CeliModel *model) {
 }
 
 static void add_all(StateDict *dict, const CeliModel *model) {
-  const int last = model->L - 1;
+  const CeliModelLayer *last = &model->layer[model->n - 1];
   const int64_t A = model->policy.A, O = model->O;
   const char *head = model->discrete ? "logits" : "mean";
   add_hidden(dict, model);
-  add_layer(dict, model->policy.sampler ? "output" : head, model, last, 0, A);
-  if (model->width[model->L] == 2 * A && !model->discrete)
-    add_layer(dict, "log_std", model, last, A, A);
+  add_dense(dict, model->policy.sampler ? "output" : head, last, 0, A);
+  if (model->out == 2 * A && !model->discrete) add_dense(dict, "log_std", last, A, A);
   if (model->choices) add_choices(dict, model);
   if (model->obs_shift) {
     add(dict, "obs_shift", model->obs_shift, O, 0);

@@ -3,7 +3,7 @@
 #include "base/arguments.h"
 #include "base/base.h"
 #include "nn/dist.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "rl/bounds.h"
 #include "rl/model.h"
 #include "rl/normalizer.h"
@@ -15,8 +15,8 @@ struct CelPolicy {
   CelSpace observation, action;
   CeliDistSpec dist;
   CelTensors *tensors;
-  CeliMlp actor;
-  CeliMlpPass pass;
+  CeliNet actor;
+  CeliPass pass;
   int64_t O, A, W; ///< observation, action, random numbers that an action takes
   bool sampler, sde;
   float logit_scale;
@@ -33,20 +33,13 @@ static CelStatus declare(CelPolicy *policy, const char *name, float **place, int
 }
 
 static CelStatus declare_all(CelPolicy *policy, const CeliModel *model) {
-  CeliMlpSpec spec = {.E = 1,
-                      .in = model->width[0],
-                      .out = model->width[model->L],
-                      .activation = model->policy.activation,
-                      .layer_norm = model->layer_norm};
-  for (int l = 1; l < model->L; l++) {
-    if (model->width[l] > INT32_MAX)
-      return cel_fail(CEL_E_SHAPE, "a layer of %lld units is too wide", (long long)model->width[l]);
-    spec.hidden.v[spec.hidden.n++] = (int32_t)model->width[l];
-  }
+  CeliNetSpec spec = {.E = 1, .in = model->in, .n = model->n};
+  for (int l = 0; l < model->n; l++) spec.layer[l] = model->layer[l].layer;
   // As a target network: no transposes, since nothing is learned here.
-  CELI_TRY(celi_mlp_declare(&policy->actor, policy->tensors, "actor", CEL_TARGET, &spec));
-  CELI_TRY(celi_mlp_declare_pass(&policy->pass, policy->tensors, "act", &policy->actor, 1, false));
-  CELI_TRY(declare(policy, "obs", &policy->obs, model->width[0]));
+  CELI_TRY(celi_net_declare(&policy->actor, policy->tensors, "actor", CEL_TARGET, &spec));
+  CELI_TRY(celi_pass_declare(&policy->pass, policy->tensors, "act", &policy->actor,
+                             (CeliPassSpec){.B = 1}));
+  CELI_TRY(declare(policy, "obs", &policy->obs, model->in));
   CELI_TRY(declare(policy, "noise", &policy->noise, policy->W));
   if (model->log_std) CELI_TRY(declare(policy, "log_std", &policy->log_std, policy->A));
   CELI_TRY(declare(policy, "out", &policy->out, policy->A));
@@ -65,12 +58,15 @@ static void copy(float *to, const float *from, int64_t n) {
 }
 
 static void copy_all(CelPolicy *policy, const CeliModel *model) {
-  const int64_t *width = model->width;
-  for (int l = 0; l < model->L; l++) {
-    copy(policy->actor.W[l], model->W[l], width[l] * width[l + 1]);
-    copy(policy->actor.b[l], model->b[l], width[l + 1]);
-    copy(policy->actor.g[l], model->g[l], width[l + 1]);
-    copy(policy->actor.h[l], model->h[l], width[l + 1]);
+  const CeliNode *node = policy->actor.node;
+  for (int l = 0; l < model->n; l++) {
+    const CeliModelLayer *layer = &model->layer[l];
+    if (layer->layer.kind == &celi_activation && node > policy->actor.node) continue; // merged
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+      if (layer->param[k]) copy(node->param[k], layer->param[k], celi_param_size(node, k));
+      if (layer->state[k]) copy(node->state[k], layer->state[k], node->out);
+    }
+    node++;
   }
   copy(policy->shift, model->obs_shift, policy->O);
   copy(policy->scale, model->obs_scale, policy->O);
@@ -93,7 +89,7 @@ static CelStatus build(CelPolicy *policy, const CeliModel *model) {
                                 .A = policy->A,
                                 .K = model->K,
                                 .choices = model->choices ? policy->action.part[0].high : NULL,
-                                .free_log_std = model->width[model->L] == policy->A,
+                                .free_log_std = model->out == policy->A,
                                 .log_std_min = model->policy.log_std_min,
                                 .log_std_max = model->policy.log_std_max};
   policy->W = celi_dist_noise(&policy->dist);
@@ -101,7 +97,7 @@ static CelStatus build(CelPolicy *policy, const CeliModel *model) {
   CELI_TRY(declare_all(policy, model));
   CELI_TRY(cel_tensors_allocate(policy->tensors));
   policy->pass.X = policy->obs;
-  policy->pass.ldx = model->width[0];
+  policy->pass.ldx = model->in;
   copy_all(policy, model);
   return CEL_OK;
 }
@@ -168,9 +164,9 @@ static CelStatus forward(CelPolicy *policy, const float *obs, const float *noise
   if (policy->sampler) celi_ops()->fill(policy->obs + policy->O, 0, policy->W);
   if (policy->sampler && noise)
     memcpy(policy->obs + policy->O, noise, (size_t)policy->W * sizeof *noise);
-  celi_mlp_forward(&policy->pass, 0, 1);
-  *head = policy->pass.Y[policy->actor.L - 1];
-  for (int64_t i = 0; i < policy->actor.width[policy->actor.L]; i++)
+  celi_net_forward(&policy->pass, 0, 1);
+  *head = celi_pass_output(&policy->pass);
+  for (int64_t i = 0; i < policy->actor.out; i++)
     if (!isfinite((*head)[i]))
       return cel_fail(CEL_E_NAN,
                       "output %lld of the policy is %g at this observation: its weights have grown "
@@ -195,7 +191,7 @@ CelStatus cel_policy_act(CelPolicy *policy, const void *obs, void *action) {
   CELI_TRY(forward(policy, obs, NULL, &head));
   const bool discrete = celi_dist_discrete(&policy->dist);
   celi_dist_mode(&policy->dist, discrete ? action : policy->out, discrete ? 1 : policy->A, head,
-                 policy->actor.width[policy->actor.L], 0, 1);
+                 policy->actor.out, 0, 1);
   if (!discrete) put_action(policy, action);
   return CEL_OK;
 }
@@ -232,11 +228,11 @@ CelStatus cel_policy_sample_noise(CelPolicy *policy, const void *obs, const floa
     return CEL_OK;
   }
   const bool discrete = celi_dist_discrete(&policy->dist);
-  float *logits = policy->pass.Y[policy->actor.L - 1];
+  float *logits = celi_pass_output(&policy->pass);
   for (int64_t i = 0; discrete && policy->logit_scale > 0 && i < policy->A; i++)
     logits[i] *= policy->logit_scale;
   celi_dist_draw_rows(&policy->dist, policy->log_std, discrete ? action : policy->out, policy->A,
-                      head, policy->actor.width[policy->actor.L], noise, policy->W, 0, 1);
+                      head, policy->actor.out, noise, policy->W, 0, 1);
   if (!discrete) put_action(policy, action);
   return CEL_OK;
 }

@@ -31,9 +31,9 @@ enum { EULER, SEMI_IMPLICIT };
 #define AT(member) offsetof(CartPole, member)
 static const CelField fields[] = {
     {"sutton_barto_reward", CEL_FIELD_BOOL, AT(sutton_barto_reward), "false", 0, 0, "", NULL, NULL,
-     "reward 0 a step and -1 for the last one, instead of 1 a step", ""},
+     "reward 0 per step and -1 for the last, instead of 1 per step", ""},
     {"gravity", CEL_FIELD_DOUBLE, AT(gravity), "9.8", 0, 1000, "m/s^2", NULL, NULL,
-     "pull of gravity", ""},
+     "acceleration of gravity", ""},
     {"masscart", CEL_FIELD_DOUBLE, AT(masscart), "1", 1e-6, 1e6, "kg", NULL, NULL,
      "mass of the cart", ""},
     {"masspole", CEL_FIELD_DOUBLE, AT(masspole), "0.1", 1e-6, 1e6, "kg", NULL, NULL,
@@ -42,18 +42,17 @@ static const CelField fields[] = {
      "half the length of the pole", ""},
     {"force_mag", CEL_FIELD_DOUBLE, AT(force_mag), "10", 0, 1e6, "N", NULL, NULL, "force of a push",
      ""},
-    {"tau", CEL_FIELD_DOUBLE, AT(tau), "0.02", 1e-6, 1, "s", NULL, NULL,
-     "time from one step to the next", ""},
+    {"tau", CEL_FIELD_DOUBLE, AT(tau), "0.02", 1e-6, 1, "s", NULL, NULL, "time step", ""},
     {"kinematics_integrator", CEL_FIELD_ENUM, AT(kinematics_integrator), "euler", 0, 0, "",
-     "euler|semi-implicit", NULL, "how positions follow from accelerations", ""},
+     "euler|semi-implicit", NULL, "integration of the equations of motion", ""},
     {"theta_threshold", CEL_FIELD_DOUBLE, AT(theta_threshold), "0.20943951023931953", 0, 1e3, "rad",
-     NULL, NULL, "the episode ends where the pole leans more than this", ""},
+     NULL, NULL, "angle of the pole beyond which the episode ends", ""},
     {"x_threshold", CEL_FIELD_DOUBLE, AT(x_threshold), "2.4", 0, 1e6, "m", NULL, NULL,
-     "the episode ends where the cart is farther out than this", ""},
+     "distance of the cart from the middle beyond which the episode ends", ""},
     {"start_low", CEL_FIELD_DOUBLE, AT(start_low), "-0.05", -1e3, 1e3, "", NULL, NULL,
-     "an episode starts with all four states uniform from here ...", ""},
+     "lower end of the uniform initial states (all four)", ""},
     {"start_high", CEL_FIELD_DOUBLE, AT(start_high), "0.05", -1e3, 1e3, "", NULL, NULL,
-     "... to here", ""},
+     "upper end of the uniform initial states", ""},
     {0}};
 #undef AT
 

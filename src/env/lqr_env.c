@@ -32,23 +32,25 @@ enum { RANDOM, SCALAR, OSCILLATOR, CHAIN };
 static const CelField fields[] = {
     {"problem", CEL_FIELD_ENUM, AT(problem), "oscillator", 0, 0, "",
      "random|scalar|oscillator|chain", NULL,
-     "random matrices; one state; a damped mass on a spring; dimension/2 such masses in a row", ""},
+     "the problem: random matrices; one state; a damped mass on a spring; dimension/2 such masses "
+     "in a row",
+     ""},
     {"dimension", CEL_FIELD_INT, AT(dimension), "4", 1, CEL_LQR_MAX, "", NULL, NULL,
-     "states of the random problem and the chain", ""},
+     "number of states of the random problem and the chain", ""},
     {"actions", CEL_FIELD_INT, AT(actions), "2", 1, CEL_LQR_MAX, "", NULL, NULL,
-     "actions of the random problem", ""},
+     "number of actions of the random problem", ""},
     {"problem_seed", CEL_FIELD_U64, AT(problem_seed), "0", 0, 0, "", NULL, NULL,
      "seed of the random problem's matrices", ""},
     {"radius", CEL_FIELD_DOUBLE, AT(radius), "0.9", 0, 0.999, "", NULL, NULL,
      "spectral norm of the random problem's A", ""},
     {"noise", CEL_FIELD_DOUBLE, AT(noise), "0.1", 0, 1e3, "", NULL, NULL,
-     "standard deviation of the noise on each state, a step", ""},
+     "standard deviation of the noise on each state per step", ""},
     {"start", CEL_FIELD_DOUBLE, AT(start), "1", 0, 1e3, "", NULL, NULL,
-     "standard deviation of each state where an episode starts", ""},
+     "standard deviation of each initial state", ""},
     {"action_cost", CEL_FIELD_DOUBLE, AT(action_cost), "0.1", 1e-6, 1e6, "", NULL, NULL,
-     "R is this times the identity; Q is the identity", ""},
+     "cost of actions: R is this times the identity, Q is the identity", ""},
     {"action_limit", CEL_FIELD_DOUBLE, AT(action_limit), "0", 0, 1e6, "", NULL, NULL,
-     "bound of each action; 0: none, as the exact solution supposes", ""},
+     "bound of each action; 0: none, as the exact solution requires", ""},
     {0}};
 #undef AT
 

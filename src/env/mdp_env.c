@@ -35,23 +35,25 @@ enum { REPEAT, REFUSE };
 #define ARGUMENTS_ROW                                                                              \
   {                                                                                                \
     "arguments", CEL_FIELD_PATH, AT(arguments), NULL, 0, 0, "", NULL, NULL,                        \
-        "the generator's arguments, \"states=100 branching=3\"", ""                                \
+        "arguments of the generator, such as \"states=100 branching=3\"", ""                       \
   }
 #define UNAVAILABLE_ROW                                                                            \
   {                                                                                                \
     "unavailable", CEL_FIELD_ENUM, AT(unavailable), "repeat", 0, 0, "", "repeat|refuse", NULL,     \
-        "an action that a state has not: does as the (a mod n)th of its n, or is an error", ""     \
+        "a missing action: repeat substitutes number (a mod n) of the state's n actions; refuse "  \
+        "is an error",                                                                             \
+        ""                                                                                         \
   }
 static const CelField fields[] = {
     {"generator", CEL_FIELD_STRING, AT(generator), "frozenlake-8x8", 0, 0, "", NULL, NULL,
-     "generator of the problem, where no file is given: garnet, grid, taxi, ...", ""},
+     "generator of the problem when there is no file: garnet, grid, taxi, ...", ""},
     ARGUMENTS_ROW,
     {"file", CEL_FIELD_PATH, AT(file), NULL, 0, 0, "", NULL, NULL,
-     "file of the problem, in any format that `celsius solve` reads", ""},
+     "file of the problem in any format that `celsius solve` reads", ""},
     {"discount", CEL_FIELD_AUTO, AT(discount), "auto", 0, 1, "", NULL, NULL,
-     "discount of a file that has none; nothing that is learned depends on it", ""},
+     "discount for a file that has none; learning does not depend on it", ""},
     {"reward", CEL_FIELD_STRING, AT(reward), NULL, 0, 0, "", NULL, NULL,
-     "of PRISM's files with several reward structures: the one that counts, by name or number", ""},
+     "reward structure of a PRISM file that has several, by name or number", ""},
     UNAVAILABLE_ROW,
     {0}};
 /// Of a problem with an id of its own: which generator is known.

@@ -22,23 +22,23 @@ typedef struct MountainCarContinuous {
 #define AT(member) offsetof(MountainCarContinuous, member)
 static const CelField fields[] = {
     {"goal_velocity", CEL_FIELD_DOUBLE, AT(goal_velocity), "0", -1e3, 1e3, "1/step", NULL, NULL,
-     "speed to have at the goal", ""},
+     "least speed at the goal", ""},
     {"goal_position", CEL_FIELD_DOUBLE, AT(goal_position), "0.45", -1e3, 1e3, "", NULL, NULL,
-     "where the flag stands", ""},
+     "position of the goal", ""},
     {"min_position", CEL_FIELD_DOUBLE, AT(min_position), "-1.2", -1e3, 1e3, "", NULL, NULL,
-     "left end of the road, which stops the car", ""},
+     "left end of the road, where the car stops", ""},
     {"max_position", CEL_FIELD_DOUBLE, AT(max_position), "0.6", -1e3, 1e3, "", NULL, NULL,
      "right end of the road", ""},
     {"max_speed", CEL_FIELD_DOUBLE, AT(max_speed), "0.07", 1e-6, 1e3, "1/step", NULL, NULL,
-     "the speed is cut off here", ""},
+     "largest speed", ""},
     {"power", CEL_FIELD_DOUBLE, AT(power), "0.0015", 0, 1e3, "1/step^2", NULL, NULL,
-     "what the engine at full throttle adds to the speed in a step", ""},
+     "speed that the engine at full throttle adds per step", ""},
     {"gravity", CEL_FIELD_DOUBLE, AT(gravity), "0.0025", 0, 1e3, "1/step^2", NULL, NULL,
-     "what the steepest slope takes from it", ""},
+     "speed that the steepest slope takes away per step", ""},
     {"start_low", CEL_FIELD_DOUBLE, AT(start_low), "-0.6", -1e3, 1e3, "", NULL, NULL,
-     "an episode starts at rest, uniform from here ...", ""},
+     "lower end of the uniform initial position; the car starts at rest", ""},
     {"start_high", CEL_FIELD_DOUBLE, AT(start_high), "-0.4", -1e3, 1e3, "", NULL, NULL,
-     "... to here", ""},
+     "upper end of the uniform initial position", ""},
     {0}};
 #undef AT
 

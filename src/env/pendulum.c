@@ -22,19 +22,19 @@ typedef struct Pendulum {
 
 #define AT(member) offsetof(Pendulum, member)
 static const CelField fields[] = {
-    {"g", CEL_FIELD_DOUBLE, AT(g), "10", 0, 1000, "m/s^2", NULL, NULL, "pull of gravity", ""},
+    {"g", CEL_FIELD_DOUBLE, AT(g), "10", 0, 1000, "m/s^2", NULL, NULL, "acceleration of gravity",
+     ""},
     {"m", CEL_FIELD_DOUBLE, AT(m), "1", 1e-6, 1e6, "kg", NULL, NULL, "mass of the rod", ""},
     {"l", CEL_FIELD_DOUBLE, AT(l), "1", 1e-3, 1e3, "m", NULL, NULL, "length of the rod", ""},
-    {"dt", CEL_FIELD_DOUBLE, AT(dt), "0.05", 1e-6, 1, "s", NULL, NULL,
-     "time from one step to the next", ""},
+    {"dt", CEL_FIELD_DOUBLE, AT(dt), "0.05", 1e-6, 1, "s", NULL, NULL, "time step", ""},
     {"max_speed", CEL_FIELD_DOUBLE, AT(max_speed), "8", 1e-6, 1e6, "rad/s", NULL, NULL,
-     "the speed is cut off here", ""},
+     "largest speed", ""},
     {"max_torque", CEL_FIELD_DOUBLE, AT(max_torque), "2", 1e-6, 1e6, "N m", NULL, NULL,
-     "bound of the action", ""},
+     "bound of the torque", ""},
     {"x_init", CEL_FIELD_DOUBLE, AT(x_init), "3.141592653589793", 0, 1e3, "rad", NULL, NULL,
-     "an episode starts with an angle uniform between minus and plus this", ""},
+     "the initial angle is uniform between minus and plus this", ""},
     {"y_init", CEL_FIELD_DOUBLE, AT(y_init), "1", 0, 1e3, "rad/s", NULL, NULL,
-     "and a speed likewise", ""},
+     "the initial speed is uniform between minus and plus this", ""},
     {0}};
 #undef AT
 

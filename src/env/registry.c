@@ -35,9 +35,11 @@ static struct {
 #define AT(member) offsetof(CelEnvOptions, member)
 static const CelField option_fields[] = {
     {"max_episode_steps", CEL_FIELD_INT, AT(max_episode_steps), "-1", -1, 1e15, "steps", NULL, NULL,
-     "time limit of an episode; 0: none; -1: the environment's own", ""},
+     "time limit of an episode; -1: the environment's own; 0: none", ""},
     {"action_repeat", CEL_FIELD_INT, AT(action_repeat), "1", 1, 1e6, "steps", NULL, NULL,
-     "each action is applied this many times, rewards added up", ""},
+     "times that each action is applied; rewards are summed; raise it when the time step is too "
+     "short to learn from",
+     ""},
     {0}};
 #undef AT
 

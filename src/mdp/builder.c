@@ -1,11 +1,12 @@
-/// Building a CelMdp in one pass: states in order, their actions in order, transitions in any.
+/// Builds a CelMdp in one pass. States come in order, and so do the actions of a state. Transitions
+/// of an action may come in any order.
 ///
-/// The open pair's transitions wait in a buffer of their own. When it is closed they are sorted by (next
-/// state, ends), those that agree in both are merged, the row is checked and divided by its sum, and
-/// appended to the arrays that become the problem's own: nothing is copied at the end. What few problems
-/// need (rewards by transition, ends, action numbers) is made where the first case of it appears.
+/// The transitions of the open state-action pair wait in a buffer. Closing the pair sorts them by
+/// next state and end flag, merges equal ones, checks the row, divides it by its sum, and appends
+/// it to arrays that the finished CelMdp takes over without a copy. Arrays that few MDPs need
+/// (rewards per transition, end flags, action numbers) are created at their first use.
 ///
-///     P(s'|s,a) = p(s') / sum p,   r(s,a,s') = r + sum p r' / sum p over those merged,
+///     P(s'|s,a) = p(s') / sum p,   r(s,a,s') = r + sum p r' / sum p over merged transitions,
 ///     r(s,a) = sum_s' P(s'|s,a) r(s,a,s')
 #include "base/arguments.h"
 #include "base/base.h"
@@ -18,7 +19,7 @@
 
 /// A transition of the open pair.
 typedef struct Entry {
-  int64_t next, order; ///< order: of coming, so that sums have one order too
+  int64_t next, order; ///< order of arrival, so that sums always add in the same order
   double probability, reward;
   bool ends;
 } Entry;
@@ -28,13 +29,13 @@ struct CelMdpBuilder {
   int64_t horizon, states, pairs, transitions;
   bool built;
   // The open pair is the last one.
-  int64_t state, number; ///< its state (-1: no pair yet) and action
-  double base;           ///< its r(s,a), to which the transitions' rewards are added
+  int64_t state, number; ///< state (-1: no pair yet) and action of the last pair
+  double base;           ///< its r(s,a); transition rewards are added to it
   bool open;
   Entry *entry; ///< (entries,)
   int64_t entries, entry_capacity;
-  // The problem's arrays, see CelMdp; those that are made when they are needed are NULL before.
-  int64_t *pair; ///< (states + 1) filled in up to `state`
+  // The arrays of the CelMdp. Optional arrays are NULL until they are needed.
+  int64_t *pair; ///< (states + 1), filled up to `state`
   int64_t pair_capacity, transition_capacity;
   int64_t *row; ///< (pairs + 1)
   double *reward;
@@ -51,7 +52,7 @@ struct CelMdpBuilder {
   char name[CEL_TEXT_MAX];
 };
 
-// ---- life
+// ---- create, destroy
 
 CelStatus cel_mdp_builder_create(CelMdpBuilder **out, int64_t states, double discount,
                                  int64_t horizon) {
@@ -59,15 +60,15 @@ CelStatus cel_mdp_builder_create(CelMdpBuilder **out, int64_t states, double dis
   CELI_FLOATS(CELI_IEEE);
   CelMdpBuilder *builder;
   if (states < 1) {
-    return cel_fail(CEL_E_RANGE, "%" PRId64 " states: a problem has one at least", states);
+    return cel_fail(CEL_E_RANGE, "%" PRId64 " states: an MDP needs at least one", states);
   }
   size_t bytes;
   if (!celi_size_mul((size_t)states, 2 * sizeof(int64_t), &bytes) || states == INT64_MAX) {
-    return cel_fail(CEL_E_RANGE, "%" PRId64 " states are too many", states);
+    return cel_fail(CEL_E_RANGE, "%" PRId64 " states are too many to address", states);
   }
   CELI_TRY(celi_mdp_check_discount(discount, horizon));
   CELI_TRY(celi_mdp_room(bytes, "that many states"));
-  CELI_TRY(celi_alloc(&builder, 1, sizeof *builder, "a builder of finite problems"));
+  CELI_TRY(celi_alloc(&builder, 1, sizeof *builder, "an MDP builder"));
   memset(builder, 0, sizeof *builder);
   CelStatus status = celi_alloc(&builder->pair, (size_t)states + 1, sizeof(int64_t), "states");
   if (status != CEL_OK) {
@@ -82,7 +83,7 @@ CelStatus cel_mdp_builder_create(CelMdpBuilder **out, int64_t states, double dis
   return CEL_OK;
 }
 
-/// Frees the arrays, or, once they are the problem's, forgets them.
+/// Frees the arrays if `release` is set. Otherwise the CelMdp owns them now.
 static void drop(CelMdpBuilder *builder, bool release) {
   void *blocks[] = {builder->pair,        builder->row,        builder->reward,
                     builder->action,      builder->next32,     builder->next64,
@@ -102,14 +103,14 @@ void cel_mdp_builder_destroy(CelMdpBuilder *builder) {
 
 static CelStatus fail_if_built(const CelMdpBuilder *builder) {
   if (!builder->built) return CEL_OK;
-  return cel_fail(CEL_E_STATE, "this builder has built its problem and is empty; make another one");
+  return cel_fail(CEL_E_STATE, "this builder has already built its MDP; create another builder");
 }
 
-// ---- room
+// ---- memory
 
 static CelStatus resize_pairs(CelMdpBuilder *builder, int64_t capacity) {
   const size_t n = (size_t)capacity;
-  CELI_TRY(celi_resize(&builder->row, n + 1, sizeof *builder->row, "pairs of state and action"));
+  CELI_TRY(celi_resize(&builder->row, n + 1, sizeof *builder->row, "state-action pairs"));
   CELI_TRY(celi_resize(&builder->reward, n, sizeof *builder->reward, "rewards"));
   if (builder->action) {
     CELI_TRY(celi_resize(&builder->action, n, sizeof *builder->action, "action numbers"));
@@ -134,13 +135,13 @@ static CelStatus resize_transitions(CelMdpBuilder *builder, int64_t capacity) {
     CELI_TRY(celi_resize(&builder->reward_next, n, sizeof *builder->reward_next, "rewards"));
   }
   if (builder->ends) {
-    CELI_TRY(celi_resize(&builder->ends, n, sizeof *builder->ends, "ends of episodes"));
+    CELI_TRY(celi_resize(&builder->ends, n, sizeof *builder->ends, "end flags of transitions"));
   }
   builder->transition_capacity = capacity;
   return CEL_OK;
 }
 
-/// Half as much again, and `needed` at least.
+/// One and a half times `capacity`, but at least `needed`.
 static int64_t grown(int64_t capacity, int64_t needed) {
   const int64_t more = capacity + capacity / 2 + 64;
   return more > needed ? more : needed;
@@ -155,8 +156,9 @@ CelStatus cel_mdp_builder_reserve(CelMdpBuilder *builder, int64_t pairs, int64_t
       !celi_size_mul((size_t)pairs, 16, &of_pairs) ||
       !celi_size_mul((size_t)transitions, wide(builder) ? 16 : 12, &of_transitions) ||
       !celi_size_add(of_pairs, of_transitions, &bytes)) {
-    return cel_fail(CEL_E_MEMORY, "%" PRId64 " pairs and %" PRId64 " transitions are too many",
-                    pairs, transitions);
+    return cel_fail(CEL_E_MEMORY,
+                    "%" PRId64 " pairs and %" PRId64 " transitions are too many to address", pairs,
+                    transitions);
   }
   CELI_TRY(celi_mdp_room(bytes, "that many transitions"));
   if (pairs > builder->pair_capacity) CELI_TRY(resize_pairs(builder, pairs));
@@ -166,7 +168,7 @@ CelStatus cel_mdp_builder_reserve(CelMdpBuilder *builder, int64_t pairs, int64_t
   return CEL_OK;
 }
 
-// ---- a row is closed
+// ---- closing a row
 
 static bool before(const Entry *a, const Entry *b) {
   if (a->next != b->next) return a->next < b->next;
@@ -195,7 +197,7 @@ static void sort_entries(Entry *entry, int64_t n) {
   }
 }
 
-/// Neighbours with the same next state and end become one. Returns how many are left.
+/// Merges adjacent transitions with the same next state and end flag. Returns how many remain.
 static int64_t merge(Entry *entry, int64_t n) {
   int64_t last = 0;
   for (int64_t i = 1; i < n; i++) {
@@ -206,7 +208,8 @@ static int64_t merge(Entry *entry, int64_t n) {
       continue;
     }
     const double sum = to->probability + from->probability;
-    if (to->reward < from->reward || to->reward > from->reward) { // else it stays to the bit
+    // equal rewards stay bit-identical
+    if (to->reward < from->reward || to->reward > from->reward) {
       to->reward = to->reward * (to->probability / sum) + from->reward * (from->probability / sum);
     }
     to->probability = sum;
@@ -216,7 +219,7 @@ static int64_t merge(Entry *entry, int64_t n) {
 
 static double sum_entries(const Entry *entry, int64_t n) {
   double sum = 0.0, lost = 0.0;
-  for (int64_t i = 0; i < n; i++) { // as celi_mdp_sum
+  for (int64_t i = 0; i < n; i++) { // the same sum as celi_mdp_sum
     const double x = entry[i].probability, next = sum + x;
     lost += sum >= x ? (sum - next) + x : (x - next) + sum;
     sum = next;
@@ -224,7 +227,7 @@ static double sum_entries(const Entry *entry, int64_t n) {
   return sum + lost;
 }
 
-/// From here on every transition has a reward of its own: those before have their pair's.
+/// Creates rewards per transition. Earlier transitions get the reward of their pair.
 static CelStatus begin_reward_next(CelMdpBuilder *builder) {
   CELI_TRY(celi_alloc(&builder->reward_next, (size_t)builder->transition_capacity,
                       sizeof *builder->reward_next, "rewards"));
@@ -238,12 +241,12 @@ static CelStatus begin_reward_next(CelMdpBuilder *builder) {
 
 static CelStatus begin_ends(CelMdpBuilder *builder) {
   CELI_TRY(celi_alloc(&builder->ends, (size_t)builder->transition_capacity, sizeof *builder->ends,
-                      "ends of episodes"));
+                      "end flags of transitions"));
   memset(builder->ends, 0, (size_t)builder->transitions);
   return CEL_OK;
 }
 
-/// Makes the arrays that the n merged entries are the first to need.
+/// Creates the arrays that the n merged transitions are the first to need.
 static CelStatus make_room(CelMdpBuilder *builder, int64_t n, bool *rewards_differ) {
   bool ends = false;
   *rewards_differ = false;
@@ -261,19 +264,19 @@ static CelStatus make_room(CelMdpBuilder *builder, int64_t n, bool *rewards_diff
   return CEL_OK;
 }
 
-/// What a row or start of that sum is divided by: 1 where it is as near to it as a division would bring it, so
-/// that a problem which is saved and loaded keeps its bits.
+/// The divisor of a row or initial distribution with this sum. It is 1 when dividing could not
+/// bring the sum closer to 1. This keeps the bits of an MDP that is saved and loaded.
 static double divisor(double sum, int64_t n) {
   return n > 1 && fabs(sum - 1.0) <= DBL_EPSILON ? 1.0 : sum;
 }
 
-/// Appends the n merged entries, their probabilities divided by `sum`.
+/// Appends the n merged transitions with their probabilities divided by `sum`.
 static void append(CelMdpBuilder *builder, int64_t n, double sum, bool rewards_differ) {
   double reward = rewards_differ ? 0.0 : builder->entry[0].reward;
   for (int64_t i = 0; i < n; i++) {
     const Entry *entry = &builder->entry[i];
     const int64_t t = builder->transitions + i;
-    const double probability = fmin(entry->probability / sum, 1.0); // of a sum rounded up
+    const double probability = fmin(entry->probability / sum, 1.0); // the sum may be rounded
     builder->probability[t] = probability;
     if (builder->next32) {
       builder->next32[t] = (uint32_t)entry->next;
@@ -292,16 +295,17 @@ static void append(CelMdpBuilder *builder, int64_t n, double sum, bool rewards_d
 static CelStatus fail_sum(const CelMdpBuilder *builder, double sum) {
   return cel_fail(CEL_E_RANGE,
                   "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
-                  " transition%s sum to %.15g, not to 1",
+                  " transition%s sum to %.15g; they must sum to 1",
                   builder->state, builder->number, builder->entries, celi_s(builder->entries), sum);
 }
 
-/// Rewards that are finite one by one may add up to one that is not.
+/// Two finite rewards may add up to an infinite one.
 static CelStatus check_rewards(const CelMdpBuilder *builder) {
   for (int64_t i = 0; i < builder->entries; i++) {
     if (isfinite(builder->base + builder->entry[i].reward)) continue;
     return cel_fail(CEL_E_RANGE,
-                    "state %" PRId64 ", action %" PRId64 ": rewards %g and %g overflow",
+                    "state %" PRId64 ", action %" PRId64
+                    ": the sum of rewards %g and %g overflows; scale them down",
                     builder->state, builder->number, builder->base, builder->entry[i].reward);
   }
   return CEL_OK;
@@ -310,13 +314,15 @@ static CelStatus check_rewards(const CelMdpBuilder *builder) {
 static CelStatus close_row(CelMdpBuilder *builder) {
   if (!builder->open) return CEL_OK;
   if (builder->entries == 0) {
-    return cel_fail(CEL_E_RANGE, "state %" PRId64 ", action %" PRId64 ": it has no transition",
+    return cel_fail(CEL_E_RANGE,
+                    "state %" PRId64 ", action %" PRId64
+                    " has no transition; add one with cel_mdp_transition",
                     builder->state, builder->number);
   }
   CELI_TRY(check_rewards(builder));
   sort_entries(builder->entry, builder->entries);
   builder->entries = merge(builder->entry, builder->entries);
-  const double sum = sum_entries(builder->entry, builder->entries); // none of them is above it
+  const double sum = sum_entries(builder->entry, builder->entries); // never smaller than one entry
   if (!celi_mdp_is_one(sum)) return fail_sum(builder, sum);
   bool rewards_differ;
   CELI_TRY(make_room(builder, builder->entries, &rewards_differ));
@@ -332,28 +338,31 @@ static CelStatus check_pair(const CelMdpBuilder *builder, int64_t state, int64_t
                             double reward) {
   if (state < 0 || state >= builder->states) {
     return cel_fail(CEL_E_RANGE,
-                    "state %" PRId64 ", action %" PRId64 ": the states are 0 to %" PRId64, state,
-                    action, builder->states - 1);
+                    "state %" PRId64 ", action %" PRId64
+                    ": the state is out of range; states are 0 to %" PRId64,
+                    state, action, builder->states - 1);
   }
   if (action < 0 || action >= INT32_MAX) {
-    return cel_fail(CEL_E_RANGE, "state %" PRId64 ", action %" PRId64 ": actions are 0 to 2^31 - 2",
+    return cel_fail(CEL_E_RANGE,
+                    "state %" PRId64 ", action %" PRId64
+                    ": the action is out of range; actions are 0 to 2^31 - 2",
                     state, action);
   }
   if (state < builder->state || (state == builder->state && action <= builder->number)) {
     return cel_fail(CEL_E_RANGE,
                     "state %" PRId64 ", action %" PRId64 " comes after state %" PRId64
-                    ", action %" PRId64 ": they must rise, and each may come once",
+                    ", action %" PRId64 "; add pairs in ascending order, each once",
                     state, action, builder->state, builder->number);
   }
   if (!isfinite(reward)) {
     return cel_fail(CEL_E_NAN,
-                    "state %" PRId64 ", action %" PRId64 ": its reward %g is not a finite number",
+                    "state %" PRId64 ", action %" PRId64 ": the reward %g is not a finite number",
                     state, action, reward);
   }
   return CEL_OK;
 }
 
-/// From here on every pair has a number: those before are counted from 0 in their state.
+/// Creates action numbers. Earlier pairs are numbered from 0 within their state.
 static CelStatus begin_actions(CelMdpBuilder *builder) {
   CELI_TRY(celi_alloc(&builder->action, (size_t)builder->pair_capacity, sizeof *builder->action,
                       "action numbers"));
@@ -390,19 +399,21 @@ CelStatus cel_mdp_pair(CelMdpBuilder *builder, int64_t state, int64_t action, do
 static CelStatus check_transition(const CelMdpBuilder *builder, int64_t next, double probability,
                                   double reward) {
   if (!builder->open)
-    return cel_fail(CEL_E_STATE, "a transition without a pair: call cel_mdp_pair");
+    return cel_fail(CEL_E_STATE, "a transition was added before any pair; call cel_mdp_pair first");
   CelStatus status = CEL_OK;
   if (next < 0 || next >= builder->states) {
-    status = cel_fail(CEL_E_RANGE, "next state %" PRId64 ": the states are 0 to %" PRId64, next,
-                      builder->states - 1);
+    status =
+        cel_fail(CEL_E_RANGE, "next state %" PRId64 " is out of range; states are 0 to %" PRId64,
+                 next, builder->states - 1);
   } else if (!isfinite(probability)) {
-    status = cel_fail(CEL_E_NAN, "probability %g of next state %" PRId64 " is not a finite number",
-                      probability, next);
+    status =
+        cel_fail(CEL_E_NAN, "the probability %g of next state %" PRId64 " is not a finite number",
+                 probability, next);
   } else if (!celi_mdp_is_probability(probability)) {
-    status = cel_fail(CEL_E_RANGE, "probability %g of next state %" PRId64 " is not in [0, 1]",
+    status = cel_fail(CEL_E_RANGE, "the probability %g of next state %" PRId64 " is not in [0, 1]",
                       probability, next);
   } else if (!isfinite(reward)) {
-    status = cel_fail(CEL_E_NAN, "reward %g of next state %" PRId64 " is not a finite number",
+    status = cel_fail(CEL_E_NAN, "the reward %g of next state %" PRId64 " is not a finite number",
                       reward, next);
   }
   return cel_fail_in(status, "state %" PRId64 ", action %" PRId64 ": ", builder->state,
@@ -437,12 +448,13 @@ CelStatus cel_mdp_start(CelMdpBuilder *builder, int64_t state, double weight) {
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   if (state < 0 || state >= builder->states) {
-    return cel_fail(CEL_E_RANGE, "initial state %" PRId64 ": the states are 0 to %" PRId64, state,
+    return cel_fail(CEL_E_RANGE,
+                    "initial state %" PRId64 " is out of range; states are 0 to %" PRId64, state,
                     builder->states - 1);
   }
   if (!celi_mdp_is_probability(weight)) {
     return cel_fail(isnan(weight) ? CEL_E_NAN : CEL_E_RANGE,
-                    "initial state %" PRId64 ": its probability %g is not in [0, 1]", state,
+                    "initial state %" PRId64 ": the probability %g is not in [0, 1]", state,
                     weight);
   }
   if (!builder->start) {
@@ -485,7 +497,7 @@ CelStatus cel_mdp_set_name(CelMdpBuilder *builder, const char *name) {
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   if (strlen(name) >= sizeof builder->name || !celi_text_plain(name)) {
-    return cel_fail(CEL_E_RANGE, "the problem's name must be a plain text of at most %zu bytes",
+    return cel_fail(CEL_E_RANGE, "the name of the MDP must be printable text of at most %zu bytes",
                     sizeof builder->name - 1);
   }
   strcpy(builder->name, name);
@@ -500,11 +512,11 @@ static CelStatus finish_start(CelMdpBuilder *builder) {
   }
   const double sum = celi_mdp_sum(builder->start, builder->states);
   if (!celi_mdp_is_one(sum)) {
-    return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.15g, not to 1", sum);
+    return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.15g; it must sum to 1", sum);
   }
   const double by = divisor(sum, builder->states);
   for (int64_t s = 0; s < builder->states; s++) {
-    builder->start[s] = fmin(builder->start[s] / by, 1.0); // of a sum rounded up
+    builder->start[s] = fmin(builder->start[s] / by, 1.0); // the sum may be rounded
   }
   return CEL_OK;
 }
@@ -512,8 +524,9 @@ static CelStatus finish_start(CelMdpBuilder *builder) {
 static CelStatus finish(CelMdpBuilder *builder) {
   CELI_TRY(close_row(builder));
   if (builder->pairs == 0) {
-    return cel_fail(CEL_E_RANGE, "none of the %" PRId64 " state%s has an action", builder->states,
-                    celi_s(builder->states));
+    return cel_fail(CEL_E_RANGE,
+                    "none of the %" PRId64 " state%s has an action; add at least one pair",
+                    builder->states, celi_s(builder->states));
   }
   while (builder->state < builder->states) builder->pair[++builder->state] = builder->pairs;
   CELI_TRY(finish_start(builder));
@@ -521,7 +534,7 @@ static CelStatus finish(CelMdpBuilder *builder) {
   return resize_transitions(builder, builder->transitions);
 }
 
-/// Hands every array over.
+/// Hands every array over to the CelMdp.
 static void give(CelMdpBuilder *builder, CeliMdp *model) {
   const void *blocks[] = {builder->pair,        builder->row,        builder->reward,
                           builder->action,      builder->next32,     builder->next64,

@@ -1,7 +1,7 @@
-/// Every promise of a CelMdp, looked at: what comes from a file is believed after this only.
+/// Checks everything that mdp.h guarantees about a CelMdp. Files are trusted only after this check.
 ///
-/// The order matters: `pair` is trusted once it has been walked, then `row` through it, then what lies in
-/// the rows.
+/// The order matters: `row` is read only after `pair` is known to be valid, and transitions only
+/// after `row` is.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "mdp/model.h"
@@ -9,20 +9,21 @@
 #include <math.h>
 #include <string.h>
 
-// ---- numbers of the whole
+// ---- sizes and scalars
 
 CelStatus celi_mdp_check_discount(double discount, int64_t horizon) {
   if (horizon < 0) {
-    return cel_fail(CEL_E_RANGE, "horizon %" PRId64 " is negative (0: infinite)", horizon);
+    return cel_fail(CEL_E_RANGE,
+                    "horizon %" PRId64
+                    " is negative; it must be a number of steps, or 0 for infinite",
+                    horizon);
   }
   if (!(discount >= 0.0 && discount <= 1.0)) {
-    return cel_fail(CEL_E_RANGE, "discount %g is not in [0, 1)", discount);
+    return cel_fail(CEL_E_RANGE, "discount %g is not in [0, 1]", discount);
   }
   if (discount >= 1.0 && horizon == 0) {
-    return cel_fail(
-        CEL_E_RANGE,
-        "discount 1 needs a finite horizon: give horizon, a number of steps, or gamma, a "
-        "discount below 1 such as 0.99");
+    return cel_fail(CEL_E_RANGE, "discount 1 needs a finite horizon; give a horizon in steps, or a "
+                                 "gamma below 1 such as 0.99");
   }
   return CEL_OK;
 }
@@ -30,8 +31,8 @@ CelStatus celi_mdp_check_discount(double discount, int64_t horizon) {
 static CelStatus check_sizes(const CelMdp *mdp) {
   if (mdp->states < 1 || mdp->pairs < 1 || mdp->transitions < 1) {
     return cel_fail(CEL_E_RANGE,
-                    "%" PRId64 " states, %" PRId64 " pairs of state and action, %" PRId64
-                    " transitions: there must be one of each",
+                    "%" PRId64 " states, %" PRId64 " state-action pairs, %" PRId64
+                    " transitions: an MDP needs at least one of each",
                     mdp->states, mdp->pairs, mdp->transitions);
   }
   const char *missing = mdp->pair == NULL                            ? "pair"
@@ -41,18 +42,18 @@ static CelStatus check_sizes(const CelMdp *mdp) {
                         : mdp->reward == NULL                        ? "reward"
                         : mdp->start == NULL                         ? "start"
                                                                      : NULL;
-  if (missing != NULL) return cel_fail(CEL_E_RANGE, "the problem has no array %s", missing);
+  if (missing != NULL) return cel_fail(CEL_E_RANGE, "the array %s of the MDP is missing", missing);
   if (memchr(mdp->name, 0, sizeof mdp->name) == NULL) {
-    return cel_fail(CEL_E_RANGE, "the problem's name has no end");
+    return cel_fail(CEL_E_RANGE, "the name of the MDP has no terminating NUL");
   }
   return celi_mdp_check_discount(mdp->discount, mdp->horizon);
 }
 
-/// What a walk over the problem knows.
+/// State of a check.
 typedef struct Walk {
   const CelMdp *mdp;
-  bool given; ///< by the rule for what is given (model.h)
-  bool exact; ///< so far every probability and sum is what a CelMdp promises
+  bool given; ///< allow the rounding errors of input data (CELI_MDP_GIVEN)
+  bool exact; ///< so far every probability and sum is exact (CELI_MDP_SUM)
 } Walk;
 
 static bool is_probability(Walk *walk, double p) {
@@ -73,14 +74,15 @@ static CelStatus check_pairs(const CelMdp *mdp) {
   if (mdp->pair[0] != 0 || mdp->pair[mdp->states] != mdp->pairs) {
     return cel_fail(CEL_E_RANGE,
                     "pair[0] is %" PRId64 " and pair[%" PRId64 "] is %" PRId64
-                    ": they must be 0 and the number of pairs, %" PRId64,
+                    "; they must be 0 and the number of pairs, %" PRId64,
                     mdp->pair[0], mdp->states, mdp->pair[mdp->states], mdp->pairs);
   }
   for (int64_t s = 0; s < mdp->states; s++) {
     if (mdp->pair[s + 1] < mdp->pair[s]) {
       return cel_fail(CEL_E_RANGE,
-                      "state %" PRId64 ": its pairs end at %" PRId64 " and begin at %" PRId64
-                      " (pair[%" PRId64 "], pair[%" PRId64 "])",
+                      "state %" PRId64 ": its pairs end at %" PRId64
+                      ", before they begin at %" PRId64 " (pair[%" PRId64 "] and pair[%" PRId64
+                      "] must ascend)",
                       s, mdp->pair[s + 1], mdp->pair[s], s + 1, s);
     }
   }
@@ -91,7 +93,8 @@ static CelStatus check_max_actions(const CelMdp *mdp) {
   const int64_t most = celi_mdp_max_actions(mdp->pair, mdp->states);
   if (most == mdp->max_actions) return CEL_OK;
   return cel_fail(CEL_E_RANGE,
-                  "max_actions is %" PRId64 ", but the most actions of a state are %" PRId64,
+                  "max_actions is %" PRId64
+                  ", but the largest number of actions of a state is %" PRId64,
                   mdp->max_actions, most);
 }
 
@@ -101,7 +104,7 @@ static CelStatus check_actions(const CelMdp *mdp, int64_t s) {
     if (mdp->action[p] < least) {
       return cel_fail(CEL_E_RANGE,
                       "state %" PRId64 ": action %" PRId32 " (pair %" PRId64
-                      "): actions are numbered from 0 and rise within a state",
+                      ") is out of order; actions start at 0 or above and ascend within a state",
                       s, mdp->action[p], p);
     }
   }
@@ -112,7 +115,7 @@ static CelStatus check_rows(const CelMdp *mdp) {
   if (mdp->row[0] != 0 || mdp->row[mdp->pairs] != mdp->transitions) {
     return cel_fail(CEL_E_RANGE,
                     "row[0] is %" PRId64 " and row[%" PRId64 "] is %" PRId64
-                    ": they must be 0 and the number of transitions, %" PRId64,
+                    "; they must be 0 and the number of transitions, %" PRId64,
                     mdp->row[0], mdp->pairs, mdp->row[mdp->pairs], mdp->transitions);
   }
   for (int64_t s = 0; s < mdp->states; s++) {
@@ -120,7 +123,8 @@ static CelStatus check_rows(const CelMdp *mdp) {
       if (mdp->row[p + 1] > mdp->row[p]) continue;
       return cel_fail(CEL_E_RANGE,
                       "state %" PRId64 ", action %" PRId64 ": its transitions begin at %" PRId64
-                      " and end at %" PRId64 ": it needs one (row[%" PRId64 "], row[%" PRId64 "])",
+                      " and end at %" PRId64 "; it needs at least one (row[%" PRId64
+                      "], row[%" PRId64 "])",
                       s, cel_mdp_action(mdp, s, p), mdp->row[p], mdp->row[p + 1], p, p + 1);
     }
   }
@@ -135,17 +139,17 @@ CelStatus celi_mdp_check_order(const CelMdp *mdp) {
 
 // ---- rows
 
-/// What is wrong with transition t by itself, or NULL.
+/// Describes what is wrong with transition t alone. NULL if nothing is.
 static const char *wrong_with(Walk *walk, int64_t t) {
   const CelMdp *mdp = walk->mdp;
   const int64_t next = cel_mdp_next(mdp, t);
-  if (next < 0 || next >= mdp->states) return "its next state is none of the problem's";
+  if (next < 0 || next >= mdp->states) return "the next state does not exist";
   const double probability = mdp->probability[t];
-  if (!isfinite(probability)) return "its probability is not a finite number";
-  if (!is_probability(walk, probability)) return "its probability is not in [0, 1]";
+  if (!isfinite(probability)) return "the probability is not a finite number";
+  if (!is_probability(walk, probability)) return "the probability is not in [0, 1]";
   if (mdp->reward_next && !isfinite(mdp->reward_next[t]))
-    return "its reward is not a finite number";
-  if (mdp->ends && mdp->ends[t] > 1) return "whether the episode ends there is neither 0 nor 1";
+    return "the reward is not a finite number";
+  if (mdp->ends && mdp->ends[t] > 1) return "the end flag must be 0 or 1";
   return NULL;
 }
 
@@ -157,11 +161,11 @@ static CelStatus fail_transition(const CelMdp *mdp, int64_t s, int64_t p, int64_
                   s, cel_mdp_action(mdp, s, p), t, cel_mdp_next(mdp, t), mdp->probability[t], what);
 }
 
-/// r(s,a) must be the mean of r(s,a,s'), by the probabilities as they are or divided by their sum, which is `off` from 1.
+/// Checks that r(s,a) is the mean of r(s,a,s'). `off` is the distance of the row's sum from 1.
 static CelStatus check_reward(const CelMdp *mdp, int64_t s, int64_t p, double off) {
   if (!isfinite(mdp->reward[p])) {
     return cel_fail(CEL_E_RANGE,
-                    "state %" PRId64 ", action %" PRId64 ": its reward %g is not a finite number",
+                    "state %" PRId64 ", action %" PRId64 ": the reward %g is not a finite number",
                     s, cel_mdp_action(mdp, s, p), mdp->reward[p]);
   }
   if (mdp->reward_next == NULL) return CEL_OK;
@@ -173,7 +177,7 @@ static CelStatus check_reward(const CelMdp *mdp, int64_t s, int64_t p, double of
   if (fabs(mean - mdp->reward[p]) <= (CELI_MDP_MEAN + 2.0 * off) * size + 1e-300) return CEL_OK;
   return cel_fail(CEL_E_RANGE,
                   "state %" PRId64 ", action %" PRId64
-                  ": its reward is %.17g, but its transitions' rewards make %.17g",
+                  ": the reward is %.17g, but the rewards of its transitions average to %.17g",
                   s, cel_mdp_action(mdp, s, p), mdp->reward[p], mean);
 }
 
@@ -188,7 +192,7 @@ static CelStatus check_row(Walk *walk, int64_t s, int64_t p) {
   if (!is_one(walk, sum)) {
     return cel_fail(CEL_E_RANGE,
                     "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
-                    " transition%s sum to %.15g, not to 1",
+                    " transition%s sum to %.15g; they must sum to 1",
                     s, cel_mdp_action(mdp, s, p), n, celi_s(n), sum);
   }
   return check_reward(mdp, s, p, fabs(sum - 1.0));
@@ -200,15 +204,13 @@ static CelStatus check_start(Walk *walk) {
   const CelMdp *mdp = walk->mdp;
   for (int64_t s = 0; s < mdp->states; s++) {
     if (!is_probability(walk, mdp->start[s])) {
-      return cel_fail(CEL_E_RANGE,
-                      "state %" PRId64 ": episodes start there with probability %g, which is not "
-                      "in [0, 1]",
+      return cel_fail(CEL_E_RANGE, "state %" PRId64 ": the initial probability %g is not in [0, 1]",
                       s, mdp->start[s]);
     }
   }
   const double sum = celi_mdp_sum(mdp->start, mdp->states);
   if (is_one(walk, sum)) return CEL_OK;
-  return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.15g, not to 1", sum);
+  return cel_fail(CEL_E_RANGE, "the initial distribution sums to %.15g; it must sum to 1", sum);
 }
 
 CelStatus celi_mdp_check_grid(const CelMdpGrid *grid, int64_t states) {
@@ -217,23 +219,23 @@ CelStatus celi_mdp_check_grid(const CelMdpGrid *grid, int64_t states) {
       __builtin_mul_overflow(grid->rows, grid->columns, &cells)) {
     return cel_fail(CEL_E_RANGE,
                     "a grid of %" PRId64 " rows, %" PRId64 " columns and %" PRId64
-                    " actions is none",
+                    " actions is invalid; each must be at least 1",
                     grid->rows, grid->columns, grid->actions);
   }
   if (grid->state == NULL || grid->direction == NULL) {
-    return cel_fail(CEL_E_RANGE, "the grid has no states or no directions");
+    return cel_fail(CEL_E_RANGE, "the grid has no array of states or of directions");
   }
   for (int64_t i = 0; i < cells; i++) {
     if (grid->state[i] >= -1 && grid->state[i] < states) continue;
     return cel_fail(CEL_E_RANGE,
-                    "grid cell (%" PRId64 ", %" PRId64 ") is state %" PRId64
-                    "; the states are 0 to %" PRId64 ", and a wall is -1",
+                    "grid cell (%" PRId64 ", %" PRId64 ") has state %" PRId64
+                    "; states are 0 to %" PRId64 ", and a wall is -1",
                     i / grid->columns, i % grid->columns, grid->state[i], states - 1);
   }
   return CEL_OK;
 }
 
-// ---- the whole
+// ---- the whole MDP
 
 static CelStatus check(Walk *walk) {
   const CelMdp *mdp = walk->mdp;

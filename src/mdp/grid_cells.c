@@ -1,16 +1,17 @@
-/// The cells of a grid world: which can be reached, which end the episode well and which badly.
+/// Classifies the cells of a grid world by whether they can be reached and how they end the
+/// episode.
 ///
-/// The ends whose entry pays best are goals, the others pits.
+/// Ends with the largest reward on entry are goals. All other ends are pits.
 #include "mdp/grid_cells.h"
 #include "base/base.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/// What walking the problem once tells of each state.
+/// What one pass over the MDP learns about each state.
 typedef struct Walk {
-  uint8_t *live;  ///< (states) the episode can go on there
-  double *entry;  ///< (states) best reward of a step that ends there; -inf: none does
+  uint8_t *live;  ///< (states) 1 if an episode can continue from the state
+  double *entry;  ///< (states) best reward of a step that ends there; -inf if no step does
   int64_t *queue; ///< (states)
   int64_t n;
 } Walk;
@@ -25,7 +26,7 @@ static void enter(Walk *walk, int64_t s) {
   walk->queue[walk->n++] = s;
 }
 
-/// Breadth first from the start, under any policy.
+/// Breadth-first search from the initial states, over all actions.
 static void walk_all(Walk *walk, const CelMdp *mdp) {
   for (int64_t s = 0; s < mdp->states; s++) walk->live[s] = 0, walk->entry[s] = -HUGE_VAL;
   for (int64_t s = 0; s < mdp->states; s++) {

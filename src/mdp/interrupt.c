@@ -1,4 +1,4 @@
-/// The interrupt hook of a thread. Contract: cel_set_interrupt_hook in solve.h.
+/// The interrupt hook of a thread. solve.h documents it at cel_set_interrupt_hook.
 #include "mdp/interrupt.h"
 #include "base/base.h"
 #include <stddef.h>

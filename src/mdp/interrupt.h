@@ -1,11 +1,11 @@
-/// The interrupt hook, as long loops ask it.
+/// Lets long loops call the interrupt hook.
 #ifndef CELI_MDP_INTERRUPT_H
 #define CELI_MDP_INTERRUPT_H
 #include "celsius/solve.h"
 
-/// What the calling thread's hook answers; false where there is none.
+/// The answer of the calling thread's hook; false without a hook.
 bool celi_interrupted(void);
-/// Errors: CEL_E_INTERRUPTED (the hook wants an end).
+/// Errors: CEL_E_INTERRUPTED (the hook requested a stop).
 CelStatus celi_poll(void) CEL_WARN_UNUSED;
 
 #endif

@@ -1,19 +1,19 @@
 /// The discounted linear-quadratic regulator at a temperature.
 ///
-/// With At = sqrt(gamma) A and Bt = sqrt(gamma) B the discounted problem is an undiscounted one,
-/// and its value V(x) = -x'P x + constant has
+/// With At = sqrt(gamma) A and Bt = sqrt(gamma) B the discounted problem becomes an undiscounted
+/// one. Its value V(x) = -x'P x + constant has
 ///     P = Q + At'P At - At'P Bt (R + Bt'P Bt)^-1 Bt'P At.                                  (1)
 /// The structure-preserving doubling algorithm starts from A_0 = At, G_0 = Bt R^-1 Bt', H_0 = Q and
-/// takes
+/// iterates
 ///     W       = I + G_k H_k
 ///     A_{k+1} = A_k W^-1 A_k
 ///     G_{k+1} = G_k + A_k W^-1 G_k A_k'                                                    (2)
 ///     H_{k+1} = H_k + A_k' H_k W^-1 A_k
-/// Step k covers 2^k steps of value iteration, and H_k -> P quadratically. At the end (1) itself is
-/// evaluated, which is the certificate.
+/// Step k covers 2^k steps of value iteration, and H_k converges to P quadratically. The residual
+/// of (1) at the result is the certificate.
 ///
-/// With M = R + gamma B'P B the soft-optimal policy is N(-K x, Sigma), K = gamma M^-1 B'P A,
-/// Sigma = (alpha/2) M^-1, and
+/// With M = R + gamma B'P B the soft-optimal policy is N(-K x, Sigma), K = gamma M^-1 B'P A, Sigma
+/// = (alpha/2) M^-1, and
 ///     constant (1 - gamma) = alpha (m/2 log(pi alpha) - 1/2 log det M) - gamma noise^2 tr P.   (3)
 /// Source: Chu, Fan, Lin, Wang, "Structure-preserving algorithms for periodic discrete-time
 /// algebraic Riccati equations", Int. J. Control 2004; (3) is [maximum-entropy, 8.25] for a
@@ -32,7 +32,7 @@ static const double accepted = 1e-9;   ///< relative residual of (1)
 
 // ---- small dense matrices, row-major, without gaps
 
-/// C (n, p) = X (n, k) Y (k, p); C is neither X nor Y.
+/// C (n, p) = X (n, k) Y (k, p). C must not alias X or Y.
 static void multiply(double *C, const double *X, const double *Y, int n, int k, int p) {
   for (int i = 0; i < n; i++) {
     for (int j = 0; j < p; j++) {
@@ -62,8 +62,8 @@ static double largest(const double *X, int count) {
   return most;
 }
 
-/// Solves W Z = Y for Z (n, p) in place of Y, by Gaussian elimination with partial pivoting; W (n,
-/// n) is destroyed. False when W is singular.
+/// Solves W Z = Y by Gaussian elimination with partial pivoting. Z (n, p) overwrites Y, and W (n,
+/// n) is destroyed. Returns false if W is singular.
 static bool solve(double *W, double *Y, int n, int p) {
   for (int k = 0; k < n; k++) {
     int pivot = k;
@@ -96,8 +96,8 @@ static bool solve(double *W, double *Y, int n, int p) {
   return true;
 }
 
-/// L (n, n) lower with L L' = X + shift I, and log det of that. False when it is not positive
-/// definite.
+/// L (n, n) lower triangular with L L' = X + shift I, and the log-determinant of that matrix.
+/// Returns false if it is not positive definite.
 static bool cholesky(double *L, double *log_det, const double *X, int n, double shift) {
   memset(L, 0, (size_t)(n * n) * sizeof *L);
   *log_det = 0.0;
@@ -118,7 +118,7 @@ static void identity(double *X, int n) {
   for (int i = 0; i < n; i++) X[i * n + i] = 1.0;
 }
 
-// ---- what is given
+// ---- argument checks
 
 static bool finite_all(const double *X, int count) {
   for (int i = 0; i < count; i++) {
@@ -142,38 +142,41 @@ static CelStatus check_matrices(const CelLqr *lqr) {
   double L[SIZE], unused;
   if (!finite_all(lqr->A, n * n) || !finite_all(lqr->B, n * m) || !finite_all(lqr->Q, n * n) ||
       !finite_all(lqr->R, m * m) || !isfinite(lqr->noise) || lqr->noise < 0.0) {
-    return cel_fail(CEL_E_RANGE, "a regulator's matrices are finite and its noise is not negative");
+    return cel_fail(
+        CEL_E_RANGE,
+        "the matrices of a regulator must be finite and its noise must not be negative");
   }
   if (!symmetric(lqr->Q, n) || !symmetric(lqr->R, m)) {
-    return cel_fail(CEL_E_RANGE, "the regulator's cost matrices Q and R must be symmetric");
+    return cel_fail(CEL_E_RANGE, "the cost matrices Q and R of a regulator must be symmetric");
   }
   if (!cholesky(L, &unused, lqr->R, m, 0.0)) {
-    return cel_fail(CEL_E_RANGE, "the regulator's R is not positive definite");
+    return cel_fail(CEL_E_RANGE, "the matrix R of a regulator must be positive definite");
   }
   const double slack = 1e-12 * fmax(largest(lqr->Q, n * n), DBL_MIN);
   if (!cholesky(L, &unused, lqr->Q, n, n * slack)) {
-    return cel_fail(CEL_E_RANGE, "the regulator's Q is not positive semidefinite");
+    return cel_fail(CEL_E_RANGE, "the matrix Q of a regulator must be positive semidefinite");
   }
   return CEL_OK;
 }
 
 static CelStatus check(const CelLqr *lqr, double gamma, double alpha) {
   if (lqr->n < 1 || lqr->n > MAX || lqr->m < 1 || lqr->m > MAX) {
-    return cel_fail(CEL_E_RANGE, "a regulator has 1 to %d states and actions, not %d and %d", MAX,
+    return cel_fail(CEL_E_RANGE,
+                    "a regulator must have 1 to %d states and actions, but has %d and %d", MAX,
                     lqr->n, lqr->m);
   }
   if (!(gamma >= 0.0 && gamma < 1.0)) {
     return cel_fail(CEL_E_RANGE, "gamma %g is not in [0, 1)", gamma);
   }
   if (!(alpha >= 0.0 && alpha < (double)INFINITY)) {
-    return cel_fail(CEL_E_RANGE, "temperature %g is negative or not finite", alpha);
+    return cel_fail(CEL_E_RANGE, "temperature %g must be finite and at least 0", alpha);
   }
   return check_matrices(lqr);
 }
 
 // ---- Riccati
 
-/// What the doubling iterates on.
+/// The matrices of the doubling iteration.
 typedef struct Doubling {
   double A[SIZE], G[SIZE], H[SIZE];
 } Doubling;
@@ -186,13 +189,13 @@ static void start(Doubling *d, const CelLqr *lqr, double gamma) {
   memcpy(R, lqr->R, sizeof R);
   transpose(Rinv_Bt, lqr->B, n, m);
   const bool solved = solve(R, Rinv_Bt, m, n);
-  CEL_ASSERT(solved); // R is positive definite: checked
+  CEL_ASSERT(solved); // R was checked to be positive definite
   multiply(d->G, lqr->B, Rinv_Bt, n, m, n);
   for (int i = 0; i < n * n; i++) d->G[i] *= gamma;
   symmetrise(d->G, n);
 }
 
-/// One step of (2). Returns the largest change of H, or NaN when W is singular.
+/// One step of (2). Returns the largest change of H, or NaN if W is singular.
 static double double_once(Doubling *d, int n) {
   double W[SIZE], copy[SIZE], WA[SIZE], WG[SIZE], X[SIZE], Y[SIZE], At[SIZE];
   multiply(W, d->G, d->H, n, n, n);
@@ -230,7 +233,7 @@ static void action_quadratic(const CelLqr *lqr, double gamma, const double *P, d
   symmetrise(M, m);
 }
 
-/// Sup-norm of (1) at P, relative to P: |Q + gamma A'P A - N'K - P|.
+/// Sup-norm of the residual of (1) at P, relative to P: |Q + gamma A'P A - N'K - P|.
 static double residual(const CelLqr *lqr, double gamma, const double *P, const double *N,
                        const double *K) {
   const int n = lqr->n, m = lqr->m;
@@ -257,8 +260,8 @@ static CelStatus riccati(const CelLqr *lqr, double gamma, CelLqrSolution *out) {
   memcpy(out->P, d.H, sizeof out->P);
   if (!isfinite(change) || out->iterations == DOUBLINGS) {
     return cel_fail(CEL_E_RANGE,
-                    "the Riccati equation does not converge (after %d doublings): is the system "
-                    "stabilisable at this discount?",
+                    "the Riccati equation does not converge (after %d doublings); check that the "
+                    "system is stabilizable at this discount",
                     out->iterations);
   }
   return CEL_OK;
@@ -273,12 +276,12 @@ static void soften(const CelLqr *lqr, double gamma, double alpha, const double *
   memcpy(copy, M, sizeof copy);
   identity(out->Sigma, m);
   const bool solved = solve(copy, out->Sigma, m, m);
-  CEL_ASSERT(solved); // M is positive definite: checked
+  CEL_ASSERT(solved); // M was checked to be positive definite
   symmetrise(out->Sigma, m);
   for (int i = 0; i < m * m; i++) out->Sigma[i] *= 0.5 * alpha;
   for (int i = 0; i < n; i++) trace += out->P[i * n + i];
   const double pi = 3.14159265358979323846;
-  double log_Z = 0.0; // of exp(-u'M u / alpha)
+  double log_Z = 0.0; // log of the integral of exp(-u'M u / alpha)
   out->entropy = -(double)INFINITY;
   if (alpha > 0.0) {
     log_Z = 0.5 * m * log(pi * alpha) - 0.5 * log_det_M;
@@ -297,7 +300,8 @@ CelStatus cel_lqr_solve(const CelLqr *lqr, double gamma, double alpha, CelLqrSol
   double M[SIZE] = {0}, N[SIZE], copy[SIZE], L[SIZE], log_det_M;
   action_quadratic(lqr, gamma, out->P, M, N);
   if (!cholesky(L, &log_det_M, M, lqr->m, 0.0)) {
-    return cel_fail(CEL_E_RANGE, "R + gamma B'PB is not positive definite: P came out wrong");
+    return cel_fail(CEL_E_RANGE,
+                    "R + gamma B'PB is not positive definite, so the computed P is wrong");
   }
   memcpy(copy, M, sizeof copy);
   memcpy(out->K, N, sizeof out->K);
@@ -305,11 +309,10 @@ CelStatus cel_lqr_solve(const CelLqr *lqr, double gamma, double alpha, CelLqrSol
   CEL_ASSERT(solved);
   out->residual = residual(lqr, gamma, out->P, N, out->K);
   if (!(out->residual <= accepted)) {
-    return cel_fail(
-        CEL_E_RANGE,
-        "the Riccati equation is off by %.1e of P after %d doublings: the problem is too "
-        "badly scaled, or not stabilisable at this discount",
-        out->residual, out->iterations);
+    return cel_fail(CEL_E_RANGE,
+                    "the Riccati equation has residual %.1e relative to P after %d doublings; "
+                    "rescale the problem, or check that it is stabilizable at this discount",
+                    out->residual, out->iterations);
   }
   soften(lqr, gamma, alpha, M, log_det_M, out);
   return CEL_OK;

@@ -1,4 +1,4 @@
-/// The life of a CelMdp: who owns its arrays, and how they go.
+/// Creates and destroys a CelMdp, and tracks which memory it owns.
 #include "base/base.h"
 #include "mdp/model.h"
 #include <math.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 
 CelStatus celi_mdp_create(CeliMdp **out) {
-  CELI_TRY(celi_alloc(out, 1, sizeof **out, "a finite problem"));
+  CELI_TRY(celi_alloc(out, 1, sizeof **out, "a finite MDP"));
   memset(*out, 0, sizeof **out);
   return CEL_OK;
 }
@@ -19,7 +19,7 @@ void celi_mdp_own(CeliMdp *model, const void *block) {
 
 void cel_mdp_destroy(CelMdp *mdp) {
   if (mdp == NULL) return;
-  CeliMdp *model = (CeliMdp *)mdp; // its first member
+  CeliMdp *model = (CeliMdp *)mdp; // the CelMdp is the first member
   for (int i = 0; i < model->blocks; i++) free((void *)model->block[i]);
   cel_safetensors_close(model->file);
   free(model);

@@ -14,7 +14,7 @@
 #include "nn/dist.h"
 #include "base/base.h"
 #include "nn/declare.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 
 #include <math.h>
 #include <string.h>

@@ -13,7 +13,7 @@
 /// 2021.
 #include "base/base.h"
 #include "nn/declare.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "nn/noise.h"
 
 #include <string.h>

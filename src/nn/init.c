@@ -2,11 +2,11 @@
 ///
 /// Kaiming-uniform as PyTorch's Linear has it: weights and biases uniform on +-1/sqrt(fan_in).
 /// Xavier: weights uniform on +-sqrt(6/(fan_in + fan_out)), biases zero.
-/// Orthogonal: a matrix of normals, orthonormalised along its shorter side, times the gain; biases
+/// Orthogonal: a matrix of normals, orthonormalized along its shorter side, times the gain; biases
 /// zero. Gram-Schmidt makes R's diagonal positive, so that the result is uniform over orthonormal
 /// frames. It runs twice, in place: the first pass loses what cancels, the second finds it again.
 /// Source: He et al., 2015; Glorot and Bengio, 2010; Saxe et al., 2013.
-#include "nn/mlp.h"
+#include "nn/net.h"
 
 #include <math.h>
 
@@ -35,7 +35,7 @@ static void project_columns(float *W, int64_t K, int64_t N, int64_t j) {
   }
 }
 
-static void orthonormalise_columns(float *W, int64_t K, int64_t N) {
+static void orthonormalize_columns(float *W, int64_t K, int64_t N) {
   for (int64_t j = 0; j < N; j++) {
     double square = 0;
     for (int64_t k = 0; k < K; k++) square += (double)W[k * N + j] * (double)W[k * N + j];
@@ -51,7 +51,7 @@ static double dot_rows(const float *a, const float *b, int64_t n) {
   return sum;
 }
 
-static void orthonormalise_rows(float *W, int64_t K, int64_t N) {
+static void orthonormalize_rows(float *W, int64_t K, int64_t N) {
   for (int64_t k = 0; k < K; k++) {
     float *w = W + k * N;
     for (int64_t j = 0; j < k; j++) {
@@ -68,38 +68,34 @@ static void draw_orthogonal(float *W, int64_t K, int64_t N, double gain, CelRng 
   rng->counter += (uint64_t)(K * N + 3) / 4;
   for (int pass = 0; pass < 2; pass++) {
     if (K >= N)
-      orthonormalise_columns(W, K, N);
+      orthonormalize_columns(W, K, N);
     else
-      orthonormalise_rows(W, K, N);
+      orthonormalize_rows(W, K, N);
   }
   for (int64_t i = 0; i < K * N; i++) W[i] = (float)((double)W[i] * gain);
 }
 
-/// W (K,N) and b (N,) of one member.
-static void init_layer(float *W, float *b, int64_t K, int64_t N, const CeliMlpSpec *spec, bool last,
+void celi_init_weights(float *W, float *b, int64_t K, int64_t N, CeliInit init, double gain,
                        CelRng *rng) {
-  const double factor = last ? spec->output_gain : 1;
-  switch (spec->init) {
+  const double factor = gain != 0 ? gain : 1;
+  switch (init) {
   case CELI_KAIMING_UNIFORM:
     draw_uniform(W, K * N, factor / sqrt((double)K), rng);
     draw_uniform(b, N, factor / sqrt((double)K), rng);
     return;
-  case CELI_ORTHOGONAL: draw_orthogonal(W, K, N, last ? spec->output_gain : sqrt(2.0), rng); break;
+  case CELI_ORTHOGONAL: draw_orthogonal(W, K, N, gain != 0 ? gain : sqrt(2.0), rng); break;
   case CELI_XAVIER_UNIFORM: draw_uniform(W, K * N, factor * sqrt(6 / (double)(K + N)), rng); break;
   }
   celi_ops()->fill(b, 0.0f, N);
 }
 
-void celi_mlp_init(CeliMlp *net, uint64_t seed, uint32_t first_index) {
-  const int64_t E = net->spec.E;
-  for (int l = 0; l < net->L; l++) {
-    const int64_t K = net->width[l], N = net->width[l + 1];
-    for (int64_t e = 0; e < E; e++) {
-      CelRng rng = cel_rng(seed, CEL_RNG_INIT, first_index + (uint32_t)(l * E + e));
-      init_layer(net->W[l] + e * K * N, net->b[l] + e * N, K, N, &net->spec, l == net->L - 1, &rng);
+void celi_net_init(CeliNet *net, uint64_t seed, uint32_t first_index) {
+  for (int l = 0; l < net->n; l++) {
+    const CeliNode *node = &net->node[l];
+    for (int64_t e = 0; node->layer.kind->init && e < net->E; e++) {
+      const int64_t index = (int64_t)node->index * net->E + e; // only dense layers draw from it
+      CelRng rng = cel_rng(seed, CEL_RNG_INIT, first_index + (uint32_t)index);
+      node->layer.kind->init(node, e, net->init, &rng);
     }
-    if (net->g[l] == NULL) continue;
-    celi_ops()->fill(net->g[l], 1.0f, E * N);
-    celi_ops()->fill(net->h[l], 0.0f, E * N);
   }
 }

@@ -1,60 +1,62 @@
 /// Directional derivatives and Fisher matrices. Contract: tangent.h.
 ///
-///   T_l = (T_{l-1} W_l + Y_{l-1} dW_l + db_l) act'(Z_l), T_{-1} = 0
+///   t_l = (d kind_l along (the direction, t_{l-1})) act'(z_l), t_{-1} = 0     (kinds: layers/)
 /// M: Gaussian, 1/sd^2 for the mean and 2 for log sd; choices, diag(pi) - pi pi'; bits, p (1 - p).
 /// KL: Gaussian, sum of log(sd'/sd) + (sd^2 + (mean - mean')^2) / (2 sd'^2) - 1/2; choices, sum of pi (log pi - log pi').
 #include "nn/tangent.h"
 #include "base/base.h"
 #include "nn/declare.h"
+#include "nn/net_rows.h"
 
 #include <math.h>
 #include <string.h>
 
-CelStatus celi_mlp_declare_tangent(CeliMlpTangent *tangent, CelTensors *tensors, const char *name,
-                                   const CeliMlpPass *pass) {
+CelStatus celi_tangent_declare(CeliTangent *tangent, CelTensors *tensors, const char *name,
+                               const CeliPass *pass) {
   memset(tangent, 0, sizeof *tangent);
-  CEL_ASSERT(pass->shares == 1 && pass->net->spec.E == 1);
+  CEL_ASSERT(pass->threads == 1 && pass->net->E == 1);
   tangent->pass = pass;
-  if (pass->net->spec.layer_norm)
-    return cel_fail(CEL_E_UNSUPPORTED, "directional derivatives through layer norm are not there");
-  for (int l = 0; l < pass->net->L; l++) {
-    const int64_t width = pass->net->width[l + 1], shape[] = {pass->B, width, -1};
-    CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &tangent->T[l], shape, "%s.%d.t", name, l));
-    tangent->widest = width > tangent->widest ? width : tangent->widest;
+  for (int l = 0; l < pass->net->n; l++) {
+    const CeliNode *node = &pass->net->node[l];
+    if (!node->layer.kind->tangent)
+      return cel_fail(CEL_E_UNSUPPORTED, "layers of kind %s have no directional derivative",
+                      node->layer.kind->name);
+    const int64_t shape[] = {pass->B, node->out, -1};
+    CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &tangent->t[l], shape, "%s.%d.t", name, l));
+    tangent->widest = node->out > tangent->widest ? node->out : tangent->widest;
   }
   const int64_t shape[] = {pass->B, tangent->widest, -1};
-  return celi_declare_f32(tensors, CEL_SCRATCH, &tangent->U, shape, "%s.u", name);
+  return celi_declare_f32(tensors, CEL_SCRATCH, &tangent->scratch, shape, "%s.u", name);
 }
 
 static void op_tangent(const void *args, int64_t begin, int64_t end) {
-  const CeliMlpTangent *t = *(const CeliMlpTangent *const *)args;
-  const CeliMlpPass *p = t->pass;
-  const CeliMlp *net = p->net;
-  const CeliOps *ops = celi_ops();
-  for (int l = 0; l < net->L; l++) {
-    const int64_t K = net->width[l], N = net->width[l + 1];
-    const CeliActivation act = net->spec.activation;
-    ops->dense_forward(t->T[l], N, NULL, 0, l ? p->Y[l - 1] : p->X, l ? K : p->ldx, t->W[l],
-                       t->b[l], begin, end, K, N, CELI_IDENTITY);
-    if (l > 0) {
-      // One distance between rows for all layers: threads are in different ones at a time.
-      ops->dense_forward(t->U, t->widest, NULL, 0, t->T[l - 1], K, net->W[l], NULL, begin, end, K,
-                         N, CELI_IDENTITY);
-      for (int64_t b = begin; b < end; b++)
-        ops->axpby(t->T[l] + b * N, 1.0f, t->U + b * t->widest, 1.0f, N);
-    }
-    if (l < net->L - 1)
-      ops->activation_backward(t->T[l], N, t->T[l], N, act == CELI_SILU ? p->Z[l] : p->Y[l], N,
-                               begin, end, N, act);
+  const CeliTangent *t = *(const CeliTangent *const *)args;
+  const CeliPass *p = t->pass;
+  const CeliRange range = {.begin = begin, .end = end};
+  for (int l = 0; l < p->net->n; l++) {
+    const CeliNode *node = &p->net->node[l];
+    const CeliNodeUse *use = &p->use[l];
+    // One distance between rows of the scratch for all layers: threads are in different ones at a time.
+    const CeliTangentRows rows = {.rows = celi_pass_node_rows(p, l, &range),
+                                  .param = {t->param[l][0], t->param[l][1]},
+                                  .t = t->t[l],
+                                  .t_in = l ? t->t[l - 1] : NULL,
+                                  .scratch = t->scratch,
+                                  .ld_scratch = t->widest};
+    node->layer.kind->tangent(&rows);
+    if (node->act != CELI_IDENTITY)
+      celi_ops()->activation_backward(t->t[l], node->out, t->t[l], node->out,
+                                      celi_activations[node->act].reads_input ? use->z : use->y,
+                                      node->out, begin, end, node->out, node->act);
   }
 }
 
-void celi_mlp_plan_tangent(CeliPlan *plan, CeliMlpTangent *tangent, const float *direction) {
-  const CeliMlp *net = tangent->pass->net;
-  for (int l = 0; l < net->L; l++) {
-    tangent->W[l] = direction + (net->W[l] - net->W[0]);
-    tangent->b[l] = direction + (net->b[l] - net->W[0]);
-  }
+void celi_net_plan_tangent(CeliPlan *plan, CeliTangent *tangent, const float *direction) {
+  const CeliNet *net = tangent->pass->net;
+  for (int l = 0; l < net->n; l++)
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++)
+      if (net->node[l].param[k])
+        tangent->param[l][k] = direction + (net->node[l].param[k] - celi_net_parameters(net));
   celi_plan_add(plan, "tangent", op_tangent, CELI_ROWS, tangent->pass->B, CELI_ROW_GRAIN, false,
                 &tangent, sizeof tangent);
 }

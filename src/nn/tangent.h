@@ -7,22 +7,28 @@
 #ifndef CELI_TANGENT_H
 #define CELI_TANGENT_H
 #include "nn/dist.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 
-/// Of a pass without layer norm, of one member and one share. Plans keep its address.
-typedef struct CeliMlpTangent {
-  const CeliMlpPass *pass;
-  const float *W[CELI_LAYERS_MAX], *b[CELI_LAYERS_MAX]; ///< the direction, shaped as the parameters
-  float *T[CELI_LAYERS_MAX];                            ///< (B, width[l+1])
+/// Of a pass with one member and one thread's layout. Plans keep its address.
+typedef struct CeliTangent {
+  const CeliPass *pass;
+  const float
+      *param[CELI_NODES_MAX][CELI_LAYER_PARAMS]; ///< the direction, shaped as the parameters
+  float *t[CELI_NODES_MAX];                      ///< (B, out)
   int64_t widest;
-  float *U; ///< (B, widest)
-} CeliMlpTangent;
+  float *scratch; ///< (B, widest)
+} CeliTangent;
 
-/// Errors: as cel_tensors_declare; CEL_E_UNSUPPORTED (layer norm).
-CelStatus celi_mlp_declare_tangent(CeliMlpTangent *tangent, CelTensors *tensors, const char *name,
-                                   const CeliMlpPass *pass) CEL_WARN_UNUSED;
-/// T of what the pass has computed, for a direction that lies in memory as the network's parameters do, from their first on.
-void celi_mlp_plan_tangent(CeliPlan *plan, CeliMlpTangent *tangent, const float *direction);
+/// Errors: as cel_tensors_declare; CEL_E_UNSUPPORTED (a kind of layer without a tangent).
+CelStatus celi_tangent_declare(CeliTangent *tangent, CelTensors *tensors, const char *name,
+                               const CeliPass *pass) CEL_WARN_UNUSED;
+/// The tangent at what the pass has computed. `direction` is laid out as the network's parameters
+/// are in memory, from their first on.
+void celi_net_plan_tangent(CeliPlan *plan, CeliTangent *tangent, const float *direction);
+/// (B, out) the tangent of the network's output.
+static inline float *celi_tangent_output(const CeliTangent *tangent) {
+  return tangent->t[tangent->pass->net->n - 1];
+}
 
 /// out (B, head) = scale M t for rows [begin, end), from what celi_dist_plan_log_prob left; not for the squashed Gaussian. A
 /// free log_std is none of the head's: its own entry of M is 2.

@@ -291,7 +291,7 @@ INLINE void product_by(Product *p, bool by_row, float *packed, int64_t room) {
   }
 }
 
-/// 16 KiB at most, so that an agent can learn on a small stack.
+/// `packed` has at most 16 KiB, so that an agent can learn on a small stack.
 static __attribute__((noinline)) void product_many(Product *p, bool by_row) {
   enum { FITS = 4096 / STRIP, ROOM = FITS < KC ? FITS : KC };
   _Alignas(64) float packed[ROOM * STRIP];
@@ -460,11 +460,36 @@ static void narrow_weight(float *dW, const float *X, ptrdiff_t ldx, const float 
 
 // ---- activations
 
+#define LEAKY_SLOPE 0.01f
+
+INLINE vf leaky_relu(vf z) {
+  return v_sel(v_lt(z, v_zero()), z * v_set1(LEAKY_SLOPE), z);
+}
+
+/// As PyTorch: the slope at 0. NaN stays NaN.
+INLINE vf leaky_relu_backward(vf dy, vf a) {
+  return v_sel(v_le(a, v_zero()), dy * v_set1(LEAKY_SLOPE), dy);
+}
+
+INLINE vf gelu(vf z) {
+  vf density;
+  return z * v_normal_cdf(z, &density);
+}
+
+/// d/dz [z Phi(z)] = Phi(z) + z phi(z).
+INLINE vf gelu_backward(vf dy, vf z) {
+  vf density;
+  const vf below = v_normal_cdf(z, &density);
+  return dy * v_fma(z, density, below);
+}
+
 INLINE vf activate(vf z, CeliActivation act) {
   switch (act) {
   case CELI_RELU: return relu(z);
   case CELI_TANH: return v_tanh(z);
   case CELI_SILU: return z * v_sigmoid(z);
+  case CELI_GELU: return gelu(z);
+  case CELI_LEAKY_RELU: return leaky_relu(z);
   default: return z;
   }
 }
@@ -480,6 +505,8 @@ INLINE vf activate_backward(vf dy, vf a, CeliActivation act) {
   case CELI_RELU: return relu_backward(dy, a);
   case CELI_TANH: return tanh_backward(dy, a);
   case CELI_SILU: return silu_backward(dy, a);
+  case CELI_GELU: return gelu_backward(dy, a);
+  case CELI_LEAKY_RELU: return leaky_relu_backward(dy, a);
   default: return dy;
   }
 }
@@ -498,6 +525,8 @@ static void activate_rows(float *Y, ptrdiff_t ldy, const float *Z, ptrdiff_t ldz
   case CELI_RELU: activate_rows_as(Y, ldy, Z, ldz, begin, end, N, CELI_RELU); break;
   case CELI_TANH: activate_rows_as(Y, ldy, Z, ldz, begin, end, N, CELI_TANH); break;
   case CELI_SILU: activate_rows_as(Y, ldy, Z, ldz, begin, end, N, CELI_SILU); break;
+  case CELI_GELU: activate_rows_as(Y, ldy, Z, ldz, begin, end, N, CELI_GELU); break;
+  case CELI_LEAKY_RELU: activate_rows_as(Y, ldy, Z, ldz, begin, end, N, CELI_LEAKY_RELU); break;
   default: activate_rows_as(Y, ldy, Z, ldz, begin, end, N, CELI_IDENTITY); break;
   }
 }
@@ -525,6 +554,12 @@ static void activation_backward(float *dZ, ptrdiff_t lddz, const float *dY, ptrd
     break;
   case CELI_SILU:
     activation_backward_as(dZ, lddz, dY, lddy, A, lda, begin, end, N, CELI_SILU);
+    break;
+  case CELI_GELU:
+    activation_backward_as(dZ, lddz, dY, lddy, A, lda, begin, end, N, CELI_GELU);
+    break;
+  case CELI_LEAKY_RELU:
+    activation_backward_as(dZ, lddz, dY, lddy, A, lda, begin, end, N, CELI_LEAKY_RELU);
     break;
   default: activation_backward_as(dZ, lddz, dY, lddy, A, lda, begin, end, N, CELI_IDENTITY); break;
   }

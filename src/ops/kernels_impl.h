@@ -32,6 +32,7 @@ const CeliOps CELI_TABLE = {
     .dense_forward = dense_forward,
     .dense_backward_data = dense_backward_data,
     .dense_backward_weight = dense_backward_weight,
+    .activation_forward = activate_rows,
     .activation_backward = activation_backward,
     .transpose = transpose,
     .layer_norm_forward = layer_norm_forward,

@@ -1,4 +1,5 @@
-/// Elementwise mathematics on vectors: exp, log, tanh, sigmoid, softplus, sine and cosine.
+/// Elementwise mathematics on vectors: exp, log, tanh, sigmoid, softplus, the normal
+/// distribution function, sine and cosine.
 ///
 /// One polynomial each, fitted by minimax.py, on an interval to which the argument is reduced (Cody
 /// and Waite: the constant subtracted in two parts, so that the reduction is nearly exact). Every
@@ -105,6 +106,26 @@ INLINE vf v_sigmoid(vf x) {
   const vf t = v_exp(-v_abs(x));
   const vf one = v_set1(1.0f);
   return v_sel(v_lt(x, v_zero()), t, one) / (one + t);
+}
+
+/// The normal distribution function Phi(x), and its density phi(x) in *density.
+/// Phi(-|x|) = exp(-x^2/2) t P(t) with t = 1 / (1 + 0.3 |x|). Phi's absolute error is below 2e-7; its
+/// relative error grows to 1e-4 at x = -14.
+INLINE vf v_normal_cdf(vf x, vf *density) {
+  const vf one = v_set1(1.0f);
+  const vf t = one / v_fma(v_abs(x), v_set1(0.3f), one);
+  vf p = v_set1(2.922863141e-02f);
+  p = v_fma(p, t, v_set1(-1.246943325e-01f));
+  p = v_fma(p, t, v_set1(1.379062384e-01f));
+  p = v_fma(p, t, v_set1(2.401568554e-02f));
+  p = v_fma(p, t, v_set1(7.747848332e-02f));
+  p = v_fma(p, t, v_set1(1.192080230e-01f));
+  p = v_fma(p, t, v_set1(1.169282496e-01f));
+  p = v_fma(p, t, v_set1(1.199290231e-01f));
+  const vf bell = v_exp(x * x * v_set1(-0.5f));
+  const vf tail = bell * (t * p);
+  *density = bell * v_set1(0.39894228f);
+  return v_sel(v_lt(x, v_zero()), tail, one - tail);
 }
 
 /// max(x, 0) + log(1 + t), t = exp(-|x|). Where 1 + t > sqrt(2): log 2 + log(1 + (t-1)/2).

@@ -16,7 +16,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum CeliActivation { CELI_IDENTITY, CELI_RELU, CELI_TANH, CELI_SILU } CeliActivation;
+/// GELU is z Phi(z) with the exact normal distribution function; leaky ReLU's slope is 0.01.
+typedef enum CeliActivation {
+  CELI_IDENTITY,
+  CELI_RELU,
+  CELI_TANH,
+  CELI_SILU,
+  CELI_GELU,
+  CELI_LEAKY_RELU
+} CeliActivation;
+enum { CELI_ACTIVATIONS = CELI_LEAKY_RELU + 1 }; ///< how many there are
 
 /// Adam's hyper-parameters and what changes from step to step; lies in a tensor (as floats and a
 /// counter), advanced by adam_advance.
@@ -42,13 +51,13 @@ typedef struct CeliOps {
 
   // ---- products. X (B,K) ldx, W (K,N) ldw = N, b (N,), Y (B,N) ldy.
   /// Y = act(X W + b) for rows [begin, end). Z (B,N) ldz receives the pre-activation when not NULL
-  /// (needed by SiLU's backward). b may be NULL.
+  /// (the backward pass of SiLU and GELU needs it). b may be NULL.
   void (*dense_forward)(float *Y, ptrdiff_t ldy, float *Z, ptrdiff_t ldz, const float *X,
                         ptrdiff_t ldx, const float *W, const float *b, int64_t begin, int64_t end,
                         int64_t K, int64_t N, CeliActivation act);
   /// dX (B,K) = (dY (B,N) Wt (N,K)) * act'(.) for rows [begin, end), where act is the activation
   /// that produced this layer's input and A (B,K) lda is what its derivative is computed from: the
-  /// activation's output for ReLU and tanh, its input (Z) for SiLU; ignored for identity.
+  /// activation's input (Z) for SiLU and GELU, its output for the others; ignored for identity.
   void (*dense_backward_data)(float *dX, ptrdiff_t lddx, const float *dY, ptrdiff_t lddy,
                               const float *Wt, const float *A, ptrdiff_t lda, int64_t begin,
                               int64_t end, int64_t K, int64_t N, CeliActivation act);
@@ -59,6 +68,9 @@ typedef struct CeliOps {
   void (*dense_backward_weight)(float *dW, float *db, const float *X, ptrdiff_t ldx,
                                 const float *dY, ptrdiff_t lddy, int64_t B, int64_t K, int64_t N,
                                 int64_t tile_begin, int64_t tile_end, bool more);
+  /// Y = act(Z) elementwise, rows [begin, end), N columns; Y may be Z.
+  void (*activation_forward)(float *Y, ptrdiff_t ldy, const float *Z, ptrdiff_t ldz, int64_t begin,
+                             int64_t end, int64_t N, CeliActivation act);
   /// dZ = dY * act'(A) elementwise, rows [begin, end), N columns.
   void (*activation_backward)(float *dZ, ptrdiff_t lddz, const float *dY, ptrdiff_t lddy,
                               const float *A, ptrdiff_t lda, int64_t begin, int64_t end, int64_t N,

@@ -40,6 +40,7 @@ CelStatus celi_actor_declare(CeliActor *actor, CelTensors *tensors, const CeliMl
   CeliMlpSpec spec = *net;
   memset(actor, 0, sizeof *actor);
   actor->dist = *dist;
+  actor->activation = net->activation;
   actor->O = cel_space_floats(observation), actor->H = celi_dist_head(dist);
   actor->W = celi_dist_noise(dist), actor->A = action->part[0].size;
   actor->discrete = celi_dist_discrete(dist), actor->bytes = cel_space_bytes(action);
@@ -48,9 +49,9 @@ CelStatus celi_actor_declare(CeliActor *actor, CelTensors *tensors, const CeliMl
   spec.dx_begin = spec.dx_end = actor->O; // nobody needs the gradient at the observations
   static const CelRole mirrors[] = {CEL_MOMENT1, CEL_MOMENT2};
   CELI_TRY(celi_mlp_declare(&actor->net, tensors, "actor", CEL_PARAM, &spec));
-  CELI_TRY(celi_mlp_declare_grad(&actor->grad, tensors, "actor", CEL_GRAD, &spec));
+  CELI_TRY(celi_net_declare_grad(&actor->grad, tensors, "actor", CEL_GRAD, &actor->net));
   for (int i = 0; i < 2; i++)
-    CELI_TRY(celi_mlp_declare_grad(NULL, tensors, "actor", mirrors[i], &spec));
+    CELI_TRY(celi_net_declare_grad(NULL, tensors, "actor", mirrors[i], &actor->net));
   if (actor->F)
     CELI_TRY(celi_gsde_declare_param(&actor->sde, tensors, "actor", actor->F, actor->A));
   return celi_dist_declare_param(&actor->param, tensors, "actor", dist);
@@ -76,7 +77,8 @@ CelStatus celi_actor_declare_acting(CeliActor *actor, CelTensors *tensors,
                                     uint64_t seed) {
   const int64_t rows = N > ROWS_MIN ? N : ROWS_MIN, noise[] = {N, T, actor->W};
   actor->norm = norm, actor->N = N, actor->T = T, actor->seed = seed;
-  CELI_TRY(celi_mlp_declare_pass(&actor->pass, tensors, "pass.act", &actor->net, rows, false));
+  CELI_TRY(
+      celi_pass_declare(&actor->pass, tensors, "pass.act", &actor->net, (CeliPassSpec){.B = rows}));
   CELI_TRY(declare_f32(tensors, "act.obs", CEL_SCRATCH, &actor->x, rows, actor->O));
   CELI_TRY(declare_f32(tensors, "act.head", CEL_SCRATCH, &actor->head, rows, actor->H));
   if (actor->F)
@@ -93,7 +95,7 @@ CelStatus celi_actor_declare_acting(CeliActor *actor, CelTensors *tensors,
 }
 
 void celi_actor_init(CeliActor *actor, uint32_t first_index) {
-  celi_mlp_init(&actor->net, actor->seed, first_index);
+  celi_net_init(&actor->net, actor->seed, first_index);
   celi_dist_init(&actor->param);
   if (actor->F)
     celi_ops()->fill(actor->sde.log_std, (float)actor->dist.log_std_init, actor->F * actor->A);
@@ -125,12 +127,11 @@ static void draw_matrix(const CeliActor *actor, int64_t t, int64_t i) {
 }
 
 /// Heads of rows [begin, end) whose mean and latent the pass holds, by the variances of `sde_var`'s row `with`.
-static void sde_heads(const CeliActor *actor, const CeliMlpPass *pass, float *head, int64_t with,
+static void sde_heads(const CeliActor *actor, const CeliPass *pass, float *head, int64_t with,
                       int64_t begin, int64_t end) {
   const int64_t F = actor->F, A = actor->A;
-  const int last = actor->net.L - 1;
-  celi_gsde_head_rows(head + begin * actor->H, pass->Y[last] + begin * A,
-                      pass->Y[last - 1] + begin * F, actor->sde_var + with * F * A,
+  celi_gsde_head_rows(head + begin * actor->H, celi_pass_output(pass) + begin * A,
+                      celi_pass_latent(pass) + begin * F, actor->sde_var + with * F * A,
                       actor->sde_latent2 + begin * F, actor->sde_row_var + begin * A, end - begin,
                       F, A);
 }
@@ -159,36 +160,35 @@ void celi_actor_advance(CeliActor *actor) {
 // ---- acting
 
 /// The network's output (n, out) at rows [begin, end) of obs.
-static void forward(const CeliActor *actor, CeliMlpPass *pass, float *out, const float *obs,
+static void forward(const CeliActor *actor, CeliPass *pass, float *out, const float *obs,
                     int64_t begin, int64_t end) {
   pass->X = obs, pass->ldx = actor->O;
-  if (out) pass->Y[actor->net.L - 1] = out;
+  if (out) celi_pass_set_output(pass, out);
   if (actor->norm->observations) {
     celi_normalizer_apply(actor->norm, actor->x, actor->O, obs, actor->O, begin, end);
     pass->X = actor->x;
   }
-  celi_mlp_forward(pass, begin, end);
+  celi_net_forward(pass, begin, end);
 }
 
 static const float *free_log_std(const CeliActor *actor) {
   return actor->dist.free_log_std ? actor->param.log_std_param : NULL;
 }
 
-static void step_sde(const CeliActor *actor, CeliMlpPass *pass, int64_t t, float *actions,
-                     float *head, const float *obs, int64_t begin, int64_t end) {
+static void step_sde(const CeliActor *actor, CeliPass *pass, int64_t t, float *actions, float *head,
+                     const float *obs, int64_t begin, int64_t end) {
   const int64_t F = actor->F, A = actor->A;
-  const int last = actor->net.L - 1;
   forward(actor, pass, NULL, obs, begin, end);
   for (int64_t i = begin; i < end; i++) {
     if (t > 0 && t % actor->sde_every == 0) draw_matrix(actor, t, i);
     sde_heads(actor, pass, head, i, i, i + 1);
-    celi_gsde_act(actions + i * A, pass->Y[last] + i * A, pass->Y[last - 1] + i * F,
+    celi_gsde_act(actions + i * A, celi_pass_output(pass) + i * A, celi_pass_latent(pass) + i * F,
                   actor->sde_matrix + i * F * A, F, A, false);
   }
 }
 
-void celi_actor_step(const CeliActor *actor, CeliMlpPass *pass, int64_t t, void *actions,
-                     float *head, const float *obs, int64_t begin, int64_t end) {
+void celi_actor_step(const CeliActor *actor, CeliPass *pass, int64_t t, void *actions, float *head,
+                     const float *obs, int64_t begin, int64_t end) {
   if (actor->F) {
     step_sde(actor, pass, t, actions, head, obs, begin, end);
     return;
@@ -201,7 +201,7 @@ void celi_actor_step(const CeliActor *actor, CeliMlpPass *pass, int64_t t, void 
 void celi_actor_sample(CeliActor *actor, void *actions, const float *obs) {
   enum { CHUNK = CEL_SPACE_BOUNDS_MAX };
   float noise[CHUNK];
-  CeliMlpPass pass = actor->pass;
+  CeliPass pass = actor->pass;
   forward(actor, &pass, actor->F ? NULL : actor->head, obs, 0, actor->N);
   if (actor->F) {
     celi_gsde_variances(&actor->sde, actor->sde_var + actor->N * actor->F * actor->A);
@@ -217,12 +217,12 @@ void celi_actor_sample(CeliActor *actor, void *actions, const float *obs) {
 }
 
 void celi_actor_mode(const CeliActor *actor, void *actions, const float *obs, int64_t n) {
-  CeliMlpPass pass = actor->pass;
+  CeliPass pass = actor->pass;
   for (int64_t first = 0; first < n; first += pass.B) {
     const int64_t rows = n - first < pass.B ? n - first : pass.B;
     forward(actor, &pass, actor->head, obs + first * actor->O, 0, rows);
     celi_dist_mode(&actor->dist, (uint8_t *)actions + (size_t)first * actor->bytes,
-                   celi_actor_lda(actor), actor->head, actor->net.spec.out, 0, rows);
+                   celi_actor_lda(actor), actor->head, actor->net.out, 0, rows);
   }
 }
 
@@ -230,7 +230,7 @@ void celi_actor_last_parameter(const CeliActor *actor, char name[CEL_NAME_MAX]) 
   if (actor->dist.free_log_std || actor->F)
     snprintf(name, CEL_NAME_MAX, "actor.log_std");
   else
-    snprintf(name, CEL_NAME_MAX, "actor.%d.bias", actor->net.L - 1);
+    celi_net_last_parameter(&actor->net, "actor", name);
 }
 
 double celi_actor_mean_std(const CeliActor *actor) {
@@ -244,7 +244,7 @@ double celi_actor_mean_std(const CeliActor *actor) {
 
 CeliPolicySpec celi_actor_policy(const CeliActor *actor) {
   return (CeliPolicySpec){.kind = actor->dist.kind,
-                          .activation = actor->net.spec.activation,
+                          .activation = actor->activation,
                           .A = actor->dist.A,
                           .log_std_min = actor->dist.log_std_min,
                           .log_std_max = actor->dist.log_std_max};

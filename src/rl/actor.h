@@ -9,15 +9,16 @@
 #define CELI_ACTOR_H
 #include "celsius/space.h"
 #include "nn/dist.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "nn/noise.h"
 #include "rl/model.h"
 #include "rl/normalizer.h"
 
 typedef struct CeliActor {
-  CeliMlp net;
-  CeliMlpGrad grad;
-  CeliDistSpec dist; ///< of the head
+  CeliNet net;
+  CeliNetGrad grad;
+  CeliActivation activation; ///< of the hidden layers
+  CeliDistSpec dist;         ///< of the head
   CeliDist param;    ///< holds a free log_std
   CeliGsde sde;      ///< holds gSDE's log_std (F, A)
   int64_t F;         ///< features of gSDE; 0 without
@@ -29,7 +30,7 @@ typedef struct CeliActor {
   bool discrete;   ///< actions are choices: noise is uniform
   size_t bytes;    ///< of an action
   uint64_t seed;
-  CeliMlpPass pass;  ///< acting, rows of max(N, 64)
+  CeliPass pass;     ///< acting, rows of max(N, 64)
   float *x, *head;   ///< (rows, O), (rows, H) scratch
   float *noise;      ///< (N, T, W) of the running rollout; not with gSDE
   float *sde_matrix; ///< (N, F, A) in force
@@ -63,8 +64,8 @@ void celi_actor_draw(const CeliActor *actor, int64_t t, int64_t begin, int64_t e
 void celi_actor_advance(CeliActor *actor);
 /// Step t of environments [begin, end): head (N,H) and actions (N rows) from obs (N,O). `pass`: a copy of
 /// actor->pass, one a thread.
-void celi_actor_step(const CeliActor *actor, CeliMlpPass *pass, int64_t t, void *actions,
-                     float *head, const float *obs, int64_t begin, int64_t end);
+void celi_actor_step(const CeliActor *actor, CeliPass *pass, int64_t t, void *actions, float *head,
+                     const float *obs, int64_t begin, int64_t end);
 /// Samples outside of a rollout, N rows. Only sample_counter moves.
 void celi_actor_sample(CeliActor *actor, void *actions, const float *obs);
 /// Modes of n rows.

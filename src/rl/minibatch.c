@@ -1,7 +1,7 @@
 /// Minibatches of a rollout. Contract: minibatch.h.
 #include "rl/minibatch.h"
 #include "base/base.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 
 #include <math.h>
 #include <string.h>

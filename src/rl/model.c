@@ -11,7 +11,6 @@ static const char *const kind_names[] = {"box", "discrete", "multi_discrete", "m
 static const char *const dist_names[] = {"gaussian", "squashed_gaussian", "categorical",
                                          "multi_categorical", "bernoulli"};
 static const char sampler_name[] = "sampler";
-static const char *const activation_names[] = {"identity", "relu", "tanh", "silu"};
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static CelStatus no_memory(void) {
@@ -220,10 +219,11 @@ CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) {
     return cel_fail(CEL_E_RANGE, "a policy needs at least one action, not %lld",
                     (long long)spec->A);
   cJSON *tree = cJSON_CreateObject();
-  bool complete = cJSON_AddStringToObject(tree, "kind",
-                                          spec->sampler ? sampler_name : dist_names[spec->kind]) &&
-                  cJSON_AddStringToObject(tree, "activation", activation_names[spec->activation]) &&
-                  cJSON_AddNumberToObject(tree, "action_dim", (double)spec->A);
+  bool complete =
+      cJSON_AddStringToObject(tree, "kind",
+                              spec->sampler ? sampler_name : dist_names[spec->kind]) &&
+      cJSON_AddStringToObject(tree, "activation", celi_activations[spec->activation].name) &&
+      cJSON_AddNumberToObject(tree, "action_dim", (double)spec->A);
   if (spec->log_std_min < spec->log_std_max)
     complete = complete && cJSON_AddNumberToObject(tree, "log_std_min", spec->log_std_min) &&
                cJSON_AddNumberToObject(tree, "log_std_max", spec->log_std_max);
@@ -254,6 +254,13 @@ static CelStatus read_options(CeliPolicySpec *spec, const cJSON *tree) {
   return CEL_OK;
 }
 
+/// The activation of that name, or -1.
+static int find_activation(const char *name) {
+  for (int a = 0; a < CELI_ACTIVATIONS; a++)
+    if (strcmp(celi_activations[a].name, name) == 0) return a;
+  return -1;
+}
+
 CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {
   memset(spec, 0, sizeof *spec);
   cJSON *tree = cJSON_Parse(text);
@@ -268,16 +275,17 @@ CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {
     spec->sampler = strcmp(kind->valuestring, sampler_name) == 0;
     int k = spec->sampler ? CELI_SQUASHED_GAUSSIAN
                           : find_name(kind->valuestring, dist_names, COUNT(dist_names));
-    int a = find_name(activation->valuestring, activation_names, COUNT(activation_names));
+    int a = find_activation(activation->valuestring);
     if (k < 0)
       status = cel_fail(CEL_E_NAME,
                         "policy kind \"%.40s\" is not known: gaussian, "
                         "squashed_gaussian, sampler, categorical, multi_categorical or bernoulli",
                         kind->valuestring);
     else if (a < 0)
-      status =
-          cel_fail(CEL_E_NAME, "activation \"%.40s\" is not known: identity, relu, tanh or silu",
-                   activation->valuestring);
+      status = cel_fail(CEL_E_NAME,
+                        "activation \"%.40s\" is not known: identity, relu, tanh, silu, gelu or "
+                        "leaky_relu",
+                        activation->valuestring);
     spec->kind = k < 0 ? CELI_GAUSSIAN : (CeliDistKind)k;
     spec->activation = a < 0 ? CELI_IDENTITY : (CeliActivation)a;
     if (!status) status = read_options(spec, tree);

@@ -1,8 +1,10 @@
 /// The model file: what its metadata say, written by agents and read by policies and exporters.
 ///
-/// A model is a safetensors file with the actor's layers ("actor.L.weight" (1, in, out), "actor.L.bias"
-/// (1, out), and "actor.L.norm.weight", "actor.L.norm.bias" where there is layer norm), the
-/// normaliser's tensors, and metadata: "format" = CELI_MODEL_FORMAT, "version", "algo", the spaces
+/// A model is a safetensors file with the actor's parameters, the normalizer's tensors and metadata.
+/// The parameters are named as celi_net_declare names them: "actor.L.weight" (1, in, out) and
+/// "actor.L.bias" (1, out) of dense layer L, "actor.L.norm.weight" of the layer norm behind it, and
+/// so on. Their names give the list of layers. "activation" in the policy's JSON is the activation
+/// behind every dense layer but the last, after its normalization. Metadata: "format" = CELI_MODEL_FORMAT, "version", "algo", the spaces
 /// and the policy as JSON ("observation", "action", "policy"), and "config.FIELD" for every field.
 /// Files come from anywhere, so nothing is believed before it is checked.
 #ifndef CELI_MODEL_H
@@ -10,7 +12,7 @@
 #include "celsius/safetensors.h"
 #include "celsius/space.h"
 #include "nn/dist.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "ops/ops.h"
 
 #define CELI_MODEL_FORMAT "celsius-model"
@@ -44,11 +46,20 @@ CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) CEL_WARN_U
 /// kind or activation: names those that are known), CEL_E_MEMORY.
 CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) CEL_WARN_UNUSED;
 
-/// A model as it lies in its file, checked whole: what the actor computes from an observation o is
+/// One layer of a saved network, in the order of the list.
+typedef struct CeliModelLayer {
+  CeliLayer layer;
+  int index; ///< of the last dense layer up to this one
+  int64_t in, out;
+  const float *param[CELI_LAYER_PARAMS]; ///< shapes: layer.kind->shape; or NULL
+  const float *state[CELI_LAYER_PARAMS]; ///< (out,) running statistics, or NULL
+} CeliModelLayer;
+
+/// A model as it is in its file, checked whole: what the actor computes from an observation o is
 ///   x = clip((o - obs_shift) obs_scale, -obs_clip, obs_clip)     when observations are normalised
 ///   x = [x, noise]                                               of a sampler
-///   x = act(layer_norm?(x W_l + b_l))                            for l < L - 1
-///   y = x W_{L-1} + b_{L-1}, of which the first A are the mean (or the logits)
+///   x = layer_l(x)                                               for l = 0 .. n - 1
+///   y = x, of which the first A are the mean (or the logits)
 ///   action = clip(action_shift + action_scale * (tanh(y) | y), action_low, action_high); argmax y; of several
 ///   choices an argmax each; bits y > 0
 typedef struct CeliModel {
@@ -56,14 +67,10 @@ typedef struct CeliModel {
   const char *version, *algo;
   CelSpace observation, action;
   CeliPolicySpec policy;
-  int L;
-  int64_t O, noise;                   ///< numbers in an observation; behind it, of a sampler
-  int64_t width[CELI_LAYERS_MAX + 1]; ///< width[0] = O + noise; width[L] = A, or more for sigma
-  const float *W[CELI_LAYERS_MAX];    ///< (width[l], width[l+1])
-  const float *b[CELI_LAYERS_MAX];    ///< (width[l+1],)
-  const float *g[CELI_LAYERS_MAX];    ///< (width[l+1],) layer norm's gain, or NULL
-  const float *h[CELI_LAYERS_MAX];    ///< (width[l+1],) its shift, or NULL
-  bool layer_norm;                    ///< on all hidden layers
+  int64_t O, noise; ///< numbers in an observation; behind it, of a sampler
+  int n;            ///< layers; the last is dense
+  CeliModelLayer layer[CELI_LAYERS_MAX];
+  int64_t in, out;                    ///< O + noise; A, or more where sigma follows
   const float *obs_shift, *obs_scale; ///< (O,), or NULL
   float obs_clip;
   bool discrete;        ///< actions are choices or bits

@@ -56,43 +56,109 @@ static CelStatus read_meta(CeliModel *model) {
   return CEL_OK;
 }
 
-/// Layer l, whose input is width[l] wide.
-static CelStatus read_layer(CeliModel *model, int l, const CelTensor *weight) {
+/// The next entry of the list, of `out` outputs. Errors: CEL_E_SHAPE (too many).
+static CelStatus append(CeliModel *model, const CeliLayer *layer, int index, int64_t out,
+                        CeliModelLayer **entry) {
+  *entry = NULL;
+  if (model->n == CELI_LAYERS_MAX)
+    return cel_fail(CEL_E_SHAPE, "the actor has more than %d layers", CELI_LAYERS_MAX);
+  *entry = &model->layer[model->n++];
+  **entry = (CeliModelLayer){.layer = *layer, .index = index, .in = model->out, .out = out};
+  (*entry)->layer.out = out;
+  model->out = out;
+  return CEL_OK;
+}
+
+/// "actor.INDEX.PREFIX SUFFIX"; before the first dense layer, INDEX is "input".
+static const char *tensor_name(char name[CEL_NAME_MAX], const CeliModelLayer *entry,
+                               const char *suffix) {
+  char index[16] = "input";
+  if (entry->index >= 0) snprintf(index, sizeof index, "%d", entry->index);
+  snprintf(name, CEL_NAME_MAX, "actor.%s.%s%s", index, entry->layer.kind->prefix, suffix);
+  return name;
+}
+
+/// Running statistics k. Variances must not be negative.
+static CelStatus read_state(CeliModel *model, CeliModelLayer *entry, int k) {
   char name[CEL_NAME_MAX];
-  if (weight->ndim != 3 || weight->shape[1] != model->width[l] || weight->shape[2] < 1)
+  tensor_name(name, entry, entry->layer.kind->state_name[k]);
+  CELI_TRY(floats(model->file, name, true, entry->out, 0, &entry->state[k]));
+  for (int64_t i = 0; k == 1 && i < entry->out; i++)
+    if (entry->state[k][i] < 0)
+      return cel_fail(CEL_E_RANGE, "tensor \"%s\": entry %lld is %g; it must not be negative", name,
+                      (long long)i, (double)entry->state[k][i]);
+  return CEL_OK;
+}
+
+static CelStatus read_params(CeliModel *model, CeliModelLayer *entry) {
+  const CeliLayerKind *kind = entry->layer.kind;
+  const CeliNode node = {.layer = entry->layer, .in = entry->in, .out = entry->out};
+  char name[CEL_NAME_MAX];
+  for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+    int64_t rows, columns;
+    if (kind->state_name[k]) CELI_TRY(read_state(model, entry, k));
+    if (!kind->param_name[k]) continue;
+    kind->shape(&node, k, &rows, &columns);
+    tensor_name(name, entry, kind->param_name[k]);
+    CELI_TRY(floats(model->file, name, true, rows ? rows : columns, rows ? columns : 0,
+                    &entry->param[k]));
+  }
+  return CEL_OK;
+}
+
+static const CelTensor *find_first(const CeliModel *model, const CeliModelLayer *entry) {
+  char name[CEL_NAME_MAX];
+  return cel_safetensors_find(model->file,
+                              tensor_name(name, entry, entry->layer.kind->param_name[0]));
+}
+
+/// The normalization behind dense layer `index`.
+static CelStatus read_normalization(CeliModel *model, int index) {
+  for (int i = 0; celi_layer_kinds[i]; i++) {
+    const CeliLayer layer = {.kind = celi_layer_kinds[i]};
+    CeliModelLayer *entry;
+    const CeliModelLayer wanted = {.layer = layer, .index = index};
+    if (layer.kind == &celi_dense || !layer.kind->param_name[0] || !find_first(model, &wanted))
+      continue;
+    CELI_TRY(append(model, &layer, index, model->out, &entry));
+    CELI_TRY(read_params(model, entry));
+  }
+  return CEL_OK;
+}
+
+static CelStatus read_dense(CeliModel *model, int index, const CelTensor *weight) {
+  CeliModelLayer *entry;
+  if (weight->ndim != 3 || weight->shape[1] != model->out || weight->shape[2] < 1)
     return cel_fail(CEL_E_SHAPE, "tensor \"%s\" must have %lld input%s", weight->name,
-                    (long long)model->width[l], celi_s(model->width[l]));
-  const int64_t out = model->width[l + 1] = weight->shape[2];
-  CELI_TRY(floats(model->file, weight->name, true, model->width[l], out, &model->W[l]));
-  snprintf(name, sizeof name, "actor.%d.bias", l);
-  CELI_TRY(floats(model->file, name, true, out, 0, &model->b[l]));
-  snprintf(name, sizeof name, "actor.%d.norm.weight", l);
-  if (!cel_safetensors_find(model->file, name)) return CEL_OK;
-  CELI_TRY(floats(model->file, name, true, out, 0, &model->g[l]));
-  snprintf(name, sizeof name, "actor.%d.norm.bias", l);
-  return floats(model->file, name, true, out, 0, &model->h[l]);
+                    (long long)model->out, celi_s(model->out));
+  const CeliLayer layer = celi_layer_dense(weight->shape[2], 0);
+  CELI_TRY(append(model, &layer, index, weight->shape[2], &entry));
+  return read_params(model, entry);
 }
 
 static CelStatus read_layers(CeliModel *model) {
+  const CeliLayer activation = celi_layer_activation(model->policy.activation);
   const int64_t O = cel_space_floats(&model->observation);
+  CeliModelLayer *entry;
   if (O < 1)
-    return cel_fail(CEL_E_UNSUPPORTED, "only observations that are float32 boxes can be acted on");
-  model->O = O, model->noise = model->policy.sampler ? model->policy.A : 0;
-  model->width[0] = O + model->noise;
-  for (model->L = 0;; model->L++) {
-    char name[CEL_NAME_MAX];
-    snprintf(name, sizeof name, "actor.%d.weight", model->L);
-    const CelTensor *weight = cel_safetensors_find(model->file, name);
+    return cel_fail(CEL_E_UNSUPPORTED, "policies act on observations that are float32 boxes only");
+  model->O = O;
+  model->noise = model->policy.sampler ? model->policy.A : 0;
+  model->in = model->out = O + model->noise;
+  CELI_TRY(read_normalization(model, -1));
+  for (int index = 0;; index++) {
+    const CeliModelLayer wanted = {.layer = {.kind = &celi_dense}, .index = index};
+    const CelTensor *weight = find_first(model, &wanted);
+    if (!weight && index == 0)
+      return cel_fail(CEL_E_FORMAT, "tensor \"actor.0.weight\" is missing");
     if (!weight) break;
-    if (model->L == CELI_LAYERS_MAX)
-      return cel_fail(CEL_E_SHAPE, "the actor has more than %d layers", CELI_LAYERS_MAX);
-    CELI_TRY(read_layer(model, model->L, weight));
+    if (index > 0) CELI_TRY(append(model, &activation, index - 1, model->out, &entry));
+    CELI_TRY(read_dense(model, index, weight));
+    CELI_TRY(read_normalization(model, index));
   }
-  if (model->L == 0) return cel_fail(CEL_E_FORMAT, "tensor \"actor.0.weight\" is missing");
-  model->layer_norm = model->L > 1 && model->g[0] != NULL;
-  for (int l = 0; l < model->L; l++)
-    if ((model->g[l] != NULL) != (model->layer_norm && l < model->L - 1))
-      return cel_fail(CEL_E_FORMAT, "layer norm must be on all hidden layers or on none");
+  if (model->layer[model->n - 1].layer.kind != &celi_dense)
+    return cel_fail(CEL_E_UNSUPPORTED, "the actor's last layer must be dense, not %s",
+                    model->layer[model->n - 1].layer.kind->name);
   return CEL_OK;
 }
 
@@ -113,7 +179,7 @@ static CelStatus read_normalizer(CeliModel *model) {
 /// A sigma that does not depend on the state, or the matrix of state-dependent exploration.
 static CelStatus read_sigma(CeliModel *model) {
   const CelTensor *tensor = cel_safetensors_find(model->file, "actor.log_std");
-  if (!tensor || model->policy.sampler || model->width[model->L] != model->policy.A) return CEL_OK;
+  if (!tensor || model->policy.sampler || model->out != model->policy.A) return CEL_OK;
   model->sde = tensor->ndim == 2;
   if (model->sde) return CEL_OK;
   return floats(model->file, "actor.log_std", false, model->policy.A, 0, &model->log_std);
@@ -143,7 +209,7 @@ static bool fits_space(const CeliModel *model) {
 static CelStatus read_actions(CeliModel *model) {
   const CelSpacePart *part = &model->action.part[0];
   const CeliDistSpec dist = {.kind = model->policy.kind};
-  const int64_t A = model->policy.A, head = model->width[model->L];
+  const int64_t A = model->policy.A, head = model->out;
   char space[128];
   cel_space_describe(&model->action, space, sizeof space);
   model->discrete = celi_dist_discrete(&dist);

@@ -6,7 +6,7 @@
 /// prior), so that the first ones are not divided by nothing.
 #include "rl/normalizer.h"
 #include "base/base.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include <math.h>
 #include <string.h>
 

@@ -14,8 +14,11 @@ CelStatus celi_policy_pass_declare(CeliPolicyPass *pass, CelTensors *tensors, co
   memset(pass, 0, sizeof *pass);
   pass->actor = actor;
   snprintf(part, sizeof part, "%s.net", name);
-  CELI_TRY(celi_mlp_declare_pass_shared(&pass->net, tensors, part, &actor->net, B, true,
-                                        actor->F ? 1 : shares)); // gSDE reads the last hidden layer
+  CELI_TRY(celi_pass_declare(
+      &pass->net, tensors, part, &actor->net,
+      (CeliPassSpec){.B = B,
+                     .backward = true,
+                     .threads = actor->F ? 1 : shares})); // gSDE reads the last hidden layer
   snprintf(part, sizeof part, "%s.dist", name);
   CELI_TRY(celi_dist_declare_shared(&pass->dist, tensors, part, &actor->param, B, true));
   snprintf(part, sizeof part, "%s.sde", name);
@@ -23,19 +26,17 @@ CelStatus celi_policy_pass_declare(CeliPolicyPass *pass, CelTensors *tensors, co
 }
 
 void celi_policy_pass_bind(CeliPolicyPass *pass) {
-  const int last = pass->actor->net.L - 1;
-  pass->head = pass->actor->F ? pass->sde.head : pass->net.Y[last];
-  pass->d_head = pass->actor->F ? pass->sde.d_head : pass->net.dY[last];
+  pass->head = pass->actor->F ? pass->sde.head : celi_pass_output(&pass->net);
+  pass->d_head = pass->actor->F ? pass->sde.d_head : celi_pass_d_output(&pass->net);
 }
 
 void celi_policy_pass_plan_log_prob(CeliPlan *plan, const CeliPolicyPass *pass,
                                     const void *actions) {
   const CeliActor *actor = pass->actor;
-  const int last = actor->net.L - 1;
-  celi_mlp_plan_forward(plan, &pass->net);
+  celi_net_plan_forward(plan, &pass->net);
   if (actor->F)
-    celi_gsde_plan_head(plan, &pass->sde, pass->net.Y[last], actor->A, pass->net.Y[last - 1],
-                        actor->F);
+    celi_gsde_plan_head(plan, &pass->sde, celi_pass_output(&pass->net), actor->A,
+                        celi_pass_latent(&pass->net), actor->F);
   celi_dist_plan_log_prob(plan, &pass->dist, actions, celi_actor_lda(actor), pass->head, actor->H);
 }
 
@@ -45,12 +46,12 @@ void celi_policy_pass_plan_backward_data(CeliPlan *plan, const CeliPolicyPass *p
   celi_dist_plan_log_prob_backward(plan, &pass->dist, pass->d_head, actor->H, pass->dist.d_logp,
                                    d_entropy, actions, celi_actor_lda(actor), pass->head, actor->H);
   if (actor->F)
-    celi_gsde_plan_head_backward(plan, &pass->sde, pass->net.dY[actor->net.L - 1], actor->A);
-  celi_mlp_plan_backward_data(plan, &pass->net, NULL, 0);
+    celi_gsde_plan_head_backward(plan, &pass->sde, celi_pass_d_output(&pass->net), actor->A);
+  celi_net_plan_backward_data(plan, &pass->net, NULL, 0);
 }
 
 void celi_policy_pass_plan_backward_weight(CeliPlan *plan, const CeliPolicyPass *pass) {
-  celi_mlp_plan_backward_weight(plan, &pass->net, &pass->actor->grad, false);
+  celi_net_plan_backward_weight(plan, &pass->net, &pass->actor->grad, false);
 }
 
 void celi_policy_pass_plan_backward_param(CeliPlan *plan, const CeliPolicyPass *pass) {

@@ -7,7 +7,7 @@
 /// Plans keep its address.
 typedef struct CeliPolicyPass {
   const CeliActor *actor;
-  CeliMlpPass net;      ///< X and ldx are set by the caller
+  CeliPass net;         ///< X and ldx are set by the caller
   CeliGsdeHead sde;     ///< with gSDE
   CeliDist dist;        ///< logp and entropy (B,); d_logp (B,) is set by the caller
   float *head, *d_head; ///< (B,H) what the distribution reads, and its gradient

@@ -2,7 +2,7 @@
 /// replay_disk.c.
 #include "rl/replay.h"
 #include "base/base.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "ops/ops.h"
 #include <string.h>
 

@@ -52,7 +52,7 @@ static CelStatus declare_state(CeliRollout *r, CelTensors *t) {
 }
 
 CelStatus celi_rollout_declare(CeliRollout *rollout, CelTensors *tensors, const CeliActor *actor,
-                               const CeliMlp *critic, const CeliNormalizer *norm) {
+                               const CeliNet *critic, const CeliNormalizer *norm) {
   memset(rollout, 0, sizeof *rollout);
   rollout->N = actor->N, rollout->T = actor->T, rollout->O = actor->O, rollout->H = actor->H;
   rollout->bytes = actor->bytes, rollout->norm = norm;
@@ -61,8 +61,8 @@ CelStatus celi_rollout_declare(CeliRollout *rollout, CelTensors *tensors, const 
                     (long long)rollout->T, (long long)rollout->N);
   CELI_TRY(declare_state(rollout, tensors));
   if (!critic) return CEL_OK;
-  return celi_mlp_declare_pass(&rollout->pass, tensors, "pass.value", critic,
-                               (rollout->T + 1) * rollout->N, false);
+  return celi_pass_declare(&rollout->pass, tensors, "pass.value", critic,
+                           (CeliPassSpec){.B = (rollout->T + 1) * rollout->N});
 }
 
 CelStatus celi_rollout_check(const CeliRollout *rollout) {
@@ -102,7 +102,7 @@ CelStatus celi_rollout_act(CeliRollout *rollout, const CeliActor *actor, CeliNor
                            const float *obs, const uint8_t *start, void *actions) {
   CeliRollout *r = rollout;
   const int64_t t = *r->filled, N = r->N;
-  CeliMlpPass pass = actor->pass;
+  CeliPass pass = actor->pass;
   if (t == r->T)
     return cel_fail(CEL_E_STATE, "the rollout of %lld step%s is full: update before acting again",
                     (long long)r->T, celi_s(r->T));
@@ -179,20 +179,6 @@ void celi_rollout_plan_rewards(CeliPlan *plan, const CeliRollout *rollout, CeliN
 
 // ---- values
 
-/// The pass with its scratch `rows` further on, for input X and output Y.
-static CeliMlpPass pass_at(const CeliMlpPass *pass, int64_t rows, const float *X, float *Y) {
-  CeliMlpPass p = *pass;
-  const int last = p.net->L - 1;
-  for (int l = 0; l < last; l++) {
-    p.Y[l] += rows * p.net->width[l + 1];
-    if (p.N[l]) p.N[l] += rows * p.net->width[l + 1];
-    if (p.stats[l]) p.stats[l] += rows * 2;
-  }
-  p.Y[last] = Y;
-  p.X = X, p.ldx = p.net->width[0];
-  return p;
-}
-
 /// Values of rows [first, stop) of the rollout; scratch from row `at` on.
 static void values_of(const CeliRollout *r, int64_t first, int64_t stop, int64_t at) {
   const float *obs = r->obs + first * r->O, *x = obs;
@@ -200,8 +186,8 @@ static void values_of(const CeliRollout *r, int64_t first, int64_t stop, int64_t
     celi_normalizer_apply(r->norm, r->x + at * r->O, r->O, obs, r->O, 0, stop - first);
     x = r->x + at * r->O;
   }
-  const CeliMlpPass pass = pass_at(&r->pass, at, x, r->value + first);
-  celi_mlp_forward(&pass, 0, stop - first);
+  const CeliPass pass = celi_pass_at(&r->pass, at, x, r->value + first);
+  celi_net_forward(&pass, 0, stop - first);
 }
 
 /// Values of the final observations among rows [first, stop).
@@ -214,8 +200,8 @@ static void final_values_of(const CeliRollout *r, int64_t first, int64_t stop, i
     n++;
   }
   if (n == 0) return;
-  const CeliMlpPass pass = pass_at(&r->pass, at, x, value);
-  celi_mlp_forward(&pass, 0, n);
+  const CeliPass pass = celi_pass_at(&r->pass, at, x, value);
+  celi_net_forward(&pass, 0, n);
   for (int64_t row = first; row < stop; row++)
     if (r->truncated[row] && !r->terminated[row]) r->final_value[row] = value[k++];
 }

@@ -12,7 +12,7 @@
 #ifndef CELI_ROLLOUT_H
 #define CELI_ROLLOUT_H
 #include "celsius/agent.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "rl/actor.h"
 #include "rl/normalizer.h"
 
@@ -39,14 +39,14 @@ typedef struct CeliRollout {
   float *returns;             ///< (T, N) advantage + value
   double *final_return;       ///< (T, N) of collecting: returns of the episodes that ended
   int64_t *final_length;      ///< (T, N)
-  CeliMlpPass pass;           ///< values
+  CeliPass pass;              ///< values
   float *x;                   ///< (rows, O)
   const CeliNormalizer *norm; ///< of the observations and rewards
 } CeliRollout;
 
 /// Declares "rollout.*". `critic` may be NULL: then there are no values. Errors: CEL_E_RANGE (T N too large).
 CelStatus celi_rollout_declare(CeliRollout *rollout, CelTensors *tensors, const CeliActor *actor,
-                               const CeliMlp *critic, const CeliNormalizer *norm) CEL_WARN_UNUSED;
+                               const CeliNet *critic, const CeliNormalizer *norm) CEL_WARN_UNUSED;
 /// An episode ended at this row.
 static inline bool celi_rollout_ended(const CeliRollout *rollout, int64_t row) {
   return (rollout->terminated[row] | rollout->truncated[row]) != 0;

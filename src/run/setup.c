@@ -17,33 +17,43 @@
 
 #define F(field) offsetof(CelRunConfig, field)
 
+// clang-format off
 static const CelField run_fields[] = {
-    {"algo", CEL_FIELD_STRING, F(algo), "", 0, 0, "NAME", NULL, NULL, "the algorithm", ""},
-    {"env", CEL_FIELD_PATH, F(env), "", 0, 0, "ID", NULL, NULL,
-     "the environment: an id, or FILE.so:Name", ""},
-    {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FOLDER", NULL, NULL,
-     "run folder, new or empty; when not given: runs/ALGO-ENV-SEED", ""},
-    {"steps", CEL_FIELD_INT, F(steps), "100000", 1, 1e15, "steps", NULL, NULL,
-     "steps to train, all environments together", ""},
-    {"seed", CEL_FIELD_U64, F(seed), "1", 0, 0, "", NULL, NULL,
-     "seed of every random number of the run", ""},
-    {"n_envs", CEL_FIELD_INT, F(n_envs), "1", 1, 65536, "", NULL, NULL,
-     "environments that are stepped together", ""},
-    {"threads", CEL_FIELD_INT, F(threads), "1", 1, 256, "", NULL, NULL,
-     "threads; changes the speed and no bit of the result", ""},
-    {"log_every", CEL_FIELD_INT, F(log_every), "1000", 1, 1e15, "steps", NULL, NULL,
-     "steps between rows of progress.csv", ""},
-    {"eval_every", CEL_FIELD_INT, F(eval_every), "5000", 0, 1e15, "steps", NULL, NULL,
-     "steps between evaluations; 0: only at the end", ""},
-    {"eval_episodes", CEL_FIELD_INT, F(eval_episodes), "10", 1, 1e6, "episodes", NULL, NULL,
-     "episodes of each evaluation", ""},
-    {"checkpoint_every", CEL_FIELD_INT, F(checkpoint_every), "10000", 0, 1e15, "steps", NULL, NULL,
-     "steps between checkpoints; 0: only at the end", ""},
-    {"keep", CEL_FIELD_INT, F(keep), "2", 1, 1e6, "", NULL, NULL,
-     "checkpoints kept, the newest; the best model is kept besides", ""},
-    {"tensorboard", CEL_FIELD_BOOL, F(tensorboard), "true", 0, 0, "", NULL, NULL,
-     "write TensorBoard events into the run folder", ""},
+    {.name = "algo", .type = CEL_FIELD_STRING, .offset = F(algo), .def = "", .unit = "NAME",
+     .doc = "the algorithm"},
+    {.name = "env", .type = CEL_FIELD_PATH, .offset = F(env), .def = "", .unit = "ID",
+     .doc = "the environment: an id, or FILE.so:Name"},
+    {.name = "out", .type = CEL_FIELD_PATH, .offset = F(out), .def = "", .unit = "FOLDER",
+     .doc = "run folder, new or empty; default: runs/ALGO-ENV-SEED"},
+    {.name = "steps", .type = CEL_FIELD_INT, .offset = F(steps), .def = "100000", .min = 1,
+     .max = 1e15, .unit = "steps",
+     .doc = "environment steps to train, all environments together"},
+    {.name = "seed", .type = CEL_FIELD_U64, .offset = F(seed), .def = "1",
+     .doc = "seed of all random numbers of the run"},
+    {.name = "n_envs", .type = CEL_FIELD_INT, .offset = F(n_envs), .def = "1", .min = 1,
+     .max = 65536,
+     .doc = "environments that step together; raise it for more data per update"},
+    {.name = "threads", .type = CEL_FIELD_INT, .offset = F(threads), .def = "1", .min = 1,
+     .max = 256,
+     .doc = "threads; any number gives the same bits; raise it for speed"},
+    {.name = "log_every", .type = CEL_FIELD_INT, .offset = F(log_every), .def = "1000", .min = 1,
+     .max = 1e15, .unit = "steps",
+     .doc = "steps between rows of progress.csv"},
+    {.name = "eval_every", .type = CEL_FIELD_INT, .offset = F(eval_every), .def = "5000", .min = 0,
+     .max = 1e15, .unit = "steps",
+     .doc = "steps between evaluations; 0: only at the end"},
+    {.name = "eval_episodes", .type = CEL_FIELD_INT, .offset = F(eval_episodes), .def = "10",
+     .min = 1, .max = 1e6, .unit = "episodes",
+     .doc = "episodes of each evaluation; raise it when evaluations are noisy"},
+    {.name = "checkpoint_every", .type = CEL_FIELD_INT, .offset = F(checkpoint_every),
+     .def = "10000", .min = 0, .max = 1e15, .unit = "steps",
+     .doc = "steps between checkpoints; 0: only at the end"},
+    {.name = "keep", .type = CEL_FIELD_INT, .offset = F(keep), .def = "2", .min = 1, .max = 1e6,
+     .doc = "number of checkpoints kept, the newest ones; the best model is always kept"},
+    {.name = "tensorboard", .type = CEL_FIELD_BOOL, .offset = F(tensorboard), .def = "true",
+     .doc = "write TensorBoard events into the run folder"},
     {0}};
+// clang-format on
 
 #undef F
 
@@ -258,10 +268,12 @@ const CelField *cel_setup_find(const CelSetup *setup, const char *name) {
 // ---- as a file
 
 #define F(field) offsetof(CeliWritten, field)
-static const CelField written_fields[] = {{"version", CEL_FIELD_STRING, F(version), CEL_VERSION, 0,
-                                           0, "", NULL, NULL,
-                                           "version of the library that wrote this file", ""},
-                                          {0}};
+// clang-format off
+static const CelField written_fields[] = {
+    {.name = "version", .type = CEL_FIELD_STRING, .offset = F(version), .def = CEL_VERSION,
+     .doc = "version of the library that wrote this file"},
+    {0}};
+// clang-format on
 #undef F
 
 enum { N_SECTIONS = 4 };

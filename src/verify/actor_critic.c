@@ -1,6 +1,7 @@
-/// The note actor-critic, (4.1)-(4.26), section by section: the policy gradient and its forms, temporal differences, Gaussians.
+/// The note actor-critic, (4.1)-(4.26), section by section: the policy gradient and its forms,
+/// temporal differences, Gaussian policies.
 ///
-/// All of it is the hard problem, alpha = 0, except where a row says soft.
+/// The note is about unregularized problems (alpha = 0). Rows that use alpha > 0 say "soft".
 #include "verify/verify.h"
 
 extern const CeliSection celi_ac_gradient, celi_ac_baselines, celi_ac_samples, celi_ac_values,

@@ -1,9 +1,10 @@
-/// The second ways: a policy's equations by dense elimination, softmax in long double, derivatives by complex steps.
+/// The second way to compute a number: dense elimination for the equations of a policy, softmax in
+/// long double, derivatives by complex steps. Nothing here uses the library's solvers.
 ///
-/// In states, with P_pi what goes on under pi:
+/// Over states, with P_pi the transition probabilities under pi (0 where the episode ends):
 ///     (I - gamma P_pi) V = sum_a pi (r - alpha log pi),    (I - gamma P_pi') x = start.
-/// A complex step takes the derivative of f at theta as Im f(theta + i h e_k) / h, which cancels nothing, so h = 1e-30
-/// gives it to rounding.
+/// A complex step gives the derivative of f at theta as Im f(theta + i h e_k) / h. It subtracts no
+/// nearby numbers, so h = 1e-30 gives the derivative to rounding.
 #include "verify/verify.h"
 #include <math.h>
 
@@ -62,7 +63,7 @@ void celi_dense_solve_complex(CeliComplex *M, CeliComplex *x, int n) {
   }
 }
 
-// ---- one state's row
+// ---- the actions of one state
 
 double celi_dense_log_sum_exp(const double *Q, int n, double alpha) {
   long double most = Q[0];
@@ -117,7 +118,7 @@ double celi_dense_soft_value(const double *pi, const double *Q, int n, double al
 
 // ---- a policy
 
-/// M (S, S) = I - gamma P_pi, transposed where asked for.
+/// M (S, S) = I - gamma P_pi, or its transpose.
 static void evaluation_matrix(const CeliProblem *problem, const double *pi, bool transposed,
                               double *M) {
   const int S = problem->S;
@@ -184,7 +185,7 @@ void celi_propagated_values(CeliTrial *trial, const CeliProblem *problem, const 
   }
 }
 
-/// All of pi (n) on the first of the largest.
+/// Writes the greedy policy to pi (n). The first of several largest Q wins.
 static void greedy(const double *Q, int n, double *pi) {
   int best = 0;
   for (int a = 1; a < n; a++) best = Q[a] > Q[best] ? a : best;
@@ -203,7 +204,7 @@ void celi_dense_optimum(CeliTrial *trial, const CeliProblem *problem, double alp
       if (n && alpha > 0) celi_dense_softmax(Q + p, n, alpha, pi + p);
       if (n && !(alpha > 0)) greedy(Q + p, n, pi + p);
     }
-    trial->used = used; // each round's matrix in the same place
+    trial->used = used; // each iteration reuses the space of its matrix
     double *better = celi_take(trial, problem->S);
     celi_dense_values(trial, problem, pi, alpha, better, NULL);
     for (int s = 0; s < problem->S; s++) {
@@ -216,7 +217,7 @@ void celi_dense_optimum(CeliTrial *trial, const CeliProblem *problem, double alp
   celi_dense_backup(problem, V, Q);
 }
 
-// ---- complex
+// ---- complex numbers, for derivatives
 
 void celi_complex_softmax(const CeliProblem *problem, const CeliComplex *theta, CeliComplex *pi) {
   for (int s = 0; s < problem->S; s++) {

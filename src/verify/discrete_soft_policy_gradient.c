@@ -1,5 +1,5 @@
-/// The note discrete-soft-policy-gradient, section by section: the gradient of one state's loss, and of the library's
-/// learner through its network.
+/// The note discrete-soft-policy-gradient, section by section: the gradient of the loss of one
+/// state, and the gradient of the library's learner through its network.
 #include "verify/verify.h"
 
 extern const CeliSection celi_dp_gradient, celi_dp_learner;

@@ -1,5 +1,6 @@
-/// Every equation of the notes: the form that is implemented and why, the functions that have it, the checks that try
-/// it. docs/equations.md holds this as a table between two marks; `script/equations` puts it there.
+/// The table of every equation of the notes: the form that is implemented and why, the library's
+/// functions that compute it, and the checks of it. `script/equations` writes the table to
+/// docs/equations.md, between two marks.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"
@@ -10,142 +11,144 @@
 #include <string.h>
 
 typedef struct Equation {
-  const char *label; ///< "8.10"; NULL ends a note
+  const char *label; ///< "8.10"; NULL ends a note's list
   const char *form;
 } Equation;
 
 static const Equation maximum_entropy[] = {
     {"8.1", "J = E sum_t gamma^t r_t"},
     {"8.2", "J = E sum_t gamma^t (r_t - alpha log pi_t)"},
-    {"8.3", "the same as a sum over p_t(x,u)"},
-    {"8.4", "and with alpha H for -alpha log pi"},
-    {"8.5", "H = -E_pi[log pi]; differential where actions are continuous"},
+    {"8.3", "8.2 as a sum over the distributions p_t(x,u)"},
+    {"8.4", "8.3 with alpha H in place of -alpha log pi"},
+    {"8.5", "H = -E_pi[log pi]; for continuous actions the differential entropy"},
     {"8.6", "J = sum_t gamma^t E[r + alpha H]"},
-    {"8.7", "V_t = E sum_{k >= t} gamma^{k-t} r_k, indexed by t where the horizon is finite"},
-    {"8.8", "soft V_t, the entropy of step t included"},
+    {"8.7", "V_t = E sum_{k >= t} gamma^{k-t} r_k; over a finite horizon V has a time index"},
+    {"8.8", "soft V_t; it includes the entropy of step t"},
     {"8.9", "J = E[V(x0)]"},
-    {"8.10", "V = E_pi[Q - alpha log pi], not the integral of Q without pi; Q(x,u), not Q(u,x)"},
-    {"8.11", "soft Q without the entropy of its own step; zero past the horizon, for there is no "
-             "u_{T+1}"},
-    {"8.12", "J = E[Q(x0,u0) - alpha log pi(u0 given x0)]; E[Q] alone forgets the first entropy"},
-    {"8.13", "as 8.8 and 8.11, zero past the horizon"},
+    {"8.10", "V = E_pi[Q - alpha log pi]. The printed form lacks the weight pi in the integral of "
+             "Q, and has Q(u,x) for Q(x,u)"},
+    {"8.11", "soft Q, without the entropy of its own step. It is zero past the horizon, where "
+             "there is no u_{T+1}"},
+    {"8.12", "J = E[Q(x0,u0) - alpha log pi(u0 given x0)]. The printed E[Q] lacks the entropy of "
+             "the first action"},
+    {"8.13", "like 8.8 and 8.11, zero past the horizon"},
     {"8.14", "V = E_pi[Q - alpha log pi]"},
-    {"8.15", "Q = r_t + what follows from t + 1, zero past the horizon"},
-    {"8.16", "what follows depends on the next state alone"},
-    {"8.17", "what follows is gamma E[V(x')]"},
-    {"8.18", "Q = r + gamma E[V(x')], V of an episode's end being 0"},
+    {"8.15", "Q = r_t + the soft return from t + 1 on, zero past the horizon"},
+    {"8.16", "the soft return from t + 1 on depends on the next state alone"},
+    {"8.17", "its mean is gamma E[V(x')]"},
+    {"8.18", "Q = r + gamma E[V(x')]; V is 0 where the episode ends"},
     {"8.19", "V = E_pi[Q - alpha log pi]"},
     {"8.20", "V = E_pi[r + gamma E[V(x')] - alpha log pi]"},
     {"8.21", "Q = r + gamma E[Q(x',u') - alpha log pi(u' given x')]"},
-    {"8.22", "F(pi) = E_pi[Q - alpha log pi] is maximised at a fixed Q; the derivative of V of pi "
-             "itself has the state's visits as a factor"},
-    {"8.23", "pointwise Q - alpha log pi - alpha + lambda = 0, lambda = alpha - alpha log Z the "
-             "multiplier of normalisation"},
-    {"8.24",
-     "pi_new = exp((Q - alpha log Z)/alpha) of the old policy's Q; exp(Q/alpha - 1) sums to "
-     "Z/e"},
-    {"8.25", "pi = softmax(Q/alpha); for linear-quadratic problems a Gaussian"},
-    {"8.26", "the limit alpha -> 0: greedy; for a fixed Q uniform over ties, for pi*_alpha not "
-             "necessarily"},
-    {"8.27", "V = alpha log Z only where pi is the softmax of its own Q"},
+    {"8.22", "maximizes F(pi) = E_pi[Q - alpha log pi] for a fixed Q. The derivative of J itself "
+             "has the discounted state distribution as a factor"},
+    {"8.23", "Q - alpha log pi - alpha + lambda = 0 for each action; lambda = alpha - alpha log Z "
+             "is the multiplier of the normalization"},
+    {"8.24", "pi_new = exp((Q - alpha log Z)/alpha) with Q of the old policy. The printed "
+             "exp(Q/alpha - 1) sums to Z/e"},
+    {"8.25", "pi = softmax(Q/alpha); a Gaussian for linear-quadratic problems"},
+    {"8.26", "the limit alpha -> 0 is greedy. For a fixed Q it is uniform over ties; for pi*_alpha "
+             "it may not be"},
+    {"8.27", "V = alpha log Z, only where pi is the softmax of its own Q"},
     {"8.28", "V = alpha log Z - alpha KL(pi, softmax(Q/alpha)) for any pi"},
-    {"8.29", "Z = sum exp(Q/alpha), summed after the maximum is taken out"},
-    {"8.30", "argmax F = argmin KL, over any class"},
+    {"8.29", "Z = sum exp(Q/alpha); the maximum is subtracted before the sum"},
+    {"8.30", "argmax F = argmin KL over any class of policies"},
     {0}};
 
 static const Equation actor_critic[] = {
     {"4.1", "grad J = E sum_t gamma^t grad log pi_t times the discounted reward to go"},
-    {"4.2", "a trajectory is its past and its future"},
-    {"4.3", "the sum split there"},
-    {"4.4", "E[reward to go given x_t, u_t] = Q_t, indexed by t where the horizon is finite"},
+    {"4.2", "splits a trajectory into past and future"},
+    {"4.3", "the sum of 4.1, split in the same way"},
+    {"4.4", "E[reward to go given x_t, u_t] = Q_t; over a finite horizon Q has a time index"},
     {"4.5", "grad J = sum_t gamma^t E_{p_t}[grad log pi Q_t]"},
-    {"4.6", "finite horizon: as 4.5; infinite: 1/(1-gamma) E_d[grad log pi Q], d = (1-gamma) sum_t "
-            "gamma^t p_t, no sum over t beside it"},
-    {"4.7", "without gamma^t: what practice does, not the gradient of J unless gamma = 1; both are "
-            "offered"},
-    {"4.8", "E[grad log pi b(x)], the baseline's term, not grad J"},
-    {"4.9", "is 0, b independent of u"},
-    {"4.10", "so a baseline changes no expectation"},
+    {"4.6", "finite horizon: as 4.5. Infinite horizon: 1/(1-gamma) E_d[grad log pi Q] with d = "
+            "(1-gamma) sum_t gamma^t p_t, and no further sum over t"},
+    {"4.7", "the form without gamma^t, common in practice. It is the gradient of J only if gamma = "
+            "1. The library has both forms"},
+    {"4.8", "E[grad log pi b(x)], the term of a baseline; printed as grad J"},
+    {"4.9", "the term is 0 if b does not depend on u"},
+    {"4.10", "so a baseline does not change the mean"},
     {"4.11", "grad J with Q_t - b_t(x)"},
-    {"4.12", "V = E_pi[Q], indexed by t where the horizon is finite"},
+    {"4.12", "V = E_pi[Q]; over a finite horizon with a time index"},
     {"4.13", "grad J with A_t = Q_t - V_t"},
-    {"4.14", "its estimate from M samples, a mean; with gamma^t it is the gradient's"},
-    {"4.15", "its estimate from one trajectory"},
-    {"4.16", "Q = r + gamma E[V(x')], time-indexed or for ever"},
+    {"4.14", "estimate from M samples, a mean. With gamma^t it estimates the gradient of J"},
+    {"4.15", "estimate from one trajectory"},
+    {"4.16", "Q = r + gamma E[V(x')], with a time index or over an infinite horizon"},
     {"4.17", "A = E[delta given x,u] with the exact V"},
     {"4.18", "V = E_pi[r + gamma E[V(x')]]"},
     {"4.19", "the target r + gamma V(x')"},
-    {"4.20",
-     "the target is held fixed; no V where the episode ended, V where only a time limit cut. "
-     "Through both V's it is another loss: the Bellman error and the variance of delta"},
-    {"4.21", "delta estimates A; biased where V is wrong"},
-    {"4.22", "A is held fixed"},
-    {"4.23", "A is held fixed; the index is i, the step size a learning rate"},
-    {"4.24", "the product form takes a diagonal covariance, which may depend on the state"},
-    {"4.25", "each factor a Gaussian"},
-    {"4.26", "its logarithm"},
+    {"4.20", "the squared distance of V from the target, which is held fixed. The target has no V "
+             "after the end of an episode, but has V at a time limit. With the gradient through "
+             "both V's the loss is another one: Bellman error plus variance of delta"},
+    {"4.21", "delta estimates A; it is biased if V is wrong"},
+    {"4.22", "the actor's loss, with A held fixed"},
+    {"4.23", "a gradient step with A held fixed; the step size is a learning rate"},
+    {"4.24", "the Gaussian as a product over dimensions, which needs a diagonal covariance; it may "
+             "depend on the state"},
+    {"4.25", "each factor is a Gaussian"},
+    {"4.26", "the logarithm of the product"},
     {0}};
 
 static const Equation discrete[] = {
     {"(6)", "the gradient of -E_pi[Q - alpha log pi] in the logits is -pi A_soft, so descent moves "
-            "along +pi A_soft; V is that of the critic at hand; the derivative of log pi, left out "
-            "there, sums to 0"},
+            "along +pi A_soft. V is E_pi[Q - alpha log pi] of the given critic. The note leaves "
+            "out the derivative of log pi, which sums to 0"},
     {"natural gradient",
-     "pinv(F) (pi A_soft) = A_soft - mean of A_soft, which does not vanish with "
-     "pi"},
-    {"vanishing", "pi A_soft goes to 0 at every corner, the worst one too"},
+     "pinv(F) (pi A_soft) = A_soft - mean of A_soft; it does not vanish as pi goes to 0"},
+    {"vanishing", "pi A_soft goes to 0 at every corner, even that of the worst action"},
     {0}};
 
 static const Equation guarantees[] = {
-    {"REINFORCE", "the mean over trajectories; gamma^t times the discounted reward to go is the "
-                  "gradient of J, without gamma^t it is the practitioners' form"},
-    {"PDL", "J' - J = sum_t gamma^t E_{p'_t} E_{pi'}[A]"},
-    {"IS", "E_{pi'}[f] = E_pi[pi'/pi f], pi' absolutely continuous with respect to pi"},
+    {"REINFORCE", "the mean over trajectories. gamma^t times the discounted reward to go gives the "
+                  "gradient of J; practice leaves out gamma^t"},
+    {"PDL", "performance difference: J' - J = sum_t gamma^t E_{p'_t} E_{pi'}[A]"},
+    {"IS", "importance sampling: E_{pi'}[f] = E_pi[pi'/pi f], where pi' takes only actions that pi "
+           "can take"},
     {"surrogate", "argmax over theta' of L(theta') = sum_t gamma^t E_{p_t} E_pi[pi'/pi A]"},
-    {"coupling", "two distributions agree with probability 1 - epsilon, epsilon their total "
-                 "variation"},
-    {"drift", "L1 of p'_t - p_t is at most 2(1-(1-eps)^t), by coupling; p_mistake need not be a "
-              "distribution unless pi is deterministic"},
+    {"coupling", "two distributions agree with probability 1 - epsilon at most, where epsilon is "
+                 "their total variation"},
+    {"drift", "by coupling, the L1 distance of p'_t and p_t is at most 2(1-(1-eps)^t). p_mistake "
+              "is a distribution if pi is deterministic, but not in general"},
     {"objective bound",
-     "J' - J >= L - 2 eps gamma C/((1-gamma)(1-gamma(1-eps))), C = max over s of "
-     "the absolute value of E_pi'[A]; linearised 2 eps gamma C/(1-gamma)^2"},
+     "J' - J >= L - 2 eps gamma C/((1-gamma)(1-gamma(1-eps))), C = max over s of the absolute "
+     "value of E_pi'[A]. Linearized penalty: 2 eps gamma C/(1-gamma)^2"},
     {"(1)", "J with gamma^t, as 8.2"},
     {"(2)", "Q <- r + gamma E[V(s')]"},
     {"(3)", "V = E_pi[Q - alpha log pi]"},
-    {"(4)", "the projection on exp(Q/alpha), not exp(Q): only so is it an improvement where V uses "
-            "alpha"},
-    {"(5)", "J_V: V towards E_pi[Q - alpha log pi]"},
-    {"(7)", "J_Q: half the squared distance to the target, held fixed"},
-    {"(8)", "r + gamma E[V(s')], s' from the environment"},
-    {"(10)", "J_pi: KL to softmax(Q/alpha)"},
-    {"(15)",
-     "the augmented reward is r + gamma alpha E[H(pi(. given s'))]; as printed it is that of "
-     "the temperature alpha/gamma"},
-    {"(16)", "the projection's loss, state by state"},
-    {"(17)", "it does not rise"},
+    {"(4)", "the projection on exp(Q/alpha). The printed projection on exp(Q) need not improve the "
+            "policy if V uses alpha"},
+    {"(5)", "J_V: the squared distance of V from E_pi[Q - alpha log pi]"},
+    {"(7)", "J_Q: half the squared distance of Q from the target, which is held fixed"},
+    {"(8)", "the target r + gamma E[V(s')], with s' from the environment"},
+    {"(10)", "J_pi: KL of pi to softmax(Q/alpha)"},
+    {"(15)", "the augmented reward r + gamma alpha E[H(pi(. given s'))]. The printed reward "
+             "belongs to the temperature alpha/gamma"},
+    {"(16)", "the loss of the projection, in each state"},
+    {"(17)", "the loss does not rise"},
     {"(18)", "so E_new[Q_old - alpha log pi_new] >= V_old"},
     {"(19)", "so Q_new >= Q_old"},
-    {"SAC",
-     "Algorithm 1: V from the networks of before, the critics from targets of before, the policy "
-     "from the new critics, then psi' <- tau psi + (1 - tau) psi'"},
-    {"temperature", "J_alpha = -log alpha (E log pi + target entropy), moved in log alpha"},
-    {"Lemma 1", "soft evaluation contracts by gamma and ends in soft Q"},
-    {"Lemma 2", "Q_new >= Q_old on a rectangular class: any mix of per-state choices is in it"},
-    {"Theorem 1", "Q* >= Q of any policy, on a rectangular class, and not strictly; on the full "
-                  "class with alpha > 0 the policies converge too, quadratically at the end"},
+    {"SAC", "Algorithm 1: V uses the networks from before the update, the critics use the old "
+            "targets, the policy uses the new critics; then psi' <- tau psi + (1 - tau) psi'"},
+    {"temperature", "J_alpha = -log alpha (E log pi + target entropy); the step is in log alpha"},
+    {"Lemma 1", "soft evaluation contracts by gamma and converges to soft Q"},
+    {"Lemma 2", "Q_new >= Q_old on a rectangular class, which contains every mix of its members' "
+                "actions in different states"},
+    {"Theorem 1",
+     "Q* >= Q of any policy, on a rectangular class, without strict inequality. On the full class "
+     "with alpha > 0 the policies converge too, in the end quadratically"},
     {0}};
 
 static const Equation soft_q[] = {
-    {"1.1", "the ordinary objective, one gamma a level"},
-    {"1.2", "the soft objective, one gamma a level, alpha H written out"},
-    {"2.1", "TV = alpha log sum exp(Q_V/alpha), Q_V = r + gamma E[V(s')]; Q without the entropy of "
-            "its own step; r(s,a) and r(s,a,s') both. The other Q-based equation is V of the state "
-            "at pi*, whatever the action, so it is not used"},
+    {"1.1", "the unregularized objective, with one factor gamma a time step"},
+    {"1.2", "the soft objective, with one factor gamma a time step, and alpha H written out"},
+    {"2.1", "TV = alpha log sum exp(Q_V/alpha), Q_V = r + gamma E[V(s')]. Q lacks the entropy of "
+            "its own step. Rewards are r(s,a) or r(s,a,s'). The note's other Q-based equation "
+            "gives V of the state for pi*, whatever the action, so it is not used"},
     {"3.1", "V <- TV"},
-    {"3.2",
-     "V_Q = alpha log sum exp(Q/alpha), for averaging by pi_Q is no contraction; the loss is "
-     "on Q, against r + gamma E[V_Q(s')] of a target, the mean outside of the logarithm"},
-    {"4", "the target is exp((Q - V)/alpha)"},
+    {"3.2", "V_Q = alpha log sum exp(Q/alpha), because the average sum pi_Q Q is not a "
+            "contraction. The loss is on Q, with the target r + gamma E[V_Q(s')] of a target "
+            "network; the mean over s' is outside the logarithm"},
+    {"4", "the sampler's target density exp((Q - V)/alpha)"},
     {0}};
 
 static const struct {
@@ -157,9 +160,9 @@ static const struct {
               {&celi_note_policy_guarantees, guarantees},
               {&celi_note_soft_q_learning, soft_q}};
 
-// ---- which checks try an equation
+// ---- which checks cover an equation
 
-/// A label as what comes before its last number, the number, and what comes after: "8.", 10, "" or "(", 15, ")".
+/// A label, split around its last number. "8.10" is "8.", 10, ""; "(15)" is "(", 15, ")".
 typedef struct Numbered {
   size_t before;
   long number;
@@ -176,7 +179,8 @@ static bool numbered(const char *text, size_t n, Numbered *out) {
   return true;
 }
 
-/// "8.10-8.15" or "(7)-(8)" holds the label; one without a dash is the label.
+/// Whether part of a check's equations covers the label. A part is one label or a range such as
+/// "8.10-8.15" or "(7)-(8)".
 static bool part_covers(const char *part, size_t n, const char *label) {
   const char *dash = memchr(part, '-', n);
   Numbered low, high, own;
@@ -189,7 +193,7 @@ static bool part_covers(const char *part, size_t n, const char *label) {
          own.number >= low.number && own.number <= high.number;
 }
 
-/// A check's equations, "8.11, 8.13-8.15", hold the label.
+/// Whether a check's equations, such as "8.11, 8.13-8.15", cover the label.
 static bool covers(const char *equations, const char *label) {
   for (const char *part = equations; part;) {
     const char *comma = strstr(part, ", ");
@@ -199,9 +203,9 @@ static bool covers(const char *equations, const char *label) {
   return false;
 }
 
-// ---- text
+// ---- the table as text
 
-/// The header that declares a function that checks name.
+/// The header that declares a function named by a check.
 static const char *header_of(const char *function) {
   if (strncmp(function, "cel_lqr", 7) == 0) return "include/celsius/lqr.h";
   if (strncmp(function, "cel_agent", 9) == 0) return "include/celsius/agent.h";
@@ -218,7 +222,7 @@ static const char *header_of(const char *function) {
 
 enum { FUNCTIONS_MAX = 16 };
 
-/// Names in the order in which they came, each once.
+/// Names in the order in which they were added, each once.
 typedef struct Names {
   const char *name[FUNCTIONS_MAX];
   int n;
@@ -236,7 +240,7 @@ static void add_names(CeliText *text, const Names *names) {
     celi_text_format(text, "%s`%s`", i ? ", " : "", names->name[i]);
 }
 
-/// The library's functions that the checks of an equation try, and their headers.
+/// Adds the library's functions in the checks of an equation, and the headers that declare them.
 static void add_functions(CeliText *text, const CeliNote *note, const char *label) {
   Names functions = {0}, headers = {0};
   const CeliClaim *c;
@@ -251,7 +255,7 @@ static void add_functions(CeliText *text, const CeliNote *note, const char *labe
   add_names(text, &headers);
 }
 
-/// The checks of an equation, behind the file in which each stands.
+/// Adds the checks of an equation, after the name of the file that contains them.
 static void add_checks(CeliText *text, const CeliNote *note, const char *label) {
   const CeliSection *section = NULL, *last = NULL;
   const CeliClaim *c;
@@ -265,7 +269,7 @@ static void add_checks(CeliText *text, const CeliNote *note, const char *label) 
   if (!last) celi_text_format(text, "a step of the derivation");
 }
 
-/// The notes as a list: what each is about, and where its labels come from.
+/// Adds the list of notes: what each note is about, with its title and author.
 static void add_notes(CeliText *text) {
   const CeliNote *note;
   for (int i = 0; (note = celi_note_at(i)); i++)
@@ -278,7 +282,7 @@ CelStatus cel_verify_equations(char **out) {
   CELI_FLOATS(CELI_IEEE);
   CeliText text = {0};
   add_notes(&text);
-  celi_text_format(&text, "| label | form, and why | what has it | checked by |\n"
+  celi_text_format(&text, "| label | form, and why | functions | checks |\n"
                           "| --- | --- | --- | --- |\n");
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
     for (const Equation *e = tables[i].equations; e->label; e++) {

@@ -1,4 +1,5 @@
-/// The page of a check: its table, and three plots of what the rows say in numbers. Nothing is loaded from elsewhere.
+/// The HTML page of `celsius verify`: a summary, three plots and the table of checks. The page is
+/// one file and loads nothing from elsewhere.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"
@@ -12,7 +13,8 @@
 
 // ---- the plots
 
-/// [discrete-soft-policy-gradient, vanishing]: one state, Q = (1, .5, 0, -1), alpha = .1, logits (0, 0, 0, c).
+/// [discrete-soft-policy-gradient, vanishing]: the norm of the gradient in one state, for Q = (1,
+/// .5, 0, -1), alpha = .1 and logits (0, 0, 0, c), over c.
 static CelStatus plot_vanishing(CeliSvgPlot *plot) {
   static const double Q[] = {1, .5, 0, -1};
   CelMdpBuilder *builder = NULL;
@@ -25,9 +27,10 @@ static CelStatus plot_vanishing(CeliSvgPlot *plot) {
   if (status == CEL_OK) status = cel_mdp_build(builder, &mdp);
   cel_mdp_builder_destroy(builder);
   CELI_TRY(status);
-  plot->id = "vanishing", plot->title = "The gradient vanishes at the worst action's corner";
-  plot->x_label = "logit of the worst action", plot->y_label = "norm", plot->log_y = true;
-  CeliCurve *vanilla = celi_svg_curve(plot, "pi A_soft", false);
+  plot->id = "vanishing", plot->title = "The gradient vanishes at the corner of the worst action";
+  plot->x_label = "logit of the worst action", plot->y_label = "norm of the gradient",
+  plot->log_y = true;
+  CeliCurve *vanilla = celi_svg_curve(plot, "gradient, pi A_soft", false);
   CeliCurve *natural = celi_svg_curve(plot, "natural gradient", false);
   for (int i = 0; i <= 60 && status == CEL_OK; i++) {
     const double c = .5 * i;
@@ -36,14 +39,15 @@ static CelStatus plot_vanishing(CeliSvgPlot *plot) {
     cel_soft_policy_gradient(mdp, pi, Q, .1, NULL, g);
     celi_svg_point(vanilla, c, sqrt(celi_dense_dot(g, g, 4)));
     status = cel_policy_gradient(mdp, pi, .1, .5, true, g);
-    for (int a = 0; a < 4; a++) g[a] *= .5; // 1/(1-gamma) of J
+    for (int a = 0; a < 4; a++) g[a] *= .5; // removes the factor 1/(1-gamma) of the gradient of J
     celi_svg_point(natural, c, sqrt(celi_dense_dot(g, g, 4)));
   }
   cel_mdp_destroy(mdp);
   return status;
 }
 
-/// Solves at alpha; V of the soft-optimal policy without its entropy too.
+/// Solves for alpha. *soft is J of the optimal policy with its entropy, *hard is J of the same
+/// policy without it.
 static CelStatus returns_at(const CelMdp *mdp, double alpha, double *soft, double *hard) {
   CelSolveConfig config = cel_solve_config_default();
   CelSolution *solution = NULL;
@@ -61,15 +65,16 @@ static CelStatus returns_at(const CelMdp *mdp, double alpha, double *soft, doubl
   return status;
 }
 
-/// [maximum-entropy, 8.26]: J against alpha, between J at 0 and J + alpha log A/(1-gamma).
+/// [maximum-entropy, 8.26]: J over alpha, between J at alpha = 0 and that plus alpha log
+/// A/(1-gamma).
 static CelStatus plot_temperature(const CelMdp *mdp, CeliSvgPlot *plot) {
   double greedy, soft = 0, hard = 0;
-  plot->id = "temperature", plot->title = "The optimum against the temperature";
+  plot->id = "temperature", plot->title = "Optimal return over the temperature alpha";
   plot->x_label = "alpha", plot->y_label = "J", plot->log_x = true;
   CeliCurve *value = celi_svg_curve(plot, "soft J of pi*", false);
   CeliCurve *without = celi_svg_curve(plot, "J of pi* without entropy", false);
-  CeliCurve *least = celi_svg_curve(plot, "J at alpha = 0", true);
-  CeliCurve *most = celi_svg_curve(plot, "+ alpha log A/(1-gamma)", true);
+  CeliCurve *least = celi_svg_curve(plot, "J at alpha = 0 (lower bound)", true);
+  CeliCurve *most = celi_svg_curve(plot, "that + alpha log A/(1-gamma)", true);
   CELI_TRY(returns_at(mdp, 0, &greedy, &hard));
   for (int i = 0; i <= 30; i++) {
     const double alpha = pow(10, -4 + i * .125);
@@ -89,14 +94,15 @@ static double sup_distance(const double *x, const double *y, int64_t n) {
   return most;
 }
 
-/// Errors of soft policy iteration beside the bound from the error before, and of soft value iteration beside gamma^k.
+/// Adds the errors of soft policy iteration with the bound from the previous error, and the errors
+/// of soft value iteration with the bound gamma^k e_0.
 static CelStatus add_errors(const CelMdp *mdp, const CelSolution *best, double *V, double *Q,
                             double *pi, CeliSvgPlot *plot) {
   const double gamma = mdp->discount, alpha = best->alpha;
   CeliCurve *newton = celi_svg_curve(plot, "soft policy iteration", false);
-  CeliCurve *bound = celi_svg_curve(plot, "bound from the error before", true);
+  CeliCurve *bound = celi_svg_curve(plot, "bound from the previous error", true);
   CeliCurve *sweeps = celi_svg_curve(plot, "soft value iteration", false);
-  CeliCurve *rate = celi_svg_curve(plot, "gamma^k e_0", true);
+  CeliCurve *rate = celi_svg_curve(plot, "bound gamma^k e_0", true);
   double certified, e = 0;
   memset(Q, 0, (size_t)mdp->pairs * sizeof *Q);
   for (int k = 0; k < 12; k++) {
@@ -118,12 +124,12 @@ static CelStatus add_errors(const CelMdp *mdp, const CelSolution *best, double *
   return CEL_OK;
 }
 
-/// [policy-guarantees, Theorem 1] and its rate.
+/// [policy-guarantees, Theorem 1]: the convergence of soft policy iteration and its rate.
 static CelStatus plot_convergence(const CelMdp *mdp, CeliSvgPlot *plot) {
   CelSolveConfig config = cel_solve_config_default();
   CelSolution *best = NULL;
   double *room = NULL;
-  plot->id = "convergence", plot->title = "Convergence, and the rate's bound";
+  plot->id = "convergence", plot->title = "Convergence of two methods, with bounds on the error";
   plot->x_label = "iteration", plot->y_label = "max |V* - V|", plot->log_y = true;
   config.alpha = .1, config.tolerance = 1e-13;
   CELI_TRY(cel_solve(mdp, &config, &best));
@@ -208,13 +214,13 @@ static const char head[] =
     "svg .title{font-size:15px;font-weight:600}\n"
     "</style></head><body>\n<h1>celsius verify</h1>\n";
 
-/// A note's heading, what it is about, and the head of its table.
+/// Adds the heading of a note, what the note is about, and the header of its table.
 static void add_note(CeliText *text, const char *note) {
   celi_text_format(text, "<h2 id=\"%s\">%s</h2>\n<p class=\"about\">", note, note);
   for (int i = 0; cel_verify_note_at(i); i++)
     if (strcmp(cel_verify_note_at(i), note) == 0) celi_svg_escape(text, cel_verify_note_about(i));
   celi_text_format(text,
-                   "</p>\n<table><thead><tr><th>equation<th>claim<th>function<th>left"
+                   "</p>\n<table><thead><tr><th>equation<th>claim<th>library function<th>left"
                    "<th><th>right<th>residual<th>tolerance<th>problems<th></tr></thead><tbody>\n");
 }
 
@@ -238,16 +244,22 @@ CelStatus cel_verify_write_html(const CelVerifyReport *report, const char *path)
   CELI_FLOATS(CELI_IEEE);
   CeliText text = {0};
   celi_text_add(&text, head, sizeof head - 1);
-  celi_text_format(&text,
-                   "<p id=\"summary\">%lld of %lld check%s pass (%.1f s). Each row shows its worst "
-                   "case: two numbers that were computed in two ways, and what must hold between "
-                   "them. &ldquo;printed&rdquo; marks the form as it is printed in the note, which "
-                   "is wrong; its row shows that it fails. &ldquo;!=&rdquo; and &ldquo;&gt;&rdquo; "
-                   "are forms that must fail, or effects that must show. %lld rows have no number "
-                   "of the library's.</p>\n",
-                   (long long)(report->count - report->failed), (long long)report->count,
-                   celi_s(report->count), report->seconds,
-                   (long long)cel_verify_count_without_library(report));
+  celi_text_format(
+      &text,
+      "<p id=\"summary\">%lld of %lld check%s pass (%.1f s). Each row is a claim of a note, "
+      "followed by the two ways of computing its number: the left &ldquo;against&rdquo; the "
+      "right. The row shows the worst of its random problems: the left number, what must hold, "
+      "and the right number. The residual is left minus right, without its sign for = and !=. It "
+      "must be at most the tolerance for = and &lt;=, and above the tolerance for != and "
+      "&gt;.</p>\n"
+      "<p>A claim that begins with &ldquo;printed&rdquo; tests the form as it is printed "
+      "in the note, which is wrong; the row shows where it fails. &ldquo;(standard "
+      "errors)&rdquo; marks a simulation, whose tolerance is a number of standard "
+      "errors. &ldquo;(float32)&rdquo; marks a library function that computes in single "
+      "precision. %lld rows do not use the library; they compare two computations of a "
+      "claim of the note.</p>\n",
+      (long long)(report->count - report->failed), (long long)report->count, celi_s(report->count),
+      report->seconds, (long long)cel_verify_count_without_library(report));
   CelStatus status = add_plots(&text);
   add_table(&text, report);
   celi_text_format(&text, "</body></html>\n");

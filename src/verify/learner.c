@@ -1,11 +1,12 @@
-/// Small agents of the library, and their networks in complex double. Contract: learner.h.
+/// Small agents of the library, and copies of their networks in complex double. Contract:
+/// learner.h.
 #include "verify/learner.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-// ---- making one
+// ---- creation
 
 static CelStatus configure(const CelAlgoInfo *info, void *config, const char *const *settings) {
   cel_fields_default(info->fields, config);
@@ -14,12 +15,13 @@ static CelStatus configure(const CelAlgoInfo *info, void *config, const char *co
   return CEL_OK;
 }
 
-/// Biases are no longer 0, and targets differ from what they follow.
+/// Adds noise to all parameters and targets, so that biases are not 0 and targets differ from their
+/// networks.
 static CelStatus disturb(CeliTrial *trial, CeliLearner *learner) {
   for (int64_t i = 0; i < cel_tensors_count(learner->tensors); i++) {
     const CelTensor *t = cel_tensors_at(learner->tensors, i);
     if (t->role != CEL_PARAM && t->role != CEL_TARGET) continue;
-    if (strcmp(t->name, "log_ent_coef") == 0) continue; // what the settings say
+    if (strcmp(t->name, "log_ent_coef") == 0) continue; // stays as the settings give it
     for (int64_t k = 0; k < t->size; k++)
       ((float *)t->data)[k] += (float)(0.3 * cel_rng_normal(&trial->rng));
   }
@@ -52,14 +54,14 @@ void celi_learner_destroy(CeliLearner *learner) {
   learner->agent = NULL;
 }
 
-// ---- feeding it
+// ---- transitions
 
-/// A number that float32 holds.
+/// A random number that float32 represents exactly.
 static float draw(CeliTrial *trial) {
   return (float)cel_rng_normal(&trial->rng);
 }
 
-/// What was done at x, where it led.
+/// Stores a transition: the action at x and what followed.
 static void remember(CeliLearner *learner, const float *x, const void *action, float reward,
                      const float *next, bool terminated, bool truncated) {
   CeliTransition *t = &learner->fed[learner->n_fed++];
@@ -103,9 +105,9 @@ const CeliTransition *celi_learner_find(const CeliLearner *learner, const char *
   return NULL;
 }
 
-// ---- its networks
+// ---- networks
 
-/// Copies member e of a layer's tensor, (E, size), to `to`.
+/// Copies member e of a layer's tensor (E, size) to `to`.
 static void copy_member(const CeliLearner *learner, const char *prefix, const char *name, int l,
                         const char *what, int e, int size, double *to) {
   char full[CEL_NAME_MAX];
@@ -113,8 +115,8 @@ static void copy_member(const CeliLearner *learner, const char *prefix, const ch
   for (int i = 0; i < size; i++) to[i] = celi_learner_at(learner, full, (int64_t)e * size + i);
 }
 
-/// Layers and widths, from the shapes of the weights (E, in, out).
-static void measure(const CeliLearner *learner, const char *name, CeliNet *net) {
+/// Reads the number of layers and their widths from the shapes of the weights (E, in, out).
+static void measure(const CeliLearner *learner, const char *name, CeliCheckNet *net) {
   char full[CEL_NAME_MAX];
   for (net->L = 0;; net->L++) {
     snprintf(full, sizeof full, "%s.%d.weight", name, net->L);
@@ -125,11 +127,11 @@ static void measure(const CeliLearner *learner, const char *name, CeliNet *net) 
     net->width[net->L] = (int)W->shape[1], net->width[net->L + 1] = (int)W->shape[2];
     net->n += net->width[net->L + 1] * (net->width[net->L] + 1);
   }
-  CEL_ASSERT(net->L > 0 && net->n <= CELI_NET_MAX);
+  CEL_ASSERT(net->L > 0 && net->n <= CELI_CHECK_NET_MAX);
 }
 
-CeliNet celi_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name, int e) {
-  CeliNet net = {0};
+CeliCheckNet celi_check_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name, int e) {
+  CeliCheckNet net = {0};
   char first[CEL_NAME_MAX];
   measure(learner, name, &net);
   snprintf(first, sizeof first, "grad.%s.0.weight", name);
@@ -147,7 +149,7 @@ CeliNet celi_net_read(CeliTrial *trial, const CeliLearner *learner, const char *
   return net;
 }
 
-void celi_net_forward(const CeliNet *net, const CeliComplex *theta, const CeliComplex *x,
+void celi_check_net_forward(const CeliCheckNet *net, const CeliComplex *theta, const CeliComplex *x,
                       CeliComplex *out) {
   CeliComplex y[CELI_LEARNER_WIDTH] = {0}, sum;
   for (int k = 0; k < net->width[0]; k++) y[k] = x[k];
@@ -164,15 +166,15 @@ void celi_net_forward(const CeliNet *net, const CeliComplex *theta, const CeliCo
   }
 }
 
-const CeliComplex *celi_net_theta(const CeliNet *net, CeliComplex *to) {
+const CeliComplex *celi_check_net_theta(const CeliCheckNet *net, CeliComplex *to) {
   for (int i = 0; i < net->n; i++) to[i] = net->theta[i];
   return to;
 }
 
-void celi_net_apply(const CeliNet *net, const double *x, double *out) {
-  CeliComplex theta[CELI_NET_MAX], in[CELI_LEARNER_WIDTH], y[CELI_LEARNER_WIDTH];
+void celi_check_net_apply(const CeliCheckNet *net, const double *x, double *out) {
+  CeliComplex theta[CELI_CHECK_NET_MAX], in[CELI_LEARNER_WIDTH], y[CELI_LEARNER_WIDTH];
   for (int i = 0; i < net->width[0]; i++) in[i] = x[i];
-  celi_net_forward(net, celi_net_theta(net, theta), in, y);
+  celi_check_net_forward(net, celi_check_net_theta(net, theta), in, y);
   for (int i = 0; i < net->width[net->L]; i++) out[i] = creal(y[i]);
 }
 
@@ -185,7 +187,7 @@ CeliComplex celi_log_jacobian(CeliComplex u) {
   return 2 * (0.69314718055994530942 - v - clog(1 + cexp(-2 * v)));
 }
 
-void celi_net_compare(CeliTrial *trial, const CeliNet *net, CeliComplexFunction loss,
+void celi_check_net_compare(CeliTrial *trial, const CeliCheckNet *net, CeliComplexFunction loss,
                       const void *user, bool differs) {
   double *exact = celi_take(trial, net->n);
   celi_complex_gradient(trial, loss, user, net->theta, net->n, exact);

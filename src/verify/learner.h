@@ -1,6 +1,7 @@
-/// A learner of the library under the check: made small, fed with transitions that are remembered, updated at a learning
-/// rate of 0, so that its parameters stay and its gradients remain to be read. Beside it the same networks in complex
-/// double, for derivatives by complex steps.
+/// A small learner of the library for the checks. It stores the transitions that it gets and is
+/// updated at a learning rate of 0. So its parameters stay the same, and its gradients can be read
+/// after an update. Copies of its networks in complex double give the exact derivatives by complex
+/// steps.
 #ifndef CELI_VERIFY_LEARNER_H
 #define CELI_VERIFY_LEARNER_H
 #include "celsius/agent.h"
@@ -8,20 +9,20 @@
 
 enum { CELI_LEARNER_O = 4, CELI_LEARNER_A = 2, CELI_LEARNER_STEPS = 24, CELI_LEARNER_WIDTH = 8 };
 
-/// A transition that was fed.
+/// A transition that the learner got.
 typedef struct CeliTransition {
   double x[CELI_LEARNER_O], u[CELI_LEARNER_A], r, next[CELI_LEARNER_O];
-  bool terminated, truncated; ///< the episode ended; a time limit cut it
+  bool terminated, truncated; ///< the episode ended; a time limit cut it off
 } CeliTransition;
 
-/// What is made.
+/// Which learner to create.
 typedef struct CeliLearnerSpec {
   const char *algo;
-  int O, A; ///< observations; action dimension, or number of choices where `discrete`
+  int O, A; ///< size of an observation; size of an action, or number of discrete actions
   bool discrete;
-  int n_envs;                  ///< 0: one
-  double bound;                ///< actions lie in [-bound, bound]; 0: 1
-  const char *const *settings; ///< names and values in pairs; NULL ends them
+  int n_envs;                  ///< 0: one environment
+  double bound;                ///< actions are in [-bound, bound]; 0: bound 1
+  const char *const *settings; ///< names and values in pairs, ended by NULL
 } CeliLearnerSpec;
 
 typedef struct CeliLearner {
@@ -33,43 +34,48 @@ typedef struct CeliLearner {
   int n_fed;
 } CeliLearner;
 
-/// Every parameter and target is made to differ from how it starts. The trial's seed is the agent's.
+/// Creates a learner. Noise is added to every parameter and target. The agent's seed is the
+/// trial's.
 CelStatus celi_learner_create(CeliTrial *trial, const CeliLearnerSpec *spec,
                               CeliLearner *out) CEL_WARN_UNUSED;
 void celi_learner_destroy(CeliLearner *learner);
-/// Feeds random transitions to a learner of one environment, at most CELI_LEARNER_STEPS; some episodes end, some are cut off.
+/// Gives random transitions to a learner with one environment, at most CELI_LEARNER_STEPS in all.
+/// Some of the episodes terminate, some are truncated.
 CelStatus celi_learner_feed(CeliTrial *trial, CeliLearner *learner, int steps) CEL_WARN_UNUSED;
-/// The transition that row b of the learner's batch is, found by its observation among those fed. A batch tensor with ld
-/// numbers a row.
+/// The stored transition in row b of the learner's batch, found by its observation. `batch` names a
+/// batch tensor with ld numbers a row.
 const CeliTransition *celi_learner_find(const CeliLearner *learner, const char *batch, int b,
                                         int ld);
-/// Element i of a float32 tensor. That there is one of the name is asserted.
+/// Element i of a float32 tensor. Asserts that the tensor exists.
 double celi_learner_at(const CeliLearner *learner, const char *name, int64_t i);
 
-/// One member's weights as complex numbers: layer l maps width[l] to width[l+1], tanh between.
-typedef struct CeliNet {
-  int L, width[5], n; ///< n numbers in all: W (in, out) and b of each layer in turn
-  double *theta;      ///< (n,)
-  double *gradient;   ///< (n,) the library's, of "grad.NAME"; NULL of targets
-} CeliNet;
+/// One ensemble member's weights. Layer l maps width[l] to width[l+1], with tanh between layers.
+typedef struct CeliCheckNet {
+  int L, width[5], n; ///< layers, widths, weights in all
+  double *theta;      ///< (n,) weights: W (in, out) and b of each layer in turn
+  double *gradient;   ///< (n,) the library's gradient, from tensor "grad.NAME"; NULL for targets
+} CeliCheckNet;
 
-enum { CELI_NET_MAX = 256 }; ///< numbers that a network may have
+enum { CELI_CHECK_NET_MAX = 256 }; ///< most weights of a network
 
-/// Network `name` ("actor", "critic", "target"), member e.
-CeliNet celi_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name, int e);
-/// out (width[L]) of x (width[0]) at theta (n,), which stands in for net->theta.
-void celi_net_forward(const CeliNet *net, const CeliComplex *theta, const CeliComplex *x,
+/// Reads member e of network `name` ("actor", "critic", "target").
+CeliCheckNet celi_check_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name, int e);
+/// Computes the output (width[L]) for input x (width[0]) with the weights theta (n,) in place of
+/// net->theta.
+void celi_check_net_forward(const CeliCheckNet *net, const CeliComplex *theta, const CeliComplex *x,
                       CeliComplex *out);
-/// net->theta as complex numbers, in `to` (CELI_NET_MAX,); returns it.
-const CeliComplex *celi_net_theta(const CeliNet *net, CeliComplex *to);
-/// The same in reals, at net->theta.
-void celi_net_apply(const CeliNet *net, const double *x, double *out);
-/// log sigma as the learners take it from a network: held within [-20, 2], without a gradient outside.
+/// Copies net->theta to `to` (CELI_CHECK_NET_MAX,) as complex numbers and returns `to`.
+const CeliComplex *celi_check_net_theta(const CeliCheckNet *net, CeliComplex *to);
+/// The same in real numbers, with the weights net->theta.
+void celi_check_net_apply(const CeliCheckNet *net, const double *x, double *out);
+/// log sigma as the learners compute it from a network's output: clamped to [-20, 2], with gradient
+/// 0 outside of it.
 CeliComplex celi_log_sd(CeliComplex head);
-/// log(1 - tanh(u)^2), where tanh is 1 to rounding too.
+/// log(1 - tanh(u)^2), accurate where tanh(u) rounds to 1.
 CeliComplex celi_log_jacobian(CeliComplex u);
-/// Hands in the library's gradient and that of `loss` by complex steps; `differs`: as it is, without a scale.
-void celi_net_compare(CeliTrial *trial, const CeliNet *net, CeliComplexFunction loss,
+/// Compares the library's gradient with that of `loss` by complex steps. The tolerance is scaled by
+/// the size of the gradient, unless `differs`.
+void celi_check_net_compare(CeliTrial *trial, const CeliCheckNet *net, CeliComplexFunction loss,
                       const void *user, bool differs);
 
 #endif

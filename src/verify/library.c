@@ -1,5 +1,5 @@
-/// What the learners compute, asked for in double: log-probabilities, entropies and their backward pass, by the same
-/// plans that updates are made of, in float32.
+/// What the learners compute in float32, with inputs and outputs in double: log-probs, entropies
+/// and their backward pass, by the same plans that updates use.
 #include "celsius/tensors.h"
 #include "nn/dist.h"
 #include "verify/verify.h"

@@ -1,4 +1,5 @@
-/// The note maximum-entropy, (8.1)-(8.30), section by section: soft returns, soft values, the policy that is best for a Q.
+/// The note maximum-entropy, (8.1)-(8.30), section by section: soft returns, soft values, and the
+/// best policy for a given Q.
 #include "verify/verify.h"
 
 extern const CeliSection celi_me_objective, celi_me_values, celi_me_best_policy, celi_me_divergence,
@@ -6,7 +7,7 @@ extern const CeliSection celi_me_objective, celi_me_values, celi_me_best_policy,
 
 static const CeliSection *const sections[] = {
     &celi_me_objective,        // 8.1-8.15, returns, and values over a finite horizon
-    &celi_me_values,           // 8.8-8.21, values for ever
+    &celi_me_values,           // 8.8-8.21, values over an infinite horizon
     &celi_me_best_policy,      // 8.22-8.26
     &celi_me_divergence,       // 8.27-8.30
     &celi_me_linear_quadratic, // 8.22-8.25 for Gaussians
@@ -16,6 +17,6 @@ static const CeliSection *const sections[] = {
 const CeliNote celi_note_maximum_entropy = {
     "maximum-entropy",
     "Maximum-entropy reinforcement learning: soft returns, soft values, and the "
-    "policy that is best for a Q. The note is a list of equations, (8.1)-(8.30), "
+    "best policy for a given Q. The note is a list of equations, (8.1)-(8.30), "
     "without a title or an author.",
     sections};

@@ -1,5 +1,5 @@
-/// Problems small enough for the second ways: drawn at random (Garnet) or made by hand, kept as dense arrays, and built
-/// a second time as a CelMdp for the library.
+/// Small problems: random ones (Garnet) or built by hand. They are kept as dense arrays and built
+/// again as a CelMdp for the library.
 #include "verify/verify.h"
 #include <math.h>
 
@@ -32,7 +32,7 @@ void celi_arrow(CeliProblem *problem, int s, int a, int next, double probability
   problem->ends[k] = ends ? 1 : 0;
 }
 
-/// Uniform over the states with actions, where none was set.
+/// Unless a start was set, makes it uniform over the states with actions.
 static void default_start(CeliProblem *problem) {
   double sum = 0, with_actions = 0;
   for (int s = 0; s < problem->S; s++) {
@@ -81,7 +81,7 @@ CelStatus celi_close(CeliTrial *trial, CeliProblem *problem, int horizon) {
   return status;
 }
 
-// ---- drawing
+// ---- random problems
 
 int celi_below(CeliTrial *trial, int n) {
   return (int)cel_rng_below(&trial->rng, (uint64_t)n);
@@ -91,7 +91,7 @@ void celi_draw_normal(CeliTrial *trial, double *x, int64_t n, double scale) {
   for (int64_t i = 0; i < n; i++) x[i] = scale * cel_rng_normal(&trial->rng);
 }
 
-/// One of the list that lies in [low, high].
+/// A random element of the list within [low, high].
 static double pick(CeliTrial *trial, const double *list, int n, double low, double high) {
   for (;;) {
     const double value = list[celi_below(trial, n)];
@@ -99,7 +99,8 @@ static double pick(CeliTrial *trial, const double *list, int n, double low, doub
   }
 }
 
-/// A row with `branching` next states (with repetition), weights exponential; rewards of each, or of the pair.
+/// Draws `branching` next states with repetition, and exponential weights. Rewards depend on the
+/// next state, or on the pair only.
 static void draw_row(CeliTrial *trial, const CeliDraw *draw, CeliProblem *problem, int p,
                      int branching, double scale) {
   double *P = problem->P + p * problem->S, *R = problem->R + p * problem->S, sum = 0;
@@ -117,7 +118,7 @@ static void draw_row(CeliTrial *trial, const CeliDraw *draw, CeliProblem *proble
   }
 }
 
-/// Start on a random half of the states with actions, at least one.
+/// Makes the start random over about half of the states with actions, at least one.
 static void draw_start(CeliTrial *trial, CeliProblem *problem) {
   double sum = 0;
   while (!(sum > 0)) {
@@ -156,7 +157,7 @@ CelStatus celi_draw(CeliTrial *trial, const CeliDraw *draw, CeliProblem *out) {
   return celi_close(trial, out, draw->horizon);
 }
 
-/// The softmax of theta, state by state.
+/// The softmax of theta in each state.
 static void softmax_rows(const CeliProblem *problem, const double *theta, double *pi) {
   for (int s = 0; s < problem->S; s++) {
     const int p = problem->pair[s], n = problem->pair[s + 1] - p;
@@ -177,7 +178,7 @@ void celi_draw_policy(CeliTrial *trial, const CeliProblem *problem, double *pi) 
 
 // ---- sampling
 
-/// An index of weights that sum to 1.
+/// A random index with the given weights, which sum to 1.
 static int draw_index(CeliTrial *trial, const double *weight, int n) {
   double left = cel_rng_uniform(&trial->rng);
   int last = 0;
@@ -238,7 +239,7 @@ CelStatus celi_library_optimum(const CeliProblem *problem, CelSolveMethod method
   CelSolveConfig config = cel_solve_config_default();
   CelSolution *solution = NULL;
   config.alpha = alpha;
-  config.method = (int32_t)method;
+  config.method = method;
   config.tolerance = 1e-12;
   config.max_iterations = 1000000;
   CELI_TRY(cel_solve(problem->mdp, &config, &solution));

@@ -10,15 +10,14 @@ CelStatus celi_sac_create(CeliTrial *trial, const char *algo, int A, const char 
   return celi_learner_create(trial, &spec, &sac->learner);
 }
 
-/// The batch that the update drew, its noise, and the networks with their gradients.
 void celi_sac_read(CeliSac *sac) {
   const CeliLearner *l = &sac->learner;
-  sac->actor = celi_net_read(sac->trial, l, "actor", 0);
+  sac->actor = celi_check_net_read(sac->trial, l, "actor", 0);
   for (int e = 0; e < CELI_SAC_CRITICS; e++) {
-    sac->Q[e] = celi_net_read(sac->trial, l, "critic", e);
-    sac->target[e] = celi_net_read(sac->trial, l, "target", sac->with_values ? 0 : e);
+    sac->Q[e] = celi_check_net_read(sac->trial, l, "critic", e);
+    sac->target[e] = celi_check_net_read(sac->trial, l, "target", sac->with_values ? 0 : e);
   }
-  if (sac->with_values) sac->V = celi_net_read(sac->trial, l, "value", 0);
+  if (sac->with_values) sac->V = celi_check_net_read(sac->trial, l, "value", 0);
   for (int b = 0; b < sac->rows; b++)
     sac->batch[b] = celi_learner_find(l, "batch.sa", b, CELI_SAC_O + sac->A);
   for (int i = 0; i < sac->rows * sac->A; i++) {
@@ -36,14 +35,13 @@ CelStatus celi_sac_updated(CeliTrial *trial, const char *algo, const char *const
   return CEL_OK;
 }
 
-// ---- what the losses are made of
+// ---- parts of the losses
 
-/// a ~ pi(.|x) of the given noise at the actor's parameters theta; returns log pi(a|x).
 CeliComplex celi_sac_sample(const CeliSac *sac, const CeliComplex *theta, const double *x,
                             const double *eps, CeliComplex *a) {
   CeliComplex in[CELI_SAC_O], head[2 * CELI_LEARNER_A], log_pi = 0;
   for (int k = 0; k < CELI_SAC_O; k++) in[k] = x[k];
-  celi_net_forward(&sac->actor, theta, in, head);
+  celi_check_net_forward(&sac->actor, theta, in, head);
   for (int k = 0; k < sac->A; k++) {
     const CeliComplex log_sd = celi_log_sd(head[sac->A + k]);
     const CeliComplex u = head[k] + cexp(log_sd) * eps[k];
@@ -53,36 +51,34 @@ CeliComplex celi_sac_sample(const CeliSac *sac, const CeliComplex *theta, const 
   return log_pi;
 }
 
-/// The smallest of the critics' values at (x, a).
-CeliComplex celi_sac_least(const CeliSac *sac, const CeliNet *critics, const double *x,
+CeliComplex celi_sac_least(const CeliSac *sac, const CeliCheckNet *critics, const double *x,
                            const CeliComplex *a) {
-  CeliComplex in[CELI_SAC_O + CELI_LEARNER_A], theta[CELI_NET_MAX], out, best = 0;
+  CeliComplex in[CELI_SAC_O + CELI_LEARNER_A], theta[CELI_CHECK_NET_MAX], out, best = 0;
   for (int k = 0; k < CELI_SAC_O; k++) in[k] = x[k];
   for (int k = 0; k < sac->A; k++) in[CELI_SAC_O + k] = a[k];
   for (int e = 0; e < CELI_SAC_CRITICS; e++) {
-    celi_net_forward(&critics[e], celi_net_theta(&critics[e], theta), in, &out);
+    celi_check_net_forward(&critics[e], celi_check_net_theta(&critics[e], theta), in, &out);
     if (e == 0 || creal(out) < creal(best)) best = out;
   }
   return best;
 }
 
-/// Of one state, min_e Q_e(x,a) - alpha log pi(a|x).
-double celi_sac_value(const CeliSac *sac, const CeliNet *critics, const double *x,
+double celi_sac_value(const CeliSac *sac, const CeliCheckNet *critics, const double *x,
                       const double *eps) {
-  CeliComplex theta[CELI_NET_MAX], a[CELI_LEARNER_A];
-  const CeliComplex log_pi = celi_sac_sample(sac, celi_net_theta(&sac->actor, theta), x, eps, a);
+  CeliComplex theta[CELI_CHECK_NET_MAX], a[CELI_LEARNER_A];
+  const CeliComplex log_pi = celi_sac_sample(sac, celi_check_net_theta(&sac->actor, theta), x, eps, a);
   return creal(celi_sac_least(sac, critics, x, a) - sac->temperature * log_pi);
 }
 
 // ---- (5), (7)-(8), (10)
 
-/// Half the mean squared distance of a network's output at row b from y: (5) and (7).
-static CeliComplex squared(const CeliSac *sac, const CeliNet *net, const CeliComplex *theta) {
+/// (5) and (7): half the mean squared distance between the network's output for row b and y[b].
+static CeliComplex squared(const CeliSac *sac, const CeliCheckNet *net, const CeliComplex *theta) {
   CeliComplex sum = 0, in[CELI_SAC_O + CELI_LEARNER_A], out;
   for (int b = 0; b < sac->rows; b++) {
     for (int k = 0; k < CELI_SAC_O; k++) in[k] = sac->batch[b]->x[k];
     for (int k = 0; k < sac->A; k++) in[CELI_SAC_O + k] = sac->batch[b]->u[k];
-    celi_net_forward(net, theta, in, &out);
+    celi_check_net_forward(net, theta, in, &out);
     sum += (out - sac->y[b]) * (out - sac->y[b]) / (2 * sac->rows);
   }
   return sum;
@@ -98,7 +94,8 @@ CeliComplex celi_sac_loss_critic(const void *user, const CeliComplex *theta) {
   return squared(sac, &sac->Q[sac->e], theta);
 }
 
-/// (10) less what does not depend on the policy: mean of alpha log pi - min_e Q_e, through the action.
+/// (10) without the terms that do not depend on the policy: the mean of alpha log pi - min_e Q_e,
+/// where the gradient flows through the action.
 CeliComplex celi_sac_loss_policy(const void *user, const CeliComplex *theta) {
   const CeliSac *sac = user;
   CeliComplex sum = 0, a[CELI_LEARNER_A];
@@ -110,13 +107,13 @@ CeliComplex celi_sac_loss_policy(const void *user, const CeliComplex *theta) {
   return sum;
 }
 
-/// (8): r + gamma V(s'), where V is the target network's, or a sample of min_e Q'_e - alpha log pi.
+/// (8): r + gamma V(s'). V is the target network's, or a sample of min_e Q'_e - alpha log pi.
 void celi_sac_target_of_critics(CeliSac *sac) {
   for (int b = 0; b < sac->rows; b++) {
     const CeliTransition *t = sac->batch[b];
     double V;
     if (sac->with_values)
-      celi_net_apply(&sac->target[0], t->next, &V);
+      celi_check_net_apply(&sac->target[0], t->next, &V);
     else
       V = celi_sac_value(sac, sac->target, t->next, sac->eps_next + b * sac->A);
     sac->y[b] = t->r + (t->terminated ? 0 : celi_sac_gamma * V);

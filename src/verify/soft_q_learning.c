@@ -1,5 +1,5 @@
-/// The note soft-q-learning, section by section: the objective, log-sum-exp as a maximum, the soft optimal backup, targets
-/// from samples, importance sampling, Stein variational gradient descent.
+/// The note soft-q-learning, section by section: the objective, log-sum-exp as a maximum, the soft
+/// optimal backup, targets from samples, importance sampling, Stein variational gradient descent.
 #include "verify/verify.h"
 
 extern const CeliSection celi_sq_objective, celi_sq_backups, celi_sq_targets, celi_sq_continuous,
@@ -7,9 +7,9 @@ extern const CeliSection celi_sq_objective, celi_sq_backups, celi_sq_targets, ce
 
 static const CeliSection *const sections[] = {
     &celi_sq_objective,  // 1-2.1
-    &celi_sq_backups,    // 2.1-3.1, and averaging by Boltzmann's weights
-    &celi_sq_targets,    // 3.2, 4, choices
-    &celi_sq_continuous, // 3.2, 4, numbers
+    &celi_sq_backups,    // 2.1-3.1, and the Boltzmann average
+    &celi_sq_targets,    // 3.2, 4, discrete actions
+    &celi_sq_continuous, // 3.2, 4, continuous actions
     &celi_sq_svgd,       // 4, Stein variational gradient descent
     &celi_sq_learners,   // 3.2, 4, the library's learners
     NULL};

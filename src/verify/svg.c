@@ -1,4 +1,5 @@
-/// Line plots as SVG: axes with round ticks (decades where logarithmic), curves, a legend beside them.
+/// Line plots as SVG: axes with round ticks (powers of ten on logarithmic axes), curves, and a
+/// legend on the right.
 #include "verify/svg.h"
 #include <math.h>
 #include <stdio.h>
@@ -30,11 +31,11 @@ void celi_svg_escape(CeliText *text, const char *string) {
     }
 }
 
-/// One axis: its range (of logarithms where `log`) and where it lies on the page.
+/// One axis: its range (of logarithms if `log`) and its place on the page.
 typedef struct Axis {
   bool log;
   double low, high;
-  double begin, end; ///< pixels of low and high
+  double begin, end; ///< pixels of `low` and `high`
 } Axis;
 
 static bool fits(const Axis *axis, double value) {
@@ -46,7 +47,7 @@ static double place(const Axis *axis, double value) {
   return axis->begin + (axis->end - axis->begin) * (at - axis->low) / (axis->high - axis->low);
 }
 
-/// The range of all points that fit on both axes.
+/// Finds the range of all points that both axes can show.
 static void find_ranges(const CeliSvgPlot *plot, Axis *x, Axis *y) {
   x->low = y->low = HUGE_VAL, x->high = y->high = -HUGE_VAL;
   for (int c = 0; c < plot->curves; c++)
@@ -59,14 +60,14 @@ static void find_ranges(const CeliSvgPlot *plot, Axis *x, Axis *y) {
     }
 }
 
-/// A round step that cuts a span into four to nine parts.
+/// A round step that divides a span into four to nine parts.
 static double round_step(double span) {
   const double power = pow(10, floor(log10(span / 4)));
   const double parts = span / 4 / power;
   return power * (parts >= 5 ? 5 : parts >= 2 ? 2 : 1);
 }
 
-/// Room around the points; whole decades where logarithmic.
+/// Extends the range to whole steps, or to whole powers of ten if `log`. Returns the step.
 static double widen(Axis *axis) {
   if (!(axis->low < axis->high)) axis->low -= 1, axis->high += 1;
   double step = round_step(axis->high - axis->low);

@@ -1,4 +1,4 @@
-/// Line plots as text: SVG elements that stand in a page by themselves.
+/// Line plots as text: self-contained SVG elements for an HTML page.
 #ifndef CELI_VERIFY_SVG_H
 #define CELI_VERIFY_SVG_H
 #include "base/base.h"
@@ -7,12 +7,12 @@ enum { CELI_CURVES_MAX = 6, CELI_POINTS_MAX = 256 };
 
 typedef struct CeliCurve {
   const char *name;
-  bool dashed; ///< bounds
+  bool dashed; ///< for bounds
   int n;
   double x[CELI_POINTS_MAX], y[CELI_POINTS_MAX];
 } CeliCurve;
 
-/// What does not fit on a logarithmic axis (0 and below) is left out.
+/// A plot. A logarithmic axis leaves out points at 0 and below.
 typedef struct CeliSvgPlot {
   const char *id, *title, *x_label, *y_label;
   bool log_x, log_y;
@@ -20,12 +20,12 @@ typedef struct CeliSvgPlot {
   CeliCurve curve[CELI_CURVES_MAX];
 } CeliSvgPlot;
 
-/// The next curve, empty, with its name.
+/// Adds an empty curve with a name.
 CeliCurve *celi_svg_curve(CeliSvgPlot *plot, const char *name, bool dashed);
 void celi_svg_point(CeliCurve *curve, double x, double y);
-/// Adds <svg> ... </svg>.
+/// Adds the plot as <svg> ... </svg>.
 void celi_svg_write(CeliText *text, const CeliSvgPlot *plot);
-/// Adds text with &, <, > and quotes replaced.
+/// Adds text with &, <, > and quotes escaped.
 void celi_svg_escape(CeliText *text, const char *string);
 
 #endif

@@ -1,4 +1,5 @@
-/// Sums over all trajectories of a small problem: the definition of an expectation, and the slowest way to it.
+/// Sums over all trajectories of a small problem. This is the definition of an expectation, and the
+/// slowest way to compute it.
 #include "verify/verify.h"
 #include <math.h>
 
@@ -6,7 +7,7 @@ typedef struct Walk {
   const CeliProblem *problem;
   const double *pi;
   bool timed;
-  int steps, first; ///< first: the pair of t = 0, or -1
+  int steps, first; ///< pair of t = 0; -1: any
   CeliVisit visit;
   void *user;
   CeliTrajectory at;
@@ -14,7 +15,7 @@ typedef struct Walk {
 
 static void from(Walk *walk, int t, int s);
 
-/// The step (x_t = s, p), for every next state.
+/// Takes the step (x_t = s, p), to every next state.
 static void step(Walk *walk, int t, int p) {
   const CeliProblem *problem = walk->problem;
   const double before = walk->at.probability;
@@ -30,7 +31,7 @@ static void step(Walk *walk, int t, int p) {
   walk->at.probability = before;
 }
 
-/// What follows x_t = s; the episode is over where s is -1, terminal, or the steps are done.
+/// Continues from x_t = s. The episode is over if s is -1 or terminal, or after the last step.
 static void from(Walk *walk, int t, int s) {
   const CeliProblem *problem = walk->problem;
   const double before = walk->at.probability;

@@ -1,7 +1,7 @@
-/// The engine of the check: every row on its problems, the worst case of each kept.
+/// The engine of the checks. It tries each row on its problems and keeps the worst case.
 ///
-/// Case c of a row runs on the stream (seed + c, row), so that a row's numbers depend on neither the other rows nor
-/// the number of threads, and a case is found again by its seed alone.
+/// Case c of a row uses the random stream (seed + c, row). So the numbers of a row depend neither
+/// on other rows nor on the number of threads, and a seed alone is enough to repeat a case.
 #include "verify/verify.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WORKSPACE = 4 << 20 }; ///< numbers that a case may take: 32 MiB
+enum { WORKSPACE = 4 << 20 }; ///< doubles that a case may take: 32 MiB
 enum { MDPS_MAX = 64 };       ///< problems that a case may build
 
 static const CeliNote *const notes[] = {&celi_note_maximum_entropy, &celi_note_actor_critic,
@@ -61,7 +61,7 @@ const char *cel_check_kind_text(CelCheckKind kind) {
   return "?";
 }
 
-// ---- what a row hands in
+// ---- workspace, and the numbers of a row
 
 double *celi_take(CeliTrial *trial, int64_t n) {
   CEL_ASSERT(n >= 0 && (size_t)n <= trial->size - trial->used);
@@ -72,7 +72,7 @@ double *celi_take(CeliTrial *trial, int64_t n) {
 }
 
 CeliComplex *celi_take_complex(CeliTrial *trial, int64_t n) {
-  trial->used += trial->used & 1; // 16 bytes each
+  trial->used += trial->used & 1; // 16-byte alignment
   return (CeliComplex *)(void *)celi_take(trial, 2 * n);
 }
 
@@ -80,14 +80,15 @@ int *celi_take_int(CeliTrial *trial, int64_t n) {
   return (int *)(void *)celi_take(trial, n / 2 + 1);
 }
 
-/// What the kind makes of two numbers.
+/// The residual of two numbers for a kind of row.
 static double residual_of(CelCheckKind kind, double left, double right) {
   const bool one_sided = kind == CEL_CHECK_AT_MOST || kind == CEL_CHECK_EXCEEDS;
-  if (left == right) return 0; // infinities too
+  if (left == right) return 0; // also if both are infinite
   return one_sided ? left - right : fabs(left - right);
 }
 
-/// How far a case is from failing, in tolerances; the larger the worse, whatever the kind. NaN is the worst of all.
+/// The residual in tolerances, with the sign chosen so that larger is worse for every kind. NaN is
+/// worst.
 static double badness(CelCheckKind kind, double residual, double tolerance) {
   const bool wants_much = kind == CEL_CHECK_DIFFERS || kind == CEL_CHECK_EXCEEDS;
   double times = residual / tolerance;
@@ -153,8 +154,10 @@ static double now(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/// FNV-1a over the note, the equation and the claim: a row's stream stays its own when others are added.
+/// The random stream of a row: the one in its table, or FNV-1a over the note, the equation and the
+/// claim. It stays the same when other rows are added.
 static uint32_t stream_of(const char *note, const CeliClaim *claim) {
+  if (claim->stream) return claim->stream;
   const char *const parts[] = {note, claim->equation, claim->claim};
   uint32_t hash = 2166136261u;
   for (int i = 0; i < 3; i++)
@@ -167,7 +170,7 @@ static void end_case(CeliTrial *trial) {
   trial->used = 0;
 }
 
-/// Errors: CEL_E_MEMORY. Any other that a case meets is the row's own message.
+/// Errors: CEL_E_MEMORY. Other errors in a case become the row's message.
 static CelStatus run_row(const CelVerifyOptions *options, const char *note, const CeliClaim *claim,
                          double *block, CelCheck *check) {
   CelMdp *mdp[MDPS_MAX];
@@ -189,7 +192,7 @@ static CelStatus run_row(const CelVerifyOptions *options, const char *note, cons
     end_case(&trial);
   }
   if (status == CEL_OK && check->cases == 0)
-    snprintf(check->message, sizeof check->message, "nothing was compared");
+    snprintf(check->message, sizeof check->message, "the row compared no numbers");
   if (status != CEL_OK) {
     check->seed = trial.seed;
     snprintf(check->message, sizeof check->message, "%.180s", cel_error());
@@ -201,7 +204,7 @@ static CelStatus run_row(const CelVerifyOptions *options, const char *note, cons
 
 // ---- all rows
 
-/// Rows are taken by whoever is free; `done` says which are there to be told.
+/// The rows as a queue. Each worker takes the next row; `done` marks rows that can be reported.
 typedef struct Work {
   const CelVerifyOptions *options;
   CelVerifyReport *report;
@@ -215,7 +218,7 @@ typedef struct Work {
   pthread_cond_t told;
 } Work;
 
-/// The next row for a worker, -1 when none is left.
+/// The next row for a worker; -1 if none is left.
 static int64_t take_row(Work *work) {
   pthread_mutex_lock(&work->mutex);
   const bool left = work->next < work->report->count && work->status == CEL_OK;
@@ -239,7 +242,7 @@ static void *work_on(void *user) {
   CELI_FLOATS(CELI_IEEE);
   Work *work = user;
   double *block = NULL;
-  const CelStatus room = celi_alloc(&block, WORKSPACE, sizeof *block, "the check's problems");
+  const CelStatus room = celi_alloc(&block, WORKSPACE, sizeof *block, "the problems of verify");
   if (room != CEL_OK) tell_row(work, -1, room);
   for (int64_t row = take_row(work); row >= 0 && room == CEL_OK; row = take_row(work))
     tell_row(work, row,
@@ -249,7 +252,7 @@ static void *work_on(void *user) {
   return NULL;
 }
 
-/// Tells of the rows in their order, as they come; returns the status of the work.
+/// Reports the rows in order, as soon as each is done. Returns the status of the work.
 static CelStatus follow(Work *work) {
   CelStatus status = CEL_OK;
   for (int64_t row = 0; row < work->report->count && status == CEL_OK; row++) {
@@ -277,7 +280,7 @@ static CelStatus run_all(Work *work, int64_t threads) {
   if (started > 0)
     status = follow(work);
   else
-    status = cel_fail(CEL_E_MEMORY, "no thread could be started");
+    status = cel_fail(CEL_E_MEMORY, "verify could not start a thread");
   for (int64_t i = 0; i < started; i++) pthread_join(thread[i], NULL);
   pthread_cond_destroy(&work->told);
   pthread_mutex_destroy(&work->mutex);
@@ -294,11 +297,12 @@ static CelStatus check_note(const char *note) {
   if (!note) return CEL_OK;
   if (nearest.best)
     return cel_fail(CEL_E_NAME, "no note '%s': did you mean '%s'?", note, nearest.best);
-  return cel_fail(CEL_E_NAME, "no note '%s'; there are %s, %s, %s, %s and %s", note, notes[0]->name,
-                  notes[1]->name, notes[2]->name, notes[3]->name, notes[4]->name);
+  return cel_fail(CEL_E_NAME, "no note '%s'; the notes are %s, %s, %s, %s and %s", note,
+                  notes[0]->name, notes[1]->name, notes[2]->name, notes[3]->name, notes[4]->name);
 }
 
-/// Lists the rows wanted; with NULL only counts them.
+/// Lists the rows of a note (NULL: all notes). Returns their number. With NULL lists it only
+/// counts.
 static int64_t list_rows(const char *wanted, const char **note, const CeliClaim **claim) {
   int64_t count = 0;
   for (int i = 0; i < NOTES; i++) {
@@ -330,7 +334,7 @@ CelStatus cel_verify(const CelVerifyOptions *options, CelVerifyReport **out) {
   CelVerifyReport *report = NULL;
   if (!options) options = &standard;
   CELI_TRY(check_note(options->note));
-  CELI_TRY(celi_alloc(&report, 1, sizeof *report, "the check's report"));
+  CELI_TRY(celi_alloc(&report, 1, sizeof *report, "the report of verify"));
   *report = (CelVerifyReport){0};
   Work work = {.options = options, .report = report};
   CelStatus status = allocate(&work, options->note);

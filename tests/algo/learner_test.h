@@ -1,9 +1,9 @@
-/// What every learner from a replay buffer must show, whichever it is: losses and gradients as PyTorch has them, the same
-/// bits for any number of threads, saving and loading, no allocations, updates when they are due.
+/// The tests of every off-policy learner: losses and gradients compared with PyTorch, the same bits
+/// for any number of threads, saving and loading, no allocations, updates at the right steps.
 ///
-/// A golden file holds what PyTorch makes of the same parameters, batch and noise: those inputs were written by the test
-/// (CELSIUS_DUMP=FOLDER), so it first checks that they are still what it feeds in ("in.NAME"), then compares tensors
-/// ("out.NAME") and metrics.
+/// A golden file holds PyTorch's results for the same parameters, batch and noise. The test wrote
+/// those inputs (CELSIUS_DUMP=FOLDER), so it first checks that they still equal its own
+/// ("in.NAME"). Then it compares tensors ("out.NAME") and metrics.
 #ifndef LEARNER_TEST_H
 #define LEARNER_TEST_H
 #include "celsius/agent.h"
@@ -29,12 +29,12 @@ typedef struct LearnerCase {
 
 typedef struct Learner {
   const char *algo;
-  bool discrete;               ///< LEARNER_ACTIONS choices, or LEARNER_DIMS numbers in [-2, 3]
+  bool discrete; ///< LEARNER_ACTIONS discrete actions, or LEARNER_DIMS numbers in [-2, 3]
   const char *settings[12][2]; ///< fields that differ from the defaults
   const LearnerCase *cases;
   int n_cases;
-  int compared;        ///< results that each golden file holds at least
-  int64_t total_steps; ///< planned steps, for schedules; 0: schedules stay at their start
+  int compared;        ///< least number of results in each golden file
+  int64_t total_steps; ///< planned steps, for schedules; 0: schedules keep their initial value
 } Learner;
 
 static inline const CelAlgoInfo *learner_info(const Learner *learner) {
@@ -50,7 +50,7 @@ static inline void learner_set(const CelAlgoInfo *info, void *config,
       fail_msg("%s", cel_error());
 }
 
-/// An agent of case `c` (NULL: none), with `more` settings (NULL: none).
+/// Creates an agent for case `c` (NULL: none), with the settings `more` (NULL: none).
 static inline CelAgent *learner_make(const Learner *learner, const LearnerCase *c,
                                      const char *const (*more)[2], int threads) {
   const CelAlgoInfo *info = learner_info(learner);
@@ -78,10 +78,11 @@ static inline void learner_check_actions(const Learner *learner, const void *act
   for (int k = 0; learner->discrete && k < LEARNER_N; k++)
     assert_in_range(choice[k], 0, LEARNER_ACTIONS - 1);
   for (int k = 0; !learner->discrete && k < LEARNER_N * LEARNER_DIMS; k++)
-    assert_true(isfinite(a[k])); // an unsquashed policy knows no bounds
+    assert_true(isfinite(a[k])); // an unsquashed policy ignores the bounds
 }
 
-/// A made-up problem: observations and rewards from a stream, episodes of 9 (terminated) and 14 (truncated) steps.
+/// An artificial problem: random observations and rewards, episodes of 9 (terminated) and 14
+/// (truncated) steps.
 static inline void learner_feed(const Learner *learner, CelAgent *agent, int steps) {
   enum { NUMBERS = LEARNER_N * LEARNER_O };
   CelRng rng = cel_rng(11, CEL_RNG_USER, 0);
@@ -105,7 +106,7 @@ static inline void learner_feed(const Learner *learner, CelAgent *agent, int ste
   }
 }
 
-/// Every bias and gain is made non-trivial, and targets differ from their networks.
+/// Gives every bias and gain a nontrivial value, and makes targets differ from their networks.
 static inline void learner_disturb(CelAgent *agent) {
   CelRng rng = cel_rng(5, CEL_RNG_USER, 1);
   CelTensors *tensors = cel_agent_tensors(agent);
@@ -130,9 +131,10 @@ static inline CelAgent *learner_updated(const Learner *learner, const LearnerCas
   return agent;
 }
 
-// ---- against PyTorch. From here on tests take their learner as cmocka's state: LEARNER_TESTS.
+// ---- comparison with PyTorch; from here on cmocka's state is the learner (LEARNER_TESTS)
 
-/// Distance relative to the tensor's norm; `expected` holds doubles. Copies of a target are compared each.
+/// Distance relative to the tensor's norm. `expected` holds doubles. Each copy of a target is
+/// compared.
 static inline double learner_distance(const CelTensor *have, const CelTensor *expected) {
   double difference = 0, norm = 0;
   assert_int_equal(strcmp(have->name, "batch.y") == 0 ? have->size % expected->size
@@ -164,8 +166,7 @@ static inline void learner_check(const Learner *learner, const LearnerCase *c, C
     if (strncmp(t->name, "in.", 3) == 0) {
       const CelTensor *have = cel_tensors_find(tensors, t->name + 3);
       if (!have || memcmp(have->data, t->data, (size_t)t->size * 4) != 0)
-        fail_msg("%s: input %s is no longer what the golden file was made from", c->name,
-                 t->name + 3);
+        fail_msg("%s: the input %s differs from that of the golden file", c->name, t->name + 3);
     } else if (strncmp(t->name, "out.", 4) == 0) {
       const CelTensor *have = cel_tensors_find(tensors, t->name + 4);
       assert_non_null(have);
@@ -206,9 +207,9 @@ static inline void learner_against_pytorch(void **state) {
   }
 }
 
-// ---- what holds for all.
+// ---- tests of every learner
 
-/// Acting, observing and updating allocate nothing, with threads.
+/// Acting, observing and updating allocate nothing, also with threads.
 static inline void learner_allocates_nothing(void **state) {
   const Learner *learner = *state;
   if (!counting_allocations()) skip();
@@ -226,7 +227,8 @@ static inline void learner_allocates_nothing(void **state) {
   }
 }
 
-/// The same bits for 1, 2 and 3 threads, over many updates at a real learning rate, acting in between.
+/// 1, 2 and 3 threads give the same bits, over many updates with a real learning rate and with
+/// actions between them.
 static inline void learner_same_bits(void **state) {
   const Learner *learner = *state;
   static const char *const real[][2] = {{"learning_rate", "1e-3"},
@@ -248,12 +250,13 @@ static inline void learner_same_bits(void **state) {
       if (threads == 1)
         memcpy(first, digest, sizeof first);
       else if (memcmp(first, digest, sizeof first) != 0)
-        fail_msg("%s: %d threads give other bits than one", learner->cases[i].name, threads);
+        fail_msg("%s: the bits of %d threads differ from those of one", learner->cases[i].name,
+                 threads);
     }
   }
 }
 
-/// Save, go on, load into another agent, go on: the same bits.
+/// Saves, continues, loads into another agent and continues: both give the same bits.
 static inline void learner_save_and_load(void **state) {
   const Learner *learner = *state;
   char folder[] = "/tmp/celsius-learner-XXXXXX", path[64], replay[64], command[128];
@@ -287,10 +290,10 @@ static inline void learner_save_and_load(void **state) {
 static inline void learner_expect(CelStatus status, CelStatus wanted, const char *word) {
   assert_int_equal(status, wanted);
   if (!strstr(cel_error(), word))
-    fail_msg("the message '%s' does not speak of '%s'", cel_error(), word);
+    fail_msg("the message '%s' does not contain '%s'", cel_error(), word);
 }
 
-/// Spaces that the learner cannot take, calls out of order, numbers that are none.
+/// Spaces that the learner does not support, calls out of order, NaN and infinity.
 static inline void learner_bad_input(const Learner *learner) {
   const CelSpace box = cel_space_box(3, -1, 1), choice = cel_space_discrete(2);
   CelAgent *agent;
@@ -312,7 +315,7 @@ static inline void learner_bad_input(const Learner *learner) {
   cel_agent_destroy(agent);
 }
 
-/// A parameter that is not finite is told at the next update.
+/// The next update reports a parameter that is not finite.
 static inline void learner_nan_is_told(const Learner *learner, const char *tensor) {
   CelAgent *agent = learner_updated(learner, &learner->cases[0], 1);
   const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), tensor);
@@ -323,7 +326,7 @@ static inline void learner_nan_is_told(const Learner *learner, const char *tenso
   cel_agent_destroy(agent);
 }
 
-/// Predicting any number of rows equals predicting one by one, and is the mode of act.
+/// Predicting many rows equals predicting them one by one, and equals the mode of act.
 static inline void learner_predicts_rows(void **state) {
   const Learner *learner = *state;
   enum { ROWS = 150 };
@@ -345,7 +348,7 @@ static inline void learner_predicts_rows(void **state) {
   }
 }
 
-/// The tests that every learner passes; `learner` is a Learner.
+/// The tests that every learner must pass. `learner` is a Learner.
 #define LEARNER_TESTS(learner)                                                                     \
   cmocka_unit_test_prestate(learner_against_pytorch, (void *)&(learner)),                          \
       cmocka_unit_test_prestate(learner_allocates_nothing, (void *)&(learner)),                    \

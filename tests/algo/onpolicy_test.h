@@ -1,9 +1,10 @@
-/// What every learner from rollouts must show, whichever it is: losses and gradients as PyTorch has them, the same bits for
-/// any number of threads, pushed and pulled, saving and loading in mid-rollout, no allocations, bad input.
+/// The tests of every on-policy learner: losses and gradients compared with PyTorch, the same bits
+/// for any number of threads, pushed and pulled, saving and loading in the middle of a rollout, no
+/// allocations, invalid input.
 ///
-/// A golden file holds what PyTorch makes of the same parameters and rollout: those inputs were written by the test
-/// (CELSIUS_DUMP=FOLDER), so it first checks that they are still what it feeds in ("in.NAME"), then compares tensors
-/// ("out.NAME") and metrics.
+/// A golden file holds PyTorch's results for the same parameters and rollout. The test wrote those
+/// inputs (CELSIUS_DUMP=FOLDER), so it first checks that they still equal its own ("in.NAME"). Then
+/// it compares tensors ("out.NAME") and metrics.
 #ifndef ONPOLICY_TEST_H
 #define ONPOLICY_TEST_H
 #include "algo/algo.h"
@@ -35,7 +36,7 @@ typedef struct OnLearner {
   const char *settings[14][2]; ///< fields that differ from the defaults
   const OnCase *cases;
   int n_cases;
-  int compared; ///< results that each golden file holds at least
+  int compared; ///< least number of results in each golden file
 } OnLearner;
 
 static inline void on_set(const CelAlgoInfo *info, void *config, const char *const (*settings)[2]) {
@@ -72,7 +73,7 @@ static inline CelStatus on_try(CelAgent **agent, const OnLearner *learner, const
   return status;
 }
 
-/// An agent of case `c`, with `more` settings (NULL: none).
+/// Creates an agent for case `c`, with the settings `more` (NULL: none).
 static inline CelAgent *on_make(const OnLearner *learner, const OnCase *c,
                                 const char *const (*more)[2], int threads) {
   const CelSpace observation = cel_space_box(ON_O, -INFINITY, INFINITY),
@@ -83,8 +84,8 @@ static inline CelAgent *on_make(const OnLearner *learner, const OnCase *c,
   return agent;
 }
 
-/// A made-up problem, from step `from` on: observations and rewards from a stream, episodes of 4 (terminated) and 7
-/// (truncated) steps.
+/// An artificial problem, from step `from` on: random observations and rewards, episodes of 4
+/// (terminated) and 7 (truncated) steps.
 static inline void on_feed(CelAgent *agent, int from, int steps) {
   float obs[ON_N * ON_O], final[ON_N * ON_O], reward[ON_N];
   uint8_t terminated[ON_N], truncated[ON_N], actions[ON_N * ON_ACTION_BYTES];
@@ -105,7 +106,7 @@ static inline void on_feed(CelAgent *agent, int from, int steps) {
   }
 }
 
-/// Every parameter is moved a little; what was stored stays.
+/// Moves every parameter a little. Stored data stay the same.
 static inline void on_disturb(CelAgent *agent, uint32_t stream) {
   CelRng rng = cel_rng(5, CEL_RNG_USER, stream);
   CelTensors *tensors = cel_agent_tensors(agent);
@@ -121,7 +122,7 @@ static inline void on_update(CelAgent *agent) {
   if (cel_agent_update(agent) != CEL_OK) fail_msg("update: %s", cel_error());
 }
 
-/// Writes dump/ALGO.CASEending, where there is a dump.
+/// Writes dump/ALGO.CASEending if a dump is wanted.
 static inline void on_dump(const OnLearner *learner, const OnCase *c, CelAgent *agent,
                            const char *ending) {
   const char *dump = getenv("CELSIUS_DUMP");
@@ -131,7 +132,7 @@ static inline void on_dump(const OnLearner *learner, const OnCase *c, CelAgent *
   assert_int_equal(cel_safetensors_write(path, cel_agent_tensors(agent), ~0u, NULL, 0), CEL_OK);
 }
 
-/// A rollout with one policy, an update of another: ratios are not all 1.
+/// A rollout with one policy and an update of another, so that ratios differ from 1.
 static inline CelAgent *on_updated(const OnLearner *learner, const OnCase *c) {
   CelAgent *agent = on_make(learner, c, NULL, 1);
   on_disturb(agent, 1);
@@ -170,8 +171,7 @@ static inline void on_compare(const OnCase *c, const CelAgent *agent, const CelT
   if (strncmp(t->name, "in.", 3) == 0) {
     const CelTensor *have = cel_tensors_find(tensors, t->name + 3);
     if (!have || memcmp(have->data, t->data, (size_t)t->size * cel_type_size(t->type)) != 0)
-      fail_msg("%s: input %s is no longer what the golden file was made from", c->name,
-               t->name + 3);
+      fail_msg("%s: the input %s differs from that of the golden file", c->name, t->name + 3);
   } else if (strncmp(t->name, "out.", 4) == 0) {
     const CelTensor *have = cel_tensors_find(tensors, t->name + 4);
     if (!have) fail_msg("%s: no tensor %s", c->name, t->name + 4);
@@ -210,7 +210,7 @@ static inline void on_check_golden(const OnLearner *learner) {
   }
 }
 
-/// Settings with which parameters move.
+/// Settings that move the parameters.
 static const char *const on_moving[][2] = {{"learning_rate", "1e-2"}, {NULL, NULL}};
 
 static inline void on_digest(CelAgent *agent, uint64_t digest[2]) {
@@ -229,12 +229,14 @@ static inline void on_check_threads(const OnLearner *learner) {
       on_digest(agent, threads == 1 ? first : digest);
       cel_agent_destroy(agent);
       if (threads > 1 && memcmp(first, digest, sizeof first) != 0)
-        fail_msg("%s: %d threads give other bits than one", learner->cases[i].name, threads);
+        fail_msg("%s: the bits of %d threads differ from those of one", learner->cases[i].name,
+                 threads);
     }
   }
 }
 
-/// Save in mid-rollout, go on, load into another agent, go on: the same bits.
+/// Saves in the middle of a rollout, continues, loads into another agent and continues: both give
+/// the same bits.
 static inline void on_check_save(const OnLearner *learner) {
   char folder[] = "/tmp/celsius-onpolicy-XXXXXX", path[64];
   assert_non_null(mkdtemp(folder));
@@ -257,7 +259,8 @@ static inline void on_check_save(const OnLearner *learner) {
       on_digest(agent[a], a ? have : want);
       cel_agent_destroy(agent[a]);
     }
-    if (memcmp(want, have, sizeof want) != 0) fail_msg("%s: other bits after loading", c->name);
+    if (memcmp(want, have, sizeof want) != 0)
+      fail_msg("%s: the bits differ after loading", c->name);
     assert_int_equal(unlink(path), 0);
   }
   assert_int_equal(rmdir(folder), 0);
@@ -300,7 +303,8 @@ static inline void on_env_close(OnEnv *e) {
   cel_env_spec_destroy(e->spec);
 }
 
-/// `steps` steps of each environment, pushed (chunk 0) or pulled in chunks; digests of agent and environments.
+/// Runs `steps` steps of each environment, pushed (chunk 0) or pulled in chunks. Returns digests of
+/// agent and environments.
 static inline void on_run(const OnLearner *learner, const char *id, int64_t N, int64_t steps,
                           int64_t chunk, int threads, const char *const (*more)[2],
                           uint64_t digest[4]) {
@@ -332,8 +336,8 @@ static inline void on_run(const OnLearner *learner, const char *id, int64_t N, i
   on_env_close(&e);
 }
 
-/// Pushed step by step or pulled in chunks of any length, by any number of threads: the same bits; plain, normalised, and
-/// with state-dependent exploration where actions are continuous.
+/// Pushed step by step, or pulled in chunks of any length, with any number of threads: the same
+/// bits. Cases are plain, normalized, and with state-dependent exploration for continuous actions.
 static inline void on_check_pull(const OnLearner *learner, const char *id) {
   static const char *const normal[][2] = {{"normalize_observation", "true"},
                                           {"normalize_reward", "true"},
@@ -360,7 +364,7 @@ static inline void on_check_pull(const OnLearner *learner, const char *id) {
   }
 }
 
-/// The bits of a short run: they change only where an algorithm is meant to change.
+/// The bits of a short run. They change only if an algorithm is changed on purpose.
 static inline void on_check_bits(const OnLearner *learner, const char *id, uint64_t low,
                                  uint64_t high) {
   uint64_t have[4];
@@ -373,11 +377,11 @@ static inline void on_check_bits(const OnLearner *learner, const char *id, uint6
 
 static inline void on_expect(CelStatus status, CelStatus wanted, const char *word) {
   if (status != wanted || !strstr(cel_error(), word))
-    fail_msg("status %d with '%s' where %d and '%s' were expected", (int)status,
-             status ? cel_error() : "", (int)wanted, word);
+    fail_msg("status %d with '%s', expected %d with '%s'", (int)status, status ? cel_error() : "",
+             (int)wanted, word);
 }
 
-/// Fields of the noise that exclude each other, or mean nothing.
+/// Noise fields that exclude each other or have no meaning.
 static inline void on_check_bad_sigma(const OnLearner *learner) {
   static const char *const sde[] = {"use_sde", "true"}, *const free_std[] = {"state_dependent_std",
                                                                              "false"};
@@ -402,7 +406,7 @@ static inline void on_check_bad_sigma(const OnLearner *learner) {
   }
 }
 
-/// What every one of them refuses.
+/// What every learner refuses.
 static inline void on_check_bad_input(const OnLearner *learner) {
   const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);
   CelSpace two = box;
@@ -430,7 +434,7 @@ static inline void on_check_bad_input(const OnLearner *learner) {
   cel_agent_destroy(agent);
 }
 
-/// Equal rewards and values make advantages that do not vary: a finite update all the same.
+/// Equal rewards and values give advantages without variance. The update is finite all the same.
 static inline void on_check_zero_variance(const OnLearner *learner) {
   const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);
   CelAgent *agent;
@@ -446,7 +450,7 @@ static inline void on_check_zero_variance(const OnLearner *learner) {
   cel_agent_destroy(agent);
 }
 
-// ---- what every file runs; the state is the learner.
+// ---- the tests that every file runs; cmocka's state is the learner
 
 static inline void test_against_pytorch(void **state) {
   on_check_golden(*state);

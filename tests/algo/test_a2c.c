@@ -1,4 +1,5 @@
-/// Advantage actor-critic against PyTorch in float64 (tests/golden/torch_pg.py), its determinism, its bad input.
+/// Advantage actor-critic compared with PyTorch in float64 (tests/golden/torch_pg.py), its
+/// determinism, invalid input.
 #include "onpolicy_test.h"
 
 #include "celsius/a2c.h"

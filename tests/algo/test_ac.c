@@ -1,4 +1,5 @@
-/// Actor-critic against PyTorch in float64 (tests/golden/torch_pg.py), its determinism, its bad input.
+/// Actor-critic compared with PyTorch in float64 (tests/golden/torch_pg.py), its determinism,
+/// invalid input.
 #include "onpolicy_test.h"
 
 #include "celsius/ac.h"

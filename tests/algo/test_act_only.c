@@ -1,4 +1,4 @@
-/// Agents that only act: the same actions as those that learn, without the memory that learning takes.
+/// Agents that only act: the same actions as agents that learn, without the memory for learning.
 #include "celsius/agent.h"
 
 #include <math.h>
@@ -19,14 +19,15 @@ static void ok(CelStatus status) {
 
 static void refused(CelStatus status) {
   if (status != CEL_E_STATE) fail_msg("status %d, not CEL_E_STATE: %s", (int)status, cel_error());
-  if (!strstr(cel_error(), "act_only")) fail_msg("'%s' does not name act_only", cel_error());
+  if (!strstr(cel_error(), "act_only"))
+    fail_msg("the message '%s' does not contain act_only", cel_error());
 }
 
 static bool takes_choices(const char *algo) {
   return strcmp(algo, "dsac") == 0 || strcmp(algo, "sql") == 0;
 }
 
-/// `large`: sizes that would need gibibytes to learn with.
+/// `large`: sizes that would need gibibytes for learning.
 static CelAgent *make(const CelAlgoInfo *info, bool act_only, bool large) {
   static const char *const sizes[][2] = {
       {"buffer_size", "200000000"}, {"batch_size", "50000000"}, {"n_steps", "100000000"}};
@@ -61,7 +62,7 @@ static size_t bytes_of(CelAgent *agent) {
   return bytes;
 }
 
-/// Modes of several rows, then a few samples of one.
+/// The modes for several rows, then a few samples for one.
 static void act(CelAgent *agent, unsigned char out[(ROWS + 4) * 8]) {
   float obs[ROWS * O];
   for (int i = 0; i < ROWS * O; i++) obs[i] = (float)sin(1.3 * i);
@@ -86,7 +87,7 @@ static void same_actions(void **state) {
     act(learner, wanted);
     act(actor, found);
     if (memcmp(wanted, found, sizeof wanted) != 0)
-      fail_msg("%s acts in another way", cel_algo_at(i)->name);
+      fail_msg("%s acts differently from an agent that learns", cel_algo_at(i)->name);
     cel_agent_destroy(learner);
     cel_agent_destroy(actor);
   }

@@ -1,5 +1,6 @@
-/// Checkpoints with counters and choices that cannot be: every whole number that an agent restores is bounded, so that nothing
-/// overflows, loops for years or reads outside of an array later.
+/// Checkpoints with impossible counters and discrete actions. An agent checks the range of every
+/// integer that it restores, so that nothing later overflows, loops for years or reads outside of
+/// an array.
 #include "celsius/agent.h"
 #include "celsius/safetensors.h"
 
@@ -22,7 +23,7 @@ static const struct Case {
              {"ac", true},    {"trpo", true},  {"reinforce", true}};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-/// Names that an algorithm lacks are passed over.
+/// Names that an algorithm does not have are skipped.
 static const char *const settings[][2] = {
     {"net_arch", "4"},      {"batch_size", "4"},      {"n_steps", "8"},
     {"buffer_size", "64"},  {"learning_starts", "4"}, {"n_particles", "4"},
@@ -65,7 +66,7 @@ static CelStatus go_on(CelAgent *agent, int steps) {
   return CEL_OK;
 }
 
-/// Writes `from` to `to` with element `at` of one tensor changed; digests are made anew.
+/// Copies `from` to `to` with element `at` of one tensor changed, and computes new digests.
 static void write_changed(const CelSafetensors *from, const char *to, const char *name, int64_t at,
                           const void *value) {
   CelMeta meta[256];
@@ -111,7 +112,7 @@ static void save(Saved *saved, int k, const char *folder) {
   cel_agent_destroy(agent);
 }
 
-/// The changed checkpoint must be refused as corrupt, naming what is wrong.
+/// The changed checkpoint must be rejected as corrupt, with a message that names the problem.
 static void refused(const Saved *saved, int k, const char *name, int64_t at, const void *value,
                     long long shown) {
   write_changed(saved->file, saved->changed, name, at, value);
@@ -137,12 +138,12 @@ static void counters_are_bounded(void **state) {
       for (size_t v = 0; v < sizeof values / sizeof values[0]; v++, tried++)
         refused(&saved, k, tensor->name, tensor->size - 1, &values[v], values[v]);
     }
-    assert_true(tried >= 4 * 5); // steps, updates and two of the algorithm's own at least
+    assert_true(tried >= 4 * 5); // steps, updates and at least two of the algorithm's own
     cel_safetensors_close(saved.file);
   }
 }
 
-static void choices_exist(void **state) {
+static void discrete_actions_exist(void **state) {
   const int32_t values[] = {-1, 3, INT32_MAX};
   for (int k = 0; k < CASES; k++) {
     Saved saved;
@@ -153,7 +154,7 @@ static void choices_exist(void **state) {
         refused(&saved, k, "last_action", 1, &values[v], values[v]);
         continue;
       }
-      // Bytes of an I32: the first choice of the rollout.
+      // Bytes of an I32: the first discrete action of the rollout.
       const uint8_t three = 3, high = 0x80;
       refused(&saved, k, "rollout.actions", v == 0 ? 3 : 0, v == 0 ? &high : &three, values[v]);
     }
@@ -161,7 +162,7 @@ static void choices_exist(void **state) {
   }
 }
 
-/// An unchanged checkpoint still resumes after this test's own rewriting.
+/// A checkpoint that this test rewrites without a change can still be resumed.
 static void same_numbers_are_accepted(void **state) {
   for (int k = 0; k < CASES; k++) {
     Saved saved;
@@ -190,7 +191,7 @@ static int leave(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(counters_are_bounded),
-                                     cmocka_unit_test(choices_exist),
+                                     cmocka_unit_test(discrete_actions_exist),
                                      cmocka_unit_test(same_numbers_are_accepted)};
   return cmocka_run_group_tests(tests, enter, leave);
 }

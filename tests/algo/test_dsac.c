@@ -1,5 +1,5 @@
-/// Discrete soft actor-critic against PyTorch in float64 (tests/golden/torch_dsac.py), its policy's distribution, and what
-/// every learner must show.
+/// Discrete soft actor-critic compared with PyTorch in float64 (tests/golden/torch_dsac.py), the
+/// distribution of its policy, and the tests of every learner.
 #include "algo/choice.h"
 #include "learner_test.h"
 
@@ -31,7 +31,8 @@ static void test_bad_input(void **state) {
   learner_nan_is_told(&dsac, "critic.1.bias");
 }
 
-/// The policy's gradient at the logits: against a central difference of the loss in double, and rows sum to zero.
+/// The policy's gradient in the logits, compared with a central difference of the loss in double.
+/// Its rows sum to zero.
 static void test_policy_gradient(void **state) {
   (void)state;
   enum { A = 5, B = 40 };
@@ -62,8 +63,8 @@ static void test_policy_gradient(void **state) {
   }
 }
 
-/// The loss of the temperature is log alpha (H - target): a share of log A, half of it where nothing is said, or a number of
-/// nats, which comes before the share.
+/// The loss of the temperature is log alpha (H - target). The target is a fraction of log A, one
+/// half by default, or a number of nats, which takes precedence over the fraction.
 static void test_target_entropy(void **state) {
   (void)state;
   static const LearnerCase aims[] = {
@@ -85,7 +86,8 @@ static void test_target_entropy(void **state) {
   }
 }
 
-/// Drawn actions follow the policy: chi-square over many draws at one observation, and the mode is the likeliest.
+/// Sampled actions follow the policy: a chi-square test over many samples for one observation. The
+/// mode is the likeliest action.
 static void test_actions_follow_the_policy(void **state) {
   (void)state;
   enum { DRAWS = 4000 };
@@ -97,7 +99,7 @@ static void test_actions_follow_the_policy(void **state) {
     assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_SAMPLE, actions), CEL_OK);
     for (int k = 0; k < LEARNER_N; k++) count[actions[k]]++;
   }
-  // The policy's own probabilities, from what acting left of its last forward pass.
+  // The policy's probabilities, from the buffers of its last forward pass.
   const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), "act.pi");
   assert_non_null(t);
   int likeliest = 0;

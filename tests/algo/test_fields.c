@@ -1,5 +1,6 @@
-/// Every field of every learner has an effect: a changed value changes what the learner does. A field without a row here
-/// fails. Each row names the test that checks what the field does, and that test must mention the field.
+/// Every field of every learner has an effect: another value changes the learner's behavior. A
+/// field without a row here fails. Each row names the test that checks the meaning of the field,
+/// and that test must mention the field.
 #include "learner_test.h"
 
 #define OFF "sac sacv dsac sql sqlc"
@@ -10,12 +11,12 @@ typedef const char *Settings[4][2];
 typedef struct Row {
   const char *algos; ///< separated by blanks
   const char *field, *value;
-  Settings with;       ///< of both runs, without and with the value
-  const char *defined; ///< below tests/: where the field's meaning is checked
+  Settings with;       ///< of both runs, with and without the value
+  const char *defined; ///< relative to tests/: the test of the field's meaning
 } Row;
 
 static const Row rows[] = {
-    // What learners from a replay buffer share.
+    // Fields of all off-policy learners.
     {OFF, "learning_rate", "0.02", {{0}}, "algo/test_sequence.c"},
     {OFF, "buffer_size", "40", {{0}}, "algo/test_fields.c"},
     {OFF, "learning_starts", "60", {{0}}, "algo/test_sac.c"},
@@ -58,20 +59,20 @@ static const Row rows[] = {
     {"sac", "noise_dt", "0.1", {{"noise", "ou"}}, "algo/test_fields.c"},
     {"sac", "log_std_init", "-1", {{"noise", "gsde"}}, "algo/test_sac.c"},
     {"sac", "sde_sample_freq", "3", {{"noise", "gsde"}}, "algo/test_fields.c"},
-    // Particles of sqlc.
+    // Particles in sqlc.
     {"sqlc", "value_particles", "9", {{0}}, "algo/test_sqlc.c"},
     {"sqlc", "value_proposal", "policy", {{0}}, "algo/test_sqlc.c"},
     {"sqlc", "proposal_uniform", "0.6", {{"value_proposal", "policy"}}, "algo/test_fields.c"},
     {"sqlc", "fixed_particles", "7", {{0}}, "algo/test_sqlc.c"},
     {"sqlc", "updated_particles", "6", {{0}}, "algo/test_sqlc.c"},
     {"sqlc", "bandwidth", "2", {{0}}, "algo/test_sqlc.c"},
-    // What learners from rollouts share.
+    // Fields of all on-policy learners.
     {ON, "learning_rate", "0.02", {{0}}, "algo/test_steps.c"},
     {ON, "n_steps", "8", {{0}}, "algo/test_ppo.c"},
     {ON, "gamma", "0.8", {{0}}, "algo/test_ppo.c"},
     {ON, "net_arch", "6", {{0}}, "algo/test_ppo.c"},
     {ON, "activation", "relu", {{0}}, "algo/test_ppo.c"},
-    {"ppo a2c ac reinforce", "layer_norm", "true", {{0}}, "algo/test_ppo.c"},
+    {ON, "layer_norm", "true", {{0}}, "algo/test_ppo.c"},
     {ON, "init", "xavier_uniform", {{0}}, "nn/test_init.c"},
     {"ppo a2c reinforce trpo", "state_dependent_std", "true", {{0}}, "algo/test_ppo.c"},
     {"ac", "state_dependent_std", "false", {{0}}, "algo/test_ac.c"},
@@ -115,7 +116,7 @@ static const Row rows[] = {
     {"reinforce", "reward_to_go", "false", {{0}}, "algo/test_reinforce.c"},
     {"reinforce", "baseline", "mean", {{0}}, "algo/test_reinforce.c"},
     {"reinforce", "baseline_steps", "3", {{0}}, "algo/test_steps.c"},
-    // TRPO's region.
+    // The trust region of TRPO.
     {"trpo", "n_critic_updates", "3", {{0}}, "algo/test_steps.c"},
     {"trpo", "target_kl", "0.02", {{0}}, "algo/test_trpo.c"},
     {"trpo", "cg_max_steps", "1", {{0}}, "algo/test_trpo.c"},
@@ -125,11 +126,7 @@ static const Row rows[] = {
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-/// Fields that a learner refuses to change: algorithm, field, value.
-static const char *const refused[][3] = {{"trpo", "layer_norm", "true"}};
-enum { REFUSED = sizeof refused / sizeof refused[0] };
-
-/// Whether `algo` is one of `algos`.
+/// Whether the list `algos` contains `algo`.
 static bool names(const char *algos, const char *algo) {
   const size_t n = strlen(algo);
   for (const char *at = algos; (at = strstr(at, algo)) != NULL; at += n)
@@ -137,7 +134,7 @@ static bool names(const char *algos, const char *algo) {
   return false;
 }
 
-/// Settings under which every learner makes many small updates within a short run.
+/// Settings that make every learner do many small updates in a short run.
 static const char *const off_base[][2] = {
     {"net_arch", "6,5"},         {"batch_size", "16"},      {"buffer_size", "1000"},
     {"learning_starts", "20"},   {"gamma", "0.9"},          {"tau", "0.1"},
@@ -175,7 +172,8 @@ static void mix(uint64_t *hash, const void *data, size_t bytes) {
   for (size_t i = 0; i < bytes; i++) *hash = (*hash ^ ((const uint8_t *)data)[i]) * 0x100000001b3;
 }
 
-/// Lets an agent act, observe and update when it is due; its explored actions go into the hash.
+/// Lets an agent act, observe and update at the right steps. Adds its exploration actions to the
+/// hash.
 static void live(CelAgent *agent, int steps, uint64_t *hash) {
   CelRng rng = cel_rng(11, CEL_RNG_USER, 0);
   float obs[LEARNER_N * LEARNER_O], final[LEARNER_N * LEARNER_O], reward[LEARNER_N];
@@ -207,8 +205,8 @@ static CelAgent *made(const CelAlgoInfo *info, const char *const (*with)[2], con
   return agent;
 }
 
-/// What an agent does in 60 steps of two environments: its explored actions and its actor's parameters at the end. The
-/// other networks count by what they make of the actor.
+/// The hash of 60 steps in two environments: exploration actions, and the actor's final parameters.
+/// Other networks count by their effect on the actor.
 static uint64_t behavior(const CelAlgoInfo *info, const char *const (*with)[2], const char *field,
                          const char *value) {
   uint64_t hash = 0xcbf29ce484222325;
@@ -230,16 +228,6 @@ static const Row *row_of(const char *algo, const char *field) {
   return NULL;
 }
 
-static bool is_refused(const CelAlgoInfo *info, const char *field) {
-  CelAgent *agent;
-  for (int i = 0; i < REFUSED; i++) {
-    if (strcmp(refused[i][0], info->name) != 0 || strcmp(refused[i][1], field) != 0) continue;
-    assert_int_not_equal(make(&agent, info, NULL, field, refused[i][2]), CEL_OK);
-    return true;
-  }
-  return false;
-}
-
 static void test_every_field_has_an_effect(void **state) {
   (void)state;
   int tried = 0, wrong = 0;
@@ -247,7 +235,6 @@ static void test_every_field_has_an_effect(void **state) {
     const CelAlgoInfo *info = cel_algo_at(a);
     for (const CelField *field = info->fields; field->name; field++) {
       const Row *row = row_of(info->name, field->name);
-      if (!row && is_refused(info, field->name)) continue;
       if (!row) fail_msg("%s: the field %s has no row here: add one", info->name, field->name);
       const uint64_t plain = behavior(info, row->with, NULL, NULL),
                      changed = behavior(info, row->with, field->name, row->value);
@@ -262,7 +249,7 @@ static void test_every_field_has_an_effect(void **state) {
   assert_int_equal(wrong, 0);
 }
 
-/// Rows that no learner has any more, and tests that do not mention their field.
+/// Rows whose field no learner has, and tests that do not mention their field.
 static void test_rows_are_up_to_date(void **state) {
   (void)state;
   for (int i = 0; i < ROWS; i++) {
@@ -284,14 +271,14 @@ static void test_rows_are_up_to_date(void **state) {
     fclose(file);
     const char *mention = strstr(text, rows[i].field);
     if (mention && strstr(rows[i].defined, "test_fields.c")) {
-      mention = strstr(text, "// ---- what fields mean"); // not only in its row
+      mention = strstr(text, "// ---- what fields mean"); // in more than its row
       mention = mention ? strstr(mention, rows[i].field) : NULL;
     }
     if (!mention) fail_msg("%s does not mention %s", rows[i].defined, rows[i].field);
   }
 }
 
-// ---- what fields mean that no other test compares with a number of its own.
+// ---- the meaning of fields that no other test compares with a number
 
 static const CelAlgoInfo *info_of(const char *algo) {
   const CelAlgoInfo *info;
@@ -305,7 +292,7 @@ static void *data_of(CelAgent *agent, const char *name) {
   return t->data;
 }
 
-/// The first tensor of `names` that the agent has.
+/// The first tensor in `names` that the agent has.
 static const CelTensor *first_of(CelAgent *agent, const char *const *choices) {
   for (; *choices; choices++) {
     const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), *choices);
@@ -315,7 +302,8 @@ static const CelTensor *first_of(CelAgent *agent, const char *const *choices) {
   return NULL;
 }
 
-/// clip_observation and clip_reward: with a small clip, most entries of a batch are the clip itself, and none is larger.
+/// clip_observation and clip_reward: with a small clip, most entries of a batch equal the clip, and
+/// none is larger.
 static void test_clips(void **state) {
   (void)state;
   static const char *const x[] = {"batch.x", "trpo.x", "batch.obs", "batch.sa", NULL},
@@ -328,7 +316,7 @@ static void test_clips(void **state) {
       CelAgent *agent = made(info, on, rewards ? "clip_reward" : "clip_observation", "0.25");
       live(agent, 60, &hash);
       const CelTensor *t = first_of(agent, rewards ? r : x);
-      const bool beside = strcmp(t->name, "batch.sa") == 0; // actions lie beside observations
+      const bool beside = strcmp(t->name, "batch.sa") == 0; // rows hold actions too
       int at = 0, n = 0;
       for (int64_t k = 0; k < t->size; k++) {
         if (beside && k % (LEARNER_O + LEARNER_DIMS) >= LEARNER_O) continue;
@@ -337,13 +325,14 @@ static void test_clips(void **state) {
         at += size >= 0.25f, n++;
       }
       if (!(at > n / 2))
-        fail_msg("%s: %d of %d entries of %s are the clip", info->name, at, n, t->name);
+        fail_msg("%s: %d of %d entries of %s equal the clip", info->name, at, n, t->name);
       cel_agent_destroy(agent);
     }
 }
 
-/// The temperature's loss is log alpha (H - target_entropy), with alpha from before the update; "auto" is -dim(A) for
-/// numbers and target_entropy_factor (0.5) log A for choices.
+/// The temperature's loss is log alpha (H - target_entropy), with alpha from before the update.
+/// "auto" means -dim(A) for continuous actions and target_entropy_factor (0.5) log A for discrete
+/// ones.
 static void test_target_entropy(void **state) {
   (void)state;
   static const struct {
@@ -374,7 +363,8 @@ static void test_target_entropy(void **state) {
   }
 }
 
-/// normalize_reward divides by the deviation of the discounted return, with a prior of 1e-4 samples of variance 1.
+/// normalize_reward divides by the standard deviation of the discounted return, with a prior of
+/// 1e-4 samples of variance 1.
 static void test_normalized_rewards(void **state) {
   (void)state;
   static const Settings on = {{"learning_starts", "1000"}, {"clip_reward", "1000"}};
@@ -401,13 +391,13 @@ static void test_normalized_rewards(void **state) {
     double nearest = INFINITY;
     for (int k = 0; k < 40 * LEARNER_N; k++)
       nearest = fmin(nearest, fabs((double)all[k] / sqrt(m2 / count + 1e-8) - (double)reward[b]));
-    if (!(nearest < 1e-5)) fail_msg("%g is no scaled reward", (double)reward[b]);
+    if (!(nearest < 1e-5)) fail_msg("%g is not a scaled reward", (double)reward[b]);
   }
   cel_agent_destroy(agent);
 }
 
-/// noise_theta and noise_dt: Ornstein-Uhlenbeck noise is x <- (1 - theta dt) x + sigma sqrt(dt) n. A policy of mean 0 and
-/// next to no deviation leaves the noise alone in the stored action.
+/// noise_theta and noise_dt: Ornstein-Uhlenbeck noise is x <- (1 - theta dt) x + sigma sqrt(dt) n.
+/// With a policy of mean 0 and almost no deviation, the stored action is the noise alone.
 static void test_ou_noise(void **state) {
   (void)state;
   enum { STEPS = 4000 };
@@ -434,7 +424,8 @@ static void test_ou_noise(void **state) {
     memcpy(last, x, sizeof last);
     assert_int_equal(cel_agent_observe(agent, &outcome), CEL_OK);
   }
-  // 16,000 draws: the slope's standard error is sqrt((1 - .49) / 16000) = .0056, the deviation's .56%.
+  // 16,000 samples: the standard error of the slope is sqrt((1 - .49) / 16000) = .0056, that of the
+  // deviation .56%.
   const double slope = xy / xx, sd = sqrt(ee / (STEPS * LEARNER_N * LEARNER_DIMS));
   if (!(fabs(slope - 0.7) < 0.025)) fail_msg("1 - theta dt is .7, the noise has %.3f", slope);
   if (!(fabs(sd / (0.2 * sqrt(0.1)) - 1) < 0.025))
@@ -442,7 +433,7 @@ static void test_ou_noise(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// sde_sample_freq: the matrices of gSDE change every third step and at no other.
+/// sde_sample_freq: the matrices of gSDE change at every third step and at no other.
 static void test_sde_sample_freq(void **state) {
   (void)state;
   static const Settings gsde = {{"noise", "gsde"}, {"learning_starts", "0"}};
@@ -460,7 +451,7 @@ static void test_sde_sample_freq(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// vf_coef is a factor of the critic's gradient, and of no other.
+/// vf_coef is a factor of the critic's gradient and of no other.
 static void test_vf_coef(void **state) {
   (void)state;
   static const char *const algos[] = {"ppo", "a2c"};
@@ -482,7 +473,7 @@ static void test_vf_coef(void **state) {
   }
 }
 
-/// buffer_size: with room for 40 transitions, a batch holds rewards of the last ones only.
+/// buffer_size: with room for 40 transitions, a batch contains rewards of the last ones only.
 static void test_buffer_size(void **state) {
   (void)state;
   enum { STEPS = 200, KEPT = 60 /* 40, and a few for observations that end episodes */ };
@@ -503,11 +494,13 @@ static void test_buffer_size(void **state) {
     oldest = fminf(oldest, reward[b]), newest = fmaxf(newest, reward[b]);
   if (!(newest > STEPS - 2 && oldest >= STEPS - KEPT / LEARNER_N &&
         oldest <= STEPS - 40 / LEARNER_N + 1))
-    fail_msg("transitions of steps %g to %g are kept of %d", (double)oldest, (double)newest, STEPS);
+    fail_msg("transitions of steps %g to %g of %d are stored", (double)oldest, (double)newest,
+             STEPS);
   cel_agent_destroy(agent);
 }
 
-/// proposal_uniform: the share of value_particles that is drawn uniformly; the others are draws around the sampler's.
+/// proposal_uniform: the fraction of value_particles that is sampled uniformly. The others are
+/// sampled around the sampler's actions.
 static void test_proposal_uniform(void **state) {
   (void)state;
   static const Settings policy = {{"value_proposal", "policy"}, {"value_particles", "10"}};

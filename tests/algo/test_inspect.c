@@ -1,5 +1,5 @@
-/// What an agent says it has learned: against its own actions, against draws, and against networks without hidden layers,
-/// whose outputs are worked out here.
+/// Probabilities, Q and V that an agent reports, compared with its own actions, with samples, and
+/// with networks without hidden layers, whose outputs are computed here.
 #include "learner_test.h"
 
 #define NONE                                                                                       \
@@ -22,7 +22,7 @@ static const Learner sac = {.algo = "sac",
                                    .discrete = true,
                                    .settings = {{"n_steps", "8"}, {"batch_size", "16"}, NONE}};
 
-enum { ROWS = 300, DRAWS = 4000 }; // more rows than are taken at once
+enum { ROWS = 300, DRAWS = 4000 }; // more rows than one block
 
 static void ok(CelStatus status) {
   if (status != CEL_OK) fail_msg("%s", cel_error());
@@ -59,7 +59,8 @@ static void near(double have, double want, const char *what) {
     fail_msg("%s %.9g, expected %.9g", what, have, want);
 }
 
-/// Probabilities sum to 1, their largest is the mode, and draws follow them (chi-square, 3 degrees, one in 10^4).
+/// Probabilities sum to 1, the largest one is that of the mode, and samples follow them
+/// (chi-square, 3 degrees of freedom, one in 10^4).
 static void check_choices(const Learner *learner) {
   float obs[ROWS * LEARNER_O], p[ROWS * LEARNER_ACTIONS];
   int32_t mode[ROWS], drawn[ROWS], again[ROWS];
@@ -92,14 +93,15 @@ static void check_choices(const Learner *learner) {
   cel_agent_destroy(agent);
 }
 
-static void test_choices(void **state) {
+static void test_discrete_actions(void **state) {
   (void)state;
   check_choices(&sql);
   check_choices(&dsac);
   check_choices(&ppo_choice);
 }
 
-/// Mean and deviation against the mode and against the moments of draws, in u where it is squashed.
+/// Mean and deviation compared with the mode and with moments of samples, in u if the policy is
+/// squashed.
 static void check_gaussian(const Learner *learner, bool squash) {
   enum { A = LEARNER_DIMS };
   float obs[ROWS * LEARNER_O], mean[ROWS * A], sd[ROWS * A], mode[ROWS * A], action[A];
@@ -125,9 +127,9 @@ static void check_gaussian(const Learner *learner, bool squash) {
   }
   for (int a = 0; a < A; a++) { // 4 standard errors
     if (!(fabs(sum[a] / DRAWS) < 4 / sqrt(DRAWS)))
-      fail_msg("mean of draws off by %g", sum[a] / DRAWS);
+      fail_msg("the mean of the samples is off by %g", sum[a] / DRAWS);
     if (!(fabs(square[a] / DRAWS - 1) < 4 * sqrt(2.0 / DRAWS)))
-      fail_msg("variance of draws %g times the policy's", square[a] / DRAWS);
+      fail_msg("the variance of the samples is %g times the policy's", square[a] / DRAWS);
   }
   cel_agent_destroy(agent);
 }
@@ -138,7 +140,8 @@ static void test_gaussians(void **state) {
   check_gaussian(&ppo, false);
 }
 
-/// Critics of choices: linear ones, combined by minimum or mean; V = E_pi[Q - alpha log pi].
+/// Critics of discrete actions: linear ones, combined by minimum or mean. V = E_pi[Q - alpha log
+/// pi].
 static void check_choice_values(const Learner *learner, const char *reduce, const char *network,
                                 int members) {
   enum { A = LEARNER_ACTIONS };
@@ -173,14 +176,14 @@ static void check_choice_values(const Learner *learner, const char *reduce, cons
   cel_agent_destroy(agent);
 }
 
-static void test_values_of_choices(void **state) {
+static void test_values_of_discrete_actions(void **state) {
   (void)state;
   check_choice_values(&sql, NULL, "actor", 1);
   check_choice_values(&dsac, "min", "critic", 2);
   check_choice_values(&dsac, "mean", "critic", 2);
 }
 
-/// Q of continuous actions takes them in the environment's units; V is a network.
+/// Q of continuous actions takes them in the environment's units. V is a network.
 static void test_values_of_actions(void **state) {
   (void)state;
   enum { A = LEARNER_DIMS, IN = LEARNER_O + A };
@@ -202,7 +205,7 @@ static void test_values_of_actions(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// A sampler's draws lie between the bounds, differ, and come again.
+/// Samples of a sampler are within the bounds, differ, and can be repeated.
 static void test_sampler(void **state) {
   (void)state;
   float obs[ROWS * LEARNER_O], one[ROWS * LEARNER_DIMS], two[ROWS * LEARNER_DIMS];
@@ -223,7 +226,7 @@ static void test_sampler(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// Finite weights whose outputs are not: every question says so instead of answering.
+/// Finite weights with outputs that overflow: every query returns an error.
 static void test_outputs_that_overflow(void **state) {
   (void)state;
   static const struct {
@@ -269,9 +272,9 @@ static void test_bad_input(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_choices),
+      cmocka_unit_test(test_discrete_actions),
       cmocka_unit_test(test_gaussians),
-      cmocka_unit_test(test_values_of_choices),
+      cmocka_unit_test(test_values_of_discrete_actions),
       cmocka_unit_test(test_values_of_actions),
       cmocka_unit_test(test_sampler),
       cmocka_unit_test(test_bad_input),

@@ -1,4 +1,4 @@
-/// An agent serves one call at a time: a second call gets CEL_E_STATE and changes nothing.
+/// An agent handles one call at a time. A second call gets CEL_E_STATE and changes nothing.
 #include "celsius/agent.h"
 #include "celsius/sac.h"
 
@@ -27,7 +27,7 @@ static void *use(void *arg) {
   return NULL;
 }
 
-/// Asked in the middle of an update: another thread tries the same agent.
+/// Called in the middle of an update: another thread tries to use the same agent.
 static double rate(double left, void *user) {
   Second *s = user;
   pthread_t thread;
@@ -66,11 +66,11 @@ static void a_second_call_is_refused(void **state) {
   assert_int_equal(second.update, CEL_E_STATE);
   assert_int_equal(cel_agent_updates(agent), 1);
   second.agent = NULL;
-  assert_int_equal(cel_agent_predict(agent, obs, 1, chosen), CEL_OK); // free again
+  assert_int_equal(cel_agent_predict(agent, obs, 1, chosen), CEL_OK); // available again
   cel_agent_destroy(agent);
 }
 
-/// Called out of order: a vector environment before its memory, an observation before an action.
+/// Calls out of order: a vector environment before its memory, an observation before an action.
 static void calls_out_of_order(void **state) {
   (void)state;
   CelAgent *agent;

@@ -1,4 +1,5 @@
-/// Proximal policy optimisation against PyTorch in float64 (tests/golden/torch_pg.py), its determinism, its bad input.
+/// Proximal policy optimization compared with PyTorch in float64 (tests/golden/torch_pg.py), its
+/// determinism, invalid input.
 #include "onpolicy_test.h"
 
 #include "celsius/ppo.h"
@@ -62,7 +63,7 @@ static void test_bad_input(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// Line 7: an update whose divergence is too large ends there; with threads too.
+/// Line 7: an update ends when the KL is too large, also with threads.
 static void test_stops_by_divergence(void **state) {
   (void)state;
   static const char *const far[][2] = {{"target_kl", "1e-9"},
@@ -88,8 +89,8 @@ static void test_stops_by_divergence(void **state) {
   assert_memory_equal(digest[1], digest[2], sizeof digest[1]); // the sync point changes no bit
 }
 
-/// Line 7 on both sides of its threshold: the divergence d of the first minibatch stops the update if target_kl is a
-/// little below d / 1.5, and does not if it is a little above.
+/// Line 7 on both sides of its threshold, for the KL d of the first minibatch: the update stops if
+/// target_kl is a little below d / 1.5, and continues if it is a little above.
 static void test_stops_at_one_and_a_half_target_kl(void **state) {
   (void)state;
   double d = 0;
@@ -110,7 +111,7 @@ static void test_stops_at_one_and_a_half_target_kl(void **state) {
   }
 }
 
-/// Learning rate and clip ranges fall with the share of the planned steps that is left.
+/// Learning rate and clip ranges decrease with the fraction of planned steps that remains.
 static void test_schedules(void **state) {
   (void)state;
   enum { UPDATES = 4, TOTAL = UPDATES * ON_T * ON_N };
@@ -140,7 +141,8 @@ static void test_schedules(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// An observation that was not told cuts the episode off: its value, not the next one's, is bootstrapped from.
+/// An observation that differs from the reported one cuts off the episode. The bootstrap uses its
+/// value, not the next one.
 static void test_moved_environments_are_cut_off(void **state) {
   (void)state;
   CelAgent *agent = on_make(&learner, &cases[0], NULL, 1);
@@ -154,7 +156,7 @@ static void test_moved_environments_are_cut_off(void **state) {
   assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions), CEL_OK);
   assert_int_equal(cel_agent_observe(agent, &outcome), CEL_OK);
   memcpy(obs, told, sizeof obs);
-  obs[1] = 9; // environment 0 was moved, environment 1 begun anew
+  obs[1] = 9; // environment 0 was moved, environment 1 starts anew
   assert_int_equal(cel_agent_act(agent, obs, start, CEL_EXPLORE, actions), CEL_OK);
   assert_int_equal(truncated[0], 1);
   assert_int_equal(truncated[1], 1);
@@ -165,8 +167,8 @@ static void test_moved_environments_are_cut_off(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// gSDE: the noise is a function of the observation, held for sde_sample_freq steps; a sample outside of rollouts has
-/// the deviation that the head tells.
+/// gSDE: the noise is a function of the observation and stays for sde_sample_freq steps. A sample
+/// outside of rollouts has the deviation that the head reports.
 static void test_state_dependent_exploration(void **state) {
   (void)state;
   enum { DRAWS = 4000, HELD = 4 };

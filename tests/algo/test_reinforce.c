@@ -1,4 +1,5 @@
-/// REINFORCE against PyTorch in float64 (tests/golden/torch_pg.py), its determinism, its bad input.
+/// REINFORCE compared with PyTorch in float64 (tests/golden/torch_pg.py), its determinism, invalid
+/// input.
 #include "onpolicy_test.h"
 
 #include "celsius/reinforce.h"
@@ -38,7 +39,7 @@ static void test_bits(void **state) {
   on_check_bits(&learner, "CartPole-v1", 0xa4c4ac77af0d6165, 0x9116b669fdb87972);
   on_check_bits(&learner, "Pendulum-v1", 0x83e94b215d2aa2ae, 0xfcaaf8685157e145);
 }
-/// A rollout in which no episode ends says so where returns are needed whole.
+/// A rollout without the end of an episode is an error if whole returns are needed.
 static void test_bad_input(void **state) {
   (void)state;
   const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);
@@ -62,7 +63,8 @@ static void test_bad_input(void **state) {
             "discount_weight false");
 }
 
-// ---- the exact gradient, by enumeration: three steps of two actions, what is seen and earned depends on all of them.
+// ---- the exact gradient by enumeration: three steps of two actions each. Observations and
+// rewards depend on all of them.
 
 enum { STEPS = 3, ACTIONS = 2, SEQUENCES = 8 };
 static const double small_gamma = 0.8;
@@ -103,7 +105,7 @@ static double objective(const double *theta) {
   return J;
 }
 
-/// Adds p times the gradient of the sequence as a rollout's only trajectory.
+/// Adds p times the gradient for the sequence as the only trajectory of a rollout.
 static void add_gradient(const char *const (*form)[2], int sequence, const double *theta,
                          double *sum) {
   enum { W = ON_O * ACTIONS };
@@ -137,7 +139,7 @@ static void add_gradient(const char *const (*form)[2], int sequence, const doubl
   cel_agent_destroy(agent);
 }
 
-/// Distance of REINFORCE's expected gradient, in the given form, from that of J.
+/// Distance between REINFORCE's mean gradient, in the given form, and the gradient of J.
 static double gradient_error(const char *const (*form)[2]) {
   enum { N_THETA = ON_O * ACTIONS + ACTIONS };
   double theta[N_THETA], sum[N_THETA] = {0}, worst = 0;
@@ -164,7 +166,8 @@ static double gradient_error(const char *const (*form)[2]) {
     }                                                                                              \
   }
 
-/// Whole returns and rewards to go with gamma^t have the gradient of J; the practitioners' form has not.
+/// Whole returns, and rewards to go with gamma^t, have the gradient of J as their mean. The form
+/// without gamma^t does not.
 static void test_expected_gradient(void **state) {
   (void)state;
   static const char *const whole[][2] = SMALL({"reward_to_go", "false"}),
@@ -176,7 +179,8 @@ static void test_expected_gradient(void **state) {
              g, u);
 }
 
-/// Whole returns leave out an episode that began before the rollout, and one that outlasts it.
+/// Whole returns leave out an episode that began before the rollout, and one that continues after
+/// it.
 static void test_whole_returns_are_whole(void **state) {
   (void)state;
   static const char *const form[][2] = {{"n_steps", "5"}, {NULL, NULL}};

@@ -1,4 +1,5 @@
-/// Soft actor-critic against PyTorch in float64 (tests/golden/torch_sac.py), its determinism, its bad input.
+/// Soft actor-critic compared with PyTorch in float64 (tests/golden/torch_sac.py), its determinism,
+/// invalid input.
 #include "celsius/sac.h"
 #include "learner_test.h"
 
@@ -27,7 +28,8 @@ static const Learner sac = {.algo = "sac",
                             .n_cases = sizeof cases / sizeof cases[0],
                             .compared = 12};
 
-/// When updates fall due: after learning_starts, every train_freq steps, gradient_steps each (or one a step).
+/// When updates are due: after learning_starts, every train_freq steps, gradient_steps of them, or
+/// one for each step.
 static void test_updates_fall_due(void **state) {
   (void)state;
   static const struct {
@@ -51,7 +53,7 @@ static void test_updates_fall_due(void **state) {
   }
 }
 
-/// Exploration noise changes the actions, stays within the bounds and is reproducible.
+/// Exploration noise changes the actions, keeps them within the bounds, and can be repeated.
 static void test_exploration_noise(void **state) {
   (void)state;
   static const char *const kinds[] = {"none", "normal", "ou", "gsde"};

@@ -1,5 +1,5 @@
-/// Soft actor-critic where a caller's loop is not the usual one: samples without exploration, observations
-/// that the last outcome did not tell, ends that are not numbers, unsquashed policies, broken files.
+/// Soft actor-critic in unusual loops: samples without exploration, observations that the last
+/// outcome did not report, NaN at the end of an episode, unsquashed policies, broken files.
 #include "celsius/agent.h"
 #include "celsius/sac.h"
 
@@ -22,10 +22,11 @@ static void ok(CelStatus status) {
   if (status != CEL_OK) fail_msg("status %d: %s", (int)status, cel_error());
 }
 
-/// Expects an error whose message names `part`.
+/// Asserts an error whose message contains `part`.
 static void refused(CelStatus status, CelStatus wanted, const char *part) {
   if (status != wanted) fail_msg("status %d, not %d: %s", (int)status, (int)wanted, cel_error());
-  if (!strstr(cel_error(), part)) fail_msg("'%s' does not name '%s'", cel_error(), part);
+  if (!strstr(cel_error(), part))
+    fail_msg("the message '%s' does not contain '%s'", cel_error(), part);
 }
 
 typedef const char *Setting[2];
@@ -53,7 +54,7 @@ static void *data_of(CelAgent *agent, const char *name) {
   return tensor->data;
 }
 
-/// One step of one environment that goes on; the next observation is (2 obs[0] + 1, obs[1]).
+/// One step of one environment that continues. The next observation is (2 obs[0] + 1, obs[1]).
 static void step(CelAgent *agent, float obs[O]) {
   float actions[A];
   const float reward = 1;
@@ -66,7 +67,7 @@ static void step(CelAgent *agent, float obs[O]) {
 
 // ---- acting
 
-/// A policy with gSDE that never explored samples all the same, and leaves the matrices in force alone.
+/// A policy with gSDE that never explored can sample, without a change of the current matrices.
 static void test_gsde_samples(void **state) {
   (void)state;
   const Setting settings[] = {{"noise", "gsde"}, {"log_std_init", "0"}, {0}};
@@ -83,8 +84,8 @@ static void test_gsde_samples(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// Where no feature is active, gSDE's variance is its floor of 1e-6: the density at the mean is then
-/// (2 pi 1e-6)^(-1/2) a dimension, and tanh's slope at 0 is 1.
+/// If no feature is active, the variance of gSDE is its floor of 1e-6. Then the density at the mean
+/// is (2 pi 1e-6)^(-1/2) in each dimension, and the slope of tanh at 0 is 1.
 static void test_gsde_variance_floor(void **state) {
   (void)state;
   const Setting settings[] = {{"noise", "gsde"}, {0}};
@@ -102,11 +103,11 @@ static void test_gsde_variance_floor(void **state) {
   const double want = -0.5 * A * log(2 * 3.141592653589793 * 1e-6);
   for (int b = 0; b < 5; b++)
     if (!(fabs((double)logp[b] - want) < 1e-4))
-      fail_msg("a log-prob of %.6f, not %.6f", (double)logp[b], want);
+      fail_msg("the log-prob is %.6f, expected %.6f", (double)logp[b], want);
   cel_agent_destroy(agent);
 }
 
-/// Noise on an unsquashed policy does not cut its actions down to [-1, 1], which are no bounds of its.
+/// Noise on an unsquashed policy does not clip its actions to [-1, 1], which are not its bounds.
 static void test_gaussian_noise_is_not_clipped(void **state) {
   (void)state;
   const Setting settings[] = {
@@ -122,8 +123,9 @@ static void test_gaussian_noise_is_not_clipped(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// Actions are stored in the policy's scale, [-1, 1], whichever way they were explored; those of an unsquashed policy as
-/// the environment takes them. The environment's range is [10, 30]: its middle is 20, half its width 10.
+/// Actions are stored in the policy's scale, [-1, 1], for any kind of exploration. Those of an
+/// unsquashed policy are stored in the environment's scale. The range of the environment is [10,
+/// 30]: its middle is 20, half its width 10.
 static void test_actions_are_stored_scaled(void **state) {
   (void)state;
   static const Setting settings[][4] = {
@@ -148,12 +150,13 @@ static void test_actions_are_stored_scaled(void **state) {
       ok(cel_agent_update_n(agent, 1));
       const float *last = data_of(agent, "last_action"), *sa = data_of(agent, "batch.sa");
       for (int a = 0; a < A; a++) {
-        // What an unsquashed policy drew is stored as it is; what leaves the agent is clipped.
+        // A sample of an unsquashed policy is stored as it is. The action that the agent returns is
+        // clipped.
         const double stored = (double)last[a];
         const double want = scaled ? 20 + 10 * stored : fmin(fmax(stored, 10), 30);
         if (!(fabs((double)actions[a] - want) < 1e-4))
-          fail_msg("setting %zu: the action %g is stored as %g, which is %g", i, (double)actions[a],
-                   stored, want);
+          fail_msg("setting %zu: the action %g is stored as %g, which means %g", i,
+                   (double)actions[a], stored, want);
         if (scaled && !(fabsf(sa[O + a]) <= 1))
           fail_msg("setting %zu: an action of %g in a batch", i, (double)sa[O + a]);
       }
@@ -162,7 +165,7 @@ static void test_actions_are_stored_scaled(void **state) {
   }
 }
 
-/// Random actions before learning fill the bounds, whatever the policy is.
+/// Random actions before learning starts cover the bounds, for any policy.
 static void test_gaussian_random_actions(void **state) {
   (void)state;
   const Setting settings[] = {{"policy", "gaussian"}, {"learning_starts", "1000"}, {0}};
@@ -178,7 +181,7 @@ static void test_gaussian_random_actions(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// Bounds whose distance is beyond a float's range.
+/// Bounds whose difference exceeds the range of float.
 static void test_wide_bounds(void **state) {
   (void)state;
   CelAgent *agent = make(NULL, 1, -3e38, 3e38);
@@ -192,7 +195,7 @@ static void test_wide_bounds(void **state) {
 
 // ---- observing
 
-/// The final observation of an episode is stored, so it has to be finite as well.
+/// The final observation of an episode is stored, so it must be finite too.
 static void test_final_observation_is_checked(void **state) {
   (void)state;
   CelAgent *agent = make(NULL, 2, -1, 1);
@@ -207,8 +210,8 @@ static void test_final_observation_is_checked(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// Whoever acts on another observation than the last outcome told (a robot that was put back by hand) learns
-/// from what was seen, and no transition leads from the one to the other.
+/// A caller that acts on another observation than the last outcome reported, such as a robot that
+/// was moved by hand, learns from what was seen. No transition connects the two observations.
 static void test_other_observation(void **state) {
   (void)state;
   const Setting settings[] = {{"batch_size", "64"}, {0}};
@@ -231,7 +234,7 @@ static void test_other_observation(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// The same, told by episode_start alone: the window of two steps stops between them.
+/// The same with episode_start alone: the window of two steps ends between them.
 static void test_episode_start_cuts(void **state) {
   (void)state;
   const Setting settings[] = {{"batch_size", "64"}, {"n_steps", "2"}, {0}};
@@ -243,12 +246,12 @@ static void test_episode_start_cuts(void **state) {
   ok(cel_agent_act(agent, obs, &yes, CEL_EXPLORE, actions));
   obs[0] = 7;
   const CelOutcome outcome = {&reward, &no, &no, obs, NULL};
-  ok(cel_agent_observe(agent, &outcome)); // 3 -> 7, of another episode
+  ok(cel_agent_observe(agent, &outcome)); // 3 -> 7, in another episode
   ok(cel_agent_update_n(agent, 1));
   const float *rewards = data_of(agent, "batch.reward");
   for (int b = 0; b < 64; b++)
     if (rewards[b] > 1)
-      fail_msg("a window over the start of an episode: reward %g", (double)rewards[b]);
+      fail_msg("a window crosses the start of an episode: reward %g", (double)rewards[b]);
   cel_agent_destroy(agent);
 }
 
@@ -273,8 +276,8 @@ static void remove_all(const Files *files) {
   assert_int_equal(system(command), 0);
 }
 
-/// Writes an agent's tensors of some roles under the metadata of a sound file at the same path: what a broken or
-/// ill-meant program may write, digest and all.
+/// Writes an agent's tensors of some roles with the metadata of a valid file to the same path. A
+/// broken or malicious program could write such a file, with a correct digest.
 static void forge(const Files *files, CelAgent *agent, unsigned roles) {
   static const char *const keys[] = {"format",      "version", "algo",
                                      "observation", "action",  "policy"};
@@ -304,7 +307,7 @@ static void test_nan_weights_are_refused(void **state) {
   remove_all(&files);
 }
 
-/// A checkpoint in which one environment has begun and the other has not.
+/// A checkpoint in which one environment has started and the other has not.
 static void test_impossible_state_is_refused(void **state) {
   (void)state;
   const Files files = temporary();
@@ -338,7 +341,8 @@ static void test_impossible_counters_are_refused(void **state) {
   remove_all(&files);
 }
 
-/// After a load that failed for want of stored transitions the agent has none, and can be used all the same.
+/// After a load that failed because stored transitions were missing, the agent has none, and can
+/// still be used.
 static void test_use_after_failed_load(void **state) {
   (void)state;
   const Files files = temporary();
@@ -362,7 +366,7 @@ static void test_use_after_failed_load(void **state) {
   remove_all(&files);
 }
 
-/// Checkpoints in folders of their own are whole, each of them.
+/// Checkpoints in separate folders are each complete.
 static void test_two_folders(void **state) {
   (void)state;
   const Files first = temporary(), second = temporary(), third = temporary();
@@ -398,8 +402,8 @@ static void test_unknown_mode(void **state) {
   cel_agent_destroy(agent);
 }
 
-/// What was measured last is shown again after a checkpoint was loaded: rows of progress.csv hold it until the
-/// next update.
+/// The last metrics are restored from a checkpoint. Rows of progress.csv show them until the next
+/// update.
 static void test_metrics_are_saved(void **state) {
   (void)state;
   const Files files = temporary();

@@ -1,5 +1,5 @@
-/// Soft actor-critic with a value network against PyTorch in float64 (tests/golden/torch_sacv.py), the order of its steps,
-/// and what every learner must show.
+/// Soft actor-critic with a value network compared with PyTorch in float64
+/// (tests/golden/torch_sacv.py), the order of its steps, and the tests of every learner.
 #include "learner_test.h"
 
 static const LearnerCase cases[] = {
@@ -27,8 +27,8 @@ static void test_bad_input(void **state) {
   learner_nan_is_told(&sacv, "critic.0.bias");
 }
 
-/// After one update with tau = 1, the target is the new value network, so it moved after V did; and the target of Q was
-/// made of the old one.
+/// After one update with tau = 1 the target network equals the new value network, so it was updated
+/// after V. The target of Q used the old one.
 static void test_target_moves_last(void **state) {
   (void)state;
   static const char *const jump[][2] = {{"tau", "1"}, {"learning_rate", "1e-2"}, {NULL, NULL}};

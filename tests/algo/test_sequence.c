@@ -1,14 +1,15 @@
-/// Several consecutive updates of the learners from a replay buffer against PyTorch in float64
-/// (tests/golden/torch_sequence.py): sampling, optimizer moments, gradient clipping, weight decay, the learning rate's
-/// schedule, the temperature, and when and how far target networks move.
+/// Several consecutive updates of the off-policy learners compared with PyTorch in float64
+/// (tests/golden/torch_sequence.py): sampling, optimizer moments, gradient clipping, weight decay,
+/// the learning rate schedule, the temperature, and when and how far target networks move.
 ///
-/// A golden file holds, for each update k, what the test feeds in ("in.K.NAME", bit for bit) and, after the last update,
-/// every parameter, target and moment ("out.NAME"). `CELSIUS_DUMP=FOLDER` writes ALGO.CASE.K.safetensors instead.
+/// A golden file holds the test's inputs of each update k ("in.K.NAME", bit for bit) and, after the
+/// last update, every parameter, target and moment ("out.NAME"). `CELSIUS_DUMP=FOLDER` writes
+/// ALGO.CASE.K.safetensors instead.
 #include "learner_test.h"
 
 enum { UPDATES = 5, BETWEEN = 3 /* steps between updates */ };
 
-/// "plain" has the defaults of Adam. "tuned" changes every field that acts between updates.
+/// "plain" uses Adam's defaults. "tuned" changes every field that matters between updates.
 static const LearnerCase cases[] = {
     {"plain", {{"learning_rate", "0.01"}, {"tau", "0.3"}}},
     {"tuned",
@@ -40,7 +41,7 @@ static const Learner learners[] = {
 };
 enum { LEARNERS = sizeof learners / sizeof learners[0] };
 
-/// Feeds a few steps and makes one update.
+/// Observes a few steps and makes one update.
 static void advance(const Learner *learner, CelAgent *agent) {
   learner_feed(learner, agent, BETWEEN);
   learner_update(agent, 1);
@@ -72,7 +73,7 @@ static const CelTensor *find(const CelAgent *agent, const char *name) {
   return t;
 }
 
-/// The inputs of update k (0: the parameters at the start) are those that the golden file was made from.
+/// The inputs of update k (0: the initial parameters) must equal those of the golden file.
 static void check_inputs(const char *which, const CelAgent *agent, const CelSafetensors *golden,
                          int k) {
   char prefix[32];
@@ -83,14 +84,14 @@ static void check_inputs(const char *which, const CelAgent *agent, const CelSafe
     if (strncmp(t->name, prefix, strlen(prefix)) != 0) continue;
     const char *name = t->name + strlen(prefix);
     if (memcmp(find(agent, name)->data, t->data, (size_t)t->size * cel_type_size(t->type)) != 0)
-      fail_msg("%s: %s of update %d is no longer what the golden file was made from", which, name,
-               k);
+      fail_msg("%s: %s of update %d differs from the input of the golden file", which, name, k);
     compared++;
   }
   assert_true(compared >= 3);
 }
 
-/// Distance of what an update made of a tensor, relative to how far it moved from `start` (NULL: from 0).
+/// Distance of an updated tensor from the expected one, relative to how far that moved from `start`
+/// (NULL: from 0).
 static double distance(const CelTensor *have, const CelTensor *want, const CelTensor *start) {
   double difference = 0, moved = 0;
   assert_int_equal(have->size, want->size);
@@ -116,7 +117,8 @@ static void check_results(const char *which, const CelAgent *agent, const CelSaf
   assert_true(compared >= 18);
 }
 
-/// The learning rate that each update used is in the log: the schedule's value at the steps seen so far.
+/// The log contains the learning rate of each update: the value of the schedule for the steps so
+/// far.
 static void check_rate(const char *which, const LearnerCase *c, const CelAgent *agent,
                        int64_t total) {
   const double left = 1 - (double)cel_agent_steps(agent) / (double)total,
@@ -154,18 +156,20 @@ static void test_against_pytorch(void **state) {
   }
 }
 
-/// The place of `row` among the rows seen so far, of which there may be `most`.
+/// Index of `row` in the list of rows seen so far, which has room for `most`.
 static int place_of(int64_t *seen, int *n, int most, int64_t row) {
   for (int k = 0; k < *n; k++)
     if (seen[k] == row) return k;
-  if (*n == most) fail_msg("more than %d rows are drawn, as many as there are transitions", most);
+  if (*n == most)
+    fail_msg("more than %d rows are sampled, which is the number of transitions", most);
   seen[*n] = row;
   return (*n)++;
 }
 
-/// Every update draws a batch of its own, uniformly: over many updates all transitions are drawn about equally often
-/// (chi-square of 39 degrees, one in a thousand), and an element's row is the last batch's about once in 40 times.
-static void test_every_update_draws_anew(void **state) {
+/// Every update samples a new batch, uniformly. Over many updates all transitions are sampled about
+/// equally often (chi-square, 39 degrees of freedom, one in a thousand). An element's row equals
+/// that of the last batch about once in 40 times.
+static void test_every_update_samples_anew(void **state) {
   (void)state;
   enum { B = 32, DRAWS = 200, TRANSITIONS = 40 };
   static const char *const more[][2] = {{"batch_size", "32"}, {"learning_rate", "0"}, {NULL, NULL}};
@@ -187,9 +191,9 @@ static void test_every_update_draws_anew(void **state) {
     }
     for (int k = 0; k < TRANSITIONS; k++) chi += pow(count[k] - expected, 2) / expected;
     if (!(chi < 72.1)) fail_msg("%s: chi-square %.1f of 39 degrees", learners[i].algo, chi);
-    // 159 of 6368 are expected, with a deviation of 12.5.
+    // The expected number is 159 of 6368, with a standard deviation of 12.5.
     if (!(equal < 209))
-      fail_msg("%s: %d of %d rows are drawn again", learners[i].algo, equal, 6368);
+      fail_msg("%s: %d of %d rows are sampled again", learners[i].algo, equal, 6368);
     cel_agent_destroy(agent);
   }
 }
@@ -197,7 +201,7 @@ static void test_every_update_draws_anew(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_against_pytorch),
-      cmocka_unit_test(test_every_update_draws_anew),
+      cmocka_unit_test(test_every_update_samples_anew),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/// Threads with 32 KiB of stack, as real-time systems have them, describe spaces, act and learn.
-/// (tests/deploy/test_policy.c: they load a policy and act.)
+/// Threads with 32 KiB of stack, as in real-time systems, describe spaces, act and learn.
+/// tests/deploy/test_policy.c tests such threads with policies.
 #include "celsius/agent.h"
 
 #include <math.h>
@@ -14,12 +14,12 @@
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__clang__) ||         \
     !defined(__OPTIMIZE__)
-enum { MEASURED = 0 }; // instrumented frames are larger; clang has not been measured
+enum { MEASURED = 0 }; // instrumented stack frames are larger; clang was not measured
 #else
 enum { MEASURED = 1 };
 #endif
 
-/// Runs fn(argument) with 32 KiB of stack; it returns NULL, or a text that says what failed.
+/// Runs fn(argument) with 32 KiB of stack. fn returns NULL, or a text that says what failed.
 static void with_small_stack(void *(*fn)(void *), void *argument) {
   enum { STACK = 32 * 1024 };
   pthread_attr_t attributes;
@@ -27,7 +27,7 @@ static void with_small_stack(void *(*fn)(void *), void *argument) {
   void *failed;
   if (!MEASURED) skip();
   assert_int_equal(pthread_attr_init(&attributes), 0);
-  // Some systems start no thread with so little: 64-bit ARM's glibc asks for 128 KiB.
+  // Some systems start no thread with so little stack: glibc on 64-bit ARM needs 128 KiB.
   const bool possible = pthread_attr_setstacksize(&attributes, STACK) == 0;
   if (!possible) {
     pthread_attr_destroy(&attributes);
@@ -66,7 +66,7 @@ static void spaces(void **state) {
 
 // ---- agents
 
-enum { N = 8, O = 37, ROUNDS = 40 }; // odd widths, so that products copy what they multiply
+enum { N = 8, O = 37, ROUNDS = 40 }; // odd widths, so that matrix products copy their factors
 
 static void *learn(void *argument) {
   static float obs[N * O], reward[N];

@@ -1,5 +1,6 @@
-/// Soft Q-learning with discrete actions against PyTorch in float64 (tests/golden/torch_sql.py), its behaviour's
-/// distribution, and what every learner must show.
+/// Soft Q-learning with discrete actions compared with PyTorch in float64
+/// (tests/golden/torch_sql.py), the distribution of its behavior policy, and the tests of every
+/// learner.
 #include "learner_test.h"
 
 static const LearnerCase cases[] = {
@@ -27,8 +28,9 @@ static void test_bad_input(void **state) {
   learner_nan_is_told(&sql, "actor.0.bias");
 }
 
-/// Behaviour is exp(Q/alpha), normalised: with no hidden layer and no weights, Q is the bias, and what is drawn has to
-/// follow its Boltzmann distribution (chi-square, 3 degrees, one in a thousand).
+/// The behavior policy is exp(Q/alpha), normalized. Without hidden layers and weights, Q is the
+/// bias, so samples must follow its Boltzmann distribution (chi-square, 3 degrees of freedom, one
+/// in a thousand).
 static void test_boltzmann_behaviour(void **state) {
   (void)state;
   enum { DRAWS = 5000 };

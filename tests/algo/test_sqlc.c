@@ -1,5 +1,5 @@
-/// Soft Q-learning with continuous actions against PyTorch in float64 (tests/golden/torch_sqlc.py), its sampler on a density
-/// that is known, and what every learner must show.
+/// Soft Q-learning with continuous actions compared with PyTorch in float64
+/// (tests/golden/torch_sqlc.py), its sampler on a known density, and the tests of every learner.
 #include "algo/sqlc_value.h"
 #include "celsius/sqlc.h"
 #include "learner_test.h"
@@ -31,13 +31,13 @@ static void test_bad_input(void **state) {
   learner_nan_is_told(&sqlc, "critic.0.bias");
 }
 
-// ---- soft values by importance sampling, of a Q of one action on [-1, 1].
+// ---- soft values by importance sampling, for a Q of one action on [-1, 1]
 
 static double bumpy(double a) {
   return cos(3 * a) + 0.5 * a;
 }
 
-/// A proposal of density (2 + a)/4 (tilted), or the uniform one; x uniform on [0, 1).
+/// A proposal with the density (2 + a)/4 (tilted), or uniform; x is uniform on [0, 1).
 static double propose(bool tilted, double x, double *density) {
   const double a = tilted ? sqrt(1 + 8 * x) - 2 : 2 * x - 1;
   *density = tilted ? (2 + a) / 4 : 0.5;
@@ -69,7 +69,8 @@ static double mean_away(const Mean *m, double expected) {
   return (mean - expected) / sqrt((m->square / n - mean * mean) / n);
 }
 
-/// Estimates within 4 standard errors of quadrature, V low by alpha Var(w)/(2 n Z^2), and seen to be.
+/// Estimates are within 4 standard errors of quadrature. V is too low by alpha Var(w)/(2 n Z^2),
+/// which is large enough to be seen.
 static void test_soft_value(void **state) {
   (void)state;
   enum { N = 128, TRIALS = 40000 };
@@ -98,7 +99,7 @@ static void test_soft_value(void **state) {
   }
 }
 
-/// Of a proposal proportional to exp(Q/alpha) every estimate is exact, even from one action.
+/// With a proposal proportional to exp(Q/alpha) every estimate is exact, even from one action.
 static void test_perfect_proposal(void **state) {
   (void)state;
   enum { B = 50, N = 3 };
@@ -122,8 +123,8 @@ static void test_perfect_proposal(void **state) {
 
 enum { PROPOSAL_K = 32, PROPOSAL_DIMS = 4 };
 
-/// One estimate of V, alpha = 1, of Q(a) = -|a - .3|^2 / (2 sd^2) in A dimensions, from a proposal around draws of
-/// N(centre, sd^2).
+/// One estimate of V with alpha = 1 for Q(a) = -|a - .3|^2 / (2 sd^2) in A dimensions. The proposal
+/// is centered on samples of N(centre, sd^2).
 static double proposed_value(const CeliProposal *p, double sd, double centre, CelRng *rng) {
   const int64_t M = p->K - p->U, A = p->A;
   float a[PROPOSAL_K * PROPOSAL_DIMS], log_q[PROPOSAL_K], Q[PROPOSAL_K], V, scratch[2048],
@@ -148,8 +149,9 @@ static double proposed_value(const CeliProposal *p, double sd, double centre, Ce
   return (double)V;
 }
 
-/// A policy proposal has no bias in exp(V/alpha), whether the sampler's draws are right or elsewhere, and where they are
-/// right it is nearer than uniform actions, the more so the more dimensions.
+/// A policy proposal gives unbiased exp(V/alpha), whether the sampler's actions are right or
+/// elsewhere. If they are right, it is more accurate than uniform actions, the more so in more
+/// dimensions.
 static void test_policy_proposal(void **state) {
   (void)state;
   enum { TRIALS = 10000 };
@@ -157,9 +159,10 @@ static void test_policy_proposal(void **state) {
   CelSqlcConfig config = cel_sqlc_config_default();
   config.value_particles = PROPOSAL_K;
   for (int64_t A = 1; A <= PROPOSAL_DIMS; A *= 2) {
-    const double Z = pow(sd * 2.5066282746310002, (double)A); // less than 1e-11 of it lies outside
+    // Less than 1e-11 of the mass is outside of [-1, 1].
+    const double Z = pow(sd * 2.5066282746310002, (double)A);
     double error[3];
-    for (int k = 0; k < 3; k++) { // right draws, draws elsewhere, uniform
+    for (int k = 0; k < 3; k++) { // right samples, samples elsewhere, uniform
       Mean value = {0};
       double square = 0;
       CelRng rng = cel_rng(40 + (uint64_t)k, CEL_RNG_USER, (uint32_t)A);
@@ -171,7 +174,7 @@ static void test_policy_proposal(void **state) {
         mean_add(&value, exp(V)), square += off * off / TRIALS;
       }
       error[k] = sqrt(square);
-      if (A > 2 && k > 0) continue; // too few hits for a standard error to mean anything
+      if (A > 2 && k > 0) continue; // too few hits for a meaningful standard error
       if (!(fabs(mean_away(&value, Z)) <= 4))
         fail_msg("%d dimensions, case %d: exp(V) is %.1f standard errors from Z", (int)A, k,
                  mean_away(&value, Z));
@@ -183,7 +186,8 @@ static void test_policy_proposal(void **state) {
   }
 }
 
-/// With a flat Q the sampler learns the uniform distribution: E[a^2] = 1/3 of independent draws, scaled to [-1, 1].
+/// For a flat Q the sampler learns the uniform distribution: E[a^2] = 1/3 for independent samples,
+/// scaled to [-1, 1].
 static void test_flat_q(void **state) {
   (void)state;
   static const char *const flat[][2] = {{"net_arch", "[32,32]"},
@@ -197,7 +201,7 @@ static void test_flat_q(void **state) {
   CelAgent *agent = learner_make(&sqlc, NULL, flat, 1);
   const CelTensors *t = cel_agent_tensors(agent);
   learner_feed(&sqlc, agent, LEARNER_STEPS);
-  // The critic's last layer is kept at zero: Q is flat.
+  // The critic's last layer is kept at zero, so Q is flat.
   const CelTensor *W = cel_tensors_find(t, "critic.2.weight"),
                   *b = cel_tensors_find(t, "critic.2.bias");
   for (int i = 0; i < 1500; i++) {

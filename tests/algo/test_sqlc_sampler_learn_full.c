@@ -1,9 +1,10 @@
-/// The sampler of continuous soft Q-learning on densities that are known: independent draws of the trained network, their
-/// moments and chi-square.
+/// The sampler of continuous soft Q-learning on known densities: independent samples of the trained
+/// network, their moments and chi-square.
 ///
-/// The critic is written, not learned: piecewise linear functions of one direction each, which a network of rectifiers can
-/// be exactly, with an optimiser whose second moments are so large that it stands still. What the density is, moments and
-/// cells' shares, is then summed over a grid of the critic's own values.
+/// The critic is constructed, not learned: a sum of piecewise linear functions of one direction
+/// each, which a network of rectifiers represents exactly. Its optimizer has second moments so
+/// large that it does not move. Moments and probabilities of cells are sums over a grid of the
+/// critic's own values.
 #include "celsius/agent.h"
 #include "celsius/rng.h"
 #include "celsius/sqlc.h"
@@ -20,7 +21,7 @@
 
 enum { HIDDEN = 64, DRAWS = 4000, GRID = 400, CELLS = 8, UPDATES = 4000 };
 
-/// The logarithm of a mixture of n Gaussians along a direction; none: flat.
+/// The logarithm of a mixture of n Gaussians along a direction; n = 0: flat.
 typedef struct Along {
   double direction[2];
   int n;
@@ -30,7 +31,7 @@ typedef struct Along {
 typedef struct Density {
   const char *name;
   int64_t A;
-  Along along[2]; ///< as many as there are dimensions
+  Along along[2]; ///< one for each dimension
 } Density;
 
 static void ok(CelStatus status) {
@@ -46,7 +47,7 @@ static double log_mixture(const Along *a, double x) {
   return a->n > 0 ? log(sum + 1e-300) : 0;
 }
 
-// ---- an agent whose critic is the density's logarithm.
+// ---- an agent whose critic is the logarithm of the density
 
 static float *tensor(CelAgent *agent, const char *name) {
   const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), name);
@@ -54,7 +55,8 @@ static float *tensor(CelAgent *agent, const char *name) {
   return t->data;
 }
 
-/// Rectifier h of the first layer is [d x - knot]_+; the second passes it on; the last adds slopes' changes.
+/// Rectifier h of the first layer is [d x - knot]_+. The second layer passes it on. The last adds
+/// the changes of the slopes.
 static void write_critic(CelAgent *agent, const Density *p) {
   const int64_t each = HIDDEN / p->A;
   float *W0 = tensor(agent, "critic.0.weight"), *b0 = tensor(agent, "critic.0.bias"),
@@ -116,14 +118,14 @@ static CelAgent *make(const Density *p, uint64_t seed) {
   return agent;
 }
 
-// ---- the density in numbers, and the draws'.
+// ---- moments and cells of the density, and of the samples
 
 typedef struct Numbers {
   double mean[2], sd[2];       ///< along each direction
-  double share[CELLS * CELLS]; ///< of each cell, CELLS to a direction
+  double share[CELLS * CELLS]; ///< of each cell, CELLS for each direction
 } Numbers;
 
-/// Adds a point of this weight.
+/// Adds a point with this weight.
 static void add(const Density *p, Numbers *out, const double *a, double weight) {
   int64_t cell = 0;
   for (int64_t k = 0; k < p->A; k++) {
@@ -141,7 +143,7 @@ static void finish(Numbers *out) {
   for (int k = 0; k < 2; k++) out->sd[k] = sqrt(fmax(out->sd[k] - out->mean[k] * out->mean[k], 0));
 }
 
-/// Sums of exp(Q) over the cells' middles of a grid.
+/// Sums of exp(Q) over the centers of the cells of a grid.
 static Numbers expected(const Density *p, CelAgent *agent) {
   const int64_t n = GRID * GRID, line = p->A == 1 ? n : GRID;
   float *obs = calloc((size_t)n, sizeof *obs), *q = calloc((size_t)n, sizeof *q),
@@ -176,7 +178,8 @@ static Numbers drawn(const Density *p, CelAgent *agent) {
   return out;
 }
 
-/// Chi-square over the number of draws, cells of fewer than 5 expected draws put together; *cells: how many that leaves.
+/// Chi-square divided by the number of samples. Cells with fewer than 5 expected samples are
+/// merged; *cells is the remaining number.
 static double chi_square(const Numbers *have, const Numbers *want, int *cells) {
   double sum = 0, rest_have = 0, rest_want = 0;
   *cells = 0;
@@ -191,7 +194,7 @@ static double chi_square(const Numbers *have, const Numbers *want, int *cells) {
   return sum;
 }
 
-/// Chi-square a draw after training.
+/// Chi-square per sample after training.
 static double train_and_compare(const Density *p, Numbers *want, Numbers *have, int *cells) {
   const char *seed = getenv("CELSIUS_FIRST_SEED");
   CelAgent *agent = make(p, seed ? strtoull(seed, NULL, 10) : 1);
@@ -210,8 +213,9 @@ static double train_and_compare(const Density *p, Numbers *want, Numbers *have, 
   return chi;
 }
 
-/// How far mean and deviation may be off, in the density's deviations, and chi-square over the number of draws: exact draws
-/// would have about .03 and (cells - 1) / DRAWS, at most .016; the sampler is an approximation and has up to .1 and .04.
+/// Limits for mean and deviation, relative to the density's deviations, and for chi-square divided
+/// by the number of samples. Exact samples would have about .03 and (cells - 1) / DRAWS, at most
+/// .016. The sampler is an approximation and may have up to .1 and .04.
 static const double MOMENT = 0.1, CHI = 0.04;
 #define R2 0.70710678118654752
 
@@ -240,11 +244,12 @@ static void test_densities(void **state) {
         fail_msg("%s: a moment along direction %d is off by more than %g deviations", list[i].name,
                  (int)k, MOMENT);
     if (!(chi <= CHI))
-      fail_msg("%s: chi-square is %.3f a draw, more than %g", list[i].name, chi, CHI);
+      fail_msg("%s: chi-square is %.3f per sample, more than %g", list[i].name, chi, CHI);
   }
 }
 
-/// A limit: between modes that lie far apart there is no slope, and the sampler takes the one that it came to first.
+/// A limit of the method: between modes far apart there is no slope, and the sampler stays at the
+/// mode that it reached first.
 static void test_modes_apart(void **state) {
   (void)state;
   static const Density apart = {

@@ -1,18 +1,19 @@
-/// What the optimizers of learners from rollouts make of their gradients, over several consecutive updates: every parameter
-/// against Adam, RMSProp and plain descent written out in double, with their moments, decay, clipping and schedules.
+/// The optimizers of on-policy learners over several consecutive updates: every parameter is
+/// compared with Adam, RMSProp and gradient descent written out in double, with their moments,
+/// decay, clipping and schedules.
 ///
-/// The gradients are the library's own; those of one update are compared with PyTorch elsewhere. Each update has one
-/// gradient step, so that its gradient is still there afterwards.
+/// The gradients are the library's own; other tests compare those of one update with PyTorch. Each
+/// update has one gradient step, so its gradient is still available afterwards.
 #include "onpolicy_test.h"
 
 enum { UPDATES = 4, MOST = 2048, GROUPS = 2, TOTAL = 2 * UPDATES * ON_T * ON_N };
 
 typedef enum Kind { ADAM, RMSPROP, DESCENT } Kind;
 
-/// Parameters that one optimizer moves: names that begin with `first` or `second`.
+/// The parameters of one optimizer: names that begin with `first` or `second`.
 typedef struct Group {
   const char *first, *second;
-  double rate; ///< at the start; it falls linearly to 0
+  double rate; ///< initial value; it decreases linearly to 0
 } Group;
 
 typedef struct Case {
@@ -133,7 +134,8 @@ static CelAgent *make(const Case *c) {
   return agent;
 }
 
-/// Parameters of a group, or what mirrors them under `prefix`, in one row; their number.
+/// Copies the parameters of a group, or their mirrors under `prefix`, to one array. Returns their
+/// number.
 static int row_of(CelAgent *agent, const Group *group, const char *prefix, double row[MOST]) {
   const CelTensors *tensors = cel_agent_tensors(agent);
   int n = 0;
@@ -188,7 +190,7 @@ static void check(const Case *c, const Group *group, CelAgent *agent, Oracle *o,
   if (!(sqrt(difference / moved) < 1e-4))
     fail_msg("%s (kind %d), update %d: %s is off by %.2e of its step", c->algo, (int)c->kind,
              update, group->first, sqrt(difference / moved));
-  memcpy(o->p, now, sizeof now); // roundings do not add up
+  memcpy(o->p, now, sizeof now); // rounding errors do not accumulate
 }
 
 static void test_steps(void **state) {

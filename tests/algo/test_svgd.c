@@ -1,5 +1,5 @@
-/// Stein variational gradient descent: one step against NumPy (tests/golden/numpy_svgd.py), densities whose moments are
-/// known, and the method's limits, shown as such.
+/// Stein variational gradient descent: one step compared with NumPy (tests/golden/numpy_svgd.py),
+/// densities with known moments, and limits of the method.
 #include "algo/sqlc_stein.h"
 #include "celsius/rng.h"
 #include "celsius/safetensors.h"
@@ -21,7 +21,7 @@ static void ok(CelStatus status) {
   if (status != CEL_OK) fail_msg("%s", cel_error());
 }
 
-// ---- one step.
+// ---- one step
 
 static const double *golden(const CelSafetensors *file, const char *group, const char *name,
                             int64_t *rows, int64_t *columns) {
@@ -62,7 +62,7 @@ static void test_one_step(void **state) {
   cel_safetensors_close(file);
 }
 
-/// The learner's form in single precision: the same direction and the same bandwidth.
+/// The learner's version in single precision gives the same direction and the same bandwidth.
 static void test_single_precision(void **state) {
   (void)state;
   static const struct {
@@ -97,9 +97,10 @@ static void test_single_precision(void **state) {
   assert_true(celi_median_of_squares((const float[]){0, 0, 5}, 3) == 0);
 }
 
-// ---- densities.
+// ---- densities
 
-/// Sum over components of weight N(mean, sd^2) in every dimension alike; weights may be those of one component only.
+/// Sum over components of weight N(mean, sd^2), the same in every dimension. There may be one
+/// component only.
 typedef struct Mixture {
   int n;
   double weight[2], mean[2], sd[2];
@@ -145,7 +146,8 @@ static void flat_score(void *data, double *score, const double *x, int64_t n, in
   memset(score, 0, (size_t)(n * d) * sizeof *score);
 }
 
-/// Of the density proportional to 1 - a^2 on [-1, 1]: what a in its own space with the Jacobian of u comes to.
+/// The score of the density proportional to 1 - a^2 on [-1, 1], which results if particles in a use
+/// the Jacobian of u.
 static void parabola_score(void *data, double *score, const double *x, int64_t n, int64_t d) {
   (void)data;
   for (int64_t i = 0; i < n * d; i++) score[i] = -2 * x[i] / (1 - x[i] * x[i]);
@@ -189,7 +191,8 @@ static void test_flat(void **state) {
   }
 }
 
-/// The wrong spaces: u with the score of Q alone runs away; a with u's density counts the Jacobian twice.
+/// The wrong spaces: particles in u with the score of Q alone diverge; particles in a with the
+/// density of u count the Jacobian twice.
 static void test_wrong_spaces(void **state) {
   (void)state;
   double x[100];
@@ -198,7 +201,7 @@ static void test_wrong_spaces(void **state) {
   ok(cel_svgd_run(x, 100, 1, flat_score, NULL, &o));
   const double away = moment(x, 100, 1, 0, 2);
   print_message("u with the score of Q alone: E[u^2] = %.1f\n", away);
-  assert_true(away > 10); // of the right density it is .82
+  assert_true(away > 10); // the right density has .82
   start_flat(x, 100);
   o.step_size = 0.004;
   o.steps = 2000;
@@ -208,7 +211,7 @@ static void test_wrong_spaces(void **state) {
   assert_true(fabs(square - 0.2) <= 0.01);
 }
 
-/// Mean and variance of N(.7, 1.3^2) after a start elsewhere.
+/// Mean and variance of N(.7, 1.3^2), with a start elsewhere.
 static void gaussian(int64_t n, double *mean, double *variance) {
   static double x[MOST];
   Mixture p = {1, {1, 0}, {0.7, 0}, {1.3, 1}};
@@ -218,7 +221,7 @@ static void gaussian(int64_t n, double *mean, double *variance) {
   *mean = moment(x, n, 1, 0, 1), *variance = moment(x, n, 1, *mean, 2);
 }
 
-/// Within 5% at 400 particles (2% here), the error falling with their number.
+/// Within 5% for 400 particles (2% here). The error decreases with their number.
 static void test_gaussian_line(void **state) {
   (void)state;
   static const int64_t sizes[] = {10, 50, 400};
@@ -234,7 +237,8 @@ static void test_gaussian_line(void **state) {
   assert_true(error[1] < error[0] && error[2] < error[1]);
 }
 
-/// The largest error of the ellipse's moments, as shares of what they are (of means: of the deviation).
+/// The largest relative error of the ellipse's moments. Errors of means are relative to the
+/// deviation.
 static double plane_error(int64_t n) {
   double x[800], mean[2], covariance = 0;
   const CelSvgdOptions o = options(200, 0.1);
@@ -251,7 +255,7 @@ static double plane_error(int64_t n) {
   return fmax(fmax(means, fabs(covariance / 0.6 - 1)), fmax(fabs(first - 1), fabs(second / 2 - 1)));
 }
 
-/// Within 5% at 400 particles, the error falling with their number.
+/// Within 5% for 400 particles. The error decreases with their number.
 static void test_gaussian_plane(void **state) {
   (void)state;
   static const int64_t sizes[] = {25, 100, 400};
@@ -261,7 +265,7 @@ static void test_gaussian_plane(void **state) {
   assert_true(error[2] <= 0.05);
 }
 
-/// A limit: in ten dimensions the particles stand too close together.
+/// A limit of the method: in ten dimensions the particles are too close together.
 static void test_ten_dimensions(void **state) {
   (void)state;
   static double x[2000];
@@ -280,7 +284,7 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/// Share of particles right of 0 and the Kolmogorov-Smirnov distance.
+/// The fraction of particles right of 0, and the Kolmogorov-Smirnov distance.
 static void compare(double *x, int64_t n, const Mixture *p, double *right, double *distance) {
   qsort(x, (size_t)n, sizeof *x, by_value);
   *right = *distance = 0;
@@ -305,7 +309,8 @@ static void test_overlapping_modes(void **state) {
   assert_true(distance <= 0.05);
 }
 
-/// A symmetric density over many starts: on average the modes get their halves, wherever the start's few particles lay.
+/// A symmetric density and many starts: on average each mode gets half of the particles, wherever
+/// the few initial ones are.
 static void test_many_starts(void **state) {
   (void)state;
   double x[40], right, distance, sum = 0;
@@ -321,7 +326,8 @@ static void test_many_starts(void **state) {
   assert_true(fabs(sum - 0.5) <= 0.03);
 }
 
-/// A limit: between modes that lie far apart nothing moves, the mass stays where the start put it.
+/// A limit of the method: between modes far apart nothing moves, so the mass stays where it
+/// started.
 static void test_separated_modes(void **state) {
   (void)state;
   double x[200], right, distance;
@@ -336,7 +342,7 @@ static void test_separated_modes(void **state) {
   }
 }
 
-// ---- bad input.
+// ---- invalid input
 
 static void nan_score(void *data, double *score, const double *x, int64_t n, int64_t d) {
   flat_score(data, score, x, n, d);
@@ -346,7 +352,7 @@ static void nan_score(void *data, double *score, const double *x, int64_t n, int
 static void expect(CelStatus status, CelStatus wanted, const char *word) {
   assert_int_equal(status, wanted);
   if (!strstr(cel_error(), word))
-    fail_msg("the message '%s' does not speak of '%s'", cel_error(), word);
+    fail_msg("the message '%s' does not contain '%s'", cel_error(), word);
 }
 
 static void test_bad_input(void **state) {

@@ -1,4 +1,5 @@
-/// A learned temperature: which targets a policy can reach, where a temperature that runs away ends, "auto_X".
+/// A learned temperature: which target entropies a policy can reach, where a diverging temperature
+/// ends, and "auto_X".
 #include "celsius/agent.h"
 
 #include <math.h>
@@ -42,8 +43,9 @@ static CelStatus make(CelAgent **out, const char *algo, const Setting *settings)
   return status;
 }
 
-/// The largest entropy of tanh(sigma z) over sigma is 0.68363556 nats (quadrature and golden section in Python); at
-/// sigma = 0.1 it is -0.89359721. A Gaussian has 0.5 log(2 pi e) + log sigma = 1.41893853 + log sigma.
+/// The largest entropy of tanh(sigma z) over sigma is 0.68363556 nats (quadrature and golden
+/// section search in Python); at sigma = 0.1 it is -0.89359721. A Gaussian has 0.5 log(2 pi e) +
+/// log sigma = 1.41893853 + log sigma.
 static const struct {
   const char *algo, *policy, *log_std_max, *noise;
   double most; ///< nats, all dimensions
@@ -77,14 +79,14 @@ static void reachable_targets(void **state) {
     ok(make_with_target(&agent, i, "auto", limits[i].most - 1e-4));
     cel_agent_destroy(agent);
     if (make_with_target(&agent, i, "auto", limits[i].most + 1e-4) != CEL_E_RANGE)
-      fail_msg("row %zu: a target of %.9g is taken", i, limits[i].most + 1e-4);
+      fail_msg("row %zu: a target of %.9g is accepted", i, limits[i].most + 1e-4);
     if (!strstr(cel_error(), "cannot be reached")) fail_msg("%s", cel_error());
     ok(make_with_target(&agent, i, "0.2", limits[i].most + 1)); // a fixed temperature has no target
     cel_agent_destroy(agent);
   }
 }
 
-// ---- a temperature that runs away
+// ---- a temperature that diverges
 
 static void learn(CelAgent *agent, bool choices) {
   float obs[O] = {0.5f, -0.5f}, actions[A];
@@ -97,7 +99,8 @@ static void learn(CelAgent *agent, bool choices) {
   ok(cel_agent_update_n(agent, 1));
 }
 
-/// The log of the temperature after an update from `start`, with a target that is out of reach of a policy so small.
+/// Log of the temperature after an update from `start`, with a target entropy that such a narrow
+/// policy cannot reach.
 static double after_update(CelAgent *agent, bool choices, double start) {
   float *log_alpha = cel_tensors_find(cel_agent_tensors(agent), "log_ent_coef")->data;
   *log_alpha = (float)log(start);
@@ -119,7 +122,7 @@ static void bound_and_note(void **state) {
     learn(agent, choices);
     assert_string_equal(cel_agent_note(agent), "");
     double log_alpha = after_update(agent, choices, 1.1e4);
-    if (!(log_alpha > log(1.1e4))) fail_msg("%s: it does not rise", algos[i]);
+    if (!(log_alpha > log(1.1e4))) fail_msg("%s: the temperature does not rise", algos[i]);
     if (!strstr(cel_agent_note(agent), "has risen above 10000"))
       fail_msg("%s", cel_agent_note(agent));
     log_alpha = after_update(agent, choices, 0.9999e12);
@@ -130,7 +133,7 @@ static void bound_and_note(void **state) {
   }
 }
 
-/// Stable-Baselines3's "auto_0.1": learned, and 0.1 at the start.
+/// "auto_0.1" of Stable-Baselines3: learned, with the initial value 0.1.
 static void auto_with_a_start(void **state) {
   (void)state;
   static const char *const algos[] = {"dsac", "sac", "sacv"};

@@ -1,4 +1,4 @@
-/// What the tests of base share: cmocka, a folder to write into, statuses with their messages.
+/// Shared by the tests of base: cmocka, temporary folders, checks of a status and its message.
 #ifndef CELSIUS_BASE_TEST_H
 #define CELSIUS_BASE_TEST_H
 #include "celsius/status.h"
@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-/// The call must return `status`; otherwise its message is printed.
+/// The call must return `status`. Otherwise its message is printed.
 #define assert_status(call, status) check_status((call), (status), NULL, #call, __FILE__, __LINE__)
 #define assert_ok(call) assert_status(call, CEL_OK)
-/// The call must fail with `status` and a message that holds `part`.
+/// The call must fail with `status` and a message that contains `part`.
 #define assert_fails(call, status, part)                                                           \
   check_status((call), (status), (part), #call, __FILE__, __LINE__)
 
@@ -30,7 +30,7 @@ static inline void check_status(CelStatus got, CelStatus want, const char *part,
   _fail(file, line);
 }
 
-/// A new empty folder under the current one, as a group's state; removed with what is in it.
+/// Makes a new empty folder as the state of a test group. It is removed with its contents.
 static inline int folder_setup(void **state) {
   char *path = malloc(64);
   if (path == NULL) return -1;
@@ -48,7 +48,7 @@ static inline int folder_teardown(void **state) {
   return result;
 }
 
-/// FOLDER/NAME, in one of 16 buffers that take turns.
+/// FOLDER/NAME, in one of 16 buffers that are used in turn.
 static inline const char *in_folder(void **state, const char *name) {
   static char paths[16][256];
   static int turn;
@@ -57,7 +57,7 @@ static inline const char *in_folder(void **state, const char *name) {
   return path;
 }
 
-/// Writes a file with the C library; `size` bytes.
+/// Writes `size` bytes to a file with the C library.
 static inline void put_file(const char *path, const void *bytes, size_t size) {
   FILE *file = fopen(path, "wb");
   assert_non_null(file);
@@ -65,10 +65,10 @@ static inline void put_file(const char *path, const void *bytes, size_t size) {
   assert_int_equal(fclose(file), 0);
 }
 
-/// Reads a file with the C library; the caller frees.
+/// Reads a file with the C library. The caller frees the bytes.
 static inline char *get_file(const char *path, size_t *size) {
   FILE *file = fopen(path, "rb");
-  if (file == NULL) print_error("%s is not there\n", path);
+  if (file == NULL) print_error("%s does not exist\n", path);
   assert_non_null(file);
   assert_int_equal(fseek(file, 0, SEEK_END), 0);
   *size = (size_t)ftell(file);
@@ -81,14 +81,14 @@ static inline char *get_file(const char *path, size_t *size) {
   return bytes;
 }
 
-/// Runs tests/base/SCRIPT with Python on FILE; skips the test where Python lacks `module`.
+/// Runs tests/base/SCRIPT with Python on FILE; skips the test if Python does not have `module`.
 static inline void run_python(const char *module, const char *script, const char *file) {
   const char *python = getenv("CELSIUS_PYTHON");
   char command[1024];
   if (python == NULL) python = "python3";
   snprintf(command, sizeof command, "'%s' -c 'import %s' 2>/dev/null", python, module);
   if (system(command) != 0) {
-    print_message("skipped: %s has no module %s\n", python, module);
+    print_message("skipped: %s does not have the module %s\n", python, module);
     skip();
   }
   snprintf(command, sizeof command, "'%s' '%s/base/%s' '%s'", python, CELSIUS_TEST_DIR, script,
@@ -96,7 +96,7 @@ static inline void run_python(const char *module, const char *script, const char
   assert_int_equal(system(command), 0);
 }
 
-/// True when a sanitizer owns the address space or the allocator.
+/// True if a sanitizer controls the address space or the allocator.
 static inline bool sanitized(void) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return true;

@@ -1,4 +1,4 @@
-"""Reads with Python's safetensors package the file that tests/base/test_safetensors.c wrote."""
+"""Reads the file of tests/base/test_safetensors.c with Python's safetensors package."""
 import sys
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Reads with PyYAML the config that tests/base/test_yaml.c wrote: the same values, of the right types."""
+"""Reads the config of tests/base/test_yaml.c with PyYAML and checks values and types."""
 import math
 import sys
 

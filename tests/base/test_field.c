@@ -1,4 +1,4 @@
-/// Field tables: defaults, text in and out, checks, and what a wrong value or name is told.
+/// Field tables: defaults, conversion from and to text, checks, error messages.
 #include "base/field.h"
 #include "base_test.h"
 #include <limits.h>
@@ -81,7 +81,7 @@ static void check_text(const Config *config, const char *name, const char *text)
   assert_string_equal(got, text);
 }
 
-static void defaults_are_the_tables(void **state) {
+static void defaults_come_from_the_table(void **state) {
   (void)state;
   assert_ok(cel_fields_check_table(table));
   Config config = new_config();
@@ -174,7 +174,7 @@ typedef struct Wrong {
   const char *part;
 } Wrong;
 
-// Every refusal leaves the config as it was.
+// A refused value leaves the config unchanged.
 static void wrong_values_are_refused(void **state) {
   (void)state;
   char text64[65], text1024[1025];
@@ -256,7 +256,7 @@ static void wrong_values_are_refused(void **state) {
   assert_null(cel_fields_nearest(table, name));
 }
 
-/// "auto_X" is "auto", and X goes to the row behind, in a nested table too.
+/// "auto_X" sets the field to "auto" and the next row to X, in a nested table too.
 static void test_auto_with_a_start(void **state) {
   (void)state;
   typedef struct Learned {
@@ -344,7 +344,7 @@ static void schedules_follow_progress(void **state) {
   assert_true(cel_schedule_at(&schedule, 0) == 0);
   schedule = (CelSchedule){.kind = CEL_CALLBACK, .callback = half, .user = &factor};
   assert_true(cel_schedule_at(&schedule, 0.5) == 0.25);
-  // A callback set from code is written as a word, and that word keeps it.
+  // A callback that was set from code is written as a word. Reading that word keeps the callback.
   Config config = new_config();
   config.schedule = schedule;
   check_text(&config, "schedule", "callback");
@@ -389,7 +389,7 @@ static void tables_are_checked(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(defaults_are_the_tables),
+      cmocka_unit_test(defaults_come_from_the_table),
       cmocka_unit_test(test_auto_with_a_start),
       cmocka_unit_test(values_become_text_and_back),
       cmocka_unit_test(spellings_are_accepted),

@@ -1,4 +1,4 @@
-/// Files: whole or not at all, whatever goes wrong on the way.
+/// Files are written completely or not at all, whatever goes wrong.
 #include "base/base.h"
 #include "base_test.h"
 #include <dirent.h>
@@ -28,7 +28,7 @@ static int count_files(const char *folder) {
   return n;
 }
 
-// A folder of the test's own below the group's.
+// Makes a folder for one test below the folder of the group.
 static const char *new_folder(void **state, const char *name) {
   const char *path = in_folder(state, name);
   assert_int_equal(mkdir(path, 0777), 0);
@@ -74,12 +74,12 @@ static void reading_has_a_limit(void **state) {
   assert_fails(celi_file_read(*state, 10, &data, &size), CEL_E_IO, "Is a directory");
   assert_fails(celi_file_read("/dev/zero", 100000, &data, &size), CEL_E_FORMAT,
                "/dev/zero: no end after 97.6 KiB, the most that is read from a pipe or device");
-  assert_ok(celi_file_read("/proc/self/status", 100000, &data, &size)); // a file that says 0 bytes
+  assert_ok(celi_file_read("/proc/self/status", 100000, &data, &size)); // its reported size is 0
   assert_int_equal(strncmp(data, "Name:", 5), 0);
   free(data);
 }
 
-static void bad_places_are_told(void **state) {
+static void bad_paths_are_reported(void **state) {
   put_file(in_folder(state, "plain"), "x", 1);
   assert_fails(celi_file_write("", "x", 1), CEL_E_IO, "empty path");
   assert_fails(celi_file_write(in_folder(state, "no/such/folder"), "x", 1), CEL_E_IO,
@@ -93,8 +93,8 @@ static void bad_places_are_told(void **state) {
   assert_fails(celi_file_write(name, "x", 1), CEL_E_IO, "File name too long");
 }
 
-// As a user without rights: root may write everywhere.
-static void unwritable_folders_are_told(void **state) {
+// Drops the rights of root, which can write everywhere.
+static void unwritable_folders_are_reported(void **state) {
   const char *folder = new_folder(state, "closed");
   const char *path = in_folder(state, "closed/old");
   put_file(path, "old", 3);
@@ -104,8 +104,8 @@ static void unwritable_folders_are_told(void **state) {
   if (child == 0) {
     if (geteuid() == 0 && setuid(65534) != 0) _exit(3);
     CelStatus status = celi_file_write(path, "new", 3);
-    bool told = strstr(cel_error(), "closed/old: cannot be written: Permission denied") != NULL;
-    _exit(status == CEL_E_IO && told ? 0 : 1);
+    bool named = strstr(cel_error(), "closed/old: cannot be written: Permission denied") != NULL;
+    _exit(status == CEL_E_IO && named ? 0 : 1);
   }
   int result;
   assert_int_equal(waitpid(child, &result, 0), child);
@@ -116,17 +116,17 @@ static void unwritable_folders_are_told(void **state) {
   assert_int_equal(count_files(folder), 1);
 }
 
-static void full_disks_are_told(void **state) {
+static void full_disks_are_reported(void **state) {
   (void)state;
   assert_fails(celi_file_write("/dev/full", "x", 1), CEL_E_IO,
                "/dev/full: cannot be written: No space left on device");
   struct stat info;
   assert_int_equal(stat("/dev/full", &info), 0);
-  assert_true(S_ISCHR(info.st_mode)); // not replaced by a file
+  assert_true(S_ISCHR(info.st_mode)); // it was not replaced by a file
   assert_ok(celi_file_write("/dev/null", "x", 1));
 }
 
-// A limit on the size of files stands for a disk that gets full in the middle of a file.
+// A limit on the size of files stands in for a disk that becomes full during a write.
 static void a_failed_write_leaves_the_old_file(void **state) {
   const char *folder = new_folder(state, "full"), *path = in_folder(state, "full/a");
   char *large = calloc(1, 200000);
@@ -158,10 +158,10 @@ static void abandoned_files_leave_the_old_one(void **state) {
   celi_writer_abandon(&writer);
   check_content(path, "old");
   assert_int_equal(count_files(folder), 1);
-  celi_writer_abandon(&writer); // nothing left to do
+  celi_writer_abandon(&writer); // nothing to do
 }
 
-/// The name of the one temporary file in a folder, in static memory; fails when there is not one.
+/// The name of the only temporary file in a folder, in static memory. Fails unless there is one.
 static const char *find_temporary(const char *folder) {
   static char name[256];
   int n = 0;
@@ -193,8 +193,8 @@ static void temporary_names_are_recognized(void **state) {
     assert_false(celi_temporary_is(others[i]));
 }
 
-// What a killed writer left is deleted, what a living one writes is not, nor is any other file.
-static void leftovers_are_cleaned(void **state) {
+// Files of a killed writer are deleted. Files of a running writer and all other files stay.
+static void leftovers_are_removed(void **state) {
   const char *path = in_folder(state, "leftover/a");
   const char *folder = new_folder(state, "leftover");
   put_file(in_folder(state, "leftover/b.celsius-0123456789abcdef.tmp"), "half", 4);
@@ -212,10 +212,10 @@ static void leftovers_are_cleaned(void **state) {
   check_content(path, "new");
   check_content(in_folder(state, "leftover/a.tmp"), "mine");
   celi_folder_close(&opened);
-  celi_folder_close(&opened); // does nothing
+  celi_folder_close(&opened); // a second call does nothing
 }
 
-// A file with a temporary's name that somebody made before, of whatever kind, is never written to.
+// A file that already has the name of the temporary file, of any kind, is never written to.
 static void temporary_files_of_others_are_left_alone(void **state) {
   const char *folder = new_folder(state, "others"), *path = in_folder(state, "others/a");
   CeliWriter first, second;
@@ -246,7 +246,7 @@ static unsigned mode_of(const char *path) {
   return info.st_mode & 07777;
 }
 
-// Nobody may read a file that was private before, not even while it is written.
+// A private file stays private, also while its replacement is written.
 static void permissions_are_kept(void **state) {
   const char *path = in_folder(state, "mode/a"), *folder = new_folder(state, "mode");
   static const mode_t modes[] = {0600, 0640, 0444, 0664, 0777};
@@ -269,8 +269,8 @@ static void permissions_are_kept(void **state) {
   umask(mask);
 }
 
-// Another user's file in a shared folder passes on no permission that our new file would not get.
-static void permissions_of_others_are_not_taken_over(void **state) {
+// Another user's file in a shared folder gives our new file no additional permissions.
+static void permissions_of_others_are_not_copied(void **state) {
   if (geteuid() != 0) skip();
   const char *path = in_folder(state, "taken/a");
   new_folder(state, "taken");
@@ -286,7 +286,7 @@ static void permissions_of_others_are_not_taken_over(void **state) {
   umask(mask);
 }
 
-// A link of ours is followed (links_stay_links); one of somebody else could lead anywhere.
+// A link of our own is followed (links_stay_links). A link of another user is not.
 static void links_of_others_are_refused(void **state) {
   if (geteuid() != 0) skip();
   const char *link = in_folder(state, "foreign/link"), *victim = in_folder(state, "foreign/victim");
@@ -300,7 +300,7 @@ static void links_of_others_are_refused(void **state) {
   assert_int_equal(count_files(folder), 2);
 }
 
-// In an open folder no link is followed, wherever it stands, and only regular files are replaced.
+// In an opened folder no link is followed, and only regular files are replaced.
 static void folders_follow_no_links(void **state) {
   new_folder(state, "run");
   new_folder(state, "elsewhere");
@@ -312,7 +312,7 @@ static void folders_follow_no_links(void **state) {
   assert_int_equal(mkfifo(in_folder(state, "run/pipe"), 0666), 0);
   CeliFolder run, sub;
   int fd = -1;
-  assert_ok(celi_folder_open(&run, in_folder(state, "name"))); // the user's own name for it
+  assert_ok(celi_folder_open(&run, in_folder(state, "name"))); // the name that the user gave
   assert_fails(celi_file_write_in(&run, "file", "x", 1), CEL_E_IO, "name/file: this is a symbolic");
   assert_fails(celi_folder_open_file(&run, "file", O_RDWR | O_CREAT, &fd), CEL_E_IO, "symbolic");
   assert_fails(celi_folder_open_in(&sub, &run, "folder", true), CEL_E_IO, "symbolic");
@@ -324,7 +324,7 @@ static void folders_follow_no_links(void **state) {
   check_content(in_folder(state, "run/new/a"), "one");
   assert_ok(celi_folder_remove(&sub, "a"));
   assert_ok(celi_folder_remove(&sub, "a"));
-  // The folder that was opened is written to, whatever stands at its path by now.
+  // Writes go to the folder that was opened, even if its path now leads to another one.
   assert_int_equal(rename(in_folder(state, "run/new"), in_folder(state, "run/moved")), 0);
   assert_int_equal(symlink("../elsewhere", in_folder(state, "run/new")), 0);
   assert_ok(celi_file_write_in(&sub, "victim", "two", 3));
@@ -334,7 +334,7 @@ static void folders_follow_no_links(void **state) {
   celi_folder_close(&run);
 }
 
-static void long_names_have_temporaries(void **state) {
+static void long_names_work(void **state) {
   char name[256], path[512];
   memset(name, 'n', 255);
   name[255] = 0;
@@ -372,8 +372,8 @@ static void *write_often(void *arg) {
   return NULL;
 }
 
-// Readers of a path that two threads write to find one of the files, never a mixture or a part.
-static void concurrent_writers_leave_whole_files(void **state) {
+// Two threads write to one path. Readers find a complete file of one of them, never a mixture.
+static void concurrent_writers_leave_complete_files(void **state) {
   const char *folder = new_folder(state, "two");
   char path[256];
   snprintf(path, sizeof path, "%s/a", folder);
@@ -407,7 +407,7 @@ static void relative_names_and_the_root_work(void **state) {
   int fd = mkstemp(name);
   assert_true(fd >= 0);
   close(fd);
-  assert_ok(celi_file_write(name, "x", 1)); // no folder in its name
+  assert_ok(celi_file_write(name, "x", 1)); // a name without a folder
   check_content(name, "x");
   unlink(name);
 }
@@ -416,21 +416,21 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(files_are_replaced_and_read),
       cmocka_unit_test(reading_has_a_limit),
-      cmocka_unit_test(bad_places_are_told),
-      cmocka_unit_test(unwritable_folders_are_told),
-      cmocka_unit_test(full_disks_are_told),
+      cmocka_unit_test(bad_paths_are_reported),
+      cmocka_unit_test(unwritable_folders_are_reported),
+      cmocka_unit_test(full_disks_are_reported),
       cmocka_unit_test(a_failed_write_leaves_the_old_file),
       cmocka_unit_test(abandoned_files_leave_the_old_one),
       cmocka_unit_test(temporary_names_are_recognized),
-      cmocka_unit_test(leftovers_are_cleaned),
+      cmocka_unit_test(leftovers_are_removed),
       cmocka_unit_test(permissions_are_kept),
-      cmocka_unit_test(permissions_of_others_are_not_taken_over),
+      cmocka_unit_test(permissions_of_others_are_not_copied),
       cmocka_unit_test(links_of_others_are_refused),
       cmocka_unit_test(folders_follow_no_links),
-      cmocka_unit_test(long_names_have_temporaries),
+      cmocka_unit_test(long_names_work),
       cmocka_unit_test(temporary_files_of_others_are_left_alone),
       cmocka_unit_test(links_stay_links),
-      cmocka_unit_test(concurrent_writers_leave_whole_files),
+      cmocka_unit_test(concurrent_writers_leave_complete_files),
       cmocka_unit_test(relative_names_and_the_root_work),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);

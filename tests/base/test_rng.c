@@ -1,4 +1,4 @@
-/// Random numbers: the published answers, the authors' own headers, and the distributions.
+/// Random numbers: published test vectors, the authors' own headers, and the distributions.
 #include "base/base.h"
 #include "base_test.h"
 #include "celsius/rng.h"
@@ -14,7 +14,7 @@
 #define HAVE_RANDOM123 0
 #endif
 
-// Source: Random123, tests/kat_vectors, the three rows of "philox4x32 10": counter, key, result.
+// Source: Random123, tests/kat_vectors, the rows of "philox4x32 10": counter, key, result.
 static const uint32_t known[3][10] = {
     {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
     {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d, 0x41c83b0e,
@@ -23,7 +23,7 @@ static const uint32_t known[3][10] = {
      0x5001e420, 0x24126ea1},
 };
 
-static void philox_gives_the_published_answers(void **state) {
+static void philox_matches_the_published_vectors(void **state) {
   (void)state;
   for (int i = 0; i < 3; i++) {
     uint32_t out[4];
@@ -32,10 +32,10 @@ static void philox_gives_the_published_answers(void **state) {
   }
 }
 
-static void philox_equals_the_authors_headers(void **state) {
+static void philox_matches_the_authors_headers(void **state) {
   (void)state;
 #if HAVE_RANDOM123
-  uint64_t x = 1; // a plain generator of test inputs: Knuth's MMIX
+  uint64_t x = 1; // inputs come from Knuth's MMIX generator
   for (int i = 0; i < 100000; i++) {
     uint32_t words[6], out[4];
     for (int w = 0; w < 6; w++) {
@@ -49,12 +49,12 @@ static void philox_equals_the_authors_headers(void **state) {
     assert_memory_equal(out, want.v, sizeof out);
   }
 #else
-  print_message("skipped: no Random123 headers here\n");
+  print_message("skipped: the Random123 headers are not installed\n");
   skip();
 #endif
 }
 
-// The layout that checkpoints rely on: key = seed, counter = (c lo, c hi, index, purpose).
+// Checkpoints depend on this layout: key = seed, counter = (c lo, c hi, index, purpose).
 static void streams_are_laid_out_as_documented(void **state) {
   (void)state;
   CelRng rng = cel_rng(0x299f31d0a4093822u, (CelRngPurpose)0x03707344, 0x13198a2e);
@@ -64,7 +64,7 @@ static void streams_are_laid_out_as_documented(void **state) {
   cel_rng_block(&rng, out);
   assert_memory_equal(out, known[2] + 6, sizeof out);
   assert_int_equal(rng.counter, 0x85a308d3243f6a89u);
-  rng.counter = UINT64_MAX; // wraps
+  rng.counter = UINT64_MAX; // wraps around
   cel_rng_block(&rng, out);
   assert_int_equal(rng.counter, 0);
 }
@@ -88,7 +88,7 @@ static void uniforms_fill_their_interval(void **state) {
   assert_true(least < 1e-4 && most > 1 - 1e-4);
 }
 
-// Every bit counts: the upper 53 of the block's first 64 are the digits of the uniform number.
+// The upper 53 bits of the first 64 of a block are the digits of the uniform number.
 static void uniforms_have_53_bits(void **state) {
   (void)state;
   CelRng rng = cel_rng(7, CEL_RNG_USER, 1), same = rng;
@@ -100,7 +100,7 @@ static void uniforms_have_53_bits(void **state) {
   }
 }
 
-static void ranges_hold_their_bounds(void **state) {
+static void ranges_respect_their_bounds(void **state) {
   (void)state;
   CelRng rng = cel_rng(8, CEL_RNG_USER, 0);
   const double ranges[][2] = {
@@ -129,12 +129,12 @@ static void normals_equal_box_muller(void **state) {
     long double want = exact_normal(rng);
     double z = cel_rng_normal(&rng);
     long double error = fabsl((long double)z - want);
-    // A few ulp of the radius: near a zero of the cosine the relative error may be more.
+    // A few ulp of the radius. Near a zero of the cosine the relative error may be larger.
     assert_true(error <= 8 * 0x1p-53L * (1 + fabsl(want)));
   }
 }
 
-// The same bits with every compiler, C library and machine: checkpoints depend on them.
+// The bits are the same with every compiler, C library and machine. Checkpoints depend on them.
 static void normals_have_the_same_bits_everywhere(void **state) {
   (void)state;
   CelRng rng = cel_rng(1, CEL_RNG_NOISE, 2);
@@ -143,7 +143,7 @@ static void normals_have_the_same_bits_everywhere(void **state) {
     double z = cel_rng_normal(&rng);
     uint64_t bits;
     memcpy(&bits, &z, sizeof bits);
-    hash = (hash ^ bits) * 0x9E3779B97F4A7C15u; // odd: no bit is lost
+    hash = (hash ^ bits) * 0x9E3779B97F4A7C15u; // odd, so no bit is lost
     hash ^= hash >> 32;
   }
   assert_int_equal(hash, 0xadfb9779facca1ef);
@@ -159,14 +159,14 @@ static void normals_have_their_moments(void **state) {
     for (int k = 1; k <= 4; k++) m[k] += (p *= z) / n;
   }
   assert_int_equal(rng.counter, n);
-  // Five standard errors; the variances of z, z^2, z^3, z^4 are 1, 2, 15, 96.
+  // Five standard errors. The variances of z, z^2, z^3, z^4 are 1, 2, 15, 96.
   assert_true(fabs(m[1]) < 5 * sqrt(1.0 / n));
   assert_true(fabs(m[2] - 1) < 5 * sqrt(2.0 / n));
   assert_true(fabs(m[3]) < 5 * sqrt(15.0 / n));
   assert_true(fabs(m[4] - 3) < 5 * sqrt(96.0 / n));
 }
 
-static void integers_are_below_n_and_even(void **state) {
+static void integers_are_below_n_and_uniform(void **state) {
   (void)state;
   CelRng rng = cel_rng(11, CEL_RNG_SAMPLE, 0);
   for (uint64_t n = 1; n <= 10; n++) {
@@ -179,12 +179,12 @@ static void integers_are_below_n_and_even(void **state) {
     }
     double expected = draws / (double)n, chi2 = 0;
     for (uint64_t k = 0; k < n; k++) chi2 += pow(counts[k] - expected, 2) / expected;
-    assert_true(chi2 < 35); // 9 degrees of freedom: 1 in 10,000
+    assert_true(chi2 < 35); // 9 degrees of freedom: exceeded once in 10,000
   }
 }
 
-// n = 3 * 2^62: without rejection the multiples of 3 would come twice as often as the other results.
-static void large_integers_are_without_bias(void **state) {
+// n = 3 * 2^62: without rejection, multiples of 3 would be twice as frequent as other results.
+static void large_integers_are_unbiased(void **state) {
   (void)state;
   CelRng rng = cel_rng(12, CEL_RNG_SAMPLE, 0);
   const uint64_t n = 3ull << 62;
@@ -212,17 +212,17 @@ static void streams_differ_by_every_part_of_their_name(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(philox_gives_the_published_answers),
-      cmocka_unit_test(philox_equals_the_authors_headers),
+      cmocka_unit_test(philox_matches_the_published_vectors),
+      cmocka_unit_test(philox_matches_the_authors_headers),
       cmocka_unit_test(streams_are_laid_out_as_documented),
       cmocka_unit_test(uniforms_fill_their_interval),
       cmocka_unit_test(uniforms_have_53_bits),
-      cmocka_unit_test(ranges_hold_their_bounds),
+      cmocka_unit_test(ranges_respect_their_bounds),
       cmocka_unit_test(normals_equal_box_muller),
       cmocka_unit_test(normals_have_the_same_bits_everywhere),
       cmocka_unit_test(normals_have_their_moments),
-      cmocka_unit_test(integers_are_below_n_and_even),
-      cmocka_unit_test(large_integers_are_without_bias),
+      cmocka_unit_test(integers_are_below_n_and_uniform),
+      cmocka_unit_test(large_integers_are_unbiased),
       cmocka_unit_test(streams_differ_by_every_part_of_their_name),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

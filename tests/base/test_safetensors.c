@@ -1,10 +1,10 @@
-/// Safetensors files: there and back, with Python, cut, flipped, and made in bad faith.
+/// Safetensors files: writing and reading, also with Python; damaged and malicious files.
 #include "base/base.h"
 #include "base_test.h"
 #include "celsius/safetensors.h"
 #include <math.h>
 
-// ---- A small agent
+// ---- a small agent
 
 typedef struct Agent {
   CelTensors *tensors;
@@ -60,7 +60,7 @@ static void files_read_back(void **state) {
   write_agent(path);
   CelSafetensors *file = open_file(path);
   assert_int_equal(cel_safetensors_count(file), 6);
-  // Falling alignment, otherwise the order of declaration.
+  // By falling alignment, then in order of declaration.
   const char *const order[] = {"count", "x", "a.weight", "a.bias", "none", "pixels"};
   for (int i = 0; i < 6; i++) assert_string_equal(cel_safetensors_at(file, i)->name, order[i]);
   assert_null(cel_safetensors_at(file, 6));
@@ -103,7 +103,7 @@ static void same_tensors_make_same_bytes(void **state) {
   free(b);
 }
 
-// XXH3-128 of no bytes and of "abc": the values that xxHash's own xxhsum -H2 prints.
+// XXH3-128 of no bytes and of "abc", as printed by xxHash's own xxhsum -H2.
 static void digests_are_of_the_data(void **state) {
   const char *path = in_folder(state, "digest");
   assert_ok(cel_safetensors_write_list(path, NULL, 0, NULL, 0));
@@ -158,7 +158,7 @@ static void we_read_pythons_files(void **state) {
   cel_safetensors_close(file);
 }
 
-// ---- Damage
+// ---- damaged files
 
 static void files_cut_anywhere_are_refused(void **state) {
   const char *path = in_folder(state, "whole"), *cut = in_folder(state, "cut");
@@ -171,18 +171,18 @@ static void files_cut_anywhere_are_refused(void **state) {
                  "cut: cut short");
     assert_null(file);
   }
-  bytes[size] = 0; // one more than there should be
+  bytes[size] = 0; // one byte too many
   CelSafetensors *file = NULL;
   assert_fails(cel_safetensors_open_bytes("long", bytes, size + 1, &file), CEL_E_CORRUPT,
                "bytes of data should be there");
-  for (size_t n = 0; n < 3; n++) { // by way of a file, too
+  for (size_t n = 0; n < 3; n++) { // also from a file
     put_file(cut, bytes, n * (size - 1) / 2);
     assert_status(cel_safetensors_open(cut, &file), CEL_E_CORRUPT);
   }
   free(bytes);
 }
 
-// Every bit of the file; a header that is no longer one may be called a wrong format instead.
+// Flips every bit of the file. A damaged header may be reported as a wrong format instead.
 static void flipped_bits_are_noticed(void **state) {
   const char *path = in_folder(state, "flip");
   size_t size;
@@ -201,17 +201,17 @@ static void flipped_bits_are_noticed(void **state) {
     if (status != CEL_OK) assert_true(status == CEL_E_CORRUPT || status == CEL_E_FORMAT);
     cel_safetensors_close(file);
   }
-  // The name of the header's digest is all that it does not protect: 13 letters, where a flip makes
-  // another name (or, making it no name at all, is noticed).
+  // The digest does not protect its own name in the header. In these 13 letters a flipped bit makes
+  // another name, or an invalid one, which is detected.
   assert_in_range(unnoticed, 1, 13 * 8);
   free(bytes);
 }
 
-// ---- Bad faith
+// ---- malicious files
 
 typedef struct Hostile {
   const char *header;
-  size_t data; // bytes of data behind it
+  size_t data; // bytes of data after the header
   CelStatus status;
   const char *part;
 } Hostile;
@@ -319,7 +319,7 @@ static void hostile_headers_are_refused(void **state) {
   }
 }
 
-static void lengths_are_not_believed(void **state) {
+static void lengths_are_not_trusted(void **state) {
   (void)state;
   const uint64_t lengths[] = {UINT64_MAX, UINT64_MAX - 7, (uint64_t)INT64_MAX,
                               1ull << 32, 100ull << 20,   (8ull << 20) + 1};
@@ -332,7 +332,7 @@ static void lengths_are_not_believed(void **state) {
   }
 }
 
-// Depth costs a reader nothing that does not recurse; long names and many tensors are fine.
+// Deep nesting costs nothing, as the reader does not recurse. Long names and many tensors work.
 static void large_headers_are_read(void **state) {
   (void)state;
   CelSafetensors *file = NULL;
@@ -363,7 +363,7 @@ static void large_headers_are_read(void **state) {
   celi_text_free(&text);
 }
 
-// A file of another writer may put doubles at odd places: the reader copies them.
+// Other writers may put doubles at unaligned offsets. The reader copies them.
 static void odd_layouts_are_aligned(void **state) {
   (void)state;
   const char header[] = "{" T("byte", "U8", "[1]", "[0,1]") "," T(
@@ -391,7 +391,7 @@ static void odd_layouts_are_aligned(void **state) {
   }
 }
 
-// ---- Loading and writing what does not fit
+// ---- tensors that do not match
 
 static void load_changes_nothing_on_error(void **state) {
   const char *path = in_folder(state, "load");
@@ -466,7 +466,7 @@ static void bad_lists_are_not_written(void **state) {
   free(bytes);
 }
 
-static void bad_paths_are_told(void **state) {
+static void bad_paths_are_reported(void **state) {
   CelSafetensors *file = NULL;
   Agent agent = filled_agent();
   assert_fails(cel_safetensors_open(in_folder(state, "none"), &file), CEL_E_IO,
@@ -488,9 +488,9 @@ int main(void) {
       cmocka_unit_test(digests_are_of_the_data),   cmocka_unit_test(python_reads_our_files),
       cmocka_unit_test(we_read_pythons_files),     cmocka_unit_test(files_cut_anywhere_are_refused),
       cmocka_unit_test(flipped_bits_are_noticed),  cmocka_unit_test(hostile_headers_are_refused),
-      cmocka_unit_test(lengths_are_not_believed),  cmocka_unit_test(large_headers_are_read),
+      cmocka_unit_test(lengths_are_not_trusted),   cmocka_unit_test(large_headers_are_read),
       cmocka_unit_test(odd_layouts_are_aligned),   cmocka_unit_test(load_changes_nothing_on_error),
-      cmocka_unit_test(bad_lists_are_not_written), cmocka_unit_test(bad_paths_are_told),
+      cmocka_unit_test(bad_lists_are_not_written), cmocka_unit_test(bad_paths_are_reported),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

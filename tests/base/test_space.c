@@ -1,4 +1,4 @@
-/// Spaces: constructors, checks, layout of rows, words, sampling.
+/// Spaces: constructors, checks, row layout, descriptions, sampling.
 #include "base_test.h"
 #include "celsius/space.h"
 #include <math.h>
@@ -31,7 +31,7 @@ static void one_part(void **state) {
   assert_int_equal(cel_space_floats(&choice), -1);
 }
 
-/// Bytes, then floats, then one byte: floats lie aligned, and so does the next row.
+/// Bytes, then floats, then one byte. The floats and the next row are aligned.
 static CelSpace three_parts(void) {
   CelSpace space = cel_space_multi_binary(3), box = cel_space_box(2, -1, 1);
   CelSpace last = cel_space_multi_binary(1);
@@ -106,11 +106,11 @@ static void refusals(void **state) {
   double many[CEL_SPACE_BOUNDS_MAX + 1] = {0};
   wrong = cel_space_box_bounds(CEL_SPACE_BOUNDS_MAX + 1, many, many);
   assert_fails(cel_space_check(&wrong), CEL_E_SHAPE, "at most 512");
-  CelSpace large = cel_space_box(100000, -1, 1); // one pair of bounds for all
+  CelSpace large = cel_space_box(100000, -1, 1); // all entries share one pair of bounds
   assert_ok(cel_space_check(&large));
 }
 
-/// Frequencies of 70,000 draws of one of 7: within 5 standard errors.
+/// Frequencies of 70,000 draws of one of 7 values are within 5 standard errors.
 static void discrete_samples_are_uniform(void **state) {
   (void)state;
   enum { N = 70000, A = 7 };
@@ -119,7 +119,7 @@ static void discrete_samples_are_uniform(void **state) {
   int count[A] = {0};
   CelRng rng = cel_rng(5, CEL_RNG_USER, 0);
   cel_space_sample(&space, drawn, N, &rng);
-  assert_int_equal(rng.counter, (N + 3) / 4); // four draws a block
+  assert_int_equal(rng.counter, (N + 3) / 4); // four draws per block
   for (int i = 0; i < N; i++) count[drawn[i]]++;
   for (int a = 0; a < A; a++) assert_true(abs(count[a] - N / A) < 5 * 93);
 }
@@ -141,7 +141,7 @@ static void box_samples(void **state) {
       square[j] += (double)x[i][j] * (double)x[i][j] / N;
     }
   }
-  const double half = 0.7978845608; // mean of a half-normal
+  const double half = 0.7978845608; // mean of a half-normal variable
   const double expected[4] = {1, 2 + half, -2 - half, 0};
   const double variance[4] = {16.0 / 12, 1 - half * half, 1 - half * half, 1};
   for (int j = 0; j < 4; j++) {

@@ -1,4 +1,4 @@
-/// Statuses and messages: their names, what a message becomes, threads, the assertion hook.
+/// Statuses and messages: names, formatting, threads, the assertion hook.
 #include "base/base.h"
 #include "base_test.h"
 #include <pthread.h>
@@ -16,7 +16,7 @@ static void names_are_stable(void **state) {
     assert_int_equal(strncmp(cel_status_name((CelStatus)s), "CEL_E_", 6), 0);
 }
 
-static void contexts_go_in_front(void **state) {
+static void contexts_are_prepended(void **state) {
   (void)state;
   assert_int_equal(cel_fail(CEL_E_RANGE, "x is %d", 3), CEL_E_RANGE);
   assert_string_equal(cel_error(), "x is 3");
@@ -24,7 +24,8 @@ static void contexts_go_in_front(void **state) {
   assert_string_equal(cel_error(), "line 7: x is 3");
   assert_int_equal(cel_fail_in(CEL_OK, "not added: "), CEL_OK);
   assert_string_equal(cel_error(), "line 7: x is 3");
-  assert_int_equal(cel_fail(CEL_E_IO, "again: %s", cel_error()), CEL_E_IO); // its own text
+  assert_int_equal(cel_fail(CEL_E_IO, "again: %s", cel_error()),
+                   CEL_E_IO); // the old message is an argument
   assert_string_equal(cel_error(), "again: line 7: x is 3");
 }
 
@@ -56,7 +57,7 @@ typedef struct Worker {
   bool right, empty;
 } Worker;
 
-// Fails, waits until the other one has failed too, and must still find its own message.
+// Fails, waits until the other thread has failed too, and must still find its own message.
 static void *fail_and_look(void *arg) {
   Worker *worker = arg;
   char expected[64];
@@ -92,8 +93,9 @@ static void threads_have_messages_of_their_own(void **state) {
 }
 
 static void exit_42(const char *file, int line, const char *expression) {
-  bool told = strstr(file, "test_status.c") != NULL && line > 0 && strcmp(expression, "1 > 2") == 0;
-  _exit(told ? 42 : 43);
+  bool named =
+      strstr(file, "test_status.c") != NULL && line > 0 && strcmp(expression, "1 > 2") == 0;
+  _exit(named ? 42 : 43);
 }
 
 static int wait_for(pid_t child) {
@@ -129,7 +131,7 @@ static void assertions_call_the_hook_or_abort(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(names_are_stable),
-      cmocka_unit_test(contexts_go_in_front),
+      cmocka_unit_test(contexts_are_prepended),
       cmocka_unit_test(long_messages_are_cut_between_characters),
       cmocka_unit_test(control_characters_become_question_marks),
       cmocka_unit_test(threads_have_messages_of_their_own),

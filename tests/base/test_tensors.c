@@ -1,4 +1,4 @@
-/// Named tensors: layout, refusals, memory limits, digests.
+/// Named tensors: layout, refused declarations, memory limits, digests.
 #include "base/base.h"
 #include "base_test.h"
 #include "celsius/tensors.h"
@@ -37,12 +37,12 @@ static void roles_are_contiguous_in_order(void **state) {
 
   float *params = cel_tensors_region(tensors, CEL_PARAM, &bytes);
   assert_ptr_equal(params, w);
-  assert_int_equal(bytes, 128); // 60 and 20 bytes, each in its own 64
+  assert_int_equal(bytes, 128); // 60 and 20 bytes, each rounded up to 64
   assert_ptr_equal(b, w + 16);
   float *grads = cel_tensors_region(tensors, CEL_GRAD, &bytes);
   assert_ptr_equal(grads, gw);
   assert_int_equal(bytes, 128);
-  assert_int_equal(gb - gw, b - w); // a mirror
+  assert_int_equal(gb - gw, b - w); // gradients have the same layout
   assert_true(params < grads && (void *)grads < (void *)scalar && (void *)scalar < (void *)pixels);
   assert_int_equal((uintptr_t)pixels % 64, 0);
   assert_int_equal(cel_tensors_bytes(tensors), 128 + 128 + 64 + 1024);
@@ -100,7 +100,7 @@ static void bad_declarations_are_refused(void **state) {
   cel_tensors_destroy(tensors);
 }
 
-static void nothing_at_all_can_be_allocated(void **state) {
+static void an_empty_list_can_be_allocated(void **state) {
   (void)state;
   CelTensors *tensors = new_tensors();
   assert_ok(cel_tensors_allocate(tensors));
@@ -108,7 +108,7 @@ static void nothing_at_all_can_be_allocated(void **state) {
   cel_tensors_destroy(tensors);
 }
 
-static void more_than_there_is_is_refused(void **state) {
+static void more_than_the_available_memory_is_refused(void **state) {
   (void)state;
   CelTensors *tensors = new_tensors();
   void *place = NULL;
@@ -122,7 +122,7 @@ static void more_than_there_is_is_refused(void **state) {
   assert_null(cel_tensors_region(tensors, CEL_PARAM, &bytes));
   cel_tensors_destroy(tensors);
 
-  tensors = new_tensors(); // each fits an int64, the sum does not
+  tensors = new_tensors(); // each size fits an int64, but the sum does not
   for (int i = 0; i < 3; i++) {
     char name[16];
     snprintf(name, sizeof name, "t%d", i);
@@ -139,7 +139,7 @@ static void available_memory_follows_the_limits(void **state) {
   assert_non_null(limit);
   assert_true(available > 1 << 20);
   if (sanitized()) {
-    print_message("skipped: a sanitizer owns the address space\n");
+    print_message("skipped: a sanitizer controls the address space\n");
     skip();
   }
   fflush(NULL);
@@ -147,7 +147,7 @@ static void available_memory_follows_the_limits(void **state) {
   if (child == 0) {
     struct rlimit space = {.rlim_cur = 200u << 20, .rlim_max = RLIM_INFINITY};
     if (setrlimit(RLIMIT_AS, &space) != 0 || getrlimit(RLIMIT_AS, &space) != 0) _exit(2);
-    if (space.rlim_cur != 200u << 20) _exit(77); // an emulator that keeps its own space unlimited
+    if (space.rlim_cur != 200u << 20) _exit(77); // an emulator ignores the limit
     available = celi_memory_available(&limit);
     if (available >= 200u << 20 || strstr(limit, "ulimit -v") == NULL) _exit(3);
     CelTensors *tensors;
@@ -182,7 +182,7 @@ static void untouched_pages_cost_nothing(void **state) {
   cel_tensors_destroy(tensors);
 }
 
-static void digests_tell_what_differs(void **state) {
+static void digests_detect_differences(void **state) {
   (void)state;
   uint64_t first[2], second[2];
   CelTensors *tensors[2];
@@ -196,7 +196,7 @@ static void digests_tell_what_differs(void **state) {
     w[i][6] = 2;
   }
   cel_tensors_digest(tensors[0], CEL_ROLES_RESUME, first);
-  scratch[1][0] = 1; // not one of the roles
+  scratch[1][0] = 1; // its role is not hashed
   cel_tensors_digest(tensors[1], CEL_ROLES_RESUME, second);
   assert_memory_equal(first, second, sizeof first);
   cel_tensors_digest(tensors[1], CEL_ROLES_RESUME | 1u << CEL_SCRATCH, second);
@@ -206,7 +206,7 @@ static void digests_tell_what_differs(void **state) {
   assert_memory_not_equal(first, second, sizeof first);
   for (int i = 0; i < 2; i++) cel_tensors_destroy(tensors[i]);
 
-  // Same bytes, another name or another shape.
+  // The same bytes under another name or with another shape.
   const char *const names[] = {"a", "b", "a"};
   int64_t shapes[3][2] = {{2, 3}, {2, 3}, {3, 2}};
   uint64_t digests[3][2];
@@ -250,11 +250,11 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(roles_are_contiguous_in_order),
       cmocka_unit_test(bad_declarations_are_refused),
-      cmocka_unit_test(nothing_at_all_can_be_allocated),
-      cmocka_unit_test(more_than_there_is_is_refused),
+      cmocka_unit_test(an_empty_list_can_be_allocated),
+      cmocka_unit_test(more_than_the_available_memory_is_refused),
       cmocka_unit_test(available_memory_follows_the_limits),
       cmocka_unit_test(untouched_pages_cost_nothing),
-      cmocka_unit_test(digests_tell_what_differs),
+      cmocka_unit_test(digests_detect_differences),
       cmocka_unit_test(sizes_do_not_overflow),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/// Numbers to and from text, in every locale; UTF-8; nearest names; growing text.
+/// Conversion between numbers and text in every locale; UTF-8; nearest names; growing text.
 #include "base/base.h"
 #include "base_test.h"
 #include "celsius/field.h"
@@ -12,7 +12,7 @@ static const char *text_of(double value) {
   return celi_double_text(text, value);
 }
 
-static void doubles_are_written_for_people(void **state) {
+static void doubles_are_written_readably(void **state) {
   (void)state;
   assert_string_equal(text_of(0), "0");
   assert_string_equal(text_of(-0.0), "-0");
@@ -45,7 +45,7 @@ static size_t count_digits(const char *text) {
   return n;
 }
 
-// Random bit patterns, denormals among them: the text reads back to the same bits, and one digit
+// Random bit patterns, including denormals. The text reads back to the same bits, and one digit
 // less would not.
 static void doubles_round_trip_by_their_shortest_text(void **state) {
   (void)state;
@@ -61,7 +61,7 @@ static void doubles_round_trip_by_their_shortest_text(void **state) {
     const char *text = text_of(value);
     assert_int_equal(celi_parse_double(text, &back), CELI_NUMBER_OK);
     assert_memory_equal(&back, &value, sizeof value);
-    assert_true(strtod(text, NULL) == value); // not only by our own reader
+    assert_true(strtod(text, NULL) == value); // the C library agrees with our reader
     size_t digits = count_digits(text);
     if (digits > 1 && digits < 16) {
       char shorter[40];
@@ -144,7 +144,7 @@ static void whole_numbers_are_read_exactly(void **state) {
   assert_int_equal(celi_parse_i64("2.5e3", &i), CELI_NUMBER_OK);
   assert_true(i == 2500);
   assert_int_equal(celi_parse_i64("9007199254740993e0", &i), CELI_NUMBER_OK);
-  assert_true(i == 9007199254740993); // not by way of a double
+  assert_true(i == 9007199254740993); // a double cannot hold it
   assert_int_equal(celi_parse_i64("1200e-2", &i), CELI_NUMBER_OK);
   assert_true(i == 12);
   assert_int_equal(celi_parse_i64("3.0", &i), CELI_NUMBER_OK);
@@ -162,7 +162,7 @@ static void whole_numbers_are_read_exactly(void **state) {
   assert_true(u == 0);
 }
 
-// Makes a locale whose decimal point is a comma; false where the system has no sources for it.
+// Makes a locale whose decimal point is a comma. Returns false if the system cannot make it.
 static bool enter_comma_locale(const char *folder) {
   char command[1024];
   if (access("/usr/share/i18n/locales/de_DE", R_OK) != 0) return false;
@@ -179,12 +179,12 @@ static void locales_do_not_matter(void **state) {
   bool entered = enter_comma_locale(path);
   free(path);
   if (!entered) {
-    print_message("skipped: no locale with a decimal comma can be made here\n");
+    print_message("skipped: this system cannot make a locale with a decimal comma\n");
     skip();
   }
   char printed[16];
   snprintf(printed, sizeof printed, "%.1f", 0.5);
-  assert_string_equal(printed, "0,5"); // the locale is really on
+  assert_string_equal(printed, "0,5"); // the locale is active
   double value;
   assert_string_equal(text_of(1.5e-7), "1.5e-7");
   assert_string_equal(text_of(1234.5), "1234.5");
@@ -201,7 +201,7 @@ static void locales_do_not_matter(void **state) {
                "3.75 is out of range; "
                "allowed is 0.5 to 3.5");
   snprintf(printed, sizeof printed, "%.1f", 0.5);
-  assert_string_equal(printed, "0,5"); // and was left on
+  assert_string_equal(printed, "0,5"); // and it is still active
   setlocale(LC_ALL, "C");
 }
 
@@ -239,7 +239,7 @@ static void names_are_compared_as_flags_are(void **state) {
   assert_int_equal(celi_edit_distance("kitten", "sitting"), 3);
   assert_int_equal(celi_edit_distance("", "abc"), 3);
   assert_int_equal(celi_edit_distance("Batch-Size", "batch_size"), 0);
-  char a[300], b[300]; // beyond the compared length
+  char a[300], b[300]; // longer than what is compared
   memset(a, 'a', sizeof a), memset(b, 'b', sizeof b);
   a[299] = b[299] = 0;
   assert_int_equal(celi_edit_distance(a, b), 127);
@@ -261,7 +261,7 @@ static void nearest_names_are_near(void **state) {
   assert_null(nearest("Humanoid-v4", names, 4));
   assert_null(nearest("", names, 4));
   const char *const short_names[] = {"a", "tau"};
-  assert_null(nearest("x", short_names, 1)); // everything is one change from one letter
+  assert_null(nearest("x", short_names, 1)); // one edit turns any letter into any other
   assert_string_equal(nearest("tua", short_names, 2), "tau");
 }
 
@@ -279,12 +279,12 @@ static void text_grows(void **state) {
   celi_text_json(&text, "a\"b\\c\n\x01\xc3\xa9");
   assert_string_equal(text.data, "\"a\\\"b\\\\c\\u000a\\u0001\xc3\xa9\"");
   celi_text_free(&text);
-  text.size = PTRDIFF_MAX - 10; // as if so much were there: nothing more fits
+  text.size = PTRDIFF_MAX - 10; // pretends to be full, so nothing more fits
   celi_text_add(&text, "0123456789abcdef", 16);
   assert_fails(celi_text_status(&text), CEL_E_MEMORY, "no memory");
 }
 
-static void bytes_are_written_for_people(void **state) {
+static void bytes_are_written_readably(void **state) {
   (void)state;
   char text[CELI_NUMBER_MAX];
   assert_string_equal(celi_bytes_text(text, 0), "0 bytes");
@@ -297,7 +297,7 @@ static void bytes_are_written_for_people(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(doubles_are_written_for_people),
+      cmocka_unit_test(doubles_are_written_readably),
       cmocka_unit_test(doubles_round_trip_by_their_shortest_text),
       cmocka_unit_test(doubles_are_read_strictly),
       cmocka_unit_test(whole_numbers_are_read_exactly),
@@ -306,7 +306,7 @@ int main(void) {
       cmocka_unit_test(names_are_compared_as_flags_are),
       cmocka_unit_test(nearest_names_are_near),
       cmocka_unit_test(text_grows),
-      cmocka_unit_test(bytes_are_written_for_people),
+      cmocka_unit_test(bytes_are_written_readably),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

@@ -1,4 +1,4 @@
-/// YAML configs: there and back bit for bit, with PyYAML, and what wrong files are told.
+/// YAML configs: bit-exact writing and reading, PyYAML, and error messages for wrong files.
 #include "base/base.h"
 #include "base/yaml.h"
 #include "base_test.h"
@@ -73,13 +73,13 @@ static CelStatus parse(Configs *configs, const char *text) {
   return celi_yaml_parse("c.yaml", text, strlen(text), configs->sections, 2);
 }
 
-// As cel_fields_set leaves it: zeros behind the end.
+// As cel_fields_set leaves it: zeros after the end.
 static void set_text(char *field, const char *text, size_t room) {
   memset(field, 0, room);
   memcpy(field, text, strlen(text));
 }
 
-// ---- There and back
+// ---- writing and reading back
 
 static void configs_read_back(void **state) {
   const char *path = in_folder(state, "config.yaml");
@@ -106,7 +106,7 @@ static void pyyaml_reads_our_configs(void **state) {
   run_python("yaml", "check_yaml.py", path);
 }
 
-static void files_look_as_people_expect(void **state) {
+static void files_are_readable(void **state) {
   (void)state;
   Configs configs;
   CeliText text = {0};
@@ -137,7 +137,7 @@ static void files_look_as_people_expect(void **state) {
   celi_text_free(&text);
 }
 
-// Random bits, denormals and extremes among them, through a file's text.
+// Random bits, including denormals and extremes, through the text of a file.
 static void doubles_round_trip(void **state) {
   (void)state;
   static const CelField one[] = {{.name = "x", .type = CEL_FIELD_DOUBLE, .doc = "x"}, {0}};
@@ -167,7 +167,7 @@ static void doubles_round_trip(void **state) {
   assert_ok(celi_yaml_parse("x", text.data, text.size, &in, 1));
   assert_true(isnan(back));
   celi_text_free(&text);
-  out.table = one; // a value that could not be read back is not written
+  out.table = one; // a value that cannot be read back is not written
   assert_fails(celi_yaml_format(&text, &out, 1), CEL_E_RANGE, "x: must be a finite number");
   celi_text_free(&text);
 }
@@ -188,7 +188,7 @@ static void texts_round_trip(void **state) {
     else
       c[0] = (char)0xf0, c[1] = (char)(0x80 | point >> 12), c[2] = (char)(0x80 | (point >> 6 & 63)),
       c[3] = (char)(0x80 | (point & 63));
-    if (point > 0x300 && point < 0x2000) point += 7; // a sample of the quiet ones
+    if (point > 0x300 && point < 0x2000) point += 7; // a sample of the ordinary ones
     if (point > 0x3000 && point < 0xd700) point += 97;
     if (!celi_text_plain(c)) continue;
     fill(&written);
@@ -206,9 +206,9 @@ static void texts_round_trip(void **state) {
   }
 }
 
-// ---- Reading
+// ---- reading
 
-static void only_what_is_there_changes(void **state) {
+static void only_given_fields_change(void **state) {
   (void)state;
   Configs configs;
   fill(&configs);
@@ -258,7 +258,7 @@ typedef struct Wrong {
   const char *part;
 } Wrong;
 
-// Every refusal leaves both configs as they were, whatever came before it in the file.
+// A refused file leaves both configs unchanged, whatever came before the error.
 static void wrong_files_are_refused(void **state) {
   (void)state;
   const Wrong wrongs[] = {
@@ -344,8 +344,8 @@ static void wrong_files_are_refused(void **state) {
   }
 }
 
-// Files that would unfold into gigabytes, or take a parser forever, are refused at once.
-static void bombs_are_refused(void **state) {
+// Files that would expand to gigabytes, or take a parser forever, are refused at once.
+static void expansion_bombs_are_refused(void **state) {
   const char *path = in_folder(state, "bomb");
   Configs configs;
   CeliText text = {0};
@@ -359,7 +359,7 @@ static void bombs_are_refused(void **state) {
                      'a' + i - 1, 'a' + i - 1);
   put_file(path, text.data, text.size);
   assert_status(cel_yaml_read(path, configs.sections, 2),
-                CEL_E_NAME); // "a" is no key, to begin with
+                CEL_E_NAME); // "a" is not a key
   assert_fails(cel_yaml_peek(path, "x", value, sizeof value, &found), CEL_E_FORMAT, "anchors");
   celi_text_free(&text);
 
@@ -387,7 +387,7 @@ static void one_key_can_be_peeked(void **state) {
   assert_ok(cel_yaml_peek(path, "algo", value, sizeof value, &found));
   assert_true(found);
   assert_string_equal(value, "sac");
-  assert_ok(cel_yaml_peek(path, "id", value, sizeof value, &found)); // not at the top
+  assert_ok(cel_yaml_peek(path, "id", value, sizeof value, &found)); // not at the top level
   assert_false(found);
   assert_fails(cel_yaml_peek(path, "env", value, sizeof value, &found), CEL_E_TYPE,
                "env: takes one value");
@@ -404,7 +404,7 @@ static void one_key_can_be_peeked(void **state) {
   assert_false(found);
 }
 
-static void bad_paths_are_told(void **state) {
+static void bad_paths_are_reported(void **state) {
   Configs configs;
   fill(&configs);
   assert_fails(cel_yaml_read(in_folder(state, "none.yaml"), configs.sections, 2), CEL_E_IO,
@@ -421,15 +421,15 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(configs_read_back),
       cmocka_unit_test(pyyaml_reads_our_configs),
-      cmocka_unit_test(files_look_as_people_expect),
+      cmocka_unit_test(files_are_readable),
       cmocka_unit_test(doubles_round_trip),
       cmocka_unit_test(texts_round_trip),
-      cmocka_unit_test(only_what_is_there_changes),
+      cmocka_unit_test(only_given_fields_change),
       cmocka_unit_test(odd_files_are_read),
       cmocka_unit_test(wrong_files_are_refused),
-      cmocka_unit_test(bombs_are_refused),
+      cmocka_unit_test(expansion_bombs_are_refused),
       cmocka_unit_test(one_key_can_be_peeked),
-      cmocka_unit_test(bad_paths_are_told),
+      cmocka_unit_test(bad_paths_are_reported),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

@@ -1,5 +1,4 @@
-/// An environment that breaks in a way of its choice after some steps, for tests of what is said
-/// then.
+/// An environment that fails in a chosen way after some steps, for tests of the error messages.
 #include "celsius/env.h"
 
 #include <math.h>
@@ -11,15 +10,15 @@ typedef struct Config {
 
 #define F(field) offsetof(Config, field)
 static const CelField fields[] = {{"after", CEL_FIELD_INT, F(after), "700", 0, 1000000, "steps",
-                                   NULL, NULL, "steps of an environment before it breaks", ""},
+                                   NULL, NULL, "steps of an environment before it fails", ""},
                                   {"what", CEL_FIELD_ENUM, F(what), "reward", 0, 0, "",
-                                   "reward|observation|error|nothing", NULL, "what breaks", ""},
+                                   "reward|observation|error|nothing", NULL, "what fails", ""},
                                   {0}};
 
 static CelStatus env_open(CelEnvSpec *spec) {
   spec->observation = cel_space_box(2, -INFINITY, INFINITY);
   spec->action = cel_space_box(1, -1, 1);
-  spec->state_size = 2; // where it is, steps in all
+  spec->state_size = 2; // position, total steps
   return CEL_OK;
 }
 
@@ -54,7 +53,7 @@ static CelStatus env_step(const CelEnvSpec *spec, double *states, int64_t n, con
 
 static const CelEnvType type = {.abi = CEL_ENV_ABI,
                                 .id = "Broken-v0",
-                                .doc = "Breaks after some steps.",
+                                .doc = "Fails after some steps.",
                                 .max_episode_steps = 100,
                                 .reward_threshold = NAN,
                                 .config_size = sizeof(Config),

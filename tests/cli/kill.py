@@ -1,4 +1,4 @@
-"""Runs that are killed at random moments and resumed, until they end."""
+"""Kills runs at random moments and resumes them until they are complete."""
 import os
 import random
 import shutil
@@ -10,7 +10,7 @@ import kit
 
 
 class Victim:
-    """A run that is begun, killed and resumed, in folder "killed"."""
+    """A run in the folder "killed" that is started, killed and resumed."""
 
     def __init__(self, case, first):
         self.case, self.first = case, first
@@ -18,7 +18,7 @@ class Victim:
         case.addCleanup(self.log.close)
 
     def begin(self):
-        """Begins, or goes on; a run that was killed before it had a config begins again."""
+        """Starts or resumes the run. A run that was killed before it had a config starts again."""
         args = ["train", "--resume", "killed"]
         if not os.path.exists(self.case.path("killed", "config.yaml")):
             shutil.rmtree(self.case.path("killed"), ignore_errors=True)
@@ -33,9 +33,10 @@ class Victim:
 
 
 def kill_and_resume(case, kills, steps, seed, extra=(), small=kit.small):
-    """Trains once in peace, then with SIGKILLs until there were `kills`, beginning anew where a run ends;
-    all must end the same, to the byte. `small` makes the command line of a run."""
-    print(f"moments of the kills: random.Random({seed})", flush=True)
+    """Trains one run without interruption, then kills and resumes runs until there were `kills`.
+
+    All runs must end with the same bytes. `small` makes the command line of a run."""
+    print(f"seed of the moments of the kills: {seed}", flush=True)
     moments = random.Random(seed)
     start = time.monotonic()
     case.ok(*small("--steps", steps, "--seed", 1, "--out", "peace", *extra))
@@ -45,7 +46,7 @@ def kill_and_resume(case, kills, steps, seed, extra=(), small=kit.small):
     while True:
         process = victim.begin()
         try:
-            # Short waits hit the start, the load and the first save; longer ones let it get further.
+            # Short waits hit the start, the loading and the first save. Long ones let it progress.
             process.wait(moments.uniform(0, 0.5 * lasted) if done < kills else 600)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
@@ -59,8 +60,8 @@ def kill_and_resume(case, kills, steps, seed, extra=(), small=kit.small):
         case.assertEqual(kit.course(case.path("peace")), kit.course(case.path("killed")))
         leftovers = [name for _, _, names in os.walk(case.path("killed")) for name in names
                      if name.endswith(".tmp")]
-        case.assertEqual(leftovers, [], "temporary files of killed writers remain")
+        case.assertEqual(leftovers, [], "temporary files of killed runs were not removed")
         shutil.rmtree(case.path("killed"))
         if done >= kills:
             break
-    print(f"{done} kills, {ends} ends, a run lasts {lasted:.2f} s", flush=True)
+    print(f"{done} kills, {ends} completed runs; a run takes {lasted:.2f} s", flush=True)

@@ -1,4 +1,4 @@
-"""Shared by the tests of the command: running it, hashing what it leaves, building an environment."""
+"""Helpers for the tests of the command: run it, hash its files, build a plug-in environment."""
 import csv
 import glob
 import hashlib
@@ -17,7 +17,7 @@ ROOT = os.path.dirname(os.environ["CELSIUS_TEST_DIR"])
 ARGUMENT, RANGE, NAME, TYPE, SHAPE, MEMORY, IO, FORMAT, CORRUPT = 2, 3, 4, 5, 6, 7, 8, 9, 10
 UNSUPPORTED, NAN, STATE, ENV, INTERRUPTED = 11, 12, 13, 14, 15
 
-# A run that takes a second or two and goes through everything: a replay ring that wraps, several
+# A run of a second or two that covers everything: a replay buffer that wraps around, and several
 # evaluations and checkpoints.
 SMALL = (
     "--env Pendulum-v1 --net-arch 16,16 --batch-size 32 --buffer-size 1000 --learning-starts 200 "
@@ -26,9 +26,10 @@ SMALL = (
 
 
 def small(*args):
-    """The command line of a small run; a flag in `args` replaces that of SMALL."""
+    """The command line of a small run. A flag in `args` replaces the one in SMALL."""
     args = [str(arg) for arg in args]
-    kept = [flag for i in range(0, len(SMALL), 2) if SMALL[i] not in args for flag in SMALL[i:i + 2]]
+    kept = [flag for i in range(0, len(SMALL),
+                                2) if SMALL[i] not in args for flag in SMALL[i:i + 2]]
     return ["train", "sac", *kept, *args]
 
 
@@ -48,19 +49,21 @@ class Case(unittest.TestCase):
             env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, **kwargs)
 
     def ok(self, *args, **kwargs):
-        """The command must succeed; what it printed."""
+        """Runs the command, which must succeed. Returns its output."""
         done = self.command(*args, **kwargs)
         if done.returncode != 0:
             self.fail(f"celsius {' '.join(map(str, args))}: exit {done.returncode}\n{done.stderr}")
         return done.stdout
 
     def fails(self, code, *args, says=(), **kwargs):
-        """The command must fail with this code and one line that holds every part of `says`."""
+        """Runs the command, which must fail with this exit code and print exactly one error line.
+
+        The line must contain every part of `says`. Returns the line."""
         done = self.command(*args, **kwargs)
         line = f"celsius {' '.join(map(str, args))}"
         self.assertEqual(done.returncode, code, f"{line}\n{done.stdout}{done.stderr}")
         errors = [l for l in done.stderr.splitlines() if l.startswith("celsius: error: ")]
-        self.assertEqual(len(errors), 1, f"{line}: not one error line:\n{done.stderr}")
+        self.assertEqual(len(errors), 1, f"{line}: expected one error line:\n{done.stderr}")
         for part in says:
             self.assertIn(part, errors[0], line)
         return errors[0]
@@ -80,24 +83,24 @@ def sha256(path):
 
 
 def checkpoints(run):
-    """Checkpoint files, oldest first."""
+    """The checkpoint files of a run, oldest first."""
     return sorted(glob.glob(os.path.join(run, "checkpoints", "step-*.safetensors")))
 
 
 def digests(run):
-    """What two runs of one course must have in common: the last checkpoint and both models."""
+    """Hashes of the last checkpoint and both models. They are equal for two identical runs."""
     last = checkpoints(run)[-1]
     files = [last, os.path.join(run, "best.safetensors"), os.path.join(run, "final.safetensors")]
     return {os.path.basename(path): sha256(path) for path in files}
 
 
 def table(path):
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
+    """The rows of a CSV file. It is read in one piece, because a run may be writing to it."""
+    return list(csv.DictReader(read(path).splitlines()))
 
 
 def course(run):
-    """progress.csv without what the clock decides, and evaluations.csv."""
+    """progress.csv without the columns that depend on time, and evaluations.csv."""
     rows = table(os.path.join(run, "progress.csv"))
     for row in rows:
         del row["time/fps"], row["time/time_elapsed"]
@@ -105,7 +108,7 @@ def course(run):
 
 
 def build_plugin(source, out):
-    """Compiles an environment into a shared object, as a user would."""
+    """Compiles an environment into a shared object, as users do."""
     compiler = os.environ.get("CELSIUS_CC") or os.environ.get("CC") or "cc"
     subprocess.run([compiler, "-std=c17", "-shared", "-fPIC", "-O1",
                     "-I", os.path.join(ROOT, "include"), source, "-o", out, "-lm"], check=True)

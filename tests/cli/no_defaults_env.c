@@ -1,5 +1,5 @@
-/// An environment whose arguments have no default text: one field of each type, for tests of every
-/// place that reads a default.
+/// An environment whose arguments have no default text, with one field of each type. It tests
+/// every place that reads a default.
 #include "celsius/env.h"
 
 #include <math.h>

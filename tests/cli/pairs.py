@@ -1,10 +1,12 @@
-"""Random runs, and every command on what they left: a run that trains must be of use to all of them.
+"""Trains random runs and tries every other command on them.
 
-    CELSIUS_BIN=build/release/celsius CELSIUS_TEST_DIR=tests python3 tests/cli/pairs.py --runs 2000 --jobs 2
+    CELSIUS_BIN=build/release/celsius CELSIUS_TEST_DIR=tests \\
+        python3 tests/cli/pairs.py --runs 2000 --jobs 2
 
-Each run draws a learner, an environment and random valid values of their fields, from the table that `celsius list
-fields --json` prints. A run may be refused before it begins (no folder is left then) or diverge. One that trains must
-be evaluated, rendered, plotted, exported, certified and resumed. Run k depends on (seed, k) alone.
+Each run draws an algorithm, an environment and random valid values of their fields. The fields come
+from `celsius list fields --json`. A run may be refused before it starts (it must leave no folder)
+or diverge. A run that trained must work with eval, plot, export, certify and resume. Run k depends
+on (seed, k) only.
 """
 import argparse
 import json
@@ -18,16 +20,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import kit
 
-DISCRETE = ["CartPole-v1", "MountainCar-v0", "Acrobot-v1", "FrozenLake-v1", "CliffWalking-v1", "mdp", "Garnet-v0"]
+DISCRETE = ["CartPole-v1", "MountainCar-v0", "Acrobot-v1", "FrozenLake-v1", "CliffWalking-v1",
+            "mdp", "Garnet-v0"]
 CONTINUOUS = ["Pendulum-v1", "MountainCarContinuous-v0", "LQR-v0", "MultiGoal-v0"]
-LEARNERS = {"sac": CONTINUOUS, "sacv": CONTINUOUS, "sqlc": CONTINUOUS, "dsac": DISCRETE, "sql": DISCRETE,
+LEARNERS = {"sac": CONTINUOUS, "sacv": CONTINUOUS, "sqlc": CONTINUOUS,
+            "dsac": DISCRETE, "sql": DISCRETE,
             **{name: DISCRETE + CONTINUOUS for name in ("ppo", "a2c", "ac", "trpo", "reinforce")}}
 CERTIFIED = {"FrozenLake-v1", "CliffWalking-v1", "mdp", "Garnet-v0", "LQR-v0", "MultiGoal-v0"}
 
-# Upper ends that keep a run short; the lower ends are the fields' own.
-MOST = {"buffer_size": 3000, "learning_starts": 200, "batch_size": 64, "gradient_steps": 4, "train_freq": 50,
-        "n_critics": 5, "n_epochs": 4, "value_particles": 16, "fixed_particles": 12, "updated_particles": 12,
-        "baseline_steps": 5, "critic_steps": 5, "n_critic_updates": 5, "cg_steps": 20, "line_search_steps": 20,
+# Upper limits that keep a run short. The lower limits are those of the fields.
+MOST = {"buffer_size": 3000, "learning_starts": 200, "batch_size": 64, "gradient_steps": 4,
+        "train_freq": 50, "n_critics": 5, "n_epochs": 4, "value_particles": 16,
+        "fixed_particles": 12, "updated_particles": 12, "baseline_steps": 5, "critic_steps": 5,
+        "n_critic_updates": 5, "cg_steps": 20, "line_search_steps": 20,
         "env.max_episode_steps": 300, "env.action_repeat": 4}
 INTEGERS_MOST = 60
 TEXTS = {"env.generator": ["frozenlake-4x4", "frozenlake-8x8", "garnet", "cliffwalking", "grid"]}
@@ -35,12 +40,13 @@ SKIPPED = {"env.arguments", "env.file", "env.discount"}
 
 
 def fields_of(name):
-    done = subprocess.run([kit.BIN, "list", "fields", name, "--json"], capture_output=True, text=True, check=True)
+    done = subprocess.run([kit.BIN, "list", "fields", name, "--json"], capture_output=True,
+                          text=True, check=True)
     return json.loads(done.stdout)
 
 
 def ends(field):
-    """The lowest and highest allowed value; infinite where the table names none."""
+    """The lowest and the highest allowed value; infinite if the field has no limit."""
     words = field["range"].split()
     if words[:2] == ["at", "least"]:
         return float(words[2]), math.inf
@@ -58,19 +64,23 @@ def whole(rng, field, low, high):
 
 
 def number(rng, field, low, high):
-    """Most often near the default, now and then at an end of the range or anywhere in it."""
+    """A number near the default, or sometimes a limit of the range."""
     kind = rng.random()
-    start = float(field["default"].removeprefix("lin_")) if field["default"] not in (None, "auto") else 1.0
+    default = field["default"]
+    start = 1.0 if default in (None, "auto") else float(default.removeprefix("lin_"))
     if kind < 0.2 and math.isfinite(low):
         return low
     if kind < 0.3 and math.isfinite(high):
         return high
-    value = start * 10 ** rng.uniform(-1.5, 1.5) if start and math.isfinite(start) else rng.uniform(-1, 1)
+    if start and math.isfinite(start):
+        value = start * 10 ** rng.uniform(-1.5, 1.5)
+    else:
+        value = rng.uniform(-1, 1)
     return min(max(value, low), high)
 
 
 def value_of(rng, field):
-    """A random valid text of the field; None: leave its default."""
+    """A random valid text of a field. None: keep the default."""
     takes, (low, high) = field["takes"], ends(field)
     if field["name"] in SKIPPED:
         return None
@@ -79,7 +89,8 @@ def value_of(rng, field):
     if takes == "N":
         return str(whole(rng, field, low, high))
     if takes == "N,N,...":
-        return ",".join(str(rng.choice([1, 2, 5, 8, 16])) for _ in range(rng.choice([0, 1, 1, 2, 2, 3]))) or "[]"
+        n = rng.choice([0, 1, 1, 2, 2, 3])
+        return ",".join(str(rng.choice([1, 2, 5, 8, 16])) for _ in range(n)) or "[]"
     if takes.startswith("X"):
         forms = [form for form in takes.split("|") if form != "X"]
         if forms == ["auto"] and rng.random() < 0.4:
@@ -108,18 +119,22 @@ def draw(rng, tables):
     learner = rng.choice(sorted(LEARNERS))
     env = rng.choice(LEARNERS[learner])
     share = rng.choice([0.05, 0.2, 0.4])
-    chosen = {"--net-arch": "8", "--buffer-size": "500", "--learning-starts": "50", "--batch-size": "16",
-              "--n-steps": "32"}
+    chosen = {"--net-arch": "8", "--buffer-size": "500", "--learning-starts": "50",
+              "--batch-size": "16", "--n-steps": "32"}
     known = {"--" + field["name"].replace("_", "-") for field in tables[learner]}
     args = flags(rng, tables[learner], share)
     for flag, text in chosen.items():
-        if flag in known and flag not in args and not (flag == "--n-steps" and learner in OFF_POLICY):
+        if flag == "--n-steps" and learner in OFF_POLICY:
+            continue
+        if flag in known and flag not in args:
             args += [flag, text]
     args += flags(rng, tables[env], share / 2)
     n_envs, steps = rng.choice([1, 1, 1, 2, 3, 5]), rng.choice([1, 40, 130, 200, 300])
-    run = {"--steps": steps, "--n-envs": n_envs, "--seed": rng.randrange(2 ** 32), "--threads": rng.choice([1, 1, 2]),
+    run = {"--steps": steps, "--n-envs": n_envs, "--seed": rng.randrange(2 ** 32),
+           "--threads": rng.choice([1, 1, 2]),
            "--eval-every": rng.choice([0, 70, 1000]), "--eval-episodes": rng.choice([1, 2, 3]),
-           "--checkpoint-every": rng.choice([0, 60, 1000]), "--log-every": rng.choice([1, 50, 1000]),
+           "--checkpoint-every": rng.choice([0, 60, 1000]),
+           "--log-every": rng.choice([1, 50, 1000]),
            "--keep": rng.choice([1, 2, 3]), "--tensorboard": rng.choice(["true", "false"])}
     return learner, env, steps, args + [str(part) for pair in run.items() for part in pair]
 
@@ -128,7 +143,7 @@ OFF_POLICY = {"sac", "sacv", "dsac", "sql", "sqlc"}
 
 
 class Pair:
-    """One run in a folder of its own; `faults`: what went wrong, one text each."""
+    """One run in a folder of its own. `faults` has one text for each failure."""
 
     def __init__(self, seed, k, tables):
         self.rng = random.Random(f"{seed}/{k}")
@@ -136,14 +151,15 @@ class Pair:
 
     def command(self, *args, allowed=(0,)):
         self.commands += 1
-        done = subprocess.run([kit.BIN, *map(str, args)], cwd=self.folder, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=300)
+        done = subprocess.run([kit.BIN, *map(str, args)], cwd=self.folder, capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL, timeout=300)
         self.error = done.stderr
-        # Whether a rollout holds a whole episode is known only once it is full.
+        # Only a full rollout shows whether it contains a complete episode.
         unended = args[0] == "train" and self.line[1] == "reinforce" and "no episode" in done.stderr
         if done.returncode not in allowed and not unended:
-            self.faults.append(f"run {self.k}: exit {done.returncode}: celsius {' '.join(map(str, args))}\n"
-                               f"    {done.stderr.strip()[-600:]}\n    after: celsius {' '.join(self.line)}")
+            self.faults.append(f"run {self.k}: exit code {done.returncode}: celsius "
+                               f"{' '.join(map(str, args))}\n    {done.stderr.strip()[-600:]}\n"
+                               f"    the run: celsius {' '.join(self.line)}")
         return done.returncode
 
     def go(self):
@@ -151,7 +167,8 @@ class Pair:
         try:
             self.train()
         except subprocess.TimeoutExpired as expired:
-            self.faults.append(f"run {self.k}: longer than {expired.timeout} s: {' '.join(map(str, expired.cmd))}")
+            self.faults.append(f"run {self.k}: took longer than {expired.timeout} s: "
+                               f"{' '.join(map(str, expired.cmd))}")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
         return self
@@ -164,7 +181,8 @@ class Pair:
         left = os.path.exists(os.path.join(self.folder, "run"))
         unended = learner == "reinforce" and "no episode" in self.error
         if code in refused and left and not unended:
-            self.faults.append(f"run {self.k}: it was refused after it had begun: celsius {' '.join(self.line)}")
+            self.faults.append(f"run {self.k}: refused, but left a folder: celsius "
+                               f"{' '.join(self.line)}")
         if code == 0:
             self.trained = True
             self.use(learner, env, steps)
@@ -173,27 +191,29 @@ class Pair:
         which = self.rng.choice(["best", "final"])
         self.command("eval", "run", "--episodes", 2, "--which", which)
         picture = env not in ("mdp", "Garnet-v0")
+        render = ["--render", "run.gif", "--render.max-frames", 5]
         self.command("eval", "run", "--episodes", 1, "--action", "sample",
-                     *(["--render", "run.gif", "--render.max-frames", 5] if picture and self.k % 4 == 0 else []))
+                     *(render if picture and self.k % 4 == 0 else []))
         self.command("plot", "run", "--out", self.rng.choice(["curve.png", "curve.svg"]))
-        self.command("export", "run", "--which", which, "--format", self.rng.choice(["c", "onnx", "safetensors"]),
-                     "--out", "policy")
+        self.command("export", "run", "--which", which, "--format",
+                     self.rng.choice(["c", "onnx", "safetensors"]), "--out", "policy")
         if env in CERTIFIED and not self.endless():
-            # The coarsest grid of the multi-goal plane; a wider plane takes more cells.
+            # The smallest grid of the multi-goal plane. A wider plane needs more cells.
             wider = env == "MultiGoal-v0" and any(flag.startswith("--env.") for flag in self.line)
             self.command("certify", "run", "--episodes", 8, "--cells", 56,
                          allowed=(0, kit.UNSUPPORTED, *([kit.RANGE] if wider else [])))
-        self.command("train", "--resume", "run", "--steps", steps + self.rng.choice([1, 50]), "--quiet",
-                     allowed=(0, kit.NAN))
+        self.command("train", "--resume", "run", "--steps", steps + self.rng.choice([1, 50]),
+                     "--quiet", allowed=(0, kit.NAN))
         self.command("eval", "run", "--episodes", 1)
 
     def endless(self):
-        """Whether the discount is 1: exact values of a problem without an end need one below."""
+        """True if the discount is 1. Exact values of an infinite horizon need a smaller one."""
         return "--gamma" in self.line and float(self.line[self.line.index("--gamma") + 1]) == 1
 
 
-def check(seed, first, n, jobs, tell=None):
-    """Runs [first, first + n); what went wrong, how many trained, how many commands there were."""
+def check(seed, first, n, jobs, report=None):
+    """Tries the runs [first, first + n). Returns the faults, and how many runs trained and how many
+    commands were run."""
     tables = {name: fields_of(name) for name in [*LEARNERS, *DISCRETE, *CONTINUOUS]}
     faults, trained, commands = [], 0, 0
     with ThreadPoolExecutor(jobs) as pool:
@@ -202,20 +222,23 @@ def check(seed, first, n, jobs, tell=None):
             trained += pair.trained
             commands += pair.commands
             for fault in pair.faults:
-                if tell:
-                    tell(fault)
+                if report:
+                    report(fault)
     return faults, trained, commands
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=2000)
-    parser.add_argument("--first", type=int, default=0, help="the first run's number")
+    parser.add_argument("--first", type=int, default=0, help="number of the first run")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
-    faults, trained, commands = check(args.seed, args.first, args.runs, args.jobs, lambda text: print(text, flush=True))
-    print(f"seed {args.seed}: {args.runs} runs, {trained} trained, {commands} commands, {len(faults)} faults")
+    faults, trained, commands = check(args.seed, args.first, args.runs, args.jobs,
+                                      lambda text: print(text, flush=True))
+    print(f"seed {args.seed}: {args.runs} runs, {trained} trained, {commands} commands, "
+          f"{len(faults)} faults")
     return 1 if faults else 0
 
 

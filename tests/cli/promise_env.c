@@ -1,4 +1,4 @@
-/// An environment that breaks a promise of its choice, for tests of `celsius env check`.
+/// An environment with a chosen fault, for tests of `celsius env check`.
 #include "celsius/canvas.h"
 #include "celsius/env.h"
 
@@ -16,7 +16,7 @@ enum {
   BEHIND,
   BEFORE,
   RANDOM,
-  NEIGHBOUR,
+  NEIGHBOR,
   RENDER,
   ABORT
 };
@@ -27,9 +27,9 @@ typedef struct Config {
 
 static const CelField fields[] = {
     {"what", CEL_FIELD_ENUM, offsetof(Config, what), "nothing", 0, 0, "",
-     "nothing|range|nan|reward|terminated|unwritten|actions|behind|before|random|neighbour|render|"
+     "nothing|range|nan|reward|terminated|unwritten|actions|behind|before|random|neighbor|render|"
      "abort",
-     NULL, "what breaks", ""},
+     NULL, "the fault", ""},
     {0}};
 
 static int what_of(const CelEnvSpec *spec) {
@@ -39,7 +39,7 @@ static int what_of(const CelEnvSpec *spec) {
 static CelStatus env_open(CelEnvSpec *spec) {
   spec->observation = cel_space_box(2, -1, 1);
   spec->action = cel_space_box(1, -1, 1);
-  spec->state_size = 2; // where it is, steps
+  spec->state_size = 2; // position, steps
   return CEL_OK;
 }
 
@@ -55,7 +55,7 @@ static CelStatus env_reset(const CelEnvSpec *spec, double *state, void *obs, Cel
 
 static CelStatus env_step(const CelEnvSpec *spec, double *states, int64_t n, const void *actions,
                           void *obs, float *reward, uint8_t *terminated, CelRng *rng) {
-  static long calls; // state that is not in `states`
+  static long calls; // hidden state outside of `states`
   const int what = what_of(spec);
   (void)rng;
   for (int64_t i = 0; i < n; i++) {
@@ -63,7 +63,7 @@ static CelStatus env_step(const CelEnvSpec *spec, double *states, int64_t n, con
     float *o = (float *)obs + 2 * i;
     const double a = (double)((const float *)actions)[i];
     state[0] = fmax(-1, fmin(1, state[0] + 0.1 * a));
-    if (what == NEIGHBOUR) state[0] = 0.5 * state[0] + 0.1 * states[0];
+    if (what == NEIGHBOR) state[0] = 0.5 * state[0] + 0.1 * states[0];
     state[1]++;
     o[0] = what == NOT_FINITE ? NAN : (float)state[0];
     if (what != UNWRITTEN) o[1] = (float)sin(state[1]);
@@ -86,7 +86,7 @@ static void env_render(const CelEnvSpec *spec, const double *state, CelCanvas *c
 static const CelEnvType type = {
     .abi = CEL_ENV_ABI,
     .id = "Promise-v0",
-    .doc = "breaks a promise of its choice",
+    .doc = "has a chosen fault",
     .max_episode_steps = 50,
     .reward_threshold = (double)NAN,
     .config_size = sizeof(Config),

@@ -1,4 +1,4 @@
-"""What the commands print and leave: help from the field tables, lists, run folders, evaluations, seeds."""
+"""Help, lists, run folders, evaluations and runs of several seeds."""
 import fcntl
 import json
 import math
@@ -15,30 +15,34 @@ import kit
 
 
 class Help(kit.Case):
-    def test_quiet_leaves_out_beginnings_and_no_warning(self):
-        args = ("train", "ppo", "--env", "CartPole-v1", "--steps", 200, "--n-steps", 100, "--batch-size", 64,
+    def test_quiet_suppresses_startup_messages_but_not_warnings(self):
+        args = ("train", "ppo", "--env", "CartPole-v1", "--steps", 200, "--n-steps", 100,
+                "--batch-size", 64,
                 "--eval-every", 0, "--eval-episodes", 1, "--tensorboard", "false")
         for quiet in (False, True):
             with self.subTest(quiet=quiet):
                 out = f"quiet-{quiet}"
                 flag = ["--quiet"] if quiet else []
                 begun = self.command(*args, "--out", out, *flag).stderr
-                went_on = self.command("train", "--resume", out, "--steps", 400, *flag).stderr
-                for said in (begun, went_on):
+                resumed = self.command("train", "--resume", out, "--steps", 400, *flag).stderr
+                for said in (begun, resumed):
                     self.assertIn("batch_size 50 would", said)
                 self.assertEqual("celsius: run folder" in begun, not quiet)
-                self.assertEqual("celsius: going on from step 200 of 400" in went_on, not quiet)
+                self.assertEqual("celsius: going on from step 200 of 400" in resumed, not quiet)
 
-    def test_every_help_fits(self):
+    def test_every_help_fits_80_columns(self):
         calls = [["--help"], ["train", "--help"], ["train", "sac", "--help"],
-                 ["train", "sac", "--env", "Pendulum-v1", "--help"], ["train", "--resume", "x", "-h"],
+                 ["train", "sac", "--env", "Pendulum-v1", "--help"],
+                 ["train", "--resume", "x", "-h"],
                  ["eval", "--help"], ["plot", "--help"], ["list", "--help"], ["export", "--help"],
-                 ["info", "--help"], ["help", "eval"]]
+                 ["info", "--help"], ["certify", "--help"], ["verify", "--help"],
+                 ["env", "--help"], ["env", "check", "CartPole-v1", "--help"],
+                 ["solve", "--help"], ["solve", "grid", "--help"], ["help", "eval"]]
         for call in calls:
             text = self.ok(*call)
             self.assertIn("Usage: celsius", text)
             for line in text.splitlines():
-                self.assertLessEqual(len(line), 100, f"{call}: {line}")
+                self.assertLessEqual(len(line), 80, f"{call}: {line}")
                 self.assertEqual(line, line.rstrip(), f"{call}: blanks at the end of '{line}'")
 
     def test_every_field_is_in_the_help(self):
@@ -69,7 +73,8 @@ class Lists(kit.Case):
         pendulum = envs[ids.index("Pendulum-v1")]
         self.assertEqual(pendulum["max_episode_steps"], 200)
         self.assertEqual(pendulum["observation"], "Box(3,)")
-        self.assertIn("sac", [row["name"] for row in json.loads(self.ok("list", "algos", "--json"))])
+        self.assertIn("sac", [row["name"] for row in json.loads(self.ok("list", "algos",
+                                                                        "--json"))])
         self.assertIn("sac", self.ok("list", "algos"))
         presets = json.loads(self.ok("list", "presets", "--json"))
         self.assertTrue(all(row["name"] in ids for row in presets), presets)
@@ -79,7 +84,8 @@ class Lists(kit.Case):
     def test_lists_of_finite_problems(self):
         mdps = {row["name"]: row for row in json.loads(self.ok("list", "mdps", "--json"))}
         text = self.ok("list", "mdps")
-        sizes = {"frozenlake-4x4": (16, 4), "frozenlake-8x8": (64, 4), "taxi": (500, 6), "cliffwalking": (48, 4)}
+        sizes = {"frozenlake-4x4": (16, 4), "frozenlake-8x8": (64, 4), "taxi": (500, 6),
+                 "cliffwalking": (48, 4)}
         for name, (states, actions) in sizes.items():
             self.assertEqual((mdps[name]["states"], mdps[name]["actions"]), (states, actions), name)
         for name, row in mdps.items():
@@ -106,13 +112,14 @@ class Runs(kit.Case):
         out = self.train("run", "--keep", "3")
         self.assertIn("run", out)
         names = set(os.listdir(self.path("run")))
-        self.assertLessEqual({"config.yaml", "progress.csv", "evaluations.csv", "checkpoints", "replay",
-                              "best.safetensors", "final.safetensors"}, names)
+        self.assertLessEqual({"config.yaml", "progress.csv", "evaluations.csv", "checkpoints",
+                              "replay", "best.safetensors", "final.safetensors"}, names)
         steps = [os.path.basename(p) for p in kit.checkpoints(self.path("run"))]
         self.assertEqual(steps, [f"step-{s:09d}.safetensors" for s in (1200, 1600, 2000)])
         rows = kit.table(self.path("run", "progress.csv"))
         keys = {"time/total_timesteps", "time/episodes", "time/fps", "time/time_elapsed",
-                "rollout/ep_rew_mean", "rollout/ep_len_mean", "train/actor_loss", "train/critic_loss",
+                "rollout/ep_rew_mean", "rollout/ep_len_mean", "train/actor_loss",
+                "train/critic_loss",
                 "train/ent_coef", "train/ent_coef_loss", "train/learning_rate", "train/n_updates",
                 "eval/mean_reward", "eval/mean_ep_length"}
         self.assertLessEqual(keys, set(rows[0]))
@@ -127,7 +134,8 @@ class Runs(kit.Case):
                 self.assertAlmostEqual(float(row["train/learning_rate"]), 3e-4, places=7)
                 self.assertTrue(math.isfinite(float(row["train/critic_loss"])))
         evaluations = kit.table(self.path("run", "evaluations.csv"))
-        self.assertEqual([int(r["time/total_timesteps"]) for r in evaluations], [500, 1000, 1500, 2000])
+        self.assertEqual([int(r["time/total_timesteps"]) for r in evaluations],
+                         [500, 1000, 1500, 2000])
         best = max(float(r["eval/mean_reward"]) for r in evaluations)
         result = json.loads(self.ok("train", "--resume", "run", "--json"))
         self.assertEqual(result["best_return"], best)
@@ -142,7 +150,7 @@ class Runs(kit.Case):
             self.assertIn(part, text)
 
     def test_order_of_settings(self):
-        """Defaults, then the preset, then the file, then the flags."""
+        """Defaults come first, then the preset, then the config file, then the flags."""
         with open(self.path("x.yaml"), "w") as file:
             file.write("steps: 300\nlog_every: 100\nsac:\n  batch_size: 50\n  tau: 0.01\n")
         self.ok("train", "sac", "--env", "Pendulum-v1", "--preset", "auto", "--config", "x.yaml",
@@ -177,15 +185,16 @@ class Runs(kit.Case):
         text = self.ok("eval", "run", "--episodes", "5")
         self.assertIn("mean return", text)
         self.assertIn(f"{two['mean_return']:.4f}"[:6], text)
-        # A checkpoint's policy is that of the model saved with it.
+        # A checkpoint has the same policy as the model that was saved with it.
         final = json.loads(self.ok("eval", "run", "--episodes", "5", "--json", "--which", "final"))
         last = kit.checkpoints(self.path("run"))[-1]
         same = json.loads(self.ok("eval", "run", "--episodes", "5", "--json", "--which", last))
         self.assertEqual(final["returns"], same["returns"])
-        sampled = json.loads(self.ok("eval", "run", "--episodes", "5", "--json", "--action", "sample"))
+        sampled = json.loads(self.ok("eval", "run", "--episodes", "5", "--json", "--action",
+                                     "sample"))
         self.assertNotEqual(sampled["returns"], two["returns"])
 
-    def test_output_is_for_results(self):
+    def test_results_go_to_standard_output(self):
         done = self.command(*kit.small("--steps", "300", "--out", "run", "--json"))
         self.assertEqual(json.loads(done.stdout)["steps"], 300)
         self.assertIn("100%", done.stderr)
@@ -195,7 +204,7 @@ class Runs(kit.Case):
 
 
 class Seeds(kit.Case):
-    def test_seeds_are_the_single_runs(self):
+    def test_seeds_equal_single_runs(self):
         done = self.command(*kit.small("--steps", "600", "--seeds", "1..2,7", "--jobs",
                             "2", "--out", "group"))
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -209,7 +218,7 @@ class Seeds(kit.Case):
         returns = [row["mean_return"] for row in result["runs"]]
         self.assertAlmostEqual(result["mean_return"], sum(returns) / 3, places=9)
 
-    def test_one_that_fails_takes_no_other_with_it(self):
+    def test_a_failed_seed_does_not_stop_the_others(self):
         os.makedirs(self.path("group", "seed-2"))
         with open(self.path("group", "seed-2", "x"), "w") as file:
             file.write("in the way")
@@ -235,20 +244,25 @@ class Seeds(kit.Case):
         self.assertEqual(process.returncode, kit.INTERRUPTED, err)
         for k in (1, 2):
             self.assertIn(f"celsius train --resume group/seed-{k}", err)
-        self.assertEqual(os.listdir(self.path("group", "seed-3")), ["config.yaml"])  # it had not begun
+        # The third run had not started.
+        self.assertEqual(os.listdir(self.path("group", "seed-3")), ["config.yaml"])
 
-    def test_jobs_are_counted_together(self):
-        """A replay buffer of 0.7 of what is left fits once, not twice. A row of Pendulum takes 24 bytes."""
+    def test_memory_of_all_jobs_is_checked(self):
+        """A replay buffer of 0.7 of the available memory fits once, but not twice.
+
+        A row of Pendulum takes 24 bytes."""
         left = json.loads(self.ok("info", "--json"))["memory_available"]
-        run = kit.small("--steps", "20", "--seeds", "1,2", "--eval-episodes", "1", "--buffer-size", left * 7 // 240)
-        self.fails(kit.MEMORY, *run, "--jobs", "2", "--out", "both", says=["2 runs at once need", "fewer jobs"])
+        run = kit.small("--steps", "20", "--seeds", "1,2", "--eval-episodes", "1", "--buffer-size",
+                        left * 7 // 240)
+        self.fails(kit.MEMORY, *run, "--jobs", "2", "--out", "both",
+                   says=["2 runs at once need", "fewer --jobs"])
         self.assertFalse(os.path.exists(self.path("both")))
 
     def stop_seeds(self, stop, **options):
-        """Starts two seeds, lets `stop` end them once they are under way; both must have saved."""
-        process = subprocess.Popen([kit.BIN, *kit.small("--steps", "1000000", "--seeds", "1..2", "--jobs",
-                                    "2", "--checkpoint-every", "0", "--out", "group")],
-                                   cwd=self.folder, stdout=subprocess.DEVNULL,
+        """Starts two seeds and calls `stop` when both have progressed. Both must be saved."""
+        args = kit.small("--steps", "1000000", "--seeds", "1..2", "--jobs", "2",
+                         "--checkpoint-every", "0", "--out", "group")
+        process = subprocess.Popen([kit.BIN, *args], cwd=self.folder, stdout=subprocess.DEVNULL,
                                    start_new_session=True, **options)
         until = time.monotonic() + 60
         rows = [self.path("group", f"seed-{k}", "progress.csv") for k in (1, 2)]
@@ -262,27 +276,27 @@ class Seeds(kit.Case):
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            self.fail("the request to stop reached the parent alone")
+            self.fail("only the parent received the request to stop")
         self.assertEqual(code, kit.INTERRUPTED)
         for k in (1, 2):
             self.assertEqual(len(kit.checkpoints(self.path("group", f"seed-{k}"))), 1)
 
     def test_stop_of_all_processes_at_once(self):
-        """As a service manager does: the parent and its children get the signal."""
+        """The parent and its children all get the signal, as a service manager does it."""
         self.stop_seeds(lambda pid: os.killpg(pid, signal.SIGTERM), stderr=subprocess.DEVNULL)
 
     def test_stop_of_the_parent_on_a_terminal(self):
-        """The terminal's foreground group includes the children, but kill(1) names the parent alone."""
+        """Only the parent gets the signal, although the children use the same terminal."""
         try:
             terminal, end = os.openpty()
         except OSError as error:  # a container without /dev/pts
-            self.skipTest(f"no terminal to be had here: {error}")
+            self.skipTest(f"no pseudo-terminal is available: {error}")
         self.addCleanup(os.close, terminal)
 
         def take_terminal():
             fcntl.ioctl(end, termios.TIOCSCTTY, 0)
 
-        drain = threading.Thread(target=lambda: [None for _ in iter(lambda: read_some(terminal), b"")],
+        drain = threading.Thread(target=lambda: list(iter(lambda: read_some(terminal), b"")),
                                  daemon=True)
         drain.start()
         self.stop_seeds(lambda pid: os.kill(pid, signal.SIGTERM), stderr=end,
@@ -291,7 +305,7 @@ class Seeds(kit.Case):
 
 
 def read_some(file):
-    """What a terminal shows next; nothing once its other end is closed."""
+    """Reads the next output of a terminal; b"" after its other end is closed."""
     try:
         return os.read(file, 4096)
     except OSError:

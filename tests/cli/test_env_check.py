@@ -1,10 +1,10 @@
-"""`celsius env check`: every built-in environment passes, and each way to break a promise is found by name."""
+"""celsius env check: every built-in environment passes, and every kind of fault is detected."""
 import json
 import os
 
 import kit
 
-# What breaks, the check that finds it, a part of its message.
+# The fault, the check that detects it, and a part of its message.
 BROKEN = [("nothing", None, ""),
           ("range", "reset", "outside of its space's"),
           ("nan", "step", "not a finite number"),
@@ -15,12 +15,12 @@ BROKEN = [("nothing", None, ""),
           ("behind", "step", "outside of its buffers"),
           ("before", "buffers", "outside of its buffers"),
           ("random", "determinism", "the same seed and actions"),
-          ("neighbour", "independence", "depends on what lies outside of its own state"),
+          ("neighbor", "independence", "depends on what lies outside of its own state"),
           ("render", "render", "nothing is drawn"),
           ("abort", "reset", "ended the process")]
 
 
-# A sanitizer would turn the signal that the check waits for into an exit of its own.
+# Sanitizers must not handle the signals that the check expects.
 SIGNALS = {name: os.environ.get(name, "") + ":handle_segv=0:handle_sigbus=0"
            for name in ("ASAN_OPTIONS", "TSAN_OPTIONS")}
 
@@ -32,13 +32,16 @@ class Check(kit.Case):
                 report = json.loads(self.ok("env", "check", row["id"], "--steps", 200, "--json"))
                 self.assertTrue(report["passed"])
                 names = [check["name"] for check in report["checks"]]
-                self.assertEqual(names[:6], ["spaces", "reset", "step", "buffers", "determinism", "independence"])
+                self.assertEqual(names[:6], ["spaces", "reset", "step", "buffers", "determinism",
+                                             "independence"])
 
-    def test_each_broken_promise(self):
-        kit.build_plugin(os.path.join(os.environ["CELSIUS_TEST_DIR"], "cli", "promise_env.c"), self.path("env.so"))
+    def test_each_fault_is_detected(self):
+        kit.build_plugin(os.path.join(os.environ["CELSIUS_TEST_DIR"], "cli", "promise_env.c"),
+                         self.path("env.so"))
         for what, name, message in BROKEN:
             with self.subTest(what=what):
-                done = self.command("env", "check", "./env.so:Promise", "--env.what", what, "--json", env=SIGNALS)
+                done = self.command("env", "check", "./env.so:Promise", "--env.what", what,
+                                    "--json", env=SIGNALS)
                 report = json.loads(done.stdout)
                 failed = [check for check in report["checks"] if not check["passed"]]
                 if name is None:

@@ -1,4 +1,4 @@
-"""Every kind of bad input: one line that names what was wrong and what would be right, the status as exit code."""
+"""Bad input: one error line that names the problem and the remedy, and the right exit code."""
 import os
 import resource
 import subprocess
@@ -15,7 +15,8 @@ class Words(kit.Case):
         self.fails(kit.NAME, "trian", says=["'trian'", "'train'"])
         self.fails(kit.NAME, "xyzzy", says=["celsius --help"])
         self.fails(kit.NAME, "train", "sca", "--env", "Pendulum-v1", says=["'sca'", "'sac'"])
-        self.fails(kit.NAME, "train", "sac", "--env", "Pendulum-v2", says=["'Pendulum-v2'", "Pendulum-v1"])
+        self.fails(kit.NAME, "train", "sac", "--env", "Pendulum-v2",
+                   says=["'Pendulum-v2'", "Pendulum-v1"])
         self.fails(kit.NAME, "train", "sac", "--env", "pendulum", says=["Pendulum-v1"])
         self.fails(kit.NAME, "train", "sac", "--env", "Pendulum-v1", "--bach-size", "3",
                    says=["--bach-size", "--batch-size"])
@@ -33,18 +34,19 @@ class Words(kit.Case):
         self.fails(kit.NAME, "help", "evl", says=["'evl'", "'eval'"])
         self.fails(kit.NAME, "list", "fields", "sacc", says=["'sacc'"])
 
-    def test_calls_that_make_no_sense(self):
-        self.fails(kit.ARGUMENT, says=["which command"])
+    def test_wrong_arguments(self):
+        self.fails(kit.ARGUMENT, says=["no command given"])
         self.fails(kit.ARGUMENT, "train", says=["algorithm is missing"])
         self.fails(kit.ARGUMENT, "train", "sac", says=["--env is missing"])
-        self.fails(kit.ARGUMENT, "train", "sac", "--env", "Pendulum-v1", "--steps", says=["--steps N"])
+        self.fails(kit.ARGUMENT, "train", "sac", "--env", "Pendulum-v1", "--steps",
+                   says=["--steps N"])
         self.fails(kit.ARGUMENT, "train", "sac", "--env", "Pendulum-v1", "--steps", "--seed", "1",
                    says=["--steps", "value"])
-        self.fails(kit.ARGUMENT, "train", "sac", "--env", "Pendulum-v1", "--seed", "1", "--seed", "2",
-                   says=["--seed", "twice"])
+        self.fails(kit.ARGUMENT, "train", "sac", "--env", "Pendulum-v1", "--seed", "1", "--seed",
+                   "2", says=["--seed", "twice"])
         self.fails(kit.ARGUMENT, "train", "sac", "more", "--env", "Pendulum-v1", says=["'more'"])
-        self.fails(kit.ARGUMENT, "train", "sac", "--env", "Pendulum-v1", "--seed", "1", "--seeds", "1..2",
-                   says=["--seeds"])
+        self.fails(kit.ARGUMENT, "train", "sac", "--env", "Pendulum-v1", "--seed", "1", "--seeds",
+                   "1..2", says=["--seeds"])
         self.fails(kit.ARGUMENT, "eval", says=["run folder"])
         self.fails(kit.ARGUMENT, "plot", says=["run folder"])
         self.fails(kit.ARGUMENT, "export", "x", says=["--out"])
@@ -75,11 +77,11 @@ class Words(kit.Case):
         done = self.command("train", "sac", "--env", "Pendulum-v1", "--activation", "rellu")
         self.assertIn(done.returncode, (kit.NAME, kit.TYPE, kit.RANGE))
         self.assertIn("relu", done.stderr)
-        self.fails(kit.MEMORY, "train", "sac", "--env", "Pendulum-v1", "--buffer-size", "1e12", "--out",
-                   "never")
+        self.fails(kit.MEMORY, "train", "sac", "--env", "Pendulum-v1", "--buffer-size", "1e12",
+                   "--out", "never")
         self.assertFalse(os.path.exists(self.path("never")))
 
-    def test_instruction_set_that_is_none(self):
+    def test_unknown_instruction_set(self):
         env = dict(os.environ, CELSIUS_ISA="mmx")
         done = subprocess.run([kit.BIN, "list", "algos"], capture_output=True, text=True, env=env)
         self.assertEqual(done.returncode, 0)
@@ -87,8 +89,8 @@ class Words(kit.Case):
         self.assertEqual(len(done.stderr.splitlines()), 1)
 
     def test_discrete_actions_for_sac(self):
-        error = self.fails(kit.UNSUPPORTED, "train", "sac", "--env", "CartPole-v1", "--out", "never",
-                           says=["CartPole-v1", "Discrete"])
+        error = self.fails(kit.UNSUPPORTED, "train", "sac", "--env", "CartPole-v1", "--out",
+                           "never", says=["CartPole-v1", "Discrete"])
         self.assertIn("sac", error)
         self.assertFalse(os.path.exists(self.path("never")))
 
@@ -129,20 +131,22 @@ class Files(kit.Case):
         os.mkdir(self.path("stuff"))
         with open(self.path("stuff", "a"), "w") as file:
             file.write("mine")
-        self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--out", "stuff", says=["not empty"])
+        self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--out", "stuff",
+                   says=["not empty"])
         with open(self.path("file"), "w") as file:
             file.write("mine")
         self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--out", "file", says=["file"])
         os.mkdir(self.path("empty"))
         self.train("empty", steps=400)
-        self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--seeds", "1..2", "--out", "run",
-                   says=["run", "another folder"])
-        self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--seeds", "1..2", "--out", "file",
-                   says=["file", "no folder"])
+        self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--seeds", "1..2", "--out",
+                   "run", says=["run", "another folder"])
+        self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--seeds", "1..2", "--out",
+                   "file", says=["file", "not a folder"])
         os.mkdir(self.path("group"))
         os.rename(self.path("empty"), self.path("group", "seed-1"))
         self.fails(kit.IO, "eval", "group", says=["group", "group/seed-1"])
-        self.fails(kit.IO, "export", "run/final.safetensors", "--out", "p", says=["final", "folder"])
+        self.fails(kit.IO, "export", "run/final.safetensors", "--out", "p",
+                   says=["final", "folder"])
         self.fails(kit.IO, "eval", "run", "--which", "last", says=["last", "best", "final"])
         self.fails(kit.ARGUMENT, "export", "run", "--out", "stuff", says=["stuff", "folder"])
         self.fails(kit.ARGUMENT, "export", "run", "--out", "stuff/", says=["stuff/", "folder"])
@@ -153,13 +157,13 @@ class Files(kit.Case):
         self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--out", "/proc/celsius/run",
                    says=["/proc/celsius"])
         if os.getuid() == 0:
-            return  # no folder is unwritable to root
+            return  # root can write to every folder
         os.mkdir(self.path("locked"), 0o500)
         self.fails(kit.IO, "train", "sac", "--env", "Pendulum-v1", "--out", "locked/run",
                    says=["locked", "ermission"])
 
     def test_file_size_limit(self):
-        """A checkpoint that does not fit: the last good one stays, and the run goes on from it."""
+        """If a checkpoint does not fit, the last good one remains, and the run resumes from it."""
         self.train("peace", steps=2000)
         self.train("run", steps=1000)
         before = kit.digests(self.path("run"))
@@ -171,7 +175,7 @@ class Files(kit.Case):
         self.assertEqual(kit.digests(self.path("peace")), kit.digests(self.path("run")))
 
     def test_full_disk(self):
-        """The same on a file system that is really full."""
+        """The same on a full file system."""
         disk = self.path("disk")
         os.mkdir(disk)
         mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", disk],
@@ -188,17 +192,20 @@ class Files(kit.Case):
             except OSError:
                 os.close(ballast)
             before = kit.digests(os.path.join(disk, "run"))
-            self.fails(kit.IO, "train", "--resume", "disk/run", "--steps", "2000", says=["No space left"])
+            self.fails(kit.IO, "train", "--resume", "disk/run", "--steps", "2000",
+                       says=["No space left"])
             self.assertEqual(before, kit.digests(os.path.join(disk, "run")))
             os.unlink(os.path.join(disk, "ballast"))
             self.ok("train", "--resume", "disk/run", "--steps", "2000")
-            self.assertEqual(kit.digests(self.path("peace")), kit.digests(os.path.join(disk, "run")))
+            self.assertEqual(kit.digests(self.path("peace")),
+                             kit.digests(os.path.join(disk, "run")))
         finally:
             subprocess.run(["umount", disk], check=True)
 
     def test_full_output(self):
         with open("/dev/full", "w") as full:
-            done = subprocess.run([kit.BIN, "list", "envs"], stdout=full, stderr=subprocess.PIPE, text=True)
+            done = subprocess.run([kit.BIN, "list", "envs"], stdout=full, stderr=subprocess.PIPE,
+                                  text=True)
         self.assertEqual(done.returncode, kit.IO, done.stderr)
         self.assertIn("standard output", done.stderr)
 
@@ -219,7 +226,8 @@ class BrokenEnvironments(kit.Case):
                          self.path("broken.so"))
 
     def run_broken(self, code, what, *args, says=()):
-        self.fails(code, *kit.small("--env", "./broken.so:Broken", "--eval-every", 0, "--steps", 3000,
+        self.fails(code, *kit.small("--env", "./broken.so:Broken", "--eval-every", 0, "--steps",
+                                    3000,
                                     "--out", "run", "--env.after", 700, "--env.what", what, *args),
                    says=says)
 
@@ -233,18 +241,18 @@ class BrokenEnvironments(kit.Case):
         self.run_broken(kit.NAN, "reward", says=["reward", "environment 0", "700"])
         self.expect_good_checkpoint(400)
 
-    def test_infinite_observation_of_the_second(self):
+    def test_infinite_observation_of_the_second_environment(self):
         self.run_broken(kit.NAN, "observation", "--n-envs", "3",
                         says=["observation", "environment 1", "inf"])
         self.expect_good_checkpoint(2001)
 
-    def test_failure_in_words(self):
+    def test_error_message_of_the_environment(self):
         self.run_broken(kit.ENV, "error", says=["motor does not answer"])
         self.expect_good_checkpoint(400)
 
     def test_nothing_broken(self):
-        self.ok("train", "sac", "--env", "./broken.so:Broken", "--env.what", "nothing", "--steps", "300",
-                "--net-arch", "8", "--out", "run")
+        self.ok("train", "sac", "--env", "./broken.so:Broken", "--env.what", "nothing", "--steps",
+                "300", "--net-arch", "8", "--out", "run")
         text = kit.read(self.path("run", "config.yaml"))
         self.assertIn("what: nothing", text)
 

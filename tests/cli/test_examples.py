@@ -1,4 +1,4 @@
-"""The scripts of examples/ that make problems: what their words mean, and what wrong ones are told."""
+"""The scripts of examples/ that make problems: their arguments and their error messages."""
 import contextlib
 import importlib.util
 import io
@@ -22,16 +22,19 @@ class Gymnasium(kit.Case):
     def setUp(self):
         super().setUp()
         if not has("gymnasium"):
-            self.skipTest("there is no module gymnasium")
+            self.skipTest("the module gymnasium is not installed")
 
     def script(self, *args):
-        """Exit code and error output; in this process, for to import Gymnasium takes a second."""
+        """Runs the script in this process, because importing Gymnasium takes a second.
+
+        Returns the exit code and the error output."""
         warnings.simplefilter("ignore")
         sys.path.insert(0, EXAMPLES)
         self.addCleanup(sys.path.remove, EXAMPLES)
         import gymnasium_mdp
         errors = io.StringIO()
-        with contextlib.redirect_stderr(errors), unittest.mock.patch("sys.argv", ["gymnasium_mdp.py", *args]):
+        with contextlib.redirect_stderr(errors), unittest.mock.patch("sys.argv",
+                                                                     ["gymnasium_mdp.py", *args]):
             try:
                 gymnasium_mdp.main()
                 return 0, errors.getvalue()
@@ -60,7 +63,7 @@ class Gymnasium(kit.Case):
         for part in says:
             self.assertIn(part, errors)
 
-    def test_what_is_wrong(self):
+    def test_error_messages(self):
         lake = ("FrozenLake-v1", self.path("x.json"))
         self.wrong(*lake, "is_slippery=no", says=["is_slippery", "true or false"])
         self.wrong(*lake, "is_slippery=0", says=["is_slippery", "true or false"])
@@ -74,11 +77,13 @@ class Gymnasium(kit.Case):
 
 
 class SciPy(kit.Case):
-    """P[0] moves on, P[1] stays; the last state has no action. V = (1 + .9 * 2, 2, 0) by hand at alpha 0."""
+    """Action 0 moves to the next state, action 1 stays, and the last state has no action.
+
+    By hand, V = (1 + .9 * 2, 2, 0) at alpha 0."""
 
     def test_model(self):
         if not has("scipy") or not has("safetensors"):
-            self.skipTest("there are no modules scipy and safetensors")
+            self.skipTest("the modules scipy and safetensors are not installed")
         with open(self.path("make.py"), "w") as file:
             file.write(f"""
 import sys
@@ -91,15 +96,18 @@ for index in (np.int32, np.int64):
     stay = sparse.csr_matrix(([1.0], ([0], [0])), shape=(3, 3))
     for matrix in (move, stay):
         matrix.indices, matrix.indptr = matrix.indices.astype(index), matrix.indptr.astype(index)
-    save(f"{{index.__name__}}.safetensors", [move, stay], np.array([[1, -1], [2, 5], [7, 7]]), 0.9, start=[1, 0, 0])
+    save(f"{{index.__name__}}.safetensors", [move, stay], np.array([[1, -1], [2, 5], [7, 7]]), 0.9,
+         start=[1, 0, 0])
     sparse.save_npz("move.npz", move)
     sparse.save_npz("stay.npz", stay)
     sparse.save_npz("none.npz", 0 * stay)
 np.save("r.npy", np.array([1, 2, 0]))
 """)
         subprocess.run([sys.executable, "make.py"], cwd=self.folder, check=True)
-        subprocess.run([sys.executable, os.path.join(EXAMPLES, "scipy_mdp.py"), "command.safetensors", "--discount", "0.9",
-                        "--transitions", "move.npz", "stay.npz", "--rewards", "r.npy"], cwd=self.folder, check=True)
+        subprocess.run([sys.executable, os.path.join(EXAMPLES, "scipy_mdp.py"),
+                        "command.safetensors", "--discount", "0.9",
+                        "--transitions", "move.npz", "stay.npz", "--rewards", "r.npy"],
+                       cwd=self.folder, check=True)
         for name, value in (("int32", 2.8), ("int64", 2.8), ("command", (10 + 2) / 2)):
             got = json.loads(self.ok("solve", name + ".safetensors", "--alpha", 0, "--json"))
             self.assertAlmostEqual(got["value_start"], value, 6, name)

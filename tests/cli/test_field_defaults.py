@@ -1,11 +1,12 @@
-"""Fields without a default text, which start at zero or empty: every place that reads a default."""
+"""Fields without a default text are zero or empty, everywhere a default is read."""
 import json
 import os
 
 import kit
 
-# What a field of each type starts at, as text.
-ZERO = {"flag": "false", "whole": "0", "natural": "0", "real": "0", "chosen": "0", "choice": "first",
+# The value of a field of each type without a default, as text.
+ZERO = {"flag": "false", "whole": "0", "natural": "0", "real": "0", "chosen": "0",
+        "choice": "first",
         "text": '""', "path": '""', "list": "[]", "schedule": "0", "group.flag": "false"}
 
 
@@ -33,7 +34,7 @@ class NoDefaults(kit.Case):
     def test_help_and_switch(self):
         text = self.ok("train", "sac", "--env", self.env, "--help")
         self.assertIn("--env.flag ", text)
-        self.assertNotIn("--env.flag true|false", text)  # off by default: it may stand alone
+        self.assertNotIn("--env.flag true|false", text)  # off by default, so it needs no value
         for i, given in enumerate((["--env.flag", "true"], ["--env.flag"], ["--env.flag=true"],
                                    ["--env.group.flag"])):
             with self.subTest(given=given):

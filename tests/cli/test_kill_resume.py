@@ -1,4 +1,4 @@
-"""A run killed with SIGKILL and resumed ends with the same bytes as one that was not (quick tier)."""
+"""A run that is killed and resumed ends with the same bytes as an uninterrupted one."""
 import kill
 import kit
 

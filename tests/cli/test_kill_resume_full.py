@@ -1,4 +1,5 @@
-"""The same with 20 kills a run, and with what else has a state: gSDE, Ornstein-Uhlenbeck noise, n-step returns."""
+"""test_kill_resume with 20 kills per run, and with gSDE, Ornstein-Uhlenbeck noise and n-step
+returns, which all have a state of their own."""
 import kill
 import kit
 
@@ -9,7 +10,8 @@ class KillResumeFull(kit.Case):
 
     def test_gsde(self):
         kill.kill_and_resume(self, kills=20, steps=12000, seed=21,
-                             extra=["--noise", "gsde", "--train-freq", "8", "--gradient-steps", "8"])
+                             extra=["--noise", "gsde", "--train-freq", "8", "--gradient-steps",
+                                    "8"])
 
     def test_ou_noise_n_steps_normalized(self):
         kill.kill_and_resume(self, kills=20, steps=12000, seed=22,

@@ -1,4 +1,4 @@
-"""What the command prints and where it writes: endings of files, suggested commands, narrow terminals."""
+"""Output: endings of files, complete files, suggested commands, narrow terminals."""
 import fcntl
 import os
 import pty
@@ -18,7 +18,7 @@ LONGER = [*TINY[:-1], "3000"]
 
 
 class Endings(kit.Case):
-    """A file is what its name says, or nothing is written."""
+    """The ending of a file must match its format, or nothing is written."""
 
     def test_wrong_endings(self):
         for args, says in (
@@ -30,27 +30,31 @@ class Endings(kit.Case):
                 (["solve", "frozenlake-4x4", "--out", "x.txt"], [".safetensors or .csv"]),
                 (["export", "run", "--out", "x.pdf"], [".onnx", ".safetensors", "--format"]),
                 (["export", "run", "--format", "c", "--out", "x.onnx"], [".onnx", "--format is c"]),
-                (["export", "run", "--format", "onnx", "--out", "x.h"], [".h", "--format is onnx"])):
+                (["export", "run", "--format", "onnx", "--out", "x.h"],
+                 [".h", "--format is onnx"])):
             with self.subTest(args=args):
                 self.fails(kit.ARGUMENT, *args, says=[args[-1], *says])
         self.assertEqual(os.listdir(self.folder), [])
 
-    def test_export_goes_by_the_ending(self):
+    def test_export_format_follows_the_ending(self):
         self.ok("train", "sac", *TINY, "--out", "run")
         self.assertEqual(self.ok("export", "run", "--out", "a"), "a.h\na.c\n")
         self.assertEqual(self.ok("export", "run", "--out", "b.h"), "b.h\nb.c\n")
         self.assertEqual(self.ok("export", "run", "--out", "c.safetensors"), "c.safetensors\n")
-        self.assertEqual(self.ok("export", "run", "--format", "c", "--out", "v1.2"), "v1.2.h\nv1.2.c\n")
+        self.assertEqual(self.ok("export", "run", "--format", "c", "--out", "v1.2"),
+                         "v1.2.h\nv1.2.c\n")
         with open(self.path("c.safetensors"), "rb") as file:
             self.assertEqual(file.read(9)[8:], b"{")
 
 
 class Tables(kit.Case):
-    """Tables of solve are written whole or not at all, and keep the permissions of what they replace."""
+    """Tables of solve are written completely or not at all. They keep the permissions of the file
+    that they replace."""
 
     COMMANDS = (["solve", "taxi", "--alpha", "0,1", "--out", "t.csv"],
                 ["solve", "taxi", "--out", "t.csv"],
-                ["solve", "frozenlake-4x4", "--gamma", "0.9", "--q-learning", "--q.rounds", "100000", "--out", "t.csv"])
+                ["solve", "frozenlake-4x4", "--gamma", "0.9", "--q-learning", "--q.rounds",
+                 "100000", "--out", "t.csv"])
 
     def test_permissions_and_full_disk(self):
         for args in self.COMMANDS:
@@ -71,7 +75,7 @@ class Tables(kit.Case):
 
 class Suggestions(kit.Case):
     def test_suggested_commands_run(self):
-        """Also where the run folder's name holds blanks and quotes."""
+        """They also work if the name of the run folder has blanks and quotes."""
         out = self.ok("train", "sac", *TINY, "--out", "my 'first' run")
         lines = [line[line.index("celsius "):]
                  for line in out.splitlines() if "celsius " in line]
@@ -82,7 +86,7 @@ class Suggestions(kit.Case):
             self.assertEqual(words[2], "my 'first' run")
             self.ok(*words[1:])
 
-    def test_no_picture_is_suggested_where_there_is_none(self):
+    def test_no_animation_is_suggested_without_a_render_function(self):
         kit.build_plugin(os.path.join(kit.ROOT, "tests", "env", "plugin.c"), self.path("walk.so"))
         out = self.ok("train", "sql", "--env", "./walk.so:Walk", *TINY[2:], "--out", "run")
         self.assertIn("celsius eval run --allow-plugins\n", out)
@@ -91,7 +95,7 @@ class Suggestions(kit.Case):
     def test_environment_without_its_flag(self):
         self.fails(kit.ARGUMENT, "train", "sac", "Pendulum-v1", says=["--env Pendulum-v1"])
 
-    def test_solved_takes_a_hundred_episodes(self):
+    def test_solved_needs_a_hundred_episodes(self):
         self.ok("train", "ppo", "--env", "CartPole-v1", "--net-arch", "4", "--steps", "2048",
                 "--eval-episodes", "1", "--out", "run")
         self.assertIn("not judged", self.ok("eval", "run", "--episodes", "99"))
@@ -106,10 +110,10 @@ class Suggestions(kit.Case):
 
 
 def on_terminal(test, columns, *args, seen_then=None, seconds=None):
-    """Runs the command on a terminal of that width; what it drew, a line a list element.
+    """Runs the command on a terminal of that width. Returns the lines of its output.
 
-    seen_then: a pattern of bytes and a function, called once when the output matches it. The test fails where
-    that takes longer than `seconds`."""
+    seen_then: a pattern of bytes, and a function that is called once when the output matches.
+    The test fails if the output does not match within `seconds`."""
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen([kit.BIN, *args], cwd=test.folder, stdin=subprocess.DEVNULL,
@@ -133,7 +137,7 @@ def on_terminal(test, columns, *args, seen_then=None, seconds=None):
             if seen_then and re.search(seen_then[0], seen):
                 seen_then[1]()
                 seen_then = None
-    except OSError:  # the terminal is gone with its last writer
+    except OSError:  # the last writer has closed the terminal
         pass
     os.close(parent)
     test.assertEqual(process.wait(), 0, seen)
@@ -149,11 +153,11 @@ class Terminal(kit.Case):
             self.assertTrue(bars)
             for line in bars:
                 self.assertLess(len(line), columns)
-            # The bar keeps its width, whatever stands beside it.
+            # The width of the bar does not depend on the text beside it.
             self.assertEqual(len({line.rindex("▏") for line in bars if "▏" in line}), 1, bars)
 
-    def test_long_work_without_a_bar_says_what_it_is(self):
-        # A pipe that stays empty until the line is there: however fast the machine is, it shows.
+    def test_long_work_without_a_bar_shows_a_line(self):
+        # The pipe stays empty until the line is printed, so the test works on any machine.
         path = os.path.join(self.folder, "slow.mdp")
         os.mkfifo(path)
         pipe = os.open(path, os.O_RDWR)
@@ -163,16 +167,18 @@ class Terminal(kit.Case):
                            b"T: 0 : 0 : 0 1.0\nR: 0 : 0 : 0 : * 1.0\n")
             os.close(pipe)
 
-        lines = on_terminal(self, 60, "solve", "slow.mdp", seen_then=(rb"reading slow\.mdp  \d+ s", fill), seconds=20)
-        self.assertTrue([line for line in lines if line.startswith("slow: 1 state, 1 state-action, 1 transition;")], lines)
+        lines = on_terminal(self, 60, "solve", "slow.mdp",
+                            seen_then=(rb"reading slow\.mdp  \d+ s", fill), seconds=20)
+        first = "slow: 1 state, 1 state-action, 1 transition;"
+        self.assertTrue([line for line in lines if line.startswith(first)], lines)
 
-    def test_help_fits(self):
+    def test_help_fits_narrow_terminals(self):
         for columns in (40, 59, 80):
             lines = on_terminal(self, columns, "train", "sac", "--env", "Pendulum-v1", "--help")
             flags = lines[lines.index("The algorithm: sac"):lines.index("Examples")]
             self.assertFalse([line for line in flags if len(line) > columns])
 
-    def test_help_tells_true_ranges(self):
+    def test_help_shows_exact_ranges(self):
         text = " ".join(self.ok("train", "sac", "--env", "Pendulum-v1", "--help").split())
         self.assertIn("default 0.999; 0 to 0.99999999]", text)
 

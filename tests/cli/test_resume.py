@@ -1,4 +1,4 @@
-"""Stopping on request, going on, going further, damaged checkpoints, changed configs."""
+"""Stopping on request, resuming, training longer, damaged checkpoints, changed configs."""
 import glob
 import os
 import shutil
@@ -25,7 +25,8 @@ def cut(path):
 
 class Resume(kit.Case):
     def stop_after_first_row(self, signal_number, *args):
-        """Starts a run, sends the signal once it is under way; the finished process and its messages."""
+        """Starts a run and sends the signal after two rows of progress. Returns the exit code, the
+        output and the messages."""
         process = subprocess.Popen([kit.BIN, *kit.small("--seed", "1", "--out", "run",
                                     *args)], cwd=self.folder, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True)
@@ -53,8 +54,8 @@ class Resume(kit.Case):
             self.assertEqual(kit.digests(self.path("peace")), kit.digests(self.path("run")))
             self.assertEqual(kit.course(self.path("peace")), kit.course(self.path("run")))
 
-    def test_further_than_planned(self):
-        # The end of the shorter run is an evaluation of the longer one too, so both are the same.
+    def test_more_steps_than_planned(self):
+        # The last step of the shorter run is also an evaluation of the longer one.
         self.train("long", steps=2000)
         self.train("short", steps=1000)
         self.ok("train", "--resume", "short", "--steps", "2000")
@@ -66,7 +67,7 @@ class Resume(kit.Case):
         self.train("run", steps=800)
         before = kit.digests(self.path("run"))
         os.unlink(self.path("run", "final.safetensors"))
-        out = self.ok("train", "--resume", "run")  # died before its last file was written
+        out = self.ok("train", "--resume", "run")  # as if killed before the last file was written
         self.assertIn("run", out)
         self.assertEqual(before, kit.digests(self.path("run")))
         self.fails(kit.RANGE, "train", "--resume", "run", "--steps", "300", says=["800", "300"])
@@ -133,7 +134,7 @@ class Resume(kit.Case):
                        says=[name, "config.yaml"])
         with open(config, "w") as file:
             file.write(text.replace("log_every: 200", "log_every: 100", 1))
-        self.ok("train", "--resume", "run", "--steps", "1200")  # of no consequence
+        self.ok("train", "--resume", "run", "--steps", "1200")  # does not change the result
 
     def test_not_a_run(self):
         os.mkdir(self.path("empty"))

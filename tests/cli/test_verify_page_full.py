@@ -1,4 +1,4 @@
-"""The page of `celsius verify` in a real browser: it lays out, draws its curves, and loads nothing."""
+"""The page of celsius verify in a real browser: layout, curves, and no external resources."""
 import html
 import json
 import re
@@ -9,10 +9,11 @@ import unittest
 
 import kit
 
-BROWSER = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+BROWSER = next((path for path in map(shutil.which,
+                                     ("chromium", "chromium-browser", "google-chrome"))
                 if path), None)
 
-# What the page says of itself once it is laid out.
+# Measures the page after its layout.
 PROBE = """
 <script>
 addEventListener("error", e => { document.body.dataset.error = e.message; });
@@ -55,14 +56,15 @@ class Page(kit.Case):
         dom = self.browse("--dump-dom", f"file://{self.path('probe.html')}")
         self.assertNotIn("data-error", dom)
         probe = json.loads(html.unescape(re.search(r'data-probe="([^"]*)"', dom).group(1)))
-        self.assertEqual([svg["id"] for svg in probe["svg"]], ["vanishing", "temperature", "convergence"])
+        self.assertEqual([svg["id"] for svg in probe["svg"]],
+                         ["vanishing", "temperature", "convergence"])
         for svg in probe["svg"]:
             self.assertGreater(svg["box"][0], 500, svg)
             self.assertGreater(svg["box"][1], 200, svg)
             self.assertGreaterEqual(len(svg["curves"]), 2)
             self.assertGreater(min(svg["curves"]), 50, svg)
             self.assertGreater(svg["texts"], 8, svg)
-            self.assertEqual(svg["outside"], [], "texts that are cut off")
+            self.assertEqual(svg["outside"], [], "texts outside of their plot")
         self.assertEqual(probe["rows"], len(rows))
         self.assertEqual(probe["failed"], 0)
         self.assertEqual(len(probe["notes"]), 5)
@@ -77,7 +79,7 @@ class Page(kit.Case):
             png = file.read()
         self.assertEqual(png[:8], b"\x89PNG\r\n\x1a\n")
         self.assertEqual(struct.unpack(">II", png[16:24]), (1280, 1600))
-        self.assertGreater(len(png), 30000, "an empty picture")
+        self.assertGreater(len(png), 30000, "the picture is empty")
 
 
 kit.main()

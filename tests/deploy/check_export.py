@@ -2,6 +2,7 @@
 
 CHECK: onnx (onnxruntime), numpy (the state dict, written out), torch (examples/torch/policy.py).
 """
+import math
 import os
 import pathlib
 import sys
@@ -16,6 +17,8 @@ ACTIVATIONS = {
     "relu": lambda x: np.maximum(x, 0),
     "tanh": np.tanh,
     "silu": lambda x: x / (1 + np.exp(-x)),
+    "gelu": lambda x: x * np.vectorize(math.erfc)(-x / math.sqrt(2)) / 2,
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
 }
 
 
@@ -60,6 +63,9 @@ def run_numpy(path, obs, noise, answers):
         normed = place + 1 in places
         if weight.ndim == 2:
             x = x @ weight.T + bias
+        elif f"net.{place}.running_mean" in t:
+            mean, var = t[f"net.{place}.running_mean"], t[f"net.{place}.running_var"]
+            x = (x - mean) / np.sqrt(var + 1e-5) * weight + bias
         else:
             x = layer_norm(x, weight, bias)
         if weight.ndim == 1 or not normed:

@@ -16,15 +16,60 @@ typedef struct ModelCase {
   int64_t hidden[4];
   bool layer_norm, normaliser, sigma; ///< sigma: the head is twice as wide
   bool sampler;                       ///< takes A normals behind the observation
+  bool batch_norm;                    ///< with running statistics, behind every hidden dense layer
 } ModelCase;
 
 static const ModelCase model_cases[] = {
-    {"pendulum", CELI_SQUASHED_GAUSSIAN, CELI_RELU, 3, 1, 2, {64, 64}, false, false, true, false},
-    {"normalised", CELI_SQUASHED_GAUSSIAN, CELI_RELU, 17, 6, 2, {33, 20}, false, true, true, false},
-    {"silu_norm", CELI_SQUASHED_GAUSSIAN, CELI_SILU, 5, 3, 3, {16, 7, 31}, true, true, true, false},
-    {"tanh_sde", CELI_SQUASHED_GAUSSIAN, CELI_TANH, 2, 1, 1, {23}, false, false, false, false},
-    {"gaussian", CELI_GAUSSIAN, CELI_TANH, 4, 2, 2, {8, 8}, true, false, true, false},
-    {"linear", CELI_GAUSSIAN, CELI_IDENTITY, 4, 2, 0, {0}, false, false, true, false},
+    {"pendulum",
+     CELI_SQUASHED_GAUSSIAN,
+     CELI_RELU,
+     3,
+     1,
+     2,
+     {64, 64},
+     false,
+     false,
+     true,
+     false,
+     false},
+    {"normalised",
+     CELI_SQUASHED_GAUSSIAN,
+     CELI_RELU,
+     17,
+     6,
+     2,
+     {33, 20},
+     false,
+     true,
+     true,
+     false,
+     false},
+    {"silu_norm",
+     CELI_SQUASHED_GAUSSIAN,
+     CELI_SILU,
+     5,
+     3,
+     3,
+     {16, 7, 31},
+     true,
+     true,
+     true,
+     false,
+     false},
+    {"tanh_sde",
+     CELI_SQUASHED_GAUSSIAN,
+     CELI_TANH,
+     2,
+     1,
+     1,
+     {23},
+     false,
+     false,
+     false,
+     false,
+     false},
+    {"gaussian", CELI_GAUSSIAN, CELI_TANH, 4, 2, 2, {8, 8}, true, false, true, false, false},
+    {"linear", CELI_GAUSSIAN, CELI_IDENTITY, 4, 2, 0, {0}, false, false, true, false, false},
     {"deep_identity",
      CELI_GAUSSIAN,
      CELI_IDENTITY,
@@ -35,13 +80,64 @@ static const ModelCase model_cases[] = {
      false,
      true,
      false,
+     false,
      false},
-    {"discrete", CELI_CATEGORICAL, CELI_RELU, 4, 5, 2, {40, 12}, false, true, false, false},
-    {"choices", CELI_MULTI_CATEGORICAL, CELI_TANH, 3, 10, 2, {19, 11}, true, true, false, false},
-    {"bits", CELI_BERNOULLI, CELI_SILU, 5, 4, 1, {14}, false, false, false, false},
-    {"linear_bits", CELI_BERNOULLI, CELI_IDENTITY, 2, 1, 0, {0}, false, false, false, false},
-    {"sampler", CELI_SQUASHED_GAUSSIAN, CELI_RELU, 4, 3, 2, {24, 9}, false, true, false, true},
-    {"sampler_silu", CELI_SQUASHED_GAUSSIAN, CELI_SILU, 2, 1, 1, {12}, true, false, false, true},
+    {"discrete", CELI_CATEGORICAL, CELI_RELU, 4, 5, 2, {40, 12}, false, true, false, false, false},
+    {"choices",
+     CELI_MULTI_CATEGORICAL,
+     CELI_TANH,
+     3,
+     10,
+     2,
+     {19, 11},
+     true,
+     true,
+     false,
+     false,
+     false},
+    {"bits", CELI_BERNOULLI, CELI_SILU, 5, 4, 1, {14}, false, false, false, false, false},
+    {"linear_bits", CELI_BERNOULLI, CELI_IDENTITY, 2, 1, 0, {0}, false, false, false, false, false},
+    {.name = "gelu",
+     .kind = CELI_SQUASHED_GAUSSIAN,
+     .activation = CELI_GELU,
+     .O = 4,
+     .A = 2,
+     .layers = 2,
+     .hidden = {19, 8},
+     .sigma = true},
+    {.name = "batch_norm",
+     .kind = CELI_CATEGORICAL,
+     .activation = CELI_LEAKY_RELU,
+     .O = 4,
+     .A = 3,
+     .layers = 2,
+     .hidden = {19, 8},
+     .normaliser = true,
+     .batch_norm = true},
+    {"sampler",
+     CELI_SQUASHED_GAUSSIAN,
+     CELI_RELU,
+     4,
+     3,
+     2,
+     {24, 9},
+     false,
+     true,
+     false,
+     true,
+     false},
+    {"sampler_silu",
+     CELI_SQUASHED_GAUSSIAN,
+     CELI_SILU,
+     2,
+     1,
+     1,
+     {12},
+     true,
+     false,
+     false,
+     true,
+     false},
 };
 enum { MODEL_CASES = sizeof model_cases / sizeof model_cases[0], SAMPLER_CASE = MODEL_CASES - 2 };
 
@@ -68,6 +164,7 @@ typedef struct ModelData {
   CelSpace observation, action;
   int64_t width[8];
   float *W[8], *b[8], *g[8], *h[8];
+  float *mean[8], *var[8]; ///< running statistics of batch norm
   float *obs_shift, *obs_scale, *obs_clip, *action_shift, *action_scale;
 } ModelData;
 
@@ -92,9 +189,16 @@ static inline void declare_model(ModelData *m) {
   for (int l = 0; l <= c->layers; l++) {
     declare_floats(m, &m->W[l], 1, m->width[l], m->width[l + 1], "actor.%d.weight", l);
     declare_floats(m, &m->b[l], 1, m->width[l + 1], 0, "actor.%d.bias", l);
-    if (!c->layer_norm || l == c->layers) continue;
-    declare_floats(m, &m->g[l], 1, m->width[l + 1], 0, "actor.%d.norm.weight", l);
-    declare_floats(m, &m->h[l], 1, m->width[l + 1], 0, "actor.%d.norm.bias", l);
+    if (!(c->layer_norm || c->batch_norm) || l == c->layers) continue;
+    const int64_t n = m->width[l + 1];
+    const bool batch = c->batch_norm;
+    declare_floats(m, &m->g[l], 1, n, 0,
+                   batch ? "actor.%d.batch_norm.weight" : "actor.%d.norm.weight", l);
+    declare_floats(m, &m->h[l], 1, n, 0, batch ? "actor.%d.batch_norm.bias" : "actor.%d.norm.bias",
+                   l);
+    if (!batch) continue;
+    declare_floats(m, &m->mean[l], 1, n, 0, "actor.%d.batch_norm.mean", l);
+    declare_floats(m, &m->var[l], 1, n, 0, "actor.%d.batch_norm.var", l);
   }
   if (c->normaliser) {
     declare_floats(m, &m->obs_shift, c->O, 0, 0, "normalizer.shift", 0);
@@ -116,6 +220,9 @@ static inline void fill_model(ModelData *m, CelRng *rng) {
     if (!m->g[l]) continue;
     fill_random(m->g[l], m->width[l + 1], rng, 0.5, 1.5);
     fill_random(m->h[l], m->width[l + 1], rng, -0.5, 0.5);
+    if (!m->var[l]) continue;
+    fill_random(m->mean[l], m->width[l + 1], rng, -0.5, 0.5);
+    fill_random(m->var[l], m->width[l + 1], rng, 0.5, 1.5);
   }
   if (c->normaliser) {
     fill_random(m->obs_shift, c->O, rng, -1, 1);
@@ -179,6 +286,8 @@ static inline double activate(CeliActivation activation, double x) {
   case CELI_RELU: return x > 0 ? x : 0;
   case CELI_TANH: return tanh(x);
   case CELI_SILU: return x / (1 + exp(-x));
+  case CELI_GELU: return x * 0.5 * erfc(-x / sqrt(2));
+  case CELI_LEAKY_RELU: return x > 0 ? x : 0.01 * x;
   }
   return HUGE_VAL;
 }
@@ -202,7 +311,11 @@ static inline void reference_head(const ModelData *m, const float *obs, const fl
       out[j] = (double)m->b[l][j];
       for (int64_t i = 0; i < in; i++) out[j] += x[i] * (double)m->W[l][i * n + j];
     }
-    if (m->g[l]) {
+    for (int64_t j = 0; m->var[l] && j < n; j++)
+      out[j] = (out[j] - (double)m->mean[l][j]) / sqrt((double)m->var[l][j] + 1e-5) *
+                   (double)m->g[l][j] +
+               (double)m->h[l][j];
+    if (m->g[l] && !m->var[l]) {
       double mean = 0, var = 0;
       for (int64_t j = 0; j < n; j++) mean += out[j] / (double)n;
       for (int64_t j = 0; j < n; j++) var += (out[j] - mean) * (out[j] - mean) / (double)n;

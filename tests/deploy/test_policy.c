@@ -434,7 +434,8 @@ static void test_nan_parameter(void **state) {
   model_destroy(&m);
 }
 
-/// A thread with 32 KiB of stack loads a policy, acts and exports it; odd widths, so that weights are copied.
+/// A thread with 32 KiB of stack loads a policy, acts and exports the policy. Odd widths make it
+/// copy weights.
 static __attribute__((unused)) void *load_and_act(void *path) {
   CelPolicy *policy;
   CelRng rng = cel_rng(1, CEL_RNG_USER, 0);

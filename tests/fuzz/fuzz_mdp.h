@@ -2,6 +2,7 @@
 #ifndef TESTS_FUZZ_MDP_H
 #define TESTS_FUZZ_MDP_H
 #include "mdp/formats/formats.h"
+#include "support/load_options.h"
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>

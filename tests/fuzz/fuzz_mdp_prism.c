@@ -30,7 +30,7 @@ static void write_and_read(const CelMdp *mdp) {
     texts.data[i] = out[i].text.data;
     texts.size[i] = out[i].text.size;
   }
-  fuzz_compare(celi_mdp_parse_prism(&back, &texts, CELI_LOAD_DISCOUNT(0.9)), mdp, back);
+  fuzz_compare(celi_mdp_parse_prism(&back, &texts, LOAD_DISCOUNT(0.9)), mdp, back);
   cel_mdp_destroy(back);
   for (int i = 0; i < 4; i++) celi_text_free(&out[i].text);
 }
@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   CelMdp *mdp = NULL;
   if (fuzz_is_large(data, size)) return 0;
   const CeliPrismTexts texts = split((const char *)data, size);
-  if (!fuzz_read(celi_mdp_parse_prism(&mdp, &texts, CELI_LOAD_DISCOUNT(0.9)), mdp)) return 0;
+  if (!fuzz_read(celi_mdp_parse_prism(&mdp, &texts, LOAD_DISCOUNT(0.9)), mdp)) return 0;
   write_and_read(mdp);
   cel_mdp_destroy(mdp);
   return 0;

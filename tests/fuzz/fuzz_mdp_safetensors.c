@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   CelMdp *mdp = NULL;
   if (cel_safetensors_open_bytes("fuzz", data, size, &file) != CEL_OK) return 0;
   const CelStatus status =
-      celi_mdp_of_safetensors(&mdp, file, CELI_LOAD_DISCOUNT((double)NAN)); // takes the file
+      celi_mdp_of_safetensors(&mdp, file, LOAD_DISCOUNT((double)NAN)); // takes the file
   if (!fuzz_read(status, mdp)) return 0;
   solve(mdp);
   cel_mdp_destroy(mdp);

@@ -189,6 +189,52 @@ def gsde(name, B, H, A, squash):
         put(f"gsde.{name}.{k}", v)
 
 
+# ---- kinds of layers
+
+def layers(name, modules, train, E, B, inputs):
+    """E copies of nn.Sequential(*modules) with parameters of their own; running statistics before and after."""
+    x = f32(B, inputs).requires_grad_()
+    outputs, after = [], {}
+    for e in range(E):
+        net = torch.nn.Sequential(*modules()).double().train(train)
+        with torch.no_grad():
+            for k, v in net.state_dict().items():
+                if v.is_floating_point():
+                    v.copy_(f32(*v.shape, scale=0.4))
+                    if k.endswith("running_var") or (v.ndim == 1 and k.endswith("weight")):
+                        v.copy_((1 + 0.5 * v).float().double())
+        for k, v in net.state_dict().items():
+            after.setdefault(f"before.{k}", []).append(v.T.clone() if v.ndim == 2 else v.clone())
+        y = net(x)
+        outputs.append((net, y))
+    y = torch.stack([y for _, y in outputs])
+    dy = f32(*y.shape)
+    y.backward(dy)
+    for net, _ in outputs:
+        for k, v in net.named_parameters():
+            after.setdefault(f"grad.{k}", []).append(v.grad.T if v.ndim == 2 else v.grad)
+        for k, v in net.named_buffers():
+            after.setdefault(f"after.{k}", []).append(v)
+    for k, v in dict(x=x, y=y, dy=dy, dx=x.grad).items():
+        put(f"layers.{name}.{k}", v)
+    for k, v in after.items():
+        if v[0].is_floating_point():
+            put(f"layers.{name}.{k}", torch.stack(v))
+
+
+def all_layers():
+    nn = torch.nn
+    batch = lambda: [nn.Linear(5, 17), nn.BatchNorm1d(17), nn.ReLU(), nn.Linear(17, 3)]
+    first = lambda: [nn.BatchNorm1d(5), nn.Linear(5, 17), nn.BatchNorm1d(17), nn.SiLU(), nn.Linear(17, 3)]
+    layers("batch_norm", batch, True, 2, 9, 5)
+    layers("batch_norm_eval", batch, False, 2, 9, 5)
+    layers("batch_norm_first", first, True, 2, 11, 5)
+    layers("batch_norm_first_eval", first, False, 1, 6, 5)
+    layers("gelu", lambda: [nn.Linear(4, 19), nn.GELU(), nn.Linear(19, 2)], True, 2, 8, 4)
+    layers("leaky_relu", lambda: [nn.Linear(4, 19), nn.LeakyReLU(), nn.Linear(19, 2)], True, 2, 8, 4)
+    layers("norm_last", lambda: [nn.Linear(4, 19), nn.Tanh(), nn.LayerNorm(19), nn.Linear(19, 2)], True, 1, 8, 4)
+
+
 def main(path):
     torch.manual_seed(2718)
     relu, silu = torch.relu, torch.nn.functional.silu
@@ -210,6 +256,7 @@ def main(path):
     categorical(9, 5)
     gsde("plain", 6, 17, 3, False)
     gsde("squashed", 5, 9, 1, True)
+    all_layers()
     save_file(out, path)
 
 

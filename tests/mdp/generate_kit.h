@@ -1,10 +1,10 @@
-/// Problems from a generator's name and "key=value key=value", for tests.
+/// MDPs from a generator's name and "key=value key=value", for tests.
 #ifndef GENERATE_KIT_H
 #define GENERATE_KIT_H
 #include "base/base_test.h"
 #include "celsius/mdp.h"
 
-/// Sets a generator's config from text; the caller frees it.
+/// Sets the config of a generator from text. The caller frees it.
 static inline void *generator_config(const CelMdpGenerator *generator, const char *arguments) {
   static _Thread_local char copy[4096];
   void *config = calloc(1, generator->config_size);
@@ -22,7 +22,7 @@ static inline void *generator_config(const CelMdpGenerator *generator, const cha
   return config;
 }
 
-/// The status of generating; *out is NULL where it fails.
+/// Returns the status of generating. *out is NULL on failure.
 static inline CelStatus try_generate(CelMdp **out, const char *name, const char *arguments) {
   const CelMdpGenerator *generator = NULL;
   *out = NULL;
@@ -33,7 +33,7 @@ static inline CelStatus try_generate(CelMdp **out, const char *name, const char 
   return status;
 }
 
-/// A problem, checked.
+/// Generates an MDP and checks it.
 static inline CelMdp *generate(const char *name, const char *arguments) {
   CelMdp *mdp;
   const CelStatus status = try_generate(&mdp, name, arguments);

@@ -1,6 +1,7 @@
-/// The yardstick of the tests of policy improvement: small random problems, filled in by hand, and J of a policy by
-/// Gaussian elimination over complex numbers, so that its derivative is the imaginary part of a tiny complex step
-/// (Squire, Trapp 1998): exact to rounding, and nothing of the library's is in it.
+/// An oracle for policy improvement: small random MDPs as plain structs, and J of a policy by
+/// Gaussian elimination over complex numbers. The derivative of J is the imaginary part after a
+/// tiny complex step (Squire, Trapp 1998), which is exact up to rounding. It shares no code with
+/// the library.
 #ifndef IMPROVE_ORACLE_H
 #define IMPROVE_ORACLE_H
 #include "celsius/improve.h"
@@ -25,7 +26,7 @@ enum { S_MAX = 12, A_MAX = 4, PAIRS_MAX = S_MAX * A_MAX, ROWS_MAX = PAIRS_MAX * 
 
 typedef double complex Complex;
 
-/// As CMPLX, which not every compiler has.
+/// CMPLX for compilers that lack it.
 static inline Complex complex_of(double real, double imaginary) {
   const double parts[2] = {real, imaginary};
   Complex z;
@@ -33,7 +34,7 @@ static inline Complex complex_of(double real, double imaginary) {
   return z;
 }
 
-/// A problem and the arrays that it points to.
+/// An MDP and its arrays.
 typedef struct Problem {
   CelMdp mdp;
   uint64_t seed;
@@ -43,7 +44,8 @@ typedef struct Problem {
   uint8_t ends[ROWS_MAX];
 } Problem;
 
-/// Up to S states; the last is terminal, the others have 1 to A actions; some transitions end the episode.
+/// Up to S states with 1 to A actions each. The last state is terminal, and some transitions end
+/// the episode.
 static inline void make_problem(Problem *x, uint64_t seed, int64_t S, int64_t A, double gamma) {
   CelRng rng = cel_rng(seed, CEL_RNG_USER, 7);
   memset(x, 0, sizeof *x);
@@ -88,7 +90,8 @@ static inline void make_problem(Problem *x, uint64_t seed, int64_t S, int64_t A,
                     .start = x->start};
 }
 
-/// Solves M X = b, M (n, n) with rows S_MAX apart, by elimination with pivoting; both are destroyed, b becomes X.
+/// Solves M X = b by elimination with pivoting, M (n, n) with rows S_MAX apart. Destroys M; b
+/// becomes X.
 static inline void eliminate(Complex M[S_MAX][S_MAX], Complex *b, int64_t n) {
   for (int64_t k = 0; k < n; k++) {
     int64_t pivot = k;
@@ -112,7 +115,7 @@ static inline void eliminate(Complex M[S_MAX][S_MAX], Complex *b, int64_t n) {
   for (int64_t k = 0; k < n; k++) b[k] /= M[k][k];
 }
 
-/// pi (pairs) of logits.
+/// The softmax policy pi (pairs) of logits.
 static inline void oracle_softmax(const Problem *x, const Complex *theta, Complex *pi) {
   for (int64_t s = 0; s < x->mdp.states; s++) {
     Complex sum = 0.0;
@@ -123,7 +126,7 @@ static inline void oracle_softmax(const Problem *x, const Complex *theta, Comple
   }
 }
 
-/// r - alpha log pi of a pair; 0 log 0 = 0.
+/// r - alpha log pi of a pair, with 0 log 0 = 0.
 static inline Complex oracle_reward(const Problem *x, int64_t p, Complex pi, double alpha) {
   return x->reward[p] - (alpha > 0.0 && cabs(pi) > 0.0 ? alpha * clog(pi) : 0.0);
 }
@@ -194,7 +197,7 @@ static inline void oracle_values_real(const Problem *x, const double *pi, double
   }
 }
 
-/// Random logits and their softmax.
+/// Draws random logits and computes their softmax.
 static inline void random_policy(const Problem *x, double spread, uint32_t index, double *theta,
                                  double *pi) {
   CelRng rng = cel_rng(x->seed, CEL_RNG_USER, 1000 + index);

@@ -1,4 +1,4 @@
-/// Problems for the tests of CelMdp: random ones, and comparing two.
+/// Random MDPs for the tests of CelMdp, and comparison of two MDPs.
 #ifndef MODEL_CASES_H
 #define MODEL_CASES_H
 #include "base/base_test.h"
@@ -11,7 +11,7 @@ static inline CelMdpBuilder *builder_of(int64_t states, double discount, int64_t
   return builder;
 }
 
-/// Builds, destroys the builder, checks.
+/// Builds and checks the MDP. Destroys the builder.
 static inline CelMdp *built(CelMdpBuilder *builder) {
   CelMdp *mdp = NULL;
   assert_ok(cel_mdp_build(builder, &mdp));
@@ -20,7 +20,7 @@ static inline CelMdp *built(CelMdpBuilder *builder) {
   return mdp;
 }
 
-/// What a random problem may have beside states and transitions.
+/// Optional parts of a random MDP.
 enum { WITH_REWARD_NEXT = 1, WITH_ENDS = 2, WITH_NUMBERS = 4, WITH_START = 8, WITH_GRID = 16 };
 
 static inline void add_random_pair(CelMdpBuilder *b, CelRng *rng, int64_t S, int64_t s, int64_t a,
@@ -37,7 +37,8 @@ static inline void add_random_pair(CelMdpBuilder *b, CelRng *rng, int64_t S, int
   }
 }
 
-/// S states with up to 3 actions and 8 transitions each; one in 4 is terminal, not the first.
+/// S states with up to 3 actions and up to 8 transitions each. One state in 4 is terminal, but
+/// never the first.
 static inline CelMdp *random_mdp(uint64_t seed, int64_t S, int with) {
   CelRng rng = cel_rng(seed, CEL_RNG_USER, 0);
   CelMdpBuilder *b = builder_of(S, 0.95, 0);
@@ -57,18 +58,18 @@ static inline CelMdp *random_mdp(uint64_t seed, int64_t S, int with) {
     const int8_t direction[4] = {-1, 0, 0, 1};
     const CelMdpGrid grid = {2, 3, cell, direction, 2};
     assert_ok(cel_mdp_set_grid(b, &grid));
-    cell[0] = 77; // it is copied
+    cell[0] = 77; // the builder has its own copy
   }
   assert_ok(cel_mdp_set_name(b, "random"));
   return built(b);
 }
 
 static inline void expect_same_bytes(const char *what, const void *a, const void *b, size_t bytes) {
-  if ((a == NULL) != (b == NULL)) fail_msg("%s is in one of the two only", what);
+  if ((a == NULL) != (b == NULL)) fail_msg("only one of the two has %s", what);
   if (a != NULL && memcmp(a, b, bytes) != 0) fail_msg("%s differs", what);
 }
 
-/// Equal to the bit, next states by value.
+/// Checks that two MDPs are bit-identical. Next states are compared by value.
 static inline void expect_same_mdp(const CelMdp *a, const CelMdp *b) {
   const size_t S = (size_t)a->states, P = (size_t)a->pairs, T = (size_t)a->transitions;
   assert_int_equal(a->states, b->states);

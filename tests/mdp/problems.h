@@ -1,8 +1,8 @@
-/// Random finite problems for tests, made here without the library's builder, and their exact solutions.
+/// Random finite MDPs for tests, made without the library's builder, and their exact solutions.
 ///
-/// Exact means: the same fixed point in long double (64 bits of mantissa on x86, 113 elsewhere), by policy evaluation
-/// with dense elimination inside of (soft) policy iteration, until nothing changes. No line of it is shared with the
-/// library.
+/// An exact solution is the fixed point in long double (64 mantissa bits on x86, 113 elsewhere). It
+/// comes from (soft) policy iteration with dense elimination, run until nothing changes. It shares
+/// no code with the library.
 #ifndef TESTS_MDP_PROBLEMS_H
 #define TESTS_MDP_PROBLEMS_H
 #include "celsius/mdp.h"
@@ -16,8 +16,9 @@ typedef struct ProblemSpec {
   int64_t states, actions, branching;
   double discount;
   double reward_scale;
-  bool ragged;    ///< states have 1 to `actions` actions, rows 1 to `branching` transitions
-  bool terminals; ///< a tenth of the states is terminal, and a tenth of the transitions ends
+  bool ragged; ///< states have 1 to `actions` actions, rows 1 to `branching` transitions
+  /// A tenth of the states is terminal, and a tenth of the transitions ends the episode
+  bool terminals;
 } ProblemSpec;
 
 typedef struct Problem {
@@ -106,7 +107,7 @@ static inline void exact_q(const CelMdp *mdp, long double gamma, const long doub
   }
 }
 
-/// pi and V = soft maximum of the n values q.
+/// pi and V = soft maximum of n values q.
 static inline long double exact_soft_max(const long double *q, int64_t n, long double alpha,
                                          long double *pi) {
   if (n == 0) return 0.0L;
@@ -156,8 +157,7 @@ static inline void exact_solve(const CelMdp *mdp, double alpha, double gamma, lo
   const size_t S = (size_t)mdp->states, pairs = (size_t)mdp->pairs;
   long double *Q = calloc(pairs, sizeof *Q), *pi = calloc(pairs, sizeof *pi);
   memset(V, 0, S * sizeof *V);
-  int settled =
-      0; // residuals may rise on the way: what ends it is that only rounding is left, thrice
+  int settled = 0; // residuals may rise on the way, so stop when only rounding remains three times
   for (int i = 0; settled < 3; i++) {
     if (i == 1000) abort();
     exact_q(mdp, (long double)gamma, V, Q);

@@ -1,4 +1,5 @@
-/// Tabular soft Q-learning in tests: a config in one line, exact Q, and the rate at which the mean error falls.
+/// Helpers for tests of tabular soft Q-learning: short configs, the exact Q, and the rate of
+/// convergence.
 #ifndef TESTS_MDP_Q_LEARNING_KIT_H
 #define TESTS_MDP_Q_LEARNING_KIT_H
 #include "base/base_test.h"
@@ -13,7 +14,7 @@ static inline CelQLearningConfig config_of(double alpha, double gamma, int64_t r
   return config;
 }
 
-/// Q* (pairs) by the exact solver of the tests.
+/// Q* (pairs) from the tests' exact solver.
 static inline double *exact_star(const CelMdp *mdp, double alpha, double gamma) {
   long double *V = calloc((size_t)mdp->states, sizeof *V);
   long double *Q = calloc((size_t)mdp->pairs, sizeof *Q);
@@ -35,7 +36,7 @@ static inline double distance(const double *a, const double *b, int64_t n) {
 
 enum { POINTS_MAX = 64 };
 
-/// Mean over seeds of the error's logarithm at the scheduled rounds.
+/// The mean over seeds of the log error at the scheduled rounds.
 typedef struct Rate {
   const CelMdp *mdp;
   const double *star;
@@ -51,7 +52,7 @@ static inline bool add_error(void *user, const CelQLearningProgress *now) {
   return true;
 }
 
-/// Least squares of the sums against the logarithm of the rounds from `first` on.
+/// The least-squares slope of the sums over the log of the rounds, from round `first` on.
 static inline double slope_of(const Rate *r, double first, int seeds) {
   double n = 0, x = 0, y = 0, xx = 0, xy = 0;
   for (int i = 0; i < r->n; i++) {
@@ -66,7 +67,8 @@ typedef struct RateCase {
   double alpha, gamma;
 } RateCase;
 
-/// The slope over rounds `first` to `rounds`, errors averaged over the seeds, must be -1/2 within 0.1.
+/// Checks that the slope over rounds `first` to `rounds`, averaged over the seeds, is -1/2 within
+/// 0.1.
 static inline void expect_rate(const RateCase *c, uint64_t problem, int64_t first, int64_t rounds,
                                int seeds) {
   const ProblemSpec spec = {10, 3, 4, 0.9, 1.0, false, false};

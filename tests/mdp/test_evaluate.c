@@ -1,4 +1,5 @@
-/// Values of given policies by every method, distributions, and finite horizons, against long double and enumeration.
+/// Policy evaluation by every method, state distributions and finite horizons, compared with long
+/// double solutions and enumeration.
 #include "celsius/solve.h"
 #include "mdp/evaluate/direct.h"
 #include "mdp/problems.h"
@@ -15,7 +16,7 @@
 
 enum { MOST = 64, PAIRS = 512 };
 
-/// A policy whose actions are mixed, or (every third state) certain.
+/// A random policy. Every third state has a deterministic action.
 static void random_policy(const CelMdp *mdp, double *pi, uint64_t seed) {
   for (int64_t s = 0; s < mdp->states; s++) {
     const int64_t p = mdp->pair[s], n = mdp->pair[s + 1] - p;
@@ -72,7 +73,8 @@ static void every_method_is_certified(void **state) {
   }
 }
 
-/// d against the values of indicator rewards: sum_s d(s) f(s) = (1 - gamma) E[sum gamma^t f(s_t)].
+/// Compares d with the values of indicator rewards: sum_s d(s) f(s) = (1 - gamma) E[sum gamma^t
+/// f(s_t)].
 static void distributions(void **state) {
   (void)state;
   for (uint64_t seed = 1; seed <= 40; seed++) {
@@ -102,7 +104,7 @@ static void distributions(void **state) {
     }
     if (!spec.terminals) assert_true(fabs(mass - 1.0) <= 1e-12);
     if (spec.terminals && spec.discount > 0.0) assert_true(mass < 1.0);
-    // J by the values and by where time is spent.
+    // J from the values must equal J from the state distribution.
     double V[MOST], J = 0.0;
     assert_ok(cel_mdp_evaluate(&problem.mdp, pi, 0.3, spec.discount, CEL_EVALUATE_DIRECT, 0, V,
                                NULL, NULL));
@@ -116,8 +118,8 @@ static void distributions(void **state) {
   }
 }
 
-/// More states than are eliminated densely, with rows of many lengths: these are laid out out of order, so the sparse
-/// solve's rows are filled out of order.
+/// An MDP with too many states for the dense solver, and with rows of many lengths. Rows are laid
+/// out in another order, so the sparse solver's rows are not filled in the order of the states.
 static void sparse_rows_of_many_lengths(void **state) {
   (void)state;
   if (celi_direct_check(1000) != CEL_OK) skip(); // a build without SuiteSparse
@@ -148,7 +150,8 @@ static void sparse_rows_of_many_lengths(void **state) {
   problem_free(&problem);
 }
 
-/// A grid with obstacles whose walker would not stop for ten thousand steps: Krylov against terms added up, by mass.
+/// On a grid with obstacles and episodes of ten thousand steps, compares Krylov with a sum of
+/// terms.
 static void distribution_of_a_grid(void **state) {
   (void)state;
   const CelMdpGenerator *generator;
@@ -166,13 +169,14 @@ static void distribution_of_a_grid(void **state) {
     assert_ok(cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_SWEEPS, 1e-11, wanted));
     assert_ok(cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_KRYLOV, 1e-9, d));
     for (int64_t s = 0; s < mdp->states; s++) off += fabs(d[s] - wanted[s]);
-    if (!(off <= 1.1e-9)) fail_msg("gamma %g: differ by a mass of %g", gamma, off);
+    if (!(off <= 1.1e-9))
+      fail_msg("gamma %g: the distributions differ by a mass of %g", gamma, off);
   }
   free(pi), free(d), free(wanted), free(config);
   cel_mdp_destroy(mdp);
 }
 
-/// The expected sum from state s at time t on, over all that can happen.
+/// The expected sum from state s at time t on, by enumerating all outcomes.
 static double enumerate(const CelMdp *mdp, const double *pi, double alpha, double gamma, int64_t t,
                         int64_t T, int64_t s) {
   double value = 0.0;
@@ -243,7 +247,7 @@ static void bad_policies(void **state) {
   double bound = 0;
   for (int p = 0; p < 10; p += 2) pi[p] *= 1.0 + 4e-10, pi[p + 1] *= 1.0 + 4e-10;
   assert_ok(cel_mdp_evaluate(&problem.mdp, pi, 0, 1.0 - 1e-10, CEL_EVALUATE_SWEEPS, 1e-9, V, NULL,
-                             &bound)); // rows of more than 1/gamma: values have no bound
+                             &bound)); // rows that sum to more than 1/gamma have no finite values
   assert_true(isinf(bound) && isfinite(V[0]));
   random_policy(&problem.mdp, pi, 1);
   assert_int_equal(

@@ -1,5 +1,5 @@
-/// 2^x and log of the sweeps against long double, on every instruction set, which must agree to the bit.
-#include "mdp/operator/explog.h"
+/// Compares 2^x and log of the sweeps with long double. All instruction sets must agree to the bit.
+#include "mdp/backup/explog.h"
 #include "mdp/operator/kernels.h"
 #include "mdp/operator/kernels_tables.h"
 #include "mdp/problems.h"
@@ -23,7 +23,7 @@ static const CeliMdpKernels *table_at(int i) {
   return &celi_mdp_kernels_portable;
 }
 
-/// Units in the last place of `exact` between the two.
+/// The difference in units in the last place of `exact`.
 static double ulps(double got, long double exact) {
   int exponent;
   frexpl(exact, &exponent);

@@ -1,22 +1,23 @@
-/// Problems as text: what each format's words mean, there and back, what a format cannot say, and what wrong files are told.
+/// The text formats: the meaning of each word, round trips, what a format cannot express, and the
+/// table of formats.
 #include "mdp/formats/formats.h"
 #include "mdp/formats/prism.h"
 #include "model_cases.h"
+#include "support/load_options.h"
 
-// ---- texts in and out
+// ---- helpers
 
 static CelMdp *cassandra_of(const char *text) {
   CelMdp *mdp = NULL;
   assert_ok(
-      celi_mdp_parse_cassandra(&mdp, "c.mdp", text, strlen(text), CELI_LOAD_DISCOUNT((double)NAN)));
+      celi_mdp_parse_cassandra(&mdp, "c.mdp", text, strlen(text), LOAD_DISCOUNT((double)NAN)));
   assert_ok(cel_mdp_check(mdp));
   return mdp;
 }
 
 static CelMdp *gymnasium_of(const char *text, double discount) {
   CelMdp *mdp = NULL;
-  assert_ok(
-      celi_mdp_parse_gymnasium(&mdp, "g.json", text, strlen(text), CELI_LOAD_DISCOUNT(discount)));
+  assert_ok(celi_mdp_parse_gymnasium(&mdp, "g.json", text, strlen(text), LOAD_DISCOUNT(discount)));
   assert_ok(cel_mdp_check(mdp));
   return mdp;
 }
@@ -32,12 +33,12 @@ static CeliPrismTexts prism_texts(const char *tra, const char *trew, const char 
 static CelMdp *prism_of(const char *tra, const char *trew, const char *srew, const char *lab) {
   CelMdp *mdp = NULL;
   const CeliPrismTexts texts = prism_texts(tra, trew, srew, lab);
-  assert_ok(celi_mdp_parse_prism(&mdp, &texts, CELI_LOAD_DISCOUNT(0.9)));
+  assert_ok(celi_mdp_parse_prism(&mdp, &texts, LOAD_DISCOUNT(0.9)));
   assert_ok(cel_mdp_check(mdp));
   return mdp;
 }
 
-/// P(next|s,a), and the reward of that transition in *reward.
+/// P(next|s,a). *reward becomes the reward of that transition.
 static double chance(const CelMdp *mdp, int64_t s, int64_t a, int64_t next, double *reward) {
   for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
     if (cel_mdp_action(mdp, s, p) != a) continue;
@@ -51,7 +52,7 @@ static double chance(const CelMdp *mdp, int64_t s, int64_t a, int64_t next, doub
   return 0.0;
 }
 
-/// P(next|s,a) = p with reward r, to the last bits.
+/// Checks that P(next|s,a) = p with reward r, up to the last bits.
 static void expect(const CelMdp *mdp, int64_t s, int64_t a, int64_t next, double p, double r) {
   double reward;
   const double found = chance(mdp, s, a, next, &reward);
@@ -61,7 +62,7 @@ static void expect(const CelMdp *mdp, int64_t s, int64_t a, int64_t next, double
   }
 }
 
-/// Bits but for r(s,a) where it is a sum over rewards by transition.
+/// Checks that two MDPs are bit-identical, except for r(s,a) where it is a sum over transitions.
 static void expect_close(const CelMdp *a, const CelMdp *b) {
   const size_t T = (size_t)a->transitions;
   assert_int_equal(a->states, b->states);
@@ -122,7 +123,7 @@ static void cassandra_rows_and_matrices(void **state) {
                              "T: * 0.5 0.5 0 1\n"
                              "T: 1 : 1 reset\n"
                              "R: 0 1 2 3 4\n"   // over s and s'
-                             "R: 1 : 1 5 - 6\n" // over s', a sign apart
+                             "R: 1 : 1 5 - 6\n" // over s', with a separate sign
                              "R: 1 : 0 : 1 7\n");
   expect(mdp, 0, 0, 0, 0.5, -1);
   expect(mdp, 0, 0, 1, 0.5, -2);
@@ -134,12 +135,12 @@ static void cassandra_rows_and_matrices(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-static void cassandra_later_statements_hold(void **state) {
+static void cassandra_later_statements_win(void **state) {
   (void)state;
   static const char head[] = "discount: 0.5 states: 3 actions: 2 ";
   char text[512];
   snprintf(text, sizeof text,
-           "%sT: 0 : 1 : 0 0.5 T: 0 : 1 : 2 0.5 " // forgotten:
+           "%sT: 0 : 1 : 0 0.5 T: 0 : 1 : 2 0.5 " // overridden by the next statements
            "T: * identity "
            "T: 0 : 2 : * 0 T: * : 2 : 1 0.75 T: 0 : 2 : 0 0.25 T: 1 : 2 : 2 0.25 "
            "R: 0 : 1 : 1 3 R: 0 : * : 1 4 R: 0 : 2 : 0 5 R: * : 2 : * 6 R: 0 : 2 : 1 7",
@@ -153,7 +154,7 @@ static void cassandra_later_statements_hold(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-/// Every start there is.
+/// All forms of the initial distribution.
 static void cassandra_starts(void **state) {
   (void)state;
   static const struct {
@@ -177,7 +178,7 @@ static void cassandra_starts(void **state) {
   }
 }
 
-/// The tiger problem: rewards by state and action, observations read over.
+/// The tiger problem: rewards by state and action; observations are skipped.
 static void cassandra_tiger(void **state) {
   (void)state;
   CelMdp *mdp = cassandra_of("discount: 0.95\nvalues: reward\nstates: tiger-left tiger-right\n"
@@ -198,7 +199,7 @@ static void cassandra_tiger(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-/// Rewards that differ by observation are averaged over them.
+/// Rewards that depend on the observation are averaged.
 static void cassandra_rewards_by_observation(void **state) {
   (void)state;
   CelMdp *mdp = cassandra_of("discount: 0.5 states: 2 actions: 2 observations: x y z\n"
@@ -241,7 +242,7 @@ static void gymnasium_words(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-/// The dictionary alone, without a discount and a start.
+/// Only the dictionary, without discount and start.
 static void gymnasium_dictionary_alone(void **state) {
   (void)state;
   CelMdp *mdp = gymnasium_of("{\"0\": {\"0\": [[1.0, 1, 0, true]]}, \"1\": {}}", 0.25);
@@ -250,7 +251,7 @@ static void gymnasium_dictionary_alone(void **state) {
   assert_int_equal(mdp->pair[2] - mdp->pair[1], 0);
   cel_mdp_destroy(mdp);
   assert_fails(celi_mdp_parse_gymnasium(&mdp, "g.json", "{\"0\":{\"0\":[[1,0,0,false]]}}", 27,
-                                        CELI_LOAD_DISCOUNT((double)NAN)),
+                                        LOAD_DISCOUNT((double)NAN)),
                CEL_E_RANGE, "no discount");
 }
 
@@ -258,7 +259,7 @@ static void gymnasium_dictionary_alone(void **state) {
 
 static void prism_words(void **state) {
   (void)state;
-  // Two robots' rooms of PRISM's manual's kind: labels of actions, comments, any order of lines.
+  // An example like in PRISM's manual: action labels, comments, and lines in any order.
   CelMdp *mdp = prism_of("# Transitions (MDP)\n3 3 5\n1 0 2 1 east\n0 1 0 0.4 east\n0 1 1 .6 east\n"
                          "0 0 1 0.1 south\n0 0 2 0.9 south\n",
                          "# Transition rewards\n3 3 2\n0 0 1 10\n0 0 2 20\n", "3 2\n0 1\n1 -2\n",
@@ -269,28 +270,28 @@ static void prism_words(void **state) {
   expect(mdp, 0, 0, 2, 0.9, 21);
   expect(mdp, 0, 1, 0, 0.4, 1);
   expect(mdp, 1, 0, 2, 1, -2);
-  assert_null(mdp->action); // "south" and "east" are no numbers
+  assert_null(mdp->action); // the labels are not numbers
   assert_true(mdp->start[0] == 0.5 && mdp->start[1] == 0.5);
   cel_mdp_destroy(mdp);
 }
 
-/// A state that only stays is terminal where it is labelled so and pays nothing.
+/// A state with a self-loop is terminal only if it has such a label and no reward.
 static void prism_deadlocks(void **state) {
   (void)state;
   static const char tra[] = "4 4 4\n0 0 1 1\n1 0 1 1\n2 0 2 1\n3 0 3 1\n";
   CelMdp *mdp = prism_of(tra, NULL, "4 1\n2 1\n",
                          "0=\"init\" 1=\"deadlock\" 2=\"terminal\"\n0: 0\n1: 1\n2: 1\n");
-  assert_int_equal(mdp->pair[2] - mdp->pair[1], 0); // labelled
-  assert_int_equal(mdp->pair[3] - mdp->pair[2], 1); // pays
-  assert_int_equal(mdp->pair[4] - mdp->pair[3], 1); // not labelled
+  assert_int_equal(mdp->pair[2] - mdp->pair[1], 0); // labeled, no reward
+  assert_int_equal(mdp->pair[3] - mdp->pair[2], 1); // has a reward
+  assert_int_equal(mdp->pair[4] - mdp->pair[3], 1); // not labeled
   cel_mdp_destroy(mdp);
   mdp = prism_of("3 1 1\n0 0 2 1\n", NULL, NULL, NULL);
   assert_int_equal(mdp->pairs, 1);
-  assert_true(mdp->start[0] == 1.0); // without a .lab
+  assert_true(mdp->start[0] == 1.0); // no .lab file
   cel_mdp_destroy(mdp);
 }
 
-// ---- there and back
+// ---- round trips
 
 static CelMdp *saved_and_loaded(void **state, const CelMdp *mdp, const char *name) {
   CelMdp *back = NULL;
@@ -314,7 +315,7 @@ static void any_problem_survives_json(void **state) {
   }
 }
 
-/// All that PRISM's files can say: actions may differ by state, some are terminal.
+/// Everything that PRISM's files can express: states with different actions, terminal states.
 static void problems_survive_prism(void **state) {
   static const int with[] = {0, WITH_REWARD_NEXT, WITH_NUMBERS, WITH_REWARD_NEXT | WITH_NUMBERS};
   for (uint64_t seed = 0; seed < 20; seed++) {
@@ -326,7 +327,7 @@ static void problems_survive_prism(void **state) {
   }
 }
 
-/// S states, all with A actions.
+/// S states with A actions each.
 static CelMdp *square_mdp(uint64_t seed, int64_t S, int64_t A, int with) {
   CelRng rng = cel_rng(seed, CEL_RNG_USER, 1);
   CelMdpBuilder *b = builder_of(S, 0.99, 0);
@@ -351,8 +352,8 @@ static void problems_survive_cassandra(void **state) {
   }
 }
 
-/// The second text is the first: nothing drifts.
-static void texts_settle(void **state) {
+/// Saving a loaded file gives the same text again.
+static void saving_twice_gives_the_same_text(void **state) {
   static const char *const names[] = {"a.json", "a.mdp", "a.tra"};
   for (int i = 0; i < 3; i++) {
     size_t size, again;
@@ -361,7 +362,7 @@ static void texts_settle(void **state) {
     char *first = get_file(in_folder(state, names[i]), &size);
     assert_ok(cel_mdp_save(back, in_folder(state, names[i]), CEL_MDP_AUTO));
     char *second = get_file(in_folder(state, names[i]), &again);
-    if (i > 0) { // a.json has the name too
+    if (i > 0) { // a.json also contains the name
       assert_int_equal(size, again);
       assert_memory_equal(first, second, size);
     }
@@ -381,7 +382,8 @@ static void what_a_format_cannot_say(void **state) {
   CelMdp *finite = built(b);
   const char *mdp = in_folder(state, "no.mdp"), *tra = in_folder(state, "no.tra");
   assert_fails(cel_mdp_save(ends, tra, CEL_MDP_AUTO), CEL_E_UNSUPPORTED, "ends it in state");
-  assert_fails(cel_mdp_save(start, tra, CEL_MDP_AUTO), CEL_E_UNSUPPORTED, "equally likely");
+  assert_fails(cel_mdp_save(start, tra, CEL_MDP_AUTO), CEL_E_UNSUPPORTED,
+               "have the same probability");
   assert_fails(cel_mdp_save(finite, tra, CEL_MDP_AUTO), CEL_E_UNSUPPORTED, "horizon");
   assert_fails(cel_mdp_save(finite, mdp, CEL_MDP_AUTO), CEL_E_UNSUPPORTED, "horizon");
   assert_fails(cel_mdp_save(ragged, mdp, CEL_MDP_AUTO), CEL_E_UNSUPPORTED, "state");
@@ -392,15 +394,15 @@ static void what_a_format_cannot_say(void **state) {
   assert_fails(cel_mdp_save(once, mdp, CEL_MDP_AUTO), CEL_E_UNSUPPORTED, "ends the episode");
   assert_fails(cel_mdp_save(once, in_folder(state, "no.txt"), CEL_MDP_AUTO), CEL_E_UNSUPPORTED,
                ".safetensors, .json, .mdp");
-  assert_int_not_equal(access(mdp, F_OK), 0); // nothing was written
+  assert_int_not_equal(access(mdp, F_OK), 0); // no file was written
   assert_int_not_equal(access(tra, F_OK), 0);
   CelMdp *all[] = {ends, ragged, start, finite, once};
   for (int i = 0; i < 5; i++) cel_mdp_destroy(all[i]);
 }
 
-// ---- which format
+// ---- detecting the format
 
-static void formats_are_recognised(void **state) {
+static void formats_are_recognized(void **state) {
   static const struct {
     const char *name, *text;
   } files[] = {{"plain", "{\"P\": {\"0\": {\"0\": [[1, 0, 0, false]]}}}"},
@@ -414,7 +416,8 @@ static void formats_are_recognised(void **state) {
     assert_int_equal(mdp->transitions, 1);
     cel_mdp_destroy(mdp);
   }
-  assert_ok(cel_mdp_load(&mdp, in_folder(state, "plain3"), CEL_MDP_PRISM, 0.5)); // by its stem
+  // by its path without extension
+  assert_ok(cel_mdp_load(&mdp, in_folder(state, "plain3"), CEL_MDP_PRISM, 0.5));
   assert_ok(cel_mdp_save(mdp, in_folder(state, "bytes.safetensors"), CEL_MDP_AUTO));
   cel_mdp_destroy(mdp);
   assert_int_equal(rename(in_folder(state, "bytes.safetensors"), in_folder(state, "bytes")), 0);
@@ -422,14 +425,43 @@ static void formats_are_recognised(void **state) {
   cel_mdp_destroy(mdp);
   put_file(in_folder(state, "what"), "once upon a time", 16);
   assert_fails(cel_mdp_load(&mdp, in_folder(state, "what"), CEL_MDP_AUTO, 0.5), CEL_E_FORMAT,
-               "what: neither its name");
+               "what: neither the name");
   assert_fails(cel_mdp_load(&mdp, in_folder(state, "none"), CEL_MDP_AUTO, 0.5), CEL_E_IO, "none");
   assert_fails(cel_mdp_load(&mdp, in_folder(state, "none.tra"), CEL_MDP_AUTO, 0.5), CEL_E_IO,
                "none.tra");
 }
 
+/// Each row of the table is a format that saves and loads under each of its extensions.
+static void format_table_is_complete(void **state) {
+  CelMdp *mdp = cassandra_of("discount: 0.5\nstates: 1\nactions: 1\nT: 0 identity\n");
+  int n = 0;
+  for (; cel_mdp_format_at(n); n++) {
+    const CelMdpFormatInfo *info = cel_mdp_format_at(n);
+    assert_true(info->name[0] && info->doc[0] && info->extensions[0]);
+    for (int i = 0; i < n; i++) {
+      assert_string_not_equal(info->name, cel_mdp_format_at(i)->name);
+      assert_int_not_equal(info->format, cel_mdp_format_at(i)->format);
+    }
+    for (int i = 0; info->extensions[i]; i++) {
+      char name[64];
+      CelMdp *back = NULL;
+      snprintf(name, sizeof name, "table%s", info->extensions[i]);
+      assert_ok(cel_mdp_save(mdp, in_folder(state, name), CEL_MDP_AUTO));
+      assert_ok(cel_mdp_load(&back, in_folder(state, name), info->format, 0.5));
+      cel_mdp_destroy(back);
+    }
+  }
+  assert_int_equal(n, CEL_MDP_PRISM);
+  assert_null(cel_mdp_format_at(-1));
+  assert_fails(cel_mdp_save(mdp, in_folder(state, "x"), CEL_MDP_AUTO), CEL_E_UNSUPPORTED,
+               "end in .safetensors, .json, .mdp, .pomdp or .tra");
+  assert_fails(cel_mdp_save(mdp, in_folder(state, "x"), (CelMdpFormat)77), CEL_E_ARGUMENT,
+               "safetensors, gymnasium, cassandra or prism");
+  cel_mdp_destroy(mdp);
+}
+
 /// A table made by Gymnasium and written by examples/gymnasium_mdp.py.
-static void an_exported_table(void **state) {
+static void exported_table_loads(void **state) {
   (void)state;
   char path[1024];
   CelMdp *mdp = NULL;
@@ -441,13 +473,13 @@ static void an_exported_table(void **state) {
   assert_true(mdp->discount == 0.99);
   expect(mdp, 0, 0, 0, 2 / 3.0, 0); // two of its three transitions go there
   expect(mdp, 14, 2, 15, 1 / 3.0, 1);
-  assert_int_equal(mdp->ends[mdp->row[14 * 4 + 2] + 2], 1); // ... and end the episode
+  assert_int_equal(mdp->ends[mdp->row[14 * 4 + 2] + 2], 1); // and end the episode
   assert_true(mdp->start[0] == 1.0);
   cel_mdp_destroy(mdp);
 }
 
-/// Made anew, the table above has the same bytes.
-static void the_exporter(void **state) {
+/// Running the exporter again gives the same bytes.
+static void exporter_gives_the_same_bytes(void **state) {
   const char *python = getenv("CELSIUS_PYTHON");
   char command[2048], golden[1024];
   size_t size, again;
@@ -473,7 +505,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(cassandra_words),
       cmocka_unit_test(cassandra_rows_and_matrices),
-      cmocka_unit_test(cassandra_later_statements_hold),
+      cmocka_unit_test(cassandra_later_statements_win),
       cmocka_unit_test(cassandra_starts),
       cmocka_unit_test(cassandra_tiger),
       cmocka_unit_test(cassandra_rewards_by_observation),
@@ -484,11 +516,12 @@ int main(void) {
       cmocka_unit_test(any_problem_survives_json),
       cmocka_unit_test(problems_survive_prism),
       cmocka_unit_test(problems_survive_cassandra),
-      cmocka_unit_test(texts_settle),
+      cmocka_unit_test(saving_twice_gives_the_same_text),
       cmocka_unit_test(what_a_format_cannot_say),
-      cmocka_unit_test(formats_are_recognised),
-      cmocka_unit_test(an_exported_table),
-      cmocka_unit_test(the_exporter),
+      cmocka_unit_test(formats_are_recognized),
+      cmocka_unit_test(format_table_is_complete),
+      cmocka_unit_test(exported_table_loads),
+      cmocka_unit_test(exporter_gives_the_same_bytes),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

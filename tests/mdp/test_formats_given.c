@@ -1,8 +1,9 @@
-/// What all formats have in common: one rule for probabilities, options that replace what a file says, PRISM's reward
-/// structures, texts without an end.
+/// Rules that all formats share: the tolerance of probabilities, options that override the file,
+/// PRISM's reward structures, and texts without end.
 #include "mdp/formats/formats.h"
 #include "mdp/formats/prism.h"
 #include "model_cases.h"
+#include "support/load_options.h"
 
 // ---- one rule for probabilities
 
@@ -29,7 +30,7 @@ static CelStatus by_gymnasium(CelMdp **out, void **state, const double row[2], d
                          "{\"P\": {\"0\": {\"0\": [[%.17g, 0, 1, false], [%.17g, 1, 1, false]]}, "
                          "\"1\": {\"0\": [[1, 1, 1, false]]}}, \"start\": [%.17g, 0]}",
                          row[0], row[1], start);
-  return celi_mdp_parse_gymnasium(out, "g.json", text, (size_t)n, CELI_LOAD_DISCOUNT(0.9));
+  return celi_mdp_parse_gymnasium(out, "g.json", text, (size_t)n, LOAD_DISCOUNT(0.9));
 }
 
 static CelStatus by_cassandra(CelMdp **out, void **state, const double row[2], double start) {
@@ -39,10 +40,10 @@ static CelStatus by_cassandra(CelMdp **out, void **state, const double row[2], d
                          "states: 2 actions: 1 start: %.17g 0\nT: 0 : 0 : 0 %.17g\n"
                          "T: 0 : 0 : 1 %.17g\nT: 0 : 1\n0 1\nR: * : * : * : * 1",
                          start, row[0], row[1]);
-  return celi_mdp_parse_cassandra(out, "c.mdp", text, (size_t)n, CELI_LOAD_DISCOUNT(0.9));
+  return celi_mdp_parse_cassandra(out, "c.mdp", text, (size_t)n, LOAD_DISCOUNT(0.9));
 }
 
-/// The row given whole, which is read by another function.
+/// The same row as a list of numbers, which another function reads.
 static CelStatus by_cassandra_row(CelMdp **out, void **state, const double row[2], double start) {
   (void)state;
   char text[512];
@@ -50,10 +51,10 @@ static CelStatus by_cassandra_row(CelMdp **out, void **state, const double row[2
                          "states: 2 actions: 1 start: %.17g 0\nT: 0\n%.17g %.17g\n0 1\n"
                          "R: * : * : * : * 1",
                          start, row[0], row[1]);
-  return celi_mdp_parse_cassandra(out, "c.mdp", text, (size_t)n, CELI_LOAD_DISCOUNT(0.9));
+  return celi_mdp_parse_cassandra(out, "c.mdp", text, (size_t)n, LOAD_DISCOUNT(0.9));
 }
 
-/// Its initial distribution has no numbers.
+/// PRISM's initial distribution has no numbers.
 static CelStatus by_prism(CelMdp **out, void **state, const double row[2], double start) {
   (void)state, (void)start;
   char tra[512];
@@ -62,7 +63,7 @@ static CelStatus by_prism(CelMdp **out, void **state, const double row[2], doubl
       snprintf(tra, sizeof tra, "2 2 3\n0 0 0 %.17g\n0 0 1 %.17g\n1 0 1 1\n", row[0], row[1]);
   const CeliPrismTexts texts = {
       .path = {"p.tra", "p.trew"}, .data = {tra, trew}, .size = {(size_t)n, strlen(trew)}};
-  return celi_mdp_parse_prism(out, &texts, CELI_LOAD_DISCOUNT(0.9));
+  return celi_mdp_parse_prism(out, &texts, LOAD_DISCOUNT(0.9));
 }
 
 static CelStatus by_safetensors(CelMdp **out, void **state, const double row[2], double start) {
@@ -102,7 +103,8 @@ static const struct {
               {"prism", by_prism},         {"safetensors", by_safetensors}};
 enum { MAKERS = sizeof makers / sizeof makers[0] };
 
-/// What is accepted is divided by its sum; what is below 0 becomes 0. Nothing else.
+/// Accepted probabilities are divided by their sum, and negative ones become 0. Nothing else
+/// changes.
 static void one_rule_for_probabilities(void **state) {
   static const struct {
     double row[2], start;
@@ -180,7 +182,7 @@ static void cassandra_spellings(void **state) {
   }
 }
 
-static void left_out_is_told(void **state) {
+static void dropped_parts_are_reported(void **state) {
   (void)state;
   CelMdp *mdp =
       cassandra_of("discount: 0.9 states: 2 actions: 1 observations: 2 T: 0 identity O: 0 "
@@ -191,9 +193,9 @@ static void left_out_is_told(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-// ---- horizon and discount of the options
+// ---- options for horizon and discount
 
-static void a_horizon_for_any_file(void **state) {
+static void horizon_option_works_for_every_format(void **state) {
   static const struct {
     const char *name, *text;
     int64_t own;
@@ -241,7 +243,7 @@ static void a_horizon_for_any_file(void **state) {
   assert_true(mdp->horizon == 3 && mdp->discount == 1.0);
   cel_mdp_destroy(mdp);
   memcpy(options.reward, "time", 5);
-  assert_fails(cel_mdp_load_with(&mdp, path, &options), CEL_E_ARGUMENT, "only PRISM's files");
+  assert_fails(cel_mdp_load_with(&mdp, path, &options), CEL_E_ARGUMENT, "only PRISM files");
 }
 
 // ---- PRISM's reward structures
@@ -250,7 +252,7 @@ static void put(void **state, const char *name, const char *text) {
   put_file(in_folder(state, name), text, strlen(text));
 }
 
-/// The only pair's r(s,a) of state 0 with that reward structure.
+/// r(s,a) of the only pair of state 0 with that reward structure.
 static double reward_of(void **state, const char *name, const char *reward) {
   CelMdpLoadOptions options = cel_mdp_load_options_default();
   CelMdp *mdp = NULL;
@@ -276,32 +278,31 @@ static CelStatus load(void **state, const char *name, const char *reward) {
 
 static void prism_reward_structures(void **state) {
   put(state, "m.tra", TRA);
-  assert_true(reward_of(state, "m.tra", "") == 0); // none: no rewards
-  assert_fails(load(state, "m.tra", "time"), CEL_E_NAME,
-               "no reward structure \"time\": there is no");
+  assert_true(reward_of(state, "m.tra", "") == 0); // no structure, so no rewards
+  assert_fails(load(state, "m.tra", "time"), CEL_E_NAME, "no reward structure \"time\", because");
   put(state, "m1.srew", "# Reward structure \"time\"\n# State rewards\n1 1\n0 3\n");
-  assert_true(reward_of(state, "m.tra", "") == 3); // one, and it has a number
+  assert_true(reward_of(state, "m.tra", "") == 3); // a single structure, with a number
   put(state, "m1.trew", "# Reward structure \"time\"\n1 1 1\n0 0 0 0.25\n");
   assert_true(reward_of(state, "m.tra", "") == 3.25); // state and transition rewards add up
   put(state, "m2.trew", "# Reward structure \"gain\"\n1 1 1\n0 0 0 7\n");
-  put(state, "m10.srew", "1 1\n0 -1\n"); // without headers
+  put(state, "m10.srew", "1 1\n0 -1\n"); // without comments
   assert_fails(load(state, "m.tra", ""), CEL_E_ARGUMENT,
-               "has 3 reward structures: 1 (\"time\"), 2 (\"gain\"), 10; give reward");
+               "has 3 reward structures: 1 (\"time\"), 2 (\"gain\"), 10; set reward");
   assert_true(reward_of(state, "m.tra", "time") == 3.25);
   assert_true(reward_of(state, "m.tra", "1") == 3.25);
   assert_true(reward_of(state, "m.tra", "gain") == 7);
   assert_true(reward_of(state, "m.tra", "10") == -1);
-  assert_fails(load(state, "m.tra", "3"), CEL_E_NAME, "no reward structure \"3\"; there is 1");
+  assert_fails(load(state, "m.tra", "3"), CEL_E_NAME, "no reward structure \"3\"; it has 1");
   put(state, "m2.srew", "# Reward structure \"loss\"\n1 1\n0 1\n");
-  assert_fails(load(state, "m.tra", "1"), CEL_E_CORRUPT, "must be of one");
+  assert_fails(load(state, "m.tra", "1"), CEL_E_CORRUPT, "must match");
 }
 
-static void prism_files_of_others(void **state) {
+static void prism_numbered_files_of_another_mdp(void **state) {
   put(state, "n.tra", TRA);
   put(state, "n.srew", "1 1\n0 5\n");
-  put(state, "n1.tra", TRA); // another problem, which n1.srew belongs to
+  put(state, "n1.tra", TRA); // now n1.srew belongs to another MDP
   put(state, "n1.srew", "1 1\n0 6\n");
-  put(state, "n01.srew", "1 1\n0 9\n"); // not as PRISM counts
+  put(state, "n01.srew", "1 1\n0 9\n"); // PRISM never writes this number
   put(state, "n1x.srew", "1 1\n0 9\n");
   assert_true(reward_of(state, "n.tra", "") == 5);
   assert_true(reward_of(state, "n1.tra", "") == 6);
@@ -310,9 +311,9 @@ static void prism_files_of_others(void **state) {
   assert_true(reward_of(state, "n.tra", "b") == 8);
 }
 
-// ---- texts without an end
+// ---- texts without end
 
-/// A reader says how far it read and what to do.
+/// The error says how much was read and what to do.
 static void endless_texts_have_a_limit(void **state) {
   (void)state;
   CelMdp *mdp = NULL;
@@ -320,7 +321,7 @@ static void endless_texts_have_a_limit(void **state) {
   assert_fails(cel_mdp_load(&mdp, "/dev/zero", CEL_MDP_SAFETENSORS, 0.9), CEL_E_IO,
                "/dev/zero: a pipe or device cannot be mapped: write it to a file first");
   const CelStatus status = cel_mdp_load(&mdp, "/dev/zero", CEL_MDP_GYMNASIUM, 0.9);
-  if (status == CEL_E_MEMORY) skip(); // less than that is left
+  if (status == CEL_E_MEMORY) skip(); // the machine has less memory than the limit
   assert_int_equal(status, CEL_E_FORMAT);
   assert_non_null(strstr(cel_error(), "/dev/zero: no end after 256.0 MiB"));
   assert_non_null(strstr(cel_error(), "write it to a file"));
@@ -328,9 +329,12 @@ static void endless_texts_have_a_limit(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(one_rule_for_probabilities), cmocka_unit_test(cassandra_spellings),
-      cmocka_unit_test(left_out_is_told),           cmocka_unit_test(a_horizon_for_any_file),
-      cmocka_unit_test(prism_reward_structures),    cmocka_unit_test(prism_files_of_others),
+      cmocka_unit_test(one_rule_for_probabilities),
+      cmocka_unit_test(cassandra_spellings),
+      cmocka_unit_test(dropped_parts_are_reported),
+      cmocka_unit_test(horizon_option_works_for_every_format),
+      cmocka_unit_test(prism_reward_structures),
+      cmocka_unit_test(prism_numbered_files_of_another_mdp),
       cmocka_unit_test(endless_texts_have_a_limit),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);

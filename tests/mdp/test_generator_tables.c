@@ -1,7 +1,7 @@
-/// Generated problems against tables that were not made here: Gymnasium's toy-text environments, textbook problems
-/// from their equations in SciPy, and Puterman's solved example.
+/// Compares generated MDPs with independent tables: Gymnasium's toy-text environments, textbook
+/// problems computed in SciPy, and Puterman's solved example.
 ///
-/// tests/golden/gymnasium_tables.py tells how the golden files are laid out.
+/// tests/golden/gymnasium_tables.py documents the golden files.
 #include "celsius/safetensors.h"
 #include "generate_kit.h"
 #include <math.h>
@@ -13,7 +13,7 @@ typedef struct Golden {
   const uint8_t *count, *ends; ///< (S * A), (T)
   const int32_t *next;         ///< (T)
   const CelTensor *probability, *reward;
-  const double *probability_values, *reward_values; ///< NULL: the tensors themselves have doubles
+  const double *probability_values, *reward_values; ///< NULL: the tensors hold doubles
 } Golden;
 
 static const CelTensor *find(const CelSafetensors *file, const char *name, const char *what) {
@@ -53,7 +53,7 @@ static double value(const CelTensor *tensor, const double *of_code, int64_t t) {
   return ((const double *)tensor->data)[t];
 }
 
-/// Transition u of pair p against transition t of the golden table.
+/// Compares transition u of pair p with transition t of the golden table.
 static void compare_transition(const char *name, const CelMdp *mdp, int64_t p, int64_t u,
                                const Golden *g, int64_t t, double tolerance) {
   const double probability = value(g->probability, g->probability_values, t);
@@ -72,7 +72,7 @@ static void compare_transition(const char *name, const CelMdp *mdp, int64_t p, i
       g->next[t], probability, reward, g->ends[t]);
 }
 
-/// The pair of state s and action a, -1: none.
+/// The pair of state s and action a; -1: none.
 static int64_t find_pair(const CelMdp *mdp, int64_t s, int64_t a) {
   for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
     if (cel_mdp_action(mdp, s, p) == a) return p;
@@ -98,14 +98,14 @@ static void compare(const char *name, const CelMdp *mdp, const Golden *g, double
   assert_int_equal(pairs, mdp->pairs);
   for (int64_t s = 0; s < g->S; s++) {
     if (fabs(mdp->start[s] - g->start[s]) > 1e-16) {
-      fail_msg("%s: state %lld starts an episode with probability %.17g, not %.17g", name,
-               (long long)s, mdp->start[s], g->start[s]);
+      fail_msg("%s: state %lld has initial probability %.17g, expected %.17g", name, (long long)s,
+               mdp->start[s], g->start[s]);
     }
   }
 }
 
-/// Runs every case of a file; returns how many there are. tolerance: of a probability, and of a reward
-/// relative to max(1, |r|).
+/// Runs every case of a file and returns their number. `tolerance` is for probabilities, and for
+/// rewards relative to max(1, |r|).
 static int compare_file(const char *file_name, double tolerance) {
   CelSafetensors *file = NULL;
   char path[512];
@@ -135,12 +135,13 @@ static void gymnasium_has_the_same_tables(void **state) {
   assert_int_equal(compare_file("gymnasium_tables.safetensors", 1e-15), 14);
 }
 
-static void textbook_problems_are_as_their_equations_say(void **state) {
+static void textbook_problems_match_their_equations(void **state) {
   (void)state;
   assert_int_equal(compare_file("textbook_tables.safetensors", 1e-13), 8);
 }
 
-/// One step of backward induction: V (states) becomes the best r + V'; best (states) the smallest action of those.
+/// One step of backward induction: V (states) becomes the best r + V'. best (states) becomes the
+/// smallest best action.
 static void step_back(const CelMdp *mdp, double *V, int64_t *best, double gamma) {
   double old[64];
   assert_true(mdp->states <= 64);
@@ -159,11 +160,11 @@ static void step_back(const CelMdp *mdp, double *V, int64_t *best, double gamma)
 }
 
 /// Puterman (1994), 4.6.1: three months of the example of 3.2.2.
-static void inventory_is_solved_as_in_the_book(void **state) {
+static void inventory_solution_matches_the_book(void **state) {
   (void)state;
   const double expected[3][4] = {
       {0, 5, 6, 5}, {2, 25.0 / 4, 10, 21.0 / 2}, {67.0 / 16, 129.0 / 16, 194.0 / 16, 227.0 / 16}};
-  const int64_t order[3] = {0, 2, 3}; // with an empty stock; nothing otherwise
+  const int64_t order[3] = {0, 2, 3}; // units ordered with an empty stock; 0 otherwise
   CelMdp *mdp = generate("inventory", "capacity=3 demand=binomial demand_mean=1 demand_max=2");
   double V[4] = {0};
   int64_t best[4];
@@ -178,7 +179,7 @@ static void inventory_is_solved_as_in_the_book(void **state) {
 }
 
 /// Puterman (1994), 4.7.5: there is an optimal policy that replaces from some condition on.
-static void machines_are_replaced_from_some_condition_on(void **state) {
+static void replacement_policy_is_a_threshold(void **state) {
   (void)state;
   static const char *const cases[] = {"", "replacement_cost=40 wear=0.6", "operating_cost=0.5",
                                       "states=50 shocks=9 wear=0.2 gamma=0.8"};
@@ -190,9 +191,9 @@ static void machines_are_replaced_from_some_condition_on(void **state) {
     for (int64_t s = 1; s < mdp->states; s++) {
       assert_true(best[s] >= best[s - 1]);
       changes += best[s] - best[s - 1];
-      assert_true(V[s] <= V[s - 1] + 1e-9); // and a worse machine is worth less
+      assert_true(V[s] <= V[s - 1] + 1e-9); // and a worse machine has a lower value
     }
-    assert_int_equal(changes, 1); // keep a new one, replace the worst
+    assert_int_equal(changes, 1); // keeps a new machine, replaces the worst
     cel_mdp_destroy(mdp);
   }
 }
@@ -200,9 +201,9 @@ static void machines_are_replaced_from_some_condition_on(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(gymnasium_has_the_same_tables),
-      cmocka_unit_test(textbook_problems_are_as_their_equations_say),
-      cmocka_unit_test(inventory_is_solved_as_in_the_book),
-      cmocka_unit_test(machines_are_replaced_from_some_condition_on),
+      cmocka_unit_test(textbook_problems_match_their_equations),
+      cmocka_unit_test(inventory_solution_matches_the_book),
+      cmocka_unit_test(replacement_policy_is_a_threshold),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

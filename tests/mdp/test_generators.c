@@ -1,10 +1,11 @@
-/// Generators: what all of them promise, random problems by their properties, and every way to ask wrong.
+/// Generators: what all of them guarantee, statistics of random MDPs, and every kind of bad
+/// argument.
 #include "base/field.h"
 #include "generate_kit.h"
 #include "model_cases.h"
 #include <math.h>
 
-// ---- all of them
+// ---- all generators
 
 static void tables_are_well_formed(void **state) {
   (void)state;
@@ -27,7 +28,7 @@ static double row_sum(const CelMdp *mdp, int64_t p) {
   return sum;
 }
 
-static void defaults_make_a_sound_problem(void **state) {
+static void defaults_give_a_valid_mdp(void **state) {
   (void)state;
   const CelMdpGenerator *g;
   for (int i = 0; (g = cel_mdp_generator_at(i)) != NULL; i++) {
@@ -45,7 +46,7 @@ static void defaults_make_a_sound_problem(void **state) {
   }
 }
 
-static void gamma_and_horizon_are_the_problems(void **state) {
+static void gamma_and_horizon_reach_the_mdp(void **state) {
   (void)state;
   const CelMdpGenerator *g;
   for (int i = 0; (g = cel_mdp_generator_at(i)) != NULL; i++) {
@@ -56,14 +57,14 @@ static void gamma_and_horizon_are_the_problems(void **state) {
   }
 }
 
-static void names_are_forgiving(void **state) {
+static void names_ignore_dashes_and_suggest(void **state) {
   (void)state;
   const CelMdpGenerator *g = NULL;
   assert_ok(cel_mdp_generator_find("frozenlake_8x8", &g));
   assert_string_equal(g->name, "frozenlake-8x8");
   assert_fails(cel_mdp_generator_find("frozenlak", &g), CEL_E_NAME, "did you mean 'frozenlake'?");
   assert_fails(cel_mdp_generator_find("zzzzzzzz", &g), CEL_E_NAME, "celsius list mdps");
-  assert_fails(cel_mdp_generator_find("", &g), CEL_E_ARGUMENT, "no generator named");
+  assert_fails(cel_mdp_generator_find("", &g), CEL_E_ARGUMENT, "name of the generator is empty");
 }
 
 // ---- seeds
@@ -78,7 +79,7 @@ static bool same_rewards(const CelMdp *a, const CelMdp *b) {
   return a->pairs == b->pairs && memcmp(a->reward, b->reward, (size_t)a->pairs * 8) == 0;
 }
 
-static void a_seed_is_a_problem(void **state) {
+static void seeds_give_different_mdps(void **state) {
   (void)state;
   static const struct {
     const char *name, *arguments;
@@ -95,7 +96,7 @@ static void a_seed_is_a_problem(void **state) {
     CelMdp *c = generate(cases[i].name, other);
     expect_same_mdp(a, b);
     if (same_transitions(a, c) && same_rewards(a, c)) {
-      fail_msg("%s %s: seeds 0 and 1 are one problem", cases[i].name, cases[i].arguments);
+      fail_msg("%s %s: seeds 0 and 1 give the same MDP", cases[i].name, cases[i].arguments);
     }
     cel_mdp_destroy(a);
     cel_mdp_destroy(b);
@@ -103,15 +104,15 @@ static void a_seed_is_a_problem(void **state) {
   }
 }
 
-/// Written down once: problems of a seed stay what they are from version to version.
-static void seeds_stay_what_they_were(void **state) {
+/// Recorded once, so that the MDP of a seed never changes between versions.
+static void seeds_keep_their_mdps(void **state) {
   (void)state;
   CelMdp *garnet = generate("garnet", "states=50 seed=42");
   const uint32_t next[3] = {23, 24, 36};
   assert_memory_equal(garnet->next32, next, sizeof next);
   CelMdp *lake = generate("frozenlake", "size=5 seed=42");
   char map[26] = {0};
-  for (int s = 0; s < 25; s++) { // what ends everywhere is a hole or the goal
+  for (int s = 0; s < 25; s++) { // a tile where every action ends the episode is a hole or the goal
     const int64_t t = lake->row[lake->pair[s]];
     map[s] = cel_mdp_next(lake, t) == s && lake->ends[t] ? 'H' : 'F';
   }
@@ -128,7 +129,7 @@ static int64_t terminals(const CelMdp *mdp) {
   return n;
 }
 
-static void garnet_has_the_shape_asked_for(void **state) {
+static void garnet_has_the_requested_shape(void **state) {
   (void)state;
   static const struct {
     const char *arguments;
@@ -145,15 +146,15 @@ static void garnet_has_the_shape_asked_for(void **state) {
     assert_int_equal(mdp->max_actions, cases[i].actions);
     assert_int_equal(terminals(mdp), cases[i].terminals);
     assert_int_equal(mdp->pairs, (cases[i].states - cases[i].terminals) * cases[i].actions);
-    for (int64_t p = 0; p < mdp->pairs; p++) // merged, so they are different states
+    for (int64_t p = 0; p < mdp->pairs; p++) // equal ones would have been merged
       assert_int_equal(mdp->row[p + 1] - mdp->row[p], cases[i].branching);
     assert_true(mdp->start[0] > 0);
     cel_mdp_destroy(mdp);
   }
 }
 
-/// One terminal state among states 1 to 4, in 2,000 problems.
-static void garnet_draws_terminals_alike(void **state) {
+/// One of states 1 to 4 is terminal, with equal probability, in 2,000 MDPs.
+static void garnet_draws_terminals_uniformly(void **state) {
   (void)state;
   enum { N = 2000 };
   int at[5] = {0};
@@ -169,8 +170,8 @@ static void garnet_draws_terminals_alike(void **state) {
   for (int s = 1; s < 5; s++) assert_true(fabs(at[s] - N / 4.0) < 4 * sqrt(N * 3 / 16.0));
 }
 
-/// Next states and probabilities have the distribution that they should: sums over 80,000 draws.
-static void garnet_draws_all_alike(void **state) {
+/// Next states and probabilities have the right distribution, over 80,000 draws.
+static void garnet_draws_uniformly(void **state) {
   (void)state;
   enum { S = 8, B = 4 };
   CelMdp *mdp = generate("garnet", "states=8 actions=2500 branching=4 seed=3");
@@ -182,17 +183,17 @@ static void garnet_draws_all_alike(void **state) {
   }
   const double rows = (double)mdp->pairs;
   for (int s = 0; s < S; s++) {
-    // a state is among 4 of 8 in half of the rows: 4 standard errors of a coin
+    // Each state is among the 4 of 8 in half of the rows, within 4 standard errors of a coin.
     assert_true(fabs(hits[s] / rows - 0.5) < 4 * 0.5 / sqrt(rows));
-    // and has an eighth of the mass; variance of one row's below E[p^2]/2 = .05
+    // Each has an eighth of the mass. The variance of one row's mass is below E[p^2]/2 = .05.
     assert_true(fabs(mass[s] / rows - 0.125) < 4 * sqrt(0.05 / rows));
   }
-  // pieces of [0, 1] cut at 3 places: E[p^2] = 2/(4 * 5)
+  // Pieces of [0, 1] cut at 3 positions have E[p^2] = 2/(4 * 5).
   assert_true(fabs(square / (double)mdp->transitions - 0.1) < 0.002);
   cel_mdp_destroy(mdp);
 }
 
-static void garnet_rewards_are_of_what_is_said(void **state) {
+static void garnet_rewards_belong_to_the_right_key(void **state) {
   (void)state;
   CelMdp *pair = generate("garnet", "reward_scale=100 terminal=0.2");
   CelMdp *of_state = generate("garnet", "reward_of=state reward=normal terminal=0.2");
@@ -220,7 +221,7 @@ static void garnet_rewards_are_of_what_is_said(void **state) {
 
 // ---- grid worlds
 
-/// The state at (row, column), `here` where there is none or a wall.
+/// The state at (row, column), or `here` outside the grid and at a wall.
 static int64_t state_at(const CelMdpGrid *grid, int64_t row, int64_t column, int64_t here) {
   if (row < 0 || row >= grid->rows || column < 0 || column >= grid->columns) return here;
   const int64_t s = grid->state[row * grid->columns + column];
@@ -234,7 +235,7 @@ static double probability_of(const CelMdp *mdp, int64_t p, int64_t next) {
   return sum;
 }
 
-/// Every row of the cell's state, made again from the geometry that plots get.
+/// Checks every row of a cell's state against the geometry in mdp->grid.
 static void check_cell(const CelMdp *mdp, int64_t row, int64_t column, double slip) {
   const CelMdpGrid *grid = mdp->grid;
   const int64_t s = grid->state[row * grid->columns + column];
@@ -251,7 +252,7 @@ static void check_cell(const CelMdp *mdp, int64_t row, int64_t column, double sl
   }
 }
 
-/// Whether every state can reach state `to` (pairs are walked backwards until nothing changes).
+/// True if every state can reach state `to`. Walks backwards until nothing changes.
 static bool all_reach(const CelMdp *mdp, int64_t to) {
   uint8_t *reaches = calloc((size_t)mdp->states, 1);
   bool changed = true, all = true;
@@ -268,12 +269,12 @@ static bool all_reach(const CelMdp *mdp, int64_t to) {
   return all;
 }
 
-static void grids_are_what_their_geometry_says(void **state) {
+static void grids_match_their_geometry(void **state) {
   (void)state;
   static const struct {
     const char *arguments;
     int64_t columns, rows;
-    double slip, open; ///< open: fewest states, as a fraction of the cells
+    double slip, open; ///< open: smallest number of states, as a fraction of the cells
   } cases[] = {
       {"", 20, 20, 0.2, 1},
       {"width=1 height=2 slip=0", 1, 2, 0, 1},
@@ -300,7 +301,7 @@ static void grids_are_what_their_geometry_says(void **state) {
   }
 }
 
-static void the_goal_pays_when_it_is_entered(void **state) {
+static void goal_reward_is_paid_on_entry(void **state) {
   (void)state;
   CelMdp *mdp = generate("grid", "width=6 height=5 goal_reward=10 step_reward=-0.25");
   const int64_t goal = mdp->states - 1;
@@ -314,7 +315,7 @@ static void the_goal_pays_when_it_is_entered(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-static void random_rewards_lie_in_their_range(void **state) {
+static void random_rewards_are_in_range(void **state) {
   (void)state;
   CelMdp *mdp = generate("grid", "rewards=random goal_reward=5 step_reward=3 start=uniform");
   double low = 9, high = 0;
@@ -341,7 +342,7 @@ static void a_million_cells(void **state) {
 
 // ---- lakes and cliffs
 
-static void drawn_lakes_have_a_way_to_the_goal(void **state) {
+static void random_lakes_have_a_path_to_the_goal(void **state) {
   (void)state;
   for (int seed = 0; seed < 20; seed++) {
     char arguments[64];
@@ -360,8 +361,8 @@ static void drawn_lakes_have_a_way_to_the_goal(void **state) {
   }
 }
 
-/// Directions that plots draw as arrows: where a step that does not slip goes.
-static void toy_text_grids_tell_their_directions(void **state) {
+/// The directions in mdp->grid must be where a step that does not slip goes.
+static void toy_text_grids_have_directions(void **state) {
   (void)state;
   static const char *const names[] = {"frozenlake-4x4", "frozenlake-8x8", "frozenlake",
                                       "cliffwalking"};
@@ -374,7 +375,8 @@ static void toy_text_grids_tell_their_directions(void **state) {
       assert_int_equal(grid->state[s], s);
       for (int a = 0; a < 4; a++) {
         const int64_t next = cel_mdp_next(mdp, mdp->row[mdp->pair[s] + a]);
-        if (next == s || next == 36) continue; // at the edge, in a hole; the cliff's start
+        // at the edge, in a hole, or back at the cliff's start
+        if (next == s || next == 36) continue;
         assert_int_equal(next, (row + grid->direction[2 * a]) * grid->columns + column +
                                    grid->direction[2 * a + 1]);
         moves++;
@@ -387,7 +389,7 @@ static void toy_text_grids_tell_their_directions(void **state) {
 
 // ---- machines
 
-static void wear_that_is_certain(void **state) {
+static void deterministic_wear(void **state) {
   (void)state;
   CelMdp *never = generate("replacement", "states=6 shocks=2 wear=0");
   CelMdp *always = generate("replacement", "states=6 shocks=2 wear=1");
@@ -403,23 +405,23 @@ static void wear_that_is_certain(void **state) {
   cel_mdp_destroy(always);
 }
 
-// ---- asking wrong
+// ---- bad arguments
 
-static void wrong_arguments_are_told(void **state) {
+static void bad_arguments_are_named(void **state) {
   (void)state;
   static const struct {
     const char *name, *arguments, *part;
   } cases[] = {
-      {"garnet", "states=5 branching=6", "garnet: branching: 6 is out of range; allowed is 1 to 5"},
-      {"grid", "width=1 height=1", "grid: width: 1 by a height of 1"},
-      {"grid", "width=3 height=2 obstacles=0.99", "grid: obstacles: 0.99 leaves no two cells"},
+      {"garnet", "states=5 branching=6", "garnet: branching: 6 is out of range; it must be 1 to 5"},
+      {"grid", "width=1 height=1", "grid: width and height: a grid of 1 x 1"},
+      {"grid", "width=3 height=2 obstacles=0.99", "grid: obstacles: with 0.99 no two open cells"},
       {"frozenlake", "size=30 frozen=0.2", "frozenlake: frozen: with 0.2"},
-      {"frozenlake", "map=SFF/FG", "map: row 2 has 2 tiles, the first has 3"},
+      {"frozenlake", "map=SFF/FG", "map: row 2 has 2 tiles, but the first row has 3"},
       {"frozenlake", "map=SFF/", "map: row 2 has 0 tiles"},
-      {"frozenlake", "map=SFF/FXG", "map: row 2, column 2: a tile is S, F, H or G"},
+      {"frozenlake", "map=SFF/FXG", "map: row 2, column 2: a tile must be S, F, H or G"},
       {"frozenlake", "map=FFF/FFG", "must be S"},
       {"inventory", "demand=binomial demand_mean=11",
-       "demand_mean: 11 is out of range; allowed is up"},
+       "demand_mean: 11 is out of range; it must be at most"},
       {"taxi", "gamma=1", "taxi: "},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -429,7 +431,7 @@ static void wrong_arguments_are_told(void **state) {
   }
 }
 
-/// Values that their own field refuses, as text and in a config that was filled in by code.
+/// Values outside a field's range are refused, as text and in a config struct.
 static void ranges_are_named(void **state) {
   (void)state;
   static const struct {
@@ -470,8 +472,8 @@ static void ranges_are_named(void **state) {
   }
 }
 
-/// Sizes that no machine has room for are refused before anything is filled.
-static void sizes_that_do_not_fit_are_told(void **state) {
+/// Sizes beyond the machine's memory are refused before anything is filled.
+static void sizes_beyond_memory_are_refused(void **state) {
   (void)state;
   CelMdp *mdp;
   assert_fails(try_generate(&mdp, "grid", "width=1e6 height=1e6"), CEL_E_MEMORY, "grid: ");
@@ -482,25 +484,25 @@ static void sizes_that_do_not_fit_are_told(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(tables_are_well_formed),
-      cmocka_unit_test(defaults_make_a_sound_problem),
-      cmocka_unit_test(gamma_and_horizon_are_the_problems),
-      cmocka_unit_test(names_are_forgiving),
-      cmocka_unit_test(a_seed_is_a_problem),
-      cmocka_unit_test(seeds_stay_what_they_were),
-      cmocka_unit_test(garnet_has_the_shape_asked_for),
-      cmocka_unit_test(garnet_draws_terminals_alike),
-      cmocka_unit_test(garnet_draws_all_alike),
-      cmocka_unit_test(garnet_rewards_are_of_what_is_said),
-      cmocka_unit_test(grids_are_what_their_geometry_says),
-      cmocka_unit_test(the_goal_pays_when_it_is_entered),
-      cmocka_unit_test(random_rewards_lie_in_their_range),
+      cmocka_unit_test(defaults_give_a_valid_mdp),
+      cmocka_unit_test(gamma_and_horizon_reach_the_mdp),
+      cmocka_unit_test(names_ignore_dashes_and_suggest),
+      cmocka_unit_test(seeds_give_different_mdps),
+      cmocka_unit_test(seeds_keep_their_mdps),
+      cmocka_unit_test(garnet_has_the_requested_shape),
+      cmocka_unit_test(garnet_draws_terminals_uniformly),
+      cmocka_unit_test(garnet_draws_uniformly),
+      cmocka_unit_test(garnet_rewards_belong_to_the_right_key),
+      cmocka_unit_test(grids_match_their_geometry),
+      cmocka_unit_test(goal_reward_is_paid_on_entry),
+      cmocka_unit_test(random_rewards_are_in_range),
       cmocka_unit_test(a_million_cells),
-      cmocka_unit_test(drawn_lakes_have_a_way_to_the_goal),
-      cmocka_unit_test(toy_text_grids_tell_their_directions),
-      cmocka_unit_test(wear_that_is_certain),
-      cmocka_unit_test(wrong_arguments_are_told),
+      cmocka_unit_test(random_lakes_have_a_path_to_the_goal),
+      cmocka_unit_test(toy_text_grids_have_directions),
+      cmocka_unit_test(deterministic_wear),
+      cmocka_unit_test(bad_arguments_are_named),
       cmocka_unit_test(ranges_are_named),
-      cmocka_unit_test(sizes_that_do_not_fit_are_told),
+      cmocka_unit_test(sizes_beyond_memory_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/// Projection and gradients of policies on finite problems: against complex-step derivatives of a J that is solved for
-/// independently, the pseudoinverse of the whole Fisher matrix, and brute force over finite classes.
+/// Projection and gradients of policies on finite MDPs. Compares with complex-step derivatives of
+/// an independent J, with the pseudoinverse of the whole Fisher matrix, and with brute force over
+/// finite classes.
 #include "mdp/improve_oracle.h"
 
 static const double alphas[] = {0.0, 0.01, 0.1, 1.0, 10.0};
@@ -27,16 +28,18 @@ static void gradient_is_the_derivative_of_J(void **state) {
     for (int i = 0; i < ALPHAS * GAMMAS; i++) {
       const double alpha = alphas[i % ALPHAS], gamma = gammas[i / ALPHAS];
       make_problem(&x, seed, 8, 4, gamma);
-      random_policy(&x, seed % 2 ? 1.0 : 6.0, 0, theta, pi); // also nearly deterministic ones
+      // includes nearly deterministic policies
+      random_policy(&x, seed % 2 ? 1.0 : 6.0, 0, theta, pi);
       complex_gradient(&x, theta, alpha, gamma, wanted);
       assert_ok(cel_policy_gradient(&x.mdp, pi, alpha, gamma, false, got));
       const double scale = fmax(1.0, fmax(1.0, alpha) / (1.0 - gamma));
       assert_close(&x, "gradient", got, wanted, x.mdp.pairs, 1e-11 * scale);
-      assert_true(largest(wanted, x.mdp.pairs) > 1e-4); // there is something to compare
+      assert_true(largest(wanted, x.mdp.pairs) > 1e-4); // the gradient is not just noise
       for (int64_t s = 0; s < x.mdp.states; s++) {
         double sum = 0.0;
         for (int64_t p = x.pair[s]; p < x.pair[s + 1]; p++) sum += got[p];
-        if (!(fabs(sum) <= 1e-13 * scale)) fail_msg("seed %d: sums to %g", (int)seed, sum);
+        if (!(fabs(sum) <= 1e-13 * scale))
+          fail_msg("seed %d: the gradient sums to %g", (int)seed, sum);
       }
       assert_ok(cel_policy_gradient(&x.mdp, pi, alpha, (double)NAN, false, wanted));
       assert_memory_equal(got, wanted, (size_t)x.mdp.pairs * sizeof *got);
@@ -46,7 +49,8 @@ static void gradient_is_the_derivative_of_J(void **state) {
 
 // ---- the natural gradient
 
-/// Eigenvalues in the diagonal of M (n, n), eigenvectors in the columns of E, by Jacobi's rotations.
+/// Eigenvalues on the diagonal of M (n, n) and eigenvectors in the columns of E, by Jacobi
+/// rotations.
 static void eigen(double M[PAIRS_MAX][PAIRS_MAX], double E[PAIRS_MAX][PAIRS_MAX], int64_t n) {
   for (int64_t i = 0; i < n; i++) {
     for (int64_t j = 0; j < n; j++) E[i][j] = i == j;
@@ -74,7 +78,7 @@ static void eigen(double M[PAIRS_MAX][PAIRS_MAX], double E[PAIRS_MAX][PAIRS_MAX]
   }
 }
 
-/// pinv(F) gradient, F = E_d E_pi[grad log pi grad log pi'], summed pair by pair from its definition.
+/// pinv(F) gradient with F = E_d E_pi[grad log pi grad log pi'], summed over pairs by definition.
 static void pinv_fisher(const Problem *x, const double *pi, double gamma, const double *gradient,
                         double *out) {
   static double F[PAIRS_MAX][PAIRS_MAX], E[PAIRS_MAX][PAIRS_MAX];
@@ -121,7 +125,7 @@ static void natural_gradient_is_pinv_of_fisher_times_gradient(void **state) {
   }
 }
 
-/// Towards a corner of the simplex the gradient vanishes, the natural one does not.
+/// Near a corner of the simplex the gradient vanishes, but the natural gradient does not.
 static void gradient_vanishes_in_corners(void **state) {
   (void)state;
   static Problem x;
@@ -195,7 +199,7 @@ static void horizon_gradient_is_the_derivative_of_J(void **state) {
       }
     }
   }
-  // The problem's own horizon; and long ones come to the infinite one.
+  // The horizon of the MDP is the default. Long horizons converge to the infinite one.
   make_problem(&x, 2, 7, 3, 0.5);
   random_policy(&x, 1.0, 0, theta, pi);
   assert_ok(cel_policy_gradient(&x.mdp, pi, 0.1, (double)NAN, false, wanted));
@@ -205,7 +209,7 @@ static void horizon_gradient_is_the_derivative_of_J(void **state) {
   assert_int_equal(cel_policy_gradient(&x.mdp, pi, 0.1, 0.5, false, got), CEL_E_UNSUPPORTED);
 }
 
-// ---- the loss with a Q that is given
+// ---- the loss for a given Q
 
 static void loss_gradient_is_minus_pi_A(void **state) {
   (void)state;
@@ -215,7 +219,7 @@ static void loss_gradient_is_minus_pi_A(void **state) {
     const double alpha = alphas[seed % ALPHAS];
     make_problem(&x, seed, 6, 4, 0.9);
     random_policy(&x, 2.0, 0, theta, pi);
-    random_policy(&x, 3.0, 1, Q, unused); // any numbers
+    random_policy(&x, 3.0, 1, Q, unused); // random numbers
     for (int weighted = 0; weighted < 2; weighted++) {
       double wanted[PAIRS_MAX];
       for (int64_t k = 0; k < x.mdp.pairs; k++) {
@@ -232,7 +236,7 @@ static void loss_gradient_is_minus_pi_A(void **state) {
       assert_close(&x, "gradient", got, wanted, x.mdp.pairs, 1e-12 * fmax(1.0, alpha));
     }
   }
-  // A deterministic policy is a corner: no gradient, and no NaN from 0 log 0.
+  // A deterministic policy is a corner: the gradient is zero, without NaN from 0 log 0.
   for (int64_t p = 0; p < x.mdp.pairs; p++) pi[p] = 0.0;
   for (int64_t s = 0; s < x.mdp.states - 1; s++) pi[x.pair[s]] = 1.0;
   cel_soft_policy_gradient(&x.mdp, pi, Q, 1.0, NULL, got);
@@ -259,7 +263,8 @@ static void make_class(const Problem *x, double *policies) {
     random_policy(x, 1.5, k, theta, policies + k * (uint32_t)x->mdp.pairs);
 }
 
-/// The whole policy of the class, or the mixture of them, with the least weighted sum of divergences, by trying all.
+/// The policy of the class, or the mixture by states, with the least weighted sum of divergences.
+/// Tries all.
 static double brute_force(const Problem *x, const double *policies, bool mixed, const double *Q,
                           double alpha, const double *weight, double *best) {
   const int64_t S = x->mdp.states;
@@ -302,21 +307,21 @@ static void projection_is_the_nearest(void **state) {
     different += memcmp(got, wanted, (size_t)x.mdp.pairs * sizeof *got) != 0;
     assert_ok(cel_policy_project(&x.mdp, Q, alpha, &within, weight, got));
     assert_memory_equal(got, wanted, (size_t)x.mdp.pairs * sizeof *got);
-    double only[S_MAX] = {0}; // one state decides for all
+    double only[S_MAX] = {0}; // only one state has a weight
     only[seed % 4] = 3.0;
     brute_force(&x, policies, false, Q, alpha, only, wanted);
     weighed += memcmp(got, wanted, (size_t)x.mdp.pairs * sizeof *got) != 0;
     assert_ok(cel_policy_project(&x.mdp, Q, alpha, &within, only, got));
     assert_memory_equal(got, wanted, (size_t)x.mdp.pairs * sizeof *got);
-    assert_ok(cel_policy_project(&x.mdp, Q, alpha, NULL, NULL, got)); // the full class
+    assert_ok(cel_policy_project(&x.mdp, Q, alpha, NULL, NULL, got)); // the class of all policies
     for (int64_t s = 0; s < x.mdp.states; s++)
       assert_true(fabs(oracle_kl(&x, s, got, Q, alpha)) < 1e-12);
   }
-  assert_true(different > 10); // the two kinds of class are told apart
+  assert_true(different > 10); // the two kinds of class must differ
   assert_true(weighed > 5);
 }
 
-/// Lemma 2: on a rectangular class that holds the old policy no action value falls.
+/// Lemma 2: on a rectangular class that contains the old policy, no action value decreases.
 static void projection_improves(void **state) {
   (void)state;
   static Problem x;
@@ -342,7 +347,7 @@ static void projection_improves(void **state) {
   assert_true(gained > 0.1);
 }
 
-// ---- what is refused
+// ---- refused arguments
 
 static void bad_input_is_named(void **state) {
   (void)state;
@@ -358,7 +363,7 @@ static void bad_input_is_named(void **state) {
   assert_int_equal(
       cel_policy_project(&x.mdp, theta, 1.0, &(CelPolicyClass){0, pi, true}, NULL, out),
       CEL_E_RANGE);
-  assert_non_null(strstr(cel_error(), "class of 0"));
+  assert_non_null(strstr(cel_error(), "class has 0 policies"));
   const double weight[S_MAX] = {1.0, -1.0};
   assert_int_equal(cel_policy_project(&x.mdp, theta, 1.0, NULL, weight, out), CEL_E_RANGE);
   assert_non_null(strstr(cel_error(), "state 1"));

@@ -1,18 +1,20 @@
-/// Conservative policy iteration: every number of every step against dense solves, its bound against the exact gain, its
-/// end against the optimum by enumeration, and the problem on which the bound is an equality.
+/// Conservative policy iteration. Compares every step with dense solves, the bound with the exact
+/// gain, and the end with the optimum by enumeration. Also tests an MDP on which the bound is an
+/// equality.
 #include "mdp/improve_oracle.h"
 
-/// The steps of a run and the policies between them, replayed by the test.
+/// Records the steps of a run and replays the policies between them.
 typedef struct Replay {
   const Problem *x;
   double gamma;
-  double pi[PAIRS_MAX]; ///< before the next step
+  double pi[PAIRS_MAX]; ///< policy before the next step
   int64_t steps;
   int64_t end_after; ///< 0: never
   bool stopped;
 } Replay;
 
-/// The right side of the bound at a mixture of weight eps, from V and Q that were solved for here.
+/// The right side of the bound for a mixture of weight eps, with V and Q from the test's own
+/// solver.
 typedef struct Bound {
   double mean, most, tau;
   int64_t best[S_MAX];
@@ -56,8 +58,8 @@ static void check_choice(const Replay *r, const CelConservativeStep *step) {
   for (int i = 0; i <= 1000; i++) { // no other weight has a better bound
     const double eps = i / 1000.0;
     if (lower_bound(&b, r->gamma, eps) > step->lower_bound + 1e-10 * scale * scale)
-      fail_msg("seed %d: eps %g has the bound %.17g, eps %g was chosen with %.17g", (int)r->x->seed,
-               eps, lower_bound(&b, r->gamma, eps), step->eps, step->lower_bound);
+      fail_msg("seed %d: eps %g has the bound %.17g, but eps %g was picked with %.17g",
+               (int)r->x->seed, eps, lower_bound(&b, r->gamma, eps), step->eps, step->lower_bound);
   }
 }
 
@@ -96,7 +98,7 @@ static double best_j(const Problem *x, double gamma) {
     for (int64_t i = 0; i < x->mdp.states; i++)
       if (x->pair[i] < x->pair[i + 1]) pi[x->pair[i] + choice[i]] = 1.0;
     best = fmax(best, oracle_j_real(x, pi, 0.0, gamma));
-    for (s = 0; s < x->mdp.states; s++) { // the next one, as an odometer goes
+    for (s = 0; s < x->mdp.states; s++) { // counts up like an odometer
       if (++choice[s] < x->pair[s + 1] - x->pair[s]) break;
       choice[s] = 0;
     }
@@ -129,13 +131,14 @@ static void every_step_is_certified(void **state) {
     assert_true(last.stopped == r.stopped);
     if (last.stopped) assert_true(best - J <= last.gap + 1e-11 / (1.0 - r.gamma));
     assert_true(J <= best + 1e-11 / (1.0 - r.gamma));
-    if (r.gamma == 0.0) assert_int_equal(r.steps, 1); // no drift: greedy at once, then the end
+    // without drift the first step is greedy and final
+    if (r.gamma == 0.0) assert_int_equal(r.steps, 1);
     if (r.gamma == 0.0) assert_true(fabs(J - best) < 1e-13);
     if (r.gamma == 0.5) assert_true(last.stopped && best - J < 1e-2);
   }
 }
 
-static void limits_and_hook_end_it(void **state) {
+static void limits_and_hook_stop_it(void **state) {
   (void)state;
   static Problem x;
   double pi[PAIRS_MAX];
@@ -158,8 +161,8 @@ static void limits_and_hook_end_it(void **state) {
   assert_memory_equal(again, pi, (size_t)x.mdp.pairs * sizeof *pi);
 }
 
-/// The two-state problem of the notes' lower bound: J' - J = L - 2 e gamma C/((1-gamma)(1-gamma(1-e))), so that half the
-/// penalty is no bound.
+/// The two-state MDP of the notes' lower bound, where J' - J = L - 2 e gamma
+/// C/((1-gamma)(1-gamma(1-e))). So no smaller penalty gives a valid bound.
 static void bound_is_an_equality_on_the_tight_problem(void **state) {
   (void)state;
   for (int i = 0; i < 9; i++) {
@@ -184,14 +187,14 @@ static void bound_is_an_equality_on_the_tight_problem(void **state) {
                      .start = x.start};
     double V[2], Q[4], bound;
     assert_ok(cel_mdp_evaluate(&x.mdp, pi, 0.0, gamma, CEL_EVALUATE_SWEEPS, 1e-13, V, Q, &bound));
-    // A under pi: r itself, for all values are 0. L: the start stays in state 0.
+    // All values are 0, so A under pi is r. In L the start stays in state 0.
     const double L = e * (Q[1] - V[0]) / (1.0 - gamma);
     const double penalty = 2.0 * e * gamma * C / ((1.0 - gamma) * (1.0 - gamma * (1.0 - e)));
     const double gain = oracle_j_real(&x, mixed, 0.0, gamma) - oracle_j_real(&x, pi, 0.0, gamma);
     if (!(fabs(gain - (L - penalty)) < 1e-11 / ((1.0 - gamma) * (1.0 - gamma))))
       fail_msg("gamma %g, e %g: %.17g is not %.17g", gamma, e, gain, L - penalty);
     assert_true(gain < L - 0.5 * penalty - 1e-6);
-    // The certified step there: greedy moves in state 0, and J rises by what was promised at least.
+    // The certified step: greedy moves in state 0, and J rises by at least the certified amount.
     double step_pi[4];
     memcpy(step_pi, pi, sizeof pi);
     CelConservativeConfig config = cel_conservative_config_default();
@@ -200,13 +203,13 @@ static void bound_is_an_equality_on_the_tight_problem(void **state) {
     assert_ok(cel_conservative_iteration(&x.mdp, &config, step_pi, &last));
     assert_true(last.eps > 0.0 && last.lower_bound > 0.0);
     assert_true(last.J_next - last.J >= last.lower_bound);
-    assert_true(step_pi[3] == 0.0); // state 1's best is what pi does there
+    assert_true(step_pi[3] == 0.0); // pi already takes the best action of state 1
   }
 }
 
-/// States that nothing reaches have no say, however much there would be to gain: not even one that a step enters as it
-/// ends the episode.
-static void unreachable_states_count_for_nothing(void **state) {
+/// States that are never reached do not affect the step, whatever they could gain. This includes a
+/// state that is entered only as the episode ends.
+static void unreachable_states_do_not_matter(void **state) {
   (void)state;
   Problem x = {.pair = {0, 3, 5},
                .row = {0, 1, 2, 3, 4, 5},
@@ -237,7 +240,8 @@ static void unreachable_states_count_for_nothing(void **state) {
   assert_true(pi[3] == 0.5 && pi[4] == 0.5);
 }
 
-/// More states than are solved for directly, on a graph whose factors would be full: its numbers are those of sweeps.
+/// An MDP too large for direct solves, with a graph that fills in. Its numbers must equal those of
+/// sweeps.
 static void large_problems_are_iterated(void **state) {
   (void)state;
   const CelMdpGenerator *generator;
@@ -251,7 +255,7 @@ static void large_problems_are_iterated(void **state) {
   free(garnet);
   double *pi = calloc((size_t)mdp->pairs, sizeof *pi), *V = calloc((size_t)mdp->states, sizeof *V);
   assert_true(pi && V);
-  cel_policy_of_q(mdp, pi, 1, pi); // of Q = 0: uniform
+  cel_policy_of_q(mdp, pi, 1, pi); // the policy of Q = 0 is uniform
   CelConservativeConfig config = cel_conservative_config_default();
   CelConservativeStep last;
   config.max_iterations = 3;
@@ -282,7 +286,7 @@ static void bad_input_is_named(void **state) {
   assert_int_equal(cel_conservative_iteration(&x.mdp, NULL, pi, &last), CEL_E_UNSUPPORTED);
   x.mdp.horizon = 0;
   const double reward = x.reward[0];
-  x.reward[0] = 1e305; // finite, but what it adds up to is not
+  x.reward[0] = 1e305; // finite, but the values would overflow
   config = cel_conservative_config_default();
   config.gamma = 0.999999;
   assert_int_equal(cel_conservative_iteration(&x.mdp, &config, pi, &last), CEL_E_RANGE);
@@ -296,9 +300,9 @@ static void bad_input_is_named(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_step_is_certified),
-      cmocka_unit_test(limits_and_hook_end_it),
+      cmocka_unit_test(limits_and_hook_stop_it),
       cmocka_unit_test(bound_is_an_equality_on_the_tight_problem),
-      cmocka_unit_test(unreachable_states_count_for_nothing),
+      cmocka_unit_test(unreachable_states_do_not_matter),
       cmocka_unit_test(large_problems_are_iterated),
       cmocka_unit_test(bad_input_is_named),
   };

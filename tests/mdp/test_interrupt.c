@@ -1,5 +1,5 @@
-/// Long computations end when the interrupt hook, a time limit or the memory that is left says so, and what they hand back
-/// is true all the same.
+/// Long computations stop on request of the interrupt hook, at a time limit, and when memory runs
+/// out. What they return by then must still be valid.
 #include "celsius/improve.h"
 #include "celsius/q_learning.h"
 #include "celsius/solve.h"
@@ -19,7 +19,7 @@
 
 enum { MOST = 60 };
 
-/// Wants an end from call number `after` on.
+/// A hook that requests a stop from call number `after` on.
 typedef struct Patience {
   int64_t calls, after;
 } Patience;
@@ -35,7 +35,7 @@ static void make(Problem *problem, double discount) {
   problem_make(problem, &spec, 3);
 }
 
-/// Solves are stopped at any call, with a bound that is true; a long one asks many times.
+/// Solves can stop at any call with a valid bound. A long solve calls the hook many times.
 static void solves(void **state) {
   (void)state;
   Problem problem;
@@ -47,7 +47,7 @@ static void solves(void **state) {
       Patience patience = {.after = after};
       CelSolveConfig config = cel_solve_config_default();
       CelSolution *solution;
-      config.alpha = 0.01, config.method = method, config.tolerance = 1e-10;
+      config.alpha = 0.01, config.method = (CelSolveMethod)method, config.tolerance = 1e-10;
       cel_set_interrupt_hook(out_of_patience, &patience);
       assert_ok(cel_solve(&problem.mdp, &config, &solution));
       cel_set_interrupt_hook(NULL, NULL);
@@ -55,7 +55,7 @@ static void solves(void **state) {
         if (!(fabsl((long double)solution->V[s] - exact[s]) <= (long double)solution->bound))
           fail_msg("method %d, stopped at %d: V[%d] is off by more than %g", method, (int)after, s,
                    solution->bound);
-      // After the hook returned true, it is called a few more times at most.
+      // After the hook returns true, it is called only a few more times.
       assert_true(patience.calls <= after + 8);
       if (after == 0) assert_true(!solution->certified && solution->sweeps <= 4);
       cel_solution_destroy(solution);
@@ -76,7 +76,7 @@ static void evaluations(void **state) {
     assert_int_equal(cel_mdp_evaluate(&problem.mdp, pi, 0.1, 0.9999, (CelEvaluateMethod)method,
                                       1e-10, V, NULL, &bound),
                      CEL_E_INTERRUPTED);
-    if (method != CEL_EVALUATE_DIRECT) // one elimination of few states asks nothing
+    if (method != CEL_EVALUATE_DIRECT) // a small direct solve never calls the hook
       assert_int_equal(cel_discounted_distribution(&problem.mdp, pi, 0.9999,
                                                    (CelEvaluateMethod)method, 1e-10, d),
                        CEL_E_INTERRUPTED);
@@ -87,8 +87,8 @@ static void evaluations(void **state) {
   problem_free(&problem);
 }
 
-/// A sparse elimination cannot be stopped. Where it would take seconds (4 and 11 of them in these two problems), Krylov
-/// steps take its place: with results as good, and asking the hook.
+/// A sparse factorization cannot be stopped. If it would take seconds (4 s and 11 s for these two
+/// MDPs), Krylov steps replace it. Their results are as good, and they call the interrupt hook.
 static void long_direct_solves(void **state) {
   (void)state;
   if (celi_direct_check(4000) != CEL_OK) skip(); // a build without SuiteSparse
@@ -133,7 +133,8 @@ static void long_direct_solves(void **state) {
   }
 }
 
-/// A step that could not be measured is not taken, so the reported J is that of the returned policy.
+/// A step that could not be measured is not taken, so the reported J is that of the returned
+/// policy.
 static void conservative_steps(void **state) {
   (void)state;
   Problem problem;
@@ -147,7 +148,7 @@ static void conservative_steps(void **state) {
     cel_set_interrupt_hook(out_of_patience, &patience);
     const CelStatus status = cel_conservative_iteration(&problem.mdp, NULL, pi, &last);
     cel_set_interrupt_hook(NULL, NULL);
-    if (status == CEL_E_INTERRUPTED) { // within the first evaluation
+    if (status == CEL_E_INTERRUPTED) { // stopped within the first evaluation
       assert_true(after < 40 && pi[0] == 0.25);
       continue;
     }
@@ -163,7 +164,7 @@ static void conservative_steps(void **state) {
   problem_free(&problem);
 }
 
-/// A round of a large problem is left in its middle.
+/// A round of a large MDP can stop in the middle.
 static void rounds_of_learning(void **state) {
   (void)state;
   enum { STATES = 100000 };
@@ -176,7 +177,7 @@ static void rounds_of_learning(void **state) {
       Patience patience = {.after = 0};
       CelQLearningConfig config = cel_q_learning_config_default();
       CelQLearning *learned;
-      config.sampling = sampling;
+      config.sampling = (CelQSampling)sampling;
       if (limit) config.max_seconds = 1e-9;
       if (!limit) cel_set_interrupt_hook(out_of_patience, &patience);
       assert_ok(cel_q_learning(&problem.mdp, &config, &learned));
@@ -189,7 +190,7 @@ static void rounds_of_learning(void **state) {
   problem_free(&problem);
 }
 
-/// Memory that is not there is refused before any of it is taken, results included.
+/// Too large a request for memory is refused before any is allocated, including for results.
 static void memory(void **state) {
   (void)state;
   Problem problem;

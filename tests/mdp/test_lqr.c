@@ -1,4 +1,5 @@
-/// The regulator: against SciPy, against value iteration, and its temperature against quadrature.
+/// The regulator, compared with SciPy and with value iteration. Its temperature is compared with
+/// quadrature.
 #include "celsius/lqr.h"
 #include "celsius/rng.h"
 #include "celsius/safetensors.h"
@@ -103,7 +104,7 @@ static double backup(const CelLqr *lqr, double gamma, const double *P, const dou
   return cost[1] - slope * slope / (4.0 * curve);
 }
 
-/// One sweep of value iteration: the new P from backups at e_i and e_i + e_j.
+/// One sweep of value iteration. The new P comes from backups at e_i and e_i + e_j.
 static void sweep(const CelLqr *lqr, double gamma, const double *P, double *next) {
   const int n = lqr->n;
   double value[CEL_LQR_MAX];
@@ -137,8 +138,8 @@ static void equal_to_value_iteration(void **state) {
 
 // ---- soft value iteration by quadrature, one state and one action
 
-/// V on Chebyshev nodes of [-REACH, REACH], a polynomial between and beyond; nothing here knows
-/// that it is a quadratic, that the policy is Gaussian, or what its mean is.
+/// V on Chebyshev nodes of [-REACH, REACH], as a polynomial. This code does not assume that V is
+/// quadratic or that the policy is Gaussian.
 enum { NODES = 5, ACTIONS = 801, NOISES = 41 };
 static const double reach = 2.0;
 
@@ -230,7 +231,7 @@ static void equal_to_soft_value_iteration(void **state) {
 
 // ---- limits and refusals
 
-static void no_temperature_is_the_hard_problem(void **state) {
+static void temperature_zero_is_unregularized(void **state) {
   (void)state;
   const CelLqr lqr = random_problem(3, 40);
   CelLqrSolution hard, soft;
@@ -245,7 +246,7 @@ static void no_temperature_is_the_hard_problem(void **state) {
 }
 
 /// At discount 0 only the immediate cost counts: P = Q, K = 0, Sigma = alpha/2 R^-1.
-static void no_future(void **state) {
+static void discount_zero(void **state) {
   (void)state;
   const CelLqr lqr = {.n = 2,
                       .m = 1,
@@ -281,18 +282,18 @@ static void refusals(void **state) {
   bad.n = CEL_LQR_MAX + 1;
   expect_refused(&bad, 0.9, 0.1, "17");
   bad = good, bad.R[0] = 0.0;
-  expect_refused(&bad, 0.9, 0.1, "R is not positive definite");
+  expect_refused(&bad, 0.9, 0.1, "R of a regulator must be positive definite");
   bad = good, bad.Q[3] = -0.5;
-  expect_refused(&bad, 0.9, 0.1, "Q is not positive semidefinite");
+  expect_refused(&bad, 0.9, 0.1, "Q of a regulator must be positive semidefinite");
   bad = good, bad.Q[1] = 0.5;
   expect_refused(&bad, 0.9, 0.1, "symmetric");
   bad = good, bad.A[2] = (double)NAN;
   expect_refused(&bad, 0.9, 0.1, "finite");
-  // A mode that grows faster than the discount forgets, and that no action reaches.
+  // A mode that no action controls and that grows faster than the discount decays.
   CelLqr lost = {.n = 2, .m = 1, .A = {1.5, 0, 0, 0.5}, .B = {0, 1}, .Q = {1, 0, 0, 1}, .R = {1}};
-  expect_refused(&lost, 0.9, 0.1, "stabilisable");
+  expect_refused(&lost, 0.9, 0.1, "stabilizable");
   CelLqrSolution solution;
-  assert_ok(cel_lqr_solve(&lost, 0.4, 0.1, &solution)); // .4 * 1.5^2 < 1: forgotten in time
+  assert_ok(cel_lqr_solve(&lost, 0.4, 0.1, &solution)); // .4 * 1.5^2 < 1, so the discount wins
 }
 
 int main(void) {
@@ -300,8 +301,8 @@ int main(void) {
       cmocka_unit_test(equal_to_scipy),
       cmocka_unit_test(equal_to_value_iteration),
       cmocka_unit_test(equal_to_soft_value_iteration),
-      cmocka_unit_test(no_temperature_is_the_hard_problem),
-      cmocka_unit_test(no_future),
+      cmocka_unit_test(temperature_zero_is_unregularized),
+      cmocka_unit_test(discount_zero),
       cmocka_unit_test(refusals),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/// Memory that grows with a problem is asked for before it is taken, and as much as will be needed at most.
+/// Memory that grows with an MDP is requested before it is allocated. The request is not larger
+/// than the need.
 #include "base/base.h"
 #include "celsius/solve.h"
 #include "model_cases.h"
@@ -6,10 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/// A sanitizer owns the address space, and an emulator keeps its own unlimited.
+/// A sanitizer or an emulator does not allow a limit of the address space.
 enum { UNLIMITED = 77 };
 
-/// Runs fn in a process that has `bytes` more of address space than it uses; what it returns.
+/// Runs fn in a process that may use `bytes` more of address space than now. Returns its result.
 static int with_room(size_t bytes, int (*fn)(void)) {
   const pid_t child = fork();
   assert_true(child >= 0);
@@ -46,7 +47,7 @@ static CelStatus make_grid(CelMdp **out) {
   return status;
 }
 
-/// 0: made; 1: refused at once, by the sum of all; 2: something else.
+/// 0: generated; 1: refused at once, with the total size; 2: anything else.
 static int grid_outcome(void) {
   CelMdp *mdp = NULL;
   const CelStatus status = make_grid(&mdp);
@@ -55,7 +56,7 @@ static int grid_outcome(void) {
   return status == CEL_E_MEMORY && strstr(cel_error(), "that many cells: 80.1 MiB") ? 1 : 2;
 }
 
-static void a_grid_asks_for_what_it_takes(void **state) {
+static void grid_requests_the_memory_it_needs(void **state) {
   (void)state;
   if (sanitized()) skip();
   assert_int_equal(with_room(NEEDED - NEEDED / 20, grid_outcome), 1);
@@ -74,7 +75,7 @@ static int solve_outcome(void) {
   return status == CEL_E_MEMORY && strstr(cel_error(), "memory are needed") ? 1 : 2;
 }
 
-static void solving_asks_for_what_it_takes(void **state) {
+static void solver_requests_the_memory_it_needs(void **state) {
   (void)state;
   if (sanitized()) skip();
   assert_ok(make_grid(&solved));
@@ -83,9 +84,9 @@ static void solving_asks_for_what_it_takes(void **state) {
   cel_mdp_destroy(solved);
 }
 
-// ---- what a solve asks for, against what it takes
+// ---- memory that a solve requests, compared with memory that it uses
 
-/// Bytes of this process that are in memory.
+/// Resident bytes of this process.
 static double resident(void) {
   FILE *file = fopen("/proc/self/statm", "r");
   unsigned long all = 0, pages = 0;
@@ -94,24 +95,24 @@ static double resident(void) {
   return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-static double promised;   ///< the most that was resident and asked for together
-static double sweeps_ask; ///< that of the first question, which comes before anything large
+static double announced;       ///< the largest sum of resident and requested bytes
+static double first_announced; ///< this sum at the first request, before any large allocation
 
-/// The linker sends the operator's and the solver's questions here (extra.cmake).
+/// The linker redirects the calls of celi_memory_room to this function (extra.cmake).
 CelStatus __real_celi_memory_room(size_t bytes, void *old, const char *what);
 CelStatus __wrap_celi_memory_room(size_t bytes, void *old, const char *what);
 CelStatus __wrap_celi_memory_room(size_t bytes, void *old, const char *what) {
-  const double ask = resident() + (double)bytes;
-  if (ask > promised) promised = ask;
-  if (strcmp(what, "solving the problem") == 0) sweeps_ask = ask;
+  const double sum = resident() + (double)bytes;
+  if (sum > announced) announced = sum;
+  if (strcmp(what, "solving the MDP") == 0) first_announced = sum;
   return __real_celi_memory_room(bytes, old, what);
 }
 
 static int32_t method;
 static int64_t iterations;
 
-/// 0: nothing beyond what was asked for became resident; 1: more did; 2: something else.
-static int asked_outcome(void) {
+/// 0: no more memory became resident than was requested; 1: more did; 2: anything else.
+static int request_outcome(void) {
   const double before = resident(), slack = 3 << 20; // small arrays, stacks, the binary's pages
   CelSolution *solution = NULL;
   CelSolveConfig config = cel_solve_config_default();
@@ -121,28 +122,29 @@ static int asked_outcome(void) {
   cel_solution_destroy(solution);
   getrusage(RUSAGE_SELF, &usage);
   const double peak = 1024.0 * (double)usage.ru_maxrss;
-  printf("method %d: %.1f MiB taken, %.1f MiB asked for at first, %.1f MiB at most\n", method,
-         (peak - before) / 0x1p20, (sweeps_ask - before) / 0x1p20, (promised - before) / 0x1p20);
+  printf("method %d: %.1f MiB used, %.1f MiB requested at first, %.1f MiB requested at most\n",
+         method, (peak - before) / 0x1p20, (first_announced - before) / 0x1p20,
+         (announced - before) / 0x1p20);
   fflush(stdout);
-  if (peak - before < 30e6) return 2; // the problem is too small to tell
-  return peak > promised + slack || (method == CEL_SOLVE_VI && peak > sweeps_ask + slack);
+  if (peak - before < 30e6) return 2; // the MDP is too small to measure
+  return peak > announced + slack || (method == CEL_SOLVE_VI && peak > first_announced + slack);
 }
 
-static void solving_takes_no_more_than_it_asked_for(void **state) {
+static void solver_uses_no_more_memory_than_it_requests(void **state) {
   (void)state;
   if (sanitized()) skip();
   assert_ok(make_grid(&solved));
-  const size_t room = (size_t)2 << 30; // what is measured needs no limit
+  const size_t room = (size_t)2 << 30; // the measurement needs no limit
   method = CEL_SOLVE_VI, iterations = 2;
-  assert_int_equal(with_room(room, asked_outcome), 0);
+  assert_int_equal(with_room(room, request_outcome), 0);
   method = CEL_SOLVE_MPI;
-  assert_int_equal(with_room(room, asked_outcome), 0);
+  assert_int_equal(with_room(room, request_outcome), 0);
   method = CEL_SOLVE_NEWTON;
-  assert_int_equal(with_room(room, asked_outcome), 0);
+  assert_int_equal(with_room(room, request_outcome), 0);
   cel_mdp_destroy(solved);
 }
 
-/// An array that would not fit is refused before it is touched.
+/// An array that does not fit is refused before it is touched.
 static int array_outcome(void) {
   char *bytes = NULL;
   const size_t n = (size_t)100 << 20;
@@ -156,7 +158,7 @@ static int array_outcome(void) {
              : 2;
 }
 
-static void arrays_ask_first(void **state) {
+static void arrays_request_memory_first(void **state) {
   (void)state;
   if (sanitized()) skip();
   assert_int_equal(with_room((size_t)90 << 20, array_outcome), 1);
@@ -165,10 +167,10 @@ static void arrays_ask_first(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_grid_asks_for_what_it_takes),
-      cmocka_unit_test(solving_asks_for_what_it_takes),
-      cmocka_unit_test(solving_takes_no_more_than_it_asked_for),
-      cmocka_unit_test(arrays_ask_first),
+      cmocka_unit_test(grid_requests_the_memory_it_needs),
+      cmocka_unit_test(solver_requests_the_memory_it_needs),
+      cmocka_unit_test(solver_uses_no_more_memory_than_it_requests),
+      cmocka_unit_test(arrays_request_memory_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

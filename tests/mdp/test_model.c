@@ -1,9 +1,9 @@
-/// Building problems: what comes out, and every way to do it wrong.
+/// The builder: its results, and every kind of misuse.
 #include "model_cases.h"
 
-// ---- what comes out
+// ---- results
 
-static void a_small_problem_is_as_it_was_told(void **state) {
+static void small_mdp_is_built_as_given(void **state) {
   (void)state;
   CelMdpBuilder *b = builder_of(4, 0.9, 0);
   assert_ok(cel_mdp_set_name(b, "small"));
@@ -12,7 +12,7 @@ static void a_small_problem_is_as_it_was_told(void **state) {
   assert_ok(cel_mdp_transition(b, 1, 0.75, 0, false));
   assert_ok(cel_mdp_pair(b, 0, 1, -1.0));
   assert_ok(cel_mdp_transition(b, 3, 1.0, 0.5, false));
-  assert_ok(cel_mdp_pair(b, 2, 0, 0.0)); // state 1 is passed over: terminal
+  assert_ok(cel_mdp_pair(b, 2, 0, 0.0)); // state 1 is skipped, so it is terminal
   assert_ok(cel_mdp_transition(b, 0, 1.0, 0, false));
   CelMdp *mdp = built(b);
   assert_string_equal(mdp->name, "small");
@@ -34,7 +34,7 @@ static void a_small_problem_is_as_it_was_told(void **state) {
   assert_null(mdp->action);
   assert_null(mdp->next64);
   assert_null(mdp->grid);
-  const double start[] = {0.5, 0, 0.5, 0}; // the states that are not terminal
+  const double start[] = {0.5, 0, 0.5, 0}; // uniform over the states that are not terminal
   assert_memory_equal(mdp->start, start, sizeof start);
   assert_int_equal(cel_mdp_action(mdp, 0, 1), 1);
   assert_int_equal(cel_mdp_next(mdp, 1), 2);
@@ -51,7 +51,8 @@ static void repeated_next_states_are_merged(void **state) {
   assert_ok(cel_mdp_transition(b, 0, 0.25, 1, true));
   assert_ok(cel_mdp_transition(b, 1, 0.0, 1e300, true)); // dropped
   assert_ok(cel_mdp_transition(b, 2, 0.125, 1, false));
-  assert_ok(cel_mdp_transition(b, 0, 0.375, 2, false)); // not with the one that ends
+  // not merged with the one that ends the episode
+  assert_ok(cel_mdp_transition(b, 0, 0.375, 2, false));
   CelMdp *mdp = built(b);
   assert_int_equal(mdp->transitions, 3);
   const uint32_t next[] = {0, 0, 2};
@@ -65,18 +66,18 @@ static void repeated_next_states_are_merged(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-static void rewards_and_ends_come_late(void **state) {
+static void optional_arrays_can_start_late(void **state) {
   (void)state;
   CelMdpBuilder *b = builder_of(3, 0.5, 7);
   for (int64_t s = 0; s < 2; s++) {
     assert_ok(cel_mdp_pair(b, s, 0, 2));
-    assert_ok(cel_mdp_transition(b, 0, 0.5, (double)s, false)); // one reward: r(s,a)
+    assert_ok(cel_mdp_transition(b, 0, 0.5, (double)s, false)); // a single reward, r(s,a)
     assert_ok(cel_mdp_transition(b, 1, 0.5, (double)s, false));
   }
   assert_ok(cel_mdp_pair(b, 2, 0, 0));
   assert_ok(cel_mdp_transition(b, 0, 0.5, -1, false));
   assert_ok(cel_mdp_transition(b, 2, 0.5, 1, true));
-  assert_ok(cel_mdp_pair(b, 2, 5, 0)); // and so do numbers
+  assert_ok(cel_mdp_pair(b, 2, 5, 0)); // and so do action numbers
   assert_ok(cel_mdp_transition(b, 2, 1, 0, false));
   CelMdp *mdp = built(b);
   const double reward_next[] = {2, 2, 3, 3, -1, 1, 0}, reward[] = {2, 3, 0, 0};
@@ -92,7 +93,7 @@ static void rewards_and_ends_come_late(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-static void sums_become_one(void **state) {
+static void rows_are_normalized(void **state) {
   (void)state;
   CelMdpBuilder *b = builder_of(10, 0.9, 0);
   assert_ok(cel_mdp_pair(b, 0, 0, 0));
@@ -103,7 +104,7 @@ static void sums_become_one(void **state) {
   assert_ok(cel_mdp_pair(b, 0, 2, 0));
   for (int i = 0; i < 4; i++) assert_ok(cel_mdp_transition(b, 3, parts[i], 0, false));
   assert_ok(cel_mdp_start(b, 1, 0.5 - 4e-10));
-  assert_ok(cel_mdp_start(b, 0, 0.25)); // set again below: not added
+  assert_ok(cel_mdp_start(b, 0, 0.25)); // replaced below, not added
   assert_ok(cel_mdp_start(b, 0, 0.5 - 4e-10));
   CelMdp *mdp = built(b);
   for (int i = 0; i < 10; i++) assert_true(fabs(mdp->probability[i] - 0.1) < 1e-16);
@@ -113,12 +114,12 @@ static void sums_become_one(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-// ---- against tables that are added up cell by cell
+// ---- comparison with tables summed cell by cell
 
 enum { TABLE_STATES = 12, TABLE_ACTIONS = 3 };
 typedef struct Table {
   double probability[TABLE_STATES][TABLE_ACTIONS][TABLE_STATES][2];
-  double weighted[TABLE_STATES][TABLE_ACTIONS][TABLE_STATES][2]; // by probability
+  double weighted[TABLE_STATES][TABLE_ACTIONS][TABLE_STATES][2]; // sums weighted by probability
 } Table;
 
 static CelMdp *fill_table(Table *table, uint64_t seed) {
@@ -162,7 +163,7 @@ static void random_problems_match_their_tables(void **state) {
           assert_true(fabs(mdp->probability[t] - *probability) < 1e-14);
           assert_true(fabs(mdp->probability[t] * mdp->reward_next[t] - weighted) < 1e-14);
           expected += weighted;
-          *probability = 0.0; // taken
+          *probability = 0.0; // marks it as found
         }
         assert_true(fabs(mdp->reward[p] - expected) < 1e-13);
         for (int64_t next = 0; next < TABLE_STATES; next++) {
@@ -175,9 +176,9 @@ static void random_problems_match_their_tables(void **state) {
   }
 }
 
-// ---- every way to do it wrong
+// ---- misuse
 
-static void the_whole_is_refused(void **state) {
+static void bad_sizes_are_refused(void **state) {
   (void)state;
   CelMdpBuilder *b = NULL;
   const double nan = (double)NAN, inf = (double)INFINITY;
@@ -193,7 +194,7 @@ static void the_whole_is_refused(void **state) {
   assert_fails(cel_mdp_builder_create(&b, 3, inf, 5), CEL_E_RANGE, "discount inf");
   assert_fails(cel_mdp_builder_create(&b, 3, 0.9, -1), CEL_E_RANGE, "horizon -1");
   assert_null(b);
-  assert_ok(cel_mdp_builder_create(&b, 3, 1.0, 1)); // with a horizon it is one
+  assert_ok(cel_mdp_builder_create(&b, 3, 1.0, 1)); // valid with a horizon
   assert_fails(cel_mdp_builder_reserve(b, INT64_MAX, 1), CEL_E_MEMORY, "too many");
   assert_fails(cel_mdp_builder_reserve(b, 1, INT64_MAX), CEL_E_MEMORY, "too many");
   assert_fails(cel_mdp_builder_reserve(b, -1, 0), CEL_E_MEMORY, "-1 pairs");
@@ -205,7 +206,8 @@ static void pairs_are_refused(void **state) {
   (void)state;
   CelMdpBuilder *b = builder_of(5, 0.9, 0);
   assert_fails(cel_mdp_transition(b, 0, 1, 0, false), CEL_E_STATE, "cel_mdp_pair");
-  assert_fails(cel_mdp_pair(b, 5, 0, 0), CEL_E_RANGE, "state 5, action 0: the states are 0 to 4");
+  assert_fails(cel_mdp_pair(b, 5, 0, 0), CEL_E_RANGE,
+               "state 5, action 0: the state is out of range; states are 0 to 4");
   assert_fails(cel_mdp_pair(b, -1, 0, 0), CEL_E_RANGE, "state -1");
   assert_fails(cel_mdp_pair(b, 0, -1, 0), CEL_E_RANGE, "state 0, action -1");
   assert_fails(cel_mdp_pair(b, 0, INT32_MAX, 0), CEL_E_RANGE, "action 2147483647");
@@ -229,13 +231,13 @@ static void transitions_are_refused(void **state) {
   assert_fails(cel_mdp_transition(b, -1, 1, 0, false), CEL_E_RANGE, "next state -1");
   assert_fails(cel_mdp_transition(b, INT64_MAX, 1, 0, false), CEL_E_RANGE, "state 3, action 2");
   assert_fails(cel_mdp_transition(b, 0, -0.1, 0, false), CEL_E_RANGE,
-               "state 3, action 2: probability -0.1");
+               "state 3, action 2: the probability -0.1");
   assert_fails(cel_mdp_transition(b, 0, 1.1, 0, false), CEL_E_RANGE, "probability 1.1");
   assert_fails(cel_mdp_transition(b, 0, (double)NAN, 0, false), CEL_E_NAN, "state 3, action 2");
   assert_fails(cel_mdp_transition(b, 0, 1, (double)NAN, false), CEL_E_NAN,
-               "state 3, action 2: reward nan");
+               "state 3, action 2: the reward nan");
   assert_fails(cel_mdp_transition(b, 0, 1, -(double)INFINITY, false), CEL_E_NAN, "reward -inf");
-  assert_fails(cel_mdp_build(b, &mdp), CEL_E_RANGE, "state 3, action 2: it has no transition");
+  assert_fails(cel_mdp_build(b, &mdp), CEL_E_RANGE, "state 3, action 2 has no transition");
   assert_ok(cel_mdp_transition(b, 0, 0.5, 0, false));
   assert_ok(cel_mdp_transition(b, 1, 0.4, 0, false));
   assert_fails(cel_mdp_pair(b, 4, 0, 0), CEL_E_RANGE, "state 3, action 2: the probabilities");
@@ -247,7 +249,7 @@ static void transitions_are_refused(void **state) {
   b = builder_of(2, 0.9, 0);
   assert_ok(cel_mdp_pair(b, 1, 0, 1e308));
   assert_ok(cel_mdp_transition(b, 0, 1, 1e308, false));
-  assert_fails(cel_mdp_build(b, &mdp), CEL_E_RANGE, "state 1, action 0: rewards 1e+308");
+  assert_fails(cel_mdp_build(b, &mdp), CEL_E_RANGE, "state 1, action 0: the sum of rewards 1e+308");
   assert_null(mdp);
   cel_mdp_builder_destroy(b);
 }
@@ -279,9 +281,9 @@ static void starts_are_refused(void **state) {
   assert_fails(cel_mdp_build(b, &mdp), CEL_E_RANGE, "initial distribution sums to 0.5");
   assert_ok(cel_mdp_start(b, 2, 0.5));
   assert_ok(cel_mdp_build(b, &mdp));
-  assert_fails(cel_mdp_build(b, &mdp), CEL_E_STATE, "empty");
-  assert_fails(cel_mdp_pair(b, 0, 0, 0), CEL_E_STATE, "empty");
-  assert_fails(cel_mdp_start(b, 0, 1), CEL_E_STATE, "empty");
+  assert_fails(cel_mdp_build(b, &mdp), CEL_E_STATE, "create another builder");
+  assert_fails(cel_mdp_pair(b, 0, 0, 0), CEL_E_STATE, "create another builder");
+  assert_fails(cel_mdp_start(b, 0, 1), CEL_E_STATE, "create another builder");
   cel_mdp_builder_destroy(b);
   assert_true(mdp->start[0] == 0 && mdp->start[2] == 0.5);
   cel_mdp_destroy(mdp);
@@ -299,7 +301,7 @@ static void grids_and_names(void **state) {
   int64_t cell[] = {0, 3};
   const int8_t direction[] = {0, 1};
   assert_fails(cel_mdp_set_grid(b, &(CelMdpGrid){1, 2, cell, direction, 1}), CEL_E_RANGE,
-               "(0, 1) is state 3");
+               "(0, 1) has state 3");
   cell[1] = -2;
   assert_fails(cel_mdp_set_grid(b, &(CelMdpGrid){1, 2, cell, direction, 1}), CEL_E_RANGE,
                "state -2");
@@ -311,18 +313,18 @@ static void grids_and_names(void **state) {
   assert_fails(cel_mdp_set_name(
                    b, "a name that is longer than 63 bytes is refused, for it would be cut off"),
                CEL_E_RANGE, "63");
-  assert_fails(cel_mdp_set_name(b, "two\nlines"), CEL_E_RANGE, "plain");
+  assert_fails(cel_mdp_set_name(b, "two\nlines"), CEL_E_RANGE, "printable");
   cel_mdp_builder_destroy(b);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_small_problem_is_as_it_was_told),
+      cmocka_unit_test(small_mdp_is_built_as_given),
       cmocka_unit_test(repeated_next_states_are_merged),
-      cmocka_unit_test(rewards_and_ends_come_late),
-      cmocka_unit_test(sums_become_one),
+      cmocka_unit_test(optional_arrays_can_start_late),
+      cmocka_unit_test(rows_are_normalized),
       cmocka_unit_test(random_problems_match_their_tables),
-      cmocka_unit_test(the_whole_is_refused),
+      cmocka_unit_test(bad_sizes_are_refused),
       cmocka_unit_test(pairs_are_refused),
       cmocka_unit_test(transitions_are_refused),
       cmocka_unit_test(extreme_rewards_stay_finite),

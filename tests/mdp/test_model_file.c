@@ -1,10 +1,11 @@
-/// Promises of a CelMdp broken one by one, in memory and in files; files there and back, made by others,
-/// cut short, and changed at random.
+/// CelMdp and its safetensors files: each guarantee broken in turn, round trips, foreign files,
+/// truncated files, and random changes.
 #include "mdp/formats/formats.h"
 #include "model_cases.h"
+#include "support/load_options.h"
 #include <malloc.h>
 
-// ---- a problem whose arrays can be written to
+// ---- an MDP with writable arrays
 
 typedef struct Parts {
   CelMdp mdp;
@@ -21,7 +22,7 @@ typedef struct Parts {
   const char *discount, *horizon, *name, *format;
 } Parts;
 
-/// Three states, the last one terminal; actions 0 and 2 of state 0, 1 of state 1.
+/// Three states, the last one terminal. State 0 has actions 0 and 2, and state 1 has action 1.
 static void fill_parts(Parts *p) {
   *p = (Parts){
       .pair = {0, 2, 3, 3},
@@ -83,7 +84,7 @@ static void list_parts(Parts *p, CelTensor list[TENSORS]) {
   list[10] = tensor("grid.direction", CEL_I32, p->direction, 2, 2);
 }
 
-/// Writes n tensors with the parts' metadata; a NULL is left out.
+/// Writes n tensors with the metadata of the parts. Metadata that are NULL are omitted.
 static void write_list(const char *path, const Parts *p, const CelTensor *list, int n) {
   const CelMeta all[] = {
       {"format", p->format}, {"discount", p->discount}, {"horizon", p->horizon}, {"name", p->name}};
@@ -97,13 +98,13 @@ static void write_list(const char *path, const Parts *p, const CelTensor *list, 
 
 static CelStatus load(const char *path, double discount) {
   CelMdp *mdp = NULL;
-  const CelStatus status = celi_mdp_load_safetensors(&mdp, path, CELI_LOAD_DISCOUNT(discount));
+  const CelStatus status = cel_mdp_load(&mdp, path, CEL_MDP_SAFETENSORS, discount);
   assert_true((status == CEL_OK) == (mdp != NULL));
   cel_mdp_destroy(mdp);
   return status;
 }
 
-// ---- promises, broken one by one
+// ---- broken guarantees
 
 #define BREAK(name, statement)                                                                     \
   static void name(Parts *p) {                                                                     \
@@ -144,12 +145,12 @@ BREAK(cell_lowest, p->cell[0] = INT64_MIN)
 
 static const struct {
   void (*breaks)(Parts *);
-  const char *part; // of the message
+  const char *part; // expected part of the message
 } promises[] = {
     {pair_first, "pair[0] is 1"},
     {pair_negative, "pair[0] is -1"},
     {pair_last, "pair[3] is 4"},
-    {pair_falls, "state 1: its pairs end at 3 and begin at 4"},
+    {pair_falls, "state 1: its pairs end at 3, before they begin at 4"},
     {pair_huge, "state 1: its pairs end at 3"},
     {pair_lowest, "state 1: its pairs end at -9223372036854775808"},
     {row_first, "row[0] is 1"},
@@ -166,21 +167,21 @@ static const struct {
     {probability_above, "state 0, action 2, transition 2"},
     {probability_sum, "state 1, action 1: the probabilities of its 2 transitions sum to 0.75"},
     {probability_sum_nearly, "state 1, action 1: the probabilities"},
-    {reward_nan, "state 1, action 1: its reward nan"},
-    {reward_other, "state 0, action 0: its reward is 1.0001"},
+    {reward_nan, "state 1, action 1: the reward nan"},
+    {reward_other, "state 0, action 0: the reward is 1.0001"},
     {reward_next_nan, "state 1, action 1, transition 4"},
     {reward_next_infinite, "state 0, action 0, transition 0"},
     {ends_two, "state 0, action 2, transition 2"},
     {action_falls, "state 0: action 0 (pair 1)"},
     {action_negative, "state 1: action -1 (pair 2)"},
-    {start_negative, "state 0: episodes start there with probability -0.5"},
-    {start_nan, "state 2: episodes start there with probability nan"},
+    {start_negative, "state 0: the initial probability -0.5"},
+    {start_nan, "state 2: the initial probability nan"},
     {start_sum, "the initial distribution sums to 1.5"},
-    {cell_outside, "grid cell (1, 1) is state 3"},
-    {cell_lowest, "grid cell (0, 0) is state -9223372036854775808"},
+    {cell_outside, "grid cell (1, 1) has state 3"},
+    {cell_lowest, "grid cell (0, 0) has state -9223372036854775808"},
 };
 
-static void broken_promises_are_found(void **state) {
+static void broken_guarantees_are_found(void **state) {
   static Parts p;
   CelTensor list[TENSORS];
   const char *path = in_folder(state, "broken.safetensors"), *copy = in_folder(state, "copy");
@@ -197,12 +198,12 @@ static void broken_promises_are_found(void **state) {
     write_list(path, &p, list, TENSORS);
     assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, promises[i].part);
     assert_non_null(strstr(cel_error(), "broken.safetensors: "));
-    assert_fails(celi_mdp_save_safetensors(&p.mdp, copy), CEL_E_CORRUPT, promises[i].part);
+    assert_fails(cel_mdp_save(&p.mdp, copy, CEL_MDP_SAFETENSORS), CEL_E_CORRUPT, promises[i].part);
     assert_int_not_equal(access(copy, F_OK), 0);
   }
 }
 
-static void what_files_cannot_hold_is_found_too(void **state) {
+static void broken_structs_are_found(void **state) {
   (void)state;
   static Parts p;
 #define EXPECT_BROKEN(statement, part)                                                             \
@@ -215,9 +216,9 @@ static void what_files_cannot_hold_is_found_too(void **state) {
   EXPECT_BROKEN(p.mdp.discount = 1.0, "discount 1");
   EXPECT_BROKEN(p.mdp.discount = (double)NAN, "discount nan");
   EXPECT_BROKEN(p.mdp.horizon = -1, "horizon -1");
-  EXPECT_BROKEN(p.mdp.pair = NULL, "no array pair");
-  EXPECT_BROKEN(p.mdp.next32 = NULL, "no array next32 or next64");
-  EXPECT_BROKEN(p.mdp.start = NULL, "no array start");
+  EXPECT_BROKEN(p.mdp.pair = NULL, "array pair of the MDP is missing");
+  EXPECT_BROKEN(p.mdp.next32 = NULL, "array next32 or next64 of");
+  EXPECT_BROKEN(p.mdp.start = NULL, "array start of");
   EXPECT_BROKEN(memset(p.mdp.name, 'x', sizeof p.mdp.name), "name");
   EXPECT_BROKEN(p.grid.rows = 0, "0 rows");
   EXPECT_BROKEN(p.grid.rows = INT64_MAX, "rows");
@@ -225,19 +226,19 @@ static void what_files_cannot_hold_is_found_too(void **state) {
 #undef EXPECT_BROKEN
 }
 
-// ---- there and back
+// ---- round trips
 
-static void files_come_back(void **state) {
+static void files_round_trip(void **state) {
   for (int with = 0; with < 32; with++) {
     CelMdp *mdp = random_mdp((uint64_t)with, 1 + with % 17, with), *back = NULL;
     const char *path = in_folder(state, "a.safetensors"),
                *again = in_folder(state, "b.safetensors");
-    assert_ok(celi_mdp_save_safetensors(mdp, path));
-    assert_ok(celi_mdp_load_safetensors(&back, path, CELI_LOAD_DISCOUNT((double)NAN)));
+    assert_ok(cel_mdp_save(mdp, path, CEL_MDP_SAFETENSORS));
+    assert_ok(cel_mdp_load(&back, path, CEL_MDP_SAFETENSORS, (double)NAN));
     assert_ok(cel_mdp_check(back));
     expect_same_mdp(mdp, back);
     assert_int_equal(mdp->next32 != NULL, back->next32 != NULL);
-    assert_ok(celi_mdp_save_safetensors(back, again));
+    assert_ok(cel_mdp_save(back, again, CEL_MDP_SAFETENSORS));
     size_t n, m;
     char *a = get_file(path, &n), *b = get_file(again, &m);
     assert_int_equal(n, m);
@@ -249,12 +250,12 @@ static void files_come_back(void **state) {
   }
 }
 
-static void discounts_can_be_given(void **state) {
+static void discount_option_works(void **state) {
   const char *path = in_folder(state, "discount.safetensors");
   CelMdp *mdp = random_mdp(1, 5, 0), *back = NULL;
-  assert_ok(celi_mdp_save_safetensors(mdp, path));
+  assert_ok(cel_mdp_save(mdp, path, CEL_MDP_SAFETENSORS));
   cel_mdp_destroy(mdp);
-  assert_ok(celi_mdp_load_safetensors(&back, path, CELI_LOAD_DISCOUNT(0.5)));
+  assert_ok(cel_mdp_load(&back, path, CEL_MDP_SAFETENSORS, 0.5));
   assert_true(back->discount == 0.5);
   cel_mdp_destroy(back);
   assert_fails(load(path, 1.0), CEL_E_RANGE, "discount 1 needs a finite horizon");
@@ -271,11 +272,11 @@ static void next_states_of_64_bits(void **state) {
   list_parts(&p, list);
   list[2] = tensor("next", CEL_I64, p.next64, 5, 0);
   write_list(path, &p, list, TENSORS);
-  assert_ok(celi_mdp_load_safetensors(&mdp, path, CELI_LOAD_DISCOUNT((double)NAN)));
+  assert_ok(cel_mdp_load(&mdp, path, CEL_MDP_SAFETENSORS, (double)NAN));
   assert_null(mdp->next32);
   expect_same_mdp(mdp, &p.mdp);
-  assert_ok(celi_mdp_save_safetensors(mdp, again));
-  assert_ok(celi_mdp_load_safetensors(&back, again, CELI_LOAD_DISCOUNT((double)NAN)));
+  assert_ok(cel_mdp_save(mdp, again, CEL_MDP_SAFETENSORS));
+  assert_ok(cel_mdp_load(&back, again, CEL_MDP_SAFETENSORS, (double)NAN));
   assert_non_null(back->next64);
   expect_same_mdp(mdp, back);
   cel_mdp_destroy(mdp);
@@ -284,12 +285,12 @@ static void next_states_of_64_bits(void **state) {
   write_list(path, &p, list, TENSORS);
   assert_fails(load(path, (double)NAN), CEL_E_CORRUPT,
                "state 0, action 2, transition 2 (to state -3");
-  p.next64[2] = INT64_C(1) << 32; // 0, were it cut to 32 bits
+  p.next64[2] = INT64_C(1) << 32; // would be 0 if cut to 32 bits
   write_list(path, &p, list, TENSORS);
   assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, "to state 4294967296");
 }
 
-/// 300,000 transitions are 3.6 MB of next states and probabilities; loading takes no such block.
+/// 300,000 transitions have 3.6 MB of next states and probabilities. Loading must not copy them.
 static void nothing_large_is_copied(void **state) {
   const char *path = in_folder(state, "large.safetensors");
   enum { S = 100000 };
@@ -302,11 +303,11 @@ static void nothing_large_is_copied(void **state) {
     }
   }
   CelMdp *mdp = built(b), *back = NULL;
-  assert_ok(celi_mdp_save_safetensors(mdp, path));
+  assert_ok(cel_mdp_save(mdp, path, CEL_MDP_SAFETENSORS));
 #ifdef __GLIBC__
   const struct mallinfo2 before = mallinfo2();
 #endif
-  assert_ok(celi_mdp_load_safetensors(&back, path, CELI_LOAD_DISCOUNT((double)NAN)));
+  assert_ok(cel_mdp_load(&back, path, CEL_MDP_SAFETENSORS, (double)NAN));
 #ifdef __GLIBC__
   const struct mallinfo2 after = mallinfo2();
   const size_t taken = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
@@ -317,10 +318,10 @@ static void nothing_large_is_copied(void **state) {
   cel_mdp_destroy(back);
 }
 
-// ---- files of others
+// ---- foreign files
 
-/// Index arrays as SciPy has them, int32 or int64, and others; numbers in single precision.
-static void other_types_are_read(void **state) {
+/// Index arrays as SciPy writes them (int32, int64) and others; single-precision numbers.
+static void other_number_types_load(void **state) {
   static Parts p;
   CelTensor list[TENSORS];
   int32_t pair32[] = {0, 2, 3, 3}, row32[] = {0, 2, 3, 5};
@@ -351,7 +352,7 @@ static void other_types_are_read(void **state) {
       list[8] = tensor("action", CEL_U32, p.action, 3, 0);
     }
     write_list(path, &p, list, TENSORS);
-    assert_ok(celi_mdp_load_safetensors(&mdp, path, CELI_LOAD_DISCOUNT((double)NAN)));
+    assert_ok(cel_mdp_load(&mdp, path, CEL_MDP_SAFETENSORS, (double)NAN));
     assert_ok(cel_mdp_check(mdp));
     assert_memory_equal(mdp->pair, p.pair, sizeof p.pair);
     assert_memory_equal(mdp->row, p.row, sizeof p.row);
@@ -363,8 +364,8 @@ static void other_types_are_read(void **state) {
   }
 }
 
-/// Other metadata are a comment, but not a key spelled nearly as one of ours.
-static void metadata_spelled_wrong_is_told(void **state) {
+/// Metadata may have other keys, but none that is spelled almost like a known one.
+static void misspelled_metadata_is_refused(void **state) {
   static const struct {
     const char *key, *meant;
   } keys[] = {
@@ -386,11 +387,11 @@ static void metadata_spelled_wrong_is_told(void **state) {
   }
 }
 
-static void pythons_files_are_read(void **state) {
+static void python_files_load(void **state) {
   (void)state;
   CelMdp *mdp = NULL;
-  assert_ok(celi_mdp_load_safetensors(&mdp, CELSIUS_TEST_DIR "/golden/mdp_foreign.safetensors",
-                                      CELI_LOAD_DISCOUNT((double)NAN)));
+  assert_ok(cel_mdp_load(&mdp, CELSIUS_TEST_DIR "/golden/mdp_foreign.safetensors",
+                         CEL_MDP_SAFETENSORS, (double)NAN));
   assert_ok(cel_mdp_check(mdp));
   assert_int_equal(mdp->states, 4);
   assert_int_equal(mdp->pairs, 5);
@@ -401,10 +402,10 @@ static void pythons_files_are_read(void **state) {
   const int64_t pair[] = {0, 2, 4, 5, 5}, row[] = {0, 2, 3, 6, 7, 8};
   assert_memory_equal(mdp->pair, pair, sizeof pair);
   assert_memory_equal(mdp->row, row, sizeof row);
-  // Written as 1/3 with ten digits, so that they sum to 1 - 1e-10: divided by their sum.
+  // 1/3 with ten digits: the row sums to 1 - 1e-10 and is divided by its sum.
   for (int t = 3; t < 6; t++) assert_true(fabs(mdp->probability[t] - 1.0 / 3) < 1e-15);
   assert_true(mdp->probability[0] == 0.25 && mdp->probability[6] == 1);
-  // r(s,a) is worked out, and the start is uniform over the states with an action.
+  // r(s,a) is computed, and the start is uniform over the states with an action.
   const double reward[] = {0.25 * 1 + 0.75 * 5, 2, 0, -1, 8};
   for (int p = 0; p < 5; p++) assert_true(fabs(mdp->reward[p] - reward[p]) < 1e-9);
   for (int s = 0; s < 4; s++) assert_true(fabs(mdp->start[s] - (s < 3 ? 1.0 / 3 : 0)) < 1e-15);
@@ -428,13 +429,13 @@ static void wrong_tensors_are_named(void **state) {
   EXPECT_REFUSED(list[2] = tensor("next", CEL_F64, p.probability, 5, 0),
                  "\"next\" is of type F64; it must be I32, I64, U32 or U64");
   EXPECT_REFUSED(list[2] = (p.next[3] = UINT32_MAX, tensor("next", CEL_I32, p.next, 5, 0)),
-                 "\"next\": entry 3 is -1; states are 0 and up");
+                 "\"next\": entry 3 is -1; states are numbered from 0");
   EXPECT_REFUSED(list[2] = tensor("next", CEL_U32, p.next, 4, 0),
-                 "\"probability\" has 5 entries; with");
+                 "\"probability\" has 5 entries; the sizes of");
   EXPECT_REFUSED(list[3] = tensor("probability", CEL_F64, p.probability, 5, 1),
                  "\"probability\" has 2 axes");
   EXPECT_REFUSED(list[4] = tensor("reward", CEL_F64, p.reward, 2, 0),
-                 "\"reward\" has 2 entries; with");
+                 "\"reward\" has 2 entries; the sizes of");
   EXPECT_REFUSED(list[5] = tensor("reward_next", CEL_F64, p.reward_next, 3, 0), "\"reward_next\"");
   EXPECT_REFUSED(list[6] = tensor("start", CEL_F64, p.start, 2, 0), "\"start\"");
   EXPECT_REFUSED(list[7] = tensor("ends", CEL_U8, p.ends, 1, 0), "\"ends\"");
@@ -445,23 +446,24 @@ static void wrong_tensors_are_named(void **state) {
                  "\"pair\", \"row\" and \"next\" have 1, 4 and 5");
   EXPECT_REFUSED(list[0] = tensor("pair", CEL_I64, p.pair, 0, 0), "have 0, 4 and 5");
   EXPECT_REFUSED(list[2] = tensor("next", CEL_U32, p.next, 0, 0), "have 4, 4 and 0");
-  EXPECT_REFUSED(list[0] = tensor("pair", CEL_I64, p.pair, 3, 0), "\"start\" has 3 entries; with");
+  EXPECT_REFUSED(list[0] = tensor("pair", CEL_I64, p.pair, 3, 0),
+                 "\"start\" has 3 entries; the sizes of");
   EXPECT_REFUSED(list[1] = tensor("row", CEL_I64, p.row, 3, 0), "\"reward\" has 3 entries");
   EXPECT_REFUSED(list[7] = tensor("end", CEL_U8, p.ends, 5, 0),
-                 "tensor \"end\" is none of a finite problem's: is \"ends\" meant?");
+                 "tensor \"end\" is not part of a finite MDP; is \"ends\" meant?");
   EXPECT_REFUSED(list[3] = tensor("grid.rows", CEL_F64, p.start, 3, 0), "tensor \"grid.rows\"");
   EXPECT_REFUSED(list[10] = tensor("grid.direction", CEL_I32, p.direction, 4, 0), "a grid needs");
   EXPECT_REFUSED(list[9] = tensor("grid.state", CEL_I32, p.direction, 2, 2), "a grid needs");
   EXPECT_REFUSED(list[9] = tensor("grid.state", CEL_I64, p.cell, 2, 0), "a grid needs");
-  EXPECT_REFUSED(p.direction[3] = 128, "\"grid.direction\": action 1 steps 128");
+  EXPECT_REFUSED(p.direction[3] = 128, "\"grid.direction\": action 1 moves 128");
   EXPECT_REFUSED(p.discount = "0,9", "metadata \"discount\": \"0,9\" is not a number");
   EXPECT_REFUSED(p.discount = "nan", "discount nan");
   EXPECT_REFUSED(p.discount = "1", "metadata: discount 1 needs a finite horizon");
   EXPECT_REFUSED(p.discount = NULL, "no \"discount\"");
-  EXPECT_REFUSED(p.horizon = "-3", "\"horizon\": \"-3\"");
-  EXPECT_REFUSED(p.horizon = "1e30", "\"horizon\": \"1e30\"");
+  EXPECT_REFUSED(p.horizon = "-3", "\"horizon\" is \"-3\"");
+  EXPECT_REFUSED(p.horizon = "1e30", "\"horizon\" is \"1e30\"");
   EXPECT_REFUSED(p.format = "celsius-model", "\"format\" is \"celsius-model\", not");
-  EXPECT_REFUSED(p.format = NULL, "\"format\" is not there");
+  EXPECT_REFUSED(p.format = NULL, "\"format\" is missing");
   EXPECT_REFUSED(p.name = "a name that is longer than 63 bytes is refused, for it would be cut off",
                  "63 bytes");
 #undef EXPECT_REFUSED
@@ -472,19 +474,19 @@ static void wrong_tensors_are_named(void **state) {
     list_parts(&p, list);
     list[missing] = list[TENSORS - 1];
     write_list(path, &p, list, TENSORS - 1);
-    snprintf(part, sizeof part, "no tensor \"%s\"", needed[missing]);
+    snprintf(part, sizeof part, "tensor \"%s\" is missing", needed[missing]);
     assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, part);
   }
   fill_parts(&p);
   list_parts(&p, list);
   write_list(path, &p, list, 4); // no rewards at all
-  assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, "neither");
+  assert_fails(load(path, (double)NAN), CEL_E_CORRUPT, "both missing");
   assert_fails(load(in_folder(state, "nowhere"), (double)NAN), CEL_E_IO, "nowhere");
 }
 
-// ---- cut short, and changed at random
+// ---- truncated and randomly changed files
 
-/// The parts as a file without digests, so that changes are not found by those.
+/// The parts as a file without digests, because digests would catch every change.
 static char *undigested(void **state, size_t *size) {
   static Parts p;
   CelTensor list[TENSORS];
@@ -504,22 +506,22 @@ static CelStatus load_bytes(const char *bytes, size_t size) {
   CelMdp *mdp = NULL;
   CelStatus status = cel_safetensors_open_bytes("bytes", bytes, size, &file);
   if (status != CEL_OK) return status;
-  status = celi_mdp_of_safetensors(&mdp, file, CELI_LOAD_DISCOUNT((double)NAN));
+  status = celi_mdp_of_safetensors(&mdp, file, LOAD_DISCOUNT((double)NAN));
   if (status == CEL_OK) assert_ok(cel_mdp_check(mdp));
   cel_mdp_destroy(mdp);
   return status;
 }
 
-static void cut_files_are_refused(void **state) {
+static void truncated_files_are_refused(void **state) {
   size_t size;
   char *bytes = undigested(state, &size);
   assert_ok(load_bytes(bytes, size));
   for (size_t n = 0; n < size; n++) {
-    char *cut = malloc(n + 1); // of its own, so that a sanitizer sees who reads beyond
+    char *cut = malloc(n + 1); // an exact allocation, so that a sanitizer sees reads past the end
     assert_non_null(cut);
     memcpy(cut, bytes, n);
     const CelStatus status = load_bytes(cut, n);
-    if (status == CEL_OK) fail_msg("a file cut to %zu of %zu bytes is taken", n, size);
+    if (status == CEL_OK) fail_msg("a file cut to %zu of %zu bytes was accepted", n, size);
     free(cut);
   }
   free(bytes);
@@ -535,13 +537,13 @@ static void changed_files_do_not_crash(void **state) {
     memcpy(changed, bytes, size);
     const int changes = 1 + (int)cel_rng_below(&rng, 3);
     for (int i = 0; i < changes; i++) {
-      // Every other one in the data, where values break; the rest anywhere.
+      // Every other change is in the data, where values break. The rest are anywhere.
       const size_t from = round % 2 ? size - 400 : 0;
       changed[from + cel_rng_below(&rng, size - from)] = (char)cel_rng_below(&rng, 256);
     }
     taken += load_bytes(changed, size) == CEL_OK;
   }
-  print_message("%d of %d changed files are problems still\n", taken, rounds);
+  print_message("%d of %d changed files are still valid MDPs\n", taken, rounds);
   assert_true(taken > 0 && taken < rounds / 2);
   free(changed);
   free(bytes);
@@ -551,7 +553,7 @@ static void digests_find_a_change(void **state) {
   const char *path = in_folder(state, "digest.safetensors");
   CelMdp *mdp = random_mdp(5, 9, 0);
   size_t size;
-  assert_ok(celi_mdp_save_safetensors(mdp, path));
+  assert_ok(cel_mdp_save(mdp, path, CEL_MDP_SAFETENSORS));
   cel_mdp_destroy(mdp);
   char *bytes = get_file(path, &size);
   bytes[size - 1] ^= 1;
@@ -562,17 +564,17 @@ static void digests_find_a_change(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(broken_promises_are_found),
-      cmocka_unit_test(what_files_cannot_hold_is_found_too),
-      cmocka_unit_test(files_come_back),
-      cmocka_unit_test(discounts_can_be_given),
+      cmocka_unit_test(broken_guarantees_are_found),
+      cmocka_unit_test(broken_structs_are_found),
+      cmocka_unit_test(files_round_trip),
+      cmocka_unit_test(discount_option_works),
       cmocka_unit_test(next_states_of_64_bits),
       cmocka_unit_test(nothing_large_is_copied),
-      cmocka_unit_test(pythons_files_are_read),
-      cmocka_unit_test(other_types_are_read),
-      cmocka_unit_test(metadata_spelled_wrong_is_told),
+      cmocka_unit_test(python_files_load),
+      cmocka_unit_test(other_number_types_load),
+      cmocka_unit_test(misspelled_metadata_is_refused),
       cmocka_unit_test(wrong_tensors_are_named),
-      cmocka_unit_test(cut_files_are_refused),
+      cmocka_unit_test(truncated_files_are_refused),
       cmocka_unit_test(changed_files_do_not_crash),
       cmocka_unit_test(digests_find_a_change),
   };

@@ -1,10 +1,11 @@
-/// Ten million states with four actions and four transitions each are built in one pass and within 6 GB.
+/// Builds ten million states with four actions and four transitions each, in one pass and within 6
+/// GB.
 #include "model_cases.h"
 #include <sys/resource.h>
 
 enum { S = 10000000, A = 4, K = 4 };
 
-/// As a grid of 1000 columns would be, with rewards by transition and ends: every array there is.
+/// Transitions like those of a grid of 1000 columns, with all optional arrays.
 static void add_state(CelMdpBuilder *b, int64_t s) {
   for (int64_t a = 0; a < A; a++) {
     assert_ok(cel_mdp_pair(b, s, a, -1));
@@ -26,14 +27,14 @@ static void ten_million_states(void **state) {
   if (sanitized()) skip();
   CelMdpBuilder *b = builder_of(S, 0.99, 0);
   const CelStatus room = cel_mdp_builder_reserve(b, (int64_t)S * A * 2, (int64_t)S * A * K * 2);
-  if (room == CEL_E_MEMORY) { // asked for twice as much: then there is enough
+  if (room == CEL_E_MEMORY) { // reserving twice as much succeeds if there is enough memory
     print_message("skipped: %s\n", cel_error());
     cel_mdp_builder_destroy(b);
     skip();
   }
   assert_ok(room);
   cel_mdp_builder_destroy(b);
-  b = builder_of(S, 0.99, 0); // and now without
+  b = builder_of(S, 0.99, 0); // and now without reserving
   for (int64_t s = 0; s < S; s++) add_state(b, s);
   CelMdp *mdp = built(b);
   const double used = gigabytes_used();

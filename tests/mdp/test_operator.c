@@ -1,4 +1,5 @@
-/// The layout for sweeps against the problem itself, and the same bits for any number of threads and instruction set.
+/// Compares the layout for sweeps with the MDP itself. The bits must be the same for any number of
+/// threads and any instruction set.
 #include "celsius/solve.h"
 #include "mdp/evaluate/krylov.h"
 #include "mdp/operator/kernels.h"
@@ -27,8 +28,8 @@ static const CeliMdpKernels *table_at(int i) {
   return &celi_mdp_kernels_portable;
 }
 
-/// A problem in which most slices are runs: states on a ring with holes, three next states each; `even`: with the same
-/// probabilities everywhere.
+/// An MDP in which most slices are runs: states on a ring with holes and three next states each.
+/// `even`: all states have the same probabilities.
 static void ring(Problem *problem, int64_t S, int64_t A, bool even, uint64_t seed) {
   const ProblemSpec spec = {
       .states = S, .actions = A, .branching = 3, .discount = 0.95, .reward_scale = 1.0};
@@ -39,6 +40,14 @@ static void ring(Problem *problem, int64_t S, int64_t A, bool even, uint64_t see
       problem->next[3 * p + k] = (uint32_t)(next % 97 == 3 ? s : next);
       if (even) problem->probability[3 * p + k] = k == 1 ? 0.5 : 0.25;
     }
+}
+
+/// sum over n actions of pi (q - alpha log pi).
+static double policy_value(const double *pi, const double *q, int64_t n, double alpha) {
+  double value = 0.0;
+  for (int64_t a = 0; a < n; a++)
+    if (pi[a] > 0.0) value += pi[a] * (q[a] - alpha * log(pi[a]));
+  return value;
 }
 
 static void *copy(const void *from, size_t bytes) {
@@ -76,8 +85,8 @@ static void obstacles(Problem *problem) {
   own->start = problem->start, own->ends = problem->ends, own->grid = NULL, own->reward_next = NULL;
 }
 
-/// The problems on which layouts differ: runs, even ones, with holes, gathers, sorted chunks, terminal states, many
-/// actions, a long row.
+/// MDPs with different layouts: runs, even runs, runs with holes, gathers, sorted chunks, terminal
+/// states, many actions, a long row.
 static bool make(Problem *problem, int which) {
   static const ProblemSpec specs[] = {
       {.states = 1, .actions = 1, .branching = 1, .discount = 0.9, .reward_scale = 1},
@@ -114,8 +123,8 @@ static void random_values(double *V, int64_t n, uint64_t seed, const CelMdp *mdp
     V[s] = mdp->pair[s + 1] > mdp->pair[s] ? 4.0 * problem_uniform(&seed) : 0.0;
 }
 
-/// Sweep, linearisation and products as the problem's own rows have them.
-static void layout_is_the_problem(void **state) {
+/// Compares sweep, linearization and products with the rows of the MDP.
+static void layout_matches_the_mdp(void **state) {
   (void)state;
   Problem problem;
   for (int which = 0; make(&problem, which); which++) {
@@ -134,7 +143,7 @@ static void layout_is_the_problem(void **state) {
     for (int soft = 0; soft < 2; soft++) {
       const double alpha = 0.3 * soft;
       const CeliResidual found = celi_operator_sweep(op, alpha, TV, V);
-      const CeliResidual same = celi_operator_linearise(op, alpha, R, V);
+      const CeliResidual same = celi_operator_linearize(op, alpha, R, V);
       celi_operator_apply(op, y, NULL, x);
       cel_q_of_v(mdp, V, gamma, Q);
       cel_policy_of_q(mdp, Q, alpha, pi);
@@ -159,7 +168,7 @@ static void layout_is_the_problem(void **state) {
       celi_operator_apply(op, TV, R, V);
       for (int64_t s = 0; s < S; s++) {
         const int64_t p = mdp->pair[s], n = mdp->pair[s + 1] - p;
-        assert_true(fabs(TV[s] - celi_policy_value(pi + p, Q + p, n, alpha)) <= 1e-12);
+        assert_true(fabs(TV[s] - policy_value(pi + p, Q + p, n, alpha)) <= 1e-12);
       }
     }
     for (int i = 0; i < 5; i++) free(*vectors[i]);
@@ -169,7 +178,7 @@ static void layout_is_the_problem(void **state) {
   }
 }
 
-/// Everything that the solvers do with an operator, in one vector.
+/// The results of everything that solvers do with an operator, in one vector.
 static double *trace(const CelMdp *mdp, const CeliMdpKernels *kernels, int64_t threads) {
   CeliOperator *op;
   CeliKrylov krylov;
@@ -189,10 +198,10 @@ static double *trace(const CelMdp *mdp, const CeliMdpKernels *kernels, int64_t t
     all[4 * mdp->states] = found.low, all[4 * mdp->states + 1] = found.high;
   }
   memcpy(all, V, bytes);
-  celi_operator_linearise(op, 0.1, TV, V);
+  celi_operator_linearize(op, 0.1, TV, V);
   all[4 * mdp->states + 2] = (double)celi_krylov_solve(&krylov, d, TV, 1e-9, 100, NULL);
   memcpy(all + mdp->states, d, bytes);
-  celi_operator_linearise(op, 0.0, TV, V);
+  celi_operator_linearize(op, 0.0, TV, V);
   celi_krylov_solve(&krylov, d, TV, 1e-9, 100, NULL);
   memcpy(all + 2 * mdp->states, d, bytes);
   celi_operator_sweep_in_place(op, 0.1, V, false);
@@ -223,10 +232,10 @@ static void same_bits(void **state) {
   }
 }
 
-/// And on every machine: what all of them must come to.
+/// The result must also be the same on every machine.
 static void same_bits_everywhere(void **state) {
   (void)state;
-  uint64_t hash = 0xcbf29ce484222325u; // FNV-1a, a double at a time
+  uint64_t hash = 0xcbf29ce484222325u; // FNV-1a over doubles
   Problem problem;
   for (int which = 0; make(&problem, which); which++) {
     double *all = trace(&problem.mdp, table_at(0), 2);
@@ -242,9 +251,9 @@ static void same_bits_everywhere(void **state) {
   assert_true(hash == 0x6d6aba34fa8573e8u);
 }
 
-/// The shapes that the problems above are there for.
-enum { GATHERED = 64 }; // no flag of a slice's
-static void every_kind_of_slice(void **state) {
+/// The forms of slices that the MDPs above must contain.
+enum { GATHERED = 64 }; // not a flag of slices
+static void every_form_of_slice_occurs(void **state) {
   (void)state;
   unsigned seen = 0, merged_runs = 0, holes = 0;
   Problem problem;
@@ -273,7 +282,7 @@ static void solutions_do_not_depend_on_threads(void **state) {
   make(&problem, 4);
   CelSolveConfig config = cel_solve_config_default();
   for (config.method = CEL_SOLVE_AUTO; config.method <= CEL_SOLVE_NEWTON; config.method++) {
-    if (config.method == CEL_SOLVE_PI) continue; // direct solves are outside of the promise
+    if (config.method == CEL_SOLVE_PI) continue; // direct solves do not guarantee equal bits
     CelSolution *one, *more;
     config.threads = 1;
     assert_ok(cel_solve(&problem.mdp, &config, &one));
@@ -289,10 +298,10 @@ static void solutions_do_not_depend_on_threads(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(layout_is_the_problem),
+      cmocka_unit_test(layout_matches_the_mdp),
       cmocka_unit_test(same_bits),
       cmocka_unit_test(same_bits_everywhere),
-      cmocka_unit_test(every_kind_of_slice),
+      cmocka_unit_test(every_form_of_slice_occurs),
       cmocka_unit_test(solutions_do_not_depend_on_threads),
   };
   return cmocka_run_group_tests_name("operator", tests, NULL, NULL);

@@ -1,8 +1,9 @@
-/// Tabular soft Q-learning: the recursion against one written here, its certificate against exact solutions in long double,
-/// the rate at which its error falls, trajectories on FrozenLake and Garnet, bad fields.
+/// Tabular soft Q-learning. Compares the recursion with an independent one and the certificate with
+/// exact solutions in long double. Also tests the rate of convergence, trajectories on FrozenLake
+/// and Garnet, and bad fields.
 #include "mdp/q_learning_kit.h"
 
-// ---- the recursion, where nothing is random: each pair has one next state
+// ---- the recursion without randomness: each pair has one next state
 
 static double soft_max(const double *q, int64_t n, double alpha) {
   double best = -HUGE_VAL, sum = 0;
@@ -40,7 +41,7 @@ static void steps_follow_their_schedule(void **state) {
         Problem x;
         CelQLearning *learned;
         CelQLearningConfig c = config_of(soft ? 0.3 : 0, 0.8, 50, (uint64_t)seed);
-        c.step = step, c.omega = 0.6, c.step_size = 0.3;
+        c.step = (CelQStep)step, c.omega = 0.6, c.step_size = 0.3;
         problem_make(&x, &spec, (uint64_t)seed);
         double *Q = calloc((size_t)x.mdp.pairs, sizeof *Q);
         recursion(&x.mdp, &c, Q);
@@ -65,7 +66,7 @@ typedef struct Watch {
   int64_t told, scheduled;
 } Watch;
 
-/// ||TQ - Q|| written out, in long double.
+/// ||TQ - Q|| from the definition, in long double.
 static double residual_of(const CelMdp *mdp, const double *Q, double alpha, double gamma) {
   long double *V = calloc((size_t)mdp->states, sizeof *V), most = 0;
   long double *q = calloc((size_t)mdp->pairs, sizeof *q),
@@ -103,7 +104,8 @@ static void error_is_within_the_bound(void **state) {
     Problem x;
     CelQLearning *learned;
     CelQLearningConfig c = config_of(alphas[i % 3], gammas[i / 3 % 3], 400, (uint64_t)i + 1);
-    c.sampling = i / 9 % 2, c.behaviour = i / 18, c.step = i % 2, c.points = 6;
+    c.sampling = (CelQSampling)(i / 9 % 2), c.behaviour = (CelQBehaviour)(i / 18),
+    c.step = (CelQStep)(i % 2), c.points = 6;
     problem_make(&x, &spec, (uint64_t)i + 1);
     double *star = exact_star(&x.mdp, c.alpha, c.gamma);
     Watch watch = {&x, &c, star, 0, 0};
@@ -131,7 +133,8 @@ static void error_falls_as_the_root_of_rounds(void **state) {
 
 // ---- trajectories
 
-/// Errors after `rounds` and ten times as many rounds along a trajectory; the second is below `most`.
+/// Compares the errors after `rounds` and after ten times as many rounds of a trajectory. The
+/// second must be below `most`.
 static void expect_converges(const char *generator, double alpha, double gamma, int behaviour,
                              double most) {
   CelMdp *mdp;
@@ -144,7 +147,7 @@ static void expect_converges(const char *generator, double alpha, double gamma, 
   for (int i = 0; i < 2; i++) {
     CelQLearning *learned;
     CelQLearningConfig c = config_of(alpha, gamma, i ? 10000 : 1000, 7);
-    c.sampling = CEL_Q_ASYNCHRONOUS, c.behaviour = behaviour, c.epsilon = 0.3;
+    c.sampling = CEL_Q_ASYNCHRONOUS, c.behaviour = (CelQBehaviour)behaviour, c.epsilon = 0.3;
     assert_ok(cel_q_learning(mdp, &c, &learned));
     error[i] = distance(learned->Q, exact->Q, mdp->pairs);
     assert_true(error[i] <= learned->bound + exact->bound);
@@ -168,14 +171,16 @@ static void trajectories_converge(void **state) {
   expect_converges("garnet", 0, 0.8, CEL_Q_UNIFORM, 0.05);
 }
 
-/// A trajectory draws next states as the rows say, actions by the behaviour, and starts by the initial distribution.
-static void visits_are_the_chains(void **state) {
+/// A trajectory must draw next states by the rows, actions by the behavior policy, and starts by
+/// the initial distribution.
+static void visit_counts_match_the_markov_chain(void **state) {
   (void)state;
   CelMdpBuilder *b;
   CelMdp *mdp;
   CelQLearning *learned;
   assert_ok(cel_mdp_builder_create(&b, 3, 0.5, 0));
-  for (int a = 0; a < 2; a++) { // to 1 with .25, else the end; 1 always ends
+  // to state 1 with probability .25, else the end; state 1 always ends
+  for (int a = 0; a < 2; a++) {
     assert_ok(cel_mdp_pair(b, 0, a, a));
     assert_ok(cel_mdp_transition(b, 1, 0.25, 0, false));
     assert_ok(cel_mdp_transition(b, 2, 0.75, 0, false));
@@ -183,7 +188,7 @@ static void visits_are_the_chains(void **state) {
   assert_ok(cel_mdp_pair(b, 1, 0, 5));
   assert_ok(cel_mdp_transition(b, 0, 1, 0, true));
   assert_ok(cel_mdp_start(b, 0, 0.5));
-  assert_ok(cel_mdp_start(b, 2, 0.5)); // terminal: no step is taken from it
+  assert_ok(cel_mdp_start(b, 2, 0.5)); // terminal, so no step starts here
   assert_ok(cel_mdp_build(b, &mdp));
   cel_mdp_builder_destroy(b);
   CelQLearningConfig c = config_of(0.5, 0.5, 100000, 3);
@@ -191,7 +196,7 @@ static void visits_are_the_chains(void **state) {
   assert_ok(cel_q_learning(mdp, &c, &learned));
   const double n = 300000, z = 5 / sqrt(n), first = 1 / (1 + exp(1 / 0.5));
   const double share[3] = {first / 1.25, (1 - first) / 1.25, 0.25 / 1.25};
-  for (int p = 0; p < 3; p++) // Q(0,1) - Q(0,0) = 1 throughout, once both are learned
+  for (int p = 0; p < 3; p++) // Q(0,1) - Q(0,0) = 1 once both are learned
     if (fabs((double)learned->visits[p] / n - share[p]) > z)
       fail_msg("pair %d: %.4f of the visits, expected %.4f", p, (double)learned->visits[p] / n,
                share[p]);
@@ -212,7 +217,7 @@ static void rewards_of_transitions_are_sampled(void **state) {
   cel_mdp_builder_destroy(b);
   CelQLearningConfig c = config_of(0, NAN, 1, 1);
   double seen[2] = {0, 0};
-  for (uint64_t seed = 0; seed < 400; seed++) { // the first step is 1: Q is the reward
+  for (uint64_t seed = 0; seed < 400; seed++) { // the first step size is 1, so Q is the reward
     c.seed = seed;
     assert_ok(cel_q_learning(mdp, &c, &learned));
     assert_true(learned->Q[0] == 4 || learned->Q[0] == -4);
@@ -237,9 +242,9 @@ static void same_seed_same_bits(void **state) {
     CelQLearning *a, *b, *other;
     CelQLearningConfig c = config_of(0.1, NAN, 100, 5);
     assert_ok(cel_mdp_generate(&mdp, "garnet", NULL));
-    c.sampling = sampling;
+    c.sampling = (CelQSampling)sampling;
     assert_ok(cel_q_learning(mdp, &c, &a));
-    c.points = 50; // what is looked at changes nothing
+    c.points = 50; // more certificates must not change the result
     assert_ok(cel_q_learning(mdp, &c, &b));
     c.seed = 6;
     assert_ok(cel_q_learning(mdp, &c, &other));
@@ -290,7 +295,7 @@ static void bad_fields(void **state) {
   problem_free(&x);
 }
 
-static void nowhere_to_start(void **state) {
+static void terminal_start_is_refused(void **state) {
   (void)state;
   CelMdpBuilder *b;
   CelMdp *mdp;
@@ -310,7 +315,8 @@ static void nowhere_to_start(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-/// Rewards of transitions may overflow where their mean does not: Q would be no number, which no residual shows.
+/// Single rewards may overflow the values even if their mean does not. Q would become NaN, which no
+/// residual shows.
 static void rewards_that_overflow(void **state) {
   (void)state;
   CelMdpBuilder *b;
@@ -336,11 +342,11 @@ int main(void) {
       cmocka_unit_test(error_is_within_the_bound),
       cmocka_unit_test(error_falls_as_the_root_of_rounds),
       cmocka_unit_test(trajectories_converge),
-      cmocka_unit_test(visits_are_the_chains),
+      cmocka_unit_test(visit_counts_match_the_markov_chain),
       cmocka_unit_test(rewards_of_transitions_are_sampled),
       cmocka_unit_test(same_seed_same_bits),
       cmocka_unit_test(bad_fields),
-      cmocka_unit_test(nowhere_to_start),
+      cmocka_unit_test(terminal_start_is_refused),
       cmocka_unit_test(rewards_that_overflow),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/// The error of synchronous soft Q-learning with the step 1/(1 + (1-gamma) k) falls as one over the root of the rounds, up to
-/// gamma = .9: what is left of the start falls as 1/k and is gone where the fit begins.
+/// With the step 1/(1 + (1-gamma) k), the error of synchronous soft Q-learning falls as one over
+/// the root of the rounds, up to gamma = .9. The initial error falls as 1/k and is gone where the
+/// fit begins.
 #include "mdp/q_learning_kit.h"
 
 static void error_falls_as_the_root_of_rounds(void **state) {

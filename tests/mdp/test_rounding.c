@@ -1,5 +1,6 @@
-/// Certificates at the limit of double precision, against long double: what a bound says of rounding errors is true, large
-/// penalties of actions that are never taken do not widen it, and it counts the errors of every later step.
+/// Certificates at the limit of double precision, compared with long double. A bound must include
+/// rounding errors and those of every later step. Large penalties of actions that are never taken
+/// must not widen it.
 #include "celsius/improve.h"
 #include "celsius/q_learning.h"
 #include "celsius/solve.h"
@@ -27,7 +28,7 @@ static double distance(const double *V, const long double *exact, int64_t S) {
   return (double)most;
 }
 
-/// Adds an action of reward -penalty to the end of every state's actions. It leads to the state itself.
+/// Adds an action of reward -penalty to every state, as the last one. It leads to the state itself.
 static void add_penalties(Problem *to, const Problem *from, double penalty) {
   const CelMdp *mdp = &from->mdp;
   const int64_t S = mdp->states;
@@ -55,8 +56,9 @@ static void add_penalties(Problem *to, const Problem *from, double penalty) {
   to->mdp.probability = to->probability, to->mdp.reward = to->reward;
 }
 
-/// At alpha of 1 or less the weight of such an action is exp(-10^6) at most, so the exact values are those without it.
-static void penalties_leave_the_bound(void **state) {
+/// At alpha of at most 1 the weight of such an action is at most exp(-10^6). So the exact values
+/// are those without it.
+static void penalties_do_not_widen_the_bound(void **state) {
   (void)state;
   for (uint64_t seed = 1; seed <= (LDBL_MANT_DIG > 64 ? 2 : 12); seed++) {
     const ProblemSpec spec = {.states = 4 + (int64_t)seed * 3,
@@ -74,7 +76,7 @@ static void penalties_leave_the_bound(void **state) {
       add_penalties(&problem, &plain, pow(10.0, e));
       for (int method = 0; method < METHODS; method++) {
         CelSolveConfig config = cel_solve_config_default();
-        config.alpha = alpha, config.method = method, config.tolerance = 1e-11;
+        config.alpha = alpha, config.method = (CelSolveMethod)method, config.tolerance = 1e-11;
         CelSolution *solution;
         assert_ok(cel_solve(&problem.mdp, &config, &solution));
         const double error = distance(solution->V, exact, spec.states);
@@ -89,7 +91,8 @@ static void penalties_leave_the_bound(void **state) {
   }
 }
 
-/// Two states; "work" keeps the state, "rest" leads to the second. Work earns 1 in the first and -penalty in the second.
+/// Two states. "work" stays, and "rest" leads to the second state. Work earns 1 in the first state
+/// and -penalty in the second.
 static void one_penalty(void **state) {
   (void)state;
   const int64_t pair[] = {0, 2, 4}, row[] = {0, 1, 2, 3, 4};
@@ -111,10 +114,10 @@ static void one_penalty(void **state) {
                             .reward = r,
                             .start = start};
         CelSolveConfig config = cel_solve_config_default();
-        config.alpha = ALPHAS[a], config.method = method, config.tolerance = 1e-12;
+        config.alpha = ALPHAS[a], config.method = (CelSolveMethod)method, config.tolerance = 1e-12;
         CelSolution *solution;
         assert_ok(cel_solve(&mdp, &config, &solution));
-        const long double exact = 0.5L / (1.0L - (long double)0.99); // to e^-990
+        const long double exact = 0.5L / (1.0L - (long double)0.99); // up to e^-990
         const long double off = fabsl((long double)solution->value_start - exact);
         if (!(off <= (long double)solution->bound && solution->bound < 1e-9))
           fail_msg("1e%d, alpha %g, method %d: J is off by %Lg, bound %g", e, ALPHAS[a], method,
@@ -125,7 +128,7 @@ static void one_penalty(void **state) {
 
 // ---- one sweep
 
-/// Rewards and values of many sizes, so that no term of the bound is idle.
+/// Rewards and values of many magnitudes, so that every term of the bound matters.
 static void scatter(Problem *problem, double *V, uint64_t seed) {
   const double size = pow(10.0, (double)(seed % 7) - 3.0);
   for (int64_t p = 0; p < problem->mdp.pairs; p++) {
@@ -135,7 +138,7 @@ static void scatter(Problem *problem, double *V, uint64_t seed) {
   for (int64_t s = 0; s < problem->mdp.states; s++) V[s] = size * (problem_uniform(&seed) - 0.3);
 }
 
-static void sweeps_err_by_less(void **state) {
+static void sweep_errors_are_within_the_bound(void **state) {
   (void)state;
   double tightest = 0.0;
   for (uint64_t seed = 1; seed <= (LDBL_MANT_DIG > 64 ? 60 : 600); seed++) {
@@ -165,14 +168,15 @@ static void sweeps_err_by_less(void **state) {
                                 (long double)alpha, pi);
     const double error = distance(TV, exact, MOST);
     if (!(error <= rounding))
-      fail_msg("seed %d, alpha %g: TV is off by %g, bound %g", (int)seed, alpha, error, rounding);
+      fail_msg("seed %d, alpha %g: the error of TV is %g, bound %g", (int)seed, alpha, error,
+               rounding);
     tightest = fmax(tightest, error / rounding);
     free(Q), free(V), free(TV);
     celi_operator_destroy(op);
     problem_free(&problem);
   }
-  print_message("largest share of a bound: %.2f\n", tightest);
-  assert_true(tightest > 0.1); // a bound that is far too wide would hide what it is for
+  print_message("largest ratio of error to bound: %.2f\n", tightest);
+  assert_true(tightest > 0.1); // a bound that is far too wide would hide errors
 }
 
 // ---- a given policy
@@ -189,7 +193,7 @@ static void rare_penalties_of_a_policy(void **state) {
     const int64_t pairs = problem.mdp.pairs;
     double *pi = calloc((size_t)pairs, sizeof *pi), V[MOST], bound;
     long double *exact_pi = calloc((size_t)pairs, sizeof *exact_pi), exact[MOST];
-    // A quarter each, of which the penalised action has almost nothing, or nothing.
+    // A quarter each, but almost nothing or nothing for the penalized action.
     for (int64_t p = 0; p < pairs; p++)
       pi[p] = p % 4 < 2 ? 0.25 : p % 4 == 2 ? 0.5 : seed % 2 ? 0x1p-60 / penalty : 0.0;
     for (int64_t p = 0; p < pairs; p++) exact_pi[p] = (long double)pi[p];
@@ -230,8 +234,8 @@ static CelMdp chain(const double *r, double discount) {
                   .start = one};
 }
 
-/// A Q that is its own computed backup has the residual 0 and is wrong all the same.
-static void q_that_repeats_itself(void **state) {
+/// A Q that equals its own computed backup has residual 0, but is still wrong.
+static void fixed_q_is_not_exact(void **state) {
   (void)state;
   int wrong = 0;
   for (int i = 1; i <= 100; i++) {
@@ -252,8 +256,9 @@ static void q_that_repeats_itself(void **state) {
 
 // ---- a finite horizon
 
-/// V_0 = T r with a discount of 1: the sums of doubles drift away from it, by far more than one step errs.
-static void later_steps_count(void **state) {
+/// V_0 = T r with discount 1. The sums of doubles drift away from it by much more than one step's
+/// error.
+static void bound_counts_later_steps(void **state) {
   (void)state;
   const double r = 0.1;
   CelMdp mdp = chain(&r, 1.0);
@@ -272,10 +277,11 @@ static void later_steps_count(void **state) {
   }
 }
 
-/// Two actions of the same value, which rounding tells apart: 0.1 + 0.2 is above 0.3 in double precision.
+/// Two actions of equal value that differ by rounding: 0.1 + 0.2 is above 0.3 in double precision.
 static void ties_within_the_bound(void **state) {
   (void)state;
-  // State 0: action 0 pays 0.3 and ends; action 1 pays 0.1 and leads to 1, which pays 0.2 and ends.
+  // In state 0, action 0 pays 0.3 and ends. Action 1 pays 0.1 and leads to state 1, which pays 0.2
+  // and ends.
   const int64_t pair[] = {0, 2, 3}, row[] = {0, 1, 2, 3};
   const uint32_t next[] = {0, 1, 1};
   const uint8_t ends[] = {1, 0, 1};
@@ -302,7 +308,7 @@ static void ties_within_the_bound(void **state) {
     mdp.reward = horizon ? r : later;
     for (int method = 0; method < (horizon ? 1 : METHODS); method++) {
       CelSolution *solution;
-      config.method = method;
+      config.method = (CelSolveMethod)method;
       assert_ok(cel_solve(&mdp, &config, &solution));
       assert_true(solution->Q[0] != solution->Q[1]);
       assert_true(fabs(solution->Q[0] - solution->Q[1]) < 1e-15);
@@ -316,8 +322,9 @@ static void ties_within_the_bound(void **state) {
 
 // ---- conservative steps
 
-/// An action that is better by less than a unit in the last place: no gain is found, but the gap is not 0.
-static void unseen_gains_are_in_the_gap(void **state) {
+/// An action that is better by less than a unit in the last place. No gain is found, but the gap is
+/// not 0.
+static void tiny_gains_are_in_the_gap(void **state) {
   (void)state;
   const int64_t pair[] = {0, 2, 3}, row[] = {0, 1, 2, 3};
   const uint32_t next[] = {0, 1, 1};
@@ -345,14 +352,14 @@ static void unseen_gains_are_in_the_gap(void **state) {
 
 typedef struct Steps {
   const CelMdp *mdp;
-  const double *pi; ///< (pairs) the policy that the iteration works on
-  long double J;    ///< of the policy before the step
+  const double *pi; ///< (pairs) current policy of the iteration
+  long double J;    ///< J of the policy before the step
   int n, tight, broken;
 } Steps;
 
 static long double exact_J(const CelMdp *mdp, const double *pi) {
   long double exact_pi[16], V[MOST], J = 0.0L;
-  for (int64_t s = 0; s < mdp->states; s++) { // rows that sum to 1 exactly
+  for (int64_t s = 0; s < mdp->states; s++) { // rows that sum to exactly 1
     long double sum = 0.0L;
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) sum += (long double)pi[p];
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++)
@@ -375,8 +382,8 @@ static bool look_at_step(void *user, int64_t iteration, const CelConservativeSte
   return true;
 }
 
-/// One state and no discount: the bound is the gain itself, so that only its rounding terms keep it below.
-static void gains_to_the_last_digit(void **state) {
+/// One state and discount 0: the bound equals the gain, except for its rounding terms.
+static void bound_stays_below_the_gain(void **state) {
   (void)state;
   const int64_t pair[] = {0, 3}, row[] = {0, 1, 2, 3};
   const uint32_t next[] = {0, 0, 0};
@@ -404,20 +411,20 @@ static void gains_to_the_last_digit(void **state) {
   }
   if (steps.broken) fail_msg("%d of %d bounds are above the gain", steps.broken, steps.n);
   assert_true(steps.n >= 200);
-  assert_true(steps.tight >= 20); // without its rounding terms the bound would be above the gain
+  assert_true(steps.tight >= 20); // without its rounding terms the bound would exceed the gain
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(one_penalty),
-      cmocka_unit_test(penalties_leave_the_bound),
-      cmocka_unit_test(sweeps_err_by_less),
+      cmocka_unit_test(penalties_do_not_widen_the_bound),
+      cmocka_unit_test(sweep_errors_are_within_the_bound),
       cmocka_unit_test(rare_penalties_of_a_policy),
-      cmocka_unit_test(q_that_repeats_itself),
-      cmocka_unit_test(later_steps_count),
+      cmocka_unit_test(fixed_q_is_not_exact),
+      cmocka_unit_test(bound_counts_later_steps),
       cmocka_unit_test(ties_within_the_bound),
-      cmocka_unit_test(unseen_gains_are_in_the_gap),
-      cmocka_unit_test(gains_to_the_last_digit),
+      cmocka_unit_test(tiny_gains_are_in_the_gap),
+      cmocka_unit_test(bound_stays_below_the_gain),
   };
   return cmocka_run_group_tests_name("rounding", tests, NULL, NULL);
 }

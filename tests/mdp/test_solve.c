@@ -1,4 +1,5 @@
-/// cel_solve against solutions in long double, its certificates, and what it refuses.
+/// Compares cel_solve and its certificates with solutions in long double, and tests what it
+/// refuses.
 #include "celsius/safetensors.h"
 #include "celsius/solve.h"
 #include "mdp/problems.h"
@@ -48,7 +49,7 @@ static void method_is_certified(uint64_t seed, int method, double tolerance, int
   problem_make(&problem, &spec, seed);
   CelSolveConfig config = cel_solve_config_default();
   config.alpha = ALPHAS[seed / 7 % 5];
-  config.method = method;
+  config.method = (CelSolveMethod)method;
   config.tolerance = tolerance;
   CelSolution *solution;
   assert_ok(cel_solve(&problem.mdp, &config, &solution));
@@ -61,7 +62,7 @@ static void method_is_certified(uint64_t seed, int method, double tolerance, int
              (unsigned long long)seed, method, config.alpha, error, solution->bound,
              solution->certified, most);
   *tight += solution->bound <= 100.0 * error || solution->bound == 0.0;
-  // Q and pi belong to V.
+  // Q and pi must belong to V.
   for (int64_t s = 0; s < spec.states; s++) {
     double sum = 0.0;
     for (int64_t p = problem.pair[s]; p < problem.pair[s + 1]; p++) sum += solution->pi[p];
@@ -78,11 +79,11 @@ static void method_is_certified(uint64_t seed, int method, double tolerance, int
 static void a_thousand_certificates(void **state) {
   (void)state;
   int tight = 0;
-  // Emulated long doubles of 113 bits would take minutes on all of them.
+  // Emulated 113-bit long doubles would take minutes on all of them.
   const uint64_t step = LDBL_MANT_DIG > 64 ? 20 : 1;
   for (uint64_t seed = 1; seed <= 1000; seed += step)
     method_is_certified(seed, (int)(seed % METHODS), pow(10.0, -2.0 - (double)(seed % 8)), &tight);
-  print_message("bound within 100 times of the error in %d of %d\n", tight, 1000 / (int)step);
+  print_message("the bound is within 100 times the error in %d of %d\n", tight, 1000 / (int)step);
   assert_in_range(tight, 700 / step, 1000);
 }
 
@@ -108,7 +109,7 @@ static void any_temperature(void **state) {
     CelSolveConfig config = cel_solve_config_default();
     config.alpha = pow(10.0, e);
     for (int method = 0; method < METHODS; method++) {
-      config.method = method;
+      config.method = (CelSolveMethod)method;
       CelSolution *solution;
       assert_ok(cel_solve(&problem.mdp, &config, &solution));
       assert_true(solution->certified);
@@ -129,7 +130,7 @@ static void any_temperature(void **state) {
   problem_free(&problem);
 }
 
-/// Two actions that are the same: half each, at any temperature and at none.
+/// Two identical actions have probability 1/2 each, at any temperature including 0.
 static void ties_are_uniform(void **state) {
   (void)state;
   const int64_t pair[] = {0, 3}, row[] = {0, 1, 2, 3};
@@ -148,7 +149,7 @@ static void ties_are_uniform(void **state) {
                       .start = start};
   for (int method = 0; method < METHODS; method++) {
     CelSolveConfig config = cel_solve_config_default();
-    config.method = method;
+    config.method = (CelSolveMethod)method;
     for (config.alpha = 0.0; config.alpha < 0.1; config.alpha += 0.01) {
       CelSolution *solution;
       assert_ok(cel_solve(&mdp, &config, &solution));
@@ -163,11 +164,11 @@ static void ties_are_uniform(void **state) {
   }
 }
 
-// ---- shapes
+// ---- shapes of MDPs
 
-static void problems_without_a_choice(void **state) {
+static void mdps_with_one_action(void **state) {
   (void)state;
-  // 0 goes to 1, which is terminal, for a reward of 2; or ends at once for 1.
+  // State 0 goes to state 1, which is terminal, with reward 2, or ends at once with reward 1.
   const int64_t pair[] = {0, 2, 2}, row[] = {0, 1, 2};
   const uint32_t next[] = {1, 0};
   const double p[] = {1, 1}, r[] = {2, 1}, start[] = {1, 0};
@@ -187,14 +188,14 @@ static void problems_without_a_choice(void **state) {
   const int64_t none[] = {0, 0, 0};
   for (int method = 0; method < METHODS; method++) {
     CelSolveConfig config = cel_solve_config_default();
-    config.method = method, config.alpha = 0.0;
+    config.method = (CelSolveMethod)method, config.alpha = 0.0;
     CelSolution *solution;
     assert_ok(cel_solve(&mdp, &config, &solution));
     assert_true(solution->V[0] == 2.0 && solution->V[1] == 0.0 && solution->certified);
     assert_true(solution->pi[0] == 1.0 && solution->pi[1] == 0.0);
     assert_true(solution->value_start == 2.0);
     cel_solution_destroy(solution);
-    CelMdp terminal = mdp; // nothing but terminal states
+    CelMdp terminal = mdp; // only terminal states
     terminal.pair = none, terminal.pairs = terminal.transitions = terminal.max_actions = 0;
     assert_ok(cel_solve(&terminal, &config, &solution));
     assert_true(solution->V[0] == 0.0 && solution->V[1] == 0.0 && solution->certified);
@@ -252,7 +253,7 @@ static void stopped_runs_have_bounds(void **state) {
     for (int limit = 0; limit < 3; limit++) {
       CelSolveConfig config = cel_solve_config_default();
       int calls = 0;
-      config.method = method;
+      config.method = (CelSolveMethod)method;
       config.user = &calls;
       if (limit == 0) config.max_iterations = 1;
       if (limit == 1) config.progress = stop_at_three;
@@ -265,9 +266,9 @@ static void stopped_runs_have_bounds(void **state) {
       assert_true(distance(solution->V, exact, spec.states) <= solution->bound);
       cel_solution_destroy(solution);
     }
-    // What double precision cannot certify ends all the same.
+    // A solver also stops if double precision cannot certify the tolerance.
     CelSolveConfig config = cel_solve_config_default();
-    config.method = method, config.tolerance = 1e-17;
+    config.method = (CelSolveMethod)method, config.tolerance = 1e-17;
     CelSolution *solution;
     assert_ok(cel_solve(&problem.mdp, &config, &solution));
     assert_false(solution->certified);
@@ -278,7 +279,7 @@ static void stopped_runs_have_bounds(void **state) {
   problem_free(&problem);
 }
 
-static void bad_requests(void **state) {
+static void bad_arguments_are_refused(void **state) {
   (void)state;
   const ProblemSpec spec = {
       .states = 5, .actions = 2, .branching = 2, .discount = 0.9, .reward_scale = 1.0};
@@ -303,7 +304,7 @@ static void bad_requests(void **state) {
   assert_int_equal(cel_solve(&problem.mdp, &config, &solution), CEL_E_UNSUPPORTED);
   problem.mdp.horizon = 0;
   config = cel_solve_config_default();
-  config.gamma = 1.0 - 0x1p-53; // no error can be bounded
+  config.gamma = 1.0 - 0x1p-53; // no error bound exists
   assert_int_equal(cel_solve(&problem.mdp, &config, &solution), CEL_E_RANGE);
   assert_non_null(strstr(cel_error(), "below 1"));
   config = cel_solve_config_default();
@@ -345,10 +346,10 @@ int main(void) {
       cmocka_unit_test(methods_agree_to_nine_digits),
       cmocka_unit_test(any_temperature),
       cmocka_unit_test(ties_are_uniform),
-      cmocka_unit_test(problems_without_a_choice),
+      cmocka_unit_test(mdps_with_one_action),
       cmocka_unit_test(backward_induction),
       cmocka_unit_test(stopped_runs_have_bounds),
-      cmocka_unit_test(bad_requests),
+      cmocka_unit_test(bad_arguments_are_refused),
       cmocka_unit_test(saved),
   };
   return cmocka_run_group_tests_name("solve", tests, NULL, NULL);

@@ -1,7 +1,7 @@
-/// Toy text, replacement and Garnet problems: hard values equal to quantecon's, soft ones to a plain iteration in long
-/// double, by every method.
+/// Toy-text, replacement and Garnet MDPs. Unregularized values must equal quantecon's, and soft
+/// values those of a plain iteration in long double, by every method.
 ///
-/// tests/golden/quantecon_mdp.py tells how the golden file is laid out.
+/// tests/golden/quantecon_mdp.py documents the golden file.
 #include "celsius/safetensors.h"
 #include "celsius/solve.h"
 #include "generate_kit.h"
@@ -53,17 +53,19 @@ static void iterate(const CelMdp *mdp, double alpha, double gamma, long double *
   free(Q), free(pi);
 }
 
-/// All methods against the wanted values.
+/// Compares all methods with the expected values.
 static void compare(const char *name, const CelMdp *mdp, double alpha, double gamma,
                     const double *wanted) {
   double most = 1.0;
   for (int64_t s = 0; s < mdp->states; s++) most = fmax(most, fabs(wanted[s]));
   for (int method = 0; method < METHODS; method++) {
     CelSolveConfig config = cel_solve_config_default();
-    config.alpha = alpha, config.gamma = gamma, config.method = method, config.tolerance = 1e-10;
+    config.alpha = alpha, config.gamma = gamma, config.method = (CelSolveMethod)method,
+    config.tolerance = 1e-10;
     CelSolution *solution;
     const CelStatus status = cel_solve(mdp, &config, &solution);
-    if (status == CEL_E_UNSUPPORTED && method == CEL_SOLVE_PI) continue; // without SuiteSparse
+    // built without SuiteSparse
+    if (status == CEL_E_UNSUPPORTED && method == CEL_SOLVE_PI) continue;
     assert_ok(status);
     double error = 0.0;
     for (int64_t s = 0; s < mdp->states; s++) error = fmax(error, fabs(solution->V[s] - wanted[s]));
@@ -103,7 +105,7 @@ static void equal_to_quantecon(void **state) {
     const CelTensor *V = take(file, name, "V");
     assert_int_equal(V->size, mdp->states);
     compare(name, mdp, 0.0, gamma, V->data);
-    // Emulated long doubles of 113 bits would take minutes on all of them.
+    // Emulated 113-bit long doubles would take minutes on all of them.
     if (gamma <= 0.99 && mdp->states <= (LDBL_MANT_DIG > 64 ? 64 : 500))
       compare_soft(name, mdp, gamma);
     cel_mdp_destroy(mdp);

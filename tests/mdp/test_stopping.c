@@ -1,10 +1,10 @@
-/// When the solvers stop, on both sides of each rule: the number of iterations, the tolerance, the hook's answer, and the
-/// length of a trajectory of Q-learning.
+/// Tests both sides of every stopping rule: the number of iterations, the tolerance, the answer of
+/// the hook, and the trajectory length of Q-learning.
 #include "mdp/q_learning_kit.h"
 
 enum { MOST = 4096 };
 
-/// What the hook was told, and when it says no.
+/// Records what the hook saw, and says when it returns false.
 typedef struct Seen {
   int64_t n, stop_at;
   double bound[MOST];
@@ -17,7 +17,7 @@ static bool note(void *user, const CelSolveProgress *now) {
   return seen->n != seen->stop_at;
 }
 
-/// Values below 1, so that a tolerance is that of the bound itself.
+/// An MDP with values below 1, so that the tolerance applies to the bound itself.
 static void make(Problem *x) {
   const ProblemSpec spec = {12, 3, 4, 0.5, 0.1, false, false};
   problem_make(x, &spec, 5);
@@ -27,7 +27,8 @@ static CelSolution *solve(const CelMdp *mdp, int32_t method, double tolerance, i
                           Seen *seen) {
   CelSolveConfig config = cel_solve_config_default();
   CelSolution *out;
-  config.method = method, config.tolerance = tolerance, config.max_iterations = most;
+  config.method = (CelSolveMethod)method, config.tolerance = tolerance,
+  config.max_iterations = most;
   config.progress = note, config.user = seen;
   if (cel_solve(mdp, &config, &out) != CEL_OK) fail_msg("%s", cel_error());
   return out;
@@ -35,7 +36,7 @@ static CelSolution *solve(const CelMdp *mdp, int32_t method, double tolerance, i
 
 static const int32_t methods[] = {CEL_SOLVE_VI, CEL_SOLVE_GAUSS_SEIDEL, CEL_SOLVE_MPI};
 
-/// max_iterations is the number of iterations that are made where nothing else stops them.
+/// max_iterations is the exact number of iterations if nothing else stops a solver.
 static void test_max_iterations(void **state) {
   (void)state;
   Problem x;
@@ -52,7 +53,7 @@ static void test_max_iterations(void **state) {
   problem_free(&x);
 }
 
-/// The hook's "false" stops there, and not one iteration later.
+/// A solver stops at once when the hook returns false.
 static void test_hook_stops(void **state) {
   (void)state;
   Problem x;
@@ -66,7 +67,8 @@ static void test_hook_stops(void **state) {
   problem_free(&x);
 }
 
-/// A solver goes on while its bound is above the tolerance, and stops at the first that is not.
+/// A solver continues while its bound is above the tolerance, and stops at the first bound that is
+/// not.
 static void test_tolerance(void **state) {
   (void)state;
   Problem x;
@@ -85,8 +87,8 @@ static void test_tolerance(void **state) {
   problem_free(&x);
 }
 
-/// A walk 0, 1, 2, ... that never ends: a trajectory of episode_steps steps leaves no more than that many states visited,
-/// each equally often; without a limit the walk goes on to its last state.
+/// A walk 0, 1, 2, ... that never ends. A trajectory of episode_steps steps visits that many
+/// states, each equally often. Without a limit it reaches the last state.
 static void test_episode_steps(void **state) {
   (void)state;
   enum { S = 8, LIMIT = 3, ROUNDS = 6 };
@@ -120,7 +122,8 @@ static bool until_1000(void *user, const CelQLearningProgress *now) {
   return now->round < 1000;
 }
 
-/// A time limit that has passed stops Q-learning after its first round; one that has not leaves all rounds.
+/// A time limit that has passed stops Q-learning after its first round. Otherwise it runs all
+/// rounds.
 static void test_q_learning_max_seconds(void **state) {
   (void)state;
   Problem x;

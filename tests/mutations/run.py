@@ -2,20 +2,21 @@
 """Changes the library in one place at a time and checks that the tests notice.
 
     tests/mutations/run.py [BUILD]               all mutations of tests/mutations/*.toml
-    tests/mutations/run.py --count 10 --seed 3   10 of them, drawn with seed 3
+    tests/mutations/run.py --count 10 --seed 3   10 of them, chosen at random with seed 3
     tests/mutations/run.py --match tau           those whose description or file contains "tau"
-    tests/mutations/run.py --check               runs nothing: is each old text still found, once?
-    tests/mutations/run.py --list FILE           another list than tests/mutations/*.toml
+    tests/mutations/run.py --check               only checks that the list is up to date
+    tests/mutations/run.py --list FILE           reads FILE instead of tests/mutations/*.toml
 
-Each mutation names the tests that must fail, the rows of `celsius verify` that must turn red, or both. A mutation counts
-as seen only if all of them do. It is an error if its old text is not found exactly once (the list is stale), if the
-changed source does not compile, or if a named test fails without the mutation.
+Each mutation names the tests that must fail, the rows of `celsius verify` that must turn red, or
+both. A mutation counts as seen only if all of them do. It is an error if the list is stale, if the
+changed source does not compile, or if a named test fails without the mutation. The list is stale if
+an old text is not found exactly once, or if docs/equations.md does not contain a named row.
 
-BUILD (build/release) is a finished build and stays as it is. Sources are changed in a copy of src/, include/ and cli/ in a
-temporary folder. Only the objects that include the changed file are compiled again, with the build's own commands;
-then the named tests are linked anew.
+BUILD (build/release) is a finished build and is not changed. Sources are changed in a copy of src/,
+include/ and cli/ in a temporary folder. Only the objects that include the changed file are compiled
+again, with the build's own commands. Then the named tests are linked again.
 
-Exit codes: 0 every mutation was seen, 1 some were not or could not be tried, 2 wrong usage.
+Exit codes: 0 every mutation was seen, 1 some were not seen or could not be tried, 2 wrong usage.
 """
 import argparse
 import concurrent.futures
@@ -36,22 +37,23 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 COPIED = ("src", "include", "cli")
 KEYS = {"breaks": str, "file": str, "old": str, "new": str, "red": list, "rows": list, "all_cases": bool, "only": list}
-# A test that takes 10 times as long as without the mutation, and this many seconds, hangs: the mutation is seen.
+# A test that runs for this many seconds, and 10 times as long as without the mutation, counts as a
+# failed test: the mutation is seen.
 SECONDS = 120
 
 
 class Failure(Exception):
-    """What is wrong with a mutation, in one sentence."""
+    """One sentence that says what is wrong with a mutation."""
 
 
 def load(paths):
-    """All mutations of the lists, each checked for its keys."""
+    """Returns all mutations of the lists, after a check of their keys."""
     mutations = []
     for path in paths:
         for mutation in tomllib.loads(path.read_text())["mutation"]:
             for key, value in mutation.items():
                 if not isinstance(value, KEYS.get(key, ())):
-                    raise Failure(f"{path.name}: '{key}' of '{mutation.get('breaks')}' is no known key or of another type")
+                    raise Failure(f"{path.name}: '{key}' of '{mutation.get('breaks')}' is unknown or has a wrong type")
             missing = [key for key in ("breaks", "file", "old", "new") if key not in mutation]
             if missing or not (mutation.get("red") or mutation.get("rows")):
                 raise Failure(f"{path.name}: '{mutation.get('breaks')}' lacks {', '.join(missing) or 'red or rows'}")
@@ -59,8 +61,16 @@ def load(paths):
     return mutations
 
 
+def check_rows(mutation):
+    """Raises Failure unless docs/equations.md, which lists all rows, contains the named ones."""
+    table = (ROOT / "docs/equations.md").read_text()
+    for row in mutation["rows"]:
+        if row not in table:
+            raise Failure(f"docs/equations.md has no row '{row}': update the list")
+
+
 def mutate(mutation):
-    """The text of the changed file."""
+    """Returns the text of the changed file."""
     path = ROOT / mutation["file"]
     if not path.is_file():
         raise Failure(f"there is no file {mutation['file']}")
@@ -73,12 +83,12 @@ def mutate(mutation):
 
 
 class Build:
-    """What a finished build knows: commands, dependencies, tests."""
+    """The commands, dependencies and tests of a finished build."""
 
     def __init__(self, folder):
         self.folder = folder
         self.command, self.objects_of, self.tests = {}, {}, {}
-        self.seconds = {}  # of a test without a mutation
+        self.seconds = {}  # time of each test without a mutation
         for line in self.ask("ninja", "-t", "commands").splitlines():
             words = shlex.split(line.removeprefix(": && ").split(" && ")[0])
             if "-o" in words:
@@ -106,7 +116,7 @@ class Build:
 
 
 class Worker:
-    """A copy of the sources, and what is built from it."""
+    """A copy of the sources, and the objects and programs built from it."""
 
     def __init__(self, build, folder):
         self.build, self.folder = build, pathlib.Path(folder)
@@ -120,8 +130,9 @@ class Worker:
             raise Failure("it does not compile:\n" + done.stderr[-2000:])
 
     def compile(self, file, only):
-        """Compiles what includes the changed `file`: the build's object -> the new one. `only`: of the library's sources
-        those alone, at -O1, which takes a fraction of the kernels' time at -O3."""
+        """Compiles the sources that include the changed `file`. Returns a dictionary from the
+        build's objects to the new ones. With `only`, compiles only those sources of the library, at
+        -O1, because kernels take long at -O3."""
         objects = {}
         for old in self.build.objects_of.get(str(ROOT / file), []):
             if not (old.startswith("CMakeFiles/celsius_") or old.startswith("tests/")):
@@ -143,7 +154,7 @@ class Worker:
         return objects
 
     def link(self, target, objects):
-        """Links a target of the build with the new objects; its path."""
+        """Links a target of the build with the new objects and returns its path."""
         out = str(self.out / target.replace("/", "-"))
         words = [objects.get(word, word) for word in self.build.command[target]]
         words[words.index("-o") + 1] = out
@@ -151,7 +162,8 @@ class Worker:
         return out
 
     def celsius(self, objects):
-        """A script that runs the command with the changed library or, for a file of the command's own, a changed command."""
+        """Returns a script that runs the command with the changed library, or a changed command if
+        the file belongs to the command."""
         build, preload = self.build, ""
         binary = str(build.folder / "celsius")
         if build.linked_with("celsius", objects):
@@ -164,7 +176,7 @@ class Worker:
         return str(script)
 
     def fails(self, test, objects):
-        """Whether a test fails with the new objects (none: as it was built)."""
+        """Whether a test fails with the new objects; without any, as it was built."""
         command, environment, folder = self.build.tests[test]
         environment = {**os.environ, **environment}
         target = os.path.relpath(command[0], self.build.folder)
@@ -183,7 +195,7 @@ class Worker:
         return done.returncode != 0
 
     def red_rows(self, objects, all_cases):
-        """Claims of `celsius verify` that do not hold."""
+        """Returns the claims of `celsius verify` that fail."""
         binary = self.celsius(objects) if objects else str(self.build.folder / "celsius")
         words = [binary, "verify", *([] if all_cases else ["--quick"]), "--json", "--threads", "1"]
         done = subprocess.run(words, capture_output=True, text=True, timeout=5 * SECONDS, stdin=subprocess.DEVNULL)
@@ -216,7 +228,7 @@ class Worker:
 
 
 def unchanged(worker, chosen):
-    """What fails already without a mutation."""
+    """Returns the tests and rows that fail without a mutation."""
     wrong = [test for test in sorted({t for m in chosen for t in m["red"]})
              if test in worker.build.tests and worker.fails(test, {})]
     if any(m["rows"] for m in chosen):
@@ -225,7 +237,7 @@ def unchanged(worker, chosen):
 
 
 def run(build, chosen, jobs):
-    """Tries the mutations, `jobs` at a time; the number that were not seen."""
+    """Tries the mutations, `jobs` at a time. Returns the number that were not seen."""
     lost = 0
     with tempfile.TemporaryDirectory(prefix="celsius-mutate-") as folder:
         workers = queue.SimpleQueue()
@@ -257,12 +269,12 @@ def run(build, chosen, jobs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", nargs="?", default=ROOT / "build/release", type=pathlib.Path)
-    parser.add_argument("--count", type=int, help="how many, drawn at random (all)")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the draw (random)")
-    parser.add_argument("--match", default="", help="only those whose description or file contains this")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutations tried at once")
-    parser.add_argument("--list", action="append", type=pathlib.Path, metavar="FILE", help="instead of tests/mutations/*.toml")
-    parser.add_argument("--check", action="store_true", help="only look whether the list is up to date")
+    parser.add_argument("--count", type=int, help="try this many, chosen at random (default: all)")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="seed of the choice (default: random)")
+    parser.add_argument("--match", default="", help="try only those whose description or file contains this")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of mutations tried at once")
+    parser.add_argument("--list", action="append", type=pathlib.Path, metavar="FILE", help="read FILE instead of tests/mutations/*.toml")
+    parser.add_argument("--check", action="store_true", help="only check that the list is up to date")
     options = parser.parse_args()
     try:
         chosen = [m for m in load(options.list or sorted(HERE.glob("*.toml"))) if options.match.lower() in (m["breaks"] + " " + m["file"]).lower()]
@@ -272,6 +284,7 @@ def main():
     for mutation in chosen:
         try:
             mutate(mutation)
+            check_rows(mutation)
         except Failure as failure:
             print(f"{mutation['breaks']}: {failure}")
             stale += 1
@@ -279,7 +292,7 @@ def main():
         print(f"mutations: {len(chosen)} in the list, {stale} stale")
         return bool(stale)
     if options.count is not None and options.count < len(chosen):
-        print(f"mutations: {options.count} of {len(chosen)}, drawn with --seed {options.seed}")
+        print(f"mutations: {options.count} of {len(chosen)}, chosen with --seed {options.seed}")
         chosen = random.Random(options.seed).sample(chosen, options.count)
     began = time.monotonic()
     lost = run(Build(options.build.resolve()), chosen, max(1, options.jobs))

@@ -1,5 +1,5 @@
-/// What the tests of nn share: statuses with their messages, deterministic numbers, plans run by
-/// teams, comparison to a tolerance of a tensor's norm, the golden file.
+/// What the tests of nn share: checks of statuses that print the message, deterministic numbers,
+/// plans run by teams of threads, comparisons relative to a tensor's norm, the golden file.
 #ifndef CELSIUS_NN_TEST_H
 #define CELSIUS_NN_TEST_H
 #include "celsius/rng.h"
@@ -19,9 +19,9 @@
 
 #include <cmocka.h>
 
-/// The call must succeed; otherwise its message is printed.
+/// Asserts that the call succeeds. Prints its message otherwise.
 #define assert_ok(call) check_ok((call), #call, __FILE__, __LINE__)
-/// The call must fail with `status` and a message that holds `part`.
+/// Asserts that the call fails with `status` and a message that contains `part`.
 #define assert_fails(call, status, part)                                                           \
   check_fails((call), (status), (part), #call, __FILE__, __LINE__)
 
@@ -39,7 +39,7 @@ static inline void check_fails(CelStatus got, CelStatus want, const char *part, 
   _fail(file, line);
 }
 
-/// Fills x with uniforms on [-scale, scale), exactly representable.
+/// Fills x with uniform numbers in [-scale, scale) that float32 represents exactly.
 static inline void fill_random(float *x, int64_t n, double scale, CelRng *rng) {
   for (int64_t i = 0; i < n; i++) x[i] = (float)cel_rng_range(rng, -scale, scale);
 }
@@ -76,7 +76,7 @@ static inline void assert_same_bits(const char *what, const void *a, const void 
   if (memcmp(a, b, bytes) != 0) fail_msg("%s: the bits differ", what);
 }
 
-/// Closes the plan and runs it once with `threads` threads.
+/// Ends the plan and runs it once with `threads` threads.
 static inline void run_plan(CeliPlan *plan, int threads) {
   CeliTeam *team;
   assert_ok(celi_team_create(&team, threads));
@@ -97,7 +97,7 @@ static inline int golden_close(void **state) {
   return 0;
 }
 
-/// The golden tensor of a composed name, with its type checked.
+/// The golden tensor with a formatted name. Asserts its type.
 static inline const CelTensor *golden(void *const *state, CelType type, const char *format, ...) {
   char name[CEL_NAME_MAX];
   va_list args;
@@ -110,7 +110,7 @@ static inline const CelTensor *golden(void *const *state, CelType type, const ch
   return t;
 }
 
-/// Copies a golden float64 tensor of n numbers, which float32 holds exactly, into y.
+/// Copies a golden float64 tensor of n numbers to y. Asserts that float32 represents them exactly.
 static inline void golden_copy(float *y, int64_t n, const CelTensor *t) {
   if (t->size != n)
     fail_msg("golden \"%s\" has %lld numbers, not %lld", t->name, (long long)t->size, (long long)n);
@@ -121,7 +121,7 @@ static inline void golden_copy(float *y, int64_t n, const CelTensor *t) {
   }
 }
 
-/// y equals the golden tensor to a tolerance of its norm.
+/// Asserts that y equals the golden tensor up to a tolerance relative to its norm.
 static inline void assert_golden(const float *y, int64_t n, const CelTensor *t, double tolerance) {
   if (t->size != n)
     fail_msg("golden \"%s\" has %lld numbers, not %lld", t->name, (long long)t->size, (long long)n);

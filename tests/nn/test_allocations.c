@@ -1,10 +1,11 @@
-/// Running plans allocates nothing: networks, optimisers, distributions and exploration noise.
+/// Running a plan allocates nothing, with networks, optimizers, distributions and exploration
+/// noise.
 #include "support/allocations.h"
 
 #include "nn_test.h"
 
 #include "nn/dist.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "nn/noise.h"
 #include "nn/optim.h"
 
@@ -12,9 +13,9 @@ enum { B = 33, A = 3, O = 5 };
 
 typedef struct Fixture {
   CelTensors *tensors;
-  CeliMlp net;
-  CeliMlpGrad grad;
-  CeliMlpPass pass;
+  CeliNet net;
+  CeliNetGrad grad;
+  CeliPass pass;
   CeliAdam adam;
   CeliDist dist;
   CeliGsde gsde;
@@ -37,10 +38,11 @@ static void fixture_declare(Fixture *f) {
   assert_ok(cel_tensors_create(&f->tensors));
   t = f->tensors;
   assert_ok(celi_mlp_declare(&f->net, t, "net", CEL_PARAM, &net));
-  assert_ok(celi_mlp_declare_grad(&f->grad, t, "net", CEL_GRAD, &net));
-  assert_ok(celi_mlp_declare_grad(NULL, t, "net", CEL_MOMENT1, &net));
-  assert_ok(celi_mlp_declare_grad(NULL, t, "net", CEL_MOMENT2, &net));
-  assert_ok(celi_mlp_declare_pass(&f->pass, t, "pass", &f->net, B, true));
+  assert_ok(celi_net_declare_grad(&f->grad, t, "net", CEL_GRAD, &f->net));
+  assert_ok(celi_net_declare_grad(NULL, t, "net", CEL_MOMENT1, &f->net));
+  assert_ok(celi_net_declare_grad(NULL, t, "net", CEL_MOMENT2, &f->net));
+  assert_ok(
+      celi_pass_declare(&f->pass, t, "pass", &f->net, (CeliPassSpec){.B = B, .backward = true}));
   assert_ok(celi_adam_declare(&f->adam, t, "adam"));
   assert_ok(celi_dist_declare(&f->dist, t, "dist", &dist, B, true));
   assert_ok(celi_gsde_declare_param(&f->gsde, t, "gsde", 40, A));
@@ -55,20 +57,20 @@ static void fixture_declare(Fixture *f) {
 
 static CeliPlan *write_plan(Fixture *f) {
   CeliPlan *plan;
-  const float *head = f->pass.Y[2], *latent = f->pass.Y[1];
+  const float *head = celi_pass_output(&f->pass), *latent = celi_pass_latent(&f->pass);
   assert_ok(celi_plan_create(&plan));
-  celi_mlp_plan_forward(plan, &f->pass);
+  celi_net_plan_forward(plan, &f->pass);
   celi_gsde_plan_sample(plan, &f->gsde, f->action, A, head, 2 * A, latent, 40, 1, 0, f->counter);
-  celi_gsde_plan_backward(plan, &f->gsde, f->pass.dY[2], 2 * A, f->gsde.d_latent2, 40, f->d_action,
-                          A, f->action, A, latent, 40);
+  celi_gsde_plan_backward(plan, &f->gsde, celi_pass_d_output(&f->pass), 2 * A, f->gsde.d_latent2,
+                          40, f->d_action, A, f->action, A, latent, 40);
   celi_dist_plan_sample(plan, &f->dist, f->action, A, head, 2 * A, 1, 1, f->counter);
-  celi_dist_plan_sample_backward(plan, &f->dist, f->pass.dY[2], 2 * A, f->d_action, A, f->action, A,
-                                 head, 2 * A);
+  celi_dist_plan_sample_backward(plan, &f->dist, celi_pass_d_output(&f->pass), 2 * A, f->d_action,
+                                 A, f->action, A, head, 2 * A);
   celi_dist_plan_log_prob(plan, &f->dist, f->action, A, head, 2 * A);
-  celi_mlp_plan_backward_data(plan, &f->pass, f->X, O);
-  celi_mlp_plan_backward_weight(plan, &f->pass, &f->grad, false);
+  celi_net_plan_backward_data(plan, &f->pass, f->X, O);
+  celi_net_plan_backward_weight(plan, &f->pass, &f->grad, false);
   celi_adam_plan(plan, &f->adam);
-  celi_mlp_plan_transpose(plan, &f->net, false);
+  celi_net_plan_transpose(plan, &f->net, false);
   assert_ok(celi_plan_end(plan));
   return plan;
 }
@@ -83,8 +85,8 @@ static void test_no_allocation(void **state) {
   const uint8_t start[B] = {0};
   fixture_declare(&f);
   f.pass.X = f.X, f.pass.ldx = O;
-  celi_mlp_init(&f.net, 1, 0);
-  celi_mlp_transpose(&f.net);
+  celi_net_init(&f.net, 1, 0);
+  celi_net_transpose(&f.net);
   assert_ok(celi_adam_bind(&f.adam, f.tensors, "net.0.weight", "net.2.bias", &config));
   CeliPlan *plan = write_plan(&f);
   assert_ok(celi_team_create(&team, 2));
@@ -92,15 +94,16 @@ static void test_no_allocation(void **state) {
   const long long before = allocations();
   for (int i = 0; i < 3; i++) {
     assert_int_equal(celi_plan_run(plan, team), CEL_OK);
-    celi_mlp_forward(&f.pass, 0, B);
-    celi_dist_mode(&f.dist.spec, f.action, A, f.pass.Y[2], 2 * A, 0, B);
-    celi_dist_sample_rows(&f.dist.spec, f.action, A, f.pass.Y[2], 2 * A, f.dist.eps, 0, B);
+    celi_net_forward(&f.pass, 0, B);
+    celi_dist_mode(&f.dist.spec, f.action, A, celi_pass_output(&f.pass), 2 * A, 0, B);
+    celi_dist_sample_rows(&f.dist.spec, f.action, A, celi_pass_output(&f.pass), 2 * A, f.dist.eps,
+                          0, B);
     celi_noise_add(&f.noise, f.action, start);
     celi_gsde_scale(&f.gsde, f.gsde.M);
   }
   const long long made = allocations() - before;
   if (made != 0) fail_msg("%lld allocations in three updates", made);
-  void *volatile block = malloc(1); // the counter itself works
+  void *volatile block = malloc(1); // checks the counter itself
   free(block);
   assert_true(allocations() > before);
   celi_team_destroy(team);

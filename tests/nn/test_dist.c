@@ -1,13 +1,13 @@
-/// Distributions: samples, log-probs, entropies and their backward passes against an oracle in
-/// double, central differences of it and PyTorch; frequencies; stability far out; the same bits for
-/// any number of threads; NaN.
+/// Distributions: samples, log-probs, entropies and their backward passes, compared with an oracle
+/// in double, its central differences, and PyTorch. Also frequencies, stability for extreme values,
+/// the same bits for any number of threads, and NaN.
 #include "nn_test.h"
 
 #include "nn/dist.h"
 
 enum { B = 7 };
 
-/// A use of a distribution with everything around it. Strides are odd on purpose.
+/// A distribution's use, with its inputs and gradients. Strides are odd on purpose.
 typedef struct Fixture {
   CelTensors *tensors;
   CeliDist dist;
@@ -52,7 +52,7 @@ static void randomise(Fixture *f, uint64_t seed, double scale) {
   if (f->dist.log_std_param) fill_random(f->dist.log_std_param, f->A, scale, &rng);
 }
 
-/// Samples; then, but for the categorical, their backward pass.
+/// Samples. Then runs the backward pass of the samples, except for a categorical.
 static void run_sample(Fixture *f, int threads) {
   CeliPlan *plan;
   assert_ok(celi_plan_create(&plan));
@@ -88,13 +88,13 @@ static double oracle_log_std(const Fixture *f, const double *head, const double 
   return lo >= hi ? x : x < lo ? lo : x > hi ? hi : x;
 }
 
-/// log(1 - tanh(u)^2), from the definition where that is exact enough.
+/// log(1 - tanh(u)^2), from the definition where that is accurate.
 static double log_jacobian(double u) {
   const double c = cosh(u);
   return fabs(u) < 300 ? -2 * log(c) : 2 * (log(2) - fabs(u));
 }
 
-/// One row of a Gaussian at u, with gradients left to differences.
+/// One row of a Gaussian at u. Central differences of it give the gradients.
 static double oracle_logp(const Fixture *f, const double *head, const double *param,
                           const double *u) {
   double logp = 0;
@@ -106,7 +106,7 @@ static double oracle_logp(const Fixture *f, const double *head, const double *pa
   return logp;
 }
 
-/// The loss of the sample of row b: d_action . action + d_logp logp, as a function of head and
+/// The loss of the sample of row b, d_action . action + d_logp logp, as a function of head and
 /// param.
 static double sample_loss(const Fixture *f, int64_t b, const double *head, const double *param,
                           double *logp) {
@@ -120,7 +120,7 @@ static double sample_loss(const Fixture *f, int64_t b, const double *head, const
   return loss + (double)f->dist.d_logp[b] * *logp;
 }
 
-/// Copies of row b's head and of the free log_std.
+/// Copies of the head of row b and of the free log_std.
 static void load_row(const Fixture *f, int64_t b, double *head, double *param) {
   for (int64_t i = 0; i < celi_dist_head(&f->dist.spec); i++)
     head[i] = (double)f->head[b * f->ldh + i];
@@ -185,8 +185,7 @@ static void test_sample_gradients(void **state) {
   }
 }
 
-/// Samples have the mean, the spread and the frequencies that they should; their counter moves
-/// them.
+/// Samples have the right mean, spread and frequencies. A new counter gives new samples.
 static void test_frequencies(void **state) {
   (void)state;
   enum { ROWS = 40000 };
@@ -237,8 +236,8 @@ static void test_categorical_frequencies(void **state) {
   cel_tensors_destroy(f.tensors);
 }
 
-/// At |u| = 20 tanh(u) is 1 in float32, and log(1 - tanh(u)^2) of it -inf: the log-prob must be
-/// right all the same.
+/// For |u| = 20, tanh(u) is 1 in float32, and log(1 - tanh(u)^2) would be -inf. The log-prob must
+/// still be right.
 static void test_far_out(void **state) {
   (void)state;
   static const float us[] = {-20, 20, -8, 8, 0, 40, -90};
@@ -279,7 +278,7 @@ static void test_score_at_edge(void **state) {
   cel_tensors_destroy(f.tensors);
 }
 
-/// The rate of a sampled action is the same whether it was kept or is worked out from the action.
+/// The score of a sampled action is the same whether u is stored or computed from the action.
 static void test_score_of_sample(void **state) {
   (void)state;
   for (int i = 0; i < 4; i++) {
@@ -316,7 +315,7 @@ static void test_threads_same_bits(void **state) {
   }
 }
 
-/// What acts at once says the same, bit for bit, as the plan.
+/// Acting at once gives the same bits as the plan.
 static void test_at_once(void **state) {
   (void)state;
   static const int64_t sizes[] = {1, 3, 200};
@@ -350,7 +349,7 @@ static void test_at_once(void **state) {
 static void test_nan_propagates(void **state) {
   (void)state;
   for (int kind = 0; kind < 3; kind++)
-    for (int64_t at = 0; at < (kind == 2 ? 1 : 2); at++) { // the mean, then the log_std
+    for (int64_t at = 0; at < (kind == 2 ? 1 : 2); at++) { // mean, then log_std
       CeliDistSpec spec = gaussian_spec(kind & 1, false, 1);
       if (kind == 2) spec = (CeliDistSpec){.kind = CELI_CATEGORICAL, .A = 3};
       Fixture f;
@@ -358,7 +357,8 @@ static void test_nan_propagates(void **state) {
       randomise(&f, 71, 1);
       f.head[2 * f.ldh + at] = NAN;
       run_sample(&f, 1);
-      // A Gaussian's own log-prob is one of its noise: a NaN mean shows in the action.
+      // The log-prob of a Gaussian sample depends on its noise only. A NaN mean shows in the
+      // action.
       for (int b = 0; b < B; b++)
         assert_true(!!isnan(f.dist.logp[b]) == (b == 2 && (kind > 0 || at == 1)));
       for (int b = 0; b < B && kind < 2; b++) assert_true(!!isnan(f.action[b * f.lda]) == (b == 2));
@@ -368,7 +368,7 @@ static void test_nan_propagates(void **state) {
     }
 }
 
-/// A second use shares the parameter; a free log_std that nobody declared is an error.
+/// A second use shares the parameter. A free log_std without a declared parameter is an error.
 static void test_shared(void **state) {
   (void)state;
   CelTensors *tensors;
@@ -405,7 +405,7 @@ static void test_shared(void **state) {
 
 // ---- PyTorch
 
-/// Puts a golden (rows,columns) tensor into columns of y, at distance ld.
+/// Copies a golden (rows,columns) tensor to columns of y, with row stride ld.
 static void golden_columns(float *y, ptrdiff_t ld, int64_t columns, const CelTensor *t) {
   float *x = zeroed((size_t)t->size, sizeof *x);
   golden_copy(x, t->size, t);
@@ -421,7 +421,7 @@ static void assert_golden_columns(const float *y, ptrdiff_t ld, int64_t columns,
   free(x);
 }
 
-/// The gradients that both ways of use leave.
+/// The gradients from sampling and from given actions.
 static void check_golden_gradients(void **state, const Fixture *f, const char *name) {
   const CelTensor *d_log_std = golden(state, CEL_F64, "%s.d_log_std", name);
   assert_golden_columns(f->d_head, f->ldh, f->A, golden(state, CEL_F64, "%s.d_mean", name));
@@ -431,10 +431,10 @@ static void check_golden_gradients(void **state, const Fixture *f, const char *n
     assert_golden_columns(f->d_head + f->A, f->ldh, f->A, d_log_std);
 }
 
-/// The golden noise takes the place of the stream's: sampling is run, then again by the kernel.
+/// Golden noise replaces the noise of the stream: the kernel samples again after the plan.
 static void sample_golden(Fixture *f, const CelTensor *eps) {
   const CeliDist *d = &f->dist;
-  run_sample(f, 1); // fills the clamped log_std
+  run_sample(f, 1); // writes the clamped log_std
   golden_copy(d->eps, eps->size, eps);
   celi_ops()->gaussian_sample(f->action, f->lda, d->u, d->logp, f->head, f->ldh, d->log_std, f->A,
                               d->eps, 0, f->rows, f->A, d->spec.kind == CELI_SQUASHED_GAUSSIAN);

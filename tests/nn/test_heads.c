@@ -1,16 +1,17 @@
-/// Heads of several choices and of bits: log-probs, entropies and gradients against an oracle in double and central
-/// differences of it; frequencies of samples; modes; far out; the same bits for any number of threads; NaN.
+/// Heads with several categorical actions, and with bits. Log-probs, entropies and gradients are
+/// compared with an oracle in double and its central differences. Also frequencies of samples,
+/// modes, extreme values, the same bits for any number of threads, and NaN.
 #include "nn_test.h"
 
 #include "nn/dist.h"
 
 enum { ROWS = 67, CHOICES = 3, BITS = 7, WIDEST = 16 };
 
-/// A use with everything around it. Strides are odd on purpose.
+/// A head's use, with its inputs and gradients. Strides are odd on purpose.
 typedef struct Fixture {
   CelTensors *tensors;
   CeliDist dist;
-  int64_t rows, A, n; ///< n: elements of an action
+  int64_t rows, A, n; ///< elements of an action
   ptrdiff_t ldh, lda;
   float *head, *d_head, *d_entropy; // (rows,ldh) (rows,)
   int32_t *choice;                  // (rows,lda) one of the two is used
@@ -60,7 +61,7 @@ static void *actions(const Fixture *f) {
   return is_bits(f) ? (void *)f->bit : (void *)f->choice;
 }
 
-/// Heads and gradients; every action that there is.
+/// Sets heads and gradients, and takes every possible action in turn.
 static void randomise(Fixture *f, uint64_t seed, double scale) {
   CelRng rng = cel_rng(seed, CEL_RNG_USER, 0);
   fill_random(f->head, f->rows * f->ldh, scale, &rng);
@@ -85,7 +86,7 @@ static void run_score(Fixture *f, const float *d_logp, const float *d_entropy, i
   celi_plan_destroy(plan);
 }
 
-/// Draws all rows from a stream of uniforms.
+/// Samples all rows from a stream of uniform numbers.
 static void draw(Fixture *f, uint64_t seed) {
   const ptrdiff_t ldn = f->n + 1;
   float *noise = zeroed((size_t)(f->rows * ldn), sizeof *noise);
@@ -99,7 +100,7 @@ static void draw(Fixture *f, uint64_t seed) {
 
 // ---- the oracle
 
-/// p[i] = P(choice i) of n logits.
+/// p[i] = P(action i) for n logits.
 static void softmax(double *p, const double *logit, int64_t n) {
   double most = logit[0], sum = 0;
   for (int64_t i = 1; i < n; i++) most = fmax(most, logit[i]);
@@ -111,7 +112,7 @@ static double surprise(double p) {
   return p > 0 ? -p * log(p) : 0;
 }
 
-/// log-prob and entropy of row b at these logits: a bit is a choice between the logits 0 and x.
+/// Log-prob and entropy of row b for these logits. A bit is a categorical with the logits 0 and x.
 static void oracle(const Fixture *f, int64_t b, const double *head, double *logp, double *entropy) {
   *logp = *entropy = 0;
   for (int64_t k = 0, at = 0; k < f->n; k++) {
@@ -175,7 +176,8 @@ static void test_score(void **state) {
   }
 }
 
-/// The probabilities of all actions of a head sum to 1, and their mean log-prob is minus the entropy.
+/// The probabilities of all actions of a head sum to 1, and their mean log-prob is minus the
+/// entropy.
 static void test_all_actions(void **state) {
   (void)state;
   for (int bits = 0; bits < 2; bits++) {
@@ -209,11 +211,12 @@ static void test_all_actions(void **state) {
 
 static void assert_frequency(int64_t count, int64_t n, double p) {
   const double share = (double)count / (double)n, room = 5 * sqrt(p * (1 - p) / (double)n);
-  if (!(fabs(share - p) <= room)) fail_msg("share %.5f, not %.5f +- %.5f", share, p, room);
+  if (!(fabs(share - p) <= room)) fail_msg("fraction %.5f, expected %.5f +- %.5f", share, p, room);
 }
 
-/// Joint frequencies of all entries: each is drawn as its logits say, and without regard to the others.
-static void test_choice_frequencies(void **state) {
+/// Joint frequencies of all entries: each has the probabilities of its logits and is independent of
+/// the others.
+static void test_categorical_frequencies(void **state) {
   (void)state;
   enum { N = 60000 };
   static const double p[3][5] = {{0.7, 0.3}, {0.1, 0, 0.2, 0.4, 0.3}, {0.5, 0.25, 0.25}};
@@ -225,7 +228,7 @@ static void test_choice_frequencies(void **state) {
     for (int k = 0; k < CHOICES; k++)
       for (int i = 0; i < (int)choices[k]; i++)
         *logit++ = p[k][i] > 0 ? (float)(4 * (k - 1) + log(p[k][i])) : -INFINITY;
-    f.choice[b * f.lda + CHOICES] = -9; // past the action
+    f.choice[b * f.lda + CHOICES] = -9; // beyond the action
   }
   draw(&f, 5);
   for (int64_t b = 0; b < N; b++) {
@@ -249,7 +252,7 @@ static void test_bit_frequencies(void **state) {
   fixture_create(&f, true, N);
   for (int64_t b = 0; b < N; b++) {
     for (int k = 0; k < BITS; k++) f.head[b * f.ldh + k] = (float)(log(p[k]) - log1p(-p[k]));
-    f.bit[b * f.lda + BITS] = 99; // past the action
+    f.bit[b * f.lda + BITS] = 99; // beyond the action
   }
   draw(&f, 6);
   for (int64_t b = 0; b < N; b++) {
@@ -267,7 +270,7 @@ static void test_bit_frequencies(void **state) {
   cel_tensors_destroy(f.tensors);
 }
 
-/// The mode has the largest log-prob of all actions that are sampled.
+/// The mode has the largest log-prob of all sampled actions.
 static void test_mode(void **state) {
   (void)state;
   for (int bits = 0; bits < 2; bits++) {
@@ -294,7 +297,8 @@ static void test_mode(void **state) {
 
 // ---- edges
 
-/// Logits far apart, beyond exp's range: log-probs are the logits' differences, nothing overflows.
+/// Logits far apart, beyond the range of exp: log-probs are differences of logits, and nothing
+/// overflows.
 static void test_far_out(void **state) {
   (void)state;
   for (int bits = 0; bits < 2; bits++) {
@@ -320,7 +324,7 @@ static void test_far_out(void **state) {
       }
       const double got = (double)f.dist.logp[b], entropy = (double)f.dist.entropy[b];
       if (!(fabs(got - expected) <= 1e-5 * (1 + fabs(expected))))
-        fail_msg("log-prob of row %lld is %.9g, not %.9g", (long long)b, got, expected);
+        fail_msg("log-prob of row %lld is %.9g, expected %.9g", (long long)b, got, expected);
       assert_true(entropy > -1e-5 && entropy < 5);
       for (int64_t i = 0; i < f.A; i++) assert_true(isfinite(f.d_head[b * f.ldh + i]));
     }
@@ -368,7 +372,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_score),
       cmocka_unit_test(test_all_actions),
-      cmocka_unit_test(test_choice_frequencies),
+      cmocka_unit_test(test_categorical_frequencies),
       cmocka_unit_test(test_bit_frequencies),
       cmocka_unit_test(test_mode),
       cmocka_unit_test(test_far_out),

@@ -1,18 +1,18 @@
-/// Initialisers: bounds, moments, orthogonality, one stream a layer and member.
-#include "nn/mlp.h"
+/// Initialization: bounds, moments, orthogonality, and a random stream for each layer and member.
+#include "nn/net.h"
 #include "nn_test.h"
 
-static CelTensors *make(CeliMlp *net, CeliMlpSpec spec, uint64_t seed, uint32_t first) {
+static CelTensors *make(CeliNet *net, CeliMlpSpec spec, uint64_t seed, uint32_t first) {
   CelTensors *tensors;
   assert_ok(cel_tensors_create(&tensors));
   assert_ok(celi_mlp_declare(net, tensors, "net", CEL_PARAM, &spec));
   assert_ok(cel_tensors_allocate(tensors));
-  celi_mlp_init(net, seed, first);
+  celi_net_init(net, seed, first);
   return tensors;
 }
 
-/// Uniform on +-bound: inside, near both ends, mean 0 and variance bound^2/3 to five standard
-/// errors.
+/// Uniform on [-bound, bound]: within it, close to both ends, mean 0 and variance bound^2/3 within
+/// five standard errors.
 static void check_uniform(const char *what, const float *x, int64_t n, double bound) {
   double low = 0, high = 0, sum = 0, square = 0;
   for (int64_t i = 0; i < n; i++) {
@@ -31,22 +31,22 @@ static void check_uniform(const char *what, const float *x, int64_t n, double bo
     fail_msg("%s: variance %g bound^2, %lld numbers", what, square / N, (long long)n);
 }
 
-/// PyTorch's Linear: weights and biases on +-1/sqrt(fan_in).
+/// PyTorch's Linear: weights and biases are within 1/sqrt(fan_in) of 0.
 static void test_kaiming(void **state) {
   (void)state;
-  CeliMlp net;
+  CeliNet net;
   const CeliMlpSpec spec = {.E = 3, .in = 50, .out = 400, .hidden = {1, {200}}, .output_gain = 1};
   CelTensors *t = make(&net, spec, 1, 0);
-  check_uniform("weight 0", net.W[0], 3 * 50 * 200, 1 / sqrt(50));
-  check_uniform("bias 0", net.b[0], 3 * 200, 1 / sqrt(50));
-  check_uniform("weight 1", net.W[1], 3 * 200 * 400, 1 / sqrt(200));
-  check_uniform("bias 1", net.b[1], 3 * 400, 1 / sqrt(200));
+  check_uniform("weight 0", net.node[0].param[0], 3 * 50 * 200, 1 / sqrt(50));
+  check_uniform("bias 0", net.node[0].param[1], 3 * 200, 1 / sqrt(50));
+  check_uniform("weight 1", net.node[1].param[0], 3 * 200 * 400, 1 / sqrt(200));
+  check_uniform("bias 1", net.node[1].param[1], 3 * 400, 1 / sqrt(200));
   cel_tensors_destroy(t);
 }
 
 static void test_xavier(void **state) {
   (void)state;
-  CeliMlp net;
+  CeliNet net;
   const CeliMlpSpec spec = {.E = 2,
                             .in = 60,
                             .out = 30,
@@ -54,13 +54,13 @@ static void test_xavier(void **state) {
                             .init = CELI_XAVIER_UNIFORM,
                             .output_gain = 0.5};
   CelTensors *t = make(&net, spec, 2, 0);
-  check_uniform("weight 0", net.W[0], 2 * 60 * 100, sqrt(6.0 / 160));
-  check_uniform("weight 1", net.W[1], 2 * 100 * 30, 0.5 * sqrt(6.0 / 130));
-  for (int i = 0; i < 200; i++) assert_true(net.b[0][i] == 0);
+  check_uniform("weight 0", net.node[0].param[0], 2 * 60 * 100, sqrt(6.0 / 160));
+  check_uniform("weight 1", net.node[1].param[0], 2 * 100 * 30, 0.5 * sqrt(6.0 / 130));
+  for (int i = 0; i < 200; i++) assert_true(net.node[0].param[1][i] == 0);
   cel_tensors_destroy(t);
 }
 
-/// The shorter side's vectors are orthonormal times the gain.
+/// The vectors of the shorter side are orthonormal, times the gain.
 static void check_orthogonal(const float *W, int64_t K, int64_t N, double gain) {
   const bool columns = K >= N;
   const int64_t count = columns ? N : K, length = columns ? K : N;
@@ -82,7 +82,7 @@ static void test_orthogonal(void **state) {
   static const int32_t sizes[] = {1, 3, 17, 64, 300};
   for (int i = 0; i < 5; i++)
     for (int j = 0; j < 5; j++) {
-      CeliMlp net;
+      CeliNet net;
       const CeliMlpSpec spec = {.E = 2,
                                 .in = sizes[i],
                                 .out = sizes[i],
@@ -92,27 +92,27 @@ static void test_orthogonal(void **state) {
       CelTensors *t = make(&net, spec, 3, 0);
       const int64_t a = sizes[i], b = sizes[j];
       for (int64_t e = 0; e < 2; e++) {
-        check_orthogonal(net.W[0] + e * a * b, a, b, sqrt(2));
-        check_orthogonal(net.W[1] + e * a * b, b, a, 0.01);
+        check_orthogonal(net.node[0].param[0] + e * a * b, a, b, sqrt(2));
+        check_orthogonal(net.node[1].param[0] + e * a * b, b, a, 0.01);
       }
-      for (int64_t k = 0; k < 2 * b; k++) assert_true(net.b[0][k] == 0);
+      for (int64_t k = 0; k < 2 * b; k++) assert_true(net.node[0].param[1][k] == 0);
       cel_tensors_destroy(t);
     }
 }
 
-/// Uniform over frames: every entry of a random 3x3 rotation or reflection has mean 0 and second
-/// moment 1/3; a Gram-Schmidt that fixed signs otherwise would bias the first entry's sign.
+/// Frames are uniform: every entry of a random 3x3 rotation or reflection has mean 0 and second
+/// moment 1/3. A Gram-Schmidt process with fixed signs would bias the sign of the first entry.
 static void test_orthogonal_moments(void **state) {
   (void)state;
   enum { MEMBERS = 4000 };
-  CeliMlp net;
+  CeliNet net;
   const CeliMlpSpec spec = {
       .E = MEMBERS, .in = 3, .out = 3, .init = CELI_ORTHOGONAL, .output_gain = 1};
   CelTensors *t = make(&net, spec, 4, 0);
   for (int k = 0; k < 9; k++) {
     double sum = 0, square = 0;
     for (int e = 0; e < MEMBERS; e++) {
-      const double x = (double)net.W[0][e * 9 + k];
+      const double x = (double)net.node[0].param[0][e * 9 + k];
       sum += x;
       square += x * x;
     }
@@ -122,19 +122,20 @@ static void test_orthogonal_moments(void **state) {
   cel_tensors_destroy(t);
 }
 
-/// Members and layers differ; the seed and the first index name the streams; layer norm starts as 1
-/// and 0.
+/// Members and layers differ. The seed and the first index select the streams. Layer norm starts
+/// with gain 1 and shift 0.
 static void test_streams(void **state) {
   (void)state;
-  CeliMlp a, b, c;
+  CeliNet a, b, c;
   const CeliMlpSpec spec = {
       .E = 2, .in = 8, .out = 8, .hidden = {1, {8}}, .layer_norm = true, .output_gain = 1};
   CelTensors *ta = make(&a, spec, 5, 10), *tb = make(&b, spec, 5, 10), *tc = make(&c, spec, 5, 11);
-  assert_same_bits("same seed", a.W[0], b.W[0], 2 * 64 * sizeof(float));
-  assert_true(memcmp(a.W[0], a.W[0] + 64, 64 * sizeof(float)) != 0);
-  assert_true(memcmp(a.W[0], a.W[1], 64 * sizeof(float)) != 0);
-  assert_same_bits("stream 11", a.W[0] + 64, c.W[0], 64 * sizeof(float));
-  for (int i = 0; i < 16; i++) assert_true(a.g[0][i] == 1 && a.h[0][i] == 0);
+  assert_same_bits("same seed", a.node[0].param[0], b.node[0].param[0], 2 * 64 * sizeof(float));
+  assert_true(memcmp(a.node[0].param[0], a.node[0].param[0] + 64, 64 * sizeof(float)) != 0);
+  assert_true(memcmp(a.node[0].param[0], a.node[1].param[0], 64 * sizeof(float)) != 0);
+  assert_same_bits("stream 11", a.node[0].param[0] + 64, c.node[0].param[0], 64 * sizeof(float));
+  for (int i = 0; i < 16; i++)
+    assert_true(a.node[1].param[0][i] == 1 && a.node[1].param[1][i] == 0);
   cel_tensors_destroy(ta);
   cel_tensors_destroy(tb);
   cel_tensors_destroy(tc);

@@ -1,4 +1,5 @@
-/// Exploration noise: normal, Ornstein-Uhlenbeck, gSDE against PyTorch and against its own moments.
+/// Exploration noise: normal, Ornstein-Uhlenbeck, and gSDE, which is compared with PyTorch and with
+/// its own moments.
 #include "nn_test.h"
 
 #include "nn/noise.h"
@@ -15,7 +16,8 @@ static CelTensors *make(CeliNoise *noise, CeliNoiseKind kind, int64_t N, int64_t
   return tensors;
 }
 
-/// Mean 0, spread sigma, clipped, a stream an environment, another number every time.
+/// Mean 0, standard deviation sigma, clipped, a separate stream for each environment, new numbers
+/// at every step.
 static void test_normal(void **state) {
   (void)state;
   enum { N = 3, A = 70, STEPS = 400 };
@@ -34,7 +36,7 @@ static void test_normal(void **state) {
   }
   const double n = (double)N * A * STEPS;
   assert_true(fabs(sum / n) < 5 / sqrt(n));
-  assert_true(fabs(square / n - 1) < 5 * sqrt(2 / n) + 1e-3); // clipping at 5 sigma takes nothing
+  assert_true(fabs(square / n - 1) < 5 * sqrt(2 / n) + 1e-3); // clipping at 5 sigma changes nothing
   assert_true(fabs(product / (A * STEPS)) < 5 / sqrt(A * STEPS));
   assert_int_equal(noise.counter[1], STEPS * ((A + 3) / 4));
   float far[N * A];
@@ -49,8 +51,8 @@ static void test_normal(void **state) {
   cel_tensors_destroy(t);
 }
 
-/// The recursion itself, with the noise read back from the first difference; its stationary spread
-/// sigma / sqrt(2 theta) as dt -> 0; the return to zero at a start.
+/// The recursion itself, with the noise recovered from the first difference. Its stationary
+/// deviation is sigma / sqrt(2 theta) as dt -> 0. It starts at zero.
 static void test_ornstein_uhlenbeck(void **state) {
   (void)state;
   enum { N = 2, A = 5, STEPS = 20000 };
@@ -111,7 +113,7 @@ static void test_noise_edges(void **state) {
 typedef struct Fixture {
   CelTensors *tensors;
   CeliGsde gsde;
-  float *mean, *latent, *action, *d_mean, *d_latent, *d_action; // (B,A) and (B,H), tight
+  float *mean, *latent, *action, *d_mean, *d_latent, *d_action; // (B,A) and (B,H), contiguous
   uint64_t *counter;
 } Fixture;
 
@@ -166,7 +168,7 @@ static void run(Fixture *f, int threads) {
   celi_plan_destroy(plan);
 }
 
-/// The loss d_action . action + d_logp . logp in double, as a function of all that it depends on.
+/// The loss d_action . action + d_logp . logp in double, as a function of all its inputs.
 static double oracle(const Fixture *f, const double *mean, const double *latent,
                      const double *log_std) {
   const CeliGsde *g = &f->gsde;
@@ -278,8 +280,8 @@ static void test_threads_same_bits(void **state) {
   }
 }
 
-/// Acting at once with a scaled matrix is what the plan computes with the same E; the spread of the
-/// noise over many matrices is the one that the log-prob assumes.
+/// Acting at once with a scaled matrix equals what the plan computes with the same E. The deviation
+/// of the noise over many matrices is the one that the log-prob assumes.
 static void test_acting(void **state) {
   (void)state;
   enum { B = 3, H = 20, A = 2, DRAWS = 4000 };
@@ -308,7 +310,7 @@ static void test_acting(void **state) {
   cel_tensors_destroy(f.tensors);
 }
 
-/// A further use shares the parameters.
+/// A second use shares the parameters.
 static void test_shared(void **state) {
   (void)state;
   CelTensors *t;
@@ -394,7 +396,8 @@ static double log_sigma(const HeadFixture *f, int b, int a, double step, const f
   return 0.5 * log(var);
 }
 
-/// Values, tangent and gradient against double and its differences; the same bits at once and for any threads.
+/// Values, tangent and gradient compared with double and its differences. Acting at once, and any
+/// number of threads, give the same bits.
 static void test_gsde_head(void **state) {
   (void)state;
   HeadFixture f, g;

@@ -1,10 +1,10 @@
-/// Adam(W) against PyTorch's trajectories, clipping, runs over several tensors, target averaging,
-/// the same bits for any number of threads, NaN.
+/// Adam and AdamW compared with PyTorch's trajectories. Also clipping, runs over several tensors,
+/// target averaging, the same bits for any number of threads, and NaN.
 #include "nn_test.h"
 
 #include "nn/optim.h"
 
-/// A parameter run of `count` tensors of `size` numbers each, with its optimiser.
+/// A parameter run of `count` tensors with `size` numbers each, and its optimizer.
 typedef struct Fixture {
   CelTensors *tensors;
   CeliAdam adam;
@@ -74,7 +74,7 @@ static void test_trajectories(void **state) {
   check_trajectory(state, "betas", &config);
 }
 
-/// The norm over several tensors, and that it scales the gradient only where it is too large.
+/// The norm over several tensors. It scales the gradient only if it is too large.
 static void test_norm(void **state) {
   (void)state;
   enum { COUNT = 3, SIZE = 1003 };
@@ -100,7 +100,7 @@ static void test_norm(void **state) {
   }
 }
 
-/// Parameters, moments and norm after three clipped steps of two optimisers in one stage.
+/// Parameters, moments and norm after three clipped steps of two optimizers in one stage.
 static void test_threads_same_bits(void **state) {
   (void)state;
   enum { SIZE = 5003 };
@@ -140,7 +140,7 @@ static void test_threads_same_bits(void **state) {
   }
 }
 
-/// A schedule's rate is what the next step uses; the padding between tensors stays zero.
+/// The next step uses the rate that the schedule set. The padding between tensors stays zero.
 static void test_rate_and_padding(void **state) {
   (void)state;
   const CeliAdamConfig config = plain();
@@ -150,13 +150,13 @@ static void test_rate_and_padding(void **state) {
   float *g1 = cel_tensors_find(f.tensors, "grad.p1")->data;
   for (int i = 0; i < 3; i++) g0[i] = 2, g1[i] = -3;
   celi_adam_set_rate(&f.adam, 0.25);
-  run_plan(f.plan, 1); // the first step is lr times the gradient's sign
+  run_plan(f.plan, 1); // the first step is lr times the sign of the gradient
   const float *p1 = cel_tensors_find(f.tensors, "p1")->data;
   for (int i = 0; i < 3; i++) {
     assert_true(fabs((double)f.adam.p[i] + 0.25) < 1e-6);
     assert_true(fabs((double)p1[i] - 0.25) < 1e-6);
   }
-  *f.adam.learning_rate = 0; // the saved number counts, as after a checkpoint was read
+  *f.adam.learning_rate = 0; // a saved step count is used, as after loading a checkpoint
   run_plan(f.plan, 1);
   assert_true(fabs((double)f.adam.p[0] + 0.25) < 1e-6);
   assert_int_equal(f.adam.n, 16 + 3);
@@ -164,7 +164,7 @@ static void test_rate_and_padding(void **state) {
   fixture_destroy(&f);
 }
 
-/// One NaN: without clipping it stays where it is, with clipping everything becomes NaN.
+/// One NaN: without clipping it affects one parameter, with clipping all of them.
 static void test_nan_propagates(void **state) {
   (void)state;
   for (int clipped = 0; clipped < 2; clipped++) {
@@ -211,7 +211,7 @@ static void test_bad_runs(void **state) {
   CeliAdam adam;
   assert_ok(cel_tensors_create(&t));
   declare_run(t, 2, 20);
-  // A parameter whose mirrors lie in another order, one with a mirror of another size, one without.
+  // Parameters whose mirrors have another order, a mirror of another size, or no mirror.
   static const char *const mirrors[] = {"grad.", "adam.m.", "adam.v."};
   static const char *const order[] = {"y", "x"};
   char name[32];

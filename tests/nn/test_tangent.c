@@ -1,5 +1,5 @@
-/// Fisher-vector products against finite differences of the divergence: u'F v = (D(u+v) - D(u-v)) / 2 to third order, where
-/// D(w) = mean KL(pi_theta, pi_(theta + w)).
+/// Fisher-vector products compared with finite differences of the divergence: u'F v = (D(u+v) -
+/// D(u-v)) / 2 to third order, where D(w) = mean KL(pi_theta, pi_(theta + w)).
 #include "base/base.h"
 #include "celsius/rng.h"
 #include "nn/tangent.h"
@@ -18,10 +18,10 @@ typedef struct Bench {
   CelTensors *tensors;
   CeliTeam *team;
   CeliPlan *policy, *fisher;
-  CeliMlp net;
-  CeliMlpGrad grad;
-  CeliMlpPass pass;
-  CeliMlpTangent tangent;
+  CeliNet net;
+  CeliNetGrad grad;
+  CeliPass pass;
+  CeliTangent tangent;
   CeliDist dist;
   float x[B * O], head[B * 8], log_std[2], direction[MOST];
   uint8_t actions[B * 16];
@@ -30,37 +30,36 @@ typedef struct Bench {
 
 static void op_fisher(const void *args, int64_t begin, int64_t end) {
   const Bench *b = *(const Bench *const *)args;
-  const int last = b->net.L - 1;
-  const ptrdiff_t ld = b->net.width[b->net.L];
-  celi_dist_fisher_rows(&b->dist, b->pass.dY[last], ld, b->tangent.T[last], ld, 1.0f / B, begin,
-                        end);
+  const ptrdiff_t ld = b->net.out;
+  celi_dist_fisher_rows(&b->dist, celi_pass_d_output(&b->pass), ld,
+                        celi_tangent_output(&b->tangent), ld, 1.0f / B, begin, end);
 }
 
 static void plan(Bench *b, const CeliDistSpec *spec) {
-  const int last = b->net.L - 1;
-  const ptrdiff_t ld = b->net.width[b->net.L];
+  const ptrdiff_t ld = b->net.out;
   assert_int_equal(celi_plan_create(&b->policy), CEL_OK);
-  celi_mlp_plan_forward(b->policy, &b->pass);
+  celi_net_plan_forward(b->policy, &b->pass);
   celi_dist_plan_log_prob(b->policy, &b->dist, b->actions,
-                          spec->kind == CELI_MULTI_CATEGORICAL ? spec->K : spec->A, b->pass.Y[last],
-                          ld);
+                          spec->kind == CELI_MULTI_CATEGORICAL ? spec->K : spec->A,
+                          celi_pass_output(&b->pass), ld);
   assert_int_equal(celi_plan_end(b->policy), CEL_OK);
   assert_int_equal(celi_plan_create(&b->fisher), CEL_OK);
-  celi_mlp_plan_tangent(b->fisher, &b->tangent, b->direction);
+  celi_net_plan_tangent(b->fisher, &b->tangent, b->direction);
   const Bench *self = b;
   celi_plan_add(b->fisher, "fisher", op_fisher, CELI_ROWS, B, CELI_ROW_GRAIN, false, &self,
                 sizeof self);
-  celi_mlp_plan_backward_data(b->fisher, &b->pass, NULL, 0);
-  celi_mlp_plan_backward_weight(b->fisher, &b->pass, &b->grad, false);
+  celi_net_plan_backward_data(b->fisher, &b->pass, NULL, 0);
+  celi_net_plan_backward_weight(b->fisher, &b->pass, &b->grad, false);
   assert_int_equal(celi_plan_end(b->fisher), CEL_OK);
 }
 
-static void open(Bench *b, const CeliDistSpec *spec, CeliActivation activation) {
+static void open(Bench *b, const CeliDistSpec *spec, CeliActivation activation, bool layer_norm) {
   const CeliMlpSpec net = {.E = 1,
                            .in = O,
                            .out = celi_dist_head(spec),
                            .hidden = {2, {7, 5}},
                            .activation = activation,
+                           .layer_norm = layer_norm,
                            .init = CELI_KAIMING_UNIFORM,
                            .output_gain = 1,
                            .dx_begin = O,
@@ -69,23 +68,25 @@ static void open(Bench *b, const CeliDistSpec *spec, CeliActivation activation) 
   assert_int_equal(cel_tensors_create(&b->tensors), CEL_OK);
   assert_int_equal(celi_team_create(&b->team, 1), CEL_OK);
   assert_int_equal(celi_mlp_declare(&b->net, b->tensors, "net", CEL_PARAM, &net), CEL_OK);
-  assert_int_equal(celi_mlp_declare_grad(&b->grad, b->tensors, "net", CEL_GRAD, &net), CEL_OK);
+  assert_int_equal(celi_net_declare_grad(&b->grad, b->tensors, "net", CEL_GRAD, &b->net), CEL_OK);
   CeliDist param;
   assert_int_equal(celi_dist_declare_param(&param, b->tensors, "dist", spec), CEL_OK);
-  assert_int_equal(celi_mlp_declare_pass(&b->pass, b->tensors, "pass", &b->net, B, true), CEL_OK);
+  assert_int_equal(celi_pass_declare(&b->pass, b->tensors, "pass", &b->net,
+                                     (CeliPassSpec){.B = B, .backward = true}),
+                   CEL_OK);
   assert_int_equal(celi_dist_declare(&b->dist, b->tensors, "use", spec, B, true), CEL_OK);
-  assert_int_equal(celi_mlp_declare_tangent(&b->tangent, b->tensors, "tangent", &b->pass), CEL_OK);
+  assert_int_equal(celi_tangent_declare(&b->tangent, b->tensors, "tangent", &b->pass), CEL_OK);
   assert_int_equal(cel_tensors_allocate(b->tensors), CEL_OK);
-  celi_mlp_init(&b->net, 3, 0);
+  celi_net_init(&b->net, 3, 0);
   CelRng rng = cel_rng(4, CEL_RNG_USER, 0);
   for (int i = 0; i < B * O; i++) b->x[i] = (float)cel_rng_normal(&rng);
   b->pass.X = b->x, b->pass.ldx = O;
-  b->n = b->net.b[b->net.L - 1] + b->net.width[b->net.L] - b->net.W[0];
-  assert_true(b->n <= MOST && b->net.width[b->net.L] <= 8);
+  b->n = b->net.node[b->net.n - 1].param[1] + b->net.out - celi_net_parameters(&b->net);
+  assert_true(b->n <= MOST && b->net.out <= 8);
   plan(b, spec);
-  celi_mlp_transpose(&b->net);
+  celi_net_transpose(&b->net);
   assert_int_equal(celi_plan_run(b->policy, b->team), CEL_OK);
-  memcpy(b->head, b->pass.Y[b->net.L - 1], B * (size_t)b->net.width[b->net.L] * sizeof(float));
+  memcpy(b->head, celi_pass_output(&b->pass), B * (size_t)b->net.out * sizeof(float));
 }
 
 static void close(Bench *b) {
@@ -95,26 +96,27 @@ static void close(Bench *b) {
   cel_tensors_destroy(b->tensors);
 }
 
-/// D(w), the parameters being put back.
+/// Computes D(w) and restores the parameters.
 static double divergence(Bench *b, const double *w) {
-  float kept[MOST], kl[B], *theta = b->net.W[0];
+  float kept[MOST], kl[B], *theta = celi_net_parameters(&b->net);
   double sum = 0;
   memcpy(kept, theta, (size_t)b->n * sizeof(float));
   for (int64_t i = 0; i < b->n; i++) theta[i] = (float)((double)kept[i] + w[i]);
   assert_int_equal(celi_plan_run(b->policy, b->team), CEL_OK);
   memcpy(theta, kept, (size_t)b->n * sizeof(float));
-  celi_dist_kl_rows(&b->dist.spec, kl, b->head, b->log_std, b->pass.Y[b->net.L - 1], b->log_std,
-                    (ptrdiff_t)b->net.width[b->net.L], 0, B);
+  celi_dist_kl_rows(&b->dist.spec, kl, b->head, b->log_std, celi_pass_output(&b->pass), b->log_std,
+                    (ptrdiff_t)b->net.out, 0, B);
   for (int i = 0; i < B; i++) sum += (double)kl[i] / B;
   return sum;
 }
 
-static void check(const char *name, const CeliDistSpec *spec, CeliActivation activation) {
+static void check(const char *name, const CeliDistSpec *spec, CeliActivation activation,
+                  bool layer_norm) {
   Bench *b = malloc(sizeof *b);
   double u[MOST], v[MOST], plus[MOST], minus[MOST];
-  const double size = 0.005;
+  const double size = layer_norm ? 0.001 : 0.005; // layer norm bends more
   assert_non_null(b);
-  open(b, spec, activation);
+  open(b, spec, activation, layer_norm);
   for (uint32_t k = 0; k < 6; k++) {
     CelRng rng = cel_rng(6, CEL_RNG_USER, k);
     for (int64_t i = 0; i < b->n; i++) {
@@ -132,7 +134,7 @@ static void check(const char *name, const CeliDistSpec *spec, CeliActivation act
     assert_int_equal(celi_plan_run(b->policy, b->team), CEL_OK);
     assert_int_equal(celi_plan_run(b->fisher, b->team), CEL_OK);
     double product = 0;
-    for (int64_t i = 0; i < b->n; i++) product += u[i] * (double)b->grad.W[0][i];
+    for (int64_t i = 0; i < b->n; i++) product += u[i] * (double)b->grad.param[0][0][i];
     if (!(fabs(product - differences) < 0.003 * scale))
       fail_msg("%s: u'F v is %.6g, by differences %.6g (v'F v about %.6g)", name, product,
                differences, scale);
@@ -148,14 +150,16 @@ static void test_against_differences(void **state) {
                      choice = {.kind = CELI_CATEGORICAL, .A = 4},
                      several = {.kind = CELI_MULTI_CATEGORICAL, .A = 5, .K = 2, .choices = choices},
                      bits = {.kind = CELI_BERNOULLI, .A = 3};
-  check("gaussian, tanh", &gaussian, CELI_TANH);
-  check("gaussian, silu", &gaussian, CELI_SILU);
-  check("choice, tanh", &choice, CELI_TANH);
-  check("choices, silu", &several, CELI_SILU);
-  check("bits, tanh", &bits, CELI_TANH);
+  check("gaussian, tanh", &gaussian, CELI_TANH, false);
+  check("gaussian, silu", &gaussian, CELI_SILU, false);
+  check("choice, tanh", &choice, CELI_TANH, false);
+  check("choices, silu", &several, CELI_SILU, false);
+  check("bits, tanh", &bits, CELI_TANH, false);
+  check("gaussian, tanh, layer norm", &gaussian, CELI_TANH, true);
+  check("choice, gelu, layer norm", &choice, CELI_GELU, true);
 }
 
-/// Divergences against closed forms worked out by hand.
+/// Divergences compared with closed forms.
 static void test_divergence(void **state) {
   (void)state;
   const CeliDistSpec gaussian = {.kind = CELI_GAUSSIAN, .A = 1, .free_log_std = true},

@@ -1,5 +1,5 @@
-/// What the tests of the kernels share: deterministic numbers, padded arrays, comparisons that say
-/// where.
+/// What the tests of the kernels share: deterministic numbers, padded arrays, and comparisons that
+/// report the place of a difference.
 #ifndef CELI_TESTS_OPS_KIT_H
 #define CELI_TESTS_OPS_KIT_H
 #include <math.h>
@@ -18,11 +18,11 @@
 
 #define UNUSED __attribute__((unused))
 
-/// Odd sizes: below, at and beyond every vector and tile.
+/// Odd sizes: below, equal to and above every vector and tile size.
 static const int64_t SIZES[] UNUSED = {1, 3, 17, 23, 100, 257};
 enum { N_SIZES = 6 };
 
-/// SplitMix64: numbers that depend on nothing of ours.
+/// SplitMix64: numbers that do not depend on the library.
 static UNUSED uint64_t kit_next(uint64_t *state) {
   uint64_t z = (*state += 0x9E3779B97F4A7C15u);
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
@@ -54,10 +54,10 @@ static UNUSED double *kit_doubles(const float *x, int64_t n) {
   return y;
 }
 
-/// What padding holds, so that a write to it shows.
+/// The value of padding, so that a write to it is found.
 #define KIT_SENTINEL (-12345.0f)
 
-/// (B,N) of x at distance ld, sentinels between.
+/// x (B,N) with row stride ld; the padding between rows holds sentinels.
 static UNUSED float *kit_pad(const float *x, int64_t B, int64_t N, ptrdiff_t ld) {
   float *y = kit_alloc((size_t)(B * ld + 16) * sizeof *y);
   for (int64_t i = 0; i < B * ld + 16; i++) y[i] = KIT_SENTINEL;
@@ -74,11 +74,11 @@ static UNUSED void kit_padding_untouched(const char *what, const float *y, int64
 }
 
 static UNUSED bool same_bits(float a, float b) {
-  if (a != a) return b != b; // which NaN it is differs between machines
+  if (a != a) return b != b; // the bits of a NaN differ between machines
   return memcmp(&a, &b, sizeof a) == 0;
 }
 
-/// y (B,N) ld equals x (B,N) bit for bit (any NaN equals any NaN).
+/// Asserts that y (B,N) ld equals x (B,N) bit for bit. Any NaN equals any NaN.
 static UNUSED void kit_same(const char *what, const float *y, ptrdiff_t ld, const float *x,
                             int64_t B, int64_t N) {
   for (int64_t r = 0; r < B; r++)
@@ -89,7 +89,7 @@ static UNUSED void kit_same(const char *what, const float *y, ptrdiff_t ld, cons
                  (long long)N);
 }
 
-/// |y - x| <= tolerance (1 + |x|) for all.
+/// Asserts |y - x| <= tolerance (1 + |x|) for all elements.
 static UNUSED void kit_near(const char *what, const float *y, ptrdiff_t ld, const double *x,
                             int64_t B, int64_t N, double tolerance) {
   for (int64_t r = 0; r < B; r++)

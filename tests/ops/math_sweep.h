@@ -1,14 +1,14 @@
-/// Largest errors of the elementwise functions over every `stride`-th float32 number, on every
-/// instruction set, and that all sets give the same bits.
+/// The largest errors of the elementwise functions over every `stride`-th float32 number, on every
+/// instruction set. All sets must give the same bits.
 #ifndef CELI_TESTS_OPS_MATH_SWEEP_H
 #define CELI_TESTS_OPS_MATH_SWEEP_H
 #include "kit.h"
 
 typedef struct MathFn {
   const char *name;
-  size_t offset; ///< in CeliOps
+  size_t offset; ///< offset in CeliOps
   double (*exact)(double);
-  double limit; ///< the ulps that src/ops/math_impl.h states
+  double limit; ///< the error in ulps that src/ops/math_impl.h promises
 } MathFn;
 
 static double exact_sigmoid(double x) {
@@ -35,7 +35,7 @@ static MapFn map_of(const CeliOps *ops, const MathFn *fn) {
   return f;
 }
 
-/// The worst error and where; fails when two sets differ.
+/// Returns the worst error and its place. Fails if two instruction sets differ.
 static double math_sweep(const MathFn *fn, uint64_t stride, bool first_table_only, float *where) {
   static float x[MATH_BLOCK], y[MAX_TABLES][MATH_BLOCK];
   double worst = 0;

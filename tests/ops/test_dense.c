@@ -1,5 +1,5 @@
-/// The products against the naive oracles: every instruction set, odd sizes, rows apart, ranges in
-/// pieces, NaN and infinities; and their backward passes against central differences.
+/// Matrix products compared with simple oracles: every instruction set, odd sizes, row strides,
+/// ranges in pieces, NaN and infinities. Backward passes are compared with central differences.
 #include "kit.h"
 #include "oracle.h"
 
@@ -30,7 +30,7 @@ static void case_free(Case *c) {
   free(c->dY);
 }
 
-/// Exact where the oracle's activation is, near elsewhere.
+/// Exact where the activation of the oracle is exact, otherwise close.
 static void compare(const char *what, const float *y, ptrdiff_t ld, const float *exact,
                     const double *near, int64_t B, int64_t N, CeliActivation act) {
   if (act == CELI_IDENTITY || act == CELI_RELU)
@@ -133,7 +133,7 @@ static void check_case(const CeliOps *ops, int64_t B, int64_t K, int64_t N) {
   case_free(&c);
 }
 
-/// All combinations of sizes; under a sanitizer, where each takes forty times as long, every third.
+/// All combinations of sizes. Under a sanitizer, which is forty times slower, only every third one.
 static void test_odd_sizes(void **state) {
   (void)state;
   const CeliOps *ops;
@@ -151,7 +151,7 @@ static void test_odd_sizes(void **state) {
         }
 }
 
-/// The sizes that learners use, and what they leave at the edges of tiles.
+/// The sizes that learners use, and their remainders at the edges of tiles.
 static void test_usual_sizes(void **state) {
   (void)state;
   static const int64_t sizes[][3] = {{100, 64, 64}, {100, 3, 64},  {100, 64, 1},  {100, 64, 2},
@@ -179,7 +179,7 @@ static void test_no_rows(void **state) {
   }
 }
 
-/// A NaN or an infinity reaches exactly the outputs that it must, through every path.
+/// A NaN or an infinity reaches exactly the outputs that depend on it, on every code path.
 static void test_not_finite(void **state) {
   (void)state;
   static const float values[] = {NAN, INFINITY, -INFINITY};
@@ -228,7 +228,8 @@ static void test_same_bits(void **state) {
   case_free(&c);
 }
 
-/// Floats of any exponent, subnormal ones too, with few or many bits set: ties are common.
+/// Floats with any exponent, also subnormal, with few or many bits set, so that rounding ties are
+/// common.
 static void fill_any(float *x, int64_t n, uint64_t seed) {
   for (int64_t i = 0; i < n; i++) {
     const uint64_t r = kit_next(&seed);
@@ -239,7 +240,7 @@ static void fill_any(float *x, int64_t n, uint64_t seed) {
   }
 }
 
-/// Each multiply-add rounds once, on machines without the instruction too.
+/// Each multiply-add rounds once, also on machines without an FMA instruction.
 static void test_single_rounding(void **state) {
   (void)state;
   enum { B = 500, N = 200 };
@@ -267,7 +268,7 @@ static double objective(const double *X, const double *W, const double *b, const
   return sum;
 }
 
-/// The gradients of a layer, by the kernels, against central differences of the oracle.
+/// The gradients of a layer by the kernels, compared with central differences of the oracle.
 static void test_central_differences(void **state) {
   (void)state;
   enum { B = 9, K = 7, N = 11 };
@@ -294,7 +295,7 @@ static void test_central_differences(void **state) {
           in[i][j] = kept;
           const double slope = (up - down) / (2 * h);
           if (!(fabs((double)grad[i][j] - slope) <= 1e-5 * (1 + fabs(slope))))
-            fail_msg("%s, activation %d: gradient %d[%lld] is %.9g, differences say %.9g",
+            fail_msg("%s, activation %d: gradient %d[%lld] is %.9g, finite differences give %.9g",
                      ops->name, a, i, (long long)j, (double)grad[i][j], slope);
         }
     }

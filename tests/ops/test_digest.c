@@ -1,6 +1,7 @@
-/// One number for all results of all kernels: the same on every instruction set, compiler and
-/// processor. It is written here, so that a machine on its own (an ARM core, or qemu) checks itself
-/// against the others. A change of the kernels that changes bits on purpose changes the number too.
+/// One digest of all results of all kernels. It is the same on every instruction set, compiler and
+/// processor, and this file contains its value. So a single machine, for example an ARM core or
+/// qemu, checks itself against all others. A change that alters bits on purpose must update the
+/// value.
 #include "celsius/rng.h"
 #include "kit.h"
 
@@ -10,7 +11,7 @@ typedef struct Digest {
   uint64_t value;
 } Digest;
 
-/// FNV-1a on the bits of n floats; any NaN counts as one.
+/// FNV-1a over the bits of n floats. All NaNs count as equal.
 static void digest_add(Digest *d, const float *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
     uint32_t bits;

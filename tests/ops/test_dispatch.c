@@ -1,10 +1,10 @@
-/// The choice of instruction set: the variable is followed, or the note says why not. Each case is
-/// a process of its own, since the choice is made once.
+/// The selection of the instruction set. The environment variable is used, or the note says why
+/// not. Each case runs in its own process, because the selection happens once.
 #include "kit.h"
 #include <sys/wait.h>
 #include <unistd.h>
 
-/// Runs `check` in a child with CELSIUS_ISA set to `wish`; it returns the child's exit code.
+/// Runs `check` in a child process with CELSIUS_ISA set to `wish`. Returns the child's exit code.
 static int in_child(const char *wish, int (*check)(const char *wish)) {
   const pid_t child = fork();
   if (child == 0) {
@@ -34,7 +34,7 @@ static int is_refused(const char *wish) {
   return celi_ops() == celi_ops_at(0) && note && strstr(note, wish) ? 0 : 1;
 }
 
-static void test_choice(void **state) {
+static void test_selection(void **state) {
   (void)state;
   assert_int_equal(in_child(NULL, is_best), 0);
   assert_int_equal(in_child("", is_best), 0);
@@ -42,7 +42,7 @@ static void test_choice(void **state) {
   const CeliOps *ops;
   int t = 0;
   for (; (ops = celi_ops_at(t)); t++) assert_int_equal(in_child(ops->name, is_followed), 0);
-  assert_string_equal(celi_ops_at(t - 1)->name, "portable"); // always there, and last
+  assert_string_equal(celi_ops_at(t - 1)->name, "portable"); // always available, and last
   assert_null(celi_ops_at(t + 5));
 }
 
@@ -58,12 +58,13 @@ static void test_tables_are_full(void **state) {
 
 static void test_peak(void **state) {
   (void)state;
-  assert_true(celi_ops_peak(0.01) > 1e7); // below any machine, above a broken clock
+  assert_true(celi_ops_peak(0.01) >
+              1e7); // slower than any machine; above what a broken clock gives
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_choice),
+      cmocka_unit_test(test_selection),
       cmocka_unit_test(test_tables_are_full),
       cmocka_unit_test(test_peak),
   };

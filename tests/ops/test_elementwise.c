@@ -1,11 +1,11 @@
-/// Elementwise kernels, reductions and optimiser steps against plain loops, on every instruction
-/// set.
+/// Elementwise kernels, reductions and optimizer steps compared with plain loops, on every
+/// instruction set.
 #include "kit.h"
 
 static const int64_t LENGTHS[] = {0, 1, 3, 15, 16, 17, 23, 100, 257, 1000};
 enum { N_LENGTHS = 10 };
 
-/// The definition of a sum: 16 lanes, folded upper half onto lower.
+/// The definition of a sum: 16 lanes, then the upper half is added to the lower one.
 static float lanes_sum(const float *x, int64_t n, bool squares) {
   float lane[16] = {0};
   for (int64_t i = 0; i < n; i++)
@@ -34,7 +34,7 @@ static void test_reductions(void **state) {
   free(x);
 }
 
-/// One number that is not finite is seen wherever it stands.
+/// A single number that is not finite is found at every position.
 static void test_not_finite(void **state) {
   (void)state;
   float *x = kit_floats(100, 8);
@@ -45,7 +45,7 @@ static void test_not_finite(void **state) {
       x[i] = NAN;
       assert_true(isnan(ops->max(x, 100)) && isnan(ops->sum(x, 100)));
       assert_false(ops->all_finite(x, 100));
-      assert_true(ops->all_finite(x, i)); // and not beyond the end
+      assert_true(ops->all_finite(x, i)); // but not beyond the end
       x[i] = INFINITY;
       assert_true(isinf(ops->max(x, 100)) && !ops->all_finite(x, 100));
       x[i] = -INFINITY;
@@ -89,12 +89,12 @@ static void test_maps_not_finite(void **state) {
     assert_true(isnan(y[0]) && y[1] == 1 && y[2] == -1);
     const float clean[3] = {1, 2, 3};
     y[0] = NAN;
-    ops->axpby(y, 2, clean, 0, 3); // b = 0 does not read y
+    ops->axpby(y, 2, clean, 0, 3); // y is not read for b = 0
     assert_true(y[0] == 2 && y[1] == 4 && y[2] == 6);
   }
 }
 
-/// Ten steps of Adam(W) in double as PyTorch's documentation writes it.
+/// Ten steps of Adam and AdamW in double, as PyTorch's documentation defines them.
 static void adam_double(double *p, const double *g, double *m, double *v, int t, double lr,
                         double decay, int64_t n) {
   const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;

@@ -1,4 +1,5 @@
-/// The floating-point state: what the library sets and gives back, on teams too; kernels on subnormal numbers.
+/// The floating-point state: what the library sets and restores, also in teams of threads; kernels
+/// on subnormal numbers.
 #include "base/floats.h"
 #include "kit.h"
 #include "ops/plan.h"
@@ -12,8 +13,8 @@ static bool subnormal(float x) {
   return (bits & 0x7f800000u) == 0 && (bits & 0x007fffffu) != 0;
 }
 
-/// What arithmetic does here: bit 0: 1 + 2^-60 rounds up, bit 1: 1 - 2^-60 rounds down, bit 2: a subnormal result
-/// is zero, bit 3: a subnormal argument counts as zero.
+/// How arithmetic behaves here. Bit 0: 1 + 2^-60 rounds up. Bit 1: 1 - 2^-60 rounds down. Bit 2: a
+/// subnormal result is zero. Bit 3: a subnormal argument counts as zero.
 static int behavior(void) {
   volatile double one = 1, tiny = 0x1p-60;
   volatile float least = 0x1p-126f, half = 0.5f, below = 0x1p-130f, large = 0x1p100f;
@@ -49,7 +50,7 @@ static void test_scope(void **state) {
   }
 }
 
-/// A callback's changes end with it.
+/// Changes made by a callback end with it.
 static void test_keep(void **state) {
   (void)state;
   const HostWords before = host_words();
@@ -71,7 +72,7 @@ static void look(void *arg, int thread, int size) {
   ((Seen *)arg)->behavior[thread] = behavior();
 }
 
-/// Workers compute as their caller does now, not as it did when they started.
+/// Workers use their caller's current state, not the one from when they started.
 static void test_team(void **state) {
   (void)state;
   CeliTeam *team;
@@ -94,7 +95,7 @@ static void test_team(void **state) {
   }
 }
 
-/// Of every size from 2^-149 to 2^-20, zeros among them.
+/// Numbers of all sizes from 2^-149 to 2^-20, and zeros.
 static float *tiny_floats(int64_t n, uint64_t seed) {
   float *x = kit_alloc((size_t)n * sizeof *x);
   uint64_t random = seed;
@@ -107,7 +108,7 @@ static float *tiny_floats(int64_t n, uint64_t seed) {
 
 enum { ROWS = 13, K = 37, N = 41 };
 
-/// Runs kernels on tiny numbers; puts all results one after another into out. Returns how many.
+/// Runs kernels on tiny numbers and writes all results to out. Returns their number.
 static int64_t run_kernels(const CeliOps *ops, float *out) {
   float *X = tiny_floats(ROWS * K, 1), *W = tiny_floats(K * N, 2), *b = tiny_floats(N, 3);
   float *dY = tiny_floats(ROWS * N, 4), *at = out;
@@ -137,7 +138,7 @@ static int64_t run_kernels(const CeliOps *ops, float *out) {
   return at - out;
 }
 
-/// The same bits on every instruction set while subnormal numbers are flushed, and while they are not.
+/// All instruction sets give the same bits, with and without flushing of subnormal numbers.
 static void test_same_bits(void **state) {
   (void)state;
   enum { ROOM = 40000 };
@@ -169,8 +170,9 @@ static CeliAdamStep adam_step(double epsilon) {
                         .grad_scale = 1};
 }
 
-/// Adam's moments around the smallest normal number: what is stored is zero up to and including it, whatever the
-/// processor's state, and right beyond. The oracle is in double, where nothing underflows.
+/// Adam's moments near the smallest normal number. Up to it the stored moment is zero, whatever the
+/// state of the processor; above it the moment is right. The oracle uses double, where nothing
+/// underflows.
 static void test_adam_border(void **state) {
   (void)state;
   enum { COUNT = 4096 };
@@ -182,7 +184,7 @@ static void test_adam_border(void **state) {
     for (int mode = CELI_IEEE; mode <= CELI_FLUSH; mode++) {
       CeliAdamStep step = adam_step(1e-8);
       for (int i = 0; i < COUNT; i++) {
-        const uint32_t bits = 0x00800001u + (uint32_t)i * 421u; // from 2^-126 on, by odd steps
+        const uint32_t bits = 0x00800001u + (uint32_t)i * 421u; // from 2^-126 up, in odd steps
         memcpy(&m[i], &bits, sizeof bits), v[i] = m[i], p[i] = 0, g[i] = 0;
       }
       celi_adam_advance(&step);
@@ -206,7 +208,8 @@ static void test_adam_border(void **state) {
   free(m), free(v), free(p), free(g);
 }
 
-/// Gradients fall from 1 to nothing: no moment, no parameter and no power of beta stays subnormal, in either mode.
+/// Gradients shrink from 1 to nothing. No moment, parameter or power of beta stays subnormal, in
+/// either mode.
 static void test_adam_decays(void **state) {
   (void)state;
   enum { COUNT = 33, STEPS = 12000 };
@@ -235,8 +238,9 @@ static void test_adam_decays(void **state) {
     }
 }
 
-/// Without an epsilon a step has the size of the learning rate while the square of the gradient is a normal number, as
-/// in double; where the second moment has underflowed there is no step, instead of a division by zero.
+/// Without an epsilon, a step has the size of the learning rate as long as the squared gradient is
+/// a normal number, as in double. When the second moment underflows there is no step, instead of a
+/// division by zero.
 static void test_adam_without_epsilon(void **state) {
   (void)state;
   static const float gradient[] = {1, -1e-10f, 1e-15f, -3e-17f, 1e-25f, -1e-30f, 1e-38f, 0};

@@ -1,5 +1,5 @@
-/// The elementwise functions: errors in ulps on a sweep of float32 (every number in
-/// test_math_full.c), special values, sizes that are no multiple of a vector.
+/// The elementwise functions: errors in ulps over a sweep of float32 (test_math_full.c tests every
+/// number), special values, and sizes that are not a multiple of a vector.
 #include "math_sweep.h"
 
 static void test_ulps(void **state) {
@@ -9,10 +9,10 @@ static void test_ulps(void **state) {
     float where = 0;
     const double worst = math_sweep(&MATH_FNS[f], 1009, false, &where);
     print_message("%s: %.3f ulp at %.9g\n", MATH_FNS[f].name, worst, (double)where);
-    assert_true(worst > 0.4); // the sweep did measure something
+    assert_true(worst > 0.4); // checks that the sweep measured something
     if (worst <= MATH_FNS[f].limit) continue;
-    print_error("%s(%.9g) is off by %.4f ulp, stated %.2f\n", MATH_FNS[f].name, (double)where,
-                worst, MATH_FNS[f].limit);
+    print_error("%s(%.9g) is off by %.4f ulp, the documented limit is %.2f\n", MATH_FNS[f].name,
+                (double)where, worst, MATH_FNS[f].limit);
     failed = true;
   }
   assert_false(failed);
@@ -42,7 +42,7 @@ static void test_special_values(void **state) {
     expect(ops, "exp", -INFINITY, 0);
     expect(ops, "exp", 3e38f, INFINITY);
     expect(ops, "exp", -3e38f, 0);
-    expect(ops, "exp", -103.9f, 0x1p-149f); // the smallest there is
+    expect(ops, "exp", -103.9f, 0x1p-149f); // smallest positive float32
     expect(ops, "log", 1, 0);
     expect(ops, "log", 0, -INFINITY);
     expect(ops, "log", -0.0f, -INFINITY);
@@ -65,7 +65,8 @@ static void test_special_values(void **state) {
   }
 }
 
-/// Any length gives the same as element by element, in place too, and nothing beyond is written.
+/// Any length gives the same as element by element, also in place, and writes nothing beyond the
+/// end.
 static void test_lengths(void **state) {
   (void)state;
   float *x = kit_floats(64, 5);

@@ -1,4 +1,5 @@
-/// The errors of the elementwise functions over all 2^32 float32 numbers are those stated.
+/// The errors of the elementwise functions over all 2^32 float32 numbers stay within the documented
+/// limits.
 #include "math_sweep.h"
 
 static void test_all_floats(void **state) {
@@ -9,8 +10,8 @@ static void test_all_floats(void **state) {
     const double worst = math_sweep(&MATH_FNS[f], 1, true, &where);
     print_message("%s: %.4f ulp at %.9g\n", MATH_FNS[f].name, worst, (double)where);
     if (worst <= MATH_FNS[f].limit) continue;
-    print_error("%s(%.9g) is off by %.4f ulp, stated %.2f\n", MATH_FNS[f].name, (double)where,
-                worst, MATH_FNS[f].limit);
+    print_error("%s(%.9g) is off by %.4f ulp, the documented limit is %.2f\n", MATH_FNS[f].name,
+                (double)where, worst, MATH_FNS[f].limit);
     failed = true;
   }
   assert_false(failed);

@@ -1,4 +1,5 @@
-/// Plans: barriers where they must stand and nowhere else, the same bits for any team, errors kept.
+/// Plans: barriers only where they are needed, the same bits for any team of threads, errors
+/// reported.
 #include "kit.h"
 #include "ops/plan.h"
 
@@ -101,7 +102,7 @@ static CeliPlan *net_plan(Net *net) {
   return plan;
 }
 
-/// 1, 2, 3 and 5 threads leave the same bytes, in the network and in all that lies between.
+/// Teams of 1, 2, 3 and 5 threads give the same bytes in the network and in all buffers between.
 static void test_same_bits(void **state) {
   (void)state;
   static const int sizes[] = {1, 2, 3, 5};
@@ -148,7 +149,7 @@ static void test_profile(void **state) {
   free(other);
 }
 
-// ---- where barriers stand
+// ---- places of barriers
 
 static void op_nothing(const void *args, int64_t begin, int64_t end) {
   (void)args, (void)begin, (void)end;
@@ -188,7 +189,8 @@ static void test_barriers(void **state) {
   const Line parts[] = {
       {CELI_PARTS, 9, 1, false}, {CELI_PARTS, 9, 1, false}, {CELI_PARTS, 5, 1, true}};
   assert_int_equal(barriers(parts, 3), 1);
-  // The third may need the first, which other threads ran: its serial neighbour does not help.
+  // The third operation may need results of the first that other threads computed. The serial
+  // operation between them does not help.
   const Line joined[] = {
       {CELI_PARTS, 9, 1, false}, {CELI_SERIAL, 1, 1, true}, {CELI_SERIAL, 1, 1, false}};
   assert_int_equal(barriers(joined, 3), 1);
@@ -203,11 +205,11 @@ static void test_barriers(void **state) {
 
 enum { SIDE = 11, TEAM_MAX = 5 };
 
-/// Which thread did what how often.
+/// How often each operation processed each row, and which thread ran the first one.
 typedef struct Trace {
   int done[2][2 * SIDE];
   pthread_t by[2 * SIDE];
-  bool moved; ///< a row's second operation was done by another thread than its first
+  bool moved; ///< another thread ran the second operation of a row than the first
 } Trace;
 
 typedef struct TraceArgs {
@@ -236,8 +238,8 @@ static void add_side(CeliPlan *plan, Trace *trace, int64_t at) {
   celi_plan_side(plan, 0, 0);
 }
 
-/// Every row once, by the thread that did it before, and no barrier; two threads keep a side each (but for the rows of the
-/// unit that both share).
+/// Every row is processed once, by the same thread as before, without a barrier. Two threads take
+/// one side each, except for the rows of the unit that both share.
 static void test_sides(void **state) {
   (void)state;
   for (int size = 1; size <= TEAM_MAX; size++) {
@@ -263,7 +265,8 @@ static void test_sides(void **state) {
   }
 }
 
-/// Parts of two operations cut as one run: with two threads the first half of 3 + 5 parts is one thread's.
+/// Two operations whose parts are split as one list: with two threads, one thread gets the first
+/// half of 3 + 5 parts.
 static void test_together(void **state) {
   (void)state;
   for (int size = 1; size <= TEAM_MAX; size++) {
@@ -301,7 +304,7 @@ static void test_errors(void **state) {
   assert_int_equal(celi_plan_run(plan, team), CEL_E_STATE);
   celi_plan_add(plan, "fat", op_nothing, CELI_ROWS, 1, 1, false, big, sizeof big);
   celi_plan_add(plan, "grainless", op_nothing, CELI_ROWS, 1, 0, false, NULL, 0);
-  assert_int_equal(celi_plan_end(plan), CEL_E_RANGE); // the first failure
+  assert_int_equal(celi_plan_end(plan), CEL_E_RANGE); // first failure
   assert_non_null(strstr(cel_error(), "fat"));
   assert_int_equal(celi_plan_run(plan, team), CEL_E_STATE);
   celi_plan_destroy(plan);
@@ -319,7 +322,7 @@ static void test_errors(void **state) {
   celi_team_destroy(team);
 }
 
-/// Many operations: the list grows and keeps the arguments that it copied.
+/// Many operations: the list grows and keeps its copies of the arguments.
 typedef struct AddArgs {
   int64_t *total, value;
 } AddArgs;
@@ -347,11 +350,11 @@ static void test_many(void **state) {
   celi_team_destroy(team);
 }
 
-// ---- ended early
+// ---- stopped early
 
 typedef struct Watched {
   int64_t asked, stop_at;
-  int64_t ran[2]; // times that each operation ran on the caller's thread
+  int64_t ran[2]; // how often each operation ran on the caller's thread
 } Watched;
 
 static bool watched_stop(void *user) {
@@ -361,8 +364,8 @@ static bool watched_stop(void *user) {
 
 static void op_slow(const void *args, int64_t begin, int64_t end) {
   Watched *w = *(Watched *const *)args;
-  const struct timespec time = {.tv_nsec =
-                                    60000000}; // longer than the least time between two questions
+  const struct timespec time = {
+      .tv_nsec = 60000000}; // longer than the shortest time between two questions
   if (begin == 0 && end > 0) w->ran[0]++;
   nanosleep(&time, NULL);
 }
@@ -372,8 +375,8 @@ static void op_quick(const void *args, int64_t begin, int64_t end) {
   if (begin == 0 && end > 0) w->ran[1]++;
 }
 
-/// A run of many repeats ends at the barrier where the caller is told to stop, whatever the size of the team, and the
-/// next run is whole.
+/// A run of many repeats ends at the barrier where the caller wants to stop, for any size of the
+/// team. The next run is complete.
 static void test_stop(void **state) {
   (void)state;
   for (int threads = 1; threads <= 3; threads++) {
@@ -389,7 +392,8 @@ static void test_stop(void **state) {
     celi_team_watch(team, watched_stop, &w);
     assert_int_equal(celi_plan_repeat(plan, team, 1000000), CEL_E_INTERRUPTED);
     assert_int_equal(w.asked, 3);
-    // Asked at the barrier behind each slow operation: the third quick one did not run.
+    // The caller is asked at the barrier after each slow operation, so the third quick one did not
+    // run.
     assert_int_equal(w.ran[0], 3);
     assert_int_equal(w.ran[1], 2);
     celi_team_watch(team, NULL, NULL);

@@ -1,4 +1,5 @@
-/// Gaussian samples and soft actor-critic's arithmetic against the oracles and central differences.
+/// Gaussian samples and the arithmetic of soft actor-critic, compared with oracles and central
+/// differences.
 #include "kit.h"
 #include "oracle.h"
 
@@ -32,7 +33,7 @@ static const float *row_log_std(const Sample *c, bool shared, int64_t r) {
   return shared ? c->log_row : c->head + r * 2 * c->A + c->A;
 }
 
-/// One run into action (B,ld 3 wider), u and logp, in two pieces.
+/// One run that writes action (B, row stride A + 3), u and logp, in two pieces.
 static void sample_run(const CeliOps *ops, const Sample *c, bool shared, bool squash, float *action,
                        float *u, float *logp) {
   const int64_t cuts[] = {0, 5, B};
@@ -77,7 +78,7 @@ static void test_sample(void **state) {
     }
 }
 
-/// Far out, where tanh is 1 in float32, the log-probability stays finite and right.
+/// For extreme u, where tanh is 1 in float32, the log-prob is finite and right.
 static void test_sample_saturated(void **state) {
   (void)state;
   const float mean[2] = {30, -30}, log_std[2] = {-20, -20}, eps[2] = {0.5f, -1};
@@ -130,8 +131,8 @@ static void check_sample_backward(const CeliOps *ops, const Sample *c, bool shar
       const double down = objective(c, r, in, in + A, eps, squash);
       const double slope = (up - down) / (2 * h);
       if (!(fabs((double)d_head[r * ldh + i] - slope) <= 3e-6 * (1 + fabs(slope))))
-        fail_msg("%s: gradient [%lld,%lld] is %.9g, differences say %.9g", ops->name, (long long)r,
-                 (long long)i, (double)d_head[r * ldh + i], slope);
+        fail_msg("%s: gradient [%lld,%lld] is %.9g, finite differences give %.9g", ops->name,
+                 (long long)r, (long long)i, (double)d_head[r * ldh + i], slope);
     }
   free(action);
 }
@@ -147,7 +148,7 @@ static void test_sample_backward(void **state) {
     }
 }
 
-/// The gradient stops where log_std was clamped, and only there; NaN is not stopped.
+/// The gradient is zero exactly where log_std was clamped. NaN passes through.
 static void test_clamp_gate(void **state) {
   (void)state;
   const float raw[5] = {-21, -20, 0, 2, 2.5f}, zero[5] = {0}, one[5] = {1, 1, 1, 1, 1};
@@ -222,7 +223,7 @@ static void test_ties_and_nan(void **state) {
   for (int t = 0; (ops = celi_ops_at(t)); t++) {
     float dQ[6], q[2], loss[2];
     ops->actor_objective(dQ, q, loss, Q, logp, &alpha, 1, 2, 2, 0, 1, false);
-    assert_true(dQ[0] == -1 && dQ[2] == 0); // a tie goes to the first
+    assert_true(dQ[0] == -1 && dQ[2] == 0); // on a tie, the first one
     ops->actor_objective(dQ, q, loss, Q, logp, &alpha, 1, 3, 2, 0, 2, false);
     assert_true(dQ[0] == 0 && dQ[2] == 0 && dQ[4] == -1);
     assert_true(isnan(q[1]) && isnan(loss[1]) && dQ[1] == 0 && dQ[3] == -1 && dQ[5] == 0);

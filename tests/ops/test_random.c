@@ -1,10 +1,11 @@
-/// Normals, uniforms and indices: the words of cel_rng_block, the same however a range is cut, on
-/// all instruction sets; their distributions by moments and a tail.
+/// Normal numbers, uniform numbers and indices come from the words of cel_rng_block. They are the
+/// same for any division of a range and on all instruction sets. Moments and a tail check their
+/// distributions.
 #include "celsius/rng.h"
 #include "kit.h"
 
 enum { N = 201 };
-static const uint64_t SEED = 0x0123456789abcdef, START = 0xffffffff - 10; // the carry lies inside
+static const uint64_t SEED = 0x0123456789abcdef, START = 0xffffffff - 10; // a carry happens inside
 
 /// Block b of the stream, by the public generator.
 static void block(uint64_t b, uint32_t w[4]) {
@@ -45,7 +46,7 @@ static void test_index_words(void **state) {
         uint32_t w[4];
         block((uint64_t)i / 2, w);
         const uint64_t x = w[2 * (i % 2)] | (uint64_t)w[2 * (i % 2) + 1] << 32;
-        // x n / 2^64 by long division in base 2^32, from the other end than the kernel.
+        // x n / 2^64 by long division in base 2^32, from the opposite end to the kernel.
         const uint64_t n = (uint64_t)sizes[s];
         long double scaled = floorl((long double)x * 0x1p-64L * (long double)n);
         assert_true(out[i] >= 0 && out[i] < sizes[s]);
@@ -85,7 +86,7 @@ static void test_normal_words(void **state) {
   free(first);
 }
 
-/// Any cut gives the same numbers, and nothing outside of it is written.
+/// Any division of a range gives the same numbers, and nothing outside of it is written.
 static void test_cuts(void **state) {
   (void)state;
   const CeliOps *ops;
@@ -115,7 +116,7 @@ static void test_distribution(void **state) {
     if (i > 0) lag += (double)z[i] * (double)z[i - 1] / MANY;
     beyond3 += fabsf(z[i]) > 3;
   }
-  // Five standard errors each.
+  // Limits of five standard errors.
   assert_true(fabs(moment[1]) < 0.005 && fabs(moment[2] - 1) < 0.0071);
   assert_true(fabs(moment[3]) < 0.0194 && fabs(moment[4] - 3) < 0.049 && fabs(lag) < 0.005);
   assert_true(abs(beyond3 - 2700) < 260);

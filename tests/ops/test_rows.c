@@ -1,4 +1,4 @@
-/// Layer norm, log-sum-exp and log-softmax against the oracles, and central differences.
+/// Layer norm, log-sum-exp and log-softmax compared with oracles and central differences.
 #include "kit.h"
 #include "oracle.h"
 
@@ -20,8 +20,8 @@ static void norm_free(Norm *c) {
   free(c->dZ);
 }
 
-/// Forward against the double oracle; the bits against those of the first instruction set, in
-/// *first.
+/// Compares the forward pass with the oracle in double, and its bits with those of the first
+/// instruction set, in *first.
 static void check_forward(const CeliOps *ops, const Norm *c, CeliActivation act, float **first) {
   const int64_t B = c->B, N = c->N;
   const ptrdiff_t ldx = N + 2, ldy = N + 1, ldz = N + 4;
@@ -105,7 +105,7 @@ static void test_layer_norm_backward(void **state) {
           in[i][j] = kept;
           const double slope = (up - down) / (2 * h);
           if (!(fabs((double)grad[i][j] - slope) <= 2e-5 * (1 + fabs(slope))))
-            fail_msg("%s: gradient %d[%lld] is %.9g, differences say %.9g", ops->name, i,
+            fail_msg("%s: gradient %d[%lld] is %.9g, finite differences give %.9g", ops->name, i,
                      (long long)j, (double)grad[i][j], slope);
         }
       for (int i = 0; i < 3; i++) free(in[i]);

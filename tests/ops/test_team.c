@@ -1,4 +1,4 @@
-/// Teams of threads: every member runs, barriers hold, idle teams park, forks and neighbours do no
+/// Teams of threads: every member runs, barriers hold, idle teams park, forks and other teams do no
 /// harm.
 #include "kit.h"
 #include "ops/plan.h"
@@ -13,11 +13,12 @@ static const int TEAM_SIZES[] = {1, 2, 3, 5, MAX_SIZE};
 
 typedef struct Job {
   CeliTeam *team;
-  int64_t sum[MAX_SIZE]; // plain memory: the barrier alone orders it
+  int64_t sum[MAX_SIZE]; // plain memory, ordered by the barrier only
   int wrong;
 } Job;
 
-/// Each round every member writes its own place, then checks everyone's: a torn barrier shows.
+/// In each round every member writes its own element, then checks all elements. A broken barrier
+/// shows.
 static void job_rounds(void *arg, int thread, int size) {
   Job *job = arg;
   for (int64_t round = 1; round <= 20; round++) {
@@ -53,7 +54,7 @@ static void sleep_ms(int64_t ms) {
   nanosleep(&t, NULL);
 }
 
-/// A team that has nothing to do uses no processor time, and wakes again.
+/// An idle team uses no processor time and wakes up again.
 static void test_parking(void **state) {
   (void)state;
   CeliTeam *team;
@@ -84,8 +85,8 @@ static bool fork_is_unsupported(void) {
 #endif
 }
 
-/// The child of a fork makes its own threads; the parent's go on. The child answers by its exit
-/// code, since an assertion there would not reach the parent.
+/// The child of a fork starts its own threads, and those of the parent keep running. The child
+/// answers by its exit code, because its assertions would not reach the parent.
 static void test_fork(void **state) {
   (void)state;
   if (fork_is_unsupported()) skip();
@@ -100,7 +101,7 @@ static void test_fork(void **state) {
     celi_team_destroy(team);
     _exit(job.sum[2] == 2100 ? 0 : 2);
   }
-  const pid_t idle_child = fork(); // destroys what it never ran
+  const pid_t idle_child = fork(); // destroys a team that never ran
   if (idle_child == 0) {
     celi_team_destroy(team);
     _exit(0);
@@ -129,8 +130,8 @@ static void *neighbour(void *arg) {
   return NULL;
 }
 
-/// Two teams in two threads, with more members than cores, both get on.
-static void test_neighbours(void **state) {
+/// Two teams in two threads, with more members than cores, both make progress.
+static void test_two_teams(void **state) {
   (void)state;
   pthread_t threads[2];
   int wrong[2] = {0};
@@ -152,8 +153,9 @@ static void test_bad_sizes(void **state) {
   celi_team_destroy(team); // never ran
 }
 
-/// Shares are whole grains, in order, cover everything once, and differ by at most a grain.
-static void test_share(void **state) {
+/// The ranges of the threads are whole grains, in order, cover everything once, and differ by at
+/// most one grain.
+static void test_thread_ranges(void **state) {
   (void)state;
   for (int size = 1; size <= 7; size++)
     for (int64_t grain = 1; grain <= 9; grain += 4)
@@ -174,8 +176,8 @@ static void test_share(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_barriers),  cmocka_unit_test(test_parking),
-      cmocka_unit_test(test_fork),      cmocka_unit_test(test_neighbours),
-      cmocka_unit_test(test_bad_sizes), cmocka_unit_test(test_share),
+      cmocka_unit_test(test_fork),      cmocka_unit_test(test_two_teams),
+      cmocka_unit_test(test_bad_sizes), cmocka_unit_test(test_thread_ranges),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
-"""Every public function with each pointer NULL in turn, and with zeroed structs: refused, never a crash.
+"""Calls every public function with each pointer NULL in turn, and with zeroed structs.
 
-The functions and their parameters are read from the public headers and held against the symbols that libcelsius.so
-exports, so a new function is tried without an edit here. Each call is made in a forked child. A parameter that may be NULL
-is listed in NULLABLE; every other one must give CEL_E_ARGUMENT where the function returns a status.
+A call must be refused and must never crash. The functions and their parameters are read from the
+public headers and compared with the symbols that libcelsius.so exports, so a new function is tested
+automatically. Each call is made in a forked child. A parameter that may be NULL is listed in
+NULLABLE. Every other one must give CEL_E_ARGUMENT if the function returns a status.
 """
 import ctypes
 import glob
@@ -18,7 +19,7 @@ SO = os.path.join(BUILD, "libcelsius.so")
 ARGUMENT, STATE = 2, 13
 SCRATCH = 1 << 20
 
-# Parameters that may be NULL, as the headers say.
+# Parameters that may be NULL according to the headers.
 NULLABLE = {
     "cel_agent_act": {"episode_start"},
     "cel_agent_create": {"config", "options"},
@@ -67,12 +68,13 @@ NULLABLE = {
     "cel_yaml_write": {"sections"},
 }
 
-# Structs that a caller fills in, so that one of zeros is a mistake that has to be told. Others are opaque.
-OPAQUE = {"CelAgent", "CelPolicy", "CelTensors", "CelSafetensors", "CelGuarantee", "CelMdpBuilder", "CelFile"}
+# Opaque structs. Callers fill in all others, so a zeroed one must be refused.
+OPAQUE = {"CelAgent", "CelPolicy", "CelTensors", "CelSafetensors", "CelGuarantee", "CelMdpBuilder",
+          "CelFile"}
 
 
 def pieces(text):
-    """Splits at the commas that lie in no parentheses."""
+    """Splits at the commas outside of parentheses."""
     parts, depth, now = [], 0, ""
     for c in text:
         depth += (c == "(") - (c == ")")
@@ -120,20 +122,23 @@ class Color(ctypes.Structure):
 
 
 class Large(ctypes.Structure):
-    """Room for any struct that is returned by value through a hidden pointer."""
+    """Memory for any struct that is returned by value through a hidden pointer."""
     _fields_ = [("bytes", ctypes.c_char * (1 << 17))]
 
 
-NUMBERS = {"int": ctypes.c_int, "int64_t": ctypes.c_int64, "uint64_t": ctypes.c_uint64, "bool": ctypes.c_bool,
-           "uint32_t": ctypes.c_uint32, "size_t": ctypes.c_size_t, "unsigned": ctypes.c_uint, "double": ctypes.c_double,
-           "CelStatus": ctypes.c_int}
-# Values of numbers that make a call sensible; 1 where nothing is said.
-SENSIBLE = {"gamma": 0.9, "alpha": 0.1, "tolerance": 1e-6, "method": 0, "mode": 2, "p": 0, "i": 0, "begin": 0, "end": 1,
-            "roles": 3, "ndim": 1, "size": 64, "n_meta": 0, "low": 0.0, "high": 1.0, "n_sections": 0, "abi": 1}
+NUMBERS = {"int": ctypes.c_int, "int64_t": ctypes.c_int64, "uint64_t": ctypes.c_uint64,
+           "bool": ctypes.c_bool,
+           "uint32_t": ctypes.c_uint32, "size_t": ctypes.c_size_t, "unsigned": ctypes.c_uint,
+           "double": ctypes.c_double, "CelStatus": ctypes.c_int}
+# Numbers that make a call valid; 1 for all others.
+SENSIBLE = {"gamma": 0.9, "alpha": 0.1, "tolerance": 1e-6, "method": 0, "mode": 2, "p": 0, "i": 0,
+            "begin": 0, "end": 1,
+            "roles": 3, "ndim": 1, "size": 64, "n_meta": 0, "low": 0.0, "high": 1.0,
+            "n_sections": 0, "abi": 1}
 
 
 class World:
-    """Valid arguments by type, made once; the children that try calls change nothing here."""
+    """Valid arguments by type. They are made once, because the children cannot change them."""
 
     def __init__(self):
         self.so = so = ctypes.CDLL(SO)
@@ -158,9 +163,10 @@ class World:
         spec = made("cel_env_spec_create", b"FrozenLake-v1", None, None)
         mdp = made("cel_mdp_generate", b"frozenlake-4x4", None)
         observation, action = self.zeros(1 << 17), self.zeros(1 << 17)
-        for space, value in ((observation, call("cel_space_box", ctypes.c_int64(16), ctypes.c_double(0),
-                                                ctypes.c_double(1), result=Large)),
-                             (action, call("cel_space_discrete", ctypes.c_int64(4), result=Large))):
+        box = call("cel_space_box", ctypes.c_int64(16), ctypes.c_double(0), ctypes.c_double(1),
+                   result=Large)
+        discrete = call("cel_space_discrete", ctypes.c_int64(4), result=Large)
+        for space, value in ((observation, box), (action, discrete)):
             ctypes.memmove(space, ctypes.byref(value), 1 << 17)
         agent = made("cel_agent_create", b"ppo", None, observation, action, None)
         call("cel_agent_save_model", agent, path)
@@ -173,7 +179,8 @@ class World:
         self.by_type = {
             "CelAgent": agent, "CelEnvSpec": spec, "CelMdp": mdp, "CelTensors": tensors,
             "CelPolicy": made_policy(so, path), "CelSafetensors": made_file(so, path),
-            "CelMdpBuilder": made("cel_mdp_builder_create", ctypes.c_int64(4), ctypes.c_double(0.9), ctypes.c_int64(0)),
+            "CelMdpBuilder": made("cel_mdp_builder_create", ctypes.c_int64(4), ctypes.c_double(0.9),
+                                  ctypes.c_int64(0)),
             "CelGuarantee": made("cel_guarantee_create", mdp, agent, ctypes.c_double(0.9)),
             "CelSetup": made("cel_setup_create", b"ppo", b"CartPole-v1"), "CelSpace": observation,
             "CelMultigoal": self.plane(), "CelMultigoalSolution": solution,
@@ -241,7 +248,7 @@ def result_type(text):
 
 
 def attempt(world, function, args):
-    """Makes the call in a child: its status (None: no status), or "signal N"."""
+    """Makes the call in a child. Returns its status (None: no status) or "signal N"."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -258,11 +265,11 @@ def attempt(world, function, args):
         return f"signal {os.WTERMSIG(status)}"
     code = os.WEXITSTATUS(status)
     if code == 99:
-        return "the test itself failed"
+        return "the test itself failed; see the error output"
     return code - 100 if code >= 100 else None
 
 
-# Long work, or a callback that this test has not: tried with what may not be NULL alone.
+# Slow functions, or ones with a callback. Only their required pointers are tested.
 SLOW = {"cel_verify", "cel_verify_equations", "cel_train", "cel_train_resume", "cel_svgd_run"}
 
 
@@ -277,8 +284,8 @@ class Arguments(unittest.TestCase):
         subprocess.run(["rm", "-rf", cls.world.folder], check=True)
 
     def test_every_exported_function_is_declared(self):
-        listed = subprocess.run(["nm", "-D", "--defined-only", "--format=posix", SO], check=True, capture_output=True,
-                                text=True).stdout
+        listed = subprocess.run(["nm", "-D", "--defined-only", "--format=posix", SO], check=True,
+                                capture_output=True, text=True).stdout
         exported = {line.split()[0].split("@")[0] for line in listed.splitlines()}
         self.assertEqual(exported, set(self.functions))
         self.assertGreater(len(exported), 250)
@@ -289,10 +296,12 @@ class Arguments(unittest.TestCase):
             for k, p in enumerate(function.parameters):
                 if not p.pointer:
                     continue
-                may = p.name in NULLABLE.get(function.name, ()) or function.name.endswith(("_destroy", "_close"))
+                may = p.name in NULLABLE.get(function.name,
+                                             ()) or function.name.endswith(("_destroy", "_close"))
                 if may and function.name in SLOW:
                     continue
-                args = [None if i == k else self.world.argument(q, i) for i, q in enumerate(function.parameters)
+                args = [None if i == k else self.world.argument(q, i) for i,
+                        q in enumerate(function.parameters)
                         if q.name != "..."]
                 came = attempt(self.world, function, args)
                 tried += 1
@@ -306,7 +315,8 @@ class Arguments(unittest.TestCase):
         for function in self.functions.values():
             if not any(p.pointer for p in function.parameters):
                 continue
-            args = [None if p.pointer else self.world.argument(p, i) for i, p in enumerate(function.parameters) if p.name != "..."]
+            args = [None if p.pointer else self.world.argument(p, i) for i,
+                    p in enumerate(function.parameters) if p.name != "..."]
             with self.subTest(function=function.name):
                 self.assertNotIsInstance(attempt(self.world, function, args), str)
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The documentation against the tree: what it links to and names exists, the C programs in it compile, and
-# the commands and flags that it shows are there.
+# Checks the documentation: its links and paths exist, its C programs compile, and its commands and
+# flags exist.
 set -uo pipefail
 cd "$CELSIUS_SOURCE_DIR" || exit 1
 here=$(mktemp -d)
@@ -9,28 +9,29 @@ bad=0
 say() { echo "$*"; bad=1; }
 pages=(README.md CONTRIBUTING.md CHANGELOG.md docs/*.md)
 
-# Links to files, from the page's own folder.
+# Links to files are relative to the folder of the page.
 for page in "${pages[@]}"; do
   for target in $(grep -oE '\]\([^)#]+' "$page" | cut -c3- | grep -v '^https\?:'); do
-    [ -e "$(dirname "$page")/$target" ] || say "$page links to $target, which is not there"
+    [ -e "$(dirname "$page")/$target" ] || say "$page links to $target, which does not exist"
   done
 done
 
-# Paths in backticks, * standing for any name; those with a placeholder (ALGO, <name>) are passed over.
+# Paths in backticks, where * stands for any name. Placeholders (ALGO, <name>) are skipped.
 paths=0
 for page in "${pages[@]}"; do
-  for path in $(grep -oE '`(src|include|docs|tests|examples|presets|script|cmake|bench|cli)/[^` ]*`' "$page" |
-                tr -d '`' | grep -vE '[A-Z<]' | sort -u); do
+  folders='src|include|docs|tests|examples|presets|script|cmake|bench|cli'
+  for path in $(grep -oE "\`($folders)/[^\` ]*\`" "$page" | tr -d '`' | grep -vE '[A-Z<]' |
+                sort -u); do
     paths=$((paths + 1))
-    compgen -G "$path" >/dev/null || say "$page names $path, which is not there"
+    compgen -G "$path" >/dev/null || say "$page names $path, which does not exist"
   done
   for header in $(grep -oE '`celsius/[a-z_]+\.h`' "$page" | tr -d '`' | sort -u); do
-    [ -e "include/$header" ] || say "$page names $header, which is not there"
+    [ -e "include/$header" ] || say "$page names $header, which does not exist"
   done
 done
 [ $paths -gt 20 ] || say "found only $paths paths in the documentation; is the pattern still right?"
 
-# Programs: blocks of C that begin with an #include.
+# C programs: blocks of C that start with an #include.
 for page in "${pages[@]}"; do
   awk -v base="$here/$(basename "$page" .md)" '
     /^ *```c$/ { n++; inside = 1; next }
@@ -41,18 +42,21 @@ programs=0
 for program in "$here"/*.c; do
   head -n 1 "$program" | grep -q '^#include' || continue
   programs=$((programs + 1))
-  "$CELSIUS_CC" -std=c17 -Wall -Wextra -Wpedantic -Wno-unused-const-variable -Werror -Iinclude -fsyntax-only \
-    "$program" || say "does not compile: block $(basename "$program" .c)"
+  "$CELSIUS_CC" -std=c17 -Wall -Wextra -Wpedantic -Wno-unused-const-variable -Werror -Iinclude \
+    -fsyntax-only "$program" || say "this block does not compile: $(basename "$program" .c)"
 done
 [ $programs -ge 5 ] || say "found only $programs programs in the documentation"
 
-# Commands: "celsius WORD", and the flags behind it, which the help must show.
+# Commands: "celsius WORD" and the flags after it, which the help must list.
 words=0
 while read -r command flags; do
   words=$((words + 1))
   case $command in
-  train) help=$("$CELSIUS_BIN" train sac --env Pendulum-v1 --help; "$CELSIUS_BIN" train --resume x --help) ;;
-  solve) help=$("$CELSIUS_BIN" solve --help; for name in garnet grid; do "$CELSIUS_BIN" solve $name --help; done) ;;
+  train) help=$(
+    "$CELSIUS_BIN" train sac --env Pendulum-v1 --help
+    "$CELSIUS_BIN" train --resume x --help
+  ) ;;
+  solve) help=$(for name in "" garnet grid; do "$CELSIUS_BIN" solve $name --help; done) ;;
   --*) help=$("$CELSIUS_BIN" --help) flags="" ;;
   *) help=$("$CELSIUS_BIN" "$command" --help) || { say "no command '$command'"; continue; } ;;
   esac
@@ -60,9 +64,13 @@ while read -r command flags; do
     [[ $flag == --help || $flag == --env.* ]] || grep -qE -- "^ *$flag( |$)" <<<"$help" ||
       say "celsius $command has no $flag"
   done
-done < <(cat "${pages[@]}" | tr '\n' ' ' | grep -oE '[`(> ]celsius (train|eval|plot|solve|list|export|info|help|--[a-z]+)[^`#(]*' |
-         sed -E 's/  +.*//; s/^.celsius //' | awk '{ line = $1; for (i = 2; i <= NF; i++) if ($i ~ /^--[a-z]/) {
-           sub(/[=.,;:]*$/, "", $i); line = line " " $i } print line }')
+done < <(cat "${pages[@]}" | tr '\n' ' ' |
+  grep -oE '[`(> ]celsius (train|eval|plot|solve|list|export|info|help|--[a-z]+)[^`#(]*' |
+  sed -E 's/  +.*//; s/^.celsius //' | awk '{
+    line = $1
+    for (i = 2; i <= NF; i++)
+      if ($i ~ /^--[a-z]/) { sub(/[=.,;:]*$/, "", $i); line = line " " $i }
+    print line }')
 [ $words -gt 10 ] || say "found only $words commands in the documentation"
 
 echo "$paths paths, $programs programs, $words commands"

@@ -1,6 +1,7 @@
 #!/bin/bash
-# A plug-in that is linked with -ffast-math changes nothing: loading it makes gcc's crtfastmath.o flush subnormal numbers
-# in the thread that loads it. The environment's reward tells the state that its step is called in.
+# A plug-in that is linked with -ffast-math does not change any result. Loading it runs gcc's
+# crtfastmath.o, which flushes subnormal numbers to zero in the loading thread. The reward of the
+# environment shows which floating-point state its step runs in.
 set -u
 W=$(mktemp -d)
 trap 'rm -rf "$W"' EXIT
@@ -16,16 +17,17 @@ static CelStatus e_reset(const CelEnvSpec *s, double *x, void *o, CelRng *r) {
   (void)s, (void)r, x[0] = 0, ((float *)o)[0] = 1;
   return CEL_OK;
 }
-static CelStatus e_step(const CelEnvSpec *s, double *x, int64_t n, const void *a, void *o, float *reward,
-                        uint8_t *terminated, CelRng *r) {
+static CelStatus e_step(const CelEnvSpec *s, double *x, int64_t n, const void *a, void *o,
+                        float *reward, uint8_t *terminated, CelRng *r) {
   volatile double tiny = 1e-300, product;
   (void)s, (void)x, (void)a, (void)r;
   product = tiny * 1e-10;
   for (int64_t i = 0; i < n; i++) reward[i] = product > 0, terminated[i] = 0, ((float *)o)[i] = 1;
   return CEL_OK;
 }
-static const CelEnvType type = {.abi = CEL_ENV_ABI, .id = "Probe-v0", .doc = "tells whether subnormals are kept",
-    .max_episode_steps = 10, .reward_threshold = (double)NAN, .open = e_open, .reset = e_reset, .step = e_step};
+static const CelEnvType type = {.abi = CEL_ENV_ABI, .id = "Probe-v0",
+    .doc = "shows whether subnormal numbers are kept", .max_episode_steps = 10,
+    .reward_threshold = (double)NAN, .open = e_open, .reset = e_reset, .step = e_step};
 const CelEnvType *Probe(void);
 const CelEnvType *Probe(void) { return &type; }
 EOF
@@ -44,13 +46,17 @@ for kind in plain fast; do
   mkdir $kind
   "$CELSIUS_CC" -shared $flag probe.o -o $kind/probe.so -L"$CELSIUS_BUILD_DIR" -lcelsius \
     -Wl,-rpath,"$CELSIUS_BUILD_DIR" || exit 1
-  (cd $kind && "$CELSIUS_BIN" train sac --env ./probe.so:Probe --steps 300 --net-arch 8 --batch-size 16 \
-    --learning-starts 50 --eval-episodes 2 --seed 1 --quiet --out run >log 2>&1) || { cat $kind/log; exit 1; }
-  (cd $kind && "$CELSIUS_BIN" eval run --allow-plugins --which final --episodes 2 >eval 2>&1) || { cat $kind/eval; exit 1; }
+  (cd $kind && "$CELSIUS_BIN" train sac --env ./probe.so:Probe --steps 300 --net-arch 8 \
+    --batch-size 16 --learning-starts 50 --eval-episodes 2 --seed 1 --quiet --out run >log 2>&1) ||
+    { cat $kind/log; exit 1; }
+  (cd $kind && "$CELSIUS_BIN" eval run --allow-plugins --which final --episodes 2 >eval 2>&1) ||
+    { cat $kind/eval; exit 1; }
 done
 ./loader fast/probe.so; flushed=$?
-[ $flushed = 0 ] || echo "note: this compiler's -ffast-math does not change the state of who loads the object"
+[ $flushed = 0 ] ||
+  echo "note: with this compiler, loading a -ffast-math object does not change the thread's state"
 cmp plain/run/final.safetensors fast/run/final.safetensors || bad=1
 diff <(tail -n +2 plain/eval) <(tail -n +2 fast/eval) || bad=1 # the first line names the folder
-grep -E 'mean return +10(\.0*)?,' fast/eval >/dev/null || { echo "a step lost its subnormal number:"; cat fast/eval; bad=1; }
+grep -E 'mean return +10(\.0*)?,' fast/eval >/dev/null ||
+  { echo "a subnormal number was flushed to zero in a step:"; cat fast/eval; bad=1; }
 exit $bad

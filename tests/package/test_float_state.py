@@ -1,8 +1,8 @@
-"""Every exported function that computes sets the library's floating-point state first (src/base/floats.h).
+"""Every exported function that computes first sets the library's floating-point state.
 
-Read from the machine code of libcelsius.so: a function that is exported and reaches floating-point arithmetic, the C
-library's conversions of numbers, or a call by pointer, without a change of the state in between, is a fault. So a new
-public function cannot be forgotten.
+See src/base/floats.h. The test reads the machine code of libcelsius.so. It reports an exported
+function that reaches floating-point arithmetic, a number conversion of the C library, or a call by
+pointer without setting the state first. So a new public function cannot be forgotten.
 """
 import os
 import platform
@@ -10,18 +10,24 @@ import re
 import subprocess
 import sys
 
-# Computes, but exactly: every rounding direction gives the same number, and none is subnormal.
+# Computes exactly: every rounding direction gives the same number, and none is subnormal.
 EXACT = {"cel_rng_uniform"}
-# The program is about to die: calls the hook that the host has set.
+# Calls the hook of the host program just before the program ends.
 END = {"celi_assert_failed"}
 
 ARITHMETIC = re.compile(
-    r"v?(add|sub|mul|div|sqrt|min|max|ucomi|comi|round|rndscale|fn?m(add|sub)[0-9]+|cmp\w*)(ss|sd|ps|pd)$"
+    r"v?(add|sub|mul|div|sqrt|min|max|ucomi|comi|round|rndscale|fn?m(add|sub)[0-9]+|cmp\w*)"
+    r"(ss|sd|ps|pd)$"
     r"|v?cvt\w+$|f(add|sub|mul|div|ild|ist|com|ucom|sqrt)\w*$")
 NUMBERS_IN_C_LIBRARY = re.compile(
-    r"(__isoc99_|__)?(strto(d|f|ld)|v?f?s?n?printf|v?s?scanf|exp|exp2|expm1|log|log2|log10|log1p|pow|sin|cos|tan|sincos|"
-    r"asin|acos|atan2?|sinh|cosh|tanh|l?l?r(int|ound)|nearbyint|floor|ceil|trunc|fmod|hypot|cbrt|erfc?|[lt]gamma(_r)?|"
+    r"(__isoc99_|__)?(strto(d|f|ld)|v?f?s?n?printf|v?s?scanf|exp|exp2|expm1|log|log2|log10|log1p|"
+    r"pow|sin|cos|tan|sincos|asin|acos|atan2?|sinh|cosh|tanh|l?l?r(int|ound)|nearbyint|floor|ceil|"
+    r"trunc|fmod|hypot|cbrt|erfc?|[lt]gamma(_r)?|"
     r"fma|ldexp|[a-z0-9]{2,}f)(_l|_chk)?$")
+
+
+INSTRUCTION = re.compile(
+    r"\s+[0-9a-f]+:\t(?:(?:bnd|notrack|rep[nz]*|lock) )*(\S+)\s*(.*)$")
 
 
 def lines(*command):
@@ -29,7 +35,7 @@ def lines(*command):
 
 
 class Code:
-    """What each function of a shared object does and calls."""
+    """The operations and calls of each function of a shared object."""
 
     def __init__(self, path):
         self.calls, self.computes, self.guarded, self.by_pointer = {}, {}, set(), {}
@@ -38,7 +44,7 @@ class Code:
             if head := re.match(r"[0-9a-f]+ <(.+)>:$", line):
                 name = head[1]
                 self.calls[name] = set()
-            elif name and (row := re.match(r"\s+[0-9a-f]+:\t(?:(?:bnd|notrack|rep[nz]*|lock) )*(\S+)\s*(.*)$", line)):
+            elif name and (row := INSTRUCTION.match(line)):
                 self.read(name, row[1], row[2])
 
     def read(self, name, op, rest):
@@ -54,7 +60,7 @@ class Code:
                 self.by_pointer[name] = rest
 
     def unguarded(self, name, path, seen):
-        """The way from `name` to arithmetic under the caller's state, or None."""
+        """The calls from `name` to arithmetic under the caller's state, or None."""
         path = path + [name]
         if name.endswith("@plt"):
             return path if NUMBERS_IN_C_LIBRARY.match(name[:-4]) else None
@@ -71,21 +77,24 @@ class Code:
 
 def main():
     if platform.machine() not in ("x86_64", "AMD64"):
-        print("reads x86-64 code only")
+        print("skipped: this test reads x86-64 code only")
         return 0
     path = os.path.join(os.environ["CELSIUS_BUILD_DIR"], "libcelsius.so")
-    exported = {row.split()[-1] for row in lines("nm", "-D", "--defined-only", path) if " T cel_" in row}
+    exported = {row.split()[-1] for row in lines("nm", "-D", "--defined-only",
+                                                 path) if " T cel_" in row}
     code = Code(path)
     ways = {name: code.unguarded(name, [], set()) for name in sorted(exported)}
     faults = [way for name, way in ways.items() if way and name not in EXACT]
     for way in faults:
-        print(f"{way[0]} computes under the caller's floating-point state: add CELI_FLOATS (" + " > ".join(way) + ")")
+        print(f"{way[0]} computes under the caller's floating-point state; add CELI_FLOATS "
+              f"({' > '.join(way)})")
     guarded = len(exported & code.guarded)
-    print(f"{len(exported)} exported functions, {guarded} set the state, {len(exported) - guarded} need not")
-    # What must be seen, so that a change of compiler or objdump cannot make this test blind.
+    print(f"{len(exported)} exported functions, {guarded} set the state, "
+          f"{len(exported) - guarded} need not set it")
+    # A change of compiler or objdump must not make this test find nothing.
     seen = {"cel_agent_update", "cel_policy_act", "cel_solve", "cel_vecenv_step"} <= code.guarded
     if not seen or len(exported) < 200 or not ways["cel_rng_uniform"]:
-        print("the machine code was not understood")
+        print("the machine code could not be parsed")
         return 1
     return 1 if faults else 0
 

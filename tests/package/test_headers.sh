@@ -1,6 +1,6 @@
 #!/bin/bash
-# Every public header compiles alone as C99, C17 and C++11 without a warning, all of them together too,
-# and a C++ program that includes all of them links with the library.
+# Every public header compiles alone as C99, C17 and C++11 without a warning. A C++ program that
+# includes all of them links with the library.
 set -uo pipefail
 include=$CELSIUS_SOURCE_DIR/include
 here=$(mktemp -d)
@@ -15,7 +15,7 @@ check() { # check WHAT COMMAND...
 for header in "$include"/celsius/*.h; do
   name=celsius/$(basename "$header")
   printf '#include "%s"\n' "$name" >>"$here/all.c"
-  # Twice, so that a missing guard shows.
+  # Included twice, so that a missing include guard is found.
   printf '#include "%s"\n#include "%s"\ntypedef int unused;\n' "$name" "$name" >"$here/one.c"
   for std in c99 c17; do
     check "$name as $std" "$CELSIUS_CC" -std=$std -Wall -Wextra -Wpedantic -Wstrict-prototypes \
@@ -36,5 +36,7 @@ check "all headers in C++" "$CELSIUS_CXX" -std=c++11 -Wall -Wextra -Werror -I"$i
   "$here/all.cpp" -o "$here/all" -L"$CELSIUS_BUILD_DIR" -lcelsius -Wl,-rpath,"$CELSIUS_BUILD_DIR"
 [ $bad = 0 ] || exit 1
 said=$("$here/all") || exit 1
-expected="$(sed -n 's/^#define CEL_VERSION "\(.*\)".*/\1/p' "$include/celsius/version.h") CEL_E_RANGE"
-[ "$said" = "$expected" ] || { echo "the C++ program said '$said', expected '$expected'"; exit 1; }
+version=$(sed -n 's/^#define CEL_VERSION "\(.*\)".*/\1/p' "$include/celsius/version.h")
+expected="$version CEL_E_RANGE"
+[ "$said" = "$expected" ] ||
+  { echo "the C++ program printed '$said'; expected '$expected'"; exit 1; }

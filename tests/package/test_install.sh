@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs to a temporary prefix and builds examples/ against that alone: examples/c by find_package, by
-# pkg-config and statically, examples/env as a shared object that the installed command trains on.
+# Installs to a temporary prefix and builds examples/ against it: examples/c by find_package, by
+# pkg-config and statically, and examples/env as a shared object that the installed command trains.
 set -euo pipefail
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
@@ -22,7 +22,7 @@ cmake -S "$here/examples/c" -B "$here/c" -G Ninja -DCMAKE_C_COMPILER="$CELSIUS_C
 "$here/c/train_pendulum" 600
 
 step "examples/c by pkg-config"
-# Run with a search path, as an uninstalled prefix needs one.
+# The prefix is not in the search path of the loader, so the program needs LD_LIBRARY_PATH.
 # shellcheck disable=SC2046
 "$CELSIUS_CC" -std=c99 -Wall -Wextra -Werror "$here/examples/c/train_pendulum.c" \
   -o "$here/by-pkg-config" $(pkg-config --cflags --libs celsius)
@@ -34,9 +34,13 @@ step "examples/c statically"
 "$CELSIUS_CC" -std=c99 -Wall -Wextra -Werror "$here/examples/c/train_pendulum.c" \
   -o "$here/static" $(pkg-config --cflags celsius) "$lib/libcelsius.a" \
   $(pkg-config --static --libs celsius | sed 's/-lcelsius//')
-if ldd "$here/static" | grep libcelsius; then echo "not linked statically"; exit 1; fi
+if ldd "$here/static" | grep libcelsius; then
+  echo "the program is not linked statically"
+  exit 1
+fi
 "$here/static" 600 >"$here/static.txt"
-diff "$here/shared.txt" "$here/static.txt" || { echo "shared and static differ"; exit 1; }
+diff "$here/shared.txt" "$here/static.txt" ||
+  { echo "the shared and the static program print different results"; exit 1; }
 
 step "examples/env as a shared object"
 cmake -S "$here/examples/env" -B "$here/env" -G Ninja -DCMAKE_C_COMPILER="$CELSIUS_CC" \

@@ -1,7 +1,7 @@
-/// The normaliser against golden data (tests/golden/normalizer.py), against two passes over the same
-/// data, and in plans.
+/// The normalizer compared with golden data (tests/golden/normalizer.py) and with two passes over
+/// the same data; also in plans.
 #include "celsius/safetensors.h"
-#include "nn/mlp.h"
+#include "nn/net.h"
 #include "rl/normalizer.h"
 #include <math.h>
 #include <setjmp.h>
@@ -79,7 +79,8 @@ static void test_golden(void **state) {
     run_plan(plan);
     for (int64_t i = 0; i < N; i++) {
       assert_near((double)r[i], reward_out[t * N + i], 1e-6);
-      // The mean is used as float32: an error of up to half an ulp of it, in standard deviations.
+      // The mean is used as float32, which has an error of up to half an ulp. This is that error in
+      // standard deviations.
       for (int64_t o = 0; o < O; o++)
         assert_near((double)out[i * O + o], obs_out[(t * N + i) * O + o],
                     1e-6 + 6e-8 * fabs(mean[t * O + o]) / sqrt(var[t * O + o] + 1e-8));
@@ -89,7 +90,7 @@ static void test_golden(void **state) {
   cel_safetensors_close(file);
 }
 
-/// Welford's recurrence stays exact where the sum of squares would cancel.
+/// Welford's recurrence stays exact where a sum of squares would cancel.
 static void test_far_from_zero(void **state) {
   (void)state;
   Rig rig = rig_create(true, false, 1, 1, 1);
@@ -103,7 +104,8 @@ static void test_far_from_zero(void **state) {
   for (int i = 0; i < n; i++) squares += ((double)x[i] - sum / n) * ((double)x[i] - sum / n);
   celi_normalizer_observe(&rig.norm, x, n / 2);
   celi_normalizer_observe(&rig.norm, x + n / 2, n - n / 2);
-  // The prior (1e-4 samples at 0) moves the mean by its share and adds its distance to the squares.
+  // The prior, 1e-4 samples at 0, moves the mean in proportion and adds its distance to the
+  // squares.
   const double prior = 1e-4, distance = sum / n;
   assert_near(rig.norm.mean[0], sum / (n + prior), 1e-13);
   assert_near(rig.norm.m2[0], squares + prior + distance * distance * prior * n / (n + prior),
@@ -122,7 +124,7 @@ static void test_before_statistics(void **state) {
   cel_tensors_destroy(rig.tensors);
 }
 
-/// NaN is not hidden by the clip.
+/// Clipping does not hide NaN.
 static void test_nan_stays(void **state) {
   (void)state;
   Rig rig = rig_create(true, false, 1, 1, 1);
@@ -135,7 +137,7 @@ static void test_nan_stays(void **state) {
   cel_tensors_destroy(rig.tensors);
 }
 
-/// Off: nothing is declared, nothing is planned, rows are copied.
+/// When it is off, nothing is declared or planned, and rows are copied.
 static void test_off(void **state) {
   (void)state;
   Rig rig = rig_create(false, false, 2, 1, 1);
@@ -155,7 +157,8 @@ static void test_off(void **state) {
   cel_tensors_destroy(rig.tensors);
 }
 
-/// In a plan, in place in a wider matrix, the same bits as at once; the other columns are left alone.
+/// In a plan, in place in a wider matrix, it gives the same bits as at once. Other columns do not
+/// change.
 static void test_plan_in_place(void **state) {
   (void)state;
   Rig rig = rig_create(true, false, 2, 1, 1);

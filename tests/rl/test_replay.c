@@ -1,5 +1,5 @@
-/// The replay rings against an oracle that keeps every transition in a list: what can be drawn, how often,
-/// and what each window must hold.
+/// The replay buffer compared with an oracle that keeps every transition in a list: which
+/// transitions can be sampled, how often, and what each window contains.
 #include "ops/ops.h"
 #include "rl/replay.h"
 #include <math.h>
@@ -12,7 +12,7 @@
 
 enum { O = 3, A = 2, STEPS_MAX = 4096, ENVS_MAX = 4 };
 
-/// A transition as it was reported; `t` is written into its observation, so that a sample names itself.
+/// A transition as reported. `t` is part of its observation, so a sample identifies itself.
 typedef struct Transition {
   float action[A], reward;
   bool terminated, truncated;
@@ -30,7 +30,8 @@ typedef struct World {
   double p_terminated, p_truncated;
 } World;
 
-/// Observation of environment e before step t, or (`final`) the one at the end of step t - 1's episode.
+/// Observation of environment e before step t, or (`final`) the final observation of the episode
+/// that step t - 1 ended.
 static void observation(float obs[O], int64_t e, int64_t t, bool final) {
   obs[0] = (float)e;
   obs[1] = (float)t;
@@ -159,7 +160,7 @@ static void assert_obs(const float *got, int64_t e, int64_t t, bool final) {
   assert_memory_equal(got, want, sizeof want);
 }
 
-/// Sample i must be the window that the list says.
+/// Sample i must be the window in the list.
 static void check_sample(const World *w, const Batch *b, int64_t i, double gamma) {
   const float *sa = b->sa + i * LD;
   const int64_t e = (int64_t)sa[0], t0 = (int64_t)sa[1];
@@ -192,7 +193,7 @@ static void check_sample(const World *w, const Batch *b, int64_t i, double gamma
   }
 }
 
-/// A whole life: several times around the ring, checked on the way.
+/// A long run: several times around the ring, with checks on the way.
 static void live(int64_t N, int64_t capacity, int64_t n, double p_terminated, double p_truncated) {
   const double gamma = 0.9;
   const uint64_t seed = (uint64_t)(N * 1000 + capacity * 10 + n);
@@ -227,13 +228,13 @@ static void test_windows_against_list(void **state) {
   }
 }
 
-/// Every transition that can be drawn is drawn equally often, and independently.
+/// Every transition that can be sampled is sampled equally often, and independently.
 static void test_uniform(void **state) {
   (void)state;
   for (int variant = 0; variant < 3; variant++) {
     const int64_t N = variant == 1 ? 3 : 1;
     World *w = world_create(N, 120, variant == 2 ? 0.5 : 0.1, 0.05, 11 + (uint64_t)variant);
-    const int64_t steps = variant == 0 ? 60 : 400; // half full, full, full of ends
+    const int64_t steps = variant == 0 ? 60 : 400; // half full, full, full of episode ends
     for (int64_t i = 0; i < steps; i++) world_step(w);
     Batch batch = batch_create(w, 250, 1, 0.9, 5, 1);
     static int64_t hits[ENVS_MAX][STEPS_MAX];
@@ -263,7 +264,7 @@ static void test_uniform(void **state) {
   }
 }
 
-/// Any number of threads and any batch size gives the same sample i.
+/// Any number of threads and any batch size give the same sample i.
 static void test_same_for_any_cut(void **state) {
   (void)state;
   World *w = world_create(3, 60, 0.3, 0.1, 3);
@@ -294,7 +295,7 @@ static void test_same_for_any_cut(void **state) {
   world_destroy(w);
 }
 
-/// Rewards scaled and clipped one by one, inside of a window.
+/// Rewards within a window are scaled and clipped one by one.
 static void test_reward_scale(void **state) {
   (void)state;
   World *w = world_create(1, 40, 0, 0, 2);
@@ -339,7 +340,7 @@ static void test_reward_scale(void **state) {
   world_destroy(w);
 }
 
-/// A discrete action is stored and drawn as the number that it is.
+/// A discrete action is stored and sampled as its number.
 static void test_discrete_action(void **state) {
   (void)state;
   CelTensors *tensors;
@@ -388,7 +389,7 @@ static void test_discrete_action(void **state) {
   cel_tensors_destroy(tensors);
 }
 
-/// Environments that are begun anew in mid-episode: no window runs across.
+/// Environments that start anew in the middle of an episode: no window crosses that point.
 static void test_start_again(void **state) {
   (void)state;
   World *w = world_create(1, 30, 0, 0, 4);
@@ -454,10 +455,10 @@ static void test_million_pendulum_transitions(void **state) {
   cel_tensors_destroy(tensors);
 }
 
-/// What buffer_size 100 holds: a row a transition and one more an episode that has ended.
+/// What fits into buffer_size 100: a row for each transition, and one more for each ended episode.
 static void test_what_a_buffer_holds(void **state) {
   (void)state;
-  // environments, chance that a step ends its episode, transitions in a full buffer
+  // environments, probability that a step ends its episode, transitions in a full buffer
   static const struct {
     int64_t N;
     double ends;

@@ -1,5 +1,5 @@
-/// Replay segments: there and back to the bit at every checkpoint, whatever a dying process left behind,
-/// and damage told as damage.
+/// Replay segments: every checkpoint restores every bit, whatever a killed process left behind, and
+/// damage is reported as damage.
 #include "celsius/rng.h"
 #include "rl/replay.h"
 #include <dirent.h>
@@ -17,7 +17,7 @@
 enum { O = 3, A = 1, N = 2 };
 enum { CHECKPOINTS = 12, PATH_BYTES = 512 };
 
-/// What a checkpoint holds of the replay, and a copy of the rings to compare with.
+/// A checkpoint's part of the replay buffer, and a copy of the rings to compare with.
 typedef struct Checkpoint {
   int64_t head[N], transitions;
   uint8_t *rows;
@@ -75,7 +75,7 @@ static void save(Rig *rig) {
   memcpy(c->rows, rig->replay.rows, ring_bytes(rig));
 }
 
-/// A folder and rings with `checkpoints` saves in it, 17 steps apart.
+/// A folder, and rings that were saved in it `checkpoints` times, 17 steps apart.
 static Rig *rig_create(int64_t capacity, int checkpoints) {
   Rig *rig = calloc(1, sizeof *rig);
   assert_non_null(rig);
@@ -123,7 +123,7 @@ static void rig_destroy(Rig *rig) {
   free(rig);
 }
 
-/// Loads checkpoint c as a new process would; the message is left for the caller.
+/// Loads checkpoint c as a new process would. The caller gets the message.
 static CelStatus load(Rig *rig, const Checkpoint *c) {
   cel_tensors_destroy(rig->tensors);
   declare(rig, rig->replay.capacity);
@@ -141,7 +141,7 @@ static void assert_same(const Rig *rig, const Checkpoint *c) {
     for (int64_t s = c->head[e] > replay->R ? c->head[e] - replay->R : 0; s < c->head[e]; s++) {
       const uint8_t *row = celi_replay_row(replay, e, s);
       const uint8_t *want = c->rows + (row - replay->rows);
-      // Of the newest row only the observation and the flag mean anything.
+      // In the newest row only the observation and the flag have a meaning.
       if (s < c->head[e] - 1)
         assert_memory_equal(row, want, replay->stride);
       else
@@ -211,7 +211,7 @@ static void test_every_checkpoint(void **state) {
   }
 }
 
-/// Saving twice in one place is the same as once.
+/// Saving twice at the same step equals saving once.
 static void test_save_again(void **state) {
   (void)state;
   Rig *rig = rig_create(60, 3);
@@ -223,7 +223,7 @@ static void test_save_again(void **state) {
   rig_destroy(rig);
 }
 
-static void test_nothing_yet(void **state) {
+static void test_save_before_any_step(void **state) {
   (void)state;
   Rig *rig = rig_create(10, 0);
   celi_replay_reset(&rig->replay);
@@ -235,8 +235,8 @@ static void test_nothing_yet(void **state) {
   rig_destroy(rig);
 }
 
-/// A run that was resumed goes on as one that was not: the same files from there on, to the byte.
-static void test_goes_on(void **state) {
+/// A resumed run writes the same files from there on, byte for byte, as a run without a break.
+static void test_resumed_run_writes_the_same(void **state) {
   (void)state;
   Rig *rig = rig_create(30, 5), *other = rig_create(30, 5);
   assert_loads(rig, &rig->list[4]);
@@ -252,8 +252,8 @@ static void test_goes_on(void **state) {
   rig_destroy(rig), rig_destroy(other);
 }
 
-/// Killed after a segment but before its checkpoint: the segment is passed over, then replaced by what the resumed run
-/// writes, even where that goes another way.
+/// Killed after a segment but before its checkpoint: loading ignores the segment, and the resumed
+/// run replaces it, even if that run takes other steps.
 static void test_segment_past_the_head(void **state) {
   (void)state;
   Rig *rig = rig_create(40, 6);
@@ -261,7 +261,7 @@ static void test_segment_past_the_head(void **state) {
   segment(rig, 5, past);
   assert_loads(rig, &rig->list[4]);
   assert_int_equal(access(past, F_OK), 0); // loading removes nothing
-  rig->rng = cel_rng(99, CEL_RNG_USER, 0); // another future
+  rig->rng = cel_rng(99, CEL_RNG_USER, 0); // other steps than before
   free(rig->list[5].rows);
   rig->n = 5;
   step(rig, 3);
@@ -274,7 +274,7 @@ static void test_segment_past_the_head(void **state) {
   rig_destroy(rig);
 }
 
-/// Files that are no segments are none of its business; unfinished ones go with the next save.
+/// Files that are not segments are left alone. The next save removes unfinished ones.
 static void test_left_over_files(void **state) {
   (void)state;
   Rig *rig = rig_create(40, 4);
@@ -305,8 +305,10 @@ static void test_missing_segment(void **state) {
     segment(rig, gone, path);
     remove_path(path);
     if (gone == 0)
-      assert_loads(rig,
-                   &rig->list[5]); // it held the first observations only, and the next has them too
+      assert_loads(
+          rig,
+          &rig->list
+               [5]); // it contained the first observations only, and the next one contains them too
     else
       assert_fails(rig, &rig->list[5], CEL_E_FORMAT, "in no segment");
     rig_destroy(rig);
@@ -320,8 +322,8 @@ static void test_missing_segment(void **state) {
   rig_destroy(rig);
 }
 
-/// An old segment that the ring has outlived may be missing.
-static void test_outlived_segment(void **state) {
+/// An old segment whose rows the ring has overwritten may be missing.
+static void test_overwritten_segment(void **state) {
   (void)state;
   Rig *rig = rig_create(20, 6); // a ring of 12 rows, 17 steps between saves
   for (int i = 0; i < 4; i++) {
@@ -333,7 +335,7 @@ static void test_outlived_segment(void **state) {
   rig_destroy(rig);
 }
 
-/// Every bit flip and every cut in a segment is an error that names the file.
+/// Every flipped bit and every truncation of a segment is an error that names the file.
 static void test_damage(void **state) {
   (void)state;
   Rig *rig = rig_create(60, 3);
@@ -353,9 +355,9 @@ static void test_damage(void **state) {
     if (status) {
       damaged++;
       if (!strstr(cel_error(), "rows-") && !strstr(cel_error(), rig->folder))
-        fail_msg("names no file: %s", cel_error());
+        fail_msg("the message names no file: %s", cel_error());
     } else {
-      assert_same(rig, &rig->list[2]); // a blank in the header, say
+      assert_same(rig, &rig->list[2]); // for example a blank in the header
     }
     assert_int_equal(pwrite(fd, &byte, 1, at), 1);
   }
@@ -385,7 +387,7 @@ static void test_wrong_checkpoint(void **state) {
   wrong = rig->list[2];
   wrong.head[0]++;
   assert_fails(rig, &wrong, CEL_E_FORMAT, "environment 0");
-  // Rings for another action.
+  // Rings for another action space.
   const CelSpace obs = cel_space_box(O, -1, 1), action = cel_space_box(A + 1, -1, 1);
   CelTensors *tensors;
   CeliReplay replay;
@@ -400,7 +402,7 @@ static void test_wrong_checkpoint(void **state) {
   rig_destroy(rig);
 }
 
-/// What is pruned is needed by no checkpoint that is kept, and little is left besides.
+/// Pruned segments are not needed by any remaining checkpoint, and little else is left.
 static void test_prune(void **state) {
   (void)state;
   static const int64_t capacities[] = {1000, 100, 40, 4};
@@ -425,7 +427,7 @@ static void test_prune(void **state) {
     assert_loads(rig, &rig->list[rig->n - 1]);
     rig_destroy(rig);
   }
-  // The first observations alone are a checkpoint too.
+  // The first observations alone can be saved as a checkpoint too.
   Rig *rig = rig_create(10, 1);
   assert_int_equal(prune(rig, rig->list[0].head, 1), CEL_OK);
   assert_loads(rig, &rig->list[0]);
@@ -448,12 +450,12 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_every_checkpoint),
       cmocka_unit_test(test_save_again),
-      cmocka_unit_test(test_nothing_yet),
-      cmocka_unit_test(test_goes_on),
+      cmocka_unit_test(test_save_before_any_step),
+      cmocka_unit_test(test_resumed_run_writes_the_same),
       cmocka_unit_test(test_segment_past_the_head),
       cmocka_unit_test(test_left_over_files),
       cmocka_unit_test(test_missing_segment),
-      cmocka_unit_test(test_outlived_segment),
+      cmocka_unit_test(test_overwritten_segment),
       cmocka_unit_test(test_damage),
       cmocka_unit_test(test_wrong_checkpoint),
       cmocka_unit_test(test_prune),

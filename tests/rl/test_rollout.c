@@ -1,5 +1,6 @@
-/// Rollouts against golden data (tests/golden/numpy_gae.py): advantages, returns, discounts, with terminal states, cuts
-/// and both; then episodes that are cut off from outside, ages, what is refused.
+/// Rollouts compared with golden data (tests/golden/numpy_gae.py): advantages, returns, discounts,
+/// with terminated and truncated episodes and both. Then episodes that the caller cuts off, ages,
+/// and refused calls.
 #include "celsius/safetensors.h"
 #include "rl/rollout.h"
 
@@ -16,9 +17,9 @@ typedef struct Rig {
   CelTensors *tensors;
   CeliNormalizer norm;
   CeliActor actor;
-  CeliMlp critic; ///< linear
+  CeliNet critic; ///< a linear function
   CeliRollout r;
-  float *weight; ///< (T, N) of discounts
+  float *weight; ///< (T, N) discounts
 } Rig;
 
 static void check_ok(CelStatus status) {
@@ -84,8 +85,8 @@ static void push_golden(Rig *rig, const CelSafetensors *file, const char *name) 
                 *truncated = golden(file, name, "truncated", NULL)->data;
   int32_t actions[64];
   assert_true(r->N <= 64);
-  memcpy(rig->critic.W[0], golden(file, name, "weight", NULL)->data, (size_t)r->O * sizeof(float));
-  memcpy(rig->critic.b[0], golden(file, name, "bias", NULL)->data, sizeof(float));
+  memcpy(rig->critic.node[0].param[0], golden(file, name, "weight", NULL)->data, (size_t)r->O * sizeof(float));
+  memcpy(rig->critic.node[0].param[1], golden(file, name, "bias", NULL)->data, sizeof(float));
   for (int64_t t = 0; t < r->T; t++) {
     const CelOutcome outcome = {.reward = reward + t * r->N,
                                 .terminated = terminated + t * r->N,
@@ -155,13 +156,13 @@ static void test_golden_few(void **state) {
   check_golden("few");
 }
 
-/// More rows than are valued together, and environments than share a part.
+/// More rows than one block of values, and more environments than one part.
 static void test_golden_many(void **state) {
   (void)state;
   check_golden("many");
 }
 
-/// One step of both environments from `obs`; nothing ends of itself.
+/// One step of both environments from `obs`; no episode ends.
 static void step(Rig *rig, const float *obs, const uint8_t *start, const float *next) {
   static const uint8_t no[] = {0, 0};
   static const float reward[] = {1, 1};
@@ -171,7 +172,8 @@ static void step(Rig *rig, const float *obs, const uint8_t *start, const float *
   check_ok(celi_rollout_observe(&rig->r, &outcome));
 }
 
-/// An observation that was not told, or an episode said to begin, cuts the episode off at what was told.
+/// An observation that differs from the reported one, or an episode_start, cuts off the episode at
+/// the last reported observation.
 static void test_cut_from_outside(void **state) {
   (void)state;
   static const float a[] = {1, 2}, b[] = {3, 4}, moved[] = {3, 9}, c[] = {5, 6};
@@ -179,21 +181,22 @@ static void test_cut_from_outside(void **state) {
   Rig rig;
   rig_create(&rig, 3, 2, 1);
   step(&rig, a, NULL, b);
-  step(&rig, moved, NULL, c); // environment 1 is elsewhere
-  step(&rig, c, start, a);    // environment 0 begins anew, and looks the same
+  step(&rig, moved, NULL, c); // environment 1 is somewhere else
+  step(&rig, c, start, a);    // environment 0 starts anew, with the same observation
   const uint8_t want[] = {0, 1, 1, 0, 0, 0};
   assert_memory_equal(rig.r.truncated, want, sizeof want);
   assert_true(rig.r.final_obs[1] == 4 && rig.r.final_obs[2] == 5);
   assert_true(rig.r.obs[3] == 9);
-  rig.critic.W[0][0] = 2, rig.critic.b[0][0] = 1;
+  rig.critic.node[0].param[0][0] = 2, rig.critic.node[0].param[1][0] = 1;
   plan_and_run(&rig, 0.5, 1, false, 1);
-  // Environment 1: 1 + 0.5 V(4) - V(2), not V(9), and nothing of what came later.
+  // Environment 1: 1 + 0.5 V(4) - V(2), not V(9), and nothing from later steps.
   assert_true(rig.r.advantage[1] == 1 + 0.5f * 9 - 5);
   assert_true(rig.r.final_value[1] == 9 && rig.r.final_value[2] == 11);
   cel_tensors_destroy(rig.tensors);
 }
 
-/// Discounts go on where the episode does, over the rollout's end; a cut between two rollouts begins them again.
+/// Discounts continue with the episode, across the end of a rollout. A cut between two rollouts
+/// restarts them.
 static void test_ages(void **state) {
   (void)state;
   static const float a[] = {1, 2}, b[] = {3, 4}, moved[] = {3, 9};
@@ -236,7 +239,7 @@ static void test_refused(void **state) {
   cel_tensors_destroy(rig.tensors);
 }
 
-/// Returns that do not vary explain nothing.
+/// Returns without variance explain nothing.
 static void test_constant_returns(void **state) {
   (void)state;
   static const float a[] = {1, 2};
@@ -244,7 +247,7 @@ static void test_constant_returns(void **state) {
   rig_create(&rig, 2, 2, 1);
   step(&rig, a, NULL, a);
   step(&rig, a, NULL, a);
-  rig.critic.W[0][0] = 0, rig.critic.b[0][0] = 0;
+  rig.critic.node[0].param[0][0] = 0, rig.critic.node[0].param[1][0] = 0;
   plan_and_run(&rig, 0, 0, true, 1);
   for (int i = 0; i < 4; i++) assert_true(rig.r.returns[i] == 1 && rig.r.advantage[i] == 0);
   assert_true(isnan(celi_rollout_explained_variance(&rig.r)));

@@ -1,4 +1,4 @@
-"""Prints the scalars that TensorBoard sees in a folder: check_events.py FOLDER -> "TAG STEP VALUE" lines."""
+"""check_events.py FOLDER prints the scalars that TensorBoard reads, in lines "TAG STEP VALUE"."""
 import sys
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -1,5 +1,5 @@
-/// Scores of presets: trains as the preset of an environment says, then evaluates the deterministic policy on 100 episodes
-/// with fixed seeds, after the last step (no choice among checkpoints).
+/// Scores of presets: trains with the preset of an environment and evaluates the deterministic
+/// policy after the last step, on 100 episodes with fixed seeds. Checkpoints are not compared.
 #ifndef SCORE_H
 #define SCORE_H
 #include "trained.h"
@@ -32,7 +32,7 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/// n seeds of an environment, sorted scores.
+/// The scores of n seeds of an environment, in ascending order.
 static void scores(const char *algo, const char *id, double *out, int n) {
   for (int i = 0; i < n; i++) out[i] = score(algo, id, first_seed() + (uint64_t)i);
   qsort(out, (size_t)n, sizeof *out, by_value);

@@ -1,4 +1,4 @@
-/// Tables: numbers come back to the bit, rows past a step are cut off, broken ends too.
+/// Tables: numbers read back to the same bits; rows after a step and incomplete rows are cut off.
 #include "run_test.h"
 
 #include <fcntl.h>
@@ -49,7 +49,7 @@ static void later_rows_are_cut(void **state) {
   expect_file("t.csv", "step,a,b\n10,1,\n20,2,7\n25,9,10\n");
 }
 
-static void broken_end_is_cut(void **state) {
+static void incomplete_end_is_cut(void **state) {
   (void)state;
   CeliCsv csv;
   double last[3];
@@ -58,14 +58,14 @@ static void broken_end_is_cut(void **state) {
   celi_csv_close(&csv);
   expect_file("t.csv", "step,a,b\n10,1,2\n");
   assert_true(last[0] == 10);
-  write_text("t.csv", "step,a"); // died while the header was written
+  write_text("t.csv", "step,a"); // killed while the header was written
   OK(celi_csv_resume(&csv, &here, "t.csv", columns, 3, 1000, last));
   celi_csv_close(&csv);
   expect_file("t.csv", "step,a,b\n");
   assert_true(isnan(last[0]));
 }
 
-static void missing_file_starts(void **state) {
+static void missing_file_is_created(void **state) {
   (void)state;
   CeliCsv csv;
   double last[3];
@@ -97,7 +97,7 @@ static void other_contents_are_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(numbers_come_back), cmocka_unit_test(later_rows_are_cut),
-      cmocka_unit_test(broken_end_is_cut), cmocka_unit_test(missing_file_starts),
+      cmocka_unit_test(incomplete_end_is_cut), cmocka_unit_test(missing_file_is_created),
       cmocka_unit_test(other_contents_are_refused)};
   return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

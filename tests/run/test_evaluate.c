@@ -1,10 +1,9 @@
-/// Evaluation on an environment whose returns are known: episode i's do not depend on what runs
-/// beside it.
+/// Evaluation on an environment whose returns are known. Episode i does not depend on the others.
 #include "run_test.h"
 
 #include <math.h>
 
-/// Counts down from a random number of steps, reward 1 a step: the return is the episode's length.
+/// Counts down from a random number of steps, with reward 1 per step. The return is the length.
 static CelStatus count_open(CelEnvSpec *spec) {
   spec->observation = cel_space_box(1, -HUGE_VAL, HUGE_VAL);
   spec->action = cel_space_box(1, -1, 1);
@@ -99,7 +98,7 @@ static void fewer_episodes_are_the_first_ones(void **state) {
   OK(cel_evaluate(f->agent, f->spec, 5, 3, CEL_MODE, few, NULL, NULL));
   assert_memory_equal(many, few, sizeof few);
   OK(cel_evaluate(f->agent, f->spec, 5, 3, CEL_SAMPLE, few, NULL, NULL));
-  assert_memory_equal(many, few, sizeof few); // actions change nothing here
+  assert_memory_equal(many, few, sizeof few); // actions have no effect in this environment
 }
 
 static void statistics(void **state) {
@@ -116,7 +115,7 @@ static void statistics(void **state) {
         const double kept = r[i];
         r[i] = r[k], r[k] = kept;
       }
-  assert_true(r[1] < r[2]); // or nothing is tested
+  assert_true(r[1] < r[2]); // otherwise the test shows nothing
   assert_true(fabs(result.median_return - (r[1] + r[2]) / 2) < 1e-12);
   assert_null(result.lengths);
 }
@@ -147,12 +146,12 @@ static void bad_calls(void **state) {
 // ---- cel_learn
 
 typedef struct Seen {
-  int64_t told, stop_after;
+  int64_t calls, stop_after;
   CelProgress last;
 } Seen;
 
 static void progress(void *user, const CelProgress *p) {
-  ((Seen *)user)->told++;
+  ((Seen *)user)->calls++;
   ((Seen *)user)->last = *p;
 }
 
@@ -168,7 +167,7 @@ static void learn_steps_and_stops(void **state) {
   OK(cel_vecenv_declare(&env, tensors, "env", f->spec, 3, 1, CEL_RNG_ENV, 0));
   OK(cel_tensors_allocate(tensors));
   OK(cel_vecenv_reset(&env));
-  OK(cel_learn(f->agent, &env, 31, NULL)); // the first multiple of 3 that is enough
+  OK(cel_learn(f->agent, &env, 31, NULL)); // rounded up to a multiple of 3
   assert_int_equal(cel_agent_steps(f->agent), 33);
   Seen seen = {.stop_after = 4};
   const CelRunHooks hooks = {.user = &seen, .progress = progress, .stop = stop};

@@ -1,5 +1,5 @@
-/// Runs that are stopped anywhere, in the middle of evaluations too, and gone on with: they take the same course, and their
-/// tables have the same rows, as a run that was never stopped.
+/// Runs that are stopped anywhere, even during an evaluation, and resumed. They give the same
+/// results and the same tables as an uninterrupted run.
 #include "run_test.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ static const char *const small[][2] = {{"env.generator", "frozenlake-4x4"},
                                        {"tensorboard", "true"}};
 
 typedef struct Stopper {
-  int64_t asked, stop_at; ///< stops when it is asked for the stop_at-th time
+  int64_t asked, stop_at; ///< stops at the stop_at-th call of the hook
 } Stopper;
 
 static bool stop(void *user) {
@@ -22,7 +22,7 @@ static bool stop(void *user) {
   return ++s->asked == s->stop_at;
 }
 
-/// `checkpoints`: steps between them.
+/// `checkpoints`: steps between two checkpoints.
 static CelStatus start(const char *out, const char *checkpoints, Stopper *stopper) {
   CelSetup *setup;
   const CelRunHooks hooks = {.user = stopper, .stop = stop};
@@ -36,7 +36,7 @@ static CelStatus start(const char *out, const char *checkpoints, Stopper *stoppe
   return status;
 }
 
-/// Cuts the clock's columns (time/fps, time/time_elapsed) out of progress.csv.
+/// Removes the columns that depend on time (time/fps, time/time_elapsed) from progress.csv.
 static void without_clock(char *text) {
   char *to = text;
   int column = 0;
@@ -72,7 +72,7 @@ static void same_model(const char *a, const char *b) {
   assert_memory_equal(digest[0], digest[1], sizeof digest[0]);
 }
 
-/// Goes on to the end, and compares with the run that was never stopped.
+/// Resumes to the end and compares with the uninterrupted run.
 static void finish(const char *out, int64_t at) {
   Stopper rest = {.stop_at = 0};
   const CelRunHooks hooks = {.user = &rest, .stop = stop};
@@ -82,10 +82,10 @@ static void finish(const char *out, int64_t at) {
   same_model("whole", out);
 }
 
-/// One stop, at every fifth question of the run's first evaluations and of the last. Then once more
-/// from the checkpoint of the stop, with the tables of the whole run, as if that had been killed: no
-/// row is missing or written twice. An update asks by the clock, so a run may ask less often than the
-/// whole run did and end before its question comes.
+/// One stop, at every fifth call of the hook during the first evaluations and the last. Then the
+/// run resumes once more from the checkpoint of the stop, with the tables of the whole run, as if
+/// it had been killed. No row may be missing or repeated. During an update the hook is called by
+/// time, so a run may call it less often than the whole run and end before its stop.
 static void stopped_once(void **state) {
   (void)state;
   Stopper whole = {.stop_at = 0};
@@ -103,7 +103,7 @@ static void stopped_once(void **state) {
       continue;
     }
     FAILS(status, CEL_E_INTERRUPTED, "everything is saved");
-    assert_int_equal(first.asked, at); // and it did not go on
+    assert_int_equal(first.asked, at); // it stopped at once
     snprintf(command, sizeof command, "cp -r %s/checkpoints kept", out);
     assert_int_equal(system(command), 0);
     finish(out, at);
@@ -115,31 +115,33 @@ static void stopped_once(void **state) {
   assert_true(stops >= 8);
 }
 
-/// Stopped again and again, checkpoints only at the end of the plan: what a broken-off evaluation left is not told twice.
+/// Stops again and again, with checkpoints only at the end. Rows of an interrupted evaluation must
+/// not be repeated.
 static void stopped_often(void **state) {
   (void)state;
   Stopper whole = {.stop_at = 0}, often = {.stop_at = 29};
   OK(start("whole", "0", &whole));
   CelStatus status = start("often", "0", &often);
-  int sittings = 1;
-  for (; status == CEL_E_INTERRUPTED; sittings++) {
+  int parts = 1;
+  for (; status == CEL_E_INTERRUPTED; parts++) {
     const CelRunHooks hooks = {.user = &often, .stop = stop};
-    often.stop_at +=
-        often.asked < often.stop_at ? 0 : 29 + sittings; // evaluations must end some day
+    often.stop_at += often.asked < often.stop_at
+                         ? 0
+                         : 29 + parts; // later stops, so that every evaluation can end
     often.asked = 0;
     status = cel_train_resume("often", 0, 0, &hooks, NULL);
   }
   OK(status);
-  assert_true(sittings > 2);
+  assert_true(parts > 2);
   same("whole", "often", "evaluations.csv", 0);
   same("whole", "often", "progress.csv", 0);
   same_model("whole", "often");
 }
 
-/// PPO with many epochs: an update takes longer than the least time between two questions.
+/// PPO with many epochs. An update takes longer than the least time between two calls of the hook.
 static CelStatus start_long(const char *out, Stopper *stopper) {
   static const char *const fields[][2] = {
-      {"steps", "128"},     {"n_steps", "64"},      {"n_epochs", "4000"},
+      {"steps", "128"},     {"n_steps", "64"},      {"n_epochs", "12000"},
       {"net_arch", "16"},   {"batch_size", "8"},    {"log_every", "64"},
       {"eval_every", "64"}, {"eval_episodes", "1"}, {"tensorboard", "true"}};
   CelSetup *setup;
@@ -153,7 +155,8 @@ static CelStatus start_long(const char *out, Stopper *stopper) {
   return status;
 }
 
-/// A stop in the middle of an update is heeded there, saves the state before it, and changes nothing of the run's course.
+/// A stop in the middle of an update takes effect at once, saves the state before the update, and
+/// does not change the result of the run.
 static void stopped_in_an_update(void **state) {
   (void)state;
   Stopper whole = {.stop_at = 0};

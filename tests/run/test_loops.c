@@ -1,5 +1,4 @@
-/// Loops over what does not fit together: agents and environments of other sizes, episodes without an end,
-/// checkpoints whose numbers cannot be.
+/// Loops with mismatched sizes, episodes without an end, and checkpoints with impossible numbers.
 #include "run_test.h"
 
 #include <math.h>
@@ -61,7 +60,7 @@ static void open_envs(Envs *envs, const CelEnvSpec *spec, int64_t N) {
   OK(cel_vecenv_reset(&envs->env));
 }
 
-/// An agent for three environments reads three rows, so one environment will not do.
+/// An agent for three environments reads three rows, so one environment is refused.
 static void test_learn_checks_the_number_of_environments(void **state) {
   (void)state;
   CelEnvSpec *spec;
@@ -76,7 +75,7 @@ static void test_learn_checks_the_number_of_environments(void **state) {
   cel_env_spec_destroy(spec);
 }
 
-/// Pendulum's action is as many bytes as CartPole's, and its observation could be.
+/// Pendulum's action has as many bytes as CartPole's, so sizes alone do not show the mismatch.
 static void test_spaces_are_compared(void **state) {
   (void)state;
   CelEnvSpec *spec;
@@ -95,7 +94,7 @@ static void test_spaces_are_compared(void **state) {
   cel_env_spec_destroy(spec);
 }
 
-/// Without a time limit an episode may never end: an evaluation cuts it off, and says so.
+/// Without a time limit an episode may never end. An evaluation cuts it off and reports it.
 static void test_endless_episodes(void **state) {
   (void)state;
   CelEnvSpec *spec;
@@ -111,7 +110,7 @@ static void test_endless_episodes(void **state) {
     assert_int_equal(result.cut, 3);
     for (int i = 0; i < 3; i++) {
       assert_int_equal(lengths[i], CEL_EVAL_STEPS_MAX);
-      assert_true(returns[i] == CEL_EVAL_STEPS_MAX); // a reward of 1 a step
+      assert_true(returns[i] == CEL_EVAL_STEPS_MAX); // a reward of 1 per step
     }
   }
   cel_env_spec_destroy(spec);
@@ -126,7 +125,7 @@ static void test_endless_episodes(void **state) {
 
 // ---- an evaluation that fails
 
-static bool fails_at_evaluation; // of the environment below
+static bool fails_at_evaluation; // makes the environment below fail
 
 static CelStatus fragile_step(const CelEnvSpec *spec, double *states, int64_t n,
                               const void *actions, void *obs, float *reward, uint8_t *terminated,
@@ -162,8 +161,8 @@ static void same_file(const char *a, const char *b) {
   assert_int_equal(system(command), 0);
 }
 
-/// An evaluation that fails after the work is done costs nothing: the model is there, and the run goes on from its
-/// checkpoint as if nothing had happened.
+/// If an evaluation fails at the end, nothing is lost: the model exists, and the run can be resumed
+/// from its checkpoint.
 static void test_failed_evaluation(void **state) {
   (void)state;
   OK(cel_env_register(&fragile));
@@ -183,9 +182,10 @@ static void test_failed_evaluation(void **state) {
 
 // ---- the best model
 
-static int scripted_steps; // of three environments together, as only an evaluation makes them
+static int scripted_steps; // total steps of the three environments of an evaluation
 
-/// The n-th evaluation of 3 episodes of 10 steps pays script[n] a step; the best comes twice.
+/// The n-th evaluation (3 episodes of 10 steps) pays script[n] per step. The best value comes
+/// twice.
 static CelStatus scripted_step(const CelEnvSpec *spec, double *states, int64_t n,
                                const void *actions, void *obs, float *reward, uint8_t *terminated,
                                CelRng *rng) {
@@ -221,8 +221,8 @@ static void train_scripted(const char *out, int64_t steps, CelRunResult *result)
   assert_int_equal(scripted_steps, steps);
 }
 
-/// The best model is that of the first of the best evaluations: an equal one, a worse one and the last one do not
-/// replace it. It is the model that a run has at that step.
+/// The best model is that of the first of the best evaluations. A later equal or worse evaluation
+/// does not replace it. It equals the model of the run at that step.
 static void test_best_model(void **state) {
   (void)state;
   CelRunResult result;
@@ -238,7 +238,7 @@ static void test_best_model(void **state) {
   assert_int_not_equal(system("cmp -s third/final.safetensors long/best.safetensors"), 0);
 }
 
-/// What is due every 10 steps is done at the first step of all environments that reaches a multiple of 10.
+/// What is due every 10 steps happens at the first total step that reaches a multiple of 10.
 static void test_evaluations_fall_due(void **state) {
   (void)state;
   static const int due[] = {12, 21, 30, 42, 51, 60};
@@ -255,7 +255,8 @@ static void test_evaluations_fall_due(void **state) {
   char *text = read_text("due/evaluations.csv"), *line = strchr(text, '\n');
   for (int i = 0; i < 6; i++) {
     assert_non_null(line);
-    if (atoi(line + 1) != due[i]) fail_msg("evaluation %d at step %d", i, atoi(line + 1));
+    if (atoi(line + 1) != due[i])
+      fail_msg("evaluation %d was at step %d, expected %d", i, atoi(line + 1), due[i]);
     line = strchr(line + 1, '\n');
   }
   assert_true(line && !line[1]);
@@ -284,7 +285,8 @@ static void forge(const char *path, const char *name, int64_t value) {
   cel_safetensors_close(file);
 }
 
-/// A short run of n_envs environments in folder "run", 20 steps or the few more that all of them make.
+/// A short run of n_envs environments in folder "run", with 20 steps rounded up to a multiple of
+/// n_envs.
 static void train_a_little(int64_t n_envs) {
   CelRunConfig run = cel_run_config_default();
   CelSacConfig sac = cel_sac_config_default();
@@ -301,19 +303,19 @@ static void train_a_little(int64_t n_envs) {
   OK(cel_train(&run, &sac, NULL, &options, NULL, NULL));
 }
 
-/// Three environments reach 20 steps with 21: such a run is complete, and not one that went too far.
+/// Three environments make 21 steps for 20. The run is complete and has not gone too far.
 static void test_last_step_of_several_environments(void **state) {
   (void)state;
   CelRunResult result;
   train_a_little(3);
-  if (unlink("run/final.safetensors") != 0) fail_msg("no final model");
+  if (unlink("run/final.safetensors") != 0) fail_msg("the run has no final model");
   OK(cel_train_resume("run", 0, 0, NULL, &result));
   assert_int_equal(result.steps, 21);
   assert_int_equal(access("run/final.safetensors", F_OK), 0);
   FAILS(cel_train_resume("run", 18, 0, NULL, NULL), CEL_E_RANGE, "21 steps already");
 }
 
-/// A number of episodes below zero would be a place before the window of returns.
+/// A negative number of episodes would index before the window of returns.
 static void test_impossible_counters(void **state) {
   (void)state;
   train_a_little(1);

@@ -1,8 +1,9 @@
-/// Discrete learners with the presets of finite problems against the exact soft-optimal solution: what they lose of the soft
-/// return, in units of what the best policy gains over the uniform one, and the KL divergence of their policy.
+/// Discrete algorithms with the presets of finite problems, against the exact soft-optimal
+/// solution. Measures: the shortfall of the soft return, relative to the gain of the best policy
+/// over the uniform one, and the KL divergence of the policy.
 ///
-/// Without hidden layers a network of one-hot observations is a table, so the policy of every state can be read off and
-/// evaluated exactly. Tolerance: (J* - J) / (J* - J_uniform) <= 1%.
+/// Without hidden layers, a network of one-hot observations is a table. The policy of every state
+/// can then be read off and evaluated exactly. Tolerance: (J* - J) / (J* - J_uniform) <= 1%.
 #include "celsius/mdp.h"
 #include "celsius/solve.h"
 #include "trained.h"
@@ -21,7 +22,7 @@ static double number(const CelSetup *setup, const char *field) {
   return strtod(text, NULL);
 }
 
-/// Out pi (pairs): softmax over the actions of every state of the actor's output over `temperature`.
+/// Out pi (pairs): softmax of the actor's output over `temperature`, in every state.
 static void read_policy(CelAgent *agent, const CelMdp *mdp, double temperature, double *pi) {
   const CelTensors *t = cel_agent_tensors(agent);
   const CelTensor *W = cel_tensors_find(t, "actor.0.weight");
@@ -43,7 +44,7 @@ static void read_policy(CelAgent *agent, const CelMdp *mdp, double temperature, 
   }
 }
 
-/// The soft return of pi from the problem's start.
+/// The soft return of pi from the start of the problem.
 static double soft_return(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                           double *V) {
   double bound;
@@ -51,7 +52,7 @@ static double soft_return(const CelMdp *mdp, const double *pi, double alpha, dou
   return cel_value_start(mdp, V);
 }
 
-/// KL(pi, pi*) a state, states weighted by how often the best policy sees them.
+/// KL(pi, pi*), averaged over the discounted state distribution of the best policy.
 static double divergence(const CelMdp *mdp, const double *pi, const CelSolution *exact) {
   double *d = calloc((size_t)mdp->states, sizeof *d), sum = 0;
   assert_non_null(d);
@@ -64,17 +65,17 @@ static double divergence(const CelMdp *mdp, const double *pi, const CelSolution 
   return sum;
 }
 
-/// What the agent loses, as a share of what there is to win.
+/// The shortfall of the agent relative to the gain of the best policy.
 static double loss(const CelSetup *setup, CelAgent *agent, const CelMdp *mdp) {
   CelSolution *exact;
   CelSolveConfig config = cel_solve_config_default();
-  const bool of_q = strcmp(setup->algo->name, "sql") == 0; // else the actor's output is logits
+  const bool of_q = strcmp(setup->algo->name, "sql") == 0; // otherwise the output is logits
   const double alpha = number(setup, "ent_coef"), gamma = number(setup, "gamma");
   config.alpha = alpha, config.gamma = gamma;
   ok(cel_solve(mdp, &config, &exact));
   double *pi = calloc((size_t)mdp->pairs, sizeof *pi), *V = calloc((size_t)mdp->states, sizeof *V);
   assert_true(pi != NULL && V != NULL);
-  cel_policy_of_q(mdp, pi, alpha, pi); // of Q = 0: uniform
+  cel_policy_of_q(mdp, pi, alpha, pi); // Q = 0 gives the uniform policy
   const double uniform = soft_return(mdp, pi, alpha, gamma, V);
   read_policy(agent, mdp, of_q ? alpha : 1, pi);
   const double have = soft_return(mdp, pi, alpha, gamma, V);

@@ -1,5 +1,6 @@
-/// Soft Q-learning on the multi-goal plane reaches all four goals from the middle, each in 15 to 35% of 400 episodes, at the
-/// published temperature and at a colder one, where soft actor-critic's single Gaussian collapses on fewer.
+/// On the multi-goal plane, soft Q-learning reaches each of the four goals from the middle in 15 to
+/// 35% of 400 episodes, at the published temperature and at a lower one. At the lower one the
+/// single Gaussian of soft actor-critic collapses to fewer goals.
 /// Source: Haarnoja et al., "Reinforcement learning with deep energy-based policies", 2017, 5.1.
 #include "celsius/multigoal.h"
 #include "trained.h"
@@ -9,7 +10,7 @@
 
 enum { EPISODES = 400, EVALUATION_SEED = 10000 };
 
-/// How many of the episodes end at each goal, the policy's actions drawn.
+/// Counts the episodes that end at each goal, with sampled actions.
 static void count_goals(CelAgent *agent, const CelEnvSpec *spec, int count[CEL_MULTIGOAL_GOALS]) {
   CelMultigoal plane;
   CelVecEnv env;
@@ -36,9 +37,10 @@ static void count_goals(CelAgent *agent, const CelEnvSpec *spec, int count[CEL_M
   cel_tensors_destroy(tensors);
 }
 
-/// How many of the episodes end at each goal, of an agent trained as its preset says; `cold`: at a temperature of 3, which
-/// takes more random actions at first to see the goals at all, and with the learning rate that suits the learner: the
-/// sampler's stays high, so that it does not lose modes, the Gaussian's falls, so that its mode stays where it is.
+/// Trains an agent with its preset and counts the episodes that end at each goal. `cold`: at
+/// temperature 3. It needs more random actions at first, to find the goals at all, and another
+/// learning rate. The sampler's stays high, so that it loses no modes. The Gaussian's falls, so
+/// that its mode stays in place.
 static void train_and_count(const char *algo, bool cold, int count[CEL_MULTIGOAL_GOALS]) {
   CelEnvSpec *spec;
   const char *seed = getenv("CELSIUS_FIRST_SEED");
@@ -65,7 +67,7 @@ static void train_and_count(const char *algo, bool cold, int count[CEL_MULTIGOAL
 static void expect_all_goals(const int count[CEL_MULTIGOAL_GOALS]) {
   for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++)
     if (count[g] < 0.15 * EPISODES || count[g] > 0.35 * EPISODES)
-      fail_msg("goal %d is reached in %.1f%% of the episodes, expected 15 to 35%%", g,
+      fail_msg("goal %d was reached in %.1f%% of the episodes, expected 15 to 35%%", g,
                100.0 * count[g] / EPISODES);
 }
 
@@ -76,35 +78,36 @@ static void test_all_goals(void **state) {
   expect_all_goals(count);
 }
 
-/// At the published temperature the best policy's modes in the middle run into a ring, and a Gaussian over all of it wanders
-/// to a goal as well: all are reached, which says nothing against a single mode (the certificate does).
-static void test_hot_gaussian_wanders(void **state) {
+/// At the published temperature the modes of the best policy form a ring around the middle. A wide
+/// Gaussian drifts to every goal too, so reaching all goals does not exclude a single mode here.
+static void test_gaussian_at_high_temperature(void **state) {
   (void)state;
   int count[CEL_MULTIGOAL_GOALS];
   train_and_count("sac", false, count);
   for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) assert_true(count[g] >= 0.1 * EPISODES);
 }
 
-/// Colder too.
-static void test_all_goals_cold(void **state) {
+/// The same at a lower temperature.
+static void test_all_goals_at_low_temperature(void **state) {
   (void)state;
   int count[CEL_MULTIGOAL_GOALS];
   train_and_count("sqlc", true, count);
   expect_all_goals(count);
 }
 
-/// Colder, a single Gaussian has to choose: at least two goals are left out.
+/// At a lower temperature a single Gaussian misses at least two goals.
 static void test_one_gaussian_collapses(void **state) {
   (void)state;
   int count[CEL_MULTIGOAL_GOALS], missed = 0;
   train_and_count("sac", true, count);
   for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) missed += count[g] < 0.05 * EPISODES;
-  if (missed < 2) fail_msg("%d goals are left out, expected at least 2: no collapse", missed);
+  if (missed < 2) fail_msg("%d goals were missed, expected at least 2", missed);
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_all_goals), cmocka_unit_test(test_hot_gaussian_wanders),
-      cmocka_unit_test(test_all_goals_cold), cmocka_unit_test(test_one_gaussian_collapses)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_goals),
+                                     cmocka_unit_test(test_gaussian_at_high_temperature),
+                                     cmocka_unit_test(test_all_goals_at_low_temperature),
+                                     cmocka_unit_test(test_one_gaussian_collapses)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,14 +1,18 @@
-/// The gradients that REINFORCE and actor-critic sample against the exact policy gradient of finite problems.
+/// Sampled gradients of REINFORCE and actor-critic against the exact policy gradient of finite
+/// problems.
 ///
-/// Without hidden layers a network of one-hot observations is a table of logits theta(s,a), and the gradient that the
-/// library computes is a number a pair, an estimate of -dJ/dtheta(s,a). The learners run as always but at learning rate
-/// 0; the hook `updated` reads tensors of role CEL_GRAD. With X_k the gradient of rollout k summed over its steps and
-/// C_k the episodes that ended in it, sum X / sum C tends to the gradient an episode (rollouts cut episodes anywhere:
-/// a renewal process), with the standard error sqrt(sum (X - r C)^2) / sum C.
+/// Without hidden layers, a network of one-hot observations is a table of logits theta(s,a). The
+/// gradient that the library computes has one number per pair, an estimate of -dJ/dtheta(s,a). The
+/// algorithms run as usual, but with learning rate 0, and the hook `updated` reads the tensors of
+/// role CEL_GRAD. Let X_k be the gradient of rollout k, summed over its steps, and C_k the number
+/// of episodes that ended in it. Then sum X / sum C tends to the gradient per episode, with the
+/// standard error sqrt(sum (X - r C)^2) / sum C. (Rollouts may cut episodes anywhere; this is a
+/// renewal process.)
 ///
-/// The bar: every component within 4 standard errors of the exact gradient; those of a right form have a root mean
-/// square of z between 0.5 and 1.5, so that the errors are neither too small nor too large; and what is wrong (another
-/// weighting, a wrong critic) has a component more than 8 away, so that the bar tells right from wrong.
+/// Every component must be within 4 standard errors of the exact gradient. For a correct form, z
+/// must have a root mean square between 0.5 and 1.5, so that the errors are neither too small nor
+/// too large. A wrong form (another weighting, a wrong critic) must have a component more than 8
+/// standard errors away, so that the test can tell right from wrong.
 #include "celsius/improve.h"
 #include "celsius/solve.h"
 #include "trained.h"
@@ -39,7 +43,7 @@ typedef struct Fixture {
   double *pi, *V, *exact; ///< (pairs), (states), (pairs)
 } Fixture;
 
-/// Settings that make the library's gradient the sampled one.
+/// Settings with which the library's gradient is the sampled one.
 static const char *const plain[][2] = {{"net_arch", "[]"},
                                        {"learning_rate", "0"},
                                        {"critic_learning_rate", "0"},
@@ -51,7 +55,8 @@ static void set_all(CelSetup *setup, const char *const (*settings)[2], size_t n)
     ok(cel_setup_set(setup, settings[i][0], settings[i][1]));
 }
 
-/// A policy that explores but finds what there is: half the soft-optimal one, half uniform, not the same in any state.
+/// A policy that differs in every state: half soft-optimal, half uniform. It explores and still
+/// finds rewards.
 static void make_policy(Fixture *f) {
   CelSolution *soft;
   CelSolveConfig config = cel_solve_config_default();
@@ -102,8 +107,8 @@ static void close_fixture(Fixture *f) {
 
 typedef struct Sampled {
   const Fixture *f;
-  bool per_episode; ///< the library took the mean over episodes
-  double factor;    ///< what the critic's values are multiplied by
+  bool per_episode; ///< the library averages over episodes
+  double factor;    ///< factor of the critic's values
   int64_t n;
   double C, CC;
   double *X, *XX, *XC; ///< (pairs)
@@ -111,11 +116,11 @@ typedef struct Sampled {
 
 static float *tensor(CelAgent *agent, const char *name) {
   const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), name);
-  if (!t) fail_msg("no tensor %s", name);
+  if (!t) fail_msg("there is no tensor %s", name);
   return t->data;
 }
 
-/// The policy, and the critic where there is one, as tables.
+/// Sets the policy, and the critic if there is one, as tables.
 static void write_tables(CelAgent *agent, const Sampled *sampled) {
   const Fixture *f = sampled->f;
   float *theta = tensor(agent, "actor.0.weight"), *bias = tensor(agent, "actor.0.bias");
@@ -160,7 +165,7 @@ static CelStatus updated(void *user, CelAgent *agent) {
   return CEL_OK;
 }
 
-/// `rollouts` rollouts of n_steps of n_envs; factor: of the critic's values.
+/// Samples `rollouts` rollouts of n_steps of n_envs environments. factor: of the critic's values.
 static Sampled sample(Fixture *f, const char *n_envs, const char *n_steps, int64_t rollouts,
                       double factor) {
   const size_t pairs = (size_t)f->mdp->pairs;
@@ -188,7 +193,7 @@ static double worst(const Sampled *s, const double *expected, double *rms) {
     const double r = s->X[p] / s->C;
     const double rest = s->XX[p] - 2 * r * s->XC[p] + r * r * s->CC;
     const double error = sqrt(fmax(rest, 0) * (double)s->n / (double)(s->n - 1)) / s->C;
-    if (error == 0 && fabs(r - expected[p]) < 1e-12) continue; // a state that is never seen
+    if (error == 0 && fabs(r - expected[p]) < 1e-12) continue; // a state that is never visited
     const double z = fabs(r - expected[p]) / error;
     most = fmax(most, z), square += z * z, n++;
   }
@@ -197,7 +202,7 @@ static double worst(const Sampled *s, const double *expected, double *rms) {
   return most;
 }
 
-/// The norm of the standard errors as a share of the gradient's.
+/// The norm of the standard errors divided by the norm of the gradient.
 static double precision(const Sampled *s) {
   double square = 0, norm = 0;
   for (int64_t p = 0; p < s->f->mdp->pairs; p++) {
@@ -213,16 +218,19 @@ static void expect_right(const Sampled *s, const double *expected, const char *w
   const double most = worst(s, expected, &rms), share = precision(s);
   print_message("%s: %.0f episodes, error %.1f%% of the gradient, |z| <= %.2f, rms %.2f\n", what,
                 s->C, 100 * share, most, rms);
-  if (!(most <= bar)) fail_msg("%s: %.2f standard errors off", what, most);
-  if (!(rms > 0.5 && rms < 1.5)) fail_msg("%s: rms of z %.2f", what, rms);
-  if (!(share < 0.1)) fail_msg("%s: an error of %.1f%% shows nothing", what, 100 * share);
+  if (!(most <= bar)) fail_msg("%s: a component is %.2f standard errors off", what, most);
+  if (!(rms > 0.5 && rms < 1.5))
+    fail_msg("%s: the rms of z is %.2f, expected 0.5 to 1.5", what, rms);
+  if (!(share < 0.1))
+    fail_msg("%s: an error of %.1f%% is too large to show anything", what, 100 * share);
 }
 
 static void expect_wrong(const Sampled *s, const double *expected, const char *what) {
   double rms;
   const double most = worst(s, expected, &rms);
-  print_message("%s: |z| up to %.1f, as it should be\n", what, most);
-  if (!(most > wrong_is_beyond)) fail_msg("%s: only %.2f standard errors off", what, most);
+  print_message("%s: |z| up to %.1f, as expected of a wrong form\n", what, most);
+  if (!(most > wrong_is_beyond))
+    fail_msg("%s: a wrong form is only %.2f standard errors off", what, most);
 }
 
 // ---- exact gradients
@@ -236,8 +244,8 @@ static void exact_horizon(Fixture *f, bool discounted) {
                                  discounted, f->exact));
 }
 
-/// sum_{t < limit} sum_s p_t(s) pi A with A of the infinite horizon: what TD errors of the exact critic tend to without
-/// gamma^t. By propagation, not by the library's gradients.
+/// sum_{t < limit} sum_s p_t(s) pi A with A of the infinite horizon. TD errors of the exact critic
+/// tend to this without gamma^t. Computed by propagation, not by the library's gradients.
 static void exact_without_weight(Fixture *f) {
   const CelMdp *mdp = f->mdp;
   const int64_t T = atoll(f->problem->limit), S = mdp->states;
@@ -264,7 +272,7 @@ static double turn(const Fixture *f, const double *a, const double *b) {
 
 // ---- REINFORCE
 
-/// An episode has exactly 20 steps and fills the rollout: nothing is missing of any return.
+/// An episode has exactly 20 steps and fills the rollout, so no return is incomplete.
 static void test_reinforce_garnet(void **state) {
   (void)state;
   Fixture f;
@@ -281,7 +289,7 @@ static void test_reinforce_garnet(void **state) {
   exact_horizon(&f, false);
   expect_right(&s, f.exact, "REINFORCE without gamma^t against its own form");
   free(s.X);
-  ok(cel_setup_set(f.setup, "reward_to_go", "false")); // gamma^t is in the whole return
+  ok(cel_setup_set(f.setup, "reward_to_go", "false")); // the whole return includes gamma^t
   exact_horizon(&f, true);
   s = sample(&f, "256", "20", 400, 1);
   expect_right(&s, f.exact, "REINFORCE with whole returns on Garnet");
@@ -289,8 +297,9 @@ static void test_reinforce_garnet(void **state) {
   close_fixture(&f);
 }
 
-/// Episodes end in holes and at the goal. Of those that a rollout cuts nothing is known without values, so rollouts are
-/// long: 4 episodes of some 4000 are left out; and there are many, for the standard error is estimated from them.
+/// Episodes end in holes and at the goal. Episodes that a rollout cuts are unknown without values,
+/// so rollouts are long: only 4 of about 4000 episodes are cut. There are many rollouts, because
+/// the standard error is estimated from them.
 static void test_reinforce_lake(void **state) {
   (void)state;
   Fixture f;
@@ -311,7 +320,8 @@ static void test_reinforce_lake(void **state) {
 
 // ---- actor-critic
 
-/// TD errors of the exact critic; then of one that is half too large; then without gamma^t.
+/// TD errors of the exact critic; then of one whose values are 1.5 times as large; then without
+/// gamma^t.
 static void check_actor_critic(const Problem *problem, const char *name, const char *n_envs,
                                const char *n_steps, int64_t rollouts) {
   Fixture f;
@@ -338,7 +348,7 @@ static void check_actor_critic(const Problem *problem, const char *name, const c
   expect_right(&s, f.exact, what);
   const double turned = turn(&f, gradient, f.exact);
   print_message("%s: 1 - cosine of the two forms %.2g\n", name, turned);
-  assert_true(turned > 5e-4); // not the same direction either
+  assert_true(turned > 5e-4); // their directions differ too
   free(gradient);
   free(s.X);
   close_fixture(&f);

@@ -1,4 +1,4 @@
-/// Setups: three tables behind one set of names, as a file and back, presets.
+/// Setups: three tables behind one set of names, written to and read from a file; presets.
 #include "run_test.h"
 
 #include "run/config.h"
@@ -11,7 +11,7 @@ static CelSetup *make(void) {
 
 static void expect(const CelSetup *setup, const char *name, const char *value) {
   char text[CEL_PATH_MAX];
-  if (cel_setup_get(setup, name, text, sizeof text) < 0) fail_msg("no field %s", name);
+  if (cel_setup_get(setup, name, text, sizeof text) < 0) fail_msg("there is no field %s", name);
   assert_string_equal(text, value);
 }
 
@@ -31,11 +31,11 @@ static void names_reach_all_tables(void **state) {
   cel_setup_destroy(setup);
 }
 
-static void own_arguments_lie_behind_the_shared(void **state) {
+static void own_arguments_come_after_the_shared(void **state) {
   (void)state;
   CelSetup *setup = make();
   const CelField *own = setup->env->fields;
-  if (!own) fail_msg("Pendulum-v1 has no arguments to test with");
+  if (!own) fail_msg("Pendulum-v1 has no arguments, so the test needs another environment");
   char name[160], before[64];
   snprintf(name, sizeof name, "env.%s", own->name);
   assert_true(cel_setup_get(setup, name, before, sizeof before) > 0);
@@ -60,7 +60,7 @@ static void wrong_names_and_values(void **state) {
   cel_setup_destroy(setup);
 }
 
-static void a_file_brings_everything_back(void **state) {
+static void a_file_restores_everything(void **state) {
   (void)state;
   CelSetup *setup = make(), *again = NULL;
   OK(cel_setup_set(setup, "seed", "18446744073709551615"));
@@ -84,7 +84,7 @@ static void a_file_brings_everything_back(void **state) {
   cel_setup_destroy(setup);
 }
 
-static void identity_knows_what_matters(void **state) {
+static void identity_covers_what_matters(void **state) {
   (void)state;
   const struct {
     const char *name, *value;
@@ -116,20 +116,20 @@ static void files_with_mistakes(void **state) {
   write_text("a.yaml", "steps: 100\nsac:\n  batch_sise: 3\n");
   FAILS(cel_setup_read(setup, "a.yaml"), CEL_E_NAME, "batch_size");
   assert_non_null(strstr(cel_error(), "a.yaml"));
-  assert_int_not_equal(setup->run.steps, 100); // all or nothing
+  assert_int_not_equal(setup->run.steps, 100); // a refused file changes nothing
   write_text("b.yaml", "steps: 100\n");
   FAILS(celi_setup_open("b.yaml", &opened), CEL_E_FORMAT, "algo");
   write_text("c.yaml", "algo: sac\nenv: Pendulun-v1\n");
   FAILS(celi_setup_open("c.yaml", &opened), CEL_E_NAME, "Pendulum-v1");
   FAILS(cel_setup_read(setup, "none.yaml"), CEL_E_IO, "none.yaml");
   write_text("d.yaml", "env: CartPole-v1\nsteps: 100\n");
-  OK(cel_setup_read(setup, "d.yaml")); // what a setup is for stays
+  OK(cel_setup_read(setup, "d.yaml")); // algorithm and environment stay
   assert_string_equal(setup->run.env, "Pendulum-v1");
   assert_int_equal(setup->run.steps, 100);
   cel_setup_destroy(setup);
 }
 
-/// A generator's problem has the preset of its id.
+/// The problem of a generator has the preset of its id.
 static void presets_of_finite_problems(void **state) {
   (void)state;
   static const char *const found[][2] = {{"taxi", "Taxi-v3"}, {"frozenlake_4x4", "FrozenLake-v1"}};
@@ -176,10 +176,10 @@ static void every_preset_reads(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(names_reach_all_tables),
-                                     cmocka_unit_test(own_arguments_lie_behind_the_shared),
+                                     cmocka_unit_test(own_arguments_come_after_the_shared),
                                      cmocka_unit_test(wrong_names_and_values),
-                                     cmocka_unit_test(a_file_brings_everything_back),
-                                     cmocka_unit_test(identity_knows_what_matters),
+                                     cmocka_unit_test(a_file_restores_everything),
+                                     cmocka_unit_test(identity_covers_what_matters),
                                      cmocka_unit_test(files_with_mistakes),
                                      cmocka_unit_test(presets_of_finite_problems),
                                      cmocka_unit_test(every_preset_reads)};

@@ -1,9 +1,9 @@
-/// Scores that presets of the maximum-entropy family must reach beside those of SAC: deterministic policy, 100 episodes on
-/// the fixed evaluation seeds, after the last step.
+/// Scores that presets of other maximum-entropy algorithms must reach: deterministic policy, 100
+/// episodes with the fixed evaluation seeds, after the last step.
 ///
-/// CartPole-v1 with discrete SAC, 50,000 steps, and with soft Q-learning, 100,000 steps: 500 in the median of 5 seeds, and
-/// at least 475 (what counts as solved) in each. Pendulum-v1 with SAC with a value network, 20,000 steps: at least -175 in
-/// each of 5 seeds.
+/// CartPole-v1 with discrete SAC (50,000 steps) and soft Q-learning (100,000 steps): a median of
+/// 500 over 5 seeds, and at least 475 (the threshold for solved) with each. Pendulum-v1 with SAC
+/// with a value network (20,000 steps): at least -175 with each of 5 seeds.
 #include "score.h"
 
 static void expect_cartpole(const char *algo) {

@@ -1,4 +1,5 @@
-/// TensorBoard event files: framing and checksums by a reader of our own, meaning by TensorBoard itself.
+/// TensorBoard event files. Framing and checksums are read by our own reader, values by
+/// TensorBoard.
 #include "run_test.h"
 
 #include <fcntl.h>
@@ -16,7 +17,7 @@ static const CeliFolder here = {AT_FDCWD, (char[]){"."}};
 
 #ifdef CELSIUS_WITH_PROTOBUF
 
-// ---- a reader of records, written from the format's description
+// ---- a reader of records, written from the description of the format
 
 /// CRC-32C one bit at a time.
 
@@ -41,7 +42,8 @@ static void expect_checksum(const uint8_t *at, const uint8_t *data, size_t n) {
   assert_int_equal((uint32_t)little(at, 4), masked);
 }
 
-/// Checks every record of a file; returns how many there are. first: the first event's bytes.
+/// Checks every record of a file and returns their number. first: the first bytes of the first
+/// event.
 static int count_records(const char *path, uint8_t first[64]) {
   static uint8_t data[1 << 22];
   FILE *file = fopen(path, "rb");
@@ -61,7 +63,7 @@ static int count_records(const char *path, uint8_t first[64]) {
   return n;
 }
 
-/// The only event file of a folder, or the newest by name.
+/// The only event file of a folder, or the last by name.
 static void newest_file(const char *folder, char path[512]) {
   DIR *dir = opendir(folder);
   assert_non_null(dir);
@@ -83,14 +85,14 @@ static void checksum_is_known(void **state) {
                    0xe3069283u); // RFC 3720's polynomial
 }
 
-static void records_are_whole(void **state) {
+static void records_are_complete(void **state) {
   (void)state;
   CeliEvents *events;
   char path[512];
   uint8_t first[64] = {0};
   OK(celi_events_open(&events, &here, -1));
   newest_file(".", path);
-  assert_int_equal(count_records(path, first), 1); // the opening is there at once
+  assert_int_equal(count_records(path, first), 1); // the first event is written at once
   assert_int_equal(first[0], 1 << 3 | 1);          // field 1, 64 bits: wall_time
   assert_int_equal(first[9], 3 << 3 | 2);          // field 3, bytes: file_version
   assert_int_equal(first[10], 13);
@@ -102,7 +104,7 @@ static void records_are_whole(void **state) {
   assert_int_equal(count_records(path, first), 5001);
 }
 
-/// Runs check_events.py on the working folder; its output must be `expected`.
+/// Runs check_events.py on the working folder. Its output must be `expected`.
 static void expect_scalars(const char *expected) {
   char command[1024], *text;
   const char *python = getenv("CELSIUS_PYTHON");
@@ -113,8 +115,8 @@ static void expect_scalars(const char *expected) {
     const char *source = getenv("CELSIUS_SOURCE_DIR");
     snprintf(command, sizeof command, "%s/build/venv-test/bin/python", source ? source : ".");
     if (stat(command, &venv) == 0)
-      fail_msg("%s has no tensorboard; run script/setup tests", command);
-    print_message("skipped: %s has no tensorboard\n", python);
+      fail_msg("%s has no module tensorboard; run script/setup tests", command);
+    print_message("skipped: %s has no module tensorboard\n", python);
     skip();
   }
   snprintf(command, sizeof command, "%s '%s/run/check_events.py' . >scalars.txt 2>log.txt", python,
@@ -136,7 +138,7 @@ static void tensorboard_reads_it(void **state) {
   OK(celi_events_scalar(events, "rollout/ep_rew_mean", 1099511627776, 0)); // a zero is a value
   OK(celi_events_scalar(events, "train/ent_coef", 0, 0.1));
   OK(celi_events_scalar(events, "train/loss", 7, (double)NAN));
-  OK(celi_events_scalar(events, "train/loss", 8, 1e300)); // beyond a float
+  OK(celi_events_scalar(events, "train/loss", 8, 1e300)); // too large for a float
   OK(celi_events_close(events));
   expect_scalars("rollout/ep_rew_mean 100 -1234.5\n"
                  "rollout/ep_rew_mean 1099511627776 0.0\n"
@@ -154,7 +156,7 @@ static void resume_purges_what_follows(void **state) {
     OK(celi_events_scalar(events, "rollout/ep_rew_mean", step, step));
   OK(celi_events_close(events));
   newest_file(".", before);
-  // In the same second: the second file must still come after the first.
+  // In the same second too, the second file must sort after the first.
   OK(celi_events_open(&events, &here, 301));
   OK(celi_events_scalar(events, "rollout/ep_rew_mean", 400, -1));
   OK(celi_events_close(events));
@@ -166,7 +168,7 @@ static void resume_purges_what_follows(void **state) {
                  "rollout/ep_rew_mean 400 -1.0\n");
 }
 
-static void full_disk_leaves_whole_records(void **state) {
+static void full_disk_leaves_complete_records(void **state) {
   (void)state;
   CeliEvents *events;
   struct rlimit old;
@@ -184,7 +186,7 @@ static void full_disk_leaves_whole_records(void **state) {
   assert_int_equal(status, CEL_E_IO);
   assert_non_null(strstr(cel_error(), "events.out.tfevents."));
   assert_int_equal(count_records(path, first), 1);
-  OK(celi_events_close(events)); // there is room again: nothing is lost
+  OK(celi_events_close(events)); // there is space again, and nothing is lost
   assert_int_equal(count_records(path, first), 101);
 }
 
@@ -206,10 +208,11 @@ static void bad_input_is_named(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(checksum_is_known),
-      cmocka_unit_test_setup_teardown(records_are_whole, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(records_are_complete, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(tensorboard_reads_it, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(resume_purges_what_follows, enter_folder, leave_folder),
-      cmocka_unit_test_setup_teardown(full_disk_leaves_whole_records, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(full_disk_leaves_complete_records, enter_folder,
+                                      leave_folder),
       cmocka_unit_test_setup_teardown(bad_input_is_named, enter_folder, leave_folder),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

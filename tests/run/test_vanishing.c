@@ -1,12 +1,13 @@
-/// A run in progress deletes its older checkpoints while another process opens them. The linker sends this
-/// test's calls of cel_safetensors_open and cel_agent_create here (extra.cmake), where a checkpoint is deleted
-/// at the worst moment: just before it is opened, or while the agent is made.
+/// A training run deletes its older checkpoints, even while another process opens them. The linker
+/// redirects the calls of cel_safetensors_open and cel_agent_create to functions of this test
+/// (extra.cmake). They delete a checkpoint at the worst moment: just before it is opened, or while
+/// the agent is created.
 #include "run_test.h"
 
 #include <stdbool.h>
 
-static int deletions;        ///< how many files to delete just before they are opened
-static const char *deletion; ///< the file to delete when an agent is made, or NULL
+static int deletions;        ///< number of files to delete just before they are opened
+static const char *deletion; ///< file to delete when an agent is created, or NULL
 
 CelStatus __real_cel_safetensors_open(const char *path, CelSafetensors **out);
 CelStatus __wrap_cel_safetensors_open(const char *path, CelSafetensors **out);
@@ -36,7 +37,7 @@ CelStatus __wrap_cel_agent_create(CelAgent **out, const char *algo, const void *
 static const char newest[] = CHECKPOINT "300.safetensors", older[] = CHECKPOINT "200.safetensors",
                   oldest[] = CHECKPOINT "100.safetensors";
 
-/// A run in folder "run" with three checkpoints and no model yet, as one that is in progress.
+/// Makes a run in folder "run" that has three checkpoints and no model, like a run in progress.
 static void train(void) {
   static const char *const settings[][2] = {{"net_arch", "4"},
                                             {"steps", "300"},
@@ -59,7 +60,7 @@ static void train(void) {
     assert_int_equal(access((const char *[]){newest, older, oldest}[i], F_OK), 0);
 }
 
-/// Opens the run, which must take this checkpoint; a digest of its parameters.
+/// Opens the run, which must use the expected checkpoint. Returns a digest of its parameters.
 static void open_run(const char *expected, uint64_t digest[2]) {
   CelRun *run;
   OK(cel_run_open("run", NULL, &run));
@@ -69,7 +70,7 @@ static void open_run(const char *expected, uint64_t digest[2]) {
   cel_run_close(run);
 }
 
-static void the_next_one_is_taken(void **state) {
+static void next_checkpoint_is_used(void **state) {
   (void)state;
   uint64_t digest[2];
   train();
@@ -79,7 +80,7 @@ static void the_next_one_is_taken(void **state) {
   open_run(oldest, digest);
 }
 
-static void two_in_a_row(void **state) {
+static void two_deleted_checkpoints(void **state) {
   (void)state;
   uint64_t digest[2];
   train();
@@ -87,7 +88,7 @@ static void two_in_a_row(void **state) {
   open_run(oldest, digest);
 }
 
-static void all_of_them(void **state) {
+static void all_checkpoints_deleted(void **state) {
   (void)state;
   CelRun *run;
   train();
@@ -96,8 +97,8 @@ static void all_of_them(void **state) {
   assert_int_equal(deletions, 0);
 }
 
-/// A checkpoint that was asked for by its name is not replaced by another one.
-static void one_that_is_named(void **state) {
+/// A checkpoint that the caller named is not replaced by another one.
+static void named_checkpoint_is_not_replaced(void **state) {
   (void)state;
   CelRun *run;
   train();
@@ -106,8 +107,8 @@ static void one_that_is_named(void **state) {
   assert_int_equal(access(older, F_OK), 0);
 }
 
-/// Once it is open, its file may go.
-static void while_the_agent_is_made(void **state) {
+/// A checkpoint that is open can be deleted.
+static void deleted_while_the_agent_is_created(void **state) {
   (void)state;
   uint64_t before[2], after[2];
   train();
@@ -122,11 +123,11 @@ static void while_the_agent_is_made(void **state) {
 int main(void) {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter_folder, leave_folder)
   const struct CMUnitTest tests[] = {
-      IN_FOLDER(the_next_one_is_taken),
-      IN_FOLDER(two_in_a_row),
-      IN_FOLDER(all_of_them),
-      IN_FOLDER(one_that_is_named),
-      IN_FOLDER(while_the_agent_is_made),
+      IN_FOLDER(next_checkpoint_is_used),
+      IN_FOLDER(two_deleted_checkpoints),
+      IN_FOLDER(all_checkpoints_deleted),
+      IN_FOLDER(named_checkpoint_is_not_replaced),
+      IN_FOLDER(deleted_while_the_agent_is_created),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/// An agent that was trained as a setup says, in one process.
+/// Trains an agent with a setup.
 #ifndef TRAINED_H
 #define TRAINED_H
 #include "celsius/agent.h"
@@ -18,7 +18,7 @@ static void ok(CelStatus status) {
   if (status != CEL_OK) fail_msg("%s", cel_error());
 }
 
-/// A setup of an algorithm on an environment with its preset.
+/// A setup of an algorithm with the preset of an environment.
 static inline CelSetup *preset(const char *algo, const char *id) {
   CelSetup *setup;
   ok(cel_setup_create(&setup, algo, id));
@@ -26,7 +26,7 @@ static inline CelSetup *preset(const char *algo, const char *id) {
   return setup;
 }
 
-/// Trains for as many steps as the setup says on as many environments of the spec; hooks may be NULL.
+/// Trains for the steps of the setup, on its number of environments of the spec. hooks may be NULL.
 static inline CelAgent *trained_with(const CelSetup *setup, const CelEnvSpec *spec, uint64_t seed,
                                      const CelRunHooks *hooks) {
   CelAgent *agent;

@@ -1,5 +1,5 @@
-/// Counts what a test allocates. Include it in one file of a test: it puts itself before the C library's allocator, and
-/// stands back where a sanitizer owns that or the library is not glibc (counting_allocations says so).
+/// Counts the allocations of a test. Include it in one file of a test. It replaces the allocator of
+/// the C library. With a sanitizer or without glibc it counts nothing (see counting_allocations).
 #ifndef SUPPORT_ALLOCATIONS_H
 #define SUPPORT_ALLOCATIONS_H
 #include <stdatomic.h>
@@ -22,7 +22,7 @@
 #endif
 #endif
 
-/// Calls of malloc and its kin by all threads so far.
+/// Calls of malloc and related functions by all threads so far.
 static atomic_llong allocations_made;
 
 static inline bool counting_allocations(void) {

@@ -11,7 +11,7 @@ typedef struct HostState {
   const char *name;
   int rounding;        ///< FE_...
   bool flush, as_zero; ///< flush-to-zero, denormals-are-zero (ARM has one bit for both)
-  bool trap; ///< division by zero, overflow and invalid operations trap where the processor can
+  bool trap;           ///< trap division by zero, overflow and invalid operations, if supported
 } HostState;
 
 static HOST_UNUSED const HostState HOST_STATES[] = {
@@ -26,7 +26,7 @@ static HOST_UNUSED const HostState HOST_STATES[] = {
 };
 enum { N_HOST_STATES = (int)(sizeof HOST_STATES / sizeof *HOST_STATES) };
 
-/// The control bits of this thread; two words so that the x87 counts too.
+/// The control bits of this thread. The second word is for the x87.
 typedef struct HostWords {
   uint64_t main, x87;
 } HostWords;

@@ -1,5 +1,5 @@
-/// Ends a test that starts a thread although tests/CMakeLists.txt lists it as serial: the linker sends
-/// that test's calls of pthread_create here.
+/// Ends a test that starts a thread although tests/CMakeLists.txt lists it as serial. The linker
+/// redirects the test's calls of pthread_create to this file.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,8 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*start)(void *), void *argument) {
   (void)thread, (void)attributes, (void)start, (void)argument;
-  fputs("this test starts a thread: take it off the list of serial tests in tests/CMakeLists.txt\n",
+  fputs("this test starts a thread; remove it from the list of serial tests in "
+        "tests/CMakeLists.txt\n",
         stderr);
   abort();
 }

@@ -1,4 +1,5 @@
-/// The engine: what makes a row pass, what it keeps, streams, threads, notes; and that the quick run is green.
+/// The engine of `celsius verify`: which rows pass, which case a row keeps, random streams,
+/// threads, notes. The quick run must pass.
 #include "verify/verify.h"
 #include <math.h>
 #include <setjmp.h>
@@ -14,7 +15,7 @@
     if ((call) != CEL_OK) fail_msg("%s: %s", #call, cel_error());                                  \
   } while (0)
 
-/// A row of one kind with tolerance 0.1, and a trial of it.
+/// A row with tolerance 0.1, and a trial of it.
 typedef struct Fixture {
   CeliClaim claim;
   CelCheck check;
@@ -82,10 +83,11 @@ static void worst_case_is_kept(void **state) {
   begin(&f, CEL_CHECK_EQUAL);
   f.trial.seed = 7, celi_compare(&f.trial, 1, 1.01, 1);
   f.trial.seed = 8, f.trial.fresh = true, celi_compare(&f.trial, 2, 2.3, 1);
-  f.trial.seed = 9, f.trial.fresh = true, celi_compare(&f.trial, 3, 3.5, 10); // relative: less
+  f.trial.seed = 9, f.trial.fresh = true,
+  celi_compare(&f.trial, 3, 3.5, 10); // relative to the scale, this is smaller
   assert_int_equal(f.check.seed, 8);
   assert_int_equal(f.check.cases, 3);
-  begin(&f, CEL_CHECK_DIFFERS); // the one that differs least
+  begin(&f, CEL_CHECK_DIFFERS); // the smallest difference is the worst
   f.trial.seed = 1, celi_compare(&f.trial, 1, 5, 1);
   f.trial.seed = 2, celi_compare(&f.trial, 1, 2, 1);
   f.trial.seed = 3, celi_compare(&f.trial, 1, 7, 1);
@@ -99,7 +101,7 @@ static void vectors_give_their_furthest(void **state) {
   begin(&f, CEL_CHECK_EQUAL);
   celi_compare_all(&f.trial, x, y, 3, 1);
   assert_true(f.check.left == 1 && f.check.right == -3);
-  begin(&f, CEL_CHECK_AT_MOST); // above, not furthest
+  begin(&f, CEL_CHECK_AT_MOST); // the largest left - right, not the largest distance
   celi_compare_all(&f.trial, y, x, 3, 1);
   assert_true(f.check.left == 6 && f.check.right == 5);
 }
@@ -148,7 +150,7 @@ static void assert_same(const CelCheck *a, const CelCheck *b) {
              (unsigned long long)a->seed, (unsigned long long)b->seed);
 }
 
-/// A row's numbers depend on neither the other rows nor the threads.
+/// The numbers of a row depend neither on other rows nor on threads.
 static void rows_stand_alone(void **state) {
   (void)state;
   static const char *const some[] = {"maximum-entropy", "actor-critic"};
@@ -163,7 +165,7 @@ static void rows_stand_alone(void **state) {
   cel_verify_report_destroy(all);
 }
 
-/// The seed that a row reports finds its case again, as the first.
+/// The seed that a row reports repeats its worst case, as the first case.
 static void seeds_find_the_case(void **state) {
   (void)state;
   CelVerifyReport *first = run("discrete-soft-policy-gradient", 11, 1);
@@ -207,7 +209,8 @@ static void unknown_notes(void **state) {
   assert_non_null(strstr(cel_error(), "soft-q-learning"));
 }
 
-/// Each claim stands at an equation that the table knows, and each note's claims are told apart.
+/// Each claim belongs to an equation of the table. Within a note, claims and random streams are
+/// unique.
 static void every_claim_has_an_equation(void **state) {
   (void)state;
   char *text = NULL;
@@ -217,11 +220,14 @@ static void every_claim_has_an_equation(void **state) {
     const CeliNote *note = celi_note_at(i);
     for (int row = 0; (c = celi_note_claim(note, row, NULL)); row++) {
       if (!strstr(text, c->claim))
-        fail_msg("[%s, %s] is no equation of the table: %s", note->name, c->equation, c->claim);
-      if (strchr(c->claim, '|')) fail_msg("a table's bar in: %s", c->claim);
+        fail_msg("the table of equations has no [%s, %s]: %s", note->name, c->equation, c->claim);
+      if (strchr(c->claim, '|'))
+        fail_msg("a claim must not contain '|', which ends a table cell: %s", c->claim);
       for (int k = row + 1; (other = celi_note_claim(note, k, NULL)); k++)
         if (strcmp(other->claim, c->claim) == 0 && strcmp(other->equation, c->equation) == 0)
-          fail_msg("two rows are called: %s", c->claim);
+          fail_msg("two rows of [%s, %s] have the claim: %s", note->name, c->equation, c->claim);
+        else if (c->stream && other->stream == c->stream)
+          fail_msg("two rows of %s have the stream 0x%08x: %s", note->name, c->stream, c->claim);
     }
   }
   free(text);

@@ -1,4 +1,5 @@
-/// The second ways themselves, on what has a closed form: elimination, complex steps, enumeration, drawn problems.
+/// The code that computes numbers in the second way, tested on closed forms: elimination, complex
+/// steps, enumeration, random problems.
 #include "verify/verify.h"
 #include <math.h>
 #include <setjmp.h>
@@ -15,7 +16,7 @@ enum { ROOM = 1 << 18 };
     if ((call) != CEL_OK) fail_msg("%s: %s", #call, cel_error());                                  \
   } while (0)
 
-/// A trial outside of the engine.
+/// A trial without the engine.
 typedef struct Fixture {
   CeliClaim claim;
   CelCheck check;
@@ -45,7 +46,8 @@ static void assert_near(double x, double wanted, double tolerance) {
   if (!(fabs(x - wanted) <= tolerance)) fail_msg("%.17g, expected %.17g", x, wanted);
 }
 
-/// Hilbert's matrix of 4 times (1, 2, 3, 4), with its first two rows exchanged so that pivots are needed.
+/// The Hilbert matrix of size 4 times (1, 2, 3, 4). Its first two rows are swapped, so pivoting is
+/// needed.
 static void elimination(void **state) {
   (void)state;
   double M[16], x[4] = {0};
@@ -93,7 +95,8 @@ static void rows_of_numbers(void **state) {
   assert_near(celi_dense_distance(pi, (double[]){.5, .5}, 2), .25, 1e-15);
 }
 
-/// Two states, one action: s0 stays with probability .5, else s1; s1 ends. r = 1 at s0, 4 at s1.
+/// Two states with one action. s0 stays with probability .5, otherwise it moves to s1. s1 ends. r =
+/// 1 in s0, 4 in s1.
 static void chain(Fixture *f, CeliProblem *m) {
   const int actions[] = {1, 1};
   celi_open(&f->trial, m, 2, actions, .8);
@@ -129,7 +132,8 @@ static void add_probability(void *user, const CeliTrajectory *tau) {
   *(double *)user += tau->probability;
 }
 
-/// Probabilities of what was drawn sum to 1: rows, start, policies, trajectories; terminals and ends are among it.
+/// Probabilities sum to 1 for next states, the start, policies and trajectories. The problems
+/// include terminal states and transitions that end.
 static void drawn_problems(void **state) {
   Fixture *f = *state;
   int ended = 0, terminal = 0, varied = 0;
@@ -165,7 +169,7 @@ static void drawn_problems(void **state) {
   assert_true(ended > 10 && terminal > 5 && varied > 20);
 }
 
-/// The optimum of a problem of one state, alpha log sum exp(r/alpha)/(1 - gamma).
+/// A problem with one state: its optimum is alpha log sum exp(r/alpha)/(1 - gamma).
 static void optimum_by_hand(void **state) {
   Fixture *f = *state;
   const int actions = 3;

@@ -1,4 +1,4 @@
-/// The check is green whatever problems are drawn: every row on other seeds than the command's.
+/// All rows pass for other random problems, with seeds that the command does not use.
 #include "celsius/verify.h"
 #include <setjmp.h>
 #include <stdarg.h>

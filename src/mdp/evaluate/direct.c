@@ -1,9 +1,10 @@
 /// Direct solves with I - gamma P_pi.
 ///
-/// The dense one is Gaussian elimination without exchanges: the rows are diagonally dominant, so that no pivot vanishes
-/// and no element grows beyond twice the largest; its bits are the same everywhere. The sparse one is KLU, whose bits
-/// depend on its version. Rows of A are given to KLU as columns, so it holds A' and solves with A by its transposed
-/// solve. Source: Davis, Palamadai Natarajan, "Algorithm 907: KLU", ACM Trans. Math. Softw. 2010.
+/// The dense solver is Gaussian elimination without pivoting. Rows are diagonally dominant, so no
+/// pivot vanishes and no element grows beyond twice the largest. Its bits are the same on every
+/// machine. The sparse solver is KLU, whose bits depend on its version. KLU takes rows of A as
+/// columns, so it holds A' and solves with A by its transposed solve.
+/// Source: Davis, Palamadai Natarajan, "Algorithm 907: KLU", ACM Trans. Math. Softw. 2010.
 #include "mdp/evaluate/direct.h"
 #include "base/base.h"
 #include <stdlib.h>
@@ -12,20 +13,22 @@
 #include <klu.h>
 #endif
 
-enum { DENSE_MOST = 400 }; ///< states
+enum { DENSE_MOST = 400 }; ///< largest number of states for the dense solver
 
 #ifdef CELSIUS_WITH_SUITESPARSE
-// KLU asks nobody whether to go on, so what would take it much longer than a second is refused before it begins. Its
-// analysis predicts the operations; measured on random problems and on grids: 2e9 take 0.3 to 0.6 s, 7e9 4 s.
+// KLU cannot be stopped, so a factorization that would take much longer than a second is refused.
+// KLU's analysis predicts the number of operations. Measured on random MDPs and grids: 2e9
+// operations take 0.3 to 0.6 s, 7e9 take 4 s.
 static const double OPERATIONS_MOST = 2e9;
-static const int64_t ELEMENTS_MOST = 5000000; ///< of A, whose analysis takes 0.7 s
+static const int64_t ELEMENTS_MOST = 5000000; ///< nonzeros of A; its analysis takes 0.7 s
 #endif
 
 struct CeliDirect {
   int64_t S;
   double *dense;         ///< (S, S) L and U, or NULL
   int64_t *row, *column; ///< (S + 1), (elements) compressed rows of A
-  int64_t *place, last;  ///< (S) while rows are filled: where column j was put last, and any column
+  int64_t *place;        ///< (S) last position of each column, while rows are filled
+  int64_t last;          ///< last position used, while rows are filled
   double *value;         ///< (elements)
 #ifdef CELSIUS_WITH_SUITESPARSE
   klu_l_common common;
@@ -37,17 +40,16 @@ struct CeliDirect {
 CelStatus celi_direct_check(int64_t states) {
 #ifndef CELSIUS_WITH_SUITESPARSE
   if (states > DENSE_MOST)
-    return cel_fail(
-        CEL_E_UNSUPPORTED,
-        "a direct solve of %lld states: this build is without SuiteSparse, which it takes "
-        "beyond %d; use newton (krylov), or install libsuitesparse-dev and build again",
-        (long long)states, DENSE_MOST);
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "a direct solve of %lld states needs SuiteSparse, because it is beyond %d "
+                    "states; use newton (krylov), or install libsuitesparse-dev and build again",
+                    (long long)states, DENSE_MOST);
 #endif
   (void)states;
   return CEL_OK;
 }
 
-/// fn(arg, s, next, value) for every element of gamma P_pi that is not 0.
+/// Calls fn(arg, s, next, value) for every nonzero element of gamma P_pi.
 static void each_element(const CeliOperator *op, void (*fn)(CeliDirect *, int64_t, int64_t, double),
                          CeliDirect *direct) {
   for (int64_t c = 0; c < op->chunks; c++) {
@@ -123,14 +125,14 @@ static void count(CeliDirect *direct, int64_t s, int64_t next, double value) {
   if (next != s) direct->row[s + 1]++;
 }
 
-/// row[s] is where the next element of row s goes; its first one is the diagonal's.
+/// Appends to row s at row[s]. The first element of a row is the diagonal.
 static void put(CeliDirect *direct, int64_t s, int64_t next, double value) {
   const int64_t diagonal = direct->row[s];
   if (next == s) {
     direct->value[diagonal] -= value;
     return;
   }
-  // Rows are filled one after the other. A place that another row gave is outside of this one.
+  // Rows are filled one after the other. A position of another row lies outside of this row.
   int64_t at = direct->place[next];
   if (at <= diagonal || at >= direct->row[s + 1]) {
     if (direct->last < diagonal || direct->last >= direct->row[s + 1]) direct->last = diagonal;
@@ -140,7 +142,7 @@ static void put(CeliDirect *direct, int64_t s, int64_t next, double value) {
   direct->value[at] -= value;
 }
 
-/// Rows without the places that equal next states left empty.
+/// Removes the gaps that merged next states leave in rows.
 static void close_rows(CeliDirect *direct) {
   int64_t to = 0;
   for (int64_t s = 0; s < direct->S; s++) {
@@ -155,11 +157,10 @@ static void close_rows(CeliDirect *direct) {
 }
 
 static CelStatus too_long(int64_t states) {
-  return cel_fail(
-      CEL_E_UNSUPPORTED,
-      "a sparse direct solve of %lld states would take too long, and cannot be stopped; "
-      "use newton (krylov)",
-      (long long)states);
+  return cel_fail(CEL_E_UNSUPPORTED,
+                  "a sparse direct solve of %lld states would take too long and cannot be stopped; "
+                  "use newton (krylov)",
+                  (long long)states);
 }
 
 static CelStatus fill_rows(CeliDirect *direct, const CeliOperator *op) {
@@ -191,13 +192,13 @@ static CelStatus factor_sparse(CeliDirect *direct, const CeliOperator *op) {
         klu_l_factor(direct->row, direct->column, direct->value, direct->symbolic, &direct->common);
   if (direct->numeric) return CEL_OK;
   return cel_fail(CEL_E_MEMORY,
-                  "a sparse direct solve of %lld states could not be made (KLU's status %d): its "
-                  "factors may be too large; use newton (krylov)",
+                  "a sparse direct solve of %lld states failed (KLU's status %d); its factors may "
+                  "be too large, so use newton (krylov)",
                   (long long)direct->S, (int)direct->common.status);
 }
 #endif
 
-// ---- both
+// ---- interface
 
 CelStatus celi_direct_create(CeliDirect **out, const CeliOperator *op) {
   *out = NULL;

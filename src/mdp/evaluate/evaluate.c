@@ -1,27 +1,29 @@
-/// Values of a policy that is given: fixed-point sweeps, a direct solve, a Krylov method; and at a finite horizon.
+/// Values of a policy by fixed-point sweeps, a direct solve or a Krylov method. Also at a finite
+/// horizon.
 ///
 ///     V(s) = sum_a pi(a|s) (Q(s,a) - alpha log pi(a|s)),   Q(s,a) = r(s,a) + gamma E[V(s')],
-/// that is V = T_pi V, or (I - gamma P_pi) V = r_pi. Whatever the method, V moves by corrections of T_pi V - V:
+/// that is V = T_pi V, or (I - gamma P_pi) V = r_pi. Every method adds corrections d of T_pi V - V
+/// to V:
 ///     sweeps  d = sum_{k<m} (gamma P_pi)^k (T_pi V - V), so that V + d is (T_pi)^m V
-///     krylov  (I - gamma P_pi) d = T_pi V - V to some digits; direct: to all
-/// and T_pi V - V, computed state by state from the definition, gives the bound (certificate.c).
+///     krylov  (I - gamma P_pi) d = T_pi V - V to some digits; direct: to full precision
+/// T_pi V - V is computed state by state from the definition, and gives the bound (certificate.c).
 /// Source: [maximum-entropy, 8.14-8.21], [policy-guarantees, Lemma 1] with r + gamma alpha H(s').
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
+#include "mdp/backup/explog.h"
 #include "mdp/evaluate/direct.h"
 #include "mdp/evaluate/krylov.h"
 #include "mdp/interrupt.h"
-#include "mdp/operator/explog.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PRODUCTS = 30 };      ///< m
-enum { KRYLOV_MOST = 2000 }; ///< iterations of one correction
+enum { KRYLOV_MOST = 2000 }; ///< largest number of iterations of one correction
 static const double KRYLOV_DIGITS = 1e-3;
 
-/// A policy under evaluation.
+/// The state of an evaluation.
 typedef struct Evaluation {
   CeliOperator *op;
   const double *pi;
@@ -29,23 +31,25 @@ typedef struct Evaluation {
   CeliShape shape;
   double *V, *d, *residual, *spare; ///< (padded)
   CeliKrylov krylov;
-  CeliDirect *direct; ///< NULL: not used, or too slow, so that the Krylov method takes its place
+  CeliDirect *direct; ///< NULL if not used, or if too slow: then krylov is used
 } Evaluation;
 
-/// Rows of pi must be distributions; the least and the largest of their sums.
+/// Checks that the rows of pi are distributions. Finds the least and largest of their sums.
 static CelStatus check_policy(const CelMdp *mdp, const double *pi, double *least, double *most) {
   *least = *most = 1.0;
   for (int64_t s = 0; s < mdp->states; s++) {
     double sum = 0.0;
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
       if (!(pi[p] >= 0.0))
-        return cel_fail(CEL_E_RANGE, "pi of state %lld, action %lld is %g: must be 0 or more",
+        return cel_fail(CEL_E_RANGE,
+                        "the policy of state %lld, action %lld is %g; it must be at least 0",
                         (long long)s, (long long)cel_mdp_action(mdp, s, p), pi[p]);
       sum += pi[p];
     }
     if (mdp->pair[s + 1] == mdp->pair[s]) continue;
     if (!(fabs(sum - 1.0) <= 1e-9))
-      return cel_fail(CEL_E_RANGE, "pi of state %lld sums to %.17g: must be 1", (long long)s, sum);
+      return cel_fail(CEL_E_RANGE, "the policy of state %lld sums to %.17g; it must sum to 1",
+                      (long long)s, sum);
     *least = fmin(*least, sum), *most = fmax(*most, sum);
   }
   return CEL_OK;
@@ -53,13 +57,14 @@ static CelStatus check_policy(const CelMdp *mdp, const double *pi, double *least
 
 static CelStatus check(double alpha, double gamma, bool one) {
   if (!(alpha >= 0.0 && alpha <= 1e12))
-    return cel_fail(CEL_E_RANGE, "alpha = %g: must be in [0, 1e12]", alpha);
+    return cel_fail(CEL_E_RANGE, "alpha is %g; it must be in [0, 1e12]", alpha);
   if (!(gamma >= 0.0 && (gamma < 1.0 || (one && gamma <= 1.0))))
-    return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1%c", gamma, one ? ']' : ')');
+    return cel_fail(CEL_E_RANGE, "gamma is %g; it must be in [0, 1%c", gamma, one ? ']' : ')');
   return CEL_OK;
 }
 
-/// The value of state s under pi, from the values `V` of what follows; *magnitude: sum_a pi (|Q| + alpha |log pi|).
+/// The value of state s under pi, where V holds the values of next states. *magnitude becomes
+/// sum_a pi (|Q| + alpha |log pi|).
 static double backup(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                      const double *V, int64_t s, double *magnitude) {
   double value = 0.0;
@@ -84,7 +89,8 @@ CelStatus cel_mdp_evaluate_horizon(const CelMdp *mdp, const double *pi, double a
   CELI_FLOATS(CELI_IEEE);
   if (isnan(gamma)) gamma = mdp->discount;
   if (horizon < 1)
-    return cel_fail(CEL_E_RANGE, "a horizon of %lld steps: must be 1 or more", (long long)horizon);
+    return cel_fail(CEL_E_RANGE, "the horizon is %lld steps; it must be at least 1",
+                    (long long)horizon);
   CELI_TRY(check(alpha, gamma, true));
   const int64_t S = mdp->states, pairs = mdp->pairs;
   for (int64_t t = horizon - 1; t >= 0; t--) {
@@ -129,7 +135,7 @@ static CeliMiddle measure(Evaluation *e) {
   return celi_middle(&in, found.value_max);
 }
 
-/// d for the residual at hand.
+/// Computes d for the current residual.
 static CelStatus correct(Evaluation *e, CelEvaluateMethod method) {
   if (e->krylov.op) {
     celi_krylov_solve(&e->krylov, e->d, e->residual, KRYLOV_DIGITS, KRYLOV_MOST, NULL);
@@ -148,9 +154,9 @@ static CelStatus correct(Evaluation *e, CelEvaluateMethod method) {
   return CEL_OK;
 }
 
-/// Corrections until the certificate holds, or no longer becomes better.
+/// Corrects V until the certificate reaches the tolerance or stops improving.
 static CelStatus iterate(Evaluation *e, CelEvaluateMethod method, double tolerance, double *bound) {
-  // Sweeps gain a factor of gamma^m at worst; the others many digits at once.
+  // A sweep may gain only a factor of gamma^m. The other methods gain many digits at once.
   const double worth =
       method == CEL_EVALUATE_SWEEPS ? 1.0 - 0.1 * (1.0 - pow(e->op->gamma, PRODUCTS)) : 0.5;
   double best = HUGE_VAL;

@@ -1,14 +1,17 @@
-/// BiCGStab: the linear systems of policy evaluation by products with gamma P_pi alone.
+/// BiCGStab: solves the linear systems of policy evaluation with products with gamma P_pi only.
 ///
 /// A = I - gamma P_pi, r = b - A x, shadow = the first r:
 ///     v = A p,  a = rho / (shadow, v),  s = r - a v,  t = A s,  w = (t, s) / (t, t),
 ///     x += a p + w s,  r = s - w t,  rho' = (shadow, r),  p = r + (rho'/rho)(a/w) (p - w v).
-/// Each line that needs a product is one pass over the blocks, with its dot products taken while the block is in cache.
-/// Where the shadow has become nearly orthogonal the method starts anew from the r that it has.
+/// Each line with a product is one pass over the blocks. Its dot products are computed while the
+/// block is in cache. If the shadow becomes nearly orthogonal to r, the method restarts from the
+/// current r.
 ///
-/// What it solves are corrections, of which some digits are wanted and whose own error is corrected by the next one. So
-/// it runs in single precision, which halves the bytes, unless 1 - gamma is so small that the digits would be lost.
-/// Source: van der Vorst, "Bi-CGSTAB: a fast and smoothly converging variant of Bi-CG", SIAM J. Sci. Stat. Comput. 1992.
+/// It solves for corrections that need only a few digits, because the next correction removes their
+/// error. So it runs in single precision, which halves the memory traffic, unless 1 - gamma is too
+/// small.
+/// Source: van der Vorst, "Bi-CGSTAB: a fast and smoothly converging variant of Bi-CG", SIAM J.
+/// Sci. Stat. Comput. 1992.
 #include "mdp/evaluate/krylov.h"
 #include "base/base.h"
 #include "mdp/interrupt.h"
@@ -17,9 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double SINGLE_LEAST = 1e-4; ///< 1 - gamma m from which single precision suffices
+static const double SINGLE_LEAST = 1e-4; ///< least 1 - gamma m for which single precision suffices
 
-/// The numbers of a step.
+/// The scalars of a step.
 typedef struct Step {
   CeliKrylov *k;
   const double *b;
@@ -62,7 +65,7 @@ void celi_krylov_destroy(CeliKrylov *krylov) {
 
 // ---- the passes
 
-/// Values in single precision.
+/// Copies the values in single precision.
 static void round_values(CeliOperator *op, void *args, int thread, int64_t begin, int64_t end,
                          double *sums) {
   (void)thread, (void)sums;
@@ -130,7 +133,7 @@ static void finish(CeliOperator *op, void *args, int thread, int64_t begin, int6
   step->k->kernels->finish(step->out, step->k->x, 1.0 / step->scale, begin, end);
 }
 
-/// The largest |b|.
+/// The largest |b| of a block.
 static void largest(CeliOperator *op, void *args, int thread, int64_t begin, int64_t end,
                     double *sums) {
   (void)thread, (void)sums;
@@ -148,7 +151,7 @@ int64_t celi_krylov_solve(CeliKrylov *k, double *x, const double *b, double redu
   const size_t bytes = (size_t)op->padded * k->kernels->size;
   double sums[CELI_SUMS];
   Step step = {.k = k, .b = b, .out = x, .scale = 1.0};
-  // In units of the largest |b|: squares of single precision do not reach far.
+  // Scales by the largest |b|, because squares overflow and underflow early in single precision.
   celi_operator_blocks(op, largest, &step, sums);
   const double unit = celi_operator_found(op).value_max;
   if (unit > 0.0) step.scale = 1.0 / unit;
@@ -163,7 +166,7 @@ int64_t celi_krylov_solve(CeliKrylov *k, double *x, const double *b, double redu
     step.a = rho / sums[0];
     celi_operator_blocks(op, make_s, &step, sums);
     celi_operator_blocks(op, apply_s, &step, sums);
-    step.w = sums[1] > 0.0 ? sums[0] / sums[1] : 0.0; // s = 0: x + a p is it
+    step.w = sums[1] > 0.0 ? sums[0] / sums[1] : 0.0; // s = 0, so x + a p is exact
     celi_operator_blocks(op, move_on, &step, sums);
     n++;
     now = sums[1];

@@ -1,12 +1,13 @@
-/// Where a policy's time is spent: the distribution of states at each step, and the discounted one.
+/// The state distributions of a policy: at each step, and discounted.
 ///
 ///     p_{t+1}(s') = sum_s p_t(s) sum_a pi(a|s) p(s'|s,a),   d = (1 - gamma) sum_t gamma^t p_t,
-/// so d solves (I - gamma P_pi)' d = (1 - gamma) p_0. Mass that ended is gone; mass at a terminal state is counted once,
-/// when it arrives.
+/// so d solves (I - gamma P_pi)' d = (1 - gamma) p_0. An episode that ends leaves the distribution.
+/// A terminal state counts once, on arrival.
 ///
-/// The Krylov method solves that system by corrections, as evaluate.c does its own: BiCGStab takes rows, so P_pi is
-/// turned over once, into a problem whose one action leads to where mass comes from. With r = (1 - gamma) p_0 -
-/// (I - gamma P_pi)' d what is missing of d has at most the mass |r|_1/(1 - gamma), since P_pi' makes no mass.
+/// The Krylov method solves this system by corrections, like evaluate.c. BiCGStab takes rows, so
+/// P_pi is transposed once, into an MDP with one action that leads back to the sources of each
+/// state. Let r = (1 - gamma) p_0 - (I - gamma P_pi)' d. P_pi' does not increase mass, so the error
+/// of d has an L1 norm of at most |r|_1/(1 - gamma).
 /// Source: [actor-critic, 4.1-4.6].
 #include "base/arguments.h"
 #include "base/base.h"
@@ -38,7 +39,7 @@ CelStatus cel_state_distribution(const CelMdp *mdp, const double *pi, int64_t T,
   CELI_NEED(pi);
   CELI_NEED(p);
   CELI_FLOATS(CELI_IEEE);
-  if (T < 0) return cel_fail(CEL_E_RANGE, "T = %lld: must be 0 or more", (long long)T);
+  if (T < 0) return cel_fail(CEL_E_RANGE, "T is %lld; it must be at least 0", (long long)T);
   const int64_t S = mdp->states;
   memcpy(p, mdp->start, (size_t)S * sizeof *p);
   for (int64_t t = 0; t < T; t++) {
@@ -55,11 +56,12 @@ static double mass(const double *p, int64_t S) {
   return sum;
 }
 
-/// d += sum_k (gamma P_pi')^k p, until what is left to add has no more than the tolerance's mass. p and `next`: scratch.
+/// d += sum_k (gamma P_pi')^k p, until the rest has at most the mass of the tolerance. p and `next`
+/// are overwritten.
 static CelStatus add_up(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
                         double *d, double *p, double *next) {
   const int64_t S = mdp->states;
-  // What is left after a term of mass m is at most gamma m/(1 - gamma).
+  // After a term of mass m, the rest is at most gamma m/(1 - gamma).
   for (double m = mass(p, S); m > tolerance * (1.0 - gamma) && m > 0.0; m = mass(p, S)) {
     CELI_TRY(celi_poll());
     for (int64_t s = 0; s < S; s++) d[s] += p[s];
@@ -82,7 +84,7 @@ static CelStatus sweeps(const CelMdp *mdp, const double *pi, double gamma, doubl
   return status;
 }
 
-/// Terminal states have no row in P_pi, but mass arrives there, so their column counts as any other's.
+/// Terminal states have no row in P_pi, but episodes arrive there, so they have a column.
 static CelStatus direct(const CelMdp *mdp, const double *pi, double gamma, double *d) {
   CeliOperator *op;
   CeliDirect *solve = NULL;
@@ -109,11 +111,11 @@ static CelStatus direct(const CelMdp *mdp, const double *pi, double gamma, doubl
 enum {
   KRYLOV_MOST = 2000,
   IN_VAIN_MOST = 100
-}; ///< iterations of a correction; those in a row that gain nothing
+}; ///< iterations of a correction; consecutive ones without gain
 static const double KRYLOV_DIGITS = 1e-3;
 
-/// P_pi turned over: row s' holds the states that lead to s', with P_pi(s, s'). It is no problem of its own (its rows
-/// don't sum to 1), but all that the operator asks for.
+/// P_pi transposed: row s' holds the states that lead to s', with P_pi(s, s'). Its rows do not sum
+/// to 1, but the operator does not need that.
 typedef struct Turned {
   CelMdp mdp;
   int64_t *pair, *row; ///< (S + 1) each
@@ -122,7 +124,7 @@ typedef struct Turned {
   double *reward;      ///< (S) zeros
 } Turned;
 
-/// fn for every transition that pi takes and that does not end the episode.
+/// Calls fn for every transition that pi takes and that does not end the episode.
 static void each_element(const CelMdp *mdp, const double *pi, Turned *turned,
                          void (*fn)(Turned *, int64_t s, int64_t next, double p)) {
   for (int64_t s = 0; s < mdp->states; s++)
@@ -137,7 +139,7 @@ static void count(Turned *turned, int64_t s, int64_t next, double p) {
   turned->row[next + 1]++;
 }
 
-/// row[next] is where its next element goes; in the end, where the row after it begins.
+/// Appends to row `next` at row[next]. At the end, row[next] is the start of the row after it.
 static void put(Turned *turned, int64_t s, int64_t next, double p) {
   const int64_t at = turned->row[next]++;
   turned->from[at] = (uint32_t)s;
@@ -145,7 +147,7 @@ static void put(Turned *turned, int64_t s, int64_t next, double p) {
 }
 
 static CelStatus turn_over(Turned *turned, const CelMdp *mdp, const double *pi) {
-  static const char what[] = "a transposed problem";
+  static const char what[] = "a transposed MDP";
   const int64_t S = mdp->states;
   CELI_TRY(celi_alloc(&turned->pair, (size_t)S + 1, sizeof(int64_t), what));
   CELI_TRY(celi_alloc(&turned->row, (size_t)S + 1, sizeof(int64_t), what));
@@ -178,7 +180,7 @@ static void turned_free(Turned *turned) {
   free(turned->probability), free(turned->reward);
 }
 
-/// gamma P_pi' in an operator. `spare` (padded): scratch, of at least S numbers.
+/// Puts gamma P_pi' into an operator. `spare` (padded) is overwritten.
 static CelStatus assemble(CeliOperator *op, double *spare) {
   double *ones;
   CELI_TRY(celi_operator_vector(op, &ones));
@@ -188,11 +190,11 @@ static CelStatus assemble(CeliOperator *op, double *spare) {
   return CEL_OK;
 }
 
-/// Corrections until what is missing has no more than the tolerance's mass, or only rounding is left. Where several in a
-/// row gain nothing the rest is added up. r, x: scratch.
+/// Corrects d until the missing mass is at most the tolerance, or only rounding errors remain. If
+/// several corrections in a row gain nothing, sums up the rest. r and x are overwritten.
 static CelStatus correct(const CelMdp *mdp, const double *pi, double gamma, double tolerance,
                          CeliKrylov *krylov, double *d, double *r, double *x) {
-  const double least = 4.0 * 0x1p-53; // of d's mass: what r is known to
+  const double least = 4.0 * 0x1p-53; // relative rounding error of r
   double best = HUGE_VAL;
   int in_vain = 0;
   memset(d, 0, (size_t)mdp->states * sizeof *d);
@@ -249,11 +251,12 @@ CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, doubl
   CELI_FLOATS(CELI_IEEE);
   if (isnan(gamma)) gamma = mdp->discount;
   if (!(gamma >= 0.0 && gamma < 1.0))
-    return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1)", gamma);
+    return cel_fail(CEL_E_RANGE, "gamma is %g; it must be in [0, 1)", gamma);
   switch (method) {
   case CEL_EVALUATE_SWEEPS: return sweeps(mdp, pi, gamma, tolerance, d);
   case CEL_EVALUATE_DIRECT: return direct_or_krylov(mdp, pi, gamma, d);
   case CEL_EVALUATE_KRYLOV: return by_krylov(mdp, pi, gamma, tolerance, d);
   }
-  return cel_fail(CEL_E_RANGE, "method %d: there are sweeps, direct and krylov", (int)method);
+  return cel_fail(CEL_E_RANGE, "method %d does not exist; use sweeps, direct or krylov",
+                  (int)method);
 }

@@ -1,4 +1,5 @@
-/// Cassandra's format for MDPs and POMDPs, as pomdp-solve reads it (docs/files.md).
+/// Reader of Cassandra's format for MDPs and POMDPs, with the grammar of pomdp-solve
+/// (docs/files.md).
 ///
 ///     discount: 0.95                        T: a : s : s' p     R: a : s : s' r        (MDP)
 ///     values: reward[s] | cost[s]           T: a : s  row       R: a : s : s' : o r
@@ -9,8 +10,8 @@
 ///     start include: states                 identity (a matrix)
 ///     start exclude: states
 ///
-/// * stands for all, # begins a comment, and of two statements about the same entry the later one
-/// holds. Of a POMDP the MDP part is read: observations matter only where rewards differ by them.
+/// * means all, # begins a comment, and a later statement about an entry replaces earlier ones.
+/// Only the MDP part of a POMDP is read. Observations matter only if rewards depend on them.
 #include "mdp/formats/cassandra.h"
 #include "base/base.h"
 #include "mdp/formats/formats.h"
@@ -25,17 +26,18 @@ typedef enum Kind { END, WORD, NUMBER, COLON, STAR } Kind;
 
 typedef struct Token {
   Kind kind;
-  bool negative; ///< a minus sign stood before the number, apart from it
+  bool negative; ///< a separate minus sign preceded the number
   CeliWord word;
 } Token;
 
-/// The names of states, actions or observations, found by a hash table; none where only their number was given.
+/// The names of states, actions or observations, with a hash table. Empty if only their number was
+/// given.
 typedef struct Names {
   const char *what; ///< "state"
   int64_t count;    ///< 0: not declared yet
   CeliWord *word;   ///< (count) or NULL
   int64_t word_capacity;
-  int64_t *slot; ///< (slots) 1 + a name's index, 0: free
+  int64_t *slot; ///< (slots) 1 + index of a name; 0: free
   uint64_t slots;
 } Names;
 
@@ -43,7 +45,7 @@ typedef struct Parser {
   CeliCassandra said;
   Names state, action, observation;
   bool has_discount, has_values, has_start;
-  bool begun; ///< a T, O or R was read
+  bool begun; ///< the first T, O or R statement was read
 } Parser;
 
 // ---- tokens
@@ -96,7 +98,8 @@ static bool take_colon(Parser *parser) {
   return true;
 }
 
-/// A word ahead that is followed by a colon, or "start include:": where a list of names ends.
+/// True if a list of names ends here: at a word followed by a colon, at "start include:" or "start
+/// exclude:", or at the end of the file.
 static bool at_statement(const Parser *parser) {
   CeliScan copy = parser->said.scan;
   const Token one = next_token(&copy), two = next_token(&copy);
@@ -111,9 +114,9 @@ static bool at_statement(const Parser *parser) {
 static CelStatus fail_token(const Parser *parser, Token token, const char *expected) {
   if (token.kind == END) {
     return celi_scan_fail(&parser->said.scan, token.word.line,
-                          "the file ends where %s should be: is it cut short?", expected);
+                          "the file ends where %s should be; it may be cut short", expected);
   }
-  return celi_scan_fail(&parser->said.scan, token.word.line, "\"%.*s\" where %s should be",
+  return celi_scan_fail(&parser->said.scan, token.word.line, "found \"%.*s\" where %s should be",
                         CELI_WORD(token.word), expected);
 }
 
@@ -141,7 +144,7 @@ static bool same(CeliWord a, CeliWord b) {
   return a.n == b.n && memcmp(a.text, b.text, a.n) == 0;
 }
 
-/// The slot of a name, or the free one where it would be.
+/// The slot of a name, or the free slot for it.
 static int64_t *slot_of(const Names *names, CeliWord word) {
   for (uint64_t i = hash(word);; i++) {
     int64_t *slot = &names->slot[i & (names->slots - 1)];
@@ -156,7 +159,7 @@ static CelStatus index_names(const Parser *parser, Names *names) {
   for (int64_t i = 0; i < names->count; i++) {
     int64_t *slot = slot_of(names, names->word[i]);
     if (*slot != 0) {
-      return celi_scan_fail(&parser->said.scan, names->word[i].line, "%s \"%.*s\" comes twice",
+      return celi_scan_fail(&parser->said.scan, names->word[i].line, "%s \"%.*s\" appears twice",
                             names->what, CELI_WORD(names->word[i]));
     }
     *slot = i + 1;
@@ -168,7 +171,7 @@ static CelStatus index_names(const Parser *parser, Names *names) {
 static CelStatus read_names(Parser *parser, Names *names, CeliWord key, int64_t most) {
   const CeliScan *scan = &parser->said.scan;
   if (names->count > 0) {
-    return celi_scan_fail(scan, key.line, "\"%.*s\" comes twice", CELI_WORD(key));
+    return celi_scan_fail(scan, key.line, "\"%.*s\" appears twice", CELI_WORD(key));
   }
   if (parser->begun) {
     return celi_scan_fail(scan, key.line, "\"%.*s\" must come before the first T, O or R",
@@ -180,7 +183,7 @@ static CelStatus read_names(Parser *parser, Names *names, CeliWord key, int64_t 
     snprintf(what, sizeof what, "the number of %ss", names->what);
     CELI_TRY(celi_scan_index(scan, token.word, what, most, &names->count));
     if (names->count > 0) return CEL_OK;
-    return celi_scan_fail(scan, token.word.line, "\"%.*s\" is 0; there must be one at least",
+    return celi_scan_fail(scan, token.word.line, "\"%.*s\" is 0; it must be at least 1",
                           CELI_WORD(key));
   }
   while (!at_statement(parser)) {
@@ -208,13 +211,13 @@ static CelStatus fail_name(const Parser *parser, const Names *names, CeliWord wo
     }
   }
   return celi_scan_fail(&parser->said.scan, word.line,
-                        "there is no %s \"%.*s\"%s%s%s; they are %s0 to %" PRId64, names->what,
+                        "there is no %s \"%.*s\"%s%s%s; use %s0 to %" PRId64, names->what,
                         CELI_WORD(word), nearest.best ? " (\"" : "",
                         nearest.best ? nearest.best : "", nearest.best ? "\"?)" : "",
-                        names->word ? "named in the preamble, or " : "", names->count - 1);
+                        names->word ? "a name of the preamble, or " : "", names->count - 1);
 }
 
-/// A state, action or observation by name or number; * is -1 where `all` allows it.
+/// Reads a state, action or observation by name or number. With `all`, * is allowed and gives -1.
 static CelStatus read_one(Parser *parser, const Names *names, bool all, int64_t *out) {
   const Token token = take(parser);
   if (token.kind == STAR && all) {
@@ -235,7 +238,7 @@ static CelStatus read_one(Parser *parser, const Names *names, bool all, int64_t 
 
 static CelStatus once(const Parser *parser, CeliWord key, bool *seen) {
   if (*seen) {
-    return celi_scan_fail(&parser->said.scan, key.line, "\"%.*s\" comes twice", CELI_WORD(key));
+    return celi_scan_fail(&parser->said.scan, key.line, "\"%.*s\" appears twice", CELI_WORD(key));
   }
   *seen = true;
   return CEL_OK;
@@ -299,13 +302,13 @@ static CelStatus read_start_list(Parser *parser, bool include) {
   }
   if (left == 0) {
     return celi_scan_fail(&said->scan, said->start_line,
-                          "no initial state is left: exclude fewer of them");
+                          "no initial state is left; exclude fewer states");
   }
   for (s = 0; s < said->states; s++) said->start[s] /= (double)left;
   return CEL_OK;
 }
 
-/// start: 0.5 0.5 0, or start: 2; a number by itself is a state where there are several.
+/// start: 0.5 0.5 0, or start: 2. A single number is a state, unless there is only one state.
 static CelStatus read_start_numbers(Parser *parser) {
   CeliCassandra *said = &parser->said;
   CeliScan copy = said->scan;
@@ -321,12 +324,12 @@ static CelStatus read_start_numbers(Parser *parser) {
   for (int64_t s = 0; s < said->states; s++) {
     const Token token = take(parser);
     if (token.kind != NUMBER || token.negative) {
-      return fail_token(parser, token, "one probability a state");
+      return fail_token(parser, token, "one probability per state");
     }
     CELI_TRY(
         celi_scan_probability(&said->scan, token.word, "initial probability", &said->start[s]));
   }
-  if (said->states == 1) said->start[0] = 1.0; // 0 may name the state
+  if (said->states == 1) said->start[0] = 1.0; // the number may be 0, the name of the state
   return CEL_OK;
 }
 
@@ -357,7 +360,7 @@ static CelStatus read_start(Parser *parser, CeliWord key) {
 
 // ---- T and O
 
-/// The n numbers of a row into the list of the rule that comes next.
+/// Appends the n numbers of a row to the cell list of `rule`.
 static CelStatus read_cells(Parser *parser, CeliRules *rules, int64_t n, bool probabilities,
                             CeliRule *rule) {
   CeliScan *scan = &parser->said.scan;
@@ -367,8 +370,8 @@ static CelStatus read_cells(Parser *parser, CeliRules *rules, int64_t n, bool pr
     const Token token = take(parser);
     if (token.kind != NUMBER) {
       return celi_scan_fail(scan, token.word.line,
-                            "%s%.*s%s after %" PRId64 " of the %" PRId64 " number%s of a row",
-                            token.kind == END ? "the file ends" : "\"", CELI_WORD(token.word),
+                            "found %s%.*s%s after %" PRId64 " of the %" PRId64 " number%s of a row",
+                            token.kind == END ? "the end of the file" : "\"", CELI_WORD(token.word),
                             token.kind == END ? "" : "\"", j, n, celi_s(n));
     }
     if (probabilities && !token.negative) {
@@ -392,7 +395,7 @@ static CelStatus take_keyword(Parser *parser, CeliRules *rules, CeliRule rule, C
   return celi_rules_add(rules, rule);
 }
 
-/// What follows "T: a : s": numbers, uniform, reset.
+/// The part after "T: a : s": numbers, uniform or reset.
 static CelStatus read_row(Parser *parser, CeliRules *rules, CeliRule rule, int64_t columns) {
   const Token token = ahead(parser);
   if (celi_word_is(token.word, "uniform")) {
@@ -407,7 +410,7 @@ static CelStatus read_row(Parser *parser, CeliRules *rules, CeliRule rule, int64
   return celi_rules_add(rules, rule);
 }
 
-/// What follows "T: a": numbers, uniform, identity.
+/// The part after "T: a": numbers, uniform or identity.
 static CelStatus read_matrix(Parser *parser, CeliRules *rules, CeliRule rule, int64_t columns) {
   const Token token = ahead(parser);
   if (celi_word_is(token.word, "uniform")) {
@@ -450,7 +453,7 @@ static CelStatus read_probabilities(Parser *parser, CeliRules *rules, const Name
 
 // ---- R
 
-/// Rewards of (a, s, s') by observation. Where they are the same for all it is one number.
+/// Rewards of (a, s, s') by observation. Equal rewards become a single number.
 static CelStatus read_observed(Parser *parser, CeliRule rule) {
   CeliRules *rules = &parser->said.r;
   const int64_t n = parser->observation.count;
@@ -470,7 +473,7 @@ static CelStatus read_observed(Parser *parser, CeliRule rule) {
   return celi_rules_add(rules, rule);
 }
 
-/// R: a : s, then numbers: a row over s' (MDP), or a matrix of s' and o.
+/// R: a : s and then numbers: a row over s' (MDP), or a matrix over s' and o (POMDP).
 static CelStatus read_reward_rows(Parser *parser, CeliRule rule) {
   CeliRules *rules = &parser->said.r;
   if (parser->observation.count == 0) {
@@ -482,7 +485,7 @@ static CelStatus read_reward_rows(Parser *parser, CeliRule rule) {
   return CEL_OK;
 }
 
-/// R: a, then the matrix of s and s' of an MDP.
+/// R: a and then a matrix over s and s' (MDP).
 static CelStatus read_reward_matrix(Parser *parser, CeliRule rule) {
   if (parser->observation.count > 0 || ahead(parser).kind != NUMBER) {
     return fail_token(parser, ahead(parser), "':'");
@@ -493,14 +496,15 @@ static CelStatus read_reward_matrix(Parser *parser, CeliRule rule) {
   return CEL_OK;
 }
 
-/// R: a : s : s' : o, then a number.
+/// R: a : s : s' : o and then a number.
 static CelStatus read_reward_entry(Parser *parser, CeliRule rule) {
   int64_t o = -1;
   if (parser->observation.count > 0) {
     CELI_TRY(read_one(parser, &parser->observation, true, &o));
   } else {
     const Token token = take(parser);
-    if (token.kind != STAR) return fail_token(parser, token, "'*' (no observations are declared)");
+    if (token.kind != STAR)
+      return fail_token(parser, token, "'*' (the file declares no observations)");
   }
   if (parser->observation.count == 1) o = -1;
   rule.o = (int32_t)o;
@@ -537,7 +541,7 @@ static CelStatus read_table(Parser *parser, CeliWord key) {
   if (celi_word_is(key, "R")) return read_rewards(parser, rule);
   if (parser->observation.count == 0) {
     return celi_scan_fail(&parser->said.scan, key.line,
-                          "\"O\" in a file that declares no observations");
+                          "\"O\" is only allowed in a file that declares observations");
   }
   return read_probabilities(parser, &parser->said.o, &parser->observation, rule);
 }
@@ -565,7 +569,7 @@ static CelStatus read_statement(Parser *parser) {
   }
   return fail_token(parser, token,
                     token.kind == NUMBER
-                        ? "a statement (too many numbers before it?)"
+                        ? "a statement (does the previous statement have too many numbers?)"
                         : "discount, values, states, actions, observations, start, T, O or R");
 }
 
@@ -573,7 +577,7 @@ static CelStatus read_text(Parser *parser) {
   while (ahead(parser).kind != END) CELI_TRY(read_statement(parser));
   if (parser->state.count > 0 && parser->action.count > 0) return CEL_OK;
   return celi_scan_fail(&parser->said.scan, ahead(parser).word.line,
-                        "the file ends, and \"%s\" was not declared",
+                        "the file ends without declaring \"%s\"",
                         parser->state.count > 0 ? "actions" : "states");
 }
 
@@ -600,8 +604,7 @@ CelStatus celi_mdp_parse_cassandra(CelMdp **out, const char *file, const char *t
   return status;
 }
 
-CelStatus celi_mdp_load_cassandra(CelMdp **out, const char *path,
-                                  const CelMdpLoadOptions *options) {
+static CelStatus load(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
   char *text;
   size_t size;
   CELI_TRY(celi_text_read(path, &text, &size));
@@ -609,3 +612,29 @@ CelStatus celi_mdp_load_cassandra(CelMdp **out, const char *path,
   free(text);
   return status;
 }
+
+/// True if the text begins with a statement of the preamble.
+static bool sniff(const char *data, size_t size) {
+  static const char *const keys[] = {"discount", "values", "states", "actions", "observations"};
+  CeliScan scan = celi_scan("", data, size);
+  celi_scan_blank(&scan, '#');
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const size_t n = strlen(keys[i]);
+    CeliScan rest = scan;
+    if ((size_t)(scan.end - scan.at) <= n || memcmp(scan.at, keys[i], n) != 0) continue;
+    rest.at += n;
+    celi_scan_blank(&rest, '#');
+    if (rest.at < rest.end && *rest.at == ':') return true;
+  }
+  return false;
+}
+
+const CeliMdpFormat celi_mdp_format_cassandra = {
+    .info = {CEL_MDP_CASSANDRA,
+             "cassandra",
+             "text of Cassandra's pomdp-solve; observations are left out",
+             {".mdp", ".pomdp"},
+             {NULL}},
+    .sniff = sniff,
+    .load = load,
+    .save = celi_mdp_save_cassandra};

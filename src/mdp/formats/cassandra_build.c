@@ -1,10 +1,11 @@
-/// From the rules of a .mdp or .pomdp file to the problem: row by row, in the order of states and actions.
+/// Builds an MDP from the rules of a .mdp or .pomdp file, one row at a time in order of states and
+/// actions.
 ///
-///     P(s'|s,a)      what the last rule about (a, s, s') says, 0 where there is none
-///     r(s,a,s')      likewise; sum_o O(o|s',a) r(s,a,s',o) where some reward differs by observation
+///     P(s'|s,a)      from the last rule about (a, s, s'); 0 without one
+///     r(s,a,s')      likewise; sum_o O(o|s',a) r(s,a,s',o) if some rewards depend on observations
 ///
-/// A row is painted onto a blank one, rule after rule, beginning with the last that covers all of it. Only
-/// columns that a rule mentions are looked at, so that sparse problems stay so.
+/// A row starts empty. Rules are applied in file order, starting with the last rule that sets the
+/// whole row. Only columns that a rule mentions are visited, so sparse MDPs stay sparse.
 #include "base/base.h"
 #include "mdp/formats/cassandra.h"
 #include "mdp/formats/formats.h"
@@ -14,21 +15,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// A row: n columns in order of their coming.
+/// A row of n columns, in the order in which they were added.
 typedef struct Row {
   int64_t columns, n;
   int64_t *column; ///< (columns)
-  double *value;   ///< (columns) of those
-  int64_t *place;  ///< (columns) 1 + where a column is; 0: nowhere
+  double *value;   ///< (columns) values of those columns
+  int64_t *place;  ///< (columns) 1 + position of a column in the row; 0: not in the row
 } Row;
 
 typedef struct Work {
   CeliCassandra *said;
   CelMdpBuilder *builder;
   Row next, seen; ///< P(.|s,a); O(.|s',a)
-  double *reward; ///< (next.n, depth) of the row's next states
+  double *reward; ///< (next.n, depth) rewards of the row's next states
   int64_t reward_room;
-  int64_t depth; ///< observations that rewards differ by; 1: they do not
+  int64_t depth; ///< number of observations, or 1 if rewards do not depend on them
   CeliEntry *entry;
   int64_t entry_room;
 } Work;
@@ -69,7 +70,7 @@ static void row_set_all(Row *row, double value) {
   for (int64_t j = 0; j < row->columns; j++) row_set(row, j, value);
 }
 
-/// What one rule says about row i.
+/// Applies one rule to row i.
 static void row_paint(Row *row, const CeliRules *rules, const CeliRule *rule, int64_t i,
                       const double *start) {
   switch (rule->kind) {
@@ -80,7 +81,7 @@ static void row_paint(Row *row, const CeliRules *rules, const CeliRule *rule, in
       row_set(row, rule->j, rule->value);
     }
     break;
-  case CELI_RULE_ROW: // the row is blank
+  case CELI_RULE_ROW: // the row is still empty
     for (int64_t k = rule->first; k < rule->first + rule->n; k++) {
       row_set(row, rules->cell[k].column, rules->cell[k].value);
     }
@@ -93,11 +94,11 @@ static void row_paint(Row *row, const CeliRules *rules, const CeliRule *rule, in
       if (start[j] > 0.0) row_set(row, j, start[j]);
     }
     break;
-  case CELI_RULE_OBSERVED: CEL_ASSERT(rule->kind != CELI_RULE_OBSERVED); break; // only in R
+  case CELI_RULE_OBSERVED: CEL_ASSERT(rule->kind != CELI_RULE_OBSERVED); break; // occurs only in R
   }
 }
 
-/// Paints row (a, i) and returns the line of the last rule about it, `otherwise` where there is none.
+/// Builds row (a, i). *line becomes the line of its last rule and stays unchanged without a rule.
 static CelStatus row_make(Row *row, CeliRules *rules, int32_t a, int64_t i, const double *start,
                           int64_t *line) {
   CELI_TRY(celi_rules_find(rules, a, i));
@@ -109,17 +110,17 @@ static CelStatus row_make(Row *row, CeliRules *rules, int32_t a, int64_t i, cons
 
 // ---- rewards
 
-/// Where next state j (-1: each) is in the row: [*from, *to).
+/// The positions [*from, *to) of next state j in the row. j = -1 means all.
 static void places(const Row *row, int64_t j, int64_t *from, int64_t *to) {
   *from = j < 0 ? 0 : row->place[j] - 1;
   *to = j < 0 ? row->n : row->place[j];
-  if (*from < 0) *from = *to = 0; // no transition goes there
+  if (*from < 0) *from = *to = 0; // j is not in the row
 }
 
 static void paint_reward(Work *work, const CeliRules *rules, const CeliRule *rule) {
   const int64_t depth = work->depth;
   int64_t from, to;
-  if (rule->kind == CELI_RULE_ROW) { // all rewards are 0
+  if (rule->kind == CELI_RULE_ROW) { // all rewards are still 0
     for (int64_t k = rule->first; k < rule->first + rule->n; k++) {
       const int64_t place = work->next.place[rules->cell[k].column];
       if (place > 0) work->reward[place - 1] = rules->cell[k].value;
@@ -153,7 +154,7 @@ static CelStatus make_rewards(Work *work, int32_t a, int64_t s) {
   return CEL_OK;
 }
 
-/// Whether the rewards of the row's next state k differ by observation.
+/// True if the rewards of the row's next state k depend on the observation.
 static bool differ(const Work *work, int64_t k) {
   const double *reward = work->reward + k * work->depth;
   for (int64_t o = 1; o < work->depth; o++) {
@@ -162,7 +163,7 @@ static bool differ(const Work *work, int64_t k) {
   return false;
 }
 
-/// Makes O(.|s,a) into `seen`, and its sum, which is 1 but for digits.
+/// Writes O(.|s,a) to `seen` and its sum, which is 1 up to rounding.
 static CelStatus see(Work *work, int32_t a, int64_t s, double *sum) {
   CeliCassandra *said = work->said;
   int64_t line = said->states_line;
@@ -177,7 +178,7 @@ static CelStatus see(Work *work, int32_t a, int64_t s, double *sum) {
                         s, (int)a, *sum);
 }
 
-/// Rows of O that the file gives must be distributions, whether rewards need them or not.
+/// Checks that the rows of O in the file are distributions, even if no reward uses them.
 static CelStatus check_observations(Work *work) {
   CeliCassandra *said = work->said;
   double sum;
@@ -192,7 +193,7 @@ static CelStatus check_observations(Work *work) {
   return CEL_OK;
 }
 
-/// sum_o O(o|s',a) r(s,a,s',o) for the row's next state k.
+/// sum_o O(o|s',a) r(s,a,s',o) for next state k of the row.
 static CelStatus average_reward(Work *work, int32_t a, int64_t k, double *out) {
   double sum;
   CELI_TRY(see(work, a, work->next.column[k], &sum));
@@ -204,7 +205,7 @@ static CelStatus average_reward(Work *work, int32_t a, int64_t k, double *out) {
   return CEL_OK;
 }
 
-// ---- the problem
+// ---- building the MDP
 
 static CelStatus put_row(Work *work, int64_t s, int32_t a) {
   CeliCassandra *said = work->said;
@@ -224,7 +225,7 @@ static CelStatus put_row(Work *work, int64_t s, int32_t a) {
   return celi_row_put(work->builder, &said->scan, line, s, a, work->entry, n);
 }
 
-/// An upper bound on the transitions of row (a, s) by the rules about it.
+/// An upper bound on the number of transitions of row (a, s), from its rules.
 static CelStatus count_row(CeliCassandra *said, int32_t a, int64_t s, int64_t *out) {
   CeliRules *rules = &said->t;
   CELI_TRY(celi_rules_find(rules, a, s));
@@ -238,7 +239,8 @@ static CelStatus count_row(CeliCassandra *said, int32_t a, int64_t s, int64_t *o
   return CEL_OK;
 }
 
-/// Asks for the room of all rows before the first is made: a line like "T: * uniform" may stand for any number of them.
+/// Reserves memory for all rows before building the first. A short line like "T: * uniform" can
+/// create any number of them.
 static CelStatus reserve(Work *work) {
   CeliCassandra *said = work->said;
   int64_t pairs, transitions = 0;
@@ -285,7 +287,7 @@ CelStatus celi_cassandra_build(CeliCassandra *said, const CelMdpLoadOptions *opt
     status = cel_fail_in(cel_mdp_build(work.builder, out), "%s: ", said->scan.file);
   }
   if (status == CEL_OK && said->observations > 0) {
-    (*out)->left_out = "observations are left out: the problem is that of a state that is seen";
+    (*out)->left_out = "observations are left out: the MDP assumes that the state is observed";
   }
   cel_mdp_builder_destroy(work.builder);
   row_free(&work.next);

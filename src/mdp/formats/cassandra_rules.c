@@ -1,7 +1,8 @@
-/// Rules of Cassandra's format: stored in the order of the file, found by row.
+/// The rules of a file in Cassandra's format, stored in file order and found by row.
 ///
-/// Row (a, i) is ruled by those about (a, i), (a, all), (all, i) and (all, all). Sorted, each of these is a run in the
-/// order of the file; the four runs are merged from their ends.
+/// The rules of row (a, i) are those about (a, i), (a, all), (all, i) and (all, all). After
+/// sorting, each of these four groups is a contiguous run in file order. A lookup merges the four
+/// runs from their ends.
 #include "mdp/formats/cassandra_rules.h"
 #include "base/base.h"
 #include "mdp/formats/text.h"
@@ -59,7 +60,7 @@ void celi_rules_seal(CeliRules *rules) {
   if (rules->n > 1) qsort(rules->rule, (size_t)rules->n, sizeof *rules->rule, compare);
 }
 
-/// Rules before (a, i), or before and of it.
+/// The number of rules before (a, i). `with` also counts the rules about (a, i).
 static int64_t bound(const CeliRules *rules, int32_t a, int64_t i, bool with) {
   int64_t low = 0, high = rules->n;
   while (low < high) {
@@ -74,7 +75,7 @@ static int64_t bound(const CeliRules *rules, int32_t a, int64_t i, bool with) {
   return low;
 }
 
-/// A run of rules about the same rows, of which `end - begin` are left.
+/// A run of rules about the same rows. Rules begin to end - 1 remain.
 typedef struct Run {
   int64_t begin, end;
 } Run;
@@ -84,7 +85,7 @@ static Run run_of(const CeliRules *rules, int32_t a, int64_t i) {
   return run;
 }
 
-/// Takes the latest rule off the runs; NULL when all are empty.
+/// Removes the latest rule from the runs and returns it. NULL if all runs are empty.
 static const CeliRule *take_latest(const CeliRules *rules, Run run[4]) {
   const CeliRule *latest = NULL;
   int from = 0;

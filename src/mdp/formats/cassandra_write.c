@@ -1,45 +1,48 @@
-/// Writing Cassandra's format (docs/files.md): what a problem must be like for it, and its statements one a line,
+/// Writer of Cassandra's format (docs/files.md), one statement per line:
 ///
 ///     discount: 0.95     states: 5      T: a : s : s' p
-///     values: reward     actions: 2     R: a : s : s' r     (or R: a : s : * r where rewards belong to (s, a))
-///     start: uniform, or start include: states, or start: one probability a state
+///     values: reward     actions: 2     R: a : s : s' r     (R: a : s : * r for rewards of (s, a))
+///     start: uniform, or start include: states, or start: one probability per state
 #include "base/base.h"
+#include "mdp/formats/cassandra.h"
 #include "mdp/formats/formats.h"
 #include <inttypes.h>
 
-/// What the format cannot say.
+/// Checks that the format can express the MDP.
 CelStatus celi_mdp_check_cassandra(const CelMdp *mdp) {
   static const char other[] = "; write .safetensors or .json instead";
   if (mdp->horizon > 0) {
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "Cassandra's format has no horizon, and this problem's is %" PRId64 "%s",
+                    "Cassandra's format has no horizon, but this MDP has horizon %" PRId64 "%s",
                     mdp->horizon, other);
   }
   for (int64_t s = 0; s < mdp->states; s++) {
     const int64_t n = mdp->pair[s + 1] - mdp->pair[s];
     if (n == 0) {
       return cel_fail(CEL_E_UNSUPPORTED,
-                      "Cassandra's format has no terminal states, and state %" PRId64 " is one%s",
+                      "Cassandra's format has no terminal states, but state %" PRId64
+                      " is terminal%s",
                       s, other);
     }
     if (n != mdp->max_actions || cel_mdp_action(mdp, s, mdp->pair[s + 1] - 1) != n - 1) {
-      return cel_fail(CEL_E_UNSUPPORTED,
-                      "in Cassandra's format all states have the same actions; state %" PRId64
-                      " has others than 0 to %" PRId64 "%s",
-                      s, mdp->max_actions - 1, other);
+      return cel_fail(
+          CEL_E_UNSUPPORTED,
+          "in Cassandra's format all states have the same actions, but those of state %" PRId64
+          " are not 0 to %" PRId64 "%s",
+          s, mdp->max_actions - 1, other);
     }
   }
   for (int64_t t = 0; mdp->ends && t < mdp->transitions; t++) {
     if (!mdp->ends[t]) continue;
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "in Cassandra's format no transition ends the episode; number %" PRId64
-                    ", to state %" PRId64 ", does%s",
+                    "in Cassandra's format no transition ends the episode, but transition %" PRId64
+                    " to state %" PRId64 " does%s",
                     t, cel_mdp_next(mdp, t), other);
   }
   return CEL_OK;
 }
 
-/// The states that episodes start in, where they do so with one probability; 0 where it is more than one.
+/// The number of initial states if all have the same probability, else 0.
 static int64_t count_start(const CelMdp *mdp) {
   int64_t n = 0;
   double first = 0.0;
@@ -70,7 +73,7 @@ static void emit_start(CeliOut *out, const CelMdp *mdp) {
   celi_out_format(out, "\n");
 }
 
-/// "T: a : s : s' " or "R: ...", and a number.
+/// Writes "T: a : s : s' value" or "R: ...". next < 0 means all next states.
 static void emit_entry(CeliOut *out, const char *table, int64_t a, int64_t s, int64_t next,
                        double value) {
   celi_out_format(out, "%s: %" PRId64 " : %" PRId64 " : ", table, a, s);

@@ -1,48 +1,48 @@
-/// Files of finite problems: one reader and one writer a format, one file each; formats.c chooses.
+/// Files of finite MDPs. registry.c lists the formats and picks one for a file.
 ///
-/// Each reads a file that anybody may have made: sizes that overflow, numbers that are none,
-/// indices out of range and a file cut short are errors that name the file and the line, the offset,
-/// or the state and action.
+/// Anybody may have made a file. Sizes that overflow, invalid numbers, indices out of range and
+/// truncated files are errors. Messages name the file, and the line, the offset, or the state and
+/// action.
 #ifndef CELSIUS_MDP_FORMATS_H
 #define CELSIUS_MDP_FORMATS_H
 #include "celsius/mdp.h"
 #include "celsius/safetensors.h"
 #include "mdp/formats/text.h"
 
-/// Options with a discount, all else by default.
-#define CELI_LOAD_DISCOUNT(d) (&(CelMdpLoadOptions){.discount = (d), .horizon = -1})
+/// A file format: one file in this folder and one row in registry.c.
+typedef struct CeliMdpFormat {
+  CelMdpFormatInfo info;
+  /// True if the first bytes of a file look like this format. The first format that matches is
+  /// used.
+  bool (*sniff)(const char *data, size_t size);
+  CelStatus (*load)(CelMdp **out, const char *path, const CelMdpLoadOptions *options);
+  /// Writes an MDP that cel_mdp_check accepts. Errors: CEL_E_UNSUPPORTED, CEL_E_IO.
+  CelStatus (*save)(const CelMdp *mdp, const char *path);
+} CeliMdpFormat;
 
-/// Chooses between the options and the file's own discount (NAN: it has none) and horizon (0: infinite). The
-/// caller checks the two against each other. Errors: CEL_E_RANGE (no discount; a horizon below -1).
+extern const CeliMdpFormat celi_mdp_format_safetensors;
+extern const CeliMdpFormat celi_mdp_format_gymnasium;
+extern const CeliMdpFormat celi_mdp_format_cassandra;
+extern const CeliMdpFormat celi_mdp_format_prism;
+
+/// Applies the options to the discount (NAN: none) and the horizon (0: infinite) of a file. The
+/// caller must check both afterwards. Errors: CEL_E_RANGE (no discount; a horizon below -1).
 CelStatus celi_load_choose(const char *file, const CelMdpLoadOptions *options, double *discount,
                            int64_t *horizon) CEL_WARN_UNUSED;
 
-CelStatus celi_mdp_load_safetensors(CelMdp **out, const char *path,
-                                    const CelMdpLoadOptions *options) CEL_WARN_UNUSED;
-CelStatus celi_mdp_save_safetensors(const CelMdp *mdp, const char *path) CEL_WARN_UNUSED;
-/// The problem in a file that is open already, and that goes with it; on an error too.
+/// Reads the MDP of an open file. Takes ownership of `file`, also if it fails.
 CelStatus celi_mdp_of_safetensors(CelMdp **out, CelSafetensors *file,
                                   const CelMdpLoadOptions *options) CEL_WARN_UNUSED;
 
-CelStatus celi_mdp_load_gymnasium(CelMdp **out, const char *path,
-                                  const CelMdpLoadOptions *options) CEL_WARN_UNUSED;
-CelStatus celi_mdp_save_gymnasium(const CelMdp *mdp, const char *path) CEL_WARN_UNUSED;
-/// The text of a file; `file` is its name for messages.
+/// Parses the text of a file. `file` is its name in messages.
 CelStatus celi_mdp_parse_gymnasium(CelMdp **out, const char *file, const char *text, size_t size,
                                    const CelMdpLoadOptions *options) CEL_WARN_UNUSED;
 void celi_mdp_emit_gymnasium(CeliOut *out, const CelMdp *mdp);
 
-CelStatus celi_mdp_load_cassandra(CelMdp **out, const char *path,
-                                  const CelMdpLoadOptions *options) CEL_WARN_UNUSED;
-CelStatus celi_mdp_save_cassandra(const CelMdp *mdp, const char *path) CEL_WARN_UNUSED;
 CelStatus celi_mdp_parse_cassandra(CelMdp **out, const char *file, const char *text, size_t size,
                                    const CelMdpLoadOptions *options) CEL_WARN_UNUSED;
-/// Errors: CEL_E_UNSUPPORTED, what the format cannot say.
+/// Errors: CEL_E_UNSUPPORTED (the format cannot express the MDP).
 CelStatus celi_mdp_check_cassandra(const CelMdp *mdp) CEL_WARN_UNUSED;
 void celi_mdp_emit_cassandra(CeliOut *out, const CelMdp *mdp);
-
-CelStatus celi_mdp_load_prism(CelMdp **out, const char *path,
-                              const CelMdpLoadOptions *options) CEL_WARN_UNUSED;
-CelStatus celi_mdp_save_prism(const CelMdp *mdp, const char *path) CEL_WARN_UNUSED;
 
 #endif

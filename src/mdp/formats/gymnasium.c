@@ -3,9 +3,10 @@
 ///     {"name": "FrozenLake-v1", "discount": 0.99, "start": [1, 0, ...],
 ///      "P": {"0": {"0": [[p, s', r, done], ...], "1": ...}, "1": ...}}
 ///
-/// `P[s][a]` lists transitions: probability, next state, reward, whether the episode ends there. Only
-/// P must be there, and it may be the whole file. A state `{}` is terminal. States and actions may come in any order.
-/// The text is read in one pass, without a tree; then rows are sorted and built.
+/// `P[s][a]` lists transitions: probability, next state, reward, and whether the episode ends. Only
+/// P is required, and it may be the whole file. A state `{}` is terminal. States and actions may
+/// come in any order. The text is parsed in one pass without a tree. Then the rows are sorted and
+/// built.
 #include "base/base.h"
 #include "mdp/formats/formats.h"
 #include "mdp/formats/text.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// A state and action of P, with its transitions: entries `first` to the next block's.
+/// A state and action of P. Its transitions are n entries from `first` on.
 typedef struct Block {
   int64_t state, action, first, line;
   int64_t n;
@@ -35,7 +36,7 @@ typedef struct Reader {
   int64_t blocks, block_capacity;
   CeliEntry *entry;
   int64_t entries, entry_capacity;
-  Block farthest; ///< where the highest next state is; `first` is that state
+  Block farthest; ///< where the largest next state occurs; `first` is that state
   double *start;
   int64_t starts, start_capacity, start_line;
   double discount;
@@ -46,7 +47,7 @@ typedef struct Reader {
 
 // ---- JSON
 
-/// The next character that is not blank, 0 at the end.
+/// The next character that is not blank. 0 at the end.
 static char peek(CeliScan *scan) {
   celi_scan_blank(scan, 0);
   return scan->at < scan->end ? *scan->at : 0;
@@ -55,14 +56,14 @@ static char peek(CeliScan *scan) {
 static CelStatus fail_found(CeliScan *scan, const char *expected) {
   const char c = peek(scan);
   if (scan->at == scan->end) {
-    return celi_scan_fail(scan, scan->line, "the file ends where %s should be: is it cut short?",
+    return celi_scan_fail(scan, scan->line, "the file ends where %s should be; it may be cut short",
                           expected);
   }
   if (c < ' ' || c > '~') {
-    return celi_scan_fail(scan, scan->line, "byte 0x%02x where %s should be", (unsigned char)c,
-                          expected);
+    return celi_scan_fail(scan, scan->line, "found byte 0x%02x where %s should be",
+                          (unsigned char)c, expected);
   }
-  return celi_scan_fail(scan, scan->line, "'%c' where %s should be", c, expected);
+  return celi_scan_fail(scan, scan->line, "found '%c' where %s should be", c, expected);
 }
 
 static CelStatus expect(CeliScan *scan, char c, const char *what) {
@@ -71,7 +72,7 @@ static CelStatus expect(CeliScan *scan, char c, const char *what) {
   return CEL_OK;
 }
 
-/// Steps to the next member of an object or element of a list; *more is false behind the last.
+/// Moves to the next member of an object or element of a list. *more is false after the last one.
 static CelStatus step(CeliScan *scan, char close, bool first, bool *more) {
   const char c = peek(scan);
   *more = c != close;
@@ -82,10 +83,10 @@ static CelStatus step(CeliScan *scan, char close, bool first, bool *more) {
   if (first) return CEL_OK;
   if (c != ',') return fail_found(scan, close == '}' ? "',' or '}'" : "',' or ']'");
   scan->at++;
-  return peek(scan) == close ? fail_found(scan, "another one, after the ','") : CEL_OK;
+  return peek(scan) == close ? fail_found(scan, "another element after the ','") : CEL_OK;
 }
 
-/// What is between the quotes, escapes left as they are.
+/// The text between the quotes, with escapes unchanged.
 static CelStatus read_string(CeliScan *scan, CeliWord *out) {
   CELI_TRY(expect(scan, '"', "a text in quotes"));
   *out = (CeliWord){.text = scan->at, .line = scan->line};
@@ -97,10 +98,10 @@ static CelStatus read_string(CeliScan *scan, CeliWord *out) {
     scan->at++;
     return CEL_OK;
   }
-  return celi_scan_fail(scan, out->line, "a text has no closing quote");
+  return celi_scan_fail(scan, out->line, "a string has no closing quote");
 }
 
-/// A number, true, false or null, as it is written.
+/// The text of a number, true, false or null.
 static CelStatus read_scalar(CeliScan *scan, CeliWord *out) {
   peek(scan);
   *out = (CeliWord){.text = scan->at, .line = scan->line};
@@ -144,9 +145,9 @@ static CelStatus read_transition(Reader *reader, const Block *block) {
   CELI_TRY(read_index(scan, "next state", &entry.next));
   CELI_TRY(expect(scan, ',', "',' and the reward"));
   CELI_TRY(read_double(scan, "reward", &entry.reward));
-  CELI_TRY(expect(scan, ',', "',' and whether the episode ends"));
+  CELI_TRY(expect(scan, ',', "',' and true or false for the end of the episode"));
   CELI_TRY(read_done(scan, &entry.ends));
-  CELI_TRY(expect(scan, ']', "']' behind probability, next state, reward and done"));
+  CELI_TRY(expect(scan, ']', "']' after probability, next state, reward and done"));
   if (entry.next > reader->farthest.first) {
     reader->farthest = *block;
     reader->farthest.first = entry.next;
@@ -170,11 +171,12 @@ static CelStatus read_row(Reader *reader, int64_t state, int64_t action, int64_t
   }
   block.n = reader->entries - block.first;
   if (block.n == 0) {
-    return celi_scan_fail(&reader->scan, line,
-                          "it has no transition; leave the action out, or give it one");
+    return celi_scan_fail(
+        &reader->scan, line,
+        "the list of transitions is empty; add a transition, or leave the action out");
   }
   CELI_TRY(celi_grow(&reader->block, &reader->block_capacity, reader->blocks + 1, sizeof block,
-                     "pairs of state and action"));
+                     "state-action pairs"));
   reader->block[reader->blocks++] = block;
   return CEL_OK;
 }
@@ -227,7 +229,7 @@ static CelStatus read_p(Reader *reader) {
   }
 }
 
-// ---- what else a file may hold
+// ---- other keys
 
 static CelStatus read_start(Reader *reader) {
   CeliScan *scan = &reader->scan;
@@ -258,7 +260,7 @@ static CelStatus read_name(Reader *reader) {
   cJSON_Delete(text);
   if (fits) return CEL_OK;
   return celi_scan_fail(&reader->scan, word.line,
-                        "\"name\" must be a plain text of at most %zu bytes",
+                        "\"name\" must be printable text of at most %zu bytes",
                         sizeof reader->name - 1);
 }
 
@@ -268,16 +270,16 @@ static CelStatus fail_key(const Reader *reader, CeliWord key) {
   CeliNearest nearest = {.wanted = text};
   if (key.n < sizeof text) memcpy(text, key.text, key.n);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) celi_nearest_try(&nearest, names[i]);
-  return celi_scan_fail(
-      &reader->scan, key.line,
-      "\"%.*s\" is no key that is known%s%s%s: they are P, start, discount, horizon "
-      "and name, or the states' numbers",
-      CELI_WORD(key), nearest.best ? " (\"" : "", nearest.best ? nearest.best : "",
-      nearest.best ? "\"?)" : "");
+  return celi_scan_fail(&reader->scan, key.line,
+                        "\"%.*s\" is not a known key%s%s%s; use P, start, discount, horizon, name "
+                        "or the number of a state",
+                        CELI_WORD(key), nearest.best ? " (\"" : "",
+                        nearest.best ? nearest.best : "", nearest.best ? "\"?)" : "");
 }
 
 static CelStatus once(const Reader *reader, CeliWord key, bool *seen) {
-  if (*seen) return celi_scan_fail(&reader->scan, key.line, "\"%.*s\" comes twice", CELI_WORD(key));
+  if (*seen)
+    return celi_scan_fail(&reader->scan, key.line, "\"%.*s\" appears twice", CELI_WORD(key));
   *seen = true;
   return CEL_OK;
 }
@@ -321,17 +323,18 @@ static CelStatus read_text(Reader *reader) {
     CELI_TRY(read_key(scan, &key));
     CELI_TRY(read_member(reader, key));
   }
-  return peek(scan) == 0 && scan->at == scan->end ? CEL_OK : fail_found(scan, "the file's end");
+  return peek(scan) == 0 && scan->at == scan->end ? CEL_OK
+                                                  : fail_found(scan, "the end of the file");
 }
 
-// ---- from what was read to the problem
+// ---- building the MDP
 
-/// The keys of P must be 0, 1, ..., n - 1, each once.
+/// Checks that the keys of P are 0, 1, ..., n - 1, each once.
 static CelStatus check_states(const Reader *reader) {
   const int64_t n = reader->states;
   uint8_t *seen;
   CelStatus status = CEL_OK;
-  if (n == 0) return celi_scan_fail(&reader->scan, 1, "there is no \"P\", or no state in it");
+  if (n == 0) return celi_scan_fail(&reader->scan, 1, "the file has no \"P\" with states");
   CELI_TRY(celi_alloc(&seen, (size_t)n, 1, "states"));
   memset(seen, 0, (size_t)n);
   for (int64_t i = 0; i < n && status == CEL_OK; i++) {
@@ -339,14 +342,14 @@ static CelStatus check_states(const Reader *reader) {
     if (state.number < n && !seen[state.number]) {
       seen[state.number] = 1;
     } else if (state.number < n) {
-      status =
-          celi_scan_fail(&reader->scan, state.line, "state %" PRId64 " comes twice", state.number);
+      status = celi_scan_fail(&reader->scan, state.line, "state %" PRId64 " appears twice",
+                              state.number);
     } else {
       status = celi_scan_fail(&reader->scan, state.line,
-                              "state %" PRId64 ": there %s %" PRId64
-                              " state%s, so they must be 0 to %" PRId64
-                              "; a state without actions is written \"S\": {}",
-                              state.number, n == 1 ? "is" : "are", n, celi_s(n), n - 1);
+                              "state %" PRId64 " is out of range; with %" PRId64
+                              " state%s the keys must be 0 to %" PRId64
+                              ". Write a state without actions as \"S\": {}",
+                              state.number, n, celi_s(n), n - 1);
     }
   }
   free(seen);
@@ -355,7 +358,7 @@ static CelStatus check_states(const Reader *reader) {
   if (far->first < n) return CEL_OK;
   return celi_scan_fail(&reader->scan, far->line,
                         "state %" PRId64 ", action %" PRId64 ": next state %" PRId64
-                        " is out of range: it must be 0 to %" PRId64,
+                        " is out of range; it must be 0 to %" PRId64,
                         far->state, far->action, far->first, n - 1);
 }
 
@@ -376,7 +379,7 @@ static CelStatus sort_blocks(Reader *reader) {
   for (int64_t i = 1; i < reader->blocks; i++) {
     if (block[i - 1].state != block[i].state || block[i - 1].action != block[i].action) continue;
     return celi_scan_fail(&reader->scan, block[i].line,
-                          "state %" PRId64 ", action %" PRId64 " comes twice", block[i].state,
+                          "state %" PRId64 ", action %" PRId64 " appears twice", block[i].state,
                           block[i].action);
   }
   return CEL_OK;
@@ -400,7 +403,7 @@ static CelStatus fill(const Reader *reader, CelMdpBuilder *builder) {
                           reader->states);
   }
   return celi_scan_fail(&reader->scan, reader->start_line,
-                        "\"start\" has %" PRId64 " probabilit%s; there %s %" PRId64 " state%s",
+                        "\"start\" has %" PRId64 " probabilit%s, but there %s %" PRId64 " state%s",
                         reader->starts, reader->starts == 1 ? "y" : "ies",
                         reader->states == 1 ? "is" : "are", reader->states, celi_s(reader->states));
 }
@@ -433,8 +436,7 @@ CelStatus celi_mdp_parse_gymnasium(CelMdp **out, const char *file, const char *t
   return status;
 }
 
-CelStatus celi_mdp_load_gymnasium(CelMdp **out, const char *path,
-                                  const CelMdpLoadOptions *options) {
+static CelStatus load(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
   char *text;
   size_t size;
   CELI_TRY(celi_text_read(path, &text, &size));
@@ -488,6 +490,23 @@ void celi_mdp_emit_gymnasium(CeliOut *out, const CelMdp *mdp) {
   celi_out_format(out, "\n}}\n");
 }
 
-CelStatus celi_mdp_save_gymnasium(const CelMdp *mdp, const char *path) {
+static CelStatus save(const CelMdp *mdp, const char *path) {
   return celi_out_file(path, mdp, celi_mdp_emit_gymnasium);
 }
+
+/// True for a JSON object.
+static bool sniff(const char *data, size_t size) {
+  CeliScan scan = celi_scan("", data, size);
+  celi_scan_blank(&scan, 0);
+  return scan.at < scan.end && *scan.at == '{';
+}
+
+const CeliMdpFormat celi_mdp_format_gymnasium = {
+    .info = {CEL_MDP_GYMNASIUM,
+             "gymnasium",
+             "transition table of Gymnasium's toy-text environments, as JSON",
+             {".json"},
+             {NULL}},
+    .sniff = sniff,
+    .load = load,
+    .save = save};

@@ -1,14 +1,15 @@
-/// PRISM's explicit files of an MDP, as its manual describes them (docs/files.md). NAME.tra must be there, the others
-/// may:
+/// PRISM's explicit files of an MDP, as its manual describes them (docs/files.md). NAME.tra is
+/// required, the others are optional:
 ///
 ///     .tra    "states choices transitions", then "s k s' p [label]": choice k of state s
 ///     .trew   the same first line, then "s k s' r": a reward of that transition
 ///     .srew   "states entries", then "s r": a reward of every step from s
 ///     .lab    0="init" 1="deadlock" ..., then "s: 0 1": the labels of s
 ///
-/// Lines that begin with # are comments. Choices are the actions. States labelled "init" are the initial ones (state 0 without a
-/// .lab). A state without choices is terminal; so is one labelled "deadlock" or "terminal" whose only
-/// choice is to stay for nothing, for that is how PRISM mends states without choices.
+/// "Choice" is PRISM's word for an action. Lines that begin with # are comments. States labeled
+/// "init" are the initial ones; without a .lab file it is state 0. A state without choices is
+/// terminal. PRISM repairs such states with a self-loop. So a state labeled "deadlock" or
+/// "terminal" is terminal too if its only choice is a self-loop without reward.
 #include "mdp/formats/prism.h"
 #include "base/base.h"
 #include "mdp/formats/formats.h"
@@ -23,18 +24,18 @@
 typedef struct Line {
   int64_t state, choice, next, line;
   double probability, reward;
-  int32_t label; ///< N where the action is called aN, -1 otherwise
-  bool rewarded; ///< .trew has it
+  int32_t label; ///< N if the label is aN, else -1
+  bool rewarded; ///< the .trew file has this transition
 } Line;
 
 typedef struct Reader {
   CeliScan tra, trew, srew, lab;
-  int64_t states, choices, transitions; ///< as the first line says
+  int64_t states, choices, transitions; ///< from the first line
   Line *line;
   int64_t lines, line_capacity;
   double *state_reward; ///< (states) or NULL
   uint8_t *flag;        ///< (states) INITIAL, STOPS, REWARDED
-  bool numbered;        ///< every action is called aN, rising within its state
+  bool numbered;        ///< every label is aN, and N ascends within a state
   CeliEntry *entry;
   int64_t entry_room;
 } Reader;
@@ -43,7 +44,7 @@ enum { INITIAL = 1, STOPS = 2, REWARDED = 4 };
 
 // ---- .tra
 
-/// The line's n whole numbers, each below 2^63.
+/// Reads n whole numbers of the first line, each below 2^63.
 static CelStatus read_header(CeliScan *scan, const char *form, int n, int64_t *out) {
   CeliWord word[4];
   int count = 0;
@@ -55,11 +56,11 @@ static CelStatus read_header(CeliScan *scan, const char *form, int n, int64_t *o
     CELI_TRY(celi_scan_index(scan, word[i], "a number of the first line", INT64_MAX, &out[i]));
   }
   if (count == n) return CEL_OK;
-  return celi_scan_fail(scan, word[0].line, "%d words where \"%s\" should be%s", count, form,
-                        count == 2 ? " (two are the first line of a Markov chain)" : "");
+  return celi_scan_fail(scan, word[0].line, "found %d words where \"%s\" should be%s", count, form,
+                        count == 2 ? " (two words begin the file of a Markov chain)" : "");
 }
 
-/// N of a label aN, as the writer makes them; -1 for others.
+/// N of a label aN, which the writer uses for action numbers. -1 for other labels.
 static int32_t label_of(CeliWord word) {
   int64_t n;
   const CeliWord digits = {word.text + 1, word.n - 1, word.line};
@@ -68,7 +69,7 @@ static int32_t label_of(CeliWord word) {
   return celi_word_index(digits, &n) == CELI_NUMBER_OK && n < INT32_MAX ? (int32_t)n : -1;
 }
 
-/// Source, choice and next state of a line of .tra or .trew.
+/// Reads state, choice and next state of a line of .tra or .trew.
 static CelStatus read_where(const Reader *reader, const CeliScan *scan, const CeliWord *word,
                             Line *line) {
   *line = (Line){.line = word[0].line, .label = -1};
@@ -81,10 +82,10 @@ static CelStatus read_tra_line(Reader *reader, const CeliWord *word, int count) 
   CeliScan *scan = &reader->tra;
   Line line;
   if (count != 4 && count != 5) {
-    return celi_scan_fail(scan, word[0].line,
-                          "%d words; a transition is \"state choice next-state probability "
-                          "[action]\"",
-                          count);
+    return celi_scan_fail(
+        scan, word[0].line,
+        "the line has %d words; a transition is \"state choice next-state probability [action]\"",
+        count);
   }
   CELI_TRY(read_where(reader, scan, word, &line));
   CELI_TRY(celi_scan_probability(scan, word[3], "probability", &line.probability));
@@ -102,7 +103,7 @@ static int compare(const void *a, const void *b) {
   return x->next < y->next ? -1 : x->next > y->next;
 }
 
-/// Sorts the lines, and checks that none comes twice and that choices are numbered from 0.
+/// Sorts the lines. Checks that no transition appears twice and that choices are numbered from 0.
 static CelStatus sort_lines(Reader *reader) {
   Line *line = reader->line;
   int64_t choices = 0;
@@ -116,7 +117,7 @@ static CelStatus sort_lines(Reader *reader) {
     if (last && compare(last, one) == 0) {
       return celi_scan_fail(&reader->tra, one->line > last->line ? one->line : last->line,
                             "state %" PRId64 ", choice %" PRId64 ": next state %" PRId64
-                            " comes twice",
+                            " appears twice",
                             one->state, one->choice, one->next);
     }
     const int64_t before = last && last->state == one->state ? last->choice : -1;
@@ -129,15 +130,16 @@ static CelStatus sort_lines(Reader *reader) {
   }
   if (choices == reader->choices) return CEL_OK;
   return celi_scan_fail(&reader->tra, reader->tra.line,
-                        "the first line says %" PRId64 " choice%s, the others make %" PRId64,
+                        "the first line announces %" PRId64 " choice%s, but the file has %" PRId64,
                         reader->choices, celi_s(reader->choices), choices);
 }
 
 static CelStatus fail_count(const CeliScan *scan, int64_t said, int64_t found) {
-  return celi_scan_fail(
-      scan, scan->line,
-      "the first line says %" PRId64 " line%s, and there are %s%" PRId64 ": is the file cut short?",
-      said, celi_s(said), found > said ? "more than " : "", found > said ? said : found);
+  return celi_scan_fail(scan, scan->line,
+                        "the first line announces %" PRId64 " line%s, but the file has %s%" PRId64
+                        "; it may be cut short",
+                        said, celi_s(said), found > said ? "more than " : "",
+                        found > said ? said : found);
 }
 
 static CelStatus read_tra(Reader *reader) {
@@ -150,7 +152,8 @@ static CelStatus read_tra(Reader *reader) {
   reader->states = size[0];
   reader->choices = size[1];
   reader->transitions = size[2];
-  if (reader->states < 1) return celi_scan_fail(scan, scan->line, "0 states; there must be one");
+  if (reader->states < 1)
+    return celi_scan_fail(scan, scan->line, "the file has 0 states; it needs at least 1");
   if (!celi_size_mul((size_t)reader->states, 3 * sizeof(double), &bytes)) bytes = SIZE_MAX;
   CELI_TRY(celi_scan_in(scan, scan->line, celi_mdp_room(bytes, "that many states")));
   while (celi_scan_line(scan, word, 5, &count)) {
@@ -162,7 +165,8 @@ static CelStatus read_tra(Reader *reader) {
   return sort_lines(reader);
 }
 
-/// Whether the labels are numbers of actions: all aN, the same along a choice, rising within a state.
+/// True if the labels are action numbers: all are aN, equal within a choice, and ascending within a
+/// state.
 static bool are_numbered(const Reader *reader) {
   for (int64_t i = 0; i < reader->lines; i++) {
     const Line *one = &reader->line[i], *last = i > 0 ? one - 1 : NULL;
@@ -182,11 +186,12 @@ static CelStatus read_trew_line(Reader *reader, const CeliWord *word, int count,
   Line line;
   if (count != 4) {
     return celi_scan_fail(scan, word[0].line,
-                          "%d words; a reward is \"state choice next-state reward\"", count);
+                          "the line has %d words; a reward is \"state choice next-state reward\"",
+                          count);
   }
   CELI_TRY(read_where(reader, scan, word, &line));
   CELI_TRY(celi_scan_number(scan, word[3], "reward", &line.reward));
-  Line *found = *hint < reader->lines ? &reader->line[*hint] : NULL; // mostly the next one
+  Line *found = *hint < reader->lines ? &reader->line[*hint] : NULL; // usually the next transition
   if (reader->line && (!found || compare(found, &line) != 0)) {
     found = bsearch(&line, reader->line, (size_t)reader->lines, sizeof line, compare);
   }
@@ -199,7 +204,7 @@ static CelStatus read_trew_line(Reader *reader, const CeliWord *word, int count,
   if (found->rewarded) {
     return celi_scan_fail(scan, line.line,
                           "state %" PRId64 ", choice %" PRId64 ": next state %" PRId64
-                          " comes twice",
+                          " appears twice",
                           line.state, line.choice, line.next);
   }
   found->reward = line.reward;
@@ -216,10 +221,11 @@ static CelStatus read_trew(Reader *reader) {
   if (scan->file == NULL) return CEL_OK;
   CELI_TRY(read_header(scan, "states choices entries", 3, size));
   if (size[0] != reader->states || size[1] != reader->choices) {
-    return celi_scan_fail(
-        scan, scan->line,
-        "%" PRId64 " state%s and %" PRId64 " choice%s; the .tra file has %" PRId64 " and %" PRId64,
-        size[0], celi_s(size[0]), size[1], celi_s(size[1]), reader->states, reader->choices);
+    return celi_scan_fail(scan, scan->line,
+                          "the file has %" PRId64 " state%s and %" PRId64
+                          " choice%s, but the .tra file has %" PRId64 " and %" PRId64,
+                          size[0], celi_s(size[0]), size[1], celi_s(size[1]), reader->states,
+                          reader->choices);
   }
   for (; celi_scan_line(scan, word, 4, &count); n++) {
     if (n == size[2]) return fail_count(scan, size[2], n + 1);
@@ -236,7 +242,8 @@ static CelStatus read_srew(Reader *reader) {
   if (scan->file == NULL) return CEL_OK;
   CELI_TRY(read_header(scan, "states entries", 2, size));
   if (size[0] != reader->states) {
-    return celi_scan_fail(scan, scan->line, "%" PRId64 " state%s; the .tra file has %" PRId64,
+    return celi_scan_fail(scan, scan->line,
+                          "the file has %" PRId64 " state%s, but the .tra file has %" PRId64,
                           size[0], celi_s(size[0]), reader->states);
   }
   CELI_TRY(celi_calloc(&reader->state_reward, (size_t)reader->states, sizeof *reader->state_reward,
@@ -244,12 +251,13 @@ static CelStatus read_srew(Reader *reader) {
   for (; celi_scan_line(scan, word, 2, &count); n++) {
     if (n == size[1]) return fail_count(scan, size[1], n + 1);
     if (count != 2) {
-      return celi_scan_fail(scan, word[0].line, "%d words; a reward is \"state reward\"", count);
+      return celi_scan_fail(scan, word[0].line,
+                            "the line has %d words; a reward is \"state reward\"", count);
     }
     CELI_TRY(celi_scan_index(scan, word[0], "state", reader->states, &s));
     CELI_TRY(celi_scan_number(scan, word[1], "reward", &reader->state_reward[s]));
     if (reader->flag[s] & REWARDED) {
-      return celi_scan_fail(scan, word[0].line, "state %" PRId64 " comes twice", s);
+      return celi_scan_fail(scan, word[0].line, "state %" PRId64 " appears twice", s);
     }
     reader->flag[s] |= REWARDED;
   }
@@ -258,14 +266,14 @@ static CelStatus read_srew(Reader *reader) {
 
 // ---- .lab
 
-/// The labels that matter, by their numbers in the file (-1: not declared), and the numbers of all.
+/// The numbers of the labels with a meaning (-1: not declared) and of all labels.
 typedef struct Labels {
   int64_t init, deadlock, terminal;
-  int64_t *number; ///< (n) sorted once all are read
+  int64_t *number; ///< (n) sorted after all labels are read
   int64_t n, capacity;
 } Labels;
 
-/// Sets the number of one of the labels that matter.
+/// Declares a label, and stores its number if the label has a meaning.
 static CelStatus declare(const CeliScan *scan, CeliWord name, int64_t number, Labels *labels) {
   const struct {
     const char *name;
@@ -276,7 +284,7 @@ static CelStatus declare(const CeliScan *scan, CeliWord name, int64_t number, La
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     if (!celi_word_is(name, known[i].name)) continue;
     if (*known[i].number >= 0) {
-      return celi_scan_fail(scan, name.line, "label %s comes twice", known[i].name);
+      return celi_scan_fail(scan, name.line, "label %s appears twice", known[i].name);
     }
     *known[i].number = number;
   }
@@ -294,7 +302,7 @@ static CelStatus read_declaration(const CeliScan *scan, CeliWord word, Labels *l
   const CeliWord name = {word.text + n + 1, equal ? word.n - n - 1 : 0, word.line};
   int64_t i;
   if (name.n < 3 || name.text[0] != '"' || name.text[name.n - 1] != '"') {
-    return celi_scan_fail(scan, word.line, "\"%.*s\" where a label, N=\"NAME\", should be",
+    return celi_scan_fail(scan, word.line, "found \"%.*s\" where a label, N=\"NAME\", should be",
                           CELI_WORD(word));
   }
   CELI_TRY(celi_scan_index(scan, number, "a label's number", INT64_MAX, &i));
@@ -306,19 +314,19 @@ static int compare_numbers(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-/// Sorts the numbers; each may stand for one label only.
+/// Sorts the numbers. Checks that each is used for one label only.
 static CelStatus sort_labels(const CeliScan *scan, Labels *labels) {
   if (labels->n > 1) {
     qsort(labels->number, (size_t)labels->n, sizeof *labels->number, compare_numbers);
   }
   for (int64_t i = 1; i < labels->n; i++) {
     if (labels->number[i] != labels->number[i - 1]) continue;
-    return celi_scan_fail(scan, scan->line, "label %" PRId64 " comes twice", labels->number[i]);
+    return celi_scan_fail(scan, scan->line, "label %" PRId64 " appears twice", labels->number[i]);
   }
   return CEL_OK;
 }
 
-/// Words of one line; false at its end.
+/// Reads the next word of a line. False at the end of the line.
 static bool next_word(CeliScan *scan, CeliWord *word) {
   while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\r')) {
     scan->at++;
@@ -330,13 +338,13 @@ static bool next_word(CeliScan *scan, CeliWord *word) {
 }
 
 /// s: i j k
-static CelStatus read_labelled(Reader *reader, const Labels *labels) {
+static CelStatus read_labeled(Reader *reader, const Labels *labels) {
   CeliScan *scan = &reader->lab;
   CeliWord word;
   int64_t s, i;
   next_word(scan, &word);
   if (word.n < 2 || word.text[word.n - 1] != ':') {
-    return celi_scan_fail(scan, word.line, "\"%.*s\" where a state and a colon should be",
+    return celi_scan_fail(scan, word.line, "found \"%.*s\" where a state and a colon should be",
                           CELI_WORD(word));
   }
   word.n--;
@@ -364,7 +372,7 @@ static CelStatus read_labels(Reader *reader, Labels *labels) {
   for (;;) {
     celi_scan_blank(scan, '#');
     if (scan->at == scan->end) return CEL_OK;
-    CELI_TRY(read_labelled(reader, labels));
+    CELI_TRY(read_labeled(reader, labels));
   }
 }
 
@@ -381,12 +389,12 @@ static CelStatus read_lab(Reader *reader) {
   CELI_TRY(status);
   for (int64_t s = 0; s < reader->states && !any; s++) any = reader->flag[s] & INITIAL;
   if (any) return CEL_OK;
-  return celi_scan_fail(scan, 1, "no state has the label \"init\": give it to the initial state");
+  return celi_scan_fail(scan, 1, "no state has the label \"init\"; give it to the initial state");
 }
 
-// ---- the problem
+// ---- building the MDP
 
-/// The end of the lines of one choice, or of one state.
+/// The end of the lines of the choice, or of the state, at line i.
 static int64_t end_of(const Reader *reader, int64_t i, bool choice) {
   const Line *first = &reader->line[i];
   while (i < reader->lines && reader->line[i].state == first->state &&
@@ -400,7 +408,7 @@ static double reward_of(const Reader *reader, const Line *line) {
   return line->reward + (reader->state_reward ? reader->state_reward[line->state] : 0.0);
 }
 
-/// A state that stops, mended by a choice to stay.
+/// True for a terminal state that PRISM repaired with a self-loop.
 static bool is_mended(const Reader *reader, int64_t from, int64_t to) {
   const Line *line = &reader->line[from];
   const double reward = reward_of(reader, line);
@@ -427,7 +435,7 @@ static CelStatus put_state(Reader *reader, CelMdpBuilder *builder, int64_t from,
   return CEL_OK;
 }
 
-/// A state without choices pays nothing: PRISM would let it pay for ever.
+/// A state without choices must not have a reward, because PRISM would pay it forever.
 static CelStatus check_empty(const Reader *reader) {
   int64_t i = 0;
   for (int64_t s = 0; reader->state_reward && s < reader->states; s++) {
@@ -435,8 +443,8 @@ static CelStatus check_empty(const Reader *reader) {
     if (!empty) i = end_of(reader, i, false);
     if (!empty || !(reader->state_reward[s] < 0.0 || reader->state_reward[s] > 0.0)) continue;
     return celi_scan_fail(&reader->srew, reader->srew.line,
-                          "state %" PRId64 " has a reward, %g, but no choice: give it one, or no "
-                          "reward",
+                          "state %" PRId64
+                          " has a reward, %g, but no choice; add a choice or remove the reward",
                           s, reader->state_reward[s]);
   }
   return CEL_OK;
@@ -508,10 +516,11 @@ static CelStatus check_start(const CelMdp *mdp) {
     if (!(mdp->start[s] > 0.0)) continue;
     if (!(first > 0.0)) first = mdp->start[s];
     if (!(mdp->start[s] < first || mdp->start[s] > first)) continue;
-    return cel_fail(CEL_E_UNSUPPORTED,
-                    "PRISM's initial states are equally likely; state %" PRId64 " has %g, another "
-                    "%g; write .safetensors or .json instead",
-                    s, mdp->start[s], first);
+    return cel_fail(
+        CEL_E_UNSUPPORTED,
+        "in PRISM's files all initial states have the same probability, but state %" PRId64
+        " has %g and another state %g; write .safetensors or .json instead",
+        s, mdp->start[s], first);
   }
   return CEL_OK;
 }
@@ -519,22 +528,22 @@ static CelStatus check_start(const CelMdp *mdp) {
 CelStatus celi_mdp_check_prism(const CelMdp *mdp) {
   if (mdp->horizon > 0) {
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "PRISM's files have no horizon, and this problem's is %" PRId64
+                    "PRISM's files have no horizon, but this MDP has horizon %" PRId64
                     "; write .safetensors or .json instead",
                     mdp->horizon);
   }
   for (int64_t t = 0; mdp->ends && t < mdp->transitions; t++) {
     if (!mdp->ends[t] || is_terminal(mdp, cel_mdp_next(mdp, t))) continue;
-    return cel_fail(CEL_E_UNSUPPORTED,
-                    "in PRISM's files an episode ends in a state without actions; transition "
-                    "%" PRId64 " ends it in state %" PRId64
-                    ", which has some; write .safetensors or .json instead",
-                    t, cel_mdp_next(mdp, t));
+    return cel_fail(
+        CEL_E_UNSUPPORTED,
+        "in PRISM's files an episode ends in a state without actions, but transition %" PRId64
+        " ends it in state %" PRId64 ", which has actions; write .safetensors or .json instead",
+        t, cel_mdp_next(mdp, t));
   }
   return check_start(mdp);
 }
 
-/// "s k s' x", and the action's label where they have numbers of their own.
+/// Writes "s k s' x", and the label of the action if label >= 0.
 static void emit_line(CeliOut *out, int64_t s, int64_t k, int64_t next, double x, int64_t label) {
   celi_out_index(out, s);
   celi_out_format(out, " %" PRId64 " ", k);
@@ -545,7 +554,7 @@ static void emit_line(CeliOut *out, int64_t s, int64_t k, int64_t next, double x
   celi_out_format(out, "\n");
 }
 
-/// The first line of .tra, and of .trew where `entries` differ.
+/// The first line of .tra, or of .trew if `entries` is set.
 static void emit_sizes(CeliOut *out, const CelMdp *mdp, bool entries) {
   int64_t terminals = 0;
   for (int64_t s = 0; s < mdp->states; s++) terminals += is_terminal(mdp, s);
@@ -578,7 +587,7 @@ static void emit_trew(CeliOut *out, const CelMdp *mdp) {
   }
 }
 
-/// No reward: those of states are in .trew. An .srew of somebody else's must not be left beside it.
+/// Writes a file without rewards, because .trew has them all. This replaces an older .srew file.
 static void emit_srew(CeliOut *out, const CelMdp *mdp) {
   celi_out_format(out, "%" PRId64 " 0\n", mdp->states);
 }

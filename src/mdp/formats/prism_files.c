@@ -1,8 +1,9 @@
-/// Which of PRISM's explicit files belong to a problem, and reading and writing them.
+/// Finds, reads and writes PRISM's explicit files of an MDP.
 ///
-/// NAME.tra, NAME.lab, and the rewards: NAME.srew and NAME.trew of the only reward structure. Where a model has several,
-/// PRISM writes NAME1.srew, NAME1.trew, NAME2.srew and so on, and begins each file with a comment,
-/// # Reward structure "time". Files whose number has a .tra of its own belong to that problem.
+/// The files are NAME.tra, NAME.lab, and NAME.srew and NAME.trew for a single reward structure. For
+/// several structures PRISM writes NAME1.srew, NAME1.trew, NAME2.srew and so on. Each begins with a
+/// comment like # Reward structure "time". If NAME1.tra exists, NAME1.srew and NAME1.trew belong to
+/// that MDP instead.
 #include "base/base.h"
 #include "mdp/formats/formats.h"
 #include "mdp/formats/prism.h"
@@ -17,15 +18,15 @@
 enum { TRA, TREW, SREW, LAB };
 static const char *const endings[] = {".tra", ".trew", ".srew", ".lab"};
 
-/// A reward structure, and what is there of it.
+/// A reward structure and its files.
 typedef struct Structure {
-  int64_t number; ///< of the files' names; -1: they have none
+  int64_t number; ///< from the file names; -1: none
   char name[CEL_TEXT_MAX];
-  char *path[4]; ///< .trew and .srew; NULL: not there
+  char *path[4]; ///< .trew and .srew; NULL: missing
 } Structure;
 
 typedef struct Files {
-  char *stem; ///< the path without its ending
+  char *stem; ///< the path without its extension
   char *tra, *lab;
   Structure *structure;
   int64_t n, capacity;
@@ -40,7 +41,7 @@ static CelStatus join(char **out, const char *stem, const char *number, const ch
   return CEL_OK;
 }
 
-/// The path without an ending of PRISM's.
+/// The path without a PRISM extension.
 static CelStatus make_stem(const char *path, char **out) {
   const size_t length = strlen(path);
   size_t stem = length;
@@ -70,7 +71,7 @@ static bool is_there(const char *path) {
 
 // ---- reward structures
 
-/// The structure of that number, made where it is new.
+/// Finds or creates the structure with that number.
 static CelStatus structure_of(Files *files, int64_t number, Structure **out) {
   for (int64_t i = 0; i < files->n; i++) {
     *out = &files->structure[i];
@@ -83,7 +84,7 @@ static CelStatus structure_of(Files *files, int64_t number, Structure **out) {
   return CEL_OK;
 }
 
-/// Adds the file where it is there. `number`: as in its name, "" where it has none.
+/// Adds a file if it exists. `number` is the number in its name, or "".
 static CelStatus add_file(Files *files, const char *number, int which) {
   Structure *structure;
   char *path;
@@ -102,7 +103,7 @@ static CelStatus add_file(Files *files, const char *number, int which) {
   return CEL_OK;
 }
 
-/// The digits between the stem's last part and the ending, as PRISM writes numbers; false: not a name of that form.
+/// Reads the digits between `base` and `ending`. False if `name` does not have that form.
 static bool number_in(const char *name, const char *base, const char *ending, char number[8]) {
   const size_t n = strlen(base), tail = strlen(ending), length = strlen(name);
   if (length <= n + tail || length - n - tail >= 8) return false;
@@ -114,7 +115,7 @@ static bool number_in(const char *name, const char *base, const char *ending, ch
   return digits == 1 || number[0] != '0';
 }
 
-/// Files of one name in the folder: those with a number, unless that has a .tra of its own.
+/// Adds a file whose name has a number, unless a .tra file with that number exists.
 static CelStatus add_numbered(Files *files, const char *base, const char *name) {
   char number[8], *other;
   for (int which = TREW; which <= SREW; which++) {
@@ -136,7 +137,7 @@ static CelStatus list_numbered(Files *files) {
   const char *slash = strrchr(files->stem, '/'), *base = slash ? slash + 1 : files->stem;
   char *folder = slash ? strndup(files->stem, (size_t)(slash - files->stem + 1)) : strdup(".");
   CelStatus status = CEL_OK;
-  if (!folder) return cel_fail(CEL_E_MEMORY, "no memory for a path");
+  if (!folder) return cel_fail(CEL_E_MEMORY, "not enough memory for a path");
   DIR *dir = opendir(folder);
   if (!dir) status = celi_fail_errno(folder, "cannot be searched for reward structures", errno);
   for (const struct dirent *entry; dir && status == CEL_OK && (entry = readdir(dir));) {
@@ -148,7 +149,7 @@ static CelStatus list_numbered(Files *files) {
   return status;
 }
 
-/// The name in the comments that a file begins with: # Reward structure "NAME"; "" where there is none.
+/// Reads the name from the first comments, # Reward structure "NAME". "" if there is none.
 static CelStatus read_name(const char *path, char name[CEL_TEXT_MAX]) {
   static const char mark[] = "# Reward structure \"";
   char line[512];
@@ -172,11 +173,11 @@ static CelStatus read_names(Structure *structure) {
   if (!structure->name[0]) memcpy(structure->name, other, sizeof other);
   if (!other[0] || strcmp(structure->name, other) == 0) return CEL_OK;
   return cel_fail(CEL_E_CORRUPT,
-                  "%s is of reward structure \"%s\", but %s of \"%s\": they must be of one",
+                  "%s is for reward structure \"%s\", but %s is for \"%s\"; they must match",
                   structure->path[TREW], structure->name, structure->path[SREW], other);
 }
 
-/// `1 ("time"), 2 ("gain")`, as far as there is room.
+/// Writes `1 ("time"), 2 ("gain")`, cut to the buffer.
 static void list_text(const Files *files, char *text, size_t size) {
   size_t used = 0;
   text[0] = 0;
@@ -190,7 +191,7 @@ static void list_text(const Files *files, char *text, size_t size) {
   }
 }
 
-/// By name, or else by number.
+/// Finds a structure by name, or else by number.
 static const Structure *find(const Files *files, const char *wanted) {
   char number[32];
   for (int64_t i = 0; i < files->n; i++) {
@@ -203,7 +204,7 @@ static const Structure *find(const Files *files, const char *wanted) {
   return NULL;
 }
 
-/// The structure that is meant; NULL where there is none, so that all rewards are 0.
+/// Picks a structure. NULL if there is none; all rewards are then 0.
 static CelStatus choose(const Files *files, const char *wanted, const Structure **out) {
   char list[512];
   *out = files->n == 1 ? &files->structure[0] : NULL;
@@ -211,17 +212,18 @@ static CelStatus choose(const Files *files, const char *wanted, const Structure 
   list_text(files, list, sizeof list);
   if (!wanted[0]) {
     return cel_fail(CEL_E_ARGUMENT,
-                    "%s has %" PRId64 " reward structures: %s; give reward, the name or the number "
-                    "of one",
+                    "%s has %" PRId64
+                    " reward structures: %s; set reward to the name or number of one",
                     files->tra, files->n, list);
   }
   *out = find(files, wanted);
   if (*out) return CEL_OK;
   if (files->n == 0) {
-    return cel_fail(CEL_E_NAME, "%s has no reward structure \"%s\": there is no .srew or .trew",
+    return cel_fail(CEL_E_NAME,
+                    "%s has no reward structure \"%s\", because it has no .srew or .trew file",
                     files->tra, wanted);
   }
-  return cel_fail(CEL_E_NAME, "%s has no reward structure \"%s\"; there is %s", files->tra, wanted,
+  return cel_fail(CEL_E_NAME, "%s has no reward structure \"%s\"; it has %s", files->tra, wanted,
                   list);
 }
 
@@ -256,7 +258,7 @@ static CelStatus read_files(CeliPrismTexts *texts, const Files *files, const cha
   return is_there(files->lab) ? read_file(texts, LAB, files->lab) : CEL_OK;
 }
 
-CelStatus celi_mdp_load_prism(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
+static CelStatus load(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
   Files files = {0};
   CeliPrismTexts texts = {0};
   CelStatus status = find_files(&files, path);
@@ -269,7 +271,7 @@ CelStatus celi_mdp_load_prism(CelMdp **out, const char *path, const CelMdpLoadOp
 
 // ---- writing
 
-/// All four are written before the first replaces what was there; .tra is the last to do so.
+/// Writes all four files before replacing any existing one. Replaces .tra last.
 static CelStatus write_files(CeliWriter writer[4], const CelMdp *mdp, char *paths[4]) {
   for (int i = 0; i < 4; i++) {
     CELI_TRY(celi_writer_open(&writer[i], paths[i]));
@@ -281,7 +283,7 @@ static CelStatus write_files(CeliWriter writer[4], const CelMdp *mdp, char *path
   return CEL_OK;
 }
 
-CelStatus celi_mdp_save_prism(const CelMdp *mdp, const char *path) {
+static CelStatus save(const CelMdp *mdp, const char *path) {
   char *paths[4] = {NULL}, *stem = NULL;
   CeliWriter writer[4] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
   CELI_TRY(cel_fail_in(celi_mdp_check_prism(mdp), "%s: ", path));
@@ -289,9 +291,32 @@ CelStatus celi_mdp_save_prism(const CelMdp *mdp, const char *path) {
   for (int i = 0; i < 4 && status == CEL_OK; i++) status = join(&paths[i], stem, "", endings[i]);
   if (status == CEL_OK) status = write_files(writer, mdp, paths);
   for (int i = 0; i < 4; i++) {
-    celi_writer_abandon(&writer[i]); // what is left of them
+    celi_writer_abandon(&writer[i]); // those that were not closed
     free(paths[i]);
   }
   free(stem);
   return status;
 }
+
+/// True if the first line has three whole numbers, like that of a .tra file.
+static bool sniff(const char *data, size_t size) {
+  CeliScan scan = celi_scan("", data, size);
+  CeliWord word[3];
+  int count;
+  int64_t n;
+  if (!celi_scan_line(&scan, word, 3, &count) || count != 3) return false;
+  for (int i = 0; i < 3; i++) {
+    if (celi_word_index(word[i], &n) == CELI_NUMBER_JUNK) return false;
+  }
+  return true;
+}
+
+const CeliMdpFormat celi_mdp_format_prism = {
+    .info = {CEL_MDP_PRISM,
+             "prism",
+             "PRISM's explicit transitions, with .trew, .srew and .lab files beside them",
+             {".tra"},
+             {".trew", ".srew", ".lab"}},
+    .sniff = sniff,
+    .load = load,
+    .save = save};

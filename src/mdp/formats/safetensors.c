@@ -1,10 +1,11 @@
-/// Finite problems in safetensors files: the arrays of CelMdp under their own names (docs/files.md).
+/// Finite MDPs in safetensors files. Tensors have the names of the arrays of CelMdp
+/// (docs/files.md).
 ///
-/// A problem that is loaded points into the mapped file; nothing is copied but small things, and, in a file
-/// of somebody else's, what must be worked out: probabilities whose rows sum to 1 only nearly, r(s,a)
-/// where only r(s,a,s') is there, a start that is not, indices and numbers of another type.
+/// A loaded MDP points into the mapped file. Only small arrays are copied, and what a foreign file
+/// leaves to compute: rows that sum to 1 only nearly, a missing r(s,a) or start, and indices and
+/// numbers of other types.
 ///     pair (S + 1) I64, row (P + 1) I64, next (T) U32 or I64, probability (T) F64, reward (P) F64
-///     reward_next (T) F64, ends (T) U8, action (P) I32, start (S) F64          where there are any
+///     optional: reward_next (T) F64, ends (T) U8, action (P) I32, start (S) F64
 ///     grid.state (rows, columns) I64, grid.direction (actions, 2) I32
 #include "base/base.h"
 #include "mdp/formats/formats.h"
@@ -20,7 +21,7 @@
 
 // ---- saving
 
-/// What is written: at most all arrays there are.
+/// The tensors to write.
 typedef struct List {
   CelTensor tensor[12];
   int n;
@@ -56,15 +57,14 @@ static void add_arrays(List *list, const CelMdp *mdp) {
   add(list, "start", CEL_F64, mdp->start, mdp->states, 0);
 }
 
-/// The directions of a grid as the file has them; the caller frees.
+/// The directions of a grid in the type of the file. The caller frees them.
 static CelStatus widen(const CelMdpGrid *grid, int32_t **out) {
   CELI_TRY(celi_alloc(out, (size_t)grid->actions, 2 * sizeof **out, "a grid"));
   for (int64_t i = 0; i < 2 * grid->actions; i++) (*out)[i] = (int32_t)grid->direction[i];
   return CEL_OK;
 }
 
-CelStatus celi_mdp_save_safetensors(const CelMdp *mdp, const char *path) {
-  CELI_TRY(cel_fail_in(cel_mdp_check(mdp), "%s: not written: ", path));
+static CelStatus save(const CelMdp *mdp, const char *path) {
   List list = {0};
   int32_t *direction = NULL;
   add_arrays(&list, mdp);
@@ -90,7 +90,7 @@ static const char *const names[] = {"pair",   "row",        "next",          "pr
                                     "action", "grid.state", "grid.direction"};
 enum { NAMES = sizeof names / sizeof *names };
 
-/// Metadata may say anything else, but not something that is meant for us and spelled wrong.
+/// Metadata may have unknown keys, but not misspellings of known ones.
 static CelStatus check_meta(const CelSafetensors *file) {
   static const char *const keys[] = {"format", "name", "discount", "horizon"};
   enum { KEYS = sizeof keys / sizeof *keys };
@@ -102,8 +102,8 @@ static CelStatus check_meta(const CelSafetensors *file) {
     if (strcasecmp(key, "gamma") == 0) nearest.best = "discount";
     if (known < KEYS || !nearest.best) continue;
     return cel_fail(CEL_E_CORRUPT,
-                    "metadata \"%s\" is not read: is \"%s\" meant? If not, give it another name",
-                    key, nearest.best);
+                    "metadata key \"%s\" is unknown; is \"%s\" meant? If not, rename it", key,
+                    nearest.best);
   }
   return CEL_OK;
 }
@@ -116,14 +116,14 @@ static CelStatus check_names(const CelSafetensors *file) {
     while (known < NAMES && strcmp(names[known], name) != 0)
       celi_nearest_try(&nearest, names[known++]);
     if (known < NAMES) continue;
-    return cel_fail(CEL_E_CORRUPT, "tensor \"%s\" is none of a finite problem's%s%s%s", name,
-                    nearest.best ? ": is \"" : "", nearest.best ? nearest.best : "",
+    return cel_fail(CEL_E_CORRUPT, "tensor \"%s\" is not part of a finite MDP%s%s%s", name,
+                    nearest.best ? "; is \"" : "", nearest.best ? nearest.best : "",
                     nearest.best ? "\" meant?" : "");
   }
   return CEL_OK;
 }
 
-/// Kinds of numbers that a tensor may hold, with the types that are read.
+/// Kinds of numbers in a tensor, each with several allowed types.
 typedef enum Kind { INDEX, NUMBER, FLAG } Kind;
 
 static bool is_of_kind(CelType type, Kind kind) {
@@ -135,7 +135,7 @@ static bool is_of_kind(CelType type, Kind kind) {
   return false;
 }
 
-/// A tensor with one axis of n entries, NULL where it is not there.
+/// Finds a tensor with one axis of n entries. NULL if it is missing.
 static CelStatus find(const CelSafetensors *file, const char *name, Kind kind, int64_t n,
                       const CelTensor **out) {
   static const char *const types[] = {"I32, I64, U32 or U64", "F64 or F32", "U8"};
@@ -151,14 +151,14 @@ static CelStatus find(const CelSafetensors *file, const char *name, Kind kind, i
   }
   if (tensor->size != n) {
     return cel_fail(CEL_E_CORRUPT,
-                    "tensor \"%s\" has %" PRId64 " entr%s; with \"pair\", \"row\" and \"next\" "
-                    "as they are it must have %" PRId64,
+                    "tensor \"%s\" has %" PRId64
+                    " entr%s; the sizes of \"pair\", \"row\" and \"next\" require %" PRId64,
                     name, tensor->size, tensor->size == 1 ? "y" : "ies", n);
   }
   return CEL_OK;
 }
 
-/// Entry i of a tensor of indices. Those of U64 above INT64_MAX come out negative, which no index is.
+/// Entry i of a tensor of indices. U64 values above INT64_MAX become negative, and so invalid.
 static int64_t index_at(const CelTensor *tensor, int64_t i) {
   switch (tensor->type) {
   case CEL_I32: return ((const int32_t *)tensor->data)[i];
@@ -167,7 +167,7 @@ static int64_t index_at(const CelTensor *tensor, int64_t i) {
   }
 }
 
-/// Indices of 64 bits: those of the file, or a copy.
+/// 64-bit indices: those of the file, or a copy.
 static CelStatus find_indices(CeliMdp *model, const char *name, int64_t n, const int64_t **out) {
   const CelTensor *tensor;
   int64_t *copy;
@@ -181,15 +181,14 @@ static CelStatus find_indices(CeliMdp *model, const char *name, int64_t n, const
   return CEL_OK;
 }
 
-/// Next states, of 32 bits as they are: the signed ones are no less than 0, so that they mean the same unsigned.
+/// Next states stay in 32 bits. Signed ones are checked to be nonnegative, so unsigned reads agree.
 static CelStatus find_next(CeliMdp *model, int64_t n) {
   const CelTensor *tensor;
   CELI_TRY(find(model->file, "next", INDEX, n, &tensor));
   for (int64_t i = 0; tensor->type == CEL_I32 && i < n; i++) {
     if (index_at(tensor, i) >= 0) continue;
     return cel_fail(CEL_E_CORRUPT,
-                    "tensor \"next\": entry %" PRId64 " is %" PRId64 "; states are 0 "
-                    "and up",
+                    "tensor \"next\": entry %" PRId64 " is %" PRId64 "; states are numbered from 0",
                     i, index_at(tensor, i));
   }
   const bool narrow = tensor->type == CEL_I32 || tensor->type == CEL_U32;
@@ -198,7 +197,7 @@ static CelStatus find_next(CeliMdp *model, int64_t n) {
   return CEL_OK;
 }
 
-/// Numbers of the actions, of 32 bits.
+/// 32-bit action numbers.
 static CelStatus find_action(CeliMdp *model, int64_t n) {
   const CelTensor *tensor;
   int32_t *copy;
@@ -221,7 +220,7 @@ static CelStatus find_action(CeliMdp *model, int64_t n) {
   return CEL_OK;
 }
 
-/// Numbers in double precision: those of the file, or a copy.
+/// Double-precision numbers: those of the file, or a copy.
 static CelStatus find_numbers(CeliMdp *model, const char *name, int64_t n, const double **out) {
   const CelTensor *tensor;
   double *copy;
@@ -238,7 +237,7 @@ static CelStatus find_numbers(CeliMdp *model, const char *name, int64_t n, const
 static CelStatus need(const CelSafetensors *file, const char *name, int64_t *size) {
   const CelTensor *tensor = cel_safetensors_find(file, name);
   if (tensor == NULL) {
-    return cel_fail(CEL_E_CORRUPT, "there is no tensor \"%s\" (docs/files.md says which there are)",
+    return cel_fail(CEL_E_CORRUPT, "tensor \"%s\" is missing (docs/files.md lists the tensors)",
                     name);
   }
   *size = tensor->size;
@@ -253,8 +252,7 @@ static CelStatus find_sizes(CelMdp *mdp, const CelSafetensors *file) {
   if (pair < 2 || row < 2 || mdp->transitions < 1) {
     return cel_fail(CEL_E_CORRUPT,
                     "tensors \"pair\", \"row\" and \"next\" have %" PRId64 ", %" PRId64
-                    " and %" PRId64 " entries: of a problem with a state and an action "
-                    "they have 2, 2 and 1 at least",
+                    " and %" PRId64 " entries; an MDP needs at least 2, 2 and 1",
                     pair, row, mdp->transitions);
   }
   mdp->states = pair - 1;
@@ -279,7 +277,8 @@ static CelStatus find_arrays(CeliMdp *model) {
   CELI_TRY(find_action(model, P));
   CELI_TRY(find_numbers(model, "start", S, &mdp->start));
   if (mdp->reward || mdp->reward_next) return CEL_OK;
-  return cel_fail(CEL_E_CORRUPT, "there is neither a tensor \"reward\" nor \"reward_next\"");
+  return cel_fail(CEL_E_CORRUPT,
+                  "the tensors \"reward\" and \"reward_next\" are both missing; one is needed");
 }
 
 // ---- loading: the metadata
@@ -290,7 +289,7 @@ static CelStatus read_discount(CelMdp *mdp, const CelSafetensors *file,
   const bool own = isnan(options->discount);
   mdp->discount = (double)NAN;
   if (own && text == NULL) {
-    return cel_fail(CEL_E_CORRUPT, "the metadata have no \"discount\": give one");
+    return cel_fail(CEL_E_CORRUPT, "the metadata have no \"discount\"; give one");
   }
   if (own && celi_parse_double(text, &mdp->discount) != CELI_NUMBER_OK) {
     return cel_fail(CEL_E_CORRUPT, "metadata \"discount\": \"%s\" is not a number", text);
@@ -306,18 +305,18 @@ static CelStatus read_meta(CelMdp *mdp, const CelSafetensors *file,
   const char *format = cel_safetensors_meta(file, "format");
   if (format == NULL || strcmp(format, FORMAT) != 0) {
     return cel_fail(CEL_E_CORRUPT,
-                    "not a finite problem: metadata \"format\" is %s%s%s, not \"" FORMAT "\"",
-                    format ? "\"" : "", format ? format : "not there", format ? "\"" : "");
+                    "not a finite MDP: metadata \"format\" is %s%s%s, not \"" FORMAT "\"",
+                    format ? "\"" : "", format ? format : "missing", format ? "\"" : "");
   }
   const char *horizon = cel_safetensors_meta(file, "horizon");
   if (horizon != NULL &&
       (celi_parse_i64(horizon, &mdp->horizon) != CELI_NUMBER_OK || mdp->horizon < 0)) {
-    return cel_fail(CEL_E_CORRUPT, "metadata \"horizon\": \"%s\" is not a number of steps",
+    return cel_fail(CEL_E_CORRUPT, "metadata \"horizon\" is \"%s\"; it must be a number of steps",
                     horizon);
   }
   const char *name = cel_safetensors_meta(file, "name");
   if (name != NULL && (strlen(name) >= sizeof mdp->name || !celi_text_plain(name))) {
-    return cel_fail(CEL_E_CORRUPT, "metadata \"name\" must be a plain text of at most %zu bytes",
+    return cel_fail(CEL_E_CORRUPT, "metadata \"name\" must be printable text of at most %zu bytes",
                     sizeof mdp->name - 1);
   }
   if (name != NULL) strcpy(mdp->name, name);
@@ -343,8 +342,8 @@ static CelStatus find_grid(CeliMdp *model, const CelSafetensors *file) {
     const int32_t step = ((const int32_t *)direction->data)[i];
     if (step < INT8_MIN || step > INT8_MAX) {
       return cel_fail(CEL_E_CORRUPT,
-                      "tensor \"grid.direction\": action %" PRId64 " steps %" PRId32
-                      " cells; -128 to 127 are possible",
+                      "tensor \"grid.direction\": action %" PRId64 " moves %" PRId32
+                      " cells; it must be -128 to 127",
                       i / 2, step);
     }
     narrow[i] = (int8_t)step;
@@ -355,7 +354,7 @@ static CelStatus find_grid(CeliMdp *model, const CelSafetensors *file) {
   return CEL_OK;
 }
 
-// ---- loading: what a file of somebody else's leaves open
+// ---- loading: completing foreign files
 
 /// r(s,a) = sum_s' P(s'|s,a) r(s,a,s')
 static CelStatus make_reward(CeliMdp *model) {
@@ -382,22 +381,22 @@ static CelStatus make_start(CeliMdp *model) {
 }
 
 static CelStatus complete(CeliMdp *model) {
-  CELI_TRY(celi_mdp_check_order(&model->mdp)); // or they could not be walked
+  CELI_TRY(celi_mdp_check_order(&model->mdp)); // before any loop over pair and row
   if (!model->mdp.reward) CELI_TRY(make_reward(model));
   if (!model->mdp.start) CELI_TRY(make_start(model));
   model->mdp.max_actions = celi_mdp_max_actions(model->mdp.pair, model->mdp.states);
   return CEL_OK;
 }
 
-/// A copy of x (n,) without what is below 0, divided by its sum.
+/// Copies x (n,), replaces negative numbers by 0, and divides by the sum.
 static void divide(double *out, const double *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) out[i] = fmax(x[i], 0.0);
   const double sum = celi_mdp_sum(out, n);
   for (int64_t i = 0; i < n; i++) out[i] /= sum;
 }
 
-/// Probabilities that are right by the rule for what is given only (model.h) are copied and divided by their sums.
-static CelStatus normalise(CeliMdp *model) {
+/// Copies probabilities that are only nearly exact (CELI_MDP_GIVEN) and divides them by their sums.
+static CelStatus normalize(CeliMdp *model) {
   CelMdp *mdp = &model->mdp;
   double *probability, *start;
   CELI_TRY(celi_alloc(&probability, (size_t)mdp->transitions, sizeof *probability,
@@ -428,7 +427,7 @@ static CelStatus fill(CeliMdp *model, const CelMdpLoadOptions *options) {
   CELI_TRY(find_grid(model, model->file));
   CELI_TRY(complete(model));
   CELI_TRY(celi_mdp_check_given(mdp, &exact));
-  return exact ? CEL_OK : normalise(model);
+  return exact ? CEL_OK : normalize(model);
 }
 
 CelStatus celi_mdp_of_safetensors(CelMdp **out, CelSafetensors *file,
@@ -449,9 +448,23 @@ CelStatus celi_mdp_of_safetensors(CelMdp **out, CelSafetensors *file,
   return CEL_OK;
 }
 
-CelStatus celi_mdp_load_safetensors(CelMdp **out, const char *path,
-                                    const CelMdpLoadOptions *options) {
+static CelStatus load(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
   CelSafetensors *file;
   CELI_TRY(cel_safetensors_open(path, &file));
   return cel_fail_in(celi_mdp_of_safetensors(out, file, options), "%s: ", path);
 }
+
+/// A safetensors file begins with the 8-byte size of its header and the header's brace.
+static bool sniff(const char *data, size_t size) {
+  return size > 8 && data[8] == '{' && data[7] == 0;
+}
+
+const CeliMdpFormat celi_mdp_format_safetensors = {
+    .info = {CEL_MDP_SAFETENSORS,
+             "safetensors",
+             "Celsius's own layout, exact and memory-mapped",
+             {".safetensors"},
+             {NULL}},
+    .sniff = sniff,
+    .load = load,
+    .save = save};

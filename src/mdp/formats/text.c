@@ -1,4 +1,4 @@
-/// Reading and writing text: the parts that Gymnasium's, Cassandra's and PRISM's formats have in common.
+/// Reading and writing of text for the formats of Gymnasium, Cassandra and PRISM.
 #include "mdp/formats/text.h"
 #include "mdp/model.h"
 #include <inttypes.h>
@@ -101,13 +101,13 @@ CeliNumber celi_word_index(CeliWord word, int64_t *out) {
   return CELI_NUMBER_OK;
 }
 
-/// Digits with a point at most, 15 of them at most: their number and the power of ten below it are exact,
-/// so one division rounds as it should. False for every other word.
+/// Parses up to 15 digits with at most one point. The digits as a whole number and the power of ten
+/// are exact, so one division rounds correctly. False for any other word.
 static bool plain_double(CeliWord word, double *out) {
   static const double power[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
   int64_t digits = 0;
-  int count = 0, behind = -1; // digits behind the point
+  int count = 0, behind = -1; // digits after the point
   const bool negative = word.n > 0 && word.text[0] == '-';
   if (word.n > 17) return false;
   for (size_t i = negative; i < word.n; i++) {
@@ -150,7 +150,7 @@ CelStatus celi_scan_number(const CeliScan *scan, CeliWord word, const char *what
   if (result == CELI_NUMBER_OK) return CEL_OK;
   return celi_scan_fail(scan, word.line, "%s \"%.*s\" is %s; it must be a finite number", what,
                         CELI_WORD(word),
-                        result == CELI_NUMBER_LARGE ? "too large a number" : "no number");
+                        result == CELI_NUMBER_LARGE ? "too large a number" : "not a number");
 }
 
 CelStatus celi_scan_probability(const CeliScan *scan, CeliWord word, const char *what,
@@ -165,10 +165,10 @@ CelStatus celi_scan_index(const CeliScan *scan, CeliWord word, const char *what,
   const CeliNumber result = celi_word_index(word, out);
   if (result == CELI_NUMBER_OK && *out < count) return CEL_OK;
   if (result == CELI_NUMBER_JUNK) {
-    return celi_scan_fail(scan, word.line, "%s \"%.*s\" is no whole number from 0", what,
+    return celi_scan_fail(scan, word.line, "%s \"%.*s\" is not a whole number of at least 0", what,
                           CELI_WORD(word));
   }
-  return celi_scan_fail(scan, word.line, "%s %.*s is out of range: it must be 0 to %" PRId64, what,
+  return celi_scan_fail(scan, word.line, "%s %.*s is out of range; it must be 0 to %" PRId64, what,
                         CELI_WORD(word), count - 1);
 }
 
@@ -183,7 +183,7 @@ CelStatus celi_grow(void *array, int64_t *capacity, int64_t needed, size_t size,
   return CEL_OK;
 }
 
-/// Neumaier's sum of the probabilities above 0, which are those that count.
+/// The sum of the positive probabilities (Neumaier's algorithm). Others will be dropped.
 static double sum_row(const CeliEntry *entry, int64_t n) {
   double sum = 0.0, lost = 0.0;
   for (int64_t i = 0; i < n; i++) {
@@ -200,7 +200,7 @@ CelStatus celi_row_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t lin
   if (n == 0) {
     return celi_scan_fail(scan, line,
                           "state %" PRId64 ", action %" PRId64
-                          " has no transition; say where it leads to, or leave the action out",
+                          " has no transition; add one, or leave the action out",
                           state, action);
   }
   if (!celi_mdp_is_one(sum)) {
@@ -238,7 +238,7 @@ CelStatus celi_name_put(CelMdpBuilder *builder, const char *path) {
   base = base ? base + 1 : path;
   const char *dot = strrchr(base, '.');
   const size_t n = dot && dot > base ? (size_t)(dot - base) : strlen(base);
-  if (n >= sizeof name) return CEL_OK; // a name is a convenience: none where it does not fit
+  if (n >= sizeof name) return CEL_OK; // the name is optional
   memcpy(name, base, n);
   name[n] = 0;
   return celi_text_plain(name) ? cel_mdp_set_name(builder, name) : CEL_OK;

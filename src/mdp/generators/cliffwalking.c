@@ -2,13 +2,16 @@
 ///
 ///     state   the cell, row by row; 36: the start, 47: the goal, 37 to 46: the cliff
 ///     action  0: up, 1: right, 2: down, 3: left
-///     next    the direction chosen; slippery: it and either one at right angles, a third each; at the
-///             edge the walker stays, and from the cliff it is put back to the start
-///     reward  -1 a step, -100 into the cliff
+///     next    the direction of the action; slippery: that direction or either one at right angles,
+///             a third each; at the edge the walker stays, and from the cliff it returns to the
+///             start
+///     reward  -1 per step, -100 into the cliff
 ///     ends    on entering the goal
 ///
-/// Cliff and goal are never walked from; they have rows as any other cell, so that the table is Gymnasium's.
-/// Source: Sutton and Barto, "Reinforcement Learning", 2nd edition, example 6.6; Gymnasium's CliffWalking-v1.
+/// No episode continues from the cliff or the goal. They have rows like other cells, so that the
+/// table equals Gymnasium's.
+/// Source: Sutton and Barto, "Reinforcement Learning", 2nd edition, example 6.6; Gymnasium's
+/// CliffWalking-v1.
 #include "mdp/generators/generators.h"
 
 typedef struct Cliff {
@@ -18,7 +21,7 @@ typedef struct Cliff {
 
 static const CelField fields[] = {CELI_MDP_COMMON_FIELDS("0.99"),
                                   {"slippery", CEL_FIELD_BOOL, offsetof(Cliff, slippery), "false",
-                                   0, 0, "", NULL, NULL, "a step may slide to the side", ""},
+                                   0, 0, "", NULL, NULL, "steps may slip to the side", ""},
                                   {0}};
 
 enum { ROWS = 4, COLUMNS = 12, CELLS = ROWS * COLUMNS, START = 36, GOAL = 47 };
@@ -54,7 +57,7 @@ static CelStatus make(CelMdp **out, const void *config) {
 
 const CelMdpGenerator celi_mdp_cliffwalking = {
     .name = "cliffwalking",
-    .doc = "along a cliff to the goal, the short way or the safe one; Gymnasium's CliffWalking-v1",
+    .doc = "walk along a cliff to the goal; same table as Gymnasium's CliffWalking-v1",
     .fields = fields,
     .config_size = sizeof(Cliff),
     .make = make,

@@ -1,15 +1,17 @@
-/// FrozenLake: a square lake of frozen tiles and holes, from the start to the goal, on slippery ice.
+/// FrozenLake: a square lake of frozen tiles and holes, from the start to the goal, on slippery
+/// ice.
 ///
 ///     state   the tile, row by row
 ///     action  0: left, 1: down, 2: right, 3: up
-///     next    slippery: the direction chosen with probability p, either one at right angles with
-///             (1 - p)/2; otherwise the direction chosen; at the edge the player stays
-///     reward  goal_reward, hole_reward or frozen_reward, by the tile that is entered
+///     next    slippery: the direction of the action with probability p, either one at right angles
+///             with (1 - p)/2; otherwise the direction of the action; at the edge the player stays
+///     reward  goal_reward, hole_reward or frozen_reward, by the tile entered
 ///     ends    on entering a hole or the goal
 ///
-/// Holes and the goal keep four actions, each of which stays there, pays nothing and ends the episode, so that
-/// the table is Gymnasium's. Random maps are drawn tile by tile until a way leads from the start to the goal;
-/// a seed's map is not Gymnasium's, since the random numbers are not.
+/// Holes and the goal keep four actions. Each stays there, has reward 0 and ends the episode, so
+/// that the table equals Gymnasium's. Random maps are drawn tile by tile until a path leads from
+/// the start to the goal. The map of a seed differs from Gymnasium's, because the random numbers
+/// differ.
 /// Source: Gymnasium's FrozenLake-v1.
 #include "mdp/generators/generators.h"
 #include <stdlib.h>
@@ -29,7 +31,7 @@ typedef struct RandomLake {
   char map[CEL_PATH_MAX];
 } RandomLake;
 
-/// A lake on a map of its own.
+/// A lake and its map.
 typedef struct Board {
   const Lake *lake;
   int64_t rows, columns;
@@ -40,15 +42,15 @@ typedef struct Board {
 #define LAKE_FIELDS                                                                                \
     CELI_MDP_COMMON_FIELDS("0.99"),                                                                \
     {"slippery", CEL_FIELD_BOOL, offsetof(Lake, slippery), "true", 0, 0, "", NULL, NULL,           \
-     "a step may slide to the side", ""},                                                          \
+     "steps may slip to the side", ""},                                                          \
     {"success_rate", CEL_FIELD_DOUBLE, offsetof(Lake, success_rate), "0.3333333333333333", 0, 1,   \
-     "", NULL, NULL, "probability of the direction chosen, where it is slippery", ""},             \
+     "", NULL, NULL, "probability of the intended direction, if slippery", ""},                    \
     {"goal_reward", CEL_FIELD_DOUBLE, offsetof(Lake, goal_reward), "1", -1e12, 1e12, "", NULL,     \
      NULL, "reward of entering the goal", ""},                                                     \
     {"hole_reward", CEL_FIELD_DOUBLE, offsetof(Lake, hole_reward), "0", -1e12, 1e12, "", NULL,     \
      NULL, "reward of falling into a hole", ""},                                                   \
     {"frozen_reward", CEL_FIELD_DOUBLE, offsetof(Lake, frozen_reward), "0", -1e12, 1e12, "", NULL, \
-     NULL, "reward of a step onto the ice", ""}
+     NULL, "reward of stepping onto ice", ""}
 // clang-format on
 
 static const CelField fixed_fields[] = {LAKE_FIELDS, {0}};
@@ -59,9 +61,9 @@ static const CelField random_fields[] = {
     {"size", CEL_FIELD_INT, AT(size), "8", 2, 4096, "tiles", NULL, NULL, "rows and columns", ""},
     {"frozen", CEL_FIELD_DOUBLE, AT(frozen), "0.8", 0, 1, "", NULL, NULL,
      "probability that a tile is frozen", ""},
-    {"seed", CEL_FIELD_U64, AT(seed), "0", 0, 0, "", NULL, NULL, "which map is drawn", ""},
+    {"seed", CEL_FIELD_U64, AT(seed), "0", 0, 0, "", NULL, NULL, "seed of the map", ""},
     {"map", CEL_FIELD_PATH, AT(map), "", 0, 0, "MAP", NULL, NULL,
-     "a map of your own instead, rows of S, F, H and G: SFFF/FHFH/FFFH/HFFG", ""},
+     "your own map instead, rows of S, F, H and G: SFFF/FHFH/FFFH/HFFG", ""},
     {0}};
 #undef AT
 
@@ -77,7 +79,7 @@ static double tile_reward(const Lake *lake, char tile) {
   return tile == 'G' ? lake->goal_reward : tile == 'H' ? lake->hole_reward : lake->frozen_reward;
 }
 
-/// One way that a step may go.
+/// Adds one possible outcome of a step.
 static CelStatus slide(CelMdpBuilder *builder, const Board *board, int64_t s, int d,
                        double probability) {
   const int64_t next =
@@ -111,7 +113,7 @@ static CelStatus fill(CelMdpBuilder *builder, const void *what) {
 
 // ---- maps
 
-/// From "SF/HG"; `tile` has room for the text. Errors: CEL_E_RANGE.
+/// Parses "SF/HG". `tile` must have room for the text. Errors: CEL_E_RANGE.
 static CelStatus read_map(Board *board, char *tile, const char *map) {
   bool start = false;
   board->rows = 0;
@@ -119,12 +121,12 @@ static CelStatus read_map(Board *board, char *tile, const char *map) {
     const int64_t n = (int64_t)strcspn(map, "/"), row = board->rows++;
     if (row == 0) board->columns = n;
     if (n == 0 || n != board->columns) {
-      return cel_fail(CEL_E_RANGE, "map: row %lld has %lld tiles, the first has %lld",
+      return cel_fail(CEL_E_RANGE, "map: row %lld has %lld tiles, but the first row has %lld",
                       (long long)row + 1, (long long)n, (long long)board->columns);
     }
     for (int64_t c = 0; c < n; c++) {
       if (!strchr("SFHG", map[c])) {
-        return cel_fail(CEL_E_RANGE, "map: row %lld, column %lld: a tile is S, F, H or G",
+        return cel_fail(CEL_E_RANGE, "map: row %lld, column %lld: a tile must be S, F, H or G",
                         (long long)row + 1, (long long)c + 1);
       }
       start |= map[c] == 'S';
@@ -133,12 +135,12 @@ static CelStatus read_map(Board *board, char *tile, const char *map) {
     if (!map[n]) break;
     map += n + 1;
   }
-  if (!start) return cel_fail(CEL_E_RANGE, "map: one tile at least must be S, where to start");
+  if (!start) return cel_fail(CEL_E_RANGE, "map: at least one tile must be S, the start");
   board->tile = tile;
   return CEL_OK;
 }
 
-/// Whether the goal can be reached from tile 0. stack (size * size,), seen (size * size,).
+/// True if the goal can be reached from tile 0. stack (size * size,), seen (size * size,).
 static bool has_way(const char *tile, int64_t size, int64_t *stack, uint8_t *seen) {
   int64_t depth = 0;
   memset(seen, 0, (size_t)(size * size));
@@ -157,7 +159,7 @@ static bool has_way(const char *tile, int64_t size, int64_t *stack, uint8_t *see
   return false;
 }
 
-enum { DRAWS = 1000 }; ///< maps without a way before it is given up
+enum { DRAWS = 1000 }; ///< maps to try before giving up
 
 static CelStatus draw_map(char *tile, const RandomLake *c, int64_t *stack, uint8_t *seen) {
   CelRng rng = cel_rng(c->seed, CEL_RNG_MDP, CELI_MDP_RNG_LAYOUT);
@@ -169,8 +171,8 @@ static CelStatus draw_map(char *tile, const RandomLake *c, int64_t *stack, uint8
     if (has_way(tile, c->size, stack, seen)) return CEL_OK;
   }
   return cel_fail(CEL_E_RANGE,
-                  "frozen: with %g on %lld x %lld tiles none of %d maps has a way to the goal; "
-                  "allowed is up to 1, and .6 and more leave one on most maps",
+                  "frozen: with %g on %lld x %lld tiles none of %d maps has a path to the goal; it "
+                  "may be up to 1, and with at least .6 most maps have one",
                   c->frozen, (long long)c->size, (long long)c->size, DRAWS);
 }
 
@@ -226,7 +228,7 @@ static CelStatus make_random(CelMdp **out, const void *config) {
 
 const CelMdpGenerator celi_mdp_frozenlake_4x4 = {
     .name = "frozenlake-4x4",
-    .doc = "over the ice to the goal, past four holes; Gymnasium's FrozenLake-v1",
+    .doc = "cross the ice to the goal, past four holes; same table as Gymnasium's FrozenLake-v1",
     .fields = fixed_fields,
     .config_size = sizeof(Lake),
     .make = make_4x4,
@@ -234,7 +236,7 @@ const CelMdpGenerator celi_mdp_frozenlake_4x4 = {
 };
 const CelMdpGenerator celi_mdp_frozenlake_8x8 = {
     .name = "frozenlake-8x8",
-    .doc = "over the ice to the goal, past ten holes; Gymnasium's FrozenLake8x8-v1",
+    .doc = "cross the ice to the goal, past ten holes; same table as Gymnasium's FrozenLake8x8-v1",
     .fields = fixed_fields,
     .config_size = sizeof(Lake),
     .make = make_8x8,
@@ -242,7 +244,7 @@ const CelMdpGenerator celi_mdp_frozenlake_8x8 = {
 };
 const CelMdpGenerator celi_mdp_frozenlake = {
     .name = "frozenlake",
-    .doc = "FrozenLake on a map that is drawn at random, or on one of your own",
+    .doc = "FrozenLake on a random map, or on your own",
     .fields = random_fields,
     .config_size = sizeof(RandomLake),
     .make = make_random,

@@ -1,16 +1,16 @@
-/// Garnet: random problems with a given number of states, actions and next states.
+/// Garnet: random MDPs with a given number of states, actions and next states.
 ///
-///     next         of each (s,a): `branching` different states, every set of them alike
-///     probability  the pieces of [0, 1] cut at branching - 1 uniform places
-///     reward       reward_scale times a draw, uniform on [0, 1) or standard normal; one for each (s,a),
-///                  each s or each (s,a,s')
-///     terminal     of the states but the first, so many that they are this fraction of all, drawn at
-///                  random; they have no actions
+///     next         of each (s,a): `branching` different states, every set equally likely
+///     probability  the pieces of [0, 1] cut at branching - 1 uniform positions
+///     reward       reward_scale times a draw, uniform on [0, 1) or standard normal; one for each
+///                  (s,a), each s or each (s,a,s')
+///     terminal     this fraction of all states, drawn at random and never the first state;
+///                  terminal states have no actions
 ///
-/// An episode starts in any state that is not terminal. Layout, rewards and transitions are drawn from streams of their
-/// own: the same seed with another reward has the same transitions.
-/// Source: Archibald, McKinnon, Thomas, "On the generation of Markov decision processes", J. Oper. Res. Soc. 46
-/// (1995).
+/// An episode starts in any state that is not terminal. Layout, rewards and transitions use
+/// separate random streams, so the same seed with another kind of reward has the same transitions.
+/// Source: Archibald, McKinnon, Thomas, "On the generation of Markov decision processes", J. Oper.
+/// Res. Soc. 46 (1995).
 #include "mdp/generators/generators.h"
 #include <math.h>
 #include <stdlib.h>
@@ -31,28 +31,29 @@ enum { OF_PAIR, OF_STATE, OF_TRANSITION };
 static const CelField fields[] = {
     CELI_MDP_COMMON_FIELDS("0.95"),
     {"states", CEL_FIELD_INT, AT(states), "100", 1, 1e9, "", NULL, NULL, "states", ""},
-    {"actions", CEL_FIELD_INT, AT(actions), "4", 1, 1e4, "", NULL, NULL, "actions of a state", ""},
+    {"actions", CEL_FIELD_INT, AT(actions), "4", 1, 1e4, "", NULL, NULL, "actions of each state",
+     ""},
     {"branching", CEL_FIELD_INT, AT(branching), "3", 1, 1e4, "", NULL, NULL,
-     "next states of an action; no more than there are states", ""},
+     "next states of each action; at most the number of states", ""},
     {"reward", CEL_FIELD_ENUM, AT(reward), "uniform", 0, 0, "", "uniform|normal", NULL,
-     "how a reward is drawn: from [0, 1), or standard normal", ""},
+     "distribution of rewards: uniform on [0, 1), or standard normal", ""},
     {"reward_of", CEL_FIELD_ENUM, AT(reward_of), "pair", 0, 0, "", "pair|state|transition", NULL,
-     "what has a reward of its own: (s,a), s or (s,a,s')", ""},
+     "what each reward belongs to: (s,a), s or (s,a,s')", ""},
     {"reward_scale", CEL_FIELD_DOUBLE, AT(reward_scale), "1", -1e12, 1e12, "", NULL, NULL,
-     "rewards are multiplied by this", ""},
+     "factor of all rewards", ""},
     {"terminal", CEL_FIELD_DOUBLE, AT(terminal), "0", 0, 1, "", NULL, NULL,
-     "fraction of the states that are terminal; the first never is", ""},
-    {"seed", CEL_FIELD_U64, AT(seed), "0", 0, 0, "", NULL, NULL, "which problem is drawn", ""},
+     "fraction of the states that are terminal; the first state never is", ""},
+    {"seed", CEL_FIELD_U64, AT(seed), "0", 0, 0, "", NULL, NULL, "seed of the MDP", ""},
     {0}};
 #undef AT
 
-/// A draw under way.
+/// The state of a draw.
 typedef struct Draw {
   const Garnet *c;
   CelRng layout, reward, transition;
-  int64_t terminals; ///< that are still to be placed
+  int64_t terminals; ///< terminal states still to place
   int64_t pair;      ///< pairs so far
-  int64_t *seen;     ///< (states) the pair, from 1, that had the state last
+  int64_t *seen;     ///< (states) the last pair, from 1, that drew the state
   int64_t *next;     ///< (branching)
   double *cut;       ///< (branching + 1)
 } Draw;
@@ -63,7 +64,8 @@ static double draw_reward(Draw *draw) {
   return draw->c->reward_scale * x;
 }
 
-/// Whether state s is terminal; asked of each state in turn (selection sampling: exactly `terminals` are).
+/// True if state s is terminal. Call it for each state in order (selection sampling: exactly
+/// `terminals` are).
 static bool draw_terminal(Draw *draw, int64_t s) {
   if (s == 0 || draw->terminals == 0) return false;
   const int64_t left = draw->c->states - s;
@@ -72,7 +74,7 @@ static bool draw_terminal(Draw *draw, int64_t s) {
   return true;
 }
 
-/// next: a set of different states, every one alike (Floyd's method).
+/// Draws `next`: a set of different states, every set equally likely (Floyd's algorithm).
 static void draw_next(Draw *draw) {
   const int64_t S = draw->c->states, n = draw->c->branching;
   draw->pair++;
@@ -125,9 +127,9 @@ static CelStatus add_pairs(CelMdpBuilder *builder, Draw *draw) {
 
 static CelStatus allocate(Draw *draw) {
   const size_t S = (size_t)draw->c->states, n = (size_t)draw->c->branching;
-  CELI_TRY(celi_alloc(&draw->seen, S, sizeof *draw->seen, "states of a Garnet problem"));
-  CELI_TRY(celi_alloc(&draw->next, n, sizeof *draw->next, "next states of a Garnet problem"));
-  CELI_TRY(celi_alloc(&draw->cut, n + 1, sizeof *draw->cut, "next states of a Garnet problem"));
+  CELI_TRY(celi_alloc(&draw->seen, S, sizeof *draw->seen, "states of a Garnet MDP"));
+  CELI_TRY(celi_alloc(&draw->next, n, sizeof *draw->next, "next states of a Garnet MDP"));
+  CELI_TRY(celi_alloc(&draw->cut, n + 1, sizeof *draw->cut, "next states of a Garnet MDP"));
   memset(draw->seen, 0, S * sizeof *draw->seen);
   return CEL_OK;
 }
@@ -158,7 +160,7 @@ static CelStatus make(CelMdp **out, const void *config) {
   const Garnet *c = config;
   if (c->branching > c->states) {
     return cel_fail(CEL_E_RANGE,
-                    "branching: %lld is out of range; allowed is 1 to %lld, the states there are",
+                    "branching: %lld is out of range; it must be 1 to %lld, the number of states",
                     (long long)c->branching, (long long)c->states);
   }
   return celi_mdp_make(out, "garnet", c->states, &c->common, fill, c);
@@ -166,7 +168,7 @@ static CelStatus make(CelMdp **out, const void *config) {
 
 const CelMdpGenerator celi_mdp_garnet = {
     .name = "garnet",
-    .doc = "a random problem of so many states, actions and next states",
+    .doc = "a random MDP with a given number of states, actions and next states",
     .fields = fields,
     .config_size = sizeof(Garnet),
     .make = make,

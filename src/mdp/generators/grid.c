@@ -1,17 +1,18 @@
-/// Grid world of any size: obstacles, steps that slip, a goal or random rewards.
+/// Grid world of any size: obstacles, slippery steps, a goal or random rewards.
 ///
 ///     state   the open cells, row by row
 ///     action  0: up, 1: right, 2: down, 3: left
-///     next    the direction chosen with probability 1 - slip, either one at right angles with slip/2; at the
-///             edge and at an obstacle the walker stays
-///     reward  goal: step_reward a step, goal_reward more on entering the goal
-///             random: for each (s,a) a draw from [step_reward, goal_reward); there is no goal then
+///     next    the direction of the action with probability 1 - slip, either one at right angles
+///             with slip/2; at the edge and at an obstacle the walker stays
+///     reward  goal: step_reward per step, plus goal_reward on entering the goal
+///             random: for each (s,a) a draw from [step_reward, goal_reward), without a goal
 ///     ends    at the goal, which is a terminal state
 ///
-/// Every cell is an obstacle with probability `obstacles`. Of the open cells the largest connected region is kept
-/// and the rest become obstacles too, so that every state can reach every other; the goal is that region's last cell,
-/// row by row, and the episode starts in its first one or anywhere. Without obstacles these are two opposite corners.
-/// 10^7 states take a few seconds, and 8 bytes a cell (16 with obstacles) beside what the problem itself does.
+/// Every cell is an obstacle with probability `obstacles`. Only the largest connected region of
+/// open cells is kept, and the rest become obstacles too. So every state can reach every other one.
+/// The goal is the last cell of that region, row by row. The episode starts in its first cell or
+/// anywhere. Without obstacles these are two opposite corners.
+/// 10^7 states take a few seconds, and 8 bytes per cell (16 with obstacles) in addition to the MDP.
 #include "mdp/generators/generators.h"
 #include "mdp/model.h"
 #include <stdlib.h>
@@ -35,19 +36,19 @@ static const CelField fields[] = {
     {"width", CEL_FIELD_INT, AT(width), "20", 1, 1e6, "cells", NULL, NULL, "columns", ""},
     {"height", CEL_FIELD_INT, AT(height), "20", 1, 1e6, "cells", NULL, NULL, "rows", ""},
     {"slip", CEL_FIELD_DOUBLE, AT(slip), "0.2", 0, 1, "", NULL, NULL,
-     "probability of a step to the left or right of the direction chosen", ""},
+     "probability of slipping to the left or right of the intended direction", ""},
     {"obstacles", CEL_FIELD_DOUBLE, AT(obstacles), "0", 0, 0.99, "", NULL, NULL,
      "probability that a cell is an obstacle", ""},
     {"rewards", CEL_FIELD_ENUM, AT(rewards), "goal", 0, 0, "", "goal|random", NULL,
-     "a goal in the far corner, or random rewards of every (s,a) and no goal", ""},
+     "a goal in the far corner, or random rewards of every (s,a) without a goal", ""},
     {"goal_reward", CEL_FIELD_DOUBLE, AT(goal_reward), "1", -1e12, 1e12, "", NULL, NULL,
-     "reward of entering the goal; random rewards lie below", ""},
+     "reward of entering the goal; upper end of random rewards", ""},
     {"step_reward", CEL_FIELD_DOUBLE, AT(step_reward), "0", -1e12, 1e12, "", NULL, NULL,
-     "reward of every step; random rewards begin here", ""},
+     "reward of every step; lower end of random rewards", ""},
     {"start", CEL_FIELD_ENUM, AT(start), "corner", 0, 0, "", "corner|uniform", NULL,
-     "where an episode starts: in the first cell, or in any but the goal", ""},
-    {"seed", CEL_FIELD_U64, AT(seed), "0", 0, 0, "", NULL, NULL,
-     "which obstacles and rewards are drawn", ""},
+     "where episodes start: in the first cell, or in any cell but the goal", ""},
+    {"seed", CEL_FIELD_U64, AT(seed), "0", 0, 0, "", NULL, NULL, "seed of obstacles and rewards",
+     ""},
     {0}};
 #undef AT
 
@@ -57,10 +58,12 @@ static const int8_t direction[4][2] = {{-1, 0}, {0, 1}, {1, 0}, {0, -1}};
 typedef struct Layout {
   const Grid *c;
   int64_t cells, states;
-  int64_t *state; ///< (cells) its number, -1: an obstacle
+  int64_t *state; ///< (cells) state of the cell; -1: obstacle
 } Layout;
 
-// ---- obstacles. Until cells are numbered, `state` is 0 in open cells, -1 in obstacles, k in region k.
+// ---- obstacles
+
+// Until cells are numbered, `state` is 0 in open cells, -1 in obstacles, and k in region k.
 
 enum { OPEN = 0, OBSTACLE = -1 };
 
@@ -71,7 +74,7 @@ static void draw_obstacles(Layout *layout) {
   }
 }
 
-/// Gives `region` to all open cells that are connected with `cell`; returns how many they are.
+/// Assigns `region` to all open cells connected with `cell`. Returns their number.
 static int64_t flood(Layout *layout, int64_t *stack, int64_t cell, int64_t region) {
   const int64_t rows = layout->c->height, columns = layout->c->width;
   int64_t depth = 0, n = 0;
@@ -90,7 +93,7 @@ static int64_t flood(Layout *layout, int64_t *stack, int64_t cell, int64_t regio
   return n;
 }
 
-/// The largest region's number; the first of them where several are.
+/// The number of the largest region. The first one wins a tie.
 static int64_t find_regions(Layout *layout, int64_t *stack) {
   int64_t regions = 0, best = 0, most = 0;
   for (int64_t i = 0; i < layout->cells; i++) {
@@ -115,12 +118,11 @@ static CelStatus place_obstacles(Layout *layout) {
   }
   layout->states = states;
   if (states >= 2) return CEL_OK;
-  return cel_fail(
-      CEL_E_RANGE,
-      "obstacles: %g leaves no two cells together on %lld x %lld with seed %llu; allowed "
-      "is 0 to 0.99, and less than 0.4 leaves most cells connected",
-      layout->c->obstacles, (long long)layout->c->width, (long long)layout->c->height,
-      (unsigned long long)layout->c->seed);
+  return cel_fail(CEL_E_RANGE,
+                  "obstacles: with %g no two open cells are connected on %lld x %lld with seed "
+                  "%llu; it may be 0 to 0.99, and below 0.4 most cells are connected",
+                  layout->c->obstacles, (long long)layout->c->width, (long long)layout->c->height,
+                  (unsigned long long)layout->c->seed);
 }
 
 static CelStatus lay_out(Layout *layout) {
@@ -132,8 +134,8 @@ static CelStatus lay_out(Layout *layout) {
 
 // ---- the table
 
-/// to (4,) where a step in each direction leads from `cell`.
-static void neighbours(const Layout *layout, int64_t cell, int64_t to[4]) {
+/// to (4,): the cell that a step in each direction leads to.
+static void neighbors(const Layout *layout, int64_t cell, int64_t to[4]) {
   const int64_t *state = layout->state;
   for (int d = 0; d < 4; d++) {
     const int64_t next =
@@ -165,9 +167,9 @@ static CelStatus add_pairs(CelMdpBuilder *builder, const Layout *layout) {
   for (int64_t cell = 0; cell < layout->cells; cell++) {
     const int64_t s = layout->state[cell];
     if (s == OBSTACLE) continue;
-    if (c->rewards == GOAL && s == layout->states - 1) break; // the last one
+    if (c->rewards == GOAL && s == layout->states - 1) break; // the last state
     int64_t to[4];
-    neighbours(layout, cell, to);
+    neighbors(layout, cell, to);
     for (int a = 0; a < 4; a++) {
       const double reward =
           c->rewards == GOAL ? c->step_reward : cel_rng_range(&rng, c->step_reward, c->goal_reward);
@@ -192,9 +194,10 @@ static CelStatus fill(CelMdpBuilder *builder, const void *what) {
   return cel_mdp_set_grid(builder, &grid);
 }
 
-/// Asked before anything is filled: what is sure to be needed. Without obstacles that is the whole problem: a cell
-/// takes its place twice (here and in the picture), a pair index and a start, and each of its 4 actions 16 bytes; a
-/// transition takes 12, and 8 more where rewards depend on the next state.
+/// Checks for enough memory before anything is filled. Without obstacles the estimate is exact. A
+/// cell is stored twice (here and in the picture's grid), with a pair index and a start
+/// probability. Each of its 4 actions takes 16 bytes. A transition takes 12 bytes, and 8 more if
+/// rewards depend on the next state.
 static CelStatus check_room(const Layout *layout) {
   const Grid *c = layout->c;
   const bool by_next = c->slip > 0 && c->rewards == GOAL;
@@ -208,7 +211,7 @@ static CelStatus make(CelMdp **out, const void *config) {
   Layout layout = {.c = c, .cells = c->width * c->height};
   if (layout.cells < 2) {
     return cel_fail(CEL_E_RANGE,
-                    "width: 1 by a height of 1 is out of range; allowed are two cells and more");
+                    "width and height: a grid of 1 x 1 is too small; it needs at least two cells");
   }
   CELI_TRY(check_room(&layout));
   CELI_TRY(celi_alloc(&layout.state, (size_t)layout.cells, sizeof *layout.state,
@@ -222,7 +225,7 @@ static CelStatus make(CelMdp **out, const void *config) {
 
 const CelMdpGenerator celi_mdp_grid = {
     .name = "grid",
-    .doc = "a grid world of any size with slippery steps, obstacles, a goal or random rewards",
+    .doc = "a grid world of any size with slippery steps, obstacles, and a goal or random rewards",
     .fields = fields,
     .config_size = sizeof(Grid),
     .make = make,

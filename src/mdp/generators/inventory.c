@@ -1,14 +1,16 @@
-/// Inventory control: how much to order each month, before the demand is known; what is not there is not sold.
+/// Inventory control: how much to order each month, before the demand is known. Unmet demand is
+/// lost.
 ///
 ///     state   s = 0 to M: units in stock at the beginning of the month
-///     action  a = 0 to M - s: units ordered, which come at once; u = s + a is for sale
-///     demand  D with probabilities p_j, q_u = P(D >= u); Poisson, or binomial with n tries of mean/n
+///     action  a = 0 to M - s: units ordered, which arrive at once; u = s + a is for sale
+///     demand  D with probabilities p_j, q_u = P(D >= u); Poisson, or binomial of n trials
 ///     next    p(s'|s,a) = p_{u-s'} for 0 < s' <= u, q_u for s' = 0
-///     reward  r(s,a) = f E[min(D,u)] - (K + c a, if a > 0) - h u, where E[min(D,u)] = q_1 + ... + q_u
-///             f: price, K: cost of an order, c: cost of a unit, h: cost of holding a unit for a month
+///     reward  r(s,a) = f E[min(D,u)] - (K + c a, if a > 0) - h u,  E[min(D,u)] = q_1 + ... + q_u
+///             f: price, K: cost of an order, c: cost of a unit, h: cost of holding a unit a month
 ///
-/// A Poisson demand is cut off where no more than 1e-16 is left. An episode starts with an empty stock. With K = 4, c = 2, h = 1, f = 8, M = 3 and a binomial demand of mean 1 from 2 tries it is the example of 3.2.2,
-/// which Puterman solves for three months in 4.6.1.
+/// A Poisson demand is truncated where at most 1e-16 remains. An episode starts with an empty
+/// stock. K = 4, c = 2, h = 1, f = 8, M = 3 and a binomial demand of mean 1 from 2 trials give the
+/// example of 3.2.2, which Puterman solves for three months in 4.6.1.
 /// Source: Puterman, "Markov Decision Processes" (1994), 3.2.
 #include "mdp/generators/generators.h"
 #include <math.h>
@@ -29,7 +31,7 @@ enum { POISSON, BINOMIAL };
 static const CelField fields[] = {
     CELI_MDP_COMMON_FIELDS("0.95"),
     {"capacity", CEL_FIELD_INT, AT(capacity), "20", 1, 10000, "units", NULL, NULL,
-     "M, units that there is room for", ""},
+     "M, largest number of units in stock", ""},
     {"price", CEL_FIELD_DOUBLE, AT(price), "8", -1e12, 1e12, "", NULL, NULL, "f, price of a unit",
      ""},
     {"fixed_cost", CEL_FIELD_DOUBLE, AT(fixed_cost), "4", -1e12, 1e12, "", NULL, NULL,
@@ -37,17 +39,17 @@ static const CelField fields[] = {
     {"unit_cost", CEL_FIELD_DOUBLE, AT(unit_cost), "2", -1e12, 1e12, "", NULL, NULL,
      "c, cost of a unit ordered", ""},
     {"holding_cost", CEL_FIELD_DOUBLE, AT(holding_cost), "1", -1e12, 1e12, "", NULL, NULL,
-     "h, cost of a unit in store for a month", ""},
+     "h, cost of holding a unit for a month", ""},
     {"demand", CEL_FIELD_ENUM, AT(demand), "poisson", 0, 0, "", "poisson|binomial", NULL,
-     "distribution of a month's demand", ""},
+     "distribution of the monthly demand", ""},
     {"demand_mean", CEL_FIELD_DOUBLE, AT(demand_mean), "5", 1e-6, 1e6, "units", NULL, NULL,
      "mean demand", ""},
     {"demand_max", CEL_FIELD_INT, AT(demand_max), "10", 1, 1e6, "units", NULL, NULL,
-     "largest demand, where it is binomial", ""},
+     "largest demand, if it is binomial", ""},
     {0}};
 #undef AT
 
-/// The problem and its demand.
+/// The MDP and its demand.
 typedef struct Demand {
   const Inventory *c;
   int64_t n;    ///< largest demand + 1
@@ -93,7 +95,8 @@ static CelStatus make_demand(Demand *demand) {
   const size_t M = (size_t)c->capacity;
   const double mean = c->demand_mean;
   demand->n = c->demand == BINOMIAL ? c->demand_max + 1
-                                    : (int64_t)(mean + 12 * sqrt(mean)) + 40; // the rest < 1e-30
+                                    // the rest is below 1e-30
+                                    : (int64_t)(mean + 12 * sqrt(mean)) + 40;
   CELI_TRY(celi_alloc(&demand->p, (size_t)demand->n, sizeof *demand->p, "demand"));
   CELI_TRY(celi_alloc(&demand->q, M + 1, sizeof *demand->q, "demand"));
   CELI_TRY(celi_alloc(&demand->sold, M + 1, sizeof *demand->sold, "demand"));
@@ -110,7 +113,7 @@ static CelStatus make(CelMdp **out, const void *config) {
   const Inventory *c = config;
   if (c->demand == BINOMIAL && c->demand_mean > (double)c->demand_max) {
     return cel_fail(CEL_E_RANGE,
-                    "demand_mean: %g is out of range; allowed is up to demand_max, %lld",
+                    "demand_mean: %g is out of range; it must be at most demand_max, which is %lld",
                     c->demand_mean, (long long)c->demand_max);
   }
   Demand demand = {.c = c};
@@ -126,7 +129,7 @@ static CelStatus make(CelMdp **out, const void *config) {
 
 const CelMdpGenerator celi_mdp_inventory = {
     .name = "inventory",
-    .doc = "how much to order each month against an uncertain demand",
+    .doc = "how much to order each month against a random demand",
     .fields = fields,
     .config_size = sizeof(Inventory),
     .make = make,

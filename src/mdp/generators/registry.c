@@ -1,6 +1,6 @@
-/// Generators of finite problems by name, and what they share.
+/// Generators of finite MDPs by name, and their shared functions.
 ///
-/// A new generator is a file beside this one and a line below.
+/// To add a generator, add a file in this folder and a line below.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"
@@ -24,7 +24,9 @@ CelStatus cel_mdp_generator_find(const char *name, const CelMdpGenerator **out) 
   CELI_NEED(name);
   CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
-  if (!name || !name[0]) return cel_fail(CEL_E_ARGUMENT, "no generator named");
+  if (!name || !name[0])
+    return cel_fail(CEL_E_ARGUMENT,
+                    "the name of the generator is empty; `celsius list mdps` lists all generators");
   CeliNearest nearest = {.wanted = name};
   for (int i = 0; i < GENERATORS; i++) {
     if (celi_name_equal(generators[i]->name, name)) {
@@ -34,9 +36,11 @@ CelStatus cel_mdp_generator_find(const char *name, const CelMdpGenerator **out) 
     celi_nearest_try(&nearest, generators[i]->name);
   }
   if (nearest.best) {
-    return cel_fail(CEL_E_NAME, "no generator '%s': did you mean '%s'?", name, nearest.best);
+    return cel_fail(CEL_E_NAME, "there is no generator '%s'; did you mean '%s'?", name,
+                    nearest.best);
   }
-  return cel_fail(CEL_E_NAME, "no generator '%s'; `celsius list mdps` names them all", name);
+  return cel_fail(CEL_E_NAME,
+                  "there is no generator '%s'; `celsius list mdps` lists all generators", name);
 }
 
 static CelStatus generate(CelMdp **out, const CelMdpGenerator *generator, const void *config) {
@@ -61,7 +65,7 @@ CelStatus cel_mdp_generate(CelMdp **out, const char *name, const void *config) {
   return cel_fail_in(status, "%s: ", generator->name);
 }
 
-// ---- what generators share
+// ---- shared functions
 
 static CelStatus build(CelMdp **out, CelMdpBuilder *builder, const char *name, CeliMdpFill *fill,
                        const void *what) {
@@ -91,16 +95,16 @@ CelStatus celi_mdp_full_grid(CelMdpBuilder *builder, int64_t rows, int64_t colum
   return status;
 }
 
-/// Divides by the sum, taken from both ends so that small numbers come first.
-static void normalise(double *pmf, int64_t n) {
+/// Divides by the sum. Adds from both ends so that small numbers come first.
+static void normalize(double *pmf, int64_t n) {
   double sum = 0;
   int64_t low = 0, high = n - 1;
   while (low <= high) sum += pmf[low] < pmf[high] ? pmf[low++] : pmf[high--];
   for (int64_t i = 0; i < n; i++) pmf[i] /= sum;
 }
 
-/// Ratios of neighbours, outwards from the most probable number, so that nothing under- or overflows that
-/// matters; with p = 1 all others are x/inf = 0.
+/// Uses ratios of neighbors, starting from the mode, so that no relevant number over- or
+/// underflows. With p = 1 all others are x/inf = 0.
 void celi_mdp_binomial(double *pmf, int64_t n, double p) {
   const int64_t tries = n - 1;
   int64_t mode = (int64_t)((double)n * p);
@@ -111,7 +115,7 @@ void celi_mdp_binomial(double *pmf, int64_t n, double p) {
     pmf[i + 1] = pmf[i] * ((double)(tries - i) / (double)(i + 1) * odds);
   for (int64_t i = mode; i > 0; i--)
     pmf[i - 1] = pmf[i] * ((double)i / (double)(tries - i + 1) / odds);
-  normalise(pmf, n);
+  normalize(pmf, n);
 }
 
 int64_t celi_mdp_poisson(double *pmf, int64_t n, double mean) {
@@ -119,7 +123,7 @@ int64_t celi_mdp_poisson(double *pmf, int64_t n, double mean) {
   pmf[mode] = 1;
   for (int64_t i = mode; i < n - 1; i++) pmf[i + 1] = pmf[i] * (mean / (double)(i + 1));
   for (int64_t i = mode; i > 0; i--) pmf[i - 1] = pmf[i] * ((double)i / mean);
-  normalise(pmf, n);
+  normalize(pmf, n);
   double tail = 0;
   while (n > 1 && (tail += pmf[n - 1]) <= 1e-16) n--;
   return n;

@@ -1,15 +1,19 @@
-/// Machine replacement: a machine wears out; keep it another period, or put a new one in its place.
+/// Machine replacement: a machine wears out. Keep it for another period, or replace it by a new
+/// one.
 ///
 ///     state   s = 0 (new) to N - 1 (worst) at the beginning of a period
 ///     action  0: keep, 1: replace
-///     wear    the condition gets worse by i in a period with probability
-///             p(i) = C(n,i) w^i (1-w)^(n-i), n shocks that each come with probability w; N - 1 is the worst
-///     next    p(s'|s,keep) = p(s' - s) for s' < N - 1, and what is left for N - 1;  p(s'|s,replace) = p(s'|0,keep)
+///     wear    the condition worsens by i in a period with probability
+///             p(i) = C(n,i) w^i (1-w)^(n-i), for n shocks of probability w; N - 1 is the worst
+///     next    p(s'|s,keep) = p(s' - s) for s' < N - 1, and the rest for N - 1
+///             p(s'|s,replace) = p(s'|0,keep)
 ///     reward  r(s,keep) = R - h s;  r(s,replace) = R - K
-///             R: income a period, h: operating cost by condition, K: replacement cost (a new one costs h 0 = 0 to run)
+///             R: income per period, h: operating cost by condition, K: replacement cost (a new
+///             machine has operating cost h 0 = 0)
 ///
-/// Each period ends with the wear, so that a replaced machine may be worn by the next one. The operating cost rises
-/// with s and the wear moves upwards, so there is an optimal policy that replaces from some condition on.
+/// Wear happens at the end of each period, so a replaced machine may be worn at the start of the
+/// next one. The operating cost increases with s, and wear only increases s. So there is an optimal
+/// policy that replaces from some condition on.
 /// Source: Puterman, "Markov Decision Processes" (1994), 3.3 and 4.7.5.
 #include "mdp/generators/generators.h"
 #include <stdlib.h>
@@ -25,26 +29,26 @@ static const CelField fields[] = {CELI_MDP_COMMON_FIELDS("0.95"),
                                   {"states", CEL_FIELD_INT, AT(states), "20", 2, 1e8, "", NULL,
                                    NULL, "N, conditions of the machine", ""},
                                   {"shocks", CEL_FIELD_INT, AT(shocks), "3", 1, 1e4, "", NULL, NULL,
-                                   "n, by how much the condition can get worse in a period", ""},
+                                   "n, largest wear in one period", ""},
                                   {"wear", CEL_FIELD_DOUBLE, AT(wear), "0.3", 0, 1, "", NULL, NULL,
                                    "w, probability of a shock", ""},
                                   {"income", CEL_FIELD_DOUBLE, AT(income), "0", -1e12, 1e12, "",
-                                   NULL, NULL, "R, what the machine earns in a period", ""},
+                                   NULL, NULL, "R, income per period", ""},
                                   {"operating_cost", CEL_FIELD_DOUBLE, AT(operating_cost), "1", 0,
                                    1e12, "", NULL, NULL,
-                                   "h, what a period costs more with each step of condition", ""},
+                                   "h, additional operating cost of each condition", ""},
                                   {"replacement_cost", CEL_FIELD_DOUBLE, AT(replacement_cost), "15",
-                                   0, 1e12, "", NULL, NULL, "K, what a new machine costs", ""},
+                                   0, 1e12, "", NULL, NULL, "K, cost of a new machine", ""},
                                   {0}};
 #undef AT
 
-/// The problem and p(i), (shocks + 1).
+/// The MDP and p(i), (shocks + 1).
 typedef struct Wear {
   const Replacement *c;
   double *pmf;
 } Wear;
 
-/// A pair that begins the period's wear in condition `from`.
+/// Adds a pair whose machine is in condition `from` before the wear.
 static CelStatus add_pair(CelMdpBuilder *builder, const Wear *wear, int64_t s, int a, int64_t from,
                           double reward) {
   const int64_t worst = wear->c->states - 1;
@@ -79,7 +83,7 @@ static CelStatus make(CelMdp **out, const void *config) {
 
 const CelMdpGenerator celi_mdp_replacement = {
     .name = "replacement",
-    .doc = "a machine that wears out: keep it, or replace it",
+    .doc = "keep a machine that wears out, or replace it",
     .fields = fields,
     .config_size = sizeof(Replacement),
     .make = make,

@@ -1,17 +1,19 @@
-/// Taxi: fetch the passenger at one of four stands, bring him to another, on 5 x 5 cells with walls.
+/// Taxi: pick up a passenger at one of four stands and drop him off at another, on 5 x 5 cells with
+/// walls.
 ///
-///     state   ((row * 5 + column) * 5 + passenger) * 4 + destination; passenger 0 to 3: at that stand, 4: in
-///             the taxi
+///     state   ((row * 5 + column) * 5 + passenger) * 4 + destination; passenger 0 to 3: at that
+///             stand, 4: in the taxi
 ///     action  0: south, 1: north, 2: east, 3: west, 4: pick up, 5: drop off
-///     next    a step into a wall stays; in the rain a step that is free goes where it should with
-///             probability p, to either side with (1 - p)/2 (and stays where a wall is there)
-///     reward  -1 a step; 20 for the drop at the destination; -10 for a pick-up or drop that cannot be
+///     next    a step into a wall stays; in the rain a free step goes in its direction with
+///             probability p and to either side with (1 - p)/2 (and stays if there is a wall)
+///     reward  -1 per step; 20 for the drop at the destination; -10 for an illegal pick-up or drop
 ///     ends    with the drop at the destination
 ///
-/// An episode starts in any cell, the passenger at a stand that is not his destination; all 300 alike. Gymnasium's
-/// fickle passenger has a memory of steps that no state shows, so there is no table of him.
-/// Source: Dietterich, "Hierarchical reinforcement learning with the MAXQ value function decomposition", JAIR 13
-/// (2000); Gymnasium's Taxi-v4.
+/// An episode starts in any cell, with the passenger at a stand that is not his destination. All
+/// 300 starts are equally likely. Gymnasium's fickle passenger depends on earlier steps that no
+/// state shows, so it has no table.
+/// Source: Dietterich, "Hierarchical reinforcement learning with the MAXQ value function
+/// decomposition", JAIR 13 (2000); Gymnasium's Taxi-v4.
 #include "mdp/generators/taxi.h"
 #include "mdp/generators/generators.h"
 
@@ -22,13 +24,13 @@ typedef struct Taxi {
 } Taxi;
 
 #define AT(member) offsetof(Taxi, member)
-static const CelField fields[] = {CELI_MDP_COMMON_FIELDS("0.99"),
-                                  {"rainy", CEL_FIELD_BOOL, AT(rainy), "false", 0, 0, "", NULL,
-                                   NULL, "a step may slide to the side", ""},
-                                  {"rainy_probability", CEL_FIELD_DOUBLE, AT(rainy_probability),
-                                   "0.8", 0, 1, "", NULL, NULL,
-                                   "probability of the direction chosen, in the rain", ""},
-                                  {0}};
+static const CelField fields[] = {
+    CELI_MDP_COMMON_FIELDS("0.99"),
+    {"rainy", CEL_FIELD_BOOL, AT(rainy), "false", 0, 0, "", NULL, NULL,
+     "steps may slip to the side", ""},
+    {"rainy_probability", CEL_FIELD_DOUBLE, AT(rainy_probability), "0.8", 0, 1, "", NULL, NULL,
+     "probability of moving in the direction of the action, in the rain", ""},
+    {0}};
 #undef AT
 
 enum {
@@ -56,7 +58,7 @@ CeliTaxi celi_taxi_decode(int64_t s) {
                  .destination = (int)(s % STANDS)};
 }
 
-/// The stand where the taxi is; -1: none.
+/// The stand at the position of the taxi; -1: none.
 static int stand_at(Place p) {
   for (int i = 0; i < STANDS; i++) {
     if (p.row == celi_taxi_stand[i][0] && p.column == celi_taxi_stand[i][1]) return i;
@@ -87,7 +89,7 @@ static CelStatus drive(CelMdpBuilder *builder, const Taxi *c, Place p, int move)
     return cel_mdp_transition(builder, moved(p, move), 1, -1, false);
   }
   const double to_the_side = (1 - c->rainy_probability) / 2;
-  const int side = move == SOUTH || move == NORTH ? EAST : SOUTH; // and the one after it
+  const int side = move == SOUTH || move == NORTH ? EAST : SOUTH; // side + 1 is the other side
   CELI_TRY(cel_mdp_transition(builder, moved(p, move), c->rainy_probability, -1, false));
   CELI_TRY(cel_mdp_transition(builder, moved(p, side), to_the_side, -1, false));
   return cel_mdp_transition(builder, moved(p, side + 1), to_the_side, -1, false);
@@ -131,7 +133,7 @@ static CelStatus make(CelMdp **out, const void *config) {
 
 const CelMdpGenerator celi_mdp_taxi = {
     .name = "taxi",
-    .doc = "fetch a passenger and bring him to his stand; Gymnasium's Taxi-v4",
+    .doc = "bring a passenger from one stand to another; same table as Gymnasium's Taxi-v4",
     .fields = fields,
     .config_size = sizeof(Taxi),
     .make = make,

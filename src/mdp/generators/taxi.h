@@ -1,14 +1,14 @@
-/// The taxi's map and states, for whoever draws it.
+/// The map and states of the taxi, for rendering.
 #ifndef CELI_MDP_TAXI_H
 #define CELI_MDP_TAXI_H
 #include <stdint.h>
 
 enum { CELI_TAXI_SIDE = 5, CELI_TAXI_STANDS = 4, CELI_TAXI_RIDING = 4 };
 
-/// A state taken apart.
+/// The parts of a state.
 typedef struct CeliTaxi {
   int row, column;
-  int passenger; ///< the stand where the passenger waits, or CELI_TAXI_RIDING
+  int passenger; ///< stand where the passenger waits, or CELI_TAXI_RIDING
   int destination;
 } CeliTaxi;
 

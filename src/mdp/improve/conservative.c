@@ -1,29 +1,32 @@
-/// Conservative policy iteration with a certified step: J rises with every step, by an amount that is known before, and the
-/// iteration ends where no step is guaranteed to gain more than the tolerance.
+/// Conservative policy iteration with certified steps. Every step increases J by at least a known
+/// amount. The iteration stops when no step is guaranteed to gain more than the tolerance.
 ///
-/// g is greedy for A = A_pi, a(s) = E_g[A(s,.)] >= 0, pi' = pi + eps (g - pi), tau the greatest total variation
-/// between g and pi, so that e = eps tau is that between pi' and pi. The performance difference with the drift
-/// of the states bounded by coupling is
+/// Let g be greedy for A = A_pi, a(s) = E_g[A(s,.)] >= 0, and pi' = pi + eps (g - pi). Let tau be
+/// the largest total variation between g and pi, so that e = eps tau is that between pi' and pi.
+/// The performance difference, with the drift of the states bounded by coupling, is
 ///     J' - J >= L - 2 e gamma C / ((1-gamma)(1-gamma(1-e))),                                 (1)
 ///     L = eps E_d[a]/(1-gamma),  C = max_s E_pi'[A] = eps max_s a(s) = eps M.
 /// With x = gamma e/(1-gamma) the right side of (1) has the derivative, up to a positive factor,
 ///     E_d[a] - 2 M (1 - 1/(1+x)^2),                                                          (2)
-/// which falls with x: the best step is x = 1/sqrt(1 - E_d[a]/(2M)) - 1, or eps = 1 where that is beyond it.
-/// And J* - J = E_d*[E_pi*[A]]/(1-gamma) <= M/(1-gamma), which says how far the end may be from the optimum.
+/// which decreases with x. So the best step is x = 1/sqrt(1 - E_d[a]/(2M)) - 1, or eps = 1 if that
+/// x needs a larger eps. The final distance to the optimum is at most M/(1-gamma), because
+/// J* - J = E_d*[E_pi*[A]]/(1-gamma).
 ///
 ///   1  V, Q of pi; d of pi                            (direct solves)
 ///   2  g, a, tau, M, E_d[a]
 ///   3  eps by (2); stop if (1) is not above the tolerance
 ///   4  pi = pi + eps (g - pi); go to 1
 ///
-/// What the solves may be off by is subtracted from (1): V by its own bound b, a by 2 b (each Q by gamma b and its own
-/// rounding, which is less than (1-gamma) b), d in the L1 norm by that of its residual over 1-gamma.
-/// Source: [policy-guarantees, objective bound], without the linearised drift 2 e t; Kakade, Langford 2002.
+/// Errors of the solves are subtracted from (1). V has its own bound b. The error of a is at most
+/// 2 b, because the error of each Q is gamma b plus a rounding error below (1-gamma) b. The L1
+/// error of d is at most that of its residual over 1-gamma.
+/// Source: [policy-guarantees, objective bound], without the linearized drift 2 e t; Kakade,
+/// Langford 2002.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"
+#include "mdp/backup/values.h"
 #include "mdp/improve/improve.h"
-#include "mdp/values.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,14 +34,14 @@
 // ---- config
 
 #define F(field) offsetof(CelConservativeConfig, field)
-static const CelField fields[] = {
-    {"gamma", CEL_FIELD_AUTO, F(gamma), "auto", 0, 0.9999999999999999, "", NULL, NULL,
-     "discount in [0, 1); auto: the problem's own", ""},
-    {"tolerance", CEL_FIELD_DOUBLE, F(tolerance), "1e-9", 0, 1e300, "", NULL, NULL,
-     "stops when no step is certain to gain more than this", ""},
-    {"max_iterations", CEL_FIELD_INT, F(max_iterations), "0", 0, 1e15, "", NULL, NULL,
-     "iterations at most; 0: no limit", ""},
-    {0}};
+static const CelField fields[] = {{"gamma", CEL_FIELD_AUTO, F(gamma), "auto", 0, 0.9999999999999999,
+                                   "", NULL, NULL, "discount in [0, 1); auto: the MDP's own", ""},
+                                  {"tolerance", CEL_FIELD_DOUBLE, F(tolerance), "1e-9", 0, 1e300,
+                                   "", NULL, NULL,
+                                   "stop when no step is certain to gain more than this", ""},
+                                  {"max_iterations", CEL_FIELD_INT, F(max_iterations), "0", 0, 1e15,
+                                   "", NULL, NULL, "largest number of iterations; 0: no limit", ""},
+                                  {0}};
 #undef F
 
 const CelField *cel_conservative_fields(void) {
@@ -53,7 +56,7 @@ CelConservativeConfig cel_conservative_config_default(void) {
   return config;
 }
 
-// ---- what is known of the policy at hand
+// ---- measures of the current policy
 
 typedef struct Conservative {
   const CelMdp *mdp;
@@ -61,14 +64,14 @@ typedef struct Conservative {
   double *V, *d, *residual; ///< (states)
   double *Q;                ///< (pairs)
   double *before;           ///< (pairs) the policy before the step
-  int64_t *best;            ///< (states) greedy pair; -1: as it is
+  int64_t *best;            ///< (states) greedy pair; -1: keep the policy
   int64_t *queue;           ///< (states)
-  uint8_t *reached;         ///< (states) 1: some policy can be there
+  uint8_t *reached;         ///< (states) 1: some policy can reach the state
   double J;
   double mean, most; ///< E_d[a], M
   double tau;
-  double mean_error, most_error; ///< what these may be off by
-  double J_error;                ///< and J
+  double mean_error, most_error; ///< error bounds of these two
+  double J_error;                ///< error bound of J
 } Conservative;
 
 static void release(Conservative *c) {
@@ -95,7 +98,7 @@ static CelStatus allocate(Conservative *c) {
   return celi_alloc(&c->reached, S, sizeof *c->reached, what);
 }
 
-/// Line 2 at one state; returns a(s). Where nothing is gained the policy stays, which keeps tau small.
+/// Line 2 at one state; returns a(s). Without a gain the policy stays, which keeps tau small.
 static double improve_state(Conservative *c, const double *pi, int64_t s) {
   const CelMdp *mdp = c->mdp;
   const int64_t first = mdp->pair[s], n = mdp->pair[s + 1] - first;
@@ -131,7 +134,7 @@ static CelStatus measure(Conservative *c, const double *pi) {
   return CEL_OK;
 }
 
-/// Line 3. lower_bound is not above 0 where nothing is certain.
+/// Line 3. lower_bound is 0 or less if no gain is certain.
 static CelConservativeStep choose(const Conservative *c) {
   CelConservativeStep step = {.J = c->J, .J_next = c->J};
   const double rest = 1.0 - c->gamma, mean = c->mean - c->mean_error;
@@ -149,7 +152,7 @@ static CelConservativeStep choose(const Conservative *c) {
   return step;
 }
 
-/// Line 4. A row is divided by its sum, so that rounding does not grow from step to step.
+/// Line 4. Each row is divided by its sum, so that rounding errors do not accumulate.
 static void mix(const Conservative *c, double eps, double *pi) {
   for (int64_t s = 0; s < c->mdp->states; s++) {
     const int64_t first = c->mdp->pair[s], end = c->mdp->pair[s + 1];
@@ -179,7 +182,7 @@ static CelStatus iterate(Conservative *c, const CelConservativeConfig *config, d
     memcpy(c->before, pi, (size_t)c->mdp->pairs * sizeof *pi);
     mix(c, last->eps, pi);
     const CelStatus status = measure(c, pi);
-    if (status == CEL_E_INTERRUPTED) { // the step is not measured, so it is not taken
+    if (status == CEL_E_INTERRUPTED) { // an unmeasured step is not taken
       memcpy(pi, c->before, (size_t)c->mdp->pairs * sizeof *pi);
       *last = (CelConservativeStep){.J = J, .J_next = J, .gap = last->gap, .held = true};
       return CEL_OK;
@@ -207,8 +210,8 @@ CelStatus cel_conservative_iteration(const CelMdp *mdp, const CelConservativeCon
   Conservative c = {.mdp = mdp, .gamma = celi_improve_gamma(mdp, config->gamma)};
   if (mdp->horizon > 0) {
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "the problem ends after %lld step%s: conservative policy iteration takes an "
-                    "infinite horizon; backward induction solves this one",
+                    "the MDP has a horizon of %lld step%s, but conservative policy iteration needs "
+                    "an infinite horizon; use backward induction",
                     (long long)mdp->horizon, celi_s(mdp->horizon));
   }
   if (!(c.gamma >= 0.0 && c.gamma < 1.0)) {

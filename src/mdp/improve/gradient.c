@@ -1,16 +1,17 @@
-/// Gradients of softmax policies pi = softmax(theta) on finite problems, exactly.
+/// Exact gradients of softmax policies pi = softmax(theta) on finite MDPs.
 ///
 /// Infinite horizon, d(s) = (1-gamma) sum_t gamma^t p_t(s):
 ///     dJ/dtheta(s,a) = 1/(1-gamma) d(s) pi(a|s) A_soft(s,a).                                 (1)
-/// The Fisher matrix E_d[grad log pi grad log pi'] is a block d(s) (diag pi - pi pi') a state, and its pseudoinverse
-/// turns (1) into
+/// The Fisher matrix E_d[grad log pi grad log pi'] has one block d(s) (diag pi - pi pi') per state.
+/// Its pseudoinverse turns (1) into
 ///     (A_soft(s,a) - mean_a A_soft(s,.)) / (1-gamma),                                        (2)
-/// free of d and of pi: it does not vanish as pi does. Finite horizon, logits shared by all times:
+/// which does not depend on d and does not vanish with pi. For a finite horizon, with logits shared
+/// by all times:
 ///     dJ/dtheta(s,a) = sum_t gamma^t p_t(s) pi(a|s) A_soft,t(s,a).                           (3)
-/// With a Q that is given, the loss sum_s w(s) sum_a pi (alpha log pi - Q) has the gradient
+/// For a given Q, the loss sum_s w(s) sum_a pi (alpha log pi - Q) has the gradient
 ///     -w(s) pi(a|s) A_soft(s,a).                                                             (4)
-/// Source: [actor-critic, 4.1-4.15], (3) and its form without gamma^t [actor-critic, 4.6-4.7], (2) and (4)
-/// [discrete-soft-policy-gradient].
+/// Source: [actor-critic, 4.1-4.15], (3) and its form without gamma^t [actor-critic, 4.6-4.7], (2)
+/// and (4) [discrete-soft-policy-gradient].
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"
@@ -30,7 +31,7 @@ static void add_vanilla(double *out, const double *pi, const double *Q, double a
   }
 }
 
-/// out = scale (A_soft - its mean over the actions); V drops out.
+/// out = scale (A_soft - its mean over the actions). V cancels.
 static void natural_row(double *out, const double *pi, const double *Q, double alpha, double scale,
                         int64_t n) {
   double mean = 0.0;
@@ -41,13 +42,13 @@ static void natural_row(double *out, const double *pi, const double *Q, double a
   for (int64_t a = 0; a < n; a++) out[a] = scale * (out[a] - mean);
 }
 
-/// A softmax of finite logits has no zero, and where pi is zero A_soft is not finite.
+/// A softmax of finite logits has no zero. A_soft is not finite where pi is zero.
 static CelStatus check_positive(const CelMdp *mdp, const double *pi) {
   for (int64_t s = 0; s < mdp->states; s++) {
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
       if (pi[p] > 0.0) continue;
       return cel_fail(CEL_E_RANGE,
-                      "state %lld, action %lld: its probability is 0, which no softmax gives; the "
+                      "state %lld, action %lld: the probability is 0, which no softmax gives; the "
                       "natural gradient needs a positive policy",
                       (long long)s, (long long)cel_mdp_action(mdp, s, p));
     }
@@ -57,7 +58,7 @@ static CelStatus check_positive(const CelMdp *mdp, const double *pi) {
 
 // ---- infinite horizon
 
-/// What a gradient is made of.
+/// The quantities that a gradient needs.
 typedef struct Parts {
   double *V, *d; ///< (states)
   double *Q;     ///< (pairs)
@@ -66,7 +67,7 @@ typedef struct Parts {
 static CelStatus allocate(Parts *parts, const CelMdp *mdp) {
   const size_t S = (size_t)mdp->states;
   CELI_TRY(celi_alloc(&parts->V, S, sizeof *parts->V, "values of a policy"));
-  CELI_TRY(celi_alloc(&parts->d, S, sizeof *parts->d, "visits of a policy"));
+  CELI_TRY(celi_alloc(&parts->d, S, sizeof *parts->d, "state distribution of a policy"));
   return celi_alloc(&parts->Q, (size_t)mdp->pairs, sizeof *parts->Q, "action values of a policy");
 }
 
@@ -99,8 +100,7 @@ CelStatus cel_policy_gradient(const CelMdp *mdp, const double *pi, double alpha,
   gamma = celi_improve_gamma(mdp, gamma);
   if (mdp->horizon > 0) {
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "the problem ends after %lld step%s: cel_policy_gradient_horizon has its "
-                    "gradient",
+                    "the MDP has a horizon of %lld step%s; use cel_policy_gradient_horizon",
                     (long long)mdp->horizon, celi_s(mdp->horizon));
   }
   if (!(gamma >= 0.0 && gamma < 1.0)) {
@@ -121,7 +121,8 @@ CelStatus cel_policy_gradient(const CelMdp *mdp, const double *pi, double alpha,
 
 // ---- finite horizon
 
-/// (3): V_T = 0, then back to t = 0, each time's term with the p_t of the way there. V (states), p (T + 1, states).
+/// (3): from V_T = 0 back to t = 0. Each term uses p_t of the forward pass. V (states), p (T + 1,
+/// states).
 static void horizon_terms(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                           int64_t T, bool discounted, const double *p, double *V, double *Q,
                           double *gradient) {
@@ -153,7 +154,8 @@ CelStatus cel_policy_gradient_horizon(const CelMdp *mdp, const double *pi, doubl
   size_t n;
   gamma = celi_improve_gamma(mdp, gamma);
   if (T < 1) {
-    return cel_fail(CEL_E_RANGE, "a horizon of %lld steps: it must be 1 at least", (long long)T);
+    return cel_fail(CEL_E_RANGE, "a horizon of %lld steps is too short; it must be at least 1",
+                    (long long)T);
   }
   if (!(gamma >= 0.0 && gamma <= 1.0)) {
     return cel_fail(CEL_E_RANGE, "gamma %g is not in [0, 1]", gamma);
@@ -161,8 +163,8 @@ CelStatus cel_policy_gradient_horizon(const CelMdp *mdp, const double *pi, doubl
   CELI_TRY(celi_improve_check_alpha(alpha));
   CELI_TRY(celi_improve_check_policy(mdp, pi, "the policy"));
   if (!celi_size_mul((size_t)T + 1, (size_t)mdp->states, &n)) {
-    return cel_fail(CEL_E_MEMORY, "%lld steps of %lld states are more than can be counted",
-                    (long long)T, (long long)mdp->states);
+    return cel_fail(CEL_E_MEMORY, "%lld steps of %lld states are too many to count", (long long)T,
+                    (long long)mdp->states);
   }
   CELI_TRY(celi_alloc(&p, n, sizeof *p, "state distributions"));
   CelStatus status = allocate(&parts, mdp);
@@ -177,7 +179,7 @@ CelStatus cel_policy_gradient_horizon(const CelMdp *mdp, const double *pi, doubl
   return status;
 }
 
-// ---- a Q that is given
+// ---- gradient for a given Q
 
 void cel_soft_policy_gradient(const CelMdp *mdp, const double *pi, const double *Q, double alpha,
                               const double *weight, double *gradient) {

@@ -1,4 +1,5 @@
-/// What policy improvement is made of: checks of policies, their values and visits, the soft advantage
+/// Shared parts of policy improvement: checks of policies, their values and discounted state
+/// distributions, and the soft advantage
 ///     A_soft(s,a) = Q(s,a) - alpha log pi(a|s) - V(s),  V(s) = E_pi[Q - alpha log pi],
 /// whose mean under pi is zero at every state. Source: [maximum-entropy, 8.14].
 #include "mdp/improve/improve.h"
@@ -6,13 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double solved = 1e-13; ///< tolerance where there is no direct solve
+static const double solved = 1e-13; ///< tolerance without a direct solve
 static const double enough =
-    1e-11; ///< error (of values: relative) at which what Krylov finds is taken
-enum {
-  DIRECT_MOST = 1000
-}; ///< states; beyond, the factors of a random problem fill up as the cube of them
-static const double rows_sum = 1e-9; ///< how far a policy's row may be from 1
+    1e-11; ///< largest error at which a Krylov solution is used (relative for values)
+enum { DIRECT_MOST = 1000 }; ///< with more states the fill-in of a random MDP grows as their cube
+static const double rows_sum = 1e-9; ///< tolerance of the sum of a policy's row
 
 double celi_improve_gamma(const CelMdp *mdp, double gamma) {
   return isnan(gamma) ? mdp->discount : gamma;
@@ -20,7 +19,7 @@ double celi_improve_gamma(const CelMdp *mdp, double gamma) {
 
 CelStatus celi_improve_check_alpha(double alpha) {
   if (alpha >= 0.0 && isfinite(alpha)) return CEL_OK;
-  return cel_fail(CEL_E_RANGE, "temperature %g is negative or not finite", alpha);
+  return cel_fail(CEL_E_RANGE, "temperature %g must be finite and at least 0", alpha);
 }
 
 CelStatus celi_improve_check_policy(const CelMdp *mdp, const double *pi, const char *what) {
@@ -28,21 +27,22 @@ CelStatus celi_improve_check_policy(const CelMdp *mdp, const double *pi, const c
     double sum = 0.0;
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
       if (!(pi[p] >= 0.0 && pi[p] <= 1.0 + rows_sum)) {
-        return cel_fail(CEL_E_RANGE, "%s: state %lld, action %lld: %g is no probability", what,
+        return cel_fail(CEL_E_RANGE, "%s: state %lld, action %lld: %g is not a probability", what,
                         (long long)s, (long long)cel_mdp_action(mdp, s, p), pi[p]);
       }
       sum += pi[p];
     }
     const bool terminal = mdp->pair[s] == mdp->pair[s + 1];
     if (!terminal && fabs(sum - 1.0) > rows_sum) {
-      return cel_fail(CEL_E_RANGE, "%s: state %lld: its probabilities sum to %.12g, not to 1", what,
+      return cel_fail(CEL_E_RANGE,
+                      "%s: state %lld: the probabilities sum to %.12g; they must sum to 1", what,
                       (long long)s, sum);
     }
   }
   return CEL_OK;
 }
 
-/// By a direct solve, or by sweeps where the library has none.
+/// Evaluates by a direct solve, or by sweeps if the build has no direct solver.
 static CelStatus evaluate_direct(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                                  double *V, double *Q, double *bound) {
   const CelStatus direct =
@@ -61,11 +61,11 @@ CelStatus celi_improve_evaluate(const CelMdp *mdp, const double *pi, double alph
   return evaluate_direct(mdp, pi, alpha, gamma, V, Q, bound);
 }
 
-/// By Krylov; *good: d is known as well as values are.
+/// Solves by Krylov. *good is true if d is as accurate as values are.
 static CelStatus visits_krylov(const CelMdp *mdp, const double *pi, double gamma, double *d,
                                bool *good) {
   double *scratch = NULL;
-  CELI_TRY(celi_alloc(&scratch, (size_t)mdp->states, sizeof *scratch, "visits"));
+  CELI_TRY(celi_alloc(&scratch, (size_t)mdp->states, sizeof *scratch, "a state distribution"));
   const CelStatus status =
       cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_KRYLOV, solved, d);
   *good = status == CEL_OK && celi_improve_visits_error(mdp, pi, gamma, d, scratch) <= enough;
@@ -114,7 +114,7 @@ double celi_improve_visits_error(const CelMdp *mdp, const double *pi, double gam
         if (!ends(mdp, t)) r[cel_mdp_next(mdp, t)] += weight * mdp->probability[t];
     }
   for (int64_t s = 0; s < mdp->states; s++) norm += fabs(r[s]), mass += fabs(d[s]);
-  const double each = 4.0 + (double)mdp->max_actions; // roundings that a unit of mass goes through
+  const double each = 4.0 + (double)mdp->max_actions; // rounding errors per unit of mass
   return (norm + 2.0 * each * u * mass) / (1.0 - gamma);
 }
 

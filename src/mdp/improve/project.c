@@ -1,10 +1,11 @@
 /// Projection of exp(Q/alpha) onto a class of policies:
 ///     pi_new = argmin over pi in the class of KL(pi(.|s) || exp(Q(s,.)/alpha) / Z(s)),
 ///     KL = sum_a pi (log pi - Q/alpha) + log Z.                                              (1)
-/// The full class has the softmax, where (1) is zero. In a rectangular class each state takes its own best; in one that is
-/// not, one policy must do for all states, and the states' divergences are summed by a weight, which is where
-/// Lemma 2 ends.
-/// Source: [maximum-entropy, 8.30], [policy-guarantees, Lemma 2], with exp(Q/alpha) where V has alpha.
+/// The class of all policies contains the softmax, where (1) is zero. In a rectangular class each
+/// state takes its own best policy. Otherwise one policy must serve all states, and the divergences
+/// of the states are summed with weights; Lemma 2 does not hold there.
+/// Source: [maximum-entropy, 8.30], [policy-guarantees, Lemma 2], with exp(Q/alpha) where V has
+/// alpha.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"
@@ -13,13 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-// ---- what is given
+// ---- argument checks
 
 static CelStatus check_q(const CelMdp *mdp, const double *Q) {
   for (int64_t s = 0; s < mdp->states; s++) {
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
       if (isfinite(Q[p])) continue;
-      return cel_fail(CEL_E_RANGE, "Q of state %lld, action %lld is %g: it must be finite",
+      return cel_fail(CEL_E_RANGE, "Q of state %lld, action %lld is %g; it must be finite",
                       (long long)s, (long long)cel_mdp_action(mdp, s, p), Q[p]);
     }
   }
@@ -28,7 +29,7 @@ static CelStatus check_q(const CelMdp *mdp, const double *Q) {
 
 static CelStatus check_class(const CelMdp *mdp, const CelPolicyClass *within) {
   if (within->count < 1) {
-    return cel_fail(CEL_E_RANGE, "a class of %lld policies: it needs one at least",
+    return cel_fail(CEL_E_RANGE, "the class has %lld policies; it needs at least 1",
                     (long long)within->count);
   }
   for (int64_t k = 0; k < within->count; k++) {
@@ -44,19 +45,21 @@ static CelStatus check_weight(const CelMdp *mdp, const double *weight) {
   if (!weight) return CEL_OK;
   for (int64_t s = 0; s < mdp->states; s++) {
     if (!(weight[s] >= 0.0 && isfinite(weight[s]))) {
-      return cel_fail(CEL_E_RANGE, "the weight of state %lld is %g: it must be finite, not below 0",
+      return cel_fail(CEL_E_RANGE,
+                      "the weight of state %lld is %g; it must be finite and at least 0",
                       (long long)s, weight[s]);
     }
     sum += weight[s];
   }
   if (sum > 0.0 && isfinite(sum)) return CEL_OK;
-  return cel_fail(CEL_E_RANGE, "the states' weights sum to %g: they must have a positive sum", sum);
+  return cel_fail(CEL_E_RANGE,
+                  "the weights of the states sum to %g; the sum must be positive and finite", sum);
 }
 
 // ---- the projection
 
-/// (1) of one state, given the softmax of its Q: sum_a pi (log pi - log softmax). log softmax is Q/alpha - log Z, which is
-/// finite where the softmax itself has underflowed.
+/// (1) of one state: sum_a pi (log pi - log softmax). log softmax = Q/alpha - log Z is finite even
+/// if the softmax underflows.
 static double divergence(const double *pi, const double *Q, double V, double alpha, int64_t n) {
   double kl = 0.0;
   for (int64_t a = 0; a < n; a++) {
@@ -69,7 +72,7 @@ static void copy_row(const CelMdp *mdp, int64_t s, double *pi, const double *fro
   for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) pi[p] = from[p];
 }
 
-/// Each state its own best.
+/// Picks the best policy for each state.
 static void project_states(const CelMdp *mdp, const double *Q, const double *V, double alpha,
                            const CelPolicyClass *within, double *pi) {
   for (int64_t s = 0; s < mdp->states; s++) {
@@ -85,7 +88,7 @@ static void project_states(const CelMdp *mdp, const double *Q, const double *V, 
   }
 }
 
-/// The policy that is best for all states together.
+/// Picks one policy that is best for all states together.
 static void project_whole(const CelMdp *mdp, const double *Q, const double *V, double alpha,
                           const CelPolicyClass *within, const double *weight, double *pi) {
   int64_t best = 0;
@@ -114,7 +117,7 @@ CelStatus cel_policy_project(const CelMdp *mdp, const double *Q, double alpha,
   double *V = NULL;
   if (!(alpha > 0.0 && isfinite(alpha))) {
     return cel_fail(CEL_E_RANGE,
-                    "temperature %g: exp(Q/alpha) needs one that is positive and finite", alpha);
+                    "temperature %g must be positive and finite, because of exp(Q/alpha)", alpha);
   }
   CELI_TRY(check_q(mdp, Q));
   CELI_TRY(check_weight(mdp, weight));

@@ -1,32 +1,33 @@
 /// Tabular soft Q-learning, synchronous and asynchronous, with a certificate from the exact model.
 ///
-///   s, a, p       a state, an action, their pair             k(p)     samples of the pair so far
-///   r, s'         a sampled transition of it                 eta_k    step, by the schedule
-///   alpha, gamma  temperature, discount                      T        the soft-optimal operator on Q
+///   s, a, p       state, action, state-action pair           k(p)     samples of the pair so far
+///   r, s'         reward and next state of a sample          eta_k    step size, by the schedule
+///   alpha, gamma  temperature, discount                      T        soft-optimal operator on Q
 ///
-/// Synchronous, a round:
+/// Synchronous, one round:
 ///   1  V(s) = alpha log sum_a exp(Q(s,a)/alpha) at every s                                  [3.1]
 ///   2  at every pair: draw r, s';  Q(p) += eta_k(p) (r + gamma V(s') - Q(p));  k(p) += 1
-/// V is that of the round before, so that the order of the pairs changes nothing.
+/// V is from before the round, so the order of the pairs does not matter.
 ///
-/// Asynchronous, a step of the trajectory:
+/// Asynchronous, one step of the trajectory:
 ///   1  a from pi_Q(.|s) or uniform; with probability epsilon uniform in either case
-///   2  draw r, s';  Q(p) += eta_k(p) (r + gamma alpha log sum_a' exp(Q(s',a')/alpha) - Q(p));  k(p) += 1
-///   3  s = s', or a new start where the episode ends
+///   2  draw r, s';  k(p) += 1 after
+///      Q(p) += eta_k(p) (r + gamma alpha log sum_a' exp(Q(s',a')/alpha) - Q(p))
+///   3  s = s', or a new start if the episode ends
 ///
-/// The mean of the target over s' is (TQ)(p): the logarithm is inside of the mean, not outside. The step 1/(1 + (1-gamma) k)
-/// makes the error of the start fall as 1/k and that of the noise as 1/sqrt(k); with 1/(1 + k) it would fall as
-/// k^-(1-gamma).
-/// Source: [soft-q-learning, 3.1-3.2]; Wainwright, "Stochastic approximation with cone-contractive operators: sharp
-/// l-infinity bounds for Q-learning", 2019, for the step; Even-Dar, Mansour, "Learning rates for Q-learning", 2003, for
-/// the polynomial ones.
+/// The mean of the target over s' is (TQ)(p), because the logarithm is inside the mean. With the
+/// step 1/(1 + (1-gamma) k) the initial error falls as 1/k and the noise as 1/sqrt(k). With
+/// 1/(1 + k) the initial error would fall only as k^-(1-gamma).
+/// Source: [soft-q-learning, 3.1-3.2]; Wainwright, "Stochastic approximation with cone-contractive
+/// operators: sharp l-infinity bounds for Q-learning", 2019, for the step; Even-Dar, Mansour,
+/// "Learning rates for Q-learning", 2003, for the polynomial ones.
 #include "celsius/q_learning.h"
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
+#include "mdp/backup/certificate.h"
+#include "mdp/backup/values.h"
 #include "mdp/interrupt.h"
-#include "mdp/solve/certificate.h"
-#include "mdp/values.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,31 +38,33 @@
 #define F(field) offsetof(CelQLearningConfig, field)
 static const CelField fields[] = {
     {"alpha", CEL_FIELD_DOUBLE, F(alpha), "0.1", 0, 1e12, "reward/nat", NULL, NULL,
-     "temperature; 0: ordinary Q-learning", "[soft-q-learning, 3.1]"},
+     "temperature; 0: unregularized Q-learning", "[soft-q-learning, 3.1]"},
     {"gamma", CEL_FIELD_AUTO, F(gamma), "auto", 0, 1, "", NULL, NULL,
-     "discount; auto: the problem's own", ""},
+     "discount; auto: the MDP's own", ""},
     {"rounds", CEL_FIELD_INT, F(rounds), "100000", 1, 1e15, "", NULL, NULL,
-     "rounds of as many sampled transitions as there are state-actions", ""},
+     "number of rounds; a round has as many samples as there are state-action pairs", ""},
     {"sampling", CEL_FIELD_ENUM, F(sampling), "synchronous", 0, 0, "", "synchronous|asynchronous",
-     NULL, "every state-action once a round, or along one trajectory", ""},
+     NULL, "sample every state-action pair once per round, or along one trajectory", ""},
     {"behaviour", CEL_FIELD_ENUM, F(behaviour), "boltzmann", 0, 0, "", "boltzmann|uniform", NULL,
-     "how the trajectory's actions are chosen", ""},
+     "how the trajectory picks actions", ""},
     {"epsilon", CEL_FIELD_DOUBLE, F(epsilon), "0.1", 0, 1, "", NULL, NULL,
-     "share of uniformly random actions in the trajectory", ""},
+     "fraction of uniformly random actions in the trajectory", ""},
     {"episode_steps", CEL_FIELD_INT, F(episode_steps), "1000", 0, 1e15, "steps", NULL, NULL,
-     "steps after which the trajectory starts again; 0: only where an episode ends", ""},
+     "steps after which the trajectory restarts; 0: only when an episode ends", ""},
     {"step", CEL_FIELD_ENUM, F(step), "rescaled", 0, 0, "", "rescaled|polynomial|constant", NULL,
-     "step of a state-action after k samples: 1/(1 + (1-gamma) k), (1 + k)^-omega, or step_size",
+     "step size of a state-action pair after k samples: 1/(1 + (1-gamma) k), (1 + k)^-omega, or "
+     "step_size",
      ""},
     {"omega", CEL_FIELD_DOUBLE, F(omega), "0.8", 1e-3, 1, "", NULL, NULL,
-     "exponent of the polynomial step; above 1/2 it converges", ""},
+     "exponent of the polynomial step size; it converges above 1/2", ""},
     {"step_size", CEL_FIELD_DOUBLE, F(step_size), "0.1", 1e-12, 1, "", NULL, NULL,
-     "the constant step: the error stays, as large as it and the noise make it", ""},
-    {"seed", CEL_FIELD_U64, F(seed), "1", 0, 0, "", NULL, NULL, "seed of what is sampled", ""},
+     "the constant step size; the error does not converge to 0, and is smaller for a smaller step",
+     ""},
+    {"seed", CEL_FIELD_U64, F(seed), "1", 0, 0, "", NULL, NULL, "seed of the samples", ""},
     {"points", CEL_FIELD_INT, F(points), "4", 1, 1000, "", NULL, NULL,
-     "certificates in each factor of ten of rounds", ""},
+     "certificates per factor of ten of rounds", ""},
     {"max_seconds", CEL_FIELD_DOUBLE, F(max_seconds), "0", 0, 1e12, "s", NULL, NULL,
-     "time after which to stop; 0: no limit", ""},
+     "largest time; 0: no limit", ""},
     {0}};
 #undef F
 
@@ -81,13 +84,12 @@ CelQLearningConfig cel_q_learning_config_default(void) {
 
 static CelStatus check_problem(const CelMdp *mdp, double gamma) {
   if (mdp->horizon > 0)
-    return cel_fail(
-        CEL_E_UNSUPPORTED,
-        "the problem ends after %lld step%s, so Q depends on the time: Q-learning takes "
-        "an infinite horizon; backward induction solves this one",
-        (long long)mdp->horizon, celi_s(mdp->horizon));
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "the MDP has a horizon of %lld step%s, but Q-learning needs an infinite "
+                    "horizon; use backward induction",
+                    (long long)mdp->horizon, celi_s(mdp->horizon));
   if (!(gamma >= 0.0 && gamma < 1.0))
-    return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1)", gamma);
+    return cel_fail(CEL_E_RANGE, "gamma is %g; it must be in [0, 1)", gamma);
   return celi_check_magnitude(mdp, gamma, true);
 }
 
@@ -95,7 +97,7 @@ typedef struct Certificate {
   double residual, bound;
 } Certificate;
 
-/// V (states): room for V of Q. Source: [soft-q-learning, 2.1]
+/// Certifies Q. V (states) is overwritten with the values of Q. Source: [soft-q-learning, 2.1]
 static Certificate certify(const CelMdp *mdp, const CeliShape *shape, const double *Q, double alpha,
                            double gamma, double *V) {
   const double u = 0x1p-53;
@@ -106,7 +108,8 @@ static Certificate certify(const CelMdp *mdp, const CeliShape *shape, const doub
     residual = fmax(residual, fabs(celi_backup(mdp, gamma, V, p) - Q[p]));
     most_q = fmax(most_q, fabs(Q[p]));
   }
-  // V of Q is off by less than a backup of V would be; TQ by that, by its own sums and by u |TQ|; the difference by u.
+  // The rounding error of V from Q is below that of a backup of V. TQ adds its own sums and u |TQ|,
+  // and the difference adds u.
   const double rounding =
       2.0 * celi_rounding(shape, gamma, alpha, most_v, most_v) + 2.0 * u * (most_q + residual);
   const double mass = fmax(shape->mass_max, 1.0) * (1.0 + (double)shape->longest * u);
@@ -125,9 +128,10 @@ CelStatus cel_q_certificate(const CelMdp *mdp, const double *Q, double alpha, do
   if (isnan(gamma)) gamma = mdp->discount;
   CELI_TRY(check_problem(mdp, gamma));
   if (!(alpha >= 0.0 && isfinite(alpha)))
-    return cel_fail(CEL_E_RANGE, "temperature %g is negative or not finite", alpha);
+    return cel_fail(CEL_E_RANGE, "temperature %g must be finite and at least 0", alpha);
   for (int64_t p = 0; p < mdp->pairs; p++)
-    if (!isfinite(Q[p])) return cel_fail(CEL_E_NAN, "Q of pair %lld is %g", (long long)p, Q[p]);
+    if (!isfinite(Q[p]))
+      return cel_fail(CEL_E_NAN, "Q of pair %lld is %g; it must be finite", (long long)p, Q[p]);
   CELI_TRY(celi_alloc(&V, (size_t)mdp->states, sizeof *V, "values of Q"));
   const CeliShape shape = celi_mdp_shape(mdp);
   const Certificate found = certify(mdp, &shape, Q, alpha, gamma, V);
@@ -139,7 +143,7 @@ CelStatus cel_q_certificate(const CelMdp *mdp, const double *Q, double alpha, do
 
 // ---- one sample
 
-/// Streams of CEL_RNG_TABULAR.
+/// Stream numbers for CEL_RNG_TABULAR.
 enum { TRANSITIONS, ACTIONS, STARTS, STREAMS };
 
 typedef struct Learner {
@@ -147,17 +151,19 @@ typedef struct Learner {
   const CelQLearningConfig *config;
   CelQLearning *out;
   double alpha, gamma;
-  double *cumulative; ///< (states) of the start over states that are not terminal; asynchronous
-  double *pi;         ///< (max_actions)
+  /// (states) cumulative start distribution without terminal states; asynchronous only
+  double *cumulative;
+  double *pi; ///< (max_actions)
   CelRng rng[STREAMS];
   CeliShape shape;
-  int64_t state, elapsed; ///< of the trajectory
-  int64_t scheduled;      ///< certificates of the schedule so far
+  int64_t state, elapsed; ///< current state and length of the trajectory
+  int64_t scheduled;      ///< certificates done so far
   double start_seconds, told_seconds;
   Certificate last;
 } Learner;
 
-/// The transition of pair p whose share of [0, 1) u lies in; the last possible one where rounding leaves none.
+/// The transition of pair p at position u of its cumulative distribution. Falls back to the last
+/// one with positive probability if rounding leaves none.
 static int64_t draw_transition(Learner *l, int64_t p) {
   const CelMdp *mdp = l->mdp;
   const int64_t begin = mdp->row[p], end = mdp->row[p + 1];
@@ -186,7 +192,7 @@ static bool ends(const CelMdp *mdp, int64_t t) {
   return (mdp->ends && mdp->ends[t]) || is_terminal(mdp, cel_mdp_next(mdp, t));
 }
 
-/// eta_k.
+/// The step size eta_k.
 static double step_of(const Learner *l, int64_t k) {
   const CelQLearningConfig *c = l->config;
   switch (c->step) {
@@ -206,7 +212,7 @@ static void move(Learner *l, int64_t p, double target) {
 
 // ---- a round
 
-enum { OFTEN = 1 << 16 }; ///< samples between two looks at the clock
+enum { OFTEN = 1 << 16 }; ///< samples between two reads of the clock
 
 static double clock_now(void) {
   struct timespec now;
@@ -214,14 +220,14 @@ static double clock_now(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/// Asked after sample i of a round, since a round of a large problem takes long.
+/// Called after sample i of a round, because a round of a large MDP takes long.
 static bool stopped(const Learner *l, int64_t i) {
   const double limit = l->config->max_seconds;
   if ((i + 1) % OFTEN != 0) return false;
   return celi_interrupted() || (limit > 0.0 && clock_now() - l->start_seconds >= limit);
 }
 
-/// One round; false: stopped before its end.
+/// Runs one round. Returns false if it was stopped early.
 static bool round_synchronous(Learner *l) {
   const CelMdp *mdp = l->mdp;
   CelQLearning *out = l->out;
@@ -235,7 +241,7 @@ static bool round_synchronous(Learner *l) {
   return true;
 }
 
-/// A start that is not terminal, by bisection of the cumulative distribution.
+/// Draws an initial state that is not terminal, by bisection of the cumulative distribution.
 static int64_t draw_start(Learner *l) {
   const double u = cel_rng_uniform(&l->rng[STARTS]) * l->cumulative[l->mdp->states - 1];
   int64_t low = 0, high = l->mdp->states - 1;
@@ -292,7 +298,7 @@ static bool round_asynchronous(Learner *l) {
 
 // ---- the loop
 
-/// The round of the i-th certificate of the schedule.
+/// The round of the next certificate in the schedule.
 static double scheduled_round(const Learner *l) {
   return ceil(pow(10.0, (double)l->scheduled / (double)l->config->points) * (1.0 - 1e-12));
 }
@@ -315,7 +321,7 @@ static bool tell(Learner *l, bool scheduled) {
   return more;
 }
 
-/// Certificate and hook where they are due; false: stop.
+/// Certifies and calls the hook when they are due. False: stop.
 static bool report(Learner *l) {
   static const double often = 0.2;
   CelQLearning *out = l->out;
@@ -341,7 +347,7 @@ static void learn(Learner *l) {
   } while (report(l) && out->rounds < l->config->rounds);
 }
 
-/// V, pi, J and the certificate of the Q that is returned.
+/// V, pi, J and the certificate of the final Q.
 static void finish(Learner *l) {
   CelQLearning *out = l->out;
   l->last = certify(l->mdp, &l->shape, out->Q, l->alpha, l->gamma, out->V);
@@ -375,7 +381,7 @@ void cel_q_learning_destroy(CelQLearning *learned) {
   free(learned);
 }
 
-/// What a trajectory needs.
+/// Allocates what a trajectory needs.
 static CelStatus prepare_trajectory(Learner *l) {
   const CelMdp *mdp = l->mdp;
   double sum = 0.0;
@@ -384,9 +390,9 @@ static CelStatus prepare_trajectory(Learner *l) {
   for (int64_t s = 0; s < mdp->states; s++)
     l->cumulative[s] = sum += is_terminal(mdp, s) ? 0.0 : mdp->start[s];
   if (sum > 0.0) return CEL_OK;
-  return cel_fail(CEL_E_RANGE,
-                  "the problem starts in terminal states only: a trajectory has no step; sample "
-                  "synchronously");
+  return cel_fail(
+      CEL_E_RANGE,
+      "all initial states are terminal, so a trajectory has no step; sample synchronously");
 }
 
 CelStatus cel_q_learning(const CelMdp *mdp, const CelQLearningConfig *config, CelQLearning **out) {

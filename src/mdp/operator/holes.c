@@ -1,21 +1,21 @@
 /// Runs with holes.
 ///
-/// In a grid world with obstacles the neighbours of eight states in a row do follow each other, but for a state that is
-/// missing here or there, or a step that is blocked. A column is then one pair (next state less lane, probability) with
-/// the lanes that have it: loads where there would be gathers, and 13 bytes where there would be 96. Rows ascend in their
-/// next states and so do the columns, so that every lane still adds its transitions in their order; what is added for
-/// the others is 0.
+/// In a grid world with obstacles, the neighbors of eight consecutive states mostly follow each
+/// other, except where a state is missing or a step is blocked. A column is then one pair (next
+/// state minus lane, probability) and a mask of the lanes that have it. This allows loads instead
+/// of gathers, and takes 13 bytes instead of 96. Next states of a row ascend, and so do the
+/// columns. So every lane adds its transitions in their order, and 0 for the other columns.
 #include "mdp/operator/holes.h"
 
 static bool before(const CeliHoleColumn *x, const CeliHoleColumn *y) {
   return x->base < y->base || (x->base == y->base && x->p < y->p);
 }
 
-/// Puts one transition where it belongs. False: there are more than `most` columns.
+/// Inserts one transition in order. Returns false if there would be more than `most` columns.
 static bool put(CeliHoleColumn *column, int *n, int most, CeliHoleColumn one) {
   int at = *n;
   while (at > 0 && before(&one, &column[at - 1])) at--;
-  if (at > 0 && !before(&column[at - 1], &one)) { // the same
+  if (at > 0 && !before(&column[at - 1], &one)) { // an equal column
     column[at - 1].mask |= one.mask;
     return true;
   }
@@ -38,7 +38,7 @@ int celi_holes_of(const CelMdp *mdp, int64_t first, int64_t a, int64_t padded, i
       const int64_t next = cel_mdp_next(mdp, t), base = next - lane;
       if (next <= last || base < 0 || base + CELI_WIDE > padded) return -1;
       last = next;
-      if (mdp->ends && mdp->ends[t]) continue; // nothing follows
+      if (mdp->ends && mdp->ends[t]) continue; // the episode ends
       if (!put(column, &n, most, (CeliHoleColumn){base, mdp->probability[t], (uint8_t)(1 << lane)}))
         return -1;
     }

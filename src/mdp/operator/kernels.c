@@ -1,4 +1,4 @@
-/// Which instruction set's inner loops run: those of the float32 kernels' choice.
+/// Picks the instruction set of the inner loops: the same as for the float32 kernels.
 #include "mdp/operator/kernels.h"
 #include "mdp/operator/kernels_tables.h"
 #include "ops/ops.h"

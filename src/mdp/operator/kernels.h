@@ -1,11 +1,11 @@
-/// The sweeps' inner loops, one table an instruction set, filled from one source (kernels_impl.h).
+/// The inner loops of sweeps. Each instruction set has one table, compiled from kernels_impl.h.
 #ifndef CELI_MDP_KERNELS_H
 #define CELI_MDP_KERNELS_H
 #include "mdp/operator/operator.h"
 
-/// What BiCGStab does with blocks of states, in one type of numbers (krylov_impl.h says what each is).
+/// The passes of BiCGStab over blocks of states, in float or double (see krylov_impl.h).
 typedef struct CeliKrylovKernels {
-  size_t size; ///< of a number
+  size_t size; ///< bytes of a number
   void (*start)(void *r, void *p, void *shadow, void *x, const double *b, double scale,
                 int64_t begin, int64_t end, double *sums);
   /// y = x - gamma P_pi x; sums[0] = (z, y), sums[1] = (y, y).
@@ -20,14 +20,15 @@ typedef struct CeliKrylovKernels {
 } CeliKrylovKernels;
 
 struct CeliMdpKernels {
-  const char *name; ///< as the float kernels' tables
-  /// Chunks [begin, end): next = TV; with `residual` TV - V goes there instead and gamma P_pi is made.
+  const char *name; ///< the name of the instruction set, as in the float32 kernels
+  /// Chunks [begin, end): next = TV. If `residual` is given, TV - V goes there instead, and gamma
+  /// P_pi is computed too.
   void (*sweep)(const CeliOperator *op, double alpha, double *next, double *residual,
                 const double *V, int64_t begin, int64_t end, double *scratch, CeliResidual *found);
   /// Chunks [begin, end): y = b + gamma P_pi x (b NULL: 0).
   void (*apply)(const CeliOperator *op, double *y, const double *b, const double *x, int64_t begin,
                 int64_t end);
-  /// One chunk in place, its slices up or down.
+  /// One chunk in place, with its slices in ascending or descending order.
   void (*sweep_in_place)(const CeliOperator *op, double alpha, double *V, int64_t chunk, bool down,
                          double *scratch, CeliResidual *found);
   const CeliKrylovKernels *krylov_single, *krylov_double;
@@ -35,7 +36,7 @@ struct CeliMdpKernels {
   void (*log)(double *y, const double *x, int64_t n);
 };
 
-/// The table that goes with celi_ops().
+/// The table for the instruction set of celi_ops().
 const CeliMdpKernels *celi_mdp_kernels(void);
 
 #endif

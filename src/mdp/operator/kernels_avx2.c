@@ -1,4 +1,4 @@
-/// The sweeps' inner loops for AVX2.
+/// The inner loops of sweeps for AVX2.
 #define CELI_AVX2
 #define CELI_TABLE celi_mdp_kernels_avx2
 #define CELI_TABLE_NAME "avx2"

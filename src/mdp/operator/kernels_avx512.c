@@ -1,4 +1,4 @@
-/// The sweeps' inner loops for AVX-512.
+/// The inner loops of sweeps for AVX-512.
 #define CELI_AVX512
 #define CELI_TABLE celi_mdp_kernels_avx512
 #define CELI_TABLE_NAME "avx512"

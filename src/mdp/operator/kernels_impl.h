@@ -1,13 +1,15 @@
 /// The inner loops of sweeps, written once for all instruction sets.
 ///
-/// A slice's eight states are done VL lanes at a time. For each level (action) a of a slice
-///     Q_a = r_a + gamma sum_k p_k V(next_k),   M = max_a Q_a,   w_a = exp((Q_a - M)/alpha) = 2^((Q_a - M) sharpness),
-///     TV = M + alpha log sum_a w_a,            pi_a = w_a / sum w,
-/// and at alpha = 0 w_a = 1 where Q_a = M, else 0, TV = M. Source: [soft-q-learning, 2-3.1].
+/// The eight states of a slice are computed VL lanes at a time. For each level (action) a of a
+/// slice
+///     Q_a = r_a + gamma sum_k p_k V(next_k),   M = max_a Q_a,
+///     w_a = exp((Q_a - M)/alpha) = 2^((Q_a - M) sharpness),
+///     TV = M + alpha log sum_a w_a,            pi_a = w_a / sum w.
+/// At alpha = 0, w_a is 1 if Q_a = M and 0 otherwise, and TV = M. Source: [soft-q-learning, 2-3.1].
 #ifndef CELI_MDP_KERNELS_IMPL_H
 #define CELI_MDP_KERNELS_IMPL_H
-#include "mdp/operator/explog.h"
-#include "mdp/operator/explog_impl.h"
+#include "mdp/backup/explog.h"
+#include "mdp/backup/explog_impl.h"
 #include "mdp/operator/kernels.h"
 
 enum { WIDE = CELI_WIDE, PARTS = CELI_WIDE / VL };
@@ -15,7 +17,7 @@ enum { WIDE = CELI_WIDE, PARTS = CELI_WIDE / VL };
 typedef float float8 __attribute__((vector_size(32)));
 typedef double double8 __attribute__((vector_size(64)));
 
-/// Where a walk over slices is in each stream.
+/// The position in each stream while iterating over slices.
 typedef struct Walk {
   const uint32_t *width, *index, *merged_index;
   const double *reward, *probability;
@@ -47,7 +49,7 @@ INLINE void walk_on(Walk *walk, const CeliSlice *slice) {
   if (slice->flags & CELI_MERGED) walk->map += slice->columns * (size_t)each;
 }
 
-/// What is stored of a slice's columns.
+/// How the columns of a slice are stored.
 typedef enum Kind { GATHER, RUN, EVEN, HOLES } Kind;
 
 INLINE Kind kind_of(const CeliSlice *slice) {
@@ -65,7 +67,7 @@ INLINE vd next_values(const double *V, const uint32_t *index, int64_t k, int lan
   return run ? vd_load(V + index[k] + lane) : vd_gather(V, index + k * WIDE + lane);
 }
 
-/// Q of all levels into q (levels, 8), lanes [lane, lane + VL); returns their maximum.
+/// Writes Q of all levels to q (levels, 8), lanes [lane, lane + VL). Returns the maximum.
 INLINE vd slice_q(double *q, const Walk *walk, const CeliSlice *slice, double gamma,
                   const double *V, int lane, Kind kind) {
   const vd discount = vd_set1(gamma);
@@ -83,7 +85,7 @@ INLINE vd slice_q(double *q, const Walk *walk, const CeliSlice *slice, double ga
   return M;
 }
 
-/// q becomes w; returns their sum.
+/// Replaces q by w. Returns the sum.
 INLINE vd slice_weights(double *q, const CeliSlice *slice, vd M, double sharpness, int lane,
                         bool hard) {
   vd sum = vd_zero();
@@ -97,7 +99,7 @@ INLINE vd slice_weights(double *q, const CeliSlice *slice, vd M, double sharpnes
   return sum;
 }
 
-/// The same where the weights themselves are not wanted.
+/// Only the sum, without storing the weights.
 INLINE vd slice_sum(const double *q, const CeliSlice *slice, vd M, double sharpness, int lane) {
   vd sum = vd_zero();
   for (uint32_t a = 0; a < slice->levels; a++)
@@ -105,7 +107,8 @@ INLINE vd slice_sum(const double *q, const CeliSlice *slice, vd M, double sharpn
   return sum;
 }
 
-/// gamma P_pi of lanes [lane, lane + VL): columns of one level after the other, or added where they belong.
+/// gamma P_pi of lanes [lane, lane + VL). Columns are written one after the other, or added to
+/// their merged column.
 INLINE void slice_policy(const Walk *walk, const CeliSlice *slice, const double *w, vd scale,
                          int lane, Kind kind) {
   const bool merged = slice->flags & CELI_MERGED;
@@ -130,14 +133,14 @@ INLINE void slice_policy(const Walk *walk, const CeliSlice *slice, const double 
   }
 }
 
-/// What a slice's lanes add to the residual.
+/// What the lanes of a slice contribute to the residual.
 typedef struct Found {
   vd low, high, most;
 } Found;
 
 INLINE void found_add(Found *found, const CeliSlice *slice, vd old, vd difference, int lane) {
   if (slice->flags & CELI_PARTIAL) {
-    for (int i = 0; i < VL; i++) { // lanes that do not count repeat an extreme
+    for (int i = 0; i < VL; i++) { // excluded lanes repeat an existing extreme
       if (slice->mask >> (lane + i) & 1) continue;
       difference[i] = found->low[i], old[i] = 0.0;
     }
@@ -185,7 +188,8 @@ INLINE void slice_sweep(const CeliOperator *op, const CeliSlice *slice, const Wa
     found_add(found, slice, old, difference, lane);
     result[part] = residual ? difference : TV;
   }
-  // Stored together: in place, no lane may see what another of the slice became.
+  // All lanes are stored together. A lane of the slice must not read a value that another one
+  // updated.
   for (int part = 0; part < PARTS; part++)
     lanes_store(op, slice, residual ? residual : next, result[part], part * VL);
 }

@@ -1,4 +1,4 @@
-/// The sweeps' inner loops in GNU vectors of two lanes.
+/// The inner loops of sweeps in GNU vectors of two lanes.
 #define CELI_TABLE celi_mdp_kernels_portable
 #define CELI_TABLE_NAME "portable"
 #include "mdp/operator/kernels_tables.h"

@@ -1,4 +1,4 @@
-/// The tables of all instruction sets that this library was built with; kernels.c chooses.
+/// The tables of all instruction sets in this build. kernels.c picks one.
 #ifndef CELI_MDP_KERNELS_TABLES_H
 #define CELI_MDP_KERNELS_TABLES_H
 #include "mdp/operator/kernels.h"

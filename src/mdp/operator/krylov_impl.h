@@ -1,12 +1,14 @@
-/// The passes of BiCGStab over a block of states, in float or double: REAL, its eight lanes R8, and NAME(x) say which.
-/// Included twice by kernels_impl.h. evaluate/krylov.c tells what they are for.
+/// The passes of BiCGStab over a block of states, in float or double. REAL is the type, R8 a vector
+/// of eight, and NAME(x) the function name. kernels_impl.h includes this file twice.
+/// evaluate/krylov.c explains the passes.
 
-/// Eight numbers at p, wherever they lie. (Vectors are not handed to functions: that would change with the ABI.)
+/// Eight numbers at p, without alignment. (Functions do not take vectors, because the ABI depends
+/// on the instruction set.)
 typedef R8 NAME(lanes) __attribute__((aligned(sizeof(REAL)), may_alias));
 #define AT(p) (*(const NAME(lanes) *)(const void *)(p))
 #define PUT(p) (*(NAME(lanes) *)(void *)(p))
 
-/// Eight lanes folded in a fixed order.
+/// The sum of eight lanes in a fixed order.
 static inline double NAME(fold)(const R8 *sum) {
   const R8 v = *sum;
   return (double)(((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])));
@@ -49,7 +51,7 @@ static void NAME(product)(const CeliOperator *op, const REAL *values, REAL *y, c
   }
 }
 
-/// sums[0] = (x, y), sums[1] = (y, y). Vectors reach to a multiple of eight, with zeros beyond the last state.
+/// sums[0] = (x, y), sums[1] = (y, y). Vectors are padded with zeros to a multiple of eight.
 static void NAME(dots)(const void *x_, const void *y_, int64_t begin, int64_t end, double *sums) {
   const REAL *x = x_, *y = y_;
   R8 xy = {0}, yy = {0};

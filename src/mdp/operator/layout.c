@@ -1,7 +1,8 @@
-/// Lays a problem out for sweeps: which states share a slice, and the streams of numbers that a sweep reads.
+/// Lays out an MDP for sweeps: which states share a slice, and the streams of numbers to read.
 ///
-/// Twice over the chunks, each time shared out to the team: first it is decided how each slice looks and counted what it
-/// holds, then, with every chunk's place known, it is written. P_pi is laid out in the same way when a method asks for it.
+/// The team makes two passes over the chunks. The first decides the form of each slice and counts
+/// its columns. The second knows the position of each chunk and writes it. P_pi is laid out in the
+/// same way if a method needs it.
 #include "base/base.h"
 #include "mdp/operator/holes.h"
 #include "mdp/operator/kernels.h"
@@ -13,34 +14,33 @@
 enum { WIDE = CELI_WIDE, CHUNK_STATES = CELI_CHUNK * CELI_WIDE };
 enum {
   MERGE_MOST = 256
-}; ///< columns beyond which rows of P_pi are not merged: a map's element is a byte
-enum { SMALL = 20000 }; ///< transitions below which threads cost more than they bring
+}; ///< more columns are not merged in P_pi, because an element of a map is one byte
+enum { SMALL = 20000 }; ///< with fewer transitions, threads cost more than they save
 enum { HUGE_PAGE = 2 * 1024 * 1024 };
 enum {
   HOLES_WORTH = 3
-}; ///< columns with holes that a gathered one is worth, in time; in bytes it is seven
+}; ///< columns with holes that take as much time as a gathered one (as bytes: seven)
 
-/// A block of memory on whole large pages where it is large. Errors: CEL_E_MEMORY.
+/// Allocates memory, on huge pages for large blocks. Errors: CEL_E_MEMORY.
 static CelStatus take(CeliOperator *op, void *out, int64_t n, size_t size, const char *what) {
   size_t bytes;
   if (!celi_size_mul((size_t)n, size, &bytes) || !celi_size_round(bytes + 64, 64, &bytes))
-    return cel_fail(CEL_E_MEMORY, "%s: %lld elements are more than can be addressed", what,
-                    (long long)n);
+    return cel_fail(CEL_E_MEMORY, "%s: %lld elements are too many to address", what, (long long)n);
   const bool large = bytes >= 2 * HUGE_PAGE;
   if (large && !celi_size_round(bytes, HUGE_PAGE, &bytes))
-    return cel_fail(CEL_E_MEMORY, "%s: %zu bytes are more than can be addressed", what, bytes);
+    return cel_fail(CEL_E_MEMORY, "%s: %zu bytes are too many to address", what, bytes);
   CELI_TRY(celi_memory_room(bytes, NULL, what));
   void *block = aligned_alloc(large ? HUGE_PAGE : 64, bytes);
-  if (!block) return cel_fail(CEL_E_MEMORY, "%s: no memory for %zu bytes", what, bytes);
-  if (large) madvise(block, bytes, MADV_HUGEPAGE); // a wish: it fails where there are none
+  if (!block) return cel_fail(CEL_E_MEMORY, "%s: not enough memory for %zu bytes", what, bytes);
+  if (large) madvise(block, bytes, MADV_HUGEPAGE); // optional, so failure is ignored
   memcpy(out, &block, sizeof block);
   op->bytes += bytes;
   return CEL_OK;
 }
 
-// ---- what a slice looks like
+// ---- the form of a slice
 
-/// Transition k of action a of a state, -1: there is none.
+/// Transition k of action a of a state, or -1.
 static int64_t transition(const CelMdp *mdp, int64_t s, int64_t a, int64_t k) {
   if (s >= mdp->states || a >= mdp->pair[s + 1] - mdp->pair[s]) return -1;
   const int64_t p = mdp->pair[s] + a, t = mdp->row[p] + k;
@@ -66,7 +66,7 @@ static int64_t level_width(const CelMdp *mdp, const int64_t state[WIDE], int64_t
 }
 
 static int64_t most_actions(const CelMdp *mdp, const int64_t state[WIDE]) {
-  int64_t most = 1; // a terminal state has one of reward 0
+  int64_t most = 1; // a terminal state has one action of reward 0
   for (int i = 0; i < WIDE; i++)
     if (actions(mdp, state[i]) > most) most = actions(mdp, state[i]);
   return most;
@@ -78,7 +78,8 @@ static int64_t columns_of(const CelMdp *mdp, const int64_t state[WIDE]) {
   return columns;
 }
 
-/// Where a column of a run begins: next state less lane, the same in all lanes that have a transition there; -1: no run.
+/// The base of a column of a run: next state minus lane, equal in all lanes with a transition. -1
+/// if the column is not a run.
 static int64_t run_base(const CeliOperator *op, int64_t first, int64_t a, int64_t k) {
   int64_t base = -1;
   for (int i = 0; i < WIDE; i++) {
@@ -99,7 +100,7 @@ static bool is_run(const CeliOperator *op, const CeliSlice *slice, const int64_t
   return true;
 }
 
-/// True where the lanes of every column of a run have the same probability.
+/// True if the lanes of every column of a run have equal probabilities.
 static bool is_even(const CeliOperator *op, const CeliSlice *slice, const int64_t state[WIDE]) {
   const CelMdp *mdp = op->mdp;
   if (!(slice->flags & CELI_RUN) || mdp->ends) return false;
@@ -113,7 +114,7 @@ static bool is_even(const CeliOperator *op, const CeliSlice *slice, const int64_
   return true;
 }
 
-/// How many columns a slice that is no run has as a run with holes; -1: more than they are worth.
+/// The number of columns of a slice as a run with holes. -1 if gathering is cheaper.
 static int64_t holes_of(const CeliOperator *op, const CeliSlice *slice, const int64_t state[WIDE]) {
   CeliHoleColumn column[CELI_HOLES_MOST];
   const int64_t most = HOLES_WORTH * (int64_t)slice->columns;
@@ -133,7 +134,7 @@ static void lanes_of(const CeliOperator *op, int64_t i, int64_t state[WIDE]) {
   for (int lane = 0; lane < WIDE; lane++) state[lane] = celi_operator_state(op, i, lane);
 }
 
-// ---- which states share a slice
+// ---- assigning states to slices
 
 typedef struct Weight {
   int64_t state, actions, transitions;
@@ -146,7 +147,7 @@ static int heavier_first(const void *a, const void *b) {
   return x->state < y->state ? -1 : 1;
 }
 
-/// The chunk's states by falling weight.
+/// Orders the states of the chunk by descending weight.
 static void sort_chunk(const CelMdp *mdp, int64_t first, int64_t order[CHUNK_STATES]) {
   Weight weight[CHUNK_STATES];
   for (int64_t i = 0; i < CHUNK_STATES; i++) {
@@ -159,7 +160,7 @@ static void sort_chunk(const CelMdp *mdp, int64_t first, int64_t order[CHUNK_STA
   for (int64_t i = 0; i < CHUNK_STATES; i++) order[i] = weight[i].state;
 }
 
-/// True if sorting saves a fifth of the columns or more.
+/// True if sorting saves at least a fifth of the columns.
 static bool better_sorted(const CelMdp *mdp, int64_t first, const int64_t order[CHUNK_STATES]) {
   int64_t plain = 0, sorted = 0;
   for (int64_t i = 0; i < CHUNK_STATES; i += WIDE) {
@@ -173,7 +174,7 @@ static bool better_sorted(const CelMdp *mdp, int64_t first, const int64_t order[
 
 // ---- first pass: look and count
 
-/// Fills what a slice is, and adds what it holds.
+/// Determines the form of a slice and adds its sizes to the counts.
 static void look(CeliOperator *op, int64_t i, CeliChunk *count) {
   const CelMdp *mdp = op->mdp;
   CeliSlice *slice = &op->slice[i];
@@ -210,7 +211,7 @@ static void look_at_chunk(CeliOperator *op, int64_t c) {
   op->chunk[c] = count;
 }
 
-/// Counts become places.
+/// Turns counts into positions.
 static void place(CeliOperator *op) {
   CeliChunk at = {0};
   for (int64_t c = 0; c <= op->chunks; c++) {
@@ -228,7 +229,8 @@ static void place(CeliOperator *op) {
 
 // ---- second pass: write
 
-/// The reward of level a of a lane: a terminal state has one action of reward 0, actions that are not there have -inf.
+/// The reward of level a of a lane. A terminal state has one action of reward 0. Missing actions
+/// have -inf.
 static void write_reward(const CeliOperator *op, const CeliChunk *at, int64_t a, int64_t s,
                          int lane) {
   const CelMdp *mdp = op->mdp;
@@ -237,7 +239,7 @@ static void write_reward(const CeliOperator *op, const CeliChunk *at, int64_t a,
                                                                   : -HUGE_VAL;
 }
 
-/// Level a of lane i of a slice: probabilities, and next states where they are no run's.
+/// Writes level a of lane i: probabilities, and next states unless the slice is a run.
 static void write_row(const CeliOperator *op, const CeliSlice *slice, const CeliChunk *at,
                       int64_t column, int64_t a, int64_t s, int lane) {
   const CelMdp *mdp = op->mdp;
@@ -252,7 +254,7 @@ static void write_row(const CeliOperator *op, const CeliSlice *slice, const Celi
   }
 }
 
-/// Level a of a run with holes, from a column on; returns its columns.
+/// Writes level a of a run with holes. Returns the number of its columns.
 static int64_t write_holes(const CeliOperator *op, int64_t first, const CeliChunk *at,
                            int64_t column, int64_t a) {
   CeliHoleColumn holes[CELI_HOLES_MOST];
@@ -285,9 +287,9 @@ static void write_slice(const CeliOperator *op, int64_t i, const CeliChunk *at) 
   }
 }
 
-// ---- P_pi: the columns of a slice that lead to the same states are one
+// ---- P_pi: merging columns of a slice with equal next states
 
-/// Finds `next` among the first *n of `seen` (every `stride`-th), or appends it; -1: no more room.
+/// Finds `next` among the first *n elements of `seen`, or appends it. -1 if it is full.
 static int64_t find_or_add(uint32_t *seen, int64_t *n, uint32_t next) {
   for (int64_t m = 0; m < *n; m++)
     if (seen[m] == next) return m;
@@ -296,8 +298,9 @@ static int64_t find_or_add(uint32_t *seen, int64_t *n, uint32_t next) {
   return (*n)++;
 }
 
-/// The distinct next states of a slice's columns (runs: their bases), or of lane i's; their number, or -1 when there are
-/// too many. map (stride apart), when not NULL: which one each column has.
+/// The distinct next states of a slice's columns (of runs: their bases), or of lane i. Returns
+/// their number, or -1 if there are too many. map (stride apart), unless NULL: the index for each
+/// column.
 static int64_t distinct(const CeliOperator *op, const CeliSlice *slice, const CeliChunk *at,
                         int lane, uint32_t seen[MERGE_MOST], uint8_t *map) {
   const bool run = slice->flags & CELI_RUN;
@@ -305,7 +308,7 @@ static int64_t distinct(const CeliOperator *op, const CeliSlice *slice, const Ce
   int64_t n = 0;
   for (int64_t k = 0; k < slice->columns; k++) {
     const int64_t cell = k * each + lane;
-    int64_t m = 0; // of a column that is empty here: any
+    int64_t m = 0; // any value, because the column is empty here
     if (run || op->probability[at->probability + cell] > 0.0)
       m = find_or_add(seen, &n, op->index[at->index + cell]);
     if (m < 0) return -1;
@@ -323,7 +326,7 @@ static void merge_look(CeliOperator *op, int64_t i, const CeliChunk *at) {
     const int64_t n = distinct(op, slice, at, lane, seen, NULL);
     most = n < 0 ? -1 : n > most ? n : most;
   }
-  // Merging has its price where it does not save a quarter.
+  // Merging has a cost, so it must save at least a quarter.
   const bool merged = most > 0 && 4 * most <= 3 * (int64_t)slice->columns;
   slice->merged = merged ? (uint32_t)most : slice->columns;
   if (merged) slice->flags |= CELI_MERGED;
@@ -348,7 +351,7 @@ static void merge_write(const CeliOperator *op, int64_t i, const CeliChunk *at) 
 
 // ---- passes
 
-/// The passes in the order in which they are made.
+/// The passes in order.
 typedef enum Pass { LOOK, WRITE, MERGE_LOOK, MERGE_WRITE } Pass;
 
 static void pass_block(CeliOperator *op, void *args, int thread, int64_t begin, int64_t end,
@@ -376,7 +379,7 @@ static void pass(CeliOperator *op, Pass which) {
   celi_operator_blocks(op, pass_block, &which, sums);
 }
 
-/// Recounts what each chunk holds, now that slices know their merged columns.
+/// Counts again, with the merged columns of each slice.
 static void recount(CeliOperator *op) {
   for (int64_t c = 0; c < op->chunks; c++) {
     CeliChunk count = {0};
@@ -387,7 +390,7 @@ static void recount(CeliOperator *op) {
   place(op);
 }
 
-// ---- making and unmaking
+// ---- create, destroy
 
 CelStatus celi_operator_room(const CeliOperator *op, const size_t *bytes, int n, const char *what) {
   size_t sum = op->later;
@@ -396,7 +399,7 @@ CelStatus celi_operator_room(const CeliOperator *op, const size_t *bytes, int n,
   return celi_memory_room(fits ? sum : SIZE_MAX, NULL, what);
 }
 
-/// Asks for all that is taken below, and for the vectors of a method, before any of it is touched.
+/// Requests the memory for all arrays below and for the vectors of a method before writing any.
 static CelStatus check_room(const CeliOperator *op) {
   enum { VECTORS = 6 };
   const CeliChunk *all = &op->chunk[op->chunks];
@@ -408,15 +411,15 @@ static CelStatus check_room(const CeliOperator *op) {
                     celi_size_mul((size_t)all->probability, sizeof(double), &part[3]) &&
                     celi_size_mul((size_t)op->padded, VECTORS * sizeof(double), &part[4]);
   if (!fits) part[0] = SIZE_MAX;
-  return celi_operator_room(op, part, fits ? 5 : 1, "solving the problem");
+  return celi_operator_room(op, part, fits ? 5 : 1, "solving the MDP");
 }
 
 static CelStatus lay_out(CeliOperator *op) {
   CELI_TRY(take(op, &op->sums, op->blocks * CELI_SUMS, sizeof *op->sums, "the sums of blocks"));
   CELI_TRY(take(op, &op->found, op->blocks, sizeof *op->found, "the residuals of blocks"));
-  CELI_TRY(take(op, &op->slice, op->slices, sizeof *op->slice, "the slices of a problem"));
-  CELI_TRY(take(op, &op->chunk, op->chunks + 1, sizeof *op->chunk, "the chunks of a problem"));
-  CELI_TRY(take(op, &op->lane, op->slices * WIDE, sizeof *op->lane, "the lanes of a problem"));
+  CELI_TRY(take(op, &op->slice, op->slices, sizeof *op->slice, "the slices of an MDP"));
+  CELI_TRY(take(op, &op->chunk, op->chunks + 1, sizeof *op->chunk, "the chunks of an MDP"));
+  CELI_TRY(take(op, &op->lane, op->slices * WIDE, sizeof *op->lane, "the lanes of an MDP"));
   pass(op, LOOK);
   place(op);
   bool sorted = false;
@@ -432,12 +435,12 @@ static CelStatus lay_out(CeliOperator *op) {
   CELI_TRY(check_room(op));
   op->scratch_stride = op->max_levels * WIDE + 32;
   CELI_TRY(take(op, &op->scratch, op->threads * op->scratch_stride, sizeof(double), "rows of Q"));
-  CELI_TRY(take(op, &op->width, all.level, sizeof *op->width, "the rows of a problem"));
-  CELI_TRY(take(op, &op->reward, all.level * WIDE, sizeof(double), "the rewards of a problem"));
-  CELI_TRY(take(op, &op->index, all.index, sizeof *op->index, "the next states of a problem"));
+  CELI_TRY(take(op, &op->width, all.level, sizeof *op->width, "the rows of an MDP"));
+  CELI_TRY(take(op, &op->reward, all.level * WIDE, sizeof(double), "the rewards of an MDP"));
+  CELI_TRY(take(op, &op->index, all.index, sizeof *op->index, "the next states of an MDP"));
   CELI_TRY(take(op, &op->hole, all.hole, sizeof *op->hole, "the lanes of columns with holes"));
-  CELI_TRY(take(op, &op->probability, all.probability, sizeof(double),
-                "the probabilities of a problem"));
+  CELI_TRY(
+      take(op, &op->probability, all.probability, sizeof(double), "the probabilities of an MDP"));
   pass(op, WRITE);
   return CEL_OK;
 }
@@ -447,7 +450,8 @@ CelStatus celi_operator_create(CeliOperator **out, const CelMdp *mdp, double gam
   *out = NULL;
   const int64_t S = mdp->states;
   if (S > INT32_MAX - 2 * CHUNK_STATES)
-    return cel_fail(CEL_E_UNSUPPORTED, "%lld states: solvers take fewer than 2^31", (long long)S);
+    return cel_fail(CEL_E_UNSUPPORTED, "%lld states are too many; solvers support fewer than 2^31",
+                    (long long)S);
   CeliOperator *op;
   CELI_TRY(celi_alloc(&op, 1, sizeof *op, "an operator"));
   *op = (CeliOperator){.mdp = mdp,
@@ -473,12 +477,12 @@ CelStatus celi_operator_create(CeliOperator **out, const CelMdp *mdp, double gam
 }
 
 CelStatus celi_operator_prepare(CeliOperator *op) {
-  enum { VECTORS = 4 }; // of a method that needs P_pi, besides those of a Krylov method
+  enum { VECTORS = 4 }; // of a method that uses P_pi, without those of a Krylov method
   if (op->value) return CEL_OK;
   pass(op, MERGE_LOOK);
   recount(op);
   const CeliChunk all = op->chunk[op->chunks];
-  // Nothing overflows: the next states take 4 bytes a column or more, and they fitted into memory.
+  // No product overflows: the next states need at least 4 bytes a column, and they fit in memory.
   const size_t part[] = {
       (size_t)all.map * sizeof *op->map, (size_t)all.merged_index * sizeof *op->merged_index,
       (size_t)all.merged * WIDE * sizeof(double), (size_t)op->padded * VECTORS * sizeof(double)};

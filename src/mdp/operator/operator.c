@@ -1,7 +1,7 @@
-/// Sweeps over a problem that is laid out (layout.c), shared out to a team block by block.
+/// Sweeps over an MDP in the layout of layout.c. Threads of a team compute blocks.
 #include "mdp/operator/operator.h"
 #include "base/base.h"
-#include "mdp/operator/explog.h"
+#include "mdp/backup/explog.h"
 #include "mdp/operator/kernels.h"
 #include <math.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ static void blocks_share(void *arg, int thread, int size) {
 void celi_operator_blocks(CeliOperator *op, CeliBlockFn fn, void *args, double sums[CELI_SUMS]) {
   Blocks job = {.op = op, .fn = fn, .args = args};
   memset(op->sums, 0, (size_t)(op->blocks * CELI_SUMS) * sizeof *op->sums);
-  // Where no thread can be started this one does all the work: the bits are the same.
+  // If no thread can be started, this thread does all the work. The bits are the same.
   if (op->threads == 1 || celi_team_run(op->team, blocks_share, &job) != CEL_OK)
     blocks_share(&job, 0, 1);
   for (int j = 0; j < CELI_SUMS; j++) sums[j] = 0.0;
@@ -101,7 +101,7 @@ CeliResidual celi_operator_sweep(CeliOperator *op, double alpha, double *next, c
   return sweep(op, &(Sweep){.alpha = alpha, .next = next, .V = V});
 }
 
-CeliResidual celi_operator_linearise(CeliOperator *op, double alpha, double *residual,
+CeliResidual celi_operator_linearize(CeliOperator *op, double alpha, double *residual,
                                      const double *V) {
   return sweep(op, &(Sweep){.alpha = alpha, .residual = residual, .V = V});
 }
@@ -127,7 +127,7 @@ typedef struct Assemble {
 static void assemble_lane(const CeliOperator *op, const Assemble *args, int64_t i,
                           const CeliChunk *at, int lane) {
   const CeliSlice *slice = &op->slice[i];
-  if (!(slice->mask >> lane & 1)) return; // its columns of P_pi are 0 from the start
+  if (!(slice->mask >> lane & 1)) return; // its columns of P_pi were initialized to 0
   const CelMdp *mdp = op->mdp;
   const bool merged = slice->flags & CELI_MERGED, run = slice->flags & CELI_RUN;
   const bool even = slice->flags & CELI_EVEN, holes = slice->flags & CELI_HOLES;

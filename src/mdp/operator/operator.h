@@ -1,47 +1,49 @@
-/// The backup of a finite problem, laid out for sweeps: the only way in which solvers touch a CelMdp.
+/// The backup of a finite MDP in a layout for fast sweeps. Solvers read a CelMdp only through it.
 ///
-/// States are taken eight at a time, in slices; the k-th transitions of the a-th actions of a slice's states lie side by
-/// side (a column: eight probabilities, eight next states), so a sweep works on eight states at once and reads memory in
-/// order. Where the eight next states follow each other in every column (a run: most of a grid world), only the first is
-/// stored, and where their probabilities are the same in every column (an even run), only one. Where that is so but for
-/// some lanes, columns are made of what is alike and say which lanes they are for (holes.c: a run with holes). States
-/// without a k-th transition or an a-th action have probability 0 or reward -inf there; transitions that end the episode
-/// have probability 0; terminal states are left out of every residual and keep the value 0.
+/// A slice holds eight states, one per lane. A column holds the k-th transitions of the a-th
+/// actions of these states: eight probabilities and eight next states. So a sweep computes eight
+/// states at once and reads memory in order. There are shorter forms of a slice:
+///   run             the next states of every column are consecutive; only the first is stored
+///   even run        the probabilities of every column are equal too; only one is stored
+///   run with holes  an even run in which a column may lack some lanes; a mask says which (holes.c)
+/// A missing transition has probability 0, and a missing action has reward -inf. Transitions that
+/// end the episode have probability 0. Terminal states keep the value 0 and do not enter residuals.
 ///
-/// States keep their order, or, where that would fill columns badly, are sorted within a chunk of slices by how much
-/// they hold. Vectors have `padded` elements: those past the last state are zero.
+/// States keep their order. If that would leave columns too empty, the states of a chunk are sorted
+/// by their number of actions and transitions instead. Vectors have `padded` elements, and those
+/// past the last state are zero.
 ///
-/// All work is cut by blocks, which do not depend on the number of threads, and every sum has one order: the bits are the
-/// same for any number of threads and on any instruction set.
+/// Work is divided into blocks that do not depend on the number of threads, and every sum has a
+/// fixed order. So the bits are the same for any number of threads and any instruction set.
 #ifndef CELI_MDP_OPERATOR_H
 #define CELI_MDP_OPERATOR_H
-#include "mdp/solve/certificate.h"
+#include "mdp/backup/certificate.h"
 #include "ops/plan.h"
 
-enum { CELI_WIDE = 8 };     ///< states of a slice
-enum { CELI_CHUNK = 32 };   ///< slices of a chunk: 256 states
-enum { CELI_BLOCK = 4096 }; ///< states of a block: 16 chunks
-enum { CELI_SUMS = 4 };     ///< most sums that a block function has
+enum { CELI_WIDE = 8 };     ///< states per slice
+enum { CELI_CHUNK = 32 };   ///< slices per chunk: 256 states
+enum { CELI_BLOCK = 4096 }; ///< states per block: 16 chunks
+enum { CELI_SUMS = 4 };     ///< largest number of sums of a block function
 
 typedef enum CeliSliceFlag {
-  CELI_RUN = 1,     ///< next states of each column follow each other
+  CELI_RUN = 1,     ///< next states of each column are consecutive
   CELI_SORTED = 2,  ///< lanes are not consecutive states
   CELI_PARTIAL = 4, ///< some lanes are terminal or past the end
   CELI_EVEN = 16,   ///< a run whose columns have one probability each
-  CELI_HOLES = 32,  ///< an even run whose columns have masks of lanes
-  CELI_MERGED = 8   ///< its rows of P_pi are merged: one column a next state
+  CELI_HOLES = 32,  ///< an even run with a mask of lanes per column
+  CELI_MERGED = 8   ///< P_pi has one column per next state
 } CeliSliceFlag;
 
 typedef struct CeliSlice {
-  uint32_t first;   ///< state of lane 0, the others follow; CELI_SORTED: see lane
-  uint32_t levels;  ///< most actions
+  uint32_t first;   ///< state of lane 0, the others follow; if CELI_SORTED, use lane
+  uint32_t levels;  ///< largest number of actions
   uint32_t columns; ///< transition columns of all levels
   uint32_t merged;  ///< columns of P_pi
   uint8_t flags;
-  uint8_t mask; ///< lanes that are states with actions
+  uint8_t mask; ///< lanes with a state that has actions
 } CeliSlice;
 
-/// Where a chunk begins in each stream, in its elements.
+/// The first element of a chunk in each stream.
 typedef struct CeliChunk {
   int64_t level, probability, index, hole, merged, merged_index, map;
 } CeliChunk;
@@ -56,7 +58,7 @@ typedef struct CeliOperator {
   double gamma;
   int64_t states, padded;
   int64_t slices, chunks, blocks, max_levels;
-  int threads;         ///< that work is given to: one where there is little
+  int threads;         ///< threads that get work; 1 for small MDPs
   CeliSlice *slice;    ///< (slices)
   CeliChunk *chunk;    ///< (chunks + 1)
   uint32_t *lane;      ///< (slices, 8) states of sorted slices, or NULL
@@ -64,60 +66,64 @@ typedef struct CeliOperator {
   double *reward;      ///< (levels, 8)
   double *probability; ///< (columns) of even runs, else (columns, 8)
   uint32_t *index;     ///< (columns) of runs, else (columns, 8)
-  uint8_t *hole;       ///< (columns) of runs with holes: the lanes that a column is for
-  // gamma P_pi, from celi_operator_prepare on.
+  uint8_t *hole;       ///< (columns) of runs with holes: mask of lanes
+  // gamma P_pi, valid after celi_operator_prepare.
   uint32_t *merged_index; ///< (merged columns) of runs, else (merged columns, 8)
-  uint8_t
-      *map; ///< of merged slices: the column of P_pi of each column (runs), else of each element
+  uint8_t *map;    ///< for merged slices: the column of P_pi of each column (runs) or each element
   double *value;   ///< (merged columns, 8)
-  double *scratch; ///< (threads, scratch_stride) rows of Q
+  double *scratch; ///< (threads, scratch_stride) Q of each thread's slice
   int64_t scratch_stride;
   CeliResidual *found; ///< (blocks)
   double *sums;        ///< (blocks, CELI_SUMS)
-  size_t bytes;        ///< of all the above
-  size_t later; ///< bytes that the caller allocates when it is done with the operator's method
+  size_t bytes;        ///< size of all arrays
+  size_t later;        ///< bytes that the caller allocates later, see celi_operator_create
 } CeliOperator;
 
-/// `later`: bytes that the caller will allocate while the operator still exists. They count as needed whenever the
-/// operator or a method asks for memory, so that a solve does not end for want of room for its result.
+/// `later`: bytes that the caller will allocate while the operator exists. Every request for memory
+/// by the operator or a method includes them, so that a solve does not fail when it allocates its
+/// result.
 /// Errors: CEL_E_MEMORY, CEL_E_UNSUPPORTED (2^31 states or more).
 CelStatus celi_operator_create(CeliOperator **out, const CelMdp *mdp, double gamma, int64_t threads,
                                size_t later) CEL_WARN_UNUSED;
 void celi_operator_destroy(CeliOperator *op);
-/// Lays out gamma P_pi. Errors: CEL_E_MEMORY.
+/// Allocates and lays out gamma P_pi. Errors: CEL_E_MEMORY.
 CelStatus celi_operator_prepare(CeliOperator *op) CEL_WARN_UNUSED;
-/// Whether there is room for `n` arrays of bytes[i] bytes and for op->later. Errors: CEL_E_MEMORY.
+/// Checks that there is memory for `n` arrays of bytes[i] bytes and for op->later bytes.
+/// `what` names the arrays in the error. Errors: CEL_E_MEMORY.
 CelStatus celi_operator_room(const CeliOperator *op, const size_t *bytes, int n,
                              const char *what) CEL_WARN_UNUSED;
-/// A zeroed vector (padded); free() it. Errors: CEL_E_MEMORY.
+/// Allocates a zeroed vector (padded). The caller frees it. Errors: CEL_E_MEMORY.
 CelStatus celi_operator_vector(const CeliOperator *op, double **out) CEL_WARN_UNUSED;
-/// The state of a lane; states and above: none.
+/// The state of a lane. A number >= states means that the lane has no state.
 int64_t celi_operator_state(const CeliOperator *op, int64_t slice, int lane);
 /// The first chunk that begins at or after a state.
 static inline int64_t celi_chunk_of(int64_t state) {
   return (state + CELI_CHUNK * CELI_WIDE - 1) / (CELI_CHUNK * CELI_WIDE);
 }
-/// On to where the next slice begins.
+/// Moves to the start of the next slice.
 void celi_chunk_advance(CeliChunk *at, const CeliSlice *slice);
 
-/// next = TV. alpha = 0: the hard problem.
+/// next = TV. alpha = 0: unregularized.
 CeliResidual celi_operator_sweep(CeliOperator *op, double alpha, double *next, const double *V);
-/// V = TV in place, slice by slice, up or down the states; the residuals are those met on the way. One thread.
+/// V = TV in place, slice by slice, with states in ascending or descending order. Returns the
+/// residuals met on the way. Uses one thread.
 CeliResidual celi_operator_sweep_in_place(CeliOperator *op, double alpha, double *V, bool down);
-/// residual = TV - V, and gamma P_pi of the softmax (alpha = 0: greedy, uniform over ties) policy of V.
-CeliResidual celi_operator_linearise(CeliOperator *op, double alpha, double *residual,
+/// residual = TV - V, and gamma P_pi of the softmax policy of V (alpha = 0: greedy, uniform over
+/// ties).
+CeliResidual celi_operator_linearize(CeliOperator *op, double alpha, double *residual,
                                      const double *V);
-/// gamma P_pi of a policy (pairs) that is given, and r_pi.
+/// gamma P_pi and r_pi of the policy `pi` (pairs).
 void celi_operator_assemble(CeliOperator *op, const double *pi, double alpha, double *r_pi);
 /// y = b + gamma P_pi x; b NULL: 0.
 void celi_operator_apply(CeliOperator *op, double *y, const double *b, const double *x);
 
-/// Work on states [begin, end) of one block by `thread`; its sums go to `sums` (CELI_SUMS), zero before.
+/// Computes states [begin, end) of one block in thread `thread`. `sums` (CELI_SUMS) is zeroed
+/// before.
 typedef void (*CeliBlockFn)(CeliOperator *op, void *args, int thread, int64_t begin, int64_t end,
                             double *sums);
-/// Runs fn on every block; sums[j] of the blocks are added up in order.
+/// Calls fn for every block. Adds up sums[j] of the blocks in order.
 void celi_operator_blocks(CeliOperator *op, CeliBlockFn fn, void *args, double sums[CELI_SUMS]);
-/// The residuals of all blocks together.
+/// The combined residual of all blocks.
 CeliResidual celi_operator_found(const CeliOperator *op);
 /// y += a x.
 void celi_operator_add(CeliOperator *op, double *y, double a, const double *x);

@@ -1,6 +1,6 @@
-/// auto: Newton-Krylov, which begins with sweeps and goes on with them for as long as they pay, so that it is value
-/// iteration where that is best. The solution says which of the two it was. Where memory does not suffice for Newton's
-/// steps it stays with sweeps.
+/// Method auto runs Newton-Krylov. That method starts with sweeps and continues them while they pay
+/// off, so it becomes value iteration where that is best. The solution says which of the two it
+/// was. If there is not enough memory for Newton steps, only sweeps are used.
 #include "base/base.h"
 #include "mdp/solve/solve.h"
 

@@ -1,29 +1,31 @@
-/// Backward induction: a finite horizon of T steps has values of every time t, and V_T = 0.
+/// Backward induction. A finite horizon of T steps has values for every time t, and V_T = 0.
 ///
 ///     Q_t(s,a) = r(s,a) + gamma E[V_{t+1}(s')],   V_t(s) = alpha log sum_a exp(Q_t(s,a)/alpha).
-/// There is no residual. The bound collects the rounding errors of the steps that follow: with e_t the rounding of one
-/// backup (certificate.c) and m the largest mass of a row, bound_t = e_t + gamma m bound_{t+1}, bound_T = 0.
+/// There is no residual. The bound accumulates the rounding errors of the later steps. With e_t the
+/// rounding error of one backup (certificate.c) and m the largest mass of a row,
+/// bound_t = e_t + gamma m bound_{t+1}, bound_T = 0.
 ///
-/// A run that is stopped at time t has values of t and later only. The earlier ones stay 0, and the bound is infinite.
+/// If a run stops at time t, it has only the values from t on. Earlier values are 0, and the bound
+/// is infinite.
 /// Source: [maximum-entropy, 8.8-8.23] with a time index.
 #include "base/base.h"
 #include "mdp/solve/solve.h"
 #include <math.h>
 
-enum { STATES = 4096 };   ///< done between two counts of the work
-enum { OFTEN = 1 << 20 }; ///< pairs and transitions between two looks at the clock
+enum { STATES = 4096 };   ///< states between two updates of `work`
+enum { OFTEN = 1 << 20 }; ///< pairs and transitions between two reads of the clock
 
 typedef struct Backward {
   CeliRun *run;
   CeliShape shape;
-  double bound; ///< of V at the last time done
-  double next;  ///< largest |V| there
-  double most;  ///< largest |V| of all times done
-  int64_t work; ///< pairs and transitions since the last look at the clock
+  double bound; ///< bound of V at the last finished time
+  double next;  ///< largest |V| at that time
+  double most;  ///< largest |V| over all finished times
+  int64_t work; ///< pairs and transitions since the last read of the clock
 } Backward;
 
-/// V, Q, pi of states [begin, end) at a time from the values of the next (NULL: past the horizon).
-/// Returns the largest |V|.
+/// Computes V, Q, pi of states [begin, end) at one time from `next`, the values of the next time
+/// (NULL: past the horizon). Returns the largest |V|.
 static double values(const CeliRun *run, double *V, double *Q, const double *next, int64_t begin,
                      int64_t end) {
   const CelMdp *mdp = run->mdp;
@@ -55,7 +57,7 @@ static bool goes_on(const Backward *b) {
   return !celi_run_stopped(b->run);
 }
 
-/// Counts work, and asks whether to go on once there was enough of it.
+/// Counts work. After enough of it, checks whether the run may continue.
 static bool worked(Backward *b, int64_t begin, int64_t end) {
   const CelMdp *mdp = b->run->mdp;
   const int64_t p = mdp->pair[begin], q = mdp->pair[end];
@@ -65,7 +67,7 @@ static bool worked(Backward *b, int64_t begin, int64_t end) {
   return goes_on(b);
 }
 
-/// Time t. False: stopped, and values of t are not complete.
+/// Computes time t. Returns false if it was stopped before finishing.
 static bool step(Backward *b, int64_t t) {
   const CeliRun *run = b->run;
   const CelMdp *mdp = run->mdp;

@@ -1,16 +1,18 @@
-/// Gauss-Seidel value iteration: V <- TV in place, slice by slice, down the states and up in turn, so that values travel
-/// through the whole problem in one sweep where the order of the states is along their way.
+/// Gauss-Seidel value iteration: V <- TV in place, slice by slice, with states in ascending and
+/// descending order in turn. If the order of states follows the transitions, values spread through
+/// the whole MDP in one sweep.
 ///
-/// Its own residuals certify nothing (each was taken at another V), so every few sweeps one of value iteration follows,
-/// which does, and which also tells by what constant at least all values are too low or too high: they are moved by that.
-/// One thread: the order is the method.
+/// In-place residuals certify nothing, because each was computed at another V. So one sweep of
+/// value iteration follows after every few sweeps. Its residuals give a certificate, and a constant
+/// by which all values are at least too low or too high; V is shifted by it.
+/// The order of states defines the method, so it uses one thread.
 /// Source: Bertsekas, "Dynamic programming and optimal control", vol. 2, 2.2.
 #include "mdp/solve/solve.h"
 
-enum { SWEEPS = 6 }; // in place, between two that certify
+enum { SWEEPS = 6 }; // in-place sweeps per certifying sweep
 
-/// What V* - TV has at least at every state, or has at most where all of it is below 0: from V* - V it loses no more
-/// than a factor of gamma m_min.
+/// A constant c with V* - TV >= c at every state (or <= c, if V is too large everywhere). T keeps
+/// at least a fraction gamma m_min of V* - V.
 static double missing(const CeliRun *run) {
   const double keep = run->gamma * run->op->shape.mass_min;
   if (run->interval.low > 0.0) return keep * run->interval.low;

@@ -1,8 +1,10 @@
-/// Modified (soft) policy iteration: V <- (T_pi)^m V with pi the softmax (alpha = 0: a greedy) policy of V.
+/// Modified (soft) policy iteration: V <- (T_pi)^m V with pi the softmax policy of V (alpha = 0:
+/// greedy).
 ///
-/// With R = TV - V this is V + sum_{k < m} (gamma P_pi)^k R, and a product with gamma P_pi costs less than a sweep: the
-/// columns of a slice that lead to the same states are one, and there is no log-sum-exp.
-/// Source: Puterman, Shin, "Modified policy iteration algorithms for discounted Markov decision problems", 1978.
+/// With R = TV - V this is V + sum_{k < m} (gamma P_pi)^k R. A product with gamma P_pi costs less
+/// than a sweep, because columns with the same next states are merged and there is no log-sum-exp.
+/// Source: Puterman, Shin, "Modified policy iteration algorithms for discounted Markov decision
+/// problems", 1978.
 #include "base/base.h"
 #include "mdp/solve/solve.h"
 #include <math.h>
@@ -12,7 +14,7 @@ enum { PRODUCTS = 60 }; // m
 
 static void iterate(CeliRun *run, double *d, double *spare) {
   for (;;) {
-    celi_run_linearise(run);
+    celi_run_linearize(run);
     run->solution->iterations++;
     if (!celi_run_goes_on(run)) return;
     // d <- R + gamma P_pi d

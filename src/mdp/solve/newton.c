@@ -1,21 +1,23 @@
-/// Inexact Newton-Krylov on V - TV = 0, which is soft policy iteration with an iterative evaluation.
+/// Inexact Newton-Krylov on V - TV = 0. This is soft policy iteration with an iterative evaluation.
 ///
-/// The derivative of T at V is gamma P_pi, pi the softmax (alpha = 0: a greedy) policy of V, so Newton's step d solves
+/// The derivative of T at V is gamma P_pi with pi the softmax policy of V (alpha = 0: greedy). So a
+/// Newton step d solves
 ///     (I - gamma P_pi) d = TV - V.                                                            (1)
-/// 1. sweeps V <- TV, LEAST of them, and more for as long as so many halve the bound
-/// 2. linearise at V: residual, certificate, gamma P_pi
+/// 1. sweep V <- TV `least` times, and continue as long as `least` more sweeps halve the bound
+/// 2. linearize at V: residual, certificate, gamma P_pi
 /// 3. solve (1) by BiCGStab to a relative residual eta
-/// 4. V <- V + d (V <- TV where that solve failed), and on with 1
+/// 4. V <- V + d (V <- TV if that solve failed), go to 1
 ///
-/// The sweeps are what makes few steps enough: far from the optimum a step leaves large residuals where the policy
-/// changes, and sweeps wear them off where they are. They are the safeguard too: the bound may rise after a step, but
-/// where it stays above its best for PATIENCE steps the least number of sweeps is doubled, so that in the end value
-/// iteration alone would converge.
+/// Sweeps keep the number of Newton steps small. Far from the optimum, a step leaves large
+/// residuals in states where the policy changes, and sweeps reduce them. They also guarantee
+/// convergence: the bound may rise after a step, but if it stays above its best for PATIENCE steps,
+/// `least` is doubled. In the end value iteration alone would converge.
 ///
-/// eta is Eisenstat and Walker's 0.9 (|R_k|/|R_{k-1}|)^2 within [ETA_LEAST, ETA_MOST], and no smaller than what the
-/// tolerance asks for.
-/// Source: [policy-guarantees, Theorem 1]; Puterman, Brumelle, "On the convergence of policy iteration in stationary
-/// dynamic programming", 1979; Eisenstat, Walker, "Choosing the forcing terms in an inexact Newton method", 1996.
+/// eta is Eisenstat and Walker's 0.9 (|R_k|/|R_{k-1}|)^2 within [ETA_LEAST, ETA_MOST], and not
+/// smaller than the tolerance requires.
+/// Source: [policy-guarantees, Theorem 1]; Puterman, Brumelle, "On the convergence of policy
+/// iteration in stationary dynamic programming", 1979; Eisenstat, Walker, "Choosing the forcing
+/// terms in an inexact Newton method", 1996.
 #include "base/base.h"
 #include "mdp/evaluate/krylov.h"
 #include "mdp/solve/solve.h"
@@ -29,13 +31,13 @@ typedef struct Newton {
   CeliRun *run;
   CeliKrylov krylov;
   double *d;       ///< (padded)
-  int64_t least;   ///< sweeps between two steps
-  double best;     ///< bound
-  int64_t in_vain; ///< steps since
-  double before;   ///< |R| of the last step
+  int64_t least;   ///< least number of sweeps between two steps
+  double best;     ///< best bound so far
+  int64_t in_vain; ///< steps since the best bound
+  double before;   ///< |R| at the last step
 } Newton;
 
-/// Line 1. False: the run is over.
+/// Line 1. Returns false if the run is finished.
 static bool sweep_while_it_pays(Newton *newton) {
   CeliRun *run = newton->run;
   double before = HUGE_VAL;
@@ -59,7 +61,7 @@ static double forcing(Newton *newton) {
   return fmin(ETA_MOST, fmax(fmax(eta, ETA_LEAST), 0.1 * wanted / run->middle.bound));
 }
 
-/// Lines 3 and 4; run->next holds TV - V.
+/// Lines 3 and 4. run->next holds TV - V.
 static void step(Newton *newton) {
   CeliRun *run = newton->run;
   double left;
@@ -79,13 +81,13 @@ static void safeguard(Newton *newton) {
 static CelStatus iterate(Newton *newton) {
   CeliRun *run = newton->run;
   while (sweep_while_it_pays(newton)) {
-    if (!newton->d) { // where sweeps alone suffice nothing of this is needed
+    if (!newton->d) { // allocated only if sweeps alone do not suffice
       CELI_TRY(celi_operator_prepare(run->op));
       CELI_TRY(celi_krylov_create(&newton->krylov, run->op));
       newton->krylov.stop = celi_run_stopped, newton->krylov.user = run;
       CELI_TRY(celi_operator_vector(run->op, &newton->d));
     }
-    celi_run_linearise(run);
+    celi_run_linearize(run);
     run->solution->iterations++;
     if (!celi_run_goes_on(run)) break;
     safeguard(newton);

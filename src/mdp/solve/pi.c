@@ -1,8 +1,12 @@
-/// (Soft) policy iteration: the softmax (alpha = 0: a greedy) policy of V, evaluated by a direct solve, until its own V
-/// is certified. V + (I - gamma P_pi)^-1 (TV - V) is the value of that policy, so this is also Newton's method.
+/// (Soft) policy iteration: evaluates the softmax policy of V (alpha = 0: greedy) by a direct
+/// solve, until V is certified. V + (I - gamma P_pi)^-1 (TV - V) is the value of that policy, so
+/// this is also Newton's method.
 ///
-/// A direct solve cannot be stopped. Where one would take much longer than a second, Newton-Krylov goes on in its place.
-/// Source: [policy-guarantees, Theorem 1]; Howard, "Dynamic programming and Markov processes", 1960.
+/// A direct solve cannot be stopped. If one would take much longer than a second, Newton-Krylov
+/// replaces it.
+///
+/// Source: [policy-guarantees, Theorem 1]; Howard, "Dynamic programming and Markov processes",
+/// 1960.
 #include "mdp/evaluate/direct.h"
 #include "mdp/solve/solve.h"
 
@@ -10,7 +14,7 @@ CelStatus celi_solve_pi(CeliRun *run) {
   CelStatus status = celi_direct_check(run->op->states);
   if (status == CEL_OK) status = celi_operator_prepare(run->op);
   while (status == CEL_OK) {
-    celi_run_linearise(run);
+    celi_run_linearize(run);
     run->solution->iterations++;
     if (!celi_run_goes_on(run)) break;
     CeliDirect *direct;

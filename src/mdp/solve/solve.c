@@ -1,14 +1,15 @@
-/// Solving a finite problem: the config, the choice of a method, and what every solution is finished with.
+/// Solves a finite MDP: config, selection of the method, and the final steps of every solution.
 ///
-/// A method leaves V; here the last sweep is made from it: residual and bound of that very V, Q = r + gamma P V, and pi.
+/// A method leaves V. This file runs the last sweep from it, which gives the residual and the bound
+/// of that V, Q = r + gamma P V, and pi.
 #include "celsius/solve.h"
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/safetensors.h"
+#include "mdp/backup/values.h"
 #include "mdp/interrupt.h"
 #include "mdp/model.h"
 #include "mdp/solve/solve.h"
-#include "mdp/values.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,20 +22,19 @@
 static const char METHODS[] = "auto|vi|gauss-seidel|mpi|pi|newton|backward";
 static const CelField fields[] = {
     {"alpha", CEL_FIELD_DOUBLE, F(alpha), "0.1", 0, 1e12, "reward/nat", NULL, NULL,
-     "temperature; 0: the ordinary (hard) problem", "[maximum-entropy, 8.22-8.30]"},
+     "temperature; 0: unregularized, without entropy", "[maximum-entropy, 8.22-8.30]"},
     {"gamma", CEL_FIELD_AUTO, F(gamma), "auto", 0, 1, "", NULL, NULL,
-     "discount; auto: the problem's own", ""},
+     "discount; auto: the MDP's own", ""},
     {"method", CEL_FIELD_ENUM, F(method), "auto", 0, 0, "", METHODS, NULL,
-     "how to solve: value iteration, Gauss-Seidel, modified policy iteration, policy iteration "
-     "with "
-     "a sparse direct solve, Newton-Krylov, or (with a horizon) backward induction",
+     "solver: value iteration, Gauss-Seidel, modified policy iteration, policy iteration with a "
+     "sparse direct solve, Newton-Krylov, or backward induction (finite horizons)",
      ""},
     {"tolerance", CEL_FIELD_DOUBLE, F(tolerance), "1e-9", 1e-300, 1e300, "", NULL, NULL,
-     "certified error of V, sup-norm, relative to max(1, max |V|)", ""},
+     "certified error of V in the sup-norm, relative to max(1, max |V|)", ""},
     {"max_iterations", CEL_FIELD_INT, F(max_iterations), "0", 0, 9e15, "", NULL, NULL,
-     "iterations after which to stop; 0: no limit", ""},
+     "largest number of iterations; 0: no limit", ""},
     {"max_seconds", CEL_FIELD_DOUBLE, F(max_seconds), "0", 0, 1e12, "s", NULL, NULL,
-     "time after which to stop; 0: no limit", ""},
+     "largest time; 0: no limit", ""},
     {"threads", CEL_FIELD_INT, F(threads), "1", 1, 1024, "", NULL, NULL,
      "threads; the result has the same bits for any number", ""},
     {NULL, CEL_FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL},
@@ -52,9 +52,9 @@ CelSolveConfig cel_solve_config_default(void) {
   return config;
 }
 
-/// The method's name, as in the field table.
+/// The name of the method, as in the field table.
 static void method_name(CelSolveMethod method, char *text, size_t size) {
-  const CelSolveConfig config = {.method = (int32_t)method};
+  const CelSolveConfig config = {.method = method};
   cel_fields_get(fields, &config, "method", text, size);
 }
 
@@ -62,15 +62,16 @@ static CelStatus check(const CelMdp *mdp, const CelSolveConfig *config) {
   CELI_TRY(cel_fields_check(fields, config));
   const double gamma = isnan(config->gamma) ? mdp->discount : config->gamma;
   if (mdp->horizon == 0 && !(gamma >= 0.0 && gamma < 1.0))
-    return cel_fail(CEL_E_RANGE, "gamma = %g: must be in [0, 1) where there is no horizon", gamma);
+    return cel_fail(CEL_E_RANGE, "gamma is %g; it must be in [0, 1) for an infinite horizon",
+                    gamma);
   CELI_TRY(celi_check_magnitude(mdp, gamma, false));
   const bool backward = config->method == CEL_SOLVE_BACKWARD;
   if (backward && mdp->horizon == 0)
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "method backward needs a problem with a horizon; auto takes what fits");
+                    "method backward needs an MDP with a finite horizon; use auto");
   if (mdp->horizon > 0 && !backward && config->method != CEL_SOLVE_AUTO)
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "a problem with a horizon (%lld) is solved backward: method backward or auto",
+                    "the MDP has a horizon of %lld steps; use method backward or auto",
                     (long long)mdp->horizon);
   return CEL_OK;
 }
@@ -85,14 +86,16 @@ void cel_solution_destroy(CelSolution *solution) {
   free(solution);
 }
 
-/// Zeros. Memory that is not written is not taken, so a horizon that is not worked through takes less.
+/// Zeroed memory. Pages that are never written take no space, so a horizon that is not solved to
+/// its end takes less.
 static CelStatus zeroed(double **out, size_t n, const char *what) {
   *out = calloc(n > 0 ? n : 1, sizeof **out);
   if (*out) return CEL_OK;
-  return cel_fail(CEL_E_MEMORY, "%s: no memory for %zu numbers", what, n);
+  return cel_fail(CEL_E_MEMORY, "%s: not enough memory for %zu numbers", what, n);
 }
 
-/// An empty solution, and the bytes of its arrays, for which there must be room.
+/// Makes an empty solution. Sets `bytes` to the size of its arrays, and checks that they fit in
+/// memory.
 static CelStatus begin(CelSolution **out, const CelMdp *mdp, size_t *bytes) {
   CELI_TRY(celi_alloc(out, 1, sizeof **out, "a solution"));
   CelSolution *solution = *out;
@@ -103,14 +106,13 @@ static CelStatus begin(CelSolution **out, const CelMdp *mdp, size_t *bytes) {
   if (!celi_size_mul(T, (size_t)mdp->states, &values) ||
       !celi_size_mul(T, (size_t)mdp->pairs, &pairs) || !celi_size_mul(8, values, bytes) ||
       !celi_size_mul(16, pairs, &more) || !celi_size_add(*bytes, more, bytes))
-    return cel_fail(CEL_E_MEMORY, "a horizon of %zu steps has more values than can be addressed",
-                    T);
+    return cel_fail(CEL_E_MEMORY, "the values of %zu time steps are too many to address", T);
   char what[64];
   snprintf(what, sizeof what, "values and policies of %zu time step%s", T, T == 1 ? "" : "s");
   return celi_mdp_room(*bytes, what);
 }
 
-/// The arrays of a solution, whose sizes are known to fit.
+/// Allocates the arrays of a solution. begin() has checked their sizes.
 static CelStatus allocate(CelSolution *solution) {
   const size_t T = solution->horizon > 0 ? (size_t)solution->horizon : 1;
   const size_t values = T * (size_t)solution->states, pairs = T * (size_t)solution->pairs;
@@ -165,14 +167,14 @@ double celi_solve_seconds(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/// How far the bound has come from the first one to the tolerance, on the logarithmic scale.
+/// Progress of the bound from the first one to the tolerance, on a logarithmic scale.
 static double fraction(const CeliRun *run, double bound, double wanted) {
   if (!(bound > wanted)) return 1.0;
   const double way = log(run->first_bound / wanted);
   return way > 0.0 && isfinite(way) ? fmax(0.0, log(run->first_bound / bound) / way) : 0.0;
 }
 
-/// Takes what a sweep found.
+/// Stores the result of a sweep.
 static void found(CeliRun *run, CeliResidual residual) {
   run->residual = residual;
   run->rounding = celi_rounding_optimal(&run->op->shape, run->gamma, run->alpha, &residual);
@@ -185,8 +187,8 @@ void celi_run_sweep(CeliRun *run) {
   found(run, celi_operator_sweep(run->op, run->alpha, run->next, run->V));
 }
 
-void celi_run_linearise(CeliRun *run) {
-  found(run, celi_operator_linearise(run->op, run->alpha, run->next, run->V));
+void celi_run_linearize(CeliRun *run) {
+  found(run, celi_operator_linearize(run->op, run->alpha, run->next, run->V));
 }
 
 void celi_run_advance(CeliRun *run) {
@@ -205,7 +207,7 @@ static double largest_residual(const CeliResidual *residual) {
   return fmax(fabs(residual->low), fabs(residual->high));
 }
 
-/// True when the rounding errors of sweeps are what is left, or nothing was gained for long.
+/// True if only rounding errors of sweeps remain, or nothing improved for long.
 static bool exhausted(CeliRun *run) {
   const double floor = 3.0 * run->rounding / (1.0 - run->gamma * run->op->shape.mass_max);
   if (!(run->middle.bound > floor)) return true;
@@ -243,14 +245,14 @@ bool celi_run_goes_on(CeliRun *run) {
          !(config->max_iterations > 0 && solution->iterations >= config->max_iterations);
 }
 
-// ---- the end
+// ---- final steps
 
 typedef struct Finish {
   const CeliRun *run;
   double tie;
 } Finish;
 
-/// Q and pi of the V that is returned.
+/// Q and pi for the final V.
 static void finish_block(CeliOperator *op, void *args, int thread, int64_t begin, int64_t end,
                          double *sums) {
   (void)thread, (void)sums;
@@ -266,26 +268,27 @@ static void finish_block(CeliOperator *op, void *args, int thread, int64_t begin
   }
 }
 
-/// Moves V to the middle, and measures it once more where it is.
+/// Shifts V to the middle of the interval and measures the residual there.
 static CelStatus finish(CeliRun *run) {
   CelSolution *solution = run->solution;
-  CELI_TRY(allocate(solution)); // only now, when a method's own arrays are freed
+  CELI_TRY(allocate(solution)); // only now, after the method freed its own arrays
   const CeliMiddle middle = run->middle;
   celi_run_shift(run, middle.c);
   celi_run_sweep(run);
   solution->residual = largest_residual(&run->residual);
-  // Two bounds hold: this sweep's, and that of the middle to which V was moved.
+  // Two bounds are valid: that of this sweep, and that of the middle to which V was shifted.
   solution->bound = fmin(middle.bound, fmax(fabs(run->interval.low), fabs(run->interval.high)));
   solution->certified =
       solution->bound <= run->config->tolerance * fmax(1.0, run->residual.value_max);
-  // Each Q is off by gamma bound and its own rounding, which is less than (1 - gamma) bound.
+  // The error of each Q is at most gamma bound plus its rounding error, which is below (1 - gamma)
+  // bound.
   Finish args = {.run = run, .tie = 2.0 * solution->bound};
   double sums[CELI_SUMS];
   celi_operator_blocks(run->op, finish_block, &args, sums);
   return CEL_OK;
 }
 
-/// `later`: bytes of the solution's arrays.
+/// `later`: size of the solution's arrays, in bytes.
 static CelStatus iterate(CeliRun *run, size_t later) {
   static CelStatus (*const methods[])(CeliRun *) = {celi_solve_auto,         celi_solve_vi,
                                                     celi_solve_gauss_seidel, celi_solve_mpi,

@@ -1,4 +1,4 @@
-/// What the methods of solving share: the state of a run, its clock and limits, its certificate.
+/// Shared by the solver methods: the state of a run, its clock and limits, its certificate.
 #ifndef CELI_MDP_SOLVE_INTERNAL_H
 #define CELI_MDP_SOLVE_INTERNAL_H
 #include "celsius/solve.h"
@@ -10,33 +10,34 @@ typedef struct CeliRun {
   CelSolution *solution;
   CeliOperator *op;
   double alpha, gamma;
-  double *V;             ///< (padded) where the run is
+  double *V;             ///< (padded) current values
   double *next;          ///< (padded) scratch
-  CeliResidual residual; ///< of V, from the last sweep or linearisation
-  double rounding;       ///< what each of its numbers may be off by
-  CeliInterval interval; ///< where that places the optimum
+  CeliResidual residual; ///< residual of V from the last sweep or linearization
+  double rounding;       ///< rounding error of each of its numbers
+  CeliInterval interval; ///< bounds of V* - V from that residual
   CeliMiddle middle;
   double start_seconds;
-  char method[CEL_TEXT_MAX]; ///< its name
-  double first_bound;        ///< for the progress bar's logarithmic scale
-  double best_bound;         ///< and the sweep in which it was found
+  char method[CEL_TEXT_MAX]; ///< name of the method
+  double first_bound;        ///< start of the logarithmic progress scale
+  double best_bound;         ///< smallest bound so far
   int64_t best_sweep;
 } CeliRun;
 
-/// Seconds on a clock that does not jump.
+/// Seconds on a monotonic clock.
 double celi_solve_seconds(void);
-/// next = TV, and the residual and the middle of V.
+/// next = TV, and the residual and middle of V.
 void celi_run_sweep(CeliRun *run);
-/// next becomes V.
+/// V = next.
 void celi_run_advance(CeliRun *run);
-/// next = TV - V, gamma P_pi of V's policy, and the residual and the middle of V.
-void celi_run_linearise(CeliRun *run);
-/// Asked once an iteration, after one of the two above. False: the certificate holds, no more can be had in double
-/// precision, or a limit is met. V is then to be moved to the middle.
+/// next = TV - V, gamma P_pi of the policy of V, and the residual and middle of V.
+void celi_run_linearize(CeliRun *run);
+/// Call it once per iteration, after one of the two functions above. It returns false if the
+/// certificate holds, if double precision allows no better bound, or if a limit is reached. The
+/// caller must then stop.
 bool celi_run_goes_on(CeliRun *run);
-/// Asked between two of the above where one of them takes long: the time is up, or an end is wanted. (void *) a CeliRun.
+/// Call it during long steps. True if the time is up or a stop was requested. `run` is a CeliRun.
 bool celi_run_stopped(void *run);
-/// V + c at every state that is not terminal.
+/// Adds c to V at every state that is not terminal.
 void celi_run_shift(CeliRun *run, double c);
 CelStatus celi_solve_vi(CeliRun *run);
 CelStatus celi_solve_gauss_seidel(CeliRun *run);

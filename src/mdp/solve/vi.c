@@ -1,4 +1,5 @@
-/// Soft value iteration: V <- TV, until the interval in which V* - V lies is narrow enough; V then moves to its middle.
+/// Soft value iteration: V <- TV until the interval of V* - V is narrow enough. V then moves to its
+/// middle.
 ///
 /// Source: [soft-q-learning, 2-3.1]; stopping: certificate.c.
 #include "mdp/solve/solve.h"

@@ -1,4 +1,4 @@
-/// [actor-critic, 4.22-4.23]: the actor's loss and a step along its gradient.
+/// [actor-critic, 4.22-4.23]: the actor's loss, and a step along its gradient.
 #include "celsius/improve.h"
 #include "verify/actor_critic/finite.h"
 #include <math.h>
@@ -23,12 +23,12 @@ static CelStatus step_raises_return(CeliTrial *trial) {
 
 enum { WEIGHTS = 3, SHARED_STATES = 2, BATCH = 5 };
 
-/// Logits and V that are linear in the same weights w, and a batch of transitions.
+/// Logits and V as linear functions of the same weights w, and a batch of transitions.
 typedef struct Shared {
   double Phi[SHARED_STATES * 2 * WEIGHTS], Psi[SHARED_STATES * WEIGHTS];
   int x[BATCH], u[BATCH], next[BATCH];
   double r[BATCH];
-  const double *detached; ///< (BATCH) A held fixed, or NULL: through A
+  const double *detached; ///< (BATCH) A held fixed; NULL: the gradient also flows through A
 } Shared;
 
 static CeliComplex shared_loss(const void *user, const CeliComplex *w) {
@@ -47,7 +47,7 @@ static CeliComplex shared_loss(const void *user, const CeliComplex *w) {
   return loss;
 }
 
-/// A of every transition at w, and minus the score times it.
+/// Writes A of every transition at w, and the gradient, minus the score times A.
 static void detached_score(const Shared *d, const double *w, double *A, double *gradient) {
   for (int i = 0; i < BATCH; i++) {
     double logit[2] = {0}, pi[2];
@@ -89,13 +89,16 @@ static CelStatus shared_through(CeliTrial *trial) {
   return shared_parameters(trial, true);
 }
 
-static const CeliClaim claims[] = {{"4.22-4.23", "one small step along the gradient raises J",
-                                    "cel_policy_gradient", CEL_CHECK_EXCEEDS, 0, 200,
-                                    step_raises_return},
-                                   {"4.22-4.23", "shared parameters, A detached: the score times A",
-                                    "", CEL_CHECK_EQUAL, 1e-12, 200, shared_detached},
-                                   {"4.22-4.23", "printed: the gradient through A is another", "",
-                                    CEL_CHECK_DIFFERS, 1e-6, 200, shared_through},
-                                   {0}};
+static const CeliClaim claims[] = {
+    {"4.22-4.23",
+     "one small step along the library's gradient raises J: J after the step against J before it",
+     "cel_policy_gradient", CEL_CHECK_EXCEEDS, 0, 200, step_raises_return, 0x9fd596b9},
+    {"4.22-4.23",
+     "with shared parameters and A held fixed, the actor's gradient is the score times A: complex "
+     "steps against the formula",
+     "", CEL_CHECK_EQUAL, 1e-12, 200, shared_detached, 0xd8e69929},
+    {"4.22-4.23", "printed: the gradient through A is not the score times A", "", CEL_CHECK_DIFFERS,
+     1e-6, 200, shared_through, 0xd59d5ad9},
+    {0}};
 
 const CeliSection celi_ac_actor = {"src/verify/actor_critic/actor.c", claims};

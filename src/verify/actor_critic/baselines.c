@@ -1,11 +1,12 @@
-/// [actor-critic, 4.8-4.13]: what may be taken from Q without moving the gradient.
+/// [actor-critic, 4.8-4.13]: what can be subtracted from Q without a change of the gradient.
 #include "celsius/improve.h"
 #include "verify/actor_critic/finite.h"
 #include <math.h>
 
 // ---- 4.8-4.13: baselines
 
-/// b (CELI_FINITE_STEPS, n), random: of the state, or (`of_action`) of the action too.
+/// A random baseline b (CELI_FINITE_STEPS, n), a function of the state or (`of_action`) of the
+/// pair.
 static double *draw_baseline(CeliTrial *trial, const CeliFinite *f, bool of_action) {
   double *b = celi_take(trial, (int64_t)CELI_FINITE_STEPS * f->m.n);
   for (int t = 0; t < CELI_FINITE_STEPS; t++)
@@ -17,7 +18,8 @@ static double *draw_baseline(CeliTrial *trial, const CeliFinite *f, bool of_acti
   return b;
 }
 
-/// sum_t gamma^t E[grad log pi b_t] (n) with the learners' own pi and its derivative, a row of their batch a pair.
+/// out (n) = sum_t gamma^t E[grad log pi b_t], with the learners' own pi and derivative. Each pair
+/// is a batch row.
 static CelStatus baseline_term(CeliTrial *trial, const CeliFinite *f, const double *b,
                                double *out) {
   const int n = f->m.n, A = f->m.A;
@@ -40,7 +42,7 @@ static CelStatus baseline_term(CeliTrial *trial, const CeliFinite *f, const doub
   return CEL_OK;
 }
 
-/// E[b] as a function of the logits, the states' distribution held fixed.
+/// E[b] as a function of the logits, with the state distribution held fixed.
 typedef struct Baseline {
   CeliTrial *trial;
   const CeliFinite *f;
@@ -63,7 +65,7 @@ static CeliComplex mean_of_baseline(const void *user, const CeliComplex *theta) 
 
 typedef enum Against { ZERO, DERIVATIVE } Against;
 
-/// The baseline's term against 0, or against d E[b]/d theta by complex steps.
+/// Compares the baseline's term with 0, or with d E[b]/d theta by complex steps.
 static CelStatus baseline(CeliTrial *trial, bool of_action, Against against) {
   CeliFinite f;
   CELI_TRY(celi_finite_draw(trial, &celi_tiny_endless, &f));
@@ -87,7 +89,8 @@ static CelStatus baseline_is_derivative(CeliTrial *trial) {
   return baseline(trial, true, DERIVATIVE);
 }
 
-/// E[grad log pi] of a Gaussian, in mean and log sd, by quadrature over the learners' density and derivative.
+/// Compares E[grad log pi] of a Gaussian, in mean and log sd, with 0. The expectation is a
+/// quadrature over the learners' density and derivative.
 static CelStatus baseline_of_gaussian(CeliTrial *trial) {
   enum { NODES = 801 };
   const double mean = cel_rng_normal(&trial->rng), log_sd = .3 * cel_rng_normal(&trial->rng);
@@ -108,7 +111,7 @@ static CelStatus baseline_of_gaussian(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// (4.10) reads grad J = 0.
+/// (4.10) as printed says grad J = 0.
 static CelStatus printed_gradient_zero(CeliTrial *trial) {
   CeliFinite f;
   CELI_TRY(celi_finite_draw(trial, &celi_tiny_endless, &f));
@@ -143,20 +146,30 @@ static CelStatus gradient_with_advantages(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"4.8-4.10", "E[grad log pi b(x)] = 0 with the learners' grad log pi (float32)",
-     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 2e-6, 200, baseline_vanishes},
-    {"4.8-4.10", "and for a Gaussian, by quadrature (float32)", "celi_dist_plan_log_prob",
-     CEL_CHECK_EQUAL, 1e-5, 16, baseline_of_gaussian},
-    {"4.8-4.10", "with b(x,u) it is not 0", "celi_dist_plan_log_prob", CEL_CHECK_DIFFERS, 1e-5, 200,
-     baseline_of_action},
-    {"4.8-4.10", "but the derivative of E[b] under pi, against complex steps (float32)",
-     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 5e-6, 200, baseline_is_derivative},
-    {"4.8, 4.10", "printed: grad J = 0", "cel_policy_gradient_horizon", CEL_CHECK_DIFFERS, 1e-6,
-     200, printed_gradient_zero},
-    {"4.11", "the gradient with Q_t - b_t(x), against complex steps", "cel_mdp_evaluate_horizon",
-     CEL_CHECK_EQUAL, 1e-10, 200, gradient_with_baseline},
-    {"4.13", "the gradient with A_t = Q_t - V_t, against complex steps", "cel_mdp_evaluate_horizon",
-     CEL_CHECK_EQUAL, 1e-10, 200, gradient_with_advantages},
+    {"4.8-4.10",
+     "E[grad log pi b(x)] = 0: the learners' grad log pi summed over states and actions against 0 "
+     "(float32)",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 2e-6, 200, baseline_vanishes, 0x06b49e66},
+    {"4.8-4.10",
+     "E[grad log pi] = 0 for a Gaussian: the learners' grad log pi integrated by quadrature "
+     "against 0 (float32)",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 1e-5, 16, baseline_of_gaussian, 0x667b3a7c},
+    {"4.8-4.10", "E[grad log pi b(x,u)] is not 0 for a baseline that depends on the action",
+     "celi_dist_plan_log_prob", CEL_CHECK_DIFFERS, 1e-5, 200, baseline_of_action, 0xf3078a57},
+    {"4.8-4.10",
+     "E[grad log pi b(x,u)] is the derivative of E[b]: the learners' grad log pi against complex "
+     "steps (float32)",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 5e-6, 200, baseline_is_derivative, 0xb6058135},
+    {"4.8, 4.10", "printed: grad J = 0 does not hold", "cel_policy_gradient_horizon",
+     CEL_CHECK_DIFFERS, 1e-6, 200, printed_gradient_zero, 0xe56d0887},
+    {"4.11",
+     "a baseline b_t(x) does not change grad J: E[grad log pi (Q_t - b_t)] with the library's Q_t "
+     "against complex steps",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-10, 200, gradient_with_baseline, 0x9356b573},
+    {"4.13",
+     "grad J with A_t = Q_t - V_t: E[grad log pi A_t] with the library's values against complex "
+     "steps",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-10, 200, gradient_with_advantages, 0x1c7244ed},
     {0}};
 
 const CeliSection celi_ac_baselines = {"src/verify/actor_critic/baselines.c", claims};

@@ -1,6 +1,8 @@
-/// The policy gradient over T + 1 = 4 steps, as sums over states and over trajectories, and by complex steps.
+/// The policy gradient over T + 1 = 4 steps: by sums over states, by sums over trajectories, and by
+/// complex steps.
 ///
-/// Policies are softmaxes of logits theta, one a pair: d log pi(b|s)/d theta(s,a) = 1[b = a] - pi(a|s).
+/// Policies are softmaxes of logits theta, one for each pair: d log pi(b|s)/d theta(s,a) = 1[b = a]
+/// - pi(a|s).
 #include "verify/actor_critic/finite.h"
 
 const CeliDraw celi_tiny = {.S_min = 3, .S_max = 3, .A_min = 2, .A_max = 2, .unit = true};
@@ -41,7 +43,6 @@ CeliComplex celi_return_of_logits(const void *user, const CeliComplex *theta) {
   return J;
 }
 
-/// dJ/dtheta over CELI_FINITE_STEPS steps by complex steps.
 double *celi_finite_gradient(CeliTrial *trial, const CeliFinite *f) {
   double *gradient = celi_take(trial, f->m.n);
   const CeliOfLogits of = {trial, &f->m, 0, CELI_FINITE_STEPS};
@@ -49,7 +50,6 @@ double *celi_finite_gradient(CeliTrial *trial, const CeliFinite *f) {
   return gradient;
 }
 
-/// out (n) = sum_t w_t E_{p_t, pi}[grad log pi f_t], w_t = gamma^t or 1; f (CELI_FINITE_STEPS, n), or (n) for all t.
 double *celi_finite_score(CeliTrial *trial, const CeliFinite *f, const double *of, bool timed,
                           bool discounted) {
   double *out = celi_take(trial, f->m.n), discount = 1;
@@ -66,7 +66,6 @@ double *celi_finite_score(CeliTrial *trial, const CeliFinite *f, const double *o
   return out;
 }
 
-/// sum over t of weight_t grad log pi(u_t|x_t) of one trajectory, added to out (n) `times`.
 void celi_finite_add_scores(const CeliScores *score, const CeliTrajectory *tau, double times,
                             double *out) {
   double discount = 1;
@@ -90,7 +89,6 @@ static void add_score(void *user, const CeliTrajectory *tau) {
   celi_finite_add_scores(score, tau, tau->probability, score->sum);
 }
 
-/// E over all trajectories of sum_t [gamma^t] grad log pi (reward to go, or A_t).
 double *celi_finite_enumerated(CeliTrial *trial, const CeliFinite *f, const double *A,
                                bool discounted, bool reward_to_go_discounted) {
   CeliScores score = {
@@ -99,7 +97,6 @@ double *celi_finite_enumerated(CeliTrial *trial, const CeliFinite *f, const doub
   return score.sum;
 }
 
-/// A_t = Q_t - V_t of the library in place of its Q_t.
 void celi_finite_advantages(CeliFinite *f) {
   for (int t = 0; t < CELI_FINITE_STEPS; t++)
     for (int k = 0; k < f->m.n; k++) f->Q[t * f->m.n + k] -= f->V[t * f->m.S + f->m.state[k]];

@@ -1,4 +1,5 @@
-/// [actor-critic, 4.24-4.26]: Gaussians, the library's in float32 against quadrature, complex steps and the full form.
+/// [actor-critic, 4.24-4.26]: Gaussians. The library's float32 numbers are compared with
+/// quadrature, complex steps and the full form.
 #include "verify/verify.h"
 #include <math.h>
 
@@ -7,7 +8,7 @@
 enum { NODES = 4001 };
 static const double two_pi = 6.28318530717958647692;
 
-/// The library's log N(u; mean, sd) and entropy on a grid of u, one dimension.
+/// The library's log N(u; mean, sd) and entropy on a grid of u, in one dimension.
 static CelStatus gaussian_on_grid(CeliTrial *trial, double mean, double log_sd, double **u,
                                   double **logp, double **entropy) {
   double *head = celi_take(trial, 2 * NODES);
@@ -48,12 +49,12 @@ static CelStatus gaussian_entropy(CeliTrial *trial) {
 
 enum { DIMENSIONS = 3 };
 
-/// log of (4.24)'s first line, any covariance P: by elimination and its pivots.
+/// Logarithm of the first line of (4.24) for any covariance P, by elimination and its pivots.
 static double full_gaussian(const double *u, const double *mean, const double *P) {
   double M[DIMENSIONS * DIMENSIONS], z[DIMENSIONS], log_det = 0, square = 0;
   for (int i = 0; i < DIMENSIONS * DIMENSIONS; i++) M[i] = P[i];
   for (int i = 0; i < DIMENSIONS; i++) z[i] = u[i] - mean[i];
-  for (int k = 0; k < DIMENSIONS; k++) { // positive definite: no exchange of rows
+  for (int k = 0; k < DIMENSIONS; k++) { // positive definite, so no pivoting is needed
     log_det += log(M[k * DIMENSIONS + k]);
     square += z[k] * z[k] / M[k * DIMENSIONS + k];
     for (int i = k + 1; i < DIMENSIONS; i++) {
@@ -65,14 +66,14 @@ static double full_gaussian(const double *u, const double *mean, const double *P
   return -0.5 * (DIMENSIONS * log(two_pi) + log_det + square);
 }
 
-/// One row: mean, log sd, action; the library's log-density and gradient, d_logp = 1.
+/// One batch row: mean, log sd, action; the library's log-density and its gradient for d_logp = 1.
 typedef struct Row {
   double head[2 * DIMENSIONS], action[DIMENSIONS], d_head[2 * DIMENSIONS], logp, entropy;
 } Row;
 
 static CelStatus draw_row(CeliTrial *trial, Row *row) {
   const double one = 1, none = 0;
-  for (int i = 0; i < DIMENSIONS; i++) { // numbers that float32 holds
+  for (int i = 0; i < DIMENSIONS; i++) { // exact in float32
     row->head[i] = celi_below(trial, 257) / 128. - 1;
     row->head[DIMENSIONS + i] = celi_below(trial, 257) / 128. - 1;
     row->action[i] = celi_below(trial, 257) / 128. - 1;
@@ -89,7 +90,8 @@ static CelStatus draw_row(CeliTrial *trial, Row *row) {
   return celi_library_score(&score);
 }
 
-/// The product of the library against the full form; `correlated`: with a covariance that is not diagonal.
+/// Compares the library's product form with the full form. `correlated`: the covariance of the full
+/// form is not diagonal.
 static CelStatus product_form(CeliTrial *trial, bool correlated) {
   Row row;
   double P[DIMENSIONS * DIMENSIONS] = {0};
@@ -129,16 +131,22 @@ static CelStatus gaussian_gradient(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"4.25-4.26", "the library's Gaussian density integrates to 1", "celi_dist_plan_log_prob",
-     CEL_CHECK_EQUAL, 1e-6, 4, gaussian_mass},
-    {"4.25-4.26", "its entropy, against quadrature of -p log p", "celi_dist_plan_log_prob",
-     CEL_CHECK_EQUAL, 2e-6, 4, gaussian_entropy},
-    {"4.25-4.26", "its gradient in mean and log sd, against complex steps",
-     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 1e-6, 200, gaussian_gradient},
-    {"4.24", "its product form is the full form with a diagonal covariance",
-     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 1e-6, 200, product_diagonal},
-    {"4.24", "printed: with a covariance that is not diagonal it is not", "celi_dist_plan_log_prob",
-     CEL_CHECK_DIFFERS, 1e-6, 200, product_correlated},
+    {"4.25-4.26",
+     "the Gaussian density integrates to 1: quadrature of the library's density against 1",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 1e-6, 4, gaussian_mass, 0x59aa7e34},
+    {"4.25-4.26", "entropy of a Gaussian: the library against quadrature of -p log p",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 2e-6, 4, gaussian_entropy, 0xbc5c7737},
+    {"4.25-4.26",
+     "gradient of the Gaussian's log-density in mean and log sd: the library against complex steps",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 1e-6, 200, gaussian_gradient, 0xda0297a3},
+    {"4.24",
+     "the product over dimensions is the full form with a diagonal covariance: the library against "
+     "elimination",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 1e-6, 200, product_diagonal, 0x04fdd5f5},
+    {"4.24",
+     "printed: the product over dimensions is not the full form where the covariance is not "
+     "diagonal",
+     "celi_dist_plan_log_prob", CEL_CHECK_DIFFERS, 1e-6, 200, product_correlated, 0xdce0c260},
     {0}};
 
 const CeliSection celi_ac_gaussians = {"src/verify/actor_critic/gaussians.c", claims};

@@ -1,4 +1,5 @@
-/// [actor-critic, 4.1-4.7]: the policy gradient over trajectories, over states, for ever, and without gamma^t.
+/// [actor-critic, 4.1-4.7]: the policy gradient over trajectories, over states, over an infinite
+/// horizon, and without gamma^t.
 #include "celsius/improve.h"
 #include "verify/actor_critic/finite.h"
 #include <math.h>
@@ -24,7 +25,8 @@ static CelStatus gradient_by_complex_steps(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// E[reward to go given x_0, u_0, x_1, u_1], which forgets x_0 and u_0 and is Q_1(x_1, u_1).
+/// E[reward to go given x_0, u_0, x_1, u_1]. It does not depend on x_0 and u_0, and equals Q_1(x_1,
+/// u_1).
 typedef struct Conditional {
   const CeliProblem *m;
   double *sum, *mass; ///< (n, n)
@@ -68,7 +70,7 @@ static CelStatus printed_without_time(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The library's gradient at an infinite horizon and the one by complex steps.
+/// Compares the library's gradient over an infinite horizon with complex steps.
 static CelStatus infinite_gradient(CeliTrial *trial, const CeliDraw *draw, double alpha_of_one,
                                    bool printed) {
   CeliProblem m;
@@ -102,7 +104,8 @@ static double norm(const double *x, int n) {
   return sqrt(celi_dense_dot(x, x, n));
 }
 
-/// The library's form without gamma^t beside the gradient of J: their distance in lengths of the latter, and 1 - cosine.
+/// Compares the library's form without gamma^t with the gradient of J: their distance relative to
+/// the length of the gradient, or 1 - cosine.
 static CelStatus undiscounted_weight(CeliTrial *trial, bool cosine) {
   CeliFinite f;
   CELI_TRY(celi_finite_draw(trial, &celi_tiny_endless, &f));
@@ -121,7 +124,8 @@ static CelStatus undiscounted_is_far(CeliTrial *trial) {
   return undiscounted_weight(trial, false);
 }
 
-/// Whole directions differ on the problem below: the early and the late choice pull at different logits.
+/// A problem where even the directions differ: the early and the late decision move different
+/// logits.
 static CelStatus undiscounted_turns(CeliTrial *trial) {
   const int actions[] = {2, 2};
   CeliProblem m;
@@ -164,30 +168,45 @@ static CelStatus undiscounted_at_one(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"4.1", "the gradient of J over all trajectories", "cel_policy_gradient_horizon",
-     CEL_CHECK_EQUAL, 1e-10, 200, gradient_over_trajectories},
-    {"4.1, 4.5-4.6", "the gradient of J at a finite horizon, against complex steps",
-     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-10, 200, gradient_by_complex_steps},
-    {"4.2-4.4", "E[reward to go given the past and (x_t, u_t)] forgets the past: Q_t",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-12, 200, past_is_forgotten},
-    {"4.5-4.6", "sum_t gamma^t E_{p_t}[grad log pi Q_t], against complex steps",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-10, 200, gradient_with_values},
-    {"4.4, 4.12, 4.16-4.18", "printed: values without a time index give another gradient",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, printed_without_time},
-    {"4.6", "for ever: E_d[grad log pi Q]/(1-gamma), against complex steps", "cel_policy_gradient",
-     CEL_CHECK_EQUAL, 1e-10, 200, hard_infinite_gradient},
-    {"4.6", "the same with alpha: the gradient of the soft J", "cel_policy_gradient",
-     CEL_CHECK_EQUAL, 1e-10, 200, soft_infinite_gradient},
-    {"4.6", "printed: without 1/(1-gamma) it is not the gradient", "cel_policy_gradient",
-     CEL_CHECK_DIFFERS, 1e-6, 200, printed_visits},
-    {"4.7", "without gamma^t: as the sum over trajectories says", "cel_policy_gradient_horizon",
-     CEL_CHECK_EQUAL, 1e-12, 200, undiscounted_by_enumeration},
-    {"4.7", "printed: without gamma^t, distance to grad J in its lengths",
-     "cel_policy_gradient_horizon", CEL_CHECK_EXCEEDS, 1e-3, 200, undiscounted_is_far},
-    {"4.7", "printed: without gamma^t, 1 - cosine to grad J", "cel_policy_gradient_horizon",
-     CEL_CHECK_EXCEEDS, 1e-3, 1, undiscounted_turns},
-    {"4.7", "at gamma = 1 the two are one", "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-12,
-     200, undiscounted_at_one},
+    {"4.1",
+     "gradient of J over a finite horizon: the library against the score times the reward to go "
+     "over all trajectories",
+     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-10, 200, gradient_over_trajectories,
+     0x264b0138},
+    {"4.1, 4.5-4.6", "gradient of J over a finite horizon: the library against complex steps",
+     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-10, 200, gradient_by_complex_steps,
+     0xeadb3698},
+    {"4.2-4.4",
+     "the mean reward to go given (x_t,u_t) does not depend on the past: the library's Q_t against "
+     "all trajectories",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-12, 200, past_is_forgotten, 0x089df4dd},
+    {"4.5-4.6",
+     "grad J = sum_t gamma^t E_{p_t}[grad log pi Q_t]: the library's p_t and Q_t against complex "
+     "steps",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-10, 200, gradient_with_values, 0x67af2e92},
+    {"4.4, 4.12, 4.16-4.18",
+     "printed: values without a time index do not give the gradient over a finite horizon",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, printed_without_time, 0x34381a6b},
+    {"4.6",
+     "grad J = E_d[grad log pi Q]/(1-gamma) over an infinite horizon: the library against complex "
+     "steps",
+     "cel_policy_gradient", CEL_CHECK_EQUAL, 1e-10, 200, hard_infinite_gradient, 0x8230648b},
+    {"4.6", "gradient of soft J over an infinite horizon: the library against complex steps",
+     "cel_policy_gradient", CEL_CHECK_EQUAL, 1e-10, 200, soft_infinite_gradient, 0x3364e98b},
+    {"4.6", "printed: without 1/(1-gamma) the formula is not grad J over an infinite horizon",
+     "cel_policy_gradient", CEL_CHECK_DIFFERS, 1e-6, 200, printed_visits, 0x091665f8},
+    {"4.7", "gradient form without gamma^t: the library against all trajectories",
+     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-12, 200, undiscounted_by_enumeration,
+     0x32bd83f6},
+    {"4.7",
+     "printed: the form without gamma^t is not grad J: their distance, relative to the length of "
+     "grad J",
+     "cel_policy_gradient_horizon", CEL_CHECK_EXCEEDS, 1e-3, 200, undiscounted_is_far, 0x4244de8f},
+    {"4.7",
+     "printed: the form without gamma^t is not parallel to grad J: 1 - cosine of their angle",
+     "cel_policy_gradient_horizon", CEL_CHECK_EXCEEDS, 1e-3, 1, undiscounted_turns, 0x596314b5},
+    {"4.7", "at gamma = 1 the form without gamma^t is grad J: the library against complex steps",
+     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-12, 200, undiscounted_at_one, 0xad93c2df},
     {0}};
 
 const CeliSection celi_ac_gradient = {"src/verify/actor_critic/gradient.c", claims};

@@ -1,9 +1,9 @@
-/// [actor-critic, 4.14-4.15]: the gradient from samples.
+/// [actor-critic, 4.14-4.15]: the policy gradient from samples.
 #include "celsius/improve.h"
 #include "verify/actor_critic/finite.h"
 #include <math.h>
 
-/// E over trajectories of sum_t [gamma^t] grad log pi A_t, against the gradient of J.
+/// Compares E over trajectories of sum_t [gamma^t] grad log pi A_t with the gradient of J.
 static CelStatus sampled_form(CeliTrial *trial, bool discounted) {
   CeliFinite f;
   CELI_TRY(celi_finite_draw(trial, &celi_tiny_endless, &f));
@@ -22,7 +22,7 @@ static CelStatus sampled_form_practice(CeliTrial *trial) {
   return sampled_form(trial, false);
 }
 
-/// One trajectory of CELI_FINITE_STEPS steps.
+/// Samples one trajectory of CELI_FINITE_STEPS steps.
 static void sample(CeliTrial *trial, const CeliFinite *f, CeliTrajectory *tau) {
   tau->steps = 0;
   tau->x[0] = celi_sample_start(trial, &f->m);
@@ -36,7 +36,8 @@ static void sample(CeliTrial *trial, const CeliFinite *f, CeliTrajectory *tau) {
   }
 }
 
-/// The mean over simulated trajectories of (4.15), along a random direction, against the exact gradient.
+/// Compares the mean of (4.15) over simulated trajectories, along a random direction, with the
+/// exact gradient.
 static CelStatus sampled_mean(CeliTrial *trial) {
   enum { EPISODES = 20000 };
   CeliFinite f;
@@ -64,12 +65,16 @@ static CelStatus sampled_mean(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"4.14-4.15", "E over trajectories of sum_t gamma^t grad log pi A_t is grad J",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 200, sampled_form_discounted},
-    {"4.14-4.15", "printed: without gamma^t it is not", "cel_mdp_evaluate_horizon",
-     CEL_CHECK_DIFFERS, 1e-6, 200, sampled_form_practice},
-    {"4.14-4.15", "its simulated mean along a direction (standard errors)",
-     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 4, 4, sampled_mean},
+    {"4.14-4.15",
+     "E[sum_t gamma^t grad log pi A_t] = grad J: all trajectories with the library's A_t against "
+     "complex steps",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 200, sampled_form_discounted, 0x10acde80},
+    {"4.14-4.15", "printed: without gamma^t the sum E[sum_t grad log pi A_t] is not grad J",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, sampled_form_practice, 0x2df7ca10},
+    {"4.14-4.15",
+     "the estimate from one trajectory is unbiased: the library's gradient against the mean of "
+     "20000 estimates, along a random direction (standard errors)",
+     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 4, 4, sampled_mean, 0x400479e4},
     {0}};
 
 const CeliSection celi_ac_samples = {"src/verify/actor_critic/samples.c", claims};

@@ -1,4 +1,5 @@
-/// [actor-critic, 4.12, 4.16-4.21]: hard values, temporal differences, and the critic's loss.
+/// [actor-critic, 4.12, 4.16-4.21]: values at alpha = 0, temporal differences, and the critic's
+/// loss.
 #include "verify/actor_critic/finite.h"
 #include <math.h>
 
@@ -18,7 +19,8 @@ static CelStatus hard_values(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// E[delta given p] of V: the sum over next states of R + gamma V(s') - V(s), V(s') where it goes on.
+/// E[delta given p] for V: the sum over next states of R + gamma V(s') - V(s), with V(s') = 0 where
+/// the episode ends, unless `bootstrap_ended`.
 static double expected_delta(const CeliProblem *m, const double *V, int p, bool bootstrap_ended) {
   double sum = 0;
   for (int next = 0; next < m->S; next++) {
@@ -29,7 +31,7 @@ static double expected_delta(const CeliProblem *m, const double *V, int p, bool 
   return sum;
 }
 
-/// The library's A = Q - V, and E[delta] by the sum with its V; `shift` is added to V of one state.
+/// Compares the library's A = Q - V with E[delta] for its V. `shift` is added to V of one state.
 static CelStatus delta_by_sum(CeliTrial *trial, const CeliDraw *draw, double shift,
                               bool bootstrap_ended) {
   CeliProblem m;
@@ -37,7 +39,7 @@ static CelStatus delta_by_sum(CeliTrial *trial, const CeliDraw *draw, double shi
   double *pi = celi_take(trial, m.n), *V = celi_take(trial, m.S), *Q = celi_take(trial, m.n);
   double *A = celi_take(trial, m.n), *delta = celi_take(trial, m.n);
   celi_draw_policy(trial, &m, pi);
-  if (bootstrap_ended) { // the case in question must be there, and matter
+  if (bootstrap_ended) { // makes sure that an episode can end and that V matters there
     m.ends[0] = 1, m.P[0] += 1, m.R[0] = 1;
     for (int k = 0; k < m.S; k++) m.P[k] /= 2;
     CELI_TRY(celi_close(trial, &m, 0));
@@ -61,8 +63,8 @@ static CelStatus delta_bootstraps_ended(CeliTrial *trial) {
   return delta_by_sum(trial, &celi_tiny_endless, 0, true);
 }
 
-/// A time limit is no end: the library's A, less delta without V of the state where it cuts, is gamma E[V] of dense
-/// elimination.
+/// A time limit is not the end of an episode. The library's A less a delta without V(s') is
+/// compared with gamma E[V] of dense elimination.
 static CelStatus delta_cut(CeliTrial *trial) {
   CeliEvaluated e;
   CELI_TRY(celi_draw_evaluated(trial, &(CeliDraw){0}, &e));
@@ -101,7 +103,7 @@ static CelStatus delta_by_simulation(CeliTrial *trial) {
 
 // ---- 4.19-4.21: the critic's loss
 
-/// What the critic's loss is a function of: state weights mu, a policy, and V.
+/// The critic's loss: state weights mu, a policy, and V.
 typedef struct Critic {
   CeliProblem m;
   double *mu, *pi, *V;
@@ -129,7 +131,7 @@ static CeliComplex delta_at(const CeliProblem *m, const CeliComplex *V, int p, i
   return m->R[k] + (m->ends[k] > 0 ? 0 : m->gamma * V[next]) - V[m->state[p]];
 }
 
-/// Half the mean of delta^2: (4.20) with V on both sides.
+/// Half the mean of delta^2: (4.20) with the gradient through both V's.
 static CeliComplex squared_delta(const void *user, const CeliComplex *V) {
   const Critic *c = user;
   CeliComplex sum = 0;
@@ -141,7 +143,7 @@ static CeliComplex squared_delta(const void *user, const CeliComplex *V) {
   return sum;
 }
 
-/// Half the mean of (E[delta given x])^2: the Bellman error.
+/// Half the mean of (E[delta given x])^2, the Bellman error.
 static CeliComplex squared_mean_delta(const void *user, const CeliComplex *V) {
   const Critic *c = user;
   CeliComplex sum = 0;
@@ -155,7 +157,7 @@ static CeliComplex squared_mean_delta(const void *user, const CeliComplex *V) {
   return sum;
 }
 
-/// d/dV(y) of half the mean of Var(delta given x) = E Cov(delta, d delta/dV(y)), in sums.
+/// gradient (S) of half the mean of Var(delta given x) in V(y): E Cov(delta, d delta/dV(y)).
 static void variance_gradient(CeliTrial *trial, const Critic *c, double *gradient) {
   const int S = c->m.S;
   CeliComplex *V = celi_take_complex(trial, S);
@@ -194,7 +196,7 @@ static CelStatus residual_where_deterministic(CeliTrial *trial) {
   return residual_gradient(trial, true);
 }
 
-/// Expected TD(0), the target held fixed: V <- V + 0.5 E[delta given x].
+/// Expected TD(0) with the target held fixed: V <- V + 0.5 E[delta given x].
 static CelStatus td_converges(CeliTrial *trial) {
   Critic c;
   CELI_TRY(draw_critic(trial, &(CeliDraw){.gamma_max = .9}, false, &c));
@@ -202,7 +204,7 @@ static CelStatus td_converges(CeliTrial *trial) {
   CELI_TRY(celi_library_values(&c.m, c.pi, 0, exact, NULL));
   for (int k = 0; k < 1200; k++) {
     for (int s = 0; s < c.m.S; s++) {
-      delta[s] = celi_actions(&c.m, s) ? 0 : -c.V[s]; // a terminal state is worth 0
+      delta[s] = celi_actions(&c.m, s) ? 0 : -c.V[s]; // the value of a terminal state is 0
       for (int p = c.m.pair[s]; p < c.m.pair[s + 1]; p++)
         delta[s] += c.pi[p] * expected_delta(&c.m, c.V, p, false);
     }
@@ -212,7 +214,8 @@ static CelStatus td_converges(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// TD(0) on sampled transitions with a constant step: its mean over runs obeys the expected one exactly.
+/// TD(0) on sampled transitions with a constant step. Its mean over runs obeys the expected update
+/// exactly.
 static CelStatus td_by_simulation(CeliTrial *trial) {
   enum { RUNS = 64, UPDATES = 4000 };
   Critic c;
@@ -222,7 +225,7 @@ static CelStatus td_by_simulation(CeliTrial *trial) {
       &c));
   double *exact = celi_take(trial, c.m.S), *V = celi_take(trial, c.m.S);
   double *theta = celi_take(trial, c.m.n);
-  celi_draw_logits(trial, &c.m, theta, c.pi); // no action so rare that no run meets it
+  celi_draw_logits(trial, &c.m, theta, c.pi); // no action is so rare that no run takes it
   CELI_TRY(celi_library_values(&c.m, c.pi, 0, exact, NULL));
   for (int run = 0; run < RUNS; run++) {
     for (int s = 0; s < c.m.S; s++) V[s] = 0;
@@ -237,7 +240,8 @@ static CelStatus td_by_simulation(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The minimiser of (4.20) with V on both sides: its gradient is linear in V, so two evaluations a column solve it.
+/// The minimizer of (4.20) with the gradient through both V's. The gradient is linear in V, so S +
+/// 1 evaluations give its matrix.
 static CelStatus residual_minimum(CeliTrial *trial, const CeliDraw *draw, bool deterministic) {
   Critic c;
   CELI_TRY(draw_critic(trial, draw, deterministic, &c));
@@ -268,30 +272,46 @@ static CelStatus residual_same(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"4.12, 4.16, 4.18", "hard V and Q, against propagation forward from each state",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 100, hard_values},
-    {"4.17, 4.21", "E[delta given x,u] with the exact V is A, by the sum over s'",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 200, delta_is_advantage},
-    {"4.17, 4.21", "E[delta given x,u] by simulation (standard errors)", "cel_mdp_evaluate",
-     CEL_CHECK_EQUAL, 4, 4, delta_by_simulation},
-    {"4.21", "with a wrong V it is biased", "cel_mdp_evaluate", CEL_CHECK_DIFFERS, 1e-3, 200,
-     delta_of_wrong_values},
-    {"4.20", "printed: a bootstrap where the episode ended is wrong", "cel_mdp_evaluate",
-     CEL_CHECK_DIFFERS, 1e-6, 200, delta_bootstraps_ended},
-    {"4.20", "without V where only a time limit cut, delta lacks gamma E[V(x')]",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 200, delta_cut},
-    {"4.20", "through both V's: Bellman error's gradient + half the variance's", "",
-     CEL_CHECK_EQUAL, 1e-12, 200, residual_is_bellman_and_variance},
-    {"4.20", "the variance's part is 0 where transitions and policy are deterministic", "",
-     CEL_CHECK_EQUAL, 1e-12, 200, residual_where_deterministic},
-    {"4.19-4.20", "target held fixed: expected TD(0) converges to V of the policy",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 100, td_converges},
-    {"4.19-4.20", "TD(0) on samples, mean of 64 runs (standard errors)", "cel_mdp_evaluate",
-     CEL_CHECK_EQUAL, 4, 4, td_by_simulation},
-    {"4.20", "printed: minimised through both V's, it ends elsewhere", "cel_mdp_evaluate",
-     CEL_CHECK_DIFFERS, 1e-6, 200, residual_elsewhere},
-    {"4.20", "unless transitions and policy are deterministic", "cel_mdp_evaluate", CEL_CHECK_EQUAL,
-     1e-9, 200, residual_same},
+    {"4.12, 4.16, 4.18",
+     "V and Q of a policy at alpha = 0: the library against rewards propagated forward from each "
+     "state",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 100, hard_values, 0xc2bcdc35},
+    {"4.17, 4.21",
+     "E[delta given x,u] = A with the exact V: the sum over x' against the library's Q - V",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 200, delta_is_advantage, 0x0f1c128b},
+    {"4.17, 4.21",
+     "E[delta given x,u] = A with the exact V: the library's Q - V against the mean of 20000 "
+     "samples (standard errors)",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 4, 4, delta_by_simulation, 0xb83b4218},
+    {"4.21", "E[delta given x,u] with a wrong V is not A", "cel_mdp_evaluate", CEL_CHECK_DIFFERS,
+     1e-3, 200, delta_of_wrong_values, 0xc64d230f},
+    {"4.20", "printed: with V(x') after the end of an episode, E[delta given x,u] is not A",
+     "cel_mdp_evaluate", CEL_CHECK_DIFFERS, 1e-6, 200, delta_bootstraps_ended, 0x19b46f5e},
+    {"4.20",
+     "without V(x') at a time limit, delta lacks gamma E[V(x')]: the library's A less that delta "
+     "against dense elimination",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 200, delta_cut, 0x9d014ce5},
+    {"4.20",
+     "through both V's, the gradient of E[delta^2]/2 is that of the Bellman error plus half that "
+     "of the variance: complex steps against sums",
+     "", CEL_CHECK_EQUAL, 1e-12, 200, residual_is_bellman_and_variance, 0xf68e5a00},
+    {"4.20",
+     "where transitions and policy are deterministic, the gradient of E[delta^2]/2 is that of the "
+     "Bellman error: their difference against 0",
+     "", CEL_CHECK_EQUAL, 1e-12, 200, residual_where_deterministic, 0x55db665a},
+    {"4.19-4.20",
+     "expected TD(0) with the target held fixed converges to V of the policy: 1200 updates against "
+     "the library's V",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 100, td_converges, 0xb1603b3c},
+    {"4.19-4.20",
+     "TD(0) on sampled transitions: the mean of 64 runs against the library's V (standard errors)",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 4, 4, td_by_simulation, 0xd7aec32c},
+    {"4.20", "printed: the minimizer of E[delta^2]/2 through both V's is not V of the policy",
+     "cel_mdp_evaluate", CEL_CHECK_DIFFERS, 1e-6, 200, residual_elsewhere, 0xebbac3d7},
+    {"4.20",
+     "where transitions and policy are deterministic, the minimizer of E[delta^2]/2 is V of the "
+     "policy: a linear solve against the library's V",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-9, 200, residual_same, 0x05aba8a0},
     {0}};
 
 const CeliSection celi_ac_values = {"src/verify/actor_critic/values.c", claims};

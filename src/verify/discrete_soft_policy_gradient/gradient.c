@@ -1,7 +1,8 @@
-/// The rows of the note discrete-soft-policy-gradient: the gradient of L(theta) = -sum_a pi(a|s) g(s,a),
-/// g = Q - alpha log pi, with respect to the logits of one state, for the Q of a critic at hand.
+/// The rows of the note discrete-soft-policy-gradient: the gradient of L(theta) = -sum_a pi(a|s)
+/// g(s,a), g = Q - alpha log pi, in the logits of one state, for any given Q.
 ///
-/// With V = E_pi[g] and A_soft = g - V the gradient is -pi A_soft; the Fisher matrix is F = diag(pi) - pi pi'.
+/// With V = E_pi[g] and A_soft = g - V the gradient is -pi A_soft. The Fisher matrix is F =
+/// diag(pi) - pi pi'.
 #include "algo/choice.h"
 #include "celsius/improve.h"
 #include "verify/verify.h"
@@ -27,7 +28,7 @@ static CelStatus draw_actor(CeliTrial *trial, const CeliDraw *draw, Actor *a) {
   return CEL_OK;
 }
 
-/// The loss as a function of the logits; with g of the logits that it was drawn at where `held`.
+/// The loss as a function of the logits. With `held`, g keeps the log pi of the original logits.
 typedef struct Loss {
   CeliTrial *trial;
   const Actor *actor;
@@ -64,7 +65,8 @@ static CelStatus own_derivative_vanishes(CeliTrial *trial) {
   return gradient_of_loss(trial, true);
 }
 
-/// The learners' backward pass, a row of the batch an action: d_logp = -pi Q of it, d_entropy = -alpha pi.
+/// The learners' backward pass with a batch row for each action a: d_logp = -pi(a) Q(a), d_entropy
+/// = -alpha/A.
 static CelStatus by_reverse_pass(CeliTrial *trial) {
   Actor a;
   CELI_TRY(draw_actor(trial, &(CeliDraw){.A_min = 5, .A_max = 5, .endless = true}, &a));
@@ -104,7 +106,8 @@ static CeliComplex probability(const void *user, const CeliComplex *theta) {
   return out;
 }
 
-/// d pi(a')/d theta(a) of one state: pi(a') times the library's derivative of log pi(a'), against complex steps.
+/// d pi(a')/d theta(a) of one state: compares pi(a') times the library's derivative of log pi(a')
+/// with complex steps.
 static CelStatus softmax_derivative(CeliTrial *trial) {
   enum { A = 5 };
   Actor a;
@@ -124,13 +127,13 @@ static CelStatus softmax_derivative(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// (1{a' = a} - pi(a)) g(a') of one state, g = Q - alpha log pi.
+/// (1{a' = a} - pi(a)) g(a') for one state, g = Q - alpha log pi, times the state's weight.
 static double expectation_term(const Actor *a, int s, int p, int next) {
   const double g = a->Q[next] - a->m.alpha * log(a->pi[next]);
   return ((next == p) - a->pi[p]) * g * a->weight[s];
 }
 
-/// -E_{a'}[(1{a' = a} - pi(a)) g(a')] as a sum over a'.
+/// Compares the gradient with -E_{a'}[(1{a' = a} - pi(a)) g(a')], a sum over a'.
 static CelStatus expectation_by_sum(CeliTrial *trial) {
   Actor a;
   CELI_TRY(draw_actor(trial, &(CeliDraw){.A_max = 10}, &a));
@@ -142,7 +145,7 @@ static CelStatus expectation_by_sum(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The same as a mean over sampled a', along the gradient.
+/// The same with a mean over sampled a', along the direction of the gradient.
 static CelStatus expectation_by_samples(CeliTrial *trial) {
   enum { SAMPLES = 20000 };
   Actor a;
@@ -166,7 +169,8 @@ static CelStatus expectation_by_samples(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The gradient that discrete soft actor-critic takes, one state a row of its batch.
+/// Compares with the gradient that discrete soft actor-critic computes, with a batch row for each
+/// state.
 static CelStatus by_learner(CeliTrial *trial) {
   enum { B = 4, A = 5 };
   Actor a;
@@ -193,7 +197,7 @@ static CelStatus sums_to_zero(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// With V of the true problem in place of E_pi[g] of the critic at hand the components do not sum to zero.
+/// With V of the problem's true Q in place of E_pi[g], the components do not sum to zero.
 static CelStatus value_of_another(CeliTrial *trial) {
   Actor a;
   CELI_TRY(draw_actor(trial, &(CeliDraw){.A_min = 2, .unit = true, .endless = true}, &a));
@@ -232,7 +236,8 @@ static CelStatus natural_of_state(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The natural gradient of J: pinv of the whole Fisher matrix, a block x(s) F(s) a state, times the gradient of J.
+/// Natural gradient of J: compares with the pseudoinverse of the whole Fisher matrix, which has a
+/// block x(s) F(s) for each state, times the gradient of J.
 static CelStatus natural_of_return(CeliTrial *trial) {
   CeliProblem m;
   double x[16];
@@ -257,7 +262,8 @@ static CelStatus natural_of_return(CeliTrial *trial) {
 
 enum { POINTS = 24 };
 
-/// |gradient| on the way to the corner of the worst action: logits (0, ..., c, ..., 0), c rising.
+/// Norms of the gradient on the way to the corner of the worst action: logits (0, 0, 0, c) with
+/// rising c.
 static CelStatus path_to_corner(CeliTrial *trial, double norms[POINTS]) {
   const int A = 4;
   const double Q[] = {1, .5, 0, -1};
@@ -289,7 +295,7 @@ static CelStatus gradient_is_gone(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The natural gradient at the same corner has not vanished: it prefers the best action by more than 1.
+/// The natural gradient does not vanish at that corner: it prefers the best action by more than 1.
 static CelStatus natural_stays(CeliTrial *trial) {
   const int A = 4;
   CeliProblem m;
@@ -305,34 +311,54 @@ static CelStatus natural_stays(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"(6)", "the gradient of the loss is -pi A_soft, against complex steps",
-     "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 1e-10, 200, by_complex_steps},
-    {"(6)", "against the gradient that discrete soft actor-critic takes (float32)",
-     "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 2e-6, 100, by_learner},
-    {"(6)", "against the backward pass of log pi and H (float32)", "cel_soft_policy_gradient",
-     CEL_CHECK_EQUAL, 2e-6, 100, by_reverse_pass},
-    {"(6)", "the derivative of g's own log pi, left out by the note, is zero under pi",
-     "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 1e-10, 200, own_derivative_vanishes},
-    {"(6)", "d pi(a')/d theta(a) = pi(a') (1{a' = a} - pi(a)), against complex steps (float32)",
-     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 2e-6, 100, softmax_derivative},
-    {"(6)", "it is -E over a' of (1{a' = a} - pi(a)) g(a'), as a sum", "cel_soft_policy_gradient",
-     CEL_CHECK_EQUAL, 1e-13, 200, expectation_by_sum},
-    {"(6)", "and as a mean over sampled a' (standard errors)", "cel_soft_policy_gradient",
-     CEL_CHECK_EQUAL, 4, 4, expectation_by_samples},
-    {"(6)", "the components of a state sum to 0", "cel_soft_policy_gradient", CEL_CHECK_EQUAL,
-     1e-14, 200, sums_to_zero},
-    {"(6)", "V is E_pi[Q - alpha log pi] of the critic at hand: with V of pi they do not", "",
-     CEL_CHECK_DIFFERS, 1e-6, 200, value_of_another},
-    {"natural gradient", "pinv(F) (pi A_soft) = A_soft - mean A_soft", "cel_soft_policy_gradient",
-     CEL_CHECK_EQUAL, 1e-10, 200, natural_of_state},
-    {"natural gradient", "of J: pinv of the whole Fisher matrix times the gradient",
-     "cel_policy_gradient", CEL_CHECK_EQUAL, 1e-10, 200, natural_of_return},
-    {"vanishing", "towards a corner the norm at least halves from point to point",
-     "cel_soft_policy_gradient", CEL_CHECK_AT_MOST, 0, 1, gradient_vanishes},
-    {"vanishing", "and goes to 0, though the action there is the worst", "cel_soft_policy_gradient",
-     CEL_CHECK_EQUAL, 1e-12, 1, gradient_is_gone},
-    {"vanishing", "the natural gradient does not vanish there", "cel_policy_gradient",
-     CEL_CHECK_EXCEEDS, 0, 1, natural_stays},
+    {"(6)",
+     "the gradient of the loss in the logits is -pi A_soft: the library against complex steps",
+     "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 1e-10, 200, by_complex_steps, 0x5e855bd2},
+    {"(6)",
+     "the gradient of the loss: the library against the kernel of discrete soft actor-critic "
+     "(float32)",
+     "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 2e-6, 100, by_learner, 0x70f08b98},
+    {"(6)",
+     "the gradient of the loss: the library against the learners' backward pass of log pi and H "
+     "(float32)",
+     "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 2e-6, 100, by_reverse_pass, 0x42e546b1},
+    {"(6)",
+     "the derivative of g's own log pi, which the note leaves out, is 0 under pi: the library "
+     "against complex steps with log pi held fixed",
+     "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 1e-10, 200, own_derivative_vanishes, 0xce8d3969},
+    {"(6)",
+     "d pi(a')/d theta(a) = pi(a') (1{a' = a} - pi(a)): the learners' derivative against complex "
+     "steps (float32)",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 2e-6, 100, softmax_derivative, 0x97661b26},
+    {"(6)",
+     "the gradient is -E over a' of (1{a' = a} - pi(a)) g(a'): the library against a sum over a'",
+     "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 1e-13, 200, expectation_by_sum, 0x5e037a48},
+    {"(6)",
+     "the gradient is -E over a' of (1{a' = a} - pi(a)) g(a'): the mean of 20000 sampled a' "
+     "against the library (standard errors)",
+     "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 4, 4, expectation_by_samples, 0x8ac0e44c},
+    {"(6)", "the components of the gradient of one state sum to 0", "cel_soft_policy_gradient",
+     CEL_CHECK_EQUAL, 1e-14, 200, sums_to_zero, 0x864f7c1a},
+    {"(6)",
+     "V is E_pi[Q - alpha log pi] of the critic's Q: with V of pi the components do not sum to 0",
+     "", CEL_CHECK_DIFFERS, 1e-6, 200, value_of_another, 0x22eb43c6},
+    {"natural gradient",
+     "pinv(F) (pi A_soft) = A_soft - mean A_soft: the library's gradient through a dense "
+     "pseudoinverse against the formula",
+     "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 1e-10, 200, natural_of_state, 0xe99fe16b},
+    {"natural gradient",
+     "natural gradient of J: the library against the pseudoinverse of the whole Fisher matrix "
+     "times the gradient",
+     "cel_policy_gradient", CEL_CHECK_EQUAL, 1e-10, 200, natural_of_return, 0xe3c64636},
+    {"vanishing",
+     "on the way to a corner the norm of the gradient at least halves from point to point",
+     "cel_soft_policy_gradient", CEL_CHECK_AT_MOST, 0, 1, gradient_vanishes, 0x93b004e1},
+    {"vanishing", "at the corner of the worst action the gradient is 0 too",
+     "cel_soft_policy_gradient", CEL_CHECK_EQUAL, 1e-12, 1, gradient_is_gone, 0xe8b76554},
+    {"vanishing",
+     "at the corner of the worst action the natural gradient is not 0: it prefers the best action "
+     "by more than 1",
+     "cel_policy_gradient", CEL_CHECK_EXCEEDS, 0, 1, natural_stays, 0x29238da9},
     {0}};
 
 const CeliSection celi_dp_gradient = {"src/verify/discrete_soft_policy_gradient/gradient.c",

@@ -1,7 +1,7 @@
-/// [maximum-entropy, 8.22-8.26]: the policy that is best for a fixed Q, the derivative of J, and what is left without a
-/// temperature.
+/// [maximum-entropy, 8.22-8.26]: the best policy for a fixed Q, the derivative of J, and the limit
+/// of alpha -> 0.
 ///
-/// F(pi) = E_pi[Q - alpha log pi] of one state. Horizons are of T + 1 = 4 steps.
+/// F(pi) = E_pi[Q - alpha log pi] of one state. A finite horizon has T + 1 = 4 steps.
 #include "verify/verify.h"
 #include <math.h>
 
@@ -9,7 +9,8 @@ enum { STEPS = 4 };
 
 // ---- 8.22-8.25: the best policy for a fixed Q
 
-/// One state with n actions and a Q drawn for it; the library's softmax of it.
+/// A problem with one state and n actions, a random Q, the library's softmax of it, and another
+/// random policy.
 typedef struct OneState {
   CeliProblem m;
   int n;
@@ -56,7 +57,8 @@ static CelStatus multiplier(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Exponentiated gradient on F: log pi <- log pi + eta (Q - alpha log pi), which never looks at Z.
+/// Exponentiated gradient ascent on F: log pi <- log pi + eta (Q - alpha log pi), which does not
+/// use Z.
 static CelStatus exponentiated_gradient(CeliTrial *trial) {
   OneState o;
   CELI_TRY(draw_one_state(trial, 0, &o));
@@ -102,7 +104,8 @@ static CeliComplex return_of_weights(const void *user, const CeliComplex *w) {
   return celi_complex_return(of->trial, of->m, w, of->m->alpha);
 }
 
-/// dJ/dpi(a|s) by complex steps, and x(s) (Q - alpha log pi - alpha) with (`visits`) or without the occupancy x.
+/// Compares dJ/dpi(a|s) by complex steps with x(s) (Q - alpha log pi - alpha). x is the
+/// unnormalized discounted state distribution, or 1 without `visits`.
 static CelStatus derivative_of_return(CeliTrial *trial, bool visits) {
   CeliEvaluated e;
   CELI_TRY(
@@ -129,10 +132,10 @@ static CelStatus derivative_as_printed(CeliTrial *trial) {
   return derivative_of_return(trial, false);
 }
 
-// ---- 8.26: no temperature
+// ---- 8.26: the limit alpha -> 0
 
-/// The library's V*_alpha, alpha falling, against V*_0 by hard policy iteration in dense solves, and that plus
-/// alpha log A/(1-gamma).
+/// Compares the library's V*_alpha, for falling alpha, with V*_0 by dense policy iteration at alpha
+/// = 0, or with that plus alpha log A/(1-gamma).
 static CelStatus limit_of_values(CeliTrial *trial, const CeliProblem *m, bool from_above) {
   double *hard = celi_take(trial, m->S), *soft = celi_take(trial, m->S);
   double *most = celi_take(trial, m->S), *Q = celi_take(trial, m->n), *pi = celi_take(trial, m->n);
@@ -150,7 +153,7 @@ static CelStatus limit_of_values(CeliTrial *trial, const CeliProblem *m, bool fr
   return CEL_OK;
 }
 
-/// A problem whose actions do all the same: V*_alpha = V*_0 + alpha log A/(1-gamma).
+/// A problem where all actions of a state do the same: V*_alpha = V*_0 + alpha log A/(1-gamma).
 static CelStatus draw_tied(CeliTrial *trial, CeliProblem *m) {
   CELI_TRY(celi_draw(trial, &(CeliDraw){.A_min = 2, .endless = true}, m));
   for (int k = 0; k < m->n; k++)
@@ -166,7 +169,7 @@ static CelStatus limit_from_below(CeliTrial *trial) {
   CELI_TRY(celi_draw(trial, &(CeliDraw){.A_min = 2}, &m));
   return limit_of_values(trial, &m, false);
 }
-/// Drawn problems stay below the bound; tied ones reach it.
+/// Random problems stay below the bound. Tied actions reach it.
 static CelStatus limit_from_above(CeliTrial *trial) {
   CeliProblem m, tied;
   CELI_TRY(celi_draw(trial, &(CeliDraw){.A_min = 2}, &m));
@@ -175,7 +178,7 @@ static CelStatus limit_from_above(CeliTrial *trial) {
   return limit_of_values(trial, &tied, true);
 }
 
-/// A fixed Q with ties: at a small temperature, uniform over the maxima.
+/// A fixed Q with ties: for small alpha, pi is uniform over the maxima.
 static CelStatus limit_of_policy(CeliTrial *trial) {
   OneState o;
   double uniform[16], most = -HUGE_VAL, ties = 0;
@@ -201,7 +204,8 @@ static CelStatus printed_greedy(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Two ways of equal hard value, one of which keeps a choice open: pi*_alpha -> (2^gamma, 1)/(2^gamma + 1), not to 1/2.
+/// Two actions with the same value at alpha = 0. Only the first leads to a state with two actions,
+/// so pi*_alpha tends to (2^gamma, 1)/(2^gamma + 1), not to (1, 1)/2.
 static CelStatus ties_of_optimum(CeliTrial *trial, bool uniform) {
   const int actions[] = {2, 2, 1};
   CeliProblem m;
@@ -225,7 +229,8 @@ static CelStatus ties_not_uniform(CeliTrial *trial) {
   return ties_of_optimum(trial, true);
 }
 
-/// V_t* and Q_t* over a finite horizon, against the recursion V = alpha log sum exp(Q/alpha) from the end.
+/// Compares the library's V_t* and Q_t* over a finite horizon with the recursion V = alpha log sum
+/// exp(Q/alpha) from the end.
 static CelStatus optimum_of_horizon(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(celi_draw(trial, &(CeliDraw){.horizon = STEPS}, &m));
@@ -250,34 +255,56 @@ static CelStatus optimum_of_horizon(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"8.22", "F(softmax) - F(pi') = alpha KL(pi', softmax) for any pi'", "cel_policy_of_q",
-     CEL_CHECK_EQUAL, 1e-12, 200, loss_is_divergence},
-    {"8.23", "Q - alpha log pi - alpha + lambda = 0 pointwise, lambda = alpha - alpha log Z",
-     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-12, 200, multiplier},
-    {"8.22-8.23", "the derivative of J itself carries the state's discounted visits",
-     "cel_discounted_distribution", CEL_CHECK_EQUAL, 1e-11, 100, derivative_with_visits},
-    {"8.23", "printed: without them it is not the derivative of J", "cel_mdp_evaluate",
-     CEL_CHECK_DIFFERS, 1e-6, 100, derivative_as_printed},
-    {"8.24-8.25", "exponentiated gradient, which knows no Z, ends in the softmax",
-     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-12, 200, exponentiated_gradient},
-    {"8.24", "printed: exp(Q/alpha - 1) sums to Z/e (logarithms)", "cel_value_of_q",
-     CEL_CHECK_EQUAL, 1e-12, 200, printed_normalisation},
-    {"8.24", "printed: so it is no distribution", "", CEL_CHECK_DIFFERS, 1e-6, 100, printed_policy},
-    {"8.22-8.25", "the optimum over a finite horizon, V_t and Q_t by backward recursion",
-     "cel_solve", CEL_CHECK_EQUAL, 1e-12, 100, optimum_of_horizon},
-    {"8.26", "V*_alpha is at least V*_0 of dense policy iteration, alpha -> 0", "cel_solve",
-     CEL_CHECK_AT_MOST, 1e-11, 64, limit_from_below},
+    {"8.22",
+     "the softmax maximizes F(pi) = E_pi[Q - alpha log pi]: F(softmax) - F(pi') against alpha "
+     "KL(pi', softmax)",
+     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-12, 200, loss_is_divergence, 0xb89c793a},
+    {"8.23",
+     "Q - alpha log pi - alpha = -lambda for each action: the library's softmax against lambda = "
+     "alpha - alpha log Z",
+     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-12, 200, multiplier, 0x65093da8},
+    {"8.22-8.23",
+     "dJ/dpi has the discounted state distribution as a factor: the formula against complex steps",
+     "cel_discounted_distribution", CEL_CHECK_EQUAL, 1e-11, 100, derivative_with_visits,
+     0x87a34960},
+    {"8.23",
+     "printed: without the discounted state distribution the formula is not dJ/dpi (complex steps)",
+     "cel_mdp_evaluate", CEL_CHECK_DIFFERS, 1e-6, 100, derivative_as_printed, 0xff4aa693},
+    {"8.24-8.25",
+     "the softmax maximizes F: the library's softmax against exponentiated gradient ascent, which "
+     "uses no Z",
+     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-12, 200, exponentiated_gradient, 0x65c88d91},
+    {"8.24",
+     "printed: exp(Q/alpha - 1) sums to Z/e: logarithm of the sum against the library's V/alpha - "
+     "1",
+     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-12, 200, printed_normalisation, 0x03db02b5},
+    {"8.24", "printed: exp(Q/alpha - 1) does not sum to 1, so it is not a distribution", "",
+     CEL_CHECK_DIFFERS, 1e-6, 100, printed_policy, 0xa1bc52b9},
+    {"8.22-8.25",
+     "optimal V_t and Q_t over a finite horizon: the library against backward recursion with "
+     "log-sum-exp",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-12, 100, optimum_of_horizon, 0x9a55b73c},
     {"8.26",
-     "V*_alpha is at most V*_0 + alpha log A/(1-gamma), and reaches it where actions are alike",
-     "cel_solve", CEL_CHECK_AT_MOST, 1e-11, 64, limit_from_above},
-    {"8.26", "for a fixed Q the policy goes to the uniform one over the maxima", "cel_policy_of_q",
-     CEL_CHECK_EQUAL, 1e-12, 200, limit_of_policy},
-    {"8.26", "printed: at any alpha > 0 the policy is not the greedy one", "cel_policy_of_q",
-     CEL_CHECK_DIFFERS, 1e-3, 100, printed_greedy},
-    {"8.26", "pi*_alpha breaks a tie by the entropy that follows: 2^gamma to 1", "cel_solve",
-     CEL_CHECK_EQUAL, 1e-9, 1, ties_by_entropy},
-    {"8.26", "so it does not go to the uniform one", "cel_solve", CEL_CHECK_DIFFERS, 1e-2, 1,
-     ties_not_uniform},
+     "V*_0 <= V*_alpha as alpha -> 0: dense policy iteration at alpha = 0 against the library",
+     "cel_solve", CEL_CHECK_AT_MOST, 1e-11, 64, limit_from_below, 0x0d4ec75b},
+    {"8.26",
+     "V*_alpha <= V*_0 + alpha log A/(1-gamma), equal where all actions are alike: the library "
+     "against dense policy iteration at alpha = 0",
+     "cel_solve", CEL_CHECK_AT_MOST, 1e-11, 64, limit_from_above, 0x37fba44b},
+    {"8.26",
+     "for a fixed Q the policy tends to the uniform one over the best actions as alpha -> 0: the "
+     "library against that limit",
+     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-12, 200, limit_of_policy, 0x3527085b},
+    {"8.26", "printed: at alpha > 0 the library's softmax is not the greedy policy",
+     "cel_policy_of_q", CEL_CHECK_DIFFERS, 1e-3, 100, printed_greedy, 0xb34e823d},
+    {"8.26",
+     "pi*_alpha breaks a tie by the entropy that follows: the library against the exact odds "
+     "2^gamma to 1",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-9, 1, ties_by_entropy, 0xd6084e87},
+    {"8.26",
+     "pi*_alpha does not tend to the uniform policy over tied actions where the entropies that "
+     "follow differ",
+     "cel_solve", CEL_CHECK_DIFFERS, 1e-2, 1, ties_not_uniform, 0x85cb4bc6},
     {0}};
 
 const CeliSection celi_me_best_policy = {"src/verify/maximum_entropy/best_policy.c", claims};

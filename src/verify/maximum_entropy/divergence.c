@@ -1,13 +1,15 @@
-/// [maximum-entropy, 8.27-8.30]: values as alpha log Z less alpha KL, and projections as maximisers.
+/// [maximum-entropy, 8.27-8.30]: values as alpha log Z less alpha KL, and projections as
+/// maximizers.
 ///
-/// F(pi) = E_pi[Q - alpha log pi], Z = sum exp(Q/alpha), of one state.
+/// F(pi) = E_pi[Q - alpha log pi] and Z = sum exp(Q/alpha) of one state.
 #include "celsius/improve.h"
 #include "verify/verify.h"
 #include <math.h>
 
 // ---- 8.27-8.30
 
-/// V of pi, and alpha log Z of its own Q, by the library; right: less alpha KL.
+/// Compares alpha log Z less alpha KL with V of a policy, all by the library but the KL. `printed`:
+/// without the KL.
 static CelStatus value_and_divergence(CeliTrial *trial, bool printed) {
   CeliEvaluated e;
   CELI_TRY(celi_draw_evaluated(trial, &(CeliDraw){.A_min = 2, .S_max = 30}, &e));
@@ -17,7 +19,7 @@ static CelStatus value_and_divergence(CeliTrial *trial, bool printed) {
     const int p = e.m.pair[s], n = celi_actions(&e.m, s);
     right[s] = log_Z[s];
     if (n == 0 || printed) continue;
-    // log of the softmax by itself: its probabilities may be 0 in double where pi's are not
+    // uses log softmax, because the softmax itself may underflow where pi does not
     long double kl = 0;
     const long double own = celi_dense_log_sum_exp(e.Q + p, n, e.m.alpha);
     for (int a = 0; a < n; a++)
@@ -35,7 +37,7 @@ static CelStatus printed_log_z(CeliTrial *trial) {
   return value_and_divergence(trial, true);
 }
 
-/// V* = alpha log Z of its own Q*: the softmax is where (8.27) holds.
+/// V* = alpha log Z of its own Q*: (8.27) holds for the softmax of its own Q.
 static CelStatus log_z_at_optimum(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(celi_draw(trial, &(CeliDraw){.S_max = 30}, &m));
@@ -53,7 +55,7 @@ static CelStatus log_z_at_optimum(CeliTrial *trial) {
 
 enum { MEMBERS = 8 };
 
-/// A rectangular class of MEMBERS policies, a Q, and the library's projection of it.
+/// Draws a rectangular class of MEMBERS policies and a Q, and projects with the library.
 static CelStatus draw_projection(CeliTrial *trial, CeliProblem *m, double **policies, double **Q,
                                  double **pi) {
   CELI_TRY(celi_draw(trial, &(CeliDraw){.A_min = 2}, m));
@@ -66,7 +68,7 @@ static CelStatus draw_projection(CeliTrial *trial, CeliProblem *m, double **poli
   return cel_policy_project(m->mdp, *Q, m->alpha, &class, NULL, *pi);
 }
 
-/// The library's argmin of KL is the member with the largest F, state by state.
+/// The library's argmin of KL is the member with the largest F, in each state.
 static CelStatus projection_is_best(CeliTrial *trial) {
   CeliProblem m;
   double *policies, *Q, *pi;
@@ -85,7 +87,8 @@ static CelStatus projection_is_best(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// F of the library's projection, and its alpha log Z less alpha times the least KL of all members, found one by one.
+/// Compares F of the library's projection with its alpha log Z less alpha times the smallest KL of
+/// all members.
 static CelStatus divergence_and_value(CeliTrial *trial) {
   CeliProblem m;
   double *policies, *Q, *pi;
@@ -110,16 +113,24 @@ static CelStatus divergence_and_value(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"8.27-8.29", "V of any policy = alpha log Z - alpha KL", "cel_value_of_q", CEL_CHECK_EQUAL,
-     1e-11, 200, value_is_log_z_less_kl},
-    {"8.27", "printed: alpha log Z is off by alpha KL away from the softmax", "cel_value_of_q",
-     CEL_CHECK_DIFFERS, 1e-10, 200, printed_log_z},
-    {"8.27", "it holds where pi is the softmax of its own Q", "cel_solve", CEL_CHECK_EQUAL, 1e-11,
-     100, log_z_at_optimum},
-    {"8.30", "over finite classes argmin KL is argmax E[Q - alpha log pi]", "cel_policy_project",
-     CEL_CHECK_EQUAL, 0, 200, projection_is_best},
-    {"8.28, 8.30", "F of the projection = alpha log Z - alpha times the least KL of the class",
-     "cel_policy_project", CEL_CHECK_EQUAL, 1e-12, 200, divergence_and_value},
+    {"8.27-8.29",
+     "V = alpha log Z - alpha KL(pi, softmax(Q/alpha)) for any policy: the library's log Z less KL "
+     "against its V",
+     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-11, 200, value_is_log_z_less_kl, 0x65641b50},
+    {"8.27", "printed: V = alpha log Z is off by alpha KL where pi is not the softmax of its own Q",
+     "cel_value_of_q", CEL_CHECK_DIFFERS, 1e-10, 200, printed_log_z, 0x4c1e6b8a},
+    {"8.27",
+     "V = alpha log Z where pi is the softmax of its own Q: the library's V* against log-sum-exp "
+     "of Q by dense elimination",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-11, 100, log_z_at_optimum, 0x3cb6e2d8},
+    {"8.30",
+     "over a finite class argmin KL is argmax E_pi[Q - alpha log pi]: the library's projection "
+     "against a search",
+     "cel_policy_project", CEL_CHECK_EQUAL, 0, 200, projection_is_best, 0x694fe890},
+    {"8.28, 8.30",
+     "over a finite class max E_pi[Q - alpha log pi] = alpha log Z - alpha min KL: the library's "
+     "projection against a search",
+     "cel_policy_project", CEL_CHECK_EQUAL, 1e-12, 200, divergence_and_value, 0xd1f7d4de},
     {0}};
 
 const CeliSection celi_me_divergence = {"src/verify/maximum_entropy/divergence.c", claims};

@@ -1,4 +1,5 @@
-/// [maximum-entropy, 8.22-8.25] where actions are numbers: the linear-quadratic problem at a temperature, cost without 1/2.
+/// [maximum-entropy, 8.22-8.25] for continuous actions: the linear-quadratic problem at a
+/// temperature. Its cost has no factor 1/2.
 ///
 /// x' = A x + B u + w, reward -x'Qx - u'Ru; pi(u|x) = N(-K x, Sigma), V(x) = -x'Px + constant.
 #include "celsius/lqr.h"
@@ -7,12 +8,13 @@
 
 // ---- the linear-quadratic problem at a temperature
 
-/// x' = a x + b u + w, one dimension.
+/// The problem in one dimension: x' = a x + b u + w.
 typedef struct Line {
   double a, b, q, r, noise, gamma, alpha;
 } Line;
 
-/// One soft backup at x of V(x) = -P x^2 + c, by quadrature over u: the value, and the mean and variance of the policy.
+/// One soft backup of V(x) = -P x^2 + c at x, by quadrature over u. Returns the value, and the mean
+/// and variance of the policy.
 static double quadrature_backup(const Line *l, double P, double c, double x, double *mean,
                                 double *variance) {
   enum { NODES = 4000 };
@@ -34,7 +36,7 @@ static double quadrature_backup(const Line *l, double P, double c, double x, dou
   return (double)(most + l->alpha * logl(Z * step * 0.85));
 }
 
-/// Soft value iteration by quadrature; V stays quadratic, so two points of it are enough.
+/// Soft value iteration by quadrature. V stays quadratic, so two points determine it.
 static CelStatus line_by_quadrature(CeliTrial *trial) {
   CelRng *rng = &trial->rng;
   static const double alphas[] = {.01, .1, 1, 10};
@@ -69,7 +71,7 @@ static void product(double *out, const double *X, const double *Y, int n, int k,
     }
 }
 
-/// One Riccati step: P, and the gain K and H = R + gamma B'PB at the P before.
+/// One Riccati step. Replaces P, and writes the gain K and H = R + gamma B'PB of the old P.
 static void riccati_step(const CelLqr *lqr, double gamma, double *P, double *K, double *H) {
   double PB[N * M], PA[N * N], BPA[M * N], BPB[M * M], copy[M * M], next[N * N], Bt[M * N],
       At[N * N];
@@ -91,7 +93,8 @@ static void riccati_step(const CelLqr *lqr, double gamma, double *P, double *K, 
       for (int a = 0; a < M; a++) less += gamma * BPA[a * N + i] * K[a * N + j];
       P[i * N + j] = lqr->Q[i * N + j] + gamma * next[i * N + j] - less;
     }
-  for (int i = 0; i < N; i++) // rounding would grow where A is unstable
+  for (int i = 0; i < N;
+       i++) // keeps P symmetric; otherwise rounding errors grow where A is unstable
     for (int j = 0; j < i; j++) P[i * N + j] = P[j * N + i] = (P[i * N + j] + P[j * N + i]) / 2;
 }
 
@@ -115,10 +118,14 @@ static CelStatus riccati_by_steps(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"8.22-8.25", "linear-quadratic: soft value iteration by quadrature, one dimension",
-     "cel_lqr_solve", CEL_CHECK_EQUAL, 1e-8, 3, line_by_quadrature},
-    {"8.25", "linear-quadratic: gain, and covariance (alpha/2)(R + gamma B'PB)^-1", "cel_lqr_solve",
-     CEL_CHECK_EQUAL, 1e-8, 64, riccati_by_steps},
+    {"8.22-8.25",
+     "linear-quadratic problem in one dimension: the library's solution against soft value "
+     "iteration by quadrature",
+     "cel_lqr_solve", CEL_CHECK_EQUAL, 1e-8, 3, line_by_quadrature, 0x0a3d50d8},
+    {"8.25",
+     "linear-quadratic problem, gain K and covariance (alpha/2)(R + gamma B'PB)^-1: the library "
+     "against 3000 Riccati steps",
+     "cel_lqr_solve", CEL_CHECK_EQUAL, 1e-8, 64, riccati_by_steps, 0xb40312ab},
     {0}};
 
 const CeliSection celi_me_linear_quadratic = {"src/verify/maximum_entropy/linear_quadratic.c",

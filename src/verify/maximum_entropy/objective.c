@@ -1,6 +1,7 @@
-/// [maximum-entropy, 8.1-8.15]: soft returns, and soft values over a finite horizon, against sums over all trajectories.
+/// [maximum-entropy, 8.1-8.15]: soft returns, and soft values over a finite horizon, compared with
+/// sums over all trajectories.
 ///
-/// Trajectories have T + 1 = 4 steps here, t = 0..T as in the note.
+/// Trajectories have T + 1 = 4 steps, t = 0..T as in the note.
 #include "celsius/improve.h"
 #include "verify/verify.h"
 #include <math.h>
@@ -20,8 +21,8 @@ static CelStatus draw_timed(CeliTrial *trial, const CeliDraw *draw, CeliProblem 
 
 // ---- 8.1-8.9: the objective
 
-/// sum_t gamma^t E_{p_t}[r - alpha log pi], p_t (STEPS + 1, S) of the library; with the entropy in its place where
-/// `by_entropy`.
+/// sum_t gamma^t E_{p_t}[r - alpha log pi] with the library's p_t (STEPS + 1, S). With
+/// `by_entropy`, alpha H replaces -alpha log pi.
 static double propagated(const CeliProblem *m, const double *pi, const double *p, double alpha,
                          bool by_entropy) {
   long double J = 0, discount = 1;
@@ -61,7 +62,7 @@ static CelStatus objective_by_entropy(CeliTrial *trial) {
 
 // ---- 8.7-8.15 over a finite horizon
 
-/// Time-indexed V and Q of the library against sums over trajectories.
+/// Compares the library's time-indexed V or Q with sums over trajectories.
 static CelStatus horizon_values(CeliTrial *trial, double alpha_of_one, bool of_q) {
   CeliProblem m;
   double *pi;
@@ -99,7 +100,8 @@ typedef struct Printed {
   long double sum;
 } Printed;
 
-/// (8.11) as printed: sum_k gamma^k (r_k - gamma alpha log pi(u_{k+1})), with a u_{T+1} that there is not.
+/// (8.11) as printed: sum_k gamma^k (r_k - gamma alpha log pi(u_{k+1})), which includes a u_{T+1}
+/// that does not exist.
 static void add_printed(void *user, const CeliTrajectory *tau) {
   Printed *sum = user;
   long double value = 0, discount = 1;
@@ -109,7 +111,7 @@ static void add_printed(void *user, const CeliTrajectory *tau) {
     value += discount * tau->r[t];
     if (t + 1 < tau->steps)
       value -= discount * sum->m->gamma * sum->alpha * logl(next_pi[tau->p[t + 1]]);
-    else if (x >= 0) // the horizon's end: the expectation over u_{T+1}
+    else if (x >= 0) // end of the horizon: the expectation over u_{T+1}
       value += discount * sum->m->gamma * sum->alpha *
                celi_dense_entropy(next_pi + sum->m->pair[x], celi_actions(sum->m, x));
   }
@@ -136,7 +138,7 @@ static CelStatus printed_horizon(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// (8.10)'s middle line: the integral of Q without pi.
+/// The middle line of (8.10): the integral of Q without pi.
 static CelStatus printed_integral(CeliTrial *trial) {
   CeliEvaluated e;
   CELI_TRY(celi_draw_evaluated(trial, &(CeliDraw){.A_min = 2, .gamma_min = .5}, &e));
@@ -150,9 +152,9 @@ static CelStatus printed_integral(CeliTrial *trial) {
   return CEL_OK;
 }
 
-// ---- 8.16: what follows depends on the next state alone
+// ---- 8.16: the future depends on the next state alone
 
-/// Of one first pair, P(x_1, x_m) for each m, (STEPS + 1, S, S), m = 1 ..
+/// P(x_1, x_m) for one first pair and each m = 1, 2, ..: (STEPS + 1, S, S).
 typedef struct Following {
   int S;
   double *joint;
@@ -165,7 +167,8 @@ static void add_following(void *user, const CeliTrajectory *tau) {
       f->joint[(m * f->S + tau->x[1]) * f->S + tau->x[m]] += tau->probability;
 }
 
-/// P(x_1, x_m given x_0, u_0) by trajectories against p(x_1 given x_0, u_0) times the library's p(x_m given x_1).
+/// Compares P(x_1, x_m given x_0, u_0) over trajectories with p(x_1 given x_0, u_0) times the
+/// library's p(x_m given x_1).
 static CelStatus following_factorises(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(celi_draw(trial, &tiny, &m));
@@ -193,24 +196,33 @@ static CelStatus following_factorises(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"8.1-8.3", "the return over all trajectories is the sum over propagated states",
-     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 200, hard_objective},
-    {"8.2-8.4", "so is the soft return, with -alpha log pi beside r", "cel_state_distribution",
-     CEL_CHECK_EQUAL, 1e-13, 200, soft_objective},
-    {"8.4-8.6", "and with alpha H(pi) in its place", "cel_state_distribution", CEL_CHECK_EQUAL,
-     1e-13, 200, objective_by_entropy},
-    {"8.7", "V_t over a finite horizon is the sum over trajectories", "cel_mdp_evaluate_horizon",
-     CEL_CHECK_EQUAL, 1e-13, 100, hard_values_horizon},
-    {"8.8-8.9", "soft V_t over a finite horizon is the sum over trajectories",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 100, soft_values_horizon},
-    {"8.10-8.15", "soft Q_t is the sum over trajectories, zero past the horizon",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 100, soft_actions_horizon},
-    {"8.11, 8.13, 8.15", "printed: log pi(u_{T+1}) kept, which does not exist",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-12, 100, printed_horizon},
-    {"8.16", "what follows (x_t,u_t): p(x_{t+1} given x_t,u_t) times what follows x_{t+1} alone",
-     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-14, 100, following_factorises},
-    {"8.10", "printed: the integral of Q without pi is not V", "cel_mdp_evaluate",
-     CEL_CHECK_DIFFERS, 1e-10, 100, printed_integral},
+    {"8.1-8.3", "J is a sum over state distributions: p_t of the library against all trajectories",
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 200, hard_objective, 0x8724a002},
+    {"8.2-8.4",
+     "soft J, with -alpha log pi in the reward: p_t of the library against all trajectories",
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 200, soft_objective, 0xb8d12f4b},
+    {"8.4-8.6",
+     "soft J, with alpha H(pi) in place of -alpha log pi: p_t of the library against all "
+     "trajectories",
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 200, objective_by_entropy, 0x674bfd8d},
+    {"8.7",
+     "V_t over a finite horizon, alpha = 0: the library's recursion against all trajectories",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 100, hard_values_horizon, 0x2a636c39},
+    {"8.8-8.9", "soft V_t over a finite horizon: the library's recursion against all trajectories",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 100, soft_values_horizon, 0x65d888de},
+    {"8.10-8.15",
+     "soft Q_t over a finite horizon, zero past its end: the library's recursion against all "
+     "trajectories",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 100, soft_actions_horizon, 0xd7128d72},
+    {"8.11, 8.13, 8.15",
+     "printed: with a term log pi(u_{T+1}) the sum is not Q_t, because there is no action u_{T+1}",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-12, 100, printed_horizon, 0x286c8357},
+    {"8.16",
+     "what follows (x_t,u_t) depends on x_{t+1} alone: p(x_{t+1} given x_t,u_t) times the "
+     "library's p(x_m given x_{t+1}) against all trajectories",
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-14, 100, following_factorises, 0x3e087136},
+    {"8.10", "printed: the integral of Q without the weight pi is not V", "cel_mdp_evaluate",
+     CEL_CHECK_DIFFERS, 1e-10, 100, printed_integral, 0xa4caada9},
     {0}};
 
 const CeliSection celi_me_objective = {"src/verify/maximum_entropy/objective.c", claims};

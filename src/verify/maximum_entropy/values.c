@@ -1,4 +1,5 @@
-/// [maximum-entropy, 8.8-8.21]: soft V, Q and J of a policy for ever, against linear systems, propagation and simulation.
+/// [maximum-entropy, 8.8-8.21]: soft V, Q and J of a policy over an infinite horizon, compared with
+/// linear systems, propagation and simulation.
 #include "verify/verify.h"
 #include <math.h>
 
@@ -59,7 +60,7 @@ static CelStatus values_by_elimination(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// (8.21) as one linear system in pairs: Q = r + gamma P_pi (Q - alpha log pi).
+/// (8.21) as one linear system over pairs: Q = r + gamma P_pi (Q - alpha log pi).
 static CelStatus actions_by_elimination(CeliTrial *trial) {
   CeliEvaluated e;
   CELI_TRY(celi_draw_evaluated(trial, &(CeliDraw){.S_max = 20, .hard = true}, &e));
@@ -130,22 +131,31 @@ static CelStatus values_by_simulation(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"8.9, 8.12", "J = E[V(x0)] is the sum over discounted visits of r + alpha H",
-     "cel_discounted_distribution", CEL_CHECK_EQUAL, 1e-11, 200, start_from_visits},
-    {"8.12", "J = E[Q(x0,u0) - alpha log pi(u0 given x0)]", "cel_value_start", CEL_CHECK_EQUAL,
-     1e-11, 200, start_entropy},
-    {"8.12", "printed: E[Q(x0,u0)] forgets the first entropy", "cel_value_start", CEL_CHECK_DIFFERS,
-     1e-10, 200, printed_start},
-    {"8.14-8.20", "soft V of a policy, against dense elimination (S to 200)", "cel_mdp_evaluate",
-     CEL_CHECK_EQUAL, 1e-10, 200, values_by_elimination},
-    {"8.18, 8.21", "soft Q of a policy, against elimination in state-action pairs",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 200, actions_by_elimination},
-    {"8.8, 8.19-8.20", "V by sweeps, against propagation forward from each state",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 100, sweeps_by_propagation},
-    {"8.8, 8.19-8.20", "V by Krylov, against propagation forward from each state",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 100, krylov_by_propagation},
-    {"8.2, 8.8-8.9", "J against the mean of simulated soft returns (standard errors)",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 4, 8, values_by_simulation},
+    {"8.9, 8.12",
+     "J = E[V(x0)]: the library's V against r + alpha H summed over its discounted state "
+     "distribution",
+     "cel_discounted_distribution", CEL_CHECK_EQUAL, 1e-11, 200, start_from_visits, 0x713309ce},
+    {"8.12",
+     "J = E[Q(x0,u0) - alpha log pi(u0 given x0)]: the library's J - E[Q] against alpha E[H] of "
+     "the first action",
+     "cel_value_start", CEL_CHECK_EQUAL, 1e-11, 200, start_entropy, 0xe73bffe8},
+    {"8.12", "printed: E[Q(x0,u0)] is not J, because it lacks the entropy of the first action",
+     "cel_value_start", CEL_CHECK_DIFFERS, 1e-10, 200, printed_start, 0x8dca8682},
+    {"8.14-8.20", "soft V of a policy: the library against dense elimination (up to 200 states)",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 200, values_by_elimination, 0x3605c21b},
+    {"8.18, 8.21",
+     "soft Q of a policy: the library against dense elimination over state-action pairs",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 200, actions_by_elimination, 0x3f0201f2},
+    {"8.8, 8.19-8.20",
+     "soft V of a policy: the library's sweeps against rewards propagated forward from each state",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 100, sweeps_by_propagation, 0x43f1cedc},
+    {"8.8, 8.19-8.20",
+     "soft V of a policy: the library's Krylov solver against rewards propagated forward from each "
+     "state",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 100, krylov_by_propagation, 0x11c0658c},
+    {"8.2, 8.8-8.9",
+     "J of a policy: the library against the mean of 4000 simulated soft returns (standard errors)",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 4, 8, values_by_simulation, 0x08bb44f5},
     {0}};
 
 const CeliSection celi_me_values = {"src/verify/maximum_entropy/values.c", claims};

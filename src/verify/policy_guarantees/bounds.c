@@ -1,4 +1,4 @@
-/// [policy-guarantees, objective bound]: lower bounds on what a change of policy gains.
+/// [policy-guarantees, objective bound]: lower bounds on the gain of a policy change.
 #include "celsius/guarantee.h"
 #include "celsius/improve.h"
 #include "verify/policy_guarantees/change.h"
@@ -24,7 +24,8 @@ static CelStatus corrected_bound(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// L less the linearised penalty, of dense numbers, against the library's L less its penalty; equal where gamma is 0.
+/// Compares L less the linearized penalty, from dense numbers, with the library's L less its
+/// penalty. They are equal at gamma = 0.
 static CelStatus linearised_bound(CeliTrial *trial) {
   CeliChange c[2] = {0};
   CELI_TRY(draw_any_change(trial, &c[0]));
@@ -48,8 +49,8 @@ static CelStatus trpo_bound(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Achiam et al.: the mean total variation under the library's d in place of the largest. On the two-state problem it is
-/// an equality but for terms in eps^2.
+/// Achiam et al.: the mean total variation under the library's d in place of the largest one. On
+/// the two-state problem it is an equality up to terms in eps^2.
 static CelStatus cpo_bound(CeliTrial *trial) {
   CeliChange c[2] = {0};
   CELI_TRY(draw_any_change(trial, &c[0]));
@@ -93,7 +94,8 @@ static CelStatus half_penalty(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// max A with its sign, on r(1,a1) = -1 alone: A is nowhere positive, so the bound would promise no loss.
+/// max A in place of max |A|, with reward r(1,a1) = -1 only: A is nowhere positive, so that bound
+/// would promise no loss.
 static CelStatus signed_maximum(CeliTrial *trial) {
   CeliChange c = {0};
   double most = -HUGE_VAL;
@@ -104,7 +106,7 @@ static CelStatus signed_maximum(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Sums over T steps of what the drift costs at step t, with an eps and a C that are known, or the library's.
+/// Sums over T steps of the cost of the drift at step t.
 typedef enum Sum { DRIFT, LINEAR, PRINTED } Sum;
 
 static double sum_of_costs(Sum which, double eps, double C, double gamma) {
@@ -117,7 +119,7 @@ static double sum_of_costs(Sum which, double eps, double C, double gamma) {
   return sum;
 }
 
-/// The library's penalty is the sum of what the drift of step t costs, discounted.
+/// The library's penalty is the discounted sum of the cost of the drift at step t.
 static CelStatus penalty_is_sum(CeliTrial *trial) {
   CeliChange c = {0};
   CelGuaranteeStep step;
@@ -128,7 +130,8 @@ static CelStatus penalty_is_sum(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// sum_t gamma^t 2 eps t C of the library's eps and C, against the linearised penalty of the problem's own.
+/// Compares sum_t gamma^t 2 eps t C, with the library's eps and C, with the linearized penalty of
+/// the exact eps and C.
 static CelStatus penalty_discounted(CeliTrial *trial) {
   CeliChange c = {0};
   CelGuaranteeStep step;
@@ -139,7 +142,8 @@ static CelStatus penalty_discounted(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The printed sum has no gamma^t: it is beyond any bound, the library's penalty times 10^4 for one.
+/// The printed sum has no gamma^t, so it exceeds every bound, for example 10^4 times the library's
+/// penalty.
 static CelStatus penalty_diverges(CeliTrial *trial) {
   CeliChange c = {0};
   CelGuaranteeStep step;
@@ -158,7 +162,7 @@ static double most_reward(const CeliProblem *m) {
   return most;
 }
 
-/// C against 2 r_max/(1-gamma), which is reached where pi' is paid the opposite of what pi is paid.
+/// Compares C with 2 r_max/(1-gamma). They are equal where pi' is paid the opposite of pi.
 static CelStatus size_of_C(CeliTrial *trial, bool reached) {
   CeliChange c[2] = {0};
   CELI_TRY(celi_change_draw_opposite(trial, &c[0]));
@@ -179,7 +183,8 @@ static CelStatus size_is_reached(CeliTrial *trial) {
 
 enum { STEPS = 5 };
 
-/// The same over STEPS steps without a discount: C_t = max |E_pi'[A_t]| of the library's A_t against 2 (STEPS - t) r_max.
+/// The same over STEPS steps without a discount: compares C_t = max |E_pi'[A_t]|, with the
+/// library's A_t, with 2 (STEPS - t) r_max.
 static CelStatus compare_horizon(CeliTrial *trial, const CeliChange *c) {
   const CeliProblem *m = &c->m;
   double *timed = celi_take(trial, (int64_t)STEPS * m->n);
@@ -212,11 +217,11 @@ static CelStatus horizon_is_reached(CeliTrial *trial) {
   return compare_horizon(trial, &c);
 }
 
-/// What the library's conservative iteration promises at each step.
+/// The steps of the library's conservative iteration.
 typedef struct Steps {
   CeliTrial *trial;
   double scale;
-  bool gain; ///< else: monotone
+  bool gain; ///< compare the promised gain; otherwise compare J before and after
 } Steps;
 
 static bool conservative_step(void *user, int64_t iteration, const CelConservativeStep *step) {
@@ -250,7 +255,8 @@ static CelStatus conservative_is_monotone(CeliTrial *trial) {
   return conservative(trial, false);
 }
 
-/// One conservative step: the L, the penalty and the J' that it reports, against those of the two policies.
+/// Compares the L, the penalty and the gain that one conservative step reports with those of the
+/// two policies.
 static CelStatus conservative_numbers(CeliTrial *trial) {
   CeliChange c = {0};
   CelConservativeStep step;
@@ -263,7 +269,7 @@ static CelStatus conservative_numbers(CeliTrial *trial) {
   CELI_TRY(celi_change_evaluate(trial, &c));
   double *unreached = celi_take(trial, c.m.S), C = 0, eps = 0;
   celi_dense_visits(trial, &c.m, c.pi, unreached);
-  for (int s = 0; s < c.m.S; s++) { // where nothing comes, nothing counts
+  for (int s = 0; s < c.m.S; s++) { // states that are never reached do not count
     const int k = c.m.pair[s], n = celi_actions(&c.m, s);
     if (!(unreached[s] > 0)) continue;
     C = fmax(C, fabs(celi_dense_dot(c.next + k, c.A + k, n)));
@@ -276,9 +282,10 @@ static CelStatus conservative_numbers(CeliTrial *trial) {
   return CEL_OK;
 }
 
-// ---- the guarantee that the library gives of an update
+// ---- the library's guarantee of an update
 
-/// Eps, C, L, the penalty, J' - J of the library's guarantee, against dense elimination; only where pi or pi' can come.
+/// Compares eps, C, L, the penalty and J' - J of the library's guarantee with dense elimination.
+/// Only states that pi or pi' can reach count.
 static CelStatus guarantee_numbers(CeliTrial *trial) {
   CeliChange c = {0};
   CelGuaranteeStep step;
@@ -306,7 +313,8 @@ static CelStatus guarantee_numbers(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Its bound, rounding taken off, against J' - J by dense elimination; the two-state problem is where it is tight.
+/// Compares the library's bound, less rounding errors, with J' - J by dense elimination. The
+/// two-state problem makes the bound tight.
 static CelStatus guarantee_holds(CeliTrial *trial) {
   CeliChange c[2] = {0};
   CELI_TRY(draw_any_change(trial, &c[0]));
@@ -326,46 +334,79 @@ static CelStatus guarantee_holds(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"objective bound", "J' - J >= L - 2 eps gamma C/((1-gamma)(1-gamma(1-eps)))",
-     "cel_mdp_evaluate", CEL_CHECK_AT_MOST, 1e-12, 400, corrected_bound},
-    {"objective bound", "which is above L - 2 eps gamma C/(1-gamma)^2, equal where gamma is 0",
-     "cel_policy_guarantee", CEL_CHECK_AT_MOST, 1e-12, 200, linearised_bound},
-    {"objective bound", "TRPO: J' - J >= L - 4 gamma eps^2 max abs A/(1-gamma)^2",
-     "cel_mdp_evaluate", CEL_CHECK_AT_MOST, 1e-12, 400, trpo_bound},
-    {"objective bound", "CPO: the mean total variation under d in its place",
-     "cel_discounted_distribution", CEL_CHECK_AT_MOST, 1e-12, 400, cpo_bound},
-    {"objective bound", "CPI: mixtures pi + a (other - pi)", "cel_mdp_evaluate", CEL_CHECK_AT_MOST,
-     1e-12, 400, mixture_bound},
-    {"objective bound", "the first form is an equality on the two-state problem",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-12, 100, bound_is_tight},
-    {"objective bound", "half the penalty is violated there", "cel_mdp_evaluate", CEL_CHECK_EXCEEDS,
-     1e-6, 100, half_penalty},
-    {"objective bound", "printed: max A with its sign is violated where A is nowhere positive",
-     "cel_mdp_evaluate", CEL_CHECK_EXCEEDS, 1e-2, 1, signed_maximum},
-    {"objective bound", "its penalty is sum_t gamma^t 2 (1 - (1-eps)^t) C", "cel_policy_guarantee",
-     CEL_CHECK_EQUAL, 1e-11, 16, penalty_is_sum},
-    {"objective bound", "sum_t gamma^t 2 eps t C = 2 eps gamma C/(1-gamma)^2",
-     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-11, 8, penalty_discounted},
-    {"objective bound", "printed: without gamma^t the sum grows beyond any bound",
-     "cel_policy_guarantee", CEL_CHECK_EXCEEDS, 0, 8, penalty_diverges},
-    {"objective bound", "C is at most 2 r_max/(1-gamma)", "cel_mdp_evaluate", CEL_CHECK_AT_MOST,
-     1e-12, 48, size_is_bounded},
-    {"objective bound", "which is reached where pi' is paid the opposite of pi", "cel_mdp_evaluate",
-     CEL_CHECK_EQUAL, 1e-12, 48, size_is_reached},
-    {"objective bound", "over T steps without discount C_t is at most 2 (T - t) r_max",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_AT_MOST, 1e-12, 48, horizon_is_bounded},
-    {"objective bound", "which is reached there too: O(T r_max)", "cel_mdp_evaluate_horizon",
-     CEL_CHECK_EQUAL, 1e-12, 48, horizon_is_reached},
-    {"objective bound", "the guarantee of an update: eps, C, L, penalty and J' - J",
-     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-11, 100, guarantee_numbers},
-    {"objective bound", "and J' - J is at least its bound, rounding taken off",
-     "cel_policy_guarantee", CEL_CHECK_AT_MOST, 1e-13, 200, guarantee_holds},
-    {"objective bound", "conservative iteration gains at least what it promises",
-     "cel_conservative_iteration", CEL_CHECK_AT_MOST, 1e-12, 64, conservative_gains},
-    {"objective bound", "the L and the penalty that it reports are those of its two policies",
-     "cel_conservative_iteration", CEL_CHECK_EQUAL, 1e-11, 100, conservative_numbers},
-    {"objective bound", "so J never falls", "cel_conservative_iteration", CEL_CHECK_AT_MOST, 1e-13,
-     64, conservative_is_monotone},
+    {"objective bound",
+     "J' - J >= L - 2 eps gamma C/((1-gamma)(1-gamma(1-eps))): the bound against two evaluations "
+     "by the library",
+     "cel_mdp_evaluate", CEL_CHECK_AT_MOST, 1e-12, 400, corrected_bound, 0x291743c1},
+    {"objective bound",
+     "the bound with the penalty 2 eps gamma C/(1-gamma)^2 is no higher, equal at gamma = 0: dense "
+     "numbers against the library's bound",
+     "cel_policy_guarantee", CEL_CHECK_AT_MOST, 1e-12, 200, linearised_bound, 0x2c5b441e},
+    {"objective bound",
+     "TRPO: J' - J >= L - 4 gamma eps^2 max abs A/(1-gamma)^2: the bound against two evaluations "
+     "by the library",
+     "cel_mdp_evaluate", CEL_CHECK_AT_MOST, 1e-12, 400, trpo_bound, 0xbab05d9c},
+    {"objective bound",
+     "CPO: J' - J >= L - 2 gamma C E_d[total variation]/(1-gamma)^2: the bound against two "
+     "evaluations by the library",
+     "cel_discounted_distribution", CEL_CHECK_AT_MOST, 1e-12, 400, cpo_bound, 0xe672358b},
+    {"objective bound",
+     "CPI: J' - J >= L - 2 a^2 gamma C/((1-gamma)(1-gamma(1-a))) for a mixture pi + a (other - "
+     "pi): the bound against two evaluations by the library",
+     "cel_mdp_evaluate", CEL_CHECK_AT_MOST, 1e-12, 400, mixture_bound, 0xa44aaed1},
+    {"objective bound",
+     "the bound is an equality on the two-state problem: L less the penalty against J' - J",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-12, 100, bound_is_tight, 0xa8e16fb9},
+    {"objective bound",
+     "half of the penalty is too little: on the two-state problem that bound is above J' - J",
+     "cel_mdp_evaluate", CEL_CHECK_EXCEEDS, 1e-6, 100, half_penalty, 0x8ecf2887},
+    {"objective bound",
+     "printed: max A in place of max abs A is too little: where A is nowhere positive that bound "
+     "is above J' - J",
+     "cel_mdp_evaluate", CEL_CHECK_EXCEEDS, 1e-2, 1, signed_maximum, 0xc41f55ad},
+    {"objective bound",
+     "the penalty is sum_t gamma^t 2 (1 - (1-eps)^t) C: the library's closed form against the sum",
+     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-11, 16, penalty_is_sum, 0xfc9500ad},
+    {"objective bound",
+     "sum_t gamma^t 2 eps t C = 2 eps gamma C/(1-gamma)^2: the sum with the library's eps and C "
+     "against the closed form",
+     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-11, 8, penalty_discounted, 0xbe43753c},
+    {"objective bound",
+     "printed: without gamma^t the sum of 2 eps t C diverges: 100000 terms exceed 10000 times the "
+     "library's penalty",
+     "cel_policy_guarantee", CEL_CHECK_EXCEEDS, 0, 8, penalty_diverges, 0x40b62f38},
+    {"objective bound", "C <= 2 r_max/(1-gamma): the library's advantages against the bound",
+     "cel_mdp_evaluate", CEL_CHECK_AT_MOST, 1e-12, 48, size_is_bounded, 0xd60f5313},
+    {"objective bound",
+     "C = 2 r_max/(1-gamma) where pi' is paid the opposite of pi: the library's advantages against "
+     "the bound",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-12, 48, size_is_reached, 0x418b1164},
+    {"objective bound",
+     "over T steps without discount C_t <= 2 (T - t) r_max: the library's advantages against the "
+     "bound",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_AT_MOST, 1e-12, 48, horizon_is_bounded, 0xde8a77c9},
+    {"objective bound",
+     "over T steps without discount C_t = 2 (T - t) r_max where pi' is paid the opposite of pi: "
+     "the library's advantages against the bound",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-12, 48, horizon_is_reached, 0x5ec2f076},
+    {"objective bound",
+     "guarantee of an update, its eps, C, L, penalty and J' - J: the library against dense "
+     "elimination",
+     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-11, 100, guarantee_numbers, 0x931d9cd3},
+    {"objective bound",
+     "guarantee of an update: the library's bound, less rounding errors, is at most J' - J by "
+     "dense elimination",
+     "cel_policy_guarantee", CEL_CHECK_AT_MOST, 1e-13, 200, guarantee_holds, 0xf72bc9cd},
+    {"objective bound",
+     "conservative iteration: the gain that the library promises for a step is at most the gain of "
+     "the step",
+     "cel_conservative_iteration", CEL_CHECK_AT_MOST, 1e-12, 64, conservative_gains, 0x4ef6cf59},
+    {"objective bound",
+     "conservative iteration: the L, penalty and gain that the library reports against those of "
+     "the two policies",
+     "cel_conservative_iteration", CEL_CHECK_EQUAL, 1e-11, 100, conservative_numbers, 0xacf3107f},
+    {"objective bound", "conservative iteration: J never falls", "cel_conservative_iteration",
+     CEL_CHECK_AT_MOST, 1e-13, 64, conservative_is_monotone, 0xd4a2d6a0},
     {0}};
 
 const CeliSection celi_pg_bounds = {"src/verify/policy_guarantees/bounds.c", claims};

@@ -1,8 +1,8 @@
-/// Policies and their successors, drawn or by hand, with what the library says of both.
+/// Pairs of an old and a new policy, random or built by hand, and the library's numbers for both.
 #include "verify/policy_guarantees/change.h"
 #include <math.h>
 
-/// Steps until gamma^t is below rounding.
+/// Number of steps until gamma^t is below rounding.
 static int steps_until(double gamma) {
   return gamma > 0 ? (int)ceil(-37 / log(gamma)) : 1;
 }
@@ -32,7 +32,6 @@ CelStatus celi_change_evaluate(CeliTrial *trial, CeliChange *c) {
   return CEL_OK;
 }
 
-/// `how_far`: pi' = softmax(theta + how_far * noise); negative: a policy of its own.
 CelStatus celi_change_draw(CeliTrial *trial, const CeliDraw *draw, double how_far, CeliChange *c) {
   CELI_TRY(celi_draw(trial, draw, &c->m));
   c->theta = celi_take(trial, c->m.n);
@@ -51,12 +50,10 @@ const CeliDraw celi_change_any = {.gamma_max = .9};
 const CeliDraw celi_change_endless = {
     .A_max = 3, .gamma_min = .5, .gamma_max = .9, .unit = true, .endless = true, .full = true};
 
-/// Size of what a change is measured in.
 double celi_change_scale(const CeliChange *c) {
   return celi_scale(&c->m, c->Q);
 }
 
-/// State 0 stays under a0 and moves to the absorbing state 1 under a1; pi takes a0, pi' takes a1 with probability eps.
 CelStatus celi_change_tight(CeliTrial *trial, double r_leave, double r_there, double eps,
                             double gamma, CeliChange *c) {
   const int actions[] = {2, 2};
@@ -72,7 +69,7 @@ CelStatus celi_change_tight(CeliTrial *trial, double r_leave, double r_there, do
   return celi_change_evaluate(trial, c);
 }
 
-/// The tight problem with C = 1 and an eps and gamma of the trial's.
+/// The tight problem with C = 1, and a random eps and gamma.
 CelStatus celi_change_draw_tight(CeliTrial *trial, CeliChange *c) {
   const double eps = cel_rng_range(&trial->rng, .01, .9);
   const double gamma = cel_rng_range(&trial->rng, .3, .97);

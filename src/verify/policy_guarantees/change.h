@@ -1,42 +1,47 @@
-/// A policy and its successor: what the rows of the note policy-guarantees share.
+/// An old and a new policy. Rows of the note policy-guarantees share it.
 ///
-/// pi is the old policy, pi' (`next`) the new one; A the advantage of pi; L = sum_t gamma^t E_{p_t} E_{pi'}[A] the
-/// surrogate; eps the largest total variation between them, C = max over s of |E_{pi'}[A]|.
+/// pi is the old policy, pi' (`next`) the new one. A is the advantage of pi, and L = sum_t gamma^t
+/// E_{p_t} E_{pi'}[A] the surrogate. eps is the largest total variation between them, C = max over
+/// s of |E_{pi'}[A]|.
 #ifndef CELI_VERIFY_CHANGE_H
 #define CELI_VERIFY_CHANGE_H
 #include "verify/verify.h"
 
 extern const CeliDraw celi_change_any;
-extern const CeliDraw celi_change_endless; ///< everything has a probability, and nothing ends
+extern const CeliDraw
+    celi_change_endless; ///< every transition has positive probability, and nothing ends
 
 typedef struct CeliChange {
   CeliProblem m;
   double *theta, *pi, *next;
-  double *V, *Q, *A; ///< of pi, hard, by the library
-  double *p;         ///< (T + 1, S) of pi by the library, T steps; gamma^T below rounding
+  double *V, *Q, *A; ///< of pi at alpha = 0, by the library
+  double *p;         ///< (T + 1, S) of pi by the library, for T steps; gamma^T is below rounding
   double *p_next;    ///< of next
   int T;
-  double gain;      ///< J' - J by two evaluations
+  double gain;      ///< J' - J by two evaluations of the library
   double surrogate; ///< L
   double eps, C;
 } CeliChange;
 
-/// Fills in what follows from m, pi and next.
+/// Computes all other fields from m, pi and next.
 CelStatus celi_change_evaluate(CeliTrial *trial, CeliChange *c) CEL_WARN_UNUSED;
-/// `how_far`: pi' = softmax(theta + how_far * noise); negative: a policy of its own.
+/// Draws a problem and two policies: pi' = softmax(theta + how_far * noise); for a negative how_far
+/// an unrelated policy.
 CelStatus celi_change_draw(CeliTrial *trial, const CeliDraw *draw, double how_far,
                            CeliChange *c) CEL_WARN_UNUSED;
-/// Size of what a change is measured in.
+/// The scale of values of the problem, for tolerances.
 double celi_change_scale(const CeliChange *c);
 
-/// State 0 stays under a0 and moves to the absorbing state 1 under a1; pi takes a0, pi' takes a1 with probability eps.
+/// A problem with two states. In state 0, a0 stays and a1 moves to the absorbing state 1. pi takes
+/// a0; pi' takes a1 with probability eps.
 CelStatus celi_change_tight(CeliTrial *trial, double r_leave, double r_there, double eps,
                             double gamma, CeliChange *c) CEL_WARN_UNUSED;
-/// The one on which the lower bound is an equality: C = 1, eps and gamma of the trial's.
+/// The two-state problem on which the lower bound is an equality: C = 1, random eps and gamma.
 CelStatus celi_change_draw_tight(CeliTrial *trial, CeliChange *c) CEL_WARN_UNUSED;
-/// The same at gamma = .9 and an eps of 1e-4, where the bound in eps alone is an equality too, but for a thousandth.
+/// The same with gamma = .9 and eps = 1e-4. There the linearized bound is an equality too, up to a
+/// thousandth.
 CelStatus celi_change_draw_small(CeliTrial *trial, CeliChange *c) CEL_WARN_UNUSED;
-/// pi is paid r a step for ever and pi' -r: C = 2 r/(1-gamma).
+/// pi is paid r in each step, pi' is paid -r: C = 2 r/(1-gamma).
 CelStatus celi_change_draw_opposite(CeliTrial *trial, CeliChange *c) CEL_WARN_UNUSED;
 
 #endif

@@ -1,4 +1,5 @@
-/// [policy-guarantees, coupling, drift]: distributions that agree as often as they can, and how far states drift.
+/// [policy-guarantees, coupling, drift]: distributions that agree as often as possible, and the
+/// drift of the state distribution.
 #include "celsius/guarantee.h"
 #include "verify/policy_guarantees/change.h"
 #include <math.h>
@@ -7,12 +8,13 @@
 
 enum { CHOICES = 6 };
 
-/// Two policies of one state, the library's eps of them, and the maximal coupling made with that eps.
+/// Two policies of one state, the library's eps for them, and the maximal coupling for that eps.
 typedef struct Coupling {
   double x[CHOICES], y[CHOICES], eps, joint[CHOICES][CHOICES];
 } Coupling;
 
-/// min(x, y) on the diagonal, the rest as a product over eps, the library's total variation.
+/// Computes the coupling: min(x, y) on the diagonal, plus the product of the excesses over eps, the
+/// library's total variation.
 static CelStatus couple(CeliTrial *trial, Coupling *c) {
   const int actions[] = {CHOICES};
   CelGuaranteeStep step;
@@ -55,7 +57,7 @@ static double agreement(const Coupling *c) {
   return agree;
 }
 
-/// P(x = y) of the coupling against 1 - eps.
+/// Compares P(x = y) of the coupling with 1 - eps.
 static CelStatus coupling_agrees(CeliTrial *trial) {
   Coupling c;
   CELI_TRY(draw_coupling(trial, &c));
@@ -63,7 +65,7 @@ static CelStatus coupling_agrees(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// eps is the most by which the two may differ on any set of actions, so no coupling can agree more often.
+/// eps is the largest difference on any set of actions, so no coupling agrees more often.
 static CelStatus coupling_is_maximal(CeliTrial *trial) {
   Coupling c;
   double most = 0;
@@ -78,7 +80,7 @@ static CelStatus coupling_is_maximal(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// "Agrees with probability epsilon", on distributions whose distance is .2.
+/// The printed "agrees with probability epsilon", for two distributions with total variation .2.
 static CelStatus coupling_printed(CeliTrial *trial) {
   Coupling c = {{.6, .1, .1, .1, .1, 0}, {.4, .1, .1, .1, .1, .2}, 0, {{0}}};
   CELI_TRY(couple(trial, &c));
@@ -105,14 +107,15 @@ static CelStatus coupling_simulated(CeliTrial *trial) {
 
 // ---- drift
 
-/// |p'_t - p_t|_1 of the library.
+/// |p'_t - p_t|_1 by the library.
 static double drift_at(const CeliChange *c, int t) {
   double L1 = 0;
   for (int s = 0; s < c->m.S; s++) L1 += fabs(c->p_next[t * c->m.S + s] - c->p[t * c->m.S + s]);
   return L1;
 }
 
-/// The drift at every t against 2 (1 - (1-eps)^t), or 2 eps t, which the two-state problem reaches at t = 1.
+/// Compares the drift at every t with 2 (1 - (1-eps)^t), or with 2 eps t, which the two-state
+/// problem reaches at t = 1.
 static CelStatus drift(CeliTrial *trial, bool linear) {
   CeliChange c[2] = {0};
   CELI_TRY(celi_change_draw(trial, &celi_change_any, pow(10, -celi_below(trial, 4)), &c[0]));
@@ -150,8 +153,8 @@ static const double *dense_states(CeliTrial *trial, const CeliProblem *m, const 
   return p;
 }
 
-/// The least entry of p_mistake = (p'_t - (1-eps)^t p_t)/(1 - (1-eps)^t), over t of 1 to 5; p'_t is the library's, p_t
-/// comes from dense steps.
+/// The smallest entry of p_mistake = (p'_t - (1-eps)^t p_t)/(1 - (1-eps)^t), over t of 1 to 5. p'_t
+/// is the library's, p_t comes from dense steps.
 static double least_mistake(CeliTrial *trial, const CeliChange *c) {
   double least = HUGE_VAL;
   for (int t = 1; t <= 5 && t <= c->T; t++) {
@@ -162,14 +165,14 @@ static double least_mistake(CeliTrial *trial, const CeliChange *c) {
   return least;
 }
 
-/// pi deterministic, pi' any.
+/// Draws a deterministic pi and any pi'.
 static CelStatus draw_deterministic(CeliTrial *trial, CeliChange *c) {
   CELI_TRY(celi_change_draw(trial, &celi_change_endless, -1, c));
   for (int k = 0; k < c->m.n; k++) c->pi[k] = k == c->m.pair[c->m.state[k]];
   return celi_change_evaluate(trial, c);
 }
 
-/// p_mistake has no negative entry; on the two-state problem state 0 is never a mistake, so its entry is 0.
+/// p_mistake has no negative entry. On the two-state problem its entry for state 0 is 0.
 static CelStatus mistakes_of_deterministic(CeliTrial *trial) {
   CeliChange c = {0}, tight = {0};
   CELI_TRY(draw_deterministic(trial, &c));
@@ -179,7 +182,7 @@ static CelStatus mistakes_of_deterministic(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Its entries sum to 1, for both p_t and p'_t do.
+/// The entries of p_mistake sum to 1, because p_t and p'_t do.
 static CelStatus mistakes_sum_to_one(CeliTrial *trial) {
   CeliChange c = {0};
   CELI_TRY(draw_deterministic(trial, &c));
@@ -193,7 +196,8 @@ static CelStatus mistakes_sum_to_one(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// pi even, pi' taking from one action what it gives to another, at the largest total variation: p_mistake is negative.
+/// pi' moves probability from one action to another, which gives the largest total variation. Then
+/// p_mistake has a negative entry.
 static CelStatus mistakes_in_general(CeliTrial *trial) {
   const int actions[] = {3, 1, 1, 1};
   CeliChange c = {0};
@@ -209,10 +213,11 @@ static CelStatus mistakes_in_general(CeliTrial *trial) {
   return CEL_OK;
 }
 
-// ---- what a drift does to an expectation
+// ---- the effect of a drift on an expectation
 
-/// E_{p_t} f - L1 max |f| of the library's p_t and drift, and E_{p'_t} f by dense steps. f is random, or the worst for the
-/// bound: -1 where p'_t is above p_t and 1 elsewhere, where it is an equality.
+/// Compares E_{p_t} f - L1 max |f|, with the library's p_t and drift, with E_{p'_t} f by dense
+/// steps. f is random, or the worst case: -1 where p'_t is above p_t, else 1. The worst case is an
+/// equality.
 static CelStatus expectation(CeliTrial *trial, bool worst) {
   CeliChange c = {0};
   CELI_TRY(celi_change_draw(trial, &celi_change_endless, pow(10, -celi_below(trial, 3)), &c));
@@ -237,7 +242,7 @@ static CelStatus expectation_reached(CeliTrial *trial) {
   return expectation(trial, true);
 }
 
-/// max f in place of max abs f, for f = -1 everywhere: the bound would be above.
+/// max f in place of max |f|, for f = -1 everywhere: that bound is above the expectation.
 static CelStatus expectation_printed(CeliTrial *trial) {
   CeliChange c = {0};
   CELI_TRY(celi_change_draw(trial, &celi_change_endless, -1, &c));
@@ -249,34 +254,53 @@ static CelStatus expectation_printed(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"coupling", "the maximal coupling, made with eps, has the two marginals",
-     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-14, 200, coupling_marginals},
-    {"coupling", "and agrees with probability 1 - eps", "cel_policy_guarantee", CEL_CHECK_EQUAL,
-     1e-14, 200, coupling_agrees},
-    {"coupling", "no coupling agrees more: eps is the largest difference on any set of actions",
-     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-14, 200, coupling_is_maximal},
-    {"coupling", "printed: agrees with probability epsilon", "cel_policy_guarantee",
-     CEL_CHECK_DIFFERS, 1e-1, 1, coupling_printed},
-    {"coupling", "simulated (standard errors)", "cel_policy_guarantee", CEL_CHECK_EQUAL, 4, 4,
-     coupling_simulated},
-    {"drift", "L1 of p'_t - p_t is at most 2 (1 - (1-eps)^t)", "cel_state_distribution",
-     CEL_CHECK_AT_MOST, 1e-12, 200, drift_is_bounded},
-    {"drift", "so it is at most 2 eps t, and reaches that at t = 1", "cel_state_distribution",
-     CEL_CHECK_AT_MOST, 1e-12, 200, drift_bound_is_linear},
-    {"drift", "equality on the two-state problem", "cel_state_distribution", CEL_CHECK_EQUAL, 1e-12,
-     100, drift_is_tight},
-    {"drift", "pi deterministic: p_mistake has no negative entry", "cel_state_distribution",
-     CEL_CHECK_AT_MOST, 1e-12, 200, mistakes_of_deterministic},
-    {"drift", "and sums to 1", "cel_state_distribution", CEL_CHECK_EQUAL, 1e-12, 200,
-     mistakes_sum_to_one},
-    {"drift", "printed: in general it is no distribution, it has a negative entry",
-     "cel_state_distribution", CEL_CHECK_EXCEEDS, 1e-3, 1, mistakes_in_general},
-    {"objective bound", "E_{p'} f >= E_p f - L1 max abs f for any f", "cel_state_distribution",
-     CEL_CHECK_AT_MOST, 1e-13, 100, expectation_bounded},
-    {"objective bound", "an equality for the f that is -max abs f where p' is above p",
-     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 100, expectation_reached},
-    {"objective bound", "printed: with max f in place of max abs f it is violated",
-     "cel_state_distribution", CEL_CHECK_EXCEEDS, 1e-6, 100, expectation_printed},
+    {"coupling",
+     "the maximal coupling has both distributions as marginals: the joint built with the library's "
+     "eps against both",
+     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-14, 200, coupling_marginals, 0x59fd8021},
+    {"coupling",
+     "the maximal coupling agrees with probability 1 - eps: its diagonal against the library's eps",
+     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-14, 200, coupling_agrees, 0xae768901},
+    {"coupling",
+     "no coupling agrees more often: the library's eps against the largest difference on any set "
+     "of actions",
+     "cel_policy_guarantee", CEL_CHECK_EQUAL, 1e-14, 200, coupling_is_maximal, 0x25bdee83},
+    {"coupling", "printed: the maximal coupling does not agree with probability eps",
+     "cel_policy_guarantee", CEL_CHECK_DIFFERS, 1e-1, 1, coupling_printed, 0x5494df48},
+    {"coupling",
+     "the maximal coupling agrees with probability 1 - eps: 50000 samples against the library's "
+     "eps (standard errors)",
+     "cel_policy_guarantee", CEL_CHECK_EQUAL, 4, 4, coupling_simulated, 0x3abcd34b},
+    {"drift",
+     "L1 distance of p'_t and p_t <= 2 (1 - (1-eps)^t): the library's distributions against the "
+     "bound",
+     "cel_state_distribution", CEL_CHECK_AT_MOST, 1e-12, 200, drift_is_bounded, 0xa5568e3c},
+    {"drift",
+     "L1 distance of p'_t and p_t <= 2 eps t, equal at t = 1 on the two-state problem: the "
+     "library's distributions against the bound",
+     "cel_state_distribution", CEL_CHECK_AT_MOST, 1e-12, 200, drift_bound_is_linear, 0x3712e8ef},
+    {"drift",
+     "L1 distance of p'_t and p_t = 2 (1 - (1-eps)^t) on the two-state problem: the library's "
+     "distributions against the bound",
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-12, 100, drift_is_tight, 0xb6556acb},
+    {"drift",
+     "where pi is deterministic, p_mistake has no negative entry: 0 against the smallest entry",
+     "cel_state_distribution", CEL_CHECK_AT_MOST, 1e-12, 200, mistakes_of_deterministic,
+     0xfa2adce4},
+    {"drift", "where pi is deterministic, p_mistake sums to 1", "cel_state_distribution",
+     CEL_CHECK_EQUAL, 1e-12, 200, mistakes_sum_to_one, 0x3149a5e7},
+    {"drift", "printed: in general p_mistake has a negative entry, so it is not a distribution",
+     "cel_state_distribution", CEL_CHECK_EXCEEDS, 1e-3, 1, mistakes_in_general, 0xb53d17a8},
+    {"objective bound",
+     "E_{p'}[f] >= E_p[f] - L1 max abs f for any f: the library's p and L1 against dense steps",
+     "cel_state_distribution", CEL_CHECK_AT_MOST, 1e-13, 100, expectation_bounded, 0x84f852dd},
+    {"objective bound",
+     "E_{p'}[f] = E_p[f] - L1 max abs f where f is -1 if p' > p, else 1: the library's p and L1 "
+     "against dense steps",
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-13, 100, expectation_reached, 0x64098430},
+    {"objective bound",
+     "printed: with max f in place of max abs f the lower bound is above E_{p'}[f]",
+     "cel_state_distribution", CEL_CHECK_EXCEEDS, 1e-6, 100, expectation_printed, 0x48887a20},
     {0}};
 
 const CeliSection celi_pg_coupling = {"src/verify/policy_guarantees/coupling.c", claims};

@@ -1,5 +1,5 @@
-/// [policy-guarantees, REINFORCE, PDL, IS, surrogate]: the gradient from returns, what a new policy gains, and its
-/// surrogate.
+/// [policy-guarantees, REINFORCE, PDL, IS, surrogate]: the gradient from returns, the gain of a new
+/// policy, and its surrogate.
 #include "celsius/improve.h"
 #include "verify/policy_guarantees/change.h"
 #include <math.h>
@@ -15,7 +15,7 @@ typedef struct Score {
   double *sum;
 } Score;
 
-/// grad log pi times the reward to go, with and without gamma^t in either place.
+/// Adds grad log pi times the reward to go. Each of the two may be discounted or not.
 static void add_score(void *user, const CeliTrajectory *tau) {
   const Score *score = user;
   double discount = 1;
@@ -34,7 +34,8 @@ static void add_score(void *user, const CeliTrajectory *tau) {
   }
 }
 
-/// E of one trajectory's estimate, and the library's gradient of J over STEPS steps.
+/// Compares the mean of one trajectory's estimate with the library's gradient of J over STEPS
+/// steps.
 static CelStatus reinforce(CeliTrial *trial, double gamma, bool weight, bool reward, double times) {
   CeliDraw draw = {.S_min = 3,
                    .S_max = 3,
@@ -70,7 +71,7 @@ static CelStatus reinforce_practice(CeliTrial *trial) {
 static CelStatus reinforce_at_one(CeliTrial *trial) {
   return reinforce(trial, 1, false, false, 1);
 }
-/// Line 2: the sum over N = 2 trajectories, whose expectation is twice one's.
+/// Line 2: the sum over N = 2 trajectories, whose mean is twice that of one.
 static CelStatus reinforce_sum(CeliTrial *trial) {
   return reinforce(trial, .9, true, true, 2);
 }
@@ -88,7 +89,7 @@ static CelStatus performance_difference(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The same with the old policy's states, as if pi' came to where pi came.
+/// The same with the old policy's state distribution.
 static CelStatus difference_of_old_states(CeliTrial *trial) {
   CeliChange c = {0};
   CELI_TRY(celi_change_draw(trial, &celi_change_endless, -1, &c));
@@ -96,8 +97,8 @@ static CelStatus difference_of_old_states(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The steps between, for any f of the state: E over p' of sum_t gamma^t (gamma f(s_{t+1}) - f(s_t)) telescopes to
-/// -E[f(s_0)]. p'_t is the library's; f is 0 where an episode is over.
+/// The step between, for any f of the state: under p', sum_t gamma^t (gamma f(s_{t+1}) - f(s_t))
+/// telescopes to -f(s_0) in the mean. p'_t is the library's. f is 0 after the end of an episode.
 static CelStatus telescoping(CeliTrial *trial) {
   CeliChange c = {0};
   double sum = 0, discount = 1;
@@ -115,7 +116,8 @@ static CelStatus telescoping(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// pi'/pi (n) of a change from the library's log-probabilities, as the learners take it: exp(log pi' - log pi).
+/// ratio (n) = pi'/pi from the library's log-probs, as the learners compute it: exp(log pi' - log
+/// pi).
 static CelStatus library_ratio(CeliTrial *trial, const CeliChange *c, double *ratio) {
   const int n = c->m.n, A = c->m.A;
   double *head = celi_take(trial, (int64_t)n * A), *action = celi_take(trial, n);
@@ -149,7 +151,7 @@ static CelStatus importance_sampling(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The mean of pi'/pi f over actions that pi took.
+/// The mean of pi'/pi f over actions sampled from pi.
 static CelStatus importance_simulated(CeliTrial *trial) {
   enum { SAMPLES = 40000 };
   CeliChange c = {0};
@@ -166,7 +168,7 @@ static CelStatus importance_simulated(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// pi does not take action 0, pi' does: what pi samples cannot tell of it.
+/// pi never takes action 0, pi' does, so samples of pi cannot show its effect.
 static CelStatus importance_without_support(CeliTrial *trial) {
   CeliChange c = {0};
   long double direct = 0, weighted = 0;
@@ -184,7 +186,7 @@ static CelStatus importance_without_support(CeliTrial *trial) {
 typedef struct Surrogate {
   CeliTrial *trial;
   const CeliChange *change;
-  bool printed; ///< argmax over A-bar(theta): the old policy's own
+  bool printed; ///< argmax of A-bar(theta), the old policy's own
 } Surrogate;
 
 /// L(theta') = sum_t gamma^t E_{p_t} E_pi[pi'/pi A].
@@ -222,32 +224,49 @@ static CelStatus surrogate_printed(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"REINFORCE", "gamma^t times the discounted reward to go is the gradient of J",
-     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-13, 200, reinforce_corrected},
-    {"REINFORCE", "printed: undiscounted reward to go beside a discounted J",
-     "cel_policy_gradient_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, reinforce_undiscounted},
-    {"REINFORCE", "without gamma^t it is the practitioners' form, not the gradient",
-     "cel_policy_gradient_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, reinforce_practice},
-    {"REINFORCE", "at gamma = 1 all forms are the gradient", "cel_policy_gradient_horizon",
-     CEL_CHECK_EQUAL, 1e-13, 200, reinforce_at_one},
-    {"REINFORCE", "printed: a sum over N trajectories without 1/N", "cel_policy_gradient_horizon",
-     CEL_CHECK_DIFFERS, 1e-6, 200, reinforce_sum},
-    {"PDL", "J' - J = sum_t gamma^t E_{p'_t} E_{pi'}[A]", "cel_state_distribution", CEL_CHECK_EQUAL,
-     1e-10, 200, performance_difference},
-    {"PDL", "with the old policy's states it is not", "cel_state_distribution", CEL_CHECK_DIFFERS,
-     1e-6, 200, difference_of_old_states},
-    {"PDL", "for any f the discounted gamma f(s_{t+1}) - f(s_t) telescope to -E[f(s_0)]",
-     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-12, 200, telescoping},
-    {"IS", "E_{pi'}[f] = E_pi[pi'/pi f], the ratio from the learners' log-probabilities (float32)",
-     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 5e-6, 200, importance_sampling},
-    {"IS", "and as a mean over actions that pi took (standard errors)", "celi_dist_plan_log_prob",
-     CEL_CHECK_EQUAL, 4, 4, importance_simulated},
-    {"IS", "it fails where pi' leaves pi's support", "", CEL_CHECK_DIFFERS, 1e-6, 200,
-     importance_without_support},
-    {"surrogate", "its gradient at theta is the gradient of J", "cel_policy_gradient",
-     CEL_CHECK_EQUAL, 1e-10, 200, surrogate_is_first_order},
-    {"surrogate", "printed: A-bar(theta) does not depend on theta'", "cel_policy_gradient",
-     CEL_CHECK_DIFFERS, 1e-6, 200, surrogate_printed},
+    {"REINFORCE",
+     "grad J is gamma^t times the score times the discounted reward to go: all trajectories "
+     "against the library",
+     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-13, 200, reinforce_corrected, 0x7d6be96c},
+    {"REINFORCE",
+     "printed: with an undiscounted reward to go the sum is not the gradient of a discounted J",
+     "cel_policy_gradient_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, reinforce_undiscounted,
+     0x2d9b7920},
+    {"REINFORCE", "without gamma^t, as in practice, the sum is not the gradient of J",
+     "cel_policy_gradient_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, reinforce_practice, 0xec718cf7},
+    {"REINFORCE",
+     "at gamma = 1 the undiscounted form is the gradient of J: all trajectories against the "
+     "library",
+     "cel_policy_gradient_horizon", CEL_CHECK_EQUAL, 1e-13, 200, reinforce_at_one, 0x73fcf311},
+    {"REINFORCE", "printed: a sum over N trajectories without 1/N is not the gradient of J",
+     "cel_policy_gradient_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, reinforce_sum, 0x00dbcde5},
+    {"PDL",
+     "J' - J = sum_t gamma^t E_{p'_t} E_{pi'}[A]: the sum with the library's p'_t and A against "
+     "two evaluations",
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-10, 200, performance_difference, 0xae088c36},
+    {"PDL", "the sum with the old policy's p_t in place of p'_t is not J' - J",
+     "cel_state_distribution", CEL_CHECK_DIFFERS, 1e-6, 200, difference_of_old_states, 0xbfbc9885},
+    {"PDL",
+     "for any f, sum_t gamma^t (gamma f(s_{t+1}) - f(s_t)) has the mean -E[f(s_0)]: the library's "
+     "p'_t against the start distribution",
+     "cel_state_distribution", CEL_CHECK_EQUAL, 1e-12, 200, telescoping, 0x85718181},
+    {"IS",
+     "E_{pi'}[f] = E_pi[pi'/pi f]: the ratio of the learners' log-probs against the sum over pi' "
+     "(float32)",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 5e-6, 200, importance_sampling, 0x37923e21},
+    {"IS",
+     "E_{pi'}[f] = E_pi[pi'/pi f]: the mean over 40000 actions of pi against the sum over pi' "
+     "(standard errors)",
+     "celi_dist_plan_log_prob", CEL_CHECK_EQUAL, 4, 4, importance_simulated, 0x9efd33e5},
+    {"IS", "E_pi[pi'/pi f] is not E_{pi'}[f] where pi' takes an action that pi never takes", "",
+     CEL_CHECK_DIFFERS, 1e-6, 200, importance_without_support, 0xbb8e60ec},
+    {"surrogate",
+     "the gradient of the surrogate at theta is the gradient of J: the library against complex "
+     "steps",
+     "cel_policy_gradient", CEL_CHECK_EQUAL, 1e-10, 200, surrogate_is_first_order, 0x107a001c},
+    {"surrogate",
+     "printed: A-bar(theta) does not depend on theta', so its gradient in theta' is not grad J",
+     "cel_policy_gradient", CEL_CHECK_DIFFERS, 1e-6, 200, surrogate_printed, 0x9cd21865},
     {0}};
 
 const CeliSection celi_pg_improvement = {"src/verify/policy_guarantees/improvement.c", claims};

@@ -1,5 +1,5 @@
-/// [policy-guarantees, (5)-(10)]: the gradients that the library's soft actor-critics leave after one update, against
-/// derivatives by complex steps of the losses as the note states them, with gamma and alpha written out.
+/// [policy-guarantees, (5)-(10)]: the gradients of the library's soft actor-critics after one
+/// update, compared with complex steps of the losses in the note, with gamma and alpha written out.
 #include "verify/soft_actor_critic.h"
 #include <math.h>
 
@@ -11,19 +11,19 @@ typedef enum Which { VALUE, CRITIC, POLICY } Which;
 static void compare(CeliSac *sac, Which which) {
   const bool differs = sac->trial->claim->kind == CEL_CHECK_DIFFERS;
   if (which == POLICY)
-    celi_net_compare(sac->trial, &sac->actor, celi_sac_loss_policy, sac, differs);
+    celi_check_net_compare(sac->trial, &sac->actor, celi_sac_loss_policy, sac, differs);
   if (which == CRITIC) {
     celi_sac_target_of_critics(sac);
     for (sac->e = 0; sac->e < CELI_SAC_CRITICS; sac->e++)
-      celi_net_compare(sac->trial, &sac->Q[sac->e], celi_sac_loss_critic, sac, differs);
+      celi_check_net_compare(sac->trial, &sac->Q[sac->e], celi_sac_loss_critic, sac, differs);
   }
   if (which == VALUE) {
     celi_sac_target_of_value(sac);
-    celi_net_compare(sac->trial, &sac->V, celi_sac_loss_value, sac, differs);
+    celi_check_net_compare(sac->trial, &sac->V, celi_sac_loss_value, sac, differs);
   }
 }
 
-/// The learner's gradient against the loss at a temperature: alpha, or 1 as printed.
+/// Compares the learner's gradient with that of the loss at a temperature: alpha, or 1 as printed.
 static CelStatus gradient(CeliTrial *trial, const char *algo, Which which, double temperature) {
   CeliSac sac;
   const CelStatus status = celi_sac_updated(trial, algo, settings, &sac);
@@ -58,17 +58,18 @@ static CelStatus policy_gradient_printed(CeliTrial *trial) {
   return gradient(trial, "sac", POLICY, 1);
 }
 
-// ---- (10) as an expectation: the mean of sampled gradients, against the divergence itself
+// ---- (10): the mean of sampled gradients, compared with the divergence itself
 
-/// alpha KL(pi(.|x) || exp(Q/alpha)/Z) + alpha log Z by quadrature over u, one action dimension: no noise, no sample.
+/// alpha KL(pi(.|x) || exp(Q/alpha)/Z) + alpha log Z by quadrature over u, for one action
+/// dimension. It uses no samples.
 static CeliComplex divergence(const void *user, const CeliComplex *theta) {
   enum { NODES = 1500 };
   const CeliSac *sac = user;
   CeliComplex in[CELI_SAC_O], head[2], sum = 0;
   double middle[2];
   for (int k = 0; k < CELI_SAC_O; k++) in[k] = sac->batch[0]->x[k];
-  celi_net_forward(&sac->actor, theta, in, head);
-  celi_net_apply(&sac->actor, sac->batch[0]->x, middle);
+  celi_check_net_forward(&sac->actor, theta, in, head);
+  celi_check_net_apply(&sac->actor, sac->batch[0]->x, middle);
   const CeliComplex log_sd = celi_log_sd(head[1]);
   const double width = 9 * exp(creal(log_sd)), step = 2 * width / NODES;
   for (int i = 0; i <= NODES; i++) {
@@ -84,7 +85,8 @@ static CeliComplex divergence(const void *user, const CeliComplex *theta) {
 
 enum { UPDATES = 48, TERMS = 7 };
 
-/// The mean of a sample's n functions He_0 = 1, He_1, .., He_6 of the noise, which but for the first have the mean 0.
+/// The means over a batch of the Hermite polynomials He_0 = 1, He_1, .., He_6 of the noise. All but
+/// the first have mean 0.
 static void hermite_means(const CeliSac *sac, double *mean) {
   for (int k = 0; k < TERMS; k++) mean[k] = 0;
   for (int b = 0; b < sac->rows; b++) {
@@ -98,8 +100,8 @@ static void hermite_means(const CeliSac *sac, double *mean) {
   }
 }
 
-/// Least squares of y (UPDATES) on x (UPDATES, TERMS): the first coefficient, which is the mean of y where the others'
-/// functions have the mean 0, and its standard error.
+/// Least squares of y (UPDATES) on x (UPDATES, TERMS). Returns the first coefficient and its
+/// standard error. It is the mean of y, because the other functions have mean 0.
 static double intercept(const double *x, const double *y, double *error) {
   double M[TERMS * TERMS] = {0}, b[TERMS * 2] = {0}, squares = 0;
   b[1] = 1;
@@ -118,8 +120,9 @@ static double intercept(const double *x, const double *y, double *error) {
   return b[0];
 }
 
-/// Of a learner that has seen one state: the mean over updates of its policy gradient along the exact one. What the noise
-/// explains of it is taken out, so that a tenth of the gradient is many standard errors.
+/// For a learner that has seen one state: the mean over updates of its policy gradient along the
+/// exact one. The regression removes what the noise explains, so a tenth of the gradient is many
+/// standard errors.
 static CelStatus mean_gradient(CeliTrial *trial, CeliSac *sac) {
   double x[UPDATES * TERMS], y[UPDATES], error;
   CELI_TRY(celi_sac_create(trial, "sac", 1, one_state, CELI_SAC_ROWS, sac));
@@ -131,7 +134,7 @@ static CelStatus mean_gradient(CeliTrial *trial, CeliSac *sac) {
   for (int i = 0; i < UPDATES; i++) {
     CELI_TRY(cel_agent_update_n(sac->learner.agent, 1));
     const size_t used = trial->used;
-    const CeliNet now = celi_net_read(trial, &sac->learner, "actor", 0);
+    const CeliCheckNet now = celi_check_net_read(trial, &sac->learner, "actor", 0);
     y[i] = celi_dense_dot(now.gradient, exact, now.n);
     hermite_means(sac, x + i * TERMS);
     trial->used = used;
@@ -150,24 +153,37 @@ static CelStatus policy_gradient_mean(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"(5)", "V's gradient in soft actor-critic with a value network, against complex steps",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, value_gradient},
-    {"(5)", "printed: without alpha it is another gradient", "cel_agent_update_n",
-     CEL_CHECK_DIFFERS, 1e-3, 32, value_gradient_printed},
-    {"(7)-(8)", "the critics' there: r + gamma V'(s'), no V where it ended", "cel_agent_update_n",
-     CEL_CHECK_EQUAL, 1e-5, 32, critic_gradient},
-    {"(7)-(8)", "the twin critics' of soft actor-critic: min Q' - alpha log pi for V",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, critic_gradient_twin},
-    {"(3), (7)-(8)", "printed: without alpha it is another gradient", "cel_agent_update_n",
-     CEL_CHECK_DIFFERS, 1e-3, 32, critic_gradient_printed},
-    {"(10)", "the policy's gradient in soft actor-critic with a value network",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, policy_gradient},
-    {"(10)", "the policy's gradient in soft actor-critic, through tanh and the smaller critic",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, policy_gradient_twin},
-    {"(10)", "printed: projected on exp(Q) it is another gradient", "cel_agent_update_n",
-     CEL_CHECK_DIFFERS, 1e-3, 32, policy_gradient_printed},
-    {"(10)", "its mean over samples is that of alpha KL by quadrature (standard errors)",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 4, 3, policy_gradient_mean},
+    {"(5)",
+     "gradient of V in soft actor-critic with a value network: the library against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, value_gradient, 0x590abdb0},
+    {"(5)", "printed: without alpha the gradient of V is a different one", "cel_agent_update_n",
+     CEL_CHECK_DIFFERS, 1e-3, 32, value_gradient_printed, 0xc077e2b7},
+    {"(7)-(8)",
+     "critic gradient of soft actor-critic with a value network, target r + gamma V'(s'), no V "
+     "after the end: the library against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, critic_gradient, 0x1cd0b471},
+    {"(7)-(8)",
+     "critic gradient of soft actor-critic, target with min Q' - alpha log pi for V: the library "
+     "against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, critic_gradient_twin, 0xe5381bd8},
+    {"(3), (7)-(8)",
+     "printed: without alpha the critic gradient of soft actor-critic is a different one",
+     "cel_agent_update_n", CEL_CHECK_DIFFERS, 1e-3, 32, critic_gradient_printed, 0xee51e72d},
+    {"(10)",
+     "policy gradient of soft actor-critic with a value network: the library against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, policy_gradient, 0x0b44ce05},
+    {"(10)",
+     "policy gradient of soft actor-critic through tanh and the smaller critic: the library "
+     "against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, policy_gradient_twin, 0x993e4f65},
+    {"(10)",
+     "printed: with a projection on exp(Q) the policy gradient of soft actor-critic is a different "
+     "one",
+     "cel_agent_update_n", CEL_CHECK_DIFFERS, 1e-3, 32, policy_gradient_printed, 0xaf467847},
+    {"(10)",
+     "the mean of sampled policy gradients is the gradient of alpha KL: 48 updates of the library "
+     "against quadrature (standard errors)",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 4, 3, policy_gradient_mean, 0x01d5bb72},
     {0}};
 
 const CeliSection celi_pg_learners = {"src/verify/policy_guarantees/learners.c", claims};

@@ -1,4 +1,4 @@
-/// [policy-guarantees, (5)-(10)]: the losses of soft actor-critic and their minimisers, as tables.
+/// [policy-guarantees, (5)-(10)]: the losses of soft actor-critic and their minimizers, for tables.
 #include "celsius/improve.h"
 #include "ops/ops.h"
 #include "verify/verify.h"
@@ -6,7 +6,7 @@
 
 // ---- SAC's losses, tabular
 
-/// A problem, a policy, tables Q and V that are not its own.
+/// A problem, a policy, and tables Q and V that do not belong to the policy.
 typedef struct Tables {
   CeliTrial *trial;
   CeliProblem m;
@@ -25,7 +25,8 @@ static CelStatus draw_tables(CeliTrial *trial, const CeliDraw *draw, Tables *t) 
   return CEL_OK;
 }
 
-/// (5): half the squared distance of V from a sample of Q - alpha log pi, whose variance does not move the minimiser.
+/// (5): half the squared distance of V from a sample of Q - alpha log pi. The variance of the
+/// sample does not change the minimizer.
 static CeliComplex loss_V(const void *user, const CeliComplex *V) {
   const Tables *t = user;
   CeliComplex sum = 0;
@@ -36,7 +37,7 @@ static CeliComplex loss_V(const void *user, const CeliComplex *V) {
   return sum;
 }
 
-/// (7) with (8) from a sampled s': half the squared distance of Q from r(s,a,s') + gamma V(s').
+/// (7) with (8) for a sampled s': half the squared distance of Q from r(s,a,s') + gamma V(s').
 static CeliComplex loss_Q(const void *user, const CeliComplex *Q) {
   const Tables *t = user;
   CeliComplex sum = 0;
@@ -49,7 +50,7 @@ static CeliComplex loss_Q(const void *user, const CeliComplex *Q) {
   return sum;
 }
 
-/// Gradient descent on a loss whose curvature is 1.
+/// Gradient descent on a loss with curvature 1.
 static void descend(Tables *t, CeliComplexFunction loss, int n) {
   for (int k = 0; k < 60; k++) {
     celi_complex_gradient(t->trial, loss, t, t->at, n, t->gradient);
@@ -79,7 +80,8 @@ static CelStatus critic_loss(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// (10) minimised over logits along its natural gradient, against the library's projection; printed: on exp(Q).
+/// Minimizes (10) over logits along the natural gradient, and compares with the library's
+/// projection. Printed: the projection on exp(Q).
 static CelStatus policy_loss(CeliTrial *trial, const CeliDraw *draw, double temperature_of_target) {
   Tables t;
   CELI_TRY(draw_tables(trial, draw, &t));
@@ -106,7 +108,7 @@ static CelStatus policy_loss_printed(CeliTrial *trial) {
   return policy_loss(trial, &(CeliDraw){.A_min = 3, .A_max = 3, .alpha = .1, .endless = true}, 1);
 }
 
-/// The learners' target (8) and gradient of (7), in float32, against the sums in double.
+/// Compares the learners' target (8) and gradient of (7), in float32, with sums in double.
 static CelStatus learners_critic(CeliTrial *trial) {
   enum { B = 16 };
   const float alpha = 0.25f;
@@ -135,16 +137,21 @@ static CelStatus learners_critic(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"(5)", "the minimiser of J_V is E_pi[Q - alpha log pi]", "", CEL_CHECK_EQUAL, 1e-9, 100,
-     value_loss},
-    {"(7)-(8)", "the minimiser of J_Q, from sampled s', is r + gamma E[V(s')]", "cel_q_of_v",
-     CEL_CHECK_EQUAL, 1e-9, 100, critic_loss},
-    {"(7)-(8)", "the learners' gradient of J_Q, no V where it ended (float32)", "soft_target",
-     CEL_CHECK_EQUAL, 1e-6, 100, learners_critic},
-    {"(10)", "the minimiser of J_pi is the softmax of Q/alpha", "cel_policy_project",
-     CEL_CHECK_EQUAL, 1e-9, 100, policy_loss_corrected},
-    {"(10)", "printed: the projection on exp(Q) is another policy", "cel_policy_project",
-     CEL_CHECK_DIFFERS, 1e-2, 100, policy_loss_printed},
+    {"(5)", "the minimizer of J_V is E_pi[Q - alpha log pi]: gradient descent against the formula",
+     "", CEL_CHECK_EQUAL, 1e-9, 100, value_loss, 0xa2cd2ddd},
+    {"(7)-(8)",
+     "the minimizer of J_Q over sampled s' is r + gamma E[V(s')]: the library's backup against "
+     "gradient descent",
+     "cel_q_of_v", CEL_CHECK_EQUAL, 1e-9, 100, critic_loss, 0x401451b4},
+    {"(7)-(8)",
+     "gradient of J_Q, no V after the end: the learners' kernels against sums in double (float32)",
+     "soft_target", CEL_CHECK_EQUAL, 1e-6, 100, learners_critic, 0xef3e6cf9},
+    {"(10)",
+     "the minimizer of J_pi is the softmax of Q/alpha: the library's projection against natural "
+     "gradient descent",
+     "cel_policy_project", CEL_CHECK_EQUAL, 1e-9, 100, policy_loss_corrected, 0xdeb31838},
+    {"(10)", "printed: the projection on exp(Q) is not the softmax of Q/alpha",
+     "cel_policy_project", CEL_CHECK_DIFFERS, 1e-2, 100, policy_loss_printed, 0xdd2b9898},
     {0}};
 
 const CeliSection celi_pg_losses = {"src/verify/policy_guarantees/sac_losses.c", claims};

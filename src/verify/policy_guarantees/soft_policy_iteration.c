@@ -1,4 +1,5 @@
-/// [policy-guarantees, Lemma 1, Lemma 2, Theorem 1] and (1)-(4), (15)-(19): soft evaluation, improvement and iteration.
+/// [policy-guarantees, Lemma 1, Lemma 2, Theorem 1] and (1)-(4), (15)-(19): soft evaluation,
+/// improvement and iteration.
 #include "celsius/improve.h"
 #include "verify/policy_guarantees/change.h"
 #include <math.h>
@@ -7,7 +8,7 @@ enum { STEPS = 4 };
 
 // ---- (1)
 
-/// (1) sums without gamma^t what (2) and (3) discount.
+/// (1) sums without gamma^t, while (2) and (3) discount.
 static CelStatus printed_objective(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(celi_draw(trial,
@@ -32,7 +33,7 @@ static CelStatus printed_objective(CeliTrial *trial) {
 
 // ---- Lemma 1
 
-/// Q <- r + gamma E[V(s')], V = E_pi[Q - alpha log pi], by the library's backup.
+/// One step Q <- r + gamma E[V(s')], V = E_pi[Q - alpha log pi], by the library's backup.
 static void soft_backup(const CeliProblem *m, const double *pi, double alpha, double *V,
                         double *Q) {
   for (int s = 0; s < m->S; s++)
@@ -66,7 +67,8 @@ static CelStatus evaluation_converges(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The fixed point of Q = r + b E[H(s')] + gamma E[Q(s',a')], b alpha as printed or gamma alpha.
+/// The fixed point of Q = r + b E[H(s')] + gamma E[Q(s',a')]. b is alpha as printed, or gamma
+/// alpha.
 static CelStatus entropy_reward(CeliTrial *trial, const CeliDraw *draw, bool printed,
                                 double temperatures) {
   CeliEvaluated e;
@@ -104,8 +106,9 @@ static CelStatus entropy_reward_temperature(CeliTrial *trial) {
 
 enum { MEMBERS = 6 };
 
-/// A problem, pi_old and the library's Q_old. pi_old is drawn, or some steps of soft policy iteration on: near the optimum
-/// an improvement that is a little wrong lets Q fall.
+/// Draws a problem and pi_old, and gets the library's Q_old. pi_old is random, or the result of
+/// some steps of soft policy iteration: near the optimum even a small error in the improvement
+/// makes Q fall.
 static CelStatus draw_old(CeliTrial *trial, CeliEvaluated *e) {
   CELI_TRY(celi_draw_evaluated(trial, &(CeliDraw){.A_min = 2}, e));
   for (int k = celi_below(trial, 6); k > 0; k--) {
@@ -118,7 +121,8 @@ static CelStatus draw_old(CeliTrial *trial, CeliEvaluated *e) {
   return celi_library_values(&e->m, e->pi, e->m.alpha, e->V, e->Q);
 }
 
-/// The library's projection of Q_old: on the full class, or on a rectangular one that holds pi_old.
+/// The library's projection of Q_old on the full class, or on a rectangular class that contains
+/// pi_old.
 static CelStatus project_old(CeliTrial *trial, const CeliEvaluated *e, bool restricted,
                              double *next) {
   double *members = celi_take(trial, (int64_t)MEMBERS * e->m.n);
@@ -128,7 +132,7 @@ static CelStatus project_old(CeliTrial *trial, const CeliEvaluated *e, bool rest
   return cel_policy_project(e->m.mdp, e->Q, e->m.alpha, restricted ? &class : NULL, NULL, next);
 }
 
-/// Q_new and Q_old after one improvement.
+/// Compares Q_old and Q_new around one improvement.
 static CelStatus improvement(CeliTrial *trial, bool restricted) {
   CeliEvaluated e;
   CELI_TRY(draw_old(trial, &e));
@@ -140,14 +144,16 @@ static CelStatus improvement(CeliTrial *trial, bool restricted) {
   return CEL_OK;
 }
 
-/// alpha J_old(pi) = E_pi[alpha log pi - Q_old + alpha log Z] of one state, Q_old by dense elimination.
+/// alpha J_old(pi) = E_pi[alpha log pi - Q_old + alpha log Z] of one state, with Q_old by dense
+/// elimination.
 static double divergence_loss(const CeliProblem *m, const double *Q, const double *pi, int s) {
   const int p = m->pair[s], n = celi_actions(m, s);
   return celi_dense_log_sum_exp(Q + p, n, m->alpha) -
          celi_dense_soft_value(pi + p, Q + p, n, m->alpha);
 }
 
-/// (17) state by state on both classes: the loss of the library's projection, and that of pi_old.
+/// (17) in each state, on both classes: the loss of the library's projection, and the loss of
+/// pi_old.
 static CelStatus loss_does_not_rise(CeliTrial *trial) {
   CeliEvaluated e;
   CELI_TRY(draw_old(trial, &e));
@@ -164,8 +170,8 @@ static CelStatus loss_does_not_rise(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// (18) state by state: V_old by dense elimination, or that plus alpha KL(pi_old, pi_new) on the full class, against
-/// E_new[Q_old - alpha log pi_new] of the library's Q_old and projection.
+/// (18) in each state: compares V_old by dense elimination, or that plus alpha KL(pi_old, pi_new)
+/// on the full class, with E_new[Q_old - alpha log pi_new] from the library's Q_old and projection.
 static CelStatus value_of_improvement(CeliTrial *trial, bool exactly) {
   CeliEvaluated e;
   CELI_TRY(draw_old(trial, &e));
@@ -197,7 +203,8 @@ static CelStatus improvement_rectangular(CeliTrial *trial) {
   return improvement(trial, true);
 }
 
-/// Two places apart, and two policies, each good at one of them: what is better on the whole is worse at state 0.
+/// Two separate states, and two policies, each good in one of them. The policy that is better on
+/// average is worse in state 0.
 static CelStatus improvement_of_whole_policies(CeliTrial *trial) {
   const int actions[] = {2, 2, 1};
   const double low = .01, high = .99;
@@ -217,7 +224,8 @@ static CelStatus improvement_of_whole_policies(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Projection on exp(Q) where V uses alpha = 5: pi_old, the softmax of Q/alpha, is better than what follows it.
+/// Projection on exp(Q) while V uses alpha = 5. pi_old, the softmax of Q/alpha, is better than the
+/// projection.
 static CelStatus improvement_without_alpha(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(celi_draw(trial,
@@ -242,7 +250,7 @@ static CelStatus improvement_without_alpha(CeliTrial *trial) {
 
 static const CeliDraw control = {.A_min = 2, .S_max = 8};
 
-/// V* of the library by `method` against soft policy iteration by dense solves.
+/// Compares V* and Q* of the library by `method` with soft policy iteration by dense solves.
 static CelStatus optimum_by(CeliTrial *trial, CelSolveMethod method) {
   const CeliDraw large = {.S_min = 200, .S_max = 200, .A_min = 10, .A_max = 10};
   CeliProblem m;
@@ -275,7 +283,7 @@ static CelStatus optimum_by_newton(CeliTrial *trial) {
   return optimum_by(trial, CEL_SOLVE_NEWTON);
 }
 
-/// The softmax of theta, state by state.
+/// The softmax of theta in each state.
 static void softmax_of_logits(const CeliProblem *m, const double *theta, double *pi) {
   for (int s = 0; s < m->S; s++)
     if (celi_actions(m, s))
@@ -294,7 +302,8 @@ static CelStatus natural_step(CeliTrial *trial, const CeliProblem *m, double rat
   return CEL_OK;
 }
 
-/// A whole step of the natural gradient from any pi ends in softmax(Q/alpha), half a step in pi^(1/2) exp(Q/(2 alpha)) / Z.
+/// From any pi, a whole step of the natural gradient ends in softmax(Q/alpha), and half a step in
+/// pi^(1/2) exp(Q/(2 alpha)) / Z.
 static CelStatus natural_step_is_iteration(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(
@@ -316,8 +325,9 @@ static CelStatus natural_step_is_iteration(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Ascent on J itself along the library's natural gradient, half the step that soft policy iteration takes. The first
-/// policies are those of the closed form theta <- (theta + Q/alpha)/2, Q by dense elimination; the last is optimal.
+/// Ascent on J along the library's natural gradient, with half the step of soft policy iteration.
+/// The first policies are compared with the closed form theta <- (theta + Q/alpha)/2, Q by dense
+/// elimination. The last policy is optimal.
 static CelStatus optimum_by_ascent(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(celi_draw(
@@ -341,7 +351,7 @@ static CelStatus optimum_by_ascent(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Newton on V - TV: V - (I - gamma P_pi)^-1 (V - TV), pi the softmax of Q(V).
+/// A Newton step on V - TV: V - (I - gamma P_pi)^-1 (V - TV), with pi the softmax of Q(V).
 static void newton_step(CeliTrial *trial, const CeliProblem *m, double *V) {
   const int S = m->S;
   const size_t used = trial->used;
@@ -361,7 +371,7 @@ static void newton_step(CeliTrial *trial, const CeliProblem *m, double *V) {
   trial->used = used;
 }
 
-/// The library's soft policy iteration and Newton's method from the same V, step by step.
+/// Compares each step of the library's soft policy iteration with a Newton step from the same V.
 static CelStatus newton_is_policy_iteration(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(celi_draw(trial, &control, &m));
@@ -392,7 +402,7 @@ static CelStatus optimum_is_best(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// e_{k+1} <= gamma^2 e_k^2/(8 alpha (1-gamma)), e_k = max (V* - V of pi_k).
+/// e_{k+1} <= gamma^2 e_k^2/(8 alpha (1-gamma)), where e_k = max (V* - V of pi_k).
 static CelStatus rate(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(celi_draw(trial, &control, &m));
@@ -411,7 +421,8 @@ static CelStatus rate(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Another policy at a state that (s, a) never reaches: the same Q there, so no strict inequality.
+/// Another policy in a state that (s, a) never reaches gives the same Q there, so the inequality is
+/// not strict.
 static CelStatus no_strict_gain(CeliTrial *trial) {
   const int actions[] = {2, 2};
   double pi[4], V[2], Q[4], other[4], other_V[2];
@@ -427,7 +438,8 @@ static CelStatus no_strict_gain(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Whole policies {go on and take 1, stop and take 2}: each is the better one for the other's Q.
+/// Two whole policies, {continue and earn 1} and {stop, or earn 2 after continuing}. Each is better
+/// for the other's Q.
 static CelStatus cycle(CeliTrial *trial, bool returns) {
   const int actions[] = {2, 2};
   const double low = 1e-4, high = 1 - low;
@@ -454,7 +466,8 @@ static CelStatus cycle_returns(CeliTrial *trial) {
   return cycle(trial, true);
 }
 
-/// Soft policy iteration within a rectangular class, until the policy stays; against every mix of its members.
+/// Soft policy iteration within a rectangular class until the policy no longer changes. Compares
+/// with every mix of the members.
 static CelStatus optimum_of_class(CeliTrial *trial) {
   enum { FEW = 3, STATES = 3, MIXES = FEW * FEW * FEW };
   CeliProblem m;
@@ -480,61 +493,103 @@ static CelStatus optimum_of_class(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"Lemma 1, (2)-(3)", "e_{k+1} <= gamma e_k of the soft backup", "cel_q_of_v", CEL_CHECK_AT_MOST,
-     1e-12, 200, evaluation_contracts},
-    {"Lemma 1, (2)-(3)", "its iterates end in soft Q of the policy", "cel_mdp_evaluate",
-     CEL_CHECK_EQUAL, 1e-11, 200, evaluation_converges},
-    {"Lemma 1, (15)", "r + gamma alpha E[H(s')] as reward gives soft Q", "cel_mdp_evaluate",
-     CEL_CHECK_EQUAL, 1e-11, 200, entropy_reward_corrected},
-    {"Lemma 1, (15)", "printed: r + alpha E[H(s')] does not", "cel_mdp_evaluate", CEL_CHECK_DIFFERS,
-     1e-10, 200, entropy_reward_printed},
-    {"Lemma 1, (15)", "printed: it is the one at temperature alpha/gamma", "cel_mdp_evaluate",
-     CEL_CHECK_EQUAL, 1e-11, 200, entropy_reward_temperature},
-    {"Lemma 2, (4), (16)-(19)", "Q_new >= Q_old, full class", "cel_policy_project",
-     CEL_CHECK_AT_MOST, 1e-12, 200, improvement_full},
-    {"Lemma 2, (4), (16)-(19)", "Q_new >= Q_old, a rectangular class that holds pi_old",
-     "cel_policy_project", CEL_CHECK_AT_MOST, 1e-12, 200, improvement_rectangular},
-    {"(16)-(17)", "the projection's loss is at most that of pi_old, in each state",
-     "cel_policy_project", CEL_CHECK_AT_MOST, 1e-13, 200, loss_does_not_rise},
-    {"(18)", "V_old is at most E_new[Q_old - alpha log pi_new]", "cel_policy_project",
-     CEL_CHECK_AT_MOST, 1e-13, 200, value_does_not_fall},
-    {"(18)", "on the full class the two differ by alpha KL(pi_old, pi_new)", "cel_policy_project",
-     CEL_CHECK_EQUAL, 1e-12, 200, value_rises_by_divergence},
-    {"Lemma 2, (4), (16)-(19)", "violated on a class of whole policies", "cel_policy_project",
-     CEL_CHECK_EXCEEDS, 1e-3, 1, improvement_of_whole_policies},
-    {"Lemma 2, (4), (16)-(19)", "printed: violated by projecting on exp(Q) beside alpha H",
-     "cel_policy_of_q", CEL_CHECK_EXCEEDS, 1e-6, 100, improvement_without_alpha},
-    {"Theorem 1", "soft value iteration and soft policy iteration end in one Q", "cel_solve",
-     CEL_CHECK_EQUAL, 1e-9, 100, optimum_by_sweeps},
-    {"Theorem 1", "so does Gauss-Seidel", "cel_solve", CEL_CHECK_EQUAL, 1e-9, 50, optimum_in_place},
-    {"Theorem 1", "so does modified policy iteration", "cel_solve", CEL_CHECK_EQUAL, 1e-9, 50,
-     optimum_by_modified_iteration},
-    {"Theorem 1", "so does the library's own policy iteration", "cel_solve", CEL_CHECK_EQUAL, 1e-9,
-     50, optimum_by_policies},
-    {"Theorem 1", "so does Newton-Krylov", "cel_solve", CEL_CHECK_EQUAL, 1e-9, 50,
-     optimum_by_newton},
-    {"Theorem 1", "so does the method that is chosen by itself", "cel_solve", CEL_CHECK_EQUAL, 1e-9,
-     100, optimum_by_auto},
-    {"Theorem 1", "a step of the natural gradient of J is one of soft policy iteration",
-     "cel_policy_gradient", CEL_CHECK_EQUAL, 1e-11, 100, natural_step_is_iteration},
-    {"Theorem 1", "and ascent on J along its natural gradient", "cel_policy_gradient",
-     CEL_CHECK_EQUAL, 1e-9, 8, optimum_by_ascent},
-    {"Theorem 1", "Newton on V - TV takes the steps of soft policy iteration", "cel_policy_of_q",
-     CEL_CHECK_EQUAL, 1e-12, 100, newton_is_policy_iteration},
-    {"Theorem 1", "Q* >= Q of any policy", "cel_solve", CEL_CHECK_AT_MOST, 1e-12, 64,
-     optimum_is_best},
-    {"Theorem 1", "its rate: e_{k+1} <= gamma^2 e_k^2/(8 alpha (1-gamma))", "cel_policy_of_q",
-     CEL_CHECK_AT_MOST, 1e-12, 200, rate},
-    {"Theorem 1", "no strict gain at what a state does not reach", "cel_mdp_evaluate",
-     CEL_CHECK_EQUAL, 1e-10, 1, no_strict_gain},
-    {"Theorem 1", "on whole policies an improvement leaves the first", "cel_policy_project",
-     CEL_CHECK_DIFFERS, .5, 1, cycle_leaves},
-    {"Theorem 1", "and the next comes back to it: a cycle", "cel_policy_project", CEL_CHECK_EQUAL,
-     0, 1, cycle_returns},
-    {"Theorem 1", "on a rectangular class the last Q is no less than any mix's",
-     "cel_policy_project", CEL_CHECK_AT_MOST, 1e-12, 100, optimum_of_class},
-    {"(1)", "printed: without gamma J is not E[V(s0)] of (2)-(3)", "cel_mdp_evaluate_horizon",
-     CEL_CHECK_DIFFERS, 1e-6, 100, printed_objective},
+    {"Lemma 1, (2)-(3)",
+     "the soft backup of a policy contracts by gamma: the error after the library's backup against "
+     "gamma times the error before",
+     "cel_q_of_v", CEL_CHECK_AT_MOST, 1e-12, 200, evaluation_contracts, 0xf48158f4},
+    {"Lemma 1, (2)-(3)",
+     "soft backups converge to soft Q of the policy: the library's evaluation against 400 backups",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 200, evaluation_converges, 0x31dfd14e},
+    {"Lemma 1, (15)",
+     "Q for the reward r + gamma alpha E[H(s')] at alpha = 0 is soft Q: dense elimination against "
+     "the library's soft Q",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 200, entropy_reward_corrected, 0x69e9fb59},
+    {"Lemma 1, (15)", "printed: Q for the reward r + alpha E[H(s')] at alpha = 0 is not soft Q",
+     "cel_mdp_evaluate", CEL_CHECK_DIFFERS, 1e-10, 200, entropy_reward_printed, 0x440dda3a},
+    {"Lemma 1, (15)",
+     "printed: Q for the reward r + alpha E[H(s')] at alpha = 0 is soft Q at the temperature "
+     "alpha/gamma: dense elimination against the library",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 200, entropy_reward_temperature, 0x50910fca},
+    {"Lemma 2, (4), (16)-(19)",
+     "Q_old <= Q_new on the full class: the library's Q before its projection against Q after it",
+     "cel_policy_project", CEL_CHECK_AT_MOST, 1e-12, 200, improvement_full, 0x16ea928f},
+    {"Lemma 2, (4), (16)-(19)",
+     "Q_old <= Q_new on a rectangular class that contains pi_old: the library's Q before its "
+     "projection against Q after it",
+     "cel_policy_project", CEL_CHECK_AT_MOST, 1e-12, 200, improvement_rectangular, 0x66377575},
+    {"(16)-(17)",
+     "in each state the loss of the library's projection is at most the loss of pi_old, on both "
+     "classes",
+     "cel_policy_project", CEL_CHECK_AT_MOST, 1e-13, 200, loss_does_not_rise, 0x4ea5c24e},
+    {"(18)",
+     "V_old <= E_new[Q_old - alpha log pi_new]: dense elimination against the library's Q_old and "
+     "projection",
+     "cel_policy_project", CEL_CHECK_AT_MOST, 1e-13, 200, value_does_not_fall, 0xa4905f01},
+    {"(18)",
+     "on the full class E_new[Q_old - alpha log pi_new] - V_old = alpha KL(pi_old, pi_new): dense "
+     "elimination against the library",
+     "cel_policy_project", CEL_CHECK_EQUAL, 1e-12, 200, value_rises_by_divergence, 0x1fb84c85},
+    {"Lemma 2, (4), (16)-(19)",
+     "on a class of whole policies Q can fall: Q_old > Q_new for some pair", "cel_policy_project",
+     CEL_CHECK_EXCEEDS, 1e-3, 1, improvement_of_whole_policies, 0xdb3b8560},
+    {"Lemma 2, (4), (16)-(19)",
+     "printed: after a projection on exp(Q) instead of exp(Q/alpha) Q can fall: Q_old > Q_new for "
+     "some pair",
+     "cel_policy_of_q", CEL_CHECK_EXCEEDS, 1e-6, 100, improvement_without_alpha, 0xac37fb10},
+    {"Theorem 1",
+     "optimal V and Q: the library's value iteration against dense soft policy iteration",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-9, 100, optimum_by_sweeps, 0x55ac40ad},
+    {"Theorem 1",
+     "optimal V and Q: the library's Gauss-Seidel iteration against dense soft policy iteration",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-9, 50, optimum_in_place, 0xe0f3c07d},
+    {"Theorem 1",
+     "optimal V and Q: the library's modified policy iteration against dense soft policy iteration",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-9, 50, optimum_by_modified_iteration, 0x8436ba97},
+    {"Theorem 1",
+     "optimal V and Q: the library's policy iteration against dense soft policy iteration",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-9, 50, optimum_by_policies, 0x88ef6472},
+    {"Theorem 1",
+     "optimal V and Q: the library's Newton-Krylov method against dense soft policy iteration",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-9, 50, optimum_by_newton, 0x109580a0},
+    {"Theorem 1",
+     "optimal V and Q: the method that the library chooses by itself against dense soft policy "
+     "iteration",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-9, 100, optimum_by_auto, 0x45bf3298},
+    {"Theorem 1",
+     "a step of the natural gradient of J is a step of soft policy iteration: the library's "
+     "gradient against the closed form",
+     "cel_policy_gradient", CEL_CHECK_EQUAL, 1e-11, 100, natural_step_is_iteration, 0x21009c69},
+    {"Theorem 1",
+     "ascent along the library's natural gradient of J: its first policies against a closed form, "
+     "its last J against the optimal J",
+     "cel_policy_gradient", CEL_CHECK_EQUAL, 1e-9, 8, optimum_by_ascent, 0xe510bc46},
+    {"Theorem 1",
+     "soft policy iteration is Newton's method on V - TV: the library's steps against dense Newton "
+     "steps",
+     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-12, 100, newton_is_policy_iteration, 0xb3556b1f},
+    {"Theorem 1",
+     "Q of any policy <= Q*: dense elimination for random policies against the library's Q*",
+     "cel_solve", CEL_CHECK_AT_MOST, 1e-12, 64, optimum_is_best, 0x27c961a0},
+    {"Theorem 1",
+     "rate of soft policy iteration: e_{k+1} <= gamma^2 e_k^2/(8 alpha (1-gamma)) for the "
+     "library's policies",
+     "cel_policy_of_q", CEL_CHECK_AT_MOST, 1e-12, 200, rate, 0xbfd6dc8c},
+    {"Theorem 1",
+     "a change of policy in a state that (s,a) never reaches leaves Q(s,a) as it is, so the gain "
+     "is not strict",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-10, 1, no_strict_gain, 0x5272a3c7},
+    {"Theorem 1",
+     "on a class of whole policies the iteration can cycle: the second policy is not the first",
+     "cel_policy_project", CEL_CHECK_DIFFERS, .5, 1, cycle_leaves, 0x1f386df4},
+    {"Theorem 1",
+     "on a class of whole policies the iteration can cycle: the third policy is the first again",
+     "cel_policy_project", CEL_CHECK_EQUAL, 0, 1, cycle_returns, 0x17ebd096},
+    {"Theorem 1",
+     "on a rectangular class Q of every mix of its members <= the last Q: dense elimination "
+     "against the library's iteration",
+     "cel_policy_project", CEL_CHECK_AT_MOST, 1e-12, 100, optimum_of_class, 0x3707303d},
+    {"(1)", "printed: J without gamma^t is not E[V(s0)] of (2)-(3)", "cel_mdp_evaluate_horizon",
+     CEL_CHECK_DIFFERS, 1e-6, 100, printed_objective, 0xd7c46927},
     {0}};
 
 const CeliSection celi_pg_iteration = {"src/verify/policy_guarantees/soft_policy_iteration.c",

@@ -1,5 +1,5 @@
-/// [policy-guarantees, SAC]: Algorithm 1 line by line: which parameters each gradient sees, how targets follow, and the
-/// temperature's loss.
+/// [policy-guarantees, SAC]: Algorithm 1 line by line: which parameters each gradient uses, how
+/// targets follow, and the loss of the temperature.
 #include "verify/soft_actor_critic.h"
 
 enum { A = 2 };
@@ -12,9 +12,9 @@ static const char *const learned[] = {CELI_SAC_SETTINGS, "ent_coef", "auto", "en
 
 // ---- lines 9-11
 
-/// An update that moves: the networks with the parameters from before it, and the gradients that it left. `moved`: the
-/// critics after it.
-static CelStatus moving_update(CeliTrial *trial, const char *algo, CeliSac *sac, CeliNet *moved) {
+/// An update with a learning rate above 0. Afterwards `sac` has the parameters from before the
+/// update and its gradients, and `moved` the critics after it.
+static CelStatus moving_update(CeliTrial *trial, const char *algo, CeliSac *sac, CeliCheckNet *moved) {
   CELI_TRY(celi_sac_create(trial, algo, A, moving, CELI_SAC_B, sac));
   CELI_TRY(celi_learner_feed(trial, &sac->learner, CELI_LEARNER_STEPS));
   celi_sac_read(sac);
@@ -34,20 +34,20 @@ static CelStatus moving_update(CeliTrial *trial, const char *algo, CeliSac *sac,
 typedef enum Line { VALUE, CRITICS, POLICY, POLICY_EARLY } Line;
 
 static CelStatus compare_line(CeliTrial *trial, const char *algo, Line line, CeliSac *sac) {
-  CeliNet moved[CELI_SAC_CRITICS];
+  CeliCheckNet moved[CELI_SAC_CRITICS];
   CELI_TRY(moving_update(trial, algo, sac, moved));
   if (line == VALUE) {
     celi_sac_target_of_value(sac);
-    celi_net_compare(trial, &sac->V, celi_sac_loss_value, sac, false);
+    celi_check_net_compare(trial, &sac->V, celi_sac_loss_value, sac, false);
   }
   if (line == CRITICS) {
     celi_sac_target_of_critics(sac);
     for (sac->e = 0; sac->e < CELI_SAC_CRITICS; sac->e++)
-      celi_net_compare(trial, &sac->Q[sac->e], celi_sac_loss_critic, sac, false);
+      celi_check_net_compare(trial, &sac->Q[sac->e], celi_sac_loss_critic, sac, false);
   }
   if (line == POLICY || line == POLICY_EARLY) {
     for (int e = 0; e < CELI_SAC_CRITICS && line == POLICY; e++) sac->Q[e] = moved[e];
-    celi_net_compare(trial, &sac->actor, celi_sac_loss_policy, sac, line == POLICY_EARLY);
+    celi_check_net_compare(trial, &sac->actor, celi_sac_loss_policy, sac, line == POLICY_EARLY);
   }
   return CEL_OK;
 }
@@ -77,7 +77,7 @@ static CelStatus policy_line_early(CeliTrial *trial) {
 
 // ---- line 12
 
-/// A learner whose target follows one of its networks.
+/// A learner with a target network, and the network that the target follows.
 typedef struct Follower {
   const char *algo, *net;
   bool discrete;
@@ -90,23 +90,24 @@ static const Follower followers[] = {{"sacv", "value", false, 1},
                                      {"sql", "actor", true, 1},
                                      {"sqlc", "critic", false, 1}};
 
-/// The target after an update against tau psi + (1 - tau) psi', psi' from before it, psi from after it or (`early`) before.
+/// Compares the target after an update with tau psi + (1 - tau) psi'. psi' is from before the
+/// update, psi from after it, or (`early`) from before.
 static CelStatus compare_target(CeliTrial *trial, const Follower *f, bool early,
                                 CeliLearner *learner) {
   const CeliLearnerSpec spec = {
       .algo = f->algo, .O = CELI_SAC_O, .A = A, .discrete = f->discrete, .settings = moving};
   CELI_TRY(celi_learner_create(trial, &spec, learner));
   CELI_TRY(celi_learner_feed(trial, learner, CELI_LEARNER_STEPS));
-  CeliNet old[2], net[2];
+  CeliCheckNet old[2], net[2];
   const int members = f->members;
   for (int e = 0; e < members; e++) {
-    old[e] = celi_net_read(trial, learner, "target", e);
-    net[e] = celi_net_read(trial, learner, f->net, e);
+    old[e] = celi_check_net_read(trial, learner, "target", e);
+    net[e] = celi_check_net_read(trial, learner, f->net, e);
   }
   CELI_TRY(cel_agent_update_n(learner->agent, 1));
   for (int e = 0; e < members; e++) {
-    const CeliNet now = celi_net_read(trial, learner, "target", e);
-    if (!early) net[e] = celi_net_read(trial, learner, f->net, e);
+    const CeliCheckNet now = celi_check_net_read(trial, learner, "target", e);
+    if (!early) net[e] = celi_check_net_read(trial, learner, f->net, e);
     double *average = celi_take(trial, now.n);
     for (int i = 0; i < now.n; i++)
       average[i] = tau * net[e].theta[i] + (1 - tau) * old[e].theta[i];
@@ -134,10 +135,10 @@ static CelStatus targets_follow_late(CeliTrial *trial) {
 
 // ---- the temperature
 
-/// J_alpha = -log alpha (mean log pi + target entropy), the actions held fixed.
+/// J_alpha = -log alpha (mean log pi + target entropy), with the actions held fixed.
 typedef struct Temperature {
   const CeliSac *sac;
-  double log_pi; ///< mean
+  double log_pi; ///< mean over the batch
 } Temperature;
 
 static CeliComplex loss_temperature(const void *user, const CeliComplex *log_alpha) {
@@ -146,10 +147,10 @@ static CeliComplex loss_temperature(const void *user, const CeliComplex *log_alp
 }
 
 static CelStatus compare_temperature(CeliTrial *trial, const char *algo, CeliSac *sac) {
-  CeliComplex theta[CELI_NET_MAX], a[A];
+  CeliComplex theta[CELI_CHECK_NET_MAX], a[A];
   CELI_TRY(celi_sac_updated(trial, algo, learned, sac));
   Temperature t = {sac, 0};
-  celi_net_theta(&sac->actor, theta);
+  celi_check_net_theta(&sac->actor, theta);
   for (int b = 0; b < sac->rows; b++)
     t.log_pi +=
         creal(celi_sac_sample(sac, theta, sac->batch[b]->x, sac->eps + b * A, a)) / sac->rows;
@@ -173,20 +174,30 @@ static CelStatus temperature_gradient(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"SAC", "line 9: V's gradient sees critics and policy from before the update",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 16, value_line},
-    {"SAC", "line 10: the critics' gradients see targets from before the update",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 16, critic_line},
-    {"SAC", "line 11: the policy's gradient sees the critics of line 10", "cel_agent_update_n",
-     CEL_CHECK_EQUAL, 1e-5, 16, policy_line},
-    {"SAC", "with the critics from before line 10 it is another", "cel_agent_update_n",
-     CEL_CHECK_DIFFERS, 1e-3, 16, policy_line_early},
-    {"SAC", "line 12: psi' <- tau psi + (1 - tau) psi' of the new psi, in five learners",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-6, 16, targets_follow},
-    {"SAC", "with psi from before the update it is another", "cel_agent_update_n",
-     CEL_CHECK_DIFFERS, 1e-3, 16, targets_follow_late},
-    {"temperature", "the gradient of -log alpha (E log pi + target entropy) in log alpha",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 16, temperature_gradient},
+    {"SAC",
+     "line 9: the gradient of V uses critics and policy from before the update: the library "
+     "against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 16, value_line, 0x4f98c1fc},
+    {"SAC",
+     "line 10: the critic gradients use target networks from before the update: the library "
+     "against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 16, critic_line, 0xc62eccbd},
+    {"SAC",
+     "line 11: the policy gradient uses the critics that line 10 updated: the library against "
+     "complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 16, policy_line, 0xdab3f7a3},
+    {"SAC", "line 11: with the critics from before line 10 the policy gradient is a different one",
+     "cel_agent_update_n", CEL_CHECK_DIFFERS, 1e-3, 16, policy_line_early, 0x5119a87c},
+    {"SAC",
+     "line 12: psi' <- tau psi + (1 - tau) psi' with the new psi, in five learners: the library "
+     "against the formula",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-6, 16, targets_follow, 0xa9c3ccc7},
+    {"SAC", "line 12: with psi from before the update psi' is a different one",
+     "cel_agent_update_n", CEL_CHECK_DIFFERS, 1e-3, 16, targets_follow_late, 0xae521fdf},
+    {"temperature",
+     "gradient of -log alpha (E log pi + target entropy) in log alpha: the library against complex "
+     "steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 16, temperature_gradient, 0x97cb99a7},
     {0}};
 
 const CeliSection celi_pg_steps = {"src/verify/policy_guarantees/steps.c", claims};

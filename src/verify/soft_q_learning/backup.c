@@ -1,5 +1,6 @@
-/// [soft-q-learning, 2.1-3.1]: log-sum-exp as a maximum, and the soft optimal backup TV = alpha log sum exp(Q_V/alpha),
-/// Q_V = r + gamma E[V(s')]; beside it V_Q = sum pi_Q Q, averaging by Boltzmann's weights, which is no contraction [3.2].
+/// [soft-q-learning, 2.1-3.1]: log-sum-exp as a maximum, and the soft optimal backup TV = alpha log
+/// sum exp(Q_V/alpha), Q_V = r + gamma E[V(s')]. Also the Boltzmann average V_Q = sum pi_Q Q [3.2],
+/// which is not a contraction.
 #include "verify/soft_q_learning/backup.h"
 #include <math.h>
 
@@ -16,7 +17,8 @@ void celi_sq_backup(CeliTrial *trial, const CeliProblem *m, const double *V, dou
 
 // ---- 2.1-3.1: log-sum-exp, and the backup
 
-/// The closed form of the library against E_pi[Q] + alpha H at the end of exponentiated gradient ascent, which knows none.
+/// Compares the library's closed form with E_pi[Q] + alpha H after exponentiated gradient ascent,
+/// which does not use the closed form.
 static CelStatus maximum_over_policies(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(celi_draw(trial, &(CeliDraw){.A_max = 8}, &m));
@@ -36,7 +38,7 @@ static CelStatus maximum_over_policies(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// No policy gives more: random ones stay below.
+/// No policy exceeds it: compares with random ones.
 static CelStatus no_policy_is_above(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(celi_draw(trial, &(CeliDraw){.A_max = 8}, &m));
@@ -94,7 +96,8 @@ static CelStatus soft_q_iteration(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// log pi* = (Q* - V*)/alpha: pi* by soft policy iteration, Q* and V* by the library's value iteration.
+/// log pi* = (Q* - V*)/alpha, with pi* by dense soft policy iteration, and Q* and V* by the
+/// library's value iteration.
 static CelStatus log_of_optimum(CeliTrial *trial) {
   CeliProblem m;
   CELI_TRY(celi_draw(trial, &(CeliDraw){.A_min = 2}, &m));
@@ -118,7 +121,8 @@ static double boltzmann(const double *Q, int n, double alpha) {
   return celi_dense_dot(pi, Q, n);
 }
 
-/// The largest ratio of a map of (2.4, 0), alpha = 1: change along (h, -h), in central differences.
+/// The largest ratio of distances after and before a map, at (2.4, 0) and alpha = 1: a central
+/// difference along (h, -h).
 static CelStatus ratio(CeliTrial *trial, bool log_sum_exp, double *out) {
   const int n = 2;
   const double h = 1e-5, up[] = {2.4 + h, -h}, down[] = {2.4 - h, h};
@@ -163,7 +167,7 @@ static void boltzmann_backup(const CeliProblem *m, double *V, double *Q) {
   celi_dense_backup(m, V, Q);
 }
 
-/// With the backup around it: two Q's a little apart, one step, at gamma = .99: further apart than before.
+/// One backup of two nearby Q's at gamma = .99: they are further apart than before.
 static CelStatus boltzmann_backup_expands(CeliTrial *trial) {
   const int n = 2;
   const double h = 1e-4;
@@ -191,7 +195,7 @@ static CelStatus boltzmann_fixed_point(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The target of 3.2 as printed, Q of T_soft V_Q with that V_Q, at Q*: it moves away.
+/// The printed target of 3.2, Q of T_soft V_Q with that V_Q, evaluated at Q*: it is not Q*.
 static CelStatus printed_target(CeliTrial *trial) {
   CeliProblem m;
   CeliDraw draw = celi_sq_plain;
@@ -207,27 +211,43 @@ static CelStatus printed_target(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"2.1", "alpha log sum exp(Q/alpha) is the maximum over pi of E_pi[Q] + alpha H",
-     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-9, 200, maximum_over_policies},
-    {"2.1", "and no policy is above it", "cel_value_of_q", CEL_CHECK_AT_MOST, 1e-12, 200,
-     no_policy_is_above},
-    {"2.1", "the soft optimal backup contracts by gamma", "cel_value_of_q", CEL_CHECK_AT_MOST,
-     1e-15, 200, contraction},
-    {"2.1", "T(V + c) = TV + gamma c", "cel_value_of_q", CEL_CHECK_EQUAL, 1e-12, 200, shift},
-    {"2.1", "log pi* = (Q* - V*)/alpha", "cel_solve", CEL_CHECK_EQUAL, 1e-8, 200, log_of_optimum},
-    {"3.2", "printed: V_Q = sum pi_Q Q has ratio 1.19968 at Q/alpha = (2.4, 0)", "",
-     CEL_CHECK_EQUAL, 1e-5, 1, ratio_of_boltzmann},
-    {"3.2", "printed: so it is no contraction", "", CEL_CHECK_EXCEEDS, .1, 1, boltzmann_expands},
-    {"3.2", "alpha log sum exp has ratio .834 there", "cel_value_of_q", CEL_CHECK_EQUAL, 1e-3, 1,
-     ratio_of_log_sum_exp},
-    {"3.2", "printed: with the backup at gamma = .99 it expands still", "", CEL_CHECK_EXCEEDS, .1,
-     1, boltzmann_backup_expands},
-    {"3.2", "printed: its fixed point is not Q*", "cel_solve", CEL_CHECK_DIFFERS, 1e-2, 100,
-     boltzmann_fixed_point},
-    {"3.2", "printed: the target Q of T_soft V_Q moves away from Q*", "cel_solve",
-     CEL_CHECK_DIFFERS, 1e-2, 100, printed_target},
-    {"3.1", "soft Q-iteration V <- TV ends in V* of soft policy iteration", "cel_value_of_q",
-     CEL_CHECK_EQUAL, 1e-11, 200, soft_q_iteration},
+    {"2.1",
+     "alpha log sum exp(Q/alpha) is the maximum of E_pi[Q] + alpha H over pi: the library against "
+     "exponentiated gradient ascent",
+     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-9, 200, maximum_over_policies, 0xc53b5a18},
+    {"2.1",
+     "E_pi[Q] + alpha H <= alpha log sum exp(Q/alpha) for any policy: random policies against the "
+     "library",
+     "cel_value_of_q", CEL_CHECK_AT_MOST, 1e-12, 200, no_policy_is_above, 0xaf7be369},
+    {"2.1",
+     "the soft optimal backup contracts by gamma: the distance after the library's backup against "
+     "gamma times the distance before",
+     "cel_value_of_q", CEL_CHECK_AT_MOST, 1e-15, 200, contraction, 0x3a912143},
+    {"2.1", "T(V + c) = TV + gamma c: the library's backup of V + c against that of V",
+     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-12, 200, shift, 0xc40a9f68},
+    {"2.1",
+     "log pi* = (Q* - V*)/alpha: the library's value iteration against dense soft policy iteration",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-8, 200, log_of_optimum, 0x5aea3e5b},
+    {"3.2",
+     "printed: V_Q = sum pi_Q Q has the ratio 1.19968 at Q/alpha = (2.4, 0): a central difference "
+     "against that number",
+     "", CEL_CHECK_EQUAL, 1e-5, 1, ratio_of_boltzmann, 0x0f1ef2b5},
+    {"3.2", "printed: V_Q = sum pi_Q Q has a ratio above 1, so it is not a contraction", "",
+     CEL_CHECK_EXCEEDS, .1, 1, boltzmann_expands, 0x196b1145},
+    {"3.2",
+     "alpha log sum exp(Q/alpha) has the ratio .834 at Q/alpha = (2.4, 0): a central difference of "
+     "the library against that number",
+     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-3, 1, ratio_of_log_sum_exp, 0xa6064925},
+    {"3.2", "printed: the backup with V_Q = sum pi_Q Q at gamma = .99 has a ratio above 1", "",
+     CEL_CHECK_EXCEEDS, .1, 1, boltzmann_backup_expands, 0xb20d19a5},
+    {"3.2", "printed: the fixed point of the backup with V_Q = sum pi_Q Q is not Q*", "cel_solve",
+     CEL_CHECK_DIFFERS, 1e-2, 100, boltzmann_fixed_point, 0x88a195eb},
+    {"3.2", "printed: at Q* the target, Q of T_soft V_Q, is not Q*", "cel_solve", CEL_CHECK_DIFFERS,
+     1e-2, 100, printed_target, 0xfb3efcdf},
+    {"3.1",
+     "soft Q-iteration V <- TV converges to V*: 400 backups of the library against dense soft "
+     "policy iteration",
+     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-11, 200, soft_q_iteration, 0x6077d335},
     {0}};
 
 const CeliSection celi_sq_backups = {"src/verify/soft_q_learning/backup.c", claims};

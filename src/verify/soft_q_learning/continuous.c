@@ -1,7 +1,8 @@
-/// [soft-q-learning, 3.2, 4] where actions are numbers: soft values by importance sampling, and the normalisation of the
-/// sampler's target.
+/// [soft-q-learning, 3.2, 4] for continuous actions: soft values by importance sampling, and the
+/// normalization of the sampler's target.
 ///
-/// One dimension, a in [-1, 1]; Q is a sum of three bumps; Z = integral of exp(Q/alpha), V = alpha log Z, by quadrature.
+/// One dimension, a in [-1, 1]. Q is a sum of three bumps. Z = integral of exp(Q/alpha) and V =
+/// alpha log Z, by quadrature.
 #include "celsius/sqlc.h"
 #include "verify/verify.h"
 #include <math.h>
@@ -30,7 +31,7 @@ static double bump_at(const Bump *bump, double a) {
   return Q;
 }
 
-/// The integral over [-1, 1] of f by Simpson's rule, n even.
+/// The integral of f over [-1, 1] by Simpson's rule with n intervals, n even.
 static double integral(double (*f)(const Bump *, double, double), const Bump *bump, double V,
                        int n) {
   const double h = 2. / n;
@@ -50,7 +51,7 @@ static double quadrature_value(const Bump *bump) {
   return bump->alpha * log(integral(weight_of, bump, 0, 4000));
 }
 
-/// Normalisation of the target, on other nodes than V's.
+/// Normalization of the target, on other nodes than those of V.
 static CelStatus target_mass(CeliTrial *trial, bool printed) {
   Bump bump;
   draw_bump(trial, .25, &bump);
@@ -72,7 +73,7 @@ enum { ESTIMATES = 4000, SAMPLES_MAX = 256 };
 static CelStatus estimate(CeliTrial *trial, const Bump *bump, double tilt, int n, double *V) {
   float Q[SAMPLES_MAX], log_q[SAMPLES_MAX], log_w[SAMPLES_MAX], value;
   for (int i = 0; i < n; i++) {
-    const double p = cel_rng_uniform(&trial->rng); // the distribution function, turned round
+    const double p = cel_rng_uniform(&trial->rng); // inverse of the distribution function
     const double root = sqrt((1 - tilt) * (1 - tilt) + 4 * tilt * p);
     const double a = tilt > 0 ? (root - 1) / tilt : 2 * p - 1;
     Q[i] = (float)bump_at(bump, a), log_q[i] = (float)log((1 + tilt * a) / 2);
@@ -96,7 +97,8 @@ static double variance_of_weight(const Bump *bump, double tilt, double Z) {
   return sum - Z * Z;
 }
 
-/// Its mean over many estimates against quadrature, with its bias -alpha Var(w)/(2 n Z^2) or without.
+/// Compares the mean of many estimates with quadrature. `bias`: less the known bias alpha Var(w)/(2
+/// n Z^2).
 static CelStatus importance_value(CeliTrial *trial, const Bump *bump, double tilt, int n,
                                   bool bias) {
   CeliMean mean = {0};
@@ -126,7 +128,7 @@ static CelStatus importance_is_biased(CeliTrial *trial) {
   return importance_value(trial, &peak, 0, 8, false);
 }
 
-/// exp(V/alpha) itself has no bias, however few the samples.
+/// exp(V/alpha) is unbiased for any number of samples.
 static CelStatus weight_is_unbiased(CeliTrial *trial) {
   const Bump peak = {{2, 0, 0}, {.3, 0, 0}, {.3, 1, 1}, .5};
   CeliMean mean = {0};
@@ -139,7 +141,8 @@ static CelStatus weight_is_unbiased(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// q proportional to exp(Q/alpha), normalised on other nodes: each estimate is V, whatever was drawn.
+/// With q proportional to exp(Q/alpha), normalized on other nodes, each estimate is V for any
+/// samples.
 static CelStatus importance_without_variance(CeliTrial *trial) {
   Bump bump;
   draw_bump(trial, .5, &bump);
@@ -158,20 +161,29 @@ static CelStatus importance_without_variance(CeliTrial *trial) {
 
 static const CeliClaim claims[] = {
     {"3.2",
-     "soft value by importance sampling, uniform: less -alpha Var(w)/(2 n Z^2) it is "
-     "quadrature's (standard errors)",
-     "cel_soft_value_estimate", CEL_CHECK_EQUAL, 4, 4, importance_uniform},
-    {"3.2", "the same from another proposal (standard errors)", "cel_soft_value_estimate",
-     CEL_CHECK_EQUAL, 4, 4, importance_tilted},
-    {"3.2", "of few samples it is not the value itself (standard errors)",
-     "cel_soft_value_estimate", CEL_CHECK_DIFFERS, 4, 2, importance_is_biased},
-    {"3.2", "exp(V/alpha) of few samples has no bias (standard errors)", "cel_soft_value_estimate",
-     CEL_CHECK_EQUAL, 4, 2, weight_is_unbiased},
-    {"3.2", "a proposal proportional to exp(Q/alpha) has no variance (float32)",
-     "cel_soft_value_estimate", CEL_CHECK_EQUAL, 1e-6, 8, importance_without_variance},
-    {"4", "exp((Q - V)/alpha) integrates to 1", "", CEL_CHECK_EQUAL, 1e-10, 8,
-     target_is_normalised},
-    {"4", "printed: exp(Q/alpha - V) does not", "", CEL_CHECK_DIFFERS, 1e-3, 8, target_printed},
+     "soft value by importance sampling, uniform proposal: the library's mean against quadrature, "
+     "with the bias -alpha Var(w)/(2 n Z^2) (standard errors)",
+     "cel_soft_value_estimate", CEL_CHECK_EQUAL, 4, 4, importance_uniform, 0x27ee6155},
+    {"3.2",
+     "soft value by importance sampling, tilted proposal: the library's mean against quadrature, "
+     "with the bias -alpha Var(w)/(2 n Z^2) (standard errors)",
+     "cel_soft_value_estimate", CEL_CHECK_EQUAL, 4, 4, importance_tilted, 0x710ffeb6},
+    {"3.2",
+     "soft value by importance sampling from 8 samples: its mean is not the value, as it is biased "
+     "(standard errors)",
+     "cel_soft_value_estimate", CEL_CHECK_DIFFERS, 4, 2, importance_is_biased, 0x5aec2d6f},
+    {"3.2",
+     "exp(V/alpha) by importance sampling from 8 samples is unbiased: the library's mean against "
+     "quadrature (standard errors)",
+     "cel_soft_value_estimate", CEL_CHECK_EQUAL, 4, 2, weight_is_unbiased, 0x4ca51bc7},
+    {"3.2",
+     "a proposal proportional to exp(Q/alpha) has no variance: each estimate of the library "
+     "against quadrature (float32)",
+     "cel_soft_value_estimate", CEL_CHECK_EQUAL, 1e-6, 8, importance_without_variance, 0xecb493e4},
+    {"4", "exp((Q - V)/alpha) integrates to 1: quadrature on other nodes than those of V against 1",
+     "", CEL_CHECK_EQUAL, 1e-10, 8, target_is_normalised, 0x704097de},
+    {"4", "printed: exp(Q/alpha - V) does not integrate to 1", "", CEL_CHECK_DIFFERS, 1e-3, 8,
+     target_printed, 0x04aa5e0b},
     {0}};
 
 const CeliSection celi_sq_continuous = {"src/verify/soft_q_learning/continuous.c", claims};

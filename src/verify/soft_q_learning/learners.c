@@ -1,8 +1,10 @@
-/// [soft-q-learning, 3.2, 4] in the library's learners: the gradients of soft Q-learning, for choices and for numbers, after
-/// one update, against derivatives by complex steps; its soft values by importance sampling, against quadrature.
+/// [soft-q-learning, 3.2, 4] in the library's learners: the gradients of soft Q-learning after one
+/// update, for discrete and continuous actions, compared with complex steps; its soft values by
+/// importance sampling, compared with quadrature.
 ///
-/// For numbers, actions lie in [-1, 1]: V'(s') = alpha log mean exp(Q'(s',a_k)/alpha) 2^A over K uniform a_k; the sampler is
-/// u = f(s, xi), a = tanh(u), and moves along phi of Stein variational gradient descent in u.
+/// Continuous actions are in [-1, 1]: V'(s') = alpha log mean exp(Q'(s',a_k)/alpha) 2^A over K
+/// uniform a_k. The sampler is u = f(s, xi), a = tanh(u). It moves along phi of Stein variational
+/// gradient descent in u.
 #include "verify/learner.h"
 #include <math.h>
 #include <stdlib.h>
@@ -25,7 +27,7 @@ typedef struct Sql {
   CeliTrial *trial;
   CeliLearner learner;
   int A;
-  CeliNet f, Q, target; ///< f: the sampler
+  CeliCheckNet f, Q, target; ///< f is the sampler
   const CeliTransition *batch[B];
   double y[B];
   const double *phi; ///< (B, m, A) held fixed
@@ -41,43 +43,43 @@ static CelStatus create(CeliTrial *trial, const char *algo, int A, const char *c
   CELI_TRY(celi_learner_create(trial, &spec, &sql->learner));
   CELI_TRY(celi_learner_feed(trial, &sql->learner, steps));
   CELI_TRY(cel_agent_update_n(sql->learner.agent, 1));
-  sql->Q = celi_net_read(trial, &sql->learner, discrete ? "actor" : "critic", 0);
-  sql->target = celi_net_read(trial, &sql->learner, "target", 0);
-  if (!discrete) sql->f = celi_net_read(trial, &sql->learner, "actor", 0);
+  sql->Q = celi_check_net_read(trial, &sql->learner, discrete ? "actor" : "critic", 0);
+  sql->target = celi_check_net_read(trial, &sql->learner, "target", 0);
+  if (!discrete) sql->f = celi_check_net_read(trial, &sql->learner, "actor", 0);
   for (int b = 0; b < B; b++)
     sql->batch[b] = celi_learner_find(&sql->learner, discrete ? "batch.obs" : "batch.sa", b,
                                       discrete ? O : O + A);
   return CEL_OK;
 }
 
-// ---- choices
+// ---- discrete actions
 
 static CeliComplex loss_of_choices(const void *user, const CeliComplex *theta) {
   const Sql *sql = user;
   CeliComplex sum = 0, in[O], Q[CHOICES];
   for (int b = 0; b < B; b++) {
     for (int k = 0; k < O; k++) in[k] = sql->batch[b]->x[k];
-    celi_net_forward(&sql->Q, theta, in, Q);
+    celi_check_net_forward(&sql->Q, theta, in, Q);
     const CeliComplex off = Q[(int)sql->batch[b]->u[0]] - sql->y[b];
     sum += off * off / (2 * B);
   }
   return sum;
 }
 
-/// y = r + gamma alpha log sum exp(Q'(s',.)/alpha); or as printed with V_Q = sum pi_Q Q.
+/// y = r + gamma alpha log sum exp(Q'(s',.)/alpha); as printed, with V_Q = sum pi_Q Q.
 static CelStatus choices_gradient(CeliTrial *trial, bool printed) {
   Sql sql;
   double q[CHOICES], pi[CHOICES];
   const CelStatus status = create(trial, "sql", CHOICES, choices, CELI_LEARNER_STEPS, &sql);
   for (int b = 0; b < B && status == CEL_OK; b++) {
     const CeliTransition *t = sql.batch[b];
-    celi_net_apply(&sql.target, t->next, q);
+    celi_check_net_apply(&sql.target, t->next, q);
     celi_dense_softmax(q, CHOICES, alpha, pi);
     const double V =
         printed ? celi_dense_dot(pi, q, CHOICES) : celi_dense_log_sum_exp(q, CHOICES, alpha);
     sql.y[b] = t->r + (t->terminated ? 0 : discount * V);
   }
-  if (status == CEL_OK) celi_net_compare(trial, &sql.Q, loss_of_choices, &sql, printed);
+  if (status == CEL_OK) celi_check_net_compare(trial, &sql.Q, loss_of_choices, &sql, printed);
   celi_learner_destroy(&sql.learner);
   return status;
 }
@@ -89,15 +91,16 @@ static CelStatus choices_printed(CeliTrial *trial) {
   return choices_gradient(trial, true);
 }
 
-// ---- numbers: the critic
+// ---- continuous actions: the critic
 
-/// A network of (x, a) at its own parameters, its derivative in element k of a too where wanted.
-static double value_at(const CeliNet *net, const double *x, const double *a, int A, int k,
+/// A network at (x, a) with its own parameters. Writes the derivative in a[k] to *slope unless it
+/// is NULL.
+static double value_at(const CeliCheckNet *net, const double *x, const double *a, int A, int k,
                        double *slope) {
-  CeliComplex theta[CELI_NET_MAX], in[O + CELI_LEARNER_A], out;
+  CeliComplex theta[CELI_CHECK_NET_MAX], in[O + CELI_LEARNER_A], out;
   for (int i = 0; i < O; i++) in[i] = x[i];
   for (int i = 0; i < A; i++) in[O + i] = celi_complex(a[i], slope && i == k ? 1e-30 : 0);
-  celi_net_forward(net, celi_net_theta(net, theta), in, &out);
+  celi_check_net_forward(net, celi_check_net_theta(net, theta), in, &out);
   if (slope) *slope = cimag(out) / 1e-30;
   return creal(out);
 }
@@ -108,13 +111,13 @@ static CeliComplex loss_of_numbers(const void *user, const CeliComplex *theta) {
   for (int b = 0; b < B; b++) {
     for (int k = 0; k < O; k++) in[k] = sql->batch[b]->x[k];
     for (int k = 0; k < sql->A; k++) in[O + k] = sql->batch[b]->u[k];
-    celi_net_forward(&sql->Q, theta, in, &Q);
+    celi_check_net_forward(&sql->Q, theta, in, &Q);
     sum += (Q - sql->y[b]) * (Q - sql->y[b]) / (2 * B);
   }
   return sum;
 }
 
-/// The target from the actions that the learner drew, row by row (O + A) of its next states.
+/// The target from the actions that the learner sampled; they are in rows of O + A numbers.
 static CelStatus numbers_gradient(CeliTrial *trial) {
   Sql sql;
   const CelStatus status = create(trial, "sqlc", 2, numbers, CELI_LEARNER_STEPS, &sql);
@@ -129,12 +132,12 @@ static CelStatus numbers_gradient(CeliTrial *trial) {
     const double V = celi_dense_log_sum_exp(q, PARTICLES, alpha) + alpha * log(4. / PARTICLES);
     sql.y[b] = t->r + (t->terminated ? 0 : discount * V);
   }
-  if (status == CEL_OK) celi_net_compare(trial, &sql.Q, loss_of_numbers, &sql, false);
+  if (status == CEL_OK) celi_check_net_compare(trial, &sql.Q, loss_of_numbers, &sql, false);
   celi_learner_destroy(&sql.learner);
   return status;
 }
 
-/// Simpson's rule over a in [-1, 1] for the integral of exp(Q'/alpha)^power.
+/// The integral of exp(Q'/alpha)^power over a in [-1, 1], by Simpson's rule.
 static double integral(const Sql *sql, int power) {
   enum { NODES = 2000 };
   double sum = 0;
@@ -146,8 +149,9 @@ static double integral(const Sql *sql, int power) {
   return sum;
 }
 
-/// Of a learner that has seen one state: the soft values V that its updates estimated, against alpha log Z with the bias
-/// -alpha Var(w)/(2 n Z^2); or exp(V/alpha), which has none whatever the proposal, against Z.
+/// For a learner that has seen one state: compares the mean of its soft values V with alpha log Z
+/// less the bias alpha Var(w)/(2 n Z^2). Or compares the mean of exp(V/alpha), which is unbiased
+/// for any proposal, with Z.
 static CelStatus mean_value(CeliTrial *trial, const char *const *settings, Sql *sql) {
   enum { UPDATES = 40, STATES = 64, SAMPLES = 64 };
   const bool weights = settings == by_policy;
@@ -180,7 +184,7 @@ static CelStatus value_of_policy(CeliTrial *trial) {
   return estimated_value(trial, by_policy);
 }
 
-// ---- numbers: the sampler
+// ---- continuous actions: the sampler
 
 static int by_size(const void *left, const void *right) {
   const double x = *(const double *)left, y = *(const double *)right;
@@ -195,7 +199,7 @@ static double squared_distance(const double *x, const double *y, int n) {
 
 enum { FIXED = 6, PAIRS = FIXED * (FIXED - 1) / 2, DIMENSIONS = 2 };
 
-/// The median of the squared distances over log(n + 1).
+/// The median of the squared distances, divided by log(n + 1).
 static double bandwidth(double u[FIXED][DIMENSIONS]) {
   double distance[PAIRS] = {0};
   int pairs = 0;
@@ -205,16 +209,17 @@ static double bandwidth(double u[FIXED][DIMENSIONS]) {
   return distance[PAIRS / 2] / log(FIXED + 1);
 }
 
-/// Particle i of state b: u of the noise that the learner drew.
+/// Particle i of state b: u for the noise that the learner sampled.
 static void particle(const Sql *sql, int b, const char *noise, int64_t i, double *u) {
   double in[O + DIMENSIONS];
   for (int k = 0; k < O; k++) in[k] = sql->batch[b]->x[k];
   for (int k = 0; k < DIMENSIONS; k++)
     in[O + k] = celi_learner_at(&sql->learner, noise, i * DIMENSIONS + k);
-  celi_net_apply(&sql->f, in, u);
+  celi_check_net_apply(&sql->f, in, u);
 }
 
-/// phi of the updated particles of state b, (m, A). Without tanh's Jacobian where not `squashed`: the score of Q alone.
+/// phi (m, A) of the updated particles of state b. Without `squashed` the score lacks tanh's
+/// Jacobian.
 static void direction(const Sql *sql, int b, bool squashed, double *phi) {
   double u[FIXED][DIMENSIONS], score[FIXED][DIMENSIONS], v[DIMENSIONS];
   for (int i = 0; i < FIXED; i++) {
@@ -237,7 +242,7 @@ static void direction(const Sql *sql, int b, bool squashed, double *phi) {
   }
 }
 
-/// What has the gradient -phi/(m B) at each updated particle.
+/// A loss whose gradient is -phi/(m B) at each updated particle.
 static CeliComplex loss_of_sampler(const void *user, const CeliComplex *theta) {
   const Sql *sql = user;
   CeliComplex sum = 0, in[O + DIMENSIONS], u[DIMENSIONS];
@@ -245,7 +250,7 @@ static CeliComplex loss_of_sampler(const void *user, const CeliComplex *theta) {
     for (int k = 0; k < O; k++) in[k] = sql->batch[i / sql->m]->x[k];
     for (int k = 0; k < DIMENSIONS; k++)
       in[O + k] = celi_learner_at(&sql->learner, "batch.xi_updated", i * DIMENSIONS + k);
-    celi_net_forward(&sql->f, theta, in, u);
+    celi_check_net_forward(&sql->f, theta, in, u);
     for (int k = 0; k < DIMENSIONS; k++) sum -= sql->phi[i * DIMENSIONS + k] * u[k] / (sql->m * B);
   }
   return sum;
@@ -258,7 +263,7 @@ static CelStatus sampler_gradient(CeliTrial *trial, bool squashed) {
   sql.phi = phi;
   for (int b = 0; b < B && status == CEL_OK; b++)
     direction(&sql, b, squashed, phi + b * sql.m * DIMENSIONS);
-  if (status == CEL_OK) celi_net_compare(trial, &sql.f, loss_of_sampler, &sql, !squashed);
+  if (status == CEL_OK) celi_check_net_compare(trial, &sql.f, loss_of_sampler, &sql, !squashed);
   celi_learner_destroy(&sql.learner);
   return status;
 }
@@ -271,20 +276,32 @@ static CelStatus sampler_without_jacobian(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"3.2", "soft Q-learning's gradient, choices: r + gamma alpha log sum exp(Q'/alpha)",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, choices_corrected},
-    {"3.2", "printed: with V_Q = sum pi_Q Q it is another gradient", "cel_agent_update_n",
-     CEL_CHECK_DIFFERS, 1e-3, 32, choices_printed},
-    {"3.2", "soft Q-learning's gradient, numbers: V' from the actions that were drawn",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, numbers_gradient},
-    {"3.2", "its soft values, less their bias, are those of quadrature (standard errors)",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 4, 4, value_of_uniform},
-    {"3.2", "from its sampler's actions exp(V/alpha) has the mean Z (standard errors)",
-     "cel_agent_update_n", CEL_CHECK_EQUAL, 4, 4, value_of_policy},
-    {"4", "the sampler's gradient: -phi in u, tanh's Jacobian in the score", "cel_agent_update_n",
-     CEL_CHECK_EQUAL, 5e-5, 32, sampler_corrected},
-    {"4", "with the score of Q alone it is another gradient", "cel_agent_update_n",
-     CEL_CHECK_DIFFERS, 1e-3, 32, sampler_without_jacobian},
+    {"3.2",
+     "gradient of soft Q-learning with discrete actions, target r + gamma alpha log sum "
+     "exp(Q'/alpha): the library against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, choices_corrected, 0xf1667107},
+    {"3.2",
+     "printed: with V_Q = sum pi_Q Q in the target the gradient of soft Q-learning is a different "
+     "one",
+     "cel_agent_update_n", CEL_CHECK_DIFFERS, 1e-3, 32, choices_printed, 0xa426a9a9},
+    {"3.2",
+     "gradient of soft Q-learning with continuous actions, V' from the sampled actions: the "
+     "library against complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 1e-5, 32, numbers_gradient, 0x77367b2c},
+    {"3.2",
+     "soft values of soft Q-learning, uniform proposal: the learner's mean against quadrature with "
+     "the bias (standard errors)",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 4, 4, value_of_uniform, 0xd698bf96},
+    {"3.2",
+     "soft values of soft Q-learning, its sampler as proposal: the learner's mean of exp(V/alpha) "
+     "against Z by quadrature (standard errors)",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 4, 4, value_of_policy, 0x26c3a47c},
+    {"4",
+     "gradient of the sampler, -phi in u with tanh's Jacobian in the score: the library against "
+     "complex steps",
+     "cel_agent_update_n", CEL_CHECK_EQUAL, 5e-5, 32, sampler_corrected, 0xb01dd9c3},
+    {"4", "with the score of Q alone the gradient of the sampler is a different one",
+     "cel_agent_update_n", CEL_CHECK_DIFFERS, 1e-3, 32, sampler_without_jacobian, 0x20546fbe},
     {0}};
 
 const CeliSection celi_sq_learners = {"src/verify/soft_q_learning/learners.c", claims};

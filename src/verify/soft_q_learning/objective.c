@@ -1,8 +1,9 @@
-/// [soft-q-learning, 1.1-2.1]: the objective with one gamma a level, alpha H written out, and the three Q's of the note.
+/// [soft-q-learning, 1.1-2.1]: the objective with one factor gamma for each time step, alpha H
+/// written out, and the three Q's of the note.
 #include "verify/soft_q_learning/backup.h"
 #include <math.h>
 
-// ---- what is printed: gamma, alpha, three Q's
+// ---- printed forms: gamma, alpha, three Q's
 
 enum { STEPS = 4 };
 
@@ -10,8 +11,8 @@ typedef struct Nested {
   const CeliProblem *m;
   const double *pi;
   double alpha;
-  bool nested; ///< the discount of level t multiplies that of the levels around it: 1, g, g^3, g^6
-  bool none;   ///< no discount at all
+  bool nested; ///< the discount of step t multiplies those of all steps before it: 1, g, g^3, g^6
+  bool none;   ///< no discount
   long double sum;
 } Nested;
 
@@ -26,7 +27,7 @@ static void add_nested(void *user, const CeliTrajectory *tau) {
   n->sum += tau->probability * value;
 }
 
-/// J over STEPS steps by the library, and as printed in 1.2 and 2.1.
+/// J over STEPS steps, by the library and as printed in 1.2 and 2.1.
 static CelStatus discounts(CeliTrial *trial, bool nested, bool none) {
   CeliDraw draw = celi_sq_plain;
   CeliProblem m;
@@ -54,7 +55,7 @@ static CelStatus no_gamma(CeliTrial *trial) {
   return discounts(trial, false, true);
 }
 
-/// H where alpha H is meant.
+/// H in place of alpha H.
 static CelStatus entropy_without_alpha(CeliTrial *trial) {
   CeliEvaluated e;
   CeliDraw draw = celi_sq_plain;
@@ -68,7 +69,7 @@ static CelStatus entropy_without_alpha(CeliTrial *trial) {
 
 typedef enum WhichQ { WITHOUT, WITH_STATE, WITH_ACTION } WhichQ;
 
-/// Q of pi by the library, with the entropy of the state or of the action added.
+/// The library's Q of pi, plus the entropy of the state or of the action.
 static CelStatus three_q(CeliTrial *trial, const CeliDraw *draw, WhichQ which, CeliEvaluated *e) {
   CELI_TRY(celi_draw_evaluated(trial, draw, e));
   for (int k = 0; k < e->m.n; k++) {
@@ -80,7 +81,8 @@ static CelStatus three_q(CeliTrial *trial, const CeliDraw *draw, WhichQ which, C
   return CEL_OK;
 }
 
-/// E_pi[Q] and V: equal with either entropy in Q, off by alpha H without (the printed lemma J = E[Q]).
+/// E_pi[Q] and V. They are equal if Q includes either entropy. Otherwise they differ by alpha H
+/// (the printed lemma J = E[Q]).
 static CelStatus mean_of_q(CeliTrial *trial, const CeliDraw *draw, WhichQ which) {
   CeliEvaluated e;
   CELI_TRY(three_q(trial, draw, which, &e));
@@ -101,7 +103,7 @@ static CelStatus mean_without(CeliTrial *trial) {
   return mean_of_q(trial, &celi_sq_plain, WITHOUT);
 }
 
-/// The softmax of each: the state's entropy cancels, the action's does not.
+/// The softmax of each Q. The entropy of the state cancels, that of the action does not.
 static CelStatus softmax_of_q(CeliTrial *trial, WhichQ which) {
   CeliEvaluated e;
   CELI_TRY(three_q(trial, &celi_sq_plain, which, &e));
@@ -120,7 +122,7 @@ static CelStatus softmax_with_state(CeliTrial *trial) {
   return softmax_of_q(trial, WITH_STATE);
 }
 
-/// On one state with Q = (1, 0), alpha = 1 and pi = (.2, .8).
+/// One state with Q = (1, 0), alpha = 1 and pi = (.2, .8).
 static CelStatus softmax_with_action(CeliTrial *trial) {
   const int n = 2;
   const double Q[] = {1, 0}, with[] = {1 - log(.2), -log(.8)};
@@ -135,7 +137,8 @@ static CelStatus softmax_with_action(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The same problem with rewards by pair and by transition, by the library, against the dense backup with R(s,a,s').
+/// The same problem with rewards by pair and by transition. Compares the library with the dense
+/// backup for R(s,a,s').
 static CelStatus rewards_of_either_kind(CeliTrial *trial) {
   CeliProblem m, by_pair;
   CELI_TRY(celi_draw(trial, &(CeliDraw){0}, &m));
@@ -157,8 +160,8 @@ static CelStatus rewards_of_either_kind(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// T_soft^pi V of any V: the library's soft value of one step whose rewards are r + gamma V(s'), against T^pi V of dense
-/// sums plus alpha H; or plus H as printed.
+/// T_soft^pi V for any V. The library's soft value over one step with rewards r + gamma V(s') is
+/// compared with T^pi V by dense sums plus alpha H, or plus H as printed.
 static CelStatus backup_of_policy(CeliTrial *trial, const CeliDraw *draw, bool printed) {
   CeliProblem m, one;
   CELI_TRY(celi_draw(trial, draw, &m));
@@ -191,9 +194,10 @@ static CelStatus backup_printed(CeliTrial *trial) {
   return backup_of_policy(trial, &draw, true);
 }
 
-// ---- the other Q-based equation, which the note leaves as too hard
+// ---- the other Q-based equation, which the note does not solve
 
-/// The fixed point of its first form, one gamma written in: Q(s,a) = r + gamma E sum_a' pi(a'|s') Q(s',a') - alpha log pi(a|s).
+/// The fixed point of its first form, with gamma written in: Q(s,a) = r + gamma E sum_a' pi(a'|s')
+/// Q(s',a') - alpha log pi(a|s).
 static void other_fixed_point(CeliTrial *trial, const CeliProblem *m, const double *pi, double *Q) {
   const int n = m->n;
   double *M = celi_take(trial, (int64_t)n * n);
@@ -205,7 +209,7 @@ static void other_fixed_point(CeliTrial *trial, const CeliProblem *m, const doub
   celi_dense_solve(M, Q, n, 1);
 }
 
-/// Of any policy it is the Q with the action's entropy, the library's Q - alpha log pi.
+/// For any policy it is the library's Q - alpha log pi.
 static CelStatus other_of_policy(CeliTrial *trial) {
   CeliEvaluated e;
   CELI_TRY(three_q(trial, &(CeliDraw){.S_max = 8}, WITH_ACTION, &e));
@@ -215,7 +219,8 @@ static CelStatus other_of_policy(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Of the library's pi* it is V*(s) whatever the action, so it does not say which action to take: its softmax is uniform.
+/// For the library's pi* it is V*(s) for every action. It does not tell which action to take: its
+/// softmax is uniform.
 static CelStatus other_of_optimum(CeliTrial *trial, bool softmax) {
   CeliProblem m;
   CeliDraw draw = celi_sq_plain;
@@ -242,8 +247,9 @@ static CelStatus other_has_no_policy(CeliTrial *trial) {
   return other_of_optimum(trial, true);
 }
 
-/// Its second form at the library's Q*: the maximum over pi is over pi(.|s') too, which has no entropy there. Even with a
-/// maximum for each s' by itself, it is at most alpha log sum exp((r + gamma E max Q*)/alpha), which is below V*.
+/// Its second form at the library's Q*. The maximum over pi includes pi(.|s'), which has no entropy
+/// there. Even with a separate maximum for each s', it is at most alpha log sum exp((r + gamma E
+/// max Q*)/alpha), which is below V*.
 static CelStatus other_maximum(CeliTrial *trial) {
   CeliProblem m;
   CeliDraw draw = celi_sq_plain;
@@ -266,38 +272,50 @@ static CelStatus other_maximum(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"1.1, 1.2, 2.1", "J has one gamma a level", "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13,
-     200, one_gamma_a_level},
-    {"1.1, 1.2, 2.1", "printed: nested, gamma becomes gamma^3 at the third level",
-     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, nested_gamma},
-    {"2.1", "printed: without gamma it is another J", "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS,
-     1e-6, 200, no_gamma},
-    {"2.1", "printed: H for alpha H", "cel_mdp_evaluate", CEL_CHECK_DIFFERS, 1e-3, 200,
-     entropy_without_alpha},
-    {"2.1", "Q with the state's entropy: V = E_pi[Q]", "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-12,
-     200, mean_with_state},
-    {"2.1", "Q with the action's entropy: V = E_pi[Q] as well", "cel_mdp_evaluate", CEL_CHECK_EQUAL,
-     1e-12, 200, mean_with_action},
-    {"2.1", "Q without, the one implemented: V is not E_pi[Q]", "cel_mdp_evaluate",
-     CEL_CHECK_DIFFERS, 1e-6, 200, mean_without},
-    {"2.1", "the state's entropy does not move the softmax", "cel_policy_of_q", CEL_CHECK_EQUAL,
-     1e-11, 200, softmax_with_state},
-    {"2.1", "the action's does", "cel_policy_of_q", CEL_CHECK_DIFFERS, 1e-1, 1,
-     softmax_with_action},
-    {"2.1", "r(s,a,s') and its mean r(s,a) give the Q of the sum over s'", "cel_q_of_v",
-     CEL_CHECK_EQUAL, 1e-13, 200, rewards_of_either_kind},
-    {"2.1", "T_soft^pi V = T^pi V + alpha H of any V", "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL,
-     1e-13, 200, backup_with_alpha},
-    {"2.1", "printed: T^pi V + H is another", "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-3,
-     200, backup_printed},
-    {"2.1", "the other Q-based equation: of a policy, the Q with the action's entropy",
-     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 200, other_of_policy},
-    {"2.1", "of pi* it is V*(s), whatever the action", "cel_solve", CEL_CHECK_EQUAL, 1e-10, 100,
-     other_is_value},
-    {"2.1", "printed: so its softmax is uniform and not pi*", "cel_solve", CEL_CHECK_DIFFERS, 1e-2,
-     100, other_has_no_policy},
-    {"2.1", "printed: with the maximum over pi it loses the entropy of s' and stays below V*",
-     "cel_solve", CEL_CHECK_EXCEEDS, 1e-2, 100, other_maximum},
+    {"1.1, 1.2, 2.1", "J has one factor gamma a time step: all trajectories against the library",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 200, one_gamma_a_level, 0xd0e47a52},
+    {"1.1, 1.2, 2.1", "printed: nested discounts give gamma^3 at the third level, which is not J",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS, 1e-6, 200, nested_gamma, 0x40813199},
+    {"2.1", "printed: without gamma the sum is not J", "cel_mdp_evaluate_horizon",
+     CEL_CHECK_DIFFERS, 1e-6, 200, no_gamma, 0x9716ff60},
+    {"2.1", "printed: H in place of alpha H does not give soft V", "cel_mdp_evaluate",
+     CEL_CHECK_DIFFERS, 1e-3, 200, entropy_without_alpha, 0xc149374c},
+    {"2.1",
+     "if Q includes the entropy of its state, V = E_pi[Q]: the library's Q + alpha H against its V",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-12, 200, mean_with_state, 0x8f4cd934},
+    {"2.1",
+     "if Q includes the entropy of its action, V = E_pi[Q]: the library's Q - alpha log pi against "
+     "its V",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-12, 200, mean_with_action, 0xea193853},
+    {"2.1", "if Q includes neither entropy, as in the library, V is not E_pi[Q]",
+     "cel_mdp_evaluate", CEL_CHECK_DIFFERS, 1e-6, 200, mean_without, 0xf82aa92e},
+    {"2.1",
+     "the entropy of the state in Q does not change the softmax: the library against a dense "
+     "softmax",
+     "cel_policy_of_q", CEL_CHECK_EQUAL, 1e-11, 200, softmax_with_state, 0x52a18b88},
+    {"2.1", "the entropy of the action in Q changes the softmax", "cel_policy_of_q",
+     CEL_CHECK_DIFFERS, 1e-1, 1, softmax_with_action, 0x87278d87},
+    {"2.1",
+     "rewards r(s,a,s') and their mean r(s,a) give the same Q: the library against a sum over s'",
+     "cel_q_of_v", CEL_CHECK_EQUAL, 1e-13, 200, rewards_of_either_kind, 0x23ca97c1},
+    {"2.1", "T_soft^pi V = T^pi V + alpha H for any V: one step of the library against dense sums",
+     "cel_mdp_evaluate_horizon", CEL_CHECK_EQUAL, 1e-13, 200, backup_with_alpha, 0x6e37e519},
+    {"2.1", "printed: T^pi V + H is not T_soft^pi V", "cel_mdp_evaluate_horizon", CEL_CHECK_DIFFERS,
+     1e-3, 200, backup_printed, 0xa716a562},
+    {"2.1",
+     "the other Q-based equation gives Q - alpha log pi of a policy: the library against dense "
+     "elimination",
+     "cel_mdp_evaluate", CEL_CHECK_EQUAL, 1e-11, 200, other_of_policy, 0x208551ef},
+    {"2.1",
+     "the other Q-based equation gives V*(s) for pi*, whatever the action: dense elimination "
+     "against the library's V*",
+     "cel_solve", CEL_CHECK_EQUAL, 1e-10, 100, other_is_value, 0xa4198c77},
+    {"2.1", "printed: the softmax of the other Q-based equation is uniform, so it is not pi*",
+     "cel_solve", CEL_CHECK_DIFFERS, 1e-2, 100, other_has_no_policy, 0x663a57ea},
+    {"2.1",
+     "printed: with a maximum over pi the other Q-based equation lacks the entropy of s', so V* is "
+     "above it",
+     "cel_solve", CEL_CHECK_EXCEEDS, 1e-2, 100, other_maximum, 0x535d15cf},
     {0}};
 
 const CeliSection celi_sq_objective = {"src/verify/soft_q_learning/objective.c", claims};

@@ -1,14 +1,14 @@
-/// [soft-q-learning, 4]: Stein variational gradient descent of the library on densities whose moments are known, in the
-/// right space and in the two wrong ones, and its limit.
+/// [soft-q-learning, 4]: the library's Stein variational gradient descent on densities with known
+/// moments: in the right space, in two wrong ones, and a case that it cannot solve.
 ///
-/// Densities of x are mixtures of Gaussians; of a in [-1, 1] the flat one, E[a^2] = 1/3. Moments and distribution functions
-/// are closed forms.
+/// Densities of x are mixtures of Gaussians. The density of a in [-1, 1] is uniform, E[a^2] = 1/3.
+/// Moments and distribution functions are in closed form.
 #include "celsius/svgd.h"
 #include "verify/verify.h"
 #include <math.h>
 #include <stdlib.h>
 
-/// Of each dimension alike.
+/// A mixture of Gaussians, the same in every dimension.
 typedef struct Mixture {
   int n;
   double weight[2], mean[2], sd[2];
@@ -43,7 +43,7 @@ static void flat_score(void *data, double *score, const double *x, int64_t n, in
   memset(score, 0, (size_t)(n * d) * sizeof *score);
 }
 
-/// The Jacobian's part, for particles in a: of the density 1 - a^2, in which it is counted a second time.
+/// The score of the density 1 - a^2: the Jacobian's part, which particles in a count a second time.
 static void jacobian_score(void *data, double *score, const double *a, int64_t n, int64_t d) {
   (void)data;
   for (int64_t i = 0; i < n * d; i++) score[i] = -2 * a[i] / (1 - a[i] * a[i]);
@@ -65,7 +65,7 @@ static CelSvgdOptions options(int64_t steps, double step_size) {
 
 enum { N_FLAT = 200 };
 
-/// Particles after a start at tanh(.3 N(0, 1)), n of them in d dimensions.
+/// Starts n particles at tanh(.3 N(0, 1)).
 static void start_flat(CeliTrial *trial, double *a, int64_t n) {
   celi_draw_normal(trial, a, n, .3);
   for (int64_t i = 0; i < n; i++) a[i] = tanh(a[i]);
@@ -88,7 +88,7 @@ static CelStatus flat_plane(CeliTrial *trial) {
   return flat(trial, 2);
 }
 
-/// Particles in u with the score of Q alone: E[u^2] of the right density is pi^2/12 = .82.
+/// Particles in u with the score of Q alone. The right density has E[u^2] = pi^2/12 = .82.
 static CelStatus score_alone(CeliTrial *trial) {
   double *u = celi_take(trial, N_FLAT);
   const CelSvgdOptions o = options(100, .15);
@@ -98,7 +98,7 @@ static CelStatus score_alone(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Particles in a with the log-density of u: the Jacobian comes in twice.
+/// Particles in a with the log-density of u: the Jacobian counts twice.
 static CelStatus jacobian_twice(CeliTrial *trial) {
   double *a = celi_take(trial, N_FLAT);
   const CelSvgdOptions o = options(250, .003);
@@ -110,7 +110,8 @@ static CelStatus jacobian_twice(CeliTrial *trial) {
 
 // ---- Gaussians and modes
 
-/// N = 300 in one dimension, from a start elsewhere: the mean, and the variance relative to 1.69, of N(.7, 1.3^2).
+/// 300 particles in one dimension for N(.7, 1.3^2), started elsewhere: their mean, and their
+/// variance divided by 1.69.
 static CelStatus gaussian(CeliTrial *trial) {
   enum { N = 300 };
   Mixture p = {1, {1, 0}, {.7, 0}, {1.3, 1}};
@@ -130,7 +131,8 @@ static int by_size(const void *left, const void *right) {
   return (x > y) - (x < y);
 }
 
-/// Share of particles right of 0, and the largest distance between their distribution function and the density's.
+/// The fraction of particles right of 0, and the Kolmogorov-Smirnov distance to the density's
+/// distribution function.
 static void shape(double *x, int n, const Mixture *p, double *right, double *distance) {
   qsort(x, (size_t)n, sizeof *x, by_size);
   *right = *distance = 0;
@@ -141,13 +143,15 @@ static void shape(double *x, int n, const Mixture *p, double *right, double *dis
   }
 }
 
-/// Modes at +-1.5, sd .7, weights .3 and .7: mean .6, variance 2.74 - .36. The start is spread evenly.
+/// Modes at -1.5 and 1.5 with sd .7 and weights .3 and .7: mean .6, variance 2.74 - .36. The start
+/// is evenly spread.
 static CelStatus overlapping(CeliTrial *trial, bool distance_too) {
   enum { N = 200 };
   Mixture p = {2, {.3, .7}, {-1.5, 1.5}, {.7, .7}};
   double *x = celi_take(trial, N), right, distance;
   const CelSvgdOptions o = options(150, .15);
-  for (int i = 0; i < N; i++) x[i] = .6 * log((i + .5) / (N - i - .5)); // no luck in the start
+  for (int i = 0; i < N; i++)
+    x[i] = .6 * log((i + .5) / (N - i - .5)); // a start without randomness
   CELI_TRY(cel_svgd_run(x, N, 1, mixture_score, &p, &o));
   shape(x, N, &p, &right, &distance);
   if (distance_too)
@@ -168,12 +172,13 @@ static CelStatus overlapping_distance(CeliTrial *trial) {
   return overlapping(trial, true);
 }
 
-// ---- phi as the direction in which KL falls most steeply
+// ---- phi is the direction in which KL falls fastest
 
 enum { N_PHI = 400 };
-static const double h_phi = 1.5; ///< the kernel's bandwidth
+static const double h_phi = 1.5; ///< bandwidth of the kernel
 
-/// Particles at the quantiles of q = N(m, sd^2), the score of p = N(0, 1) at them, and the library's phi.
+/// Puts particles at the quantiles of q = N(m, sd^2). Writes the score of p = N(0, 1) at them, and
+/// the library's phi.
 static CelStatus draw_direction(CeliTrial *trial, double *x, double *score, double *phi) {
   const double m = cel_rng_range(&trial->rng, -1, 1), sd = cel_rng_range(&trial->rng, .5, 1.5);
   const Mixture q = {1, {1, 0}, {m, 0}, {sd, 1}};
@@ -195,8 +200,8 @@ static double kernel(double x, double y) {
   return exp(-(x - y) * (x - y) / h_phi);
 }
 
-/// -d KL(q moved along f, p)/d eps at eps = 0 is E_q[f score + f']. Here f = sum_j c_j k(x_j, .) with norm^2 c'Kc, or the
-/// library's phi, whose derivative comes from phi a little to the sides.
+/// Writes E_q[f score + f'] for f = phi, which is -d KL(q moved along f, p)/d eps at eps = 0. The
+/// derivative of phi is a central difference of the library's phi.
 static CelStatus fall_along_phi(const double *x, const double *score, const double *phi,
                                 double *fall) {
   const double d = 1e-4;
@@ -211,8 +216,8 @@ static CelStatus fall_along_phi(const double *x, const double *score, const doub
   return CEL_OK;
 }
 
-/// |phi|^2 in the kernel's space, the squared Stein discrepancy: the mean over pairs of
-/// k s s' + s dk/dx' + s' dk/dx + d2k/dx dx'.
+/// |phi|^2 in the kernel's space, the squared Stein discrepancy: the mean over pairs of k s s' + s
+/// dk/dx' + s' dk/dx + d2k/dx dx'.
 static double stein_discrepancy(const double *x, const double *score) {
   double sum = 0;
   for (int i = 0; i < N_PHI; i++)
@@ -223,7 +228,7 @@ static double stein_discrepancy(const double *x, const double *score) {
   return sum / N_PHI / N_PHI;
 }
 
-/// How fast KL falls along the library's phi, and |phi|^2 without it.
+/// Compares the rate at which KL falls along the library's phi with |phi|^2 from the formula.
 static CelStatus fall_is_norm(CeliTrial *trial) {
   double *x = celi_take(trial, N_PHI), *score = celi_take(trial, N_PHI);
   double *phi = celi_take(trial, N_PHI), fall;
@@ -234,8 +239,8 @@ static CelStatus fall_is_norm(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The library's direction is steeper than any other of norm 1: |phi| against E_q[f score + f']/|f| of random f, and of
-/// phi itself as kernels at some of the particles that match it best in the end.
+/// The library's direction is the steepest of norm 1. Compares E_q[f score + f']/|f| with |phi|,
+/// for f a sum of kernels at fixed centers: first the steepest such f, then random ones.
 static CelStatus phi_is_steepest(CeliTrial *trial) {
   enum { CENTRES = 12 };
   double *x = celi_take(trial, N_PHI), *score = celi_take(trial, N_PHI);
@@ -246,7 +251,7 @@ static CelStatus phi_is_steepest(CeliTrial *trial) {
     double along = 0, norm = 0;
     for (int i = 0; i < CENTRES; i++) {
       const double y = -3 + 6. * i / (CENTRES - 1);
-      b[i] = 0; // the fall along k(y, .)
+      b[i] = 0; // the rate along k(y, .)
       for (int j = 0; j < N_PHI; j++)
         b[i] += kernel(y, x[j]) * (score[j] - 2 * (x[j] - y) / h_phi) / N_PHI;
       for (int j = 0; j < CENTRES; j++)
@@ -256,7 +261,7 @@ static CelStatus phi_is_steepest(CeliTrial *trial) {
     }
     double M[CENTRES * CENTRES];
     memcpy(M, K, sizeof M);
-    if (attempt == 0) celi_dense_solve(M, c, CENTRES, 1); // the steepest among these kernels
+    if (attempt == 0) celi_dense_solve(M, c, CENTRES, 1); // the steepest sum of these kernels
     for (int i = 0; i < CENTRES; i++) {
       along += c[i] * b[i];
       for (int j = 0; j < CENTRES; j++) norm += c[i] * c[j] * K[i * CENTRES + j];
@@ -266,7 +271,8 @@ static CelStatus phi_is_steepest(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// Modes at +-2, sd .5, halves; all particles begin at one of them: what lies right of 0 in the end.
+/// Two equal modes at -2 and 2 with sd .5. All particles start at one of them. Compares the
+/// fraction right of 0 at the end.
 static CelStatus separated(CeliTrial *trial) {
   enum { N = 100 };
   Mixture p = {2, {.5, .5}, {-2, 2}, {.5, .5}};
@@ -283,25 +289,37 @@ static CelStatus separated(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"4", "particles for a flat Q on [-1, 1], in u with tanh's Jacobian: E[a^2] = 1/3",
-     "cel_svgd_run", CEL_CHECK_EQUAL, .01, 1, flat_line},
-    {"4", "the same in two dimensions", "cel_svgd_run", CEL_CHECK_EQUAL, .01, 1, flat_plane},
-    {"4", "wrong: in u with the score of Q alone they run away, E[u^2] beyond pi^2/12",
-     "cel_svgd_run", CEL_CHECK_EXCEEDS, 1, 1, score_alone},
-    {"4", "wrong: in a with the density of u the Jacobian counts twice, E[a^2] = .2",
-     "cel_svgd_run", CEL_CHECK_EQUAL, .01, 1, jacobian_twice},
-    {"4", "along phi KL falls at the rate of its squared norm, the squared Stein discrepancy",
-     "cel_svgd_direction", CEL_CHECK_EQUAL, 1e-6, 16, fall_is_norm},
-    {"4", "and along no other direction of the kernel's space faster", "cel_svgd_direction",
-     CEL_CHECK_AT_MOST, 1e-3, 16, phi_is_steepest},
-    {"4", "300 particles for a Gaussian: mean, and variance relative to its own", "cel_svgd_run",
-     CEL_CHECK_EQUAL, .02, 1, gaussian},
-    {"4", "two overlapping modes: the mass right of 0, the mean, the variance relative to its own",
-     "cel_svgd_run", CEL_CHECK_EQUAL, .02, 1, overlapping_mass},
-    {"4", "and the Kolmogorov-Smirnov distance", "cel_svgd_run", CEL_CHECK_AT_MOST, .05, 1,
-     overlapping_distance},
-    {"4", "a limit: between modes far apart the mass stays where the start put it", "cel_svgd_run",
-     CEL_CHECK_DIFFERS, .4, 1, separated},
+    {"4",
+     "flat Q on [-1, 1], particles in u with tanh's Jacobian: E[a^2] of the library's particles "
+     "against 1/3",
+     "cel_svgd_run", CEL_CHECK_EQUAL, .01, 1, flat_line, 0xbe4d0f07},
+    {"4",
+     "flat Q on [-1, 1] in two dimensions, particles in u with tanh's Jacobian: E[a^2] of the "
+     "library's particles against 1/3",
+     "cel_svgd_run", CEL_CHECK_EQUAL, .01, 1, flat_plane, 0x20b2cf05},
+    {"4", "wrong: particles in u with the score of Q alone diverge: E[u^2] exceeds pi^2/12",
+     "cel_svgd_run", CEL_CHECK_EXCEEDS, 1, 1, score_alone, 0x0611c100},
+    {"4", "wrong: particles in a with the density of u count the Jacobian twice: E[a^2] against .2",
+     "cel_svgd_run", CEL_CHECK_EQUAL, .01, 1, jacobian_twice, 0xc893f7d7},
+    {"4",
+     "along phi KL falls at the rate of the squared Stein discrepancy: the library's phi against a "
+     "sum over pairs",
+     "cel_svgd_direction", CEL_CHECK_EQUAL, 1e-6, 16, fall_is_norm, 0xff2e7065},
+    {"4",
+     "along no other direction of the kernel's space does KL fall faster: directions of norm 1 "
+     "against the library's phi",
+     "cel_svgd_direction", CEL_CHECK_AT_MOST, 1e-3, 16, phi_is_steepest, 0x0f7e7cd0},
+    {"4", "300 particles for a Gaussian: their mean and relative variance against the exact ones",
+     "cel_svgd_run", CEL_CHECK_EQUAL, .02, 1, gaussian, 0x29212bf1},
+    {"4",
+     "particles for two overlapping modes: mass right of 0, mean and relative variance against the "
+     "exact ones",
+     "cel_svgd_run", CEL_CHECK_EQUAL, .02, 1, overlapping_mass, 0x70db17a8},
+    {"4",
+     "particles for two overlapping modes: Kolmogorov-Smirnov distance to the exact distribution",
+     "cel_svgd_run", CEL_CHECK_AT_MOST, .05, 1, overlapping_distance, 0x6eaf4569},
+    {"4", "a limit: for modes far apart the mass on one side stays as it started, not 1/2",
+     "cel_svgd_run", CEL_CHECK_DIFFERS, .4, 1, separated, 0xf928a0be},
     {0}};
 
 const CeliSection celi_sq_svgd = {"src/verify/soft_q_learning/svgd.c", claims};

@@ -1,10 +1,12 @@
-/// [soft-q-learning, 3.2, 4]: losses and targets: what a loss on V leaves open, sampled next states, normalisation.
+/// [soft-q-learning, 3.2, 4]: losses and targets: what a loss on V does not determine, sampled next
+/// states, normalization.
 #include "verify/soft_q_learning/backup.h"
 #include <math.h>
 
 // ---- 3: losses and targets
 
-/// A Q away from Q* with alpha log sum exp(Q/alpha) = V* everywhere: random, then shifted state by state.
+/// Draws a Q that is not Q* but has alpha log sum exp(Q/alpha) = V* in each state: a random Q,
+/// shifted state by state.
 static CelStatus draw_deceiver(CeliTrial *trial, CeliProblem *m, double **Q, double **best,
                                double **V) {
   CELI_TRY(celi_draw(trial, &celi_sq_plain, m));
@@ -18,7 +20,7 @@ static CelStatus draw_deceiver(CeliTrial *trial, CeliProblem *m, double **Q, dou
   return CEL_OK;
 }
 
-/// The loss on V is zero there: T V_Q = V_Q.
+/// The loss on V is 0 at that Q: T V_Q = V_Q.
 static CelStatus loss_on_values(CeliTrial *trial) {
   CeliProblem m;
   double *Q, *best, *V;
@@ -38,7 +40,7 @@ static CelStatus deceiver_is_elsewhere(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The loss on Q with a target network is not zero there.
+/// The loss on Q with a target network is not 0 at that Q.
 static CelStatus loss_on_actions(CeliTrial *trial) {
   CeliProblem m;
   double *Q, *best, *V;
@@ -50,7 +52,8 @@ static CelStatus loss_on_actions(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// r + gamma alpha log sum exp(Q(s',.)/alpha) from sampled s', its mean over samples against the library's backup.
+/// Compares the mean of r + gamma alpha log sum exp(Q(s',.)/alpha) over sampled s' with the
+/// library's backup.
 static CelStatus target_from_sample(CeliTrial *trial) {
   enum { SAMPLES = 20000 };
   CeliProblem m;
@@ -72,7 +75,8 @@ static CelStatus target_from_sample(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// T V_Q(s) of one state from one sampled s' an action, inside of the log: Jensen's inequality biases it upwards.
+/// T V_Q(s) of one state from one sampled s' for each action, inside the logarithm: by Jensen's
+/// inequality it is biased upwards.
 static CelStatus sample_inside_log(CeliTrial *trial) {
   enum { SAMPLES = 20000 };
   const int actions[] = {2, 1, 1};
@@ -96,7 +100,7 @@ static CelStatus sample_inside_log(CeliTrial *trial) {
   return CEL_OK;
 }
 
-/// The discrete target, by the library: sum_a exp((Q - V)/alpha) and its log policy.
+/// The discrete target by the library: sum_a exp((Q - V)/alpha).
 static CelStatus target_of_choices(CeliTrial *trial, bool printed) {
   CeliProblem m;
   CELI_TRY(celi_draw(
@@ -121,20 +125,26 @@ static CelStatus choices_printed(CeliTrial *trial) {
 }
 
 static const CeliClaim claims[] = {
-    {"3.2", "a Q away from Q* at which the loss on V is 0 (TV_Q = V_Q)", "cel_solve",
-     CEL_CHECK_EQUAL, 1e-11, 200, loss_on_values},
-    {"3.2", "printed: it is away from Q*, so that loss does not single out Q*", "cel_solve",
-     CEL_CHECK_DIFFERS, 1e-3, 200, deceiver_is_elsewhere},
-    {"3.2", "the loss on Q with a target is not 0 there", "cel_q_of_v", CEL_CHECK_DIFFERS, 1e-3,
-     200, loss_on_actions},
-    {"3.2", "r + gamma alpha log sum exp(Q(s',.)/alpha) from one s' is unbiased (standard errors)",
-     "cel_q_of_v", CEL_CHECK_EQUAL, 4, 4, target_from_sample},
-    {"3.2", "printed: one sampled s' inside of the log is biased upwards (standard errors)",
-     "cel_value_of_q", CEL_CHECK_EXCEEDS, 4, 2, sample_inside_log},
-    {"4", "over choices exp((Q - V)/alpha) sums to 1", "cel_value_of_q", CEL_CHECK_EQUAL, 1e-13,
-     200, choices_are_normalised},
-    {"4", "printed: over choices exp(Q/alpha - V) does not", "cel_value_of_q", CEL_CHECK_DIFFERS,
-     1e-3, 100, choices_printed},
+    {"3.2", "the loss on V is 0 at a Q that is not Q*: the library's TV_Q against V_Q", "cel_solve",
+     CEL_CHECK_EQUAL, 1e-11, 200, loss_on_values, 0x6f7604e7},
+    {"3.2",
+     "printed: the Q at which the loss on V is 0 is not Q*, so that loss does not determine Q*",
+     "cel_solve", CEL_CHECK_DIFFERS, 1e-3, 200, deceiver_is_elsewhere, 0x5e830964},
+    {"3.2", "the loss on Q with a target network is not 0 at a Q where the loss on V is 0",
+     "cel_q_of_v", CEL_CHECK_DIFFERS, 1e-3, 200, loss_on_actions, 0x27c904fa},
+    {"3.2",
+     "r + gamma alpha log sum exp(Q(s',.)/alpha) from one sampled s' is unbiased: the mean of "
+     "20000 samples against the library (standard errors)",
+     "cel_q_of_v", CEL_CHECK_EQUAL, 4, 4, target_from_sample, 0x44fee419},
+    {"3.2",
+     "printed: one sampled s' inside the logarithm biases TV upwards: the mean of 20000 samples "
+     "exceeds the library's TV (standard errors)",
+     "cel_value_of_q", CEL_CHECK_EXCEEDS, 4, 2, sample_inside_log, 0x12041e04},
+    {"4",
+     "for discrete actions exp((Q - V)/alpha) sums to 1: the sum with the library's V against 1",
+     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-13, 200, choices_are_normalised, 0x119d0598},
+    {"4", "printed: for discrete actions exp(Q/alpha - V) does not sum to 1", "cel_value_of_q",
+     CEL_CHECK_DIFFERS, 1e-3, 100, choices_printed, 0x7767a365},
     {0}};
 
 const CeliSection celi_sq_targets = {"src/verify/soft_q_learning/targets.c", claims};

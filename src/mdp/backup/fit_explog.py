@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Fits the polynomials of explog_impl.h, prints them and says whether they are what stands there.
+"""Fits the polynomials of explog_impl.h, prints them, and checks that the header has the same numbers.
 
-Each function is base(x) + factor(x) P(s(x)), and P minimises the largest relative error of the whole on an interval
-(Remez's exchange, on a grid, in sixty digits):
+Each function is base(x) + factor(x) P(s(x)). P minimizes the largest relative error of the whole function on an
+interval (Remez exchange on a grid, in sixty digits):
 
     2^f = 1 + f P(f)                                  |f| <= 1/2
     log((1 + s)/(1 - s)) = 2 s + s z P(z), z = s^2    sqrt(1/2) <= (1 + s)/(1 - s) <= sqrt(2)
 
-Intervals are a ten-thousandth longer than what the argument is reduced to. Coefficients are rounded to double. Needs
-mpmath (torch brings it); takes seconds. Ends with 1 where the header has other numbers.
+Intervals are 0.01 % longer than the range of the reduced argument. Coefficients are rounded to double. Needs mpmath
+(installed with torch) and takes seconds. Exits with 1 if the header has other numbers.
 """
 import os
 import sys
@@ -21,7 +21,7 @@ TINY = mp.mpf("1e-30")
 
 
 def fit_at(x, f, weight, degree):
-    """P of that degree whose weighted error is the same, with alternating signs, at the points x."""
+    """P of that degree whose weighted error has equal size and alternating signs at the points x."""
     n = degree + 2
     A, b = mp.matrix(n, n), mp.matrix(n, 1)
     for i in range(n):
@@ -82,7 +82,7 @@ def log_part(z):
 
 def main():
     longer = mp.mpf("1.0001")
-    most = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)  # s where (1 + s)/(1 - s) is sqrt(2)
+    most = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)  # s with (1 + s)/(1 - s) = sqrt(2)
     log2 = mp.log(2)
     high = mp.floor(log2 * 2 ** 42) / 2 ** 42
     polynomials = [
@@ -99,7 +99,7 @@ def main():
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "explog_impl.h")) as file:
         header = file.read()
     other = [number for number in numbers if number not in header]
-    print("explog_impl.h has the same" if not other else f"explog_impl.h has not {', '.join(other)}")
+    print("explog_impl.h has the same numbers" if not other else f"explog_impl.h lacks {', '.join(other)}")
     return 1 if other else 0
 
 

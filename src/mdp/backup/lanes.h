@@ -1,9 +1,10 @@
-/// Vectors of doubles: what differs between instruction sets, and nothing else.
+/// Vectors of doubles. Only this file differs between instruction sets.
 ///
-/// A file that includes this may define CELI_AVX512 or CELI_AVX2 before; without, GNU vectors of two lanes do (SSE2,
-/// NEON). vd holds VL doubles, vl as many 64-bit integers; + - * / & | << >> and comparisons are the language's
-/// operators. Nothing is fused: every sum of a row is a chain of products and additions in the order of its
-/// transitions, each rounded, so that all instruction sets give the same bits.
+/// A file may define CELI_AVX512 or CELI_AVX2 before including this one. Without them, vectors are
+/// GNU vectors of two lanes (SSE2, NEON). vd holds VL doubles and vl holds VL 64-bit integers; + -
+/// * / & | << >> and comparisons are the language's operators. Nothing is fused: the sum of a row
+/// is a chain of rounded products and additions in the order of its transitions. So all instruction
+/// sets give the same bits.
 #ifndef CELI_MDP_LANES_H
 #define CELI_MDP_LANES_H
 #include <stdint.h>
@@ -50,7 +51,7 @@ INLINE vd vd_max(vd a, vd b) {
 INLINE vd vd_min(vd a, vd b) {
   return (vd)_mm512_min_pd((__m512d)a, (__m512d)b);
 }
-/// x[index[0..VL)]. By single loads, which are quicker than the gather instructions of many processors.
+/// x[index[0..VL)]. Single loads are faster than the gather instructions of many processors.
 INLINE vd vd_gather(const double *x, const uint32_t *index) {
   const __m128d a = _mm_loadh_pd(_mm_load_sd(x + index[0]), x + index[1]);
   const __m128d b = _mm_loadh_pd(_mm_load_sd(x + index[2]), x + index[3]);
@@ -60,11 +61,11 @@ INLINE vd vd_gather(const double *x, const uint32_t *index) {
   const __m256d high = _mm256_insertf128_pd(_mm256_castpd128_pd256(c), d, 1);
   return (vd)_mm512_insertf64x4(_mm512_castpd256_pd512(low), high, 1);
 }
-/// x where the bit of its lane is set, else 0.
+/// x in lanes whose bit is set, else 0.
 INLINE vd vd_where_bit(vd x, int bits) {
   return (vd)_mm512_maskz_mov_pd((__mmask8)bits, (__m512d)x);
 }
-/// x where a >= b, else 0.
+/// x in lanes with a >= b, else 0.
 INLINE vd vd_where_ge(vd x, vd a, vd b) {
   return (vd)_mm512_maskz_mov_pd(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_GE_OQ),
                                  (__m512d)x);

@@ -1,25 +1,26 @@
-/// 2^x and log of doubles, on vectors.
+/// Vectorized 2^x and log of doubles.
 ///
-/// One polynomial each, fitted to the least largest relative error by fit_explog.py, on an interval to which the argument
-/// is reduced: x = n + f, |f| <= 1/2, exactly; and x = 2^n m, sqrt(1/2) <= m < sqrt(2). Powers of 2 are what softmaxes
-/// are made of here, their factor log2 e taken into 1/alpha. Largest errors found (tests/mdp/test_explog.c), in units in the last place:
+/// Each is one polynomial on a reduced interval: x = n + f exactly with |f| <= 1/2, or x = 2^n m
+/// with sqrt(1/2) <= m < sqrt(2). fit_explog.py fits the coefficients so that the largest relative
+/// error is minimal. Softmaxes use powers of 2; the factor log2 e is part of 1/alpha. Largest
+/// errors that tests/mdp/test_explog.c found, in units in the last place:
 ///
 ///     2^x 1.57 on [-1000, 1000]   log 0.75 on the positive normal numbers
 ///
-/// Polynomials are summed in a tree, so that a processor has several products at once to work on.
-/// Every step is one IEEE operation, nothing fused: the same bits on every machine.
+/// Polynomials are summed in a tree, so that a processor can compute several products at once.
+/// Every step is one IEEE operation without fusing, so the bits agree on every machine.
 #ifndef CELI_MDP_EXPLOG_IMPL_H
 #define CELI_MDP_EXPLOG_IMPL_H
-#include "mdp/operator/lanes.h"
+#include "mdp/backup/lanes.h"
 
-#define LN2_HIGH 0x1.62e42fefa38p-1 // 42 bits: a product with an exponent is exact
+#define LN2_HIGH 0x1.62e42fefa38p-1 // 42 bits, so that products with an exponent are exact
 #define LN2_LOW 5.497923018708371e-14
 #define ROUND_MAGIC 0x1.8p52 // adding it rounds to an integer in the low bits
-/// Below this 2^x is taken for 0, above EXP2_HIGH it is out of range.
+/// Below EXP2_LOW the result is 0. Above EXP2_HIGH the argument is out of range.
 #define EXP2_LOW -1000.0
 #define EXP2_HIGH 1000.0
 
-/// 2^x for x <= EXP2_HIGH, -inf too.
+/// 2^x for x <= EXP2_HIGH, including -inf.
 INLINE vd vd_exp2(vd x) {
   const vd magic = vd_set1(ROUND_MAGIC);
   const vd shifted = x + magic;
@@ -33,7 +34,7 @@ INLINE vd vd_exp2(vd x) {
   const vd p8 = p89 + vd_set1(4.434769151965636e-10) * f2;
   const vd p = (p01 + p23 * f2) + ((p45 + p67 * f2) + p8 * f4) * f4;
   const vd e = vd_set1(1.0) + f * p;
-  // n enters the exponent: it is the low bits of x + magic. What x < EXP2_LOW makes of all this is not taken.
+  // Adds n, the low bits of x + magic, to the exponent. The result is discarded where x < EXP2_LOW.
   const vd scaled = (vd)((vul)e + ((vul)shifted << 52));
   return vd_where_ge(scaled, x, vd_set1(EXP2_LOW));
 }
@@ -54,7 +55,8 @@ INLINE vd vd_log(vd x) {
   const vd p456 = vd_set1(0.1818356486706799) +
                   (vd_set1(0.15314035826947248) + vd_set1(0.14796105510224017) * z) * z;
   const vd p = p01 + (p23 + p456 * z2) * z2;
-  // log(1 + f) = 2 s + s z p = f - (h - s (h + z p)), h = f^2/2, which loses nothing where f is small.
+  // log(1 + f) = 2 s + s z p = f - (h - s (h + z p)) with h = f^2/2. This form is accurate for
+  // small f.
   const vd h = vd_set1(0.5) * f * f;
   return n * vd_set1(LN2_HIGH) - ((h - (s * (h + z * p) + n * vd_set1(LN2_LOW))) - f);
 }

@@ -1,13 +1,14 @@
-/// Backups of finite problems: Q of V, V of Q, pi of Q, J.
+/// Backups of finite MDPs: Q from V, V from Q, the policy from Q, and the value J of the start.
 ///
-/// Source: [soft-q-learning, 2-3.1] V(s) = alpha log sum_a exp(Q(s,a)/alpha), [maximum-entropy, 8.22-8.24]
-/// pi(a|s) = exp((Q(s,a) - V(s))/alpha). Log-sum-exp is shifted by the maximum M, so that nothing overflows at any
-/// alpha, and policies are divided by their own sum; alpha = 0 is the maximum, and the uniform policy over its ties.
-#include "mdp/values.h"
+/// Source: [soft-q-learning, 2-3.1] V(s) = alpha log sum_a exp(Q(s,a)/alpha),
+/// [maximum-entropy, 8.22-8.24] pi(a|s) = exp((Q(s,a) - V(s))/alpha). Log-sum-exp subtracts the
+/// maximum M first, so that nothing overflows at any alpha. Policies are divided by their own sum.
+/// alpha = 0 means the maximum, and the uniform policy over its ties.
+#include "mdp/backup/values.h"
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/solve.h"
-#include "mdp/operator/explog.h"
+#include "mdp/backup/explog.h"
 #include <math.h>
 
 double celi_backup(const CelMdp *mdp, double gamma, const double *V, int64_t p) {
@@ -31,13 +32,6 @@ double celi_soft_max(const double *q, int64_t n, double alpha) {
   double sum = 0.0;
   for (int64_t a = 0; a < n; a++) sum += celi_exp2((q[a] - M) * sharpness);
   return M + alpha * celi_log(sum);
-}
-
-double celi_policy_value(const double *pi, const double *q, int64_t n, double alpha) {
-  double value = 0.0;
-  for (int64_t a = 0; a < n; a++)
-    if (pi[a] > 0.0) value += pi[a] * (q[a] - alpha * celi_log(pi[a]));
-  return value;
 }
 
 void celi_policy_of(double *pi, const double *q, int64_t n, double alpha, double tie) {
@@ -119,17 +113,16 @@ CelStatus celi_check_magnitude(const CelMdp *mdp, double gamma, bool sampled) {
     most = fmax(most, fabs(mdp->reward_next[t]));
   const double steps = mdp->horizon > 0 ? (double)mdp->horizon : 1.0 / (1.0 - gamma);
   if (!(most * steps < 1e300))
-    return cel_fail(
-        CEL_E_RANGE,
-        "rewards of up to %g over %g steps: values would not be finite; scale them down", most,
-        steps);
+    return cel_fail(CEL_E_RANGE,
+                    "rewards of up to %g over %g steps overflow the values; scale them down", most,
+                    steps);
   if (mdp->horizon > 0 || gamma <= 0.999999) return CEL_OK;
-  // As certificate.c divides by it: below this an error of the last digit outgrows any bound.
+  // certificate.c divides by this number. If it is not positive, rounding errors have no bound.
   const CeliShape shape = celi_mdp_shape(mdp);
   const double u = 0x1p-53, mass = shape.mass_max * (1.0 + (double)shape.longest * u);
   if (1.0 - gamma * mass - 2.0 * u > 0.0) return CEL_OK;
   return cel_fail(CEL_E_RANGE,
-                  "gamma is only %g below 1: in double precision no value can be told from "
-                  "another; take 0.999999999 or less",
+                  "gamma is only %g below 1, which is too close for a bound in double precision; "
+                  "take 0.999999999 or less",
                   1.0 - gamma);
 }

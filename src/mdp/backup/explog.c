@@ -1,6 +1,6 @@
-/// 2^x and log of one double: two equal lanes of the vector form.
-#include "mdp/operator/explog.h"
-#include "mdp/operator/explog_impl.h"
+/// 2^x and log of one double, computed as two equal lanes of the vector code.
+#include "mdp/backup/explog.h"
+#include "mdp/backup/explog_impl.h"
 
 double celi_exp2(double x) {
   return vd_exp2(vd_set1(x))[0];

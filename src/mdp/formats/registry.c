@@ -1,0 +1,202 @@
+/// The table of file formats. Loading and saving use it.
+///
+/// To add a format, add a file in this folder, a value of CelMdpFormat, and a row below. The format
+/// of a file follows from its name, or else from its first bytes.
+#include "base/arguments.h"
+#include "base/base.h"
+#include "mdp/formats/formats.h"
+#include "mdp/model.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/// Sniffed in this order.
+static const CeliMdpFormat *const formats[] = {
+    &celi_mdp_format_safetensors,
+    &celi_mdp_format_gymnasium,
+    &celi_mdp_format_cassandra,
+    &celi_mdp_format_prism,
+};
+enum { FORMATS = sizeof formats / sizeof formats[0] };
+
+const CelMdpFormatInfo *cel_mdp_format_at(int i) {
+  return i >= 0 && i < FORMATS ? &formats[i]->info : NULL;
+}
+
+static const CeliMdpFormat *by_number(CelMdpFormat format) {
+  for (int i = 0; i < FORMATS; i++)
+    if (formats[i]->info.format == format) return formats[i];
+  return NULL;
+}
+
+static bool has_extension(const CelMdpFormatInfo *info, const char *extension) {
+  for (int i = 0; info->extensions[i]; i++)
+    if (strcasecmp(info->extensions[i], extension) == 0) return true;
+  for (int i = 0; info->companions[i]; i++)
+    if (strcasecmp(info->companions[i], extension) == 0) return true;
+  return false;
+}
+
+static const CeliMdpFormat *by_name(const char *path) {
+  const char *dot = strrchr(path, '.');
+  for (int i = 0; dot && i < FORMATS; i++)
+    if (has_extension(&formats[i]->info, dot)) return formats[i];
+  return NULL;
+}
+
+static const CeliMdpFormat *by_bytes(const char *data, size_t size) {
+  for (int i = 0; i < FORMATS; i++)
+    if (formats[i]->sniff(data, size)) return formats[i];
+  return NULL;
+}
+
+/// Writes "a, b or c", cut to the buffer.
+static const char *join(char *text, size_t size, const char *const *name, int n) {
+  size_t used = 0;
+  text[0] = 0;
+  for (int i = 0; i < n && used < size; i++) {
+    const char *before = i == 0 ? "" : i + 1 < n ? ", " : " or ";
+    used += (size_t)snprintf(text + used, size - used, "%s%s", before, name[i]);
+  }
+  return text;
+}
+
+enum { LIST_MAX = 200 };
+
+/// All extensions that can be saved, for messages.
+static const char *list_extensions(char text[LIST_MAX]) {
+  const char *all[2 * FORMATS];
+  int n = 0;
+  for (int i = 0; i < FORMATS; i++)
+    for (int k = 0; formats[i]->info.extensions[k]; k++) all[n++] = formats[i]->info.extensions[k];
+  return join(text, LIST_MAX, all, n);
+}
+
+/// For a CelMdpFormat that is not in the table.
+static CelStatus fail_unknown(const char *path, CelMdpFormat format) {
+  char text[LIST_MAX];
+  const char *names[FORMATS];
+  for (int i = 0; i < FORMATS; i++) names[i] = formats[i]->info.name;
+  return cel_fail(CEL_E_ARGUMENT, "%s: %d is not a CelMdpFormat; the formats are %s", path,
+                  (int)format, join(text, LIST_MAX, names, FORMATS));
+}
+
+/// Reads the first bytes of a file, at most `room`.
+static CelStatus read_beginning(const char *path, char *data, size_t room, size_t *size) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return celi_fail_errno(path, "cannot be opened", errno);
+  *size = 0;
+  for (ssize_t n = 1; n > 0 && *size < room;) {
+    n = read(fd, data + *size, room - *size);
+    if (n < 0 && errno == EINTR) {
+      n = 1;
+      continue;
+    }
+    if (n < 0) {
+      const int error = errno;
+      close(fd);
+      return celi_fail_errno(path, "cannot be read", error);
+    }
+    *size += (size_t)n;
+  }
+  close(fd);
+  return CEL_OK;
+}
+
+static CelStatus find_format(const char *path, CelMdpFormat given, const CeliMdpFormat **format) {
+  char data[4096], text[LIST_MAX];
+  size_t size = 0;
+  struct stat info;
+  if (given != CEL_MDP_AUTO) {
+    *format = by_number(given);
+    return *format ? CEL_OK : fail_unknown(path, given);
+  }
+  if ((*format = by_name(path))) return CEL_OK;
+  if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+    return cel_fail(CEL_E_FORMAT,
+                    "%s: the format of a pipe or device cannot be detected, because it can be read "
+                    "only once; give its format",
+                    path);
+  }
+  CELI_TRY(read_beginning(path, data, sizeof data, &size));
+  if ((*format = by_bytes(data, size))) return CEL_OK;
+  return cel_fail(CEL_E_FORMAT,
+                  "%s: neither the name nor the first bytes match a format of finite MDPs; give "
+                  "the format, or let the name end in %s",
+                  path, list_extensions(text));
+}
+
+CelStatus celi_load_choose(const char *file, const CelMdpLoadOptions *options, double *discount,
+                           int64_t *horizon) {
+  if (options->horizon < -1) {
+    return cel_fail(
+        CEL_E_RANGE,
+        "%s: horizon %" PRId64
+        " is out of range; it must be a number of steps, 0 for infinite, or -1 for the file's own",
+        file, options->horizon);
+  }
+  if (options->horizon >= 0) *horizon = options->horizon;
+  if (!isnan(options->discount)) *discount = options->discount;
+  if (!isnan(*discount)) return CEL_OK;
+  return cel_fail(CEL_E_RANGE,
+                  "%s: the file has no discount; give a gamma of at least 0 and below 1", file);
+}
+
+CelMdpLoadOptions cel_mdp_load_options_default(void) {
+  return (CelMdpLoadOptions){.format = CEL_MDP_AUTO, .discount = (double)NAN, .horizon = -1};
+}
+
+CelStatus cel_mdp_load(CelMdp **out, const char *path, CelMdpFormat format, double discount) {
+  CELI_NEED(out);
+  CELI_NEED(path);
+  CELI_FLOATS(CELI_IEEE);
+  CelMdpLoadOptions options = cel_mdp_load_options_default();
+  options.format = format;
+  options.discount = discount;
+  return cel_mdp_load_with(out, path, &options);
+}
+
+static CelStatus check_reward_option(const char *path, const CelMdpLoadOptions *options,
+                                     CelMdpFormat format) {
+  if (memchr(options->reward, 0, sizeof options->reward) == NULL) {
+    return cel_fail(CEL_E_ARGUMENT, "%s: the name of the reward structure has no terminating NUL",
+                    path);
+  }
+  if (options->reward[0] == 0 || format == CEL_MDP_PRISM) return CEL_OK;
+  return cel_fail(CEL_E_ARGUMENT,
+                  "%s: reward structure \"%s\": only PRISM files have named rewards; leave it out",
+                  path, options->reward);
+}
+
+CelStatus cel_mdp_load_with(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
+  CELI_NEED(out);
+  CELI_NEED(path);
+  CELI_NEED(options);
+  CELI_FLOATS(CELI_IEEE);
+  const CeliMdpFormat *format;
+  CELI_TRY(find_format(path, options->format, &format));
+  CELI_TRY(check_reward_option(path, options, format->info.format));
+  return format->load(out, path, options);
+}
+
+CelStatus cel_mdp_save(const CelMdp *mdp, const char *path, CelMdpFormat format) {
+  CELI_NEED(mdp);
+  CELI_NEED(mdp->pair);
+  CELI_NEED(path);
+  CELI_FLOATS(CELI_IEEE);
+  char text[LIST_MAX];
+  const CeliMdpFormat *found = format == CEL_MDP_AUTO ? by_name(path) : by_number(format);
+  if (!found && format != CEL_MDP_AUTO) return fail_unknown(path, format);
+  if (!found) {
+    return cel_fail(CEL_E_UNSUPPORTED, "%s: the name does not tell the format; let it end in %s",
+                    path, list_extensions(text));
+  }
+  CELI_TRY(cel_fail_in(cel_mdp_check(mdp), "%s: not written: ", path));
+  return found->save(mdp, path);
+}

@@ -1,0 +1,172 @@
+/// Layer kinds: what a network's layers can be, one file each in layers/ and one row in layers.c.
+///
+/// A network (net.h) is a list of CeliLayer. Declaring it compiles the list into nodes: an activation
+/// is merged into the layer before it, so that one kernel computes both. Everything that differs
+/// between kinds of layers is in CeliLayerKind; net.c knows none of them.
+#ifndef CELI_LAYER_H
+#define CELI_LAYER_H
+#include "celsius/rng.h"
+#include "celsius/tensors.h"
+#include "ops/ops.h"
+
+/// How the weights of dense layers start. Biases: Kaiming-uniform draws them as PyTorch's Linear
+/// does, the others set zero.
+typedef enum CeliInit { CELI_KAIMING_UNIFORM, CELI_ORTHOGONAL, CELI_XAVIER_UNIFORM } CeliInit;
+
+/// Parameters of a layer: weight and bias, or gain and shift.
+enum { CELI_LAYER_PARAMS = 2 };
+
+typedef struct CeliLayerKind CeliLayerKind;
+struct CeliPass;
+
+/// One layer as a network's list describes it.
+typedef struct CeliLayer {
+  const CeliLayerKind *kind;
+  int64_t out;               ///< dense: outputs; other kinds have as many as inputs
+  CeliActivation activation; ///< of an activation layer
+  double gain; ///< dense: of orthogonal weights, or a factor of the others' bound; 0: sqrt(2), or 1
+} CeliLayer;
+
+/// A compiled layer: act(kind(x)).
+typedef struct CeliNode {
+  CeliLayer layer;
+  CeliActivation act; ///< the activation merged into this layer, or CELI_IDENTITY
+  int64_t in, out;    ///< input and output width
+  int index;          ///< of the last dense layer up to this one, from 0; -1 before the first
+  float *param[CELI_LAYER_PARAMS]; ///< (E, shape), or NULL
+  float *state[CELI_LAYER_PARAMS]; ///< (E, out) running statistics, or NULL
+  /// dense: (E, out, dx_end - dx_begin) transposed weights for the backward pass, scratch; NULL
+  /// without one.
+  float *transposed;
+  int64_t dx_begin, dx_end; ///< columns of the input's gradient that are wanted
+} CeliNode;
+
+/// Some rows of one member of the ensemble, as a layer's functions see them. Row b of a matrix
+/// starts `ld` floats behind row b - 1; the distances of y, z and dz are node->out.
+typedef struct CeliRows {
+  const CeliNode *node;
+  int64_t e;          ///< the member
+  int64_t begin, end; ///< rows
+  int64_t B;          ///< rows of the whole batch
+  bool train;         ///< batch statistics instead of running ones
+  const float *x;     ///< (rows, in) ldx
+  ptrdiff_t ldx;
+  float *y;         ///< (rows, out) act(kind(x))
+  float *z;         ///< (rows, out) kind(x), or NULL where no derivative needs it
+  float *row_stats; ///< (rows, kind->row_stats)
+  double *batch;    ///< (kind->batch_stats, out) of the member; training only
+  const float *dz;  ///< (rows, out) gradient at kind(x)
+  float *dx;        ///< (rows, dx_end - dx_begin) lddx gradient at x, times act_in'
+  ptrdiff_t lddx;
+  CeliActivation act_in; ///< the activation that made x; applied to dx only
+  const float *a;        ///< (rows, in) what its derivative reads
+} CeliRows;
+
+/// Directional derivative through one layer: t = d kind(x) / d(params, x) (direction, t_in).
+typedef struct CeliTangentRows {
+  CeliRows rows;                         ///< of the pass whose derivative is taken
+  const float *param[CELI_LAYER_PARAMS]; ///< direction, shaped as the parameters
+  float *t;                              ///< (rows, out)
+  const float *t_in; ///< (rows, in), or NULL where x does not depend on parameters
+  float *scratch;    ///< (rows, ld_scratch)
+  ptrdiff_t ld_scratch;
+} CeliTangentRows;
+
+/// How an ONNX graph computes something: one operator, and the newest sets that it needs.
+typedef struct CeliOnnxOp {
+  const char *op;    ///< NULL: nothing
+  const char *value; ///< name of its output, before the layer's number
+  int opset, ir; ///< first operator set and IR version with this operator; 0: those of all graphs
+  struct {
+    const char *name; ///< NULL: no more
+    bool is_float;
+    int64_t i;
+    float f;
+  } attribute[2];
+  bool times_input; ///< the operator's output is multiplied by its input
+} CeliOnnxOp;
+
+/// What a kind of layer is: one const table, named by the network's list.
+struct CeliLayerKind {
+  const char *name;   ///< in messages and saved models
+  const char *prefix; ///< of its tensors' names, behind the dense layer's number
+  const char *param_name[CELI_LAYER_PARAMS], *state_name[CELI_LAYER_PARAMS]; ///< or NULL
+  int row_stats;   ///< floats that a forward pass keeps of each row
+  int batch_stats; ///< doubles of each output that training passes keep of the whole batch
+  /// In training, a row's output depends on the whole batch. The plan then waits before such a
+  /// layer, forward and backward, and runs `reduce` and `reduce_backward` by part.
+  bool couples_rows;
+  bool transposes; ///< backward reads parameter 0 transposed (CeliNode.transposed)
+  int64_t (*out)(const CeliLayer *layer, int64_t in);
+  /// Shape of parameter k of one member: (rows, columns); rows 0: a vector of `columns`.
+  void (*shape)(const CeliNode *node, int k, int64_t *rows, int64_t *columns);
+  /// Initial parameters of member e.
+  void (*init)(const CeliNode *node, int64_t e, CeliInit init, CelRng *rng);
+  void (*forward)(const CeliRows *rows);
+  /// dx from dz.
+  void (*backward)(const CeliRows *rows);
+  /// Parts that the parameters' gradients are cut into, and the cost of one; NULL: no parameters.
+  int64_t (*grad_parts)(const CeliNode *node, int64_t *cost);
+  /// Parts [first, stop) of the gradients of one member. `more`: adds to the sums over rows before.
+  void (*grad)(const CeliRows *rows, float *const grad[CELI_LAYER_PARAMS], int64_t first,
+               int64_t stop, bool more);
+  /// Columns [first, stop) of the batch statistics; `pass` and `node` say of which layer.
+  void (*reduce)(const struct CeliPass *pass, int node, int64_t e, int64_t first, int64_t stop);
+  void (*reduce_backward)(const struct CeliPass *pass, int node, int64_t e, int64_t first,
+                          int64_t stop);
+  /// NULL: TRPO does not support the kind.
+  void (*tangent)(const CeliTangentRows *t);
+
+  // How exported policies compute it.
+  /// A C function PREFIX_KIND, where PREFIX stands for "$": (to, from, params, in, out), or, where
+  /// `c_in_place`, (y, params, running statistics, n).
+  const char *c_source;
+  bool c_in_place;
+  const char *export_name[CELI_LAYER_PARAMS]; ///< of the parameters' arrays, before their number
+  const char *export_state[CELI_LAYER_PARAMS];
+  CeliOnnxOp onnx; ///< inputs: x, parameters, running statistics
+};
+
+extern const CeliLayerKind celi_dense, celi_layer_norm, celi_batch_norm, celi_activation;
+
+/// The kinds in a NULL-terminated list.
+extern const CeliLayerKind *const celi_layer_kinds[];
+
+/// An activation function: one row in layers/activation.c, and its kernel in ops/dense_impl.h.
+typedef struct CeliActivationInfo {
+  const char *name;
+  bool reads_input;   ///< its derivative is computed from its input, else from its output
+  const char *c_expr; ///< the value in exported C, of y[j]
+  bool c_math;        ///< it needs math.h
+  CeliOnnxOp onnx;
+} CeliActivationInfo;
+/// In the order of CeliActivation.
+extern const CeliActivationInfo celi_activations[CELI_ACTIVATIONS];
+
+/// Layers as a list's entries.
+static inline CeliLayer celi_layer_dense(int64_t out, double gain) {
+  return (CeliLayer){.kind = &celi_dense, .out = out, .gain = gain};
+}
+static inline CeliLayer celi_layer_activation(CeliActivation activation) {
+  return (CeliLayer){.kind = &celi_activation, .activation = activation};
+}
+static inline CeliLayer celi_layer_normalization(const CeliLayerKind *kind) {
+  return (CeliLayer){.kind = kind};
+}
+
+/// Number of floats of parameter k of one member.
+static inline int64_t celi_param_size(const CeliNode *node, int k) {
+  int64_t rows, columns;
+  node->layer.kind->shape(node, k, &rows, &columns);
+  return (rows ? rows : 1) * columns;
+}
+
+static inline int64_t celi_divide_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// ---- initial weights (init.c), W (K,N), b (N,).
+void celi_init_weights(float *W, float *b, int64_t K, int64_t N, CeliInit init, double gain,
+                       CelRng *rng);
+
+#endif

@@ -1,0 +1,226 @@
+/// Batch norm: xh = (x - mean) / sd over the batch's rows, y = act(gain xh + shift).
+/// Source: Ioffe and Szegedy, 2015; constants and the running statistics as in PyTorch.
+///
+/// Training takes mean and variance of each column over the whole batch, and moves the running ones:
+///   running += momentum (statistic - running), of the unbiased variance.
+/// Otherwise the running statistics are used, and rows are independent.
+///   training:  dx = gain / sd (dz - mean(dz) - xh mean(dz xh))
+///   otherwise: dx = gain / sd dz
+///   dgain = sum_b dz xh,   dshift = sum_b dz
+/// Every column is summed by one thread over the rows in order, in double, so that the number of
+/// threads changes no bit.
+#include "base/base.h"
+#include "nn/net.h"
+
+#include <math.h>
+
+static const double epsilon = 1e-5, momentum = 0.1;
+/// Columns that one thread sums at a time.
+enum { COLUMNS = CELI_REDUCE_COLUMNS };
+/// Rows of a training pass's batch statistics.
+enum { MEAN, INV_SD, SUM_DZ, SUM_DZ_XH, BATCH_STATS };
+
+static int64_t out(const CeliLayer *layer, int64_t in) {
+  (void)layer;
+  return in;
+}
+
+static void shape(const CeliNode *node, int k, int64_t *rows, int64_t *columns) {
+  (void)k;
+  *rows = 0;
+  *columns = node->out;
+}
+
+static void init(const CeliNode *node, int64_t e, CeliInit how, CelRng *rng) {
+  const int64_t N = node->out;
+  (void)how, (void)rng;
+  celi_ops()->fill(node->param[0] + e * N, 1, N);
+  celi_ops()->fill(node->param[1] + e * N, 0, N);
+  celi_ops()->fill(node->state[0] + e * N, 0, N);
+  celi_ops()->fill(node->state[1] + e * N, 1, N);
+}
+
+/// Mean and 1/sd that normalize columns [first, stop).
+static void statistics(const CeliRows *r, int64_t first, int64_t stop, double mean[COLUMNS],
+                       double inv_sd[COLUMNS]) {
+  const int64_t N = r->node->out;
+  for (int64_t n = first; n < stop; n++) {
+    const int64_t at = r->e * N + n;
+    mean[n - first] = r->train ? r->batch[MEAN * N + n] : (double)r->node->state[0][at];
+    inv_sd[n - first] =
+        r->train ? r->batch[INV_SD * N + n] : 1 / sqrt((double)r->node->state[1][at] + epsilon);
+  }
+}
+
+static void forward_columns(const CeliRows *r, float *y, int64_t first, int64_t stop) {
+  const int64_t N = r->node->out;
+  const float *gain = r->node->param[0] + r->e * N, *shift = r->node->param[1] + r->e * N;
+  double mean[COLUMNS], inv_sd[COLUMNS];
+  statistics(r, first, stop, mean, inv_sd);
+  for (int64_t b = r->begin; b < r->end; b++)
+    for (int64_t n = first; n < stop; n++) {
+      const double xh = ((double)r->x[b * r->ldx + n] - mean[n - first]) * inv_sd[n - first];
+      y[b * N + n] = (float)((double)gain[n] * xh + (double)shift[n]);
+    }
+}
+
+static int64_t last_column(int64_t first, int64_t end) {
+  return first + COLUMNS < end ? first + COLUMNS : end;
+}
+
+static void forward(const CeliRows *r) {
+  const int64_t N = r->node->out;
+  float *z = r->z ? r->z : r->y;
+  for (int64_t first = 0; first < N; first += COLUMNS)
+    forward_columns(r, z, first, last_column(first, N));
+  if (r->z || r->node->act != CELI_IDENTITY)
+    celi_ops()->activation_forward(r->y, N, z, N, r->begin, r->end, N, r->node->act);
+}
+
+static void backward_columns(const CeliRows *r, int64_t first, int64_t stop) {
+  const CeliNode *node = r->node;
+  const int64_t N = node->out;
+  const float *gain = node->param[0] + r->e * N;
+  double mean[COLUMNS], inv_sd[COLUMNS];
+  statistics(r, first, stop, mean, inv_sd);
+  for (int64_t b = r->begin; b < r->end; b++)
+    for (int64_t n = first; n < stop; n++) {
+      double dz = (double)r->dz[b * N + n];
+      const double xh = ((double)r->x[b * r->ldx + n] - mean[n - first]) * inv_sd[n - first];
+      if (r->train) dz -= r->batch[SUM_DZ * N + n] + xh * r->batch[SUM_DZ_XH * N + n];
+      r->dx[b * r->lddx + n - node->dx_begin] = (float)((double)gain[n] * inv_sd[n - first] * dz);
+    }
+}
+
+static void backward(const CeliRows *r) {
+  const CeliNode *node = r->node;
+  for (int64_t first = node->dx_begin; first < node->dx_end; first += COLUMNS)
+    backward_columns(r, first, last_column(first, node->dx_end));
+  if (r->act_in != CELI_IDENTITY)
+    celi_ops()->activation_backward(r->dx, r->lddx, r->dx, r->lddx, r->a, node->in, r->begin,
+                                    r->end, node->dx_end - node->dx_begin, r->act_in);
+}
+
+static int64_t grad_parts(const CeliNode *node, int64_t *cost) {
+  *cost = 2;
+  return celi_divide_up(node->out, COLUMNS);
+}
+
+/// Training: the sums that reduce_backward left. Otherwise a chain in float32 over the rows in order,
+/// so that ranges of rows add up to the same bits however they are cut.
+static void grad_column(const CeliRows *r, float *gain, float *shift, int64_t n, double mean,
+                        double inv_sd, bool more) {
+  const int64_t N = r->node->out;
+  if (r->train) {
+    *gain = (float)(r->batch[SUM_DZ_XH * N + n] * (double)r->B);
+    *shift = (float)(r->batch[SUM_DZ * N + n] * (double)r->B);
+    return;
+  }
+  if (!more) *gain = *shift = 0;
+  for (int64_t b = r->begin; b < r->end; b++) {
+    const float dz = r->dz[b * N + n];
+    *gain += dz * (float)(((double)r->x[b * r->ldx + n] - mean) * inv_sd);
+    *shift += dz;
+  }
+}
+
+static void grad(const CeliRows *r, float *const to[CELI_LAYER_PARAMS], int64_t first, int64_t stop,
+                 bool more) {
+  const int64_t N = r->node->out, end = stop * COLUMNS < N ? stop * COLUMNS : N;
+  double mean[COLUMNS], inv_sd[COLUMNS];
+  for (int64_t at = first * COLUMNS; at < end; at = last_column(at, end)) {
+    statistics(r, at, last_column(at, end), mean, inv_sd);
+    for (int64_t n = at; n < last_column(at, end); n++)
+      grad_column(r, to[0] + r->e * N + n, to[1] + r->e * N + n, n, mean[n - at], inv_sd[n - at],
+                  more);
+  }
+}
+
+/// Mean and variance of columns [first, stop), and the running ones a step further.
+static void reduce(const CeliPass *pass, int at, int64_t e, int64_t first, int64_t stop) {
+  const CeliNode *node = &pass->net->node[at];
+  const int64_t N = node->out;
+  const double B = (double)pass->B;
+  double *batch = pass->use[at].batch + e * BATCH_STATS * N;
+  double sum[COLUMNS] = {0}, square[COLUMNS] = {0};
+  CeliRows r;
+  for (int i = 0; i < pass->threads; i++) {
+    if (!celi_pass_range(pass, at, e, i, &r)) continue;
+    for (int64_t b = r.begin; b < r.end; b++)
+      for (int64_t n = first; n < stop; n++) sum[n - first] += (double)r.x[b * r.ldx + n];
+  }
+  for (int i = 0; i < pass->threads; i++) {
+    if (!celi_pass_range(pass, at, e, i, &r)) continue;
+    for (int64_t b = r.begin; b < r.end; b++)
+      for (int64_t n = first; n < stop; n++) {
+        const double apart = (double)r.x[b * r.ldx + n] - sum[n - first] / B;
+        square[n - first] += apart * apart;
+      }
+  }
+  for (int64_t n = first; n < stop; n++) {
+    const double mean = sum[n - first] / B, var = square[n - first] / B;
+    const double unbiased = pass->B > 1 ? square[n - first] / (B - 1) : var;
+    float *running = node->state[0] + e * N + n, *running_var = node->state[1] + e * N + n;
+    batch[MEAN * N + n] = mean;
+    batch[INV_SD * N + n] = 1 / sqrt(var + epsilon);
+    *running = (float)((1 - momentum) * (double)*running + momentum * mean);
+    *running_var = (float)((1 - momentum) * (double)*running_var + momentum * unbiased);
+  }
+}
+
+/// Means of dz and dz xh over the batch, columns [first, stop).
+static void reduce_backward(const CeliPass *pass, int at, int64_t e, int64_t first, int64_t stop) {
+  const int64_t N = pass->net->node[at].out;
+  double *batch = pass->use[at].batch + e * BATCH_STATS * N;
+  double sum[COLUMNS] = {0}, product[COLUMNS] = {0};
+  CeliRows r;
+  for (int i = 0; i < pass->threads; i++) {
+    if (!celi_pass_range(pass, at, e, i, &r)) continue;
+    for (int64_t b = r.begin; b < r.end; b++)
+      for (int64_t n = first; n < stop; n++) {
+        const double dz = (double)r.dz[b * N + n];
+        sum[n - first] += dz;
+        product[n - first] +=
+            dz * ((double)r.x[b * r.ldx + n] - batch[MEAN * N + n]) * batch[INV_SD * N + n];
+      }
+  }
+  for (int64_t n = first; n < stop; n++) {
+    batch[SUM_DZ * N + n] = sum[n - first] / (double)pass->B;
+    batch[SUM_DZ_XH * N + n] = product[n - first] / (double)pass->B;
+  }
+}
+
+static const char c_source[] =
+    "/* Running mean and variance of each output, then a gain and a shift of each. */\n"
+    "static void $_batch_norm(float *y, const float *gain, const float *shift,\n"
+    "    const float *mean, const float *var, int n)\n"
+    "{\n"
+    "    int j;\n"
+    "    for (j = 0; j < n; j++) {\n"
+    "        y[j] = (y[j] - mean[j]) / sqrtf(var[j] + 1e-5f) * gain[j] + shift[j];\n"
+    "    }\n"
+    "}\n";
+
+const CeliLayerKind celi_batch_norm = {
+    .name = "batch_norm",
+    .prefix = "batch_norm.",
+    .param_name = {"weight", "bias"},
+    .state_name = {"mean", "var"},
+    .batch_stats = BATCH_STATS,
+    .couples_rows = true,
+    .out = out,
+    .shape = shape,
+    .init = init,
+    .forward = forward,
+    .backward = backward,
+    .grad_parts = grad_parts,
+    .grad = grad,
+    .reduce = reduce,
+    .reduce_backward = reduce_backward,
+    .c_source = c_source,
+    .c_in_place = true,
+    .export_name = {"batch_norm_gain", "batch_norm_shift"},
+    .export_state = {"batch_norm_mean", "batch_norm_var"},
+    .onnx = {.op = "BatchNormalization",
+             .value = "batch_norm",
+             .attribute = {{.name = "epsilon", .is_float = true, .f = 1e-5f}}}};

@@ -1,0 +1,445 @@
+/// Networks: what they declare, and their passes over rows.
+///
+/// Forward and backward of one member on rows b, for nodes l = 0..n-1 (y_{-1} = X):
+///   z_l = kind_l(y_{l-1}),  y_l = act_l(z_l)
+///   dz_{l-1} = (d kind_l / d y_{l-1})^T dz_l act'_{l-1}(z_{l-1})      (dH joins before act')
+/// The gradients of the parameters follow from y_{l-1} and dz_l (net_plan.c).
+///
+/// A pass is one operation by row: a thread takes its rows through all layers before it waits, one
+/// member after another so that a member's weights stay in the second-level cache, in blocks of rows
+/// whose activations stay there too. Layers that couple the rows of a batch split that operation.
+#include "nn/net.h"
+#include "base/base.h"
+#include "nn/declare.h"
+#include "nn/net_rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// ---- lists
+
+CeliNetSpec celi_mlp_layers(const CeliMlpSpec *mlp) {
+  CeliNetSpec spec = {.E = mlp->E,
+                      .in = mlp->in,
+                      .init = mlp->init,
+                      .dx_begin = mlp->dx_begin,
+                      .dx_end = mlp->dx_end};
+  for (int l = 0; l < mlp->hidden.n && l < CEL_LIST_MAX; l++) {
+    spec.layer[spec.n++] = celi_layer_dense(mlp->hidden.v[l], 0);
+    if (mlp->layer_norm) spec.layer[spec.n++] = celi_layer_normalization(&celi_layer_norm);
+    spec.layer[spec.n++] = celi_layer_activation(mlp->activation);
+  }
+  spec.layer[spec.n++] = celi_layer_dense(mlp->out, mlp->output_gain);
+  return spec;
+}
+
+static CelStatus check_spec(const char *name, const CeliNetSpec *s) {
+  if (s->E < 1)
+    return cel_fail(CEL_E_RANGE, "network \"%s\": %lld members; at least 1", name, (long long)s->E);
+  if (s->in < 1)
+    return cel_fail(CEL_E_RANGE, "network \"%s\": %lld inputs; at least 1", name, (long long)s->in);
+  if (s->n < 1 || s->n > CELI_LAYERS_MAX)
+    return cel_fail(CEL_E_RANGE, "network \"%s\": %d layers; 1 to %d are possible", name, s->n,
+                    CELI_LAYERS_MAX);
+  if (s->dx_begin < 0 || s->dx_end < s->dx_begin || s->dx_end > s->in)
+    return cel_fail(CEL_E_RANGE, "network \"%s\": there are no input columns %lld to %lld of %lld",
+                    name, (long long)s->dx_begin, (long long)s->dx_end, (long long)s->in);
+  if (s->layer[s->n - 1].kind == &celi_activation)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "network \"%s\": its last layer is an activation; distributions and losses "
+                    "apply their own",
+                    name);
+  return CEL_OK;
+}
+
+/// Whether an activation layer is merged into the node before it.
+static bool merges(const CeliNet *net, const CeliLayer *layer) {
+  return layer->kind == &celi_activation && net->n > 0 &&
+         net->node[net->n - 1].act == CELI_IDENTITY;
+}
+
+/// The list as nodes.
+static CelStatus compile(CeliNet *net, const char *name, const CeliNetSpec *s) {
+  int64_t width = s->in;
+  int index = -1;
+  *net = (CeliNet){.E = s->E, .in = s->in, .init = s->init};
+  for (int l = 0; l < s->n; l++) {
+    const CeliLayer *layer = &s->layer[l];
+    if (layer->kind == &celi_activation && layer->activation == CELI_IDENTITY) continue;
+    if (merges(net, layer)) {
+      net->node[net->n - 1].act = layer->activation;
+      continue;
+    }
+    if (net->n == CELI_NODES_MAX)
+      return cel_fail(CEL_E_RANGE, "network \"%s\": layer %d of %d is one too many", name, l, s->n);
+    CeliNode *node = &net->node[net->n++];
+    const int64_t out = layer->kind->out(layer, width);
+    if (out < 1)
+      return cel_fail(CEL_E_RANGE, "network \"%s\": layer %d (%s) has %lld outputs; at least 1",
+                      name, l, layer->kind->name, (long long)out);
+    index += layer->kind == &celi_dense;
+    *node = (CeliNode){.layer = *layer, .in = width, .out = out, .index = index, .dx_end = width};
+    if (layer->kind == &celi_activation) node->act = layer->activation;
+    width = out;
+  }
+  net->out = width;
+  if (s->dx_begin == 0 && s->dx_end == 0) return CEL_OK;
+  CeliNode *first = &net->node[0];
+  first->dx_begin = s->dx_begin;
+  first->dx_end = s->dx_end;
+  if (first->layer.kind == &celi_layer_norm && s->dx_begin < s->dx_end && s->dx_end < s->in)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "network \"%s\": a part of the gradient through a first "
+                    "layer norm is not supported; ask for all columns",
+                    name);
+  return CEL_OK;
+}
+
+// ---- declaring
+
+/// "PREFIX NAME.index.suffix", or "PREFIX NAME.input.suffix" before the first dense layer.
+static CelStatus declare_one(CelTensors *tensors, CelRole role, float **place,
+                             const int64_t shape[3], const char *name, const CeliNode *node,
+                             const char *suffix) {
+  char index[16] = "input";
+  if (node->index >= 0) snprintf(index, sizeof index, "%d", node->index);
+  return celi_declare_f32(tensors, role, place, shape, "%s%s.%s.%s%s", celi_mirror_prefix(role),
+                          name, index, node->layer.kind->prefix, suffix);
+}
+
+/// Parameters, or a mirror of them, in the order that all roles have. `grad` may be NULL.
+static CelStatus declare_params(CeliNet *net, CeliNetGrad *grad, CelTensors *tensors,
+                                const char *name, CelRole role) {
+  const bool own = role == CEL_PARAM || role == CEL_TARGET;
+  for (int l = 0; l < net->n; l++) {
+    CeliNode *node = &net->node[l];
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+      if (!node->layer.kind->param_name[k]) continue;
+      int64_t rows, columns;
+      node->layer.kind->shape(node, k, &rows, &columns);
+      const int64_t matrix[] = {net->E, rows, columns}, vector[] = {net->E, columns, -1};
+      float **place = own ? &node->param[k] : grad ? &grad->param[l][k] : NULL;
+      CELI_TRY(declare_one(tensors, role, place, rows ? matrix : vector, name, node,
+                           node->layer.kind->param_name[k]));
+    }
+  }
+  return CEL_OK;
+}
+
+/// Running statistics, and transposed weights.
+static CelStatus declare_rest(CeliNet *net, CelTensors *tensors, const char *name, CelRole role) {
+  for (int l = 0; l < net->n; l++) {
+    CeliNode *node = &net->node[l];
+    const int64_t vector[] = {net->E, node->out, -1};
+    const int64_t shape[] = {net->E, node->out, node->dx_end - node->dx_begin};
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++)
+      if (node->layer.kind->state_name[k])
+        CELI_TRY(declare_one(tensors, CEL_MODEL, &node->state[k], vector, name, node,
+                             node->layer.kind->state_name[k]));
+    if (role == CEL_PARAM && node->layer.kind->transposes && shape[2] > 0)
+      CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &node->transposed, shape, "%s.%d.transposed",
+                                name, l));
+  }
+  return CEL_OK;
+}
+
+CelStatus celi_net_declare(CeliNet *net, CelTensors *tensors, const char *name, CelRole role,
+                           const CeliNetSpec *spec) {
+  CEL_ASSERT(role == CEL_PARAM || role == CEL_TARGET);
+  CELI_TRY(check_spec(name, spec));
+  CELI_TRY(compile(net, name, spec));
+  CELI_TRY(declare_params(net, NULL, tensors, name, role));
+  return declare_rest(net, tensors, name, role);
+}
+
+CelStatus celi_mlp_declare(CeliNet *net, CelTensors *tensors, const char *name, CelRole role,
+                           const CeliMlpSpec *mlp) {
+  if (mlp->hidden.n < 0 || mlp->hidden.n > CEL_LIST_MAX)
+    return cel_fail(CEL_E_RANGE, "network \"%s\": %d hidden layers; 0 to %d are possible", name,
+                    mlp->hidden.n, CEL_LIST_MAX);
+  const CeliNetSpec spec = celi_mlp_layers(mlp);
+  return celi_net_declare(net, tensors, name, role, &spec);
+}
+
+CelStatus celi_net_declare_grad(CeliNetGrad *grad, CelTensors *tensors, const char *name,
+                                CelRole role, const CeliNet *net) {
+  CEL_ASSERT(role == CEL_GRAD || role == CEL_MOMENT1 || role == CEL_MOMENT2);
+  CeliNet shape = *net; // its own parameters stay where they are
+  if (grad) memset(grad, 0, sizeof *grad);
+  return declare_params(&shape, grad, tensors, name, role);
+}
+
+void celi_net_last_parameter(const CeliNet *net, const char *name, char last[CEL_NAME_MAX]) {
+  for (int l = net->n - 1; l >= 0; l--) {
+    const CeliNode *node = &net->node[l];
+    const CeliLayerKind *kind = node->layer.kind;
+    for (int k = CELI_LAYER_PARAMS - 1; k >= 0; k--) {
+      if (!kind->param_name[k]) continue;
+      if (node->index < 0)
+        snprintf(last, CEL_NAME_MAX, "%s.input.%s%s", name, kind->prefix, kind->param_name[k]);
+      else
+        snprintf(last, CEL_NAME_MAX, "%s.%d.%s%s", name, node->index, kind->prefix,
+                 kind->param_name[k]);
+      return;
+    }
+  }
+  CEL_ASSERT(false);
+}
+
+// ---- passes
+
+/// Rows of a matrix between two threads' rows.
+static int64_t gap_rows(int64_t width) {
+  return celi_divide_up(CELI_GAP, width);
+}
+
+/// Rows of a hidden layer that are kept at a time.
+static int64_t rows_kept(const CeliPass *pass) {
+  return pass->blockwise && pass->B > CELI_ROW_BLOCK ? CELI_ROW_BLOCK : pass->B;
+}
+
+static CelStatus declare_node(CeliPass *pass, CelTensors *tensors, const char *name, int l,
+                              bool backward) {
+  const CeliNode *node = &pass->net->node[l];
+  const CeliLayerKind *kind = node->layer.kind;
+  CeliNodeUse *use = &pass->use[l];
+  const bool hidden = l < pass->net->n - 1, turns = hidden && pass->take_turns;
+  const bool keep_z = backward && celi_activations[node->act].reads_input;
+  const int64_t kept = turns ? 1 : pass->net->E, copies = turns ? pass->threads : 1;
+  const int64_t rows = hidden ? rows_kept(pass) : pass->B;
+  const int64_t gaps = hidden && pass->threads > 1 ? pass->threads : 0;
+  const int64_t apart[] = {copies * kept * rows + gaps * gap_rows(node->out), node->out, -1};
+  const int64_t whole[] = {kept, rows, node->out};
+  const int64_t stats[] = {apart[0], kind->row_stats, -1};
+  const struct {
+    bool wanted;
+    float **place;
+    const char *what;
+    const int64_t *shape;
+  } list[] = {{true, &use->y, "y", gaps ? apart : whole},
+              {keep_z, &use->z, "z", gaps ? apart : whole},
+              {kind->row_stats > 0, &use->row_stats, "stats", stats},
+              {backward, &use->dz, "dz", gaps ? apart : whole}};
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+    if (list[i].wanted)
+      CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, list[i].place, list[i].shape, "%s.%d.%s",
+                                name, l, list[i].what));
+  if (kind->batch_stats == 0 || !pass->train) return CEL_OK;
+  char batch[CEL_NAME_MAX];
+  const int64_t shape[] = {pass->net->E, kind->batch_stats, node->out};
+  snprintf(batch, sizeof batch, "%s.%d.batch", name, l);
+  return cel_tensors_declare(tensors, batch, CEL_F64, CEL_SCRATCH, (void *)&use->batch, 3, shape);
+}
+
+/// Whether the rows of a batch depend on each other in this pass.
+static bool couples_rows(const CeliNet *net, bool train) {
+  for (int l = 0; train && l < net->n; l++)
+    if (net->node[l].layer.kind->couples_rows) return true;
+  return false;
+}
+
+CelStatus celi_pass_declare(CeliPass *pass, CelTensors *tensors, const char *name,
+                            const CeliNet *net, CeliPassSpec spec) {
+  if (spec.B < 1)
+    return cel_fail(CEL_E_RANGE, "pass \"%s\": %lld rows; at least 1", name, (long long)spec.B);
+  memset(pass, 0, sizeof *pass);
+  pass->net = net;
+  pass->B = spec.B;
+  pass->threads = spec.threads > 1 ? spec.threads : 1;
+  pass->train = spec.train;
+  const bool coupled = couples_rows(net, spec.train);
+  CEL_ASSERT(!(coupled && spec.blockwise));
+  pass->blockwise = spec.blockwise;
+  pass->take_turns = !coupled && (!spec.backward || spec.blockwise);
+  for (int l = 0; l < net->n; l++) CELI_TRY(declare_node(pass, tensors, name, l, spec.backward));
+  const int64_t input[] = {net->E, spec.B, net->node[0].dx_end - net->node[0].dx_begin};
+  // Members that take turns in one place do so for each thread: with one place, threads would collide.
+  pass->by_member = net->E > 1 && (spec.backward || pass->threads > 1 || coupled);
+  if (!pass->by_member || !spec.backward || input[2] == 0) return CEL_OK;
+  return celi_declare_f32(tensors, CEL_SCRATCH, &pass->dX_member, input, "%s.dx", name);
+}
+
+CeliPass celi_pass_at(const CeliPass *pass, int64_t rows, const float *X, float *Y) {
+  CeliPass p = *pass;
+  for (int l = 0; l < p.net->n - 1; l++) {
+    CeliNodeUse *use = &p.use[l];
+    const CeliNode *node = &p.net->node[l];
+    CEL_ASSERT(use->dz == NULL);
+    use->y += rows * node->out;
+    if (use->row_stats) use->row_stats += rows * node->layer.kind->row_stats;
+  }
+  celi_pass_set_output(&p, Y);
+  p.X = X;
+  p.ldx = p.net->in;
+  return p;
+}
+
+// ---- one member, some rows
+
+int64_t celi_pass_rows(const CeliPass *pass) {
+  return pass->by_member ? pass->net->E * pass->B : pass->B;
+}
+
+void celi_pass_thread_rows(const CeliPass *p, int i, int64_t *begin, int64_t *end) {
+  celi_share(p->of > 0 ? p->of : celi_pass_rows(p), CELI_ROW_GRAIN, i, p->threads, begin, end);
+  *begin -= p->at;
+  *end -= p->at;
+}
+
+/// The thread whose rows begin at `begin`.
+static int thread_at(const CeliPass *p, int64_t begin) {
+  int64_t first, last;
+  for (int i = 0; i < p->threads; i++) {
+    celi_pass_thread_rows(p, i, &first, &last);
+    if (begin < first || begin >= last) continue;
+    // A thread of another team may reach into two ranges, whose rows are not neighbors in memory.
+    CEL_ASSERT(p->threads == 1 || begin == (first > 0 ? first : 0));
+    return i;
+  }
+  return 0;
+}
+
+/// Where row 0 of the member would be in node l's matrices if all of its rows were in this range, in
+/// rows. Members that take turns share one place, so that temporaries stay in cache.
+static int64_t first_row(const CeliPass *p, int l, const CeliRange *r) {
+  if (l == p->net->n - 1) return r->e * p->B;
+  const int64_t gap = gap_rows(p->net->node[l].out);
+  if (p->blockwise) return r->thread * (rows_kept(p) + gap) - r->begin;
+  return p->take_turns ? r->thread * (p->B + gap) : r->e * p->B + r->thread * gap;
+}
+
+CeliRows celi_pass_node_rows(const CeliPass *p, int l, const CeliRange *r) {
+  const CeliNode *node = &p->net->node[l];
+  const CeliNodeUse *use = &p->use[l];
+  const int64_t row = first_row(p, l, r);
+  CeliRows rows = {.node = node,
+                   .e = r->e,
+                   .begin = r->begin,
+                   .end = r->end,
+                   .B = p->B,
+                   .train = p->train,
+                   .x = p->X,
+                   .ldx = p->ldx,
+                   .y = use->y + row * node->out};
+  if (l > 0) {
+    rows.x = p->use[l - 1].y + first_row(p, l - 1, r) * node->in;
+    rows.ldx = node->in;
+  }
+  if (use->z) rows.z = use->z + row * node->out;
+  if (use->row_stats) rows.row_stats = use->row_stats + row * node->layer.kind->row_stats;
+  if (use->batch) rows.batch = use->batch + r->e * node->layer.kind->batch_stats * node->out;
+  if (use->dz) rows.dz = use->dz + row * node->out;
+  return rows;
+}
+
+void celi_pass_forward(const CeliPass *pass, const CeliRange *range, int first, int end) {
+  for (int l = first; l < end; l++) {
+    const CeliRows rows = celi_pass_node_rows(pass, l, range);
+    rows.node->layer.kind->forward(&rows);
+  }
+}
+
+/// dz_{l-1} from dz_l, l >= 1.
+static void backward_node(const CeliPass *p, int l, const CeliRange *range) {
+  const CeliOps *ops = celi_ops();
+  const CeliNode *before = &p->net->node[l - 1];
+  const CeliNodeUse *use = &p->use[l - 1];
+  const int64_t K = before->out, row = first_row(p, l - 1, range);
+  const int64_t begin = range->begin, end = range->end;
+  const float *a = (celi_activations[before->act].reads_input ? use->z : use->y) + row * K;
+  CeliRows rows = celi_pass_node_rows(p, l, range);
+  rows.dx = use->dz + row * K;
+  rows.lddx = K;
+  rows.a = a;
+  rows.act_in = before->act;
+  if (p->dH == NULL || l < p->net->n - 1) {
+    rows.node->layer.kind->backward(&rows);
+    return;
+  }
+  rows.act_in = CELI_IDENTITY;
+  rows.node->layer.kind->backward(&rows);
+  ops->axpby(rows.dx + begin * K, 1, p->dH + (range->e * p->B + begin) * K, 1, (end - begin) * K);
+  ops->activation_backward(rows.dx, K, rows.dx, K, a, K, begin, end, K, before->act);
+}
+
+/// The wanted columns of the input's gradient: into dX (B,C) lddx where there is one member, else
+/// into the member's own part.
+static void backward_input(const CeliPass *p, float *dX, ptrdiff_t lddx, const CeliRange *range) {
+  CeliRows rows = celi_pass_node_rows(p, 0, range);
+  const int64_t C = rows.node->dx_end - rows.node->dx_begin;
+  rows.dx = p->by_member ? p->dX_member + range->e * p->B * C : dX;
+  rows.lddx = p->by_member ? C : lddx;
+  rows.act_in = CELI_IDENTITY;
+  rows.node->layer.kind->backward(&rows);
+}
+
+void celi_pass_backward(const CeliPass *pass, const CeliRange *range, int last, int first,
+                        float *dX, ptrdiff_t lddx) {
+  for (int l = last; l >= first && l >= 1; l--) backward_node(pass, l, range);
+  if (dX != NULL && first == 0) backward_input(pass, dX, lddx, range);
+}
+
+bool celi_next_block(CeliRange *range, CeliRange *block) {
+  const int64_t n = range->end - range->begin, blocks = celi_divide_up(n, CELI_ROW_BLOCK);
+  if (n <= 0) return false;
+  *block = *range;
+  block->end = range->begin += celi_divide_up(n, blocks);
+  return true;
+}
+
+bool celi_pass_cut(const CeliPass *pass, int64_t e, int64_t begin, int64_t end, CeliRange *range) {
+  *range = (CeliRange){e, begin, end, thread_at(pass, begin)};
+  return pass->by_member ? celi_member_rows(pass->B, e, begin, end, &range->begin, &range->end)
+                         : begin < end;
+}
+
+bool celi_pass_range(const CeliPass *pass, int at, int64_t e, int i, CeliRows *rows) {
+  CeliRange range = {.e = e, .thread = i};
+  int64_t begin, end;
+  celi_pass_thread_rows(pass, i, &begin, &end);
+  if (!pass->by_member) {
+    // Ranges of rows, the same for all members.
+    begin = begin > 0 ? begin : 0;
+    end = end < pass->B ? end : pass->B;
+    range.begin = begin;
+    range.end = end;
+    if (begin >= end) return false;
+  } else if (!celi_member_rows(pass->B, e, begin, end, &range.begin, &range.end)) {
+    return false;
+  }
+  *rows = celi_pass_node_rows(pass, at, &range);
+  return true;
+}
+
+// ---- at once
+
+void celi_net_forward(const CeliPass *pass, int64_t begin, int64_t end) {
+  CEL_ASSERT(pass->threads == 1 && !couples_rows(pass->net, pass->train));
+  for (int64_t e = 0; e < pass->net->E; e++) {
+    CeliRange range = {e, begin, end, 0}, block;
+    while (celi_next_block(&range, &block)) celi_pass_forward(pass, &block, 0, pass->net->n);
+  }
+}
+
+enum { APPLY_ROWS = 256 };
+
+CelStatus celi_net_apply(const CeliNet *net, float *y, const float *x, ptrdiff_t ldx, int64_t n) {
+  const int64_t B = n < APPLY_ROWS ? n : APPLY_ROWS, out = net->out;
+  CelTensors *memory;
+  CeliPass pass;
+  if (n < 1) return CEL_OK;
+  CELI_TRY(cel_tensors_create(&memory));
+  CelStatus status = celi_pass_declare(&pass, memory, "apply", net, (CeliPassSpec){.B = B});
+  if (status == CEL_OK) status = cel_tensors_allocate(memory);
+  for (int64_t first = 0; status == CEL_OK && first < n; first += B) {
+    const int64_t rows = n - first < B ? n - first : B;
+    pass.X = x + first * ldx;
+    pass.ldx = ldx;
+    celi_net_forward(&pass, 0, rows);
+    for (int64_t e = 0; e < net->E; e++)
+      memcpy(y + (e * n + first) * out, celi_pass_output(&pass) + e * B * out,
+             (size_t)(rows * out) * sizeof *y);
+  }
+  cel_tensors_destroy(memory);
+  return status;
+}

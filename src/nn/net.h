@@ -1,0 +1,200 @@
+/// Networks: a list of layers, as an ensemble of E members of one shape (twin critics: E = 2).
+///
+/// Three things are separate: the network (list and parameters, const while it is used), its
+/// gradients, and a pass (the activations of one use on a batch). Node l computes
+/// y_l = act(kind(y_{l-1})). The parameters of all nodes and members are one contiguous run; each
+/// tensor has a leading E. What a layer computes is in layers/ (layer.h).
+#ifndef CELI_NET_H
+#define CELI_NET_H
+#include "celsius/field.h"
+#include "nn/layer.h"
+#include "ops/ops.h"
+#include "ops/plan.h"
+
+/// A multilayer perceptron has a dense layer, a normalization and an activation for each width.
+#define CELI_LAYERS_MAX (3 * (CEL_LIST_MAX + 1))
+#define CELI_NODES_MAX (2 * (CEL_LIST_MAX + 1))
+/// Floats between the rows of two threads. Cores prefetch about this far ahead.
+#define CELI_GAP 8192
+/// Columns that one part of a reduction over the batch takes.
+enum { CELI_REDUCE_COLUMNS = 16 };
+
+typedef struct CeliNetSpec {
+  int64_t E;  ///< members
+  int64_t in; ///< input width
+  int n;      ///< layers
+  CeliLayer layer[CELI_LAYERS_MAX];
+  CeliInit init;
+  /// Columns [dx_begin, dx_end) of the input's gradient are wanted. Both 0: all; equal and above 0:
+  /// none.
+  int64_t dx_begin, dx_end;
+} CeliNetSpec;
+
+/// A multilayer perceptron: dense layers, with a normalization and an activation behind each but the
+/// last.
+typedef struct CeliMlpSpec {
+  int64_t E;                 ///< members
+  int64_t in, out;           ///< input and output width
+  CelIntList hidden;         ///< widths of the hidden layers; may be empty
+  CeliActivation activation; ///< of hidden layers
+  bool layer_norm;           ///< before each hidden activation
+  CeliInit init;
+  double output_gain;       ///< last layer: see CeliLayer.gain
+  int64_t dx_begin, dx_end; ///< as in CeliNetSpec
+} CeliMlpSpec;
+/// The list of its layers; hidden.n is 0 to CEL_LIST_MAX.
+CeliNetSpec celi_mlp_layers(const CeliMlpSpec *mlp);
+
+typedef struct CeliNet {
+  int64_t E, in, out;
+  CeliInit init;
+  int n; ///< nodes; 0: not declared
+  CeliNode node[CELI_NODES_MAX];
+} CeliNet;
+
+/// Gradients, in the order of the nodes' parameters.
+typedef struct CeliNetGrad {
+  float *param[CELI_NODES_MAX][CELI_LAYER_PARAMS];
+} CeliNetGrad;
+
+/// What a pass keeps of one node. Matrices have E members of B rows; see CeliPass for where they
+/// differ.
+typedef struct CeliNodeUse {
+  float *y;         ///< (E, B, out) output
+  float *z;         ///< (E, B, out) before the activation, where its derivative reads that
+  float *row_stats; ///< (E, B, kind->row_stats), or NULL
+  float *dz;        ///< (E, B, out) gradient before the activation; NULL without backward
+  double *batch;    ///< (E, kind->batch_stats, out), or NULL
+} CeliNodeUse;
+
+/// How a pass is used.
+typedef struct CeliPassSpec {
+  int64_t B;     ///< rows
+  bool backward; ///< keeps what derivatives need
+  /// Threads of the team that runs it; 0 or 1: any team, and other code may read hidden layers.
+  /// With more, each thread's rows of a hidden layer are CELI_GAP floats apart: cores prefetch past
+  /// the rows that they read, and would take lines that another core is writing.
+  int threads;
+  /// Hidden layers keep only the current block of rows, so that temporaries stay in cache. For a
+  /// forward pass, or, with `backward`, for celi_net_plan_input_gradient and nothing else.
+  bool blockwise;
+  bool train; ///< batch statistics instead of running ones, where a layer has them
+} CeliPassSpec;
+
+/// One use of a network on B rows. Plans keep its address: it must not move while they are run.
+typedef struct CeliPass {
+  const CeliNet *net;
+  int64_t B;
+  const float *X; ///< (B, in) ldx, the same for all members
+  ptrdiff_t ldx;
+  CeliNodeUse use[CELI_NODES_MAX];
+  float *dX_member; ///< (E, B, wanted columns of in) the members' parts of dX, or NULL
+  /// Row operations are cut by member and row, CELI_ROWS with count E B, instead of by row. A thread
+  /// then keeps whole members where it can, and neither their weights nor their activations travel
+  /// between cores. Set where E > 1 and there is a backward pass or several threads.
+  bool by_member;
+  bool take_turns; ///< hidden layers keep one member at a time
+  bool blockwise, train;
+  int threads;
+  /// Position beside other passes (celi_plan_side): its rows are [at, at + B) (E B by member) of the
+  /// `of` rows that are cut together. Both 0: alone. Set after declaring.
+  int64_t at, of;
+  /// (E, B, width of the last hidden layer) or NULL: added to the gradient at the last hidden
+  /// layer's output, before its activation's derivative (a second use of that layer: gSDE).
+  float *dH;
+} CeliPass;
+
+/// Declares the parameters in `role` (CEL_PARAM or CEL_TARGET): "NAME.l.weight" (E, in, out) and
+/// "NAME.l.bias" of dense layer l, "NAME.l.norm.weight" of the layer norm behind it, and so on. With
+/// CEL_PARAM also the transposed weights.
+/// Errors: as cel_tensors_declare; CEL_E_RANGE (widths), CEL_E_UNSUPPORTED (an order of layers).
+CelStatus celi_net_declare(CeliNet *net, CelTensors *tensors, const char *name, CelRole role,
+                           const CeliNetSpec *spec) CEL_WARN_UNUSED;
+/// The same for a multilayer perceptron. Errors: as celi_net_declare.
+CelStatus celi_mlp_declare(CeliNet *net, CelTensors *tensors, const char *name, CelRole role,
+                           const CeliMlpSpec *mlp) CEL_WARN_UNUSED;
+/// Declares the mirror of the parameters in role CEL_GRAD ("grad." + name), CEL_MOMENT1 ("adam.m.")
+/// or CEL_MOMENT2 ("adam.v."). `grad` may be NULL: the optimizer finds moments by their position.
+CelStatus celi_net_declare_grad(CeliNetGrad *grad, CelTensors *tensors, const char *name,
+                                CelRole role, const CeliNet *net) CEL_WARN_UNUSED;
+/// Declares a pass. Errors: as cel_tensors_declare; CEL_E_RANGE (rows).
+CelStatus celi_pass_declare(CeliPass *pass, CelTensors *tensors, const char *name,
+                            const CeliNet *net, CeliPassSpec spec) CEL_WARN_UNUSED;
+
+/// Draws initial parameters. Dense layer l of member e has a stream of its own, (seed, CEL_RNG_INIT,
+/// first_index + l E + e).
+void celi_net_init(CeliNet *net, uint64_t seed, uint32_t first_index);
+/// Updates the transposed weights. Serial; the plan's form is celi_net_plan_transpose.
+void celi_net_transpose(CeliNet *net);
+/// Name of the last parameter, in the network declared as `name`; "NAME.0.weight" is the first of a
+/// multilayer perceptron.
+void celi_net_last_parameter(const CeliNet *net, const char *name, char last[CEL_NAME_MAX]);
+
+/// The first parameter: where the run of all of them starts.
+static inline float *celi_net_parameters(const CeliNet *net) {
+  return net->node[0].param[0];
+}
+/// Width of the last hidden layer, the input of the last.
+static inline int64_t celi_net_latent_width(const CeliNet *net) {
+  return net->node[net->n - 1].in;
+}
+/// (E, B, out) the output of a pass, its gradient (set by the caller), and the last hidden layer's
+/// output.
+static inline float *celi_pass_output(const CeliPass *pass) {
+  return pass->use[pass->net->n - 1].y;
+}
+static inline float *celi_pass_d_output(const CeliPass *pass) {
+  return pass->use[pass->net->n - 1].dz;
+}
+static inline float *celi_pass_latent(const CeliPass *pass) {
+  return pass->use[pass->net->n - 2].y;
+}
+/// Writes the output to `y` instead of the pass's own tensor.
+static inline void celi_pass_set_output(CeliPass *pass, float *y) {
+  pass->use[pass->net->n - 1].y = y;
+}
+/// A copy of a pass without backward whose hidden layers start `rows` rows further on, for input X
+/// (rows, in) and output Y. Passes at different rows may run at once.
+CeliPass celi_pass_at(const CeliPass *pass, int64_t rows, const float *X, float *Y);
+
+/// Forward at once, rows [begin, end) of all members, serial, with running statistics: for acting.
+void celi_net_forward(const CeliPass *pass, int64_t begin, int64_t end);
+/// Forward at once with memory of its own: x (n, in) ldx -> y (E, n, out).
+/// Errors: CEL_E_MEMORY. Allocates: yes.
+CelStatus celi_net_apply(const CeliNet *net, float *y, const float *x, ptrdiff_t ldx,
+                         int64_t n) CEL_WARN_UNUSED;
+
+/// Rows of member e within [begin, end) of E B rows, member by member; false when there are none.
+static inline bool celi_member_rows(int64_t B, int64_t e, int64_t begin, int64_t end, int64_t *from,
+                                    int64_t *to) {
+  *from = begin > e * B ? begin - e * B : 0;
+  *to = end < (e + 1) * B ? end - e * B : B;
+  return *from < *to;
+}
+
+/// Rows of member e that thread i of a pass works on, as node `at` sees them; false when there are
+/// none. Threads in order have all rows in order. For reductions over the batch.
+bool celi_pass_range(const CeliPass *pass, int at, int64_t e, int i, CeliRows *rows);
+
+// ---- into a plan. Row operations are CELI_ROWS with count B (E B where by_member) and this grain.
+/// Small, so that two threads share a batch of 100 evenly.
+#define CELI_ROW_GRAIN 2
+void celi_net_plan_forward(CeliPlan *plan, const CeliPass *pass);
+/// From the output's gradient down: fills all dz; dX (B, in) lddx, summed over members in order,
+/// when not NULL.
+void celi_net_plan_backward_data(CeliPlan *plan, const CeliPass *pass, float *dX, ptrdiff_t lddx);
+/// The same, but only columns [begin, end) of the input's gradient: dX (B, end - begin) lddx (a
+/// critic's gradient to the action). They must be the ones that the network's spec asks for.
+void celi_net_plan_backward_data_columns(CeliPlan *plan, const CeliPass *pass, float *dX,
+                                         ptrdiff_t lddx, int64_t begin, int64_t end);
+/// Forward and then backward, one block of rows after another, to columns [begin, end) of the
+/// input's gradient: dX (B, end - begin) lddx. The output's gradient is set before.
+void celi_net_plan_input_gradient(CeliPlan *plan, const CeliPass *pass, float *dX, ptrdiff_t lddx,
+                                  int64_t begin, int64_t end);
+/// Gradients of all parameters from what the two passes left; one stage, cut by part.
+/// `with_previous`: joins the stage of the operation before.
+void celi_net_plan_backward_weight(CeliPlan *plan, const CeliPass *pass, const CeliNetGrad *grad,
+                                   bool with_previous);
+void celi_net_plan_transpose(CeliPlan *plan, CeliNet *net, bool with_previous);
+
+#endif

@@ -1,0 +1,140 @@
+/// An ensemble of networks in double, written for clarity: what the fast one is tested against.
+#ifndef CELSIUS_NET_ORACLE_H
+#define CELSIUS_NET_ORACLE_H
+#include "nn/net.h"
+#include "nn_test.h"
+
+typedef struct Oracle {
+  const CeliNet *net;
+  int64_t B;
+  bool train;
+  double *param[CELI_NODES_MAX][CELI_LAYER_PARAMS]; // NULL where a layer has none
+  double *state[CELI_NODES_MAX][CELI_LAYER_PARAMS]; // running statistics
+  double *X;                                        // (B,in)
+  double *C;  // (E,B,out): the loss is sum C Y, so that C is the gradient at the output
+  double *CH; // (E,B,latent) or NULL: the loss has sum CH H too, H the last hidden output
+} Oracle;
+
+static inline double *to_doubles(const float *x, int64_t n) {
+  double *y = zeroed((size_t)n, sizeof *y);
+  for (int64_t i = 0; i < n; i++) y[i] = (double)x[i];
+  return y;
+}
+
+/// Copies the parameters, the input and the output's gradient of a pass.
+static inline void oracle_create(Oracle *o, const CeliPass *pass) {
+  const CeliNet *net = pass->net;
+  const int64_t E = net->E, B = pass->B;
+  memset(o, 0, sizeof *o);
+  o->net = net, o->B = B, o->train = pass->train;
+  for (int l = 0; l < net->n; l++)
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+      const CeliNode *node = &net->node[l];
+      if (node->param[k]) o->param[l][k] = to_doubles(node->param[k], E * celi_param_size(node, k));
+      if (node->state[k]) o->state[l][k] = to_doubles(node->state[k], E * node->out);
+    }
+  o->X = zeroed((size_t)(B * net->in), sizeof(double));
+  for (int64_t b = 0; b < B; b++)
+    for (int64_t i = 0; i < net->in; i++)
+      o->X[b * net->in + i] = (double)pass->X[b * pass->ldx + i];
+  o->C = to_doubles(celi_pass_d_output(pass), E * B * net->out);
+  if (pass->dH) o->CH = to_doubles(pass->dH, E * B * celi_net_latent_width(net));
+}
+
+static inline void oracle_destroy(Oracle *o) {
+  for (int l = 0; l < o->net->n; l++)
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++) free(o->param[l][k]), free(o->state[l][k]);
+  free(o->X), free(o->C), free(o->CH);
+}
+
+static inline double oracle_activate(double z, CeliActivation act) {
+  switch (act) {
+  case CELI_RELU: return z > 0 ? z : 0;
+  case CELI_TANH: return tanh(z);
+  case CELI_SILU: return z / (1 + exp(-z));
+  case CELI_GELU: return z * 0.5 * erfc(-z / sqrt(2));
+  case CELI_LEAKY_RELU: return z > 0 ? z : 0.01 * z;
+  case CELI_IDENTITY: break;
+  }
+  return z;
+}
+
+static inline void oracle_dense(const Oracle *o, int l, int64_t e, double *z, const double *x) {
+  const int64_t K = o->net->node[l].in, N = o->net->node[l].out;
+  for (int64_t b = 0; b < o->B; b++)
+    for (int64_t n = 0; n < N; n++) {
+      z[b * N + n] = o->param[l][1][e * N + n];
+      for (int64_t k = 0; k < K; k++)
+        z[b * N + n] += x[b * K + k] * o->param[l][0][(e * K + k) * N + n];
+    }
+}
+
+/// Normalizes `count` numbers `step` apart.
+static inline void oracle_normalize(double *z, const double *x, int64_t count, int64_t step) {
+  double mean = 0, var = 0;
+  for (int64_t i = 0; i < count; i++) mean += x[i * step] / (double)count;
+  for (int64_t i = 0; i < count; i++)
+    var += (x[i * step] - mean) * (x[i * step] - mean) / (double)count;
+  for (int64_t i = 0; i < count; i++) z[i * step] = (x[i * step] - mean) / sqrt(var + 1e-5);
+}
+
+static inline void oracle_norm(const Oracle *o, int l, int64_t e, double *z, const double *x) {
+  const CeliNode *node = &o->net->node[l];
+  const int64_t N = node->out;
+  const bool batch = node->layer.kind == &celi_batch_norm;
+  for (int64_t b = 0; !batch && b < o->B; b++) oracle_normalize(z + b * N, x + b * N, N, 1);
+  for (int64_t n = 0; batch && o->train && n < N; n++) oracle_normalize(z + n, x + n, o->B, N);
+  for (int64_t i = 0; batch && !o->train && i < o->B * N; i++)
+    z[i] = (x[i] - o->state[l][0][e * N + i % N]) / sqrt(o->state[l][1][e * N + i % N] + 1e-5);
+  for (int64_t i = 0; i < o->B * N; i++)
+    z[i] = o->param[l][0][e * N + i % N] * z[i] + o->param[l][1][e * N + i % N];
+}
+
+/// The output of member e into y (B,out); `hidden` (B,latent) receives the last hidden output when
+/// not NULL.
+static inline void oracle_member(const Oracle *o, int64_t e, double *y, double *hidden) {
+  enum { WIDEST = 512 };
+  const CeliNet *net = o->net;
+  double *x = zeroed((size_t)(o->B * WIDEST), sizeof *x), *z = zeroed((size_t)(o->B * WIDEST), 8);
+  memcpy(x, o->X, (size_t)(o->B * net->in) * sizeof *x);
+  for (int l = 0; l < net->n; l++) {
+    const CeliNode *node = &net->node[l];
+    const int64_t size = o->B * node->out;
+    if (hidden && l == net->n - 1) memcpy(hidden, x, (size_t)(o->B * node->in) * sizeof *x);
+    if (node->layer.kind == &celi_dense)
+      oracle_dense(o, l, e, z, x);
+    else if (node->layer.kind == &celi_activation)
+      memcpy(z, x, (size_t)size * sizeof *z);
+    else
+      oracle_norm(o, l, e, z, x);
+    for (int64_t i = 0; i < size; i++) x[i] = oracle_activate(z[i], node->act);
+  }
+  memcpy(y, x, (size_t)(o->B * net->out) * sizeof *y);
+  free(x), free(z);
+}
+
+static inline double oracle_loss(const Oracle *o) {
+  const CeliNet *net = o->net;
+  const int64_t N = o->B * net->out, H = o->B * celi_net_latent_width(net);
+  double *y = zeroed((size_t)N, sizeof *y), *hidden = zeroed((size_t)H, sizeof *hidden), loss = 0;
+  for (int64_t e = 0; e < net->E; e++) {
+    oracle_member(o, e, y, hidden);
+    for (int64_t i = 0; i < N; i++) loss += o->C[e * N + i] * y[i];
+    for (int64_t i = 0; o->CH && i < H; i++) loss += o->CH[e * H + i] * hidden[i];
+  }
+  free(y), free(hidden);
+  return loss;
+}
+
+/// Central difference of the loss in one number.
+static inline double oracle_difference(const Oracle *o, double *at) {
+  const double h = 1e-6, x = *at;
+  *at = x + h;
+  const double above = oracle_loss(o);
+  *at = x - h;
+  const double below = oracle_loss(o);
+  *at = x;
+  return (above - below) / (2 * h);
+}
+
+#endif

@@ -1,0 +1,235 @@
+/// Kinds of layers in all orders: outputs and gradients against an oracle in double and against
+/// PyTorch, batch norm's running statistics, the same bits for any number of threads.
+#include "net_fixture.h"
+
+/// Layers by letter: a digit is a dense layer of that width (times 5), B batch norm, L layer norm, r
+/// ReLU, t tanh, s SiLU, g GELU, l leaky ReLU.
+static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
+  CeliNetSpec spec = {.E = E, .in = in, .init = CELI_ORTHOGONAL};
+  for (const char *c = text; *c; c++) {
+    static const char acts[] = "irtsgl";
+    if (*c >= '1' && *c <= '9')
+      spec.layer[spec.n++] = celi_layer_dense(5 * (*c - '0'), 0);
+    else if (*c == 'B' || *c == 'L')
+      spec.layer[spec.n++] =
+          celi_layer_normalization(*c == 'B' ? &celi_batch_norm : &celi_layer_norm);
+    else
+      spec.layer[spec.n++] = celi_layer_activation((CeliActivation)(strchr(acts, *c) - acts));
+  }
+  return spec;
+}
+
+static void test_gradients(void **state) {
+  (void)state;
+  static const char *const lists[] = {"3Br1",    "B3Bs2", "B1",   "3g2",  "3l2",   "3tL1",
+                                      "3LrB2s1", "s3t1",  "3rs1", "L3B1", "2B3L1", "3Bi1",
+                                      "B3LgB1",  "3gB",   "t2B",  "3sL"};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    for (int train = 0; train < 2; train++)
+      for (int64_t E = 1; E <= 2; E++) {
+        const CeliNetSpec spec = spec_of(lists[i], E, 7);
+        check_layers(&spec, (CeliPassSpec){.B = 9, .train = train}, i % 3 == 0, 200 + i);
+      }
+}
+
+/// Only some columns of the gradient through a first batch norm.
+static void test_input_columns(void **state) {
+  (void)state;
+  for (int train = 0; train < 2; train++)
+    for (int64_t begin = 0; begin <= 5; begin += 5) {
+      CeliNetSpec spec = spec_of("B3Br1", 2, 7);
+      spec.dx_begin = begin;
+      spec.dx_end = 7 - begin / 5;
+      check_layers(&spec, (CeliPassSpec){.B = 6, .train = train}, false, 300);
+      spec.dx_begin = spec.dx_end = 7;
+      check_layers(&spec, (CeliPassSpec){.B = 6, .train = train}, false, 301);
+    }
+}
+
+static uint64_t digest_of(const CelTensors *tensors) {
+  uint64_t digest[2];
+  cel_tensors_digest(tensors, (1u << CEL_GRAD) | (1u << CEL_MODEL), digest);
+  return digest[0] ^ digest[1];
+}
+
+/// Reductions over the batch: rows that lie apart, and any number of threads.
+static void test_same_bits(void **state) {
+  (void)state;
+  enum { B = 301 };
+  for (int64_t E = 1; E <= 3; E += 2)
+    for (int train = 0; train < 2; train++) {
+      const CeliNetSpec spec = spec_of("B3Br4LBs1", E, 23);
+      Fixture whole;
+      fixture_create_layers(&whole, &spec, (CeliPassSpec){.B = B, .train = train}, false);
+      fixture_randomize(&whole, 9);
+      fixture_run(&whole, 1);
+      for (int threads = 2; threads <= 40; threads += threads < 4 ? 1 : 36)
+        for (int gaps = 0; gaps < 2; gaps++) {
+          Fixture apart;
+          fixture_create_layers(
+              &apart, &spec, (CeliPassSpec){.B = B, .train = train, .threads = gaps ? threads : 1},
+              false);
+          fixture_randomize(&apart, 9);
+          fixture_run(&apart, threads);
+          assert_same_bits("output", celi_pass_output(&apart.pass), celi_pass_output(&whole.pass),
+                           (size_t)(E * B * 5) * sizeof(float));
+          assert_same_bits("input's gradient", apart.dX, whole.dX,
+                           (size_t)(B * (whole.C + 1)) * sizeof(float));
+          assert_true(digest_of(apart.tensors) == digest_of(whole.tensors));
+          cel_tensors_destroy(apart.tensors);
+        }
+      cel_tensors_destroy(whole.tensors);
+    }
+}
+
+/// A training pass without backward gives the same output and moves the running statistics; an
+/// acting pass uses them, whatever rows it is asked for.
+static void test_running_statistics(void **state) {
+  (void)state;
+  enum { B = 50 };
+  const CeliNetSpec spec = spec_of("2Br1", 2, 7);
+  Fixture f;
+  CelTensors *tensors;
+  CeliPass lean, act;
+  CeliPlan *plan;
+  fixture_create_layers(&f, &spec, (CeliPassSpec){.B = B, .train = true}, false);
+  fixture_randomize(&f, 9);
+  assert_ok(cel_tensors_create(&tensors));
+  assert_ok(celi_pass_declare(&lean, tensors, "lean", &f.net,
+                              (CeliPassSpec){.B = B, .train = true, .threads = 2}));
+  assert_ok(celi_pass_declare(&act, tensors, "act", &f.net, (CeliPassSpec){.B = B}));
+  assert_ok(cel_tensors_allocate(tensors));
+  lean.X = act.X = f.X, lean.ldx = act.ldx = f.pass.ldx;
+  fixture_run(&f, 1);
+  assert_ok(celi_plan_create(&plan));
+  celi_net_plan_forward(plan, &lean);
+  assert_ok(celi_plan_end(plan));
+  run_plan(plan, 2);
+  assert_same_bits("training output", celi_pass_output(&lean), celi_pass_output(&f.pass),
+                   2 * B * 5 * sizeof(float));
+  // Running statistics converge to the batch's, and so does the output.
+  for (int i = 0; i < 400; i++) run_plan(plan, 2);
+  celi_net_forward(&act, 0, B);
+  double mean = 0;
+  for (int64_t i = 0; i < B; i++) {
+    const float *y = f.pass.use[0].y + i * 10;
+    mean += (double)y[3] / B;
+  }
+  assert_true(fabs((double)f.net.node[1].state[0][3] - mean) < 1e-5);
+  for (int64_t i = 0; i < 2 * B * 5; i++) {
+    const double apart = (double)celi_pass_output(&act)[i] - (double)celi_pass_output(&lean)[i];
+    assert_true(fabs(apart) < 0.1); // the unbiased variance is 2% larger than the batch's
+  }
+  float whole[2 * B * 5];
+  memcpy(whole, celi_pass_output(&act), sizeof whole);
+  memset(celi_pass_output(&act), 0, sizeof whole);
+  for (int64_t at = 0; at < B; at += 7) celi_net_forward(&act, at, at + 7 < B ? at + 7 : B);
+  assert_same_bits("acting in pieces", celi_pass_output(&act), whole, sizeof whole);
+  celi_plan_destroy(plan);
+  cel_tensors_destroy(tensors);
+  cel_tensors_destroy(f.tensors);
+}
+
+static void test_bad_lists(void **state) {
+  (void)state;
+  CelTensors *tensors;
+  CeliNet net;
+  assert_ok(cel_tensors_create(&tensors));
+  CeliNetSpec spec = spec_of("3r", 1, 4);
+  assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_UNSUPPORTED,
+               "last layer is an activation");
+  spec = spec_of("", 1, 4);
+  assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_RANGE, "0 layers");
+  spec = spec_of("3", 1, 4);
+  for (int i = 0; i < CELI_NODES_MAX; i++) spec.layer[spec.n++] = celi_layer_dense(2, 0);
+  assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_RANGE, "one too many");
+  spec = spec_of("L3", 1, 4);
+  spec.dx_begin = 1, spec.dx_end = 3;
+  assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_UNSUPPORTED,
+               "first layer norm");
+  cel_tensors_destroy(tensors);
+}
+
+// ---- PyTorch
+
+/// PyTorch's name of parameter or statistic k of a node: its place in nn.Sequential.
+static void torch_name(char name[CEL_NAME_MAX], const CeliNet *net, int l, const char *what) {
+  int place = 0;
+  for (int i = 0; i < l; i++) place += 1 + (net->node[i].act != CELI_IDENTITY);
+  snprintf(name, CEL_NAME_MAX, "%d.%s", place, what);
+}
+
+/// To 1e-5 of the tensor's norm. A bias in front of a training batch norm has no gradient but
+/// rounding errors.
+static void assert_gradient(const float *y, const CelTensor *t) {
+  if (norm_of(t->data, t->size) > 1e-9) {
+    assert_golden(y, t->size, t, 1e-5);
+    return;
+  }
+  for (int64_t i = 0; i < t->size; i++) assert_true(fabs((double)y[i]) < 1e-5);
+}
+
+static void check_golden(void **state, const char *name, const char *list, bool train) {
+  const CelTensor *x = golden(state, CEL_F64, "layers.%s.x", name);
+  const CelTensor *y = golden(state, CEL_F64, "layers.%s.y", name);
+  static const char *const params[] = {"weight", "bias"}, *const stats[] = {"running_mean",
+                                                                            "running_var"};
+  CeliNetSpec spec = spec_of(list, y->shape[0], x->shape[1]);
+  char place[CEL_NAME_MAX];
+  Fixture f;
+  for (int l = 0; l < spec.n; l++) // widths are those of the file
+    if (spec.layer[l].kind == &celi_dense)
+      spec.layer[l].out = golden(state, CEL_F64, "layers.%s.before.%d.bias", name, l)->shape[1];
+  fixture_create_layers(&f, &spec, (CeliPassSpec){.B = x->shape[0], .train = train}, false);
+  f.pass.ldx = spec.in;
+  golden_copy(f.X, x->size, x);
+  golden_copy(celi_pass_d_output(&f.pass), y->size, golden(state, CEL_F64, "layers.%s.dy", name));
+  for (int l = 0; l < f.net.n; l++)
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+      const CeliNode *node = &f.net.node[l];
+      torch_name(place, &f.net, l, params[k]);
+      const CelTensor *t = golden(state, CEL_F64, "layers.%s.before.%s", name, place);
+      golden_copy(node->param[k], t->size, t);
+      if (!node->state[k]) continue;
+      torch_name(place, &f.net, l, stats[k]);
+      t = golden(state, CEL_F64, "layers.%s.before.%s", name, place);
+      golden_copy(node->state[k], t->size, t);
+    }
+  celi_net_transpose(&f.net);
+  fixture_run(&f, 2);
+  assert_golden(celi_pass_output(&f.pass), y->size, y, 1e-6);
+  for (int l = 0; l < f.net.n; l++)
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+      torch_name(place, &f.net, l, params[k]);
+      const CelTensor *t = golden(state, CEL_F64, "layers.%s.grad.%s", name, place);
+      assert_gradient(f.grad.param[l][k], t);
+      if (!f.net.node[l].state[k]) continue;
+      torch_name(place, &f.net, l, stats[k]);
+      t = golden(state, CEL_F64, "layers.%s.after.%s", name, place);
+      assert_golden(f.net.node[l].state[k], t->size, t, 1e-6);
+    }
+  const CelTensor *dx = golden(state, CEL_F64, "layers.%s.dx", name);
+  for (int64_t b = 0; b < x->shape[0]; b++)
+    memmove(f.dX + b * spec.in, f.dX + b * (f.C + 1), (size_t)spec.in * sizeof(float));
+  assert_golden(f.dX, dx->size, dx, 1e-5);
+  cel_tensors_destroy(f.tensors);
+}
+
+static void test_golden(void **state) {
+  check_golden(state, "batch_norm", "1Br1", true);
+  check_golden(state, "batch_norm_eval", "1Br1", false);
+  check_golden(state, "batch_norm_first", "B1Bs1", true);
+  check_golden(state, "batch_norm_first_eval", "B1Bs1", false);
+  check_golden(state, "gelu", "1g1", false);
+  check_golden(state, "leaky_relu", "1l1", false);
+  check_golden(state, "norm_last", "1tL1", false);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_gradients), cmocka_unit_test(test_input_columns),
+      cmocka_unit_test(test_same_bits), cmocka_unit_test(test_running_statistics),
+      cmocka_unit_test(test_bad_lists), cmocka_unit_test(test_golden),
+  };
+  return cmocka_run_group_tests_name("nn/layers", tests, golden_open, golden_close);
+}
