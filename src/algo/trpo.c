@@ -165,9 +165,9 @@ static CelStatus write_fisher(Trpo *s) {
   CELI_TRY(celi_plan_create(&s->fisher));
   celi_net_plan_tangent(s->fisher, &s->tangent, s->direction);
   if (actor->F)
-    celi_gsde_plan_head_tangent(s->fisher, &s->pi.sde, s->head_tangent, celi_tangent_output(&s->tangent),
-                                s->direction +
-                                    (actor->sde.log_std - celi_net_parameters(&actor->net)));
+    celi_gsde_plan_head_tangent(
+        s->fisher, &s->pi.sde, s->head_tangent, celi_tangent_output(&s->tangent),
+        s->direction + (actor->sde.log_std - celi_net_parameters(&actor->net)));
   plan_rows(s, s->fisher, "fisher", op_fisher);
   if (actor->F)
     celi_gsde_plan_head_backward(s->fisher, &s->pi.sde, celi_pass_d_output(&s->pi.net), actor->A);

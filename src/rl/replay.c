@@ -37,10 +37,11 @@ CelStatus celi_replay_declare(CeliReplay *replay, CelTensors *tensors, const Cel
                               const CelSpace *action, int64_t N, int64_t capacity) {
   CEL_ASSERT(N >= 1);
   if (capacity < N)
-    return cel_fail(CEL_E_RANGE,
-                    "a replay buffer of %lld transitions is too small for %lld environments: give "
-                    "each at least one",
-                    (long long)capacity, (long long)N);
+    return cel_fail(
+        CEL_E_RANGE,
+        "a replay buffer of %lld transition%s is too small for %lld environment%s: give "
+        "each at least one",
+        (long long)capacity, celi_s(capacity), (long long)N, celi_s(N));
   if (capacity > INT64_MAX - N - 2)
     return cel_fail(CEL_E_MEMORY, "a replay buffer of %lld transitions overflows",
                     (long long)capacity);
