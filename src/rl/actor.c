@@ -27,11 +27,10 @@ CelStatus celi_actor_dist(CeliDistSpec *dist, const CelSpace *action) {
     case CEL_MULTI_BINARY: dist->kind = CELI_BERNOULLI; return CEL_OK;
     }
   cel_space_describe(action, text, sizeof text);
-  return cel_fail(
-      CEL_E_UNSUPPORTED,
-      "actions must be one float32 box, discrete, multi-discrete or binary (at most %d "
-      "elements), not %s",
-      CEL_SPACE_BOUNDS_MAX, text);
+  return cel_fail(CEL_E_UNSUPPORTED,
+                  "actions must be one float32 box, discrete, multi-discrete or binary (at most %d "
+                  "elements), not %s",
+                  CEL_SPACE_BOUNDS_MAX, text);
 }
 
 CelStatus celi_actor_declare(CeliActor *actor, CelTensors *tensors, const CeliMlpSpec *net,

@@ -20,10 +20,10 @@ typedef struct CeliActor {
   CeliNetGrad grad;
   CeliActivation activation; ///< of the hidden layers
   CeliDistSpec dist;         ///< of the head
-  CeliDist param;    ///< holds a free log_std
-  CeliGsde sde;      ///< holds gSDE's log_std (F, A)
-  int64_t F;         ///< features of gSDE; 0 without
-  int64_t sde_every; ///< steps that a matrix is held
+  CeliDist param;            ///< holds a free log_std
+  CeliGsde sde;              ///< holds gSDE's log_std (F, A)
+  int64_t F;                 ///< features of gSDE; 0 without
+  int64_t sde_every;         ///< steps that a matrix is held
   const CeliNormalizer *norm;
   int64_t N, T;    ///< environments; steps of a rollout
   int64_t O, H, W; ///< observation; head; random numbers of an action

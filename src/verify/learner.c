@@ -130,7 +130,8 @@ static void measure(const CeliLearner *learner, const char *name, CeliCheckNet *
   CEL_ASSERT(net->L > 0 && net->n <= CELI_CHECK_NET_MAX);
 }
 
-CeliCheckNet celi_check_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name, int e) {
+CeliCheckNet celi_check_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name,
+                                 int e) {
   CeliCheckNet net = {0};
   char first[CEL_NAME_MAX];
   measure(learner, name, &net);
@@ -150,7 +151,7 @@ CeliCheckNet celi_check_net_read(CeliTrial *trial, const CeliLearner *learner, c
 }
 
 void celi_check_net_forward(const CeliCheckNet *net, const CeliComplex *theta, const CeliComplex *x,
-                      CeliComplex *out) {
+                            CeliComplex *out) {
   CeliComplex y[CELI_LEARNER_WIDTH] = {0}, sum;
   for (int k = 0; k < net->width[0]; k++) y[k] = x[k];
   for (int l = 0; l < net->L; l++) {
@@ -188,7 +189,7 @@ CeliComplex celi_log_jacobian(CeliComplex u) {
 }
 
 void celi_check_net_compare(CeliTrial *trial, const CeliCheckNet *net, CeliComplexFunction loss,
-                      const void *user, bool differs) {
+                            const void *user, bool differs) {
   double *exact = celi_take(trial, net->n);
   celi_complex_gradient(trial, loss, user, net->theta, net->n, exact);
   celi_compare_all(trial, net->gradient, exact, net->n, differs ? 1 : celi_size(exact, net->n));

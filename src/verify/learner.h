@@ -59,11 +59,12 @@ typedef struct CeliCheckNet {
 enum { CELI_CHECK_NET_MAX = 256 }; ///< most weights of a network
 
 /// Reads member e of network `name` ("actor", "critic", "target").
-CeliCheckNet celi_check_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name, int e);
+CeliCheckNet celi_check_net_read(CeliTrial *trial, const CeliLearner *learner, const char *name,
+                                 int e);
 /// Computes the output (width[L]) for input x (width[0]) with the weights theta (n,) in place of
 /// net->theta.
 void celi_check_net_forward(const CeliCheckNet *net, const CeliComplex *theta, const CeliComplex *x,
-                      CeliComplex *out);
+                            CeliComplex *out);
 /// Copies net->theta to `to` (CELI_CHECK_NET_MAX,) as complex numbers and returns `to`.
 const CeliComplex *celi_check_net_theta(const CeliCheckNet *net, CeliComplex *to);
 /// The same in real numbers, with the weights net->theta.
@@ -76,6 +77,6 @@ CeliComplex celi_log_jacobian(CeliComplex u);
 /// Compares the library's gradient with that of `loss` by complex steps. The tolerance is scaled by
 /// the size of the gradient, unless `differs`.
 void celi_check_net_compare(CeliTrial *trial, const CeliCheckNet *net, CeliComplexFunction loss,
-                      const void *user, bool differs);
+                            const void *user, bool differs);
 
 #endif

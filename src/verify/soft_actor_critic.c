@@ -66,7 +66,8 @@ CeliComplex celi_sac_least(const CeliSac *sac, const CeliCheckNet *critics, cons
 double celi_sac_value(const CeliSac *sac, const CeliCheckNet *critics, const double *x,
                       const double *eps) {
   CeliComplex theta[CELI_CHECK_NET_MAX], a[CELI_LEARNER_A];
-  const CeliComplex log_pi = celi_sac_sample(sac, celi_check_net_theta(&sac->actor, theta), x, eps, a);
+  const CeliComplex log_pi =
+      celi_sac_sample(sac, celi_check_net_theta(&sac->actor, theta), x, eps, a);
   return creal(celi_sac_least(sac, critics, x, a) - sac->temperature * log_pi);
 }
 

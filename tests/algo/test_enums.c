@@ -23,7 +23,7 @@ static const Row rows[] = {
      "activation",
      "relu|tanh|silu|gelu|leaky_relu",
      {CEL_ACTIVATION_RELU, CEL_ACTIVATION_TANH, CEL_ACTIVATION_SILU, CEL_ACTIVATION_GELU,
-     CEL_ACTIVATION_LEAKY_RELU}},
+      CEL_ACTIVATION_LEAKY_RELU}},
     {OFF " " ON,
      "init",
      "kaiming_uniform|orthogonal|xavier_uniform",

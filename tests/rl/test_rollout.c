@@ -85,7 +85,8 @@ static void push_golden(Rig *rig, const CelSafetensors *file, const char *name) 
                 *truncated = golden(file, name, "truncated", NULL)->data;
   int32_t actions[64];
   assert_true(r->N <= 64);
-  memcpy(rig->critic.node[0].param[0], golden(file, name, "weight", NULL)->data, (size_t)r->O * sizeof(float));
+  memcpy(rig->critic.node[0].param[0], golden(file, name, "weight", NULL)->data,
+         (size_t)r->O * sizeof(float));
   memcpy(rig->critic.node[0].param[1], golden(file, name, "bias", NULL)->data, sizeof(float));
   for (int64_t t = 0; t < r->T; t++) {
     const CelOutcome outcome = {.reward = reward + t * r->N,

@@ -614,7 +614,7 @@ static void full_disk_keeps_the_old_picture(void **state) {
 }
 
 #define PICTURES                                                                                   \
-  TEST(curves_are_at_their_positions), TEST(columns_share_a_panel),                                 \
+  TEST(curves_are_at_their_positions), TEST(columns_share_a_panel),                                \
       TEST(pictures_are_the_same_every_time), TEST(svg_is_well_formed), TEST(odd_data_are_drawn),  \
       TEST(wrong_calls_are_named), TEST(full_disk_keeps_the_old_picture)
 

@@ -212,7 +212,7 @@ static void bad_input_is_named(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(cells_have_their_kinds), cmocka_unit_test(numbers_tell_values_apart),
-      cmocka_unit_test(colors_grow_lighter),     cmocka_unit_test(pictures_are_written),
+      cmocka_unit_test(colors_grow_lighter),    cmocka_unit_test(pictures_are_written),
       cmocka_unit_test(bad_input_is_named),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);

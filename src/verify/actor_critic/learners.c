@@ -327,7 +327,8 @@ static CelStatus gradient(CeliTrial *trial, bool of_actor, CeliComplexFunction l
                           bool differs) {
   Rollout r = {.value_weight = .5, .cut_ends = cut_ends};
   const CelStatus status = roll(trial, "ac", gaussian, &r);
-  if (status == CEL_OK) celi_check_net_compare(trial, of_actor ? &r.actor : &r.critic, loss, &r, differs);
+  if (status == CEL_OK)
+    celi_check_net_compare(trial, of_actor ? &r.actor : &r.critic, loss, &r, differs);
   celi_learner_destroy(&r.learner);
   return status;
 }
@@ -352,8 +353,8 @@ static CelStatus a2c_gradient(CeliTrial *trial, bool of_actor) {
   const CelStatus status = roll(trial, "a2c", a2c, &r);
   if (status == CEL_OK) {
     sum_deltas(&r);
-    celi_check_net_compare(trial, of_actor ? &r.actor : &r.critic, of_actor ? loss_actor : loss_critic,
-                     &r, false);
+    celi_check_net_compare(trial, of_actor ? &r.actor : &r.critic,
+                           of_actor ? loss_actor : loss_critic, &r, false);
   }
   celi_learner_destroy(&r.learner);
   return status;

@@ -14,7 +14,8 @@ static const char *const learned[] = {CELI_SAC_SETTINGS, "ent_coef", "auto", "en
 
 /// An update with a learning rate above 0. Afterwards `sac` has the parameters from before the
 /// update and its gradients, and `moved` the critics after it.
-static CelStatus moving_update(CeliTrial *trial, const char *algo, CeliSac *sac, CeliCheckNet *moved) {
+static CelStatus moving_update(CeliTrial *trial, const char *algo, CeliSac *sac,
+                               CeliCheckNet *moved) {
   CELI_TRY(celi_sac_create(trial, algo, A, moving, CELI_SAC_B, sac));
   CELI_TRY(celi_learner_feed(trial, &sac->learner, CELI_LEARNER_STEPS));
   celi_sac_read(sac);

@@ -21,7 +21,7 @@ static const char *const trpo[] = {
 typedef struct Rollout {
   CeliLearner learner;
   CeliCheckNet actor; ///< with the weights that acted
-  double *moved; ///< (n,) the actor's parameters after the update
+  double *moved;      ///< (n,) the actor's parameters after the update
   double advantage[ROWS];
 } Rollout;
 
