@@ -108,7 +108,7 @@ CelStatus __wrap_celi_memory_room(size_t bytes, void *old, const char *what) {
   return __real_celi_memory_room(bytes, old, what);
 }
 
-static int32_t method;
+static CelSolveMethod method;
 static int64_t iterations;
 
 /// 0: no more memory became resident than was requested; 1: more did; 2: anything else.
@@ -123,7 +123,7 @@ static int request_outcome(void) {
   getrusage(RUSAGE_SELF, &usage);
   const double peak = 1024.0 * (double)usage.ru_maxrss;
   printf("method %d: %.1f MiB used, %.1f MiB requested at first, %.1f MiB requested at most\n",
-         method, (peak - before) / 0x1p20, (first_announced - before) / 0x1p20,
+         (int)method, (peak - before) / 0x1p20, (first_announced - before) / 0x1p20,
          (announced - before) / 0x1p20);
   fflush(stdout);
   if (peak - before < 30e6) return 2; // the MDP is too small to measure
