@@ -46,7 +46,7 @@ CelSpace cel_space_box_bounds(int64_t size, const double *low, const double *hig
   CELI_FLOATS(CELI_IEEE);
   CelSpace space;
   CelSpacePart *part = one_part(&space, CEL_BOX, CEL_F32, size);
-  if (size > CEL_SPACE_BOUNDS_MAX) part->size = -1; // cel_space_check refuses it
+  if (size > CEL_SPACE_BOUNDS_MAX) part->size = -1; // so that cel_space_check fails
   for (int64_t i = 0; i < size && i < CEL_SPACE_BOUNDS_MAX; i++) {
     part->low[i] = (float)low[i];
     part->high[i] = (float)high[i];
@@ -65,7 +65,7 @@ CelSpace cel_space_multi_discrete(int64_t k, const int64_t *n) {
   CELI_FLOATS(CELI_IEEE);
   CelSpace space;
   CelSpacePart *part = one_part(&space, CEL_MULTI_DISCRETE, CEL_I32, k);
-  if (k > CEL_SPACE_BOUNDS_MAX) part->size = -1; // cel_space_check refuses it
+  if (k > CEL_SPACE_BOUNDS_MAX) part->size = -1; // so that cel_space_check fails
   for (int64_t i = 0; i < k && i < CEL_SPACE_BOUNDS_MAX; i++) part->high[i] = (float)n[i];
   return space;
 }

@@ -275,9 +275,10 @@ CelStatus cel_agent_policy(CelAgent *agent, const CelMdp *mdp, double *pi) {
       action->part[0].n != actions || seen->n_parts != 1 || seen->part[0].kind != CEL_BOX ||
       seen->part[0].size != mdp->states)
     return cel_fail(CEL_E_SHAPE,
-                    "the problem needs an agent with %lld one-hot observations and %lld discrete "
-                    "actions; this agent was created for other spaces",
-                    (long long)mdp->states, (long long)actions);
+                    "the problem needs an agent with %lld one-hot observation%s and %lld "
+                    "discrete action%s; this agent was created for other spaces",
+                    (long long)mdp->states, celi_s(mdp->states), (long long)actions,
+                    celi_s(actions));
   const size_t rows = mdp->states < ROWS ? (size_t)mdp->states : ROWS;
   float *obs = NULL, *p = NULL;
   CELI_TRY(celi_alloc(&obs, rows * (size_t)mdp->states, sizeof *obs, "one-hot observations"));

@@ -71,8 +71,8 @@ CelStatus cel_learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const CelRun
   if (agent->options.n_envs != env->N)
     return cel_fail(CEL_E_SHAPE,
                     "cel_learn: the agent was created with n_envs %lld, but env has %lld "
-                    "environments; the numbers must be equal",
-                    (long long)agent->options.n_envs, (long long)env->N);
+                    "environment%s; the numbers must be equal",
+                    (long long)agent->options.n_envs, (long long)env->N, celi_s(env->N));
   CELI_TRY(celi_alloc(&actions, (size_t)env->N, cel_space_bytes(&env->spec->action), "actions"));
   const CelStatus status = learn(agent, env, steps, hooks ? hooks : &no_hooks, actions);
   free(actions);

@@ -203,12 +203,13 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
                                    &training->segments, step, setup->run.keep));
     training->saved_step = step;
     const bool complete = step >= training->total && !celi_update_is_due(training->agent);
-    if (complete || !training->hooks->quiet)
+    if (complete)
       celi_training_note(
-          training,
-          complete ? "the run is complete: %lld of %lld steps; --steps N continues it to N steps"
-                   : "resuming at step %lld of %lld",
-          (long long)step, (long long)training->total);
+          training, "the run is complete: %lld of %lld step%s; --steps N continues it to N steps",
+          (long long)step, (long long)training->total, celi_s(training->total));
+    else if (!training->hooks->quiet)
+      celi_training_note(training, "resuming at step %lld of %lld", (long long)step,
+                         (long long)training->total);
   } else {
     if (begun) celi_training_note(training, "the run has no checkpoint yet; starting from step 0");
   }
