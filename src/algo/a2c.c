@@ -1,16 +1,17 @@
 /// Advantage actor-critic, synchronous.
 ///
-/// Source: Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016, without the asynchrony;
-/// [actor-critic, 4.13].
+/// Source: Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016, without the
+/// asynchrony; [actor-critic, 4.13].
 ///
 ///   x, u, r   observation, action, reward      T, N   steps of a rollout, environments
 ///   pi, V     policy and values                n      T N, rows of a rollout
 ///
 ///   1  T steps of N environments with pi
-///   2  A by GAE(lambda), R = A + V; lambda = 1: what is left of the n-step return           [4.21]
+///   2  A by GAE(lambda), R = A + V; lambda = 1: R is the n-step return                      [4.21]
 ///   3  L_pi = -mean log pi(u|x) A, A held fixed                                             [4.13]
 ///   4  L_V = mean (R - V)^2, R held fixed
-///   5  one step of RMSProp (or Adam) on L_pi - ent_coef mean H(pi) + vf_coef L_V, gradient clipped by its norm
+///   5  one step of RMSProp (or Adam) on L_pi - ent_coef mean H(pi) + vf_coef L_V,
+///      gradient clipped by its norm
 #include "celsius/a2c.h"
 #include "algo/onpolicy.h"
 #include "base/base.h"
@@ -27,9 +28,9 @@ static A2c *a2c_of(const void *args) {
   return *(A2c *const *)args;
 }
 
-// ---- one operation an equation; rows [begin, end) of the rollout.
+// ---- one operation per equation; rows [begin, end) of the rollout.
 
-/// Line 3, and the entropy bonus. Source: [actor-critic, 4.22]
+/// Line 3 and the entropy bonus. Source: [actor-critic, 4.22]
 static void op_policy_loss(const void *args, int64_t begin, int64_t end) {
   const A2c *s = a2c_of(args);
   const float each = 1.0f / (float)s->on.rows, bonus = (float)s->config->ent_coef * each;

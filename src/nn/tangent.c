@@ -1,10 +1,10 @@
 /// Directional derivatives and Fisher matrices. Contract: tangent.h.
 ///
 ///   t_l = (d kind_l along (the direction, t_{l-1})) act'(z_l), t_{-1} = 0     (kinds: layers/)
-/// M: Gaussian, 1/sd^2 for the mean and 2 for log sd; categorical, diag(pi) - pi pi';
-///   Bernoulli, p (1 - p).
-/// KL: Gaussian, sum of log(sd'/sd) + (sd^2 + (mean - mean')^2) / (2 sd'^2) - 1/2; categorical, sum of
-///   pi (log pi - log pi').
+/// M: Gaussian, 1/sd^2 for the mean and 2 for log sd;
+///    categorical, diag(pi) - pi pi'; Bernoulli, p (1 - p).
+/// KL: Gaussian, sum of log(sd'/sd) + (sd^2 + (mean - mean')^2) / (2 sd'^2) - 1/2;
+///    categorical, sum of pi (log pi - log pi').
 #include "nn/tangent.h"
 #include "base/base.h"
 #include "nn/declare.h"

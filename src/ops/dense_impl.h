@@ -17,15 +17,12 @@
 /// Caches: every tile of rows reads the same strip of B. If B is wide, its rows are a power of two
 /// apart and use only a few sets of the first-level cache.
 /// - AVX2: a strip of 16 columns is 16 KB when copied to the stack, and stays in that cache. The
-///   copy
-///   pays off with enough rows.
+///   copy pays off with enough rows.
 /// - AVX-512: a strip of 32 columns would fill the cache, so it is not copied. With prefetching,
-///   the
-///   second-level cache delivers 128 bytes per step (24 FMAs) in time. It is copied only if B is too
-///   large for that cache.
+///   the second-level cache delivers 128 bytes per step (24 FMAs) in time. It is copied only if B
+///   is too large for that cache.
 /// - A partial strip at the edge is always copied and padded with zeros, so that no inner loop
-///   needs a
-///   mask.
+///   needs a mask.
 /// - If K > KC, C holds the unfinished sums (exactly).
 ///
 /// Few rows (a step of a few environments): tiles of 1 to 6 rows by 4 vectors, for enough chains.

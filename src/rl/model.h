@@ -55,7 +55,7 @@ CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) CEL_WARN
 /// One layer of a saved network, in order.
 typedef struct CeliModelLayer {
   CeliLayer layer;
-  int index; ///< the last dense layer up to this one
+  int index; ///< index of the last dense layer up to this one
   int64_t in, out;
   const float *param[CELI_LAYER_PARAMS]; ///< shapes: layer.kind->shape; or NULL
   const float *state[CELI_LAYER_PARAMS]; ///< (out,) running statistics, or NULL

@@ -31,7 +31,7 @@ typedef struct CeliNormalizer {
 CelStatus celi_normalizer_declare(CeliNormalizer *norm, CelTensors *tensors, bool observations,
                                   bool rewards, int64_t O, int64_t N, double clip_obs,
                                   double clip_reward, double gamma) CEL_WARN_UNUSED;
-/// After allocation: scale = 1.
+/// Sets the scales to 1. Call it after the allocation.
 void celi_normalizer_reset(CeliNormalizer *norm);
 /// Adds observations (n, O) to the statistics, in order.
 void celi_normalizer_observe(CeliNormalizer *norm, const float *obs, int64_t n);

@@ -22,7 +22,7 @@ typedef struct CeliRollout {
   size_t bytes; ///< bytes per action
   // role CEL_STATE
   int64_t *filled;     ///< (1,) steps so far
-  uint8_t *acted;      ///< whether act was called since the last observe
+  uint8_t *acted;      ///< (1,) whether act was called since the last observe
   uint8_t *begun;      ///< (1,) whether there was an outcome: its observations follow the last row
   int64_t *age;        ///< (N,) age of the episode at the first row, in steps
   float *obs;          ///< (T+1, N, O) raw; row T: after the last step
@@ -81,12 +81,12 @@ void celi_rollout_plan_values(CeliPlan *plan, const CeliRollout *rollout);
 /// Computes advantage and returns.
 void celi_rollout_plan_gae(CeliPlan *plan, const CeliRollout *rollout, double gamma, double lambda);
 /// Normalizes advantages to mean 0 and standard deviation 1 (divisor n - 1, 1e-8 added to the
-/// deviation). Does not change a single row.
+/// deviation). A rollout of one row is not changed.
 void celi_rollout_plan_normalize(CeliPlan *plan, const CeliRollout *rollout);
 /// weight (T, N) = gamma^t, where t is the step within the episode.
 void celi_rollout_plan_discount(CeliPlan *plan, const CeliRollout *rollout, double gamma,
                                 float *weight);
-/// The same without a plan, for environments [begin, end).
+/// celi_rollout_plan_gae without a plan, for environments [begin, end).
 void celi_rollout_gae(const CeliRollout *rollout, double gamma, double lambda, int64_t begin,
                       int64_t end);
 /// 1 - var(returns - value) / var(returns); NAN if the returns do not vary.
