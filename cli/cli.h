@@ -131,6 +131,8 @@ typedef struct CliProgress {
   const char *text, *brief; ///< text beside the bar; the shorter one for narrow terminals
 } CliProgress;
 #define CLI_BAR_AFTER 0.3 ///< seconds; shorter work shows no bar (training always does)
+/// Seconds on the monotonic clock. Only this function reads it.
+double cli_seconds(void);
 CliBar cli_bar(bool quiet);
 void cli_bar_draw(CliBar *bar, const CliProgress *progress);
 void cli_bar_show(CliBar *bar, const CelProgress *progress);

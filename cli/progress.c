@@ -4,11 +4,18 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REDRAW 0.1    // seconds between two drawings of the bar
 #define LINE_LEAST 1. // minimum and
 #define LINE_MOST 30. // maximum seconds between two lines
+
+double cli_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 
 CliBar cli_bar(bool quiet) {
   CliBar bar = {.quiet = quiet, .shown = -1, .tenth = -1};

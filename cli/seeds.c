@@ -18,7 +18,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SEEDS_MAX = 10000 };
@@ -321,9 +320,7 @@ static void show(Group *group, double start) {
   }
   if (n_returns) all.mean_return = returns / n_returns;
   if (n_evals) all.eval_return = evals / n_evals;
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  all.seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - start;
+  all.seconds = cli_seconds() - start;
   all.fraction = (double)all.steps / (double)all.total_steps;
   if (all.steps >= all.total_steps) { // no run is active, so show the average speed of all
     all.steps_per_second = all.seconds > 0 ? (double)all.steps / all.seconds : 0;
@@ -400,9 +397,7 @@ static void pass_stop(Group *group) {
 }
 
 static CelStatus run_group(Group *group) {
-  struct timespec start;
-  clock_gettime(CLOCK_MONOTONIC, &start);
-  const double began = (double)start.tv_sec + 1e-9 * (double)start.tv_nsec;
+  const double began = cli_seconds();
   CelStatus status = CEL_OK;
   while (true) {
     for (int i = 0; i < group->n && status == CEL_OK && !cli_stop_asked(); i++)

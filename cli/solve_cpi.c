@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /// The steps so far.
 typedef struct Log {
@@ -18,12 +17,6 @@ typedef struct Log {
   double start;        ///< time of the monotonic clock, seconds
   int64_t steps, held; ///< held: steps that gained at least their bound
 } Log;
-
-static double clock_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void add_row(cJSON *rows, int64_t iteration, const CelConservativeStep *step) {
   cJSON *row = cJSON_CreateObject();
@@ -73,7 +66,7 @@ static void print_row(int64_t iteration, const CelConservativeStep *step) {
 
 static bool on_step(void *user, int64_t iteration, const CelConservativeStep *step) {
   Log *log = user;
-  const double limit = log->solve->config.max_seconds, seconds = clock_now() - log->start;
+  const double limit = log->solve->config.max_seconds, seconds = cli_seconds() - log->start;
   log->steps += !step->stopped;
   log->held += !step->stopped && step->held;
   if (!log->rows) print_header(log);
@@ -152,7 +145,7 @@ static CelStatus write_files(const Solve *solve, double gamma, const CelConserva
 static void print_summary(const Log *log, const CelConservativeStep *last) {
   char steps[32], held[32];
   printf("\nvalue at start  %.10g (J), after %s step%s, %.3g s\n", last->J_next,
-         cli_count(steps, log->steps), log->steps == 1 ? "" : "s", clock_now() - log->start);
+         cli_count(steps, log->steps), log->steps == 1 ? "" : "s", cli_seconds() - log->start);
   if (log->held == log->steps)
     printf("guarantee       every step raised J by at least its bound; ");
   else
@@ -172,7 +165,7 @@ static CelStatus finish(Log *log, double gamma, const CelConservativeStep *last,
   cJSON_AddStringToObject(json, "method", "conservative");
   cJSON_AddNumberToObject(json, "value_start", last->J_next);
   cJSON_AddNumberToObject(json, "iterations", (double)log->steps);
-  cJSON_AddNumberToObject(json, "seconds", clock_now() - log->start);
+  cJSON_AddNumberToObject(json, "seconds", cli_seconds() - log->start);
   cJSON_AddNumberToObject(json, "gap", last->gap);
   cJSON_AddNumberToObject(json, "held", (double)log->held);
   cJSON_AddBoolToObject(json, "stopped", last->stopped);
@@ -184,7 +177,7 @@ static CelStatus finish(Log *log, double gamma, const CelConservativeStep *last,
 static bool time_is_up(void *user) {
   const Log *log = user;
   const double limit = log->solve->config.max_seconds;
-  return cli_stop_asked() || (limit > 0 && clock_now() - log->start >= limit);
+  return cli_stop_asked() || (limit > 0 && cli_seconds() - log->start >= limit);
 }
 
 CelStatus solve_cpi(Solve *solve) {
@@ -193,7 +186,7 @@ CelStatus solve_cpi(Solve *solve) {
   CelConservativeConfig config = cel_conservative_config_default();
   CelConservativeStep last;
   cJSON *json = solve->options.json ? cJSON_CreateObject() : NULL;
-  Log log = {.solve = solve, .gamma = gamma, .start = clock_now()};
+  Log log = {.solve = solve, .gamma = gamma, .start = cli_seconds()};
   double *pi = malloc((size_t)mdp->pairs * sizeof *pi);
   if (!pi)
     return cel_fail(CEL_E_MEMORY, "not enough memory for a policy of %lld state-action pairs",

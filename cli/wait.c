@@ -16,25 +16,21 @@ struct CliWait {
   bool done;
 };
 
-/// Waits until the work ends, at most until `seconds` after `start` on the monotonic clock. Returns
-/// true if the work ended.
-static bool wait_until(CliWait *wait, struct timespec start, double seconds) {
-  struct timespec at = start;
-  const double nanoseconds = (double)at.tv_nsec + 1e9 * seconds;
-  at.tv_sec += (time_t)(nanoseconds / 1e9);
-  at.tv_nsec = (long)(nanoseconds - 1e9 * (double)(time_t)(nanoseconds / 1e9));
+/// Waits until the work ends, at most until cli_seconds() is `seconds`. Returns true if the work ended.
+static bool wait_until(CliWait *wait, double seconds) {
+  const time_t whole = (time_t)seconds;
+  const struct timespec at = {whole, (long)(1e9 * (seconds - (double)whole))};
   while (!wait->done && pthread_cond_timedwait(&wait->ended, &wait->mutex, &at) == 0) continue;
   return wait->done;
 }
 
 static void *show(void *argument) {
   CliWait *wait = argument;
-  struct timespec start;
-  clock_gettime(CLOCK_MONOTONIC, &start);
+  const double start = cli_seconds();
   pthread_mutex_lock(&wait->mutex);
   bool drawn = false;
   // On a terminal the seconds are updated. Elsewhere a single line is printed.
-  for (double next = wait->bar.terminal ? 0.5 : 2; !wait_until(wait, start, next); next++) {
+  for (double next = wait->bar.terminal ? 0.5 : 2; !wait_until(wait, start + next); next++) {
     if (drawn && !wait->bar.terminal) continue;
     if (wait->bar.terminal)
       fprintf(stderr, "\r%.*s  %.0f s\033[K", cli_columns(stderr) - 12, wait->what, next);

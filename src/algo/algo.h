@@ -4,7 +4,7 @@
 /// threads, metrics. An algorithm owns its networks, buffers and plan, in its own struct.
 #ifndef CELI_ALGO_H
 #define CELI_ALGO_H
-#include "algo/view.h"
+#include "algo/inspection.h"
 #include "celsius/agent.h"
 #include "celsius/env.h"
 #include "celsius/network.h"
@@ -45,8 +45,8 @@ typedef struct CeliAlgo {
   CelStatus (*sync)(CelAgent *agent);
   /// The meaning of the actor's output, for model files.
   CeliPolicySpec (*policy)(const CelAgent *agent);
-  /// The learner's networks and policy (view.h).
-  CeliView (*view)(CelAgent *agent);
+  /// The learner's networks and policy (inspection.h).
+  CeliInspection (*inspect)(CelAgent *agent);
   /// The replay buffer, or NULL.
   CeliReplay *(*replay)(CelAgent *agent);
   /// On-policy: collects up to `steps` steps of all environments at once, at most until an update
@@ -101,6 +101,9 @@ static inline CeliActivation celi_activation_of(CelActivation named) {
                  "CeliActivation and CelActivation have one order");
   return (CeliActivation)((int)named + 1);
 }
+/// Checks that the agent can learn. `what`: the failed action, such as "explore", for the message.
+/// Errors: CEL_E_STATE (the agent was created with act_only).
+CelStatus celi_agent_check_learns(const CelAgent *agent, const char *what) CEL_WARN_UNUSED;
 /// Fraction of the planned steps that remains, 1 at the start.
 double celi_agent_progress_remaining(const CelAgent *agent);
 /// Rows of a batch, rollout or replay buffer: `wanted`, or 1 for an agent that only acts.
@@ -110,6 +113,7 @@ int celi_agent_metric_add(CelAgent *agent, const char *name);
 /// Advises a batch_size if the rollout's rows do not divide into whole minibatches.
 void celi_agent_advise_batch(CelAgent *agent, int64_t rows, int64_t batch_size);
 
+// ---- agent_file.c
 /// Like cel_agent_save and cel_agent_save_model, in open folders. NULL: `name` is a path.
 CelStatus celi_agent_save_in(CelAgent *agent, const CeliFolder *folder, const char *name,
                              const CeliFolder *replay_folder,

@@ -372,15 +372,15 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
                           .A = s->A};
 }
 
-static CeliView view(CelAgent *agent) {
+static CeliInspection inspect(CelAgent *agent) {
   const Dsac *s = agent->self;
-  return (CeliView){.actor = &s->actor.net,
-                    .dist = {.kind = CELI_CATEGORICAL, .A = s->A},
-                    .temperature = (double)*s->temperature.alpha,
-                    .kind = CELI_CRITIC_OF_CHOICES,
-                    .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
-                    .norm = &s->experience.norm};
+  return (CeliInspection){.actor = &s->actor.net,
+                          .dist = {.kind = CELI_CATEGORICAL, .A = s->A},
+                          .temperature = (double)*s->temperature.alpha,
+                          .kind = CELI_CRITIC_OF_CHOICES,
+                          .q = &s->critic.net,
+                          .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
+                          .norm = &s->experience.norm};
 }
 
 static void release(CelAgent *agent) {
@@ -403,6 +403,6 @@ const CeliAlgo celi_algo_dsac = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
-    .view = view,
+    .inspect = inspect,
     .replay = celi_off_policy_replay,
 };

@@ -1,7 +1,7 @@
 /// Reads what an agent has learned: its policy as numbers, samples of it, its values. Contract:
 /// agent.h.
 ///
-/// A learner describes itself by a CeliView. All code here is the same for all learners.
+/// A learner describes itself by a CeliInspection. All code here is the same for all learners.
 ///   s, a    observation, action        O, A   their widths, or the number of discrete actions
 ///   head    the actor's output, (n, H)
 #include "algo/algo.h"
@@ -35,7 +35,7 @@ static CelStatus unsupported(const CelAgent *agent, const char *what) {
 
 /// x (n, O + extra): observations as network inputs; the caller fills the rest. The caller frees
 /// *x.
-static CelStatus inputs(const CeliView *view, const float *obs, int64_t n, int64_t extra,
+static CelStatus inputs(const CeliInspection *view, const float *obs, int64_t n, int64_t extra,
                         float **x) {
   const int64_t O = view->norm->O, ld = O + extra;
   CELI_TRY(celi_alloc(x, (size_t)(n * ld), sizeof **x, "observations"));
@@ -66,7 +66,7 @@ static CelStatus outputs(const CeliNet *net, float *x, int64_t n, float **y) {
 }
 
 /// head (n, H) of the actor at n observations. The caller frees *head.
-static CelStatus heads(const CeliView *view, const float *obs, int64_t n, float **head) {
+static CelStatus heads(const CeliInspection *view, const float *obs, int64_t n, float **head) {
   float *x;
   CELI_TRY(inputs(view, obs, n, 0, &x));
   return outputs(view->actor, x, n, head);
@@ -74,12 +74,13 @@ static CelStatus heads(const CeliView *view, const float *obs, int64_t n, float 
 
 // ---- the policy.
 
-static bool is_choice(const CeliView *view) {
+static bool is_choice(const CeliInspection *view) {
   return !view->sampler && view->dist.kind == CELI_CATEGORICAL;
 }
 
 /// log_pi, p (n,A) from logits (n,A). Scales the logits in place.
-static void boltzmann(const CeliView *view, float *logits, float *log_pi, float *p, int64_t n) {
+static void boltzmann(const CeliInspection *view, float *logits, float *log_pi, float *p,
+                      int64_t n) {
   const int64_t A = view->dist.A;
   const float scale = (float)(view->logit_scale > 0 ? view->logit_scale : 1);
   for (int64_t i = 0; i < n * A; i++) logits[i] *= scale;
@@ -92,7 +93,7 @@ CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n, f
   CELI_NEED(p);
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
-  const CeliView view = agent->algo->view(agent);
+  const CeliInspection view = agent->algo->inspect(agent);
   float *head;
   if (!is_choice(&view)) return unsupported(agent, "its actions are not discrete");
   CELI_TRY(check_rows(agent, obs, n));
@@ -111,7 +112,7 @@ CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float 
   CELI_NEED(squashed);
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
-  const CeliView view = agent->algo->view(agent);
+  const CeliInspection view = agent->algo->inspect(agent);
   const int64_t A = view.dist.A, H = view.sampler ? 0 : celi_dist_head(&view.dist);
   float *head;
   *squashed = false;
@@ -136,13 +137,13 @@ CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float 
 }
 
 /// Maps scaled actions (n,A) to the environment's, in place.
-static void unscale(const CeliView *view, float *a, int64_t n, int64_t A) {
+static void unscale(const CeliInspection *view, float *a, int64_t n, int64_t A) {
   if (!view->scale) return;
   for (int64_t i = 0; i < n * A; i++) a[i] = view->shift[i % A] + view->scale[i % A] * a[i];
 }
 
-static CelStatus draw_sampler(CelAgent *agent, const CeliView *view, const float *obs, int64_t n,
-                              uint64_t seed, int64_t draw, float *actions) {
+static CelStatus draw_sampler(CelAgent *agent, const CeliInspection *view, const float *obs,
+                              int64_t n, uint64_t seed, int64_t draw, float *actions) {
   const int64_t A = view->actor->out, O = view->norm->O;
   float *x, *u;
   CELI_TRY(inputs(view, obs, n, A, &x));
@@ -157,7 +158,7 @@ static CelStatus draw_sampler(CelAgent *agent, const CeliView *view, const float
   return CEL_OK;
 }
 
-static CelStatus draw_dist(CelAgent *agent, const CeliView *view, const float *obs, int64_t n,
+static CelStatus draw_dist(CelAgent *agent, const CeliInspection *view, const float *obs, int64_t n,
                            uint64_t seed, int64_t draw, void *actions) {
   const int64_t W = celi_dist_noise(&view->dist), H = celi_dist_head(&view->dist);
   const size_t bytes = cel_space_bytes(&agent->action);
@@ -188,7 +189,7 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
   CELI_NEED(actions);
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
-  const CeliView view = agent->algo->view(agent);
+  const CeliInspection view = agent->algo->inspect(agent);
   if (view.sde)
     return unsupported(agent, "with use_sde, its noise belongs to an episode, not to a state");
   if (draw < 0)
@@ -203,7 +204,7 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
 // ---- values.
 
 /// Q (n,A) or (n,1), combined over members. The caller frees *q.
-static CelStatus combined(const CeliView *view, float *x, int64_t n, float **q) {
+static CelStatus combined(const CeliInspection *view, float *x, int64_t n, float **q) {
   const int64_t A = view->q->out;
   CELI_TRY(outputs(view->q, x, n, q));
   celi_choice_reduce(*q, *q, view->q->E, n, A, 0, n, view->mean);
@@ -211,18 +212,18 @@ static CelStatus combined(const CeliView *view, float *x, int64_t n, float **q) 
 }
 
 /// Factor from the critic's rewards to the environment's.
-static float reward_unit(const CeliView *view) {
+static float reward_unit(const CeliInspection *view) {
   return view->norm->rewards ? 1 / view->norm->reward_scale[0] : 1;
 }
 
 /// Element a of an action, as the networks use it. If low and high are equal, the action has one
 /// value, which is 0 for the networks.
-static float scaled(const CeliView *view, float action, int64_t a) {
+static float scaled(const CeliInspection *view, float action, int64_t a) {
   if (!view->scale) return action;
   return view->scale[a] > 0 ? (action - view->shift[a]) / view->scale[a] : 0;
 }
 
-static CelStatus q_of_actions(const CeliView *view, const float *obs, const float *actions,
+static CelStatus q_of_actions(const CeliInspection *view, const float *obs, const float *actions,
                               int64_t n, float *q) {
   const int64_t O = view->norm->O, A = view->q->in - O;
   float *x, *all;
@@ -235,7 +236,7 @@ static CelStatus q_of_actions(const CeliView *view, const float *obs, const floa
   return CEL_OK;
 }
 
-static CelStatus q_of_choices(const CeliView *view, const float *obs, const int32_t *actions,
+static CelStatus q_of_choices(const CeliInspection *view, const float *obs, const int32_t *actions,
                               int64_t n, float *q) {
   const int64_t A = view->q->out;
   float *x, *all;
@@ -257,14 +258,14 @@ CelStatus cel_agent_q(CelAgent *agent, const void *obs, const void *actions, int
   CELI_NEED(q);
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
-  const CeliView view = agent->algo->view(agent);
+  const CeliInspection view = agent->algo->inspect(agent);
   if (view.kind == CELI_NO_CRITIC) return unsupported(agent, "it does not learn action values Q");
   CELI_TRY(check_rows(agent, obs, n));
   return view.kind == CELI_CRITIC_OF_CHOICES ? q_of_choices(&view, obs, actions, n, q)
                                              : q_of_actions(&view, obs, actions, n, q);
 }
 
-static CelStatus v_of_network(const CeliView *view, const float *obs, int64_t n, float *v) {
+static CelStatus v_of_network(const CeliInspection *view, const float *obs, int64_t n, float *v) {
   float *x, *y;
   CELI_TRY(inputs(view, obs, n, 0, &x));
   CELI_TRY(outputs(view->v, x, n, &y));
@@ -274,7 +275,7 @@ static CelStatus v_of_network(const CeliView *view, const float *obs, int64_t n,
 }
 
 /// E_pi[Q - alpha log pi]. Source: [maximum-entropy, 8.14]
-static CelStatus v_of_choices(const CeliView *view, const float *obs, int64_t n, float *v) {
+static CelStatus v_of_choices(const CeliInspection *view, const float *obs, int64_t n, float *v) {
   const int64_t A = view->dist.A;
   float *x, *q, *head = NULL, *pi = NULL;
   CELI_TRY(inputs(view, obs, n, 0, &x));
@@ -298,7 +299,7 @@ CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n, float *v) {
   CELI_NEED(v);
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
-  const CeliView view = agent->algo->view(agent);
+  const CeliInspection view = agent->algo->inspect(agent);
   const bool choices = view.kind == CELI_CRITIC_OF_CHOICES && is_choice(&view);
   if (!view.v && !choices) return unsupported(agent, "it does not learn state values V");
   CELI_TRY(check_rows(agent, obs, n));
@@ -308,7 +309,7 @@ CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n, float *v) {
 double cel_agent_temperature(CelAgent *agent) {
   CELI_NEED_OR(agent, (double)NAN);
   CELI_FLOATS(CELI_FLUSH);
-  return agent->algo->view(agent).temperature;
+  return agent->algo->inspect(agent).temperature;
 }
 
 double cel_agent_gamma(const CelAgent *agent) {

@@ -319,15 +319,15 @@ CeliPolicySpec celi_onpolicy_policy(const CelAgent *agent) {
   return celi_actor_policy(&((const CeliOnPolicy *)agent->self)->actor);
 }
 
-CeliView celi_onpolicy_view(CelAgent *agent) {
+CeliInspection celi_onpolicy_inspect(CelAgent *agent) {
   const CeliOnPolicy *s = agent->self;
   const CeliActor *actor = &s->actor;
-  return (CeliView){.actor = &actor->net,
-                    .dist = actor->dist,
-                    .log_std = actor->dist.free_log_std ? actor->param.log_std_param : NULL,
-                    .sde = actor->F > 0,
-                    .v = s->critic.n > 0 ? &s->critic : NULL,
-                    .norm = &s->norm};
+  return (CeliInspection){.actor = &actor->net,
+                          .dist = actor->dist,
+                          .log_std = actor->dist.free_log_std ? actor->param.log_std_param : NULL,
+                          .sde = actor->F > 0,
+                          .v = s->critic.n > 0 ? &s->critic : NULL,
+                          .norm = &s->norm};
 }
 
 CeliReplay *celi_onpolicy_replay(CelAgent *agent) {

@@ -83,8 +83,8 @@ CelStatus celi_rollout_pass_report(const CeliRolloutPass *pass, double rate) CEL
 #define CELI_ONPOLICY_TABLE                                                                        \
   .act = celi_onpolicy_act, .observe = celi_onpolicy_observe, .due = celi_onpolicy_due,            \
   .predict = celi_onpolicy_predict, .sync = celi_onpolicy_sync, .policy = celi_onpolicy_policy,    \
-  .view = celi_onpolicy_view, .replay = celi_onpolicy_replay, .collect = celi_onpolicy_collect,    \
-  .rollout = celi_onpolicy_rollout
+  .inspect = celi_onpolicy_inspect, .replay = celi_onpolicy_replay,                                \
+  .collect = celi_onpolicy_collect, .rollout = celi_onpolicy_rollout
 CelStatus celi_onpolicy_act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
                             void *actions) CEL_WARN_UNUSED;
 CelStatus celi_onpolicy_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
@@ -95,7 +95,7 @@ CelStatus celi_onpolicy_predict(CelAgent *agent, const void *obs, int64_t n,
 int64_t celi_onpolicy_due(const CelAgent *agent);
 CelStatus celi_onpolicy_sync(CelAgent *agent) CEL_WARN_UNUSED;
 CeliPolicySpec celi_onpolicy_policy(const CelAgent *agent);
-CeliView celi_onpolicy_view(CelAgent *agent);
+CeliInspection celi_onpolicy_inspect(CelAgent *agent);
 CeliReplay *celi_onpolicy_replay(CelAgent *agent); ///< NULL
 const CeliRollout *celi_onpolicy_rollout(const CelAgent *agent);
 

@@ -18,15 +18,11 @@
 ///   7  J_alpha = -log alpha mean(log pi(a_pi|s) + Hbar); Adam on log alpha
 /// alpha in lines 3 and 6 is the one from before line 7, as in Stable-Baselines3.
 #include "celsius/sac.h"
-#include "algo/box.h"
-#include "algo/off_policy.h"
+#include "algo/gaussian.h"
 #include "base/base.h"
-#include "nn/dist.h"
-#include "nn/noise.h"
 #include "rl/nstep.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /// Streams of reparametrisation noise inside of an update.
@@ -38,19 +34,15 @@ typedef struct Sac {
   CeliExperience experience;
   const CelSacConfig *config;
   CelAgent *agent;
-  int64_t O, A, B, E, N;
-  bool squash, gsde;
+  int64_t O, A, B, E;
 
-  // Networks, their gradients and their uses on a batch.
-  CeliTrained actor, critic;
+  // Networks, and their uses on a batch.
+  CeliGaussianPolicy policy;
+  CeliTrained critic;
   CeliNet target;
-  CeliPass pi, next, mid;   ///< actor on s, s' and the observations between
-  CeliPass q, q_pi, q_next; ///< critics on (s,a) and (s,a_pi), targets on (s',a')
-  CeliDist dist_pi, dist_next, dist_mid;
-  CeliGsde gsde_pi, gsde_next, gsde_mid;
+  CeliGaussianPass pi, next, mid; ///< policy on s, s' and the observations between
+  CeliPass q, q_pi, q_next;       ///< critics on (s,a) and (s,a_pi), targets on (s',a')
   CeliTemperature temperature;
-  CeliBox box;
-  CeliNoise noise;
   CeliUpdate update;
 
   // Batch.
@@ -63,11 +55,6 @@ typedef struct Sac {
   float *d_action;                          ///< (B,A)
 
   uint64_t *noise_counter; ///< (1,) blocks of the streams that updates take noise from, saved
-
-  // Acting.
-  CeliActing acting;
-  float *sde_matrix; ///< (N, H, A) gsde's matrices in force, saved
-  float *sde_sample; ///< (H, A) gsde's matrix of a sample outside of exploration
 } Sac;
 
 enum {
@@ -84,13 +71,6 @@ static Sac *sac_of(const void *args) {
   return *(Sac *const *)args;
 }
 
-static CeliDistSpec dist_spec(const Sac *s) {
-  return (CeliDistSpec){.kind = s->squash ? CELI_SQUASHED_GAUSSIAN : CELI_GAUSSIAN,
-                        .A = s->A,
-                        .log_std_min = s->config->log_std_min,
-                        .log_std_max = s->config->log_std_max};
-}
-
 // ---- one operation an equation; rows [begin, end) of the batch.
 
 /// Observations of the batch beside the actions that the policy will write (line 2).
@@ -104,15 +84,13 @@ static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
 /// Line 3 for rows [begin, end) of critic e's copy; with the entropies between, for n-step returns.
 /// Source: [maximum-entropy, 8.21], [maximum-entropy, 8.13]
 static void soft_target(const Sac *s, int64_t e, int64_t begin, int64_t end) {
-  const float *logp = s->gsde ? s->gsde_next.logp : s->dist_next.logp;
-  const float *mid_logp = s->gsde ? s->gsde_mid.logp : s->dist_mid.logp;
   float *y = s->y + e * s->B;
-  celi_ops()->soft_target(y, s->reward, s->discount, celi_pass_output(&s->q_next), logp,
-                          s->temperature.alpha, s->E, s->B, begin, end,
-                          s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
+  celi_ops()->soft_target(y, s->reward, s->discount, celi_pass_output(&s->q_next),
+                          celi_gaussian_logp(&s->next), s->temperature.alpha, s->E, s->B, begin,
+                          end, s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   if (s->config->n_steps > 1)
-    celi_nstep_entropy(y, s->mid_weight, mid_logp, s->temperature.alpha, s->config->n_steps - 1,
-                       s->B, begin, end);
+    celi_nstep_entropy(y, s->mid_weight, celi_gaussian_logp(&s->mid), s->temperature.alpha,
+                       s->config->n_steps - 1, s->B, begin, end);
 }
 
 /// Lines 3 and 4, cut by critic and row: d J_Q / d Q_e = (Q_e - y) / B. Source: [policy-guarantees, (7)]
@@ -132,13 +110,12 @@ static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
 /// Line 6: d J_pi / d Q and d J_pi / d log pi = alpha / B. Source: [maximum-entropy, 8.28]
 static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   const Sac *s = sac_of(args);
-  float *d_logp = s->gsde ? s->gsde_pi.d_logp : s->dist_pi.d_logp;
-  const float *logp = s->gsde ? s->gsde_pi.logp : s->dist_pi.logp;
   celi_ops()->actor_objective(celi_pass_d_output(&s->q_pi), s->q_min, s->pi_loss,
-                              celi_pass_output(&s->q_pi), logp, s->temperature.alpha,
-                              1.0f / (float)s->B, s->E, s->B, begin, end,
+                              celi_pass_output(&s->q_pi), celi_gaussian_logp(&s->pi),
+                              s->temperature.alpha, 1.0f / (float)s->B, s->E, s->B, begin, end,
                               s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
-  celi_ops()->fill(d_logp + begin, *s->temperature.alpha / (float)s->B, end - begin);
+  celi_ops()->fill(celi_gaussian_d_logp(&s->pi) + begin, *s->temperature.alpha / (float)s->B,
+                   end - begin);
 }
 
 /// Line 5, every target_update_interval updates.
@@ -154,9 +131,8 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   Sac *s = sac_of(args);
   const CeliOps *ops = celi_ops();
-  const float *logp = s->gsde ? s->gsde_pi.logp : s->dist_pi.logp;
   const double B = (double)s->B;
-  const double entropy = -(double)ops->sum(logp, s->B) / B;
+  const double entropy = -(double)ops->sum(celi_gaussian_logp(&s->pi), s->B) / B;
   double *mean = s->update.means.sum;
   mean[M_ACTOR_LOSS] += (double)ops->sum(s->pi_loss, s->B) / B;
   mean[M_CRITIC_LOSS] += (double)ops->sum(s->q_loss, s->E * s->B) / B;
@@ -164,38 +140,23 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   mean[M_ENTROPY] += entropy;
   mean[M_ENT_COEF_LOSS] += celi_temperature_step(&s->temperature, entropy);
   *s->experience.sample_counter += celi_replay_blocks(s->B);
-  *s->noise_counter +=
-      (uint64_t)((s->B * s->A * s->config->n_steps + celi_net_latent_width(&s->actor.net) * s->A) /
-                     4 +
-                 1);
+  *s->noise_counter += (uint64_t)((s->B * s->A * s->config->n_steps +
+                                   celi_net_latent_width(&s->policy.actor.net) * s->A) /
+                                      4 +
+                                  1);
   ++*s->agent->updates;
 }
 
 // ---- the plan: lines 1 to 7.
 
-/// Line 2 for one batch of observations.
-static void plan_policy(Sac *s, const CeliPass *pass, const CeliDist *dist, const CeliGsde *gsde,
-                        float *action, ptrdiff_t ld, uint32_t stream) {
-  CeliPlan *plan = s->update.plan;
-  const uint64_t seed = s->agent->options.seed;
-  const float *head = celi_pass_output(pass);
-  const ptrdiff_t ldh = s->actor.net.out;
-  celi_net_plan_forward(plan, pass);
-  if (!s->gsde) {
-    celi_dist_plan_sample(plan, dist, action, ld, head, ldh, seed, stream, s->noise_counter);
-    return;
-  }
-  celi_gsde_plan_sample(plan, gsde, action, ld, head, ldh, celi_pass_latent(pass),
-                        celi_net_latent_width(&s->actor.net), seed, stream, s->noise_counter);
-}
-
 /// Line 2.
 static void plan_policies(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
-  plan_policy(s, &s->pi, &s->dist_pi, &s->gsde_pi, s->sa_pi + s->O, ld, NOISE_PI);
-  plan_policy(s, &s->next, &s->dist_next, &s->gsde_next, s->sa_next + s->O, ld, NOISE_NEXT);
+  CeliPlan *plan = s->update.plan;
+  celi_gaussian_plan_sample(plan, &s->pi, s->sa_pi + s->O, ld, NOISE_PI, s->noise_counter);
+  celi_gaussian_plan_sample(plan, &s->next, s->sa_next + s->O, ld, NOISE_NEXT, s->noise_counter);
   if (s->config->n_steps > 1)
-    plan_policy(s, &s->mid, &s->dist_mid, &s->gsde_mid, s->mid_action, s->A, NOISE_MID);
+    celi_gaussian_plan_sample(plan, &s->mid, s->mid_action, s->A, NOISE_MID, s->noise_counter);
 }
 
 static void plan_critics(Sac *s) {
@@ -208,7 +169,7 @@ static void plan_critics(Sac *s) {
                 sizeof s); // lines 3 and 4
   celi_net_plan_backward_data(s->update.plan, &s->q, NULL, 0);
   celi_net_plan_backward_weight(s->update.plan, &s->q, &s->critic.grad, false);
-  celi_net_plan_transpose(s->update.plan, &s->actor.net,
+  celi_net_plan_transpose(s->update.plan, &s->policy.actor.net,
                           true); // of the last update's actor: read from line 6 on
   celi_adam_plan(s->update.plan, &s->critic.adam);
   celi_plan_add(s->update.plan, "targets", op_targets, CELI_PARTS, s->critic.adam.n,
@@ -218,29 +179,15 @@ static void plan_critics(Sac *s) {
 }
 
 static void plan_actor(Sac *s) {
-  const ptrdiff_t ld = s->O + s->A;
-  const ptrdiff_t ldh = s->actor.net.out;
-  celi_net_plan_forward(s->update.plan, &s->q_pi);
-  celi_plan_add(s->update.plan, "actor loss", op_actor_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false,
-                &s,
+  CeliPlan *plan = s->update.plan;
+  celi_net_plan_forward(plan, &s->q_pi);
+  celi_plan_add(plan, "actor loss", op_actor_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s); // line 6
-  celi_net_plan_backward_data_columns(s->update.plan, &s->q_pi, s->d_action, s->A, s->O,
-                                      s->O + s->A);
-  if (!s->gsde) {
-    celi_dist_plan_sample_backward(s->update.plan, &s->dist_pi, celi_pass_d_output(&s->pi), ldh,
-                                   s->d_action, s->A, s->sa_pi + s->O, ld, celi_pass_output(&s->pi),
-                                   ldh);
-  } else {
-    celi_gsde_plan_backward(s->update.plan, &s->gsde_pi, celi_pass_d_output(&s->pi), ldh, s->pi.dH,
-                            celi_net_latent_width(&s->actor.net), s->d_action, s->A,
-                            s->sa_pi + s->O, ld, celi_pass_latent(&s->pi),
-                            celi_net_latent_width(&s->actor.net));
-  }
-  celi_net_plan_backward_data(s->update.plan, &s->pi, NULL, 0);
-  celi_net_plan_backward_weight(s->update.plan, &s->pi, &s->actor.grad, false);
-  celi_plan_add(s->update.plan, "temperature", op_finish, CELI_PARTS, 1, 1, true, &s,
-                sizeof s); // line 7
-  celi_adam_plan(s->update.plan, &s->actor.adam);
+  celi_net_plan_backward_data_columns(plan, &s->q_pi, s->d_action, s->A, s->O, s->O + s->A);
+  celi_gaussian_plan_backward_data(plan, &s->pi, s->d_action, s->sa_pi + s->O, s->O + s->A);
+  celi_net_plan_backward_weight(plan, &s->pi.net, &s->policy.actor.grad, false);
+  celi_plan_add(plan, "temperature", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s); // line 7
+  celi_adam_plan(plan, &s->policy.actor.adam);
 }
 
 static CelStatus write_plan(Sac *s) {
@@ -277,127 +224,38 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 
 // ---- act, observe, predict.
 
-/// A gSDE matrix M (H,A) from the stream of environment i. Source: Raffin et al., CoRL 2021.
-static void draw_matrix(Sac *s, float *M, int64_t i) {
-  const int64_t size = s->gsde_pi.H * s->A;
-  celi_ops()->normal(M, s->agent->options.seed, CEL_RNG_ACT, (uint32_t)i,
-                     s->experience.act_counter[i], 0, size);
-  s->experience.act_counter[i] += (uint64_t)(size + 3) / 4;
-  celi_gsde_scale(&s->gsde_pi, M);
-}
-
-/// New gSDE matrices of every environment.
-static void renew_matrices(Sac *s) {
-  for (int64_t i = 0; i < s->N; i++) draw_matrix(s, s->sde_matrix + i * s->gsde_pi.H * s->A, i);
-}
-
-/// Samples of gSDE for all environments: with the matrices in force when exploring, otherwise with one of its own each
-/// time, which makes the action a sample of the policy's N(mean, h^2 exp(2 log_std)).
-static void act_gsde(Sac *s, const float *obs, bool explore, float *actions) {
-  const int64_t H = s->gsde_pi.H, A = s->A, size = H * A;
-  float *scaled = s->box.out, *last_action = s->experience.last_action;
-  for (int64_t first = 0; first < s->N; first += CELI_ACT_ROWS) {
-    const int64_t n = s->N - first < CELI_ACT_ROWS ? s->N - first : CELI_ACT_ROWS;
-    const float *head = celi_acting_forward(&s->acting, &s->experience.norm, obs + first * s->O, n);
-    const float *latent = celi_pass_latent(&s->acting.pass);
-    for (int64_t i = 0; i < n; i++) {
-      if (!explore) draw_matrix(s, s->sde_sample, first + i);
-      celi_gsde_act(scaled + i * A, head + i * A, latent + i * H,
-                    explore ? s->sde_matrix + (first + i) * size : s->sde_sample, H, A, s->squash);
-    }
-    if (explore) memcpy(last_action + first * A, scaled, (size_t)(n * A) * sizeof(float));
-    celi_box_unscale(&s->box, actions + first * A, scaled, n);
-  }
-}
-
 static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
                      void *actions) {
-  Sac *s = agent->self;
-  const CelSacConfig *c = s->config;
-  CeliExperience *x = &s->experience;
-  const CeliDistSpec spec = dist_spec(s);
-  const bool random = celi_experience_random(x, mode);
-  const int64_t every = c->sde_sample_freq > 0 ? c->sde_sample_freq : c->common.train_freq;
-  if (s->gsde && mode == CEL_EXPLORE && *x->env_steps % every == 0) renew_matrices(s);
-  if (s->gsde && mode != CEL_MODE && !random)
-    act_gsde(s, obs, mode == CEL_EXPLORE, actions);
-  else
-    celi_box_act(&s->box, &s->acting, x, &spec, obs, mode, actions);
-  if (mode != CEL_EXPLORE) return CEL_OK;
-  if (!random && (s->noise.kind == CELI_NOISE_NORMAL || s->noise.kind == CELI_NOISE_OU)) {
-    celi_noise_add(&s->noise, x->last_action, start ? start : x->begins);
-    celi_box_unscale(&s->box, actions, x->last_action, s->N);
-  }
-  celi_experience_follow(x, obs, start);
-  return CEL_OK;
+  return celi_gaussian_act(&((Sac *)agent->self)->policy, obs, start, mode, actions);
 }
 
 static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
-  Sac *s = agent->self;
-  const CeliDistSpec spec = dist_spec(s);
-  celi_box_predict(&s->box, &s->acting, &s->experience.norm, &spec, obs, n, actions);
+  celi_gaussian_predict(&((Sac *)agent->self)->policy, obs, n, actions);
   return CEL_OK;
 }
 
 // ---- create and destroy.
 
-static CelStatus check_config(const CelSacConfig *c) {
-  if (c->log_std_min >= c->log_std_max)
-    return cel_fail(CEL_E_RANGE, "sac: log_std_min %g must lie below log_std_max %g",
-                    c->log_std_min, c->log_std_max);
-  if (c->noise == CEL_NOISE_GSDE && c->common.net_arch.n < 1)
-    return cel_fail(CEL_E_RANGE, "sac: noise gsde needs a hidden layer in net_arch");
-  if (c->sde_sample_freq == 0)
-    return cel_fail(CEL_E_RANGE, "sac: sde_sample_freq is 0; take a number of steps, or -1 for "
-                                 "every train_freq");
-  if (!isnan(c->ent_coef) && c->ent_coef < 0)
-    return cel_fail(CEL_E_RANGE, "sac: ent_coef %g must not be negative", c->ent_coef);
-  return CEL_OK;
-}
-
 static CelStatus declare_networks(Sac *s, CelTensors *t) {
-  const CelSacConfig *c = s->config;
-  CeliMlpSpec actor = celi_off_policy_network(&c->common, s->O, s->gsde ? s->A : 2 * s->A);
-  CeliMlpSpec critic = celi_off_policy_network(&c->common, s->O + s->A, 1);
-  if (actor.init == CELI_ORTHOGONAL) actor.output_gain = 0.01;
+  CeliMlpSpec critic = celi_off_policy_network(&s->config->common, s->O + s->A, 1);
   critic.E = s->E;
-  critic.dx_begin = s->O,
-  critic.dx_end = s->O + s->A; // the actor follows the critics' gradient to the action
-  CELI_TRY(celi_trained_declare(&s->actor, t, "actor", &actor));
-  if (s->gsde)
-    CELI_TRY(celi_gsde_declare_param(&s->gsde_pi, t, "actor",
-                                     c->common.net_arch.v[c->common.net_arch.n - 1], s->A));
+  critic.dx_begin = s->O; // the actor follows the critics' gradient to the action
+  critic.dx_end = s->O + s->A;
+  CELI_TRY(celi_gaussian_declare_network(&s->policy, &s->config->common));
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
   return celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &critic);
 }
 
 static CelStatus declare_passes(Sac *s, CelTensors *t) {
   const int64_t mid = (s->config->n_steps - 1) * s->B;
-  const int shares = celi_team_size(s->agent->team);
-  const int open = s->gsde ? 1 : shares; // gsde reads the last hidden layer of the actor
-  CELI_TRY(celi_pass_declare(&s->pi, t, "pass.pi", &s->actor.net,
-                             (CeliPassSpec){.B = s->B, .backward = true, .threads = open}));
-  CELI_TRY(celi_pass_declare(&s->next, t, "pass.next", &s->actor.net,
-                             (CeliPassSpec){.B = s->B, .threads = open}));
-  CELI_TRY(celi_acting_declare(&s->acting, t, &s->actor.net));
+  const int threads = celi_team_size(s->agent->team);
+  CELI_TRY(celi_gaussian_pass_declare(&s->pi, "pi", &s->policy, s->B, true));
+  CELI_TRY(celi_gaussian_pass_declare(&s->next, "next", &s->policy, s->B, false));
+  if (mid) CELI_TRY(celi_gaussian_pass_declare(&s->mid, "mid", &s->policy, mid, false));
   CELI_TRY(celi_pass_declare(&s->q, t, "pass.q", &s->critic.net,
-                             (CeliPassSpec){.B = s->B, .backward = true, .threads = shares}));
-  CELI_TRY(celi_pass_declare(&s->q_next, t, "pass.q_next", &s->target,
-                             (CeliPassSpec){.B = s->B, .threads = shares}));
-  if (mid)
-    CELI_TRY(celi_pass_declare(&s->mid, t, "pass.mid", &s->actor.net,
-                               (CeliPassSpec){.B = mid, .threads = open}));
-  if (!s->gsde) {
-    const CeliDistSpec spec = dist_spec(s);
-    CELI_TRY(celi_dist_declare(&s->dist_pi, t, "dist.pi", &spec, s->B, true));
-    CELI_TRY(celi_dist_declare(&s->dist_next, t, "dist.next", &spec, s->B, false));
-    return mid ? celi_dist_declare(&s->dist_mid, t, "dist.mid", &spec, mid, false) : CEL_OK;
-  }
-  const int64_t H = celi_net_latent_width(&s->actor.net);
-  CELI_DECLARE(t, "pass.pi.dH", CEL_F32, CEL_SCRATCH, &s->pi.dH, 1, s->B, H);
-  CELI_TRY(celi_gsde_declare(&s->gsde_pi, t, "gsde.pi", s->B, s->squash));
-  CELI_TRY(celi_gsde_declare_shared(&s->gsde_next, t, "gsde.next", &s->gsde_pi, s->B));
-  return mid ? celi_gsde_declare_shared(&s->gsde_mid, t, "gsde.mid", &s->gsde_pi, mid) : CEL_OK;
+                             (CeliPassSpec){.B = s->B, .backward = true, .threads = threads}));
+  return celi_pass_declare(&s->q_next, t, "pass.q_next", &s->target,
+                           (CeliPassSpec){.B = s->B, .threads = threads});
 }
 
 static CelStatus declare_batch(Sac *s, CelTensors *t) {
@@ -420,33 +278,38 @@ static CelStatus declare_batch(Sac *s, CelTensors *t) {
   return CEL_OK;
 }
 
-static CelStatus declare_state(Sac *s, CelTensors *t) {
-  const int64_t N = s->N, A = s->A;
-  CELI_DECLARE(t, "noise_counter", CEL_U64, CEL_STATE, &s->noise_counter, 1);
-  if (!s->gsde) return CEL_OK;
-  const int64_t H = celi_net_latent_width(&s->actor.net);
-  CELI_DECLARE(t, "sde_matrix", CEL_F32, CEL_STATE, &s->sde_matrix, N, H, A);
-  CELI_DECLARE(t, "act.sde", CEL_F32, CEL_SCRATCH, &s->sde_sample, H, A);
-  return CEL_OK;
-}
-
-static void measure(Sac *s, CelAgent *agent) {
-  const CelSacConfig *c = agent->config;
-  s->agent = agent, s->config = c;
-  s->O = cel_space_floats(&agent->observation), s->A = agent->action.part[0].size;
-  s->B = celi_agent_batch(agent, c->common.batch_size), s->E = c->n_critics,
-  s->N = agent->options.n_envs;
-  s->squash = c->policy == CEL_POLICY_SQUASHED_GAUSSIAN, s->gsde = c->noise == CEL_NOISE_GSDE;
+/// The policy as the config describes it.
+static CeliGaussianSpec gaussian_spec(const CelSacConfig *c) {
+  return (CeliGaussianSpec){.squash = c->policy == CEL_POLICY_SQUASHED_GAUSSIAN,
+                            .log_std_min = c->log_std_min,
+                            .log_std_max = c->log_std_max,
+                            .noise = (CeliNoiseKind)c->noise,
+                            .noise_sigma = c->noise_sigma,
+                            .noise_theta = c->noise_theta,
+                            .noise_dt = c->noise_dt,
+                            .log_std_init = c->log_std_init,
+                            .sde_every =
+                                c->sde_sample_freq > 0 ? c->sde_sample_freq : c->common.train_freq};
 }
 
 static CelStatus declare(CelAgent *agent) {
   Sac *s = agent->self;
   CelTensors *t = agent->tensors;
   const CelSacConfig *c = agent->config;
-  CELI_TRY(celi_box_declare(&s->box, agent, c->policy == CEL_POLICY_SQUASHED_GAUSSIAN));
-  CELI_TRY(check_config(c));
-  measure(s, agent);
-  const CelSpace stored = celi_box_stored(&s->box);
+  const CeliGaussianSpec spec = gaussian_spec(c);
+  s->agent = agent;
+  s->config = c;
+  CELI_TRY(celi_gaussian_declare(&s->policy, agent, &s->experience, &spec));
+  if (c->sde_sample_freq == 0)
+    return cel_fail(CEL_E_RANGE,
+                    "sac: sde_sample_freq is 0; set a number of steps, or -1 for train_freq");
+  if (!isnan(c->ent_coef) && c->ent_coef < 0)
+    return cel_fail(CEL_E_RANGE, "sac: ent_coef is %g; it must not be negative", c->ent_coef);
+  s->O = cel_space_floats(&agent->observation);
+  s->A = agent->action.part[0].size;
+  s->B = celi_agent_batch(agent, c->common.batch_size);
+  s->E = c->n_critics;
+  const CelSpace stored = celi_box_stored(&s->policy.box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
   CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
   CELI_TRY(declare_networks(s, t));
@@ -454,28 +317,25 @@ static CelStatus declare(CelAgent *agent) {
       .ent_coef = c->ent_coef,
       .start = c->ent_coef_init,
       .target_entropy = isnan(c->target_entropy) ? -(double)s->A : c->target_entropy,
-      .entropy_max = celi_box_entropy_max(&s->box, s->gsde ? (double)INFINITY : c->log_std_max),
-      .policy = s->squash ? "a squashed Gaussian" : "a Gaussian with this log_std_max"};
+      .entropy_max = celi_gaussian_entropy_max(&s->policy),
+      .policy = spec.squash ? "a squashed Gaussian" : "a Gaussian with this log_std_max"};
   CELI_TRY(celi_temperature_declare(&s->temperature, agent, &temperature));
   CELI_TRY(declare_passes(s, t));
   CELI_TRY(declare_batch(s, t));
-  CELI_TRY(declare_state(s, t));
+  CELI_DECLARE(t, "noise_counter", CEL_U64, CEL_STATE, &s->noise_counter, 1);
+  CELI_TRY(celi_gaussian_declare_acting(&s->policy));
   CELI_TRY(celi_means_declare(&s->update.means, t));
-  CELI_TRY(celi_trained_declare_adam(&s->actor, t, "actor"));
+  CELI_TRY(celi_trained_declare_adam(&s->policy.actor, t, "actor"));
   CELI_TRY(celi_trained_declare_adam(&s->critic, t, "critic"));
-  const CeliNoiseKind additive = s->gsde ? CELI_NOISE_NONE : (CeliNoiseKind)c->noise;
-  CELI_TRY(celi_noise_declare(&s->noise, t, "noise", additive, s->N, s->A, c->noise_sigma,
-                              c->noise_theta, c->noise_dt, agent->options.seed));
-  if (!s->squash) s->noise.limit = (double)INFINITY; // the environment clips to its own bounds
-  return CEL_OK;
+  return celi_gaussian_declare_noise(&s->policy);
 }
 
 /// Points the uses of networks at their inputs.
 static void bind_passes(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
-  s->pi.X = s->sa, s->pi.ldx = ld;
-  s->next.X = s->sa_next, s->next.ldx = ld;
-  s->mid.X = s->mid_obs, s->mid.ldx = s->O;
+  s->pi.net.X = s->sa, s->pi.net.ldx = ld;
+  s->next.net.X = s->sa_next, s->next.net.ldx = ld;
+  s->mid.net.X = s->mid_obs, s->mid.net.ldx = s->O;
   s->q.X = s->sa, s->q.ldx = ld;
   s->q_pi = s->q; // activations are used again: the critics' own gradients are done with by then
   s->q_pi.X = s->sa_pi;
@@ -486,10 +346,10 @@ static CelStatus bind_optimisers(Sac *s) {
   const CelTensors *t = s->agent->tensors;
   const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
   CELI_TRY(celi_trained_bind(&s->critic, t, "critic", NULL, &adam));
-  CELI_TRY(celi_trained_bind(&s->actor, t, "actor", s->gsde ? "actor.log_std" : NULL, &adam));
+  CELI_TRY(celi_gaussian_bind(&s->policy, &adam));
   s->update.temperature = &s->temperature;
   s->update.rate = M_LEARNING_RATE, s->update.n_adams = 3;
-  s->update.adam[0] = &s->actor.adam, s->update.adam[1] = &s->critic.adam;
+  s->update.adam[0] = &s->policy.actor.adam, s->update.adam[1] = &s->critic.adam;
   s->update.adam[2] = &s->temperature.adam;
   return celi_temperature_bind(&s->temperature, t, adam);
 }
@@ -499,7 +359,7 @@ static CelStatus sync_derived(CelAgent *agent) {
   Sac *s = agent->self;
   CELI_TRY(celi_experience_check(&s->experience));
   celi_temperature_sync(&s->temperature);
-  celi_net_transpose(&s->actor.net);
+  celi_net_transpose(&s->policy.actor.net);
   celi_net_transpose(&s->critic.net);
   return CEL_OK;
 }
@@ -509,17 +369,13 @@ static CelStatus prepare(CelAgent *agent) {
                                              "train/ent_coef",      "train/ent_coef_loss",
                                              "train/learning_rate", "train/entropy"};
   Sac *s = agent->self;
-  const CelSacConfig *c = s->config;
-  celi_net_init(&s->actor.net, agent->options.seed, INIT_ACTOR);
-  celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
   size_t bytes;
+  celi_gaussian_reset(&s->policy, INIT_ACTOR);
+  celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
   void *target = cel_tensors_region(agent->tensors, CEL_TARGET, &bytes);
   memcpy(target, celi_net_parameters(&s->critic.net), bytes);
-  if (s->gsde) celi_ops()->fill(s->gsde_pi.log_std, (float)c->log_std_init, s->gsde_pi.H * s->A);
-  celi_box_reset(&s->box);
   celi_experience_reset(&s->experience);
   bind_passes(s);
-  celi_acting_bind(&s->acting);
   celi_means_bind(&s->update.means, agent, names, METRICS);
   CELI_TRY(bind_optimisers(s));
   CELI_TRY(sync_derived(agent));
@@ -528,25 +384,21 @@ static CelStatus prepare(CelAgent *agent) {
 
 static CeliPolicySpec policy_spec(const CelAgent *agent) {
   const Sac *s = agent->self;
-  return (CeliPolicySpec){.kind = s->squash ? CELI_SQUASHED_GAUSSIAN : CELI_GAUSSIAN,
-                          .activation = celi_activation_of(s->config->common.activation),
-                          .A = s->A,
-                          .log_std_min = s->config->log_std_min,
-                          .log_std_max = s->config->log_std_max};
+  return celi_gaussian_policy(&s->policy, celi_activation_of(s->config->common.activation));
 }
 
-static CeliView view(CelAgent *agent) {
+static CeliInspection inspect(CelAgent *agent) {
   const Sac *s = agent->self;
-  return (CeliView){.actor = &s->actor.net,
-                    .sde = s->gsde,
-                    .dist = dist_spec(s),
-                    .scale = s->box.scale,
-                    .shift = s->box.shift,
-                    .temperature = (double)*s->temperature.alpha,
-                    .kind = CELI_CRITIC_OF_ACTIONS,
-                    .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
-                    .norm = &s->experience.norm};
+  return (CeliInspection){.actor = &s->policy.actor.net,
+                          .sde = s->policy.gsde,
+                          .dist = s->policy.dist,
+                          .scale = s->policy.box.scale,
+                          .shift = s->policy.box.shift,
+                          .temperature = (double)*s->temperature.alpha,
+                          .kind = CELI_CRITIC_OF_ACTIONS,
+                          .q = &s->critic.net,
+                          .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
+                          .norm = &s->experience.norm};
 }
 
 static void release(CelAgent *agent) {
@@ -567,6 +419,6 @@ const CeliAlgo celi_algo_sac = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
-    .view = view,
+    .inspect = inspect,
     .replay = celi_off_policy_replay,
 };

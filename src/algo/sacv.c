@@ -19,10 +19,8 @@
 ///   6  J_alpha = log alpha mean(H - Hbar); Adam on log alpha
 /// alpha is the one from before line 6 throughout; line 4 sees the critics of line 3.
 #include "celsius/sacv.h"
-#include "algo/box.h"
-#include "algo/off_policy.h"
+#include "algo/gaussian.h"
 #include "base/base.h"
-#include "nn/dist.h"
 
 #include <math.h>
 #include <string.h>
@@ -37,11 +35,12 @@ typedef struct Sacv {
   int64_t O, A, B, E;
 
   // Networks and their uses on a batch.
-  CeliTrained actor, critic, value;
+  CeliGaussianPolicy policy;
+  CeliTrained critic, value;
   CeliNet target;
-  CeliPass pi, v, v_next; ///< actor and V on s, V' on s'
-  CeliPass q, q_pi;       ///< critics on (s,a) and on (s,a_pi)
-  CeliDist dist;
+  CeliGaussianPass pi; ///< policy on s
+  CeliPass v, v_next;  ///< V on s, V' on s'
+  CeliPass q, q_pi;    ///< critics on (s,a) and on (s,a_pi)
   CeliTemperature temperature;
   CeliUpdate update;
 
@@ -54,9 +53,6 @@ typedef struct Sacv {
   float *v_loss, *q_loss, *pi_loss, *q_min; ///< (B,), (E,B), (B,), (B,)
   float *d_action;                          ///< (B,A)
   uint64_t *noise_counter; ///< (1,) blocks of the stream that updates take noise from, saved
-
-  CeliBox box;
-  CeliActing acting;
 } Sacv;
 
 enum {
@@ -74,14 +70,6 @@ static Sacv *sacv_of(const void *args) {
   return *(Sacv *const *)args;
 }
 
-static CeliDistSpec dist_spec(const CelSacvConfig *c, int64_t A) {
-  return (CeliDistSpec){.kind = c->policy == CEL_POLICY_SQUASHED_GAUSSIAN ? CELI_SQUASHED_GAUSSIAN
-                                                                          : CELI_GAUSSIAN,
-                        .A = A,
-                        .log_std_min = c->log_std_min,
-                        .log_std_max = c->log_std_max};
-}
-
 // ---- one operation an equation; rows [begin, end) of the batch.
 
 /// Observations of the batch beside the actions that the policy will write (line 1).
@@ -96,8 +84,8 @@ static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
 /// Source: [policy-guarantees, (5)], [maximum-entropy, 8.14]
 static void op_value_loss(const void *args, int64_t begin, int64_t end) {
   const Sacv *s = sacv_of(args);
-  celi_ops()->soft_target(s->v_hat, s->zero, s->one, celi_pass_output(&s->q_pi), s->dist.logp,
-                          s->temperature.alpha, s->E, s->B, begin, end,
+  celi_ops()->soft_target(s->v_hat, s->zero, s->one, celi_pass_output(&s->q_pi),
+                          celi_gaussian_logp(&s->pi), s->temperature.alpha, s->E, s->B, begin, end,
                           s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   celi_ops()->squared_error(celi_pass_d_output(&s->v), s->v_loss, celi_pass_output(&s->v), s->v_hat,
                             1.0f / (float)s->B, 1, s->B, begin, end);
@@ -122,10 +110,11 @@ static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
 static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   const Sacv *s = sacv_of(args);
   celi_ops()->actor_objective(celi_pass_d_output(&s->q_pi), s->q_min, s->pi_loss,
-                              celi_pass_output(&s->q_pi), s->dist.logp, s->temperature.alpha,
-                              1.0f / (float)s->B, s->E, s->B, begin, end,
+                              celi_pass_output(&s->q_pi), celi_gaussian_logp(&s->pi),
+                              s->temperature.alpha, 1.0f / (float)s->B, s->E, s->B, begin, end,
                               s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
-  celi_ops()->fill(s->dist.d_logp + begin, *s->temperature.alpha / (float)s->B, end - begin);
+  celi_ops()->fill(celi_gaussian_d_logp(&s->pi) + begin, *s->temperature.alpha / (float)s->B,
+                   end - begin);
 }
 
 /// Line 5, every target_update_interval updates.
@@ -140,7 +129,7 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   Sacv *s = sacv_of(args);
   const CeliOps *ops = celi_ops();
-  const double B = (double)s->B, entropy = -(double)ops->sum(s->dist.logp, s->B) / B;
+  const double B = (double)s->B, entropy = -(double)ops->sum(celi_gaussian_logp(&s->pi), s->B) / B;
   double *mean = s->update.means.sum;
   mean[M_ACTOR_LOSS] += (double)ops->sum(s->pi_loss, s->B) / B;
   mean[M_CRITIC_LOSS] += (double)ops->sum(s->q_loss, s->E * s->B) / B;
@@ -149,7 +138,7 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   mean[M_ENTROPY] += entropy;
   mean[M_ENT_COEF_LOSS] += celi_temperature_step(&s->temperature, entropy);
   *s->experience.sample_counter += celi_replay_blocks(s->B);
-  *s->noise_counter += celi_dist_blocks(&s->dist);
+  *s->noise_counter += celi_dist_blocks(&s->pi.dist);
   ++*s->agent->updates;
 }
 
@@ -162,7 +151,7 @@ static void plan_rows(Sacv *s, const char *name, CeliOpFn fn, int64_t rows) {
 
 /// Line 1.
 static void plan_sample(Sacv *s) {
-  const ptrdiff_t ld = s->O + s->A, ldh = s->actor.net.out;
+  const ptrdiff_t ld = s->O + s->A;
   const CeliReplayBatch batch = {.B = s->B,
                                  .n = 1,
                                  .obs = s->sa,
@@ -176,9 +165,7 @@ static void plan_sample(Sacv *s) {
                                  .row = s->row};
   celi_experience_plan_sample(&s->experience, s->update.plan, batch);
   plan_rows(s, "copy observations", op_copy_obs, s->B);
-  celi_net_plan_forward(s->update.plan, &s->pi);
-  celi_dist_plan_sample(s->update.plan, &s->dist, s->sa_pi + s->O, ld, celi_pass_output(&s->pi),
-                        ldh, s->agent->options.seed, 0, s->noise_counter);
+  celi_gaussian_plan_sample(s->update.plan, &s->pi, s->sa_pi + s->O, ld, 0, s->noise_counter);
 }
 
 /// Line 2.
@@ -190,7 +177,8 @@ static void plan_value(Sacv *s) {
   plan_rows(s, "value loss", op_value_loss, s->B);
   celi_net_plan_backward_data(plan, &s->v, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->v, &s->value.grad, false);
-  celi_net_plan_transpose(plan, &s->actor.net, true); // of the last update's actor: for line 4
+  celi_net_plan_transpose(plan, &s->policy.actor.net,
+                          true); // of the last update's actor: for line 4
   celi_adam_plan(plan, &s->value.adam);
 }
 
@@ -211,15 +199,12 @@ static void plan_critics(Sacv *s) {
 /// Lines 4 to 6.
 static void plan_actor(Sacv *s) {
   CeliPlan *plan = s->update.plan;
-  const ptrdiff_t ld = s->O + s->A, ldh = s->actor.net.out;
   celi_net_plan_forward(plan, &s->q_pi);
   plan_rows(s, "actor loss", op_actor_loss, s->B);
   celi_net_plan_backward_data_columns(plan, &s->q_pi, s->d_action, s->A, s->O, s->O + s->A);
-  celi_dist_plan_sample_backward(plan, &s->dist, celi_pass_d_output(&s->pi), ldh, s->d_action, s->A,
-                                 s->sa_pi + s->O, ld, celi_pass_output(&s->pi), ldh);
-  celi_net_plan_backward_data(plan, &s->pi, NULL, 0);
-  celi_net_plan_backward_weight(plan, &s->pi, &s->actor.grad, false);
-  celi_adam_plan(plan, &s->actor.adam);
+  celi_gaussian_plan_backward_data(plan, &s->pi, s->d_action, s->sa_pi + s->O, s->O + s->A);
+  celi_net_plan_backward_weight(plan, &s->pi.net, &s->policy.actor.grad, false);
+  celi_adam_plan(plan, &s->policy.actor.adam);
   celi_plan_add(plan, "target", op_target, CELI_PARTS, s->value.adam.n, CELI_ELEMENT_GRAIN, true,
                 &s, sizeof s);                                                           // line 5
   celi_plan_add(plan, "temperature", op_finish, CELI_SERIAL, 1, 1, false, &s, sizeof s); // line 6
@@ -243,17 +228,11 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 
 static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
                      void *actions) {
-  Sacv *s = agent->self;
-  const CeliDistSpec spec = dist_spec(s->config, s->A);
-  celi_box_act(&s->box, &s->acting, &s->experience, &spec, obs, mode, actions);
-  if (mode == CEL_EXPLORE) celi_experience_follow(&s->experience, obs, start);
-  return CEL_OK;
+  return celi_gaussian_act(&((Sacv *)agent->self)->policy, obs, start, mode, actions);
 }
 
 static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
-  Sacv *s = agent->self;
-  const CeliDistSpec spec = dist_spec(s->config, s->A);
-  celi_box_predict(&s->box, &s->acting, &s->experience.norm, &spec, obs, n, actions);
+  celi_gaussian_predict(&((Sacv *)agent->self)->policy, obs, n, actions);
   return CEL_OK;
 }
 
@@ -261,33 +240,26 @@ static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *acti
 
 static CelStatus declare_networks(Sacv *s, CelTensors *t) {
   const CelOffPolicyConfig *c = &s->config->common;
-  CeliMlpSpec actor = celi_off_policy_network(c, s->O, 2 * s->A);
   CeliMlpSpec critic = celi_off_policy_network(c, s->O + s->A, 1);
   const CeliMlpSpec value = celi_off_policy_network(c, s->O, 1);
-  if (actor.init == CELI_ORTHOGONAL) actor.output_gain = 0.01;
   critic.E = s->E;
-  critic.dx_begin = s->O,
-  critic.dx_end = s->O + s->A; // the actor follows the critics' gradient to the action
-  CELI_TRY(celi_trained_declare(&s->actor, t, "actor", &actor));
+  critic.dx_begin = s->O; // the actor follows the critics' gradient to the action
+  critic.dx_end = s->O + s->A;
+  CELI_TRY(celi_gaussian_declare_network(&s->policy, c));
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
   CELI_TRY(celi_trained_declare(&s->value, t, "value", &value));
   return celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &value);
 }
 
 static CelStatus declare_passes(Sacv *s, CelTensors *t) {
-  const int shares = celi_team_size(s->agent->team);
-  const CeliDistSpec spec = dist_spec(s->config, s->A);
-  const int64_t B = s->B;
-  CELI_TRY(celi_pass_declare(&s->pi, t, "pass.pi", &s->actor.net,
-                             (CeliPassSpec){.B = B, .backward = true, .threads = shares}));
-  CELI_TRY(celi_pass_declare(&s->q, t, "pass.q", &s->critic.net,
-                             (CeliPassSpec){.B = B, .backward = true, .threads = shares}));
-  CELI_TRY(celi_pass_declare(&s->v, t, "pass.v", &s->value.net,
-                             (CeliPassSpec){.B = B, .backward = true, .threads = shares}));
+  const int threads = celi_team_size(s->agent->team);
+  const CeliPassSpec trained = {.B = s->B, .backward = true, .threads = threads};
+  CELI_TRY(celi_gaussian_pass_declare(&s->pi, "pi", &s->policy, s->B, true));
+  CELI_TRY(celi_pass_declare(&s->q, t, "pass.q", &s->critic.net, trained));
+  CELI_TRY(celi_pass_declare(&s->v, t, "pass.v", &s->value.net, trained));
   CELI_TRY(celi_pass_declare(&s->v_next, t, "pass.v_next", &s->target,
-                             (CeliPassSpec){.B = B, .threads = shares}));
-  CELI_TRY(celi_dist_declare(&s->dist, t, "dist.pi", &spec, B, true));
-  return celi_acting_declare(&s->acting, t, &s->actor.net);
+                             (CeliPassSpec){.B = s->B, .threads = threads}));
+  return celi_gaussian_declare_acting(&s->policy);
 }
 
 static CelStatus declare_batch(Sacv *s, CelTensors *t) {
@@ -315,28 +287,31 @@ static CelStatus declare(CelAgent *agent) {
   Sacv *s = agent->self;
   CelTensors *t = agent->tensors;
   const CelSacvConfig *c = agent->config;
-  if (c->log_std_min >= c->log_std_max)
-    return cel_fail(CEL_E_RANGE, "sacv: log_std_min %g must lie below log_std_max %g",
-                    c->log_std_min, c->log_std_max);
-  CELI_TRY(celi_box_declare(&s->box, agent, c->policy == CEL_POLICY_SQUASHED_GAUSSIAN));
-  const CelSpace stored = celi_box_stored(&s->box);
+  const CeliGaussianSpec spec = {.squash = c->policy == CEL_POLICY_SQUASHED_GAUSSIAN,
+                                 .log_std_min = c->log_std_min,
+                                 .log_std_max = c->log_std_max};
+  CELI_TRY(celi_gaussian_declare(&s->policy, agent, &s->experience, &spec));
+  const CelSpace stored = celi_box_stored(&s->policy.box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
   CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
-  s->agent = agent, s->config = c;
-  s->O = s->experience.O, s->A = s->box.A, s->B = celi_agent_batch(agent, c->common.batch_size),
+  s->agent = agent;
+  s->config = c;
+  s->O = s->experience.O;
+  s->A = s->policy.box.A;
+  s->B = celi_agent_batch(agent, c->common.batch_size);
   s->E = c->n_critics;
   CELI_TRY(declare_networks(s, t));
   const CeliTemperatureSpec temperature = {
       .ent_coef = c->ent_coef,
       .start = c->ent_coef_init,
       .target_entropy = isnan(c->target_entropy) ? -(double)s->A : c->target_entropy,
-      .entropy_max = celi_box_entropy_max(&s->box, c->log_std_max),
-      .policy = s->box.squash ? "a squashed Gaussian" : "a Gaussian with this log_std_max"};
+      .entropy_max = celi_gaussian_entropy_max(&s->policy),
+      .policy = spec.squash ? "a squashed Gaussian" : "a Gaussian with this log_std_max"};
   CELI_TRY(celi_temperature_declare(&s->temperature, agent, &temperature));
   CELI_TRY(declare_passes(s, t));
   CELI_TRY(declare_batch(s, t));
   CELI_TRY(celi_means_declare(&s->update.means, t));
-  CELI_TRY(celi_trained_declare_adam(&s->actor, t, "actor"));
+  CELI_TRY(celi_trained_declare_adam(&s->policy.actor, t, "actor"));
   CELI_TRY(celi_trained_declare_adam(&s->critic, t, "critic"));
   return celi_trained_declare_adam(&s->value, t, "value");
 }
@@ -344,20 +319,20 @@ static CelStatus declare(CelAgent *agent) {
 /// Points the uses of networks at their inputs.
 static void bind_passes(Sacv *s) {
   const ptrdiff_t ld = s->O + s->A;
-  s->pi.X = s->v.X = s->sa, s->pi.ldx = s->v.ldx = ld;
+  s->pi.net.X = s->v.X = s->sa, s->pi.net.ldx = s->v.ldx = ld;
   s->v_next.X = s->next_obs, s->v_next.ldx = s->O;
   s->q.X = s->sa, s->q.ldx = ld;
   s->q_pi = s->q; // the same activations in turn: lines 2, 3 and 4 each are done with them
   s->q_pi.X = s->sa_pi;
-  celi_acting_bind(&s->acting);
   celi_ops()->fill(s->one, 1, s->B);
 }
 
 static CelStatus bind_optimisers(Sacv *s) {
   const CelTensors *t = s->agent->tensors;
   const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
-  CeliAdam *const adams[] = {&s->actor.adam, &s->critic.adam, &s->value.adam, &s->temperature.adam};
-  CELI_TRY(celi_trained_bind(&s->actor, t, "actor", NULL, &adam));
+  CeliAdam *const adams[] = {&s->policy.actor.adam, &s->critic.adam, &s->value.adam,
+                             &s->temperature.adam};
+  CELI_TRY(celi_gaussian_bind(&s->policy, &adam));
   CELI_TRY(celi_trained_bind(&s->critic, t, "critic", NULL, &adam));
   CELI_TRY(celi_trained_bind(&s->value, t, "value", NULL, &adam));
   s->update.temperature = &s->temperature;
@@ -371,7 +346,7 @@ static CelStatus sync_derived(CelAgent *agent) {
   Sacv *s = agent->self;
   CELI_TRY(celi_experience_check(&s->experience));
   celi_temperature_sync(&s->temperature);
-  celi_net_transpose(&s->actor.net);
+  celi_net_transpose(&s->policy.actor.net);
   celi_net_transpose(&s->critic.net);
   celi_net_transpose(&s->value.net);
   return CEL_OK;
@@ -382,10 +357,9 @@ static CelStatus prepare(CelAgent *agent) {
       "train/actor_loss",    "train/critic_loss",   "train/value_loss", "train/ent_coef",
       "train/ent_coef_loss", "train/learning_rate", "train/entropy"};
   Sacv *s = agent->self;
-  celi_net_init(&s->actor.net, agent->options.seed, INIT_ACTOR);
+  celi_gaussian_reset(&s->policy, INIT_ACTOR);
   celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
   celi_net_init(&s->value.net, agent->options.seed, INIT_VALUE);
-  celi_box_reset(&s->box);
   celi_experience_reset(&s->experience);
   bind_passes(s);
   celi_means_bind(&s->update.means, agent, names, METRICS);
@@ -398,25 +372,21 @@ static CelStatus prepare(CelAgent *agent) {
 
 static CeliPolicySpec policy_spec(const CelAgent *agent) {
   const Sacv *s = agent->self;
-  return (CeliPolicySpec){.kind = s->dist.spec.kind,
-                          .activation = celi_activation_of(s->config->common.activation),
-                          .A = s->A,
-                          .log_std_min = s->config->log_std_min,
-                          .log_std_max = s->config->log_std_max};
+  return celi_gaussian_policy(&s->policy, celi_activation_of(s->config->common.activation));
 }
 
-static CeliView view(CelAgent *agent) {
+static CeliInspection inspect(CelAgent *agent) {
   const Sacv *s = agent->self;
-  return (CeliView){.actor = &s->actor.net,
-                    .dist = s->dist.spec,
-                    .scale = s->box.scale,
-                    .shift = s->box.shift,
-                    .temperature = (double)*s->temperature.alpha,
-                    .kind = CELI_CRITIC_OF_ACTIONS,
-                    .q = &s->critic.net,
-                    .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
-                    .v = &s->value.net,
-                    .norm = &s->experience.norm};
+  return (CeliInspection){.actor = &s->policy.actor.net,
+                          .dist = s->policy.dist,
+                          .scale = s->policy.box.scale,
+                          .shift = s->policy.box.shift,
+                          .temperature = (double)*s->temperature.alpha,
+                          .kind = CELI_CRITIC_OF_ACTIONS,
+                          .q = &s->critic.net,
+                          .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
+                          .v = &s->value.net,
+                          .norm = &s->experience.norm};
 }
 
 static void release(CelAgent *agent) {
@@ -437,6 +407,6 @@ const CeliAlgo celi_algo_sacv = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
-    .view = view,
+    .inspect = inspect,
     .replay = celi_off_policy_replay,
 };

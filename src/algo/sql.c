@@ -209,15 +209,15 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
                           .logit_scale = 1 / s->config->ent_coef};
 }
 
-static CeliView view(CelAgent *agent) {
+static CeliInspection inspect(CelAgent *agent) {
   const Sql *s = agent->self;
-  return (CeliView){.actor = &s->q.net,
-                    .dist = {.kind = CELI_CATEGORICAL, .A = s->A},
-                    .logit_scale = 1 / s->config->ent_coef,
-                    .temperature = s->config->ent_coef,
-                    .kind = CELI_CRITIC_OF_CHOICES,
-                    .q = &s->q.net,
-                    .norm = &s->experience.norm};
+  return (CeliInspection){.actor = &s->q.net,
+                          .dist = {.kind = CELI_CATEGORICAL, .A = s->A},
+                          .logit_scale = 1 / s->config->ent_coef,
+                          .temperature = s->config->ent_coef,
+                          .kind = CELI_CRITIC_OF_CHOICES,
+                          .q = &s->q.net,
+                          .norm = &s->experience.norm};
 }
 
 static void release(CelAgent *agent) {
@@ -238,6 +238,6 @@ const CeliAlgo celi_algo_sql = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
-    .view = view,
+    .inspect = inspect,
     .replay = celi_off_policy_replay,
 };

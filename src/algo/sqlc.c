@@ -480,16 +480,16 @@ static CeliPolicySpec policy_spec(const CelAgent *agent) {
                           .sampler = true};
 }
 
-static CeliView view(CelAgent *agent) {
+static CeliInspection inspect(CelAgent *agent) {
   const Sqlc *s = agent->self;
-  return (CeliView){.actor = &s->sampler.net,
-                    .sampler = true,
-                    .scale = s->box.scale,
-                    .shift = s->box.shift,
-                    .temperature = s->config->ent_coef,
-                    .kind = CELI_CRITIC_OF_ACTIONS,
-                    .q = &s->critic.net,
-                    .norm = &s->experience.norm};
+  return (CeliInspection){.actor = &s->sampler.net,
+                          .sampler = true,
+                          .scale = s->box.scale,
+                          .shift = s->box.shift,
+                          .temperature = s->config->ent_coef,
+                          .kind = CELI_CRITIC_OF_ACTIONS,
+                          .q = &s->critic.net,
+                          .norm = &s->experience.norm};
 }
 
 static void release(CelAgent *agent) {
@@ -510,6 +510,6 @@ const CeliAlgo celi_algo_sqlc = {
     .predict = predict,
     .sync = sync_derived,
     .policy = policy_spec,
-    .view = view,
+    .inspect = inspect,
     .replay = celi_off_policy_replay,
 };

@@ -1,14 +1,14 @@
-/// Checks of the pointers that a public function needs: NULL is CEL_E_ARGUMENT.
-#ifndef CELSIUS_BASE_ARGUMENTS_H
-#define CELSIUS_BASE_ARGUMENTS_H
+/// Checks of the pointer arguments of public functions.
+#ifndef CELI_BASE_ARGUMENTS_H
+#define CELI_BASE_ARGUMENTS_H
 #include "celsius/status.h"
 
-/// Returns CEL_E_ARGUMENT from a public function where a pointer is NULL, naming both.
+/// Returns CEL_E_ARGUMENT from the calling function if a pointer is NULL. The message names both.
 #define CELI_NEED(pointer)                                                                         \
   do {                                                                                             \
     if ((pointer) == NULL) return celi_fail_null(__func__, #pointer);                              \
   } while (0)
-/// The same for a function that returns no status: the message is recorded, `value` is returned.
+/// The same for functions that return no status: records the message and returns `value`.
 #define CELI_NEED_OR(pointer, value)                                                               \
   do {                                                                                             \
     if ((pointer) == NULL) {                                                                       \

@@ -1,7 +1,7 @@
-/// What the whole library builds on: assertions, propagation of errors, sizes that cannot overflow,
-/// the memory there is. text.h and file.h belong to it and come with it.
-#ifndef CELSIUS_BASE_BASE_H
-#define CELSIUS_BASE_BASE_H
+/// Basics of the whole library: assertions, error propagation, sizes without overflow, allocation.
+/// Includes text.h, file.h and floats.h.
+#ifndef CELI_BASE_BASE_H
+#define CELI_BASE_BASE_H
 #include "base/file.h"
 #include "base/floats.h"
 #include "base/text.h"
@@ -10,46 +10,50 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// A bug of ours when it does not hold; no side effects inside. It is checked in every build.
+/// Aborts if the condition is false, which is a bug of the library. Every build checks it. The
+/// condition must not have side effects.
 #define CEL_ASSERT(condition)                                                                      \
   ((condition) ? (void)0 : celi_assert_failed(__FILE__, __LINE__, #condition))
-/// Calls the hook, then aborts should the hook return.
+/// Calls the hook, and aborts if the hook returns.
 _Noreturn void celi_assert_failed(const char *file, int line, const char *expression);
 
-/// Returns from the calling function with the status of `call` unless that is CEL_OK.
+/// Returns the status of `call` from the calling function unless it is CEL_OK.
 #define CELI_TRY(call)                                                                             \
   do {                                                                                             \
     CelStatus celi_try_status_ = (call);                                                           \
     if (celi_try_status_ != CEL_OK) return celi_try_status_;                                       \
   } while (0)
 
-/// a * b, a + b, and a rounded up to a multiple of `to` (a power of two). False when the result
-/// does not fit; *out is then left alone.
+/// a * b, a + b, and a rounded up to a multiple of `to`, a power of two. Returns false and does not
+/// write *out if the result does not fit.
 bool celi_size_mul(size_t a, size_t b, size_t *out) CEL_WARN_UNUSED;
 bool celi_size_add(size_t a, size_t b, size_t *out) CEL_WARN_UNUSED;
 bool celi_size_round(size_t a, size_t to, size_t *out) CEL_WARN_UNUSED;
 
-/// Whether the machine has `bytes` left for `what`; `old`: a block that they replace, or NULL. Linux gives out memory that it
-/// doesn't have and then kills who touches it, so whatever grows with the input asks first. Sizes up to 16 MiB pass.
-/// Errors: CEL_E_MEMORY (what is needed, what is left, which limit).
+/// Checks that `bytes` of memory are available. what: their purpose, for the message. old: a block
+/// that they replace, or NULL. Linux grants more memory than it has and later kills a process that
+/// touches it. Every allocation whose size depends on input must therefore check first. Sizes up to
+/// 16 MiB pass.
+/// Errors: CEL_E_MEMORY (the message has the size, the available memory and the limit).
 CelStatus celi_memory_room(size_t bytes, void *old, const char *what) CEL_WARN_UNUSED;
-/// malloc, calloc and realloc of n elements, with the failure as a status that says what it was for; celi_memory_room is
-/// asked first. On failure *out (the block of celi_resize) is left alone. n = 0 gives a block of one byte.
-/// Errors: CEL_E_MEMORY.
+/// malloc, calloc and realloc of n elements of `size` bytes, after celi_memory_room. out: address
+/// of a pointer of any type. On failure *out is unchanged. n = 0 gives a block of one byte.
+/// Errors: CEL_E_MEMORY (the message has the purpose `what`).
 CelStatus celi_alloc(void *out, size_t n, size_t size, const char *what) CEL_WARN_UNUSED;
 CelStatus celi_calloc(void *out, size_t n, size_t size, const char *what) CEL_WARN_UNUSED;
 CelStatus celi_resize(void *out, size_t n, size_t size, const char *what) CEL_WARN_UNUSED;
 
-/// Bytes that this process can still take: the least of what the machine has available
-/// (MemAvailable), what its control groups leave and what RLIMIT_AS leaves. *limit, when not NULL,
-/// becomes a const text that says which of them it is. SIZE_MAX when nothing can be found out.
+/// Bytes that this process can still allocate: the minimum of MemAvailable and what is left of the
+/// limits of its control groups and of RLIMIT_AS. *limit (limit may be NULL): a constant text that
+/// names the minimum. Returns SIZE_MAX if none of them is known.
 size_t celi_memory_available(const char **limit);
 
-/// Philox 4x32-10: out = one block under `key` at `counter`.
+/// Philox 4x32-10: out = the block of `key` at `counter`.
 void celi_philox(uint32_t out[4], const uint32_t key[2], const uint32_t counter[4]);
 
-/// What a user's function returned, as a status of ours. One that does not exist becomes CEL_E_ENV,
-/// with a message that names the function ("reset"); the others pass.
+/// Checks a status that a user's function returned. A status that does not exist, or that such a
+/// function must not return, becomes CEL_E_ENV with a message that names the function ("reset").
+/// Others pass.
 CelStatus celi_status_given(CelStatus status, const char *function) CEL_WARN_UNUSED;
 
 #endif

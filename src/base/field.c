@@ -1,8 +1,8 @@
-/// Field tables: values from text, to text, and checked, by the row that describes them.
+/// Field tables: reading values from text, checking them, and writing them as text.
 ///
-/// Text becomes a value in three steps: the name is found (celi_field_locate), the text is parsed
-/// by type (parse_...), the value is checked against the row (check_...). cel_fields_check runs the
-/// third step alone, on configs that code filled in.
+/// Text becomes a value in three steps: find the name (celi_field_locate), parse the text by type
+/// (parse_...), check the value against the table's row (check_...). cel_fields_check runs only the
+/// third step, on configs that a program filled in.
 #include "base/field.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define NAME_ROOM 192 // a dotted name with its zero
+#define NAME_ROOM 192 // bytes of a dotted name and its terminating zero
 
 double cel_schedule_at(const CelSchedule *schedule, double progress_remaining) {
   CELI_NEED_OR(schedule, (double)NAN);
@@ -57,8 +57,9 @@ const CelField *cel_fields_find(const CelField *table, const char *name) {
   return celi_field_locate(table, name, &offset);
 }
 
-// Tries every name below `table`; `prefix` is the dotted way to it. The last part of a wanted or a
-// found name may match alone ("gravity" for "env.gravity"), which counts as one change more.
+// Tries every name of `table` and of its groups. prefix: the dotted name of the table. The last
+// part of the wanted or found name may match alone ("gravity" for "env.gravity"), which counts as
+// one more edit.
 static void nearest_below(const CelField *table, const char *prefix, CeliNearest *nearest,
                           char best[NAME_ROOM]) {
   for (const CelField *field = table; field->name != NULL; field++) {
@@ -94,15 +95,15 @@ const char *cel_fields_nearest(const CelField *table, const char *name) {
 CelStatus celi_fail_unknown(const CelField *table, const char *name) {
   const char *near = cel_fields_nearest(table, name);
   if (near != NULL)
-    return cel_fail(CEL_E_NAME, "there is no field \"%s\"; did you mean \"%s\"?", name, near);
+    return cel_fail(CEL_E_NAME, "no field \"%s\"; did you mean \"%s\"?", name, near);
   char all[512] = "";
   size_t used = 0;
   for (const CelField *field = table; field->name != NULL && used < 400; field++) {
     int n = snprintf(all + used, sizeof all - used, "%s%s", used > 0 ? ", " : "", field->name);
     used += n > 0 ? (size_t)n : 0;
   }
-  return cel_fail(CEL_E_NAME, "there is no field \"%s\"; there %s%s%s", name,
-                  used > 0 ? "are: " : "are none", all, used >= 400 ? " ..." : "");
+  return cel_fail(CEL_E_NAME, "no field \"%s\"; the table %s%s%s", name,
+                  used > 0 ? "has: " : "is empty", all, used >= 400 ? " ..." : "");
 }
 
 static size_t field_size(const CelField *field) {
@@ -134,7 +135,7 @@ size_t celi_fields_extent(const CelField *table) {
 static CelStatus fail_range(const CelField *field, const char *name, const char *value) {
   char low[CELI_NUMBER_MAX], high[CELI_NUMBER_MAX];
   const char *unit = field->unit == NULL ? "" : field->unit;
-  return cel_fail(CEL_E_RANGE, "%s: %s is out of range; allowed is %s to %s%s%s", name, value,
+  return cel_fail(CEL_E_RANGE, "%s: %s is out of range; it must be %s to %s%s%s", name, value,
                   celi_double_text(low, field->min), celi_double_text(high, field->max),
                   *unit != 0 ? " " : "", unit);
 }
@@ -145,12 +146,12 @@ static bool in_range(const CelField *field, double value) {
 
 static CelStatus check_double(const CelField *field, const char *name, double value) {
   char text[CELI_NUMBER_MAX];
-  if (!isfinite(value)) { // welcome only where the default is the like
+  if (!isfinite(value)) { // allowed only if the default is not finite either
     double def;
     bool alike = field->def != NULL && celi_parse_double(field->def, &def) == CELI_NUMBER_OK &&
                  (isnan(value) ? isnan(def) : isinf(def));
     if (alike) return CEL_OK;
-    return cel_fail(CEL_E_RANGE, "%s: must be a finite number, not %s", name,
+    return cel_fail(CEL_E_RANGE, "%s: the value is %s; it must be finite", name,
                     celi_double_text(text, value));
   }
   if (in_range(field, value)) return CEL_OK;
@@ -178,30 +179,31 @@ static CelStatus check_schedule(const CelField *field, const char *name,
   case CEL_LINEAR: return check_double(field, name, schedule->value);
   case CEL_CALLBACK:
     if (schedule->callback != NULL) return CEL_OK;
-    return cel_fail(CEL_E_RANGE, "%s: a schedule of kind CEL_CALLBACK without its callback", name);
+    return cel_fail(CEL_E_RANGE, "%s: the schedule has kind CEL_CALLBACK but no callback", name);
   }
-  return cel_fail(CEL_E_RANGE, "%s: there is no schedule of kind %d", name, (int)schedule->kind);
+  return cel_fail(CEL_E_RANGE, "%s: the schedule's kind is %d, which does not exist", name,
+                  (int)schedule->kind);
 }
 
 static CelStatus check_list(const CelField *field, const char *name, const CelIntList *list) {
   if (list->n < 0 || list->n > CEL_LIST_MAX)
-    return cel_fail(CEL_E_RANGE, "%s: a list of %d; 0 to %d are possible", name, (int)list->n,
-                    CEL_LIST_MAX);
+    return cel_fail(CEL_E_RANGE, "%s: the list has %d entries; it must have 0 to %d", name,
+                    (int)list->n, CEL_LIST_MAX);
   for (int i = 0; i < list->n; i++) CELI_TRY(check_int(field, name, list->v[i]));
   return CEL_OK;
 }
 
 static CelStatus check_text(const char *name, const char *text, size_t room) {
   if (memchr(text, 0, room) == NULL)
-    return cel_fail(CEL_E_RANGE, "%s: a text of more than %zu bytes, or without its end", name,
-                    room - 1);
+    return cel_fail(CEL_E_RANGE, "%s: the text is longer than %zu bytes or has no terminating zero",
+                    name, room - 1);
   if (!celi_text_plain(text))
-    return cel_fail(CEL_E_RANGE, "%s: control characters and bytes that are not UTF-8 are refused",
-                    name);
+    return cel_fail(CEL_E_RANGE, "%s: the text contains control characters or is not UTF-8", name);
   return CEL_OK;
 }
 
-// The choice at `index` of "a|b|c": its length, and *begin its first letter; -1 when out of range.
+// Finds the choice at `index` of "a|b|c". Returns its length, or -1 if the index is out of range.
+// *begin: its first letter.
 static int choice_at(const CelField *field, int32_t index, const char **begin) {
   const char *choice = field->choices;
   for (; index > 0 && choice != NULL; index--) {
@@ -216,16 +218,16 @@ static int choice_at(const CelField *field, int32_t index, const char **begin) {
 static CelStatus check_enum(const CelField *field, const char *name, int32_t value) {
   const char *choice;
   if (choice_at(field, value, &choice) >= 0) return CEL_OK;
-  return cel_fail(CEL_E_RANGE, "%s: there is no choice number %d in %s", name, (int)value,
-                  field->choices);
+  return cel_fail(CEL_E_RANGE, "%s: the value is %d, which is not an index into %s", name,
+                  (int)value, field->choices);
 }
 
 static CelStatus check_value(const CelField *field, const char *name, const void *value) {
   switch (field->type) {
   case CEL_FIELD_BOOL: {
-    unsigned char byte; // a bool that holds neither 0 nor 1 must not be read as a bool
+    unsigned char byte; // reading a bool with another value than 0 or 1 is undefined
     memcpy(&byte, value, 1);
-    return byte <= 1 ? CEL_OK : cel_fail(CEL_E_RANGE, "%s: neither true nor false", name);
+    return byte <= 1 ? CEL_OK : cel_fail(CEL_E_RANGE, "%s: the value must be true or false", name);
   }
   case CEL_FIELD_INT: return check_int(field, name, *(const int64_t *)value);
   case CEL_FIELD_U64: return check_u64(field, name, *(const uint64_t *)value);
@@ -240,7 +242,7 @@ static CelStatus check_value(const CelField *field, const char *name, const void
   case CEL_FIELD_SCHEDULE: return check_schedule(field, name, value);
   case CEL_FIELD_GROUP: break;
   }
-  return cel_fail(CEL_E_TYPE, "%s: a group has no value of its own", name);
+  return cel_fail(CEL_E_TYPE, "%s: this is a group of fields, which has no value", name);
 }
 
 static CelStatus check_below(const CelField *table, const char *prefix, const void *config) {
@@ -266,12 +268,14 @@ CelStatus cel_fields_check(const CelField *table, const void *config) {
 static CelStatus fail_number(CeliNumber problem, const char *name, const char *text,
                              const char *what) {
   if (problem == CELI_NUMBER_LARGE)
-    return cel_fail(CEL_E_RANGE, "%s: %s is more than %s can hold", name, text, what);
+    return cel_fail(CEL_E_RANGE, "%s: %s is too large for %s", name, text, what);
   if (problem == CELI_NUMBER_BROKEN)
-    return cel_fail(CEL_E_TYPE, "%s: \"%s\" is not whole; %s is needed", name, text, what);
+    return cel_fail(CEL_E_TYPE, "%s: \"%s\" has a fraction; the value must be %s", name, text,
+                    what);
   const char *digits = text + (*text == '-' || *text == '+');
   if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X'))
-    return cel_fail(CEL_E_TYPE, "%s: \"%s\" is hexadecimal; write it in decimal", name, text);
+    return cel_fail(CEL_E_TYPE, "%s: \"%s\" is hexadecimal; write the number in decimal", name,
+                    text);
   return cel_fail(CEL_E_TYPE, "%s: \"%s\" is not %s", name, text, what);
 }
 
@@ -282,7 +286,7 @@ static CelStatus parse_bool(const char *name, const char *text, bool *out) {
     *out = i % 2 == 1;
     return CEL_OK;
   }
-  return cel_fail(CEL_E_TYPE, "%s: \"%s\" is neither true nor false", name, text);
+  return cel_fail(CEL_E_TYPE, "%s: \"%s\" is not true or false", name, text);
 }
 
 static CelStatus parse_int(const CelField *field, const char *name, const char *text,
@@ -300,7 +304,7 @@ static CelStatus parse_u64(const CelField *field, const char *name, const char *
   uint64_t value = 0;
   CeliNumber problem = celi_parse_u64(text, &value);
   if (problem == CELI_NUMBER_LARGE && *text == '-')
-    return cel_fail(CEL_E_RANGE, "%s: %s is negative; 0 to 18446744073709551615 are possible", name,
+    return cel_fail(CEL_E_RANGE, "%s: %s is negative; it must be 0 to 18446744073709551615", name,
                     text);
   if (problem != CELI_NUMBER_OK)
     return fail_number(problem, name, text, "a whole number from 0 up");
@@ -324,7 +328,7 @@ static CelStatus parse_schedule(const CelField *field, const char *name, const c
                                 CelSchedule *out) {
   if (strcmp(text, "callback") == 0) {
     if (out->kind == CEL_CALLBACK && out->callback != NULL) return CEL_OK;
-    return cel_fail(CEL_E_TYPE, "%s: a callback can only be set from code", name);
+    return cel_fail(CEL_E_TYPE, "%s: only a program can set a callback", name);
   }
   CelSchedule schedule = {.kind = CEL_CONSTANT};
   if (strncmp(text, "lin_", 4) == 0) schedule.kind = CEL_LINEAR;
@@ -354,35 +358,36 @@ static CelStatus parse_enum(const CelField *field, const char *name, const char 
     celi_nearest_try(&nearest, names[i]);
   }
   if (nearest.best != NULL)
-    return cel_fail(CEL_E_RANGE, "%s: \"%s\" is none of %s; did you mean \"%s\"?", name, text,
+    return cel_fail(CEL_E_RANGE, "%s: \"%s\" is not one of %s; did you mean \"%s\"?", name, text,
                     field->choices, nearest.best);
-  return cel_fail(CEL_E_RANGE, "%s: \"%s\" is none of %s", name, text, field->choices);
+  return cel_fail(CEL_E_RANGE, "%s: \"%s\" is not one of %s", name, text, field->choices);
 }
 
 static CelStatus parse_text(const char *name, const char *text, size_t room, char *out) {
   if (strlen(text) >= room)
-    return cel_fail(CEL_E_RANGE, "%s: a text of %zu bytes; %zu are possible", name, strlen(text),
+    return cel_fail(CEL_E_RANGE, "%s: the text has %zu bytes; the limit is %zu", name, strlen(text),
                     room - 1);
   CELI_TRY(check_text(name, text, strlen(text) + 1));
-  memset(out, 0, room); // equal texts make equal bytes
+  memset(out, 0, room); // so that equal texts are equal in all bytes
   memcpy(out, text, strlen(text) + 1);
   return CEL_OK;
 }
 
-// One entry of a list: the number that begins at *text; *text moves behind it and the blanks.
+// Parses the number that begins at *text. Moves *text behind the number and the blanks after it.
 static CelStatus parse_entry(const CelField *field, const char *name, const char **text,
                              int64_t *out) {
   char number[CEL_TEXT_MAX];
   size_t n = strcspn(*text, ", ]");
   if (n == 0 || n >= sizeof number)
-    return cel_fail(CEL_E_TYPE, "%s: a list of whole numbers looks like \"64,64\"", name);
+    return cel_fail(CEL_E_TYPE, "%s: the value must be a list of whole numbers such as \"64,64\"",
+                    name);
   memcpy(number, *text, n);
   number[n] = 0;
   *text += n;
   *text += strspn(*text, " ");
   CELI_TRY(parse_int(field, name, number, out));
   if (*out < INT32_MIN || *out > INT32_MAX)
-    return cel_fail(CEL_E_RANGE, "%s: %s is more than a list's entry can hold", name, number);
+    return cel_fail(CEL_E_RANGE, "%s: %s is too large for an entry of a list", name, number);
   return CEL_OK;
 }
 
@@ -395,19 +400,23 @@ static CelStatus parse_list(const CelField *field, const char *name, const char 
   at += strspn(at, " ");
   while (*at != 0 && *at != ']') {
     if (list.n == CEL_LIST_MAX)
-      return cel_fail(CEL_E_RANGE, "%s: a list of more than %d", name, CEL_LIST_MAX);
+      return cel_fail(CEL_E_RANGE, "%s: the list has more than %d entries, the limit", name,
+                      CEL_LIST_MAX);
     int64_t value = 0;
     CELI_TRY(parse_entry(field, name, &at, &value));
     list.v[list.n++] = (int32_t)value;
     if (*at != ',') break;
     at++;
     at += strspn(at, " ");
-    if (*at == 0 || *at == ']') at--; // nothing behind the comma: refused below
+    if (*at == 0 || *at == ']') at--; // nothing follows the comma; the check below fails
     if (*at == ',') break;
   }
-  if (bracket && *at == ']') at++, bracket = false;
+  if (bracket && *at == ']') {
+    at++;
+    bracket = false;
+  }
   if (*at != 0 || bracket)
-    return cel_fail(CEL_E_TYPE, "%s: \"%s\" is not a list of whole numbers like \"64,64\"", name,
+    return cel_fail(CEL_E_TYPE, "%s: \"%s\" is not a list of whole numbers such as \"64,64\"", name,
                     text);
   *out = list;
   return CEL_OK;
@@ -431,7 +440,8 @@ static CelStatus parse_value(const CelField *field, const char *name, const char
   case CEL_FIELD_SCHEDULE: return parse_schedule(field, name, text, value);
   case CEL_FIELD_GROUP: break;
   }
-  return cel_fail(CEL_E_TYPE, "%s: is a group of fields; set one of them (\"%s.%s\")", name, name,
+  return cel_fail(CEL_E_TYPE, "%s: this is a group of fields; set one of them, such as \"%s.%s\"",
+                  name, name,
                   field->group != NULL && field->group->name != NULL ? field->group->name : "...");
 }
 
@@ -475,7 +485,7 @@ void cel_fields_default(const CelField *table, void *config) {
       memset(value, 0, field_size(field));
       CelStatus status =
           field->def == NULL ? CEL_OK : parse_value(field, field->name, field->def, value);
-      CEL_ASSERT(status == CEL_OK); // a table whose own default is wrong; cel_fields_check_table
+      CEL_ASSERT(status == CEL_OK); // else the table's default is wrong, see cel_fields_check_table
     }
   }
 }
@@ -486,23 +496,24 @@ CelStatus cel_fields_check_table(const CelField *table) {
   for (const CelField *field = table; field->name != NULL; field++) {
     const char *name = field->name;
     if (*name == 0 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name))
-      return cel_fail(CEL_E_NAME, "field \"%s\": a name is made of a-z, 0-9 and _", name);
+      return cel_fail(CEL_E_NAME, "field \"%s\": the name may contain only a-z, 0-9 and _", name);
     if (strlen(name) >= CEL_TEXT_MAX)
-      return cel_fail(CEL_E_NAME, "field \"%s\": a name has at most %d bytes", name,
+      return cel_fail(CEL_E_NAME, "field \"%s\": the name is longer than %d bytes, the limit", name,
                       CEL_TEXT_MAX - 1);
     for (const CelField *other = table; other != field; other++)
       if (celi_name_equal(other->name, name))
-        return cel_fail(CEL_E_NAME, "field \"%s\" is there twice", name);
+        return cel_fail(CEL_E_NAME, "field \"%s\" appears twice", name);
     if (field->doc == NULL || *field->doc == 0)
-      return cel_fail(CEL_E_ARGUMENT, "field \"%s\": has no doc", name);
+      return cel_fail(CEL_E_ARGUMENT, "field \"%s\" has no doc", name);
     if (field->type == CEL_FIELD_ENUM && (field->choices == NULL || *field->choices == 0))
-      return cel_fail(CEL_E_ARGUMENT, "field \"%s\": has no choices", name);
+      return cel_fail(CEL_E_ARGUMENT, "field \"%s\" has no choices", name);
     if (field->type == CEL_FIELD_GROUP) {
-      if (field->group == NULL) return cel_fail(CEL_E_ARGUMENT, "field \"%s\": no table", name);
+      if (field->group == NULL)
+        return cel_fail(CEL_E_ARGUMENT, "field \"%s\" has no table of its group", name);
       CELI_TRY(cel_fail_in(cel_fields_check_table(field->group), "%s: ", name));
       continue;
     }
-    _Alignas(max_align_t) char value[CEL_PATH_MAX] = {0}; // the largest of all types
+    _Alignas(max_align_t) char value[CEL_PATH_MAX] = {0}; // large enough for every type
     const CelStatus status = field->def != NULL ? parse_value(field, name, field->def, value)
                                                 : check_value(field, name, value);
     CELI_TRY(cel_fail_in(status, "default of "));

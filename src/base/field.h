@@ -1,16 +1,18 @@
-/// What the readers and writers of field tables share beside the public contract.
-#ifndef CELSIUS_BASE_FIELD_H
-#define CELSIUS_BASE_FIELD_H
+/// Field tables: what the files of src/base share in addition to celsius/field.h.
+#ifndef CELI_BASE_FIELD_H
+#define CELI_BASE_FIELD_H
 #include "celsius/field.h"
 
-/// The row of a (dotted) name and, in *offset, where the field lies in the outermost config; NULL
-/// when there is none. '-' and '_' are alike.
+/// Finds the row of a name, which may be dotted. *offset: the field's offset in the outermost
+/// config. Returns NULL if there is no such field. '-' and '_' are equal.
 const CelField *celi_field_locate(const CelField *table, const char *name, size_t *offset);
-/// Bytes from the beginning of the config to the end of its last field, groups included.
+/// Bytes from the start of the config to the end of its last field, including groups.
 size_t celi_fields_extent(const CelField *table);
-/// Records that a table has no field of that name (the nearest, or all there are): CEL_E_NAME.
+/// Fails with CEL_E_NAME because a table has no field `name`. The message has the nearest name, or
+/// all.
 CelStatus celi_fail_unknown(const CelField *table, const char *name);
-/// Text of the field at `value` (its own address, not its config's); the length as snprintf.
+/// Writes the text of a field. value: address of the field itself, not of its config. Returns the
+/// length like snprintf.
 int celi_field_text(const CelField *field, const void *value, char *text, size_t size);
 
 #endif

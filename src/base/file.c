@@ -1,4 +1,4 @@
-/// Files: reading them whole, with a limit.
+/// Reading whole files, with a size limit.
 #include "base/base.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -19,13 +19,13 @@ static CelStatus fail_long(const char *path, bool plain, size_t limit) {
   celi_bytes_text(most, limit);
   if (plain) {
     return cel_fail(CEL_E_FORMAT,
-                    "%s: longer than %s, the most that is read: is it the right file?", path, most);
+                    "%s: the file is longer than %s, the limit; check that it is the right file",
+                    path, most);
   }
-  return cel_fail(
-      CEL_E_FORMAT,
-      "%s: no end after %s, the most that is read from a pipe or device: is it the right "
-      "one? If so, write it to a file first",
-      path, most);
+  return cel_fail(CEL_E_FORMAT,
+                  "%s: no end of data after %s, the limit for pipes and devices; check the path, "
+                  "or write the data to a file first",
+                  path, most);
 }
 
 static CelStatus read_all(int fd, const char *path, size_t limit, char **data, size_t *size) {
@@ -36,7 +36,9 @@ static CelStatus read_all(int fd, const char *path, size_t limit, char **data, s
   if (capacity > limit) capacity = limit;
   *size = 0;
   for (;;) {
-    CELI_TRY(celi_resize(data, capacity + 2, 1, path)); // one to see the limit passed, one zero
+    CELI_TRY(celi_resize(
+        data, capacity + 2, 1,
+        path)); // one byte to detect that the limit is exceeded, and the terminating zero
     ssize_t n = read(fd, *data + *size, capacity + 1 - *size);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return celi_fail_errno(path, "cannot be read", errno);

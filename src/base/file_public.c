@@ -1,4 +1,4 @@
-/// Files written whole or not at all, for programs. Contract: celsius/file.h.
+/// celsius/file.h: files written completely or not at all, for programs.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/file.h"
@@ -8,12 +8,12 @@
 
 struct CelFile {
   CeliWriter writer;
-  bool open; ///< neither committed nor failed at it
+  bool open; ///< not yet committed or failed
 };
 
 static CelStatus check_open(const CelFile *file) {
   if (file->open) return CEL_OK;
-  return cel_fail(CEL_E_STATE, "this file was committed already: nothing can be added to it");
+  return cel_fail(CEL_E_STATE, "the file is already committed or has failed; open a new one");
 }
 
 CelStatus cel_file_open(CelFile **out, const char *path) {

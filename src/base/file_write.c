@@ -1,4 +1,4 @@
-/// The one writer of files: a temporary file in the target's folder, renamed over the target.
+/// Writing files: a temporary file in the target's folder replaces the target at the end.
 #include "base/base.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,8 @@ bool celi_temporary_is(const char *name) {
 static CelStatus name_temporary(CeliWriter *writer) {
   unsigned long long random = 0;
   while (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
-    if (errno != EINTR) return celi_fail_errno(writer->path, "no random name", errno);
+    if (errno != EINTR)
+      return celi_fail_errno(writer->path, "no random name for a temporary file", errno);
   snprintf(writer->temporary, sizeof writer->temporary, "%.*s" MARK "%016llx" TAIL, NAME_PART,
            writer->target, random);
   return CEL_OK;
@@ -34,8 +35,8 @@ static CelStatus name_temporary(CeliWriter *writer) {
 
 // ---- permissions
 
-/// Gives the temporary file the permissions of the file that it replaces. Those of another user's
-/// file are not our choice: they only narrow what a new file gets.
+/// Gives the temporary file the permissions of the file that it replaces. If that file belongs to
+/// another user, its permissions can only restrict those of a new file.
 static CelStatus keep_mode(const CeliWriter *writer, const struct stat *old) {
   struct stat new;
   if (fstat(writer->fd, &new) != 0)
@@ -43,7 +44,7 @@ static CelStatus keep_mode(const CeliWriter *writer, const struct stat *old) {
   const bool ours = old->st_uid == new.st_uid;
   mode_t mode = old->st_mode & 0777;
   if (!ours) mode &= new.st_mode;
-  // Group permissions are for the old group. Another group gets no more than everybody.
+  // Group permissions apply to the old group only. Another group gets those of all users.
   const bool same_group = old->st_gid == new.st_gid;
   if (!same_group && !(ours && fchown(writer->fd, (uid_t)-1, old->st_gid) == 0))
     mode &= ~(mode_t)070 | (mode & 07) << 3;
@@ -54,15 +55,16 @@ static CelStatus keep_mode(const CeliWriter *writer, const struct stat *old) {
 
 // ---- the temporary file
 
-/// True when the file is ours alone: locked, and still in the folder. A process that cleans up may
-/// have taken it before it was locked.
+/// Locks the temporary file. Returns false if another process has locked or deleted it;
+/// celi_folder_clean of another process can delete it before the lock.
 static bool claim(const CeliWriter *writer) {
   struct stat info;
   if (flock(writer->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
   return fstat(writer->fd, &info) == 0 && info.st_nlink > 0;
 }
 
-/// Makes the temporary file, of the permissions of `old`, if there is one. It is private until then.
+/// Creates the temporary file. It is private at first and then gets the permissions of `old`,
+/// unless `old` is NULL.
 static CelStatus open_temporary(CeliWriter *writer, const struct stat *old) {
   const mode_t mode = old && old->st_uid == geteuid() ? 0600 : 0666;
   for (int i = 0; i < TRIES; i++) {
@@ -93,17 +95,18 @@ static CelStatus start(CeliWriter *writer) {
   if (S_ISDIR(old.st_mode)) return celi_fail_errno(writer->path, "cannot be written", EISDIR);
   if (S_ISLNK(old.st_mode))
     return cel_fail(CEL_E_IO,
-                    "%s: this is a symbolic link, which is not followed here; replace it by the "
-                    "file itself or remove it",
+                    "%s: this is a symbolic link, which Celsius does not follow here; replace it "
+                    "by the file itself or remove it",
                     writer->path);
   if (!S_ISREG(old.st_mode))
-    return cel_fail(CEL_E_IO, "%s: this is not a regular file; remove it", writer->path);
+    return cel_fail(CEL_E_IO, "%s: this is not a regular file; remove it or choose another path",
+                    writer->path);
   return open_temporary(writer, &old);
 }
 
-// ---- a path that the user named
+// ---- paths that the user gave
 
-/// Cuts a path into its folder, which is opened, and the name in it, which is copied.
+/// Splits a path: opens its folder and copies the name in it.
 static CelStatus open_parent(CeliWriter *writer, const char *path) {
   const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
   char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
@@ -113,10 +116,11 @@ static CelStatus open_parent(CeliWriter *writer, const char *path) {
   writer->folder = -1;
   CelStatus status = CEL_OK;
   if (!folder || !writer->target)
-    status = cel_fail(CEL_E_MEMORY, "%s: no memory for its name", writer->path);
+    status = cel_fail(CEL_E_MEMORY, "%s: not enough memory for the file's name", writer->path);
   else
     writer->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (status == CEL_OK && writer->folder < 0 && errno == EACCES) // may be written, not read
+  if (status == CEL_OK && writer->folder < 0 &&
+      errno == EACCES) // the folder is writable but not readable
     writer->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (status == CEL_OK && writer->folder < 0)
     status = celi_fail_errno(writer->path, "cannot be written", errno);
@@ -126,8 +130,8 @@ static CelStatus open_parent(CeliWriter *writer, const char *path) {
   return status;
 }
 
-/// Whoever owns the folder may put there what they like, and so may root; a link of anybody else
-/// could lead to a file that we may write and they may not.
+/// Checks that a link belongs to this user, to root, or to the owner of its folder. A link of
+/// another user could point to a file that only this user may write.
 static CelStatus check_link_owner(const CeliWriter *writer, const struct stat *link) {
   struct stat folder;
   if (fstat(writer->folder, &folder) != 0)
@@ -135,12 +139,12 @@ static CelStatus check_link_owner(const CeliWriter *writer, const struct stat *l
   if (link->st_uid == geteuid() || link->st_uid == 0 || link->st_uid == folder.st_uid)
     return CEL_OK;
   return cel_fail(CEL_E_IO,
-                  "%s: this symbolic link belongs to another user (%ld), so it is not followed; "
-                  "remove it, or name the file itself",
+                  "%s: this symbolic link belongs to another user (%ld), so Celsius does not "
+                  "follow it; remove it, or give the file's own path",
                   writer->path, (long)link->st_uid);
 }
 
-/// path becomes where the link `writer->target` leads.
+/// Sets *path to the target of the link `writer->target`.
 static CelStatus read_link(const CeliWriter *writer, char **path) {
   char to[4096];
   const ssize_t n = readlinkat(writer->folder, writer->target, to, sizeof to - 1);
@@ -152,13 +156,13 @@ static CelStatus read_link(const CeliWriter *writer, char **path) {
   const int head = to[0] == '/' || !slash ? 0 : (int)(slash + 1 - *path);
   char *next = NULL;
   if (asprintf(&next, "%.*s%s", head, *path, to) < 0)
-    return cel_fail(CEL_E_MEMORY, "%s: no memory for its name", writer->path);
+    return cel_fail(CEL_E_MEMORY, "%s: not enough memory for the file's name", writer->path);
   free(*path);
   *path = next;
   return CEL_OK;
 }
 
-/// Follows links one by one until the target is none.
+/// Follows links one by one until the target is not a link.
 static CelStatus find_target(CeliWriter *writer, char **path) {
   for (int i = 0; i < LINKS_MAX; i++) {
     struct stat info;
@@ -172,13 +176,14 @@ static CelStatus find_target(CeliWriter *writer, char **path) {
   return celi_fail_errno(writer->path, "cannot be written", ELOOP);
 }
 
-/// A device or a pipe: renaming over it would destroy it.
+/// Opens a device or a pipe, which a renamed file would replace.
 static CelStatus open_directly(CeliWriter *writer) {
   struct stat info;
   writer->fd = open(writer->path, O_WRONLY | O_CLOEXEC);
   if (writer->fd < 0) return celi_fail_errno(writer->path, "cannot be written", errno);
   if (fstat(writer->fd, &info) == 0 && !S_ISREG(info.st_mode)) return CEL_OK;
-  return cel_fail(CEL_E_IO, "%s: it was replaced while it was opened", writer->path);
+  return cel_fail(CEL_E_IO, "%s: another process replaced the file while it was opened; try again",
+                  writer->path);
 }
 
 static CelStatus open_path(CeliWriter *writer) {
@@ -188,7 +193,8 @@ static CelStatus open_path(CeliWriter *writer) {
     return open_directly(writer);
   }
   char *path = strdup(writer->path);
-  if (!path) return cel_fail(CEL_E_MEMORY, "%s: no memory for its name", writer->path);
+  if (!path)
+    return cel_fail(CEL_E_MEMORY, "%s: not enough memory for the file's name", writer->path);
   const CelStatus status = find_target(writer, &path);
   free(path);
   return status;
@@ -201,8 +207,8 @@ static CelStatus open_in(CeliWriter *writer, const CeliFolder *folder, const cha
   if (asprintf(&writer->path, "%s/%s", folder->path, name) < 0) writer->path = NULL;
   writer->target = strdup(name);
   if (!writer->path || !writer->target)
-    return cel_fail(CEL_E_MEMORY, "%s: no memory for its name", name);
-  const bool here = folder->fd == AT_FDCWD; // the working directory has no descriptor
+    return cel_fail(CEL_E_MEMORY, "%s: not enough memory for the file's name", name);
+  const bool here = folder->fd == AT_FDCWD; // the working directory, which has no descriptor
   writer->folder = here ? AT_FDCWD : fcntl(folder->fd, F_DUPFD_CLOEXEC, 3);
   if (writer->folder < 0 && !here) return celi_fail_errno(writer->path, "cannot be written", errno);
   return start(writer);
@@ -218,9 +224,11 @@ CelStatus celi_writer_open_in(CeliWriter *writer, const CeliFolder *folder, cons
 
 CelStatus celi_writer_open(CeliWriter *writer, const char *path) {
   *writer = (CeliWriter){.fd = -1, .folder = -1};
-  if (path[0] == 0) return cel_fail(CEL_E_IO, "an empty path cannot be written to");
+  if (path[0] == 0)
+    return cel_fail(CEL_E_IO, "the path is empty; give the path of a file to write");
   writer->path = strdup(path);
-  if (writer->path == NULL) return cel_fail(CEL_E_MEMORY, "%s: no memory for its name", path);
+  if (writer->path == NULL)
+    return cel_fail(CEL_E_MEMORY, "%s: not enough memory for the file's name", path);
   CelStatus status = open_path(writer);
   if (status != CEL_OK) celi_writer_abandon(writer);
   return status;
@@ -238,10 +246,10 @@ CelStatus celi_writer_put(CeliWriter *writer, const void *data, size_t bytes) {
   return CEL_OK;
 }
 
-/// Makes the renaming last: without it a power cut may bring the old file back.
+/// Makes the renaming durable. Without it the old file may return after a power failure.
 static CelStatus sync_folder(const CeliWriter *writer) {
   if (fsync(writer->folder) == 0) return CEL_OK;
-  // EINVAL: a file system that cannot sync folders; EBADF: a folder that may not be read
+  // EINVAL: the file system cannot sync folders; EBADF: the folder is not readable
   if (errno == EINVAL || errno == EBADF) return CEL_OK;
   return celi_fail_errno(writer->path, "its folder cannot be synced", errno);
 }
@@ -253,13 +261,13 @@ static CelStatus sync_and_rename(CeliWriter *writer) {
   if (direct) return CEL_OK;
   if (renameat(writer->folder, writer->temporary, writer->folder, writer->target) != 0)
     return celi_fail_errno(writer->path, "cannot be replaced", errno);
-  writer->temporary[0] = 0; // it is the file itself now: never to be removed
+  writer->temporary[0] = 0; // it is now the file itself and must not be removed
   return sync_folder(writer);
 }
 
 CelStatus celi_writer_close(CeliWriter *writer) {
   const CelStatus status = sync_and_rename(writer);
-  // The lock goes with the descriptor, so it is closed last; fsync has told of every write error.
+  // Closing releases the lock, so it comes last. fsync has already reported all write errors.
   celi_writer_abandon(writer);
   return status;
 }

@@ -1,22 +1,26 @@
-/// The floating-point state that the library computes under, whatever the host program set.
+/// The floating-point state of the library, independent of the state that the host program set.
 ///
-/// Rounding direction, flush-to-zero, denormals-are-zero and the exception masks belong to a thread. A host can change
-/// them at any time: by fesetround, by loading an object that was linked with -ffast-math, or on purpose for speed. Every
-/// public function that computes therefore begins with CELI_FLOATS(mode), which sets the library's own state and brings
-/// the caller's back when the function returns. There are two modes:
-/// - CELI_IEEE: round to nearest, gradual underflow, no trap. For everything in double: solvers, environments, files.
-/// - CELI_FLUSH: the same, but subnormal inputs and results of arithmetic are zero. For learners and policies, so that no
-///   number that they keep is subnormal: an x86 core takes a hundred times longer for one.
-/// Team workers run in the mode of the thread that calls them (ops/team.c). Callbacks run in CELI_IEEE.
+/// Each thread has its own rounding direction, flush-to-zero, denormals-are-zero and exception
+/// masks. A host program can change them at any time: by fesetround, by loading an object that was
+/// linked with -ffast-math, or on purpose for speed. Every public function that computes therefore
+/// begins with CELI_FLOATS(mode). It sets the library's state and restores the caller's when the
+/// function returns. There are two modes:
+/// - CELI_IEEE: round to nearest, gradual underflow, no traps. For everything in double: solvers,
+///   environments, files.
+/// - CELI_FLUSH: the same, but subnormal inputs and results of arithmetic are zero. For learners
+///   and
+///   policies, so that none of their stored numbers is subnormal. An x86 core takes a hundred times
+///   longer for a subnormal number.
+/// Team workers run in the mode of the calling thread (ops/team.c). Callbacks run in CELI_IEEE.
 ///
-/// x86 flushes a result that is subnormal after rounding, ARM one that is subnormal before rounding. They differ where
-/// the exact result lies within a relative 2^-25 below 2^-126. What an optimizer stores is therefore zero up to and
-/// including 2^-126 (elementwise_impl.h).
+/// x86 flushes a result that is subnormal after rounding, ARM one that is subnormal before
+/// rounding. They differ if the exact result is less than a relative 2^-25 below 2^-126. Optimizers
+/// therefore store zero for numbers up to and including 2^-126 (elementwise_impl.h).
 ///
-/// Keep arithmetic on arguments passed by value out of the function that holds CELI_FLOATS, or pin it (CELI_PIN):
-/// compilers may move it to the other side of the change.
-#ifndef CELI_FLOATS_H
-#define CELI_FLOATS_H
+/// Do not compute with arguments passed by value in the function that has CELI_FLOATS, or pin the
+/// result (CELI_PIN). Compilers may move such arithmetic across the change of the state.
+#ifndef CELI_BASE_FLOATS_H
+#define CELI_BASE_FLOATS_H
 #include <stdbool.h>
 #include <stdint.h>
 #if !defined(__x86_64__) && !defined(__aarch64__)
@@ -27,14 +31,14 @@ typedef enum CeliFloatMode { CELI_IEEE, CELI_FLUSH } CeliFloatMode;
 
 #if defined(__x86_64__)
 
-/// MXCSR is the state of all arithmetic here. Long doubles, and printf's and strtod's rounding in glibc, read the control
-/// word of the x87.
+/// MXCSR is the state of all arithmetic of the library. Long doubles, and rounding by printf and
+/// strtod in glibc, use the control word of the x87.
 typedef struct CeliFloats {
   uint32_t mxcsr, x87_saved[7];
   bool changed, x87_changed;
 } CeliFloats;
 
-#define CELI_MXCSR_CONTROL 0xffc0u // all but the exception flags
+#define CELI_MXCSR_CONTROL 0xffc0u // all bits except the exception flags
 #define CELI_X87_CONTROL 0x0f3fu   // rounding, precision, masks
 
 static inline uint32_t celi_floats_word(CeliFloatMode mode) {
@@ -61,7 +65,7 @@ static inline void celi_floats_end(const CeliFloats *was) {
   if (was->x87_changed) __asm__ volatile("fldenv %0" ::"m"(was->x87_saved) : "memory");
 }
 
-/// The mode of this thread, inside the library.
+/// The mode of this thread. Call it only inside the library.
 static inline CeliFloatMode celi_floats_mode(void) {
   uint32_t mxcsr;
   __asm__ volatile("stmxcsr %0" : "=m"(mxcsr)::"memory");
@@ -96,7 +100,7 @@ static inline CeliFloatMode celi_floats_mode(void) {
   return (fpcr & CELI_FPCR_FLUSH) ? CELI_FLUSH : CELI_IEEE;
 }
 
-#else // another processor: the default state; nothing is flushed
+#else // other processors: the default state without flushing
 
 typedef struct CeliFloats {
   fenv_t env;
@@ -120,17 +124,17 @@ static inline CeliFloatMode celi_floats_mode(void) {
 
 #endif
 
-/// Follows a call of a function of the user's: the state is CELI_IEEE again, whatever that left.
+/// Restores CELI_IEEE. Must follow every call of a user's function, which may change the state.
 static inline void celi_floats_keep(void) {
   (void)celi_floats_begin(CELI_IEEE);
 }
 
-/// From here to the end of the block: this mode. Then what was.
+/// Sets the mode until the end of the block, which restores the previous state.
 #define CELI_FLOATS(mode)                                                                          \
   const CeliFloats celi_floats_were __attribute__((cleanup(celi_floats_end), unused)) =            \
       celi_floats_begin(mode)
 
-/// A number that the compiler must compute before this line, or may use only after it.
+/// Makes the compiler compute x before this line and use it only after this line.
 #define CELI_PIN(x) __asm__ volatile("" : "+m"(x))
 
 #endif

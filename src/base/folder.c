@@ -1,4 +1,4 @@
-/// Open folders: their files are reached by name through a descriptor, never through a link.
+/// Open folders. Their files are opened through a descriptor and never through a link.
 #include "base/base.h"
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 enum { FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
 
-/// The path of a name in a folder, for messages only; a long one is cut.
+/// The path of a name in a folder, for messages. Long paths are truncated.
 static const char *shown(char text[512], const CeliFolder *folder, const char *name) {
   const int n = snprintf(text, 512, "%s/%s", folder->path, name);
   return n < 512 ? text : name;
@@ -30,7 +30,7 @@ CelStatus celi_folder_open(CeliFolder *folder, const char *path) {
   char *copy = strdup(path);
   if (!copy) {
     close(fd);
-    return cel_fail(CEL_E_MEMORY, "%s: no memory for its name", path);
+    return cel_fail(CEL_E_MEMORY, "%s: not enough memory for the folder's name", path);
   }
   *folder = (CeliFolder){.fd = fd, .path = copy};
   return CEL_OK;
@@ -42,8 +42,8 @@ CelStatus celi_folder_check_link(const CeliFolder *folder, const char *name) {
   if (fstatat(folder->fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISLNK(info.st_mode))
     return CEL_OK;
   return cel_fail(CEL_E_IO,
-                  "%s: this is a symbolic link, which is not followed here; put the file or folder "
-                  "itself in its place, or remove it",
+                  "%s: this is a symbolic link, which Celsius does not follow here; replace it by "
+                  "the file or folder itself, or remove it",
                   shown(text, folder, name));
 }
 
@@ -59,7 +59,7 @@ CelStatus celi_folder_open_in(CeliFolder *folder, const CeliFolder *parent, cons
   char *path = NULL;
   if (asprintf(&path, "%s/%s", parent->path, name) < 0) {
     close(fd);
-    return cel_fail(CEL_E_MEMORY, "%s: no memory for its name", name);
+    return cel_fail(CEL_E_MEMORY, "%s: not enough memory for the folder's name", name);
   }
   *folder = (CeliFolder){.fd = fd, .path = path};
   return CEL_OK;
@@ -75,7 +75,7 @@ CelStatus celi_folder_open_file(const CeliFolder *folder, const char *name, int 
   struct stat info;
   CEL_ASSERT(!strchr(name, '/'));
   CELI_TRY(celi_folder_check_link(folder, name));
-  // O_NONBLOCK: a pipe must not block; on a regular file it means nothing.
+  // O_NONBLOCK: opening a pipe must not block. It has no effect on regular files.
   const int file = openat(folder->fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (file < 0) return fail_in(folder, name, "cannot be opened", errno);
   if (fstat(file, &info) == 0 && S_ISREG(info.st_mode)) {
@@ -84,7 +84,8 @@ CelStatus celi_folder_open_file(const CeliFolder *folder, const char *name, int 
   }
   close(file);
   char text[512];
-  return cel_fail(CEL_E_IO, "%s: this is not a regular file; remove it", shown(text, folder, name));
+  return cel_fail(CEL_E_IO, "%s: this is not a regular file; remove it or choose another path",
+                  shown(text, folder, name));
 }
 
 CelStatus celi_folder_remove(const CeliFolder *folder, const char *name) {
@@ -92,7 +93,7 @@ CelStatus celi_folder_remove(const CeliFolder *folder, const char *name) {
   return fail_in(folder, name, "cannot be deleted", errno);
 }
 
-/// Deletes one temporary file unless somebody holds its lock. What cannot be opened stays.
+/// Deletes a temporary file unless it is locked or cannot be opened.
 static CelStatus clean_file(const CeliFolder *folder, const char *name) {
   const int fd = openat(folder->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return CEL_OK;
@@ -103,12 +104,12 @@ static CelStatus clean_file(const CeliFolder *folder, const char *name) {
 }
 
 CelStatus celi_folder_clean(const CeliFolder *folder) {
-  const int fd = openat(folder->fd, ".", FLAGS); // a place of its own for the reading
+  const int fd = openat(folder->fd, ".", FLAGS); // its own position for reading the folder
   DIR *dir = fd < 0 ? NULL : fdopendir(fd);
   if (!dir) {
     const int error = errno;
     if (fd >= 0) close(fd);
-    return celi_fail_errno(folder->path, "this folder cannot be read", error);
+    return celi_fail_errno(folder->path, "the folder cannot be read", error);
   }
   CelStatus status = CEL_OK;
   for (const struct dirent *entry; status == CEL_OK && (entry = readdir(dir));)

@@ -1,4 +1,4 @@
-/// Sizes that cannot overflow, allocation that says what it was for, and how much memory there is.
+/// Sizes without overflow, allocation with messages, and the available memory.
 #include "base/base.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@ bool celi_size_round(size_t a, size_t to, size_t *out) {
 }
 
 CelStatus celi_memory_room(size_t bytes, void *old, const char *what) {
-  static const size_t small = (size_t)16 << 20; // not worth asking the system
+  static const size_t small = (size_t)16 << 20; // bytes; smaller sizes are not checked
   if (bytes <= small) return CEL_OK;
   const size_t held = old ? malloc_usable_size(old) : 0;
   if (bytes <= held) return CEL_OK;
@@ -40,18 +40,19 @@ CelStatus celi_memory_room(size_t bytes, void *old, const char *what) {
   const size_t available = celi_memory_available(&limit);
   if (bytes - held <= available) return CEL_OK;
   char needed[CELI_NUMBER_MAX], left[CELI_NUMBER_MAX];
-  return cel_fail(CEL_E_MEMORY, "%s: %s of memory are needed; %s leaves %s", what,
+  return cel_fail(CEL_E_MEMORY, "%s: %s of memory are needed, but %s is %s", what,
                   celi_bytes_text(needed, bytes - held), limit, celi_bytes_text(left, available));
 }
 
 CelStatus celi_calloc(void *out, size_t n, size_t size, const char *what) {
   size_t bytes;
   if (!celi_size_mul(n, size, &bytes) || bytes > PTRDIFF_MAX)
-    return cel_fail(CEL_E_MEMORY, "%s: %zu elements of %zu bytes are more than can be addressed",
-                    what, n, size);
+    return cel_fail(CEL_E_MEMORY, "%s: %zu elements of %zu bytes exceed the address space", what, n,
+                    size);
   CELI_TRY(celi_memory_room(bytes, NULL, what));
   void *block = calloc(bytes > 0 ? bytes : 1, 1);
-  if (block == NULL) return cel_fail(CEL_E_MEMORY, "%s: no memory for %zu bytes", what, bytes);
+  if (block == NULL)
+    return cel_fail(CEL_E_MEMORY, "%s: not enough memory for %zu bytes", what, bytes);
   memcpy(out, &block, sizeof block);
   return CEL_OK;
 }
@@ -66,18 +67,19 @@ CelStatus celi_alloc(void *out, size_t n, size_t size, const char *what) {
 CelStatus celi_resize(void *out, size_t n, size_t size, const char *what) {
   size_t bytes;
   void *old;
-  memcpy(&old, out, sizeof old); // the caller's pointer may have any type
+  memcpy(&old, out, sizeof old); // out points to a pointer of any type
   if (!celi_size_mul(n, size, &bytes) || bytes > PTRDIFF_MAX)
-    return cel_fail(CEL_E_MEMORY, "%s: %zu elements of %zu bytes are more than can be addressed",
-                    what, n, size);
+    return cel_fail(CEL_E_MEMORY, "%s: %zu elements of %zu bytes exceed the address space", what, n,
+                    size);
   CELI_TRY(celi_memory_room(bytes, old, what));
   void *block = realloc(old, bytes > 0 ? bytes : 1);
-  if (block == NULL) return cel_fail(CEL_E_MEMORY, "%s: no memory for %zu bytes", what, bytes);
+  if (block == NULL)
+    return cel_fail(CEL_E_MEMORY, "%s: not enough memory for %zu bytes", what, bytes);
   memcpy(out, &block, sizeof block);
   return CEL_OK;
 }
 
-// The first bytes of a small file of /proc or /sys, zero-ended; false when it cannot be read.
+// Reads the first bytes of a file of /proc or /sys and adds a zero. Returns false on failure.
 static bool read_small(const char *path, char *text, size_t size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -93,7 +95,7 @@ static bool read_small(const char *path, char *text, size_t size) {
   return used > 0;
 }
 
-// The number after `key` at the start of a line of `text`; false when there is none.
+// Finds the number after `key` at the start of a line of `text`. Returns false if there is none.
 static bool number_after(const char *text, const char *key, uint64_t *out) {
   size_t n = strlen(key);
   for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
@@ -114,34 +116,36 @@ static bool read_number(const char *path, uint64_t *out) {
   return read_small(path, text, sizeof text) && number_after(text, "", out);
 }
 
-// Lowers *least to `value` and remembers why.
+// Lowers *least to `value` if that is smaller, and sets *limit to its name.
 static void lower(uint64_t value, const char *why, uint64_t *least, const char **limit) {
   if (value >= *least) return;
   *least = value;
   *limit = why;
 }
 
-// Texts of a walk through the control groups; too large for a small stack.
+// Buffers for reading the control groups. They are too large for a small stack.
 typedef struct Groups {
   char text[8192], stat[8192];
   char folder[PATH_MAX], path[PATH_MAX + 64];
 } Groups;
 
-// What one control group leaves: its limit less its use; file pages that it could drop are no use.
+// Lowers *least to what one control group leaves: its limit minus its use. Inactive file pages do
+// not count as used, because the kernel can drop them.
 static void lower_by_group(Groups *g, const char *max, const char *current, const char *inactive,
                            uint64_t *least, const char **limit) {
   uint64_t most, used, cache = 0;
   snprintf(g->path, sizeof g->path, "%s/%s", g->folder, max);
-  if (!read_number(g->path, &most)) return; // no such group here, or "max"
+  if (!read_number(g->path, &most)) return; // no such group, or the limit is "max"
   snprintf(g->path, sizeof g->path, "%s/%s", g->folder, current);
   if (!read_number(g->path, &used)) return;
   snprintf(g->path, sizeof g->path, "%s/memory.stat", g->folder);
   if (read_small(g->path, g->stat, sizeof g->stat)) number_after(g->stat, inactive, &cache);
   used = used > cache ? used - cache : 0;
-  lower(most > used ? most - used : 0, "the memory limit of its control group", least, limit);
+  lower(most > used ? most - used : 0, "what is left of the control group's memory limit", least,
+        limit);
 }
 
-// Walks from the process's group to the root of the hierarchy that is mounted at `root`.
+// Visits the process's group and all its parents in the hierarchy that is mounted at `root`.
 static void lower_by_groups(Groups *g, const char *root, const char *group, bool v2,
                             uint64_t *least, const char **limit) {
   int n = snprintf(g->folder, sizeof g->folder, "%s%s", root, group);
@@ -180,7 +184,7 @@ size_t celi_memory_available(const char **limit) {
   Groups *g = malloc(sizeof *g);
   if (g != NULL && read_small("/proc/meminfo", g->text, sizeof g->text) &&
       number_after(g->text, "MemAvailable:", &number))
-    lower(number * 1024, "what the machine has available", &least, &why);
+    lower(number * 1024, "the machine's available memory", &least, &why);
   if (g != NULL) lower_by_all_groups(g, &least, &why);
   free(g);
   struct rlimit space;
@@ -189,7 +193,7 @@ size_t celi_memory_available(const char **limit) {
     if (read_number("/proc/self/statm", &pages)) {
       uint64_t used = pages * (uint64_t)sysconf(_SC_PAGESIZE);
       lower(space.rlim_cur > used ? space.rlim_cur - used : 0,
-            "the limit on its address space (ulimit -v)", &least, &why);
+            "what is left of the address space limit (ulimit -v)", &least, &why);
     }
   }
   if (limit != NULL) *limit = why;

@@ -1,12 +1,12 @@
-/// Counter-based random numbers: Philox 4x32-10 and what is made of its blocks.
+/// Counter-based random numbers: Philox 4x32-10, and distributions from its blocks.
 ///
 /// One round maps (c0, c1, c2, c3) under the key (k0, k1) to
-///   (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0));
-/// after each of the first nine rounds the key grows by the Weyl constants (W0, W1).
+///   (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1, lo(M0 c0)).
+/// After each of the first nine rounds the Weyl constants (W0, W1) are added to the key.
 /// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 ///
-/// Only operations that IEEE 754 rounds exactly are used (+, *, /, sqrt), no libm function that may
-/// differ by machine: a stream gives the same doubles everywhere.
+/// A stream gives the same doubles on every machine. It uses only operations that IEEE 754 rounds
+/// exactly (+, *, /, sqrt), and no libm function, which may differ between machines.
 #include "celsius/rng.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -29,7 +29,10 @@ void celi_philox(uint32_t out[4], const uint32_t key[2], const uint32_t counter[
     k0 += W0;
     k1 += W1;
   }
-  out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
 }
 
 CelRng cel_rng(uint64_t seed, CelRngPurpose purpose, uint32_t index) {
@@ -46,7 +49,7 @@ void cel_rng_block(CelRng *rng, uint32_t out[4]) {
   rng->counter++;
 }
 
-// The block's words 2 i and 2 i + 1 as one integer.
+// Words 2 i and 2 i + 1 of the block as one integer.
 static uint64_t word64(const uint32_t block[4], int i) {
   return (uint64_t)block[2 * i + 1] << 32 | block[2 * i];
 }
@@ -63,27 +66,31 @@ double cel_rng_range(CelRng *rng, double low, double high) {
   CELI_FLOATS(CELI_IEEE);
   double u = cel_rng_uniform(rng);
   double x = low + (high - low) * u;
-  if (isfinite(low) && isfinite(high) && !isfinite(x)) // high - low overflows: mix the halves
+  if (isfinite(low) && isfinite(high) && !isfinite(x)) // high - low overflows; interpolate instead
     x = 2 * (low / 2 + (high / 2 - low / 2) * u);
-  if (!(x < high) && low < high) x = nextafter(high, low); // rounding may reach high
+  if (!(x < high) && low < high) x = nextafter(high, low); // rounding may give high
   CELI_PIN(x);
   return x;
 }
 
-// Natural logarithm of x in (0, 1], to about 2 ulp: x = m 2^e, log m = 2 atanh((m - 1) / (m + 1)).
+// Natural logarithm of x in (0, 1], within about 2 ulp, from x = m 2^e.
+// log m = 2 atanh((m - 1) / (m + 1)).
 static double log_unit(double x) {
   int e;
   double m = frexp(x, &e); // exact
-  if (m < 0.70710678118654752) m *= 2, e--;
-  double s = (m - 1) / (m + 1), z = s * s; // |s| <= 0.1716: 11 terms reach 2^-58
+  if (m < 0.70710678118654752) {
+    m *= 2;
+    e--;
+  }
+  double s = (m - 1) / (m + 1), z = s * s; // |s| <= 0.1716, so 11 terms give 2^-58
   double sum = 0;
   for (int k = 21; k >= 3; k -= 2) sum = (sum + 1.0 / k) * z;
-  // e ln 2 in two parts, the first with trailing zeros, so that their product with e is exact.
+  // ln 2 in two parts. The first has trailing zeros, so that its product with e is exact.
   return e * 0x1.62e42fefa38p-1 + (2 * s + (2 * s * sum + e * 0x1.ef35793c7673p-45));
 }
 
-// cos(2 pi u) for u in [0, 1): u = q / 4 + r with |r| <= 1/8, exactly, then a Taylor polynomial of
-// the sine or cosine of x = 2 pi r, |x| <= pi / 4.
+// cos(2 pi u) for u in [0, 1). u = q / 4 + r exactly, with |r| <= 1/8. Then a Taylor polynomial
+// gives the sine or cosine of x = 2 pi r, |x| <= pi / 4.
 static double cos_turn(double u) {
   double q = floor(u * 4 + 0.5), x = (u - q / 4) * 6.283185307179586, z = x * x;
   int quarter = (int)q & 3;
@@ -109,7 +116,7 @@ double cel_rng_normal(CelRng *rng) {
   return z;
 }
 
-// The 128-bit product of two 64-bit numbers: returns the high half, *low gets the low one.
+// The product of two 64-bit numbers. Returns the high 64 bits and writes the low 64 bits to *low.
 static uint64_t mul_high(uint64_t a, uint64_t b, uint64_t *low) {
   uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
   uint64_t p00 = a0 * b0, p01 = a0 * b1, p10 = a1 * b0;
@@ -118,8 +125,8 @@ static uint64_t mul_high(uint64_t a, uint64_t b, uint64_t *low) {
   return a1 * b1 + (p01 >> 32) + (p10 >> 32) + (middle >> 32);
 }
 
-// Source: Lemire, "Fast random integer generation in an interval", ACM TOMACS 2019: x n / 2^64,
-// rejecting the (2^64 mod n) products that would make some results more likely.
+// x n / 2^64, rejecting the (2^64 mod n) products that would make some results more likely.
+// Source: Lemire, "Fast random integer generation in an interval", ACM TOMACS 2019.
 uint64_t cel_rng_below(CelRng *rng, uint64_t n) {
   CELI_NEED_OR(rng, 0);
   CEL_ASSERT(n >= 1);

@@ -1,9 +1,10 @@
-/// Reading safetensors files that come from anywhere.
+/// Reading safetensors files from untrusted sources.
 ///
-/// The header's grammar is small and fixed, so it has a reader of its own here: it does not recurse,
-/// takes no more memory than the header has bytes (and a row a tensor), reads 64-bit offsets exactly,
-/// and refuses what JSON libraries let pass (a key twice, a zero character, a number with a point).
-/// The order of checks: lengths, the header's digest, its grammar, the offsets, the data's digest.
+/// The header's grammar is small and fixed, so this file has its own parser. It does not recurse,
+/// and it needs no more memory than the header's bytes and one row per tensor. It reads 64-bit
+/// offsets exactly. It rejects input that JSON libraries accept: repeated keys, zero characters,
+/// numbers with a point. Checks come in this order: lengths, the header's digest, its grammar, the
+/// offsets, the data's digest.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/safetensors.h"
@@ -18,8 +19,8 @@
 #include <unistd.h>
 
 struct CelSafetensors {
-  char *name;                // of the file, for messages
-  void *mapping;             // NULL when the bytes are the caller's
+  char *name;                // the file's name, for messages
+  void *mapping;             // NULL if the caller owns the bytes
   size_t mapped;             // bytes
   CelTensor *list;           // (n,) in the order of the data
   const CelTensor **by_name; // (n,) sorted
@@ -27,14 +28,14 @@ struct CelSafetensors {
   int64_t n, capacity;
   CelMeta *meta; // (n_meta,)
   int64_t n_meta, meta_capacity;
-  char *strings; // all names, keys and values, decoded, each with a zero
+  char *strings; // all names, keys and values, decoded, with terminating zeros
   size_t n_strings;
-  unsigned char *copies; // of tensors that are not aligned for their type
+  unsigned char *copies; // data of tensors that are not aligned for their type
 };
 
 // ---- The header's grammar
 
-// The header and where its reader stands.
+// The header and the parser's position in it.
 typedef struct Cursor {
   const char *begin, *at, *end;
 } Cursor;
@@ -44,7 +45,7 @@ static CelStatus fail_at(const Cursor *cursor, const char *reason) {
                   reason);
 }
 
-// The next character that is not a blank, 0 at the end.
+// Skips blanks. Returns the next character, or 0 at the end.
 static char peek(Cursor *cursor) {
   while (cursor->at < cursor->end &&
          (*cursor->at == ' ' || *cursor->at == '\n' || *cursor->at == '\r' || *cursor->at == '\t'))
@@ -62,7 +63,7 @@ static CelStatus expect(Cursor *cursor, char c) {
   return CEL_OK;
 }
 
-// After an element: true when another one follows, false at `close`; both are read.
+// Reads the character after an element. *more: it is a comma, else it is `close`.
 static CelStatus another(Cursor *cursor, char close, bool *more) {
   *more = peek(cursor) == ',';
   if (!*more) return expect(cursor, close);
@@ -70,7 +71,7 @@ static CelStatus another(Cursor *cursor, char close, bool *more) {
   return CEL_OK;
 }
 
-// A list that may be empty: *more is false when it is, and `close` is read.
+// Reads the start of a list. *more is false if the list is empty; then `close` is read too.
 static CelStatus open_list(Cursor *cursor, char open, char close, bool *more) {
   CELI_TRY(expect(cursor, open));
   *more = peek(cursor) != close;
@@ -80,20 +81,20 @@ static CelStatus open_list(Cursor *cursor, char open, char close, bool *more) {
 
 static CelStatus read_number(Cursor *cursor, uint64_t *out) {
   char c = peek(cursor);
-  if (c < '0' || c > '9') return fail_at(cursor, "expected a whole number from 0 up");
+  if (c < '0' || c > '9') return fail_at(cursor, "expected a whole number that is not negative");
   bool zero = c == '0';
   const char *first = cursor->at;
   uint64_t value = 0;
   for (; cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9'; cursor->at++)
     if (__builtin_mul_overflow(value, 10, &value) ||
         __builtin_add_overflow(value, (uint64_t)(*cursor->at - '0'), &value) || value > INT64_MAX)
-      return fail_at(cursor, "a number that is too large");
-  if (zero && cursor->at - first > 1) return fail_at(cursor, "a number with a needless zero");
+      return fail_at(cursor, "the number is too large");
+  if (zero && cursor->at - first > 1) return fail_at(cursor, "the number has a leading zero");
   *out = value;
   return CEL_OK;
 }
 
-// The 4 hex digits behind "\u".
+// Reads the 4 hexadecimal digits after "\u".
 static CelStatus read_hex(Cursor *cursor, uint32_t *out) {
   *out = 0;
   for (int i = 0; i < 4; i++, cursor->at++) {
@@ -120,21 +121,21 @@ static char *put_utf8(char *out, uint32_t point) {
   return out;
 }
 
-// A "\u" escape, two when the first is half of a pair.
+// Reads a "\u" escape, or two that form a surrogate pair.
 static CelStatus read_point(Cursor *cursor, char **out) {
   uint32_t point, low;
   CELI_TRY(read_hex(cursor, &point));
   if (point >= 0xd800 && point <= 0xdbff) {
     if (cursor->end - cursor->at < 2 || cursor->at[0] != '\\' || cursor->at[1] != 'u')
-      return fail_at(cursor, "half of a surrogate pair");
+      return fail_at(cursor, "the surrogate pair is incomplete");
     cursor->at += 2;
     CELI_TRY(read_hex(cursor, &low));
-    if (low < 0xdc00 || low > 0xdfff) return fail_at(cursor, "half of a surrogate pair");
+    if (low < 0xdc00 || low > 0xdfff) return fail_at(cursor, "the surrogate pair is incomplete");
     point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
   } else if (point >= 0xdc00 && point <= 0xdfff) {
-    return fail_at(cursor, "half of a surrogate pair");
+    return fail_at(cursor, "the surrogate pair is incomplete");
   }
-  if (point == 0) return fail_at(cursor, "a zero character in a string");
+  if (point == 0) return fail_at(cursor, "the string contains a zero character");
   *out = put_utf8(*out, point); // at most 4 bytes for at least 6 read
   return CEL_OK;
 }
@@ -144,20 +145,21 @@ static CelStatus read_escape(Cursor *cursor, char **out) {
   char c = cursor->at < cursor->end ? *cursor->at++ : 0;
   if (c == 'u') return read_point(cursor, out);
   const char *letter = c == 0 ? NULL : strchr(letters, c);
-  if (letter == NULL) return fail_at(cursor, "an escape that JSON has not");
+  if (letter == NULL) return fail_at(cursor, "the escape sequence does not exist in JSON");
   *(*out)++ = meanings[letter - letters];
   return CEL_OK;
 }
 
-// A string, decoded into the file's store of strings; decoded text is never longer than the raw one.
+// Reads a string and decodes it into `file->strings`. Decoded text is never longer than the raw
+// text.
 static CelStatus read_string(Cursor *cursor, CelSafetensors *file, const char **out) {
   CELI_TRY(expect(cursor, '"'));
   char *begin = file->strings + file->n_strings, *to = begin;
   for (;;) {
-    if (cursor->at == cursor->end) return fail_at(cursor, "a string without its end");
+    if (cursor->at == cursor->end) return fail_at(cursor, "the string has no end");
     char c = *cursor->at++;
     if (c == '"') break;
-    if ((unsigned char)c < 0x20) return fail_at(cursor, "a control character in a string");
+    if ((unsigned char)c < 0x20) return fail_at(cursor, "the string contains a control character");
     if (c == '\\')
       CELI_TRY(read_escape(cursor, &to));
     else
@@ -201,9 +203,11 @@ static CelStatus set_type(CelTensor *tensor, const char *type) {
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     if (strcmp(type, others[i]) == 0)
       return cel_fail(CEL_E_UNSUPPORTED,
-                      "tensor \"%s\": type %s; F32, F64, I32, I64, U8, U32 and U64 can be read",
+                      "tensor \"%s\" has type %s, which is not supported; use F32, F64, I32, I64, "
+                      "U8, U32 or U64",
                       tensor->name, type);
-  return cel_fail(CEL_E_FORMAT, "tensor \"%s\": there is no type \"%s\"", tensor->name, type);
+  return cel_fail(CEL_E_FORMAT, "tensor \"%s\" has type \"%s\", which does not exist", tensor->name,
+                  type);
 }
 
 static CelStatus read_shape(Cursor *cursor, CelTensor *tensor) {
@@ -214,8 +218,8 @@ static CelStatus read_shape(Cursor *cursor, CelTensor *tensor) {
     uint64_t length = 0;
     CELI_TRY(read_number(cursor, &length));
     if (tensor->ndim == CEL_DIMS_MAX)
-      return cel_fail(CEL_E_UNSUPPORTED, "tensor \"%s\": more than %d dimensions", tensor->name,
-                      CEL_DIMS_MAX);
+      return cel_fail(CEL_E_UNSUPPORTED, "tensor \"%s\" has more than %d dimensions, the limit",
+                      tensor->name, CEL_DIMS_MAX);
     tensor->shape[tensor->ndim++] = (int64_t)length;
     CELI_TRY(another(cursor, ']', &more));
   }
@@ -230,7 +234,7 @@ static CelStatus read_offsets(Cursor *cursor, uint64_t offsets[2]) {
   return expect(cursor, ']');
 }
 
-// {"dtype":..,"shape":..,"data_offsets":..} in any order.
+// Reads {"dtype":..,"shape":..,"data_offsets":..} in any order.
 static CelStatus read_fields(Cursor *cursor, CelSafetensors *file, CelTensor *tensor,
                              uint64_t offsets[2]) {
   static const char *const keys[] = {"dtype", "shape", "data_offsets"};
@@ -242,8 +246,8 @@ static CelStatus read_fields(Cursor *cursor, CelSafetensors *file, CelTensor *te
     CELI_TRY(expect(cursor, ':'));
     int k = 0;
     while (k < 3 && strcmp(key, keys[k]) != 0) k++;
-    if (k == 3) return fail_at(cursor, "a key that is none of dtype, shape, data_offsets");
-    if (seen[k]) return fail_at(cursor, "a key for the second time");
+    if (k == 3) return fail_at(cursor, "the key must be dtype, shape or data_offsets");
+    if (seen[k]) return fail_at(cursor, "the key appears twice");
     seen[k] = true;
     if (k == 0) {
       CELI_TRY(read_string(cursor, file, &type));
@@ -254,12 +258,12 @@ static CelStatus read_fields(Cursor *cursor, CelSafetensors *file, CelTensor *te
     CELI_TRY(another(cursor, '}', &more));
   }
   if (!(seen[0] && seen[1] && seen[2]))
-    return cel_fail(CEL_E_FORMAT, "tensor \"%s\": needs dtype, shape and data_offsets",
+    return cel_fail(CEL_E_FORMAT, "tensor \"%s\" must have dtype, shape and data_offsets",
                     tensor->name);
   return CEL_OK;
 }
 
-// Fills in size; it must fit the offsets.
+// Computes the size and checks that it matches the offsets.
 static CelStatus check_size(CelTensor *tensor, const uint64_t offsets[2]) {
   uint64_t size = 1, bytes;
   bool overflow = false, empty = false;
@@ -267,13 +271,16 @@ static CelStatus check_size(CelTensor *tensor, const uint64_t offsets[2]) {
     empty |= tensor->shape[i] == 0;
     overflow |= __builtin_mul_overflow(size, (uint64_t)tensor->shape[i], &size);
   }
-  if (empty) size = 0, overflow = false;
+  if (empty) {
+    size = 0;
+    overflow = false;
+  }
   overflow |= __builtin_mul_overflow(size, (uint64_t)cel_type_size(tensor->type), &bytes);
   if (overflow || bytes > INT64_MAX)
-    return cel_fail(CEL_E_FORMAT, "tensor \"%s\": its shape overflows", tensor->name);
+    return cel_fail(CEL_E_FORMAT, "tensor \"%s\": the size of its shape overflows", tensor->name);
   if (offsets[1] < offsets[0] || offsets[1] - offsets[0] != bytes)
     return cel_fail(CEL_E_FORMAT,
-                    "tensor \"%s\": its shape makes %" PRIu64 " bytes, but its offsets are %" PRIu64
+                    "tensor \"%s\": its shape needs %" PRIu64 " bytes, but its offsets are %" PRIu64
                     " and %" PRIu64,
                     tensor->name, bytes, offsets[0], offsets[1]);
   tensor->size = (int64_t)size;
@@ -284,10 +291,10 @@ static CelStatus read_tensor(Cursor *cursor, CelSafetensors *file, const char *n
   CelTensor tensor = {.role = CEL_MODEL};
   uint64_t offsets[2] = {0, 0};
   if (*name == 0 || !celi_text_plain(name))
-    return fail_at(cursor, "a tensor's name that is empty or has control characters");
+    return fail_at(cursor, "the tensor's name is empty or contains control characters");
   if (strlen(name) >= CEL_NAME_MAX)
-    return cel_fail(CEL_E_UNSUPPORTED, "tensor \"%s\": a name of more than %d bytes", name,
-                    CEL_NAME_MAX - 1);
+    return cel_fail(CEL_E_UNSUPPORTED, "tensor \"%s\": its name is longer than %d bytes, the limit",
+                    name, CEL_NAME_MAX - 1);
   memcpy(tensor.name, name, strlen(name) + 1);
   CELI_TRY(read_fields(cursor, file, &tensor, offsets));
   CELI_TRY(check_size(&tensor, offsets));
@@ -303,7 +310,7 @@ static CelStatus read_tensor(Cursor *cursor, CelSafetensors *file, const char *n
 
 static CelStatus read_header(CelSafetensors *file, const char *header, size_t size) {
   Cursor cursor = {header, header, header + size};
-  if (!celi_utf8_valid(header, size)) return fail_at(&cursor, "it is not UTF-8");
+  if (!celi_utf8_valid(header, size)) return fail_at(&cursor, "the header is not UTF-8");
   if (size == 0 || *header != '{') return fail_at(&cursor, "expected '{'");
   CELI_TRY(celi_alloc(&file->strings, size, 1, "the header's strings"));
   bool more, metadata = false;
@@ -313,7 +320,7 @@ static CelStatus read_header(CelSafetensors *file, const char *header, size_t si
     CELI_TRY(read_string(&cursor, file, &key));
     CELI_TRY(expect(&cursor, ':'));
     if (strcmp(key, CELI_ST_METADATA) == 0) {
-      if (metadata) return fail_at(&cursor, "metadata for the second time");
+      if (metadata) return fail_at(&cursor, "__metadata__ appears twice");
       metadata = true;
       CELI_TRY(read_metadata(&cursor, file));
     } else {
@@ -322,13 +329,14 @@ static CelStatus read_header(CelSafetensors *file, const char *header, size_t si
     CELI_TRY(another(&cursor, '}', &more));
   }
   peek(&cursor);
-  if (cursor.at != cursor.end) return fail_at(&cursor, "something behind the header's end");
+  if (cursor.at != cursor.end)
+    return fail_at(&cursor, "there is data after the end of the header's object");
   return CEL_OK;
 }
 
-// ---- What the header says against what is there
+// ---- Checking the header against the data
 
-// One tensor's row, offset and place in the header, for sorting.
+// A tensor, its offset and its index in the header, for sorting.
 typedef struct Row {
   CelTensor tensor;
   uint64_t begin;
@@ -342,25 +350,25 @@ static int by_offset(const void *a, const void *b) {
   return strcmp(x->tensor.name, y->tensor.name);
 }
 
-// Sorted rows must follow each other without gap or overlap and end with the data.
+// Checks that the sorted rows have no gaps and overlaps and end with the data.
 static CelStatus check_rows(const Row *rows, int64_t n, size_t data_size) {
   uint64_t end = 0;
   for (int64_t i = 0; i < n; i++) {
     if (rows[i].begin != end)
-      return cel_fail(CEL_E_FORMAT, "tensor \"%s\": begins at data byte %" PRIu64 "; %s %" PRIu64,
+      return cel_fail(CEL_E_FORMAT, "tensor \"%s\" begins at data byte %" PRIu64 "; it %s %" PRIu64,
                       rows[i].tensor.name, rows[i].begin,
-                      rows[i].begin < end ? "overlaps the one before, which ends at"
-                                          : "leaves a gap behind the one before, which ends at",
+                      rows[i].begin < end ? "overlaps the previous tensor, which ends at"
+                                          : "leaves a gap after the previous tensor, which ends at",
                       end);
     if (__builtin_add_overflow(end, (uint64_t)rows[i].bytes, &end))
       return cel_fail(CEL_E_FORMAT, "tensor \"%s\": its offsets overflow", rows[i].tensor.name);
   }
   if (end > data_size)
-    return cel_fail(CEL_E_CORRUPT, "cut short: %zu of %" PRIu64 " bytes of data are there",
+    return cel_fail(CEL_E_CORRUPT, "the file is truncated: it has %zu of %" PRIu64 " bytes of data",
                     data_size, end);
   if (end < data_size)
-    return cel_fail(CEL_E_CORRUPT, "%" PRIu64 " bytes of data should be there, not %zu", end,
-                    data_size);
+    return cel_fail(CEL_E_CORRUPT, "the file must have %" PRIu64 " bytes of data, but it has %zu",
+                    end, data_size);
   return CEL_OK;
 }
 
@@ -395,7 +403,7 @@ static CelStatus check_names(CelSafetensors *file) {
   qsort(file->by_name, (size_t)file->n, sizeof *file->by_name, by_name);
   for (int64_t i = 1; i < file->n; i++)
     if (strcmp(file->by_name[i - 1]->name, file->by_name[i]->name) == 0)
-      return cel_fail(CEL_E_FORMAT, "two tensors are called \"%s\"", file->by_name[i]->name);
+      return cel_fail(CEL_E_FORMAT, "two tensors have the name \"%s\"", file->by_name[i]->name);
   const char **keys;
   CELI_TRY(celi_alloc(&keys, (size_t)file->n_meta, sizeof *keys, "keys"));
   for (int64_t i = 0; i < file->n_meta; i++) keys[i] = file->meta[i].key;
@@ -403,18 +411,18 @@ static CelStatus check_names(CelSafetensors *file) {
   CelStatus status = CEL_OK;
   for (int64_t i = 1; i < file->n_meta && status == CEL_OK; i++)
     if (strcmp(keys[i - 1], keys[i]) == 0)
-      status = cel_fail(CEL_E_FORMAT, "metadata key \"%s\" is there twice", keys[i]);
+      status = cel_fail(CEL_E_FORMAT, "metadata key \"%s\" appears twice", keys[i]);
   free(keys);
   return status;
 }
 
-// Points the tensors at their data, or at an aligned copy where the file's layout is odd.
+// Points the tensors to their data, or to an aligned copy if the data is not aligned.
 static CelStatus place(CelSafetensors *file, const unsigned char *data) {
   size_t room = 0;
   for (int64_t i = 0; i < file->n; i++) {
     CelTensor *tensor = &file->list[i];
     size_t size = cel_type_size(tensor->type);
-    tensor->data = (unsigned char *)data + file->begins[i]; // a reader's view: not written to
+    tensor->data = (unsigned char *)data + file->begins[i]; // only read
     if ((uintptr_t)tensor->data % size != 0) room += ((size_t)tensor->size * size + 7) / 8 * 8;
   }
   if (room == 0) return CEL_OK;
@@ -438,10 +446,10 @@ static CelStatus check_header_digest(const char *header, size_t size) {
   if (mark == NULL) return CEL_OK;
   size_t at = (size_t)(mark - header) + strlen(CELI_ST_HEADER_MARK);
   char hex[CELI_ST_HEX + 1];
-  if (at + CELI_ST_HEX > size) return cel_fail(CEL_E_CORRUPT, "the header's digest is cut short");
+  if (at + CELI_ST_HEX > size) return cel_fail(CEL_E_CORRUPT, "the header's digest is truncated");
   celi_st_hex(hex, celi_st_header_digest(header, size, at));
   if (memcmp(hex, header + at, CELI_ST_HEX) != 0)
-    return cel_fail(CEL_E_CORRUPT, "the header was changed after it was written (its digest is %s)",
+    return cel_fail(CEL_E_CORRUPT, "the header was changed after it was written: its digest is %s",
                     hex);
   return CEL_OK;
 }
@@ -452,9 +460,10 @@ static CelStatus check_digest(const CelSafetensors *file, const void *data, size
   char hex[CELI_ST_HEX + 1];
   celi_st_hex(hex, XXH3_128bits(data, size));
   if (strcmp(hex, digest) != 0)
-    return cel_fail(CEL_E_CORRUPT,
-                    "the data were changed after they were written: their digest is %s, not %s",
-                    hex, digest);
+    return cel_fail(
+        CEL_E_CORRUPT,
+        "the data were changed after they were written: their digest is %s, but the header has %s",
+        hex, digest);
   return CEL_OK;
 }
 
@@ -463,15 +472,17 @@ static CelStatus check_digest(const CelSafetensors *file, const void *data, size
 static CelStatus parse(CelSafetensors *file, const unsigned char *bytes, size_t size) {
   uint64_t length = 0;
   if (bytes == NULL || size < sizeof length)
-    return cel_fail(CEL_E_CORRUPT, "cut short: a file of %zu bytes has no header", size);
+    return cel_fail(CEL_E_CORRUPT, "the file is truncated: it has %zu bytes and no header", size);
   memcpy(&length, bytes, sizeof length);
   if (length > CELI_ST_HEADER_MAX)
-    return cel_fail(CEL_E_FORMAT,
-                    "no safetensors file: its first 8 bytes announce a header of "
-                    "%" PRIu64 " bytes; %zu are possible",
-                    length, CELI_ST_HEADER_MAX);
+    return cel_fail(
+        CEL_E_FORMAT,
+        "this is not a safetensors file: its first 8 bytes give a header length of %" PRIu64
+        " bytes, but the limit is %zu",
+        length, CELI_ST_HEADER_MAX);
   if (length > size - sizeof length)
-    return cel_fail(CEL_E_CORRUPT, "cut short: %zu of the header's %" PRIu64 " bytes are there",
+    return cel_fail(CEL_E_CORRUPT,
+                    "the file is truncated: it has %zu of the header's %" PRIu64 " bytes",
                     size - sizeof length, length);
   const char *header = (const char *)bytes + sizeof length;
   const unsigned char *data = bytes + sizeof length + length;
@@ -484,13 +495,13 @@ static CelStatus parse(CelSafetensors *file, const unsigned char *bytes, size_t 
   return place(file, data);
 }
 
-// NULL, with its message, when there is no memory.
+// Returns NULL and records a message if there is not enough memory.
 static CelSafetensors *create(const char *name) {
   CelSafetensors *file = calloc(1, sizeof *file);
   if (file != NULL) file->name = strdup(name);
   if (file != NULL && file->name != NULL) return file;
   free(file);
-  cel_fail(CEL_E_MEMORY, "%s: no memory to open it", name);
+  cel_fail(CEL_E_MEMORY, "%s: not enough memory to open the file", name);
   return NULL;
 }
 
@@ -517,8 +528,10 @@ static CelStatus map_file(CelSafetensors *file) {
   int error = 0;
   if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
     close(fd);
-    return cel_fail(CEL_E_IO, "%s: a pipe or device cannot be mapped: write it to a file first",
-                    file->name);
+    return cel_fail(
+        CEL_E_IO,
+        "%s: this is a pipe or device, which cannot be mapped; write the data to a file first",
+        file->name);
   }
   if (fstat(fd, &info) != 0)
     error = errno;
@@ -565,7 +578,7 @@ void cel_safetensors_close(CelSafetensors *file) {
   free(file);
 }
 
-// ---- Asking
+// ---- Access
 
 int64_t cel_safetensors_count(const CelSafetensors *file) {
   CELI_NEED_OR(file, 0);
@@ -609,7 +622,7 @@ CelMeta cel_safetensors_meta_at(const CelSafetensors *file, int64_t i) {
 
 // ---- Loading
 
-// "(2, 3)"; returns `text`.
+// Writes a shape like "(2, 3)". Returns `text`.
 static const char *shape_text(char text[128], const CelTensor *tensor) {
   size_t used = (size_t)snprintf(text, 128, "(");
   for (int i = 0; i < tensor->ndim && used < 100; i++)
@@ -624,11 +637,11 @@ static CelStatus check_pair(const CelTensor *want, const CelTensor *have) {
   if (have == NULL)
     return cel_fail(CEL_E_NAME, "tensor \"%s\" %s is missing", want->name, shape_text(a, want));
   if (have->type != want->type)
-    return cel_fail(CEL_E_TYPE, "tensor \"%s\" is of type %s; %s is needed", want->name,
+    return cel_fail(CEL_E_TYPE, "tensor \"%s\" has type %s; it must have type %s", want->name,
                     cel_type_name(have->type), cel_type_name(want->type));
   if (have->ndim != want->ndim ||
       memcmp(have->shape, want->shape, (size_t)want->ndim * sizeof *want->shape) != 0)
-    return cel_fail(CEL_E_SHAPE, "tensor \"%s\" is of shape %s; %s is needed", want->name,
+    return cel_fail(CEL_E_SHAPE, "tensor \"%s\" has shape %s; it must have shape %s", want->name,
                     shape_text(a, have), shape_text(b, want));
   if (want->data == NULL && want->size > 0)
     return cel_fail(CEL_E_STATE, "tensor \"%s\" is not allocated yet", want->name);
@@ -647,7 +660,7 @@ static CelStatus check_all(const CelSafetensors *file, const CelTensors *tensors
   for (int64_t i = 0; all && wanted < file->n && i < file->n; i++) {
     const CelTensor *want = cel_tensors_find(tensors, file->list[i].name);
     if (want == NULL || !(roles >> want->role & 1u))
-      return cel_fail(CEL_E_NAME, "tensor \"%s\" is not one of the %" PRId64 " that belong there",
+      return cel_fail(CEL_E_NAME, "tensor \"%s\" is not one of the %" PRId64 " expected tensors",
                       file->list[i].name, wanted);
   }
   return CEL_OK;

@@ -1,10 +1,12 @@
 /// Writing safetensors files.
 ///
-/// A file is N (8 bytes, little-endian), a JSON header of N bytes, the data:
-///   {"__metadata__":{"key":"value",..},"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},..}
-/// Offsets count from the beginning of the data and leave no gap. Elements of 8 bytes come first,
-/// then those of 4, then bytes, each in the caller's order, and the header is padded with blanks so
-/// that the data begin at a multiple of 64: everything is aligned in a mapped file.
+/// A file has a length N (8 bytes, little-endian), a JSON header of N bytes, and the data.
+/// The header looks like this, without line breaks:
+///   {"__metadata__":{"key":"value",..},
+///    "name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},..}
+/// Offsets count from the start of the data and leave no gaps. Tensors with elements of 8 bytes
+/// come first, then those of 4 bytes, then bytes, each in the caller's order. Blanks after the
+/// header align the data to 64 bytes. All tensors are therefore aligned in a mapped file.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/safetensors.h"
@@ -46,14 +48,15 @@ static CelStatus check_meta(const CelMeta *meta, int n_meta) {
   for (int i = 0; i < n_meta; i++) {
     const char *key = meta[i].key, *value = meta[i].value;
     if (!celi_text_plain(key) || *key == 0)
-      return cel_fail(CEL_E_ARGUMENT, "metadata key \"%s\": not a plain UTF-8 text", key);
+      return cel_fail(CEL_E_ARGUMENT,
+                      "metadata key \"%s\" is not UTF-8 or contains control characters", key);
     if (strcmp(key, CELI_ST_DIGEST) == 0 || strcmp(key, CELI_ST_HEADER_DIGEST) == 0)
-      return cel_fail(CEL_E_ARGUMENT, "metadata key \"%s\": the writer sets it itself", key);
+      return cel_fail(CEL_E_ARGUMENT, "metadata key \"%s\" is reserved; choose another one", key);
     if (!celi_utf8_valid(value, strlen(value)))
-      return cel_fail(CEL_E_ARGUMENT, "metadata \"%s\": its value is not UTF-8", key);
+      return cel_fail(CEL_E_ARGUMENT, "the value of metadata \"%s\" is not UTF-8", key);
     for (int j = 0; j < i; j++)
       if (strcmp(meta[j].key, key) == 0)
-        return cel_fail(CEL_E_ARGUMENT, "metadata key \"%s\": given twice", key);
+        return cel_fail(CEL_E_ARGUMENT, "metadata key \"%s\" is given twice", key);
   }
   return CEL_OK;
 }
@@ -62,7 +65,7 @@ static int by_name(const void *a, const void *b) {
   return strcmp((*(const CelTensor *const *)a)->name, (*(const CelTensor *const *)b)->name);
 }
 
-// An exporter's own list may hold what declare would refuse.
+// A caller's list may have shapes that cel_tensors_declare rejects.
 static bool shape_fits(const CelTensor *tensor) {
   if (tensor->ndim < 0 || tensor->ndim > CEL_DIMS_MAX) return false;
   int64_t size = 1, bytes;
@@ -78,12 +81,15 @@ static CelStatus check_tensors(const CelTensor *const *list, size_t n) {
     const char *name = list[i]->name;
     if (memchr(name, 0, CEL_NAME_MAX) == NULL || !celi_text_plain(name) || *name == 0 ||
         strcmp(name, CELI_ST_METADATA) == 0)
-      return cel_fail(CEL_E_NAME, "tensor %zu: \"%.*s\" is not a name that files can hold", i,
-                      CEL_NAME_MAX, name);
+      return cel_fail(CEL_E_NAME,
+                      "tensor %zu: files cannot hold the name \"%.*s\"; it is empty, too long, "
+                      "reserved, not UTF-8, or has control characters",
+                      i, CEL_NAME_MAX, name);
     if (!shape_fits(list[i]))
-      return cel_fail(CEL_E_SHAPE, "tensor \"%s\": its shape does not make its size", name);
+      return cel_fail(CEL_E_SHAPE, "tensor \"%s\": the product of its shape differs from its size",
+                      name);
     if (list[i]->data == NULL && list[i]->size > 0)
-      return cel_fail(CEL_E_STATE, "tensor \"%s\": has no data yet", name);
+      return cel_fail(CEL_E_STATE, "tensor \"%s\" has no data; allocate it first", name);
   }
   CELI_TRY(celi_alloc(&sorted, n, sizeof *sorted, "the names of the tensors"));
   memcpy(sorted, list, n * sizeof *sorted);
@@ -91,7 +97,7 @@ static CelStatus check_tensors(const CelTensor *const *list, size_t n) {
   CelStatus status = CEL_OK;
   for (size_t i = 1; i < n && status == CEL_OK; i++)
     if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
-      status = cel_fail(CEL_E_NAME, "two tensors are called \"%s\"", sorted[i]->name);
+      status = cel_fail(CEL_E_NAME, "two tensors have the name \"%s\"", sorted[i]->name);
   free(sorted);
   return status;
 }
@@ -117,7 +123,7 @@ static void add_tensor(CeliText *text, const CelTensor *tensor, size_t *offset) 
   *offset = end;
 }
 
-// The header's text after its 8 bytes of length, both digests in place.
+// Writes the header with both digests, without the 8 bytes of its length.
 static CelStatus make_header(CeliText *text, const CelTensor **list, size_t n, const CelMeta *meta,
                              int n_meta, const char *digest) {
   char hex[CELI_ST_HEX + 1] = "00000000000000000000000000000000";
@@ -125,7 +131,7 @@ static CelStatus make_header(CeliText *text, const CelTensor **list, size_t n, c
   celi_text_add(text, (const char *)&length, sizeof length);
   celi_text_format(text, "{\"" CELI_ST_METADATA "\":{\"" CELI_ST_DIGEST "\":\"%s\",", digest);
   celi_text_format(text, CELI_ST_HEADER_MARK);
-  size_t at = text->size; // of the header's digest
+  size_t at = text->size; // where the header's digest will be
   celi_text_format(text, "%s\"", hex);
   for (int i = 0; i < n_meta; i++) {
     celi_text_add(text, ",", 1);
@@ -142,8 +148,7 @@ static CelStatus make_header(CeliText *text, const CelTensor **list, size_t n, c
   length = text->size - sizeof length;
   if (length > CELI_ST_HEADER_MAX)
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "%zu tensors and their metadata make a header of %zu bytes; "
-                    "%zu are possible",
+                    "%zu tensors and their metadata need a header of %zu bytes; the limit is %zu",
                     n, (size_t)length, CELI_ST_HEADER_MAX);
   memcpy(text->data, &length, sizeof length);
   celi_st_hex(
@@ -166,7 +171,7 @@ static CelStatus write_file(const CeliFolder *folder, const char *path, const Ce
   return status;
 }
 
-// `list` is in the order of the file.
+// Writes the tensors in the order of `list`.
 static CelStatus write_ordered(const CeliFolder *folder, const char *path, const CelTensor **list,
                                size_t n, const CelMeta *meta, int n_meta) {
   CELI_TRY(check_tensors(list, n));
@@ -180,7 +185,8 @@ static CelStatus write_ordered(const CeliFolder *folder, const char *path, const
   return status;
 }
 
-// Orders by falling size of element, otherwise as given, then writes. `all` has room for 2 n.
+// Sorts the tensors by falling size of elements, keeps the order of equal ones, and writes them.
+// all: room for 2 n.
 static CelStatus write_list(const CeliFolder *folder, const char *path, const CelTensor **all,
                             size_t n, const CelMeta *meta, int n_meta) {
   const CelTensor **ordered = all + n;
@@ -188,14 +194,14 @@ static CelStatus write_list(const CeliFolder *folder, const char *path, const Ce
   for (size_t size = 8; size > 0; size /= 2)
     for (size_t i = 0; i < n; i++)
       if (cel_type_size(all[i]->type) == size) ordered[filled++] = all[i];
-  if (filled != n) return cel_fail(CEL_E_TYPE, "%s: a tensor has a type that there is not", path);
+  if (filled != n) return cel_fail(CEL_E_TYPE, "%s: a tensor has a type that does not exist", path);
   return write_ordered(folder, path, ordered, n, meta, n_meta);
 }
 
 CelStatus celi_safetensors_write_in(const CeliFolder *folder, const char *path,
                                     const CelTensor *list, int64_t n, const CelMeta *meta,
                                     int n_meta) {
-  if (n < 0 || n_meta < 0) return cel_fail(CEL_E_ARGUMENT, "%s: a negative count", path);
+  if (n < 0 || n_meta < 0) return cel_fail(CEL_E_ARGUMENT, "%s: a count is negative", path);
   const CelTensor **all;
   CELI_TRY(celi_alloc(&all, (size_t)n, 2 * sizeof *all, "the tensors to write"));
   for (int64_t i = 0; i < n; i++) all[i] = &list[i];
@@ -221,7 +227,7 @@ CelStatus cel_safetensors_write(const char *path, const CelTensors *tensors, uns
   CELI_FLOATS(CELI_IEEE);
   const CelTensor **all;
   size_t count = (size_t)cel_tensors_count(tensors), n = 0;
-  if (n_meta < 0) return cel_fail(CEL_E_ARGUMENT, "%s: a negative count", path);
+  if (n_meta < 0) return cel_fail(CEL_E_ARGUMENT, "%s: a count is negative", path);
   CELI_TRY(celi_alloc(&all, count, 2 * sizeof *all, "the tensors to write"));
   for (size_t i = 0; i < count; i++) {
     const CelTensor *tensor = cel_tensors_at(tensors, (int64_t)i);

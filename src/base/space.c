@@ -1,4 +1,4 @@
-/// Spaces: made by a constructor, checked, measured, described and sampled from.
+/// Spaces: constructors, checks, sizes, descriptions, samples.
 #include "celsius/space.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -40,7 +40,7 @@ CelSpace cel_space_box_bounds(int64_t size, const double *low, const double *hig
   CELI_NEED_OR(high, (CelSpace){0});
   CELI_FLOATS(CELI_IEEE);
   CelSpace space = one_part(CEL_BOX, CEL_F32, size);
-  if (size > CEL_SPACE_BOUNDS_MAX) space.part[0].size = -1; // cel_space_check refuses it
+  if (size > CEL_SPACE_BOUNDS_MAX) space.part[0].size = -1; // so that cel_space_check fails
   for (int64_t i = 0; i < size && i < CEL_SPACE_BOUNDS_MAX; i++) {
     space.part[0].low[i] = (float)low[i];
     space.part[0].high[i] = (float)high[i];
@@ -58,7 +58,7 @@ CelSpace cel_space_multi_discrete(int64_t k, const int64_t *n) {
   CELI_NEED_OR(n, (CelSpace){0});
   CELI_FLOATS(CELI_IEEE);
   CelSpace space = one_part(CEL_MULTI_DISCRETE, CEL_I32, k);
-  if (k > CEL_SPACE_BOUNDS_MAX) space.part[0].size = -1; // cel_space_check refuses it
+  if (k > CEL_SPACE_BOUNDS_MAX) space.part[0].size = -1; // so that cel_space_check fails
   for (int64_t i = 0; i < k && i < CEL_SPACE_BOUNDS_MAX; i++) {
     space.part[0].high[i] = (float)n[i];
   }
@@ -71,7 +71,7 @@ CelSpace cel_space_multi_binary(int64_t k) {
 
 // ---- check
 
-/// The type that goes with a kind, as its check wants it.
+/// Whether a part has a type that its kind allows.
 static bool type_fits(const CelSpacePart *part) {
   switch (part->kind) {
   case CEL_BOX: return part->type == CEL_F32 || part->type == CEL_U8;
@@ -82,7 +82,7 @@ static bool type_fits(const CelSpacePart *part) {
   return false;
 }
 
-/// Product of a part's shape, or -1 when an entry is not positive or the product is out of hand.
+/// The product of a part's shape, or -1 if an entry is not positive or the product is too large.
 static int64_t shape_size(const CelSpacePart *part) {
   int64_t size = 1;
   for (int d = 0; d < part->ndim; d++) {
@@ -95,30 +95,32 @@ static int64_t shape_size(const CelSpacePart *part) {
 
 static CelStatus check_shape(const CelSpacePart *part, int p) {
   if (part->ndim < 1 || part->ndim > CEL_SPACE_DIMS_MAX) {
-    return cel_fail(CEL_E_SHAPE, "part %d \"%.31s\": %d dimensions, not 1 to %d", p, part->name,
-                    part->ndim, CEL_SPACE_DIMS_MAX);
+    return cel_fail(CEL_E_SHAPE, "part %d \"%.31s\": it has %d dimensions; it must have 1 to %d", p,
+                    part->name, part->ndim, CEL_SPACE_DIMS_MAX);
   }
   int64_t size = shape_size(part);
   if (size < 0) {
-    return cel_fail(CEL_E_SHAPE, "part %d \"%.31s\": a shape with an entry below 1, or too large",
+    return cel_fail(CEL_E_SHAPE,
+                    "part %d \"%.31s\": an entry of the shape is below 1, or the size is too large",
                     p, part->name);
   }
-  bool each = part->kind == CEL_MULTI_DISCRETE; // needs its bounds one by one
+  bool each = part->kind == CEL_MULTI_DISCRETE; // needs separate bounds for all elements
   if (part->size != size || (each && size > CEL_SPACE_BOUNDS_MAX)) {
     return cel_fail(CEL_E_SHAPE,
-                    "part %d \"%.31s\": size %" PRId64 ", but its shape has %" PRId64
-                    " elements (bounds are kept one by one for at most %d)",
+                    "part %d \"%.31s\": its size is %" PRId64 ", but its shape has %" PRId64
+                    " elements (separate bounds are possible for at most %d)",
                     p, part->name, part->size, size, CEL_SPACE_BOUNDS_MAX);
   }
   if (part->kind == CEL_DISCRETE && size != 1) {
-    return cel_fail(CEL_E_SHAPE, "part %d \"%.31s\": a discrete part has shape {1}", p, part->name);
+    return cel_fail(CEL_E_SHAPE, "part %d \"%.31s\": a discrete part must have shape {1}", p,
+                    part->name);
   }
   return CEL_OK;
 }
 
 static CelStatus check_bounds(const CelSpacePart *part, int p) {
   if (part->kind == CEL_DISCRETE && (part->n < 1 || part->n > INT32_MAX)) {
-    return cel_fail(CEL_E_RANGE, "part %d \"%.31s\": %" PRId64 " choices, not 1 to 2^31 - 1", p,
+    return cel_fail(CEL_E_RANGE, "part %d \"%.31s\": n is %" PRId64 "; it must be 1 to 2^31 - 1", p,
                     part->name, part->n);
   }
   if (part->kind != CEL_BOX && part->kind != CEL_MULTI_DISCRETE) return CEL_OK;
@@ -127,18 +129,21 @@ static CelStatus check_bounds(const CelSpacePart *part, int p) {
     double low = (double)part->low[i], high = (double)part->high[i];
     if (part->kind == CEL_BOX && !(low <= high)) {
       return cel_fail(CEL_E_RANGE,
-                      "part %d \"%.31s\": bounds [%g, %g] of element %" PRId64 " are not in order",
+                      "part %d \"%.31s\": the bounds [%g, %g] of element %" PRId64
+                      " are not in order",
                       p, part->name, low, high, i);
     }
     if (part->type == CEL_U8 && (low < 0.0 || high > 255.0)) {
-      return cel_fail(CEL_E_RANGE, "part %d \"%.31s\": bounds [%g, %g] do not fit into a byte", p,
-                      part->name, low, high);
+      return cel_fail(
+          CEL_E_RANGE,
+          "part %d \"%.31s\": the bounds [%g, %g] do not fit into a byte; they must be 0 to 255", p,
+          part->name, low, high);
     }
     const bool whole = high >= 1.0 && high <= 16777216.0 && high - floor(high) <= 0.0;
     if (part->kind == CEL_MULTI_DISCRETE && !whole) {
       return cel_fail(CEL_E_RANGE,
                       "part %d \"%.31s\": entry %" PRId64
-                      " has %g choices, not a whole number from 1 to 2^24",
+                      " has %g actions; it must be a whole number from 1 to 2^24",
                       p, part->name, i, high);
     }
   }
@@ -149,17 +154,18 @@ CelStatus cel_space_check(const CelSpace *space) {
   CELI_NEED(space);
   CELI_FLOATS(CELI_IEEE);
   if (space->n_parts < 1 || space->n_parts > CEL_SPACE_PARTS_MAX) {
-    return cel_fail(CEL_E_SHAPE, "a space has 1 to %d parts, not %d", CEL_SPACE_PARTS_MAX,
-                    space->n_parts);
+    return cel_fail(CEL_E_SHAPE, "a space must have 1 to %d parts; this one has %d",
+                    CEL_SPACE_PARTS_MAX, space->n_parts);
   }
   for (int p = 0; p < space->n_parts; p++) {
     const CelSpacePart *part = &space->part[p];
     if (memchr(part->name, 0, sizeof part->name) == NULL) {
-      return cel_fail(CEL_E_NAME, "part %d: its name is not ended by a zero", p);
+      return cel_fail(CEL_E_NAME, "part %d: its name has no terminating zero", p);
     }
     if (!type_fits(part)) {
       return cel_fail(CEL_E_TYPE,
-                      "part %d \"%s\": a box is F32 or U8, discrete parts are I32, binary ones U8",
+                      "part %d \"%s\": the type is wrong; boxes are F32 or U8, discrete parts I32, "
+                      "binary parts U8",
                       p, part->name);
     }
     CelStatus status = check_shape(part, p);
@@ -208,9 +214,9 @@ int64_t cel_space_floats(const CelSpace *space) {
   return floats;
 }
 
-// ---- words
+// ---- descriptions
 
-/// Appends to text at `at`, like snprintf; returns the length that the whole would have.
+/// Appends to text at `at` like snprintf. Returns the length of the whole text without truncation.
 CEL_PRINTF(4, 5)
 static int append(char *text, size_t size, int at, const char *format, ...);
 
@@ -260,7 +266,7 @@ int cel_space_describe(const CelSpace *space, char *text, size_t size) {
 
 // ---- sampling
 
-/// Words of a stream, four a block.
+/// 32-bit words of a stream, four per block.
 typedef struct Words {
   CelRng *rng;
   uint32_t word[4];
@@ -275,7 +281,7 @@ static uint32_t next_word(Words *words) {
   return words->word[4 - words->left--];
 }
 
-/// Uniform on [0, n), without bias: multiply, and reject the short end of the range.
+/// Uniform on [0, n) without bias, by multiplication and rejection.
 /// Source: Lemire, "Fast random integer generation in an interval", TOMACS 2019.
 static uint32_t below(Words *words, uint32_t n) {
   uint64_t product = (uint64_t)next_word(words) * n;
@@ -286,7 +292,7 @@ static uint32_t below(Words *words, uint32_t n) {
   return (uint32_t)(product >> 32);
 }
 
-/// Uniform between finite bounds; a half-normal from a single bound; a normal without any.
+/// Uniform between two finite bounds, half-normal from one finite bound, or normal without bounds.
 static float sample_box(Words *words, float low, float high) {
   bool from_low = isfinite(low), from_high = isfinite(high);
   if (from_low && from_high) {

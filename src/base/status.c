@@ -1,4 +1,4 @@
-/// Status names, the calling thread's message, and the assertion hook.
+/// Status names, the error message of each thread, and the assertion hook.
 #include "base/arguments.h"
 #include "base/base.h"
 #include <stdarg.h>
@@ -36,8 +36,8 @@ const char *cel_error(void) {
   return message;
 }
 
-// A file's names and values get into messages and messages get onto terminals: control characters
-// (C0 but the line feed, DEL, and C1 in UTF-8) become '?'.
+// Replaces control characters by '?': C0 except the line feed, DEL, and C1 in UTF-8. Messages can
+// contain text of untrusted files, and programs print them on terminals.
 static void make_printable(char *text) {
   for (unsigned char *c = (unsigned char *)text; *c != 0; c++) {
     if ((*c < 0x20 && *c != '\n') || *c == 0x7f) *c = '?';
@@ -45,7 +45,8 @@ static void make_printable(char *text) {
   }
 }
 
-// Ends a message that was cut at `size` bytes with "..." without leaving half a character.
+// Ends a message that was truncated at `size` bytes with "...", and removes an incomplete
+// character.
 static void end_cut(char *text, size_t size) {
   size_t end = size - 4;
   while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80) end--;
@@ -54,7 +55,7 @@ static void end_cut(char *text, size_t size) {
 
 CelStatus cel_fail(CelStatus status, const char *format, ...) {
   CELI_FLOATS(CELI_IEEE);
-  char text[MESSAGE_MAX]; // apart from `message`, which the arguments may point to
+  char text[MESSAGE_MAX]; // not `message` itself, because arguments may point into it
   va_list args;
   va_start(args, format);
   int n = vsnprintf(text, sizeof text, format, args);
@@ -92,7 +93,7 @@ CelStatus celi_status_given(CelStatus status, const char *function) {
                   function, (int)status);
 }
 
-// Set once by the program, read only when the library is about to die.
+// The program sets it once. It is read only before the library aborts.
 static _Atomic(CelAssertHook) assert_hook;
 
 void cel_set_assert_hook(CelAssertHook hook) {

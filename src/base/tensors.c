@@ -1,8 +1,8 @@
 /// Named tensors: declared one by one, then allocated as one block.
 ///
-/// The block holds the roles in their order, each role its tensors in the order of declaration, each
-/// tensor at a multiple of 64 bytes. The gaps are zero and stay so, so that a role's region can be
-/// summed, clipped, stepped and hashed as one run.
+/// The block holds one region per role, in the order of roles. A region holds its tensors in the
+/// order of declaration, aligned to 64 bytes. Gaps are always zero, so that a loop can sum, clip,
+/// step or hash a region as one array.
 #include "celsius/tensors.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -11,18 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#define XXH_STATIC_LINKING_ONLY // for the size of XXH3_state_t: hashing must not allocate
+#define XXH_STATIC_LINKING_ONLY // for the size of XXH3_state_t, because hashing must not allocate
 #include <xxhash.h>
 
 #define ALIGNMENT 64
 
 struct CelTensors {
   CelTensor *list;
-  void **places; // where allocate stores each tensor's address; entries may be NULL
+  void **places; // where cel_tensors_allocate stores each tensor's address; entries may be NULL
   int64_t n, capacity;
   unsigned char *block; // NULL until allocated
   size_t bytes;
-  size_t begin[CEL_ROLES + 1]; // of each role's region in the block
+  size_t begin[CEL_ROLES + 1]; // offset of each role's region in the block
 };
 
 size_t cel_type_size(CelType type) {
@@ -54,7 +54,7 @@ const char *cel_type_name(CelType type) {
 CelStatus cel_tensors_create(CelTensors **out) {
   CELI_NEED(out);
   CelTensors *tensors = calloc(1, sizeof *tensors);
-  if (tensors == NULL) return cel_fail(CEL_E_MEMORY, "no memory for a list of tensors");
+  if (tensors == NULL) return cel_fail(CEL_E_MEMORY, "not enough memory for a list of tensors");
   *out = tensors;
   return CEL_OK;
 }
@@ -70,22 +70,25 @@ void cel_tensors_destroy(CelTensors *tensors) {
 // ---- Declaring
 
 static CelStatus check_name(const CelTensors *tensors, const char *name) {
-  if (name[0] == 0) return cel_fail(CEL_E_NAME, "a tensor needs a name");
+  if (name[0] == 0) return cel_fail(CEL_E_NAME, "a tensor's name is empty");
   if (strlen(name) >= CEL_NAME_MAX)
     return cel_fail(CEL_E_NAME, "tensor \"%s\": its name is longer than %d bytes", name,
                     CEL_NAME_MAX - 1);
   if (!celi_text_plain(name) || strcmp(name, "__metadata__") == 0)
-    return cel_fail(CEL_E_NAME, "tensor \"%s\": not a name that files can hold", name);
+    return cel_fail(CEL_E_NAME,
+                    "tensor \"%s\": files cannot hold this name; it is reserved, not UTF-8, or has "
+                    "control characters",
+                    name);
   if (cel_tensors_find(tensors, name) != NULL)
     return cel_fail(CEL_E_NAME, "tensor \"%s\" is declared twice", name);
   return CEL_OK;
 }
 
-// Fills in shape and size; the bytes must fit with room for the gaps.
+// Sets shape and size, and checks that the bytes and gaps do not overflow.
 static CelStatus set_shape(CelTensor *tensor, int ndim, const int64_t *shape) {
   if (ndim < 0 || ndim > CEL_DIMS_MAX)
-    return cel_fail(CEL_E_SHAPE, "tensor \"%s\": %d dimensions; 0 to %d are possible", tensor->name,
-                    ndim, CEL_DIMS_MAX);
+    return cel_fail(CEL_E_SHAPE, "tensor \"%s\" has %d dimensions; it must have 0 to %d",
+                    tensor->name, ndim, CEL_DIMS_MAX);
   bool empty = false;
   for (int i = 0; i < ndim; i++) {
     if (shape[i] < 0)
@@ -122,12 +125,15 @@ CelStatus cel_tensors_declare(CelTensors *tensors, const char *name, CelType typ
   if (ndim > 0) CELI_NEED(shape);
   CELI_FLOATS(CELI_IEEE);
   if (tensors->block != NULL)
-    return cel_fail(CEL_E_STATE, "tensor \"%s\" is declared after the allocation", name);
+    return cel_fail(CEL_E_STATE,
+                    "tensor \"%s\" is declared after the allocation; declare all tensors first",
+                    name);
   CELI_TRY(check_name(tensors, name));
   if (cel_type_size(type) == 0)
-    return cel_fail(CEL_E_TYPE, "tensor \"%s\": there is no type %d", name, (int)type);
+    return cel_fail(CEL_E_TYPE, "tensor \"%s\" has type %d, which does not exist", name, (int)type);
   if ((int)role < 0 || role >= CEL_ROLES)
-    return cel_fail(CEL_E_ARGUMENT, "tensor \"%s\": there is no role %d", name, (int)role);
+    return cel_fail(CEL_E_ARGUMENT, "tensor \"%s\" has role %d, which does not exist", name,
+                    (int)role);
   CelTensor tensor = {.type = type, .role = role};
   memcpy(tensor.name, name, strlen(name) + 1);
   CELI_TRY(set_shape(&tensor, ndim, shape));
@@ -148,7 +154,7 @@ static size_t padded_bytes(const CelTensor *tensor) {
   return (tensor_bytes(tensor) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-// Where each role begins; false when the sum overflows.
+// Computes the offset of each role. Returns false if the sum overflows.
 static bool lay_out(CelTensors *tensors) {
   size_t at = 0;
   for (int role = 0; role < CEL_ROLES; role++) {
@@ -173,7 +179,7 @@ static CelStatus too_large(const CelTensors *tensors, size_t available, const ch
   const CelTensor *most = largest(tensors);
   char all[CELI_NUMBER_MAX], has[CELI_NUMBER_MAX], one[CELI_NUMBER_MAX];
   return cel_fail(
-      CEL_E_MEMORY, "the tensors need %s, but %s is %s; the largest, \"%s\", is %s of it",
+      CEL_E_MEMORY, "the tensors need %s, but %s is %s; the largest tensor, \"%s\", needs %s",
       celi_bytes_text(all, tensors->begin[CEL_ROLES]), limit, celi_bytes_text(has, available),
       most->name, celi_bytes_text(one, tensor_bytes(most)));
 }
@@ -181,9 +187,10 @@ static CelStatus too_large(const CelTensors *tensors, size_t available, const ch
 CelStatus cel_tensors_allocate(CelTensors *tensors) {
   CELI_NEED(tensors);
   CELI_FLOATS(CELI_IEEE);
-  if (tensors->block != NULL) return cel_fail(CEL_E_STATE, "the tensors are allocated already");
+  if (tensors->block != NULL) return cel_fail(CEL_E_STATE, "the tensors are already allocated");
   if (!lay_out(tensors))
-    return cel_fail(CEL_E_MEMORY, "the tensors' sizes overflow; the largest is \"%s\"",
+    return cel_fail(CEL_E_MEMORY,
+                    "the sum of the tensors' sizes overflows; the largest tensor is \"%s\"",
                     largest(tensors)->name);
   size_t bytes = tensors->begin[CEL_ROLES];
   const char *limit;
@@ -204,12 +211,12 @@ CelStatus cel_tensors_allocate(CelTensors *tensors) {
     tensor->data = tensors->block + at[tensor->role];
     at[tensor->role] += padded_bytes(tensor);
     if (tensors->places[i] != NULL)
-      memcpy(tensors->places[i], &tensor->data, sizeof tensor->data); // whatever it points to
+      memcpy(tensors->places[i], &tensor->data, sizeof tensor->data); // a pointer of any type
   }
   return CEL_OK;
 }
 
-// ---- Asking
+// ---- Access
 
 int64_t cel_tensors_count(const CelTensors *tensors) {
   CELI_NEED_OR(tensors, 0);

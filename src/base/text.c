@@ -1,7 +1,7 @@
-/// Text: numbers to and from text in any locale, growing text, UTF-8, the nearest name.
+/// Text: conversion of numbers in any locale, growing text, UTF-8, nearest names.
 ///
-/// A program may run under a locale whose decimal point is a comma, and a library cannot change
-/// that: conversions here switch the calling thread to the "C" locale for their own duration.
+/// A program may use a locale with a decimal comma, which a library must not change. Conversions
+/// here therefore set the calling thread to the "C" locale while they run.
 #include "base/arguments.h"
 #include "base/base.h"
 #include <errno.h>
@@ -17,10 +17,10 @@
 
 // ---- Numbers to text
 
-// The digits of |value| with `precision` of them, without trailing zeros, and the power of ten of
-// the first; returns how many.
+// Writes `precision` digits of |value| without trailing zeros. *exponent: the power of ten of the
+// first digit. Returns the number of digits.
 static int digits_of(double value, int precision, char digits[20], int *exponent) {
-  char text[40] = ""; // "d.ddde+dd", the point being one byte in the C locale
+  char text[40] = ""; // "d.ddde+dd"; the point is one byte in the C locale
   snprintf(text, sizeof text, "%.*e", precision - 1, fabs(value));
   int n = 0;
   const char *c = text;
@@ -31,7 +31,7 @@ static int digits_of(double value, int precision, char digits[20], int *exponent
   return n;
 }
 
-// Lays out digits d1 d2 .. dn times 10^exponent: plainly where that is short.
+// Writes the number d1.d2...dn times 10^exponent, without an exponent if that is short.
 static void lay_out(char *out, bool negative, const char *digits, int n, int exponent) {
   char *o = out;
   if (negative) *o++ = '-';
@@ -42,7 +42,10 @@ static void lay_out(char *out, bool negative, const char *digits, int n, int exp
     sprintf(o, "e%+d", exponent);
     return;
   }
-  if (exponent < 0) *o++ = '0', *o++ = '.';
+  if (exponent < 0) {
+    *o++ = '0';
+    *o++ = '.';
+  }
   for (int i = exponent; i < -1; i++) *o++ = '0';
   for (int i = 0; i < n || i <= exponent; i++) {
     if (i == exponent + 1 && exponent >= 0) *o++ = '.';
@@ -56,13 +59,13 @@ const char *celi_double_text(char text[CELI_NUMBER_MAX], double value) {
   if (isinf(value)) return strcpy(text, value < 0 ? "-inf" : "inf");
   locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   locale_t old = c == (locale_t)0 ? (locale_t)0 : uselocale(c);
-  // What 15 digits tell apart they give back, without trailing zeros; numbers near 0 have fewer bits.
+  // 15 digits are enough for most numbers. Subnormal numbers have fewer bits.
   const bool normal = fabs(value) >= DBL_MIN;
   for (int precision = normal ? 15 : 1; precision <= 17; precision++) {
     char digits[20] = "";
     int exponent, n = digits_of(value, precision, digits, &exponent);
     lay_out(text, signbit(value), digits, n, exponent);
-    if (strtod(text, NULL) == value) break; // 17 digits always do
+    if (strtod(text, NULL) == value) break; // 17 digits are always enough
   }
   if (old != (locale_t)0) uselocale(old);
   if (c != (locale_t)0) freelocale(c);
@@ -89,16 +92,17 @@ static bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// A decimal number as it is written.
+// The parts of a decimal number's text.
 typedef struct Decimal {
   bool negative;
   const char *whole, *fraction; // digits
   size_t n_whole, n_fraction;
-  int64_t exponent; // kept within +-1e6
+  int64_t exponent; // clipped to +-1e6
 } Decimal;
 
-// [+-] digits [. digits] [e [+-] digits], a digit before or behind the point, no needless zero in
-// front (which YAML 1.1 would read as octal). False for everything else.
+// Scans [+-] digits [. digits] [e [+-] digits] with at least one digit before or after the point.
+// Returns false for other text, and for leading zeros, because YAML 1.1 reads such numbers as
+// octal.
 static bool scan_decimal(const char *text, Decimal *d) {
   *d = (Decimal){0};
   d->negative = *text == '-';
@@ -147,7 +151,7 @@ CeliNumber celi_parse_double(const char *text, double *out) {
   return CELI_NUMBER_OK;
 }
 
-// |text| as a whole number; the sign goes to *negative.
+// Parses |text| as a whole number. *negative: the sign.
 static CeliNumber parse_whole(const char *text, bool *negative, uint64_t *out) {
   Decimal d;
   if (!scan_decimal(text, &d)) return CELI_NUMBER_JUNK;
@@ -155,7 +159,7 @@ static CeliNumber parse_whole(const char *text, bool *negative, uint64_t *out) {
   int64_t n_whole = (int64_t)d.n_whole, n = n_whole + (int64_t)d.n_fraction;
   uint64_t value = 0;
   bool large = false;
-  // Digit i stands for digit * 10^(n_whole - 1 - i + exponent).
+  // Digit i has the weight 10^(n_whole - 1 - i + exponent).
   for (int64_t i = 0; i < n; i++) {
     char c = i < n_whole ? d.whole[i] : d.fraction[i - n_whole];
     if (n_whole - 1 - i + d.exponent < 0) {
@@ -198,7 +202,7 @@ CeliNumber celi_parse_i64(const char *text, int64_t *out) {
 
 // ---- Characters
 
-// Bytes of the UTF-8 character at `c`, at most `n` of them; 0 when it is not one.
+// The length in bytes of the UTF-8 character in the n bytes at `c`, or 0 if there is none.
 static size_t utf8_length(const unsigned char *c, size_t n) {
   static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
   size_t length = c[0] < 0x80       ? 1
@@ -249,7 +253,7 @@ static char fold(char c) {
   return c == '-' ? '_' : c;
 }
 
-// Optimal string alignment: three rows of the table of distances between beginnings.
+// Optimal string alignment distance, with three rows of the table of distances between prefixes.
 size_t celi_edit_distance(const char *a, const char *b) {
   size_t n = strnlen(a, EDIT_MAX), m = strnlen(b, EDIT_MAX);
   size_t rows[3][EDIT_MAX + 1];
@@ -291,7 +295,7 @@ bool celi_nearest_try(CeliNearest *nearest, const char *candidate) {
 
 // ---- Growing text
 
-// Makes room for n more bytes and a zero.
+// Makes room for n more bytes and a terminating zero.
 static bool reserve(CeliText *text, size_t n) {
   size_t need;
   if (text->failed || !celi_size_add(text->size, n, &need) || need > PTRDIFF_MAX / 2) {
@@ -347,7 +351,7 @@ void celi_text_json(CeliText *text, const char *string) {
 
 CelStatus celi_text_status(const CeliText *text) {
   if (!text->failed) return CEL_OK;
-  return cel_fail(CEL_E_MEMORY, "no memory for a text of more than %zu bytes", text->size);
+  return cel_fail(CEL_E_MEMORY, "not enough memory for a text of more than %zu bytes", text->size);
 }
 
 void celi_text_free(CeliText *text) {
@@ -369,14 +373,15 @@ const char *cel_shell_quote(char *text, size_t size, const char *path) {
     return text;
   }
   size_t n = 0;
-  const size_t room = size > 8 ? size - 8 : 0; // the longest step, the closing quote, the zero
+  const size_t room =
+      size > 8 ? size - 8 : 0; // minus the longest step, the closing quote and the zero
   if (size < 3) {
     if (size) text[0] = 0;
     return text;
   }
   text[n++] = '\'';
   for (const char *c = path; *c && n < room; c++) {
-    // A quoted text cannot hold a quote: close it, add an escaped one, open it again.
+    // A quoted text cannot contain a quote: close it, add an escaped quote, open it again.
     if (*c == '\'') {
       memcpy(text + n, "'\\''", 4);
       n += 4;

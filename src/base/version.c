@@ -1,4 +1,4 @@
-/// The version of the library, from the one header that states it.
+/// The version of the library, from celsius/version.h.
 #include "celsius/version.h"
 
 const char *cel_version(void) {

@@ -1,10 +1,10 @@
 /// Reading YAML configs by field table.
 ///
-/// The part of YAML that a config needs and no more: one document, a mapping of keys to scalars,
-/// lists of whole numbers, and mappings where the table has groups. Anchors, aliases, tags, complex
-/// keys and further documents are refused, so that no file unfolds into more than its own size.
-/// libyaml turns the text into events; every value goes through cel_fields_set, first on copies of the
-/// configs and, when the whole file was fine, on the configs themselves.
+/// Supports the part of YAML that a config needs: one document with a mapping of keys to scalars,
+/// lists of whole numbers, and mappings for the table's groups. Anchors, aliases, tags, complex
+/// keys and further documents are errors, so that no file expands to more than its own size.
+/// libyaml turns the text into events. cel_fields_set then sets every value in copies of the
+/// configs, and in the configs themselves if the whole file is correct.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/field.h"
@@ -17,11 +17,11 @@
 #define FILE_MAX ((size_t)1 << 20)
 #define KEY_MAX 192
 
-// One key of the file. Section, field and offset together tell a key that is there twice.
+// A key of the file. Section, field and offset identify a repeated key.
 typedef struct Item {
   const CelYamlSection *section;
   const CelField *field;
-  size_t offset; // of the field in the section's config
+  size_t offset; // the field's offset in the section's config
   char name[KEY_MAX];
   char *text; // NULL for a group
   size_t line, column;
@@ -33,7 +33,7 @@ typedef struct Reader {
   bool has_event;
   const CelYamlSection *sections;
   int n_sections;
-  uint64_t *seen; // (n_sections,) sections that were there, as flags
+  uint64_t *seen; // (n_sections,) line of each section in the file; 0: not there
   Item *items;    // (n_items,) in the order of the file
   size_t n_items, capacity;
 } Reader;
@@ -44,14 +44,15 @@ static CelStatus fail_mark(const yaml_mark_t *mark, CelStatus status) {
   return cel_fail_in(status, "line %zu, column %zu: ", mark->line + 1, mark->column + 1);
 }
 
-// `status` was recorded for the current event: puts its place in front.
+// Puts the position of the current event in front of the message of `status`.
 static CelStatus fail_here(const Reader *reader, CelStatus status) {
   return status == CEL_OK ? status : fail_mark(&reader->event.start_mark, status);
 }
 
 static CelStatus fail_parser(const yaml_parser_t *parser) {
   const char *problem = parser->problem != NULL ? parser->problem : "no valid YAML";
-  if (parser->error == YAML_MEMORY_ERROR) return cel_fail(CEL_E_MEMORY, "no memory to read it");
+  if (parser->error == YAML_MEMORY_ERROR)
+    return cel_fail(CEL_E_MEMORY, "not enough memory to read the file");
   if (parser->error == YAML_READER_ERROR)
     return cel_fail(CEL_E_FORMAT, "byte %zu: %s", parser->problem_offset + 1, problem);
   cel_fail(CEL_E_FORMAT, "%s%s%s", parser->context != NULL ? parser->context : "",
@@ -59,7 +60,7 @@ static CelStatus fail_parser(const yaml_parser_t *parser) {
   return fail_mark(&parser->problem_mark, CEL_E_FORMAT);
 }
 
-// Moves to the next event, refusing what no config needs.
+// Moves to the next event. Fails for events that configs do not need.
 static CelStatus next(Reader *reader) {
   if (reader->has_event) yaml_event_delete(&reader->event);
   reader->has_event = false;
@@ -68,26 +69,33 @@ static CelStatus next(Reader *reader) {
   const yaml_event_t *event = &reader->event;
   const yaml_char_t *anchor = NULL, *tag = NULL;
   if (event->type == YAML_ALIAS_EVENT) anchor = event->data.alias.anchor;
-  if (event->type == YAML_SCALAR_EVENT)
-    anchor = event->data.scalar.anchor, tag = event->data.scalar.tag;
-  if (event->type == YAML_SEQUENCE_START_EVENT)
-    anchor = event->data.sequence_start.anchor, tag = event->data.sequence_start.tag;
-  if (event->type == YAML_MAPPING_START_EVENT)
-    anchor = event->data.mapping_start.anchor, tag = event->data.mapping_start.tag;
+  if (event->type == YAML_SCALAR_EVENT) {
+    anchor = event->data.scalar.anchor;
+    tag = event->data.scalar.tag;
+  }
+  if (event->type == YAML_SEQUENCE_START_EVENT) {
+    anchor = event->data.sequence_start.anchor;
+    tag = event->data.sequence_start.tag;
+  }
+  if (event->type == YAML_MAPPING_START_EVENT) {
+    anchor = event->data.mapping_start.anchor;
+    tag = event->data.mapping_start.tag;
+  }
   if (anchor != NULL)
-    return fail_here(reader, cel_fail(CEL_E_FORMAT, "anchors and aliases are refused (\"%s\")",
-                                      (const char *)anchor));
+    return fail_here(reader,
+                     cel_fail(CEL_E_FORMAT, "anchors and aliases are not supported (\"%s\")",
+                              (const char *)anchor));
   if (tag != NULL)
     return fail_here(reader,
-                     cel_fail(CEL_E_FORMAT, "tags are refused (\"%s\")", (const char *)tag));
+                     cel_fail(CEL_E_FORMAT, "tags are not supported (\"%s\")", (const char *)tag));
   return CEL_OK;
 }
 
-// Text of the current scalar; its bytes must not hold a zero.
+// Gets the text of the current scalar. Fails if it contains a zero.
 static CelStatus scalar(const Reader *reader, const char **text) {
   *text = (const char *)reader->event.data.scalar.value;
   if (strlen(*text) == reader->event.data.scalar.length) return CEL_OK;
-  return fail_here(reader, cel_fail(CEL_E_FORMAT, "a zero character in a text"));
+  return fail_here(reader, cel_fail(CEL_E_FORMAT, "the text contains a zero character"));
 }
 
 static bool is_null(const Reader *reader) {
@@ -97,21 +105,21 @@ static bool is_null(const Reader *reader) {
           strcmp(text, "Null") == 0 || strcmp(text, "NULL") == 0);
 }
 
-// The key at the current event, after `prefix`; then moves to its value.
+// Reads the key at the current event into `key`, after `prefix`, and moves to its value.
 static CelStatus read_key(Reader *reader, const char *prefix, char key[KEY_MAX]) {
   const char *text;
   if (reader->event.type != YAML_SCALAR_EVENT)
     return fail_here(reader, cel_fail(CEL_E_FORMAT, "a key must be a plain name"));
   CELI_TRY(scalar(reader, &text));
   if (strlen(prefix) + strlen(text) >= KEY_MAX)
-    return fail_here(reader, cel_fail(CEL_E_NAME, "there is no field of so long a name"));
+    return fail_here(reader, cel_fail(CEL_E_NAME, "no field has so long a name"));
   snprintf(key, KEY_MAX, "%s%s", prefix, text);
   return CEL_OK;
 }
 
-// Opens the one document. *mapping is false when the file has none: nothing in it, or comments only.
+// Opens the document. *mapping is false if the file is empty or has only comments.
 static CelStatus open_document(Reader *reader, bool *mapping) {
-  CELI_TRY(next(reader)); // the stream's start
+  CELI_TRY(next(reader)); // the start of the stream
   CELI_TRY(next(reader));
   *mapping = false;
   if (reader->event.type == YAML_STREAM_END_EVENT) return CEL_OK;
@@ -123,19 +131,20 @@ static CelStatus open_document(Reader *reader, bool *mapping) {
   return CEL_OK;
 }
 
-// After the document's value: its end, and nothing behind.
+// Checks that the document ends and nothing follows.
 static CelStatus close_document(Reader *reader) {
   if (reader->event.type == YAML_STREAM_END_EVENT) return CEL_OK;
   CEL_ASSERT(reader->event.type == YAML_DOCUMENT_END_EVENT);
   CELI_TRY(next(reader));
   if (reader->event.type != YAML_STREAM_END_EVENT)
-    return fail_here(reader, cel_fail(CEL_E_FORMAT, "a second document"));
+    return fail_here(
+        reader, cel_fail(CEL_E_FORMAT, "the file has a second document; only one is supported"));
   return CEL_OK;
 }
 
 // ---- Values
 
-// The current value's text, in the words of cel_fields_set: "[1,2]" for lists, "inf" for ".inf".
+// Writes the current value as text for cel_fields_set: "[1,2]" for lists, "inf" for ".inf".
 static CelStatus read_list(Reader *reader, CeliText *text) {
   celi_text_add(text, "[", 1);
   for (bool first = true;; first = false) {
@@ -143,7 +152,7 @@ static CelStatus read_list(Reader *reader, CeliText *text) {
     CELI_TRY(next(reader));
     if (reader->event.type == YAML_SEQUENCE_END_EVENT) break;
     if (reader->event.type != YAML_SCALAR_EVENT)
-      return fail_here(reader, cel_fail(CEL_E_TYPE, "a list holds whole numbers only"));
+      return fail_here(reader, cel_fail(CEL_E_TYPE, "a list may contain only whole numbers"));
     CELI_TRY(scalar(reader, &entry));
     if (*entry == 0 || strpbrk(entry, ",[] ") != NULL)
       return fail_here(reader, cel_fail(CEL_E_TYPE, "\"%s\" is not a whole number", entry));
@@ -171,11 +180,14 @@ static CelStatus read_value(Reader *reader, const CelField *field, const char *n
   const char *value;
   if (reader->event.type == YAML_SEQUENCE_START_EVENT) {
     if (field->type == CEL_FIELD_INT_LIST) return read_list(reader, text);
-    return fail_here(reader, cel_fail(CEL_E_TYPE, "%s: takes one value, not a list", name));
+    return fail_here(
+        reader, cel_fail(CEL_E_TYPE, "%s: the value must be a single value, not a list", name));
   }
   if (reader->event.type == YAML_MAPPING_START_EVENT)
-    return fail_here(reader, cel_fail(CEL_E_TYPE, "%s: takes one value, not a mapping", name));
-  if (is_null(reader)) return fail_here(reader, cel_fail(CEL_E_TYPE, "%s: has no value", name));
+    return fail_here(
+        reader, cel_fail(CEL_E_TYPE, "%s: the value must be a single value, not a mapping", name));
+  if (is_null(reader))
+    return fail_here(reader, cel_fail(CEL_E_TYPE, "%s: the value is missing", name));
   CELI_TRY(scalar(reader, &value));
   value = plain_word(reader, field, value);
   celi_text_add(text, value, strlen(value));
@@ -184,14 +196,15 @@ static CelStatus read_value(Reader *reader, const CelField *field, const char *n
 
 // ---- Keys
 
-// Refuses a key that the file had before.
+// Fails if the key appeared before.
 static CelStatus check_first(const Reader *reader, const Item *item) {
   for (size_t i = 0; i < reader->n_items; i++) {
     const Item *other = &reader->items[i];
     if (other->section == item->section && other->field == item->field &&
         other->offset == item->offset)
-      return fail_here(reader, cel_fail(CEL_E_NAME, "%s: is there already, on line %zu", item->name,
-                                        other->line));
+      return fail_here(reader,
+                       cel_fail(CEL_E_NAME, "%s: the key appears twice; the first is on line %zu",
+                                item->name, other->line));
   }
   return CEL_OK;
 }
@@ -207,19 +220,19 @@ static CelStatus add_item(Reader *reader, const Item *item) {
 
 static CelStatus read_mapping(Reader *reader, const CelYamlSection *section, const char *prefix);
 
-// The mapping that is a group's value; the key is the current event.
+// Reads the mapping of a group. The current event is the group's key.
 static CelStatus read_group(Reader *reader, const Item *item) {
   CELI_TRY(add_item(reader, item));
   CELI_TRY(next(reader));
   if (reader->event.type == YAML_SCALAR_EVENT && is_null(reader)) return CEL_OK;
   if (reader->event.type != YAML_MAPPING_START_EVENT)
-    return fail_here(reader, cel_fail(CEL_E_TYPE, "%s: takes a mapping", item->name));
+    return fail_here(reader, cel_fail(CEL_E_TYPE, "%s: the value must be a mapping", item->name));
   char prefix[KEY_MAX + 1];
   snprintf(prefix, sizeof prefix, "%s.", item->name);
   return read_mapping(reader, item->section, prefix);
 }
 
-// The value of field `name` of a section; the key is the current event.
+// Reads the value of field `name` of a section. The current event is the key.
 static CelStatus read_field(Reader *reader, const CelYamlSection *section, const char *name) {
   Item item = {.section = section, .line = reader->event.start_mark.line + 1};
   item.field = celi_field_locate(section->table, name, &item.offset);
@@ -232,7 +245,7 @@ static CelStatus read_field(Reader *reader, const CelYamlSection *section, const
   item.column = reader->event.start_mark.column + 1;
   CeliText text = {0};
   CelStatus status = read_value(reader, item.field, name, &text);
-  celi_text_add(&text, "", 0); // an empty text is one, too
+  celi_text_add(&text, "", 0); // so that an empty text is not NULL
   if (status == CEL_OK) status = celi_text_status(&text);
   item.text = text.data;
   if (status == CEL_OK) status = add_item(reader, &item);
@@ -240,7 +253,7 @@ static CelStatus read_field(Reader *reader, const CelYamlSection *section, const
   return status;
 }
 
-// The fields of a mapping whose start is the current event, up to its end.
+// Reads the fields of a mapping up to its end. The current event is the mapping's start.
 static CelStatus read_mapping(Reader *reader, const CelYamlSection *section, const char *prefix) {
   for (;;) {
     char name[KEY_MAX];
@@ -254,17 +267,18 @@ static CelStatus read_mapping(Reader *reader, const CelYamlSection *section, con
 static CelStatus read_section(Reader *reader, int index) {
   const CelYamlSection *section = &reader->sections[index];
   if (reader->seen[index])
-    return fail_here(reader, cel_fail(CEL_E_NAME, "%s: is there already, on line %llu",
-                                      section->key, (unsigned long long)reader->seen[index]));
+    return fail_here(reader,
+                     cel_fail(CEL_E_NAME, "%s: the key appears twice; the first is on line %llu",
+                              section->key, (unsigned long long)reader->seen[index]));
   reader->seen[index] = reader->event.start_mark.line + 1;
   CELI_TRY(next(reader));
   if (reader->event.type == YAML_SCALAR_EVENT && is_null(reader)) return CEL_OK;
   if (reader->event.type != YAML_MAPPING_START_EVENT)
-    return fail_here(reader, cel_fail(CEL_E_TYPE, "%s: takes a mapping", section->key));
+    return fail_here(reader, cel_fail(CEL_E_TYPE, "%s: the value must be a mapping", section->key));
   return read_mapping(reader, section, "");
 }
 
-// A top-level key that is neither a section nor a field of the top level.
+// Fails for a top-level key that is neither a section nor a field.
 static CelStatus fail_key(const Reader *reader, const char *key) {
   CeliNearest nearest = {.wanted = key};
   CelYamlSection const *top = NULL;
@@ -275,10 +289,9 @@ static CelStatus fail_key(const Reader *reader, const char *key) {
       celi_nearest_try(&nearest, reader->sections[i].key);
   }
   if (nearest.best != NULL)
-    return cel_fail(CEL_E_NAME, "there is no key \"%s\" here; did you mean \"%s\"?", key,
-                    nearest.best);
+    return cel_fail(CEL_E_NAME, "no key \"%s\"; did you mean \"%s\"?", key, nearest.best);
   if (top != NULL) return celi_fail_unknown(top->table, key);
-  return cel_fail(CEL_E_NAME, "there is no key \"%s\" here", key);
+  return cel_fail(CEL_E_NAME, "no key \"%s\"", key);
 }
 
 static CelStatus read_top(Reader *reader) {
@@ -307,7 +320,7 @@ static CelStatus read_top(Reader *reader) {
 
 // ---- Setting
 
-// A copy of a section's config, or NULL.
+// Returns a copy of a section's config, or NULL.
 static void *copy_of(const CelYamlSection *section) {
   size_t size = celi_fields_extent(section->table);
   void *copy = malloc(size > 0 ? size : 1);
@@ -315,10 +328,10 @@ static void *copy_of(const CelYamlSection *section) {
   return copy;
 }
 
-// Tries all items of one section on a copy of its config.
+// Sets all items of a section in a copy of its config.
 static CelStatus try_section(const Reader *reader, const CelYamlSection *section) {
   void *copy = copy_of(section);
-  if (copy == NULL) return cel_fail(CEL_E_MEMORY, "no memory for a copy of the config");
+  if (copy == NULL) return cel_fail(CEL_E_MEMORY, "not enough memory for a copy of the config");
   CelStatus status = CEL_OK;
   for (size_t i = 0; i < reader->n_items && status == CEL_OK; i++) {
     const Item *item = &reader->items[i];
@@ -348,7 +361,7 @@ static CelStatus read_all(Reader *reader) {
   return set_all(reader);
 }
 
-// ---- From outside
+// ---- Public functions
 
 static CelStatus begin(Reader *reader, const char *text, size_t size, int n_sections) {
   *reader = (Reader){.n_sections = n_sections};
@@ -356,7 +369,7 @@ static CelStatus begin(Reader *reader, const char *text, size_t size, int n_sect
   memset(reader->seen, 0, (size_t)n_sections * sizeof *reader->seen);
   if (!yaml_parser_initialize(&reader->parser)) {
     free(reader->seen);
-    return cel_fail(CEL_E_MEMORY, "no memory to read YAML");
+    return cel_fail(CEL_E_MEMORY, "not enough memory to read YAML");
   }
   yaml_parser_set_input_string(&reader->parser, (const unsigned char *)text, size);
   return CEL_OK;
@@ -394,27 +407,30 @@ CelStatus cel_yaml_read(const char *path, const CelYamlSection *sections, int n_
 
 // ---- One key
 
-// Skips the value that is the current event. A bounded depth keeps libyaml's time linear.
+// Skips the value at the current event. The depth limit keeps the time of libyaml linear.
 static CelStatus skip_value(Reader *reader) {
   for (size_t depth = 0;;) {
     yaml_event_type_t type = reader->event.type;
     if (type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT) depth++;
     if (type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT) depth--;
     if (depth == 0) return CEL_OK;
-    if (depth > 32) return fail_here(reader, cel_fail(CEL_E_FORMAT, "more than 32 levels"));
+    if (depth > 32)
+      return fail_here(reader,
+                       cel_fail(CEL_E_FORMAT, "the file has more than 32 levels, the limit"));
     CELI_TRY(next(reader));
   }
 }
 
 static CelStatus take_value(Reader *reader, const char *key, char *out, size_t size, bool *found) {
   const char *value;
-  if (*found) return fail_here(reader, cel_fail(CEL_E_NAME, "%s: is there already", key));
+  if (*found) return fail_here(reader, cel_fail(CEL_E_NAME, "%s: the key appears twice", key));
   if (reader->event.type != YAML_SCALAR_EVENT || is_null(reader))
-    return fail_here(reader, cel_fail(CEL_E_TYPE, "%s: takes one value", key));
+    return fail_here(reader, cel_fail(CEL_E_TYPE, "%s: the value must be a single value", key));
   CELI_TRY(scalar(reader, &value));
   if (strlen(value) >= size)
-    return fail_here(reader, cel_fail(CEL_E_RANGE, "%s: a text of more than %zu bytes", key,
-                                      size > 0 ? size - 1 : 0));
+    return fail_here(reader,
+                     cel_fail(CEL_E_RANGE, "%s: the text is longer than %zu bytes, the limit", key,
+                              size > 0 ? size - 1 : 0));
   memcpy(out, value, strlen(value) + 1);
   *found = true;
   return CEL_OK;

@@ -1,8 +1,8 @@
-/// Writing YAML configs by field table: every field, its doc behind it as a comment.
+/// Writing YAML configs by field table. Every field is written, with its doc as a comment.
 ///
-/// Numbers are written so that YAML 1.1 readers take them for numbers ("1.0e-5": a point, a signed
-/// exponent), and with the fewest digits that read back to the same bits. Texts are quoted wherever
-/// a reader could take them for something else.
+/// Numbers have a point and a signed exponent ("1.0e-5"), so that YAML 1.1 readers recognize them.
+/// They have the fewest digits that read back to the same bits. Texts are quoted if a reader could
+/// take them for something else.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/field.h"
@@ -14,7 +14,7 @@
 
 // ---- Values
 
-// "3" -> "3.0", "1e-5" -> "1.0e-5", "inf" -> ".inf"; words stay.
+// Adds a number in YAML form: "3" -> "3.0", "1e-5" -> "1.0e-5", "inf" -> ".inf". Keeps words.
 static void add_number(CeliText *out, const char *text) {
   const char *digits = text + (*text == '-');
   if (strcmp(digits, "inf") == 0 || strcmp(digits, "nan") == 0) {
@@ -27,18 +27,18 @@ static void add_number(CeliText *out, const char *text) {
   celi_text_format(out, "%.*s%s%s", n, text, bare ? ".0" : "", text + n);
 }
 
-// True when every YAML reader takes the bare text for that text.
+// Whether every YAML reader reads the text as the same text without quotes.
 static bool is_safe_word(const char *text) {
   static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"};
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
   static const char more[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.-/+";
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-    if (celi_edit_distance(words[i], text) == 0) return false; // in any case
+    if (celi_edit_distance(words[i], text) == 0) return false; // ignores case
   return *text != 0 && strchr(letters, *text) != NULL && strspn(text, more) == strlen(text);
 }
 
-// Characters that a double-quoted scalar cannot hold as they are: line separators (2028, 2029), the
-// byte order mark and the two non-characters. All have 3 bytes.
+// The code of a character that double-quoted scalars must escape, else 0: line separators (2028,
+// 2029), the byte order mark, and two noncharacters. All have 3 bytes.
 static unsigned escaped_point(const unsigned char *c) {
   if ((c[0] & 0xf0) != 0xe0) return 0;
   unsigned point = (c[0] & 15u) << 12 | (c[1] & 63u) << 6 | (c[2] & 63u);
@@ -74,7 +74,8 @@ static void add_list(CeliText *out, const CelIntList *list) {
 
 static void add_value(CeliText *out, const CelField *field, const void *value) {
   char text[CEL_PATH_MAX];
-  celi_field_text(field, value, text, sizeof text); // no value is longer than a path
+  celi_field_text(field, value, text,
+                  sizeof text); // large enough, because no value is longer than a path
   switch (field->type) {
   case CEL_FIELD_DOUBLE:
   case CEL_FIELD_AUTO:
@@ -93,7 +94,7 @@ static void add_value(CeliText *out, const CelField *field, const void *value) {
 
 // ---- Lines
 
-// "  # doc (unit)" from the comment's column on; `begin` is where the line begins.
+// Adds "  # doc (unit)" at the comment column. begin: offset of the line's start.
 static void add_comment(CeliText *out, size_t begin, const CelField *field) {
   size_t used = out->size - begin;
   int gap = used + 2 < COMMENT_COLUMN ? (int)(COMMENT_COLUMN - used) : 2;

@@ -1,9 +1,12 @@
-/// Entropies and moments of what was drawn, where no density is known.
+/// Entropies and moments of samples from an unknown density.
 ///
-/// With rho_i the distance of draw i to its k-th nearest neighbour among n draws in d dimensions and c_d the volume of the
-/// unit ball, H = psi(n) - psi(k) + log c_d + d mean log rho_i, psi the digamma function: no histogram, and an error
-/// that falls with n for any smooth density. A density on a line, or on points, shows as what it is: rho is tiny there.
-/// Source: Kozachenko, Leonenko, "Sample estimate of the entropy of a random vector", 1987; k > 1: Singh et al. 2003.
+///     H = psi(n) - psi(k) + log c_d + d mean log rho_i
+/// rho_i is the distance of sample i to its k-th nearest neighbor among n samples in d dimensions,
+/// c_d the volume of the unit ball, and psi the digamma function. For any smooth density the error
+/// decreases with n. If the samples are on a line or on points, rho_i is tiny and the entropy very
+/// low.
+/// Source: Kozachenko, Leonenko, "Sample estimate of the entropy of a random vector", 1987; k > 1:
+/// Singh et al. 2003.
 #include "certify/certify.h"
 #include <math.h>
 #include <stdlib.h>
@@ -12,14 +15,14 @@
 enum { K_MAX = 16 };
 static const double pi = 3.14159265358979323846;
 
-/// psi(n) = -euler + sum 1/j, j < n.
+/// psi(n) = -euler + sum_{j<n} 1/j.
 static double digamma(int64_t n) {
   double sum = -0.57721566490153286061;
   for (int64_t j = 1; j < n; j++) sum += 1.0 / (double)j;
   return sum;
 }
 
-/// The square of the k-th least distance of x_i to the others.
+/// The square of the k-th smallest distance of x_i to the other samples.
 static double kth_square(const double *x, int64_t n, int d, int k, int64_t i) {
   double least[K_MAX];
   for (int j = 0; j < k; j++) least[j] = HUGE_VAL;

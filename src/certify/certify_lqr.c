@@ -1,11 +1,14 @@
-/// Agents on the linear-quadratic regulator: a Gaussian N(mu(x), S(x)) against the exact N(-K x, Sigma).
+/// Certificates on the linear-quadratic regulator: a Gaussian N(mu(x), S(x)) against N(-K x,
+/// Sigma).
 ///
-/// With M = R + gamma B'PB, what a step at x loses is
-///     g(x) = V*(x) - E_pi[Q*(x,u) - alpha log pi] = (mu + Kx)'M(mu + Kx) + tr(M S) - alpha m/2 - alpha (H(pi) - H*)
-/// which is alpha KL(pi, pi*) where alpha > 0, and J* - J = E sum gamma^t g(x_t) exactly: rollouts under the learned
-/// policy give it with the variance of g, not of the returns. Gain: least squares of mu over the states of episodes of the
-/// environment's own length; covariance and entropy: means over them.
-///   n, m    states, actions          w     gamma^t          k     1 within the time limit, 0 after it
+/// With M = R + gamma B'PB, the loss of a step at x is
+///     g(x) = V*(x) - E_pi[Q*(x,u) - alpha log pi]
+///          = (mu + Kx)'M(mu + Kx) + tr(M S) - alpha m/2 - alpha (H(pi) - H*)
+/// If alpha > 0, it equals alpha KL(pi, pi*). J* - J = E sum_t gamma^t g(x_t) holds exactly.
+/// Rollouts of the learned policy estimate it with the variance of g, which is smaller than that of
+/// returns. The gain comes from a least-squares fit of mu over the states within the time limit.
+/// Covariance and entropy are means over the same states.
+///   n, m    sizes of state and action          w     gamma^t
 /// Source: [maximum-entropy, 8.25, 8.28], [policy-guarantees, performance difference].
 #include "certify/certify.h"
 #include <math.h>
@@ -17,14 +20,14 @@ static const double pi = 3.14159265358979323846;
 
 /// Sums over episodes and steps.
 typedef struct Sums {
-  double M[SIZE];                       ///< (m, m)
-  double weight;                        ///< of all steps, discounted
-  double count, entropy, variance[MAX]; ///< of the steps within the time limit
+  double M[SIZE];                       ///< (m, m), see above
+  double weight;                        ///< sum of w over all steps
+  double count, entropy, variance[MAX]; ///< sums over steps within the time limit
   double xx[SIZE], xu[SIZE];            ///< (n, n), (n, m)
   double worst, q_sup, q_mean, v_sup, v_mean;
-  double *lost, *returns;            ///< (N,) an episode
-  float *mean, *sd, *action, *q, *v; ///< (N, m) thrice, (N,) twice
-  int64_t *pick;                     ///< (N,) the step whose state is kept
+  double *lost, *returns;            ///< (N,) sums of each episode
+  float *mean, *sd, *action, *q, *v; ///< mean, sd, action (N, m); q, v (N,)
+  int64_t *pick;                     ///< (N,) step whose state is stored
   bool has_q, has_v;
 } Sums;
 
@@ -64,7 +67,7 @@ static double exact_q(const CelCertifiedLqr *c, double gamma, const double *x, c
          gamma * (exact_v(c, next) - lqr->noise * lqr->noise * trace);
 }
 
-/// What a step at x loses; *entropy: of the policy there, nats.
+/// The loss g(x) of a step at x. *entropy: entropy of the policy at x in nats.
 static double step_loss(const CelCertificate *out, const Sums *sums, const double *x,
                         const float *mean, const float *sd, double *entropy) {
   const CelCertifiedLqr *c = out->lqr;
@@ -81,7 +84,7 @@ static double step_loss(const CelCertificate *out, const Sums *sums, const doubl
   return quadratic(sums->M, off, m) + trace - soft;
 }
 
-/// A state within the time limit, for gain, covariance and entropy.
+/// Adds a state within the time limit to the sums for gain, covariance and entropy.
 static void add_moments(Sums *sums, const double *x, const float *mean, const float *sd,
                         double entropy, int n, int m) {
   sums->count += 1;
@@ -93,7 +96,7 @@ static void add_moments(Sums *sums, const double *x, const float *mean, const fl
   }
 }
 
-/// Takes episode i's row at time t in; sums->action gets its draw.
+/// Adds row i at time t to the sums. Draws the action into sums->action.
 static void take_row(CelCertificate *out, Sums *sums, const float *obs, int64_t i, int64_t t,
                      double w, bool within, CelRng *rng) {
   CelCertifiedLqr *c = out->lqr;
@@ -116,7 +119,7 @@ static void take_row(CelCertificate *out, Sums *sums, const float *obs, int64_t 
   memcpy(c->sd + i * m, sd, (size_t)m * sizeof *sd);
 }
 
-/// The agent's own Q and V at what was met.
+/// Compares the agent's Q and V with the exact ones at the present states and actions.
 static CelStatus take_values(CelCertificate *out, Sums *sums, CelAgent *agent, const float *obs,
                              int64_t N, double w) {
   const CelCertifiedLqr *c = out->lqr;
@@ -129,13 +132,15 @@ static CelStatus take_values(CelCertificate *out, Sums *sums, CelAgent *agent, c
     for (int a = 0; a < m; a++) u[a] = (double)sums->action[i * m + a];
     const double q = sums->has_q ? fabs((double)sums->q[i] - exact_q(c, out->gamma, x, u)) : 0;
     const double v = sums->has_v ? fabs((double)sums->v[i] - exact_v(c, x)) : 0;
-    sums->q_mean += w * q, sums->q_sup = fmax(sums->q_sup, q);
-    sums->v_mean += w * v, sums->v_sup = fmax(sums->v_sup, v);
+    sums->q_mean += w * q;
+    sums->q_sup = fmax(sums->q_sup, q);
+    sums->v_mean += w * v;
+    sums->v_sup = fmax(sums->v_sup, v);
   }
   return CEL_OK;
 }
 
-/// Steps of an episode that gain and covariance are taken from.
+/// The number of steps of an episode for gain, covariance and entropy.
 static int64_t time_limit(const CelEnvSpec *spec) {
   enum { UNLIMITED = 200 };
   return spec->max_episode_steps > 0 ? spec->max_episode_steps : UNLIMITED;
@@ -152,8 +157,8 @@ static CelStatus roll(CelCertificate *out, Sums *sums, CelAgent *agent, const Ce
     CELI_TRY(cel_agent_gaussian(agent, obs, N, sums->mean, sums->sd, &squashed));
     if (squashed)
       return cel_fail(CEL_E_UNSUPPORTED,
-                      "%s: its policy is a squashed Gaussian, whose actions have bounds; the "
-                      "regulator's exact policy has none (policy: gaussian)",
+                      "%s: certify needs an unbounded Gaussian policy on LQR-v0, but the policy is "
+                      "a squashed Gaussian; train with policy gaussian",
                       out->algo);
     for (int64_t i = 0; i < N; i++) take_row(out, sums, obs, i, t, w, t < limit, &rng[i]);
     CELI_TRY(take_values(out, sums, agent, obs, N, w));
@@ -163,9 +168,10 @@ static CelStatus roll(CelCertificate *out, Sums *sums, CelAgent *agent, const Ce
   return CEL_OK;
 }
 
-// ---- from sums to measures
+// ---- measures from the sums
 
-/// Solves X Z = Y for symmetric positive definite X (n, n), Y (n, m), in place. False: X is singular.
+/// Solves X Z = Y in place for symmetric positive definite X (n, n) and Y (n, m). Returns false if
+/// X is singular.
 static bool solve(double *X, double *Y, int n, int m) {
   for (int k = 0; k < n; k++) {
     const double pivot = X[k * n + k];
@@ -182,10 +188,13 @@ static bool solve(double *X, double *Y, int n, int m) {
   return true;
 }
 
-/// |a - b| / |b|, Frobenius.
+/// |a - b| / |b| in the Frobenius norm.
 static double relative(const double *a, const double *b, int n) {
   double difference = 0, norm = 0;
-  for (int i = 0; i < n; i++) difference += (a[i] - b[i]) * (a[i] - b[i]), norm += b[i] * b[i];
+  for (int i = 0; i < n; i++) {
+    difference += (a[i] - b[i]) * (a[i] - b[i]);
+    norm += b[i] * b[i];
+  }
   return sqrt(difference / norm);
 }
 
@@ -220,16 +229,16 @@ static void measure_policy(CelCertificate *out, Sums *sums) {
                  relative(c->K, c->exact.K, m * n), none);
   } else {
     celi_measure_absent(out, "gain", "mean gain, relative (Frobenius)",
-                        "the states met do not span the space");
+                        "the visited states do not span the state space");
   }
   if (out->alpha > 0)
     celi_measure(out, "covariance", "covariance, relative (Frobenius)", none, none,
                  relative(c->Sigma, c->exact.Sigma, m * m), none);
   else
     celi_measure_absent(out, "covariance", "covariance, relative (Frobenius)",
-                        "at temperature 0 the exact policy is one action, without a density");
+                        "at temperature 0 the exact policy is deterministic and has no density");
   const double entropy = sums->entropy / sums->count;
-  celi_measure(out, "entropy", "entropy a dimension, nats",
+  celi_measure(out, "entropy", "entropy per dimension, nats",
                out->alpha > 0 ? c->exact.entropy / m : none, entropy / m,
                out->alpha > 0 ? fabs(entropy - c->exact.entropy) / m : none, none);
 }
@@ -242,48 +251,48 @@ static void measure_loss(CelCertificate *out, const Sums *sums, const CelEnvSpec
   celi_measure(out, "soft_return",
                out->alpha > 0 ? "soft return J, shortfall" : "return J, shortfall", best,
                best - lost, lost, lost_error);
-  celi_measure_absent(out, "shortfall_share", "shortfall of what there is to win",
-                      "actions have no bounds: there is no uniform policy");
-  celi_measure(out, "hard_return", "return, rewards alone", none, hard, none, hard_error);
+  celi_measure_absent(out, "shortfall_share", "shortfall, fraction of J* - J uniform",
+                      "actions have no bounds, so there is no uniform policy");
+  celi_measure(out, "hard_return", "return without entropy", none, hard, none, hard_error);
   if (out->alpha > 0) {
     double mean = 0;
     for (int64_t i = 0; i < N; i++) mean += sums->lost[i];
-    celi_measure(out, "kl_mean", "KL(learned, exact), mean visited", none, none,
+    celi_measure(out, "kl_mean", "KL(learned, exact), discounted mean", none, none,
                  mean / sums->weight / out->alpha, none);
-    celi_measure(out, "kl_sup", "KL(learned, exact), largest met", none, none,
+    celi_measure(out, "kl_sup", "KL(learned, exact), largest observed", none, none,
                  sums->worst / out->alpha, none);
   } else {
-    celi_measure_absent(out, "kl_mean", "KL(learned, exact), mean visited",
-                        "at temperature 0 the exact policy is one action, without a density");
-    celi_measure_absent(out, "kl_sup", "KL(learned, exact), largest met",
-                        "at temperature 0 the exact policy is one action, without a density");
+    celi_measure_absent(out, "kl_mean", "KL(learned, exact), discounted mean",
+                        "at temperature 0 the exact policy is deterministic and has no density");
+    celi_measure_absent(out, "kl_sup", "KL(learned, exact), largest observed",
+                        "at temperature 0 the exact policy is deterministic and has no density");
   }
 }
 
 static void measure_values(CelCertificate *out, const Sums *sums) {
   const double none = (double)NAN;
-  const char *const no_q = "it learns no Q", *const no_v = "it learns no V";
+  const char *const no_q = "the agent learns no Q", *const no_v = "the agent learns no V";
   if (sums->has_q) {
-    celi_measure(out, "q_sup", "learned Q - Q*, largest met", none, none, sums->q_sup, none);
-    celi_measure(out, "q_mean", "learned Q - Q*, mean visited", none, none,
+    celi_measure(out, "q_sup", "learned Q - Q*, largest observed", none, none, sums->q_sup, none);
+    celi_measure(out, "q_mean", "learned Q - Q*, discounted mean", none, none,
                  sums->q_mean / sums->weight, none);
   } else {
-    celi_measure_absent(out, "q_sup", "learned Q - Q*, largest met", no_q);
-    celi_measure_absent(out, "q_mean", "learned Q - Q*, mean visited", no_q);
+    celi_measure_absent(out, "q_sup", "learned Q - Q*, largest observed", no_q);
+    celi_measure_absent(out, "q_mean", "learned Q - Q*, discounted mean", no_q);
   }
   if (sums->has_v) {
-    celi_measure(out, "v_sup", "learned V - V*, largest met", none, none, sums->v_sup, none);
-    celi_measure(out, "v_mean", "learned V - V*, mean visited", none, none,
+    celi_measure(out, "v_sup", "learned V - V*, largest observed", none, none, sums->v_sup, none);
+    celi_measure(out, "v_mean", "learned V - V*, discounted mean", none, none,
                  sums->v_mean / sums->weight, none);
   } else {
-    celi_measure_absent(out, "v_sup", "learned V - V*, largest met", no_v);
-    celi_measure_absent(out, "v_mean", "learned V - V*, mean visited", no_v);
+    celi_measure_absent(out, "v_sup", "learned V - V*, largest observed", no_v);
+    celi_measure_absent(out, "v_mean", "learned V - V*, discounted mean", no_v);
   }
 }
 
-// ---- all of it
+// ---- the certificate
 
-/// The step that episode i's state is kept of: geometric, as discounting weighs them.
+/// Draws the step whose state is stored, with probabilities proportional to gamma^t.
 static int64_t pick_step(CelRng *rng, double gamma, int64_t T) {
   const double u = 1 - cel_rng_uniform(rng);
   const double t = gamma > 0 ? floor(log(u) / log(gamma)) : 0;
@@ -320,14 +329,16 @@ static void release(Sums *sums) {
   free(sums->pick);
 }
 
-/// Whether the agent has Q, V. Errors: those of the calls but for "has none".
+/// Finds out whether the agent has Q and V. Errors: those of cel_agent_q and cel_agent_v except
+/// CEL_E_UNSUPPORTED.
 static CelStatus find_values(Sums *sums, CelAgent *agent, const float *obs, int m) {
   memset(sums->action, 0, (size_t)m * sizeof *sums->action);
   const CelStatus q = cel_agent_q(agent, obs, sums->action, 1, sums->q);
   if (q != CEL_OK && q != CEL_E_UNSUPPORTED) return q;
   const CelStatus v = cel_agent_v(agent, obs, 1, sums->v);
   if (v != CEL_OK && v != CEL_E_UNSUPPORTED) return v;
-  sums->has_q = q == CEL_OK, sums->has_v = v == CEL_OK;
+  sums->has_q = q == CEL_OK;
+  sums->has_v = v == CEL_OK;
   return CEL_OK;
 }
 
@@ -355,7 +366,7 @@ CelStatus celi_certify_lqr(CelCertificate *out, CelAgent *agent, const CelEnvSpe
   CelCertifiedLqr *c = out->lqr = calloc(1, sizeof *out->lqr);
   Sums *sums = calloc(1, sizeof *sums);
   CelStatus status = CEL_OK;
-  if (!c || !sums) status = cel_fail(CEL_E_MEMORY, "no memory for a certificate");
+  if (!c || !sums) status = cel_fail(CEL_E_MEMORY, "not enough memory for a certificate");
   if (status == CEL_OK) status = celi_rollouts_check(out->gamma);
   if (status == CEL_OK) status = cel_lqr_of_env(spec, &c->lqr);
   if (status == CEL_OK) status = cel_lqr_solve(&c->lqr, out->gamma, out->alpha, &c->exact);
@@ -365,7 +376,7 @@ CelStatus celi_certify_lqr(CelCertificate *out, CelAgent *agent, const CelEnvSpe
     status = run(out, sums, agent, spec, options);
   }
   if (status == CEL_OK) {
-    out->exact_error = c->exact.residual; // of the Riccati equation, relative
+    out->exact_error = c->exact.residual; // relative residual of the Riccati equation
     measure_loss(out, sums, spec, options->episodes);
     measure_policy(out, sums);
     measure_values(out, sums);
@@ -373,4 +384,12 @@ CelStatus celi_certify_lqr(CelCertificate *out, CelAgent *agent, const CelEnvSpe
   if (sums) release(sums);
   free(sums);
   return status;
+}
+
+void celi_certified_lqr_destroy(CelCertifiedLqr *lqr) {
+  if (!lqr) return;
+  free(lqr->x);
+  free(lqr->mean);
+  free(lqr->sd);
+  free(lqr);
 }

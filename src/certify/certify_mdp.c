@@ -1,9 +1,11 @@
-/// Agents on finite problems: their policy is read off state by state and evaluated exactly.
+/// Certificates on finite problems: reads the policy at all states and evaluates it exactly.
 ///
-///     J* - J = alpha sum_s d(s) KL(pi, pi*) / (1 - gamma),  d the discounted distribution of the learned policy:
-/// both sides are computed, the left by two evaluations, the right from the policies, and are measures of their own.
-/// Where a state has fewer actions than the environment takes, the environment lets the others repeat them: that is the
-/// problem that the agent sees, and the one that is solved.
+///     J* - J = alpha sum_s d(s) KL(pi, pi*) / (1 - gamma)
+/// d is the discounted state distribution of the learned policy. Both sides are computed and are
+/// separate measures: the left side by two evaluations, the right side from the policies. If a
+/// state has fewer actions than the environment's action space, the environment maps the missing
+/// actions to the existing ones. The solved problem has these repeated actions, as the agent sees
+/// it.
 /// Source: [maximum-entropy, 8.14-8.28], [policy-guarantees, Lemma 1].
 #include "certify/certify.h"
 #include <math.h>
@@ -11,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double tolerance = 1e-10; ///< of the exact evaluations, relative
+static const double tolerance = 1e-10; ///< relative, of the exact evaluations
 
-// ---- the problem as the environment poses it
+// ---- the problem with repeated actions
 
 static bool all_actions_everywhere(const CelMdp *mdp, int64_t A) {
   for (int64_t s = 0; s < mdp->states; s++) {
@@ -26,7 +28,7 @@ static bool all_actions_everywhere(const CelMdp *mdp, int64_t A) {
   return true;
 }
 
-/// The pair that action a of state s does: its own, or the (a mod n)th.
+/// The pair of action a in state s: its own, or the (a mod n)th of the n pairs.
 static int64_t pair_of(const CelMdp *mdp, int64_t s, int64_t a) {
   const int64_t first = mdp->pair[s], n = mdp->pair[s + 1] - first;
   for (int64_t p = first; p < first + n; p++)
@@ -55,7 +57,7 @@ static CelStatus copy_all(CelMdpBuilder *builder, const CelMdp *mdp, int64_t A, 
   return cel_mdp_build(builder, out);
 }
 
-/// Every state gets A actions.
+/// Copies the problem so that every state has A actions.
 static CelStatus repeat_actions(const CelMdp *mdp, int64_t A, CelMdp **out) {
   CelMdpBuilder *builder;
   CELI_TRY(cel_mdp_builder_create(&builder, mdp->states, mdp->discount, 0));
@@ -64,7 +66,7 @@ static CelStatus repeat_actions(const CelMdp *mdp, int64_t A, CelMdp **out) {
   return status;
 }
 
-// ---- which states count
+// ---- reachable states
 
 static void reach(uint8_t *reached, int64_t *queue, int64_t *n, int64_t s) {
   if (reached[s]) return;
@@ -72,7 +74,8 @@ static void reach(uint8_t *reached, int64_t *queue, int64_t *n, int64_t s) {
   queue[(*n)++] = s;
 }
 
-/// Breadth first from the start under any policy; states without actions are not marked.
+/// Marks the states that some policy can reach from the start, by breadth-first search. Does not
+/// mark states without actions.
 static CelStatus find_reached(CelCertifiedMdp *c) {
   const CelMdp *mdp = c->mdp;
   int64_t *queue = NULL, n = 0;
@@ -92,9 +95,9 @@ static CelStatus find_reached(CelCertifiedMdp *c) {
   return CEL_OK;
 }
 
-// ---- what the agent says
+// ---- the agent's policy and values
 
-enum { ROWS = 256 }; // observations at once
+enum { ROWS = 256 }; // observations per batch
 
 /// One-hot observations of states [first, first + n).
 static void one_hot(float *obs, int64_t S, int64_t first, int64_t n) {
@@ -102,7 +105,8 @@ static void one_hot(float *obs, int64_t S, int64_t first, int64_t n) {
   for (int64_t i = 0; i < n; i++) obs[i * S + first + i] = 1;
 }
 
-/// Rows [first, first + n) of the policy; network outputs are single precision, so rows are divided by their sum.
+/// Reads rows [first, first + n) of the policy. Divides rows by their sum, because network outputs
+/// have single precision.
 static CelStatus read_policy(CelCertifiedMdp *c, CelAgent *agent, const float *obs, float *p,
                              int64_t A, int64_t first, int64_t n) {
   CELI_TRY(cel_agent_probabilities(agent, obs, n, p));
@@ -116,7 +120,7 @@ static CelStatus read_policy(CelCertifiedMdp *c, CelAgent *agent, const float *o
   return CEL_OK;
 }
 
-/// Q of action a in states [first, first + n), into the pairs.
+/// Reads Q of action a in states [first, first + n).
 static CelStatus read_q(CelCertifiedMdp *c, CelAgent *agent, const float *obs, float *q, int32_t a,
                         int64_t first, int64_t n) {
   int32_t action[ROWS];
@@ -128,7 +132,8 @@ static CelStatus read_q(CelCertifiedMdp *c, CelAgent *agent, const float *obs, f
   return CEL_OK;
 }
 
-/// Policy, and V and Q where the agent has them, of all states. `obs` (ROWS, S), `out` (ROWS, A + 1) are scratch.
+/// Reads the policy of all states, and V and Q if the agent has them. obs (ROWS, S), out (ROWS, A +
+/// 1): scratch.
 static CelStatus read_agent(CelCertifiedMdp *c, CelAgent *agent, int64_t A, float *obs,
                             float *out) {
   const int64_t S = c->mdp->states;
@@ -146,7 +151,8 @@ static CelStatus read_agent(CelCertifiedMdp *c, CelAgent *agent, int64_t A, floa
   return CEL_OK;
 }
 
-/// Whether the agent has Q, V: one call shows. Errors: those of the calls but for "has none".
+/// Finds out whether the agent has Q and V, and allocates them. Errors: those of cel_agent_q and
+/// cel_agent_v except CEL_E_UNSUPPORTED.
 static CelStatus find_values(CelCertifiedMdp *c, CelAgent *agent, float *obs, float *out) {
   const int32_t action = 0;
   one_hot(obs, c->mdp->states, 0, 1);
@@ -172,9 +178,10 @@ static CelStatus ask_agent(CelCertifiedMdp *c, CelAgent *agent, int64_t A) {
   return status;
 }
 
-// ---- numbers of policies
+// ---- evaluation of policies
 
-/// J of a policy at a temperature; V (states), Q (pairs, or NULL) out; *bound: error of V.
+/// Evaluates a policy at a temperature. Writes V (states), Q (pairs, or NULL) and J. *bound: error
+/// of V.
 static CelStatus evaluate(const CelMdp *mdp, const double *pi, double alpha, double gamma,
                           double *V, double *Q, double *J, double *bound) {
   CELI_TRY(cel_mdp_evaluate(mdp, pi, alpha, gamma, CEL_EVALUATE_SWEEPS, tolerance, V, Q, bound));
@@ -195,10 +202,10 @@ static double divergence_at(const CelMdp *mdp, const double *pi, const CelSoluti
   double sum = 0;
   for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++)
     if (pi[p] > 0) sum += pi[p] * (log(pi[p]) - (exact->Q[p] - exact->V[s]) / exact->alpha);
-  return fmax(sum, 0); // but for rounding
+  return fmax(sum, 0); // rounding may make it negative
 }
 
-/// How likely pi is to do what is best at s.
+/// The probability that pi takes an optimal action at s.
 static double best_at(const CelMdp *mdp, const double *pi, const CelSolution *exact, int64_t s) {
   double sum = 0;
   for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++)
@@ -213,12 +220,14 @@ static double entropy_of(const CelMdp *mdp, const double *pi, const CelSolution 
   return entropy_at(mdp, pi, s);
 }
 
-/// The mean of f over the discounted distribution d of the states in which something is chosen; its largest over reached
-/// ones; and their share of d, which is what is left of d's mass. NAN where that is nothing: it starts in terminal states.
+/// The mean of f over the states with actions, weighted by the discounted distribution d. *largest:
+/// the maximum over reachable states. *mass: the sum of d over states with actions. Returns NAN if
+/// it is 0, because all episodes start in terminal states.
 static double mean_over(const CelCertifiedMdp *c, const double *d, const double *pi, AtState *f,
                         double *largest, double *mass) {
   double sum = 0;
-  *largest = 0, *mass = 0;
+  *largest = 0;
+  *mass = 0;
   for (int64_t s = 0; s < c->mdp->states; s++) {
     if (c->mdp->pair[s] == c->mdp->pair[s + 1]) continue;
     const double x = f(c->mdp, pi, c->exact, s);
@@ -231,18 +240,18 @@ static double mean_over(const CelCertifiedMdp *c, const double *d, const double 
 
 // ---- measures
 
-/// The share of what there is to win, where that is more than what J* and the uniform policy's J may be off by.
+/// The shortfall as a fraction of J* - J uniform, unless that difference is within its error.
 static void measure_share(CelCertificate *out, double best, double J, double uniform,
                           double error) {
   const double none = (double)NAN, win = best - uniform;
   if (win > error) {
-    celi_measure(out, "shortfall_share", "shortfall of what there is to win", none, none,
+    celi_measure(out, "shortfall_share", "shortfall, fraction of J* - J uniform", none, none,
                  (best - J) / win, none);
-    celi_measure_note(out, "the uniform policy's J is %.6g", uniform);
+    celi_measure_note(out, "J of the uniform policy is %.6g", uniform);
     return;
   }
-  celi_measure_absent(out, "shortfall_share", "shortfall of what there is to win",
-                      "the uniform policy is the best, as far as can be told");
+  celi_measure_absent(out, "shortfall_share", "shortfall, fraction of J* - J uniform",
+                      "the uniform policy is optimal within the error of J*");
 }
 
 static CelStatus measure_returns(CelCertificate *out, double *scratch) {
@@ -253,14 +262,14 @@ static CelStatus measure_returns(CelCertificate *out, double *scratch) {
   CELI_TRY(evaluate(c->mdp, c->exact->pi, 0, gamma, V, NULL, &hard_best, &unused));
   CELI_TRY(evaluate(c->mdp, c->pi, 0, gamma, V, NULL, &hard, &unused));
   memset(pi, 0, (size_t)c->mdp->pairs * sizeof *pi);
-  cel_policy_of_q(c->mdp, pi, 1, pi); // of Q = 0: uniform
+  cel_policy_of_q(c->mdp, pi, 1, pi); // the policy of Q = 0 is uniform
   CELI_TRY(evaluate(c->mdp, pi, alpha, gamma, V, NULL, &uniform, &error));
   CELI_TRY(evaluate(c->mdp, c->pi, alpha, gamma, c->V, c->Q, &J, &unused));
   celi_measure(out, "soft_return",
                out->alpha > 0 ? "soft return J, shortfall" : "return J, shortfall", best, J,
                best - J, c->exact->bound);
   measure_share(out, best, J, uniform, error + c->exact->bound);
-  celi_measure(out, "hard_return", "return, rewards alone", hard_best, hard, hard_best - hard,
+  celi_measure(out, "hard_return", "return without entropy", hard_best, hard, hard_best - hard,
                (double)NAN);
   return CEL_OK;
 }
@@ -275,14 +284,14 @@ static CelStatus measure_policy(CelCertificate *out, double *d) {
   CELI_TRY(
       cel_discounted_distribution(c->mdp, c->pi, gamma, CEL_EVALUATE_SWEEPS, tolerance, c->visits));
   const double learned = mean_over(c, c->visits, c->pi, entropy_of, &largest, &mass);
-  celi_measure(out, "entropy", "entropy, nats a step", entropy, learned, fabs(entropy - learned),
+  celi_measure(out, "entropy", "entropy, nats per step", entropy, learned, fabs(entropy - learned),
                none);
   if (!(out->alpha > 0) && entropy > 0)
-    celi_measure_note(out, "actions that are equally good share the exact policy");
+    celi_measure_note(out, "the exact policy is uniform over equally good actions");
   if (out->alpha > 0) {
     const double kl = mean_over(c, c->visits, c->pi, divergence_at, &largest, &mass);
-    celi_measure(out, "kl_mean", "KL(learned, exact), mean visited", none, none, kl, none);
-    celi_measure(out, "shortfall_kl", "shortfall by alpha sum of visits KL", none, none,
+    celi_measure(out, "kl_mean", "KL(learned, exact), discounted mean", none, none, kl, none);
+    celi_measure(out, "shortfall_kl", "shortfall computed from the mean KL", none, none,
                  mass > 0 ? out->alpha * kl * mass / (1 - gamma) : 0, none);
     celi_measure(out, "kl_sup", "KL(learned, exact), largest", none, none, largest, none);
     return CEL_OK;
@@ -290,13 +299,14 @@ static CelStatus measure_policy(CelCertificate *out, double *d) {
   const double best = mean_over(c, c->visits, c->pi, best_at, &largest, &mass);
   celi_measure(out, "best_action", "probability of a best action", 1, best, 1 - best, none);
   const char *const why =
-      "at temperature 0 one action that is not best makes KL infinite; see best_action";
-  celi_measure_absent(out, "kl_mean", "KL(learned, exact), mean visited", why);
+      "at temperature 0 any suboptimal action makes KL infinite; see best_action";
+  celi_measure_absent(out, "kl_mean", "KL(learned, exact), discounted mean", why);
   celi_measure_absent(out, "kl_sup", "KL(learned, exact), largest", why);
   return CEL_OK;
 }
 
-/// |x - y| over pairs or states: largest over reached ones, mean over visits (and the policy, for pairs).
+/// |x - y| over pairs or states: the maximum over reachable states, and the mean weighted by the
+/// discounted state distribution (and the policy, for pairs).
 static void gaps(const CelCertifiedMdp *c, const double *x, const double *y, bool pairs,
                  double *sup, double *mean) {
   double mass = 0;
@@ -321,7 +331,7 @@ static void measure_gap(CelCertificate *out, const char *name, const char *label
   if (x) gaps(out->mdp, x, y, pairs, &sup, &mean);
   for (int k = 0; k < 2; k++) {
     snprintf(full, sizeof full, "%s_%s", name, k ? "mean" : "sup");
-    snprintf(text, sizeof text, "%s, %s", label, k ? "mean visited" : "largest");
+    snprintf(text, sizeof text, "%s, %s", label, k ? "discounted mean" : "largest");
     if (x)
       celi_measure(out, full, text, (double)NAN, (double)NAN, k ? mean : sup, (double)NAN);
     else
@@ -334,12 +344,13 @@ static CelStatus measure(CelCertificate *out, double *scratch) {
   CELI_TRY(measure_returns(out, scratch));
   CELI_TRY(measure_policy(out, scratch));
   measure_gap(out, "value", "V* - V of the learned policy", c->V, c->exact->V, false, "");
-  measure_gap(out, "q", "learned Q - Q*", c->learned_Q, c->exact->Q, true, "it learns no Q");
-  measure_gap(out, "v", "learned V - V*", c->learned_V, c->exact->V, false, "it learns no V");
+  measure_gap(out, "q", "learned Q - Q*", c->learned_Q, c->exact->Q, true, "the agent learns no Q");
+  measure_gap(out, "v", "learned V - V*", c->learned_V, c->exact->V, false,
+              "the agent learns no V");
   return CEL_OK;
 }
 
-// ---- all of it
+// ---- the certificate
 
 static CelStatus solve(CelCertificate *out) {
   CelSolveConfig config = cel_solve_config_default();
@@ -357,7 +368,7 @@ static CelStatus allocate(CelCertifiedMdp *c) {
   CELI_TRY(celi_alloc(&c->pi, P, sizeof(double), "a policy"));
   CELI_TRY(celi_alloc(&c->V, S, sizeof(double), "values"));
   CELI_TRY(celi_alloc(&c->Q, P, sizeof(double), "values"));
-  CELI_TRY(celi_alloc(&c->visits, S, sizeof(double), "visits"));
+  CELI_TRY(celi_alloc(&c->visits, S, sizeof(double), "a state distribution"));
   return celi_alloc(&c->reached, S, 1, "states");
 }
 
@@ -367,7 +378,7 @@ CelStatus celi_certify_mdp(CelCertificate *out, CelAgent *agent, const CelEnvSpe
   const int64_t A = spec->action.part[0].n;
   double *scratch = NULL;
   (void)options;
-  if (!c) return cel_fail(CEL_E_MEMORY, "no memory for a certificate");
+  if (!c) return cel_fail(CEL_E_MEMORY, "not enough memory for a certificate");
   CELI_TRY(cel_mdp_of_env(spec, &c->mdp));
   if (!all_actions_everywhere(c->mdp, A)) {
     CELI_TRY(repeat_actions(c->mdp, A, &c->owned));

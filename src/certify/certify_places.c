@@ -1,10 +1,14 @@
-/// The plane at a few places: the learned policy and its Q beside the exact ones.
+/// The plane at a few states: the learned policy and its Q next to the exact ones.
 ///
-/// A squashed Gaussian a = tanh(u) has the density N(u) / prod (1 - a^2), whose logarithm is taken in u, where it never
-/// overflows; a sampler's entropy is taken from its draws (certify_density.c). KL(pi, pi*) = -H(pi) - E_pi[log pi*], pi* by
-/// quadrature over the actions at that very place. For a Gaussian both expectations are quadratures in u, and the error
-/// is the difference to half as many points a side; for a sampler they are means over draws, with a standard error.
-/// Source: [maximum-entropy, 8.28]; Haarnoja et al., "Soft actor-critic algorithms and applications", 2018, app. C.
+/// A squashed Gaussian a = tanh(u) has the density N(u) / prod (1 - a^2). Its logarithm is computed
+/// from u, where it cannot overflow. The entropy of a sampler is estimated from draws
+/// (certify_density.c).
+///     KL(pi, pi*) = -H(pi) - E_pi[log pi*]
+/// pi* is normalized by quadrature over the actions. For a Gaussian both expectations are
+/// quadratures in u, and the error is the difference to a quadrature with half as many points per
+/// side. For a sampler they are means over draws, with a standard error.
+/// Source: [maximum-entropy, 8.28]; Haarnoja et al., "Soft actor-critic algorithms and
+/// applications", 2018, app. C.
 #include "certify/certify_plane.h"
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +17,7 @@
 
 enum { CUTS = 64, NEIGHBOURS = 4 };
 static const double pi = 3.14159265358979323846;
-static const double float_step = 6e-8; ///< what single precision resolves near 1
+static const double float_step = 6e-8; ///< resolution of single precision near 1
 static const double places[CEL_CERTIFY_PLACES][2] = {{-2.5, 0}, {0, 0}, {2.5, 2.5}};
 
 CelStatus celi_plane_policy_find(CeliPlanePolicy *policy, CelAgent *agent, uint64_t seed,
@@ -27,14 +31,15 @@ CelStatus celi_plane_policy_find(CeliPlanePolicy *policy, CelAgent *agent, uint6
   policy->gaussian = gaussian == CEL_OK && squashed;
   if (gaussian == CEL_OK && !squashed && alpha > 0)
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "%s: its policy is a Gaussian without bounds, which the plane cuts off: its "
-                    "entropy is not that of its actions (policy: squashed)",
+                    "%s: certify needs a squashed Gaussian policy on MultiGoal-v0, because the "
+                    "plane clips an unbounded Gaussian; train with policy squashed",
                     cel_agent_algo(agent)->name);
   const CelStatus q = cel_agent_q(agent, obs, action, 1, &value);
   if (q != CEL_OK && q != CEL_E_UNSUPPORTED) return q;
   const CelStatus v = cel_agent_v(agent, obs, 1, &value);
   if (v != CEL_OK && v != CEL_E_UNSUPPORTED) return v;
-  policy->has_q = q == CEL_OK, policy->has_v = v == CEL_OK;
+  policy->has_q = q == CEL_OK;
+  policy->has_v = v == CEL_OK;
   return CEL_OK;
 }
 
@@ -126,7 +131,7 @@ double celi_plane_divergence(const CelMultigoalSolution *exact, const double s[2
   return mean;
 }
 
-/// The k-th of `side` points over 6 standard deviations, and its weight, not normalised.
+/// Point k of `side` points over +-6 standard deviations. *weight: its weight, not normalized.
 static double point(int64_t k, int64_t side, double *weight) {
   const double z = 12 * ((double)k + 0.5) / (double)side - 6;
   *weight = exp(-0.5 * z * z);
@@ -151,7 +156,8 @@ CelStatus celi_plane_divergence_gaussian(const CelMultigoalSolution *exact, cons
   cel_multigoal_log_density(exact, s, action, n, log_p);
   for (int64_t i = 0; i < n; i++) {
     double w[2];
-    (void)point(i % side, side, &w[0]), (void)point(i / side, side, &w[1]);
+    (void)point(i % side, side, &w[0]);
+    (void)point(i / side, side, &w[1]);
     log_exact += w[0] * w[1] * log_p[i];
   }
   *entropy = log(2 * pi) + 1 + log(sd[0]) + log(sd[1]) + slope / mass;
@@ -160,7 +166,7 @@ CelStatus celi_plane_divergence_gaussian(const CelMultigoalSolution *exact, cons
   return CEL_OK;
 }
 
-/// By quadrature with two numbers of points; *error: their difference.
+/// Computes KL by quadrature. kl_error: the difference to half as many points per side.
 static CelStatus divergence_gaussian(const CelMultigoalSolution *exact,
                                      const CeliPlanePolicy *policy, CelCertifiedPlace *place) {
   enum { SIDE = 256 };
@@ -177,9 +183,9 @@ static CelStatus divergence_gaussian(const CelMultigoalSolution *exact,
   return CEL_OK;
 }
 
-// ---- the three places
+// ---- the three states
 
-/// Q over the lattice of actions; the learned one where there is any.
+/// Fills in Q on the grid of actions: the exact one, and the learned one if the agent has Q.
 static CelStatus fill_q(CelCertifiedPlace *place, const CelMultigoalSolution *exact,
                         const CeliPlanePolicy *policy) {
   enum { SIDE = CEL_CERTIFY_SIDE, N = SIDE * SIDE };
@@ -190,8 +196,10 @@ static CelStatus fill_q(CelCertifiedPlace *place, const CelMultigoalSolution *ex
     const int column = k % SIDE, row = k / SIDE;
     const double a[2] = {exact->plane.reach * (2.0 * column / (SIDE - 1) - 1),
                          exact->plane.reach * (2.0 * row / (SIDE - 1) - 1)};
-    for (int i = 0; i < 2; i++)
-      obs[2 * k + i] = (float)place->s[i], action[2 * k + i] = (float)a[i];
+    for (int i = 0; i < 2; i++) {
+      obs[2 * k + i] = (float)place->s[i];
+      action[2 * k + i] = (float)a[i];
+    }
     place->Q[0][k] = (float)cel_multigoal_q(exact, place->s, a);
     place->Q[1][k] = NAN;
   }
@@ -213,7 +221,8 @@ static CelStatus fill_place(CelCertificate *out, int k, const CeliPlanePolicy *p
   for (int i = 0; i < N; i++) {
     double a[2];
     cel_multigoal_draw(exact, place->s, &rng, a);
-    place->action[0][2 * i] = (float)a[0], place->action[0][2 * i + 1] = (float)a[1];
+    place->action[0][2 * i] = (float)a[0];
+    place->action[0][2 * i + 1] = (float)a[1];
   }
   CELI_TRY(
       celi_plane_policy_draw(policy, place->s, 1000000 + k, N, drawn, &place->entropy[1], each));
@@ -227,7 +236,7 @@ static CelStatus fill_place(CelCertificate *out, int k, const CeliPlanePolicy *p
   return fill_q(place, exact, policy);
 }
 
-/// What %.2f prints, but no "-0.00".
+/// Replaces numbers that "%.2f" would print as "-0.00" by 0.
 static double hundredths(double x) {
   return fabs(x) < 0.005 ? 0 : x;
 }

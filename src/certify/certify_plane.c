@@ -1,11 +1,14 @@
-/// Agents on the multi-goal plane: rollouts of the learned policy beside rollouts of the exact one.
+/// Certificates on the multi-goal plane: rollouts of the learned and of the exact policy.
 ///
-/// Of every episode: where it goes, which goal it reaches within the time limit, and, without the limit, its discounted
-/// return R = sum gamma^t r and weight D = sum gamma^t. States are then drawn from what was met, in proportion to gamma^t;
-/// at each, the entropy H and KL(pi, pi*) of the learned policy are taken from fresh actions (certify_places.c):
-///     J = E[R] + alpha E[D] mean H;   J* - J = alpha E[D] mean KL, a second way to the shortfall.
-/// J* is the solution's own (multigoal_solve.c), not a rollout's.
-/// Source: [maximum-entropy, 8.6, 8.28]; Haarnoja et al., "Reinforcement learning with deep energy-based policies", 2017.
+/// Each episode gives its path, the goal that it reaches within the time limit, and without the
+/// limit its discounted return R = sum_t gamma^t r_t and weight D = sum_t gamma^t. States are then
+/// drawn from the visited ones, with probabilities proportional to gamma^t. New actions at each
+/// state give the entropy H and KL(pi, pi*) of the learned policy (certify_places.c):
+///     J = E[R] + alpha E[D] mean H
+///     J* - J = alpha E[D] mean KL       a second way to compute the shortfall
+/// J* comes from the solution (multigoal_solve.c), not from rollouts.
+/// Source: [maximum-entropy, 8.6, 8.28]; Haarnoja et al., "Reinforcement learning with deep
+/// energy-based policies", 2017.
 #include "certify/certify_plane.h"
 #include <math.h>
 #include <stdio.h>
@@ -13,9 +16,9 @@
 #include <string.h>
 
 enum { EXACT, LEARNED };
-enum { STATES = 256, DRAWS = 512 }; // states at which densities are taken, actions at each
+enum { STATES = 256, DRAWS = 512 }; // states for entropy and KL, actions at each
 
-/// A state that was met, the action there, and gamma^t.
+/// A visited state, the action there, and gamma^t.
 typedef struct Met {
   float s[2], a[2];
   double weight;
@@ -26,7 +29,7 @@ typedef struct Course {
   int64_t N, n, room;
   double *returns, *weight; ///< (N,) R and D
   float *action;            ///< (N, 2) scratch
-  Met *met;                 ///< (n,)
+  Met *met;                 ///< (n,) visited states
 } Course;
 
 static CelStatus course_open(Course *course, int64_t N) {
@@ -57,7 +60,7 @@ static CelStatus course_add(Course *course, const float *s, const float *a, doub
 
 // ---- episodes
 
-/// Actions (N, 2) of either policy at time t.
+/// Draws the actions (N, 2) of the learned or the exact policy.
 static CelStatus act(const CelCertificate *out, const CeliPlanePolicy *policy, int which,
                      const CeliRollouts *rollouts, float *action) {
   const float *obs = (const float *)rollouts->env.obs;
@@ -68,14 +71,15 @@ static CelStatus act(const CelCertificate *out, const CeliPlanePolicy *policy, i
     const double s[2] = {(double)obs[2 * i], (double)obs[2 * i + 1]};
     double a[2];
     if (rollouts->done[i]) continue;
-    rng.counter = 3 * (uint64_t)rollouts->t; // a draw takes three
+    rng.counter = 3 * (uint64_t)rollouts->t; // a draw uses three numbers
     cel_multigoal_draw(out->plane->exact, s, &rng, a);
-    action[2 * i] = (float)a[0], action[2 * i + 1] = (float)a[1];
+    action[2 * i] = (float)a[0];
+    action[2 * i + 1] = (float)a[1];
   }
   return CEL_OK;
 }
 
-/// Which goal a place is in, or CEL_MULTIGOAL_GOALS.
+/// The goal that contains a position, or CEL_MULTIGOAL_GOALS.
 static int goal_at(const CelMultigoal *plane, const float *s) {
   for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) {
     double goal[2];
@@ -85,7 +89,7 @@ static int goal_at(const CelMultigoal *plane, const float *s) {
   return CEL_MULTIGOAL_GOALS;
 }
 
-/// Episode i's place after step t: of its last observation where it ended in this step.
+/// Stores the position of episode i after step t: its final observation if it ended in this step.
 static void keep_place(CelCertifiedPlane *plane, int which, CeliRollouts *rollouts, int64_t i) {
   const int64_t t = rollouts->t, stride = 2 * (plane->limit + 1);
   const bool ended = rollouts->done[i] == 2;
@@ -119,7 +123,7 @@ static CelStatus roll(CelCertificate *out, const CelEnvSpec *spec, const CeliPla
   CelCertifiedPlane *plane = out->plane;
   CeliRollouts rollouts;
   const int64_t stride = 2 * (plane->limit + 1), length = celi_rollouts_length(out->gamma);
-  const int64_t T = length > plane->limit ? length : plane->limit; // goals count until the limit
+  const int64_t T = length > plane->limit ? length : plane->limit; // goals count up to the limit
   double weight = 1;
   CelStatus status = celi_rollouts_open(&rollouts, spec, course->N, policy->seed);
   for (int64_t i = 0; status == CEL_OK && i < course->N; i++)
@@ -133,20 +137,23 @@ static CelStatus roll(CelCertificate *out, const CelEnvSpec *spec, const CeliPla
   for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) reached += plane->share[which][g];
   plane->share[which][CEL_MULTIGOAL_GOALS] = fmax(0, 1 - reached);
   for (int g = 0; g < CEL_MULTIGOAL_GOALS && which == EXACT; g++)
-    plane->share[EXACT][g] = reached / CEL_MULTIGOAL_GOALS; // by symmetry, not by chance
+    plane->share[EXACT][g] =
+        reached / CEL_MULTIGOAL_GOALS; // exact by symmetry, without sampling error
   return status;
 }
 
-// ---- densities at states that were met
+// ---- entropy and KL at visited states
 
-/// Mean and standard error of something at states of a course.
+/// Sums for a mean, its standard error and the maximum.
 typedef struct Mean {
   double sum, squares, largest;
   int64_t n;
 } Mean;
 
 static void mean_add(Mean *mean, double x) {
-  mean->sum += x, mean->squares += x * x, mean->n++;
+  mean->sum += x;
+  mean->squares += x * x;
+  mean->n++;
   mean->largest = mean->n == 1 ? x : fmax(mean->largest, x);
 }
 static double mean_of(const Mean *mean) {
@@ -157,7 +164,8 @@ static double mean_error(const Mean *mean) {
   return sqrt(fmax(0, mean->squares / n - m * m) / (n - 1));
 }
 
-/// The state that share `u` of the weight of all that were met has reached; they are gone through in order.
+/// The visited state at which the running sum of weights reaches the fraction `u` of `total`. Calls
+/// must have increasing u; *at and *sum continue the search.
 static const Met *met_at(const Course *course, double u, double total, int64_t *at, double *sum) {
   while (*at + 1 < course->n && *sum + course->met[*at].weight <= u * total)
     *sum += course->met[(*at)++].weight;
@@ -170,7 +178,7 @@ static double total_weight(const Course *course) {
   return total;
 }
 
-/// Entropy and KL of the learned policy, or the entropy of the exact one, at STATES states.
+/// Entropy and KL of the learned policy, or entropy of the exact one, at STATES states.
 static CelStatus densities(const CelCertificate *out, const CeliPlanePolicy *policy, int which,
                            const Course *course, Mean *entropy, Mean *kl) {
   const CelMultigoalSolution *exact = out->plane->exact;
@@ -195,7 +203,7 @@ static CelStatus densities(const CelCertificate *out, const CeliPlanePolicy *pol
 
 // ---- measures
 
-/// What is made of one policy's episodes.
+/// Statistics of one policy's episodes.
 typedef struct Numbers {
   Mean returns, weight, soft, entropy, kl;
 } Numbers;
@@ -221,35 +229,37 @@ static void measure_returns(CelCertificate *out, const Numbers *exact, const Num
   celi_measure(
       out, "soft_return", out->alpha > 0 ? "soft return J, shortfall" : "return J, shortfall", best,
       J, best - J, hypot(hypot(mean_error(&learned->soft), entropy_error), solution->value_error));
-  celi_measure(out, "shortfall_share", "shortfall of what there is to win", none, none,
+  celi_measure(out, "shortfall_share", "shortfall, fraction of J* - J uniform", none, none,
                (best - J) / (best - solution->uniform_start), none);
-  celi_measure_note(out, "the uniform policy's J is %.4g", solution->uniform_start);
-  celi_measure(out, "hard_return", "return, rewards alone", mean_of(&exact->returns),
+  celi_measure_note(out, "J of the uniform policy is %.4g", solution->uniform_start);
+  celi_measure(out, "hard_return", "return without entropy", mean_of(&exact->returns),
                mean_of(&learned->returns), mean_of(&exact->returns) - mean_of(&learned->returns),
                hypot(mean_error(&exact->returns), mean_error(&learned->returns)));
   if (!(out->alpha > 0)) {
-    const char *const why = "at temperature 0 the exact policy is one action, without a density";
-    celi_measure_absent(out, "entropy", "entropy, nats a step", why);
-    celi_measure_absent(out, "kl_mean", "KL(learned, exact), mean visited", why);
-    celi_measure_absent(out, "kl_sup", "KL(learned, exact), largest met", why);
+    const char *const why = "at temperature 0 the exact policy is deterministic and has no density";
+    celi_measure_absent(out, "entropy", "entropy, nats per step", why);
+    celi_measure_absent(out, "kl_mean", "KL(learned, exact), discounted mean", why);
+    celi_measure_absent(out, "kl_sup", "KL(learned, exact), largest observed", why);
     return;
   }
-  celi_measure(
-      out, "entropy", "entropy, nats a step", mean_of(&exact->entropy), mean_of(&learned->entropy),
-      fabs(mean_of(&exact->entropy) - mean_of(&learned->entropy)), mean_error(&learned->entropy));
-  celi_measure(out, "kl_mean", "KL(learned, exact), mean visited", none, none,
+  celi_measure(out, "entropy", "entropy, nats per step", mean_of(&exact->entropy),
+               mean_of(&learned->entropy),
+               fabs(mean_of(&exact->entropy) - mean_of(&learned->entropy)),
+               mean_error(&learned->entropy));
+  celi_measure(out, "kl_mean", "KL(learned, exact), discounted mean", none, none,
                mean_of(&learned->kl), mean_error(&learned->kl));
-  celi_measure(out, "shortfall_kl", "shortfall by alpha sum of visits KL", none, none,
+  celi_measure(out, "shortfall_kl", "shortfall computed from the mean KL", none, none,
                out->alpha * D * mean_of(&learned->kl), out->alpha * D * mean_error(&learned->kl));
-  celi_measure(out, "kl_sup", "KL(learned, exact), largest met", none, none, learned->kl.largest,
-               none);
+  celi_measure(out, "kl_sup", "KL(learned, exact), largest observed", none, none,
+               learned->kl.largest, none);
 }
 
 static void measure_goals(CelCertificate *out) {
   static const char *const names[] = {"goal_east", "goal_west", "goal_north", "goal_south",
                                       "goal_none"};
-  static const char *const labels[] = {"episodes that end in the east", "in the west",
-                                       "in the north", "in the south", "in no goal"};
+  static const char *const labels[] = {"episodes ending in the east goal",
+                                       "ending in the west goal", "ending in the north goal",
+                                       "ending in the south goal", "ending in no goal"};
   const CelCertifiedPlane *plane = out->plane;
   double apart = 0;
   for (int g = 0; g <= CEL_MULTIGOAL_GOALS; g++) {
@@ -258,13 +268,14 @@ static void measure_goals(CelCertificate *out) {
                  sqrt(q * (1 - q) / (double)plane->episodes));
     apart += 0.5 * fabs(p - q);
   }
-  celi_measure(out, "goal_distance", "goals' shares, total variation", (double)NAN, (double)NAN,
-               apart, (double)NAN);
+  celi_measure(out, "goal_distance", "total variation of goal frequencies", (double)NAN,
+               (double)NAN, apart, (double)NAN);
 }
 
 enum { CHUNK = 512 };
 
-/// |learned - exact| of Q or V at what was met, in the weights of visits.
+/// |learned - exact| of Q or V at the visited states: the maximum, and the mean weighted by
+/// gamma^t.
 static CelStatus gaps(const CelCertificate *out, const CeliPlanePolicy *policy,
                       const Course *course, bool q, double *sup, double *mean) {
   const CelMultigoalSolution *exact = out->plane->exact;
@@ -297,24 +308,24 @@ static CelStatus measure_values(CelCertificate *out, const CeliPlanePolicy *poli
   double sup, mean;
   if (policy->has_q) {
     CELI_TRY(gaps(out, policy, course, true, &sup, &mean));
-    celi_measure(out, "q_sup", "learned Q - Q*, largest met", none, none, sup, none);
-    celi_measure(out, "q_mean", "learned Q - Q*, mean visited", none, none, mean, none);
+    celi_measure(out, "q_sup", "learned Q - Q*, largest observed", none, none, sup, none);
+    celi_measure(out, "q_mean", "learned Q - Q*, discounted mean", none, none, mean, none);
   } else {
-    celi_measure_absent(out, "q_sup", "learned Q - Q*, largest met", "it learns no Q");
-    celi_measure_absent(out, "q_mean", "learned Q - Q*, mean visited", "it learns no Q");
+    celi_measure_absent(out, "q_sup", "learned Q - Q*, largest observed", "the agent learns no Q");
+    celi_measure_absent(out, "q_mean", "learned Q - Q*, discounted mean", "the agent learns no Q");
   }
   if (policy->has_v) {
     CELI_TRY(gaps(out, policy, course, false, &sup, &mean));
-    celi_measure(out, "v_sup", "learned V - V*, largest met", none, none, sup, none);
-    celi_measure(out, "v_mean", "learned V - V*, mean visited", none, none, mean, none);
+    celi_measure(out, "v_sup", "learned V - V*, largest observed", none, none, sup, none);
+    celi_measure(out, "v_mean", "learned V - V*, discounted mean", none, none, mean, none);
   } else {
-    celi_measure_absent(out, "v_sup", "learned V - V*, largest met", "it learns no V");
-    celi_measure_absent(out, "v_mean", "learned V - V*, mean visited", "it learns no V");
+    celi_measure_absent(out, "v_sup", "learned V - V*, largest observed", "the agent learns no V");
+    celi_measure_absent(out, "v_mean", "learned V - V*, discounted mean", "the agent learns no V");
   }
   return CEL_OK;
 }
 
-// ---- all of it
+// ---- the certificate
 
 static CelStatus measure(CelCertificate *out, const CelEnvSpec *spec,
                          const CeliPlanePolicy *policy) {
@@ -354,7 +365,7 @@ CelStatus celi_certify_plane(CelCertificate *out, CelAgent *agent, const CelEnvS
   CelMultigoalGrid grid = cel_multigoal_grid_default();
   CelMultigoal problem;
   CeliPlanePolicy policy;
-  if (!plane) return cel_fail(CEL_E_MEMORY, "no memory for a certificate");
+  if (!plane) return cel_fail(CEL_E_MEMORY, "not enough memory for a certificate");
   plane->episodes = options->episodes;
   plane->limit = spec->max_episode_steps > 0 ? spec->max_episode_steps : UNLIMITED;
   grid.cells = options->cells;
@@ -364,4 +375,14 @@ CelStatus celi_certify_plane(CelCertificate *out, CelAgent *agent, const CelEnvS
   out->exact_error = plane->exact->error;
   CELI_TRY(allocate(plane));
   return measure(out, spec, &policy);
+}
+
+void celi_certified_plane_destroy(CelCertifiedPlane *plane) {
+  if (!plane) return;
+  cel_multigoal_solution_destroy(plane->exact);
+  for (int k = 0; k < 2; k++) {
+    free(plane->path[k]);
+    free(plane->length[k]);
+  }
+  free(plane);
 }

@@ -1,6 +1,8 @@
-/// Episodes of a policy side by side, without the time limit, so that discounted sums are those of the infinite horizon.
+/// A batch of episodes of a policy without the time limit, so that discounted sums are those of an
+/// infinite horizon.
 ///
-/// Episode i starts from stream (seed, CEL_RNG_EVAL, i), as in evaluations; one that is over is not stepped again.
+/// Episode i starts from stream (seed, CEL_RNG_EVAL, i), as in evaluations. An environment is not
+/// stepped after its episode ended.
 #include "certify/certify.h"
 #include <math.h>
 #include <stdlib.h>
@@ -27,7 +29,7 @@ CelStatus celi_rollouts_step(CeliRollouts *rollouts, const void *actions) {
   }
   for (int64_t i = 0; i < N; i++) {
     if (rollouts->done[i] || !rollouts->env.terminated[i]) continue;
-    rollouts->done[i] = 2; // in this step
+    rollouts->done[i] = 2; // ended in this step
     rollouts->running--;
   }
   rollouts->t++;
@@ -39,9 +41,9 @@ void celi_rollouts_close(CeliRollouts *rollouts) {
   rollouts->tensors = NULL;
 }
 
-enum { MOST = 20000 };
+enum { MOST = 20000 }; // steps of a rollout
 
-/// After which gamma^t is below 1e-4.
+/// The number of steps t after which gamma^t is below 1e-4.
 static double steps_of(double gamma) {
   return gamma > 0 ? ceil(log(1e-4) / log(gamma)) : 1;
 }
@@ -54,7 +56,7 @@ int64_t celi_rollouts_length(double gamma) {
 CelStatus celi_rollouts_check(double gamma) {
   if (steps_of(gamma) <= MOST) return CEL_OK;
   return cel_fail(CEL_E_RANGE,
-                  "gamma %g: rollouts of %.3g steps would be needed, %d are the most; take a "
-                  "discount of %.4f at most (--gamma)",
+                  "gamma is %g; rollouts would need %.3g steps, but the limit is %d; give a "
+                  "discount of at most %.4f (--gamma)",
                   gamma, steps_of(gamma), (int)MOST, floor(pow(1e-4, 1.0 / MOST) * 1e4) / 1e4);
 }

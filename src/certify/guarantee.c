@@ -1,18 +1,23 @@
-/// The guarantee made visible: the certified lower bound on what an update gains, beside what it gained.
+/// Guarantees of updates: the certified lower bound on the gain of an update, and the actual gain.
 ///
-///   pi, pi'   policies before and after         A, d   advantages and discounted visits of pi, alpha = 0
-///   eps       max_s TV(pi, pi')                 C      max_s |E_pi'[A]|
-///   L         E_d[E_pi'[A]]/(1-gamma)
-///     J' - J >= L - 2 eps gamma C/((1-gamma)(1-gamma(1-eps)))                                            (1)
-/// over the states that some policy can reach from the start; of the others J does not depend. It is an equality on the
-/// two-state problem of tests/certify/test_guarantee.c.
+/// pi, pi'   policies before and after    A, d   advantages and discounted state distribution of
+/// pi,
+///   eps       max_s TV(pi, pi')                   with alpha = 0
+///   C         max_s |E_pi'[A]|             L      E_d[E_pi'[A]]/(1-gamma)
+/// J' - J >= L - 2 eps gamma C/((1-gamma)(1-gamma(1-eps)))                                    (1)
+/// The maxima are over the states that some policy can reach from the start. J does not depend on
+/// other states. (1) is an equality on the two-state problem of tests/certify/test_guarantee.c.
 ///
-/// What the solves may be off by is added up, so that (1) can be asked of computed numbers: V by its own bound b, which
-/// makes Q - V wrong by gamma b an action and E_pi'[A], a sum over pi' - pi, by 2 gamma b; d in the L1 norm by that of its
-/// residual over 1-gamma; sums by their lengths times u = 2^-53; rows of pi that sum to 1 within A u. Rounding errors of
-/// Q and of sums over actions count with the probability of the action: a large penalty of an action that neither policy
-/// takes adds nothing.
-/// Source: [policy-guarantees, objective bound], without the linearised drift 2 eps t.
+/// The errors of computed numbers are added up, so that (1) can be checked for them:
+/// - V has the bound b. Q - V is therefore off by at most gamma b per action, and E_pi'[A], a sum
+///   over
+///   pi' - pi, by at most 2 gamma b.
+/// - d is off in the L1 norm by at most the L1 norm of its residual over 1-gamma.
+/// - Sums are off by at most their length times u = 2^-53.
+/// - Rows of pi sum to 1 within A u. Rounding errors of Q and of sums over actions are weighted
+///   with the probability of the action. A large penalty of an action that neither policy takes
+///   adds nothing.
+/// Source: [policy-guarantees, objective bound], without the linearized drift 2 eps t.
 #include "celsius/guarantee.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -29,25 +34,29 @@
 
 static const double u = 0x1p-53;
 
-// ---- a policy and all that is known of it
+// ---- policies and their values
 
 typedef struct Known {
   double *pi, *V, *Q; ///< (pairs), (states), (pairs)
-  double bound;       ///< sup-norm error of V
+  double bound;       ///< bound on the sup-norm error of V
   double J;
 } Known;
 
 typedef struct Bound {
   const CelMdp *mdp;
   double gamma;
-  uint8_t *reached;     ///< (states) 1: some policy can be there
+  uint8_t *reached;     ///< (states) 1: some policy can reach the state
   int64_t *queue;       ///< (states) scratch
   double *d, *residual; ///< (states) scratch
   Known known[2];       ///< before, after
 } Bound;
 
 static void bound_close(Bound *b) {
-  for (int i = 0; i < 2; i++) free(b->known[i].pi), free(b->known[i].V), free(b->known[i].Q);
+  for (int i = 0; i < 2; i++) {
+    free(b->known[i].pi);
+    free(b->known[i].V);
+    free(b->known[i].Q);
+  }
   free(b->reached);
   free(b->queue);
   free(b->d);
@@ -69,25 +78,25 @@ static CelStatus bound_allocate(Bound *b) {
   return celi_alloc(&b->residual, S, sizeof *b->residual, what);
 }
 
-/// `b` is zeroed by the caller and closed by bound_close in any case.
+/// The caller zeroes `b` before, and calls bound_close afterwards even if this fails.
 static CelStatus bound_open(Bound *b, const CelMdp *mdp, double gamma) {
   b->mdp = mdp;
   b->gamma = isnan(gamma) ? mdp->discount : gamma;
   if (mdp->horizon > 0)
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "the problem ends after %lld steps, and what is best depends on the time: the "
-                    "bound is that of a problem without a horizon; a time limit of the environment "
-                    "(env.max_episode_steps) will do",
+                    "the problem has a horizon of %lld steps; the bound needs an infinite horizon; "
+                    "use a time limit of the environment (env.max_episode_steps) instead",
                     (long long)mdp->horizon);
   if (!(b->gamma >= 0.0 && b->gamma < 1.0))
-    return cel_fail(CEL_E_RANGE, "gamma is %g: the bound takes a discount in [0, 1)", b->gamma);
+    return cel_fail(CEL_E_RANGE,
+                    "gamma is %g; the bound needs a discount of at least 0 and below 1", b->gamma);
   CELI_TRY(celi_check_magnitude(mdp, b->gamma, false));
   CELI_TRY(bound_allocate(b));
   celi_improve_mark_reached(mdp, b->reached, b->queue);
   return CEL_OK;
 }
 
-/// V, Q and J of the policy that is in place.
+/// Computes V, Q and J of the policy known->pi.
 static CelStatus know(const Bound *b, Known *known) {
   CELI_TRY(
       celi_improve_evaluate(b->mdp, known->pi, 0.0, b->gamma, known->V, known->Q, &known->bound));
@@ -97,18 +106,19 @@ static CelStatus know(const Bound *b, Known *known) {
 
 // ---- the bound
 
-/// What the states say together.
+/// Sums and maxima over the states.
 typedef struct Found {
   double sum;           ///< E_d[E_pi'[A]]
   double magnitude;     ///< E_d[|E_pi'[A]|]
   double most;          ///< C
-  double eps;           ///< greatest total variation
-  double value_max;     ///< largest |V|
+  double eps;           ///< maximum of the total variation
+  double value_max;     ///< maximum of |V|
   double magnitude_max; ///< max_s sum_a (pi + pi') (|Q| + |V|)
-  int64_t longest;      ///< most transitions of a pair
+  int64_t longest;      ///< largest number of transitions of a pair
 } Found;
 
-/// E_pi'[A] at one state, as a sum over pi' - pi, the total variation there, and sum_a (pi + pi') (|Q| + |V|).
+/// E_pi'[A] at one state, as a sum over pi' - pi. *variation: the total variation.
+/// *magnitude: sum_a (pi + pi') (|Q| + |V|).
 static double advantage_at(const Bound *b, int64_t s, double *variation, double *magnitude) {
   const Known *before = &b->known[0], *after = &b->known[1];
   double sum = 0.0, distance = 0.0;
@@ -147,24 +157,25 @@ static double penalty(double eps, double gamma, double C) {
   return 2.0 * eps * gamma * C / ((1.0 - gamma) * (1.0 - gamma * (1.0 - eps)));
 }
 
-/// What gain, surrogate and penalty may be off by, all together.
+/// The sum of the errors of gain, surrogate and penalty. visits: the L1 error of d.
 static double rounding_of(const Bound *b, const Found *found, double visits) {
   const double gamma = b->gamma, rest = 1.0 - gamma, A = (double)b->mdp->max_actions;
   const double S = (double)b->mdp->states, V = found->value_max;
   const double next = ((double)found->longest + 4.0) * u * gamma * V;
-  // Of E_pi'[A] at a state: gamma E[V] by gamma b and its own rounding; Q, the sum and the rows' sums by their magnitude.
+  // Error of E_pi'[A] at a state: gamma E[V] by gamma b and rounding, the other terms by their
+  // magnitude.
   const double each = 2.0 * fmin(1.0, found->eps + A * u) * (gamma * b->known[0].bound + next) +
                       4.0 * (A + 4.0) * u * found->magnitude_max;
   const double L = (each + visits * (found->most + each) + S * u * found->magnitude) / rest;
   const double wide = penalty(fmin(1.0, found->eps + 2.0 * A * u), gamma, found->most + each);
   const double drift = wide - penalty(found->eps, gamma, found->most);
-  // Rows that sum to 1 within A u change the states' masses by that much a step.
+  // Rows that sum to 1 within A u change the probabilities of states by that much per step.
   const double rows = 4.0 * A * u * (found->most + each) / (rest * rest);
   const double gain = b->known[0].bound + b->known[1].bound + 2.0 * (S + 2.0) * u * V;
   return 1.01 * (L + drift + rows + gain);
 }
 
-/// (1) for the two policies that are known.
+/// Computes (1) for the two policies.
 static CelStatus measure(Bound *b, CelGuaranteeStep *step) {
   const double gamma = b->gamma;
   const double *pi = b->known[0].pi;
@@ -196,7 +207,7 @@ CelStatus cel_policy_guarantee(const CelMdp *mdp, const double *pi, const double
   CelStatus status = bound_open(&b, mdp, gamma);
   for (int i = 0; i < 2 && status == CEL_OK; i++) {
     memcpy(b.known[i].pi, i ? pi_next : pi, (size_t)mdp->pairs * sizeof *pi);
-    status = cel_fail_in(know(&b, &b.known[i]), i ? "the policy after: " : "the policy before: ");
+    status = cel_fail_in(know(&b, &b.known[i]), i ? "the new policy: " : "the old policy: ");
   }
   if (status == CEL_OK) status = measure(&b, step);
   bound_close(&b);
@@ -205,7 +216,7 @@ CelStatus cel_policy_guarantee(const CelMdp *mdp, const double *pi, const double
 
 // ---- the policy of an agent
 
-/// The pair of state s that action number a is taken as.
+/// The pair of action a in state s: its own, or the (a mod n)th of the n pairs.
 static int64_t pair_of(const CelMdp *mdp, int64_t s, int64_t a) {
   const int64_t first = mdp->pair[s], n = mdp->pair[s + 1] - first;
   if (!mdp->action) return first + a % n;
@@ -214,7 +225,7 @@ static int64_t pair_of(const CelMdp *mdp, int64_t s, int64_t a) {
   return first + a % n;
 }
 
-/// Rows of pi for states [begin, end) from float probabilities (end - begin, A).
+/// Sets the rows of pi for states [begin, end) from float probabilities (end - begin, A).
 static void take_rows(const CelMdp *mdp, const float *p, int64_t A, int64_t begin, int64_t end,
                       double *pi) {
   for (int64_t s = begin; s < end; s++) {
@@ -222,12 +233,15 @@ static void take_rows(const CelMdp *mdp, const float *p, int64_t A, int64_t begi
     double sum = 0.0;
     if (mdp->pair[s] == mdp->pair[s + 1]) continue;
     for (int64_t k = mdp->pair[s]; k < mdp->pair[s + 1]; k++) pi[k] = 0.0;
-    for (int64_t a = 0; a < A; a++) pi[pair_of(mdp, s, a)] += (double)row[a], sum += (double)row[a];
+    for (int64_t a = 0; a < A; a++) {
+      pi[pair_of(mdp, s, a)] += (double)row[a];
+      sum += (double)row[a];
+    }
     for (int64_t k = mdp->pair[s]; k < mdp->pair[s + 1]; k++) pi[k] /= sum;
   }
 }
 
-enum { ROWS = 256 }; // states that are asked for together
+enum { ROWS = 256 }; // states per batch
 
 static CelStatus read_policy(CelAgent *agent, const CelMdp *mdp, float *obs, float *p, double *pi) {
   const int64_t S = mdp->states, A = cel_agent_action(agent)->part[0].n;
@@ -260,8 +274,8 @@ CelStatus cel_agent_policy(CelAgent *agent, const CelMdp *mdp, double *pi) {
       action->part[0].n != actions || seen->n_parts != 1 || seen->part[0].kind != CEL_BOX ||
       seen->part[0].size != mdp->states)
     return cel_fail(CEL_E_SHAPE,
-                    "a policy of the problem sees %lld numbers, a state's one-hot, and takes one "
-                    "of %lld actions; this agent was made for other spaces",
+                    "the problem needs an agent with %lld one-hot observations and %lld discrete "
+                    "actions; this agent was created for other spaces",
                     (long long)mdp->states, (long long)actions);
   const size_t rows = mdp->states < ROWS ? (size_t)mdp->states : ROWS;
   float *obs = NULL, *p = NULL;
@@ -273,7 +287,7 @@ CelStatus cel_agent_policy(CelAgent *agent, const CelMdp *mdp, double *pi) {
   return status;
 }
 
-// ---- watching an agent
+// ---- guarantees during training
 
 struct CelGuarantee {
   Bound bound; ///< known[0]: the policy at the last call
@@ -359,7 +373,7 @@ static CelStatus write_row(CelGuarantee *g, const CelGuaranteeStep *step) {
   return g->table.fd >= 0 ? celi_csv_row(&g->table, row) : CEL_OK;
 }
 
-/// The number in column `wanted` of a row.
+/// The number in column `wanted` of a row, or NAN.
 static double cell(const char *line, int wanted) {
   char text[64];
   double value = (double)NAN;
@@ -368,7 +382,7 @@ static double cell(const char *line, int wanted) {
   return celi_parse_double(text, &value) == CELI_NUMBER_OK ? value : (double)NAN;
 }
 
-/// Takes in the rows that are there already.
+/// Counts the existing rows of a table.
 static CelStatus count_rows(CelGuarantee *g, const char *path) {
   char *text = NULL;
   size_t size = 0;
@@ -415,7 +429,8 @@ CelStatus cel_guarantee_step(CelGuarantee *guarantee, CelAgent *agent, CelGuaran
   step->steps = cel_agent_steps(agent);
   g->held += step->held;
   const Known before = known[0];
-  known[0] = known[1], known[1] = before;
+  known[0] = known[1];
+  known[1] = before;
   return write_row(g, step);
 }
 
@@ -434,7 +449,8 @@ CelStatus cel_guarantee_optimum(const CelGuarantee *guarantee, double *J_best, d
   CELI_NEED(uncertain);
   CelSolveConfig config = cel_solve_config_default();
   CelSolution *best = NULL;
-  config.alpha = 0, config.gamma = guarantee->bound.gamma;
+  config.alpha = 0;
+  config.gamma = guarantee->bound.gamma;
   CELI_TRY(cel_solve(guarantee->bound.mdp, &config, &best));
   *J_best = best->value_start;
   *uncertain = best->bound;

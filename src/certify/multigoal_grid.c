@@ -1,22 +1,25 @@
 /// Soft Bellman backups of the multi-goal plane on a grid.
 ///
-/// Arriving at s' is worth G(s') = -distance_cost d(s')^2 + (goal_reward in a goal, gamma V(s') elsewhere), so that
+/// The value of arriving at s' is G(s') = -distance_cost d(s')^2 + (goal_reward in a goal, else
+/// gamma V(s')).
 ///     V(s) = alpha log int exp(-action_cost |a|^2 / alpha) exp(G(s + a) / alpha) da
-/// is a convolution, and its kernel is a product over x and y: one pass along rows, one along columns. States are
-/// x_j = j h; actions are the multiples k h, weighted as the trapezoid rule over [-reach, reach] weights them, where the
-/// last, cut interval counts with the straight line through its ends. Around a goal's edge exp(G/alpha) jumps: each point
-/// stands for the mean over its cell, by the share of it that lies inside, so that the rule keeps its second order.
-/// The plane is its own mirror image in x, in y and in the diagonal (goals, costs and bounds are), so a quarter will do.
-/// alpha = 0, and temperatures at which exp would leave the range of double precision, work on logarithms instead: max, or
-/// log-sum-exp, is separable in the same way.
-/// Source: [soft-q-learning, 3.1]; Haarnoja et al., "Reinforcement learning with deep energy-based policies", 2017, 5.1.
+/// This is a convolution whose kernel is a product over x and y: one pass along rows, one along
+/// columns. States are x_j = j h. Actions are the multiples k h with the weights of the trapezoid
+/// rule over [-reach, reach]; the last interval is partial and integrated along the line between
+/// its ends. exp(G/alpha) jumps at the edge of a goal. Each point therefore has the mean over its
+/// cell, by the fraction of the cell in the goal, which keeps the rule of second order. Goals,
+/// costs and bounds are symmetric in x, y and the diagonal, so one quarter of the plane is enough.
+/// For alpha = 0, and if exp would leave the range of double precision, the passes compute max or
+/// log-sum-exp of logarithms instead, which are separable too.
+/// Source: [soft-q-learning, 3.1]; Haarnoja et al., "Reinforcement learning with deep energy-based
+/// policies", 2017, 5.1.
 #include "certify/multigoal.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 24 }; ///< points a side that find out how much of a cell is in a goal
-static const double exp_range = 600.0; ///< exponents that are sure to be no trouble
+enum { PARTS = 24 };                   ///< points per side for the fraction of a cell in a goal
+static const double exp_range = 600.0; ///< range of exponents without overflow or underflow
 
 static double square_to_goal(const CelMultigoal *plane, double x, double y) {
   double least = HUGE_VAL;
@@ -29,7 +32,7 @@ static double square_to_goal(const CelMultigoal *plane, double x, double y) {
   return least;
 }
 
-/// The share of the cell of side h around (x, y) in which an episode ends.
+/// The fraction of the cell of side h around (x, y) that is in a goal.
 static double share_inside(const CelMultigoal *plane, double x, double y, double h) {
   const double distance = sqrt(square_to_goal(plane, x, y)), reach = 0.7072 * h;
   if (distance + reach < plane->goal_radius) return 1;
@@ -43,8 +46,9 @@ static double share_inside(const CelMultigoal *plane, double x, double y, double
   return (double)in / (PARTS * PARTS);
 }
 
-/// Trapezoid weights of k h, k = -pad..pad, over [-reach, reach]: the interval behind the last whole one, of length
-/// `rest`, is integrated along the line between its ends, which gives them rest - rest^2/2h and rest^2/2h.
+/// Trapezoid weights of k h, k = -pad..pad, over [-reach, reach]. The last interval has the length
+/// `rest` and is integrated along the line between its ends, which get the weights rest - rest^2/2h
+/// and rest^2/2h.
 static void set_weights(CeliPlaneGrid *grid) {
   const double h = grid->step, reach = grid->plane->reach;
   const int64_t whole = grid->pad - 1;
@@ -95,9 +99,9 @@ void celi_plane_grid_close(CeliPlaneGrid *grid) {
   *grid = (CeliPlaneGrid){0};
 }
 
-// ---- borders
+// ---- padding
 
-/// Fills what lies around columns pad..pad+cells of a row: mirror images before, copies of the last behind.
+/// Fills the padding of a row: mirror images before column pad, copies of the last column after it.
 static void pad_row(const CeliPlaneGrid *grid, double *row) {
   const int64_t pad = grid->pad, last = pad + grid->cells;
   for (int64_t k = 1; k <= pad; k++) {
@@ -106,7 +110,7 @@ static void pad_row(const CeliPlaneGrid *grid, double *row) {
   }
 }
 
-/// The same for rows.
+/// Fills the padding rows in the same way.
 static void pad_rows(const CeliPlaneGrid *grid, double *data) {
   const int64_t pad = grid->pad, last = pad + grid->cells;
   const size_t bytes = (size_t)grid->side * sizeof *data;
@@ -117,11 +121,11 @@ static void pad_rows(const CeliPlaneGrid *grid, double *data) {
   }
 }
 
-// ---- passes: `in` (side, side) -> `out` (side, side), rows and columns of the quarter alone
+// ---- passes over rows and columns of the quarter
 
 typedef enum Sum { PLAIN, LOGARITHMS, LARGEST } Sum;
 
-/// acc (n,) = sum_k weight_k in[k stride + ...], or the logarithm of such a sum, or the largest.
+/// acc (n,): acc_j = sum_k weight_k in[k stride + j], or log-sum-exp or maximum of weight_k + in.
 static void accumulate(double *acc, const double *in, int64_t n, int64_t stride, int64_t pad,
                        const double *weight, Sum sum) {
   if (sum == PLAIN) {
@@ -145,7 +149,7 @@ static void accumulate(double *acc, const double *in, int64_t n, int64_t stride,
   }
 }
 
-/// Along rows into T, then along columns back into E.
+/// Convolves E along rows into T, then T along columns into E.
 static void convolve(CeliPlaneGrid *grid, const double *weight, Sum sum) {
   const int64_t pad = grid->pad, side = grid->side, n = grid->cells + 1;
   for (int64_t i = 0; i < n; i++) {
@@ -161,8 +165,8 @@ static void convolve(CeliPlaneGrid *grid, const double *weight, Sum sum) {
 
 // ---- operators
 
-/// Factors of the actions along one axis: weight_k exp(-cost a_k^2 / alpha), or its logarithm; alpha = 0: minus the cost
-/// of those within reach.
+/// Factors of the actions along one axis: weight_k exp(-cost a_k^2 / alpha), or its logarithm.
+/// alpha = 0: minus the cost of actions within reach.
 static void action_factors(const CeliPlaneGrid *grid, double *factor, Sum sum) {
   for (int64_t k = -grid->pad; k <= grid->pad; k++) {
     const double a = (double)k * grid->step, cost = grid->plane->action_cost * a * a;
@@ -184,7 +188,7 @@ static double mixed_exp(double share, double ends, double stay) {
   return sum;
 }
 
-/// What arriving at point `at` is worth, averaged over its cell as the sum asks for.
+/// The value of arriving at point `at`, averaged over its cell in the form that `sum` needs.
 static double arrival(const CeliPlaneGrid *grid, int64_t at, double V, Sum sum, double top) {
   const double share = grid->inside[at], ends = grid->ends[at],
                stay = grid->stay[at] + grid->gamma * V;
@@ -195,15 +199,21 @@ static double arrival(const CeliPlaneGrid *grid, int64_t at, double V, Sum sum, 
          log(mixed_exp(share, (ends - most) / grid->alpha, (stay - most) / grid->alpha));
 }
 
-/// Least and greatest of what arriving can be worth.
+/// The range of the values of arriving.
 static void arrival_range(const CeliPlaneGrid *grid, const double *V, double *low, double *high) {
   const int64_t n = (grid->cells + 1) * (grid->cells + 1);
-  *low = HUGE_VAL, *high = -HUGE_VAL;
+  *low = HUGE_VAL;
+  *high = -HUGE_VAL;
   for (int64_t at = 0; at < n; at++) {
     const double stay = grid->stay[at] + grid->gamma * V[at];
-    if (grid->inside[at] < 1) *low = fmin(*low, stay), *high = fmax(*high, stay);
-    if (grid->inside[at] > 0)
-      *low = fmin(*low, grid->ends[at]), *high = fmax(*high, grid->ends[at]);
+    if (grid->inside[at] < 1) {
+      *low = fmin(*low, stay);
+      *high = fmax(*high, stay);
+    }
+    if (grid->inside[at] > 0) {
+      *low = fmin(*low, grid->ends[at]);
+      *high = fmax(*high, grid->ends[at]);
+    }
   }
 }
 
@@ -236,7 +246,7 @@ double celi_plane_backup(CeliPlaneGrid *grid, double *out, const double *in) {
 double celi_plane_backup_uniform(CeliPlaneGrid *grid, double *out, const double *in) {
   const int64_t n = grid->cells + 1, pad = grid->pad;
   const double reach = grid->plane->reach, area = 4 * reach * reach;
-  const double fixed = grid->alpha * log(area) - // the entropy, and the actions' mean cost
+  const double fixed = grid->alpha * log(area) - // entropy minus the mean cost of actions
                        grid->plane->action_cost * 2 * reach * reach / 3;
   double residual = 0;
   for (int64_t i = 0; i < n; i++)

@@ -1,29 +1,33 @@
-/// The multi-goal plane solved: soft value iteration on three grids, from coarse to fine, each from the one before.
+/// Solving the multi-goal plane: soft value iteration on three grids from coarse to fine. Each grid
+/// starts from the previous solution.
 ///
-/// On a grid the operator T is a contraction by gamma in the sup-norm, so V is within gamma/(1-gamma) |V - TV| of its fixed
-/// point. How far that is from the plane's own V shows in the grids themselves: with d1 = |V_4h - V_2h| and d2 =
-/// |V_2h - V_h| at the places that all have, the error falls as h^p, p = log2(d1/d2), and what is left is d2/(2^p - 1).
-/// p is not believed beyond 1: the estimate is d2 or more, about three times what a rule of second order leaves.
-/// Source: [soft-q-learning, 3.1]; Richardson, "The approximate arithmetical solution by finite differences", 1911.
+/// On a grid the operator T is a contraction by gamma in the sup-norm. V is therefore within
+/// gamma/(1-gamma) |V - TV| of its fixed point. The differences of the grids give an estimate of
+/// the distance between the fixed point and the plane's V. Let d1 = |V_4h - V_2h| and d2 = |V_2h -
+/// V_h| at common points. The error decreases as h^p with p = log2(d1/d2), and d2/(2^p - 1)
+/// remains. p is limited to 1. The estimate is then at least d2, about three times the error of a
+/// second-order rule.
+/// Source: [soft-q-learning, 3.1]; Richardson, "The approximate arithmetical solution by finite
+/// differences", 1911.
 #include "base/arguments.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/floats.h"
 #include "certify/multigoal.h"
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LEVELS = 3, CELLS_MAX = 4096, SWEEPS_MAX = 100000 };
-enum { CUTS = 64 }; ///< cells a side of the table of actions
+enum { CUTS = 64 }; ///< cells per side of the table of actions
 
 #define F(field) offsetof(CelMultigoalGrid, field)
 static const CelField fields[] = {
     {"cells", CEL_FIELD_INT, F(cells), "0", 0, CELLS_MAX, "cells", NULL, NULL,
-     "grid of states, from the middle to the bound; 0: 32 a step", ""},
+     "cells of the grid from the origin to the bound; 0: 32 per step", ""},
     {"tolerance", CEL_FIELD_DOUBLE, F(tolerance), "1e-9", 1e-14, 1, "", NULL, NULL,
-     "of the iteration on the grid, relative to the largest value", ""},
+     "tolerance of the iteration on the grid, relative to the largest value", ""},
     {0}};
 #undef F
 
@@ -39,17 +43,12 @@ CelMultigoalGrid cel_multigoal_grid_default(void) {
   return grid;
 }
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 // ---- one grid
 
 typedef double Backup(CeliPlaneGrid *grid, double *out, const double *in);
 
-/// Iterates V (n,) to its fixed point; `next` (n,) is scratch. Errors: CEL_E_NAN.
+/// Iterates V (n,) to its fixed point. next (n,): scratch. Errors: CEL_E_NAN, CEL_E_RANGE (did not
+/// converge).
 static CelStatus iterate(CeliPlaneGrid *grid, Backup *backup, double tolerance, double *V,
                          double *next, double *residual, int64_t *sweeps) {
   const int64_t n = (grid->cells + 1) * (grid->cells + 1);
@@ -60,14 +59,15 @@ static CelStatus iterate(CeliPlaneGrid *grid, Backup *backup, double tolerance, 
     memcpy(V, next, (size_t)n * sizeof *V);
     ++*sweeps;
     if (!isfinite(*residual))
-      return cel_fail(CEL_E_NAN, "the plane's values are not finite at alpha %g", grid->alpha);
+      return cel_fail(CEL_E_NAN, "the values of the plane are not finite at alpha %g", grid->alpha);
     const double slack = fmax(tolerance, 64 * DBL_EPSILON) * size;
     if (grid->gamma * *residual <= (1 - grid->gamma) * slack) return CEL_OK;
   }
-  return cel_fail(CEL_E_RANGE, "the plane's values did not settle in %d sweeps", SWEEPS_MAX);
+  return cel_fail(CEL_E_RANGE, "the values of the plane did not converge in %d sweeps", SWEEPS_MAX);
 }
 
-/// E[V(s0)], s0 ~ N(0, sd^2 I) clipped to the bound: trapezoid rule within 6 standard deviations.
+/// E[V(s0)] with s0 ~ N(0, sd^2 I) clipped to the bound, by the trapezoid rule within 6 standard
+/// deviations.
 static double start_value(const CelMultigoal *plane, const double *V, int64_t cells, double step) {
   enum { SIDE = 24 };
   double sum = 0, mass = 0;
@@ -83,7 +83,7 @@ static double start_value(const CelMultigoal *plane, const double *V, int64_t ce
   return sum / mass;
 }
 
-/// What one grid gives.
+/// The solution on one grid.
 typedef struct Level {
   int64_t cells;
   double step, *V, *next;
@@ -123,7 +123,7 @@ static CelStatus solve_level(Level *level, const CelMultigoal *plane, double gam
 
 // ---- three grids
 
-/// Sup-norm of the difference of two grids at every `stride`th point of the finer one.
+/// Sup-norm of the difference of two grids at the points of the coarser one.
 static double gap(const Level *fine, const Level *coarse) {
   double most = 0;
   for (int64_t i = 0; i <= coarse->cells; i++)
@@ -134,9 +134,9 @@ static double gap(const Level *fine, const Level *coarse) {
   return most;
 }
 
-/// What is left of differences d1, d2 of ever finer grids. The order is not believed beyond 1, nor a d2 that is less than
-/// a rule of second order makes of d1.
-static double what_is_left(double d1, double d2, double *order) {
+/// Estimates the remaining error from the differences d1, d2 of finer and finer grids. The order is
+/// limited to 1, and d2 to at least d1 / 4, the value for a second-order rule.
+static double remaining_error(double d1, double d2, double *order) {
   *order = d2 > 0 && d1 > 0 ? log2(d1 / d2) : 0;
   if (d2 <= 0 && d1 <= 0) return 0;
   if (d2 >= d1) return HUGE_VAL;
@@ -145,32 +145,32 @@ static double what_is_left(double d1, double d2, double *order) {
 
 static CelStatus check(const CelMultigoal *plane, double gamma, double alpha, int64_t cells) {
   if (!(gamma >= 0 && gamma < 1))
-    return cel_fail(CEL_E_RANGE, "gamma is %g; the plane is solved for gamma in [0, 1)", gamma);
+    return cel_fail(CEL_E_RANGE, "gamma is %g; it must be at least 0 and below 1", gamma);
   if (!(alpha >= 0 && isfinite(alpha)))
-    return cel_fail(CEL_E_RANGE, "alpha is %g; a temperature is not negative", alpha);
+    return cel_fail(CEL_E_RANGE, "alpha is %g; it must be finite and not negative", alpha);
   if (!(plane->reach > 0 && plane->bound > 0))
-    return cel_fail(CEL_E_RANGE, "reach %g and bound %g of the plane must be above 0", plane->reach,
+    return cel_fail(CEL_E_RANGE, "reach is %g and bound %g; both must be above 0", plane->reach,
                     plane->bound);
   // The grid is padded by cells * reach / bound on each side, which a narrow plane makes huge.
   if (plane->reach > 2 * plane->bound)
-    return cel_fail(CEL_E_UNSUPPORTED,
-                    "the plane of bound %g is too narrow for a step of %g: its bound must be at "
-                    "least half of the step, %g",
-                    plane->bound, plane->reach, plane->reach / 2);
+    return cel_fail(
+        CEL_E_UNSUPPORTED,
+        "bound is %g; a plane with steps up to %g needs a bound of at least half a step, %g",
+        plane->bound, plane->reach, plane->reach / 2);
   const double least = 8 * plane->bound / plane->reach;
   if (least > CELLS_MAX)
     return cel_fail(
         CEL_E_UNSUPPORTED,
-        "the plane of bound %g is too wide for a step of %g: its grid takes %.0f cells, "
-        "more than %d",
+        "bound is %g; with steps up to %g the grid would need %.0f cells, but the limit is %d",
         plane->bound, plane->reach, ceil(least), CELLS_MAX);
   if ((double)cells < least || cells > CELLS_MAX)
-    return cel_fail(CEL_E_RANGE, "%lld cells of the plane's grid; it takes %.0f (8 a step) to %d",
+    return cel_fail(CEL_E_RANGE, "cells is %lld; it must be %.0f (8 per step) to %d",
                     (long long)cells, ceil(least), CELLS_MAX);
   return CEL_OK;
 }
 
-/// The uniform policy's value from the two coarser grids, whose error is of second order.
+/// The uniform policy's value, extrapolated from the two coarser grids with an error of second
+/// order.
 static double extrapolated(const Level *level) {
   return level[1].uniform + (level[1].uniform - level[0].uniform) / 3;
 }
@@ -183,13 +183,15 @@ static CelStatus solve_levels(CelMultigoalSolution *out, Level *level, double to
   }
   const Level *fine = &level[LEVELS - 1];
   double ignored;
-  out->step = fine->step, out->residual = fine->residual;
-  out->value_start = fine->start, out->uniform_start = extrapolated(level);
+  out->step = fine->step;
+  out->residual = fine->residual;
+  out->value_start = fine->start;
+  out->uniform_start = extrapolated(level);
   out->bound = out->gamma * fine->residual / (1 - out->gamma);
-  out->error =
-      out->bound + what_is_left(gap(&level[1], &level[0]), gap(&level[2], &level[1]), &out->order);
-  out->value_error = out->bound + what_is_left(fabs(level[1].start - level[0].start),
-                                               fabs(level[2].start - level[1].start), &ignored);
+  out->error = out->bound +
+               remaining_error(gap(&level[1], &level[0]), gap(&level[2], &level[1]), &out->order);
+  out->value_error = out->bound + remaining_error(fabs(level[1].start - level[0].start),
+                                                  fabs(level[2].start - level[1].start), &ignored);
   return CEL_OK;
 }
 
@@ -199,17 +201,19 @@ CelStatus cel_multigoal_solve(const CelMultigoal *plane, double gamma, double al
   CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   const CelMultigoalGrid how = grid ? *grid : cel_multigoal_grid_default();
-  const double begin = now();
+  const double begin = celi_seconds();
   Level level[LEVELS] = {{0}};
   *out = NULL;
   CELI_TRY(cel_fields_check(fields, &how));
   int64_t cells = how.cells;
   if (cells == 0) cells = (int64_t)fmin(ceil(32 * plane->bound / plane->reach), 1e9);
   CELI_TRY(check(plane, gamma, alpha, cells));
-  cells = (cells + 3) / 4 * 4; // two grids of half as many each
+  cells = (cells + 3) / 4 * 4; // a multiple of 4, because each coarser grid has half as many cells
   CelMultigoalSolution *solution = calloc(1, sizeof *solution);
-  if (!solution) return cel_fail(CEL_E_MEMORY, "no memory for the plane's solution");
-  solution->plane = *plane, solution->gamma = gamma, solution->alpha = alpha;
+  if (!solution) return cel_fail(CEL_E_MEMORY, "not enough memory for the solution of the plane");
+  solution->plane = *plane;
+  solution->gamma = gamma;
+  solution->alpha = alpha;
   solution->cells = cells;
   const CelStatus status = solve_levels(solution, level, how.tolerance);
   solution->V = level[LEVELS - 1].V;
@@ -218,7 +222,7 @@ CelStatus cel_multigoal_solve(const CelMultigoal *plane, double gamma, double al
     free(level[l].V);
     free(level[l].next);
   }
-  solution->seconds = now() - begin;
+  solution->seconds = celi_seconds() - begin;
   if (status == CEL_OK)
     *out = solution;
   else
@@ -232,7 +236,7 @@ void cel_multigoal_solution_destroy(CelMultigoalSolution *solution) {
   free(solution);
 }
 
-// ---- values and policy anywhere
+// ---- values and policy at any state
 
 double cel_multigoal_v(const CelMultigoalSolution *solution, const double s[2]) {
   CELI_NEED_OR(solution, (double)NAN);
@@ -257,12 +261,13 @@ double cel_multigoal_q(const CelMultigoalSolution *solution, const double s[2], 
   return reward;
 }
 
-/// The middle of cell k of CUTS over [-reach, reach].
+/// The center of cell k of CUTS cells over [-reach, reach].
 static double middle(double reach, int k) {
   return reach * ((2.0 * k + 1) / CUTS - 1);
 }
 
-/// Q (CUTS, CUTS) at the middles of the cells of actions; returns the largest and its cell.
+/// Computes Q (CUTS, CUTS) at the centers of the action cells. Returns the maximum. *best: its
+/// cell.
 static double tabulate(const CelMultigoalSolution *solution, const double s[2], double *Q,
                        int *best) {
   const double reach = solution->plane.reach;
@@ -270,7 +275,10 @@ static double tabulate(const CelMultigoalSolution *solution, const double s[2], 
   for (int k = 0; k < CUTS * CUTS; k++) {
     const double a[2] = {middle(reach, k % CUTS), middle(reach, k / CUTS)};
     Q[k] = cel_multigoal_q(solution, s, a);
-    if (Q[k] > top) top = Q[k], *best = k;
+    if (Q[k] > top) {
+      top = Q[k];
+      *best = k;
+    }
   }
   return top;
 }

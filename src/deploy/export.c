@@ -1,4 +1,5 @@
-/// Exporting policies: which formats there are, and the names of what they write. Contract: export.h.
+/// Exporting policies: the formats, and names in exported files. Public interface:
+/// celsius/export.h.
 #include "celsius/export.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -14,9 +15,9 @@ enum { HAVE_ONNX = 1 };
 enum { HAVE_ONNX = 0 };
 CelStatus celi_export_onnx(const CeliModel *model, const char *out, const char *name) {
   (void)model, (void)out, (void)name;
-  return cel_fail(CEL_E_UNSUPPORTED,
-                  "this build cannot write ONNX: install protobuf-c (its library and "
-                  "protoc-c) and build again");
+  return cel_fail(
+      CEL_E_UNSUPPORTED,
+      "this build cannot write ONNX; install protobuf-c (its library and protoc-c) and rebuild");
 }
 #endif
 
@@ -44,9 +45,9 @@ static CelStatus find_format(const char *name, CeliExport *write) {
     (void)celi_nearest_try(&nearest, formats[i].format.name);
   }
   if (nearest.best)
-    return cel_fail(CEL_E_NAME, "there is no export format \"%s\"; did you mean \"%s\"?", name,
+    return cel_fail(CEL_E_NAME, "no export format \"%s\"; did you mean \"%s\"?", name,
                     nearest.best);
-  return cel_fail(CEL_E_NAME, "there is no export format \"%s\"; there are c, onnx and safetensors",
+  return cel_fail(CEL_E_NAME, "no export format \"%s\"; the formats are c, onnx and safetensors",
                   name);
 }
 
@@ -62,8 +63,8 @@ static CelStatus check_name(const char *name) {
   for (const char *c = name; *c; c++) good = good && (is_letter(*c) || is_digit(*c) || *c == '_');
   if (good) return CEL_OK;
   return cel_fail(CEL_E_NAME,
-                  "\"%s\" cannot be the name of a function in C: letters, digits and _, a letter "
-                  "first, at most %d",
+                  "\"%s\" cannot be part of a C name; use letters, digits and _, a letter first, "
+                  "and at most %d characters",
                   name, IDENTIFIER_MAX - 1);
 }
 
@@ -72,7 +73,7 @@ static bool is_folder(const char *path) {
   return path[strlen(path) - 1] == '/' || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
 }
 
-/// The file's name without folders and extension, as an identifier.
+/// Makes an identifier from a file's name without folders and extension.
 static void name_from_path(char name[IDENTIFIER_MAX], const char *path) {
   const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
   const char *dot = strrchr(base, '.');
@@ -102,10 +103,10 @@ CelStatus cel_export(const char *model, const char *format, const char *out, con
   char made[IDENTIFIER_MAX];
   CELI_TRY(find_format(format, &write));
   CEL_ASSERT(write != NULL);
-  if (out[0] == 0) return cel_fail(CEL_E_ARGUMENT, "an export needs a file to write to");
+  if (out[0] == 0)
+    return cel_fail(CEL_E_ARGUMENT, "the output path is empty; give the path of a file");
   if (is_folder(out))
-    return cel_fail(CEL_E_ARGUMENT, "%s: this is a folder; an export needs a file to write to",
-                    out);
+    return cel_fail(CEL_E_ARGUMENT, "%s: this is a folder; give the path of a file", out);
   if (!name) {
     name_from_path(made, out);
     name = made;

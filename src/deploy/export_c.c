@@ -1,7 +1,7 @@
-/// The policy as C: one header and one source, made as text. Contract: celsius/export.h.
+/// The policy as C: one header and one source file. Public interface: celsius/export.h.
 ///
-/// Numbers are written so that they read back to the same bits, and nothing of the model file reaches the text but
-/// numbers and names that were checked, since the text will be compiled.
+/// Numbers read back to the same bits. Because the text will be compiled, the only parts of the
+/// model file in it are numbers and checked names.
 #include "base/base.h"
 #include "celsius/field.h"
 #include "deploy/export_formats.h"
@@ -15,8 +15,8 @@
 
 enum { NAME_BYTES = 80 };
 
-/// The shortest of 6 to 9 digits that reads back to the same float, as a float literal in C and C++. There is no
-/// literal of infinity: the largest float stands for it.
+/// Adds a float literal of C and C++ with the fewest digits, from 6 to 9, that reads back to the
+/// same float. Infinity has no literal and becomes the largest float.
 static void add_float(CeliText *text, float value) {
   char digits[40];
   if (isinf(value)) value = value > 0 ? FLT_MAX : -FLT_MAX;
@@ -28,7 +28,7 @@ static void add_float(CeliText *text, float value) {
   celi_text_format(text, "%s%sf", digits, strpbrk(digits, ".e") ? "" : ".0");
 }
 
-/// static const float NAME[rows * columns], of a matrix of rows ld apart.
+/// Adds static const float NAME[rows * columns]. ld: distance of the matrix's rows.
 static void add_array(CeliText *text, const char *name, const char *suffix, int layer,
                       const float *data, int64_t rows, int64_t columns, int64_t ld) {
   char number[16] = "";
@@ -44,12 +44,12 @@ static void add_array(CeliText *text, const char *name, const char *suffix, int 
   celi_text_format(text, "};\n");
 }
 
-/// Outputs of layer l that the mode needs: of the last layer only the first A.
+/// The number of outputs of layer l that the mode needs. The last layer needs only the first A.
 static int64_t layer_outputs(const CeliModel *model, int l) {
   return l < model->n - 1 ? model->layer[l].out : model->policy.A;
 }
 
-/// How many there are of each choice.
+/// Adds the number of actions of each categorical part.
 static void add_choices(CeliText *text, const CeliModel *model, const char *name) {
   celi_text_format(text, "static const int %s_choices[%" PRId64 "] = {", name, model->K);
   for (int64_t k = 0; k < model->K; k++)
@@ -57,7 +57,7 @@ static void add_choices(CeliText *text, const CeliModel *model, const char *name
   celi_text_format(text, "};\n");
 }
 
-/// The parameters and running statistics of layer l.
+/// Adds the parameters and running statistics of layer l.
 static void add_layer_arrays(CeliText *text, const CeliModel *model, int l, const char *name) {
   const CeliModelLayer *layer = &model->layer[l];
   const CeliLayerKind *kind = layer->layer.kind;
@@ -105,7 +105,8 @@ static bool has_kind(const CeliModel *model, const CeliLayerKind *kind) {
   return false;
 }
 
-/// The functions of the kinds that the policy has; `$` in their source is its name.
+/// Adds the functions of the policy's kinds of layers. `$` in their source stands for the policy's
+/// name.
 static void add_kinds(CeliText *text, const CeliModel *model, const char *name) {
   for (int i = 0; celi_layer_kinds[i]; i++) {
     const CeliLayerKind *kind = celi_layer_kinds[i];
@@ -130,7 +131,7 @@ static void add_activation(CeliText *text, const char *name, const char *express
                    name, expression);
 }
 
-/// Macros are written in capitals.
+/// Writes `name` in capitals, for macros.
 static const char *upper_case(char upper[NAME_BYTES], const char *name) {
   size_t i = 0;
   for (; i < NAME_BYTES - 1 && name[i]; i++)
@@ -156,7 +157,7 @@ static void add_signature(CeliText *text, const CeliModel *model, const char *na
                      upper, upper);
 }
 
-/// The observation into x, normalised, and a sampler's noise behind it.
+/// Adds code that writes the normalized observation to x, and a sampler's noise after it.
 static void add_input(CeliText *text, const CeliModel *model, const char *name) {
   const long long O = (long long)model->O, noise = (long long)model->noise;
   celi_text_format(text, "    for (i = 0; i < %lld; i++) {\n", O);
@@ -223,7 +224,8 @@ static void add_output(CeliText *text, const CeliModel *model, const char *name,
   celi_text_format(text, "    }\n");
 }
 
-/// Computes layer l in x or y (`buffer` 0 or 1); returns the buffer of its output.
+/// Adds the call of layer l. buffer: its input, 0 for x and 1 for y. Returns the buffer of its
+/// output.
 static int add_call(CeliText *text, const CeliModel *model, int l, const char *name, int buffer) {
   static const char *const buffers[] = {"x", "y"};
   const CeliModelLayer *layer = &model->layer[l];
@@ -232,7 +234,7 @@ static int add_call(CeliText *text, const CeliModel *model, int l, const char *n
   const int to = kind->c_in_place ? buffer : !buffer;
   celi_text_format(text, "    %s_%s(%s", name, kind->name, buffers[to]);
   if (!kind->c_in_place) celi_text_format(text, ", %s", buffers[buffer]);
-  char number[16] = ""; // of the arrays; none before the first dense layer
+  char number[16] = ""; // suffix of the arrays; empty before the first dense layer
   if (layer->index >= 0) snprintf(number, sizeof number, "%d", layer->index);
   for (int k = 0; k < CELI_LAYER_PARAMS; k++)
     if (layer->param[k]) celi_text_format(text, ", %s_%s%s", name, kind->export_name[k], number);
@@ -257,7 +259,7 @@ static void add_act(CeliText *text, const CeliModel *model, const char *name) {
   celi_text_format(text, "    float x[%lld], y[%lld];\n    int i%s;\n", (long long)widest,
                    (long long)widest, model->discrete ? more[model->policy.kind] : "");
   add_input(text, model, name);
-  int buffer = 0; // x, then y, and so on
+  int buffer = 0; // 0: x, 1: y, in turn
   for (int l = 0; l < model->n; l++) buffer = add_call(text, model, l, name, buffer);
   add_output(text, model, name, buffer ? "y" : "x");
   celi_text_format(text, "}\n");
@@ -281,9 +283,9 @@ static void add_bound(CeliText *text, float bound) {
 
 static void add_bounds(CeliText *text, const CeliModel *model) {
   const CelSpacePart *part = &model->action.part[0];
-  if (part->size > 32) return; // too many to read
+  if (part->size > 32) return; // more bounds are not readable
   for (int64_t i = 0; i < part->size; i++) {
-    celi_text_format(text, " *   action[%lld] lies in [", (long long)i);
+    celi_text_format(text, " *   action[%lld] is in [", (long long)i);
     add_bound(text, part->low[i]);
     celi_text_format(text, ", ");
     add_bound(text, part->high[i]);
@@ -296,36 +298,39 @@ static void write_header(CeliText *text, const CeliModel *model, const char *nam
   const long long O = (long long)model->O, A = (long long)(choice ? model->policy.A : model->K);
   char upper[NAME_BYTES];
   upper_case(upper, name);
-  add_title(text, model, name, ".\n *\n * No allocation, no state: may be called from any thread.");
+  add_title(
+      text, model, name,
+      ".\n *\n * The functions allocate nothing and have no state; any thread may call them.");
   celi_text_format(text,
                    "#ifndef %s_H\n#define %s_H\n\n"
                    "#define %s_OBS %lld /* numbers in an observation */\n"
                    "#define %s_ACTION %lld /* %s */\n",
-                   upper, upper, upper, O, upper, A, choice ? "choices" : "numbers in an action");
+                   upper, upper, upper, O, upper, A,
+                   choice ? "number of actions" : "numbers in an action");
   if (model->noise > 0)
-    celi_text_format(text, "#define %s_NOISE %lld /* random numbers that an action is made of */\n",
-                     upper, (long long)model->noise);
+    celi_text_format(text, "#define %s_NOISE %lld /* random numbers for one action */\n", upper,
+                     (long long)model->noise);
   celi_text_format(text, "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   if (choice) {
     celi_text_format(text,
                      "/* The most probable action for an observation: 0 to %s_ACTION - 1.\n"
-                     " *   obs: finite numbers, as the environment gives them */\n",
+                     " *   obs: observation of the environment, finite numbers */\n",
                      upper);
   } else if (model->discrete) {
     celi_text_format(text,
                      "/* The most probable action for an observation.\n"
-                     " *   obs: finite numbers, as the environment gives them (in)\n"
+                     " *   obs: observation of the environment, finite numbers (in)\n"
                      " *   action: %s (out) */\n",
-                     model->choices ? "a choice each, from 0 on" : "bits, 0 or 1");
+                     model->choices ? "one number per part, from 0" : "bits, 0 or 1");
   } else {
     celi_text_format(text,
                      "/* %s for an observation.\n"
-                     " *   obs: finite numbers, as the environment gives them (in)\n"
+                     " *   obs: observation of the environment, finite numbers (in)\n"
                      "%s"
-                     " *   action: as the environment takes them (out)\n",
+                     " *   action: action for the environment (out)\n",
                      model->noise > 0 ? "An action drawn from the policy" : "The policy's mode",
-                     model->noise > 0 ? " *   noise: independent standard normals, new ones each "
-                                        "time; zeros for one action that is always the same (in)\n"
+                     model->noise > 0 ? " *   noise: independent standard normals, new for each "
+                                        "call; zeros for a deterministic action (in)\n"
                                       : "");
     if (model->action_low) add_bounds(text, model);
     celi_text_format(text, " */\n");
@@ -372,15 +377,17 @@ CelStatus celi_export_c(const CeliModel *model, const char *out, const char *nam
   size_t stem = strlen(out);
   if (stem > 2 && (strcmp(out + stem - 2, ".c") == 0 || strcmp(out + stem - 2, ".h") == 0))
     stem -= 2;
-  if (stem + 3 > CEL_PATH_MAX) return cel_fail(CEL_E_IO, "%s: the path is too long", out);
+  if (stem + 3 > CEL_PATH_MAX)
+    return cel_fail(CEL_E_IO, "%s: the path is too long; choose a shorter one", out);
   snprintf(header, sizeof header, "%.*s.h", (int)stem, out);
   snprintf(source, sizeof source, "%.*s.c", (int)stem, out);
   const char *slash = strrchr(header, '/'), *base = slash ? slash + 1 : header;
   if (strpbrk(base, "\"\\\n\r"))
-    return cel_fail(CEL_E_ARGUMENT, "%s: a file of this name cannot be included in C", header);
-  // A decimal comma would not compile.
+    return cel_fail(CEL_E_ARGUMENT, "%s: C cannot include a file of this name; choose another name",
+                    header);
+  // The C locale, because a decimal comma would not compile.
   locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-  if (c == (locale_t)0) return cel_fail(CEL_E_MEMORY, "no memory for an export");
+  if (c == (locale_t)0) return cel_fail(CEL_E_MEMORY, "not enough memory for an export");
   locale_t before = uselocale(c);
   const CelStatus status = write_both(model, header, source, name);
   uselocale(before);

@@ -1,12 +1,16 @@
-/// The policy as an ONNX graph. Contract: celsius/export.h; messages: onnx.proto.
+/// The policy as an ONNX graph. Public interface: celsius/export.h; messages: onnx.proto.
 ///
-///   observation -> [Sub, Mul, Clip] -> [Concat noise] -> { Gemm -> [LayerNormalization] -> Relu | Tanh | Sigmoid, Mul } ...
+///   observation -> [Sub, Mul, Clip] -> [Concat noise]
+///               -> { Gemm -> [LayerNormalization | BatchNormalization] -> activation } ...
 ///               -> Gemm -> [Tanh] -> Mul, Add -> [Max, Min] -> action
-///   a choice: Gemm -> ArgMax;  bits: Gemm -> Greater 0 -> Cast
-///   several choices: Gemm -> Reshape (batch, K, most) -> ArgMax, where a choice of fewer has columns that never win
+///   discrete action:        Gemm -> ArgMax
+///   bits:                   Gemm -> Greater 0 -> Cast
+///   K categorical parts:    Gemm -> Reshape (batch, K, most) -> ArgMax
+/// `most` is the largest number of actions of a part. Parts with fewer actions have extra columns
+/// that never are the maximum.
 ///
-/// Everything that a message points to lies in one Builder; its parameters are read from where the
-/// model lies.
+/// One Builder holds everything that the messages point to, except the parameters, which stay in
+/// the model.
 #ifdef CELSIUS_WITH_PROTOBUF
 #include "base/base.h"
 #include "deploy/export_formats.h"
@@ -21,7 +25,7 @@ typedef Celi__Onnx__Attribute Attribute;
 typedef Celi__Onnx__Tensor Tensor;
 
 enum { FLOAT32 = 1, INT64 = 7 };
-/// Operator set 13 came with IR version 7. Some layers need later ones (CeliOnnxOp).
+/// Operator set 13 needs IR version 7. Some layers need later versions (CeliOnnxOp).
 enum { OPSET = 13, IR = 7 };
 enum {
   NODES_MAX = 2 * CELI_LAYERS_MAX + 10,
@@ -33,7 +37,7 @@ enum {
 typedef struct NodeRow {
   Node node;
   char *input[INPUTS_MAX], *output[1];
-  char text[INPUTS_MAX + 1][TEXT]; ///< what they point to
+  char text[INPUTS_MAX + 1][TEXT]; ///< texts that the messages point to
   Attribute attribute[2], *attributes[2];
 } NodeRow;
 
@@ -51,13 +55,13 @@ typedef struct Builder {
   TensorRow tensor[TENSORS_MAX];
   Tensor *tensors[TENSORS_MAX];
   size_t n_tensors;
-  char last[TEXT];  ///< name of the value that was computed last
-  float *head;      ///< (width, C) the part of the last layer's weight that the mode needs
+  char last[TEXT];  ///< name of the last computed value
+  float *head;      ///< (width, C) columns of the last layer's weight that the mode needs
   float *bias;      ///< (C,)
-  int64_t C;        ///< its columns: A, of several choices K times the most
-  int64_t shape[3]; ///< of the logits of several choices
+  int64_t C;        ///< A, or K * most for K categorical parts
+  int64_t shape[3]; ///< shape of the logits of K categorical parts
   float clip_low, clip_high, zero;
-  int opset, ir; ///< the newest that a node needs
+  int opset, ir; ///< the newest versions that a node needs
 } Builder;
 
 static char *put(char to[TEXT], const char *text) {
@@ -65,7 +69,7 @@ static char *put(char to[TEXT], const char *text) {
   return to;
 }
 
-/// A parameter; columns 0: one dimension, rows 0 too: a scalar.
+/// Adds a parameter. columns 0: one dimension; rows 0 too: a scalar.
 static TensorRow *add_tensor(Builder *b, const char *name, const float *data, int64_t rows,
                              int64_t columns) {
   TensorRow *row = &b->tensor[b->n_tensors];
@@ -80,12 +84,13 @@ static TensorRow *add_tensor(Builder *b, const char *name, const float *data, in
   row->tensor.name = put(row->name, name);
   row->tensor.has_raw_data = 1;
   row->tensor.raw_data.len = (size_t)((rows ? rows : 1) * (columns ? columns : 1)) * sizeof(float);
-  memcpy(&row->tensor.raw_data.data, &data, sizeof data); // only read from, though not const
+  memcpy(&row->tensor.raw_data.data, &data,
+         sizeof data); // protobuf-c only reads it, although the pointer is not const
   b->tensors[b->n_tensors++] = &row->tensor;
   return row;
 }
 
-/// An operation on the last value and `n` parameters; its output becomes the last value.
+/// Adds an operation on the last value and `n` parameters. Its output becomes the last value.
 static NodeRow *add_node_list(Builder *b, const char *op, const char *const inputs[], int n,
                               const char *output) {
   NodeRow *row = &b->node[b->n_nodes];
@@ -105,7 +110,7 @@ static NodeRow *add_node_list(Builder *b, const char *op, const char *const inpu
   return row;
 }
 
-/// The same with up to two parameters (NULL: none).
+/// add_node_list with up to two parameters (NULL: none).
 static NodeRow *add_node(Builder *b, const char *op, const char *second, const char *third,
                          const char *output) {
   const char *const inputs[] = {second, third};
@@ -151,14 +156,14 @@ static void add_normaliser(Builder *b) {
   add_node(b, "Clip", "obs_clip_low", "obs_clip_high", "obs_normalised");
 }
 
-/// A sampler takes its noise behind the observation.
+/// Adds the input. A sampler has its noise after the observation.
 static void add_input(Builder *b) {
   put(b->last, "observation");
   add_normaliser(b);
   if (b->model->noise > 0) add_int(add_node(b, "Concat", "noise", NULL, "input"), "axis", 1);
 }
 
-/// One operator with its attributes, of layer `index`.
+/// Adds an operator of layer `index` with its attributes.
 static void add_op(Builder *b, const CeliOnnxOp *op, const char *const inputs[], int n, int index) {
   char before[TEXT], gate[TEXT], output[TEXT];
   if (!op->op) return; // the identity
@@ -181,7 +186,7 @@ static void add_layer(Builder *b, int l) {
   const CeliModelLayer *layer = &b->model->layer[l];
   const CeliLayerKind *kind = layer->layer.kind;
   const CeliNode node = {.layer = layer->layer, .in = layer->in, .out = layer->out};
-  const bool last = l == b->model->n - 1; // its columns that the mode needs
+  const bool last = l == b->model->n - 1; // only the columns that the mode needs
   const float *head[] = {b->head, b->bias};
   char text[2 * CELI_LAYER_PARAMS][TEXT];
   const char *inputs[2 * CELI_LAYER_PARAMS];
@@ -260,7 +265,8 @@ static void add_output(Builder *b) {
   add_node(b, "Min", "action_high", NULL, "action");
 }
 
-/// Columns [0, A) of the last layer; of several choices each one's columns, filled up to as many as the most have.
+/// Copies columns [0, A) of the last layer. For K categorical parts, pads the columns of each part
+/// to `most`.
 static CelStatus copy_head(Builder *b) {
   const CeliModel *model = b->model;
   const CeliModelLayer *last = &model->layer[model->n - 1];
@@ -286,7 +292,7 @@ static CelStatus copy_head(Builder *b) {
 
 // ---- the file
 
-/// An input or output: (batch, columns), or (batch,) when columns is 0.
+/// An input or output of shape (batch, columns), or (batch,) if columns is 0.
 typedef struct Port {
   Celi__Onnx__ValueInfo info;
   Celi__Onnx__Type type;
@@ -365,7 +371,7 @@ static CelStatus write_graph(Builder *b, const char *out, const char *name) {
 
 CelStatus celi_export_onnx(const CeliModel *model, const char *out, const char *name) {
   Builder *b = calloc(1, sizeof *b);
-  if (!b) return cel_fail(CEL_E_MEMORY, "no memory for an export");
+  if (!b) return cel_fail(CEL_E_MEMORY, "not enough memory for an export");
   b->model = model;
   b->opset = OPSET;
   b->ir = IR;
@@ -382,5 +388,5 @@ CelStatus celi_export_onnx(const CeliModel *model, const char *out, const char *
   return status;
 }
 #else
-typedef int celi_without_onnx; // a file must hold something
+typedef int celi_without_onnx; // ISO C forbids an empty file
 #endif

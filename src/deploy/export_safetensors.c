@@ -9,12 +9,12 @@ enum { TENSORS_MAX = 4 * CELI_LAYERS_MAX + 8 };
 
 typedef struct StateDict {
   CelTensor list[TENSORS_MAX];
-  bool owned[TENSORS_MAX]; ///< data is ours to free
+  bool owned[TENSORS_MAX]; ///< the data must be freed
   int n;
   bool failed;
 } StateDict;
 
-/// An array as it lies in the model. columns 0: one dimension.
+/// Adds an array of the model without a copy. columns 0: one dimension.
 static void add(StateDict *dict, const char *name, const float *data, int64_t rows,
                 int64_t columns) {
   CelTensor *tensor = &dict->list[dict->n++];
@@ -24,10 +24,10 @@ static void add(StateDict *dict, const char *name, const float *data, int64_t ro
   tensor->shape[0] = rows;
   tensor->shape[1] = columns;
   tensor->size = rows * (columns ? columns : 1);
-  memcpy(&tensor->data, &data, sizeof tensor->data); // only read from, though not const
+  memcpy(&tensor->data, &data, sizeof tensor->data); // the writer only reads it
 }
 
-/// Outputs [first, first + n) of a dense layer: its weight (n, in), transposed, and bias.
+/// Adds outputs [first, first + n) of a dense layer: the transposed weight (n, in) and the bias.
 static void add_dense(StateDict *dict, const char *name, const CeliModelLayer *layer, int64_t first,
                       int64_t n) {
   char full[CEL_NAME_MAX];
@@ -46,7 +46,7 @@ static void add_dense(StateDict *dict, const char *name, const CeliModelLayer *l
   add(dict, full, layer->param[1] + first, n, 0);
 }
 
-/// All layers but the last, by their place in nn.Sequential, under PyTorch's names.
+/// Adds all layers except the last, with PyTorch's names and their index in nn.Sequential.
 static void add_hidden(StateDict *dict, const CeliModel *model) {
   static const char *const params[] = {"weight", "bias"}, *const stats[] = {"running_mean",
                                                                             "running_var"};
@@ -67,7 +67,7 @@ static void add_hidden(StateDict *dict, const CeliModel *model) {
   }
 }
 
-/// How many there are of each choice, (K,) int64.
+/// Adds the number of actions of each categorical part, (K,) int64.
 static void add_choices(StateDict *dict, const CeliModel *model) {
   int64_t *n = malloc((size_t)model->K * sizeof *n);
   if (!n) {
@@ -106,7 +106,7 @@ static void add_all(StateDict *dict, const CeliModel *model) {
 static CelStatus write(const StateDict *dict, const CeliModel *model, const char *out) {
   char *policy, algo[64], version[64];
   CELI_TRY(celi_policy_to_json(&model->policy, &policy));
-  const CelMeta meta[] = {{"format", "pt"}, // what Python's safetensors calls PyTorch
+  const CelMeta meta[] = {{"format", "pt"}, // the name of PyTorch in Python's safetensors
                           {"algo", celi_export_plain(algo, model->algo)},
                           {"version", celi_export_plain(version, model->version)},
                           {"policy", policy}};
@@ -118,10 +118,10 @@ static CelStatus write(const StateDict *dict, const CeliModel *model, const char
 CelStatus celi_export_safetensors(const CeliModel *model, const char *out, const char *name) {
   (void)name;
   StateDict *dict = calloc(1, sizeof *dict);
-  if (!dict) return cel_fail(CEL_E_MEMORY, "no memory for an export");
+  if (!dict) return cel_fail(CEL_E_MEMORY, "not enough memory for an export");
   add_all(dict, model);
-  const CelStatus status =
-      dict->failed ? cel_fail(CEL_E_MEMORY, "no memory for an export") : write(dict, model, out);
+  const CelStatus status = dict->failed ? cel_fail(CEL_E_MEMORY, "not enough memory for an export")
+                                        : write(dict, model, out);
   for (int i = 0; i < dict->n; i++)
     if (dict->owned[i]) free(dict->list[i].data);
   free(dict);

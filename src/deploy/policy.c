@@ -1,4 +1,4 @@
-/// Policies: a model file made ready to act, one observation at a time, on the caller's thread.
+/// Policies from model files. They act for one observation at a time, on the caller's thread.
 #include "celsius/policy.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -17,15 +17,15 @@ struct CelPolicy {
   CelTensors *tensors;
   CeliNet actor;
   CeliPass pass;
-  int64_t O, A, W; ///< observation, action, random numbers that an action takes
+  int64_t O, A, W; ///< sizes of observation, action, and noise of an action
   bool sampler, sde;
   float logit_scale;
-  float *obs;                   ///< (1,O) normalised, or (1,O+W)
-  float *shift, *scale, *clip;  ///< normaliser's, or NULL
+  float *obs;                   ///< (1, O) normalized, or (1, O+W) with noise
+  float *shift, *scale, *clip;  ///< of the normalizer, or NULL
   float *out;                   ///< (A,) action before scaling
   float *noise;                 ///< (W,)
   float *log_std;               ///< (A,) free log sigma, or NULL
-  float *out_shift, *out_scale; ///< (A,), NULL for choices and bits
+  float *out_shift, *out_scale; ///< (A,), NULL for discrete actions and bits
 };
 
 static CelStatus declare(CelPolicy *policy, const char *name, float **place, int64_t n) {
@@ -35,7 +35,7 @@ static CelStatus declare(CelPolicy *policy, const char *name, float **place, int
 static CelStatus declare_all(CelPolicy *policy, const CeliModel *model) {
   CeliNetSpec spec = {.E = 1, .in = model->in, .n = model->n};
   for (int l = 0; l < model->n; l++) spec.layer[l] = model->layer[l].layer;
-  // As a target network: no transposes, since nothing is learned here.
+  // CEL_TARGET: a network without transposed weights, because nothing is trained.
   CELI_TRY(celi_net_declare(&policy->actor, policy->tensors, "actor", CEL_TARGET, &spec));
   CELI_TRY(celi_pass_declare(&policy->pass, policy->tensors, "act", &policy->actor,
                              (CeliPassSpec){.B = 1}));
@@ -84,7 +84,7 @@ static CelStatus build(CelPolicy *policy, const CeliModel *model) {
   policy->sampler = model->policy.sampler;
   policy->sde = model->sde;
   policy->logit_scale = (float)model->policy.logit_scale;
-  // A head without sigmas is that of a free log_std, as far as its mode is concerned.
+  // For the mode, a head without sigmas works like one with a free log_std.
   policy->dist = (CeliDistSpec){.kind = model->policy.kind,
                                 .A = policy->A,
                                 .K = model->K,
@@ -107,7 +107,7 @@ CelStatus cel_policy_load(const char *path, CelPolicy **out) {
   CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   *out = NULL;
-  CeliModel *model = NULL; // its two spaces are too large for a small stack
+  CeliModel *model = NULL; // on the heap, because its two spaces are large
   CelPolicy *policy = NULL;
   CelStatus status = celi_alloc(&model, 1, sizeof *model, "a model");
   if (!status) status = celi_alloc(&policy, 1, sizeof *policy, "a policy");
@@ -149,14 +149,14 @@ int64_t cel_policy_noise(const CelPolicy *policy) {
   return policy->W;
 }
 
-/// The actor's output for an observation, a sampler's for noise (W,) or none.
+/// Computes the actor's output for an observation. noise: (W,) for a sampler, else NULL.
 static CelStatus forward(CelPolicy *policy, const float *obs, const float *noise,
                          const float **head) {
   *head = NULL;
   for (int64_t i = 0; i < policy->O; i++)
     if (!isfinite(obs[i]))
-      return cel_fail(CEL_E_NAN, "element %lld of the observation is %g", (long long)i,
-                      (double)obs[i]);
+      return cel_fail(CEL_E_NAN, "element %lld of the observation is %g; it must be finite",
+                      (long long)i, (double)obs[i]);
   if (policy->shift)
     celi_normalize_row(policy->obs, obs, policy->shift, policy->scale, *policy->clip, policy->O);
   else
@@ -169,13 +169,13 @@ static CelStatus forward(CelPolicy *policy, const float *obs, const float *noise
   for (int64_t i = 0; i < policy->actor.out; i++)
     if (!isfinite((*head)[i]))
       return cel_fail(CEL_E_NAN,
-                      "output %lld of the policy is %g at this observation: its weights have grown "
-                      "too large; an earlier model of the run may serve",
+                      "output %lld of the policy is %g for this observation, because its weights "
+                      "are too large; try an earlier model of the run",
                       (long long)i, (double)(*head)[i]);
   return CEL_OK;
 }
 
-/// A continuous action from `out`, scaled, within its bounds.
+/// Scales the continuous action in `out`, clips it to its bounds and writes it.
 static void put_action(const CelPolicy *policy, float *action) {
   for (int64_t i = 0; i < policy->A; i++)
     action[i] = policy->out_shift[i] + policy->out_scale[i] * policy->out[i];
@@ -196,16 +196,16 @@ CelStatus cel_policy_act(CelPolicy *policy, const void *obs, void *action) {
   return CEL_OK;
 }
 
-/// What a file does not say cannot be drawn from.
+/// Checks that the file has what drawing needs. Errors: CEL_E_UNSUPPORTED.
 static CelStatus check_sample(const CelPolicy *policy) {
   if (policy->sde)
-    return cel_fail(CEL_E_UNSUPPORTED,
-                    "with state-dependent exploration its noise belongs to an episode, not to a "
-                    "state: take cel_policy_act");
+    return cel_fail(CEL_E_UNSUPPORTED, "the policy has state-dependent exploration, whose noise "
+                                       "depends on the episode; use cel_policy_act");
   if (!policy->sampler && !celi_dist_discrete(&policy->dist) && policy->dist.free_log_std &&
       !policy->log_std)
-    return cel_fail(CEL_E_UNSUPPORTED, "the file tells no sigma of this policy (neither outputs of "
-                                       "the actor nor a tensor \"actor.log_std\")");
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "the file has no sigma of the policy, neither as outputs of the actor nor as a "
+                    "tensor \"actor.log_std\"; use cel_policy_act");
   return CEL_OK;
 }
 
@@ -220,7 +220,8 @@ CelStatus cel_policy_sample_noise(CelPolicy *policy, const void *obs, const floa
   CELI_TRY(check_sample(policy));
   for (int64_t i = 0; i < policy->W; i++)
     if (!isfinite(noise[i]))
-      return cel_fail(CEL_E_NAN, "element %lld of the noise is %g", (long long)i, (double)noise[i]);
+      return cel_fail(CEL_E_NAN, "element %lld of the noise is %g; it must be finite", (long long)i,
+                      (double)noise[i]);
   CELI_TRY(forward(policy, obs, noise, &head));
   if (policy->sampler) {
     celi_ops()->tanh(policy->out, head, policy->A);
@@ -243,7 +244,7 @@ CelStatus cel_policy_sample(CelPolicy *policy, const void *obs, CelRng *rng, voi
   CELI_NEED(rng);
   CELI_NEED(action);
   CELI_FLOATS(CELI_FLUSH);
-  enum { DIGITS = 1 << 24 }; // of a float, so that no uniform rounds to 1
+  enum { DIGITS = 1 << 24 }; // precision of a float, so that no uniform number rounds to 1
   for (int64_t i = 0; i < policy->W; i++)
     policy->noise[i] = celi_dist_discrete(&policy->dist)
                            ? (float)cel_rng_below(rng, DIGITS) / (float)DIGITS

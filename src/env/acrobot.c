@@ -1,15 +1,16 @@
-/// Acrobot-v1: swing the free end of a two-link chain above a line, with torque at the joint
-/// between the links only.
+/// Acrobot-v1: swing the free end of a two-link chain above a line. Torque acts only at the joint
+/// between the links.
 ///
 ///     state   theta1, theta2, dtheta1, dtheta2    rad, rad/s; theta1 0: hanging; theta2: relative
 ///     action  0, 1, 2: torque -1, 0, 1            N m
 ///     obs     cos theta1, sin theta1, cos theta2, sin theta2, dtheta1, dtheta2
-///     reward  -1 a step, 0 for the last
+///     reward  -1 per step, 0 for the last step
 ///     ends    -cos theta1 - cos(theta2 + theta1) > 1
 ///
-/// Equations of motion as in Sutton's book (or the NIPS paper, which leaves out a term), one step
-/// of the classic fourth-order Runge-Kutta method over dt; then angles are wrapped to [-pi, pi] and
-/// speeds bounded. Operations come in the order of Gymnasium's Acrobot-v1, in double.
+/// The equations of motion are those of Sutton's book, or of the NIPS paper, which omits a term. A
+/// step is one step of the classic fourth-order Runge-Kutta method over dt. It then wraps angles to
+/// [-pi, pi] and limits speeds. Operations are in double and in the order of Gymnasium's
+/// Acrobot-v1.
 /// Source: Sutton, "Generalization in reinforcement learning: successful examples using sparse
 /// coarse coding", NIPS 1996; Sutton, Barto, "Reinforcement learning: an introduction", 2018.
 #include "celsius/canvas.h"
@@ -66,8 +67,8 @@ static const CelField fields[] = {
 static CelStatus acrobot_open(CelEnvSpec *spec) {
   const Acrobot *c = spec->config;
   if (c->start_low > c->start_high) {
-    return cel_fail(CEL_E_RANGE, "start_low (%g) is above start_high (%g)", c->start_low,
-                    c->start_high);
+    return cel_fail(CEL_E_RANGE, "start_low is %g; it must not be above start_high, %g",
+                    c->start_low, c->start_high);
   }
   double high[6] = {1, 1, 1, 1, c->max_vel_1, c->max_vel_2};
   double low[6] = {-1, -1, -1, -1, -c->max_vel_1, -c->max_vel_2};
@@ -123,7 +124,7 @@ static void derivative(const Acrobot *c, double *ds, const double *s, double tor
   ds[3] = ddtheta2;
 }
 
-/// One step of the classic Runge-Kutta method.
+/// Advances s (4,) by dt.
 static void runge_kutta(const Acrobot *c, double *s, double torque) {
   double k1[4], k2[4], k3[4], k4[4], at[4];
   const double dt = c->dt, half = dt / 2.0;
@@ -139,7 +140,7 @@ static void runge_kutta(const Acrobot *c, double *s, double torque) {
   }
 }
 
-/// x taken to [-pi, pi] by whole turns.
+/// x plus the number of whole turns that brings it into [-pi, pi].
 static double wrap(double x) {
   if (fabs(x) > 1000.0) x = fmod(x, 2.0 * CELI_PI);
   while (x > CELI_PI) x = x - 2.0 * CELI_PI;
@@ -174,7 +175,7 @@ static CelStatus acrobot_step(const CelEnvSpec *spec, double *states, int64_t n,
   return CEL_OK;
 }
 
-/// A link from (x, y) at an angle from straight down, counter-clockwise.
+/// Draws a link from (x, y). angle: rad, counterclockwise from straight down.
 static void draw_link(CelCanvas *canvas, double x, double y, double angle, double length,
                       double half, CelColor color) {
   double s = celi_sin(angle), c = celi_cos(angle), ex = x + length * s, ey = y - length * c;

@@ -1,4 +1,4 @@
-/// The canvas: shapes are put on a list, in world coordinates. No pixels here.
+/// The canvas: a list of shapes in world coordinates. Pixels are the business of src/view.
 #include "celsius/canvas.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -17,7 +17,8 @@ void cel_canvas_clear(CelCanvas *canvas, double x_min, double x_max, double y_mi
   canvas->dropped = 0;
 }
 
-/// The next shape of the list with n points, or NULL when it has no room (then it is counted).
+/// Returns the next free shape for n points. If the list is full, counts the dropped shape and
+/// returns NULL.
 static CelShape *next_shape(CelCanvas *canvas, CelShapeKind kind, int n, CelColor color) {
   if (canvas->n_shapes >= CEL_SHAPES_MAX || n < 0 || n > CEL_SHAPE_POINTS_MAX) {
     canvas->dropped++;

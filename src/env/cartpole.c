@@ -2,15 +2,15 @@
 ///
 ///     state   x, x_dot, theta, theta_dot   m, m/s, rad (0: upright), rad/s
 ///     action  0: push left, 1: push right
-///     reward  1 a step
+///     reward  1 per step
 ///     ends    |x| > 2.4 or |theta| > 12 degrees
 ///
 /// With m the pole's mass, M the total mass, l half the pole's length and F the force:
 ///     temp      = (F + m l theta_dot^2 sin theta) / M
 ///     theta_acc = (g sin theta - cos theta temp) / (l (4/3 - m cos^2 theta / M))
 ///     x_acc     = temp - m l theta_acc cos theta / M
-/// integrated by Euler's method. Operations come in the order of Gymnasium's CartPole-v1, in
-/// double.
+/// integrated by Euler's method. Operations are in double and in the order of Gymnasium's
+/// CartPole-v1.
 /// Source: Barto, Sutton, Anderson, "Neuronlike adaptive elements that can solve difficult learning
 /// control problems", IEEE SMC 1983; the corrected equations of Florian (2007).
 #include "celsius/canvas.h"
@@ -59,8 +59,8 @@ static const CelField fields[] = {
 static CelStatus cartpole_open(CelEnvSpec *spec) {
   const CartPole *c = spec->config;
   if (c->start_low > c->start_high) {
-    return cel_fail(CEL_E_RANGE, "start_low (%g) is above start_high (%g)", c->start_low,
-                    c->start_high);
+    return cel_fail(CEL_E_RANGE, "start_low is %g; it must not be above start_high, %g",
+                    c->start_low, c->start_high);
   }
   double high[4] = {c->x_threshold * 2.0, (double)INFINITY, c->theta_threshold * 2.0,
                     (double)INFINITY};
@@ -81,15 +81,15 @@ static CelStatus cartpole_reset(const CelEnvSpec *spec, double *state, void *obs
   return CEL_OK;
 }
 
-enum { BLOCK = 64 }; ///< environments whose states lie side by side while they are stepped
+enum { BLOCK = 64 }; ///< environments in a block; a block is stepped by vectorized loops
 
-/// A block, one array a quantity.
+/// A block of environments, with one array per quantity.
 typedef struct Block {
   double x[BLOCK], x_dot[BLOCK], theta[BLOCK], theta_dot[BLOCK];
   double sine[BLOCK], cosine[BLOCK], force[BLOCK], x_acc[BLOCK], theta_acc[BLOCK];
 } Block;
 
-/// Accelerations of n <= BLOCK environments.
+/// Computes the accelerations of n <= BLOCK environments.
 static void accelerate(const CartPole *c, Block *b, int64_t n) {
   const double total_mass = c->masspole + c->masscart;
   const double polemass_length = c->masspole * c->length;
@@ -170,8 +170,8 @@ static CelStatus cartpole_step(const CelEnvSpec *spec, double *states, int64_t n
   return CEL_OK;
 }
 
-/// A rectangle from (0, bottom) to (0, top) in its own frame, half_width to either side, turned
-/// clockwise by `angle` around (x, y).
+/// Draws a rectangle that spans [-half_width, half_width] x [bottom, top] in its own frame. The
+/// frame's origin is (x, y), and it is turned clockwise by `angle`.
 static void bar(CelCanvas *canvas, double x, double y, double half_width, double bottom, double top,
                 double angle, CelColor color) {
   double s = celi_sin(angle), c = celi_cos(angle);
@@ -192,7 +192,7 @@ static void cartpole_render(const CelEnvSpec *spec, const double *state, CelCanv
   static const CelColor limit = {0.83f, 0.33f, 0.31f, 1};
   const CartPole *c = spec->config;
   double reach = fmax(1.2 * c->x_threshold, 2.4 * c->length);
-  double unit = reach / 12.0; // the cart is drawn 4 units wide, whatever the world's size
+  double unit = reach / 12.0; // the cart is 4 units wide for any size of the world
   cel_canvas_clear(canvas, -reach, reach, -7.0 * unit, 17.0 * unit);
   double y = 1.6 * unit, x = state[0];
   const double rail_x[2] = {-reach, reach}, rail_y[2] = {0, 0};

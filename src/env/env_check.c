@@ -1,8 +1,8 @@
-/// Checks of an environment against the promises of env.h.
+/// Checks whether an environment keeps the promises of env.h.
 ///
-/// Every run steps three environments with random actions. Its buffers lie against pages that cannot be touched: at
-/// their ends in one run and at their beginnings in another. A run records what the environment gave; checks compare the
-/// records of two runs.
+/// Every run steps three environments with random actions. The buffers border on pages without
+/// access rights: in one run behind their ends, in another before their beginnings. A run records
+/// all outputs of the environment, and some checks compare the records of two runs.
 #include "celsius/env_check.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -18,7 +18,7 @@
 
 enum { N = 3, BUFFERS = 6, STEPS = 1000 };
 
-/// A buffer between two pages that cannot be touched.
+/// A buffer between two pages without access rights.
 typedef struct Guarded {
   uint8_t *mapping, *data;
   size_t mapped;
@@ -31,7 +31,7 @@ typedef struct Checks {
   size_t obs_bytes, action_bytes, state_bytes;
 } Checks;
 
-/// What an environment gave, step by step.
+/// All outputs of a run, step by step.
 typedef struct Record {
   uint8_t *obs;   ///< (steps + 1, N rows)
   float *reward;  ///< (steps, N)
@@ -57,7 +57,7 @@ static void begin(Checks *c, const char *name) {
   if (c->options.begun) c->options.begun(c->options.user, name);
 }
 
-/// Ends the row by a status; CEL_E_MEMORY is no finding.
+/// Completes the report's row with a status. CEL_E_MEMORY is an error, not a finding.
 static CelStatus end(Checks *c, CelStatus status) {
   CelEnvCheck *row = &c->report->row[c->report->n];
   if (status == CEL_E_MEMORY) return status;
@@ -70,17 +70,18 @@ static CelStatus end(Checks *c, CelStatus status) {
 
 // ---- guarded buffers
 
-/// `at_end`: the last byte touches the page behind it, else the first byte the page in front.
+/// Maps a buffer. at_end: its last byte is next to the page behind it; else its first byte is next
+/// to the page before it.
 static CelStatus guard(Guarded *buffer, size_t bytes, bool at_end) {
   const size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (bytes + page - 1) / page * page;
   *buffer = (Guarded){.mapped = room + 2 * page};
   void *mapping =
       mmap(NULL, buffer->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED)
-    return cel_fail(CEL_E_MEMORY, "no memory for a buffer of %zu bytes", bytes);
+    return cel_fail(CEL_E_MEMORY, "not enough memory for a buffer of %zu bytes", bytes);
   buffer->mapping = mapping;
   if (room && mprotect(buffer->mapping + page, room, PROT_READ | PROT_WRITE) != 0)
-    return cel_fail(CEL_E_MEMORY, "no memory for a buffer of %zu bytes", bytes);
+    return cel_fail(CEL_E_MEMORY, "not enough memory for a buffer of %zu bytes", bytes);
   buffer->data = buffer->mapping + page + (at_end ? room - bytes : 0);
   return CEL_OK;
 }
@@ -102,7 +103,7 @@ static CelStatus run_open(Run *run, const Checks *c, int64_t n, bool at_end) {
 
 // ---- values
 
-/// Errors: CEL_E_RANGE, CEL_E_NAN: names the element of a row that the space does not allow.
+/// Errors: CEL_E_RANGE, CEL_E_NAN (the message names the element that the space does not allow).
 static CelStatus check_row(const CelSpace *space, const uint8_t *row, const char *what) {
   for (int p = 0; p < space->n_parts; p++) {
     const CelSpacePart *part = &space->part[p];
@@ -112,19 +113,28 @@ static CelStatus check_row(const CelSpace *space, const uint8_t *row, const char
       double value = 0, low = 0, high = 1;
       float real;
       int32_t whole;
-      if (part->type == CEL_F32) memcpy(&real, at, sizeof real), value = (double)real;
-      if (part->type == CEL_I32) memcpy(&whole, at, sizeof whole), value = whole;
+      if (part->type == CEL_F32) {
+        memcpy(&real, at, sizeof real);
+        value = (double)real;
+      }
+      if (part->type == CEL_I32) {
+        memcpy(&whole, at, sizeof whole);
+        value = whole;
+      }
       if (part->type == CEL_U8) value = *at;
-      if (part->kind == CEL_BOX) low = (double)part->low[bound], high = (double)part->high[bound];
+      if (part->kind == CEL_BOX) {
+        low = (double)part->low[bound];
+        high = (double)part->high[bound];
+      }
       if (part->kind == CEL_DISCRETE) high = (double)part->n - 1;
       if (part->kind == CEL_MULTI_DISCRETE) high = (double)part->high[bound] - 1;
       if (!isfinite(value))
-        return cel_fail(CEL_E_NAN, "%s: element %" PRId64 " is %g, not a finite number", what, j,
+        return cel_fail(CEL_E_NAN, "%s: element %" PRId64 " is %g; it must be finite", what, j,
                         value);
       if (value < low || value > high)
         return cel_fail(CEL_E_RANGE,
-                        "%s: element %" PRId64 " is %.9g, outside of its space's %.9g to %.9g",
-                        what, j, value, low, high);
+                        "%s: element %" PRId64 " is %.9g; its space allows %.9g to %.9g", what, j,
+                        value, low, high);
     }
   }
   return CEL_OK;
@@ -136,10 +146,10 @@ static CelStatus check_outcome(const Run *run, int64_t i, int64_t t) {
   const float reward = ((const float *)(const void *)run->buffer[REWARD].data)[i];
   const uint8_t ended = run->buffer[TERMINATED].data[i];
   if (!isfinite(reward))
-    return cel_fail(CEL_E_NAN, "step %" PRId64 ": the reward is %g, not a finite number", t,
+    return cel_fail(CEL_E_NAN, "step %" PRId64 ": the reward is %g; it must be finite", t,
                     (double)reward);
   if (ended > 1)
-    return cel_fail(CEL_E_RANGE, "step %" PRId64 ": terminated is %d, neither 0 nor 1", t,
+    return cel_fail(CEL_E_RANGE, "step %" PRId64 ": terminated is %d; it must be 0 or 1", t,
                     (int)ended);
   snprintf(what, sizeof what, "observation of step %" PRId64, t);
   return check_row(&c->spec->observation, run->buffer[OBS].data + (size_t)i * c->obs_bytes, what);
@@ -151,7 +161,7 @@ static CelRng *streams(const Run *run) {
   return (CelRng *)(void *)run->buffer[RNG].data;
 }
 
-/// Starts the stream of row i.
+/// Starts the random stream of row i as that of environment `index`.
 static void start_stream(const Run *run, int64_t i, int64_t index) {
   const CelRng rng = cel_rng(run->checks->options.seed, CEL_RNG_ENV, (uint32_t)index);
   streams(run)[i] = rng;
@@ -161,7 +171,8 @@ static CelStatus reset_one(Run *run, int64_t i) {
   const Checks *c = run->checks;
   run->elapsed[i] = 0;
   uint8_t *obs = run->buffer[OBS].data + (size_t)i * c->obs_bytes;
-  memset(obs, 0xff, c->obs_bytes); // what the environment does not write stays wrong
+  memset(obs, 0xff,
+         c->obs_bytes); // NaN: elements that the environment does not write fail the check
   double *state = (double *)(void *)(run->buffer[STATES].data + (size_t)i * c->state_bytes);
   const CelStatus status = c->spec->type->reset(c->spec, state, obs, &streams(run)[i]);
   celi_floats_keep();
@@ -169,7 +180,7 @@ static CelStatus reset_one(Run *run, int64_t i) {
   return check_row(&c->spec->observation, obs, "observation of a reset");
 }
 
-/// One step of all n environments with fresh random actions, or with each alone.
+/// Steps environments [first, first + n) with new random actions.
 static CelStatus step_all(Run *run, int64_t n, int64_t first, int64_t t) {
   const Checks *c = run->checks;
   const CelEnvSpec *spec = c->spec;
@@ -180,7 +191,7 @@ static CelStatus step_all(Run *run, int64_t n, int64_t first, int64_t t) {
                      &rng);
   }
   uint8_t *actions = run->buffer[ACTIONS].data, *kept = malloc(c->action_bytes * (size_t)n + 1);
-  if (!kept) return cel_fail(CEL_E_MEMORY, "no memory for actions");
+  if (!kept) return cel_fail(CEL_E_MEMORY, "not enough memory for actions");
   memcpy(kept, actions, c->action_bytes * (size_t)n);
   memset(run->buffer[OBS].data, 0xff, c->obs_bytes * (size_t)n);
   memset(run->buffer[REWARD].data, 0xff, sizeof(float) * (size_t)n);
@@ -191,7 +202,9 @@ static CelStatus step_all(Run *run, int64_t n, int64_t first, int64_t t) {
   celi_floats_keep();
   status = cel_fail_in(status, "step %" PRId64 ": ", t);
   if (status == CEL_OK && memcmp(kept, actions, c->action_bytes * (size_t)n) != 0)
-    status = cel_fail(CEL_E_ENV, "step %" PRId64 ": the environment changed its actions", t);
+    status = cel_fail(
+        CEL_E_ENV, "step %" PRId64 ": the environment wrote to its actions, which it may only read",
+        t);
   free(kept);
   for (int64_t i = 0; status == CEL_OK && i < n; i++) status = check_outcome(run, i, t);
   return status;
@@ -207,7 +220,7 @@ static void take(Record *record, const Run *run, int64_t n, int64_t first, int64
   memcpy(record->ended + at, run->buffer[TERMINATED].data, rows);
 }
 
-/// Environments first.. of N, n of them at once, for all steps.
+/// Runs environments [first, first + n) of N together for all steps, and records them.
 static CelStatus play(const Checks *c, Record *record, int64_t n, int64_t first, bool at_end) {
   const int64_t limit = c->spec->max_episode_steps;
   Run run = {0};
@@ -245,7 +258,7 @@ static CelStatus record_open(Record *record, const Checks *c) {
                     "a record of states");
 }
 
-/// NaN equals itself here, and 0 differs from -0.
+/// Compares bits: NaN equals NaN, and 0 differs from -0.
 static bool same_bits(float a, float b) {
   uint32_t x, y;
   memcpy(&x, &a, sizeof x);
@@ -253,7 +266,7 @@ static bool same_bits(float a, float b) {
   return x == y;
 }
 
-/// Errors: CEL_E_ENV: names the first step at which two records differ, and `why`.
+/// Errors: CEL_E_ENV (the message names the first step at which two records differ, and `why`).
 static CelStatus compare(const Checks *c, const Record *a, const Record *b, const char *why) {
   for (int64_t k = 0; k < a->steps * N; k++) {
     const size_t o = (size_t)k * c->obs_bytes, s = (size_t)k * c->state_bytes;
@@ -294,9 +307,9 @@ static CelStatus check_independence(const Checks *c, const Record *together) {
   CelStatus status = record_open(&alone, c);
   for (int64_t i = 0; status == CEL_OK && i < N; i++) status = play(c, &alone, 1, i, true);
   if (status == CEL_OK)
-    status =
-        compare(c, together, &alone,
-                "it depends on what lies outside of its own state; keep everything in `states`");
+    status = compare(
+        c, together, &alone,
+        "the environment uses data outside of its own state; it must keep everything in `states`");
   record_close(&alone);
   return status;
 }
@@ -305,8 +318,8 @@ static CelStatus check_render(const Checks *c) {
   const CelEnvSpec *spec = c->spec;
   Run run = {0};
   CelCanvas *canvas = calloc(1, sizeof *canvas);
-  CelStatus status =
-      canvas ? run_open(&run, c, 1, true) : cel_fail(CEL_E_MEMORY, "no memory for a canvas");
+  CelStatus status = canvas ? run_open(&run, c, 1, true)
+                            : cel_fail(CEL_E_MEMORY, "not enough memory for a canvas");
   if (status == CEL_OK) {
     start_stream(&run, 0, 0);
     status = reset_one(&run, 0);
@@ -316,11 +329,12 @@ static CelStatus check_render(const Checks *c) {
     spec->type->render(spec, (const double *)(const void *)run.buffer[STATES].data, canvas);
     celi_floats_keep();
     if (!(canvas->x_max > canvas->x_min && canvas->y_max > canvas->y_min))
-      status = cel_fail(CEL_E_ENV, "the view is empty; begin with cel_canvas_clear");
+      status = cel_fail(CEL_E_ENV, "render set no view; it must call cel_canvas_clear first");
     else if (canvas->n_shapes == 0)
-      status = cel_fail(CEL_E_ENV, "nothing is drawn");
+      status = cel_fail(CEL_E_ENV, "render drew no shapes");
     else if (canvas->dropped)
-      status = cel_fail(CEL_E_ENV, "%d shapes too many; %d fit", canvas->dropped, CEL_SHAPES_MAX);
+      status = cel_fail(CEL_E_ENV, "render drew %d shapes too many; the limit is %d",
+                        canvas->dropped, CEL_SHAPES_MAX);
     if (status == CEL_OK) status = step_all(&run, 1, 0, t);
     if (status == CEL_OK && run.buffer[TERMINATED].data[0]) status = reset_one(&run, 0);
   }
@@ -329,7 +343,7 @@ static CelStatus check_render(const Checks *c) {
   return status;
 }
 
-/// The checks that need two records.
+/// Runs the checks that compare two records.
 static CelStatus check_records(Checks *c, Record *a, Record *b) {
   begin(c, "step");
   CELI_TRY(end(c, play(c, a, N, 0, true)));
@@ -337,11 +351,12 @@ static CelStatus check_records(Checks *c, Record *a, Record *b) {
   begin(c, "buffers");
   const CelStatus status = play(c, b, N, 0, false);
   CELI_TRY(end(c, stepped ? status : CEL_OK));
-  if (!stepped || status != CEL_OK) return CEL_OK; // the same would be found again
+  if (!stepped || status != CEL_OK)
+    return CEL_OK; // the later checks would fail for the same reason
   begin(c, "determinism");
   CELI_TRY(end(c, compare(c, a, b,
-                          "the same seed and actions must give the same episode; draw from "
-                          "the stream that is handed in")));
+                          "the same seed and actions must give the same episode; draw from the "
+                          "stream that the environment receives")));
   begin(c, "independence");
   return end(c, check_independence(c, a));
 }
@@ -375,7 +390,7 @@ CelStatus cel_env_check(const CelEnvSpec *spec, const CelEnvCheckOptions *option
   if (options) c.options = *options;
   if (c.options.steps == 0) c.options.steps = STEPS;
   if (c.options.steps < 0)
-    return cel_fail(CEL_E_RANGE, "%" PRId64 " steps; at least 1", c.options.steps);
+    return cel_fail(CEL_E_RANGE, "steps is %" PRId64 "; it must be at least 1", c.options.steps);
   c.obs_bytes = cel_space_bytes(&spec->observation);
   c.action_bytes = cel_space_bytes(&spec->action);
   c.state_bytes = (size_t)spec->state_size * sizeof(double);

@@ -1,4 +1,4 @@
-/// What the files of src/env share: the environments that come with the library, one line each.
+/// What the files of src/env share: the built-in environment types, type checks, plug-ins.
 #ifndef CELI_ENV_INTERNAL_H
 #define CELI_ENV_INTERNAL_H
 #include "celsius/env.h"
@@ -17,25 +17,33 @@ extern const CelEnvType celi_env_taxi;
 extern const CelEnvType celi_env_cliffwalking;
 extern const CelEnvType celi_env_garnet;
 
-/// The id under which a problem of the environment mdp is known, or else the type's own. `config`: the type's arguments.
+/// The id of the built-in environment for a problem of type mdp, or the type's own id if there is
+/// none. config: the type's arguments.
 const char *celi_env_mdp_id(const CelEnvType *type, const void *config);
 
-/// Checks what a type must have. Errors: CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (names what is
-/// missing).
+/// Checks that a type is complete. Errors: CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (the message
+/// names the missing part).
 CelStatus celi_env_type_check(const CelEnvType *type) CEL_WARN_UNUSED;
+
+/// Finds a type by id, in the registry or in a shared object. *library: NULL or the shared object,
+/// to be closed with celi_plugin_close. Errors: CEL_E_ARGUMENT (empty id), CEL_E_NAME (unknown id),
+/// and those of celi_plugin_open.
+CelStatus celi_env_type_find(const char *id, const CelEnvType **type,
+                             void **library) CEL_WARN_UNUSED;
 
 /// Whether an id names a shared object, "FILE.so:Name".
 bool celi_plugin_is(const char *id);
-/// Checks that a file may name this environment: a built-in one, or a plug-in in an allowed folder.
-/// Errors: CEL_E_STATE (not allowed: says how to allow it), CEL_E_IO (the file is missing).
+/// Checks that a configuration file may name this environment: a built-in one, or a plug-in in an
+/// allowed folder. Errors: CEL_E_STATE (not allowed; the message says how to allow it), CEL_E_IO
+/// (the shared object is missing).
 CelStatus celi_plugin_check(const char *id) CEL_WARN_UNUSED;
-/// Opens the shared object and asks it for its type; the type lives as long as the process does.
-/// Errors: CEL_E_IO (the loader's words), CEL_E_NAME (no such symbol), CEL_E_UNSUPPORTED (abi),
-/// CEL_E_ARGUMENT.
+/// Opens the shared object and gets its type, which is valid until the process ends.
+/// Errors: CEL_E_IO (with the loader's message), CEL_E_NAME (no such symbol), CEL_E_UNSUPPORTED
+/// (abi), CEL_E_ARGUMENT (incomplete type).
 CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **library) CEL_WARN_UNUSED;
 void celi_plugin_close(void *library);
 
-/// Shared by the two cars: the hill, its flag, and a car standing on it at `position`.
+/// Draws the hill, its flag, and a car at `position`, for both mountain car environments.
 void celi_mountain_render(CelCanvas *canvas, double min_position, double max_position,
                           double goal_position, double position);
 

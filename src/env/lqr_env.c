@@ -3,12 +3,12 @@
 ///     state   x (n,)
 ///     action  u (m,)                       unbounded, unless `action_limit` says otherwise
 ///     x'      = A x + B u + noise w,  w ~ N(0, I)
-///     reward  -(x'Q x + u'R u)             of the state that the action is taken in
+///     reward  -(x'Q x + u'R u)             with the state before the step
 ///     start   x ~ N(0, start^2 I)
-///     ends    never: a continuing task, cut off by the time limit (truncation)
+///     ends    never; the time limit truncates episodes
 ///
-/// Every problem is stable without a controller, so that a bad policy costs much but blows up
-/// nothing. The exact answer at a discount and temperature is cel_lqr_solve's (celsius/lqr.h).
+/// Every problem is stable without a controller, so that a bad policy costs much, but values stay
+/// finite. cel_lqr_solve (celsius/lqr.h) gives the exact solution for a discount and a temperature.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/canvas.h"
@@ -56,7 +56,7 @@ static const CelField fields[] = {
 
 // ---- problems
 
-/// Spectral norm of A (n, n): power iteration on A'A.
+/// Spectral norm of A (n, n), by power iteration on A'A.
 static double spectral_norm(const double *A, int n) {
   double v[CEL_LQR_MAX], w[CEL_LQR_MAX], norm = 0.0;
   for (int i = 0; i < n; i++) v[i] = 1.0 + 0.01 * i;
@@ -78,7 +78,7 @@ static double spectral_norm(const double *A, int n) {
   return norm;
 }
 
-/// Normal entries; A scaled to the spectral norm that is asked for, B by 1/sqrt(n).
+/// Draws A and B with normal entries. Scales A to the configured spectral norm and B by 1/sqrt(n).
 static void make_random(CelLqr *lqr, const LqrArguments *c) {
   const int n = lqr->n = (int)c->dimension, m = lqr->m = (int)c->actions;
   CelRng rng = cel_rng(c->problem_seed, CEL_RNG_ENV, UINT32_MAX);
@@ -88,12 +88,14 @@ static void make_random(CelLqr *lqr, const LqrArguments *c) {
   for (int i = 0; i < n * n; i++) lqr->A[i] *= c->radius / norm;
 }
 
-/// Masses of 1 in a row between walls, each on springs of stiffness 1 to its neighbours, with
-/// friction .2; a force on each; semi-implicit Euler with dt = .2: v' = v + dt a, x' = x + dt v'.
+/// A chain of masses of 1 between two walls. Springs of stiffness 1 connect neighbors, the friction
+/// is 0.2, and a force acts on each mass. Semi-implicit Euler method with dt = 0.2:
+///     v' = v + dt a, x' = x + dt v'
 static CelStatus make_chain(CelLqr *lqr, int64_t dimension) {
   if (dimension % 2 != 0) {
     return cel_fail(CEL_E_RANGE,
-                    "dimension %lld: a chain has an even number, a position and a speed a mass",
+                    "dimension is %lld; a chain needs an even dimension, because each mass has a "
+                    "position and a velocity",
                     (long long)dimension);
   }
   const double dt = 0.2, friction = 0.2;
@@ -158,7 +160,7 @@ CelStatus cel_lqr_of_env(const CelEnvSpec *spec, CelLqr *out) {
   CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   if (spec->type != &celi_env_lqr) {
-    return cel_fail(CEL_E_UNSUPPORTED, "%s is no linear-quadratic regulator: LQR-v0 is",
+    return cel_fail(CEL_E_UNSUPPORTED, "%s is not a linear-quadratic regulator; LQR-v0 is one",
                     spec->type->id);
   }
   *out = *(const CelLqr *)spec->data;
@@ -210,7 +212,7 @@ static CelStatus lqr_step(const CelEnvSpec *spec, double *states, int64_t N, con
   return CEL_OK;
 }
 
-// ---- picture: every state as a bar from its target, 0
+// ---- picture: each element of the state as a bar from its target 0
 
 static void lqr_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
   static const CelColor axis = {0.30f, 0.32f, 0.36f, 1}, grid = {0.91f, 0.92f, 0.93f, 1};

@@ -1,15 +1,15 @@
 /// mdp: any finite Markov decision process as an environment, from a file, a generator or memory.
 ///
 ///     state   s, the number of the state
-///     seen    one-hot: a vector of S zeros but for a 1 at s
-///     action  its number a; where s has no action of that number, the (a mod n)th of its n
-///     s'      drawn from P(.|s,a), s_0 from the initial distribution: one draw each
-///     reward  r(s,a,s'), or r(s,a) where the problem has no other
-///     ends    where the transition ends the episode, or s' is terminal (has no actions)
+///     obs     one-hot: S zeros, except for a 1 at s
+///     action  its number a; if s has no action a, the (a mod n)th of its n actions
+///     s'      drawn from P(.|s,a); s_0 from the initial distribution; one random number each
+///     reward  r(s,a,s'), or r(s,a) if the problem has no rewards by next state
+///     ends    if the transition ends the episode, or s' is terminal (has no actions)
 ///
-/// The time limit is the problem's horizon, or else the generator's. What the best policy earns is known
-/// exactly: cel_solve of cel_mdp_of_env (celsius/solve.h). The well-known problems have ids of their own, Gymnasium's
-/// where it has them; they are the same type with the generator already chosen.
+/// The time limit is the problem's horizon, else the generator's. cel_solve of cel_mdp_of_env
+/// (celsius/solve.h) gives the exact optimal value. Well-known problems have ids of their own,
+/// those of Gymnasium if it has the problem. They are the same type with a fixed generator.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/mdp.h"
@@ -26,7 +26,7 @@ typedef struct MdpArguments {
   char file[CEL_PATH_MAX], generator[CEL_TEXT_MAX], arguments[CEL_PATH_MAX], reward[CEL_TEXT_MAX];
   double discount;
   int32_t unavailable;
-  const CelMdp *given; ///< of cel_mdp_env_spec: not a field
+  const CelMdp *given; ///< set by cel_mdp_env_spec; not a field
 } MdpArguments;
 
 enum { REPEAT, REFUSE };
@@ -56,27 +56,27 @@ static const CelField fields[] = {
      "reward structure of a PRISM file that has several, by name or number", ""},
     UNAVAILABLE_ROW,
     {0}};
-/// Of a problem with an id of its own: which generator is known.
+/// Fields of the types with an id of their own, whose generator is fixed.
 static const CelField named_fields[] = {ARGUMENTS_ROW, UNAVAILABLE_ROW, {0}};
 #undef AT
 
-/// What open makes.
+/// The data of a spec, which open creates.
 typedef struct MdpData {
   const CelMdp *mdp;
-  CelMdp *owned;      ///< the same, where it is ours to free
-  double *cumulative; ///< (states) of the initial distribution
-  int64_t actions;    ///< action numbers are below this
+  CelMdp *owned;      ///< the same if the environment owns it, else NULL
+  double *cumulative; ///< (states) partial sums of the initial distribution
+  int64_t actions;    ///< number of actions of the action space
   bool refuse;
-  uint8_t *cell; ///< (states) CeliCell of a grid world, for pictures; NULL: none is drawn
+  uint8_t *cell; ///< (states) CeliCell of a grid world, for pictures; NULL: no grid
 } MdpData;
 
 // ---- the problem
 
-/// Sets one "key=value" of a generator's config; `text` is cut up.
+/// Sets one "key=value" of a generator's config. Changes `text`.
 static CelStatus set_argument(const CelMdpGenerator *generator, void *config, char *text) {
   char *value = strchr(text, '=');
   if (value == NULL) {
-    return cel_fail(CEL_E_ARGUMENT, "argument '%s' of %s is not of the form key=value", text,
+    return cel_fail(CEL_E_ARGUMENT, "argument '%s' of %s must have the form key=value", text,
                     generator->name);
   }
   *value++ = 0;
@@ -84,7 +84,7 @@ static CelStatus set_argument(const CelMdpGenerator *generator, void *config, ch
                      "arguments of %s: ", generator->name);
 }
 
-/// Arguments are separated by blanks.
+/// Sets all arguments of a text. Blanks separate them.
 static CelStatus set_arguments(const CelMdpGenerator *generator, void *config, const char *text) {
   char copy[CEL_PATH_MAX], *rest = NULL;
   snprintf(copy, sizeof copy, "%s", text);
@@ -126,7 +126,7 @@ static const struct {
              {&celi_env_garnet, "garnet"}};
 enum { NAMED = sizeof named / sizeof named[0] };
 
-/// The generator of a type with an id of its own; of the other one what its arguments say.
+/// The fixed generator of a type, or the one that its arguments name.
 static const char *generator_of(const CelEnvType *type, const MdpArguments *c) {
   for (int i = 0; i < NAMED; i++)
     if (named[i].type == type) return named[i].generator;
@@ -141,7 +141,8 @@ const char *celi_env_mdp_id(const CelEnvType *type, const void *config) {
   return type->id;
 }
 
-/// Finds the problem; *limit: its time limit where the horizon says none.
+/// Loads or generates the problem. *limit: the generator's time limit, for problems without a
+/// horizon.
 static CelStatus find_problem(MdpData *data, const MdpArguments *c, const char *generator,
                               int64_t *limit) {
   if (c->given) {
@@ -149,11 +150,13 @@ static CelStatus find_problem(MdpData *data, const MdpArguments *c, const char *
     return CEL_OK;
   }
   if (c->file[0] && c->arguments[0]) {
-    return cel_fail(CEL_E_ARGUMENT, "arguments are a generator's: a file takes none");
+    return cel_fail(
+        CEL_E_ARGUMENT,
+        "arguments is set, but only generators take arguments; leave arguments or file empty");
   }
   if (!c->file[0] && c->reward[0]) {
     return cel_fail(CEL_E_ARGUMENT,
-                    "reward names a reward structure of a file: give the file, too");
+                    "reward names a reward structure of a file, but file is empty; set file too");
   }
   CELI_TRY(c->file[0] ? load(data, c) : generate(data, c, generator, limit));
   data->mdp = data->owned;
@@ -162,7 +165,7 @@ static CelStatus find_problem(MdpData *data, const MdpArguments *c, const char *
 
 // ---- open, close
 
-/// Partial sums of the initial distribution.
+/// Computes the partial sums of the initial distribution.
 static CelStatus accumulate_start(MdpData *data) {
   const int64_t S = data->mdp->states;
   CELI_TRY(celi_alloc(&data->cumulative, (size_t)S, sizeof *data->cumulative, "initial states"));
@@ -186,7 +189,7 @@ static void free_data(MdpData *data) {
   free(data);
 }
 
-/// What pictures show. Larger grids have none, and finding their cells would take long.
+/// Finds the cells for pictures. Skips large grids, whose pictures show no cells.
 static CelStatus find_cells(MdpData *data) {
   enum { CELLS_MAX = 1 << 16 };
   const CelMdp *mdp = data->mdp;
@@ -207,7 +210,7 @@ static CelStatus open_data(CelEnvSpec *spec, MdpData *data) {
   spec->observation = cel_space_box(data->mdp->states, 0.0, 1.0);
   spec->action = cel_space_discrete(data->actions);
   spec->state_size = 1;
-  spec->seconds_per_step = 0.25; // Gymnasium's pace of these problems
+  spec->seconds_per_step = 0.25; // as in Gymnasium
   if (limit == 0) limit = spec->type->max_episode_steps;
   spec->max_episode_steps = data->mdp->horizon > 0 ? data->mdp->horizon : limit;
   return CEL_OK;
@@ -250,8 +253,8 @@ CelStatus cel_mdp_of_env(const CelEnvSpec *spec, const CelMdp **out) {
   CELI_FLOATS(CELI_IEEE);
   if (spec->type->open != mdp_open) {
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "%s is no finite problem: %s is, and those of `celsius list envs` that are "
-                    "seen one-hot",
+                    "%s is not a finite problem; %s is one, and so are the environments with "
+                    "one-hot observations in `celsius list envs`",
                     spec->type->id, celi_env_mdp.id);
   }
   *out = ((const MdpData *)spec->data)->mdp;
@@ -265,7 +268,8 @@ static void observe(const CelMdp *mdp, int64_t s, float *obs) {
   obs[s] = 1.0f;
 }
 
-/// The first state whose cumulative probability is above u; the last possible one where rounding leaves none.
+/// The first state whose cumulative probability is above u. If rounding leaves none, the last state
+/// of positive probability.
 static int64_t draw_start(const MdpData *data, double u) {
   int64_t low = 0, high = data->mdp->states;
   while (low < high) {
@@ -289,12 +293,12 @@ static CelStatus mdp_reset(const CelEnvSpec *spec, double *state, void *obs, Cel
   return CEL_OK;
 }
 
-/// The pair of state s (which has actions) and action number a.
+/// Finds the pair that action a of state s uses. The state must have actions.
 static CelStatus find_pair(const MdpData *data, int64_t s, int64_t a, int64_t *out) {
   const CelMdp *mdp = data->mdp;
   const int64_t first = mdp->pair[s], n = mdp->pair[s + 1] - first;
   int64_t low = first, high = first + n;
-  while (low < high) { // numbers rise within a state
+  while (low < high) { // action numbers increase within a state
     const int64_t middle = low + (high - low) / 2;
     if (cel_mdp_action(mdp, s, middle) < a) {
       low = middle + 1;
@@ -307,12 +311,12 @@ static CelStatus find_pair(const MdpData *data, int64_t s, int64_t a, int64_t *o
   if (there || !data->refuse) return CEL_OK;
   return cel_fail(CEL_E_RANGE,
                   "state %" PRId64 " has no action %" PRId64 " (of %" PRId64
-                  "); unavailable=repeat lets it do as another one",
+                  "); unavailable=repeat substitutes one of the state's actions",
                   s, a, n);
 }
 
-/// The transition of pair p whose share of [0, 1) u lies in; the last possible one where rounding leaves
-/// none.
+/// The first transition of pair p whose cumulative probability is above u. If rounding leaves none,
+/// the last one of positive probability.
 static int64_t draw_transition(const CelMdp *mdp, int64_t p, double u) {
   double sum = 0.0;
   int64_t last = mdp->row[p];
@@ -328,13 +332,14 @@ static int64_t draw_transition(const CelMdp *mdp, int64_t p, double u) {
 static CelStatus step_one(const MdpData *data, double *state, int64_t a, float *reward,
                           uint8_t *terminated, CelRng *rng) {
   const CelMdp *mdp = data->mdp;
-  if (!(*state >= 0.0 && *state < (double)mdp->states)) { // of a checkpoint, perhaps
-    return cel_fail(CEL_E_ENV, "state %g is none of the %" PRId64, *state, mdp->states);
+  if (!(*state >= 0.0 && *state < (double)mdp->states)) { // perhaps from a damaged checkpoint
+    return cel_fail(CEL_E_ENV, "state is %g; it must be a whole number from 0 and below %" PRId64,
+                    *state, mdp->states);
   }
   const int64_t s = (int64_t)*state;
   *reward = 0.0f;
   *terminated = 1;
-  if (mdp->pair[s] == mdp->pair[s + 1]) return CEL_OK; // it started in a terminal state
+  if (mdp->pair[s] == mdp->pair[s + 1]) return CEL_OK; // the episode started in a terminal state
   int64_t p = 0;
   CELI_TRY(find_pair(data, s, a, &p));
   const int64_t t = draw_transition(mdp, p, cel_rng_uniform(rng)), next = cel_mdp_next(mdp, t);
@@ -367,7 +372,7 @@ static void taxi_render(const CelEnvSpec *spec, const double *state, CelCanvas *
   celi_taxi_picture(*state, canvas);
 }
 
-// ---- types: one for all, and one for each problem that has an id of its own
+// ---- types: mdp for all problems, and one for each problem with an id of its own
 
 #define MDP_TYPE(id_, doc_, limit_, threshold_, fields_, render_)                                  \
   {                                                                                                \

@@ -1,4 +1,4 @@
-/// Pictures of finite problems: the cells of a grid world, or the state's number.
+/// Pictures of finite problems: the cells of a grid world, or the number of the state.
 #include "env/mdp_picture.h"
 #include "mdp/grid_cells.h"
 
@@ -22,13 +22,14 @@ static void draw_star(CelCanvas *canvas, double x, double y, double radius, CelC
   double px[10], py[10];
   for (int i = 0; i < 10; i++) {
     const double angle = PI / 2 + i * PI / 5, r = i % 2 ? 0.42 * radius : radius;
-    px[i] = x + r * cos(angle), py[i] = y + r * sin(angle);
+    px[i] = x + r * cos(angle);
+    py[i] = y + r * sin(angle);
   }
   cel_canvas_polygon(canvas, 10, px, py, color);
 }
 
-/// Draws runs of neighboring cells of one kind row by row, a star on each goal and a hole in each pit.
-/// With canvas NULL it only counts the shapes, and stops above `most`.
+/// Draws runs of neighboring cells of one kind, row by row, with a star on each goal and a hole in
+/// each pit. Returns the number of shapes. With canvas NULL it only counts, and stops above `most`.
 static int draw_cells(const CelMdp *mdp, const uint8_t *cell, CelCanvas *canvas, int most) {
   static const CelColor under[CELI_CELLS] = {
       [CELI_CELL_GOAL] = {0.84f, 0.95f, 0.86f, 1},
@@ -75,7 +76,7 @@ static void draw_lines(const CelMdpGrid *grid, CelCanvas *canvas) {
   }
 }
 
-/// Where the state is: a disk, with a white edge so that it shows on any cell.
+/// Draws the agent as a disk. The white edge makes it visible on any cell.
 static void draw_agent(const CelMdpGrid *grid, double s, CelCanvas *canvas) {
   static const CelColor self = {0.83f, 0.45f, 0.27f, 1}, edge = {1, 1, 1, 1};
   for (int64_t i = 0; i < grid->rows * grid->columns; i++) {
@@ -87,7 +88,7 @@ static void draw_agent(const CelMdpGrid *grid, double s, CelCanvas *canvas) {
   }
 }
 
-/// The view leaves room above for the line of step and return.
+/// Draws a grid world. The view leaves room above it for the text with step and return.
 static void draw_grid(const CelMdp *mdp, const uint8_t *cell, double s, CelCanvas *canvas) {
   static const CelColor floor_color = {0.95f, 0.95f, 0.96f, 1};
   const double rows = (double)mdp->grid->rows, columns = (double)mdp->grid->columns;
@@ -102,7 +103,7 @@ static void draw_grid(const CelMdp *mdp, const uint8_t *cell, double s, CelCanva
 
 void celi_mdp_picture(const CelMdp *mdp, const uint8_t *cell, double s, CelCanvas *canvas) {
   static const CelColor ink = {0.25f, 0.27f, 0.31f, 1};
-  enum { ROOM = CEL_SHAPES_MAX - 96 }; // beside lines and the agent
+  enum { ROOM = CEL_SHAPES_MAX - 96 }; // shapes for cells; the rest is for lines and the agent
   if (cell && draw_cells(mdp, cell, NULL, ROOM) <= ROOM) {
     draw_grid(mdp, cell, s, canvas);
     return;

@@ -4,8 +4,9 @@
 #include "celsius/canvas.h"
 #include "celsius/mdp.h"
 
-/// Draws state s: a grid world's cells (`cell`, (states,) of celi_mdp_cells) with a disk where the agent
-/// is. Where `cell` is NULL, or the grid has more shapes than a canvas: the state's number.
+/// Draws state s: the cells of a grid world, with a disk at the agent's cell. cell: (states,) from
+/// celi_mdp_cells. If it is NULL, or the grid needs more shapes than a canvas holds, draws the
+/// number of the state instead.
 void celi_mdp_picture(const CelMdp *mdp, const uint8_t *cell, double s, CelCanvas *canvas);
 /// Draws state s of the taxi problem.
 void celi_taxi_picture(double s, CelCanvas *canvas);

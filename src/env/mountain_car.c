@@ -1,12 +1,13 @@
-/// MountainCar-v0: an engine too weak for the hill; gain speed by going to and fro.
+/// MountainCar-v0: the engine is too weak for the hill, so the car must gain speed by swinging.
 ///
 ///     state   position, velocity
 ///     action  0: full throttle back, 1: none, 2: forward
-///     reward  -1 a step
+///     reward  -1 per step
 ///     ends    position >= goal_position and velocity >= goal_velocity
 ///
 ///     velocity' = clip(velocity + (action - 1) force - gravity cos(3 position), +-max_speed)
-///     position' = clip(position + velocity', min_position, max_position); the left end stops it
+///     position' = clip(position + velocity', min_position, max_position)
+/// At the left end the velocity becomes 0.
 /// Source: Moore, "Efficient memory-based learning for robot control", PhD thesis, Cambridge 1990.
 #include "celsius/canvas.h"
 #include "env/env_internal.h"
@@ -46,8 +47,8 @@ static CelStatus mountain_open(CelEnvSpec *spec) {
   const MountainCar *c = spec->config;
   if (c->min_position >= c->max_position || c->start_low > c->start_high) {
     return cel_fail(CEL_E_RANGE,
-                    "the road [min_position %g, max_position %g] or the start [start_low %g, "
-                    "start_high %g] is empty",
+                    "the interval [min_position %g, max_position %g] or [start_low %g, start_high "
+                    "%g] is empty; the lower bound must be below the upper one",
                     c->min_position, c->max_position, c->start_low, c->start_high);
   }
   double low[2] = {c->min_position, -c->max_speed}, high[2] = {c->max_position, c->max_speed};
@@ -99,7 +100,8 @@ static double height(double position) {
   return celi_sin(3.0 * position) * 0.45 + 0.55;
 }
 
-/// A polygon given in the car's own frame (along the road, above it), moved to (x, y) and turned.
+/// Draws a polygon of n points in the car's frame (along the road, above it). The frame's origin is
+/// (x, y), and it is turned by `angle`.
 static void part_of_car(CelCanvas *canvas, double x, double y, double angle, int n,
                         const double *along, const double *above, CelColor color) {
   double s = celi_sin(angle), c = celi_cos(angle), px[8], py[8];
@@ -118,9 +120,15 @@ static void draw_car(CelCanvas *canvas, double position, double unit) {
   static const double glass_x[4] = {-0.8, -0.55, 0.55, 0.85}, glass_y[4] = {1.7, 2.35, 2.35, 1.7};
   double along[8], above[8], slope = 1.35 * celi_cos(3.0 * position); // d height / d position
   double angle = atan(slope), y = height(position);
-  for (int i = 0; i < 8; i++) along[i] = unit * body_x[i], above[i] = unit * body_y[i];
+  for (int i = 0; i < 8; i++) {
+    along[i] = unit * body_x[i];
+    above[i] = unit * body_y[i];
+  }
   part_of_car(canvas, position, y, angle, 8, along, above, body);
-  for (int i = 0; i < 4; i++) along[i] = unit * glass_x[i], above[i] = unit * glass_y[i];
+  for (int i = 0; i < 4; i++) {
+    along[i] = unit * glass_x[i];
+    above[i] = unit * glass_y[i];
+  }
   part_of_car(canvas, position, y, angle, 4, along, above, glass);
   for (int side = -1; side <= 1; side += 2) {
     double wheel = 1.25 * unit * side, up = 0.7 * unit;
@@ -143,8 +151,10 @@ void celi_mountain_render(CelCanvas *canvas, double min_position, double max_pos
     x[i] = min_position + width * i / (POINTS - 1);
     y[i] = height(x[i]);
   }
-  x[POINTS] = max_position, y[POINTS] = bottom;
-  x[POINTS + 1] = min_position, y[POINTS + 1] = bottom;
+  x[POINTS] = max_position;
+  y[POINTS] = bottom;
+  x[POINTS + 1] = min_position;
+  y[POINTS + 1] = bottom;
   cel_canvas_polygon(canvas, POINTS + 2, x, y, hill);
   cel_canvas_polyline(canvas, POINTS, x, y, 2.5, road);
   double foot = height(goal_position), top = foot + 0.16 * width;

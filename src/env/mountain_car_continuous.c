@@ -2,12 +2,12 @@
 ///
 ///     state   position, velocity, fresh     (fresh: 1 until the episode's first step)
 ///     action  u in [-1, 1]
-///     reward  100 at the goal, less .1 u^2 a step
+///     reward  100 at the goal, minus 0.1 u^2 per step
 ///     ends    position >= goal_position and velocity >= goal_velocity
 ///
-/// Gymnasium keeps this environment's state in float32, except for the one that reset makes, which
-/// is double. Hence two steps below, one for each type, in its order of operations. They differ in
-/// the eighth digit, and `fresh` tells which is due.
+/// Gymnasium keeps this environment's state in float32, except for the state after a reset, which
+/// is double. There are therefore two step functions, one for each type, in Gymnasium's order of
+/// operations. Their results differ in the eighth digit. `fresh` chooses between them.
 #include "celsius/canvas.h"
 #include "env/env_internal.h"
 #include "env/sincos.h"
@@ -46,8 +46,8 @@ static CelStatus mountain_open(CelEnvSpec *spec) {
   const MountainCarContinuous *c = spec->config;
   if (c->min_position >= c->max_position || c->start_low > c->start_high) {
     return cel_fail(CEL_E_RANGE,
-                    "the road [min_position %g, max_position %g] or the start [start_low %g, "
-                    "start_high %g] is empty",
+                    "the interval [min_position %g, max_position %g] or [start_low %g, start_high "
+                    "%g] is empty; the lower bound must be below the upper one",
                     c->min_position, c->max_position, c->start_low, c->start_high);
   }
   double low[2] = {c->min_position, -c->max_speed}, high[2] = {c->max_position, c->max_speed};
@@ -68,12 +68,12 @@ static CelStatus mountain_reset(const CelEnvSpec *spec, double *state, void *obs
   return CEL_OK;
 }
 
-/// What engine and slope add to the speed: float32, whatever the state is.
+/// The change of speed by engine and slope. It is float32 for both types of state.
 static float thrust(const MountainCarContinuous *c, float u, double angle) {
   return u * (float)c->power - (float)(c->gravity * celi_cos(angle));
 }
 
-/// The first step of an episode: the state is double. Returns whether the goal is reached.
+/// The first step of an episode, with a double state. Returns whether the goal is reached.
 static bool step_double(const MountainCarContinuous *c, double *state, float u) {
   double position = state[0], velocity = state[1];
   velocity += (double)thrust(c, u, 3.0 * position);
@@ -88,8 +88,8 @@ static bool step_double(const MountainCarContinuous *c, double *state, float u) 
   return position >= c->goal_position && velocity >= c->goal_velocity;
 }
 
-/// Every later one: the state is float32, and so is the arithmetic. A bound that bites is a double
-/// again where the goal is looked at.
+/// All later steps, with state and arithmetic in float32. A clipped value is a double again in the
+/// test for the goal, as in Gymnasium.
 static bool step_float(const MountainCarContinuous *c, double *state, float u) {
   float position = (float)state[0], velocity = (float)state[1];
   const float max_speed = (float)c->max_speed, min_position = (float)c->min_position;

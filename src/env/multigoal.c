@@ -3,10 +3,11 @@
 ///     state   x, y                          within +-7
 ///     action  step in x and in y, within +-1
 ///     obs     x, y
-///     reward  -30 |a|^2 - min_g |s' - g|^2, +10 where a goal is reached
+///     reward  -30 |a|^2 - min_g |s' - g|^2, plus 10 at a goal
 ///     ends    |s' - g| < 1 for a goal g of (+-5, 0), (0, +-5)
 ///
-/// s' = clip(s + a, +-7), where both the action and the place are clipped element by element; starts at N(0, .1^2 I).
+/// s' = clip(s + a, +-7), with the action clipped too, both element by element. s_0 ~ N(0, 0.1^2
+/// I).
 /// Source: Haarnoja et al., "Reinforcement learning with deep energy-based policies", 2017, 5.1.
 #include "celsius/multigoal.h"
 #include "base/arguments.h"
@@ -49,7 +50,7 @@ void cel_multigoal_goal(const CelMultigoal *plane, int g, double place[2]) {
   place[1 - g / 2] = 0;
 }
 
-/// The squared distance of the nearest goal.
+/// The squared distance to the nearest goal.
 static double nearest_goal(const CelMultigoal *plane, const double s[2]) {
   double least = (double)INFINITY;
   for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) {

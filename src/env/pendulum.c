@@ -1,15 +1,15 @@
-/// Pendulum-v1: swing a pendulum up and hold it there with little torque.
+/// Pendulum-v1: swing a pendulum up and balance it with little torque.
 ///
 ///     state   theta, theta_dot, u          rad (0: upright), rad/s, last torque (for the picture)
 ///     action  u in [-2, 2]                 N m
 ///     obs     cos theta, sin theta, theta_dot
-///     reward  -(theta^2 + .1 theta_dot^2 + .001 u^2), theta taken to [-pi, pi)
+///     reward  -(theta^2 + 0.1 theta_dot^2 + 0.001 u^2), with theta wrapped to [-pi, pi)
 ///     ends    never
 ///
 ///     theta_dot' = clip(theta_dot + (3 g / (2 l) sin theta + 3 / (m l^2) u) dt, -8, 8)
 ///     theta'     = theta + theta_dot' dt
-/// Types as in Gymnasium's Pendulum-v1 under NumPy 2: the state is double, and what is computed
-/// from u alone (the action is a float32 array) is float32.
+/// Types are those of Gymnasium's Pendulum-v1 under NumPy 2: the state is double. Terms of u alone
+/// are float32, because the action is a float32 array.
 #include "celsius/canvas.h"
 #include "env/env_internal.h"
 #include "env/sincos.h"
@@ -61,7 +61,7 @@ static CelStatus pendulum_reset(const CelEnvSpec *spec, double *state, void *obs
   return CEL_OK;
 }
 
-/// ((theta + pi) mod 2 pi) - pi, with a remainder that has the divisor's sign.
+/// ((theta + pi) mod 2 pi) - pi, with a remainder of the divisor's sign.
 static double normal_angle(double theta) {
   double shifted = theta + CELI_PI, turn = 2.0 * CELI_PI;
   if (shifted < 0.0 || shifted >= turn) {
@@ -124,7 +124,7 @@ static void pendulum_render(const CelEnvSpec *spec, const double *state, CelCanv
   cel_canvas_circle(canvas, 0, 0, half, rod);
   cel_canvas_polygon(canvas, 4, x, y, rod);
   cel_canvas_circle(canvas, tip_x, tip_y, half, bob);
-  double share = state[2] / c->max_torque; // counter-clockwise when positive
+  double share = state[2] / c->max_torque; // positive: counterclockwise
   if (fabs(share) > 0.01) {
     cel_canvas_arc_arrow(canvas, 0, 0, 0.45 * l, 0.5 * CELI_PI,
                          0.5 * CELI_PI + 0.75 * CELI_PI * share, 4, torque);

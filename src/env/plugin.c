@@ -1,7 +1,7 @@
 /// Environments in shared objects: "FILE.so:Name".
 ///
-/// FILE.so exports `const CelEnvType *Name(void)`. A shared object is loaded for good: types are
-/// kept by pointer, and unloading code that someone may still hold is not worth the memory.
+/// FILE.so exports `const CelEnvType *Name(void)`. A shared object stays loaded until the process
+/// ends, because callers may keep pointers to its types.
 #include "base/base.h"
 #include "env/env_internal.h"
 #include <dlfcn.h>
@@ -15,34 +15,37 @@ bool celi_plugin_is(const char *id) {
          (colon - id > 3 && strncmp(colon - 3, ".so", 3) == 0);
 }
 
-/// Splits "FILE:Name". A file without a slash is one in the working directory, as everywhere else
-/// on a command line, and not one on the loader's search path.
+/// Splits "FILE:Name". A file name without a slash means a file in the working directory, not one
+/// on the loader's search path.
 static CelStatus split(const char *id, char file[CEL_PATH_MAX], const char **name) {
   const char *colon = strrchr(id, ':');
   int length = (int)(colon - id);
   const char *here = memchr(id, '/', (size_t)length) ? "" : "./";
   if (snprintf(file, CEL_PATH_MAX, "%s%.*s", here, length, id) >= CEL_PATH_MAX) {
-    return cel_fail(CEL_E_NAME, "the path of the shared object in '%.40s...' is too long", id);
+    return cel_fail(CEL_E_NAME, "'%.40s...': the path of the shared object is too long", id);
   }
   *name = colon + 1;
   if (!**name) {
-    return cel_fail(CEL_E_NAME, "'%s' names no function: write FILE.so:Name", id);
+    return cel_fail(CEL_E_NAME, "'%s': the function is missing; write FILE.so:Name", id);
   }
   return CEL_OK;
 }
 
-/// Asks the shared object for its type and checks it.
+/// Gets the type from the shared object and checks it.
 static CelStatus ask(void *library, const char *file, const char *name, const CelEnvType **type) {
   void *symbol = dlsym(library, name);
   if (!symbol) {
-    return cel_fail(CEL_E_NAME, "%s exports no '%s': it should define const CelEnvType *%s(void)",
-                    file, name, name);
+    return cel_fail(CEL_E_NAME,
+                    "%s does not export '%s'; it must define const CelEnvType *%s(void)", file,
+                    name, name);
   }
   const CelEnvType *(*get)(void);
-  memcpy(&get, &symbol, sizeof get); // ISO C has no cast from object to function pointers
+  memcpy(&get, &symbol, sizeof get); // ISO C does not allow a cast from object to function pointers
   const CelEnvType *given = get();
   celi_floats_keep();
-  if (!given) return cel_fail(CEL_E_ENV, "%s: %s returned NULL", file, name);
+  if (!given)
+    return cel_fail(CEL_E_ENV, "%s: %s returned NULL; it must return an environment type", file,
+                    name);
   CELI_TRY(cel_fail_in(celi_env_type_check(given), "%s: %s: ", file, name));
   *type = given;
   return CEL_OK;
@@ -53,7 +56,7 @@ CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **libra
   const char *name = "";
   CELI_TRY(split(id, file, &name));
   void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  celi_floats_keep(); // one linked with -ffast-math makes its loader flush subnormals
+  celi_floats_keep(); // loading an object linked with -ffast-math turns on flush-to-zero
   if (!handle) {
     const char *why = dlerror();
     return cel_fail(CEL_E_IO, "cannot load the environment: %s", why ? why : file);

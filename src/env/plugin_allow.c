@@ -1,8 +1,9 @@
-/// Which shared objects may be loaded because a file names them.
+/// Which shared objects a configuration file may load.
 ///
-/// Loading a shared object runs its code. Whoever names one to cel_env_find has decided to do so;
-/// whoever opens a run folder or a config.yaml has not. Such a file may only name a shared object in
-/// a folder that the user has allowed: by cel_plugin_allow, or by CELSIUS_PLUGIN_PATH.
+/// Loading a shared object runs its code. A caller that passes its name to cel_env_find decides to
+/// run it. A caller that opens a run folder or a config.yaml does not. Such a file may only name a
+/// shared object in a folder that the user has allowed, by cel_plugin_allow or by
+/// CELSIUS_PLUGIN_PATH.
 #include "base/base.h"
 #include "env/env_internal.h"
 #include <errno.h>
@@ -16,7 +17,7 @@
 
 #define VARIABLE "CELSIUS_PLUGIN_PATH"
 
-/// Real paths of the folders that were allowed, for the whole process.
+/// Real paths of the folders that cel_plugin_allow has allowed, for the whole process.
 static struct {
   pthread_mutex_t lock;
   char **folder;
@@ -25,9 +26,10 @@ static struct {
 
 CelStatus cel_plugin_allow(const char *folder) {
   CELI_FLOATS(CELI_IEEE);
-  if (!folder || !folder[0]) return cel_fail(CEL_E_ARGUMENT, "no folder of plug-ins named");
+  if (!folder || !folder[0])
+    return cel_fail(CEL_E_ARGUMENT, "the plug-in folder is empty; give the path of a folder");
   char *real = realpath(folder, NULL);
-  if (!real) return celi_fail_errno(folder, "this folder of plug-ins cannot be opened", errno);
+  if (!real) return celi_fail_errno(folder, "the plug-in folder cannot be opened", errno);
   pthread_mutex_lock(&allowed.lock);
   bool known = false;
   for (int i = 0; i < allowed.n; i++) known = known || strcmp(allowed.folder[i], real) == 0;
@@ -43,7 +45,7 @@ CelStatus cel_plugin_allow(const char *folder) {
   return status;
 }
 
-/// Whether a real path lies in the folder with this real path, or below it.
+/// Whether a file is in a folder or below it. Both are real paths.
 static bool lies_in(const char *file, const char *folder) {
   const size_t n = strlen(folder);
   if (strcmp(folder, "/") == 0) return true;
@@ -58,8 +60,8 @@ static bool is_allowed_by_call(const char *file) {
   return found;
 }
 
-/// Looks through CELSIUS_PLUGIN_PATH. root = the real path of the folder that holds the file.
-/// Entries that are empty or relative count for nothing: they would mean the working directory.
+/// Whether a folder of CELSIUS_PLUGIN_PATH holds the file. root: the real path of that folder.
+/// Ignores empty and relative entries, which would depend on the working directory.
 static bool is_allowed_by_variable(const char *file, char root[PATH_MAX]) {
   const char *list = secure_getenv(VARIABLE);
   for (; list && *list; list += strcspn(list, ":"), list += *list == ':') {
@@ -73,8 +75,8 @@ static bool is_allowed_by_variable(const char *file, char root[PATH_MAX]) {
   return false;
 }
 
-/// The file and the folders down to it from `root` must belong to this user or root, and no other
-/// user may write to them.
+/// Checks that the file, and all folders from `root` down to it, belong to this user or to root,
+/// and that no other user can write to them.
 static CelStatus check_owners(const char *file, const char *root) {
   char path[PATH_MAX];
   snprintf(path, sizeof path, "%s", file);
@@ -82,10 +84,11 @@ static CelStatus check_owners(const char *file, const char *root) {
     struct stat info;
     if (stat(path, &info) != 0) return celi_fail_errno(path, "cannot be read", errno);
     if ((info.st_uid != geteuid() && info.st_uid != 0) || (info.st_mode & 02))
-      return cel_fail(CEL_E_STATE,
-                      "%s may be changed by other users, so " VARIABLE " does not allow to run it; "
-                      "change its owner or mode (chmod o-w), or use --allow-plugins",
-                      path);
+      return cel_fail(
+          CEL_E_STATE,
+          "%s can be changed by other users, so " VARIABLE
+          " does not allow it; change its owner or mode (chmod o-w), or use --allow-plugins",
+          path);
     if (strcmp(path, root) == 0) return CEL_OK;
     char *slash = strrchr(path, '/');
     if (slash == path && path[1] == 0) return CEL_OK;
@@ -99,12 +102,12 @@ CelStatus celi_plugin_check(const char *id) {
   const char *colon = strrchr(id, ':');
   snprintf(file, sizeof file, "%.*s", (int)(colon - id), id);
   if (!realpath(file, real))
-    return celi_fail_errno(file, "this environment cannot be opened", errno);
+    return celi_fail_errno(file, "the shared object cannot be opened", errno);
   if (is_allowed_by_call(real)) return CEL_OK;
   if (is_allowed_by_variable(real, root)) return check_owners(real, root);
   const int folder = (int)(strrchr(real, '/') - real);
   return cel_fail(CEL_E_STATE,
-                  "it names the shared object %s, and to load it is to run its code. If you trust "
-                  "it, add --allow-plugins, or set " VARIABLE "=%.*s (in C: cel_plugin_allow)",
+                  "it names the shared object %s; loading it runs its code. If you trust it, add "
+                  "--allow-plugins, or set " VARIABLE "=%.*s (in C: cel_plugin_allow)",
                   real, folder ? folder : 1, real);
 }

@@ -1,19 +1,21 @@
-/// Sine and cosine in double, the same bits on every machine.
+/// Sine and cosine in double, with the same bits on every machine.
 ///
-/// The C library picks a version with or without FMA when the program starts, and the two differ in
-/// the last bit; an environment's states must not. Here: reduce to |r| <= pi/4 by Cody and Waite
-/// with pi/2 in three pieces (33 + 33 + 53 bits, so that the first two products are exact for up to
-/// 2^20 quarter turns), then two polynomials (Chebyshev interpolants, truncation below 2e-17), then
-/// swap and sign by quadrant without a branch, so that a loop over it is turned into vector code.
-/// Absolute error below 2e-16 up to CELI_SINCOS_DIRECT, below 1e-15 up to 1e15.
-#ifndef CELI_SINCOS_H
-#define CELI_SINCOS_H
+/// The C library chooses a version with or without FMA when the program starts, and the two differ
+/// in the last bit. The states of an environment must not depend on that. The method:
+/// 1  Reduce to |r| <= pi/4 by Cody and Waite, with pi/2 in three parts of 33 + 33 + 53 bits. The
+/// first
+///      two products are exact for up to 2^20 quarter turns.
+///   2  Evaluate two polynomials: Chebyshev interpolants with truncation errors below 2e-17.
+///   3  Swap and set signs by quadrant without a branch, so that compilers can vectorize loops.
+/// The absolute error is below 2e-16 up to CELI_SINCOS_DIRECT and below 1e-15 up to 1e15.
+#ifndef CELI_ENV_SINCOS_H
+#define CELI_ENV_SINCOS_H
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #define CELI_PI 3.14159265358979323846
-#define CELI_SINCOS_DIRECT 524288.0 ///< |x| up to which the reduction is exact enough as it is
+#define CELI_SINCOS_DIRECT 524288.0 ///< |x| up to which step 1 is accurate enough
 
 /// sin(r) and cos(r), |r| <= pi/4.
 static inline void celi_sincos_kernel(double r, double *sine, double *cosine) {
@@ -31,13 +33,13 @@ static inline void celi_sincos_kernel(double r, double *sine, double *cosine) {
   C = C * z + 0x1.a01a019f4e867p-16;
   C = C * z - 0x1.6c16c16c16966p-10;
   C = C * z + 0x1.5555555555555p-5;
-  double half = 0.5 * z, w = 1.0 - half; // what 1 - half rounds off is put back
+  double half = 0.5 * z, w = 1.0 - half; // its rounding error is added below
   *cosine = w + (((1.0 - w) - half) + z * (z * C));
 }
 
 /// For |x| <= CELI_SINCOS_DIRECT; NaN and infinities give NaN.
 static inline void celi_sincos_direct(double x, double *sine, double *cosine) {
-  const double shift = 0x1.8p52; // adding it rounds to a whole number, kept in the low bits
+  const double shift = 0x1.8p52; // adding it rounds to a whole number in the low bits
   double shifted = x * 0x1.45f306dc9c883p-1 + shift;
   double n = shifted - shift;
   double r = ((x - n * 0x1.921fb544p+0) - n * 0x1.0b4611a6p-34) - n * 0x1.3198a2e037073p-69;
@@ -54,8 +56,8 @@ static inline void celi_sincos_direct(double x, double *sine, double *cosine) {
   memcpy(cosine, &c_bits, sizeof c_bits);
 }
 
-/// Any x. Large ones: fmod by the double next to 2 pi is exact; what the k turns taken off were too
-/// long or short by is added back.
+/// For any x. For large x, fmod by the double nearest to 2 pi is exact. The difference between that
+/// double and 2 pi, times the number k of turns, is then added back.
 static inline void celi_sincos(double x, double *sine, double *cosine) {
   if (fabs(x) > CELI_SINCOS_DIRECT) {
     double rest = fmod(x, 0x1.921fb54442d18p+2);
@@ -78,7 +80,7 @@ static inline double celi_cos(double x) {
   return c;
 }
 
-/// s, c (n,) of x (n,).
+/// sine, cosine (n,) of x (n,).
 static inline void celi_sincos_batch(double *sine, double *cosine, const double *x, int64_t n) {
   double largest = 0.0;
   for (int64_t i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
-/// The taxi problem as a picture: four colored stands, walls, the taxi, its passenger (a disk) and the
-/// destination (a framed stand).
+/// Picture of the taxi problem: four colored stands, walls, the taxi, the passenger as a disk, and
+/// the destination as a framed stand.
 #include "env/mdp_picture.h"
 #include "mdp/generators/taxi.h"
 
@@ -18,7 +18,7 @@ static void draw_box(CelCanvas *canvas, double x, double y, double half_width, d
   cel_canvas_polygon(canvas, 4, px, py, color);
 }
 
-/// Middle of a cell; y points up, rows go down.
+/// Center of a cell. y points up, and rows are counted downward.
 static double middle_x(int column) {
   return column + 0.5;
 }

@@ -1,14 +1,14 @@
 /// The vector environment: N environments of one spec, stepped together.
 ///
 /// One call of cel_vecenv_step, for environments [begin, end):
-///   1  check and clip the actions; nothing has happened yet if one is refused
-///   2  set up the rng streams from the saved counters
-///   3  step all (action_repeat times, each environment until its episode ends), look for NaN,
-///      count steps, mark truncation
-///   4  close the books of the episodes that ended and start the next ones (SAME_STEP autoreset)
+///   1  check and clip the actions; an error here leaves everything unchanged
+///   2  set the random streams to the saved counters
+///   3  step all environments, action_repeat times or until the episode ends; check for NaN, count
+///      steps, set truncated
+///   4  record the episodes that ended and start the next ones (SAME_STEP autoreset)
 ///   5  save the counters
-/// Loops are over plain arrays and without calls, so that the bookkeeping of a step costs a few
-/// nanoseconds. Calls on disjoint ranges may run in different threads.
+/// Loops run over plain arrays without calls, so that the overhead of a step is a few nanoseconds.
+/// Calls on disjoint ranges may run in different threads.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/env.h"
@@ -24,18 +24,20 @@ static CelStatus declare(CelVecEnv *env, CelTensors *tensors, const char *prefix
                          CelType type, CelRole role, void *place, int64_t columns) {
   char full[CEL_NAME_MAX];
   if (snprintf(full, sizeof full, "%s.%s", prefix, name) >= (int)sizeof full) {
-    return cel_fail(CEL_E_NAME, "tensor name %s.%s is too long", prefix, name);
+    return cel_fail(CEL_E_NAME, "tensor name %s.%s is too long; use a shorter prefix", prefix,
+                    name);
   }
   int64_t shape[2] = {env->N, columns};
   return cel_tensors_declare(tensors, full, type, role, place, columns == 1 ? 1 : 2, shape);
 }
 
-/// Rows of a space: in their own type where it has one part, as bytes where it has more.
+/// Declares rows of a space: with the part's type if the space has one part, else as bytes.
 static CelStatus declare_rows(CelVecEnv *env, CelTensors *tensors, const char *prefix,
                               const char *name, CelRole role, void *place, const CelSpace *space) {
   char full[CEL_NAME_MAX];
   if (snprintf(full, sizeof full, "%s.%s", prefix, name) >= (int)sizeof full) {
-    return cel_fail(CEL_E_NAME, "tensor name %s.%s is too long", prefix, name);
+    return cel_fail(CEL_E_NAME, "tensor name %s.%s is too long; use a shorter prefix", prefix,
+                    name);
   }
   int64_t shape[1 + CEL_SPACE_DIMS_MAX] = {env->N, (int64_t)cel_space_bytes(space)};
   if (space->n_parts > 1) {
@@ -51,7 +53,7 @@ static CelStatus declare_state(CelVecEnv *env, CelTensors *t, const char *prefix
   int64_t shape[2] = {env->N, env->spec->state_size};
   char full[CEL_NAME_MAX];
   if (snprintf(full, sizeof full, "%s.states", prefix) >= (int)sizeof full) {
-    return cel_fail(CEL_E_NAME, "tensor name %s.states is too long", prefix);
+    return cel_fail(CEL_E_NAME, "tensor name %s.states is too long; use a shorter prefix", prefix);
   }
   CELI_TRY(cel_tensors_declare(t, full, CEL_F64, role, &env->states, 2, shape));
   CELI_TRY(declare(env, t, prefix, "rng_counter", CEL_U64, role, &env->rng_counter, 1));
@@ -86,8 +88,8 @@ CelStatus cel_vecenv_declare(CelVecEnv *env, CelTensors *tensors, const char *pr
   CELI_FLOATS(CELI_IEEE);
   if (N < 1 || N > (int64_t)UINT32_MAX - (int64_t)first_index) {
     return cel_fail(CEL_E_RANGE,
-                    "%" PRId64 " environments from index %" PRIu32
-                    ": there must be 1 or more, with indices of 32 bits",
+                    "N is %" PRId64 " and first_index %" PRIu32
+                    "; N must be at least 1, and all indices below 2^32",
                     N, first_index);
   }
   memset(env, 0, sizeof *env);
@@ -104,14 +106,13 @@ CelStatus cel_vecenv_declare(CelVecEnv *env, CelTensors *tensors, const char *pr
 
 // ---- actions
 
-/// "environment 3 (episode step 57)": how messages call environment i.
+/// Puts the name of the environment, i and the episode's step in front of the message.
 static CelStatus fail_at(const CelVecEnv *env, int64_t i, CelStatus status) {
   return cel_fail_in(status, "%s: environment %" PRId64 ", step %" PRId64 " of its episode: ",
                      env->spec->type->id, (int64_t)env->first_index + i, env->elapsed[i]);
 }
 
-/// The first element of rows [begin, end) that is not a number, or is still infinite after
-/// clipping.
+/// Fails with the first element of rows [begin, end) that is NaN, or still infinite after clipping.
 static CelStatus fail_action(const CelVecEnv *env, const CelSpacePart *part, size_t offset,
                              int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i++) {
@@ -119,15 +120,15 @@ static CelStatus fail_action(const CelVecEnv *env, const CelSpacePart *part, siz
         (const float *)(const void *)(env->actions + (size_t)i * env->action_bytes + offset);
     for (int64_t j = 0; j < part->size; j++) {
       if (isfinite(a[j])) continue;
-      CelStatus status =
-          cel_fail(CEL_E_NAN, "element %" PRId64 " of the action is %g", j, (double)a[j]);
+      CelStatus status = cel_fail(
+          CEL_E_NAN, "element %" PRId64 " of the action is %g; it must be finite", j, (double)a[j]);
       return fail_at(env, i, status);
     }
   }
   return CEL_OK;
 }
 
-/// Copies one box part of the rows, clipped.
+/// Copies one box part of the rows and clips it.
 static CelStatus take_box(const CelVecEnv *env, const CelSpacePart *part, size_t offset,
                           const uint8_t *actions, int64_t begin, int64_t end) {
   const bool one_bound = part->size > CEL_SPACE_BOUNDS_MAX;
@@ -152,7 +153,7 @@ static int64_t choices(const CelSpacePart *part, int64_t j) {
   return part->kind == CEL_DISCRETE ? part->n : (int64_t)part->high[j];
 }
 
-/// Copies one discrete part of the rows, checked.
+/// Copies one discrete part of the rows and checks it.
 static CelStatus take_discrete(const CelVecEnv *env, const CelSpacePart *part, size_t offset,
                                const uint8_t *actions, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i++) {
@@ -163,7 +164,7 @@ static CelStatus take_discrete(const CelVecEnv *env, const CelSpacePart *part, s
       const int64_t n = choices(part, j);
       if (from[j] < 0 || from[j] >= n) {
         return fail_at(env, i,
-                       cel_fail(CEL_E_RANGE, "action %" PRId32 " is not one of 0 to %" PRId64,
+                       cel_fail(CEL_E_RANGE, "the action is %" PRId32 "; it must be 0 to %" PRId64,
                                 from[j], n - 1));
       }
       to[j] = from[j];
@@ -172,7 +173,7 @@ static CelStatus take_discrete(const CelVecEnv *env, const CelSpacePart *part, s
   return CEL_OK;
 }
 
-/// Copies one part of bytes, checked against its bounds.
+/// Copies one part of bytes and checks it against its bounds.
 static CelStatus take_bytes(const CelVecEnv *env, const CelSpacePart *part, size_t offset,
                             const uint8_t *actions, int64_t begin, int64_t end) {
   const bool one_bound = part->size > CEL_SPACE_BOUNDS_MAX, binary = part->kind == CEL_MULTI_BINARY;
@@ -182,7 +183,8 @@ static CelStatus take_bytes(const CelVecEnv *env, const CelSpacePart *part, size
       const int64_t bound = one_bound ? 0 : j;
       uint8_t a = actions[at + (size_t)j];
       if (binary && a > 1) {
-        return fail_at(env, i, cel_fail(CEL_E_RANGE, "action %d is neither 0 nor 1", (int)a));
+        return fail_at(env, i,
+                       cel_fail(CEL_E_RANGE, "the action is %d; it must be 0 or 1", (int)a));
       }
       if (!binary && (float)a < part->low[bound]) a = (uint8_t)part->low[bound];
       if (!binary && (float)a > part->high[bound]) a = (uint8_t)part->high[bound];
@@ -226,25 +228,28 @@ static void save_streams(CelVecEnv *env, int64_t begin, int64_t end) {
 
 // ---- NaN
 
-/// Whether all n floats are finite: looks at exponents alone, so that the loop is vector code.
+/// Whether all n floats are finite. It reads only exponents, so that compilers vectorize the loop.
 static bool all_finite(const float *x, int64_t n) {
   uint32_t found = 0;
   for (int64_t i = 0; i < n; i++) {
     uint32_t bits;
     memcpy(&bits, &x[i], sizeof bits);
-    found |= (bits & 0x7f800000u) + 0x00800000u; // carries into the sign where the exponent is full
+    found |= (bits & 0x7f800000u) +
+             0x00800000u; // carries into the sign bit if all bits of the exponent are set
   }
   return (found & 0x80000000u) == 0;
 }
 
 static CelStatus fail_number(const CelVecEnv *env, int64_t i, const char *what, int64_t j,
                              double value) {
-  return fail_at(
-      env, i,
-      cel_fail(CEL_E_NAN, "the environment gave a %s (element %" PRId64 ") of %g", what, j, value));
+  return fail_at(env, i,
+                 cel_fail(CEL_E_NAN,
+                          "the environment returned a %s (element %" PRId64
+                          ") of %g; it must be finite",
+                          what, j, value));
 }
 
-/// Rewards (NULL: none) and observations of rows [begin, end).
+/// Checks rewards (or NULL) and observations of rows [begin, end).
 static CelStatus check_numbers(const CelVecEnv *env, const float *reward, int64_t begin,
                                int64_t end) {
   if (reward && !all_finite(reward + begin, end - begin)) {
@@ -257,7 +262,8 @@ static CelStatus check_numbers(const CelVecEnv *env, const float *reward, int64_
     const CelSpacePart *part = &space->part[p];
     if (part->type != CEL_F32) continue;
     const uint8_t *rows = env->obs + cel_space_offset(space, p);
-    const bool dense = env->obs_bytes == (size_t)part->size * sizeof(float); // one run for all rows
+    const bool dense = env->obs_bytes ==
+                       (size_t)part->size * sizeof(float); // rows without gaps: one pass over all
     const int64_t runs = dense ? 1 : end - begin;
     const int64_t length = dense ? (end - begin) * part->size : part->size;
     for (int64_t r = 0; r < runs; r++) {
@@ -286,11 +292,12 @@ static CelStatus reset_one(CelVecEnv *env, int64_t i) {
   return check_numbers(env, NULL, i, i + 1);
 }
 
-/// Errors: CEL_E_STATE: cel_vecenv_declare and cel_tensors_allocate come first.
+/// Errors: CEL_E_STATE (cel_vecenv_declare or cel_tensors_allocate was not called).
 static CelStatus check_allocated(const CelVecEnv *env) {
   if (env->spec && env->elapsed && env->obs && env->rng) return CEL_OK;
-  return cel_fail(CEL_E_STATE, "the environments are not allocated: call cel_vecenv_declare, then "
-                               "cel_tensors_allocate, first");
+  return cel_fail(
+      CEL_E_STATE,
+      "the environments are not allocated; call cel_vecenv_declare and cel_tensors_allocate first");
 }
 
 CelStatus cel_vecenv_reset(CelVecEnv *env) {
@@ -305,7 +312,7 @@ CelStatus cel_vecenv_reset(CelVecEnv *env) {
 
 // ---- step
 
-/// One step of the environments themselves for rows [begin, end), rewards into `reward`.
+/// Calls the type's step for rows [begin, end). Writes rewards to `reward`.
 static CelStatus step_rows(CelVecEnv *env, float *reward, int64_t begin, int64_t end) {
   const CelEnvSpec *spec = env->spec;
   const int64_t limit = spec->max_episode_steps > 0 ? spec->max_episode_steps : INT64_MAX;
@@ -330,8 +337,8 @@ static bool done(const CelVecEnv *env, int64_t i) {
   return (env->terminated[i] | env->truncated[i]) != 0;
 }
 
-/// The action once more for those whose episode goes on, in runs of neighbours; rewards are added
-/// up.
+/// Repeats the action in environments whose episode has not ended, one range of neighbors at a
+/// time. Adds up rewards.
 static CelStatus step_again(CelVecEnv *env, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end;) {
     if (done(env, i)) {
@@ -347,7 +354,7 @@ static CelStatus step_again(CelVecEnv *env, int64_t begin, int64_t end) {
   return CEL_OK;
 }
 
-/// Books of the episode that ended in environment i; the next one begins.
+/// Records the episode that ended in environment i and starts the next one.
 static CelStatus finish(CelVecEnv *env, int64_t i) {
   uint8_t *obs = env->obs + (size_t)i * env->obs_bytes;
   memcpy(env->final_obs + (size_t)i * env->obs_bytes, obs, env->obs_bytes);
@@ -363,7 +370,7 @@ CelStatus cel_vecenv_step(CelVecEnv *env, const void *actions, int64_t begin, in
   CELI_FLOATS(CELI_IEEE);
   if (begin < 0 || end > env->N || begin > end) {
     return cel_fail(CEL_E_RANGE,
-                    "environments [%" PRId64 ", %" PRId64 ") of %" PRId64 ": not a range of them",
+                    "[%" PRId64 ", %" PRId64 ") is not a range of the %" PRId64 " environments",
                     begin, end, env->N);
   }
   if (begin == end) return CEL_OK;

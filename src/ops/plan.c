@@ -10,10 +10,10 @@
 /// last stage.
 #include "ops/plan.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ARGS_MAX 256
 
@@ -210,12 +210,6 @@ int64_t celi_plan_barriers(const CeliPlan *plan) {
   return n;
 }
 
-static double seconds_now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 CelStatus celi_plan_profile(CeliPlan *plan, int64_t times, double *seconds, const char **names) {
   CELI_TRY(check_ended(plan));
   for (int64_t i = 0; i < plan->count; i++) {
@@ -223,10 +217,10 @@ CelStatus celi_plan_profile(CeliPlan *plan, int64_t times, double *seconds, cons
     names[i] = plan->ops[i].name;
   }
   for (int64_t time = 0; time < times; time++) {
-    double before = seconds_now();
+    double before = celi_seconds();
     for (int64_t i = 0; i < plan->count; i++) {
       op_run(&plan->ops[i], 0, 1);
-      const double after = seconds_now();
+      const double after = celi_seconds();
       seconds[i] += after - before;
       before = after;
     }

@@ -16,13 +16,13 @@
 ///
 /// After a fork the child has no workers. The team notices the new process id and starts again.
 #include "base/base.h"
+#include "base/clock.h"
 #include "ops/plan.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SPIN_NANOSECONDS 3000
@@ -70,12 +70,6 @@ static void pause_briefly(void) {
 #endif
 }
 
-static int64_t nanoseconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static int cores(void) {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
@@ -116,14 +110,14 @@ static void leave_shared_core(CeliTeam *team, int thread, int64_t now) {
 
 /// True as soon as *word differs from `old`, false when the time to poll is over.
 static bool spin_while_equal(CeliTeam *team, int thread, atomic_uint *word, unsigned old) {
-  const int64_t start = nanoseconds() - (team->crowded ? SPIN_NANOSECONDS : 0);
+  const int64_t start = celi_nanoseconds() - (team->crowded ? SPIN_NANOSECONDS : 0);
   int64_t waited;
   do {
     for (int i = 0; i < SPIN_BATCH; i++) {
       if (atomic_load_explicit(word, memory_order_acquire) != old) return true;
       pause_briefly();
     }
-    waited = nanoseconds() - start;
+    waited = celi_nanoseconds() - start;
     if (waited < SPIN_NANOSECONDS) continue;
     leave_shared_core(team, thread, start + waited);
     sched_yield();
@@ -256,12 +250,12 @@ int celi_team_size(const CeliTeam *team) {
 void celi_team_watch(CeliTeam *team, bool (*stop)(void *user), void *user) {
   team->asked = stop;
   team->asked_user = user;
-  team->asked_at = nanoseconds();
+  team->asked_at = celi_nanoseconds();
 }
 
 bool celi_team_asked_to_stop(CeliTeam *team) {
   if (!team->asked) return false;
-  const int64_t now = nanoseconds();
+  const int64_t now = celi_nanoseconds();
   if (now - team->asked_at < ASK_NANOSECONDS) return false;
   team->asked_at = now;
   CELI_FLOATS(CELI_IEEE);

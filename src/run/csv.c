@@ -1,4 +1,4 @@
-/// Tables that grow a row at a time and can be cut back.
+/// Tables that grow row by row and can be truncated.
 #include "run/csv.h"
 #include "base/base.h"
 
@@ -11,24 +11,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LIMIT = 1 << 30 }; // no table of ours comes near
+enum { LIMIT = 1 << 30 }; // bytes; far above the size of any table
 
 static void make_header(CeliText *text, const char *const *columns, int n) {
   for (int i = 0; i < n; i++) celi_text_format(text, "%s%s", i ? "," : "", columns[i]);
   celi_text_format(text, "\n");
 }
 
-/// Writes all of it at the end, or leaves the file as it was.
+/// Appends all of the data, or leaves the file unchanged.
 static CelStatus append(CeliCsv *csv, const char *data, size_t size) {
   const off_t before = lseek(csv->fd, 0, SEEK_END);
-  if (before < 0) return celi_fail_errno(csv->path, "seek", errno);
+  if (before < 0) return celi_fail_errno(csv->path, "cannot be written", errno);
   for (size_t done = 0; done < size;) {
     const ssize_t n = write(csv->fd, data + done, size - done);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       const int error = errno;
-      if (ftruncate(csv->fd, before) != 0) return celi_fail_errno(csv->path, "cut back", errno);
-      return celi_fail_errno(csv->path, "write", error);
+      if (ftruncate(csv->fd, before) != 0)
+        return celi_fail_errno(csv->path, "cannot be truncated", errno);
+      return celi_fail_errno(csv->path, "cannot be written", error);
     }
     done += (size_t)n;
   }
@@ -64,7 +65,7 @@ CelStatus celi_csv_create(CeliCsv *csv, const CeliFolder *folder, const char *na
   return start(csv, columns, n);
 }
 
-/// Reads the cells of one line; false when it is no row of n numbers.
+/// Reads the cells of one line. Returns false if it is not a row of n numbers.
 static bool parse_row(char *line, int n, double *values) {
   char *cell = line;
   for (int i = 0; i < n; i++) {
@@ -78,7 +79,7 @@ static bool parse_row(char *line, int n, double *values) {
   return true;
 }
 
-/// Finds how many bytes of the text hold the header and the rows up to `step`.
+/// Finds the number of bytes that the header and the rows up to `step` take.
 static CelStatus find_cut(const CeliCsv *csv, char *text, size_t header, int64_t step, double *last,
                           size_t *keep) {
   double values[CELI_CSV_COLUMNS] = {0};
@@ -86,11 +87,11 @@ static CelStatus find_cut(const CeliCsv *csv, char *text, size_t header, int64_t
   *keep = header;
   for (int number = 2;; number++) {
     char *end = strchr(line, '\n');
-    if (!end) return CEL_OK; // the rest was never finished
+    if (!end) return CEL_OK; // an incomplete row
     *end = 0;
     if (!parse_row(line, csv->n, values) || isnan(values[0]))
       return cel_fail(CEL_E_FORMAT,
-                      "%s: line %d is not a row of %d numbers; move the file away to go on",
+                      "%s: line %d is not a row of %d numbers; move the file away, then resume",
                       csv->path, number, csv->n);
     if (values[0] > (double)step) return CEL_OK;
     memcpy(last, values, (size_t)csv->n * sizeof *last);
@@ -109,12 +110,13 @@ static CelStatus cut_back(CeliCsv *csv, const char *header, size_t header_size, 
   if (size >= header_size && memcmp(text, header, header_size) == 0)
     status = find_cut(csv, text, header_size, step, last, keep);
   else if (memchr(text, '\n', size))
-    status =
-        cel_fail(CEL_E_FORMAT,
-                 "%s: its columns are not those of this version; move it away to go on", csv->path);
+    status = cel_fail(
+        CEL_E_FORMAT,
+        "%s: its columns differ from those of this version; move the file away, then resume",
+        csv->path);
   free(text);
   if (status == CEL_OK && ftruncate(csv->fd, (off_t)*keep) != 0)
-    status = celi_fail_errno(csv->path, "cut back", errno);
+    status = celi_fail_errno(csv->path, "cannot be truncated", errno);
   return status;
 }
 
@@ -158,7 +160,8 @@ CelStatus celi_csv_row(CeliCsv *csv, const double *values) {
 }
 
 CelStatus celi_csv_sync(CeliCsv *csv) {
-  if (csv->fd >= 0 && fdatasync(csv->fd) != 0) return celi_fail_errno(csv->path, "sync", errno);
+  if (csv->fd >= 0 && fdatasync(csv->fd) != 0)
+    return celi_fail_errno(csv->path, "cannot be synced", errno);
   return CEL_OK;
 }
 

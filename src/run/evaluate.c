@@ -1,9 +1,11 @@
-/// Evaluation: episode i always starts from stream (seed, CEL_RNG_EVAL, i), whoever is evaluated.
+/// Evaluation: episode i always starts from stream (seed, CEL_RNG_EVAL, i), for every agent.
 ///
-/// Episodes run side by side in blocks; an environment whose episode is over is not stepped again.
+/// Episodes run in blocks, one environment each. An environment is not stepped after its episode
+/// ended.
 #include "algo/algo.h"
 #include "base/arguments.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "celsius/train.h"
 #include "run/training.h"
 
@@ -11,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 64 }; // episodes side by side when actions are deterministic
+enum { BLOCK = 64 }; // episodes in a block when actions are deterministic
 
 /// One block of episodes.
 typedef struct Block {
@@ -23,7 +25,7 @@ typedef struct Block {
   int64_t cut;      ///< episodes that were cut off
 } Block;
 
-/// Who is evaluated, how.
+/// The arguments of an evaluation.
 typedef struct Evaluation {
   CelAgent *agent;
   const CelEnvSpec *spec;
@@ -32,7 +34,7 @@ typedef struct Evaluation {
   const CelRunHooks *hooks; ///< or NULL
   bool report;              ///< call hooks->progress
   int64_t episodes;
-  double start; ///< seconds on the monotonic clock
+  double start; ///< celi_seconds() at the start
 } Evaluation;
 
 static CelStatus block_open(Block *block, const CelEnvSpec *spec, int64_t N, uint64_t seed,
@@ -49,8 +51,8 @@ static CelStatus block_open(Block *block, const CelEnvSpec *spec, int64_t N, uin
   return cel_vecenv_reset(&block->env);
 }
 
-/// Whether the episode of environment i is over; one without a time limit is cut off at CEL_EVAL_STEPS_MAX. Writes its
-/// return and length.
+/// Whether the episode of environment i is over. Episodes without a time limit are cut off at
+/// CEL_EVAL_STEPS_MAX. Writes return and length so far.
 static bool episode_over(Block *block, int64_t i, double *episode_return, int64_t *length) {
   const CelVecEnv *env = &block->env;
   const bool ended = env->terminated[i] || env->truncated[i];
@@ -62,7 +64,7 @@ static bool episode_over(Block *block, int64_t i, double *episode_return, int64_
   return ended || cut;
 }
 
-/// Steps the environments whose episodes are running, by runs of neighbours.
+/// Steps the environments whose episodes are running, one range of neighbors at a time.
 static CelStatus step_running(Block *block) {
   const int64_t N = block->env.N;
   for (int64_t begin = 0, end; begin < N; begin = end + 1) {
@@ -77,7 +79,7 @@ static CelStatus check_stop(const CelRunHooks *hooks) {
   const bool stop = hooks && hooks->stop && hooks->stop(hooks->user);
   celi_floats_keep();
   if (!stop) return CEL_OK;
-  return cel_fail(CEL_E_INTERRUPTED, "stopped on request");
+  return cel_fail(CEL_E_INTERRUPTED, "the evaluation was stopped on request");
 }
 
 /// Reports progress. A running episode counts as the fraction of its time limit that has passed.
@@ -130,8 +132,8 @@ static CelStatus block_run(Block *block, const Evaluation *e, int64_t *steps, do
   return CEL_OK;
 }
 
-/// Blocks of N episodes, one after another; returns and lengths have room for whole blocks. *cut: episodes that were cut
-/// off.
+/// Runs blocks of N episodes, one after another. returns, lengths: (episodes rounded up to a
+/// multiple of N,). *cut grows by the number of episodes that were cut off.
 static CelStatus run_blocks(const Evaluation *e, int64_t episodes, int64_t N, double *returns,
                             int64_t *lengths, int64_t *cut) {
   int64_t steps = 0;
@@ -146,10 +148,9 @@ static CelStatus run_blocks(const Evaluation *e, int64_t episodes, int64_t N, do
   return CEL_OK;
 }
 
-/// Runs the blocks and leaves the agent as it was: sampling moves its counters, and they are put
-/// back.
-static CelStatus run_unseen(const Evaluation *e, int64_t episodes, int64_t N, double *returns,
-                            int64_t *lengths, int64_t *cut) {
+/// Runs the blocks, then restores the agent's state, because sampling advances its random streams.
+static CelStatus run_and_restore(const Evaluation *e, int64_t episodes, int64_t N, double *returns,
+                                 int64_t *lengths, int64_t *cut) {
   size_t bytes;
   void *state = cel_tensors_region(cel_agent_tensors(e->agent), CEL_STATE, &bytes), *kept = NULL;
   CELI_TRY(celi_alloc(&kept, bytes, 1, "a copy of the agent's state"));
@@ -170,7 +171,10 @@ static CelEvalResult summarize(const double *returns, const int64_t *lengths, in
                                double *sorted) {
   CelEvalResult result = {.episodes = n};
   double sum = 0, steps = 0, squares = 0;
-  for (int64_t i = 0; i < n; i++) sum += returns[i], steps += (double)lengths[i];
+  for (int64_t i = 0; i < n; i++) {
+    sum += returns[i];
+    steps += (double)lengths[i];
+  }
   result.mean_return = sum / (double)n;
   result.mean_length = steps / (double)n;
   for (int64_t i = 0; i < n; i++) {
@@ -186,7 +190,7 @@ static CelEvalResult summarize(const double *returns, const int64_t *lengths, in
   return result;
 }
 
-/// Whether rows of two spaces mean the same, bounds of boxes left aside.
+/// Whether rows of two spaces have the same meaning. Ignores the bounds of boxes.
 static bool same_space(const CelSpace *a, const CelSpace *b) {
   if (a->n_parts != b->n_parts) return false;
   for (int p = 0; p < a->n_parts; p++) {
@@ -208,8 +212,8 @@ static CelStatus check_space(const char *what, const CelSpace *agents, const Cel
   if (same_space(agents, envs)) return CEL_OK;
   cel_space_describe(agents, wants, sizeof wants);
   cel_space_describe(envs, has, sizeof has);
-  return cel_fail(CEL_E_SHAPE, "the %s space of %s is %s; the agent was made for %s", what, id, has,
-                  wants);
+  return cel_fail(CEL_E_SHAPE, "the %s space of %s is %s, but the agent was created for %s", what,
+                  id, has, wants);
 }
 
 CelStatus celi_check_fit(const CelAgent *agent, const CelEnvSpec *spec) {
@@ -222,11 +226,12 @@ CelStatus celi_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episode
                         double *returns, int64_t *lengths, CelEvalResult *result) {
   const Evaluation e = {agent, spec, seed, mode, hooks, report_progress, episodes, celi_seconds()};
   if (episodes < 1 || episodes > INT32_MAX)
-    return cel_fail(CEL_E_RANGE, "%lld episodes; at least 1", (long long)episodes);
+    return cel_fail(CEL_E_RANGE, "episodes is %lld; it must be 1 to 2^31 - 1", (long long)episodes);
   if (mode != CEL_MODE && mode != CEL_SAMPLE)
-    return cel_fail(CEL_E_ARGUMENT, "an evaluation takes CEL_MODE or CEL_SAMPLE, not CEL_EXPLORE");
+    return cel_fail(CEL_E_ARGUMENT, "mode is %d; an evaluation needs CEL_MODE or CEL_SAMPLE",
+                    (int)mode);
   CELI_TRY(celi_check_fit(agent, spec));
-  // A sampling agent acts for exactly its own number of environments.
+  // cel_agent_act needs exactly the agent's n_envs rows; cel_agent_predict takes any number.
   const int64_t most = mode == CEL_MODE ? BLOCK : agent->options.n_envs;
   const int64_t N = mode == CEL_MODE && episodes < most ? episodes : most;
   const int64_t room = (episodes + N - 1) / N * N;
@@ -234,7 +239,7 @@ CelStatus celi_evaluate(CelAgent *agent, const CelEnvSpec *spec, int64_t episode
   int64_t *all_lengths = NULL, cut = 0;
   CELI_TRY(celi_alloc(&all_returns, (size_t)(2 * room), sizeof *all_returns, "episode returns"));
   CelStatus status = celi_alloc(&all_lengths, (size_t)room, sizeof *all_lengths, "episode lengths");
-  if (status == CEL_OK) status = run_unseen(&e, episodes, N, all_returns, all_lengths, &cut);
+  if (status == CEL_OK) status = run_and_restore(&e, episodes, N, all_returns, all_lengths, &cut);
   if (status == CEL_OK) {
     CelEvalResult summary = summarize(all_returns, all_lengths, episodes, all_returns + room);
     if (returns) memcpy(returns, all_returns, (size_t)episodes * sizeof *returns);

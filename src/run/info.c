@@ -1,4 +1,4 @@
-/// What this build of the library is and what machine it finds itself on.
+/// Information about this build of the library and the machine.
 #include "celsius/info.h"
 #include "base/arguments.h"
 #include "base/base.h"

@@ -1,6 +1,7 @@
-/// What a run measures, under Stable-Baselines3's names: progress.csv, evaluations.csv,
-/// TensorBoard.
+/// The measurements of a run: progress.csv, evaluations.csv, TensorBoard. Names are those of
+/// Stable-Baselines3.
 #include "base/base.h"
+#include "base/clock.h"
 #include "run/runfolder.h"
 #include "run/tensorboard.h"
 #include "run/training.h"
@@ -8,9 +9,9 @@
 #include <math.h>
 #include <string.h>
 
-#define FLUSH_EVERY 2.0 // seconds until TensorBoard sees what is new
+#define FLUSH_EVERY 2.0 // seconds between two flushes of TensorBoard events
 
-/// The columns that every run has; the agent's come between them and the evaluation's.
+/// Columns of progress.csv: these, then the agent's metrics, then those of the evaluation.
 enum { STEP, EPISODES, FPS, ELAPSED, REWARD, LENGTH, UPDATES, N_FIXED, N_EVAL = 2 };
 static const char *const fixed_names[N_FIXED] = {
     "time/total_timesteps", "time/episodes",       "time/fps",       "time/time_elapsed",
@@ -22,7 +23,7 @@ static const char *const evaluation_names[N_EVALUATION] = {
     "time/total_timesteps", "eval/episodes",      "eval/mean_reward", "eval/std_reward",
     "eval/min_reward",      "eval/median_reward", "eval/max_reward",  "eval/mean_ep_length"};
 
-// ---- the window of episodes
+// ---- the last episodes
 
 static int64_t window_size(const CeliRunState *state) {
   return *state->episodes < CELI_WINDOW ? *state->episodes : CELI_WINDOW;
@@ -53,12 +54,12 @@ static void list_columns(CeliTraining *training) {
   CEL_ASSERT(metrics->n <= CELI_CSV_COLUMNS);
 }
 
-/// A build without TensorBoard trains all the same.
+/// Opens the event file. Without TensorBoard support it only notes that and succeeds.
 static CelStatus open_events(CeliTraining *training, int64_t step) {
   const CelStatus status =
       celi_events_open(&training->metrics.events, &training->home, step < 0 ? -1 : step + 1);
   if (status != CEL_E_UNSUPPORTED) return status;
-  celi_training_note(training, "no TensorBoard events: %s", cel_error());
+  celi_training_note(training, "TensorBoard events are not written: %s", cel_error());
   return CEL_OK;
 }
 

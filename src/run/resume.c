@@ -1,8 +1,8 @@
-/// Going on with a run as if it had never stopped, and opening one to look at.
+/// Resuming a run as if it had never stopped, and opening a run for evaluation.
 ///
-/// The newest checkpoint that can be read is where a run goes on; everything past it (rows of the
-/// tables, TensorBoard events, stored transitions) is cut off and made again, the same. A run that
-/// died before its first checkpoint starts again, with the same course.
+/// A run resumes at its newest readable checkpoint. Later rows of tables, TensorBoard events and
+/// stored transitions are removed and made again with the same values. A run that stopped before
+/// its first checkpoint starts from step 0 with the same results.
 #include "algo/algo.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -17,10 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-// ---- is it the same run?
+// ---- identity of a run
 
-/// Finds the first line in which two identities differ: the name, and the values there ("" where a
-/// line is missing).
+/// Finds the first line in which two identities differ. Writes its name and both values, "" for a
+/// missing line. Returns false if the identities are equal.
 static bool first_difference(const char *was, const char *is, char name[128], char was_value[128],
                              char is_value[128]) {
   while (*was || *is) {
@@ -45,32 +45,34 @@ static bool first_difference(const char *was, const char *is, char name[128], ch
   return false;
 }
 
-/// Errors: CEL_E_UNSUPPORTED: names the field that was changed since the checkpoint was made.
+/// Errors: CEL_E_UNSUPPORTED (the message names the field that changed since the checkpoint).
 static CelStatus check_identity(const CeliTraining *training, const CelSafetensors *file) {
   char was[CELI_IDENTITY_MAX + 1] = "", is[CELI_IDENTITY_MAX + 1] = "";
   char name[128], was_value[128], is_value[128];
   const CelTensor *saved = cel_safetensors_find(file, "run.identity");
   if (!saved || saved->type != CEL_U8 || saved->size != CELI_IDENTITY_MAX)
-    return cel_fail(CEL_E_FORMAT, "this is not a checkpoint of a run");
+    return cel_fail(CEL_E_FORMAT, "this file is not a checkpoint of a run");
   memcpy(was, saved->data, CELI_IDENTITY_MAX);
   memcpy(is, training->state.identity, CELI_IDENTITY_MAX);
   if (!first_difference(was, is, name, was_value, is_value)) return CEL_OK;
   return cel_fail(CEL_E_UNSUPPORTED,
-                  "%s was '%s' when this was saved and is '%s' in config.yaml now; put it back, or "
-                  "start a new run",
+                  "%s was '%s' when the checkpoint was saved and is '%s' in config.yaml now; "
+                  "restore the old value, or start a new run",
                   name, was_value, is_value);
 }
 
-// ---- the newest checkpoint that can be read
+// ---- the newest readable checkpoint
 
-/// Errors: CEL_E_CORRUPT: a counter that would overflow, or be a place before an array.
+/// Errors: CEL_E_CORRUPT (a counter is negative, or so large that it would overflow).
 static CelStatus check_counters(const CeliTraining *training) {
   const int64_t episodes = *training->state.episodes, most = INT64_MAX / 2;
   if (episodes < 0 || episodes > most)
-    return cel_fail(CEL_E_CORRUPT, "run.episodes is %lld", (long long)episodes);
+    return cel_fail(CEL_E_CORRUPT, "run.episodes is %lld; it must be 0 to 2^62",
+                    (long long)episodes);
   for (int64_t i = 0; i < training->env.N; i++)
     if (training->env.elapsed[i] < 0 || training->env.elapsed[i] > most)
-      return cel_fail(CEL_E_CORRUPT, "env.elapsed of environment %lld is %lld", (long long)i,
+      return cel_fail(CEL_E_CORRUPT,
+                      "env.elapsed of environment %lld is %lld; it must be 0 to 2^62", (long long)i,
                       (long long)training->env.elapsed[i]);
   return CEL_OK;
 }
@@ -85,8 +87,9 @@ static CelStatus load(CeliTraining *training, int64_t step) {
   CELI_TRY(cel_fail_in(status, "%s: ", path));
   CELI_TRY(cel_agent_load(training->agent, path, training->replay, training->tensors));
   if (cel_agent_steps(training->agent) != step)
-    return cel_fail(CEL_E_CORRUPT, "%s: it was saved at step %lld", path,
-                    (long long)cel_agent_steps(training->agent));
+    return cel_fail(CEL_E_CORRUPT,
+                    "%s: the checkpoint was saved at step %lld, which is not the step in its name",
+                    path, (long long)cel_agent_steps(training->agent));
   return cel_fail_in(check_counters(training), "%s: ", path);
 }
 
@@ -94,7 +97,7 @@ static bool is_broken(CelStatus status) {
   return status == CEL_E_CORRUPT || status == CEL_E_FORMAT;
 }
 
-/// Loads the newest of the checkpoints that is whole; *step is -1 when there is none at all.
+/// Loads the newest checkpoint that is not damaged. *step: its step, or -1 if the run has none.
 static CelStatus load_newest(CeliTraining *training, int64_t *step) {
   int64_t *steps = NULL, n = 0;
   CELI_TRY(celi_checkpoint_list(training->folder, &steps, &n));
@@ -105,17 +108,18 @@ static CelStatus load_newest(CeliTraining *training, int64_t *step) {
     if (status == CEL_OK) *step = steps[i];
     if (!is_broken(status)) break;
     celi_training_note(training, "%s; %s", cel_error(),
-                       i + 1 < n ? "trying the one before" : "there is none before");
+                       i + 1 < n ? "trying the previous checkpoint"
+                                 : "there is no earlier checkpoint");
   }
   free(steps);
   if (n && is_broken(status))
-    return cel_fail_in(status, "%s: no checkpoint can be read; the last one: ", training->folder);
+    return cel_fail_in(status, "%s: no checkpoint can be read; the oldest one: ", training->folder);
   return status;
 }
 
 // ---- resume
 
-/// The step of a table's last row; -1 where there is none.
+/// The step of a table's last row, or -1 if there is none.
 static int64_t last_row(const char *folder, const char *name) {
   char path[CEL_PATH_MAX], *text = NULL;
   size_t size = 0;
@@ -130,8 +134,8 @@ static int64_t last_row(const char *folder, const char *name) {
   return step;
 }
 
-/// Whether a run without checkpoints has results that a new start would replace. One that was killed before its first
-/// checkpoint has none that it would not make again, the same.
+/// Whether a run without checkpoints has results that a restart would lose. The results of a run
+/// that stopped before its first checkpoint do not count, because a restart makes them again.
 static bool is_trained(const CeliTraining *training) {
   char path[CEL_PATH_MAX];
   const CelRunConfig *run = &training->setup->run;
@@ -147,29 +151,31 @@ static bool is_trained(const CeliTraining *training) {
          (run->checkpoint_every > 0 && last >= run->checkpoint_every + training->env.N);
 }
 
-/// Errors: CEL_E_STATE: a trained run whose checkpoints are gone cannot go on.
+/// Errors: CEL_E_STATE (the run has results, but its checkpoints are missing).
 static CelStatus check_start(const CeliTraining *training) {
   if (training->hooks->overwrite) return celi_runfolder_clear(training->folder, false);
   if (!is_trained(training)) return CEL_OK;
   char config[CEL_PATH_MAX], quoted[4 * CEL_PATH_MAX + 8];
   CELI_TRY(celi_path_join(config, training->folder, "config.yaml"));
-  return cel_fail(CEL_E_STATE,
-                  "%s: this run was trained, but it has no checkpoint to go on from; "
-                  "celsius train --config %s starts a new run, --overwrite starts this one again "
-                  "and replaces its models and tables",
-                  training->folder, cel_shell_quote(quoted, sizeof quoted, config));
+  return cel_fail(
+      CEL_E_STATE,
+      "%s: the run has results but no checkpoint; start a new run with celsius train --config %s, "
+      "or add --overwrite to restart this run and replace its models and tables",
+      training->folder, cel_shell_quote(quoted, sizeof quoted, config));
 }
 
-/// All environments step together, so that the last steps of a run may go beyond its total.
+/// Checks the total number of steps. A run may exceed it by up to N - 1 steps, because all N
+/// environments step together.
 static CelStatus check_steps(const CeliTraining *training, int64_t step) {
   if (step >= training->total + training->env.N)
-    return cel_fail(CEL_E_RANGE,
-                    "%s: it has %lld steps already; %lld were asked for (steps in all are meant)",
-                    training->folder, (long long)step, (long long)training->total);
+    return cel_fail(
+        CEL_E_RANGE,
+        "%s: the run already has %lld steps, but steps is %lld; give the total number of steps",
+        training->folder, (long long)step, (long long)training->total);
   return CEL_OK;
 }
 
-/// A run that goes further than planned says so in its config.yaml.
+/// Writes a changed total number of steps to the run's config.yaml.
 static CelStatus write_plan(const CeliTraining *training, const char *path) {
   if (training->setup->run.steps == training->total) return CEL_OK;
   return celi_setup_replan(training->setup, &training->home, "config.yaml", path, training->total);
@@ -192,19 +198,19 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
   if (step < 0) CELI_TRY(check_start(training));
   CELI_TRY(write_plan(training, config));
   if (step >= 0) {
-    // A killed process may have left checkpoints and segments that nothing needs any more.
+    // A killed process may have left checkpoints and segments that are no longer needed.
     CELI_TRY(celi_checkpoint_prune(training->agent, training->folder, &training->checkpoints,
                                    &training->segments, step, setup->run.keep));
     training->saved_step = step;
     const bool complete = step >= training->total && !celi_update_is_due(training->agent);
     if (complete || !training->hooks->quiet)
-      celi_training_note(training,
-                         complete
-                             ? "the run is complete: %lld of %lld steps; --steps N goes further"
-                             : "going on from step %lld of %lld",
-                         (long long)step, (long long)training->total);
+      celi_training_note(
+          training,
+          complete ? "the run is complete: %lld of %lld steps; --steps N continues it to N steps"
+                   : "resuming at step %lld of %lld",
+          (long long)step, (long long)training->total);
   } else {
-    if (begun) celi_training_note(training, "no checkpoint yet: starting from the beginning");
+    if (begun) celi_training_note(training, "the run has no checkpoint yet; starting from step 0");
   }
   // An evaluation or update that was interrupted is repeated, so its rows are written again.
   const bool behind = celi_training_is_behind(training) || celi_update_is_due(training->agent);
@@ -219,8 +225,10 @@ CelStatus cel_train_resume(const char *folder, int64_t steps, int64_t threads,
   CELI_FLOATS(CELI_IEEE);
   char config[CEL_PATH_MAX];
   CelSetup *setup = NULL;
-  if (steps < 0) return cel_fail(CEL_E_RANGE, "%lld steps; at least 1", (long long)steps);
-  if (threads < 0) return cel_fail(CEL_E_RANGE, "%lld threads; at least 1", (long long)threads);
+  if (steps < 0)
+    return cel_fail(CEL_E_RANGE, "steps is %lld; it must not be negative", (long long)steps);
+  if (threads < 0)
+    return cel_fail(CEL_E_RANGE, "threads is %lld; it must not be negative", (long long)threads);
   CELI_TRY(celi_runfolder_check(folder, config));
   CELI_TRY(celi_setup_open(config, &setup));
   if (threads) setup->run.threads = threads;
@@ -231,16 +239,16 @@ CelStatus cel_train_resume(const char *folder, int64_t steps, int64_t threads,
   return status;
 }
 
-// ---- a run to look at
+// ---- opening a run for evaluation
 
-/// Copies what acting needs out of a checkpoint, which holds much more.
+/// Loads from a checkpoint only the tensors that acting needs.
 static CelStatus load_from_checkpoint(CelAgent *agent, const CelSafetensors *file) {
   CELI_TRY(cel_safetensors_load_some(file, cel_agent_tensors(agent), CEL_ROLES_MODEL));
   return cel_agent_sync(agent);
 }
 
-/// What the model's values are values of: an edited config.yaml would give them another meaning.
-/// Errors: CEL_E_UNSUPPORTED: a model that was trained with another discount or temperature.
+/// Checks that config.yaml still has the discount and temperature of training, which define the
+/// model's values. Errors: CEL_E_UNSUPPORTED (one of them was changed).
 static CelStatus check_objective(const CelSetup *setup, const CelSafetensors *file) {
   static const char *const names[] = {"gamma", "ent_coef"};
   for (int i = 0; i < 2; i++) {
@@ -251,7 +259,8 @@ static CelStatus check_objective(const CelSetup *setup, const CelSafetensors *fi
     cel_fields_get(setup->algo->fields, setup->algo_config, names[i], now, sizeof now);
     if (strcmp(was, now) != 0)
       return cel_fail(CEL_E_UNSUPPORTED,
-                      "%s was %s when this was trained and is %s in config.yaml now; put it back",
+                      "%s was %s when the model was trained and is %s in config.yaml now; restore "
+                      "the old value",
                       names[i], was, now);
   }
   return CEL_OK;
@@ -260,23 +269,25 @@ static CelStatus check_objective(const CelSetup *setup, const CelSafetensors *fi
 static CelStatus load_model(CelAgent *agent, const CelSetup *setup, const char *path,
                             const CelSafetensors *file) {
   const char *format = cel_safetensors_meta(file, "format");
-  const bool is_checkpoint = format && strcmp(format, "celsius-checkpoint") == 0;
+  const bool is_checkpoint = format && strcmp(format, CELI_CHECKPOINT_FORMAT) == 0;
   CelStatus status = check_objective(setup, file);
   if (status == CEL_OK && is_checkpoint) status = load_from_checkpoint(agent, file);
   CELI_TRY(cel_fail_in(status, "%s: ", path));
   return is_checkpoint ? CEL_OK : cel_agent_load_model(agent, path);
 }
 
-/// The path of "best", "final" or a file; NULL or "": the best there is. A run that is not finished
-/// has its newest checkpoint.
+/// Finds the path of a model. which: "best", "final" or a file; NULL or "": the best model, else
+/// the final one, else the newest checkpoint.
 static CelStatus find_model(const char *folder, const char *which, char path[CEL_PATH_MAX]) {
   const bool any = !which || !which[0];
   if (!any && strcmp(which, "best") != 0 && strcmp(which, "final") != 0) {
     if (strlen(which) >= CEL_PATH_MAX)
-      return cel_fail(CEL_E_RANGE, "a path of %zu bytes", strlen(which));
+      return cel_fail(CEL_E_RANGE,
+                      "the model's path is %zu bytes long; it must be shorter than 4096 bytes",
+                      strlen(which));
     memcpy(path, which, strlen(which) + 1);
     if (access(path, F_OK) == 0) return CEL_OK;
-    return cel_fail(CEL_E_IO, "%s: no such file; a model is best, final or a file's path", path);
+    return cel_fail(CEL_E_IO, "%s: no such file; give best, final or the path of a file", path);
   }
   if (!any) {
     CELI_TRY(celi_path_join(path, folder,
@@ -291,8 +302,9 @@ static CelStatus find_model(const char *folder, const char *which, char path[CEL
   }
   int64_t *steps = NULL, n = 0;
   CELI_TRY(celi_checkpoint_list(folder, &steps, &n));
-  CelStatus status = n ? celi_checkpoint_path(path, folder, steps[0])
-                       : cel_fail(CEL_E_IO, "%s: no model and no checkpoint yet", folder);
+  CelStatus status =
+      n ? celi_checkpoint_path(path, folder, steps[0])
+        : cel_fail(CEL_E_IO, "%s: the run has no model and no checkpoint yet", folder);
   free(steps);
   return status;
 }
@@ -328,7 +340,7 @@ static CelStatus open_once(const char *folder, const char *which, CelRun **out,
   CELI_TRY(celi_runfolder_check(folder, config));
   CelSafetensors *file = NULL;
   CELI_TRY(find_model(folder, which, path));
-  CELI_TRY(cel_safetensors_open(path, &file)); // before anything slow: it may be deleted any moment
+  CELI_TRY(cel_safetensors_open(path, &file)); // first, because a running training may delete it
   CelStatus status = celi_setup_open(config, &setup);
   if (status == CEL_OK) status = celi_alloc(&run, 1, sizeof *run, "run");
   if (status == CEL_OK) {
@@ -345,8 +357,8 @@ static CelStatus open_once(const char *folder, const char *which, CelRun **out,
   return CEL_OK;
 }
 
-/// A run in progress deletes its older checkpoints. If one is gone before it is opened, looks again for
-/// the newest.
+/// A running training deletes its older checkpoints. If a checkpoint disappears before it is
+/// opened, looks for the newest one again.
 CelStatus cel_run_open(const char *folder, const char *which, CelRun **out) {
   CELI_NEED(folder);
   CELI_NEED(out);

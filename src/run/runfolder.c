@@ -1,4 +1,4 @@
-/// The run folder: making it, locking it, the checkpoints there.
+/// The run folder: creating and locking it, and its checkpoints.
 #include "run/runfolder.h"
 #include "algo/algo.h"
 #include "base/base.h"
@@ -26,19 +26,21 @@ CelStatus celi_path_join(char path[CEL_PATH_MAX], const char *folder, const char
 CelStatus celi_folder_make(const char *path) {
   char part[CEL_PATH_MAX];
   const size_t n = strlen(path);
-  if (n == 0 || n >= sizeof part) return cel_fail(CEL_E_RANGE, "a path of %zu bytes", n);
+  if (n == 0 || n >= sizeof part)
+    return cel_fail(CEL_E_RANGE, "the folder's path is %zu bytes long; it must be 1 to 4095 bytes",
+                    n);
   memcpy(part, path, n + 1);
   for (size_t i = 1; i <= n; i++) {
     if (part[i] != '/' && part[i] != 0) continue;
     const char kept = part[i];
     part[i] = 0;
     if (mkdir(part, 0777) != 0 && errno != EEXIST)
-      return celi_fail_errno(part, "this folder cannot be made", errno);
+      return celi_fail_errno(part, "the folder cannot be created", errno);
     part[i] = kept;
   }
   struct stat info;
   if (stat(path, &info) != 0) return celi_fail_errno(path, "cannot be read", errno);
-  if (!S_ISDIR(info.st_mode)) return celi_fail_errno(path, "this folder cannot be made", ENOTDIR);
+  if (!S_ISDIR(info.st_mode)) return celi_fail_errno(path, "the folder cannot be created", ENOTDIR);
   return CEL_OK;
 }
 
@@ -46,7 +48,7 @@ CelStatus celi_folder_make(const char *path) {
 
 static CelStatus check_empty(const char *path, bool overwrite) {
   DIR *dir = opendir(path);
-  if (!dir) return celi_fail_errno(path, "this folder cannot be opened", errno);
+  if (!dir) return celi_fail_errno(path, "the folder cannot be opened", errno);
   bool empty = true;
   for (const struct dirent *entry; empty && (entry = readdir(dir));)
     empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
@@ -57,9 +59,9 @@ static CelStatus check_empty(const char *path, bool overwrite) {
       celi_path_join(config, path, "config.yaml") == CEL_OK && access(config, F_OK) == 0;
   if (is_run && overwrite) return CEL_OK;
   return cel_fail(CEL_E_IO, "%s: %s; choose another folder%s%s%s", path,
-                  is_run ? "a run is here already" : "this folder is not empty",
-                  is_run ? ", or go on with the run: celsius train --resume " : "",
-                  is_run ? path : "", is_run ? ", or replace it: --overwrite" : "");
+                  is_run ? "the folder already holds a run" : "the folder is not empty",
+                  is_run ? ", or resume the run: celsius train --resume " : "", is_run ? path : "",
+                  is_run ? ", or replace the run: --overwrite" : "");
 }
 
 static bool starts_with(const char *name, const char *head) {
@@ -82,8 +84,8 @@ static bool is_segment(const char *name) {
   return starts_with(name, "rows-");
 }
 
-/// Deletes the files of a folder that `is_one` knows; a missing folder is no error. `inside`: the folder
-/// lies in a run folder, where no symbolic link is followed.
+/// Deletes the files of a folder for which `is_one` is true. A missing folder is no error. inside:
+/// the folder is part of a run folder, where symbolic links are not followed.
 static CelStatus delete_files(const char *path, bool inside, bool (*is_one)(const char *name)) {
   const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (inside ? O_NOFOLLOW : 0));
   if (fd < 0 && errno == ENOENT) return CEL_OK;
@@ -91,7 +93,7 @@ static CelStatus delete_files(const char *path, bool inside, bool (*is_one)(cons
   if (!dir) {
     const int error = errno;
     if (fd >= 0) close(fd);
-    return celi_fail_errno(path, "this folder cannot be opened", error);
+    return celi_fail_errno(path, "the folder cannot be opened", error);
   }
   CelStatus status = CEL_OK;
   for (const struct dirent *entry; status == CEL_OK && (entry = readdir(dir));)
@@ -114,7 +116,7 @@ CelStatus celi_runfolder_clear(const char *folder, bool all) {
   return CEL_OK;
 }
 
-/// The id as part of a file's name.
+/// Writes an environment's id in a form that file names can contain.
 static void clean_name(char *to, size_t size, const char *id) {
   const char *colon = strrchr(id, ':');
   snprintf(to, size, "%.100s", colon ? colon + 1 : id);
@@ -131,9 +133,9 @@ static CelStatus first_free(const CelSetup *setup, char folder[CEL_PATH_MAX]) {
                            (unsigned long long)setup->run.seed);
     if (k > 1) snprintf(folder + n, (size_t)(CEL_PATH_MAX - n), "-%d", k);
     if (mkdir(folder, 0777) == 0) return CEL_OK;
-    if (errno != EEXIST) return celi_fail_errno(folder, "this folder cannot be made", errno);
+    if (errno != EEXIST) return celi_fail_errno(folder, "the folder cannot be created", errno);
   }
-  return cel_fail(CEL_E_IO, "no free name such as %s", folder);
+  return cel_fail(CEL_E_IO, "no free folder name; the last one tried is %s", folder);
 }
 
 CelStatus celi_runfolder_create(const CelSetup *setup, bool overwrite, char folder[CEL_PATH_MAX]) {
@@ -150,7 +152,7 @@ CelStatus celi_runfolder_create(const CelSetup *setup, bool overwrite, char fold
   return celi_folder_make(checkpoints);
 }
 
-/// Finds a run directly inside of a folder, as --seeds leaves them; the first by name.
+/// Finds the first run by name directly inside a folder, such as a folder of --seeds.
 static bool find_run_inside(const char *folder, char run[CEL_PATH_MAX]) {
   struct dirent **entries;
   bool found = false;
@@ -169,14 +171,14 @@ static bool find_run_inside(const char *folder, char run[CEL_PATH_MAX]) {
 CelStatus celi_runfolder_check(const char *folder, char config[CEL_PATH_MAX]) {
   struct stat info;
   CELI_TRY(celi_path_join(config, folder, "config.yaml"));
-  if (stat(folder, &info) != 0) return celi_fail_errno(folder, "this run cannot be opened", errno);
+  if (stat(folder, &info) != 0) return celi_fail_errno(folder, "the run cannot be opened", errno);
   if (!S_ISDIR(info.st_mode))
-    return cel_fail(CEL_E_IO, "%s: this is a file; give the folder of its run", folder);
+    return cel_fail(CEL_E_IO, "%s: this is a file; give the folder of the run", folder);
   if (access(config, F_OK) == 0) return CEL_OK;
   char run[CEL_PATH_MAX];
   if (find_run_inside(folder, run))
-    return cel_fail(CEL_E_IO, "%s: this is a folder of runs; give one of them, such as %s", folder,
-                    run);
+    return cel_fail(CEL_E_IO, "%s: this folder holds several runs; give one of them, such as %s",
+                    folder, run);
   return cel_fail(CEL_E_IO, "%s: this is not a run folder (it has no config.yaml)", folder);
 }
 
@@ -184,8 +186,10 @@ CelStatus celi_runfolder_lock(const char *path, CeliFolder *folder) {
   CELI_TRY(celi_folder_open(folder, path));
   CelStatus status = CEL_OK;
   if (flock(folder->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-    status = cel_fail(CEL_E_STATE, "%s: another process trains in this folder", path);
-  // A file system without locks: go on without one.
+    status = cel_fail(
+        CEL_E_STATE,
+        "%s: another process is training in this folder; wait until it ends, or stop it", path);
+  // Any other error: the file system has no locks, and the run proceeds without one.
   if (status == CEL_OK) status = celi_folder_clean(folder);
   if (status != CEL_OK) celi_folder_close(folder);
   return status;
@@ -216,7 +220,7 @@ CelStatus celi_checkpoint_path(char path[CEL_PATH_MAX], const char *folder, int6
   return celi_path_join(path, folder, within);
 }
 
-/// The step in a checkpoint's file name, or -1.
+/// The step in a checkpoint's file name, or -1 for other names.
 static int64_t step_of(const char *name) {
   char digits[32];
   int64_t step;
@@ -240,7 +244,7 @@ CelStatus celi_checkpoint_list(const char *folder, int64_t **steps, int64_t *n) 
   int64_t *list = NULL, count = 0, capacity = 0;
   CELI_TRY(celi_path_join(path, folder, "checkpoints"));
   DIR *dir = opendir(path);
-  if (!dir && errno != ENOENT) return celi_fail_errno(path, "this folder cannot be opened", errno);
+  if (!dir && errno != ENOENT) return celi_fail_errno(path, "the folder cannot be opened", errno);
   CelStatus status = CEL_OK;
   for (const struct dirent *entry; dir && status == CEL_OK && (entry = readdir(dir));) {
     const int64_t step = step_of(entry->d_name);
@@ -262,8 +266,8 @@ CelStatus celi_checkpoint_list(const char *folder, int64_t **steps, int64_t *n) 
   return CEL_OK;
 }
 
-/// Reads the replay buffer's heads (N,) from a checkpoint; *found is false when the file cannot be
-/// used.
+/// Reads the replay buffer's heads (N,) from a checkpoint. *found: the checkpoint is readable and
+/// has them.
 static CelStatus read_heads(const char *folder, int64_t step, int64_t N, int64_t *heads,
                             bool *found) {
   char path[CEL_PATH_MAX];
@@ -272,7 +276,7 @@ static CelStatus read_heads(const char *folder, int64_t step, int64_t N, int64_t
   CELI_TRY(celi_checkpoint_path(path, folder, step));
   const CelStatus status = cel_safetensors_open(path, &file);
   if (status == CEL_E_CORRUPT || status == CEL_E_FORMAT)
-    return CEL_OK; // needs nothing: it is of no use
+    return CEL_OK; // an unreadable checkpoint needs no segments
   CELI_TRY(status);
   const CelTensor *head = cel_safetensors_find(file, "replay.head");
   if (head && head->type == CEL_I64 && head->size == N) {
@@ -283,7 +287,7 @@ static CelStatus read_heads(const char *folder, int64_t step, int64_t N, int64_t
   return CEL_OK;
 }
 
-/// Deletes the segments that none of the kept checkpoints needs.
+/// Deletes the segments that no kept checkpoint needs.
 static CelStatus prune_replay(CelAgent *agent, const char *folder, const CeliFolder *segments,
                               const int64_t *kept, int64_t n) {
   const CeliReplay *replay = agent->algo->replay ? agent->algo->replay(agent) : NULL;

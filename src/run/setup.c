@@ -79,7 +79,7 @@ bool celi_setup_field_is_free(const char *name) {
   return false;
 }
 
-// ---- the environment's fields: those that all have, then the type's own, as one table
+// ---- the environment's fields: those of all environments, then the type's own, as one table
 
 static int64_t count_fields(const CelField *table) {
   int64_t n = 0;
@@ -128,7 +128,8 @@ static CelStatus make_env_table(const CelEnvType *type, const CelField **out) {
 
 static CelStatus copy_text(char *to, size_t size, const char *from, const char *what) {
   if (strlen(from) >= size)
-    return cel_fail(CEL_E_RANGE, "%s '%.40s...' is longer than %zu bytes", what, from, size - 1);
+    return cel_fail(CEL_E_RANGE, "%s '%.40s...' is longer than %zu bytes, the limit", what, from,
+                    size - 1);
   memcpy(to, from, strlen(from) + 1);
   return CEL_OK;
 }
@@ -189,9 +190,9 @@ void cel_setup_destroy(CelSetup *setup) {
   free(setup);
 }
 
-// ---- by name
+// ---- access by name
 
-/// The table and config that a name belongs to, and the name there.
+/// The table and config that a name belongs to, and the name in that table.
 typedef struct Place {
   const CelField *table;
   void *config;
@@ -208,7 +209,7 @@ static Place find_place(const CelSetup *setup, const char *name) {
   return (Place){NULL, NULL, name};
 }
 
-/// Offers every name of a table, prefixed, to the search; groups are entered one deep.
+/// Offers every name of a table to the search, with a prefix. Enters groups one level deep.
 static void try_names(CeliNearest *nearest, const CelField *table, const char *prefix,
                       char best[CEL_PATH_MAX]) {
   for (const CelField *field = table; field && field->name; field++) {
@@ -244,7 +245,8 @@ CelStatus cel_setup_set(CelSetup *setup, const char *name, const char *text) {
   if (!place.table) return fail_unknown(setup, name);
   if (place.table == run_fields &&
       (celi_name_equal(place.name, "algo") || celi_name_equal(place.name, "env")))
-    return cel_fail(CEL_E_STATE, "'%s' is chosen when the setup is made", name);
+    return cel_fail(CEL_E_STATE, "'%s' cannot be changed; it is chosen when the setup is created",
+                    name);
   return cel_fields_set(place.table, place.config, place.name, text);
 }
 
@@ -265,7 +267,7 @@ const CelField *cel_setup_find(const CelSetup *setup, const char *name) {
   return place.table ? cel_fields_find(place.table, place.name) : NULL;
 }
 
-// ---- as a file
+// ---- setup files
 
 #define F(field) offsetof(CeliWritten, field)
 // clang-format off
@@ -286,7 +288,7 @@ static void list_sections(CelSetup *setup, CeliWritten *written,
   sections[3] = (CelYamlSection){"env_args", setup->env_fields, setup->env_args};
 }
 
-/// Which algorithm and environment a setup is for was decided when it was made.
+/// Restores the algorithm and the environment, which are fixed when a setup is created.
 static void keep_choice(CelSetup *setup, const CelRunConfig *before) {
   memcpy(setup->run.algo, before->algo, sizeof before->algo);
   memcpy(setup->run.env, before->env, sizeof before->env);
@@ -368,7 +370,8 @@ CelStatus celi_setup_open(const char *path, CelSetup **out) {
   CELI_TRY(cel_yaml_peek(path, "algo", algo, sizeof algo, &has_algo));
   CELI_TRY(cel_yaml_peek(path, "env", env, sizeof env, &has_env));
   if (!has_algo || !has_env)
-    return cel_fail(CEL_E_FORMAT, "%s: no '%s' at the top level", path, has_algo ? "env" : "algo");
+    return cel_fail(CEL_E_FORMAT, "%s: the key '%s' is missing at the top level", path,
+                    has_algo ? "env" : "algo");
   CELI_TRY(celi_setup_id_from_file(path, env));
   CelSetup *setup = NULL;
   CelStatus status = cel_setup_create(&setup, algo, env);
@@ -382,7 +385,7 @@ CelStatus celi_setup_open(const char *path, CelSetup **out) {
   return CEL_OK;
 }
 
-/// The setup whose texts are those of a file, paths as they stand there.
+/// Reads a file without changing its paths.
 static CelStatus read_raw(CelSetup *setup, const char *path) {
   CeliWritten written;
   CelYamlSection sections[N_SECTIONS];
@@ -407,7 +410,8 @@ CelStatus celi_setup_replan(const CelSetup *setup, const CeliFolder *folder, con
   return status;
 }
 
-/// The environment's id, and of a finite problem from a generator the id that it has by itself.
+/// The environment's id in the names of presets. A finite problem from a generator has the id of
+/// the built-in environment with that generator.
 static const char *auto_preset(const CelSetup *setup) {
   if (setup->env != &celi_env_mdp) return celi_env_short_id(setup->run.env);
   return celi_env_mdp_id(setup->env, celi_setup_env_config(setup));
@@ -460,7 +464,7 @@ static void add_fields(CeliText *text, const CelField *table, const CelField *ro
     if (is_env)
       shown = celi_env_short_id(value);
     else if (field->type == CEL_FIELD_PATH && slash)
-      shown = slash + 1; // a file may be moved
+      shown = slash + 1; // only the file name counts, because a file may be moved
     celi_text_format(text, "%s%s=%s\n", flag_prefix, name, shown);
   }
 }

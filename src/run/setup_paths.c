@@ -1,5 +1,5 @@
-/// Paths in a setup's file: written relative to the file's folder, so that the folder can be moved
-/// together with what it names, and found again from any working directory.
+/// Paths in a setup file. They are relative to the file's folder, so that the folder can move
+/// together with the files that it names, and so that any working directory can use it.
 #include "base/base.h"
 #include "env/env_internal.h"
 #include "run/config.h"
@@ -11,11 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/// The folder of a file as a real path.
+/// Writes the real path of a file's folder.
 static CelStatus real_folder(const char *file, char folder[PATH_MAX]) {
   char copy[CEL_PATH_MAX];
   if (snprintf(copy, sizeof copy, "%s", file) >= (int)sizeof copy)
-    return cel_fail(CEL_E_RANGE, "%.60s...: the path is longer than %d bytes", file,
+    return cel_fail(CEL_E_RANGE, "%.60s...: the path is longer than %d bytes, the limit", file,
                     CEL_PATH_MAX - 1);
   char *slash = strrchr(copy, '/');
   if (slash) slash[slash == copy] = 0;
@@ -23,10 +23,10 @@ static CelStatus real_folder(const char *file, char folder[PATH_MAX]) {
   return celi_fail_errno(file, "its folder cannot be opened", errno);
 }
 
-/// text = a way from one absolute folder to an absolute path; the path itself where only "/" is
-/// common. False where it does not fit.
+/// Writes an absolute path relative to an absolute folder, or unchanged if only "/" is common.
+/// Returns false if the result does not fit.
 static bool make_relative(char text[CEL_PATH_MAX], const char *folder, const char *path) {
-  size_t common = 0; // up to and with a slash
+  size_t common = 0; // length of the common part, up to and including a slash
   for (size_t i = 0; folder[i] == path[i] && path[i]; i++)
     if (path[i] == '/') common = i + 1;
   const size_t n = strlen(folder);
@@ -44,7 +44,8 @@ static bool make_relative(char text[CEL_PATH_MAX], const char *folder, const cha
          (int)(CEL_PATH_MAX - at);
 }
 
-/// The real path of a file's folder with the file's own name: a link's name stays.
+/// Writes the real path of a file's folder and the file's own name. Does not resolve the file if it
+/// is a link.
 static bool place_of(const char *file, char path[PATH_MAX + NAME_MAX]) {
   char folder[PATH_MAX];
   const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
@@ -53,15 +54,15 @@ static bool place_of(const char *file, char path[PATH_MAX + NAME_MAX]) {
                   name) < PATH_MAX + NAME_MAX;
 }
 
-/// A relative path of a file that exists becomes relative to the folder. Everything else stays.
+/// Makes the relative path of an existing file relative to the folder. Keeps everything else.
 static void to_file(char value[CEL_PATH_MAX], const char *folder) {
   char path[PATH_MAX + NAME_MAX], text[CEL_PATH_MAX];
   if (!value[0] || value[0] == '/') return;
   if (place_of(value, path) && make_relative(text, folder, path)) memcpy(value, text, sizeof text);
 }
 
-/// The path of a file that exists relative to the folder becomes absolute. Everything else stays: a
-/// value that is no path, or one that is found from the working directory.
+/// Makes the path of a file absolute if the file exists relative to the folder. Keeps everything
+/// else: values that are not paths, and paths relative to the working directory.
 static void from_file(char value[CEL_PATH_MAX], const char *folder) {
   char joined[PATH_MAX + CEL_PATH_MAX], path[PATH_MAX + NAME_MAX];
   if (!value[0] || value[0] == '/') return;
@@ -69,7 +70,7 @@ static void from_file(char value[CEL_PATH_MAX], const char *folder) {
   if (place_of(joined, path) && strlen(path) < CEL_PATH_MAX) memcpy(value, path, strlen(path) + 1);
 }
 
-/// Changes the file of a plug-in's "FILE:Name"; other ids stay.
+/// Changes the file in a plug-in's "FILE:Name". Keeps other ids.
 static void change_id(char id[CEL_PATH_MAX], const char *folder,
                       void (*change)(char value[CEL_PATH_MAX], const char *folder)) {
   char file[CEL_PATH_MAX], name[CEL_PATH_MAX], whole[2 * CEL_PATH_MAX];
@@ -82,7 +83,7 @@ static void change_id(char id[CEL_PATH_MAX], const char *folder,
     memcpy(id, whole, strlen(whole) + 1);
 }
 
-/// Changes the paths among an environment's own arguments.
+/// Changes the paths in an environment's own arguments.
 static void change_args(const CelSetup *setup, void *args, const char *folder,
                         void (*change)(char value[CEL_PATH_MAX], const char *folder)) {
   for (const CelField *field = setup->env_fields; field && field->name; field++)
@@ -105,7 +106,7 @@ CelStatus celi_setup_id_from_file(const char *path, char id[CEL_PATH_MAX]) {
   return cel_fail_in(celi_plugin_check(id), "%s: ", path);
 }
 
-/// Stands in a path while a file is read over it, to tell whether the file has set it.
+/// Marks a path before a file is read, to find out whether the file sets it.
 #define UNSET "//unset//"
 
 void celi_setup_paths_mark(CelSetup *setup) {

@@ -1,8 +1,12 @@
 /// TensorBoard event files: scalars by tag and step, in TFRecord framing.
 ///
-/// A record is: length (8 bytes, little-endian), masked CRC-32C of those 8 bytes (4), the event (length bytes), masked
-/// CRC-32C of the event (4). The mask, rotate right by 15 and add a constant, keeps a checksum of data
-/// that holds checksums from being weak.
+/// A record holds, in this order:
+///     length of the event       8 bytes, little-endian
+///     CRC-32C of these 8 bytes  4 bytes, masked
+///     the event                 `length` bytes
+///     CRC-32C of the event      4 bytes, masked
+/// The mask rotates right by 15 bits and adds a constant. It keeps checksums strong for data that
+/// itself contains checksums.
 #include "run/tensorboard.h"
 #include "base/base.h"
 
@@ -20,20 +24,20 @@
 #include <unistd.h>
 
 #define PREFIX "events.out.tfevents."
-enum { BLOCK = 1 << 16 };         // bytes kept in memory at most
-static const double PATIENCE = 1; // seconds that an event waits at most while others follow
+enum { BLOCK = 1 << 16 };         // bytes of events in memory before a write
+static const double PATIENCE = 1; // seconds between writes while events arrive
 
 struct CeliEvents {
   int fd;
   CeliText path;
-  CeliText waiting; ///< whole records
-  off_t written;    ///< bytes of whole records in the file
-  double last;      ///< when the file was last written to
+  CeliText waiting; ///< complete records in memory
+  off_t written;    ///< bytes of complete records in the file
+  double last;      ///< wall time of the last write, seconds
 };
 
 // ---- records
 
-/// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78), four bits at a time.
+/// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78), four bits per step.
 static uint32_t crc32c(const uint8_t *data, size_t n) {
   static const uint32_t table[16] = {0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
                                      0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
@@ -57,7 +61,7 @@ static void put_checksum(uint8_t out[4], const uint8_t *data, size_t n) {
   put_little(out, (crc >> 15 | crc << 17) + 0xa282ead8u, 4);
 }
 
-/// Adds an event's record to those that wait.
+/// Appends an event's record to those in memory.
 static CelStatus add_event(CeliEvents *events, const Celi__Events__Event *event) {
   const size_t n = celi__events__event__get_packed_size(event);
   uint8_t *record;
@@ -79,7 +83,7 @@ static double wall_time(void) {
 
 // ---- the file
 
-/// Writes what waits. After a failure the file is cut back to its whole records.
+/// Writes the records in memory. After an error, truncates the file to complete records.
 static CelStatus write_waiting(CeliEvents *events) {
   size_t done = 0;
   while (done < events->waiting.size) {
@@ -89,7 +93,7 @@ static CelStatus write_waiting(CeliEvents *events) {
       const int error = errno;
       if (ftruncate(events->fd, events->written) != 0 ||
           lseek(events->fd, events->written, SEEK_SET) < 0)
-        return celi_fail_errno(events->path.data, "cannot be cut back", errno);
+        return celi_fail_errno(events->path.data, "cannot be truncated", errno);
       return celi_fail_errno(events->path.data, "cannot be written", error);
     }
     done += (size_t)n;
@@ -100,8 +104,8 @@ static CelStatus write_waiting(CeliEvents *events) {
   return CEL_OK;
 }
 
-/// The seconds that the name of a new file shall have: now, but later than those of every file that is
-/// there, since TensorBoard reads files in the order of their names.
+/// The seconds for the name of a new file: now, but later than those of every existing file,
+/// because TensorBoard reads files in the order of their names.
 static int64_t name_seconds(const char *folder) {
   int64_t seconds = (int64_t)time(NULL);
   DIR *dir = opendir(folder);
@@ -173,7 +177,8 @@ CelStatus celi_events_scalar(CeliEvents *events, const char *tag, int64_t step, 
   Celi__Events__Event event = CELI__EVENTS__EVENT__INIT;
   char text[256];
   if (snprintf(text, sizeof text, "%s", tag) >= (int)sizeof text)
-    return cel_fail(CEL_E_RANGE, "%.40s...: a tag has at most %zu bytes", tag, sizeof text - 1);
+    return cel_fail(CEL_E_RANGE, "the tag '%.40s...' is too long; the limit is %zu bytes", tag,
+                    sizeof text - 1);
   scalar.tag = text;
   scalar.value_case = CELI__EVENTS__SUMMARY__VALUE__VALUE_SIMPLE_VALUE;
   scalar.simple_value = (float)value;
@@ -190,7 +195,8 @@ CelStatus celi_events_scalar(CeliEvents *events, const char *tag, int64_t step, 
 
 CelStatus celi_events_flush(CeliEvents *events) {
   CELI_TRY(write_waiting(events));
-  if (fdatasync(events->fd) != 0 && errno != EINVAL) // EINVAL: a file system that cannot sync
+  if (fdatasync(events->fd) != 0 &&
+      errno != EINVAL) // EINVAL: the file system does not support syncing
     return celi_fail_errno(events->path.data, "cannot be synced", errno);
   return CEL_OK;
 }
@@ -205,16 +211,20 @@ CelStatus celi_events_close(CeliEvents *events) {
 #else
 
 CelStatus celi_events_open(CeliEvents **out, const CeliFolder *folder, int64_t purge_step) {
-  (void)folder, (void)purge_step;
+  (void)folder;
+  (void)purge_step;
   *out = NULL;
   return cel_fail(
       CEL_E_UNSUPPORTED,
-      "this build writes no TensorBoard events: install protobuf-c (Debian: libprotobuf-c-dev "
-      "and protobuf-c-compiler) and build again, or set tensorboard to false");
+      "this build cannot write TensorBoard events; install protobuf-c (Debian: libprotobuf-c-dev "
+      "and protobuf-c-compiler) and rebuild, or set tensorboard to false");
 }
 
 CelStatus celi_events_scalar(CeliEvents *events, const char *tag, int64_t step, double value) {
-  (void)events, (void)tag, (void)step, (void)value;
+  (void)events;
+  (void)tag;
+  (void)step;
+  (void)value;
   return cel_fail(CEL_E_STATE, "no event file is open");
 }
 

@@ -1,19 +1,22 @@
-/// Updates that can be stopped in the middle.
+/// Updates that a stop request can interrupt.
 ///
-/// An update of PPO or TRPO over a long rollout, or of thousands of gradient steps, takes seconds or minutes. Where
-/// the last one took long, a copy of what it changes is made first. A request to stop then ends the update between
-/// two operations and puts the copy back, so that what is saved is the state before the update, and
-/// the run goes on from there with the same bits. Quick updates are not copied: a stop waits for their end.
+/// An update of PPO or TRPO over a long rollout, or of thousands of gradient steps, takes seconds
+/// or minutes. If the last update took long, the next one first copies the state that it changes. A
+/// stop request then ends the update between two operations and restores the copy. The checkpoint
+/// holds the state before the update, and a resumed run repeats the update with the same bits.
+/// Short updates are not copied; a stop request waits until they end.
 #include "algo/algo.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "run/training.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define LONG_UPDATE 0.1 // seconds
+#define LONG_UPDATE 0.1 // seconds from which an update counts as long
 
-/// What an update changes and a checkpoint holds; stored transitions stay as they are.
+/// Roles of the tensors that an update changes and a checkpoint holds. Updates do not change stored
+/// transitions.
 static const CelRole changed[] = {CEL_PARAM,   CEL_MODEL,   CEL_TARGET,
                                   CEL_MOMENT1, CEL_MOMENT2, CEL_STATE};
 enum { CHANGED = sizeof changed / sizeof changed[0] };
@@ -37,7 +40,7 @@ static void copy_state(const CelAgent *agent, char *copy, bool back) {
   }
 }
 
-/// A copy of the state; NULL where memory is too short for one.
+/// Returns a copy of the state, or NULL if it would take more than half of the available memory.
 static char *make_copy(const CelAgent *agent) {
   const size_t bytes = state_bytes(agent);
   if (bytes > celi_memory_available(NULL) / 2) return NULL;
@@ -60,8 +63,8 @@ CelStatus celi_update(CelAgent *agent, const CelRunHooks *hooks, CeliUpdateTime 
   celi_team_watch(agent->team, NULL, NULL);
   time->seconds = celi_seconds() - before;
   time->known = true;
-  time->broken_off = copy && status == CEL_E_INTERRUPTED;
-  if (time->broken_off) {
+  time->interrupted = copy && status == CEL_E_INTERRUPTED;
+  if (time->interrupted) {
     copy_state(agent, copy, true);
     const CelStatus synced = cel_agent_sync(agent);
     if (synced != CEL_OK) status = synced;

@@ -30,8 +30,8 @@ static CelStatus plot_vanishing(CeliSvgPlot *plot) {
   plot->id = "vanishing", plot->title = "The gradient vanishes at the corner of the worst action";
   plot->x_label = "logit of the worst action", plot->y_label = "norm of the gradient",
   plot->log_y = true;
-  CeliCurve *vanilla = celi_svg_curve(plot, "gradient, pi A_soft", false);
-  CeliCurve *natural = celi_svg_curve(plot, "natural gradient", false);
+  CeliSvgCurve *vanilla = celi_svg_curve(plot, "gradient, pi A_soft", false);
+  CeliSvgCurve *natural = celi_svg_curve(plot, "natural gradient", false);
   for (int i = 0; i <= 60 && status == CEL_OK; i++) {
     const double c = .5 * i;
     double pi[4], g[4];
@@ -71,10 +71,10 @@ static CelStatus plot_temperature(const CelMdp *mdp, CeliSvgPlot *plot) {
   double greedy, soft = 0, hard = 0;
   plot->id = "temperature", plot->title = "Optimal return over the temperature alpha";
   plot->x_label = "alpha", plot->y_label = "J", plot->log_x = true;
-  CeliCurve *value = celi_svg_curve(plot, "soft J of pi*", false);
-  CeliCurve *without = celi_svg_curve(plot, "J of pi* without entropy", false);
-  CeliCurve *least = celi_svg_curve(plot, "J at alpha = 0 (lower bound)", true);
-  CeliCurve *most = celi_svg_curve(plot, "that + alpha log A/(1-gamma)", true);
+  CeliSvgCurve *value = celi_svg_curve(plot, "soft J of pi*", false);
+  CeliSvgCurve *without = celi_svg_curve(plot, "J of pi* without entropy", false);
+  CeliSvgCurve *least = celi_svg_curve(plot, "J at alpha = 0 (lower bound)", true);
+  CeliSvgCurve *most = celi_svg_curve(plot, "that + alpha log A/(1-gamma)", true);
   CELI_TRY(returns_at(mdp, 0, &greedy, &hard));
   for (int i = 0; i <= 30; i++) {
     const double alpha = pow(10, -4 + i * .125);
@@ -99,10 +99,10 @@ static double sup_distance(const double *x, const double *y, int64_t n) {
 static CelStatus add_errors(const CelMdp *mdp, const CelSolution *best, double *V, double *Q,
                             double *pi, CeliSvgPlot *plot) {
   const double gamma = mdp->discount, alpha = best->alpha;
-  CeliCurve *newton = celi_svg_curve(plot, "soft policy iteration", false);
-  CeliCurve *bound = celi_svg_curve(plot, "bound from the previous error", true);
-  CeliCurve *sweeps = celi_svg_curve(plot, "soft value iteration", false);
-  CeliCurve *rate = celi_svg_curve(plot, "bound gamma^k e_0", true);
+  CeliSvgCurve *newton = celi_svg_curve(plot, "soft policy iteration", false);
+  CeliSvgCurve *bound = celi_svg_curve(plot, "bound from the previous error", true);
+  CeliSvgCurve *sweeps = celi_svg_curve(plot, "soft value iteration", false);
+  CeliSvgCurve *rate = celi_svg_curve(plot, "bound gamma^k e_0", true);
   double certified, e = 0;
   memset(Q, 0, (size_t)mdp->pairs * sizeof *Q);
   for (int k = 0; k < 12; k++) {

@@ -9,14 +9,14 @@ enum { WIDTH = 800, HEIGHT = 380, LEFT = 80, RIGHT = 250, TOP = 40, BOTTOM = 54 
 static const char *const colours[] = {"#1f6fb4", "#d2572b", "#2c8f4e",
                                       "#7a52a5", "#8c6d1f", "#555"};
 
-CeliCurve *celi_svg_curve(CeliSvgPlot *plot, const char *name, bool dashed) {
+CeliSvgCurve *celi_svg_curve(CeliSvgPlot *plot, const char *name, bool dashed) {
   CEL_ASSERT(plot->curves < CELI_CURVES_MAX);
-  CeliCurve *curve = &plot->curve[plot->curves++];
+  CeliSvgCurve *curve = &plot->curve[plot->curves++];
   curve->name = name, curve->dashed = dashed, curve->n = 0;
   return curve;
 }
 
-void celi_svg_point(CeliCurve *curve, double x, double y) {
+void celi_svg_point(CeliSvgCurve *curve, double x, double y) {
   CEL_ASSERT(curve->n < CELI_POINTS_MAX);
   curve->x[curve->n] = x, curve->y[curve->n++] = y;
 }
@@ -102,7 +102,7 @@ static void write_axis(CeliText *text, Axis *axis, bool horizontal) {
   for (int i = 0; i <= ticks; i++) write_tick(text, axis, axis->low + i * step, horizontal);
 }
 
-static void write_curve(CeliText *text, const CeliCurve *curve, int index, const Axis *x,
+static void write_curve(CeliText *text, const CeliSvgCurve *curve, int index, const Axis *x,
                         const Axis *y) {
   const char *dash = curve->dashed ? " stroke-dasharray=\"6 4\"" : "";
   const double legend = TOP + 14 + 20 * index;

@@ -5,24 +5,24 @@
 
 enum { CELI_CURVES_MAX = 6, CELI_POINTS_MAX = 256 };
 
-typedef struct CeliCurve {
+typedef struct CeliSvgCurve {
   const char *name;
   bool dashed; ///< for bounds
   int n;
   double x[CELI_POINTS_MAX], y[CELI_POINTS_MAX];
-} CeliCurve;
+} CeliSvgCurve;
 
 /// A plot. A logarithmic axis leaves out points at 0 and below.
 typedef struct CeliSvgPlot {
   const char *id, *title, *x_label, *y_label;
   bool log_x, log_y;
   int curves;
-  CeliCurve curve[CELI_CURVES_MAX];
+  CeliSvgCurve curve[CELI_CURVES_MAX];
 } CeliSvgPlot;
 
 /// Adds an empty curve with a name.
-CeliCurve *celi_svg_curve(CeliSvgPlot *plot, const char *name, bool dashed);
-void celi_svg_point(CeliCurve *curve, double x, double y);
+CeliSvgCurve *celi_svg_curve(CeliSvgPlot *plot, const char *name, bool dashed);
+void celi_svg_point(CeliSvgCurve *curve, double x, double y);
 /// Adds the plot as <svg> ... </svg>.
 void celi_svg_write(CeliText *text, const CeliSvgPlot *plot);
 /// Adds text with &, <, > and quotes escaped.

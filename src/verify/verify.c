@@ -5,13 +5,13 @@
 #include "verify/verify.h"
 #include "base/arguments.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/floats.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { WORKSPACE = 4 << 20 }; ///< doubles that a case may take: 32 MiB
 enum { MDPS_MAX = 64 };       ///< problems that a case may build
@@ -148,12 +148,6 @@ void celi_mean_compare(CeliTrial *trial, const CeliMean *mean, double expected, 
 
 // ---- one row
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /// The random stream of a row: the one in its table, or FNV-1a over the note, the equation and the
 /// claim. It stays the same when other rows are added.
 static uint32_t stream_of(const char *note, const CeliClaim *claim) {
@@ -177,7 +171,7 @@ static CelStatus run_row(const CelVerifyOptions *options, const char *note, cons
   CeliTrial trial = {.claim = claim, .check = check, .block = block, .size = WORKSPACE, .mdp = mdp};
   const int few = claim->cases / 8 > 0 ? claim->cases / 8 : 1;
   const uint32_t stream = stream_of(note, claim);
-  const double began = now();
+  const double began = celi_seconds();
   *check = (CelCheck){.note = note,
                       .equation = claim->equation,
                       .claim = claim->claim,
@@ -198,7 +192,7 @@ static CelStatus run_row(const CelVerifyOptions *options, const char *note, cons
     snprintf(check->message, sizeof check->message, "%.180s", cel_error());
   }
   check->pass = celi_check_passes(check);
-  check->seconds = now() - began;
+  check->seconds = celi_seconds() - began;
   return status == CEL_E_MEMORY ? status : CEL_OK;
 }
 
@@ -330,7 +324,7 @@ CelStatus cel_verify(const CelVerifyOptions *options, CelVerifyReport **out) {
   CELI_NEED(out);
   CELI_FLOATS(CELI_IEEE);
   const CelVerifyOptions standard = {0};
-  const double began = now();
+  const double began = celi_seconds();
   CelVerifyReport *report = NULL;
   if (!options) options = &standard;
   CELI_TRY(check_note(options->note));
@@ -347,7 +341,7 @@ CelStatus cel_verify(const CelVerifyOptions *options, CelVerifyReport **out) {
     return status;
   }
   for (int64_t i = 0; i < report->count; i++) report->failed += !report->check[i].pass;
-  report->seconds = now() - began;
+  report->seconds = celi_seconds() - began;
   *out = report;
   return CEL_OK;
 }

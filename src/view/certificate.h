@@ -1,30 +1,30 @@
-/// What the files of certificates' pictures share: colours, contours, scatter panels.
+/// Pictures of certificates: what the files share.
 ///
-/// plot_certificate.c chooses the picture; certificate_plane.c draws the multi-goal plane, certificate_scatter.c numbers
-/// against numbers; grid worlds are two of grid_draw.c's.
+/// plot_certificate.c chooses the picture. certificate_plane.c draws the multi-goal plane.
+/// certificate_scatter.c draws scatter plots, and two grid worlds by grid_draw.c.
 #ifndef CELI_VIEW_CERTIFICATE_H
 #define CELI_VIEW_CERTIFICATE_H
 #include "base/base.h"
 #include "celsius/certify.h"
 
-/// What stands above any picture of a certificate.
+/// The texts above a picture of a certificate.
 typedef struct CeliCertificateText {
   char title[CEL_PATH_MAX];
   char subtitle[256];
 } CeliCertificateText;
 
 enum { CELI_CERTIFICATE_NUMBER = 32 };
-/// Five digits of a number, with a minus as wide as a plus (U+2212). Returns `text`.
+/// Writes a number with five digits and a true minus sign (U+2212). Returns `text`.
 const char *celi_certificate_number(char text[CELI_CERTIFICATE_NUMBER], double value);
 
-/// One panel of a scatter picture: learned against exact.
+/// One panel of a scatter plot: learned against exact values.
 typedef struct CeliScatterPanel {
   char title[96];
   char x_label[64], y_label[64];
   int64_t n;
   const double *x, *y; ///< (n,)
-  const double *size;  ///< (n,) 0 to 1, how much a point matters; NULL: all alike
-  const double *band;  ///< (n,) half height of a whisker around y; NULL: none
+  const double *size;  ///< (n,) size of a point, 0 to 1; NULL: all equal
+  const double *band;  ///< (n,) half height of an error bar around y; NULL: none
 } CeliScatterPanel;
 
 /// Errors: CEL_E_IO, CEL_E_MEMORY, CEL_E_UNSUPPORTED.

@@ -1,8 +1,8 @@
 /// The multi-goal plane of a certificate: exact on the left, learned on the right.
 ///
-/// Above, episodes over the contours of the reward for being somewhere, coloured by the goal that they reach; below, at
-/// three places, Q over the actions as colours and contours, with actions drawn from the policy as dots. Exact and
-/// learned share their scales.
+/// The upper part shows episodes, colored by the goal that they reach, over contours of the reward
+/// for a position. The lower part shows three positions: Q of the actions as colors and contours,
+/// and actions drawn from the policy as dots. Exact and learned pictures have the same scales.
 #include "view/certificate.h"
 #include "view/grid.h"
 #include "view/plot.h"
@@ -15,7 +15,7 @@
 
 static const CeliColor ink = {0.13, 0.14, 0.16}, gray = {0.40, 0.42, 0.45};
 static const CeliColor contour_gray = {0.80, 0.82, 0.85}, frame_gray = {0.62, 0.64, 0.67};
-/// East, west, north, south, none; told apart by people with any colour vision.
+/// East, west, north, south, none. People with any color vision can distinguish them.
 static const CeliColor goal_color[CEL_MULTIGOAL_GOALS + 1] = {{0.000, 0.447, 0.698},
                                                               {0.835, 0.369, 0.000},
                                                               {0.000, 0.580, 0.420},
@@ -31,7 +31,7 @@ static void set_color(cairo_t *cr, CeliColor c, double alpha) {
   cairo_set_source_rgba(cr, c.r, c.g, c.b, alpha);
 }
 
-/// A square of the page that shows [-bound, bound]^2, y upwards.
+/// A square of the page that shows [-bound, bound]^2, with y upward.
 typedef struct Square {
   double left, top, side, bound;
 } Square;
@@ -57,12 +57,13 @@ static void clip_to(cairo_t *cr, const Square *q) {
 
 // ---- contours of values (n, n) over a square, by marching squares
 
-/// Where `level` lies between two neighbours.
+/// Position of `level` between two neighbors, 0 to 1.
 static double crossing(double a, double b, double level) {
   return fabs(b - a) > 0 ? (level - a) / (b - a) : 0.5;
 }
 
-/// The pieces of a contour in one cell, its corner values v: (0,0), (1,0), (1,1), (0,1) in (column, row).
+/// Adds the lines of a contour in one cell. v: values at the corners (0,0), (1,0), (1,1), (0,1) in
+/// (column, row).
 static void cell_contour(cairo_t *cr, const double v[4], double x, double y, double dx, double dy,
                          double level) {
   static const double corner[4][2] = {{0, 0}, {1, 0}, {1, 1}, {0, 1}};
@@ -95,7 +96,7 @@ static void draw_contour(cairo_t *cr, const Square *q, const float *value, int n
 
 // ---- episodes
 
-/// Contours of the reward for being somewhere, without the goals' own.
+/// Draws contours of the reward for a position, without the rewards of goals.
 static void draw_reward(cairo_t *cr, const Square *q, const CelMultigoal *plane) {
   enum { N = 141 };
   float value[N * N];
@@ -117,7 +118,9 @@ static void draw_reward(cairo_t *cr, const Square *q, const CelMultigoal *plane)
   cairo_set_line_width(cr, 0.8);
   const double step = plane->goal_distance / 5;
   for (int l = 2; l * step < 2 * plane->bound; l++)
-    draw_contour(cr, q, value, N, l * step); // the reward is its square: contours at distances
+    draw_contour(
+        cr, q, value, N,
+        l * step); // contours are at equal distances; the reward is minus the squared distance
   cairo_restore(cr);
 }
 
@@ -136,7 +139,7 @@ static void draw_goals(cairo_t *cr, const Square *q, const CelMultigoal *plane) 
   }
 }
 
-/// The goal that an episode's last place lies in.
+/// The goal that contains an episode's last position.
 static int goal_of(const CelMultigoal *plane, const float *s) {
   for (int g = 0; g < CEL_MULTIGOAL_GOALS; g++) {
     double goal[2];
@@ -160,7 +163,7 @@ static void draw_path(cairo_t *cr, const Square *q, const float *path, int64_t l
   cairo_fill(cr);
 }
 
-/// Each goal's share of the episodes, above it; of the one in the south below.
+/// Writes the fraction of episodes that reach each goal, above the goal, or below the southern one.
 static void draw_shares(cairo_t *cr, const Square *q, const CelMultigoal *plane,
                         const double *share) {
   char text[64];
@@ -204,7 +207,7 @@ static void draw_episodes(cairo_t *cr, const Square *q, const CelCertifiedPlane 
     const int64_t length = c->length[which][i];
     draw_path(cr, q, path, length, goal_color[goal_of(plane, path + 2 * length)]);
   }
-  for (int k = 0; k < CEL_CERTIFY_PLACES; k++) { // where Q is shown
+  for (int k = 0; k < CEL_CERTIFY_PLACES; k++) { // the positions of the lower part
     const double x = at_x(q, c->place[k].s[0]), y = at_y(q, c->place[k].s[1]);
     cairo_rectangle(cr, x - 4, y - 4, 8, 8);
     set_color(cr, (CeliColor){1, 1, 1}, 1);
@@ -222,16 +225,17 @@ static void draw_episodes(cairo_t *cr, const Square *q, const CelCertifiedPlane 
 
 // ---- Q over actions
 
-/// The range of the exact Q, which colours both.
+/// The range of the exact Q, for the colors of both pictures.
 static void q_range(const CelCertifiedPlace *place, double *low, double *high) {
-  *low = HUGE_VAL, *high = -HUGE_VAL;
+  *low = HUGE_VAL;
+  *high = -HUGE_VAL;
   for (int k = 0; k < CEL_CERTIFY_SIDE * CEL_CERTIFY_SIDE; k++) {
     *low = fmin(*low, (double)place->Q[0][k]);
     *high = fmax(*high, (double)place->Q[0][k]);
   }
 }
 
-/// Colours: one dot of an image an action, smoothed by the page.
+/// Draws Q as an image with one pixel per action, which cairo smooths.
 static void draw_colors(cairo_t *cr, const Square *q, const float *Q, double low, double high) {
   enum { N = CEL_CERTIFY_SIDE };
   cairo_surface_t *image = cairo_image_surface_create(CAIRO_FORMAT_RGB24, N, N);
@@ -306,7 +310,7 @@ static double page_height(void) {
   return HEAD + 24 + PLANE + 58 + PLACE + 34 + MARGIN;
 }
 
-/// The colours of the places' Q: from the least to the best of the exact one.
+/// Draws the color bar of Q, from the minimum to the maximum of the exact Q.
 static void draw_bar(cairo_t *cr, double left, double top, double height) {
   cairo_pattern_t *ramp = cairo_pattern_create_linear(0, top + height, 0, top);
   for (int i = 0; i <= 64; i++) {
@@ -388,7 +392,7 @@ CelStatus celi_certificate_draw_plane(const CelCertificate *certificate,
   (void)certificate, (void)text, (void)svg;
   return cel_fail(
       CEL_E_UNSUPPORTED,
-      "%s: this build draws no pictures: install cairo (Debian: libcairo2-dev) and build again",
+      "%s: this build cannot draw pictures; install cairo (Debian: libcairo2-dev) and rebuild",
       path);
 }
 

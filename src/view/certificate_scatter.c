@@ -1,5 +1,5 @@
-/// Certificates as numbers against numbers: what was learned over what is exact, a panel each, on the line where both are
-/// equal; and two grid worlds beside each other.
+/// Pictures of certificates: scatter plots of learned against exact values, and two grid worlds
+/// side by side. Each scatter plot has a line on which both values are equal.
 #include "view/certificate.h"
 #include "view/grid.h"
 #include "view/plot.h"
@@ -35,18 +35,23 @@ static void draw_head(cairo_t *cr, const CeliCertificateText *text, double left,
 
 // ---- scatter
 
-/// The square that holds all points of a panel, the same on both axes.
+/// The range of all points of a panel, for both axes.
 static void panel_range(const CeliScatterPanel *p, double *low, double *high) {
-  *low = HUGE_VAL, *high = -HUGE_VAL;
+  *low = HUGE_VAL;
+  *high = -HUGE_VAL;
   for (int64_t i = 0; i < p->n; i++) {
     if (!isfinite(p->x[i]) || !isfinite(p->y[i])) continue;
     *low = fmin(*low, fmin(p->x[i], p->y[i]));
     *high = fmax(*high, fmax(p->x[i], p->y[i]));
   }
-  if (!(*low <= *high)) *low = 0, *high = 1;
+  if (!(*low <= *high)) {
+    *low = 0;
+    *high = 1;
+  }
   const double room =
       *high > *low ? 0.05 * (*high - *low) : fmax(1e-6, 0.1 * fmax(fabs(*low), fabs(*high)));
-  *low -= room, *high += room;
+  *low -= room;
+  *high += room;
 }
 
 static void draw_axes(cairo_t *cr, const CeliScatterPanel *p, double left, double top, double low,
@@ -157,7 +162,7 @@ CelStatus celi_certificate_draw_scatter(const CeliScatterPanel *panel, int n,
 
 typedef struct GridPage {
   const CeliScene *scene; ///< (2,) exact, learned
-  double width, height;   ///< of one, design units
+  double width, height;   ///< size of one scene, design units
   int pixels;
   const CeliCertificateText *text;
 } GridPage;
@@ -194,17 +199,22 @@ CelStatus celi_certificate_draw_grids(const CelCertificate *certificate,
              : certificate->alpha > 0 ? "soft-optimal solution"
                                       : "optimal solution",
              celi_certificate_number(number, J));
-    scene[k].subtitle = line[k], scene[k].options = &options;
+    scene[k].subtitle = line[k];
+    scene[k].options = &options;
     if (status == CEL_OK) status = celi_scene_make(&scene[k]);
   }
   if (status == CEL_OK) {
     const double low = fmin(scene[0].low, scene[1].low), high = fmax(scene[0].high, scene[1].high);
     GridPage page = {.scene = scene, .text = text};
-    for (int k = 0; k < 2; k++) scene[k].low = low, scene[k].high = high;
-    scene[0].bare = true; // both have the same colors; the second one explains them
+    for (int k = 0; k < 2; k++) {
+      scene[k].low = low;
+      scene[k].high = high;
+    }
+    scene[0].bare = true; // the second scene has the color bar for both
     celi_scene_page(&scene[0], &page.width, &page.height);
     double scale = svg ? 1 : 1.6;
-    if (2 * page.width * scale > 16000) scale = 8000 / page.width; // what picture viewers take
+    if (2 * page.width * scale > 16000)
+      scale = 8000 / page.width; // larger pictures are too large for many viewers
     if ((page.height + GRID_HEAD) * scale > 16000) scale = 16000 / (page.height + GRID_HEAD);
     page.pixels = (int)lround(scale * 2 * page.width);
     status = celi_picture_write(path, svg, page.pixels,
@@ -220,7 +230,7 @@ CelStatus celi_certificate_draw_grids(const CelCertificate *certificate,
 static CelStatus no_pictures(const char *path) {
   return cel_fail(
       CEL_E_UNSUPPORTED,
-      "%s: this build draws no pictures: install cairo (Debian: libcairo2-dev) and build again",
+      "%s: this build cannot draw pictures; install cairo (Debian: libcairo2-dev) and rebuild",
       path);
 }
 

@@ -1,4 +1,5 @@
-/// Colours of values: a few anchors, and straight lines between them in OKLab, where equal steps look equal.
+/// Colors of values: linear interpolation between a few colors in OKLab, where equal steps look
+/// equal.
 /// Source: Ottosson, "A perceptual color space for image processing", 2020 (the two matrices).
 #include "view/grid.h"
 #include <math.h>

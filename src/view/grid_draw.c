@@ -1,8 +1,9 @@
-/// Drawing grid worlds: cells coloured by their value, arrows for the policy, the same for PNG and SVG.
+/// Drawing grid worlds as PNG or SVG: cells colored by value, arrows for the policy.
 ///
-/// Lengths are in design units. Small grids have cells of up to 96 of them, with an arrow an action as long as it is likely
-/// and the value as a number; large ones are a picture of one dot a cell under a field of arrows, each
-/// the mean direction of the cells around it.
+/// Lengths are in design units. Small grids have cells of up to 96 units. Each cell has its value
+/// as a number, and an arrow per action whose length is the action's probability. Large grids are
+/// an image with one pixel per cell, under a field of arrows that show the mean direction of a
+/// block of cells.
 #include "view/grid.h"
 #include "view/plot.h"
 #include "view/render_cairo.h"
@@ -19,18 +20,18 @@ static const CeliColor start_ring = {0.87, 0.27, 0.12};
 
 static const double PI = 3.14159265358979323846;
 static const double TITLE = 17, SMALL = 11;                  // font sizes
-static const double MARGIN = 24, LARGEST = 96;               // largest: of a cell
-static const double NARROWEST = 540;                         // page
-static const double BAR_GAP = 22, BAR = 15, BAR_LEAST = 120; // colour bar
+static const double MARGIN = 24, LARGEST = 96;               // largest side of a cell
+static const double NARROWEST = 540;                         // narrowest page
+static const double BAR_GAP = 22, BAR = 15, BAR_LEAST = 120; // color bar; least length
 static const double ONE_BY_ONE = 26,
-                    SPACING = 21; // cells with arrows of their own; distance of mean arrows
-static const int64_t RECTANGLES_MAX = 10000; // more cells are one image
+                    SPACING = 21; // smallest cell with its own arrows; distance of mean arrows
+static const int64_t RECTANGLES_MAX = 10000; // above this, one image for all cells
 
-/// Where things are, in design units.
+/// Positions and sizes in design units.
 typedef struct Layout {
   double cell;                     ///< side of a cell
   double left, top, width, height; ///< the grid
-  double bar, bar_top, bar_height; ///< the colour bar
+  double bar, bar_top, bar_height; ///< the color bar
   double bar_text;                 ///< width of its numbers
   double page_width, page_height;
   CeliTicks ticks;
@@ -42,13 +43,15 @@ static void set_color(cairo_t *cr, CeliColor c, double alpha) {
 
 // ---- layout
 
-/// The values' range, or a little around it where they are all alike.
+/// The range of the color bar. If all values are equal, a small range around them.
 static void bar_range(const CeliScene *scene, double *low, double *high) {
   const double size = fmax(fabs(scene->low), fabs(scene->high));
-  *low = scene->low, *high = scene->high;
+  *low = scene->low;
+  *high = scene->high;
   if (*high - *low > 1e-12 * size) return;
   const double room = size > 0 ? 0.5 * size : 1;
-  *low -= room, *high += room;
+  *low -= room;
+  *high += room;
 }
 
 static Layout lay_out(const CeliScene *scene) {
@@ -59,7 +62,8 @@ static Layout lay_out(const CeliScene *scene) {
   size_t widest = 0;
   bar_range(scene, &low, &high);
   l.left = MARGIN;
-  l.width = l.cell * (double)grid->columns, l.height = l.cell * (double)grid->rows;
+  l.width = l.cell * (double)grid->columns;
+  l.height = l.cell * (double)grid->rows;
   l.bar_height = fmax(l.height, BAR_LEAST);
   const int ticks = (int)(l.bar_height / 45);
   celi_ticks_linear(&l.ticks, low, high, ticks < 4 ? 4 : ticks > 10 ? 10 : ticks);
@@ -68,7 +72,7 @@ static Layout lay_out(const CeliScene *scene) {
   l.bar_text = 8 + 7 * (double)widest;
   l.bar_top = MARGIN + TITLE + (scene->subtitle ? 20 : 6) + 22;
   l.page_width = fmax(l.left + l.width + BAR_GAP + BAR + l.bar_text + MARGIN, NARROWEST);
-  // A small grid stands in the middle of its page.
+  // Centers a small grid on its page.
   l.top = l.bar_top + (l.bar_height - l.height) / 2;
   l.left += (l.page_width - (l.left + l.width + BAR_GAP + BAR + l.bar_text + MARGIN)) / 2;
   l.bar = l.left + l.width + BAR_GAP;
@@ -80,7 +84,8 @@ void celi_scene_size(const CeliScene *scene, bool svg, int *width, int *height) 
   const Layout l = lay_out(scene);
   const double natural = svg ? 1 : 1.6;
   double scale = scene->options->width > 0 ? (double)scene->options->width / l.page_width : natural;
-  if (l.page_height * scale > 16000) scale = 16000 / l.page_height; // what picture viewers take
+  if (l.page_height * scale > 16000)
+    scale = 16000 / l.page_height; // larger pictures are too large for many viewers
   *width = (int)lround(l.page_width * scale);
   *height = (int)lround(l.page_height * scale);
 }
@@ -105,7 +110,8 @@ static void rounded_path(cairo_t *cr, double x, double y, double size, double ra
   cairo_close_path(cr);
 }
 
-/// From (x, y) along (dx, dy), of that length: a shaft and a head in one shape, so that transparent ones are even.
+/// Adds an arrow from (x, y) to (x + dx, y + dy). Shaft and head are one shape, so that a
+/// transparent arrow has a uniform color.
 static void arrow_path(cairo_t *cr, double x, double y, double dx, double dy, double width) {
   const double length = hypot(dx, dy), ux = dx / length, uy = dy / length;
   const double head = fmin(3.4 * width, 0.72 * length), half = 0.62 * head, w = width / 2;
@@ -154,7 +160,7 @@ static uint32_t pixel(CeliColor c) {
          (uint32_t)lround(255 * c.b);
 }
 
-/// All cells as one image, a dot each.
+/// Draws all cells as one image, with one pixel each.
 static void draw_image(cairo_t *cr, const CeliScene *scene, const Layout *l) {
   const CelMdpGrid *grid = scene->mdp->grid;
   cairo_surface_t *image =
@@ -181,7 +187,7 @@ static void draw_image(cairo_t *cr, const CeliScene *scene, const Layout *l) {
 
 static void draw_rectangles(cairo_t *cr, const CeliScene *scene, const Layout *l) {
   const CelMdpGrid *grid = scene->mdp->grid;
-  const double gap = l->cell > 24 ? 1 : l->cell > 10 ? 0.5 : 0; // a hair of white between cells
+  const double gap = l->cell > 24 ? 1 : l->cell > 10 ? 0.5 : 0; // white line between cells
   cairo_set_antialias(cr, gap > 0 ? CAIRO_ANTIALIAS_DEFAULT : CAIRO_ANTIALIAS_NONE);
   for (int64_t row = 0; row < grid->rows; row++) {
     for (int64_t column = 0; column < grid->columns; column++) {
@@ -196,7 +202,8 @@ static void draw_rectangles(cairo_t *cr, const CeliScene *scene, const Layout *l
   cairo_set_antialias(cr, CAIRO_ANTIALIAS_DEFAULT);
 }
 
-/// Stars, holes and start, also on grids whose cells are too small for them, as long as they are few.
+/// Draws stars, holes and starts. If there are few, draws them even if cells are too small for
+/// them.
 static void draw_marks(cairo_t *cr, const CeliScene *scene, const Layout *l) {
   const CelMdpGrid *grid = scene->mdp->grid;
   const double radius = fmax(0.3 * l->cell, l->cell < 8 ? 6 : 0);
@@ -209,7 +216,7 @@ static void draw_marks(cairo_t *cr, const CeliScene *scene, const Layout *l) {
       if (kind == CELI_CELL_GOAL && (l->cell >= 8 || scene->n[kind] <= 16)) {
         star_path(cr, x, y, radius);
         set_color(cr, star, 1);
-        if (l->cell < 8) { // on top of other cells
+        if (l->cell < 8) { // the mark covers other cells
           cairo_fill_preserve(cr);
           cairo_set_source_rgb(cr, 1, 1, 1);
           cairo_set_line_width(cr, 1);
@@ -243,8 +250,9 @@ static void set_arrow_color(cairo_t *cr, CeliColor under) {
     set_color(cr, (CeliColor){1, 1, 1}, 0.94);
 }
 
-/// One arrow an action, as long as it is likely; a dot for staying. Arrows begin around the middle of the cell; the one of an
-/// action that is nearly certain begins behind it, so that it is in the middle itself.
+/// Draws an arrow per action with the length of its probability, and a dot for staying. Arrows
+/// start near the center of the cell. The arrow of a nearly certain action starts behind it, so
+/// that it is centered.
 static void draw_actions(cairo_t *cr, const CeliScene *scene, int64_t s, double x, double y,
                          double cell) {
   const CelMdp *mdp = scene->mdp;
@@ -277,7 +285,7 @@ static void draw_policy(cairo_t *cr, const CeliScene *scene, const Layout *l) {
       const int64_t s = celi_scene_state(scene, row, column);
       const double x = l->left + l->cell * ((double)column + 0.5) - 0.5;
       const double y = l->top + l->cell * ((double)row + 0.5) - 0.5;
-      // Numbers stand in a strip at the bottom, and arrows above it.
+      // Numbers are in a strip at the bottom, arrows above it.
       const double strip = numbers ? 0.16 * l->cell : 0;
       set_arrow_color(cr, cell_color(scene, row, column));
       if (scene->options->arrows)
@@ -290,7 +298,8 @@ static void draw_policy(cairo_t *cr, const CeliScene *scene, const Layout *l) {
   }
 }
 
-/// The mean drift of the open cells of a block; false where half of them or more are something else.
+/// The mean drift of the open cells of a block. Returns false if at most half of its cells are
+/// open.
 static bool mean_drift(const CeliScene *scene, int64_t row, int64_t column, int64_t rows,
                        int64_t columns, double *x, double *y, CeliColor *under) {
   int64_t open = 0, all = 0;
@@ -303,18 +312,21 @@ static bool mean_drift(const CeliScene *scene, int64_t row, int64_t column, int6
       if (celi_scene_kind(scene, r, c) != CELI_CELL_OPEN) continue;
       const int64_t s = celi_scene_state(scene, r, c);
       celi_scene_drift(scene, s, &dx, &dy);
-      *x += dx, *y += dy, open++;
+      *x += dx;
+      *y += dy;
+      open++;
       share += celi_scene_share(scene, s);
     }
   }
   if (2 * open <= all) return false;
-  *x /= (double)open, *y /= (double)open;
+  *x /= (double)open;
+  *y /= (double)open;
   *under = celi_colormap(share / (double)open);
   return true;
 }
 
-/// A field of arrows, one a block of cells; a block that the edge cuts to less than half has none, unless the grid itself is
-/// narrower.
+/// Draws a field of arrows, one per block of cells. A block that the edge cuts to less than half
+/// has no arrow, unless the grid itself is narrower.
 static void draw_field(cairo_t *cr, const CeliScene *scene, const Layout *l) {
   const CelMdpGrid *grid = scene->mdp->grid;
   const int64_t size = (int64_t)ceil(SPACING / l->cell - 1e-9);
@@ -328,11 +340,12 @@ static void draw_field(cairo_t *cr, const CeliScene *scene, const Layout *l) {
       if ((2 * rows < size && row > 0) || (2 * columns < size && column > 0)) continue;
       if (!mean_drift(scene, row, column, rows, columns, &dx, &dy, &under)) continue;
       const double norm = hypot(dx, dy);
-      if (norm < (size > 3 ? 0.2 : 0.02)) continue; // many cells that do not agree
+      if (norm < (size > 3 ? 0.2 : 0.02)) continue; // the directions of the cells cancel out
       const double length = 0.78 * side * sqrt(fmin(norm, 1));
       const double x = l->left + l->cell * ((double)column + 0.5 * (double)columns);
       const double y = l->top + l->cell * ((double)row + 0.5 * (double)rows);
-      dx *= length / norm, dy *= length / norm;
+      dx *= length / norm;
+      dy *= length / norm;
       set_arrow_color(cr, under);
       arrow_path(cr, x - dx / 2, y - dy / 2, dx, dy, 0.085 * side);
       cairo_fill(cr);
@@ -369,7 +382,7 @@ static void draw_bar(cairo_t *cr, const CeliScene *scene, const Layout *l) {
   celi_cairo_text(cr, l->bar + BAR / 2, top - 7, 0.5, "V");
 }
 
-/// What the cells' looks mean: only those that are there.
+/// Draws the legend for the kinds of cells that the grid has.
 static void draw_legend(cairo_t *cr, const CeliScene *scene, const Layout *l) {
   static const char *const words[] = {"", "goal", "pit", "out of reach", "wall"};
   const double size = 13, y = l->bar_top + l->bar_height + 17;
@@ -423,7 +436,8 @@ static void draw_titles(cairo_t *cr, const CeliScene *scene, const Layout *l) {
 
 void celi_scene_page(const CeliScene *scene, double *width, double *height) {
   const Layout l = lay_out(scene);
-  *width = l.page_width, *height = l.page_height;
+  *width = l.page_width;
+  *height = l.page_height;
 }
 
 void celi_scene_draw(cairo_t *cr, const CeliScene *scene) {
@@ -444,7 +458,7 @@ void celi_scene_draw(cairo_t *cr, const CeliScene *scene) {
   draw_legend(cr, scene, &l);
 }
 
-/// A scene and the pixels that it is drawn on.
+/// A scene and the size of its picture in pixels.
 typedef struct Page {
   const CeliScene *scene;
   int width;
@@ -476,8 +490,7 @@ CelStatus celi_scene_write(const CeliScene *scene, const char *path, bool svg) {
   (void)scene, (void)svg;
   return cel_fail(
       CEL_E_UNSUPPORTED,
-      "%s: this build draws no pictures: install cairo (Debian: libcairo2-dev) and build "
-      "again",
+      "%s: this build cannot draw pictures; install cairo (Debian: libcairo2-dev) and rebuild",
       path);
 }
 

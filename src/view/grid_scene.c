@@ -1,4 +1,4 @@
-/// What there is to see in a grid world: the kind of each cell, and between what bounds the values lie.
+/// The contents of a grid world's picture: the kind of each cell, and the range of values.
 #include "view/grid.h"
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,8 @@ CeliCell celi_scene_kind(const CeliScene *scene, int64_t row, int64_t column) {
 
 static CelStatus measure(CeliScene *scene) {
   const CelMdp *mdp = scene->mdp;
-  scene->low = HUGE_VAL, scene->high = -HUGE_VAL;
+  scene->low = HUGE_VAL;
+  scene->high = -HUGE_VAL;
   for (int64_t row = 0; row < mdp->grid->rows; row++) {
     for (int64_t column = 0; column < mdp->grid->columns; column++) {
       const CeliCell kind = celi_scene_kind(scene, row, column);
@@ -25,7 +26,7 @@ static CelStatus measure(CeliScene *scene) {
       scene->n[kind]++;
       if (kind != CELI_CELL_OPEN) continue;
       if (!isfinite(scene->V[s]))
-        return cel_fail(CEL_E_NAN, "the value of state %lld is %g: it cannot be drawn",
+        return cel_fail(CEL_E_NAN, "the value of state %lld is %g; only finite values can be drawn",
                         (long long)s, scene->V[s]);
       scene->low = fmin(scene->low, scene->V[s]);
       scene->high = fmax(scene->high, scene->V[s]);
@@ -51,7 +52,7 @@ void celi_scene_free(CeliScene *scene) {
 double celi_scene_share(const CeliScene *scene, int64_t s) {
   const double range = scene->high - scene->low;
   const double size = fmax(fabs(scene->low), fabs(scene->high));
-  if (!(range > 1e-12 * size)) return 0.5; // all are alike, but for rounding
+  if (!(range > 1e-12 * size)) return 0.5; // all values are equal up to rounding
   return (scene->V[s] - scene->low) / range;
 }
 
@@ -70,20 +71,22 @@ void celi_scene_drift(const CeliScene *scene, int64_t s, double *x, double *y) {
 // ---- values as numbers
 
 void celi_scene_number(double value, int decimals, char *text, size_t size) {
-  enum { LONGEST = 10 }; // characters that a cell has room for
+  enum { LONGEST = 10 }; // characters that fit into a cell
   char digits[400];
   snprintf(digits, sizeof digits, "%.*f", decimals < 30 ? decimals : 30, value);
-  // A number that does not fit, and one that would read 0 but is not, is written with an exponent.
+  // Numbers that do not fit, or would read 0, get an exponent.
   if (strlen(digits) > LONGEST) snprintf(digits, sizeof digits, "%.3g", value);
   if (value != 0 && strtod(digits, NULL) == 0) snprintf(digits, sizeof digits, "%.0e", value);
   const bool negative = digits[0] == '-';
   snprintf(text, size, "%s%s", negative ? "\xe2\x88\x92" : "", digits + negative);
 }
 
-/// Cells whose values differ by less than this share of the range are alike: solvers and rounding leave that much.
+/// Values that differ by less than this fraction of the range count as equal, because of solver
+/// tolerances and rounding.
 static const double ALIKE = 1e-6;
 
-/// Neighbouring open cells, to the right and below, whose values differ, and those of them that read the same.
+/// Counts pairs of neighboring open cells with different values, and those of them that read the
+/// same.
 static void count_pairs(const CeliScene *scene, int decimals, int64_t *differ,
                         int64_t *read_alike) {
   const CelMdpGrid *grid = scene->mdp->grid;
@@ -123,7 +126,7 @@ int celi_scene_decimals(const CeliScene *scene) {
   const double range = scene->high - scene->low;
   const double size = fmax(fabs(scene->low), fabs(scene->high));
   if (!(size > 0)) return 0;
-  // A hundredth of the range; of values that are all alike, four digits.
+  // A hundredth of the range, or four digits if all values are equal.
   const bool alike = !(range > 1e-12 * size);
   const double finest = alike ? 1e-3 * size : 1e-2 * range;
   int decimals = (int)fmax(0, ceil(-log10(finest)));

@@ -1,4 +1,4 @@
-/// Learning curves: which columns of which runs go into which panel, and within what limits.
+/// Learning curves: the columns and runs of each panel, and the limits of the axes.
 #include "celsius/plot.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -21,28 +21,28 @@ enum { PANELS_MAX = 8 };
 #define F(field) offsetof(CelPlotOptions, field)
 static const CelField fields[] = {
     {"key", CEL_FIELD_PATH, F(key), "", 0, 0, "", NULL, NULL,
-     "columns to draw, a panel each, separated by commas; a + puts columns into one panel "
+     "columns to plot, separated by commas, each in its own panel; + puts columns into one panel "
      "(J+bound,train/ent_coef); empty: the return in training and in evaluations",
      ""},
     {"x", CEL_FIELD_STRING, F(x), "time/total_timesteps", 0, 0, "", NULL, NULL,
-     "column along the x axis", ""},
+     "column for the x axis", ""},
     {"title", CEL_FIELD_PATH, F(title), "", 0, 0, "", NULL, NULL,
-     "title; empty: made from the runs", ""},
+     "title; empty: made from the names of the runs", ""},
     {"width", CEL_FIELD_INT, F(width), "1200", 200, 8000, "pixels", NULL, NULL,
      "width of the picture", ""},
     {"height", CEL_FIELD_INT, F(height), "0", 0, 8000, "pixels", NULL, NULL,
-     "height of the picture; 0: chosen by the number of panels", ""},
+     "height of the picture; 0: chosen from the number of panels", ""},
     {"smooth", CEL_FIELD_INT, F(smooth), "1", 1, 1e6, "rows", NULL, NULL,
-     "rows in the running mean of each run", ""},
+     "window of the running mean; larger values give smoother curves", ""},
     {"band", CEL_FIELD_DOUBLE, F(band), "0.95", 0, 0.999, "", NULL, NULL,
-     "share of the bootstrap's means that the band holds; 0: no band", "Agarwal et al. 2021"},
+     "fraction of bootstrap means inside the band; 0: no band", "Agarwal et al. 2021"},
     {"resamples", CEL_FIELD_INT, F(resamples), "2000", 10, 100000, "", NULL, NULL,
-     "bootstrap samples", ""},
+     "number of bootstrap samples for the band", ""},
     {"seed", CEL_FIELD_U64, F(seed), "0", 0, 0, "", NULL, NULL, "seed of the bootstrap", ""},
     {"y_min", CEL_FIELD_AUTO, F(y_min), "auto", -1e300, 1e300, "", NULL, NULL,
-     "lower end of the y axis", ""},
+     "lower end of the y axis; auto: from the data", ""},
     {"y_max", CEL_FIELD_AUTO, F(y_max), "auto", -1e300, 1e300, "", NULL, NULL,
-     "upper end of the y axis", ""},
+     "upper end of the y axis; auto: from the data", ""},
     {"log_y", CEL_FIELD_BOOL, F(log_y), "false", 0, 0, "", NULL, NULL, "logarithmic y axis", ""},
     {"legend", CEL_FIELD_BOOL, F(legend), "true", 0, 0, "", NULL, NULL, "draw a legend", ""},
     {0}};
@@ -60,9 +60,9 @@ CelPlotOptions cel_plot_options_default(void) {
   return options;
 }
 
-// ---- names for people
+// ---- labels
 
-/// "train/critic_loss" -> "Critic loss"
+/// Makes a label from a column's name: "train/critic_loss" -> "Critic loss".
 static void readable_name(char *out, size_t size, const char *key) {
   static const char *const known[][2] = {{RETURN_IN_TRAINING, "Episode return"},
                                          {RETURN_IN_EVALUATION, "Evaluation return"},
@@ -88,7 +88,7 @@ static void readable_name(char *out, size_t size, const char *key) {
 
 // ---- the plot
 
-/// A run's tables.
+/// The tables of a run.
 enum { PROGRESS, EVALUATIONS, GUARANTEE, TABLES };
 
 typedef struct Plot {
@@ -113,7 +113,8 @@ static CelStatus read_tables(Plot *plot) {
   return CEL_OK;
 }
 
-/// The run's table that has both columns, evaluations before progress, since theirs are the whole ones; NULL when none has.
+/// The table of a run that has both columns, or NULL. Evaluations come before progress, because
+/// their columns are complete.
 static const CeliTable *table_with(const Plot *plot, int run, const char *x, const char *key) {
   for (int k = TABLES; k-- > 0;) {
     const CeliTable *table = &plot->table[run * TABLES + k];
@@ -122,7 +123,7 @@ static const CeliTable *table_with(const Plot *plot, int run, const char *x, con
   return NULL;
 }
 
-/// Whether any table has the column; else says so and names the nearest.
+/// Checks that a table has the column. Errors: CEL_E_NAME (the message has the nearest column).
 static CelStatus check_column(const Plot *plot, const char *name) {
   CeliNearest nearest = {.wanted = name};
   bool any = false;
@@ -132,13 +133,15 @@ static CelStatus check_column(const Plot *plot, const char *name) {
     for (int k = 0; k < plot->table[i].n; k++)
       (void)celi_nearest_try(&nearest, plot->table[i].names[k]);
   }
-  if (!any) return cel_fail(CEL_E_STATE, "%s: nothing logged yet", plot->runs.run[0].folder);
+  if (!any)
+    return cel_fail(CEL_E_STATE, "%s: the run has not logged anything yet",
+                    plot->runs.run[0].folder);
   CeliText all = {0};
   for (int i = 0; i < plot->runs.n * TABLES && !all.size; i++)
     for (int k = 0; k < plot->table[i].n; k++)
       celi_text_format(&all, "%s%s", k ? ", " : "", plot->table[i].names[k]);
   cel_fail(CEL_E_NAME, "%s: no column '%s'; %s%s%s", plot->runs.run[0].folder, name,
-           nearest.best ? "did you mean '" : "there are ",
+           nearest.best ? "did you mean '" : "the columns are ",
            nearest.best ? nearest.best
            : all.size   ? all.data
                         : "none",
@@ -147,7 +150,8 @@ static CelStatus check_column(const Plot *plot, const char *name) {
   return CEL_E_NAME;
 }
 
-/// Fills in the series of a group's runs; returns in *any whether one has points. series (runs of the group,) zeroed.
+/// Fills the series of a group's runs. *any: one of them has points. series: (runs of the group,),
+/// zeroed.
 static CelStatus group_series(const Plot *plot, int group, const char *key, CeliSeries *series,
                               bool *any) {
   const CelPlotOptions *options = plot->options;
@@ -176,9 +180,9 @@ static CelStatus add_curves(Plot *plot, CeliPanel *panel, const char *key, int i
     memset(series, 0, (size_t)n * sizeof *series);
     CelStatus status = group_series(plot, g, key, series, &any);
     if (status == CEL_OK && any) {
-      CeliCurve *curve = &panel->curve[panel->n];
-      *curve = (CeliCurve){.group = g, .key = index, .marked = marked};
-      status = celi_curve_make(curve, series, n, plot->options);
+      CeliPlotCurve *curve = &panel->curve[panel->n];
+      *curve = (CeliPlotCurve){.group = g, .key = index, .marked = marked};
+      status = celi_plot_curve_make(curve, series, n, plot->options);
       if (status == CEL_OK) panel->n++;
     }
     for (int i = 0; i < n; i++) celi_series_free(&series[i]);
@@ -190,7 +194,7 @@ static CelStatus add_curves(Plot *plot, CeliPanel *panel, const char *key, int i
 
 // ---- limits
 
-/// Widens [low, high] by a share, and to something where it is one point or next to it.
+/// Widens [low, high] by a fraction of its length, or to a visible range if it is almost a point.
 static void widen(double *low, double *high, double share) {
   const double size = fmax(fabs(*low), fabs(*high));
   if (*high - *low <= 1e-6 * size || *high == *low) {
@@ -208,17 +212,18 @@ static CelStatus set_y_limits(CeliPanel *panel, const CelPlotOptions *options, d
                               double high) {
   panel->log_y = options->log_y;
   if (options->log_y && !(low > 0))
-    return cel_fail(CEL_E_RANGE,
-                    "%s goes down to %g: a logarithmic axis takes positive numbers only",
+    return cel_fail(CEL_E_RANGE, "%s goes down to %g; a logarithmic axis needs positive numbers",
                     panel->y_label, low);
   if (options->log_y) {
-    low = log(low), high = log(high);
+    low = log(low);
+    high = log(high);
     widen(&low, &high, 0.05);
-    low = exp(low), high = exp(high);
+    low = exp(low);
+    high = exp(high);
   } else {
     const bool positive = low >= 0 && high > 0, negative = high <= 0 && low < 0;
     widen(&low, &high, 0.05);
-    // What cannot be negative has no room below zero, and zero is worth showing next to the data.
+    // Quantities that cannot be negative start at zero if the data is near zero.
     if (positive && low < 0.15 * high) low = 0;
     if (negative && high > 0.15 * low) high = 0;
   }
@@ -226,17 +231,20 @@ static CelStatus set_y_limits(CeliPanel *panel, const CelPlotOptions *options, d
   panel->y_high = isnan(options->y_max) ? high : options->y_max;
   if (!isfinite(panel->y_high - panel->y_low) ||
       (options->log_y && !isfinite(panel->y_high / panel->y_low)))
-    return cel_fail(CEL_E_RANGE, "%s: from %g to %g is too far to be drawn", panel->y_label, low,
-                    high);
+    return cel_fail(CEL_E_RANGE, "%s: the range from %g to %g is too large to draw", panel->y_label,
+                    low, high);
   if (panel->y_low >= panel->y_high || (options->log_y && panel->y_low <= 0))
-    return cel_fail(CEL_E_RANGE, "the y axis cannot go from %g to %g", panel->y_low, panel->y_high);
+    return cel_fail(
+        CEL_E_RANGE,
+        "the y axis cannot go from %g to %g; the lower limit must be below the upper one",
+        panel->y_low, panel->y_high);
   return CEL_OK;
 }
 
 static CelStatus set_limits(CeliPanel *panel, const CelPlotOptions *options) {
   double low = HUGE_VAL, high = -HUGE_VAL, x_low = HUGE_VAL, x_high = -HUGE_VAL;
   for (int i = 0; i < panel->n; i++) {
-    const CeliCurve *curve = &panel->curve[i];
+    const CeliPlotCurve *curve = &panel->curve[i];
     x_low = fmin(x_low, curve->x[0]);
     x_high = fmax(x_high, curve->x[curve->n - 1]);
     for (int64_t k = 0; k < curve->n; k++) {
@@ -244,15 +252,15 @@ static CelStatus set_limits(CeliPanel *panel, const CelPlotOptions *options) {
       high = fmax(high, curve->high ? fmax(curve->high[k], curve->y[k]) : curve->y[k]);
     }
   }
-  if (x_low > 0 && x_low < 0.25 * x_high) x_low = 0; // training begins at zero
+  if (x_low > 0 && x_low < 0.25 * x_high) x_low = 0; // training starts at zero
   const bool from_zero = x_low == 0 && x_high > 0;
   widen(&x_low, &x_high, from_zero ? 0 : 0.02);
   if (from_zero) x_high *= 1.01;
   panel->x_low = x_low;
   panel->x_high = x_high;
   if (!isfinite(x_high - x_low))
-    return cel_fail(CEL_E_RANGE, "%s: from %g to %g is too far to be drawn", panel->x_label, x_low,
-                    x_high);
+    return cel_fail(CEL_E_RANGE, "%s: the range from %g to %g is too large to draw", panel->x_label,
+                    x_low, x_high);
   return set_y_limits(panel, options, low, high);
 }
 
@@ -271,12 +279,12 @@ static CelStatus start_panel(Plot *plot, const char *y, CeliPanel **out) {
 
 static CelStatus end_panel(const Plot *plot, CeliPanel *panel, const char *key) {
   if (panel->n == 0)
-    return cel_fail(CEL_E_STATE, "%s: no data yet: not one row has both '%s' and '%s'",
+    return cel_fail(CEL_E_STATE, "%s: no data yet; no row has both '%s' and '%s'",
                     plot->runs.run[0].folder, plot->options->x, key);
   return set_limits(panel, plot->options);
 }
 
-/// The return in training and in evaluations.
+/// Adds the panel with the return in training and in evaluations.
 static CelStatus add_return_panel(Plot *plot) {
   CeliPanel *panel;
   CELI_TRY(start_panel(plot, RETURN_IN_TRAINING, &panel));
@@ -286,26 +294,27 @@ static CelStatus add_return_panel(Plot *plot) {
   return end_panel(plot, panel, RETURN_IN_TRAINING);
 }
 
-/// The index of a column that shares a panel; adds its name.
+/// Finds or adds a column that shares a panel. *index: its index.
 static CelStatus share_key(CeliFigure *figure, const char *key, int *index) {
   char name[64];
   readable_name(name, sizeof name, key);
   for (*index = 0; *index < figure->keys; (*index)++)
     if (strcmp(figure->key[*index], name) == 0) return CEL_OK;
   if (figure->keys == CELI_KEYS_MAX)
-    return cel_fail(CEL_E_RANGE, "key: more than %d columns share panels", CELI_KEYS_MAX);
+    return cel_fail(CEL_E_RANGE, "key: more than %d columns share panels, the limit",
+                    CELI_KEYS_MAX);
   memcpy(figure->key[figure->keys++], name, sizeof name);
   return CEL_OK;
 }
 
-/// A panel of the columns "a" or "a+b+c".
+/// Adds a panel of the columns "a" or "a+b+c".
 static CelStatus add_key_panel(Plot *plot, char *keys) {
   CeliPanel *panel;
   const bool shared = strchr(keys, '+') != NULL;
   char *rest = keys, label[sizeof panel->y_label] = "";
   size_t used = 0;
   if (plot->figure.n == PANELS_MAX)
-    return cel_fail(CEL_E_RANGE, "key: more than %d panels", PANELS_MAX);
+    return cel_fail(CEL_E_RANGE, "key: more than %d panels, the limit", PANELS_MAX);
   CELI_TRY(start_panel(plot, keys, &panel));
   const char *last = keys;
   int n = 0;
@@ -313,7 +322,8 @@ static CelStatus add_key_panel(Plot *plot, char *keys) {
     int index = 0;
     char name[64];
     if (n == CELI_KEYS_MAX)
-      return cel_fail(CEL_E_RANGE, "key: more than %d columns in a panel", CELI_KEYS_MAX);
+      return cel_fail(CEL_E_RANGE, "key: more than %d columns in a panel, the limit",
+                      CELI_KEYS_MAX);
     CELI_TRY(check_column(plot, key));
     if (shared) CELI_TRY(share_key(&plot->figure, key, &index));
     CELI_TRY(add_curves(plot, panel, key, index, strncmp(key, "eval/", 5) == 0));
@@ -387,7 +397,7 @@ static CelStatus draw(Plot *plot, const char *path, bool svg) {
 
 static void free_plot(Plot *plot) {
   for (int p = 0; p < plot->figure.n; p++) {
-    for (int i = 0; i < plot->panel[p].n; i++) celi_curve_free(&plot->panel[p].curve[i]);
+    for (int i = 0; i < plot->panel[p].n; i++) celi_plot_curve_free(&plot->panel[p].curve[i]);
     free(plot->panel[p].curve);
   }
   for (int i = 0; plot->table && i < plot->runs.n * TABLES; i++) celi_table_free(&plot->table[i]);
@@ -399,7 +409,7 @@ CelStatus celi_picture_format(const char *path, bool *svg) {
   const char *dot = strrchr(path, '.');
   *svg = dot && strcasecmp(dot, ".svg") == 0;
   if (*svg || (dot && strcasecmp(dot, ".png") == 0)) return CEL_OK;
-  return cel_fail(CEL_E_ARGUMENT, "%s: a picture's name ends in .png or .svg", path);
+  return cel_fail(CEL_E_ARGUMENT, "%s: the name of a picture must end in .png or .svg", path);
 }
 
 CelStatus cel_plot_runs(const char *const *folders, int n, const char *out_path,
@@ -409,7 +419,7 @@ CelStatus cel_plot_runs(const char *const *folders, int n, const char *out_path,
   const CelPlotOptions defaults = cel_plot_options_default();
   bool svg;
   CELI_TRY(celi_picture_format(out_path, &svg));
-  if (n < 1) return cel_fail(CEL_E_ARGUMENT, "no run to plot");
+  if (n < 1) return cel_fail(CEL_E_ARGUMENT, "no run to plot; give at least one run folder");
   if (!options) options = &defaults;
   CELI_TRY(cel_fields_check(fields, options));
   if (options->height && options->height < 150)

@@ -1,4 +1,4 @@
-/// Ticks: round numbers along an axis, and their texts.
+/// Ticks of an axis: round numbers and their texts.
 #include "base/base.h"
 #include "view/plot.h"
 
@@ -8,7 +8,7 @@
 
 #define MINUS "\xe2\x88\x92" // U+2212, as wide as a plus
 
-/// 1, 2 or 5 times a power of ten: the smallest that is at least `least` (up to rounding).
+/// The smallest of 1, 2 or 5 times a power of ten that is at least `least`, up to rounding.
 static double round_step(double least) {
   const double power = pow(10, floor(log10(least)));
   static const double steps[] = {1, 2, 5, 10};
@@ -17,7 +17,7 @@ static double round_step(double least) {
   return 10 * power;
 }
 
-/// The unit in which numbers up to `largest` read best.
+/// The unit for numbers up to `largest`, and its suffix.
 static double choose_unit(double largest, const char **suffix) {
   static const struct {
     double from, unit;
@@ -32,7 +32,7 @@ static double choose_unit(double largest, const char **suffix) {
   return 1;
 }
 
-/// `value` as text, fine enough to tell steps of `step` apart; `largest` decides the unit.
+/// Writes `value` with enough digits to distinguish steps of `step`. largest: determines the unit.
 static void write_number(char text[24], double value, double step, double largest) {
   const char *suffix;
   const double unit = choose_unit(largest, &suffix);
@@ -53,7 +53,7 @@ void celi_ticks_linear(CeliTicks *ticks, double low, double high, int most) {
   double step = round_step((high - low) / most);
   const double slack = 1e-9 * (high - low);
   double first, last;
-  do { // at most `most` of them
+  do { // until there are at most `most`
     first = ceil((low - slack) / step);
     last = floor((high + slack) / step);
     if (last - first + 1 <= most) break;
@@ -67,7 +67,8 @@ void celi_ticks_linear(CeliTicks *ticks, double low, double high, int most) {
   }
 }
 
-/// Fills in m * 10^k for those of the n multipliers m that lie in [low, high]; counts beyond `most` too.
+/// Adds the numbers m * 10^k in [low, high] for n multipliers m. Returns their number, which may
+/// exceed `most`; the numbers after the first `most` are not stored.
 static int fill_decades(CeliTicks *ticks, double low, double high, int most, const int *multiplier,
                         int n, int every) {
   int count = 0;

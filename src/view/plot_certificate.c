@@ -1,4 +1,4 @@
-/// Pictures of certificates: which one a problem gets, and its words.
+/// Pictures of certificates: the kind of picture for each problem, and its texts.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// A measure by name, NULL where there is none.
+/// Finds a measure by name, or NULL.
 static const CelMeasure *measure(const CelCertificate *c, const char *name) {
   for (int i = 0; i < c->n; i++)
     if (strcmp(c->measure[i].name, name) == 0) return &c->measure[i];
@@ -21,16 +21,16 @@ const char *celi_certificate_number(char text[CELI_CERTIFICATE_NUMBER], double v
   return text;
 }
 
-/// "0.12% of what there is to win". Less than is worth a digit is said so.
+/// Writes the shortfall as a fraction of J* - J uniform, such as "0.12% of the possible gain".
 static void lost_text(char *text, size_t size, double share) {
   if (fabs(share) < 5e-5)
-    snprintf(text, size, "less than 0.01%% of what there is to win");
+    snprintf(text, size, "less than 0.01%% of the possible gain");
   else
-    snprintf(text, size, "%s%.*f%% of what there is to win", share < 0 ? "\xe2\x88\x92" : "",
+    snprintf(text, size, "%s%.*f%% of the possible gain", share < 0 ? "\xe2\x88\x92" : "",
              fabs(share) < 0.0995 ? 2 : 1, 100 * fabs(share));
 }
 
-/// Algorithms have short names in lower case; titles have them as curves do: "SAC".
+/// Converts an algorithm's name to capitals, as in legends of curves: "SAC".
 static void upper_case(char *text) {
   for (; *text && *text != ' '; text++)
     if (*text >= 'a' && *text <= 'z') *text = (char)(*text - 'a' + 'A');
@@ -53,7 +53,7 @@ static void make_text(CeliCertificateText *text, const CelCertificate *c, const 
              celi_certificate_number(number[1], J->exact), lost[0] ? "; lost " : "", lost);
 }
 
-// ---- the regulator: actions at the states met
+// ---- LQR: actions at the visited states
 
 static CelStatus plot_lqr(const CelCertificate *certificate, const CeliCertificateText *text,
                           const char *path, bool svg) {
@@ -82,9 +82,9 @@ static CelStatus plot_lqr(const CelCertificate *certificate, const CeliCertifica
   return status;
 }
 
-// ---- finite problems that are no grids
+// ---- finite problems that are not grids
 
-/// The entries of x of states (or pairs) that are reached, into out; returns how many.
+/// Copies the entries of x of reachable states (or their pairs) to out. Returns their number.
 static int64_t gather(const CelCertifiedMdp *c, const double *x, bool pairs, double *out) {
   int64_t n = 0;
   for (int64_t s = 0; s < c->mdp->states; s++) {
@@ -95,7 +95,7 @@ static int64_t gather(const CelCertifiedMdp *c, const double *x, bool pairs, dou
   return n;
 }
 
-/// How much each of them is visited, relative to the most.
+/// The discounted distribution at the same states (or pairs), relative to its maximum.
 static void gather_visits(const CelCertifiedMdp *c, bool pairs, double *out) {
   int64_t n = 0;
   double most = 0;
@@ -113,7 +113,8 @@ static void add_panel(CeliScatterPanel *panel, double **room, const CelCertified
                       const char *what) {
   double *x = *room, *y, *size;
   const int64_t n = gather(c, exact, pairs, x);
-  y = x + n, size = y + n;
+  y = x + n;
+  size = y + n;
   gather(c, learned, pairs, y);
   gather_visits(c, pairs, size);
   *room = size + n;

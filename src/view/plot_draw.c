@@ -1,6 +1,6 @@
-/// Drawing figures: a title, a legend, and panels of curves, the same for PNG and SVG.
+/// Drawing figures as PNG or SVG: a title, a legend, and panels of curves.
 ///
-/// Lengths are in design units: a figure of one column is 800 of them wide, whatever its pixels.
+/// Lengths are in design units. A figure with one column is 800 units wide for any size in pixels.
 #include "base/base.h"
 #include "view/plot.h"
 #include "view/render_cairo.h"
@@ -17,7 +17,8 @@ typedef struct Color {
 static const Color ink = {0.13, 0.14, 0.16}, gray = {0.40, 0.42, 0.45};
 static const Color grid_gray = {0.915, 0.92, 0.93}, axis_gray = {0.62, 0.64, 0.67};
 
-/// Okabe and Ito's colours, which people with any colour vision tell apart; black last, no yellow on white.
+/// Colors of Okabe and Ito, which people with any color vision can distinguish. Black is the last
+/// one, and yellow is left out because the background is white.
 enum { COLORS = 7 };
 static const Color palette[COLORS] = {
     {0.000, 0.447, 0.698}, {0.835, 0.369, 0.000}, {0.000, 0.620, 0.451}, {0.800, 0.475, 0.655},
@@ -36,9 +37,9 @@ static Color group_color(const CeliFigure *figure, int group) {
   return figure->runs->group[group].guide ? neutral : palette[group % COLORS];
 }
 
-/// Groups have colors. The columns of a shared panel have colors too where there is one group, and dashes
-/// where there are several.
-static Color curve_color(const CeliFigure *figure, const CeliCurve *curve) {
+/// The color shows the group. If there is only one group, it shows the column of a shared panel;
+/// with several groups, dashes show the column.
+static Color curve_color(const CeliFigure *figure, const CeliPlotCurve *curve) {
   if (figure->keys && figure->runs->n_groups == 1) return palette[curve->key % COLORS];
   return group_color(figure, curve->group);
 }
@@ -52,12 +53,12 @@ static void set_dash(cairo_t *cr, int i) {
     cairo_set_dash(cr, NULL, 0, 0);
 }
 
-/// Past the palette's end its colors come again, dashed. Guides are dashed.
+/// Groups after the end of the palette repeat its colors with dashes. Guides are dashed.
 static int group_dash(const CeliFigure *figure, int group) {
   return figure->runs->group[group].guide ? 1 : group / COLORS;
 }
 
-static int curve_dash(const CeliFigure *figure, const CeliCurve *curve) {
+static int curve_dash(const CeliFigure *figure, const CeliPlotCurve *curve) {
   if (figure->keys && figure->runs->n_groups > 1) return curve->key;
   return group_dash(figure, curve->group);
 }
@@ -75,12 +76,12 @@ static void draw_marker(cairo_t *cr, double x, double y, double radius, Color co
   cairo_stroke(cr);
 }
 
-/// One entry: a piece of line, as a curve would be, and a text.
+/// An entry of the legend: a line in the style of its curve, and a text.
 typedef struct Entry {
   char text[160];
   Color color;
   int dash;
-  double width; ///< of the line
+  double width; ///< line width
   double alpha;
   bool marker;
 } Entry;
@@ -89,7 +90,7 @@ enum { ENTRIES_MAX = 64 };
 
 static const double THIN = 1.6, THICK = 2.2, FAINT = 0.55;
 
-/// Whether a panel has curves of both kinds, so that they must be told apart.
+/// Whether a panel has curves of training and of evaluations.
 static bool has_both_kinds(const CeliPanel *panel) {
   bool kinds[2] = {false, false};
   for (int i = 0; i < panel->n; i++) kinds[panel->curve[i].marked] = true;
@@ -154,7 +155,7 @@ static void draw_entry(cairo_t *cr, const Entry *entry, double x, double y) {
   celi_cairo_text(cr, x + ENTRY_LINE + 6, y, 0, entry->text);
 }
 
-/// Draws entries in rows from `top` down, at most to `bottom`; returns where the next thing may begin.
+/// Draws entries in rows from `top` down to at most `bottom`. Returns the bottom of the last row.
 static double draw_legend(cairo_t *cr, const CeliFigure *figure, double left, double right,
                           double top, double bottom) {
   Entry entries[ENTRIES_MAX];
@@ -182,7 +183,7 @@ static double draw_legend(cairo_t *cr, const CeliFigure *figure, double left, do
 
 // ---- axes
 
-/// Where a panel's data go, in design units, y downwards.
+/// The area of a panel's data in design units, with y downward.
 typedef struct Frame {
   double left, right, top, bottom;
   const CeliFigure *figure;
@@ -201,7 +202,7 @@ static double place_y(const Frame *frame, double y) {
   return frame->bottom - share * (frame->bottom - frame->top);
 }
 
-/// Two slanted strokes on the axis: the scale does not go through here.
+/// Draws two slanted strokes on the axis, which mark a break of the scale.
 static void draw_break(cairo_t *cr, const Frame *frame) {
   const double x = place_x(frame, frame->panel->x_break), y = frame->bottom;
   cairo_set_source_rgb(cr, 1, 1, 1);
@@ -262,8 +263,8 @@ static void draw_labels(cairo_t *cr, const Frame *frame, double left) {
 
 // ---- curves
 
-/// Adds a line through n points to the path. Where many fall on one spot of the x axis, only the first, the lowest, the highest
-/// and the last of them are drawn, which looks the same.
+/// Adds a line through n points to the path. If many points have nearly the same x, adds only the
+/// first, lowest, highest and last of them, which looks the same.
 static void trace(cairo_t *cr, const Frame *frame, const double *x, const double *y, int64_t n) {
   static const double SPOT = 0.25;
   for (int64_t i = 0; i < n;) {
@@ -281,10 +282,10 @@ static void trace(cairo_t *cr, const Frame *frame, const double *x, const double
   }
 }
 
-static void draw_band(cairo_t *cr, const Frame *frame, const CeliCurve *curve) {
+static void draw_band(cairo_t *cr, const Frame *frame, const CeliPlotCurve *curve) {
   if (!curve->low || curve->n < 1) return;
   cairo_new_path(cr);
-  if (curve->n == 1) { // a bar: one point has no area
+  if (curve->n == 1) { // one point has no area, so it gets a vertical bar
     cairo_move_to(cr, place_x(frame, curve->x[0]), place_y(frame, curve->low[0]));
     cairo_line_to(cr, place_x(frame, curve->x[0]), place_y(frame, curve->high[0]));
     set_color(cr, curve_color(frame->figure, curve), 0.45);
@@ -301,7 +302,7 @@ static void draw_band(cairo_t *cr, const Frame *frame, const CeliCurve *curve) {
   cairo_fill(cr);
 }
 
-static void draw_curve(cairo_t *cr, const Frame *frame, const CeliCurve *curve, bool faint) {
+static void draw_curve(cairo_t *cr, const Frame *frame, const CeliPlotCurve *curve, bool faint) {
   const CeliFigure *figure = frame->figure;
   const Color color = curve_color(figure, curve);
   const bool guide = figure->runs->group[curve->group].guide;
@@ -322,26 +323,26 @@ static void draw_curves(cairo_t *cr, const Frame *frame) {
   const bool both = has_both_kinds(panel);
   cairo_save(cr);
   cairo_rectangle(cr, frame->left - 5, frame->top - 5, frame->right - frame->left + 10,
-                  frame->bottom - frame->top + 10); // with room for half a marker
+                  frame->bottom - frame->top + 10); // and room for half a marker
   cairo_clip(cr);
   cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
   cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
   for (int i = 0; i < panel->n; i++) draw_band(cr, frame, &panel->curve[i]);
-  for (int marked = 0; marked < 2; marked++) // evaluations above
+  for (int marked = 0; marked < 2; marked++) // evaluations last, on top
     for (int i = 0; i < panel->n; i++)
       if (panel->curve[i].marked == marked)
         draw_curve(cr, frame, &panel->curve[i], both && !marked);
   cairo_restore(cr);
 }
 
-/// A panel's place on the page.
+/// The position of a panel on the page.
 typedef struct Place {
   double left, top, right, bottom;
 } Place;
 
-static const double FOOT = 46; // ticks and label under a panel's axis
+static const double FOOT = 46; // height of ticks and label below a panel
 
-/// Chooses a panel's y ticks; returns the width of the widest text of them.
+/// Chooses the y ticks of a panel. Returns the width of their widest text.
 static double choose_y_ticks(cairo_t *cr, const CeliPanel *panel, double height, CeliTicks *ticks) {
   const int room = (int)((height - FOOT) / 38);
   const int most = room < 3 ? 3 : room > CELI_TICKS_MAX ? CELI_TICKS_MAX : room;
@@ -355,7 +356,8 @@ static double choose_y_ticks(cairo_t *cr, const CeliPanel *panel, double height,
   return widest;
 }
 
-/// `ticks_width`: room for the y ticks' texts, the same in all panels, so that their axes are in line.
+/// ticks_width: width for the texts of y ticks. It is equal in all panels, so that their axes
+/// align.
 static void draw_panel(cairo_t *cr, const CeliFigure *figure, const CeliPanel *panel, Place place,
                        double ticks_width) {
   const Frame frame = {.left = place.left + LABEL + 8 + ticks_width + 8,
@@ -408,7 +410,7 @@ static void draw_figure(cairo_t *cr, const CeliFigure *figure) {
   const double scale = fmin(figure->width / (columns > 2   ? 500.0 * columns
                                              : columns > 1 ? 1000.0
                                                            : 800.0),
-                            figure->height / (rows * 260.0 + 120)); // all of it has room
+                            figure->height / (rows * 260.0 + 120)); // so that everything fits
   const double width = figure->width / scale, height = figure->height / scale;
   cairo_scale(cr, scale, scale);
   cairo_set_source_rgb(cr, 1, 1, 1);
@@ -442,8 +444,7 @@ CelStatus celi_figure_write(const CeliFigure *figure, const char *path, bool svg
   (void)figure, (void)svg;
   return cel_fail(
       CEL_E_UNSUPPORTED,
-      "%s: this build draws no pictures: install cairo (Debian: libcairo2-dev) and build "
-      "again",
+      "%s: this build cannot draw pictures; install cairo (Debian: libcairo2-dev) and rebuild",
       path);
 }
 

@@ -1,4 +1,4 @@
-/// Pictures of grid worlds: options, and what is checked before anything is drawn.
+/// Pictures of grid worlds: options, checks, and the public function.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "base/floats.h"
@@ -8,16 +8,16 @@
 #include <string.h>
 
 #define F(field) offsetof(CelGridPlotOptions, field)
-static const CelField fields[] = {{"title", CEL_FIELD_PATH, F(title), "", 0, 0, "", NULL, NULL,
-                                   "title; empty: the problem's name", ""},
-                                  {"width", CEL_FIELD_INT, F(width), "0", 0, 16000, "pixels", NULL,
-                                   NULL, "width of the picture; 0: chosen by the grid", ""},
-                                  {"arrows", CEL_FIELD_BOOL, F(arrows), "true", 0, 0, "", NULL,
-                                   NULL, "the policy, as arrows as long as an action is likely",
-                                   ""},
-                                  {"numbers", CEL_FIELD_BOOL, F(numbers), "true", 0, 0, "", NULL,
-                                   NULL, "the values as numbers, where cells have room", ""},
-                                  {0}};
+static const CelField fields[] = {
+    {"title", CEL_FIELD_PATH, F(title), "", 0, 0, "", NULL, NULL,
+     "title; empty: the name of the problem", ""},
+    {"width", CEL_FIELD_INT, F(width), "0", 0, 16000, "pixels", NULL, NULL,
+     "width of the picture; 0: chosen from the size of the grid", ""},
+    {"arrows", CEL_FIELD_BOOL, F(arrows), "true", 0, 0, "", NULL, NULL,
+     "draw the policy as arrows; their length is the action's probability", ""},
+    {"numbers", CEL_FIELD_BOOL, F(numbers), "true", 0, 0, "", NULL, NULL,
+     "write values as numbers, if the cells are large enough", ""},
+    {0}};
 #undef F
 
 const CelField *cel_plot_grid_fields(void) {
@@ -47,10 +47,10 @@ CelStatus cel_plot_grid(const CelMdp *mdp, const double *V, const double *pi, co
   CELI_TRY(cel_fields_check(fields, options));
   if (!mdp->grid)
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "%s: the problem '%s' is no grid world, so there is no grid to draw", out_path,
+                    "%s: the problem '%s' is not a grid world and cannot be drawn", out_path,
                     mdp->name);
   if (mdp->grid->rows > 30000 || mdp->grid->columns > 30000)
-    return cel_fail(CEL_E_UNSUPPORTED, "%s: %lld x %lld cells are more than a picture can have",
+    return cel_fail(CEL_E_UNSUPPORTED, "%s: a grid of %lld x %lld cells is too large for a picture",
                     out_path, (long long)mdp->grid->rows, (long long)mdp->grid->columns);
   const char *title = options->title[0] ? options->title : mdp->name[0] ? mdp->name : "grid world";
   CeliScene scene = {

@@ -1,4 +1,4 @@
-/// Finding runs in folders, and telling which differ in nothing but their seed.
+/// Finding runs in folders, and grouping runs that differ only in their seed.
 #include "base/base.h"
 #include "celsius/yaml.h"
 #include "run/config.h"
@@ -27,7 +27,7 @@ static bool is_run(const char *folder) {
   return has_file(folder, "progress.csv") || has_file(folder, "evaluations.csv");
 }
 
-/// Adds a run unless it is there already, under whatever name.
+/// Adds a run unless its folder is already listed, possibly under another name.
 static CelStatus add_run(CeliPlotRuns *runs, const char *folder) {
   struct stat info, other;
   if (stat(folder, &info) != 0) return celi_fail_errno(folder, "cannot be read", errno);
@@ -43,13 +43,13 @@ static CelStatus add_run(CeliPlotRuns *runs, const char *folder) {
   CeliPlotRun *run = &runs->run[runs->n];
   *run = (CeliPlotRun){.group = -1};
   if (snprintf(run->folder, sizeof run->folder, "%s", folder) >= (int)sizeof run->folder)
-    return cel_fail(CEL_E_RANGE, "%.60s...: a path of more than %d bytes", folder,
+    return cel_fail(CEL_E_RANGE, "%.60s...: the path is longer than %d bytes, the limit", folder,
                     CEL_PATH_MAX - 1);
   runs->n++;
   return CEL_OK;
 }
 
-/// Shorter names first, then by letter: seed-2 before seed-10.
+/// Compares names by length, then by letters: seed-2 comes before seed-10.
 static int by_number(const struct dirent **a, const struct dirent **b) {
   const size_t m = strlen((*a)->d_name), n = strlen((*b)->d_name);
   return m != n ? (m > n) - (m < n) : strcmp((*a)->d_name, (*b)->d_name);
@@ -59,7 +59,7 @@ static int not_hidden(const struct dirent *entry) {
   return entry->d_name[0] != '.';
 }
 
-/// Adds the folder's run or, where it is none, those directly inside of it.
+/// Adds the folder if it is a run, else the runs directly inside it.
 static CelStatus add_folder(CeliPlotRuns *runs, const char *folder) {
   if (is_run(folder)) return add_run(runs, folder);
   struct dirent **entries;
@@ -79,16 +79,16 @@ static CelStatus add_folder(CeliPlotRuns *runs, const char *folder) {
   free(entries);
   if (status != CEL_OK || any) return status;
   if (has_file(folder, "config.yaml"))
-    return cel_fail(CEL_E_STATE, "%s: this run has not logged anything yet", folder);
+    return cel_fail(CEL_E_STATE, "%s: the run has not logged anything yet", folder);
   return cel_fail(CEL_E_IO,
-                  "%s: no run here, nor in the folders in it (a run has a progress.csv); runs are "
-                  "usually in runs/",
+                  "%s: no run in this folder or its subfolders (a run has a progress.csv); runs "
+                  "are usually in runs/",
                   folder);
 }
 
-// ---- what a run depends on
+// ---- identities of runs
 
-/// Adds the lines of `from` but for the seed's, which is kept apart.
+/// Adds the lines of `from`, except the seed, which goes to `run`.
 static void add_without_seed(CeliText *text, const char *from, CeliPlotRun *run) {
   for (const char *line = from; *line;) {
     const size_t n = strcspn(line, "\n") + (strchr(line, '\n') != NULL);
@@ -100,8 +100,8 @@ static void add_without_seed(CeliText *text, const char *from, CeliPlotRun *run)
   }
 }
 
-/// Adds a line of a configuration, "  key: value  # comment", as "key=value" if a run's course
-/// depends on it.
+/// Adds a line of a configuration, "  key: value  # comment", as "key=value" if the results of a
+/// run depend on it.
 static void add_line(CeliText *text, const char *line, size_t n, CeliPlotRun *run) {
   char key[CEL_TEXT_MAX], value[CEL_PATH_MAX];
   const char *colon = memchr(line, ':', n), *end = memmem(line, n, " #", 2);
@@ -118,8 +118,8 @@ static void add_line(CeliText *text, const char *line, size_t n, CeliPlotRun *ru
     celi_text_format(text, "%s=%s\n", key, value);
 }
 
-/// What a configuration's text says, where this library cannot make a setup of it: it is another
-/// version's, or its environment is a shared object that is gone or not allowed.
+/// Reads the identity from the text of a configuration if this library cannot create a setup from
+/// it: it is of another version, or its shared object is missing or not allowed.
 static CelStatus peek_identity(const char *config, CeliText *text, CeliPlotRun *run) {
   char env[CEL_PATH_MAX], *data = NULL;
   size_t size = 0;
@@ -163,7 +163,7 @@ static CelStatus read_identity(CeliPlotRun *run) {
   return CEL_OK;
 }
 
-/// Finds the value of `name` in an identity; copies it. False when it is not there.
+/// Copies the value of `name` in an identity. Returns false if there is none.
 static bool find_value(const char *identity, const char *name, char *value, size_t size) {
   const size_t n = strlen(name);
   for (const char *line = identity; *line;) {
@@ -178,8 +178,8 @@ static bool find_value(const char *identity, const char *name, char *value, size
   return false;
 }
 
-/// Whether the evaluations of one run are the beginning of the other's, and whose are longer: `longer`
-/// is -1 (a), 1 (b) or 0. A run without evaluations fits any.
+/// Whether the evaluations of one run are the start of the other's. *longer: which has more, -1
+/// (a), 1 (b) or 0. A run without evaluations matches every run.
 static CelStatus compare_results(const CeliPlotRun *a, const CeliPlotRun *b, bool *same,
                                  int *longer) {
   const CeliPlotRun *const run[] = {a, b};
@@ -200,8 +200,8 @@ static CelStatus compare_results(const CeliPlotRun *a, const CeliPlotRun *b, boo
   return status;
 }
 
-/// Finds an earlier run that is the same as run i: the same settings, seed and results. A copy of a run,
-/// or the same run trained further, is not a second seed. *k: -1 when there is none.
+/// Finds an earlier run with the settings, seed and results of run i. A copy of a run, or the same
+/// run trained further, must not count as a second seed. *k: its index, or -1.
 static CelStatus find_same(const CeliPlotRuns *runs, int i, int *k, int *longer) {
   const CeliPlotRun *run = &runs->run[i];
   for (*k = 0; *k < i; (*k)++) {
@@ -228,7 +228,7 @@ static void note(const CelPlotOptions *options, const char *format, ...) {
   celi_floats_keep();
 }
 
-/// Removes run i; where run i is the longer one it first takes the place of run k.
+/// Removes run i. If run i is the longer one, it replaces run k.
 static void drop_same(CeliPlotRuns *runs, int i, int k, int longer, const CelPlotOptions *options) {
   if (longer > 0) {
     const CeliPlotRun shorter = runs->run[k];
@@ -242,8 +242,8 @@ static void drop_same(CeliPlotRuns *runs, int i, int k, int longer, const CelPlo
   runs->n--;
 }
 
-/// Puts every run into the group of the first one like it. Runs whose settings are unknown are groups of
-/// their own.
+/// Puts every run into the group of the first run with equal settings. A run with unknown settings
+/// gets its own group.
 static CelStatus make_groups(CeliPlotRuns *runs, const CelPlotOptions *options) {
   CELI_TRY(celi_alloc(&runs->group, (size_t)runs->n, sizeof *runs->group, "groups of runs"));
   for (int i = 0; i < runs->n;) {
@@ -268,7 +268,8 @@ static CelStatus make_groups(CeliPlotRuns *runs, const CelPlotOptions *options) 
 
 // ---- labels
 
-/// A folder's own name, or its parent's for the one run of a folder of seeds.
+/// The label of a run: the name of its folder, or of its parent for the only run in a folder of
+/// seeds.
 static void folder_label(const char *folder, char *label, size_t size) {
   char path[CEL_PATH_MAX];
   snprintf(path, sizeof path, "%s", folder);
@@ -277,7 +278,7 @@ static void folder_label(const char *folder, char *label, size_t size) {
   snprintf(label, size, "%.100s", slash && slash[1] ? slash + 1 : path);
 }
 
-/// Algorithms' names are short for longer ones: "SAC".
+/// Converts an algorithm's name to capitals: "SAC".
 static void upper_case(char *text) {
   for (; *text; text++)
     if (*text >= 'a' && *text <= 'z') *text = (char)(*text - 'a' + 'A');
@@ -287,7 +288,8 @@ static const char *identity_of(const CeliPlotRuns *runs, int group) {
   return runs->run[runs->group[group].first].identity;
 }
 
-/// Whether groups differ in the value of `name`; with `like` >= 0 only those of its algorithm and environment count.
+/// Whether groups differ in the value of `name`. With like >= 0, compares only the groups with the
+/// algorithm and environment of that group.
 static bool differs(const CeliPlotRuns *runs, const char *name, int like) {
   char first[256] = "", value[256], a[256], b[256];
   bool any = false;
@@ -307,7 +309,8 @@ static bool differs(const CeliPlotRuns *runs, const char *name, int like) {
   return false;
 }
 
-/// Adds "name value" for what tells this group from others of its algorithm and environment.
+/// Adds "name value" for each setting in which this group differs from others of the same algorithm
+/// and environment.
 static void add_differences(const CeliPlotRuns *runs, int group, CeliText *text) {
   int count = 0;
   for (const char *line = identity_of(runs, group); *line;) {

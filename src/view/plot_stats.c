@@ -1,4 +1,4 @@
-/// Statistics of the plot: from the series of several seeds to one curve with a band.
+/// Statistics of plots: one curve with a band from the series of several seeds.
 #include "base/base.h"
 #include "celsius/rng.h"
 #include "view/plot.h"
@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRID_MAX = 500 }; // points of a curve that several series make
+enum { GRID_MAX = 500 }; // points of a curve from several series
 
 static int by_value(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
 }
 
-/// Few values, as seeds are, are sorted by insertion.
+/// Insertion sort, for few values.
 static void sort(double *values, int n) {
   if (n > 48) {
     qsort(values, (size_t)n, sizeof *values, by_value);
@@ -56,8 +56,9 @@ CelStatus celi_series_smooth(CeliSeries *series, int64_t window) {
 
 // ---- the common x values
 
-/// The x values of all series in order, each once; evenly spaced ones where that would be too many.
-static CelStatus make_grid(CeliCurve *curve, const CeliSeries *series, int n) {
+/// Collects the x values of all series, sorted and without repetition. If there are too many, uses
+/// evenly spaced values.
+static CelStatus make_grid(CeliPlotCurve *curve, const CeliSeries *series, int n) {
   int64_t total = 0;
   for (int i = 0; i < n; i++) total += series[i].n;
   CEL_ASSERT(total > 0);
@@ -79,9 +80,10 @@ static CelStatus make_grid(CeliCurve *curve, const CeliSeries *series, int n) {
   return CEL_OK;
 }
 
-/// out (n,) the series at the x values, straight lines between its points; NAN before its first and after its last.
+/// out (n,): the series at the x values by linear interpolation; NAN before its first and after its
+/// last point.
 static void interpolate(const CeliSeries *series, const double *x, int64_t n, double *out) {
-  int64_t k = 0; // the last point at or before x[i], or 0
+  int64_t k = 0; // index of the last point at or before x[i], or 0
   for (int64_t i = 0; i < n; i++) {
     out[i] = (double)NAN;
     if (series->n == 0 || x[i] < series->x[0] || x[i] > series->x[series->n - 1]) continue;
@@ -97,14 +99,14 @@ static void interpolate(const CeliSeries *series, const double *x, int64_t n, do
 
 /// All series on the grid.
 typedef struct Sample {
-  int n; ///< series
+  int n; ///< number of series
   int64_t points;
-  double *values; ///< (n, points); NAN where a series does not reach
+  double *values; ///< (n, points); NAN outside of a series
   double *column; ///< (n,) scratch
 } Sample;
 
-/// The interquartile mean at point p of the series chosen by index (n,), or of all when it is NULL; NAN
-/// when none of them reaches there.
+/// The interquartile mean at point p of the series index (n,), or of all series if index is NULL.
+/// NAN if none of them reaches the point.
 static double mean_at(const Sample *sample, int64_t p, const int *index) {
   int count = 0;
   for (int i = 0; i < sample->n; i++) {
@@ -114,7 +116,7 @@ static double mean_at(const Sample *sample, int64_t p, const int *index) {
   return count ? celi_interquartile_mean(sample->column, count) : (double)NAN;
 }
 
-/// The quantile of n >= 1 sorted values, with straight lines between them.
+/// A quantile of n >= 1 sorted values, with linear interpolation.
 static double quantile(const double *sorted, int64_t n, double share) {
   const double at = share * (double)(n - 1);
   const int64_t k = (int64_t)at;
@@ -122,8 +124,9 @@ static double quantile(const double *sorted, int64_t n, double share) {
   return sorted[k] + (at - (double)k) * (sorted[k + 1] - sorted[k]);
 }
 
-/// One point's band from the means of the resamples (resamples,), which it sorts.
-static void set_band(CeliCurve *curve, int64_t p, double *means, int64_t resamples, double band) {
+/// Sets the band at one point from the means (resamples,). Sorts them.
+static void set_band(CeliPlotCurve *curve, int64_t p, double *means, int64_t resamples,
+                     double band) {
   int64_t n = 0;
   for (int64_t r = 0; r < resamples; r++)
     if (!isnan(means[r])) means[n++] = means[r];
@@ -132,9 +135,10 @@ static void set_band(CeliCurve *curve, int64_t p, double *means, int64_t resampl
   curve->high[p] = n ? quantile(means, n, (1 + band) / 2) : curve->y[p];
 }
 
-static CelStatus make_band(CeliCurve *curve, const Sample *sample, const CelPlotOptions *options) {
+static CelStatus make_band(CeliPlotCurve *curve, const Sample *sample,
+                           const CelPlotOptions *options) {
   const int64_t R = options->resamples;
-  int *index = NULL;    // (R, n) which series each resample holds
+  int *index = NULL;    // (R, n) indices of the series of each resample
   double *means = NULL; // (R,)
   CELI_TRY(celi_alloc(&curve->low, (size_t)curve->n, sizeof(double), "a band"));
   CELI_TRY(celi_alloc(&curve->high, (size_t)curve->n, sizeof(double), "a band"));
@@ -157,8 +161,8 @@ static CelStatus make_band(CeliCurve *curve, const Sample *sample, const CelPlot
 
 // ---- the curve
 
-/// Keeps the points that at least half of the series reach. The first and last points of that kind need not be the grid's.
-static void cut_to_half(CeliCurve *curve, const Sample *sample) {
+/// Keeps only the range of points that at least half of the series reach.
+static void cut_to_half(CeliPlotCurve *curve, const Sample *sample) {
   int64_t kept = 0;
   for (int64_t p = 0; p < curve->n; p++) {
     int count = 0;
@@ -172,7 +176,7 @@ static void cut_to_half(CeliCurve *curve, const Sample *sample) {
   curve->n = kept;
 }
 
-static CelStatus make_from(CeliCurve *curve, Sample *sample, const CeliSeries *series,
+static CelStatus make_from(CeliPlotCurve *curve, Sample *sample, const CeliSeries *series,
                            const CelPlotOptions *options) {
   sample->points = curve->n;
   CELI_TRY(celi_alloc(&sample->values, (size_t)sample->n * (size_t)curve->n, sizeof(double),
@@ -186,8 +190,8 @@ static CelStatus make_from(CeliCurve *curve, Sample *sample, const CeliSeries *s
   return sample->n > 1 && options->band > 0 ? make_band(curve, sample, options) : CEL_OK;
 }
 
-/// A single run's curve is its own points, however many.
-static CelStatus copy_series(CeliCurve *curve, const CeliSeries *series) {
+/// The curve of a single run has exactly the run's points.
+static CelStatus copy_series(CeliPlotCurve *curve, const CeliSeries *series) {
   const size_t n = (size_t)series->n;
   CELI_TRY(celi_alloc(&curve->x, n, sizeof(double), "a curve"));
   CELI_TRY(celi_alloc(&curve->y, n, sizeof(double), "a curve"));
@@ -197,12 +201,12 @@ static CelStatus copy_series(CeliCurve *curve, const CeliSeries *series) {
   return CEL_OK;
 }
 
-CelStatus celi_curve_make(CeliCurve *curve, const CeliSeries *series, int n,
-                          const CelPlotOptions *options) {
+CelStatus celi_plot_curve_make(CeliPlotCurve *curve, const CeliSeries *series, int n,
+                               const CelPlotOptions *options) {
   const int group = curve->group, key = curve->key;
   const bool marked = curve->marked;
-  *curve = (CeliCurve){.group = group, .key = key, .marked = marked};
-  CeliSeries *full = NULL; // those that have points at all
+  *curve = (CeliPlotCurve){.group = group, .key = key, .marked = marked};
+  CeliSeries *full = NULL; // the series that have points
   Sample sample = {0};
   CELI_TRY(celi_alloc(&full, (size_t)n, sizeof *full, "series"));
   for (int i = 0; i < n; i++)
@@ -219,14 +223,14 @@ CelStatus celi_curve_make(CeliCurve *curve, const CeliSeries *series, int n,
   free(full);
   free(sample.values);
   free(sample.column);
-  if (status != CEL_OK) celi_curve_free(curve);
+  if (status != CEL_OK) celi_plot_curve_free(curve);
   return status;
 }
 
-void celi_curve_free(CeliCurve *curve) {
+void celi_plot_curve_free(CeliPlotCurve *curve) {
   free(curve->x);
   free(curve->y);
   free(curve->low);
   free(curve->high);
-  *curve = (CeliCurve){0};
+  *curve = (CeliPlotCurve){0};
 }

@@ -1,6 +1,7 @@
-/// What the temperature does: value, return and entropy of solutions against alpha.
+/// Temperature sweeps: value, return and entropy of solutions against alpha.
 ///
-/// Alpha is on a logarithmic axis, and 0, which has no logarithm, a step to the left of the least of the others.
+/// Alpha has a logarithmic axis. 0, which has no logarithm, is one step to the left of the smallest
+/// other alpha.
 #include "base/arguments.h"
 #include "base/base.h"
 #include "celsius/plot_mdp.h"
@@ -18,12 +19,13 @@ static int by_alpha(const void *a, const void *b) {
 }
 
 static CelStatus check(const CelSweepPoint *point, int64_t n) {
-  if (n < 1) return cel_fail(CEL_E_ARGUMENT, "no temperature to plot");
+  if (n < 1) return cel_fail(CEL_E_ARGUMENT, "a sweep needs at least one temperature");
   for (int64_t i = 0; i < n; i++) {
     if (!(point[i].alpha >= 0 && isfinite(point[i].alpha)))
-      return cel_fail(CEL_E_RANGE, "temperature %g is negative or not finite", point[i].alpha);
+      return cel_fail(CEL_E_RANGE, "temperature %g must be finite and not negative",
+                      point[i].alpha);
     if (!isfinite(point[i].value) || !isfinite(point[i].hard_return) || !isfinite(point[i].entropy))
-      return cel_fail(CEL_E_NAN, "value, return or entropy at temperature %g is not finite",
+      return cel_fail(CEL_E_NAN, "the value, return or entropy at temperature %g is not finite",
                       point[i].alpha);
   }
   return CEL_OK;
@@ -31,17 +33,17 @@ static CelStatus check(const CelSweepPoint *point, int64_t n) {
 
 // ---- the axis of alpha
 
-/// Where an alpha is: its logarithm, or `zero` for none.
+/// The position of an alpha: its logarithm, or `zero` for 0.
 static double place(double alpha, double zero) {
   return alpha > 0 ? log10(alpha) : zero;
 }
 
-/// Sorted points -> the place of 0 and the ends of the axis.
+/// Computes the position of 0 and the ends of the axis from sorted points.
 static void alpha_axis(const CelSweepPoint *point, int64_t n, double *zero, CeliPanel *panel) {
   double low = HUGE_VAL;
   for (int64_t i = n; i-- > 0;)
     if (point[i].alpha > 0) low = log10(point[i].alpha);
-  if (!isfinite(low)) low = 0; // 0 alone
+  if (!isfinite(low)) low = 0; // only alpha = 0
   const double high = point[n - 1].alpha > 0 ? log10(point[n - 1].alpha) : low;
   const bool has_zero = !(point[0].alpha > 0);
   *zero = low - fmax(0.5, 0.15 * (high - low));
@@ -52,7 +54,7 @@ static void alpha_axis(const CelSweepPoint *point, int64_t n, double *zero, Celi
   panel->x_high = (has_zero && n == 1 ? *zero : high) + room;
 }
 
-/// The alphas themselves where they are few and apart, else powers of ten.
+/// Ticks: the alphas themselves if they are few and far apart, else powers of ten.
 static void alpha_ticks(const CelSweepPoint *point, int64_t n, double zero, const CeliPanel *panel,
                         CeliTicks *ticks) {
   const double apart = 0.13 * (panel->x_high - panel->x_low);
@@ -88,13 +90,13 @@ static double ordinate(const CelSweepPoint *point, int panel) {
   return panel == 0 ? point->value : panel == 1 ? point->hard_return : point->entropy;
 }
 
-static CelStatus fill_panel(CeliPanel *panel, CeliCurve *curve, int which,
+static CelStatus fill_panel(CeliPanel *panel, CeliPlotCurve *curve, int which,
                             const CelSweepPoint *point, int64_t n, double zero) {
   static const char *const labels[PANELS] = {"value J, entropy included",
                                              "return of its policy, without entropy",
-                                             "entropy a step (nats)"};
+                                             "entropy per step (nats)"};
   double low = HUGE_VAL, high = -HUGE_VAL;
-  *curve = (CeliCurve){.marked = true, .runs = 1, .n = n};
+  *curve = (CeliPlotCurve){.marked = true, .runs = 1, .n = n};
   panel->curve = curve;
   panel->n = 1;
   snprintf(panel->x_label, sizeof panel->x_label, "temperature alpha");
@@ -104,19 +106,21 @@ static CelStatus fill_panel(CeliPanel *panel, CeliCurve *curve, int which,
   for (int64_t i = 0; i < n; i++) {
     curve->x[i] = place(point[i].alpha, zero);
     curve->y[i] = ordinate(&point[i], which);
-    low = fmin(low, curve->y[i]), high = fmax(high, curve->y[i]);
+    low = fmin(low, curve->y[i]);
+    high = fmax(high, curve->y[i]);
   }
-  if (which == 2) low = fmin(low, 0); // from no entropy on
+  if (which == 2) low = fmin(low, 0); // entropy starts at 0
   const double size = fmax(fabs(low), fabs(high));
   const double room = high - low > 1e-9 * size ? 0.06 * (high - low) : size > 0 ? 0.05 * size : 1;
-  panel->y_low = low - (which == 2 ? 0 : room), panel->y_high = high + room;
+  panel->y_low = low - (which == 2 ? 0 : room);
+  panel->y_high = high + room;
   return CEL_OK;
 }
 
 static CelStatus draw(const CelSweepPoint *point, int64_t n, const char *title,
                       const char *subtitle, const char *path, bool svg) {
   CeliPanel panel[PANELS] = {{.n = 0}};
-  CeliCurve curve[PANELS] = {{.n = 0}};
+  CeliPlotCurve curve[PANELS] = {{.n = 0}};
   CeliTicks ticks;
   double zero;
   CeliPlotGroup group = {.runs = 1};
@@ -133,7 +137,7 @@ static CelStatus draw(const CelSweepPoint *point, int64_t n, const char *title,
     status = fill_panel(&panel[i], &curve[i], i, point, n, zero);
   }
   if (status == CEL_OK) status = celi_figure_write(&figure, path, svg);
-  for (int i = 0; i < PANELS; i++) celi_curve_free(&curve[i]);
+  for (int i = 0; i < PANELS; i++) celi_plot_curve_free(&curve[i]);
   return status;
 }
 

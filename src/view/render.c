@@ -10,22 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAUSE = 90 }; // hundredths of a second that an episode's last picture is seen
+enum { PAUSE = 90 }; // hundredths of a second for the last picture of an episode
 
 // ---- options
 
 #define F(field) offsetof(CelRenderOptions, field)
 static const CelField fields[] = {
     {"episodes", CEL_FIELD_INT, F(episodes), "1", 1, 1000, "episodes", NULL, NULL,
-     "episodes shown one after another", ""},
+     "number of episodes, shown one after another", ""},
     {"max_frames", CEL_FIELD_INT, F(max_frames), "600", 2, 100000, "pictures", NULL, NULL,
-     "pictures at most", ""},
+     "maximum number of pictures", ""},
     {"size", CEL_FIELD_INT, F(size), "400", 32, 2000, "pixels", NULL, NULL,
-     "side of the square picture", ""},
+     "width and height of the picture", ""},
     {"fps", CEL_FIELD_DOUBLE, F(fps), "0", 0, 50, "1/s", NULL, NULL,
-     "pictures a second; 0: the environment's own pace, kept within 20 to 30", ""},
+     "pictures per second; 0: the environment's speed, limited to 20 to 30", ""},
     {"overlay", CEL_FIELD_BOOL, F(overlay), "true", 0, 0, "", NULL, NULL,
-     "write step and return into the picture", ""},
+     "write step and return on the picture", ""},
     {0}};
 #undef F
 
@@ -43,13 +43,13 @@ CelRenderOptions cel_render_options_default(void) {
 
 static CelStatus check_spec(const CelEnvSpec *spec) {
   if (spec->type->render) return CEL_OK;
-  return cel_fail(CEL_E_UNSUPPORTED, "%s draws no pictures: its type has no render function",
+  return cel_fail(CEL_E_UNSUPPORTED, "%s cannot be drawn, because its type has no render function",
                   spec->type->id);
 }
 
 // ---- animations
 
-/// What it takes to draw.
+/// Everything for drawing an animation.
 typedef struct Studio {
   const CeliFilm *film;
   const CelRenderOptions *options;
@@ -82,7 +82,7 @@ static CelStatus draw_shot(Studio *studio, int64_t i) {
   char text[96];
   snprintf(text, sizeof text, "step %lld   return %s%.1f", (long long)shot->step,
            shot->gained < 0 ? "\xe2\x88\x92" : "", fabs(shot->gained));
-  cel_canvas_clear(studio->canvas, 0, 0, 0, 0); // no view, until render sets one
+  cel_canvas_clear(studio->canvas, 0, 0, 0, 0); // no view until render sets one
   spec->type->render(spec, studio->film->states + i * spec->state_size, studio->canvas);
   celi_floats_keep();
   return cel_fail_in(
@@ -90,7 +90,8 @@ static CelStatus draw_shot(Studio *studio, int64_t i) {
       "%s: ", spec->type->id);
 }
 
-/// One palette for all pictures: every one of them is drawn and looked at, then drawn again to be written.
+/// Chooses one palette for all pictures. Draws every picture to count its colors; the pictures are
+/// drawn again when they are written.
 static CelStatus choose_palette(Studio *studio) {
   uint32_t colors[CELI_PALETTE_COLORS];
   for (int64_t i = 0; i < studio->film->n; i++) {

@@ -1,19 +1,20 @@
-/// What the files of the animation share: recorded states, pixels, the GIF they become.
+/// Animations: what the files share.
 ///
-/// render_film.c plays episodes and keeps the states; render_draw.c turns a canvas into pixels;
-/// render_palette.c chooses 255 colours; render_gif.c writes the file; render.c puts it together.
-#ifndef CELI_RUN_RENDER_H
-#define CELI_RUN_RENDER_H
+/// render_film.c plays episodes and records the states; render_draw.c draws a canvas as pixels;
+/// render_palette.c chooses 255 colors; render_gif.c writes the file; render.c has the public
+/// functions.
+#ifndef CELI_VIEW_RENDER_H
+#define CELI_VIEW_RENDER_H
 #include "base/base.h"
 #include "celsius/render.h"
 
 // ---- render_film.c
 
-/// One picture to be: a state and what the overlay tells.
+/// The information of one picture besides its state, for the overlay.
 typedef struct CeliShot {
-  int64_t step;  ///< steps taken in its episode
-  double gained; ///< return so far
-  bool last;     ///< of its episode
+  int64_t step;  ///< steps of its episode so far
+  double gained; ///< return of its episode so far
+  bool last;     ///< last picture of its episode
 } CeliShot;
 
 typedef struct CeliFilm {
@@ -23,17 +24,18 @@ typedef struct CeliFilm {
   CeliShot *shot; ///< (n,)
 } CeliFilm;
 
-/// How fast: every how many steps there is a picture, and for how many hundredths of a second it is seen.
+/// Speed of an animation: steps per picture, and hundredths of a second per picture.
 typedef struct CeliPacing {
   int64_t stride;
   int delay;
 } CeliPacing;
 
-/// The environment's own pace, from its field "dt" or "tau" (seconds a step), kept within 20 to 30 pictures a second; or `fps`
-/// when that is not 0.
+/// The speed of an animation. fps 0: that of the environment from its field "dt" or "tau" (seconds
+/// per step), limited to 20 to 30 pictures per second.
 CeliPacing celi_film_pacing(const CelEnvSpec *spec, double fps);
-/// Plays deterministic episodes and keeps every stride-th state, and the last one of each.
-/// Errors: CEL_E_SHAPE, CEL_E_NAN, CEL_E_MEMORY, what the environment says.
+/// Plays episodes with deterministic actions. Records every stride-th state and the last state of
+/// each.
+/// Errors: CEL_E_SHAPE, CEL_E_NAN, CEL_E_MEMORY, and those of the environment.
 CelStatus celi_film_record(CeliFilm *film, CelAgent *agent, const CelEnvSpec *spec, uint64_t seed,
                            const CelRenderOptions *options) CEL_WARN_UNUSED;
 void celi_film_free(CeliFilm *film);
@@ -43,16 +45,16 @@ void celi_film_free(CeliFilm *film);
 /// Pixels of a square picture, 0x00RRGGBB.
 typedef struct CeliPixels {
   int size;
-  void *surface;  ///< cairo's, an RGB24 image
+  void *surface;  ///< cairo surface, an RGB24 image
   uint32_t *data; ///< (size, stride)
-  int64_t stride; ///< pixels from row to row
+  int64_t stride; ///< distance of rows in pixels
 } CeliPixels;
 
 /// Errors: CEL_E_MEMORY, CEL_E_UNSUPPORTED (built without cairo).
 CelStatus celi_pixels_create(CeliPixels *pixels, int64_t size) CEL_WARN_UNUSED;
 void celi_pixels_free(CeliPixels *pixels);
-/// Draws a canvas, and `overlay` in a corner unless it is NULL. Errors: CEL_E_RANGE (no view, more shapes than there is
-/// room for), CEL_E_NAN, CEL_E_MEMORY.
+/// Draws a canvas, and the text `overlay` in a corner unless it is NULL. Errors: CEL_E_RANGE (no
+/// view, too many shapes), CEL_E_NAN, CEL_E_MEMORY.
 CelStatus celi_pixels_draw(CeliPixels *pixels, const CelCanvas *canvas,
                            const char *overlay) CEL_WARN_UNUSED;
 CelStatus celi_pixels_write_png(const CeliPixels *pixels, const char *path) CEL_WARN_UNUSED;
@@ -61,27 +63,28 @@ CelStatus celi_pixels_write_png(const CeliPixels *pixels, const char *path) CEL_
 
 #define CELI_PALETTE_COLORS 255
 
-/// A palette under construction: all colours seen, to 6 bits a channel, and what became of them.
+/// A palette: the counts of all colors, with 6 bits per channel, and then the chosen colors.
 typedef struct CeliPalette CeliPalette;
 /// Errors: CEL_E_MEMORY.
 CelStatus celi_palette_create(CeliPalette **out) CEL_WARN_UNUSED;
 void celi_palette_free(CeliPalette *palette);
-/// Counts the colours of a picture.
+/// Counts the colors of a picture.
 void celi_palette_see(CeliPalette *palette, const CeliPixels *pixels);
-/// Chooses at most CELI_PALETTE_COLORS colours for what was seen, by median cut. Returns how many.
+/// Chooses at most CELI_PALETTE_COLORS colors for all counted pictures, by median cut. Returns
+/// their number.
 /// Source: Heckbert, "Color image quantization for frame buffer display", SIGGRAPH 1982.
 int celi_palette_choose(CeliPalette *palette, uint32_t colors[CELI_PALETTE_COLORS]);
-/// The index of the chosen colour nearest to one; every colour of a picture that was seen costs a search only once.
+/// The index of the chosen color nearest to `color`. It searches only once for each counted color.
 uint8_t celi_palette_index(CeliPalette *palette, uint32_t color);
 
 // ---- render_gif.c
 
-/// A GIF being written to memory; pictures after the first hold only what changed.
+/// A GIF that is written to memory. Pictures after the first contain only changes.
 typedef struct CeliGif CeliGif;
 /// Errors: CEL_E_MEMORY, CEL_E_UNSUPPORTED (built without giflib).
 CelStatus celi_gif_open(CeliGif **out, int size, const uint32_t *colors,
                         int n_colors) CEL_WARN_UNUSED;
-/// Adds a picture (size, size) of palette indices, seen for `delay` hundredths of a second.
+/// Adds a picture (size, size) of palette indices. delay: its duration in hundredths of a second.
 CelStatus celi_gif_add(CeliGif *gif, const uint8_t *picture, int delay) CEL_WARN_UNUSED;
 /// Ends the animation and writes it to a file. Errors: CEL_E_IO, CEL_E_MEMORY.
 CelStatus celi_gif_write(CeliGif *gif, const char *path) CEL_WARN_UNUSED;

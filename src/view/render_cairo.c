@@ -1,4 +1,4 @@
-/// What all pictures share: bytes out of cairo, into a file that is whole or not there.
+/// What all pictures share: cairo's output, text, and writing files completely or not at all.
 #include "view/render_cairo.h"
 
 #ifdef CELSIUS_WITH_CAIRO
@@ -8,7 +8,7 @@
 CelStatus celi_cairo_check(cairo_status_t status, const char *what) {
   if (status == CAIRO_STATUS_SUCCESS) return CEL_OK;
   return cel_fail(status == CAIRO_STATUS_NO_MEMORY ? CEL_E_MEMORY : CEL_E_UNSUPPORTED,
-                  "%s: cairo says: %s", what, cairo_status_to_string(status));
+                  "%s: cairo reports: %s", what, cairo_status_to_string(status));
 }
 
 cairo_status_t celi_cairo_add(void *text, const unsigned char *data, unsigned int n) {
@@ -44,7 +44,7 @@ void celi_cairo_clean(char *out, size_t size, const char *text) {
   for (const char *c = text; *c && n + 5 < size;) {
     size_t length = 1;
     char one[5] = "";
-    // The shortest run of at most four bytes that is a character.
+    // Finds the character with the fewest bytes, at most four.
     for (; length <= 4; length++) {
       memcpy(one, c, strnlen(c, length));
       one[length] = 0;
@@ -74,7 +74,7 @@ void celi_cairo_fit(cairo_t *cr, char *out, size_t size, const char *text, doubl
   celi_cairo_clean(out, size - 4, text);
   for (size_t n = strlen(out); n > 0 && celi_cairo_width(cr, out) > width;) {
     n--;
-    while (n > 0 && ((unsigned char)out[n] & 0xc0) == 0x80) n--; // not inside of a character
+    while (n > 0 && ((unsigned char)out[n] & 0xc0) == 0x80) n--; // do not split a character
     memcpy(out + n, "\xe2\x80\xa6", 4);
   }
 }
@@ -86,7 +86,7 @@ void celi_cairo_text(cairo_t *cr, double x, double y, double align, const char *
 
 // ---- pictures
 
-/// Draws onto a surface and ends it.
+/// Draws onto a surface and destroys it.
 static CelStatus draw_on(cairo_surface_t *surface, CeliDraw *draw, const void *what) {
   cairo_t *cr = cairo_create(surface);
   draw(cr, what);
@@ -95,8 +95,8 @@ static CelStatus draw_on(cairo_surface_t *surface, CeliDraw *draw, const void *w
   return celi_cairo_check(status, "the picture");
 }
 
-/// Cairo numbers all surfaces of a process and names the drawing by it; the same figure shall be the
-/// same file every time, so the number is taken out.
+/// Writes an SVG without cairo's number of the surface, which counts up in a process. Equal figures
+/// therefore give equal files.
 static CelStatus write_unnumbered(const CeliText *bytes, const char *path) {
   static const char mark[] = "id=\"surface";
   CeliText text = {0};
@@ -141,5 +141,5 @@ CelStatus celi_picture_write(const char *path, bool svg, int width, int height, 
 }
 
 #else
-typedef int celi_render_cairo_unused; // a file of C has something in it
+typedef int celi_render_cairo_unused; // ISO C forbids an empty file
 #endif

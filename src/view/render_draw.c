@@ -1,4 +1,4 @@
-/// A canvas as pixels: world coordinates to a square picture, antialiased.
+/// Drawing a canvas as an antialiased square picture.
 #include "view/render.h"
 #include "view/render_cairo.h"
 
@@ -7,12 +7,12 @@
 #include <string.h>
 
 static const double PI = 3.14159265358979323846;
-static const double PICTURE = 500; // line widths and texts are given for a picture of this size
+static const double PICTURE = 500; // picture size that line widths and texts refer to
 
-/// From the world to pixels: the same scale on both axes, the view in the middle.
+/// The map from world coordinates to pixels, with equal scales on both axes and a centered view.
 typedef struct View {
   double scale, x, y; ///< pixel = (x + scale * world x, y - scale * world y)
-  double unit;        ///< pixels in one of 500
+  double unit;        ///< pixels per unit of PICTURE
 } View;
 
 static void set_color(cairo_t *cr, CelColor c) {
@@ -24,18 +24,18 @@ static void add_points(cairo_t *cr, const View *view, const CelShape *shape) {
     cairo_line_to(cr, view->x + view->scale * shape->x[i], view->y - view->scale * shape->y[i]);
 }
 
-/// An arc from one angle to another, thinning out of nothing it ends in an arrow's head.
+/// Draws an arc that starts thin, widens, and ends in an arrow head.
 static void draw_arc_arrow(cairo_t *cr, const View *view, const CelShape *shape) {
   const double x = view->x + view->scale * shape->x[0], y = view->y - view->scale * shape->y[0];
   const double r = view->scale * shape->radius, width = shape->width * view->unit;
   const double sweep = shape->to - shape->from, way = sweep < 0 ? -1 : 1;
   if (r <= 0 || sweep == 0) return;
-  // The head takes the last part of the arc, at most half of it.
+  // The head takes at most half of the arc.
   const double head = fmin(3.6 * width / r, 0.5 * fabs(sweep)), neck = shape->to - way * head;
-  const double half = 0.55 * head * r; // of the head's breadth
+  const double half = 0.55 * head * r; // half of the head's width
   cairo_new_path(cr);
   if (way > 0)
-    cairo_arc_negative(cr, x, y, r, -shape->from, -neck); // y points down here
+    cairo_arc_negative(cr, x, y, r, -shape->from, -neck); // y points down
   else
     cairo_arc(cr, x, y, r, -shape->from, -neck);
   cairo_set_line_width(cr, width);
@@ -94,19 +94,21 @@ static bool shape_is_finite(const CelShape *shape) {
 static CelStatus check_canvas(const CelCanvas *canvas) {
   const double width = canvas->x_max - canvas->x_min, height = canvas->y_max - canvas->y_min;
   if (!(width > 0 && height > 0 && isfinite(width) && isfinite(height)))
-    return cel_fail(CEL_E_RANGE, "the canvas has no view: x from %g to %g, y from %g to %g",
+    return cel_fail(CEL_E_RANGE,
+                    "the canvas has no view: x from %g to %g, y from %g to %g; render must call "
+                    "cel_canvas_clear",
                     canvas->x_min, canvas->x_max, canvas->y_min, canvas->y_max);
   if (canvas->dropped)
     return cel_fail(CEL_E_RANGE,
-                    "%d shapes too many for a canvas of %d shapes of at most %d points",
+                    "render drew %d shapes too many; a canvas holds %d shapes of at most %d points",
                     canvas->dropped, CEL_SHAPES_MAX, CEL_SHAPE_POINTS_MAX);
   for (int i = 0; i < canvas->n_shapes; i++)
     if (!shape_is_finite(&canvas->shape[i]))
-      return cel_fail(CEL_E_NAN, "shape %d of the canvas is not finite", i);
+      return cel_fail(CEL_E_NAN, "shape %d of the canvas has a coordinate that is not finite", i);
   return CEL_OK;
 }
 
-/// A line of text at the top left, on a plate of the background's color so that no shape crosses it.
+/// Draws a line of text at the top left, on a rectangle of the background color that covers shapes.
 static void draw_overlay(cairo_t *cr, double unit, CelColor background, const char *text) {
   char clean[128];
   cairo_text_extents_t extents;
@@ -134,7 +136,7 @@ CelStatus celi_pixels_draw(CeliPixels *pixels, const CelCanvas *canvas, const ch
   cairo_set_antialias(cr, CAIRO_ANTIALIAS_BEST);
   cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
   cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
-  const CelColor c = canvas->background; // opaque, whatever it says
+  const CelColor c = canvas->background; // drawn opaque, even if it has alpha
   cairo_set_source_rgb(cr, (double)c.r, (double)c.g, (double)c.b);
   cairo_paint(cr);
   for (int i = 0; i < canvas->n_shapes; i++) draw_shape(cr, &view, &canvas->shape[i]);
@@ -175,8 +177,9 @@ CelStatus celi_pixels_write_png(const CeliPixels *pixels, const char *path) {
 CelStatus celi_pixels_create(CeliPixels *pixels, int64_t size) {
   (void)size;
   *pixels = (CeliPixels){0};
-  return cel_fail(CEL_E_UNSUPPORTED, "this build draws no pictures: install cairo (Debian: "
-                                     "libcairo2-dev) and build again");
+  return cel_fail(
+      CEL_E_UNSUPPORTED,
+      "this build cannot draw pictures; install cairo (Debian: libcairo2-dev) and rebuild");
 }
 
 void celi_pixels_free(CeliPixels *pixels) {
@@ -185,12 +188,12 @@ void celi_pixels_free(CeliPixels *pixels) {
 
 CelStatus celi_pixels_draw(CeliPixels *pixels, const CelCanvas *canvas, const char *overlay) {
   (void)pixels, (void)canvas, (void)overlay;
-  return cel_fail(CEL_E_STATE, "there is no picture to draw on");
+  return cel_fail(CEL_E_STATE, "no picture is open");
 }
 
 CelStatus celi_pixels_write_png(const CeliPixels *pixels, const char *path) {
   (void)pixels;
-  return cel_fail(CEL_E_STATE, "%s: there is no picture to write", path);
+  return cel_fail(CEL_E_STATE, "%s: no picture is open", path);
 }
 
 #endif

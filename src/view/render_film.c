@@ -1,4 +1,4 @@
-/// Playing episodes for an animation: the states that are to be seen.
+/// Recording the states of episodes for an animation.
 #include "base/floats.h"
 #include "view/render.h"
 
@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- pace
+// ---- speed
 
-/// Seconds between two observations, NAN when the environment does not say.
+/// Seconds between two observations, or NAN if the environment does not define them.
 static double seconds_per_step(const CelEnvSpec *spec) {
   static const char *const names[] = {"dt", "tau"};
   char text[CELI_NUMBER_MAX];
@@ -31,8 +31,8 @@ CeliPacing celi_film_pacing(const CelEnvSpec *spec, double fps) {
     if (dt < 0.01 * pacing.delay)
       pacing.stride = (int64_t)fmin(1e9, round(0.01 * pacing.delay / dt));
   } else if (!isnan(dt)) {
-    // At least 0.033 seconds a picture. Simulated time that is slower is sped up to 0.05; a pace that the
-    // environment asks for is kept.
+    // A picture lasts at least 0.033 seconds. Slower simulated time is sped up to 0.05 seconds,
+    // except for a speed that the environment sets itself.
     const double slowest = spec->seconds_per_step > 0 ? 100 : 5;
     pacing.stride = (int64_t)fmin(1e9, fmax(1, ceil(0.033 / dt - 1e-9)));
     pacing.delay = (int)fmin(slowest, fmax(3, round(100 * dt * (double)pacing.stride)));
@@ -48,7 +48,7 @@ static CelStatus add_shot(CeliFilm *film, const double *state, CeliShot shot) {
     const int64_t capacity = film->capacity ? 2 * film->capacity : 256;
     size_t doubles;
     if (!celi_size_mul((size_t)capacity, size, &doubles))
-      return cel_fail(CEL_E_MEMORY, "%lld states do not fit in memory", (long long)capacity);
+      return cel_fail(CEL_E_MEMORY, "not enough memory for %lld states", (long long)capacity);
     CELI_TRY(celi_resize(&film->states, doubles, sizeof(double), "states to be drawn"));
     CELI_TRY(celi_resize(&film->shot, (size_t)capacity, sizeof *film->shot, "states to be drawn"));
     film->capacity = capacity;
@@ -58,7 +58,7 @@ static CelStatus add_shot(CeliFilm *film, const double *state, CeliShot shot) {
   return CEL_OK;
 }
 
-/// One environment, and copies that outlive its automatic reset.
+/// One environment, and copies of its state for use after an automatic reset.
 typedef struct Stage {
   CelVecEnv env;
   CelTensors *tensors;
@@ -81,8 +81,8 @@ static CelStatus stage_open(Stage *stage, const CelEnvSpec *spec, uint64_t seed,
   return cel_vecenv_reset(&stage->env);
 }
 
-/// The state that ended an episode, which the reset has written over: the last step again, from the state and the counter
-/// of random numbers before it. Left in stage->before.
+/// Recomputes the state that ended an episode, which the reset has overwritten. Repeats the last
+/// step from the state and the random counter before it. Writes the state to stage->before.
 static CelStatus last_state(Stage *stage, uint64_t counter, uint32_t index) {
   CelVecEnv *env = &stage->env;
   const CelEnvSpec *spec = env->spec;
@@ -128,7 +128,7 @@ static CelStatus record(CeliFilm *film, CelAgent *agent, uint64_t seed,
   for (int64_t i = 0; i < options->episodes && film->n < options->max_frames; i++) {
     Stage stage = {0};
     CelStatus status = stage_open(&stage, film->spec, seed, i);
-    // The state that ends an episode takes one place more.
+    // The state that ends an episode needs one more frame.
     if (status == CEL_OK) status = play(film, &stage, agent, i, stride, options->max_frames - 1);
     cel_tensors_destroy(stage.tensors);
     CELI_TRY(status);
@@ -141,7 +141,8 @@ CelStatus celi_film_record(CeliFilm *film, CelAgent *agent, const CelEnvSpec *sp
   *film = (CeliFilm){.spec = spec};
   if (cel_space_bytes(cel_agent_observation(agent)) != cel_space_bytes(&spec->observation) ||
       cel_space_bytes(cel_agent_action(agent)) != cel_space_bytes(&spec->action))
-    return cel_fail(CEL_E_SHAPE, "the agent's spaces are not those of %s", spec->type->id);
+    return cel_fail(CEL_E_SHAPE, "the agent was created for other spaces than those of %s",
+                    spec->type->id);
   const CelStatus status = record(film, agent, seed, options);
   if (status != CEL_OK) celi_film_free(film);
   return status;

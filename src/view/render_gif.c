@@ -1,5 +1,5 @@
-/// Writing animations: GIF89a with one palette; every picture after the first holds the rectangle that changed, and in it what
-/// did not change is transparent, which compresses to almost nothing.
+/// Writing animations: GIF89a with one palette. Every picture after the first contains only the
+/// rectangle that changed. Unchanged pixels in it are transparent, which compresses well.
 #include "view/render.h"
 
 #ifdef CELSIUS_WITH_GIF
@@ -10,15 +10,15 @@
 struct CeliGif {
   GifFileType *file;
   CeliText bytes;
-  int size, transparent; ///< index of the colour that is none
-  uint8_t *shown;        ///< (size, size) what is on the screen
+  int size, transparent; ///< transparent: index of the transparent color
+  uint8_t *shown;        ///< (size, size) the present picture
   uint8_t *line;         ///< (size,) scratch
   bool any;
 };
 
 static CelStatus fail_gif(int error) {
   const char *words = GifErrorString(error);
-  return cel_fail(CEL_E_MEMORY, "the animation: giflib says: %s", words ? words : "unknown error");
+  return cel_fail(CEL_E_MEMORY, "animation: giflib reports: %s", words ? words : "unknown error");
 }
 
 static int add_bytes(GifFileType *file, const GifByteType *data, int n) {
@@ -27,7 +27,7 @@ static int add_bytes(GifFileType *file, const GifByteType *data, int n) {
   return bytes->failed ? 0 : n;
 }
 
-/// The colour map of 256 entries; those past the last are black.
+/// Makes a color map of 256 entries. Entries after the n colors are black.
 static ColorMapObject *make_map(const uint32_t *colors, int n) {
   ColorMapObject *map = GifMakeMapObject(256, NULL);
   for (int i = 0; map && i < 256; i++) {
@@ -38,7 +38,7 @@ static ColorMapObject *make_map(const uint32_t *colors, int n) {
   return map;
 }
 
-/// The header, and Netscape's extension that makes it go round for ever.
+/// Writes the header and Netscape's extension for endless repetition.
 static CelStatus put_header(CeliGif *gif, const ColorMapObject *map) {
   EGifSetGifVersion(gif->file, true);
   if (EGifPutScreenDesc(gif->file, gif->size, gif->size, 8, 0, map) == GIF_ERROR ||
@@ -78,12 +78,12 @@ CelStatus celi_gif_open(CeliGif **out, int size, const uint32_t *colors, int n_c
   return status;
 }
 
-/// A rectangle of pixels, ends not in it.
+/// A rectangle of pixels. The ends are exclusive.
 typedef struct Patch {
   int left, top, right, bottom;
 } Patch;
 
-/// The smallest rectangle that holds everything that changed; one pixel when nothing did.
+/// The smallest rectangle with all changes, or one pixel if nothing changed.
 static Patch find_changes(const CeliGif *gif, const uint8_t *picture) {
   const int n = gif->size;
   Patch p = {n, n, 0, 0};
@@ -103,7 +103,7 @@ static Patch find_changes(const CeliGif *gif, const uint8_t *picture) {
   return p.bottom ? p : (Patch){0, 0, 1, 1};
 }
 
-/// How long it is seen, that it stays under the next one, and which colour is none.
+/// Writes duration, transparent color, and that the picture stays below the next one.
 static CelStatus put_control(CeliGif *gif, int delay) {
   const GraphicsControlBlock control = {.DisposalMode = DISPOSE_DO_NOT,
                                         .DelayTime = delay,
@@ -140,7 +140,7 @@ CelStatus celi_gif_add(CeliGif *gif, const uint8_t *picture, int delay) {
 
 CelStatus celi_gif_write(CeliGif *gif, const char *path) {
   int error = 0;
-  const int closed = EGifCloseFile(gif->file, &error); // frees it, whatever it says
+  const int closed = EGifCloseFile(gif->file, &error); // also frees the file on errors
   gif->file = NULL;
   if (closed == GIF_ERROR) return fail_gif(error);
   CELI_TRY(celi_text_status(&gif->bytes));
@@ -161,8 +161,9 @@ void celi_gif_free(CeliGif *gif) {
 CelStatus celi_gif_open(CeliGif **out, int size, const uint32_t *colors, int n_colors) {
   (void)size, (void)colors, (void)n_colors;
   *out = NULL;
-  return cel_fail(CEL_E_UNSUPPORTED, "this build writes no animations: install giflib (Debian: "
-                                     "libgif-dev) and build again");
+  return cel_fail(
+      CEL_E_UNSUPPORTED,
+      "this build cannot write animations; install giflib (Debian: libgif-dev) and rebuild");
 }
 
 CelStatus celi_gif_add(CeliGif *gif, const uint8_t *picture, int delay) {

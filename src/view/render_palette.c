@@ -1,8 +1,8 @@
-/// Choosing the colours of an animation: median cut over everything that is seen in it.
+/// Choosing the colors of an animation: median cut over all pictures.
 ///
-/// Colours are counted in bins of 6 bits a channel; a bin's colour is the mean of what fell into it, so that plain
-/// areas keep their exact colours. Boxes of bins are split, the one with the largest error first, at
-/// the mean along the channel that varies most.
+/// Colors are counted in bins of 6 bits per channel. A bin's color is the mean of its pixels, so
+/// that uniform areas keep their exact colors. The box of bins with the largest error is split
+/// first, at the mean of the channel that varies most.
 #include "view/render.h"
 
 #include <stdlib.h>
@@ -11,22 +11,22 @@
 enum { BINS = 1 << 18, UNKNOWN = 0xffff };
 
 typedef struct Bin {
-  double sum[3]; ///< of the channels of the pixels in it
-  double weight; ///< how many
+  double sum[3]; ///< sums of its pixels' channels
+  double weight; ///< number of pixels
 } Bin;
 
-/// A run of bins.
+/// A box: a range of bins.
 typedef struct Box {
   int begin, end;
-  int channel; ///< that varies most
+  int channel; ///< channel that varies most
   double error, cut;
   uint32_t color;
 } Box;
 
 struct CeliPalette {
   Bin *bins;         ///< (BINS,)
-  int *used;         ///< (n_used,) bins with pixels, in the order of the boxes
-  uint16_t *nearest; ///< (BINS,) index of the chosen colour, UNKNOWN
+  int *used;         ///< (n_used,) indices of bins with pixels, in the order of boxes
+  uint16_t *nearest; ///< (BINS,) index of the nearest chosen color, or UNKNOWN
   int n_used, n;
   uint32_t colors[CELI_PALETTE_COLORS];
 };
@@ -71,7 +71,7 @@ void celi_palette_free(CeliPalette *palette) {
 void celi_palette_see(CeliPalette *palette, const CeliPixels *pixels) {
   for (int row = 0; row < pixels->size; row++) {
     const uint32_t *line = pixels->data + row * pixels->stride;
-    for (int i = 0, end; i < pixels->size; i = end) { // runs of one colour are the rule
+    for (int i = 0, end; i < pixels->size; i = end) { // neighboring pixels often have equal colors
       for (end = i + 1; end < pixels->size && line[end] == line[i];) end++;
       Bin *bin = &palette->bins[bin_of(line[i])];
       if (bin->weight == 0) palette->used[palette->n_used++] = bin_of(line[i]);
@@ -83,7 +83,7 @@ void celi_palette_see(CeliPalette *palette, const CeliPixels *pixels) {
 
 // ---- median cut
 
-/// Sets a box's error, its mean colour and where to cut it.
+/// Sets the error, the mean color and the cut of a box.
 static void measure(const CeliPalette *palette, Box *box) {
   double weight = 0, sum[3] = {0}, error[3] = {0};
   for (int i = box->begin; i < box->end; i++) {
@@ -107,7 +107,7 @@ static void measure(const CeliPalette *palette, Box *box) {
   for (int k = 0; k < 3; k++) box->color |= (uint32_t)(sum[k] / weight + 0.5) << (16 - 8 * k);
 }
 
-/// Moves the bins above the cut into a box of their own.
+/// Moves the bins above the cut to a new box.
 static void split(CeliPalette *palette, Box *box, Box *above) {
   int middle = box->begin;
   for (int i = box->begin; i < box->end; i++) {
@@ -134,7 +134,7 @@ int celi_palette_choose(CeliPalette *palette, uint32_t colors[CELI_PALETTE_COLOR
     if (boxes[worst].error <= 0) break;
     Box *above = &boxes[palette->n];
     split(palette, &boxes[worst], above);
-    // All of equal colour but for rounding: nothing to split.
+    // All colors are equal up to rounding, so there is nothing to split.
     if (above->begin == above->end || boxes[worst].begin == boxes[worst].end) {
       boxes[worst].end = above->end;
       boxes[worst].error = 0;
@@ -158,7 +158,10 @@ uint8_t celi_palette_index(CeliPalette *palette, uint32_t color) {
       const int off = channel_of(color, k) - channel_of(palette->colors[i], k);
       d += off * off;
     }
-    if (d < distance) distance = d, best = i;
+    if (d < distance) {
+      distance = d;
+      best = i;
+    }
   }
   *known = (uint16_t)best;
   return (uint8_t)best;

@@ -181,39 +181,39 @@ static void wrong_values_are_refused(void **state) {
   memset(text64, 'a', 64), text64[64] = 0;
   memset(text1024, 'a', 1024), text1024[1024] = 0;
   const Wrong wrongs[] = {
-      {"flag", "maybe", CEL_E_TYPE, "flag: \"maybe\" is neither true nor false"},
-      {"flag", "", CEL_E_TYPE, "neither"},
-      {"flag", "2", CEL_E_TYPE, "neither"},
-      {"steps", "1.5", CEL_E_TYPE, "steps: \"1.5\" is not whole"},
+      {"flag", "maybe", CEL_E_TYPE, "flag: \"maybe\" is not true or false"},
+      {"flag", "", CEL_E_TYPE, "not true or false"},
+      {"flag", "2", CEL_E_TYPE, "not true or false"},
+      {"steps", "1.5", CEL_E_TYPE, "steps: \"1.5\" has a fraction"},
       {"steps", "ten", CEL_E_TYPE, "steps: \"ten\" is not a whole number"},
       {"steps", "", CEL_E_TYPE, "steps"},
       {"steps", "12x", CEL_E_TYPE, "\"12x\" is not"},
-      {"steps", "0x10", CEL_E_TYPE, "hexadecimal; write it in decimal"},
-      {"steps", "9223372036854775808", CEL_E_RANGE, "more than a whole number can hold"},
-      {"steps", "-6", CEL_E_RANGE, "steps: -6 is out of range; allowed is -5 to 1000000000 steps"},
+      {"steps", "0x10", CEL_E_TYPE, "hexadecimal; write the number in decimal"},
+      {"steps", "9223372036854775808", CEL_E_RANGE, "too large for a whole number"},
+      {"steps", "-6", CEL_E_RANGE, "steps: -6 is out of range; it must be -5 to 1000000000 steps"},
       {"steps", "1000000001", CEL_E_RANGE, "out of range"},
       {"steps", "inf", CEL_E_TYPE, "not a whole number"},
       {"seed", "-1", CEL_E_RANGE, "seed: -1 is negative"},
-      {"seed", "18446744073709551616", CEL_E_RANGE, "more than"},
-      {"rate", "-1e-9", CEL_E_RANGE, "rate: -1e-9 is out of range; allowed is 0 to 1"},
+      {"seed", "18446744073709551616", CEL_E_RANGE, "too large"},
+      {"rate", "-1e-9", CEL_E_RANGE, "rate: -1e-9 is out of range; it must be 0 to 1"},
       {"rate", "1.0000000000000002", CEL_E_RANGE, "1.0000000000000002 is out"},
-      {"rate", "nan", CEL_E_RANGE, "finite number, not nan"},
+      {"rate", "nan", CEL_E_RANGE, "value is nan; it must be finite"},
       {"rate", "1,5", CEL_E_TYPE, "not a number"},
       {"bound", "nan", CEL_E_RANGE, "finite"},
-      {"any", "inf", CEL_E_RANGE, "any: must be a finite number, not inf"},
-      {"any", "-inf", CEL_E_RANGE, "not -inf"},
-      {"any", "1e309", CEL_E_RANGE, "more than"},
+      {"any", "inf", CEL_E_RANGE, "any: the value is inf; it must be finite"},
+      {"any", "-inf", CEL_E_RANGE, "value is -inf"},
+      {"any", "1e309", CEL_E_RANGE, "too large"},
       {"any", "0x1p3", CEL_E_TYPE, "hexadecimal"},
       {"activation", "ReLU", CEL_E_RANGE,
-       "\"ReLU\" is none of relu|tanh|silu; did you mean \"relu\"?"},
-      {"activation", "softmax", CEL_E_RANGE, "\"softmax\" is none of relu|tanh|silu"},
+       "\"ReLU\" is not one of relu|tanh|silu; did you mean \"relu\"?"},
+      {"activation", "softmax", CEL_E_RANGE, "\"softmax\" is not one of relu|tanh|silu"},
       {"activation", "rel", CEL_E_RANGE, "did you mean \"relu\"?"},
-      {"activation", "", CEL_E_RANGE, "none of"},
-      {"activation", "relu|tanh", CEL_E_RANGE, "none of"},
-      {"id", text64, CEL_E_RANGE, "a text of 64 bytes; 63 are possible"},
+      {"activation", "", CEL_E_RANGE, "not one of"},
+      {"activation", "relu|tanh", CEL_E_RANGE, "not one of"},
+      {"id", text64, CEL_E_RANGE, "the text has 64 bytes; the limit is 63"},
       {"id", "a\nb", CEL_E_RANGE, "control characters"},
       {"id", "a\xff", CEL_E_RANGE, "not UTF-8"},
-      {"file", text1024, CEL_E_RANGE, "a text of 1024 bytes; 1023"},
+      {"file", text1024, CEL_E_RANGE, "the text has 1024 bytes; the limit is 1023"},
       {"widths", "64,", CEL_E_TYPE, "not a list"},
       {"widths", ",64", CEL_E_TYPE, "list"},
       {"widths", "64,,64", CEL_E_TYPE, "list"},
@@ -222,27 +222,28 @@ static void wrong_values_are_refused(void **state) {
       {"widths", "[64]x", CEL_E_TYPE, "not a list"},
       {"widths", "64 64", CEL_E_TYPE, "not a list"},
       {"widths", "64,x", CEL_E_TYPE, "\"x\" is not"},
-      {"widths", "64,1.5", CEL_E_TYPE, "not whole"},
-      {"widths", "0", CEL_E_RANGE, "widths: 0 is out of range; allowed is 1 to 4096"},
+      {"widths", "64,1.5", CEL_E_TYPE, "has a fraction"},
+      {"widths", "0", CEL_E_RANGE, "widths: 0 is out of range; it must be 1 to 4096"},
       {"widths", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", CEL_E_RANGE, "more than 16"},
       {"schedule", "lin_", CEL_E_TYPE, "schedule"},
       {"schedule", "lin_2", CEL_E_RANGE, "schedule: 2 is out of range"},
       {"entropy", "automatic", CEL_E_TYPE, "\"automatic\" is not a number or auto"},
       {"schedule", "exp_1", CEL_E_TYPE, "\"exp_1\" is not a number or a schedule"},
-      {"schedule", "callback", CEL_E_TYPE, "only be set from code"},
+      {"schedule", "callback", CEL_E_TYPE, "only a program can set"},
       {"schedule", "inf", CEL_E_RANGE, "finite"},
       {"entropy", "Auto", CEL_E_TYPE, "not a number"},
       {"entropy", "nan", CEL_E_RANGE, "finite"},
       {"entropy", "101", CEL_E_RANGE, "out of range"},
-      {"outer", "1", CEL_E_TYPE, "outer: is a group of fields; set one of them (\"outer.first\")"},
-      {"outer.motor.gravity", "21", CEL_E_RANGE, "allowed is 0 to 20 m/s^2"},
+      {"outer", "1", CEL_E_TYPE,
+       "outer: this is a group of fields; set one of them, such as \"outer.first\""},
+      {"outer.motor.gravity", "21", CEL_E_RANGE, "it must be 0 to 20 m/s^2"},
       {"outer.motor.gravty", "1", CEL_E_NAME, "did you mean \"outer.motor.gravity\"?"},
       {"gravity", "1", CEL_E_NAME, "did you mean \"outer.motor.gravity\"?"},
-      {"stps", "1", CEL_E_NAME, "there is no field \"stps\"; did you mean \"steps\"?"},
+      {"stps", "1", CEL_E_NAME, "no field \"stps\"; did you mean \"steps\"?"},
       {"Steps", "1", CEL_E_NAME, "did you mean \"steps\"?"},
       {"schedul", "1", CEL_E_NAME, "did you mean \"schedule\"?"},
-      {"xyzzy", "1", CEL_E_NAME, "there are: flag, steps, seed"},
-      {"", "1", CEL_E_NAME, "there is no field \"\""},
+      {"xyzzy", "1", CEL_E_NAME, "the table has: flag, steps, seed"},
+      {"", "1", CEL_E_NAME, "no field \"\""},
   };
   Config config = new_config(), before = config;
   for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
@@ -284,7 +285,7 @@ static void test_auto_with_a_start(void **state) {
   assert_ok(cel_fields_set(outer, &config, "inner.alpha", "auto_0.25"));
   assert_true(isnan(config.inner.alpha) && config.inner.alpha_init == 0.25);
   const char *const wrong[][2] = {
-      {"auto_0", "inner.alpha: 0 is out of range; allowed is 0.001 to 10"},
+      {"auto_0", "inner.alpha: 0 is out of range; it must be 0.001 to 10"},
       {"auto_", "inner.alpha: \"\" is not a number"},
       {"auto_x", "inner.alpha: \"x\" is not a number"}};
   for (int i = 0; i < 3; i++) {
@@ -307,19 +308,20 @@ static void configs_filled_by_code_are_checked(void **state) {
   change;                                                                                          \
   assert_fails(cel_fields_check(table, &config), status, part)
   unsigned char two = 2;
-  BREAK(memcpy(&config.flag, &two, 1), CEL_E_RANGE, "flag: neither true nor false");
+  BREAK(memcpy(&config.flag, &two, 1), CEL_E_RANGE, "flag: the value must be true or false");
   BREAK(config.steps = -6, CEL_E_RANGE, "steps: -6 is out of range");
-  BREAK(config.rate = (double)NAN, CEL_E_RANGE, "rate: must be a finite number");
-  BREAK(config.any = (double)INFINITY, CEL_E_RANGE, "any: must be a finite number");
-  BREAK(config.activation = 3, CEL_E_RANGE, "activation: there is no choice number 3 in relu|tanh");
-  BREAK(config.activation = -1, CEL_E_RANGE, "choice number -1");
-  BREAK(memset(config.id, 'a', CEL_TEXT_MAX), CEL_E_RANGE, "id: a text of more than 63 bytes");
-  BREAK(strcpy(config.file, "a\x1b"), CEL_E_RANGE, "file: control characters");
-  BREAK(config.widths.n = 17, CEL_E_RANGE, "widths: a list of 17");
-  BREAK(config.widths.n = -1, CEL_E_RANGE, "widths: a list of -1");
+  BREAK(config.rate = (double)NAN, CEL_E_RANGE, "rate: the value is nan");
+  BREAK(config.any = (double)INFINITY, CEL_E_RANGE, "any: the value is inf");
+  BREAK(config.activation = 3, CEL_E_RANGE,
+        "activation: the value is 3, which is not an index into relu|tanh");
+  BREAK(config.activation = -1, CEL_E_RANGE, "value is -1");
+  BREAK(memset(config.id, 'a', CEL_TEXT_MAX), CEL_E_RANGE, "id: the text is longer than 63 bytes");
+  BREAK(strcpy(config.file, "a\x1b"), CEL_E_RANGE, "file: the text contains control characters");
+  BREAK(config.widths.n = 17, CEL_E_RANGE, "widths: the list has 17");
+  BREAK(config.widths.n = -1, CEL_E_RANGE, "widths: the list has -1");
   BREAK(config.widths.v[1] = 0, CEL_E_RANGE, "widths: 0 is out of range");
-  BREAK(config.schedule.kind = CEL_CALLBACK, CEL_E_RANGE, "schedule: a schedule of kind");
-  BREAK(config.schedule.kind = (CelScheduleKind)9, CEL_E_RANGE, "kind 9");
+  BREAK(config.schedule.kind = CEL_CALLBACK, CEL_E_RANGE, "schedule: the schedule has kind");
+  BREAK(config.schedule.kind = (CelScheduleKind)9, CEL_E_RANGE, "kind is 9");
   BREAK(config.schedule.value = 1.5, CEL_E_RANGE, "schedule: 1.5 is out");
   BREAK(config.entropy = -101, CEL_E_RANGE, "entropy: -101");
   BREAK(config.outer.motor.gravity = 30, CEL_E_RANGE, "outer.motor.gravity: 30 is out");
@@ -379,11 +381,11 @@ static void tables_are_checked(void **state) {
   char name[CEL_TEXT_MAX + 1] = {0}; // names are printed from buffers of a fixed size
   memset(name, 'a', CEL_TEXT_MAX);
   assert_fails(cel_fields_check_table(ROW(.name = name, .type = CEL_FIELD_INT, .doc = "d")),
-               CEL_E_NAME, "at most 63 bytes");
+               CEL_E_NAME, "longer than 63 bytes");
   const CelField twice[] = {{.name = "a", .type = CEL_FIELD_INT, .doc = "d"},
                             {.name = "a", .type = CEL_FIELD_INT, .doc = "d"},
                             {0}};
-  assert_fails(cel_fields_check_table(twice), CEL_E_NAME, "\"a\" is there twice");
+  assert_fails(cel_fields_check_table(twice), CEL_E_NAME, "\"a\" appears twice");
 #undef ROW
 }
 

@@ -67,13 +67,14 @@ static void reading_has_a_limit(void **state) {
   assert_ok(celi_file_read(path, 10000, &data, &size));
   assert_int_equal(size, 10000);
   free(data);
-  assert_fails(celi_file_read(path, 9999, &data, &size), CEL_E_FORMAT,
-               "limit: longer than 9.7 KiB, the most that is read: is it the right file?");
+  assert_fails(
+      celi_file_read(path, 9999, &data, &size), CEL_E_FORMAT,
+      "limit: the file is longer than 9.7 KiB, the limit; check that it is the right file");
   assert_fails(celi_file_read(in_folder(state, "none"), 10, &data, &size), CEL_E_IO,
                "none: cannot be opened: No such file or directory");
   assert_fails(celi_file_read(*state, 10, &data, &size), CEL_E_IO, "Is a directory");
   assert_fails(celi_file_read("/dev/zero", 100000, &data, &size), CEL_E_FORMAT,
-               "/dev/zero: no end after 97.6 KiB, the most that is read from a pipe or device");
+               "/dev/zero: no end of data after 97.6 KiB, the limit for pipes and devices");
   assert_ok(celi_file_read("/proc/self/status", 100000, &data, &size)); // its reported size is 0
   assert_int_equal(strncmp(data, "Name:", 5), 0);
   free(data);
@@ -81,7 +82,7 @@ static void reading_has_a_limit(void **state) {
 
 static void bad_paths_are_reported(void **state) {
   put_file(in_folder(state, "plain"), "x", 1);
-  assert_fails(celi_file_write("", "x", 1), CEL_E_IO, "empty path");
+  assert_fails(celi_file_write("", "x", 1), CEL_E_IO, "path is empty");
   assert_fails(celi_file_write(in_folder(state, "no/such/folder"), "x", 1), CEL_E_IO,
                "no/such/folder: cannot be written: No such file or directory");
   assert_fails(celi_file_write(in_folder(state, "plain/file"), "x", 1), CEL_E_IO,

@@ -168,13 +168,13 @@ static void files_cut_anywhere_are_refused(void **state) {
   for (size_t n = 0; n < size; n++) {
     CelSafetensors *file = NULL;
     assert_fails(cel_safetensors_open_bytes("cut", bytes, n, &file), CEL_E_CORRUPT,
-                 "cut: cut short");
+                 "cut: the file is truncated");
     assert_null(file);
   }
   bytes[size] = 0; // one byte too many
   CelSafetensors *file = NULL;
   assert_fails(cel_safetensors_open_bytes("long", bytes, size + 1, &file), CEL_E_CORRUPT,
-               "bytes of data should be there");
+               "bytes of data, but it has");
   for (size_t n = 0; n < 3; n++) { // also from a file
     put_file(cut, bytes, n * (size - 1) / 2);
     assert_status(cel_safetensors_open(cut, &file), CEL_E_CORRUPT);
@@ -238,10 +238,10 @@ static void hostile_headers_are_refused(void **state) {
       {"\xef\xbb\xbf{}", 0, CEL_E_FORMAT, "expected '{'"},
       {"[]", 0, CEL_E_FORMAT, "expected '{'"},
       {"{", 0, CEL_E_FORMAT, "header byte 1"},
-      {"{}x", 0, CEL_E_FORMAT, "something behind the header's end"},
-      {"{}", 4, CEL_E_CORRUPT, "0 bytes of data should be there, not 4"},
+      {"{}x", 0, CEL_E_FORMAT, "data after the end of the header"},
+      {"{}", 4, CEL_E_CORRUPT, "0 bytes of data, but it has 4"},
       {"{\"a\":1}", 0, CEL_E_FORMAT, "expected '{'"},
-      {"{\"a\":{}}", 0, CEL_E_FORMAT, "\"a\": needs dtype, shape and data_offsets"},
+      {"{\"a\":{}}", 0, CEL_E_FORMAT, "\"a\" must have dtype, shape and data_offsets"},
       {"{,}", 0, CEL_E_FORMAT, "expected '\"'"},
       {"{\"a\"}", 0, CEL_E_FORMAT, "expected ':'"},
       {"{" T("a", "F32", "[1]", "[0,4]") ",}", 4, CEL_E_FORMAT, "expected '\"'"},
@@ -252,58 +252,63 @@ static void hostile_headers_are_refused(void **state) {
       {"{" T("a", "F32", "[-1]", "[0,4]") "}", 4, CEL_E_FORMAT, "whole number"},
       {"{" T("a", "F32", "[1.0]", "[0,4]") "}", 4, CEL_E_FORMAT, "expected ']'"},
       {"{" T("a", "F32", "[1e0]", "[0,4]") "}", 4, CEL_E_FORMAT, "expected ']'"},
-      {"{" T("a", "F32", "[01]", "[0,4]") "}", 4, CEL_E_FORMAT, "needless zero"},
+      {"{" T("a", "F32", "[01]", "[0,4]") "}", 4, CEL_E_FORMAT, "leading zero"},
       {"{" T("a", "F32", "[null]", "[0,4]") "}", 4, CEL_E_FORMAT, "whole number"},
       {"{" T("a", "F32", "[18446744073709551617]", "[0,4]") "}", 4, CEL_E_FORMAT, "too large"},
       {"{" T("a", "F32", "[9223372036854775808]", "[0,4]") "}", 4, CEL_E_FORMAT, "too large"},
       {"{" T("a", "F32", "[4294967296,4294967296]", "[0,4]") "}", 4, CEL_E_FORMAT, "overflows"},
       {"{" T("a", "F64", "[2305843009213693952]", "[0,0]") "}", 0, CEL_E_FORMAT, "overflows"},
-      {"{" T("a", "F32", "[1]", "[0,8]") "}", 8, CEL_E_FORMAT, "its shape makes 4 bytes"},
+      {"{" T("a", "F32", "[1]", "[0,8]") "}", 8, CEL_E_FORMAT, "its shape needs 4 bytes"},
       {"{" T("a", "F32", "[1]", "[4,0]") "}", 8, CEL_E_FORMAT, "offsets are 4 and 0"},
       {"{" T("a", "F32", "[1]", "[4,8]") "}", 8, CEL_E_FORMAT, "leaves a gap"},
       {"{" T("a", "F32", "[1]", "[0]") "}", 4, CEL_E_FORMAT, "expected ','"},
       {"{" T("a", "F32", "[1]", "[0,4,8]") "}", 4, CEL_E_FORMAT, "expected ']'"},
       {"{" T("a", "F32", "[1]", "[9223372036854775803,9223372036854775807]") "}", 4, CEL_E_FORMAT,
        "leaves a gap"},
-      {"{" T("a", "F32", "[2]", "[0,8]") "}", 4, CEL_E_CORRUPT, "cut short: 4 of 8 bytes"},
-      {"{" T("a", "F32", "[1]", "[0,4]") "}", 5, CEL_E_CORRUPT, "should be there, not 5"},
+      {"{" T("a", "F32", "[2]", "[0,8]") "}", 4, CEL_E_CORRUPT, "truncated: it has 4 of 8 bytes"},
+      {"{" T("a", "F32", "[1]", "[0,4]") "}", 5, CEL_E_CORRUPT, "but it has 5"},
       {"{" T("a", "F32", "[2]", "[0,8]") "," T("b", "F32", "[1]", "[4,8]") "}", 8, CEL_E_FORMAT,
-       "overlaps the one before"},
+       "overlaps the previous tensor"},
       {"{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT,
        "overlaps"},
       {"{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[8,12]") "}", 12, CEL_E_FORMAT,
        "leaves a gap"},
       {"{" T("a", "F32", "[1]", "[0,4]") "," T("a", "F32", "[1]", "[4,8]") "}", 8, CEL_E_FORMAT,
-       "two tensors are called \"a\""},
+       "two tensors have the name \"a\""},
       {"{" T("a", "F32", "[1]", "[0,4]") "," T("\\u0061", "F32", "[1]", "[4,8]") "}", 8,
-       CEL_E_FORMAT, "two tensors are called \"a\""},
+       CEL_E_FORMAT, "two tensors have the name \"a\""},
       {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
-       CEL_E_FORMAT, "a key for the second time"},
+       CEL_E_FORMAT, "the key appears twice"},
       {"{\"a\":{\"dtype\":\"F32\",\"size\":1,\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
-       CEL_E_FORMAT, "none of dtype, shape, data_offsets"},
-      {"{" T("a", "F16", "[2]", "[0,4]") "}", 4, CEL_E_UNSUPPORTED, "\"a\": type F16; F32, F64"},
-      {"{" T("a", "F33", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "there is no type \"F33\""},
-      {"{" T("a", "f32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "there is no type"},
+       CEL_E_FORMAT, "must be dtype, shape or data_offsets"},
+      {"{" T("a", "F16", "[2]", "[0,4]") "}", 4, CEL_E_UNSUPPORTED,
+       "\"a\" has type F16, which is not supported; use F32, F64"},
+      {"{" T("a", "F33", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT,
+       "has type \"F33\", which does not exist"},
+      {"{" T("a", "f32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "which does not exist"},
       {"{" T("a", "F32", "[1,1,1,1,1,1,1]", "[0,4]") "}", 4, CEL_E_UNSUPPORTED, "more than 6 dim"},
-      {"{" T("", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "name that is empty"},
+      {"{" T("", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "name is empty"},
       {"{" T("a\\n", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "control characters"},
-      {"{" T("a\n", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "control character in a string"},
+      {"{" T("a\n", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "contains a control character"},
       {"{" T("a\\u0000b", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "zero character"},
-      {"{" T("\\ud800", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "half of a surrogate pair"},
-      {"{" T("\\ud800\\u0041", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "half of a surrogate"},
-      {"{" T("\\udc00", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "half of a surrogate pair"},
+      {"{" T("\\ud800", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT,
+       "surrogate pair is incomplete"},
+      {"{" T("\\ud800\\u0041", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT,
+       "surrogate pair is incomplete"},
+      {"{" T("\\udc00", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT,
+       "surrogate pair is incomplete"},
       {"{" T("\\u12g4", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "4 hexadecimal digits"},
-      {"{" T("\\x", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "an escape that JSON has not"},
+      {"{" T("\\x", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "does not exist in JSON"},
       {"{" T("a\xff", "F32", "[1]", "[0,4]") "}", 4, CEL_E_FORMAT, "not UTF-8"},
-      {"{\"a", 0, CEL_E_FORMAT, "a string without its end"},
-      {"{\"a\\", 0, CEL_E_FORMAT, "an escape that JSON has not"},
+      {"{\"a", 0, CEL_E_FORMAT, "string has no end"},
+      {"{\"a\\", 0, CEL_E_FORMAT, "does not exist in JSON"},
       {"{\"a\\u00", 0, CEL_E_FORMAT, "4 hexadecimal digits"},
       {"{\"__metadata__\":[]}", 0, CEL_E_FORMAT, "expected '{'"},
       {"{\"__metadata__\":{\"a\":1}}", 0, CEL_E_FORMAT, "expected '\"'"},
       {"{\"__metadata__\":{\"a\":null}}", 0, CEL_E_FORMAT, "expected '\"'"},
       {"{\"__metadata__\":{\"a\":{\"b\":\"c\"}}}", 0, CEL_E_FORMAT, "expected '\"'"},
-      {"{\"__metadata__\":{\"a\":\"b\",\"a\":\"c\"}}", 0, CEL_E_FORMAT, "\"a\" is there twice"},
-      {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, CEL_E_FORMAT, "for the second time"},
+      {"{\"__metadata__\":{\"a\":\"b\",\"a\":\"c\"}}", 0, CEL_E_FORMAT, "\"a\" appears twice"},
+      {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, CEL_E_FORMAT, "__metadata__ appears twice"},
       {"{\"__metadata__\":{\"digest\":\"00\"}}", 0, CEL_E_CORRUPT, "digest is 99aa06d3"},
       {"{\"__metadata__\":{\"header_digest\":\"00\"}}", 0, CEL_E_CORRUPT, "digest"},
       {"{\"__metadata__\":{\"header_digest\":\"00000000000000000000000000000000\"}}", 0,
@@ -328,7 +333,7 @@ static void lengths_are_not_trusted(void **state) {
     unsigned char bytes[32] = {0};
     memcpy(bytes, &lengths[i], 8);
     assert_fails(cel_safetensors_open_bytes("made", bytes, sizeof bytes, &file), CEL_E_FORMAT,
-                 "no safetensors file: its first 8 bytes announce a header of");
+                 "this is not a safetensors file: its first 8 bytes give a header length of");
   }
 }
 
@@ -348,7 +353,8 @@ static void large_headers_are_read(void **state) {
   char name[97];
   memset(name, 'n', 96), name[96] = 0;
   celi_text_format(&text, "{\"%s\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", name);
-  assert_fails(open_made(text.data, text.size, 1, &file), CEL_E_UNSUPPORTED, "more than 95 bytes");
+  assert_fails(open_made(text.data, text.size, 1, &file), CEL_E_UNSUPPORTED,
+               "longer than 95 bytes");
   celi_text_free(&text);
   celi_text_format(&text, "{");
   for (int i = 9999; i >= 0; i--) // not in the order of the data
@@ -405,10 +411,10 @@ static void load_changes_nothing_on_error(void **state) {
     CelStatus status;
     const char *part;
   } cases[] = {
-      {"x", CEL_F64, 4, CEL_E_SHAPE, "tensor \"x\" is of shape (3); (4) is needed"},
-      {"x", CEL_I64, 3, CEL_E_TYPE, "tensor \"x\" is of type F64; I64 is needed"},
+      {"x", CEL_F64, 4, CEL_E_SHAPE, "tensor \"x\" has shape (3); it must have shape (4)"},
+      {"x", CEL_I64, 3, CEL_E_TYPE, "tensor \"x\" has type F64; it must have type I64"},
       {"y", CEL_F64, 3, CEL_E_NAME, "tensor \"y\" (3) is missing"},
-      {"x", CEL_F64, 3, CEL_E_NAME, "is not one of the 2 that belong there"},
+      {"x", CEL_F64, 3, CEL_E_NAME, "is not one of the 2 expected tensors"},
   };
   for (int i = 0; i < 4; i++) {
     CelTensors *tensors;
@@ -445,7 +451,7 @@ static void bad_lists_are_not_written(void **state) {
                               {{"", "b"}, {"x", ""}},
                               {{"a", "\xff"}, {"x", ""}}};
   assert_fails(cel_safetensors_write_list(path, list, 2, NULL, 0), CEL_E_NAME,
-               "two tensors are called \"t\"");
+               "two tensors have the name \"t\"");
   for (size_t i = 0; i < sizeof metas / sizeof *metas; i++)
     assert_fails(cel_safetensors_write_list(path, list, 1, metas[i], 2), CEL_E_ARGUMENT,
                  "metadata");
@@ -454,9 +460,9 @@ static void bad_lists_are_not_written(void **state) {
   change;                                                                                          \
   assert_fails(cel_safetensors_write_list(path, list, 1, NULL, 0), status, part)
   BREAK(list[0].data = NULL, CEL_E_STATE, "no data");
-  BREAK(list[0].name[0] = 0, CEL_E_NAME, "not a name");
-  BREAK(memset(list[0].name, 'n', CEL_NAME_MAX), CEL_E_NAME, "not a name");
-  BREAK(list[0].size = 5, CEL_E_SHAPE, "shape does not make its size");
+  BREAK(list[0].name[0] = 0, CEL_E_NAME, "files cannot hold");
+  BREAK(memset(list[0].name, 'n', CEL_NAME_MAX), CEL_E_NAME, "files cannot hold");
+  BREAK(list[0].size = 5, CEL_E_SHAPE, "the product of its shape differs from its size");
   BREAK(list[0].ndim = 7, CEL_E_SHAPE, "shape");
   BREAK(list[0].type = (CelType)99, CEL_E_TYPE, "type");
 #undef BREAK

@@ -97,12 +97,12 @@ static void refusals(void **state) {
   assert_fails(cel_space_check(&wrong), CEL_E_SHAPE, "below 1");
   wrong = cel_space_box(4, 0, 1);
   wrong.part[0].shape[0] = 3;
-  assert_fails(cel_space_check(&wrong), CEL_E_SHAPE, "size 4");
+  assert_fails(cel_space_check(&wrong), CEL_E_SHAPE, "size is 4");
   wrong.n_parts = 0;
   assert_fails(cel_space_check(&wrong), CEL_E_SHAPE, "1 to 8 parts");
   wrong = cel_space_box(1, 0, 1);
   memset(wrong.part[0].name, 'x', sizeof wrong.part[0].name);
-  assert_fails(cel_space_check(&wrong), CEL_E_NAME, "not ended");
+  assert_fails(cel_space_check(&wrong), CEL_E_NAME, "no terminating zero");
   double many[CEL_SPACE_BOUNDS_MAX + 1] = {0};
   wrong = cel_space_box_bounds(CEL_SPACE_BOUNDS_MAX + 1, many, many);
   assert_fails(cel_space_check(&wrong), CEL_E_SHAPE, "at most 512");

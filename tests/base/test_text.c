@@ -199,7 +199,7 @@ static void locales_do_not_matter(void **state) {
   assert_true(value == 2.5);
   assert_fails(cel_fields_set(table, &value, "x", "3.75"), CEL_E_RANGE,
                "3.75 is out of range; "
-               "allowed is 0.5 to 3.5");
+               "it must be 0.5 to 3.5");
   snprintf(printed, sizeof printed, "%.1f", 0.5);
   assert_string_equal(printed, "0,5"); // and it is still active
   setlocale(LC_ALL, "C");
@@ -281,7 +281,7 @@ static void text_grows(void **state) {
   celi_text_free(&text);
   text.size = PTRDIFF_MAX - 10; // pretends to be full, so nothing more fits
   celi_text_add(&text, "0123456789abcdef", 16);
-  assert_fails(celi_text_status(&text), CEL_E_MEMORY, "no memory");
+  assert_fails(celi_text_status(&text), CEL_E_MEMORY, "not enough memory");
 }
 
 static void bytes_are_written_readably(void **state) {

@@ -1,8 +1,10 @@
-/// A learned policy against the exact one: a Gaussian learner on the linear-quadratic regulator at a fixed temperature.
+/// A Gaussian learner against the exact policy of the linear-quadratic regulator, at a fixed
+/// temperature.
 ///
-/// The soft-optimal policy is N(-K x, Sigma), and an unsquashed Gaussian can represent it, so learning should end there.
-/// After training with the preset the agent is certified.
-/// Source: [maximum-entropy, 8.25]; tolerances: gain 5% (Frobenius), covariance 10%, entropy .05 nat a dimension.
+/// The soft-optimal policy is N(-K x, Sigma). An unsquashed Gaussian can represent it, so learning
+/// should converge to it. The agent is trained with the preset and then certified.
+/// Source: [maximum-entropy, 8.25].
+/// Tolerances: gain 5% (Frobenius), covariance 10%, entropy 0.05 nat per dimension.
 #ifndef LQR_LEARNED_H
 #define LQR_LEARNED_H
 #include "celsius/certify.h"

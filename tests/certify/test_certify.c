@@ -1,5 +1,6 @@
-/// Certificates of planted agents: tables that are the exact solution lose nothing, and one that is wrong by a known
-/// amount is found to be wrong by it; the regulator's against a closed form; the plane's two ways to the shortfall.
+/// Certificates of agents with known parameters. Tables with the exact solution have no shortfall,
+/// and a table with a known error has the corresponding shortfall. The regulator is checked against
+/// a closed form, and the plane by two ways to compute the shortfall.
 #include "celsius/celsius.h"
 #include "certify/certify.h"
 #include "certify/certify_plane.h"
@@ -23,7 +24,7 @@ static void below(double have, double most, const char *what) {
     fail_msg("%s is %.3g, expected at most %.2g", what, have, most);
 }
 
-/// An agent and its environment: fields of both as "name=value" texts, ended by NULL.
+/// An agent and its environment. Fields of both are "name=value" texts; NULL ends the list.
 typedef struct Planted {
   CelSetup *setup;
   CelEnvSpec *spec;
@@ -129,7 +130,7 @@ static void test_exact_tables(void **state) {
   exact_table("dsac");
 }
 
-/// Entropy a step of pi over its own discounted visits, by propagation forward from the start.
+/// Entropy per step of pi under its discounted state distribution, by propagation from the start.
 static double mean_entropy(const CelMdp *mdp, const double *pi, double gamma) {
   enum { MOST = 64 };
   double p[MOST] = {0}, next[MOST], sum = 0, mass = 0, weight = 1;
@@ -154,7 +155,7 @@ static double mean_entropy(const CelMdp *mdp, const double *pi, double gamma) {
   return sum / mass;
 }
 
-/// One Q is raised: what the certificate says is what raising it does.
+/// Raises one Q and checks that the certificate shows the effect.
 static void test_perturbed_table(void **state) {
   (void)state;
   enum { PAIRS = 64, STATES = 16, WHICH = 2 };
@@ -185,7 +186,7 @@ static void test_perturbed_table(void **state) {
   for (int s = 0; s < STATES; s++) mass += mdp->pair[s + 1] > mdp->pair[s] ? d[s] : 0;
   near(off(c, "kl_mean"), kl * d[0] / mass, 1e-6, "mean KL");
   near(off(c, "q_mean"), d[0] * pi[WHICH] * delta / mass, 1e-3 * delta, "the mean gap of Q");
-  // Each policy's entropy is weighted by its own visits.
+  // Each policy's entropy is weighted by its own discounted state distribution.
   near(cel_certificate_find(c, "entropy")->learned, mean_entropy(mdp, pi, gamma), 1e-7,
        "the learned entropy");
   near(cel_certificate_find(c, "entropy")->exact, mean_entropy(mdp, exact->pi, gamma), 1e-7,
@@ -195,7 +196,8 @@ static void test_perturbed_table(void **state) {
   uproot(&p);
 }
 
-/// A learner of the hard problem is held against temperature 0; zero logits are the uniform policy.
+/// A learner without entropy regularization (alpha = 0) is compared with temperature 0. Zero logits
+/// are the uniform policy.
 static void test_hard(void **state) {
   (void)state;
   static const char *const fields[] = {"env.generator=frozenlake-4x4", "net_arch=[]", "gamma=0.9",
@@ -211,7 +213,7 @@ static void test_hard(void **state) {
   assert_true(isnan(off(c, "kl_mean")) && isnan(off(c, "q_sup")));
   assert_non_null(strstr(cel_certificate_find(c, "q_sup")->note, "learns no Q"));
   near(cel_certificate_find(c, "entropy")->learned, log(4), 1e-6, "entropy");
-  // The lake has ties, so the exact policy is random in places; nothing may say that it is not.
+  // The lake has equally good actions, so the exact policy has positive entropy.
   assert_true(cel_certificate_find(c, "entropy")->exact > 0);
   assert_non_null(strstr(cel_certificate_find(c, "entropy")->note, "equally good"));
   assert_non_null(strstr(cel_certificate_find(c, "kl_mean")->note, "see best_action"));
@@ -219,7 +221,7 @@ static void test_hard(void **state) {
   uproot(&p);
 }
 
-/// A state with fewer actions: the environment lets the others repeat, and so does the certificate.
+/// A state with fewer actions: environment and certificate repeat its actions for the missing ones.
 static void test_repeated_actions(void **state) {
   (void)state;
   const double alpha = 0.5, gamma = 0.8;
@@ -234,7 +236,7 @@ static void test_repeated_actions(void **state) {
   OK(cel_mdp_transition(b, 1, 1, 0, false));
   OK(cel_mdp_pair(b, 0, 1, 0)); // stays
   OK(cel_mdp_transition(b, 0, 1, 0, false));
-  OK(cel_mdp_pair(b, 1, 0, 0.5)); // the only one: ends
+  OK(cel_mdp_pair(b, 1, 0, 0.5)); // the only action; it ends the episode
   OK(cel_mdp_transition(b, 1, 1, 0, true));
   OK(cel_mdp_start(b, 0, 1));
   OK(cel_mdp_build(b, &mdp));
@@ -244,7 +246,7 @@ static void test_repeated_actions(void **state) {
   OK(cel_agent_create(&agent, "sql", &config, &spec->observation, &spec->action, NULL));
   OK(cel_certify(agent, spec, NULL, &c));
   assert_int_equal(c->mdp->mdp->pairs, 4);
-  const double V1 = 0.5 + alpha * log(2); // two actions that do the same
+  const double V1 = 0.5 + alpha * log(2); // two equal actions
   near(c->mdp->exact->V[1], V1, 1e-9, "V of the state with one action");
   cel_certificate_destroy(c);
   cel_agent_destroy(agent);
@@ -257,7 +259,7 @@ static void test_repeated_actions(void **state) {
 static const char *const regulator[] = {"env.problem=scalar", "net_arch=[]",     "gamma=0.9",
                                         "ent_coef=0.1",       "policy=gaussian", NULL};
 
-/// mean = -gain K x, sd as the exact one times `spread`; one state, one action.
+/// Sets mean = -gain K x and sd = spread times the exact sd, for one state and one action.
 static void plant_gaussian(const Planted *p, const CelLqrSolution *exact, double gain,
                            double spread) {
   float *w = tensor(p, "actor.0.weight"), *b = tensor(p, "actor.0.bias"); // (1, 2), (2)
@@ -314,7 +316,7 @@ static void test_regulator(void **state) {
   uproot(&p);
 }
 
-/// Episodes that begin with another spread: J* takes its square.
+/// Another spread of initial states: J* depends on its square.
 static void test_regulator_start(void **state) {
   (void)state;
   static const char *const starts[] = {"env.start=2.5", "env.start=0.5"};
@@ -382,7 +384,7 @@ static double log_squashed(const double a[2], const void *arg) {
   return sum;
 }
 
-/// The published plane at alpha 3, where KL is not small.
+/// The published plane at alpha 3, where KL is large.
 static CelMultigoalSolution *cool_plane(void) {
   const CelMultigoal plane = {.goal_distance = 5,
                               .goal_radius = 1,
@@ -417,7 +419,7 @@ static void test_plane_divergence(void **state) {
     const double uniform = midpoint_kl(exact, s, log_uniform, NULL);
     assert_true(error > 0 && error < 0.1);
     near(drawn, uniform, 4 * error, "KL of draws");
-    // A squashed Gaussian, by quadrature in u; the oracle's is in a.
+    // A squashed Gaussian by quadrature in u; the reference integrates over a.
     OK(celi_plane_divergence_gaussian(exact, s, gaussian, gaussian + 2, 256, &entropy, &kl));
     const double want = midpoint_kl(exact, s, log_squashed, gaussian);
     print_message("KL of draws %.4f +- %.4f, exact %.4f; of a Gaussian %.5f, exact %.5f\n", drawn,
@@ -427,12 +429,13 @@ static void test_plane_divergence(void **state) {
   cel_multigoal_solution_destroy(exact);
 }
 
-/// The errors that are printed are those that other seeds show; a Gaussian's KL does not depend on the seed.
+/// The reported errors match the spread over seeds. The KL of a Gaussian does not depend on the
+/// seed.
 static void test_plane_errors(void **state) {
   (void)state;
   enum { SEEDS = 6 };
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  skip(); // eight exact solutions take minutes there, and test_plane runs the same code
+  skip(); // eight exact solutions take minutes here, and test_plane runs the same code
 #endif
   static const char *const fields[] = {"net_arch=16", "ent_coef=3", "gamma=0.95", NULL};
   static const char *const names[] = {"kl_left", "kl_middle", "kl_corner"};
@@ -459,7 +462,7 @@ static void test_plane_errors(void **state) {
       print_message("%s %s: %.4f, spread %.2g, told %.2g\n", p.setup->algo->name, names[k], mean,
                     spread, error[k]);
       if (gaussian) assert_true(spread < 1e-12 && error[k] < 1e-2);
-      // Of six seeds a spread is known to a factor of about two; draws on a manifold are worse.
+      // Six seeds give the spread within a factor of about two; draws on a manifold are worse.
       if (!gaussian) assert_true(error[k] > 0 && spread < 3 * error[k] && spread > error[k] / 5);
     }
     uproot(&p);
@@ -478,7 +481,7 @@ static void certify_plane(const char *algo, const char *const *fields) {
                 kl->off, kl->error);
   near(lost->off, kl->off, 4 * hypot(lost->error, kl->error) + c->exact_error / (1 - 0.99) * 0.1,
        "the shortfall");
-  assert_true(lost->off > 10); // it has learned nothing yet
+  assert_true(lost->off > 10); // the agent is untrained
   double sum = 0;
   for (int g = 0; g <= CEL_MULTIGOAL_GOALS; g++) sum += c->plane->share[1][g];
   near(sum, 1, 1e-9, "the shares' sum");
@@ -497,7 +500,7 @@ static void test_plane(void **state) {
   certify_plane("sqlc", sqlc);
 }
 
-/// Entropies of draws whose density is known, and of draws that lie on a line.
+/// Entropies of draws with known density, and of draws on a line.
 static void test_entropy_of_draws(void **state) {
   (void)state;
   enum { N = 2000 };
@@ -512,7 +515,7 @@ static void test_entropy_of_draws(void **state) {
   assert_true(celi_entropy_of_draws(x, N, 2, 4, 1e-9, NULL) < -3);
 }
 
-// ---- what cannot be certified
+// ---- errors
 
 static void refuses(const char *algo, const char *env, const char *const *fields,
                     const CelCertifyOptions *options, CelStatus status, const char *says) {
@@ -531,13 +534,13 @@ static void test_refusals(void **state) {
                            *const narrow[] = {"env.bound=0.001", NULL},
                            *const scaled[] = {"normalize_reward=true", "ent_coef=0.1", NULL},
                            *const unbounded[] = {"policy=gaussian", "ent_coef=10", NULL};
-  refuses("sac", "Pendulum-v1", none, NULL, CEL_E_UNSUPPORTED, "LQR-v0 and MultiGoal-v0 have one");
-  refuses("sac", "LQR-v0", bounded, NULL, CEL_E_UNSUPPORTED, "action_limit 2");
-  refuses("sac", "LQR-v0", repeated, NULL, CEL_E_UNSUPPORTED, "action_repeat 2");
-  refuses("sac", "MultiGoal-v0", far, NULL, CEL_E_UNSUPPORTED, "reach 2");
+  refuses("sac", "Pendulum-v1", none, NULL, CEL_E_UNSUPPORTED, "LQR-v0 and MultiGoal-v0");
+  refuses("sac", "LQR-v0", bounded, NULL, CEL_E_UNSUPPORTED, "action_limit is 2");
+  refuses("sac", "LQR-v0", repeated, NULL, CEL_E_UNSUPPORTED, "action_repeat is 2");
+  refuses("sac", "MultiGoal-v0", far, NULL, CEL_E_UNSUPPORTED, "reach is 2");
   refuses("sac", "MultiGoal-v0", narrow, NULL, CEL_E_UNSUPPORTED, "at least 0.5");
-  refuses("sac", "MultiGoal-v0", unbounded, NULL, CEL_E_UNSUPPORTED, "policy: squashed");
-  refuses("sql", "mdp", scaled, NULL, CEL_E_UNSUPPORTED, "normalises its rewards");
+  refuses("sac", "MultiGoal-v0", unbounded, NULL, CEL_E_UNSUPPORTED, "policy squashed");
+  refuses("sql", "mdp", scaled, NULL, CEL_E_UNSUPPORTED, "normalize_reward changes");
   CelCertifyOptions options = cel_certify_options_default();
   options.gamma = 1;
   refuses("sql", "mdp", none, &options, CEL_E_RANGE, "below 1");
@@ -559,7 +562,7 @@ static void test_finite_horizon(void **state) {
   OK(cel_mdp_build(b, &mdp));
   cel_mdp_builder_destroy(b);
   OK(cel_mdp_env_spec(&spec, mdp, NULL));
-  FAILS(cel_certify_check(spec), CEL_E_UNSUPPORTED, "after 7 steps");
+  FAILS(cel_certify_check(spec), CEL_E_UNSUPPORTED, "horizon of 7 steps");
   cel_env_spec_destroy(spec);
   cel_mdp_destroy(mdp);
 }

@@ -1,22 +1,25 @@
-/// The multi-goal plane, certified at two temperatures. The exact policy reaches each goal in a quarter of the episodes at both.
+/// The multi-goal plane, certified at two temperatures. At both, the exact policy reaches each goal
+/// in a quarter of the episodes.
 ///
-/// 10, as published: soft Q-learning's sampler reaches all four goals, each in 15 to 35% of 400 episodes. The exact policy is
-/// so wide there that a single Gaussian wanders to all of them too; that it lacks the modes is seen in KL(learned, exact)
-/// in the middle. 3: the sampler keeps all goals, again in 15 to 35%; soft actor-critic leaves goals out.
+/// Temperature 10, as published: the sampler of soft Q-learning reaches all four goals, each in 15
+/// to 35% of 400 episodes. The exact policy is so wide that a single Gaussian also reaches all
+/// goals. KL(learned, exact) at the origin shows that the Gaussian lacks the modes. Temperature 3:
+/// the sampler still reaches all goals, each in 15 to 35%. Soft actor-critic misses goals.
 ///
-/// What KL says of modes: a policy within a part of probability p under the exact one has KL >= log 1/p. With four equal
-/// modes, one of them costs log 4, two cost log 2, and what is below log 2 has more than two.
+/// KL counts modes: a policy that stays in a region of probability p under the exact policy has KL
+/// >= log 1/p. With four equal modes, a policy with one mode has at least log 4 and one with two
+/// modes at least log 2. A KL below log 2 therefore means more than two modes.
 /// Source: Haarnoja et al., "Reinforcement learning with deep energy-based policies", 2017, 5.1.
 #include "celsius/certify.h"
 #include "run/trained.h"
 
 #include <math.h>
 
-/// What a certificate says of the goals.
+/// Numbers of a certificate about the goals.
 typedef struct Goals {
-  double least, most; ///< shares of the episodes that reach a goal, the exact one's are 1/4
+  double least, most; ///< fractions of episodes that reach a goal; 1/4 for the exact policy
   double kl_middle;   ///< at (0, 0), nats
-  double shortfall;   ///< of the soft return that there is to win
+  double shortfall;   ///< (J* - J) / (J* - J_uniform)
 } Goals;
 
 static Goals goals_of(const CelCertificate *certificate) {
@@ -36,9 +39,9 @@ static Goals goals_of(const CelCertificate *certificate) {
   return goals;
 }
 
-/// What differs from the preset.
+/// Differences from the preset.
 typedef struct Settings {
-  const char *temperature, *learning_rate, *random; ///< random: steps of random actions at first
+  const char *temperature, *learning_rate, *random; ///< random: initial steps with random actions
   int64_t steps;
 } Settings;
 
@@ -77,12 +80,13 @@ static void test_hot(void **state) {
               sac = train_and_certify("sac", &settings);
   expect_all_goals(&sqlc);
   if (!(sqlc.kl_middle < 0.1)) fail_msg("sqlc: KL in the middle %.3f", sqlc.kl_middle);
-  if (!(sac.kl_middle > 3 * fmax(sqlc.kl_middle, 0.03))) // the sampler's is an estimate
+  if (!(sac.kl_middle > 3 * fmax(sqlc.kl_middle, 0.03))) // the sampler's KL is an estimate
     fail_msg("KL in the middle: sqlc %.3f, sac %.3f", sqlc.kl_middle, sac.kl_middle);
 }
 
-/// Each learner with the learning rate that suits it. The sampler's stays high: as it falls, modes that were lost do not come
-/// back. The Gaussian's falls: while it is high, the one mode swings about, and which goal it points at is chance.
+/// Each learner has a suitable learning rate. The sampler's is constant, because lost modes do not
+/// come back at low rates. The Gaussian's decreases, because at high rates its mode moves between
+/// the goals at random.
 static void test_cold(void **state) {
   (void)state;
   static const Settings settings[2] = {{"3", "2e-3", "10000", 18000},

@@ -1,6 +1,6 @@
-/// The exact answer of the multi-goal plane: against the same grid as a finite problem that cel_solve solves, against
-/// quadrature with the environment's own step, against rollouts of its policy; and its estimate of the error against finer
-/// grids.
+/// The solution of the multi-goal plane: against the same grid as a finite problem for cel_solve,
+/// against quadrature with the environment's step, against rollouts of its policy. The error
+/// estimate is checked against finer grids.
 #include "celsius/multigoal.h"
 #include "celsius/solve.h"
 #include "certify/multigoal.h"
@@ -46,7 +46,7 @@ static double hat_to(double x) {
   return x < 0 ? 0.5 * (x + 1) * (x + 1) : 1 - 0.5 * (1 - x) * (1 - x);
 }
 
-/// Weight of action k h: its hat function over [-reach, reach].
+/// Weight of action k h: the integral of its hat function over [-reach, reach].
 static double weight(double reach, double h, int64_t k) {
   const double a = (double)k;
   return h * (hat_to(reach / h - a) - hat_to(-reach / h - a));
@@ -56,7 +56,7 @@ static int64_t clamp(int64_t i, int64_t most) {
   return i < -most ? -most : i > most ? most : i;
 }
 
-/// One pair of weight w: reward and alpha log w, to a state or to the end.
+/// Adds a pair of weight w with the reward plus alpha log w, to a state or to the end.
 static void add_pair(CelMdpBuilder *builder, int64_t s, int64_t *a, double reward, double alpha,
                      double w, int64_t next, bool ends) {
   if (!(w > 0)) return;
@@ -64,7 +64,8 @@ static void add_pair(CelMdpBuilder *builder, int64_t s, int64_t *a, double rewar
   ok(cel_mdp_transition(builder, next, 1, 0, ends));
 }
 
-/// All places (2 cells + 1)^2 of the plane's grid, all actions; a cell that a goal cuts is two pairs.
+/// The finite problem of all (2 cells + 1)^2 grid points and all actions. A cell that a goal cuts
+/// has two pairs.
 static CelMdp *as_finite(const CelMultigoal *plane, const CeliPlaneGrid *grid) {
   CelMdpBuilder *builder;
   CelMdp *mdp;
@@ -102,7 +103,7 @@ static void same_as_finite(double alpha) {
                               .action_cost = 30,
                               .distance_cost = 1,
                               .reach = 1,
-                              .bound = 2.9, // no multiple of it is the reach
+                              .bound = 2.9, // reach is not a multiple of the step
                               .start_sd = 0.1};
   const int64_t M = 24, side = 2 * M + 1;
   CeliPlaneGrid grid;
@@ -131,7 +132,7 @@ static void finite_warm(void **state) {
   (void)state;
   same_as_finite(10);
 }
-static void finite_cold(void **state) { // by logarithms: exp would underflow
+static void finite_cold(void **state) { // uses logarithms, because exp would underflow
   (void)state;
   same_as_finite(0.1);
 }
@@ -142,7 +143,7 @@ static void finite_hard(void **state) {
 
 // ---- the plane itself
 
-/// V and the density by quadrature with the environment's own step, finer than the grid's.
+/// V and the density against quadrature with the environment's step, finer than the grid.
 static void quadrature(void **state) {
   (void)state;
   enum { CUTS = 160 };
@@ -173,7 +174,8 @@ static void quadrature(void **state) {
   cel_multigoal_solution_destroy(exact);
 }
 
-/// The estimate of a coarse grid's error holds against one that is four times finer; V is its own mirror image.
+/// The error estimate of a coarse grid holds against a grid that is four times finer. V is
+/// symmetric.
 static void error_estimate(void **state) {
   (void)state;
   static const double alphas[] = {10, 1, 0};
@@ -200,7 +202,7 @@ static void error_estimate(void **state) {
   }
 }
 
-/// Soft returns of episodes under the exact policy average to J, and each goal is reached as often as the others.
+/// The mean soft return of episodes with the exact policy is J, and all goals are equally frequent.
 static void rollouts(void **state) {
   (void)state;
   enum { EPISODES = 600 };
@@ -240,7 +242,7 @@ static void rollouts(void **state) {
   cel_multigoal_solution_destroy(exact);
 }
 
-/// Nothing follows: one integral.
+/// Without a next step the value is one integral.
 static void no_discount(void **state) {
   (void)state;
   enum { CUTS = 2000 };
@@ -271,13 +273,13 @@ static void bad_input(void **state) {
   assert_int_equal(cel_multigoal_solve(&plane, 0.9, -1, NULL, &out), CEL_E_RANGE);
   grid.cells = 20;
   assert_int_equal(cel_multigoal_solve(&plane, 0.9, 1, &grid, &out), CEL_E_RANGE);
-  assert_non_null(strstr(cel_error(), "56 (8 a step)"));
+  assert_non_null(strstr(cel_error(), "56 (8 per step)"));
   grid.cells = 5000;
   assert_int_equal(cel_multigoal_solve(&plane, 0.9, 1, &grid, &out), CEL_E_RANGE);
   CelMultigoal narrow = plane;
-  narrow.bound = 0.499 * plane.reach; // a grid of it would have to hold whole steps around it
+  narrow.bound = 0.499 * plane.reach; // its grid would need padding of whole steps
   assert_int_equal(cel_multigoal_solve(&narrow, 0.9, 1, NULL, &out), CEL_E_UNSUPPORTED);
-  assert_non_null(strstr(cel_error(), "at least half of the step, 0.5"));
+  assert_non_null(strstr(cel_error(), "at least half a step, 0.5"));
   narrow.bound = 0.5 * plane.reach;
   ok(cel_multigoal_solve(&narrow, 0.9, 1, NULL, &out));
   cel_multigoal_solution_destroy(out);

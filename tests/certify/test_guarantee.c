@@ -1,5 +1,6 @@
-/// The guarantee of an update: the bound against the problem on which it is an equality, its parts against sums over time,
-/// and whole runs whose every update must hold and which must not notice that they are watched.
+/// Guarantees of updates: the bound on a problem where it is an equality, its parts against sums
+/// over time, and whole runs. Every update of a run must satisfy its bound, and computing it must
+/// not change the run.
 #include "celsius/celsius.h"
 #include "celsius/guarantee.h"
 #include "run/run_test.h"
@@ -13,7 +14,8 @@ static void close_to(double have, double want, double tolerance, const char *wha
 
 // ---- the problem on which the bound is an equality
 
-/// State 0 stays under action 0 and goes to the absorbing state 1 under action 1; r(0,1) = C/eps, r(1,1) = -C/eps.
+/// State 0 stays under action 0 and goes to the absorbing state 1 under action 1; r(0,1) = C/eps,
+/// r(1,1) = -C/eps.
 static CelMdp *make_tight(double gamma, double eps, double C, bool island) {
   CelMdpBuilder *b;
   CelMdp *mdp;
@@ -44,11 +46,11 @@ static void tight_problem_is_an_equality(void **state) {
         assert_true(step.held);
         close_to(step.eps, eps[e], 1e-15, "eps");
         close_to(step.advantage, scales[k], 1e-12 * size, "C");
-        // Within what is claimed for rounding, and that is little.
+        // Within the claimed rounding error, which must be small.
         close_to(step.gain, step.surrogate - step.penalty, step.rounding, "the gain");
         if (!(step.rounding < 1e-9 * size / (1 - gammas[g])))
           fail_msg("gamma %g, eps %g: rounding %.2g", gammas[g], eps[e], step.rounding);
-        // Half the penalty would be no bound, nor any less than nearly all of it.
+        // Half of the penalty, or slightly less than all of it, would not give a bound.
         if (gammas[g] > 0) {
           assert_true(step.gain < step.surrogate - 0.5 * step.penalty - step.rounding);
           assert_true(step.gain < step.surrogate - 0.9999 * step.penalty - step.rounding);
@@ -57,7 +59,8 @@ static void tight_problem_is_an_equality(void **state) {
       }
 }
 
-/// A third action with a huge penalty, which neither policy takes, changes no number and adds nothing to the rounding.
+/// A third action with a huge penalty that neither policy takes changes no number and adds no
+/// rounding.
 static void hopeless_actions_add_no_rounding(void **state) {
   (void)state;
   CelGuaranteeStep plain, step;
@@ -83,7 +86,7 @@ static void hopeless_actions_add_no_rounding(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-/// In a state that nobody reaches policies may differ as they like.
+/// Policies may differ arbitrarily in states that no policy reaches.
 static void unreachable_states_count_nowhere(void **state) {
   (void)state;
   CelGuaranteeStep step, with;
@@ -99,7 +102,7 @@ static void unreachable_states_count_nowhere(void **state) {
 
 // ---- random problems
 
-/// Rows of random distributions; sharp: near-deterministic ones.
+/// Draws a random policy. sharp: larger values give nearly deterministic rows.
 static void random_policy(const CelMdp *mdp, CelRng *rng, double sharp, double *pi) {
   for (int64_t s = 0; s < mdp->states; s++) {
     double sum = 0;
@@ -109,7 +112,7 @@ static void random_policy(const CelMdp *mdp, CelRng *rng, double sharp, double *
   }
 }
 
-/// L and C by propagation and sweeps, not by the solves that the guarantee makes.
+/// L and C by propagation and sweeps, independent of the solver that the guarantee uses.
 static void by_propagation(const CelMdp *mdp, const double *pi, const double *next, double gamma,
                            double *L, double *C) {
   const int64_t S = mdp->states, T = (int64_t)ceil(log(1e-14) / log(gamma));
@@ -282,7 +285,8 @@ static void same_files(const char *a, const char *b, const char *name) {
   free(text[1]);
 }
 
-/// The run takes the same course, watched or not, on any number of threads; the table is the same too.
+/// A run has the same results with and without guarantees and for any number of threads, and the
+/// table is the same too.
 static void watching_changes_nothing(void **state) {
   (void)state;
   static const char *const algos[] = {"ppo", "trpo"};
@@ -301,8 +305,8 @@ static void watching_changes_nothing(void **state) {
   }
 }
 
-/// Stopped after some updates, gone on with: the table that a run makes in one go. A run that was stopped past its
-/// checkpoint, and killed, has rows too many, which are cut off.
+/// A run that is stopped after some updates and resumed has the table of an uninterrupted run. A
+/// run that was killed after its checkpoint has extra rows, which are removed.
 static void resumed_tables_are_whole(void **state) {
   (void)state;
   train("ppo", "whole", "1", true, 8);
@@ -328,7 +332,8 @@ static void resumed_tables_are_whole(void **state) {
   same_files("whole", "parts", "final.safetensors");
 }
 
-/// Any learner that has probabilities can be watched; those from replay move a little at every step.
+/// Guarantees work for every learner with action probabilities, also for those with a replay
+/// buffer.
 static void other_learners(void **state) {
   (void)state;
   static const char *const algos[] = {"reinforce", "a2c", "ac", "dsac", "sql"};
@@ -357,7 +362,8 @@ static CelMdp *make_gappy(void) {
   for (int64_t s = 0; s < 2; s++)
     for (int64_t k = 0; k < 4 && of[s][k] >= 0; k++) {
       OK(cel_mdp_pair(b, s, of[s][k], 0));
-      OK(cel_mdp_transition(b, 2 + 3 * s + k, 1, 0, false)); // 2.. of state 0, 5.. of state 1
+      OK(cel_mdp_transition(b, 2 + 3 * s + k, 1, 0,
+                            false)); // states 2 to 4 from state 0, 5 and above from state 1
     }
   OK(cel_mdp_start(b, 0, 1));
   OK(cel_mdp_build(b, &mdp));
@@ -378,7 +384,7 @@ static CelAgent *make_agent(const CelEnvSpec *spec) {
   return agent;
 }
 
-/// What the environment does with an action that a state has not is what its probability counts for.
+/// The probability of a missing action counts for the action that the environment substitutes.
 static void missing_actions_count_as_they_act(void **state) {
   (void)state;
   CelMdp *mdp = make_gappy();
@@ -389,7 +395,7 @@ static void missing_actions_count_as_they_act(void **state) {
   float obs[9] = {1}, p[4], reward;
   OK(cel_agent_policy(agent, mdp, pi));
   OK(cel_agent_probabilities(agent, obs, 1, p));
-  for (int32_t a = 0; a < 4; a++) { // where does action a of state 0 lead?
+  for (int32_t a = 0; a < 4; a++) { // the next state of action a in state 0
     double at = 0;
     uint8_t over;
     CelRng rng = cel_rng(1, CEL_RNG_USER, 0);
@@ -404,7 +410,7 @@ static void missing_actions_count_as_they_act(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-// ---- what is refused
+// ---- errors
 
 static void bad_calls(void **state) {
   (void)state;
@@ -416,8 +422,8 @@ static void bad_calls(void **state) {
   const double pi[] = {1, 0, 1, 0}, bad[] = {1, 0, 0.5, 0.4};
   FAILS(cel_policy_guarantee(mdp, pi, pi, 1, &step), CEL_E_RANGE, "gamma is 1");
   FAILS(cel_policy_guarantee(mdp, pi, pi, -0.1, &step), CEL_E_RANGE, "gamma is -0.1");
-  FAILS(cel_policy_guarantee(mdp, pi, bad, 0.9, &step), CEL_E_RANGE, "the policy after: ");
-  FAILS(cel_policy_guarantee(mdp, bad, pi, 0.9, &step), CEL_E_RANGE, "the policy before: ");
+  FAILS(cel_policy_guarantee(mdp, pi, bad, 0.9, &step), CEL_E_RANGE, "the new policy: ");
+  FAILS(cel_policy_guarantee(mdp, bad, pi, 0.9, &step), CEL_E_RANGE, "the old policy: ");
   CelMdp *huge = make_tight(0.999999, 0.5, 1e305, false);
   FAILS(cel_policy_guarantee(huge, pi, pi, (double)NAN, &step), CEL_E_RANGE, "scale them down");
   cel_mdp_destroy(huge);
@@ -426,10 +432,10 @@ static void bad_calls(void **state) {
   OK(cel_mdp_transition(b, 0, 1, 0, false));
   OK(cel_mdp_build(b, &ending));
   cel_mdp_builder_destroy(b);
-  FAILS(cel_policy_guarantee(ending, pi, pi, 0.9, &step), CEL_E_UNSUPPORTED, "after 5 steps");
+  FAILS(cel_policy_guarantee(ending, pi, pi, 0.9, &step), CEL_E_UNSUPPORTED, "horizon of 5 steps");
   OK(cel_mdp_env_spec(&spec, mdp, NULL));
   CelAgent *agent = make_agent(spec);
-  FAILS(cel_guarantee_create(&g, other, agent, 0.9), CEL_E_SHAPE, "9 numbers");
+  FAILS(cel_guarantee_create(&g, other, agent, 0.9), CEL_E_SHAPE, "9 one-hot");
   OK(cel_guarantee_create(&g, mdp, agent, (double)NAN));
   FAILS(cel_guarantee_write(g, agent, "no-such-folder"), CEL_E_IO, "no-such-folder");
   write_text("guarantee.csv", "a,b\n1,2\n");

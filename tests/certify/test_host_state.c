@@ -1,5 +1,6 @@
-/// What the host program does to the floating-point state changes nothing: learners, solvers, policies and text give
-/// the same bits under each of host_state.h, and leave the state as it was. No learner's state holds a subnormal number.
+/// Independence of the host program's floating-point state. Learners, solvers, policies and text
+/// give the same bits under each state of host_state.h and restore it. No learner stores a
+/// subnormal number.
 #include "celsius/celsius.h"
 #include "support/host_state.h"
 
@@ -69,7 +70,7 @@ static CelStatus on_update(void *user, CelAgent *agent) {
   return CEL_OK;
 }
 
-/// A learner's whole life under a state, another one from its first update on.
+/// Runs a learner under one state, and under another one after its first update.
 static void digest_learner(int i, int threads, const HostState *early, const HostState *late,
                            uint64_t digest[2]) {
   Learner l;
@@ -96,7 +97,7 @@ static void test_learners(void **state) {
     for (int s = 0; s < N_HOST_STATES; s++)
       for (int threads = 1; threads <= 2; threads++)
         for (int late = 0; late < 2; late++) {
-          if (s != 3 && late != threads - 1) continue; // "both" in all four ways
+          if (s != 3 && late != threads - 1) continue; // "both" in all four combinations
           digest_learner(i, threads, &HOST_STATES[late ? 0 : s], late ? &HOST_STATES[s] : NULL,
                          digest);
           if (memcmp(digest, expected, sizeof digest) != 0)
@@ -126,7 +127,7 @@ static int64_t count_subnormal(const CelTensors *tensors, const char **where) {
   return found;
 }
 
-/// Long enough for the moments of units that have died to fade; a host that does not flush.
+/// Trains long enough for the moments of dead units to decay, with a host that does not flush.
 static void test_no_subnormal(void **state) {
   (void)state;
   for (int i = 0; i < N_LEARNERS; i++) {
@@ -135,7 +136,7 @@ static void test_no_subnormal(void **state) {
     open_learner(&l, i, 1);
     assert_int_equal(cel_learn(l.agent, &l.env, 300, NULL), CEL_OK);
     CelTensors *tensors = cel_agent_tensors(l.agent);
-    for (int64_t k = 0; k < cel_tensors_count(tensors); k++) { // as a unit leaves them that died
+    for (int64_t k = 0; k < cel_tensors_count(tensors); k++) { // tiny moments, as of a dead unit
       const CelTensor *t = cel_tensors_at(tensors, k);
       float *x = t->data;
       if (t->role == CEL_MOMENT1 || t->role == CEL_MOMENT2)
@@ -213,7 +214,8 @@ static void hash_policy(uint64_t *hash, const char *path) {
   assert_int_equal(cel_policy_load(path, &policy), CEL_OK);
   for (int i = 0; i < 50; i++) {
     float action[2];
-    const float obs[3] = {0.125f * (float)i, i % 2 ? 1e-40f : 0.7f, -0.3f}; // exact in any state
+    const float obs[3] = {0.125f * (float)i, i % 2 ? 1e-40f : 0.7f,
+                          -0.3f}; // exact under every state
     assert_int_equal(cel_policy_act(policy, obs, &action[0]), CEL_OK);
     assert_int_equal(cel_policy_sample(policy, obs, &rng, &action[1]), CEL_OK);
     add(hash, action, sizeof action);

@@ -1,4 +1,5 @@
-/// SAC on the linear-quadratic regulator ends at the exact soft-optimal policy. The scalar problem: test_lqr_soft_learn_full.c.
+/// SAC on the linear-quadratic regulator converges to the exact soft-optimal policy. For the scalar
+/// problem see test_lqr_soft_learn_full.c.
 #include "lqr_learned.h"
 
 static void test_oscillator(void **state) {

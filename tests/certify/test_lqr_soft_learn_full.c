@@ -1,5 +1,6 @@
-/// SAC with a value network on the linear-quadratic regulator ends at the exact soft-optimal policy, as twin-critic SAC does
-/// (test_lqr_learn.c, and here the scalar problem).
+/// SAC with a value network on the linear-quadratic regulator converges to the exact soft-optimal
+/// policy, and so does twin-critic SAC on the scalar problem. For its other problems see
+/// test_lqr_learn.c.
 #include "lqr_learned.h"
 
 static void test_oscillator(void **state) {

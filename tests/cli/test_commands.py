@@ -28,7 +28,7 @@ class Help(kit.Case):
                 for said in (begun, resumed):
                     self.assertIn("batch_size 50 would", said)
                 self.assertEqual("celsius: run folder" in begun, not quiet)
-                self.assertEqual("celsius: going on from step 200 of 400" in resumed, not quiet)
+                self.assertEqual("celsius: resuming at step 200 of 400" in resumed, not quiet)
 
     def test_every_help_fits_80_columns(self):
         calls = [["--help"], ["train", "--help"], ["train", "sac", "--help"],

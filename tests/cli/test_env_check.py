@@ -6,17 +6,17 @@ import kit
 
 # The fault, the check that detects it, and a part of its message.
 BROKEN = [("nothing", None, ""),
-          ("range", "reset", "outside of its space's"),
-          ("nan", "step", "not a finite number"),
+          ("range", "reset", "its space allows"),
+          ("nan", "step", "it must be finite"),
           ("reward", "step", "the reward is"),
-          ("terminated", "step", "neither 0 nor 1"),
-          ("unwritten", "step", "not a finite number"),
-          ("actions", "step", "changed its actions"),
+          ("terminated", "step", "it must be 0 or 1"),
+          ("unwritten", "step", "it must be finite"),
+          ("actions", "step", "wrote to its actions"),
           ("behind", "step", "outside of its buffers"),
           ("before", "buffers", "outside of its buffers"),
           ("random", "determinism", "the same seed and actions"),
-          ("neighbor", "independence", "depends on what lies outside of its own state"),
-          ("render", "render", "nothing is drawn"),
+          ("neighbor", "independence", "uses data outside of its own state"),
+          ("render", "render", "drew no shapes"),
           ("abort", "reset", "ended the process")]
 
 

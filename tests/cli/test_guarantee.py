@@ -120,7 +120,7 @@ class Guarantee(kit.Case):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         self.assertEqual(process.returncode, kit.INTERRUPTED, err)
-        self.assertIn("stopped after 512 of 4096 steps, everything is saved", err)
+        self.assertIn("stopped after 512 of 4096 steps; everything is saved", err)
         self.assertLess(time.monotonic() - asked, 10)
 
 

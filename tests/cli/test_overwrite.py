@@ -74,7 +74,7 @@ class Overwrite(kit.Case):
         self.ok(*self.tiny("run", "--steps", 300))
         before = self.hashes("run")
         self.fails(kit.IO, *self.tiny("run", "--steps", 100),
-                   says=["a run is here already", "--overwrite"])
+                   says=["the folder already holds a run", "--overwrite"])
         self.assertEqual(self.hashes("run"), before)
         self.ok(*self.tiny("run", "--steps", 100, "--overwrite"))
         self.ok(*self.tiny("other", "--steps", 100))

@@ -31,7 +31,7 @@ class Pairs(kit.Case):
         done = self.command("train", "sql", "--env", "mdp", "--env.file", "ring.mdp", "--steps",
                             2000, "--net-arch", 8, "--eval-episodes", 2, "--quiet", "--out", "run")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("2 of 2 episodes did not end and were cut off at 100000 steps", done.stderr)
+        self.assertIn("2 of 2 episodes did not end and were cut off after 100000 steps", done.stderr)
         self.assertIn("--env.max-episode-steps", done.stderr)
         self.ok("eval", "run", "--which", "final", "--episodes", 1)
         result = json.loads(self.ok("eval", "run", "--episodes", 2, "--json"))

@@ -84,7 +84,7 @@ class Resume(kit.Case):
             done = self.command("train", "--resume", "run")
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn(os.path.basename(newest), done.stderr)
-            self.assertIn("trying the one before", done.stderr)
+            self.assertIn("trying the previous checkpoint", done.stderr)
             self.assertEqual(kit.digests(self.path("peace")), kit.digests(self.path("run")))
 
     def test_all_checkpoints_damaged(self):
@@ -103,7 +103,7 @@ class Resume(kit.Case):
         flip_bit(newest)
         done = self.command("train", "--resume", "run")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("trying the one before", done.stderr)
+        self.assertIn("trying the previous checkpoint", done.stderr)
         self.assertEqual(kit.digests(self.path("peace")), kit.digests(self.path("run")))
 
     def test_damaged_models(self):

@@ -208,7 +208,7 @@ class LongHorizon(kit.Case):
 
     def test_memory_is_checked_first(self):
         self.problem(10**13)
-        self.fails(kit.MEMORY, "solve", "long.json", says=["time steps", "leaves"])
+        self.fails(kit.MEMORY, "solve", "long.json", says=["time steps", "are needed"])
 
 
 class Parts(kit.Case):

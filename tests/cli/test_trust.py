@@ -107,7 +107,7 @@ class Trust(kit.Case):
         os.chmod(self.path("p"), 0o777)
         refused = self.celsius(*commands[0], allow=folder)
         self.assertEqual(refused.returncode, 13)
-        self.assertIn("may be changed by other users", refused.stderr)
+        self.assertIn("can be changed by other users", refused.stderr)
         os.chmod(self.path("p"), 0o755)
 
     def test_runs_move_with_their_files(self):

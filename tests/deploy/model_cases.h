@@ -1,5 +1,5 @@
-/// Model files with random parameters, in every shape that a policy can have, and what their policies compute, written
-/// out plainly in double.
+/// Model files with random parameters for every kind of policy, and reference implementations in
+/// double.
 #ifndef MODEL_CASES_H
 #define MODEL_CASES_H
 #include "rl/model.h"
@@ -15,7 +15,7 @@ typedef struct ModelCase {
   int layers;
   int64_t hidden[4];
   bool layer_norm, normaliser, sigma; ///< sigma: the head is twice as wide
-  bool sampler;                       ///< takes A normals behind the observation
+  bool sampler;                       ///< takes A normals after the observation
   bool batch_norm;                    ///< with running statistics, behind every hidden dense layer
 } ModelCase;
 
@@ -141,23 +141,23 @@ static const ModelCase model_cases[] = {
 };
 enum { MODEL_CASES = sizeof model_cases / sizeof model_cases[0], SAMPLER_CASE = MODEL_CASES - 2 };
 
-/// How many there are of each, where kind is CELI_MULTI_CATEGORICAL.
+/// Number of actions of each part of a CELI_MULTI_CATEGORICAL policy.
 enum { MODEL_CHOICES = 4 };
 static const int64_t model_choices[MODEL_CHOICES] = {3, 2, 1, 4};
 
-/// Bounds of continuous actions that a test chooses, or NULL; what the last layer is multiplied by.
+/// Bounds of continuous actions (or NULL), and a factor of the last layer, set by tests.
 static const double *model_low, *model_high;
 static double model_gain = 1;
 
 static inline bool model_discrete(const ModelCase *c) {
   return c->kind != CELI_GAUSSIAN && c->kind != CELI_SQUASHED_GAUSSIAN;
 }
-/// Numbers in an action.
+/// The number of elements of an action.
 static inline int64_t model_numbers(const ModelCase *c) {
   return c->kind == CELI_CATEGORICAL ? 1 : c->kind == CELI_MULTI_CATEGORICAL ? MODEL_CHOICES : c->A;
 }
 
-/// The same file's content, for the reference.
+/// The content of a model file, for the reference.
 typedef struct ModelData {
   const ModelCase *shape;
   CelTensors *tensors;
@@ -227,7 +227,7 @@ static inline void fill_model(ModelData *m, CelRng *rng) {
   if (c->normaliser) {
     fill_random(m->obs_shift, c->O, rng, -1, 1);
     fill_random(m->obs_scale, c->O, rng, 0.5, 3);
-    *m->obs_clip = 2.5f; // bites now and then
+    *m->obs_clip = 2.5f; // clips some observations
   }
   if (model_discrete(c)) return;
   for (int64_t a = 0; a < c->A; a++) {
@@ -252,7 +252,7 @@ static inline CelSpace model_actions(const ModelCase *c) {
   return cel_space_box_bounds(c->A, model_low ? model_low : low, model_high ? model_high : high);
 }
 
-/// Makes a model of this shape and writes it to `path` (NULL: does not).
+/// Creates a model and writes it to `path`, unless `path` is NULL.
 static inline ModelData model_create(const ModelCase *c, const char *path, uint64_t seed) {
   CelRng rng = cel_rng(seed, CEL_RNG_USER, 1);
   ModelData m = {.shape = c,
@@ -292,7 +292,7 @@ static inline double activate(CeliActivation activation, double x) {
   return HUGE_VAL;
 }
 
-/// y (A,) = the head's first A outputs for an observation and, of a sampler, noise (NULL: zeros).
+/// y (A,): the first A outputs of the head for an observation. noise: for a sampler; NULL: zeros.
 static inline void reference_head(const ModelData *m, const float *obs, const float *noise,
                                   double *y) {
   const ModelCase *c = m->shape;
@@ -327,7 +327,7 @@ static inline void reference_head(const ModelData *m, const float *obs, const fl
   memcpy(y, x, (size_t)c->A * sizeof *y);
 }
 
-/// action (A,) of a policy of real numbers: its mode, a sampler's from noise.
+/// action (A,) of a continuous policy: its mode, or a sampler's action for `noise`.
 static inline void reference_action(const ModelData *m, const float *obs, const float *noise,
                                     double *action) {
   double y[16];
@@ -340,7 +340,7 @@ static inline void reference_action(const ModelData *m, const float *obs, const 
   }
 }
 
-/// Choices or bits of a discrete policy, numbers (model_numbers,); -1 where two are too near to tell.
+/// Actions or bits of a discrete policy, (model_numbers,). -1: two outputs are too close to decide.
 static inline void reference_choices(const ModelData *m, const float *obs, int *choice) {
   const ModelCase *c = m->shape;
   double y[16];
@@ -361,7 +361,7 @@ static inline void reference_choices(const ModelData *m, const float *obs, int *
   }
 }
 
-/// A discrete policy's row of actions as integers.
+/// Converts a row of discrete actions to integers.
 static inline void model_row(const ModelCase *c, const void *row, int *choice) {
   for (int64_t k = 0; k < model_numbers(c); k++)
     choice[k] = c->kind == CELI_BERNOULLI ? ((const uint8_t *)row)[k] : ((const int32_t *)row)[k];

@@ -1,5 +1,5 @@
-/// Exports, each run by what it is made for: the C source by a C and a C++ compiler, the ONNX graph by
-/// onnxruntime, the state dict by Python.
+/// Exports, each used with its target: the C source with a C and a C++ compiler, the ONNX graph
+/// with onnxruntime, the state dict with Python.
 #include "deploy/model_cases.h"
 
 #include <dlfcn.h>
@@ -12,7 +12,7 @@ static const char *tool(const char *variable, const char *otherwise) {
   return value && value[0] ? value : otherwise;
 }
 
-/// Runs a command line; fails with what it printed.
+/// Runs a command line. On failure, the test fails with its output.
 static void shell(const char *format, ...) CEL_PRINTF(1, 2);
 static void shell(const char *format, ...) {
   char command[2048], whole[2200];
@@ -30,14 +30,14 @@ static void shell(const char *format, ...) {
 
 #define STRICT "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 
-/// A function of a shared object.
+/// Finds a function of a shared object.
 static void find_function(void *library, const char *name, void *out, size_t size) {
   void *symbol = dlsym(library, name);
   assert_non_null(symbol);
   memcpy(out, &symbol, size);
 }
 
-/// Choices and bits: what the policy does, and what the reference says where it is sure.
+/// Discrete actions and bits: against the policy, and against the reference if it can decide.
 static void check_c_choices(const ModelData *m, CelPolicy *policy, void *library,
                             const char *name) {
   const ModelCase *c = m->shape;
@@ -127,7 +127,7 @@ static void test_c(void **state) {
   }
 }
 
-/// Nothing but the one function is visible, and nothing but arithmetic of the maths library is called.
+/// The object exports only one function, and it calls only functions of the math library.
 static void test_c_symbols(void **state) {
   (void)state;
   ModelData m = model_create(&model_cases[2], "model.safetensors", 3);
@@ -143,12 +143,12 @@ static void test_c_symbols(void **state) {
   char *header = read_text("robot-arm.h");
   assert_non_null(
       strstr(header, "void Arm2_act(const float obs[ARM2_OBS], float action[ARM2_ACTION]);"));
-  assert_non_null(strstr(header, "action[1] lies in [-1.5f, 2.25f]"));
+  assert_non_null(strstr(header, "action[1] is in [-1.5f, 2.25f]"));
   free(header);
   model_destroy(&m);
 }
 
-/// Text in a model file's metadata cannot become code.
+/// Text in the metadata of a model file cannot become code.
 static void test_c_metadata_is_text(void **state) {
   (void)state;
   ModelData m = model_create(&model_cases[0], "model.safetensors", 3);
@@ -174,12 +174,11 @@ static void test_c_metadata_is_text(void **state) {
   model_destroy(&m);
 }
 
-/// Extreme numbers come back as the same bits.
+/// Extreme numbers keep their bits.
 static void test_c_literals(void **state) {
   (void)state;
-  static const ModelCase one = {"one", CELI_GAUSSIAN, CELI_IDENTITY, 1,     8,    0,
-                                {0},   false,         false,         false, false,
-                                false};
+  static const ModelCase one = {"one", CELI_GAUSSIAN, CELI_IDENTITY, 1,     8,     0,
+                                {0},   false,         false,         false, false, false};
   static const float values[8] = {0.1f,     -0.0f,   3, 1e-45f, 3.4028235e38f, -1.17549435e-38f,
                                   1.0f / 3, 16777215};
   ModelData m = model_create(&one, NULL, 1);
@@ -209,7 +208,7 @@ static void test_c_literals(void **state) {
   model_destroy(&m);
 }
 
-/// Writes observations and what the policy does on them, for Python.
+/// Writes observations and the policy's actions for Python.
 static void write_answers(const ModelData *m, const char *path) {
   const ModelCase *c = m->shape;
   CelTensors *tensors;
@@ -253,7 +252,7 @@ static void write_answers(const ModelData *m, const char *path) {
   }
   const char *const kinds[] = {"gaussian", "squashed_gaussian", "categorical", "multi_categorical",
                                "bernoulli"};
-  const char *const activations[] = {"identity", "relu", "tanh", "silu"};
+  const char *const activations[] = {"identity", "relu", "tanh", "silu", "gelu", "leaky_relu"};
   const CelMeta meta[] = {{"kind", c->sampler ? "sampler" : kinds[c->kind]},
                           {"activation", activations[c->activation]}};
   OK(cel_safetensors_write(path, tensors, 1u << CEL_STATE, meta, 2));
@@ -261,7 +260,7 @@ static void write_answers(const ModelData *m, const char *path) {
   cel_tensors_destroy(tensors);
 }
 
-/// Skips the test where Python lacks a module.
+/// Skips the test if a Python module is missing.
 static void need_python(const char *modules) {
   char command[1024];
   snprintf(command, sizeof command, "'%s' -c 'import %s' 2>/dev/null",
@@ -282,7 +281,7 @@ static void check_with_python(const char *format, const char *check) {
   }
 }
 
-/// What shift and scale make of +-1 is outside of these bounds: every export clips.
+/// Shift and scale map +-1 to values outside of these bounds, so every export must clip.
 static void test_bounds(void **state) {
   (void)state;
   static const double low[] = {-1.7, 0.1, -1e6}, high[] = {3.1, 0.7, 0.3};
@@ -295,7 +294,7 @@ static void test_bounds(void **state) {
   for (int64_t a = 0; a < c->A; a++)
     beyond += m.action_shift[a] + m.action_scale[a] > part->high[a] ||
               m.action_shift[a] - m.action_scale[a] < part->low[a];
-  assert_true(beyond > 0); // or this shows nothing
+  assert_true(beyond > 0); // else the test shows nothing
   OK(cel_export("model.safetensors", "c", "edge", NULL));
   shell("%s -std=c99 " STRICT " -O1 -fPIC -shared edge.c -o edge.so -lm", tool("CELSIUS_CC", "cc"));
   void *library = dlopen("./edge.so", RTLD_NOW | RTLD_LOCAL);
@@ -341,7 +340,7 @@ static void test_state_dict(void **state) {
   check_with_python("safetensors", "numpy");
 }
 
-/// The module of examples/torch loads it strictly.
+/// The module of examples/torch loads the export with strict=True.
 static void test_torch_example(void **state) {
   (void)state;
   need_python("torch, safetensors, numpy");
@@ -376,7 +375,7 @@ static void test_bad_input(void **state) {
   OK(cel_export("model.safetensors", "safetensors", "dict.safetensors", NULL));
   FAILS(cel_export("dict.safetensors", "c", "out", NULL), CEL_E_FORMAT, "not a model");
   assert_int_not_equal(access("out.c", F_OK), 0);
-  // A name that is none in C is made into one.
+  // A file name that is not a C name is converted to one.
   assert_int_equal(mkdir("run", 0700), 0);
   OK(cel_export("model.safetensors", "c", "run/3-legs v2.c", NULL));
   char *header = read_text("run/3-legs v2.h");

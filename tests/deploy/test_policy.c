@@ -1,5 +1,5 @@
-/// Policies: what they compute, the same bits as the agent that they were saved from, and files that are
-/// no models.
+/// Policies: against references, with the same bits as the agent that saved them, and invalid
+/// files.
 #include "deploy/model_cases.h"
 
 #include "support/allocations.h"
@@ -50,7 +50,7 @@ static void test_no_allocation(void **state) {
     CelPolicy *policy;
     long long before = allocations();
     OK(cel_policy_load("model.safetensors", &policy));
-    if (counting_allocations()) assert_true(allocations() > before); // the counter counts
+    if (counting_allocations()) assert_true(allocations() > before); // the counter works
     const float obs[32] = {0.5f};
     float action[16];
     before = allocations();
@@ -99,7 +99,7 @@ static void check_against_agent(const CelSacConfig *config, int64_t O, int64_t A
     OK(cel_policy_act(policy, obs[i], got));
     assert_memory_equal(got, want[i], (size_t)A * sizeof *got);
   }
-  // Rows at once are the same bits too.
+  // Several rows in one call have the same bits too.
   OK(cel_agent_predict(agent, rows, 100, actions));
   for (int i = 0; i < 100; i++)
     assert_memory_equal(actions + i * A, want[i], (size_t)A * sizeof *got);
@@ -108,7 +108,7 @@ static void check_against_agent(const CelSacConfig *config, int64_t O, int64_t A
   cel_agent_destroy(agent);
 }
 
-/// A learner's actions, drawn from its file with the noise that it draws with itself, are the same bits.
+/// Actions drawn from a file, with the noise of the learner, have the same bits as the learner's.
 static void check_draws(const char *algo, const CelSpace *action, const char *field,
                         const char *value) {
   enum { ROWS = 50 };
@@ -142,7 +142,7 @@ static void check_draws(const char *algo, const CelSpace *action, const char *fi
     if (memcmp(got, want + i * bytes, bytes) != 0)
       fail_msg("%s: draw %d differs from the agent's", algo, (int)i);
   }
-  // Of its own random numbers: not always one action.
+  // With its own random numbers the actions differ.
   int changes = 0;
   for (int i = 0; i < 100; i++) {
     memcpy(want, got, bytes);
@@ -176,7 +176,8 @@ static void test_draws_as_agent(void **state) {
   check_draws("dsac", &choice, "activation", "tanh");
 }
 
-/// What a sampler does without noise; files that said squashed Gaussian of one; what cannot be drawn from.
+/// A sampler without noise; old files that call a sampler a squashed Gaussian; policies without
+/// draws.
 static void test_samplers(void **state) {
   (void)state;
   ModelData m = model_create(&model_cases[SAMPLER_CASE], "model.safetensors", 3);
@@ -185,7 +186,7 @@ static void test_samplers(void **state) {
   CelRng rng = cel_rng(7, CEL_RNG_USER, 6);
   float obs[8], noise[8], action[8];
   double want[16];
-  // A file of before: squashed_gaussian, by sqlc.
+  // An old file: kind squashed_gaussian, algorithm sqlc.
   CelSafetensors *file;
   CelTensor list[32];
   OK(cel_safetensors_open("model.safetensors", &file));
@@ -221,7 +222,7 @@ static void test_samplers(void **state) {
   model_destroy(&m);
 }
 
-/// The noise of state-dependent exploration belongs to an episode.
+/// The noise of state-dependent exploration depends on the episode, so there are no single draws.
 static void test_no_draws_of_an_episode(void **state) {
   (void)state;
   CelSacConfig config = cel_sac_config_default();
@@ -273,7 +274,7 @@ static void test_same_bits_as_agent(void **state) {
   check_against_agent(&config, 3, 2);
 }
 
-/// A checkpoint holds a model too.
+/// A checkpoint contains a model too.
 static void test_checkpoint(void **state) {
   (void)state;
   const CelSacConfig config = small_config();
@@ -309,7 +310,7 @@ static void test_bad_observation(void **state) {
   model_destroy(&m);
 }
 
-/// Weights that are finite, and an output that is not.
+/// Finite weights whose output is not finite.
 static void test_output_that_overflows(void **state) {
   (void)state;
   ModelData m = model_create(&model_cases[0], NULL, 1);
@@ -335,7 +336,7 @@ static void test_output_that_overflows(void **state) {
   model_destroy(&m);
 }
 
-/// Writes a model with one thing wrong and expects to be told.
+/// Writes a model with one error and expects that loading it fails.
 static void refuse(const char *key, const char *value, const char *drop, CelStatus status,
                    const char *says) {
   ModelData m = model_create(&model_cases[1], "good.safetensors", 1);
@@ -394,7 +395,7 @@ static void test_bad_files(void **state) {
          "{\"parts\":[{\"name\":\"\",\"kind\":\"multi_discrete\",\"type\":\"I32\",\"shape\":[2],"
          "\"low\":0,"
          "\"high\":[2.5,3]}]}",
-         "", CEL_E_RANGE, "entry 0 has 2.5 choices");
+         "", CEL_E_RANGE, "entry 0 has 2.5 actions");
   refuse("policy", "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":5}", "",
          CEL_E_SHAPE, "Box");
   refuse("policy", "{\"kind\":\"categorical\",\"activation\":\"relu\",\"action_dim\":6}", "",
@@ -434,7 +435,7 @@ static void test_nan_parameter(void **state) {
   model_destroy(&m);
 }
 
-/// A thread with 32 KiB of stack loads a policy and acts; odd widths, so that weights are copied.
+/// Loads a policy and acts, in a thread with 32 KiB of stack. Odd widths make it copy the weights.
 static __attribute__((unused)) void *load_and_act(void *path) {
   CelPolicy *policy;
   CelRng rng = cel_rng(1, CEL_RNG_USER, 0);
@@ -450,12 +451,12 @@ static void test_small_stack(void **state) {
   (void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__clang__) ||         \
     !defined(__OPTIMIZE__)
-  skip(); // instrumented frames are larger; clang has not been measured
+  skip(); // stack frames are larger with sanitizers, and unknown with clang
 #else
   enum { STACK = 32 * 1024 };
   pthread_attr_t attributes;
   assert_int_equal(pthread_attr_init(&attributes), 0);
-  // Some systems start no thread with so little: 64-bit ARM's glibc asks for 128 KiB.
+  // Some systems need a larger stack: glibc on 64-bit ARM needs 128 KiB.
   if (pthread_attr_setstacksize(&attributes, STACK) != 0) {
     pthread_attr_destroy(&attributes);
     skip();
@@ -474,7 +475,7 @@ static void test_small_stack(void **state) {
 #endif
 }
 
-/// Bounds that scale and shift overshoot by rounding, and extreme ones.
+/// Draws bounds that scale and shift exceed by rounding, and extreme bounds.
 static void random_bounds(CelRng *rng, bool squash, double *low, double *high) {
   const double size = pow(10, cel_rng_range(rng, -3, 6));
   double a = (double)(float)(size * cel_rng_normal(rng)),
@@ -491,7 +492,7 @@ static void random_bounds(CelRng *rng, bool squash, double *low, double *high) {
   *low = fmin(a, b), *high = fmax(a, b);
 }
 
-/// Actions of random policies stay in random bounds, as float32 and at both ends.
+/// Actions of random policies stay within random bounds in float32, also at both ends.
 static void test_bounds(void **state) {
   (void)state;
   int at_bound = 0;

@@ -1,4 +1,4 @@
-/// What the tests of src/env share: specs from text, a vector environment in one call.
+/// What the tests of src/env share: creating specs from text, and vector environments.
 #ifndef ENV_TEST_H
 #define ENV_TEST_H
 #include "celsius/env.h"
@@ -17,7 +17,7 @@
     if ((call) != CEL_OK) fail_msg("%s: %s", #call, cel_error());                                  \
   } while (0)
 
-/// Expects a status, and every word of `words` (separated by '|') in the message.
+/// Expects a status, and a message that contains every part of `words`, separated by '|'.
 #define assert_fails(call, status, words)                                                          \
   do {                                                                                             \
     CelStatus test_status_ = (call);                                                               \
@@ -35,7 +35,7 @@ static inline void expect_words(const char *words) {
   }
 }
 
-/// A spec with arguments as "key=value key=value"; those of every environment are allowed too.
+/// A spec with arguments "key=value key=value", including options of all environments.
 static inline CelEnvSpec *make_spec(const char *id, const char *arguments) {
   const CelEnvType *type;
   assert_ok(cel_env_find(id, &type));
@@ -61,13 +61,13 @@ static inline CelEnvSpec *make_spec(const char *id, const char *arguments) {
   return spec;
 }
 
-/// A vector environment with its tensors.
+/// A vector environment and its tensors.
 typedef struct Fleet {
   CelVecEnv env;
   CelTensors *tensors;
 } Fleet;
 
-/// Declared and allocated, not yet reset. The result must not be moved.
+/// Declares and allocates a fleet, without a reset. The result must not be moved.
 static inline Fleet *make_fleet(const CelEnvSpec *spec, int64_t N, uint64_t seed, uint32_t first) {
   Fleet *fleet = calloc(1, sizeof *fleet);
   assert_non_null(fleet);

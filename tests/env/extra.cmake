@@ -1,4 +1,4 @@
-# test_plugin.c opens a shared object that is built here, and hands it the library's functions.
+# test_plugin.c opens this shared object, which uses functions of the test executable.
 add_library(env_plugin MODULE env/plugin.c)
 set_target_properties(env_plugin PROPERTIES PREFIX "" OUTPUT_NAME plugin
   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/env)

@@ -1,4 +1,4 @@
-/// A shared object of environments, good and bad, for test_plugin.c.
+/// A shared object with valid and invalid environments, for test_plugin.c.
 #include "celsius/env.h"
 #include <stddef.h>
 
@@ -7,7 +7,8 @@ const CelEnvType *OldWalk(void);
 const CelEnvType *StillWalk(void);
 const CelEnvType *NoWalk(void);
 
-/// A walk on a line: +-stride a step, reward the place, ends past `goal`.
+/// A walk on a line. Each step is +-stride, the reward is the position, and episodes end past
+/// `goal`.
 typedef struct WalkArguments {
   double stride, goal;
 } WalkArguments;

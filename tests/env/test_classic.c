@@ -1,5 +1,5 @@
-/// What the golden trajectories do not show: sines, how episodes start, arguments, the regulator
-/// against its exact value, pictures.
+/// Classic environments, beyond the golden trajectories: sines, initial states, arguments, the
+/// regulator against its exact value, pictures.
 #include "celsius/canvas.h"
 #include "celsius/lqr.h"
 #include "env/sincos.h"
@@ -46,8 +46,8 @@ static void sines_at_the_edges(void **state) {
 
 // ---- starts
 
-/// State j of 4000 episodes' starts is uniform on [low, high]: within it, near both ends, mean
-/// within 5 errors.
+/// Expects that element j of 4000 initial states is uniform on [low, high]: within the interval,
+/// close to both ends, and with a mean within 5 standard errors.
 static void expect_uniform(const char *id, const char *arguments, int j, double low, double high) {
   enum { N = 4000 };
   CelEnvSpec *spec = make_spec(id, arguments);
@@ -85,7 +85,7 @@ static void episodes_start_as_they_should(void **state) {
 
 // ---- arguments
 
-/// The state after one step from a fixed one.
+/// The state after one step from a fixed state.
 static void one_step(const char *id, const char *arguments, const double *from, const void *action,
                      double *to) {
   CelEnvSpec *spec = make_spec(id, arguments);
@@ -109,10 +109,10 @@ static void torque_noise(void **state) {
   const int32_t down = 0;
   one_step("Acrobot-v1", "avail_torque=0.5", from, &down, low);
   assert_true(noisy[3] != quiet[3]);
-  assert_true(noisy[3] > low[3] && noisy[3] < high[3]); // no more than .5 either way
+  assert_true(noisy[3] > low[3] && noisy[3] < high[3]); // the noise is at most 0.5
 }
 
-/// One step by hand, of constants that are all unlike the defaults.
+/// One step computed here, with constants that all differ from the defaults.
 static void pendulum_constants(void **state) {
   (void)state;
   const double from[3] = {1.0, 0.5, 0.0};
@@ -146,8 +146,8 @@ static void cartpole_constants(void **state) {
 
 // ---- the regulator
 
-/// Under the soft-optimal policy the discounted return, with its entropy, has the mean that the
-/// solution says.
+/// The mean discounted return of the soft-optimal policy, including entropy, equals the solution's
+/// value.
 static void regulator_earns_its_exact_value(void **state) {
   (void)state;
   enum { N = 4000, T = 120 };
@@ -173,7 +173,7 @@ static void regulator_earns_its_exact_value(void **state) {
     Fleet *fleet = make_fleet(spec, N, 5, 0);
     assert_ok(cel_vecenv_reset(&fleet->env));
     CelRng rng = cel_rng(6, CEL_RNG_USER, (uint32_t)p);
-    static double excess[N]; // return less the exact value of the start
+    static double excess[N]; // return minus the exact value of the initial state
     for (int64_t e = 0; e < N; e++) {
       const double *x = fleet->env.states + e * n;
       excess[e] = -solution.constant;
@@ -210,8 +210,8 @@ static void regulator_earns_its_exact_value(void **state) {
   }
 }
 
-/// Stable without a controller: from a start of 1, nothing is far away after 400 steps without
-/// action.
+/// Problems are stable without a controller: states that start at 1 are small after 400 steps
+/// without action.
 static void regulators_are_stable(void **state) {
   (void)state;
   static const char *const problems[] = {
@@ -247,7 +247,8 @@ static void regulator_arguments(void **state) {
   assert_ok(cel_fields_set(type->fields, config, "problem", "chain"));
   assert_ok(cel_fields_set(type->fields, config, "dimension", "5"));
   CelEnvSpec *odd = NULL;
-  assert_fails(cel_env_spec_create(&odd, "LQR-v0", config, NULL), CEL_E_RANGE, "dimension 5|even");
+  assert_fails(cel_env_spec_create(&odd, "LQR-v0", config, NULL), CEL_E_RANGE,
+               "dimension is 5|even");
   free(config);
 }
 
@@ -260,8 +261,8 @@ static bool coordinates_are_finite(const CelShape *shape) {
   return isfinite(shape->radius) && isfinite(shape->from) && isfinite(shape->to);
 }
 
-/// Every environment draws something that lies at least partly within its view, nothing is dropped,
-/// and two different states look different.
+/// Every environment draws something that is at least partly in view, drops no shapes, and draws
+/// two different states differently.
 static void pictures(void **state) {
   (void)state;
   static const char *const ids[] = {"CartPole-v1",    "Pendulum-v1",

@@ -1,23 +1,23 @@
-/// The classic environments against Gymnasium, step for step.
+/// The classic environments against Gymnasium, step by step.
 ///
-/// tests/golden/gymnasium_trajectories.py recorded the episodes. Here all episodes of a case run
-/// side by side in one vector environment, each from its recorded initial state, with the recorded
-/// actions: observations and rewards must be equal as float32, flags equal, states within 1e-9.
+/// tests/golden/gymnasium_trajectories.py recorded the episodes. All episodes of a case run in one
+/// vector environment, from the recorded initial states and with the recorded actions. Observations
+/// and rewards must be equal as float32, flags must be equal, and states must agree within 1e-9.
 ///
-/// The acrobot is chaotic: Gymnasium itself, started 1e-16 away, is 1e-4 away after 320 steps of
-/// the recorded actions, and the last bit of a cosine is not the same on all machines that NumPy
-/// runs on. So there the recorded state is taken over after it was compared, every eighth step.
+/// The acrobot is chaotic. A change of 1e-16 in Gymnasium's initial state grows to 1e-4 after 320
+/// recorded actions, and the last bit of NumPy's cosine depends on the machine. Every eighth step,
+/// this test therefore compares the state and then continues from the recorded one.
 #include "celsius/safetensors.h"
 #include "env_test.h"
 #include <inttypes.h>
 
 typedef struct Case {
   const char *file, *name, *id, *arguments;
-  /// What our state holds beyond Gymnasium's, at the start of an episode.
+  /// The initial value of our state's extra element, which Gymnasium's state does not have.
   double extra;
   /// Tolerance of a state, relative to max(1, |x|).
   double state_error;
-  bool chaotic; ///< take over the recorded state whenever there is one
+  bool chaotic; ///< continue from the recorded state whenever there is one
 } Case;
 
 static const Case cases[] = {
@@ -42,7 +42,8 @@ static const Case cases[] = {
 
 /// One case of a golden file.
 typedef struct Golden {
-  int64_t E, T, S, O; ///< episodes, steps in all, Gymnasium's state size, observation size
+  int64_t E, T, S,
+      O; ///< episodes, steps of all episodes, size of Gymnasium's state, of observations
   const double *initial, *state;
   const int32_t *length;
   const CelTensor *action;
@@ -77,12 +78,12 @@ static Golden read_case(const CelSafetensors *file, const char *name) {
   return g;
 }
 
-/// How far the worst state was off, and where the running episodes stand.
+/// The largest error of a state, and the positions of the running episodes.
 typedef struct Replay {
   const Case *c;
   const Golden *g;
   Fleet *fleet;
-  int64_t *first, *first_state; ///< (E,) row of each episode's first step, first kept state
+  int64_t *first, *first_state; ///< (E,) row of each episode's first step and first recorded state
   double worst;
 } Replay;
 
@@ -108,7 +109,7 @@ static void compare_state(Replay *r, int64_t e, int64_t t, double *state) {
   }
 }
 
-/// What step t of episode e gave, against row `row` of the file.
+/// Compares step t of episode e with row `row` of the file.
 static void compare(Replay *r, int64_t e, int64_t t, int64_t row) {
   const Golden *g = r->g;
   const CelVecEnv *env = &r->fleet->env;

@@ -1,12 +1,13 @@
-/// Finite problems as an environment: against Gymnasium step by step, frequencies against probabilities, what the
-/// problem's own features (ends, terminal states, action numbers, rewards by transition, horizon) do.
+/// Finite problems as environments: against Gymnasium step by step, frequencies against
+/// probabilities, and the features of problems (ends, terminal states, action numbers, rewards by
+/// transition, horizons).
 #include "celsius/canvas.h"
 #include "celsius/mdp.h"
 #include "celsius/safetensors.h"
 #include "celsius/solve.h"
 #include "env_test.h"
 
-/// A spec of the environment mdp; NULL: the argument's default.
+/// Creates a spec of the environment mdp. A setting of NULL means the argument's default.
 static CelStatus try_spec(CelEnvSpec **out, const char *const settings[][2], int n) {
   const CelEnvType *type;
   assert_ok(cel_env_find("mdp", &type));
@@ -34,12 +35,12 @@ static CelEnvSpec *spec_of(const CelMdp *mdp) {
   return spec;
 }
 
-/// obs is 1 at s and 0 elsewhere.
+/// Expects that obs is 1 at s and 0 elsewhere.
 static void expect_one_hot(const float *obs, int64_t S, int64_t s) {
   for (int64_t i = 0; i < S; i++) assert_true(obs[i] == (i == s ? 1.0f : 0.0f));
 }
 
-// ---- Gymnasium's toy text, where nothing is left to chance
+// ---- deterministic problems of Gymnasium's toy text
 
 static const void *part(const CelSafetensors *file, const char *name, const char *what,
                         int64_t *n) {
@@ -104,8 +105,9 @@ static CelMdp *built(CelMdpBuilder *builder) {
   return mdp;
 }
 
-/// Four states: 0 goes to 0 (.1), 1 (.2), 2 with the end (.3), 2 without (.15), 3, which is terminal (.25);
-/// each pays ten times its place in that list. Episodes start in 0 (.6), 1 (.3) and 3 (.1).
+/// A problem with four states. State 0 has the transitions to 0 (probability 0.1), 1 (0.2), 2 with
+/// the end of the episode (0.3), 2 without it (0.15), and the terminal state 3 (0.25). The reward
+/// is ten times the index in this list. Episodes start in 0 (0.6), 1 (0.3) and 3 (0.1).
 static CelMdp *small(void) {
   CelMdpBuilder *b = builder_of(4, 0);
   assert_ok(cel_mdp_pair(b, 0, 0, 0));
@@ -180,7 +182,7 @@ static void starting_in_a_terminal_state_is_over_at_once(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-/// J of the policy that takes all A actions alike, over T steps without discount.
+/// J of the uniform policy over A actions, for T steps without discount.
 static double exact_return(const CelMdp *mdp, int64_t A) {
   const int64_t T = mdp->horizon;
   double *pi = calloc((size_t)(T * mdp->pairs), sizeof *pi);
@@ -195,7 +197,7 @@ static double exact_return(const CelMdp *mdp, int64_t A) {
   return J;
 }
 
-/// Mean return of 20,000 episodes of random actions within 4.5 standard errors of the solver's J.
+/// Expects a mean return of 20,000 random episodes within 4.5 standard errors of the solver's J.
 static void expect_return(const char *generator, const char *arguments) {
   enum { N = 200, EPISODES = 20000 };
   const CelMdp *mdp;
@@ -204,7 +206,7 @@ static void expect_return(const char *generator, const char *arguments) {
   Fleet *fleet = make_fleet(spec, N, 21, 0);
   CelRng rng = cel_rng(22, CEL_RNG_USER, 0);
   const int64_t A = spec->action.part[0].n;
-  int64_t begun = N, n = 0; // the first ones to begin, or long episodes would be left out
+  int64_t begun = N, n = 0; // counts the first episodes that start; else long ones would be missing
   bool counts[N];
   double sum = 0.0, squares = 0.0;
   for (int e = 0; e < N; e++) counts[e] = true;
@@ -235,7 +237,7 @@ static void returns_are_the_solvers(void **state) {
   expect_return("cliffwalking", "gamma=1 horizon=60");
 }
 
-/// The same streams give the same steps, however the batch is cut.
+/// The same streams give the same steps for any split of the batch.
 static void steps_depend_on_seed_and_index_alone(void **state) {
   (void)state;
   enum { N = 16, T = 200 };
@@ -264,12 +266,12 @@ static void steps_depend_on_seed_and_index_alone(void **state) {
   cel_env_spec_destroy(spec);
 }
 
-// ---- actions that a state has not
+// ---- missing actions
 
 static void numbered_and_missing_actions(void **state) {
   (void)state;
   CelMdpBuilder *b = builder_of(4, 0);
-  for (int64_t s = 0; s < 2; s++) { // state 0 has actions 1 and 4, state 1 has 0
+  for (int64_t s = 0; s < 2; s++) { // state 0 has the actions 1 and 4, state 1 has the action 0
     assert_ok(cel_mdp_pair(b, s, s == 0 ? 1 : 0, 0));
     assert_ok(cel_mdp_transition(b, s == 0 ? 1 : 3, 1, 0, false));
     if (s == 1) break;
@@ -301,7 +303,7 @@ static void numbered_and_missing_actions(void **state) {
   cel_mdp_destroy(mdp);
 }
 
-/// The problem through a file, where `refuse` can be set.
+/// The problem from a file, where unavailable=refuse is possible.
 static void missing_actions_can_be_refused(void **state) {
   (void)state;
   CelMdpBuilder *b = builder_of(2, 0);
@@ -330,9 +332,9 @@ static void missing_actions_can_be_refused(void **state) {
   assert_ok(cel_vecenv_step(&fleet->env, &zero, 0, 1));
   assert_ok(cel_vecenv_step(&fleet->env, &one, 0, 1));
   assert_true(fleet->env.states[0] == 0);
-  for (int i = 0; i < 3; i++) { // what a damaged checkpoint could hold
+  for (int i = 0; i < 3; i++) { // states of a damaged checkpoint
     fleet->env.states[0] = i == 0 ? 2.0 : i == 1 ? -1.0 : (double)NAN;
-    assert_fails(cel_vecenv_step(&fleet->env, &zero, 0, 1), CEL_E_ENV, "is none of the 2");
+    assert_fails(cel_vecenv_step(&fleet->env, &zero, 0, 1), CEL_E_ENV, "below 2");
   }
   free_fleet(fleet);
   cel_env_spec_destroy(spec);
@@ -393,7 +395,8 @@ static void bad_arguments_are_told(void **state) {
                  {"arguments", "states 5"});
   EXPECT_REFUSED(CEL_E_RANGE, "states", {"generator", "garnet"}, {"arguments", "states=0"});
   EXPECT_REFUSED(CEL_E_IO, "nowhere.safetensors", {"file", "nowhere.safetensors"});
-  EXPECT_REFUSED(CEL_E_ARGUMENT, "a file takes none", {"file", "x"}, {"arguments", "states=5"});
+  EXPECT_REFUSED(CEL_E_ARGUMENT, "only generators take arguments", {"file", "x"},
+                 {"arguments", "states=5"});
 #undef EXPECT_REFUSED
   assert_null(spec);
   CelEnvSpec *pole = make_spec("CartPole-v1", "");
@@ -415,7 +418,8 @@ static void learners_find_a_default(void **state) {
   cel_env_spec_destroy(spec);
 }
 
-/// Ids of their own: Gymnasium's sizes and time limits, arguments of the generator, no other problem.
+/// Built-in ids have Gymnasium's sizes and time limits and accept the generator's arguments, but no
+/// other problem.
 static void named_problems(void **state) {
   (void)state;
   static const struct {

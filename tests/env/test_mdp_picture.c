@@ -1,4 +1,5 @@
-/// Pictures of finite problems: goals, holes and cliffs are told apart, and the taxi's state is seen.
+/// Pictures of finite problems: goals, holes and cliffs look different, and the taxi's state is
+/// visible.
 #include "celsius/canvas.h"
 #include "env_test.h"
 
@@ -12,7 +13,7 @@ static void draw(const char *id, const char *arguments, double state) {
   cel_env_spec_destroy(spec);
 }
 
-/// Circles of that radius.
+/// The number of circles with this radius.
 static int count_circles(double radius) {
   int n = 0;
   for (int i = 0; i < canvas.n_shapes; i++)
@@ -68,7 +69,7 @@ static const char *caption(void) {
   return "";
 }
 
-/// State ((row * 5 + column) * 5 + passenger) * 4 + destination.
+/// The state is ((row * 5 + column) * 5 + passenger) * 4 + destination.
 static void a_taxi(void **state) {
   (void)state;
   draw("Taxi-v3", "", ((3 * 5 + 2) * 5 + 0) * 4 + 3);
@@ -77,7 +78,7 @@ static void a_taxi(void **state) {
   assert_string_equal(caption(), "passenger in the taxi, to yellow");
 }
 
-/// Without a grid, or with more shapes than a canvas holds, the state's number is drawn.
+/// Problems without a grid, or with too many shapes, show the number of the state.
 static void other_problems(void **state) {
   (void)state;
   draw("Garnet-v0", "", 3);

@@ -1,4 +1,4 @@
-/// The multi-goal plane: steps whose outcome is known, its symmetry, how episodes start and end.
+/// The multi-goal plane: known steps, symmetry, starts and ends of episodes.
 #include "celsius/multigoal.h"
 #include "env_test.h"
 
@@ -21,16 +21,16 @@ static void expect_step(double x, double y, double u, double v, double to_x, dou
 static void steps(void **state) {
   (void)state;
   expect_step(0, 0, 0, 0, 0, 0, -25, false);                // all goals at distance 5
-  expect_step(0, 0, 1, 0, 1, 0, -30 - 16, false);           // one at distance 4
-  expect_step(1, 2, -0.5, 0.5, 0.5, 2.5, -15 - 6.5, false); // (0, 5) is the nearest
-  expect_step(0, 0, 3, -4, 1, -1, -60 - 17, false);      // the action is clipped, and so its cost
-  expect_step(6.5, -6.5, 1, -1, 7, -7, -60 - 53, false); // the place is clipped
-  expect_step(3.5, 0, 0.6, 0, 4.1, 0, -10.8 - 0.81 + 10, true); // reached
+  expect_step(0, 0, 1, 0, 1, 0, -30 - 16, false);           // one goal at distance 4
+  expect_step(1, 2, -0.5, 0.5, 0.5, 2.5, -15 - 6.5, false); // (0, 5) is the nearest goal
+  expect_step(0, 0, 3, -4, 1, -1, -60 - 17, false);         // the action and its cost are clipped
+  expect_step(6.5, -6.5, 1, -1, 7, -7, -60 - 53, false);    // the position is clipped
+  expect_step(3.5, 0, 0.6, 0, 4.1, 0, -10.8 - 0.81 + 10, true); // reaches a goal
   expect_step(0, -3, 0, -1, 0, -4, -30 - 1, false);             // a distance of 1 is not below 1
   expect_step(-5, 0.99, 0, 0, -5, 0.99, -0.9801 + 10, true);
 }
 
-/// Turning everything by 90 degrees turns the outcome.
+/// Rotating state and action by 90 degrees rotates the next state.
 static void four_fold_symmetry(void **state) {
   (void)state;
   CelEnvSpec *spec = make_spec("MultiGoal-v0", "");
@@ -50,7 +50,7 @@ static void four_fold_symmetry(void **state) {
   cel_env_spec_destroy(spec);
 }
 
-/// The environment is that function; episodes last 30 steps at most, and start around the middle.
+/// The environment uses that function. Episodes last at most 30 steps and start near the origin.
 static void episodes(void **state) {
   (void)state;
   enum { N = 2000 };
@@ -78,7 +78,7 @@ static void episodes(void **state) {
   }
   int truncated = 0;
   for (int i = 0; i < N; i++) truncated += fleet->env.truncated[i];
-  assert_true(truncated > N / 4); // those that never reached a goal
+  assert_true(truncated > N / 4); // episodes that never reached a goal
   free(actions);
   free_fleet(fleet);
   cel_env_spec_destroy(spec);

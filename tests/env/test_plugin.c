@@ -1,4 +1,4 @@
-/// Environments in shared objects: one that works, and every way not to.
+/// Environments in shared objects: a valid one, and every kind of invalid one.
 #include "env_test.h"
 #include <unistd.h>
 
@@ -25,7 +25,7 @@ static void a_type_outlives_find(void **state) {
   assert_string_equal(type->doc, "a walk on a line");
 }
 
-/// A bare file name is one in the working directory.
+/// A file name without a slash means a file in the working directory.
 static void a_file_of_the_working_directory(void **state) {
   (void)state;
   char folder[512], old[512];

@@ -1,4 +1,4 @@
-/// Types by name, arguments, what a type must have.
+/// The registry: types by name, arguments, required parts of a type.
 #include "env_test.h"
 
 static CelStatus plain_open(CelEnvSpec *spec) {
@@ -54,7 +54,7 @@ static void unknown_names(void **state) {
   assert_fails(cel_env_find("Pendulum-v0", &type), CEL_E_NAME, "Pendulum-v0|'Pendulum-v1'");
   assert_fails(cel_env_find("cartpole", &type), CEL_E_NAME, "'CartPole-v1'");
   assert_fails(cel_env_find("zzzzzzzzzz", &type), CEL_E_NAME, "zzz|FILE.so:Name");
-  assert_fails(cel_env_find("", &type), CEL_E_ARGUMENT, "no environment");
+  assert_fails(cel_env_find("", &type), CEL_E_ARGUMENT, "name is empty");
 }
 
 static void registering(void **state) {
@@ -69,7 +69,7 @@ static void registering(void **state) {
   assert_fails(cel_env_register(&other), CEL_E_NAME, "Pendulum-v1|already");
 }
 
-/// More types than the list has room for at first.
+/// Registers more types than the initial capacity of the list.
 static void registering_many(void **state) {
   (void)state;
   static CelEnvType many[40];
@@ -107,7 +107,7 @@ static void incomplete_types(void **state) {
   type.config_size = 8;
   assert_fails(cel_env_register(&type), CEL_E_ARGUMENT, "config_size and fields");
   type.fields = taken;
-  assert_fails(cel_env_register(&type), CEL_E_ARGUMENT, "max_episode_steps already");
+  assert_fails(cel_env_register(&type), CEL_E_ARGUMENT, "max_episode_steps is reserved");
   type.fields = outside;
   assert_fails(cel_env_register(&type), CEL_E_ARGUMENT, "field x|config_size");
   type.fields = too_long;
@@ -153,10 +153,10 @@ static void open_that_fails(void **state) {
   CelEnvSpec *spec = NULL;
   assert_fails(cel_env_spec_create(&spec, "BadSpace", NULL, NULL), CEL_E_RANGE,
                "BadSpace|action space|[2, 1]");
-  assert_int_equal(closed, 1); // what was opened is closed
+  assert_int_equal(closed, 1); // close is called after a successful open
   assert_fails(cel_env_spec_create(&spec, "Refusing", NULL, NULL), CEL_E_ENV,
                "Refusing|the motor is off");
-  assert_int_equal(closed, 1); // what was not, is not
+  assert_int_equal(closed, 1); // close is not called after a failed open
   assert_null(spec);
 }
 

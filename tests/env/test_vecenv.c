@@ -1,12 +1,12 @@
 /// The vector environment: episodes, time limits, repeats, streams, ranges, bad numbers.
 ///
-/// Most tests run on Counter, an environment of the test's own: it counts its steps, adds a random
-/// number from its stream, and ends or breaks where it is told to.
+/// Most tests use Counter, an environment of this test. It counts its steps, adds a random number
+/// from its stream, and ends or fails at configured counts.
 #include "env_test.h"
 #include <inttypes.h>
 
 typedef struct Counter {
-  double end;           ///< terminates when the count reaches this; 0: never
+  double end;           ///< count at which the episode terminates; 0: never
   double nan_reward_at; ///< count at which the reward is NaN; 0: never
   double inf_obs_at;    ///< count at which the observation is infinite
   double fail_at;       ///< count at which step returns an error
@@ -32,7 +32,7 @@ static CelStatus counter_open(CelEnvSpec *spec) {
   return CEL_OK;
 }
 
-/// State: count, last random number. Observation: the same.
+/// State and observation: the count and the last random number.
 static CelStatus counter_reset(const CelEnvSpec *spec, double *state, void *obs, CelRng *rng) {
   state[0] = 0.0;
   state[1] = cel_rng_uniform(rng);
@@ -54,7 +54,7 @@ static CelStatus counter_step(const CelEnvSpec *spec, double *states, int64_t n,
     ((float *)obs)[2 * i + 1] = (float)state[1];
     const float *action = (const float *)actions + 2 * i;
     reward[i] = count == c->nan_reward_at ? NAN : action[0] + action[1];
-    terminated[i] = count == c->end ? 7 : 0; // any number but 0 says yes
+    terminated[i] = count == c->end ? 7 : 0; // any number except 0 means true
   }
   return CEL_OK;
 }
@@ -77,7 +77,7 @@ static int register_counter(void **state) {
   return cel_env_register(&counter) == CEL_OK ? 0 : -1;
 }
 
-/// A reset fleet of an environment with arguments.
+/// Creates and resets a fleet of an environment with arguments.
 static Fleet *fleet_of(const char *id, const char *arguments, int64_t N, uint64_t seed) {
   Fleet *fleet = make_fleet(make_spec(id, arguments), N, seed, 0);
   assert_ok(cel_vecenv_reset(&fleet->env));
@@ -133,7 +133,7 @@ static void the_time_limit_truncates(void **state) {
   free_all(fleet);
 }
 
-/// As in Gymnasium, both flags are set where the last step that is allowed also ends the episode.
+/// As in Gymnasium, both flags are set if the last allowed step also terminates the episode.
 static void both_at_once(void **state) {
   (void)state;
   Fleet *fleet = fleet_of("Counter", "end=4 max_episode_steps=4", 1, 1);
@@ -173,7 +173,7 @@ static void action_repeat_adds_rewards_and_stops_at_the_end(void **state) {
   assert_true(env->reward[0] == 3.0f);
   assert_true(obs_of(env, env->obs, 0, 0) == 3.0f);
   assert_int_equal(env->terminated[0], 0);
-  assert_ok(cel_vecenv_step(env, actions, 0, 1)); // steps 4 and 5: the sixth must not happen
+  assert_ok(cel_vecenv_step(env, actions, 0, 1)); // steps 4 and 5; there must be no step 6
   assert_true(env->reward[0] == 2.0f);
   assert_int_equal(env->terminated[0], 1);
   assert_int_equal(env->final_length[0], 5);
@@ -195,7 +195,7 @@ static void the_time_limit_counts_repeated_steps(void **state) {
   free_all(fleet);
 }
 
-/// An action that is repeated is the action given several times, environment by environment.
+/// Action repeat gives the same result as several single steps with the action.
 static void repeats_equal_single_steps(void **state) {
   (void)state;
   enum { N = 9, K = 4 };
@@ -234,13 +234,13 @@ static const char *const all_ids[] = {
     "Acrobot-v1",  "LQR-v0",      "Counter"};
 enum { IDS = sizeof all_ids / sizeof all_ids[0] };
 
-/// Arguments that bring in randomness and ends where an environment has none by default.
+/// Arguments that add randomness and ends of episodes to an environment without them.
 static const char *lively(const char *id) {
   if (strcmp(id, "Acrobot-v1") == 0) return "torque_noise_max=0.5 max_episode_steps=30";
   return strcmp(id, "Counter") == 0 ? "end=7" : "max_episode_steps=30";
 }
 
-/// Everything that a step leaves behind in env i equals that in env j of another fleet.
+/// Expects that environment i and environment j of another fleet have equal results and states.
 static void assert_same(const CelVecEnv *a, int64_t i, const CelVecEnv *b, int64_t j) {
   const size_t S = (size_t)a->spec->state_size;
   assert_memory_equal(a->states + (size_t)i * S, b->states + (size_t)j * S, S * sizeof(double));
@@ -258,7 +258,7 @@ static void assert_same(const CelVecEnv *a, int64_t i, const CelVecEnv *b, int64
                       b->final_obs + (size_t)j * b->obs_bytes, a->obs_bytes);
 }
 
-/// N environments are N single ones, each with its own stream, however the range is cut.
+/// N environments equal N single ones with their own streams, for any split of the range.
 static void many_are_single_ones(void **state) {
   (void)state;
   enum { N = 67 };
@@ -307,7 +307,7 @@ static void seeds(void **state) {
   }
 }
 
-/// What is saved is enough: a fleet whose state tensors are copied into another goes on alike.
+/// The saved tensors are complete: a fleet with copied state tensors continues in the same way.
 static void the_state_is_in_the_tensors(void **state) {
   (void)state;
   enum { N = 5 };
@@ -339,7 +339,7 @@ static void the_state_is_in_the_tensors(void **state) {
   }
 }
 
-// ---- what is refused
+// ---- errors
 
 static void actions_are_clipped(void **state) {
   (void)state;
@@ -358,11 +358,13 @@ static void bad_actions(void **state) {
   memcpy(before, fleet->env.states, sizeof before);
   const int32_t high[4] = {0, 1, 2, 0}, low[4] = {0, 1, 0, -1};
   assert_fails(cel_vecenv_step(&fleet->env, high, 0, 4), CEL_E_RANGE,
-               "CartPole-v1|environment 2|action 2|0 to 1");
-  assert_fails(cel_vecenv_step(&fleet->env, low, 0, 4), CEL_E_RANGE, "environment 3|action -1");
-  assert_memory_equal(before, fleet->env.states, sizeof before); // nothing has happened
-  assert_ok(cel_vecenv_step(&fleet->env, high, 0, 2)); // outside of the range: not looked at
-  assert_fails(cel_vecenv_step(&fleet->env, high, 2, 5), CEL_E_RANGE, "[2, 5) of 4");
+               "CartPole-v1|environment 2|the action is 2|0 to 1");
+  assert_fails(cel_vecenv_step(&fleet->env, low, 0, 4), CEL_E_RANGE,
+               "environment 3|the action is -1");
+  assert_memory_equal(before, fleet->env.states, sizeof before); // the failed call changed nothing
+  assert_ok(
+      cel_vecenv_step(&fleet->env, high, 0, 2)); // actions outside of the range are not checked
+  assert_fails(cel_vecenv_step(&fleet->env, high, 2, 5), CEL_E_RANGE, "[2, 5)|4 environments");
   assert_fails(cel_vecenv_step(&fleet->env, high, -1, 2), CEL_E_RANGE, "[-1, 2)");
   free_all(fleet);
 
@@ -373,7 +375,7 @@ static void bad_actions(void **state) {
   assert_true(fleet->env.states[0] == 0.0);
   free_all(fleet);
 
-  fleet = fleet_of("LQR-v0", "problem=scalar", 2, 1); // unbounded: infinity stays what it is
+  fleet = fleet_of("LQR-v0", "problem=scalar", 2, 1); // unbounded, so infinity is not clipped
   const float infinite[2] = {0.0f, INFINITY};
   assert_fails(cel_vecenv_step(&fleet->env, infinite, 0, 2), CEL_E_NAN, "environment 1|inf");
   free_all(fleet);
@@ -414,9 +416,9 @@ static void declare_refuses(void **state) {
   CelVecEnv env;
   assert_ok(cel_tensors_create(&tensors));
   assert_fails(cel_vecenv_declare(&env, tensors, "env", spec, 0, 1, CEL_RNG_ENV, 0), CEL_E_RANGE,
-               "0 env");
+               "N is 0");
   assert_fails(cel_vecenv_declare(&env, tensors, "env", spec, 10, 1, CEL_RNG_ENV, UINT32_MAX - 3),
-               CEL_E_RANGE, "32 bits");
+               CEL_E_RANGE, "below 2^32");
   assert_ok(cel_vecenv_declare(&env, tensors, "env", spec, 2, 1, CEL_RNG_ENV, 0));
   assert_fails(cel_vecenv_declare(&env, tensors, "env", spec, 2, 1, CEL_RNG_ENV, 0), CEL_E_NAME,
                "env.states");

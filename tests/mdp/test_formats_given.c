@@ -319,12 +319,13 @@ static void endless_texts_have_a_limit(void **state) {
   CelMdp *mdp = NULL;
   assert_fails(cel_mdp_load(&mdp, "/dev/zero", CEL_MDP_AUTO, 0.9), CEL_E_FORMAT, "give its format");
   assert_fails(cel_mdp_load(&mdp, "/dev/zero", CEL_MDP_SAFETENSORS, 0.9), CEL_E_IO,
-               "/dev/zero: a pipe or device cannot be mapped: write it to a file first");
+               "/dev/zero: this is a pipe or device, which cannot be mapped; write the data to a "
+               "file first");
   const CelStatus status = cel_mdp_load(&mdp, "/dev/zero", CEL_MDP_GYMNASIUM, 0.9);
   if (status == CEL_E_MEMORY) skip(); // the machine has less memory than the limit
   assert_int_equal(status, CEL_E_FORMAT);
-  assert_non_null(strstr(cel_error(), "/dev/zero: no end after 256.0 MiB"));
-  assert_non_null(strstr(cel_error(), "write it to a file"));
+  assert_non_null(strstr(cel_error(), "/dev/zero: no end of data after 256.0 MiB"));
+  assert_non_null(strstr(cel_error(), "write the data to a file"));
 }
 
 int main(void) {

@@ -437,20 +437,20 @@ static void ranges_are_named(void **state) {
   static const struct {
     const char *name, *field, *text, *part;
   } cases[] = {
-      {"garnet", "states", "0", "states: 0 is out of range; allowed is 1 to"},
+      {"garnet", "states", "0", "states: 0 is out of range; it must be 1 to"},
       {"garnet", "branching", "0", "branching: 0 is out of range"},
-      {"garnet", "terminal", "1.5", "terminal: 1.5 is out of range; allowed is 0 to 1"},
-      {"grid", "slip", "-0.1", "slip: -0.1 is out of range; allowed is 0 to 1"},
+      {"garnet", "terminal", "1.5", "terminal: 1.5 is out of range; it must be 0 to 1"},
+      {"grid", "slip", "-0.1", "slip: -0.1 is out of range; it must be 0 to 1"},
       {"grid", "width", "0", "width: 0 is out of range"},
-      {"grid", "obstacles", "1", "obstacles: 1 is out of range; allowed is 0 to 0.99"},
-      {"grid", "rewards", "some", "is none of goal|random"},
-      {"frozenlake", "size", "1", "size: 1 is out of range; allowed is 2 to"},
+      {"grid", "obstacles", "1", "obstacles: 1 is out of range; it must be 0 to 0.99"},
+      {"grid", "rewards", "some", "is not one of goal|random"},
+      {"frozenlake", "size", "1", "size: 1 is out of range; it must be 2 to"},
       {"frozenlake-4x4", "success_rate", "2", "success_rate: 2 is out of range"},
       {"taxi", "rainy_probability", "-1", "rainy_probability: -1 is out of range"},
-      {"cliffwalking", "gamma", "1.01", "gamma: 1.01 is out of range; allowed is 0 to 1"},
-      {"replacement", "states", "1", "states: 1 is out of range; allowed is 2 to"},
+      {"cliffwalking", "gamma", "1.01", "gamma: 1.01 is out of range; it must be 0 to 1"},
+      {"replacement", "states", "1", "states: 1 is out of range; it must be 2 to"},
       {"replacement", "wear", "1.1", "wear: 1.1 is out of range"},
-      {"inventory", "capacity", "0", "capacity: 0 is out of range; allowed is 1 to 10000"},
+      {"inventory", "capacity", "0", "capacity: 0 is out of range; it must be 1 to 10000"},
       {"inventory", "horizon", "-1", "horizon: -1 is out of range"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -136,7 +136,7 @@ static void bad_calls(void **state) {
   CelEnvSpec *other = NULL;
   FAILS(cel_evaluate(f->agent, f->spec, 0, 1, CEL_MODE, NULL, NULL, NULL), CEL_E_RANGE, "episodes");
   FAILS(cel_evaluate(f->agent, f->spec, 1, 1, CEL_EXPLORE, NULL, NULL, NULL), CEL_E_ARGUMENT,
-        "CEL_EXPLORE");
+        "CEL_MODE or CEL_SAMPLE");
   OK(cel_env_spec_create(&other, "Pendulum-v1", NULL, NULL));
   FAILS(cel_evaluate(f->agent, other, 1, 1, CEL_MODE, NULL, NULL, NULL), CEL_E_SHAPE,
         "Pendulum-v1");

@@ -23,7 +23,7 @@ static void tables_are_read(void **state) {
   write_text("t.csv", "step,a/b,c\r\n0,1,\r\n10,nan,2\n20,-1e3,3\n30,4");
   OK(celi_table_read(&table, "t.csv"));
   assert_int_equal(table.n, 3);
-  assert_int_equal(table.rows, 3); // the last line is still being written
+  assert_int_equal(table.rows, 3); // the last line is incomplete
   assert_int_equal(celi_table_column(&table, "c"), 2);
   assert_int_equal(celi_table_column(&table, "d"), -1);
   OK(celi_table_series(&table, 0, 1, &series));
@@ -35,7 +35,7 @@ static void tables_are_read(void **state) {
   assert_int_equal(series.n, 2);
   NEAR(series.x[0], 10);
   celi_series_free(&series);
-  FAILS(celi_table_series(&table, 1, 0, &series), CEL_E_FORMAT, "t.csv: line 4: 'a/b' falls");
+  FAILS(celi_table_series(&table, 1, 0, &series), CEL_E_FORMAT, "t.csv: line 4: 'a/b' decreases");
   celi_table_free(&table);
   write_text("t.csv", "");
   OK(celi_table_read(&table, "t.csv"));
@@ -46,11 +46,12 @@ static void tables_are_read(void **state) {
 static void broken_tables_are_named(void **state) {
   (void)state;
   static const char *const cases[][2] = {
-      {"a,b\n1,2\n3\n", "t.csv: line 3 has 1 cells instead of 2"},
-      {"a,b\n1,2,3\n", "t.csv: line 2 has 3 cells instead of 2"},
-      {"a,b\n1,2\n1,x1\n", "t.csv: line 3: column 'b' has no number but 'x1'"},
-      {"a,b\n1,\x01\xff\n", "t.csv: line 2: column 'b' has no number, nor text"},
-      {"a,a\n1,2\n", "t.csv: line 1: two columns are called 'a'"},
+      {"a,b\n1,2\n3\n", "t.csv: line 3 has 1 cells; it must have 2"},
+      {"a,b\n1,2,3\n", "t.csv: line 2 has 3 cells; it must have 2"},
+      {"a,b\n1,2\n1,x1\n", "t.csv: line 3: column 'b' must have a number, but it has 'x1'"},
+      {"a,b\n1,\x01\xff\n",
+       "t.csv: line 2: column 'b' must have a number, but it has bytes that are not text"},
+      {"a,a\n1,2\n", "t.csv: line 1: two columns have the name 'a'"},
       {"a,,b\n1,2,3\n", "t.csv: line 1: the name of column 2"},
       {"a,b\n1,1e999\n", "t.csv: line 2: column 'b'"},
       {"\x89PNG\n\x1a\n", "t.csv: line 1: the name of column 1"},
@@ -78,7 +79,7 @@ static void broken_tables_are_named(void **state) {
 
 static void interquartile_mean_is_by_hand(void **state) {
   (void)state;
-  // floor(n / 4) values are cut on either side, as scipy.stats.trim_mean(values, 0.25) does.
+  // floor(n / 4) values are removed on each side, as in scipy.stats.trim_mean(values, 0.25).
   NEAR(celi_interquartile_mean((double[]){7}, 1), 7);
   NEAR(celi_interquartile_mean((double[]){3, 1}, 2), 2);
   NEAR(celi_interquartile_mean((double[]){9, 0, 3}, 3), 4);
@@ -101,7 +102,7 @@ static void smoothing_is_a_running_mean(void **state) {
   NEAR(series.y[1], 3);
   NEAR(series.y[2], 4);
   NEAR(series.y[4], 7);
-  OK(celi_series_smooth(&series, 1000)); // wider than the series: the mean everywhere
+  OK(celi_series_smooth(&series, 1000)); // wider than the series, so all points become the mean
   NEAR(series.y[0], series.y[4]);
   celi_series_free(&series);
 }
@@ -112,40 +113,40 @@ static void curves_meet_on_a_common_axis(void **state) {
   const CeliSeries series[3] = {{3, (double[]){0, 10, 20}, (double[]){0, 10, 20}},
                                 {2, (double[]){0, 20}, (double[]){4, 4}},
                                 {2, (double[]){0, 5}, (double[]){8, 8}}};
-  CeliCurve curve = {.group = 2, .marked = true};
-  OK(celi_curve_make(&curve, series, 3, &options));
+  CeliPlotCurve curve = {.group = 2, .marked = true};
+  OK(celi_plot_curve_make(&curve, series, 3, &options));
   assert_int_equal(curve.group, 2);
   assert_true(curve.marked);
   assert_int_equal(curve.n, 4); // 0, 5, 10, 20
   NEAR(curve.y[0], 4);          // 0, 4, 8
   NEAR(curve.x[1], 5);
-  NEAR(curve.y[1], 17.0 / 3); // 5, between its points, 4, 8
-  NEAR(curve.y[2], 7);        // 10, 4: two of three are there
+  NEAR(curve.y[1], 17.0 / 3); // 5 (interpolated), 4, 8
+  NEAR(curve.y[2], 7);        // 10, 4: two of the three series reach the point
   NEAR(curve.y[3], 12);
   for (int64_t i = 0; i < curve.n; i++)
     assert_true(curve.low[i] <= curve.y[i] && curve.y[i] <= curve.high[i]);
   // The means of two runs drawn from 10 and 4 are 4, 7 or 10, each end with probability 1/4.
   NEAR(curve.low[2], 4);
   NEAR(curve.high[2], 10);
-  CeliCurve again = {.group = 2};
-  OK(celi_curve_make(&again, series, 3, &options));
+  CeliPlotCurve again = {.group = 2};
+  OK(celi_plot_curve_make(&again, series, 3, &options));
   assert_memory_equal(curve.low, again.low, 4 * sizeof(double));
-  celi_curve_free(&again);
-  celi_curve_free(&curve);
-  // Fewer than half of the series reach the end.
+  celi_plot_curve_free(&again);
+  celi_plot_curve_free(&curve);
+  // Less than half of the series reach the end.
   const CeliSeries uneven[3] = {{2, (double[]){0, 20}, (double[]){1, 1}},
                                 {2, (double[]){0, 10}, (double[]){1, 1}},
                                 {2, (double[]){0, 10}, (double[]){1, 1}}};
-  OK(celi_curve_make(&curve, uneven, 3, &options));
+  OK(celi_plot_curve_make(&curve, uneven, 3, &options));
   assert_int_equal(curve.n, 2);
   NEAR(curve.x[1], 10);
-  NEAR(curve.low[1], 1); // nothing varies
+  NEAR(curve.low[1], 1); // no variation
   NEAR(curve.high[1], 1);
-  celi_curve_free(&curve);
+  celi_plot_curve_free(&curve);
 }
 
-/// The band of n runs with normal values is about as wide as theory says: the mean's standard error times 1.96 on either side
-/// (a trimmed mean's is 1.09 times that).
+/// The band of n runs with normal values has about the theoretical width: 1.96 standard errors of
+/// the mean on each side. The factor for a trimmed mean is 1.09.
 static void band_is_as_wide_as_it_should_be(void **state) {
   (void)state;
   enum { N = 64, POINTS = 50 };
@@ -158,8 +159,8 @@ static void band_is_as_wide_as_it_should_be(void **state) {
     for (int p = 0; p < POINTS; p++) y[i][p] = cel_rng_normal(&rng);
     series[i] = (CeliSeries){POINTS, x, y[i]};
   }
-  CeliCurve curve = {0};
-  OK(celi_curve_make(&curve, series, N, &options));
+  CeliPlotCurve curve = {0};
+  OK(celi_plot_curve_make(&curve, series, N, &options));
   double width = 0;
   int covered = 0;
   for (int p = 0; p < POINTS; p++) {
@@ -169,10 +170,11 @@ static void band_is_as_wide_as_it_should_be(void **state) {
   const double expected = 2 * 1.96 * 1.09 / sqrt(N);
   if (fabs(width / expected - 1) > 0.1) fail_msg("width %g, expected %g", width, expected);
   if (covered < 42) fail_msg("only %d of %d bands hold the truth", covered, POINTS);
-  celi_curve_free(&curve);
+  celi_plot_curve_free(&curve);
 }
 
-/// The band's ends are quantiles of the resamples' means, with straight lines between them: by hand for few resamples.
+/// The ends of the band are interpolated quantiles of the means of resamples, computed here for few
+/// resamples.
 static void band_is_a_quantile(void **state) {
   (void)state;
   enum { N = 5, R = 4 };
@@ -192,12 +194,12 @@ static void band_is_a_quantile(void **state) {
       mean[k] = mean[k - 1], mean[k - 1] = kept;
     }
   }
-  assert_true(mean[0] < mean[1]); // or nothing is tested
-  CeliCurve curve = {.group = 3};
-  OK(celi_curve_make(&curve, series, N, &options));
-  NEAR(curve.low[0], 0.25 * mean[0] + 0.75 * mean[1]); // the quarter lies 3/4 of the way
+  assert_true(mean[0] < mean[1]); // else nothing is tested
+  CeliPlotCurve curve = {.group = 3};
+  OK(celi_plot_curve_make(&curve, series, N, &options));
+  NEAR(curve.low[0], 0.25 * mean[0] + 0.75 * mean[1]); // the 0.25 quantile is 3/4 of the way
   NEAR(curve.high[0], 0.75 * mean[2] + 0.25 * mean[3]);
-  celi_curve_free(&curve);
+  celi_plot_curve_free(&curve);
 }
 
 static void long_series_get_a_bounded_grid(void **state) {
@@ -207,16 +209,16 @@ static void long_series_get_a_bounded_grid(void **state) {
   double *x = calloc(N, sizeof *x), *y = calloc(N, sizeof *y);
   for (int i = 0; i < N; i++) x[i] = i, y[i] = 2 * i;
   const CeliSeries series[2] = {{N, x, y}, {N, x, y}};
-  CeliCurve curve = {0};
-  OK(celi_curve_make(&curve, series, 2, &options));
+  CeliPlotCurve curve = {0};
+  OK(celi_plot_curve_make(&curve, series, 2, &options));
   assert_true(curve.n <= 1000);
   NEAR(curve.x[0], 0);
   NEAR(curve.x[curve.n - 1], N - 1);
   for (int64_t i = 0; i < curve.n; i++) NEAR(curve.y[i], 2 * curve.x[i]);
-  celi_curve_free(&curve);
-  OK(celi_curve_make(&curve, series, 1, &options)); // one run keeps its own points
+  celi_plot_curve_free(&curve);
+  OK(celi_plot_curve_make(&curve, series, 1, &options)); // one run keeps its own points
   assert_int_equal(curve.n, N);
-  celi_curve_free(&curve);
+  celi_plot_curve_free(&curve);
   free(x);
   free(y);
 }
@@ -271,12 +273,12 @@ static void log_ticks_are_powers(void **state) {
   expect_log_ticks(1e-6, 1e6, 6,
                    "1e\xe2\x88\x92"
                    "6 0.001 1 1000 1M");
-  expect_log_ticks(4.1, 4.4, 5, "4.1 4.2 4.3 4.4"); // no power in reach
+  expect_log_ticks(4.1, 4.4, 5, "4.1 4.2 4.3 4.4"); // no power of ten in range
 }
 
 // ---- runs
 
-/// Makes a run's folder with a config.yaml; `rows` rows of the line offset + slope * step.
+/// Creates a run folder with a config.yaml and `rows` rows of offset + slope * step.
 static void make_run(const char *folder, const char *rate, uint64_t seed, int rows, double offset,
                      double slope) {
   CelSetup *setup;
@@ -305,7 +307,7 @@ static void runs_are_grouped_by_what_differs(void **state) {
   make_run("a/seed-10", "3e-4", 10, 3, 0, 1);
   make_run("b", "1e-3", 1, 3, 0, 1);
   OK(celi_plot_runs_find(&runs, (const char *const[]){"a", "b", "a/seed-2", "./b/"}, 4, NULL));
-  assert_int_equal(runs.n, 4); // each once, under whatever name
+  assert_int_equal(runs.n, 4); // each run once, under any name
   assert_string_equal(runs.run[1].folder, "a/seed-2");
   assert_string_equal(runs.run[2].folder, "a/seed-10");
   assert_int_equal(runs.n_groups, 2);
@@ -314,12 +316,12 @@ static void runs_are_grouped_by_what_differs(void **state) {
   assert_string_equal(runs.group[1].label, "learning_rate 0.001");
   assert_string_equal(runs.title, "SAC on Pendulum-v1");
   celi_plot_runs_free(&runs);
-  // Without a configuration a run is known by its folder alone.
+  // A run without a configuration is identified by its folder.
   assert_int_equal(unlink("b/config.yaml"), 0);
   OK(celi_plot_runs_find(&runs, (const char *const[]){"b"}, 1, NULL));
   assert_string_equal(runs.group[0].label, "b");
   celi_plot_runs_free(&runs);
-  // What this version cannot open still tells algorithm and environment.
+  // Algorithm and environment are read even if this version cannot open the configuration.
   write_text("b/config.yaml", "algo: sac\nenv: Pendulum-v1\nlater_field: 3\n");
   OK(celi_plot_runs_find(&runs, (const char *const[]){"b"}, 1, NULL));
   assert_string_equal(runs.title, "SAC on Pendulum-v1");
@@ -333,8 +335,8 @@ static void keep_note(void *user, const char *text) {
   snprintf(user, 2048, "%s", text);
 }
 
-/// A copy of a run, or the same run trained further, is not a second seed: the longer one counts. The same
-/// settings with other results (of another version) are two runs.
+/// A copy of a run, or the same run trained further, is not a second seed; the longer one counts.
+/// Runs with equal settings and other results (of another version) are two runs.
 static void a_run_counts_once(void **state) {
   (void)state;
   static const char *const both[] = {"a", "copy"};
@@ -390,7 +392,7 @@ static Picture open_picture(const char *path) {
   return p;
 }
 
-/// The mean row and number of the pixels close to a colour in one column; -1 when there are none.
+/// The mean row of the pixels close to a color in one column, or -1 if there are none.
 static double row_of(const Picture *p, int x, int r, int g, int b) {
   double sum = 0, n = 0;
   for (int y = 0; y < p->height; y++) {
@@ -418,20 +420,21 @@ static void curves_lie_where_they_should(void **state) {
   assert_int_equal(p.width, 900);
   assert_int_equal(p.height, 600);
   assert_int_equal(p.pixels[0] & 0xffffff, 0xffffff);
-  const int x = 457; // no grid line is there
+  const int x = 457; // no grid line at this x
   const double low = row_of(&p, x, 0, 114, 178), middle = row_of(&p, x, 213, 94, 0),
                high = row_of(&p, x, 0, 158, 115);
   if (!(high > 50 && middle > high && low > middle))
     fail_msg("rows of high %g, middle %g, low %g", high, middle, low);
   assert_true(fabs(middle - (low + high) / 2) <= 1);
   assert_true(low - high > 300);
-  // The curve of zeros lies on the axis.
+  // The curve of zeros is on the axis.
   const double axis = row_of(&p, 872, 158, 163, 171);
   if (fabs(axis - low) > 1.5) fail_msg("axis at %g, zeros at %g", axis, low);
   cairo_surface_destroy(p.surface);
 }
 
-/// Columns joined by + share a panel, in colors of their own; with commas each has a panel.
+/// Columns joined by + share a panel and have their own colors. Columns separated by commas have
+/// their own panels.
 static void columns_share_a_panel(void **state) {
   (void)state;
   CelPlotOptions options = cel_plot_options_default();
@@ -477,7 +480,7 @@ static void pictures_are_the_same_every_time(void **state) {
   cairo_surface_destroy(p.surface);
 }
 
-/// Every element of an XML text is closed in order and there is one root; no more is asked.
+/// Checks only that elements of an XML text are closed in order and that there is one root.
 static void expect_well_formed(const char *text) {
   char open[32][32];
   int depth = 0, roots = 0;
@@ -529,8 +532,8 @@ static void odd_data_are_drawn(void **state) {
   OK(cel_plot_runs((const char *const[]){"long"}, 1, "p.svg", NULL));
   struct stat info;
   assert_int_equal(stat("p.svg", &info), 0);
-  assert_in_range(info.st_size, 10000, 400000); // many points on one spot are few in the file
-  for (int i = 0; i < 40; i++) { // more groups than colours, and than the legend has room for
+  assert_in_range(info.st_size, 10000, 400000); // few of the many points at one x are in the file
+  for (int i = 0; i < 40; i++) { // more groups than colors, and more than fit in the legend
     char folder[32], rate[32];
     snprintf(folder, sizeof folder, "g%d", i);
     snprintf(rate, sizeof rate, "%g", 1e-4 * (i + 1));
@@ -556,7 +559,8 @@ static void wrong_calls_are_named(void **state) {
   FAILS(cel_plot_runs(run, 1, "p.jpg", NULL), CEL_E_ARGUMENT, ".png or .svg");
   FAILS(cel_plot_runs((const char *const[]){"nowhere"}, 1, "p.png", NULL), CEL_E_IO, "nowhere");
   mkdir("empty", 0777);
-  FAILS(cel_plot_runs((const char *const[]){"empty"}, 1, "p.png", NULL), CEL_E_IO, "no run here");
+  FAILS(cel_plot_runs((const char *const[]){"empty"}, 1, "p.png", NULL), CEL_E_IO,
+        "no run in this folder");
   FAILS(cel_plot_runs(run, 1, "nowhere/p.png", NULL), CEL_E_IO, "nowhere/p.png");
   FAILS(cel_plot_runs(run, 1, "nowhere/p.svg", NULL), CEL_E_IO, "nowhere/p.svg");
   options.width = 10;
@@ -580,10 +584,10 @@ static void wrong_calls_are_named(void **state) {
   write_text("a/progress.csv", "time/total_timesteps,rollout/ep_rew_mean\n");
   FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_STATE, "no data yet");
   write_text("a/progress.csv", "time/total_times");
-  FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_STATE, "nothing logged yet");
+  FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_STATE, "has not logged anything yet");
   write_text("a/progress.csv",
              "time/total_timesteps,rollout/ep_rew_mean\n1,2\n2,1e308\n3,-1e308\n");
-  FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_RANGE, "too far");
+  FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_RANGE, "too large to draw");
   write_text("a/progress.csv", "time/total_timesteps,rollout/ep_rew_mean\n1,two\n");
   FAILS(cel_plot_runs(run, 1, "p.png", NULL), CEL_E_FORMAT, "a/progress.csv: line 2");
   assert_int_equal(access("p.png", F_OK), -1);

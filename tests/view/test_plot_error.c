@@ -1,4 +1,4 @@
-/// The picture of a falling error: written as PNG and SVG, points that cannot be drawn refused by name.
+/// The picture of an error curve: PNG and SVG files, and errors for points that cannot be drawn.
 #include "base/base_test.h"
 #include "celsius/plot_mdp.h"
 #include <math.h>

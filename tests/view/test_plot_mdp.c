@@ -1,4 +1,4 @@
-/// Pictures of finite problems: what a cell is, the colours, the files, and what is refused.
+/// Pictures of finite problems: kinds of cells, colors, files, errors.
 #include "view/grid.h"
 #include <math.h>
 #include <setjmp.h>
@@ -16,7 +16,7 @@
     if ((call) != CEL_OK) fail_msg("%s: %s", #call, cel_error());                                  \
   } while (0)
 
-/// Three columns and two rows: start, open, goal below wall, pit, out of reach (a state that nothing leads to).
+/// A grid of three columns and two rows, with a state (4) that is not reachable:
 ///
 ///     0 S   1     wall
 ///     2 pit 3 goal 4 far
@@ -69,11 +69,11 @@ static void cells_are_what_they_are(void **state) {
   assert_int_equal(celi_scene_kind(&scene, 1, 0), CELI_CELL_PIT);
   assert_int_equal(celi_scene_kind(&scene, 1, 1), CELI_CELL_GOAL);
   assert_int_equal(celi_scene_kind(&scene, 1, 2), CELI_CELL_FAR);
-  assert_true(scene.low == 4.5 && scene.high == 5); // of the open cells alone
+  assert_true(scene.low == 4.5 && scene.high == 5); // only of open cells
   assert_true(celi_scene_share(&scene, 0) == 0 && celi_scene_share(&scene, 1) == 1);
   double x, y;
   celi_scene_drift(&scene, 1, &x, &y);
-  assert_true(x == -0.25 && y == 0.5); // down, left; staying leads nowhere
+  assert_true(x == -0.25 && y == 0.5); // mean of down, left and stay
   celi_scene_free(&scene);
 }
 
@@ -83,13 +83,14 @@ static void expect_number(double value, int decimals, const char *expected) {
   assert_string_equal(text, expected);
 }
 
-/// Numbers tell the cells apart, all with as many decimals, and say no zeros that are in all of them.
+/// Numbers distinguish the cells. All have the same number of decimals, without zeros that all
+/// share.
 static void numbers_tell_values_apart(void **state) {
   (void)state;
   World w = make_world();
   w.mdp.grid = &w.grid;
   static const struct {
-    double left, right; // the only two open cells, neighbours
+    double left, right; // the only two open cells, which are neighbors
     int decimals;
   } cases[] = {{13.51, 13.54, 2},       {13.500012, 13.500049, 6}, {-3, -14, 0},    {4.5, 5, 1},
                {1e-9, 0.417, 3},        {12210.3, 23894.5, 0},     {13.5, 13.5, 1}, {0, 0, 0},
@@ -112,7 +113,7 @@ static void numbers_tell_values_apart(void **state) {
                 "\xe2\x88\x92"
                 "1e-09"); // not -0.0
   expect_number(0, 2, "0.00");
-  expect_number(0.00113, 3, "0.001"); // as many decimals as the cell beside it
+  expect_number(0.00113, 3, "0.001"); // as many decimals as the cell next to it
   expect_number(0.0004, 3, "4e-04");  // but not 0.000
   expect_number(1e300, 0, "1e+300");
   expect_number(123456789.25, 3, "1.23e+08");
@@ -127,7 +128,8 @@ static void colors_grow_lighter(void **state) {
   for (int i = 0; i < 1000; i++) {
     const CeliColor a = celi_colormap(i / 1000.0), b = celi_colormap((i + 1) / 1000.0);
     assert_true(lightness(b) > lightness(a));
-    assert_true(fabs(a.r - b.r) + fabs(a.g - b.g) + fabs(a.b - b.b) < 0.02); // no jump
+    assert_true(fabs(a.r - b.r) + fabs(a.g - b.g) + fabs(a.b - b.b) <
+                0.02); // the colors change continuously
     assert_true(a.r >= 0 && a.r <= 1 && a.g >= 0 && a.g <= 1 && a.b >= 0 && a.b <= 1);
   }
   assert_false(celi_color_light(celi_colormap(0)));
@@ -150,7 +152,7 @@ static void path_of(char *path, size_t size, const char *name) {
   snprintf(path, size, "%s/%s", folder, name);
 }
 
-/// Size in bytes; the file is gone then.
+/// Returns the size in bytes and deletes the file.
 static long taken(const char *path) {
   FILE *file = fopen(path, "rb");
   if (!file) return -1;
@@ -179,7 +181,7 @@ static void pictures_are_written(void **state) {
       assert_ok(cel_plot_sweep(sweep, n, "a sweep", NULL, path));
       assert_true(taken(path) > 2000);
     }
-    assert_ok(cel_plot_sweep(sweep + 1, 1, NULL, NULL, path)); // 0 alone
+    assert_ok(cel_plot_sweep(sweep + 1, 1, NULL, NULL, path)); // only alpha = 0
     assert_true(taken(path) > 2000);
   }
 }
@@ -191,7 +193,7 @@ static void bad_input_is_named(void **state) {
   assert_ok(cel_fields_check_table(cel_plot_grid_fields()));
   path_of(path, sizeof path, "x.png");
   assert_int_equal(cel_plot_grid(&w.mdp, V, pi, NULL, path, NULL), CEL_E_UNSUPPORTED);
-  assert_non_null(strstr(cel_error(), "'world' is no grid world"));
+  assert_non_null(strstr(cel_error(), "'world' is not a grid world"));
   w.mdp.grid = &w.grid;
   assert_int_equal(cel_plot_grid(&w.mdp, V, pi, NULL, "x.gif", NULL), CEL_E_ARGUMENT);
   const double bad[5] = {4.5, (double)NAN, 0, 0, 0};

@@ -1,4 +1,4 @@
-/// Animations and pictures: what is recorded, the palette, the GIF as a decoder sees it, pixels, errors.
+/// Animations and pictures: recorded states, the palette, decoded GIFs, pixels, errors.
 #include "run/run_test.h"
 
 #include "view/render.h"
@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-// ---- an environment whose every picture is known: a disc that goes right by one each step, from 1 to 8
+// ---- an environment with known pictures: a disk that moves right by one per step, from 1 to 8
 
 enum { LAST = 8 };
 
@@ -72,7 +72,7 @@ static CelAgent *make_agent(const CelEnvSpec *spec) {
   return agent;
 }
 
-// ---- what is recorded
+// ---- recording
 
 static void pace_follows_the_environment(void **state) {
   (void)state;
@@ -80,11 +80,11 @@ static void pace_follows_the_environment(void **state) {
     const char *id;
     double fps;
     int stride, delay;
-  } cases[] = {{"Pendulum-v1", 0, 1, 5},    // 0.05 s a step: 20 a second
-               {"CartPole-v1", 0, 2, 4},    // 0.02 s: every second one, 25 a second
+  } cases[] = {{"Pendulum-v1", 0, 1, 5},    // 0.05 s per step: 20 pictures per second
+               {"CartPole-v1", 0, 2, 4},    // 0.02 s: every second step, 25 pictures per second
                {"Acrobot-v1", 0, 1, 5},     // 0.2 s: sped up
-               {"MountainCar-v0", 0, 1, 4}, // does not say
-               {"FrozenLake-v1", 0, 1, 25}, // asks for 4 a second
+               {"MountainCar-v0", 0, 1, 4}, // no seconds per step
+               {"FrozenLake-v1", 0, 1, 25}, // sets 4 pictures per second
                {"Taxi-v3", 20, 1, 5},        {"CartPole-v1", 50, 1, 2},
                {"CartPole-v1", 10, 5, 10},   {"Pendulum-v1", 50, 1, 2},
                {"MountainCar-v0", 10, 1, 10}};
@@ -138,7 +138,7 @@ static void film_ends_with_the_last_state(void **state) {
   OK(celi_film_record(&film, agent, spec, 0, &options));
   assert_int_equal(film.n, LAST);
   for (int i = 0; i < LAST; i++) {
-    assert_true(film.states[i] == i + 1); // the vector environment resets over the last one
+    assert_true(film.states[i] == i + 1); // the vector environment overwrites the last state
     assert_true(film.shot[i].gained == -2.0 * i);
   }
   celi_film_free(&film);
@@ -169,7 +169,7 @@ static void gradients_have_no_bands(void **state) {
   uint32_t *data = calloc(SIZE * SIZE, sizeof *data), colors[CELI_PALETTE_COLORS];
   CeliPixels pixels = {.size = SIZE, .data = data, .stride = SIZE};
   CeliPalette *palette;
-  for (uint32_t i = 0; i < SIZE * SIZE; i++) { // four ramps, as antialiasing makes them
+  for (uint32_t i = 0; i < SIZE * SIZE; i++) { // four ramps, as from antialiasing
     const uint32_t level = i % SIZE;
     data[i] = i / SIZE < 128 ? level * 0x010101 : 0xff0000 | level << 8 | (255 - level);
   }
@@ -195,7 +195,7 @@ static void gradients_have_no_bands(void **state) {
 #include <cairo.h>
 #include <gif_lib.h>
 
-/// The colour at a place of a PNG file.
+/// The color of a pixel of a PNG file.
 static uint32_t png_pixel(const char *path, int x, int y) {
   cairo_surface_t *surface = cairo_image_surface_create_from_png(path);
   assert_int_equal(cairo_surface_status(surface), CAIRO_STATUS_SUCCESS);
@@ -205,7 +205,7 @@ static uint32_t png_pixel(const char *path, int x, int y) {
   return pixel & 0xffffff;
 }
 
-/// How many pixels of a PNG file are not white.
+/// The number of pixels of a PNG file that are not white.
 static int count_ink(const char *path) {
   cairo_surface_t *surface = cairo_image_surface_create_from_png(path);
   assert_int_equal(cairo_surface_status(surface), CAIRO_STATUS_SUCCESS);
@@ -237,13 +237,13 @@ static void every_shape_is_drawn(void **state) {
   (void)state;
   static CelCanvas canvas;
   static const CelColor blue = {0, 0, 1, 1};
-  cel_canvas_clear(&canvas, 0, 20, 0, 10); // wide: the view lies in the middle of the square
+  cel_canvas_clear(&canvas, 0, 20, 0, 10); // a wide view is centered in the square
   cel_canvas_polygon(&canvas, 3, (double[]){0, 4, 0}, (double[]){0, 0, 4}, blue);
   cel_canvas_polyline(&canvas, 2, (double[]){6, 6}, (double[]){0, 10}, 10, blue);
   cel_canvas_arc_arrow(&canvas, 12, 5, 3, 0, 3.14159, 10, blue); // over the top, to the left
   cel_canvas_arc_arrow(&canvas, 12, 5, 3, 0, 0, 10, blue);       // nothing
   cel_canvas_text(&canvas, 18, 5, "MMMM", blue);
-  OK(cel_canvas_png("p.png", &canvas, 400)); // 20 pixels a unit, y 0 at pixel 300
+  OK(cel_canvas_png("p.png", &canvas, 400)); // 20 pixels per unit, y = 0 at pixel 300
   assert_int_equal(png_pixel("p.png", 20, 280), 0x0000ff);
   assert_int_equal(png_pixel("p.png", 70, 230), 0xffffff);
   assert_int_equal(png_pixel("p.png", 120, 200), 0x0000ff);
@@ -256,7 +256,7 @@ static void every_shape_is_drawn(void **state) {
   assert_in_range(ink, 5, 55);
 }
 
-/// Decodes an animation, picture on picture, and hands each to `see`.
+/// Decodes an animation and passes each composed picture to `see`.
 static int play_gif(const char *path,
                     void (*see)(int i, const uint32_t *pixels, int size, int delay)) {
   int error = 0, n;
@@ -266,7 +266,7 @@ static int play_gif(const char *path,
   const int size = gif->SWidth;
   assert_int_equal(gif->SHeight, size);
   uint32_t *screen = calloc((size_t)size * (size_t)size, sizeof *screen);
-  // Round for ever: Netscape's block before the first picture, with a count of 0.
+  // Endless repetition: Netscape's block before the first picture has a count of 0.
   const ExtensionBlock *block = gif->SavedImages[0].ExtensionBlocks;
   assert_int_equal(block[0].Function, APPLICATION_EXT_FUNC_CODE);
   assert_memory_equal(block[0].Bytes, "NETSCAPE2.0", 11);
@@ -292,7 +292,7 @@ static int play_gif(const char *path,
   return n;
 }
 
-/// The disc of picture i is at i + 1, and nowhere else.
+/// Expects the disk of picture i at i + 1 and nowhere else.
 static void see_disc(int i, const uint32_t *pixels, int size, int delay) {
   assert_int_equal(size, 200);
   assert_int_equal(delay, i == LAST - 1 ? 90 : 4);
@@ -390,7 +390,7 @@ static void full_disk_keeps_the_old_file(void **state) {
   cel_env_spec_destroy(spec);
 }
 
-/// Every environment that draws at all draws something, and not everything.
+/// Every environment with a render function draws some pixels, but not all.
 static void all_environments_draw(void **state) {
   (void)state;
   int drawn = 0;

@@ -24,6 +24,7 @@
 #include "celsius/q_learning.h"
 #include "base/arguments.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "celsius/solve.h"
 #include "mdp/backup/certificate.h"
 #include "mdp/backup/values.h"
@@ -31,7 +32,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 // ---- config
 
@@ -214,17 +214,11 @@ static void move(Learner *l, int64_t p, double target) {
 
 enum { OFTEN = 1 << 16 }; ///< samples between two reads of the clock
 
-static double clock_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /// Called after sample i of a round, because a round of a large MDP takes long.
 static bool stopped(const Learner *l, int64_t i) {
   const double limit = l->config->max_seconds;
   if ((i + 1) % OFTEN != 0) return false;
-  return celi_interrupted() || (limit > 0.0 && clock_now() - l->start_seconds >= limit);
+  return celi_interrupted() || (limit > 0.0 && celi_seconds() - l->start_seconds >= limit);
 }
 
 /// Runs one round. Returns false if it was stopped early.
@@ -305,7 +299,7 @@ static double scheduled_round(const Learner *l) {
 
 static bool tell(Learner *l, bool scheduled) {
   const CelQLearning *out = l->out;
-  const double seconds = clock_now() - l->start_seconds;
+  const double seconds = celi_seconds() - l->start_seconds;
   const CelQLearningProgress now = {.scheduled = scheduled,
                                     .round = out->rounds,
                                     .samples = out->samples,
@@ -315,7 +309,7 @@ static bool tell(Learner *l, bool scheduled) {
                                     .unvisited = out->unvisited,
                                     .seconds = seconds,
                                     .fraction = (double)out->rounds / (double)l->config->rounds};
-  l->told_seconds = clock_now();
+  l->told_seconds = celi_seconds();
   const bool more = !l->config->progress || l->config->progress(l->config->user, &now);
   celi_floats_keep();
   return more;
@@ -325,7 +319,7 @@ static bool tell(Learner *l, bool scheduled) {
 static bool report(Learner *l) {
   static const double often = 0.2;
   CelQLearning *out = l->out;
-  const double now = clock_now(), limit = l->config->max_seconds;
+  const double now = celi_seconds(), limit = l->config->max_seconds;
   const bool late = celi_interrupted() || (limit > 0.0 && now - l->start_seconds >= limit);
   const bool last = out->rounds == l->config->rounds || late;
   const bool scheduled = last || (double)out->rounds >= scheduled_round(l);
@@ -338,7 +332,7 @@ static bool report(Learner *l) {
 static void learn(Learner *l) {
   CelQLearning *out = l->out;
   const bool synchronous = l->config->sampling == CEL_Q_SYNCHRONOUS;
-  l->start_seconds = l->told_seconds = clock_now();
+  l->start_seconds = l->told_seconds = celi_seconds();
   for (int i = 0; i < STREAMS; i++)
     l->rng[i] = cel_rng(l->config->seed, CEL_RNG_TABULAR, (uint32_t)i);
   if (!synchronous) l->state = draw_start(l);
@@ -354,7 +348,7 @@ static void finish(Learner *l) {
   cel_policy_of_q(l->mdp, out->Q, l->alpha, out->pi);
   out->value_start = cel_value_start(l->mdp, out->V);
   out->residual = l->last.residual, out->bound = l->last.bound;
-  out->seconds = clock_now() - l->start_seconds;
+  out->seconds = celi_seconds() - l->start_seconds;
 }
 
 // ---- create, destroy

@@ -9,6 +9,7 @@
 /// is infinite.
 /// Source: [maximum-entropy, 8.8-8.23] with a time index.
 #include "base/base.h"
+#include "base/clock.h"
 #include "mdp/solve/solve.h"
 #include <math.h>
 
@@ -44,7 +45,7 @@ static bool goes_on(const Backward *b) {
   const CeliRun *run = b->run;
   const CelSolveConfig *config = run->config;
   const CelSolution *solution = run->solution;
-  const double seconds = celi_solve_seconds() - run->start_seconds;
+  const double seconds = celi_seconds() - run->start_seconds;
   const CelSolveProgress now = {.method = "backward",
                                 .iteration = solution->iterations,
                                 .sweeps = solution->sweeps,

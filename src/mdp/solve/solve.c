@@ -5,6 +5,7 @@
 #include "celsius/solve.h"
 #include "base/arguments.h"
 #include "base/base.h"
+#include "base/clock.h"
 #include "celsius/safetensors.h"
 #include "mdp/backup/values.h"
 #include "mdp/interrupt.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 // ---- config
 
@@ -152,12 +152,6 @@ CelStatus cel_solution_save(const CelSolution *solution, const char *path) {
 
 // ---- a run
 
-double celi_solve_seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /// Progress of the bound from the first one to the tolerance, on a logarithmic scale.
 static double fraction(const CeliRun *run, double bound, double wanted) {
   if (!(bound > wanted)) return 1.0;
@@ -213,7 +207,7 @@ static bool exhausted(CeliRun *run) {
 bool celi_run_stopped(void *arg) {
   const CeliRun *run = arg;
   const double limit = run->config->max_seconds;
-  return celi_interrupted() || (limit > 0.0 && celi_solve_seconds() - run->start_seconds >= limit);
+  return celi_interrupted() || (limit > 0.0 && celi_seconds() - run->start_seconds >= limit);
 }
 
 bool celi_run_goes_on(CeliRun *run) {
@@ -221,7 +215,7 @@ bool celi_run_goes_on(CeliRun *run) {
   CelSolution *solution = run->solution;
   const double bound = run->middle.bound;
   const double wanted = config->tolerance * fmax(1.0, run->middle.value_max);
-  const double seconds = celi_solve_seconds() - run->start_seconds;
+  const double seconds = celi_seconds() - run->start_seconds;
   if (!(run->first_bound > 0.0)) run->first_bound = bound;
   const CelSolveProgress now = {.method = run->method,
                                 .iteration = solution->iterations,
@@ -307,7 +301,7 @@ CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config, CelSolution
                  .alpha = config->alpha,
                  .gamma = isnan(config->gamma) ? mdp->discount : config->gamma,
                  .best_bound = HUGE_VAL,
-                 .start_seconds = celi_solve_seconds()};
+                 .start_seconds = celi_seconds()};
   CelStatus status = allocate(&solution, mdp);
   if (status == CEL_OK) {
     run.solution = solution;
@@ -321,7 +315,7 @@ CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config, CelSolution
   }
   solution->value_start =
       mdp->horizon > 0 && isinf(solution->bound) ? (double)NAN : cel_value_start(mdp, solution->V);
-  solution->seconds = celi_solve_seconds() - run.start_seconds;
+  solution->seconds = celi_seconds() - run.start_seconds;
   *out = solution;
   return CEL_OK;
 }

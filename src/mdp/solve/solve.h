@@ -23,8 +23,6 @@ typedef struct CeliRun {
   int64_t best_sweep;
 } CeliRun;
 
-/// Seconds on a monotonic clock.
-double celi_solve_seconds(void);
 /// next = TV, and the residual and middle of V.
 void celi_run_sweep(CeliRun *run);
 /// V = next.
