@@ -19,7 +19,7 @@
 typedef struct A2c {
   CeliOnPolicy on; ///< first: policy, values, rollout
   const CelA2cConfig *config;
-  CeliAdam optimiser;
+  CeliAdam optimizer;
   CeliPlan *plan;
   CeliRolloutPass whole; ///< policy and values on the rollout
 } A2c;
@@ -73,7 +73,7 @@ static CelStatus write_plan(A2c *s) {
   celi_policy_pass_plan_backward_weight(plan, &whole->pi);
   celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);
   celi_policy_pass_plan_backward_param(plan, &whole->pi);
-  celi_adam_plan(plan, &s->optimiser); // line 5
+  celi_adam_plan(plan, &s->optimizer); // line 5
   celi_net_plan_transpose(plan, &s->on.actor.net, false);
   celi_net_plan_transpose(plan, &s->on.critic, true);
   return celi_plan_end(plan);
@@ -85,10 +85,10 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   A2c *s = agent->self;
   const double left = celi_agent_progress_remaining(agent);
   CELI_TRY(celi_onpolicy_ready(agent, n));
-  celi_adam_set_rate(&s->optimiser, cel_schedule_at(&s->config->common.learning_rate, left));
+  celi_adam_set_rate(&s->optimizer, cel_schedule_at(&s->config->common.learning_rate, left));
   CELI_TRY(celi_plan_run(s->plan, agent->team));
   ++*agent->updates;
-  CELI_TRY(celi_rollout_pass_report(&s->whole, *s->optimiser.learning_rate));
+  CELI_TRY(celi_rollout_pass_report(&s->whole, *s->optimizer.learning_rate));
   celi_rollout_next(&s->on.rollout, &s->on.actor, &s->on.norm);
   return CEL_OK;
 }
@@ -100,18 +100,18 @@ static CelStatus declare(CelAgent *agent) {
   s->config = agent->config;
   CELI_TRY(celi_onpolicy_declare(&s->on, agent, &s->config->common, true));
   CELI_TRY(celi_rollout_pass_declare(&s->whole, &s->on));
-  return celi_adam_declare(&s->optimiser, agent->tensors, "optimizer");
+  return celi_adam_declare(&s->optimizer, agent->tensors, "optimizer");
 }
 
-static CelStatus bind_optimiser(A2c *s) {
+static CelStatus bind_optimizer(A2c *s) {
   const CelA2cConfig *c = s->config;
   const bool adam = c->optimizer == CEL_A2C_OPTIMIZER_ADAM;
   char last[CEL_NAME_MAX];
   CeliAdamConfig config = celi_onpolicy_adam(&c->common, c->epsilon, c->max_grad_norm);
   if (!adam) config.beta2 = c->rms_decay;
   celi_onpolicy_last_parameter(&s->on, last);
-  CELI_TRY(celi_adam_bind(&s->optimiser, s->on.agent->tensors, "actor.0.weight", last, &config));
-  if (!adam) celi_adam_as_rmsprop(&s->optimiser);
+  CELI_TRY(celi_adam_bind(&s->optimizer, s->on.agent->tensors, "actor.0.weight", last, &config));
+  if (!adam) celi_adam_as_rmsprop(&s->optimizer);
   return CEL_OK;
 }
 
@@ -119,7 +119,7 @@ static CelStatus prepare(CelAgent *agent) {
   A2c *s = agent->self;
   celi_onpolicy_init(&s->on);
   celi_rollout_pass_bind(&s->whole, "train/policy_loss", "train/value_loss");
-  CELI_TRY(bind_optimiser(s));
+  CELI_TRY(bind_optimizer(s));
   CELI_TRY(celi_onpolicy_sync(agent));
   return write_plan(s);
 }

@@ -242,7 +242,8 @@ static CelStatus q_of_choices(const CeliInspection *view, const float *obs, cons
   float *x, *all;
   for (int64_t i = 0; i < n; i++)
     if (actions[i] < 0 || actions[i] >= A)
-      return cel_fail(CEL_E_RANGE, "row %lld has action %d; valid actions are 0 to %lld",
+      return cel_fail(CEL_E_RANGE,
+                      "action %d of row %lld does not exist; valid actions are 0 to %lld",
                       actions[i], (long long)i, (long long)A - 1);
   CELI_TRY(inputs(view, obs, n, 0, &x));
   CELI_TRY(combined(view, x, n, &all));
