@@ -20,7 +20,8 @@ static CelStatus check_rows(const CelAgent *agent, const void *obs, int64_t n) {
   const int64_t O = cel_space_floats(&agent->observation);
   const float *o = obs;
   if (n < 0 || n > INT64_MAX / 4 / (O > 0 ? O : 1))
-    return cel_fail(CEL_E_RANGE, "the number of observations is %lld, which is not possible",
+    return cel_fail(CEL_E_RANGE,
+                    "the number of observations is %lld; it must be at least 0 and addressable",
                     (long long)n);
   for (int64_t i = 0; i < n * O; i++)
     if (!isfinite(o[i]))

@@ -51,8 +51,8 @@ void celi_target_move(const CeliNet *target, const CeliNet *net, double tau, int
 typedef struct CeliTemperature {
   bool learned;
   double fixed, start, target_entropy;
-  double log_max; ///< upper bound of log_alpha: that of the field, or lower if the target is out of
-                  ///< reach
+  double
+      log_max; ///< log of the field's upper bound; log_alpha stops here if the target is too high
   float *log_alpha, *d_log_alpha, *alpha; ///< (1,)
   CeliAdam adam;
 } CeliTemperature;
@@ -116,7 +116,7 @@ void celi_experience_reset(CeliExperience *x);
 /// Checks saved numbers, which may come from a broken file. Errors: CEL_E_CORRUPT (names the
 /// impossible one).
 CelStatus celi_experience_check(const CeliExperience *x) CEL_WARN_UNUSED;
-/// Whether actions in this mode are random so far.
+/// Whether actions in this mode are still uniformly random.
 bool celi_experience_random(const CeliExperience *x, CelActMode mode);
 /// Makes the observations to act on the newest in the replay buffer. They are usually those of the
 /// last outcome. If an environment was moved or its episode restarted, the episode so far counts as
@@ -169,7 +169,7 @@ typedef struct CeliUpdate {
   CeliPlan *plan;
   CeliMeans means;
   int rate;                           ///< index of the learning rate among the means
-  const CeliTemperature *temperature; ///< a warning is set when it runs away; NULL: none is learned
+  const CeliTemperature *temperature; ///< a note warns when it grows without end; NULL: none
   CeliAdam *adam[CELI_MEANS_MAX];
   int n_adams;
 } CeliUpdate;

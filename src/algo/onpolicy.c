@@ -115,10 +115,11 @@ void celi_onpolicy_last_parameter(const CeliOnPolicy *self, char name[CEL_NAME_M
 CelStatus celi_onpolicy_ready(const CelAgent *agent, int64_t n) {
   const CeliRollout *r = celi_onpolicy_rollout(agent);
   if (celi_rollout_full(r) && n == 1) return CEL_OK;
-  return cel_fail(CEL_E_STATE,
-                  "%s: %lld updates are not possible; an update needs a full rollout, and it has "
-                  "%lld of %lld steps",
-                  name_of(agent), (long long)n, (long long)*r->filled, (long long)r->T);
+  return cel_fail(
+      CEL_E_STATE,
+      "%s: cannot update %lld times; a full rollout allows one update, and this one has "
+      "%lld of %lld steps",
+      name_of(agent), (long long)n, (long long)*r->filled, (long long)r->T);
 }
 
 void celi_onpolicy_release(CeliOnPolicy *self) {

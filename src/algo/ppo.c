@@ -86,8 +86,7 @@ static void op_policy_loss(const void *args, int64_t begin, int64_t end) {
   for (int64_t b = begin; b < end; b++) {
     const float rho = s->ratio[b], A = m->advantage[b];
     const float within = rho < low ? low : rho > high ? high : rho;
-    const bool moves = rho * A <= within * A; // true for NaN, so that the loss becomes NaN and is
-                                              // reported
+    const bool moves = rho * A <= within * A; // a NaN makes the loss NaN, which is reported
     const float weight = b < *m->used ? each : 0;
     s->pi_loss[b] = moves ? -rho * A : -within * A;
     s->kl[b] += rho - 1.0f;

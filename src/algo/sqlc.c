@@ -12,14 +12,14 @@
 ///
 /// Actions are scaled to [-1, 1]. The entropy is that of scaled actions. One gradient step:
 ///   1  draw s, a, r, d = gamma (0 where terminated), s' of B transitions
-///   2  V'(s') = alpha log 1/K sum_k exp(Q'(s', a_k) / alpha) / q(a_k), a_k ~ q             [3.2]
+///   2  V'(s') = alpha log 1/K sum_k exp(Q'(s', a_k) / alpha) / q(a_k), a_k ~ q          [3.2]
 ///   3  J_Q = mean 1/2 (Q(s, a) - (r + d V'(s')))^2; Adam on Q
 ///   4  Q' += tau (Q - Q')
 ///   5  u_i = f(s, xi_i) fixed, u_j = f(s, xi_j) updated, xi ~ N(0, I)
-///   6  score_i = (1 - a_i^2) dQ/da (s, a_i) / alpha - 2 a_i                                 [4]
-///     (of exp(Q/alpha) and tanh's Jacobian)
-///   7  phi_j = 1/n sum_i [k(u_i, u_j) score_i + grad_{u_i} k(u_i, u_j)],               [4]
-///     k(u, v) = exp(-|u - v|^2 / h)
+///   6  score_i = (1 - a_i^2) dQ/da (s, a_i) / alpha - 2 a_i                             [4]
+///      of exp(Q/alpha) and tanh's Jacobian
+///   7  phi_j = 1/n sum_i [k(u_i, u_j) score_i + grad_{u_i} k(u_i, u_j)],           [4]
+///      k(u, v) = exp(-|u - v|^2 / h)
 ///   8  d J_f / d u_j = -phi_j / (m B); Adam on f
 ///
 /// Line 6 uses Q after line 3.
@@ -302,8 +302,9 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 
 // ---- act, predict.
 
-/// Writes scaled actions of n observations into the box's rows. Noise comes from the streams of
-/// environments first.. . Without noise, the action replaces the mode, because a sampler has none.
+/// Writes scaled actions of n observations into the box's rows. Noise comes from the streams of the
+/// environments from `first` on. Without noise, the action replaces the mode, because a sampler has
+/// none.
 static void sample(Sqlc *s, const float *obs, int64_t first, int64_t n, bool noise) {
   const int64_t in = s->sampler.net.in, A = s->A;
   for (int64_t i = 0; i < n; i++) {

@@ -32,7 +32,7 @@ CelStatus cel_svgd_direction(double *phi, const double *x, const double *score, 
   CELI_NEED(y);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(check_sizes(n, m, d));
-  if (!(h > 0)) return cel_fail(CEL_E_RANGE, "svgd: h of the kernel is %g; it must be positive", h);
+  if (!(h > 0)) return cel_fail(CEL_E_RANGE, "svgd: h is %g; it must be positive", h);
   for (int64_t j = 0; j < m; j++) {
     double *p = phi + j * d;
     const double *yj = y + j * d;
@@ -166,7 +166,8 @@ static CelStatus run_create(Run *run, const CelSvgdOptions *o) {
 static CelStatus check_scores(const Run *run, int64_t step) {
   for (int64_t i = 0; i < run->n * run->d; i++)
     if (!isfinite(run->score[i]))
-      return cel_fail(CEL_E_NAN, "svgd: the score of particle %lld at step %lld is %g",
+      return cel_fail(CEL_E_NAN,
+                      "svgd: the score of particle %lld at step %lld is %g; it must be finite",
                       (long long)(i / run->d), (long long)step, run->score[i]);
   return CEL_OK;
 }

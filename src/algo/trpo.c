@@ -12,7 +12,7 @@
 ///   2  A by GAE(lambda), R = A + V; A <- (A - mean A) / (sd A + 1e-8)
 ///   3  g = grad L at theta
 ///   4  s ~ F^-1 g by conjugate gradients;
-///     F v is a tangent, a product with the Fisher matrix of each row, and a backward pass
+///      F v is a tangent, a product with the Fisher matrix of each row, and a backward pass
 ///   5  beta = sqrt(2 delta / s'F s), the length at which the quadratic model of D is delta
 ///   6  for k = 0, 1, ...: theta' = theta + shrink^k beta s, until D < delta and L has risen;
 ///      theta' = theta if no try succeeds
@@ -293,7 +293,7 @@ static CelStatus improve_policy(Trpo *s, double *metric) {
   if (!isfinite(curvature) || !isfinite(slope))
     return cel_fail(CEL_E_NAN,
                     "trpo: the natural gradient is not finite at update %lld; raise cg_damping, "
-                    "or set normalize_observation and normalize_reward",
+                    "or set normalize_observation and normalize_reward to true",
                     (long long)*s->on.agent->updates + 1);
   const double beta = curvature > 0 ? sqrt(2 * s->config->target_kl / curvature) : 0; // line 5
   CELI_TRY(line_search(s, beta, slope, metric));                                      // line 6

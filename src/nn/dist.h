@@ -110,9 +110,9 @@ void celi_dist_mode(const CeliDistSpec *spec, void *action, ptrdiff_t lda, const
 void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t lda,
                            const float *head, ptrdiff_t ldh, const float *eps, int64_t begin,
                            int64_t end);
-/// Actions from given random numbers without a plan, rows [begin, end), serial. noise (n,W) ldn, W
-/// = celi_dist_noise. log_std_param (A,): the free log_std, else NULL. Types of actions as for
-/// celi_dist_plan_log_prob.
+/// Actions from given random numbers without a plan, rows [begin, end), serial. noise (n,W) ldn;
+/// celi_dist_noise gives W. log_std_param (A,): the free log_std, else NULL. Types of actions as
+/// for celi_dist_plan_log_prob.
 void celi_dist_draw_rows(const CeliDistSpec *spec, const float *log_std_param, void *action,
                          ptrdiff_t lda, const float *head, ptrdiff_t ldh, const float *noise,
                          ptrdiff_t ldn, int64_t begin, int64_t end);

@@ -1,8 +1,10 @@
 /// Adam(W), gradient clipping by norm, and target averaging.
 ///
-/// One step: t += 1; g *= min(1, max_grad_norm / (|g| + 1e-6)); m += (1 - beta1)(g - m); v += (1 -
-/// beta2)(g^2 - v); p -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon). AdamW first
-/// multiplies p by 1 - lr weight_decay.
+/// One step:
+///   t += 1;  g *= min(1, max_grad_norm / (|g| + 1e-6))
+///   m += (1 - beta1)(g - m);  v += (1 - beta2)(g^2 - v)
+///   p -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
+/// AdamW first multiplies p by 1 - lr weight_decay.
 /// Source: Kingma and Ba, 2015; Loshchilov and Hutter, 2019. Clipping is that of PyTorch's
 /// clip_grad_norm_.
 #include "nn/optim.h"

@@ -46,8 +46,8 @@ void celi_adam_set_rate(CeliAdam *adam, double learning_rate);
 void celi_adam_plan(CeliPlan *plan, CeliAdam *adam);
 /// The same for gradient descent, p -= learning_rate g. Moments do not change.
 void celi_sgd_plan(CeliPlan *plan, CeliAdam *adam);
-/// Turns a bound optimizer into RMSProp: v += (1 - beta2)(g^2 - v); p -= learning_rate g / (sqrt(v)
-/// + epsilon), without bias corrections.
+/// Turns a bound optimizer into RMSProp, without bias corrections:
+///   v += (1 - beta2)(g^2 - v);  p -= learning_rate g / (sqrt(v) + epsilon)
 void celi_adam_as_rmsprop(CeliAdam *adam);
 /// celi_adam_plan for up to 16 optimizers: all advances in one step, all updates in one stage. The
 /// caller updates the transposes of the networks.

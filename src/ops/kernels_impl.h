@@ -15,8 +15,7 @@
 static float burn(int64_t steps) {
   vf sum[CHAINS];
   for (int i = 0; i < CHAINS; i++)
-    sum[i] = v_set1((float)(i + 3)); // not 2: a chain that starts at 2 stays at 2, and the compiler
-                                     // could drop it
+    sum[i] = v_set1((float)(i + 3)); // not 2, which is a fixed point: the compiler could drop it
   const vf half = v_set1(0.5f), one = v_set1(1.0f);
   for (int64_t s = 0; s < steps; s++) {
     UNROLL

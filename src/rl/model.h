@@ -42,9 +42,10 @@ typedef struct CeliPolicySpec {
   double log_std_min, log_std_max; ///< bounds of a Gaussian's log sigma, if min < max
   double logit_scale; ///< discrete actions: logits are the output times this; 0 means 1
 } CeliPolicySpec;
-/// The policy as JSON, such as {"kind": "squashed_gaussian", "activation": "relu", "action_dim":
-/// 1}. "log_std_min", "log_std_max" and "logit_scale" are added if they are set. A sampler's kind
-/// is "sampler". The caller frees *out.
+/// The policy as JSON, such as
+///   {"kind": "squashed_gaussian", "activation": "relu", "action_dim": 1}
+/// "log_std_min", "log_std_max" and "logit_scale" are added if they are set. A sampler's kind is
+/// "sampler". The caller frees *out.
 /// Errors: CEL_E_RANGE (A < 1), CEL_E_MEMORY.
 CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) CEL_WARN_UNUSED;
 /// Reads a policy. Ignores unknown keys, because a later version may add some.

@@ -42,7 +42,8 @@ CelStatus celi_replay_declare(CeliReplay *replay, CelTensors *tensors, const Cel
                     "at least one per environment",
                     (long long)capacity, (long long)N);
   if (capacity > INT64_MAX - N - 2)
-    return cel_fail(CEL_E_MEMORY, "a replay buffer of %lld transitions is too large",
+    return cel_fail(CEL_E_MEMORY,
+                    "a replay buffer of %lld transitions is too large; reduce buffer_size",
                     (long long)capacity);
   memset(replay, 0, sizeof *replay);
   replay->N = N;

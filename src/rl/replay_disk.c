@@ -232,7 +232,7 @@ static CelStatus want(const CelSafetensors *file, const char *name, CelType type
   const int ndim = columns ? 2 : 1;
   if (tensor->type != type || tensor->ndim != ndim || tensor->shape[0] != rows ||
       (columns && tensor->shape[1] != columns))
-    return cel_fail(CEL_E_FORMAT, "tensor \"%s\" must be %s with shape %lld x %lld", name,
+    return cel_fail(CEL_E_FORMAT, "tensor \"%s\" must be %s with %lld rows of %lld elements", name,
                     cel_type_name(type), (long long)rows, (long long)(columns ? columns : 1));
   *data = tensor->data;
   return CEL_OK;
