@@ -20,11 +20,9 @@ CelStatus cel_soft_value_estimate(float *V, float *log_w, const float *Q, const 
   CELI_NEED(log_q);
   CELI_FLOATS(CELI_IEEE);
   if (!(alpha > 0) || !isfinite(alpha))
-    return cel_fail(CEL_E_RANGE, "soft value: alpha is %g; it must be positive and finite",
-                    alpha);
+    return cel_fail(CEL_E_RANGE, "soft value: alpha is %g; it must be positive and finite", alpha);
   if (n < 1)
-    return cel_fail(CEL_E_RANGE, "soft value: n is %lld; it must be at least 1",
-                    (long long)n);
+    return cel_fail(CEL_E_RANGE, "soft value: n is %lld; it must be at least 1", (long long)n);
   const float scale = (float)alpha, log_n = (float)(alpha * log((double)n));
   for (int64_t i = 0; i < B * n; i++) log_w[i] = Q[i] - scale * log_q[i];
   celi_ops()->logsumexp(V, log_w, n, scale, 0, B, n);
