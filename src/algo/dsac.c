@@ -35,7 +35,7 @@
 enum { INIT_ACTOR = 0, INIT_CRITIC = 4096 };
 
 typedef struct Dsac {
-  CeliExperience experience;
+  CeliOffPolicy off;
   const CelDsacConfig *config;
   CelAgent *agent;
   int64_t O, A, B, E;
@@ -46,7 +46,6 @@ typedef struct Dsac {
   CeliPass pi, next, mid;   ///< actor on s, s' and the intermediate observations
   CeliPass q, q_pi, q_next; ///< critics on s before and after line 4, targets on s'
   CeliTemperature temperature;
-  CeliUpdate update;
 
   // Batch.
   CeliChoiceBatch batch;
@@ -149,13 +148,13 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   Dsac *s = dsac_of(args);
   const CeliOps *ops = celi_ops();
   const double B = (double)s->B, entropy = -(double)ops->sum(s->mean_log, s->B) / B;
-  double *mean = s->update.means.sum;
+  double *mean = s->off.update.means.sum;
   mean[M_ACTOR_LOSS] += (double)ops->sum(s->pi_loss, s->B) / B;
   mean[M_CRITIC_LOSS] += (double)ops->sum(s->q_loss, s->E * s->B) / B;
   mean[M_ENT_COEF] += (double)*s->temperature.alpha;
   mean[M_ENTROPY] += entropy;
   mean[M_ENT_COEF_LOSS] += celi_temperature_step(&s->temperature, entropy);
-  *s->experience.sample_counter += celi_replay_blocks(s->B);
+  *s->off.experience.sample_counter += celi_replay_blocks(s->B);
   ++*s->agent->updates;
 }
 
@@ -163,27 +162,27 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 
 /// An operation on the rows of a batch.
 static void plan_rows(Dsac *s, const char *name, CeliOpFn fn, int64_t rows) {
-  celi_plan_add(s->update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
+  celi_plan_add(s->off.update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
 }
 
 static void plan_sample(Dsac *s) {
   CeliReplayBatch batch = celi_choice_batch_replay(&s->batch);
   batch.n = s->config->n_steps, batch.mid_obs = s->mid_obs, batch.mid_weight = s->mid_weight;
-  celi_experience_plan_sample(&s->experience, s->update.plan, batch); // line 1
+  celi_experience_plan_sample(&s->off.experience, s->off.update.plan, batch); // line 1
 }
 
 static void plan_policies(Dsac *s) {
-  celi_net_plan_forward(s->update.plan, &s->pi);
+  celi_net_plan_forward(s->off.update.plan, &s->pi);
   plan_rows(s, "policy", op_policy, s->B); // line 2
-  celi_net_plan_forward(s->update.plan, &s->next);
+  celi_net_plan_forward(s->off.update.plan, &s->next);
   plan_rows(s, "next policy", op_next_policy, s->B);
   if (s->config->n_steps == 1) return;
-  celi_net_plan_forward(s->update.plan, &s->mid);
+  celi_net_plan_forward(s->off.update.plan, &s->mid);
   plan_rows(s, "policy between", op_mid_policy, (s->config->n_steps - 1) * s->B);
 }
 
 static void plan_critics(Dsac *s) {
-  CeliPlan *plan = s->update.plan;
+  CeliPlan *plan = s->off.update.plan;
   celi_net_plan_forward(plan, &s->q_next);
   celi_net_plan_forward(plan, &s->q);
   // A barrier for all critics, because the target needs all of them.
@@ -199,7 +198,7 @@ static void plan_critics(Dsac *s) {
 }
 
 static void plan_actor(Dsac *s) {
-  CeliPlan *plan = s->update.plan;
+  CeliPlan *plan = s->off.update.plan;
   celi_net_plan_forward(plan, &s->q_pi);
   plan_rows(s, "actor loss", op_actor_loss, s->B); // line 6
   celi_net_plan_backward_data(plan, &s->pi, NULL, 0);
@@ -210,17 +209,12 @@ static void plan_actor(Dsac *s) {
 }
 
 static CelStatus write_plan(Dsac *s) {
-  CELI_TRY(celi_plan_create(&s->update.plan));
+  CELI_TRY(celi_plan_create(&s->off.update.plan));
   plan_sample(s);
   plan_policies(s);
   plan_critics(s);
   plan_actor(s);
-  return celi_plan_end(s->update.plan);
-}
-
-static CelStatus update(CelAgent *agent, int64_t n) {
-  Dsac *s = agent->self;
-  return celi_off_policy_update(agent, &s->update, &s->config->common.learning_rate, n);
+  return celi_plan_end(s->off.update.plan);
 }
 
 // ---- act, predict.
@@ -228,14 +222,14 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
                      void *actions) {
   Dsac *s = agent->self;
-  celi_choice_act(&s->choice, &s->acting, &s->experience, obs, mode, 1, actions);
-  if (mode == CEL_EXPLORE) celi_experience_follow(&s->experience, obs, start);
+  celi_choice_act(&s->choice, &s->acting, &s->off.experience, obs, mode, 1, actions);
+  if (mode == CEL_EXPLORE) celi_experience_follow(&s->off.experience, obs, start);
   return CEL_OK;
 }
 
 static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
   Dsac *s = agent->self;
-  celi_choice_predict(&s->choice, &s->acting, &s->experience.norm, obs, n, actions);
+  celi_choice_predict(&s->choice, &s->acting, &s->off.experience.norm, obs, n, actions);
   return CEL_OK;
 }
 
@@ -297,10 +291,11 @@ static CelStatus declare(CelAgent *agent) {
   const CelDsacConfig *c = agent->config;
   CELI_TRY(celi_choice_declare(&s->choice, agent));
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_experience_declare(&s->experience, agent, &agent->action, &experience));
+  CELI_TRY(celi_experience_declare(&s->off.experience, agent, &agent->action, &experience));
   s->agent = agent, s->config = c;
-  s->O = s->experience.O, s->A = s->choice.A, s->B = celi_agent_batch(agent, c->common.batch_size),
-  s->E = c->n_critics;
+  s->off.config = &c->common;
+  s->O = s->off.experience.O, s->A = s->choice.A,
+  s->B = celi_agent_batch(agent, c->common.batch_size), s->E = c->n_critics;
   const double target_entropy =
       isnan(c->target_entropy) ? c->target_entropy_factor * log((double)s->A) : c->target_entropy;
   CELI_TRY(declare_networks(s, t));
@@ -312,7 +307,7 @@ static CelStatus declare(CelAgent *agent) {
   CELI_TRY(celi_temperature_declare(&s->temperature, agent, &temperature));
   CELI_TRY(declare_passes(s, t));
   CELI_TRY(declare_batch(s, t));
-  CELI_TRY(celi_means_declare(&s->update.means, t));
+  CELI_TRY(celi_means_declare(&s->off.update.means, t));
   CELI_TRY(celi_trained_declare_adam(&s->actor, t, "actor"));
   return celi_trained_declare_adam(&s->critic, t, "critic");
 }
@@ -326,28 +321,6 @@ static void bind_passes(Dsac *s) {
   celi_acting_bind(&s->acting);
 }
 
-static CelStatus bind_optimizers(Dsac *s) {
-  const CelTensors *t = s->agent->tensors;
-  const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
-  CELI_TRY(celi_trained_bind(&s->actor, t, "actor", NULL, &adam));
-  CELI_TRY(celi_trained_bind(&s->critic, t, "critic", NULL, &adam));
-  s->update.temperature = &s->temperature;
-  s->update.rate = M_LEARNING_RATE, s->update.n_adams = 3;
-  s->update.adam[0] = &s->actor.adam, s->update.adam[1] = &s->critic.adam;
-  s->update.adam[2] = &s->temperature.adam;
-  return celi_temperature_bind(&s->temperature, t, adam);
-}
-
-/// Recomputes what is derived from saved tensors.
-static CelStatus sync_derived(CelAgent *agent) {
-  Dsac *s = agent->self;
-  CELI_TRY(celi_experience_check(&s->experience));
-  celi_temperature_sync(&s->temperature);
-  celi_net_transpose(&s->actor.net);
-  celi_net_transpose(&s->critic.net);
-  return CEL_OK;
-}
-
 static CelStatus prepare(CelAgent *agent) {
   static const char *const names[METRICS] = {"train/actor_loss",    "train/critic_loss",
                                              "train/ent_coef",      "train/ent_coef_loss",
@@ -355,13 +328,15 @@ static CelStatus prepare(CelAgent *agent) {
   Dsac *s = agent->self;
   celi_net_init(&s->actor.net, agent->options.seed, INIT_ACTOR);
   celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
-  celi_experience_reset(&s->experience);
+  celi_experience_reset(&s->off.experience);
   bind_passes(s);
-  celi_means_bind(&s->update.means, agent, names, METRICS);
-  CELI_TRY(bind_optimizers(s));
-  memcpy(celi_net_parameters(&s->target), celi_net_parameters(&s->critic.net),
-         (size_t)s->critic.adam.n * sizeof(float));
-  CELI_TRY(sync_derived(agent));
+  celi_means_bind(&s->off.update.means, agent, names, METRICS);
+  s->off.update.rate = M_LEARNING_RATE;
+  CELI_TRY(celi_off_policy_train(&s->off, &s->actor, "actor", NULL));
+  CELI_TRY(celi_off_policy_train(&s->off, &s->critic, "critic", NULL));
+  CELI_TRY(celi_off_policy_train_temperature(&s->off, &s->temperature));
+  celi_target_copy(&s->target, &s->critic);
+  CELI_TRY(celi_off_policy_sync(agent));
   return write_plan(s);
 }
 
@@ -380,11 +355,7 @@ static CeliInspection inspect(CelAgent *agent) {
                           .kind = CELI_CRITIC_OF_CHOICES,
                           .q = &s->critic.net,
                           .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
-                          .norm = &s->experience.norm};
-}
-
-static void release(CelAgent *agent) {
-  celi_plan_destroy(((Dsac *)agent->self)->update.plan);
+                          .norm = &s->off.experience.norm};
 }
 
 const CeliAlgo celi_algo_dsac = {
@@ -393,16 +364,11 @@ const CeliAlgo celi_algo_dsac = {
          "discrete soft actor-critic: exact expectations, learned temperature; discrete actions",
          celi_dsac_fields, sizeof(CelDsacConfig)},
     .state_size = sizeof(Dsac),
+    CELI_OFF_POLICY_TABLE,
     .declare = declare,
     .prepare = prepare,
-    .release = release,
     .act = act,
-    .observe = celi_off_policy_observe,
-    .due = celi_off_policy_due,
-    .update = update,
     .predict = predict,
-    .sync = sync_derived,
     .policy = policy_spec,
     .inspect = inspect,
-    .replay = celi_off_policy_replay,
 };

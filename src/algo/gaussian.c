@@ -72,9 +72,8 @@ void celi_gaussian_reset(CeliGaussianPolicy *policy, uint32_t first_index) {
   celi_acting_bind(&policy->acting);
 }
 
-CelStatus celi_gaussian_bind(CeliGaussianPolicy *policy, const CeliAdamConfig *config) {
-  return celi_trained_bind(&policy->actor, policy->agent->tensors, "actor",
-                           policy->gsde ? "actor.log_std" : NULL, config);
+CelStatus celi_gaussian_train(CeliGaussianPolicy *policy, CeliOffPolicy *off) {
+  return celi_off_policy_train(off, &policy->actor, "actor", policy->gsde ? "actor.log_std" : NULL);
 }
 
 double celi_gaussian_entropy_max(const CeliGaussianPolicy *policy) {

@@ -51,9 +51,8 @@ CelStatus celi_gaussian_declare_acting(CeliGaussianPolicy *policy) CEL_WARN_UNUS
 CelStatus celi_gaussian_declare_noise(CeliGaussianPolicy *policy) CEL_WARN_UNUSED;
 /// After the allocation: initial parameters, from streams `first_index` and on, and action scaling.
 void celi_gaussian_reset(CeliGaussianPolicy *policy, uint32_t first_index);
-/// Binds the optimizer.
-CelStatus celi_gaussian_bind(CeliGaussianPolicy *policy,
-                             const CeliAdamConfig *config) CEL_WARN_UNUSED;
+/// Binds the optimizer, as celi_off_policy_train.
+CelStatus celi_gaussian_train(CeliGaussianPolicy *policy, CeliOffPolicy *off) CEL_WARN_UNUSED;
 /// The largest entropy, in nats of the scaled action, that the policy can have.
 double celi_gaussian_entropy_max(const CeliGaussianPolicy *policy);
 

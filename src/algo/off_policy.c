@@ -175,19 +175,56 @@ static CelStatus show(const CeliMeans *means, CelAgent *agent, int64_t n) {
   return CEL_OK;
 }
 
-CelStatus celi_off_policy_update(CelAgent *agent, CeliUpdate *update, const CelSchedule *rate,
-                                 int64_t n) {
-  CeliExperience *x = agent->self;
+CelStatus celi_off_policy_update(CelAgent *agent, int64_t n) {
+  CeliOffPolicy *off = agent->self;
+  CeliExperience *x = &off->experience;
+  CeliUpdate *update = &off->update;
   CeliMeans *means = &update->means;
   if (*x->replay.transitions < 1)
-    return cel_fail(CEL_E_STATE, "%s: nothing to learn from yet: observe a step before updating",
+    return cel_fail(CEL_E_STATE,
+                    "%s: there is nothing to learn from yet; observe a step before updating",
                     agent->algo->info.name);
-  const double now = cel_schedule_at(rate, celi_agent_progress_remaining(agent));
+  const double now =
+      cel_schedule_at(&off->config->learning_rate, celi_agent_progress_remaining(agent));
   for (int i = 0; i < update->n_adams; i++) celi_adam_set_rate(update->adam[i], now);
   memset(means->sum, 0, (size_t)means->n * sizeof *means->sum);
   CELI_TRY(celi_plan_repeat(update->plan, agent->team, n));
   *x->pending = *x->pending > n ? *x->pending - n : 0;
   means->sum[update->rate] = now * (double)n;
-  watch_temperature(update->temperature, agent);
+  watch_temperature(off->temperature, agent);
   return show(means, agent, n);
+}
+
+CelStatus celi_off_policy_train(CeliOffPolicy *off, CeliTrained *trained, const char *name,
+                                const char *last) {
+  const CeliAdamConfig adam = celi_off_policy_adam(off->config);
+  CEL_ASSERT(off->n_trained < CELI_TRAINED_MAX && off->update.n_adams < CELI_MEANS_MAX);
+  off->trained[off->n_trained++] = trained;
+  off->update.adam[off->update.n_adams++] = &trained->adam;
+  return celi_trained_bind(trained, off->experience.agent->tensors, name, last, &adam);
+}
+
+CelStatus celi_off_policy_train_temperature(CeliOffPolicy *off, CeliTemperature *temperature) {
+  CEL_ASSERT(off->update.n_adams < CELI_MEANS_MAX);
+  off->temperature = temperature;
+  off->update.adam[off->update.n_adams++] = &temperature->adam;
+  return celi_temperature_bind(temperature, off->experience.agent->tensors,
+                               celi_off_policy_adam(off->config));
+}
+
+void celi_target_copy(CeliNet *target, const CeliTrained *trained) {
+  memcpy(celi_net_parameters(target), celi_net_parameters(&trained->net),
+         (size_t)trained->adam.n * sizeof(float));
+}
+
+CelStatus celi_off_policy_sync(CelAgent *agent) {
+  CeliOffPolicy *off = agent->self;
+  CELI_TRY(celi_experience_check(&off->experience));
+  if (off->temperature) celi_temperature_sync(off->temperature);
+  for (int i = 0; i < off->n_trained; i++) celi_net_transpose(&off->trained[i]->net);
+  return CEL_OK;
+}
+
+void celi_off_policy_release(CelAgent *agent) {
+  celi_plan_destroy(((CeliOffPolicy *)agent->self)->update.plan);
 }

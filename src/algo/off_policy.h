@@ -51,8 +51,7 @@ void celi_target_move(const CeliNet *target, const CeliNet *net, double tau, int
 typedef struct CeliTemperature {
   bool learned;
   double fixed, start, target_entropy;
-  double
-      log_max; ///< log of the field's upper bound; log_alpha stops here if the target is too high
+  double log_max;                         ///< largest log_alpha
   float *log_alpha, *d_log_alpha, *alpha; ///< (1,)
   CeliAdam adam;
 } CeliTemperature;
@@ -168,16 +167,46 @@ void celi_means_bind(CeliMeans *means, CelAgent *agent, const char *const *names
 typedef struct CeliUpdate {
   CeliPlan *plan;
   CeliMeans means;
-  int rate;                           ///< index of the learning rate among the means
-  const CeliTemperature *temperature; ///< a note warns when it grows without end; NULL: none
+  int rate; ///< index of the learning rate among the means
   CeliAdam *adam[CELI_MEANS_MAX];
   int n_adams;
 } CeliUpdate;
 
-/// Does n updates at the schedule's learning rate and sets the metrics. The learner's state must
-/// begin with its experience.
+// ---- the first part of the state of every learner from a replay buffer.
+
+enum { CELI_TRAINED_MAX = 4 };
+
+/// A learner's state begins with it, followed by the learner's networks and buffers. The functions
+/// of CeliAlgo that need nothing else are below.
+typedef struct CeliOffPolicy {
+  CeliExperience experience; ///< first: the functions above find it
+  const CelOffPolicyConfig *config;
+  CeliTemperature *temperature; ///< NULL: the learner has none
+  CeliTrained *trained[CELI_TRAINED_MAX];
+  int n_trained;
+  CeliUpdate update;
+} CeliOffPolicy;
+
+/// Binds the optimizer of a network that was declared as `name`. From then on the schedule sets its
+/// learning rate and sync updates its transposed weights. `last`: as celi_trained_bind.
+CelStatus celi_off_policy_train(CeliOffPolicy *off, CeliTrained *trained, const char *name,
+                                const char *last) CEL_WARN_UNUSED;
+/// The same for the temperature.
+CelStatus celi_off_policy_train_temperature(CeliOffPolicy *off,
+                                            CeliTemperature *temperature) CEL_WARN_UNUSED;
+/// Copies a network to its target. The network's optimizer must be bound.
+void celi_target_copy(CeliNet *target, const CeliTrained *trained);
+
+/// Does n updates at the schedule's learning rate and sets the metrics.
 /// Errors: CEL_E_STATE (no transitions yet), CEL_E_NAN (names the first mean that is not finite).
-CelStatus celi_off_policy_update(CelAgent *agent, CeliUpdate *update, const CelSchedule *rate,
-                                 int64_t n) CEL_WARN_UNUSED;
+CelStatus celi_off_policy_update(CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
+/// Recomputes derived values from saved tensors. Errors: as celi_experience_check.
+CelStatus celi_off_policy_sync(CelAgent *agent) CEL_WARN_UNUSED;
+void celi_off_policy_release(CelAgent *agent);
+/// The functions above, as entries of a learner's table.
+#define CELI_OFF_POLICY_TABLE                                                                      \
+  .release = celi_off_policy_release, .observe = celi_off_policy_observe,                          \
+  .due = celi_off_policy_due, .update = celi_off_policy_update, .sync = celi_off_policy_sync,      \
+  .replay = celi_off_policy_replay
 
 #endif

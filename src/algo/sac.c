@@ -31,7 +31,7 @@ enum { NOISE_PI = 0, NOISE_NEXT = 1, NOISE_MID = 2 };
 enum { INIT_ACTOR = 0, INIT_CRITIC = 4096 };
 
 typedef struct Sac {
-  CeliExperience experience;
+  CeliOffPolicy off;
   const CelSacConfig *config;
   CelAgent *agent;
   int64_t O, A, B, E;
@@ -43,7 +43,6 @@ typedef struct Sac {
   CeliGaussianPass pi, next, mid; ///< policy on s, s' and the observations between
   CeliPass q, q_pi, q_next;       ///< critics on (s,a) and (s,a_pi), targets on (s',a')
   CeliTemperature temperature;
-  CeliUpdate update;
 
   // Batch.
   float *sa, *sa_pi, *sa_next;              ///< (B, O+A) critic inputs
@@ -133,13 +132,13 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   const CeliOps *ops = celi_ops();
   const double B = (double)s->B;
   const double entropy = -(double)ops->sum(celi_gaussian_logp(&s->pi), s->B) / B;
-  double *mean = s->update.means.sum;
+  double *mean = s->off.update.means.sum;
   mean[M_ACTOR_LOSS] += (double)ops->sum(s->pi_loss, s->B) / B;
   mean[M_CRITIC_LOSS] += (double)ops->sum(s->q_loss, s->E * s->B) / B;
   mean[M_ENT_COEF] += (double)*s->temperature.alpha;
   mean[M_ENTROPY] += entropy;
   mean[M_ENT_COEF_LOSS] += celi_temperature_step(&s->temperature, entropy);
-  *s->experience.sample_counter += celi_replay_blocks(s->B);
+  *s->off.experience.sample_counter += celi_replay_blocks(s->B);
   *s->noise_counter += (uint64_t)((s->B * s->A * s->config->n_steps +
                                    celi_net_latent_width(&s->policy.actor.net) * s->A) /
                                       4 +
@@ -152,7 +151,7 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 /// Line 2.
 static void plan_policies(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
-  CeliPlan *plan = s->update.plan;
+  CeliPlan *plan = s->off.update.plan;
   celi_gaussian_plan_sample(plan, &s->pi, s->sa_pi + s->O, ld, NOISE_PI, s->noise_counter);
   celi_gaussian_plan_sample(plan, &s->next, s->sa_next + s->O, ld, NOISE_NEXT, s->noise_counter);
   if (s->config->n_steps > 1)
@@ -160,26 +159,26 @@ static void plan_policies(Sac *s) {
 }
 
 static void plan_critics(Sac *s) {
-  celi_net_plan_forward(s->update.plan, &s->q_next);
-  celi_net_plan_forward(s->update.plan, &s->q);
+  celi_net_plan_forward(s->off.update.plan, &s->q_next);
+  celi_net_plan_forward(s->off.update.plan, &s->q);
   // Every critic waits here: the target needs all of them.
-  celi_plan_barrier(s->update.plan);
-  celi_plan_add(s->update.plan, "critic loss", op_critic_loss, CELI_ROWS, s->E * s->B,
+  celi_plan_barrier(s->off.update.plan);
+  celi_plan_add(s->off.update.plan, "critic loss", op_critic_loss, CELI_ROWS, s->E * s->B,
                 CELI_ROW_GRAIN, false, &s,
                 sizeof s); // lines 3 and 4
-  celi_net_plan_backward_data(s->update.plan, &s->q, NULL, 0);
-  celi_net_plan_backward_weight(s->update.plan, &s->q, &s->critic.grad, false);
-  celi_net_plan_transpose(s->update.plan, &s->policy.actor.net,
+  celi_net_plan_backward_data(s->off.update.plan, &s->q, NULL, 0);
+  celi_net_plan_backward_weight(s->off.update.plan, &s->q, &s->critic.grad, false);
+  celi_net_plan_transpose(s->off.update.plan, &s->policy.actor.net,
                           true); // of the last update's actor: read from line 6 on
-  celi_adam_plan(s->update.plan, &s->critic.adam);
-  celi_plan_add(s->update.plan, "targets", op_targets, CELI_PARTS, s->critic.adam.n,
+  celi_adam_plan(s->off.update.plan, &s->critic.adam);
+  celi_plan_add(s->off.update.plan, "targets", op_targets, CELI_PARTS, s->critic.adam.n,
                 CELI_ELEMENT_GRAIN, true, &s,
                 sizeof s); // line 5
-  celi_net_plan_transpose(s->update.plan, &s->critic.net, false);
+  celi_net_plan_transpose(s->off.update.plan, &s->critic.net, false);
 }
 
 static void plan_actor(Sac *s) {
-  CeliPlan *plan = s->update.plan;
+  CeliPlan *plan = s->off.update.plan;
   celi_net_plan_forward(plan, &s->q_pi);
   celi_plan_add(plan, "actor loss", op_actor_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s); // line 6
@@ -192,7 +191,7 @@ static void plan_actor(Sac *s) {
 
 static CelStatus write_plan(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
-  CELI_TRY(celi_plan_create(&s->update.plan));
+  CELI_TRY(celi_plan_create(&s->off.update.plan));
   const CeliReplayBatch batch = {.B = s->B,
                                  .n = s->config->n_steps,
                                  .obs = s->sa,
@@ -206,20 +205,13 @@ static CelStatus write_plan(Sac *s) {
                                  .mid_obs = s->mid_obs,
                                  .mid_weight = s->mid_weight,
                                  .row = s->row};
-  celi_experience_plan_sample(&s->experience, s->update.plan, batch); // line 1
-  celi_plan_add(s->update.plan, "copy observations", op_copy_obs, CELI_ROWS, s->B, CELI_ROW_GRAIN,
-                false, &s, sizeof s);
+  celi_experience_plan_sample(&s->off.experience, s->off.update.plan, batch); // line 1
+  celi_plan_add(s->off.update.plan, "copy observations", op_copy_obs, CELI_ROWS, s->B,
+                CELI_ROW_GRAIN, false, &s, sizeof s);
   plan_policies(s);
   plan_critics(s);
   plan_actor(s);
-  return celi_plan_end(s->update.plan);
-}
-
-// ---- update.
-
-static CelStatus update(CelAgent *agent, int64_t n) {
-  Sac *s = agent->self;
-  return celi_off_policy_update(agent, &s->update, &s->config->common.learning_rate, n);
+  return celi_plan_end(s->off.update.plan);
 }
 
 // ---- act, observe, predict.
@@ -299,7 +291,8 @@ static CelStatus declare(CelAgent *agent) {
   const CeliGaussianSpec spec = gaussian_spec(c);
   s->agent = agent;
   s->config = c;
-  CELI_TRY(celi_gaussian_declare(&s->policy, agent, &s->experience, &spec));
+  s->off.config = &c->common;
+  CELI_TRY(celi_gaussian_declare(&s->policy, agent, &s->off.experience, &spec));
   if (c->sde_sample_freq == 0)
     return cel_fail(CEL_E_RANGE,
                     "sac: sde_sample_freq is 0; set a number of steps, or -1 for train_freq");
@@ -311,7 +304,7 @@ static CelStatus declare(CelAgent *agent) {
   s->E = c->n_critics;
   const CelSpace stored = celi_box_stored(&s->policy.box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
+  CELI_TRY(celi_experience_declare(&s->off.experience, agent, &stored, &experience));
   CELI_TRY(declare_networks(s, t));
   const CeliTemperatureSpec temperature = {
       .ent_coef = c->ent_coef,
@@ -324,7 +317,7 @@ static CelStatus declare(CelAgent *agent) {
   CELI_TRY(declare_batch(s, t));
   CELI_DECLARE(t, "noise_counter", CEL_U64, CEL_STATE, &s->noise_counter, 1);
   CELI_TRY(celi_gaussian_declare_acting(&s->policy));
-  CELI_TRY(celi_means_declare(&s->update.means, t));
+  CELI_TRY(celi_means_declare(&s->off.update.means, t));
   CELI_TRY(celi_trained_declare_adam(&s->policy.actor, t, "actor"));
   CELI_TRY(celi_trained_declare_adam(&s->critic, t, "critic"));
   return celi_gaussian_declare_noise(&s->policy);
@@ -342,43 +335,22 @@ static void bind_passes(Sac *s) {
   s->q_next.X = s->sa_next, s->q_next.ldx = ld;
 }
 
-static CelStatus bind_optimisers(Sac *s) {
-  const CelTensors *t = s->agent->tensors;
-  const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
-  CELI_TRY(celi_trained_bind(&s->critic, t, "critic", NULL, &adam));
-  CELI_TRY(celi_gaussian_bind(&s->policy, &adam));
-  s->update.temperature = &s->temperature;
-  s->update.rate = M_LEARNING_RATE, s->update.n_adams = 3;
-  s->update.adam[0] = &s->policy.actor.adam, s->update.adam[1] = &s->critic.adam;
-  s->update.adam[2] = &s->temperature.adam;
-  return celi_temperature_bind(&s->temperature, t, adam);
-}
-
-/// What follows from saved tensors.
-static CelStatus sync_derived(CelAgent *agent) {
-  Sac *s = agent->self;
-  CELI_TRY(celi_experience_check(&s->experience));
-  celi_temperature_sync(&s->temperature);
-  celi_net_transpose(&s->policy.actor.net);
-  celi_net_transpose(&s->critic.net);
-  return CEL_OK;
-}
-
 static CelStatus prepare(CelAgent *agent) {
   static const char *const names[METRICS] = {"train/actor_loss",    "train/critic_loss",
                                              "train/ent_coef",      "train/ent_coef_loss",
                                              "train/learning_rate", "train/entropy"};
   Sac *s = agent->self;
-  size_t bytes;
   celi_gaussian_reset(&s->policy, INIT_ACTOR);
   celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
-  void *target = cel_tensors_region(agent->tensors, CEL_TARGET, &bytes);
-  memcpy(target, celi_net_parameters(&s->critic.net), bytes);
-  celi_experience_reset(&s->experience);
+  celi_experience_reset(&s->off.experience);
   bind_passes(s);
-  celi_means_bind(&s->update.means, agent, names, METRICS);
-  CELI_TRY(bind_optimisers(s));
-  CELI_TRY(sync_derived(agent));
+  celi_means_bind(&s->off.update.means, agent, names, METRICS);
+  s->off.update.rate = M_LEARNING_RATE;
+  CELI_TRY(celi_gaussian_train(&s->policy, &s->off));
+  CELI_TRY(celi_off_policy_train(&s->off, &s->critic, "critic", NULL));
+  CELI_TRY(celi_off_policy_train_temperature(&s->off, &s->temperature));
+  celi_target_copy(&s->target, &s->critic);
+  CELI_TRY(celi_off_policy_sync(agent));
   return write_plan(s);
 }
 
@@ -398,27 +370,18 @@ static CeliInspection inspect(CelAgent *agent) {
                           .kind = CELI_CRITIC_OF_ACTIONS,
                           .q = &s->critic.net,
                           .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
-                          .norm = &s->experience.norm};
-}
-
-static void release(CelAgent *agent) {
-  celi_plan_destroy(((Sac *)agent->self)->update.plan);
+                          .norm = &s->off.experience.norm};
 }
 
 const CeliAlgo celi_algo_sac = {
     .info = {"sac", "soft actor-critic: twin critics, learned temperature; continuous actions",
              celi_sac_fields, sizeof(CelSacConfig)},
     .state_size = sizeof(Sac),
+    CELI_OFF_POLICY_TABLE,
     .declare = declare,
     .prepare = prepare,
-    .release = release,
     .act = act,
-    .observe = celi_off_policy_observe,
-    .due = celi_off_policy_due,
-    .update = update,
     .predict = predict,
-    .sync = sync_derived,
     .policy = policy_spec,
     .inspect = inspect,
-    .replay = celi_off_policy_replay,
 };

@@ -29,7 +29,7 @@
 enum { INIT_ACTOR = 0, INIT_CRITIC = 4096, INIT_VALUE = 8192 };
 
 typedef struct Sacv {
-  CeliExperience experience;
+  CeliOffPolicy off;
   const CelSacvConfig *config;
   CelAgent *agent;
   int64_t O, A, B, E;
@@ -42,7 +42,6 @@ typedef struct Sacv {
   CeliPass v, v_next;  ///< V on s, V' on s'
   CeliPass q, q_pi;    ///< critics on (s,a) and on (s,a_pi)
   CeliTemperature temperature;
-  CeliUpdate update;
 
   // Batch.
   float *sa, *sa_pi, *next_obs; ///< (B, O+A) critic inputs, (B,O)
@@ -130,14 +129,14 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   Sacv *s = sacv_of(args);
   const CeliOps *ops = celi_ops();
   const double B = (double)s->B, entropy = -(double)ops->sum(celi_gaussian_logp(&s->pi), s->B) / B;
-  double *mean = s->update.means.sum;
+  double *mean = s->off.update.means.sum;
   mean[M_ACTOR_LOSS] += (double)ops->sum(s->pi_loss, s->B) / B;
   mean[M_CRITIC_LOSS] += (double)ops->sum(s->q_loss, s->E * s->B) / B;
   mean[M_VALUE_LOSS] += (double)ops->sum(s->v_loss, s->B) / B;
   mean[M_ENT_COEF] += (double)*s->temperature.alpha;
   mean[M_ENTROPY] += entropy;
   mean[M_ENT_COEF_LOSS] += celi_temperature_step(&s->temperature, entropy);
-  *s->experience.sample_counter += celi_replay_blocks(s->B);
+  *s->off.experience.sample_counter += celi_replay_blocks(s->B);
   *s->noise_counter += celi_dist_blocks(&s->pi.dist);
   ++*s->agent->updates;
 }
@@ -146,7 +145,7 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 
 /// An operation on the rows of a batch.
 static void plan_rows(Sacv *s, const char *name, CeliOpFn fn, int64_t rows) {
-  celi_plan_add(s->update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
+  celi_plan_add(s->off.update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
 }
 
 /// Line 1.
@@ -163,14 +162,14 @@ static void plan_sample(Sacv *s) {
                                  .reward = s->reward,
                                  .discount = s->discount,
                                  .row = s->row};
-  celi_experience_plan_sample(&s->experience, s->update.plan, batch);
+  celi_experience_plan_sample(&s->off.experience, s->off.update.plan, batch);
   plan_rows(s, "copy observations", op_copy_obs, s->B);
-  celi_gaussian_plan_sample(s->update.plan, &s->pi, s->sa_pi + s->O, ld, 0, s->noise_counter);
+  celi_gaussian_plan_sample(s->off.update.plan, &s->pi, s->sa_pi + s->O, ld, 0, s->noise_counter);
 }
 
 /// Line 2.
 static void plan_value(Sacv *s) {
-  CeliPlan *plan = s->update.plan;
+  CeliPlan *plan = s->off.update.plan;
   celi_net_plan_forward(plan, &s->v);
   celi_net_plan_forward(plan, &s->q_pi);
   celi_plan_barrier(plan); // the target needs all critics
@@ -184,7 +183,7 @@ static void plan_value(Sacv *s) {
 
 /// Line 3. The activations of line 2 on (s, a_pi) are done with.
 static void plan_critics(Sacv *s) {
-  CeliPlan *plan = s->update.plan;
+  CeliPlan *plan = s->off.update.plan;
   celi_net_plan_transpose(plan, &s->value.net, false);
   celi_net_plan_forward(plan, &s->v_next);
   celi_net_plan_forward(plan, &s->q);
@@ -198,7 +197,7 @@ static void plan_critics(Sacv *s) {
 
 /// Lines 4 to 6.
 static void plan_actor(Sacv *s) {
-  CeliPlan *plan = s->update.plan;
+  CeliPlan *plan = s->off.update.plan;
   celi_net_plan_forward(plan, &s->q_pi);
   plan_rows(s, "actor loss", op_actor_loss, s->B);
   celi_net_plan_backward_data_columns(plan, &s->q_pi, s->d_action, s->A, s->O, s->O + s->A);
@@ -211,17 +210,12 @@ static void plan_actor(Sacv *s) {
 }
 
 static CelStatus write_plan(Sacv *s) {
-  CELI_TRY(celi_plan_create(&s->update.plan));
+  CELI_TRY(celi_plan_create(&s->off.update.plan));
   plan_sample(s);
   plan_value(s);
   plan_critics(s);
   plan_actor(s);
-  return celi_plan_end(s->update.plan);
-}
-
-static CelStatus update(CelAgent *agent, int64_t n) {
-  Sacv *s = agent->self;
-  return celi_off_policy_update(agent, &s->update, &s->config->common.learning_rate, n);
+  return celi_plan_end(s->off.update.plan);
 }
 
 // ---- act, predict.
@@ -290,13 +284,14 @@ static CelStatus declare(CelAgent *agent) {
   const CeliGaussianSpec spec = {.squash = c->policy == CEL_POLICY_SQUASHED_GAUSSIAN,
                                  .log_std_min = c->log_std_min,
                                  .log_std_max = c->log_std_max};
-  CELI_TRY(celi_gaussian_declare(&s->policy, agent, &s->experience, &spec));
+  CELI_TRY(celi_gaussian_declare(&s->policy, agent, &s->off.experience, &spec));
   const CelSpace stored = celi_box_stored(&s->policy.box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
+  CELI_TRY(celi_experience_declare(&s->off.experience, agent, &stored, &experience));
   s->agent = agent;
   s->config = c;
-  s->O = s->experience.O;
+  s->off.config = &c->common;
+  s->O = s->off.experience.O;
   s->A = s->policy.box.A;
   s->B = celi_agent_batch(agent, c->common.batch_size);
   s->E = c->n_critics;
@@ -310,7 +305,7 @@ static CelStatus declare(CelAgent *agent) {
   CELI_TRY(celi_temperature_declare(&s->temperature, agent, &temperature));
   CELI_TRY(declare_passes(s, t));
   CELI_TRY(declare_batch(s, t));
-  CELI_TRY(celi_means_declare(&s->update.means, t));
+  CELI_TRY(celi_means_declare(&s->off.update.means, t));
   CELI_TRY(celi_trained_declare_adam(&s->policy.actor, t, "actor"));
   CELI_TRY(celi_trained_declare_adam(&s->critic, t, "critic"));
   return celi_trained_declare_adam(&s->value, t, "value");
@@ -327,31 +322,6 @@ static void bind_passes(Sacv *s) {
   celi_ops()->fill(s->one, 1, s->B);
 }
 
-static CelStatus bind_optimisers(Sacv *s) {
-  const CelTensors *t = s->agent->tensors;
-  const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
-  CeliAdam *const adams[] = {&s->policy.actor.adam, &s->critic.adam, &s->value.adam,
-                             &s->temperature.adam};
-  CELI_TRY(celi_gaussian_bind(&s->policy, &adam));
-  CELI_TRY(celi_trained_bind(&s->critic, t, "critic", NULL, &adam));
-  CELI_TRY(celi_trained_bind(&s->value, t, "value", NULL, &adam));
-  s->update.temperature = &s->temperature;
-  s->update.rate = M_LEARNING_RATE, s->update.n_adams = 4;
-  memcpy(s->update.adam, adams, sizeof adams);
-  return celi_temperature_bind(&s->temperature, t, adam);
-}
-
-/// What follows from saved tensors.
-static CelStatus sync_derived(CelAgent *agent) {
-  Sacv *s = agent->self;
-  CELI_TRY(celi_experience_check(&s->experience));
-  celi_temperature_sync(&s->temperature);
-  celi_net_transpose(&s->policy.actor.net);
-  celi_net_transpose(&s->critic.net);
-  celi_net_transpose(&s->value.net);
-  return CEL_OK;
-}
-
 static CelStatus prepare(CelAgent *agent) {
   static const char *const names[METRICS] = {
       "train/actor_loss",    "train/critic_loss",   "train/value_loss", "train/ent_coef",
@@ -360,13 +330,16 @@ static CelStatus prepare(CelAgent *agent) {
   celi_gaussian_reset(&s->policy, INIT_ACTOR);
   celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
   celi_net_init(&s->value.net, agent->options.seed, INIT_VALUE);
-  celi_experience_reset(&s->experience);
+  celi_experience_reset(&s->off.experience);
   bind_passes(s);
-  celi_means_bind(&s->update.means, agent, names, METRICS);
-  CELI_TRY(bind_optimisers(s));
-  memcpy(celi_net_parameters(&s->target), celi_net_parameters(&s->value.net),
-         (size_t)s->value.adam.n * sizeof(float));
-  CELI_TRY(sync_derived(agent));
+  celi_means_bind(&s->off.update.means, agent, names, METRICS);
+  s->off.update.rate = M_LEARNING_RATE;
+  CELI_TRY(celi_gaussian_train(&s->policy, &s->off));
+  CELI_TRY(celi_off_policy_train(&s->off, &s->critic, "critic", NULL));
+  CELI_TRY(celi_off_policy_train(&s->off, &s->value, "value", NULL));
+  CELI_TRY(celi_off_policy_train_temperature(&s->off, &s->temperature));
+  celi_target_copy(&s->target, &s->value);
+  CELI_TRY(celi_off_policy_sync(agent));
   return write_plan(s);
 }
 
@@ -386,27 +359,18 @@ static CeliInspection inspect(CelAgent *agent) {
                           .q = &s->critic.net,
                           .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
                           .v = &s->value.net,
-                          .norm = &s->experience.norm};
-}
-
-static void release(CelAgent *agent) {
-  celi_plan_destroy(((Sacv *)agent->self)->update.plan);
+                          .norm = &s->off.experience.norm};
 }
 
 const CeliAlgo celi_algo_sacv = {
     .info = {"sacv", "soft actor-critic with a value network, its first form; continuous actions",
              celi_sacv_fields, sizeof(CelSacvConfig)},
     .state_size = sizeof(Sacv),
+    CELI_OFF_POLICY_TABLE,
     .declare = declare,
     .prepare = prepare,
-    .release = release,
     .act = act,
-    .observe = celi_off_policy_observe,
-    .due = celi_off_policy_due,
-    .update = update,
     .predict = predict,
-    .sync = sync_derived,
     .policy = policy_spec,
     .inspect = inspect,
-    .replay = celi_off_policy_replay,
 };

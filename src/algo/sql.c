@@ -25,7 +25,7 @@
 #include <string.h>
 
 typedef struct Sql {
-  CeliExperience experience;
+  CeliOffPolicy off;
   const CelSqlConfig *config;
   CelAgent *agent;
   int64_t A, B;
@@ -33,7 +33,6 @@ typedef struct Sql {
   CeliTrained q;
   CeliNet target;
   CeliPass now, next; ///< Q on s, Q' on s'
-  CeliUpdate update;
 
   CeliChoiceBatch batch;
   float *y, *q_loss;  ///< (B,)
@@ -87,20 +86,21 @@ static void op_target(const void *args, int64_t begin, int64_t end) {
 static void op_finish(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   Sql *s = sql_of(args);
-  double *mean = s->update.means.sum;
+  double *mean = s->off.update.means.sum;
   mean[M_CRITIC_LOSS] += (double)celi_ops()->sum(s->q_loss, s->B) / (double)s->B;
   mean[M_ENT_COEF] += s->config->ent_coef;
   mean[M_ENTROPY] -= (double)celi_ops()->sum(s->mean_log, s->B) / (double)s->B;
-  *s->experience.sample_counter += celi_replay_blocks(s->B);
+  *s->off.experience.sample_counter += celi_replay_blocks(s->B);
   ++*s->agent->updates;
 }
 
 // ---- the plan: lines 1 to 5.
 
 static CelStatus write_plan(Sql *s) {
-  CELI_TRY(celi_plan_create(&s->update.plan));
-  CeliPlan *plan = s->update.plan;
-  celi_experience_plan_sample(&s->experience, plan, celi_choice_batch_replay(&s->batch)); // line 1
+  CELI_TRY(celi_plan_create(&s->off.update.plan));
+  CeliPlan *plan = s->off.update.plan;
+  celi_experience_plan_sample(&s->off.experience, plan,
+                              celi_choice_batch_replay(&s->batch)); // line 1
   celi_net_plan_forward(plan, &s->next);
   celi_net_plan_forward(plan, &s->now);
   celi_plan_add(plan, "loss", op_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s, sizeof s);
@@ -115,25 +115,20 @@ static CelStatus write_plan(Sql *s) {
   return celi_plan_end(plan);
 }
 
-static CelStatus update(CelAgent *agent, int64_t n) {
-  Sql *s = agent->self;
-  return celi_off_policy_update(agent, &s->update, &s->config->common.learning_rate, n);
-}
-
 // ---- act, predict.
 
 static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
                      void *actions) {
   Sql *s = agent->self;
-  celi_choice_act(&s->choice, &s->acting, &s->experience, obs, mode, (float)s->config->ent_coef,
+  celi_choice_act(&s->choice, &s->acting, &s->off.experience, obs, mode, (float)s->config->ent_coef,
                   actions);
-  if (mode == CEL_EXPLORE) celi_experience_follow(&s->experience, obs, start);
+  if (mode == CEL_EXPLORE) celi_experience_follow(&s->off.experience, obs, start);
   return CEL_OK;
 }
 
 static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
   Sql *s = agent->self;
-  celi_choice_predict(&s->choice, &s->acting, &s->experience.norm, obs, n, actions);
+  celi_choice_predict(&s->choice, &s->acting, &s->off.experience.norm, obs, n, actions);
   return CEL_OK;
 }
 
@@ -141,7 +136,7 @@ static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *acti
 
 static CelStatus declare_batch(Sql *s, CelTensors *t) {
   const int64_t B = s->B, A = s->A;
-  CELI_TRY(celi_choice_batch_declare(&s->batch, t, B, s->experience.O));
+  CELI_TRY(celi_choice_batch_declare(&s->batch, t, B, s->off.experience.O));
   CELI_DECLARE(t, "batch.y", CEL_F32, CEL_SCRATCH, &s->y, B);
   CELI_DECLARE(t, "batch.q_loss", CEL_F32, CEL_SCRATCH, &s->q_loss, B);
   CELI_DECLARE(t, "batch.v", CEL_F32, CEL_SCRATCH, &s->V, B);
@@ -158,10 +153,11 @@ static CelStatus declare(CelAgent *agent) {
   const int shares = celi_team_size(agent->team);
   CELI_TRY(celi_choice_declare(&s->choice, agent));
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_experience_declare(&s->experience, agent, &agent->action, &experience));
+  CELI_TRY(celi_experience_declare(&s->off.experience, agent, &agent->action, &experience));
   s->agent = agent, s->config = c;
+  s->off.config = &c->common;
   s->A = s->choice.A, s->B = celi_agent_batch(agent, c->common.batch_size);
-  const CeliMlpSpec spec = celi_off_policy_network(&c->common, s->experience.O, s->A);
+  const CeliMlpSpec spec = celi_off_policy_network(&c->common, s->off.experience.O, s->A);
   CELI_TRY(celi_trained_declare(&s->q, t, "actor", &spec));
   CELI_TRY(celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &spec));
   CELI_TRY(celi_pass_declare(&s->now, t, "pass.q", &s->q.net,
@@ -170,34 +166,24 @@ static CelStatus declare(CelAgent *agent) {
                              (CeliPassSpec){.B = s->B, .threads = shares}));
   CELI_TRY(celi_acting_declare(&s->acting, t, &s->q.net));
   CELI_TRY(declare_batch(s, t));
-  CELI_TRY(celi_means_declare(&s->update.means, t));
+  CELI_TRY(celi_means_declare(&s->off.update.means, t));
   return celi_trained_declare_adam(&s->q, t, "actor");
-}
-
-/// Recomputes what is derived from saved tensors.
-static CelStatus sync_derived(CelAgent *agent) {
-  Sql *s = agent->self;
-  CELI_TRY(celi_experience_check(&s->experience));
-  celi_net_transpose(&s->q.net);
-  return CEL_OK;
 }
 
 static CelStatus prepare(CelAgent *agent) {
   static const char *const names[METRICS] = {"train/critic_loss", "train/ent_coef",
                                              "train/learning_rate", "train/entropy"};
   Sql *s = agent->self;
-  const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
   celi_net_init(&s->q.net, agent->options.seed, 0);
-  celi_experience_reset(&s->experience);
+  celi_experience_reset(&s->off.experience);
   s->now.X = s->batch.obs, s->next.X = s->batch.next_obs;
-  s->now.ldx = s->next.ldx = s->experience.O;
+  s->now.ldx = s->next.ldx = s->off.experience.O;
   celi_acting_bind(&s->acting);
-  celi_means_bind(&s->update.means, agent, names, METRICS);
-  CELI_TRY(celi_trained_bind(&s->q, agent->tensors, "actor", NULL, &adam));
-  s->update.rate = M_LEARNING_RATE, s->update.n_adams = 1, s->update.adam[0] = &s->q.adam;
-  memcpy(celi_net_parameters(&s->target), celi_net_parameters(&s->q.net),
-         (size_t)s->q.adam.n * sizeof(float));
-  CELI_TRY(sync_derived(agent));
+  celi_means_bind(&s->off.update.means, agent, names, METRICS);
+  s->off.update.rate = M_LEARNING_RATE;
+  CELI_TRY(celi_off_policy_train(&s->off, &s->q, "actor", NULL));
+  celi_target_copy(&s->target, &s->q);
+  CELI_TRY(celi_off_policy_sync(agent));
   return write_plan(s);
 }
 
@@ -217,27 +203,18 @@ static CeliInspection inspect(CelAgent *agent) {
                           .temperature = s->config->ent_coef,
                           .kind = CELI_CRITIC_OF_CHOICES,
                           .q = &s->q.net,
-                          .norm = &s->experience.norm};
-}
-
-static void release(CelAgent *agent) {
-  celi_plan_destroy(((Sql *)agent->self)->update.plan);
+                          .norm = &s->off.experience.norm};
 }
 
 const CeliAlgo celi_algo_sql = {
     .info = {"sql", "soft Q-learning: Boltzmann behavior; discrete actions", celi_sql_fields,
              sizeof(CelSqlConfig)},
     .state_size = sizeof(Sql),
+    CELI_OFF_POLICY_TABLE,
     .declare = declare,
     .prepare = prepare,
-    .release = release,
     .act = act,
-    .observe = celi_off_policy_observe,
-    .due = celi_off_policy_due,
-    .update = update,
     .predict = predict,
-    .sync = sync_derived,
     .policy = policy_spec,
     .inspect = inspect,
-    .replay = celi_off_policy_replay,
 };

@@ -39,7 +39,7 @@ enum { INIT_SAMPLER = 0, INIT_CRITIC = 4096 };
 enum { NOISE_VALUE = 0, NOISE_FIXED = 1, NOISE_UPDATED = 2, NOISE_PROPOSAL = 3, NOISE_SPREAD = 4 };
 
 typedef struct Sqlc {
-  CeliExperience experience;
+  CeliOffPolicy off;
   const CelSqlcConfig *config;
   CelAgent *agent;
   int64_t O, A, B, K, n, m, M; ///< M: samples of the sampler in a proposal
@@ -50,7 +50,6 @@ typedef struct Sqlc {
   CeliPass q, q_next, q_fixed; ///< Q on (s,a), Q' on (s',a_k), Q on (s, a_i)
   CeliPass fixed, updated;     ///< sampler on (s, xi_i) and (s, xi_j)
   CeliPass draws;              ///< sampler on s' for a proposal, if M > 0
-  CeliUpdate update;
 
   // Batch.
   float *sa, *next_obs;     ///< (B, O+A), (B,O)
@@ -218,12 +217,12 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   Sqlc *s = sqlc_of(args);
   const double B = (double)s->B;
-  double *mean = s->update.means.sum;
+  double *mean = s->off.update.means.sum;
   mean[M_CRITIC_LOSS] += (double)celi_ops()->sum(s->q_loss, s->B) / B;
   mean[M_STEIN_NORM] += (double)celi_ops()->sum(s->norm, s->B) / B;
   mean[M_VALUE] += (double)celi_ops()->sum(s->v_next, s->B) / B;
   mean[M_ENT_COEF] += s->config->ent_coef;
-  *s->experience.sample_counter += celi_replay_blocks(s->B);
+  *s->off.experience.sample_counter += celi_replay_blocks(s->B);
   const int64_t most = s->K > s->n ? (s->K > s->m ? s->K : s->m) : (s->n > s->m ? s->n : s->m);
   *s->noise_counter += (uint64_t)(s->B * most * s->A + 3) / 4;
   ++*s->agent->updates;
@@ -233,13 +232,13 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 
 /// An operation on rows.
 static void plan_rows(Sqlc *s, const char *name, CeliOpFn fn, int64_t rows) {
-  celi_plan_add(s->update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
+  celi_plan_add(s->off.update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
 }
 
 /// Lines 1 to 4. Rows of states and rows of particles are split differently. The plan recognizes
 /// them by their count.
 static void plan_critic(Sqlc *s) {
-  CeliPlan *plan = s->update.plan;
+  CeliPlan *plan = s->off.update.plan;
   const ptrdiff_t ld = s->O + s->A;
   const CeliReplayBatch batch = {.B = s->B,
                                  .n = 1,
@@ -252,7 +251,7 @@ static void plan_critic(Sqlc *s) {
                                  .reward = s->reward,
                                  .discount = s->discount,
                                  .row = s->row};
-  celi_experience_plan_sample(&s->experience, plan, batch);
+  celi_experience_plan_sample(&s->off.experience, plan, batch);
   celi_net_plan_forward(plan, &s->q);
   if (s->M > 0) {
     plan_rows(s, "draw inputs", op_draw_inputs, s->B * s->M);
@@ -273,7 +272,7 @@ static void plan_critic(Sqlc *s) {
 
 /// Lines 5 to 8.
 static void plan_sampler(Sqlc *s) {
-  CeliPlan *plan = s->update.plan;
+  CeliPlan *plan = s->off.update.plan;
   plan_rows(s, "fixed inputs", op_fixed_inputs, s->B * s->n);
   celi_net_plan_forward(plan, &s->fixed);
   plan_rows(s, "fixed actions", op_fixed_actions, s->B * s->n);
@@ -289,15 +288,10 @@ static void plan_sampler(Sqlc *s) {
 }
 
 static CelStatus write_plan(Sqlc *s) {
-  CELI_TRY(celi_plan_create(&s->update.plan));
+  CELI_TRY(celi_plan_create(&s->off.update.plan));
   plan_critic(s);
   plan_sampler(s);
-  return celi_plan_end(s->update.plan);
-}
-
-static CelStatus update(CelAgent *agent, int64_t n) {
-  Sqlc *s = agent->self;
-  return celi_off_policy_update(agent, &s->update, &s->config->common.learning_rate, n);
+  return celi_plan_end(s->off.update.plan);
 }
 
 // ---- act, predict.
@@ -311,31 +305,31 @@ static void sample(Sqlc *s, const float *obs, int64_t first, int64_t n, bool noi
     float *xi = s->acting.obs + i * in + s->O;
     memset(xi, 0, (size_t)A * sizeof *xi);
     if (!noise) continue;
-    uint64_t *counter = &s->experience.act_counter[first + i];
+    uint64_t *counter = &s->off.experience.act_counter[first + i];
     celi_ops()->normal(xi, s->agent->options.seed, CEL_RNG_ACT, (uint32_t)(first + i), *counter, 0,
                        A);
     *counter += (uint64_t)(A + 3) / 4;
   }
-  const float *u = celi_acting_forward(&s->acting, &s->experience.norm, obs, n);
+  const float *u = celi_acting_forward(&s->acting, &s->off.experience.norm, obs, n);
   celi_ops()->tanh(s->box.out, u, n * A);
 }
 
 static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
                      void *actions) {
   Sqlc *s = agent->self;
-  const int64_t N = s->experience.N, A = s->A;
-  float *last_action = s->experience.last_action;
+  const int64_t N = s->off.experience.N, A = s->A;
+  float *last_action = s->off.experience.last_action;
   for (int64_t first = 0; first < N; first += CELI_ACT_ROWS) {
     const int64_t n = N - first < CELI_ACT_ROWS ? N - first : CELI_ACT_ROWS;
-    if (celi_experience_random(&s->experience, mode))
-      celi_box_random(&s->box, s->box.out, first, n, s->experience.act_counter);
+    if (celi_experience_random(&s->off.experience, mode))
+      celi_box_random(&s->box, s->box.out, first, n, s->off.experience.act_counter);
     else
       sample(s, (const float *)obs + first * s->O, first, n, mode != CEL_MODE);
     if (mode == CEL_EXPLORE)
       memcpy(last_action + first * A, s->box.out, (size_t)(n * A) * sizeof(float));
     celi_box_unscale(&s->box, (float *)actions + first * A, s->box.out, n);
   }
-  if (mode == CEL_EXPLORE) celi_experience_follow(&s->experience, obs, start);
+  if (mode == CEL_EXPLORE) celi_experience_follow(&s->off.experience, obs, start);
   return CEL_OK;
 }
 
@@ -421,16 +415,17 @@ static CelStatus declare(CelAgent *agent) {
   CELI_TRY(celi_box_declare(&s->box, agent, true));
   const CelSpace stored = celi_box_stored(&s->box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_experience_declare(&s->experience, agent, &stored, &experience));
+  CELI_TRY(celi_experience_declare(&s->off.experience, agent, &stored, &experience));
   s->agent = agent, s->config = c;
-  s->O = s->experience.O, s->A = s->box.A, s->B = celi_agent_batch(agent, c->common.batch_size);
+  s->off.config = &c->common;
+  s->O = s->off.experience.O, s->A = s->box.A, s->B = celi_agent_batch(agent, c->common.batch_size);
   s->K = c->value_particles, s->n = c->fixed_particles, s->m = c->updated_particles;
   s->proposal = celi_proposal(c, s->A), s->M = s->K - s->proposal.U;
   s->stein = (CeliStein){s->n, s->m, s->A, c->bandwidth};
   s->shares = celi_team_size(agent->team);
   CELI_TRY(declare_networks(s, agent->tensors));
   CELI_TRY(declare_batch(s, agent->tensors));
-  return celi_means_declare(&s->update.means, agent->tensors);
+  return celi_means_declare(&s->off.update.means, agent->tensors);
 }
 
 /// Sets the inputs of the networks' passes.
@@ -442,34 +437,22 @@ static void bind_passes(Sqlc *s) {
   celi_acting_bind(&s->acting);
 }
 
-/// Recomputes what is derived from saved tensors.
-static CelStatus sync_derived(CelAgent *agent) {
-  Sqlc *s = agent->self;
-  CELI_TRY(celi_experience_check(&s->experience));
-  celi_net_transpose(&s->sampler.net);
-  celi_net_transpose(&s->critic.net);
-  return CEL_OK;
-}
-
 static CelStatus prepare(CelAgent *agent) {
   static const char *const names[METRICS] = {"train/critic_loss", "train/stein_norm",
                                              "train/ent_coef", "train/value",
                                              "train/learning_rate"};
   Sqlc *s = agent->self;
-  const CeliAdamConfig adam = celi_off_policy_adam(&s->config->common);
   celi_net_init(&s->sampler.net, agent->options.seed, INIT_SAMPLER);
   celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
   celi_box_reset(&s->box);
-  celi_experience_reset(&s->experience);
+  celi_experience_reset(&s->off.experience);
   bind_passes(s);
-  celi_means_bind(&s->update.means, agent, names, METRICS);
-  CELI_TRY(celi_trained_bind(&s->sampler, agent->tensors, "actor", NULL, &adam));
-  CELI_TRY(celi_trained_bind(&s->critic, agent->tensors, "critic", NULL, &adam));
-  s->update.rate = M_LEARNING_RATE, s->update.n_adams = 2;
-  s->update.adam[0] = &s->sampler.adam, s->update.adam[1] = &s->critic.adam;
-  memcpy(celi_net_parameters(&s->target), celi_net_parameters(&s->critic.net),
-         (size_t)s->critic.adam.n * sizeof(float));
-  CELI_TRY(sync_derived(agent));
+  celi_means_bind(&s->off.update.means, agent, names, METRICS);
+  s->off.update.rate = M_LEARNING_RATE;
+  CELI_TRY(celi_off_policy_train(&s->off, &s->sampler, "actor", NULL));
+  CELI_TRY(celi_off_policy_train(&s->off, &s->critic, "critic", NULL));
+  celi_target_copy(&s->target, &s->critic);
+  CELI_TRY(celi_off_policy_sync(agent));
   return write_plan(s);
 }
 
@@ -490,27 +473,18 @@ static CeliInspection inspect(CelAgent *agent) {
                           .temperature = s->config->ent_coef,
                           .kind = CELI_CRITIC_OF_ACTIONS,
                           .q = &s->critic.net,
-                          .norm = &s->experience.norm};
-}
-
-static void release(CelAgent *agent) {
-  celi_plan_destroy(((Sqlc *)agent->self)->update.plan);
+                          .norm = &s->off.experience.norm};
 }
 
 const CeliAlgo celi_algo_sqlc = {
     .info = {"sqlc", "soft Q-learning with a sampler trained by SVGD; continuous actions",
              celi_sqlc_fields, sizeof(CelSqlcConfig)},
     .state_size = sizeof(Sqlc),
+    CELI_OFF_POLICY_TABLE,
     .declare = declare,
     .prepare = prepare,
-    .release = release,
     .act = act,
-    .observe = celi_off_policy_observe,
-    .due = celi_off_policy_due,
-    .update = update,
     .predict = predict,
-    .sync = sync_derived,
     .policy = policy_spec,
     .inspect = inspect,
-    .replay = celi_off_policy_replay,
 };

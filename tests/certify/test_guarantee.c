@@ -61,7 +61,7 @@ static void tight_problem_is_an_equality(void **state) {
 
 /// A third action with a huge penalty that neither policy takes changes no number and adds no
 /// rounding.
-static void hopeless_actions_add_no_rounding(void **state) {
+static void untaken_actions_add_no_rounding(void **state) {
   (void)state;
   CelGuaranteeStep plain, step;
   CelMdp *tight = make_tight(0.9, 0.1, 1, false), *mdp;
@@ -452,7 +452,7 @@ static void bad_calls(void **state) {
 int main(void) {
 #define IN_FOLDER(name) cmocka_unit_test_setup_teardown(name, enter_folder, leave_folder)
   const struct CMUnitTest tests[] = {cmocka_unit_test(tight_problem_is_an_equality),
-                                     cmocka_unit_test(hopeless_actions_add_no_rounding),
+                                     cmocka_unit_test(untaken_actions_add_no_rounding),
                                      cmocka_unit_test(unreachable_states_count_nowhere),
                                      cmocka_unit_test(random_steps_hold),
                                      cmocka_unit_test(a_policy_that_stays),

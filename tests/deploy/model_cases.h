@@ -32,7 +32,7 @@ static const ModelCase model_cases[] = {
      true,
      false,
      false},
-    {"normalised",
+    {"normalized",
      CELI_SQUASHED_GAUSSIAN,
      CELI_RELU,
      17,

@@ -380,7 +380,7 @@ static void time_limits(void **state) {
 
 // ---- arguments, pictures
 
-static void bad_arguments_are_told(void **state) {
+static void bad_arguments_are_reported(void **state) {
   (void)state;
   CelEnvSpec *spec = NULL;
 #define EXPECT_REFUSED(status, words, ...)                                                         \
@@ -463,7 +463,7 @@ int main(void) {
       cmocka_unit_test(numbered_and_missing_actions),
       cmocka_unit_test(missing_actions_can_be_refused),
       cmocka_unit_test(time_limits),
-      cmocka_unit_test(bad_arguments_are_told),
+      cmocka_unit_test(bad_arguments_are_reported),
       cmocka_unit_test(learners_find_a_default),
       cmocka_unit_test(named_problems),
   };

@@ -77,7 +77,7 @@ static void broken_tables_are_named(void **state) {
 
 // ---- statistics
 
-static void interquartile_mean_is_by_hand(void **state) {
+static void interquartile_mean_matches_hand_values(void **state) {
   (void)state;
   // floor(n / 4) values are removed on each side, as in scipy.stats.trim_mean(values, 0.25).
   NEAR(celi_interquartile_mean((double[]){7}, 1), 7);
@@ -403,7 +403,7 @@ static double row_of(const Picture *p, int x, int r, int g, int b) {
   return n > 0 ? sum / n : -1;
 }
 
-static void curves_lie_where_they_should(void **state) {
+static void curves_are_at_their_positions(void **state) {
   (void)state;
   CelPlotOptions options = cel_plot_options_default();
   make_run("low", "1e-4", 1, 30, 0, 0);
@@ -614,7 +614,7 @@ static void full_disk_keeps_the_old_picture(void **state) {
 }
 
 #define PICTURES                                                                                   \
-  TEST(curves_lie_where_they_should), TEST(columns_share_a_panel),                                 \
+  TEST(curves_are_at_their_positions), TEST(columns_share_a_panel),                                 \
       TEST(pictures_are_the_same_every_time), TEST(svg_is_well_formed), TEST(odd_data_are_drawn),  \
       TEST(wrong_calls_are_named), TEST(full_disk_keeps_the_old_picture)
 
@@ -642,7 +642,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(tables_are_read),
       TEST(broken_tables_are_named),
-      TEST(interquartile_mean_is_by_hand),
+      TEST(interquartile_mean_matches_hand_values),
       TEST(smoothing_is_a_running_mean),
       TEST(curves_meet_on_a_common_axis),
       TEST(band_is_as_wide_as_it_should_be),

@@ -56,7 +56,7 @@ static World make_world(void) {
 
 static const double V[5] = {4.5, 5, 0, 0, 90}, pi[7] = {1, 0, 0.5, 0.25, 0.25, 1, 1};
 
-static void cells_are_what_they_are(void **state) {
+static void cells_have_their_kinds(void **state) {
   (void)state;
   World w = make_world();
   w.mdp.grid = &w.grid;
@@ -211,7 +211,7 @@ static void bad_input_is_named(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(cells_are_what_they_are), cmocka_unit_test(numbers_tell_values_apart),
+      cmocka_unit_test(cells_have_their_kinds), cmocka_unit_test(numbers_tell_values_apart),
       cmocka_unit_test(colors_grow_lighter),     cmocka_unit_test(pictures_are_written),
       cmocka_unit_test(bad_input_is_named),
   };

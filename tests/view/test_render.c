@@ -74,7 +74,7 @@ static CelAgent *make_agent(const CelEnvSpec *spec) {
 
 // ---- recording
 
-static void pace_follows_the_environment(void **state) {
+static void speed_follows_the_environment(void **state) {
   (void)state;
   static const struct {
     const char *id;
@@ -148,7 +148,7 @@ static void film_ends_with_the_last_state(void **state) {
 
 // ---- the palette
 
-static void plain_colours_stay_exact(void **state) {
+static void uniform_colors_stay_exact(void **state) {
   (void)state;
   static const uint32_t plain[4] = {0xffffff, 0xcc3366, 0x0172b2, 0x010203};
   uint32_t data[64], colors[CELI_PALETTE_COLORS];
@@ -184,7 +184,7 @@ static void gradients_have_no_bands(void **state) {
       if (off > worst) worst = off;
     }
   }
-  if (worst > 6) fail_msg("a colour is off by %d", worst);
+  if (worst > 6) fail_msg("a color is off by %d", worst);
   celi_palette_free(palette);
   free(data);
 }
@@ -299,7 +299,7 @@ static void see_disc(int i, const uint32_t *pixels, int size, int delay) {
   for (int k = 1; k <= LAST; k++) {
     const uint32_t pixel = pixels[100 * size + 20 * k];
     if (pixel != (k == i + 1 ? 0xcc3366 : 0xffffff) && abs(k - i - 1) != 1)
-      fail_msg("picture %d: colour %06x at %d", i, (unsigned)pixel, k);
+      fail_msg("picture %d: color %06x at %d", i, (unsigned)pixel, k);
   }
 }
 
@@ -443,10 +443,10 @@ static void fields_are_sound(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(pace_follows_the_environment),
+      TEST(speed_follows_the_environment),
       TEST(film_shows_what_is_evaluated),
       TEST(film_ends_with_the_last_state),
-      TEST(plain_colours_stay_exact),
+      TEST(uniform_colors_stay_exact),
       TEST(gradients_have_no_bands),
       TEST(fields_are_sound),
       PICTURES,
