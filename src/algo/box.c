@@ -1,9 +1,16 @@
-/// Continuous actions of learners from a replay buffer. Contract: box.h.
+/// One box of continuous actions. Interface: box.h.
 #include "algo/box.h"
 #include "base/base.h"
 
 #include <math.h>
 #include <string.h>
+
+/// Whether the algorithm lets its user choose a policy that is not squashed.
+static bool has_policy_field(const CelAgent *agent) {
+  for (const CelField *field = agent->algo->info.fields; field->name; field++)
+    if (strcmp(field->name, "policy") == 0) return true;
+  return false;
+}
 
 static CelStatus check_space(const CelAgent *agent, bool squash) {
   const char *name = agent->algo->info.name;
@@ -13,19 +20,18 @@ static CelStatus check_space(const CelAgent *agent, bool squash) {
     cel_space_describe(&agent->action, text, sizeof text);
     return cel_fail(
         CEL_E_UNSUPPORTED,
-        "%s: actions must be one continuous box, not %s; pick an environment with continuous "
+        "%s: actions must be one continuous box, not %s; choose an environment with continuous "
         "actions (Pendulum-v1, MountainCarContinuous-v0)",
         name, text);
   }
   if (part->size > CEL_SPACE_BOUNDS_MAX)
-    return cel_fail(CEL_E_UNSUPPORTED, "%s: %lld action dimensions; at most %d", name,
-                    (long long)part->size, CEL_SPACE_BOUNDS_MAX);
+    return cel_fail(CEL_E_UNSUPPORTED, "%s: actions have %lld dimensions; at most %d are supported",
+                    name, (long long)part->size, CEL_SPACE_BOUNDS_MAX);
   for (int64_t a = 0; a < part->size; a++)
     if (squash && !(isfinite(part->low[a]) && isfinite(part->high[a])))
       return cel_fail(CEL_E_UNSUPPORTED,
-                      "%s: action %lld is unbounded, which a squashed Gaussian cannot reach: set "
-                      "policy to gaussian",
-                      name, (long long)a);
+                      "%s: action %lld has no finite bounds, which a squashed policy needs%s", name,
+                      (long long)a, has_policy_field(agent) ? "; set policy to gaussian" : "");
   return CEL_OK;
 }
 
@@ -41,11 +47,12 @@ CelStatus celi_box_declare(CeliBox *box, CelAgent *agent, bool squash) {
   return CEL_OK;
 }
 
-/// log sigma of the squashed Gaussian tanh(sigma z) that has the largest entropy, 0.683636 nats; the uniform density on
-/// [-1, 1] has log 2 = 0.693147.
+/// log sigma of the squashed Gaussian tanh(sigma z) with the largest entropy, 0.683636 nats. The
+/// uniform density on [-1, 1] has log 2 = 0.693147.
 static const double widest_log_std = -0.1342169;
 
-/// H(tanh(sigma z)) = H(sigma z) + E log(1 - tanh^2(sigma z)), by the trapezoidal rule. With the mean at 0 it is largest.
+/// H(tanh(sigma z)) = H(sigma z) + E log(1 - tanh^2(sigma z)), by the trapezoidal rule. It is
+/// largest for mean 0.
 static double squashed_entropy(double log_std) {
   enum { HALF = 32 };
   const double pi = 3.14159265358979323846, step = 8.0 / HALF, sigma = exp(log_std);

@@ -1,4 +1,5 @@
-/// Experience of learners from a replay buffer: what was seen, and when updates fall due. Contract: off_policy.h.
+/// Experience of learners from a replay buffer: the buffer, and when updates are due. Interface:
+/// off_policy.h.
 #include "algo/off_policy.h"
 #include "base/base.h"
 
@@ -57,7 +58,7 @@ static bool has_begun(const CeliExperience *x) {
   return x->replay.head[0] > 0;
 }
 
-/// Gradient steps that could be due after so many steps of each environment, none of them taken yet.
+/// The most gradient steps that can be due after this many steps of each environment.
 static int64_t most_pending(const CeliExperience *x) {
   const int64_t each =
       x->spec.gradient_steps < 0 ? x->spec.train_freq * x->N : x->spec.gradient_steps;
@@ -68,18 +69,19 @@ static int64_t most_pending(const CeliExperience *x) {
 
 static CelStatus fail_counter(const CeliExperience *x, const char *name, int64_t value,
                               int64_t most) {
-  return cel_fail(CEL_E_CORRUPT, "%s: the counter '%s' is %lld; 0 to %lld are possible", name_of(x),
+  return cel_fail(CEL_E_CORRUPT, "%s: the counter '%s' is %lld; it must be 0 to %lld", name_of(x),
                   name, (long long)value, (long long)most);
 }
 
-/// Errors: CEL_E_CORRUPT: an action that is none of the space's; it would be a place outside of an array.
+/// Errors: CEL_E_CORRUPT (an action outside the space, which would index outside an array).
 static CelStatus check_last_action(const CeliExperience *x) {
   const CelSpacePart *part = &x->agent->action.part[0];
   const int32_t *action = x->last_action;
   if (part->kind != CEL_DISCRETE) return CEL_OK;
   for (int64_t i = 0; i < x->N; i++)
     if (action[i] < 0 || action[i] >= part->n)
-      return cel_fail(CEL_E_CORRUPT, "%s: last_action of environment %lld is %d; 0 to %lld exist",
+      return cel_fail(CEL_E_CORRUPT,
+                      "%s: last_action of environment %lld is %d; valid actions are 0 to %lld",
                       name_of(x), (long long)i, (int)action[i], (long long)part->n - 1);
   return CEL_OK;
 }
@@ -89,7 +91,8 @@ CelStatus celi_experience_check(const CeliExperience *x) {
   if (*x->env_steps < 0 || *x->env_steps > most_steps)
     return fail_counter(x, "env_steps", *x->env_steps, most_steps);
   if (*x->env_steps * x->N != steps)
-    return cel_fail(CEL_E_CORRUPT, "%s: %lld steps of %lld environments are not %lld in all",
+    return cel_fail(CEL_E_CORRUPT,
+                    "%s: %lld steps of %lld environments do not make %lld steps in total",
                     name_of(x), (long long)*x->env_steps, (long long)x->N, (long long)steps);
   if (*x->pending < 0 || *x->pending > most_pending(x))
     return fail_counter(x, "pending", *x->pending, most_pending(x));
@@ -128,8 +131,7 @@ void celi_experience_follow(CeliExperience *x, const float *obs, const uint8_t *
 CelStatus celi_off_policy_observe(CelAgent *agent, const CelOutcome *outcome) {
   CeliExperience *x = agent->self;
   if (!*x->acted || !has_begun(x))
-    return cel_fail(CEL_E_STATE, "%s: observe without an act (mode CEL_EXPLORE) before it",
-                    name_of(x));
+    return cel_fail(CEL_E_STATE, "%s: observe must follow act with mode CEL_EXPLORE", name_of(x));
   *x->acted = 0;
   celi_replay_add(&x->replay, x->last_action, outcome->reward, outcome->terminated,
                   outcome->truncated, outcome->obs, outcome->final_obs);

@@ -1,5 +1,5 @@
-/// The Gaussian policy of learners from a replay buffer: network, distribution, exploration noise and
-/// action scaling in one object, over one box of actions.
+/// The Gaussian policy of learners from a replay buffer: network, distribution, exploration noise
+/// and action scaling in one object, over one box of actions.
 ///
 /// u ~ N(mean, sigma^2) with mean and log sigma from the network; the action is tanh(u) where the
 /// policy is squashed, else u. With gSDE, sigma comes from the last hidden layer, and noise is a

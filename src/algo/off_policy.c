@@ -1,4 +1,5 @@
-/// Networks, temperature, acting and logged means of learners from a replay buffer. Contract: off_policy.h.
+/// Networks, temperature, acting and logged means of learners from a replay buffer. Interface:
+/// off_policy.h.
 #include "algo/off_policy.h"
 #include "base/base.h"
 
@@ -74,9 +75,8 @@ CelStatus celi_temperature_declare(CeliTemperature *t, CelAgent *agent,
   t->log_max = log(alpha_max);
   if (t->learned && spec->target_entropy > spec->entropy_max && !agent->options.act_only)
     return cel_fail(CEL_E_RANGE,
-                    "%s: target_entropy %.6g cannot be reached: %s has at most %.6g nats, so a "
-                    "learned temperature would rise for ever; take a smaller target_entropy, or "
-                    "a number for ent_coef",
+                    "%s: target_entropy %.6g cannot be reached, because %s has at most %.6g nats; "
+                    "use a smaller target_entropy or a fixed ent_coef",
                     agent->algo->info.name, spec->target_entropy, spec->policy, spec->entropy_max);
   CELI_DECLARE(tensors, "log_ent_coef", CEL_F32, CEL_PARAM, &t->log_alpha, 1);
   CELI_DECLARE(tensors, "grad.log_ent_coef", CEL_F32, CEL_GRAD, &t->d_log_alpha, 1);

@@ -1,7 +1,8 @@
 /// Soft actor-critic.
 ///
-/// Source: [maximum-entropy, 8.13-8.30], [policy-guarantees, SAC] (its losses (5)-(10)) with the temperature written
-/// out as in docs/equations.md; Haarnoja et al., "Soft actor-critic algorithms and applications", 2018.
+/// Source: [maximum-entropy, 8.13-8.30], [policy-guarantees, SAC] (its losses (5)-(10)) with the
+/// temperature written out as in docs/equations.md; Haarnoja et al., "Soft actor-critic algorithms
+/// and applications", 2018.
 ///
 ///   s, a, r, s'   a transition from the replay buffer       B   batch
 ///   pi, mu, sigma the policy and its Gaussian's parameters  E   number of critics
@@ -92,7 +93,8 @@ static void soft_target(const Sac *s, int64_t e, int64_t begin, int64_t end) {
                        s->config->n_steps - 1, s->B, begin, end);
 }
 
-/// Lines 3 and 4, cut by critic and row: d J_Q / d Q_e = (Q_e - y) / B. Source: [policy-guarantees, (7)]
+/// Lines 3 and 4, split by critic and row: d J_Q / d Q_e = (Q_e - y) / B.
+/// Source: [policy-guarantees, (7)]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Sac *s = sac_of(args);
   int64_t from, to;
@@ -124,8 +126,8 @@ static void op_targets(const void *args, int64_t begin, int64_t end) {
                    s->config->common.target_update_interval, *s->agent->updates, begin, end);
 }
 
-/// Line 7: d J_alpha / d log alpha = -(mean log pi + Hbar). Then the counters. One part of the stage
-/// of the policy's weight gradients, which needs nothing of it.
+/// Line 7: d J_alpha / d log alpha = -(mean log pi + Hbar). Then the counters. It runs as one part
+/// of the stage of the policy's weight gradients, which does not depend on it.
 static void op_finish(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   Sac *s = sac_of(args);

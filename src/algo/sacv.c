@@ -1,8 +1,9 @@
 /// Soft actor-critic with a value network.
 ///
-/// Source: [policy-guarantees, SAC] (Algorithm 1, losses (5)-(10)) with gamma and alpha written out as in docs/equations.md;
-/// Haarnoja et al., "Soft actor-critic: off-policy maximum entropy deep reinforcement learning with a stochastic actor",
-/// 2018.
+/// Source: [policy-guarantees, SAC] (Algorithm 1, losses (5)-(10)) with gamma and alpha written out
+/// as
+/// in docs/equations.md; Haarnoja et al., "Soft actor-critic: off-policy maximum entropy deep
+/// reinforcement learning with a stochastic actor", 2018.
 ///
 ///   s, a, r, s'   a transition from the replay buffer       B   batch
 ///   pi            the policy, a Gaussian                    E   number of critics
@@ -11,13 +12,14 @@
 ///   alpha         temperature, reward units per nat
 ///
 /// One gradient step:
-///   1  draw s, a, r, d = gamma (0 where terminated), s' of B transitions; a_pi, log pi(a_pi|s) ~ pi(.|s)
-///   2  J_V = mean 1/2 (V(s) - (min_e Q_e(s, a_pi) - alpha log pi(a_pi|s)))^2; Adam on V        [(5)]
-///   3  J_Q = sum_e mean 1/2 (Q_e(s, a) - (r + d V'(s')))^2; Adam on the critics                [(7), (8)]
-///   4  J_pi = mean (alpha log pi(a_pi|s) - min_e Q_e(s, a_pi)); Adam on the policy             [(10), 8.28]
+///   1  draw s, a, r, d = gamma (0 where terminated), s' of B transitions;
+///      a_pi, log pi(a_pi|s) ~ pi(.|s)
+///   2  J_V = mean 1/2 (V(s) - (min_e Q_e(s, a_pi) - alpha log pi(a_pi|s)))^2; Adam on V   [(5)]
+///   3  J_Q = sum_e mean 1/2 (Q_e(s, a) - (r + d V'(s')))^2; Adam on the critics      [(7), (8)]
+///   4  J_pi = mean (alpha log pi(a_pi|s) - min_e Q_e(s, a_pi)); Adam on pi        [(10), 8.28]
 ///   5  V' += tau (V - V')
 ///   6  J_alpha = log alpha mean(H - Hbar); Adam on log alpha
-/// alpha is the one from before line 6 throughout; line 4 sees the critics of line 3.
+/// alpha is the one from before line 6 throughout. Line 4 sees the critics of line 3.
 #include "celsius/sacv.h"
 #include "algo/gaussian.h"
 #include "base/base.h"
@@ -105,7 +107,8 @@ static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   }
 }
 
-/// Line 4: d J_pi / d Q and d J_pi / d log pi = alpha / B. Source: [policy-guarantees, (10)], [maximum-entropy, 8.28]
+/// Line 4: d J_pi / d Q and d J_pi / d log pi = alpha / B.
+/// Source: [policy-guarantees, (10)], [maximum-entropy, 8.28]
 static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   const Sacv *s = sacv_of(args);
   celi_ops()->actor_objective(celi_pass_d_output(&s->q_pi), s->q_min, s->pi_loss,

@@ -1,8 +1,8 @@
 /// Layer kinds: what a network's layers can be, one file each in layers/ and one row in layers.c.
 ///
-/// A network (net.h) is a list of CeliLayer. Declaring it compiles the list into nodes: an activation
-/// is merged into the layer before it, so that one kernel computes both. Everything that differs
-/// between kinds of layers is in CeliLayerKind; net.c knows none of them.
+/// A network (net.h) is a list of CeliLayer. Declaring it compiles the list into nodes: an
+/// activation is merged into the layer before it, so that one kernel computes both. Everything that
+/// differs between kinds of layers is in CeliLayerKind; net.c knows none of them.
 #ifndef CELI_LAYER_H
 #define CELI_LAYER_H
 #include "celsius/rng.h"

@@ -6,8 +6,9 @@
 /// The gradients of the parameters follow from y_{l-1} and dz_l (net_plan.c).
 ///
 /// A pass is one operation by row: a thread takes its rows through all layers before it waits, one
-/// member after another so that a member's weights stay in the second-level cache, in blocks of rows
-/// whose activations stay there too. Layers that couple the rows of a batch split that operation.
+/// member after another so that a member's weights stay in the second-level cache, in blocks of
+/// rows whose activations stay there too. Layers that couple the rows of a batch split that
+/// operation.
 #include "nn/net.h"
 #include "base/base.h"
 #include "nn/declare.h"
@@ -253,7 +254,8 @@ CelStatus celi_pass_declare(CeliPass *pass, CelTensors *tensors, const char *nam
   pass->take_turns = !coupled && (!spec.backward || spec.blockwise);
   for (int l = 0; l < net->n; l++) CELI_TRY(declare_node(pass, tensors, name, l, spec.backward));
   const int64_t input[] = {net->E, spec.B, net->node[0].dx_end - net->node[0].dx_begin};
-  // Members that take turns in one place do so for each thread: with one place, threads would collide.
+  // Members that take turns in one place do so for each thread: with one place, threads would
+  // collide.
   pass->by_member = net->E > 1 && (spec.backward || pass->threads > 1 || coupled);
   if (!pass->by_member || !spec.backward || input[2] == 0) return CEL_OK;
   return celi_declare_f32(tensors, CEL_SCRATCH, &pass->dX_member, input, "%s.dx", name);
@@ -299,8 +301,8 @@ static int thread_at(const CeliPass *p, int64_t begin) {
   return 0;
 }
 
-/// Where row 0 of the member would be in node l's matrices if all of its rows were in this range, in
-/// rows. Members that take turns share one place, so that temporaries stay in cache.
+/// Where row 0 of the member would be in node l's matrices if all of its rows were in this range,
+/// in rows. Members that take turns share one place, so that temporaries stay in cache.
 static int64_t first_row(const CeliPass *p, int l, const CeliRange *r) {
   if (l == p->net->n - 1) return r->e * p->B;
   const int64_t gap = gap_rows(p->net->node[l].out);

@@ -30,8 +30,8 @@ typedef struct CeliNetSpec {
   int64_t dx_begin, dx_end;
 } CeliNetSpec;
 
-/// A multilayer perceptron: dense layers, with a normalization and an activation behind each but the
-/// last.
+/// A multilayer perceptron: dense layers, with a normalization and an activation behind each but
+/// the last.
 typedef struct CeliMlpSpec {
   int64_t E;                 ///< members
   int64_t in, out;           ///< input and output width
@@ -89,15 +89,15 @@ typedef struct CeliPass {
   ptrdiff_t ldx;
   CeliNodeUse use[CELI_NODES_MAX];
   float *dX_member; ///< (E, B, wanted columns of in) the members' parts of dX, or NULL
-  /// Row operations are cut by member and row, CELI_ROWS with count E B, instead of by row. A thread
-  /// then keeps whole members where it can, and neither their weights nor their activations travel
-  /// between cores. Set where E > 1 and there is a backward pass or several threads.
+  /// Row operations are cut by member and row, CELI_ROWS with count E B, instead of by row. A
+  /// thread then keeps whole members where it can, and neither their weights nor their activations
+  /// travel between cores. Set where E > 1 and there is a backward pass or several threads.
   bool by_member;
   bool take_turns; ///< hidden layers keep one member at a time
   bool blockwise, train;
   int threads;
-  /// Position beside other passes (celi_plan_side): its rows are [at, at + B) (E B by member) of the
-  /// `of` rows that are cut together. Both 0: alone. Set after declaring.
+  /// Position beside other passes (celi_plan_side): its rows are [at, at + B) (E B by member) of
+  /// the `of` rows that are cut together. Both 0: alone. Set after declaring.
   int64_t at, of;
   /// (E, B, width of the last hidden layer) or NULL: added to the gradient at the last hidden
   /// layer's output, before its activation's derivative (a second use of that layer: gSDE).
@@ -105,8 +105,8 @@ typedef struct CeliPass {
 } CeliPass;
 
 /// Declares the parameters in `role` (CEL_PARAM or CEL_TARGET): "NAME.l.weight" (E, in, out) and
-/// "NAME.l.bias" of dense layer l, "NAME.l.norm.weight" of the layer norm behind it, and so on. With
-/// CEL_PARAM also the transposed weights.
+/// "NAME.l.bias" of dense layer l, "NAME.l.norm.weight" of the layer norm behind it, and so on.
+/// With CEL_PARAM also the transposed weights.
 /// Errors: as cel_tensors_declare; CEL_E_RANGE (widths), CEL_E_UNSUPPORTED (an order of layers).
 CelStatus celi_net_declare(CeliNet *net, CelTensors *tensors, const char *name, CelRole role,
                            const CeliNetSpec *spec) CEL_WARN_UNUSED;
@@ -121,8 +121,8 @@ CelStatus celi_net_declare_grad(CeliNetGrad *grad, CelTensors *tensors, const ch
 CelStatus celi_pass_declare(CeliPass *pass, CelTensors *tensors, const char *name,
                             const CeliNet *net, CeliPassSpec spec) CEL_WARN_UNUSED;
 
-/// Draws initial parameters. Dense layer l of member e has a stream of its own, (seed, CEL_RNG_INIT,
-/// first_index + l E + e).
+/// Draws initial parameters. Dense layer l of member e has a stream of its own, (seed,
+/// CEL_RNG_INIT, first_index + l E + e).
 void celi_net_init(CeliNet *net, uint64_t seed, uint32_t first_index);
 /// Updates the transposed weights. Serial; the plan's form is celi_net_plan_transpose.
 void celi_net_transpose(CeliNet *net);

@@ -29,7 +29,7 @@ CelStatus celi_actor_dist(CeliDistSpec *dist, const CelSpace *action) {
   cel_space_describe(action, text, sizeof text);
   return cel_fail(
       CEL_E_UNSUPPORTED,
-      "actions must be one float32 box, a choice, several choices or bits (of at most %d "
+      "actions must be one float32 box, discrete, multi-discrete or binary (at most %d "
       "elements), not %s",
       CEL_SPACE_BOUNDS_MAX, text);
 }
@@ -126,7 +126,8 @@ static void draw_matrix(const CeliActor *actor, int64_t t, int64_t i) {
   celi_gsde_scale(&actor->sde, M);
 }
 
-/// Heads of rows [begin, end) whose mean and latent the pass holds, by the variances of `sde_var`'s row `with`.
+/// Heads of rows [begin, end) from the pass's mean and latent, with the variances in row `with` of
+/// sde_var.
 static void sde_heads(const CeliActor *actor, const CeliPass *pass, float *head, int64_t with,
                       int64_t begin, int64_t end) {
   const int64_t F = actor->F, A = actor->A;

@@ -1,9 +1,10 @@
 /// A stochastic policy that acts for N environments: network, distribution, noise.
 ///
-/// The noise of a rollout of T steps is drawn in one go: environment i takes row (i, t) of its own stream at
-/// step t, so that one environment after another, all at once or any split between threads gives the same actions.
-/// With generalised state-dependent exploration (gSDE) an environment's noise is a matrix M (F, A) that is held for
-/// sde_every steps: u = mean + latent M; the head is that of a Gaussian whose sigma depends on the state.
+/// The noise of a rollout of T steps is drawn at once: at step t, environment i uses row (i, t) of
+/// its own stream. The actions are therefore the same whether environments are stepped one by one,
+/// all together or by several threads. With generalized state-dependent exploration (gSDE), the
+/// noise of an environment is a matrix M (F, A) that is used for sde_every steps: u = mean + latent
+/// M. The head is then that of a Gaussian whose sigma depends on the state.
 /// Source: [actor-critic, 4.24]
 #ifndef CELI_ACTOR_H
 #define CELI_ACTOR_H
@@ -42,37 +43,39 @@ typedef struct CeliActor {
       *action_shift; ///< (A,) 1 and 0, or NULL: what model files say of continuous actions
 } CeliActor;
 
-/// What an action space makes of a distribution: a Gaussian for one float32 box, choices or bits for the others.
-/// Points into the space. Errors: CEL_E_UNSUPPORTED, naming the space.
+/// The distribution over an action space: a Gaussian for one float32 box, categorical or Bernoulli
+/// distributions for discrete actions. Points into the space. Errors: CEL_E_UNSUPPORTED (names the
+/// space).
 CelStatus celi_actor_dist(CeliDistSpec *dist, const CelSpace *action) CEL_WARN_UNUSED;
-/// Declares "actor.*": network and free log_std with gradients and moments. `net`: all but in and out. First of all
-/// parameters of its optimiser. `sde_every`: 0, or gSDE with as many steps between matrices; `dist` is then a Gaussian
-/// whose log sigma is part of the head, and `net` has a hidden layer. Errors: as celi_mlp_declare.
+/// Declares "actor.*": network and free log_std with gradients and moments. They must be the first
+/// parameters of their optimizer. `net`: all but its input and output width. `sde_every`: 0, or the
+/// steps between gSDE matrices; `dist` is then a Gaussian whose log sigma is part of the head, and
+/// `net` has a hidden layer. Errors: as celi_mlp_declare.
 CelStatus celi_actor_declare(CeliActor *actor, CelTensors *tensors, const CeliMlpSpec *net,
                              const CeliDistSpec *dist, int64_t sde_every,
                              const CelSpace *observation, const CelSpace *action) CEL_WARN_UNUSED;
-/// What acting needs. `norm` is declared by the caller and stays where it is.
+/// Declares the buffers of acting. `norm` is the caller's and must stay in place.
 CelStatus celi_actor_declare_acting(CeliActor *actor, CelTensors *tensors,
                                     const CeliNormalizer *norm, int64_t N, int64_t T,
                                     uint64_t seed) CEL_WARN_UNUSED;
-/// After the allocation: initial parameters, from streams first_index and on.
+/// After the allocation: draws initial parameters, from streams first_index and on.
 void celi_actor_init(CeliActor *actor, uint32_t first_index);
 
-/// Noise of the running rollout for environments [begin, end), from step t on.
+/// Draws the noise of the current rollout for environments [begin, end), from step t on.
 void celi_actor_draw(const CeliActor *actor, int64_t t, int64_t begin, int64_t end);
-/// Past the rollout's noise.
+/// Moves the counters past the noise of the rollout.
 void celi_actor_advance(CeliActor *actor);
-/// Step t of environments [begin, end): head (N,H) and actions (N rows) from obs (N,O). `pass`: a copy of
-/// actor->pass, one a thread.
+/// Step t of environments [begin, end): head (N,H) and actions (N rows) from obs (N,O). `pass` is a
+/// copy of actor->pass; each thread has its own.
 void celi_actor_step(const CeliActor *actor, CeliPass *pass, int64_t t, void *actions, float *head,
                      const float *obs, int64_t begin, int64_t end);
-/// Samples outside of a rollout, N rows. Only sample_counter moves.
+/// Samples outside of rollouts, N rows. Changes only sample_counter.
 void celi_actor_sample(CeliActor *actor, void *actions, const float *obs);
-/// Modes of n rows.
+/// The modes of the policy for n rows.
 void celi_actor_mode(const CeliActor *actor, void *actions, const float *obs, int64_t n);
 /// The last of the actor's parameters, of which "actor.0.weight" is the first.
 void celi_actor_last_parameter(const CeliActor *actor, char name[CEL_NAME_MAX]);
-/// Mean of a free sigma, or of gSDE's; NAN where there is neither.
+/// Mean of a free sigma, or of gSDE's sigma; NAN if there is neither.
 double celi_actor_mean_std(const CeliActor *actor);
 CeliPolicySpec celi_actor_policy(const CeliActor *actor);
 /// Distance between actions in elements.

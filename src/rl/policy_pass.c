@@ -1,6 +1,7 @@
 /// A policy on B rows. Contract: policy_pass.h.
 ///
-/// The head is the network's output; with gSDE it is (mean, log sigma), where sigma comes from the last hidden layer.
+/// The head is the network's output. With gSDE it is (mean, log sigma), and sigma comes from the
+/// last hidden layer.
 /// Source: [actor-critic, 4.24]
 #include "rl/policy_pass.h"
 #include "base/base.h"

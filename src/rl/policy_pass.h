@@ -1,5 +1,5 @@
-/// A policy on B rows, as learners use it: from observations and actions to log-probs and entropies, and back to the
-/// gradients of its parameters.
+/// A policy on B rows of a rollout: log-probs and entropies of given actions, and the backward pass
+/// to the gradients of its parameters.
 #ifndef CELI_POLICY_PASS_H
 #define CELI_POLICY_PASS_H
 #include "rl/actor.h"

@@ -1,7 +1,9 @@
-/// Checkpoints whose numbers were changed, those of the environments too: refused with a message, or learned from.
+/// Checkpoints with changed numbers, including those of the environments. Each is refused with a
+/// message, or the agent learns from it.
 ///
-/// An input chooses an algorithm, then changes single elements of the checkpoint's tensors: 11 bytes each for the
-/// tensor, the element and its new value. The file is written by the library, so its digests are right.
+/// An input selects an algorithm. It then changes single elements of the checkpoint's tensors, 11
+/// bytes each: the tensor, the element and its new value. The library writes the file, so that its
+/// digests are right.
 #include "celsius/agent.h"
 #include "celsius/env.h"
 #include "celsius/safetensors.h"

@@ -1,5 +1,5 @@
-/// Any words as a command line: parsed into the tables of a training, as seeds, or given to `list` and to
-/// the help of a command.
+/// Any words as a command line. They are parsed into the tables of a training or as seeds, or given
+/// to `list` or to the help of a command.
 #include "../../cli/cli.h"
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,8 @@ static void parse_seeds(int argc, char **argv) {
   }
 }
 
-/// The words that a command is given: `list ...` (nothing is loaded from a file), or a command's help.
+/// The words that a command is given: `list ...` (nothing is loaded from a file), or a command's
+/// help.
 static void run(int argc, char **argv, bool help) {
   static char name[] = "celsius", list[] = "list", flag[] = "--help";
   char *all[WORDS_MAX + 4] = {name};

@@ -1,4 +1,4 @@
-/// Reads any bytes as a run's table: appends to it where its columns fit, and reads it as plots do.
+/// Any bytes as the table of a run. Appends to it if its columns fit, and reads it as plots do.
 #include "fuzz/fuzz_file.h"
 #include "run/csv.h"
 #include "view/plot.h"

@@ -1,7 +1,7 @@
 /// Safetensors files for the fuzzers of what reads them.
 ///
-/// An input is the header's JSON, a zero byte, and the data. The harness writes the header's length and
-/// makes the data as long as the header says, so that a changed header still reaches the parser
+/// An input is the header's JSON, a zero byte, and the data. The harness writes the header's length
+/// and makes the data as long as the header says, so that a changed header still reaches the parser
 /// behind the lengths. No digest is written: the reader accepts a file without one.
 #ifndef TESTS_FUZZ_FILE_H
 #define TESTS_FUZZ_FILE_H

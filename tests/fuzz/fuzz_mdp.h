@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// True for a long text, or one with a whole number of three digits or more that may be a size: a few
-/// bytes of these formats may ask for more rows than a fuzzer has time for. Numbers too large for any
-/// machine stay in.
+/// True for a long text, or one with a whole number of three digits or more that may be a size: a
+/// few bytes of these formats may ask for more rows than a fuzzer has time for. Numbers too large
+/// for any machine stay in.
 static inline bool fuzz_is_large(const uint8_t *data, size_t size) {
   size_t digits = 0;
   bool fraction = false;

@@ -1,4 +1,5 @@
-/// Any text as a .mdp file: refused with a message, or a problem that keeps its promises and survives being written.
+/// Any text as a .mdp file. It is refused with a message, or it gives a valid problem that is equal
+/// after writing and reading.
 #include "fuzz/fuzz_mdp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
-/// Any four texts, lines of "====" between them, as .tra, .trew, .srew and .lab: refused with a message, or a
-/// problem that keeps its promises and survives being written.
+/// Any four texts as .tra, .trew, .srew and .lab files, separated by lines of "====". They are
+/// refused with a message, or they give a valid problem that is equal after writing and reading.
 #include "fuzz/fuzz_mdp.h"
 #include "mdp/formats/prism.h"
 

@@ -1,5 +1,5 @@
-/// Any bytes as a finite problem in safetensors: refused with a message, or a valid problem, which the
-/// solver then sweeps a few times.
+/// Any bytes as a finite problem in safetensors. They are refused with a message, or they give a
+/// valid problem, which the solver sweeps a few times.
 #include "celsius/solve.h"
 #include "fuzz/fuzz_mdp.h"
 

@@ -1,4 +1,5 @@
-/// Fuzzes the JSON in a model's metadata: a text is refused, or what it says survives being written again.
+/// Any text as the JSON in a model's metadata. It is refused, or its content is equal after writing
+/// and reading.
 #include "rl/model.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/// Any bytes as a model file: refused with a message, or loaded, acted with and exported.
+/// Any bytes as a model file. It is refused with a message, or the policy is loaded, acts and is
+/// exported.
 #include "celsius/export.h"
 #include "celsius/policy.h"
 #include "fuzz/fuzz_file.h"

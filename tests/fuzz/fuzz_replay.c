@@ -1,7 +1,8 @@
-/// Any bytes as a segment of a replay buffer: refused with a message, or loaded, drawn from, saved and pruned.
+/// Any bytes as a segment of a replay buffer. It is refused with a message, or it is loaded,
+/// sampled, saved and pruned.
 ///
-/// An input begins with the checkpoint's heads (2), the row numbers in the segment's name (2) and the number of
-/// transitions, 8 bytes each; the file follows.
+/// An input begins with the checkpoint's heads (2), the row numbers in the segment's name (2) and
+/// the number of transitions, 8 bytes each. The file follows.
 #include "fuzz/fuzz_file.h"
 #include "rl/replay.h"
 #include <dirent.h>

@@ -1,5 +1,4 @@
-/// Any bytes as a safetensors file: refused with a message, or read, looked at in every corner and
-/// loaded.
+/// Any bytes as a safetensors file. It is refused with a message, or all of it is read and loaded.
 #include "celsius/safetensors.h"
 #include <stdlib.h>
 #include <string.h>

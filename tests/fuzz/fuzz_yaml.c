@@ -1,5 +1,5 @@
-/// Any bytes as a config: refused with nothing changed, or read, and then written and read back to
-/// the same bits.
+/// Any bytes as a config. It is refused and nothing changes, or it is read, written and read back
+/// to the same bits.
 #include "base/yaml.h"
 #include <math.h>
 #include <stdlib.h>

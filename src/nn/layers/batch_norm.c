@@ -1,7 +1,8 @@
 /// Batch norm: xh = (x - mean) / sd over the batch's rows, y = act(gain xh + shift).
 /// Source: Ioffe and Szegedy, 2015; constants and the running statistics as in PyTorch.
 ///
-/// Training takes mean and variance of each column over the whole batch, and moves the running ones:
+/// Training takes mean and variance of each column over the whole batch, and moves the running
+/// ones:
 ///   running += momentum (statistic - running), of the unbiased variance.
 /// Otherwise the running statistics are used, and rows are independent.
 ///   training:  dx = gain / sd (dz - mean(dz) - xh mean(dz xh))
@@ -106,8 +107,8 @@ static int64_t grad_parts(const CeliNode *node, int64_t *cost) {
   return celi_divide_up(node->out, COLUMNS);
 }
 
-/// Training: the sums that reduce_backward left. Otherwise a chain in float32 over the rows in order,
-/// so that ranges of rows add up to the same bits however they are cut.
+/// Training: the sums that reduce_backward left. Otherwise a chain in float32 over the rows in
+/// order, so that ranges of rows add up to the same bits however they are cut.
 static void grad_column(const CeliRows *r, float *gain, float *shift, int64_t n, double mean,
                         double inv_sd, bool more) {
   const int64_t N = r->node->out;
