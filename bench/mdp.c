@@ -98,7 +98,7 @@ static void measure_sweeps(const BenchOptions *options, const CelMdp *mdp, const
   CeliTeam *team;
   double *V, *next, *rates, *limits;
   Reading reading = {.x = x};
-  MUST(celi_operator_create(&op, mdp, 0.999, threads));
+  MUST(celi_operator_create(&op, mdp, 0.999, threads, 0));
   MUST(celi_team_create(&team, threads));
   MUST(celi_operator_vector(op, &V));
   MUST(celi_operator_vector(op, &next));
@@ -273,7 +273,7 @@ static double sweep_ms(const BenchOptions *options, const CelMdp *mdp, int threa
   CeliOperator *op;
   double *V, *next, times[64];
   const int n = options->repeats < 64 ? options->repeats : 64;
-  MUST(celi_operator_create(&op, mdp, 0.99, threads));
+  MUST(celi_operator_create(&op, mdp, 0.99, threads, 0));
   MUST(celi_operator_vector(op, &V));
   MUST(celi_operator_vector(op, &next));
   for (int r = 0; r < n; r++) {

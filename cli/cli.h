@@ -88,6 +88,10 @@ void cli_message_prefix(const char *prefix);
 CelStatus cli_flush(void) CEL_WARN_UNUSED;
 /// "1,234,567".
 const char *cli_count(char text[32], int64_t n);
+/// The plural ending of a noun after a count: "" for 1, else "s".
+static inline const char *cli_s(int64_t n) {
+  return n == 1 ? "" : "s";
+}
 /// "0:07", "1:02:03".
 const char *cli_duration(char text[32], double seconds);
 

@@ -69,14 +69,14 @@ static CelStatus print_json(const CelRun *run, const char *folder, const Options
 
 static void print_text(const CelRun *run, const CelEvalResult *result) {
   printf("%s on %s, %lld episode%s, model %s\n", run->config.algo, run->config.env,
-         (long long)result->episodes, result->episodes == 1 ? "" : "s", run->model);
+         (long long)result->episodes, cli_s(result->episodes), run->model);
   printf("mean return    %.6g, standard deviation %.4g\n", result->mean_return, result->std_return);
   printf("range          %.6g to %.6g, median %.6g\n", result->min_return, result->max_return,
          result->median_return);
   printf("mean length    %.6g steps\n", result->mean_length);
   if (result->cut)
     printf("cut off        %lld episode%s did not end within %d steps (there is no time limit)\n",
-           (long long)result->cut, result->cut == 1 ? "" : "s", CEL_EVAL_STEPS_MAX);
+           (long long)result->cut, cli_s(result->cut), CEL_EVAL_STEPS_MAX);
   const double threshold = run->spec->type->reward_threshold;
   if (threshold != threshold) return;
   if (result->episodes < SOLVED_EPISODES)
@@ -98,8 +98,9 @@ static void on_progress(void *user, const CelProgress *p) {
   CliBar *bar = user;
   char episodes[32], rate[32], eta[32], text[256];
   if (p->seconds < CLI_BAR_AFTER && !bar->drawn) return;
-  snprintf(text, sizeof text, "%s episodes  %s steps/s  ETA %s", cli_count(episodes, p->episodes),
-           cli_count(rate, lround(p->steps_per_second)), cli_duration(eta, p->eta));
+  snprintf(text, sizeof text, "%s episode%s  %s steps/s  ETA %s", cli_count(episodes, p->episodes),
+           cli_s(p->episodes), cli_count(rate, lround(p->steps_per_second)),
+           cli_duration(eta, p->eta));
   cli_bar_draw(bar, &(CliProgress){p->fraction, p->seconds, text, text});
 }
 

@@ -4,6 +4,7 @@
 /// A child reports its progress to the parent through a pipe, in messages of fixed size. It prints
 /// notes and errors to the error stream itself.
 #include "cli.h"
+#include "train_guarantee.h"
 
 #include <cjson/cJSON.h>
 #include <dirent.h>
@@ -122,9 +123,24 @@ static void send_message(int fd, const Message *message) {
   while (n < 0 && errno == EINTR);
 } // a full pipe drops a progress report; the last message is sent with blocking writes
 
+/// User data of a child's hooks.
+typedef struct Child {
+  int fd;
+  TrainGuarantee guarantee; ///< used if the run is checked
+} Child;
+
 static void child_progress(void *user, const CelProgress *progress) {
   const Message message = {.progress = *progress};
-  send_message(*(int *)user, &message);
+  send_message(((Child *)user)->fd, &message);
+}
+
+static CelStatus child_begun(void *user, CelAgent *agent, const CelEnvSpec *spec,
+                             const char *folder) {
+  return train_guarantee_begin(&((Child *)user)->guarantee, agent, spec, folder);
+}
+
+static CelStatus child_updated(void *user, CelAgent *agent) {
+  return train_guarantee_step(&((Child *)user)->guarantee, agent);
 }
 
 static void child_note(void *user, const char *text) {
@@ -143,6 +159,7 @@ typedef enum State { WAITING, RUNNING, DONE, FAILED } State;
 
 typedef struct Job {
   State state;
+  bool broken; ///< a bound of a checked run did not hold
   uint64_t seed;
   char folder[CEL_PATH_MAX];
   bool fresh;    ///< this process made the folder, and it holds only config.yaml
@@ -160,6 +177,7 @@ typedef struct Group {
   char folder[CEL_PATH_MAX];
   Job *jobs;
   int n, at_once;
+  bool plugin; ///< the environment is a plugin
   bool told_stop;
   CliBar bar;
   char label[64];
@@ -178,20 +196,29 @@ static _Noreturn void child(const Group *group, const Job *job, const CelSetup *
   follow_parent(parent);
   snprintf(prefix, sizeof prefix, "seed %llu: ", (unsigned long long)job->seed);
   cli_message_prefix(prefix);
-  const CelRunHooks hooks = {.user = &fd,
+  // A run that was trained with --guarantee keeps its checks, so that its table is complete. The
+  // output would mix the rows of several runs, so each run writes only its guarantee.csv.
+  const bool checked = train_guarantee_was(job->folder);
+  Child self = {.fd = fd, .guarantee = {.silent = true}};
+  const CelRunHooks hooks = {.user = &self,
                              .note = child_note,
                              .quiet = true,
                              .overwrite = group->options->overwrite || job->fresh,
                              .progress = child_progress,
-                             .stop = child_stop};
+                             .stop = child_stop,
+                             .begun = checked ? child_begun : NULL,
+                             .updated = checked ? child_updated : NULL};
   fcntl(fd, F_SETFL, O_NONBLOCK);
   const CelStatus status = setup
                                ? cel_setup_train(setup, &hooks, &message.result)
                                : cel_train_resume(job->folder, group->options->steps,
                                                   group->options->threads, &hooks, &message.result);
   fcntl(fd, F_SETFL, 0);
-  if (status == CEL_OK) send_message(fd, &message);
-  _exit(status == CEL_OK ? 0 : cli_error(status));
+  if (status != CEL_OK) _exit(cli_error(status));
+  send_message(fd, &message);
+  const bool kept = !checked || train_guarantee_kept(&self.guarantee);
+  if (!kept) cli_note("guarantee BROKEN: see %s/guarantee.csv", job->folder);
+  _exit(kept ? 0 : 1);
 }
 
 static CelStatus make_folder(const char *path) {
@@ -221,6 +248,11 @@ static CelStatus check_no_run(const char *folder) {
     return cel_fail(CEL_E_RANGE, "the name of the folder '%.60s...' is too long", folder);
   if (access(config, F_OK) != 0) return CEL_OK;
   return cel_fail(CEL_E_IO, "%s: this folder holds a single run; choose another folder", folder);
+}
+
+/// True for an environment of a plugin, FILE.so:Name. No id of the library has a colon.
+static bool is_plugin(const char *env) {
+  return strchr(env, ':') != NULL;
 }
 
 /// Chooses the folder of all seeds: --out, or the first unused one of runs/ALGO-ENV-seeds,
@@ -348,6 +380,7 @@ static void end_job(Group *group, Job *job) {
     }
     return;
   }
+  job->broken = WIFEXITED(status) && WEXITSTATUS(status) == 1;
   char duration[32];
   if (!group->bar.quiet)
     cli_note("seed %llu: mean return %.5g in %s", (unsigned long long)job->seed,
@@ -490,6 +523,8 @@ static void print_table(const Group *group) {
 static int exit_code(const Group *group) {
   for (int i = 0; i < group->n; i++)
     if (group->jobs[i].state == FAILED) return group->jobs[i].code;
+  for (int i = 0; i < group->n; i++)
+    if (group->jobs[i].broken) return 1;
   return count_state(group, WAITING) ? CEL_E_INTERRUPTED : CEL_OK;
 }
 
@@ -527,7 +562,8 @@ static CelStatus check_memory(const Group *group) {
 static int finish(Group *group, CelStatus status) {
   if (status == CEL_OK) {
     if (!group->bar.quiet)
-      cli_note("%d runs, %d at once, in %s", group->n, group->at_once, group->folder);
+      cli_note("%d run%s, %d at once, in %s", group->n, cli_s(group->n), group->at_once,
+               group->folder);
     status = run_group(group);
   }
   cli_bar_clear(&group->bar);
@@ -539,8 +575,9 @@ static int finish(Group *group, CelStatus status) {
   }
   if (code == CEL_E_INTERRUPTED && count_state(group, DONE) < group->n) {
     char folder[CLI_QUOTE_MAX];
-    cli_note("to resume all runs: celsius train --resume %s",
-             cel_shell_quote(folder, sizeof folder, group->folder));
+    cli_note("to resume all runs: celsius train --resume %s%s",
+             cel_shell_quote(folder, sizeof folder, group->folder),
+             group->plugin ? " --allow-plugins" : "");
   }
   free(group->jobs);
   return code;
@@ -551,6 +588,7 @@ int cli_seeds_run(const CelSetup *setup, const uint64_t *seeds, int n, const Cli
                  .options = options,
                  .n = n,
                  .at_once = options->jobs,
+                 .plugin = is_plugin(setup->run.env),
                  .bar = cli_bar(options->quiet)};
   group.jobs = calloc((size_t)n, sizeof *group.jobs);
   if (!group.jobs) return cli_error(cel_fail(CEL_E_MEMORY, "not enough memory for %d runs", n));
@@ -607,13 +645,15 @@ static CelStatus find_runs(Group *group) {
   return CEL_OK;
 }
 
-/// Sets a job's folder and its planned steps.
-static CelStatus find_plan(const Group *group, Job *job) {
-  char path[CEL_PATH_MAX + 16], steps[CEL_TEXT_MAX] = "";
+/// Sets a job's folder and its planned steps. Notes in the group if its environment is a plugin.
+static CelStatus find_plan(Group *group, Job *job) {
+  char path[CEL_PATH_MAX + 16], steps[CEL_TEXT_MAX] = "", env[CEL_PATH_MAX] = "";
   bool found;
   CelStatus status = name_folder(group, job);
   snprintf(path, sizeof path, "%s/config.yaml", job->folder);
   if (status == CEL_OK) status = cel_yaml_peek(path, "steps", steps, sizeof steps, &found);
+  if (status == CEL_OK) status = cel_yaml_peek(path, "env", env, sizeof env, &found);
+  if (is_plugin(env)) group->plugin = true;
   job->steps = group->options->steps ? group->options->steps : (int64_t)strtod(steps, NULL);
   return status;
 }

@@ -145,12 +145,12 @@ static CelStatus write_files(const Solve *solve, double gamma, const CelConserva
 static void print_summary(const Log *log, const CelConservativeStep *last) {
   char steps[32], held[32];
   printf("\nvalue at start  %.10g (J), after %s step%s, %.3g s\n", last->J_next,
-         cli_count(steps, log->steps), log->steps == 1 ? "" : "s", cli_seconds() - log->start);
+         cli_count(steps, log->steps), cli_s(log->steps), cli_seconds() - log->start);
   if (log->held == log->steps)
     printf("guarantee       every step raised J by at least its bound; ");
   else
-    printf("guarantee       BROKEN: only %s of %s bounds held; ", cli_count(held, log->held),
-           cli_count(steps, log->steps));
+    printf("guarantee       BROKEN: only %s of %s bound%s held; ", cli_count(held, log->held),
+           cli_count(steps, log->steps), cli_s(log->steps));
   printf("the optimum is at most %.2g higher\n", last->gap);
 }
 
@@ -212,7 +212,7 @@ CelStatus solve_cpi(Solve *solve) {
   free(pi);
   solve->broken = solve->options.guarantee && log.held < log.steps;
   if (status == CEL_OK && cli_stop_asked())
-    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld steps; the printed result is valid",
-                      (long long)log.steps);
+    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld step%s; the printed result is valid",
+                      (long long)log.steps, cli_s(log.steps));
   return status;
 }

@@ -163,9 +163,10 @@ static void print_summary(const Log *log, const CelQLearning *learned, double lo
   const char *soft = learned->alpha > 0 ? "soft " : "";
   printf("\nvalue at start  %.6g (J of the learned Q, at alpha %.6g); the exact J is %.6g\n",
          learned->value_start, learned->alpha, log->exact->value_start);
-  printf("learned from    %s samples in %s %s round%s, %.3g s\n",
-         cli_count(samples, learned->samples), cli_count(rounds, learned->rounds),
-         sampling_name(&log->solve->q), learned->rounds == 1 ? "" : "s", learned->seconds);
+  printf("learned from    %s sample%s in %s %s round%s, %.3g s\n",
+         cli_count(samples, learned->samples), cli_s(learned->samples),
+         cli_count(rounds, learned->rounds), sampling_name(&log->solve->q), cli_s(learned->rounds),
+         learned->seconds);
   printf("error           %.4g, the largest difference from the exact Q\n", error);
   printf("bound           %.4g, without the exact Q: sup-norm of TQ - Q (%.4g) / (1 - gamma)\n",
          learned->bound, learned->residual);
@@ -251,8 +252,8 @@ static CelStatus learn(Solve *solve, Log *log) {
   if (status == CEL_OK && solve->options.json) status = print_json(log, learned, lost);
   if (status == CEL_OK && !solve->options.json) print_summary(log, learned, lost);
   if (status == CEL_OK && cli_stop_asked())
-    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld rounds; the printed result is valid",
-                      (long long)learned->rounds);
+    status = cel_fail(CEL_E_INTERRUPTED, "stopped after %lld round%s; the printed result is valid",
+                      (long long)learned->rounds, cli_s(learned->rounds));
   cel_q_learning_destroy(learned);
   return status;
 }

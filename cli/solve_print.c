@@ -14,7 +14,8 @@ void solve_subtitle(char *text, size_t size, const char *what, const CelMdp *mdp
                     double gamma, double J) {
   char horizon[64] = "";
   if (mdp->horizon)
-    snprintf(horizon, sizeof horizon, ", first of %lld steps", (long long)mdp->horizon);
+    snprintf(horizon, sizeof horizon, ", first of %lld step%s", (long long)mdp->horizon,
+             cli_s(mdp->horizon));
   snprintf(text, size, "%s at alpha %.6g, gamma %.6g%s; J = %s%.6g", what, alpha, gamma, horizon,
            J < 0 ? "\xe2\x88\x92" : "", fabs(J)); // U+2212, as wide as a plus
 }
@@ -25,10 +26,13 @@ static const char *problem_name(const CelMdp *mdp) {
 
 void solve_print_problem(const CelMdp *mdp, double gamma) {
   char states[32], pairs[32], transitions[32], horizon[64] = "";
-  if (mdp->horizon) snprintf(horizon, sizeof horizon, ", %lld steps", (long long)mdp->horizon);
-  printf("%s: %s states, %s state-actions, %s transitions; gamma %.12g%s\n", problem_name(mdp),
-         cli_count(states, mdp->states), cli_count(pairs, mdp->pairs),
-         cli_count(transitions, mdp->transitions), gamma, horizon);
+  if (mdp->horizon)
+    snprintf(horizon, sizeof horizon, ", %lld step%s", (long long)mdp->horizon,
+             cli_s(mdp->horizon));
+  printf("%s: %s state%s, %s state-action%s, %s transition%s; gamma %.12g%s\n", problem_name(mdp),
+         cli_count(states, mdp->states), cli_s(mdp->states), cli_count(pairs, mdp->pairs),
+         cli_s(mdp->pairs), cli_count(transitions, mdp->transitions), cli_s(mdp->transitions),
+         gamma, horizon);
 }
 
 /// The reason why a solution is not certified.
@@ -94,9 +98,9 @@ void solve_print_solution(const Solve *solve, const CelSolution *solution) {
   char method[CEL_TEXT_MAX], iterations[32], sweeps[32], value[64];
   solve_method_name(solution, method);
   if (solve_unfinished(solution)) {
-    printf("value at start  not known: only the last %s of %s time steps were solved (%s)\n",
+    printf("value at start  not known: only the last %s of %s time step%s solved (%s)\n",
            cli_count(iterations, solution->iterations), cli_count(sweeps, solution->horizon),
-           reason(solve, solution));
+           solution->horizon == 1 ? " was" : "s were", reason(solve, solution));
     return;
   }
   certain_text(value, solution->value_start, solution->bound);
@@ -105,8 +109,8 @@ void solve_print_solution(const Solve *solve, const CelSolution *solution) {
   print_parts(solve, solution);
   printf("method          %s%s: %s iteration%s, %s sweep%s, %.3g s\n", method,
          solve->config.method == CEL_SOLVE_AUTO ? " (auto)" : "",
-         cli_count(iterations, solution->iterations), solution->iterations == 1 ? "" : "s",
-         cli_count(sweeps, solution->sweeps), solution->sweeps == 1 ? "" : "s", solution->seconds);
+         cli_count(iterations, solution->iterations), cli_s(solution->iterations),
+         cli_count(sweeps, solution->sweeps), cli_s(solution->sweeps), solution->seconds);
   printf("residual        %.3g\n", solution->residual);
   if (solution->certified)
     printf("certified       yes: no value is off by more than %.2g\n", solution->bound);

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /// Flags of the command itself. The others are fields of the run, algorithm and environment.
 typedef struct Options {
@@ -149,7 +148,7 @@ static CelStatus print_json(cJSON *json) {
 
 static void print_result(const CelRunResult *result) {
   char steps[32], duration[32];
-  printf("%s steps in %s\n", cli_count(steps, result->steps),
+  printf("%s step%s in %s\n", cli_count(steps, result->steps), cli_s(result->steps),
          cli_duration(duration, result->seconds));
   printf("mean return   %.6g, standard deviation %.4g; best evaluation %.6g\n", result->mean_return,
          result->std_return, result->best_return);
@@ -194,14 +193,6 @@ static int finish(Watch *watch, CelStatus status, const CelRunResult *result, bo
 
 // ---- resume
 
-/// True for a run that was trained with --guarantee. Its updates continue to be checked, so that
-/// its table is complete.
-static bool was_checked(const char *folder) {
-  char path[CEL_PATH_MAX + 16];
-  snprintf(path, sizeof path, "%s/guarantee.csv", folder);
-  return access(path, F_OK) == 0;
-}
-
 static int run_resume(int argc, char **argv) {
   Options options;
   ResumeConfig config;
@@ -223,6 +214,11 @@ static int run_resume(int argc, char **argv) {
   if (status != CEL_OK) return cli_error(status);
   cli_renamed_flag(options.certify, "--certify", "--guarantee", &options.guarantee);
   if (cli_seeds_folder(options.resume)) {
+    if (options.guarantee)
+      return cli_error(cel_fail(CEL_E_ARGUMENT,
+                                "--guarantee works for a single run, but %s holds several; resume "
+                                "one of its folders seed-K",
+                                options.resume));
     const CliSeeds group = {.jobs = (int)options.jobs,
                             .steps = config.steps,
                             .threads = config.threads,
@@ -233,7 +229,7 @@ static int run_resume(int argc, char **argv) {
   }
   Watch watch;
   CelRunResult result;
-  watch_open(&watch, &options, options.guarantee || was_checked(options.resume));
+  watch_open(&watch, &options, options.guarantee || train_guarantee_was(options.resume));
   const CelRunHooks hooks = hooks_of(&watch);
   status = cel_train_resume(options.resume, config.steps, config.threads, &hooks, &result);
   return finish(&watch, status, &result, options.json);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /// Finds the finite problem behind an environment. The error names environments that have one.
 static CelStatus find_problem(const CelEnvSpec *spec, const CelMdp **out) {
@@ -51,6 +52,12 @@ CelStatus train_guarantee_check(const CelSetup *setup) {
   return status;
 }
 
+bool train_guarantee_was(const char *folder) {
+  char path[CEL_PATH_MAX + 16];
+  snprintf(path, sizeof path, "%s/guarantee.csv", folder);
+  return access(path, F_OK) == 0;
+}
+
 CelStatus train_guarantee_begin(TrainGuarantee *g, CelAgent *agent, const CelEnvSpec *spec,
                                 const char *folder) {
   double uncertain;
@@ -96,7 +103,7 @@ CelStatus train_guarantee_step(TrainGuarantee *g, CelAgent *agent) {
   if (status != CEL_OK) return cel_fail_in(status, "--guarantee: ");
   if (g->rows)
     add_row(g->rows, &step);
-  else
+  else if (!g->silent)
     print_row(g, &step);
   return CEL_OK;
 }
@@ -107,13 +114,20 @@ static void print_summary(const CelGuaranteeSummary *s, double best) {
   char updates[32], held[32];
   if (s->updates == 0)
     printf("guarantee     no update was made, so there is no bound to check\n");
+  else if (s->held == s->updates && s->updates == 1)
+    printf("guarantee     the bound of the only update held\n");
   else if (s->held == s->updates)
     printf("guarantee     the bounds of all %s updates held\n", cli_count(updates, s->updates));
   else
-    printf("guarantee     BROKEN: only %s of %s bounds held\n", cli_count(held, s->held),
-           cli_count(updates, s->updates));
+    printf("guarantee     BROKEN: only %s of %s bound%s held\n", cli_count(held, s->held),
+           cli_count(updates, s->updates), cli_s(s->updates));
   printf("exact return  J from %.6g to %.6g, gain %.4g; the optimum is %.6g (gamma %g)\n",
          s->J_first, s->J, s->J - s->J_first, best, s->gamma);
+}
+
+bool train_guarantee_kept(const TrainGuarantee *g) {
+  const CelGuaranteeSummary s = cel_guarantee_summary(g->guarantee);
+  return s.held == s.updates;
 }
 
 bool train_guarantee_end(TrainGuarantee *g, cJSON *json) {

@@ -78,7 +78,7 @@ static void print_numbers(const CelCheck *check) {
   snprintf(both, sizeof both, "%.8g %s %.8g", check->left, cel_check_kind_text(check->kind),
            check->right);
   printf("%*s%-27s  residual %-8.2g  tolerance %-8.2g  %lld problem%s", INDENT, "", both,
-         check->residual, check->tolerance, (long long)check->cases, check->cases == 1 ? "" : "s");
+         check->residual, check->tolerance, (long long)check->cases, cli_s(check->cases));
 }
 
 static void print_row(void *user, const CelCheck *check) {
@@ -94,9 +94,10 @@ static void print_row(void *user, const CelCheck *check) {
 
 /// Prints how many checks passed, and for each failure the command that repeats it.
 static void print_summary(const CelVerifyReport *report) {
-  printf("\n%lld of %lld checks pass, %.1f s; %lld do not use the library\n",
-         (long long)(report->count - report->failed), (long long)report->count, report->seconds,
-         (long long)cel_verify_count_without_library(report));
+  const int64_t without = cel_verify_count_without_library(report);
+  printf("\n%lld of %lld check%s pass, %.1f s; %lld do%s not use the library\n",
+         (long long)(report->count - report->failed), (long long)report->count,
+         cli_s(report->count), report->seconds, (long long)without, without == 1 ? "es" : "");
   for (int64_t i = 0; i < report->count; i++) {
     const CelCheck *check = &report->check[i];
     if (!check->pass)

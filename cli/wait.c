@@ -33,7 +33,7 @@ static void *show(void *argument) {
   for (double next = wait->bar.terminal ? 0.5 : 2; !wait_until(wait, start + next); next++) {
     if (drawn && !wait->bar.terminal) continue;
     if (wait->bar.terminal)
-      fprintf(stderr, "\r%.*s  %.0f s\033[K", cli_columns(stderr) - 12, wait->what, next);
+      fprintf(stderr, "\r%.*s  %d s\033[K", cli_columns(stderr) - 12, wait->what, (int)next);
     else
       fprintf(stderr, "celsius: %s\n", wait->what);
     fflush(stderr);

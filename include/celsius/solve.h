@@ -11,6 +11,9 @@
 #include "celsius/mdp.h"
 CEL_BEGIN
 
+/// A sparse direct solve cannot be stopped. If one would take much longer than a second, Krylov
+/// steps replace it: CEL_SOLVE_PI becomes CEL_SOLVE_NEWTON, and CEL_EVALUATE_DIRECT becomes
+/// CEL_EVALUATE_KRYLOV, which then runs until rounding limits it.
 typedef enum CelSolveMethod {
   CEL_SOLVE_AUTO,         ///< Newton-Krylov, or value iteration where sweeps alone are faster
   CEL_SOLVE_VI,           ///< (soft) value iteration

@@ -194,8 +194,8 @@ static CelStatus check_finite_parameters(const CelAgent *agent) {
     if ((tensor->role == CEL_PARAM || tensor->role == CEL_TARGET) && tensor->type == CEL_F32 &&
         !celi_ops()->all_finite(tensor->data, tensor->size))
       return cel_fail(CEL_E_NAN,
-                      "parameter '%s' is not finite after %lld updates; nothing was saved",
-                      tensor->name, (long long)*agent->updates);
+                      "parameter '%s' is not finite after %lld update%s; nothing was saved",
+                      tensor->name, (long long)*agent->updates, celi_s(*agent->updates));
   }
   return CEL_OK;
 }

@@ -80,8 +80,10 @@ void celi_box_reset(CeliBox *box) {
   }
 }
 
-CelSpace celi_box_stored(const CeliBox *box) {
-  return cel_space_box(box->A, -(double)INFINITY, (double)INFINITY);
+CelStatus celi_box_stored(const CeliBox *box, CelSpace **out) {
+  CELI_TRY(celi_alloc(out, 1, sizeof **out, "a space"));
+  celi_space_box(*out, box->A, -(double)INFINITY, (double)INFINITY);
+  return CEL_OK;
 }
 
 void celi_box_unscale(const CeliBox *box, float *out, const float *scaled, int64_t n) {

@@ -22,8 +22,9 @@ CelStatus celi_box_declare(CeliBox *box, CelAgent *agent, bool squash) CEL_WARN_
 double celi_box_entropy_max(const CeliBox *box, double log_std_max);
 /// After allocation: scale and shift from the bounds.
 void celi_box_reset(CeliBox *box);
-/// The space of scaled actions.
-CelSpace celi_box_stored(const CeliBox *box);
+/// The space of scaled actions. The caller frees it; it is too large for a small stack.
+/// Errors: CEL_E_MEMORY.
+CelStatus celi_box_stored(const CeliBox *box, CelSpace **out) CEL_WARN_UNUSED;
 /// out (n,A) environment's units from scaled ones.
 void celi_box_unscale(const CeliBox *box, float *out, const float *scaled, int64_t n);
 /// Uniform actions of n environments from `first` on, before learning starts: between the bounds,

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // ---- declaring
@@ -24,6 +25,15 @@ CelStatus celi_gaussian_declare(CeliGaussianPolicy *policy, CelAgent *agent,
                                 .log_std_min = spec->log_std_min,
                                 .log_std_max = spec->log_std_max};
   return CEL_OK;
+}
+
+CelStatus celi_gaussian_declare_experience(CeliGaussianPolicy *policy,
+                                           const CeliExperienceSpec *spec) {
+  CelSpace *stored;
+  CELI_TRY(celi_box_stored(&policy->box, &stored));
+  const CelStatus status = celi_experience_declare(policy->experience, policy->agent, stored, spec);
+  free(stored);
+  return status;
 }
 
 CelStatus celi_gaussian_declare_network(CeliGaussianPolicy *policy,

@@ -41,6 +41,9 @@ typedef struct CeliGaussianPolicy {
 CelStatus celi_gaussian_declare(CeliGaussianPolicy *policy, CelAgent *agent,
                                 CeliExperience *experience,
                                 const CeliGaussianSpec *spec) CEL_WARN_UNUSED;
+/// Declares the experience, which stores scaled actions. Errors: as celi_experience_declare.
+CelStatus celi_gaussian_declare_experience(CeliGaussianPolicy *policy,
+                                           const CeliExperienceSpec *spec) CEL_WARN_UNUSED;
 /// Declares the network "actor" that the common fields ask for, and gSDE's log_std behind it.
 /// Errors: CEL_E_RANGE (gSDE without a hidden layer), and as celi_net_declare.
 CelStatus celi_gaussian_declare_network(CeliGaussianPolicy *policy,

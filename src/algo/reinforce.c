@@ -179,10 +179,10 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   CELI_TRY(celi_plan_run(s->plan, agent->team)); // lines 2 to 4
   if (s->used[s->config->reduction] == 0)
     return cel_fail(CEL_E_RANGE,
-                    "reinforce: no episode %s within the %lld steps of a rollout; raise "
+                    "reinforce: no episode %s within the %lld step%s of a rollout; raise "
                     "n_steps, or set %s",
                     s->config->reward_to_go ? "ended" : "began and ended",
-                    (long long)s->on.rollout.T,
+                    (long long)s->on.rollout.T, celi_s(s->on.rollout.T),
                     s->config->reward_to_go ? "baseline to value" : "reward_to_go to true");
   ++*agent->updates;
   if (learns_values(s))

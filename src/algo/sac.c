@@ -304,9 +304,8 @@ static CelStatus declare(CelAgent *agent) {
   s->A = agent->action.part[0].size;
   s->B = celi_agent_batch(agent, c->common.batch_size);
   s->E = c->n_critics;
-  const CelSpace stored = celi_box_stored(&s->policy.box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_experience_declare(&s->off.experience, agent, &stored, &experience));
+  CELI_TRY(celi_gaussian_declare_experience(&s->policy, &experience));
   CELI_TRY(declare_networks(s, t));
   const CeliTemperatureSpec temperature = {
       .ent_coef = c->ent_coef,

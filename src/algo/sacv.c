@@ -25,6 +25,7 @@
 #include "base/base.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /// Streams of initial parameters; each network takes a block of indices.
@@ -288,9 +289,8 @@ static CelStatus declare(CelAgent *agent) {
                                  .log_std_min = c->log_std_min,
                                  .log_std_max = c->log_std_max};
   CELI_TRY(celi_gaussian_declare(&s->policy, agent, &s->off.experience, &spec));
-  const CelSpace stored = celi_box_stored(&s->policy.box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_experience_declare(&s->off.experience, agent, &stored, &experience));
+  CELI_TRY(celi_gaussian_declare_experience(&s->policy, &experience));
   s->agent = agent;
   s->config = c;
   s->off.config = &c->common;

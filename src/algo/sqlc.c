@@ -31,6 +31,7 @@
 #include "base/base.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /// Streams of initial parameters. Each network uses a block of indices.
@@ -413,9 +414,13 @@ static CelStatus declare(CelAgent *agent) {
   Sqlc *s = agent->self;
   const CelSqlcConfig *c = agent->config;
   CELI_TRY(celi_box_declare(&s->box, agent, true));
-  const CelSpace stored = celi_box_stored(&s->box);
   const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_experience_declare(&s->off.experience, agent, &stored, &experience));
+  CelSpace *stored;
+  CELI_TRY(celi_box_stored(&s->box, &stored));
+  const CelStatus declared =
+      celi_experience_declare(&s->off.experience, agent, stored, &experience);
+  free(stored);
+  CELI_TRY(declared);
   s->agent = agent, s->config = c;
   s->off.config = &c->common;
   s->O = s->off.experience.O, s->A = s->box.A, s->B = celi_agent_batch(agent, c->common.batch_size);

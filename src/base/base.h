@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/floats.h"
 #include "base/text.h"
+#include "celsius/space.h"
 #include "celsius/status.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,6 +48,9 @@ CelStatus celi_resize(void *out, size_t n, size_t size, const char *what) CEL_WA
 /// limits of its control groups and of RLIMIT_AS. *limit (limit may be NULL): a constant text that
 /// names the minimum. Returns SIZE_MAX if none of them is known.
 size_t celi_memory_available(const char **limit);
+
+/// cel_space_box in place. A space has 33 KiB, too much for a small stack.
+void celi_space_box(CelSpace *out, int64_t size, double low, double high);
 
 /// Philox 4x32-10: out = the block of `key` at `counter`.
 void celi_philox(uint32_t out[4], const uint32_t key[2], const uint32_t counter[4]);

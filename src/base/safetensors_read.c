@@ -472,7 +472,8 @@ static CelStatus check_digest(const CelSafetensors *file, const void *data, size
 static CelStatus parse(CelSafetensors *file, const unsigned char *bytes, size_t size) {
   uint64_t length = 0;
   if (bytes == NULL || size < sizeof length)
-    return cel_fail(CEL_E_CORRUPT, "the file is truncated: it has %zu bytes and no header", size);
+    return cel_fail(CEL_E_CORRUPT, "the file is truncated: it has %zu byte%s and no header", size,
+                    celi_s((int64_t)size));
   memcpy(&length, bytes, sizeof length);
   if (length > CELI_ST_HEADER_MAX)
     return cel_fail(

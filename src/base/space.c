@@ -10,28 +10,33 @@
 #include <stdio.h>
 #include <string.h>
 
-static CelSpace one_part(CelSpaceKind kind, CelType type, int64_t size) {
-  CelSpace space;
-  memset(&space, 0, sizeof space);
-  space.n_parts = 1;
-  CelSpacePart *part = &space.part[0];
+/// Gives `space` a single part and returns that part. A space has 33 KiB, so it is built in place,
+/// not passed by value.
+static CelSpacePart *one_part(CelSpace *space, CelSpaceKind kind, CelType type, int64_t size) {
+  memset(space, 0, sizeof *space);
+  space->n_parts = 1;
+  CelSpacePart *part = &space->part[0];
   part->kind = kind;
   part->type = type;
   part->ndim = 1;
   part->shape[0] = size;
   part->size = size;
-  return space;
+  return part;
 }
 
-CelSpace cel_space_box(int64_t size, double low, double high) {
-  CELI_FLOATS(CELI_IEEE);
-  CelSpace space = one_part(CEL_BOX, CEL_F32, size);
-  CelSpacePart *part = &space.part[0];
+void celi_space_box(CelSpace *out, int64_t size, double low, double high) {
+  CelSpacePart *part = one_part(out, CEL_BOX, CEL_F32, size);
   int64_t kept = size > CEL_SPACE_BOUNDS_MAX ? 1 : size;
   for (int64_t i = 0; i < kept; i++) {
     part->low[i] = (float)low;
     part->high[i] = (float)high;
   }
+}
+
+CelSpace cel_space_box(int64_t size, double low, double high) {
+  CELI_FLOATS(CELI_IEEE);
+  CelSpace space;
+  celi_space_box(&space, size, low, high);
   return space;
 }
 
@@ -39,34 +44,36 @@ CelSpace cel_space_box_bounds(int64_t size, const double *low, const double *hig
   CELI_NEED_OR(low, (CelSpace){0});
   CELI_NEED_OR(high, (CelSpace){0});
   CELI_FLOATS(CELI_IEEE);
-  CelSpace space = one_part(CEL_BOX, CEL_F32, size);
-  if (size > CEL_SPACE_BOUNDS_MAX) space.part[0].size = -1; // so that cel_space_check fails
+  CelSpace space;
+  CelSpacePart *part = one_part(&space, CEL_BOX, CEL_F32, size);
+  if (size > CEL_SPACE_BOUNDS_MAX) part->size = -1; // cel_space_check refuses it
   for (int64_t i = 0; i < size && i < CEL_SPACE_BOUNDS_MAX; i++) {
-    space.part[0].low[i] = (float)low[i];
-    space.part[0].high[i] = (float)high[i];
+    part->low[i] = (float)low[i];
+    part->high[i] = (float)high[i];
   }
   return space;
 }
 
 CelSpace cel_space_discrete(int64_t n) {
-  CelSpace space = one_part(CEL_DISCRETE, CEL_I32, 1);
-  space.part[0].n = n;
+  CelSpace space;
+  one_part(&space, CEL_DISCRETE, CEL_I32, 1)->n = n;
   return space;
 }
 
 CelSpace cel_space_multi_discrete(int64_t k, const int64_t *n) {
   CELI_NEED_OR(n, (CelSpace){0});
   CELI_FLOATS(CELI_IEEE);
-  CelSpace space = one_part(CEL_MULTI_DISCRETE, CEL_I32, k);
-  if (k > CEL_SPACE_BOUNDS_MAX) space.part[0].size = -1; // so that cel_space_check fails
-  for (int64_t i = 0; i < k && i < CEL_SPACE_BOUNDS_MAX; i++) {
-    space.part[0].high[i] = (float)n[i];
-  }
+  CelSpace space;
+  CelSpacePart *part = one_part(&space, CEL_MULTI_DISCRETE, CEL_I32, k);
+  if (k > CEL_SPACE_BOUNDS_MAX) part->size = -1; // cel_space_check refuses it
+  for (int64_t i = 0; i < k && i < CEL_SPACE_BOUNDS_MAX; i++) part->high[i] = (float)n[i];
   return space;
 }
 
 CelSpace cel_space_multi_binary(int64_t k) {
-  return one_part(CEL_MULTI_BINARY, CEL_U8, k);
+  CelSpace space;
+  (void)one_part(&space, CEL_MULTI_BINARY, CEL_U8, k);
+  return space;
 }
 
 // ---- check

@@ -75,7 +75,7 @@ const char *celi_double_text(char text[CELI_NUMBER_MAX], double value) {
 const char *celi_bytes_text(char text[CELI_NUMBER_MAX], size_t bytes) {
   static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   if (bytes < 1024) {
-    snprintf(text, CELI_NUMBER_MAX, "%zu bytes", bytes);
+    snprintf(text, CELI_NUMBER_MAX, "%zu byte%s", bytes, celi_s((int64_t)bytes));
     return text;
   }
   int unit = 0;

@@ -19,6 +19,10 @@ typedef enum CeliNumber {
 /// Writes the shortest decimal text that reads back to the same bits: "0.0003", "1e-5", "inf",
 /// "nan". It does not depend on the locale. Returns `text`.
 const char *celi_double_text(char text[CELI_NUMBER_MAX], double value);
+/// The plural ending of a noun after a count: "" for 1, else "s".
+static inline const char *celi_s(int64_t n) {
+  return n == 1 ? "" : "s";
+}
 /// Writes a number of bytes with a unit: "512 bytes", "29.8 MiB". Returns `text`.
 const char *celi_bytes_text(char text[CELI_NUMBER_MAX], size_t bytes);
 

@@ -48,9 +48,9 @@ CelStatus celi_certify_problem(const CelEnvSpec *spec, CelCertifyProblem *proble
   if (finite && mdp->horizon > 0)
     return cel_fail(
         CEL_E_UNSUPPORTED,
-        "'%s' has a horizon of %lld steps; certify supports infinite horizons only, because "
+        "'%s' has a horizon of %lld step%s; certify supports infinite horizons only, because "
         "learners do not observe the time",
-        mdp->name, (long long)mdp->horizon);
+        mdp->name, (long long)mdp->horizon, celi_s(mdp->horizon));
   if (finite) return CEL_OK;
   if (regulator) return check_regulator(spec);
   if (cel_multigoal_of_env(spec, &plane) == CEL_OK) return check_plane(&plane);

@@ -83,10 +83,11 @@ static CelStatus bound_open(Bound *b, const CelMdp *mdp, double gamma) {
   b->mdp = mdp;
   b->gamma = isnan(gamma) ? mdp->discount : gamma;
   if (mdp->horizon > 0)
-    return cel_fail(CEL_E_UNSUPPORTED,
-                    "the problem has a horizon of %lld steps; the bound needs an infinite horizon; "
-                    "use a time limit of the environment (env.max_episode_steps) instead",
-                    (long long)mdp->horizon);
+    return cel_fail(
+        CEL_E_UNSUPPORTED,
+        "the problem has a horizon of %lld step%s; the bound needs an infinite horizon; "
+        "use a time limit of the environment (env.max_episode_steps) instead",
+        (long long)mdp->horizon, celi_s(mdp->horizon));
   if (!(b->gamma >= 0.0 && b->gamma < 1.0))
     return cel_fail(CEL_E_RANGE,
                     "gamma is %g; the bound needs a discount of at least 0 and below 1", b->gamma);

@@ -6,6 +6,7 @@
 #include "deploy/export_formats.h"
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -112,9 +113,13 @@ CelStatus cel_export(const char *model, const char *format, const char *out, con
     name = made;
   }
   CELI_TRY(check_name(name));
-  CeliModel read;
-  CELI_TRY(celi_model_open(&read, model));
-  const CelStatus status = write(&read, out, name);
-  celi_model_close(&read);
+  CeliModel *read; // on the heap: its spaces are too large for a small stack
+  CELI_TRY(celi_alloc(&read, 1, sizeof *read, "a model"));
+  CelStatus status = celi_model_open(read, model);
+  if (status == CEL_OK) {
+    status = write(read, out, name);
+    celi_model_close(read);
+  }
+  free(read);
   return status;
 }

@@ -295,8 +295,8 @@ static void append(CelMdpBuilder *builder, int64_t n, double sum, bool rewards_d
 static CelStatus fail_sum(const CelMdpBuilder *builder, double sum) {
   return cel_fail(CEL_E_RANGE,
                   "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
-                  " transitions sum to %.15g; they must sum to 1",
-                  builder->state, builder->number, builder->entries, sum);
+                  " transition%s sum to %.15g; they must sum to 1",
+                  builder->state, builder->number, builder->entries, celi_s(builder->entries), sum);
 }
 
 /// Two finite rewards may add up to an infinite one.
@@ -525,8 +525,8 @@ static CelStatus finish(CelMdpBuilder *builder) {
   CELI_TRY(close_row(builder));
   if (builder->pairs == 0) {
     return cel_fail(CEL_E_RANGE,
-                    "none of the %" PRId64 " states has an action; add at least one pair",
-                    builder->states);
+                    "none of the %" PRId64 " state%s has an action; add at least one pair",
+                    builder->states, celi_s(builder->states));
   }
   while (builder->state < builder->states) builder->pair[++builder->state] = builder->pairs;
   CELI_TRY(finish_start(builder));

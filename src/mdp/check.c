@@ -192,8 +192,8 @@ static CelStatus check_row(Walk *walk, int64_t s, int64_t p) {
   if (!is_one(walk, sum)) {
     return cel_fail(CEL_E_RANGE,
                     "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
-                    " transitions sum to %.15g; they must sum to 1",
-                    s, cel_mdp_action(mdp, s, p), n, sum);
+                    " transition%s sum to %.15g; they must sum to 1",
+                    s, cel_mdp_action(mdp, s, p), n, celi_s(n), sum);
   }
   return check_reward(mdp, s, p, fabs(sum - 1.0));
 }

@@ -296,9 +296,11 @@ INLINE void product_by(Product *p, bool by_row, float *packed, int64_t room) {
   }
 }
 
+/// `packed` has at most 16 KiB, so that an agent can learn on a small stack.
 static __attribute__((noinline)) void product_many(Product *p, bool by_row) {
-  _Alignas(64) float packed[KC * STRIP];
-  product_by(p, by_row, packed, KC);
+  enum { FITS = 4096 / STRIP, ROOM = FITS < KC ? FITS : KC };
+  _Alignas(64) float packed[ROOM * STRIP];
+  product_by(p, by_row, packed, ROOM);
 }
 
 /// Acting uses one row, perhaps on a small stack, so this function uses little of it.

@@ -1,5 +1,6 @@
 /// Spaces and policies as JSON, for the metadata of model files. Contract: model.h.
 #include "rl/model.h"
+#include "base/text.h"
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -89,13 +90,13 @@ static CelStatus read_bounds(const cJSON *node, const char *key, float *bounds, 
   const cJSON *item;
   cJSON_ArrayForEach(item, value) {
     if (i == n || !bound_from_json(item, &bounds[i]))
-      return cel_fail(CEL_E_FORMAT, "\"%s\" must hold %lld numbers; entry %lld is wrong", key,
-                      (long long)n, (long long)i);
+      return cel_fail(CEL_E_FORMAT, "\"%s\" must hold %lld number%s; entry %lld is wrong", key,
+                      (long long)n, celi_s(n), (long long)i);
     i++;
   }
   if (i < n)
-    return cel_fail(CEL_E_FORMAT, "\"%s\" must hold %lld numbers, not %lld", key, (long long)n,
-                    (long long)i);
+    return cel_fail(CEL_E_FORMAT, "\"%s\" must hold %lld number%s, not %lld", key, (long long)n,
+                    celi_s(n), (long long)i);
   return CEL_OK;
 }
 

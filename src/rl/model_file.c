@@ -131,8 +131,8 @@ static CelStatus read_normalization(CeliModel *model, int index) {
 static CelStatus read_dense(CeliModel *model, int index, const CelTensor *weight) {
   CeliModelLayer *entry;
   if (weight->ndim != 3 || weight->shape[1] != model->out || weight->shape[2] < 1)
-    return cel_fail(CEL_E_SHAPE, "tensor \"%s\" must have %lld inputs", weight->name,
-                    (long long)model->out);
+    return cel_fail(CEL_E_SHAPE, "tensor \"%s\" must have %lld input%s", weight->name,
+                    (long long)model->out, celi_s(model->out));
   const CeliLayer layer = celi_layer_dense(weight->shape[2], 0);
   CELI_TRY(append(model, &layer, index, weight->shape[2], &entry));
   return read_params(model, entry);
@@ -215,15 +215,16 @@ static CelStatus read_actions(CeliModel *model) {
   cel_space_describe(&model->action, space, sizeof space);
   model->discrete = celi_dist_discrete(&dist);
   if (!fits_space(model))
-    return cel_fail(CEL_E_SHAPE, "a policy of %lld actions does not fit the action space %s",
-                    (long long)A, space);
+    return cel_fail(CEL_E_SHAPE, "a policy of %lld action%s does not fit the action space %s",
+                    (long long)A, celi_s(A), space);
   model->K = model->policy.kind == CELI_CATEGORICAL ? 1 : part->size;
   if (model->policy.kind == CELI_MULTI_CATEGORICAL) model->choices = part->high;
   const bool only = model->discrete || model->policy.sampler;
   if (head != A && (only || head != 2 * A))
     return cel_fail(CEL_E_SHAPE,
-                    "the actor's last layer has %lld outputs; %lld actions need %lld%s",
-                    (long long)head, (long long)A, (long long)A, only ? "" : ", or twice that");
+                    "the actor's last layer has %lld output%s; %lld action%s need%s %lld%s",
+                    (long long)head, celi_s(head), (long long)A, celi_s(A), A == 1 ? "s" : "",
+                    (long long)A, only ? "" : ", or twice that");
   if (model->discrete) return CEL_OK;
   CELI_TRY(read_sigma(model));
   bool bounded = false;

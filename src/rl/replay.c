@@ -38,9 +38,9 @@ CelStatus celi_replay_declare(CeliReplay *replay, CelTensors *tensors, const Cel
   CEL_ASSERT(N >= 1);
   if (capacity < N)
     return cel_fail(CEL_E_RANGE,
-                    "a replay buffer of %lld transitions is too small for %lld environments; use "
+                    "a replay buffer of %lld transition%s is too small for %lld environment%s; use "
                     "at least one per environment",
-                    (long long)capacity, (long long)N);
+                    (long long)capacity, celi_s(capacity), (long long)N, celi_s(N));
   if (capacity > INT64_MAX - N - 2)
     return cel_fail(CEL_E_MEMORY,
                     "a replay buffer of %lld transitions is too large; reduce buffer_size",

@@ -107,8 +107,8 @@ CelStatus celi_rollout_act(CeliRollout *rollout, const CeliActor *actor, CeliNor
   const int64_t t = *r->filled, N = r->N;
   CeliPass pass = actor->pass;
   if (t == r->T)
-    return cel_fail(CEL_E_STATE, "the rollout of %lld steps is full; update before acting again",
-                    (long long)r->T);
+    return cel_fail(CEL_E_STATE, "the rollout of %lld step%s is full; update before acting again",
+                    (long long)r->T, celi_s(r->T));
   celi_rollout_follow(r, norm, obs, start);
   if (t == 0) celi_actor_draw(actor, 0, 0, N);
   uint8_t *chosen = r->actions + (size_t)(t * N) * r->bytes;

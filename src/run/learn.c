@@ -50,8 +50,8 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
       celi_floats_keep();
     }
     if (done < steps && celi_loop_stop(hooks))
-      return cel_fail(CEL_E_INTERRUPTED, "stopped after %lld of %lld steps", (long long)done,
-                      (long long)steps);
+      return cel_fail(CEL_E_INTERRUPTED, "stopped after %lld of %lld step%s", (long long)done,
+                      (long long)steps, celi_s(steps));
   }
   return CEL_OK;
 }

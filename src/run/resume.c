@@ -170,8 +170,8 @@ static CelStatus check_steps(const CeliTraining *training, int64_t step) {
   if (step >= training->total + training->env.N)
     return cel_fail(
         CEL_E_RANGE,
-        "%s: the run already has %lld steps, but steps is %lld; give the total number of steps",
-        training->folder, (long long)step, (long long)training->total);
+        "%s: the run already has %lld step%s, but steps is %lld; give the total number of steps",
+        training->folder, (long long)step, celi_s(step), (long long)training->total);
   return CEL_OK;
 }
 

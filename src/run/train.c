@@ -42,10 +42,11 @@ static void note_cut(CeliTraining *training, const CelEvalResult *result) {
   if (result->cut == 0 || training->noted_cut) return;
   training->noted_cut = true;
   celi_training_note(training,
-                     "evaluation at step %lld: %lld of %lld episodes did not end and were cut off "
+                     "evaluation at step %lld: %lld of %lld episode%s did not end and %s cut off "
                      "after %d steps; --env.max-episode-steps N sets a time limit for a new run",
                      (long long)cel_agent_steps(training->agent), (long long)result->cut,
-                     (long long)result->episodes, CEL_EVAL_STEPS_MAX);
+                     (long long)result->episodes, celi_s(result->episodes),
+                     result->cut == 1 ? "was" : "were", CEL_EVAL_STEPS_MAX);
 }
 
 static CelStatus evaluate(CeliTraining *training) {
@@ -151,10 +152,10 @@ static CelStatus interrupt(CeliTraining *training) {
   char folder[4 * CEL_PATH_MAX + 8];
   CELI_TRY(cel_fail_in(save(training), "saving after a stop request: "));
   return cel_fail(CEL_E_INTERRUPTED,
-                  "stopped after %lld of %lld steps; everything is saved; resume with: "
+                  "stopped after %lld of %lld step%s; everything is saved; resume with: "
                   "celsius train --resume %s%s",
                   (long long)cel_agent_steps(training->agent), (long long)training->total,
-                  cel_shell_quote(folder, sizeof folder, training->folder),
+                  celi_s(training->total), cel_shell_quote(folder, sizeof folder, training->folder),
                   training->spec->library ? " --allow-plugins" : "");
 }
 

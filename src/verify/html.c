@@ -246,20 +246,20 @@ CelStatus cel_verify_write_html(const CelVerifyReport *report, const char *path)
   celi_text_add(&text, head, sizeof head - 1);
   celi_text_format(
       &text,
-      "<p id=\"summary\">%lld of %lld checks pass (%.1f s). Each row is a claim of a note, "
-      "followed "
-      "by the two ways of computing its number: the left &ldquo;against&rdquo; the right. The row "
-      "shows the worst of its random problems: the left number, what must hold, and the right "
-      "number. The residual is left minus right, without its sign for = and !=. It must be at most "
-      "the tolerance for = and &lt;=, and above the tolerance for != and &gt;.</p>\n"
+      "<p id=\"summary\">%lld of %lld check%s pass (%.1f s). Each row is a claim of a note, "
+      "followed by the two ways of computing its number: the left &ldquo;against&rdquo; the "
+      "right. The row shows the worst of its random problems: the left number, what must hold, "
+      "and the right number. The residual is left minus right, without its sign for = and !=. It "
+      "must be at most the tolerance for = and &lt;=, and above the tolerance for != and "
+      "&gt;.</p>\n"
       "<p>A claim that begins with &ldquo;printed&rdquo; tests the form as it is printed "
       "in the note, which is wrong; the row shows where it fails. &ldquo;(standard "
       "errors)&rdquo; marks a simulation, whose tolerance is a number of standard "
       "errors. &ldquo;(float32)&rdquo; marks a library function that computes in single "
       "precision. %lld rows do not use the library; they compare two computations of a "
       "claim of the note.</p>\n",
-      (long long)(report->count - report->failed), (long long)report->count, report->seconds,
-      (long long)cel_verify_count_without_library(report));
+      (long long)(report->count - report->failed), (long long)report->count, celi_s(report->count),
+      report->seconds, (long long)cel_verify_count_without_library(report));
   CelStatus status = add_plots(&text);
   add_table(&text, report);
   celi_text_format(&text, "</body></html>\n");

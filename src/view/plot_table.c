@@ -68,8 +68,8 @@ static CelStatus parse_row(const CeliTable *table, char *line, int64_t number, d
     }
   }
   if (i == table->n) return CEL_OK;
-  return cel_fail(CEL_E_FORMAT, "%s: line %lld has %d cells; it must have %d", table->path,
-                  (long long)number, i, table->n);
+  return cel_fail(CEL_E_FORMAT, "%s: line %lld has %d cell%s; it must have %d", table->path,
+                  (long long)number, i, celi_s(i), table->n);
 }
 
 static CelStatus parse(CeliTable *table, size_t size) {

@@ -1,6 +1,7 @@
 """train --guarantee: table, summary, resuming, refusals; and stopping during an evaluation."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -65,6 +66,26 @@ class Guarantee(kit.Case):
         self.assertIn("the bounds of all 8 updates held", printed)
         self.assertEqual(kit.sha256(self.path("whole", "final.safetensors")),
                          kit.sha256(self.path("late", "final.safetensors")))
+
+    def test_resume_of_several_seeds(self):
+        """--guarantee is refused for a folder of runs, as for --seeds.
+
+        A run in it that was trained with --guarantee keeps its checks."""
+        short = [flag if flag != "4096" else "1024" for flag in RUN]
+        self.ok("train", "ppo", *short, "--seeds", "1,2", "--out", "group")
+        before = kit.digests(self.path("group", "seed-1"))
+        self.fails(kit.ARGUMENT, "train", "--resume", "group", "--steps", "4096", "--guarantee",
+                   "--quiet", says=["--guarantee works for a single run", "group", "seed-K"])
+        self.assertEqual(before, kit.digests(self.path("group", "seed-1")))  # nothing was changed
+        self.ok("train", "--resume", "group/seed-1", "--steps", "2048", "--guarantee", "--quiet")
+        shutil.copytree(self.path("group", "seed-1"), self.path("alone"))
+        printed = self.ok("train", "--resume", "group", "--steps", "4096", "--quiet")
+        self.assertNotIn("surrogate", printed)  # the rows of several runs are not mixed
+        self.ok("train", "--resume", "alone", "--steps", "4096", "--quiet")
+        table = kit.read(self.path("group", "seed-1", "guarantee.csv"))
+        self.assertEqual(len(table.splitlines()), 1 + 12)
+        self.assertEqual(table, kit.read(self.path("alone", "guarantee.csv")))
+        self.assertFalse(os.path.exists(self.path("group", "seed-2", "guarantee.csv")))
 
     def test_old_name_of_the_flag(self):
         """--certify still works and prints a warning."""

@@ -4,10 +4,12 @@ import os
 import pty
 import re
 import resource
+import select
 import shlex
 import struct
 import subprocess
 import termios
+import time
 
 import kit
 
@@ -107,19 +109,30 @@ class Suggestions(kit.Case):
         self.assertNotIn("  0 steps/s", last)
 
 
-def on_terminal(test, columns, *args, seen_then=None):
+def on_terminal(test, columns, *args, seen_then=None, seconds=None):
     """Runs the command on a terminal of that width. Returns the lines of its output.
 
-    seen_then: a pattern of bytes, and a function that is called once when the output matches."""
+    seen_then: a pattern of bytes, and a function that is called once when the output matches.
+    The test fails if the output does not match within `seconds`."""
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen([kit.BIN, *args], cwd=test.folder, stdin=subprocess.DEVNULL,
                                stdout=child, stderr=child,
                                env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
     os.close(child)
+    test.addCleanup(process.wait)
+    test.addCleanup(process.kill)  # runs first: a test that fails leaves nothing behind
     seen = b""
+    until = time.monotonic() + seconds if seconds else None
     try:
-        while chunk := os.read(parent, 65536):
+        while True:
+            if seen_then and until:
+                ready, _, _ = select.select([parent], [], [], max(0, until - time.monotonic()))
+                if not ready:
+                    test.fail(f"{seen_then[0]} was not drawn within {seconds} s, only {seen}")
+            chunk = os.read(parent, 65536)
+            if not chunk:
+                break
             seen += chunk
             if seen_then and re.search(seen_then[0], seen):
                 seen_then[1]()
@@ -155,8 +168,9 @@ class Terminal(kit.Case):
             os.close(pipe)
 
         lines = on_terminal(self, 60, "solve", "slow.mdp",
-                            seen_then=(rb"reading slow\.mdp  \d+ s", fill))
-        self.assertTrue([line for line in lines if line.startswith("slow: 1 state")], lines)
+                            seen_then=(rb"reading slow\.mdp  \d+ s", fill), seconds=20)
+        first = "slow: 1 state, 1 state-action, 1 transition;"
+        self.assertTrue([line for line in lines if line.startswith(first)], lines)
 
     def test_help_fits_narrow_terminals(self):
         for columns in (40, 59, 80):

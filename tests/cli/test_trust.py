@@ -1,7 +1,9 @@
 """Data files run no code without permission, and nothing is written through symbolic links."""
 import os
 import shutil
+import signal
 import subprocess
+import time
 import unittest
 
 import kit
@@ -137,6 +139,48 @@ class Trust(kit.Case):
         ok = self.celsius("train", "--config", config, "--quiet", "--steps", 200, "--out", "d",
                           "--env.file", "there/lake.mdp")
         self.assertEqual(ok.returncode, 0, ok.stderr)
+
+    def test_seeds_stopped_before_they_started(self):
+        """Runs of --seeds that had not started find their files from any folder."""
+        self.make_plugin("here/point.so")
+        here = self.path("here")
+        with open(self.path("here/lake.mdp"), "w") as file:
+            file.write("discount: 0.9\nstates: 2\nactions: 2\nstart: 0\n"
+                       "T: 0 identity\nT: 1 uniform\nR: 1 : 0 : * : * 1\n")
+        endless = [*SMALL[2:], "--steps", 100000000, "--seeds", "1,2", "--jobs", 1]
+        for folder, args, suggested in (
+                ("g", ["sac", "--env", "point.so:Point"],
+                 "celsius train --resume g --allow-plugins\n"),
+                ("h", ["sac", "--env", "./point.so:Point"],
+                 "celsius train --resume h --allow-plugins\n"),
+                ("m", ["sql", "--env", "mdp", "--env.file", "lake.mdp",
+                       "--env.max-episode-steps", 10],
+                 "celsius train --resume m\n")):
+            args = ["train", *args, *endless, "--out", folder]
+            process = subprocess.Popen([kit.BIN, *map(str, args)], cwd=here,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            rows = self.path("here", folder, "seed-1", "progress.csv")
+            until = time.monotonic() + 60
+            while (time.monotonic() < until and process.poll() is None and
+                   not kit.checkpoints(os.path.dirname(rows))):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            _, printed = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, kit.INTERRUPTED, printed)
+            self.assertIn(suggested, printed)
+            self.assertFalse(os.path.exists(self.path("here", folder, "seed-2", "progress.csv")))
+            # The second run is resumed first, because the first may have many steps already.
+            for run in ("seed-2", ""):
+                steps = 100 if run else self.steps_of(rows) + 100
+                resumed = self.celsius("train", "--resume", os.path.join(here, folder, run),
+                                       "--steps", steps, "--quiet", "--allow-plugins", cwd="/")
+                self.assertEqual(resumed.returncode, 0, resumed.stderr)
+            self.assertTrue(os.path.exists(
+                self.path("here", folder, "seed-2", "final.safetensors")))
+
+    def steps_of(self, table):
+        """The step of the newest checkpoint of the run to which a table belongs."""
+        return int(os.path.basename(kit.checkpoints(os.path.dirname(table))[-1])[5:14])
 
     def test_links_in_a_run_folder(self):
         self.celsius("train", "sac", "--env", "Pendulum-v1", *SMALL, "--out", "r")

@@ -435,7 +435,8 @@ static void test_nan_parameter(void **state) {
   model_destroy(&m);
 }
 
-/// Loads a policy and acts, in a thread with 32 KiB of stack. Odd widths make it copy the weights.
+/// A thread with 32 KiB of stack loads a policy, acts and exports the policy. Odd widths make it
+/// copy weights.
 static __attribute__((unused)) void *load_and_act(void *path) {
   CelPolicy *policy;
   CelRng rng = cel_rng(1, CEL_RNG_USER, 0);
@@ -444,6 +445,8 @@ static __attribute__((unused)) void *load_and_act(void *path) {
   CelStatus status = cel_policy_act(policy, obs, action);
   if (!status) status = cel_policy_sample(policy, obs, &rng, action);
   cel_policy_destroy(policy);
+  static const char *const formats[] = {"c", "safetensors"};
+  for (int i = 0; i < 2 && !status; i++) status = cel_export(path, formats[i], "exported", NULL);
   return status ? path : NULL;
 }
 

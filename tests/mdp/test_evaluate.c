@@ -1,6 +1,7 @@
 /// Policy evaluation by every method, state distributions and finite horizons, compared with long
 /// double solutions and enumeration.
 #include "celsius/solve.h"
+#include "mdp/evaluate/direct.h"
 #include "mdp/problems.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -117,6 +118,38 @@ static void distributions(void **state) {
   }
 }
 
+/// An MDP with too many states for the dense solver, and with rows of many lengths. Rows are laid
+/// out in another order, so the sparse solver's rows are not filled in the order of the states.
+static void sparse_rows_of_many_lengths(void **state) {
+  (void)state;
+  if (celi_direct_check(1000) != CEL_OK) skip(); // a build without SuiteSparse
+  const ProblemSpec spec = {.states = 1000,
+                            .actions = 20,
+                            .branching = 10,
+                            .discount = 0.9,
+                            .reward_scale = 1.0,
+                            .ragged = true,
+                            .terminals = true};
+  Problem problem;
+  problem_make(&problem, &spec, 5);
+  double *pi = calloc((size_t)problem.mdp.pairs, sizeof *pi), bound[2];
+  double *V = calloc(4000, sizeof *V), *swept = V + 1000, *d = swept + 1000, *p = d + 1000;
+  random_policy(&problem.mdp, pi, 5);
+  assert_ok(cel_mdp_evaluate(&problem.mdp, pi, 0.1, 0.9, CEL_EVALUATE_SWEEPS, 1e-13, swept, NULL,
+                             &bound[0]));
+  assert_ok(
+      cel_mdp_evaluate(&problem.mdp, pi, 0.1, 0.9, CEL_EVALUATE_DIRECT, 0, V, NULL, &bound[1]));
+  assert_true(bound[1] <= 2.0 * bound[0]);
+  assert_ok(cel_discounted_distribution(&problem.mdp, pi, 0.9, CEL_EVALUATE_SWEEPS, 1e-14, p));
+  assert_ok(cel_discounted_distribution(&problem.mdp, pi, 0.9, CEL_EVALUATE_DIRECT, 0, d));
+  for (int s = 0; s < 1000; s++) {
+    assert_true(fabs(V[s] - swept[s]) <= bound[0] + bound[1]);
+    assert_true(fabs(d[s] - p[s]) <= 1e-13);
+  }
+  free(V), free(pi);
+  problem_free(&problem);
+}
+
 /// On a grid with obstacles and episodes of ten thousand steps, compares Krylov with a sum of
 /// terms.
 static void distribution_of_a_grid(void **state) {
@@ -231,11 +264,9 @@ static void bad_policies(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_method_is_certified),
-      cmocka_unit_test(distributions),
-      cmocka_unit_test(distribution_of_a_grid),
-      cmocka_unit_test(finite_horizons),
-      cmocka_unit_test(bad_policies),
+      cmocka_unit_test(every_method_is_certified), cmocka_unit_test(distributions),
+      cmocka_unit_test(distribution_of_a_grid),    cmocka_unit_test(sparse_rows_of_many_lengths),
+      cmocka_unit_test(finite_horizons),           cmocka_unit_test(bad_policies),
   };
   return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);
 }

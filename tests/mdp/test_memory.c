@@ -84,6 +84,66 @@ static void solver_requests_the_memory_it_needs(void **state) {
   cel_mdp_destroy(solved);
 }
 
+// ---- memory that a solve requests, compared with memory that it uses
+
+/// Resident bytes of this process.
+static double resident(void) {
+  FILE *file = fopen("/proc/self/statm", "r");
+  unsigned long all = 0, pages = 0;
+  if (!file || fscanf(file, "%lu %lu", &all, &pages) != 2) _exit(99);
+  fclose(file);
+  return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double announced;       ///< the largest sum of resident and requested bytes
+static double first_announced; ///< this sum at the first request, before any large allocation
+
+/// The linker redirects the calls of celi_memory_room to this function (extra.cmake).
+CelStatus __real_celi_memory_room(size_t bytes, void *old, const char *what);
+CelStatus __wrap_celi_memory_room(size_t bytes, void *old, const char *what);
+CelStatus __wrap_celi_memory_room(size_t bytes, void *old, const char *what) {
+  const double sum = resident() + (double)bytes;
+  if (sum > announced) announced = sum;
+  if (strcmp(what, "solving the MDP") == 0) first_announced = sum;
+  return __real_celi_memory_room(bytes, old, what);
+}
+
+static int32_t method;
+static int64_t iterations;
+
+/// 0: no more memory became resident than was requested; 1: more did; 2: anything else.
+static int request_outcome(void) {
+  const double before = resident(), slack = 3 << 20; // small arrays, stacks, the binary's pages
+  CelSolution *solution = NULL;
+  CelSolveConfig config = cel_solve_config_default();
+  struct rusage usage;
+  config.method = method, config.max_iterations = iterations, config.tolerance = 1e-12;
+  if (cel_solve(solved, &config, &solution) != CEL_OK) return 2;
+  cel_solution_destroy(solution);
+  getrusage(RUSAGE_SELF, &usage);
+  const double peak = 1024.0 * (double)usage.ru_maxrss;
+  printf("method %d: %.1f MiB used, %.1f MiB requested at first, %.1f MiB requested at most\n",
+         method, (peak - before) / 0x1p20, (first_announced - before) / 0x1p20,
+         (announced - before) / 0x1p20);
+  fflush(stdout);
+  if (peak - before < 30e6) return 2; // the MDP is too small to measure
+  return peak > announced + slack || (method == CEL_SOLVE_VI && peak > first_announced + slack);
+}
+
+static void solver_uses_no_more_memory_than_it_requests(void **state) {
+  (void)state;
+  if (sanitized()) skip();
+  assert_ok(make_grid(&solved));
+  const size_t room = (size_t)2 << 30; // the measurement needs no limit
+  method = CEL_SOLVE_VI, iterations = 2;
+  assert_int_equal(with_room(room, request_outcome), 0);
+  method = CEL_SOLVE_MPI;
+  assert_int_equal(with_room(room, request_outcome), 0);
+  method = CEL_SOLVE_NEWTON;
+  assert_int_equal(with_room(room, request_outcome), 0);
+  cel_mdp_destroy(solved);
+}
+
 /// An array that does not fit is refused before it is touched.
 static int array_outcome(void) {
   char *bytes = NULL;
@@ -109,6 +169,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(grid_requests_the_memory_it_needs),
       cmocka_unit_test(solver_requests_the_memory_it_needs),
+      cmocka_unit_test(solver_uses_no_more_memory_than_it_requests),
       cmocka_unit_test(arrays_request_memory_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,7 +132,7 @@ static void layout_matches_the_mdp(void **state) {
     const int64_t S = mdp->states;
     const double gamma = 0.95;
     CeliOperator *op;
-    assert_ok(celi_operator_create(&op, mdp, gamma, 2));
+    assert_ok(celi_operator_create(&op, mdp, gamma, 2, 0));
     assert_ok(celi_operator_prepare(op));
     double *V, *TV, *R, *x, *y;
     double **vectors[] = {&V, &TV, &R, &x, &y};
@@ -182,7 +182,7 @@ static void layout_matches_the_mdp(void **state) {
 static double *trace(const CelMdp *mdp, const CeliMdpKernels *kernels, int64_t threads) {
   CeliOperator *op;
   CeliKrylov krylov;
-  assert_ok(celi_operator_create(&op, mdp, 0.95, threads));
+  assert_ok(celi_operator_create(&op, mdp, 0.95, threads, 0));
   op->kernels = kernels;
   assert_ok(celi_operator_prepare(op));
   assert_ok(celi_krylov_create(&krylov, op));
@@ -259,7 +259,7 @@ static void every_form_of_slice_occurs(void **state) {
   Problem problem;
   for (int which = 0; make(&problem, which); which++) {
     CeliOperator *op;
-    assert_ok(celi_operator_create(&op, &problem.mdp, 0.95, 1));
+    assert_ok(celi_operator_create(&op, &problem.mdp, 0.95, 1, 0));
     assert_ok(celi_operator_prepare(op));
     for (int64_t i = 0; i < op->slices; i++) {
       const unsigned flags = op->slice[i].flags;

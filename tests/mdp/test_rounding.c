@@ -154,7 +154,7 @@ static void sweep_errors_are_within_the_bound(void **state) {
     CeliOperator *op;
     double scattered[MOST], *V, *TV;
     scatter(&problem, scattered, seed);
-    assert_ok(celi_operator_create(&op, &problem.mdp, spec.discount, 1));
+    assert_ok(celi_operator_create(&op, &problem.mdp, spec.discount, 1, 0));
     assert_ok(celi_operator_vector(op, &V));
     assert_ok(celi_operator_vector(op, &TV));
     memcpy(V, scattered, sizeof scattered);

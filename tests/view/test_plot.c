@@ -46,7 +46,7 @@ static void tables_are_read(void **state) {
 static void broken_tables_are_named(void **state) {
   (void)state;
   static const char *const cases[][2] = {
-      {"a,b\n1,2\n3\n", "t.csv: line 3 has 1 cells; it must have 2"},
+      {"a,b\n1,2\n3\n", "t.csv: line 3 has 1 cell; it must have 2"},
       {"a,b\n1,2,3\n", "t.csv: line 2 has 3 cells; it must have 2"},
       {"a,b\n1,2\n1,x1\n", "t.csv: line 3: column 'b' must have a number, but it has 'x1'"},
       {"a,b\n1,\x01\xff\n",

@@ -31,7 +31,7 @@ typedef struct Evaluation {
   CeliShape shape;
   double *V, *d, *residual, *spare; ///< (padded)
   CeliKrylov krylov;
-  CeliDirect *direct;
+  CeliDirect *direct; ///< NULL if not used, or if too slow: then krylov is used
 } Evaluation;
 
 /// Checks that the rows of pi are distributions. Finds the least and largest of their sums.
@@ -137,7 +137,7 @@ static CeliMiddle measure(Evaluation *e) {
 
 /// Computes d for the current residual.
 static CelStatus correct(Evaluation *e, CelEvaluateMethod method) {
-  if (method == CEL_EVALUATE_KRYLOV) {
+  if (e->krylov.op) {
     celi_krylov_solve(&e->krylov, e->d, e->residual, KRYLOV_DIGITS, KRYLOV_MOST, NULL);
     return CEL_OK;
   }
@@ -179,16 +179,18 @@ static CelStatus iterate(Evaluation *e, CelEvaluateMethod method, double toleran
 }
 
 static CelStatus open(Evaluation *e, const CelMdp *mdp, double gamma, CelEvaluateMethod method) {
-  CELI_TRY(celi_operator_create(&e->op, mdp, gamma, 1));
+  CELI_TRY(celi_operator_create(&e->op, mdp, gamma, 1, 0));
   CELI_TRY(celi_operator_prepare(e->op));
   CELI_TRY(celi_operator_vector(e->op, &e->V));
   CELI_TRY(celi_operator_vector(e->op, &e->d));
   CELI_TRY(celi_operator_vector(e->op, &e->residual));
   CELI_TRY(celi_operator_vector(e->op, &e->spare));
   celi_operator_assemble(e->op, e->pi, e->alpha, e->spare);
-  if (method == CEL_EVALUATE_KRYLOV) CELI_TRY(celi_krylov_create(&e->krylov, e->op));
-  if (method == CEL_EVALUATE_DIRECT) CELI_TRY(celi_direct_create(&e->direct, e->op));
-  return CEL_OK;
+  CelStatus status = CEL_OK;
+  if (method == CEL_EVALUATE_DIRECT) status = celi_direct_create(&e->direct, e->op);
+  if (method == CEL_EVALUATE_KRYLOV || status == CEL_E_UNSUPPORTED)
+    status = celi_krylov_create(&e->krylov, e->op);
+  return status;
 }
 
 static void close(Evaluation *e) {

@@ -41,6 +41,10 @@ CelStatus celi_krylov_create(CeliKrylov *krylov, CeliOperator *op) {
   const bool single = 1.0 - op->gamma * op->shape.mass_max >= SINGLE_LEAST;
   *krylov = (CeliKrylov){
       .op = op, .kernels = single ? op->kernels->krylov_single : op->kernels->krylov_double};
+  const size_t bytes[] = {
+      6 * (size_t)op->padded * krylov->kernels->size,
+      single ? (size_t)(op->chunk[op->chunks].merged * CELI_WIDE) * sizeof(float) : 0};
+  CELI_TRY(celi_operator_room(op, bytes, 2, "a Krylov method"));
   void **const vectors[] = {&krylov->x, &krylov->r, &krylov->shadow,
                             &krylov->p, &krylov->v, &krylov->t};
   for (int i = 0; i < 6; i++) CELI_TRY(vector(krylov, vectors[i]));

@@ -86,11 +86,10 @@ static CelStatus sweeps(const CelMdp *mdp, const double *pi, double gamma, doubl
 
 /// Terminal states have no row in P_pi, but episodes arrive there, so they have a column.
 static CelStatus direct(const CelMdp *mdp, const double *pi, double gamma, double *d) {
-  CELI_TRY(celi_direct_check(mdp->states));
   CeliOperator *op;
   CeliDirect *solve = NULL;
   double *r_pi = NULL;
-  CELI_TRY(celi_operator_create(&op, mdp, gamma, 1));
+  CELI_TRY(celi_operator_create(&op, mdp, gamma, 1, 0));
   CelStatus status = celi_operator_prepare(op);
   if (status == CEL_OK) status = celi_operator_vector(op, &r_pi);
   if (status == CEL_OK) {
@@ -223,7 +222,7 @@ static CelStatus by_krylov(const CelMdp *mdp, const double *pi, double gamma, do
   CeliKrylov krylov = {.op = NULL};
   double *r = NULL, *x = NULL;
   CelStatus status = turn_over(&turned, mdp, pi);
-  if (status == CEL_OK) status = celi_operator_create(&op, &turned.mdp, gamma, 1);
+  if (status == CEL_OK) status = celi_operator_create(&op, &turned.mdp, gamma, 1, 0);
   if (status == CEL_OK) status = celi_operator_prepare(op);
   if (status == CEL_OK) status = celi_operator_vector(op, &r);
   if (status == CEL_OK) status = celi_operator_vector(op, &x);
@@ -235,6 +234,12 @@ static CelStatus by_krylov(const CelMdp *mdp, const double *pi, double gamma, do
   celi_operator_destroy(op);
   turned_free(&turned);
   return status;
+}
+
+static CelStatus direct_or_krylov(const CelMdp *mdp, const double *pi, double gamma, double *d) {
+  CELI_TRY(celi_direct_check(mdp->states));
+  const CelStatus status = direct(mdp, pi, gamma, d);
+  return status == CEL_E_UNSUPPORTED ? by_krylov(mdp, pi, gamma, 0x1p-50, d) : status; // too slow
 }
 
 CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, double gamma,
@@ -249,7 +254,7 @@ CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, doubl
     return cel_fail(CEL_E_RANGE, "gamma is %g; it must be in [0, 1)", gamma);
   switch (method) {
   case CEL_EVALUATE_SWEEPS: return sweeps(mdp, pi, gamma, tolerance, d);
-  case CEL_EVALUATE_DIRECT: return direct(mdp, pi, gamma, d);
+  case CEL_EVALUATE_DIRECT: return direct_or_krylov(mdp, pi, gamma, d);
   case CEL_EVALUATE_KRYLOV: return by_krylov(mdp, pi, gamma, tolerance, d);
   }
   return cel_fail(CEL_E_RANGE, "method %d does not exist; use sweeps, direct or krylov",

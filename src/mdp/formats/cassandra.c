@@ -370,9 +370,9 @@ static CelStatus read_cells(Parser *parser, CeliRules *rules, int64_t n, bool pr
     const Token token = take(parser);
     if (token.kind != NUMBER) {
       return celi_scan_fail(scan, token.word.line,
-                            "found %s%.*s%s after %" PRId64 " of the %" PRId64 " numbers of a row",
+                            "found %s%.*s%s after %" PRId64 " of the %" PRId64 " number%s of a row",
                             token.kind == END ? "the end of the file" : "\"", CELI_WORD(token.word),
-                            token.kind == END ? "" : "\"", j, n);
+                            token.kind == END ? "" : "\"", j, n, celi_s(n));
     }
     if (probabilities && !token.negative) {
       CELI_TRY(celi_scan_probability(scan, token.word, "probability", &value));

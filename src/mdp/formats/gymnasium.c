@@ -347,9 +347,9 @@ static CelStatus check_states(const Reader *reader) {
     } else {
       status = celi_scan_fail(&reader->scan, state.line,
                               "state %" PRId64 " is out of range; with %" PRId64
-                              " states the keys must be 0 to %" PRId64
+                              " state%s the keys must be 0 to %" PRId64
                               ". Write a state without actions as \"S\": {}",
-                              state.number, n, n - 1);
+                              state.number, n, celi_s(n), n - 1);
     }
   }
   free(seen);
@@ -403,8 +403,9 @@ static CelStatus fill(const Reader *reader, CelMdpBuilder *builder) {
                           reader->states);
   }
   return celi_scan_fail(&reader->scan, reader->start_line,
-                        "\"start\" has %" PRId64 " probabilities, but there are %" PRId64 " states",
-                        reader->starts, reader->states);
+                        "\"start\" has %" PRId64 " probabilit%s, but there %s %" PRId64 " state%s",
+                        reader->starts, reader->starts == 1 ? "y" : "ies",
+                        reader->states == 1 ? "is" : "are", reader->states, celi_s(reader->states));
 }
 
 static CelStatus build(Reader *reader, const CelMdpLoadOptions *options, CelMdp **out) {

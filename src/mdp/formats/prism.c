@@ -130,15 +130,16 @@ static CelStatus sort_lines(Reader *reader) {
   }
   if (choices == reader->choices) return CEL_OK;
   return celi_scan_fail(&reader->tra, reader->tra.line,
-                        "the first line announces %" PRId64 " choices, but the file has %" PRId64,
-                        reader->choices, choices);
+                        "the first line announces %" PRId64 " choice%s, but the file has %" PRId64,
+                        reader->choices, celi_s(reader->choices), choices);
 }
 
 static CelStatus fail_count(const CeliScan *scan, int64_t said, int64_t found) {
   return celi_scan_fail(scan, scan->line,
-                        "the first line announces %" PRId64 " lines, but the file has %s%" PRId64
+                        "the first line announces %" PRId64 " line%s, but the file has %s%" PRId64
                         "; it may be cut short",
-                        said, found > said ? "more than " : "", found > said ? said : found);
+                        said, celi_s(said), found > said ? "more than " : "",
+                        found > said ? said : found);
 }
 
 static CelStatus read_tra(Reader *reader) {
@@ -221,9 +222,10 @@ static CelStatus read_trew(Reader *reader) {
   CELI_TRY(read_header(scan, "states choices entries", 3, size));
   if (size[0] != reader->states || size[1] != reader->choices) {
     return celi_scan_fail(scan, scan->line,
-                          "the file has %" PRId64 " states and %" PRId64
-                          " choices, but the .tra file has %" PRId64 " and %" PRId64,
-                          size[0], size[1], reader->states, reader->choices);
+                          "the file has %" PRId64 " state%s and %" PRId64
+                          " choice%s, but the .tra file has %" PRId64 " and %" PRId64,
+                          size[0], celi_s(size[0]), size[1], celi_s(size[1]), reader->states,
+                          reader->choices);
   }
   for (; celi_scan_line(scan, word, 4, &count); n++) {
     if (n == size[2]) return fail_count(scan, size[2], n + 1);
@@ -241,8 +243,8 @@ static CelStatus read_srew(Reader *reader) {
   CELI_TRY(read_header(scan, "states entries", 2, size));
   if (size[0] != reader->states) {
     return celi_scan_fail(scan, scan->line,
-                          "the file has %" PRId64 " states, but the .tra file has %" PRId64,
-                          size[0], reader->states);
+                          "the file has %" PRId64 " state%s, but the .tra file has %" PRId64,
+                          size[0], celi_s(size[0]), reader->states);
   }
   CELI_TRY(celi_calloc(&reader->state_reward, (size_t)reader->states, sizeof *reader->state_reward,
                        "the states' rewards"));

@@ -152,8 +152,8 @@ static CelStatus find(const CelSafetensors *file, const char *name, Kind kind, i
   if (tensor->size != n) {
     return cel_fail(CEL_E_CORRUPT,
                     "tensor \"%s\" has %" PRId64
-                    " entries; the sizes of \"pair\", \"row\" and \"next\" require %" PRId64,
-                    name, tensor->size, n);
+                    " entr%s; the sizes of \"pair\", \"row\" and \"next\" require %" PRId64,
+                    name, tensor->size, tensor->size == 1 ? "y" : "ies", n);
   }
   return CEL_OK;
 }

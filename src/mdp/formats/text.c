@@ -206,8 +206,8 @@ CelStatus celi_row_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t lin
   if (!celi_mdp_is_one(sum)) {
     return celi_scan_fail(scan, line,
                           "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
-                          " transitions sum to %.15g; they must sum to 1",
-                          state, action, n, sum);
+                          " transition%s sum to %.15g; they must sum to 1",
+                          state, action, n, celi_s(n), sum);
   }
   CELI_TRY(celi_scan_in(scan, line, cel_mdp_pair(builder, state, action, 0.0)));
   for (int64_t i = 0; i < n; i++) {

@@ -210,9 +210,9 @@ CelStatus cel_conservative_iteration(const CelMdp *mdp, const CelConservativeCon
   Conservative c = {.mdp = mdp, .gamma = celi_improve_gamma(mdp, config->gamma)};
   if (mdp->horizon > 0) {
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "the MDP has a horizon of %lld steps, but conservative policy iteration needs "
+                    "the MDP has a horizon of %lld step%s, but conservative policy iteration needs "
                     "an infinite horizon; use backward induction",
-                    (long long)mdp->horizon);
+                    (long long)mdp->horizon, celi_s(mdp->horizon));
   }
   if (!(c.gamma >= 0.0 && c.gamma < 1.0)) {
     return cel_fail(CEL_E_RANGE, "gamma %g is not in [0, 1)", c.gamma);

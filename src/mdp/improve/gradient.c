@@ -100,8 +100,8 @@ CelStatus cel_policy_gradient(const CelMdp *mdp, const double *pi, double alpha,
   gamma = celi_improve_gamma(mdp, gamma);
   if (mdp->horizon > 0) {
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "the MDP has a horizon of %lld steps; use cel_policy_gradient_horizon",
-                    (long long)mdp->horizon);
+                    "the MDP has a horizon of %lld step%s; use cel_policy_gradient_horizon",
+                    (long long)mdp->horizon, celi_s(mdp->horizon));
   }
   if (!(gamma >= 0.0 && gamma < 1.0)) {
     return cel_fail(CEL_E_RANGE, "gamma %g is not in [0, 1)", gamma);

@@ -85,9 +85,9 @@ CelQLearningConfig cel_q_learning_config_default(void) {
 static CelStatus check_problem(const CelMdp *mdp, double gamma) {
   if (mdp->horizon > 0)
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "the MDP has a horizon of %lld steps, but Q-learning needs an infinite "
+                    "the MDP has a horizon of %lld step%s, but Q-learning needs an infinite "
                     "horizon; use backward induction",
-                    (long long)mdp->horizon);
+                    (long long)mdp->horizon, celi_s(mdp->horizon));
   if (!(gamma >= 0.0 && gamma < 1.0))
     return cel_fail(CEL_E_RANGE, "gamma is %g; it must be in [0, 1)", gamma);
   return celi_check_magnitude(mdp, gamma, true);

@@ -392,19 +392,26 @@ static void recount(CeliOperator *op) {
 
 // ---- create, destroy
 
+CelStatus celi_operator_room(const CeliOperator *op, const size_t *bytes, int n, const char *what) {
+  size_t sum = op->later;
+  bool fits = true;
+  for (int i = 0; i < n && fits; i++) fits = celi_size_add(sum, bytes[i], &sum);
+  return celi_memory_room(fits ? sum : SIZE_MAX, NULL, what);
+}
+
 /// Requests the memory for all arrays below and for the vectors of a method before writing any.
 static CelStatus check_room(const CeliOperator *op) {
   enum { VECTORS = 6 };
   const CeliChunk *all = &op->chunk[op->chunks];
   const size_t level = sizeof *op->width + WIDE * sizeof(double);
-  size_t part[5], bytes = 0;
-  bool fits = celi_size_mul((size_t)all->level, level, &part[0]) &&
-              celi_size_mul((size_t)all->index, sizeof *op->index, &part[1]) &&
-              celi_size_mul((size_t)all->hole, sizeof *op->hole, &part[2]) &&
-              celi_size_mul((size_t)all->probability, sizeof(double), &part[3]) &&
-              celi_size_mul((size_t)op->padded, VECTORS * sizeof(double), &part[4]);
-  for (int i = 0; i < 5 && fits; i++) fits = celi_size_add(bytes, part[i], &bytes);
-  return celi_memory_room(fits ? bytes : SIZE_MAX, NULL, "solving the MDP");
+  size_t part[5];
+  const bool fits = celi_size_mul((size_t)all->level, level, &part[0]) &&
+                    celi_size_mul((size_t)all->index, sizeof *op->index, &part[1]) &&
+                    celi_size_mul((size_t)all->hole, sizeof *op->hole, &part[2]) &&
+                    celi_size_mul((size_t)all->probability, sizeof(double), &part[3]) &&
+                    celi_size_mul((size_t)op->padded, VECTORS * sizeof(double), &part[4]);
+  if (!fits) part[0] = SIZE_MAX;
+  return celi_operator_room(op, part, fits ? 5 : 1, "solving the MDP");
 }
 
 static CelStatus lay_out(CeliOperator *op) {
@@ -438,8 +445,8 @@ static CelStatus lay_out(CeliOperator *op) {
   return CEL_OK;
 }
 
-CelStatus celi_operator_create(CeliOperator **out, const CelMdp *mdp, double gamma,
-                               int64_t threads) {
+CelStatus celi_operator_create(CeliOperator **out, const CelMdp *mdp, double gamma, int64_t threads,
+                               size_t later) {
   *out = NULL;
   const int64_t S = mdp->states;
   if (S > INT32_MAX - 2 * CHUNK_STATES)
@@ -451,6 +458,7 @@ CelStatus celi_operator_create(CeliOperator **out, const CelMdp *mdp, double gam
                        .kernels = celi_mdp_kernels(),
                        .shape = celi_mdp_shape(mdp),
                        .gamma = gamma,
+                       .later = later,
                        .states = S,
                        .padded = (S + CHUNK_STATES - 1) / CHUNK_STATES * CHUNK_STATES + WIDE,
                        .slices = (S + WIDE - 1) / WIDE,
@@ -469,10 +477,16 @@ CelStatus celi_operator_create(CeliOperator **out, const CelMdp *mdp, double gam
 }
 
 CelStatus celi_operator_prepare(CeliOperator *op) {
+  enum { VECTORS = 4 }; // of a method that uses P_pi, without those of a Krylov method
   if (op->value) return CEL_OK;
   pass(op, MERGE_LOOK);
   recount(op);
   const CeliChunk all = op->chunk[op->chunks];
+  // No product overflows: the next states need at least 4 bytes a column, and they fit in memory.
+  const size_t part[] = {
+      (size_t)all.map * sizeof *op->map, (size_t)all.merged_index * sizeof *op->merged_index,
+      (size_t)all.merged * WIDE * sizeof(double), (size_t)op->padded * VECTORS * sizeof(double)};
+  CELI_TRY(celi_operator_room(op, part, 4, "the matrix P_pi of a policy"));
   CELI_TRY(take(op, &op->map, all.map, sizeof *op->map, "the map of P_pi"));
   CELI_TRY(take(op, &op->merged_index, all.merged_index, sizeof *op->merged_index,
                 "the next states of P_pi"));

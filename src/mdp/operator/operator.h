@@ -76,14 +76,22 @@ typedef struct CeliOperator {
   CeliResidual *found; ///< (blocks)
   double *sums;        ///< (blocks, CELI_SUMS)
   size_t bytes;        ///< size of all arrays
+  size_t later;        ///< bytes that the caller allocates later, see celi_operator_create
 } CeliOperator;
 
+/// `later`: bytes that the caller will allocate while the operator exists. Every request for memory
+/// by the operator or a method includes them, so that a solve does not fail when it allocates its
+/// result.
 /// Errors: CEL_E_MEMORY, CEL_E_UNSUPPORTED (2^31 states or more).
-CelStatus celi_operator_create(CeliOperator **out, const CelMdp *mdp, double gamma,
-                               int64_t threads) CEL_WARN_UNUSED;
+CelStatus celi_operator_create(CeliOperator **out, const CelMdp *mdp, double gamma, int64_t threads,
+                               size_t later) CEL_WARN_UNUSED;
 void celi_operator_destroy(CeliOperator *op);
 /// Allocates and lays out gamma P_pi. Errors: CEL_E_MEMORY.
 CelStatus celi_operator_prepare(CeliOperator *op) CEL_WARN_UNUSED;
+/// Checks that there is memory for `n` arrays of bytes[i] bytes and for op->later bytes.
+/// `what` names the arrays in the error. Errors: CEL_E_MEMORY.
+CelStatus celi_operator_room(const CeliOperator *op, const size_t *bytes, int n,
+                             const char *what) CEL_WARN_UNUSED;
 /// Allocates a zeroed vector (padded). The caller frees it. Errors: CEL_E_MEMORY.
 CelStatus celi_operator_vector(const CeliOperator *op, double **out) CEL_WARN_UNUSED;
 /// The state of a lane. A number >= states means that the lane has no state.

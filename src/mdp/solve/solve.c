@@ -86,27 +86,36 @@ void cel_solution_destroy(CelSolution *solution) {
   free(solution);
 }
 
-/// Zeroed memory. Pages that are never written take no space.
+/// Zeroed memory. Pages that are never written take no space, so a horizon that is not solved to
+/// its end takes less.
 static CelStatus zeroed(double **out, size_t n, const char *what) {
   *out = calloc(n > 0 ? n : 1, sizeof **out);
   if (*out) return CEL_OK;
   return cel_fail(CEL_E_MEMORY, "%s: not enough memory for %zu numbers", what, n);
 }
 
-static CelStatus allocate(CelSolution **out, const CelMdp *mdp) {
+/// Makes an empty solution. Sets `bytes` to the size of its arrays, and checks that they fit in
+/// memory.
+static CelStatus begin(CelSolution **out, const CelMdp *mdp, size_t *bytes) {
   CELI_TRY(celi_alloc(out, 1, sizeof **out, "a solution"));
   CelSolution *solution = *out;
   *solution = (CelSolution){
       .states = mdp->states, .pairs = mdp->pairs, .horizon = mdp->horizon, .bound = HUGE_VAL};
   const size_t T = mdp->horizon > 0 ? (size_t)mdp->horizon : 1;
-  size_t values, pairs, bytes, more;
+  size_t values, pairs, more;
   if (!celi_size_mul(T, (size_t)mdp->states, &values) ||
-      !celi_size_mul(T, (size_t)mdp->pairs, &pairs) || !celi_size_mul(8, values, &bytes) ||
-      !celi_size_mul(16, pairs, &more) || !celi_size_add(bytes, more, &bytes))
+      !celi_size_mul(T, (size_t)mdp->pairs, &pairs) || !celi_size_mul(8, values, bytes) ||
+      !celi_size_mul(16, pairs, &more) || !celi_size_add(*bytes, more, bytes))
     return cel_fail(CEL_E_MEMORY, "the values of %zu time steps are too many to address", T);
   char what[64];
   snprintf(what, sizeof what, "values and policies of %zu time step%s", T, T == 1 ? "" : "s");
-  CELI_TRY(celi_mdp_room(bytes, what));
+  return celi_mdp_room(*bytes, what);
+}
+
+/// Allocates the arrays of a solution. begin() has checked their sizes.
+static CelStatus allocate(CelSolution *solution) {
+  const size_t T = solution->horizon > 0 ? (size_t)solution->horizon : 1;
+  const size_t values = T * (size_t)solution->states, pairs = T * (size_t)solution->pairs;
   CELI_TRY(zeroed(&solution->V, values, "the values of a solution"));
   CELI_TRY(zeroed(&solution->Q, pairs, "the action values of a solution"));
   return zeroed(&solution->pi, pairs, "the policy of a solution");
@@ -254,8 +263,9 @@ static void finish_block(CeliOperator *op, void *args, int thread, int64_t begin
 }
 
 /// Shifts V to the middle of the interval and measures the residual there.
-static void finish(CeliRun *run) {
+static CelStatus finish(CeliRun *run) {
   CelSolution *solution = run->solution;
+  CELI_TRY(allocate(solution)); // only now, after the method freed its own arrays
   const CeliMiddle middle = run->middle;
   celi_run_shift(run, middle.c);
   celi_run_sweep(run);
@@ -269,18 +279,21 @@ static void finish(CeliRun *run) {
   Finish args = {.run = run, .tie = 2.0 * solution->bound};
   double sums[CELI_SUMS];
   celi_operator_blocks(run->op, finish_block, &args, sums);
+  return CEL_OK;
 }
 
-static CelStatus iterate(CeliRun *run) {
+/// `later`: size of the solution's arrays, in bytes.
+static CelStatus iterate(CeliRun *run, size_t later) {
   static CelStatus (*const methods[])(CeliRun *) = {celi_solve_auto,         celi_solve_vi,
                                                     celi_solve_gauss_seidel, celi_solve_mpi,
                                                     celi_solve_pi,           celi_solve_newton};
-  CelStatus status = celi_operator_create(&run->op, run->mdp, run->gamma, run->config->threads);
+  CelStatus status =
+      celi_operator_create(&run->op, run->mdp, run->gamma, run->config->threads, later);
   if (status == CEL_OK) status = celi_operator_vector(run->op, &run->V);
   if (status == CEL_OK) status = celi_operator_vector(run->op, &run->next);
   method_name(run->solution->method, run->method, sizeof run->method);
   if (status == CEL_OK) status = methods[run->config->method](run);
-  if (status == CEL_OK) finish(run);
+  if (status == CEL_OK) status = finish(run);
   free(run->V);
   free(run->next);
   celi_operator_destroy(run->op);
@@ -302,12 +315,14 @@ CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config, CelSolution
                  .gamma = isnan(config->gamma) ? mdp->discount : config->gamma,
                  .best_bound = HUGE_VAL,
                  .start_seconds = celi_seconds()};
-  CelStatus status = allocate(&solution, mdp);
+  size_t later = 0;
+  CelStatus status = begin(&solution, mdp, &later);
+  if (status == CEL_OK && mdp->horizon > 0) status = allocate(solution);
   if (status == CEL_OK) {
     run.solution = solution;
     solution->alpha = run.alpha, solution->gamma = run.gamma;
     solution->method = mdp->horizon > 0 ? CEL_SOLVE_BACKWARD : (CelSolveMethod)config->method;
-    status = mdp->horizon > 0 ? celi_solve_backward(&run) : iterate(&run);
+    status = mdp->horizon > 0 ? celi_solve_backward(&run) : iterate(&run, later);
   }
   if (status != CEL_OK) {
     cel_solution_destroy(solution);
