@@ -1,16 +1,17 @@
 /// Advantage actor-critic, synchronous.
 ///
-/// Source: Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016, without the asynchrony;
-/// [actor-critic, 4.13].
+/// Source: Mnih et al., "Asynchronous methods for deep reinforcement learning", 2016, without the
+/// asynchrony; [actor-critic, 4.13].
 ///
 ///   x, u, r   observation, action, reward      T, N   steps of a rollout, environments
 ///   pi, V     policy and values                n      T N, rows of a rollout
 ///
 ///   1  T steps of N environments with pi
-///   2  A by GAE(lambda), R = A + V; lambda = 1: what is left of the n-step return           [4.21]
+///   2  A by GAE(lambda), R = A + V; lambda = 1: R is the n-step return                      [4.21]
 ///   3  L_pi = -mean log pi(u|x) A, A held fixed                                             [4.13]
 ///   4  L_V = mean (R - V)^2, R held fixed
-///   5  one step of RMSProp (or Adam) on L_pi - ent_coef mean H(pi) + vf_coef L_V, gradient clipped by its norm
+///   5  one step of RMSProp (or Adam) on L_pi - ent_coef mean H(pi) + vf_coef L_V,
+///      gradient clipped by its norm
 #include "celsius/a2c.h"
 #include "algo/onpolicy.h"
 #include "base/base.h"
@@ -18,7 +19,7 @@
 typedef struct A2c {
   CeliOnPolicy on; ///< first: policy, values, rollout
   const CelA2cConfig *config;
-  CeliAdam optimiser;
+  CeliAdam optimizer;
   CeliPlan *plan;
   CeliRolloutPass whole; ///< policy and values on the rollout
 } A2c;
@@ -27,9 +28,9 @@ static A2c *a2c_of(const void *args) {
   return *(A2c *const *)args;
 }
 
-// ---- one operation an equation; rows [begin, end) of the rollout.
+// ---- one operation per equation; rows [begin, end) of the rollout.
 
-/// Line 3, and the entropy bonus. Source: [actor-critic, 4.22]
+/// Line 3 and the entropy bonus. Source: [actor-critic, 4.22]
 static void op_policy_loss(const void *args, int64_t begin, int64_t end) {
   const A2c *s = a2c_of(args);
   const float each = 1.0f / (float)s->on.rows, bonus = (float)s->config->ent_coef * each;
@@ -72,7 +73,7 @@ static CelStatus write_plan(A2c *s) {
   celi_policy_pass_plan_backward_weight(plan, &whole->pi);
   celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);
   celi_policy_pass_plan_backward_param(plan, &whole->pi);
-  celi_adam_plan(plan, &s->optimiser); // line 5
+  celi_adam_plan(plan, &s->optimizer); // line 5
   celi_net_plan_transpose(plan, &s->on.actor.net, false);
   celi_net_plan_transpose(plan, &s->on.critic, true);
   return celi_plan_end(plan);
@@ -84,10 +85,10 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   A2c *s = agent->self;
   const double left = celi_agent_progress_remaining(agent);
   CELI_TRY(celi_onpolicy_ready(agent, n));
-  celi_adam_set_rate(&s->optimiser, cel_schedule_at(&s->config->common.learning_rate, left));
+  celi_adam_set_rate(&s->optimizer, cel_schedule_at(&s->config->common.learning_rate, left));
   CELI_TRY(celi_plan_run(s->plan, agent->team));
   ++*agent->updates;
-  CELI_TRY(celi_rollout_pass_report(&s->whole, *s->optimiser.learning_rate));
+  CELI_TRY(celi_rollout_pass_report(&s->whole, *s->optimizer.learning_rate));
   celi_rollout_next(&s->on.rollout, &s->on.actor, &s->on.norm);
   return CEL_OK;
 }
@@ -99,18 +100,18 @@ static CelStatus declare(CelAgent *agent) {
   s->config = agent->config;
   CELI_TRY(celi_onpolicy_declare(&s->on, agent, &s->config->common, true));
   CELI_TRY(celi_rollout_pass_declare(&s->whole, &s->on));
-  return celi_adam_declare(&s->optimiser, agent->tensors, "optimizer");
+  return celi_adam_declare(&s->optimizer, agent->tensors, "optimizer");
 }
 
-static CelStatus bind_optimiser(A2c *s) {
+static CelStatus bind_optimizer(A2c *s) {
   const CelA2cConfig *c = s->config;
   const bool adam = c->optimizer == CEL_A2C_OPTIMIZER_ADAM;
   char last[CEL_NAME_MAX];
   CeliAdamConfig config = celi_onpolicy_adam(&c->common, c->epsilon, c->max_grad_norm);
   if (!adam) config.beta2 = c->rms_decay;
   celi_onpolicy_last_parameter(&s->on, last);
-  CELI_TRY(celi_adam_bind(&s->optimiser, s->on.agent->tensors, "actor.0.weight", last, &config));
-  if (!adam) celi_adam_as_rmsprop(&s->optimiser);
+  CELI_TRY(celi_adam_bind(&s->optimizer, s->on.agent->tensors, "actor.0.weight", last, &config));
+  if (!adam) celi_adam_as_rmsprop(&s->optimizer);
   return CEL_OK;
 }
 
@@ -118,7 +119,7 @@ static CelStatus prepare(CelAgent *agent) {
   A2c *s = agent->self;
   celi_onpolicy_init(&s->on);
   celi_rollout_pass_bind(&s->whole, "train/policy_loss", "train/value_loss");
-  CELI_TRY(bind_optimiser(s));
+  CELI_TRY(bind_optimizer(s));
   CELI_TRY(celi_onpolicy_sync(agent));
   return write_plan(s);
 }

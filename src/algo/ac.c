@@ -2,17 +2,19 @@
 ///
 /// Source: [actor-critic, 4.16-4.26], in the form of docs/equations.md.
 ///
-///   x, u, r   observation, action, reward       theta, phi   parameters of the policy pi and of the values V
-///   gamma     discount                          i            a step of one of the environments
+///   x, u, r   observation, action, reward       theta, phi   parameters of policy pi and values V
+///   gamma     discount                          i            a step of one environment
 ///
 ///   1  n_steps steps of all environments with pi
 ///   2  A_i = r_i + gamma V(x_{i+1}) - V(x_i), V(x_{i+1}) = 0 where terminated               [4.21]
-///   3  Loss_critic(phi) = 1/2 sum_i (r_i + gamma V(x_{i+1}) - V_phi(x_i))^2, its target held fixed  [4.20]
+///   3  Loss_critic(phi) = 1/2 sum_i (r_i + gamma V(x_{i+1}) - V_phi(x_i))^2, target fixed   [4.20]
 ///   4  Loss_actor(theta) = -sum_i log pi_theta(u_i|x_i) A_i, A_i held fixed                 [4.22]
-///   5  theta <- theta - rate grad Loss_actor, phi likewise; by Adam, or as it stands        [4.23]
-/// Each sum may be a mean, and each term of line 4 may weigh gamma^t, t the step within its episode, which makes its
-/// expectation the gradient of J [4.6]; without, as practice does, it is not [4.7]. The policy is a Gaussian whose sigma
-/// depends on the state [4.24-4.26], or a distribution over choices.
+///   5  theta <- theta - rate grad Loss_actor, and the same for phi; or Adam                 [4.23]
+///
+/// Each sum may be a mean. Each term of line 4 may have the weight gamma^t, where t is the step
+/// within its episode. With the weight, the expectation is the gradient of J [4.6]. Without it, as
+/// is common, it is not [4.7]. The policy is a Gaussian whose sigma depends on the state
+/// [4.24-4.26], or a distribution of discrete actions.
 #include "celsius/ac.h"
 #include "algo/onpolicy.h"
 #include "base/base.h"
@@ -30,14 +32,14 @@ static Ac *ac_of(const void *args) {
   return *(Ac *const *)args;
 }
 
-/// What the losses of single steps are multiplied by.
+/// Factor of each step's losses.
 static float each_of(const Ac *s) {
   return s->config->reduction == CEL_AC_REDUCTION_SUM ? 1.0f : 1.0f / (float)s->on.rows;
 }
 
-// ---- one operation an equation; rows [begin, end) of the rollout.
+// ---- one operation per equation; rows [begin, end) of the rollout.
 
-/// Line 4, and an entropy bonus. Source: [actor-critic, 4.22]
+/// Line 4 and the entropy bonus. Source: [actor-critic, 4.22]
 static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   const Ac *s = ac_of(args);
   const float each = each_of(s), bonus = (float)s->config->ent_coef * each;
@@ -120,7 +122,7 @@ static CelStatus declare(CelAgent *agent) {
   CelTensors *t = agent->tensors;
   s->config = agent->config;
   CelOnPolicyConfig common = s->config->common;
-  // The default is meant for continuous actions; choices have no sigma.
+  // The default is for continuous actions. Discrete actions have no sigma.
   common.state_dependent_std &= agent->action.part[0].kind == CEL_BOX;
   CELI_TRY(celi_onpolicy_declare(&s->on, agent, &common, true));
   CELI_TRY(celi_rollout_pass_declare(&s->whole, &s->on));
@@ -148,8 +150,7 @@ static void release(CelAgent *agent) {
 }
 
 const CeliAlgo celi_algo_ac = {
-    .info = {"ac",
-             "actor-critic with a one-step temporal difference, as the note has it; any actions",
+    .info = {"ac", "actor-critic with a one-step temporal difference, as in the note; any actions",
              celi_ac_fields, sizeof(CelAcConfig)},
     .state_size = sizeof(Ac),
     .declare = declare,

@@ -1,4 +1,4 @@
-/// Discrete actions of learners from a replay buffer. Contract: choice.h.
+/// Discrete actions for learners from a replay buffer. Contract: choice.h.
 #include "algo/choice.h"
 #include "base/base.h"
 #include "nn/dist.h"
@@ -11,7 +11,7 @@ CelStatus celi_choice_declare(CeliChoice *choice, CelAgent *agent) {
     char text[128];
     cel_space_describe(&agent->action, text, sizeof text);
     return cel_fail(CEL_E_UNSUPPORTED,
-                    "%s: actions must be one of n, not %s; pick an environment with discrete "
+                    "%s: actions must be discrete, not %s; choose an environment with discrete "
                     "actions (CartPole-v1, Acrobot-v1)",
                     agent->algo->info.name, text);
   }
@@ -31,8 +31,8 @@ static float draw(const CeliChoice *choice, int64_t i, uint64_t *counter) {
   return u;
 }
 
-/// The first action whose cumulated probability exceeds u; what rounding leaves above the sum goes to the last one that
-/// is possible at all.
+/// The first action whose cumulative probability exceeds u. Rounding may leave the sum below u;
+/// then it is the last action with a positive probability.
 static int32_t pick(const float *pi, int64_t A, float u) {
   float sum = 0;
   int32_t last = 0;
@@ -121,7 +121,7 @@ void celi_choice_reduce(float *q, const float *Q, int64_t E, int64_t B, int64_t 
       const float other = Q[e * B * A + i];
       if (mean)
         best += other;
-      else if (!(best <= other)) // NaN goes on
+      else if (!(best <= other)) // propagates NaN
         best = best != best ? best : other;
     }
     q[i] = mean ? best / (float)E : best;

@@ -1,4 +1,4 @@
-/// Collecting rollouts. Contract: collect.h.
+/// Collects rollouts. Contract: collect.h.
 #include "algo/collect.h"
 #include "base/base.h"
 
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// A thread's environments in memory of its own, so that neighbours do not take cache lines from each other at every
-/// step; and what went wrong there.
+/// A thread's environments, in separate memory so that threads do not write to the same cache lines
+/// at every step. Also holds the thread's error.
 typedef struct CeliCollectorView {
   CelVecEnv env;
   uint8_t *block;
@@ -24,7 +24,7 @@ void celi_collector_release(CeliCollector *collector) {
   collector->view = NULL, collector->views = 0;
 }
 
-/// One array of a vector environment: where the pointer lies in CelVecEnv, and bytes a row.
+/// One array of a vector environment: offset of its pointer in CelVecEnv, and bytes per row.
 typedef struct Column {
   size_t offset, bytes;
 } Column;
@@ -63,7 +63,7 @@ static size_t padded(size_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
-/// Room for the environments of every thread.
+/// Allocates memory for the environments of every thread.
 static CelStatus make_views(CeliCollector *r, const CelVecEnv *env, int threads) {
   Column column[COLUMNS];
   columns_of(env, column);
@@ -83,7 +83,8 @@ static CelStatus make_views(CeliCollector *r, const CelVecEnv *env, int threads)
     free(view->block);
     view->size = 0;
     view->block = aligned_alloc(64, padded(size));
-    if (!view->block) return cel_fail(CEL_E_MEMORY, "no memory for a thread's environments");
+    if (!view->block)
+      return cel_fail(CEL_E_MEMORY, "not enough memory for a thread's environments");
     view->size = size;
   }
   return CEL_OK;
@@ -115,7 +116,7 @@ typedef struct Collect {
   int64_t from, to;
 } Collect;
 
-/// What followed step t in environments [begin, end), which are rows 0.. of `env`.
+/// Stores the outcome of step t for environments [begin, end), which are rows 0.. of `env`.
 static void take_outcome(CeliRollout *r, const CelVecEnv *env, int64_t t, int64_t begin,
                          int64_t end) {
   const int64_t at = t * r->N + begin;
@@ -150,7 +151,7 @@ static CelStatus collect_block(const Collect *c, CelVecEnv *env, int64_t begin, 
   return CEL_OK;
 }
 
-static void collect_share(void *arg, int thread, int size) {
+static void collect_slice(void *arg, int thread, int size) {
   const Collect *c = arg;
   CeliCollectorView *view = &c->collector->view[thread];
   int64_t begin, end;
@@ -174,7 +175,7 @@ CelStatus celi_collect(CeliCollector *collector, CeliRollout *rollout, const Cel
   CEL_ASSERT(env->N == r->N && env->obs_bytes == (size_t)r->O * sizeof(float));
   CELI_TRY(make_views(collector, env, celi_team_size(team)));
   celi_rollout_follow(r, norm, (const float *)(const void *)env->obs, NULL);
-  CELI_TRY(celi_team_run(team, collect_share, &c));
+  CELI_TRY(celi_team_run(team, collect_slice, &c));
   for (int i = 0; i < collector->views; i++) {
     const CeliCollectorView *view = &collector->view[i];
     if (view->status != CEL_OK && (!first || view->step < first->step)) first = view;

@@ -1,24 +1,27 @@
 /// Discrete soft actor-critic.
 ///
-/// Source: [maximum-entropy, 8.13-8.30], [discrete-soft-policy-gradient, (6)]; Christodoulou, "Soft actor-critic for
-/// discrete action settings", 2019.
+/// Source: [maximum-entropy, 8.13-8.30], [discrete-soft-policy-gradient, (6)]; Christodoulou, "Soft
+/// actor-critic for discrete action settings", 2019.
 ///
 ///   s, a, r, s'   a transition from the replay buffer       B   batch
 ///   pi            the policy, softmax of the actor's output E   number of critics
 ///   Q_e, Q'_e     critic e, all actions at once; its target A   number of actions
 ///   alpha         temperature, reward units per nat         Hbar target entropy, nats
-///   alpha_Q       temperature in the critics' target: alpha, or critic_ent_coef (0: critics without entropy)
+///   alpha_Q       temperature in the critics' target: alpha, or critic_ent_coef
+///                 (0: critics without entropy)
 ///
-/// One gradient step; min over critics is taken action by action, or the mean:
+/// One gradient step. The minimum over critics (or the mean) is taken for each action.
 ///   1  draw s, a, r, d = gamma^m (0 where terminated), s' of B transitions
 ///   2  pi(.|s), pi(.|s')
 ///   3  y = r + d sum_a' pi(a'|s') (min_e Q'_e(s', a') - alpha_Q log pi(a'|s'))     [8.14, 8.18]
 ///   4  J_Q = sum_e mean 1/2 (Q_e(s, a) - y)^2; Adam on the critics                 [(7)]
 ///   5  Q'_e += tau (Q_e - Q'_e)
-///   6  J_pi = mean sum_a pi(a|s) (alpha log pi(a|s) - min_e Q_e(s, a)); Adam on the policy. At the logits its gradient
-///      is -pi A_soft / B with A_soft = Q - alpha log pi - V                        [(6), 8.28]
+///   6  J_pi = mean sum_a pi(a|s) (alpha log pi(a|s) - min_e Q_e(s, a)); Adam on the policy.
+///      Its gradient at the logits is -pi A_soft / B
+///      with A_soft = Q - alpha log pi - V                                          [(6), 8.28]
 ///   7  J_alpha = log alpha mean(H(pi(.|s)) - Hbar); Adam on log alpha
-/// alpha in lines 3 and 6 is the one from before line 7. Nothing is sampled but the transitions.
+///
+/// Lines 3 and 6 use the alpha from before line 7. Only the transitions are sampled.
 #include "celsius/dsac.h"
 #include "algo/choice.h"
 #include "algo/off_policy.h"
@@ -28,7 +31,7 @@
 #include <math.h>
 #include <string.h>
 
-/// Streams of initial parameters; each network takes a block of indices.
+/// Streams of initial parameters. Each network uses a block of indices.
 enum { INIT_ACTOR = 0, INIT_CRITIC = 4096 };
 
 typedef struct Dsac {
@@ -40,7 +43,7 @@ typedef struct Dsac {
   // Networks and their uses on a batch.
   CeliTrained actor, critic;
   CeliNet target;
-  CeliPass pi, next, mid;   ///< actor on s, s' and the observations between
+  CeliPass pi, next, mid;   ///< actor on s, s' and the intermediate observations
   CeliPass q, q_pi, q_next; ///< critics on s before and after line 4, targets on s'
   CeliTemperature temperature;
 
@@ -52,7 +55,7 @@ typedef struct Dsac {
   float *y;                              ///< (E,B) the target, each critic's own copy
   float *q_loss, *pi_loss, *mean_log;    ///< (E,B), (B,), (B,) E_pi[log pi(.|s)]
   float *mid_obs, *mid_weight;           ///< ((n-1) B, O), ((n-1), B)
-  float *mid_log_pi, *mid_p, *mid_mean;  ///< ((n-1) B, A), likewise, ((n-1) B,)
+  float *mid_log_pi, *mid_p, *mid_mean;  ///< ((n-1) B, A), ((n-1) B, A), ((n-1) B,)
 
   CeliChoice choice;
   CeliActing acting;
@@ -72,7 +75,7 @@ static Dsac *dsac_of(const void *args) {
   return *(Dsac *const *)args;
 }
 
-// ---- one operation an equation; rows [begin, end) of the batch.
+// ---- one operation per equation; rows [begin, end) of the batch.
 
 /// Line 2 on s. Source: [maximum-entropy, 8.5]
 static void op_policy(const void *args, int64_t begin, int64_t end) {
@@ -87,14 +90,15 @@ static void op_next_policy(const void *args, int64_t begin, int64_t end) {
   celi_choice_softmax(s->log_next, s->p_next, celi_pass_output(&s->next), s->A, begin, end);
 }
 
-/// Line 2 on the observations between.
+/// Line 2 on the intermediate observations.
 static void op_mid_policy(const void *args, int64_t begin, int64_t end) {
   const Dsac *s = dsac_of(args);
   celi_choice_softmax(s->mid_log_pi, s->mid_p, celi_pass_output(&s->mid), s->A, begin, end);
   celi_choice_mean_log(s->mid_mean, s->mid_log_pi, s->mid_p, s->A, begin, end);
 }
 
-/// Line 3 for rows [begin, end) of critic e's copy; with the entropies between, for n-step returns.
+/// Line 3 for rows [begin, end) of critic e's copy. n-step returns include the entropies of the
+/// intermediate steps.
 /// Source: [maximum-entropy, 8.18], [maximum-entropy, 8.13]
 static void soft_target(const Dsac *s, int64_t e, int64_t begin, int64_t end) {
   const CelDsacConfig *c = s->config;
@@ -108,7 +112,7 @@ static void soft_target(const Dsac *s, int64_t e, int64_t begin, int64_t end) {
     celi_nstep_entropy(y, s->mid_weight, s->mid_mean, &alpha, c->n_steps - 1, s->B, begin, end);
 }
 
-/// Lines 3 and 4, cut by critic and row. Source: [policy-guarantees, (7)]
+/// Lines 3 and 4, split by critic and row. Source: [policy-guarantees, (7)]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Dsac *s = dsac_of(args);
   int64_t from, to;
@@ -138,7 +142,7 @@ static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
                               *s->temperature.alpha, 1.0f / (float)s->B, s->A, begin, end);
 }
 
-/// Line 7, then the counters. One part of the stage of the policy's weight gradients, which needs nothing of it.
+/// Line 7, then the counters. Runs beside the policy's weight gradients, which do not need it.
 static void op_finish(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   Dsac *s = dsac_of(args);
@@ -181,13 +185,13 @@ static void plan_critics(Dsac *s) {
   CeliPlan *plan = s->off.update.plan;
   celi_net_plan_forward(plan, &s->q_next);
   celi_net_plan_forward(plan, &s->q);
-  // Every critic waits here: the target needs all of them.
+  // A barrier for all critics, because the target needs all of them.
   celi_plan_barrier(plan);
   plan_rows(s, "critic loss", op_critic_loss, s->E * s->B); // lines 3 and 4
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
   celi_net_plan_transpose(plan, &s->actor.net,
-                          true); // of the last update's actor: read from line 6 on
+                          true); // of the actor that the last update changed; read from line 6 on
   celi_adam_plan(plan, &s->critic.adam);
   celi_plan_add(plan, "targets", op_targets, CELI_PARTS, s->critic.adam.n, CELI_ELEMENT_GRAIN, true,
                 &s, sizeof s); // line 5
@@ -308,12 +312,12 @@ static CelStatus declare(CelAgent *agent) {
   return celi_trained_declare_adam(&s->critic, t, "critic");
 }
 
-/// Points the uses of networks at their inputs.
+/// Sets the inputs of the networks' passes.
 static void bind_passes(Dsac *s) {
   s->pi.X = s->q.X = s->batch.obs, s->pi.ldx = s->q.ldx = s->O;
   s->next.X = s->q_next.X = s->batch.next_obs, s->next.ldx = s->q_next.ldx = s->O;
   s->mid.X = s->mid_obs, s->mid.ldx = s->O;
-  s->q_pi = s->q; // activations are used again: the critics' own gradients are done with by then
+  s->q_pi = s->q; // reuses the activations: the critics' own gradients are done by then
   celi_acting_bind(&s->acting);
 }
 

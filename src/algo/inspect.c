@@ -1,7 +1,8 @@
-/// What an agent has learned, asked from outside: its policy as numbers, draws from it, its values. Contract: agent.h.
+/// Reads what an agent has learned: its policy as numbers, samples of it, its values. Contract:
+/// agent.h.
 ///
-/// A learner says what it is made of (CeliInspection); everything here is the same for all of them.
-///   s, a    observation, action        O, A   their widths, or the number of choices
+/// A learner describes itself by a CeliInspection. All code here is the same for all learners.
+///   s, a    observation, action        O, A   their widths, or the number of discrete actions
 ///   head    the actor's output, (n, H)
 #include "algo/algo.h"
 #include "algo/choice.h"
@@ -13,18 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- what is asked of all of them.
+// ---- for all functions.
 
 static CelStatus check_rows(const CelAgent *agent, const void *obs, int64_t n) {
   const int64_t O = cel_space_floats(&agent->observation);
   const float *o = obs;
   if (n < 0 || n > INT64_MAX / 4 / (O > 0 ? O : 1))
-    return cel_fail(CEL_E_RANGE, "%lld observations; the number must not be negative or overflow",
+    return cel_fail(CEL_E_RANGE,
+                    "the number of observations is %lld; it must be at least 0 and addressable",
                     (long long)n);
   for (int64_t i = 0; i < n * O; i++)
     if (!isfinite(o[i]))
-      return cel_fail(CEL_E_NAN, "observation %lld, element %lld, is %g", (long long)(i / O),
-                      (long long)(i % O), (double)o[i]);
+      return cel_fail(CEL_E_NAN, "observation %lld, element %lld, is %g; it must be finite",
+                      (long long)(i / O), (long long)(i % O), (double)o[i]);
   return CEL_OK;
 }
 
@@ -32,7 +34,8 @@ static CelStatus unsupported(const CelAgent *agent, const char *what) {
   return cel_fail(CEL_E_UNSUPPORTED, "%s: %s", agent->algo->info.name, what);
 }
 
-/// x (n, O + extra): observations as networks see them, the rest for the caller to fill. The caller frees *x.
+/// x (n, O + extra): observations as network inputs; the caller fills the rest. The caller frees
+/// *x.
 static CelStatus inputs(const CeliInspection *view, const float *obs, int64_t n, int64_t extra,
                         float **x) {
   const int64_t O = view->norm->O, ld = O + extra;
@@ -41,19 +44,19 @@ static CelStatus inputs(const CeliInspection *view, const float *obs, int64_t n,
   return CEL_OK;
 }
 
-/// Weights that are finite may make outputs that are not.
+/// Finite weights can give outputs that are not finite.
 static CelStatus check_outputs(const CeliNet *net, const float *y, int64_t n) {
   const int64_t out = net->out;
   for (int64_t i = 0; i < net->E * n * out; i++)
     if (!isfinite(y[i]))
       return cel_fail(CEL_E_NAN,
-                      "output %lld of the network is %g at observation %lld: its weights have "
-                      "grown too large; an earlier model of the run may serve",
+                      "output %lld of the network is %g at observation %lld; its weights are "
+                      "too large; use an earlier model of the run",
                       (long long)(i % out), (double)y[i], (long long)(i / out % n));
   return CEL_OK;
 }
 
-/// y (E, n, out) of a network at x (n, in), which is freed. The caller frees *y. Errors: CEL_E_NAN.
+/// y (E, n, out) of a network at x (n, in). Frees x. The caller frees *y. Errors: CEL_E_NAN.
 static CelStatus outputs(const CeliNet *net, float *x, int64_t n, float **y) {
   CelStatus status = celi_alloc(y, (size_t)(net->E * n * net->out), sizeof **y, "network outputs");
   if (status == CEL_OK) status = celi_net_apply(net, *y, x, net->in, n);
@@ -76,7 +79,7 @@ static bool is_choice(const CeliInspection *view) {
   return !view->sampler && view->dist.kind == CELI_CATEGORICAL;
 }
 
-/// log_pi, p (n,A) from logits (n,A), which are scaled in place.
+/// log_pi, p (n,A) from logits (n,A). Scales the logits in place.
 static void boltzmann(const CeliInspection *view, float *logits, float *log_pi, float *p,
                       int64_t n) {
   const int64_t A = view->dist.A;
@@ -93,7 +96,7 @@ CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n, f
   CELI_FLOATS(CELI_FLUSH);
   const CeliInspection view = agent->algo->inspect(agent);
   float *head;
-  if (!is_choice(&view)) return unsupported(agent, "its actions are not one choice of several");
+  if (!is_choice(&view)) return unsupported(agent, "its actions are not discrete");
   CELI_TRY(check_rows(agent, obs, n));
   CELI_TRY(heads(&view, obs, n, &head));
   boltzmann(&view, head, head, p, n);
@@ -115,10 +118,10 @@ CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float 
   float *head;
   *squashed = false;
   if (view.sampler || celi_dist_discrete(&view.dist))
-    return unsupported(agent, "its policy is no Gaussian");
+    return unsupported(agent, "its policy is not Gaussian");
   if (view.sde)
     return unsupported(agent,
-                       "with state-dependent exploration no mean and deviation tell its policy");
+                       "with use_sde, a mean and a standard deviation do not describe its policy");
   CELI_TRY(check_rows(agent, obs, n));
   CELI_TRY(heads(&view, obs, n, &head));
   const bool clamped = view.dist.log_std_min < view.dist.log_std_max;
@@ -134,7 +137,7 @@ CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float 
   return CEL_OK;
 }
 
-/// The environment's actions from scaled ones (n,A), in place.
+/// Maps scaled actions (n,A) to the environment's, in place.
 static void unscale(const CeliInspection *view, float *a, int64_t n, int64_t A) {
   if (!view->scale) return;
   for (int64_t i = 0; i < n * A; i++) a[i] = view->shift[i % A] + view->scale[i % A] * a[i];
@@ -189,10 +192,9 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
   CELI_FLOATS(CELI_FLUSH);
   const CeliInspection view = agent->algo->inspect(agent);
   if (view.sde)
-    return unsupported(
-        agent, "with state-dependent exploration its noise belongs to an episode, not to a state");
+    return unsupported(agent, "with use_sde, its noise belongs to an episode, not to a state");
   if (draw < 0)
-    return cel_fail(CEL_E_RANGE, "draw number %lld; it must not be negative", (long long)draw);
+    return cel_fail(CEL_E_RANGE, "draw is %lld; it must not be negative", (long long)draw);
   CELI_TRY(check_rows(agent, obs, n));
   CELI_TRY(view.sampler ? draw_sampler(agent, &view, obs, n, seed, draw, actions)
                         : draw_dist(agent, &view, obs, n, seed, draw, actions));
@@ -202,7 +204,7 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
 
 // ---- values.
 
-/// Q (n,A) or (n,1): members combined. The caller frees *q.
+/// Q (n,A) or (n,1), combined over members. The caller frees *q.
 static CelStatus combined(const CeliInspection *view, float *x, int64_t n, float **q) {
   const int64_t A = view->q->out;
   CELI_TRY(outputs(view->q, x, n, q));
@@ -210,13 +212,13 @@ static CelStatus combined(const CeliInspection *view, float *x, int64_t n, float
   return CEL_OK;
 }
 
-/// What a value is worth in the environment's rewards.
+/// Factor from the critic's rewards to the environment's.
 static float reward_unit(const CeliInspection *view) {
   return view->norm->rewards ? 1 / view->norm->reward_scale[0] : 1;
 }
 
-/// Element a of an action as the networks have it. Where low and high are equal every action is the same
-/// one, 0 in the scale of the networks.
+/// Element a of an action, as the networks use it. If low and high are equal, the action has one
+/// value, which is 0 for the networks.
 static float scaled(const CeliInspection *view, float action, int64_t a) {
   if (!view->scale) return action;
   return view->scale[a] > 0 ? (action - view->shift[a]) / view->scale[a] : 0;
@@ -241,8 +243,9 @@ static CelStatus q_of_choices(const CeliInspection *view, const float *obs, cons
   float *x, *all;
   for (int64_t i = 0; i < n; i++)
     if (actions[i] < 0 || actions[i] >= A)
-      return cel_fail(CEL_E_RANGE, "action %d of row %lld; it must lie in 0 to %lld", actions[i],
-                      (long long)i, (long long)A - 1);
+      return cel_fail(CEL_E_RANGE,
+                      "action %d of row %lld does not exist; valid actions are 0 to %lld",
+                      actions[i], (long long)i, (long long)A - 1);
   CELI_TRY(inputs(view, obs, n, 0, &x));
   CELI_TRY(combined(view, x, n, &all));
   for (int64_t i = 0; i < n; i++) q[i] = all[i * A + actions[i]] * reward_unit(view);
@@ -258,7 +261,7 @@ CelStatus cel_agent_q(CelAgent *agent, const void *obs, const void *actions, int
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   const CeliInspection view = agent->algo->inspect(agent);
-  if (view.kind == CELI_NO_CRITIC) return unsupported(agent, "it learns no action values Q");
+  if (view.kind == CELI_NO_CRITIC) return unsupported(agent, "it does not learn action values Q");
   CELI_TRY(check_rows(agent, obs, n));
   return view.kind == CELI_CRITIC_OF_CHOICES ? q_of_choices(&view, obs, actions, n, q)
                                              : q_of_actions(&view, obs, actions, n, q);
@@ -300,7 +303,7 @@ CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n, float *v) {
   CELI_FLOATS(CELI_FLUSH);
   const CeliInspection view = agent->algo->inspect(agent);
   const bool choices = view.kind == CELI_CRITIC_OF_CHOICES && is_choice(&view);
-  if (!view.v && !choices) return unsupported(agent, "it learns no state values V");
+  if (!view.v && !choices) return unsupported(agent, "it does not learn state values V");
   CELI_TRY(check_rows(agent, obs, n));
   return view.v ? v_of_network(&view, obs, n, v) : v_of_choices(&view, obs, n, v);
 }

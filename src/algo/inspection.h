@@ -1,4 +1,4 @@
-/// What a learner is made of, for those who look at it: the policy's network and what its output means, its values.
+/// The networks of a learner and the meaning of their outputs, for code outside of the learner.
 #ifndef CELI_INSPECTION_H
 #define CELI_INSPECTION_H
 #include "nn/dist.h"
@@ -7,20 +7,21 @@
 
 typedef enum CeliCritic {
   CELI_NO_CRITIC,
-  CELI_CRITIC_OF_CHOICES, ///< Q(s, .) of all A choices at once, (E, n, A)
-  CELI_CRITIC_OF_ACTIONS  ///< Q(s, a) with the scaled action behind the observation, (E, n, 1)
+  CELI_CRITIC_OF_CHOICES, ///< Q(s, .) of all A discrete actions at once, (E, n, A)
+  CELI_CRITIC_OF_ACTIONS  ///< Q(s, a) from the observation and the scaled action, (E, n, 1)
 } CeliCritic;
 
 typedef struct CeliInspection {
   // The policy.
   const CeliNet *actor;
-  bool sampler; ///< takes A standard normals behind the observation and gives u with a = tanh(u)
-  bool sde;     ///< its noise is a function of the latent, which no head tells
-  CeliDistSpec dist;          ///< what its output means; not of a sampler
+  bool sampler; ///< its input is the observation and A standard normals, its output u;
+                ///< a = tanh(u)
+  bool sde;     ///< gSDE: the noise depends on the latent; the head does not describe the policy
+  CeliDistSpec dist;          ///< meaning of its output; not for a sampler
   const float *log_std;       ///< (A,) free log sigma, else NULL
-  double logit_scale;         ///< choices: logits are the output times this; 0 counts as 1
+  double logit_scale;         ///< discrete actions: logits are the output times this; 0 means 1
   const float *scale, *shift; ///< (A,) environment's action = shift + scale a; NULL: 1 and 0
-  double temperature;         ///< alpha in force, 0 of learners of the hard problem
+  double temperature;         ///< current alpha; 0 for learners without entropy in the objective
   // Values.
   CeliCritic kind;
   const CeliNet *q; ///< E members

@@ -1,12 +1,11 @@
-/// The rows of CelOffPolicyConfig, for the tables of learners whose config has it as its member
-/// `common`.
+/// Fields of CelOffPolicyConfig, for learners whose config has it as its member `common`.
 #ifndef CELI_OFF_POLICY_FIELDS_H
 #define CELI_OFF_POLICY_FIELDS_H
 #include "celsius/off_policy.h"
 
 #include <stddef.h>
 
-// A macro, because a table is constant and its rows cannot be copied into it at run time.
+// A macro, because a table is constant: fields cannot be copied into it at run time.
 // clang-format off
 #define CELI_AT(Config, field) (offsetof(Config, common) + offsetof(CelOffPolicyConfig, field))
 #define CELI_OFF_POLICY_FIELDS(Config) \
@@ -86,7 +85,7 @@
      .def = "0", .min = 0, .max = 1e12, \
      .doc = "largest gradient norm of each network; a longer gradient is scaled down; 0: no " \
             "limit"}
-// Rows that several learners share. F(field) is the offset of the field in the learner's config.
+// Fields of several learners. F(field) is the offset of the field in the learner's config.
 #define CELI_TEMPERATURE_FIELDS(F) \
     {.name = "ent_coef", .type = CEL_FIELD_AUTO, .offset = F(ent_coef), .def = "auto", .min = 0, \
      .max = 1e12, .unit = "reward per nat", \

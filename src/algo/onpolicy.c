@@ -1,4 +1,4 @@
-/// What learners from rollouts share. Contract: onpolicy.h.
+/// Parts of learners from rollouts. Contract: onpolicy.h.
 #include "algo/onpolicy.h"
 #include "base/base.h"
 
@@ -6,16 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/// Streams of initial parameters; each network takes a block of indices.
+/// Streams of initial parameters. Each network uses a block of indices.
 enum { INIT_ACTOR = 0, INIT_CRITIC = 4096 };
-/// Clamp of a log sigma that comes from the network.
+/// Bounds of a log sigma that is a network output.
 static const double log_std_low = -20, log_std_high = 2;
 
 static const char *name_of(const CelAgent *agent) {
   return agent->algo->info.name;
 }
 
-/// What a policy of continuous actions can be asked for.
+/// Checks the settings of sigma.
 static CelStatus check_sigma(const char *name, const CelOnPolicyConfig *config, bool discrete) {
   if (discrete && (config->state_dependent_std || config->use_sde))
     return cel_fail(CEL_E_UNSUPPORTED, "%s: %s is for continuous actions only", name,
@@ -23,15 +23,15 @@ static CelStatus check_sigma(const char *name, const CelOnPolicyConfig *config, 
   if (!config->use_sde) return CEL_OK;
   if (config->state_dependent_std)
     return cel_fail(CEL_E_RANGE,
-                    "%s: use_sde has a sigma of its own: set state_dependent_std false", name);
+                    "%s: use_sde has its own standard deviation; set state_dependent_std to false",
+                    name);
   if (config->net_arch.n < 1)
     return cel_fail(CEL_E_RANGE, "%s: use_sde needs a hidden layer in net_arch", name);
   if (config->sde_sample_freq == 0)
-    return cel_fail(
-        CEL_E_RANGE,
-        "%s: sde_sample_freq is 0; take a number of steps, or -1 for one noise function "
-        "a rollout",
-        name);
+    return cel_fail(CEL_E_RANGE,
+                    "%s: sde_sample_freq is 0; set a number of steps, or -1 for one noise function "
+                    "per rollout",
+                    name);
   return CEL_OK;
 }
 
@@ -46,21 +46,22 @@ static CelStatus check(const CelAgent *agent, const CelOnPolicyConfig *spec, Cel
   }
   CELI_TRY(cel_fail_in(celi_actor_dist(dist, &agent->action), "%s: ", name));
   if (spec->n_steps > INT32_MAX / N)
-    return cel_fail(CEL_E_RANGE, "%s: n_steps %lld of %lld environments are too many for a rollout",
+    return cel_fail(CEL_E_RANGE,
+                    "%s: a rollout of %lld steps of %lld environments is too large; reduce n_steps",
                     name, (long long)spec->n_steps, (long long)N);
   return check_sigma(name, spec, celi_dist_discrete(dist));
 }
 
 static CelStatus declare_critic(CeliOnPolicy *self, CelTensors *t, CeliMlpSpec *net) {
   net->in = self->actor.O, net->out = 1, net->output_gain = 1;
-  net->dx_begin = net->dx_end = net->in; // nobody needs the gradient at the observations
+  net->dx_begin = net->dx_end = net->in; // the gradient of the observations is not needed
   CELI_TRY(celi_mlp_declare(&self->critic, t, "critic", CEL_PARAM, net));
   CELI_TRY(celi_net_declare_grad(&self->critic_grad, t, "critic", CEL_GRAD, &self->critic));
   CELI_TRY(celi_net_declare_grad(NULL, t, "critic", CEL_MOMENT1, &self->critic));
   return celi_net_declare_grad(NULL, t, "critic", CEL_MOMENT2, &self->critic);
 }
 
-/// Where log sigma comes from.
+/// Selects the source of log sigma.
 static void set_sigma(CeliDistSpec *dist, const CelOnPolicyConfig *config) {
   const bool head = config->state_dependent_std || config->use_sde;
   dist->free_log_std = !celi_dist_discrete(dist) && !head;
@@ -114,9 +115,11 @@ void celi_onpolicy_last_parameter(const CeliOnPolicy *self, char name[CEL_NAME_M
 CelStatus celi_onpolicy_ready(const CelAgent *agent, int64_t n) {
   const CeliRollout *r = celi_onpolicy_rollout(agent);
   if (celi_rollout_full(r) && n == 1) return CEL_OK;
-  return cel_fail(CEL_E_STATE,
-                  "%s: one update a full rollout: %lld asked for with %lld of %lld steps there",
-                  name_of(agent), (long long)n, (long long)*r->filled, (long long)r->T);
+  return cel_fail(
+      CEL_E_STATE,
+      "%s: cannot update %lld times; a full rollout allows one update, and this one has "
+      "%lld of %lld steps",
+      name_of(agent), (long long)n, (long long)*r->filled, (long long)r->T);
 }
 
 void celi_onpolicy_release(CeliOnPolicy *self) {
@@ -137,7 +140,7 @@ static void op_obs(const void *args, int64_t begin, int64_t end) {
 const float *celi_onpolicy_plan_obs(CeliPlan *plan, CeliOnPolicy *self, float *x) {
   const ObsArgs args = {self, x};
   if (!self->norm.observations) return self->rollout.obs;
-  celi_plan_add(plan, "normalise observations", op_obs, CELI_ROWS, self->rows, CELI_ROW_GRAIN,
+  celi_plan_add(plan, "normalize observations", op_obs, CELI_ROWS, self->rows, CELI_ROW_GRAIN,
                 false, &args, sizeof args);
   return x;
 }
@@ -222,14 +225,14 @@ CelStatus celi_rollout_pass_report(const CeliRolloutPass *pass, double rate) {
   for (int i = 0; i <= M_ENTROPY_LOSS; i++)
     if (!isfinite(metric[pass->slot[i]]))
       return cel_fail(CEL_E_NAN,
-                      "%s: %s is %g at update %lld: try a smaller learning_rate, or "
+                      "%s: %s is %g at update %lld; try a smaller learning_rate, or "
                       "normalize_observation and normalize_reward",
                       name_of(agent), agent->metric_name[pass->slot[i]], metric[pass->slot[i]],
                       (long long)*agent->updates);
   return CEL_OK;
 }
 
-// ---- of an algorithm's table.
+// ---- functions for an algorithm's table.
 
 CelStatus celi_onpolicy_act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
                             void *actions) {
@@ -272,7 +275,7 @@ int64_t celi_onpolicy_due(const CelAgent *agent) {
   return celi_rollout_full(celi_onpolicy_rollout(agent)) ? 1 : 0;
 }
 
-/// How many choices entry k of an action has.
+/// Number of discrete actions in entry k of an action.
 static int64_t choices_of(const CeliDistSpec *dist, int64_t k) {
   switch (dist->kind) {
   case CELI_CATEGORICAL: return dist->A;
@@ -284,7 +287,8 @@ static int64_t choices_of(const CeliDistSpec *dist, int64_t k) {
   return 0;
 }
 
-/// Errors: CEL_E_CORRUPT: a stored choice that does not exist; it would be a place outside of an array.
+/// Errors: CEL_E_CORRUPT: a stored discrete action that does not exist, which would be an index
+/// outside of an array.
 static CelStatus check_choices(const CeliOnPolicy *s) {
   const CeliDistSpec *dist = &s->actor.dist;
   const int64_t rows = *s->rollout.filled * s->actor.N;
@@ -295,7 +299,8 @@ static CelStatus check_choices(const CeliOnPolicy *s) {
     int32_t action = s->rollout.actions[bits ? i : 0];
     if (!bits) memcpy(&action, s->rollout.actions + (size_t)i * sizeof action, sizeof action);
     if (action < 0 || action >= choices_of(dist, i % K))
-      return cel_fail(CEL_E_CORRUPT, "rollout.actions: entry %lld is %d; 0 to %lld exist",
+      return cel_fail(CEL_E_CORRUPT,
+                      "rollout.actions: entry %lld is action %d; valid actions are 0 to %lld",
                       (long long)i, (int)action, (long long)choices_of(dist, i % K) - 1);
   }
   return CEL_OK;

@@ -1,7 +1,7 @@
-/// What learners from rollouts share: policy, values, normaliser, rollout, and the functions over them alone.
+/// Parts of learners from rollouts: policy, values, normalizer, rollout, and functions on them.
 ///
-/// An algorithm's state begins with a CeliOnPolicy, so these functions can stand in its table. How and from what it
-/// learns is its own.
+/// An algorithm's state begins with a CeliOnPolicy, so that its table can contain these functions.
+/// The algorithm itself defines how it learns.
 #ifndef CELI_ONPOLICY_H
 #define CELI_ONPOLICY_H
 #include "algo/algo.h"
@@ -15,68 +15,71 @@
 
 typedef struct CeliOnPolicy {
   CelAgent *agent;
-  int64_t rows; ///< of a rollout, T N
+  int64_t rows; ///< rows of a rollout, T N
   CeliActor actor;
-  CeliNet critic; ///< V; not declared where there is none
+  CeliNet critic; ///< V; not declared if there are no values
   CeliNetGrad critic_grad;
   CeliNormalizer norm;
   CeliRollout rollout;
   CeliCollector collector;
 } CeliOnPolicy;
 
-/// Checks the spaces, declares networks (the actor's parameters, then the critic's, in one run), acting and rollout.
-/// `critic`: there are values.
-/// `self` is what the agent's state begins with. Errors: CEL_E_UNSUPPORTED, CEL_E_RANGE, those of declaring.
+/// Checks the spaces. Declares the networks (the actor's parameters, then the critic's, in one
+/// run), the acting buffers and the rollout. `critic`: there are values. The agent's state must
+/// begin with `self`.
+/// Errors: CEL_E_UNSUPPORTED, CEL_E_RANGE, and as cel_tensors_declare.
 CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent,
                                 const CelOnPolicyConfig *config, bool critic) CEL_WARN_UNUSED;
-/// After the allocation.
+/// Call it after the allocation.
 void celi_onpolicy_init(CeliOnPolicy *self);
-/// The last parameter of the run that begins with "actor.0.weight".
+/// Name of the last parameter of the run that begins with "actor.0.weight".
 void celi_onpolicy_last_parameter(const CeliOnPolicy *self, char name[CEL_NAME_MAX]);
-/// Errors: CEL_E_STATE: an update that is not due.
+/// Errors: CEL_E_STATE (no update is due).
 CelStatus celi_onpolicy_ready(const CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
 void celi_onpolicy_release(CeliOnPolicy *self);
-/// Normalised observations of the rollout, (rows, O): x where they are normalised (written by the plan), else the stored ones.
+/// Normalized observations of the rollout, (rows, O): x, which the plan writes, or the stored ones
+/// if there is no normalization.
 const float *celi_onpolicy_plan_obs(CeliPlan *plan, CeliOnPolicy *self, float *x);
-/// The Adam that `config` describes with the group's learning rate and betas; epsilon and clip of a learner's own.
+/// Adam with the learning rate and betas of `config`, and the learner's own epsilon and clipping.
 CeliAdamConfig celi_onpolicy_adam(const CelOnPolicyConfig *config, double epsilon,
                                   double max_grad_norm);
 
-/// Binds a step of the policy and one of the values, which has a learning rate of its own and is left alone where there
-/// are no values.
+/// Binds an optimizer for the policy and one for the values. The values have their own learning
+/// rate. Without values, `critic` is not touched.
 CelStatus celi_onpolicy_bind_steps(const CeliOnPolicy *self, CeliAdam *actor, CeliAdam *critic,
                                    CeliAdamConfig config,
                                    const CelSchedule *critic_rate) CEL_WARN_UNUSED;
 
-// ---- policy and values on a whole rollout, for learners that take it in one piece.
+// ---- policy and values on a whole rollout, for learners that use it in one batch.
 
-/// Rows are those of the rollout, time-major. Plans keep its address.
+/// Rows of the rollout, time-major. Plans keep its address.
 typedef struct CeliRolloutPass {
   CeliOnPolicy *on;
   CeliPolicyPass pi;
-  CeliPass v;              ///< where there are values
-  float *x;                ///< (rows, O) normalised observations
+  CeliPass v;              ///< if there are values
+  float *x;                ///< (rows, O) normalized observations
   float *d_entropy;        ///< (rows,) set by the learner
   float *pi_loss, *v_loss; ///< (rows,) for the log
-  int slot[6];             ///< of the metrics
+  int slot[6];             ///< slots in the metrics
 } CeliRolloutPass;
 
 CelStatus celi_rollout_pass_declare(CeliRolloutPass *pass, CeliOnPolicy *on) CEL_WARN_UNUSED;
-/// After the allocation. Metrics: the two losses under these names, entropy, explained variance, learning rate, sigma.
+/// Call it after the allocation. Metrics: the two losses under these names, entropy, explained
+/// variance, learning rate, sigma.
 void celi_rollout_pass_bind(CeliRolloutPass *pass, const char *policy_loss, const char *value_loss);
-/// Observations, and log-probs of what was done.
+/// Appends the observations and the log-probs of the actions.
 void celi_rollout_pass_plan_log_prob(CeliPlan *plan, CeliRolloutPass *pass);
-/// Down the policy's network from pi.dist.d_logp and d_entropy.
+/// Appends the backward pass of the policy, from pi.dist.d_logp and d_entropy.
 void celi_rollout_pass_plan_backward(CeliPlan *plan, const CeliRolloutPass *pass);
-/// An operation of a learner on rows of the rollout; `self` is what its arguments point at.
+/// Appends a learner's operation on rows of the rollout. `args` of the operation points to `self`.
 void celi_rollout_pass_plan_rows(CeliPlan *plan, const CeliRolloutPass *pass, const char *name,
                                  CeliOpFn fn, void *self);
-/// Shows the metrics. Errors: CEL_E_NAN, naming the first mean that is not finite.
+/// Sets the metrics. Errors: CEL_E_NAN (names the first mean that is not finite).
 CelStatus celi_rollout_pass_report(const CeliRolloutPass *pass, double rate) CEL_WARN_UNUSED;
 
-// ---- of an algorithm's table.
+// ---- functions for an algorithm's table.
 
-/// The functions below, in their places.
+/// The functions below, as entries of the table.
 #define CELI_ONPOLICY_TABLE                                                                        \
   .act = celi_onpolicy_act, .observe = celi_onpolicy_observe, .due = celi_onpolicy_due,            \
   .predict = celi_onpolicy_predict, .sync = celi_onpolicy_sync, .policy = celi_onpolicy_policy,    \

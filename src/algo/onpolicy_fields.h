@@ -1,12 +1,11 @@
-/// The rows of CelOnPolicyConfig, for the tables of learners whose config has it as its member
-/// `common`.
+/// Fields of CelOnPolicyConfig, for learners whose config has it as its member `common`.
 #ifndef CELI_ONPOLICY_FIELDS_H
 #define CELI_ONPOLICY_FIELDS_H
 #include "celsius/on_policy.h"
 
 #include <stddef.h>
 
-// A macro, because a table is constant and its rows cannot be copied into it at run time.
+// A macro, because a table is constant: fields cannot be copied into it at run time.
 // clang-format off
 #define CELI_AT(Config, field) (offsetof(Config, common) + offsetof(CelOnPolicyConfig, field))
 /// rate, steps, std: defaults of learning_rate, n_steps and state_dependent_std.

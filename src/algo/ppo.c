@@ -1,7 +1,7 @@
-/// Proximal policy optimisation.
+/// Proximal policy optimization.
 ///
-/// Source: Schulman et al., "Proximal policy optimization algorithms", 2017; the surrogate is that of
-/// [policy-guarantees, surrogate], kept near pi by clipping instead of a bound.
+/// Source: Schulman et al., "Proximal policy optimization algorithms", 2017. The surrogate is that
+/// of [policy-guarantees, surrogate]; clipping instead of a bound keeps it near pi.
 ///
 ///   x, u, r     observation, action, reward        T, N    steps of a rollout, environments
 ///   pi, pi'     policy of the rollout, and now      B       rows of a minibatch
@@ -17,8 +17,8 @@
 ///   7    stop the update where mean(rho - 1 - log rho) > 1.5 target_kl
 ///   8    Adam on L_pi - ent_coef mean H(pi') + vf_coef L_V, gradient clipped by its norm
 ///
-/// As in Stable-Baselines3, but for normalised observations: their statistics stand still from a rollout's first step to
-/// its last update, so that no thread waits for another's observations.
+/// As in Stable-Baselines3, except for the normalization of observations: its statistics do not
+/// change during a rollout and its updates, so that no thread waits for another's observations.
 #include "celsius/ppo.h"
 #include "algo/onpolicy.h"
 #include "base/base.h"
@@ -34,7 +34,7 @@ enum {
   M_KL,
   M_CLIPPED,
   M_LOSS,
-  SUMS, ///< those above are means over the gradient steps
+  SUMS, ///< the entries above are means over the gradient steps
   M_EXPLAINED = SUMS,
   M_CLIP_RANGE,
   M_RATE,
@@ -46,14 +46,14 @@ typedef struct Ppo {
   CeliOnPolicy on; ///< first: policy, values, rollout
   const CelPpoConfig *config;
   CelAgent *agent;
-  int64_t B; ///< rows of a minibatch
+  int64_t B; ///< rows per minibatch
   CeliMinibatch batch;
   CeliAdam adam;
   CeliPlan *prepare; ///< line 2
   CeliPlan *shuffle; ///< line 3
   CeliPlan *loss;    ///< lines 4 to 7
   CeliPlan *learn;   ///< line 8
-  CeliPlan *step;    ///< lines 4 to 8, where nothing is stopped
+  CeliPlan *step;    ///< lines 4 to 8, without a stop
 
   CeliDist old;             ///< pi on the whole rollout
   CeliPolicyPass pi;        ///< pi' on a minibatch
@@ -61,9 +61,9 @@ typedef struct Ppo {
   float *ratio, *d_entropy; ///< (B,)
   float *pi_loss, *v_loss;  ///< (B,)
   float *kl, *clipped;      ///< (B,)
-  double *clip, *clip_vf;   ///< (1,) of this update
+  double *clip, *clip_vf;   ///< (1,) for this update
   double *sum;              ///< (SUMS,)
-  double *kl_now;           ///< (1,) of the last minibatch
+  double *kl_now;           ///< (1,) for the last minibatch
   int slot[METRICS];
 } Ppo;
 
@@ -71,9 +71,10 @@ static Ppo *ppo_of(const void *args) {
   return *(Ppo *const *)args;
 }
 
-// ---- one operation an equation; rows [begin, end) of the minibatch.
+// ---- one operation per equation; rows [begin, end) of the minibatch.
 
-/// Line 5: d L_pi / d log pi', and of the entropy bonus d / d H. Rows past the minibatch's end weigh nothing.
+/// Line 5: d L_pi / d log pi', and d / d H of the entropy bonus. Rows past the minibatch's end have
+/// weight 0.
 static void op_policy_loss(const void *args, int64_t begin, int64_t end) {
   const Ppo *s = ppo_of(args);
   const CeliMinibatch *m = &s->batch;
@@ -85,7 +86,7 @@ static void op_policy_loss(const void *args, int64_t begin, int64_t end) {
   for (int64_t b = begin; b < end; b++) {
     const float rho = s->ratio[b], A = m->advantage[b];
     const float within = rho < low ? low : rho > high ? high : rho;
-    const bool moves = rho * A <= within * A; // NaN: the loss is NaN, and found
+    const bool moves = rho * A <= within * A; // a NaN makes the loss NaN, which is reported
     const float weight = b < *m->used ? each : 0;
     s->pi_loss[b] = moves ? -rho * A : -within * A;
     s->kl[b] += rho - 1.0f;
@@ -151,7 +152,8 @@ static CelStatus write_prepare(Ppo *s) {
   return celi_plan_end(s->prepare);
 }
 
-/// Policy and values lie side by side: 2 B rows are cut together, the first B are the policy's.
+/// Policy and values run side by side: 2 B rows are split together, and the first B are the
+/// policy's.
 static void policy_side(const Ppo *s, CeliPlan *plan) {
   celi_plan_side(plan, 0, 2 * s->B);
 }
@@ -175,7 +177,7 @@ static void plan_loss(Ppo *s, CeliPlan *plan) {
   celi_plan_side(plan, 0, 0);
 }
 
-/// Line 8. The means are one part of the stage of the weight gradients, which needs nothing of them.
+/// Line 8. The means run beside the weight gradients, which do not need them.
 static void plan_learn(Ppo *s, CeliPlan *plan, bool tally) {
   policy_side(s, plan);
   celi_policy_pass_plan_backward_data(plan, &s->pi, s->d_entropy, s->batch.actions);
@@ -214,7 +216,7 @@ static CelStatus write_plans(Ppo *s) {
 
 // ---- update.
 
-/// Lines 4 to 8 with a declared sync point at line 7; *stopped: the divergence went too far.
+/// Lines 4 to 8 with a sync point at line 7. *stopped: the divergence is too large.
 static CelStatus epoch_with_stop(Ppo *s, int64_t *steps, bool *stopped) {
   CeliTeam *team = s->agent->team;
   for (int64_t k = 0; k < s->batch.count; k++) {
@@ -238,7 +240,7 @@ static CelStatus report(Ppo *s, int64_t steps) {
   for (int i = 0; i <= M_KL; i++)
     if (!isfinite(s->sum[i]))
       return cel_fail(CEL_E_NAN,
-                      "ppo: the %s is %g at update %lld: try a smaller learning_rate, or "
+                      "ppo: the %s is %g at update %lld; try a smaller learning_rate, or "
                       "normalize_observation and normalize_reward",
                       names[i], s->sum[i], (long long)*agent->updates);
   return CEL_OK;
@@ -276,8 +278,9 @@ static CelStatus check_config(const CelPpoConfig *c, CelAgent *agent) {
   const int64_t rows = c->common.n_steps * agent->options.n_envs;
   if (agent->options.act_only) return CEL_OK;
   if (rows == 1 && c->normalize_advantage)
-    return cel_fail(CEL_E_RANGE, "ppo: a rollout of one step has no deviation of advantages: take "
-                                 "more n_steps or n_envs, or normalize_advantage false");
+    return cel_fail(CEL_E_RANGE,
+                    "ppo: a rollout of one step has no standard deviation of advantages; "
+                    "raise n_steps or n_envs, or set normalize_advantage to false");
   celi_agent_advise_batch(agent, rows, c->batch_size);
   return CEL_OK;
 }
@@ -316,7 +319,7 @@ static CelStatus declare(CelAgent *agent) {
   return celi_adam_declare(&s->adam, agent->tensors, "adam");
 }
 
-static CelStatus bind_optimiser(Ppo *s) {
+static CelStatus bind_optimizer(Ppo *s) {
   const CelPpoConfig *c = s->config;
   char last[CEL_NAME_MAX];
   const CeliAdamConfig adam = {.learning_rate = cel_schedule_at(&c->common.learning_rate, 1),
@@ -345,7 +348,7 @@ static CelStatus prepare(CelAgent *agent) {
   s->pi.net.X = s->batch.x, s->v.X = s->batch.x_value;
   s->pi.net.ldx = s->v.ldx = s->on.actor.O;
   bind_metrics(s);
-  CELI_TRY(bind_optimiser(s));
+  CELI_TRY(bind_optimizer(s));
   CELI_TRY(celi_onpolicy_sync(agent));
   return write_plans(s);
 }
@@ -358,7 +361,7 @@ static void release(CelAgent *agent) {
 }
 
 const CeliAlgo celi_algo_ppo = {
-    .info = {"ppo", "proximal policy optimisation: clipped surrogate; any actions", celi_ppo_fields,
+    .info = {"ppo", "proximal policy optimization: clipped surrogate; any actions", celi_ppo_fields,
              sizeof(CelPpoConfig)},
     .state_size = sizeof(Ppo),
     .declare = declare,

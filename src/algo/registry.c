@@ -1,4 +1,4 @@
-/// The algorithms. To add one: a file beside this one, and a line here.
+/// The algorithms. To add one, write its file and add a line here.
 #include "algo/algo.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -45,7 +45,8 @@ CelStatus cel_algo_find(const char *name, const CelAlgoInfo **out) {
     (void)celi_nearest_try(&nearest, algos[i]->info.name);
   }
   if (nearest.best)
-    return cel_fail(CEL_E_NAME, "no algorithm '%s'; did you mean '%s'?", nearest.wanted,
+    return cel_fail(CEL_E_NAME, "unknown algorithm '%s'; did you mean '%s'?", nearest.wanted,
                     nearest.best);
-  return cel_fail(CEL_E_NAME, "no algorithm '%s'; `celsius list algos` shows all", nearest.wanted);
+  return cel_fail(CEL_E_NAME, "unknown algorithm '%s'; `celsius list algos` lists all algorithms",
+                  nearest.wanted);
 }

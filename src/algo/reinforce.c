@@ -1,22 +1,27 @@
 /// REINFORCE: the policy gradient from returns.
 ///
-/// Source: Williams, "Simple statistical gradient-following algorithms for connectionist reinforcement learning", 1992;
-/// [actor-critic, 4.1], [actor-critic, 4.11].
+/// Source: Williams, "Simple statistical gradient-following algorithms for connectionist
+/// reinforcement learning", 1992; [actor-critic, 4.1], [actor-critic, 4.11].
 ///
 ///   x, u, r   observation, action, reward      t      step within its episode
-///   pi        policy                           b      baseline: nothing, the mean of all G, or learned values V
+///   pi        policy                           b      baseline: 0, the mean of all G, or values V
 ///
 ///   1  n_steps steps of all environments with pi
-///   2  G_t = sum_{k >= t} gamma^(k-t) r_k, the discounted rewards to go                       [4.1]
+///   2  G_t = sum_{k >= t} gamma^(k-t) r_k, the discounted reward-to-go                      [4.1]
 ///      or G_0 in every step of an episode, its whole return, with b(x_0) in line 3
-///   3  L = -mean log pi(u_t|x_t) (G_t - b(x_t)), each term weighing gamma^t or not            [4.11]
+///   3  L = -mean log pi(u_t|x_t) (G_t - b(x_t)), each term with weight gamma^t or 1         [4.11]
 ///   4  Adam on L - ent_coef mean H(pi)
 ///   5  baseline_steps steps of Adam on mean (G - V)^2, where b = V
-/// With gamma^t and the sum over steps, mean over episodes, L's gradient is that of -J; without, it is the practitioners'
-/// form [4.7]. With whole returns it is that of -J as it stands: what came before a step adds noise, and nothing else. An
-/// episode that is cut off, by a time limit or by the rollout's end, has V of where it stopped for what is
-/// missing of G; without values, what the time limit cut off counts as nothing, and the steps of an episode that outlasts
-/// the rollout are left out, since nobody knows their G; so are, of whole returns, those of one that began before it.
+///
+/// With gamma^t, the sum over steps and the mean over episodes, the gradient of L is that of -J.
+/// Without gamma^t it is the common form [4.7]. With whole returns it is that of -J without a
+/// weight; rewards before a step only add noise.
+///
+/// Incomplete returns: an episode may be cut off by a time limit or by the end of the rollout.
+/// - With values, V of its last observation replaces the missing part of G.
+/// - Without values, the part after a time limit counts as 0. Steps of an episode that outlasts the
+///   rollout are left out, because their G is unknown. With whole returns, so are the steps of an
+///   episode that began before the rollout.
 #include "celsius/reinforce.h"
 #include "algo/onpolicy.h"
 #include "base/base.h"
@@ -28,10 +33,10 @@ typedef struct Reinforce {
   const CelReinforceConfig *config;
   CeliAdam actor_step, critic_step;
   CeliPlan *plan;        ///< lines 2 to 4
-  CeliPlan *baseline;    ///< a step of line 5
+  CeliPlan *baseline;    ///< one step of line 5
   CeliRolloutPass whole; ///< policy and values on the rollout
-  int64_t *used;         ///< (2,) steps whose return is known, episodes that ended
-  uint8_t *known;        ///< (rows,) the return of the step is known
+  int64_t *used;         ///< (2,) steps with a known return, episodes that ended
+  uint8_t *known;        ///< (rows,) whether the return of the step is known
   float *weight;         ///< (rows,) gamma^t
 } Reinforce;
 
@@ -43,15 +48,16 @@ static bool learns_values(const Reinforce *s) {
   return s->config->baseline == CEL_REINFORCE_BASELINE_VALUE;
 }
 
-/// What the losses of single steps are multiplied by.
+/// Factor of each step's losses.
 static float each_of(const Reinforce *s) {
   return 1.0f / (float)s->used[s->config->reduction];
 }
 
-// ---- line 2, serial: which returns are known; the mean of all as a baseline; mean 0 and deviation 1.
+// ---- line 2, serial: known returns; their mean as a baseline; normalization to mean 0, deviation
+// 1.
 
-/// Of whole returns: an episode's first advantage, G_0 - b(x_0), in all of its steps. What began before the rollout is
-/// unknown. After find_known.
+/// Whole returns: copies an episode's first advantage, G_0 - b(x_0), to all of its steps. Episodes
+/// that began before the rollout are unknown. Call it after find_known.
 static void take_whole(const Reinforce *s, int64_t i) {
   const CeliRollout *r = &s->on.rollout;
   bool begun = r->age[i] == 0;
@@ -97,9 +103,9 @@ static void op_baseline(const void *args, int64_t begin, int64_t end) {
   for (int64_t i = 0; i < end; i++) A[i] = (float)(((double)A[i] - mean) * factor);
 }
 
-// ---- one operation an equation; rows [begin, end) of the rollout.
+// ---- one operation per equation; rows [begin, end) of the rollout.
 
-/// Line 3, and an entropy bonus. Source: [actor-critic, 4.11]
+/// Line 3 and the entropy bonus. Source: [actor-critic, 4.11]
 static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   const Reinforce *s = reinforce_of(args);
   const float each = s->used[0] > 0 && s->used[s->config->reduction] > 0 ? each_of(s) : 0;
@@ -133,7 +139,7 @@ static CelStatus write_plan(Reinforce *s) {
   CELI_TRY(celi_plan_create(&s->plan));
   CeliPlan *plan = s->plan;
   celi_rollout_plan_rewards(plan, &s->on.rollout, &s->on.norm);
-  if (learns_values(s)) celi_rollout_plan_values(plan, &s->on.rollout); // else they stay 0
+  if (learns_values(s)) celi_rollout_plan_values(plan, &s->on.rollout); // else they are 0
   celi_rollout_plan_gae(plan, &s->on.rollout, c->common.gamma, 1);
   celi_plan_add(plan, "baseline", op_baseline, CELI_SERIAL, s->on.rows, 1, false, &s, sizeof s);
   if (c->discount_weight)
@@ -148,7 +154,7 @@ static CelStatus write_plan(Reinforce *s) {
   return celi_plan_end(plan);
 }
 
-/// A step of line 5.
+/// One step of line 5.
 static CelStatus write_baseline(Reinforce *s) {
   if (!learns_values(s)) return CEL_OK;
   CELI_TRY(celi_plan_create(&s->baseline));
@@ -173,11 +179,11 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   CELI_TRY(celi_plan_run(s->plan, agent->team)); // lines 2 to 4
   if (s->used[s->config->reduction] == 0)
     return cel_fail(CEL_E_RANGE,
-                    "reinforce: no episode %s within the %lld step%s of a rollout: take more "
-                    "n_steps, or %s",
+                    "reinforce: no episode %s within the %lld step%s of a rollout; raise "
+                    "n_steps, or set %s",
                     s->config->reward_to_go ? "ended" : "began and ended",
                     (long long)s->on.rollout.T, celi_s(s->on.rollout.T),
-                    s->config->reward_to_go ? "baseline value" : "reward_to_go true");
+                    s->config->reward_to_go ? "baseline to value" : "reward_to_go to true");
   ++*agent->updates;
   if (learns_values(s))
     CELI_TRY(celi_plan_repeat(s->baseline, agent->team, s->config->baseline_steps)); // line 5
@@ -193,8 +199,8 @@ static CelStatus declare(CelAgent *agent) {
   CelTensors *t = agent->tensors;
   s->config = agent->config;
   if (!s->config->reward_to_go && s->config->discount_weight)
-    return cel_fail(CEL_E_RANGE, "reinforce: whole returns are discounted from an episode's first "
-                                 "step already: set discount_weight false, or reward_to_go true");
+    return cel_fail(CEL_E_RANGE, "reinforce: whole returns are already discounted from the first "
+                                 "step; set discount_weight to false or reward_to_go to true");
   CELI_TRY(celi_onpolicy_declare(&s->on, agent, &s->config->common, learns_values(s)));
   CELI_TRY(celi_rollout_pass_declare(&s->whole, &s->on));
   CELI_DECLARE(t, "batch.known", CEL_U8, CEL_SCRATCH, &s->known, s->on.rows);

@@ -1,20 +1,22 @@
 /// Soft Q-learning with discrete actions.
 ///
-/// Source: [soft-q-learning, 3.1-3.2] in the form of docs/equations.md; Haarnoja et al., "Reinforcement learning with deep
-/// energy-based policies", 2017.
+/// Source: [soft-q-learning, 3.1-3.2] in the form of docs/equations.md; Haarnoja et al.,
+/// "Reinforcement learning with deep energy-based policies", 2017.
 ///
 ///   s, a, r, s'   a transition from the replay buffer       B   batch
 ///   Q, Q'         soft values of all actions; the target    A   number of actions
 ///   alpha         temperature, reward units per nat
 ///
-/// Behaviour: pi(a|s) = exp((Q(s, a) - V(s)) / alpha), V = alpha log sum_a exp(Q / alpha). One gradient step:
+/// The agent acts with pi(a|s) = exp((Q(s, a) - V(s)) / alpha), V = alpha log sum_a exp(Q / alpha).
+/// One gradient step:
 ///   1  draw s, a, r, d = gamma (0 where terminated), s' of B transitions
 ///   2  V'(s') = alpha log sum_a' exp(Q'(s', a') / alpha)                           [3.1]
 ///   3  y = r + d V'(s'): the expectation over s' is outside of the logarithm       [3.2]
 ///   4  J_Q = mean 1/2 (Q(s, a) - y)^2; Adam on Q
 ///   5  Q' += tau (Q - Q')
 ///
-/// Q is what acts, as logits at temperature alpha, so in files it bears the name that actors have there.
+/// Q is the policy too: its values are logits at temperature alpha. Therefore files name it
+/// "actor".
 #include "celsius/sql.h"
 #include "algo/choice.h"
 #include "algo/off_policy.h"
@@ -34,8 +36,8 @@ typedef struct Sql {
 
   CeliChoiceBatch batch;
   float *y, *q_loss;  ///< (B,)
-  float *V;           ///< (B,) of Q on s
-  float *log_pi, *pi; ///< (B,A) of Q on s
+  float *V;           ///< (B,) from Q on s
+  float *log_pi, *pi; ///< (B,A) from Q on s
   float *mean_log;    ///< (B,) E_pi[log pi(.|s)]
 
   CeliChoice choice;
@@ -48,7 +50,7 @@ static Sql *sql_of(const void *args) {
   return *(Sql *const *)args;
 }
 
-// ---- one operation an equation; rows [begin, end) of the batch.
+// ---- one operation per equation; rows [begin, end) of the batch.
 
 /// Lines 2 to 4. Source: [soft-q-learning, 3.2]
 static void op_loss(const void *args, int64_t begin, int64_t end) {
@@ -80,7 +82,7 @@ static void op_target(const void *args, int64_t begin, int64_t end) {
                    s->config->common.target_update_interval, *s->agent->updates, begin, end);
 }
 
-/// The counters and what is logged.
+/// The counters and the logged means.
 static void op_finish(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   Sql *s = sql_of(args);
@@ -205,7 +207,7 @@ static CeliInspection inspect(CelAgent *agent) {
 }
 
 const CeliAlgo celi_algo_sql = {
-    .info = {"sql", "soft Q-learning: Boltzmann behaviour; discrete actions", celi_sql_fields,
+    .info = {"sql", "soft Q-learning: Boltzmann behavior; discrete actions", celi_sql_fields,
              sizeof(CelSqlConfig)},
     .state_size = sizeof(Sql),
     CELI_OFF_POLICY_TABLE,

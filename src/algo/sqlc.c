@@ -1,24 +1,28 @@
 /// Soft Q-learning with continuous actions.
 ///
-/// Source: [soft-q-learning, 3.2, 4] in the form of docs/equations.md; Haarnoja et al., "Reinforcement learning with deep
-/// energy-based policies", 2017.
+/// Source: [soft-q-learning, 3.2, 4] in the form of docs/equations.md; Haarnoja et al.,
+/// "Reinforcement learning with deep energy-based policies", 2017.
 ///
-///   s, a, r, s'   a transition from the replay buffer       B   batch
-///   Q, Q'         soft values of state and action; target   K   actions that a soft value is estimated from
-///   f             the sampler: a = tanh(u), u = f(s, xi)    n   fixed, m updated particles a state
-///   q             the proposal: sqlc_value.h                M   draws of the sampler in it
-///   alpha         temperature, reward units per nat         O, A observation and action dimension
+///   s, a, r, s'   a transition from the replay buffer       B     batch
+///   Q, Q'         soft values of state and action; target   K     actions per soft value
+///   f             the sampler: a = tanh(u), u = f(s, xi)    n, m  fixed and updated particles
+///   q             the proposal: sqlc_value.h                      of each state
+///   alpha         temperature, reward units per nat         M     samples of the sampler in q
+///                                                           O, A  observation, action dimension
 ///
-/// Actions are scaled to [-1, 1], and entropy is theirs. One gradient step:
+/// Actions are scaled to [-1, 1]. The entropy is that of scaled actions. One gradient step:
 ///   1  draw s, a, r, d = gamma (0 where terminated), s' of B transitions
-///   2  V'(s') = alpha log 1/K sum_k exp(Q'(s', a_k) / alpha) / q(a_k), a_k ~ q                 [3.2]
+///   2  V'(s') = alpha log 1/K sum_k exp(Q'(s', a_k) / alpha) / q(a_k), a_k ~ q          [3.2]
 ///   3  J_Q = mean 1/2 (Q(s, a) - (r + d V'(s')))^2; Adam on Q
 ///   4  Q' += tau (Q - Q')
 ///   5  u_i = f(s, xi_i) fixed, u_j = f(s, xi_j) updated, xi ~ N(0, I)
-///   6  score_i = (1 - a_i^2) dQ/da (s, a_i) / alpha - 2 a_i: of exp(Q/alpha) and tanh's Jacobian [4]
-///   7  phi_j = 1/n sum_i [k(u_i, u_j) score_i + grad_{u_i} k(u_i, u_j)], k = exp(-|u - v|^2 / h)  [4]
+///   6  score_i = (1 - a_i^2) dQ/da (s, a_i) / alpha - 2 a_i                             [4]
+///      of exp(Q/alpha) and tanh's Jacobian
+///   7  phi_j = 1/n sum_i [k(u_i, u_j) score_i + grad_{u_i} k(u_i, u_j)],           [4]
+///      k(u, v) = exp(-|u - v|^2 / h)
 ///   8  d J_f / d u_j = -phi_j / (m B); Adam on f
-/// Line 6 sees the Q of line 3.
+///
+/// Line 6 uses Q after line 3.
 #include "celsius/sqlc.h"
 #include "algo/box.h"
 #include "algo/off_policy.h"
@@ -30,23 +34,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// Streams of initial parameters; each network takes a block of indices.
+/// Streams of initial parameters. Each network uses a block of indices.
 enum { INIT_SAMPLER = 0, INIT_CRITIC = 4096 };
-/// Streams of noise inside of an update.
+/// Streams of noise within an update.
 enum { NOISE_VALUE = 0, NOISE_FIXED = 1, NOISE_UPDATED = 2, NOISE_PROPOSAL = 3, NOISE_SPREAD = 4 };
 
 typedef struct Sqlc {
   CeliOffPolicy off;
   const CelSqlcConfig *config;
   CelAgent *agent;
-  int64_t O, A, B, K, n, m, M; ///< M: draws of the sampler that a proposal has
+  int64_t O, A, B, K, n, m, M; ///< M: samples of the sampler in a proposal
 
   // Networks and their uses.
   CeliTrained sampler, critic;
   CeliNet target;
   CeliPass q, q_next, q_fixed; ///< Q on (s,a), Q' on (s',a_k), Q on (s, a_i)
   CeliPass fixed, updated;     ///< sampler on (s, xi_i) and (s, xi_j)
-  CeliPass draws;              ///< sampler on s' for a proposal, where M > 0
+  CeliPass draws;              ///< sampler on s' for a proposal, if M > 0
 
   // Batch.
   float *sa, *next_obs;     ///< (B, O+A), (B,O)
@@ -54,19 +58,19 @@ typedef struct Sqlc {
   int64_t *row;             ///< (B,)
   CeliProposal proposal;
   float *uniform;               ///< (B, K - M, A) actions in (-1, 1)
-  float *xi_draws, *spread;     ///< (B, M, A), where M > 0
-  float *sx_draws;              ///< (B M, O+A) sampler inputs, where M > 0
+  float *xi_draws, *spread;     ///< (B, M, A), if M > 0
+  float *sx_draws;              ///< (B M, O+A) sampler inputs, if M > 0
   float *sa_next, *log_q;       ///< (B K, O+A), (B, K) log-density of the proposal
   float *proposal_scratch;      ///< (shares, celi_proposal_scratch)
   float *v_next, *y, *q_loss;   ///< (B,)
   float *xi_fixed, *xi_updated; ///< (B n, A), (B m, A)
   float *sx_fixed, *sx_updated; ///< (B n, O+A), (B m, O+A) sampler inputs
-  float *sa_fixed, *score;      ///< (B n, O+A), (B n, A); score holds dQ/da at first
+  float *sa_fixed, *score;      ///< (B n, O+A), (B n, A); score first holds dQ/da
   float *norm;                  ///< (B,) sum of |phi|^2
   CeliStein stein;
-  int shares;              ///< of the team that runs the plan
+  int shares;              ///< threads of the team that runs the plan
   float *stein_scratch;    ///< (shares, celi_stein_scratch)
-  uint64_t *noise_counter; ///< (1,) blocks of the streams that updates use, saved
+  uint64_t *noise_counter; ///< (1,) blocks used of the updates' streams, saved
 
   CeliBox box;
   CeliActing acting;
@@ -78,10 +82,10 @@ static Sqlc *sqlc_of(const void *args) {
   return *(Sqlc *const *)args;
 }
 
-// ---- one operation an equation.
+// ---- one operation per equation.
 
-/// Rows [begin, end) of out (rows, O+A): the observation of the state that they belong to, `each` rows a state, and numbers
-/// x (rows, A), in columns.
+/// Rows [begin, end) of out (rows, O+A): the observation of the row's state, then the numbers x
+/// (rows, A). Each state has `each` rows.
 static void place(const Sqlc *s, float *out, const float *obs, ptrdiff_t ldo, const float *x,
                   int64_t each, int64_t begin, int64_t end) {
   const ptrdiff_t ld = s->O + s->A;
@@ -93,14 +97,14 @@ static void place(const Sqlc *s, float *out, const float *obs, ptrdiff_t ldo, co
   }
 }
 
-/// Which of the team's shares of the B states begins at `begin`: each has its own scratch.
-static int64_t share_of(const Sqlc *s, int64_t begin) {
+/// Which thread's range of the B states begins at `begin`. Each thread has its own scratch.
+static int64_t thread_of(const Sqlc *s, int64_t begin) {
   int64_t first, last;
   for (int i = 0; i < s->shares; i++) {
     celi_share(s->B, CELI_ROW_GRAIN, i, s->shares, &first, &last);
     if (first == begin) return i;
   }
-  CEL_ASSERT(false); // another team's
+  CEL_ASSERT(false); // the range of another team
   return 0;
 }
 
@@ -110,19 +114,19 @@ static void draw(const Sqlc *s, float *out, uint32_t stream, int64_t begin, int6
                      end);
 }
 
-/// Line 2's draws of the sampler: rows of B M.
+/// Noise for line 2's samples of the sampler: rows of B M.
 static void op_draw_inputs(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   draw(s, s->xi_draws, NOISE_PROPOSAL, begin * s->A, end * s->A);
   place(s, s->sx_draws, s->next_obs, s->O, s->xi_draws, s->M, begin, end);
 }
 
-/// Line 2's actions and their log-density: states [begin, end).
+/// Actions of line 2 and their log-density: states [begin, end).
 static void op_value_actions(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   const int64_t A = s->A, U = (s->K - s->M) * A, M = s->M * A, ld = s->O + A;
-  const float half = 1.0f / 16777216; // of the distance between uniforms, so that none is -1
-  float *scratch = s->proposal_scratch + share_of(s, begin) * celi_proposal_scratch(&s->proposal);
+  const float half = 1.0f / 16777216; // half the distance between uniforms, so that none is -1
+  float *scratch = s->proposal_scratch + thread_of(s, begin) * celi_proposal_scratch(&s->proposal);
   celi_ops()->uniform(s->uniform, s->agent->options.seed, CEL_RNG_NOISE, NOISE_VALUE,
                       *s->noise_counter, begin * U, end * U);
   for (int64_t i = begin * U; i < end * U; i++) s->uniform[i] = 2 * s->uniform[i] - 1 + half;
@@ -157,31 +161,32 @@ static void op_target(const void *args, int64_t begin, int64_t end) {
                    s->config->common.target_update_interval, *s->agent->updates, begin, end);
 }
 
-/// Line 5's noise: rows of B n.
+/// Noise of line 5: rows of B n.
 static void op_fixed_inputs(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   draw(s, s->xi_fixed, NOISE_FIXED, begin * s->A, end * s->A);
   place(s, s->sx_fixed, s->sa, s->O + s->A, s->xi_fixed, s->n, begin, end);
 }
 
-/// Line 5's noise: rows of B m.
+/// Noise of line 5: rows of B m.
 static void op_updated_inputs(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   draw(s, s->xi_updated, NOISE_UPDATED, begin * s->A, end * s->A);
   place(s, s->sx_updated, s->sa, s->O + s->A, s->xi_updated, s->m, begin, end);
 }
 
-/// Line 5: a = tanh(u) beside the state, and a gradient of 1 at Q's output for line 6; rows of B n.
+/// Line 5: writes a = tanh(u) next to the state, and a gradient of 1 at Q's output for line 6; rows
+/// of B n.
 static void op_fixed_actions(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
-  float *a = s->score; // free until line 6
+  float *a = s->score; // unused until line 6
   celi_ops()->tanh(a + begin * s->A, celi_pass_output(&s->fixed) + begin * s->A,
                    (end - begin) * s->A);
   place(s, s->sa_fixed, s->sa, s->O + s->A, a, s->n, begin, end);
   celi_ops()->fill(celi_pass_d_output(&s->q_fixed) + begin, 1, end - begin);
 }
 
-/// Line 6 in place of dQ/da; rows of B n. Source: [soft-q-learning, 4]
+/// Line 6, in place of dQ/da; rows of B n. Source: [soft-q-learning, 4]
 static void op_score(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   const float alpha = (float)s->config->ent_coef;
@@ -198,7 +203,7 @@ static void op_score(const void *args, int64_t begin, int64_t end) {
 static void op_stein(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   const int64_t A = s->A, n = s->n, m = s->m;
-  float *scratch = s->stein_scratch + share_of(s, begin) * celi_stein_scratch(&s->stein);
+  float *scratch = s->stein_scratch + thread_of(s, begin) * celi_stein_scratch(&s->stein);
   for (int64_t b = begin; b < end; b++) {
     float *phi = celi_pass_d_output(&s->updated) + b * m * A;
     celi_stein_direction(&s->stein, phi, celi_pass_output(&s->fixed) + b * n * A,
@@ -208,7 +213,7 @@ static void op_stein(const void *args, int64_t begin, int64_t end) {
   }
 }
 
-/// The counters and what is logged.
+/// The counters and the logged means.
 static void op_finish(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   Sqlc *s = sqlc_of(args);
@@ -231,7 +236,8 @@ static void plan_rows(Sqlc *s, const char *name, CeliOpFn fn, int64_t rows) {
   celi_plan_add(s->off.update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
 }
 
-/// Lines 1 to 4. Rows of states and rows of particles are cut differently, which the plan sees by their number.
+/// Lines 1 to 4. Rows of states and rows of particles are split differently. The plan recognizes
+/// them by their count.
 static void plan_critic(Sqlc *s) {
   CeliPlan *plan = s->off.update.plan;
   const ptrdiff_t ld = s->O + s->A;
@@ -257,7 +263,8 @@ static void plan_critic(Sqlc *s) {
   plan_rows(s, "critic loss", op_critic_loss, s->B);
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
-  celi_net_plan_transpose(plan, &s->sampler.net, true); // of the last update's: for line 8
+  celi_net_plan_transpose(plan, &s->sampler.net, true); // of the sampler that the last update
+                                                        // changed, for line 8
   celi_adam_plan(plan, &s->critic.adam);
   celi_plan_add(plan, "target", op_target, CELI_PARTS, s->critic.adam.n, CELI_ELEMENT_GRAIN, true,
                 &s, sizeof s);
@@ -290,8 +297,9 @@ static CelStatus write_plan(Sqlc *s) {
 
 // ---- act, predict.
 
-/// Scaled actions of n observations into the box's rows; noise from the streams of environments first.. , or none, which
-/// is what stands for a mode: a sampler has no other.
+/// Writes scaled actions of n observations into the box's rows. Noise comes from the streams of the
+/// environments from `first` on. Without noise, the action replaces the mode, because a sampler has
+/// none.
 static void sample(Sqlc *s, const float *obs, int64_t first, int64_t n, bool noise) {
   const int64_t in = s->sampler.net.in, A = s->A;
   for (int64_t i = 0; i < n; i++) {
@@ -425,7 +433,7 @@ static CelStatus declare(CelAgent *agent) {
   return celi_means_declare(&s->off.update.means, agent->tensors);
 }
 
-/// Points the uses of networks at their inputs.
+/// Sets the inputs of the networks' passes.
 static void bind_passes(Sqlc *s) {
   CeliPass *const passes[] = {&s->q, &s->q_next, &s->q_fixed, &s->fixed, &s->updated};
   const float *const inputs[] = {s->sa, s->sa_next, s->sa_fixed, s->sx_fixed, s->sx_updated};

@@ -1,22 +1,23 @@
 /// Stein's direction for the particles of one state. Contract: sqlc_stein.h.
 ///
-/// With k_ji = exp(-|u_i - v_j|^2 / h) the sum over i is three products of the matrix k,
-///   n phi_j = sum_i k_ji score_i + 2/h (v_j sum_i k_ji - sum_i k_ji u_i),                  [soft-q-learning, 4]
-/// all in one, k [score, u, 1]. Places are taken relative to the first particle, so that little cancels.
+/// With k_ji = exp(-|u_i - v_j|^2 / h) the sum over i is three products with the matrix k,
+///   n phi_j = sum_i k_ji score_i + 2/h (v_j sum_i k_ji - sum_i k_ji u_i),    [soft-q-learning, 4]
+/// computed as one: k [score, u, 1]. Positions are relative to the first particle, which reduces
+/// cancellation.
 #include "algo/sqlc_stein.h"
 #include "ops/ops.h"
 
 #include <math.h>
 #include <string.h>
 
-/// Where things lie in the scratch.
+/// Arrays in the scratch.
 typedef struct Space {
-  float *place;  ///< (A,n) particles from the first one on, by dimension
-  float *point;  ///< (A,) one that moves, or one of the pair
-  float *factor; ///< (n, 2A+1) score, place, 1
+  float *place;  ///< (A,n) particles relative to the first one, by dimension
+  float *point;  ///< (A,) a moving particle, or one of a pair
+  float *factor; ///< (n, 2A+1) score, position, 1
   float *kernel; ///< (m,n)
   float *sum;    ///< (m, 2A+1)
-  float *square; ///< (n(n-1)/2,) distances of pairs, squared
+  float *square; ///< (n(n-1)/2,) squared distances of pairs
 } Space;
 
 static int64_t pairs_of(const CeliStein *s) {
@@ -42,22 +43,22 @@ static Space divide(const CeliStein *s, float *scratch) {
 /// A float's bits.
 typedef int32_t Bits __attribute__((may_alias));
 
-/// How many of v are at most `most`.
+/// Number of elements of v that are at most `most`.
 static int64_t count_up_to(const Bits *v, int64_t n, int32_t most) {
   enum { BLOCK = 1 << 20 };
   int64_t count = 0;
   for (int64_t first = 0; first < n; first += BLOCK) {
     const int64_t last = n - first < BLOCK ? n : first + BLOCK;
-    int32_t part = 0; // as wide as what is compared, so that lanes are counters
+    int32_t part = 0; // as wide as the compared values, so that lanes are counters
     for (int64_t i = first; i < last; i++) part += v[i] <= most;
     count += part;
   }
   return count;
 }
 
-/// Floats that are not negative are ordered as their bits are: the bits of the one of rank k, by bisection.
+/// Bits of the element of rank k, by bisection. Non-negative floats have the order of their bits.
 static int32_t bits_of_rank(const Bits *v, int64_t n, int64_t k) {
-  int32_t low = 0, high = INT32_MAX; // the answer is in [low, high]
+  int32_t low = 0, high = INT32_MAX; // the result is in [low, high]
   while (low < high) {
     const int32_t middle = low + (high - low) / 2;
     if (count_up_to(v, n, middle) > k)
@@ -80,7 +81,7 @@ float celi_median_of_squares(const float *v, int64_t n) {
 
 // ---- the direction.
 
-/// square (n,): |x_i - y|^2 of the first n places.
+/// square (n,): |x_i - y|^2 of the first n positions.
 static void distances(float *restrict square, const float *restrict place, int64_t ld,
                       const float *y, int64_t n, int64_t A) {
   for (int64_t i = 0; i < n; i++) square[i] = (place[i] - y[0]) * (place[i] - y[0]);

@@ -1,6 +1,7 @@
-/// Soft values of continuous actions by importance sampling. Contracts: celsius/sqlc.h, sqlc_value.h.
+/// Soft values of continuous actions by importance sampling. Contracts: celsius/sqlc.h,
+/// sqlc_value.h.
 ///
-///   V = alpha log 1/n sum_i exp(Q(a_i)/alpha) / q(a_i),  a_i ~ q                       [soft-q-learning, 3.2]
+///   V = alpha log 1/n sum_i exp(Q(a_i)/alpha) / q(a_i),  a_i ~ q           [soft-q-learning, 3.2]
 #include "algo/sqlc_value.h"
 #include "base/arguments.h"
 #include "base/base.h"
@@ -19,9 +20,9 @@ CelStatus cel_soft_value_estimate(float *V, float *log_w, const float *Q, const 
   CELI_NEED(log_q);
   CELI_FLOATS(CELI_IEEE);
   if (!(alpha > 0) || !isfinite(alpha))
-    return cel_fail(CEL_E_RANGE, "a soft value: alpha is %g; it must be positive", alpha);
+    return cel_fail(CEL_E_RANGE, "soft value: alpha is %g; it must be positive and finite", alpha);
   if (n < 1)
-    return cel_fail(CEL_E_RANGE, "a soft value from %lld actions; at least one", (long long)n);
+    return cel_fail(CEL_E_RANGE, "soft value: n is %lld; it must be at least 1", (long long)n);
   const float scale = (float)alpha, log_n = (float)(alpha * log((double)n));
   for (int64_t i = 0; i < B * n; i++) log_w[i] = Q[i] - scale * log_q[i];
   celi_ops()->logsumexp(V, log_w, n, scale, 0, B, n);
@@ -47,7 +48,7 @@ int64_t celi_proposal_scratch(const CeliProposal *p) {
   return 2 * p->K * p->A + 3 * p->K + (p->K - p->U) + p->A;
 }
 
-/// sd (A,) of the Gaussians around the draws center (M,A).
+/// sd (A,) of the Gaussians around the samples center (M,A).
 static void spread(const CeliProposal *p, float *sd, const float *center) {
   const int64_t M = p->K - p->U, A = p->A;
   for (int64_t c = 0; c < A; c++) {

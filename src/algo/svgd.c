@@ -1,6 +1,7 @@
 /// Stein variational gradient descent. Contract: celsius/svgd.h.
 ///
-/// With k(x, y) = exp(-|x - y|^2 / h) the repulsion is grad_x k(x, y) = -2 (x - y) k / h: it pushes y away from x.
+/// With k(x, y) = exp(-|x - y|^2 / h) the repulsion is grad_x k(x, y) = -2 (x - y) k / h. It pushes
+/// y away from x.
 /// Source: [soft-q-learning, 4]
 #include "celsius/svgd.h"
 #include "base/arguments.h"
@@ -18,7 +19,8 @@ static double squared_distance(const double *x, const double *y, int64_t d) {
 
 static CelStatus check_sizes(int64_t n, int64_t m, int64_t d) {
   if (n >= 1 && m >= 1 && d >= 1) return CEL_OK;
-  return cel_fail(CEL_E_RANGE, "svgd: %lld particles, %lld points, %lld dimensions; at least one",
+  return cel_fail(CEL_E_RANGE,
+                  "svgd: %lld particles, %lld points, %lld dimensions; each must be at least 1",
                   (long long)n, (long long)m, (long long)d);
 }
 
@@ -30,7 +32,7 @@ CelStatus cel_svgd_direction(double *phi, const double *x, const double *score, 
   CELI_NEED(y);
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(check_sizes(n, m, d));
-  if (!(h > 0)) return cel_fail(CEL_E_RANGE, "svgd: the kernel's h is %g; it must be positive", h);
+  if (!(h > 0)) return cel_fail(CEL_E_RANGE, "svgd: h is %g; it must be positive", h);
   for (int64_t j = 0; j < m; j++) {
     double *p = phi + j * d;
     const double *yj = y + j * d;
@@ -47,7 +49,7 @@ CelStatus cel_svgd_direction(double *phi, const double *x, const double *score, 
 
 // ---- the median heuristic.
 
-/// Puts the element of rank k in its place, smaller ones before it, larger ones behind.
+/// Moves the element of rank k to its position, with smaller ones before and larger ones after it.
 static double select_rank(double *v, int64_t n, int64_t k) {
   int64_t low = 0, high = n - 1;
   while (low < high) {
@@ -70,7 +72,7 @@ static double select_rank(double *v, int64_t n, int64_t k) {
   return v[k];
 }
 
-/// The median of v (n,), n >= 1, which is put into another order: the mean of the middle two where n is even.
+/// The median of v (n,), n >= 1. For an even n, the mean of the middle two. Changes the order of v.
 static double median(double *v, int64_t n) {
   const double upper = select_rank(v, n, n / 2);
   if (n % 2 == 1) return upper;
@@ -79,7 +81,7 @@ static double median(double *v, int64_t n) {
   return (lower + upper) / 2;
 }
 
-/// h from n particles, with space for their n (n - 1) / 2 distances.
+/// h from n particles. `distance` has space for n (n - 1) / 2 distances.
 static double bandwidth(const double *x, int64_t n, int64_t d, double *distance) {
   int64_t pairs = 0;
   for (int64_t i = 0; i < n; i++)
@@ -116,22 +118,22 @@ CelSvgdOptions cel_svgd_options_default(void) {
 
 static CelStatus check_options(const CelSvgdOptions *o) {
   if (o->steps < 0)
-    return cel_fail(CEL_E_RANGE, "svgd: %lld steps; the number must not be negative",
+    return cel_fail(CEL_E_RANGE, "svgd: steps is %lld; it must not be negative",
                     (long long)o->steps);
   if (!(o->step_size > 0) || !isfinite(o->step_size))
-    return cel_fail(CEL_E_RANGE, "svgd: step_size %g must be positive", o->step_size);
+    return cel_fail(CEL_E_RANGE, "svgd: step_size is %g; it must be positive", o->step_size);
   if (!(o->decay >= 0 && o->decay <= 1))
-    return cel_fail(CEL_E_RANGE, "svgd: decay %g must lie in [0, 1]", o->decay);
+    return cel_fail(CEL_E_RANGE, "svgd: decay is %g; it must be in [0, 1]", o->decay);
   if (!(o->bandwidth >= 0) || !isfinite(o->bandwidth))
-    return cel_fail(CEL_E_RANGE, "svgd: bandwidth %g must not be negative", o->bandwidth);
+    return cel_fail(CEL_E_RANGE, "svgd: bandwidth is %g; it must not be negative", o->bandwidth);
   return CEL_OK;
 }
 
-/// What a run works with; arrays (n,d) but for distance.
+/// State of a run. Arrays are (n,d), except distance.
 typedef struct Run {
   int64_t n, d;
-  double *x; ///< the caller's: the particles, or a = tanh(u)
-  double *u; ///< the particles of a squashed run; otherwise x
+  double *x; ///< the caller's array: the particles, or a = tanh(u)
+  double *u; ///< the particles of a squashed run, otherwise x
   double *score, *phi, *mean_square, *distance;
 } Run;
 
@@ -154,7 +156,7 @@ static CelStatus run_create(Run *run, const CelSvgdOptions *o) {
   CELI_TRY(celi_alloc(&run->u, size, sizeof(double), "particles"));
   for (size_t i = 0; i < size; i++) {
     if (!(fabs(run->x[i]) < 1))
-      return cel_fail(CEL_E_RANGE, "svgd: particle %lld starts at %g, outside of (-1, 1)",
+      return cel_fail(CEL_E_RANGE, "svgd: particle %lld starts at %g; it must be in (-1, 1)",
                       (long long)((int64_t)i / run->d), run->x[i]);
     run->u[i] = atanh(run->x[i]);
   }
@@ -164,12 +166,13 @@ static CelStatus run_create(Run *run, const CelSvgdOptions *o) {
 static CelStatus check_scores(const Run *run, int64_t step) {
   for (int64_t i = 0; i < run->n * run->d; i++)
     if (!isfinite(run->score[i]))
-      return cel_fail(CEL_E_NAN, "svgd: the score of particle %lld at step %lld is %g",
+      return cel_fail(CEL_E_NAN,
+                      "svgd: the score of particle %lld at step %lld is %g; it must be finite",
                       (long long)(i / run->d), (long long)step, run->score[i]);
   return CEL_OK;
 }
 
-/// Moves the particles by phi, each element in units of its own running root mean square.
+/// Moves the particles by phi. Each element is divided by its running root mean square.
 static void advance(Run *run, const CelSvgdOptions *o, int64_t step) {
   const double size = o->step_size * (1 - (double)step / (double)o->steps);
   for (int64_t i = 0; i < run->n * run->d; i++) {

@@ -1,4 +1,4 @@
-/// Trust region policy optimisation.
+/// Trust region policy optimization.
 ///
 /// Source: Schulman et al., "Trust region policy optimization", 2015; the surrogate is that of
 /// [policy-guarantees, surrogate].
@@ -11,11 +11,14 @@
 ///   1  T steps of N environments with pi
 ///   2  A by GAE(lambda), R = A + V; A <- (A - mean A) / (sd A + 1e-8)
 ///   3  g = grad L at theta
-///   4  s ~ F^-1 g by conjugate gradients, F v being a tangent, a Fisher matrix a row, and a backward pass
+///   4  s ~ F^-1 g by conjugate gradients;
+///      F v is a tangent, a product with the Fisher matrix of each row, and a backward pass
 ///   5  beta = sqrt(2 delta / s'F s), the length at which the quadratic model of D is delta
-///   6  for k = 0, 1, ...: theta' = theta + shrink^k beta s, until D < delta and L has risen; else theta' = theta
+///   6  for k = 0, 1, ...: theta' = theta + shrink^k beta s, until D < delta and L has risen;
+///      theta' = theta if no try succeeds
 ///   7  n_critic_updates passes of Adam on mean (R - V)^2
-/// What is logged: D as reached, the rise of L that g predicted, and the rise that the sample shows.
+///
+/// Logged: D after the update, the increase of L predicted by g, and its increase on the sample.
 #include "celsius/trpo.h"
 #include "algo/onpolicy.h"
 #include "base/base.h"
@@ -44,20 +47,20 @@ typedef struct Trpo {
   const CelTrpoConfig *config;
   CeliPlan *prepare;  ///< line 2
   CeliPlan *gradient; ///< line 3
-  CeliPlan *fisher;   ///< F v, v in `direction`; without damping
-  CeliPlan *measure;  ///< L and D at the parameters as they are
+  CeliPlan *fisher;   ///< F v without damping; v is `direction`
+  CeliPlan *measure;  ///< L and D at the current parameters
   CeliPlan *critic;   ///< one step of line 7
 
   // The policy on the whole rollout.
   CeliPolicyPass pi; ///< pi'
-  CeliDist old;      ///< pi: its log-probs are kept
+  CeliDist old;      ///< pi: only its log-probs
   CeliTangent tangent;
   float *head_tangent; ///< (rows, H)
   float *x;            ///< (rows, O)
   float *gain, *kl;    ///< (rows,) rho A, KL
   float *old_log_std;  ///< (A,) of a free sigma
 
-  // Vectors of all parameters, (n,), laid out as they are.
+  // Vectors (n,) of all parameters, in the parameters' layout.
   int64_t n;
   float *theta, *g; ///< parameters, gradient: the tensors themselves
   float *theta_old, *direction, *s, *r;
@@ -88,7 +91,7 @@ static void op_gradient(const void *args, int64_t begin, int64_t end) {
   }
 }
 
-/// Line 4: a Fisher matrix a row.
+/// Line 4: one Fisher matrix per row.
 static void op_fisher(const void *args, int64_t begin, int64_t end) {
   const Trpo *s = trpo_of(args);
   const ptrdiff_t ldh = s->on.actor.H;
@@ -133,7 +136,7 @@ static void plan_rows(Trpo *s, CeliPlan *plan, const char *name, CeliOpFn fn) {
   celi_plan_add(plan, name, fn, CELI_ROWS, s->on.rows, CELI_ROW_GRAIN, false, &s, sizeof s);
 }
 
-/// The policy's output and log-probs at the parameters as they are.
+/// The policy's output and log-probs at the current parameters.
 static void plan_policy(Trpo *s, CeliPlan *plan) {
   celi_policy_pass_plan_log_prob(plan, &s->pi, s->on.rollout.actions);
 }
@@ -210,7 +213,7 @@ static void copy(const Trpo *s, float *to, const float *from) {
   memcpy(to, from, (size_t)s->n * sizeof *to);
 }
 
-/// g <- (F + damping) v for v = direction. Where sigma is free, its own entries of F are 2.
+/// g <- (F + damping) v for v = direction. The entries of F for a free log sigma are 2.
 static CelStatus multiply(Trpo *s) {
   const CeliActor *actor = &s->on.actor;
   CELI_TRY(celi_plan_run(s->fisher, s->on.agent->team));
@@ -222,7 +225,7 @@ static CelStatus multiply(Trpo *s) {
   return CEL_OK;
 }
 
-/// Line 4: s, from r = g on; *curvature: s'F s. Source: Hestenes and Stiefel, 1952
+/// Line 4: s, starting from r = g; *curvature: s'F s. Source: Hestenes and Stiefel, 1952
 static CelStatus conjugate_gradients(Trpo *s, double *curvature) {
   double rr = dot(s, s->r, s->r);
   memset(s->s, 0, (size_t)s->n * sizeof *s->s);
@@ -250,7 +253,7 @@ static CelStatus measure(Trpo *s, double *L, double *D) {
   return CEL_OK;
 }
 
-/// Line 6 along `length` s; the metrics tell what came of it.
+/// Line 6 along `length` s. Writes the results to `metric`.
 static CelStatus line_search(Trpo *s, double length, double slope, double *metric) {
   const CelTrpoConfig *c = s->config;
   double before, L, D;
@@ -275,7 +278,7 @@ static CelStatus line_search(Trpo *s, double length, double slope, double *metri
   return CEL_OK;
 }
 
-/// Lines 3 to 6: declared sync points, between plans.
+/// Lines 3 to 6, with sync points between plans.
 static CelStatus improve_policy(Trpo *s, double *metric) {
   const CeliActor *actor = &s->on.actor;
   double curvature, slope;
@@ -289,8 +292,8 @@ static CelStatus improve_policy(Trpo *s, double *metric) {
   slope = dot(s, s->g, s->s);
   if (!isfinite(curvature) || !isfinite(slope))
     return cel_fail(CEL_E_NAN,
-                    "trpo: the natural gradient is not finite at update %lld: try more cg_damping, "
-                    "or normalize_observation and normalize_reward",
+                    "trpo: the natural gradient is not finite at update %lld; raise cg_damping, "
+                    "or set normalize_observation and normalize_reward to true",
                     (long long)*s->on.agent->updates + 1);
   const double beta = curvature > 0 ? sqrt(2 * s->config->target_kl / curvature) : 0; // line 5
   CELI_TRY(line_search(s, beta, slope, metric));                                      // line 6
@@ -320,7 +323,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   metric[s->slot[M_STD]] = celi_actor_mean_std(&s->on.actor);
   if (!isfinite(*s->loss_sum))
     return cel_fail(CEL_E_NAN,
-                    "trpo: the value loss is %g at update %lld: try a smaller learning_rate",
+                    "trpo: the value loss is %g at update %lld; try a smaller learning_rate",
                     *s->loss_sum, (long long)*agent->updates);
   celi_rollout_next(&s->on.rollout, &s->on.actor, &s->on.norm);
   return CEL_OK;
@@ -328,7 +331,8 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 
 // ---- create and destroy.
 
-/// Parameters from the actor's first to its last, padding between tensors included.
+/// Number of elements from the actor's first to its last parameter, with the padding between
+/// tensors.
 static int64_t parameters(const CeliActor *actor) {
   int64_t n = 0;
   for (int l = 0; l < actor->net.n; l++)
@@ -420,7 +424,7 @@ static void release(CelAgent *agent) {
 }
 
 const CeliAlgo celi_algo_trpo = {
-    .info = {"trpo", "trust region policy optimisation: natural gradient, line search; any actions",
+    .info = {"trpo", "trust region policy optimization: natural gradient, line search; any actions",
              celi_trpo_fields, sizeof(CelTrpoConfig)},
     .state_size = sizeof(Trpo),
     .declare = declare,

@@ -1,4 +1,4 @@
-/// Declaring tensors under composed names.
+/// Declares tensors with composed names.
 #include "nn/declare.h"
 #include "base/base.h"
 

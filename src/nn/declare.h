@@ -1,10 +1,10 @@
-/// Declaring tensors under composed names.
+/// Declares tensors with composed names.
 #ifndef CELI_NN_DECLARE_H
 #define CELI_NN_DECLARE_H
 #include "celsius/tensors.h"
 
-/// Declares a float32 tensor of up to three dimensions (a negative size ends the shape) under the
-/// name that `format` makes. Errors: as cel_tensors_declare.
+/// Declares a float32 tensor with up to three dimensions (a negative size ends the shape). `format`
+/// gives its name. Errors: as cel_tensors_declare.
 CelStatus celi_declare_f32(CelTensors *tensors, CelRole role, float **place, const int64_t shape[3],
                            const char *format, ...) CEL_WARN_UNUSED CEL_PRINTF(5, 6);
 

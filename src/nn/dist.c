@@ -4,11 +4,11 @@
 ///   log pi(a) = sum_a [-z^2/2 - log_std - log(2 pi)/2],  H = sum_a [log_std + (1 + log(2 pi))/2]
 ///   d log pi/d mean = z/sd,  d log pi/d log_std = z^2 - 1,  d H/d log_std = 1
 /// Squashed, a = tanh(u): log pi(a) = log N(u) - sum_a log(1 - tanh(u)^2), where
-///   log(1 - tanh(u)^2) = 2 (log 2 - u - softplus(-2u)) loses nothing however large u is.
+///   log(1 - tanh(u)^2) = 2 (log 2 - u - softplus(-2u)) is accurate for any u.
 /// Categorical, log pi = log_softmax(head): H = -sum_a pi log pi,
 ///   d log pi(a)/d head_k = 1[k = a] - pi_k,  d H/d head_k = -pi_k (log pi_k + H).
-/// Several of them, independent: log pi and H are sums over the entries.
-/// Bits, p = sigmoid(head): log p = -softplus(-head), log(1 - p) = log p - head,
+/// Multi-categorical: independent entries, so log pi and H are sums over them.
+/// Bernoulli, p = sigmoid(head): log p = -softplus(-head), log(1 - p) = log p - head,
 ///   d log pi(a)/d head = a - p,  d H/d head = -p (1 - p) head.
 /// Source: [maximum-entropy, 8.5], [actor-critic, 4.24]
 #include "nn/dist.h"
@@ -30,7 +30,7 @@ int64_t celi_dist_head(const CeliDistSpec *spec) {
   return celi_dist_discrete(spec) || spec->free_log_std ? spec->A : 2 * spec->A;
 }
 
-/// Entries of a discrete action: groups of logits that are one choice each.
+/// Entries of a discrete action. Each is one categorical with a group of logits.
 static int64_t entries(const CeliDistSpec *spec) {
   return spec->kind == CELI_MULTI_CATEGORICAL ? spec->K : 1;
 }
@@ -49,10 +49,11 @@ int64_t celi_dist_noise(const CeliDistSpec *spec) {
 
 static CelStatus check_spec(const char *name, const CeliDistSpec *spec) {
   if (spec->A < 1)
-    return cel_fail(CEL_E_RANGE, "distribution \"%s\": %lld actions; at least 1", name,
+    return cel_fail(CEL_E_RANGE, "distribution \"%s\": A is %lld; it must be at least 1", name,
                     (long long)spec->A);
   if (celi_dist_discrete(spec) && spec->free_log_std)
-    return cel_fail(CEL_E_UNSUPPORTED, "distribution \"%s\": choices have no log_std", name);
+    return cel_fail(CEL_E_UNSUPPORTED, "distribution \"%s\": categorical actions have no log_std",
+                    name);
   return CEL_OK;
 }
 
@@ -94,9 +95,10 @@ static CelStatus declare_use(CeliDist *dist, CelTensors *tensors, const char *na
                              bool backward) {
   const int64_t rows[] = {B, -1, -1};
   if (B < 1)
-    return cel_fail(CEL_E_RANGE, "distribution \"%s\": %lld rows; at least 1", name, (long long)B);
+    return cel_fail(CEL_E_RANGE, "distribution \"%s\": B is %lld; it must be at least 1", name,
+                    (long long)B);
   if (dist->spec.free_log_std && dist->with == NULL)
-    return cel_fail(CEL_E_STATE, "distribution \"%s\": its free log_std was not declared", name);
+    return cel_fail(CEL_E_STATE, "distribution \"%s\": its free log_std is not declared", name);
   dist->B = B;
   CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &dist->logp, rows, "%s.logp", name));
   CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &dist->entropy, rows, "%s.entropy", name));
@@ -140,7 +142,7 @@ static float clamp_log_std(const CeliDistSpec *spec, float x) {
   return x < lo ? lo : x > hi ? hi : x;
 }
 
-/// The unclamped log_std (B,A) *ld: a part of the head, or one row for all.
+/// The unclamped log_std (B,A) *ld: a part of the head, or one row for the whole batch.
 static const float *raw_log_std(const CeliDist *d, const float *head, ptrdiff_t ldh,
                                 ptrdiff_t *ld) {
   *ld = d->spec.free_log_std ? 0 : ldh;
@@ -157,7 +159,8 @@ static void set_log_std(const CeliDist *d, const float *head, ptrdiff_t ldh, int
       d->log_std[b * A + a] = clamp_log_std(&d->spec, raw[b * ldr + a]);
 }
 
-/// Where rows of d log_std go: into the head's gradient, or into rows that are summed later.
+/// Where the rows of d log_std are written: into the head's gradient, or into rows that are summed
+/// later.
 static float *log_std_gradient(const CeliDist *d, float *d_head, ptrdiff_t lddh, ptrdiff_t *ld) {
   *ld = d->spec.free_log_std ? d->spec.A : lddh;
   return d->spec.free_log_std ? d->d_log_std : d_head + d->spec.A;
@@ -176,8 +179,8 @@ typedef struct SampleArgs {
   uint32_t index;
 } SampleArgs;
 
-/// The first choice whose cumulated probability exceeds the uniform number; rounding may leave a
-/// little above the sum, which goes to the last choice that is possible at all.
+/// The first action whose cumulative probability exceeds the uniform number. Rounding may leave the
+/// sum below the number; then it is the last action with a positive probability.
 static int32_t pick(const float *pi, int64_t A, float uniform) {
   float sum = 0;
   int32_t last = 0;
@@ -287,7 +290,7 @@ typedef struct LogProbArgs {
   ptrdiff_t ldh;
 } LogProbArgs;
 
-/// u = atanh(action) = log((1 + a)/(1 - a))/2 of rows; +-1 counts as the nearest number inside.
+/// u = atanh(action) = log((1 + a)/(1 - a))/2 of rows. +-1 counts as the nearest number inside.
 static void unsquash(const CeliDist *d, const float *action, ptrdiff_t lda, int64_t begin,
                      int64_t end) {
   const int64_t A = d->spec.A;
@@ -374,7 +377,7 @@ static void op_log_prob_choices(const void *args, int64_t begin, int64_t end) {
   }
 }
 
-/// log_pi holds log p of a bit that is set.
+/// log_pi holds log p of a set bit.
 static void op_log_prob_bits(const void *args, int64_t begin, int64_t end) {
   const LogProbArgs *s = args;
   const CeliDist *d = s->dist;
@@ -398,7 +401,7 @@ static void op_log_prob_bits(const void *args, int64_t begin, int64_t end) {
   }
 }
 
-/// What an operation of this distribution is: one of three.
+/// Selects the operation for this kind of distribution.
 static CeliOpFn of_kind(const CeliDist *d, CeliOpFn gaussian, CeliOpFn choices, CeliOpFn bits) {
   return d->spec.kind == CELI_BERNOULLI ? bits : celi_dist_discrete(&d->spec) ? choices : gaussian;
 }
@@ -493,7 +496,7 @@ void celi_dist_plan_log_prob_backward(CeliPlan *plan, const CeliDist *dist, floa
 
 // ---- the free log_std's gradient
 
-/// Columns [begin, end): rows in order.
+/// Columns [begin, end), over rows in order.
 static void op_backward_param(const void *args, int64_t begin, int64_t end) {
   const CeliDist *d = *(const CeliDist *const *)args;
   const int64_t A = d->spec.A;
@@ -511,7 +514,7 @@ void celi_dist_plan_backward_param(CeliPlan *plan, const CeliDist *dist, bool wi
                 with_previous, &dist, sizeof dist);
 }
 
-// ---- at once
+// ---- without a plan
 
 static int32_t first_largest(const float *x, int64_t n) {
   int64_t best = 0;
@@ -520,7 +523,7 @@ static int32_t first_largest(const float *x, int64_t n) {
   return (int32_t)best;
 }
 
-/// The largest of each entry's logits.
+/// The argmax of each entry's logits.
 static void mode_choices(const CeliDistSpec *spec, int32_t *action, const float *head) {
   for (int64_t k = 0, at = 0; k < entries(spec); at += choices_of(spec, k++))
     action[k] = first_largest(head + at, choices_of(spec, k));
@@ -562,7 +565,7 @@ void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t ld
     }
 }
 
-/// Numbers that are worked on together on the stack.
+/// Numbers that are computed together on the stack.
 enum { DRAW_CHUNK = 128 };
 
 /// sd (n,) = exp of the clamped log_std.
@@ -577,7 +580,7 @@ static void draw_gaussian(const CeliDistSpec *spec, const float *sd, float *acti
   if (spec->kind == CELI_SQUASHED_GAUSSIAN) celi_ops()->tanh(action, action, n);
 }
 
-/// Rows of Gaussians; where log_std is one row for all, its exp is taken once.
+/// Rows of Gaussians. If log_std is one row for the whole batch, its exp is computed once.
 static void draw_gaussians(const CeliDistSpec *spec, const float *log_std_param, float *action,
                            ptrdiff_t lda, const float *head, ptrdiff_t ldh, const float *noise,
                            ptrdiff_t ldn, int64_t begin, int64_t end) {
@@ -593,7 +596,7 @@ static void draw_gaussians(const CeliDistSpec *spec, const float *log_std_param,
   }
 }
 
-/// The first choice whose share of the sum of exp(logit) passes the uniform number.
+/// The first action whose cumulative sum of exp(logit) passes the uniform number times the total.
 static int32_t draw_choice(const float *logit, int64_t n, float uniform) {
   float weight[DRAW_CHUNK], total = 0, sum = 0;
   const float most = celi_ops()->max(logit, n);

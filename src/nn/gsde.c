@@ -1,6 +1,6 @@
-/// Generalised state-dependent exploration.
+/// Generalized state-dependent exploration (gSDE).
 ///
-///   h (B,H) latent features, M (H,A) = exp(log_std) E with E ~ N(0,1) held for a while
+///   h (B,H) latent features, M (H,A) = exp(log_std) E with E ~ N(0,1), fixed for some steps
 ///   noise = h M,  u = mean + noise,  var = h^2 exp(2 log_std) + epsilon,  a = tanh(u) if squashed
 ///   log pi(a) = sum_a [-noise^2/(2 var) - (log var + log 2 pi)/2] - sum_a log(1 - tanh(u)^2)
 /// Backward, with c = d_logp:
@@ -8,7 +8,7 @@
 ///   d_var = c (noise^2/var - 1)/(2 var),
 ///   d_h = d_noise M^T + 2 h (d_var exp(2 log_std)^T),
 ///   d_log_std = M (h^T d_noise) + 2 exp(2 log_std) ((h^2)^T d_var)   (outside brackets by element)
-/// For given actions sigma = sqrt(var) becomes a part of the head instead, for an ordinary Gaussian.
+/// For given actions, sigma = sqrt(var) is instead a part of the head of an ordinary Gaussian.
 /// Source: Raffin, Kober, Stulp, "Smooth exploration for robotic reinforcement learning", CoRL
 /// 2021.
 #include "base/base.h"
@@ -18,11 +18,11 @@
 
 #include <string.h>
 
-/// Keeps the variance away from zero where no feature is active, as Stable-Baselines3 does.
+/// Keeps the variance positive if no feature is active, as in Stable-Baselines3.
 static const float variance_floor = 1e-6f;
 static const float half_log_2pi = 0.918938533204672742f;
 static const float log_2 = 0.693147180559945309f;
-/// Rows of (H,A) matrices that are one part.
+/// Rows of (H,A) matrices per part.
 enum { FEATURES = 16 };
 
 // ---- declaring
@@ -33,7 +33,8 @@ CelStatus celi_gsde_declare_param(CeliGsde *gsde, CelTensors *tensors, const cha
   float **const places[] = {&gsde->log_std, &gsde->d_log_std, NULL, NULL};
   const int64_t shape[] = {H, A, -1};
   if (H < 1 || A < 1)
-    return cel_fail(CEL_E_RANGE, "gsde \"%s\": %lld features and %lld actions; at least 1 of each",
+    return cel_fail(CEL_E_RANGE,
+                    "gsde \"%s\": %lld features and %lld actions; there must be at least 1 of each",
                     name, (long long)H, (long long)A);
   memset(gsde, 0, sizeof *gsde);
   gsde->H = H;
@@ -48,14 +49,16 @@ CelStatus celi_gsde_declare_param(CeliGsde *gsde, CelTensors *tensors, const cha
 CelStatus celi_gsde_declare(CeliGsde *gsde, CelTensors *tensors, const char *name, int64_t B,
                             bool squash) {
   CEL_ASSERT(gsde->with != NULL);
-  if (B < 1) return cel_fail(CEL_E_RANGE, "gsde \"%s\": %lld rows; at least 1", name, (long long)B);
+  if (B < 1)
+    return cel_fail(CEL_E_RANGE, "gsde \"%s\": B is %lld; it must be at least 1", name,
+                    (long long)B);
   gsde->B = B;
   gsde->squash = squash;
   const int64_t H = gsde->H, A = gsde->A;
   const struct {
     float **place;
     const char *name;
-    int64_t rows, columns; // -1: a vector
+    int64_t rows, columns; // columns = -1: a vector
   } list[] = {
       {&gsde->E, "E", H, A},
       {&gsde->M, "M", H, A},
@@ -99,7 +102,7 @@ uint64_t celi_gsde_blocks(const CeliGsde *gsde) {
 
 typedef struct GsdeArgs {
   const CeliGsde *gsde;
-  float *action; // out of sample, in of backward
+  float *action; // output of sample, input of backward
   ptrdiff_t lda;
   const float *mean;
   ptrdiff_t ldm;
@@ -129,7 +132,7 @@ static void op_matrices(const void *args, int64_t begin, int64_t end) {
   const CeliGsde *g = s->gsde;
   const CeliOps *ops = celi_ops();
   const int64_t H = g->H, A = g->A, at = begin * A, n = (end - begin) * A;
-  ops->exp(g->M + at, g->with->log_std + at, n); // the standard deviations, for now
+  ops->exp(g->M + at, g->with->log_std + at, n); // here still the standard deviations
   for (int64_t i = at; i < at + n; i++) {
     g->var_w[i] = g->M[i] * g->M[i];
     g->M[i] *= g->E[i];
@@ -203,8 +206,8 @@ static void op_sample(const void *args, int64_t begin, int64_t end) {
   for (int64_t b = begin; b < end; b++) sample_row(s, b);
 }
 
-/// The noise matrices and the actions that follow from E. `drawn`: by the operation before, cut
-/// alike, so that a thread goes on with its own features.
+/// The noise matrices and the actions for E. `drawn`: the operation before drew E with the same
+/// split, so a thread continues with its own features.
 static void plan_given(CeliPlan *plan, const GsdeArgs *args, bool drawn) {
   celi_plan_add(plan, "gsde matrices", op_matrices, CELI_PARTS, args->gsde->H, FEATURES, drawn,
                 args, sizeof *args);
@@ -269,7 +272,7 @@ static void op_backward(const void *args, int64_t begin, int64_t end) {
       s->d_latent[b * s->lddl + h] += 2.0f * s->latent[b * s->ldl + h] * g->d_latent2[b * H + h];
 }
 
-/// d_log_std of features [begin, end): each a product over all rows of its own.
+/// d_log_std of features [begin, end). Each is a product over all rows.
 static void op_backward_param(const void *args, int64_t begin, int64_t end) {
   const GsdeArgs *s = args;
   const CeliGsde *g = s->gsde;
@@ -290,7 +293,7 @@ void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean
                              const float *action, ptrdiff_t lda, const float *latent,
                              ptrdiff_t ldl) {
   const GsdeArgs args = {.gsde = gsde,
-                         .action = (float *)(uintptr_t)action, // only read there
+                         .action = (float *)(uintptr_t)action, // const here: backward only reads it
                          .lda = lda,
                          .latent = latent,
                          .ldl = ldl,
@@ -315,7 +318,9 @@ CelStatus celi_gsde_head_declare(CeliGsdeHead *use, CelTensors *tensors, const c
                                  const CeliGsde *with, int64_t B) {
   const int64_t H = with->H, A = with->A;
   *use = (CeliGsdeHead){.B = B, .H = H, .A = A, .with = with};
-  if (B < 1) return cel_fail(CEL_E_RANGE, "gsde \"%s\": %lld rows; at least 1", name, (long long)B);
+  if (B < 1)
+    return cel_fail(CEL_E_RANGE, "gsde \"%s\": B is %lld; it must be at least 1", name,
+                    (long long)B);
   const struct {
     float **place;
     const char *name;
@@ -402,7 +407,7 @@ void celi_gsde_plan_head_backward(CeliPlan *plan, const CeliGsdeHead *use, float
                 false, &args, sizeof args);
 }
 
-/// Features [begin, end): each a product over all rows of its own.
+/// Features [begin, end). Each is a product over all rows.
 static void op_head_param(const void *args, int64_t begin, int64_t end) {
   const CeliGsdeHead *u = ((const HeadArgs *)args)->use;
   const int64_t A = u->A, n = end - begin, at = begin * A;
@@ -453,7 +458,7 @@ void celi_gsde_plan_head_tangent(CeliPlan *plan, const CeliGsdeHead *use, float 
                 false, &args, sizeof args);
 }
 
-// ---- at once
+// ---- without a plan
 
 void celi_gsde_variances(const CeliGsde *gsde, float *var_w) {
   variances(gsde, var_w, 0, gsde->H * gsde->A);
@@ -464,7 +469,7 @@ void celi_gsde_head_rows(float *head, const float *mean, const float *latent, co
   const CeliGsdeHead use = {.H = H,
                             .A = A,
                             .head = head,
-                            .var_w = (float *)(uintptr_t)var_w, // only read there
+                            .var_w = (float *)(uintptr_t)var_w, // const here: it is only read
                             .latent2 = latent2,
                             .var = var};
   head_rows(&use, mean, A, latent, H, 0, n);

@@ -1,23 +1,25 @@
-/// How the parameters of a network start.
+/// Initial parameters of a network.
 ///
-/// Kaiming-uniform as PyTorch's Linear has it: weights and biases uniform on +-1/sqrt(fan_in).
-/// Xavier: weights uniform on +-sqrt(6/(fan_in + fan_out)), biases zero.
+/// Kaiming-uniform, as in PyTorch's Linear: weights and biases are uniform on +-1/sqrt(fan_in).
+///
+/// Xavier: weights are uniform on +-sqrt(6/(fan_in + fan_out)), biases zero.
+///
 /// Orthogonal: a matrix of normals, orthonormalized along its shorter side, times the gain; biases
 /// zero. Gram-Schmidt makes R's diagonal positive, so that the result is uniform over orthonormal
-/// frames. It runs twice, in place: the first pass loses what cancels, the second finds it again.
+/// frames. It runs twice, in place: the second pass removes the error of cancellation in the first.
 /// Source: He et al., 2015; Glorot and Bengio, 2010; Saxe et al., 2013.
 #include "nn/net.h"
 
 #include <math.h>
 
-/// Columns that one sweep of Gram-Schmidt projects.
+/// Columns that one pass of Gram-Schmidt projects.
 enum { SWEEP = 256 };
 
 static void draw_uniform(float *x, int64_t n, double bound, CelRng *rng) {
   for (int64_t i = 0; i < n; i++) x[i] = (float)cel_rng_range(rng, -bound, bound);
 }
 
-/// Scales columns (K,N) after column j so that they are orthogonal to it.
+/// Makes the columns (K,N) after column j orthogonal to it.
 static void project_columns(float *W, int64_t K, int64_t N, int64_t j) {
   for (int64_t begin = j + 1; begin < N; begin += SWEEP) {
     const int64_t n = N - begin < SWEEP ? N - begin : SWEEP;
@@ -93,7 +95,8 @@ void celi_net_init(CeliNet *net, uint64_t seed, uint32_t first_index) {
   for (int l = 0; l < net->n; l++) {
     const CeliNode *node = &net->node[l];
     for (int64_t e = 0; node->layer.kind->init && e < net->E; e++) {
-      const int64_t index = (int64_t)node->index * net->E + e; // only dense layers draw from it
+      const int64_t index = (int64_t)node->index * net->E + e; // only dense layers draw from this
+                                                               // stream
       CelRng rng = cel_rng(seed, CEL_RNG_INIT, first_index + (uint32_t)index);
       node->layer.kind->init(node, e, net->init, &rng);
     }

@@ -1,7 +1,8 @@
 /// Exploration noise that is added to a policy's action.
 ///
 /// Normal: a += sigma n. Ornstein-Uhlenbeck: x += -theta x dt + sigma sqrt(dt) n, a += x, and x = 0
-/// at the start of an episode. Source: Uhlenbeck and Ornstein, 1930; Lillicrap et al., 2016.
+/// at the start of an episode.
+/// Source: Uhlenbeck and Ornstein, 1930; Lillicrap et al., 2016.
 #include "nn/noise.h"
 #include "base/base.h"
 #include "ops/ops.h"

@@ -1,5 +1,5 @@
-/// Exploration noise that is added to a policy's action: normal, Ornstein-Uhlenbeck; and
-/// generalised state-dependent exploration (gSDE), which replaces the policy's own noise.
+/// Exploration noise that is added to a policy's action: normal or Ornstein-Uhlenbeck (OU). Also
+/// generalized state-dependent exploration (gSDE), which replaces the policy's own noise.
 #ifndef CELI_NOISE_H
 #define CELI_NOISE_H
 #include "celsius/rng.h"
@@ -13,13 +13,12 @@ typedef enum CeliNoiseKind {
   CELI_NOISE_GSDE
 } CeliNoiseKind;
 
-/// Additive noise of N environments; state is saved.
+/// Additive noise of N environments. Its state is saved.
 typedef struct CeliNoise {
   CeliNoiseKind kind;
   int64_t N, A;
   double sigma, theta, dt; ///< OU: x += -theta x dt + sigma sqrt(dt) n
-  double
-      limit; ///< actions are clipped to +-limit; 1 unless the caller sets another after declaring
+  double limit; ///< actions are clipped to +-limit; 1 after declaring; the caller may change it
   uint64_t seed;
   double *x;         ///< (N,A) OU's state, role CEL_STATE
   uint64_t *counter; ///< (N,) blocks used, role CEL_STATE
@@ -28,17 +27,18 @@ CelStatus celi_noise_declare(CeliNoise *noise, CelTensors *tensors, const char *
                              CeliNoiseKind kind, int64_t N, int64_t A, double sigma, double theta,
                              double dt, uint64_t seed) CEL_WARN_UNUSED;
 /// Adds noise from stream i of (seed, CEL_RNG_EXPLORE) to row i of action (N,A) and clips it to
-/// [-limit, limit]; `start` (N,) 1 where an episode starts (OU returns to zero).
+/// [-limit, limit]. `start` (N,) is 1 where an episode starts; there OU returns to zero.
 void celi_noise_add(CeliNoise *noise, float *action, const uint8_t *start);
 
-/// gSDE: noise = latent M, M = exp(log_std) * E with E ~ N(0,1) (H,A) held for some steps; the
-/// marginal of the action is N(mean, latent^2 exp(2 log_std)). Source: Raffin, Kober, Stulp,
-/// "Smooth exploration for robotic reinforcement learning", CoRL 2021. One use on B rows. Plans
-/// keep its address.
+/// gSDE on B rows: noise = latent M, M = exp(log_std) * E with E ~ N(0,1) (H,A), fixed for some
+/// steps. The marginal distribution of the action is N(mean, latent^2 exp(2 log_std)). Plans keep
+/// the address.
+/// Source: Raffin, Kober, Stulp, "Smooth exploration for robotic reinforcement learning", CoRL
+/// 2021.
 typedef struct CeliGsde {
   int64_t B, H, A;
   bool squash;
-  const struct CeliGsde *with; ///< the use whose log_std this one shares, or NULL
+  const struct CeliGsde *with; ///< the use that owns log_std, or NULL
   float *log_std;              ///< (H,A) role CEL_PARAM, or NULL
   float *d_log_std;            ///< (H,A) role CEL_GRAD
   // scratch of one use on B rows:
@@ -50,37 +50,37 @@ typedef struct CeliGsde {
   float *d_noise, *d_var, *d_latent2; ///< (B,A), (B,A), (B,H)
   float *d_M, *d_var_w;               ///< (H,A), (H,A)
 } CeliGsde;
-/// Declares "NAME.log_std" with its gradient and moments. First of all on a use.
+/// Declares "NAME.log_std" with its gradient and moments. Must be the first call on a use.
 CelStatus celi_gsde_declare_param(CeliGsde *gsde, CelTensors *tensors, const char *name, int64_t H,
                                   int64_t A) CEL_WARN_UNUSED;
 /// Declares the scratch of a use on B rows. Errors: as cel_tensors_declare; CEL_E_RANGE (B).
 CelStatus celi_gsde_declare(CeliGsde *gsde, CelTensors *tensors, const char *name, int64_t B,
                             bool squash) CEL_WARN_UNUSED;
-/// A further use on B rows with the parameters of another.
+/// Declares another use on B rows with the parameters of `with`.
 CelStatus celi_gsde_declare_shared(CeliGsde *gsde, CelTensors *tensors, const char *name,
                                    const CeliGsde *with, int64_t B) CEL_WARN_UNUSED;
-/// action and logp from mean (B,A) ldm and latent (B,H) ldl with one E for the whole batch, drawn
-/// at block *counter of (seed, CEL_RNG_NOISE, index): celi_gsde_blocks of them.
+/// action and logp from mean (B,A) ldm and latent (B,H) ldl, with one E for the whole batch. E is
+/// drawn from block *counter of (seed, CEL_RNG_NOISE, index) and uses celi_gsde_blocks blocks.
 void celi_gsde_plan_sample(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
                            const float *mean, ptrdiff_t ldm, const float *latent, ptrdiff_t ldl,
                            uint64_t seed, uint32_t index, const uint64_t *counter);
-/// The same with the numbers that lie in gsde->E.
+/// The same with the numbers in gsde->E.
 void celi_gsde_plan_sample_given(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
                                  const float *mean, ptrdiff_t ldm, const float *latent,
                                  ptrdiff_t ldl);
 uint64_t celi_gsde_blocks(const CeliGsde *gsde);
-/// d_mean (B,A), d_latent (B,H) (written, not added), d_log_std from d_action and d_logp.
+/// d_mean (B,A), d_latent (B,H) (overwritten) and d_log_std from d_action and d_logp.
 void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean, ptrdiff_t lddm,
                              float *d_latent, ptrdiff_t lddl, const float *d_action, ptrdiff_t ldda,
                              const float *action, ptrdiff_t lda, const float *latent,
                              ptrdiff_t ldl);
 
-/// gSDE for given actions, as score-function learners need it: the head (B, 2A) = (mean, log sigma) of an ordinary
-/// Gaussian (nn/dist.h), sigma^2 = latent^2 exp(2 log_std) + 1e-6. The latent is held fixed: no gradient flows into the
-/// network from sigma, as in Stable-Baselines3. One use on B rows. Plans keep its address.
+/// gSDE for given actions, for score-function learners: the head (B, 2A) = (mean, log sigma) of an
+/// ordinary Gaussian (nn/dist.h), sigma^2 = latent^2 exp(2 log_std) + 1e-6. No gradient flows from
+/// sigma into the latent, as in Stable-Baselines3. One use on B rows. Plans keep its address.
 typedef struct CeliGsdeHead {
   int64_t B, H, A;
-  const CeliGsde *with; ///< holds log_std (H,A) and its gradient
+  const CeliGsde *with; ///< owns log_std (H,A) and its gradient
   float *head, *d_head; ///< (B,2A); the gradient is set by the caller
   // scratch:
   float *var_w, *latent2, *var; ///< (H,A), (B,H), (B,A)
@@ -92,26 +92,26 @@ CelStatus celi_gsde_head_declare(CeliGsdeHead *use, CelTensors *tensors, const c
 /// head from mean (B,A) ldm and latent (B,H) ldl.
 void celi_gsde_plan_head(CeliPlan *plan, const CeliGsdeHead *use, const float *mean, ptrdiff_t ldm,
                          const float *latent, ptrdiff_t ldl);
-/// d_mean (B,A) from d_head, and what the gradient of log_std needs.
+/// d_mean (B,A) from d_head. Also prepares the gradient of log_std.
 void celi_gsde_plan_head_backward(CeliPlan *plan, const CeliGsdeHead *use, float *d_mean,
                                   ptrdiff_t lddm);
-/// d_log_std; belongs in the stage of the weight gradients.
+/// d_log_std. It belongs in the stage of the weight gradients.
 void celi_gsde_plan_head_param(CeliPlan *plan, const CeliGsdeHead *use, bool with_previous);
-/// The head's derivative t_head (B,2A) along t_mean (B,A) and t_log_std (H,A): t_log_sigma = latent^2 (exp(2 log_std)
-/// t_log_std) / var. Overwrites what the backward pass left.
+/// The head's derivative t_head (B,2A) along t_mean (B,A) and t_log_std (H,A): t_log_sigma =
+/// latent^2 (exp(2 log_std) t_log_std) / var. Overwrites the results of the backward pass.
 void celi_gsde_plan_head_tangent(CeliPlan *plan, const CeliGsdeHead *use, float *t_head,
                                  const float *t_mean, const float *t_log_std);
 
-/// At once: var_w (H,A) = exp(2 log_std).
+/// Without a plan: var_w (H,A) = exp(2 log_std).
 void celi_gsde_variances(const CeliGsde *gsde, float *var_w);
-/// At once: rows of head (n,2A) from mean (n,A) and latent (n,H), the same bits as the plan's; latent2 (n,H) and var (n,A)
-/// are scratch.
+/// Without a plan: rows of head (n,2A) from mean (n,A) and latent (n,H), with the same bits as in a
+/// plan. latent2 (n,H) and var (n,A) are scratch.
 void celi_gsde_head_rows(float *head, const float *mean, const float *latent, const float *var_w,
                          float *latent2, float *var, int64_t n, int64_t H, int64_t A);
-/// At once: M (H,A) in place from standard normals to exp(log_std) * M.
+/// Without a plan: M (H,A) in place, from standard normals to exp(log_std) * M.
 void celi_gsde_scale(const CeliGsde *gsde, float *M);
-/// At once: one action (A,) from mean (A,), latent (H,) and a matrix M (H,A) in force; tanh when
-/// `squash`.
+/// Without a plan: one action (A,) from mean (A,), latent (H,) and the current matrix M (H,A); tanh
+/// if `squash`.
 void celi_gsde_act(float *action, const float *mean, const float *latent, const float *M, int64_t H,
                    int64_t A, bool squash);
 

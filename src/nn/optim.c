@@ -1,9 +1,12 @@
-/// Adam(W), gradient clipping by norm, target averaging.
+/// Adam(W), gradient clipping by norm, and target averaging.
 ///
-/// One step: t += 1; g *= min(1, max_grad_norm / (|g| + 1e-6)); m += (1 - beta1)(g - m);
-/// v += (1 - beta2)(g^2 - v); p -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon),
-/// with p (1 - lr weight_decay) in place of p before it (AdamW).
-/// Source: Kingma and Ba, 2015; Loshchilov and Hutter, 2019. Clipping as PyTorch's clip_grad_norm_.
+/// One step:
+///   t += 1;  g *= min(1, max_grad_norm / (|g| + 1e-6))
+///   m += (1 - beta1)(g - m);  v += (1 - beta2)(g^2 - v)
+///   p -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
+/// AdamW first multiplies p by 1 - lr weight_decay.
+/// Source: Kingma and Ba, 2015; Loshchilov and Hutter, 2019. Clipping is that of PyTorch's
+/// clip_grad_norm_.
 #include "nn/optim.h"
 #include "base/base.h"
 #include "nn/declare.h"
@@ -12,9 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/// Elements of a run are cut in units of this many.
+/// Elements of a run are split in units of this size.
 enum { ELEMENTS = CELI_ELEMENT_GRAIN, NORM_BLOCK_MIN = 256 };
-/// Optimisers that one plan's step may hold (a plan's arguments are at most 256 bytes).
+/// Optimizers per plan step (a plan's arguments have at most 256 bytes).
 enum { MANY_MAX = 16 };
 
 _Static_assert(sizeof(CeliAdamStep) == 64, "a step is saved as bytes: it must have no padding");
@@ -34,20 +37,21 @@ CelStatus celi_adam_declare(CeliAdam *adam, CelTensors *tensors, const char *nam
   return celi_declare_f32(tensors, CEL_SCRATCH, &adam->partial, partial, "%s.partial", name);
 }
 
-/// The mirror of a parameter tensor in another role, `offset` floats after the mirror's run began.
+/// The mirror of a parameter tensor in another role, `offset` floats after the start of its run.
 static CelStatus find_mirror(float **out, const CelTensors *tensors, CelRole role,
                              const CelTensor *param) {
   char name[CEL_NAME_MAX + 16];
   snprintf(name, sizeof name, "%s%s", celi_mirror_prefix(role), param->name);
   const CelTensor *t = cel_tensors_find(tensors, name);
-  if (t == NULL) return cel_fail(CEL_E_NAME, "adam: there is no tensor \"%s\"", name);
+  if (t == NULL) return cel_fail(CEL_E_NAME, "adam: tensor \"%s\" does not exist", name);
   if (t->size != param->size || t->type != CEL_F32 || t->role != role)
-    return cel_fail(CEL_E_SHAPE, "adam: \"%s\" does not mirror \"%s\"", name, param->name);
+    return cel_fail(CEL_E_SHAPE, "adam: \"%s\" does not have the layout of \"%s\"", name,
+                    param->name);
   *out = t->data;
   return CEL_OK;
 }
 
-/// Every parameter of the run lies as far behind the first as its mirrors do behind theirs.
+/// Checks that every parameter has the same offset in its run as its mirrors in theirs.
 static CelStatus check_mirrors(const CeliAdam *adam, const CelTensors *tensors) {
   static const CelRole roles[] = {CEL_GRAD, CEL_MOMENT1, CEL_MOMENT2};
   const float *const begin[] = {adam->g, adam->m, adam->v};
@@ -60,7 +64,7 @@ static CelStatus check_mirrors(const CeliAdam *adam, const CelTensors *tensors) 
       CELI_TRY(find_mirror(&mirror, tensors, roles[k], param));
       if (mirror - begin[k] != data - adam->p)
         return cel_fail(CEL_E_SHAPE,
-                        "adam: \"%s%s\" is %lld floats into its run, its parameter %lld: declare "
+                        "adam: \"%s%s\" has offset %lld, but its parameter has %lld; declare "
                         "mirrors in the order of the parameters",
                         celi_mirror_prefix(roles[k]), param->name, (long long)(mirror - begin[k]),
                         (long long)(data - adam->p));
@@ -72,7 +76,7 @@ static CelStatus check_mirrors(const CeliAdam *adam, const CelTensors *tensors) 
 static CelStatus find_param(const CelTensor **out, const CelTensors *tensors, const char *name) {
   *out = cel_tensors_find(tensors, name);
   if (*out == NULL || (*out)->role != CEL_PARAM || (*out)->type != CEL_F32)
-    return cel_fail(CEL_E_NAME, "adam: there is no float32 parameter \"%s\"", name);
+    return cel_fail(CEL_E_NAME, "adam: \"%s\" is not a float32 parameter", name);
   return CEL_OK;
 }
 
@@ -83,7 +87,8 @@ CelStatus celi_adam_bind(CeliAdam *adam, const CelTensors *tensors, const char *
   CELI_TRY(find_param(&end, tensors, last));
   adam->p = begin->data;
   const float *stop = (const float *)end->data + end->size;
-  if (stop < adam->p) return cel_fail(CEL_E_SHAPE, "adam: \"%s\" lies behind \"%s\"", first, last);
+  if (stop < adam->p)
+    return cel_fail(CEL_E_SHAPE, "adam: \"%s\" is declared after \"%s\"", first, last);
   adam->n = stop - adam->p;
   CELI_TRY(find_mirror(&adam->g, tensors, CEL_GRAD, begin));
   CELI_TRY(find_mirror(&adam->m, tensors, CEL_MOMENT1, begin));
@@ -113,7 +118,8 @@ typedef struct AdamArgs {
   int n;
 } AdamArgs;
 
-/// Elements of a block of the gradient's norm, whole vectors; the last block may have fewer. Depends on n alone.
+/// Elements per block of the gradient's norm, in whole vectors. The last block may be shorter.
+/// Depends on n only.
 static int64_t norm_block(const CeliAdam *adam) {
   const int64_t each = (adam->n + CELI_NORM_BLOCKS - 1) / CELI_NORM_BLOCKS;
   return each <= NORM_BLOCK_MIN ? NORM_BLOCK_MIN : (each + ELEMENTS - 1) / ELEMENTS * ELEMENTS;
@@ -134,7 +140,8 @@ static void op_square(const void *args, int64_t begin, int64_t end) {
   }
 }
 
-/// The factor that clips the gradient. A NaN norm makes a NaN scale: nothing is hidden.
+/// The factor that clips the gradient. A NaN norm gives a NaN factor, so that the error stays
+/// visible.
 static float clip_scale(const CeliAdam *adam, float *grad_norm) {
   double square = 0;
   const int64_t blocks = norm_blocks(adam);
@@ -154,8 +161,9 @@ static void op_advance(const void *args, int64_t begin, int64_t end) {
   }
 }
 
-/// What a step is made with. Every thread adds the norm's parts for itself, in the same order, rather than wait for one
-/// that does; the one with the first elements keeps what came out, and nobody else reads that.
+/// The factors of a step. Every thread sums the parts of the norm itself, in the same order,
+/// instead of waiting for another thread. The thread with the first elements stores the result,
+/// which no other thread reads.
 static CeliAdamStep step_of(const CeliAdam *adam, int64_t begin) {
   const CeliAdamStep *s = adam->step;
   CeliAdamStep step = {.learning_rate = s->learning_rate,
@@ -179,8 +187,8 @@ static void op_update(const void *args, int64_t begin, int64_t end) {
   celi_ops()->adam(adam->p, adam->g, adam->m, adam->v, &step, begin, end);
 }
 
-/// Norms, where any is clipped. The advance touches nothing that the operation before could need, so it joins that one's
-/// stage as its smallest part.
+/// Appends the norms for clipping, and the advance. The advance touches nothing that the operation
+/// before could read, so it joins that stage.
 static void plan_advance(CeliPlan *plan, const AdamArgs *args) {
   bool clipped = false;
   for (int i = 0; i < args->n; i++) {
@@ -224,7 +232,7 @@ void celi_sgd_plan(CeliPlan *plan, CeliAdam *adam) {
 }
 
 void celi_adam_as_rmsprop(CeliAdam *adam) {
-  // A step that was taken long ago: the powers that correct for the first ones are 0 and stay so.
+  // The step counts as taken long ago: the powers in the bias corrections are 0 and stay 0.
   adam->step->t = 1;
   adam->step->beta1 = adam->step->beta1_power = adam->step->beta2_power = 0;
 }

@@ -5,51 +5,55 @@
 #include "ops/ops.h"
 #include "ops/plan.h"
 
-/// Runs of elements are cut between threads in units of this many: an operation by element with the
-/// same count that follows an optimiser's update, in its stage, finds its own elements updated
-/// (target averaging does). A cache line's worth or few: twin critics then fall apart in the middle, and each thread
-/// keeps the parameters, moments and targets of the critic whose gradients it made.
+/// Runs of elements are split between threads in units of this size. Target averaging has the same
+/// count and can join the stage of an optimizer's update: each thread finds its own elements
+/// updated. The size is a few cache lines, so that twin critics are split in the middle. Each
+/// thread then keeps the parameters, moments and targets of the critic whose gradients it computed.
 #define CELI_ELEMENT_GRAIN 64
-/// Blocks of a gradient's norm; which elements are in a block depends on the run's length alone.
+/// Blocks of a gradient's norm. The split depends on the run's length only.
 #define CELI_NORM_BLOCKS 256
 
-/// One optimiser over a contiguous run of parameters (a network, or a single number).
+/// One optimizer for a contiguous run of parameters (a network, or a single number).
 typedef struct CeliAdam {
-  float *p, *g, *m, *v; ///< (n,) runs that mirror each other, padding between tensors included
+  float *p, *g, *m, *v; ///< (n,) runs of equal layout, including the padding between tensors
   int64_t n;
   double max_grad_norm;  ///< 0: no clipping
   float *grad_norm;      ///< (1,) the norm before clipping, scratch; written when max_grad_norm > 0
   float *partial;        ///< (CELI_NORM_BLOCKS,) sums of squares, scratch
   CeliAdamStep *step;    ///< saved tensor "NAME.step" (u8 bytes of the struct), role CEL_STATE
-  double *learning_rate; ///< (1,) saved; what the next step uses; set by schedules
+  double *learning_rate; ///< (1,) saved; rate of the next step; set by schedules
 } CeliAdam;
 
 typedef struct CeliAdamConfig {
   double learning_rate, beta1, beta2, epsilon, weight_decay, max_grad_norm;
 } CeliAdamConfig;
 
-/// Declares the state of an optimiser; bind after allocation with celi_adam_bind.
+/// Declares the state of an optimizer. Call celi_adam_bind after the allocation.
 CelStatus celi_adam_declare(CeliAdam *adam, CelTensors *tensors, const char *name) CEL_WARN_UNUSED;
-/// `first` and `last` are the names of the first and the last parameter tensor of the run;
-/// gradients and moments are their mirrors.
-/// Errors: CEL_E_NAME, CEL_E_SHAPE (mirrors are not contiguous in step).
+/// Binds the run from parameter tensor `first` to `last`, given by name, with its gradients and
+/// moments.
+/// Errors: CEL_E_NAME, CEL_E_SHAPE (gradients or moments have another layout).
 CelStatus celi_adam_bind(CeliAdam *adam, const CelTensors *tensors, const char *first,
                          const char *last, const CeliAdamConfig *config) CEL_WARN_UNUSED;
-/// Sets the rate of the next steps (a schedule's value).
+/// Sets the learning rate of the next steps (a schedule's value).
 void celi_adam_set_rate(CeliAdam *adam, double learning_rate);
-/// Appends: norm in fixed blocks and clip factor when there is clipping; advance (joins the stage
-/// before when there is none); update by element, CELI_PARTS of n in units of CELI_ELEMENT_GRAIN.
-/// Plans keep the optimiser's address.
+/// Appends one step:
+/// - with clipping: the norm in fixed blocks, and the clip factor
+/// - the advance; without clipping it joins the stage before
+/// - the update by element, CELI_PARTS of n in units of CELI_ELEMENT_GRAIN
+///
+/// Plans keep the optimizer's address.
 void celi_adam_plan(CeliPlan *plan, CeliAdam *adam);
-/// The same for plain gradient descent, p -= learning_rate g; moments stay as they are.
+/// The same for gradient descent, p -= learning_rate g. Moments do not change.
 void celi_sgd_plan(CeliPlan *plan, CeliAdam *adam);
-/// After binding: RMSProp, v += (1 - beta2)(g^2 - v); p -= learning_rate g / (sqrt(v) + epsilon), without corrections.
+/// Turns a bound optimizer into RMSProp, without bias corrections:
+///   v += (1 - beta2)(g^2 - v);  p -= learning_rate g / (sqrt(v) + epsilon)
 void celi_adam_as_rmsprop(CeliAdam *adam);
-/// The same for several (at most 16) at once: all advances in one step, all updates in one stage.
-/// Transposes of the networks that changed are the caller's.
+/// celi_adam_plan for up to 16 optimizers: all advances in one step, all updates in one stage. The
+/// caller updates the transposes of the networks.
 void celi_adam_plan_many(CeliPlan *plan, CeliAdam **adams, int n);
 
-/// target += tau (p - target) over runs of n.
+/// target += tau (p - target) for n elements.
 void celi_polyak_plan(CeliPlan *plan, float *target, const float *p, int64_t n, float tau,
                       bool with_previous);
 

@@ -1,10 +1,10 @@
 /// Directional derivatives and Fisher matrices. Contract: tangent.h.
 ///
 ///   t_l = (d kind_l along (the direction, t_{l-1})) act'(z_l), t_{-1} = 0     (kinds: layers/)
-/// M: Gaussian, 1/sd^2 for the mean and 2 for log sd; categorical, diag(pi) - pi pi'; Bernoulli, p
-/// (1 - p).
+/// M: Gaussian, 1/sd^2 for the mean and 2 for log sd;
+///    categorical, diag(pi) - pi pi'; Bernoulli, p (1 - p).
 /// KL: Gaussian, sum of log(sd'/sd) + (sd^2 + (mean - mean')^2) / (2 sd'^2) - 1/2;
-/// categorical, sum of pi (log pi - log pi').
+///    categorical, sum of pi (log pi - log pi').
 #include "nn/tangent.h"
 #include "base/base.h"
 #include "nn/declare.h"
@@ -21,7 +21,8 @@ CelStatus celi_tangent_declare(CeliTangent *tangent, CelTensors *tensors, const 
   for (int l = 0; l < pass->net->n; l++) {
     const CeliNode *node = &pass->net->node[l];
     if (!node->layer.kind->tangent)
-      return cel_fail(CEL_E_UNSUPPORTED, "layers of kind %s have no directional derivative",
+      return cel_fail(CEL_E_UNSUPPORTED,
+                      "directional derivatives through layers of kind %s are not supported",
                       node->layer.kind->name);
     const int64_t shape[] = {pass->B, node->out, -1};
     CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &tangent->t[l], shape, "%s.%d.t", name, l));
@@ -38,7 +39,8 @@ static void op_tangent(const void *args, int64_t begin, int64_t end) {
   for (int l = 0; l < p->net->n; l++) {
     const CeliNode *node = &p->net->node[l];
     const CeliNodeUse *use = &p->use[l];
-    // The scratch has one row distance for all layers: threads work on different layers at a time.
+    // All layers use one row distance in the scratch, because threads are in different layers at a
+    // time.
     const CeliTangentRows rows = {.rows = celi_pass_node_rows(p, l, &range),
                                   .param = {t->param[l][0], t->param[l][1]},
                                   .t = t->t[l],
@@ -108,7 +110,7 @@ void celi_dist_fisher_rows(const CeliDist *dist, float *out, ptrdiff_t ldo, cons
   }
 }
 
-// ---- divergences, in double: they are small differences of large numbers
+// ---- divergences, in double because they are small differences of large numbers
 
 static double clamp_to(const CeliDistSpec *s, float x) {
   if (s->log_std_min >= s->log_std_max) return (double)x;
@@ -146,7 +148,7 @@ static double kl_choice(const float *old, const float *new, int64_t n) {
   return kl;
 }
 
-/// A bit is a choice between the logits 0 and x.
+/// A bit is a categorical with the logits 0 and x.
 static double kl_bits(const float *old, const float *new, int64_t n) {
   double kl = 0;
   for (int64_t a = 0; a < n; a++)

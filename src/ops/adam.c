@@ -3,7 +3,8 @@
 #include <float.h>
 #include <math.h>
 
-/// The next power of beta; 0 instead of a subnormal number, in which rounding would keep it for good.
+/// The next power of beta. Returns 0 instead of a subnormal number, because rounding would keep it
+/// forever.
 static double power(double last, double beta) {
   const double next = last * beta;
   return next > DBL_MIN ? next : 0;

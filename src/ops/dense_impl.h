@@ -1,30 +1,35 @@
-/// The products: a dense layer forward, its input's gradient and its weights' gradient.
+/// The products of a dense layer: forward, gradient of its input, gradient of its weights.
 ///
-/// All three are C (R,N) = A (R,K) B (K,N) with B's rows contiguous: forward A = X, B = W; backward
-/// to the data A = dY, B = Wt; backward to the weights A = X transposed (by addressing, not by
-/// copying), B = dY. One inner loop serves them: a tile of MR rows by NR vectors of C stays in
-/// registers while k rises; each step loads NR vectors of B, and for each row broadcasts one
-/// element of A and does NR fused multiply-adds. So each output is one chain in rising k, whatever
-/// tile it falls in.
+/// All three are C (R,N) = A (R,K) B (K,N) with contiguous rows of B:
+/// - forward: A = X, B = W
+/// - gradient of the input: A = dY, B = Wt
+/// - gradient of the weights: A = X transposed (by addressing, without a copy), B = dY
 ///
-/// Tile: a step costs MR NR FMAs and MR + NR loads. With 32 registers 12x2 (24 sums, 2 of B, a
-/// broadcast) does 24 FMAs for 14 loads; with 16 registers 6x2 does 12 for 8. Cores load two
-/// vectors for every two FMAs, so that the FMA units are the limit, and 24 or 12 chains cover their
-/// latency twice over.
+/// They use one inner loop. A tile of C, MR rows by NR vectors, stays in registers while k
+/// increases. Each step loads NR vectors of B. For each row it broadcasts one element of A and does
+/// NR fused multiply-adds. Each output is therefore one chain in increasing k, whatever its tile.
 ///
-/// Caches: the strip of B that a tile walks is used again by every row tile. Where B is wide its rows
-/// lie a power of two apart and fall into few sets of the first-level cache. A strip of 16 columns
-/// (AVX2) is 16 KB when copied to the stack, and stays in that cache; the copy pays when there are
-/// rows enough. A strip of 32 columns (AVX-512) would fill it, so it is left where it is: the
-/// second-level cache delivers the 128 bytes a step in time, 24 FMAs, when asked ahead; it is copied
-/// only where B as a whole is too large for that cache. A ragged edge is copied always, padded with
-/// zeros, so that no inner loop needs a mask. When K > KC, C keeps the unfinished sums (exactly).
+/// Tile size: a step costs MR NR FMAs and MR + NR loads. With 32 registers, 12x2 (24 sums, 2
+/// vectors of B, a broadcast) does 24 FMAs for 14 loads. With 16 registers, 6x2 does 12 for 8.
+/// Cores load two vectors for every two FMAs, so the FMA units are the limit. 24 or 12 chains cover
+/// twice their latency.
 ///
-/// Few rows (a step of a few environments): tiles of 1 to 6 rows by 4 vectors, so that there are chains enough. Tanh is
-/// taken of a tile as soon as it is done, still in the first-level cache.
+/// Caches: every tile of rows reads the same strip of B. If B is wide, its rows are a power of two
+/// apart and use only a few sets of the first-level cache.
+/// - AVX2: a strip of 16 columns is 16 KB when copied to the stack, and stays in that cache. The
+///   copy pays off with enough rows.
+/// - AVX-512: a strip of 32 columns would fill the cache, so it is not copied. With prefetching,
+///   the second-level cache delivers 128 bytes per step (24 FMAs) in time. It is copied only if B
+///   is too large for that cache.
+/// - A partial strip at the edge is always copied and padded with zeros, so that no inner loop
+///   needs a mask.
+/// - If K > KC, C holds the unfinished sums (exactly).
 ///
-/// Few columns (N <= 4: the heads of critics and actors) would waste lanes: there the lanes are
-/// rows, and X is transposed in registers; the chains are the same.
+/// Few rows (a step of a few environments): tiles of 1 to 6 rows by 4 vectors, for enough chains.
+/// Tanh is computed right after a tile, while the tile is in the first-level cache.
+///
+/// Few columns (N <= 4: the heads of critics and actors) would waste lanes. There the lanes are
+/// rows, and X is transposed in registers. The chains are the same.
 #ifndef CELI_DENSE_IMPL_H
 #define CELI_DENSE_IMPL_H
 #include "ops/math_impl.h"
@@ -44,22 +49,22 @@
 #define FEW 4
 #endif
 #if VW == 16
-#define PREFETCH 16             // steps ahead at which rows of B are fetched
-#define PACK_ABOVE (1024 * 128) // floats of B: more than stays in a second-level cache
+#define PREFETCH 16             // rows of B are fetched this many steps ahead
+#define PACK_ABOVE (1024 * 128) // floats of B; above, B does not fit into a second-level cache
 #else
 #define PREFETCH 0
 #define PACK_ABOVE 0
 #endif
 #define STRIP (NR * VW)
-#define WIDE 4 // vectors across a tile of few rows
+#define WIDE 4 // vectors across a tile with few rows
 #define KC 256
 #define NARROW 4
 #define NARROW_GROUPS 3
 
-/// What is done to a finished sum before it is stored.
+/// What is applied to a finished sum before it is stored.
 typedef enum Finish {
   FINISH_NONE,
-  FINISH_TANH, ///< by the caller of the tile, while the tile is in the first-level cache
+  FINISH_TANH, ///< by the caller, while the tile is in the first-level cache
   FINISH_RELU,
   FINISH_RELU_BACKWARD,
   FINISH_TANH_BACKWARD
@@ -74,11 +79,11 @@ typedef struct Product {
   const float *B;
   ptrdiff_t ldb;
   const float *bias; // (N,) or NULL
-  const float *D;    // (rows,N) ldd: what a backward finish derives from
+  const float *D;    // (rows,N) ldd: input of the activation's derivative
   ptrdiff_t ldd;
   int64_t rows, K, N;
   Finish finish;
-  bool more; // the sums in C go on
+  bool more; // continue the sums in C
 } Product;
 
 INLINE vf relu(vf x) {
@@ -94,7 +99,7 @@ INLINE vf tanh_backward(vf dy, vf a) {
 }
 
 /// sum += A (mr rows) B (nr vectors) over k. Row i of A is reached as a[i/3] + (i%3) lda, which x86
-/// addresses without arithmetic, and the compiler is kept from making twelve pointers of that and
+/// addresses without arithmetic. The asm prevents the compiler from computing twelve pointers and
 /// spilling them.
 INLINE void accumulate(vf sum[MR][WIDE], const Product *p, const int mr, const int nr,
                        const bool by_row) {
@@ -128,7 +133,7 @@ INLINE vf finish_load(const float *p, int64_t n, const bool whole) {
   return whole ? v_load(p) : v_load_n(p, n);
 }
 
-/// Stores a tile's sums; `whole`: without masks, which cost more than what they mask.
+/// Stores a tile's sums. `whole`: without masks, because masked stores are slower.
 INLINE void finish_tile(const Product *p, vf sum[MR][WIDE], int64_t width, Finish finish,
                         const int mr, const int nr, const bool whole) {
   UNROLL
@@ -150,8 +155,8 @@ INLINE void finish_tile(const Product *p, vf sum[MR][WIDE], int64_t width, Finis
   }
 }
 
-/// One tile of mr x nr vectors, the last one of which has `width - (nr-1) VW` columns; p->B is
-/// padded to whole vectors. `resume`: continue the sums that are in C; `last`: finish them.
+/// One tile of mr x nr vectors. The last vector has `width - (nr-1) VW` columns. p->B is padded to
+/// whole vectors. `resume`: continue the sums in C. `last`: finish them.
 INLINE void tile(const Product *p, int64_t width, bool resume, bool last, const int mr,
                  const int nr, const bool by_row) {
   vf sum[MR][WIDE];
@@ -198,7 +203,7 @@ static const TileFn TILES[2][NR][MR] = {
     {{EACH_MR(ROW_ENTRY, 1)}, {EACH_MR(ROW_ENTRY, 2)}},
 };
 
-/// Few rows: a tile of NR vectors has too few chains, so WIDE of them go side by side.
+/// Few rows: a tile of NR vectors has too few chains, so WIDE vectors go side by side.
 #define WIDE_TILE(m, n)                                                                            \
   static void tile_wide_##m(const Product *p, int64_t width, bool resume, bool last) {             \
     tile(p, width, resume, last, m, WIDE, true);                                                   \
@@ -214,7 +219,7 @@ static const TileFn TILES[2][NR][MR] = {
 EACH_FEW(WIDE_TILE, 4)
 static const TileFn WIDE_TILES[FEW] = {EACH_FEW(WIDE_ENTRY, 4)};
 
-/// C = tanh(C) of a finished tile.
+/// C = tanh(C) for a finished tile.
 INLINE void tanh_tile(const Product *p, int64_t rows, int64_t width) {
   if (width % VW == 0) {
     for (int64_t i = 0; i < rows; i++)
@@ -238,8 +243,8 @@ static void pack_strip(float *packed, const float *B, ptrdiff_t ldb, int64_t K, 
     }
 }
 
-/// Rows of one strip, cut evenly into tiles of at most MR rows. (A copy of the struct would wait for what was just
-/// written to it: so places are moved in the one that is there.)
+/// Rows of one strip, divided evenly into tiles of at most MR rows. The pointers of *p are
+/// advanced: a copy of the struct would stall on the stores that just wrote it.
 static void strip_rows(Product *p, int64_t width, bool resume, bool last, bool by_row) {
   const float *const A = p->A, *const D = p->D;
   float *const C = p->C;
@@ -258,7 +263,7 @@ static void strip_rows(Product *p, int64_t width, bool resume, bool last, bool b
   }
 }
 
-/// The struct's places and depth are used up. packed (room, STRIP) is for strips that must be copied.
+/// Changes the struct's pointers and depth. packed (room, STRIP) is for strips that must be copied.
 INLINE void product_by(Product *p, bool by_row, float *packed, int64_t room) {
   float *const C = p->C;
   const float *const A = p->A, *const B = p->B, *const bias = p->bias, *const D = p->D;
@@ -298,7 +303,7 @@ static __attribute__((noinline)) void product_many(Product *p, bool by_row) {
   product_by(p, by_row, packed, ROOM);
 }
 
-/// A policy acts with one row, perhaps on a small stack, and so takes few bytes of it.
+/// Acting uses one row, perhaps on a small stack, so this function uses little of it.
 static __attribute__((noinline)) void product_few(Product *p) {
   enum { ROOM = 16 };
   _Alignas(64) float packed[ROOM * STRIP];
@@ -320,8 +325,8 @@ INLINE void narrow_step(vn *sum, vn x, const float *W, const int N) {
   for (int n = 0; n < N; n++) sum[n] = n_fma(x, n_set1(W[n]), sum[n]);
 }
 
-/// groups * NW rows of Y (.,N) = X W + b; groups and N <= 4 are known to the compiler. Lanes are
-/// rows; several groups side by side cover the latency of their chains.
+/// groups * NW rows of Y (.,N) = X W + b. groups and N <= 4 are compile-time constants. Lanes are
+/// rows. Several groups side by side cover the latency of their chains.
 INLINE void narrow_rows(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
                         const float *b, int64_t K, const int groups, const int N) {
   vn sum[NARROW_GROUPS][NARROW];
@@ -359,7 +364,8 @@ INLINE void narrow_rows(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, 
   }
 }
 
-/// The same for any number of rows, one element at a time; FOUR rows side by side cover the latency of their chains.
+/// The same for any number of rows, one element at a time. FOUR rows side by side cover the latency
+/// of their chains.
 INLINE void narrow_few(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const float *W,
                        const float *b, int64_t rows, int64_t K, const int N) {
   enum { FOUR = 4 };
@@ -392,7 +398,8 @@ INLINE void narrow_as(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, co
   for (; r + groups * NW <= rows; r += groups * NW)
     narrow_rows(Y + r * ldy, ldy, X + r * ldx, ldx, W, b, K, groups, N);
   for (; r < rows; r += NW) {
-    const int64_t at = r + NW <= rows ? r : rows - NW; // the last group overlaps: same values
+    const int64_t at = r + NW <= rows ? r : rows - NW; // the last group overlaps and stores the
+                                                       // same values
     narrow_rows(Y + at * ldy, ldy, X + at * ldx, ldx, W, b, K, 1, N);
   }
 }
@@ -407,8 +414,8 @@ static void narrow(float *Y, ptrdiff_t ldy, const float *X, ptrdiff_t ldx, const
   }
 }
 
-/// `count` (at most vectors * VW) rows of dW (.,N), N <= 4 known to the compiler: lanes are rows of
-/// dW.
+/// `count` (at most vectors * VW) rows of dW (.,N). N <= 4 is a compile-time constant. Lanes are
+/// rows of dW.
 INLINE void narrow_weight_group(float *dW, const float *X, ptrdiff_t ldx, const float *dY,
                                 ptrdiff_t lddy, int64_t B, int64_t count, bool more,
                                 const int vectors, const int N) {
@@ -466,7 +473,7 @@ INLINE vf leaky_relu(vf z) {
   return v_sel(v_lt(z, v_zero()), z * v_set1(LEAKY_SLOPE), z);
 }
 
-/// As PyTorch: the slope at 0. NaN stays NaN.
+/// The slope at 0 is that of the negative side, as in PyTorch. NaN stays NaN.
 INLINE vf leaky_relu_backward(vf dy, vf a) {
   return v_sel(v_le(a, v_zero()), dy * v_set1(LEAKY_SLOPE), dy);
 }
@@ -628,7 +635,7 @@ static void dense_backward_data(float *dX, ptrdiff_t lddx, const float *dY, ptrd
   if (!finished) activation_backward(dX, lddx, dX, lddx, A, lda, begin, end, K, act);
 }
 
-/// db[begin, end) = column sums of dY, rows in order.
+/// db[begin, end) = column sums of dY, over rows in order.
 static void column_sums(float *db, const float *dY, ptrdiff_t lddy, int64_t B, int64_t begin,
                         int64_t end, bool more) {
   for (int64_t n = begin; n < end; n += 4 * VW) {
@@ -649,9 +656,9 @@ static void column_sums(float *db, const float *dY, ptrdiff_t lddy, int64_t B, i
   }
 }
 
-/// Tiles are numbered panel by panel (columns), within a panel by row, so that neighbours share a
-/// strip of dY. A call does the tiles that it has of a panel together, and whole panels together.
-/// The last tile of each panel holds the panel's part of db.
+/// Tiles are numbered panel by panel (columns), and by row within a panel, so that consecutive
+/// tiles use the same strip of dY. A call computes its tiles of one panel together, and whole
+/// panels together. The last tile of each panel also computes the panel's part of db.
 static void dense_backward_weight(float *dW, float *db, const float *X, ptrdiff_t ldx,
                                   const float *dY, ptrdiff_t lddy, int64_t B, int64_t K, int64_t N,
                                   int64_t tile_begin, int64_t tile_end, bool more) {

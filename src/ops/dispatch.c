@@ -1,4 +1,4 @@
-/// Which instruction set's kernels run: chosen once, when first asked.
+/// Selects the instruction set of the kernels, once, at the first use.
 #include "ops/tables.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static void choose(void) {
     if (runs_here(ALL[t]))
       chosen = ALL[t];
     else
-      snprintf(note, sizeof note, "CELSIUS_ISA=%s: this machine cannot run it; using %s", wish,
+      snprintf(note, sizeof note, "CELSIUS_ISA=%s is not possible on this machine; using %s", wish,
                chosen->name);
     return;
   }

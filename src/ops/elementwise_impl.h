@@ -1,8 +1,8 @@
-/// Elementwise kernels, reductions, optimiser steps and data movement.
+/// Elementwise kernels, reductions, optimizer steps and data movement.
 ///
-/// Reductions use 16 virtual lanes whatever the width of a vector: lane j takes the elements i = j
-/// (mod 16) in rising order, then the lanes are folded 16 -> 8 -> 4 -> 2 -> 1, upper half onto
-/// lower. Absent elements of the last 16 count as the neutral element.
+/// Reductions use 16 virtual lanes for any vector width. Lane j takes the elements i = j (mod 16)
+/// in increasing order. Then the lanes are folded 16 -> 8 -> 4 -> 2 -> 1, the upper half onto the
+/// lower. Missing elements of the last 16 count as the neutral element.
 #ifndef CELI_ELEMENTWISE_IMPL_H
 #define CELI_ELEMENTWISE_IMPL_H
 #include "ops/math_impl.h"
@@ -37,7 +37,7 @@ static void fill(float *y, float value, int64_t n) {
   for (int64_t i = 0; i < n; i += VW) v_store_n(y + i, v_set1(value), n - i);
 }
 
-/// fma(a, x, b y), without reading y when b = 0.
+/// fma(a, x, b y). Does not read y if b = 0.
 static void axpby(float *y, float a, const float *x, float b, int64_t n) {
   const vf va = v_set1(a), vb = v_set1(b);
   for (int64_t i = 0; i < n; i += VW) {
@@ -59,12 +59,12 @@ INLINE vf add(vf a, vf b) {
   return a + b;
 }
 
-/// The larger; NaN when either is.
+/// The larger of a and b; NaN if either is NaN.
 INLINE vf larger(vf a, vf b) {
   return v_sel(m_or(v_lt(a, b), v_nan(b)), b, a);
 }
 
-/// Folds the virtual lanes, upper half onto lower.
+/// Folds the virtual lanes, the upper half onto the lower.
 INLINE float fold(const vf part[PARTS], vf (*f)(vf, vf)) {
   vf v = part[0];
 #if VW == 4
@@ -93,7 +93,7 @@ INLINE float fold(const vf part[PARTS], vf (*f)(vf, vf)) {
   return v[0];
 }
 
-/// VW elements of x from i on, `none` where there is none.
+/// VW elements of x from i on, `none` past the end.
 INLINE vf load_or(const float *x, int64_t i, int64_t n, float none) {
   if (i + VW <= n) return v_load(x + i);
   float t[VW];
@@ -142,16 +142,18 @@ static bool all_finite(const float *x, int64_t n) {
   return !m_any(v_eq(bad, v_set1(1.0f)));
 }
 
-// ---- optimiser
+// ---- optimizer
 
-/// Zero where |x| <= 2^-126, the smallest normal number; NaN stays. Nothing that is stored may be subnormal. The
-/// comparison includes 2^-126 because processors that flush differ just below it (base/floats.h).
+/// Zero where |x| <= 2^-126, the smallest normal number. NaN stays NaN. No stored value may be
+/// subnormal. The comparison includes 2^-126 because processors that flush differ just below it
+/// (base/floats.h).
 INLINE vf flush(vf x) {
   return v_sel(v_le(v_abs(x), v_set1(0x1p-126f)), v_zero(), x);
 }
 
-/// Source: [Kingma, Ba 2015], the denominator as PyTorch has it: sqrt(v) / sqrt(1 - beta2^t) +
-/// epsilon. Without an epsilon the denominator can be 0, where v has underflowed: no step there.
+/// One Adam step. The denominator is that of PyTorch: sqrt(v) / sqrt(1 - beta2^t) + epsilon. If
+/// epsilon is 0 and v has underflowed, the denominator is 0 and the parameter does not move.
+/// Source: [Kingma, Ba 2015]
 static void adam(float *p, const float *g, float *m, float *v, const CeliAdamStep *step,
                  int64_t begin, int64_t end) {
   const vf beta1_rest = v_set1((float)(1.0 - step->beta1)), beta2 = v_set1((float)step->beta2);

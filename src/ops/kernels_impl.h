@@ -1,5 +1,5 @@
-/// The table of one instruction set. A file that includes this is ops_<name>.c: it names the set
-/// (vec.h) and the table, CELI_TABLE and CELI_TABLE_NAME.
+/// The table of one instruction set. ops_<name>.c includes this after defining the instruction set
+/// (vec.h) and the table's names, CELI_TABLE and CELI_TABLE_NAME.
 #ifndef CELI_KERNELS_IMPL_H
 #define CELI_KERNELS_IMPL_H
 #include "ops/dense_impl.h"
@@ -15,7 +15,7 @@
 static float burn(int64_t steps) {
   vf sum[CHAINS];
   for (int i = 0; i < CHAINS; i++)
-    sum[i] = v_set1((float)(i + 3)); // 2 would stay 2, and be left out
+    sum[i] = v_set1((float)(i + 3)); // not 2, which is a fixed point: the compiler could drop it
   const vf half = v_set1(0.5f), one = v_set1(1.0f);
   for (int64_t s = 0; s < steps; s++) {
     UNROLL

@@ -1,16 +1,17 @@
 /// Elementwise mathematics on vectors: exp, log, tanh, sigmoid, softplus, the normal
 /// distribution function, sine and cosine.
 ///
-/// One polynomial each, fitted by minimax.py, on an interval to which the argument is reduced (Cody
-/// and Waite: the constant subtracted in two parts, so that the reduction is nearly exact). Every
-/// step is an IEEE operation of float32 or of integers, hence the same bits on every machine.
-/// Subnormal numbers are honoured in arguments and results, unless the caller's mode flushes them (base/floats.h). The largest errors found in a sweep of
-/// all float32 numbers (tests/ops/test_math_full.c), in units in the last place:
+/// Each function is one polynomial, fitted by minimax.py, on an interval to which the argument is
+/// reduced. The reduction is that of Cody and Waite: the constant is subtracted in two parts, which
+/// is nearly exact. Every step is an IEEE operation of float32 or of integers, so the bits are the
+/// same on every machine. Subnormal arguments and results are kept, unless the caller's mode
+/// flushes them (base/floats.h). Largest errors over all float32 numbers
+/// (tests/ops/test_math_full.c), in units in the last place:
 ///
 ///     exp 1.04   log 0.81   tanh 2.57   sigmoid 2.41   softplus 1.68
 ///
-/// exp(-inf) = 0, exp(inf) = inf; log(0) = -inf, log(x < 0) = NaN, log(inf) = inf; tanh keeps the
-/// sign of zero; NaN in, NaN out.
+/// exp(-inf) = 0, exp(inf) = inf; log(0) = -inf, log(x < 0) = NaN, log(inf) = inf. tanh keeps the
+/// sign of zero. NaN gives NaN.
 #ifndef CELI_MATH_IMPL_H
 #define CELI_MATH_IMPL_H
 #include "ops/vec.h"
@@ -44,8 +45,8 @@ INLINE vf pow2(vi n) {
   return (vf)(((vu)n + vu_set1(127)) << 23);
 }
 
-/// The limits lie where the result has long been 0 or infinite. 2^n is multiplied in two halves, so
-/// that a subnormal result is rounded once.
+/// At the limits the result is already 0 or infinite. 2^n is multiplied in two halves, so that a
+/// subnormal result is rounded once.
 INLINE vf v_exp(vf x) {
   x = v_min(v_set1(90.0f), x);
   x = v_max(v_set1(-105.0f), x);
@@ -76,7 +77,7 @@ INLINE vf log1p_reduced(vf f, vf n) {
 INLINE vf v_log(vf x) {
   const vm tiny = v_lt(x, v_set1(0x1p-126f));
   const vf scaled = v_sel(tiny, x * v_set1(0x1p23f), x);
-  // The exponent such that the mantissa lies in [sqrt(1/2), sqrt(2)).
+  // Exponent for which the mantissa is in [sqrt(1/2), sqrt(2)).
   const vi shifted = (vi)((vu)scaled - vu_set1(0x3f3504f3));
   vf n = v_from_int(shifted >> 23);
   n = n - v_sel(tiny, v_set1(23.0f), v_zero());
@@ -89,7 +90,7 @@ INLINE vf v_log(vf x) {
   return v_sel(v_nan(x), x, y);
 }
 
-/// tanh(|x|) = e / (e + 2) with e = exp(2|x|) - 1, which is accurate near 0 as e is.
+/// tanh(|x|) = e / (e + 2) with e = exp(2|x|) - 1. It is accurate near 0 because e is.
 INLINE vf v_tanh(vf x) {
   const vi sign = (vi)x & vi_set1((int32_t)0x80000000u);
   const vf a = v_min(v_set1(20.0f), v_abs(x) + v_abs(x));
@@ -101,16 +102,17 @@ INLINE vf v_tanh(vf x) {
   return (vf)((vi)y | sign);
 }
 
-/// 1 / (1 + t) for x >= 0 and t / (1 + t) below, t = exp(-|x|): never infinite in between.
+/// 1 / (1 + t) for x >= 0 and t / (1 + t) for x < 0, with t = exp(-|x|). Intermediate values stay
+/// finite.
 INLINE vf v_sigmoid(vf x) {
   const vf t = v_exp(-v_abs(x));
   const vf one = v_set1(1.0f);
   return v_sel(v_lt(x, v_zero()), t, one) / (one + t);
 }
 
-/// The normal distribution function Phi(x), and its density phi(x) in *density.
-/// Phi(-|x|) = exp(-x^2/2) t P(t) with t = 1 / (1 + 0.3 |x|). Phi's absolute error is below 2e-7; its
-/// relative error grows to 1e-4 at x = -14.
+/// The normal distribution function Phi(x), and its density phi(x) in *density. Phi(-|x|) =
+/// exp(-x^2/2) t P(t) with t = 1 / (1 + 0.3 |x|). The absolute error of Phi is below 2e-7. Its
+/// relative error increases to 1e-4 at x = -14.
 INLINE vf v_normal_cdf(vf x, vf *density) {
   const vf one = v_set1(1.0f);
   const vf t = one / v_fma(v_abs(x), v_set1(0.3f), one);
@@ -138,7 +140,7 @@ INLINE vf v_softplus(vf x) {
   return v_max(v_zero(), x) + log1p_reduced(f, n);
 }
 
-/// Sine and cosine of 2 pi w / 2^32. The quarter turn is found in integers, exactly.
+/// Sine and cosine of 2 pi w / 2^32. The quarter turn is determined exactly, in integers.
 INLINE void v_sin_cos_turn(vu w, vf *sine, vf *cosine) {
   const vi quarter = (vi)((w + vu_set1(1u << 29)) >> 30);
   const vi rest = (vi)(w - ((vu)quarter << 30));

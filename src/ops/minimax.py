@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Fits the polynomials of math_impl.h and prints them as C constants.
 
-Each function is written as base(r) + factor(r) * P(s(r)) and P minimises the largest relative error
-of the whole on an interval (Lawson's reweighted least squares on Chebyshev points). Coefficients are
-rounded to float32 one at a time, lowest power first, and the remaining ones fitted again, so that rounding
-costs almost nothing. Needs numpy and mpmath.
+Each function is written as base(r) + factor(r) * P(s(r)). P minimizes the largest relative error of
+the whole on an interval (Lawson's reweighted least squares on Chebyshev points). Coefficients are
+rounded to float32 one at a time, lowest power first. After each, the remaining ones are fitted
+again, so that rounding adds almost no error. Needs numpy and mpmath.
 """
 import mpmath
 import numpy as np

@@ -1,4 +1,4 @@
-/// The FMA ceiling of one core, for benchmarks: the best of many short runs, so that a busy machine
+/// The FMA limit of one core, for benchmarks. It is the best of many short runs, so that other load
 /// does not lower it.
 #include "base/clock.h"
 #include "ops/ops.h"
@@ -9,7 +9,7 @@ double celi_ops_peak(double seconds) {
   double best = 0.0;
   volatile float sink = 0.0f;
   do {
-    for (int i = 0; i < 2; i++) { // the portable table is never the ceiling where others run
+    for (int i = 0; i < 2; i++) { // the portable table is never the fastest of several
       const CeliOps *ops = celi_ops_at(i);
       if (!ops || (i > 0 && celi_ops_at(i + 1) == NULL)) continue;
       const double start = celi_seconds();

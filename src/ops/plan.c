@@ -1,12 +1,13 @@
-/// Plans: lists of batch operations, and how a team goes through one.
+/// Plans: lists of batch operations, and how a team runs one.
 ///
-/// Operations between two barriers form a stage. Where barriers stand is settled when the plan is
-/// written. An operation joins the stage that is open when
-///   it is marked with_previous (it needs nothing of the stage), or
-///   it and the whole stage are ROWS of equal count and grain (a thread goes on with its own rows; where networks lie side
-///   by side, the count is that of all sides),
-///   or it and the whole stage are SERIAL (the same thread does all);
-/// otherwise, or after celi_plan_barrier, a barrier closes that stage. The end of a run closes the last one.
+/// Operations between two barriers form a stage. Barriers are determined when the plan is written.
+/// An operation joins the open stage in three cases:
+/// - It is marked with_previous, so it needs nothing of the stage.
+/// - It and the whole stage are ROWS of equal count and grain, so a thread continues with its own
+///   rows. For networks side by side, the count is the total.
+/// - It and the whole stage are SERIAL, so one thread does all.
+/// Otherwise, or after celi_plan_barrier, a barrier closes the stage. The end of a run closes the
+/// last stage.
 #include "ops/plan.h"
 #include "base/base.h"
 #include "base/clock.h"
@@ -21,9 +22,9 @@ typedef struct Op {
   CeliOpFn fn;
   const char *name;
   int64_t count, grain;
-  int64_t at, of; // its items are [at, at + count) of `of` that are cut together
+  int64_t at, of; // its items are [at, at + count) of `of` items that are split together
   CeliCut cut;
-  bool barrier; // before it
+  bool barrier; // whether there is a barrier before it
 } Op;
 
 struct CeliPlan {
@@ -31,8 +32,8 @@ struct CeliPlan {
   int64_t count, capacity;
   CelStatus failed; // the first failure of celi_plan_add
   char message[256];
-  bool wait;      // a barrier before the next operation
-  int64_t at, of; // of the next operations by row; of = 0: each by itself
+  bool wait;      // put a barrier before the next operation
+  int64_t at, of; // for the next operations by row; of = 0: split alone
   bool ended;
 };
 
@@ -47,7 +48,7 @@ void celi_share(int64_t count, int64_t grain, int thread, int size, int64_t *beg
 
 CelStatus celi_plan_create(CeliPlan **out) {
   *out = calloc(1, sizeof **out);
-  return *out ? CEL_OK : cel_fail(CEL_E_MEMORY, "a plan: out of memory");
+  return *out ? CEL_OK : cel_fail(CEL_E_MEMORY, "not enough memory for a plan");
 }
 
 void celi_plan_destroy(CeliPlan *plan) {
@@ -56,7 +57,7 @@ void celi_plan_destroy(CeliPlan *plan) {
   free(plan);
 }
 
-/// Whether `next` can do without a barrier after `before`, of which it may need the output.
+/// Whether `next` needs no barrier after `before`, even if it reads its output.
 static bool same_thread(const Op *before, const Op *next) {
   if (before->cut != next->cut || next->cut == CELI_PARTS) return false;
   return next->cut == CELI_SERIAL || (next->of == before->of && next->grain == before->grain);
@@ -72,15 +73,16 @@ static bool needs_barrier(const CeliPlan *plan, const Op *next) {
 
 static CelStatus add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,
                      int64_t grain, bool with_previous, const void *args, size_t size) {
-  if (plan->ended) return cel_fail(CEL_E_STATE, "operation %s: the plan is closed", name);
+  if (plan->ended) return cel_fail(CEL_E_STATE, "operation %s was added after celi_plan_end", name);
   if (size > ARGS_MAX)
-    return cel_fail(CEL_E_RANGE, "operation %s: %zu bytes of arguments, at most %d", name, size,
-                    ARGS_MAX);
+    return cel_fail(CEL_E_RANGE, "operation %s has %zu bytes of arguments; at most %d are possible",
+                    name, size, ARGS_MAX);
   if (cut == CELI_ROWS && plan->of > 0 && plan->at + count > plan->of)
-    return cel_fail(CEL_E_RANGE, "operation %s: %lld rows from %lld of %lld", name,
-                    (long long)count, (long long)plan->at, (long long)plan->of);
+    return cel_fail(CEL_E_RANGE, "operation %s: %lld rows from row %lld on do not fit into %lld",
+                    name, (long long)count, (long long)plan->at, (long long)plan->of);
   if (count < 0 || grain < 1)
-    return cel_fail(CEL_E_RANGE, "operation %s: count %lld, grain %lld; must be >= 0 and >= 1",
+    return cel_fail(CEL_E_RANGE,
+                    "operation %s has count %lld and grain %lld; they must be at least 0 and 1",
                     name, (long long)count, (long long)grain);
   if (plan->count == plan->capacity) {
     const int64_t capacity = plan->capacity ? 2 * plan->capacity : 64;
@@ -155,11 +157,12 @@ typedef struct Run {
   const CeliPlan *plan;
   CeliTeam *team;
   int64_t times;
-  _Atomic int64_t stop_at; // the barrier that all threads leave by, counted from 1; INT64_MAX: none
+  _Atomic int64_t stop_at; // number of the barrier that ends the run, counted from 1; INT64_MAX:
+                           // none
 } Run;
 
-/// Barrier number `at`, counted from 1. Returns whether all threads end the run here: the caller's thread
-/// decides before it arrives, so every thread sees the same answer.
+/// Barrier number `at`, counted from 1. Returns whether the run ends here. The caller's thread
+/// decides before it arrives, so all threads see the same answer.
 static bool wait_for_all(Run *run, int thread, int64_t at) {
   if (thread == 0 && celi_team_asked_to_stop(run->team))
     atomic_store_explicit(&run->stop_at, at, memory_order_relaxed);
@@ -181,7 +184,9 @@ static void run_share(void *arg, int thread, int size) {
 }
 
 static CelStatus check_ended(const CeliPlan *plan) {
-  return plan->ended ? CEL_OK : cel_fail(CEL_E_STATE, "a plan is run before celi_plan_end");
+  return plan->ended
+             ? CEL_OK
+             : cel_fail(CEL_E_STATE, "celi_plan_end was not called before the plan was run");
 }
 
 CelStatus celi_plan_repeat(CeliPlan *plan, CeliTeam *team, int64_t times) {

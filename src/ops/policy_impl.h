@@ -1,7 +1,7 @@
-/// Diagonal Gaussians (squashed by tanh or not) and the arithmetic of soft actor-critic's losses.
+/// Diagonal Gaussians (squashed by tanh or not), and the losses of soft actor-critic.
 ///
-/// Lanes are rows: A is small and its columns may lie anywhere, so VW rows are taken at once and
-/// sums over the A components run in rising order within a lane.
+/// Lanes are rows, because A is small and the arrays have any column stride. VW rows are computed
+/// at once. Sums over the A components run in increasing order within a lane.
 ///
 /// Sample: sigma = exp(log_std), u = mean + sigma eps, action = u or tanh(u),
 ///   log p = sum_a [-eps^2/2 - log_std - log(2 pi)/2] - [squash] sum_a 2 (log 2 - u -
@@ -67,7 +67,7 @@ static void gaussian_sample_backward(float *d_mean, ptrdiff_t lddm, float *d_log
   }
 }
 
-/// The smaller; NaN when either is.
+/// The smaller of a and b; NaN if either is NaN.
 INLINE vf smaller(vf a, vf b) {
   return v_sel(m_or(v_lt(b, a), v_nan(b)), b, a);
 }
@@ -111,7 +111,7 @@ static void actor_objective(float *dQ, float *q, float *loss, const float *Q, co
   for (int64_t r = begin; r < end; r += VW) {
     const int64_t n = end - r;
     const vf best = reduce_critics(Q, E, B, r, n, mean);
-    vf open = v_set1(1.0f); // 1 until the minimum was met
+    vf open = v_set1(1.0f); // 1 until the minimum was found
     for (int64_t e = 0; e < E; e++) {
       const vf qe = v_load_n(Q + e * B + r, n);
       const vf here = v_sel(m_or(v_eq(qe, best), v_nan(qe)), open, v_zero());

@@ -1,10 +1,10 @@
 /// Philox 4x32-10 on vectors: normals, uniforms, indices.
 ///
-/// VW consecutive blocks of a stream are computed at once, one a lane; block c is the cipher of (c
-/// lo, c hi, index, purpose) under the key (seed lo, seed hi), the numbers of cel_rng_block. A call
-/// makes a whole chunk of blocks on the stack and copies out the elements that it was asked for, so
-/// any cut of a range gives the same numbers. Source: Salmon, Moraes, Dror, Shaw, "Parallel random
-/// numbers: as easy as 1, 2, 3", SC 2011.
+/// VW consecutive blocks of a stream are computed at once, one per lane. Block c is the cipher of
+/// (c lo, c hi, index, purpose) under the key (seed lo, seed hi), which gives the numbers of
+/// cel_rng_block. A call computes a chunk of blocks on the stack and copies the requested elements.
+/// Any split of a range therefore gives the same numbers.
+/// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 ///
 /// Normals by Box and Muller: u = (w0 + 1/2) / 2^32, z = sqrt(-2 log u) (cos, sin)(2 pi w1 / 2^32);
 /// the largest is 6.8.
@@ -46,7 +46,7 @@ INLINE void philox(vu w[4], Stream s, uint64_t counter) {
   w[3] = x3;
 }
 
-/// The float32 nearest to w, the same way everywhere.
+/// The float32 nearest to w, with the same rounding everywhere.
 INLINE vf float_of_word(vu w) {
   const vf high = v_from_int((vi)(w >> 16)), low = v_from_int((vi)(w & vu_set1(0xffff)));
   return v_fma(high, v_set1(65536.0f), low);
@@ -70,7 +70,8 @@ INLINE void uniform_block(vf u[4], const vu w[4]) {
   for (int j = 0; j < 4; j++) u[j] = v_from_int((vi)(w[j] >> 8)) * v_set1(0x1p-24f);
 }
 
-/// out[begin, end): element i is word i % 4 of block counter + i / 4, made into a float by `make`.
+/// out[begin, end): element i is word i % 4 of block counter + i / 4, converted to a float by
+/// `make`.
 INLINE void stream_fill(float *out, Stream s, uint64_t counter, int64_t begin, int64_t end,
                         void (*make)(vf[4], const vu[4])) {
   const int64_t chunk = 4 * VW;

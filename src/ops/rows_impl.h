@@ -7,19 +7,19 @@
 /// dg = sum_b dz xh, db = sum_b dz.
 ///
 /// Log-sum-exp: alpha log sum_a exp(x_a / alpha) = M + alpha log sum_a exp((x_a - M) / alpha) with
-/// M = max_a x_a, so that nothing overflows. M = -inf or inf is the answer itself, NaN stays NaN.
+/// M = max_a x_a, so that nothing overflows. If M is infinite, the result is M. NaN gives NaN.
 #ifndef CELI_ROWS_IMPL_H
 #define CELI_ROWS_IMPL_H
 #include "ops/dense_impl.h"
 #include "ops/elementwise_impl.h"
 
-/// What the terms of a row's sums are made of.
+/// What the terms of a row's sums are computed from.
 typedef struct Row {
   const float *x, *dz, *g;
   vf shift, scale;
 } Row;
 
-/// The sum over n < N of term(row, n, lanes left).
+/// The sum over n < N of term(row, n, remaining lanes).
 INLINE float row_sum(const Row *row, int64_t N, vf (*term)(const Row *, int64_t, int64_t)) {
   vf part[PARTS];
   UNROLL

@@ -1,4 +1,4 @@
-/// The tables of all instruction sets that this library was built with; dispatch.c chooses.
+/// The tables of all instruction sets in this build. dispatch.c selects one.
 #ifndef CELI_TABLES_H
 #define CELI_TABLES_H
 #include "ops/ops.h"

@@ -1,19 +1,20 @@
 /// A team of threads: the caller and size - 1 workers.
 ///
-/// A job is announced by raising `epoch`; workers do it and meet the caller in a barrier, which is
-/// also what fn may use inside. Whoever waits looks again and again for SPIN_NANOSECONDS, then also
-/// offers the core to others between looks, and after PATIENCE_NANOSECONDS parks on a condition
-/// variable (longer than a virtual machine needs to wake a thread: with less patience, one thread that parked makes
-/// the next one park). So a team that has nothing to do costs nothing, and teams that share
-/// cores get on: the one that a spinning thread waits for may be waiting for that very core (with
-/// two busy neighbours on two cores, offering it made updates two to three times as fast). With
-/// more threads than cores the offer comes at once.
+/// Raising `epoch` announces a job. Workers do it and meet the caller in a barrier. fn may use the
+/// same barrier. A waiting thread polls for SPIN_NANOSECONDS. Then it also yields its core between
+/// polls. After PATIENCE_NANOSECONDS it sleeps on a condition variable.
+/// - An idle team therefore costs nothing.
+/// - Yielding lets teams share cores: the thread that is waited for may need this very core. On two
+///   cores with two busy neighbors, yielding made updates two to three times as fast. If there are
+///   more threads than cores, a thread yields at once.
+/// - The patience is longer than a virtual machine needs to wake a thread. With less, one sleeping
+///   thread makes the next one sleep.
 ///
-/// No wake-up is lost: a waiter counts itself in `parked` before it looks again at what it waits
-/// for, and the one that changes it does so before it looks at `parked`; both are sequentially
-/// consistent, and the lock is held from the look to the sleep.
+/// No wake-up is lost. A waiter counts itself in `parked` before it checks its condition again. The
+/// thread that changes the condition does so before it reads `parked`. Both are sequentially
+/// consistent, and the waiter holds the lock from the check to the sleep.
 ///
-/// After a fork the child has none of the workers: the process id tells, and the team starts anew.
+/// After a fork the child has no workers. The team notices the new process id and starts again.
 #include "base/base.h"
 #include "base/clock.h"
 #include "ops/plan.h"
@@ -26,32 +27,33 @@
 
 #define SPIN_NANOSECONDS 3000
 #define PATIENCE_NANOSECONDS 400000
-#define MOVE_NANOSECONDS 5000000 // least time between two moves of a worker
-#define SPIN_BATCH 32            // pauses between two looks at the clock
-#define ASK_NANOSECONDS 50000000 // least time between two questions whether to stop
+#define MOVE_NANOSECONDS 5000000 // minimum time between two moves of a worker
+#define SPIN_BATCH 32            // pauses between two readings of the clock
+#define ASK_NANOSECONDS 50000000 // minimum time between two calls of the stop function
 #define MAX_TEAM 1024
 
 typedef struct Worker {
   CeliTeam *team;
   pthread_t handle;
   int thread;
-  int64_t moved; ///< when it last went to another core, nanoseconds
+  int64_t moved; ///< when it last moved to another core, nanoseconds
 } Worker;
 
 struct CeliTeam {
   int size;
-  pid_t started; // the process whose threads the workers are; 0: none yet
+  pid_t started; // process that the workers belong to; 0: not started
   bool crowded;  // more threads than cores
   void (*fn)(void *arg, int thread, int size);
   void *arg;
-  bool (*asked)(void *user); // whether plans shall end early; NULL: never
+  bool (*asked)(void *user); // whether plans must end early; NULL: never
   void *asked_user;
   int64_t asked_at;   // nanoseconds
-  CeliFloatMode mode; // the caller's: workers compute in the same
+  CeliFloatMode mode; // of the caller; workers use the same
   bool stop;
   Worker *workers;  // (size - 1,)
-  atomic_int *core; // (size,) where each thread was last seen, -1 before; written when it changes
-  // Each on a cache line of its own: raised by one thread, watched by the others.
+  atomic_int *core; // (size,) last known core of each thread, -1 if unknown; written when it
+                    // changes
+  // Each on its own cache line, because one thread writes it and the others poll it.
   _Alignas(64) atomic_uint epoch;
   _Alignas(64) atomic_uint phase; // of the barrier
   _Alignas(64) atomic_int arrived;
@@ -75,16 +77,17 @@ static int cores(void) {
   return n > 0 ? (int)n : 1;
 }
 
-/// Notes on which core a thread is.
+/// Stores the core that a thread runs on.
 static void note_core(CeliTeam *team, int thread) {
   const int core = sched_getcpu();
   if (core != atomic_load_explicit(&team->core[thread], memory_order_relaxed))
     atomic_store_explicit(&team->core[thread], core, memory_order_relaxed);
 }
 
-/// Two threads of a team can be put on one core while another is idle, and offering the core to each other every few
-/// microseconds they look too busy to the kernel to be moved: for seconds, at half the speed. So a worker that
-/// waits where another member was last seen goes elsewhere; its set of allowed cores is what it was.
+/// Linux can put two threads of a team on one core while another core is idle. They yield to each
+/// other every few microseconds, so the kernel considers them too busy to move. This halves the
+/// speed for seconds. Therefore a worker moves when it waits on a core where another thread of the
+/// team was last seen. Afterwards its set of allowed cores is the same as before.
 static void leave_shared_core(CeliTeam *team, int thread, int64_t now) {
   if (thread == 0 || team->crowded || now - team->workers[thread - 1].moved < MOVE_NANOSECONDS)
     return;
@@ -105,7 +108,7 @@ static void leave_shared_core(CeliTeam *team, int thread, int64_t now) {
     note_core(team, thread);
 }
 
-/// True as soon as *word differs from `old`, false when patience ran out.
+/// True as soon as *word differs from `old`, false when the time to poll is over.
 static bool spin_while_equal(CeliTeam *team, int thread, atomic_uint *word, unsigned old) {
   const int64_t start = celi_nanoseconds() - (team->crowded ? SPIN_NANOSECONDS : 0);
   int64_t waited;
@@ -168,7 +171,7 @@ static void *worker_main(void *arg) {
   }
 }
 
-/// Tells the first `n` workers to end and waits for them.
+/// Stops the first `n` workers and waits for them.
 static void stop_workers(CeliTeam *team, int n) {
   team->stop = true;
   raise_and_wake(team, &team->epoch);
@@ -177,8 +180,7 @@ static void stop_workers(CeliTeam *team, int n) {
   team->started = 0;
 }
 
-/// Brings what threads share to its first state; the lock and the condition of a parent are of no
-/// use here.
+/// Resets the shared state. After a fork, the lock and the condition of the parent are unusable.
 static CelStatus reset(CeliTeam *team) {
   atomic_init(&team->epoch, 0);
   atomic_init(&team->phase, 0);
@@ -188,7 +190,7 @@ static CelStatus reset(CeliTeam *team) {
   team->stop = false;
   team->crowded = team->size > cores();
   if (pthread_mutex_init(&team->lock, NULL) != 0 || pthread_cond_init(&team->changed, NULL) != 0)
-    return cel_fail(CEL_E_MEMORY, "a team of %d threads: no lock to be had", team->size);
+    return cel_fail(CEL_E_MEMORY, "a team of %d threads: cannot create a lock", team->size);
   return CEL_OK;
 }
 
@@ -210,7 +212,8 @@ static CelStatus start(CeliTeam *team, pid_t self) {
 CelStatus celi_team_create(CeliTeam **out, int size) {
   *out = NULL;
   if (size < 1 || size > MAX_TEAM)
-    return cel_fail(CEL_E_RANGE, "a team of %d threads: must be 1 to %d", size, MAX_TEAM);
+    return cel_fail(CEL_E_RANGE, "a team of %d threads is not possible; use 1 to %d", size,
+                    MAX_TEAM);
   CeliTeam *team = aligned_alloc(64, (sizeof *team + 63) / 64 * 64);
   Worker *workers = calloc((size_t)size, sizeof *workers);
   atomic_int *core = calloc((size_t)size, sizeof *core);
@@ -218,7 +221,7 @@ CelStatus celi_team_create(CeliTeam **out, int size) {
     free(team);
     free(workers);
     free(core);
-    return cel_fail(CEL_E_MEMORY, "a team of %d threads: out of memory", size);
+    return cel_fail(CEL_E_MEMORY, "not enough memory for a team of %d threads", size);
   }
   memset(team, 0, sizeof *team);
   team->size = size;

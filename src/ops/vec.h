@@ -1,14 +1,15 @@
-/// The vector layer: what differs between instruction sets, and nothing else.
+/// The vector layer: everything that differs between instruction sets, and nothing else.
 ///
-/// A file that includes this defines CELI_AVX512 or CELI_AVX2 before, or neither (SSE2, NEON, or
-/// whatever the compiler makes of GNU vectors). Everything above is written once on these types:
-/// - vf, vi, vu: VW lanes of float, int32, uint32 (GNU vectors: + - * / & | ^ << >> are the
-///   language's operators, each one IEEE operation a lane);
-/// - vm: a mask, one truth a lane.
-/// v_load_n and v_store_n touch the first n elements only (zeros are loaded beyond); v_first(v, n)
-/// clears the lanes from n on. n >= 1 may exceed VW. `fma` is always asked for by name, so no
-/// compiler decides where one is. v_min and v_max answer their second argument when either is NaN,
-/// as the x86 instructions do.
+/// A file that includes this first defines CELI_AVX512 or CELI_AVX2, or neither (SSE2, NEON, or
+/// whatever the compiler uses for GNU vectors). All kernels are written once on these types:
+/// - vf, vi, vu: VW lanes of float, int32, uint32. They are GNU vectors: + - * / & | ^ << >> are
+///   operators of the language, one IEEE operation per lane.
+/// - vm: a mask, one truth value per lane.
+///
+/// v_load_n and v_store_n access only the first n elements; v_load_n sets the other lanes to zero.
+/// v_first(v, n) clears the lanes from n on. n >= 1 may exceed VW. Kernels call `fma` explicitly,
+/// so that no compiler decides where to use one. v_min and v_max return their second argument if
+/// either is NaN, like the x86 instructions.
 #ifndef CELI_VEC_H
 #define CELI_VEC_H
 #include <stddef.h>
@@ -23,8 +24,8 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline, unused))
-/// Before a loop over an array of vectors that must live in registers. Builds for sanitizers do
-/// without: they would take minutes to compile.
+/// Goes before a loop over an array of vectors that must stay in registers. Sanitizer builds omit
+/// it, because they would take minutes to compile.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
     __has_feature(undefined_behavior_sanitizer)
@@ -58,9 +59,9 @@ typedef __mmask16 vm;
 typedef vi vm;
 #endif
 
-// ---- the same on all
+// ---- all instruction sets
 
-// (A loop over the lanes would read better, but gcc 12 makes sixteen masked moves of it.)
+// (A loop over the lanes would be simpler, but gcc 12 compiles it to sixteen masked moves.)
 #if defined(CELI_AVX512)
 INLINE vf v_set1(float x) {
   return (vf)_mm512_set1_ps(x);
@@ -164,7 +165,7 @@ INLINE vf v_first(vf v, int64_t n) {
   return (vf)_mm512_maskz_mov_ps(lanes(n), (__m512)v);
 }
 
-/// The high and the low half of the 64-bit products of a and b.
+/// The high and low halves of the 64-bit products of a and b.
 INLINE void vu_mul_wide(vu a, vu b, vu *high, vu *low) {
   const __m512i even = _mm512_mul_epu32((__m512i)a, (__m512i)b);
   const __m512i odd =
@@ -229,7 +230,7 @@ INLINE vf v_load_n(const float *p, int64_t n) {
 }
 INLINE void v_store_n(float *p, vf v, int64_t n) {
   if (n >= VW)
-    v_store(p, v); // masked stores are slow, very much so on AMD
+    v_store(p, v); // masked stores are slow, especially on AMD
   else
     _mm256_maskstore_ps(p, lanes(n), (__m256)v);
 }
@@ -261,10 +262,10 @@ typedef double vd __attribute__((vector_size(VW * 8)));
 typedef int64_t vl __attribute__((vector_size(VW * 8)));
 typedef uint64_t vul __attribute__((vector_size(VW * 8)));
 
-/// Where no instruction fuses: in double the product is exact, and the sum's rounding error e is found
-/// (Knuth's two-sum). The sum is then rounded to odd, that is, an inexact even result moves by one
-/// unit towards the exact one, after which rounding to float gives what a single rounding would
-/// [Boldo, Melquiond 2008]. NaN and infinite sums have e = NaN and stay.
+/// For processors without FMA. In double the product is exact, and Knuth's two-sum gives the sum's
+/// rounding error e. The sum is then rounded to odd: an inexact even result moves by one unit
+/// towards the exact one. Rounding this to float gives the result of a single rounding [Boldo,
+/// Melquiond 2008]. For NaN and infinite sums, e is NaN and the sum stays.
 INLINE vf v_fma(vf a, vf b, vf c) {
   const vd p = __builtin_convertvector(a, vd) * __builtin_convertvector(b, vd);
   const vd q = __builtin_convertvector(c, vd);
@@ -295,10 +296,10 @@ INLINE vf v_max(vf a, vf b) {
   return (vf)_mm_max_ps((__m128)a, (__m128)b);
 }
 #else
-/// x, but zero where it is subnormal and the processor flushes, as the x86 instructions answer.
+/// x, or zero if x is subnormal and the processor flushes, as the x86 instructions do.
 INLINE vf v_as_operand(vf x) {
   vf one = {1.0f, 1.0f, 1.0f, 1.0f};
-  __asm__("" : "+w"(one)); // or the compiler leaves the product out
+  __asm__("" : "+w"(one)); // keeps the compiler from removing the product
   return x * one;
 }
 INLINE vf v_min(vf a, vf b) {
@@ -342,8 +343,8 @@ INLINE void vu_mul_wide(vu a, vu b, vu *high, vu *low) {
 #endif
 #endif
 
-// ---- vectors of NW lanes, for transposing in registers: 8 with AVX, whose inserts and shuffles of
-// 128-bit halves are cheap (wider ones are not), else 4.
+// ---- vectors of NW lanes, for transposing in registers: 8 lanes with AVX, whose inserts and
+// shuffles of 128-bit halves are fast (wider ones are not), else 4.
 
 #if defined(CELI_AVX512) || defined(CELI_AVX2)
 #define NW 8
@@ -407,7 +408,8 @@ INLINE void n_load_transposed(vn out[NW], const float *p, ptrdiff_t ld) {
 }
 #endif
 
-/// Element i of the next VW, at stride ld; the first n exist, the others read the last one's.
+/// Element i of the next VW, at stride ld. Only the first n exist; the other lanes repeat the last
+/// one.
 INLINE vf v_load_strided(const float *p, ptrdiff_t ld, int64_t n) {
   if (ld == 1) return v_load_n(p, n);
   float t[VW];

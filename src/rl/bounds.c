@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/// A number that is ordered as x is; both zeros are 0.
+/// An integer in the order of x. Both zeros are 0.
 static int32_t order_of(float x) {
   int32_t bits;
   memcpy(&bits, &x, sizeof bits);

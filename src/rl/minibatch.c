@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/// Random numbers are drawn in units of this many.
+/// Random numbers are drawn in units of this size.
 enum { DRAW_GRAIN = 64 };
 
 CelStatus celi_minibatch_declare(CeliMinibatch *batch, CelTensors *tensors,
@@ -59,7 +59,7 @@ static void op_draw(const void *args, int64_t begin, int64_t end) {
                             begin, end);
 }
 
-/// Position i changes places with one of 0..i, drawn from 53 bits (bias below rows / 2^53).
+/// Swaps position i with one of 0..i, drawn from 53 bits (bias below rows / 2^53).
 static void op_permute(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   const CeliMinibatch *m = shuffled(args);
@@ -132,7 +132,7 @@ void celi_minibatch_next(const CeliMinibatch *batch) {
   *batch->used = *batch->cursor < batch->count ? size_of(batch, *batch->cursor) : 0;
 }
 
-/// The rollout's row for row b of the minibatch at hand.
+/// The row of the rollout for row b of the current minibatch.
 static int64_t row_of(const CeliMinibatch *m, int64_t b) {
   const int64_t first = *m->cursor * m->B;
   return m->order[b < *m->used ? first + b : first];

@@ -14,17 +14,18 @@ static const char sampler_name[] = "sampler";
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static CelStatus no_memory(void) {
-  return cel_fail(CEL_E_MEMORY, "no memory for a model's metadata");
+  return cel_fail(CEL_E_MEMORY, "not enough memory for a model's metadata");
 }
 
-/// Prints a tree into *out and frees the tree; a tree that lacks nodes for want of memory is NULL.
+/// Prints a tree into *out and frees the tree. `complete` is false if memory for a node was
+/// missing.
 static CelStatus print_json(cJSON *tree, bool complete, char **out) {
   *out = complete ? cJSON_PrintUnformatted(tree) : NULL;
   cJSON_Delete(tree);
   return *out ? CEL_OK : no_memory();
 }
 
-/// Index of a name in a list, -1 when it is not there.
+/// Index of a name in a list, or -1.
 static int find_name(const char *name, const char *const *names, int n) {
   for (int i = 0; i < n; i++) {
     if (strcmp(name, names[i]) == 0) return i;
@@ -32,7 +33,7 @@ static int find_name(const char *name, const char *const *names, int n) {
   return -1;
 }
 
-// ---- a whole number that is exact in a JSON number
+// ---- integers that a JSON number holds exactly
 
 static bool read_int(const cJSON *node, int64_t min, int64_t *out) {
   if (!cJSON_IsNumber(node)) return false;
@@ -60,7 +61,7 @@ static bool bound_from_json(const cJSON *node, float *out) {
   return isfinite(*out);
 }
 
-/// Entries of low/high that a part keeps.
+/// Number of entries of low/high that are stored for a part.
 static int64_t kept_bounds(const CelSpacePart *part) {
   return part->size > CEL_SPACE_BOUNDS_MAX ? 1 : part->size;
 }
@@ -144,7 +145,7 @@ static CelStatus read_shape(CelSpacePart *part, const cJSON *node) {
       return cel_fail(CEL_E_FORMAT, "\"shape\" has more than %d sizes", CEL_SPACE_DIMS_MAX);
     int64_t *size = &part->shape[part->ndim++];
     if (!read_int(item, 1, size) || __builtin_mul_overflow(part->size, *size, &part->size))
-      return cel_fail(CEL_E_FORMAT, "size %d of \"shape\" must be a whole number from 1 on",
+      return cel_fail(CEL_E_FORMAT, "size %d of \"shape\" must be an integer of at least 1",
                       part->ndim - 1);
   }
   return CEL_OK;
@@ -181,7 +182,7 @@ static CelStatus read_part(CelSpacePart *part, const cJSON *node) {
     return status ? status : read_bounds(node, "high", part->high, kept_bounds(part));
   case CEL_DISCRETE:
     if (!read_int(cJSON_GetObjectItemCaseSensitive(node, "n"), 1, &part->n))
-      return cel_fail(CEL_E_FORMAT, "\"n\" must be a whole number from 1 on");
+      return cel_fail(CEL_E_FORMAT, "\"n\" must be an integer of at least 1");
     return CEL_OK;
   case CEL_MULTI_DISCRETE: return read_bounds(node, "high", part->high, kept_bounds(part));
   case CEL_MULTI_BINARY: return CEL_OK;
@@ -216,7 +217,7 @@ CelStatus celi_space_from_json(CelSpace *space, const char *text) {
 CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) {
   *out = NULL;
   if (spec->A < 1)
-    return cel_fail(CEL_E_RANGE, "a policy needs at least one action, not %lld",
+    return cel_fail(CEL_E_RANGE, "a policy has %lld actions; it must have at least 1",
                     (long long)spec->A);
   cJSON *tree = cJSON_CreateObject();
   bool complete =
@@ -234,11 +235,11 @@ CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) {
 
 static bool read_double(const cJSON *node, double *out) {
   if (!node || !cJSON_IsNumber(node) || !isfinite(node->valuedouble)) return false;
-  *out = node->valuedouble + 0.0; // no -0, which JSON does not keep
+  *out = node->valuedouble + 0.0; // not -0, which JSON does not preserve
   return true;
 }
 
-/// What not every policy has.
+/// Reads the optional keys.
 static CelStatus read_options(CeliPolicySpec *spec, const cJSON *tree) {
   const cJSON *low = cJSON_GetObjectItemCaseSensitive(tree, "log_std_min");
   const cJSON *high = cJSON_GetObjectItemCaseSensitive(tree, "log_std_max");
@@ -250,11 +251,11 @@ static CelStatus read_options(CeliPolicySpec *spec, const cJSON *tree) {
                                   "first below the second");
   if (scale && !(read_double(scale, &spec->logit_scale) && spec->logit_scale > 0 &&
                  spec->logit_scale <= 1e30))
-    return cel_fail(CEL_E_FORMAT, "\"logit_scale\" must be a positive number up to 1e30");
+    return cel_fail(CEL_E_FORMAT, "\"logit_scale\" must be a positive number of at most 1e30");
   return CEL_OK;
 }
 
-/// The activation of that name, or -1.
+/// The activation with this name, or -1.
 static int find_activation(const char *name) {
   for (int a = 0; a < CELI_ACTIVATIONS; a++)
     if (strcmp(celi_activations[a].name, name) == 0) return a;
@@ -269,8 +270,8 @@ CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {
   const cJSON *dim = cJSON_GetObjectItemCaseSensitive(tree, "action_dim");
   CelStatus status = CEL_OK;
   if (!cJSON_IsString(kind) || !cJSON_IsString(activation) || !read_int(dim, 1, &spec->A)) {
-    status = cel_fail(CEL_E_FORMAT, "a policy must be JSON with a text \"kind\", a text "
-                                    "\"activation\" and a whole number \"action_dim\"");
+    status = cel_fail(CEL_E_FORMAT, "a policy must be JSON with the texts \"kind\" and "
+                                    "\"activation\" and the integer \"action_dim\"");
   } else {
     spec->sampler = strcmp(kind->valuestring, sampler_name) == 0;
     int k = spec->sampler ? CELI_SQUASHED_GAUSSIAN
@@ -278,14 +279,15 @@ CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {
     int a = find_activation(activation->valuestring);
     if (k < 0)
       status = cel_fail(CEL_E_NAME,
-                        "policy kind \"%.40s\" is not known: gaussian, "
+                        "unknown policy kind \"%.40s\"; it must be gaussian, "
                         "squashed_gaussian, sampler, categorical, multi_categorical or bernoulli",
                         kind->valuestring);
     else if (a < 0)
-      status = cel_fail(CEL_E_NAME,
-                        "activation \"%.40s\" is not known: identity, relu, tanh, silu, gelu or "
-                        "leaky_relu",
-                        activation->valuestring);
+      status =
+          cel_fail(CEL_E_NAME,
+                   "unknown activation \"%.40s\"; it must be identity, relu, tanh, silu, gelu or "
+                   "leaky_relu",
+                   activation->valuestring);
     spec->kind = k < 0 ? CELI_GAUSSIAN : (CeliDistKind)k;
     spec->activation = a < 0 ? CELI_IDENTITY : (CeliActivation)a;
     if (!status) status = read_options(spec, tree);

@@ -1,11 +1,12 @@
-/// Reading a model file, believing nothing. Contract: model.h.
+/// Reads model files and checks everything in them. Contract: model.h.
 #include "base/base.h"
 #include "rl/model.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/// A float32 tensor of this shape (its leading 1 left out) with finite entries. columns 0: one dimension.
+/// A float32 tensor of this shape (without its leading 1) with finite entries. columns = 0: one
+/// dimension.
 static CelStatus floats(const CelSafetensors *file, const char *name, bool member, int64_t rows,
                         int64_t columns, const float **out) {
   *out = NULL;
@@ -19,17 +20,17 @@ static CelStatus floats(const CelSafetensors *file, const char *name, bool membe
   bool fits = tensor->type == CEL_F32 && tensor->ndim == ndim;
   for (int d = 0; fits && d < ndim; d++) fits = tensor->shape[d] == shape[d];
   if (!fits)
-    return cel_fail(CEL_E_SHAPE, "tensor \"%s\" must hold %lld x %lld float32 numbers", name,
+    return cel_fail(CEL_E_SHAPE, "tensor \"%s\" must have %lld x %lld float32 numbers", name,
                     (long long)rows, (long long)(columns ? columns : 1));
   *out = tensor->data;
   for (int64_t i = 0; i < tensor->size; i++)
     if (!isfinite((*out)[i]))
-      return cel_fail(CEL_E_NAN, "tensor \"%s\": entry %lld is %g", name, (long long)i,
-                      (double)(*out)[i]);
+      return cel_fail(CEL_E_NAN, "tensor \"%s\": entry %lld is %g; it must be finite", name,
+                      (long long)i, (double)(*out)[i]);
   return CEL_OK;
 }
 
-/// Text of a metadata key that must be there.
+/// Text of a required metadata key.
 static CelStatus meta(const CelSafetensors *file, const char *key, const char **out) {
   *out = cel_safetensors_meta(file, key);
   if (!*out) return cel_fail(CEL_E_FORMAT, "metadata \"%s\" is missing", key);
@@ -40,7 +41,8 @@ static CelStatus read_meta(CeliModel *model) {
   const char *format = cel_safetensors_meta(model->file, "format"), *text;
   if (!format ||
       (strcmp(format, CELI_MODEL_FORMAT) != 0 && strcmp(format, CELI_CHECKPOINT_FORMAT) != 0))
-    return cel_fail(CEL_E_FORMAT, "not a model of Celsius (metadata \"format\" is %s%.40s%s)",
+    return cel_fail(CEL_E_FORMAT,
+                    "this is not a model of Celsius (metadata \"format\" is %s%.40s%s)",
                     format ? "\"" : "", format ? format : "missing", format ? "\"" : "");
   CELI_TRY(meta(model->file, "version", &model->version));
   CELI_TRY(meta(model->file, "algo", &model->algo));
@@ -50,13 +52,13 @@ static CelStatus read_meta(CeliModel *model) {
   CELI_TRY(cel_fail_in(celi_space_from_json(&model->action, text), "\"action\": "));
   CELI_TRY(meta(model->file, "policy", &text));
   CELI_TRY(cel_fail_in(celi_policy_from_json(&model->policy, text), "\"policy\": "));
-  // Before there was a kind for them, samplers said that they were squashed Gaussians.
+  // Old files of samplers have the kind "squashed_gaussian".
   if (strcmp(model->algo, "sqlc") == 0 && model->policy.kind == CELI_SQUASHED_GAUSSIAN)
     model->policy.sampler = true;
   return CEL_OK;
 }
 
-/// The next entry of the list, of `out` outputs. Errors: CEL_E_SHAPE (too many).
+/// Appends an entry with `out` outputs to the list. Errors: CEL_E_SHAPE (too many).
 static CelStatus append(CeliModel *model, const CeliLayer *layer, int index, int64_t out,
                         CeliModelLayer **entry) {
   *entry = NULL;
@@ -78,7 +80,7 @@ static const char *tensor_name(char name[CEL_NAME_MAX], const CeliModelLayer *en
   return name;
 }
 
-/// Running statistics k. Variances must not be negative.
+/// Reads running statistics k. Variances must not be negative.
 static CelStatus read_state(CeliModel *model, CeliModelLayer *entry, int k) {
   char name[CEL_NAME_MAX];
   tensor_name(name, entry, entry->layer.kind->state_name[k]);
@@ -112,7 +114,7 @@ static const CelTensor *find_first(const CeliModel *model, const CeliModelLayer 
                               tensor_name(name, entry, entry->layer.kind->param_name[0]));
 }
 
-/// The normalization behind dense layer `index`.
+/// Reads the normalization behind dense layer `index`.
 static CelStatus read_normalization(CeliModel *model, int index) {
   for (int i = 0; celi_layer_kinds[i]; i++) {
     const CeliLayer layer = {.kind = celi_layer_kinds[i]};
@@ -140,8 +142,7 @@ static CelStatus read_layers(CeliModel *model) {
   const CeliLayer activation = celi_layer_activation(model->policy.activation);
   const int64_t O = cel_space_floats(&model->observation);
   CeliModelLayer *entry;
-  if (O < 1)
-    return cel_fail(CEL_E_UNSUPPORTED, "policies act on observations that are float32 boxes only");
+  if (O < 1) return cel_fail(CEL_E_UNSUPPORTED, "observations must be float32 boxes");
   model->O = O;
   model->noise = model->policy.sampler ? model->policy.A : 0;
   model->in = model->out = O + model->noise;
@@ -176,7 +177,7 @@ static CelStatus read_normalizer(CeliModel *model) {
   return CEL_OK;
 }
 
-/// A sigma that does not depend on the state, or the matrix of state-dependent exploration.
+/// Reads a sigma that does not depend on the state, or the log_std of gSDE.
 static CelStatus read_sigma(CeliModel *model) {
   const CelTensor *tensor = cel_safetensors_find(model->file, "actor.log_std");
   if (!tensor || model->policy.sampler || model->out != model->policy.A) return CEL_OK;
@@ -185,7 +186,7 @@ static CelStatus read_sigma(CeliModel *model) {
   return floats(model->file, "actor.log_std", false, model->policy.A, 0, &model->log_std);
 }
 
-/// Whether the action space is what a policy of this kind and width acts in.
+/// Whether a policy of this kind and width can act in the action space.
 static bool fits_space(const CeliModel *model) {
   const CelSpacePart *part = &model->action.part[0];
   const int64_t A = model->policy.A;
@@ -205,7 +206,7 @@ static bool fits_space(const CeliModel *model) {
   return false;
 }
 
-/// The head against the action space.
+/// Compares the head with the action space.
 static CelStatus read_actions(CeliModel *model) {
   const CelSpacePart *part = &model->action.part[0];
   const CeliDistSpec dist = {.kind = model->policy.kind};

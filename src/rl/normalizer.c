@@ -1,9 +1,9 @@
-/// Running normalisation of observations and rewards. Contract: normalizer.h.
+/// Running normalization of observations and rewards. Contract: normalizer.h.
 ///
-/// Statistics are kept by Welford's recurrence in double:
+/// Statistics follow Welford's recurrence, in double:
 ///   n += 1;  d = x - mean;  mean += d / n;  m2 += d (x - mean);  var = m2 / n
-/// They begin as if 1e-4 samples with mean 0 and variance 1 had been seen (Stable-Baselines3's
-/// prior), so that the first ones are not divided by nothing.
+/// They start with 1e-4 samples of mean 0 and variance 1, the prior of Stable-Baselines3. This
+/// avoids a division by zero.
 #include "rl/normalizer.h"
 #include "base/base.h"
 #include "nn/net.h"
@@ -55,7 +55,7 @@ static float scale_of(double m2, double count, double epsilon) {
   return (float)(1.0 / sqrt(m2 / count + epsilon));
 }
 
-/// What is used, from the statistics.
+/// Computes shift and scale from the statistics.
 static void refresh(CeliNormalizer *norm) {
   for (int64_t o = 0; o < norm->O; o++) {
     norm->shift[o] = (float)norm->mean[o];
@@ -173,7 +173,7 @@ void celi_normalizer_plan_obs(CeliPlan *plan, const CeliNormalizer *norm, float 
                               int64_t B) {
   if (!norm->observations) return;
   const ObsArgs args = {norm, obs, ld};
-  celi_plan_add(plan, "normalise observations", op_obs, CELI_ROWS, B, CELI_ROW_GRAIN, false, &args,
+  celi_plan_add(plan, "normalize observations", op_obs, CELI_ROWS, B, CELI_ROW_GRAIN, false, &args,
                 sizeof args);
 }
 
@@ -195,6 +195,6 @@ void celi_normalizer_plan_reward(CeliPlan *plan, const CeliNormalizer *norm, flo
                                  int64_t B) {
   if (!norm->rewards) return;
   const RewardArgs args = {norm, reward};
-  celi_plan_add(plan, "normalise rewards", op_reward, CELI_ROWS, B, CELI_ROW_GRAIN, false, &args,
+  celi_plan_add(plan, "normalize rewards", op_reward, CELI_ROWS, B, CELI_ROW_GRAIN, false, &args,
                 sizeof args);
 }

@@ -1,7 +1,8 @@
-/// The entropies between, in n-step soft returns.
+/// Entropies of the intermediate steps, in n-step soft returns.
 ///
-/// y = sum_{k<m} gamma^k r_k + sum_{0<k<m} gamma^k alpha H_k + gamma^m V(s_m), with H_k estimated by -log pi of one
-/// action drawn at s_k. The first sum and the last term are the caller's; this adds the middle one.
+/// y = sum_{k<m} gamma^k r_k + sum_{0<k<m} gamma^k alpha H_k + gamma^m V(s_m), where -log pi of one
+/// action drawn at s_k estimates H_k. The caller computes the first sum and the last term. This
+/// file adds the middle one.
 #include "rl/nstep.h"
 
 void celi_nstep_entropy(float *y, const float *weight, const float *logp, const float *alpha,

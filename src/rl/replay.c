@@ -1,4 +1,4 @@
-/// Replay rings and the operation that samples them. Contract and layout: replay.h; files:
+/// Replay rings and the operation that samples them. Contract and layout: replay.h. Files:
 /// replay_disk.c.
 #include "rl/replay.h"
 #include "base/base.h"
@@ -17,7 +17,7 @@ static size_t space_alignment(const CelSpace *space) {
   return alignment;
 }
 
-/// Where the parts of a row lie; false when its size overflows.
+/// Positions of the parts in a row. False if the size overflows.
 static bool lay_out_row(CeliReplay *replay, const CelSpace *observation, const CelSpace *action) {
   const size_t a = space_alignment(action), o = space_alignment(observation);
   const size_t widest = a > o ? a : o;
@@ -37,13 +37,13 @@ CelStatus celi_replay_declare(CeliReplay *replay, CelTensors *tensors, const Cel
                               const CelSpace *action, int64_t N, int64_t capacity) {
   CEL_ASSERT(N >= 1);
   if (capacity < N)
-    return cel_fail(
-        CEL_E_RANGE,
-        "a replay buffer of %lld transition%s is too small for %lld environment%s: give "
-        "each at least one",
-        (long long)capacity, celi_s(capacity), (long long)N, celi_s(N));
+    return cel_fail(CEL_E_RANGE,
+                    "a replay buffer of %lld transition%s is too small for %lld environment%s; use "
+                    "at least one per environment",
+                    (long long)capacity, celi_s(capacity), (long long)N, celi_s(N));
   if (capacity > INT64_MAX - N - 2)
-    return cel_fail(CEL_E_MEMORY, "a replay buffer of %lld transitions overflows",
+    return cel_fail(CEL_E_MEMORY,
+                    "a replay buffer of %lld transitions is too large; reduce buffer_size",
                     (long long)capacity);
   memset(replay, 0, sizeof *replay);
   replay->N = N;
@@ -54,7 +54,7 @@ CelStatus celi_replay_declare(CeliReplay *replay, CelTensors *tensors, const Cel
   if (action->n_parts == 1 && action->part[0].kind == CEL_DISCRETE)
     replay->choices = action->part[0].n;
   if (!lay_out_row(replay, observation, action))
-    return cel_fail(CEL_E_MEMORY, "a row of the replay buffer overflows");
+    return cel_fail(CEL_E_MEMORY, "a row of the replay buffer is too large");
   const int64_t shape[3] = {N, replay->R, (int64_t)replay->stride};
   CELI_TRY(
       cel_tensors_declare(tensors, "replay.rows", CEL_U8, CEL_REPLAY, &replay->rows, 3, shape));
@@ -68,7 +68,7 @@ uint8_t *celi_replay_row(const CeliReplay *replay, int64_t e, int64_t s) {
   return replay->rows + (size_t)(e * replay->R + s % replay->R) * replay->stride;
 }
 
-/// Pages that were never written are only read here, so that they go on costing nothing.
+/// Only reads pages that were never written, so that they still use no memory.
 void celi_replay_clear_flags(CeliReplay *replay) {
   const int64_t rows = replay->N * replay->R;
   uint8_t *flag = replay->rows + replay->flag_at;
@@ -92,7 +92,7 @@ int64_t celi_replay_count(const CeliReplay *replay) {
   return count;
 }
 
-/// A new newest row; the oldest one makes room.
+/// Adds a newest row, in place of the oldest one.
 static void push(CeliReplay *replay, int64_t e, const uint8_t *obs) {
   uint8_t *row = celi_replay_row(replay, e, replay->head[e]++);
   *replay->transitions -= row[replay->flag_at] != CELI_ROW_END;
@@ -145,7 +145,7 @@ typedef struct Sample {
   const uint64_t *counter;
 } Sample;
 
-/// Rows of the fullest ring: candidates are drawn from the first that many of all rings.
+/// Rows of the fullest ring. Candidates are drawn from this many first rows of each ring.
 static int64_t filled_rows(const CeliReplay *replay) {
   int64_t head = replay->head[0];
   for (int64_t e = 1; e < replay->N; e++)
@@ -168,7 +168,8 @@ static float row_reward(const Sample *s, const uint8_t *row) {
   return scaled < -clip ? -clip : scaled > clip ? clip : scaled;
 }
 
-/// Rows are short as a rule, so this is spelled out: 16 bytes at a time, the last ones overlapping.
+/// Copies 16 bytes at a time, the last ones overlapping. Rows are usually too short for memcpy to
+/// be fast.
 static inline void copy_floats(float *restrict out, const uint8_t *restrict row, int64_t n) {
   const size_t bytes = (size_t)n * sizeof(float);
   uint8_t *restrict to = (uint8_t *)out;
@@ -183,7 +184,7 @@ static inline void copy_floats(float *restrict out, const uint8_t *restrict row,
   if (n & 1) memcpy(to + bytes - 4, row + bytes - 4, 4);
 }
 
-/// The window of sample i, which begins at `row` of environment e.
+/// Gathers the window of sample i, which begins at `row` of environment e.
 static void gather_window(const Sample *s, int64_t i, int64_t e, const uint8_t *row) {
   const CeliReplay *replay = s->replay;
   const CeliReplayBatch *batch = &s->batch;
@@ -214,7 +215,7 @@ static void gather_window(const Sample *s, int64_t i, int64_t e, const uint8_t *
   }
 }
 
-/// Asks for the lines of a window ahead of time; what a long one has beyond them the hardware follows.
+/// Prefetches the start of a window. For long windows, the hardware follows.
 static inline void prefetch(const CeliReplay *replay, const uint8_t *row) {
   const size_t bytes = replay->stride + replay->obs_bytes;
   for (size_t at = 0; at < bytes && at < 512; at += 64) __builtin_prefetch(row + at);

@@ -1,8 +1,8 @@
 /// Replay on disk: append-only segments of rows. Contract: replay.h.
 ///
-/// A segment is a safetensors file with "begin" and "end" (N,) I64, the row numbers that it holds of each
-/// environment, and the rows as they lie in memory: "rows.E.0" (n, stride) U8, and "rows.E.1" where
-/// the run wraps around the ring. Metadata: "format", and the layout of a row.
+/// A segment is a safetensors file. "begin" and "end" (N,) I64 are its row numbers of each
+/// environment. "rows.E.0" (n, stride) U8 are the rows as they are in memory. "rows.E.1" exists if
+/// they wrap around the ring. Metadata: "format", and the layout of a row.
 #include "base/base.h"
 #include "base/safetensors.h"
 #include "celsius/field.h"
@@ -21,10 +21,10 @@
 #define ROWS_MAX (INT64_MAX / 2) ///< of all environments together, so that no sum overflows
 enum { NAME_MAX_BYTES = 160 };
 
-/// A segment's file: sums over environments of the first row and of the row after the last.
+/// A segment's file: its first row and the row after its last, summed over environments.
 typedef struct Segment {
   int64_t begin, end;
-  bool temporary; ///< left over by a process that was killed while it wrote
+  bool temporary; ///< left by a process that was killed while writing
   char name[NAME_MAX_BYTES];
 } Segment;
 
@@ -41,7 +41,7 @@ static int64_t sum(const int64_t *x, int64_t n) {
 
 static CelStatus join(char path[CEL_PATH_MAX], const char *folder, const char *name) {
   if (snprintf(path, CEL_PATH_MAX, "%s/%s", folder, name) >= CEL_PATH_MAX)
-    return cel_fail(CEL_E_IO, "%s/%s: the path is too long", folder, name);
+    return cel_fail(CEL_E_IO, "%s/%s: this path is too long", folder, name);
   return CEL_OK;
 }
 
@@ -53,7 +53,7 @@ static int by_rows(const void *a, const void *b) {
   return (x->end > y->end) - (x->end < y->end);
 }
 
-/// Decimal digits up to `stop`, as a number of rows; NULL when they are not that.
+/// Parses decimal digits up to `stop`, as a number of rows. NULL if they are something else.
 static const char *parse_rows(const char *text, char stop, int64_t *out) {
   const char *first = text;
   for (*out = 0; *text >= '0' && *text <= '9'; text++)
@@ -62,7 +62,7 @@ static const char *parse_rows(const char *text, char stop, int64_t *out) {
   return text > first && *text == stop ? text + 1 : NULL;
 }
 
-/// "rows-BEGIN-END.safetensors", or the temporary file of one, and nothing else.
+/// Parses "rows-BEGIN-END.safetensors", or the name of its temporary file.
 static bool parse_name(Segment *segment, const char *name) {
   if (strlen(name) >= NAME_MAX_BYTES || strncmp(name, "rows-", 5) != 0) return false;
   memcpy(segment->name, name, strlen(name) + 1);
@@ -85,8 +85,8 @@ static CelStatus add_segment(Segments *segments, const char *name) {
   return CEL_OK;
 }
 
-/// The segments of a folder in the order in which they were written. The list is the caller's to free, after an
-/// error too.
+/// Lists the segments of a folder in the order of writing. The caller frees the list, also after an
+/// error.
 static CelStatus list_segments(Segments *segments, const char *folder) {
   memset(segments, 0, sizeof *segments);
   DIR *dir = opendir(folder);
@@ -120,7 +120,8 @@ static void set_tensor(CelTensor *tensor, const char *name, CelType type, int nd
   tensor->data = data;
 }
 
-/// Rows [begin[e], end[e]) of every ring as one or two tensors each, in place; returns how many tensors.
+/// Lists rows [begin[e], end[e]) of every ring as one or two tensors, in place. Returns the number
+/// of tensors.
 static int64_t list_rows(const CeliReplay *replay, CelTensor *list, const int64_t *begin,
                          const int64_t *end) {
   int64_t n = 0;
@@ -139,7 +140,7 @@ static int64_t list_rows(const CeliReplay *replay, CelTensor *list, const int64_
   return n;
 }
 
-/// The layout of a row as metadata; a segment of another layout is not for these rings.
+/// The layout of a row as metadata. Segments of another layout do not fit these rings.
 typedef struct Layout {
   char obs_bytes[24], action_bytes[24], stride[24];
 } Layout;
@@ -169,8 +170,8 @@ static CelStatus write_segment(const CeliReplay *replay, const CeliFolder *folde
   return status;
 }
 
-/// Removes the segments that go beyond the chain's end (in rows of all environments), but for the
-/// newest, and unfinished files.
+/// Removes unfinished files, and segments beyond the chain's end (in rows of all environments)
+/// except the newest.
 static CelStatus remove_stale(const CeliFolder *folder, int64_t chain_end, const char *newest) {
   Segments segments;
   CelStatus status = list_segments(&segments, folder->path);
@@ -213,7 +214,7 @@ CelStatus celi_replay_save(const CeliReplay *replay, const char *path, int64_t *
   CeliFolder folder;
   if (sum(replay->head, replay->N) == 0) return CEL_OK;
   if (mkdir(path, 0777) != 0 && errno != EEXIST)
-    return celi_fail_errno(path, "making the folder", errno);
+    return celi_fail_errno(path, "creating the folder", errno);
   CELI_TRY(celi_folder_open(&folder, path));
   const CelStatus status = celi_replay_save_in(replay, &folder, saved);
   celi_folder_close(&folder);
@@ -222,7 +223,7 @@ CelStatus celi_replay_save(const CeliReplay *replay, const char *path, int64_t *
 
 // ---- reading
 
-/// A tensor that must be there in this shape. columns 0: one dimension.
+/// A required tensor of this shape. columns = 0: one dimension.
 static CelStatus want(const CelSafetensors *file, const char *name, CelType type, int64_t rows,
                       int64_t columns, const void **data) {
   *data = NULL;
@@ -231,7 +232,7 @@ static CelStatus want(const CelSafetensors *file, const char *name, CelType type
   const int ndim = columns ? 2 : 1;
   if (tensor->type != type || tensor->ndim != ndim || tensor->shape[0] != rows ||
       (columns && tensor->shape[1] != columns))
-    return cel_fail(CEL_E_FORMAT, "tensor \"%s\" must be %s with %lld rows of %lld", name,
+    return cel_fail(CEL_E_FORMAT, "tensor \"%s\" must be %s with %lld rows of %lld elements", name,
                     cel_type_name(type), (long long)rows, (long long)(columns ? columns : 1));
   *data = tensor->data;
   return CEL_OK;
@@ -242,17 +243,17 @@ static bool meta_is(const CelSafetensors *file, const char *key, const char *val
   return text && strcmp(text, value) == 0;
 }
 
-/// The rows that a segment holds of each environment.
+/// The rows of each environment in a segment.
 static CelStatus read_bounds(const CelSafetensors *file, const CeliReplay *replay,
                              const int64_t **begin, const int64_t **end) {
   const Layout layout = layout_of(replay);
   if (!meta_is(file, "format", FORMAT))
-    return cel_fail(CEL_E_FORMAT, "not a replay segment (metadata \"format\" is not \"%s\")",
-                    FORMAT);
+    return cel_fail(CEL_E_FORMAT,
+                    "this is not a replay segment (metadata \"format\" is not \"%s\")", FORMAT);
   if (!meta_is(file, "obs_bytes", layout.obs_bytes) ||
       !meta_is(file, "action_bytes", layout.action_bytes) ||
       !meta_is(file, "stride", layout.stride))
-    return cel_fail(CEL_E_FORMAT, "holds rows of other observations and actions than this agent's");
+    return cel_fail(CEL_E_FORMAT, "the rows have other observations or actions than this agent");
   const void *b, *n;
   CELI_TRY(want(file, "begin", CEL_I64, replay->N, 0, &b));
   CELI_TRY(want(file, "end", CEL_I64, replay->N, 0, &n));
@@ -263,7 +264,7 @@ static CelStatus read_bounds(const CelSafetensors *file, const CeliReplay *repla
     if ((*begin)[e] < 0 || (*end)[e] < (*begin)[e] || (*end)[e] - (*begin)[e] > replay->R ||
         (*end)[e] > ROWS_MAX / replay->N)
       return cel_fail(CEL_E_FORMAT,
-                      "holds rows %lld to %lld of environment %lld, which fit no ring",
+                      "rows %lld to %lld of environment %lld do not fit into the replay buffer",
                       (long long)(*begin)[e], (long long)(*end)[e] - 1, (long long)e);
   return CEL_OK;
 }
@@ -280,7 +281,7 @@ static CelStatus open_segment(CelSafetensors **file, const char *folder, const S
   if (!status) {
     CEL_ASSERT(*begin != NULL && *end != NULL);
     if (sum(*begin, replay->N) != segment->begin || sum(*end, replay->N) != segment->end)
-      status = cel_fail(CEL_E_FORMAT, "holds other rows than its name says");
+      status = cel_fail(CEL_E_FORMAT, "the rows do not match the name of the file");
   }
   if (!status) return CEL_OK;
   cel_safetensors_close(*file);
@@ -292,7 +293,7 @@ static int64_t oldest_row(const CeliReplay *replay, int64_t head) {
   return head > replay->R ? head - replay->R : 0;
 }
 
-/// Copies what the ring still holds of rows [begin, end) of environment e.
+/// Copies rows [begin, end) of environment e, as far as the ring still holds them.
 static CelStatus copy_rows(CeliReplay *replay, const CelSafetensors *file, int64_t e, int64_t begin,
                            int64_t end) {
   const int64_t oldest = oldest_row(replay, replay->head[e]);
@@ -316,15 +317,14 @@ static CelStatus copy_rows(CeliReplay *replay, const CelSafetensors *file, int64
 
 static CelStatus gap(const CeliReplay *replay, const char *folder, int64_t e, int64_t from,
                      int64_t to) {
-  return cel_fail(
-      CEL_E_FORMAT,
-      "%s: rows %lld to %lld of environment %lld are in no segment; the checkpoint needs "
-      "all from %lld to %lld",
-      folder, (long long)from, (long long)to, (long long)e,
-      (long long)oldest_row(replay, replay->head[e]), (long long)replay->head[e] - 1);
+  return cel_fail(CEL_E_FORMAT,
+                  "%s: rows %lld to %lld of environment %lld are missing; the checkpoint needs "
+                  "rows %lld to %lld",
+                  folder, (long long)from, (long long)to, (long long)e,
+                  (long long)oldest_row(replay, replay->head[e]), (long long)replay->head[e] - 1);
 }
 
-/// One segment into the rings, when it is not beyond the heads. reached (N,): rows read so far.
+/// Reads one segment into the rings if it is not beyond the heads. reached (N,): rows read so far.
 static CelStatus load_segment(CeliReplay *replay, const char *folder, const Segment *segment,
                               int64_t *reached) {
   CelSafetensors *file;
@@ -334,7 +334,7 @@ static CelStatus load_segment(CeliReplay *replay, const char *folder, const Segm
   for (int64_t e = 0; e < replay->N; e++) beyond = beyond || end[e] > replay->head[e];
   CelStatus status = CEL_OK;
   for (int64_t e = 0; !beyond && !status && e < replay->N; e++) {
-    // The last row that was read may not have been whole.
+    // The last row read so far may be incomplete.
     int64_t whole = reached[e] > 0 ? reached[e] - 1 : 0;
     const int64_t oldest = oldest_row(replay, replay->head[e]);
     if (whole < oldest) whole = oldest;
@@ -348,33 +348,34 @@ static CelStatus load_segment(CeliReplay *replay, const char *folder, const Segm
   return status;
 }
 
-/// Errors: CEL_E_CORRUPT: a choice that does not exist; it would be a place outside of an array.
+/// Errors: CEL_E_CORRUPT: a discrete action that does not exist, which would be an index outside of
+/// an array.
 static CelStatus check_choice(const CeliReplay *replay, const char *folder, int64_t e, int64_t s) {
   int32_t action;
   if (replay->choices == 0) return CEL_OK;
   memcpy(&action, celi_replay_row(replay, e, s) + replay->action_at, sizeof action);
   if (action >= 0 && action < replay->choices) return CEL_OK;
   return cel_fail(CEL_E_CORRUPT,
-                  "%s: row %lld of environment %lld holds action %d; 0 to %lld exist", folder,
-                  (long long)s, (long long)e, (int)action, (long long)replay->choices - 1);
+                  "%s: row %lld of environment %lld holds action %d; valid actions are 0 to %lld",
+                  folder, (long long)s, (long long)e, (int)action, (long long)replay->choices - 1);
 }
 
-/// Flags and choices that exist, the newest row open, as many transitions as the checkpoint says.
+/// Checks flags, discrete actions, the newest row's flag, and the number of transitions.
 static CelStatus check_rows(const CeliReplay *replay, const char *folder) {
   for (int64_t e = 0; e < replay->N; e++) {
     const int64_t head = replay->head[e];
     for (int64_t s = oldest_row(replay, head); s < head; s++) {
       const uint8_t flag = celi_replay_row(replay, e, s)[replay->flag_at];
       if (flag > CELI_ROW_TRUNCATED || (s == head - 1 && flag != CELI_ROW_END))
-        return cel_fail(CEL_E_CORRUPT, "%s: row %lld of environment %lld has the flag %d", folder,
-                        (long long)s, (long long)e, flag);
+        return cel_fail(CEL_E_CORRUPT, "%s: row %lld of environment %lld has the invalid flag %d",
+                        folder, (long long)s, (long long)e, flag);
       if (flag != CELI_ROW_END) CELI_TRY(check_choice(replay, folder, e, s));
     }
   }
   const int64_t count = celi_replay_count(replay);
   if (count != *replay->transitions)
     return cel_fail(CEL_E_CORRUPT,
-                    "%s: the segments hold %lld transitions, the checkpoint says %lld", folder,
+                    "%s: the segments hold %lld transitions, but the checkpoint has %lld", folder,
                     (long long)count, (long long)*replay->transitions);
   return CEL_OK;
 }
@@ -397,8 +398,8 @@ static CelStatus load_all(CeliReplay *replay, const char *folder, const Segments
 static CelStatus check_heads(const CeliReplay *replay) {
   for (int64_t e = 0; e < replay->N; e++)
     if (replay->head[e] < 0 || replay->head[e] > ROWS_MAX / replay->N)
-      return cel_fail(CEL_E_CORRUPT, "replay.head: environment %lld has %lld rows", (long long)e,
-                      (long long)replay->head[e]);
+      return cel_fail(CEL_E_CORRUPT, "replay.head of environment %lld is %lld, which is impossible",
+                      (long long)e, (long long)replay->head[e]);
   return CEL_OK;
 }
 
@@ -417,7 +418,7 @@ CelStatus celi_replay_load(CeliReplay *replay, const char *folder, int64_t *save
 
 // ---- pruning
 
-/// Whether a checkpoint with these heads (N,) needs a segment: for rows that the segment holds whole, or for the
+/// Whether a checkpoint with these heads (N,) needs a segment, for its complete rows or for the
 /// newest row.
 static bool needs(const CeliReplay *replay, const int64_t *heads, const int64_t *end) {
   for (int64_t e = 0; e < replay->N; e++)
@@ -425,8 +426,8 @@ static bool needs(const CeliReplay *replay, const int64_t *heads, const int64_t 
   return false;
 }
 
-/// Whether a segment can go, by the sums in its name alone (`oldest`, of each checkpoint, over all environments);
-/// most cannot, and only the others are opened.
+/// Whether a segment may be unnecessary, by the sums in its name. `oldest` is the sum of each
+/// checkpoint over all environments. Only such segments are opened.
 static bool may_go(const CeliReplay *replay, const Segment *segment, const int64_t *heads,
                    int64_t n_heads) {
   if (segment->temporary) return false;
@@ -443,7 +444,7 @@ static CelStatus prune_segment(const CeliReplay *replay, const CeliFolder *folde
   CelSafetensors *file;
   const int64_t *begin, *end;
   const CelStatus status = open_segment(&file, folder->path, segment, replay, &begin, &end);
-  // What cannot be read is left where it is: loading will say so, should it be needed after all.
+  // A segment that cannot be read stays. Loading reports it if it is needed.
   if (status) return status == CEL_E_CORRUPT || status == CEL_E_FORMAT ? CEL_OK : status;
   CEL_ASSERT(end != NULL);
   bool needed = false;
@@ -457,7 +458,8 @@ CelStatus celi_replay_prune(const CeliReplay *replay, const CeliFolder *folder,
                             const int64_t *heads, int64_t n_heads) {
   for (int64_t i = 0; i < n_heads * replay->N; i++)
     if (heads[i] < 0 || heads[i] > ROWS_MAX / replay->N)
-      return cel_fail(CEL_E_CORRUPT, "a checkpoint's replay.head holds %lld", (long long)heads[i]);
+      return cel_fail(CEL_E_CORRUPT, "replay.head in the checkpoint is %lld, which is impossible",
+                      (long long)heads[i]);
   Segments segments;
   CelStatus status = list_segments(&segments, folder->path);
   for (size_t i = 0; !status && i < segments.n; i++)

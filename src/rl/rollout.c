@@ -8,9 +8,9 @@
 
 /// Rows whose values are computed together.
 enum { VALUE_ROWS = 64 };
-/// The oldest episode that a file may tell of, in steps; far from an overflow.
+/// Largest age of an episode that a file may contain, in steps. Far from an overflow.
 #define AGE_MAX ((int64_t)1 << 53)
-/// Environments that share a cache line of a row of floats.
+/// Environments per cache line of a row of floats.
 enum { ENV_GRAIN = 16 };
 
 // ---- declaring
@@ -57,8 +57,10 @@ CelStatus celi_rollout_declare(CeliRollout *rollout, CelTensors *tensors, const 
   rollout->N = actor->N, rollout->T = actor->T, rollout->O = actor->O, rollout->H = actor->H;
   rollout->bytes = actor->bytes, rollout->norm = norm;
   if (rollout->T > INT32_MAX / rollout->N)
-    return cel_fail(CEL_E_RANGE, "%lld steps of %lld environments are more than a rollout can hold",
-                    (long long)rollout->T, (long long)rollout->N);
+    return cel_fail(
+        CEL_E_RANGE,
+        "a rollout of %lld steps of %lld environments is too large; reduce n_steps or n_envs",
+        (long long)rollout->T, (long long)rollout->N);
   CELI_TRY(declare_state(rollout, tensors));
   if (!critic) return CEL_OK;
   return celi_pass_declare(&rollout->pass, tensors, "pass.value", critic,
@@ -67,16 +69,17 @@ CelStatus celi_rollout_declare(CeliRollout *rollout, CelTensors *tensors, const 
 
 CelStatus celi_rollout_check(const CeliRollout *rollout) {
   if (*rollout->filled < 0 || *rollout->filled > rollout->T)
-    return cel_fail(CEL_E_CORRUPT, "rollout.filled is %lld of %lld", (long long)*rollout->filled,
-                    (long long)rollout->T);
+    return cel_fail(CEL_E_CORRUPT, "rollout.filled is %lld; it must be 0 to %lld",
+                    (long long)*rollout->filled, (long long)rollout->T);
   for (int64_t i = 0; i < rollout->N; i++)
     if (rollout->age[i] < 0 || rollout->age[i] > AGE_MAX)
-      return cel_fail(CEL_E_CORRUPT, "rollout.age of environment %lld is %lld; 0 to %lld exist",
-                      (long long)i, (long long)rollout->age[i], (long long)AGE_MAX);
+      return cel_fail(CEL_E_CORRUPT,
+                      "rollout.age of environment %lld is %lld; it must be 0 to %lld", (long long)i,
+                      (long long)rollout->age[i], (long long)AGE_MAX);
   return CEL_OK;
 }
 
-// ---- pushed, step by step
+// ---- step by step
 
 void celi_rollout_follow(CeliRollout *rollout, CeliNormalizer *norm, const float *obs,
                          const uint8_t *start) {
@@ -87,7 +90,7 @@ void celi_rollout_follow(CeliRollout *rollout, CeliNormalizer *norm, const float
     const int64_t row = last * r->N + i;
     const bool other = memcmp(told + i * r->O, obs + i * r->O, (size_t)r->O * sizeof(float)) != 0;
     if (celi_rollout_ended(r, row) || !(other || (start && start[i]))) continue;
-    if (now == 0) { // the rollout that it belongs to is learned from already
+    if (now == 0) { // its rollout was learned from already
       celi_normalizer_begin(norm, i);
       r->age[i] = 0;
       continue;
@@ -104,7 +107,7 @@ CelStatus celi_rollout_act(CeliRollout *rollout, const CeliActor *actor, CeliNor
   const int64_t t = *r->filled, N = r->N;
   CeliPass pass = actor->pass;
   if (t == r->T)
-    return cel_fail(CEL_E_STATE, "the rollout of %lld step%s is full: update before acting again",
+    return cel_fail(CEL_E_STATE, "the rollout of %lld step%s is full; update before acting again",
                     (long long)r->T, celi_s(r->T));
   celi_rollout_follow(r, norm, obs, start);
   if (t == 0) celi_actor_draw(actor, 0, 0, N);
@@ -119,8 +122,7 @@ CelStatus celi_rollout_observe(CeliRollout *rollout, const CelOutcome *outcome) 
   CeliRollout *r = rollout;
   const int64_t at = *r->filled * r->N;
   const size_t N = (size_t)r->N, O = (size_t)r->O * sizeof(float);
-  if (!*r->acted)
-    return cel_fail(CEL_E_STATE, "observe without an act (mode CEL_EXPLORE) before it");
+  if (!*r->acted) return cel_fail(CEL_E_STATE, "observe must follow act with mode CEL_EXPLORE");
   memcpy(r->reward + at, outcome->reward, N * sizeof(float));
   memcpy(r->obs + (at + r->N) * r->O, outcome->obs, N * O);
   for (int64_t i = 0; i < r->N; i++) {
@@ -179,7 +181,7 @@ void celi_rollout_plan_rewards(CeliPlan *plan, const CeliRollout *rollout, CeliN
 
 // ---- values
 
-/// Values of rows [first, stop) of the rollout; scratch from row `at` on.
+/// Values of rows [first, stop) of the rollout. Scratch begins at row `at`.
 static void values_of(const CeliRollout *r, int64_t first, int64_t stop, int64_t at) {
   const float *obs = r->obs + first * r->O, *x = obs;
   if (r->norm->observations) {
@@ -225,7 +227,7 @@ void celi_rollout_plan_values(CeliPlan *plan, const CeliRollout *rollout) {
 
 // ---- advantages
 
-/// What follows step t of environment i is worth.
+/// The value of what follows step t of environment i.
 static float next_value(const CeliRollout *r, int64_t row) {
   if (r->terminated[row]) return 0;
   return r->truncated[row] ? r->final_value[row] : r->value[row + r->N];
@@ -278,7 +280,7 @@ static void op_normalize(const void *args, int64_t begin, int64_t end) {
 void celi_rollout_plan_normalize(CeliPlan *plan, const CeliRollout *rollout) {
   const int64_t rows = rollout->T * rollout->N;
   if (rows < 2) return;
-  celi_plan_add(plan, "normalise advantages", op_normalize, CELI_SERIAL, rows, 1, false, &rollout,
+  celi_plan_add(plan, "normalize advantages", op_normalize, CELI_SERIAL, rows, 1, false, &rollout,
                 sizeof rollout);
 }
 

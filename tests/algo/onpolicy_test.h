@@ -390,7 +390,7 @@ static inline void on_check_bad_sigma(const OnLearner *learner) {
     bool discrete;
     CelStatus status;
   } cases[] = {{{"seed", NULL}, "continuous", true, CEL_E_UNSUPPORTED},
-               {{"state_dependent_std", "true"}, "state_dependent_std false", false, CEL_E_RANGE},
+               {{"state_dependent_std", "true"}, "state_dependent_std to false", false, CEL_E_RANGE},
                {{"net_arch", ""}, "hidden layer", false, CEL_E_RANGE},
                {{"sde_sample_freq", "0"}, "sde_sample_freq", false, CEL_E_RANGE}};
   const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);

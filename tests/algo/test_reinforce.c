@@ -60,7 +60,7 @@ static void test_bad_input(void **state) {
   static const char *const both[][2] = {
       {"reward_to_go", "false"}, {"discount_weight", "true"}, {NULL, NULL}};
   on_expect(on_try(&agent, &learner, NULL, both, &box, &choice, ON_N, 1), CEL_E_RANGE,
-            "discount_weight false");
+            "discount_weight to false");
 }
 
 // ---- the exact gradient by enumeration: three steps of two actions each. Observations and

@@ -361,7 +361,7 @@ static void test_bad_input(void **state) {
   CelSvgdOptions o = cel_svgd_options_default();
   expect(cel_svgd_direction(phi, x, x, x, 0, 3, 3, 1), CEL_E_RANGE, "h is 0");
   expect(cel_svgd_direction(phi, x, x, x, (double)NAN, 3, 3, 1), CEL_E_RANGE, "h is");
-  expect(cel_svgd_bandwidth(&h, x, 0, 1), CEL_E_RANGE, "at least one");
+  expect(cel_svgd_bandwidth(&h, x, 0, 1), CEL_E_RANGE, "at least 1");
   expect(cel_svgd_run(x, 3, 1, nan_score, NULL, NULL), CEL_E_NAN, "particle 2 at step 0");
   assert_true(x[0] == 0 && x[1] == 0.5 && x[2] == 2);
   o.squash = true;

@@ -390,7 +390,7 @@ static void test_bad_files(void **state) {
          CEL_E_FORMAT, "logit_scale");
   refuse("policy",
          "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":6,\"logit_scale\":1e300}",
-         "", CEL_E_FORMAT, "up to 1e30");
+         "", CEL_E_FORMAT, "at most 1e30");
   refuse("action",
          "{\"parts\":[{\"name\":\"\",\"kind\":\"multi_discrete\",\"type\":\"I32\",\"shape\":[2],"
          "\"low\":0,"

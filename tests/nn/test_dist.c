@@ -382,7 +382,7 @@ static void test_shared(void **state) {
   assert_fails(celi_dist_declare(&c, tensors, "c", &spec, 3, false), CEL_E_STATE, "log_std");
   CeliDistSpec bad = spec;
   bad.A = 0;
-  assert_fails(celi_dist_declare(&c, tensors, "c", &bad, 3, false), CEL_E_RANGE, "0 actions");
+  assert_fails(celi_dist_declare(&c, tensors, "c", &bad, 3, false), CEL_E_RANGE, "A is 0");
   bad = (CeliDistSpec){.kind = CELI_CATEGORICAL, .A = 2, .free_log_std = true};
   assert_fails(celi_dist_declare(&c, tensors, "c", &bad, 3, false), CEL_E_UNSUPPORTED, "log_std");
   assert_ok(cel_tensors_allocate(tensors));

@@ -434,7 +434,7 @@ static void test_gsde_head(void **state) {
     assert_true(fabs((double)f.gsde.d_log_std[i] - slope) < 1e-5);
   }
   CeliGsdeHead none;
-  assert_fails(celi_gsde_head_declare(&none, f.tensors, "none", &f.gsde, 0), CEL_E_RANGE, "rows");
+  assert_fails(celi_gsde_head_declare(&none, f.tensors, "none", &f.gsde, 0), CEL_E_RANGE, "B is 0");
   cel_tensors_destroy(f.tensors);
   cel_tensors_destroy(g.tensors);
 }

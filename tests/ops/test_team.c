@@ -146,7 +146,7 @@ static void test_bad_sizes(void **state) {
   CeliTeam *team;
   assert_int_equal(celi_team_create(&team, 0), CEL_E_RANGE);
   assert_null(team);
-  assert_non_null(strstr(cel_error(), "must be 1 to"));
+  assert_non_null(strstr(cel_error(), "use 1 to"));
   assert_int_equal(celi_team_create(&team, 100000), CEL_E_RANGE);
   celi_team_destroy(NULL);
   assert_int_equal(celi_team_create(&team, 2), CEL_OK);
