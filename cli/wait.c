@@ -16,7 +16,8 @@ struct CliWait {
   bool done;
 };
 
-/// Waits until the work ends, at most until cli_seconds() is `seconds`. Returns true if the work ended.
+/// Waits until the work ends, at most until cli_seconds() is `seconds`. Returns true if the work
+/// ended.
 static bool wait_until(CliWait *wait, double seconds) {
   const time_t whole = (time_t)seconds;
   const struct timespec at = {whole, (long)(1e9 * (seconds - (double)whole))};

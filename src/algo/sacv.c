@@ -1,8 +1,7 @@
 /// Soft actor-critic with a value network.
 ///
 /// Source: [policy-guarantees, SAC] (Algorithm 1, losses (5)-(10)) with gamma and alpha written out
-/// as
-/// in docs/equations.md; Haarnoja et al., "Soft actor-critic: off-policy maximum entropy deep
+/// as in docs/equations.md; Haarnoja et al., "Soft actor-critic: off-policy maximum entropy deep
 /// reinforcement learning with a stochastic actor", 2018.
 ///
 ///   s, a, r, s'   a transition from the replay buffer       B   batch

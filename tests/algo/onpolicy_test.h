@@ -389,10 +389,11 @@ static inline void on_check_bad_sigma(const OnLearner *learner) {
     const char *more[2], *word;
     bool discrete;
     CelStatus status;
-  } cases[] = {{{"seed", NULL}, "continuous", true, CEL_E_UNSUPPORTED},
-               {{"state_dependent_std", "true"}, "state_dependent_std to false", false, CEL_E_RANGE},
-               {{"net_arch", ""}, "hidden layer", false, CEL_E_RANGE},
-               {{"sde_sample_freq", "0"}, "sde_sample_freq", false, CEL_E_RANGE}};
+  } cases[] = {
+      {{"seed", NULL}, "continuous", true, CEL_E_UNSUPPORTED},
+      {{"state_dependent_std", "true"}, "state_dependent_std to false", false, CEL_E_RANGE},
+      {{"net_arch", ""}, "hidden layer", false, CEL_E_RANGE},
+      {{"sde_sample_freq", "0"}, "sde_sample_freq", false, CEL_E_RANGE}};
   const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);
   CelAgent *agent;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

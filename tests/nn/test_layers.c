@@ -2,8 +2,8 @@
 /// PyTorch, batch norm's running statistics, the same bits for any number of threads.
 #include "net_fixture.h"
 
-/// Layers by letter: a digit is a dense layer of that width (times 5), B batch norm, L layer norm, r
-/// ReLU, t tanh, s SiLU, g GELU, l leaky ReLU.
+/// Layers by letter: a digit is a dense layer of that width (times 5), B batch norm, L layer norm,
+/// r ReLU, t tanh, s SiLU, g GELU, l leaky ReLU.
 static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
   CeliNetSpec spec = {.E = E, .in = in, .init = CELI_ORTHOGONAL};
   for (const char *c = text; *c; c++) {

@@ -138,9 +138,9 @@ static void stopped_often(void **state) {
   same_model("whole", "often");
 }
 
-/// During an update the library calls the hook at most every 50 ms. The linker sends its questions for
-/// the time here (extra.cmake): with `quick_clock`, 60 ms pass between two of them, so that it calls
-/// the hook at every barrier, whatever the speed of the machine.
+/// During an update the library calls the hook at most every 50 ms. The linker sends its questions
+/// for the time here (extra.cmake): with `quick_clock`, 60 ms pass between two of them, so that it
+/// calls the hook at every barrier, whatever the speed of the machine.
 static bool quick_clock;
 int64_t __real_celi_nanoseconds(void);
 int64_t __wrap_celi_nanoseconds(void);
