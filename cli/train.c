@@ -158,7 +158,7 @@ static void print_next(const CelRunResult *result) {
   char folder[CLI_QUOTE_MAX];
   cel_shell_quote(folder, sizeof folder, result->folder);
   printf("run folder    %s\n", result->folder);
-  printf("next steps    celsius eval %s%s%s\n", folder, result->renders ? " --render run.gif" : "",
+  printf("try now       celsius eval %s%s%s\n", folder, result->renders ? " --render run.gif" : "",
          result->plugin ? " --allow-plugins" : "");
   printf("              celsius plot %s --out curve.png\n", folder);
 }
