@@ -1,8 +1,9 @@
-/// celsius info: what the build supports, and the machine.
+/// celsius info: what the build supports and the machine, or what a saved model is.
 #include "cli.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 void cli_warn_isa(void) {
   CelInfo info;
@@ -12,12 +13,86 @@ void cli_warn_isa(void) {
 }
 
 typedef struct Options {
+  char which[CEL_PATH_MAX];
   bool json;
 } Options;
 
-static const CelField fields[] = {{"json", CEL_FIELD_BOOL, offsetof(Options, json), "false", 0, 0,
-                                   "", NULL, NULL, "print JSON", ""},
-                                  {0}};
+#define F(field) offsetof(Options, field)
+static const CelField fields[] = {
+    {"which", CEL_FIELD_PATH, F(which), "best", 0, 0, "MODEL", NULL, NULL,
+     "the model of RUN: best, final, or the path of a model or checkpoint", ""},
+    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print JSON", ""},
+    {0}};
+#undef F
+
+static CelStatus print_tree(cJSON *json) {
+  char *text = cJSON_Print(json);
+  cJSON_Delete(json);
+  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
+  puts(text);
+  free(text);
+  return CEL_OK;
+}
+
+// ---- a model
+
+static CelStatus print_model_json(const char *path, const CelModelInfo *model) {
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "model", path);
+  cJSON_AddStringToObject(json, "version", model->version);
+  cJSON_AddStringToObject(json, "algo", model->algo);
+  cJSON_AddStringToObject(json, "policy", model->policy);
+  cJSON_AddStringToObject(json, "observation", model->observation);
+  cJSON_AddStringToObject(json, "action", model->action);
+  cJSON_AddBoolToObject(json, "normalized_observation", model->normalized_observation);
+  cJSON_AddNumberToObject(json, "parameters", (double)model->parameters);
+  cJSON *layers = cJSON_AddArrayToObject(json, "layers");
+  for (int l = 0; l < model->n; l++) {
+    cJSON *layer = cJSON_CreateObject();
+    cJSON_AddStringToObject(layer, "kind", model->layer[l].kind);
+    cJSON_AddNumberToObject(layer, "in", (double)model->layer[l].in);
+    cJSON_AddNumberToObject(layer, "out", (double)model->layer[l].out);
+    cJSON_AddNumberToObject(layer, "parameters", (double)model->layer[l].parameters);
+    cJSON_AddItemToArray(layers, layer);
+  }
+  return print_tree(json);
+}
+
+static void print_model(const char *path, const CelModelInfo *model) {
+  char count[32];
+  printf("model          %s\n", path);
+  printf("algorithm      %s, Celsius %s\n", model->algo, model->version);
+  printf("observations   %s%s\n", model->observation,
+         model->normalized_observation ? ", normalized" : "");
+  printf("actions        %s\n", model->action);
+  printf("policy         %s, %s parameter%s\n", model->policy, cli_count(count, model->parameters),
+         cli_s(model->parameters));
+  printf("\n  layer         inputs   outputs   parameters\n");
+  for (int l = 0; l < model->n; l++)
+    printf("  %-12s  %6lld    %6lld   %10s\n", model->layer[l].kind, (long long)model->layer[l].in,
+           (long long)model->layer[l].out, cli_count(count, model->layer[l].parameters));
+}
+
+static bool is_folder(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/// `path`: a run folder, a model file or a checkpoint. `which`: NULL or the flag's value.
+static CelStatus show_model(const char *path, const char *which, bool json) {
+  char file[CEL_PATH_MAX];
+  CelModelInfo model;
+  CelStatus status = CEL_OK;
+  snprintf(file, sizeof file, "%s", path);
+  if (is_folder(path)) status = cel_run_model(path, which, file);
+  if (status == CEL_OK) status = cel_model_info(file, &model);
+  if (status != CEL_OK) return status;
+  if (json) return print_model_json(file, &model);
+  print_model(file, &model);
+  return CEL_OK;
+}
+
+// ---- the build
 
 static CelStatus print_json(const CelInfo *info) {
   cJSON *json = cJSON_CreateObject();
@@ -32,12 +107,7 @@ static CelStatus print_json(const CelInfo *info) {
   cJSON_AddBoolToObject(json, "animations", info->animations);
   cJSON_AddBoolToObject(json, "onnx", info->onnx);
   cJSON_AddBoolToObject(json, "suitesparse", info->suitesparse);
-  char *text = cJSON_Print(json);
-  cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
-  puts(text);
-  free(text);
-  return CEL_OK;
+  return print_tree(json);
 }
 
 static void print_text(const CelInfo *info) {
@@ -66,8 +136,14 @@ static int run(int argc, char **argv) {
     cli_help_command(&cli_info, tables, 1);
     return CEL_OK;
   }
-  if (status == CEL_OK) status = cli_positionals(&cli_info, &args, 0, 0, "");
-  if (status == CEL_OK) {
+  if (status == CEL_OK) status = cli_positionals(&cli_info, &args, 0, 1, "");
+  const char *which = cli_scan(argc, argv, "which");
+  if (status == CEL_OK && which && args.n == 0)
+    status = cel_fail(CEL_E_ARGUMENT, "--which needs a run folder: celsius info RUN --which %s",
+                      options.which);
+  if (status == CEL_OK && args.n == 1) {
+    status = show_model(args.positional[0], which ? options.which : NULL, options.json);
+  } else if (status == CEL_OK) {
     cel_info(&info);
     if (options.json)
       status = print_json(&info);
@@ -80,8 +156,10 @@ static int run(int argc, char **argv) {
 const CliCommand cli_info = {
     .name = "info",
     .help = "info --help",
-    .usage = "celsius info [--json]",
-    .doc = "Prints what this build supports and which machine it runs on. The environment variable "
-           "CELSIUS_ISA (avx512, avx2 or portable) chooses the instruction set. Results are "
-           "bit-identical with all of them.",
+    .usage = "celsius info [RUN] [--which MODEL] [--json]",
+    .doc = "Prints what this build supports and which machine it runs on. With a run folder or a "
+           "model "
+           "file: its algorithm, spaces and layers. The environment variable CELSIUS_ISA (avx512, "
+           "avx2 "
+           "or portable) chooses the instruction set. Results are bit-identical with all of them.",
     .run = run};

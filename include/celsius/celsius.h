@@ -17,6 +17,7 @@
 #include "celsius/info.h"
 #include "celsius/lqr.h"
 #include "celsius/mdp.h"
+#include "celsius/model.h"
 #include "celsius/multigoal.h"
 #include "celsius/network.h"
 #include "celsius/off_policy.h"

@@ -214,6 +214,10 @@ CelStatus celi_space_from_json(CelSpace *space, const char *text) {
 
 // ---- policies
 
+const char *celi_policy_name(const CeliPolicySpec *spec) {
+  return spec->sampler ? sampler_name : dist_names[spec->kind];
+}
+
 CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) {
   *out = NULL;
   if (spec->A < 1)
@@ -221,8 +225,7 @@ CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) {
                     (long long)spec->A);
   cJSON *tree = cJSON_CreateObject();
   bool complete =
-      cJSON_AddStringToObject(tree, "kind",
-                              spec->sampler ? sampler_name : dist_names[spec->kind]) &&
+      cJSON_AddStringToObject(tree, "kind", celi_policy_name(spec)) &&
       cJSON_AddStringToObject(tree, "activation", celi_activations[spec->activation].name) &&
       cJSON_AddNumberToObject(tree, "action_dim", (double)spec->A);
   if (spec->log_std_min < spec->log_std_max)

@@ -42,6 +42,8 @@ typedef struct CeliPolicySpec {
   double log_std_min, log_std_max; ///< bounds of a Gaussian's log sigma, if min < max
   double logit_scale; ///< discrete actions: logits are the output times this; 0 means 1
 } CeliPolicySpec;
+/// Name of the kind in model files: "gaussian", "squashed_gaussian", "sampler", ...
+const char *celi_policy_name(const CeliPolicySpec *spec);
 /// The policy as JSON, such as
 ///   {"kind": "squashed_gaussian", "activation": "relu", "action_dim": 1}
 /// "log_std_min", "log_std_max" and "logit_scale" are added if they are set. A sampler's kind is

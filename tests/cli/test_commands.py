@@ -106,6 +106,26 @@ class Lists(kit.Case):
             self.assertEqual(chosen["isa"], isa)
         self.assertIn("mmx", self.ok("info", env={"CELSIUS_ISA": "mmx"}))
 
+    def test_info_of_a_model(self):
+        """Algorithm, spaces and layers of a run folder, a model file and a checkpoint."""
+        self.ok("train", "sac", "--env", "Pendulum-v1", "--steps", 150, "--net-arch", "8,5", "--activation", "gelu",
+                "--layer-norm", "--normalize-observation", "--eval-episodes", 1, "--quiet", "--out", "run")
+        layers = [("dense", 3, 8, 32), ("layer_norm", 8, 8, 16), ("gelu", 8, 8, 0), ("dense", 8, 5, 45),
+                  ("layer_norm", 5, 5, 10), ("gelu", 5, 5, 0), ("dense", 5, 2, 12)]
+        for arguments in (["run"], ["run", "--which", "final"], ["run/final.safetensors"],
+                          ["run/checkpoints/step-000000150.safetensors"]):
+            info = json.loads(self.ok("info", *arguments, "--json"))
+            self.assertEqual([tuple(layer.values()) for layer in info["layers"]], layers)
+            self.assertEqual(info["parameters"], sum(layer[3] for layer in layers))
+            self.assertEqual((info["algo"], info["policy"]), ("sac", "squashed_gaussian"))
+            self.assertEqual((info["observation"], info["action"]), ("Box(3,)", "Box(1,)"))
+            self.assertTrue(info["normalized_observation"])
+            text = self.ok("info", *arguments)
+            for part in ("sac", "squashed_gaussian", "115 parameters", "layer_norm", "gelu", "normalized"):
+                self.assertIn(part, text)
+        self.fails(kit.IO, "info", "nowhere", says=["nowhere"])
+        self.fails(kit.ARGUMENT, "info", "--which", "final", says=["celsius info RUN --which final"])
+
 
 class Runs(kit.Case):
     def test_run_folder(self):
