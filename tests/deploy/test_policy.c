@@ -6,12 +6,33 @@
 #include <float.h>
 #include <pthread.h>
 
+/// The description lists every layer, and counts their parameters.
+static void check_info(const ModelData *m) {
+  CelModelInfo info;
+  int64_t parameters = 0;
+  int n = 0;
+  OK(cel_model_info("model.safetensors", &info));
+  for (int l = 0; l <= m->shape->layers; l++) {
+    const int64_t in = m->width[l], out = m->width[l + 1];
+    assert_string_equal(info.layer[n].kind, "dense");
+    assert_int_equal(info.layer[n].in, in);
+    assert_int_equal(info.layer[n].out, out);
+    parameters += (in + 1) * out + (m->g[l] ? 2 * out : 0);
+    n += 1 + (m->g[l] != NULL) + (l < m->shape->layers); // an activation behind hidden layers
+  }
+  assert_int_equal(info.n, n);
+  assert_int_equal(info.parameters, parameters);
+  assert_string_equal(info.algo, "sac");
+  assert_int_equal(info.normalized_observation, m->shape->normaliser);
+}
+
 static void test_every_shape(void **state) {
   (void)state;
   for (int k = 0; k < MODEL_CASES; k++) {
     ModelData m = model_create(&model_cases[k], "model.safetensors", (uint64_t)k);
     CelRng rng = cel_rng((uint64_t)k, CEL_RNG_USER, 2);
     CelPolicy *policy;
+    check_info(&m);
     OK(cel_policy_load("model.safetensors", &policy));
     assert_int_equal(cel_space_floats(cel_policy_observation(policy)), m.shape->O);
     assert_int_equal(cel_policy_action(policy)->part[0].kind, m.action.part[0].kind);
