@@ -73,5 +73,13 @@ done < <(cat "${pages[@]}" | tr '\n' ' ' |
     print line }')
 [ $words -gt 10 ] || say "found only $words commands in the documentation"
 
-echo "$paths paths, $programs programs, $words commands"
+# Names in the last column of the glossary, which the code must have.
+names=0
+while read -r name; do
+  names=$((names + 1))
+  grep -rqF -- "$name" src include cli || say "docs/glossary.md names $name, which no source has"
+done < <(sed -nE 's/^\|.*\| `([^`]+)` \|$/\1/p' docs/glossary.md)
+[ $names -gt 40 ] || say "found only $names names in the glossary"
+
+echo "$paths paths, $programs programs, $words commands, $names names"
 exit $bad
