@@ -164,12 +164,7 @@ static CelStatus print_json(const CelRun *run, const char *folder, const CelCert
   }
   if (c->lqr) add_lqr(json, c->lqr);
   if (c->plane) add_places(json, c->plane);
-  char *text = cJSON_Print(json);
-  cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
-  puts(text);
-  free(text);
-  return CEL_OK;
+  return cli_print_json(json);
 }
 
 // ---- the command

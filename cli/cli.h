@@ -4,6 +4,8 @@
 #include "celsius/celsius.h"
 #include <stdio.h>
 
+struct cJSON;
+
 /// A table of flags and the struct that they set.
 typedef struct CliTable {
   const char *title;  ///< heading in the help
@@ -102,6 +104,8 @@ const char *cli_duration(char text[32], double seconds);
 /// Errors: CEL_E_ARGUMENT (wrong ending), CEL_E_IO (a folder, or not writable).
 CelStatus cli_check_output(const char *flag, const char *path, const char *what,
                            const char *endings) CEL_WARN_UNUSED;
+/// Prints a JSON tree and frees it. Errors: CEL_E_MEMORY.
+CelStatus cli_print_json(struct cJSON *json) CEL_WARN_UNUSED;
 /// A text file that is written completely or not at all: print to `stream`, then close.
 typedef struct CliFile {
   FILE *stream;

@@ -150,12 +150,7 @@ static CelStatus print_json(const char *id, const CelEnvReport *report) {
     cJSON_AddStringToObject(row, "message", report->row[i].message);
     cJSON_AddItemToArray(rows, row);
   }
-  char *text = cJSON_Print(json);
-  cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
-  puts(text);
-  free(text);
-  return CEL_OK;
+  return cli_print_json(json);
 }
 
 static void print_text(const CelEnvReport *report) {

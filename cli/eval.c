@@ -59,12 +59,7 @@ static CelStatus print_json(const CelRun *run, const char *folder, const Options
     cJSON_AddItemToArray(returns, cJSON_CreateNumber(result->returns[i]));
     cJSON_AddItemToArray(lengths, cJSON_CreateNumber((double)result->lengths[i]));
   }
-  char *text = cJSON_Print(json);
-  cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
-  puts(text);
-  free(text);
-  return CEL_OK;
+  return cli_print_json(json);
 }
 
 static void print_text(const CelRun *run, const CelEvalResult *result) {

@@ -25,15 +25,6 @@ static const CelField fields[] = {
     {0}};
 #undef F
 
-static CelStatus print_tree(cJSON *json) {
-  char *text = cJSON_Print(json);
-  cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
-  puts(text);
-  free(text);
-  return CEL_OK;
-}
-
 // ---- a model
 
 static CelStatus print_model_json(const char *path, const CelModelInfo *model) {
@@ -55,7 +46,7 @@ static CelStatus print_model_json(const char *path, const CelModelInfo *model) {
     cJSON_AddNumberToObject(layer, "parameters", (double)model->layer[l].parameters);
     cJSON_AddItemToArray(layers, layer);
   }
-  return print_tree(json);
+  return cli_print_json(json);
 }
 
 static void print_model(const char *path, const CelModelInfo *model) {
@@ -107,7 +98,7 @@ static CelStatus print_json(const CelInfo *info) {
   cJSON_AddBoolToObject(json, "animations", info->animations);
   cJSON_AddBoolToObject(json, "onnx", info->onnx);
   cJSON_AddBoolToObject(json, "suitesparse", info->suitesparse);
-  return print_tree(json);
+  return cli_print_json(json);
 }
 
 static void print_text(const CelInfo *info) {

@@ -249,12 +249,10 @@ static int run(int argc, char **argv) {
     if (!json) status = cel_fail(CEL_E_MEMORY, "not enough memory for a list");
   }
   if (status == CEL_OK) status = list(&args, json);
-  if (status == CEL_OK && json) {
-    char *text = cJSON_Print(json);
-    if (text) puts(text);
-    free(text);
-  }
-  cJSON_Delete(json);
+  if (status == CEL_OK && json)
+    status = cli_print_json(json);
+  else
+    cJSON_Delete(json);
   return status == CEL_OK ? CEL_OK : cli_error(status);
 }
 

@@ -2,6 +2,7 @@
 /// or not at all.
 #include "cli.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,4 +123,13 @@ CelStatus cli_file_close(CliFile *file, CelStatus status) {
   if (status == CEL_OK) status = cel_file_commit(file->file);
   cel_file_destroy(file->file);
   return status;
+}
+
+CelStatus cli_print_json(cJSON *json) {
+  char *text = json ? cJSON_Print(json) : NULL;
+  cJSON_Delete(json);
+  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
+  puts(text);
+  free(text);
+  return CEL_OK;
 }

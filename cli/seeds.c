@@ -491,12 +491,7 @@ static CelStatus print_json(const Group *group) {
   }
   cJSON_AddNumberToObject(json, "mean_return", mean);
   cJSON_AddNumberToObject(json, "iqm_return", middle);
-  char *text = cJSON_Print(json);
-  cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
-  puts(text);
-  free(text);
-  return CEL_OK;
+  return cli_print_json(json);
 }
 
 static void print_table(const Group *group) {

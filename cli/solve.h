@@ -102,8 +102,6 @@ void solve_json_parts(cJSON *json, const Solve *solve, const CelSolution *soluti
 void solve_json_problem(cJSON *json, const CelMdp *mdp, double gamma);
 /// Adds alpha, value_start, method, iterations, ... of a solution to an object.
 void solve_json_solution(cJSON *json, const CelSolution *solution);
-/// Prints and deletes the object. Errors: CEL_E_MEMORY.
-CelStatus solve_json_print(cJSON *json) CEL_WARN_UNUSED;
 /// The name of the method that ran, as --method spells it.
 void solve_method_name(const CelSolution *solution, char text[CEL_TEXT_MAX]);
 /// "... at alpha 0.1, gamma 0.99; J = 0.41463", the line below a picture's title.

@@ -204,7 +204,7 @@ CelStatus solve_cpi(Solve *solve) {
   cel_set_interrupt_hook(NULL, NULL); // a stop must not interrupt evaluating and writing the result
   if (status == CEL_OK) status = finish(&log, gamma, &last, pi, json);
   if (status == CEL_OK && json) {
-    status = solve_json_print(json);
+    status = cli_print_json(json);
     json = NULL;
   }
   cJSON_Delete(json);

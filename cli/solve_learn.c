@@ -219,7 +219,7 @@ static CelStatus print_json(const Log *log, const CelQLearning *learned, double 
     cJSON_AddNullToObject(json, "slope");
   cJSON_AddNumberToObject(json, "policy_loses", lost);
   cJSON_AddItemToObject(json, "trace", trace(log));
-  return solve_json_print(json);
+  return cli_print_json(json);
 }
 
 // ---- learning

@@ -160,12 +160,3 @@ void solve_json_parts(cJSON *json, const Solve *solve, const CelSolution *soluti
   add_number(json, "entropy_part", found ? solution->alpha * parts.entropy_sum : none);
   if (soft) add_number(json, "entropy_sum", found ? parts.entropy_sum : none);
 }
-
-CelStatus solve_json_print(cJSON *json) {
-  char *text = json ? cJSON_Print(json) : NULL;
-  cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
-  puts(text);
-  free(text);
-  return CEL_OK;
-}

@@ -82,7 +82,7 @@ static CelStatus print_solution(const Solve *solve, const CelSolution *solution)
   solve_json_problem(json, solve->mdp, solution->gamma);
   solve_json_solution(json, solution);
   solve_json_parts(json, solve, solution);
-  return solve_json_print(json);
+  return cli_print_json(json);
 }
 
 CelStatus solve_single(Solve *solve) {

@@ -232,7 +232,7 @@ CelStatus solve_sweep(Solve *solve) {
   if (table) status = cli_file_close(&file, status);
   if (status == CEL_OK && options->plot[0] && n > 0) status = plot(solve, shown, n);
   if (status == CEL_OK && json)
-    status = solve_json_print(json);
+    status = cli_print_json(json);
   else
     cJSON_Delete(json);
   if (status == CEL_OK && cli_stop_asked())

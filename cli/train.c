@@ -136,16 +136,6 @@ static void add_result(cJSON *json, const CelRunResult *result) {
   cJSON_AddNumberToObject(json, "best_return", result->best_return);
 }
 
-/// Prints and frees.
-static CelStatus print_json(cJSON *json) {
-  char *text = cJSON_Print(json);
-  cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
-  puts(text);
-  free(text);
-  return CEL_OK;
-}
-
 static void print_result(const CelRunResult *result) {
   char steps[32], duration[32];
   printf("%s step%s in %s\n", cli_count(steps, result->steps), cli_s(result->steps),
@@ -175,7 +165,7 @@ static CelStatus report(Watch *watch, const CelRunResult *result, bool json, boo
     cli_note(
         "no update was made, so nothing was learned; raise --steps above --learning-starts, or "
         "above one rollout (--n-steps times --n-envs)");
-  if (json) return print_json(object);
+  if (json) return cli_print_json(object);
   print_next(result);
   return CEL_OK;
 }

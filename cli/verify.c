@@ -141,12 +141,7 @@ static cJSON *row_of(const CelCheck *check) {
 static CelStatus print_json(const CelVerifyReport *report) {
   cJSON *json = cJSON_CreateArray();
   for (int64_t i = 0; i < report->count; i++) cJSON_AddItemToArray(json, row_of(&report->check[i]));
-  char *text = cJSON_Print(json);
-  cJSON_Delete(json);
-  if (!text) return cel_fail(CEL_E_MEMORY, "not enough memory for the result");
-  puts(text);
-  free(text);
-  return CEL_OK;
+  return cli_print_json(json);
 }
 
 // ---- the command

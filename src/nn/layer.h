@@ -132,6 +132,10 @@ extern const CeliLayerKind celi_dense, celi_layer_norm, celi_batch_norm, celi_ac
 /// The kinds in a NULL-terminated list.
 extern const CeliLayerKind *const celi_layer_kinds[];
 
+/// For kinds that keep their width, and whose parameters are one number per output.
+int64_t celi_layer_same_width(const CeliLayer *layer, int64_t in);
+void celi_layer_vector(const CeliNode *node, int k, int64_t *rows, int64_t *columns);
+
 /// An activation function: one row in layers/activation.c, and its kernel in ops/dense_impl.h.
 typedef struct CeliActivationInfo {
   const char *name;

@@ -31,11 +31,6 @@ const CeliActivationInfo celi_activations[CELI_ACTIVATIONS] = {
                                   .attribute = {{.name = "alpha", .is_float = true, .f = 0.01f}}}},
 };
 
-static int64_t out(const CeliLayer *layer, int64_t in) {
-  (void)layer;
-  return in;
-}
-
 static void copy_rows(float *to, ptrdiff_t ldt, const float *from, ptrdiff_t ldf, const CeliRows *r,
                       int64_t columns) {
   for (int64_t b = r->begin; b < r->end; b++)
@@ -67,7 +62,7 @@ static void tangent(const CeliTangentRows *t) {
 
 const CeliLayerKind celi_activation = {.name = "activation",
                                        .prefix = "",
-                                       .out = out,
+                                       .out = celi_layer_same_width,
                                        .forward = forward,
                                        .backward = backward,
                                        .tangent = tangent,

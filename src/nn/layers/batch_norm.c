@@ -21,17 +21,6 @@ enum { COLUMNS = CELI_REDUCE_COLUMNS };
 /// Rows of a training pass's batch statistics.
 enum { MEAN, INV_SD, SUM_DZ, SUM_DZ_XH, BATCH_STATS };
 
-static int64_t out(const CeliLayer *layer, int64_t in) {
-  (void)layer;
-  return in;
-}
-
-static void shape(const CeliNode *node, int k, int64_t *rows, int64_t *columns) {
-  (void)k;
-  *rows = 0;
-  *columns = node->out;
-}
-
 static void init(const CeliNode *node, int64_t e, CeliInit how, CelRng *rng) {
   const int64_t N = node->out;
   (void)how, (void)rng;
@@ -209,8 +198,8 @@ const CeliLayerKind celi_batch_norm = {
     .state_name = {"mean", "var"},
     .batch_stats = BATCH_STATS,
     .couples_rows = true,
-    .out = out,
-    .shape = shape,
+    .out = celi_layer_same_width,
+    .shape = celi_layer_vector,
     .init = init,
     .forward = forward,
     .backward = backward,

@@ -10,17 +10,6 @@ static const float epsilon = 1e-5f;
 /// Columns of the gradients that are one part.
 enum { COLUMNS = 16 };
 
-static int64_t out(const CeliLayer *layer, int64_t in) {
-  (void)layer;
-  return in;
-}
-
-static void shape(const CeliNode *node, int k, int64_t *rows, int64_t *columns) {
-  (void)k;
-  *rows = 0;
-  *columns = node->out;
-}
-
 static void init(const CeliNode *node, int64_t e, CeliInit how, CelRng *rng) {
   (void)how, (void)rng;
   celi_ops()->fill(node->param[0] + e * node->out, 1, node->out);
@@ -98,8 +87,8 @@ const CeliLayerKind celi_layer_norm = {
     .prefix = "norm.",
     .param_name = {"weight", "bias"},
     .row_stats = 2,
-    .out = out,
-    .shape = shape,
+    .out = celi_layer_same_width,
+    .shape = celi_layer_vector,
     .init = init,
     .forward = forward,
     .backward = backward,
