@@ -68,6 +68,13 @@ class Case(unittest.TestCase):
             self.assertIn(part, errors[0], line)
         return errors[0]
 
+    def open_terminal(self):
+        """The two ends of a pseudo-terminal. Skips the test in a container without /dev/pts."""
+        try:
+            return os.openpty()
+        except OSError as error:
+            self.skipTest(f"no pseudo-terminal is available: {error}")
+
     def train(self, out, *args, steps=2000, seed=1, **kwargs):
         return self.ok(*small("--steps", steps, "--seed", seed, "--out", out, *args), **kwargs)
 

@@ -307,10 +307,7 @@ class Seeds(kit.Case):
 
     def test_stop_of_the_parent_on_a_terminal(self):
         """Only the parent gets the signal, although the children use the same terminal."""
-        try:
-            terminal, end = os.openpty()
-        except OSError as error:  # a container without /dev/pts
-            self.skipTest(f"no pseudo-terminal is available: {error}")
+        terminal, end = self.open_terminal()
         self.addCleanup(os.close, terminal)
 
         def take_terminal():

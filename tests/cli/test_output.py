@@ -1,7 +1,6 @@
 """Output: endings of files, complete files, suggested commands, narrow terminals."""
 import fcntl
 import os
-import pty
 import re
 import resource
 import select
@@ -114,7 +113,7 @@ def on_terminal(test, columns, *args, seen_then=None, seconds=None):
 
     seen_then: a pattern of bytes, and a function that is called once when the output matches.
     The test fails if the output does not match within `seconds`."""
-    parent, child = pty.openpty()
+    parent, child = test.open_terminal()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen([kit.BIN, *args], cwd=test.folder, stdin=subprocess.DEVNULL,
                                stdout=child, stderr=child,

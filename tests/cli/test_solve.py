@@ -478,10 +478,7 @@ class Stopping(kit.Case):
     def test_bar_and_interrupt(self):
         """The bar shows residual, bound and time left. Ctrl-C prints the result so far and exits
         with code 15."""
-        try:
-            terminal, end = os.openpty()
-        except OSError as error:  # a container without /dev/pts
-            self.skipTest(f"no pseudo-terminal is available: {error}")
+        terminal, end = self.open_terminal()
         self.addCleanup(os.close, terminal)
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
         child = subprocess.Popen(
