@@ -6,7 +6,7 @@
 /// cel_policy_sample_noise does: standard normals. Zeros give the action of cel_policy_act.
 ///
 /// "c": OUT.h and OUT.c, plain C99 (also C++). No allocation, no threads, no state. The code calls
-///   at most tanhf, expf and sqrtf. One function, by action space:
+///   at most tanhf, expf, erfcf and sqrtf. One function, by action space:
 ///     void name_act(const float obs[NAME_OBS], float action[NAME_ACTION])      real numbers
 ///     int name_act(const float obs[NAME_OBS])                                  one discrete action
 ///     void name_act(const float obs[NAME_OBS], int action[NAME_ACTION])        several, or bits
@@ -14,10 +14,12 @@
 ///                   float action[NAME_ACTION])                                 a sampler
 /// "onnx": input "observation" (batch, O) float32, output "action" (batch, A) float32; int64 of
 ///   shape (batch,) for one discrete action, (batch, K) for several or bits. A sampler has a second
-///   input "noise" (batch, A) float32. Operator set 13 (17 with layer norm).
+///   input "noise" (batch, A) float32. Operator set 13 (17 with layer norm,
+///   20 with GELU).
 /// "safetensors": a PyTorch state dict with weights (out, in):
 ///   - "net.I.weight" and "net.I.bias" of the hidden layers, numbered as in
-///     nn.Sequential(Linear, [LayerNorm,] activation, ...);
+///     nn.Sequential(Linear, [LayerNorm or BatchNorm1d,] activation, ...); batch norm also has
+///     "net.I.running_mean" and "net.I.running_var";
 ///   - "mean.weight" ("logits.weight" for discrete actions and bits, "output.weight" for a
 ///     sampler), and "log_std.weight" where sigma depends on the state;
 ///   - "choices" (K,) int64, the number of actions of each of several discrete actions;

@@ -177,8 +177,8 @@ CelStatus celi_gaussian_pass_declare(CeliGaussianPass *pass, const char *name,
   CELI_TRY(celi_pass_declare(&pass->net, t, part, &policy->actor.net, spec));
   snprintf(part, sizeof part, "dist.%s", name);
   if (!policy->gsde) return celi_dist_declare(&pass->dist, t, part, &policy->dist, B, backward);
-  if (backward)
-    CELI_DECLARE(t, "pass.dH", CEL_F32, CEL_SCRATCH, &pass->net.dH, 1, B, policy->sde.H);
+  snprintf(part, sizeof part, "pass.%s.dH", name);
+  if (backward) CELI_DECLARE(t, part, CEL_F32, CEL_SCRATCH, &pass->net.dH, 1, B, policy->sde.H);
   snprintf(part, sizeof part, "gsde.%s", name);
   return celi_gsde_declare_shared(&pass->sde, t, part, &policy->sde, B);
 }

@@ -36,7 +36,7 @@ typedef struct CeliGaussianPolicy {
   float *sde_sample; ///< (H, A) matrix of one sample outside exploration
 } CeliGaussianPolicy;
 
-/// Checks the action space and declares the scaling of actions. First of all.
+/// Checks the action space and declares the scaling of actions. Call it first.
 /// Errors: CEL_E_RANGE (log_std_min), and as celi_box_declare.
 CelStatus celi_gaussian_declare(CeliGaussianPolicy *policy, CelAgent *agent,
                                 CeliExperience *experience,
@@ -50,7 +50,8 @@ CelStatus celi_gaussian_declare_network(CeliGaussianPolicy *policy,
                                         const CelOffPolicyConfig *config) CEL_WARN_UNUSED;
 /// Declares gSDE's matrices, which are state, and what acting needs.
 CelStatus celi_gaussian_declare_acting(CeliGaussianPolicy *policy) CEL_WARN_UNUSED;
-/// Declares additive noise. Last of all state.
+/// Declares additive noise. Call it after all other state is declared, so
+/// that checkpoints keep their order.
 CelStatus celi_gaussian_declare_noise(CeliGaussianPolicy *policy) CEL_WARN_UNUSED;
 /// After the allocation: initial parameters, from streams `first_index` and on, and action scaling.
 void celi_gaussian_reset(CeliGaussianPolicy *policy, uint32_t first_index);

@@ -26,7 +26,7 @@ CelStatus celi_trained_declare_adam(CeliTrained *trained, CelTensors *tensors, c
 CelStatus celi_trained_bind(CeliTrained *trained, const CelTensors *tensors, const char *name,
                             const char *last, const CeliAdamConfig *config) {
   char first_name[CEL_NAME_MAX], last_name[CEL_NAME_MAX];
-  snprintf(first_name, sizeof first_name, "%s.0.weight", name);
+  celi_net_first_parameter(&trained->net, name, first_name);
   celi_net_last_parameter(&trained->net, name, last_name);
   return celi_adam_bind(&trained->adam, tensors, first_name, last ? last : last_name, config);
 }

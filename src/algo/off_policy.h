@@ -191,7 +191,8 @@ CelStatus celi_off_policy_train(CeliOffPolicy *off, CeliTrained *trained, const 
 /// The same for the temperature.
 CelStatus celi_off_policy_train_temperature(CeliOffPolicy *off,
                                             CeliTemperature *temperature) CEL_WARN_UNUSED;
-/// A target network starts as a copy of the network, whose optimizer is bound.
+/// Copies the network's parameters to its target. Call it after the optimizer is bound, which
+/// counts them.
 void celi_target_copy(CeliNet *target, const CeliTrained *trained);
 
 /// n updates at the schedule's learning rate; shows the means.

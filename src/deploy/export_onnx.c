@@ -163,13 +163,21 @@ static void add_input(Builder *b) {
   if (b->model->noise > 0) add_int(add_node(b, "Concat", "noise", NULL, "input"), "axis", 1);
 }
 
+/// "NAME3" for layer 3; "NAME_input" before the first dense layer.
+static void numbered(char to[TEXT], const char *name, int index) {
+  if (index >= 0)
+    snprintf(to, TEXT, "%s%d", name, index);
+  else
+    snprintf(to, TEXT, "%s_input", name);
+}
+
 /// Adds an operator of layer `index` with its attributes.
 static void add_op(Builder *b, const CeliOnnxOp *op, const char *const inputs[], int n, int index) {
   char before[TEXT], gate[TEXT], output[TEXT];
   if (!op->op) return; // the identity
   put(before, b->last);
-  snprintf(output, sizeof output, "%s%d", op->value, index);
-  snprintf(gate, sizeof gate, "gate%d", index);
+  numbered(output, op->value, index);
+  numbered(gate, "gate", index);
   NodeRow *row = add_node_list(b, op->op, inputs, n, op->times_input ? gate : output);
   for (int i = 0; i < 2 && op->attribute[i].name; i++) {
     if (op->attribute[i].is_float)
@@ -198,7 +206,7 @@ static void add_layer(Builder *b, int l) {
   for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
     int64_t rows, columns;
     kind->shape(&node, k, &rows, &columns);
-    snprintf(text[n], TEXT, "%s%d", kind->export_name[k], layer->index);
+    numbered(text[n], kind->export_name[k], layer->index);
     add_tensor(b, text[n], last ? head[k] : layer->param[k],
                rows   ? rows
                : last ? b->C
@@ -209,7 +217,7 @@ static void add_layer(Builder *b, int l) {
   }
   for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
     if (!layer->state[k]) continue;
-    snprintf(text[n], TEXT, "%s%d", kind->export_state[k], layer->index);
+    numbered(text[n], kind->export_state[k], layer->index);
     add_tensor(b, text[n], layer->state[k], layer->out, 0);
     inputs[n] = text[n];
     n++;

@@ -230,8 +230,12 @@ CelStatus cel_policy_sample_noise(CelPolicy *policy, const void *obs, const floa
   }
   const bool discrete = celi_dist_discrete(&policy->dist);
   float *logits = celi_pass_output(&policy->pass);
-  for (int64_t i = 0; discrete && policy->logit_scale > 0 && i < policy->A; i++)
+  for (int64_t i = 0; discrete && policy->logit_scale > 0 && i < policy->A; i++) {
     logits[i] *= policy->logit_scale;
+    if (!isfinite(logits[i]))
+      return cel_fail(CEL_E_NAN, "output %lld of the policy times its logit_scale %g is %g",
+                      (long long)i, (double)policy->logit_scale, (double)logits[i]);
+  }
   celi_dist_draw_rows(&policy->dist, policy->log_std, discrete ? action : policy->out, policy->A,
                       head, policy->actor.out, noise, policy->W, 0, 1);
   if (!discrete) put_action(policy, action);

@@ -59,7 +59,8 @@ typedef struct CeliRows {
   float *dx;        ///< (rows, dx_end - dx_begin) lddx gradient at x, times act_in'
   ptrdiff_t lddx;
   CeliActivation act_in; ///< the activation that made x; applied to dx only
-  const float *a;        ///< (rows, in) what its derivative reads
+  const float
+      *a; ///< (rows, in) what its derivative is computed from: output, or input (reads_input)
 } CeliRows;
 
 /// Directional derivative through one layer: t = d kind(x) / d(params, x) (direction, t_in).

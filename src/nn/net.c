@@ -72,7 +72,16 @@ static CelStatus compile(CeliNet *net, const char *name, const CeliNetSpec *s) {
       continue;
     }
     if (net->n == CELI_NODES_MAX)
-      return cel_fail(CEL_E_RANGE, "network \"%s\": layer %d of %d is one too many", name, l, s->n);
+      return cel_fail(
+          CEL_E_RANGE,
+          "network \"%s\": more than %d layers, not counting activations behind a layer", name,
+          CELI_NODES_MAX);
+    for (int k = net->n - 1; k >= 0 && net->node[k].index == index; k--)
+      if (layer->kind->param_name[0] && layer->kind != &celi_dense &&
+          net->node[k].layer.kind == layer->kind)
+        return cel_fail(CEL_E_UNSUPPORTED,
+                        "network \"%s\": layer %d is the second %s behind the same dense layer",
+                        name, l, layer->kind->name);
     CeliNode *node = &net->node[net->n++];
     const int64_t out = layer->kind->out(layer, width);
     if (out < 1)
@@ -88,7 +97,8 @@ static CelStatus compile(CeliNet *net, const char *name, const CeliNetSpec *s) {
   CeliNode *first = &net->node[0];
   first->dx_begin = s->dx_begin;
   first->dx_end = s->dx_end;
-  if (first->layer.kind == &celi_layer_norm && s->dx_begin < s->dx_end && s->dx_end < s->in)
+  if (first->layer.kind == &celi_layer_norm && s->dx_begin < s->dx_end &&
+      s->dx_end - s->dx_begin < s->in)
     return cel_fail(CEL_E_UNSUPPORTED,
                     "network \"%s\": a part of the gradient through a first "
                     "layer norm is not supported; ask for all columns",
@@ -170,21 +180,23 @@ CelStatus celi_net_declare_grad(CeliNetGrad *grad, CelTensors *tensors, const ch
   return declare_params(&shape, grad, tensors, name, role);
 }
 
+/// Name of parameter k of a node in the network declared as `name`.
+static void parameter_name(const CeliNode *node, int k, const char *name, char out[CEL_NAME_MAX]) {
+  char index[16] = "input";
+  if (node->index >= 0) snprintf(index, sizeof index, "%d", node->index);
+  snprintf(out, CEL_NAME_MAX, "%s.%s.%s%s", name, index, node->layer.kind->prefix,
+           node->layer.kind->param_name[k]);
+}
+
+void celi_net_first_parameter(const CeliNet *net, const char *name, char first[CEL_NAME_MAX]) {
+  int l = 0;
+  while (!net->node[l].layer.kind->param_name[0]) l++; // the last layer has parameters
+  parameter_name(&net->node[l], 0, name, first);
+}
+
 void celi_net_last_parameter(const CeliNet *net, const char *name, char last[CEL_NAME_MAX]) {
-  for (int l = net->n - 1; l >= 0; l--) {
-    const CeliNode *node = &net->node[l];
-    const CeliLayerKind *kind = node->layer.kind;
-    for (int k = CELI_LAYER_PARAMS - 1; k >= 0; k--) {
-      if (!kind->param_name[k]) continue;
-      if (node->index < 0)
-        snprintf(last, CEL_NAME_MAX, "%s.input.%s%s", name, kind->prefix, kind->param_name[k]);
-      else
-        snprintf(last, CEL_NAME_MAX, "%s.%d.%s%s", name, node->index, kind->prefix,
-                 kind->param_name[k]);
-      return;
-    }
-  }
-  CEL_ASSERT(false);
+  const CeliNode *node = &net->node[net->n - 1];
+  parameter_name(node, node->layer.kind->param_name[1] ? 1 : 0, name, last);
 }
 
 // ---- passes

@@ -71,9 +71,10 @@ typedef struct CeliNodeUse {
 typedef struct CeliPassSpec {
   int64_t B;     ///< rows
   bool backward; ///< keeps what derivatives need
-  /// Threads of the team that runs it; 0 or 1: any team, and other code may read hidden layers.
-  /// With more, each thread's rows of a hidden layer are CELI_GAP floats apart: cores prefetch past
-  /// the rows that they read, and would take lines that another core is writing.
+  /// Threads of the team that runs it. 0 or 1: a team of any size may run it, and rows of hidden
+  /// layers are contiguous, so that other code can read them. With more, each thread's rows of a
+  /// hidden layer are CELI_GAP floats apart: cores prefetch past the rows that they read, and would
+  /// take lines that another core is writing.
   int threads;
   /// Hidden layers keep only the current block of rows, so that temporaries stay in cache. For a
   /// forward pass, or, with `backward`, for celi_net_plan_input_gradient and nothing else.
@@ -126,13 +127,15 @@ CelStatus celi_pass_declare(CeliPass *pass, CelTensors *tensors, const char *nam
 void celi_net_init(CeliNet *net, uint64_t seed, uint32_t first_index);
 /// Updates the transposed weights. Serial; the plan's form is celi_net_plan_transpose.
 void celi_net_transpose(CeliNet *net);
-/// Name of the last parameter, in the network declared as `name`; "NAME.0.weight" is the first of a
-/// multilayer perceptron.
+/// Names of the first and the last parameter of the network declared as `name`.
+void celi_net_first_parameter(const CeliNet *net, const char *name, char first[CEL_NAME_MAX]);
 void celi_net_last_parameter(const CeliNet *net, const char *name, char last[CEL_NAME_MAX]);
 
-/// The first parameter: where the run of all of them starts.
+/// The first parameter: the start of the contiguous run of all of them.
 static inline float *celi_net_parameters(const CeliNet *net) {
-  return net->node[0].param[0];
+  int l = 0;
+  while (l < net->n - 1 && !net->node[l].param[0]) l++;
+  return net->node[l].param[0];
 }
 /// Width of the last hidden layer, the input of the last.
 static inline int64_t celi_net_latent_width(const CeliNet *net) {

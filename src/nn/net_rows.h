@@ -14,7 +14,8 @@ typedef struct CeliRange {
 
 /// Rows that the row operations are cut into: B, or E B by member.
 int64_t celi_pass_rows(const CeliPass *pass);
-/// Thread i's rows of the pass. Rows of other passes beside it are below 0 and from its count on.
+/// Thread i's rows of the pass. Rows below 0, or from its own count on, belong to the
+/// passes beside it.
 void celi_pass_thread_rows(const CeliPass *pass, int i, int64_t *begin, int64_t *end);
 /// Rows of member e in the row operations' range [begin, end); false when there are none.
 bool celi_pass_cut(const CeliPass *pass, int64_t e, int64_t begin, int64_t end, CeliRange *range);

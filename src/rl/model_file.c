@@ -116,12 +116,19 @@ static const CelTensor *find_first(const CeliModel *model, const CeliModelLayer 
 
 /// Reads the normalization behind dense layer `index`.
 static CelStatus read_normalization(CeliModel *model, int index) {
+  const CeliLayerKind *before = NULL;
   for (int i = 0; celi_layer_kinds[i]; i++) {
     const CeliLayer layer = {.kind = celi_layer_kinds[i]};
     CeliModelLayer *entry;
     const CeliModelLayer wanted = {.layer = layer, .index = index};
     if (layer.kind == &celi_dense || !layer.kind->param_name[0] || !find_first(model, &wanted))
       continue;
+    if (before)
+      return cel_fail(CEL_E_UNSUPPORTED,
+                      "tensor \"%s\": the same layer has a %s, and the file does not say which "
+                      "comes first",
+                      find_first(model, &wanted)->name, before->name);
+    before = layer.kind;
     CELI_TRY(append(model, &layer, index, model->out, &entry));
     CELI_TRY(read_params(model, entry));
   }
@@ -131,8 +138,10 @@ static CelStatus read_normalization(CeliModel *model, int index) {
 static CelStatus read_dense(CeliModel *model, int index, const CelTensor *weight) {
   CeliModelLayer *entry;
   if (weight->ndim != 3 || weight->shape[1] != model->out || weight->shape[2] < 1)
-    return cel_fail(CEL_E_SHAPE, "tensor \"%s\" must have %lld input%s", weight->name,
-                    (long long)model->out, celi_s(model->out));
+    return cel_fail(CEL_E_SHAPE,
+                    "tensor \"%s\" must have shape (1, inputs, outputs) with %lld input%s and at "
+                    "least 1 output",
+                    weight->name, (long long)model->out, celi_s(model->out));
   const CeliLayer layer = celi_layer_dense(weight->shape[2], 0);
   CELI_TRY(append(model, &layer, index, weight->shape[2], &entry));
   return read_params(model, entry);
@@ -160,6 +169,29 @@ static CelStatus read_layers(CeliModel *model) {
   if (model->layer[model->n - 1].layer.kind != &celi_dense)
     return cel_fail(CEL_E_UNSUPPORTED, "the actor's last layer must be dense, not %s",
                     model->layer[model->n - 1].layer.kind->name);
+  return CEL_OK;
+}
+
+/// Whether `data` is a parameter or a running statistic of a layer.
+static bool is_read(const CeliModel *model, const void *data) {
+  for (int l = 0; l < model->n; l++)
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++)
+      if (data == model->layer[l].param[k] || data == model->layer[l].state[k]) return true;
+  return false;
+}
+
+/// Refuses tensors of the actor that belong to no layer: without them, the policy would be another.
+static CelStatus check_all_read(const CeliModel *model) {
+  for (int64_t i = 0; i < cel_safetensors_count(model->file); i++) {
+    const CelTensor *tensor = cel_safetensors_at(model->file, i);
+    if (strncmp(tensor->name, "actor.", 6) != 0 || strcmp(tensor->name, "actor.log_std") == 0)
+      continue;
+    if (tensor->size < 1 || !is_read(model, tensor->data))
+      return cel_fail(CEL_E_UNSUPPORTED,
+                      "tensor \"%s\" belongs to no layer: a tensor beside it is missing, or the "
+                      "file is from a newer version",
+                      tensor->name);
+  }
   return CEL_OK;
 }
 
@@ -242,6 +274,7 @@ CelStatus celi_model_open(CeliModel *model, const char *path) {
   if (!status) status = read_layers(model);
   if (!status) status = read_normalizer(model);
   if (!status) status = read_actions(model);
+  if (!status) status = check_all_read(model);
   if (!status) return CEL_OK;
   celi_model_close(model);
   return cel_fail_in(status, "%s: ", path);

@@ -357,10 +357,10 @@ static void test_output_that_overflows(void **state) {
   model_destroy(&m);
 }
 
-/// Writes a model with one error and expects that loading it fails.
-static void refuse(const char *key, const char *value, const char *drop, CelStatus status,
-                   const char *says) {
-  ModelData m = model_create(&model_cases[1], "good.safetensors", 1);
+/// Writes a model of a shape with one error and expects that loading it fails.
+static void refuse_case(const ModelCase *shape, const char *key, const char *value,
+                        const char *drop, CelStatus status, const char *says) {
+  ModelData m = model_create(shape, "good.safetensors", 1);
   CelSafetensors *file;
   OK(cel_safetensors_open("good.safetensors", &file));
   static const char *const keys[] = {"format",      "version", "algo",
@@ -384,6 +384,85 @@ static void refuse(const char *key, const char *value, const char *drop, CelStat
   FAILS(cel_policy_load("bad.safetensors", &policy), status, says);
   FAILS(cel_policy_load("bad.safetensors", &policy), status, "bad.safetensors");
   assert_null(policy);
+}
+
+static void refuse(const char *key, const char *value, const char *drop, CelStatus status,
+                   const char *says) {
+  refuse_case(&model_cases[1], key, value, drop, status, says);
+}
+
+/// Renames one tensor of a model and expects that loading it fails.
+static void refuse_renamed(const ModelCase *shape, const char *from, const char *to,
+                           CelStatus status, const char *says) {
+  ModelData m = model_create(shape, "good.safetensors", 1);
+  const char *const keys[] = {"format", "version", "algo", "observation", "action", "policy"};
+  CelSafetensors *file;
+  CelMeta meta[6];
+  CelTensor list[32];
+  int64_t n = 0;
+  CelPolicy *policy;
+  OK(cel_safetensors_open("good.safetensors", &file));
+  for (int i = 0; i < 6; i++) meta[i] = (CelMeta){keys[i], cel_safetensors_meta(file, keys[i])};
+  for (; n < cel_safetensors_count(file); n++) {
+    list[n] = *cel_safetensors_at(file, n);
+    if (strcmp(list[n].name, from) == 0) snprintf(list[n].name, sizeof list[n].name, "%s", to);
+  }
+  OK(cel_safetensors_write_list("bad.safetensors", list, n, meta, 6));
+  cel_safetensors_close(file);
+  model_destroy(&m);
+  FAILS(cel_policy_load("bad.safetensors", &policy), status, says);
+}
+
+static const ModelCase *case_named(const char *name) {
+  for (int k = 0; k < MODEL_CASES; k++)
+    if (strcmp(model_cases[k].name, name) == 0) return &model_cases[k];
+  fail_msg("no case %s", name);
+  return NULL;
+}
+
+/// Every tensor of the actor must belong to a layer, or the policy would be another.
+static void test_tensors_of_no_layer(void **state) {
+  (void)state;
+  const ModelCase *norm = case_named("silu_norm"), *batch = case_named("batch_norm");
+  refuse_case(norm, "-", NULL, "actor.1.norm.weight", CEL_E_UNSUPPORTED, "actor.1.norm.bias");
+  refuse_case(norm, "-", NULL, "actor.1.norm.bias", CEL_E_FORMAT, "actor.1.norm.bias");
+  refuse_case(batch, "-", NULL, "actor.0.batch_norm.weight", CEL_E_UNSUPPORTED,
+              "actor.0.batch_norm.");
+  refuse_case(batch, "-", NULL, "actor.0.batch_norm.mean", CEL_E_FORMAT, "actor.0.batch_norm.mean");
+  refuse_renamed(norm, "actor.1.norm.weight", "actor.1.rms_norm.weight", CEL_E_UNSUPPORTED,
+                 "belongs to no layer");
+  refuse_renamed(norm, "actor.2.norm.weight", "actor.7.norm.weight", CEL_E_UNSUPPORTED,
+                 "belongs to no layer");
+  refuse_renamed(batch, "actor.0.batch_norm.weight", "actor.0.norm.weight", CEL_E_FORMAT,
+                 "actor.0.norm.bias");
+}
+
+/// A logit that overflows by its scale is an error, not an arbitrary action.
+static void test_logits_that_overflow(void **state) {
+  (void)state;
+  ModelData m = model_create(case_named("discrete"), NULL, 1);
+  const CeliPolicySpec spec = {
+      .kind = CELI_CATEGORICAL, .activation = CELI_RELU, .A = 5, .logit_scale = 1e30};
+  char *observation, *action, *policy_text;
+  CelPolicy *policy;
+  CelRng rng = cel_rng(1, CEL_RNG_USER, 1);
+  float obs[4] = {0};
+  int32_t row;
+  OK(celi_space_to_json(&m.observation, &observation));
+  OK(celi_space_to_json(&m.action, &action));
+  OK(celi_policy_to_json(&spec, &policy_text));
+  const CelMeta meta[] = {
+      {"format", CELI_MODEL_FORMAT}, {"version", "1"},   {"algo", "sql"},
+      {"observation", observation},  {"action", action}, {"policy", policy_text}};
+  m.b[2][3] = 1e9f;
+  OK(cel_safetensors_write("large.safetensors", m.tensors, CEL_ROLES_MODEL, meta, 6));
+  OK(cel_policy_load("large.safetensors", &policy));
+  OK(cel_policy_act(policy, obs, &row));
+  assert_int_equal(row, 3);
+  FAILS(cel_policy_sample(policy, obs, &rng, &row), CEL_E_NAN, "output 3 of the policy times");
+  cel_policy_destroy(policy);
+  free(observation), free(action), free(policy_text);
+  model_destroy(&m);
 }
 
 static void test_bad_files(void **state) {
@@ -568,6 +647,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_bad_observation, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_output_that_overflows, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_bad_files, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_tensors_of_no_layer, enter_folder, leave_folder),
+      cmocka_unit_test_setup_teardown(test_logits_that_overflow, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(test_nan_parameter, enter_folder, leave_folder),
   };
   return cmocka_run_group_tests_name("deploy/policy", tests, NULL, NULL);

@@ -142,12 +142,42 @@ static void test_bad_lists(void **state) {
   assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_RANGE, "0 layers");
   spec = spec_of("3", 1, 4);
   for (int i = 0; i < CELI_NODES_MAX; i++) spec.layer[spec.n++] = celi_layer_dense(2, 0);
-  assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_RANGE, "one too many");
+  assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_RANGE,
+               "more than 34 layers");
   spec = spec_of("L3", 1, 4);
   spec.dx_begin = 1, spec.dx_end = 3;
   assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_UNSUPPORTED,
                "first layer norm");
+  spec.dx_begin = 2, spec.dx_end = 4; // to the last column
+  assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_UNSUPPORTED,
+               "first layer norm");
+  spec = spec_of("3LrLr1", 1, 4);
+  assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_UNSUPPORTED,
+               "layer 3 is the second layer_norm");
   cel_tensors_destroy(tensors);
+}
+
+/// A list may start with a layer that has no parameters, or with a normalization.
+static void test_first_and_last_parameters(void **state) {
+  (void)state;
+  static const char *const names[][3] = {{"t3r1", "n.0.weight", "n.1.bias"},
+                                         {"B3r1", "n.input.batch_norm.weight", "n.1.bias"},
+                                         {"3rL", "n.0.weight", "n.0.norm.bias"}};
+  for (int i = 0; i < 3; i++) {
+    const CeliNetSpec spec = spec_of(names[i][0], 2, 4);
+    CelTensors *tensors;
+    CeliNet net;
+    char first[CEL_NAME_MAX], last[CEL_NAME_MAX];
+    assert_ok(cel_tensors_create(&tensors));
+    assert_ok(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec));
+    assert_ok(cel_tensors_allocate(tensors));
+    celi_net_first_parameter(&net, "n", first);
+    celi_net_last_parameter(&net, "n", last);
+    assert_string_equal(first, names[i][1]);
+    assert_string_equal(last, names[i][2]);
+    assert_ptr_equal(celi_net_parameters(&net), cel_tensors_find(tensors, first)->data);
+    cel_tensors_destroy(tensors);
+  }
 }
 
 // ---- PyTorch
@@ -229,7 +259,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_gradients), cmocka_unit_test(test_input_columns),
       cmocka_unit_test(test_same_bits), cmocka_unit_test(test_running_statistics),
-      cmocka_unit_test(test_bad_lists), cmocka_unit_test(test_golden),
+      cmocka_unit_test(test_bad_lists), cmocka_unit_test(test_first_and_last_parameters),
+      cmocka_unit_test(test_golden),
   };
   return cmocka_run_group_tests_name("nn/layers", tests, golden_open, golden_close);
 }

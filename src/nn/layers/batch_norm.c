@@ -96,7 +96,7 @@ static int64_t grad_parts(const CeliNode *node, int64_t *cost) {
   return celi_divide_up(node->out, COLUMNS);
 }
 
-/// Training: the sums that reduce_backward left. Otherwise a chain in float32 over the rows in
+/// Training: the sums that reduce_backward left. Otherwise added in float32 over the rows in
 /// order, so that ranges of rows add up to the same bits however they are cut.
 static void grad_column(const CeliRows *r, float *gain, float *shift, int64_t n, double mean,
                         double inv_sd, bool more) {
