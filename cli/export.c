@@ -62,8 +62,8 @@ static CelStatus choose_format(Options *options) {
   }
   if (!named && ending[0])
     return cel_fail(CEL_E_ARGUMENT,
-                    "--out %s: the ending %s belongs to no format; use .onnx, .safetensors, .c or "
-                    "no ending, or give --format",
+                    "--out %s: no format has the extension %s; use .onnx, .safetensors, .c or "
+                    "no extension, or give --format",
                     options->out, ending);
   snprintf(options->format, sizeof options->format, "%s", named ? named->name : "c");
   return CEL_OK;

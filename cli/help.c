@@ -183,7 +183,7 @@ static void print_table(const CelField *table, const char *prefix, int columns) 
 static const CelField common_fields[] = {
     {"allow_plugins", CEL_FIELD_BOOL, 0, "false", 0, 0, "", NULL, NULL,
      "allow a run folder or config file to load its environment from a shared object, which runs "
-     "that object's code; CELSIUS_PLUGIN_PATH allows single folders instead",
+     "that object's code; to allow only certain folders, list them in CELSIUS_PLUGIN_PATH",
      ""},
     {0}};
 
@@ -202,22 +202,23 @@ void cli_help_command(const CliCommand *command, const CliTable *tables, int n_t
 }
 
 /// Meanings of the exit codes, by code. From 2 on they are the values of CelStatus.
-static const char *const exit_codes[] = {"success",
-                                         "a check of verify failed, or a bound of --guarantee",
-                                         "wrong arguments",
-                                         "a value is out of range",
-                                         "unknown name",
-                                         "a value has the wrong type",
-                                         "sizes do not match",
-                                         "not enough memory",
-                                         "a file cannot be read or written",
-                                         "invalid file format",
-                                         "corrupt file",
-                                         "not supported",
-                                         "a number is not finite",
-                                         "not possible now, or not allowed",
-                                         "the environment failed",
-                                         "stopped on request; the run is saved"};
+static const char *const exit_codes[] = {
+    "success",
+    "a check of verify failed, or a gain was below its bound (--guarantee)",
+    "wrong arguments",
+    "a value is out of range",
+    "unknown name",
+    "a value has the wrong type",
+    "sizes do not match",
+    "not enough memory",
+    "a file cannot be read or written",
+    "invalid file format",
+    "corrupt file",
+    "not supported",
+    "a number is not finite",
+    "not possible now, or not allowed",
+    "the environment failed",
+    "stopped on request; the run is saved"};
 
 void cli_help(void) {
   const int columns = cli_columns(stdout);

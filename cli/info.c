@@ -148,9 +148,9 @@ const CliCommand cli_info = {
     .name = "info",
     .help = "info --help",
     .usage = "celsius info [RUN] [--which MODEL] [--json]",
-    .doc = "Prints what this build supports and which machine it runs on. With a run folder or a "
-           "model "
-           "file: its algorithm, spaces and layers. The environment variable CELSIUS_ISA (avx512, "
+    .doc = "Prints what this build supports and which machine it runs on. Given a run folder or a "
+           "model file, it prints the algorithm, spaces and layers. The environment variable "
+           "CELSIUS_ISA (avx512, "
            "avx2 "
            "or portable) chooses the instruction set. Results are bit-identical with all of them.",
     .run = run};

@@ -85,7 +85,7 @@ const CliCommand cli_solve = {
     .doc = "Solves a finite Markov decision process with a certified error bound. The problem is a "
            "file (safetensors, Gymnasium's transition table as JSON, Cassandra's .mdp or .pomdp, "
            "PRISM's explicit .tra) or a generator, whose arguments are flags. The printed bound "
-           "holds for every state: no value differs from the optimum by more.\n"
+           "holds for every state: no value differs from the optimum by more than it.\n"
            "Ctrl-C stops the solver. The result so far is printed with its bound, and the exit "
            "code is 15.",
     .details = "--tol is short for --tolerance.\n\n"

@@ -40,7 +40,7 @@ static const CelField options_fields[] = {
      "auto|safetensors|gymnasium|cassandra|prism", NULL,
      "format of the file; auto: from its name and first bytes", ""},
     {"save_problem", CEL_FIELD_PATH, F(save_problem), "", 0, 0, "FILE", NULL, NULL,
-     "write the problem itself; the ending of the name chooses the format", ""},
+     "write the problem itself; the file extension chooses the format", ""},
     {0}};
 #undef F
 

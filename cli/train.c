@@ -199,8 +199,10 @@ static int run_resume(int argc, char **argv) {
   }
   if (status == CEL_OK) status = cli_positionals(&resume_command, &args, 0, 0, "");
   if (status == CEL_E_NAME)
-    status = cel_fail_in(status, "--resume takes only --steps, --threads, --jobs, --overwrite, "
-                                 "--guarantee, --json and --quiet: ");
+    status =
+        cel_fail_in(status, "with --resume only --steps, --threads, --jobs, --overwrite, "
+                            "--guarantee, --json, --quiet and --allow-plugins are allowed; the "
+                            "rest is in the run folder: ");
   if (status != CEL_OK) return cli_error(status);
   cli_renamed_flag(options.certify, "--certify", "--guarantee", &options.guarantee);
   if (cli_seeds_folder(options.resume)) {
@@ -411,7 +413,7 @@ const CliCommand cli_train = {
         "environment is a flag (`celsius train ALGO --env ID --help` lists all of them). Settings "
         "are applied in this order, and later ones win: defaults, --preset, --config, flags.\n"
         "--guarantee is for finite problems. After every update it computes the exact gain J' - J "
-        "and "
+        "in expected return and "
         "a lower bound on it (the surrogate minus the drift penalty), and prints whether the gain "
         "reached the bound. The numbers also go to guarantee.csv in the run folder.\n"
         "Ctrl-C finishes the step, saves the run, prints how to resume it and exits with code 15. "

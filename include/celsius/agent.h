@@ -1,5 +1,5 @@
-/// Agents: learners that your own loop drives (a robot, Python, your simulator), or that
-/// celsius/train.h drives over a native vector environment.
+/// Agents: reinforcement learners. Your own loop may run one (on a robot, in Python, with your
+/// simulator), or the functions of celsius/train.h may run it on a native vector environment.
 ///
 ///     cel_agent_create(&agent, "sac", NULL, &observation, &action, &options);
 ///     cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions);
@@ -25,13 +25,15 @@ typedef struct CelAgentOptions {
   int64_t n_envs;
   /// Seed of all the agent's random numbers. Default 0.
   uint64_t seed;
-  /// Threads of an update. Range 0 to 1024, default 1; 0 means 1. Any number gives the same bits.
+  /// Number of threads that run an update. Range 0 to 1024, default 1; 0 means 1. The results are
+  /// bitwise identical for any number.
   int threads;
   /// Planned environment steps, all environments together, for schedules. Default 0, which keeps
   /// schedules at their initial values.
   int64_t total_steps;
-  /// The agent only acts and answers questions. Default false. It allocates no replay buffer,
-  /// rollout or batch; CEL_EXPLORE, observe, update and checkpoints return CEL_E_STATE.
+  /// If true, the agent can act and be queried, but it cannot learn. Default false. It then has no
+  /// replay buffer, rollout or batch, and CEL_EXPLORE, observe, update and checkpoints return
+  /// CEL_E_STATE.
   bool act_only;
 } CelAgentOptions;
 /// Returns the default options.
@@ -49,7 +51,8 @@ typedef struct CelOutcome {
   const float *reward;       ///< (N,)
   const uint8_t *terminated; ///< (N,) 1: the episode ended in a terminal state
   const uint8_t *truncated;  ///< (N,) 1: the episode was cut off (time limit)
-  /// (N rows) observations to act on next. Where an episode ended, the first of the next episode.
+  /// (N rows) observations to act on next. Where an episode ended, this is the first observation of
+  /// the next episode.
   const void *obs;
   /// (N rows) last observations of the episodes that ended. May be NULL when none ended.
   const void *final_obs;
@@ -69,22 +72,23 @@ CEL_API CelStatus cel_algo_find(const char *name, const CelAlgoInfo **out) CEL_W
 
 /// Creates an agent. `config`: the algorithm's config struct (copied), or NULL for the defaults.
 /// `options`: NULL for the defaults. The spaces are copied. Free it with cel_agent_destroy.
-/// Errors: CEL_E_NAME, CEL_E_UNSUPPORTED (a space that the algorithm does not support; names those
-/// that it does), CEL_E_RANGE, CEL_E_MEMORY.
+/// Errors: CEL_E_NAME, CEL_E_UNSUPPORTED (the algorithm does not support a space; the message lists
+/// the supported ones), CEL_E_RANGE, CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_create(CelAgent **out, const char *algo, const void *config,
                                    const CelSpace *observation, const CelSpace *action,
                                    const CelAgentOptions *options) CEL_WARN_UNUSED;
 /// Frees an agent. Takes NULL.
 CEL_API void cel_agent_destroy(CelAgent *agent);
 
-/// Selects actions (N rows) for observations (N rows). Box actions are within their bounds as
-/// float32.
+/// Selects actions (N rows) for observations (N rows). Box actions are clipped to the float32
+/// bounds of the action space.
 /// `episode_start` (N,): 1 where the observation begins an episode. NULL: the agent takes it from
 /// the outcomes that it observed.
-/// In mode CEL_EXPLORE the agent remembers observations and actions for cel_agent_observe. The
-/// other modes change nothing but the counter of the action stream (CEL_SAMPLE).
-/// An observation that differs from the last outcome's, or an unexpected episode_start, ends the
-/// episode there. No transition connects the two observations.
+/// In mode CEL_EXPLORE the agent remembers observations and actions for cel_agent_observe.
+/// CEL_SAMPLE changes only the counter of the action stream. CEL_MODE changes nothing.
+/// With CEL_EXPLORE, the episode is truncated if the observation differs from `obs` of the last
+/// outcome, or if episode_start is 1 in the middle of an episode. No transition connects the two
+/// observations.
 /// Errors: CEL_E_NAN (an observation that is not finite; names row and element), CEL_E_ARGUMENT
 /// (mode).
 CEL_API CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode_start,
@@ -102,17 +106,18 @@ CEL_API CelStatus cel_agent_update_n(CelAgent *agent, int64_t n) CEL_WARN_UNUSED
 CEL_API CelStatus cel_agent_predict(CelAgent *agent, const void *obs, int64_t n,
                                     void *actions) CEL_WARN_UNUSED;
 
-// ---- What the agent has learned, at any n observations (n rows). These calls allocate, and change
-// nothing that learning depends on.
+// ---- Queries: what the agent has learned, evaluated at any n observations (n rows). These calls
+// allocate memory. They change nothing that learning depends on.
 
-/// Computes p (n,A), pi(a|s) of a categorical policy over A actions. For a learner that acts by Q
-/// values it is the Boltzmann policy that it acts by.
+/// Computes p (n,A), the probabilities pi(a|s) of a categorical policy over A actions. A learner
+/// without a policy network acts by the Boltzmann policy of its Q values; p is then that policy.
 /// Errors: CEL_E_UNSUPPORTED (other action spaces), CEL_E_NAN (an observation), CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n,
                                           float *p) CEL_WARN_UNUSED;
-/// Computes mean and sd (n,A) of a Gaussian policy, in the environment's units. When *squashed is
-/// true, they are those of u, with a = shift + scale tanh(u); shift and scale are the middle and
-/// the half width of the bounds. Source: [actor-critic, 4.24]
+/// Computes mean and sd (n,A) of a Gaussian policy. When *squashed is false, they are those of the
+/// action, in the environment's units. When it is true, they are those of the unitless u in
+/// a = shift + scale tanh(u). Here shift is the midpoint of the bounds, and scale half their width.
+/// Source: [actor-critic, 4.24]
 /// Errors: CEL_E_UNSUPPORTED (discrete actions, samplers, generalized state-dependent exploration),
 /// CEL_E_NAN, CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float *mean,
@@ -123,15 +128,15 @@ CEL_API CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n
 /// CEL_E_NAN, CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t seed,
                                  int64_t draw, void *actions) CEL_WARN_UNUSED;
-/// Computes q (n,), the learned Q(s,a) without the immediate entropy, reward units. Several critics
-/// are combined as the learner does (minimum or mean). With normalized rewards, q has the unit of
-/// rewards divided by the current scale.
+/// Computes q (n,), the learned Q(s,a) in reward units. It excludes the immediate entropy. Several
+/// critics are combined as in training (minimum or mean). If the learner normalizes rewards, q is
+/// in units of the normalized reward (the reward divided by the current scale).
 /// Errors: CEL_E_UNSUPPORTED (a learner without Q), CEL_E_RANGE (an invalid action), CEL_E_NAN,
 /// CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_q(CelAgent *agent, const void *obs, const void *actions, int64_t n,
                               float *q) CEL_WARN_UNUSED;
-/// Computes v (n,), the learned V(s), reward units. With discrete actions and only a learned Q, it
-/// is E_pi[Q - alpha log pi].
+/// Computes v (n,), the learned V(s), in reward units. If the learner has only a Q function, and
+/// actions are discrete, v is E_pi[Q - alpha log pi].
 /// Errors: CEL_E_UNSUPPORTED (neither is learned), CEL_E_NAN, CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n,
                               float *v) CEL_WARN_UNUSED;

@@ -1,10 +1,10 @@
 /// Certificates: compares what an agent learned with the exact answer.
 ///
 /// Three kinds of problem have an exact answer: any finite MDP (the environment mdp and those made
-/// from it), the linear-quadratic regulator LQR-v0, and the plane MultiGoal-v0. The exact
-/// soft-optimal solution has the agent's own temperature and discount, and an infinite horizon:
-/// time limits cut episodes off, and learners bootstrap there. Learners of the unregularized
-/// problem are compared at temperature 0.
+/// from it), the linear-quadratic regulator LQR-v0, and the plane MultiGoal-v0. The exact solution
+/// is the soft-optimal one at the agent's temperature and discount. Its horizon is infinite even if
+/// the environment has a time limit, because learners bootstrap when an episode is truncated. For
+/// learners of the unregularized problem, the temperature is 0.
 ///
 ///     cel_certify(agent, spec, NULL, &certificate);
 ///     const CelMeasure *lost = cel_certificate_find(certificate, "shortfall_share");
@@ -33,8 +33,8 @@ typedef struct CelCertifyOptions {
   int64_t episodes;
   /// Seed of those episodes. Default 10000.
   uint64_t seed;
-  /// Grid cells of the plane from its middle to its bound. Range 0 to 4096, default 0, which takes
-  /// 32 cells per step of an action. Raise it for a smaller error.
+  /// Number of grid cells from the origin of the plane to its bound. Range 0 to 4096, default 0,
+  /// which makes a cell 1/32 of the largest move per step. Raise it for a smaller error.
   int64_t cells;
 } CelCertifyOptions;
 /// Returns the field table of CelCertifyOptions. Static; never NULL.
@@ -58,8 +58,9 @@ typedef struct CelMeasure {
   char note[120];
 } CelMeasure;
 
-/// Results on a finite MDP. `mdp` has every action that the environment accepts, also where a state
-/// of the problem itself has fewer and the environment substitutes one.
+/// Results on a finite MDP. In `mdp`, every state has all actions of the action space. If a state
+/// of the original problem has fewer, the missing ones are copies of the actions that the
+/// environment substitutes.
 typedef struct CelCertifiedMdp {
   const CelMdp *mdp;
   CelMdp *owned;      ///< the same, when it was made for the certificate; else NULL
@@ -143,11 +144,12 @@ CEL_API void cel_certificate_destroy(CelCertificate *certificate);
 /// Finds a measure by name. Returns NULL when there is none. The certificate owns it.
 CEL_API const CelMeasure *cel_certificate_find(const CelCertificate *certificate, const char *name);
 
-/// Draws the learned beside the exact solution, as PNG or SVG by the path's ending: a grid world's
-/// values and policy, the regulator's actions over its states, or the plane's episodes, Q and
-/// actions. `title` NULL: made from the certificate.
-/// Errors: CEL_E_ARGUMENT (another ending), CEL_E_UNSUPPORTED (a finite problem without a grid;
-/// built without cairo), CEL_E_IO, CEL_E_MEMORY.
+/// Plots the learned and the exact solution side by side. The extension of the path, .png or .svg,
+/// selects the format. A grid world is shown with its values and policy, and the regulator with its
+/// actions over its states. The plane is shown with its episodes, Q and actions. `title` NULL: made
+/// from the certificate.
+/// Errors: CEL_E_ARGUMENT (another file extension), CEL_E_UNSUPPORTED (a finite problem without a
+/// grid; a build without cairo), CEL_E_IO, CEL_E_MEMORY.
 CEL_API CelStatus cel_plot_certificate(const CelCertificate *certificate, const char *title,
                                        const char *out_path) CEL_WARN_UNUSED;
 

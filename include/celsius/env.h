@@ -63,7 +63,8 @@ struct CelEnvSpec {
   void *config;              ///< the type's arguments (config_size bytes)
   void *data;                ///< made by open, freed by close
   void *library;             ///< handle of the shared object, or NULL
-  /// Seconds between two frames of an animation, set by open. 0: the field dt or tau, else 0.04.
+  /// Seconds of animation per environment step, set by open. If 0, the value of the type's field dt
+  /// or tau is used, and 0.04 if it has neither.
   double seconds_per_step;
 };
 
@@ -94,11 +95,11 @@ CEL_API CelStatus cel_env_find(const char *id, const CelEnvType **out) CEL_WARN_
 
 /// Allows files (a config.yaml, a run folder) to name plug-ins in this folder or below; "/" allows
 /// all. Loading a plug-in runs its code. cel_env_find loads whatever its caller names.
-/// cel_run_open, cel_train_resume and cel_setup_peek_env refuse a file's plug-in unless it is
-/// allowed here or by the environment variable CELSIUS_PLUGIN_PATH (absolute folders, separated by
-/// colons). Other users must not be able to write to a folder of the variable, or to anything
-/// between it and the plug-in. Applies to the whole process. Thread-safe. Errors: CEL_E_ARGUMENT,
-/// CEL_E_IO (no such folder), CEL_E_MEMORY.
+/// cel_run_open, cel_train_resume and cel_setup_peek_env refuse a plug-in that a file names, unless
+/// it is allowed. The environment variable CELSIUS_PLUGIN_PATH (absolute folders, separated by
+/// colons) allows plug-ins too. Other users must not have write access to the folders that it
+/// lists, or to any folder or file on the way from there to the plug-in. The permission applies to
+/// the whole process. Thread-safe. Errors: CEL_E_ARGUMENT, CEL_E_IO (no such folder), CEL_E_MEMORY.
 CEL_API CelStatus cel_plugin_allow(const char *folder) CEL_WARN_UNUSED;
 
 /// Creates a spec. `config`: the type's arguments (copied), or NULL for the defaults. `options`:
@@ -151,9 +152,9 @@ CEL_API CelStatus cel_vecenv_reset(CelVecEnv *env) CEL_WARN_UNUSED;
 ///
 /// The last step of an episode may set both flags, as in Gymnasium. `terminated`: the environment
 /// ended the episode, so do not bootstrap. `truncated`: the time limit is reached. Check
-/// `terminated` first. With action_repeat k, time limit and lengths count the environment's own
-/// steps, and rewards are summed. The rest of the k steps is skipped where the episode ends.
-/// Several threads may call this at once for disjoint ranges.
+/// `terminated` first. With action_repeat k, one call takes up to k steps of the environment and
+/// sums their rewards. The time limit and the lengths count these steps. When an episode ends, its
+/// remaining repeats are skipped. Several threads may call this at once for disjoint ranges.
 /// Errors: CEL_E_RANGE (a discrete action, the range), CEL_E_NAN (an action, reward or observation
 /// that is not finite; names environment and step), CEL_E_ENV, or the error of the caller's own
 /// environment. A refused action changes nothing. After any other error the environments are in the

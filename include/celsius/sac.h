@@ -8,7 +8,8 @@
 #include "celsius/off_policy.h"
 CEL_BEGIN
 
-/// Exploration noise in addition to the policy's own.
+/// Exploration noise. Normal and OU noise are added to the sampled action. gSDE replaces the
+/// policy's own noise.
 typedef enum CelNoise {
   CEL_NOISE_NONE = 0,   ///< none
   CEL_NOISE_NORMAL = 1, ///< independent Gaussian noise at each step
@@ -23,23 +24,23 @@ CEL_ENUM_IS_INT32(CelNoise);
 typedef struct CelSacConfig {
   /// Settings of all off-policy learners.
   CelOffPolicyConfig common;
-  /// Temperature alpha, reward units per nat. Range 0 to 1e12, default NAN ("auto"), which learns
-  /// it. Set a number to fix how much entropy is worth.
+  /// Temperature alpha, the weight of the entropy, reward units per nat. Range 0 to 1e12, default
+  /// NAN ("auto"), which learns it. Set a number to keep it constant.
   double ent_coef;
   /// Initial value of a learned temperature, reward units per nat. Range 1e-12 to 1e12, default 1.
   /// Raise it to explore longer.
   double ent_coef_init;
-  /// Entropy that a learned temperature aims for, nats. It is that of actions scaled to [-1, 1], or
-  /// of the actions themselves with CEL_POLICY_GAUSSIAN. Range -1e9 to 1e9, default NAN ("auto"),
-  /// which is -A for A action dimensions.
+  /// Target entropy for a learned temperature, nats. With CEL_POLICY_GAUSSIAN it is the entropy of
+  /// the actions in the environment's units, otherwise of the actions scaled to [-1, 1].
+  /// Range -1e9 to 1e9, default NAN ("auto"), which is -A for A action dimensions.
   double target_entropy;
   /// Number of critics E. Range 1 to 64, default 2.
   int64_t n_critics;
-  /// How the critics are combined. Default CEL_CRITIC_REDUCE_MIN. Take the mean where an exact
-  /// solution is to be reached.
+  /// How the critics are combined. Default CEL_CRITIC_REDUCE_MIN. Use CEL_CRITIC_REDUCE_MEAN when Q
+  /// must converge to the exact solution, because the minimum is biased low.
   CelCriticReduce critic_reduce;
-  /// Steps of reward before bootstrapping, with the entropies between them. Range 1 to 64, default
-  /// 1. Raise it when rewards are sparse.
+  /// Number n of rewards in an n-step target, which also includes the entropies of the n - 1
+  /// intermediate states. Range 1 to 64, default 1. Raise it when rewards are sparse.
   int64_t n_steps;
   /// Distribution of the actions. Default CEL_POLICY_SQUASHED_GAUSSIAN. Take CEL_POLICY_GAUSSIAN
   /// for unbounded actions.
@@ -48,8 +49,9 @@ typedef struct CelSacConfig {
   double log_std_min;
   /// Upper bound of log sigma. Range -50 to 50, default 2.
   double log_std_max;
-  /// Exploration noise in addition to the policy's own. Default CEL_NOISE_NONE. Use OU or gSDE when
-  /// exploration must keep one direction for a while.
+  /// Exploration noise. Normal and OU noise are added to the policy's own; gSDE replaces it.
+  /// Default CEL_NOISE_NONE. Use OU or gSDE when exploration needs noise that is correlated over
+  /// time.
   CelNoise noise;
   /// Standard deviation of normal and OU noise, in units of the scaled action. Range 0 to 100,
   /// default 0.1.

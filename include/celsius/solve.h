@@ -4,16 +4,16 @@
 /// Conventions: the temperature alpha has the unit reward per nat. Q does not contain the immediate
 /// entropy, V does:
 ///   (TV)(s) = alpha log sum_a exp(Q(s,a)/alpha),  Q(s,a) = r(s,a) + gamma E[V(s')],
-///   alpha = 0: max_a Q(s,a).
+///   and for alpha = 0, (TV)(s) = max_a Q(s,a).
 /// Source: [soft-q-learning, 2-3.1], [maximum-entropy, 8.22-8.30].
 #ifndef CELSIUS_SOLVE_H
 #define CELSIUS_SOLVE_H
 #include "celsius/mdp.h"
 CEL_BEGIN
 
-/// A sparse direct solve cannot be stopped. If one would take much longer than a second, Krylov
-/// steps replace it: CEL_SOLVE_PI becomes CEL_SOLVE_NEWTON, and CEL_EVALUATE_DIRECT becomes
-/// CEL_EVALUATE_KRYLOV, which then runs until rounding limits it.
+/// A sparse direct solve cannot be interrupted. If one would take much longer than a second, a
+/// Krylov method is used instead. CEL_SOLVE_PI is replaced by CEL_SOLVE_NEWTON. CEL_EVALUATE_DIRECT
+/// is replaced by CEL_EVALUATE_KRYLOV, which then iterates until rounding error dominates.
 typedef enum CelSolveMethod {
   CEL_SOLVE_AUTO,         ///< Newton-Krylov, or value iteration where sweeps alone are faster
   CEL_SOLVE_VI,           ///< (soft) value iteration
@@ -40,8 +40,8 @@ typedef struct CelSolveConfig {
   /// Temperature alpha, reward units per nat. Range 0 to 1e12, default 0.1; 0 solves the
   /// unregularized problem.
   double alpha;
-  /// Discount. Range 0 to 1, and 1 only with a horizon; default NAN ("auto"), which is the
-  /// problem's.
+  /// Discount. Range 0 to 1, default NAN ("auto"), which is the discount of the problem. 1 is
+  /// allowed only with a finite horizon.
   double gamma;
   /// Solver. Default CEL_SOLVE_AUTO.
   CelSolveMethod method;
@@ -76,7 +76,7 @@ typedef struct CelSolution {
   double alpha, gamma;
   double value_start; ///< J = sum_s start(s) V(s); NAN where backward induction was stopped
   double residual;    ///< sup-norm of V - TV at the V that is returned
-  double bound;       ///< sup-norm distance of V to the optimum, at most; rounding included
+  double bound;       ///< upper bound on the sup-norm distance of V to V*, rounding included
   bool certified;     ///< bound <= tolerance max(1, max |V|)
   int64_t iterations, sweeps;
   double seconds;
@@ -84,13 +84,13 @@ typedef struct CelSolution {
 } CelSolution;
 
 /// Solves a problem. Free the solution with cel_solution_destroy.
-/// A run that is stopped (limits, progress, interrupt hook) returns CEL_OK with certified false;
-/// its bound holds. Where backward induction is stopped, only the last `iterations` time steps have
-/// values. Earlier ones are 0, and the bound is infinite. A tolerance that double precision cannot
-/// reach is no error; see `certified`.
-/// Errors: CEL_E_RANGE (alpha, gamma, tolerance), CEL_E_UNSUPPORTED (the method does not fit the
-/// horizon), CEL_E_MEMORY (also when the machine has too little memory left; checked before it
-/// starts).
+/// A solve that is stopped (limits, progress, interrupt hook) returns CEL_OK with certified false.
+/// Its bound is still valid. If backward induction is stopped, only the last `iterations` time
+/// steps have values, earlier ones are 0, and the bound is infinite. If double precision cannot
+/// reach the tolerance, the solve also returns CEL_OK with certified false.
+/// Errors: CEL_E_RANGE (alpha, gamma, tolerance), CEL_E_UNSUPPORTED (the method does not support
+/// this horizon), CEL_E_MEMORY (an allocation failed, or the check before the solve found too
+/// little free memory).
 CEL_API CelStatus cel_solve(const CelMdp *mdp, const CelSolveConfig *config,
                             CelSolution **out) CEL_WARN_UNUSED;
 /// Frees a solution. Takes NULL.
@@ -125,8 +125,8 @@ CEL_API CelStatus cel_mdp_evaluate_horizon(const CelMdp *mdp, const double *pi, 
 CEL_API CelStatus cel_state_distribution(const CelMdp *mdp, const double *pi, int64_t T,
                                          double *p) CEL_WARN_UNUSED;
 /// Computes d (states) = (1 - gamma) sum_t gamma^t p_t, the discounted state distribution. It
-/// solves (I - gamma P_pi)' d = (1 - gamma) p_0. `tolerance`: error of d, summed over the states
-/// (direct: as near as rounding allows).
+/// solves (I - gamma P_pi)' d = (1 - gamma) p_0. `tolerance`: largest allowed L1 error of d. The
+/// direct method ignores it and is as accurate as rounding allows.
 /// Errors: CEL_E_RANGE (gamma, method), CEL_E_UNSUPPORTED (direct without SuiteSparse),
 /// CEL_E_MEMORY.
 CEL_API CelStatus cel_discounted_distribution(const CelMdp *mdp, const double *pi, double gamma,
@@ -144,10 +144,10 @@ CEL_API void cel_q_of_v(const CelMdp *mdp, const double *V, double gamma, double
 
 // ---- Interruption
 
-/// Called many times a second by long computations of the calling thread: solvers, policy
-/// evaluations, state distributions, tabular learning. On true they end as soon as they can. They
-/// return CEL_E_INTERRUPTED or the partial result, as each function says. The hook must be fast and
-/// must not call the library.
+/// Long computations (solvers, policy evaluations, state distributions, tabular learning) call the
+/// hook of their thread many times a second. When it returns true, they stop as soon as possible.
+/// They return CEL_E_INTERRUPTED or a partial result, as documented at each function. The hook must
+/// be fast and must not call the library.
 typedef bool (*CelInterruptHook)(void *user);
 /// Sets the hook of the calling thread. NULL removes it.
 CEL_API void cel_set_interrupt_hook(CelInterruptHook hook, void *user);

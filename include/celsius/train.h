@@ -1,4 +1,5 @@
-/// Trains, evaluates and resumes runs: an agent over a native vector environment, and its files.
+/// Trains, evaluates and resumes runs. A run trains one agent on a native vector environment and
+/// writes its files to a run folder.
 ///
 /// A run folder:
 ///     config.yaml          every field, the version, the seed
@@ -61,7 +62,8 @@ typedef struct CelProgress {
   double eval_return; ///< mean of the last evaluation; NAN before the first
 } CelProgress;
 
-/// Callbacks of a run. The library calls them from the calling thread. Each may be NULL.
+/// Callbacks and options of a run. The library calls the callbacks on the calling thread. Any
+/// callback may be NULL.
 typedef struct CelRunHooks {
   /// Passed to every callback.
   void *user;
@@ -75,9 +77,9 @@ typedef struct CelRunHooks {
   bool overwrite;
   /// Called about every 50 ms of wall time.
   void (*progress)(void *user, const CelProgress *progress);
-  /// Called after each step (also of an evaluation), and every 50 ms within a long update. When it
-  /// returns true, the run saves a checkpoint and returns CEL_E_INTERRUPTED. A resumed run repeats
-  /// an update or evaluation that was cut short.
+  /// Called after each step of training or evaluation, and about every 50 ms during a long update.
+  /// When it returns true, the run saves a checkpoint and returns CEL_E_INTERRUPTED. If this
+  /// interrupts an update or an evaluation, the resumed run repeats it.
   bool (*stop)(void *user);
   /// Called once before the first step, with the agent as it starts or resumes. folder: the run
   /// folder; NULL in cel_learn. A status other than CEL_OK ends the run with that status.
@@ -105,9 +107,9 @@ typedef struct CelRunResult {
 CEL_API CelStatus cel_train(const CelRunConfig *config, const void *algo_config,
                             const void *env_config, const CelEnvOptions *env_options,
                             const CelRunHooks *hooks, CelRunResult *result) CEL_WARN_UNUSED;
-/// Resumes a run from its newest checkpoint, with the same results as a run without a break.
-/// `steps`: new total of steps; 0: that of its config. `threads`: threads to use; 0: that of its
-/// config. `hooks` and `result` may be NULL.
+/// Resumes a run from its newest checkpoint. The results equal those of an uninterrupted run.
+/// `steps`: new total number of steps. `threads`: number of threads. For both, 0 means the value in
+/// the run's config. `hooks` and `result` may be NULL.
 CEL_API CelStatus cel_train_resume(const char *folder, int64_t steps, int64_t threads,
                                    const CelRunHooks *hooks, CelRunResult *result) CEL_WARN_UNUSED;
 
@@ -124,9 +126,9 @@ typedef struct CelEvalResult {
   int64_t *lengths; ///< (episodes,) the caller's array, or NULL
 } CelEvalResult;
 
-/// Evaluates an agent on environments of its own. Episode i always starts from stream (seed,
-/// CEL_RNG_EVAL, i), so that agents can be compared. returns (episodes,), lengths (episodes,) and
-/// `result` may be NULL.
+/// Evaluates an agent on new environments that it creates from `spec`. Episode i always uses random
+/// number stream (seed, CEL_RNG_EVAL, i), so different agents get the same initial states. returns
+/// (episodes,), lengths (episodes,) and `result` may be NULL.
 /// Without a time limit, episodes may never end; they are cut off at CEL_EVAL_STEPS_MAX steps.
 /// Errors: CEL_E_RANGE (episodes), CEL_E_ARGUMENT (mode), CEL_E_SHAPE (the agent has other spaces),
 /// and those of acting and stepping.
@@ -158,8 +160,8 @@ CEL_API CelStatus cel_run_model(const char *folder, const char *which,
 /// Closes a run and frees its agent and environment. Takes NULL.
 CEL_API void cel_run_close(CelRun *run);
 
-/// Runs the simplest loop over an agent and a vector environment of your own: act, step, observe,
-/// update, `steps` environment steps in all. `hooks` may be NULL. Writes no file.
+/// Trains your agent on your vector environment with a plain loop: act, step, observe, update. It
+/// stops after `steps` environment steps in total. `hooks` may be NULL. Writes no file.
 /// Errors: CEL_E_SHAPE (spaces or number of environments differ from the agent's),
 /// CEL_E_INTERRUPTED, and those of each call.
 CEL_API CelStatus cel_learn(CelAgent *agent, CelVecEnv *env, int64_t steps,

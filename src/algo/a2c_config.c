@@ -14,7 +14,7 @@ const CelField celi_a2c_fields[] = {
     CELI_ONPOLICY_FIELDS(CelA2cConfig, "7e-4", "policy and values", "5", "false"),
     {.name = "gae_lambda", .type = CEL_FIELD_DOUBLE, .offset = F(gae_lambda), .def = "1", .min = 0,
      .max = 1,
-     .doc = "decay lambda of advantage estimates: 0 one-step differences, 1 n-step returns; "
+     .doc = "decay lambda of advantage estimates: 0: one-step TD errors; 1: n-step returns; "
             "lower it to reduce variance",
      .source = "[actor-critic, 4.21]"},
     {.name = "normalize_advantage", .type = CEL_FIELD_BOOL, .offset = F(normalize_advantage),

@@ -150,7 +150,8 @@ static void release(CelAgent *agent) {
 }
 
 const CeliAlgo celi_algo_ac = {
-    .info = {"ac", "actor-critic with a one-step temporal difference, as in the note; any actions",
+    .info = {"ac",
+             "actor-critic with a one-step temporal difference, the textbook form; any actions",
              celi_ac_fields, sizeof(CelAcConfig)},
     .state_size = sizeof(Ac),
     .declare = declare,

@@ -67,7 +67,8 @@ static CelStatus check_options(const CelAgentOptions *options) {
     return cel_fail(CEL_E_RANGE, "n_envs is %lld; it must be at least 1",
                     (long long)options->n_envs);
   if (options->threads < 0 || options->threads > 1024)
-    return cel_fail(CEL_E_RANGE, "threads is %d; it must lie in 0 (one) to 1024", options->threads);
+    return cel_fail(CEL_E_RANGE, "threads is %d; it must be 0 to 1024 (0 means 1)",
+                    options->threads);
   if (options->total_steps < 0)
     return cel_fail(CEL_E_RANGE, "total_steps is %lld; it must not be negative",
                     (long long)options->total_steps);
@@ -114,7 +115,7 @@ CelStatus cel_agent_create(CelAgent **out, const char *algo, const void *config,
   CELI_TRY(cel_fail_in(cel_space_check(action), "action space: "));
   if (config) CELI_TRY(cel_fail_in(cel_fields_check(info->fields, config), "%s: ", info->name));
   CelAgent *agent = calloc(1, sizeof *agent);
-  if (!agent) return cel_fail(CEL_E_MEMORY, "no memory for an agent");
+  if (!agent) return cel_fail(CEL_E_MEMORY, "not enough memory for an agent");
   atomic_flag_clear(&agent->busy);
   agent->algo = algo_named(info->name);
   agent->observation = *observation;
@@ -124,7 +125,7 @@ CelStatus cel_agent_create(CelAgent **out, const char *algo, const void *config,
   agent->config = calloc(1, info->config_size);
   CelStatus status = CEL_OK;
   if (!agent->self || !agent->config) {
-    status = cel_fail(CEL_E_MEMORY, "no memory for an agent");
+    status = cel_fail(CEL_E_MEMORY, "not enough memory for an agent");
   } else {
     if (config)
       memcpy(agent->config, config, info->config_size);
@@ -197,8 +198,7 @@ CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode
   CELI_FLOATS(CELI_FLUSH);
   if (mode != CEL_EXPLORE && mode != CEL_SAMPLE && mode != CEL_MODE)
     return cel_fail(CEL_E_ARGUMENT,
-                    "there is no way to act number %d: CEL_EXPLORE, CEL_SAMPLE or CEL_MODE",
-                    (int)mode);
+                    "mode %d does not exist; use CEL_EXPLORE, CEL_SAMPLE or CEL_MODE", (int)mode);
   if (mode == CEL_EXPLORE)
     CELI_TRY(celi_agent_check_learns(agent, "explore; take CEL_SAMPLE or CEL_MODE"));
   CELI_TRY(check_finite_obs(agent, "observation", obs, 0, agent->options.n_envs));

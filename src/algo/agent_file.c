@@ -109,7 +109,8 @@ static CelStatus compare(const CelSafetensors *file, const CelTensor *want) {
   if (!same)
     return cel_fail(
         CEL_E_SHAPE,
-        "tensor '%s' has another shape; check whether the network or n_envs was changed",
+        "tensor '%s' does not have the shape that the agent expects; check whether the network or "
+        "n_envs was changed",
         want->name);
   const bool acts = want->role == CEL_PARAM || want->role == CEL_TARGET || want->role == CEL_MODEL;
   if (acts && have->type == CEL_F32 && !celi_ops()->all_finite(have->data, have->size))

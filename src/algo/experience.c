@@ -92,7 +92,7 @@ CelStatus celi_experience_check(const CeliExperience *x) {
     return fail_counter(x, "env_steps", *x->env_steps, most_steps);
   if (*x->env_steps * x->N != steps)
     return cel_fail(CEL_E_CORRUPT,
-                    "%s: %lld steps of %lld environments do not make %lld steps in total",
+                    "%s: %lld steps in each of %lld environments do not add up to %lld steps",
                     name_of(x), (long long)*x->env_steps, (long long)x->N, (long long)steps);
   if (*x->pending < 0 || *x->pending > most_pending(x))
     return fail_counter(x, "pending", *x->pending, most_pending(x));

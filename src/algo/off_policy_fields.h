@@ -26,8 +26,8 @@
      .doc = "transitions in the batch of one gradient step"}, \
     {.name = "tau", .type = CEL_FIELD_DOUBLE, .offset = CELI_AT(Config, tau), .def = "0.005", \
      .min = 0, .max = 1, \
-     .doc = "weight of the current parameters in each move of the target network; 1: copy " \
-            "them; lower it when targets oscillate"}, \
+     .doc = "weight of the trained network in each soft update of the target network; 1: copy " \
+            "it; lower it when targets oscillate"}, \
     {.name = "gamma", .type = CEL_FIELD_DOUBLE, .offset = CELI_AT(Config, gamma), .def = "0.99", \
      .min = 0, .max = 1, \
      .doc = "discount per step; raise it when rewards come late", \

@@ -20,7 +20,7 @@ const CelField celi_ppo_fields[] = {
      .doc = "passes over each rollout; lower it when the divergence grows too fast"},
     {.name = "gae_lambda", .type = CEL_FIELD_DOUBLE, .offset = F(gae_lambda), .def = "0.95",
      .min = 0, .max = 1,
-     .doc = "decay lambda of advantage estimates: 0 one-step differences, 1 whole returns; lower "
+     .doc = "decay lambda of advantage estimates: 0: one-step TD errors; 1: full returns; lower "
             "it to reduce variance",
      .source = "[actor-critic, 4.21]"},
     {.name = "clip_range", .type = CEL_FIELD_SCHEDULE, .offset = F(clip_range), .def = "0.2",
@@ -46,7 +46,7 @@ const CelField celi_ppo_fields[] = {
             "limit"},
     {.name = "target_kl", .type = CEL_FIELD_DOUBLE, .offset = F(target_kl), .def = "0", .min = 0,
      .max = 1e6, .unit = "nats",
-     .doc = "stop an update early when the mean divergence exceeds 1.5 times this; 0: never"},
+     .doc = "stop an update early when the mean KL divergence exceeds 1.5 times this; 0: never"},
     {.name = "adam_epsilon", .type = CEL_FIELD_DOUBLE, .offset = F(adam_epsilon), .def = "1e-5",
      .min = 0, .max = 1,
      .doc = "term added to the root of Adam's second moment"},

@@ -33,7 +33,8 @@ const CelField celi_reinforce_fields[] = {
      .doc = "scale returns minus baseline to mean 0 and standard deviation 1"},
     {.name = "reduction", .type = CEL_FIELD_ENUM, .offset = F(reduction), .def = "steps",
      .choices = "steps|episodes",
-     .doc = "steps: mean over steps; episodes: sum over steps, then mean over episodes"},
+     .doc = "how the gradient is averaged; steps: over all steps; episodes: summed over steps, "
+            "then averaged over episodes"},
     {.name = "ent_coef", .type = CEL_FIELD_DOUBLE, .offset = F(ent_coef), .def = "0", .min = 0,
      .max = 1e6, .unit = "reward per nat",
      .doc = "weight of the entropy bonus; raise it when the policy becomes deterministic too "

@@ -21,7 +21,7 @@ const CelField celi_trpo_fields[] = {
             "returns"},
     {.name = "gae_lambda", .type = CEL_FIELD_DOUBLE, .offset = F(gae_lambda), .def = "0.95",
      .min = 0, .max = 1,
-     .doc = "decay lambda of advantage estimates: 0 one-step differences, 1 whole returns; lower "
+     .doc = "decay lambda of advantage estimates: 0: one-step TD errors; 1: full returns; lower "
             "it to reduce variance",
      .source = "[actor-critic, 4.21]"},
     {.name = "normalize_advantage", .type = CEL_FIELD_BOOL, .offset = F(normalize_advantage),
@@ -29,7 +29,7 @@ const CelField celi_trpo_fields[] = {
      .doc = "scale the advantages of each rollout to mean 0 and standard deviation 1"},
     {.name = "target_kl", .type = CEL_FIELD_DOUBLE, .offset = F(target_kl), .def = "0.01",
      .min = 1e-12, .max = 1e6, .unit = "nats",
-     .doc = "largest mean divergence of one update; lower it for smaller, safer updates"},
+     .doc = "largest mean KL divergence of one update; lower it for smaller, safer updates"},
     {.name = "cg_max_steps", .type = CEL_FIELD_INT, .offset = F(cg_max_steps), .def = "15",
      .min = 1, .max = 1000,
      .doc = "conjugate gradient steps per update"},

@@ -112,7 +112,7 @@ static CelStatus read_key(Reader *reader, const char *prefix, char key[KEY_MAX])
     return fail_here(reader, cel_fail(CEL_E_FORMAT, "a key must be a plain name"));
   CELI_TRY(scalar(reader, &text));
   if (strlen(prefix) + strlen(text) >= KEY_MAX)
-    return fail_here(reader, cel_fail(CEL_E_NAME, "no field has so long a name"));
+    return fail_here(reader, cel_fail(CEL_E_NAME, "this key is longer than any field's name"));
   snprintf(key, KEY_MAX, "%s%s", prefix, text);
   return CEL_OK;
 }

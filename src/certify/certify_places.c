@@ -32,7 +32,7 @@ CelStatus celi_plane_policy_find(CeliPlanePolicy *policy, CelAgent *agent, uint6
   if (gaussian == CEL_OK && !squashed && alpha > 0)
     return cel_fail(CEL_E_UNSUPPORTED,
                     "%s: certify needs a squashed Gaussian policy on MultiGoal-v0, because the "
-                    "plane clips an unbounded Gaussian; train with policy squashed",
+                    "plane clips an unbounded Gaussian; train with policy squashed_gaussian",
                     cel_agent_algo(agent)->name);
   const CelStatus q = cel_agent_q(agent, obs, action, 1, &value);
   if (q != CEL_OK && q != CEL_E_UNSUPPORTED) return q;

@@ -382,25 +382,27 @@ static void taxi_render(const CelEnvSpec *spec, const double *state, CelCanvas *
     .step = mdp_step, .render = (render_),                                                         \
   }
 
-const CelEnvType celi_env_mdp =
-    MDP_TYPE("mdp", "any finite Markov decision process, from a file or a generator, seen one-hot",
-             0, NAN, fields, mdp_render);
-const CelEnvType celi_env_frozenlake = MDP_TYPE(
-    "FrozenLake-v1", "over the ice to the goal, past four holes; Gymnasium's, seen one-hot", 100,
-    0.7, named_fields, mdp_render);
-const CelEnvType celi_env_frozenlake_8x8 = MDP_TYPE(
-    "FrozenLake8x8-v1", "over the ice to the goal, past ten holes; Gymnasium's, seen one-hot", 200,
-    0.85, named_fields, mdp_render);
-const CelEnvType celi_env_taxi =
-    MDP_TYPE("Taxi-v3",
-             "fetch a passenger and bring him to his stand; Gymnasium's (v4 is the same but in the "
-             "rain), seen one-hot",
-             200, 8, named_fields, taxi_render);
-const CelEnvType celi_env_cliffwalking =
-    MDP_TYPE("CliffWalking-v1",
-             "along a cliff to the goal; Gymnasium's, seen one-hot, with a time limit, so that an "
-             "evaluation ends",
-             200, NAN, named_fields, mdp_render);
-const CelEnvType celi_env_garnet =
-    MDP_TYPE("Garnet-v0", "a random problem with a few next states an action, seen one-hot", 1000,
-             NAN, named_fields, mdp_render);
+const CelEnvType celi_env_mdp = MDP_TYPE(
+    "mdp", "any finite Markov decision process, from a file or a generator; one-hot observations",
+    0, NAN, fields, mdp_render);
+const CelEnvType celi_env_frozenlake =
+    MDP_TYPE("FrozenLake-v1",
+             "cross the ice to the goal, past four holes; Gymnasium's; one-hot observations", 100,
+             0.7, named_fields, mdp_render);
+const CelEnvType celi_env_frozenlake_8x8 =
+    MDP_TYPE("FrozenLake8x8-v1",
+             "cross the ice to the goal, past ten holes; Gymnasium's; one-hot observations", 200,
+             0.85, named_fields, mdp_render);
+const CelEnvType celi_env_taxi = MDP_TYPE(
+    "Taxi-v3",
+    "fetch a passenger and bring them to their destination; Gymnasium's (v4 is the same but in the "
+    "rain); one-hot observations",
+    200, 8, named_fields, taxi_render);
+const CelEnvType celi_env_cliffwalking = MDP_TYPE(
+    "CliffWalking-v1",
+    "along a cliff to the goal; Gymnasium's; one-hot observations, with a time limit, so that an "
+    "evaluation ends",
+    200, NAN, named_fields, mdp_render);
+const CelEnvType celi_env_garnet = MDP_TYPE(
+    "Garnet-v0", "a random problem with a few next states per action; one-hot observations", 1000,
+    NAN, named_fields, mdp_render);

@@ -107,7 +107,8 @@ CelStatus celi_plugin_check(const char *id) {
   if (is_allowed_by_variable(real, root)) return check_owners(real, root);
   const int folder = (int)(strrchr(real, '/') - real);
   return cel_fail(CEL_E_STATE,
-                  "it names the shared object %s; loading it runs its code. If you trust it, add "
+                  "this file names the shared object %s, whose code runs when it is loaded. If you "
+                  "trust it, add "
                   "--allow-plugins, or set " VARIABLE "=%.*s (in C: cel_plugin_allow)",
                   real, folder ? folder : 1, real);
 }

@@ -25,8 +25,8 @@ typedef struct CeliNetSpec {
   int n;      ///< layers
   CeliLayer layer[CELI_LAYERS_MAX];
   CeliInit init;
-  /// Columns [dx_begin, dx_end) of the input's gradient are wanted. Both 0: all; equal and above 0:
-  /// none.
+  /// The columns of the gradient with respect to the input that are computed: [dx_begin, dx_end).
+  /// Both 0: all columns. Equal and above 0: none.
   int64_t dx_begin, dx_end;
 } CeliNetSpec;
 
@@ -90,9 +90,9 @@ typedef struct CeliPass {
   ptrdiff_t ldx;
   CeliNodeUse use[CELI_NODES_MAX];
   float *dX_member; ///< (E, B, wanted columns of in) the members' parts of dX, or NULL
-  /// Row operations are cut by member and row, CELI_ROWS with count E B, instead of by row. A
-  /// thread then keeps whole members where it can, and neither their weights nor their activations
-  /// travel between cores. Set where E > 1 and there is a backward pass or several threads.
+  /// Row operations have count E B (member by member) instead of B. A thread then mostly works on
+  /// whole members, so their weights and activations stay in its core's cache. True if E > 1 and
+  /// the pass has a backward part, has several threads, or couples the rows of a batch.
   bool by_member;
   bool take_turns; ///< hidden layers keep one member at a time
   bool blockwise, train;
@@ -137,12 +137,12 @@ static inline float *celi_net_parameters(const CeliNet *net) {
   while (l < net->n - 1 && !net->node[l].param[0]) l++;
   return net->node[l].param[0];
 }
-/// Width of the last hidden layer, the input of the last.
+/// Width of the last hidden layer, which is the input width of the output layer.
 static inline int64_t celi_net_latent_width(const CeliNet *net) {
   return net->node[net->n - 1].in;
 }
-/// (E, B, out) the output of a pass, its gradient (set by the caller), and the last hidden layer's
-/// output.
+/// The output of a pass (E, B, out); its gradient (E, B, out), which the caller sets; and the
+/// output of the last hidden layer (E, B, latent width).
 static inline float *celi_pass_output(const CeliPass *pass) {
   return pass->use[pass->net->n - 1].y;
 }
@@ -190,8 +190,9 @@ void celi_net_plan_backward_data(CeliPlan *plan, const CeliPass *pass, float *dX
 /// critic's gradient to the action). They must be the ones that the network's spec asks for.
 void celi_net_plan_backward_data_columns(CeliPlan *plan, const CeliPass *pass, float *dX,
                                          ptrdiff_t lddx, int64_t begin, int64_t end);
-/// Forward and then backward, one block of rows after another, to columns [begin, end) of the
-/// input's gradient: dX (B, end - begin) lddx. The output's gradient is set before.
+/// Runs the forward and the backward pass of one block of rows after another. Computes columns
+/// [begin, end) of the gradient with respect to the input: dX (B, end - begin) lddx. Set the
+/// output's gradient (celi_pass_d_output) before the plan runs.
 void celi_net_plan_input_gradient(CeliPlan *plan, const CeliPass *pass, float *dX, ptrdiff_t lddx,
                                   int64_t begin, int64_t end);
 /// Gradients of all parameters from what the two passes left; one stage, cut by part.

@@ -39,9 +39,11 @@ void celi_share(int64_t count, int64_t grain, int thread, int size, int64_t *beg
 typedef void (*CeliOpFn)(const void *args, int64_t begin, int64_t end);
 
 typedef enum CeliCut {
-  CELI_SERIAL, ///< fn(args, 0, count) on one thread; a barrier before and after
-  CELI_ROWS,   ///< by row; no barrier between neighbors with equal count and grain
-  CELI_PARTS   ///< by tile or element; a barrier before, except with `with_previous`
+  /// fn(args, 0, count) on the caller's thread; a barrier before and after, except between two
+  /// CELI_SERIAL operations.
+  CELI_SERIAL,
+  CELI_ROWS, ///< by row; no barrier between neighbors with equal count and grain
+  CELI_PARTS ///< by tile or element; a barrier before, except with `with_previous`
 } CeliCut;
 
 typedef struct CeliPlan CeliPlan;
@@ -61,8 +63,8 @@ void celi_plan_barrier(CeliPlan *plan);
 /// can, so that its weights and activations do not move between cores. Operations of one network
 /// must not read anything of another before a barrier.
 void celi_plan_side(CeliPlan *plan, int64_t at, int64_t of);
-/// Splits the last `n` operations together, as one sequence of parts in their order. All must be
-/// CELI_PARTS with grain 1.
+/// Concatenates the parts of the last `n` operations in order, and divides the whole sequence among
+/// the threads. All of these operations must be CELI_PARTS with grain 1.
 void celi_plan_together(CeliPlan *plan, int n);
 /// Closes the plan. Errors: the first error of celi_plan_add.
 CelStatus celi_plan_end(CeliPlan *plan) CEL_WARN_UNUSED;

@@ -88,12 +88,13 @@ typedef struct CeliReplayBatch {
   int64_t *row;      ///< (B,) row of each window's start, e R + position
 } CeliReplayBatch;
 
-/// Draws the batch uniformly over all transitions, with replacement and independently; CELI_ROWS
-/// with count B. It uses rejection: attempt j of sample i takes half of block *counter + i/2 of the
-/// stream (seed, CEL_RNG_SAMPLE, j), so that samples do not depend on each other's rejections. A
-/// window ends at the newest row or at the end of an episode. Targets do not bootstrap from a
-/// terminated episode; for a truncated one they bootstrap from its final observation. When the plan
-/// runs, there must be a transition.
+/// Adds an operation that draws the B windows independently and uniformly from all transitions,
+/// with replacement (CELI_ROWS with count B). It uses rejection sampling. Attempt j of sample i
+/// uses half of block *counter + i/2 of the stream (seed, CEL_RNG_SAMPLE, j). One sample's
+/// rejections therefore do not affect another sample. A window has at most n steps, and it ends
+/// earlier at the newest row or at the end of an episode. Targets do not bootstrap when the episode
+/// terminated. When it was truncated, they bootstrap from its final observation. The buffer must
+/// hold at least one transition when the plan runs.
 void celi_replay_plan_sample(CeliPlan *plan, const CeliReplay *replay, const CeliReplayBatch *batch,
                              uint64_t seed, const uint64_t *counter);
 /// Blocks of random numbers that a batch of B uses. The algorithm adds this to the counter after
@@ -107,10 +108,10 @@ uint64_t celi_replay_blocks(int64_t B);
 // to and including the newest. The newest row is incomplete, so the next segment starts with it
 // again. Where two segments overlap, the later one is valid.
 
-/// Writes the rows that no segment holds, as one file: rows [saved[e], head[e]), at most the last
-/// R. Then sets `saved` (N,), 0 at first, to head - 1. Creates the folder. Removes segments beyond
-/// `saved`: they are from a run that died after its last checkpoint, or that was resumed from an
-/// earlier one. The rings are written without a copy.
+/// Writes one segment with rows [saved[e], head[e]) of each environment, at most the last R. Then
+/// sets saved[e] to head[e] - 1. Before the first call, `saved` (N,) must be 0. Creates the folder.
+/// Deletes old segments beyond `saved`. A run leaves such segments if it crashes after its last
+/// checkpoint, or if it is resumed from an earlier one. Writes the rings without copying them.
 /// Errors: CEL_E_IO, CEL_E_MEMORY.
 CelStatus celi_replay_save(const CeliReplay *replay, const char *folder,
                            int64_t *saved) CEL_WARN_UNUSED;

@@ -35,7 +35,7 @@ static const CelField run_fields[] = {
      .doc = "environments that step together; raise it for more data per update"},
     {.name = "threads", .type = CEL_FIELD_INT, .offset = F(threads), .def = "1", .min = 1,
      .max = 256,
-     .doc = "threads; any number gives the same bits; raise it for speed"},
+     .doc = "number of threads; it changes the speed and no bit of the results"},
     {.name = "log_every", .type = CEL_FIELD_INT, .offset = F(log_every), .def = "1000", .min = 1,
      .max = 1e15, .unit = "steps",
      .doc = "steps between rows of progress.csv"},

@@ -301,7 +301,7 @@ static CelStatus share_key(CeliFigure *figure, const char *key, int *index) {
   for (*index = 0; *index < figure->keys; (*index)++)
     if (strcmp(figure->key[*index], name) == 0) return CEL_OK;
   if (figure->keys == CELI_KEYS_MAX)
-    return cel_fail(CEL_E_RANGE, "key: more than %d columns share panels, the limit",
+    return cel_fail(CEL_E_RANGE, "key: at most %d columns may be in shared panels (joined by +)",
                     CELI_KEYS_MAX);
   memcpy(figure->key[figure->keys++], name, sizeof name);
   return CEL_OK;
@@ -314,7 +314,7 @@ static CelStatus add_key_panel(Plot *plot, char *keys) {
   char *rest = keys, label[sizeof panel->y_label] = "";
   size_t used = 0;
   if (plot->figure.n == PANELS_MAX)
-    return cel_fail(CEL_E_RANGE, "key: more than %d panels, the limit", PANELS_MAX);
+    return cel_fail(CEL_E_RANGE, "key: at most %d panels are possible", PANELS_MAX);
   CELI_TRY(start_panel(plot, keys, &panel));
   const char *last = keys;
   int n = 0;
@@ -322,8 +322,7 @@ static CelStatus add_key_panel(Plot *plot, char *keys) {
     int index = 0;
     char name[64];
     if (n == CELI_KEYS_MAX)
-      return cel_fail(CEL_E_RANGE, "key: more than %d columns in a panel, the limit",
-                      CELI_KEYS_MAX);
+      return cel_fail(CEL_E_RANGE, "key: at most %d columns may share a panel", CELI_KEYS_MAX);
     CELI_TRY(check_column(plot, key));
     if (shared) CELI_TRY(share_key(&plot->figure, key, &index));
     CELI_TRY(add_curves(plot, panel, key, index, strncmp(key, "eval/", 5) == 0));

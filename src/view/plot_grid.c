@@ -50,7 +50,9 @@ CelStatus cel_plot_grid(const CelMdp *mdp, const double *V, const double *pi, co
                     "%s: the problem '%s' is not a grid world and cannot be drawn", out_path,
                     mdp->name);
   if (mdp->grid->rows > 30000 || mdp->grid->columns > 30000)
-    return cel_fail(CEL_E_UNSUPPORTED, "%s: a grid of %lld x %lld cells is too large for a picture",
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "%s: a grid of %lld x %lld cells is too large for a picture; the limit is "
+                    "30000 rows and columns",
                     out_path, (long long)mdp->grid->rows, (long long)mdp->grid->columns);
   const char *title = options->title[0] ? options->title : mdp->name[0] ? mdp->name : "grid world";
   CeliScene scene = {

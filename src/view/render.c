@@ -23,7 +23,7 @@ static const CelField fields[] = {
     {"size", CEL_FIELD_INT, F(size), "400", 32, 2000, "pixels", NULL, NULL,
      "width and height of the picture", ""},
     {"fps", CEL_FIELD_DOUBLE, F(fps), "0", 0, 50, "1/s", NULL, NULL,
-     "pictures per second; 0: the environment's speed, limited to 20 to 30", ""},
+     "pictures per second; 0: the environment's speed, but at least 20 and at most 30", ""},
     {"overlay", CEL_FIELD_BOOL, F(overlay), "true", 0, 0, "", NULL, NULL,
      "write step and return on the picture", ""},
     {0}};

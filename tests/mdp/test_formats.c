@@ -454,7 +454,7 @@ static void format_table_is_complete(void **state) {
   assert_int_equal(n, CEL_MDP_PRISM);
   assert_null(cel_mdp_format_at(-1));
   assert_fails(cel_mdp_save(mdp, in_folder(state, "x"), CEL_MDP_AUTO), CEL_E_UNSUPPORTED,
-               "end in .safetensors, .json, .mdp, .pomdp or .tra");
+               "ends in .safetensors, .json, .mdp, .pomdp or .tra");
   assert_fails(cel_mdp_save(mdp, in_folder(state, "x"), (CelMdpFormat)77), CEL_E_ARGUMENT,
                "safetensors, gymnasium, cassandra or prism");
   cel_mdp_destroy(mdp);

@@ -459,7 +459,7 @@ static void wrong_tensors_are_named(void **state) {
   EXPECT_REFUSED(p.discount = "0,9", "metadata \"discount\": \"0,9\" is not a number");
   EXPECT_REFUSED(p.discount = "nan", "discount nan");
   EXPECT_REFUSED(p.discount = "1", "metadata: discount 1 needs a finite horizon");
-  EXPECT_REFUSED(p.discount = NULL, "no \"discount\"");
+  EXPECT_REFUSED(p.discount = NULL, "\"discount\" is missing");
   EXPECT_REFUSED(p.horizon = "-3", "\"horizon\" is \"-3\"");
   EXPECT_REFUSED(p.horizon = "1e30", "\"horizon\" is \"1e30\"");
   EXPECT_REFUSED(p.format = "celsius-model", "\"format\" is \"celsius-model\", not");

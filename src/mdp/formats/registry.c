@@ -128,7 +128,7 @@ static CelStatus find_format(const char *path, CelMdpFormat given, const CeliMdp
   if ((*format = by_bytes(data, size))) return CEL_OK;
   return cel_fail(CEL_E_FORMAT,
                   "%s: neither the name nor the first bytes match a format of finite MDPs; give "
-                  "the format, or let the name end in %s",
+                  "the format, or use a name that ends in %s",
                   path, list_extensions(text));
 }
 
@@ -145,7 +145,9 @@ CelStatus celi_load_choose(const char *file, const CelMdpLoadOptions *options, d
   if (!isnan(options->discount)) *discount = options->discount;
   if (!isnan(*discount)) return CEL_OK;
   return cel_fail(CEL_E_RANGE,
-                  "%s: the file has no discount; give a gamma of at least 0 and below 1", file);
+                  "%s: the file has no discount; set one in [0, 1) (solve: --gamma; "
+                  "environment mdp: --env.discount)",
+                  file);
 }
 
 CelMdpLoadOptions cel_mdp_load_options_default(void) {
@@ -194,7 +196,9 @@ CelStatus cel_mdp_save(const CelMdp *mdp, const char *path, CelMdpFormat format)
   const CeliMdpFormat *found = format == CEL_MDP_AUTO ? by_name(path) : by_number(format);
   if (!found && format != CEL_MDP_AUTO) return fail_unknown(path, format);
   if (!found) {
-    return cel_fail(CEL_E_UNSUPPORTED, "%s: the name does not tell the format; let it end in %s",
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "%s: the name does not determine the format; use a "
+                    "name that ends in %s",
                     path, list_extensions(text));
   }
   CELI_TRY(cel_fail_in(cel_mdp_check(mdp), "%s: not written: ", path));

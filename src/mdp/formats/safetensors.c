@@ -289,7 +289,8 @@ static CelStatus read_discount(CelMdp *mdp, const CelSafetensors *file,
   const bool own = isnan(options->discount);
   mdp->discount = (double)NAN;
   if (own && text == NULL) {
-    return cel_fail(CEL_E_CORRUPT, "the metadata have no \"discount\"; give one");
+    return cel_fail(CEL_E_CORRUPT, "metadata \"discount\" is missing; add it, or set one (solve: "
+                                   "--gamma; environment mdp: --env.discount)");
   }
   if (own && celi_parse_double(text, &mdp->discount) != CELI_NUMBER_OK) {
     return cel_fail(CEL_E_CORRUPT, "metadata \"discount\": \"%s\" is not a number", text);

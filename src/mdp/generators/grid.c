@@ -40,7 +40,7 @@ static const CelField fields[] = {
     {"obstacles", CEL_FIELD_DOUBLE, AT(obstacles), "0", 0, 0.99, "", NULL, NULL,
      "probability that a cell is an obstacle", ""},
     {"rewards", CEL_FIELD_ENUM, AT(rewards), "goal", 0, 0, "", "goal|random", NULL,
-     "a goal in the far corner, or random rewards of every (s,a) without a goal", ""},
+     "a goal in the far corner, or no goal and a random reward for every (s,a)", ""},
     {"goal_reward", CEL_FIELD_DOUBLE, AT(goal_reward), "1", -1e12, 1e12, "", NULL, NULL,
      "reward of entering the goal; upper end of random rewards", ""},
     {"step_reward", CEL_FIELD_DOUBLE, AT(step_reward), "0", -1e12, 1e12, "", NULL, NULL,

@@ -129,7 +129,7 @@ static CelStatus make(CelMdp **out, const void *config) {
 
 const CelMdpGenerator celi_mdp_inventory = {
     .name = "inventory",
-    .doc = "how much to order each month against a random demand",
+    .doc = "choose how much to order each month to meet random demand",
     .fields = fields,
     .config_size = sizeof(Inventory),
     .make = make,

@@ -211,7 +211,7 @@ CelStatus cel_conservative_iteration(const CelMdp *mdp, const CelConservativeCon
   if (mdp->horizon > 0) {
     return cel_fail(CEL_E_UNSUPPORTED,
                     "the MDP has a horizon of %lld step%s, but conservative policy iteration needs "
-                    "an infinite horizon; use backward induction",
+                    "an infinite horizon; use the solver's method backward (backward induction)",
                     (long long)mdp->horizon, celi_s(mdp->horizon));
   }
   if (!(c.gamma >= 0.0 && c.gamma < 1.0)) {

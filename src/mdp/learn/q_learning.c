@@ -56,13 +56,13 @@ static const CelField fields[] = {
      "step_size",
      ""},
     {"omega", CEL_FIELD_DOUBLE, F(omega), "0.8", 1e-3, 1, "", NULL, NULL,
-     "exponent of the polynomial step size; it converges above 1/2", ""},
+     "exponent of the polynomial step size; learning converges if it is above 1/2", ""},
     {"step_size", CEL_FIELD_DOUBLE, F(step_size), "0.1", 1e-12, 1, "", NULL, NULL,
      "the constant step size; the error does not converge to 0, and is smaller for a smaller step",
      ""},
     {"seed", CEL_FIELD_U64, F(seed), "1", 0, 0, "", NULL, NULL, "seed of the samples", ""},
     {"points", CEL_FIELD_INT, F(points), "4", 1, 1000, "", NULL, NULL,
-     "certificates per factor of ten of rounds", ""},
+     "rows of the error table for each tenfold increase in rounds", ""},
     {"max_seconds", CEL_FIELD_DOUBLE, F(max_seconds), "0", 0, 1e12, "s", NULL, NULL,
      "largest time; 0: no limit", ""},
     {0}};
@@ -86,7 +86,7 @@ static CelStatus check_problem(const CelMdp *mdp, double gamma) {
   if (mdp->horizon > 0)
     return cel_fail(CEL_E_UNSUPPORTED,
                     "the MDP has a horizon of %lld step%s, but Q-learning needs an infinite "
-                    "horizon; use backward induction",
+                    "horizon; use the solver's method backward (backward induction)",
                     (long long)mdp->horizon, celi_s(mdp->horizon));
   if (!(gamma >= 0.0 && gamma < 1.0))
     return cel_fail(CEL_E_RANGE, "gamma is %g; it must be in [0, 1)", gamma);
@@ -386,7 +386,7 @@ static CelStatus prepare_trajectory(Learner *l) {
   if (sum > 0.0) return CEL_OK;
   return cel_fail(
       CEL_E_RANGE,
-      "all initial states are terminal, so a trajectory has no step; sample synchronously");
+      "all initial states are terminal, so a trajectory has no step; set sampling to synchronous");
 }
 
 CelStatus cel_q_learning(const CelMdp *mdp, const CelQLearningConfig *config, CelQLearning **out) {

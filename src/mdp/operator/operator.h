@@ -1,8 +1,9 @@
 /// The backup of a finite MDP in a layout for fast sweeps. Solvers read a CelMdp only through it.
 ///
-/// A slice holds eight states, one per lane. A column holds the k-th transitions of the a-th
-/// actions of these states: eight probabilities and eight next states. So a sweep computes eight
-/// states at once and reads memory in order. There are shorter forms of a slice:
+/// A slice holds eight states, one per SIMD lane. Level a of a slice holds the a-th action of every
+/// lane. A level has one column for each k: the k-th transition of that action in every lane, as
+/// eight probabilities and eight next states. A sweep therefore updates eight states at once and
+/// reads memory in order. Some slices have a compressed form:
 ///   run             the next states of every column are consecutive; only the first is stored
 ///   even run        the probabilities of every column are equal too; only one is stored
 ///   run with holes  an even run in which a column may lack some lanes; a mask says which (holes.c)
@@ -43,7 +44,8 @@ typedef struct CeliSlice {
   uint8_t mask; ///< lanes with a state that has actions
 } CeliSlice;
 
-/// The first element of a chunk in each stream.
+/// Where a chunk begins in each array of CeliOperator. `level` counts levels, and `merged` counts
+/// columns of P_pi. The others count elements of their array.
 typedef struct CeliChunk {
   int64_t level, probability, index, hole, merged, merged_index, map;
 } CeliChunk;
