@@ -92,8 +92,8 @@ typedef struct CelCertifiedPlace {
   double covariance[2][4]; ///< (2, 2) covariance of the action
   double entropy[2], kl;   ///< nats
   double kl_error;         ///< of kl: quadrature error for a Gaussian, else a standard error
-  /// Q(s, .) on a square lattice of CEL_CERTIFY_SIDE^2 actions over [-reach, reach]^2; a row has
-  /// one y. NAN: not learned.
+  /// Q(s, .) on a square grid of CEL_CERTIFY_SIDE^2 actions over [-reach, reach]^2, where reach is
+  /// the bound of an action component. y is constant within a row. NAN if the agent learns no Q.
   float Q[2][CEL_CERTIFY_SIDE * CEL_CERTIFY_SIDE];
   float action[2][CEL_CERTIFY_DRAWS * 2]; ///< (CEL_CERTIFY_DRAWS, 2) sampled actions
 } CelCertifiedPlace;

@@ -1,9 +1,10 @@
-/// Networks: a list of layers, as an ensemble of E members of one shape (twin critics: E = 2).
+/// Networks: an ensemble of E members with the same layers (twin critics: E = 2).
 ///
-/// Three things are separate: the network (list and parameters, const while it is used), its
-/// gradients, and a pass (the activations of one use on a batch). Node l computes
-/// y_l = act(kind(y_{l-1})). The parameters of all nodes and members are one contiguous run; each
-/// tensor has a leading E. What a layer computes is in layers/ (layer.h).
+/// There are three objects: the network (nodes and parameters, constant during a pass), its
+/// gradients, and a pass (the activations for one batch). A node is a layer with its activation.
+/// Node l computes y_l = act(kind(y_{l-1})). The parameters of all nodes and members are contiguous
+/// in memory. Every parameter tensor has E as its first dimension. The kinds of layers are in
+/// layers/ (interface: layer.h).
 #ifndef CELI_NET_H
 #define CELI_NET_H
 #include "celsius/field.h"
@@ -71,10 +72,10 @@ typedef struct CeliNodeUse {
 typedef struct CeliPassSpec {
   int64_t B;     ///< rows
   bool backward; ///< keeps what derivatives need
-  /// Threads of the team that runs it. 0 or 1: a team of any size may run it, and rows of hidden
-  /// layers are contiguous, so that other code can read them. With more, each thread's rows of a
-  /// hidden layer are CELI_GAP floats apart: cores prefetch past the rows that they read, and would
-  /// take lines that another core is writing.
+  /// Number of threads of the team that runs the pass. With 0 or 1, a team of any size may run it,
+  /// and the rows of hidden layers are contiguous, so other code can read them. With 2 or more, a
+  /// gap of CELI_GAP floats separates the rows of one thread from those of the next. Without the
+  /// gap, a core would prefetch cache lines that another core is writing.
   int threads;
   /// Hidden layers keep only the current block of rows, so that temporaries stay in cache. For a
   /// forward pass, or, with `backward`, for celi_net_plan_input_gradient and nothing else.

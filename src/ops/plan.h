@@ -58,10 +58,11 @@ void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, i
                    int64_t grain, bool with_previous, const void *args, size_t size);
 /// Puts a barrier before the next operation, even if count and grain would need none.
 void celi_plan_barrier(CeliPlan *plan);
-/// Later operations by row are the rows [at, at + count) of `of` rows that are split together. (0,
-/// 0) ends this. It runs several networks side by side: a thread stays with one network where it
-/// can, so that its weights and activations do not move between cores. Operations of one network
-/// must not read anything of another before a barrier.
+/// Places later CELI_ROWS operations at rows [at, at + count) of `of` rows, and the threads split
+/// all `of` rows among them. Call it with (0, 0) to end this. Use it to run several networks in
+/// parallel, each in its own range of rows. A thread then mostly works on one network, so weights
+/// and activations stay in its core's cache. Before a barrier, operations of one network must not
+/// read what another network wrote.
 void celi_plan_side(CeliPlan *plan, int64_t at, int64_t of);
 /// Concatenates the parts of the last `n` operations in order, and divides the whole sequence among
 /// the threads. All of these operations must be CELI_PARTS with grain 1.

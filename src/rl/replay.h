@@ -101,8 +101,8 @@ void celi_replay_plan_sample(CeliPlan *plan, const CeliReplay *replay, const Cel
 /// each update.
 uint64_t celi_replay_blocks(int64_t B);
 
-// ---- on disk: folder/rows-BEGIN-END.safetensors, row numbers summed over environments (END
-// exclusive).
+// ---- on disk: folder/rows-BEGIN-END.safetensors. BEGIN is the sum of all environments' first row
+// numbers in the segment. END is the sum of their row numbers after the last.
 //
 // For every environment, a segment holds the rows that earlier segments do not hold completely, up
 // to and including the newest. The newest row is incomplete, so the next segment starts with it
