@@ -3,7 +3,9 @@
 #include "kit.h"
 #include "oracle.h"
 
-static const CeliActivation ACTS[] = {CELI_IDENTITY, CELI_RELU, CELI_TANH, CELI_SILU};
+static const CeliActivation ACTS[] = {CELI_IDENTITY, CELI_RELU, CELI_TANH,
+                                      CELI_SILU,     CELI_GELU, CELI_LEAKY_RELU};
+enum { N_ACTS = sizeof ACTS / sizeof *ACTS };
 
 typedef struct Case {
   int64_t B, K, N;
@@ -121,7 +123,7 @@ static void check_transpose(const CeliOps *ops, const Case *c) {
 
 static void check_case(const CeliOps *ops, int64_t B, int64_t K, int64_t N) {
   Case c = case_make(B, K, N);
-  const CeliActivation act = ACTS[(B + K + N) % 4];
+  const CeliActivation act = ACTS[(B + K + N) % N_ACTS];
   check_forward(ops, &c, act, false, true);
   check_forward(ops, &c, act, true, N % 2);
   check_forward(ops, &c, CELI_RELU, false, true);
@@ -206,7 +208,7 @@ static void test_same_bits(void **state) {
   for (int64_t i = 0; i < 50 * 40; i++) c.X[i] *= 10;
   float *first[3] = {0};
   const int64_t n[3] = {50 * 70, 50 * 40, 50 * 70};
-  for (int a = 0; a < 4; a++) {
+  for (int a = 0; a < N_ACTS; a++) {
     const CeliOps *ops;
     for (int t = 0; (ops = celi_ops_at(t)); t++) {
       float *now[3];
@@ -278,10 +280,11 @@ static void test_central_differences(void **state) {
   const int64_t size[3] = {B * K, K * N, N};
   const CeliOps *ops;
   for (int t = 0; (ops = celi_ops_at(t)); t++)
-    for (int a = 0; a < 4; a++) {
+    for (int a = 0; a < N_ACTS; a++) {
       float Y[B * N], Z[B * N], dZ[B * N], dX[B * K], dW[K * N], db[N];
       ops->dense_forward(Y, N, Z, N, c.X, K, c.W, c.b, 0, B, K, N, ACTS[a]);
-      ops->activation_backward(dZ, N, c.dY, N, ACTS[a] == CELI_SILU ? Z : Y, N, 0, B, N, ACTS[a]);
+      const float *A = ACTS[a] == CELI_SILU || ACTS[a] == CELI_GELU ? Z : Y;
+      ops->activation_backward(dZ, N, c.dY, N, A, N, 0, B, N, ACTS[a]);
       ops->dense_backward_data(dX, K, dZ, N, c.Wt, NULL, 0, 0, B, K, N, CELI_IDENTITY);
       ops->dense_backward_weight(dW, db, c.X, K, dZ, N, B, K, N, 0, celi_dense_tiles(K, N), false);
       const float *grad[3] = {dX, dW, db};
