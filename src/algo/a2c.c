@@ -13,7 +13,7 @@
 ///   5  one step of RMSProp (or Adam) on L_pi - ent_coef mean H(pi) + vf_coef L_V,
 ///      gradient clipped by its norm
 #include "celsius/a2c.h"
-#include "algo/onpolicy.h"
+#include "algo/on_policy.h"
 #include "base/base.h"
 
 typedef struct A2c {
@@ -70,11 +70,11 @@ static CelStatus write_plan(A2c *s) {
   celi_net_plan_forward(plan, &whole->v);
   celi_rollout_pass_plan_rows(plan, whole, "value loss", op_value_loss, s); // line 4
   celi_net_plan_backward_data(plan, &whole->v, NULL, 0);
-  celi_policy_pass_plan_backward_weight(plan, &whole->pi);
+  celi_policy_plan_backward_weight(plan, &whole->pi);
   celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);
-  celi_policy_pass_plan_backward_param(plan, &whole->pi);
+  celi_policy_plan_backward_param(plan, &whole->pi);
   celi_adam_plan(plan, &s->optimizer); // line 5
-  celi_net_plan_transpose(plan, &s->on.actor.net, false);
+  celi_net_plan_transpose(plan, &s->on.policy.net, false);
   celi_net_plan_transpose(plan, &s->on.critic, true);
   return celi_plan_end(plan);
 }
@@ -84,12 +84,12 @@ static CelStatus write_plan(A2c *s) {
 static CelStatus update(CelAgent *agent, int64_t n) {
   A2c *s = agent->self;
   const double left = celi_agent_progress_remaining(agent);
-  CELI_TRY(celi_onpolicy_ready(agent, n));
+  CELI_TRY(celi_on_policy_ready(agent, n));
   celi_adam_set_rate(&s->optimizer, cel_schedule_at(&s->config->common.learning_rate, left));
   CELI_TRY(celi_plan_run(s->plan, agent->team));
   ++*agent->updates;
   CELI_TRY(celi_rollout_pass_report(&s->whole, *s->optimizer.learning_rate));
-  celi_rollout_next(&s->on.rollout, &s->on.actor, &s->on.norm);
+  celi_rollout_next(&s->on.rollout, &s->on.policy, &s->on.norm);
   return CEL_OK;
 }
 
@@ -98,7 +98,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 static CelStatus declare(CelAgent *agent) {
   A2c *s = agent->self;
   s->config = agent->config;
-  CELI_TRY(celi_onpolicy_declare(&s->on, agent, &s->config->common, true));
+  CELI_TRY(celi_on_policy_declare(&s->on, agent, &s->config->common, true));
   CELI_TRY(celi_rollout_pass_declare(&s->whole, &s->on));
   return celi_adam_declare(&s->optimizer, agent->tensors, "optimizer");
 }
@@ -107,9 +107,9 @@ static CelStatus bind_optimizer(A2c *s) {
   const CelA2cConfig *c = s->config;
   const bool adam = c->optimizer == CEL_A2C_OPTIMIZER_ADAM;
   char last[CEL_NAME_MAX];
-  CeliAdamConfig config = celi_onpolicy_adam(&c->common, c->epsilon, c->max_grad_norm);
+  CeliAdamConfig config = celi_on_policy_adam(&c->common, c->epsilon, c->max_grad_norm);
   if (!adam) config.beta2 = c->rms_decay;
-  celi_onpolicy_last_parameter(&s->on, last);
+  celi_on_policy_last_parameter(&s->on, last);
   CELI_TRY(celi_adam_bind(&s->optimizer, s->on.agent->tensors, "actor.0.weight", last, &config));
   if (!adam) celi_adam_as_rmsprop(&s->optimizer);
   return CEL_OK;
@@ -117,16 +117,16 @@ static CelStatus bind_optimizer(A2c *s) {
 
 static CelStatus prepare(CelAgent *agent) {
   A2c *s = agent->self;
-  celi_onpolicy_init(&s->on);
+  celi_on_policy_init(&s->on);
   celi_rollout_pass_bind(&s->whole, "train/policy_loss", "train/value_loss");
   CELI_TRY(bind_optimizer(s));
-  CELI_TRY(celi_onpolicy_sync(agent));
+  CELI_TRY(celi_on_policy_sync(agent));
   return write_plan(s);
 }
 
 static void release(CelAgent *agent) {
   A2c *s = agent->self;
-  celi_onpolicy_release(&s->on);
+  celi_on_policy_release(&s->on);
   celi_plan_destroy(s->plan);
 }
 
@@ -139,5 +139,5 @@ const CeliAlgo celi_algo_a2c = {
     .prepare = prepare,
     .release = release,
     .update = update,
-    CELI_ONPOLICY_TABLE,
+    CELI_ON_POLICY_TABLE,
 };

@@ -1,7 +1,7 @@
 /// Field table of advantage actor-critic (A2C): defaults, ranges, help.
 /// The struct is in celsius/a2c.h.
 #include "algo/algo.h"
-#include "algo/onpolicy_fields.h"
+#include "algo/on_policy_fields.h"
 #include "base/floats.h"
 #include "celsius/a2c.h"
 
@@ -11,7 +11,7 @@
 #define F(field) offsetof(CelA2cConfig, field)
 
 const CelField celi_a2c_fields[] = {
-    CELI_ONPOLICY_FIELDS(CelA2cConfig, "7e-4", "policy and values", "5", "false"),
+    CELI_ON_POLICY_FIELDS(CelA2cConfig, "7e-4", "policy and values", "5", "false"),
     {.name = "gae_lambda", .type = CEL_FIELD_DOUBLE, .offset = F(gae_lambda), .def = "1", .min = 0,
      .max = 1,
      .doc = "decay lambda of advantage estimates: 0: one-step TD errors; 1: n-step returns; "

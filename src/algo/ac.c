@@ -16,7 +16,7 @@
 /// is common, it is not [4.7]. The policy is a Gaussian whose sigma depends on the state
 /// [4.24-4.26], or a distribution of discrete actions.
 #include "celsius/ac.h"
-#include "algo/onpolicy.h"
+#include "algo/on_policy.h"
 #include "base/base.h"
 
 typedef struct Ac {
@@ -90,11 +90,11 @@ static CelStatus write_plan(Ac *s) {
   celi_net_plan_forward(plan, &whole->v);
   celi_rollout_pass_plan_rows(plan, whole, "critic loss", op_critic_loss, s); // line 3
   celi_net_plan_backward_data(plan, &whole->v, NULL, 0);
-  celi_policy_pass_plan_backward_weight(plan, &whole->pi);
+  celi_policy_plan_backward_weight(plan, &whole->pi);
   celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);
-  celi_policy_pass_plan_backward_param(plan, &whole->pi);
+  celi_policy_plan_backward_param(plan, &whole->pi);
   plan_steps(s, plan);
-  celi_net_plan_transpose(plan, &s->on.actor.net, false);
+  celi_net_plan_transpose(plan, &s->on.policy.net, false);
   celi_net_plan_transpose(plan, &s->on.critic, true);
   return celi_plan_end(plan);
 }
@@ -105,13 +105,13 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   Ac *s = agent->self;
   const CelAcConfig *c = s->config;
   const double left = celi_agent_progress_remaining(agent);
-  CELI_TRY(celi_onpolicy_ready(agent, n));
+  CELI_TRY(celi_on_policy_ready(agent, n));
   celi_adam_set_rate(&s->actor_step, cel_schedule_at(&c->common.learning_rate, left));
   celi_adam_set_rate(&s->critic_step, cel_schedule_at(&c->critic_learning_rate, left));
   CELI_TRY(celi_plan_run(s->plan, agent->team));
   ++*agent->updates;
   CELI_TRY(celi_rollout_pass_report(&s->whole, *s->actor_step.learning_rate));
-  celi_rollout_next(&s->on.rollout, &s->on.actor, &s->on.norm);
+  celi_rollout_next(&s->on.rollout, &s->on.policy, &s->on.norm);
   return CEL_OK;
 }
 
@@ -124,7 +124,7 @@ static CelStatus declare(CelAgent *agent) {
   CelOnPolicyConfig common = s->config->common;
   // The default is for continuous actions. Discrete actions have no sigma.
   common.state_dependent_std &= agent->action.part[0].kind == CEL_BOX;
-  CELI_TRY(celi_onpolicy_declare(&s->on, agent, &common, true));
+  CELI_TRY(celi_on_policy_declare(&s->on, agent, &common, true));
   CELI_TRY(celi_rollout_pass_declare(&s->whole, &s->on));
   CELI_DECLARE(t, "batch.weight", CEL_F32, CEL_SCRATCH, &s->weight, s->on.rows);
   CELI_TRY(celi_adam_declare(&s->actor_step, t, "adam.actor"));
@@ -134,18 +134,19 @@ static CelStatus declare(CelAgent *agent) {
 static CelStatus prepare(CelAgent *agent) {
   Ac *s = agent->self;
   const CelAcConfig *c = s->config;
-  celi_onpolicy_init(&s->on);
+  celi_on_policy_init(&s->on);
   celi_rollout_pass_bind(&s->whole, "train/actor_loss", "train/critic_loss");
-  CELI_TRY(celi_onpolicy_bind_steps(
-      &s->on, &s->actor_step, &s->critic_step,
-      celi_onpolicy_adam(&c->common, c->adam_epsilon, c->max_grad_norm), &c->critic_learning_rate));
-  CELI_TRY(celi_onpolicy_sync(agent));
+  CELI_TRY(
+      celi_on_policy_bind_steps(&s->on, &s->actor_step, &s->critic_step,
+                                celi_on_policy_adam(&c->common, c->adam_epsilon, c->max_grad_norm),
+                                &c->critic_learning_rate));
+  CELI_TRY(celi_on_policy_sync(agent));
   return write_plan(s);
 }
 
 static void release(CelAgent *agent) {
   Ac *s = agent->self;
-  celi_onpolicy_release(&s->on);
+  celi_on_policy_release(&s->on);
   celi_plan_destroy(s->plan);
 }
 
@@ -158,5 +159,5 @@ const CeliAlgo celi_algo_ac = {
     .prepare = prepare,
     .release = release,
     .update = update,
-    CELI_ONPOLICY_TABLE,
+    CELI_ON_POLICY_TABLE,
 };

@@ -1,6 +1,6 @@
 /// Field table of actor-critic (AC): defaults, ranges, help. The struct is in celsius/ac.h.
 #include "algo/algo.h"
-#include "algo/onpolicy_fields.h"
+#include "algo/on_policy_fields.h"
 #include "base/floats.h"
 #include "celsius/ac.h"
 
@@ -10,7 +10,7 @@
 #define F(field) offsetof(CelAcConfig, field)
 
 const CelField celi_ac_fields[] = {
-    CELI_ONPOLICY_FIELDS(CelAcConfig, "3e-4", "the policy", "1", "true"),
+    CELI_ON_POLICY_FIELDS(CelAcConfig, "3e-4", "the policy", "1", "true"),
     {.name = "critic_learning_rate", .type = CEL_FIELD_SCHEDULE, .offset = F(critic_learning_rate),
      .def = "1e-3", .min = 0, .max = 10,
      .doc = "learning rate of the values; they should learn at least as fast as the policy"},

@@ -52,7 +52,7 @@ static CelStatus meta_config(FileMeta *meta, const CelAgent *agent) {
 static CelStatus meta_build(FileMeta *meta, CelAgent *agent, const char *format) {
   CELI_TRY(celi_space_to_json(&agent->observation, &meta->observation));
   CELI_TRY(celi_space_to_json(&agent->action, &meta->action));
-  const CeliPolicySpec policy = agent->algo->policy(agent);
+  const CeliPolicySpec policy = celi_policy_spec(agent->algo->inspect(agent).policy);
   CELI_TRY(celi_policy_to_json(&policy, &meta->policy));
   meta_add(meta, "format", format);
   meta_add(meta, "version", CEL_VERSION);

@@ -8,6 +8,7 @@
 #include "celsius/agent.h"
 #include "celsius/env.h"
 #include "celsius/network.h"
+#include "nn/declare.h"
 #include "ops/plan.h"
 #include "rl/model.h"
 #include "rl/replay.h"
@@ -18,12 +19,6 @@
 /// The largest counter that a file may contain. A double holds it exactly, and it is far from an
 /// overflow.
 #define CELI_COUNTER_MAX ((int64_t)1 << 53)
-
-/// Declares a tensor of the given shape, or returns the error.
-#define CELI_DECLARE(tensors, name, type, role, place, ...)                                        \
-  CELI_TRY(cel_tensors_declare(tensors, name, type, role, place,                                   \
-                               (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),          \
-                               (int64_t[]){__VA_ARGS__}))
 
 typedef struct CeliAlgo {
   CelAlgoInfo info;
@@ -43,9 +38,7 @@ typedef struct CeliAlgo {
   CelStatus (*predict)(CelAgent *agent, const void *obs, int64_t n, void *actions);
   /// Recomputes derived values after saved tensors were written from outside.
   CelStatus (*sync)(CelAgent *agent);
-  /// The meaning of the actor's output, for model files.
-  CeliPolicySpec (*policy)(const CelAgent *agent);
-  /// The learner's networks and policy (inspection.h).
+  /// The learner's policy and values (inspection.h).
   CeliInspection (*inspect)(CelAgent *agent);
   /// The replay buffer, or NULL.
   CeliReplay *(*replay)(CelAgent *agent);

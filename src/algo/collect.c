@@ -111,7 +111,7 @@ static void copy_view(CeliCollectorView *view, CelVecEnv *env, int64_t begin, in
 typedef struct Collect {
   CeliCollector *collector;
   CeliRollout *r;
-  const CeliActor *actor;
+  const CeliPolicy *policy;
   CelVecEnv *env;
   int64_t from, to;
 } Collect;
@@ -138,13 +138,13 @@ static void take_outcome(CeliRollout *r, const CelVecEnv *env, int64_t t, int64_
 static CelStatus collect_block(const Collect *c, CelVecEnv *env, int64_t begin, int64_t end,
                                int64_t *step) {
   CeliRollout *r = c->r;
-  CeliPass pass = c->actor->pass;
+  CeliPass pass = c->policy->pass;
   for (int64_t t = c->from; t < c->to; t++) {
     const int64_t row = t * r->N;
     uint8_t *actions = r->actions + (size_t)row * r->bytes;
     *step = t - c->from;
-    celi_actor_step(c->actor, &pass, t, actions, r->head + row * r->H, r->obs + row * r->O, begin,
-                    end);
+    celi_policy_rollout_act(c->policy, &pass, t, actions, r->head + row * r->H, r->obs + row * r->O,
+                            begin, end);
     CELI_TRY(cel_vecenv_step(env, actions + (size_t)begin * r->bytes, 0, end - begin));
     take_outcome(r, env, t, begin, end);
   }
@@ -158,19 +158,19 @@ static void collect_slice(void *arg, int thread, int size) {
   celi_share(c->r->N, 1, thread, size, &begin, &end);
   view->status = CEL_OK;
   if (begin == end) return;
-  if (c->from == 0) celi_actor_draw(c->actor, 0, begin, end);
+  if (c->from == 0) celi_policy_rollout_draw(c->policy, 0, begin, end);
   copy_view(view, c->env, begin, end, false);
   view->status = collect_block(c, &view->env, begin, end, &view->step);
   copy_view(view, c->env, begin, end, true);
   if (view->status != CEL_OK) snprintf(view->message, sizeof view->message, "%s", cel_error());
 }
 
-CelStatus celi_collect(CeliCollector *collector, CeliRollout *rollout, const CeliActor *actor,
+CelStatus celi_collect(CeliCollector *collector, CeliRollout *rollout, const CeliPolicy *policy,
                        CeliNormalizer *norm, CelVecEnv *env, CeliTeam *team, int64_t steps,
                        int64_t *failed) {
   CeliRollout *r = rollout;
   const int64_t from = *r->filled, room = r->T - from;
-  Collect c = {collector, r, actor, env, from, from + (steps < room ? steps : room)};
+  Collect c = {collector, r, policy, env, from, from + (steps < room ? steps : room)};
   const CeliCollectorView *first = NULL;
   CEL_ASSERT(env->N == r->N && env->obs_bytes == (size_t)r->O * sizeof(float));
   CELI_TRY(make_views(collector, env, celi_team_size(team)));

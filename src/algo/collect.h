@@ -15,7 +15,7 @@ void celi_collector_release(CeliCollector *collector);
 /// are those of single steps, for any number of threads.
 /// Errors: as cel_vecenv_step. Of several errors it returns the earliest; *failed is its step, from
 /// 0. Allocates: at the first use.
-CelStatus celi_collect(CeliCollector *collector, CeliRollout *rollout, const CeliActor *actor,
+CelStatus celi_collect(CeliCollector *collector, CeliRollout *rollout, const CeliPolicy *policy,
                        CeliNormalizer *norm, CelVecEnv *env, CeliTeam *team, int64_t steps,
                        int64_t *failed) CEL_WARN_UNUSED;
 

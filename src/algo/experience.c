@@ -157,13 +157,54 @@ CeliReplay *celi_off_policy_replay(CelAgent *agent) {
   return &((CeliExperience *)agent->self)->replay;
 }
 
-void celi_experience_plan_sample(CeliExperience *x, CeliPlan *plan, CeliReplayBatch batch) {
-  batch.gamma = x->spec.gamma;
-  batch.reward_scale = x->spec.normalize_reward ? x->norm.reward_scale : NULL;
-  batch.clip_reward = (float)x->spec.clip_reward;
-  celi_replay_plan_sample(plan, &x->replay, &batch, x->agent->options.seed, x->sample_counter);
-  celi_normalizer_plan_obs(plan, &x->norm, batch.obs, batch.ldo, batch.B);
-  celi_normalizer_plan_obs(plan, &x->norm, batch.next_obs, batch.ldn, batch.B);
-  if (batch.n > 1)
-    celi_normalizer_plan_obs(plan, &x->norm, batch.mid_obs, x->O, (batch.n - 1) * batch.B);
+// ---- batches.
+
+CelStatus celi_batch_declare(CeliBatch *batch, const CeliExperience *x, int64_t B, int64_t n,
+                             bool room) {
+  CelTensors *t = x->agent->tensors;
+  const CelSpacePart *part = &x->agent->action.part[0];
+  const bool discrete = part->kind == CEL_DISCRETE;
+  const int64_t O = x->O, mid = n - 1;
+  *batch = (CeliBatch){.B = B, .O = O, .n = n, .ld = O, .ld_next = O};
+  if (!discrete) batch->ld += part->size;
+  if (room) batch->ld_next = batch->ld;
+  CELI_DECLARE(t, discrete ? "batch.obs" : "batch.sa", CEL_F32, CEL_SCRATCH, &batch->obs, B,
+               batch->ld);
+  CELI_DECLARE(t, room ? "batch.sa_next" : "batch.next_obs", CEL_F32, CEL_SCRATCH, &batch->next_obs,
+               B, batch->ld_next);
+  if (discrete) CELI_DECLARE(t, "batch.action", CEL_I32, CEL_SCRATCH, &batch->discrete, B);
+  CELI_DECLARE(t, "batch.reward", CEL_F32, CEL_SCRATCH, &batch->reward, B);
+  CELI_DECLARE(t, "batch.discount", CEL_F32, CEL_SCRATCH, &batch->discount, B);
+  CELI_DECLARE(t, "batch.row", CEL_I64, CEL_SCRATCH, &batch->row, B);
+  if (mid == 0) return CEL_OK;
+  CELI_DECLARE(t, "batch.mid_obs", CEL_F32, CEL_SCRATCH, &batch->mid_obs, mid * B, O);
+  CELI_DECLARE(t, "batch.mid_weight", CEL_F32, CEL_SCRATCH, &batch->mid_weight, mid, B);
+  return CEL_OK;
+}
+
+void celi_batch_plan_sample(CeliPlan *plan, CeliBatch *batch, CeliExperience *x) {
+  const bool scaled = x->spec.normalize_reward;
+  if (!batch->discrete) batch->action = batch->obs + batch->O;
+  const CeliReplayBatch request = {.B = batch->B,
+                                   .n = batch->n,
+                                   .gamma = x->spec.gamma,
+                                   .obs = batch->obs,
+                                   .ldo = batch->ld,
+                                   .action = batch->action,
+                                   .lda = batch->ld,
+                                   .action_i32 = batch->discrete,
+                                   .next_obs = batch->next_obs,
+                                   .ldn = batch->ld_next,
+                                   .reward = batch->reward,
+                                   .discount = batch->discount,
+                                   .mid_obs = batch->mid_obs,
+                                   .mid_weight = batch->mid_weight,
+                                   .row = batch->row,
+                                   .reward_scale = scaled ? x->norm.reward_scale : NULL,
+                                   .clip_reward = (float)x->spec.clip_reward};
+  celi_replay_plan_sample(plan, &x->replay, &request, x->agent->options.seed, x->sample_counter);
+  celi_normalizer_plan_obs(plan, &x->norm, batch->obs, batch->ld, batch->B);
+  celi_normalizer_plan_obs(plan, &x->norm, batch->next_obs, batch->ld_next, batch->B);
+  if (batch->n > 1)
+    celi_normalizer_plan_obs(plan, &x->norm, batch->mid_obs, x->O, (batch->n - 1) * batch->B);
 }

@@ -5,7 +5,7 @@
 ///   s, a    observation, action        O, A   their widths, or the number of discrete actions
 ///   head    the actor's output, (n, H)
 #include "algo/algo.h"
-#include "algo/choice.h"
+#include "algo/discrete.h"
 #include "base/arguments.h"
 #include "base/base.h"
 #include "rl/bounds.h"
@@ -38,9 +38,9 @@ static CelStatus unsupported(const CelAgent *agent, const char *what) {
 /// *x.
 static CelStatus inputs(const CeliInspection *view, const float *obs, int64_t n, int64_t extra,
                         float **x) {
-  const int64_t O = view->norm->O, ld = O + extra;
+  const int64_t O = view->policy->norm->O, ld = O + extra;
   CELI_TRY(celi_alloc(x, (size_t)(n * ld), sizeof **x, "observations"));
-  celi_normalizer_apply(view->norm, *x, ld, obs, O, 0, n);
+  celi_normalizer_apply(view->policy->norm, *x, ld, obs, O, 0, n);
   return CEL_OK;
 }
 
@@ -70,22 +70,23 @@ static CelStatus outputs(const CeliNet *net, float *x, int64_t n, float **y) {
 static CelStatus heads(const CeliInspection *view, const float *obs, int64_t n, float **head) {
   float *x;
   CELI_TRY(inputs(view, obs, n, 0, &x));
-  return outputs(view->actor, x, n, head);
+  return outputs(&view->policy->net, x, n, head);
 }
 
 // ---- the policy.
 
-static bool is_choice(const CeliInspection *view) {
-  return !view->sampler && view->dist.kind == CELI_CATEGORICAL;
+static bool is_categorical(const CeliInspection *view) {
+  return view->policy->dist.kind == CELI_CATEGORICAL;
 }
 
 /// log_pi, p (n,A) from logits (n,A). Scales the logits in place.
 static void boltzmann(const CeliInspection *view, float *logits, float *log_pi, float *p,
                       int64_t n) {
-  const int64_t A = view->dist.A;
-  const float scale = (float)(view->logit_scale > 0 ? view->logit_scale : 1);
+  const int64_t A = view->policy->dist.A;
+  const double logit_scale = celi_policy_spec(view->policy).logit_scale;
+  const float scale = (float)(logit_scale > 0 ? logit_scale : 1);
   for (int64_t i = 0; i < n * A; i++) logits[i] *= scale;
-  celi_choice_softmax(log_pi, p, logits, A, 0, n);
+  celi_dist_softmax(log_pi, p, logits, A, 0, n);
 }
 
 CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n, float *p) {
@@ -96,7 +97,7 @@ CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int64_t n, f
   CELI_FLOATS(CELI_FLUSH);
   const CeliInspection view = agent->algo->inspect(agent);
   float *head;
-  if (!is_choice(&view)) return unsupported(agent, "its actions are not discrete");
+  if (!is_categorical(&view)) return unsupported(agent, "its actions are not discrete");
   CELI_TRY(check_rows(agent, obs, n));
   CELI_TRY(heads(&view, obs, n, &head));
   boltzmann(&view, head, head, p, n);
@@ -114,22 +115,25 @@ CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float 
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   const CeliInspection view = agent->algo->inspect(agent);
-  const int64_t A = view.dist.A, H = view.sampler ? 0 : celi_dist_head(&view.dist);
+  const CeliPolicy *policy = view.policy;
+  const CeliDistSpec *dist = &policy->dist;
+  const float *log_std = celi_policy_free_log_std(policy);
+  const int64_t A = dist->A, H = policy->H;
   float *head;
   *squashed = false;
-  if (view.sampler || celi_dist_discrete(&view.dist))
+  if (policy->options.sampler || policy->discrete)
     return unsupported(agent, "its policy is not Gaussian");
-  if (view.sde)
+  if (policy->F)
     return unsupported(agent,
                        "with use_sde, a mean and a standard deviation do not describe its policy");
   CELI_TRY(check_rows(agent, obs, n));
   CELI_TRY(heads(&view, obs, n, &head));
-  const bool clamped = view.dist.log_std_min < view.dist.log_std_max;
-  *squashed = view.dist.kind == CELI_SQUASHED_GAUSSIAN;
+  const bool clamped = dist->log_std_min < dist->log_std_max;
+  *squashed = dist->kind == CELI_SQUASHED_GAUSSIAN;
   for (int64_t i = 0; i < n; i++)
     for (int64_t a = 0; a < A; a++) {
-      double log_sd = (double)(view.log_std ? view.log_std[a] : head[i * H + A + a]);
-      if (clamped) log_sd = fmin(fmax(log_sd, view.dist.log_std_min), view.dist.log_std_max);
+      double log_sd = (double)(log_std ? log_std[a] : head[i * H + A + a]);
+      if (clamped) log_sd = fmin(fmax(log_sd, dist->log_std_min), dist->log_std_max);
       mean[i * A + a] = head[i * H + a];
       sd[i * A + a] = (float)exp(log_sd);
     }
@@ -137,47 +141,39 @@ CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float 
   return CEL_OK;
 }
 
-/// Maps scaled actions (n,A) to the environment's, in place.
-static void unscale(const CeliInspection *view, float *a, int64_t n, int64_t A) {
-  if (!view->scale) return;
-  for (int64_t i = 0; i < n * A; i++) a[i] = view->shift[i % A] + view->scale[i % A] * a[i];
-}
-
-static CelStatus draw_sampler(CelAgent *agent, const CeliInspection *view, const float *obs,
-                              int64_t n, uint64_t seed, int64_t draw, float *actions) {
-  const int64_t A = view->actor->out, O = view->norm->O;
+static CelStatus draw_sampler(const CeliInspection *view, const float *obs, int64_t n,
+                              uint64_t seed, int64_t draw, float *actions) {
+  const int64_t A = view->policy->A, O = view->policy->O;
   float *x, *u;
   CELI_TRY(inputs(view, obs, n, A, &x));
   for (int64_t i = 0; i < n; i++)
     celi_ops()->normal(x + i * (O + A) + O, seed, CEL_RNG_EVAL_ACT, (uint32_t)i,
                        (uint64_t)draw * (uint64_t)((A + 3) / 4), 0, A);
-  (void)agent;
-  CELI_TRY(outputs(view->actor, x, n, &u));
+  CELI_TRY(outputs(&view->policy->net, x, n, &u));
   celi_ops()->tanh(actions, u, n * A);
-  unscale(view, actions, n, A);
   free(u);
   return CEL_OK;
 }
 
-static CelStatus draw_dist(CelAgent *agent, const CeliInspection *view, const float *obs, int64_t n,
-                           uint64_t seed, int64_t draw, void *actions) {
-  const int64_t W = celi_dist_noise(&view->dist), H = celi_dist_head(&view->dist);
-  const size_t bytes = cel_space_bytes(&agent->action);
+static CelStatus draw_dist(const CeliInspection *view, const float *obs, int64_t n, uint64_t seed,
+                           int64_t draw, void *actions) {
+  const CeliPolicy *policy = view->policy;
+  const int64_t W = policy->W, H = policy->H;
   const uint64_t block = (uint64_t)draw * (uint64_t)((W + 3) / 4);
+  const double logit_scale = celi_policy_spec(policy).logit_scale;
   float *head, *noise;
   CELI_TRY(heads(view, obs, n, &head));
   const CelStatus status = celi_alloc(&noise, (size_t)W, sizeof *noise, "noise of an action");
   for (int64_t i = 0; status == CEL_OK && i < n; i++) {
-    if (celi_dist_discrete(&view->dist))
+    if (policy->discrete)
       celi_ops()->uniform(noise, seed, CEL_RNG_EVAL_ACT, (uint32_t)i, block, 0, W);
     else
       celi_ops()->normal(noise, seed, CEL_RNG_EVAL_ACT, (uint32_t)i, block, 0, W);
-    for (int64_t a = 0; view->logit_scale > 0 && a < H; a++)
-      head[i * H + a] *= (float)view->logit_scale;
-    celi_dist_draw_rows(&view->dist, view->log_std, (uint8_t *)actions + (size_t)i * bytes, 0,
-                        head + i * H, 0, noise, 0, 0, 1);
+    for (int64_t a = 0; logit_scale > 0 && a < H; a++) head[i * H + a] *= (float)logit_scale;
+    celi_dist_draw_rows(&policy->dist, celi_policy_free_log_std(policy),
+                        (uint8_t *)actions + (size_t)i * policy->bytes, 0, head + i * H, 0, noise,
+                        0, 0, 1);
   }
-  if (status == CEL_OK && !celi_dist_discrete(&view->dist)) unscale(view, actions, n, view->dist.A);
   free(noise);
   free(head);
   return status;
@@ -191,13 +187,14 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   const CeliInspection view = agent->algo->inspect(agent);
-  if (view.sde)
+  if (view.policy->F)
     return unsupported(agent, "with use_sde, its noise belongs to an episode, not to a state");
   if (draw < 0)
     return cel_fail(CEL_E_RANGE, "draw is %lld; it must not be negative", (long long)draw);
   CELI_TRY(check_rows(agent, obs, n));
-  CELI_TRY(view.sampler ? draw_sampler(agent, &view, obs, n, seed, draw, actions)
-                        : draw_dist(agent, &view, obs, n, seed, draw, actions));
+  CELI_TRY(view.policy->options.sampler ? draw_sampler(&view, obs, n, seed, draw, actions)
+                                        : draw_dist(&view, obs, n, seed, draw, actions));
+  celi_policy_unscale(view.policy, actions, actions, n);
   celi_bounds_clip(&agent->action, actions, n);
   return CEL_OK;
 }
@@ -208,37 +205,37 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
 static CelStatus combined(const CeliInspection *view, float *x, int64_t n, float **q) {
   const int64_t A = view->q->out;
   CELI_TRY(outputs(view->q, x, n, q));
-  celi_choice_reduce(*q, *q, view->q->E, n, A, 0, n, view->mean);
+  celi_discrete_reduce(*q, *q, view->q->E, n, A, 0, n, view->mean);
   return CEL_OK;
 }
 
 /// Factor from the critic's rewards to the environment's.
 static float reward_unit(const CeliInspection *view) {
-  return view->norm->rewards ? 1 / view->norm->reward_scale[0] : 1;
+  return view->policy->norm->rewards ? 1 / view->policy->norm->reward_scale[0] : 1;
 }
 
 /// Element a of an action, as the networks use it. If low and high are equal, the action has one
 /// value, which is 0 for the networks.
-static float scaled(const CeliInspection *view, float action, int64_t a) {
-  if (!view->scale) return action;
-  return view->scale[a] > 0 ? (action - view->shift[a]) / view->scale[a] : 0;
+static float scaled(const CeliPolicy *policy, float action, int64_t a) {
+  return policy->scale[a] > 0 ? (action - policy->shift[a]) / policy->scale[a] : 0;
 }
 
 static CelStatus q_of_actions(const CeliInspection *view, const float *obs, const float *actions,
                               int64_t n, float *q) {
-  const int64_t O = view->norm->O, A = view->q->in - O;
+  const int64_t O = view->policy->norm->O, A = view->q->in - O;
   float *x, *all;
   CELI_TRY(inputs(view, obs, n, A, &x));
   for (int64_t i = 0; i < n; i++)
-    for (int64_t a = 0; a < A; a++) x[i * (O + A) + O + a] = scaled(view, actions[i * A + a], a);
+    for (int64_t a = 0; a < A; a++)
+      x[i * (O + A) + O + a] = scaled(view->policy, actions[i * A + a], a);
   CELI_TRY(combined(view, x, n, &all));
   for (int64_t i = 0; i < n; i++) q[i] = all[i] * reward_unit(view);
   free(all);
   return CEL_OK;
 }
 
-static CelStatus q_of_choices(const CeliInspection *view, const float *obs, const int32_t *actions,
-                              int64_t n, float *q) {
+static CelStatus q_of_discrete(const CeliInspection *view, const float *obs, const int32_t *actions,
+                               int64_t n, float *q) {
   const int64_t A = view->q->out;
   float *x, *all;
   for (int64_t i = 0; i < n; i++)
@@ -263,8 +260,8 @@ CelStatus cel_agent_q(CelAgent *agent, const void *obs, const void *actions, int
   const CeliInspection view = agent->algo->inspect(agent);
   if (view.kind == CELI_NO_CRITIC) return unsupported(agent, "it does not learn action values Q");
   CELI_TRY(check_rows(agent, obs, n));
-  return view.kind == CELI_CRITIC_OF_CHOICES ? q_of_choices(&view, obs, actions, n, q)
-                                             : q_of_actions(&view, obs, actions, n, q);
+  return view.kind == CELI_CRITIC_ALL_ACTIONS ? q_of_discrete(&view, obs, actions, n, q)
+                                              : q_of_actions(&view, obs, actions, n, q);
 }
 
 static CelStatus v_of_network(const CeliInspection *view, const float *obs, int64_t n, float *v) {
@@ -277,8 +274,8 @@ static CelStatus v_of_network(const CeliInspection *view, const float *obs, int6
 }
 
 /// E_pi[Q - alpha log pi]. Source: [maximum-entropy, 8.14]
-static CelStatus v_of_choices(const CeliInspection *view, const float *obs, int64_t n, float *v) {
-  const int64_t A = view->dist.A;
+static CelStatus v_of_discrete(const CeliInspection *view, const float *obs, int64_t n, float *v) {
+  const int64_t A = view->policy->dist.A;
   float *x, *q, *head = NULL, *pi = NULL;
   CELI_TRY(inputs(view, obs, n, 0, &x));
   CELI_TRY(combined(view, x, n, &q));
@@ -286,7 +283,7 @@ static CelStatus v_of_choices(const CeliInspection *view, const float *obs, int6
   if (status == CEL_OK) status = celi_alloc(&pi, (size_t)(n * A), sizeof *pi, "probabilities");
   if (status == CEL_OK) {
     boltzmann(view, head, head, pi, n);
-    celi_choice_value(v, q, head, pi, (float)view->temperature, A, 0, n);
+    celi_discrete_value(v, q, head, pi, (float)view->temperature, A, 0, n);
     for (int64_t i = 0; i < n; i++) v[i] *= reward_unit(view);
   }
   free(pi);
@@ -302,10 +299,10 @@ CelStatus cel_agent_v(CelAgent *agent, const void *obs, int64_t n, float *v) {
   CELI_USE_AGENT(agent);
   CELI_FLOATS(CELI_FLUSH);
   const CeliInspection view = agent->algo->inspect(agent);
-  const bool choices = view.kind == CELI_CRITIC_OF_CHOICES && is_choice(&view);
-  if (!view.v && !choices) return unsupported(agent, "it does not learn state values V");
+  const bool discrete = view.kind == CELI_CRITIC_ALL_ACTIONS && is_categorical(&view);
+  if (!view.v && !discrete) return unsupported(agent, "it does not learn state values V");
   CELI_TRY(check_rows(agent, obs, n));
-  return view.v ? v_of_network(&view, obs, n, v) : v_of_choices(&view, obs, n, v);
+  return view.v ? v_of_network(&view, obs, n, v) : v_of_discrete(&view, obs, n, v);
 }
 
 double cel_agent_temperature(CelAgent *agent) {

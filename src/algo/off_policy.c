@@ -1,4 +1,4 @@
-/// Networks, temperature, acting and logged means of learners from a replay buffer. Interface:
+/// Networks, temperature, training and logged means of learners from a replay buffer. Interface:
 /// off_policy.h.
 #include "algo/off_policy.h"
 #include "base/base.h"
@@ -15,20 +15,6 @@ CelStatus celi_trained_declare(CeliTrained *trained, CelTensors *tensors, const 
   CELI_TRY(celi_net_declare_grad(&trained->grad, tensors, name, CEL_GRAD, &trained->net));
   CELI_TRY(celi_net_declare_grad(NULL, tensors, name, CEL_MOMENT1, &trained->net));
   return celi_net_declare_grad(NULL, tensors, name, CEL_MOMENT2, &trained->net);
-}
-
-CelStatus celi_trained_declare_adam(CeliTrained *trained, CelTensors *tensors, const char *name) {
-  char full[CEL_NAME_MAX];
-  snprintf(full, sizeof full, "adam.%s", name);
-  return celi_adam_declare(&trained->adam, tensors, full);
-}
-
-CelStatus celi_trained_bind(CeliTrained *trained, const CelTensors *tensors, const char *name,
-                            const char *last, const CeliAdamConfig *config) {
-  char first_name[CEL_NAME_MAX], last_name[CEL_NAME_MAX];
-  celi_net_first_parameter(&trained->net, name, first_name);
-  celi_net_last_parameter(&trained->net, name, last_name);
-  return celi_adam_bind(&trained->adam, tensors, first_name, last ? last : last_name, config);
 }
 
 CeliMlpSpec celi_off_policy_network(const CelOffPolicyConfig *config, int64_t in, int64_t out) {
@@ -53,13 +39,6 @@ CeliAdamConfig celi_off_policy_adam(const CelOffPolicyConfig *config) {
                           .max_grad_norm = config->max_grad_norm};
 }
 
-void celi_target_move(const CeliNet *target, const CeliNet *net, double tau, int64_t interval,
-                      int64_t updates, int64_t begin, int64_t end) {
-  if ((updates + 1) % interval == 0)
-    celi_ops()->polyak(celi_net_parameters(target), celi_net_parameters(net), (float)tau, begin,
-                       end);
-}
-
 // ---- temperature.
 
 /// The largest temperature that is learned, as the field ent_coef has it.
@@ -67,17 +46,25 @@ static const double alpha_max = 1e12;
 /// A learned temperature above this times max(1, its start) is reported once.
 static const double alpha_far = 1e4;
 
-CelStatus celi_temperature_declare(CeliTemperature *t, CelAgent *agent,
+/// Describes the policy with the largest entropy, in messages.
+static const char *widest(const CeliPolicy *policy) {
+  if (policy->discrete) return "the uniform policy";
+  const bool squash = policy->dist.kind == CELI_SQUASHED_GAUSSIAN;
+  return squash ? "a squashed Gaussian" : "a Gaussian with this log_std_max";
+}
+
+CelStatus celi_temperature_declare(CeliTemperature *t, CelAgent *agent, const CeliPolicy *policy,
                                    const CeliTemperatureSpec *spec) {
   CelTensors *tensors = agent->tensors;
+  const double most = celi_policy_entropy_max(policy);
   t->learned = isnan(spec->ent_coef);
   t->fixed = spec->ent_coef, t->start = spec->start, t->target_entropy = spec->target_entropy;
   t->log_max = log(alpha_max);
-  if (t->learned && spec->target_entropy > spec->entropy_max && !agent->options.act_only)
+  if (t->learned && spec->target_entropy > most && !agent->options.act_only)
     return cel_fail(CEL_E_RANGE,
                     "%s: target_entropy %.6g cannot be reached, because %s has at most %.6g nats; "
                     "use a smaller target_entropy or a fixed ent_coef",
-                    agent->algo->info.name, spec->target_entropy, spec->policy, spec->entropy_max);
+                    agent->algo->info.name, spec->target_entropy, widest(policy), most);
   CELI_DECLARE(tensors, "log_ent_coef", CEL_F32, CEL_PARAM, &t->log_alpha, 1);
   CELI_DECLARE(tensors, "grad.log_ent_coef", CEL_F32, CEL_GRAD, &t->d_log_alpha, 1);
   CELI_DECLARE(tensors, "adam.m.log_ent_coef", CEL_F32, CEL_MOMENT1, NULL, 1);
@@ -114,7 +101,7 @@ double celi_temperature_step(CeliTemperature *t, double entropy) {
 
 /// Tells of a temperature that has run away.
 static void watch_temperature(const CeliTemperature *t, CelAgent *agent) {
-  if (!t || !t->learned) return;
+  if (!t->learned) return;
   const double far = alpha_far * fmax(1, t->start);
   const bool held = *t->log_alpha >= (float)t->log_max;
   if ((double)*t->alpha < far) return;
@@ -123,28 +110,6 @@ static void watch_temperature(const CeliTemperature *t, CelAgent *agent) {
            "smaller target, or a number for ent_coef",
            agent->algo->info.name, held ? "is held at its bound" : "has risen above",
            held ? alpha_max : far, t->target_entropy);
-}
-
-// ---- acting.
-
-CelStatus celi_acting_declare(CeliActing *acting, CelTensors *tensors, const CeliNet *actor) {
-  CELI_TRY(celi_pass_declare(&acting->pass, tensors, "pass.act", actor,
-                             (CeliPassSpec){.B = CELI_ACT_ROWS}));
-  CELI_DECLARE(tensors, "act.obs", CEL_F32, CEL_SCRATCH, &acting->obs, CELI_ACT_ROWS, actor->in);
-  return CEL_OK;
-}
-
-void celi_acting_bind(CeliActing *acting) {
-  acting->pass.X = acting->obs;
-  acting->pass.ldx = acting->pass.net->in;
-}
-
-const float *celi_acting_forward(CeliActing *acting, const CeliNormalizer *norm, const float *obs,
-                                 int64_t n) {
-  CEL_ASSERT(n <= CELI_ACT_ROWS);
-  celi_normalizer_apply(norm, acting->obs, acting->pass.net->in, obs, norm->O, 0, n);
-  celi_net_forward(&acting->pass, 0, n);
-  return celi_pass_output(&acting->pass);
 }
 
 // ---- what is logged.
@@ -191,37 +156,105 @@ CelStatus celi_off_policy_update(CelAgent *agent, int64_t n) {
   CELI_TRY(celi_plan_repeat(update->plan, agent->team, n));
   *x->pending = *x->pending > n ? *x->pending - n : 0;
   means->sum[update->rate] = now * (double)n;
-  watch_temperature(off->temperature, agent);
+  watch_temperature(&off->temperature, agent);
   return show(means, agent, n);
 }
 
-CelStatus celi_off_policy_train(CeliOffPolicy *off, CeliTrained *trained, const char *name,
-                                const char *last) {
-  const CeliAdamConfig adam = celi_off_policy_adam(off->config);
-  CEL_ASSERT(off->n_trained < CELI_TRAINED_MAX && off->update.n_adams < CELI_MEANS_MAX);
-  off->trained[off->n_trained++] = trained;
-  off->update.adam[off->update.n_adams++] = &trained->adam;
-  return celi_trained_bind(trained, off->experience.agent->tensors, name, last, &adam);
+// ---- training.
+
+CelStatus celi_off_policy_declare_training(CeliOffPolicy *off, CeliTrained *const *trained,
+                                           const char *const *names, int n) {
+  CelAgent *agent = off->experience.agent;
+  CelTensors *t = agent->tensors;
+  char name[CEL_NAME_MAX];
+  CELI_TRY(celi_policy_declare_steps(&off->policy, t, &off->experience.norm, off->experience.N,
+                                     agent->options.seed));
+  CELI_TRY(celi_means_declare(&off->update.means, t));
+  CELI_TRY(celi_adam_declare(&off->actor, t, "adam.actor"));
+  for (int i = 0; i < n; i++) {
+    snprintf(name, sizeof name, "adam.%s", names[i]);
+    CELI_TRY(celi_adam_declare(&trained[i]->adam, t, name));
+  }
+  return celi_policy_declare_noise(&off->policy, t);
 }
 
-CelStatus celi_off_policy_train_temperature(CeliOffPolicy *off, CeliTemperature *temperature) {
+/// Adds a network and its optimizer, which updates the parameters from the network's first to
+/// `last`.
+static CelStatus bind(CeliOffPolicy *off, CeliNet *net, CeliAdam *adam, const char *name,
+                      const char *last) {
+  const CeliAdamConfig config = celi_off_policy_adam(off->config);
+  char first[CEL_NAME_MAX];
+  CEL_ASSERT(off->n_trained < CELI_TRAINED_MAX && off->update.n_adams < CELI_MEANS_MAX);
+  off->trained[off->n_trained++] = net;
+  off->update.adam[off->update.n_adams++] = adam;
+  celi_net_first_parameter(net, name, first);
+  return celi_adam_bind(adam, off->experience.agent->tensors, first, last, &config);
+}
+
+static CelStatus bind_temperature(CeliOffPolicy *off) {
+  CeliTemperature *temperature = &off->temperature;
+  if (!temperature->alpha) return CEL_OK;
   CEL_ASSERT(off->update.n_adams < CELI_MEANS_MAX);
-  off->temperature = temperature;
   off->update.adam[off->update.n_adams++] = &temperature->adam;
   return celi_temperature_bind(temperature, off->experience.agent->tensors,
                                celi_off_policy_adam(off->config));
 }
 
-void celi_target_copy(CeliNet *target, const CeliTrained *trained) {
-  memcpy(celi_net_parameters(target), celi_net_parameters(&trained->net),
-         (size_t)trained->adam.n * sizeof(float));
+CelStatus celi_off_policy_prepare(CelAgent *agent, const char *const *names, int n, int rate) {
+  CeliOffPolicy *off = agent->self;
+  char last[CEL_NAME_MAX];
+  celi_policy_init(&off->policy, CELI_INIT_ACTOR);
+  celi_experience_reset(&off->experience);
+  celi_means_bind(&off->update.means, agent, names, n);
+  off->update.rate = rate;
+  celi_policy_last_parameter(&off->policy, last);
+  CELI_TRY(bind(off, &off->policy.net, &off->actor, "actor", last));
+  return bind_temperature(off);
+}
+
+CelStatus celi_off_policy_train(CeliOffPolicy *off, CeliTrained *trained, const char *name,
+                                uint32_t first_index) {
+  char last[CEL_NAME_MAX];
+  celi_net_init(&trained->net, off->experience.agent->options.seed, first_index);
+  celi_net_last_parameter(&trained->net, name, last);
+  return bind(off, &trained->net, &trained->adam, name, last);
+}
+
+void celi_target_copy(CeliNet *target, const CeliNet *net, int64_t n) {
+  memcpy(celi_net_parameters(target), celi_net_parameters(net), (size_t)n * sizeof(float));
+}
+
+typedef struct TargetArgs {
+  const CeliOffPolicy *off;
+  const CeliNet *target, *net;
+} TargetArgs;
+
+static void op_target(const void *args, int64_t begin, int64_t end) {
+  const TargetArgs *a = args;
+  const CelOffPolicyConfig *config = a->off->config;
+  const int64_t updates = *a->off->experience.agent->updates;
+  if ((updates + 1) % config->target_update_interval == 0)
+    celi_ops()->polyak(celi_net_parameters(a->target), celi_net_parameters(a->net),
+                       (float)config->tau, begin, end);
+}
+
+void celi_off_policy_plan_target(CeliOffPolicy *off, const CeliNet *target, const CeliNet *net,
+                                 int64_t n) {
+  const TargetArgs args = {off, target, net};
+  celi_plan_add(off->update.plan, "target", op_target, CELI_PARTS, n, CELI_ELEMENT_GRAIN, true,
+                &args, sizeof args);
+}
+
+void celi_off_policy_count(CeliOffPolicy *off, int64_t batch) {
+  *off->experience.sample_counter += celi_replay_blocks(batch);
+  ++*off->experience.agent->updates;
 }
 
 CelStatus celi_off_policy_sync(CelAgent *agent) {
   CeliOffPolicy *off = agent->self;
   CELI_TRY(celi_experience_check(&off->experience));
-  if (off->temperature) celi_temperature_sync(off->temperature);
-  for (int i = 0; i < off->n_trained; i++) celi_net_transpose(&off->trained[i]->net);
+  if (off->temperature.alpha) celi_temperature_sync(&off->temperature);
+  for (int i = 0; i < off->n_trained; i++) celi_net_transpose(off->trained[i]);
   return CEL_OK;
 }
 

@@ -1,8 +1,8 @@
-/// Parts that all learners from a replay buffer use: experience, trained networks, acting, the
+/// Parts that all learners from a replay buffer use: policy, experience, trained networks, the
 /// temperature and the logged means.
 ///
-/// A learner holds these structs, declares them and binds them. None of them calls back. The
-/// learner has its own equations and their order.
+/// A learner's state begins with a CeliOffPolicy, so that its table can contain the functions at
+/// the end. The learner has its own critics, equations and their order.
 #ifndef CELI_OFF_POLICY_H
 #define CELI_OFF_POLICY_H
 #include "algo/algo.h"
@@ -10,6 +10,7 @@
 #include "nn/net.h"
 #include "nn/optim.h"
 #include "rl/normalizer.h"
+#include "rl/policy_pass.h"
 #include "rl/replay.h"
 
 /// Field tables of the learners, each in ALGO_config.c.
@@ -30,20 +31,9 @@ typedef struct CeliTrained {
 /// Declares parameters, gradient and moments under `name`.
 CelStatus celi_trained_declare(CeliTrained *trained, CelTensors *tensors, const char *name,
                                const CeliMlpSpec *spec) CEL_WARN_UNUSED;
-/// Declares the optimizer "adam.NAME".
-CelStatus celi_trained_declare_adam(CeliTrained *trained, CelTensors *tensors,
-                                    const char *name) CEL_WARN_UNUSED;
-/// Binds the optimizer to the network's parameters. `last` is the last tensor that it updates;
-/// NULL: the network's last parameter.
-CelStatus celi_trained_bind(CeliTrained *trained, const CelTensors *tensors, const char *name,
-                            const char *last, const CeliAdamConfig *config) CEL_WARN_UNUSED;
 /// The network that the common fields describe.
 CeliMlpSpec celi_off_policy_network(const CelOffPolicyConfig *config, int64_t in, int64_t out);
 CeliAdamConfig celi_off_policy_adam(const CelOffPolicyConfig *config);
-
-/// target += tau (p - target) for elements [begin, end), every `interval` updates.
-void celi_target_move(const CeliNet *target, const CeliNet *net, double tau, int64_t interval,
-                      int64_t updates, int64_t begin, int64_t end);
 
 // ---- temperature.
 
@@ -61,12 +51,10 @@ typedef struct CeliTemperatureSpec {
   double ent_coef;       ///< NAN: learned
   double start;          ///< initial value of a learned temperature
   double target_entropy; ///< nats
-  double entropy_max;    ///< largest entropy of the policy, in nats; INFINITY: no bound
-  const char *policy;    ///< describes the policy in messages
 } CeliTemperatureSpec;
 /// A learned temperature rises without limit if the entropy stays below its target.
 /// Errors: CEL_E_RANGE (a target that the policy cannot reach), and as cel_tensors_declare.
-CelStatus celi_temperature_declare(CeliTemperature *t, CelAgent *agent,
+CelStatus celi_temperature_declare(CeliTemperature *t, CelAgent *agent, const CeliPolicy *policy,
                                    const CeliTemperatureSpec *spec) CEL_WARN_UNUSED;
 /// Sets the initial value and binds the optimizer, without weight decay and clipping.
 CelStatus celi_temperature_bind(CeliTemperature *t, const CelTensors *tensors,
@@ -119,31 +107,27 @@ bool celi_experience_random(const CeliExperience *x, CelActMode mode);
 /// the last outcome. If an environment was set to another state or reset since, its episode counts
 /// as truncated there. Call it after last_action is set.
 void celi_experience_follow(CeliExperience *x, const float *obs, const uint8_t *start);
-/// Samples a batch with normalized observations. The caller sets the output pointers, B and n.
-void celi_experience_plan_sample(CeliExperience *x, CeliPlan *plan, CeliReplayBatch batch);
+/// A batch of transitions from the replay buffer. Plans keep its address.
+typedef struct CeliBatch {
+  int64_t B, O, n;          ///< transitions; observation; steps of their returns
+  float *obs, *next_obs;    ///< (B,O) ld and ld_next
+  ptrdiff_t ld, ld_next;    ///< O, or O + A if there is room for actions behind the observation
+  float *action;            ///< (B,A) ld, continuous: behind obs, as critics read them; else NULL
+  int32_t *discrete;        ///< (B,) discrete actions, or NULL
+  float *reward, *discount; ///< (B,)
+  int64_t *row;             ///< (B,) row in the replay buffer
+  float *mid_obs, *mid_weight; ///< n > 1: ((n-1) B, O), ((n-1), B) observations between, weights
+} CeliBatch;
+/// Declares "batch.*". `n`: steps of the returns. `room`: next_obs has room for actions, too.
+CelStatus celi_batch_declare(CeliBatch *batch, const CeliExperience *x, int64_t B, int64_t n,
+                             bool room) CEL_WARN_UNUSED;
+/// Samples the batch, with normalized observations.
+void celi_batch_plan_sample(CeliPlan *plan, CeliBatch *batch, CeliExperience *x);
 
 /// CeliAlgo's observe, due and replay. Errors: CEL_E_STATE (no act before observe).
 CelStatus celi_off_policy_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
 int64_t celi_off_policy_due(const CelAgent *agent);
 CeliReplay *celi_off_policy_replay(CelAgent *agent);
-
-// ---- acting.
-
-/// Rows of one forward pass in act and predict.
-enum { CELI_ACT_ROWS = 64 };
-
-/// The actor on up to CELI_ACT_ROWS observations at a time.
-typedef struct CeliActing {
-  CeliPass pass;
-  float *obs; ///< (CELI_ACT_ROWS, in) observations, and what follows them in the actor's input
-} CeliActing;
-CelStatus celi_acting_declare(CeliActing *acting, CelTensors *tensors,
-                              const CeliNet *actor) CEL_WARN_UNUSED;
-/// After allocation.
-void celi_acting_bind(CeliActing *acting);
-/// The actor's output (n, out) for n observations.
-const float *celi_acting_forward(CeliActing *acting, const CeliNormalizer *norm, const float *obs,
-                                 int64_t n);
 
 // ---- logged means.
 
@@ -172,29 +156,78 @@ typedef struct CeliUpdate {
 // ---- the first member of every learner's state.
 
 enum { CELI_TRAINED_MAX = 4 };
+/// Streams of initial parameters. Each network uses a block of indices.
+enum { CELI_INIT_ACTOR = 0, CELI_INIT_CRITIC = 4096, CELI_INIT_VALUE = 8192 };
 
 /// What all learners from a replay buffer have. The functions of CeliAlgo that need only this are
-/// below. Networks and equations are the learner's own.
+/// below. Critics and equations are the learner's own.
 typedef struct CeliOffPolicy {
   CeliExperience experience; ///< first, so that the functions above find it
   const CelOffPolicyConfig *config;
-  CeliTemperature *temperature; ///< NULL: the learner has none
-  CeliTrained *trained[CELI_TRAINED_MAX];
+  CeliPolicy policy;
+  CeliAdam actor; ///< the policy's optimizer
+  CeliTemperature temperature;
+  /// The learner's values, set by the learner; its policy and a learned temperature are added.
+  CeliInspection view;
+  CeliNet *trained[CELI_TRAINED_MAX];
   int n_trained;
   CeliUpdate update;
 } CeliOffPolicy;
 
-/// Binds the optimizer of a network that was declared as `name`. From then on the schedule sets its
-/// learning rate and sync updates its transposed weights. `last`: as celi_trained_bind.
-CelStatus celi_off_policy_train(CeliOffPolicy *off, CeliTrained *trained, const char *name,
-                                const char *last) CEL_WARN_UNUSED;
-/// The same for the temperature.
-CelStatus celi_off_policy_train_temperature(CeliOffPolicy *off,
-                                            CeliTemperature *temperature) CEL_WARN_UNUSED;
-/// Copies the network's parameters to its target. Call it after the optimizer is bound, which
-/// counts them.
-void celi_target_copy(CeliNet *target, const CeliTrained *trained);
+// ---- declaring, in this order.
 
+/// The policy of the common fields: `dist` says what its head means; the rest is zero.
+CeliPolicyOptions celi_off_policy_options(const CelOffPolicyConfig *config, CeliDistSpec dist);
+/// A Gaussian policy, squashed or not. Errors: CEL_E_RANGE (log_std_min is not below log_std_max).
+CelStatus celi_off_policy_gaussian(CeliPolicyOptions *options, const CelAgent *agent,
+                                   const CelOffPolicyConfig *config, CelPolicyKind kind,
+                                   double log_std_min, double log_std_max) CEL_WARN_UNUSED;
+/// Checks the spaces and declares action scaling, experience and the network "actor".
+/// Errors: CEL_E_UNSUPPORTED (names the space), CEL_E_RANGE (gSDE without a hidden layer),
+/// and as celi_experience_declare.
+CelStatus celi_off_policy_declare(CeliOffPolicy *off, CelAgent *agent,
+                                  const CelOffPolicyConfig *config,
+                                  const CeliPolicyOptions *policy) CEL_WARN_UNUSED;
+/// After the learner's own tensors: what acting and training need. `trained` (n,) are the networks
+/// besides the policy, with their names.
+CelStatus celi_off_policy_declare_training(CeliOffPolicy *off, CeliTrained *const *trained,
+                                           const char *const *names, int n) CEL_WARN_UNUSED;
+/// Declares a policy's pass on a batch, for the agent's team.
+CelStatus celi_off_policy_pass(CeliOffPolicy *off, CeliPolicyPass *pass, const char *name,
+                               CeliPolicyUse use, int64_t B, bool backward) CEL_WARN_UNUSED;
+
+// ---- preparing, after the allocation.
+
+/// Initial policy, experience and temperature, and the means `names` (n,), of which `rate` is the
+/// learning rate. Binds the policy's optimizer.
+CelStatus celi_off_policy_prepare(CelAgent *agent, const char *const *names, int n,
+                                  int rate) CEL_WARN_UNUSED;
+/// Draws the initial parameters of the network declared as `name`, from streams `first_index` and
+/// on, and binds its optimizer. From then on the schedule sets its learning rate and sync
+/// updates its transposed weights.
+CelStatus celi_off_policy_train(CeliOffPolicy *off, CeliTrained *trained, const char *name,
+                                uint32_t first_index) CEL_WARN_UNUSED;
+/// Copies n parameters of a network to its target.
+void celi_target_copy(CeliNet *target, const CeliNet *net, int64_t n);
+
+// ---- in the plan of an update.
+
+/// target += tau (p - target) for n parameters, every target_update_interval updates. Runs beside
+/// the operation before.
+void celi_off_policy_plan_target(CeliOffPolicy *off, const CeliNet *target, const CeliNet *net,
+                                 int64_t n);
+/// In the last operation: counts the update and its random numbers.
+void celi_off_policy_count(CeliOffPolicy *off, int64_t batch);
+
+// ---- functions of CeliAlgo.
+
+/// One way down: policy, exploration noise, scaling. CEL_EXPLORE acts at random before learning
+/// starts, and stores the scaled actions as the last ones.
+CelStatus celi_off_policy_act(CelAgent *agent, const void *obs, const uint8_t *start,
+                              CelActMode mode, void *actions) CEL_WARN_UNUSED;
+CelStatus celi_off_policy_predict(CelAgent *agent, const void *obs, int64_t n,
+                                  void *actions) CEL_WARN_UNUSED;
+CeliInspection celi_off_policy_inspect(CelAgent *agent);
 /// n updates at the schedule's learning rate; shows the means.
 /// Errors: CEL_E_STATE (nothing to learn from yet), CEL_E_NAN (names the first mean that is not
 /// finite).
@@ -204,8 +237,10 @@ CelStatus celi_off_policy_sync(CelAgent *agent) CEL_WARN_UNUSED;
 void celi_off_policy_release(CelAgent *agent);
 /// The functions above in their places in a learner's table.
 #define CELI_OFF_POLICY_TABLE                                                                      \
-  .release = celi_off_policy_release, .observe = celi_off_policy_observe,                          \
-  .due = celi_off_policy_due, .update = celi_off_policy_update, .sync = celi_off_policy_sync,      \
+  .release = celi_off_policy_release, .act = celi_off_policy_act,                                  \
+  .observe = celi_off_policy_observe, .due = celi_off_policy_due,                                  \
+  .update = celi_off_policy_update, .predict = celi_off_policy_predict,                            \
+  .sync = celi_off_policy_sync, .inspect = celi_off_policy_inspect,                                \
   .replay = celi_off_policy_replay
 
 #endif

@@ -20,7 +20,7 @@
 /// As in Stable-Baselines3, except for the normalization of observations: its statistics do not
 /// change during a rollout and its updates, so that no thread waits for another's observations.
 #include "celsius/ppo.h"
-#include "algo/onpolicy.h"
+#include "algo/on_policy.h"
 #include "base/base.h"
 #include "rl/minibatch.h"
 
@@ -146,8 +146,8 @@ static CelStatus write_prepare(Ppo *s) {
   CELI_TRY(celi_plan_create(&s->prepare));
   celi_rollout_plan_rewards(s->prepare, &s->on.rollout, &s->on.norm);
   celi_rollout_plan_values(s->prepare, &s->on.rollout);
-  celi_dist_plan_log_prob(s->prepare, &s->old, s->on.rollout.actions, celi_actor_lda(&s->on.actor),
-                          s->on.rollout.head, s->on.actor.H);
+  celi_dist_plan_log_prob(s->prepare, &s->old, s->on.rollout.actions,
+                          celi_policy_lda(&s->on.policy), s->on.rollout.head, s->on.policy.H);
   celi_rollout_plan_gae(s->prepare, &s->on.rollout, c->common.gamma, c->gae_lambda);
   return celi_plan_end(s->prepare);
 }
@@ -166,7 +166,7 @@ static void value_side(const Ppo *s, CeliPlan *plan) {
 static void plan_loss(Ppo *s, CeliPlan *plan) {
   policy_side(s, plan);
   celi_minibatch_plan_gather_policy(plan, &s->batch);
-  celi_policy_pass_plan_log_prob(plan, &s->pi, s->batch.actions);
+  celi_policy_plan_log_prob(plan, &s->pi, s->batch.actions);
   celi_plan_add(plan, "policy loss", op_policy_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s);
   value_side(s, plan);
@@ -180,17 +180,17 @@ static void plan_loss(Ppo *s, CeliPlan *plan) {
 /// Line 8. The means run beside the weight gradients, which do not need them.
 static void plan_learn(Ppo *s, CeliPlan *plan, bool tally) {
   policy_side(s, plan);
-  celi_policy_pass_plan_backward_data(plan, &s->pi, s->d_entropy, s->batch.actions);
+  celi_policy_plan_log_prob_backward(plan, &s->pi, s->d_entropy, s->batch.actions);
   value_side(s, plan);
   celi_net_plan_backward_data(plan, &s->v, NULL, 0);
   celi_plan_side(plan, 0, 0);
-  celi_policy_pass_plan_backward_weight(plan, &s->pi);
+  celi_policy_plan_backward_weight(plan, &s->pi);
   celi_net_plan_backward_weight(plan, &s->v, &s->on.critic_grad, true);
   celi_plan_together(plan, 2);
-  celi_policy_pass_plan_backward_param(plan, &s->pi);
+  celi_policy_plan_backward_param(plan, &s->pi);
   if (tally) celi_plan_add(plan, "means", op_tally, CELI_PARTS, 1, 1, true, &s, sizeof s);
   celi_adam_plan(plan, &s->adam);
-  celi_net_plan_transpose(plan, &s->on.actor.net, false);
+  celi_net_plan_transpose(plan, &s->on.policy.net, false);
   celi_net_plan_transpose(plan, &s->on.critic, true);
   celi_plan_together(plan, 2);
   celi_plan_add(plan, "count", op_count, CELI_PARTS, 1, 1, true, &s, sizeof s);
@@ -236,7 +236,7 @@ static CelStatus report(Ppo *s, int64_t steps) {
   agent->metric[s->slot[M_EXPLAINED]] = celi_rollout_explained_variance(&s->on.rollout);
   agent->metric[s->slot[M_CLIP_RANGE]] = *s->clip;
   agent->metric[s->slot[M_RATE]] = *s->adam.learning_rate;
-  agent->metric[s->slot[M_STD]] = celi_actor_mean_std(&s->on.actor);
+  agent->metric[s->slot[M_STD]] = celi_policy_mean_std(&s->on.policy);
   for (int i = 0; i <= M_KL; i++)
     if (!isfinite(s->sum[i]))
       return cel_fail(CEL_E_NAN,
@@ -252,7 +252,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   const double left = celi_agent_progress_remaining(agent);
   int64_t steps = 0;
   bool stopped = false;
-  CELI_TRY(celi_onpolicy_ready(agent, n));
+  CELI_TRY(celi_on_policy_ready(agent, n));
   celi_adam_set_rate(&s->adam, cel_schedule_at(&c->common.learning_rate, left));
   *s->clip = cel_schedule_at(&c->clip_range, left);
   *s->clip_vf = cel_schedule_at(&c->clip_range_vf, left);
@@ -268,7 +268,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
     }
   }
   CELI_TRY(report(s, steps));
-  celi_rollout_next(&s->on.rollout, &s->on.actor, &s->on.norm);
+  celi_rollout_next(&s->on.rollout, &s->on.policy, &s->on.norm);
   return CEL_OK;
 }
 
@@ -288,10 +288,12 @@ static CelStatus check_config(const CelPpoConfig *c, CelAgent *agent) {
 static CelStatus declare_batch(Ppo *s, CelTensors *t) {
   const int64_t B = s->B;
   const int shares = celi_team_size(s->agent->team);
-  CELI_TRY(celi_dist_declare_shared(&s->old, t, "dist.old", &s->on.actor.param, s->on.rows, false));
+  CELI_TRY(
+      celi_dist_declare_shared(&s->old, t, "dist.old", &s->on.policy.param, s->on.rows, false));
   CELI_TRY(
       celi_minibatch_declare(&s->batch, t, &s->on.rollout, &s->old, B, s->agent->options.seed));
-  CELI_TRY(celi_policy_pass_declare(&s->pi, t, "pass.pi", &s->on.actor, B, shares));
+  CELI_TRY(
+      celi_policy_pass_declare(&s->pi, t, "pi", &s->on.policy, CELI_POLICY_GIVEN, B, true, shares));
   CELI_TRY(celi_pass_declare(&s->v, t, "pass.v", &s->on.critic,
                              (CeliPassSpec){.B = B, .backward = true, .threads = shares}));
   s->pi.net.of = s->v.of = 2 * B, s->v.at = B;
@@ -312,7 +314,7 @@ static CelStatus declare(CelAgent *agent) {
   Ppo *s = agent->self;
   const CelPpoConfig *c = agent->config;
   s->agent = agent, s->config = c;
-  CELI_TRY(celi_onpolicy_declare(&s->on, agent, &c->common, true));
+  CELI_TRY(celi_on_policy_declare(&s->on, agent, &c->common, true));
   CELI_TRY(check_config(c, agent));
   s->B = c->batch_size < s->on.rows ? c->batch_size : s->on.rows;
   CELI_TRY(declare_batch(s, agent->tensors));
@@ -328,7 +330,7 @@ static CelStatus bind_optimizer(Ppo *s) {
                                .epsilon = c->adam_epsilon,
                                .weight_decay = c->weight_decay,
                                .max_grad_norm = c->max_grad_norm};
-  celi_onpolicy_last_parameter(&s->on, last);
+  celi_on_policy_last_parameter(&s->on, last);
   return celi_adam_bind(&s->adam, s->agent->tensors, "actor.0.weight", last, &adam);
 }
 
@@ -343,19 +345,18 @@ static void bind_metrics(Ppo *s) {
 
 static CelStatus prepare(CelAgent *agent) {
   Ppo *s = agent->self;
-  celi_onpolicy_init(&s->on);
-  celi_policy_pass_bind(&s->pi);
-  s->pi.net.X = s->batch.x, s->v.X = s->batch.x_value;
-  s->pi.net.ldx = s->v.ldx = s->on.actor.O;
+  celi_on_policy_init(&s->on);
+  celi_policy_pass_bind(&s->pi, s->batch.x, s->on.policy.O);
+  s->v.X = s->batch.x_value, s->v.ldx = s->on.policy.O;
   bind_metrics(s);
   CELI_TRY(bind_optimizer(s));
-  CELI_TRY(celi_onpolicy_sync(agent));
+  CELI_TRY(celi_on_policy_sync(agent));
   return write_plans(s);
 }
 
 static void release(CelAgent *agent) {
   Ppo *s = agent->self;
-  celi_onpolicy_release(&s->on);
+  celi_on_policy_release(&s->on);
   CeliPlan *const plans[] = {s->prepare, s->shuffle, s->loss, s->learn, s->step};
   for (int i = 0; i < 5; i++) celi_plan_destroy(plans[i]);
 }
@@ -368,5 +369,5 @@ const CeliAlgo celi_algo_ppo = {
     .prepare = prepare,
     .release = release,
     .update = update,
-    CELI_ONPOLICY_TABLE,
+    CELI_ON_POLICY_TABLE,
 };

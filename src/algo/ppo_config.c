@@ -1,7 +1,7 @@
 /// Field table of proximal policy optimization (PPO): defaults, ranges, help.
 /// The struct is in celsius/ppo.h.
 #include "algo/algo.h"
-#include "algo/onpolicy_fields.h"
+#include "algo/on_policy_fields.h"
 #include "base/floats.h"
 #include "celsius/ppo.h"
 
@@ -11,7 +11,7 @@
 #define F(field) offsetof(CelPpoConfig, field)
 
 const CelField celi_ppo_fields[] = {
-    CELI_ONPOLICY_FIELDS(CelPpoConfig, "3e-4", "policy and values", "2048", "false"),
+    CELI_ON_POLICY_FIELDS(CelPpoConfig, "3e-4", "policy and values", "2048", "false"),
     {.name = "batch_size", .type = CEL_FIELD_INT, .offset = F(batch_size), .def = "64", .min = 1,
      .max = 1e6, .unit = "steps",
      .doc = "rows of a minibatch; best when it divides n_steps times n_envs"},

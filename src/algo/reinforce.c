@@ -23,7 +23,7 @@
 ///   rollout are left out, because their G is unknown. With whole returns, so are the steps of an
 ///   episode that began before the rollout.
 #include "celsius/reinforce.h"
-#include "algo/onpolicy.h"
+#include "algo/on_policy.h"
 #include "base/base.h"
 
 #include <math.h>
@@ -147,10 +147,10 @@ static CelStatus write_plan(Reinforce *s) {
   celi_rollout_pass_plan_log_prob(plan, whole);
   celi_rollout_pass_plan_rows(plan, whole, "actor loss", op_actor_loss, s);
   celi_rollout_pass_plan_backward(plan, whole);
-  celi_policy_pass_plan_backward_weight(plan, &whole->pi);
-  celi_policy_pass_plan_backward_param(plan, &whole->pi);
+  celi_policy_plan_backward_weight(plan, &whole->pi);
+  celi_policy_plan_backward_param(plan, &whole->pi);
   celi_adam_plan(plan, &s->actor_step);
-  celi_net_plan_transpose(plan, &s->on.actor.net, false);
+  celi_net_plan_transpose(plan, &s->on.policy.net, false);
   return celi_plan_end(plan);
 }
 
@@ -172,7 +172,7 @@ static CelStatus write_baseline(Reinforce *s) {
 static CelStatus update(CelAgent *agent, int64_t n) {
   Reinforce *s = agent->self;
   const double left = celi_agent_progress_remaining(agent);
-  CELI_TRY(celi_onpolicy_ready(agent, n));
+  CELI_TRY(celi_on_policy_ready(agent, n));
   celi_adam_set_rate(&s->actor_step, cel_schedule_at(&s->config->common.learning_rate, left));
   if (learns_values(s))
     celi_adam_set_rate(&s->critic_step, cel_schedule_at(&s->config->critic_learning_rate, left));
@@ -188,7 +188,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   if (learns_values(s))
     CELI_TRY(celi_plan_repeat(s->baseline, agent->team, s->config->baseline_steps)); // line 5
   CELI_TRY(celi_rollout_pass_report(&s->whole, *s->actor_step.learning_rate));
-  celi_rollout_next(&s->on.rollout, &s->on.actor, &s->on.norm);
+  celi_rollout_next(&s->on.rollout, &s->on.policy, &s->on.norm);
   return CEL_OK;
 }
 
@@ -201,7 +201,7 @@ static CelStatus declare(CelAgent *agent) {
   if (!s->config->reward_to_go && s->config->discount_weight)
     return cel_fail(CEL_E_RANGE, "reinforce: whole returns are already discounted from the first "
                                  "step; set discount_weight to false or reward_to_go to true");
-  CELI_TRY(celi_onpolicy_declare(&s->on, agent, &s->config->common, learns_values(s)));
+  CELI_TRY(celi_on_policy_declare(&s->on, agent, &s->config->common, learns_values(s)));
   CELI_TRY(celi_rollout_pass_declare(&s->whole, &s->on));
   CELI_DECLARE(t, "batch.known", CEL_U8, CEL_SCRATCH, &s->known, s->on.rows);
   CELI_DECLARE(t, "batch.used", CEL_I64, CEL_SCRATCH, &s->used, 2);
@@ -213,19 +213,20 @@ static CelStatus declare(CelAgent *agent) {
 static CelStatus prepare(CelAgent *agent) {
   Reinforce *s = agent->self;
   const CelReinforceConfig *c = s->config;
-  celi_onpolicy_init(&s->on);
+  celi_on_policy_init(&s->on);
   celi_rollout_pass_bind(&s->whole, "train/actor_loss", "train/critic_loss");
-  CELI_TRY(celi_onpolicy_bind_steps(
-      &s->on, &s->actor_step, &s->critic_step,
-      celi_onpolicy_adam(&c->common, c->adam_epsilon, c->max_grad_norm), &c->critic_learning_rate));
-  CELI_TRY(celi_onpolicy_sync(agent));
+  CELI_TRY(
+      celi_on_policy_bind_steps(&s->on, &s->actor_step, &s->critic_step,
+                                celi_on_policy_adam(&c->common, c->adam_epsilon, c->max_grad_norm),
+                                &c->critic_learning_rate));
+  CELI_TRY(celi_on_policy_sync(agent));
   CELI_TRY(write_plan(s));
   return write_baseline(s);
 }
 
 static void release(CelAgent *agent) {
   Reinforce *s = agent->self;
-  celi_onpolicy_release(&s->on);
+  celi_on_policy_release(&s->on);
   celi_plan_destroy(s->plan);
   celi_plan_destroy(s->baseline);
 }
@@ -239,5 +240,5 @@ const CeliAlgo celi_algo_reinforce = {
     .prepare = prepare,
     .release = release,
     .update = update,
-    CELI_ONPOLICY_TABLE,
+    CELI_ON_POLICY_TABLE,
 };

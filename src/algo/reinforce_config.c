@@ -1,6 +1,6 @@
 /// Field table of REINFORCE: defaults, ranges, help. The struct is in celsius/reinforce.h.
 #include "algo/algo.h"
-#include "algo/onpolicy_fields.h"
+#include "algo/on_policy_fields.h"
 #include "base/floats.h"
 #include "celsius/reinforce.h"
 
@@ -10,7 +10,7 @@
 #define F(field) offsetof(CelReinforceConfig, field)
 
 const CelField celi_reinforce_fields[] = {
-    CELI_ONPOLICY_FIELDS(CelReinforceConfig, "1e-3", "the policy", "2048", "false"),
+    CELI_ON_POLICY_FIELDS(CelReinforceConfig, "1e-3", "the policy", "2048", "false"),
     {.name = "critic_learning_rate", .type = CEL_FIELD_SCHEDULE, .offset = F(critic_learning_rate),
      .def = "1e-3", .min = 0, .max = 10,
      .doc = "learning rate of a learned baseline"},

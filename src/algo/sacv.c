@@ -20,15 +20,11 @@
 ///   6  J_alpha = log alpha mean(H - Hbar); Adam on log alpha
 /// alpha is the one from before line 6 throughout. Line 4 sees the critics of line 3.
 #include "celsius/sacv.h"
-#include "algo/gaussian.h"
+#include "algo/off_policy.h"
 #include "base/base.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-/// Streams of initial parameters; each network takes a block of indices.
-enum { INIT_ACTOR = 0, INIT_CRITIC = 4096, INIT_VALUE = 8192 };
 
 typedef struct Sacv {
   CeliOffPolicy off;
@@ -37,18 +33,14 @@ typedef struct Sacv {
   int64_t O, A, B, E;
 
   // Networks and their uses on a batch.
-  CeliGaussianPolicy policy;
   CeliTrained critic, value;
   CeliNet target;
-  CeliGaussianPass pi; ///< policy on s
-  CeliPass v, v_next;  ///< V on s, V' on s'
-  CeliPass q, q_pi;    ///< critics on (s,a) and on (s,a_pi)
-  CeliTemperature temperature;
+  CeliPolicyPass pi;  ///< policy on s
+  CeliPass v, v_next; ///< V on s, V' on s'
+  CeliPass q, q_pi;   ///< critics on (s,a) and on (s,a_pi)
 
-  // Batch.
-  float *sa, *sa_pi, *next_obs; ///< (B, O+A) critic inputs, (B,O)
-  float *reward, *discount;     ///< (B,)
-  int64_t *row;                 ///< (B,)
+  CeliBatch batch;
+  float *sa_pi;              ///< (B, O+A) critic inputs on (s, a_pi)
   float *v_hat, *one, *zero; ///< (B,) target of V; a reward of 0 and a discount of 1 for its kernel
   float *y;                  ///< (E,B) target of Q, each critic's own copy
   float *v_loss, *q_loss, *pi_loss, *q_min; ///< (B,), (E,B), (B,), (B,)
@@ -78,7 +70,7 @@ static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
   const Sacv *s = sacv_of(args);
   const ptrdiff_t ld = s->O + s->A;
   for (int64_t b = begin; b < end; b++)
-    memcpy(s->sa_pi + b * ld, s->sa + b * ld, (size_t)s->O * sizeof(float));
+    memcpy(s->sa_pi + b * ld, s->batch.obs + b * ld, (size_t)s->O * sizeof(float));
 }
 
 /// Line 2: the soft target's kernel with reward 0 and discount 1 is V's own target.
@@ -86,8 +78,8 @@ static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
 static void op_value_loss(const void *args, int64_t begin, int64_t end) {
   const Sacv *s = sacv_of(args);
   celi_ops()->soft_target(s->v_hat, s->zero, s->one, celi_pass_output(&s->q_pi),
-                          celi_gaussian_logp(&s->pi), s->temperature.alpha, s->E, s->B, begin, end,
-                          s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
+                          celi_policy_logp(&s->pi), s->off.temperature.alpha, s->E, s->B, begin,
+                          end, s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
   celi_ops()->squared_error(celi_pass_d_output(&s->v), s->v_loss, celi_pass_output(&s->v), s->v_hat,
                             1.0f / (float)s->B, 1, s->B, begin, end);
 }
@@ -100,7 +92,7 @@ static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
     if (!celi_member_rows(s->B, e, begin, end, &from, &to)) continue;
     const int64_t at = e * s->B;
     for (int64_t b = from; b < to; b++)
-      s->y[at + b] = s->reward[b] + s->discount[b] * celi_pass_output(&s->v_next)[b];
+      s->y[at + b] = s->batch.reward[b] + s->batch.discount[b] * celi_pass_output(&s->v_next)[b];
     celi_ops()->squared_error(celi_pass_d_output(&s->q) + at, s->q_loss + at,
                               celi_pass_output(&s->q) + at, s->y + at, 1.0f / (float)s->B, 1, s->B,
                               from, to);
@@ -112,18 +104,11 @@ static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
 static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   const Sacv *s = sacv_of(args);
   celi_ops()->actor_objective(celi_pass_d_output(&s->q_pi), s->q_min, s->pi_loss,
-                              celi_pass_output(&s->q_pi), celi_gaussian_logp(&s->pi),
-                              s->temperature.alpha, 1.0f / (float)s->B, s->E, s->B, begin, end,
+                              celi_pass_output(&s->q_pi), celi_policy_logp(&s->pi),
+                              s->off.temperature.alpha, 1.0f / (float)s->B, s->E, s->B, begin, end,
                               s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
-  celi_ops()->fill(celi_gaussian_d_logp(&s->pi) + begin, *s->temperature.alpha / (float)s->B,
+  celi_ops()->fill(celi_policy_d_logp(&s->pi) + begin, *s->off.temperature.alpha / (float)s->B,
                    end - begin);
-}
-
-/// Line 5, every target_update_interval updates.
-static void op_target(const void *args, int64_t begin, int64_t end) {
-  const Sacv *s = sacv_of(args);
-  celi_target_move(&s->target, &s->value.net, s->config->common.tau,
-                   s->config->common.target_update_interval, *s->agent->updates, begin, end);
 }
 
 /// Line 6, then the counters; after line 5, which reads one.
@@ -131,17 +116,16 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   Sacv *s = sacv_of(args);
   const CeliOps *ops = celi_ops();
-  const double B = (double)s->B, entropy = -(double)ops->sum(celi_gaussian_logp(&s->pi), s->B) / B;
+  const double B = (double)s->B, entropy = -(double)ops->sum(celi_policy_logp(&s->pi), s->B) / B;
   double *mean = s->off.update.means.sum;
   mean[M_ACTOR_LOSS] += (double)ops->sum(s->pi_loss, s->B) / B;
   mean[M_CRITIC_LOSS] += (double)ops->sum(s->q_loss, s->E * s->B) / B;
   mean[M_VALUE_LOSS] += (double)ops->sum(s->v_loss, s->B) / B;
-  mean[M_ENT_COEF] += (double)*s->temperature.alpha;
+  mean[M_ENT_COEF] += (double)*s->off.temperature.alpha;
   mean[M_ENTROPY] += entropy;
-  mean[M_ENT_COEF_LOSS] += celi_temperature_step(&s->temperature, entropy);
-  *s->off.experience.sample_counter += celi_replay_blocks(s->B);
+  mean[M_ENT_COEF_LOSS] += celi_temperature_step(&s->off.temperature, entropy);
   *s->noise_counter += celi_dist_blocks(&s->pi.dist);
-  ++*s->agent->updates;
+  celi_off_policy_count(&s->off, s->B);
 }
 
 // ---- the plan: lines 1 to 6.
@@ -153,21 +137,10 @@ static void plan_rows(Sacv *s, const char *name, CeliOpFn fn, int64_t rows) {
 
 /// Line 1.
 static void plan_sample(Sacv *s) {
-  const ptrdiff_t ld = s->O + s->A;
-  const CeliReplayBatch batch = {.B = s->B,
-                                 .n = 1,
-                                 .obs = s->sa,
-                                 .ldo = ld,
-                                 .action = s->sa + s->O,
-                                 .lda = ld,
-                                 .next_obs = s->next_obs,
-                                 .ldn = s->O,
-                                 .reward = s->reward,
-                                 .discount = s->discount,
-                                 .row = s->row};
-  celi_experience_plan_sample(&s->off.experience, s->off.update.plan, batch);
+  CeliPlan *plan = s->off.update.plan;
+  celi_batch_plan_sample(plan, &s->batch, &s->off.experience);
   plan_rows(s, "copy observations", op_copy_obs, s->B);
-  celi_gaussian_plan_sample(s->off.update.plan, &s->pi, s->sa_pi + s->O, ld, 0, s->noise_counter);
+  celi_policy_plan_sample(plan, &s->pi, s->sa_pi + s->O, s->O + s->A, 0, s->noise_counter);
 }
 
 /// Line 2.
@@ -179,8 +152,8 @@ static void plan_value(Sacv *s) {
   plan_rows(s, "value loss", op_value_loss, s->B);
   celi_net_plan_backward_data(plan, &s->v, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->v, &s->value.grad, false);
-  celi_net_plan_transpose(plan, &s->policy.actor.net,
-                          true); // of the last update's actor: for line 4
+  celi_net_plan_transpose(plan, &s->off.policy.net,
+                          true); // of the last update's policy: for line 4
   celi_adam_plan(plan, &s->value.adam);
 }
 
@@ -204,11 +177,10 @@ static void plan_actor(Sacv *s) {
   celi_net_plan_forward(plan, &s->q_pi);
   plan_rows(s, "actor loss", op_actor_loss, s->B);
   celi_net_plan_backward_data_columns(plan, &s->q_pi, s->d_action, s->A, s->O, s->O + s->A);
-  celi_gaussian_plan_backward_data(plan, &s->pi, s->d_action, s->sa_pi + s->O, s->O + s->A);
-  celi_net_plan_backward_weight(plan, &s->pi.net, &s->policy.actor.grad, false);
-  celi_adam_plan(plan, &s->policy.actor.adam);
-  celi_plan_add(plan, "target", op_target, CELI_PARTS, s->value.adam.n, CELI_ELEMENT_GRAIN, true,
-                &s, sizeof s);                                                           // line 5
+  celi_policy_plan_sample_backward(plan, &s->pi, s->d_action, s->sa_pi + s->O, s->O + s->A);
+  celi_policy_plan_backward_weight(plan, &s->pi);
+  celi_adam_plan(plan, &s->off.actor);
+  celi_off_policy_plan_target(&s->off, &s->target, &s->value.net, s->value.adam.n);      // line 5
   celi_plan_add(plan, "temperature", op_finish, CELI_SERIAL, 1, 1, false, &s, sizeof s); // line 6
 }
 
@@ -221,28 +193,14 @@ static CelStatus write_plan(Sacv *s) {
   return celi_plan_end(s->off.update.plan);
 }
 
-// ---- act, predict.
-
-static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
-                     void *actions) {
-  return celi_gaussian_act(&((Sacv *)agent->self)->policy, obs, start, mode, actions);
-}
-
-static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
-  celi_gaussian_predict(&((Sacv *)agent->self)->policy, obs, n, actions);
-  return CEL_OK;
-}
-
-// ---- create and destroy.
+// ---- create.
 
 static CelStatus declare_networks(Sacv *s, CelTensors *t) {
-  const CelOffPolicyConfig *c = &s->config->common;
-  CeliMlpSpec critic = celi_off_policy_network(c, s->O + s->A, 1);
-  const CeliMlpSpec value = celi_off_policy_network(c, s->O, 1);
+  CeliMlpSpec critic = celi_off_policy_network(s->off.config, s->O + s->A, 1);
+  const CeliMlpSpec value = celi_off_policy_network(s->off.config, s->O, 1);
   critic.E = s->E;
   critic.dx_begin = s->O; // the actor follows the critics' gradient to the action
   critic.dx_end = s->O + s->A;
-  CELI_TRY(celi_gaussian_declare_network(&s->policy, c));
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
   CELI_TRY(celi_trained_declare(&s->value, t, "value", &value));
   return celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &value);
@@ -251,22 +209,17 @@ static CelStatus declare_networks(Sacv *s, CelTensors *t) {
 static CelStatus declare_passes(Sacv *s, CelTensors *t) {
   const int threads = celi_team_size(s->agent->team);
   const CeliPassSpec trained = {.B = s->B, .backward = true, .threads = threads};
-  CELI_TRY(celi_gaussian_pass_declare(&s->pi, "pi", &s->policy, s->B, true));
+  CELI_TRY(celi_off_policy_pass(&s->off, &s->pi, "pi", CELI_POLICY_SAMPLES, s->B, true));
   CELI_TRY(celi_pass_declare(&s->q, t, "pass.q", &s->critic.net, trained));
   CELI_TRY(celi_pass_declare(&s->v, t, "pass.v", &s->value.net, trained));
-  CELI_TRY(celi_pass_declare(&s->v_next, t, "pass.v_next", &s->target,
-                             (CeliPassSpec){.B = s->B, .threads = threads}));
-  return celi_gaussian_declare_acting(&s->policy);
+  return celi_pass_declare(&s->v_next, t, "pass.v_next", &s->target,
+                           (CeliPassSpec){.B = s->B, .threads = threads});
 }
 
 static CelStatus declare_batch(Sacv *s, CelTensors *t) {
-  const int64_t B = s->B, A = s->A, D = s->O + s->A;
-  CELI_DECLARE(t, "batch.sa", CEL_F32, CEL_SCRATCH, &s->sa, B, D);
-  CELI_DECLARE(t, "batch.sa_pi", CEL_F32, CEL_SCRATCH, &s->sa_pi, B, D);
-  CELI_DECLARE(t, "batch.next_obs", CEL_F32, CEL_SCRATCH, &s->next_obs, B, s->O);
-  CELI_DECLARE(t, "batch.reward", CEL_F32, CEL_SCRATCH, &s->reward, B);
-  CELI_DECLARE(t, "batch.discount", CEL_F32, CEL_SCRATCH, &s->discount, B);
-  CELI_DECLARE(t, "batch.row", CEL_I64, CEL_SCRATCH, &s->row, B);
+  const int64_t B = s->B, A = s->A;
+  CELI_TRY(celi_batch_declare(&s->batch, &s->off.experience, B, 1, false));
+  CELI_DECLARE(t, "batch.sa_pi", CEL_F32, CEL_SCRATCH, &s->sa_pi, B, s->O + A);
   CELI_DECLARE(t, "batch.v_target", CEL_F32, CEL_SCRATCH, &s->v_hat, B);
   CELI_DECLARE(t, "batch.one", CEL_F32, CEL_SCRATCH, &s->one, B);
   CELI_DECLARE(t, "batch.zero", CEL_F32, CEL_SCRATCH, &s->zero, B);
@@ -284,41 +237,36 @@ static CelStatus declare(CelAgent *agent) {
   Sacv *s = agent->self;
   CelTensors *t = agent->tensors;
   const CelSacvConfig *c = agent->config;
-  const CeliGaussianSpec spec = {.squash = c->policy == CEL_POLICY_SQUASHED_GAUSSIAN,
-                                 .log_std_min = c->log_std_min,
-                                 .log_std_max = c->log_std_max};
-  CELI_TRY(celi_gaussian_declare(&s->policy, agent, &s->off.experience, &spec));
-  const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CELI_TRY(celi_gaussian_declare_experience(&s->policy, &experience));
-  s->agent = agent;
-  s->config = c;
-  s->off.config = &c->common;
-  s->O = s->off.experience.O;
-  s->A = s->policy.box.A;
+  CeliTrained *const trained[] = {&s->critic, &s->value};
+  CeliPolicyOptions policy;
+  CELI_TRY(celi_off_policy_gaussian(&policy, agent, &c->common, c->policy, c->log_std_min,
+                                    c->log_std_max));
+  CELI_TRY(celi_off_policy_declare(&s->off, agent, &c->common, &policy));
+  s->agent = agent, s->config = c;
+  s->O = s->off.policy.O, s->A = s->off.policy.A, s->E = c->n_critics;
   s->B = celi_agent_batch(agent, c->common.batch_size);
-  s->E = c->n_critics;
-  CELI_TRY(declare_networks(s, t));
+  s->off.view = (CeliInspection){.kind = CELI_CRITIC_ONE_ACTION,
+                                 .q = &s->critic.net,
+                                 .mean = c->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
+                                 .v = &s->value.net};
   const CeliTemperatureSpec temperature = {
       .ent_coef = c->ent_coef,
       .start = c->ent_coef_init,
-      .target_entropy = isnan(c->target_entropy) ? -(double)s->A : c->target_entropy,
-      .entropy_max = celi_gaussian_entropy_max(&s->policy),
-      .policy = spec.squash ? "a squashed Gaussian" : "a Gaussian with this log_std_max"};
-  CELI_TRY(celi_temperature_declare(&s->temperature, agent, &temperature));
+      .target_entropy = isnan(c->target_entropy) ? -(double)s->A : c->target_entropy};
+  CELI_TRY(declare_networks(s, t));
+  CELI_TRY(celi_temperature_declare(&s->off.temperature, agent, &s->off.policy, &temperature));
   CELI_TRY(declare_passes(s, t));
   CELI_TRY(declare_batch(s, t));
-  CELI_TRY(celi_means_declare(&s->off.update.means, t));
-  CELI_TRY(celi_trained_declare_adam(&s->policy.actor, t, "actor"));
-  CELI_TRY(celi_trained_declare_adam(&s->critic, t, "critic"));
-  return celi_trained_declare_adam(&s->value, t, "value");
+  return celi_off_policy_declare_training(&s->off, trained,
+                                          (const char *const[]){"critic", "value"}, 2);
 }
 
 /// Points the uses of networks at their inputs.
 static void bind_passes(Sacv *s) {
   const ptrdiff_t ld = s->O + s->A;
-  s->pi.net.X = s->v.X = s->sa, s->pi.net.ldx = s->v.ldx = ld;
-  s->v_next.X = s->next_obs, s->v_next.ldx = s->O;
-  s->q.X = s->sa, s->q.ldx = ld;
+  celi_policy_pass_bind(&s->pi, s->batch.obs, ld);
+  s->v.X = s->q.X = s->batch.obs, s->v.ldx = s->q.ldx = ld;
+  s->v_next.X = s->batch.next_obs, s->v_next.ldx = s->O;
   s->q_pi = s->q; // the same activations in turn: lines 2, 3 and 4 each are done with them
   s->q_pi.X = s->sa_pi;
   celi_ops()->fill(s->one, 1, s->B);
@@ -329,39 +277,13 @@ static CelStatus prepare(CelAgent *agent) {
       "train/actor_loss",    "train/critic_loss",   "train/value_loss", "train/ent_coef",
       "train/ent_coef_loss", "train/learning_rate", "train/entropy"};
   Sacv *s = agent->self;
-  celi_gaussian_reset(&s->policy, INIT_ACTOR);
-  celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
-  celi_net_init(&s->value.net, agent->options.seed, INIT_VALUE);
-  celi_experience_reset(&s->off.experience);
+  CELI_TRY(celi_off_policy_prepare(agent, names, METRICS, M_LEARNING_RATE));
+  CELI_TRY(celi_off_policy_train(&s->off, &s->critic, "critic", CELI_INIT_CRITIC));
+  CELI_TRY(celi_off_policy_train(&s->off, &s->value, "value", CELI_INIT_VALUE));
+  celi_target_copy(&s->target, &s->value.net, s->value.adam.n);
   bind_passes(s);
-  celi_means_bind(&s->off.update.means, agent, names, METRICS);
-  s->off.update.rate = M_LEARNING_RATE;
-  CELI_TRY(celi_gaussian_train(&s->policy, &s->off));
-  CELI_TRY(celi_off_policy_train(&s->off, &s->critic, "critic", NULL));
-  CELI_TRY(celi_off_policy_train(&s->off, &s->value, "value", NULL));
-  CELI_TRY(celi_off_policy_train_temperature(&s->off, &s->temperature));
-  celi_target_copy(&s->target, &s->value);
   CELI_TRY(celi_off_policy_sync(agent));
   return write_plan(s);
-}
-
-static CeliPolicySpec policy_spec(const CelAgent *agent) {
-  const Sacv *s = agent->self;
-  return celi_gaussian_policy(&s->policy, celi_activation_of(s->config->common.activation));
-}
-
-static CeliInspection inspect(CelAgent *agent) {
-  const Sacv *s = agent->self;
-  return (CeliInspection){.actor = &s->policy.actor.net,
-                          .dist = s->policy.dist,
-                          .scale = s->policy.box.scale,
-                          .shift = s->policy.box.shift,
-                          .temperature = (double)*s->temperature.alpha,
-                          .kind = CELI_CRITIC_OF_ACTIONS,
-                          .q = &s->critic.net,
-                          .mean = s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
-                          .v = &s->value.net,
-                          .norm = &s->off.experience.norm};
 }
 
 const CeliAlgo celi_algo_sacv = {
@@ -371,8 +293,4 @@ const CeliAlgo celi_algo_sacv = {
     CELI_OFF_POLICY_TABLE,
     .declare = declare,
     .prepare = prepare,
-    .act = act,
-    .predict = predict,
-    .policy = policy_spec,
-    .inspect = inspect,
 };

@@ -24,18 +24,11 @@
 ///
 /// Line 6 uses Q after line 3.
 #include "celsius/sqlc.h"
-#include "algo/box.h"
 #include "algo/off_policy.h"
 #include "algo/sqlc_stein.h"
 #include "algo/sqlc_value.h"
 #include "base/base.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-/// Streams of initial parameters. Each network uses a block of indices.
-enum { INIT_SAMPLER = 0, INIT_CRITIC = 4096 };
 /// Streams of noise within an update.
 enum { NOISE_VALUE = 0, NOISE_FIXED = 1, NOISE_UPDATED = 2, NOISE_PROPOSAL = 3, NOISE_SPREAD = 4 };
 
@@ -46,16 +39,13 @@ typedef struct Sqlc {
   int64_t O, A, B, K, n, m, M; ///< M: samples of the sampler in a proposal
 
   // Networks and their uses.
-  CeliTrained sampler, critic;
+  CeliTrained critic; // the sampler is the policy
   CeliNet target;
   CeliPass q, q_next, q_fixed; ///< Q on (s,a), Q' on (s',a_k), Q on (s, a_i)
   CeliPass fixed, updated;     ///< sampler on (s, xi_i) and (s, xi_j)
   CeliPass draws;              ///< sampler on s' for a proposal, if M > 0
 
-  // Batch.
-  float *sa, *next_obs;     ///< (B, O+A), (B,O)
-  float *reward, *discount; ///< (B,)
-  int64_t *row;             ///< (B,)
+  CeliBatch batch;
   CeliProposal proposal;
   float *uniform;               ///< (B, K - M, A) actions in (-1, 1)
   float *xi_draws, *spread;     ///< (B, M, A), if M > 0
@@ -71,9 +61,6 @@ typedef struct Sqlc {
   int shares;              ///< threads of the team that runs the plan
   float *stein_scratch;    ///< (shares, celi_stein_scratch)
   uint64_t *noise_counter; ///< (1,) blocks used of the updates' streams, saved
-
-  CeliBox box;
-  CeliActing acting;
 } Sqlc;
 
 enum { M_CRITIC_LOSS, M_STEIN_NORM, M_ENT_COEF, M_VALUE, M_LEARNING_RATE, METRICS };
@@ -118,7 +105,7 @@ static void draw(const Sqlc *s, float *out, uint32_t stream, int64_t begin, int6
 static void op_draw_inputs(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   draw(s, s->xi_draws, NOISE_PROPOSAL, begin * s->A, end * s->A);
-  place(s, s->sx_draws, s->next_obs, s->O, s->xi_draws, s->M, begin, end);
+  place(s, s->sx_draws, s->batch.next_obs, s->O, s->xi_draws, s->M, begin, end);
 }
 
 /// Actions of line 2 and their log-density: states [begin, end).
@@ -134,7 +121,7 @@ static void op_value_actions(const void *args, int64_t begin, int64_t end) {
   for (int64_t b = begin; b < end; b++) {
     float *sa = s->sa_next + b * s->K * ld;
     for (int64_t k = 0; k < s->K; k++)
-      for (int64_t i = 0; i < s->O; i++) sa[k * ld + i] = s->next_obs[b * s->O + i];
+      for (int64_t i = 0; i < s->O; i++) sa[k * ld + i] = s->batch.next_obs[b * s->O + i];
     const float *center = M > 0 ? celi_pass_output(&s->draws) + b * M : NULL;
     celi_proposal_draw(&s->proposal, sa + s->O, ld, s->log_q + b * s->K, s->uniform + b * U, center,
                        M > 0 ? s->spread + b * M : NULL, scratch);
@@ -149,30 +136,24 @@ static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const CelStatus status = cel_soft_value_estimate(s->v_next + begin, q_next, q_next, s->log_q + at,
                                                    s->config->ent_coef, s->K, end - begin);
   CEL_ASSERT(status == CEL_OK);
-  for (int64_t b = begin; b < end; b++) s->y[b] = s->reward[b] + s->discount[b] * s->v_next[b];
+  for (int64_t b = begin; b < end; b++)
+    s->y[b] = s->batch.reward[b] + s->batch.discount[b] * s->v_next[b];
   celi_ops()->squared_error(celi_pass_d_output(&s->q), s->q_loss, celi_pass_output(&s->q), s->y,
                             1.0f / (float)s->B, 1, s->B, begin, end);
-}
-
-/// Line 4, every target_update_interval updates.
-static void op_target(const void *args, int64_t begin, int64_t end) {
-  const Sqlc *s = sqlc_of(args);
-  celi_target_move(&s->target, &s->critic.net, s->config->common.tau,
-                   s->config->common.target_update_interval, *s->agent->updates, begin, end);
 }
 
 /// Noise of line 5: rows of B n.
 static void op_fixed_inputs(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   draw(s, s->xi_fixed, NOISE_FIXED, begin * s->A, end * s->A);
-  place(s, s->sx_fixed, s->sa, s->O + s->A, s->xi_fixed, s->n, begin, end);
+  place(s, s->sx_fixed, s->batch.obs, s->O + s->A, s->xi_fixed, s->n, begin, end);
 }
 
 /// Noise of line 5: rows of B m.
 static void op_updated_inputs(const void *args, int64_t begin, int64_t end) {
   const Sqlc *s = sqlc_of(args);
   draw(s, s->xi_updated, NOISE_UPDATED, begin * s->A, end * s->A);
-  place(s, s->sx_updated, s->sa, s->O + s->A, s->xi_updated, s->m, begin, end);
+  place(s, s->sx_updated, s->batch.obs, s->O + s->A, s->xi_updated, s->m, begin, end);
 }
 
 /// Line 5: writes a = tanh(u) next to the state, and a gradient of 1 at Q's output for line 6; rows
@@ -182,7 +163,7 @@ static void op_fixed_actions(const void *args, int64_t begin, int64_t end) {
   float *a = s->score; // unused until line 6
   celi_ops()->tanh(a + begin * s->A, celi_pass_output(&s->fixed) + begin * s->A,
                    (end - begin) * s->A);
-  place(s, s->sa_fixed, s->sa, s->O + s->A, a, s->n, begin, end);
+  place(s, s->sa_fixed, s->batch.obs, s->O + s->A, a, s->n, begin, end);
   celi_ops()->fill(celi_pass_d_output(&s->q_fixed) + begin, 1, end - begin);
 }
 
@@ -223,10 +204,9 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
   mean[M_STEIN_NORM] += (double)celi_ops()->sum(s->norm, s->B) / B;
   mean[M_VALUE] += (double)celi_ops()->sum(s->v_next, s->B) / B;
   mean[M_ENT_COEF] += s->config->ent_coef;
-  *s->off.experience.sample_counter += celi_replay_blocks(s->B);
   const int64_t most = s->K > s->n ? (s->K > s->m ? s->K : s->m) : (s->n > s->m ? s->n : s->m);
   *s->noise_counter += (uint64_t)(s->B * most * s->A + 3) / 4;
-  ++*s->agent->updates;
+  celi_off_policy_count(&s->off, s->B);
 }
 
 // ---- the plan: lines 1 to 8.
@@ -240,19 +220,7 @@ static void plan_rows(Sqlc *s, const char *name, CeliOpFn fn, int64_t rows) {
 /// them by their count.
 static void plan_critic(Sqlc *s) {
   CeliPlan *plan = s->off.update.plan;
-  const ptrdiff_t ld = s->O + s->A;
-  const CeliReplayBatch batch = {.B = s->B,
-                                 .n = 1,
-                                 .obs = s->sa,
-                                 .ldo = ld,
-                                 .action = s->sa + s->O,
-                                 .lda = ld,
-                                 .next_obs = s->next_obs,
-                                 .ldn = s->O,
-                                 .reward = s->reward,
-                                 .discount = s->discount,
-                                 .row = s->row};
-  celi_experience_plan_sample(&s->off.experience, plan, batch);
+  celi_batch_plan_sample(plan, &s->batch, &s->off.experience);
   celi_net_plan_forward(plan, &s->q);
   if (s->M > 0) {
     plan_rows(s, "draw inputs", op_draw_inputs, s->B * s->M);
@@ -263,11 +231,10 @@ static void plan_critic(Sqlc *s) {
   plan_rows(s, "critic loss", op_critic_loss, s->B);
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
-  celi_net_plan_transpose(plan, &s->sampler.net, true); // of the sampler that the last update
-                                                        // changed, for line 8
+  celi_net_plan_transpose(plan, &s->off.policy.net,
+                          true); // of the last update's sampler, for line 8
   celi_adam_plan(plan, &s->critic.adam);
-  celi_plan_add(plan, "target", op_target, CELI_PARTS, s->critic.adam.n, CELI_ELEMENT_GRAIN, true,
-                &s, sizeof s);
+  celi_off_policy_plan_target(&s->off, &s->target, &s->critic.net, s->critic.adam.n);
   celi_net_plan_transpose(plan, &s->critic.net, false);
 }
 
@@ -283,9 +250,9 @@ static void plan_sampler(Sqlc *s) {
   celi_net_plan_forward(plan, &s->updated);
   plan_rows(s, "stein", op_stein, s->B);
   celi_net_plan_backward_data(plan, &s->updated, NULL, 0);
-  celi_net_plan_backward_weight(plan, &s->updated, &s->sampler.grad, false);
+  celi_net_plan_backward_weight(plan, &s->updated, &s->off.policy.grad, false);
   celi_plan_add(plan, "finish", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s);
-  celi_adam_plan(plan, &s->sampler.adam);
+  celi_adam_plan(plan, &s->off.actor);
 }
 
 static CelStatus write_plan(Sqlc *s) {
@@ -295,66 +262,15 @@ static CelStatus write_plan(Sqlc *s) {
   return celi_plan_end(s->off.update.plan);
 }
 
-// ---- act, predict.
-
-/// Writes scaled actions of n observations into the box's rows. Noise comes from the streams of the
-/// environments from `first` on. Without noise, the action replaces the mode, because a sampler has
-/// none.
-static void sample(Sqlc *s, const float *obs, int64_t first, int64_t n, bool noise) {
-  const int64_t in = s->sampler.net.in, A = s->A;
-  for (int64_t i = 0; i < n; i++) {
-    float *xi = s->acting.obs + i * in + s->O;
-    memset(xi, 0, (size_t)A * sizeof *xi);
-    if (!noise) continue;
-    uint64_t *counter = &s->off.experience.act_counter[first + i];
-    celi_ops()->normal(xi, s->agent->options.seed, CEL_RNG_ACT, (uint32_t)(first + i), *counter, 0,
-                       A);
-    *counter += (uint64_t)(A + 3) / 4;
-  }
-  const float *u = celi_acting_forward(&s->acting, &s->off.experience.norm, obs, n);
-  celi_ops()->tanh(s->box.out, u, n * A);
-}
-
-static CelStatus act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
-                     void *actions) {
-  Sqlc *s = agent->self;
-  const int64_t N = s->off.experience.N, A = s->A;
-  float *last_action = s->off.experience.last_action;
-  for (int64_t first = 0; first < N; first += CELI_ACT_ROWS) {
-    const int64_t n = N - first < CELI_ACT_ROWS ? N - first : CELI_ACT_ROWS;
-    if (celi_experience_random(&s->off.experience, mode))
-      celi_box_random(&s->box, s->box.out, first, n, s->off.experience.act_counter);
-    else
-      sample(s, (const float *)obs + first * s->O, first, n, mode != CEL_MODE);
-    if (mode == CEL_EXPLORE)
-      memcpy(last_action + first * A, s->box.out, (size_t)(n * A) * sizeof(float));
-    celi_box_unscale(&s->box, (float *)actions + first * A, s->box.out, n);
-  }
-  if (mode == CEL_EXPLORE) celi_experience_follow(&s->off.experience, obs, start);
-  return CEL_OK;
-}
-
-static CelStatus predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
-  Sqlc *s = agent->self;
-  for (int64_t first = 0; first < n; first += CELI_ACT_ROWS) {
-    const int64_t rows = n - first < CELI_ACT_ROWS ? n - first : CELI_ACT_ROWS;
-    sample(s, (const float *)obs + first * s->O, 0, rows, false);
-    celi_box_unscale(&s->box, (float *)actions + first * s->A, s->box.out, rows);
-  }
-  return CEL_OK;
-}
-
-// ---- create and destroy.
+// ---- create.
 
 static CelStatus declare_networks(Sqlc *s, CelTensors *t) {
   const CelOffPolicyConfig *c = &s->config->common;
   const int shares = s->shares;
   const int64_t B = s->B;
-  const CeliMlpSpec sampler = celi_off_policy_network(c, s->O + s->A, s->A);
   CeliMlpSpec critic = celi_off_policy_network(c, s->O + s->A, 1);
   critic.dx_begin = s->O, critic.dx_end = s->O + s->A;
-  const CeliNet *f = &s->sampler.net, *q = &s->critic.net;
-  CELI_TRY(celi_trained_declare(&s->sampler, t, "actor", &sampler));
+  const CeliNet *f = &s->off.policy.net, *q = &s->critic.net;
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
   CELI_TRY(celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &critic));
   CELI_TRY(celi_pass_declare(&s->q, t, "pass.q", q,
@@ -370,20 +286,13 @@ static CelStatus declare_networks(Sqlc *s, CelTensors *t) {
       (CeliPassSpec){.B = B * s->n, .backward = true, .threads = shares, .blockwise = true}));
   CELI_TRY(celi_pass_declare(&s->fixed, t, "pass.fixed", f,
                              (CeliPassSpec){.B = B * s->n, .threads = shares, .blockwise = true}));
-  CELI_TRY(celi_pass_declare(&s->updated, t, "pass.updated", f,
-                             (CeliPassSpec){.B = B * s->m, .backward = true, .threads = shares}));
-  CELI_TRY(celi_acting_declare(&s->acting, t, f));
-  CELI_TRY(celi_trained_declare_adam(&s->sampler, t, "actor"));
-  return celi_trained_declare_adam(&s->critic, t, "critic");
+  return celi_pass_declare(&s->updated, t, "pass.updated", f,
+                           (CeliPassSpec){.B = B * s->m, .backward = true, .threads = shares});
 }
 
 static CelStatus declare_batch(Sqlc *s, CelTensors *t) {
   const int64_t B = s->B, A = s->A, D = s->O + s->A, n = s->n, m = s->m, K = s->K;
-  CELI_DECLARE(t, "batch.sa", CEL_F32, CEL_SCRATCH, &s->sa, B, D);
-  CELI_DECLARE(t, "batch.next_obs", CEL_F32, CEL_SCRATCH, &s->next_obs, B, s->O);
-  CELI_DECLARE(t, "batch.reward", CEL_F32, CEL_SCRATCH, &s->reward, B);
-  CELI_DECLARE(t, "batch.discount", CEL_F32, CEL_SCRATCH, &s->discount, B);
-  CELI_DECLARE(t, "batch.row", CEL_I64, CEL_SCRATCH, &s->row, B);
+  CELI_TRY(celi_batch_declare(&s->batch, &s->off.experience, B, 1, false));
   CELI_DECLARE(t, "batch.uniform", CEL_F32, CEL_SCRATCH, &s->uniform, B, K - s->M, A);
   CELI_DECLARE(t, "batch.proposal", CEL_F32, CEL_SCRATCH, &s->proposal_scratch, s->shares,
                celi_proposal_scratch(&s->proposal));
@@ -413,33 +322,31 @@ static CelStatus declare_batch(Sqlc *s, CelTensors *t) {
 static CelStatus declare(CelAgent *agent) {
   Sqlc *s = agent->self;
   const CelSqlcConfig *c = agent->config;
-  CELI_TRY(celi_box_declare(&s->box, agent, true));
-  const CeliExperienceSpec experience = celi_off_policy_experience(&c->common);
-  CelSpace *stored;
-  CELI_TRY(celi_box_stored(&s->box, &stored));
-  const CelStatus declared =
-      celi_experience_declare(&s->off.experience, agent, stored, &experience);
-  free(stored);
-  CELI_TRY(declared);
+  CeliTrained *const trained[] = {&s->critic};
+  CeliPolicyOptions sampler =
+      celi_off_policy_options(&c->common, (CeliDistSpec){.kind = CELI_SQUASHED_GAUSSIAN});
+  sampler.sampler = true, sampler.net.output_gain = 1;
+  CELI_TRY(celi_off_policy_declare(&s->off, agent, &c->common, &sampler));
   s->agent = agent, s->config = c;
-  s->off.config = &c->common;
-  s->O = s->off.experience.O, s->A = s->box.A, s->B = celi_agent_batch(agent, c->common.batch_size);
+  s->O = s->off.policy.O, s->A = s->off.policy.A;
+  s->B = celi_agent_batch(agent, c->common.batch_size);
   s->K = c->value_particles, s->n = c->fixed_particles, s->m = c->updated_particles;
   s->proposal = celi_proposal(c, s->A), s->M = s->K - s->proposal.U;
   s->stein = (CeliStein){s->n, s->m, s->A, c->bandwidth};
   s->shares = celi_team_size(agent->team);
+  s->off.view = (CeliInspection){
+      .kind = CELI_CRITIC_ONE_ACTION, .q = &s->critic.net, .temperature = c->ent_coef};
   CELI_TRY(declare_networks(s, agent->tensors));
-  CELI_TRY(declare_batch(s, agent->tensors));
-  return celi_means_declare(&s->off.update.means, agent->tensors);
+  CELI_TRY(celi_off_policy_declare_training(&s->off, trained, (const char *const[]){"critic"}, 1));
+  return declare_batch(s, agent->tensors);
 }
 
 /// Sets the inputs of the networks' passes.
 static void bind_passes(Sqlc *s) {
   CeliPass *const passes[] = {&s->q, &s->q_next, &s->q_fixed, &s->fixed, &s->updated};
-  const float *const inputs[] = {s->sa, s->sa_next, s->sa_fixed, s->sx_fixed, s->sx_updated};
+  const float *const inputs[] = {s->batch.obs, s->sa_next, s->sa_fixed, s->sx_fixed, s->sx_updated};
   for (int i = 0; i < 5; i++) passes[i]->X = inputs[i], passes[i]->ldx = s->O + s->A;
   if (s->M > 0) s->draws.X = s->sx_draws, s->draws.ldx = s->O + s->A;
-  celi_acting_bind(&s->acting);
 }
 
 static CelStatus prepare(CelAgent *agent) {
@@ -447,38 +354,12 @@ static CelStatus prepare(CelAgent *agent) {
                                              "train/ent_coef", "train/value",
                                              "train/learning_rate"};
   Sqlc *s = agent->self;
-  celi_net_init(&s->sampler.net, agent->options.seed, INIT_SAMPLER);
-  celi_net_init(&s->critic.net, agent->options.seed, INIT_CRITIC);
-  celi_box_reset(&s->box);
-  celi_experience_reset(&s->off.experience);
+  CELI_TRY(celi_off_policy_prepare(agent, names, METRICS, M_LEARNING_RATE));
+  CELI_TRY(celi_off_policy_train(&s->off, &s->critic, "critic", CELI_INIT_CRITIC));
+  celi_target_copy(&s->target, &s->critic.net, s->critic.adam.n);
   bind_passes(s);
-  celi_means_bind(&s->off.update.means, agent, names, METRICS);
-  s->off.update.rate = M_LEARNING_RATE;
-  CELI_TRY(celi_off_policy_train(&s->off, &s->sampler, "actor", NULL));
-  CELI_TRY(celi_off_policy_train(&s->off, &s->critic, "critic", NULL));
-  celi_target_copy(&s->target, &s->critic);
   CELI_TRY(celi_off_policy_sync(agent));
   return write_plan(s);
-}
-
-static CeliPolicySpec policy_spec(const CelAgent *agent) {
-  const Sqlc *s = agent->self;
-  return (CeliPolicySpec){.kind = CELI_SQUASHED_GAUSSIAN,
-                          .activation = celi_activation_of(s->config->common.activation),
-                          .A = s->A,
-                          .sampler = true};
-}
-
-static CeliInspection inspect(CelAgent *agent) {
-  const Sqlc *s = agent->self;
-  return (CeliInspection){.actor = &s->sampler.net,
-                          .sampler = true,
-                          .scale = s->box.scale,
-                          .shift = s->box.shift,
-                          .temperature = s->config->ent_coef,
-                          .kind = CELI_CRITIC_OF_ACTIONS,
-                          .q = &s->critic.net,
-                          .norm = &s->off.experience.norm};
 }
 
 const CeliAlgo celi_algo_sqlc = {
@@ -488,8 +369,4 @@ const CeliAlgo celi_algo_sqlc = {
     CELI_OFF_POLICY_TABLE,
     .declare = declare,
     .prepare = prepare,
-    .act = act,
-    .predict = predict,
-    .policy = policy_spec,
-    .inspect = inspect,
 };

@@ -20,7 +20,7 @@
 ///
 /// Logged: D after the update, the increase of L predicted by g, and its increase on the sample.
 #include "celsius/trpo.h"
-#include "algo/onpolicy.h"
+#include "algo/on_policy.h"
 #include "base/base.h"
 #include "nn/tangent.h"
 #include "rl/minibatch.h"
@@ -94,7 +94,7 @@ static void op_gradient(const void *args, int64_t begin, int64_t end) {
 /// Line 4: one Fisher matrix per row.
 static void op_fisher(const void *args, int64_t begin, int64_t end) {
   const Trpo *s = trpo_of(args);
-  const ptrdiff_t ldh = s->on.actor.H;
+  const ptrdiff_t ldh = s->on.policy.H;
   celi_dist_fisher_rows(&s->pi.dist, s->pi.d_head, ldh, s->head_tangent, ldh,
                         1.0f / (float)s->on.rows, begin, end);
 }
@@ -102,12 +102,12 @@ static void op_fisher(const void *args, int64_t begin, int64_t end) {
 /// rho A and KL of rows.
 static void op_measure(const void *args, int64_t begin, int64_t end) {
   const Trpo *s = trpo_of(args);
-  const CeliActor *actor = &s->on.actor;
+  const CeliPolicy *policy = &s->on.policy;
   for (int64_t b = begin; b < end; b++) s->gain[b] = s->pi.dist.logp[b] - s->old.logp[b];
   celi_ops()->exp(s->gain + begin, s->gain + begin, end - begin);
   for (int64_t b = begin; b < end; b++) s->gain[b] *= s->on.rollout.advantage[b];
-  celi_dist_kl_rows(&actor->dist, s->kl, s->on.rollout.head, s->old_log_std, s->pi.head,
-                    actor->param.log_std_param, actor->H, begin, end);
+  celi_dist_kl_rows(&policy->dist, s->kl, s->on.rollout.head, s->old_log_std, s->pi.head,
+                    policy->param.log_std_param, policy->H, begin, end);
 }
 
 /// Line 7, rows of a minibatch.
@@ -138,7 +138,7 @@ static void plan_rows(Trpo *s, CeliPlan *plan, const char *name, CeliOpFn fn) {
 
 /// The policy's output and log-probs at the current parameters.
 static void plan_policy(Trpo *s, CeliPlan *plan) {
-  celi_policy_pass_plan_log_prob(plan, &s->pi, s->on.rollout.actions);
+  celi_policy_plan_log_prob(plan, &s->pi, s->on.rollout.actions);
 }
 
 static CelStatus write_prepare(Trpo *s) {
@@ -148,8 +148,7 @@ static CelStatus write_prepare(Trpo *s) {
   celi_rollout_plan_values(s->prepare, &s->on.rollout);
   celi_rollout_plan_gae(s->prepare, &s->on.rollout, c->common.gamma, c->gae_lambda);
   if (c->normalize_advantage) celi_rollout_plan_normalize(s->prepare, &s->on.rollout);
-  s->pi.net.X = celi_onpolicy_plan_obs(s->prepare, &s->on, s->x);
-  s->pi.net.ldx = s->on.actor.O;
+  celi_policy_pass_bind(&s->pi, celi_on_policy_plan_obs(s->prepare, &s->on, s->x), s->on.policy.O);
   return celi_plan_end(s->prepare);
 }
 
@@ -157,26 +156,27 @@ static CelStatus write_gradient(Trpo *s) {
   CELI_TRY(celi_plan_create(&s->gradient));
   plan_policy(s, s->gradient);
   plan_rows(s, s->gradient, "surrogate gradient", op_gradient);
-  celi_policy_pass_plan_backward_data(s->gradient, &s->pi, NULL, s->on.rollout.actions);
-  celi_policy_pass_plan_backward_weight(s->gradient, &s->pi);
-  celi_policy_pass_plan_backward_param(s->gradient, &s->pi);
+  celi_policy_plan_log_prob_backward(s->gradient, &s->pi, NULL, s->on.rollout.actions);
+  celi_policy_plan_backward_weight(s->gradient, &s->pi);
+  celi_policy_plan_backward_param(s->gradient, &s->pi);
   return celi_plan_end(s->gradient);
 }
 
 static CelStatus write_fisher(Trpo *s) {
-  const CeliActor *actor = &s->on.actor;
+  const CeliPolicy *policy = &s->on.policy;
   CELI_TRY(celi_plan_create(&s->fisher));
   celi_net_plan_tangent(s->fisher, &s->tangent, s->direction);
-  if (actor->F)
+  if (policy->F)
     celi_gsde_plan_head_tangent(
-        s->fisher, &s->pi.sde, s->head_tangent, celi_tangent_output(&s->tangent),
-        s->direction + (actor->sde.log_std - celi_net_parameters(&actor->net)));
+        s->fisher, &s->pi.given, s->head_tangent, celi_tangent_output(&s->tangent),
+        s->direction + (policy->sde.log_std - celi_net_parameters(&policy->net)));
   plan_rows(s, s->fisher, "fisher", op_fisher);
-  if (actor->F)
-    celi_gsde_plan_head_backward(s->fisher, &s->pi.sde, celi_pass_d_output(&s->pi.net), actor->A);
+  if (policy->F)
+    celi_gsde_plan_head_backward(s->fisher, &s->pi.given, celi_pass_d_output(&s->pi.net),
+                                 policy->A);
   celi_net_plan_backward_data(s->fisher, &s->pi.net, NULL, 0);
-  celi_net_plan_backward_weight(s->fisher, &s->pi.net, &actor->grad, false);
-  if (actor->F) celi_gsde_plan_head_param(s->fisher, &s->pi.sde, true);
+  celi_net_plan_backward_weight(s->fisher, &s->pi.net, &policy->grad, false);
+  if (policy->F) celi_gsde_plan_head_param(s->fisher, &s->pi.given, true);
   return celi_plan_end(s->fisher);
 }
 
@@ -215,11 +215,11 @@ static void copy(const Trpo *s, float *to, const float *from) {
 
 /// g <- (F + damping) v for v = direction. The entries of F for a free log sigma are 2.
 static CelStatus multiply(Trpo *s) {
-  const CeliActor *actor = &s->on.actor;
+  const CeliPolicy *policy = &s->on.policy;
   CELI_TRY(celi_plan_run(s->fisher, s->on.agent->team));
-  if (actor->dist.free_log_std) {
-    const ptrdiff_t at = actor->param.log_std_param - s->theta;
-    for (int64_t a = 0; a < actor->A; a++) s->g[at + a] = 2 * s->direction[at + a];
+  if (policy->dist.free_log_std) {
+    const ptrdiff_t at = policy->param.log_std_param - s->theta;
+    for (int64_t a = 0; a < policy->A; a++) s->g[at + a] = 2 * s->direction[at + a];
   }
   celi_ops()->axpby(s->g, (float)s->config->cg_damping, s->direction, 1.0f, s->n);
   return CEL_OK;
@@ -280,11 +280,11 @@ static CelStatus line_search(Trpo *s, double length, double slope, double *metri
 
 /// Lines 3 to 6, with sync points between plans.
 static CelStatus improve_policy(Trpo *s, double *metric) {
-  const CeliActor *actor = &s->on.actor;
+  const CeliPolicy *policy = &s->on.policy;
   double curvature, slope;
   copy(s, s->theta_old, s->theta);
-  if (actor->dist.free_log_std)
-    memcpy(s->old_log_std, actor->param.log_std_param, (size_t)actor->A * sizeof(float));
+  if (policy->dist.free_log_std)
+    memcpy(s->old_log_std, policy->param.log_std_param, (size_t)policy->A * sizeof(float));
   CELI_TRY(celi_plan_run(s->gradient, s->on.agent->team)); // line 3
   copy(s, s->r, s->g);
   CELI_TRY(conjugate_gradients(s, &curvature)); // line 4
@@ -297,7 +297,7 @@ static CelStatus improve_policy(Trpo *s, double *metric) {
                     (long long)*s->on.agent->updates + 1);
   const double beta = curvature > 0 ? sqrt(2 * s->config->target_kl / curvature) : 0; // line 5
   CELI_TRY(line_search(s, beta, slope, metric));                                      // line 6
-  celi_net_transpose(&s->on.actor.net);
+  celi_net_transpose(&s->on.policy.net);
   return CEL_OK;
 }
 
@@ -307,7 +307,7 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   Trpo *s = agent->self;
   const CelTrpoConfig *c = s->config;
   double *metric = agent->metric;
-  CELI_TRY(celi_onpolicy_ready(agent, n));
+  CELI_TRY(celi_on_policy_ready(agent, n));
   celi_adam_set_rate(
       &s->adam, cel_schedule_at(&c->common.learning_rate, celi_agent_progress_remaining(agent)));
   CELI_TRY(celi_plan_run(s->prepare, agent->team)); // line 2
@@ -320,12 +320,12 @@ static CelStatus update(CelAgent *agent, int64_t n) {
   }
   metric[s->slot[M_VALUE_LOSS]] = *s->loss_sum / (double)(c->n_critic_updates * s->batch.count);
   metric[s->slot[M_RATE]] = *s->adam.learning_rate;
-  metric[s->slot[M_STD]] = celi_actor_mean_std(&s->on.actor);
+  metric[s->slot[M_STD]] = celi_policy_mean_std(&s->on.policy);
   if (!isfinite(*s->loss_sum))
     return cel_fail(CEL_E_NAN,
                     "trpo: the value loss is %g at update %lld; try a smaller learning_rate",
                     *s->loss_sum, (long long)*agent->updates);
-  celi_rollout_next(&s->on.rollout, &s->on.actor, &s->on.norm);
+  celi_rollout_next(&s->on.rollout, &s->on.policy, &s->on.norm);
   return CEL_OK;
 }
 
@@ -333,28 +333,28 @@ static CelStatus update(CelAgent *agent, int64_t n) {
 
 /// Number of elements from the actor's first to its last parameter, with the padding between
 /// tensors.
-static int64_t parameters(const CeliActor *actor) {
+static int64_t parameters(const CeliPolicy *policy) {
   int64_t n = 0;
-  for (int l = 0; l < actor->net.n; l++)
+  for (int l = 0; l < policy->net.n; l++)
     for (int k = 0; k < CELI_LAYER_PARAMS; k++)
-      if (actor->net.node[l].layer.kind->param_name[k]) // tensors begin on cache lines
-        n += (celi_param_size(&actor->net.node[l], k) + 15) / 16 * 16;
-  if (actor->F) return n + (actor->F * actor->A + 15) / 16 * 16;
-  return n + (actor->dist.free_log_std ? (actor->A + 15) / 16 * 16 : 0);
+      if (policy->net.node[l].layer.kind->param_name[k]) // tensors begin on cache lines
+        n += (celi_param_size(&policy->net.node[l], k) + 15) / 16 * 16;
+  if (policy->F) return n + (policy->F * policy->A + 15) / 16 * 16;
+  return n + (policy->dist.free_log_std ? (policy->A + 15) / 16 * 16 : 0);
 }
 
 static CelStatus declare_policy(Trpo *s, CelTensors *t) {
-  const CeliActor *actor = &s->on.actor;
-  const int64_t rows = s->on.rows, most = parameters(actor);
-  CELI_TRY(celi_policy_pass_declare(&s->pi, t, "pass.pi", actor, rows, 1));
-  CELI_TRY(celi_dist_declare_shared(&s->old, t, "dist.old", &actor->param, rows, false));
+  const CeliPolicy *policy = &s->on.policy;
+  const int64_t rows = s->on.rows, most = parameters(policy);
+  CELI_TRY(celi_policy_pass_declare(&s->pi, t, "pi", policy, CELI_POLICY_GIVEN, rows, true, 1));
+  CELI_TRY(celi_dist_declare_shared(&s->old, t, "dist.old", &policy->param, rows, false));
   CELI_TRY(cel_fail_in(celi_tangent_declare(&s->tangent, t, "tangent", &s->pi.net), "trpo: "));
-  if (actor->F)
-    CELI_DECLARE(t, "trpo.head_tangent", CEL_F32, CEL_SCRATCH, &s->head_tangent, rows, actor->H);
-  CELI_DECLARE(t, "trpo.x", CEL_F32, CEL_SCRATCH, &s->x, rows, actor->O);
+  if (policy->F)
+    CELI_DECLARE(t, "trpo.head_tangent", CEL_F32, CEL_SCRATCH, &s->head_tangent, rows, policy->H);
+  CELI_DECLARE(t, "trpo.x", CEL_F32, CEL_SCRATCH, &s->x, rows, policy->O);
   CELI_DECLARE(t, "trpo.gain", CEL_F32, CEL_SCRATCH, &s->gain, rows);
   CELI_DECLARE(t, "trpo.kl", CEL_F32, CEL_SCRATCH, &s->kl, rows);
-  CELI_DECLARE(t, "trpo.old_log_std", CEL_F32, CEL_SCRATCH, &s->old_log_std, actor->A);
+  CELI_DECLARE(t, "trpo.old_log_std", CEL_F32, CEL_SCRATCH, &s->old_log_std, policy->A);
   CELI_DECLARE(t, "trpo.theta_old", CEL_F32, CEL_SCRATCH, &s->theta_old, most);
   CELI_DECLARE(t, "trpo.direction", CEL_F32, CEL_SCRATCH, &s->direction, most);
   CELI_DECLARE(t, "trpo.s", CEL_F32, CEL_SCRATCH, &s->s, most);
@@ -366,7 +366,7 @@ static CelStatus declare(CelAgent *agent) {
   Trpo *s = agent->self;
   CelTensors *t = agent->tensors;
   const CelTrpoConfig *c = s->config = agent->config;
-  CELI_TRY(celi_onpolicy_declare(&s->on, agent, &c->common, true));
+  CELI_TRY(celi_on_policy_declare(&s->on, agent, &c->common, true));
   if (!agent->options.act_only) celi_agent_advise_batch(agent, s->on.rows, c->batch_size);
   s->B = c->batch_size < s->on.rows ? c->batch_size : s->on.rows;
   CELI_TRY(declare_policy(s, t));
@@ -383,17 +383,16 @@ static CelStatus bind(Trpo *s) {
   const CelTrpoConfig *c = s->config;
   const CelTensors *t = s->on.agent->tensors;
   char last[CEL_NAME_MAX];
-  const CeliAdamConfig config = celi_onpolicy_adam(&c->common, c->adam_epsilon, 0);
-  celi_actor_last_parameter(&s->on.actor, last);
+  const CeliAdamConfig config = celi_on_policy_adam(&c->common, c->adam_epsilon, 0);
+  celi_policy_last_parameter(&s->on.policy, last);
   const CelTensor *end = cel_tensors_find(t, last);
   CEL_ASSERT(end != NULL);
-  s->theta = celi_net_parameters(&s->on.actor.net), s->g = s->on.actor.grad.param[0][0];
+  s->theta = celi_net_parameters(&s->on.policy.net), s->g = s->on.policy.grad.param[0][0];
   s->n = (const float *)end->data + end->size - s->theta;
-  CEL_ASSERT(s->n <= parameters(&s->on.actor));
-  celi_policy_pass_bind(&s->pi);
-  if (!s->on.actor.F) s->head_tangent = celi_tangent_output(&s->tangent);
-  s->v.X = s->batch.x, s->v.ldx = s->on.actor.O;
-  celi_onpolicy_last_parameter(&s->on, last);
+  CEL_ASSERT(s->n <= parameters(&s->on.policy));
+  if (!s->on.policy.F) s->head_tangent = celi_tangent_output(&s->tangent);
+  s->v.X = s->batch.x, s->v.ldx = s->on.policy.O;
+  celi_on_policy_last_parameter(&s->on, last);
   return celi_adam_bind(&s->adam, t, "critic.0.weight", last, &config);
 }
 
@@ -409,17 +408,17 @@ static CelStatus prepare(CelAgent *agent) {
                                              "train/explained_variance",
                                              "train/learning_rate",
                                              "train/std"};
-  celi_onpolicy_init(&s->on);
+  celi_on_policy_init(&s->on);
   for (int i = 0; i < METRICS; i++) s->slot[i] = celi_agent_metric_add(agent, names[i]);
   CELI_TRY(bind(s));
-  CELI_TRY(celi_onpolicy_sync(agent));
+  CELI_TRY(celi_on_policy_sync(agent));
   return write_plans(s);
 }
 
 static void release(CelAgent *agent) {
   Trpo *s = agent->self;
   CeliPlan *const plans[] = {s->prepare, s->gradient, s->fisher, s->measure, s->critic};
-  celi_onpolicy_release(&s->on);
+  celi_on_policy_release(&s->on);
   for (int i = 0; i < 5; i++) celi_plan_destroy(plans[i]);
 }
 
@@ -431,5 +430,5 @@ const CeliAlgo celi_algo_trpo = {
     .prepare = prepare,
     .release = release,
     .update = update,
-    CELI_ONPOLICY_TABLE,
+    CELI_ON_POLICY_TABLE,
 };

@@ -1,7 +1,7 @@
 /// Field table of trust region policy optimization (TRPO): defaults, ranges, help.
 /// The struct is in celsius/trpo.h.
 #include "algo/algo.h"
-#include "algo/onpolicy_fields.h"
+#include "algo/on_policy_fields.h"
 #include "base/floats.h"
 #include "celsius/trpo.h"
 
@@ -11,7 +11,7 @@
 #define F(field) offsetof(CelTrpoConfig, field)
 
 const CelField celi_trpo_fields[] = {
-    CELI_ONPOLICY_FIELDS(CelTrpoConfig, "1e-3", "the values", "2048", "false"),
+    CELI_ON_POLICY_FIELDS(CelTrpoConfig, "1e-3", "the values", "2048", "false"),
     {.name = "batch_size", .type = CEL_FIELD_INT, .offset = F(batch_size), .def = "128", .min = 1,
      .max = 1e6, .unit = "steps",
      .doc = "rows of a minibatch of the values"},

@@ -179,9 +179,7 @@ typedef struct SampleArgs {
   uint32_t index;
 } SampleArgs;
 
-/// The first action whose cumulative probability exceeds the uniform number. Rounding may leave the
-/// sum below the number; then it is the last action with a positive probability.
-static int32_t pick(const float *pi, int64_t A, float uniform) {
+int32_t celi_dist_pick(const float *pi, int64_t A, float uniform) {
   float sum = 0;
   int32_t last = 0;
   for (int64_t a = 0; a < A; a++) {
@@ -202,7 +200,7 @@ static void op_sample_categorical(const void *args, int64_t begin, int64_t end) 
   ops->exp(d->pi + begin * A, d->log_pi + begin * A, (end - begin) * A);
   ops->uniform(d->eps, s->seed, CEL_RNG_NOISE, s->index, *s->counter, begin, end);
   for (int64_t b = begin; b < end; b++) {
-    action[b * s->lda] = pick(d->pi + b * A, A, d->eps[b]);
+    action[b * s->lda] = celi_dist_pick(d->pi + b * A, A, d->eps[b]);
     d->logp[b] = d->log_pi[b * A + action[b * s->lda]];
   }
 }
@@ -545,6 +543,21 @@ void celi_dist_mode(const CeliDistSpec *spec, void *action, ptrdiff_t lda, const
     case CELI_GAUSSIAN: memcpy((float *)action + b * lda, row, (size_t)A * sizeof *row); break;
     case CELI_SQUASHED_GAUSSIAN: celi_ops()->tanh((float *)action + b * lda, row, A); break;
     }
+  }
+}
+
+void celi_dist_softmax(float *log_pi, float *pi, const float *logits, int64_t A, int64_t begin,
+                       int64_t end) {
+  celi_ops()->log_softmax(log_pi, A, logits, A, begin, end, A);
+  celi_ops()->exp(pi + begin * A, log_pi + begin * A, (end - begin) * A);
+}
+
+void celi_dist_mean_log(float *out, const float *log_pi, const float *pi, int64_t A, int64_t begin,
+                        int64_t end) {
+  for (int64_t b = begin; b < end; b++) {
+    float sum = 0;
+    for (int64_t a = 0; a < A; a++) sum += pi[b * A + a] * log_pi[b * A + a];
+    out[b] = sum;
   }
 }
 

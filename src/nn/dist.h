@@ -110,6 +110,15 @@ void celi_dist_mode(const CeliDistSpec *spec, void *action, ptrdiff_t lda, const
 void celi_dist_sample_rows(const CeliDistSpec *spec, float *action, ptrdiff_t lda,
                            const float *head, ptrdiff_t ldh, const float *eps, int64_t begin,
                            int64_t end);
+/// log_pi and pi (B,A) of categoricals from logits (B,A), rows [begin, end), serial.
+void celi_dist_softmax(float *log_pi, float *pi, const float *logits, int64_t A, int64_t begin,
+                       int64_t end);
+/// out (B,) = E_pi[log pi], the negative entropy, rows [begin, end), serial.
+void celi_dist_mean_log(float *out, const float *log_pi, const float *pi, int64_t A, int64_t begin,
+                        int64_t end);
+/// The first action whose cumulative probability exceeds the uniform number. Rounding may leave the
+/// sum of pi (A,) below the number; then it is the last action with a positive probability.
+int32_t celi_dist_pick(const float *pi, int64_t A, float uniform);
 /// Actions from given random numbers without a plan, rows [begin, end), serial. noise (n,W) ldn;
 /// celi_dist_noise gives W. log_std_param (A,): the free log_std, else NULL. Types of actions as
 /// for celi_dist_plan_log_prob.

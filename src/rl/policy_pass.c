@@ -1,61 +1,132 @@
 /// A policy on B rows. Contract: policy_pass.h.
 ///
-/// The head is the network's output. With gSDE it is (mean, log sigma), and sigma comes from the
-/// last hidden layer.
-/// Source: [actor-critic, 4.24]
+/// With gSDE and given actions, the head is (mean, log sigma), and sigma comes from the last hidden
+/// layer. With gSDE and samples, one matrix is drawn for the whole batch.
+/// Source: [maximum-entropy, 8.5], [actor-critic, 4.24]
 #include "rl/policy_pass.h"
 #include "base/base.h"
+#include "nn/declare.h"
 
 #include <stdio.h>
 #include <string.h>
 
-CelStatus celi_policy_pass_declare(CeliPolicyPass *pass, CelTensors *tensors, const char *name,
-                                   const CeliActor *actor, int64_t B, int shares) {
+/// What the distribution needs.
+static CelStatus declare_dist(CeliPolicyPass *pass, CelTensors *t, const char *name,
+                              CeliPolicyUse use, int64_t B, bool backward) {
+  const CeliPolicy *policy = pass->policy;
+  const int64_t A = policy->dist.A;
   char part[CEL_NAME_MAX];
+  if (use == CELI_POLICY_PROBABILITIES) {
+    const int64_t matrix[] = {B, A, -1}, rows[] = {B, -1, -1};
+    CELI_TRY(celi_declare_f32(t, CEL_SCRATCH, &pass->log_pi, matrix, "dist.%s.log_pi", name));
+    CELI_TRY(celi_declare_f32(t, CEL_SCRATCH, &pass->pi, matrix, "dist.%s.pi", name));
+    return celi_declare_f32(t, CEL_SCRATCH, &pass->mean_log, rows, "dist.%s.mean_log_pi", name);
+  }
+  if (use == CELI_POLICY_SAMPLES && policy->F) {
+    const int64_t latent[] = {1, B, policy->F};
+    if (backward)
+      CELI_TRY(celi_declare_f32(t, CEL_SCRATCH, &pass->net.dH, latent, "pass.%s.dH", name));
+    snprintf(part, sizeof part, "gsde.%s", name);
+    return celi_gsde_declare_shared(&pass->sde, t, part, &policy->sde, B);
+  }
+  snprintf(part, sizeof part, "dist.%s", name);
+  CELI_TRY(celi_dist_declare_shared(&pass->dist, t, part, &policy->param, B, backward));
+  snprintf(part, sizeof part, "gsde.%s", name);
+  return policy->F ? celi_gsde_head_declare(&pass->given, t, part, &policy->sde, B) : CEL_OK;
+}
+
+CelStatus celi_policy_pass_declare(CeliPolicyPass *pass, CelTensors *tensors, const char *name,
+                                   const CeliPolicy *policy, CeliPolicyUse use, int64_t B,
+                                   bool backward, int threads) {
+  char part[CEL_NAME_MAX];
+  // gSDE reads the last hidden layer, so its rows must be contiguous.
+  const CeliPassSpec spec = {.B = B, .backward = backward, .threads = policy->F ? 1 : threads};
   memset(pass, 0, sizeof *pass);
-  pass->actor = actor;
-  snprintf(part, sizeof part, "%s.net", name);
-  CELI_TRY(celi_pass_declare(
-      &pass->net, tensors, part, &actor->net,
-      (CeliPassSpec){.B = B,
-                     .backward = true,
-                     .threads = actor->F ? 1 : shares})); // gSDE reads the last hidden layer
-  snprintf(part, sizeof part, "%s.dist", name);
-  CELI_TRY(celi_dist_declare_shared(&pass->dist, tensors, part, &actor->param, B, true));
-  snprintf(part, sizeof part, "%s.sde", name);
-  return actor->F ? celi_gsde_head_declare(&pass->sde, tensors, part, &actor->sde, B) : CEL_OK;
+  pass->policy = policy;
+  snprintf(part, sizeof part, "pass.%s", name);
+  CELI_TRY(celi_pass_declare(&pass->net, tensors, part, &policy->net, spec));
+  return declare_dist(pass, tensors, name, use, B, backward);
 }
 
-void celi_policy_pass_bind(CeliPolicyPass *pass) {
-  pass->head = pass->actor->F ? pass->sde.head : celi_pass_output(&pass->net);
-  pass->d_head = pass->actor->F ? pass->sde.d_head : celi_pass_d_output(&pass->net);
+void celi_policy_pass_bind(CeliPolicyPass *pass, const float *X, ptrdiff_t ldx) {
+  pass->net.X = X, pass->net.ldx = ldx;
+  pass->head = pass->given.head ? pass->given.head : celi_pass_output(&pass->net);
+  pass->d_head = pass->given.head ? pass->given.d_head : celi_pass_d_output(&pass->net);
 }
 
-void celi_policy_pass_plan_log_prob(CeliPlan *plan, const CeliPolicyPass *pass,
-                                    const void *actions) {
-  const CeliActor *actor = pass->actor;
+// ---- samples
+
+void celi_policy_plan_sample(CeliPlan *plan, const CeliPolicyPass *pass, float *action,
+                             ptrdiff_t lda, uint32_t index, const uint64_t *counter) {
+  const CeliPolicy *policy = pass->policy;
+  const int64_t out = policy->net.out;
   celi_net_plan_forward(plan, &pass->net);
-  if (actor->F)
-    celi_gsde_plan_head(plan, &pass->sde, celi_pass_output(&pass->net), actor->A,
-                        celi_pass_latent(&pass->net), actor->F);
-  celi_dist_plan_log_prob(plan, &pass->dist, actions, celi_actor_lda(actor), pass->head, actor->H);
+  if (policy->F)
+    celi_gsde_plan_sample(plan, &pass->sde, action, lda, pass->head, out,
+                          celi_pass_latent(&pass->net), policy->F, policy->seed, index, counter);
+  else
+    celi_dist_plan_sample(plan, &pass->dist, action, lda, pass->head, out, policy->seed, index,
+                          counter);
 }
 
-void celi_policy_pass_plan_backward_data(CeliPlan *plan, const CeliPolicyPass *pass,
-                                         const float *d_entropy, const void *actions) {
-  const CeliActor *actor = pass->actor;
-  celi_dist_plan_log_prob_backward(plan, &pass->dist, pass->d_head, actor->H, pass->dist.d_logp,
-                                   d_entropy, actions, celi_actor_lda(actor), pass->head, actor->H);
-  if (actor->F)
-    celi_gsde_plan_head_backward(plan, &pass->sde, celi_pass_d_output(&pass->net), actor->A);
+void celi_policy_plan_sample_backward(CeliPlan *plan, const CeliPolicyPass *pass,
+                                      const float *d_action, const float *action, ptrdiff_t lda) {
+  const CeliPolicy *policy = pass->policy;
+  const int64_t A = policy->A, out = policy->net.out;
+  if (policy->F)
+    celi_gsde_plan_backward(plan, &pass->sde, pass->d_head, out, pass->net.dH, policy->F, d_action,
+                            A, action, lda, celi_pass_latent(&pass->net), policy->F);
+  else
+    celi_dist_plan_sample_backward(plan, &pass->dist, pass->d_head, out, d_action, A, action, lda,
+                                   pass->head, out);
   celi_net_plan_backward_data(plan, &pass->net, NULL, 0);
 }
 
-void celi_policy_pass_plan_backward_weight(CeliPlan *plan, const CeliPolicyPass *pass) {
-  celi_net_plan_backward_weight(plan, &pass->net, &pass->actor->grad, false);
+// ---- given actions
+
+void celi_policy_plan_log_prob(CeliPlan *plan, const CeliPolicyPass *pass, const void *actions) {
+  const CeliPolicy *policy = pass->policy;
+  celi_net_plan_forward(plan, &pass->net);
+  if (policy->F)
+    celi_gsde_plan_head(plan, &pass->given, celi_pass_output(&pass->net), policy->A,
+                        celi_pass_latent(&pass->net), policy->F);
+  celi_dist_plan_log_prob(plan, &pass->dist, actions, celi_policy_lda(policy), pass->head,
+                          policy->H);
 }
 
-void celi_policy_pass_plan_backward_param(CeliPlan *plan, const CeliPolicyPass *pass) {
+void celi_policy_plan_log_prob_backward(CeliPlan *plan, const CeliPolicyPass *pass,
+                                        const float *d_entropy, const void *actions) {
+  const CeliPolicy *policy = pass->policy;
+  celi_dist_plan_log_prob_backward(plan, &pass->dist, pass->d_head, policy->H, pass->dist.d_logp,
+                                   d_entropy, actions, celi_policy_lda(policy), pass->head,
+                                   policy->H);
+  if (policy->F)
+    celi_gsde_plan_head_backward(plan, &pass->given, celi_pass_d_output(&pass->net), policy->A);
+  celi_net_plan_backward_data(plan, &pass->net, NULL, 0);
+}
+
+// ---- probabilities
+
+static void op_probabilities(const void *args, int64_t begin, int64_t end) {
+  const CeliPolicyPass *pass = *(const CeliPolicyPass *const *)args;
+  const int64_t A = pass->policy->dist.A;
+  celi_dist_softmax(pass->log_pi, pass->pi, pass->head, A, begin, end);
+  celi_dist_mean_log(pass->mean_log, pass->log_pi, pass->pi, A, begin, end);
+}
+
+void celi_policy_plan_probabilities(CeliPlan *plan, const CeliPolicyPass *pass) {
+  celi_net_plan_forward(plan, &pass->net);
+  celi_plan_add(plan, "probabilities", op_probabilities, CELI_ROWS, pass->net.B, CELI_ROW_GRAIN,
+                false, &pass, sizeof pass);
+}
+
+// ---- gradients of parameters
+
+void celi_policy_plan_backward_weight(CeliPlan *plan, const CeliPolicyPass *pass) {
+  celi_net_plan_backward_weight(plan, &pass->net, &pass->policy->grad, false);
+}
+
+void celi_policy_plan_backward_param(CeliPlan *plan, const CeliPolicyPass *pass) {
   celi_dist_plan_backward_param(plan, &pass->dist, true);
-  if (pass->actor->F) celi_gsde_plan_head_param(plan, &pass->sde, true);
+  if (pass->given.head) celi_gsde_plan_head_param(plan, &pass->given, true);
 }

@@ -1,33 +1,69 @@
-/// A policy on B rows of a rollout: log-probs and entropies of given actions, and the backward pass
+/// A policy on B rows of a batch, in a plan: samples, log-probs, entropies, and the backward passes
 /// to the gradients of its parameters.
 #ifndef CELI_POLICY_PASS_H
 #define CELI_POLICY_PASS_H
-#include "rl/actor.h"
+#include "rl/policy.h"
+
+/// What a learner asks of the policy on a batch.
+typedef enum CeliPolicyUse {
+  CELI_POLICY_SAMPLES,      ///< draws actions; reparameterized gradient through them
+  CELI_POLICY_GIVEN,        ///< log-probs and entropies of given actions
+  CELI_POLICY_PROBABILITIES ///< categorical: the probabilities of all actions
+} CeliPolicyUse;
 
 /// Plans keep its address.
 typedef struct CeliPolicyPass {
-  const CeliActor *actor;
-  CeliPass net;         ///< X and ldx are set by the caller
-  CeliGsdeHead sde;     ///< with gSDE
-  CeliDist dist;        ///< logp and entropy (B,); d_logp (B,) is set by the caller
+  const CeliPolicy *policy;
+  CeliPass net; ///< X and ldx are set by the caller
+  /// Without gSDE's samples: logp and entropy (B,); d_logp (B,) is set by the caller.
+  CeliDist dist;
+  CeliGsde sde;         ///< gSDE, samples
+  CeliGsdeHead given;   ///< gSDE, given actions
   float *head, *d_head; ///< (B,H) what the distribution reads, and its gradient
+  float *log_pi, *pi;   ///< (B,A) probabilities
+  float *mean_log;      ///< (B,) E_pi[log pi], the negative entropy
 } CeliPolicyPass;
 
-/// Declares "NAME.*" for a team of `shares` threads. Errors: as cel_tensors_declare.
+/// Declares "pass.NAME.*", "dist.NAME.*" and "gsde.NAME.*" for a team of `threads` threads.
+/// Errors: as cel_tensors_declare.
 CelStatus celi_policy_pass_declare(CeliPolicyPass *pass, CelTensors *tensors, const char *name,
-                                   const CeliActor *actor, int64_t B, int shares) CEL_WARN_UNUSED;
+                                   const CeliPolicy *policy, CeliPolicyUse use, int64_t B,
+                                   bool backward, int threads) CEL_WARN_UNUSED;
 /// After the allocation.
-void celi_policy_pass_bind(CeliPolicyPass *pass);
+void celi_policy_pass_bind(CeliPolicyPass *pass, const float *X, ptrdiff_t ldx);
 
-// ---- into a plan; actions (B rows).
-void celi_policy_pass_plan_log_prob(CeliPlan *plan, const CeliPolicyPass *pass,
-                                    const void *actions);
+/// (B,) log pi of the sampled actions, and its gradient, which the caller sets before the backward
+/// pass.
+static inline float *celi_policy_logp(const CeliPolicyPass *pass) {
+  return pass->policy->F ? pass->sde.logp : pass->dist.logp;
+}
+static inline float *celi_policy_d_logp(const CeliPolicyPass *pass) {
+  return pass->policy->F ? pass->sde.d_logp : pass->dist.d_logp;
+}
+
+// ---- CELI_POLICY_SAMPLES
+/// action (B,A) lda and logp: a sample with noise of stream (seed, CEL_RNG_NOISE, index) from block
+/// *counter.
+void celi_policy_plan_sample(CeliPlan *plan, const CeliPolicyPass *pass, float *action,
+                             ptrdiff_t lda, uint32_t index, const uint64_t *counter);
+/// From d_action (B,A), d_logp and the sampled action (B,A) lda down the network.
+void celi_policy_plan_sample_backward(CeliPlan *plan, const CeliPolicyPass *pass,
+                                      const float *d_action, const float *action, ptrdiff_t lda);
+
+// ---- CELI_POLICY_GIVEN; actions (B rows)
+void celi_policy_plan_log_prob(CeliPlan *plan, const CeliPolicyPass *pass, const void *actions);
 /// From dist.d_logp and d_entropy (B,), or NULL, down to the network's first layer.
-void celi_policy_pass_plan_backward_data(CeliPlan *plan, const CeliPolicyPass *pass,
-                                         const float *d_entropy, const void *actions);
+void celi_policy_plan_log_prob_backward(CeliPlan *plan, const CeliPolicyPass *pass,
+                                        const float *d_entropy, const void *actions);
+
+// ---- CELI_POLICY_PROBABILITIES
+/// log_pi, pi and mean_log. Source: [maximum-entropy, 8.5]
+void celi_policy_plan_probabilities(CeliPlan *plan, const CeliPolicyPass *pass);
+
+// ---- gradients of parameters
 /// The network's weights: a stage of its own.
-void celi_policy_pass_plan_backward_weight(CeliPlan *plan, const CeliPolicyPass *pass);
-/// log_std, where it is a parameter; joins the stage of the operation before.
-void celi_policy_pass_plan_backward_param(CeliPlan *plan, const CeliPolicyPass *pass);
+void celi_policy_plan_backward_weight(CeliPlan *plan, const CeliPolicyPass *pass);
+/// log_std of given actions, where it is a parameter; joins the stage of the operation before.
+void celi_policy_plan_backward_param(CeliPlan *plan, const CeliPolicyPass *pass);
 
 #endif

@@ -51,11 +51,11 @@ static CelStatus declare_state(CeliRollout *r, CelTensors *t) {
   return CEL_OK;
 }
 
-CelStatus celi_rollout_declare(CeliRollout *rollout, CelTensors *tensors, const CeliActor *actor,
+CelStatus celi_rollout_declare(CeliRollout *rollout, CelTensors *tensors, const CeliPolicy *policy,
                                const CeliNet *critic, const CeliNormalizer *norm) {
   memset(rollout, 0, sizeof *rollout);
-  rollout->N = actor->N, rollout->T = actor->T, rollout->O = actor->O, rollout->H = actor->H;
-  rollout->bytes = actor->bytes, rollout->norm = norm;
+  rollout->N = policy->N, rollout->T = policy->T, rollout->O = policy->O, rollout->H = policy->H;
+  rollout->bytes = policy->bytes, rollout->norm = norm;
   if (rollout->T > INT32_MAX / rollout->N)
     return cel_fail(
         CEL_E_RANGE,
@@ -101,18 +101,19 @@ void celi_rollout_follow(CeliRollout *rollout, CeliNormalizer *norm, const float
   memcpy(r->obs + now * r->N * r->O, obs, (size_t)(r->N * r->O) * sizeof(float));
 }
 
-CelStatus celi_rollout_act(CeliRollout *rollout, const CeliActor *actor, CeliNormalizer *norm,
+CelStatus celi_rollout_act(CeliRollout *rollout, const CeliPolicy *policy, CeliNormalizer *norm,
                            const float *obs, const uint8_t *start, void *actions) {
   CeliRollout *r = rollout;
   const int64_t t = *r->filled, N = r->N;
-  CeliPass pass = actor->pass;
+  CeliPass pass = policy->pass;
   if (t == r->T)
     return cel_fail(CEL_E_STATE, "the rollout of %lld step%s is full; update before acting again",
                     (long long)r->T, celi_s(r->T));
   celi_rollout_follow(r, norm, obs, start);
-  if (t == 0) celi_actor_draw(actor, 0, 0, N);
+  if (t == 0) celi_policy_rollout_draw(policy, 0, 0, N);
   uint8_t *chosen = r->actions + (size_t)(t * N) * r->bytes;
-  celi_actor_step(actor, &pass, t, chosen, r->head + t * N * r->H, r->obs + t * N * r->O, 0, N);
+  celi_policy_rollout_act(policy, &pass, t, chosen, r->head + t * N * r->H, r->obs + t * N * r->O,
+                          0, N);
   memcpy(actions, chosen, (size_t)N * r->bytes);
   *r->acted = 1;
   return CEL_OK;
@@ -137,12 +138,12 @@ CelStatus celi_rollout_observe(CeliRollout *rollout, const CelOutcome *outcome) 
   return CEL_OK;
 }
 
-void celi_rollout_next(CeliRollout *rollout, CeliActor *actor, CeliNormalizer *norm) {
+void celi_rollout_next(CeliRollout *rollout, CeliPolicy *policy, CeliNormalizer *norm) {
   celi_normalizer_observe(norm, rollout->obs, rollout->T * rollout->N);
   for (int64_t i = 0; i < rollout->N; i++)
     for (int64_t t = 0; t < rollout->T; t++)
       rollout->age[i] = celi_rollout_ended(rollout, t * rollout->N + i) ? 0 : rollout->age[i] + 1;
-  celi_actor_advance(actor);
+  celi_policy_rollout_advance(policy);
   *rollout->filled = 0;
 }
 

@@ -14,8 +14,8 @@
 #define CELI_ROLLOUT_H
 #include "celsius/agent.h"
 #include "nn/net.h"
-#include "rl/actor.h"
 #include "rl/normalizer.h"
+#include "rl/policy.h"
 
 typedef struct CeliRollout {
   int64_t N, T, O, H;
@@ -47,7 +47,7 @@ typedef struct CeliRollout {
 
 /// Declares "rollout.*". Without `critic` (NULL) there are no values.
 /// Errors: CEL_E_RANGE (T N too large).
-CelStatus celi_rollout_declare(CeliRollout *rollout, CelTensors *tensors, const CeliActor *actor,
+CelStatus celi_rollout_declare(CeliRollout *rollout, CelTensors *tensors, const CeliPolicy *policy,
                                const CeliNet *critic, const CeliNormalizer *norm) CEL_WARN_UNUSED;
 /// Whether an episode ended at this row.
 static inline bool celi_rollout_ended(const CeliRollout *rollout, int64_t row) {
@@ -64,14 +64,14 @@ void celi_rollout_follow(CeliRollout *rollout, CeliNormalizer *norm, const float
                          const uint8_t *start);
 /// One step: calls celi_rollout_follow and draws the actions (N rows).
 /// Errors: CEL_E_STATE (the rollout is full).
-CelStatus celi_rollout_act(CeliRollout *rollout, const CeliActor *actor, CeliNormalizer *norm,
+CelStatus celi_rollout_act(CeliRollout *rollout, const CeliPolicy *policy, CeliNormalizer *norm,
                            const float *obs, const uint8_t *start, void *actions) CEL_WARN_UNUSED;
 /// Stores an outcome. Errors: CEL_E_STATE (no act before).
 CelStatus celi_rollout_observe(CeliRollout *rollout, const CelOutcome *outcome) CEL_WARN_UNUSED;
 
 /// Ends a rollout after learning: the normalizer's statistics take in its data, and the next one
 /// begins.
-void celi_rollout_next(CeliRollout *rollout, CeliActor *actor, CeliNormalizer *norm);
+void celi_rollout_next(CeliRollout *rollout, CeliPolicy *policy, CeliNormalizer *norm);
 
 // ---- in a plan, for a full rollout.
 /// Scales the rewards with the normalizer, after its statistics take them in.

@@ -1,7 +1,8 @@
 /// Discrete soft actor-critic compared with PyTorch in float64 (tests/golden/torch_dsac.py), the
 /// distribution of its policy, and the tests of every learner.
-#include "algo/choice.h"
+#include "algo/discrete.h"
 #include "learner_test.h"
+#include "nn/dist.h"
 
 static const LearnerCase cases[] = {
     {"twin", {{"ent_coef_init", "0.3"}}},
@@ -41,8 +42,8 @@ static void test_policy_gradient(void **state) {
   const double alpha = 0.3;
   for (int i = 0; i < B * A; i++)
     logits[i] = (float)(2 * cel_rng_normal(&rng)), q[i] = (float)cel_rng_normal(&rng);
-  celi_choice_softmax(log_pi, pi, logits, A, 0, B);
-  celi_choice_policy_gradient(d, loss, q, log_pi, pi, (float)alpha, 1, A, 0, B);
+  celi_dist_softmax(log_pi, pi, logits, A, 0, B);
+  celi_discrete_policy_gradient(d, loss, q, log_pi, pi, (float)alpha, 1, A, 0, B);
   for (int b = 0; b < B; b++) {
     double sum = 0;
     for (int k = 0; k < A; k++) {
@@ -100,7 +101,7 @@ static void test_actions_follow_the_policy(void **state) {
     for (int k = 0; k < LEARNER_N; k++) count[actions[k]]++;
   }
   // The policy's probabilities, from the buffers of its last forward pass.
-  const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), "act.pi");
+  const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), "act.head");
   assert_non_null(t);
   int likeliest = 0;
   for (int a = 0; a < LEARNER_ACTIONS; a++) {

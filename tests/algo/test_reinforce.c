@@ -1,6 +1,6 @@
 /// REINFORCE compared with PyTorch in float64 (tests/golden/torch_pg.py), its determinism, invalid
 /// input.
-#include "onpolicy_test.h"
+#include "on_policy_test.h"
 
 #include "celsius/reinforce.h"
 

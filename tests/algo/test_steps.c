@@ -4,7 +4,7 @@
 ///
 /// The gradients are the library's own; other tests compare those of one update with PyTorch. Each
 /// update has one gradient step, so its gradient is still available afterwards.
-#include "onpolicy_test.h"
+#include "on_policy_test.h"
 
 enum { UPDATES = 4, MOST = 2048, GROUPS = 2, TOTAL = 2 * UPDATES * ON_T * ON_N };
 

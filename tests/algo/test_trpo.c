@@ -1,7 +1,7 @@
 /// Trust region policy optimization: the trust region, determinism, invalid input.
 /// (tests/nn/test_tangent.c tests its Fisher matrix. The gradient of its surrogate is PPO's at
 /// ratio 1.)
-#include "onpolicy_test.h"
+#include "on_policy_test.h"
 
 #include "celsius/trpo.h"
 

@@ -14,9 +14,10 @@
 #include <cmocka.h>
 
 typedef struct Rig {
+  CelSpace observation, action;
   CelTensors *tensors;
   CeliNormalizer norm;
-  CeliActor actor;
+  CeliPolicy policy;
   CeliNet critic; ///< a linear function
   CeliRollout r;
   float *weight; ///< (T, N) discounts
@@ -27,24 +28,24 @@ static void check_ok(CelStatus status) {
 }
 
 static void rig_create(Rig *rig, int64_t T, int64_t N, int64_t O) {
-  const CelSpace observation = cel_space_box(O, -HUGE_VAL, HUGE_VAL),
-                 action = cel_space_discrete(2);
   const CeliMlpSpec line = {.E = 1, .in = O, .out = 1, .output_gain = 1};
   const int64_t shape[] = {T, N};
-  CeliDistSpec dist;
+  CeliPolicyOptions options = {.net = line};
   memset(rig, 0, sizeof *rig);
+  rig->observation = cel_space_box(O, -HUGE_VAL, HUGE_VAL), rig->action = cel_space_discrete(2);
   check_ok(cel_tensors_create(&rig->tensors));
-  check_ok(celi_actor_dist(&dist, &action));
-  check_ok(celi_actor_declare(&rig->actor, rig->tensors, &line, &dist, 0, &observation, &action));
+  check_ok(celi_policy_dist(&options.dist, &rig->action));
+  celi_policy_set(&rig->policy, &options, &rig->observation, &rig->action);
+  check_ok(celi_policy_declare_network(&rig->policy, rig->tensors));
   check_ok(celi_mlp_declare(&rig->critic, rig->tensors, "critic", CEL_PARAM, &line));
   check_ok(celi_normalizer_declare(&rig->norm, rig->tensors, false, false, O, N, 10, 10, 1));
-  check_ok(celi_actor_declare_acting(&rig->actor, rig->tensors, &rig->norm, N, T, 3));
-  check_ok(celi_rollout_declare(&rig->r, rig->tensors, &rig->actor, &rig->critic, &rig->norm));
+  check_ok(celi_policy_declare_rollout(&rig->policy, rig->tensors, &rig->norm, N, T, 3));
+  check_ok(celi_rollout_declare(&rig->r, rig->tensors, &rig->policy, &rig->critic, &rig->norm));
   check_ok(
       cel_tensors_declare(rig->tensors, "weight", CEL_F32, CEL_SCRATCH, &rig->weight, 2, shape));
   check_ok(cel_tensors_allocate(rig->tensors));
   celi_normalizer_reset(&rig->norm);
-  celi_actor_init(&rig->actor, 0);
+  celi_policy_init(&rig->policy, 0);
 }
 
 /// Ends the plan and runs it.
@@ -95,7 +96,7 @@ static void push_golden(Rig *rig, const CelSafetensors *file, const char *name) 
                                 .obs = obs + (t + 1) * r->N * r->O,
                                 .final_obs = final_obs + t * r->N * r->O};
     assert_false(celi_rollout_full(r));
-    check_ok(celi_rollout_act(r, &rig->actor, &rig->norm, obs + t * r->N * r->O, NULL, actions));
+    check_ok(celi_rollout_act(r, &rig->policy, &rig->norm, obs + t * r->N * r->O, NULL, actions));
     for (int64_t i = 0; i < r->N; i++) assert_in_range(actions[i], 0, 1);
     check_ok(celi_rollout_observe(r, &outcome));
   }
@@ -169,7 +170,7 @@ static void step(Rig *rig, const float *obs, const uint8_t *start, const float *
   static const float reward[] = {1, 1};
   const CelOutcome outcome = {.reward = reward, .terminated = no, .truncated = no, .obs = next};
   int32_t actions[2];
-  check_ok(celi_rollout_act(&rig->r, &rig->actor, &rig->norm, obs, start, actions));
+  check_ok(celi_rollout_act(&rig->r, &rig->policy, &rig->norm, obs, start, actions));
   check_ok(celi_rollout_observe(&rig->r, &outcome));
 }
 
@@ -205,7 +206,7 @@ static void test_ages(void **state) {
   rig_create(&rig, 2, 2, 1);
   step(&rig, a, NULL, a);
   step(&rig, a, NULL, b);
-  celi_rollout_next(&rig.r, &rig.actor, &rig.norm);
+  celi_rollout_next(&rig.r, &rig.policy, &rig.norm);
   assert_false(celi_rollout_full(&rig.r));
   assert_true(rig.r.age[0] == 2 && rig.r.age[1] == 2);
   step(&rig, moved, NULL, a);
@@ -227,15 +228,15 @@ static void test_refused(void **state) {
   assert_int_equal(celi_rollout_observe(&rig.r, &outcome), CEL_E_STATE);
   step(&rig, a, NULL, a);
   assert_int_equal(celi_rollout_observe(&rig.r, &outcome), CEL_E_STATE);
-  assert_int_equal(celi_rollout_act(&rig.r, &rig.actor, &rig.norm, a, NULL, actions), CEL_E_STATE);
+  assert_int_equal(celi_rollout_act(&rig.r, &rig.policy, &rig.norm, a, NULL, actions), CEL_E_STATE);
   assert_non_null(strstr(cel_error(), "full"));
   check_ok(celi_rollout_check(&rig.r));
   *rig.r.filled = 2;
   assert_int_equal(celi_rollout_check(&rig.r), CEL_E_CORRUPT);
   *rig.r.filled = -1;
   assert_int_equal(celi_rollout_check(&rig.r), CEL_E_CORRUPT);
-  rig.actor.T = INT32_MAX;
-  assert_int_equal(celi_rollout_declare(&rig.r, rig.tensors, &rig.actor, &rig.critic, &rig.norm),
+  rig.policy.T = INT32_MAX;
+  assert_int_equal(celi_rollout_declare(&rig.r, rig.tensors, &rig.policy, &rig.critic, &rig.norm),
                    CEL_E_RANGE);
   cel_tensors_destroy(rig.tensors);
 }

@@ -3,8 +3,9 @@
 ///
 /// With V = E_pi[g] and A_soft = g - V the gradient is -pi A_soft. The Fisher matrix is F =
 /// diag(pi) - pi pi'.
-#include "algo/choice.h"
+#include "algo/discrete.h"
 #include "celsius/improve.h"
+#include "nn/dist.h"
 #include "verify/verify.h"
 #include <math.h>
 
@@ -179,8 +180,8 @@ static CelStatus by_learner(CeliTrial *trial) {
   CELI_TRY(draw_actor(
       trial, &(CeliDraw){.S_min = B, .S_max = B, .A_min = A, .A_max = A, .endless = true}, &a));
   for (int i = 0; i < B * A; i++) logits[i] = (float)a.theta[i], q[i] = (float)a.Q[i];
-  celi_choice_softmax(log_pi, pi, logits, A, 0, B);
-  celi_choice_policy_gradient(d_logits, loss, q, log_pi, pi, (float)a.m.alpha, 1.0f, A, 0, B);
+  celi_dist_softmax(log_pi, pi, logits, A, 0, B);
+  celi_discrete_policy_gradient(d_logits, loss, q, log_pi, pi, (float)a.m.alpha, 1.0f, A, 0, B);
   for (int i = 0; i < B * A; i++) got[i] = a.weight[i / A] * (double)d_logits[i];
   celi_compare_all(trial, a.gradient, got, B * A, celi_size(a.Q, B * A) + a.m.alpha);
   return CEL_OK;

@@ -2,8 +2,8 @@
 ///
 /// An algorithm's state begins with a CeliOnPolicy, so that its table can contain these functions.
 /// The algorithm itself defines how it learns.
-#ifndef CELI_ONPOLICY_H
-#define CELI_ONPOLICY_H
+#ifndef CELI_ON_POLICY_H
+#define CELI_ON_POLICY_H
 #include "algo/algo.h"
 #include "algo/collect.h"
 #include "celsius/on_policy.h"
@@ -16,7 +16,7 @@
 typedef struct CeliOnPolicy {
   CelAgent *agent;
   int64_t rows; ///< rows of a rollout, T N
-  CeliActor actor;
+  CeliPolicy policy;
   CeliNet critic; ///< V; not declared if there are no values
   CeliNetGrad critic_grad;
   CeliNormalizer norm;
@@ -28,27 +28,27 @@ typedef struct CeliOnPolicy {
 /// run), the acting buffers and the rollout. `critic`: there are values. The agent's state must
 /// begin with `self`.
 /// Errors: CEL_E_UNSUPPORTED, CEL_E_RANGE, and as cel_tensors_declare.
-CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent,
-                                const CelOnPolicyConfig *config, bool critic) CEL_WARN_UNUSED;
+CelStatus celi_on_policy_declare(CeliOnPolicy *self, CelAgent *agent,
+                                 const CelOnPolicyConfig *config, bool critic) CEL_WARN_UNUSED;
 /// Call it after the allocation.
-void celi_onpolicy_init(CeliOnPolicy *self);
+void celi_on_policy_init(CeliOnPolicy *self);
 /// Name of the last parameter of the run that begins with "actor.0.weight".
-void celi_onpolicy_last_parameter(const CeliOnPolicy *self, char name[CEL_NAME_MAX]);
+void celi_on_policy_last_parameter(const CeliOnPolicy *self, char name[CEL_NAME_MAX]);
 /// Errors: CEL_E_STATE (no update is due).
-CelStatus celi_onpolicy_ready(const CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
-void celi_onpolicy_release(CeliOnPolicy *self);
+CelStatus celi_on_policy_ready(const CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
+void celi_on_policy_release(CeliOnPolicy *self);
 /// Normalized observations of the rollout, (rows, O): x, which the plan writes, or the stored ones
 /// if there is no normalization.
-const float *celi_onpolicy_plan_obs(CeliPlan *plan, CeliOnPolicy *self, float *x);
+const float *celi_on_policy_plan_obs(CeliPlan *plan, CeliOnPolicy *self, float *x);
 /// Adam with the learning rate and betas of `config`, and the learner's own epsilon and clipping.
-CeliAdamConfig celi_onpolicy_adam(const CelOnPolicyConfig *config, double epsilon,
-                                  double max_grad_norm);
+CeliAdamConfig celi_on_policy_adam(const CelOnPolicyConfig *config, double epsilon,
+                                   double max_grad_norm);
 
 /// Binds an optimizer for the policy and one for the values. The values have their own learning
 /// rate. Without values, `critic` is not touched.
-CelStatus celi_onpolicy_bind_steps(const CeliOnPolicy *self, CeliAdam *actor, CeliAdam *critic,
-                                   CeliAdamConfig config,
-                                   const CelSchedule *critic_rate) CEL_WARN_UNUSED;
+CelStatus celi_on_policy_bind_steps(const CeliOnPolicy *self, CeliAdam *actor, CeliAdam *critic,
+                                    CeliAdamConfig config,
+                                    const CelSchedule *critic_rate) CEL_WARN_UNUSED;
 
 // ---- policy and values on a whole rollout, for learners that use it in one batch.
 
@@ -80,23 +80,22 @@ CelStatus celi_rollout_pass_report(const CeliRolloutPass *pass, double rate) CEL
 // ---- functions for an algorithm's table.
 
 /// The functions below, as entries of the table.
-#define CELI_ONPOLICY_TABLE                                                                        \
-  .act = celi_onpolicy_act, .observe = celi_onpolicy_observe, .due = celi_onpolicy_due,            \
-  .predict = celi_onpolicy_predict, .sync = celi_onpolicy_sync, .policy = celi_onpolicy_policy,    \
-  .inspect = celi_onpolicy_inspect, .replay = celi_onpolicy_replay,                                \
-  .collect = celi_onpolicy_collect, .rollout = celi_onpolicy_rollout
-CelStatus celi_onpolicy_act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
-                            void *actions) CEL_WARN_UNUSED;
-CelStatus celi_onpolicy_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
-CelStatus celi_onpolicy_collect(CelAgent *agent, CelVecEnv *env, int64_t steps) CEL_WARN_UNUSED;
-CelStatus celi_onpolicy_predict(CelAgent *agent, const void *obs, int64_t n,
-                                void *actions) CEL_WARN_UNUSED;
+#define CELI_ON_POLICY_TABLE                                                                       \
+  .act = celi_on_policy_act, .observe = celi_on_policy_observe, .due = celi_on_policy_due,         \
+  .predict = celi_on_policy_predict, .sync = celi_on_policy_sync,                                  \
+  .inspect = celi_on_policy_inspect, .replay = celi_on_policy_replay,                              \
+  .collect = celi_on_policy_collect, .rollout = celi_on_policy_rollout
+CelStatus celi_on_policy_act(CelAgent *agent, const void *obs, const uint8_t *start,
+                             CelActMode mode, void *actions) CEL_WARN_UNUSED;
+CelStatus celi_on_policy_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
+CelStatus celi_on_policy_collect(CelAgent *agent, CelVecEnv *env, int64_t steps) CEL_WARN_UNUSED;
+CelStatus celi_on_policy_predict(CelAgent *agent, const void *obs, int64_t n,
+                                 void *actions) CEL_WARN_UNUSED;
 /// 1 when the rollout is full.
-int64_t celi_onpolicy_due(const CelAgent *agent);
-CelStatus celi_onpolicy_sync(CelAgent *agent) CEL_WARN_UNUSED;
-CeliPolicySpec celi_onpolicy_policy(const CelAgent *agent);
-CeliInspection celi_onpolicy_inspect(CelAgent *agent);
-CeliReplay *celi_onpolicy_replay(CelAgent *agent); ///< NULL
-const CeliRollout *celi_onpolicy_rollout(const CelAgent *agent);
+int64_t celi_on_policy_due(const CelAgent *agent);
+CelStatus celi_on_policy_sync(CelAgent *agent) CEL_WARN_UNUSED;
+CeliInspection celi_on_policy_inspect(CelAgent *agent);
+CeliReplay *celi_on_policy_replay(CelAgent *agent); ///< NULL
+const CeliRollout *celi_on_policy_rollout(const CelAgent *agent);
 
 #endif

@@ -1,5 +1,5 @@
-/// Parts of learners from rollouts. Contract: onpolicy.h.
-#include "algo/onpolicy.h"
+/// Parts of learners from rollouts. Contract: on_policy.h.
+#include "algo/on_policy.h"
 #include "base/base.h"
 
 #include <math.h>
@@ -44,7 +44,7 @@ static CelStatus check(const CelAgent *agent, const CelOnPolicyConfig *spec, Cel
     return cel_fail(CEL_E_UNSUPPORTED, "%s: observations must be a float32 box, not %s", name,
                     text);
   }
-  CELI_TRY(cel_fail_in(celi_actor_dist(dist, &agent->action), "%s: ", name));
+  CELI_TRY(cel_fail_in(celi_policy_dist(dist, &agent->action), "%s: ", name));
   if (spec->n_steps > INT32_MAX / N)
     return cel_fail(CEL_E_RANGE,
                     "%s: a rollout of %lld steps of %lld environments is too large; reduce n_steps",
@@ -52,10 +52,10 @@ static CelStatus check(const CelAgent *agent, const CelOnPolicyConfig *spec, Cel
   return check_sigma(name, spec, celi_dist_discrete(dist));
 }
 
-static CelStatus declare_critic(CeliOnPolicy *self, CelTensors *t, CeliMlpSpec *net) {
-  net->in = self->actor.O, net->out = 1, net->output_gain = 1;
-  net->dx_begin = net->dx_end = net->in; // the gradient of the observations is not needed
-  CELI_TRY(celi_mlp_declare(&self->critic, t, "critic", CEL_PARAM, net));
+static CelStatus declare_critic(CeliOnPolicy *self, CelTensors *t, CeliMlpSpec net) {
+  net.in = self->policy.O, net.out = 1, net.output_gain = 1;
+  net.dx_begin = net.dx_end = net.in; // the gradient of the observations is not needed
+  CELI_TRY(celi_mlp_declare(&self->critic, t, "critic", CEL_PARAM, &net));
   CELI_TRY(celi_net_declare_grad(&self->critic_grad, t, "critic", CEL_GRAD, &self->critic));
   CELI_TRY(celi_net_declare_grad(NULL, t, "critic", CEL_MOMENT1, &self->critic));
   return celi_net_declare_grad(NULL, t, "critic", CEL_MOMENT2, &self->critic);
@@ -70,50 +70,52 @@ static void set_sigma(CeliDistSpec *dist, const CelOnPolicyConfig *config) {
     dist->log_std_min = log_std_low, dist->log_std_max = log_std_high;
 }
 
-CelStatus celi_onpolicy_declare(CeliOnPolicy *self, CelAgent *agent,
-                                const CelOnPolicyConfig *config, bool critic) {
+CelStatus celi_on_policy_declare(CeliOnPolicy *self, CelAgent *agent,
+                                 const CelOnPolicyConfig *config, bool critic) {
   CelTensors *t = agent->tensors;
   const int64_t N = agent->options.n_envs;
-  CeliDistSpec dist;
-  CeliMlpSpec net = {.E = 1,
-                     .hidden = config->net_arch,
-                     .activation = celi_activation_of(config->activation),
-                     .layer_norm = config->layer_norm,
-                     .init = (CeliInit)config->init,
-                     .output_gain = config->init == CEL_INIT_ORTHOGONAL ? 0.01 : 1};
+  const int64_t held = config->sde_sample_freq > 0 ? config->sde_sample_freq : config->n_steps;
+  CeliPolicyOptions policy = {
+      .net = {.E = 1,
+              .hidden = config->net_arch,
+              .activation = celi_activation_of(config->activation),
+              .layer_norm = config->layer_norm,
+              .init = (CeliInit)config->init,
+              .output_gain = config->init == CEL_INIT_ORTHOGONAL ? 0.01 : 1},
+      .sde_every = config->use_sde ? held : 0};
   CEL_ASSERT((void *)self == agent->self);
   self->agent = agent;
-  CELI_TRY(check(agent, config, &dist));
+  CELI_TRY(check(agent, config, &policy.dist));
   const int64_t T = celi_agent_batch(agent, config->n_steps);
   self->rows = T * N;
-  set_sigma(&dist, config);
-  const int64_t held = config->sde_sample_freq > 0 ? config->sde_sample_freq : config->n_steps;
-  CELI_TRY(celi_actor_declare(&self->actor, t, &net, &dist, config->use_sde ? held : 0,
-                              &agent->observation, &agent->action));
-  if (critic) CELI_TRY(declare_critic(self, t, &net));
+  set_sigma(&policy.dist, config);
+  celi_policy_set(&self->policy, &policy, &agent->observation, &agent->action);
+  CELI_TRY(celi_policy_declare_network(&self->policy, t));
+  if (critic) CELI_TRY(declare_critic(self, t, policy.net));
   CELI_TRY(celi_normalizer_declare(&self->norm, t, config->normalize_observation,
-                                   config->normalize_reward, self->actor.O, N,
+                                   config->normalize_reward, self->policy.O, N,
                                    config->clip_observation, config->clip_reward, config->gamma));
-  CELI_TRY(celi_actor_declare_acting(&self->actor, t, &self->norm, N, T, agent->options.seed));
-  return celi_rollout_declare(&self->rollout, t, &self->actor, critic ? &self->critic : NULL,
+  CELI_TRY(celi_policy_declare_rollout(&self->policy, t, &self->norm, N, T, agent->options.seed));
+  CELI_TRY(celi_policy_declare_scale(&self->policy, t));
+  return celi_rollout_declare(&self->rollout, t, &self->policy, critic ? &self->critic : NULL,
                               &self->norm);
 }
 
-void celi_onpolicy_init(CeliOnPolicy *self) {
-  celi_actor_init(&self->actor, INIT_ACTOR);
+void celi_on_policy_init(CeliOnPolicy *self) {
+  celi_policy_init(&self->policy, INIT_ACTOR);
   if (self->critic.n > 0) celi_net_init(&self->critic, self->agent->options.seed, INIT_CRITIC);
   celi_normalizer_reset(&self->norm);
 }
 
-void celi_onpolicy_last_parameter(const CeliOnPolicy *self, char name[CEL_NAME_MAX]) {
+void celi_on_policy_last_parameter(const CeliOnPolicy *self, char name[CEL_NAME_MAX]) {
   if (self->critic.n > 0)
     celi_net_last_parameter(&self->critic, "critic", name);
   else
-    celi_actor_last_parameter(&self->actor, name);
+    celi_policy_last_parameter(&self->policy, name);
 }
 
-CelStatus celi_onpolicy_ready(const CelAgent *agent, int64_t n) {
-  const CeliRollout *r = celi_onpolicy_rollout(agent);
+CelStatus celi_on_policy_ready(const CelAgent *agent, int64_t n) {
+  const CeliRollout *r = celi_on_policy_rollout(agent);
   if (celi_rollout_full(r) && n == 1) return CEL_OK;
   return cel_fail(
       CEL_E_STATE,
@@ -122,7 +124,7 @@ CelStatus celi_onpolicy_ready(const CelAgent *agent, int64_t n) {
       name_of(agent), (long long)n, (long long)*r->filled, (long long)r->T);
 }
 
-void celi_onpolicy_release(CeliOnPolicy *self) {
+void celi_on_policy_release(CeliOnPolicy *self) {
   celi_collector_release(&self->collector);
 }
 
@@ -133,11 +135,11 @@ typedef struct ObsArgs {
 
 static void op_obs(const void *args, int64_t begin, int64_t end) {
   const ObsArgs *a = args;
-  const int64_t O = a->self->actor.O;
+  const int64_t O = a->self->policy.O;
   celi_normalizer_apply(&a->self->norm, a->x, O, a->self->rollout.obs, O, begin, end);
 }
 
-const float *celi_onpolicy_plan_obs(CeliPlan *plan, CeliOnPolicy *self, float *x) {
+const float *celi_on_policy_plan_obs(CeliPlan *plan, CeliOnPolicy *self, float *x) {
   const ObsArgs args = {self, x};
   if (!self->norm.observations) return self->rollout.obs;
   celi_plan_add(plan, "normalize observations", op_obs, CELI_ROWS, self->rows, CELI_ROW_GRAIN,
@@ -145,8 +147,8 @@ const float *celi_onpolicy_plan_obs(CeliPlan *plan, CeliOnPolicy *self, float *x
   return x;
 }
 
-CeliAdamConfig celi_onpolicy_adam(const CelOnPolicyConfig *config, double epsilon,
-                                  double max_grad_norm) {
+CeliAdamConfig celi_on_policy_adam(const CelOnPolicyConfig *config, double epsilon,
+                                   double max_grad_norm) {
   return (CeliAdamConfig){.learning_rate = cel_schedule_at(&config->learning_rate, 1),
                           .beta1 = config->adam_beta1,
                           .beta2 = config->adam_beta2,
@@ -154,15 +156,15 @@ CeliAdamConfig celi_onpolicy_adam(const CelOnPolicyConfig *config, double epsilo
                           .max_grad_norm = max_grad_norm};
 }
 
-CelStatus celi_onpolicy_bind_steps(const CeliOnPolicy *self, CeliAdam *actor, CeliAdam *critic,
-                                   CeliAdamConfig config, const CelSchedule *critic_rate) {
+CelStatus celi_on_policy_bind_steps(const CeliOnPolicy *self, CeliAdam *actor, CeliAdam *critic,
+                                    CeliAdamConfig config, const CelSchedule *critic_rate) {
   const CelTensors *t = self->agent->tensors;
   char last[CEL_NAME_MAX];
-  celi_actor_last_parameter(&self->actor, last);
+  celi_policy_last_parameter(&self->policy, last);
   CELI_TRY(celi_adam_bind(actor, t, "actor.0.weight", last, &config));
   if (self->critic.n == 0) return CEL_OK;
   config.learning_rate = cel_schedule_at(critic_rate, 1);
-  celi_onpolicy_last_parameter(self, last);
+  celi_on_policy_last_parameter(self, last);
   return celi_adam_bind(critic, t, "critic.0.weight", last, &config);
 }
 
@@ -175,11 +177,12 @@ CelStatus celi_rollout_pass_declare(CeliRolloutPass *pass, CeliOnPolicy *on) {
   const int shares = celi_team_size(on->agent->team);
   const int64_t n = on->rows;
   pass->on = on;
-  CELI_TRY(celi_policy_pass_declare(&pass->pi, t, "pass.pi", &on->actor, n, shares));
+  CELI_TRY(celi_policy_pass_declare(&pass->pi, t, "pi", &on->policy, CELI_POLICY_GIVEN, n, true,
+                                    shares));
   if (on->critic.n > 0)
     CELI_TRY(celi_pass_declare(&pass->v, t, "pass.v", &on->critic,
                                (CeliPassSpec){.B = n, .backward = true, .threads = shares}));
-  CELI_DECLARE(t, "batch.x", CEL_F32, CEL_SCRATCH, &pass->x, n, on->actor.O);
+  CELI_DECLARE(t, "batch.x", CEL_F32, CEL_SCRATCH, &pass->x, n, on->policy.O);
   CELI_DECLARE(t, "batch.d_entropy", CEL_F32, CEL_SCRATCH, &pass->d_entropy, n);
   CELI_DECLARE(t, "batch.pi_loss", CEL_F32, CEL_SCRATCH, &pass->pi_loss, n);
   CELI_DECLARE(t, "batch.v_loss", CEL_F32, CEL_SCRATCH, &pass->v_loss, n);
@@ -192,17 +195,17 @@ void celi_rollout_pass_bind(CeliRolloutPass *pass, const char *policy_loss,
                                "train/entropy_loss",  "train/explained_variance",
                                "train/learning_rate", "train/std"};
   for (int i = 0; i < 6; i++) pass->slot[i] = celi_agent_metric_add(pass->on->agent, names[i]);
-  celi_policy_pass_bind(&pass->pi);
 }
 
 void celi_rollout_pass_plan_log_prob(CeliPlan *plan, CeliRolloutPass *pass) {
-  pass->pi.net.X = pass->v.X = celi_onpolicy_plan_obs(plan, pass->on, pass->x);
-  pass->pi.net.ldx = pass->v.ldx = pass->on->actor.O;
-  celi_policy_pass_plan_log_prob(plan, &pass->pi, pass->on->rollout.actions);
+  const int64_t O = pass->on->policy.O;
+  pass->v.X = celi_on_policy_plan_obs(plan, pass->on, pass->x), pass->v.ldx = O;
+  celi_policy_pass_bind(&pass->pi, pass->v.X, O);
+  celi_policy_plan_log_prob(plan, &pass->pi, pass->on->rollout.actions);
 }
 
 void celi_rollout_pass_plan_backward(CeliPlan *plan, const CeliRolloutPass *pass) {
-  celi_policy_pass_plan_backward_data(plan, &pass->pi, pass->d_entropy, pass->on->rollout.actions);
+  celi_policy_plan_log_prob_backward(plan, &pass->pi, pass->d_entropy, pass->on->rollout.actions);
 }
 
 void celi_rollout_pass_plan_rows(CeliPlan *plan, const CeliRolloutPass *pass, const char *name,
@@ -221,7 +224,7 @@ CelStatus celi_rollout_pass_report(const CeliRolloutPass *pass, double rate) {
   metric[pass->slot[M_ENTROPY_LOSS]] = -(double)ops->sum(pass->pi.dist.entropy, pass->on->rows) / n;
   metric[pass->slot[M_EXPLAINED]] = celi_rollout_explained_variance(&pass->on->rollout);
   metric[pass->slot[M_RATE]] = rate;
-  metric[pass->slot[M_STD]] = celi_actor_mean_std(&pass->on->actor);
+  metric[pass->slot[M_STD]] = celi_policy_mean_std(&pass->on->policy);
   for (int i = 0; i <= M_ENTROPY_LOSS; i++)
     if (!isfinite(metric[pass->slot[i]]))
       return cel_fail(CEL_E_NAN,
@@ -234,31 +237,31 @@ CelStatus celi_rollout_pass_report(const CeliRolloutPass *pass, double rate) {
 
 // ---- functions for an algorithm's table.
 
-CelStatus celi_onpolicy_act(CelAgent *agent, const void *obs, const uint8_t *start, CelActMode mode,
-                            void *actions) {
+CelStatus celi_on_policy_act(CelAgent *agent, const void *obs, const uint8_t *start,
+                             CelActMode mode, void *actions) {
   CeliOnPolicy *s = agent->self;
   if (mode == CEL_EXPLORE)
-    return cel_fail_in(celi_rollout_act(&s->rollout, &s->actor, &s->norm, obs, start, actions),
+    return cel_fail_in(celi_rollout_act(&s->rollout, &s->policy, &s->norm, obs, start, actions),
                        "%s: ", name_of(agent));
   if (mode == CEL_SAMPLE)
-    celi_actor_sample(&s->actor, actions, obs);
+    celi_policy_rollout_sample(&s->policy, actions, obs);
   else
-    celi_actor_mode(&s->actor, actions, obs, agent->options.n_envs);
+    celi_policy_mode(&s->policy, actions, obs, agent->options.n_envs);
   return CEL_OK;
 }
 
-CelStatus celi_onpolicy_observe(CelAgent *agent, const CelOutcome *outcome) {
+CelStatus celi_on_policy_observe(CelAgent *agent, const CelOutcome *outcome) {
   CeliOnPolicy *s = agent->self;
   CELI_TRY(cel_fail_in(celi_rollout_observe(&s->rollout, outcome), "%s: ", name_of(agent)));
   *agent->steps += agent->options.n_envs;
   return CEL_OK;
 }
 
-CelStatus celi_onpolicy_collect(CelAgent *agent, CelVecEnv *env, int64_t steps) {
+CelStatus celi_on_policy_collect(CelAgent *agent, CelVecEnv *env, int64_t steps) {
   CeliOnPolicy *s = agent->self;
   const int64_t before = *s->rollout.filled, N = agent->options.n_envs;
   int64_t failed = 0;
-  const CelStatus status = celi_collect(&s->collector, &s->rollout, &s->actor, &s->norm, env,
+  const CelStatus status = celi_collect(&s->collector, &s->rollout, &s->policy, &s->norm, env,
                                         agent->team, steps, &failed);
   CELI_TRY(
       cel_fail_in(status, "training step %lld: ", (long long)(*agent->steps + failed * N + 1)));
@@ -266,13 +269,13 @@ CelStatus celi_onpolicy_collect(CelAgent *agent, CelVecEnv *env, int64_t steps) 
   return CEL_OK;
 }
 
-CelStatus celi_onpolicy_predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
-  celi_actor_mode(&((const CeliOnPolicy *)agent->self)->actor, actions, obs, n);
+CelStatus celi_on_policy_predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
+  celi_policy_mode(&((const CeliOnPolicy *)agent->self)->policy, actions, obs, n);
   return CEL_OK;
 }
 
-int64_t celi_onpolicy_due(const CelAgent *agent) {
-  return celi_rollout_full(celi_onpolicy_rollout(agent)) ? 1 : 0;
+int64_t celi_on_policy_due(const CelAgent *agent) {
+  return celi_rollout_full(celi_on_policy_rollout(agent)) ? 1 : 0;
 }
 
 /// Number of discrete actions in entry k of an action.
@@ -290,8 +293,8 @@ static int64_t choices_of(const CeliDistSpec *dist, int64_t k) {
 /// Errors: CEL_E_CORRUPT: a stored discrete action that does not exist, which would be an index
 /// outside of an array.
 static CelStatus check_choices(const CeliOnPolicy *s) {
-  const CeliDistSpec *dist = &s->actor.dist;
-  const int64_t rows = *s->rollout.filled * s->actor.N;
+  const CeliDistSpec *dist = &s->policy.dist;
+  const int64_t rows = *s->rollout.filled * s->policy.N;
   const bool bits = dist->kind == CELI_BERNOULLI;
   const int64_t K = (int64_t)s->rollout.bytes / (bits ? 1 : (int64_t)sizeof(int32_t));
   if (!celi_dist_discrete(dist)) return CEL_OK;
@@ -306,36 +309,27 @@ static CelStatus check_choices(const CeliOnPolicy *s) {
   return CEL_OK;
 }
 
-CelStatus celi_onpolicy_sync(CelAgent *agent) {
+CelStatus celi_on_policy_sync(CelAgent *agent) {
   CeliOnPolicy *s = agent->self;
   CELI_TRY(cel_fail_in(celi_rollout_check(&s->rollout), "%s: ", name_of(agent)));
   CELI_TRY(cel_fail_in(check_choices(s), "%s: ", name_of(agent)));
-  celi_net_transpose(&s->actor.net);
+  celi_net_transpose(&s->policy.net);
   if (s->critic.n > 0) celi_net_transpose(&s->critic);
-  if (*s->rollout.filled > 0) celi_actor_draw(&s->actor, *s->rollout.filled, 0, s->actor.N);
+  if (*s->rollout.filled > 0)
+    celi_policy_rollout_draw(&s->policy, *s->rollout.filled, 0, s->policy.N);
   return CEL_OK;
 }
 
-CeliPolicySpec celi_onpolicy_policy(const CelAgent *agent) {
-  return celi_actor_policy(&((const CeliOnPolicy *)agent->self)->actor);
-}
-
-CeliInspection celi_onpolicy_inspect(CelAgent *agent) {
+CeliInspection celi_on_policy_inspect(CelAgent *agent) {
   const CeliOnPolicy *s = agent->self;
-  const CeliActor *actor = &s->actor;
-  return (CeliInspection){.actor = &actor->net,
-                          .dist = actor->dist,
-                          .log_std = actor->dist.free_log_std ? actor->param.log_std_param : NULL,
-                          .sde = actor->F > 0,
-                          .v = s->critic.n > 0 ? &s->critic : NULL,
-                          .norm = &s->norm};
+  return (CeliInspection){.policy = &s->policy, .v = s->critic.n > 0 ? &s->critic : NULL};
 }
 
-CeliReplay *celi_onpolicy_replay(CelAgent *agent) {
+CeliReplay *celi_on_policy_replay(CelAgent *agent) {
   (void)agent;
   return NULL;
 }
 
-const CeliRollout *celi_onpolicy_rollout(const CelAgent *agent) {
+const CeliRollout *celi_on_policy_rollout(const CelAgent *agent) {
   return &((const CeliOnPolicy *)agent->self)->rollout;
 }

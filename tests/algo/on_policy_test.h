@@ -5,8 +5,8 @@
 /// A golden file holds PyTorch's results for the same parameters and rollout. The test wrote those
 /// inputs (CELSIUS_DUMP=FOLDER), so it first checks that they still equal its own ("in.NAME"). Then
 /// it compares tensors ("out.NAME") and metrics.
-#ifndef ONPOLICY_TEST_H
-#define ONPOLICY_TEST_H
+#ifndef ON_POLICY_TEST_H
+#define ON_POLICY_TEST_H
 #include "algo/algo.h"
 #include "celsius/safetensors.h"
 #include "support/allocations.h"
@@ -238,7 +238,7 @@ static inline void on_check_threads(const OnLearner *learner) {
 /// Saves in the middle of a rollout, continues, loads into another agent and continues: both give
 /// the same bits.
 static inline void on_check_save(const OnLearner *learner) {
-  char folder[] = "/tmp/celsius-onpolicy-XXXXXX", path[64];
+  char folder[] = "/tmp/celsius-on_policy-XXXXXX", path[64];
   assert_non_null(mkdtemp(folder));
   snprintf(path, sizeof path, "%s/agent.safetensors", folder);
   for (int i = 0; i < learner->n_cases; i++) {

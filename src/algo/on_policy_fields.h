@@ -1,6 +1,6 @@
 /// Fields of CelOnPolicyConfig, for learners whose config has it as its member `common`.
-#ifndef CELI_ONPOLICY_FIELDS_H
-#define CELI_ONPOLICY_FIELDS_H
+#ifndef CELI_ON_POLICY_FIELDS_H
+#define CELI_ON_POLICY_FIELDS_H
 #include "celsius/on_policy.h"
 
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #define CELI_AT(Config, field) (offsetof(Config, common) + offsetof(CelOnPolicyConfig, field))
 /// rate, steps, std: defaults of learning_rate, n_steps and state_dependent_std.
 /// whose: the networks that learning_rate applies to.
-#define CELI_ONPOLICY_FIELDS(Config, rate, whose, steps, std) \
+#define CELI_ON_POLICY_FIELDS(Config, rate, whose, steps, std) \
     {.name = "learning_rate", .type = CEL_FIELD_SCHEDULE, \
      .offset = CELI_AT(Config, learning_rate), .def = rate, .min = 0, .max = 10, \
      .doc = "learning rate of " whose "; lower it when returns rise and then collapse"}, \

@@ -1,0 +1,28 @@
+/// Exact expectations over discrete actions, for learners whose networks give all actions at once.
+/// Rows [begin, end) of (B,A), contiguous.
+#ifndef CELI_DISCRETE_H
+#define CELI_DISCRETE_H
+#include <stdbool.h>
+#include <stdint.h>
+
+/// q (B,A) = min over e, or the mean, of Q (E,B,A).
+void celi_discrete_reduce(float *q, const float *Q, int64_t E, int64_t B, int64_t A, int64_t begin,
+                          int64_t end, bool mean);
+/// V (B,) = E_pi[Q - alpha log pi]. Source: [maximum-entropy, 8.14]
+void celi_discrete_value(float *V, const float *q, const float *log_pi, const float *pi,
+                         float alpha, int64_t A, int64_t begin, int64_t end);
+/// For the loss -V (B,): d_logits (B,A) = -scale pi (Q - alpha log pi - V), whose rows sum to zero.
+/// Source: [discrete-soft-policy-gradient, (6)]
+void celi_discrete_policy_gradient(float *d_logits, float *loss, const float *q,
+                                   const float *log_pi, const float *pi, float alpha, float scale,
+                                   int64_t A, int64_t begin, int64_t end);
+
+// ---- critics whose output is Q of all actions.
+
+/// dQ (B,A) = (Q(s,a) - y) scale at the action taken, 0 elsewhere; loss (B,) = 1/2 (Q(s,a) - y)^2.
+/// Source: [policy-guarantees, (7)]
+void celi_discrete_squared_error(float *dQ, float *loss, const float *Q, const int32_t *action,
+                                 const float *y, float scale, int64_t A, int64_t begin,
+                                 int64_t end);
+
+#endif
