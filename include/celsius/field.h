@@ -73,6 +73,9 @@ typedef struct CelField {
   const struct CelField *group; ///< of a group: its table
   const char *doc;              ///< help text, one line
   const char *source;           ///< equation or paper; "" or NULL when not needed
+  /// Models and checkpoints leave the field out while it has its default. So a field that a new
+  /// version adds does not change the bytes of files that do not use it.
+  bool omit_default;
 } CelField;
 
 /// Fills a config with the defaults of its table.

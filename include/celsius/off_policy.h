@@ -12,6 +12,13 @@ typedef enum CelCriticReduce {
 } CelCriticReduce;
 CEL_ENUM_IS_INT32(CelCriticReduce);
 
+/// What critics learn of the soft return.
+typedef enum CelCriticKind {
+  CEL_CRITIC_MEAN = 0,    ///< its mean Q(s, a)
+  CEL_CRITIC_QUANTILE = 1 ///< quantiles of its distribution, truncated in the target (TQC)
+} CelCriticKind;
+CEL_ENUM_IS_INT32(CelCriticKind);
+
 /// Distribution of continuous actions.
 typedef enum CelPolicyKind {
   CEL_POLICY_SQUASHED_GAUSSIAN = 0, ///< tanh of a Gaussian, scaled to the action bounds

@@ -5,6 +5,7 @@
 #include "algo/algo.h"
 #include "base/arguments.h"
 #include "base/base.h"
+#include "base/field.h"
 #include "base/safetensors.h"
 #include "celsius/safetensors.h"
 #include "celsius/version.h"
@@ -44,7 +45,7 @@ static CelStatus meta_config(FileMeta *meta, const CelAgent *agent) {
     if (length < 0 || length >= META_TEXT)
       return cel_fail(CEL_E_RANGE, "the value of %s is too long for the metadata of a file",
                       field->name);
-    meta_add(meta, key, value);
+    if (!celi_field_omitted(field, value)) meta_add(meta, key, value);
   }
   return CEL_OK;
 }

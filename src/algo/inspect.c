@@ -201,11 +201,14 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
 
 // ---- values.
 
-/// Q (n,A) or (n,1), combined over members. The caller frees *q.
+/// Q (n,A) or (n,), combined over members. The caller frees *q.
 static CelStatus combined(const CeliInspection *view, float *x, int64_t n, float **q) {
-  const int64_t A = view->q->out;
+  const int64_t E = view->q->E, A = view->q->out;
   CELI_TRY(outputs(view->q, x, n, q));
-  celi_discrete_reduce(*q, *q, view->q->E, n, A, 0, n, view->mean);
+  if (view->kind == CELI_CRITIC_ALL_ACTIONS)
+    celi_discrete_reduce(*q, *q, E, n, A, 0, n, view->head.mean);
+  else
+    celi_critic_value(&view->head, *q, *q, n);
   return CEL_OK;
 }
 

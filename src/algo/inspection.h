@@ -1,6 +1,7 @@
 /// The policy and the values of a learner, for code outside of the learner.
 #ifndef CELI_INSPECTION_H
 #define CELI_INSPECTION_H
+#include "algo/critic.h"
 #include "rl/policy.h"
 
 typedef enum CeliCritic {
@@ -13,9 +14,9 @@ typedef struct CeliInspection {
   const CeliPolicy *policy;
   double temperature; ///< current alpha; 0 for learners without entropy in the objective
   CeliCritic kind;
-  const CeliNet *q; ///< E members
-  bool mean;        ///< Q is their mean, else their minimum
-  const CeliNet *v; ///< or NULL
+  const CeliNet *q;    ///< E members
+  CeliCriticHead head; ///< what its outputs mean
+  const CeliNet *v;    ///< or NULL
 } CeliInspection;
 
 #endif

@@ -19,9 +19,9 @@
 ///   7  J_alpha = -log alpha mean(log pi(a_pi|s) + Hbar); Adam on log alpha
 /// alpha in lines 3 and 6 is the one from before line 7, as in Stable-Baselines3.
 #include "celsius/sac.h"
+#include "algo/critic.h"
 #include "algo/off_policy.h"
 #include "base/base.h"
-#include "rl/nstep.h"
 
 #include <math.h>
 #include <string.h>
@@ -41,10 +41,11 @@ typedef struct Sac {
   CeliPolicyPass pi, next, mid; ///< policy on s, s' and the observations between
   CeliPass q, q_pi, q_next;     ///< critics on (s,a) and (s,a_pi), targets on (s',a')
 
+  CeliCriticHead head;
   CeliBatch batch;
   float *sa_pi;                    ///< (B, O+A) critic inputs on (s, a_pi)
   float *mid_action;               ///< ((n-1) B, A)
-  float *y;                        ///< (E,B) the target, each critic's own copy
+  float *y;                        ///< (E,B,K) the target, each critic's own copy
   float *q_loss, *pi_loss, *q_min; ///< (E,B), (B,), (B,)
   float *d_action;                 ///< (B,A)
   uint64_t *noise_counter; ///< (1,) blocks of the streams that updates take noise from, saved
@@ -74,40 +75,41 @@ static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
     memcpy(s->sa_pi + b * ld, s->batch.obs + b * ld, (size_t)s->O * sizeof(float));
 }
 
-/// Line 3 for rows [begin, end) of critic e's copy; with the entropies between, for n-step returns.
-/// Source: [maximum-entropy, 8.21], [maximum-entropy, 8.13]
-static void soft_target(const Sac *s, int64_t e, int64_t begin, int64_t end) {
-  float *y = s->y + e * s->B;
-  celi_ops()->soft_target(y, s->batch.reward, s->batch.discount, celi_pass_output(&s->q_next),
-                          celi_policy_logp(&s->next), s->off.temperature.alpha, s->E, s->B, begin,
-                          end, s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
-  if (s->config->n_steps > 1)
-    celi_nstep_entropy(y, s->batch.mid_weight, celi_policy_logp(&s->mid), s->off.temperature.alpha,
-                       s->config->n_steps - 1, s->B, begin, end);
+/// What critics need of the batch, with log pi of the policy's actions on it.
+static CeliCriticBatch critic_batch(const Sac *s, const CeliPolicyPass *policy) {
+  CeliCriticBatch batch = {.B = s->B,
+                           .reward = s->batch.reward,
+                           .discount = s->batch.discount,
+                           .logp = celi_policy_logp(policy),
+                           .alpha = s->off.temperature.alpha,
+                           .mid = s->config->n_steps - 1,
+                           .mid_weight = s->batch.mid_weight};
+  if (batch.mid > 0) batch.mid_logp = celi_policy_logp(&s->mid);
+  return batch;
 }
 
-/// Lines 3 and 4, split by critic and row: d J_Q / d Q_e = (Q_e - y) / B.
-/// Source: [policy-guarantees, (7)]
+/// Lines 3 and 4, split by critic and row. Each critic computes its own copy of the target.
+/// Source: [maximum-entropy, 8.21], [maximum-entropy, 8.13], [policy-guarantees, (7)]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Sac *s = sac_of(args);
+  const CeliCriticBatch batch = critic_batch(s, &s->next);
+  const int64_t B = s->B, M = s->head.M, K = celi_critic_targets(&s->head);
   int64_t from, to;
   for (int64_t e = 0; e < s->E; e++) {
-    if (!celi_member_rows(s->B, e, begin, end, &from, &to)) continue;
-    const int64_t at = e * s->B;
-    soft_target(s, e, from, to);
-    celi_ops()->squared_error(celi_pass_d_output(&s->q) + at, s->q_loss + at,
-                              celi_pass_output(&s->q) + at, s->y + at, 1.0f / (float)s->B, 1, s->B,
-                              from, to);
+    if (!celi_member_rows(B, e, begin, end, &from, &to)) continue;
+    float *y = s->y + e * B * K;
+    celi_critic_target(&s->head, y, celi_pass_output(&s->q_next), &batch, from, to);
+    celi_critic_loss(&s->head, celi_pass_d_output(&s->q) + e * B * M, s->q_loss + e * B,
+                     celi_pass_output(&s->q) + e * B * M, y, B, from, to);
   }
 }
 
 /// Line 6: d J_pi / d Q and d J_pi / d log pi = alpha / B. Source: [maximum-entropy, 8.28]
 static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
   const Sac *s = sac_of(args);
-  celi_ops()->actor_objective(celi_pass_d_output(&s->q_pi), s->q_min, s->pi_loss,
-                              celi_pass_output(&s->q_pi), celi_policy_logp(&s->pi),
-                              s->off.temperature.alpha, 1.0f / (float)s->B, s->E, s->B, begin, end,
-                              s->config->critic_reduce == CEL_CRITIC_REDUCE_MEAN);
+  const CeliCriticBatch batch = critic_batch(s, &s->pi);
+  celi_critic_objective(&s->head, celi_pass_d_output(&s->q_pi), s->q_min, s->pi_loss,
+                        celi_pass_output(&s->q_pi), &batch, begin, end);
   celi_ops()->fill(celi_policy_d_logp(&s->pi) + begin, *s->off.temperature.alpha / (float)s->B,
                    end - begin);
 }
@@ -187,7 +189,7 @@ static CelStatus write_plan(Sac *s) {
 // ---- create.
 
 static CelStatus declare_networks(Sac *s, CelTensors *t) {
-  CeliMlpSpec critic = celi_off_policy_network(s->off.config, s->O + s->A, 1);
+  CeliMlpSpec critic = celi_off_policy_network(s->off.config, s->O + s->A, s->head.M);
   critic.E = s->E;
   critic.dx_begin = s->O; // the actor follows the critics' gradient to the action
   critic.dx_end = s->O + s->A;
@@ -211,7 +213,7 @@ static CelStatus declare_batch(Sac *s, CelTensors *t) {
   const int64_t B = s->B, A = s->A, mid = s->config->n_steps - 1;
   CELI_TRY(celi_batch_declare(&s->batch, &s->off.experience, B, s->config->n_steps, true));
   CELI_DECLARE(t, "batch.sa_pi", CEL_F32, CEL_SCRATCH, &s->sa_pi, B, s->O + A);
-  CELI_DECLARE(t, "batch.y", CEL_F32, CEL_SCRATCH, &s->y, s->E, B);
+  CELI_DECLARE(t, "batch.y", CEL_F32, CEL_SCRATCH, &s->y, s->E, B * celi_critic_targets(&s->head));
   CELI_DECLARE(t, "batch.q_loss", CEL_F32, CEL_SCRATCH, &s->q_loss, s->E, B);
   CELI_DECLARE(t, "batch.pi_loss", CEL_F32, CEL_SCRATCH, &s->pi_loss, B);
   CELI_DECLARE(t, "batch.q_min", CEL_F32, CEL_SCRATCH, &s->q_min, B);
@@ -238,6 +240,23 @@ static CelStatus policy_of(const CelAgent *agent, CeliPolicyOptions *policy) {
   return CEL_OK;
 }
 
+/// The critics that the config describes.
+static CelStatus head_of(const CelSacConfig *c, CeliCriticHead *head) {
+  const int64_t drop = c->top_quantiles_to_drop_per_net;
+  const bool quantile = c->critic == CEL_CRITIC_QUANTILE;
+  if (quantile && drop >= c->n_quantiles)
+    return cel_fail(
+        CEL_E_RANGE,
+        "sac: top_quantiles_to_drop_per_net is %lld; it must be below n_quantiles, %lld",
+        (long long)drop, (long long)c->n_quantiles);
+  *head = (CeliCriticHead){.kind = c->critic,
+                           .E = c->n_critics,
+                           .M = quantile ? c->n_quantiles : 1,
+                           .drop = quantile ? c->n_critics * drop : 0,
+                           .mean = c->critic_reduce == CEL_CRITIC_REDUCE_MEAN};
+  return CEL_OK;
+}
+
 static CelStatus declare(CelAgent *agent) {
   Sac *s = agent->self;
   CelTensors *t = agent->tensors;
@@ -245,15 +264,15 @@ static CelStatus declare(CelAgent *agent) {
   CeliTrained *const trained[] = {&s->critic};
   CeliPolicyOptions policy;
   CELI_TRY(policy_of(agent, &policy));
+  CELI_TRY(head_of(c, &s->head));
   if (!isnan(c->ent_coef) && c->ent_coef < 0)
     return cel_fail(CEL_E_RANGE, "sac: ent_coef is %g; it must not be negative", c->ent_coef);
   CELI_TRY(celi_off_policy_declare(&s->off, agent, &c->common, &policy));
   s->agent = agent, s->config = c;
   s->O = s->off.policy.O, s->A = s->off.policy.A, s->E = c->n_critics;
   s->B = celi_agent_batch(agent, c->common.batch_size);
-  s->off.view = (CeliInspection){.kind = CELI_CRITIC_ONE_ACTION,
-                                 .q = &s->critic.net,
-                                 .mean = c->critic_reduce == CEL_CRITIC_REDUCE_MEAN};
+  s->off.view =
+      (CeliInspection){.kind = CELI_CRITIC_ONE_ACTION, .q = &s->critic.net, .head = s->head};
   const CeliTemperatureSpec temperature = {
       .ent_coef = c->ent_coef,
       .start = c->ent_coef_init,

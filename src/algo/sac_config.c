@@ -34,6 +34,18 @@ const CelField celi_sac_fields[] = {
     {.name = "sde_sample_freq", .type = CEL_FIELD_INT, .offset = F(sde_sample_freq), .def = "-1",
      .min = -1, .max = 1e9, .unit = "steps",
      .doc = "steps between new gsde noise matrices; -1: every train_freq steps"},
+    {.name = "critic", .type = CEL_FIELD_ENUM, .offset = F(critic), .def = "mean",
+     .choices = "mean|quantile", .omit_default = true,
+     .doc = "what critics learn: the mean Q, or quantiles of the return (TQC), for higher returns",
+     .source = "Kuznetsov et al., 2020"},
+    {.name = "n_quantiles", .type = CEL_FIELD_INT, .offset = F(n_quantiles), .def = "25", .min = 1,
+     .max = 1000, .omit_default = true,
+     .doc = "quantiles of each critic"},
+    {.name = "top_quantiles_to_drop_per_net", .type = CEL_FIELD_INT,
+     .offset = F(top_quantiles_to_drop_per_net), .def = "2", .min = 0, .max = 999,
+     .omit_default = true,
+     .doc = "largest quantiles that the target leaves out, for each critic; raise it when Q "
+            "values are too large"},
     {0},
 };
 // clang-format on

@@ -245,10 +245,11 @@ static CelStatus declare(CelAgent *agent) {
   s->agent = agent, s->config = c;
   s->O = s->off.policy.O, s->A = s->off.policy.A, s->E = c->n_critics;
   s->B = celi_agent_batch(agent, c->common.batch_size);
-  s->off.view = (CeliInspection){.kind = CELI_CRITIC_ONE_ACTION,
-                                 .q = &s->critic.net,
-                                 .mean = c->critic_reduce == CEL_CRITIC_REDUCE_MEAN,
-                                 .v = &s->value.net};
+  s->off.view = (CeliInspection){
+      .kind = CELI_CRITIC_ONE_ACTION,
+      .q = &s->critic.net,
+      .head = {.E = c->n_critics, .M = 1, .mean = c->critic_reduce == CEL_CRITIC_REDUCE_MEAN},
+      .v = &s->value.net};
   const CeliTemperatureSpec temperature = {
       .ent_coef = c->ent_coef,
       .start = c->ent_coef_init,

@@ -126,8 +126,10 @@ static CelStatus declare(CelAgent *agent) {
   CELI_TRY(celi_off_policy_declare(&s->off, agent, &c->common, &policy));
   s->agent = agent, s->config = c;
   s->A = s->off.policy.dist.A, s->B = celi_agent_batch(agent, c->common.batch_size);
-  s->off.view =
-      (CeliInspection){.kind = CELI_CRITIC_ALL_ACTIONS, .q = q, .temperature = c->ent_coef};
+  s->off.view = (CeliInspection){.kind = CELI_CRITIC_ALL_ACTIONS,
+                                 .q = q,
+                                 .head = {.E = 1, .M = 1},
+                                 .temperature = c->ent_coef};
   const CeliMlpSpec spec = celi_off_policy_network(&c->common, s->off.policy.O, s->A);
   CELI_TRY(celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &spec));
   CELI_TRY(celi_pass_declare(&s->now, t, "pass.q", q,

@@ -334,8 +334,10 @@ static CelStatus declare(CelAgent *agent) {
   s->proposal = celi_proposal(c, s->A), s->M = s->K - s->proposal.U;
   s->stein = (CeliStein){s->n, s->m, s->A, c->bandwidth};
   s->shares = celi_team_size(agent->team);
-  s->off.view = (CeliInspection){
-      .kind = CELI_CRITIC_ONE_ACTION, .q = &s->critic.net, .temperature = c->ent_coef};
+  s->off.view = (CeliInspection){.kind = CELI_CRITIC_ONE_ACTION,
+                                 .q = &s->critic.net,
+                                 .head = {.E = 1, .M = 1},
+                                 .temperature = c->ent_coef};
   CELI_TRY(declare_networks(s, agent->tensors));
   CELI_TRY(celi_off_policy_declare_training(&s->off, trained, (const char *const[]){"critic"}, 1));
   return declare_batch(s, agent->tensors);

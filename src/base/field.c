@@ -576,3 +576,15 @@ int cel_fields_get(const CelField *table, const void *config, const char *name, 
   if (field == NULL) return -1;
   return celi_field_text(field, (const char *)config + offset, text, size);
 }
+
+bool celi_field_omitted(const CelField *field, const char *text) {
+  CelField alone[] = {*field, {0}};
+  _Alignas(max_align_t) char value[CEL_PATH_MAX];
+  char standard[CEL_PATH_MAX];
+  if (!field->omit_default) return false;
+  alone[0].offset = 0;
+  CEL_ASSERT(celi_fields_extent(alone) <= sizeof value);
+  cel_fields_default(alone, value);
+  celi_field_text(alone, value, standard, sizeof standard);
+  return strcmp(standard, text) == 0;
+}

@@ -14,5 +14,7 @@ CelStatus celi_fail_unknown(const CelField *table, const char *name);
 /// Writes the text of a field. value: address of the field itself, not of its config. Returns the
 /// length like snprintf.
 int celi_field_text(const CelField *field, const void *value, char *text, size_t size);
+/// Whether files leave the field out: omit_default is set, and `text` is the text of its default.
+bool celi_field_omitted(const CelField *field, const char *text);
 
 #endif

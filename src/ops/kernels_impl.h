@@ -63,6 +63,7 @@ const CeliOps CELI_TABLE = {
     .soft_target = soft_target,
     .squared_error = squared_error,
     .actor_objective = actor_objective,
+    .quantile_huber = quantile_huber,
 };
 
 #endif

@@ -169,6 +169,13 @@ typedef struct CeliOps {
   void (*actor_objective)(float *dQ, float *q, float *loss, const float *Q, const float *logp,
                           const float *alpha, float scale, int64_t E, int64_t B, int64_t begin,
                           int64_t end, bool mean);
+  /// Quantile Huber loss of M quantiles Z (B,M) against K targets y (B,K), with
+  /// tau_j = (2 j + 1) / (2 M), delta_ij = y_i - Z_j, H the Huber loss with threshold 1:
+  ///   loss[b] = 1/(M K) sum_ij |tau_j - 1[delta_ij < 0]| H(delta_ij)
+  ///   dZ[b,j] = scale d loss[b] / d Z_j
+  /// Source: Dabney et al., "Distributional reinforcement learning with quantile regression", 2018.
+  void (*quantile_huber)(float *dZ, float *loss, const float *Z, const float *y, float scale,
+                         int64_t M, int64_t K, int64_t begin, int64_t end);
 } CeliOps;
 
 /// Tiles of dense_backward_weight's output: panels of columns, divided into blocks of rows.

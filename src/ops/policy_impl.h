@@ -123,4 +123,42 @@ static void actor_objective(float *dQ, float *q, float *loss, const float *Q, co
   }
 }
 
+/// Targets that quantile_huber holds in registers and cache at a time.
+enum { QUANTILE_TARGETS = 64 };
+
+/// Adds the terms of quantile Z with these targets to the gradient and the loss. NaN stays NaN:
+/// v_min and v_max return their second argument for it.
+INLINE void quantile_terms(vf *gradient, vf *loss, vf Z, const vf *y, int64_t n, float tau) {
+  const vf one = v_set1(1.0f), below = v_set1(1.0f - tau), above = v_set1(tau);
+  for (int64_t i = 0; i < n; i++) {
+    const vf delta = y[i] - Z, clipped = v_max(-one, v_min(one, delta));
+    const vf weighted = v_sel(v_lt(delta, v_zero()), below, above) * clipped;
+    *gradient = *gradient + weighted;
+    *loss = v_fma(weighted, v_fma(v_set1(-0.5f), clipped, delta), *loss);
+  }
+}
+
+static void quantile_huber(float *dZ, float *loss, const float *Z, const float *y, float scale,
+                           int64_t M, int64_t K, int64_t begin, int64_t end) {
+  const vf each = v_set1(1.0f / (float)(M * K)), slope = v_set1(-scale / (float)(M * K));
+  vf target[QUANTILE_TARGETS];
+  for (int64_t r = begin; r < end; r += VW) {
+    const int64_t n = end - r;
+    vf total = v_zero();
+    for (int64_t at = 0; at < K; at += QUANTILE_TARGETS) {
+      const int64_t count = K - at < QUANTILE_TARGETS ? K - at : QUANTILE_TARGETS;
+      for (int64_t i = 0; i < count; i++) target[i] = v_load_strided(y + r * K + at + i, K, n);
+      for (int64_t j = 0; j < M; j++) {
+        vf gradient = at == 0 ? v_zero() : v_load_strided(dZ + r * M + j, M, n);
+        quantile_terms(&gradient, &total, v_load_strided(Z + r * M + j, M, n), target, count,
+                       (float)(2 * j + 1) / (float)(2 * M));
+        v_store_strided(dZ + r * M + j, M, gradient, n);
+      }
+    }
+    for (int64_t j = 0; j < M; j++)
+      v_store_strided(dZ + r * M + j, M, slope * v_load_strided(dZ + r * M + j, M, n), n);
+    v_store_n(loss + r, each * total, n);
+  }
+}
+
 #endif

@@ -7,7 +7,7 @@
 /// follows every dense layer but the last, after the layer's normalization. Metadata:
 /// - "format" = CELI_MODEL_FORMAT, "version", "algo"
 /// - "observation", "action", "policy": the spaces and the policy as JSON
-/// - "config.FIELD" for every field
+/// - "config.FIELD" for every field, except defaults of fields with omit_default
 ///
 /// Files can come from anywhere, so everything is checked before it is used.
 #ifndef CELI_MODEL_H

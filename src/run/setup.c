@@ -2,6 +2,7 @@
 #include "celsius/setup.h"
 #include "base/arguments.h"
 #include "base/base.h"
+#include "base/field.h"
 #include "base/yaml.h"
 #include "celsius/version.h"
 #include "celsius/yaml.h"
@@ -459,6 +460,7 @@ static void add_fields(CeliText *text, const CelField *table, const CelField *ro
     if (root == run_fields && celi_setup_field_is_free(name)) continue;
     const int n = cel_fields_get(root, config, name, value, sizeof value);
     CEL_ASSERT(n >= 0 && (size_t)n < sizeof value);
+    if (celi_field_omitted(field, value)) continue;
     const bool is_env = root == run_fields && strcmp(name, "env") == 0;
     const char *shown = value, *slash = strrchr(value, '/');
     if (is_env)

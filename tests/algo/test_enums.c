@@ -29,6 +29,7 @@ static const Row rows[] = {
      "kaiming_uniform|orthogonal|xavier_uniform",
      {CEL_INIT_KAIMING_UNIFORM, CEL_INIT_ORTHOGONAL, CEL_INIT_XAVIER_UNIFORM}},
     {"sac sacv dsac", "critic_reduce", "min|mean", {CEL_CRITIC_REDUCE_MIN, CEL_CRITIC_REDUCE_MEAN}},
+    {"sac", "critic", "mean|quantile", {CEL_CRITIC_MEAN, CEL_CRITIC_QUANTILE}},
     {"sac sacv",
      "policy",
      "squashed_gaussian|gaussian",

@@ -14,6 +14,9 @@ static const LearnerCase cases[] = {
     {"three-steps", {{"n_steps", "3"}, {"activation", "tanh"}}},
     {"gsde", {{"noise", "gsde"}, {"activation", "tanh"}, {"log_std_init", "-1"}}},
     {"one-layer", {{"net_arch", "9"}}},
+    {"quantiles", {{"critic", "quantile"}, {"n_quantiles", "5"}, {"n_critics", "3"}}},
+    {"quantiles-three-steps",
+     {{"critic", "quantile"}, {"n_quantiles", "4"}, {"n_steps", "3"}, {"activation", "tanh"}}},
 };
 static const Learner sac = {.algo = "sac",
                             .settings = {{"net_arch", "6,5"},

@@ -15,8 +15,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 GAMMA, TARGET_ENTROPY = 0.9, -2.0
+DROP = 2  # quantiles per critic that the target leaves out
 ACTIVATION = {"fixed-alpha": torch.tanh, "three-steps": torch.tanh, "gsde": torch.tanh,
-              "gaussian": torch.nn.functional.silu, "layer-norm": torch.nn.functional.silu}
+              "gaussian": torch.nn.functional.silu, "layer-norm": torch.nn.functional.silu,
+              "quantiles-three-steps": torch.tanh}
 
 
 def network(p, name, member, act):
@@ -63,6 +65,15 @@ def policy(case, p, d, obs, act, use):
     return torch.tanh(u), logp - squash_term(u)
 
 
+def quantile_huber(z, y):
+    """(B,) mean of rho_tau over quantiles z (B,M) and targets y (B,K). Dabney et al., 2018."""
+    M = z.shape[1]
+    tau = (torch.arange(M, dtype=z.dtype) + 0.5) / M
+    delta = y[:, None, :] - z[:, :, None]
+    huber = torch.where(delta.abs() <= 1, 0.5 * delta ** 2, delta.abs() - 0.5)
+    return ((tau[None, :, None] - (delta < 0).to(z.dtype)).abs() * huber).mean((1, 2))
+
+
 def compute(case, d):
     d = {k: v.double() if v.is_floating_point() else v for k, v in d.items()}
     act = ACTIVATION.get(case, torch.relu)
@@ -74,29 +85,45 @@ def compute(case, d):
     O = p["actor.0.weight"].shape[1]
     B = d["batch.reward"].shape[0]
     obs, action, next_obs = d["batch.sa"][:, :O], d["batch.sa"][:, O:], d["batch.sa_next"][:, :O]
+    quantiles = case.startswith("quantiles")
     alpha = torch.exp(p["log_ent_coef"]).detach() if case != "fixed-alpha" else torch.tensor([0.2]).double()
 
     def critics(name, x):
-        return torch.stack([network(p, name, e, act)(x)[0][:, 0] for e in range(E)])
+        z = torch.stack([network(p, name, e, act)(x)[0] for e in range(E)])
+        return z if quantiles else z[:, :, 0]
 
     def reduce(q):
+        if quantiles:
+            return q.mean((0, 2))
         return q.mean(0) if case == "mean-of-three" else q.min(0).values
 
     with torch.no_grad():
         a_next, logp_next = policy(case, p, d, next_obs, act, "next")
-        q_next = reduce(critics("target", torch.cat([next_obs, a_next], 1)))
-        y = d["batch.reward"] + d["batch.discount"] * (q_next - alpha * logp_next)
-        if case == "three-steps":
+        z_next = critics("target", torch.cat([next_obs, a_next], 1))
+        if quantiles:  # the smallest of all, sorted; TQC's truncation
+            pool = z_next.transpose(0, 1).reshape(B, -1).sort(1).values[:, :E * (z_next.shape[2] - DROP)]
+            soft = pool - (alpha * logp_next)[:, None]
+        else:
+            soft = (reduce(z_next) - alpha * logp_next)[:, None]
+        y = d["batch.reward"][:, None] + d["batch.discount"][:, None] * soft
+        if case.endswith("three-steps"):
             _, logp_mid = policy(case, p, d, d["batch.mid_obs"], act, "mid")
-            y = y - alpha * (d["batch.mid_weight"] * logp_mid.reshape(-1, B)).sum(0)
-    critic_loss = 0.5 * ((critics("critic", torch.cat([obs, action], 1)) - y) ** 2).mean(1).sum()
+            y = y - (alpha * (d["batch.mid_weight"] * logp_mid.reshape(-1, B)).sum(0))[:, None]
+    z = critics("critic", torch.cat([obs, action], 1))
+    if quantiles:
+        critic_loss = sum(quantile_huber(z[e], y).mean() for e in range(E))
+    else:
+        y = y[:, 0]
+        critic_loss = 0.5 * ((z - y) ** 2).mean(1).sum()
     a_pi, logp = policy(case, p, d, obs, act, "pi")
     frozen = {k: v for k, v in p.items() if k.startswith("critic")}
     actor_loss = (alpha * logp - reduce(critics("critic", torch.cat([obs, a_pi], 1)))).mean()
     learned = case != "fixed-alpha"
     alpha_loss = -(p["log_ent_coef"] * (logp.detach() + TARGET_ENTROPY)).mean()
 
-    out = {"out.batch.y": y, ("out.gsde.pi.logp" if case == "gsde" else "out.dist.pi.logp"): logp.detach()}
+    # Truncated targets have no order; the gradients show them.
+    out = {} if quantiles else {"out.batch.y": y}
+    out |= {("out.gsde.pi.logp" if case == "gsde" else "out.dist.pi.logp"): logp.detach()}
     names = list(frozen)
     for k, g in zip(names, torch.autograd.grad(critic_loss, [p[k] for k in names])):
         out["out.grad." + k] = g

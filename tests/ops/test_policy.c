@@ -216,6 +216,45 @@ static void test_losses(void **state) {
     }
 }
 
+/// Rows of a batch that is cut, against the sums in double precision.
+static void check_quantiles(const CeliOps *ops, int64_t M, int64_t K) {
+  float *Z = kit_floats(B * M, 31), *y = kit_floats(B * K, 32), *dZ = kit_floats(B * M, 33);
+  float loss[B];
+  const float scale = 1.0f / B;
+  const int64_t cuts[] = {0, 10, B};
+  for (int i = 0; i < 2; i++)
+    ops->quantile_huber(dZ, loss, Z, y, scale, M, K, cuts[i], cuts[i + 1]);
+  for (int64_t b = 0; b < B; b++) {
+    double sum = 0;
+    for (int64_t j = 0; j < M; j++) {
+      const double tau = (2 * (double)j + 1) / (2 * (double)M);
+      double slope = 0;
+      for (int64_t i = 0; i < K; i++) {
+        const double d = (double)y[b * K + i] - (double)Z[b * M + j];
+        const double weight = d < 0 ? 1 - tau : tau;
+        sum += weight * (fabs(d) <= 1 ? d * d / 2 : fabs(d) - 0.5);
+        slope -= weight * (d < -1 ? -1 : d > 1 ? 1 : d);
+      }
+      const double expected = slope * (double)scale / (double)(M * K);
+      assert_true(fabs((double)dZ[b * M + j] - expected) < 1e-7);
+    }
+    assert_true(fabs((double)loss[b] - sum / (double)(M * K)) < 1e-6);
+  }
+  Z[3] = NAN; // of row 3 / M
+  ops->quantile_huber(dZ, loss, Z, y, scale, M, K, 0, B);
+  assert_true(isnan(dZ[3]) && isnan(loss[3 / M]) && !isnan(loss[B - 1]));
+  free(Z), free(y), free(dZ);
+}
+
+static void test_quantiles(void **state) {
+  (void)state;
+  static const int64_t sizes[][2] = {{1, 1}, {5, 3}, {25, 46}, {3, 150}};
+  const CeliOps *ops;
+  for (int t = 0; (ops = celi_ops_at(t)); t++)
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+      check_quantiles(ops, sizes[i][0], sizes[i][1]);
+}
+
 static void test_ties_and_nan(void **state) {
   (void)state;
   const float Q[3 * 2] = {1, 2, 1, NAN, 0.5f, 3}, logp[2] = {0}, alpha = 1;
@@ -235,6 +274,7 @@ int main(void) {
       cmocka_unit_test(test_sample),          cmocka_unit_test(test_sample_saturated),
       cmocka_unit_test(test_sample_backward), cmocka_unit_test(test_clamp_gate),
       cmocka_unit_test(test_losses),          cmocka_unit_test(test_ties_and_nan),
+      cmocka_unit_test(test_quantiles),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@ class Field(ctypes.Structure):
     """CelField of celsius/field.h."""
     _fields_ = [("name", ctypes.c_char_p), ("type", ctypes.c_int), ("offset", ctypes.c_size_t), ("default", ctypes.c_char_p),
                 ("min", ctypes.c_double), ("max", ctypes.c_double), ("unit", ctypes.c_char_p), ("choices", ctypes.c_char_p),
-                ("group", ctypes.c_void_p), ("doc", ctypes.c_char_p), ("source", ctypes.c_char_p)]
+                ("group", ctypes.c_void_p), ("doc", ctypes.c_char_p), ("source", ctypes.c_char_p), ("omit_default", ctypes.c_bool)]
 
 
 def read_headers():
