@@ -15,7 +15,8 @@ typedef struct Options {
 #define F(field) offsetof(Options, field)
 static const CelField options_fields[] = {
     {"preset", CEL_FIELD_STRING, F(preset), "none", 0, 0, "NAME", NULL, NULL,
-     "settings that are known to work (`celsius list presets`); auto: those for the environment",
+     "settings that are known to work (`celsius list presets`); auto: those for the environment; "
+     "NAME,NAME: one after the other",
      ""},
     {"config", CEL_FIELD_PATH, F(config), "", 0, 0, "FILE", NULL, NULL,
      "YAML file with settings, such as the config.yaml of another run", ""},

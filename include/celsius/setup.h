@@ -71,10 +71,11 @@ typedef struct CelPreset {
 } CelPreset;
 /// Returns preset i, or NULL past the end.
 CEL_API const CelPreset *cel_preset_at(int i);
-/// Reads a preset of the setup's algorithm. Fields that it does not set keep their values. `name`
-/// "auto": the preset of the environment; for the environment mdp, that of the problem that its
-/// current generator makes. Errors: CEL_E_NAME (suggests the nearest name).
-CEL_API CelStatus cel_setup_preset(CelSetup *setup, const char *name) CEL_WARN_UNUSED;
+/// Reads presets of the setup's algorithm, one after another: `names` are separated by commas, such
+/// as "auto,tqc". Fields that they do not set keep their values. The name "auto" is the preset of
+/// the environment; for the environment mdp, that of the problem that its current generator makes.
+/// Errors: CEL_E_NAME (suggests the nearest name).
+CEL_API CelStatus cel_setup_preset(CelSetup *setup, const char *names) CEL_WARN_UNUSED;
 
 /// Creates the environment of the setup. Free it with cel_env_spec_destroy. Errors: as
 /// cel_env_spec_create.

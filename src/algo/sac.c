@@ -19,8 +19,8 @@
 ///   7  J_alpha = -log alpha mean(log pi(a_pi|s) + Hbar); Adam on log alpha
 /// alpha in lines 3 and 6 is the one from before line 7, as in Stable-Baselines3.
 #include "celsius/sac.h"
-#include "algo/critic.h"
 #include "algo/off_policy.h"
+#include "algo/sac.h"
 #include "base/base.h"
 
 #include <math.h>
@@ -223,48 +223,14 @@ static CelStatus declare_batch(Sac *s, CelTensors *t) {
   return CEL_OK;
 }
 
-/// The policy that the config describes.
-static CelStatus policy_of(const CelAgent *agent, CeliPolicyOptions *policy) {
-  const CelSacConfig *c = agent->config;
-  const bool gsde = c->noise == CEL_NOISE_GSDE;
-  if (c->sde_sample_freq == 0)
-    return cel_fail(CEL_E_RANGE,
-                    "sac: sde_sample_freq is 0; set a number of steps, or -1 for train_freq");
-  CELI_TRY(celi_off_policy_gaussian(policy, agent, &c->common, c->policy, c->log_std_min,
-                                    c->log_std_max));
-  policy->dist.log_std_init = c->log_std_init;
-  policy->noise = gsde ? CELI_NOISE_NONE : (CeliNoiseKind)c->noise;
-  policy->noise_sigma = c->noise_sigma, policy->noise_theta = c->noise_theta;
-  policy->noise_dt = c->noise_dt;
-  if (gsde) policy->sde_every = c->sde_sample_freq > 0 ? c->sde_sample_freq : c->common.train_freq;
-  return CEL_OK;
-}
-
-/// The critics that the config describes.
-static CelStatus head_of(const CelSacConfig *c, CeliCriticHead *head) {
-  const int64_t drop = c->top_quantiles_to_drop_per_net;
-  const bool quantile = c->critic == CEL_CRITIC_QUANTILE;
-  if (quantile && drop >= c->n_quantiles)
-    return cel_fail(
-        CEL_E_RANGE,
-        "sac: top_quantiles_to_drop_per_net is %lld; it must be below n_quantiles, %lld",
-        (long long)drop, (long long)c->n_quantiles);
-  *head = (CeliCriticHead){.kind = c->critic,
-                           .E = c->n_critics,
-                           .M = quantile ? c->n_quantiles : 1,
-                           .drop = quantile ? c->n_critics * drop : 0,
-                           .mean = c->critic_reduce == CEL_CRITIC_REDUCE_MEAN};
-  return CEL_OK;
-}
-
 static CelStatus declare(CelAgent *agent) {
   Sac *s = agent->self;
   CelTensors *t = agent->tensors;
   const CelSacConfig *c = agent->config;
   CeliTrained *const trained[] = {&s->critic};
   CeliPolicyOptions policy;
-  CELI_TRY(policy_of(agent, &policy));
-  CELI_TRY(head_of(c, &s->head));
+  CELI_TRY(celi_sac_policy(agent, &policy));
+  CELI_TRY(celi_sac_critics(c, &s->head));
   if (!isnan(c->ent_coef) && c->ent_coef < 0)
     return cel_fail(CEL_E_RANGE, "sac: ent_coef is %g; it must not be negative", c->ent_coef);
   CELI_TRY(celi_off_policy_declare(&s->off, agent, &c->common, &policy));

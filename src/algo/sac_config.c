@@ -1,8 +1,9 @@
 /// Field table of soft actor-critic (SAC): defaults, ranges, help. The struct is in celsius/sac.h.
-#include "algo/algo.h"
+/// Also what a config describes: sac.h.
 #include "algo/off_policy_fields.h"
+#include "algo/sac.h"
+#include "base/base.h"
 #include "base/floats.h"
-#include "celsius/sac.h"
 
 #include <string.h>
 
@@ -60,4 +61,38 @@ CelSacConfig cel_sac_config_default(void) {
   memset(&config, 0, sizeof config);
   cel_fields_default(celi_sac_fields, &config);
   return config;
+}
+
+// ---- what it describes
+
+CelStatus celi_sac_policy(const CelAgent *agent, CeliPolicyOptions *policy) {
+  const CelSacConfig *c = agent->config;
+  const bool gsde = c->noise == CEL_NOISE_GSDE;
+  if (c->sde_sample_freq == 0)
+    return cel_fail(CEL_E_RANGE,
+                    "sac: sde_sample_freq is 0; set a number of steps, or -1 for train_freq");
+  CELI_TRY(celi_off_policy_gaussian(policy, agent, &c->common, c->policy, c->log_std_min,
+                                    c->log_std_max));
+  policy->dist.log_std_init = c->log_std_init;
+  policy->noise = gsde ? CELI_NOISE_NONE : (CeliNoiseKind)c->noise;
+  policy->noise_sigma = c->noise_sigma, policy->noise_theta = c->noise_theta;
+  policy->noise_dt = c->noise_dt;
+  if (gsde) policy->sde_every = c->sde_sample_freq > 0 ? c->sde_sample_freq : c->common.train_freq;
+  return CEL_OK;
+}
+
+CelStatus celi_sac_critics(const CelSacConfig *c, CeliCriticHead *head) {
+  const int64_t drop = c->top_quantiles_to_drop_per_net;
+  const bool quantile = c->critic == CEL_CRITIC_QUANTILE;
+  if (quantile && drop >= c->n_quantiles)
+    return cel_fail(
+        CEL_E_RANGE,
+        "sac: top_quantiles_to_drop_per_net is %lld; it must be below n_quantiles, %lld",
+        (long long)drop, (long long)c->n_quantiles);
+  *head = (CeliCriticHead){.kind = c->critic,
+                           .E = c->n_critics,
+                           .M = quantile ? c->n_quantiles : 1,
+                           .drop = quantile ? c->n_critics * drop : 0,
+                           .mean = c->critic_reduce == CEL_CRITIC_REDUCE_MEAN};
+  return CEL_OK;
 }

@@ -418,11 +418,7 @@ static const char *auto_preset(const CelSetup *setup) {
   return celi_env_mdp_id(setup->env, celi_setup_env_config(setup));
 }
 
-CelStatus cel_setup_preset(CelSetup *setup, const char *name) {
-  CELI_NEED(setup);
-  CELI_NEED(setup->algo);
-  CELI_NEED(name);
-  CELI_FLOATS(CELI_IEEE);
+static CelStatus apply_preset(CelSetup *setup, const char *name) {
   if (strcmp(name, "auto") == 0) name = auto_preset(setup);
   CeliNearest nearest = {.wanted = name};
   for (int i = 0; cel_preset_at(i); i++) {
@@ -434,6 +430,26 @@ CelStatus cel_setup_preset(CelSetup *setup, const char *name) {
   return cel_fail(CEL_E_NAME, "no preset '%s' for %s%s%s%s", name, setup->run.algo,
                   nearest.best ? ": did you mean '" : "", nearest.best ? nearest.best : "",
                   nearest.best ? "'?" : "; `celsius list presets` shows all");
+}
+
+CelStatus cel_setup_preset(CelSetup *setup, const char *names) {
+  CELI_NEED(setup);
+  CELI_NEED(setup->algo);
+  CELI_NEED(names);
+  CELI_FLOATS(CELI_IEEE);
+  for (const char *at = names;; at++) {
+    char name[CEL_TEXT_MAX];
+    const size_t n = strcspn(at, ",");
+    if (n >= sizeof name)
+      return cel_fail(CEL_E_NAME,
+                      "the name of a preset is %zu bytes long; at most %zu are possible", n,
+                      sizeof name - 1);
+    memcpy(name, at, n);
+    name[n] = 0;
+    CELI_TRY(apply_preset(setup, name));
+    at += n;
+    if (*at == 0) return CEL_OK;
+  }
 }
 
 // ---- identity
