@@ -1,13 +1,7 @@
 /// Plans: lists of batch operations, and how a team runs one.
 ///
-/// Operations between two barriers form a stage. Barriers are determined when the plan is written.
-/// An operation joins the open stage in three cases:
-/// - It is marked with_previous, so it needs nothing of the stage.
-/// - It and the whole stage are ROWS of equal count and grain, so a thread continues with its own
-///   rows. For networks side by side, the count is the total.
-/// - It and the whole stage are SERIAL, so one thread does all.
-/// Otherwise, or after celi_plan_barrier, a barrier closes the stage. The end of a run closes the
-/// last stage.
+/// Operations between two barriers form a stage. celi_plan_end puts a barrier before each operation
+/// that conflicts with one of the open stage (conflict.c). The end of a run closes the last stage.
 #include "ops/plan.h"
 #include "base/base.h"
 #include "base/clock.h"
@@ -15,21 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARGS_MAX 256
-
-typedef struct Op {
-  _Alignas(16) unsigned char args[ARGS_MAX];
-  CeliOpFn fn;
-  const char *name;
-  int64_t count, grain;
-  int64_t at, of; // its items are [at, at + count) of `of` items that are split together
-  CeliCut cut;
-  bool barrier; // whether there is a barrier before it
-} Op;
-
 struct CeliPlan {
-  Op *ops;
+  CeliOp *ops;
   int64_t count, capacity;
+  CeliAccess *access; // of all operations
+  int64_t accesses, access_capacity;
   CelStatus failed; // the first failure of celi_plan_add
   char message[256];
   bool wait;      // put a barrier before the next operation
@@ -54,16 +38,17 @@ CelStatus celi_plan_create(CeliPlan **out) {
 void celi_plan_destroy(CeliPlan *plan) {
   if (!plan) return;
   free(plan->ops);
+  free(plan->access);
   free(plan);
 }
 
 /// Whether `next` needs no barrier after `before`, even if it reads its output.
-static bool same_thread(const Op *before, const Op *next) {
+static bool same_thread(const CeliOp *before, const CeliOp *next) {
   if (before->cut != next->cut || next->cut == CELI_PARTS) return false;
   return next->cut == CELI_SERIAL || (next->of == before->of && next->grain == before->grain);
 }
 
-static bool needs_barrier(const CeliPlan *plan, const Op *next) {
+static bool needs_barrier(const CeliPlan *plan, const CeliOp *next) {
   for (int64_t i = plan->count - 1; i >= 0; i--) {
     if (!same_thread(&plan->ops[i], next)) return true;
     if (plan->ops[i].barrier) return false; // the stage starts there
@@ -74,9 +59,9 @@ static bool needs_barrier(const CeliPlan *plan, const Op *next) {
 static CelStatus add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,
                      int64_t grain, bool with_previous, const void *args, size_t size) {
   if (plan->ended) return cel_fail(CEL_E_STATE, "operation %s was added after celi_plan_end", name);
-  if (size > ARGS_MAX)
+  if (size > CELI_ARGS_MAX)
     return cel_fail(CEL_E_RANGE, "operation %s has %zu bytes of arguments; at most %d are possible",
-                    name, size, ARGS_MAX);
+                    name, size, CELI_ARGS_MAX);
   if (cut == CELI_ROWS && plan->of > 0 && plan->at + count > plan->of)
     return cel_fail(CEL_E_RANGE, "operation %s: %lld rows from row %lld on do not fit into %lld",
                     name, (long long)count, (long long)plan->at, (long long)plan->of);
@@ -86,10 +71,10 @@ static CelStatus add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut,
                     name, (long long)count, (long long)grain);
   if (plan->count == plan->capacity) {
     const int64_t capacity = plan->capacity ? 2 * plan->capacity : 64;
-    CELI_TRY(celi_resize(&plan->ops, (size_t)capacity, sizeof(Op), "a plan's operations"));
+    CELI_TRY(celi_resize(&plan->ops, (size_t)capacity, sizeof(CeliOp), "a plan's operations"));
     plan->capacity = capacity;
   }
-  Op *op = &plan->ops[plan->count];
+  CeliOp *op = &plan->ops[plan->count];
   memset(op, 0, sizeof *op);
   if (size) memcpy(op->args, args, size);
   op->fn = fn;
@@ -99,18 +84,47 @@ static CelStatus add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut,
   op->of = cut == CELI_ROWS && plan->of > 0 ? plan->of : count;
   op->grain = grain;
   op->cut = cut;
+  op->first = plan->accesses;
   op->barrier = plan->wait || (!with_previous && needs_barrier(plan, op));
   plan->wait = false;
   plan->count++;
   return CEL_OK;
 }
 
+/// Keeps the first failure.
+static void keep(CeliPlan *plan, CelStatus status) {
+  plan->failed = status;
+  if (status != CEL_OK) strncpy(plan->message, cel_error(), sizeof plan->message - 1);
+}
+
 void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,
                    int64_t grain, bool with_previous, const void *args, size_t size) {
-  if (plan->failed != CEL_OK) return;
-  plan->failed = add(plan, name, fn, cut, count, grain, with_previous, args, size);
-  if (plan->failed == CEL_OK) return;
-  strncpy(plan->message, cel_error(), sizeof plan->message - 1);
+  if (plan->failed == CEL_OK)
+    keep(plan, add(plan, name, fn, cut, count, grain, with_previous, args, size));
+}
+
+/// Appends the accesses that are not NULL.
+static CelStatus touch(CeliPlan *plan, const CeliAccess *access, size_t n) {
+  if (plan->count == 0 || plan->ended)
+    return cel_fail(CEL_E_STATE, "accesses were declared without an operation");
+  const int64_t room = plan->accesses + (int64_t)n;
+  if (room > plan->access_capacity) {
+    const int64_t capacity = room > 2 * plan->access_capacity ? room : 2 * plan->access_capacity;
+    CELI_TRY(celi_resize(&plan->access, (size_t)capacity, sizeof *access, "a plan's accesses"));
+    plan->access_capacity = capacity;
+  }
+  for (size_t i = 0; i < n; i++)
+    if (access[i].at) plan->access[plan->accesses++] = access[i];
+  plan->ops[plan->count - 1].n = plan->accesses - plan->ops[plan->count - 1].first;
+  return CEL_OK;
+}
+
+void celi_plan_touches(CeliPlan *plan, const CeliAccess *access, size_t n) {
+  if (plan->failed == CEL_OK) keep(plan, touch(plan, access, n));
+}
+
+void celi_plan_flop(CeliPlan *plan, double flop) {
+  if (plan->failed == CEL_OK && plan->count > 0) plan->ops[plan->count - 1].flop += flop;
 }
 
 void celi_plan_barrier(CeliPlan *plan) {
@@ -126,7 +140,7 @@ void celi_plan_together(CeliPlan *plan, int n) {
   int64_t of = 0;
   if (plan->failed != CEL_OK) return;
   CEL_ASSERT(n <= plan->count);
-  Op *first = plan->ops + plan->count - n;
+  CeliOp *first = plan->ops + plan->count - n;
   for (int i = 0; i < n; i++) {
     CEL_ASSERT(first[i].cut == CELI_PARTS && first[i].grain == 1);
     first[i].at = of;
@@ -135,22 +149,52 @@ void celi_plan_together(CeliPlan *plan, int n) {
   for (int i = 0; i < n; i++) first[i].of = of;
 }
 
+/// Whether operation i conflicts with one of the open stage.
+static bool conflicts(const CeliPlan *plan, int64_t i) {
+  for (int64_t j = i - 1; j >= 0; j--) {
+    if (celi_ops_conflict(&plan->ops[j], &plan->ops[i])) return true;
+    if (plan->ops[j].barrier) return false; // the stage starts there
+  }
+  return false;
+}
+
+static bool all_declared(const CeliPlan *plan) {
+  for (int64_t i = 0; i < plan->count; i++)
+    if (plan->ops[i].n == 0) return false;
+  return true;
+}
+
 CelStatus celi_plan_end(CeliPlan *plan) {
   if (plan->failed != CEL_OK) return cel_fail(plan->failed, "%s", plan->message);
+  for (int64_t i = 0; i < plan->count; i++) {
+    CeliOp *op = &plan->ops[i];
+    op->access = op->n ? plan->access + op->first : NULL;
+    if (celi_op_conflicts_with_itself(op))
+      return cel_fail(CEL_E_STATE,
+                      "operation %s writes memory in one thread that it touches in another, as "
+                      "declared by celi_plan_touch",
+                      op->name);
+  }
+  if (all_declared(plan))
+    for (int64_t i = 0; i < plan->count; i++) plan->ops[i].barrier = conflicts(plan, i);
   plan->ended = true;
   return CEL_OK;
 }
 
-static void op_run(const Op *op, int thread, int size) {
+bool celi_op_slice(const CeliOp *op, int thread, int size, int64_t *begin, int64_t *end) {
   if (op->cut == CELI_SERIAL) {
-    if (thread == 0) op->fn(op->args, 0, op->count);
-    return;
+    *begin = 0, *end = op->count;
+    return thread == 0;
   }
+  celi_share(op->of, op->grain, thread, size, begin, end);
+  *begin = *begin > op->at ? *begin - op->at : 0;
+  *end = *end - op->at < op->count ? *end - op->at : op->count;
+  return *begin < *end;
+}
+
+static void op_run(const CeliOp *op, int thread, int size) {
   int64_t begin, end;
-  celi_share(op->of, op->grain, thread, size, &begin, &end);
-  begin = begin > op->at ? begin - op->at : 0;
-  end = end - op->at < op->count ? end - op->at : op->count;
-  if (begin < end) op->fn(op->args, begin, end);
+  if (celi_op_slice(op, thread, size, &begin, &end)) op->fn(op->args, begin, end);
 }
 
 typedef struct Run {
@@ -190,7 +234,10 @@ static CelStatus check_ended(const CeliPlan *plan) {
 }
 
 CelStatus celi_plan_repeat(CeliPlan *plan, CeliTeam *team, int64_t times) {
+  void *user;
   CELI_TRY(check_ended(plan));
+  const CeliPlanRunner runner = celi_team_plan_runner(team, &user);
+  if (runner) return runner(user, plan, times);
   Run run = {.plan = plan, .team = team, .times = times, .stop_at = INT64_MAX};
   CELI_TRY(celi_team_run(team, run_share, &run));
   return run.stop_at == INT64_MAX ? CEL_OK : cel_fail(CEL_E_INTERRUPTED, "stopped on request");
@@ -208,6 +255,15 @@ int64_t celi_plan_barriers(const CeliPlan *plan) {
   int64_t n = 0;
   for (int64_t i = 0; i < plan->count; i++) n += plan->ops[i].barrier;
   return n;
+}
+
+const CeliOp *celi_plan_op(const CeliPlan *plan, int64_t i) {
+  CEL_ASSERT(plan->ended && i >= 0 && i < plan->count);
+  return &plan->ops[i];
+}
+
+size_t celi_access_bytes(const CeliOp *op, const CeliAccess *access) {
+  return access->pattern == CELI_WHOLE ? access->bytes : (size_t)op->count * access->width;
 }
 
 CelStatus celi_plan_profile(CeliPlan *plan, int64_t times, double *seconds, const char **names) {

@@ -1,10 +1,11 @@
 /// A plan: an update written once as a list of batch operations, run by a team of threads.
 ///
-/// Each operation is a function on a range of rows (or tiles, or elements). The runner gives each
-/// thread its range of every operation. It puts a barrier between two operations only where one is
-/// needed. Consecutive CELI_ROWS operations with the same count and grain need none, because a
-/// thread reads only the rows that it wrote. A forward and backward pass of a network therefore has
-/// no barriers. A whole update has about six.
+/// Each operation is a function on a range of items (rows, tiles or elements). The runner gives each
+/// thread its range of every operation. An operation declares the memory that it reads and writes
+/// (CeliAccess). celi_plan_end derives the barriers from that: one before each operation that
+/// conflicts with another since the last barrier (conflict.c). Operations that split the same rows
+/// do not conflict, because a thread reads only the rows that it wrote. A forward and backward pass
+/// of a network therefore has no barriers. A whole update has about ten.
 #ifndef CELI_PLAN_H
 #define CELI_PLAN_H
 #include "celsius/status.h"
@@ -46,6 +47,67 @@ typedef enum CeliCut {
   CELI_PARTS ///< by tile or element; a barrier before, except with `with_previous`
 } CeliCut;
 
+// ---- what an operation touches.
+
+/// How an operation with several slices touches memory. A slice is one thread's range of items.
+typedef enum CeliPattern {
+  /// Reads: every slice may read all of it. Writes: each slice writes a piece of its own, which no
+  /// other slice reads or writes.
+  CELI_WHOLE,
+  /// Item i touches only row i: `width` bytes at `at` + i `stride`. Operations that split their
+  /// items in the same way touch a row in the same thread.
+  CELI_BY_ROW,
+  /// Each thread has a part of its own, at a place that depends on how the items are split
+  /// (CeliPassSpec.threads). `width`: bytes per item.
+  CELI_BY_THREAD
+} CeliPattern;
+
+enum { CELI_READS = 1, CELI_WRITES = 2, CELI_UPDATES = 3 };
+
+typedef struct CeliAccess {
+  const void *at;       ///< NULL: nothing
+  size_t bytes;         ///< of the memory; by row: derived from the operation's count
+  size_t stride, width; ///< bytes; see CeliPattern
+  CeliPattern pattern;
+  int mode; ///< CELI_READS, CELI_WRITES or both
+} CeliAccess;
+
+/// Memory of n elements at p, whole or cut into pieces (CELI_WHOLE). p may be NULL.
+#define CELI_READ(p, n) CELI_WHOLE_(p, n, CELI_READS)
+#define CELI_WRITE(p, n) CELI_WHOLE_(p, n, CELI_WRITES)
+#define CELI_UPDATE(p, n) CELI_WHOLE_(p, n, CELI_UPDATES)
+/// Rows of n elements that are `ld` elements apart (CELI_BY_ROW). p may be NULL.
+#define CELI_READ_ROWS(p, ld, n) CELI_ROWS_(p, ld, n, CELI_READS)
+#define CELI_WRITE_ROWS(p, ld, n) CELI_ROWS_(p, ld, n, CELI_WRITES)
+#define CELI_UPDATE_ROWS(p, ld, n) CELI_ROWS_(p, ld, n, CELI_UPDATES)
+
+#define CELI_WHOLE_(p, n, how)                                                                     \
+  ((CeliAccess){.at = (p), .bytes = (size_t)(n) * sizeof *(p), .mode = (how)})
+#define CELI_ROWS_(p, ld, n, how)                                                                  \
+  ((CeliAccess){.at = (p),                                                                         \
+                .stride = (size_t)(ld) * sizeof *(p),                                              \
+                .width = (size_t)(n) * sizeof *(p),                                                \
+                .pattern = CELI_BY_ROW,                                                            \
+                .mode = (how)})
+
+// ---- plans.
+
+#define CELI_ARGS_MAX 256
+
+typedef struct CeliOp {
+  _Alignas(16) unsigned char args[CELI_ARGS_MAX];
+  CeliOpFn fn;
+  const char *name;
+  int64_t count, grain;
+  int64_t at, of; ///< its items are [at, at + count) of `of` items that are split together
+  CeliCut cut;
+  bool barrier;             ///< whether there is a barrier before it
+  const CeliAccess *access; ///< (n,) valid after celi_plan_end
+  int64_t n;                ///< 0: not declared, so it conflicts with every other operation
+  int64_t first;            ///< of its accesses in the plan's list
+  double flop;              ///< of its matrix products
+} CeliOp;
+
 typedef struct CeliPlan CeliPlan;
 CelStatus celi_plan_create(CeliPlan **out) CEL_WARN_UNUSED;
 void celi_plan_destroy(CeliPlan *plan);
@@ -56,6 +118,14 @@ void celi_plan_destroy(CeliPlan *plan);
 /// do nothing, and celi_plan_end returns it. Callers need not check every call.
 void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,
                    int64_t grain, bool with_previous, const void *args, size_t size);
+/// Declares what the last operation touches. May be called several times. Without it, the operation
+/// conflicts with every other.
+#define celi_plan_touch(plan, ...)                                                                 \
+  celi_plan_touches(plan, (const CeliAccess[]){__VA_ARGS__},                                       \
+                    sizeof((const CeliAccess[]){__VA_ARGS__}) / sizeof(CeliAccess))
+void celi_plan_touches(CeliPlan *plan, const CeliAccess *access, size_t n);
+/// Adds to the floating-point operations that the last operation's matrix products take.
+void celi_plan_flop(CeliPlan *plan, double flop);
 /// Puts a barrier before the next operation, even if count and grain would need none.
 void celi_plan_barrier(CeliPlan *plan);
 /// Places later CELI_ROWS operations at rows [at, at + count) of `of` rows, and the threads split
@@ -67,7 +137,8 @@ void celi_plan_side(CeliPlan *plan, int64_t at, int64_t of);
 /// Concatenates the parts of the last `n` operations in order, and divides the whole sequence among
 /// the threads. All of these operations must be CELI_PARTS with grain 1.
 void celi_plan_together(CeliPlan *plan, int n);
-/// Closes the plan. Errors: the first error of celi_plan_add.
+/// Closes the plan and derives its barriers. Errors: the first error of celi_plan_add; CEL_E_STATE
+/// (the slices of an operation conflict with each other).
 CelStatus celi_plan_end(CeliPlan *plan) CEL_WARN_UNUSED;
 /// Runs the list once. Errors: CEL_E_INTERRUPTED (see celi_team_watch), CEL_E_MEMORY. Allocates:
 /// no.
@@ -76,6 +147,24 @@ CelStatus celi_plan_run(CeliPlan *plan, CeliTeam *team) CEL_WARN_UNUSED;
 CelStatus celi_plan_repeat(CeliPlan *plan, CeliTeam *team, int64_t times) CEL_WARN_UNUSED;
 int64_t celi_plan_count(const CeliPlan *plan);
 int64_t celi_plan_barriers(const CeliPlan *plan);
+/// Operation i of a closed plan.
+const CeliOp *celi_plan_op(const CeliPlan *plan, int64_t i);
+/// Range of thread `thread` of `size`. Returns false if it is empty.
+bool celi_op_slice(const CeliOp *op, int thread, int size, int64_t *begin, int64_t *end);
+/// Bytes that all slices of an operation touch through one access.
+size_t celi_access_bytes(const CeliOp *op, const CeliAccess *access);
+
+// ---- conflict.c
+/// Whether two threads may touch the same memory, one of them by writing, if there is no barrier
+/// between the operations.
+bool celi_ops_conflict(const CeliOp *a, const CeliOp *b);
+/// Whether two slices of one operation may do so.
+bool celi_op_conflicts_with_itself(const CeliOp *op);
+
+/// For tests: plans of this team are given to `run` instead of being run. NULL ends it.
+typedef CelStatus (*CeliPlanRunner)(void *user, CeliPlan *plan, int64_t times);
+void celi_team_run_plans_by(CeliTeam *team, CeliPlanRunner run, void *user);
+CeliPlanRunner celi_team_plan_runner(const CeliTeam *team, void **user);
 /// Measures the time of each operation, in total over `times` serial runs: seconds (count,), and
 /// the operations' names.
 CelStatus celi_plan_profile(CeliPlan *plan, int64_t times, double *seconds,

@@ -47,7 +47,9 @@ struct CeliTeam {
   void *arg;
   bool (*asked)(void *user); // whether plans must end early; NULL: never
   void *asked_user;
-  int64_t asked_at;   // nanoseconds
+  int64_t asked_at;      // nanoseconds
+  CeliPlanRunner runner; // of plans, instead of the team; NULL: the team
+  void *runner_user;
   CeliFloatMode mode; // of the caller; workers use the same
   bool stop;
   Worker *workers;  // (size - 1,)
@@ -251,6 +253,16 @@ void celi_team_watch(CeliTeam *team, bool (*stop)(void *user), void *user) {
   team->asked = stop;
   team->asked_user = user;
   team->asked_at = celi_nanoseconds();
+}
+
+void celi_team_run_plans_by(CeliTeam *team, CeliPlanRunner run, void *user) {
+  team->runner = run;
+  team->runner_user = user;
+}
+
+CeliPlanRunner celi_team_plan_runner(const CeliTeam *team, void **user) {
+  *user = team->runner_user;
+  return team->runner;
 }
 
 bool celi_team_asked_to_stop(CeliTeam *team) {
