@@ -166,6 +166,38 @@ static float *log_std_gradient(const CeliDist *d, float *d_head, ptrdiff_t lddh,
   return d->spec.free_log_std ? d->d_log_std : d_head + d->spec.A;
 }
 
+// ---- what the operations touch, by row
+
+/// Elements of an action, and bytes of one.
+static int64_t action_width(const CeliDistSpec *spec) {
+  return celi_dist_discrete(spec) && spec->kind != CELI_BERNOULLI ? entries(spec) : spec->A;
+}
+
+static CeliAccess action_rows(const CeliDistSpec *spec, const void *action, ptrdiff_t lda,
+                              int mode) {
+  const int64_t size = spec->kind == CELI_BERNOULLI ? 1 : 4;
+  CeliAccess rows = CELI_READ_ROWS((const uint8_t *)action, lda * size, action_width(spec) * size);
+  rows.mode = mode;
+  return rows;
+}
+
+/// The head and the free log_std, which are read.
+static void touch_head(CeliPlan *plan, const CeliDist *d, const float *head, ptrdiff_t ldh) {
+  celi_plan_touch(plan, CELI_READ_ROWS(head, ldh, celi_dist_head(&d->spec)),
+                  CELI_READ(d->spec.free_log_std ? d->with->log_std_param : NULL, d->spec.A));
+}
+
+/// What a sample or a log-prob leaves for the backward pass.
+static void touch_results(CeliPlan *plan, const CeliDist *d, int mode) {
+  const int64_t A = d->spec.A, eps = celi_dist_discrete(&d->spec) ? 1 : A;
+  CeliAccess all[] = {CELI_READ_ROWS(d->log_std, A, A), CELI_READ_ROWS(d->eps, eps, eps),
+                      CELI_READ_ROWS(d->u, A, A),       CELI_READ_ROWS(d->inv_sd, A, A),
+                      CELI_READ_ROWS(d->log_pi, A, A),  CELI_READ_ROWS(d->pi, A, A),
+                      CELI_READ_ROWS(d->logp, 1, 1),    CELI_READ_ROWS(d->entropy, 1, 1)};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) all[i].mode = mode;
+  celi_plan_touches(plan, all, sizeof all / sizeof *all);
+}
+
 // ---- sampling
 
 typedef struct SampleArgs {
@@ -224,6 +256,9 @@ void celi_dist_plan_sample(CeliPlan *plan, const CeliDist *dist, void *action, p
   CEL_ASSERT(categorical || !celi_dist_discrete(&dist->spec));
   celi_plan_add(plan, "sample", categorical ? op_sample_categorical : op_sample_gaussian, CELI_ROWS,
                 dist->B, CELI_ROW_GRAIN, false, &args, sizeof args);
+  touch_head(plan, dist, head, ldh);
+  touch_results(plan, dist, CELI_UPDATES);
+  celi_plan_touch(plan, action_rows(&dist->spec, action, lda, CELI_WRITES), CELI_READ(counter, 1));
 }
 
 uint64_t celi_dist_blocks(const CeliDist *dist) {
@@ -243,6 +278,17 @@ typedef struct BackwardArgs {
   const float *head;
   ptrdiff_t ldh;
 } BackwardArgs;
+
+/// What all backward operations touch.
+static void touch_backward(CeliPlan *plan, const BackwardArgs *s) {
+  const CeliDist *d = s->dist;
+  touch_head(plan, d, s->head, s->ldh);
+  touch_results(plan, d, CELI_READS);
+  celi_plan_touch(plan, action_rows(&d->spec, s->action, s->lda, CELI_READS),
+                  CELI_READ_ROWS(s->d_logp, 1, 1), CELI_READ_ROWS(s->d_entropy, 1, 1),
+                  CELI_WRITE_ROWS(s->d_head, s->lddh, celi_dist_head(&d->spec)),
+                  CELI_WRITE_ROWS(d->d_log_std, d->spec.A, d->spec.A));
+}
 
 static void op_sample_backward(const void *args, int64_t begin, int64_t end) {
   const BackwardArgs *s = args;
@@ -276,6 +322,8 @@ void celi_dist_plan_sample_backward(CeliPlan *plan, const CeliDist *dist, float 
   CEL_ASSERT(!celi_dist_discrete(&dist->spec) && dist->d_logp != NULL);
   celi_plan_add(plan, "sample backward", op_sample_backward, CELI_ROWS, dist->B, CELI_ROW_GRAIN,
                 false, &args, sizeof args);
+  touch_backward(plan, &args);
+  celi_plan_touch(plan, CELI_READ_ROWS(d_action, ldda, dist->spec.A));
 }
 
 // ---- log-probabilities of given actions
@@ -410,6 +458,9 @@ void celi_dist_plan_log_prob(CeliPlan *plan, const CeliDist *dist, const void *a
   const CeliOpFn fn = of_kind(dist, op_log_prob_gaussian, op_log_prob_choices, op_log_prob_bits);
   celi_plan_add(plan, "log-prob", fn, CELI_ROWS, dist->B, CELI_ROW_GRAIN, false, &args,
                 sizeof args);
+  touch_head(plan, dist, head, ldh);
+  touch_results(plan, dist, CELI_UPDATES);
+  celi_plan_touch(plan, action_rows(&dist->spec, action, lda, CELI_READS));
 }
 
 static float at_or_zero(const float *x, int64_t i) {
@@ -490,6 +541,7 @@ void celi_dist_plan_log_prob_backward(CeliPlan *plan, const CeliDist *dist, floa
                               op_log_prob_backward_bits);
   celi_plan_add(plan, "log-prob backward", fn, CELI_ROWS, dist->B, CELI_ROW_GRAIN, false, &args,
                 sizeof args);
+  touch_backward(plan, &args);
 }
 
 // ---- the free log_std's gradient
@@ -510,6 +562,8 @@ void celi_dist_plan_backward_param(CeliPlan *plan, const CeliDist *dist, bool wi
   CEL_ASSERT(dist->d_log_std != NULL);
   celi_plan_add(plan, "log_std gradient", op_backward_param, CELI_PARTS, dist->spec.A, 1,
                 with_previous, &dist, sizeof dist);
+  celi_plan_touch(plan, CELI_READ(dist->d_log_std, dist->B * dist->spec.A),
+                  CELI_WRITE_ROWS(dist->with->d_log_std_param, 1, 1));
 }
 
 // ---- without a plan

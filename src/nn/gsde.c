@@ -209,10 +209,22 @@ static void op_sample(const void *args, int64_t begin, int64_t end) {
 /// The noise matrices and the actions for E. `drawn`: the operation before drew E with the same
 /// split, so a thread continues with its own features.
 static void plan_given(CeliPlan *plan, const GsdeArgs *args, bool drawn) {
-  celi_plan_add(plan, "gsde matrices", op_matrices, CELI_PARTS, args->gsde->H, FEATURES, drawn,
-                args, sizeof *args);
-  celi_plan_add(plan, "gsde sample", op_sample, CELI_ROWS, args->gsde->B, CELI_ROW_GRAIN, false,
-                args, sizeof *args);
+  const CeliGsde *g = args->gsde;
+  const int64_t H = g->H, A = g->A;
+  celi_plan_add(plan, "gsde matrices", op_matrices, CELI_PARTS, H, FEATURES, drawn, args,
+                sizeof *args);
+  celi_plan_touch(plan, CELI_READ(g->with->log_std, H * A), CELI_READ_ROWS(g->E, A, A),
+                  CELI_UPDATE_ROWS(g->M, A, A), CELI_UPDATE_ROWS(g->var_w, A, A),
+                  CELI_WRITE(g->Mt, A * H), CELI_WRITE(g->var_wt, A * H));
+  celi_plan_add(plan, "gsde sample", op_sample, CELI_ROWS, g->B, CELI_ROW_GRAIN, false, args,
+                sizeof *args);
+  celi_plan_touch(plan, CELI_READ_ROWS(args->latent, args->ldl, H),
+                  CELI_READ_ROWS(args->mean, args->ldm, A), CELI_READ(g->M, H * A),
+                  CELI_READ(g->var_w, H * A), CELI_UPDATE_ROWS(g->latent2, H, H),
+                  CELI_UPDATE_ROWS(g->noise, A, A), CELI_UPDATE_ROWS(g->var, A, A),
+                  CELI_UPDATE_ROWS(g->u, A, A), CELI_WRITE_ROWS(args->action, args->lda, A),
+                  CELI_WRITE_ROWS(g->logp, 1, 1));
+  celi_plan_flop(plan, 4. * (double)(g->B * H * A));
 }
 
 void celi_gsde_plan_sample(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
@@ -230,6 +242,7 @@ void celi_gsde_plan_sample(CeliPlan *plan, const CeliGsde *gsde, float *action, 
                          .index = index};
   celi_plan_add(plan, "gsde draw", op_draw, CELI_PARTS, gsde->H, FEATURES, false, &args,
                 sizeof args);
+  celi_plan_touch(plan, CELI_READ(counter, 1), CELI_WRITE_ROWS(gsde->E, gsde->A, gsde->A));
   plan_given(plan, &args, true);
 }
 
@@ -303,10 +316,26 @@ void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean
                          .lddl = lddl,
                          .d_action = d_action,
                          .ldda = ldda};
-  celi_plan_add(plan, "gsde backward", op_backward, CELI_ROWS, gsde->B, CELI_ROW_GRAIN, false,
+  const CeliGsde *g = gsde;
+  const int64_t B = g->B, H = g->H, A = g->A;
+  celi_plan_add(plan, "gsde backward", op_backward, CELI_ROWS, B, CELI_ROW_GRAIN, false, &args,
+                sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(action, lda, A), CELI_READ_ROWS(d_action, ldda, A),
+                  CELI_READ_ROWS(latent, ldl, H), CELI_READ_ROWS(g->d_logp, 1, 1),
+                  CELI_READ_ROWS(g->noise, A, A), CELI_READ_ROWS(g->var, A, A),
+                  CELI_READ(g->Mt, A * H), CELI_READ(g->var_wt, A * H),
+                  CELI_WRITE_ROWS(d_mean, lddm, A), CELI_UPDATE_ROWS(d_latent, lddl, H),
+                  CELI_UPDATE_ROWS(g->d_noise, A, A), CELI_UPDATE_ROWS(g->d_var, A, A),
+                  CELI_UPDATE_ROWS(g->d_latent2, H, H));
+  celi_plan_flop(plan, 4. * (double)(B * H * A));
+  celi_plan_add(plan, "gsde log_std gradient", op_backward_param, CELI_PARTS, H, FEATURES, false,
                 &args, sizeof args);
-  celi_plan_add(plan, "gsde log_std gradient", op_backward_param, CELI_PARTS, gsde->H, FEATURES,
-                false, &args, sizeof args);
+  celi_plan_touch(plan, CELI_READ(latent, (B - 1) * ldl + H), CELI_READ(g->latent2, B * H),
+                  CELI_READ(g->d_noise, B * A), CELI_READ(g->d_var, B * A),
+                  CELI_READ_ROWS(g->M, A, A), CELI_READ_ROWS(g->var_w, A, A),
+                  CELI_UPDATE_ROWS(g->d_M, A, A), CELI_UPDATE_ROWS(g->d_var_w, A, A),
+                  CELI_WRITE_ROWS(g->with->d_log_std, A, A));
+  celi_plan_flop(plan, 4. * (double)(B * H * A));
 }
 
 // ---- sigma as a part of the head
@@ -383,10 +412,17 @@ static void op_head(const void *args, int64_t begin, int64_t end) {
 void celi_gsde_plan_head(CeliPlan *plan, const CeliGsdeHead *use, const float *mean, ptrdiff_t ldm,
                          const float *latent, ptrdiff_t ldl) {
   const HeadArgs args = {.use = use, .mean = mean, .ldm = ldm, .latent = latent, .ldl = ldl};
-  celi_plan_add(plan, "gsde variances", op_variances, CELI_PARTS, use->H, FEATURES, false, &args,
+  const int64_t H = use->H, A = use->A;
+  celi_plan_add(plan, "gsde variances", op_variances, CELI_PARTS, H, FEATURES, false, &args,
                 sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(use->with->with->log_std, A, A),
+                  CELI_UPDATE_ROWS(use->var_w, A, A));
   celi_plan_add(plan, "gsde head", op_head, CELI_ROWS, use->B, CELI_ROW_GRAIN, false, &args,
                 sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(mean, ldm, A), CELI_READ_ROWS(latent, ldl, H),
+                  CELI_READ(use->var_w, H * A), CELI_UPDATE_ROWS(use->latent2, H, H),
+                  CELI_UPDATE_ROWS(use->var, A, A), CELI_UPDATE_ROWS(use->head, 2 * A, 2 * A));
+  celi_plan_flop(plan, 2. * (double)(use->B * H * A));
 }
 
 static void op_head_backward(const void *args, int64_t begin, int64_t end) {
@@ -403,8 +439,11 @@ static void op_head_backward(const void *args, int64_t begin, int64_t end) {
 void celi_gsde_plan_head_backward(CeliPlan *plan, const CeliGsdeHead *use, float *d_mean,
                                   ptrdiff_t lddm) {
   const HeadArgs args = {.use = use, .d_mean = d_mean, .ldm = lddm};
+  const int64_t A = use->A;
   celi_plan_add(plan, "gsde head backward", op_head_backward, CELI_ROWS, use->B, CELI_ROW_GRAIN,
                 false, &args, sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(use->d_head, 2 * A, 2 * A), CELI_READ_ROWS(use->var, A, A),
+                  CELI_WRITE_ROWS(d_mean, lddm, A), CELI_WRITE_ROWS(use->d_var, A, A));
 }
 
 /// Features [begin, end). Each is a product over all rows.
@@ -420,8 +459,13 @@ static void op_head_param(const void *args, int64_t begin, int64_t end) {
 
 void celi_gsde_plan_head_param(CeliPlan *plan, const CeliGsdeHead *use, bool with_previous) {
   const HeadArgs args = {.use = use};
+  const int64_t A = use->A;
   celi_plan_add(plan, "gsde log_std gradient", op_head_param, CELI_PARTS, use->H, FEATURES,
                 with_previous, &args, sizeof args);
+  celi_plan_touch(plan, CELI_READ(use->latent2, use->B * use->H), CELI_READ(use->d_var, use->B * A),
+                  CELI_READ_ROWS(use->var_w, A, A), CELI_UPDATE_ROWS(use->d_var_w, A, A),
+                  CELI_WRITE_ROWS(use->with->d_log_std, A, A));
+  celi_plan_flop(plan, 2. * (double)(use->B * use->H * A));
 }
 
 typedef struct TangentArgs {
@@ -452,10 +496,17 @@ static void op_head_tangent(const void *args, int64_t begin, int64_t end) {
 void celi_gsde_plan_head_tangent(CeliPlan *plan, const CeliGsdeHead *use, float *t_head,
                                  const float *t_mean, const float *t_log_std) {
   const TangentArgs args = {use, t_head, t_mean, t_log_std};
-  celi_plan_add(plan, "gsde variance tangent", op_variance_tangent, CELI_PARTS, use->H, FEATURES,
-                false, &args, sizeof args);
+  const int64_t H = use->H, A = use->A;
+  celi_plan_add(plan, "gsde variance tangent", op_variance_tangent, CELI_PARTS, H, FEATURES, false,
+                &args, sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(use->var_w, A, A), CELI_READ_ROWS(t_log_std, A, A),
+                  CELI_WRITE_ROWS(use->d_var_w, A, A));
   celi_plan_add(plan, "gsde head tangent", op_head_tangent, CELI_ROWS, use->B, CELI_ROW_GRAIN,
                 false, &args, sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(use->latent2, H, H), CELI_READ_ROWS(use->var, A, A),
+                  CELI_READ(use->d_var_w, H * A), CELI_READ_ROWS(t_mean, A, A),
+                  CELI_UPDATE_ROWS(use->d_var, A, A), CELI_WRITE_ROWS(t_head, 2 * A, 2 * A));
+  celi_plan_flop(plan, 2. * (double)(use->B * H * A));
 }
 
 // ---- without a plan

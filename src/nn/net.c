@@ -211,17 +211,24 @@ static int64_t rows_kept(const CeliPass *pass) {
   return pass->blockwise && pass->B > CELI_ROW_BLOCK ? CELI_ROW_BLOCK : pass->B;
 }
 
+int64_t celi_pass_stored_rows(const CeliPass *pass, int l) {
+  const bool hidden = l < pass->net->n - 1, turns = hidden && pass->take_turns;
+  const int64_t kept = turns ? 1 : pass->net->E, copies = turns ? pass->threads : 1;
+  const int64_t rows = hidden ? rows_kept(pass) : pass->B;
+  const int64_t gaps = hidden && pass->threads > 1 ? pass->threads : 0;
+  return copies * kept * rows + gaps * gap_rows(pass->net->node[l].out);
+}
+
 static CelStatus declare_node(CeliPass *pass, CelTensors *tensors, const char *name, int l,
                               bool backward) {
   const CeliNode *node = &pass->net->node[l];
   const CeliLayerKind *kind = node->layer.kind;
   CeliNodeUse *use = &pass->use[l];
-  const bool hidden = l < pass->net->n - 1, turns = hidden && pass->take_turns;
+  const bool hidden = l < pass->net->n - 1, gaps = hidden && pass->threads > 1;
   const bool keep_z = backward && celi_activations[node->act].reads_input;
-  const int64_t kept = turns ? 1 : pass->net->E, copies = turns ? pass->threads : 1;
+  const int64_t kept = hidden && pass->take_turns ? 1 : pass->net->E;
   const int64_t rows = hidden ? rows_kept(pass) : pass->B;
-  const int64_t gaps = hidden && pass->threads > 1 ? pass->threads : 0;
-  const int64_t apart[] = {copies * kept * rows + gaps * gap_rows(node->out), node->out, -1};
+  const int64_t apart[] = {celi_pass_stored_rows(pass, l), node->out, -1};
   const int64_t whole[] = {kept, rows, node->out};
   const int64_t stats[] = {apart[0], kind->row_stats, -1};
   const struct {

@@ -184,6 +184,9 @@ bool celi_pass_range(const CeliPass *pass, int at, int64_t e, int i, CeliRows *r
 /// Small, so that two threads share a batch of 100 evenly.
 #define CELI_ROW_GRAIN 2
 void celi_net_plan_forward(CeliPlan *plan, const CeliPass *pass);
+/// Declares that the last operation runs celi_net_forward on the pass or on copies (celi_pass_at):
+/// reads the parameters and writes activations, each slice in rows of its own.
+void celi_net_plan_touch(CeliPlan *plan, const CeliPass *pass);
 /// From the output's gradient down: fills all dz; dX (B, in) lddx, summed over members in order,
 /// when not NULL.
 void celi_net_plan_backward_data(CeliPlan *plan, const CeliPass *pass, float *dX, ptrdiff_t lddx);

@@ -61,6 +61,107 @@ static void op_add_members(const void *args, int64_t begin, int64_t end) {
     }
 }
 
+// ---- what the operations touch
+
+/// A matrix (E, B, width) of node l, whose rows an operation by row touches.
+static void touch_rows(CeliPlan *plan, const CeliPass *pass, int l, const float *at, int64_t width,
+                       int mode) {
+  const int64_t E = pass->net->E;
+  const bool hidden = l < pass->net->n - 1;
+  CeliAccess rows =
+      mode == CELI_READS ? CELI_READ_ROWS(at, width, width) : CELI_UPDATE_ROWS(at, width, width);
+  rows.mode = mode;
+  if (hidden && (pass->threads > 1 || pass->blockwise)) {
+    rows.pattern = CELI_BY_THREAD;
+    rows.bytes = (size_t)celi_pass_stored_rows(pass, l) * rows.width;
+    rows.width *= pass->by_member ? 1 : (size_t)E;
+    rows.stride = 0;
+  }
+  celi_plan_touches(plan, &rows, 1);
+  if (hidden || pass->by_member || at == NULL) return;
+  for (int64_t e = 1; e < E; e++) { // the other members' outputs
+    rows.at = at + e * pass->B * width;
+    celi_plan_touches(plan, &rows, 1);
+  }
+}
+
+/// The input of node l, of which a row operation reads its rows. Members read the same input.
+static void touch_input_rows(CeliPlan *plan, const CeliPass *pass, int l) {
+  const CeliNet *net = pass->net;
+  if (l > 0)
+    touch_rows(plan, pass, l - 1, pass->use[l - 1].y, net->node[l].in, CELI_READS);
+  else if (pass->by_member)
+    celi_plan_touch(plan, CELI_READ(pass->X, (pass->B - 1) * pass->ldx + net->in));
+  else
+    celi_plan_touch(plan, CELI_READ_ROWS(pass->X, pass->ldx, net->in));
+}
+
+/// The whole input of node l.
+static void touch_input(CeliPlan *plan, const CeliPass *pass, int l) {
+  const int64_t in = pass->net->node[l].in;
+  if (l > 0)
+    celi_plan_touch(plan, CELI_READ(pass->use[l - 1].y, celi_pass_stored_rows(pass, l - 1) * in));
+  else
+    celi_plan_touch(plan, CELI_READ(pass->X, (pass->B - 1) * pass->ldx + in));
+}
+
+/// What every operation on node l reads: parameters and statistics.
+static void touch_params(CeliPlan *plan, const CeliPass *pass, int l) {
+  const CeliNode *node = &pass->net->node[l];
+  const CeliLayerKind *kind = node->layer.kind;
+  const int64_t E = pass->net->E;
+  for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+    if (node->param[k])
+      celi_plan_touch(plan, CELI_READ(node->param[k], E * celi_param_size(node, k)));
+    celi_plan_touch(plan, CELI_READ(pass->train ? NULL : node->state[k], E * node->out));
+  }
+  celi_plan_touch(plan, CELI_READ(pass->use[l].batch, E * kind->batch_stats * node->out));
+}
+
+/// Floating-point operations of one row's product with node l's matrix.
+static double node_flop(const CeliNode *node) {
+  int64_t rows = 0, columns = 0;
+  if (node->param[0]) node->layer.kind->shape(node, 0, &rows, &columns);
+  return 2. * (double)rows * (double)columns;
+}
+
+static void touch_forward(CeliPlan *plan, const CeliPass *pass, int first, int end) {
+  for (int l = first; l < end; l++) {
+    const CeliNode *node = &pass->net->node[l];
+    const CeliNodeUse *use = &pass->use[l];
+    touch_params(plan, pass, l);
+    touch_input_rows(plan, pass, l);
+    touch_rows(plan, pass, l, use->y, node->out, CELI_UPDATES);
+    touch_rows(plan, pass, l, use->z, node->out, CELI_UPDATES);
+    touch_rows(plan, pass, l, use->row_stats, node->layer.kind->row_stats, CELI_UPDATES);
+    celi_plan_flop(plan, (double)(pass->net->E * pass->B) * node_flop(node));
+  }
+}
+
+/// Node l's part of a backward pass: reads dz, writes dz of the node before, or dX.
+static void touch_backward(CeliPlan *plan, const CeliPass *pass, int l, float *dX, ptrdiff_t lddx) {
+  const CeliNet *net = pass->net;
+  const CeliNode *node = &net->node[l];
+  const CeliNodeUse *use = &pass->use[l];
+  const int64_t E = net->E, C = node->dx_end - node->dx_begin;
+  touch_params(plan, pass, l);
+  touch_input_rows(plan, pass, l);
+  celi_plan_touch(plan, CELI_READ(node->transposed, E * C * node->out));
+  touch_rows(plan, pass, l, use->dz, node->out, CELI_READS);
+  touch_rows(plan, pass, l, use->row_stats, node->layer.kind->row_stats, CELI_READS);
+  celi_plan_flop(plan, (double)(E * pass->B) * node_flop(node) * (double)C / (double)node->in);
+  if (l > 0) {
+    const CeliNodeUse *before = &pass->use[l - 1];
+    touch_rows(plan, pass, l - 1, before->z, node->in, CELI_READS);
+    touch_rows(plan, pass, l - 1, before->dz, node->in, CELI_UPDATES);
+    if (l == net->n - 1) celi_plan_touch(plan, CELI_READ(pass->dH, E * pass->B * node->in));
+  } else if (pass->by_member) {
+    celi_plan_touch(plan, CELI_WRITE_ROWS(pass->dX_member, C, C));
+  } else {
+    celi_plan_touch(plan, CELI_WRITE_ROWS(dX, lddx, C));
+  }
+}
+
 // ---- layers that couple rows
 
 typedef void (*Reduction)(const CeliPass *pass, int node, int64_t e, int64_t first, int64_t stop);
@@ -85,9 +186,17 @@ static void op_reduce(const void *args, int64_t begin, int64_t end) {
 static void plan_reduction(CeliPlan *plan, const char *name, const CeliPass *pass, int node,
                            Reduction reduce) {
   const ReduceArgs args = {pass, reduce, node};
-  const int64_t each = celi_divide_up(pass->net->node[node].out, CELI_REDUCE_COLUMNS);
-  celi_plan_add(plan, name, op_reduce, CELI_PARTS, pass->net->E * each, 1, false, &args,
-                sizeof args);
+  const CeliNode *n = &pass->net->node[node];
+  const CeliNodeUse *use = &pass->use[node];
+  const int64_t E = pass->net->E, each = celi_divide_up(n->out, CELI_REDUCE_COLUMNS);
+  celi_plan_add(plan, name, op_reduce, CELI_PARTS, E * each, 1, false, &args, sizeof args);
+  touch_input(plan, pass, node);
+  celi_plan_touch(plan, CELI_UPDATE(use->batch, E * n->layer.kind->batch_stats * n->out));
+  if (reduce == n->layer.kind->reduce_backward)
+    celi_plan_touch(plan, CELI_READ(use->dz, celi_pass_stored_rows(pass, node) * n->out));
+  else
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++)
+      celi_plan_touch(plan, CELI_UPDATE(n->state[k], E * n->out));
 }
 
 static bool couples(const CeliPass *pass, int node) {
@@ -101,6 +210,17 @@ static void plan_rows(CeliPlan *plan, const char *name, CeliOpFn fn, const RowAr
                 sizeof *args);
 }
 
+void celi_net_plan_touch(CeliPlan *plan, const CeliPass *pass) {
+  for (int l = 0; l < pass->net->n; l++) {
+    const CeliNode *node = &pass->net->node[l];
+    const int64_t rows = celi_pass_stored_rows(pass, l);
+    touch_params(plan, pass, l);
+    celi_plan_touch(plan, CELI_UPDATE(pass->use[l].y, rows * node->out),
+                    CELI_UPDATE(pass->use[l].row_stats, rows * node->layer.kind->row_stats));
+    celi_plan_flop(plan, (double)(pass->net->E * pass->B) * node_flop(node));
+  }
+}
+
 void celi_net_plan_forward(CeliPlan *plan, const CeliPass *pass) {
   const int n = pass->net->n;
   for (int first = 0, end; first < n; first = end) {
@@ -109,6 +229,7 @@ void celi_net_plan_forward(CeliPlan *plan, const CeliPass *pass) {
                      pass->net->node[first].layer.kind->reduce);
     for (end = first + 1; end < n && !couples(pass, end);) end++;
     plan_rows(plan, "forward", op_forward, &(RowArgs){.pass = pass, .first = first, .end = end});
+    touch_forward(plan, pass, first, end);
   }
 }
 
@@ -122,8 +243,11 @@ static void check_columns(const CeliPass *pass, const float *dX, int64_t begin, 
 /// The sum over members behind a backward pass.
 static void plan_add_members(CeliPlan *plan, const RowArgs *args) {
   if (args->dX == NULL || !args->pass->by_member) return;
-  celi_plan_add(plan, "add members", op_add_members, CELI_ROWS, args->pass->B, CELI_ROW_GRAIN,
-                false, args, sizeof *args);
+  const int64_t C = wanted_columns(args->pass->net), B = args->pass->B;
+  celi_plan_add(plan, "add members", op_add_members, CELI_ROWS, B, CELI_ROW_GRAIN, false, args,
+                sizeof *args);
+  celi_plan_touch(plan, CELI_READ(args->pass->dX_member, args->pass->net->E * B * C),
+                  CELI_WRITE_ROWS(args->dX, args->lddx, C));
 }
 
 void celi_net_plan_backward_data_columns(CeliPlan *plan, const CeliPass *pass, float *dX,
@@ -136,7 +260,10 @@ void celi_net_plan_backward_data_columns(CeliPlan *plan, const CeliPass *pass, f
       plan_reduction(plan, "batch gradient", pass, args.last,
                      pass->net->node[args.last].layer.kind->reduce_backward);
     for (args.first = args.last; args.first > 0 && !couples(pass, args.first - 1);) args.first--;
-    if (args.last > 0 || dX != NULL) plan_rows(plan, "backward to data", op_backward_data, &args);
+    if (args.last == 0 && dX == NULL) continue;
+    plan_rows(plan, "backward to data", op_backward_data, &args);
+    for (int l = args.last; l >= args.first; l--)
+      if (l > 0 || dX != NULL) touch_backward(plan, pass, l, dX, lddx);
   }
   plan_add_members(plan, &args);
 }
@@ -147,6 +274,8 @@ void celi_net_plan_input_gradient(CeliPlan *plan, const CeliPass *pass, float *d
   check_columns(pass, dX, begin, end);
   for (int l = 0; l < pass->net->n; l++) CEL_ASSERT(!couples(pass, l));
   plan_rows(plan, "gradient to the input", op_input_gradient, &args);
+  touch_forward(plan, pass, 0, pass->net->n);
+  for (int l = pass->net->n - 1; l >= 0; l--) touch_backward(plan, pass, l, dX, lddx);
   plan_add_members(plan, &args);
 }
 
@@ -209,6 +338,21 @@ static void op_backward_weight(const void *args, int64_t begin, int64_t end) {
   weight_stage(args, &walk);
 }
 
+/// Node l's gradient reads the whole batch and writes parts of the parameters' gradients.
+static void touch_gradient(CeliPlan *plan, const CeliPass *pass, const CeliNetGrad *grad, int l) {
+  const CeliNode *node = &pass->net->node[l];
+  const CeliNodeUse *use = &pass->use[l];
+  const int64_t E = pass->net->E, rows = celi_pass_stored_rows(pass, l);
+  touch_input(plan, pass, l);
+  touch_params(plan, pass, l);
+  celi_plan_touch(plan, CELI_READ(use->dz, rows * node->out),
+                  CELI_READ(use->row_stats, rows * node->layer.kind->row_stats));
+  for (int k = 0; k < CELI_LAYER_PARAMS; k++)
+    if (node->param[k])
+      celi_plan_touch(plan, CELI_UPDATE(grad->param[l][k], E * celi_param_size(node, k)));
+  celi_plan_flop(plan, (double)(E * pass->B) * node_flop(node));
+}
+
 void celi_net_plan_backward_weight(CeliPlan *plan, const CeliPass *pass, const CeliNetGrad *grad,
                                    bool with_previous) {
   const WeightArgs args = {pass, grad};
@@ -216,6 +360,8 @@ void celi_net_plan_backward_weight(CeliPlan *plan, const CeliPass *pass, const C
   weight_stage(&args, &walk);
   celi_plan_add(plan, "backward to weights", op_backward_weight, CELI_PARTS, walk.at, 1,
                 with_previous, &args, sizeof args);
+  for (int l = 0; l < pass->net->n; l++)
+    if (pass->net->node[l].layer.kind->grad_parts) touch_gradient(plan, pass, grad, l);
 }
 
 /// Rows of a transpose that are one part.
@@ -245,6 +391,13 @@ void celi_net_plan_transpose(CeliPlan *plan, CeliNet *net, bool with_previous) {
   transpose_stage(net, &walk);
   celi_plan_add(plan, "transpose", op_transpose, CELI_PARTS, walk.at, 1, with_previous, &net,
                 sizeof net);
+  for (int l = 0; l < net->n; l++) {
+    const CeliNode *node = &net->node[l];
+    if (node->transposed == NULL) continue;
+    celi_plan_touch(
+        plan, CELI_READ(node->param[0], net->E * node->in * node->out),
+        CELI_WRITE(node->transposed, net->E * (node->dx_end - node->dx_begin) * node->out));
+  }
 }
 
 void celi_net_transpose(CeliNet *net) {

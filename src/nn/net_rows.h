@@ -14,6 +14,8 @@ typedef struct CeliRange {
 
 /// Rows that the row operations are cut into: B, or E B by member.
 int64_t celi_pass_rows(const CeliPass *pass);
+/// Rows of node l's matrices in memory, all members together, with the gaps between threads.
+int64_t celi_pass_stored_rows(const CeliPass *pass, int l);
 /// Thread i's rows of the pass. Rows below 0, or from its own count on, belong to the
 /// passes beside it.
 void celi_pass_thread_rows(const CeliPass *pass, int i, int64_t *begin, int64_t *end);

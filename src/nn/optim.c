@@ -196,9 +196,23 @@ static void plan_advance(CeliPlan *plan, const AdamArgs *args) {
     if (args->adam[i]->max_grad_norm <= 0) continue;
     celi_plan_add(plan, "gradient norm", op_square, CELI_PARTS, norm_blocks(args->adam[i]), 1,
                   clipped, &one, sizeof one);
+    celi_plan_touch(plan, CELI_READ(one.adam[0]->g, one.adam[0]->n),
+                    CELI_WRITE(one.adam[0]->partial, CELI_NORM_BLOCKS));
     clipped = true;
   }
   celi_plan_add(plan, "advance", op_advance, CELI_PARTS, 1, 1, true, args, sizeof *args);
+  for (int i = 0; i < args->n; i++)
+    celi_plan_touch(plan, CELI_READ(args->adam[i]->learning_rate, 1),
+                    CELI_UPDATE(args->adam[i]->step, 1));
+}
+
+/// The factors of a step. With clipping, one thread also writes the norm and the factor.
+static void touch_step(CeliPlan *plan, const CeliAdam *adam) {
+  const bool clips = adam->max_grad_norm > 0;
+  celi_plan_touch(plan, CELI_READ((const uint8_t *)adam->step, offsetof(CeliAdamStep, grad_scale)),
+                  CELI_READ(clips ? adam->partial : NULL, CELI_NORM_BLOCKS),
+                  CELI_WRITE(clips ? adam->grad_norm : NULL, 1),
+                  CELI_WRITE(clips ? &adam->step->grad_scale : NULL, 1));
 }
 
 void celi_adam_plan_many(CeliPlan *plan, CeliAdam **adams, int n) {
@@ -210,6 +224,9 @@ void celi_adam_plan_many(CeliPlan *plan, CeliAdam **adams, int n) {
     const AdamArgs one = {.adam = {adams[i]}, .n = 1};
     celi_plan_add(plan, "adam", op_update, CELI_PARTS, adams[i]->n, ELEMENTS, i > 0, &one,
                   sizeof one);
+    touch_step(plan, adams[i]);
+    celi_plan_touch(plan, CELI_READ_ROWS(adams[i]->g, 1, 1), CELI_UPDATE_ROWS(adams[i]->p, 1, 1),
+                    CELI_UPDATE_ROWS(adams[i]->m, 1, 1), CELI_UPDATE_ROWS(adams[i]->v, 1, 1));
   }
 }
 
@@ -229,6 +246,8 @@ void celi_sgd_plan(CeliPlan *plan, CeliAdam *adam) {
   plan_advance(plan, &one);
   celi_plan_add(plan, "descend", op_descend, CELI_PARTS, adam->n, ELEMENTS, false, &one,
                 sizeof one);
+  touch_step(plan, adam);
+  celi_plan_touch(plan, CELI_READ_ROWS(adam->g, 1, 1), CELI_UPDATE_ROWS(adam->p, 1, 1));
 }
 
 void celi_adam_as_rmsprop(CeliAdam *adam) {
@@ -255,4 +274,5 @@ void celi_polyak_plan(CeliPlan *plan, float *target, const float *p, int64_t n, 
   const PolyakArgs args = {target, p, tau};
   celi_plan_add(plan, "polyak", op_polyak, CELI_PARTS, n, ELEMENTS, with_previous, &args,
                 sizeof args);
+  celi_plan_touch(plan, CELI_UPDATE_ROWS(target, 1, 1), CELI_READ_ROWS(p, 1, 1));
 }

@@ -55,6 +55,24 @@ static void op_tangent(const void *args, int64_t begin, int64_t end) {
   }
 }
 
+static void touch_tangent(CeliPlan *plan, const CeliTangent *t, int l) {
+  const CeliPass *pass = t->pass;
+  const CeliNode *node = &pass->net->node[l];
+  const CeliNodeUse *use = &pass->use[l];
+  const int64_t stats = node->layer.kind->row_stats, in = node->in, N = node->out;
+  celi_plan_touch(plan, CELI_READ_ROWS(l ? pass->use[l - 1].y : pass->X, l ? in : pass->ldx, in),
+                  CELI_READ_ROWS(use->y, N, N), CELI_READ_ROWS(use->z, N, N),
+                  CELI_READ_ROWS(use->row_stats, stats, stats), CELI_UPDATE_ROWS(t->t[l], N, N),
+                  CELI_UPDATE_ROWS(t->scratch, t->widest, t->widest));
+  for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
+    if (!node->param[k]) continue;
+    const int64_t size = celi_param_size(node, k);
+    celi_plan_touch(plan, CELI_READ(node->param[k], size), CELI_READ(t->param[l][k], size));
+    if (k == 0 && node->layer.kind->transposes)
+      celi_plan_flop(plan, 2. * (double)(pass->B * size * (l ? 2 : 1)));
+  }
+}
+
 void celi_net_plan_tangent(CeliPlan *plan, CeliTangent *tangent, const float *direction) {
   const CeliNet *net = tangent->pass->net;
   for (int l = 0; l < net->n; l++)
@@ -63,6 +81,7 @@ void celi_net_plan_tangent(CeliPlan *plan, CeliTangent *tangent, const float *di
         tangent->param[l][k] = direction + (net->node[l].param[k] - celi_net_parameters(net));
   celi_plan_add(plan, "tangent", op_tangent, CELI_ROWS, tangent->pass->B, CELI_ROW_GRAIN, false,
                 &tangent, sizeof tangent);
+  for (int l = 0; l < net->n; l++) touch_tangent(plan, tangent, l);
 }
 
 // ---- Fisher matrices

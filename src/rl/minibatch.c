@@ -119,12 +119,18 @@ void celi_minibatch_shuffle(CeliMinibatch *batch, bool normalize) {
 
 void celi_minibatch_plan_shuffle(CeliPlan *plan, const CeliMinibatch *batch, bool normalize) {
   const ShuffleArgs args = {batch, normalize};
-  celi_plan_add(plan, "draw", op_draw, CELI_PARTS, batch->rows, DRAW_GRAIN, false, &args,
-                sizeof args);
-  celi_plan_add(plan, "permute", op_permute, CELI_SERIAL, 1, 1, false, &args, sizeof args);
-  celi_plan_add(plan, "measure", op_measure, CELI_PARTS, batch->count, 1, false, &args,
-                sizeof args);
-  celi_plan_add(plan, "first minibatch", op_first, CELI_PARTS, 1, 1, true, &args, sizeof args);
+  const CeliMinibatch *m = batch;
+  const size_t size = sizeof args;
+  celi_plan_add(plan, "draw", op_draw, CELI_PARTS, m->rows, DRAW_GRAIN, false, &args, size);
+  celi_plan_touch(plan, CELI_READ(m->counter, 1), CELI_WRITE_ROWS(m->draws, 1, 1));
+  celi_plan_add(plan, "permute", op_permute, CELI_SERIAL, 1, 1, false, &args, size);
+  celi_plan_touch(plan, CELI_READ(m->draws, m->rows), CELI_UPDATE(m->counter, 1),
+                  CELI_UPDATE(m->order, m->rows));
+  celi_plan_add(plan, "measure", op_measure, CELI_PARTS, m->count, 1, false, &args, size);
+  celi_plan_touch(plan, CELI_READ(m->order, m->rows), CELI_READ(m->rollout->advantage, m->rows),
+                  CELI_WRITE_ROWS(m->shift, 1, 1), CELI_WRITE_ROWS(m->scale, 1, 1));
+  celi_plan_add(plan, "first minibatch", op_first, CELI_PARTS, 1, 1, true, &args, size);
+  celi_plan_touch(plan, CELI_WRITE(m->cursor, 1), CELI_WRITE(m->used, 1));
 }
 
 void celi_minibatch_next(const CeliMinibatch *batch) {
@@ -176,19 +182,44 @@ static void op_gather(const void *args, int64_t begin, int64_t end) {
   for (int64_t b = begin; b < end; b++) gather_targets(m, b, row_of(m, b));
 }
 
-static void plan_gather(CeliPlan *plan, const CeliMinibatch *batch, CeliOpFn fn) {
-  celi_plan_add(plan, "gather", fn, CELI_ROWS, batch->B, CELI_ROW_GRAIN, false, &batch,
-                sizeof batch);
+/// What all gathers read: the current minibatch's rows. They write normalized observations to x.
+static void plan_gather(CeliPlan *plan, const CeliMinibatch *m, CeliOpFn fn, float *x) {
+  const CeliRollout *r = m->rollout;
+  celi_plan_add(plan, "gather", fn, CELI_ROWS, m->B, CELI_ROW_GRAIN, false, &m, sizeof m);
+  celi_normalizer_plan_touch(plan, r->norm);
+  celi_plan_touch(plan, CELI_READ(m->cursor, 1), CELI_READ(m->used, 1),
+                  CELI_READ(m->order, m->rows), CELI_READ(r->obs, m->rows * r->O),
+                  CELI_WRITE_ROWS(x, r->O, r->O));
+}
+
+static void touch_policy(CeliPlan *plan, const CeliMinibatch *m) {
+  const CeliRollout *r = m->rollout;
+  const int64_t bytes = (int64_t)r->bytes;
+  celi_plan_touch(plan, CELI_READ(m->shift, m->count), CELI_READ(m->scale, m->count),
+                  CELI_READ(r->actions, m->rows * bytes), CELI_READ(r->advantage, m->rows),
+                  CELI_READ(m->old ? m->old->logp : NULL, m->rows),
+                  CELI_WRITE_ROWS(m->actions, bytes, bytes), CELI_WRITE_ROWS(m->old_logp, 1, 1),
+                  CELI_WRITE_ROWS(m->advantage, 1, 1));
+}
+
+static void touch_targets(CeliPlan *plan, const CeliMinibatch *m) {
+  celi_plan_touch(plan, CELI_READ(m->rollout->returns, m->rows),
+                  CELI_READ(m->rollout->value, m->rows), CELI_WRITE_ROWS(m->returns, 1, 1),
+                  CELI_WRITE_ROWS(m->old_value, 1, 1));
 }
 
 void celi_minibatch_plan_gather(CeliPlan *plan, const CeliMinibatch *batch) {
-  plan_gather(plan, batch, op_gather);
+  plan_gather(plan, batch, op_gather, batch->x);
+  touch_policy(plan, batch);
+  touch_targets(plan, batch);
 }
 
 void celi_minibatch_plan_gather_policy(CeliPlan *plan, const CeliMinibatch *batch) {
-  plan_gather(plan, batch, op_gather_policy);
+  plan_gather(plan, batch, op_gather_policy, batch->x);
+  touch_policy(plan, batch);
 }
 
 void celi_minibatch_plan_gather_value(CeliPlan *plan, const CeliMinibatch *batch) {
-  plan_gather(plan, batch, op_gather_value);
+  plan_gather(plan, batch, op_gather_value, batch->x_value);
+  touch_targets(plan, batch);
 }

@@ -169,12 +169,19 @@ static void op_obs(const void *args, int64_t begin, int64_t end) {
   celi_normalizer_apply(a->norm, a->obs, a->ld, a->obs, a->ld, begin, end);
 }
 
+void celi_normalizer_plan_touch(CeliPlan *plan, const CeliNormalizer *norm) {
+  celi_plan_touch(plan, CELI_READ(norm->shift, norm->O), CELI_READ(norm->scale, norm->O),
+                  CELI_READ(norm->clip, 1));
+}
+
 void celi_normalizer_plan_obs(CeliPlan *plan, const CeliNormalizer *norm, float *obs, ptrdiff_t ld,
                               int64_t B) {
   if (!norm->observations) return;
   const ObsArgs args = {norm, obs, ld};
   celi_plan_add(plan, "normalize observations", op_obs, CELI_ROWS, B, CELI_ROW_GRAIN, false, &args,
                 sizeof args);
+  celi_normalizer_plan_touch(plan, norm);
+  celi_plan_touch(plan, CELI_UPDATE_ROWS(obs, ld, norm->O));
 }
 
 typedef struct RewardArgs {
@@ -197,4 +204,5 @@ void celi_normalizer_plan_reward(CeliPlan *plan, const CeliNormalizer *norm, flo
   const RewardArgs args = {norm, reward};
   celi_plan_add(plan, "normalize rewards", op_reward, CELI_ROWS, B, CELI_ROW_GRAIN, false, &args,
                 sizeof args);
+  celi_plan_touch(plan, CELI_READ(norm->reward_scale, 1), CELI_UPDATE_ROWS(reward, 1, 1));
 }

@@ -51,6 +51,8 @@ void celi_normalizer_apply(const CeliNormalizer *norm, float *out, ptrdiff_t ldo
 /// What celi_normalizer_apply does to one row, with given tensors. out may be obs.
 void celi_normalize_row(float *out, const float *obs, const float *shift, const float *scale,
                         float clip, int64_t O);
+/// Declares that the last operation of a plan normalizes observations.
+void celi_normalizer_plan_touch(CeliPlan *plan, const CeliNormalizer *norm);
 /// Appends the normalization of obs (B, O) ld in place, CELI_ROWS. Appends nothing if observations
 /// are not normalized.
 void celi_normalizer_plan_obs(CeliPlan *plan, const CeliNormalizer *norm, float *obs, ptrdiff_t ld,

@@ -254,8 +254,19 @@ void celi_replay_plan_sample(CeliPlan *plan, const CeliReplay *replay, const Cel
   CEL_ASSERT(batch->action_i32 == NULL || replay->action_bytes == sizeof(int32_t));
   CEL_ASSERT(batch->n >= 1 && (batch->n == 1 || (batch->mid_obs && batch->mid_weight)));
   const Sample args = {.replay = replay, .batch = *batch, .seed = seed, .counter = counter};
-  celi_plan_add(plan, "sample", op_sample, CELI_ROWS, batch->B, CELI_ROW_GRAIN, false, &args,
+  const CeliReplay *r = replay;
+  const CeliReplayBatch *b = batch;
+  celi_plan_add(plan, "sample", op_sample, CELI_ROWS, b->B, CELI_ROW_GRAIN, false, &args,
                 sizeof args);
+  celi_plan_touch(plan, CELI_READ(r->rows, r->N * r->R * (int64_t)r->stride),
+                  CELI_READ(r->head, r->N), CELI_READ(r->transitions, 1), CELI_READ(counter, 1),
+                  CELI_READ(b->reward_scale, 1), CELI_UPDATE_ROWS(b->row, 1, 1),
+                  CELI_WRITE_ROWS(b->obs, b->ldo, r->O), CELI_WRITE_ROWS(b->action, b->lda, r->A),
+                  CELI_WRITE_ROWS(b->action_i32, 1, 1), CELI_WRITE_ROWS(b->next_obs, b->ldn, r->O),
+                  CELI_WRITE_ROWS(b->reward, 1, 1), CELI_WRITE_ROWS(b->discount, 1, 1));
+  for (int64_t k = 0; k < b->n - 1; k++) // step by step
+    celi_plan_touch(plan, CELI_WRITE_ROWS(b->mid_obs + k * b->B * r->O, r->O, r->O),
+                    CELI_WRITE_ROWS(b->mid_weight + k * b->B, 1, 1));
 }
 
 uint64_t celi_replay_blocks(int64_t B) {

@@ -173,11 +173,19 @@ static void op_scale_rewards(const void *args, int64_t begin, int64_t end) {
 
 void celi_rollout_plan_rewards(CeliPlan *plan, const CeliRollout *rollout, CeliNormalizer *norm) {
   const RewardArgs args = {rollout, norm};
-  if (norm->rewards)
+  const CeliRollout *r = rollout;
+  const int64_t rows = r->T * r->N;
+  if (norm->rewards) {
     celi_plan_add(plan, "reward statistics", op_take_rewards, CELI_SERIAL, 1, 1, false, &args,
                   sizeof args);
-  celi_plan_add(plan, "scale rewards", op_scale_rewards, CELI_PARTS, rollout->T * rollout->N,
-                CELI_ELEMENT_GRAIN, false, &args, sizeof args);
+    celi_plan_touch(plan, CELI_READ(r->reward, rows), CELI_READ(r->terminated, rows),
+                    CELI_READ(r->truncated, rows), CELI_UPDATE(norm->returns, r->N),
+                    CELI_UPDATE(norm->return_stats, 3), CELI_UPDATE(norm->reward_scale, 1));
+  }
+  celi_plan_add(plan, "scale rewards", op_scale_rewards, CELI_PARTS, rows, CELI_ELEMENT_GRAIN,
+                false, &args, sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(r->reward, 1, 1), CELI_READ(norm->reward_scale, 1),
+                  CELI_WRITE_ROWS(r->scaled, 1, 1));
 }
 
 // ---- values
@@ -221,9 +229,16 @@ static void op_values(const void *args, int64_t begin, int64_t end) {
 }
 
 void celi_rollout_plan_values(CeliPlan *plan, const CeliRollout *rollout) {
-  const int64_t rows = (rollout->T + 1) * rollout->N;
-  celi_plan_add(plan, "values", op_values, CELI_PARTS, (rows + VALUE_ROWS - 1) / VALUE_ROWS, 1,
+  const CeliRollout *r = rollout;
+  const int64_t rows = r->T * r->N, all = rows + r->N;
+  celi_plan_add(plan, "values", op_values, CELI_PARTS, (all + VALUE_ROWS - 1) / VALUE_ROWS, 1,
                 false, &rollout, sizeof rollout);
+  celi_net_plan_touch(plan, &r->pass);
+  celi_normalizer_plan_touch(plan, r->norm);
+  celi_plan_touch(plan, CELI_READ(r->obs, all * r->O), CELI_READ(r->final_obs, rows * r->O),
+                  CELI_READ(r->terminated, rows), CELI_READ(r->truncated, rows),
+                  CELI_UPDATE(r->x, all * r->O), CELI_WRITE(r->value, all),
+                  CELI_WRITE(r->final_value, rows));
 }
 
 // ---- advantages
@@ -261,8 +276,13 @@ static void op_gae(const void *args, int64_t begin, int64_t end) {
 void celi_rollout_plan_gae(CeliPlan *plan, const CeliRollout *rollout, double gamma,
                            double lambda) {
   const GaeArgs args = {rollout, gamma, lambda};
-  celi_plan_add(plan, "advantages", op_gae, CELI_PARTS, rollout->N, ENV_GRAIN, false, &args,
-                sizeof args);
+  const CeliRollout *r = rollout;
+  const int64_t rows = r->T * r->N;
+  celi_plan_add(plan, "advantages", op_gae, CELI_PARTS, r->N, ENV_GRAIN, false, &args, sizeof args);
+  celi_plan_touch(plan, CELI_READ(r->scaled, rows), CELI_READ(r->terminated, rows),
+                  CELI_READ(r->truncated, rows), CELI_READ(r->value, rows + r->N),
+                  CELI_READ(r->final_value, rows), CELI_UPDATE(r->advantage, rows),
+                  CELI_WRITE(r->returns, rows));
 }
 
 static void op_normalize(const void *args, int64_t begin, int64_t end) {
@@ -283,6 +303,7 @@ void celi_rollout_plan_normalize(CeliPlan *plan, const CeliRollout *rollout) {
   if (rows < 2) return;
   celi_plan_add(plan, "normalize advantages", op_normalize, CELI_SERIAL, rows, 1, false, &rollout,
                 sizeof rollout);
+  celi_plan_touch(plan, CELI_UPDATE(rollout->advantage, rows));
 }
 
 typedef struct DiscountArgs {
@@ -306,8 +327,12 @@ static void op_discount(const void *args, int64_t begin, int64_t end) {
 void celi_rollout_plan_discount(CeliPlan *plan, const CeliRollout *rollout, double gamma,
                                 float *weight) {
   const DiscountArgs args = {rollout, gamma, weight};
-  celi_plan_add(plan, "discount", op_discount, CELI_PARTS, rollout->N, ENV_GRAIN, false, &args,
+  const CeliRollout *r = rollout;
+  const int64_t rows = r->T * r->N;
+  celi_plan_add(plan, "discount", op_discount, CELI_PARTS, r->N, ENV_GRAIN, false, &args,
                 sizeof args);
+  celi_plan_touch(plan, CELI_READ(r->age, r->N), CELI_READ(r->terminated, rows),
+                  CELI_READ(r->truncated, rows), CELI_WRITE(weight, rows));
 }
 
 double celi_rollout_explained_variance(const CeliRollout *rollout) {
