@@ -65,10 +65,10 @@ static CelStatus write_plan(A2c *s) {
   celi_rollout_plan_gae(plan, &s->on.rollout, c->common.gamma, c->gae_lambda); // line 2
   if (c->normalize_advantage) celi_rollout_plan_normalize(plan, &s->on.rollout);
   celi_rollout_pass_plan_log_prob(plan, whole);
-  celi_rollout_pass_plan_rows(plan, whole, "policy loss", op_policy_loss, s); // line 3
+  celi_rollout_pass_plan_policy_loss(plan, whole, "policy loss", op_policy_loss, s); // line 3
   celi_rollout_pass_plan_backward(plan, whole);
   celi_net_plan_forward(plan, &whole->v);
-  celi_rollout_pass_plan_rows(plan, whole, "value loss", op_value_loss, s); // line 4
+  celi_rollout_pass_plan_value_loss(plan, whole, "value loss", op_value_loss, s); // line 4
   celi_net_plan_backward_data(plan, &whole->v, NULL, 0);
   celi_policy_plan_backward_weight(plan, &whole->pi);
   celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);

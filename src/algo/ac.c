@@ -85,10 +85,11 @@ static CelStatus write_plan(Ac *s) {
   if (c->discount_weight)
     celi_rollout_plan_discount(plan, &s->on.rollout, c->common.gamma, s->weight);
   celi_rollout_pass_plan_log_prob(plan, whole);
-  celi_rollout_pass_plan_rows(plan, whole, "actor loss", op_actor_loss, s); // line 4
+  celi_rollout_pass_plan_policy_loss(plan, whole, "actor loss", op_actor_loss, s); // line 4
+  celi_plan_touch(plan, CELI_READ_ROWS(s->weight, 1, 1));
   celi_rollout_pass_plan_backward(plan, whole);
   celi_net_plan_forward(plan, &whole->v);
-  celi_rollout_pass_plan_rows(plan, whole, "critic loss", op_critic_loss, s); // line 3
+  celi_rollout_pass_plan_value_loss(plan, whole, "critic loss", op_critic_loss, s); // line 3
   celi_net_plan_backward_data(plan, &whole->v, NULL, 0);
   celi_policy_plan_backward_weight(plan, &whole->pi);
   celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);

@@ -122,11 +122,6 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 
 // ---- the plan: lines 1 to 7.
 
-/// An operation on the rows of a batch.
-static void plan_rows(Dsac *s, const char *name, CeliOpFn fn, int64_t rows) {
-  celi_plan_add(s->off.update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
-}
-
 static void plan_policies(Dsac *s) {
   CeliPlan *plan = s->off.update.plan;
   celi_policy_plan_probabilities(plan, &s->pi); // line 2
@@ -136,11 +131,18 @@ static void plan_policies(Dsac *s) {
 
 static void plan_critics(Dsac *s) {
   CeliPlan *plan = s->off.update.plan;
+  const int64_t A = s->A, B = s->B, mid = (s->config->n_steps - 1) * B;
   celi_net_plan_forward(plan, &s->q_next);
   celi_net_plan_forward(plan, &s->q);
-  // A barrier for all critics, because the target needs all of them.
-  celi_plan_barrier(plan);
-  plan_rows(s, "critic loss", op_critic_loss, s->E * s->B); // lines 3 and 4
+  celi_off_policy_plan_rows(&s->off, "critic loss", op_critic_loss, s->E * B); // lines 3 and 4
+  celi_plan_touch(
+      plan, CELI_READ(s->batch.reward, B), CELI_READ(s->batch.discount, B),
+      CELI_READ(s->batch.discrete, B), CELI_READ(celi_pass_output(&s->q_next), s->E * B * A),
+      CELI_READ(s->next.log_pi, B * A), CELI_READ(s->next.pi, B * A),
+      CELI_READ(s->off.temperature.alpha, 1), CELI_READ(s->batch.mid_weight, mid),
+      CELI_READ(s->mid.mean_log, mid), CELI_READ_ROWS(celi_pass_output(&s->q), A, A),
+      CELI_UPDATE_ROWS(s->q_best_next, A, A), CELI_UPDATE_ROWS(s->y, 1, 1),
+      CELI_WRITE_ROWS(celi_pass_d_output(&s->q), A, A), CELI_WRITE_ROWS(s->q_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
   celi_net_plan_transpose(plan, &s->off.policy.net,
@@ -151,12 +153,20 @@ static void plan_critics(Dsac *s) {
 
 static void plan_actor(Dsac *s) {
   CeliPlan *plan = s->off.update.plan;
+  const int64_t A = s->A;
   celi_net_plan_forward(plan, &s->q_pi);
-  plan_rows(s, "actor loss", op_actor_loss, s->B); // line 6
+  celi_off_policy_plan_rows(&s->off, "actor loss", op_actor_loss, s->B); // line 6
+  celi_plan_touch_each(plan, CELI_READ_ROWS(celi_pass_output(&s->q_pi), A, A), s->E,
+                       (size_t)(s->B * A) * sizeof(float));
+  celi_plan_touch(plan, CELI_READ(s->off.temperature.alpha, 1), CELI_READ_ROWS(s->pi.log_pi, A, A),
+                  CELI_READ_ROWS(s->pi.pi, A, A), CELI_UPDATE_ROWS(s->q_best, A, A),
+                  CELI_WRITE_ROWS(s->pi.d_head, A, A), CELI_WRITE_ROWS(s->pi_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->pi.net, NULL, 0);
   celi_policy_plan_backward_weight(plan, &s->pi);
-  celi_net_plan_transpose(plan, &s->critic.net, true);                                 // for line 4
-  celi_plan_add(plan, "temperature", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s); // line 7
+  celi_net_plan_transpose(plan, &s->critic.net, true);            // for line 4
+  celi_off_policy_plan_finish(&s->off, "temperature", op_finish); // line 7
+  celi_plan_touch(plan, CELI_READ(s->pi.mean_log, s->B), CELI_READ(s->pi_loss, s->B),
+                  CELI_READ(s->q_loss, s->E * s->B));
   celi_adam_plan(plan, &s->off.actor);
 }
 

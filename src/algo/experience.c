@@ -208,3 +208,23 @@ void celi_batch_plan_sample(CeliPlan *plan, CeliBatch *batch, CeliExperience *x)
   if (batch->n > 1)
     celi_normalizer_plan_obs(plan, &x->norm, batch->mid_obs, x->O, (batch->n - 1) * batch->B);
 }
+
+typedef struct CopyArgs {
+  const CeliBatch *batch;
+  float *to;
+} CopyArgs;
+
+static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
+  const CopyArgs *a = args;
+  const CeliBatch *m = a->batch;
+  for (int64_t b = begin; b < end; b++)
+    memcpy(a->to + b * m->ld, m->obs + b * m->ld, (size_t)m->O * sizeof(float));
+}
+
+void celi_batch_plan_copy_obs(CeliPlan *plan, const CeliBatch *batch, float *to) {
+  const CopyArgs args = {batch, to};
+  celi_plan_add(plan, "copy observations", op_copy_obs, CELI_ROWS, batch->B, CELI_ROW_GRAIN, false,
+                &args, sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(batch->obs, batch->ld, batch->O),
+                  CELI_WRITE_ROWS(to, batch->ld, batch->O));
+}

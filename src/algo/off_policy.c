@@ -243,6 +243,25 @@ void celi_off_policy_plan_target(CeliOffPolicy *off, const CeliNet *target, cons
   const TargetArgs args = {off, target, net};
   celi_plan_add(off->update.plan, "target", op_target, CELI_PARTS, n, CELI_ELEMENT_GRAIN, true,
                 &args, sizeof args);
+  celi_plan_touch(off->update.plan, CELI_READ(off->experience.agent->updates, 1),
+                  CELI_READ_ROWS(celi_net_parameters(net), 1, 1),
+                  CELI_UPDATE_ROWS(celi_net_parameters(target), 1, 1));
+}
+
+void celi_off_policy_plan_rows(CeliOffPolicy *off, const char *name, CeliOpFn fn, int64_t rows) {
+  celi_plan_add(off->update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &off,
+                sizeof off);
+}
+
+void celi_off_policy_plan_finish(CeliOffPolicy *off, const char *name, CeliOpFn fn) {
+  const CeliTemperature *t = &off->temperature;
+  celi_plan_add(off->update.plan, name, fn, CELI_PARTS, 1, 1, true, &off, sizeof off);
+  celi_plan_touch(off->update.plan, CELI_UPDATE(off->update.means.sum, off->update.means.n),
+                  CELI_UPDATE(off->experience.sample_counter, 1),
+                  CELI_UPDATE(off->experience.agent->updates, 1), CELI_UPDATE(t->alpha, 1),
+                  CELI_UPDATE(t->log_alpha, 1), CELI_UPDATE(t->d_log_alpha, 1),
+                  CELI_UPDATE(t->adam.m, 1), CELI_UPDATE(t->adam.v, 1),
+                  CELI_UPDATE(t->adam.step, 1));
 }
 
 void celi_off_policy_count(CeliOffPolicy *off, int64_t batch) {

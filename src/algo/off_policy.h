@@ -123,6 +123,8 @@ CelStatus celi_batch_declare(CeliBatch *batch, const CeliExperience *x, int64_t 
                              bool room) CEL_WARN_UNUSED;
 /// Samples the batch, with normalized observations.
 void celi_batch_plan_sample(CeliPlan *plan, CeliBatch *batch, CeliExperience *x);
+/// Copies the batch's observations to `to` (B, ld), beside the actions that the policy writes.
+void celi_batch_plan_copy_obs(CeliPlan *plan, const CeliBatch *batch, float *to);
 
 /// CeliAlgo's observe, due and replay. Errors: CEL_E_STATE (no act before observe).
 CelStatus celi_off_policy_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
@@ -216,7 +218,12 @@ void celi_target_copy(CeliNet *target, const CeliNet *net, int64_t n);
 /// the operation before.
 void celi_off_policy_plan_target(CeliOffPolicy *off, const CeliNet *target, const CeliNet *net,
                                  int64_t n);
-/// In the last operation: counts the update and its random numbers.
+/// An operation on rows of the batch. Its argument points to the learner's state.
+void celi_off_policy_plan_rows(CeliOffPolicy *off, const char *name, CeliOpFn fn, int64_t rows);
+/// The last operation of an update, in one thread: logged means, temperature and counters. The
+/// learner declares what else it touches.
+void celi_off_policy_plan_finish(CeliOffPolicy *off, const char *name, CeliOpFn fn);
+/// In that operation: counts the update and its random numbers.
 void celi_off_policy_count(CeliOffPolicy *off, int64_t batch);
 
 // ---- functions of CeliAlgo.

@@ -141,9 +141,12 @@ static void op_obs(const void *args, int64_t begin, int64_t end) {
 
 const float *celi_on_policy_plan_obs(CeliPlan *plan, CeliOnPolicy *self, float *x) {
   const ObsArgs args = {self, x};
+  const int64_t O = self->policy.O;
   if (!self->norm.observations) return self->rollout.obs;
   celi_plan_add(plan, "normalize observations", op_obs, CELI_ROWS, self->rows, CELI_ROW_GRAIN,
                 false, &args, sizeof args);
+  celi_normalizer_plan_touch(plan, &self->norm);
+  celi_plan_touch(plan, CELI_READ_ROWS(self->rollout.obs, O, O), CELI_WRITE_ROWS(x, O, O));
   return x;
 }
 
@@ -208,10 +211,28 @@ void celi_rollout_pass_plan_backward(CeliPlan *plan, const CeliRolloutPass *pass
   celi_policy_plan_log_prob_backward(plan, &pass->pi, pass->d_entropy, pass->on->rollout.actions);
 }
 
-void celi_rollout_pass_plan_rows(CeliPlan *plan, const CeliRolloutPass *pass, const char *name,
-                                 CeliOpFn fn, void *self) {
+static void plan_rows(CeliPlan *plan, const CeliRolloutPass *pass, const char *name, CeliOpFn fn,
+                      void *self) {
   celi_plan_add(plan, name, fn, CELI_ROWS, pass->on->rows, CELI_ROW_GRAIN, false, &self,
                 sizeof self);
+}
+
+void celi_rollout_pass_plan_policy_loss(CeliPlan *plan, const CeliRolloutPass *pass,
+                                        const char *name, CeliOpFn fn, void *self) {
+  const CeliDist *dist = &pass->pi.dist;
+  plan_rows(plan, pass, name, fn, self);
+  celi_plan_touch(plan, CELI_READ_ROWS(pass->on->rollout.advantage, 1, 1),
+                  CELI_READ_ROWS(dist->logp, 1, 1), CELI_WRITE_ROWS(dist->d_logp, 1, 1),
+                  CELI_WRITE_ROWS(pass->d_entropy, 1, 1), CELI_WRITE_ROWS(pass->pi_loss, 1, 1));
+}
+
+void celi_rollout_pass_plan_value_loss(CeliPlan *plan, const CeliRolloutPass *pass,
+                                       const char *name, CeliOpFn fn, void *self) {
+  plan_rows(plan, pass, name, fn, self);
+  celi_plan_touch(plan, CELI_READ_ROWS(celi_pass_output(&pass->v), 1, 1),
+                  CELI_READ_ROWS(pass->on->rollout.returns, 1, 1),
+                  CELI_WRITE_ROWS(celi_pass_d_output(&pass->v), 1, 1),
+                  CELI_WRITE_ROWS(pass->v_loss, 1, 1));
 }
 
 CelStatus celi_rollout_pass_report(const CeliRolloutPass *pass, double rate) {

@@ -71,9 +71,13 @@ void celi_rollout_pass_bind(CeliRolloutPass *pass, const char *policy_loss, cons
 void celi_rollout_pass_plan_log_prob(CeliPlan *plan, CeliRolloutPass *pass);
 /// Appends the backward pass of the policy, from pi.dist.d_logp and d_entropy.
 void celi_rollout_pass_plan_backward(CeliPlan *plan, const CeliRolloutPass *pass);
-/// Appends a learner's operation on rows of the rollout. `args` of the operation points to `self`.
-void celi_rollout_pass_plan_rows(CeliPlan *plan, const CeliRolloutPass *pass, const char *name,
-                                 CeliOpFn fn, void *self);
+/// Appends a learner's losses on rows of the rollout. `args` of the operation points to `self`.
+/// Policy: from advantage and logp to d_logp, d_entropy and pi_loss. Values: from the output of v
+/// and the returns to the output's gradient and v_loss.
+void celi_rollout_pass_plan_policy_loss(CeliPlan *plan, const CeliRolloutPass *pass,
+                                        const char *name, CeliOpFn fn, void *self);
+void celi_rollout_pass_plan_value_loss(CeliPlan *plan, const CeliRolloutPass *pass,
+                                       const char *name, CeliOpFn fn, void *self);
 /// Sets the metrics. Errors: CEL_E_NAN (names the first mean that is not finite).
 CelStatus celi_rollout_pass_report(const CeliRolloutPass *pass, double rate) CEL_WARN_UNUSED;
 

@@ -169,12 +169,32 @@ static void plan_loss(Ppo *s, CeliPlan *plan) {
   celi_policy_plan_log_prob(plan, &s->pi, s->batch.actions);
   celi_plan_add(plan, "policy loss", op_policy_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s);
+  celi_plan_touch(plan, CELI_READ(s->clip, 1), CELI_READ(s->batch.used, 1),
+                  CELI_READ_ROWS(s->pi.dist.logp, 1, 1), CELI_READ_ROWS(s->batch.old_logp, 1, 1),
+                  CELI_READ_ROWS(s->batch.advantage, 1, 1), CELI_UPDATE_ROWS(s->ratio, 1, 1),
+                  CELI_UPDATE_ROWS(s->kl, 1, 1), CELI_WRITE_ROWS(s->pi_loss, 1, 1),
+                  CELI_WRITE_ROWS(s->clipped, 1, 1), CELI_WRITE_ROWS(s->pi.dist.d_logp, 1, 1),
+                  CELI_WRITE_ROWS(s->d_entropy, 1, 1));
   value_side(s, plan);
   celi_minibatch_plan_gather_value(plan, &s->batch);
   celi_net_plan_forward(plan, &s->v);
   celi_plan_add(plan, "value loss", op_value_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s);
+  celi_plan_touch(plan, CELI_READ(s->clip_vf, 1), CELI_READ(s->batch.used, 1),
+                  CELI_READ_ROWS(celi_pass_output(&s->v), 1, 1),
+                  CELI_READ_ROWS(s->batch.old_value, 1, 1), CELI_READ_ROWS(s->batch.returns, 1, 1),
+                  CELI_WRITE_ROWS(s->v_loss, 1, 1),
+                  CELI_WRITE_ROWS(celi_pass_d_output(&s->v), 1, 1));
   celi_plan_side(plan, 0, 0);
+}
+
+/// Means of the minibatch.
+static void plan_tally(Ppo *s, CeliPlan *plan, CeliCut cut) {
+  celi_plan_add(plan, "means", op_tally, cut, 1, 1, cut == CELI_PARTS, &s, sizeof s);
+  celi_plan_touch(plan, CELI_READ(s->batch.used, 1), CELI_READ(s->pi_loss, s->B),
+                  CELI_READ(s->v_loss, s->B), CELI_READ(s->pi.dist.entropy, s->B),
+                  CELI_READ(s->kl, s->B), CELI_READ(s->clipped, s->B), CELI_UPDATE(s->kl_now, 1),
+                  CELI_UPDATE(s->sum, SUMS));
 }
 
 /// Line 8. The means run beside the weight gradients, which do not need them.
@@ -188,12 +208,14 @@ static void plan_learn(Ppo *s, CeliPlan *plan, bool tally) {
   celi_net_plan_backward_weight(plan, &s->v, &s->on.critic_grad, true);
   celi_plan_together(plan, 2);
   celi_policy_plan_backward_param(plan, &s->pi);
-  if (tally) celi_plan_add(plan, "means", op_tally, CELI_PARTS, 1, 1, true, &s, sizeof s);
+  if (tally) plan_tally(s, plan, CELI_PARTS);
   celi_adam_plan(plan, &s->adam);
   celi_net_plan_transpose(plan, &s->on.policy.net, false);
   celi_net_plan_transpose(plan, &s->on.critic, true);
   celi_plan_together(plan, 2);
   celi_plan_add(plan, "count", op_count, CELI_PARTS, 1, 1, true, &s, sizeof s);
+  celi_plan_touch(plan, CELI_UPDATE(s->batch.cursor, 1), CELI_WRITE(s->batch.used, 1),
+                  CELI_UPDATE(s->agent->updates, 1));
 }
 
 static CelStatus write_plans(Ppo *s) {
@@ -203,7 +225,7 @@ static CelStatus write_plans(Ppo *s) {
   CELI_TRY(celi_plan_end(s->shuffle));
   CELI_TRY(celi_plan_create(&s->loss));
   plan_loss(s, s->loss);
-  celi_plan_add(s->loss, "means", op_tally, CELI_SERIAL, 1, 1, false, &s, sizeof s);
+  plan_tally(s, s->loss, CELI_SERIAL);
   CELI_TRY(celi_plan_end(s->loss));
   CELI_TRY(celi_plan_create(&s->learn));
   plan_learn(s, s->learn, false);

@@ -138,14 +138,20 @@ static CelStatus write_plan(Reinforce *s) {
   CeliRolloutPass *whole = &s->whole;
   CELI_TRY(celi_plan_create(&s->plan));
   CeliPlan *plan = s->plan;
+  const CeliRollout *r = &s->on.rollout;
   celi_rollout_plan_rewards(plan, &s->on.rollout, &s->on.norm);
   if (learns_values(s)) celi_rollout_plan_values(plan, &s->on.rollout); // else they are 0
   celi_rollout_plan_gae(plan, &s->on.rollout, c->common.gamma, 1);
   celi_plan_add(plan, "baseline", op_baseline, CELI_SERIAL, s->on.rows, 1, false, &s, sizeof s);
+  celi_plan_touch(plan, CELI_READ(r->age, r->N), CELI_READ(r->terminated, s->on.rows),
+                  CELI_READ(r->truncated, s->on.rows), CELI_UPDATE(s->used, 2),
+                  CELI_UPDATE(s->known, s->on.rows), CELI_UPDATE(r->advantage, s->on.rows));
   if (c->discount_weight)
     celi_rollout_plan_discount(plan, &s->on.rollout, c->common.gamma, s->weight);
   celi_rollout_pass_plan_log_prob(plan, whole);
-  celi_rollout_pass_plan_rows(plan, whole, "actor loss", op_actor_loss, s);
+  celi_rollout_pass_plan_policy_loss(plan, whole, "actor loss", op_actor_loss, s);
+  celi_plan_touch(plan, CELI_READ(s->used, 2), CELI_READ_ROWS(s->known, 1, 1),
+                  CELI_READ_ROWS(s->weight, 1, 1));
   celi_rollout_pass_plan_backward(plan, whole);
   celi_policy_plan_backward_weight(plan, &whole->pi);
   celi_policy_plan_backward_param(plan, &whole->pi);
@@ -159,7 +165,7 @@ static CelStatus write_baseline(Reinforce *s) {
   if (!learns_values(s)) return CEL_OK;
   CELI_TRY(celi_plan_create(&s->baseline));
   celi_net_plan_forward(s->baseline, &s->whole.v);
-  celi_rollout_pass_plan_rows(s->baseline, &s->whole, "value loss", op_critic_loss, s);
+  celi_rollout_pass_plan_value_loss(s->baseline, &s->whole, "value loss", op_critic_loss, s);
   celi_net_plan_backward_data(s->baseline, &s->whole.v, NULL, 0);
   celi_net_plan_backward_weight(s->baseline, &s->whole.v, &s->on.critic_grad, false);
   celi_adam_plan(s->baseline, &s->critic_step);

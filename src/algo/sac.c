@@ -67,14 +67,6 @@ static Sac *sac_of(const void *args) {
 
 // ---- one operation an equation; rows [begin, end) of the batch.
 
-/// Observations of the batch beside the actions that the policy will write (line 2).
-static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
-  const Sac *s = sac_of(args);
-  const ptrdiff_t ld = s->O + s->A;
-  for (int64_t b = begin; b < end; b++)
-    memcpy(s->sa_pi + b * ld, s->batch.obs + b * ld, (size_t)s->O * sizeof(float));
-}
-
 /// What critics need of the batch, with log pi of the policy's actions on it.
 static CeliCriticBatch critic_batch(const Sac *s, const CeliPolicyPass *policy) {
   CeliCriticBatch batch = {.B = s->B,
@@ -135,15 +127,10 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 
 // ---- the plan: lines 1 to 7.
 
-/// An operation on the rows of a batch.
-static void plan_rows(Sac *s, const char *name, CeliOpFn fn, int64_t rows) {
-  celi_plan_add(s->off.update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
-}
-
 static void plan_policies(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
   CeliPlan *plan = s->off.update.plan;
-  plan_rows(s, "copy observations", op_copy_obs, s->B); // line 2
+  celi_batch_plan_copy_obs(plan, &s->batch, s->sa_pi); // line 2
   celi_policy_plan_sample(plan, &s->pi, s->sa_pi + s->O, ld, NOISE_PI, s->noise_counter);
   celi_policy_plan_sample(plan, &s->next, s->batch.next_obs + s->O, ld, NOISE_NEXT,
                           s->noise_counter);
@@ -153,10 +140,18 @@ static void plan_policies(Sac *s) {
 
 static void plan_critics(Sac *s) {
   CeliPlan *plan = s->off.update.plan;
+  const int64_t B = s->B, M = s->head.M, K = celi_critic_targets(&s->head);
+  const int64_t mid = (s->config->n_steps - 1) * B;
   celi_net_plan_forward(plan, &s->q_next);
   celi_net_plan_forward(plan, &s->q);
-  celi_plan_barrier(plan);                                  // the target needs all critics
-  plan_rows(s, "critic loss", op_critic_loss, s->E * s->B); // lines 3 and 4
+  celi_off_policy_plan_rows(&s->off, "critic loss", op_critic_loss, s->E * B); // lines 3 and 4
+  celi_plan_touch(
+      plan, CELI_READ(s->batch.reward, B), CELI_READ(s->batch.discount, B),
+      CELI_READ(celi_pass_output(&s->q_next), s->E * B * M),
+      CELI_READ(celi_policy_logp(&s->next), B), CELI_READ(s->off.temperature.alpha, 1),
+      CELI_READ(s->batch.mid_weight, mid), CELI_READ(mid ? celi_policy_logp(&s->mid) : NULL, mid),
+      CELI_READ_ROWS(celi_pass_output(&s->q), M, M), CELI_UPDATE_ROWS(s->y, K, K),
+      CELI_UPDATE_ROWS(celi_pass_d_output(&s->q), M, M), CELI_WRITE_ROWS(s->q_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
   celi_net_plan_transpose(plan, &s->off.policy.net,
@@ -167,13 +162,23 @@ static void plan_critics(Sac *s) {
 }
 
 static void plan_actor(Sac *s) {
+  const int64_t M = s->head.M;
+  const size_t apart = (size_t)(s->B * M) * sizeof(float); // from critic to critic
   CeliPlan *plan = s->off.update.plan;
   celi_net_plan_forward(plan, &s->q_pi);
-  plan_rows(s, "actor loss", op_actor_loss, s->B); // line 6
+  celi_off_policy_plan_rows(&s->off, "actor loss", op_actor_loss, s->B); // line 6
+  celi_plan_touch_each(plan, CELI_READ_ROWS(celi_pass_output(&s->q_pi), M, M), s->E, apart);
+  celi_plan_touch_each(plan, CELI_UPDATE_ROWS(celi_pass_d_output(&s->q_pi), M, M), s->E, apart);
+  celi_plan_touch(plan, CELI_READ(s->off.temperature.alpha, 1),
+                  CELI_READ_ROWS(celi_policy_logp(&s->pi), 1, 1), CELI_WRITE_ROWS(s->q_min, 1, 1),
+                  CELI_WRITE_ROWS(s->pi_loss, 1, 1),
+                  CELI_WRITE_ROWS(celi_policy_d_logp(&s->pi), 1, 1));
   celi_net_plan_backward_data_columns(plan, &s->q_pi, s->d_action, s->A, s->O, s->O + s->A);
   celi_policy_plan_sample_backward(plan, &s->pi, s->d_action, s->sa_pi + s->O, s->O + s->A);
   celi_policy_plan_backward_weight(plan, &s->pi);
-  celi_plan_add(plan, "temperature", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s); // line 7
+  celi_off_policy_plan_finish(&s->off, "temperature", op_finish); // line 7
+  celi_plan_touch(plan, CELI_READ(celi_policy_logp(&s->pi), s->B), CELI_READ(s->pi_loss, s->B),
+                  CELI_READ(s->q_loss, s->E * s->B), CELI_UPDATE(s->noise_counter, 1));
   celi_adam_plan(plan, &s->off.actor);
 }
 

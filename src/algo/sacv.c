@@ -65,14 +65,6 @@ static Sacv *sacv_of(const void *args) {
 
 // ---- one operation an equation; rows [begin, end) of the batch.
 
-/// Observations of the batch beside the actions that the policy will write (line 1).
-static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
-  const Sacv *s = sacv_of(args);
-  const ptrdiff_t ld = s->O + s->A;
-  for (int64_t b = begin; b < end; b++)
-    memcpy(s->sa_pi + b * ld, s->batch.obs + b * ld, (size_t)s->O * sizeof(float));
-}
-
 /// Line 2: the soft target's kernel with reward 0 and discount 1 is V's own target.
 /// Source: [policy-guarantees, (5)], [maximum-entropy, 8.14]
 static void op_value_loss(const void *args, int64_t begin, int64_t end) {
@@ -130,16 +122,11 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 
 // ---- the plan: lines 1 to 6.
 
-/// An operation on the rows of a batch.
-static void plan_rows(Sacv *s, const char *name, CeliOpFn fn, int64_t rows) {
-  celi_plan_add(s->off.update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
-}
-
 /// Line 1.
 static void plan_sample(Sacv *s) {
   CeliPlan *plan = s->off.update.plan;
   celi_batch_plan_sample(plan, &s->batch, &s->off.experience);
-  plan_rows(s, "copy observations", op_copy_obs, s->B);
+  celi_batch_plan_copy_obs(plan, &s->batch, s->sa_pi);
   celi_policy_plan_sample(plan, &s->pi, s->sa_pi + s->O, s->O + s->A, 0, s->noise_counter);
 }
 
@@ -148,8 +135,14 @@ static void plan_value(Sacv *s) {
   CeliPlan *plan = s->off.update.plan;
   celi_net_plan_forward(plan, &s->v);
   celi_net_plan_forward(plan, &s->q_pi);
-  celi_plan_barrier(plan); // the target needs all critics
-  plan_rows(s, "value loss", op_value_loss, s->B);
+  celi_off_policy_plan_rows(&s->off, "value loss", op_value_loss, s->B);
+  celi_plan_touch_each(plan, CELI_READ_ROWS(celi_pass_output(&s->q_pi), 1, 1), s->E,
+                       (size_t)s->B * sizeof(float));
+  celi_plan_touch(plan, CELI_READ(s->off.temperature.alpha, 1), CELI_READ_ROWS(s->zero, 1, 1),
+                  CELI_READ_ROWS(s->one, 1, 1), CELI_READ_ROWS(celi_policy_logp(&s->pi), 1, 1),
+                  CELI_READ_ROWS(celi_pass_output(&s->v), 1, 1), CELI_UPDATE_ROWS(s->v_hat, 1, 1),
+                  CELI_WRITE_ROWS(celi_pass_d_output(&s->v), 1, 1),
+                  CELI_WRITE_ROWS(s->v_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->v, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->v, &s->value.grad, false);
   celi_net_plan_transpose(plan, &s->off.policy.net,
@@ -163,8 +156,12 @@ static void plan_critics(Sacv *s) {
   celi_net_plan_transpose(plan, &s->value.net, false);
   celi_net_plan_forward(plan, &s->v_next);
   celi_net_plan_forward(plan, &s->q);
-  celi_plan_barrier(plan);
-  plan_rows(s, "critic loss", op_critic_loss, s->E * s->B);
+  celi_off_policy_plan_rows(&s->off, "critic loss", op_critic_loss, s->E * s->B);
+  celi_plan_touch(plan, CELI_READ(s->batch.reward, s->B), CELI_READ(s->batch.discount, s->B),
+                  CELI_READ(celi_pass_output(&s->v_next), s->B),
+                  CELI_READ_ROWS(celi_pass_output(&s->q), 1, 1), CELI_UPDATE_ROWS(s->y, 1, 1),
+                  CELI_WRITE_ROWS(celi_pass_d_output(&s->q), 1, 1),
+                  CELI_WRITE_ROWS(s->q_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
   celi_adam_plan(plan, &s->critic.adam);
@@ -173,15 +170,25 @@ static void plan_critics(Sacv *s) {
 
 /// Lines 4 to 6.
 static void plan_actor(Sacv *s) {
+  const size_t apart = (size_t)s->B * sizeof(float); // from critic to critic
   CeliPlan *plan = s->off.update.plan;
   celi_net_plan_forward(plan, &s->q_pi);
-  plan_rows(s, "actor loss", op_actor_loss, s->B);
+  celi_off_policy_plan_rows(&s->off, "actor loss", op_actor_loss, s->B);
+  celi_plan_touch_each(plan, CELI_READ_ROWS(celi_pass_output(&s->q_pi), 1, 1), s->E, apart);
+  celi_plan_touch_each(plan, CELI_WRITE_ROWS(celi_pass_d_output(&s->q_pi), 1, 1), s->E, apart);
+  celi_plan_touch(plan, CELI_READ(s->off.temperature.alpha, 1),
+                  CELI_READ_ROWS(celi_policy_logp(&s->pi), 1, 1), CELI_WRITE_ROWS(s->q_min, 1, 1),
+                  CELI_WRITE_ROWS(s->pi_loss, 1, 1),
+                  CELI_WRITE_ROWS(celi_policy_d_logp(&s->pi), 1, 1));
   celi_net_plan_backward_data_columns(plan, &s->q_pi, s->d_action, s->A, s->O, s->O + s->A);
   celi_policy_plan_sample_backward(plan, &s->pi, s->d_action, s->sa_pi + s->O, s->O + s->A);
   celi_policy_plan_backward_weight(plan, &s->pi);
   celi_adam_plan(plan, &s->off.actor);
-  celi_off_policy_plan_target(&s->off, &s->target, &s->value.net, s->value.adam.n);      // line 5
-  celi_plan_add(plan, "temperature", op_finish, CELI_SERIAL, 1, 1, false, &s, sizeof s); // line 6
+  celi_off_policy_plan_target(&s->off, &s->target, &s->value.net, s->value.adam.n); // line 5
+  celi_off_policy_plan_finish(&s->off, "temperature", op_finish);                   // line 6
+  celi_plan_touch(plan, CELI_READ(celi_policy_logp(&s->pi), s->B), CELI_READ(s->pi_loss, s->B),
+                  CELI_READ(s->q_loss, s->E * s->B), CELI_READ(s->v_loss, s->B),
+                  CELI_UPDATE(s->noise_counter, 1));
 }
 
 static CelStatus write_plan(Sacv *s) {

@@ -85,17 +85,28 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 static CelStatus write_plan(Sql *s) {
   CELI_TRY(celi_plan_create(&s->off.update.plan));
   CeliPlan *plan = s->off.update.plan;
+  const int64_t A = s->A;
   celi_batch_plan_sample(plan, &s->batch, &s->off.experience); // line 1
   celi_net_plan_forward(plan, &s->next);
   celi_net_plan_forward(plan, &s->now);
-  celi_plan_add(plan, "loss", op_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s, sizeof s);
-  celi_plan_add(plan, "policy", op_policy, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s, sizeof s);
+  celi_off_policy_plan_rows(&s->off, "loss", op_loss, s->B);
+  celi_plan_touch(plan, CELI_READ_ROWS(celi_pass_output(&s->next), A, A),
+                  CELI_READ_ROWS(celi_pass_output(&s->now), A, A),
+                  CELI_READ_ROWS(s->batch.reward, 1, 1), CELI_READ_ROWS(s->batch.discount, 1, 1),
+                  CELI_READ_ROWS(s->batch.discrete, 1, 1), CELI_UPDATE_ROWS(s->y, 1, 1),
+                  CELI_WRITE_ROWS(celi_pass_d_output(&s->now), A, A),
+                  CELI_WRITE_ROWS(s->q_loss, 1, 1));
+  celi_off_policy_plan_rows(&s->off, "policy", op_policy, s->B);
+  celi_plan_touch(plan, CELI_READ_ROWS(celi_pass_output(&s->now), A, A),
+                  CELI_UPDATE_ROWS(s->V, 1, 1), CELI_UPDATE_ROWS(s->log_pi, A, A),
+                  CELI_UPDATE_ROWS(s->pi, A, A), CELI_WRITE_ROWS(s->mean_log, 1, 1));
   celi_net_plan_backward_data(plan, &s->now, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->now, &s->off.policy.grad, false);
   celi_adam_plan(plan, &s->off.actor);
   celi_off_policy_plan_target(&s->off, &s->target, &s->off.policy.net, s->off.actor.n); // line 5
   celi_net_plan_transpose(plan, &s->off.policy.net, false);
-  celi_plan_add(plan, "finish", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s);
+  celi_off_policy_plan_finish(&s->off, "finish", op_finish);
+  celi_plan_touch(plan, CELI_READ(s->q_loss, s->B), CELI_READ(s->mean_log, s->B));
   return celi_plan_end(plan);
 }
 

@@ -211,24 +211,35 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 
 // ---- the plan: lines 1 to 8.
 
-/// An operation on rows.
-static void plan_rows(Sqlc *s, const char *name, CeliOpFn fn, int64_t rows) {
-  celi_plan_add(s->off.update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &s, sizeof s);
-}
-
 /// Lines 1 to 4. Rows of states and rows of particles are split differently. The plan recognizes
 /// them by their count.
 static void plan_critic(Sqlc *s) {
   CeliPlan *plan = s->off.update.plan;
+  const ptrdiff_t ld = s->O + s->A;
+  const int64_t A = s->A, K = s->K, M = s->M * A, U = (K - s->M) * A;
   celi_batch_plan_sample(plan, &s->batch, &s->off.experience);
   celi_net_plan_forward(plan, &s->q);
   if (s->M > 0) {
-    plan_rows(s, "draw inputs", op_draw_inputs, s->B * s->M);
+    celi_off_policy_plan_rows(&s->off, "draw inputs", op_draw_inputs, s->B * s->M);
+    celi_plan_touch(plan, CELI_READ(s->noise_counter, 1), CELI_READ(s->batch.next_obs, s->B * s->O),
+                    CELI_UPDATE_ROWS(s->xi_draws, A, A), CELI_WRITE_ROWS(s->sx_draws, ld, ld));
     celi_net_plan_forward(plan, &s->draws);
   }
-  plan_rows(s, "value actions", op_value_actions, s->B);
+  celi_off_policy_plan_rows(&s->off, "value actions", op_value_actions, s->B);
+  celi_plan_touch(plan, CELI_READ(s->noise_counter, 1),
+                  CELI_READ_ROWS(s->batch.next_obs, s->O, s->O),
+                  CELI_READ_ROWS(M ? celi_pass_output(&s->draws) : NULL, M, M),
+                  CELI_UPDATE_ROWS(s->spread, M, M), CELI_UPDATE_ROWS(s->uniform, U, U),
+                  CELI_WRITE_ROWS(s->sa_next, K * ld, K * ld), CELI_UPDATE_ROWS(s->log_q, K, K),
+                  CELI_OWN(s->proposal_scratch, s->shares * celi_proposal_scratch(&s->proposal)));
   celi_net_plan_forward(plan, &s->q_next);
-  plan_rows(s, "critic loss", op_critic_loss, s->B);
+  celi_off_policy_plan_rows(&s->off, "critic loss", op_critic_loss, s->B);
+  celi_plan_touch(plan, CELI_UPDATE_ROWS(celi_pass_output(&s->q_next), K, K),
+                  CELI_READ_ROWS(s->log_q, K, K), CELI_READ_ROWS(celi_pass_output(&s->q), 1, 1),
+                  CELI_READ_ROWS(s->batch.reward, 1, 1), CELI_READ_ROWS(s->batch.discount, 1, 1),
+                  CELI_UPDATE_ROWS(s->v_next, 1, 1), CELI_UPDATE_ROWS(s->y, 1, 1),
+                  CELI_WRITE_ROWS(celi_pass_d_output(&s->q), 1, 1),
+                  CELI_WRITE_ROWS(s->q_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
   celi_net_plan_transpose(plan, &s->off.policy.net,
@@ -241,17 +252,36 @@ static void plan_critic(Sqlc *s) {
 /// Lines 5 to 8.
 static void plan_sampler(Sqlc *s) {
   CeliPlan *plan = s->off.update.plan;
-  plan_rows(s, "fixed inputs", op_fixed_inputs, s->B * s->n);
+  const ptrdiff_t ld = s->O + s->A;
+  const int64_t A = s->A, n = s->n * A, m = s->m * A;
+  celi_off_policy_plan_rows(&s->off, "fixed inputs", op_fixed_inputs, s->B * s->n);
+  celi_plan_touch(plan, CELI_READ(s->noise_counter, 1), CELI_READ(s->batch.obs, s->B * ld),
+                  CELI_UPDATE_ROWS(s->xi_fixed, A, A), CELI_WRITE_ROWS(s->sx_fixed, ld, ld));
   celi_net_plan_forward(plan, &s->fixed);
-  plan_rows(s, "fixed actions", op_fixed_actions, s->B * s->n);
+  celi_off_policy_plan_rows(&s->off, "fixed actions", op_fixed_actions, s->B * s->n);
+  celi_plan_touch(plan, CELI_READ(s->batch.obs, s->B * ld),
+                  CELI_READ_ROWS(celi_pass_output(&s->fixed), A, A),
+                  CELI_UPDATE_ROWS(s->score, A, A), CELI_WRITE_ROWS(s->sa_fixed, ld, ld),
+                  CELI_WRITE_ROWS(celi_pass_d_output(&s->q_fixed), 1, 1));
   celi_net_plan_input_gradient(plan, &s->q_fixed, s->score, s->A, s->O, s->O + s->A);
-  plan_rows(s, "score", op_score, s->B * s->n);
-  plan_rows(s, "updated inputs", op_updated_inputs, s->B * s->m);
+  celi_off_policy_plan_rows(&s->off, "score", op_score, s->B * s->n);
+  celi_plan_touch(plan, CELI_READ_ROWS(s->sa_fixed + s->O, ld, A),
+                  CELI_UPDATE_ROWS(s->score, A, A));
+  celi_off_policy_plan_rows(&s->off, "updated inputs", op_updated_inputs, s->B * s->m);
+  celi_plan_touch(plan, CELI_READ(s->noise_counter, 1), CELI_READ(s->batch.obs, s->B * ld),
+                  CELI_UPDATE_ROWS(s->xi_updated, A, A), CELI_WRITE_ROWS(s->sx_updated, ld, ld));
   celi_net_plan_forward(plan, &s->updated);
-  plan_rows(s, "stein", op_stein, s->B);
+  celi_off_policy_plan_rows(&s->off, "stein", op_stein, s->B);
+  celi_plan_touch(
+      plan, CELI_READ_ROWS(celi_pass_output(&s->fixed), n, n), CELI_READ_ROWS(s->score, n, n),
+      CELI_READ_ROWS(celi_pass_output(&s->updated), m, m),
+      CELI_UPDATE_ROWS(celi_pass_d_output(&s->updated), m, m), CELI_WRITE_ROWS(s->norm, 1, 1),
+      CELI_OWN(s->stein_scratch, s->shares * celi_stein_scratch(&s->stein)));
   celi_net_plan_backward_data(plan, &s->updated, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->updated, &s->off.policy.grad, false);
-  celi_plan_add(plan, "finish", op_finish, CELI_PARTS, 1, 1, true, &s, sizeof s);
+  celi_off_policy_plan_finish(&s->off, "finish", op_finish);
+  celi_plan_touch(plan, CELI_READ(s->q_loss, s->B), CELI_READ(s->norm, s->B),
+                  CELI_READ(s->v_next, s->B), CELI_UPDATE(s->noise_counter, 1));
   celi_adam_plan(plan, &s->off.actor);
 }
 

@@ -156,6 +156,9 @@ static CelStatus write_gradient(Trpo *s) {
   CELI_TRY(celi_plan_create(&s->gradient));
   plan_policy(s, s->gradient);
   plan_rows(s, s->gradient, "surrogate gradient", op_gradient);
+  celi_plan_touch(s->gradient, CELI_READ_ROWS(s->pi.dist.logp, 1, 1),
+                  CELI_READ_ROWS(s->on.rollout.advantage, 1, 1), CELI_WRITE_ROWS(s->old.logp, 1, 1),
+                  CELI_WRITE_ROWS(s->pi.dist.d_logp, 1, 1));
   celi_policy_plan_log_prob_backward(s->gradient, &s->pi, NULL, s->on.rollout.actions);
   celi_policy_plan_backward_weight(s->gradient, &s->pi);
   celi_policy_plan_backward_param(s->gradient, &s->pi);
@@ -164,6 +167,7 @@ static CelStatus write_gradient(Trpo *s) {
 
 static CelStatus write_fisher(Trpo *s) {
   const CeliPolicy *policy = &s->on.policy;
+  const int64_t H = policy->H, A = policy->dist.A;
   CELI_TRY(celi_plan_create(&s->fisher));
   celi_net_plan_tangent(s->fisher, &s->tangent, s->direction);
   if (policy->F)
@@ -171,6 +175,9 @@ static CelStatus write_fisher(Trpo *s) {
         s->fisher, &s->pi.given, s->head_tangent, celi_tangent_output(&s->tangent),
         s->direction + (policy->sde.log_std - celi_net_parameters(&policy->net)));
   plan_rows(s, s->fisher, "fisher", op_fisher);
+  celi_plan_touch(s->fisher, CELI_READ_ROWS(s->head_tangent, H, H),
+                  CELI_READ_ROWS(s->pi.dist.inv_sd, A, A), CELI_READ_ROWS(s->pi.dist.log_std, A, A),
+                  CELI_READ_ROWS(s->pi.dist.pi, A, A), CELI_WRITE_ROWS(s->pi.d_head, H, H));
   if (policy->F)
     celi_gsde_plan_head_backward(s->fisher, &s->pi.given, celi_pass_d_output(&s->pi.net),
                                  policy->A);
@@ -181,23 +188,38 @@ static CelStatus write_fisher(Trpo *s) {
 }
 
 static CelStatus write_plans(Trpo *s) {
+  const CeliPolicy *policy = &s->on.policy;
+  const int64_t H = policy->H;
   CELI_TRY(write_prepare(s));
   CELI_TRY(write_gradient(s));
   CELI_TRY(write_fisher(s));
   CELI_TRY(celi_plan_create(&s->measure));
   plan_policy(s, s->measure);
   plan_rows(s, s->measure, "surrogate", op_measure);
+  celi_plan_touch(s->measure, CELI_READ_ROWS(s->pi.dist.logp, 1, 1),
+                  CELI_READ_ROWS(s->old.logp, 1, 1), CELI_READ_ROWS(s->on.rollout.advantage, 1, 1),
+                  CELI_READ_ROWS(s->on.rollout.head, H, H), CELI_READ_ROWS(s->pi.head, H, H),
+                  CELI_READ(s->old_log_std, policy->A),
+                  CELI_READ(policy->param.log_std_param, policy->dist.A),
+                  CELI_UPDATE_ROWS(s->gain, 1, 1), CELI_WRITE_ROWS(s->kl, 1, 1));
   CELI_TRY(celi_plan_end(s->measure));
   CELI_TRY(celi_plan_create(&s->critic));
   celi_minibatch_plan_gather(s->critic, &s->batch);
   celi_net_plan_forward(s->critic, &s->v);
   celi_plan_add(s->critic, "value loss", op_value_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
                 sizeof s);
+  celi_plan_touch(s->critic, CELI_READ(s->batch.used, 1),
+                  CELI_READ_ROWS(celi_pass_output(&s->v), 1, 1),
+                  CELI_READ_ROWS(s->batch.returns, 1, 1), CELI_WRITE_ROWS(s->v_loss, 1, 1),
+                  CELI_WRITE_ROWS(celi_pass_d_output(&s->v), 1, 1));
   celi_net_plan_backward_data(s->critic, &s->v, NULL, 0);
   celi_net_plan_backward_weight(s->critic, &s->v, &s->on.critic_grad, false);
   celi_adam_plan(s->critic, &s->adam);
   celi_net_plan_transpose(s->critic, &s->on.critic, false);
   celi_plan_add(s->critic, "count", op_count, CELI_PARTS, 1, 1, true, &s, sizeof s);
+  celi_plan_touch(s->critic, CELI_READ(s->v_loss, s->B), CELI_UPDATE(s->loss_sum, 1),
+                  CELI_UPDATE(s->batch.cursor, 1), CELI_UPDATE(s->batch.used, 1),
+                  CELI_UPDATE(s->on.agent->updates, 1));
   return celi_plan_end(s->critic);
 }
 

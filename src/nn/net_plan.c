@@ -77,12 +77,8 @@ static void touch_rows(CeliPlan *plan, const CeliPass *pass, int l, const float 
     rows.width *= pass->by_member ? 1 : (size_t)E;
     rows.stride = 0;
   }
-  celi_plan_touches(plan, &rows, 1);
-  if (hidden || pass->by_member || at == NULL) return;
-  for (int64_t e = 1; e < E; e++) { // the other members' outputs
-    rows.at = at + e * pass->B * width;
-    celi_plan_touches(plan, &rows, 1);
-  }
+  // Where one item is a row of all members, outputs are E blocks of rows.
+  celi_plan_touch_each(plan, rows, hidden || pass->by_member ? 1 : E, (size_t)pass->B * rows.width);
 }
 
 /// The input of node l, of which a row operation reads its rows. Members read the same input.
@@ -154,7 +150,9 @@ static void touch_backward(CeliPlan *plan, const CeliPass *pass, int l, float *d
     const CeliNodeUse *before = &pass->use[l - 1];
     touch_rows(plan, pass, l - 1, before->z, node->in, CELI_READS);
     touch_rows(plan, pass, l - 1, before->dz, node->in, CELI_UPDATES);
-    if (l == net->n - 1) celi_plan_touch(plan, CELI_READ(pass->dH, E * pass->B * node->in));
+    if (l == net->n - 1)
+      celi_plan_touch_each(plan, CELI_READ_ROWS(pass->dH, node->in, node->in),
+                           pass->by_member ? 1 : E, (size_t)(pass->B * node->in) * sizeof(float));
   } else if (pass->by_member) {
     celi_plan_touch(plan, CELI_WRITE_ROWS(pass->dX_member, C, C));
   } else {

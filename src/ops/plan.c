@@ -123,6 +123,13 @@ void celi_plan_touches(CeliPlan *plan, const CeliAccess *access, size_t n) {
   if (plan->failed == CEL_OK) keep(plan, touch(plan, access, n));
 }
 
+void celi_plan_touch_each(CeliPlan *plan, CeliAccess access, int64_t n, size_t apart) {
+  for (int64_t i = 0; i < n && access.at; i++) {
+    celi_plan_touches(plan, &access, 1);
+    access.at = (const uint8_t *)access.at + apart;
+  }
+}
+
 void celi_plan_flop(CeliPlan *plan, double flop) {
   if (plan->failed == CEL_OK && plan->count > 0) plan->ops[plan->count - 1].flop += flop;
 }
@@ -263,7 +270,8 @@ const CeliOp *celi_plan_op(const CeliPlan *plan, int64_t i) {
 }
 
 size_t celi_access_bytes(const CeliOp *op, const CeliAccess *access) {
-  return access->pattern == CELI_WHOLE ? access->bytes : (size_t)op->count * access->width;
+  if (access->pattern == CELI_BY_ROW || access->width) return (size_t)op->count * access->width;
+  return access->bytes;
 }
 
 CelStatus celi_plan_profile(CeliPlan *plan, int64_t times, double *seconds, const char **names) {

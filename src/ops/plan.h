@@ -58,7 +58,7 @@ typedef enum CeliPattern {
   /// items in the same way touch a row in the same thread.
   CELI_BY_ROW,
   /// Each thread has a part of its own, at a place that depends on how the items are split
-  /// (CeliPassSpec.threads). `width`: bytes per item.
+  /// (CeliPassSpec.threads). `width`: bytes per item, or 0: not known.
   CELI_BY_THREAD
 } CeliPattern;
 
@@ -80,6 +80,13 @@ typedef struct CeliAccess {
 #define CELI_READ_ROWS(p, ld, n) CELI_ROWS_(p, ld, n, CELI_READS)
 #define CELI_WRITE_ROWS(p, ld, n) CELI_ROWS_(p, ld, n, CELI_WRITES)
 #define CELI_UPDATE_ROWS(p, ld, n) CELI_ROWS_(p, ld, n, CELI_UPDATES)
+
+/// n elements, of which each thread has a part of its own (CELI_BY_THREAD). p may be NULL.
+#define CELI_OWN(p, n)                                                                             \
+  ((CeliAccess){.at = (p),                                                                         \
+                .bytes = (size_t)(n) * sizeof *(p),                                                \
+                .pattern = CELI_BY_THREAD,                                                         \
+                .mode = CELI_UPDATES})
 
 #define CELI_WHOLE_(p, n, how)                                                                     \
   ((CeliAccess){.at = (p), .bytes = (size_t)(n) * sizeof *(p), .mode = (how)})
@@ -124,6 +131,8 @@ void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, i
   celi_plan_touches(plan, (const CeliAccess[]){__VA_ARGS__},                                       \
                     sizeof((const CeliAccess[]){__VA_ARGS__}) / sizeof(CeliAccess))
 void celi_plan_touches(CeliPlan *plan, const CeliAccess *access, size_t n);
+/// Declares the same access for n blocks that are `apart` bytes apart (one per critic).
+void celi_plan_touch_each(CeliPlan *plan, CeliAccess access, int64_t n, size_t apart);
 /// Adds to the floating-point operations that the last operation's matrix products take.
 void celi_plan_flop(CeliPlan *plan, double flop);
 /// Puts a barrier before the next operation, even if count and grain would need none.

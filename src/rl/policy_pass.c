@@ -118,6 +118,9 @@ void celi_policy_plan_probabilities(CeliPlan *plan, const CeliPolicyPass *pass) 
   celi_net_plan_forward(plan, &pass->net);
   celi_plan_add(plan, "probabilities", op_probabilities, CELI_ROWS, pass->net.B, CELI_ROW_GRAIN,
                 false, &pass, sizeof pass);
+  const int64_t A = pass->policy->dist.A;
+  celi_plan_touch(plan, CELI_READ_ROWS(pass->head, A, A), CELI_UPDATE_ROWS(pass->log_pi, A, A),
+                  CELI_UPDATE_ROWS(pass->pi, A, A), CELI_WRITE_ROWS(pass->mean_log, 1, 1));
 }
 
 // ---- gradients of parameters

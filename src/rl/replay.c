@@ -264,9 +264,10 @@ void celi_replay_plan_sample(CeliPlan *plan, const CeliReplay *replay, const Cel
                   CELI_WRITE_ROWS(b->obs, b->ldo, r->O), CELI_WRITE_ROWS(b->action, b->lda, r->A),
                   CELI_WRITE_ROWS(b->action_i32, 1, 1), CELI_WRITE_ROWS(b->next_obs, b->ldn, r->O),
                   CELI_WRITE_ROWS(b->reward, 1, 1), CELI_WRITE_ROWS(b->discount, 1, 1));
-  for (int64_t k = 0; k < b->n - 1; k++) // step by step
-    celi_plan_touch(plan, CELI_WRITE_ROWS(b->mid_obs + k * b->B * r->O, r->O, r->O),
-                    CELI_WRITE_ROWS(b->mid_weight + k * b->B, 1, 1));
+  celi_plan_touch_each(plan, CELI_WRITE_ROWS(b->mid_obs, r->O, r->O), b->n - 1,
+                       (size_t)(b->B * r->O) * sizeof(float));
+  celi_plan_touch_each(plan, CELI_WRITE_ROWS(b->mid_weight, 1, 1), b->n - 1,
+                       (size_t)b->B * sizeof(float));
 }
 
 uint64_t celi_replay_blocks(int64_t B) {
