@@ -101,7 +101,8 @@ static void touch_input(CeliPlan *plan, const CeliPass *pass, int l) {
     celi_plan_touch(plan, CELI_READ(pass->X, (pass->B - 1) * pass->ldx + in));
 }
 
-/// What every operation on node l reads: parameters and statistics.
+/// Parameters and statistics of node l, which operations read. Backward operations of dense layers
+/// do not.
 static void touch_params(CeliPlan *plan, const CeliPass *pass, int l) {
   const CeliNode *node = &pass->net->node[l];
   const CeliLayerKind *kind = node->layer.kind;
@@ -140,7 +141,7 @@ static void touch_backward(CeliPlan *plan, const CeliPass *pass, int l, float *d
   const CeliNode *node = &net->node[l];
   const CeliNodeUse *use = &pass->use[l];
   const int64_t E = net->E, C = node->dx_end - node->dx_begin;
-  touch_params(plan, pass, l);
+  if (!node->layer.kind->transposes) touch_params(plan, pass, l);
   touch_input_rows(plan, pass, l);
   celi_plan_touch(plan, CELI_READ(node->transposed, E * C * node->out));
   touch_rows(plan, pass, l, use->dz, node->out, CELI_READS);
@@ -342,7 +343,7 @@ static void touch_gradient(CeliPlan *plan, const CeliPass *pass, const CeliNetGr
   const CeliNodeUse *use = &pass->use[l];
   const int64_t E = pass->net->E, rows = celi_pass_stored_rows(pass, l);
   touch_input(plan, pass, l);
-  touch_params(plan, pass, l);
+  if (!node->layer.kind->transposes) touch_params(plan, pass, l);
   celi_plan_touch(plan, CELI_READ(use->dz, rows * node->out),
                   CELI_READ(use->row_stats, rows * node->layer.kind->row_stats));
   for (int k = 0; k < CELI_LAYER_PARAMS; k++)
