@@ -71,11 +71,11 @@ static CelStatus write_plan(A2c *s) {
   celi_rollout_pass_plan_value_loss(plan, whole, "value loss", op_value_loss, s); // line 4
   celi_net_plan_backward_data(plan, &whole->v, NULL, 0);
   celi_policy_plan_backward_weight(plan, &whole->pi);
-  celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);
+  celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad);
   celi_policy_plan_backward_param(plan, &whole->pi);
   celi_adam_plan(plan, &s->optimizer); // line 5
-  celi_net_plan_transpose(plan, &s->on.policy.net, false);
-  celi_net_plan_transpose(plan, &s->on.critic, true);
+  celi_net_plan_transpose(plan, &s->on.policy.net);
+  celi_net_plan_transpose(plan, &s->on.critic);
   return celi_plan_end(plan);
 }
 

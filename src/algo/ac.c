@@ -92,11 +92,11 @@ static CelStatus write_plan(Ac *s) {
   celi_rollout_pass_plan_value_loss(plan, whole, "critic loss", op_critic_loss, s); // line 3
   celi_net_plan_backward_data(plan, &whole->v, NULL, 0);
   celi_policy_plan_backward_weight(plan, &whole->pi);
-  celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad, true);
+  celi_net_plan_backward_weight(plan, &whole->v, &s->on.critic_grad);
   celi_policy_plan_backward_param(plan, &whole->pi);
   plan_steps(s, plan);
-  celi_net_plan_transpose(plan, &s->on.policy.net, false);
-  celi_net_plan_transpose(plan, &s->on.critic, true);
+  celi_net_plan_transpose(plan, &s->on.policy.net);
+  celi_net_plan_transpose(plan, &s->on.critic);
   return celi_plan_end(plan);
 }
 

@@ -144,9 +144,8 @@ static void plan_critics(Dsac *s) {
       CELI_UPDATE_ROWS(s->q_best_next, A, A), CELI_UPDATE_ROWS(s->y, 1, 1),
       CELI_WRITE_ROWS(celi_pass_d_output(&s->q), A, A), CELI_WRITE_ROWS(s->q_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
-  celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
-  celi_net_plan_transpose(plan, &s->off.policy.net,
-                          true); // of the last update's policy, for line 6
+  celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad);
+  celi_net_plan_transpose(plan, &s->off.policy.net); // of the last update's policy, for line 6
   celi_adam_plan(plan, &s->critic.adam);
   celi_off_policy_plan_target(&s->off, &s->target, &s->critic.net, s->critic.adam.n); // line 5
 }
@@ -163,7 +162,7 @@ static void plan_actor(Dsac *s) {
                   CELI_WRITE_ROWS(s->pi.d_head, A, A), CELI_WRITE_ROWS(s->pi_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->pi.net, NULL, 0);
   celi_policy_plan_backward_weight(plan, &s->pi);
-  celi_net_plan_transpose(plan, &s->critic.net, true);            // for line 4
+  celi_net_plan_transpose(plan, &s->critic.net);                  // for line 4
   celi_off_policy_plan_finish(&s->off, "temperature", op_finish); // line 7
   celi_plan_touch(plan, CELI_READ(s->pi.mean_log, s->B), CELI_READ(s->pi_loss, s->B),
                   CELI_READ(s->q_loss, s->E * s->B));

@@ -223,8 +223,8 @@ static void op_copy_obs(const void *args, int64_t begin, int64_t end) {
 
 void celi_batch_plan_copy_obs(CeliPlan *plan, const CeliBatch *batch, float *to) {
   const CopyArgs args = {batch, to};
-  celi_plan_add(plan, "copy observations", op_copy_obs, CELI_ROWS, batch->B, CELI_ROW_GRAIN, false,
-                &args, sizeof args);
+  celi_plan_add(plan, "copy observations", op_copy_obs, CELI_ROWS, batch->B, CELI_ROW_GRAIN, &args,
+                sizeof args);
   celi_plan_touch(plan, CELI_READ_ROWS(batch->obs, batch->ld, batch->O),
                   CELI_WRITE_ROWS(to, batch->ld, batch->O));
 }

@@ -241,21 +241,20 @@ static void op_target(const void *args, int64_t begin, int64_t end) {
 void celi_off_policy_plan_target(CeliOffPolicy *off, const CeliNet *target, const CeliNet *net,
                                  int64_t n) {
   const TargetArgs args = {off, target, net};
-  celi_plan_add(off->update.plan, "target", op_target, CELI_PARTS, n, CELI_ELEMENT_GRAIN, true,
-                &args, sizeof args);
+  celi_plan_add(off->update.plan, "target", op_target, CELI_PARTS, n, CELI_ELEMENT_GRAIN, &args,
+                sizeof args);
   celi_plan_touch(off->update.plan, CELI_READ(off->experience.agent->updates, 1),
                   CELI_READ_ROWS(celi_net_parameters(net), 1, 1),
                   CELI_UPDATE_ROWS(celi_net_parameters(target), 1, 1));
 }
 
 void celi_off_policy_plan_rows(CeliOffPolicy *off, const char *name, CeliOpFn fn, int64_t rows) {
-  celi_plan_add(off->update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, false, &off,
-                sizeof off);
+  celi_plan_add(off->update.plan, name, fn, CELI_ROWS, rows, CELI_ROW_GRAIN, &off, sizeof off);
 }
 
 void celi_off_policy_plan_finish(CeliOffPolicy *off, const char *name, CeliOpFn fn) {
   const CeliTemperature *t = &off->temperature;
-  celi_plan_add(off->update.plan, name, fn, CELI_PARTS, 1, 1, true, &off, sizeof off);
+  celi_plan_add(off->update.plan, name, fn, CELI_SERIAL, 1, 1, &off, sizeof off);
   celi_plan_touch(off->update.plan, CELI_UPDATE(off->update.means.sum, off->update.means.n),
                   CELI_UPDATE(off->experience.sample_counter, 1),
                   CELI_UPDATE(off->experience.agent->updates, 1), CELI_UPDATE(t->alpha, 1),

@@ -214,8 +214,7 @@ void celi_target_copy(CeliNet *target, const CeliNet *net, int64_t n);
 
 // ---- in the plan of an update.
 
-/// target += tau (p - target) for n parameters, every target_update_interval updates. Runs beside
-/// the operation before.
+/// target += tau (p - target) for n parameters, every target_update_interval updates.
 void celi_off_policy_plan_target(CeliOffPolicy *off, const CeliNet *target, const CeliNet *net,
                                  int64_t n);
 /// An operation on rows of the batch. Its argument points to the learner's state.

@@ -144,7 +144,7 @@ const float *celi_on_policy_plan_obs(CeliPlan *plan, CeliOnPolicy *self, float *
   const int64_t O = self->policy.O;
   if (!self->norm.observations) return self->rollout.obs;
   celi_plan_add(plan, "normalize observations", op_obs, CELI_ROWS, self->rows, CELI_ROW_GRAIN,
-                false, &args, sizeof args);
+                &args, sizeof args);
   celi_normalizer_plan_touch(plan, &self->norm);
   celi_plan_touch(plan, CELI_READ_ROWS(self->rollout.obs, O, O), CELI_WRITE_ROWS(x, O, O));
   return x;
@@ -213,8 +213,7 @@ void celi_rollout_pass_plan_backward(CeliPlan *plan, const CeliRolloutPass *pass
 
 static void plan_rows(CeliPlan *plan, const CeliRolloutPass *pass, const char *name, CeliOpFn fn,
                       void *self) {
-  celi_plan_add(plan, name, fn, CELI_ROWS, pass->on->rows, CELI_ROW_GRAIN, false, &self,
-                sizeof self);
+  celi_plan_add(plan, name, fn, CELI_ROWS, pass->on->rows, CELI_ROW_GRAIN, &self, sizeof self);
 }
 
 void celi_rollout_pass_plan_policy_loss(CeliPlan *plan, const CeliRolloutPass *pass,

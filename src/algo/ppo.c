@@ -167,8 +167,7 @@ static void plan_loss(Ppo *s, CeliPlan *plan) {
   policy_side(s, plan);
   celi_minibatch_plan_gather_policy(plan, &s->batch);
   celi_policy_plan_log_prob(plan, &s->pi, s->batch.actions);
-  celi_plan_add(plan, "policy loss", op_policy_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
-                sizeof s);
+  celi_plan_add(plan, "policy loss", op_policy_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, &s, sizeof s);
   celi_plan_touch(plan, CELI_READ(s->clip, 1), CELI_READ(s->batch.used, 1),
                   CELI_READ_ROWS(s->pi.dist.logp, 1, 1), CELI_READ_ROWS(s->batch.old_logp, 1, 1),
                   CELI_READ_ROWS(s->batch.advantage, 1, 1), CELI_UPDATE_ROWS(s->ratio, 1, 1),
@@ -178,8 +177,7 @@ static void plan_loss(Ppo *s, CeliPlan *plan) {
   value_side(s, plan);
   celi_minibatch_plan_gather_value(plan, &s->batch);
   celi_net_plan_forward(plan, &s->v);
-  celi_plan_add(plan, "value loss", op_value_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
-                sizeof s);
+  celi_plan_add(plan, "value loss", op_value_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, &s, sizeof s);
   celi_plan_touch(plan, CELI_READ(s->clip_vf, 1), CELI_READ(s->batch.used, 1),
                   CELI_READ_ROWS(celi_pass_output(&s->v), 1, 1),
                   CELI_READ_ROWS(s->batch.old_value, 1, 1), CELI_READ_ROWS(s->batch.returns, 1, 1),
@@ -189,8 +187,8 @@ static void plan_loss(Ppo *s, CeliPlan *plan) {
 }
 
 /// Means of the minibatch.
-static void plan_tally(Ppo *s, CeliPlan *plan, CeliCut cut) {
-  celi_plan_add(plan, "means", op_tally, cut, 1, 1, cut == CELI_PARTS, &s, sizeof s);
+static void plan_tally(Ppo *s, CeliPlan *plan) {
+  celi_plan_add(plan, "means", op_tally, CELI_SERIAL, 1, 1, &s, sizeof s);
   celi_plan_touch(plan, CELI_READ(s->batch.used, 1), CELI_READ(s->pi_loss, s->B),
                   CELI_READ(s->v_loss, s->B), CELI_READ(s->pi.dist.entropy, s->B),
                   CELI_READ(s->kl, s->B), CELI_READ(s->clipped, s->B), CELI_UPDATE(s->kl_now, 1),
@@ -205,15 +203,15 @@ static void plan_learn(Ppo *s, CeliPlan *plan, bool tally) {
   celi_net_plan_backward_data(plan, &s->v, NULL, 0);
   celi_plan_side(plan, 0, 0);
   celi_policy_plan_backward_weight(plan, &s->pi);
-  celi_net_plan_backward_weight(plan, &s->v, &s->on.critic_grad, true);
+  celi_net_plan_backward_weight(plan, &s->v, &s->on.critic_grad);
   celi_plan_together(plan, 2);
   celi_policy_plan_backward_param(plan, &s->pi);
-  if (tally) plan_tally(s, plan, CELI_PARTS);
+  if (tally) plan_tally(s, plan);
   celi_adam_plan(plan, &s->adam);
-  celi_net_plan_transpose(plan, &s->on.policy.net, false);
-  celi_net_plan_transpose(plan, &s->on.critic, true);
+  celi_net_plan_transpose(plan, &s->on.policy.net);
+  celi_net_plan_transpose(plan, &s->on.critic);
   celi_plan_together(plan, 2);
-  celi_plan_add(plan, "count", op_count, CELI_PARTS, 1, 1, true, &s, sizeof s);
+  celi_plan_add(plan, "count", op_count, CELI_PARTS, 1, 1, &s, sizeof s);
   celi_plan_touch(plan, CELI_UPDATE(s->batch.cursor, 1), CELI_WRITE(s->batch.used, 1),
                   CELI_UPDATE(s->agent->updates, 1));
 }
@@ -225,7 +223,7 @@ static CelStatus write_plans(Ppo *s) {
   CELI_TRY(celi_plan_end(s->shuffle));
   CELI_TRY(celi_plan_create(&s->loss));
   plan_loss(s, s->loss);
-  plan_tally(s, s->loss, CELI_SERIAL);
+  plan_tally(s, s->loss);
   CELI_TRY(celi_plan_end(s->loss));
   CELI_TRY(celi_plan_create(&s->learn));
   plan_learn(s, s->learn, false);

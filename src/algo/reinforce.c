@@ -142,7 +142,7 @@ static CelStatus write_plan(Reinforce *s) {
   celi_rollout_plan_rewards(plan, &s->on.rollout, &s->on.norm);
   if (learns_values(s)) celi_rollout_plan_values(plan, &s->on.rollout); // else they are 0
   celi_rollout_plan_gae(plan, &s->on.rollout, c->common.gamma, 1);
-  celi_plan_add(plan, "baseline", op_baseline, CELI_SERIAL, s->on.rows, 1, false, &s, sizeof s);
+  celi_plan_add(plan, "baseline", op_baseline, CELI_SERIAL, s->on.rows, 1, &s, sizeof s);
   celi_plan_touch(plan, CELI_READ(r->age, r->N), CELI_READ(r->terminated, s->on.rows),
                   CELI_READ(r->truncated, s->on.rows), CELI_UPDATE(s->used, 2),
                   CELI_UPDATE(s->known, s->on.rows), CELI_UPDATE(r->advantage, s->on.rows));
@@ -156,7 +156,7 @@ static CelStatus write_plan(Reinforce *s) {
   celi_policy_plan_backward_weight(plan, &whole->pi);
   celi_policy_plan_backward_param(plan, &whole->pi);
   celi_adam_plan(plan, &s->actor_step);
-  celi_net_plan_transpose(plan, &s->on.policy.net, false);
+  celi_net_plan_transpose(plan, &s->on.policy.net);
   return celi_plan_end(plan);
 }
 
@@ -167,9 +167,9 @@ static CelStatus write_baseline(Reinforce *s) {
   celi_net_plan_forward(s->baseline, &s->whole.v);
   celi_rollout_pass_plan_value_loss(s->baseline, &s->whole, "value loss", op_critic_loss, s);
   celi_net_plan_backward_data(s->baseline, &s->whole.v, NULL, 0);
-  celi_net_plan_backward_weight(s->baseline, &s->whole.v, &s->on.critic_grad, false);
+  celi_net_plan_backward_weight(s->baseline, &s->whole.v, &s->on.critic_grad);
   celi_adam_plan(s->baseline, &s->critic_step);
-  celi_net_plan_transpose(s->baseline, &s->on.critic, false);
+  celi_net_plan_transpose(s->baseline, &s->on.critic);
   return celi_plan_end(s->baseline);
 }
 

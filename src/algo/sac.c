@@ -106,8 +106,7 @@ static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
                    end - begin);
 }
 
-/// Line 7: d J_alpha / d log alpha = -(mean log pi + Hbar). Then the counters. It runs as one part
-/// of the stage of the policy's weight gradients, which does not depend on it.
+/// Line 7: d J_alpha / d log alpha = -(mean log pi + Hbar). Then the counters.
 static void op_finish(const void *args, int64_t begin, int64_t end) {
   (void)begin, (void)end;
   Sac *s = sac_of(args);
@@ -153,12 +152,11 @@ static void plan_critics(Sac *s) {
       CELI_READ_ROWS(celi_pass_output(&s->q), M, M), CELI_UPDATE_ROWS(s->y, K, K),
       CELI_UPDATE_ROWS(celi_pass_d_output(&s->q), M, M), CELI_WRITE_ROWS(s->q_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
-  celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
-  celi_net_plan_transpose(plan, &s->off.policy.net,
-                          true); // of the last update's policy, for line 6
+  celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad);
+  celi_net_plan_transpose(plan, &s->off.policy.net); // of the last update's policy, for line 6
   celi_adam_plan(plan, &s->critic.adam);
   celi_off_policy_plan_target(&s->off, &s->target, &s->critic.net, s->critic.adam.n); // line 5
-  celi_net_plan_transpose(plan, &s->critic.net, false);
+  celi_net_plan_transpose(plan, &s->critic.net);
 }
 
 static void plan_actor(Sac *s) {
@@ -196,8 +194,7 @@ static CelStatus write_plan(Sac *s) {
 static CelStatus declare_networks(Sac *s, CelTensors *t) {
   CeliMlpSpec critic = celi_off_policy_network(s->off.config, s->O + s->A, s->head.M);
   critic.E = s->E;
-  critic.dx_begin = s->O; // the actor follows the critics' gradient to the action
-  critic.dx_end = s->O + s->A;
+  critic.dx_begin = s->O, critic.dx_end = s->O + s->A; // line 6 needs the gradient to the action
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
   return celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &critic);
 }

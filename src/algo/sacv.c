@@ -144,16 +144,15 @@ static void plan_value(Sacv *s) {
                   CELI_WRITE_ROWS(celi_pass_d_output(&s->v), 1, 1),
                   CELI_WRITE_ROWS(s->v_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->v, NULL, 0);
-  celi_net_plan_backward_weight(plan, &s->v, &s->value.grad, false);
-  celi_net_plan_transpose(plan, &s->off.policy.net,
-                          true); // of the last update's policy: for line 4
+  celi_net_plan_backward_weight(plan, &s->v, &s->value.grad);
+  celi_net_plan_transpose(plan, &s->off.policy.net); // of the last update's policy: for line 4
   celi_adam_plan(plan, &s->value.adam);
 }
 
 /// Line 3. The activations of line 2 on (s, a_pi) are done with.
 static void plan_critics(Sacv *s) {
   CeliPlan *plan = s->off.update.plan;
-  celi_net_plan_transpose(plan, &s->value.net, false);
+  celi_net_plan_transpose(plan, &s->value.net);
   celi_net_plan_forward(plan, &s->v_next);
   celi_net_plan_forward(plan, &s->q);
   celi_off_policy_plan_rows(&s->off, "critic loss", op_critic_loss, s->E * s->B);
@@ -163,9 +162,9 @@ static void plan_critics(Sacv *s) {
                   CELI_WRITE_ROWS(celi_pass_d_output(&s->q), 1, 1),
                   CELI_WRITE_ROWS(s->q_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
-  celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
+  celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad);
   celi_adam_plan(plan, &s->critic.adam);
-  celi_net_plan_transpose(plan, &s->critic.net, false);
+  celi_net_plan_transpose(plan, &s->critic.net);
 }
 
 /// Lines 4 to 6.

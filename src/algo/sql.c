@@ -101,10 +101,10 @@ static CelStatus write_plan(Sql *s) {
                   CELI_UPDATE_ROWS(s->V, 1, 1), CELI_UPDATE_ROWS(s->log_pi, A, A),
                   CELI_UPDATE_ROWS(s->pi, A, A), CELI_WRITE_ROWS(s->mean_log, 1, 1));
   celi_net_plan_backward_data(plan, &s->now, NULL, 0);
-  celi_net_plan_backward_weight(plan, &s->now, &s->off.policy.grad, false);
+  celi_net_plan_backward_weight(plan, &s->now, &s->off.policy.grad);
   celi_adam_plan(plan, &s->off.actor);
   celi_off_policy_plan_target(&s->off, &s->target, &s->off.policy.net, s->off.actor.n); // line 5
-  celi_net_plan_transpose(plan, &s->off.policy.net, false);
+  celi_net_plan_transpose(plan, &s->off.policy.net);
   celi_off_policy_plan_finish(&s->off, "finish", op_finish);
   celi_plan_touch(plan, CELI_READ(s->q_loss, s->B), CELI_READ(s->mean_log, s->B));
   return celi_plan_end(plan);

@@ -241,12 +241,11 @@ static void plan_critic(Sqlc *s) {
                   CELI_WRITE_ROWS(celi_pass_d_output(&s->q), 1, 1),
                   CELI_WRITE_ROWS(s->q_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
-  celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad, false);
-  celi_net_plan_transpose(plan, &s->off.policy.net,
-                          true); // of the last update's sampler, for line 8
+  celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad);
+  celi_net_plan_transpose(plan, &s->off.policy.net); // of the last update's sampler, for line 8
   celi_adam_plan(plan, &s->critic.adam);
   celi_off_policy_plan_target(&s->off, &s->target, &s->critic.net, s->critic.adam.n);
-  celi_net_plan_transpose(plan, &s->critic.net, false);
+  celi_net_plan_transpose(plan, &s->critic.net);
 }
 
 /// Lines 5 to 8.
@@ -278,7 +277,7 @@ static void plan_sampler(Sqlc *s) {
       CELI_UPDATE_ROWS(celi_pass_d_output(&s->updated), m, m), CELI_WRITE_ROWS(s->norm, 1, 1),
       CELI_OWN(s->stein_scratch, s->shares * celi_stein_scratch(&s->stein)));
   celi_net_plan_backward_data(plan, &s->updated, NULL, 0);
-  celi_net_plan_backward_weight(plan, &s->updated, &s->off.policy.grad, false);
+  celi_net_plan_backward_weight(plan, &s->updated, &s->off.policy.grad);
   celi_off_policy_plan_finish(&s->off, "finish", op_finish);
   celi_plan_touch(plan, CELI_READ(s->q_loss, s->B), CELI_READ(s->norm, s->B),
                   CELI_READ(s->v_next, s->B), CELI_UPDATE(s->noise_counter, 1));

@@ -133,7 +133,7 @@ static void op_count(const void *args, int64_t begin, int64_t end) {
 // ---- the plans.
 
 static void plan_rows(Trpo *s, CeliPlan *plan, const char *name, CeliOpFn fn) {
-  celi_plan_add(plan, name, fn, CELI_ROWS, s->on.rows, CELI_ROW_GRAIN, false, &s, sizeof s);
+  celi_plan_add(plan, name, fn, CELI_ROWS, s->on.rows, CELI_ROW_GRAIN, &s, sizeof s);
 }
 
 /// The policy's output and log-probs at the current parameters.
@@ -182,8 +182,8 @@ static CelStatus write_fisher(Trpo *s) {
     celi_gsde_plan_head_backward(s->fisher, &s->pi.given, celi_pass_d_output(&s->pi.net),
                                  policy->A);
   celi_net_plan_backward_data(s->fisher, &s->pi.net, NULL, 0);
-  celi_net_plan_backward_weight(s->fisher, &s->pi.net, &policy->grad, false);
-  if (policy->F) celi_gsde_plan_head_param(s->fisher, &s->pi.given, true);
+  celi_net_plan_backward_weight(s->fisher, &s->pi.net, &policy->grad);
+  if (policy->F) celi_gsde_plan_head_param(s->fisher, &s->pi.given);
   return celi_plan_end(s->fisher);
 }
 
@@ -206,17 +206,17 @@ static CelStatus write_plans(Trpo *s) {
   CELI_TRY(celi_plan_create(&s->critic));
   celi_minibatch_plan_gather(s->critic, &s->batch);
   celi_net_plan_forward(s->critic, &s->v);
-  celi_plan_add(s->critic, "value loss", op_value_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, false, &s,
+  celi_plan_add(s->critic, "value loss", op_value_loss, CELI_ROWS, s->B, CELI_ROW_GRAIN, &s,
                 sizeof s);
   celi_plan_touch(s->critic, CELI_READ(s->batch.used, 1),
                   CELI_READ_ROWS(celi_pass_output(&s->v), 1, 1),
                   CELI_READ_ROWS(s->batch.returns, 1, 1), CELI_WRITE_ROWS(s->v_loss, 1, 1),
                   CELI_WRITE_ROWS(celi_pass_d_output(&s->v), 1, 1));
   celi_net_plan_backward_data(s->critic, &s->v, NULL, 0);
-  celi_net_plan_backward_weight(s->critic, &s->v, &s->on.critic_grad, false);
+  celi_net_plan_backward_weight(s->critic, &s->v, &s->on.critic_grad);
   celi_adam_plan(s->critic, &s->adam);
-  celi_net_plan_transpose(s->critic, &s->on.critic, false);
-  celi_plan_add(s->critic, "count", op_count, CELI_PARTS, 1, 1, true, &s, sizeof s);
+  celi_net_plan_transpose(s->critic, &s->on.critic);
+  celi_plan_add(s->critic, "count", op_count, CELI_PARTS, 1, 1, &s, sizeof s);
   celi_plan_touch(s->critic, CELI_READ(s->v_loss, s->B), CELI_UPDATE(s->loss_sum, 1),
                   CELI_UPDATE(s->batch.cursor, 1), CELI_UPDATE(s->batch.used, 1),
                   CELI_UPDATE(s->on.agent->updates, 1));

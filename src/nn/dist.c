@@ -255,7 +255,7 @@ void celi_dist_plan_sample(CeliPlan *plan, const CeliDist *dist, void *action, p
   const bool categorical = dist->spec.kind == CELI_CATEGORICAL;
   CEL_ASSERT(categorical || !celi_dist_discrete(&dist->spec));
   celi_plan_add(plan, "sample", categorical ? op_sample_categorical : op_sample_gaussian, CELI_ROWS,
-                dist->B, CELI_ROW_GRAIN, false, &args, sizeof args);
+                dist->B, CELI_ROW_GRAIN, &args, sizeof args);
   touch_head(plan, dist, head, ldh);
   touch_results(plan, dist, CELI_UPDATES);
   celi_plan_touch(plan, action_rows(&dist->spec, action, lda, CELI_WRITES), CELI_READ(counter, 1));
@@ -321,7 +321,7 @@ void celi_dist_plan_sample_backward(CeliPlan *plan, const CeliDist *dist, float 
                              .ldh = ldh};
   CEL_ASSERT(!celi_dist_discrete(&dist->spec) && dist->d_logp != NULL);
   celi_plan_add(plan, "sample backward", op_sample_backward, CELI_ROWS, dist->B, CELI_ROW_GRAIN,
-                false, &args, sizeof args);
+                &args, sizeof args);
   touch_backward(plan, &args);
   celi_plan_touch(plan, CELI_READ_ROWS(d_action, ldda, dist->spec.A));
 }
@@ -456,8 +456,7 @@ void celi_dist_plan_log_prob(CeliPlan *plan, const CeliDist *dist, const void *a
                              ptrdiff_t lda, const float *head, ptrdiff_t ldh) {
   const LogProbArgs args = {dist, action, lda, head, ldh};
   const CeliOpFn fn = of_kind(dist, op_log_prob_gaussian, op_log_prob_choices, op_log_prob_bits);
-  celi_plan_add(plan, "log-prob", fn, CELI_ROWS, dist->B, CELI_ROW_GRAIN, false, &args,
-                sizeof args);
+  celi_plan_add(plan, "log-prob", fn, CELI_ROWS, dist->B, CELI_ROW_GRAIN, &args, sizeof args);
   touch_head(plan, dist, head, ldh);
   touch_results(plan, dist, CELI_UPDATES);
   celi_plan_touch(plan, action_rows(&dist->spec, action, lda, CELI_READS));
@@ -539,7 +538,7 @@ void celi_dist_plan_log_prob_backward(CeliPlan *plan, const CeliDist *dist, floa
   CEL_ASSERT(dist->spec.kind != CELI_SQUASHED_GAUSSIAN || d_entropy == NULL);
   const CeliOpFn fn = of_kind(dist, op_log_prob_backward_gaussian, op_log_prob_backward_choices,
                               op_log_prob_backward_bits);
-  celi_plan_add(plan, "log-prob backward", fn, CELI_ROWS, dist->B, CELI_ROW_GRAIN, false, &args,
+  celi_plan_add(plan, "log-prob backward", fn, CELI_ROWS, dist->B, CELI_ROW_GRAIN, &args,
                 sizeof args);
   touch_backward(plan, &args);
 }
@@ -557,11 +556,11 @@ static void op_backward_param(const void *args, int64_t begin, int64_t end) {
   }
 }
 
-void celi_dist_plan_backward_param(CeliPlan *plan, const CeliDist *dist, bool with_previous) {
+void celi_dist_plan_backward_param(CeliPlan *plan, const CeliDist *dist) {
   if (!dist->spec.free_log_std) return;
   CEL_ASSERT(dist->d_log_std != NULL);
-  celi_plan_add(plan, "log_std gradient", op_backward_param, CELI_PARTS, dist->spec.A, 1,
-                with_previous, &dist, sizeof dist);
+  celi_plan_add(plan, "log_std gradient", op_backward_param, CELI_PARTS, dist->spec.A, 1, &dist,
+                sizeof dist);
   celi_plan_touch(plan, CELI_READ(dist->d_log_std, dist->B * dist->spec.A),
                   CELI_WRITE_ROWS(dist->with->d_log_std_param, 1, 1));
 }

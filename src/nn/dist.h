@@ -100,7 +100,7 @@ void celi_dist_plan_log_prob_backward(CeliPlan *plan, const CeliDist *dist, floa
                                       ptrdiff_t ldh);
 /// The gradient of a free log_std: sums the rows of a backward operation, split by column. It
 /// belongs in the stage of the weight gradients. Adds nothing if log_std is not free.
-void celi_dist_plan_backward_param(CeliPlan *plan, const CeliDist *dist, bool with_previous);
+void celi_dist_plan_backward_param(CeliPlan *plan, const CeliDist *dist);
 /// The mode without a plan, rows [begin, end), serial: tanh(mean), mean, argmax (I32), or bits with
 /// probability above 1/2 (U8).
 void celi_dist_mode(const CeliDistSpec *spec, void *action, ptrdiff_t lda, const float *head,

@@ -206,17 +206,15 @@ static void op_sample(const void *args, int64_t begin, int64_t end) {
   for (int64_t b = begin; b < end; b++) sample_row(s, b);
 }
 
-/// The noise matrices and the actions for E. `drawn`: the operation before drew E with the same
-/// split, so a thread continues with its own features.
-static void plan_given(CeliPlan *plan, const GsdeArgs *args, bool drawn) {
+/// The noise matrices and the actions for E.
+static void plan_given(CeliPlan *plan, const GsdeArgs *args) {
   const CeliGsde *g = args->gsde;
   const int64_t H = g->H, A = g->A;
-  celi_plan_add(plan, "gsde matrices", op_matrices, CELI_PARTS, H, FEATURES, drawn, args,
-                sizeof *args);
+  celi_plan_add(plan, "gsde matrices", op_matrices, CELI_PARTS, H, FEATURES, args, sizeof *args);
   celi_plan_touch(plan, CELI_READ(g->with->log_std, H * A), CELI_READ_ROWS(g->E, A, A),
                   CELI_UPDATE_ROWS(g->M, A, A), CELI_UPDATE_ROWS(g->var_w, A, A),
                   CELI_WRITE(g->Mt, A * H), CELI_WRITE(g->var_wt, A * H));
-  celi_plan_add(plan, "gsde sample", op_sample, CELI_ROWS, g->B, CELI_ROW_GRAIN, false, args,
+  celi_plan_add(plan, "gsde sample", op_sample, CELI_ROWS, g->B, CELI_ROW_GRAIN, args,
                 sizeof *args);
   celi_plan_touch(plan, CELI_READ_ROWS(args->latent, args->ldl, H),
                   CELI_READ_ROWS(args->mean, args->ldm, A), CELI_READ(g->M, H * A),
@@ -240,10 +238,9 @@ void celi_gsde_plan_sample(CeliPlan *plan, const CeliGsde *gsde, float *action, 
                          .seed = seed,
                          .counter = counter,
                          .index = index};
-  celi_plan_add(plan, "gsde draw", op_draw, CELI_PARTS, gsde->H, FEATURES, false, &args,
-                sizeof args);
+  celi_plan_add(plan, "gsde draw", op_draw, CELI_PARTS, gsde->H, FEATURES, &args, sizeof args);
   celi_plan_touch(plan, CELI_READ(counter, 1), CELI_WRITE_ROWS(gsde->E, gsde->A, gsde->A));
-  plan_given(plan, &args, true);
+  plan_given(plan, &args);
 }
 
 void celi_gsde_plan_sample_given(CeliPlan *plan, const CeliGsde *gsde, float *action, ptrdiff_t lda,
@@ -256,7 +253,7 @@ void celi_gsde_plan_sample_given(CeliPlan *plan, const CeliGsde *gsde, float *ac
                          .ldm = ldm,
                          .latent = latent,
                          .ldl = ldl};
-  plan_given(plan, &args, false);
+  plan_given(plan, &args);
 }
 
 // ---- backward
@@ -318,7 +315,7 @@ void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean
                          .ldda = ldda};
   const CeliGsde *g = gsde;
   const int64_t B = g->B, H = g->H, A = g->A;
-  celi_plan_add(plan, "gsde backward", op_backward, CELI_ROWS, B, CELI_ROW_GRAIN, false, &args,
+  celi_plan_add(plan, "gsde backward", op_backward, CELI_ROWS, B, CELI_ROW_GRAIN, &args,
                 sizeof args);
   celi_plan_touch(plan, CELI_READ_ROWS(action, lda, A), CELI_READ_ROWS(d_action, ldda, A),
                   CELI_READ_ROWS(latent, ldl, H), CELI_READ_ROWS(g->d_logp, 1, 1),
@@ -328,8 +325,8 @@ void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean
                   CELI_UPDATE_ROWS(g->d_noise, A, A), CELI_UPDATE_ROWS(g->d_var, A, A),
                   CELI_UPDATE_ROWS(g->d_latent2, H, H));
   celi_plan_flop(plan, 4. * (double)(B * H * A));
-  celi_plan_add(plan, "gsde log_std gradient", op_backward_param, CELI_PARTS, H, FEATURES, false,
-                &args, sizeof args);
+  celi_plan_add(plan, "gsde log_std gradient", op_backward_param, CELI_PARTS, H, FEATURES, &args,
+                sizeof args);
   celi_plan_touch(plan, CELI_READ(latent, (B - 1) * ldl + H), CELI_READ(g->latent2, B * H),
                   CELI_READ(g->d_noise, B * A), CELI_READ(g->d_var, B * A),
                   CELI_READ_ROWS(g->M, A, A), CELI_READ_ROWS(g->var_w, A, A),
@@ -413,12 +410,10 @@ void celi_gsde_plan_head(CeliPlan *plan, const CeliGsdeHead *use, const float *m
                          const float *latent, ptrdiff_t ldl) {
   const HeadArgs args = {.use = use, .mean = mean, .ldm = ldm, .latent = latent, .ldl = ldl};
   const int64_t H = use->H, A = use->A;
-  celi_plan_add(plan, "gsde variances", op_variances, CELI_PARTS, H, FEATURES, false, &args,
-                sizeof args);
+  celi_plan_add(plan, "gsde variances", op_variances, CELI_PARTS, H, FEATURES, &args, sizeof args);
   celi_plan_touch(plan, CELI_READ_ROWS(use->with->with->log_std, A, A),
                   CELI_UPDATE_ROWS(use->var_w, A, A));
-  celi_plan_add(plan, "gsde head", op_head, CELI_ROWS, use->B, CELI_ROW_GRAIN, false, &args,
-                sizeof args);
+  celi_plan_add(plan, "gsde head", op_head, CELI_ROWS, use->B, CELI_ROW_GRAIN, &args, sizeof args);
   celi_plan_touch(plan, CELI_READ_ROWS(mean, ldm, A), CELI_READ_ROWS(latent, ldl, H),
                   CELI_READ(use->var_w, H * A), CELI_UPDATE_ROWS(use->latent2, H, H),
                   CELI_UPDATE_ROWS(use->var, A, A), CELI_UPDATE_ROWS(use->head, 2 * A, 2 * A));
@@ -441,7 +436,7 @@ void celi_gsde_plan_head_backward(CeliPlan *plan, const CeliGsdeHead *use, float
   const HeadArgs args = {.use = use, .d_mean = d_mean, .ldm = lddm};
   const int64_t A = use->A;
   celi_plan_add(plan, "gsde head backward", op_head_backward, CELI_ROWS, use->B, CELI_ROW_GRAIN,
-                false, &args, sizeof args);
+                &args, sizeof args);
   celi_plan_touch(plan, CELI_READ_ROWS(use->d_head, 2 * A, 2 * A), CELI_READ_ROWS(use->var, A, A),
                   CELI_WRITE_ROWS(d_mean, lddm, A), CELI_WRITE_ROWS(use->d_var, A, A));
 }
@@ -457,11 +452,11 @@ static void op_head_param(const void *args, int64_t begin, int64_t end) {
     u->with->d_log_std[i] = 2.0f * u->var_w[i] * u->d_var_w[i];
 }
 
-void celi_gsde_plan_head_param(CeliPlan *plan, const CeliGsdeHead *use, bool with_previous) {
+void celi_gsde_plan_head_param(CeliPlan *plan, const CeliGsdeHead *use) {
   const HeadArgs args = {.use = use};
   const int64_t A = use->A;
-  celi_plan_add(plan, "gsde log_std gradient", op_head_param, CELI_PARTS, use->H, FEATURES,
-                with_previous, &args, sizeof args);
+  celi_plan_add(plan, "gsde log_std gradient", op_head_param, CELI_PARTS, use->H, FEATURES, &args,
+                sizeof args);
   celi_plan_touch(plan, CELI_READ(use->latent2, use->B * use->H), CELI_READ(use->d_var, use->B * A),
                   CELI_READ_ROWS(use->var_w, A, A), CELI_UPDATE_ROWS(use->d_var_w, A, A),
                   CELI_WRITE_ROWS(use->with->d_log_std, A, A));
@@ -497,12 +492,12 @@ void celi_gsde_plan_head_tangent(CeliPlan *plan, const CeliGsdeHead *use, float 
                                  const float *t_mean, const float *t_log_std) {
   const TangentArgs args = {use, t_head, t_mean, t_log_std};
   const int64_t H = use->H, A = use->A;
-  celi_plan_add(plan, "gsde variance tangent", op_variance_tangent, CELI_PARTS, H, FEATURES, false,
-                &args, sizeof args);
+  celi_plan_add(plan, "gsde variance tangent", op_variance_tangent, CELI_PARTS, H, FEATURES, &args,
+                sizeof args);
   celi_plan_touch(plan, CELI_READ_ROWS(use->var_w, A, A), CELI_READ_ROWS(t_log_std, A, A),
                   CELI_WRITE_ROWS(use->d_var_w, A, A));
   celi_plan_add(plan, "gsde head tangent", op_head_tangent, CELI_ROWS, use->B, CELI_ROW_GRAIN,
-                false, &args, sizeof args);
+                &args, sizeof args);
   celi_plan_touch(plan, CELI_READ_ROWS(use->latent2, H, H), CELI_READ_ROWS(use->var, A, A),
                   CELI_READ(use->d_var_w, H * A), CELI_READ_ROWS(t_mean, A, A),
                   CELI_UPDATE_ROWS(use->d_var, A, A), CELI_WRITE_ROWS(t_head, 2 * A, 2 * A));

@@ -199,10 +199,8 @@ void celi_net_plan_backward_data_columns(CeliPlan *plan, const CeliPass *pass, f
 /// output's gradient (celi_pass_d_output) before the plan runs.
 void celi_net_plan_input_gradient(CeliPlan *plan, const CeliPass *pass, float *dX, ptrdiff_t lddx,
                                   int64_t begin, int64_t end);
-/// Gradients of all parameters from what the two passes left; one stage, cut by part.
-/// `with_previous`: joins the stage of the operation before.
-void celi_net_plan_backward_weight(CeliPlan *plan, const CeliPass *pass, const CeliNetGrad *grad,
-                                   bool with_previous);
-void celi_net_plan_transpose(CeliPlan *plan, CeliNet *net, bool with_previous);
+/// Gradients of all parameters from what the two passes left, cut by part.
+void celi_net_plan_backward_weight(CeliPlan *plan, const CeliPass *pass, const CeliNetGrad *grad);
+void celi_net_plan_transpose(CeliPlan *plan, CeliNet *net);
 
 #endif

@@ -188,7 +188,7 @@ static void plan_reduction(CeliPlan *plan, const char *name, const CeliPass *pas
   const CeliNode *n = &pass->net->node[node];
   const CeliNodeUse *use = &pass->use[node];
   const int64_t E = pass->net->E, each = celi_divide_up(n->out, CELI_REDUCE_COLUMNS);
-  celi_plan_add(plan, name, op_reduce, CELI_PARTS, E * each, 1, false, &args, sizeof args);
+  celi_plan_add(plan, name, op_reduce, CELI_PARTS, E * each, 1, &args, sizeof args);
   touch_input(plan, pass, node);
   celi_plan_touch(plan, CELI_UPDATE(use->batch, E * n->layer.kind->batch_stats * n->out));
   if (reduce == n->layer.kind->reduce_backward)
@@ -205,7 +205,7 @@ static bool couples(const CeliPass *pass, int node) {
 // ---- passes
 
 static void plan_rows(CeliPlan *plan, const char *name, CeliOpFn fn, const RowArgs *args) {
-  celi_plan_add(plan, name, fn, CELI_ROWS, celi_pass_rows(args->pass), CELI_ROW_GRAIN, false, args,
+  celi_plan_add(plan, name, fn, CELI_ROWS, celi_pass_rows(args->pass), CELI_ROW_GRAIN, args,
                 sizeof *args);
 }
 
@@ -243,7 +243,7 @@ static void check_columns(const CeliPass *pass, const float *dX, int64_t begin, 
 static void plan_add_members(CeliPlan *plan, const RowArgs *args) {
   if (args->dX == NULL || !args->pass->by_member) return;
   const int64_t C = wanted_columns(args->pass->net), B = args->pass->B;
-  celi_plan_add(plan, "add members", op_add_members, CELI_ROWS, B, CELI_ROW_GRAIN, false, args,
+  celi_plan_add(plan, "add members", op_add_members, CELI_ROWS, B, CELI_ROW_GRAIN, args,
                 sizeof *args);
   celi_plan_touch(plan, CELI_READ(args->pass->dX_member, args->pass->net->E * B * C),
                   CELI_WRITE_ROWS(args->dX, args->lddx, C));
@@ -352,13 +352,12 @@ static void touch_gradient(CeliPlan *plan, const CeliPass *pass, const CeliNetGr
   celi_plan_flop(plan, (double)(E * pass->B) * node_flop(node));
 }
 
-void celi_net_plan_backward_weight(CeliPlan *plan, const CeliPass *pass, const CeliNetGrad *grad,
-                                   bool with_previous) {
+void celi_net_plan_backward_weight(CeliPlan *plan, const CeliPass *pass, const CeliNetGrad *grad) {
   const WeightArgs args = {pass, grad};
   Walk walk = {0}; // an empty range: only measures
   weight_stage(&args, &walk);
-  celi_plan_add(plan, "backward to weights", op_backward_weight, CELI_PARTS, walk.at, 1,
-                with_previous, &args, sizeof args);
+  celi_plan_add(plan, "backward to weights", op_backward_weight, CELI_PARTS, walk.at, 1, &args,
+                sizeof args);
   for (int l = 0; l < pass->net->n; l++)
     if (pass->net->node[l].layer.kind->grad_parts) touch_gradient(plan, pass, grad, l);
 }
@@ -385,11 +384,10 @@ static void op_transpose(const void *args, int64_t begin, int64_t end) {
   transpose_stage(*(CeliNet *const *)args, &walk);
 }
 
-void celi_net_plan_transpose(CeliPlan *plan, CeliNet *net, bool with_previous) {
+void celi_net_plan_transpose(CeliPlan *plan, CeliNet *net) {
   Walk walk = {0};
   transpose_stage(net, &walk);
-  celi_plan_add(plan, "transpose", op_transpose, CELI_PARTS, walk.at, 1, with_previous, &net,
-                sizeof net);
+  celi_plan_add(plan, "transpose", op_transpose, CELI_PARTS, walk.at, 1, &net, sizeof net);
   for (int l = 0; l < net->n; l++) {
     const CeliNode *node = &net->node[l];
     if (node->transposed == NULL) continue;

@@ -96,7 +96,7 @@ void celi_gsde_plan_head(CeliPlan *plan, const CeliGsdeHead *use, const float *m
 void celi_gsde_plan_head_backward(CeliPlan *plan, const CeliGsdeHead *use, float *d_mean,
                                   ptrdiff_t lddm);
 /// d_log_std. It belongs in the stage of the weight gradients.
-void celi_gsde_plan_head_param(CeliPlan *plan, const CeliGsdeHead *use, bool with_previous);
+void celi_gsde_plan_head_param(CeliPlan *plan, const CeliGsdeHead *use);
 /// The head's derivative t_head (B,2A) along t_mean (B,A) and t_log_std (H,A): t_log_sigma =
 /// latent^2 (exp(2 log_std) t_log_std) / var. Overwrites the results of the backward pass.
 void celi_gsde_plan_head_tangent(CeliPlan *plan, const CeliGsdeHead *use, float *t_head,

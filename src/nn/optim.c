@@ -187,20 +187,17 @@ static void op_update(const void *args, int64_t begin, int64_t end) {
   celi_ops()->adam(adam->p, adam->g, adam->m, adam->v, &step, begin, end);
 }
 
-/// Appends the norms for clipping, and the advance. The advance touches nothing that the operation
-/// before could read, so it joins that stage.
+/// Appends the norms for clipping, and the advance.
 static void plan_advance(CeliPlan *plan, const AdamArgs *args) {
-  bool clipped = false;
   for (int i = 0; i < args->n; i++) {
     const AdamArgs one = {.adam = {args->adam[i]}, .n = 1};
     if (args->adam[i]->max_grad_norm <= 0) continue;
-    celi_plan_add(plan, "gradient norm", op_square, CELI_PARTS, norm_blocks(args->adam[i]), 1,
-                  clipped, &one, sizeof one);
+    celi_plan_add(plan, "gradient norm", op_square, CELI_PARTS, norm_blocks(args->adam[i]), 1, &one,
+                  sizeof one);
     celi_plan_touch(plan, CELI_READ(one.adam[0]->g, one.adam[0]->n),
                     CELI_WRITE(one.adam[0]->partial, CELI_NORM_BLOCKS));
-    clipped = true;
   }
-  celi_plan_add(plan, "advance", op_advance, CELI_PARTS, 1, 1, true, args, sizeof *args);
+  celi_plan_add(plan, "advance", op_advance, CELI_PARTS, 1, 1, args, sizeof *args);
   for (int i = 0; i < args->n; i++)
     celi_plan_touch(plan, CELI_READ(args->adam[i]->learning_rate, 1),
                     CELI_UPDATE(args->adam[i]->step, 1));
@@ -222,8 +219,7 @@ void celi_adam_plan_many(CeliPlan *plan, CeliAdam **adams, int n) {
   plan_advance(plan, &all);
   for (int i = 0; i < n; i++) {
     const AdamArgs one = {.adam = {adams[i]}, .n = 1};
-    celi_plan_add(plan, "adam", op_update, CELI_PARTS, adams[i]->n, ELEMENTS, i > 0, &one,
-                  sizeof one);
+    celi_plan_add(plan, "adam", op_update, CELI_PARTS, adams[i]->n, ELEMENTS, &one, sizeof one);
     touch_step(plan, adams[i]);
     celi_plan_touch(plan, CELI_READ_ROWS(adams[i]->g, 1, 1), CELI_UPDATE_ROWS(adams[i]->p, 1, 1),
                     CELI_UPDATE_ROWS(adams[i]->m, 1, 1), CELI_UPDATE_ROWS(adams[i]->v, 1, 1));
@@ -244,8 +240,7 @@ static void op_descend(const void *args, int64_t begin, int64_t end) {
 void celi_sgd_plan(CeliPlan *plan, CeliAdam *adam) {
   const AdamArgs one = {.adam = {adam}, .n = 1};
   plan_advance(plan, &one);
-  celi_plan_add(plan, "descend", op_descend, CELI_PARTS, adam->n, ELEMENTS, false, &one,
-                sizeof one);
+  celi_plan_add(plan, "descend", op_descend, CELI_PARTS, adam->n, ELEMENTS, &one, sizeof one);
   touch_step(plan, adam);
   celi_plan_touch(plan, CELI_READ_ROWS(adam->g, 1, 1), CELI_UPDATE_ROWS(adam->p, 1, 1));
 }
@@ -269,10 +264,8 @@ static void op_polyak(const void *args, int64_t begin, int64_t end) {
   celi_ops()->polyak(a->target, a->p, a->tau, begin, end);
 }
 
-void celi_polyak_plan(CeliPlan *plan, float *target, const float *p, int64_t n, float tau,
-                      bool with_previous) {
+void celi_polyak_plan(CeliPlan *plan, float *target, const float *p, int64_t n, float tau) {
   const PolyakArgs args = {target, p, tau};
-  celi_plan_add(plan, "polyak", op_polyak, CELI_PARTS, n, ELEMENTS, with_previous, &args,
-                sizeof args);
+  celi_plan_add(plan, "polyak", op_polyak, CELI_PARTS, n, ELEMENTS, &args, sizeof args);
   celi_plan_touch(plan, CELI_UPDATE_ROWS(target, 1, 1), CELI_READ_ROWS(p, 1, 1));
 }

@@ -39,7 +39,7 @@ CelStatus celi_adam_bind(CeliAdam *adam, const CelTensors *tensors, const char *
 void celi_adam_set_rate(CeliAdam *adam, double learning_rate);
 /// Appends one step:
 /// - with clipping: the norm in fixed blocks, and the clip factor
-/// - the advance; without clipping it joins the stage before
+/// - the advance, one part
 /// - the update by element, CELI_PARTS of n in units of CELI_ELEMENT_GRAIN
 ///
 /// Plans keep the optimizer's address.
@@ -54,7 +54,6 @@ void celi_adam_as_rmsprop(CeliAdam *adam);
 void celi_adam_plan_many(CeliPlan *plan, CeliAdam **adams, int n);
 
 /// target += tau (p - target) for n elements.
-void celi_polyak_plan(CeliPlan *plan, float *target, const float *p, int64_t n, float tau,
-                      bool with_previous);
+void celi_polyak_plan(CeliPlan *plan, float *target, const float *p, int64_t n, float tau);
 
 #endif

@@ -79,8 +79,8 @@ void celi_net_plan_tangent(CeliPlan *plan, CeliTangent *tangent, const float *di
     for (int k = 0; k < CELI_LAYER_PARAMS; k++)
       if (net->node[l].param[k])
         tangent->param[l][k] = direction + (net->node[l].param[k] - celi_net_parameters(net));
-  celi_plan_add(plan, "tangent", op_tangent, CELI_ROWS, tangent->pass->B, CELI_ROW_GRAIN, false,
-                &tangent, sizeof tangent);
+  celi_plan_add(plan, "tangent", op_tangent, CELI_ROWS, tangent->pass->B, CELI_ROW_GRAIN, &tangent,
+                sizeof tangent);
   for (int l = 0; l < net->n; l++) touch_tangent(plan, tangent, l);
 }
 

@@ -16,7 +16,6 @@ struct CeliPlan {
   int64_t accesses, access_capacity;
   CelStatus failed; // the first failure of celi_plan_add
   char message[256];
-  bool wait;      // put a barrier before the next operation
   int64_t at, of; // for the next operations by row; of = 0: split alone
   bool ended;
 };
@@ -42,22 +41,8 @@ void celi_plan_destroy(CeliPlan *plan) {
   free(plan);
 }
 
-/// Whether `next` needs no barrier after `before`, even if it reads its output.
-static bool same_thread(const CeliOp *before, const CeliOp *next) {
-  if (before->cut != next->cut || next->cut == CELI_PARTS) return false;
-  return next->cut == CELI_SERIAL || (next->of == before->of && next->grain == before->grain);
-}
-
-static bool needs_barrier(const CeliPlan *plan, const CeliOp *next) {
-  for (int64_t i = plan->count - 1; i >= 0; i--) {
-    if (!same_thread(&plan->ops[i], next)) return true;
-    if (plan->ops[i].barrier) return false; // the stage starts there
-  }
-  return false;
-}
-
 static CelStatus add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,
-                     int64_t grain, bool with_previous, const void *args, size_t size) {
+                     int64_t grain, const void *args, size_t size) {
   if (plan->ended) return cel_fail(CEL_E_STATE, "operation %s was added after celi_plan_end", name);
   if (size > CELI_ARGS_MAX)
     return cel_fail(CEL_E_RANGE, "operation %s has %zu bytes of arguments; at most %d are possible",
@@ -85,8 +70,6 @@ static CelStatus add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut,
   op->grain = grain;
   op->cut = cut;
   op->first = plan->accesses;
-  op->barrier = plan->wait || (!with_previous && needs_barrier(plan, op));
-  plan->wait = false;
   plan->count++;
   return CEL_OK;
 }
@@ -98,9 +81,8 @@ static void keep(CeliPlan *plan, CelStatus status) {
 }
 
 void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,
-                   int64_t grain, bool with_previous, const void *args, size_t size) {
-  if (plan->failed == CEL_OK)
-    keep(plan, add(plan, name, fn, cut, count, grain, with_previous, args, size));
+                   int64_t grain, const void *args, size_t size) {
+  if (plan->failed == CEL_OK) keep(plan, add(plan, name, fn, cut, count, grain, args, size));
 }
 
 /// Appends the accesses that are not NULL.
@@ -134,10 +116,6 @@ void celi_plan_flop(CeliPlan *plan, double flop) {
   if (plan->failed == CEL_OK && plan->count > 0) plan->ops[plan->count - 1].flop += flop;
 }
 
-void celi_plan_barrier(CeliPlan *plan) {
-  plan->wait = plan->count > 0;
-}
-
 void celi_plan_side(CeliPlan *plan, int64_t at, int64_t of) {
   CEL_ASSERT(at >= 0 && of >= at);
   plan->at = at, plan->of = of;
@@ -165,12 +143,6 @@ static bool conflicts(const CeliPlan *plan, int64_t i) {
   return false;
 }
 
-static bool all_declared(const CeliPlan *plan) {
-  for (int64_t i = 0; i < plan->count; i++)
-    if (plan->ops[i].n == 0) return false;
-  return true;
-}
-
 CelStatus celi_plan_end(CeliPlan *plan) {
   if (plan->failed != CEL_OK) return cel_fail(plan->failed, "%s", plan->message);
   for (int64_t i = 0; i < plan->count; i++) {
@@ -182,8 +154,7 @@ CelStatus celi_plan_end(CeliPlan *plan) {
                       "declared by celi_plan_touch",
                       op->name);
   }
-  if (all_declared(plan))
-    for (int64_t i = 0; i < plan->count; i++) plan->ops[i].barrier = conflicts(plan, i);
+  for (int64_t i = 0; i < plan->count; i++) plan->ops[i].barrier = conflicts(plan, i);
   plan->ended = true;
   return CEL_OK;
 }

@@ -40,11 +40,9 @@ void celi_share(int64_t count, int64_t grain, int thread, int size, int64_t *beg
 typedef void (*CeliOpFn)(const void *args, int64_t begin, int64_t end);
 
 typedef enum CeliCut {
-  /// fn(args, 0, count) on the caller's thread; a barrier before and after, except between two
-  /// CELI_SERIAL operations.
-  CELI_SERIAL,
-  CELI_ROWS, ///< by row; no barrier between neighbors with equal count and grain
-  CELI_PARTS ///< by tile or element; a barrier before, except with `with_previous`
+  CELI_SERIAL, ///< fn(args, 0, count) on the caller's thread
+  CELI_ROWS,   ///< by row; celi_plan_side places the rows beside those of other operations
+  CELI_PARTS   ///< by tile or element
 } CeliCut;
 
 // ---- what an operation touches.
@@ -118,13 +116,11 @@ typedef struct CeliOp {
 typedef struct CeliPlan CeliPlan;
 CelStatus celi_plan_create(CeliPlan **out) CEL_WARN_UNUSED;
 void celi_plan_destroy(CeliPlan *plan);
-/// Appends an operation. `args` (size bytes, at most 256) is copied. `name` must be a literal; the
-/// profile shows it. `with_previous`: the operation reads nothing that was written since the last
-/// barrier, so it needs no barrier before it (example: the weight gradients of all layers). Without
-/// it, an operation may read the output of any earlier one. The first failure is kept, later calls
-/// do nothing, and celi_plan_end returns it. Callers need not check every call.
+/// Appends an operation. `args` (size bytes, at most CELI_ARGS_MAX) is copied. `name` must be a
+/// literal; the profile shows it. The first failure is kept, later calls do nothing, and
+/// celi_plan_end returns it. Callers need not check every call.
 void celi_plan_add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut, int64_t count,
-                   int64_t grain, bool with_previous, const void *args, size_t size);
+                   int64_t grain, const void *args, size_t size);
 /// Declares what the last operation touches. May be called several times. Without it, the operation
 /// conflicts with every other.
 #define celi_plan_touch(plan, ...)                                                                 \
@@ -135,13 +131,10 @@ void celi_plan_touches(CeliPlan *plan, const CeliAccess *access, size_t n);
 void celi_plan_touch_each(CeliPlan *plan, CeliAccess access, int64_t n, size_t apart);
 /// Adds to the floating-point operations that the last operation's matrix products take.
 void celi_plan_flop(CeliPlan *plan, double flop);
-/// Puts a barrier before the next operation, even if count and grain would need none.
-void celi_plan_barrier(CeliPlan *plan);
 /// Places later CELI_ROWS operations at rows [at, at + count) of `of` rows, and the threads split
 /// all `of` rows among them. Call it with (0, 0) to end this. Use it to run several networks in
 /// parallel, each in its own range of rows. A thread then mostly works on one network, so weights
-/// and activations stay in its core's cache. Before a barrier, operations of one network must not
-/// read what another network wrote.
+/// and activations stay in its core's cache.
 void celi_plan_side(CeliPlan *plan, int64_t at, int64_t of);
 /// Concatenates the parts of the last `n` operations in order, and divides the whole sequence among
 /// the threads. All of these operations must be CELI_PARTS with grain 1.

@@ -121,15 +121,15 @@ void celi_minibatch_plan_shuffle(CeliPlan *plan, const CeliMinibatch *batch, boo
   const ShuffleArgs args = {batch, normalize};
   const CeliMinibatch *m = batch;
   const size_t size = sizeof args;
-  celi_plan_add(plan, "draw", op_draw, CELI_PARTS, m->rows, DRAW_GRAIN, false, &args, size);
+  celi_plan_add(plan, "draw", op_draw, CELI_PARTS, m->rows, DRAW_GRAIN, &args, size);
   celi_plan_touch(plan, CELI_READ(m->counter, 1), CELI_WRITE_ROWS(m->draws, 1, 1));
-  celi_plan_add(plan, "permute", op_permute, CELI_SERIAL, 1, 1, false, &args, size);
+  celi_plan_add(plan, "permute", op_permute, CELI_SERIAL, 1, 1, &args, size);
   celi_plan_touch(plan, CELI_READ(m->draws, m->rows), CELI_UPDATE(m->counter, 1),
                   CELI_UPDATE(m->order, m->rows));
-  celi_plan_add(plan, "measure", op_measure, CELI_PARTS, m->count, 1, false, &args, size);
+  celi_plan_add(plan, "measure", op_measure, CELI_PARTS, m->count, 1, &args, size);
   celi_plan_touch(plan, CELI_READ(m->order, m->rows), CELI_READ(m->rollout->advantage, m->rows),
                   CELI_WRITE_ROWS(m->shift, 1, 1), CELI_WRITE_ROWS(m->scale, 1, 1));
-  celi_plan_add(plan, "first minibatch", op_first, CELI_PARTS, 1, 1, true, &args, size);
+  celi_plan_add(plan, "first minibatch", op_first, CELI_PARTS, 1, 1, &args, size);
   celi_plan_touch(plan, CELI_WRITE(m->cursor, 1), CELI_WRITE(m->used, 1));
 }
 
@@ -185,7 +185,7 @@ static void op_gather(const void *args, int64_t begin, int64_t end) {
 /// What all gathers read: the current minibatch's rows. They write normalized observations to x.
 static void plan_gather(CeliPlan *plan, const CeliMinibatch *m, CeliOpFn fn, float *x) {
   const CeliRollout *r = m->rollout;
-  celi_plan_add(plan, "gather", fn, CELI_ROWS, m->B, CELI_ROW_GRAIN, false, &m, sizeof m);
+  celi_plan_add(plan, "gather", fn, CELI_ROWS, m->B, CELI_ROW_GRAIN, &m, sizeof m);
   celi_normalizer_plan_touch(plan, r->norm);
   celi_plan_touch(plan, CELI_READ(m->cursor, 1), CELI_READ(m->used, 1),
                   CELI_READ(m->order, m->rows), CELI_READ(r->obs, m->rows * r->O),

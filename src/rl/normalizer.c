@@ -178,7 +178,7 @@ void celi_normalizer_plan_obs(CeliPlan *plan, const CeliNormalizer *norm, float 
                               int64_t B) {
   if (!norm->observations) return;
   const ObsArgs args = {norm, obs, ld};
-  celi_plan_add(plan, "normalize observations", op_obs, CELI_ROWS, B, CELI_ROW_GRAIN, false, &args,
+  celi_plan_add(plan, "normalize observations", op_obs, CELI_ROWS, B, CELI_ROW_GRAIN, &args,
                 sizeof args);
   celi_normalizer_plan_touch(plan, norm);
   celi_plan_touch(plan, CELI_UPDATE_ROWS(obs, ld, norm->O));
@@ -202,7 +202,7 @@ void celi_normalizer_plan_reward(CeliPlan *plan, const CeliNormalizer *norm, flo
                                  int64_t B) {
   if (!norm->rewards) return;
   const RewardArgs args = {norm, reward};
-  celi_plan_add(plan, "normalize rewards", op_reward, CELI_ROWS, B, CELI_ROW_GRAIN, false, &args,
+  celi_plan_add(plan, "normalize rewards", op_reward, CELI_ROWS, B, CELI_ROW_GRAIN, &args,
                 sizeof args);
   celi_plan_touch(plan, CELI_READ(norm->reward_scale, 1), CELI_UPDATE_ROWS(reward, 1, 1));
 }

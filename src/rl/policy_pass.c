@@ -117,7 +117,7 @@ static void op_probabilities(const void *args, int64_t begin, int64_t end) {
 void celi_policy_plan_probabilities(CeliPlan *plan, const CeliPolicyPass *pass) {
   celi_net_plan_forward(plan, &pass->net);
   celi_plan_add(plan, "probabilities", op_probabilities, CELI_ROWS, pass->net.B, CELI_ROW_GRAIN,
-                false, &pass, sizeof pass);
+                &pass, sizeof pass);
   const int64_t A = pass->policy->dist.A;
   celi_plan_touch(plan, CELI_READ_ROWS(pass->head, A, A), CELI_UPDATE_ROWS(pass->log_pi, A, A),
                   CELI_UPDATE_ROWS(pass->pi, A, A), CELI_WRITE_ROWS(pass->mean_log, 1, 1));
@@ -126,10 +126,10 @@ void celi_policy_plan_probabilities(CeliPlan *plan, const CeliPolicyPass *pass) 
 // ---- gradients of parameters
 
 void celi_policy_plan_backward_weight(CeliPlan *plan, const CeliPolicyPass *pass) {
-  celi_net_plan_backward_weight(plan, &pass->net, &pass->policy->grad, false);
+  celi_net_plan_backward_weight(plan, &pass->net, &pass->policy->grad);
 }
 
 void celi_policy_plan_backward_param(CeliPlan *plan, const CeliPolicyPass *pass) {
-  celi_dist_plan_backward_param(plan, &pass->dist, true);
-  if (pass->given.head) celi_gsde_plan_head_param(plan, &pass->given, true);
+  celi_dist_plan_backward_param(plan, &pass->dist);
+  if (pass->given.head) celi_gsde_plan_head_param(plan, &pass->given);
 }

@@ -61,9 +61,9 @@ void celi_policy_plan_log_prob_backward(CeliPlan *plan, const CeliPolicyPass *pa
 void celi_policy_plan_probabilities(CeliPlan *plan, const CeliPolicyPass *pass);
 
 // ---- gradients of parameters
-/// The network's weights: a stage of its own.
+/// The network's weights.
 void celi_policy_plan_backward_weight(CeliPlan *plan, const CeliPolicyPass *pass);
-/// log_std of given actions, where it is a parameter; joins the stage of the operation before.
+/// log_std of given actions, where it is a parameter.
 void celi_policy_plan_backward_param(CeliPlan *plan, const CeliPolicyPass *pass);
 
 #endif

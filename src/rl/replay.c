@@ -256,8 +256,7 @@ void celi_replay_plan_sample(CeliPlan *plan, const CeliReplay *replay, const Cel
   const Sample args = {.replay = replay, .batch = *batch, .seed = seed, .counter = counter};
   const CeliReplay *r = replay;
   const CeliReplayBatch *b = batch;
-  celi_plan_add(plan, "sample", op_sample, CELI_ROWS, b->B, CELI_ROW_GRAIN, false, &args,
-                sizeof args);
+  celi_plan_add(plan, "sample", op_sample, CELI_ROWS, b->B, CELI_ROW_GRAIN, &args, sizeof args);
   celi_plan_touch(plan, CELI_READ(r->rows, r->N * r->R * (int64_t)r->stride),
                   CELI_READ(r->head, r->N), CELI_READ(r->transitions, 1), CELI_READ(counter, 1),
                   CELI_READ(b->reward_scale, 1), CELI_UPDATE_ROWS(b->row, 1, 1),

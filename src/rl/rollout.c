@@ -176,14 +176,14 @@ void celi_rollout_plan_rewards(CeliPlan *plan, const CeliRollout *rollout, CeliN
   const CeliRollout *r = rollout;
   const int64_t rows = r->T * r->N;
   if (norm->rewards) {
-    celi_plan_add(plan, "reward statistics", op_take_rewards, CELI_SERIAL, 1, 1, false, &args,
+    celi_plan_add(plan, "reward statistics", op_take_rewards, CELI_SERIAL, 1, 1, &args,
                   sizeof args);
     celi_plan_touch(plan, CELI_READ(r->reward, rows), CELI_READ(r->terminated, rows),
                     CELI_READ(r->truncated, rows), CELI_UPDATE(norm->returns, r->N),
                     CELI_UPDATE(norm->return_stats, 3), CELI_UPDATE(norm->reward_scale, 1));
   }
   celi_plan_add(plan, "scale rewards", op_scale_rewards, CELI_PARTS, rows, CELI_ELEMENT_GRAIN,
-                false, &args, sizeof args);
+                &args, sizeof args);
   celi_plan_touch(plan, CELI_READ_ROWS(r->reward, 1, 1), CELI_READ(norm->reward_scale, 1),
                   CELI_WRITE_ROWS(r->scaled, 1, 1));
 }
@@ -232,7 +232,7 @@ void celi_rollout_plan_values(CeliPlan *plan, const CeliRollout *rollout) {
   const CeliRollout *r = rollout;
   const int64_t rows = r->T * r->N, all = rows + r->N;
   celi_plan_add(plan, "values", op_values, CELI_PARTS, (all + VALUE_ROWS - 1) / VALUE_ROWS, 1,
-                false, &rollout, sizeof rollout);
+                &rollout, sizeof rollout);
   celi_net_plan_touch(plan, &r->pass);
   celi_normalizer_plan_touch(plan, r->norm);
   celi_plan_touch(plan, CELI_READ(r->obs, all * r->O), CELI_READ(r->final_obs, rows * r->O),
@@ -278,7 +278,7 @@ void celi_rollout_plan_gae(CeliPlan *plan, const CeliRollout *rollout, double ga
   const GaeArgs args = {rollout, gamma, lambda};
   const CeliRollout *r = rollout;
   const int64_t rows = r->T * r->N;
-  celi_plan_add(plan, "advantages", op_gae, CELI_PARTS, r->N, ENV_GRAIN, false, &args, sizeof args);
+  celi_plan_add(plan, "advantages", op_gae, CELI_PARTS, r->N, ENV_GRAIN, &args, sizeof args);
   celi_plan_touch(plan, CELI_READ(r->scaled, rows), CELI_READ(r->terminated, rows),
                   CELI_READ(r->truncated, rows), CELI_READ(r->value, rows + r->N),
                   CELI_READ(r->final_value, rows), CELI_UPDATE(r->advantage, rows),
@@ -301,7 +301,7 @@ static void op_normalize(const void *args, int64_t begin, int64_t end) {
 void celi_rollout_plan_normalize(CeliPlan *plan, const CeliRollout *rollout) {
   const int64_t rows = rollout->T * rollout->N;
   if (rows < 2) return;
-  celi_plan_add(plan, "normalize advantages", op_normalize, CELI_SERIAL, rows, 1, false, &rollout,
+  celi_plan_add(plan, "normalize advantages", op_normalize, CELI_SERIAL, rows, 1, &rollout,
                 sizeof rollout);
   celi_plan_touch(plan, CELI_UPDATE(rollout->advantage, rows));
 }
@@ -329,8 +329,7 @@ void celi_rollout_plan_discount(CeliPlan *plan, const CeliRollout *rollout, doub
   const DiscountArgs args = {rollout, gamma, weight};
   const CeliRollout *r = rollout;
   const int64_t rows = r->T * r->N;
-  celi_plan_add(plan, "discount", op_discount, CELI_PARTS, r->N, ENV_GRAIN, false, &args,
-                sizeof args);
+  celi_plan_add(plan, "discount", op_discount, CELI_PARTS, r->N, ENV_GRAIN, &args, sizeof args);
   celi_plan_touch(plan, CELI_READ(r->age, r->N), CELI_READ(r->terminated, rows),
                   CELI_READ(r->truncated, rows), CELI_WRITE(weight, rows));
 }

@@ -82,7 +82,7 @@ static inline void fixture_run(Fixture *f, int threads) {
     celi_net_plan_backward_data_columns(plan, &f->pass, f->dX, f->C + 1, begin, begin + wanted);
   else
     celi_net_plan_backward_data(plan, &f->pass, NULL, 0);
-  celi_net_plan_backward_weight(plan, &f->pass, &f->grad, false);
+  celi_net_plan_backward_weight(plan, &f->pass, &f->grad);
   assert_ok(celi_plan_end(plan));
   run_plan(plan, threads);
   celi_plan_destroy(plan);

@@ -68,9 +68,9 @@ static CeliPlan *write_plan(Fixture *f) {
                                  A, f->action, A, head, 2 * A);
   celi_dist_plan_log_prob(plan, &f->dist, f->action, A, head, 2 * A);
   celi_net_plan_backward_data(plan, &f->pass, f->X, O);
-  celi_net_plan_backward_weight(plan, &f->pass, &f->grad, false);
+  celi_net_plan_backward_weight(plan, &f->pass, &f->grad);
   celi_adam_plan(plan, &f->adam);
-  celi_net_plan_transpose(plan, &f->net, false);
+  celi_net_plan_transpose(plan, &f->net);
   assert_ok(celi_plan_end(plan));
   return plan;
 }

@@ -60,7 +60,7 @@ static void run_sample(Fixture *f, int threads) {
   if (f->dist.spec.kind != CELI_CATEGORICAL) {
     celi_dist_plan_sample_backward(plan, &f->dist, f->d_head, f->ldh, f->d_action, f->lda,
                                    f->action, f->lda, f->head, f->ldh);
-    celi_dist_plan_backward_param(plan, &f->dist, false);
+    celi_dist_plan_backward_param(plan, &f->dist);
   }
   assert_ok(celi_plan_end(plan));
   run_plan(plan, threads);
@@ -74,7 +74,7 @@ static void run_score(Fixture *f, const void *action, int threads) {
   celi_dist_plan_log_prob(plan, &f->dist, action, f->lda, f->head, f->ldh);
   celi_dist_plan_log_prob_backward(plan, &f->dist, f->d_head, f->ldh, f->dist.d_logp,
                                    squash ? NULL : f->d_entropy, action, f->lda, f->head, f->ldh);
-  celi_dist_plan_backward_param(plan, &f->dist, false);
+  celi_dist_plan_backward_param(plan, &f->dist);
   assert_ok(celi_plan_end(plan));
   run_plan(plan, threads);
   celi_plan_destroy(plan);
@@ -442,7 +442,7 @@ static void sample_golden(Fixture *f, const CelTensor *eps) {
   assert_ok(celi_plan_create(&plan));
   celi_dist_plan_sample_backward(plan, d, f->d_head, f->ldh, f->d_action, f->lda, f->action, f->lda,
                                  f->head, f->ldh);
-  celi_dist_plan_backward_param(plan, d, false);
+  celi_dist_plan_backward_param(plan, d);
   assert_ok(celi_plan_end(plan));
   run_plan(plan, 2);
   celi_plan_destroy(plan);

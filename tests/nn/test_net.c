@@ -359,9 +359,9 @@ static void test_golden_training(void **state) {
   celi_net_transpose(&net);
   assert_ok(celi_plan_create(&plan));
   celi_net_plan_backward_data(plan, &pass, NULL, 0);
-  celi_net_plan_backward_weight(plan, &pass, &grad, false);
+  celi_net_plan_backward_weight(plan, &pass, &grad);
   celi_adam_plan(plan, &adam);
-  celi_net_plan_transpose(plan, &net, false);
+  celi_net_plan_transpose(plan, &net);
   assert_ok(celi_plan_end(plan));
   for (int step = 0; step < 5; step++) {
     celi_net_forward(&pass, 0, B);

@@ -378,7 +378,7 @@ static void head_run(HeadFixture *f, int threads) {
   assert_ok(celi_plan_create(&plan));
   celi_gsde_plan_head(plan, &f->use, f->mean, HEAD_A, f->latent, HEAD_H);
   celi_gsde_plan_head_backward(plan, &f->use, f->d_mean, HEAD_A);
-  celi_gsde_plan_head_param(plan, &f->use, false);
+  celi_gsde_plan_head_param(plan, &f->use);
   celi_gsde_plan_head_tangent(plan, &f->use, f->t_head, f->t_mean, f->t_log_std);
   assert_ok(celi_plan_end(plan));
   run_plan(plan, threads);

@@ -194,7 +194,7 @@ static void test_polyak(void **state) {
   for (int threads = 1; threads <= 3; threads++) {
     CeliPlan *plan;
     assert_ok(celi_plan_create(&plan));
-    celi_polyak_plan(plan, target[threads - 1], p, SIZE, 0.005f, false);
+    celi_polyak_plan(plan, target[threads - 1], p, SIZE, 0.005f);
     assert_ok(celi_plan_end(plan));
     run_plan(plan, threads);
     celi_plan_destroy(plan);

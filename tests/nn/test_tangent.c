@@ -46,10 +46,9 @@ static void plan(Bench *b, const CeliDistSpec *spec) {
   assert_int_equal(celi_plan_create(&b->fisher), CEL_OK);
   celi_net_plan_tangent(b->fisher, &b->tangent, b->direction);
   const Bench *self = b;
-  celi_plan_add(b->fisher, "fisher", op_fisher, CELI_ROWS, B, CELI_ROW_GRAIN, false, &self,
-                sizeof self);
+  celi_plan_add(b->fisher, "fisher", op_fisher, CELI_ROWS, B, CELI_ROW_GRAIN, &self, sizeof self);
   celi_net_plan_backward_data(b->fisher, &b->pass, NULL, 0);
-  celi_net_plan_backward_weight(b->fisher, &b->pass, &b->grad, false);
+  celi_net_plan_backward_weight(b->fisher, &b->pass, &b->grad);
   assert_int_equal(celi_plan_end(b->fisher), CEL_OK);
 }
 

@@ -1,5 +1,6 @@
 /// Plans: barriers only where they are needed, the same bits for any team of threads, errors
 /// reported.
+#include "celsius/rng.h"
 #include "kit.h"
 #include "ops/plan.h"
 
@@ -88,16 +89,31 @@ static CeliPlan *net_plan(Net *net) {
   assert_int_equal(celi_plan_create(&plan), CEL_OK);
   const NetArgs args = {net};
   const size_t size = sizeof args;
-  celi_plan_add(plan, "forward1", op_forward1, CELI_ROWS, B, 4, false, &args, size);
-  celi_plan_add(plan, "forward2", op_forward2, CELI_ROWS, B, 4, false, &args, size);
-  celi_plan_add(plan, "error", op_error, CELI_ROWS, B, 4, false, &args, size);
-  celi_plan_add(plan, "backward", op_backward, CELI_ROWS, B, 4, false, &args, size);
-  celi_plan_add(plan, "weight1", op_weight1, CELI_PARTS, celi_dense_tiles(K, H), 1, false, &args,
-                size);
-  celi_plan_add(plan, "weight2", op_weight2, CELI_PARTS, celi_dense_tiles(H, N), 1, true, &args,
-                size);
-  celi_plan_add(plan, "advance", op_advance, CELI_SERIAL, 1, 1, true, &args, size);
-  celi_plan_add(plan, "adam", op_adam, CELI_PARTS, K * H, 16, false, &args, size);
+  celi_plan_add(plan, "forward1", op_forward1, CELI_ROWS, B, 4, &args, size);
+  celi_plan_touch(plan, CELI_READ_ROWS(net->X, K, K), CELI_READ(net->W1, K * H),
+                  CELI_READ(net->b1, H), CELI_WRITE_ROWS(net->Y1, H, H));
+  celi_plan_add(plan, "forward2", op_forward2, CELI_ROWS, B, 4, &args, size);
+  celi_plan_touch(plan, CELI_READ_ROWS(net->Y1, H, H), CELI_READ(net->W2, H * N),
+                  CELI_READ(net->b2, N), CELI_WRITE_ROWS(net->Y2, N, N));
+  celi_plan_add(plan, "error", op_error, CELI_ROWS, B, 4, &args, size);
+  celi_plan_touch(plan, CELI_READ_ROWS(net->Y2, N, N), CELI_READ_ROWS(net->X, K, 1),
+                  CELI_WRITE_ROWS(net->dY2, N, N));
+  celi_plan_add(plan, "backward", op_backward, CELI_ROWS, B, 4, &args, size);
+  celi_plan_touch(plan, CELI_READ_ROWS(net->dY2, N, N), CELI_READ_ROWS(net->Y1, H, H),
+                  CELI_READ(net->W2t, N * H), CELI_WRITE_ROWS(net->dY1, H, H));
+  celi_plan_add(plan, "weight1", op_weight1, CELI_PARTS, celi_dense_tiles(K, H), 1, &args, size);
+  celi_plan_touch(plan, CELI_READ(net->X, B * K), CELI_READ(net->dY1, B * H),
+                  CELI_WRITE(net->dW1, K * H), CELI_WRITE(net->db1, H));
+  celi_plan_add(plan, "weight2", op_weight2, CELI_PARTS, celi_dense_tiles(H, N), 1, &args, size);
+  celi_plan_touch(plan, CELI_READ(net->Y1, B * H), CELI_READ(net->dY2, B * N),
+                  CELI_WRITE(net->dW2, H * N), CELI_WRITE(net->db2, N));
+  celi_plan_add(plan, "advance", op_advance, CELI_SERIAL, 1, 1, &args, size);
+  celi_plan_touch(plan, CELI_READ(net->dY2, B), CELI_UPDATE(&net->step, 1),
+                  CELI_WRITE(&net->loss, 1));
+  celi_plan_add(plan, "adam", op_adam, CELI_PARTS, K * H, 16, &args, size);
+  celi_plan_touch(plan, CELI_READ(&net->step, 1), CELI_READ_ROWS(net->dW1, 1, 1),
+                  CELI_UPDATE_ROWS(net->W1, 1, 1), CELI_UPDATE_ROWS(net->m, 1, 1),
+                  CELI_UPDATE_ROWS(net->v, 1, 1));
   assert_int_equal(celi_plan_end(plan), CEL_OK);
   return plan;
 }
@@ -155,50 +171,175 @@ static void op_nothing(const void *args, int64_t begin, int64_t end) {
   (void)args, (void)begin, (void)end;
 }
 
+enum { ROWS = 12, WIDTH = 6, CELLS = ROWS * WIDTH };
+
 typedef struct Line {
   CeliCut cut;
   int64_t count, grain;
-  bool with_previous;
+  CeliAccess access[3];
 } Line;
 
-static int64_t barriers(const Line *lines, int n) {
+/// Where barriers are, as a string of '|' and operations '.'; or "!": celi_plan_end refused.
+static const char *barriers(const Line *lines, int n) {
+  static char found[64];
   CeliPlan *plan;
+  char *at = found;
   assert_int_equal(celi_plan_create(&plan), CEL_OK);
-  for (int i = 0; i < n; i++)
-    celi_plan_add(plan, "line", op_nothing, lines[i].cut, lines[i].count, lines[i].grain,
-                  lines[i].with_previous, NULL, 0);
-  assert_int_equal(celi_plan_end(plan), CEL_OK);
-  const int64_t found = celi_plan_barriers(plan);
+  for (int i = 0; i < n; i++) {
+    celi_plan_add(plan, "line", op_nothing, lines[i].cut, lines[i].count, lines[i].grain, NULL, 0);
+    celi_plan_touches(plan, lines[i].access, 3); // those that are NULL are ignored
+  }
+  if (celi_plan_end(plan) != CEL_OK) {
+    *at++ = '!';
+    n = 0;
+  }
+  for (int i = 0; i < n; i++) {
+    if (celi_plan_op(plan, i)->barrier) *at++ = '|';
+    *at++ = '.';
+  }
+  *at = 0;
   celi_plan_destroy(plan);
   return found;
 }
 
 static void test_barriers(void **state) {
   (void)state;
-  const Line rows[] = {
-      {CELI_ROWS, 9, 2, false}, {CELI_ROWS, 9, 2, false}, {CELI_ROWS, 9, 2, false}};
-  assert_int_equal(barriers(rows, 3), 0);
-  const Line grains[] = {
-      {CELI_ROWS, 9, 2, false}, {CELI_ROWS, 9, 3, false}, {CELI_ROWS, 8, 3, false}};
-  assert_int_equal(barriers(grains, 3), 2);
-  const Line serial[] = {{CELI_ROWS, 9, 2, false},
-                         {CELI_SERIAL, 1, 1, false},
-                         {CELI_SERIAL, 1, 1, false},
-                         {CELI_ROWS, 9, 2, false}};
-  assert_int_equal(barriers(serial, 4), 2);
-  const Line parts[] = {
-      {CELI_PARTS, 9, 1, false}, {CELI_PARTS, 9, 1, false}, {CELI_PARTS, 5, 1, true}};
-  assert_int_equal(barriers(parts, 3), 1);
-  // The third operation may need results of the first that other threads computed. The serial
-  // operation between them does not help.
-  const Line joined[] = {
-      {CELI_PARTS, 9, 1, false}, {CELI_SERIAL, 1, 1, true}, {CELI_SERIAL, 1, 1, false}};
-  assert_int_equal(barriers(joined, 3), 1);
-  const Line mixed[] = {{CELI_PARTS, 9, 1, false},
-                        {CELI_ROWS, 9, 2, true},
-                        {CELI_ROWS, 9, 2, false},
-                        {CELI_ROWS, 9, 2, false}};
-  assert_int_equal(barriers(mixed, 4), 1);
+  static float x[CELLS], y[CELLS];
+  const CeliAccess read = CELI_READ(x, CELLS), write = CELI_WRITE(x, CELLS);
+  const CeliAccess rows = CELI_UPDATE_ROWS(x, WIDTH, WIDTH);
+  // Operations that split the same rows continue with their own.
+  const Line same[] = {{CELI_ROWS, ROWS, 2, {rows}}, {CELI_ROWS, ROWS, 2, {rows}}};
+  assert_string_equal(barriers(same, 2), "..");
+  const Line grains[] = {{CELI_ROWS, ROWS, 2, {rows}}, {CELI_ROWS, ROWS, 3, {rows}}};
+  assert_string_equal(barriers(grains, 2), ".|.");
+  const Line counts[] = {{CELI_ROWS, ROWS, 2, {rows}}, {CELI_ROWS, ROWS - 1, 2, {rows}}};
+  assert_string_equal(barriers(counts, 2), ".|.");
+  // Parts of a whole are anyone's; reading it twice is not a conflict.
+  const Line whole[] = {{CELI_ROWS, ROWS, 2, {rows}},
+                        {CELI_PARTS, 9, 1, {read}},
+                        {CELI_PARTS, 7, 1, {read}},
+                        {CELI_PARTS, 9, 1, {write}},
+                        {CELI_PARTS, 9, 1, {write}}};
+  assert_string_equal(barriers(whole, 5), ".|..|.|.");
+  // The first and the third conflict, although the second lies between them.
+  const Line apart[] = {{CELI_PARTS, 9, 1, {write}},
+                        {CELI_PARTS, 9, 1, {CELI_READ(y, CELLS)}},
+                        {CELI_ROWS, ROWS, 2, {rows}}};
+  assert_string_equal(barriers(apart, 3), "..|.");
+  // One thread does not conflict with itself.
+  const Line serial[] = {{CELI_SERIAL, 5, 1, {write}}, {CELI_PARTS, 1, 1, {read, write}}};
+  assert_string_equal(barriers(serial, 2), "..");
+  // Columns beside each other in the same memory.
+  const Line columns[] = {{CELI_ROWS, ROWS, 2, {CELI_WRITE_ROWS(x, WIDTH, 2)}},
+                          {CELI_ROWS, ROWS, 3, {CELI_WRITE_ROWS(x + 2, WIDTH, 4)}},
+                          {CELI_ROWS, ROWS, 3, {CELI_READ_ROWS(x + 1, WIDTH, 1)}}};
+  assert_string_equal(barriers(columns, 3), "..|.");
+  // A thread's own part.
+  const Line own[] = {{CELI_ROWS, ROWS, 2, {CELI_OWN(x, CELLS)}},
+                      {CELI_ROWS, ROWS, 2, {CELI_OWN(x, CELLS)}},
+                      {CELI_ROWS, ROWS, 3, {CELI_OWN(x, CELLS)}}};
+  assert_string_equal(barriers(own, 3), "..|.");
+  // Without a declaration, an operation conflicts with every other.
+  const Line silent[] = {
+      {CELI_ROWS, ROWS, 2, {rows}}, {CELI_ROWS, ROWS, 2, {{0}}}, {CELI_ROWS, ROWS, 2, {rows}}};
+  assert_string_equal(barriers(silent, 3), ".|.|.");
+}
+
+/// celi_plan_end refuses an operation whose slices conflict with each other.
+static void test_self_conflicts(void **state) {
+  (void)state;
+  static float x[CELLS];
+  const Line both[] = {{CELI_PARTS, 9, 1, {CELI_READ(x, CELLS), CELI_WRITE(x + 5, 1)}}};
+  assert_string_equal(barriers(both, 1), "!");
+  assert_non_null(strstr(cel_error(), "operation line"));
+  const Line shifted[] = {
+      {CELI_ROWS, 9, 1, {CELI_READ_ROWS(x, WIDTH, WIDTH), CELI_WRITE_ROWS(x + WIDTH, WIDTH, 1)}}};
+  assert_string_equal(barriers(shifted, 1), "!");
+  const Line wide[] = {{CELI_ROWS, 9, 1, {CELI_WRITE_ROWS(x, WIDTH, WIDTH + 1)}}};
+  assert_string_equal(barriers(wide, 1), "!");
+  const Line beside[] = {
+      {CELI_ROWS, 9, 1, {CELI_READ_ROWS(x, WIDTH, WIDTH), CELI_UPDATE_ROWS(x + 1, WIDTH, 2)}}};
+  assert_string_equal(barriers(beside, 1), ".");
+}
+
+/// Bytes of x that a slice touches, as bits of READS and WRITES.
+static void touch_cells(const CeliOp *op, const float *x, int thread, int size, int cell[CELLS]) {
+  int64_t begin, end;
+  memset(cell, 0, CELLS * sizeof *cell);
+  if (!celi_op_slice(op, thread, size, &begin, &end)) return;
+  for (int64_t i = 0; i < op->n; i++) {
+    const CeliAccess *a = &op->access[i];
+    const int64_t first = (const float *)a->at - x;
+    const int64_t stride = (int64_t)(a->stride / sizeof *x),
+                  width = (int64_t)(a->width / sizeof *x);
+    if (a->pattern == CELI_WHOLE)
+      for (int64_t k = 0; k < (int64_t)(a->bytes / sizeof *x); k++) cell[first + k] |= a->mode;
+    else
+      for (int64_t row = begin; row < end; row++)
+        for (int64_t k = 0; k < width; k++) cell[first + row * stride + k] |= a->mode;
+  }
+}
+
+/// Whether two threads of a team of some size touch one byte, one of them by writing.
+static bool collide(const CeliOp *a, const CeliOp *b, const float *x) {
+  static int one[CELLS], other[CELLS];
+  for (int size = 2; size <= 5; size++)
+    for (int s = 0; s < size; s++)
+      for (int t = 0; t < size; t++) {
+        if (s == t) continue;
+        touch_cells(a, x, s, size, one);
+        touch_cells(b, x, t, size, other);
+        for (int i = 0; i < CELLS; i++)
+          if (one[i] && other[i] && ((one[i] | other[i]) & CELI_WRITES)) return true;
+      }
+  return false;
+}
+
+static int64_t draw(CelRng *rng, int64_t n) {
+  return (int64_t)(cel_rng_uniform(rng) * (double)n);
+}
+
+static CeliAccess random_access(CelRng *rng, float *x, int64_t count) {
+  static const int modes[] = {CELI_READS, CELI_READS, CELI_WRITES, CELI_UPDATES};
+  CeliAccess access = CELI_READ(x, 1 + draw(rng, 9));
+  const int64_t ld = draw(rng, 4) ? 4 : 1 + draw(rng, 5), width = 1 + draw(rng, ld);
+  if (draw(rng, 4)) access = CELI_READ_ROWS(x, ld, width);
+  const int64_t last = access.pattern == CELI_WHOLE ? 9 : (count - 1) * ld + width;
+  access.at = x + draw(rng, draw(rng, 3) ? 6 : CELLS - last + 1);
+  access.mode = modes[draw(rng, 4)];
+  return access;
+}
+
+/// Pairs of random operations: wherever threads can collide, the operations conflict. Operations by
+/// row on the same number of columns conflict only there.
+static void test_random_conflicts(void **state) {
+  (void)state;
+  static float x[CELLS];
+  CelRng rng = cel_rng(3, CEL_RNG_USER, 0);
+  int conflicts = 0, exact = 0;
+  for (int i = 0; i < 4000; i++) {
+    CeliAccess access[2];
+    CeliPlan *plan;
+    assert_int_equal(celi_plan_create(&plan), CEL_OK);
+    for (int k = 0; k < 2; k++) {
+      const int64_t count = draw(&rng, 3) ? 9 : 1 + draw(&rng, 9);
+      access[k] = random_access(&rng, x, count);
+      celi_plan_add(plan, "random", op_nothing, draw(&rng, 8) ? CELI_ROWS : CELI_SERIAL, count,
+                    1 + draw(&rng, 2), NULL, 0);
+      celi_plan_touches(plan, &access[k], 1);
+    }
+    assert_int_equal(celi_plan_end(plan), CEL_OK);
+    const CeliOp *a = celi_plan_op(plan, 0), *b = celi_plan_op(plan, 1);
+    const bool real = collide(a, b, x), found = celi_plan_barriers(plan) == 1;
+    if (real && !found) fail_msg("random pair %d (seed 3): threads collide without a barrier", i);
+    const bool alike = access[0].pattern == CELI_BY_ROW && access[1].pattern == CELI_BY_ROW &&
+                       access[0].stride == access[1].stride && a->of == b->of &&
+                       a->grain == b->grain && a->cut == b->cut;
+    conflicts += real, exact += alike && !found;
+    celi_plan_destroy(plan);
+  }
+  assert_true(conflicts > 400);
+  assert_true(exact > 150);
 }
 
 // ---- side by side
@@ -233,7 +374,9 @@ static void add_side(CeliPlan *plan, Trace *trace, int64_t at) {
   celi_plan_side(plan, at, 2 * SIDE);
   for (int op = 0; op < 2; op++) {
     const TraceArgs args = {trace, op, at};
-    celi_plan_add(plan, "side", op_trace, CELI_ROWS, SIDE, 2, false, &args, sizeof args);
+    celi_plan_add(plan, "side", op_trace, CELI_ROWS, SIDE, 2, &args, sizeof args);
+    celi_plan_touch(plan, CELI_UPDATE_ROWS(trace->by + at, 1, 1),
+                    CELI_UPDATE_ROWS(&trace->done[op][at], 1, 1));
   }
   celi_plan_side(plan, 0, 0);
 }
@@ -276,8 +419,10 @@ static void test_together(void **state) {
     assert_int_equal(celi_team_create(&team, size), CEL_OK);
     assert_int_equal(celi_plan_create(&plan), CEL_OK);
     const TraceArgs first = {&trace, 0, 0}, second = {&trace, 0, 3};
-    celi_plan_add(plan, "first", op_trace, CELI_PARTS, 3, 1, false, &first, sizeof first);
-    celi_plan_add(plan, "second", op_trace, CELI_PARTS, 5, 1, true, &second, sizeof second);
+    celi_plan_add(plan, "first", op_trace, CELI_PARTS, 3, 1, &first, sizeof first);
+    celi_plan_touch(plan, CELI_WRITE(trace.by, 3));
+    celi_plan_add(plan, "second", op_trace, CELI_PARTS, 5, 1, &second, sizeof second);
+    celi_plan_touch(plan, CELI_WRITE(trace.by + 3, 5));
     celi_plan_together(plan, 2);
     assert_int_equal(celi_plan_end(plan), CEL_OK);
     assert_int_equal(celi_plan_run(plan, team), CEL_OK);
@@ -302,19 +447,19 @@ static void test_errors(void **state) {
   assert_int_equal(celi_team_create(&team, 1), CEL_OK);
   assert_int_equal(celi_plan_create(&plan), CEL_OK);
   assert_int_equal(celi_plan_run(plan, team), CEL_E_STATE);
-  celi_plan_add(plan, "fat", op_nothing, CELI_ROWS, 1, 1, false, big, sizeof big);
-  celi_plan_add(plan, "grainless", op_nothing, CELI_ROWS, 1, 0, false, NULL, 0);
+  celi_plan_add(plan, "fat", op_nothing, CELI_ROWS, 1, 1, big, sizeof big);
+  celi_plan_add(plan, "grainless", op_nothing, CELI_ROWS, 1, 0, NULL, 0);
   assert_int_equal(celi_plan_end(plan), CEL_E_RANGE); // first failure
   assert_non_null(strstr(cel_error(), "fat"));
   assert_int_equal(celi_plan_run(plan, team), CEL_E_STATE);
   celi_plan_destroy(plan);
   assert_int_equal(celi_plan_create(&plan), CEL_OK);
-  celi_plan_add(plan, "grainless", op_nothing, CELI_ROWS, 1, 0, false, NULL, 0);
+  celi_plan_add(plan, "grainless", op_nothing, CELI_ROWS, 1, 0, NULL, 0);
   assert_int_equal(celi_plan_end(plan), CEL_E_RANGE);
   celi_plan_destroy(plan);
   assert_int_equal(celi_plan_create(&plan), CEL_OK);
   celi_plan_side(plan, 6, 10);
-  celi_plan_add(plan, "long", op_nothing, CELI_ROWS, 5, 1, false, NULL, 0);
+  celi_plan_add(plan, "long", op_nothing, CELI_ROWS, 5, 1, NULL, 0);
   assert_int_equal(celi_plan_end(plan), CEL_E_RANGE);
   assert_non_null(strstr(cel_error(), "long"));
   celi_plan_destroy(plan);
@@ -341,7 +486,7 @@ static void test_many(void **state) {
   assert_int_equal(celi_plan_create(&plan), CEL_OK);
   for (int64_t i = 1; i <= 1000; i++) {
     const AddArgs args = {&total, i};
-    celi_plan_add(plan, "add", op_add, CELI_SERIAL, 2, 1, false, &args, sizeof args);
+    celi_plan_add(plan, "add", op_add, CELI_SERIAL, 2, 1, &args, sizeof args);
   }
   assert_int_equal(celi_plan_end(plan), CEL_OK);
   assert_int_equal(celi_plan_run(plan, team), CEL_OK);
@@ -386,8 +531,8 @@ static void test_stop(void **state) {
     CeliTeam *team;
     assert_int_equal(celi_team_create(&team, threads), CEL_OK);
     assert_int_equal(celi_plan_create(&plan), CEL_OK);
-    celi_plan_add(plan, "slow", op_slow, CELI_PARTS, threads, 1, false, &args, sizeof args);
-    celi_plan_add(plan, "quick", op_quick, CELI_PARTS, threads, 1, false, &args, sizeof args);
+    celi_plan_add(plan, "slow", op_slow, CELI_PARTS, 2 * threads, 1, &args, sizeof args);
+    celi_plan_add(plan, "quick", op_quick, CELI_PARTS, 2 * threads, 1, &args, sizeof args);
     assert_int_equal(celi_plan_end(plan), CEL_OK);
     celi_team_watch(team, watched_stop, &w);
     assert_int_equal(celi_plan_repeat(plan, team, 1000000), CEL_E_INTERRUPTED);
@@ -406,10 +551,16 @@ static void test_stop(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_bits), cmocka_unit_test(test_profile),
-      cmocka_unit_test(test_barriers),  cmocka_unit_test(test_errors),
-      cmocka_unit_test(test_many),      cmocka_unit_test(test_sides),
-      cmocka_unit_test(test_together),  cmocka_unit_test(test_stop),
+      cmocka_unit_test(test_same_bits),
+      cmocka_unit_test(test_profile),
+      cmocka_unit_test(test_barriers),
+      cmocka_unit_test(test_self_conflicts),
+      cmocka_unit_test(test_random_conflicts),
+      cmocka_unit_test(test_errors),
+      cmocka_unit_test(test_many),
+      cmocka_unit_test(test_sides),
+      cmocka_unit_test(test_together),
+      cmocka_unit_test(test_stop),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
