@@ -26,6 +26,8 @@ typedef struct CliCommand {
 
 extern const CliCommand cli_train, cli_eval, cli_plot, cli_solve, cli_certify, cli_verify, cli_list,
     cli_env, cli_export, cli_info;
+/// celsius info ALGO --plan (info_plan.c).
+int cli_info_plan(int argc, char **argv);
 /// Command i; NULL past the end.
 const CliCommand *cli_command_at(int i);
 

@@ -1,4 +1,5 @@
-/// celsius info: what the build supports and the machine, or what a saved model is.
+/// celsius info: what the build supports and the machine, or what a saved model is. A learner's
+/// plan: info_plan.c.
 #include "cli.h"
 
 #include <cjson/cJSON.h>
@@ -14,13 +15,15 @@ void cli_warn_isa(void) {
 
 typedef struct Options {
   char which[CEL_PATH_MAX];
-  bool json;
+  bool plan, json; ///< plan: handled by cli_info_plan
 } Options;
 
 #define F(field) offsetof(Options, field)
 static const CelField fields[] = {
     {"which", CEL_FIELD_PATH, F(which), "best", 0, 0, "MODEL", NULL, NULL,
      "the model of RUN: best, final, or the path of a model or checkpoint", ""},
+    {"plan", CEL_FIELD_BOOL, F(plan), "false", 0, 0, "", NULL, NULL,
+     "print the operations of an update of ALGO (`celsius info ALGO --plan --help`)", ""},
     {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print JSON", ""},
     {0}};
 #undef F
@@ -118,6 +121,7 @@ static void print_text(const CelInfo *info) {
 
 static int run(int argc, char **argv) {
   Options options;
+  if (cli_has(argc, argv, "plan")) return cli_info_plan(argc, argv);
   CliArgs args;
   CelInfo info;
   cel_fields_default(fields, &options);
@@ -128,6 +132,7 @@ static int run(int argc, char **argv) {
     return CEL_OK;
   }
   if (status == CEL_OK) status = cli_positionals(&cli_info, &args, 0, 1, "");
+  if (status == CEL_OK && options.plan) return cli_info_plan(argc, argv); // --plan=true
   const char *which = cli_scan(argc, argv, "which");
   if (status == CEL_OK && which && args.n == 0)
     status = cel_fail(CEL_E_ARGUMENT, "--which needs a run folder: celsius info RUN --which %s",
@@ -147,9 +152,11 @@ static int run(int argc, char **argv) {
 const CliCommand cli_info = {
     .name = "info",
     .help = "info --help",
-    .usage = "celsius info [RUN] [--which MODEL] [--json]",
+    .usage = "celsius info [RUN] [--which MODEL] [--json]\n"
+             "       celsius info ALGO --plan [--env ID] [--FIELD VALUE ...] [--json]",
     .doc = "Prints what this build supports and which machine it runs on. Given a run folder or a "
-           "model file, it prints the algorithm, spaces and layers. The environment variable "
+           "model file, it prints the algorithm, spaces and layers. With --plan, it prints the "
+           "operations of one update of an algorithm. The environment variable "
            "CELSIUS_ISA (avx512, "
            "avx2 "
            "or portable) chooses the instruction set. Results are bit-identical with all of them.",

@@ -173,6 +173,20 @@ CEL_API void cel_agent_plan_steps(CelAgent *agent, int64_t total_steps);
 /// The value is NAN before the first update.
 CEL_API bool cel_agent_metric(const CelAgent *agent, int i, const char **name, double *value);
 
+/// One operation of an update. Every thread computes its slice of the items.
+typedef struct CelPlanOp {
+  const char *plan;     ///< the list that it belongs to: "update"
+  const char *name;     ///< "forward"
+  const char *cut;      ///< what its items are: "rows", "parts", or "serial" for one thread
+  int64_t count, grain; ///< items; a thread takes multiples of `grain`
+  bool barrier;         ///< all threads wait for each other before it
+  double read, written; ///< bytes that all threads together may touch
+  double flop;          ///< floating-point operations of its matrix products
+} CelPlanOp;
+/// Reads operation i of the agent's updates, plan by plan. Returns false past the end. The texts
+/// are constant.
+CEL_API bool cel_agent_plan_op(const CelAgent *agent, int64_t i, CelPlanOp *op);
+
 /// Writes the model (parameters, normalizer, algorithm, config, spaces) as one safetensors file,
 /// for cel_agent_load_model and cel_policy_load.
 CEL_API CelStatus cel_agent_save_model(CelAgent *agent, const char *path) CEL_WARN_UNUSED;

@@ -130,6 +130,12 @@ static void release(CelAgent *agent) {
   celi_plan_destroy(s->plan);
 }
 
+static int plans_of(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_MAX]) {
+  const A2c *s = agent->self;
+  plans[0] = (CeliNamedPlan){"update", s->plan};
+  return 1;
+}
+
 const CeliAlgo celi_algo_a2c = {
     .info = {"a2c",
              "advantage actor-critic, synchronous: short rollouts, one step each; any actions",
@@ -137,6 +143,7 @@ const CeliAlgo celi_algo_a2c = {
     .state_size = sizeof(A2c),
     .declare = declare,
     .prepare = prepare,
+    .plans = plans_of,
     .release = release,
     .update = update,
     CELI_ON_POLICY_TABLE,

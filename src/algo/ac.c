@@ -151,6 +151,12 @@ static void release(CelAgent *agent) {
   celi_plan_destroy(s->plan);
 }
 
+static int plans_of(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_MAX]) {
+  const Ac *s = agent->self;
+  plans[0] = (CeliNamedPlan){"update", s->plan};
+  return 1;
+}
+
 const CeliAlgo celi_algo_ac = {
     .info = {"ac",
              "actor-critic with a one-step temporal difference, the textbook form; any actions",
@@ -158,6 +164,7 @@ const CeliAlgo celi_algo_ac = {
     .state_size = sizeof(Ac),
     .declare = declare,
     .prepare = prepare,
+    .plans = plans_of,
     .release = release,
     .update = update,
     CELI_ON_POLICY_TABLE,

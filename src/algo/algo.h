@@ -20,6 +20,13 @@
 /// overflow.
 #define CELI_COUNTER_MAX ((int64_t)1 << 53)
 
+/// A plan of a learner. NULL: its settings do not need it.
+typedef struct CeliNamedPlan {
+  const char *name;
+  const CeliPlan *plan;
+} CeliNamedPlan;
+enum { CELI_PLANS_MAX = 5 };
+
 typedef struct CeliAlgo {
   CelAlgoInfo info;
   size_t state_size;
@@ -40,6 +47,8 @@ typedef struct CeliAlgo {
   CelStatus (*sync)(CelAgent *agent);
   /// The learner's policy and values (inspection.h).
   CeliInspection (*inspect)(CelAgent *agent);
+  /// Writes the plans of an update in the order in which they run. Returns their number.
+  int (*plans)(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_MAX]);
   /// The replay buffer, or NULL.
   CeliReplay *(*replay)(CelAgent *agent);
   /// On-policy: collects up to `steps` steps of all environments at once, at most until an update

@@ -279,3 +279,8 @@ CelStatus celi_off_policy_sync(CelAgent *agent) {
 void celi_off_policy_release(CelAgent *agent) {
   celi_plan_destroy(((CeliOffPolicy *)agent->self)->update.plan);
 }
+
+int celi_off_policy_plans(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_MAX]) {
+  plans[0] = (CeliNamedPlan){"update", ((const CeliOffPolicy *)agent->self)->update.plan};
+  return 1;
+}

@@ -241,9 +241,10 @@ CelStatus celi_off_policy_update(CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
 /// Recomputes what follows from saved tensors. Errors: as celi_experience_check.
 CelStatus celi_off_policy_sync(CelAgent *agent) CEL_WARN_UNUSED;
 void celi_off_policy_release(CelAgent *agent);
+int celi_off_policy_plans(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_MAX]);
 /// The functions above in their places in a learner's table.
 #define CELI_OFF_POLICY_TABLE                                                                      \
-  .release = celi_off_policy_release, .act = celi_off_policy_act,                                  \
+  .plans = celi_off_policy_plans, .release = celi_off_policy_release, .act = celi_off_policy_act,  \
   .observe = celi_off_policy_observe, .due = celi_off_policy_due,                                  \
   .update = celi_off_policy_update, .predict = celi_off_policy_predict,                            \
   .sync = celi_off_policy_sync, .inspect = celi_off_policy_inspect,                                \

@@ -381,12 +381,23 @@ static void release(CelAgent *agent) {
   for (int i = 0; i < 5; i++) celi_plan_destroy(plans[i]);
 }
 
+static int plans_of(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_MAX]) {
+  const Ppo *s = agent->self;
+  const bool stops = s->config->target_kl > 0;
+  plans[0] = (CeliNamedPlan){"prepare", s->prepare};
+  plans[1] = (CeliNamedPlan){"shuffle", s->shuffle};
+  plans[2] = (CeliNamedPlan){"loss", stops ? s->loss : NULL};
+  plans[3] = (CeliNamedPlan){"gradient step", stops ? s->learn : s->step};
+  return 4;
+}
+
 const CeliAlgo celi_algo_ppo = {
     .info = {"ppo", "proximal policy optimization: clipped surrogate; any actions", celi_ppo_fields,
              sizeof(CelPpoConfig)},
     .state_size = sizeof(Ppo),
     .declare = declare,
     .prepare = prepare,
+    .plans = plans_of,
     .release = release,
     .update = update,
     CELI_ON_POLICY_TABLE,

@@ -237,6 +237,13 @@ static void release(CelAgent *agent) {
   celi_plan_destroy(s->baseline);
 }
 
+static int plans_of(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_MAX]) {
+  const Reinforce *s = agent->self;
+  plans[0] = (CeliNamedPlan){"update", s->plan};
+  plans[1] = (CeliNamedPlan){"baseline step", s->baseline};
+  return 2;
+}
+
 const CeliAlgo celi_algo_reinforce = {
     .info = {"reinforce",
              "REINFORCE: the policy gradient from returns, with a baseline; any actions",
@@ -244,6 +251,7 @@ const CeliAlgo celi_algo_reinforce = {
     .state_size = sizeof(Reinforce),
     .declare = declare,
     .prepare = prepare,
+    .plans = plans_of,
     .release = release,
     .update = update,
     CELI_ON_POLICY_TABLE,

@@ -444,12 +444,23 @@ static void release(CelAgent *agent) {
   for (int i = 0; i < 5; i++) celi_plan_destroy(plans[i]);
 }
 
+static int plans_of(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_MAX]) {
+  const Trpo *s = agent->self;
+  plans[0] = (CeliNamedPlan){"prepare", s->prepare};
+  plans[1] = (CeliNamedPlan){"gradient", s->gradient};
+  plans[2] = (CeliNamedPlan){"Fisher product", s->fisher};
+  plans[3] = (CeliNamedPlan){"line search", s->measure};
+  plans[4] = (CeliNamedPlan){"value step", s->critic};
+  return 5;
+}
+
 const CeliAlgo celi_algo_trpo = {
     .info = {"trpo", "trust region policy optimization: natural gradient, line search; any actions",
              celi_trpo_fields, sizeof(CelTrpoConfig)},
     .state_size = sizeof(Trpo),
     .declare = declare,
     .prepare = prepare,
+    .plans = plans_of,
     .release = release,
     .update = update,
     CELI_ON_POLICY_TABLE,

@@ -126,6 +126,33 @@ class Lists(kit.Case):
         self.fails(kit.IO, "info", "nowhere", says=["nowhere"])
         self.fails(kit.ARGUMENT, "info", "--which", "final", says=["celsius info RUN --which final"])
 
+    def test_info_of_a_plan(self):
+        """Operations, cuts, barriers, bytes and floating-point operations of an update."""
+        call = ["info", "sac", "--plan", "--net-arch", "8", "--batch-size", "10", "--threads", "2"]
+        info = json.loads(self.ok(*call, "--json"))
+        self.assertEqual((info["algo"], info["env"], info["threads"]), ("sac", "Pendulum-v1", 2))
+        rows = info["operations"]
+        loss = next(row for row in rows if row["name"] == "critic loss")
+        self.assertEqual((loss["plan"], loss["cut"], loss["items"], loss["grain"], loss["barrier"]),
+                         ("update", "rows", 20, 2, True))
+        # Reads reward, discount, log pi (10 each), Q' and Q (20 each), alpha, and y, which it writes.
+        self.assertEqual(loss["bytes_read"], 4 * (30 + 40 + 1 + 20))
+        self.assertEqual(loss["bytes_written"], 4 * (20 + 20 + 20))
+        forward = next(row for row in rows if row["name"] == "forward")
+        self.assertEqual(forward["flop"], 10 * 2 * (3 * 8 + 8 * 2))
+        text = self.ok(*call)
+        self.assertEqual(text.count("---- barrier"), sum(row["barrier"] for row in rows))
+        self.assertIn(f"{len(rows)} operations, {text.count('---- barrier')} barriers", text)
+        for row in rows:
+            self.assertRegex(text, f"(?m)^  {row['name']} +{row['cut']} +{row['items']} +{row['grain']} ")
+        self.assertIn("on CartPole-v1", self.ok("info", "dsac", "--plan"))
+        self.assertIn("Fisher product", self.ok("info", "trpo", "--plan", "--env", "CartPole-v1"))
+        self.assertIn("--n-critics", self.ok("info", "sac", "--plan", "--help"))
+        self.fails(kit.ARGUMENT, "info", "--plan", says=["celsius info ALGO --plan"])
+        self.fails(kit.NAME, "info", "saq", "--plan", says=["'sac'"])
+        self.fails(kit.NAME, "info", "sac", "--plan", "--n-critic", "3", says=["--n-critics"])
+        self.fails(kit.UNSUPPORTED, "info", "sac", "--plan", "--env", "CartPole-v1", says=["Discrete(2)"])
+
 
 class Runs(kit.Case):
     def test_run_folder(self):
