@@ -1,6 +1,7 @@
 /// What an agent's updates consist of, read from its plans.
 #include "algo/algo.h"
 #include "base/arguments.h"
+#include "base/base.h"
 
 static CelPlanOp describe(const char *plan, const CeliOp *op) {
   static const char *const cuts[] = {
@@ -23,6 +24,7 @@ static CelPlanOp describe(const char *plan, const CeliOp *op) {
 bool cel_agent_plan_op(const CelAgent *agent, int64_t i, CelPlanOp *op) {
   CELI_NEED_OR(agent, false);
   CELI_NEED_OR(op, false);
+  CELI_FLOATS(CELI_IEEE);
   CeliNamedPlan plans[CELI_PLANS_MAX];
   const int n = agent->algo->plans(agent, plans);
   if (i < 0) return false;

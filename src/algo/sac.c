@@ -150,7 +150,7 @@ static void plan_critics(Sac *s) {
       CELI_READ(celi_policy_logp(&s->next), B), CELI_READ(s->off.temperature.alpha, 1),
       CELI_READ(s->batch.mid_weight, mid), CELI_READ(mid ? celi_policy_logp(&s->mid) : NULL, mid),
       CELI_READ_ROWS(celi_pass_output(&s->q), M, M), CELI_UPDATE_ROWS(s->y, K, K),
-      CELI_UPDATE_ROWS(celi_pass_d_output(&s->q), M, M), CELI_WRITE_ROWS(s->q_loss, 1, 1));
+      CELI_WRITE_ROWS(celi_pass_d_output(&s->q), M, M), CELI_WRITE_ROWS(s->q_loss, 1, 1));
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad);
   celi_net_plan_transpose(plan, &s->off.policy.net); // of the last update's policy, for line 6
@@ -166,7 +166,7 @@ static void plan_actor(Sac *s) {
   celi_net_plan_forward(plan, &s->q_pi);
   celi_off_policy_plan_rows(&s->off, "actor loss", op_actor_loss, s->B); // line 6
   celi_plan_touch_each(plan, CELI_READ_ROWS(celi_pass_output(&s->q_pi), M, M), s->E, apart);
-  celi_plan_touch_each(plan, CELI_UPDATE_ROWS(celi_pass_d_output(&s->q_pi), M, M), s->E, apart);
+  celi_plan_touch_each(plan, CELI_WRITE_ROWS(celi_pass_d_output(&s->q_pi), M, M), s->E, apart);
   celi_plan_touch(plan, CELI_READ(s->off.temperature.alpha, 1),
                   CELI_READ_ROWS(celi_policy_logp(&s->pi), 1, 1), CELI_WRITE_ROWS(s->q_min, 1, 1),
                   CELI_WRITE_ROWS(s->pi_loss, 1, 1),

@@ -31,6 +31,8 @@ static const PlanCase plan_cases[] = {
     {"sac", .settings = {{"normalize_observation", "true"}, {"normalize_reward", "true"}}},
     {"sac", .settings = {{"n_steps", "2"}, {"policy", "gaussian"}, {"critic_reduce", "mean"}}},
     {"sac", .settings = {{"noise", "gsde"}, {"n_critics", "1"}, {"net_arch", "17"}}},
+    {"sac", .settings = {{"critic", "quantile"}, {"n_quantiles", "7"}, {"n_steps", "2"}}},
+    {"sac", .settings = {{"critic", "quantile"}, {"n_quantiles", "5"}, {"n_critics", "1"}}},
     {"sacv", .quick = true, .settings = {{"layer_norm", "true"}}},
     {"sacv", .settings = {{"n_critics", "1"}, {"max_grad_norm", "1"}}},
     {"sacv", .settings = {{"n_critics", "5"}, {"normalize_observation", "true"}}},
