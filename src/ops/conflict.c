@@ -55,8 +55,8 @@ static bool overlap(const CeliOp *a, const CeliAccess *x, const CeliOp *b, const
 /// Whether row i of x overlaps no row of y but row i.
 static bool same_rows(const CeliAccess *x, const CeliAccess *y) {
   const ptrdiff_t stride = (ptrdiff_t)x->stride, apart = row_distance(x, y);
-  return rows_alike(x, y) && apart > -stride && apart < stride &&
-         apart + stride >= (ptrdiff_t)x->width && apart + (ptrdiff_t)y->width <= stride;
+  return rows_alike(x, y) && apart + stride >= (ptrdiff_t)x->width &&
+         apart + (ptrdiff_t)y->width <= stride;
 }
 
 static bool same_parts(const CeliAccess *x, const CeliAccess *y) {
