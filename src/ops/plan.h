@@ -1,11 +1,11 @@
 /// A plan: an update written once as a list of batch operations, run by a team of threads.
 ///
-/// Each operation is a function on a range of items (rows, tiles or elements). The runner gives each
-/// thread its range of every operation. An operation declares the memory that it reads and writes
-/// (CeliAccess). celi_plan_end derives the barriers from that: one before each operation that
-/// conflicts with another since the last barrier (conflict.c). Operations that split the same rows
-/// do not conflict, because a thread reads only the rows that it wrote. A forward and backward pass
-/// of a network therefore has no barriers. A whole update has about ten.
+/// Each operation is a function on a range of items (rows, tiles or elements). The runner gives
+/// each thread its range of every operation. An operation declares the memory that it reads and
+/// writes (CeliAccess). celi_plan_end derives the barriers from that: one before each operation
+/// that conflicts with another since the last barrier (conflict.c). Operations that split the same
+/// rows do not conflict, because a thread reads only the rows that it wrote. A forward and backward
+/// pass of a network therefore has no barriers. A whole update has about ten.
 #ifndef CELI_PLAN_H
 #define CELI_PLAN_H
 #include "celsius/status.h"

@@ -1,5 +1,5 @@
-/// Operations of learners' plans touch only what they declare: one case of every learner. The number
-/// of barriers does not grow.
+/// Operations of learners' plans touch only what they declare: one case of every learner. The
+/// number of barriers does not grow.
 #include "plan_cases.h"
 
 static void operations_touch_what_they_declare(void **state) {
