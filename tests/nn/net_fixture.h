@@ -73,7 +73,7 @@ static inline void fixture_randomize(Fixture *f, uint64_t seed) {
 }
 
 /// Forward, backward to data and to weights.
-static inline void fixture_run(Fixture *f, int threads) {
+static inline CeliPlan *fixture_plan(Fixture *f) {
   CeliPlan *plan;
   int64_t begin, wanted = wanted_columns(&f->net, &begin);
   assert_ok(celi_plan_create(&plan));
@@ -84,6 +84,11 @@ static inline void fixture_run(Fixture *f, int threads) {
     celi_net_plan_backward_data(plan, &f->pass, NULL, 0);
   celi_net_plan_backward_weight(plan, &f->pass, &f->grad);
   assert_ok(celi_plan_end(plan));
+  return plan;
+}
+
+static inline void fixture_run(Fixture *f, int threads) {
+  CeliPlan *plan = fixture_plan(f);
   run_plan(plan, threads);
   celi_plan_destroy(plan);
 }

@@ -1,6 +1,7 @@
 /// Kinds of layers in all orders: outputs and gradients against an oracle in double and against
 /// PyTorch, batch norm's running statistics, the same bits for any number of threads.
 #include "net_fixture.h"
+#include "support/shadow.h"
 
 /// Layers by letter: a digit is a dense layer of that width (times 5), B batch norm, L layer norm,
 /// r ReLU, t tanh, s SiLU, g GELU, l leaky ReLU.
@@ -80,6 +81,34 @@ static void test_same_bits(void **state) {
         }
       cel_tensors_destroy(whole.tensors);
     }
+}
+
+/// Each thread touches what the operations declare, also where layers couple rows.
+static void test_declarations(void **state) {
+  (void)state;
+  static const char *const lists[] = {"3Br1", "B3Bs2", "3LrB2g1", "2tL1", "s3t1"};
+  enum { THREADS = 3, B = 11, CASES = 8 };
+  for (size_t i = 0; i < sizeof lists / sizeof *lists * CASES; i++) {
+    const CeliNetSpec spec = spec_of(lists[i / CASES], i & 1 ? 2 : 1, 7);
+    const CeliPassSpec pass = {.B = B, .train = i & 2, .threads = i & 4 ? THREADS : 1};
+    Fixture watched, plain;
+    Shadow shadow;
+    fixture_create_layers(&watched, &spec, pass, i % 3 == 0);
+    fixture_create_layers(&plain, &spec, pass, i % 3 == 0);
+    fixture_randomize(&watched, i);
+    fixture_randomize(&plain, i);
+    fixture_run(&plain, THREADS);
+    CeliPlan *plan = fixture_plan(&watched);
+    if (i == 2) assert_int_equal(celi_plan_barriers(plan), 5); // two reductions and the weights
+    assert_true(shadow_create(&shadow, watched.tensors, THREADS));
+    if (shadow_run(&shadow, plan, 1) != CEL_OK)
+      fail_msg("%s, case %zu: %s", lists[i / CASES], i % CASES, cel_error());
+    assert_true(digest_of(watched.tensors) == digest_of(plain.tensors));
+    shadow_free(&shadow);
+    celi_plan_destroy(plan);
+    cel_tensors_destroy(watched.tensors);
+    cel_tensors_destroy(plain.tensors);
+  }
 }
 
 /// A training pass without backward gives the same output and moves the running statistics; an
@@ -260,7 +289,7 @@ int main(void) {
       cmocka_unit_test(test_gradients), cmocka_unit_test(test_input_columns),
       cmocka_unit_test(test_same_bits), cmocka_unit_test(test_running_statistics),
       cmocka_unit_test(test_bad_lists), cmocka_unit_test(test_first_and_last_parameters),
-      cmocka_unit_test(test_golden),
+      cmocka_unit_test(test_golden),    cmocka_unit_test(test_declarations),
   };
   return cmocka_run_group_tests_name("nn/layers", tests, golden_open, golden_close);
 }
