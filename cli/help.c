@@ -83,6 +83,7 @@ void cli_field_takes(const CelField *field, char *text, size_t size) {
   case CEL_FIELD_STRING:
   case CEL_FIELD_PATH: takes = field->unit && field->unit[0] ? field->unit : "TEXT"; break;
   case CEL_FIELD_INT_LIST: takes = "N,N,..."; break;
+  case CEL_FIELD_INTERVAL: takes = "LOW,HIGH"; break;
   case CEL_FIELD_SCHEDULE: takes = "X|lin_X"; break;
   case CEL_FIELD_AUTO: takes = cel_field_start(field) ? "X|auto|auto_X" : "X|auto"; break;
   case CEL_FIELD_GROUP: takes = ""; break;

@@ -19,6 +19,12 @@ typedef struct CelIntList {
   int32_t v[CEL_LIST_MAX]; ///< (n,)
 } CelIntList;
 
+/// An interval of numbers, such as the heights at which a robot counts as healthy. Text: "0.2,1" or
+/// "[0.2, 1]".
+typedef struct CelInterval {
+  double low, high; ///< low <= high; not NaN
+} CelInterval;
+
 /// How a schedule changes during training.
 typedef enum CelScheduleKind {
   CEL_CONSTANT, ///< stays at `value`; text "3e-4"
@@ -51,15 +57,17 @@ typedef enum CelFieldType {
   /// double. The text "auto" is NAN and lets the library choose. Where the next row is a double
   /// called NAME_init, the text "auto_X" means "auto" and sets that row to X.
   CEL_FIELD_AUTO,
-  CEL_FIELD_GROUP ///< a nested struct with its own table; names are dotted: "--env.KEY"
+  CEL_FIELD_GROUP,   ///< a nested struct with its own table; names are dotted: "--env.KEY"
+  CEL_FIELD_INTERVAL ///< CelInterval; both ends are within min and max
 } CelFieldType;
 
 /// One field. A table ends with a row whose name is NULL.
 ///
 /// Numbers are decimal in any locale: "3", ".5", "1e-3"; an integer may be "1e6". The parser
 /// refuses hexadecimal numbers, needless leading zeros, and text after the number. It refuses
-/// infinity and NaN unless the field's own default is infinite or NaN. Booleans: true/false,
-/// yes/no, on/off, 1/0. Texts are UTF-8 without control characters.
+/// infinity and NaN unless the field's own default is infinite or NaN. An end of an interval may be
+/// infinite if an end of its default is. Booleans: true/false, yes/no, on/off, 1/0. Texts are UTF-8
+/// without control characters.
 typedef struct CelField {
   const char *name; ///< snake_case; the flag is "--name", with '_' or '-'
   CelFieldType type;

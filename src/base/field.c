@@ -119,6 +119,7 @@ static size_t field_size(const CelField *field) {
   case CEL_FIELD_INT_LIST: return sizeof(CelIntList);
   case CEL_FIELD_SCHEDULE: return sizeof(CelSchedule);
   case CEL_FIELD_GROUP: return celi_fields_extent(field->group);
+  case CEL_FIELD_INTERVAL: return sizeof(CelInterval);
   }
   return 0;
 }
@@ -193,6 +194,27 @@ static CelStatus check_list(const CelField *field, const char *name, const CelIn
   return CEL_OK;
 }
 
+/// Whether the ends of an interval may be infinite.
+static bool may_be_unbounded(const CelField *field) {
+  return field->def != NULL && strstr(field->def, "inf") != NULL;
+}
+
+static CelStatus check_interval(const CelField *field, const char *name,
+                                const CelInterval *interval) {
+  const double ends[2] = {interval->low, interval->high};
+  char low[CELI_NUMBER_MAX], high[CELI_NUMBER_MAX];
+  for (int i = 0; i < 2; i++) {
+    celi_double_text(low, ends[i]);
+    if (isnan(ends[i]) || (isinf(ends[i]) && !may_be_unbounded(field)))
+      return cel_fail(CEL_E_RANGE, "%s: an end of the interval is %s; it must be finite", name,
+                      low);
+    if (isfinite(ends[i]) && !in_range(field, ends[i])) return fail_range(field, name, low);
+  }
+  if (interval->low <= interval->high) return CEL_OK;
+  return cel_fail(CEL_E_RANGE, "%s: the interval's low end, %s, is above its high end, %s", name,
+                  celi_double_text(low, interval->low), celi_double_text(high, interval->high));
+}
+
 static CelStatus check_text(const char *name, const char *text, size_t room) {
   if (memchr(text, 0, room) == NULL)
     return cel_fail(CEL_E_RANGE, "%s: the text is longer than %zu bytes or has no terminating zero",
@@ -240,6 +262,7 @@ static CelStatus check_value(const CelField *field, const char *name, const void
   case CEL_FIELD_PATH: return check_text(name, value, CEL_PATH_MAX);
   case CEL_FIELD_INT_LIST: return check_list(field, name, value);
   case CEL_FIELD_SCHEDULE: return check_schedule(field, name, value);
+  case CEL_FIELD_INTERVAL: return check_interval(field, name, value);
   case CEL_FIELD_GROUP: break;
   }
   return cel_fail(CEL_E_TYPE, "%s: this is a group of fields, which has no value", name);
@@ -422,6 +445,36 @@ static CelStatus parse_list(const CelField *field, const char *name, const char 
   return CEL_OK;
 }
 
+// Parses "low,high" or "[low, high]".
+static CelStatus parse_interval(const CelField *field, const char *name, const char *text,
+                                CelInterval *out) {
+  const char *at = text;
+  const bool bracket = *at == '[';
+  double ends[2] = {0, 0};
+  bool good = true;
+  at += bracket;
+  for (int i = 0; i < 2 && good; i++) {
+    char number[CEL_TEXT_MAX];
+    at += strspn(at, " ");
+    const size_t n = strcspn(at, ", ]");
+    good = n > 0 && n < sizeof number;
+    if (!good) break;
+    memcpy(number, at, n);
+    number[n] = 0;
+    good = celi_parse_double(number, &ends[i]) == CELI_NUMBER_OK;
+    at += n;
+    at += strspn(at, " ");
+    if (i == 0) good = good && *at++ == ',';
+  }
+  if (good && bracket) good = *at++ == ']';
+  if (!good || *at != 0)
+    return cel_fail(CEL_E_TYPE, "%s: \"%s\" is not an interval such as \"0.2,1\"", name, text);
+  const CelInterval interval = {ends[0], ends[1]};
+  CELI_TRY(check_interval(field, name, &interval));
+  *out = interval;
+  return CEL_OK;
+}
+
 static CelStatus parse_value(const CelField *field, const char *name, const char *text,
                              void *value) {
   switch (field->type) {
@@ -438,6 +491,7 @@ static CelStatus parse_value(const CelField *field, const char *name, const char
   case CEL_FIELD_PATH: return parse_text(name, text, CEL_PATH_MAX, value);
   case CEL_FIELD_INT_LIST: return parse_list(field, name, text, value);
   case CEL_FIELD_SCHEDULE: return parse_schedule(field, name, text, value);
+  case CEL_FIELD_INTERVAL: return parse_interval(field, name, text, value);
   case CEL_FIELD_GROUP: break;
   }
   return cel_fail(CEL_E_TYPE, "%s: this is a group of fields; set one of them, such as \"%s.%s\"",
@@ -531,6 +585,12 @@ static int list_text(const CelIntList *list, char *text, size_t size) {
   return snprintf(text, size, "%s", all);
 }
 
+static int interval_text(const CelInterval *interval, char *text, size_t size) {
+  char low[CELI_NUMBER_MAX], high[CELI_NUMBER_MAX];
+  return snprintf(text, size, "%s,%s", celi_double_text(low, interval->low),
+                  celi_double_text(high, interval->high));
+}
+
 static int schedule_text(const CelSchedule *schedule, char *text, size_t size) {
   char number[CELI_NUMBER_MAX];
   if (schedule->kind == CEL_CALLBACK) return snprintf(text, size, "callback");
@@ -559,6 +619,7 @@ int celi_field_text(const CelField *field, const void *value, char *text, size_t
   case CEL_FIELD_PATH: return snprintf(text, size, "%.*s", CEL_PATH_MAX - 1, (const char *)value);
   case CEL_FIELD_INT_LIST: return list_text(value, text, size);
   case CEL_FIELD_SCHEDULE: return schedule_text(value, text, size);
+  case CEL_FIELD_INTERVAL: return interval_text(value, text, size);
   case CEL_FIELD_GROUP: break;
   }
   return -1;

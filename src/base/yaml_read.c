@@ -144,27 +144,9 @@ static CelStatus close_document(Reader *reader) {
 
 // ---- Values
 
-// Writes the current value as text for cel_fields_set: "[1,2]" for lists, "inf" for ".inf".
-static CelStatus read_list(Reader *reader, CeliText *text) {
-  celi_text_add(text, "[", 1);
-  for (bool first = true;; first = false) {
-    const char *entry;
-    CELI_TRY(next(reader));
-    if (reader->event.type == YAML_SEQUENCE_END_EVENT) break;
-    if (reader->event.type != YAML_SCALAR_EVENT)
-      return fail_here(reader, cel_fail(CEL_E_TYPE, "a list may contain only whole numbers"));
-    CELI_TRY(scalar(reader, &entry));
-    if (*entry == 0 || strpbrk(entry, ",[] ") != NULL)
-      return fail_here(reader, cel_fail(CEL_E_TYPE, "\"%s\" is not a whole number", entry));
-    celi_text_format(text, "%s%s", first ? "" : ",", entry);
-  }
-  celi_text_add(text, "]", 1);
-  return CEL_OK;
-}
-
 static const char *plain_word(const Reader *reader, const CelField *field, const char *text) {
   bool number = field->type == CEL_FIELD_DOUBLE || field->type == CEL_FIELD_AUTO ||
-                field->type == CEL_FIELD_SCHEDULE;
+                field->type == CEL_FIELD_SCHEDULE || field->type == CEL_FIELD_INTERVAL;
   if (!number || reader->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE) return text;
   static const char *const words[][2] = {{".inf", "inf"},   {".Inf", "inf"},   {".INF", "inf"},
                                          {"+.inf", "inf"},  {"+.Inf", "inf"},  {"+.INF", "inf"},
@@ -175,11 +157,31 @@ static const char *plain_word(const Reader *reader, const CelField *field, const
   return text;
 }
 
+// Writes the current value as text for cel_fields_set: "[1,2]" for lists, "inf" for ".inf".
+static CelStatus read_list(Reader *reader, const CelField *field, CeliText *text) {
+  const char *what = field->type == CEL_FIELD_INTERVAL ? "number" : "whole number";
+  celi_text_add(text, "[", 1);
+  for (bool first = true;; first = false) {
+    const char *entry;
+    CELI_TRY(next(reader));
+    if (reader->event.type == YAML_SEQUENCE_END_EVENT) break;
+    if (reader->event.type != YAML_SCALAR_EVENT)
+      return fail_here(reader, cel_fail(CEL_E_TYPE, "a list may contain only %ss", what));
+    CELI_TRY(scalar(reader, &entry));
+    if (*entry == 0 || strpbrk(entry, ",[] ") != NULL)
+      return fail_here(reader, cel_fail(CEL_E_TYPE, "\"%s\" is not a %s", entry, what));
+    celi_text_format(text, "%s%s", first ? "" : ",", plain_word(reader, field, entry));
+  }
+  celi_text_add(text, "]", 1);
+  return CEL_OK;
+}
+
 static CelStatus read_value(Reader *reader, const CelField *field, const char *name,
                             CeliText *text) {
   const char *value;
   if (reader->event.type == YAML_SEQUENCE_START_EVENT) {
-    if (field->type == CEL_FIELD_INT_LIST) return read_list(reader, text);
+    if (field->type == CEL_FIELD_INT_LIST || field->type == CEL_FIELD_INTERVAL)
+      return read_list(reader, field, text);
     return fail_here(
         reader, cel_fail(CEL_E_TYPE, "%s: the value must be a single value, not a list", name));
   }

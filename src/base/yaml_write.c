@@ -72,6 +72,15 @@ static void add_list(CeliText *out, const CelIntList *list) {
   celi_text_add(out, "]", 1);
 }
 
+static void add_interval(CeliText *out, const CelInterval *interval) {
+  char low[CELI_NUMBER_MAX], high[CELI_NUMBER_MAX];
+  celi_text_add(out, "[", 1);
+  add_number(out, celi_double_text(low, interval->low));
+  celi_text_add(out, ", ", 2);
+  add_number(out, celi_double_text(high, interval->high));
+  celi_text_add(out, "]", 1);
+}
+
 static void add_value(CeliText *out, const CelField *field, const void *value) {
   char text[CEL_PATH_MAX];
   celi_field_text(field, value, text,
@@ -84,6 +93,7 @@ static void add_value(CeliText *out, const CelField *field, const void *value) {
   case CEL_FIELD_STRING:
   case CEL_FIELD_PATH: add_text(out, text); return;
   case CEL_FIELD_INT_LIST: add_list(out, value); return;
+  case CEL_FIELD_INTERVAL: add_interval(out, value); return;
   case CEL_FIELD_BOOL:
   case CEL_FIELD_INT:
   case CEL_FIELD_U64:

@@ -24,6 +24,7 @@ want = {
         "schedule": "lin_0.0003",
         "constant": 3e-7,
         "entropy": "auto",
+        "height": [-3.0, math.inf],
         "motor": {"gravity": 9.81, "poles": 2},
     },
 }

@@ -25,6 +25,7 @@ typedef struct Config {
   CelIntList widths;
   CelSchedule schedule;
   double entropy;
+  CelInterval height, push;
   Outer outer;
 } Config;
 
@@ -64,6 +65,8 @@ static const CelField table[] = {
     {FIELD(widths, CEL_FIELD_INT_LIST), .def = "256,256", .min = 1, .max = 4096},
     {FIELD(schedule, CEL_FIELD_SCHEDULE), .def = "lin_1e-3", .min = 0, .max = 1},
     {FIELD(entropy, CEL_FIELD_AUTO), .def = "auto", .min = -100, .max = 100},
+    {FIELD(height, CEL_FIELD_INTERVAL), .def = "0.5,inf", .min = 0, .max = 10},
+    {FIELD(push, CEL_FIELD_INTERVAL), .def = "-1,1", .min = -2, .max = 2},
     {FIELD(outer, CEL_FIELD_GROUP), .group = outer_table},
     {0}};
 
@@ -124,6 +127,9 @@ static void values_become_text_and_back(void **state) {
       {"schedule", "lin_0.0003"},
       {"entropy", "auto"},
       {"entropy", "-3.5"},
+      {"height", "0.7,inf"},
+      {"height", "0.1,0.30000000000000004"},
+      {"push", "-2,-2"},
       {"outer.first", "true"},
       {"outer.motor.gravity", "1.625"},
   };
@@ -234,6 +240,18 @@ static void wrong_values_are_refused(void **state) {
       {"entropy", "Auto", CEL_E_TYPE, "not a number"},
       {"entropy", "nan", CEL_E_RANGE, "finite"},
       {"entropy", "101", CEL_E_RANGE, "out of range"},
+      {"height", "0.7", CEL_E_TYPE, "height: \"0.7\" is not an interval such as \"0.2,1\""},
+      {"height", "0.7,", CEL_E_TYPE, "not an interval"},
+      {"height", "1,2,3", CEL_E_TYPE, "not an interval"},
+      {"height", "[1,2", CEL_E_TYPE, "not an interval"},
+      {"height", "1,2]", CEL_E_TYPE, "not an interval"},
+      {"height", "1 2", CEL_E_TYPE, "not an interval"},
+      {"height", "a,2", CEL_E_TYPE, "not an interval"},
+      {"height", "2,1", CEL_E_RANGE, "height: the interval's low end, 2, is above its high end, 1"},
+      {"height", "nan,1", CEL_E_RANGE, "an end of the interval is nan"},
+      {"height", "-0.5,1", CEL_E_RANGE, "height: -0.5 is out of range; it must be 0 to 10"},
+      {"push", "-inf,1", CEL_E_RANGE, "push: an end of the interval is -inf; it must be finite"},
+      {"push", "-1,2.5", CEL_E_RANGE, "push: 2.5 is out of range"},
       {"outer", "1", CEL_E_TYPE,
        "outer: this is a group of fields; set one of them, such as \"outer.first\""},
       {"outer.motor.gravity", "21", CEL_E_RANGE, "it must be 0 to 20 m/s^2"},

@@ -21,6 +21,7 @@ typedef struct Config {
   CelIntList widths;
   CelSchedule schedule, constant;
   double entropy;
+  CelInterval height;
   Motor motor;
 } Config;
 
@@ -50,6 +51,7 @@ static const CelField config_table[] = {
     {ROW(Config, schedule, CEL_FIELD_SCHEDULE), .def = "lin_3e-4"},
     {ROW(Config, constant, CEL_FIELD_SCHEDULE), .def = "3e-7"},
     {ROW(Config, entropy, CEL_FIELD_AUTO), .def = "auto"},
+    {ROW(Config, height, CEL_FIELD_INTERVAL), .def = "-3,inf"},
     {ROW(Config, motor, CEL_FIELD_GROUP), .group = motor_table},
     {0}};
 static const CelField top_table[] = {{ROW(Top, seed, CEL_FIELD_U64), .def = "18446744073709551615"},
@@ -90,6 +92,7 @@ static void configs_read_back(void **state) {
   written.algo.motor.gravity = 1.0 / 3;
   written.algo.widths = (CelIntList){0};
   written.algo.entropy = -3;
+  written.algo.height = (CelInterval){-(double)INFINITY, 0.1};
   set_text(written.algo.id, "", CEL_TEXT_MAX);
   set_text(written.algo.path, "null", CEL_PATH_MAX);
   assert_ok(cel_yaml_write(path, written.sections, 2));
@@ -128,6 +131,7 @@ static void files_are_readable(void **state) {
       "\n  schedule: lin_0.0003 ",
       "\n  constant: 3.0e-7 ",
       "\n  entropy: auto ",
+      "\n  height: [-3.0, .inf] ",
       "\n  motor:                            # The motor\n    gravity: 9.81                   # ",
   };
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -305,6 +309,10 @@ static void wrong_files_are_refused(void **state) {
       {"algo: {widths: [64, {a: b}]}", CEL_E_TYPE, "a list may contain only whole numbers"},
       {"algo: {widths: [64, 1.5]}", CEL_E_TYPE, "has a fraction"},
       {"algo: {widths: [64, ]}", CEL_OK, ""},
+      {"algo: {height: [1, [2]]}", CEL_E_TYPE, "a list may contain only numbers"},
+      {"algo: {height: [1]}", CEL_E_TYPE, "is not an interval"},
+      {"algo: {height: [1, .nan]}", CEL_E_RANGE, "an end of the interval is nan"},
+      {"algo: {height: [2, 1]}", CEL_E_RANGE, "above its high end"},
       {"algo: {widths: [\"1,2\"]}", CEL_E_TYPE, "\"1,2\" is not a whole number"},
       {"algo: {widths: [64, ~]}", CEL_E_TYPE, "\"~\" is not"},
       {"algo: {widths: [\"\"]}", CEL_E_TYPE, "\"\" is not"},

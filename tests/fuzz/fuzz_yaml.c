@@ -21,6 +21,7 @@ typedef struct Config {
   char id[CEL_TEXT_MAX], path[CEL_PATH_MAX];
   CelIntList widths;
   CelSchedule schedule;
+  CelInterval height;
   Inner inner;
 } Config;
 
@@ -40,6 +41,7 @@ static const CelField table[] = {
     {ROW(Config, path, CEL_FIELD_PATH)},
     {ROW(Config, widths, CEL_FIELD_INT_LIST)},
     {ROW(Config, schedule, CEL_FIELD_SCHEDULE)},
+    {ROW(Config, height, CEL_FIELD_INTERVAL), .def = "0,inf"},
     {ROW(Config, inner, CEL_FIELD_GROUP), .group = inner_table},
     {0}};
 
