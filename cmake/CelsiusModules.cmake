@@ -31,6 +31,11 @@ function(celsius_module name)
     # Fuzzers test file readers. Instrumented kernels would take minutes to compile.
     set_property(SOURCE ${sources} APPEND PROPERTY COMPILE_OPTIONS -fno-sanitize=all)
   endif()
+  if(name STREQUAL "env")
+    # Where an installation has its plug-ins (src/env/pack.c).
+    set_property(SOURCE ${PROJECT_SOURCE_DIR}/src/env/pack.c DIRECTORY ${PROJECT_SOURCE_DIR} APPEND
+                 PROPERTY COMPILE_DEFINITIONS "CELSIUS_LIBDIR=\"${CMAKE_INSTALL_LIBDIR}\"")
+  endif()
   celsius_protobuf(${name} generated)
   if(name STREQUAL "run")
     celsius_presets(presets)

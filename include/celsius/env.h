@@ -93,6 +93,15 @@ CEL_API const CelEnvType *cel_env_type_at(int i);
 /// CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (a function is missing).
 CEL_API CelStatus cel_env_find(const char *id, const CelEnvType **out) CEL_WARN_UNUSED;
 
+/// A collection of environments that needs another library, in a shared object of Celsius itself.
+/// cel_env_find and cel_env_type_at know its environments like built-in ones.
+typedef struct CelEnvPack {
+  const char *name;    ///< "mujoco"
+  const char *missing; ///< NULL, or what is missing and how to get it
+} CelEnvPack;
+/// Returns collection i, or NULL past the end. Loads all of them at the first call. Thread-safe.
+CEL_API const CelEnvPack *cel_env_pack_at(int i);
+
 /// Allows files (a config.yaml, a run folder) to name plug-ins in this folder or below; "/" allows
 /// all. Loading a plug-in runs its code. cel_env_find loads whatever its caller names.
 /// cel_run_open, cel_train_resume and cel_setup_peek_env refuse a plug-in that a file names, unless

@@ -37,11 +37,20 @@ bool celi_plugin_is(const char *id);
 /// allowed folder. Errors: CEL_E_STATE (not allowed; the message says how to allow it), CEL_E_IO
 /// (the shared object is missing).
 CelStatus celi_plugin_check(const char *id) CEL_WARN_UNUSED;
+/// Checks that a file, and all folders from `root` down to it, belong to this user or to root, and
+/// that no other user can write to them. Both are real paths. Errors: CEL_E_STATE, CEL_E_IO.
+CelStatus celi_plugin_check_owners(const char *file, const char *root) CEL_WARN_UNUSED;
 /// Opens the shared object and gets its type, which is valid until the process ends.
 /// Errors: CEL_E_IO (with the loader's message), CEL_E_NAME (no such symbol), CEL_E_UNSUPPORTED
 /// (abi), CEL_E_ARGUMENT (incomplete type).
 CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **library) CEL_WARN_UNUSED;
 void celi_plugin_close(void *library);
+
+/// Type i of all collections (CelEnvPack) that are present, or NULL.
+const CelEnvType *celi_env_pack_type_at(int i);
+/// Fails with CEL_E_UNSUPPORTED if the id belongs to a collection that is missing. The message says
+/// how to get it.
+CelStatus celi_env_pack_explain(const char *id) CEL_WARN_UNUSED;
 
 /// Draws the hill, its flag, and a car at `position`, for both mountain car environments.
 void celi_mountain_render(CelCanvas *canvas, double min_position, double max_position,

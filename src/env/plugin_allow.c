@@ -75,9 +75,7 @@ static bool is_allowed_by_variable(const char *file, char root[PATH_MAX]) {
   return false;
 }
 
-/// Checks that the file, and all folders from `root` down to it, belong to this user or to root,
-/// and that no other user can write to them.
-static CelStatus check_owners(const char *file, const char *root) {
+CelStatus celi_plugin_check_owners(const char *file, const char *root) {
   char path[PATH_MAX];
   snprintf(path, sizeof path, "%s", file);
   for (;;) {
@@ -86,8 +84,8 @@ static CelStatus check_owners(const char *file, const char *root) {
     if ((info.st_uid != geteuid() && info.st_uid != 0) || (info.st_mode & 02))
       return cel_fail(
           CEL_E_STATE,
-          "%s can be changed by other users, so " VARIABLE
-          " does not allow it; change its owner or mode (chmod o-w), or use --allow-plugins",
+          "%s can be changed by other users, so it is not trusted; change its owner or mode (chmod "
+          "o-w), or use --allow-plugins",
           path);
     if (strcmp(path, root) == 0) return CEL_OK;
     char *slash = strrchr(path, '/');
@@ -104,7 +102,7 @@ CelStatus celi_plugin_check(const char *id) {
   if (!realpath(file, real))
     return celi_fail_errno(file, "the shared object cannot be opened", errno);
   if (is_allowed_by_call(real)) return CEL_OK;
-  if (is_allowed_by_variable(real, root)) return check_owners(real, root);
+  if (is_allowed_by_variable(real, root)) return celi_plugin_check_owners(real, root);
   const int folder = (int)(strrchr(real, '/') - real);
   return cel_fail(CEL_E_STATE,
                   "this file names the shared object %s, whose code runs when it is loaded. If you "

@@ -77,11 +77,13 @@ CelStatus celi_env_type_check(const CelEnvType *type) {
   return check_fields(type);
 }
 
-/// Type i, or NULL. The caller holds the lock.
+/// Type i, or NULL: built-in types, those that the program registered, those of collections. The
+/// caller holds the lock.
 static const CelEnvType *type_at(int i) {
   if (i < 0) return NULL;
   if (i < BUILT_IN) return built_in[i];
-  return i - BUILT_IN < registered.n ? registered.type[i - BUILT_IN] : NULL;
+  i -= BUILT_IN;
+  return i < registered.n ? registered.type[i] : celi_env_pack_type_at(i - registered.n);
 }
 
 const CelEnvType *cel_env_type_at(int i) {
@@ -134,6 +136,7 @@ static CelStatus find_registered(const char *id, const CelEnvType **out) {
     }
     celi_nearest_try(&nearest, type->id);
   }
+  CELI_TRY(celi_env_pack_explain(id));
   if (nearest.best) {
     return cel_fail(CEL_E_NAME, "no environment '%s': did you mean '%s'?", id, nearest.best);
   }
