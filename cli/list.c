@@ -17,18 +17,38 @@ static const CelField fields[] = {{"json", CEL_FIELD_BOOL, offsetof(Options, jso
 
 // ---- environments
 
+/// Prints what is missing: collections that are not there, and `why` an environment cannot be
+/// opened.
+static void print_missing(const char *why) {
+  char text[1100];
+  for (int i = 0; cel_env_pack_at(i); i++) {
+    const CelEnvPack *pack = cel_env_pack_at(i);
+    if (!pack->missing) continue;
+    printf("\n%s is missing\n  ", pack->name);
+    cli_wrap(stdout, pack->missing, 2, 2, cli_columns(stdout));
+  }
+  if (!why[0]) return;
+  snprintf(text, sizeof text, "Without spaces above: %s", why);
+  printf("\n");
+  cli_wrap(stdout, text, 0, 2, cli_columns(stdout));
+}
+
 static CelStatus list_envs(cJSON *json) {
+  char why[1024] = "";
   if (!json)
     printf("%-26s %-12s %-12s %6s %9s\n", "id", "observation", "action", "steps", "solved at");
   for (int i = 0; cel_env_type_at(i); i++) {
     const CelEnvType *type = cel_env_type_at(i);
     CelEnvSpec *spec = NULL;
-    char observation[64], action[64], steps[32] = "-", solved[32] = "-";
+    char observation[64] = "-", action[64] = "-", steps[32] = "-", solved[32] = "-";
     const CelStatus status = cel_env_spec_create(&spec, type->id, NULL, NULL);
-    if (status != CEL_OK) return status;
-    cel_space_describe(&spec->observation, observation, sizeof observation);
-    cel_space_describe(&spec->action, action, sizeof action);
-    cel_env_spec_destroy(spec);
+    if (status == CEL_OK) {
+      cel_space_describe(&spec->observation, observation, sizeof observation);
+      cel_space_describe(&spec->action, action, sizeof action);
+      cel_env_spec_destroy(spec);
+    } else if (!why[0]) {
+      snprintf(why, sizeof why, "%s", cel_error()); // such as a model file that is missing
+    }
     if (json) {
       cJSON *row = cJSON_CreateObject();
       cJSON_AddStringToObject(row, "id", type->id);
@@ -48,7 +68,9 @@ static CelStatus list_envs(cJSON *json) {
     printf("  ");
     cli_wrap(stdout, type->doc, 2, 2, cli_columns(stdout));
   }
-  if (!json) printf("\nYour own: --env ./my.so:Name (docs/first-environment.md)\n");
+  if (json) return CEL_OK;
+  print_missing(why);
+  printf("\nYour own: --env ./my.so:Name (docs/first-environment.md)\n");
   return CEL_OK;
 }
 

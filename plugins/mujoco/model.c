@@ -22,6 +22,16 @@ static _Thread_local Guard guard; ///< of the call that this thread is in
 static _Thread_local bool guarded;
 static mjfLogHandler previous;
 
+/// Puts a message of several lines on one line.
+static void join_lines(char *text) {
+  char *to = text;
+  for (const char *c = text; *c; c++) {
+    const bool blank = *c == ' ' || *c == '\n';
+    if (!blank || (to > text && to[-1] != ' ')) *to++ = blank ? ' ' : *c;
+  }
+  *to = 0;
+}
+
 /// Warnings of a guarded call are dropped: engine.c reads their counts from mjData.
 static void handle(const mjLogMessage *message) {
   if (!guarded) {
@@ -43,6 +53,7 @@ void celi_mujoco_catch_messages(void) {
 CelStatus celi_mujoco_guard(CelStatus (*run)(void *argument), void *argument) {
   if (setjmp(guard.jump)) {
     guarded = false;
+    join_lines(guard.message);
     return cel_fail(CEL_E_ENV, "MuJoCo reports: %s", guard.message);
   }
   guarded = true;
@@ -103,8 +114,7 @@ CelStatus celi_mujoco_load(const char *path, mjModel **model) {
   Load l = {.path = path};
   CELI_TRY(celi_mujoco_guard(load, &l));
   if (!l.model) {
-    for (char *c = l.error; *c; c++)
-      if (*c == '\n') *c = ' ';
+    join_lines(l.error);
     return cel_fail(CEL_E_FORMAT, "%s: MuJoCo cannot load this model: %s", path, l.error);
   }
   *model = l.model;

@@ -38,8 +38,10 @@ bool celi_plugin_is(const char *id);
 /// (the shared object is missing).
 CelStatus celi_plugin_check(const char *id) CEL_WARN_UNUSED;
 /// Checks that a file, and all folders from `root` down to it, belong to this user or to root, and
-/// that no other user can write to them. Both are real paths. Errors: CEL_E_STATE, CEL_E_IO.
-CelStatus celi_plugin_check_owners(const char *file, const char *root) CEL_WARN_UNUSED;
+/// that no other user can write to them. Both are real paths. remedy: the end of the message.
+/// Errors: CEL_E_STATE, CEL_E_IO.
+CelStatus celi_plugin_check_owners(const char *file, const char *root,
+                                   const char *remedy) CEL_WARN_UNUSED;
 /// Opens the shared object and gets its type, which is valid until the process ends.
 /// Errors: CEL_E_IO (with the loader's message), CEL_E_NAME (no such symbol), CEL_E_UNSUPPORTED
 /// (abi), CEL_E_ARGUMENT (incomplete type).

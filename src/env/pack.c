@@ -78,7 +78,7 @@ static CelStatus open_pack(const Pack *pack, const CelEnvType *const **types) {
     return cel_fail(CEL_E_UNSUPPORTED, "this build does not have it; %s", pack->remedy);
   memcpy(folder, path, sizeof path);
   *strrchr(folder, '/') = 0;
-  CELI_TRY(celi_plugin_check_owners(path, folder));
+  CELI_TRY(celi_plugin_check_owners(path, folder, ""));
   void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   celi_floats_keep();
   if (!handle) return cel_fail(CEL_E_IO, "cannot load it: %s", dlerror());

@@ -75,18 +75,17 @@ static bool is_allowed_by_variable(const char *file, char root[PATH_MAX]) {
   return false;
 }
 
-CelStatus celi_plugin_check_owners(const char *file, const char *root) {
+CelStatus celi_plugin_check_owners(const char *file, const char *root, const char *remedy) {
   char path[PATH_MAX];
   snprintf(path, sizeof path, "%s", file);
   for (;;) {
     struct stat info;
     if (stat(path, &info) != 0) return celi_fail_errno(path, "cannot be read", errno);
     if ((info.st_uid != geteuid() && info.st_uid != 0) || (info.st_mode & 02))
-      return cel_fail(
-          CEL_E_STATE,
-          "%s can be changed by other users, so it is not trusted; change its owner or mode (chmod "
-          "o-w), or use --allow-plugins",
-          path);
+      return cel_fail(CEL_E_STATE,
+                      "%s can be changed by other users, so it is not trusted; change its owner or "
+                      "mode (chmod o-w)%s",
+                      path, remedy);
     if (strcmp(path, root) == 0) return CEL_OK;
     char *slash = strrchr(path, '/');
     if (slash == path && path[1] == 0) return CEL_OK;
@@ -102,7 +101,8 @@ CelStatus celi_plugin_check(const char *id) {
   if (!realpath(file, real))
     return celi_fail_errno(file, "the shared object cannot be opened", errno);
   if (is_allowed_by_call(real)) return CEL_OK;
-  if (is_allowed_by_variable(real, root)) return celi_plugin_check_owners(real, root);
+  if (is_allowed_by_variable(real, root))
+    return celi_plugin_check_owners(real, root, ", or use --allow-plugins");
   const int folder = (int)(strrchr(real, '/') - real);
   return cel_fail(CEL_E_STATE,
                   "this file names the shared object %s, whose code runs when it is loaded. If you "

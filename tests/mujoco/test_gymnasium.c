@@ -6,12 +6,8 @@
 /// The numbers belong to one version of MuJoCo; with another one the test is skipped.
 /// CELSIUS_GOLDEN names another file.
 #include "celsius/safetensors.h"
-#include "env/env_test.h"
-#include "mujoco_env.h"
+#include "mujoco_test.h"
 #include <inttypes.h>
-
-extern const CelEnvType *const *celsius_environments(CelStatus (**fail)(CelStatus status,
-                                                                        const char *format, ...));
 
 static CelSafetensors *file;
 static const char *file_path;
@@ -139,10 +135,7 @@ static void equal_to_gymnasium(void **state) {
 int main(void) {
   enum { CASES = 64 };
   struct CMUnitTest tests[CASES];
-  CelStatus (*fail)(CelStatus status, const char *format, ...);
-  const CelEnvType *const *types = celsius_environments(&fail);
-  for (int i = 0; types && types[i]; i++)
-    if (cel_env_register(types[i]) != CEL_OK) return 1;
+  register_tasks();
   file_path = getenv("CELSIUS_GOLDEN");
   if (!file_path) file_path = CELSIUS_TEST_DIR "/golden/gymnasium_mujoco.safetensors";
   if (cel_safetensors_open(file_path, &file) != CEL_OK) {

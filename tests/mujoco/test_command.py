@@ -1,0 +1,121 @@
+"""The command on MuJoCo tasks: threads, kills, errors, and what it says where MuJoCo is missing."""
+import os
+import shutil
+import sys
+
+sys.path.insert(0, os.path.join(os.environ["CELSIUS_TEST_DIR"], "cli"))
+
+import kill  # noqa: E402
+import kit  # noqa: E402
+
+BUILD = os.path.dirname(kit.BIN)
+PLUGINS = os.path.join(BUILD, "celsius-plugins")
+
+
+def small(*args):
+    """A small run of SAC on Hopper, whose episodes end often. A flag in `args` replaces it."""
+    line = kit.small(*args)
+    if "--env" not in [str(arg) for arg in args]:
+        line[line.index("--env") + 1] = "Hopper-v4"
+    return line
+
+
+EXPLOSIVE = """<mujoco><option timestep="0.1"/><worldbody><body><joint name="x" type="slide"/>
+<geom size="0.1"/><body><joint name="strong" axis="0 1 0"/><geom type="capsule" size="0.1"
+fromto="0 0 0 0 0 1"/></body></body></worldbody><actuator><motor joint="strong" gear="{gear}"
+ctrllimited="true" ctrlrange="-1 1"/></actuator></mujoco>"""
+
+
+class Mujoco(kit.Case):
+    def setUp(self):
+        super().setUp()
+        if not os.path.exists(os.path.join(PLUGINS, "mujoco.so")):
+            self.skipTest("this build has no MuJoCo")
+
+    def test_threads_change_no_bit(self):
+        args = ["train", "ppo", "--env", "Ant-v5", "--n-envs", "4", "--n-steps", "64",
+                "--batch-size", "64", "--net-arch", "16,16", "--steps", "1024", "--eval-every",
+                "512", "--eval-episodes", "2", "--checkpoint-every", "512"]
+        for threads in (1, 2, 3):
+            self.ok(*args, "--threads", threads, "--out", f"t{threads}")
+        for threads in (2, 3):
+            self.assertEqual(kit.digests(self.path("t1")), kit.digests(self.path(f"t{threads}")))
+            self.assertEqual(kit.course(self.path("t1")), kit.course(self.path(f"t{threads}")))
+
+    def test_killed_runs_resume(self):
+        kill.kill_and_resume(self, kills=3, steps=3000, seed=3, small=small)
+
+    def test_a_divergence_stops_the_run_and_loses_nothing(self):
+        with open(self.path("pole.xml"), "w") as file:
+            file.write(EXPLOSIVE.format(gear=1))
+        run = small("--env", "InvertedPendulum-v5", "--env.xml-file", "pole.xml", "--steps", 1000,
+                    "--out", "run", "--checkpoint-every", 200)
+        self.ok(*run)
+        before = kit.digests(self.path("run"))
+        with open(self.path("pole.xml"), "w") as file:
+            file.write(EXPLOSIVE.format(gear="1e12"))
+        self.fails(kit.ENV, "train", "--resume", "run", "--steps", 3000,
+                   says=["InvertedPendulum-v5", "the simulation diverged", "joint strong"])
+        self.assertEqual(before, kit.digests(self.path("run")))
+        with open(self.path("pole.xml"), "w") as file:
+            file.write(EXPLOSIVE.format(gear=1))
+        self.ok("train", "--resume", "run", "--steps", 2000)
+
+    def test_a_broken_model(self):
+        with open(self.path("robot.xml"), "w") as file:
+            file.write("<mujoco><worldbody><geom type='egg'/></worldbody></mujoco>")
+        self.fails(kit.FORMAT, *small("--env", "Ant-v5", "--env.xml-file", "robot.xml", "--out", "r"),
+                   says=["Ant-v5", "robot.xml", "egg"])
+        self.assertFalse(os.path.exists(self.path("r")))
+        self.assertFalse(os.path.exists(self.path("MUJOCO_LOG.TXT")))
+
+    def test_intervals_are_saved(self):
+        self.ok(*small("--env.healthy-z-range", "0.6,inf", "--out", "run", "--steps", 500))
+        self.assertIn("healthy_z_range: [0.6, .inf]", kit.read(self.path("run", "config.yaml")))
+        self.ok("eval", "run", "--episodes", 2)
+        self.fails(kit.RANGE, *small("--env.healthy-z-range", "2,1"),
+                   says=["healthy-z-range", "above its high end"])
+        self.fails(kit.NAME, *small("--env.healthy-z", "0,1"), says=["healthy"])
+
+    def test_without_mujoco(self):
+        """A copy of the command and the library, without the plug-in."""
+        library = [name for name in os.listdir(BUILD) if name.startswith("libcelsius.so")]
+        for name in [os.path.basename(kit.BIN), *library]:
+            shutil.copy(os.path.join(BUILD, name), self.path(name))
+        binary, kit.BIN = kit.BIN, self.path(os.path.basename(kit.BIN))
+        try:
+            says = ["HalfCheetah-v4", "mujoco", "script/setup mujoco"]
+            self.fails(kit.UNSUPPORTED, "train", "sac", "--env", "HalfCheetah-v4", says=says)
+            listed = self.ok("list", "envs")
+            self.assertIn("mujoco is missing", listed)
+            self.assertIn("script/setup mujoco", listed)
+            self.assertNotIn("HalfCheetah", listed)
+            self.ok(*kit.small("--steps", 300, "--out", "run"))
+        finally:
+            kit.BIN = binary
+
+    def test_a_plugin_that_others_can_change(self):
+        """The command beside a folder that any user may write to."""
+        library = [name for name in os.listdir(BUILD) if name.startswith("libcelsius.so")]
+        for name in [os.path.basename(kit.BIN), *library]:
+            shutil.copy(os.path.join(BUILD, name), self.path(name))
+        shutil.copytree(PLUGINS, self.path("celsius-plugins"))
+        binary, kit.BIN = kit.BIN, self.path(os.path.basename(kit.BIN))
+        try:
+            self.ok("list", "fields", "Ant-v5")
+            os.chmod(self.path("celsius-plugins"), 0o777)
+            self.fails(kit.UNSUPPORTED, "train", "sac", "--env", "Ant-v5",
+                       says=["celsius-plugins can be changed by other users", "chmod o-w"])
+        finally:
+            kit.BIN = binary
+
+    def test_missing_models(self):
+        nowhere = {"CELSIUS_MUJOCO_MODELS": self.path("none")}
+        self.fails(kit.IO, "train", "sac", "--env", "Ant-v4", env=nowhere,
+                   says=["ant.xml", "none", "CELSIUS_MUJOCO_MODELS"])
+        listed = self.ok("list", "envs", env=nowhere)
+        self.assertIn("CELSIUS_MUJOCO_MODELS", listed)
+        self.assertIn("Pendulum-v1", listed)
+
+
+kit.main()
