@@ -4,6 +4,7 @@
 #include "mujoco_test.h"
 
 #include "celsius/agent.h"
+#include "celsius/setup.h"
 #include "celsius/train.h"
 #include "support/allocations.h"
 #include <mujoco/mjbatch.h>
@@ -331,6 +332,26 @@ static void too_little_memory_is_an_error(void **state) {
   expect_words("no memory for all constraints|raise <size memory");
 }
 
+// ---- presets
+
+static void every_preset_reads(void **state) {
+  (void)state;
+  int n = 0;
+  for (int i = 0; cel_preset_at(i); i++) {
+    const CelPreset *preset = cel_preset_at(i);
+    const CelEnvType *type;
+    CelSetup *setup = NULL;
+    if (cel_env_find(preset->name, &type) != CEL_OK) continue; // a preset of no environment
+    if (type->open != celi_mujoco_open) continue;
+    assert_ok(cel_setup_create(&setup, preset->algo, preset->name));
+    assert_ok(cel_setup_preset(setup, "auto"));
+    assert_true(setup->run.steps >= 1000000);
+    cel_setup_destroy(setup);
+    n++;
+  }
+  assert_true(n >= 40);
+}
+
 static int setup(void **state) {
   (void)state;
   register_tasks();
@@ -354,6 +375,7 @@ int main(void) {
       cmocka_unit_test(broken_models_are_refused),
       cmocka_unit_test(a_simulation_that_diverges_is_an_error),
       cmocka_unit_test(too_little_memory_is_an_error),
+      cmocka_unit_test(every_preset_reads),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }

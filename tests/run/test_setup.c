@@ -156,19 +156,24 @@ static void presets_of_finite_problems(void **state) {
   cel_setup_destroy(setup);
 }
 
+/// Presets of MuJoCo's tasks are read by tests/mujoco/test_engine.c: this test has no plug-in.
 static void every_preset_reads(void **state) {
   (void)state;
-  int n = 0;
+  int n = 0, read = 0;
   for (; cel_preset_at(n); n++) {
     const CelPreset *preset = cel_preset_at(n);
     CelSetup *setup = NULL;
     const bool method = strcmp(preset->name, "tqc") == 0; // for any environment
-    OK(cel_setup_create(&setup, preset->algo, method ? "Pendulum-v1" : preset->name));
-    OK(cel_setup_preset(setup, method ? preset->name : "auto"));
     assert_true(strlen(preset->doc) > 10);
+    const CelStatus status =
+        cel_setup_create(&setup, preset->algo, method ? "Pendulum-v1" : preset->name);
+    if (status == CEL_E_UNSUPPORTED && strstr(cel_error(), "needs mujoco")) continue;
+    OK(status);
+    OK(cel_setup_preset(setup, method ? preset->name : "auto"));
     cel_setup_destroy(setup);
+    read++;
   }
-  assert_true(n >= 3);
+  assert_true(read >= 25);
   assert_null(cel_preset_at(-1));
   CelSetup *setup = make();
   FAILS(cel_setup_preset(setup, "Pendulum-v2"), CEL_E_NAME, "Pendulum-v1");
