@@ -30,7 +30,7 @@ static const CelField fields[] = {
      "print JSON, with the return of each episode", ""},
     {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
     {"render", CEL_FIELD_PATH, F(render), "", 0, 0, "FILE", NULL, NULL,
-     "write an animation (GIF) of the first episodes", ""},
+     "write an animation (.gif, .mp4) or one picture (.png) of the first episodes", ""},
     {0}};
 #undef F
 
@@ -83,8 +83,7 @@ static void print_text(const CelRun *run, const CelEvalResult *result) {
 }
 
 static CelStatus render(CelRun *run, const Options *options, const CelRenderOptions *how) {
-  const CelStatus status =
-      cel_render_gif(options->render, run->agent, run->spec, options->seed, how);
+  const CelStatus status = cel_render(options->render, run->agent, run->spec, options->seed, how);
   if (status == CEL_OK) cli_note("wrote %s", options->render);
   return status;
 }
@@ -146,7 +145,7 @@ static int run(int argc, char **argv) {
   }
   if (status == CEL_OK) status = cli_positionals(&cli_eval, &args, 1, 1, "the run folder");
   if (status == CEL_OK)
-    status = cli_check_output("--render", options.render, "an animation", "gif");
+    status = cli_check_output("--render", options.render, "a picture", "gif|mp4|png");
   // Without --which: the best model, or the last checkpoint if a run has no model yet.
   const char *which = cli_scan(argc, argv, "which") ? options.which : NULL;
   if (status == CEL_OK) status = cel_run_open(args.positional[0], which, &opened);

@@ -1,7 +1,8 @@
 /// A canvas for the render functions of environments: world coordinates and a few shapes.
 ///
 /// The environment sets a view, then draws. celsius/render.h turns the list of shapes into pixels
-/// with cairo. An environment itself needs no graphics library.
+/// with cairo. An environment itself needs no graphics library. An environment with a renderer of
+/// its own fills the canvas's image instead.
 #ifndef CELSIUS_CANVAS_H
 #define CELSIUS_CANVAS_H
 #include "celsius/env.h"
@@ -39,6 +40,13 @@ struct CelCanvas {
   int n_shapes;
   CelShape shape[CEL_SHAPES_MAX]; ///< (n_shapes,) in drawing order
   int dropped;                    ///< shapes past CEL_SHAPES_MAX, which are not drawn
+
+  // For environments with a renderer of their own:
+  int image_size;     ///< side of `image` in pixels; 0: no image is wanted
+  uint8_t *image;     ///< (image_size, image_size, 3) rows from the top, RGB; owned by the caller
+  const char *camera; ///< name of the camera that is wanted; NULL or "": the environment's choice
+  bool has_image;     ///< set by render if it filled `image`, which then replaces the shapes
+  CelStatus failed;   ///< set by render if it failed, after cel_fail; CEL_OK otherwise
 };
 
 /// Removes all shapes and sets the visible part of the world.

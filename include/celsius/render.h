@@ -1,4 +1,4 @@
-/// Pictures of an agent in its environment: animated GIFs and single frames.
+/// Pictures of an agent in its environment: animations and single frames.
 #ifndef CELSIUS_RENDER_H
 #define CELSIUS_RENDER_H
 #include "celsius/agent.h"
@@ -19,12 +19,20 @@ typedef struct CelRenderOptions {
   double fps;
   /// Writes step and return into the picture. Default true.
   bool overlay;
+  /// Name of the camera, of environments that have cameras. Default "", the environment's choice.
+  char camera[CEL_TEXT_MAX];
 } CelRenderOptions;
 /// Returns the default options.
 CEL_API CelRenderOptions cel_render_options_default(void);
 /// Returns the field table of CelRenderOptions. Static; never NULL.
 CEL_API const CelField *cel_render_fields(void);
 
+/// Writes deterministic episodes as a file whose name says its kind: .gif (cel_render_gif), .mp4 (a
+/// film, encoded by the program ffmpeg), or .png (one picture, from the middle of the film).
+/// Errors: CEL_E_ARGUMENT (another ending), CEL_E_UNSUPPORTED (also: ffmpeg is missing), and those
+/// of cel_render_gif. Allocates: yes.
+CEL_API CelStatus cel_render(const char *path, CelAgent *agent, const CelEnvSpec *spec,
+                             uint64_t seed, const CelRenderOptions *options) CEL_WARN_UNUSED;
 /// Writes a looping GIF of deterministic episodes. Episode i starts as in cel_evaluate, from stream
 /// (seed, CEL_RNG_EVAL, i). The agent does not change. `options` NULL: the defaults.
 /// Errors: CEL_E_UNSUPPORTED (an environment without pictures; built without cairo or giflib),

@@ -155,6 +155,7 @@ CelStatus celi_mujoco_open(CelEnvSpec *spec) {
   if (!e) return cel_fail(CEL_E_MEMORY, "not enough memory for the environment");
   spec->data = e;
   e->task = (const CeliTask *)(const void *)spec->type;
+  pthread_mutex_init(&e->drawing, NULL);
   celi_mujoco_catch_messages();
   CelStatus status = take_arguments(e, spec->config);
   if (status == CEL_OK) status = open_model(spec, e);
@@ -165,6 +166,8 @@ CelStatus celi_mujoco_open(CelEnvSpec *spec) {
 void celi_mujoco_close(CelEnvSpec *spec) {
   CeliMujoco *e = spec->data;
   if (!e) return;
+  celi_renderer_free(e->renderer);
+  pthread_mutex_destroy(&e->drawing);
   for (int i = 0; i < e->pool.n; i++) mj_deleteData(e->pool.all[i]);
   if (e->pool.all) {
     pthread_mutex_destroy(&e->pool.lock);

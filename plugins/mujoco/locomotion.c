@@ -83,7 +83,7 @@ static const CelField cheetah_v5[] = {CELI_XML_FILE, CELI_FRAME_SKIP("5"), CHEET
     .type = CELI_MUJOCO_TYPE(id_, "run with a cheetah that has two legs", 1000, 4800,              \
                              sizeof(CeliArguments), fields_),                                      \
     .version = (version_), .model = "half_cheetah.xml", .arguments = cheetah_v5, .marks = 1,       \
-    .least_nq = 1, .view = {.track = -1, .distance = 4}, .start = start_normal, .mark = mark_x,    \
+    .least_nq = 1, .view = {.track = 1, .distance = 4}, .start = start_normal, .mark = mark_x,    \
     .observe = observe_plane, .reward = reward_runner                                              \
   }
 const CeliTask celi_half_cheetah_v4 = CHEETAH(4, "HalfCheetah-v4", cheetah_v4);
@@ -102,7 +102,7 @@ static const CelField swimmer_v5[] = {CELI_XML_FILE, CELI_FRAME_SKIP("4"), SWIMM
     .type = CELI_MUJOCO_TYPE(id_, "swim with a snake of three links", 1000, 360,                   \
                              sizeof(CeliArguments), fields_),                                      \
     .version = (version_), .model = "swimmer.xml", .arguments = swimmer_v5, .marks = 1,            \
-    .least_nq = 2, .view = {.track = -1}, .start = start_uniform, .mark = mark_x,                  \
+    .least_nq = 2, .view = {.track = 1}, .start = start_uniform, .mark = mark_x,                  \
     .observe = observe_swimmer, .reward = reward_runner                                            \
   }
 const CeliTask celi_swimmer_v4 = SWIMMER(4, "Swimmer-v4", swimmer_v4);
@@ -253,7 +253,7 @@ static const CelField ant_all[] = {ANT_V5, CELI_CONTACT_FORCES, {0}};
     .type = CELI_MUJOCO_TYPE(id_, "walk forward on four legs", 1000, 6000, sizeof(CeliArguments),  \
                              fields_),                                                             \
     .version = (version_), .model = "ant.xml", .arguments = ant_all, .bodies = {body_},            \
-    .marks = 1, .least_nq = 3, .view = {.track = -1, .distance = 4}, .start = start_normal,        \
+    .marks = 1, .least_nq = 3, .view = {.track = 1, .distance = 4}, .start = start_normal,        \
     .mark = mark_body, .observe = observe_ant, .reward = reward_ant                                \
   }
 const CeliTask celi_ant_v4 = ANT(4, "Ant-v4", "torso", ant_v4);

@@ -35,6 +35,7 @@ enum {
 };
 
 typedef struct CeliMujoco CeliMujoco;
+typedef struct CeliRenderer CeliRenderer; ///< render.c
 
 /// Writes observations, or only counts their elements where `at` is NULL.
 typedef struct CeliWriter {
@@ -79,8 +80,10 @@ struct CeliMujoco {
   CeliArguments a;
   mjModel *model;
   int body[CELI_BODIES_MAX];
-  int state_size; ///< of the integration state
-  double dt;      ///< seconds of a step
+  int state_size;         ///< of the integration state
+  double dt;              ///< seconds of a step
+  CeliRenderer *renderer; ///< made by the first picture
+  pthread_mutex_t drawing;
   /// mjData that no thread uses at the moment, and all that exist.
   struct {
     pthread_mutex_t lock;
@@ -132,6 +135,8 @@ void celi_write_one(CeliWriter *out, double x);
 // ---- render.c
 
 void celi_mujoco_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas);
+/// Takes NULL.
+void celi_renderer_free(CeliRenderer *renderer);
 
 // ---- the tasks
 

@@ -78,10 +78,7 @@ static const CelField double_v5[] = {
                              9100, size_, fields_),                                                \
     .version = (version_), .model = "inverted_double_pendulum.xml", .arguments = double_v5,        \
     .least_nq = 3, .least_nv = 3, .least_nsite = 1,                                                \
-    .view = {.track = (version_) == 4 ? 0 : -1,                                                    \
-             .distance = (version_) == 4 ? 4.1225 : 0,                                             \
-             .lookat = {0, 0, 0.1225},                                                             \
-             .has_lookat = (version_) == 4},                                                       \
+    .view = {.track = -1, .distance = 4.1225, .lookat = {0, 0, 0.1225}, .has_lookat = true},       \
     .start = start_double, .observe = observe_double, .reward = reward_double                      \
   }
 const CeliTask celi_inverted_double_pendulum_v4 = DOUBLE(4, "InvertedDoublePendulum-v4", 0, NULL);

@@ -15,6 +15,8 @@ void cel_canvas_clear(CelCanvas *canvas, double x_min, double x_max, double y_mi
   canvas->background = (CelColor){1, 1, 1, 1};
   canvas->n_shapes = 0;
   canvas->dropped = 0;
+  canvas->has_image = false;
+  canvas->failed = CEL_OK;
 }
 
 /// Returns the next free shape for n points. If the list is full, counts the dropped shape and

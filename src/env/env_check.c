@@ -317,18 +317,27 @@ static CelStatus check_independence(const Checks *c, const Record *together) {
 static CelStatus check_render(const Checks *c) {
   const CelEnvSpec *spec = c->spec;
   Run run = {0};
+  enum { SIZE = 64 };
   CelCanvas *canvas = calloc(1, sizeof *canvas);
-  CelStatus status = canvas ? run_open(&run, c, 1, true)
-                            : cel_fail(CEL_E_MEMORY, "not enough memory for a canvas");
+  uint8_t *image = calloc(SIZE * SIZE, 3);
+  CelStatus status = canvas && image ? run_open(&run, c, 1, true)
+                                     : cel_fail(CEL_E_MEMORY, "not enough memory for a canvas");
   if (status == CEL_OK) {
     start_stream(&run, 0, 0);
     status = reset_one(&run, 0);
   }
   for (int64_t t = 0; status == CEL_OK && t < 20; t++) {
     memset(canvas, 0, sizeof *canvas);
+    canvas->image = image;
+    canvas->image_size = SIZE;
     spec->type->render(spec, (const double *)(const void *)run.buffer[STATES].data, canvas);
     celi_floats_keep();
-    if (!(canvas->x_max > canvas->x_min && canvas->y_max > canvas->y_min))
+    if (canvas->failed == CEL_E_UNSUPPORTED) break; // this machine cannot draw it
+    if (canvas->failed != CEL_OK)
+      status = celi_status_given(canvas->failed, "render");
+    else if (canvas->has_image)
+      status = CEL_OK;
+    else if (!(canvas->x_max > canvas->x_min && canvas->y_max > canvas->y_min))
       status = cel_fail(CEL_E_ENV, "render set no view; it must call cel_canvas_clear first");
     else if (canvas->n_shapes == 0)
       status = cel_fail(CEL_E_ENV, "render drew no shapes");
@@ -340,6 +349,7 @@ static CelStatus check_render(const Checks *c) {
   }
   run_close(&run);
   free(canvas);
+  free(image);
   return status;
 }
 

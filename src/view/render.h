@@ -1,8 +1,8 @@
 /// Animations: what the files share.
 ///
 /// render_film.c plays episodes and records the states; render_draw.c draws a canvas as pixels;
-/// render_palette.c chooses 255 colors; render_gif.c writes the file; render.c has the public
-/// functions.
+/// render_palette.c chooses 255 colors; render_gif.c and render_mp4.c write the file; render.c has
+/// the public functions.
 #ifndef CELI_VIEW_RENDER_H
 #define CELI_VIEW_RENDER_H
 #include "base/base.h"
@@ -90,5 +90,23 @@ CelStatus celi_gif_add(CeliGif *gif, const uint8_t *picture, int delay) CEL_WARN
 CelStatus celi_gif_write(CeliGif *gif, const char *path) CEL_WARN_UNUSED;
 /// Takes NULL.
 void celi_gif_free(CeliGif *gif);
+
+// ---- render_mp4.c
+
+/// A film that the program ffmpeg encodes.
+typedef struct CeliMp4 {
+  int process, pipe;      ///< ffmpeg, and the socket that is its input
+  char file[64], log[64]; ///< temporary files: its output, and its messages
+  uint8_t *frame;         ///< (size, size, 3)
+  int size;
+} CeliMp4;
+/// Starts ffmpeg. delay: hundredths of a second for each picture. After a failure there is nothing
+/// to close. Errors: CEL_E_UNSUPPORTED (ffmpeg is missing), CEL_E_IO, CEL_E_MEMORY.
+CelStatus celi_mp4_open(CeliMp4 *mp4, int size, int delay) CEL_WARN_UNUSED;
+/// Errors: CEL_E_IO (ffmpeg stopped; celi_mp4_close has its message).
+CelStatus celi_mp4_add(CeliMp4 *mp4, const CeliPixels *pixels) CEL_WARN_UNUSED;
+/// Ends ffmpeg and writes the film to a file, unless `status` is an error, which it returns.
+/// Errors: CEL_E_IO (with ffmpeg's message).
+CelStatus celi_mp4_close(CeliMp4 *mp4, CelStatus status, const char *path) CEL_WARN_UNUSED;
 
 #endif

@@ -124,7 +124,31 @@ static void draw_overlay(cairo_t *cr, double unit, CelColor background, const ch
   cairo_show_text(cr, clean);
 }
 
+/// Copies an image of the same size as the picture.
+static void copy_image(CeliPixels *pixels, const uint8_t *rgb) {
+  cairo_surface_flush(pixels->surface);
+  for (int y = 0; y < pixels->size; y++) {
+    uint32_t *row = pixels->data + y * pixels->stride;
+    for (int x = 0; x < pixels->size; x++, rgb += 3)
+      row[x] = (uint32_t)rgb[0] << 16 | (uint32_t)rgb[1] << 8 | rgb[2];
+  }
+  cairo_surface_mark_dirty(pixels->surface);
+}
+
+static CelStatus draw_image(CeliPixels *pixels, const CelCanvas *canvas, const char *overlay) {
+  CEL_ASSERT(canvas->image && canvas->image_size == pixels->size);
+  copy_image(pixels, canvas->image);
+  if (!overlay) return CEL_OK;
+  cairo_t *cr = cairo_create(pixels->surface);
+  draw_overlay(cr, pixels->size / PICTURE, (CelColor){1, 1, 1, 1}, overlay);
+  const cairo_status_t status = cairo_status(cr);
+  cairo_destroy(cr);
+  cairo_surface_flush(pixels->surface);
+  return celi_cairo_check(status, "the picture");
+}
+
 CelStatus celi_pixels_draw(CeliPixels *pixels, const CelCanvas *canvas, const char *overlay) {
+  if (canvas->has_image) return draw_image(pixels, canvas, overlay);
   CELI_TRY(check_canvas(canvas));
   const double size = pixels->size, width = canvas->x_max - canvas->x_min,
                height = canvas->y_max - canvas->y_min, scale = size / fmax(width, height);

@@ -109,6 +109,33 @@ class Mujoco(kit.Case):
         finally:
             kit.BIN = binary
 
+    def test_pictures(self):
+        """Frames of an untrained agent. script/setup mujoco installs OpenGL for them."""
+        self.ok(*small("--out", "run", "--steps", 300))
+        line = ["eval", "run", "--episodes", 1, "--render.size", 96]
+        for name in ("a", "b"):
+            self.ok(*line, "--render", f"{name}.png")
+        self.assertEqual(kit.sha256(self.path("a.png")), kit.sha256(self.path("b.png")))
+        self.ok(*line, "--render", "free.png", "--render.camera", "free")
+        self.assertNotEqual(kit.sha256(self.path("a.png")), kit.sha256(self.path("free.png")))
+        self.ok(*line, "--render", "film.gif", "--render.max-frames", 5)
+        with open(self.path("film.gif"), "rb") as file:
+            self.assertEqual(file.read(6), b"GIF89a")
+        self.fails(kit.NAME, *line, "--render", "c.png", "--render.camera", "roof",
+                   says=["Hopper-v4", "no camera 'roof'", "track"])
+        self.fails(kit.ARGUMENT, *line, "--render", "c.jpg", says=[".gif", ".mp4", ".png"])
+        checked = self.ok("env", "check", "Humanoid-v4")
+        self.assertNotIn("FAIL", checked)
+        colors = self.colors(self.path("a.png"))
+        self.assertGreater(colors, 200)
+
+    @staticmethod
+    def colors(path):
+        """The number of colors of a picture: an empty scene has few."""
+        import imageio.v3 as imageio
+        image = imageio.imread(path).reshape(-1, 3)
+        return len({tuple(pixel) for pixel in image.tolist()})
+
     def test_missing_models(self):
         nowhere = {"CELSIUS_MUJOCO_MODELS": self.path("none")}
         self.fails(kit.IO, "train", "sac", "--env", "Ant-v4", env=nowhere,

@@ -49,6 +49,7 @@ NULLABLE = {
     "cel_policy_project": {"weight", "within"},
     "cel_q_certificate": {"bound", "residual"},
     "cel_q_learning": {"config"},
+    "cel_render": {"options"},
     "cel_render_gif": {"options"},
     "cel_run_model": {"which"},
     "cel_run_open": {"which"},

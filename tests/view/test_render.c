@@ -335,6 +335,103 @@ static void gif_is_small_and_the_same_every_time(void **state) {
   cel_env_spec_destroy(spec);
 }
 
+// ---- environments with a renderer of their own
+
+/// Fills the image: red is the row, green the column, blue the state. The camera "dark" sees black,
+/// and every other camera is unknown.
+static void image_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
+  (void)spec;
+  const bool named = canvas->camera && canvas->camera[0];
+  const bool dark = named && strcmp(canvas->camera, "dark") == 0;
+  if (!canvas->image || (named && !dark)) {
+    canvas->failed = cel_fail(CEL_E_NAME, "no camera '%s'", named ? canvas->camera : "");
+    return;
+  }
+  uint8_t *rgb = canvas->image;
+  for (int y = 0; y < canvas->image_size; y++)
+    for (int x = 0; x < canvas->image_size; x++, rgb += 3) {
+      rgb[0] = dark ? 0 : (uint8_t)y, rgb[1] = dark ? 0 : (uint8_t)x;
+      rgb[2] = dark ? 0 : (uint8_t)(10 * state[0]);
+    }
+  canvas->has_image = true;
+}
+
+/// Writes a program "ffmpeg" and makes it the only one on PATH.
+static void fake_ffmpeg(const char *script) {
+  char folder[512];
+  assert_non_null(getcwd(folder, sizeof folder));
+  write_text("ffmpeg", script);
+  assert_int_equal(chmod("ffmpeg", 0755), 0);
+  setenv("PATH", folder, 1);
+}
+
+static void images_become_pictures(void **state) {
+  (void)state;
+  CelEnvType type = disc;
+  type.render = image_render;
+  CelEnvSpec *spec = make_spec("Disc-v0");
+  CelAgent *agent = make_agent(spec);
+  CelRenderOptions options = cel_render_options_default();
+  spec->type = &type;
+  options.size = 64;
+  options.overlay = false;
+  OK(cel_render("i.gif", agent, spec, 1, &options));
+  assert_int_equal(play_gif("i.gif", NULL), LAST);
+  OK(cel_render("i.png", agent, spec, 1, &options));
+  OK(cel_render_png("j.png", spec, (double[]){5}, 64)); // the state in the middle
+  assert_int_equal(system("cmp i.png j.png"), 0);
+  strcpy(options.camera, "dark");
+  OK(cel_render("k.png", agent, spec, 1, &options));
+  assert_int_not_equal(system("cmp -s i.png k.png"), 0);
+  strcpy(options.camera, "roof");
+  FAILS(cel_render("k.png", agent, spec, 1, &options), CEL_E_NAME, "Disc-v0: no camera 'roof'");
+  FAILS(cel_render("k.jpg", agent, spec, 1, &options), CEL_E_ARGUMENT, ".gif, .mp4 or .png");
+  FAILS(cel_render("k", agent, spec, 1, &options), CEL_E_ARGUMENT, ".gif, .mp4 or .png");
+  cel_agent_destroy(agent);
+  cel_env_spec_destroy(spec);
+}
+
+/// A stand-in for ffmpeg stores what it gets. The last picture lasts .9 s, 23 times as long as the
+/// others.
+static void films_are_encoded_by_ffmpeg(void **state) {
+  (void)state;
+  enum { SIZE = 33, FRAME = SIZE * SIZE * 3, FRAMES = LAST - 1 + 23 };
+  char old[4096];
+  CelEnvType type = disc;
+  type.render = image_render;
+  CelEnvSpec *spec = make_spec("Disc-v0");
+  CelAgent *agent = make_agent(spec);
+  CelRenderOptions options = cel_render_options_default();
+  spec->type = &type;
+  options.size = SIZE;
+  options.overlay = false;
+  snprintf(old, sizeof old, "%s", getenv("PATH"));
+  fake_ffmpeg("#!/bin/sh\nfor last; do :; done\n/bin/cat >$last\n");
+  OK(cel_render("film.mp4", agent, spec, 1, &options));
+  FILE *file = fopen("film.mp4", "rb");
+  assert_non_null(file);
+  static uint8_t bytes[FRAMES * FRAME + 1];
+  assert_int_equal(fread(bytes, 1, sizeof bytes, file), FRAMES * FRAME);
+  fclose(file);
+  for (int i = 0; i < FRAMES; i++) {
+    const uint8_t *pixel = bytes + i * FRAME + 3 * (SIZE * 7 + 4); // row 7, column 4
+    assert_int_equal(pixel[0], 7);
+    assert_int_equal(pixel[1], 4);
+    assert_int_equal(pixel[2], 10 * (i < LAST ? i + 1 : LAST));
+  }
+  fake_ffmpeg("#!/bin/sh\necho 'no such codec' >&2\nexit 3\n");
+  FAILS(cel_render("film.mp4", agent, spec, 1, &options), CEL_E_IO, "no such codec");
+  strcpy(options.camera, "roof");
+  fake_ffmpeg("#!/bin/sh\n/bin/cat >/dev/null\n");
+  FAILS(cel_render("film.mp4", agent, spec, 1, &options), CEL_E_NAME, "roof");
+  options.camera[0] = 0;
+  unlink("ffmpeg");
+  FAILS(cel_render("film.mp4", agent, spec, 1, &options), CEL_E_UNSUPPORTED, "ffmpeg; install it");
+  setenv("PATH", old, 1);
+  cel_agent_destroy(agent);
+  cel_env_spec_destroy(spec);
+}
+
 static void no_view_render(const CelEnvSpec *spec, const double *state, CelCanvas *canvas) {
   (void)spec, (void)state, (void)canvas;
 }
@@ -417,7 +514,8 @@ static void all_environments_draw(void **state) {
 #define PICTURES                                                                                   \
   TEST(png_shows_the_state), TEST(every_shape_is_drawn), TEST(gif_shows_an_episode),               \
       TEST(gif_is_small_and_the_same_every_time), TEST(wrong_calls_are_named),                     \
-      TEST(full_disk_keeps_the_old_file), TEST(all_environments_draw)
+      TEST(full_disk_keeps_the_old_file), TEST(all_environments_draw),                             \
+      TEST(images_become_pictures), TEST(films_are_encoded_by_ffmpeg)
 
 #else
 
