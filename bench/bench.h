@@ -45,6 +45,7 @@ void bench_env(const BenchOptions *options, const char *name);
 void bench_kernels(const BenchOptions *options, const char *name);
 void bench_memory(const BenchOptions *options, const char *name);
 void bench_mdp(const BenchOptions *options, const char *name);
+void bench_mujoco(const BenchOptions *options, const char *name);
 
 /// Runs bench/peers for one size and number of threads and adds rows that compare with `ours`.
 void bench_peers(const char *ours, double value, const char *unit, const char *size, int threads);

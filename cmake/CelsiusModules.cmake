@@ -151,5 +151,7 @@ function(celsius_bench)
     list(TRANSFORM modules PREPEND celsius_)
     add_executable(celsius-bench ${sources})
     target_link_libraries(celsius-bench PRIVATE celsius_flags celsius_dependencies ${modules})
+    # Plug-ins use the library's functions that the program contains.
+    set_target_properties(celsius-bench PROPERTIES ENABLE_EXPORTS ON)
   endif()
 endfunction()

@@ -26,6 +26,12 @@ The peers, from PyPI in build/venv-peers (script/setup peers makes it):
     rltools-ppo        RLtools' PPO on its own Pendulum (ReLU, its default); -skylakex and -noblas
                        as above
     sb3-ppo-cartpole   Stable-Baselines3's PPO with RL Zoo's settings for CartPole-v1
+    gymnasium          steps of a MuJoCo task in Gymnasium, one environment
+    envpool            steps of a MuJoCo task in EnvPool, 16 environments and one thread; it brings
+                       its own MuJoCo
+    sb3-mujoco         Stable-Baselines3's SAC on HalfCheetah-v4, environment steps included
+    sbx-mujoco         SBX's SAC, the same
+    sb3-mujoco-goal    seconds that Stable-Baselines3 trains until HalfCheetah returns 5,000
 """
 
 import argparse
@@ -42,6 +48,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LIMIT = 600  # seconds until a worker is stopped
+LIMIT_GOAL = 4 * 3600  # the same where a worker trains until it reaches a goal
 
 # The flags with which RLtools' Python package builds its own extension.
 RLTOOLS_FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffast-math"]
@@ -75,8 +82,25 @@ class Preset:
     """The sizes are those of RL Zoo's settings, which the worker holds."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A task of MuJoCo."""
+    env: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """SAC on HalfCheetah-v4. goal: the return to reach, or 0 to measure the speed."""
+    goal: int
+
+
+TASKS = {f"{name}-v{5 if name == 'Pusher' else 4}": Task(f"{name}-v{5 if name == 'Pusher' else 4}")
+         for name in ("HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid", "HumanoidStandup",
+                      "Swimmer", "Reacher", "Pusher", "InvertedPendulum",
+                      "InvertedDoublePendulum")}
 SAC = {"small": Size(3, 1, 64, 100), "large": Size(17, 6, 256, 256)}
-SIZES = {**SAC, "ppo": PpoSize(4, 1024, 256, 2, 64), "ppo-cartpole": Preset()}
+SIZES = {**SAC, **TASKS, "ppo": PpoSize(4, 1024, 256, 2, 64), "ppo-cartpole": Preset(),
+         "mujoco-sac": Training(0), "mujoco-goal": Training(5000)}
 
 
 def environment(threads):
@@ -99,16 +123,16 @@ def reason(text):
     return lines[-1] if lines else ""
 
 
-def execute(command, env=None, cores=None):
+def execute(command, env=None, cores=None, limit=LIMIT):
     """Standard output of a command on the given cores; PeerError if it fails."""
     tie = (lambda: os.sched_setaffinity(0, cores)) if cores else None
     try:
         done = subprocess.run([str(word) for word in command], env=env, cwd=HERE, preexec_fn=tie,
-                              capture_output=True, text=True, timeout=LIMIT, check=False)
+                              capture_output=True, text=True, timeout=limit, check=False)
     except FileNotFoundError as error:
         raise PeerError(f"{error.filename} does not exist; run script/setup peers") from error
     except subprocess.TimeoutExpired as error:
-        raise PeerError(f"{command[0]} took more than {LIMIT} s") from error
+        raise PeerError(f"{command[0]} took more than {limit} s") from error
     if done.returncode < 0:
         raise PeerError(f"{command[0]} was ended by {signal.Signals(-done.returncode).name}")
     if done.returncode:
@@ -131,17 +155,20 @@ def usable_cores(threads):
     return set(cores[:threads])
 
 
-def python_worker(script, options, size):
+def python_worker(script, options, size, **more):
     """Runs one of the Python workers beside this file in the peers' virtual environment."""
     command = [options.venv / "bin" / "python", HERE / script]
     for field in dataclasses.fields(size):
         command += [f"--{field.name}", getattr(size, field.name)]
+    for name, value in more.items():
+        command += [f"--{name}", value]
     command += ["--threads", options.threads, "--seconds", options.seconds,
                 "--repetitions", options.repetitions]
     env = environment(options.threads)
     if options.threads == 1:
         env["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    return measured(execute(command, env, usable_cores(options.threads)))
+    limit = LIMIT_GOAL if getattr(size, "goal", 0) else LIMIT
+    return measured(execute(command, env, usable_cores(options.threads), limit))
 
 
 def build_rltools(source, options, size, blas):
@@ -184,8 +211,8 @@ class Peer:
     named: bool = False  # runs only if it is named
 
 
-def python_peer(script, unit, sizes):
-    return Peer(lambda o, s: python_worker(script, o, s), unit, tuple(sizes))
+def python_peer(script, unit, sizes, **more):
+    return Peer(lambda o, s: python_worker(script, o, s, **more), unit, tuple(sizes))
 
 
 def rltools_peer(source, unit, sizes, named=False, **how):
@@ -204,6 +231,11 @@ PEERS = {
                                          coretype="SKYLAKEX"),
     "rltools-ppo-noblas": rltools_peer("rltools_ppo.cpp", "steps/s", ["ppo"], named=True,
                                        blas=False),
+    "gymnasium": python_peer("mujoco_steps.py", "steps/s", TASKS, library="gymnasium"),
+    "envpool": python_peer("mujoco_steps.py", "steps/s", TASKS, library="envpool"),
+    "sb3-mujoco": python_peer("mujoco_sac.py", "steps/s", ["mujoco-sac"], library="sb3"),
+    "sbx-mujoco": python_peer("mujoco_sac.py", "steps/s", ["mujoco-sac"], library="sbx"),
+    "sb3-mujoco-goal": python_peer("mujoco_sac.py", "s", ["mujoco-goal"], library="sb3"),
     "sb3-ppo-cartpole": python_peer("sb3_ppo_cartpole.py", "s", ["ppo-cartpole"]),
 }
 
