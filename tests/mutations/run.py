@@ -13,7 +13,7 @@ changed source does not compile, or if a named test fails without the mutation. 
 an old text is not found exactly once, or if docs/equations.md does not contain a named row.
 
 BUILD (build/release) is a finished build and is not changed. Sources are changed in a copy of src/,
-include/ and cli/ in a temporary folder. Only the objects that include the changed file are compiled
+include/, cli/ and plugins/ in a temporary folder. Only the objects that include the changed file are compiled
 again, with the build's own commands. Then the named tests are linked again.
 
 Exit codes: 0 every mutation was seen, 1 some were not seen or could not be tried, 2 wrong usage.
@@ -35,7 +35,7 @@ import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-COPIED = ("src", "include", "cli")
+COPIED = ("src", "include", "cli", "plugins")
 KEYS = {"breaks": str, "file": str, "old": str, "new": str, "red": list, "rows": list, "all_cases": bool, "only": list}
 # A test that runs for this many seconds, and 10 times as long as without the mutation, counts as a
 # failed test: the mutation is seen.
