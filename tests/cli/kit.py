@@ -17,6 +17,15 @@ ROOT = os.path.dirname(os.environ["CELSIUS_TEST_DIR"])
 ARGUMENT, RANGE, NAME, TYPE, SHAPE, MEMORY, IO, FORMAT, CORRUPT = 2, 3, 4, 5, 6, 7, 8, 9, 10
 UNSUPPORTED, NAN, STATE, ENV, INTERRUPTED = 11, 12, 13, 14, 15
 
+# Environments of plugins/mujoco, which a build may lack. tests/mujoco tests them.
+MUJOCO = ("HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid", "HumanoidStandup", "Swimmer",
+          "Reacher", "Pusher", "InvertedPendulum", "InvertedDoublePendulum")
+
+
+def is_mujoco(env):
+    return env.split("-")[0] in MUJOCO
+
+
 # A run of a second or two that covers everything: a replay buffer that wraps around, and several
 # evaluations and checkpoints.
 SMALL = (

@@ -52,7 +52,7 @@ class Words(kit.Case):
         self.fails(kit.ARGUMENT, "export", "x", says=["--out"])
         self.fails(kit.ARGUMENT, "list", says=["what to list"])
         self.fails(kit.ARGUMENT, "info", "run", "more", says=["'more'"])
-        self.fails(kit.ARGUMENT, "eval", "run", "--render", "x.png", says=["x.png", ".gif"])
+        self.fails(kit.ARGUMENT, "eval", "run", "--render", "x.jpg", says=["x.jpg", ".gif", ".png"])
         self.fails(kit.IO, "eval", "run", "--render", "no/where/x.gif", says=["no/where/x.gif"])
 
     def test_values(self):
