@@ -43,14 +43,14 @@ static void mark_reacher(const CeliMujoco *e, const mjData *d, double *marks) {
   marks[0] = distance(e, d, FINGERTIP, TARGET);
 }
 
-static void observe_reacher(const CeliMujoco *e, const mjData *d, CeliWriter *out) {
+static void observe_reacher(const CeliMujoco *e, const mjData *d, CeliObservation *out) {
   double v[3];
   between(e, d, FINGERTIP, TARGET, v);
-  for (int i = 0; i < 2; i++) celi_write_one(out, cos(d->qpos[i]));
-  for (int i = 0; i < 2; i++) celi_write_one(out, sin(d->qpos[i]));
-  celi_write(out, d->qpos + 2, e->model->nq - 2);
-  celi_write(out, d->qvel, 2);
-  celi_write(out, v, e->task->version == 5 ? 2 : 3);
+  for (int i = 0; i < 2; i++) celi_observe_one(out, cos(d->qpos[i]));
+  for (int i = 0; i < 2; i++) celi_observe_one(out, sin(d->qpos[i]));
+  celi_observe(out, d->qpos + 2, e->model->nq - 2);
+  celi_observe(out, d->qvel, 2);
+  celi_observe(out, v, e->task->version == 5 ? 2 : 3);
 }
 
 static double reward_reacher(const CeliMujoco *e, const mjData *d, const float *action,
@@ -97,10 +97,10 @@ static void start_pusher(const CeliMujoco *e, double *qpos, double *qvel, CelRng
   for (int i = nv - 4; i < nv; i++) qvel[i] = 0;
 }
 
-static void observe_pusher(const CeliMujoco *e, const mjData *d, CeliWriter *out) {
-  celi_write(out, d->qpos, 7);
-  celi_write(out, d->qvel, 7);
-  for (int i = TIPS_ARM; i <= GOAL; i++) celi_write(out, d->xpos + 3 * e->body[i], 3);
+static void observe_pusher(const CeliMujoco *e, const mjData *d, CeliObservation *out) {
+  celi_observe(out, d->qpos, 7);
+  celi_observe(out, d->qvel, 7);
+  for (int i = TIPS_ARM; i <= GOAL; i++) celi_observe(out, d->xpos + 3 * e->body[i], 3);
 }
 
 static double reward_pusher(const CeliMujoco *e, const mjData *d, const float *action,

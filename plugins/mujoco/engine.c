@@ -16,20 +16,21 @@
 
 // ---- observations
 
-void celi_write(CeliWriter *out, const double *x, int64_t n) {
+void celi_observe(CeliObservation *out, const double *x, int64_t n) {
   if (out->at)
     for (int64_t i = 0; i < n; i++) out->at[out->n + i] = (float)x[i];
   out->n += n;
 }
 
-void celi_write_clipped(CeliWriter *out, const double *x, int64_t n, double low, double high) {
+void celi_observe_clipped(CeliObservation *out, const double *x, int64_t n, double low,
+                          double high) {
   if (out->at)
     for (int64_t i = 0; i < n; i++) out->at[out->n + i] = (float)celi_clip(x[i], low, high);
   out->n += n;
 }
 
-void celi_write_one(CeliWriter *out, double x) {
-  celi_write(out, &x, 1);
+void celi_observe_one(CeliObservation *out, double x) {
+  celi_observe(out, &x, 1);
 }
 
 // ---- mjData
@@ -58,7 +59,7 @@ static CelStatus make_pool(CeliMujoco *e) {
   e->pool.free = calloc((size_t)n, sizeof *e->pool.free);
   if (!e->pool.all || !e->pool.free)
     return cel_fail(CEL_E_MEMORY, "not enough memory for the simulation");
-  for (int i = 0; i < n; i++) CELI_TRY(celi_mujoco_guard(make_data, e));
+  for (int i = 0; i < n; i++) CELI_MUJOCO_TRY(celi_mujoco_guard(make_data, e));
   return CEL_OK;
 }
 
@@ -85,7 +86,7 @@ static CelStatus take_arguments(CeliMujoco *e, const void *config) {
   cel_fields_default(e->task->arguments, &e->a);
   for (const CelField *field = e->task->type.fields; field && field->name; field++) {
     cel_fields_get(e->task->type.fields, config, field->name, text, sizeof text);
-    CELI_TRY(cel_fields_set(e->task->arguments, &e->a, field->name, text));
+    CELI_MUJOCO_TRY(cel_fields_set(e->task->arguments, &e->a, field->name, text));
   }
   return CEL_OK;
 }
@@ -130,18 +131,18 @@ static void set_action_space(CelEnvSpec *spec, const mjModel *m) {
 
 static CelStatus open_model(CelEnvSpec *spec, CeliMujoco *e) {
   char path[CEL_PATH_MAX];
-  CELI_TRY(celi_mujoco_find(e->a.xml_file[0] ? e->a.xml_file : e->task->model, path));
-  CELI_TRY(celi_mujoco_load(path, &e->model));
-  CELI_TRY(cel_fail_in(check_model(e), "%s: ", path));
+  CELI_MUJOCO_TRY(celi_mujoco_find(e->a.xml_file[0] ? e->a.xml_file : e->task->model, path));
+  CELI_MUJOCO_TRY(celi_mujoco_load(path, &e->model));
+  CELI_MUJOCO_TRY(cel_fail_in(check_model(e), "%s: ", path));
   for (int i = 0; i < CELI_BODIES_MAX && e->task->bodies[i]; i++) {
     const char *name = e->task->bodies[i];
-    CELI_TRY(cel_fail_in(find_body(e->model, name[0] ? name : e->a.main_body, &e->body[i]),
-                         "%s: ", path));
+    CELI_MUJOCO_TRY(cel_fail_in(find_body(e->model, name[0] ? name : e->a.main_body, &e->body[i]),
+                                "%s: ", path));
   }
   e->state_size = mj_stateSize(e->model, mjSTATE_INTEGRATION);
   e->dt = e->model->opt.timestep * (double)e->a.frame_skip;
-  CELI_TRY(make_pool(e));
-  CeliWriter count = {0};
+  CELI_MUJOCO_TRY(make_pool(e));
+  CeliObservation count = {0};
   e->task->observe(e, e->pool.all[0], &count);
   spec->observation = cel_space_box(count.n, -(double)INFINITY, (double)INFINITY);
   set_action_space(spec, e->model);
@@ -193,7 +194,7 @@ typedef struct Start {
 
 /// Writes observation, marks and state of one environment.
 static void store(const CeliMujoco *e, const mjData *d, double *state, float *obs) {
-  CeliWriter out = {.at = obs};
+  CeliObservation out = {.at = obs};
   e->task->observe(e, d, &out);
   if (e->task->mark) e->task->mark(e, d, state + e->state_size);
   mj_getState(e->model, d, state, mjSTATE_INTEGRATION);
@@ -301,7 +302,7 @@ static CelStatus step_one(const Step *s, double *state, const float *action, flo
   for (int i = 0; i < m->nu; i++) d->ctrl[i] = (double)action[i];
   for (int64_t k = 0; k < e->a.frame_skip; k++) mj_step(m, d);
   mj_rnePostConstraint(m, d);
-  CELI_TRY(check_warnings(m, d));
+  CELI_MUJOCO_TRY(check_warnings(m, d));
   *terminated = 0;
   *reward = (float)e->task->reward(e, d, action, state + e->state_size, terminated);
   store(e, d, state, obs);
@@ -313,8 +314,8 @@ static CelStatus step(void *argument) {
   clear_warnings(s->d);
   for (s->i = 0; s->i < s->n; s->i++) {
     const int64_t i = s->i;
-    CELI_TRY(step_one(s, s->states + i * s->state_size, s->actions + i * s->e->model->nu,
-                      s->obs + i * s->obs_size, s->reward + i, s->terminated + i));
+    CELI_MUJOCO_TRY(step_one(s, s->states + i * s->state_size, s->actions + i * s->e->model->nu,
+                             s->obs + i * s->obs_size, s->reward + i, s->terminated + i));
   }
   return CEL_OK;
 }

@@ -16,19 +16,19 @@ static void start(const CeliMujoco *e, double *qpos, double *qvel, CelRng *rng) 
   for (int i = 0; i < e->model->nv; i++) qvel[i] += cel_rng_range(rng, -s, s);
 }
 
-static void observe(const CeliMujoco *e, const mjData *d, CeliWriter *out) {
+static void observe(const CeliMujoco *e, const mjData *d, CeliObservation *out) {
   const mjModel *m = e->model;
   const CeliArguments *a = &e->a;
   const int skipped = a->exclude_current_positions_from_observation ? 2 : 0;
   const int world = e->task->version == 5 ? 1 : 0, root = e->task->version == 5 ? FREE : 0;
   const int64_t bodies = m->nbody - world;
-  celi_write(out, d->qpos + skipped, m->nq - skipped);
-  celi_write(out, d->qvel, m->nv);
-  if (a->include_cinert_in_observation) celi_write(out, d->cinert + 10 * world, 10 * bodies);
-  if (a->include_cvel_in_observation) celi_write(out, d->cvel + 6 * world, 6 * bodies);
+  celi_observe(out, d->qpos + skipped, m->nq - skipped);
+  celi_observe(out, d->qvel, m->nv);
+  if (a->include_cinert_in_observation) celi_observe(out, d->cinert + 10 * world, 10 * bodies);
+  if (a->include_cvel_in_observation) celi_observe(out, d->cvel + 6 * world, 6 * bodies);
   if (a->include_qfrc_actuator_in_observation)
-    celi_write(out, d->qfrc_actuator + root, m->nv - root);
-  if (a->include_cfrc_ext_in_observation) celi_write(out, d->cfrc_ext + 6 * world, 6 * bodies);
+    celi_observe(out, d->qfrc_actuator + root, m->nv - root);
+  if (a->include_cfrc_ext_in_observation) celi_observe(out, d->cfrc_ext + 6 * world, 6 * bodies);
 }
 
 // ---- Humanoid

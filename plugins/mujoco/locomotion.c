@@ -47,23 +47,23 @@ static double healthy(const CeliMujoco *e, bool is_healthy) {
 }
 
 /// Observes positions from `skipped` on, unless they are all wanted, and velocities.
-static void observe_from(const CeliMujoco *e, const mjData *d, CeliWriter *out, int skipped) {
+static void observe_from(const CeliMujoco *e, const mjData *d, CeliObservation *out, int skipped) {
   const mjModel *m = e->model;
   if (!e->a.exclude_current_positions_from_observation) skipped = 0;
-  celi_write(out, d->qpos + skipped, m->nq - skipped);
-  celi_write(out, d->qvel, m->nv);
+  celi_observe(out, d->qpos + skipped, m->nq - skipped);
+  celi_observe(out, d->qvel, m->nv);
 }
 
-static void observe_plane(const CeliMujoco *e, const mjData *d, CeliWriter *out) {
+static void observe_plane(const CeliMujoco *e, const mjData *d, CeliObservation *out) {
   observe_from(e, d, out, 1);
 }
 
 /// The same with velocities clipped to 10.
-static void observe_clipped(const CeliMujoco *e, const mjData *d, CeliWriter *out) {
+static void observe_clipped(const CeliMujoco *e, const mjData *d, CeliObservation *out) {
   const mjModel *m = e->model;
   const int skipped = e->a.exclude_current_positions_from_observation ? 1 : 0;
-  celi_write(out, d->qpos + skipped, m->nq - skipped);
-  celi_write_clipped(out, d->qvel, m->nv, -10, 10);
+  celi_observe(out, d->qpos + skipped, m->nq - skipped);
+  celi_observe_clipped(out, d->qvel, m->nv, -10, 10);
 }
 
 // ---- HalfCheetah and Swimmer
@@ -83,13 +83,13 @@ static const CelField cheetah_v5[] = {CELI_XML_FILE, CELI_FRAME_SKIP("5"), CHEET
     .type = CELI_MUJOCO_TYPE(id_, "run with a cheetah that has two legs", 1000, 4800,              \
                              sizeof(CeliArguments), fields_),                                      \
     .version = (version_), .model = "half_cheetah.xml", .arguments = cheetah_v5, .marks = 1,       \
-    .least_nq = 1, .view = {.track = 1, .distance = 4}, .start = start_normal, .mark = mark_x,    \
+    .least_nq = 1, .view = {.track = 1, .distance = 4}, .start = start_normal, .mark = mark_x,     \
     .observe = observe_plane, .reward = reward_runner                                              \
   }
 const CeliTask celi_half_cheetah_v4 = CHEETAH(4, "HalfCheetah-v4", cheetah_v4);
 const CeliTask celi_half_cheetah_v5 = CHEETAH(5, "HalfCheetah-v5", cheetah_v5);
 
-static void observe_swimmer(const CeliMujoco *e, const mjData *d, CeliWriter *out) {
+static void observe_swimmer(const CeliMujoco *e, const mjData *d, CeliObservation *out) {
   observe_from(e, d, out, 2);
 }
 
@@ -102,7 +102,7 @@ static const CelField swimmer_v5[] = {CELI_XML_FILE, CELI_FRAME_SKIP("4"), SWIMM
     .type = CELI_MUJOCO_TYPE(id_, "swim with a snake of three links", 1000, 360,                   \
                              sizeof(CeliArguments), fields_),                                      \
     .version = (version_), .model = "swimmer.xml", .arguments = swimmer_v5, .marks = 1,            \
-    .least_nq = 2, .view = {.track = 1}, .start = start_uniform, .mark = mark_x,                  \
+    .least_nq = 2, .view = {.track = 1}, .start = start_uniform, .mark = mark_x,                   \
     .observe = observe_swimmer, .reward = reward_runner                                            \
   }
 const CeliTask celi_swimmer_v4 = SWIMMER(4, "Swimmer-v4", swimmer_v4);
@@ -218,15 +218,15 @@ static double reward_ant(const CeliMujoco *e, const mjData *d, const float *acti
 }
 
 /// Version 5 leaves out the forces on the world, which is body 0.
-static void observe_ant(const CeliMujoco *e, const mjData *d, CeliWriter *out) {
+static void observe_ant(const CeliMujoco *e, const mjData *d, CeliObservation *out) {
   const CelInterval range = e->a.contact_force_range;
   const int first = e->task->version == 5 ? 1 : 0;
   const bool forces =
       e->task->version == 5 ? e->a.include_cfrc_ext_in_observation : e->a.use_contact_forces;
   observe_from(e, d, out, 2);
   if (forces)
-    celi_write_clipped(out, d->cfrc_ext + 6 * first, 6 * (int64_t)(e->model->nbody - first),
-                       range.low, range.high);
+    celi_observe_clipped(out, d->cfrc_ext + 6 * first, 6 * (int64_t)(e->model->nbody - first),
+                         range.low, range.high);
 }
 
 static const CelField ant_v4[] = {CELI_XML_FILE,
@@ -253,7 +253,7 @@ static const CelField ant_all[] = {ANT_V5, CELI_CONTACT_FORCES, {0}};
     .type = CELI_MUJOCO_TYPE(id_, "walk forward on four legs", 1000, 6000, sizeof(CeliArguments),  \
                              fields_),                                                             \
     .version = (version_), .model = "ant.xml", .arguments = ant_all, .bodies = {body_},            \
-    .marks = 1, .least_nq = 3, .view = {.track = 1, .distance = 4}, .start = start_normal,        \
+    .marks = 1, .least_nq = 3, .view = {.track = 1, .distance = 4}, .start = start_normal,         \
     .mark = mark_body, .observe = observe_ant, .reward = reward_ant                                \
   }
 const CeliTask celi_ant_v4 = ANT(4, "Ant-v4", "torso", ant_v4);

@@ -112,7 +112,7 @@ static CelStatus load(void *argument) {
 
 CelStatus celi_mujoco_load(const char *path, mjModel **model) {
   Load l = {.path = path};
-  CELI_TRY(celi_mujoco_guard(load, &l));
+  CELI_MUJOCO_TRY(celi_mujoco_guard(load, &l));
   if (!l.model) {
     join_lines(l.error);
     return cel_fail(CEL_E_FORMAT, "%s: MuJoCo cannot load this model: %s", path, l.error);

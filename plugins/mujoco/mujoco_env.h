@@ -23,7 +23,7 @@
 #include <mujoco/mujoco.h>
 #include <pthread.h>
 
-#define CELI_TRY(call)                                                                             \
+#define CELI_MUJOCO_TRY(call)                                                                      \
   do {                                                                                             \
     const CelStatus celi_status_ = (call);                                                         \
     if (celi_status_ != CEL_OK) return celi_status_;                                               \
@@ -38,10 +38,10 @@ typedef struct CeliMujoco CeliMujoco;
 typedef struct CeliRenderer CeliRenderer; ///< render.c
 
 /// Writes observations, or only counts their elements where `at` is NULL.
-typedef struct CeliWriter {
+typedef struct CeliObservation {
   float *at;
   int64_t n; ///< elements so far
-} CeliWriter;
+} CeliObservation;
 
 /// The view of pictures without a named camera. Angles are in degrees, lengths in meters. A
 /// distance of 0 stands for MuJoCo's own choice.
@@ -67,7 +67,7 @@ typedef struct CeliTask {
   void (*start)(const CeliMujoco *e, double *qpos, double *qvel, CelRng *rng);
   /// Writes the marks (marks,) after a reset or step. NULL: no marks.
   void (*mark)(const CeliMujoco *e, const mjData *d, double *marks);
-  void (*observe)(const CeliMujoco *e, const mjData *d, CeliWriter *out);
+  void (*observe)(const CeliMujoco *e, const mjData *d, CeliObservation *out);
   /// Returns the reward of a step. action (nu,); marks (marks,): from before the step. May set
   /// *terminated, which is 0 on entry.
   double (*reward)(const CeliMujoco *e, const mjData *d, const float *action, const double *marks,
@@ -126,11 +126,12 @@ mjData *celi_mujoco_take(CeliMujoco *e);
 void celi_mujoco_give(CeliMujoco *e, mjData *d);
 
 /// Appends x (n,) to the observation.
-void celi_write(CeliWriter *out, const double *x, int64_t n);
+void celi_observe(CeliObservation *out, const double *x, int64_t n);
 /// Appends x (n,), clipped to [low, high].
-void celi_write_clipped(CeliWriter *out, const double *x, int64_t n, double low, double high);
+void celi_observe_clipped(CeliObservation *out, const double *x, int64_t n, double low,
+                          double high);
 /// Appends one number.
-void celi_write_one(CeliWriter *out, double x);
+void celi_observe_one(CeliObservation *out, double x);
 
 // ---- render.c
 

@@ -13,9 +13,9 @@ static void start_single(const CeliMujoco *e, double *qpos, double *qvel, CelRng
   for (int i = 0; i < e->model->nv; i++) qvel[i] += cel_rng_range(rng, -s, s);
 }
 
-static void observe_single(const CeliMujoco *e, const mjData *d, CeliWriter *out) {
-  celi_write(out, d->qpos, e->model->nq);
-  celi_write(out, d->qvel, e->model->nv);
+static void observe_single(const CeliMujoco *e, const mjData *d, CeliObservation *out) {
+  celi_observe(out, d->qpos, e->model->nq);
+  celi_observe(out, d->qvel, e->model->nv);
 }
 
 static double reward_single(const CeliMujoco *e, const mjData *d, const float *action,
@@ -49,13 +49,13 @@ static void start_double(const CeliMujoco *e, double *qpos, double *qvel, CelRng
   for (int i = 0; i < e->model->nv; i++) qvel[i] += s * cel_rng_normal(rng);
 }
 
-static void observe_double(const CeliMujoco *e, const mjData *d, CeliWriter *out) {
+static void observe_double(const CeliMujoco *e, const mjData *d, CeliObservation *out) {
   const int nq = (int)e->model->nq, nv = (int)e->model->nv;
-  celi_write(out, d->qpos, 1);
-  for (int i = 1; i < nq; i++) celi_write_one(out, sin(d->qpos[i]));
-  for (int i = 1; i < nq; i++) celi_write_one(out, cos(d->qpos[i]));
-  celi_write_clipped(out, d->qvel, nv, -10, 10);
-  celi_write_clipped(out, d->qfrc_constraint, e->task->version == 5 ? 1 : nv, -10, 10);
+  celi_observe(out, d->qpos, 1);
+  for (int i = 1; i < nq; i++) celi_observe_one(out, sin(d->qpos[i]));
+  for (int i = 1; i < nq; i++) celi_observe_one(out, cos(d->qpos[i]));
+  celi_observe_clipped(out, d->qvel, nv, -10, 10);
+  celi_observe_clipped(out, d->qfrc_constraint, e->task->version == 5 ? 1 : nv, -10, 10);
 }
 
 static double reward_double(const CeliMujoco *e, const mjData *d, const float *action,

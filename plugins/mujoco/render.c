@@ -184,7 +184,7 @@ static CelStatus copy_model(CeliMujoco *e) {
 /// Allocates the scene and the buffers in the context that is current.
 static CelStatus make_buffers(CeliMujoco *e, int size) {
   CeliRenderer *r = e->renderer;
-  if (!r->model) CELI_TRY(copy_model(e));
+  if (!r->model) CELI_MUJOCO_TRY(copy_model(e));
   if (!r->has_scene) {
     mjv_defaultScene(&r->scene);
     mjv_defaultOption(&r->option);
@@ -260,8 +260,8 @@ static CelStatus draw(void *argument) {
   mjvCamera camera;
   mj_setState(e->model, p->d, p->state, mjSTATE_INTEGRATION);
   mj_forward(e->model, p->d);
-  CELI_TRY(set_camera(e, p->d, p->canvas->camera, &camera));
-  CELI_TRY(make_buffers(e, size));
+  CELI_MUJOCO_TRY(set_camera(e, p->d, p->canvas->camera, &camera));
+  CELI_MUJOCO_TRY(make_buffers(e, size));
   mjv_updateScene(r->model, p->d, &r->option, NULL, &camera, mjCAT_ALL, &r->scene);
   mjr_render(whole, &r->scene, &r->buffers);
   mjr_readPixels(p->canvas->image, NULL, whole, &r->buffers);
@@ -272,7 +272,7 @@ static CelStatus draw(void *argument) {
 static CelStatus draw_with_context(Picture *p) {
   CeliMujoco *e = p->e;
   Before before;
-  CELI_TRY(need_egl());
+  CELI_MUJOCO_TRY(need_egl());
   if (!e->renderer) e->renderer = calloc(1, sizeof *e->renderer);
   if (!e->renderer) return cel_fail(CEL_E_MEMORY, "not enough memory for pictures");
   egl.BindAPI(OPENGL_API);
@@ -280,7 +280,7 @@ static CelStatus draw_with_context(Picture *p) {
     e->renderer->context = egl.CreateContext(egl.display, egl.config, NULL, NULL);
   if (!e->renderer->context)
     return cel_fail(CEL_E_UNSUPPORTED, "pictures: EGL cannot create an OpenGL context");
-  CELI_TRY(make_current(e->renderer->context, &before));
+  CELI_MUJOCO_TRY(make_current(e->renderer->context, &before));
   const CelStatus status = celi_mujoco_guard(draw, p);
   restore(&before);
   return status;

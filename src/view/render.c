@@ -106,8 +106,8 @@ static CelStatus draw_shot(Studio *studio, int64_t i) {
       "%s: ", spec->type->id);
 }
 
-/// Chooses one palette for all pictures. Draws them to count their colors; they are drawn again when
-/// they are written. Of images, which take long to draw, it counts 32.
+/// Chooses one palette for all pictures. Draws them to count their colors; they are drawn again
+/// when they are written. Of images, which take long to draw, it counts 32.
 static CelStatus choose_palette(Studio *studio) {
   uint32_t colors[CELI_PALETTE_COLORS];
   const int64_t n = studio->film->n;

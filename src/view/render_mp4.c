@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static const size_t LIMIT = (size_t)4 << 30; // bytes of a film
 
 /// Starts ffmpeg with the socket as its input and the log as its error output. It is searched on
