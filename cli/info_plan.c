@@ -11,15 +11,19 @@ typedef struct Options {
 } Options;
 
 #define F(field) offsetof(Options, field)
+// clang-format off
 static const CelField options_fields[] = {
-    {"plan", CEL_FIELD_BOOL, F(plan), "false", 0, 0, "", NULL, NULL,
-     "print the operations of an update", ""},
-    {"preset", CEL_FIELD_STRING, F(preset), "none", 0, 0, "NAME", NULL, NULL,
-     "settings of this preset, as in train", ""},
-    {"config", CEL_FIELD_PATH, F(config), "", 0, 0, "FILE", NULL, NULL, "YAML file with settings",
-     ""},
-    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print JSON", ""},
-    {0}};
+    {.name = "plan", .type = CEL_FIELD_BOOL, .offset = F(plan), .def = "false",
+     .doc = "print the operations of an update"},
+    {.name = "preset", .type = CEL_FIELD_STRING, .offset = F(preset), .def = "none",
+     .unit = "NAME", .doc = "settings of this preset, as in train"},
+    {.name = "config", .type = CEL_FIELD_PATH, .offset = F(config), .def = "", .unit = "FILE",
+     .doc = "YAML file with settings"},
+    {.name = "json", .type = CEL_FIELD_BOOL, .offset = F(json), .def = "false",
+     .doc = "print JSON"},
+    {0},
+};
+// clang-format on
 #undef F
 
 static const CliCommand plan_command = {

@@ -1,4 +1,5 @@
-/// What the outputs of critics Q(s, a) mean: their targets, losses, values, and the actor's objective.
+/// What the outputs of critics Q(s, a) mean: their targets, losses, values, and the actor's
+/// objective.
 ///
 /// An ensemble of E critics has M outputs per state and action, Z (E,B,M).
 /// - Mean: M = 1; Z_e is Q_e(s, a). Members are combined by their minimum or mean.
@@ -35,7 +36,8 @@ typedef struct CeliCriticBatch {
   const float *mid_weight, *mid_logp; ///< (mid,B) gamma^k, log pi of their actions
 } CeliCriticBatch;
 
-/// y (B,K): r + d (Z' - alpha log pi'), minus alpha log pi of the steps between, rows [begin, end), from target critics Z (E,B,M).
+/// y (B,K), rows [begin, end): r + d (Z' - alpha log pi'), minus alpha log pi of the steps between,
+/// from target critics Z (E,B,M).
 /// Source: [maximum-entropy, 8.21]
 void celi_critic_target(const CeliCriticHead *head, float *y, const float *Z,
                         const CeliCriticBatch *batch, int64_t begin, int64_t end);
