@@ -37,8 +37,7 @@ const CelField *solve_file_fields(void) {
        NULL, NULL, "time steps of an episode; 0: no limit; -1: as the file says (usually no limit)",
        ""},
       {"reward", CEL_FIELD_STRING, offsetof(CelMdpLoadOptions, reward), "", 0, 0, "NAME", NULL,
-       NULL, "PRISM files with several reward structures: the name or number of the one to use",
-       ""},
+       NULL, "files with named reward models: the name or number of the one to use, or none", ""},
       {0}};
   return fields;
 }

@@ -24,6 +24,21 @@ typedef struct CelMdpGrid {
   int64_t actions;
 } CelMdpGrid;
 
+/// A named set of states, such as "goal".
+typedef struct CelMdpLabel {
+  char name[CEL_TEXT_MAX];
+  const uint8_t *in; ///< (states) 1: the state has the label; 0: it does not
+} CelMdpLabel;
+
+/// A named reward model: r(s,a,s') = state[s] + pair[p] + transition[t] for transition t of pair p
+/// of state s. A missing array (NULL) counts as zeros. States without actions pay nothing.
+typedef struct CelMdpReward {
+  char name[CEL_TEXT_MAX];
+  const double *state;      ///< (states) or NULL
+  const double *pair;       ///< (pairs) or NULL
+  const double *transition; ///< (transitions) or NULL
+} CelMdpReward;
+
 /// A problem. Read the fields directly or use the functions below. Do not write to it.
 typedef struct CelMdp {
   int64_t states, pairs, transitions;
@@ -41,6 +56,12 @@ typedef struct CelMdp {
   const int32_t *action;     ///< (pairs) action numbers; NULL: the number is p - pair[s]
   const double *start;       ///< (states) initial distribution
   const CelMdpGrid *grid;    ///< layout, or NULL
+  int64_t labels;            ///< named sets of states
+  const CelMdpLabel *label;  ///< (labels) with different names; NULL if there are none
+  int64_t reward_models;     ///< named reward models
+  const CelMdpReward *reward_model; ///< (reward_models) with different names; NULL: none
+  /// The named model that `reward` and `reward_next` hold; NULL: they are not one of them.
+  const CelMdpReward *reward_chosen;
   /// One sentence about a part of the file that the problem does not use, or NULL: "observations
   /// are left out: ..."
   const char *left_out;
@@ -93,6 +114,29 @@ CEL_API CelStatus cel_mdp_transition(CelMdpBuilder *builder, int64_t next, doubl
 /// uniform over the states that are not terminal.
 CEL_API CelStatus cel_mdp_start(CelMdpBuilder *builder, int64_t state,
                                 double weight) CEL_WARN_UNUSED;
+/// Adds a label: in[s] is 1 for the states that have it, and 0 for the others. `in` (states) and
+/// the name are copied. A name is printable text of 1 to 63 bytes.
+/// Errors: CEL_E_NAME (an invalid name; a label of that name exists), CEL_E_RANGE (a number other
+/// than 0 and 1), CEL_E_STATE (already built), CEL_E_MEMORY.
+CEL_API CelStatus cel_mdp_label(CelMdpBuilder *builder, const char *name,
+                                const uint8_t *in) CEL_WARN_UNUSED;
+/// Adds a named reward model of zeros. *model is its number for the three functions below, from 0.
+/// Add models before the first pair. The rewards of cel_mdp_pair and cel_mdp_transition are
+/// independent of them: they are the problem's r(s,a,s') until cel_mdp_with_reward selects a model.
+/// Errors: CEL_E_NAME (an invalid name; a model of that name exists), CEL_E_STATE (a pair exists
+/// already, already built), CEL_E_MEMORY.
+CEL_API CelStatus cel_mdp_reward_model(CelMdpBuilder *builder, const char *name,
+                                       int64_t *model) CEL_WARN_UNUSED;
+/// Set the reward of a state, of the open pair, or of the transition that was added last.
+/// Transitions that are merged average theirs by probability.
+/// Errors: CEL_E_RANGE (model, state), CEL_E_NAN, CEL_E_STATE (no pair is open; no transition was
+/// added to it), CEL_E_MEMORY.
+CEL_API CelStatus cel_mdp_reward_of_state(CelMdpBuilder *builder, int64_t model, int64_t state,
+                                          double reward) CEL_WARN_UNUSED;
+CEL_API CelStatus cel_mdp_reward_of_pair(CelMdpBuilder *builder, int64_t model,
+                                         double reward) CEL_WARN_UNUSED;
+CEL_API CelStatus cel_mdp_reward_of_transition(CelMdpBuilder *builder, int64_t model,
+                                               double reward) CEL_WARN_UNUSED;
 /// Declares that the problem is a grid. The layout is copied.
 CEL_API CelStatus cel_mdp_set_grid(CelMdpBuilder *builder, const CelMdpGrid *grid) CEL_WARN_UNUSED;
 /// Sets the problem's name. It is copied.
@@ -107,6 +151,36 @@ CEL_API void cel_mdp_destroy(CelMdp *mdp);
 /// Checks all rules of CelMdp. Loading a file runs it.
 /// Errors: CEL_E_CORRUPT (names state, action or transition).
 CEL_API CelStatus cel_mdp_check(const CelMdp *mdp) CEL_WARN_UNUSED;
+
+// ---- Labels and reward models
+
+/// Finds a label by name. Errors: CEL_E_NAME (names the nearest one, or all).
+CEL_API CelStatus cel_mdp_label_find(const CelMdp *mdp, const char *name,
+                                     const CelMdpLabel **out) CEL_WARN_UNUSED;
+/// Finds the states for which an expression over labels holds: in[s] becomes 1, and 0 for the other
+/// states. *count (may be NULL) becomes their number.
+///
+///     goal                    the states with that label; quotes are needed for other names than
+///                             letters, digits and _, for example "all coins"
+///     17                      state 17
+///     init, terminal          initial states; states without actions. A label of that name wins.
+///     !a, a & b, a | b, (a)   not, and, or; ! binds tighter than &, which binds tighter than |
+///     true, false             all states; none
+///
+/// out  in (states)
+/// Errors: CEL_E_NAME (unknown label), CEL_E_RANGE (unknown state), CEL_E_ARGUMENT (anything else;
+/// the message shows the place), CEL_E_MEMORY.
+CEL_API CelStatus cel_mdp_states_where(const CelMdp *mdp, const char *expression, uint8_t *in,
+                                       int64_t *count) CEL_WARN_UNUSED;
+/// Finds a reward model by name. Errors: CEL_E_NAME (names the nearest one, or all).
+CEL_API CelStatus cel_mdp_reward_find(const CelMdp *mdp, const char *name,
+                                      const CelMdpReward **out) CEL_WARN_UNUSED;
+/// Makes the same problem with a named model as its r(s,a,s'). The name "none" gives rewards of 0,
+/// unless a model has that name. The new problem shares the other arrays with `mdp`, which must
+/// outlive it. Free it with cel_mdp_destroy.
+/// Errors: CEL_E_NAME, CEL_E_RANGE (rewards whose sum overflows), CEL_E_MEMORY.
+CEL_API CelStatus cel_mdp_with_reward(const CelMdp *mdp, const char *name,
+                                      CelMdp **out) CEL_WARN_UNUSED;
 
 // ---- Files
 
@@ -138,7 +212,8 @@ typedef struct CelMdpLoadOptions {
   double discount;
   /// Steps of an episode. Default -1, which is the file's own; 0: infinite.
   int64_t horizon;
-  /// Reward structure of a PRISM file, by name or number. Default "", the only one.
+  /// Named reward model that becomes r(s,a,s'): its name or its number from 1. "none": rewards
+  /// of 0. Default "": the file's own choice. That is the only model in formats that record none.
   char reward[CEL_TEXT_MAX];
 } CelMdpLoadOptions;
 /// Returns the default options.
@@ -149,8 +224,8 @@ CEL_API CelMdpLoadOptions cel_mdp_load_options_default(void);
 /// not. A discount of 1 needs a horizon, from the file or the options.
 /// Errors: CEL_E_IO, CEL_E_CORRUPT (file, line or offset, state, action, cause and remedy),
 /// CEL_E_FORMAT (another format; longer than the limit), CEL_E_RANGE (discount, horizon),
-/// CEL_E_NAME (no such reward structure), CEL_E_ARGUMENT (several reward structures, and none is
-/// selected), CEL_E_MEMORY.
+/// CEL_E_NAME (no such reward model), CEL_E_ARGUMENT (several reward models, and none is selected),
+/// CEL_E_MEMORY.
 CEL_API CelStatus cel_mdp_load_with(CelMdp **out, const char *path,
                                     const CelMdpLoadOptions *options) CEL_WARN_UNUSED;
 /// Loads a file with the given format and discount (NAN: the file's own), and default options

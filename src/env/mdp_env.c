@@ -53,7 +53,7 @@ static const CelField fields[] = {
     {"discount", CEL_FIELD_AUTO, AT(discount), "auto", 0, 1, "", NULL, NULL,
      "discount for a file that has none; learning does not depend on it", ""},
     {"reward", CEL_FIELD_STRING, AT(reward), NULL, 0, 0, "", NULL, NULL,
-     "reward structure of a PRISM file that has several, by name or number", ""},
+     "reward model of a file that has several, by name or number", ""},
     UNAVAILABLE_ROW,
     {0}};
 /// Fields of the types with an id of their own, whose generator is fixed.
@@ -156,7 +156,7 @@ static CelStatus find_problem(MdpData *data, const MdpArguments *c, const char *
   }
   if (!c->file[0] && c->reward[0]) {
     return cel_fail(CEL_E_ARGUMENT,
-                    "reward names a reward structure of a file, but file is empty; set file too");
+                    "reward names a reward model of a file, but file is empty; set file too");
   }
   CELI_TRY(c->file[0] ? load(data, c) : generate(data, c, generator, limit));
   data->mdp = data->owned;

@@ -24,6 +24,12 @@ typedef struct Entry {
   bool ends;
 } Entry;
 
+/// A named reward model. Missing arrays are zeros.
+typedef struct Model {
+  char name[CEL_TEXT_MAX];
+  double *state, *pair, *transition;
+} Model;
+
 struct CelMdpBuilder {
   double discount;
   int64_t horizon, states, pairs, transitions;
@@ -34,6 +40,9 @@ struct CelMdpBuilder {
   bool open;
   Entry *entry; ///< (entries,)
   int64_t entries, entry_capacity;
+  bool dropped;   ///< the last transition had probability 0
+  double *extra;  ///< (entry_capacity, models) the named rewards of entries, by their order
+  bool any_extra; ///< an entry of the open pair has a named reward
   // The arrays of the CelMdp. Optional arrays are NULL until they are needed.
   int64_t *pair; ///< (states + 1), filled up to `state`
   int64_t pair_capacity, transition_capacity;
@@ -49,6 +58,10 @@ struct CelMdpBuilder {
   int8_t *direction;
   CelMdpGrid grid;
   bool has_grid;
+  CelMdpLabel *label; ///< (labels,)
+  int64_t labels, label_capacity;
+  Model *model; ///< (models,)
+  int64_t models, model_capacity;
   char name[CEL_TEXT_MAX];
 };
 
@@ -90,6 +103,15 @@ static void drop(CelMdpBuilder *builder, bool release) {
                     builder->probability, builder->ends,       builder->reward_next,
                     builder->start,       builder->grid_state, builder->direction};
   for (size_t i = 0; release && i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
+  for (int64_t i = 0; release && i < builder->labels; i++) free((void *)builder->label[i].in);
+  if (release) free(builder->label);
+  for (int64_t i = 0; release && i < builder->models; i++) {
+    free(builder->model[i].state);
+    free(builder->model[i].pair);
+    free(builder->model[i].transition);
+  }
+  free(builder->model);
+  free(builder->extra);
   free(builder->entry);
   memset(builder, 0, sizeof *builder);
   builder->built = true;
@@ -115,6 +137,10 @@ static CelStatus resize_pairs(CelMdpBuilder *builder, int64_t capacity) {
   if (builder->action) {
     CELI_TRY(celi_resize(&builder->action, n, sizeof *builder->action, "action numbers"));
   }
+  for (int64_t i = 0; i < builder->models; i++) {
+    double **pair = &builder->model[i].pair;
+    if (*pair) CELI_TRY(celi_resize(pair, n, sizeof **pair, "named rewards"));
+  }
   builder->pair_capacity = capacity;
   return CEL_OK;
 }
@@ -136,6 +162,10 @@ static CelStatus resize_transitions(CelMdpBuilder *builder, int64_t capacity) {
   }
   if (builder->ends) {
     CELI_TRY(celi_resize(&builder->ends, n, sizeof *builder->ends, "end flags of transitions"));
+  }
+  for (int64_t i = 0; i < builder->models; i++) {
+    double **transition = &builder->model[i].transition;
+    if (*transition) CELI_TRY(celi_resize(transition, n, sizeof **transition, "named rewards"));
   }
   builder->transition_capacity = capacity;
   return CEL_OK;
@@ -197,8 +227,21 @@ static void sort_entries(Entry *entry, int64_t n) {
   }
 }
 
+/// Averages the named rewards of two transitions, which then belong to the first.
+static void merge_extra(CelMdpBuilder *builder, const Entry *to, const Entry *from, double sum) {
+  double *a = builder->extra + to->order * builder->models;
+  const double *b = builder->extra + from->order * builder->models;
+  for (int64_t i = 0; i < builder->models; i++) {
+    // equal rewards stay bit-identical
+    if (a[i] < b[i] || a[i] > b[i])
+      a[i] = a[i] * (to->probability / sum) + b[i] * (from->probability / sum);
+  }
+}
+
 /// Merges adjacent transitions with the same next state and end flag. Returns how many remain.
-static int64_t merge(Entry *entry, int64_t n) {
+static int64_t merge(CelMdpBuilder *builder) {
+  Entry *entry = builder->entry;
+  const int64_t n = builder->entries;
   int64_t last = 0;
   for (int64_t i = 1; i < n; i++) {
     Entry *to = &entry[last];
@@ -208,6 +251,7 @@ static int64_t merge(Entry *entry, int64_t n) {
       continue;
     }
     const double sum = to->probability + from->probability;
+    if (builder->any_extra) merge_extra(builder, to, from, sum);
     // equal rewards stay bit-identical
     if (to->reward < from->reward || to->reward > from->reward) {
       to->reward = to->reward * (to->probability / sum) + from->reward * (from->probability / sum);
@@ -292,6 +336,34 @@ static void append(CelMdpBuilder *builder, int64_t n, double sum, bool rewards_d
   builder->row[builder->pairs] = builder->transitions;
 }
 
+/// Creates an array of named rewards with n zeros in room for `capacity`.
+static CelStatus begin_named(double **out, int64_t n, int64_t capacity) {
+  if (*out) return CEL_OK;
+  CELI_TRY(celi_alloc(out, (size_t)capacity, sizeof **out, "named rewards"));
+  memset(*out, 0, (size_t)n * sizeof **out);
+  return CEL_OK;
+}
+
+/// Writes the named rewards of the row that was appended last.
+static CelStatus append_extra(CelMdpBuilder *builder) {
+  const int64_t K = builder->models, first = builder->transitions - builder->entries;
+  for (int64_t i = 0; i < K; i++) {
+    double **transition = &builder->model[i].transition;
+    bool any = false;
+    for (int64_t k = 0; k < builder->entries && builder->any_extra; k++) {
+      const double reward = builder->extra[builder->entry[k].order * K + i];
+      any |= reward < 0.0 || reward > 0.0;
+    }
+    if (any) CELI_TRY(begin_named(transition, first, builder->transition_capacity));
+    for (int64_t k = 0; k < builder->entries && *transition; k++) {
+      (*transition)[first + k] =
+          builder->any_extra ? builder->extra[builder->entry[k].order * K + i] : 0.0;
+    }
+  }
+  builder->any_extra = false;
+  return CEL_OK;
+}
+
 static CelStatus fail_sum(const CelMdpBuilder *builder, double sum) {
   return cel_fail(CEL_E_RANGE,
                   "state %" PRId64 ", action %" PRId64 ": the probabilities of its %" PRId64
@@ -321,12 +393,13 @@ static CelStatus close_row(CelMdpBuilder *builder) {
   }
   CELI_TRY(check_rewards(builder));
   sort_entries(builder->entry, builder->entries);
-  builder->entries = merge(builder->entry, builder->entries);
+  builder->entries = merge(builder);
   const double sum = sum_entries(builder->entry, builder->entries); // never smaller than one entry
   if (!celi_mdp_is_one(sum)) return fail_sum(builder, sum);
   bool rewards_differ;
   CELI_TRY(make_room(builder, builder->entries, &rewards_differ));
   append(builder, builder->entries, divisor(sum, builder->entries), rewards_differ);
+  CELI_TRY(append_extra(builder));
   builder->entries = 0;
   builder->open = false;
   return CEL_OK;
@@ -389,10 +462,14 @@ CelStatus cel_mdp_pair(CelMdpBuilder *builder, int64_t state, int64_t action, do
   while (builder->state < state) builder->pair[++builder->state] = builder->pairs;
   if (builder->action) builder->action[builder->pairs] = (int32_t)action;
   if (builder->pairs == 0) builder->row[0] = 0;
+  for (int64_t i = 0; i < builder->models; i++) {
+    if (builder->model[i].pair) builder->model[i].pair[builder->pairs] = 0.0;
+  }
   builder->pairs++;
   builder->number = action;
   builder->base = reward;
   builder->open = true;
+  builder->dropped = false;
   return CEL_OK;
 }
 
@@ -426,10 +503,15 @@ CelStatus cel_mdp_transition(CelMdpBuilder *builder, int64_t next, double probab
   CELI_FLOATS(CELI_IEEE);
   CELI_TRY(fail_if_built(builder));
   CELI_TRY(check_transition(builder, next, probability, reward));
-  if (!(probability > 0.0)) return CEL_OK;
+  builder->dropped = !(probability > 0.0);
+  if (builder->dropped) return CEL_OK;
   if (builder->entries == builder->entry_capacity) {
     const int64_t capacity = grown(builder->entry_capacity, builder->entries + 1);
     CELI_TRY(celi_resize(&builder->entry, (size_t)capacity, sizeof(Entry), "transitions"));
+    if (builder->models > 0) {
+      CELI_TRY(celi_resize(&builder->extra, (size_t)capacity,
+                           (size_t)builder->models * sizeof *builder->extra, "named rewards"));
+    }
     builder->entry_capacity = capacity;
   }
   builder->entry[builder->entries] = (Entry){.next = next,
@@ -437,7 +519,144 @@ CelStatus cel_mdp_transition(CelMdpBuilder *builder, int64_t next, double probab
                                              .probability = probability,
                                              .reward = reward,
                                              .ends = ends};
+  for (int64_t i = 0; builder->any_extra && i < builder->models; i++) {
+    builder->extra[builder->entries * builder->models + i] = 0.0;
+  }
   builder->entries++;
+  return CEL_OK;
+}
+
+// ---- labels, reward models
+
+static CelStatus fail_twice(const char *what, const char *name) {
+  return cel_fail(CEL_E_NAME, "%s \"%s\" exists already; give each its own name", what, name);
+}
+
+static CelStatus fail_many(const char *what) {
+  return cel_fail(CEL_E_RANGE, "more than %d %ss; leave some out", CELI_MDP_NAMES, what);
+}
+
+CelStatus cel_mdp_label(CelMdpBuilder *builder, const char *name, const uint8_t *in) {
+  CELI_NEED(builder);
+  CELI_NEED(name);
+  CELI_NEED(in);
+  CELI_FLOATS(CELI_IEEE);
+  uint8_t *copy;
+  CELI_TRY(fail_if_built(builder));
+  CELI_TRY(celi_mdp_check_name(name, "label"));
+  for (int64_t i = 0; i < builder->labels; i++) {
+    if (strcmp(builder->label[i].name, name) == 0) return fail_twice("label", name);
+  }
+  if (builder->labels == CELI_MDP_NAMES) return fail_many("label");
+  for (int64_t s = 0; s < builder->states; s++) {
+    if (in[s] <= 1) continue;
+    return cel_fail(CEL_E_RANGE, "label \"%s\": state %" PRId64 " has %d; it must be 0 or 1", name,
+                    s, in[s]);
+  }
+  if (builder->labels == builder->label_capacity) {
+    const int64_t capacity = grown(builder->label_capacity, builder->labels + 1);
+    CELI_TRY(celi_resize(&builder->label, (size_t)capacity, sizeof *builder->label, "labels"));
+    builder->label_capacity = capacity;
+  }
+  CELI_TRY(celi_alloc(&copy, (size_t)builder->states, 1, "a label"));
+  memcpy(copy, in, (size_t)builder->states);
+  CelMdpLabel *label = &builder->label[builder->labels++];
+  memset(label, 0, sizeof *label);
+  strcpy(label->name, name);
+  label->in = copy;
+  return CEL_OK;
+}
+
+CelStatus cel_mdp_reward_model(CelMdpBuilder *builder, const char *name, int64_t *model) {
+  CELI_NEED(builder);
+  CELI_NEED(name);
+  CELI_NEED(model);
+  CELI_FLOATS(CELI_IEEE);
+  CELI_TRY(fail_if_built(builder));
+  CELI_TRY(celi_mdp_check_name(name, "reward model"));
+  if (builder->pairs > 0) {
+    return cel_fail(CEL_E_STATE, "reward model \"%s\": a pair exists already; add models first",
+                    name);
+  }
+  for (int64_t i = 0; i < builder->models; i++) {
+    if (strcmp(builder->model[i].name, name) == 0) return fail_twice("reward model", name);
+  }
+  if (builder->models == CELI_MDP_NAMES) return fail_many("reward model");
+  if (builder->models == builder->model_capacity) {
+    const int64_t capacity = grown(builder->model_capacity, builder->models + 1);
+    CELI_TRY(
+        celi_resize(&builder->model, (size_t)capacity, sizeof *builder->model, "reward models"));
+    builder->model_capacity = capacity;
+  }
+  Model *added = &builder->model[builder->models];
+  memset(added, 0, sizeof *added);
+  strcpy(added->name, name);
+  *model = builder->models++;
+  return CEL_OK;
+}
+
+static CelStatus check_named(const CelMdpBuilder *builder, int64_t model, double reward) {
+  CELI_TRY(fail_if_built(builder));
+  if (model < 0 || model >= builder->models) {
+    return cel_fail(CEL_E_RANGE,
+                    "reward model %" PRId64
+                    " is out of range; cel_mdp_reward_model has made %" PRId64,
+                    model, builder->models);
+  }
+  if (isfinite(reward)) return CEL_OK;
+  return cel_fail(CEL_E_NAN, "reward model \"%s\": the reward %g is not a finite number",
+                  builder->model[model].name, reward);
+}
+
+CelStatus cel_mdp_reward_of_state(CelMdpBuilder *builder, int64_t model, int64_t state,
+                                  double reward) {
+  CELI_NEED(builder);
+  CELI_FLOATS(CELI_IEEE);
+  CELI_TRY(check_named(builder, model, reward));
+  double **array = &builder->model[model].state;
+  if (state < 0 || state >= builder->states) {
+    return cel_fail(CEL_E_RANGE,
+                    "reward model \"%s\": state %" PRId64
+                    " is out of range; states are 0 to %" PRId64,
+                    builder->model[model].name, state, builder->states - 1);
+  }
+  if (!*array && !(reward < 0.0 || reward > 0.0)) return CEL_OK;
+  CELI_TRY(begin_named(array, builder->states, builder->states));
+  (*array)[state] = reward;
+  return CEL_OK;
+}
+
+CelStatus cel_mdp_reward_of_pair(CelMdpBuilder *builder, int64_t model, double reward) {
+  CELI_NEED(builder);
+  CELI_FLOATS(CELI_IEEE);
+  CELI_TRY(check_named(builder, model, reward));
+  double **array = &builder->model[model].pair;
+  if (!builder->open) {
+    return cel_fail(CEL_E_STATE, "reward model \"%s\": no pair is open; call cel_mdp_pair first",
+                    builder->model[model].name);
+  }
+  if (!*array && !(reward < 0.0 || reward > 0.0)) return CEL_OK;
+  CELI_TRY(begin_named(array, builder->pairs, builder->pair_capacity));
+  (*array)[builder->pairs - 1] = reward;
+  return CEL_OK;
+}
+
+CelStatus cel_mdp_reward_of_transition(CelMdpBuilder *builder, int64_t model, double reward) {
+  CELI_NEED(builder);
+  CELI_FLOATS(CELI_IEEE);
+  CELI_TRY(check_named(builder, model, reward));
+  const int64_t K = builder->models;
+  if (!builder->open || (builder->entries == 0 && !builder->dropped)) {
+    return cel_fail(CEL_E_STATE,
+                    "reward model \"%s\": the open pair has no transition; call "
+                    "cel_mdp_transition first",
+                    builder->model[model].name);
+  }
+  if (builder->dropped || (!builder->any_extra && !(reward < 0.0 || reward > 0.0))) return CEL_OK;
+  if (!builder->any_extra)
+    memset(builder->extra, 0, (size_t)(builder->entries * K) * sizeof reward);
+  builder->any_extra = true;
+  builder->extra[(builder->entries - 1) * K + model] = reward;
   return CEL_OK;
 }
 
@@ -534,8 +753,34 @@ static CelStatus finish(CelMdpBuilder *builder) {
   return resize_transitions(builder, builder->transitions);
 }
 
-/// Hands every array over to the CelMdp.
+/// Hands the labels and reward models over. Errors: CEL_E_MEMORY; nothing has changed then.
+static CelStatus give_named(CelMdpBuilder *builder, CeliMdp *model) {
+  const int64_t L = builder->labels, K = builder->models;
+  CelMdpReward *reward = NULL;
+  CELI_TRY(celi_mdp_own_more(model, L + 3 * K + 16));
+  if (K > 0) CELI_TRY(celi_calloc(&reward, (size_t)K, sizeof *reward, "reward models"));
+  for (int64_t i = 0; i < K; i++) {
+    const Model *from = &builder->model[i];
+    const double *array[] = {from->state, from->pair, from->transition};
+    memcpy(reward[i].name, from->name, sizeof from->name);
+    reward[i].state = from->state;
+    reward[i].pair = from->pair;
+    reward[i].transition = from->transition;
+    for (int k = 0; k < 3; k++) celi_mdp_own(model, array[k]);
+  }
+  for (int64_t i = 0; i < L; i++) celi_mdp_own(model, builder->label[i].in);
+  celi_mdp_own(model, builder->label);
+  celi_mdp_own(model, reward);
+  model->mdp.labels = L;
+  model->mdp.label = L > 0 ? builder->label : NULL;
+  model->mdp.reward_models = K;
+  model->mdp.reward_model = reward;
+  return CEL_OK;
+}
+
+/// Hands every other array over to the CelMdp.
 static void give(CelMdpBuilder *builder, CeliMdp *model) {
+  const CelMdp named = model->mdp;
   const void *blocks[] = {builder->pair,        builder->row,        builder->reward,
                           builder->action,      builder->next32,     builder->next64,
                           builder->probability, builder->ends,       builder->reward_next,
@@ -558,7 +803,11 @@ static void give(CelMdpBuilder *builder, CeliMdp *model) {
                         .ends = builder->ends,
                         .action = builder->action,
                         .start = builder->start,
-                        .grid = builder->has_grid ? &model->grid : NULL};
+                        .grid = builder->has_grid ? &model->grid : NULL,
+                        .labels = named.labels,
+                        .label = named.label,
+                        .reward_models = named.reward_models,
+                        .reward_model = named.reward_model};
   memcpy(model->mdp.name, builder->name, sizeof builder->name);
   drop(builder, false);
 }
@@ -571,6 +820,11 @@ CelStatus cel_mdp_build(CelMdpBuilder *builder, CelMdp **out) {
   CELI_TRY(fail_if_built(builder));
   CELI_TRY(finish(builder));
   CELI_TRY(celi_mdp_create(&model));
+  const CelStatus status = give_named(builder, model);
+  if (status != CEL_OK) {
+    cel_mdp_destroy(&model->mdp);
+    return status;
+  }
   give(builder, model);
   *out = &model->mdp;
   return CEL_OK;

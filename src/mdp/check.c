@@ -247,6 +247,8 @@ static CelStatus check(Walk *walk) {
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) CELI_TRY(check_row(walk, s, p));
   }
   CELI_TRY(check_start(walk));
+  CELI_TRY(celi_mdp_check_labels(mdp));
+  CELI_TRY(celi_mdp_check_rewards(mdp));
   return mdp->grid ? celi_mdp_check_grid(mdp->grid, mdp->states) : CEL_OK;
 }
 

@@ -6,21 +6,37 @@
 #include <string.h>
 
 CelStatus celi_mdp_create(CeliMdp **out) {
-  CELI_TRY(celi_alloc(out, 1, sizeof **out, "a finite MDP"));
-  memset(*out, 0, sizeof **out);
+  enum { BLOCKS = 24 };
+  CeliMdp *model;
+  CELI_TRY(celi_calloc(&model, 1, sizeof *model, "a finite MDP"));
+  const CelStatus status = celi_mdp_own_more(model, BLOCKS);
+  if (status != CEL_OK) {
+    free(model);
+    return status;
+  }
+  *out = model;
   return CEL_OK;
 }
 
 void celi_mdp_own(CeliMdp *model, const void *block) {
   if (block == NULL) return;
-  CEL_ASSERT(model->blocks < CELI_MDP_BLOCKS);
+  CEL_ASSERT(model->blocks < model->block_capacity);
   model->block[model->blocks++] = block;
+}
+
+CelStatus celi_mdp_own_more(CeliMdp *model, int64_t more) {
+  const int64_t needed = model->blocks + more;
+  if (needed <= model->block_capacity) return CEL_OK;
+  CELI_TRY(celi_resize(&model->block, (size_t)needed, sizeof *model->block, "a finite MDP"));
+  model->block_capacity = needed;
+  return CEL_OK;
 }
 
 void cel_mdp_destroy(CelMdp *mdp) {
   if (mdp == NULL) return;
   CeliMdp *model = (CeliMdp *)mdp; // the CelMdp is the first member
-  for (int i = 0; i < model->blocks; i++) free((void *)model->block[i]);
+  for (int64_t i = 0; i < model->blocks; i++) free((void *)model->block[i]);
+  free((void *)model->block);
   cel_safetensors_close(model->file);
   free(model);
 }

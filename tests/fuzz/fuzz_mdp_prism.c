@@ -25,7 +25,7 @@ static void write_and_read(const CelMdp *mdp) {
   CelMdp *back = NULL;
   if (celi_mdp_check_prism(mdp) != CEL_OK) abort();
   for (int i = 0; i < 4; i++) {
-    celi_mdp_emit_prism(&out[i], mdp, i);
+    celi_mdp_emit_prism(&out[i], mdp, i, NULL);
     if (celi_out_finish(&out[i]) != CEL_OK) abort();
     texts.data[i] = out[i].text.data;
     texts.size[i] = out[i].text.size;

@@ -69,6 +69,28 @@ static inline void expect_same_bytes(const char *what, const void *a, const void
   if (a != NULL && memcmp(a, b, bytes) != 0) fail_msg("%s differs", what);
 }
 
+/// Checks that two MDPs have the same labels and reward models in the same order.
+static inline void expect_same_names(const CelMdp *a, const CelMdp *b) {
+  const size_t S = (size_t)a->states, P = (size_t)a->pairs, T = (size_t)a->transitions;
+  assert_int_equal(a->labels, b->labels);
+  assert_int_equal(a->reward_models, b->reward_models);
+  for (int64_t i = 0; i < a->labels; i++) {
+    assert_string_equal(a->label[i].name, b->label[i].name);
+    expect_same_bytes(a->label[i].name, a->label[i].in, b->label[i].in, S);
+  }
+  for (int64_t i = 0; i < a->reward_models; i++) {
+    const CelMdpReward *x = &a->reward_model[i], *y = &b->reward_model[i];
+    static const double zeros[64];
+    const bool none = !x->state && !x->pair && !x->transition && P <= 64; // may be written as zeros
+    assert_string_equal(x->name, y->name);
+    expect_same_bytes(x->name, x->state, y->state, S * 8);
+    expect_same_bytes(x->name, none && y->pair ? zeros : x->pair, y->pair, P * 8);
+    expect_same_bytes(x->name, x->transition, y->transition, T * 8);
+  }
+  assert_int_equal(a->reward_chosen != NULL, b->reward_chosen != NULL);
+  if (a->reward_chosen) assert_string_equal(a->reward_chosen->name, b->reward_chosen->name);
+}
+
 /// Checks that two MDPs are bit-identical. Next states are compared by value.
 static inline void expect_same_mdp(const CelMdp *a, const CelMdp *b) {
   const size_t S = (size_t)a->states, P = (size_t)a->pairs, T = (size_t)a->transitions;
@@ -89,6 +111,7 @@ static inline void expect_same_mdp(const CelMdp *a, const CelMdp *b) {
   expect_same_bytes("ends", a->ends, b->ends, T);
   expect_same_bytes("action", a->action, b->action, P * 4);
   expect_same_bytes("start", a->start, b->start, S * 8);
+  expect_same_names(a, b);
   assert_int_equal(a->grid != NULL, b->grid != NULL);
   if (a->grid == NULL) return;
   assert_int_equal(a->grid->rows, b->grid->rows);

@@ -290,7 +290,7 @@ static char *text_of(int format, size_t *size) {
   CelMdp *square = built(b);
   if (format == 0) celi_mdp_emit_cassandra(&out, square);
   if (format == 1) celi_mdp_emit_gymnasium(&out, mdp);
-  if (format == 2) celi_mdp_emit_prism(&out, mdp, 0);
+  if (format == 2) celi_mdp_emit_prism(&out, mdp, 0, NULL);
   assert_ok(celi_out_finish(&out));
   cel_mdp_destroy(mdp);
   cel_mdp_destroy(square);

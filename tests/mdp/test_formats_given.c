@@ -243,7 +243,9 @@ static void horizon_option_works_for_every_format(void **state) {
   assert_true(mdp->horizon == 3 && mdp->discount == 1.0);
   cel_mdp_destroy(mdp);
   memcpy(options.reward, "time", 5);
-  assert_fails(cel_mdp_load_with(&mdp, path, &options), CEL_E_ARGUMENT, "only PRISM files");
+  assert_fails(cel_mdp_load_with(&mdp, path, &options), CEL_E_NAME, "no named rewards");
+  assert_fails(cel_mdp_load_with(&mdp, in_folder(state, "h.json"), &options), CEL_E_ARGUMENT,
+               "gymnasium files have no named rewards");
 }
 
 // ---- PRISM's reward structures

@@ -12,6 +12,7 @@
 /// A file format: one file in this folder and one row in registry.c.
 typedef struct CeliMdpFormat {
   CelMdpFormatInfo info;
+  bool named_rewards; ///< files may have named reward models
   /// True if the first bytes of a file look like this format. The first format that matches is
   /// used.
   bool (*sniff)(const char *data, size_t size);

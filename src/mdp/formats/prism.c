@@ -23,19 +23,35 @@
 /// A line of the .tra file.
 typedef struct Line {
   int64_t state, choice, next, line;
-  double probability, reward;
+  double probability;
   int32_t label; ///< N if the label is aN, else -1
-  bool rewarded; ///< the .trew file has this transition
+  bool rewarded; ///< the current .trew file has this transition
 } Line;
+
+/// A reward structure.
+typedef struct Model {
+  const char *name;
+  double *state, *transition; ///< (states), (lines after sorting); NULL: zeros
+} Model;
+
+/// A label.
+typedef struct Label {
+  int64_t number;
+  char name[CEL_TEXT_MAX];
+  uint8_t *in; ///< (states); NULL: no state yet
+} Label;
 
 typedef struct Reader {
   CeliScan tra, trew, srew, lab;
   int64_t states, choices, transitions; ///< from the first line
   Line *line;
   int64_t lines, line_capacity;
-  double *state_reward; ///< (states) or NULL
-  uint8_t *flag;        ///< (states) INITIAL, STOPS, REWARDED
-  bool numbered;        ///< every label is aN, and N ascends within a state
+  Model *model; ///< (models,)
+  int64_t models;
+  Label *label; ///< (labels,) sorted by number after the first line is read
+  int64_t labels, label_capacity;
+  uint8_t *flag; ///< (states) INITIAL, STOPS, REWARDED
+  bool numbered; ///< every label is aN, and N ascends within a state
   CeliEntry *entry;
   int64_t entry_room;
 } Reader;
@@ -181,16 +197,18 @@ static bool are_numbered(const Reader *reader) {
 
 // ---- rewards
 
-static CelStatus read_trew_line(Reader *reader, const CeliWord *word, int count, int64_t *hint) {
+static CelStatus read_trew_line(Reader *reader, Model *model, const CeliWord *word, int count,
+                                int64_t *hint) {
   CeliScan *scan = &reader->trew;
   Line line;
+  double reward;
   if (count != 4) {
     return celi_scan_fail(scan, word[0].line,
                           "the line has %d words; a reward is \"state choice next-state reward\"",
                           count);
   }
   CELI_TRY(read_where(reader, scan, word, &line));
-  CELI_TRY(celi_scan_number(scan, word[3], "reward", &line.reward));
+  CELI_TRY(celi_scan_number(scan, word[3], "reward", &reward));
   Line *found = *hint < reader->lines ? &reader->line[*hint] : NULL; // usually the next transition
   if (reader->line && (!found || compare(found, &line) != 0)) {
     found = bsearch(&line, reader->line, (size_t)reader->lines, sizeof line, compare);
@@ -207,13 +225,13 @@ static CelStatus read_trew_line(Reader *reader, const CeliWord *word, int count,
                           " appears twice",
                           line.state, line.choice, line.next);
   }
-  found->reward = line.reward;
+  model->transition[found - reader->line] = reward;
   found->rewarded = true;
   *hint = found - reader->line + 1;
   return CEL_OK;
 }
 
-static CelStatus read_trew(Reader *reader) {
+static CelStatus read_trew(Reader *reader, Model *model) {
   CeliScan *scan = &reader->trew;
   CeliWord word[4];
   int64_t size[3] = {0}, n = 0, hint = 0;
@@ -227,14 +245,17 @@ static CelStatus read_trew(Reader *reader) {
                           size[0], celi_s(size[0]), size[1], celi_s(size[1]), reader->states,
                           reader->choices);
   }
+  CELI_TRY(celi_calloc(&model->transition, (size_t)reader->lines, sizeof *model->transition,
+                       "the transitions' rewards"));
+  for (int64_t i = 0; i < reader->lines; i++) reader->line[i].rewarded = false;
   for (; celi_scan_line(scan, word, 4, &count); n++) {
     if (n == size[2]) return fail_count(scan, size[2], n + 1);
-    CELI_TRY(read_trew_line(reader, word, count, &hint));
+    CELI_TRY(read_trew_line(reader, model, word, count, &hint));
   }
   return n == size[2] ? CEL_OK : fail_count(scan, size[2], n);
 }
 
-static CelStatus read_srew(Reader *reader) {
+static CelStatus read_srew(Reader *reader, Model *model) {
   CeliScan *scan = &reader->srew;
   CeliWord word[2];
   int64_t size[2] = {0}, n = 0, s;
@@ -246,8 +267,9 @@ static CelStatus read_srew(Reader *reader) {
                           "the file has %" PRId64 " state%s, but the .tra file has %" PRId64,
                           size[0], celi_s(size[0]), reader->states);
   }
-  CELI_TRY(celi_calloc(&reader->state_reward, (size_t)reader->states, sizeof *reader->state_reward,
+  CELI_TRY(celi_calloc(&model->state, (size_t)reader->states, sizeof *model->state,
                        "the states' rewards"));
+  for (s = 0; s < reader->states; s++) reader->flag[s] &= (uint8_t)~REWARDED;
   for (; celi_scan_line(scan, word, 2, &count); n++) {
     if (n == size[1]) return fail_count(scan, size[1], n + 1);
     if (count != 2) {
@@ -255,7 +277,7 @@ static CelStatus read_srew(Reader *reader) {
                             "the line has %d words; a reward is \"state reward\"", count);
     }
     CELI_TRY(celi_scan_index(scan, word[0], "state", reader->states, &s));
-    CELI_TRY(celi_scan_number(scan, word[1], "reward", &reader->state_reward[s]));
+    CELI_TRY(celi_scan_number(scan, word[1], "reward", &model->state[s]));
     if (reader->flag[s] & REWARDED) {
       return celi_scan_fail(scan, word[0].line, "state %" PRId64 " appears twice", s);
     }
@@ -264,64 +286,105 @@ static CelStatus read_srew(Reader *reader) {
   return n == size[1] ? CEL_OK : fail_count(scan, size[1], n);
 }
 
-// ---- .lab
-
-/// The numbers of the labels with a meaning (-1: not declared) and of all labels.
-typedef struct Labels {
-  int64_t init, deadlock, terminal;
-  int64_t *number; ///< (n) sorted after all labels are read
-  int64_t n, capacity;
-} Labels;
-
-/// Declares a label, and stores its number if the label has a meaning.
-static CelStatus declare(const CeliScan *scan, CeliWord name, int64_t number, Labels *labels) {
-  const struct {
-    const char *name;
-    int64_t *number;
-  } known[] = {{"\"init\"", &labels->init},
-               {"\"deadlock\"", &labels->deadlock},
-               {"\"terminal\"", &labels->terminal}};
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-    if (!celi_word_is(name, known[i].name)) continue;
-    if (*known[i].number >= 0) {
-      return celi_scan_fail(scan, name.line, "label %s appears twice", known[i].name);
-    }
-    *known[i].number = number;
+/// The end of the lines of the choice, or of the state, at line i.
+static int64_t end_of(const Reader *reader, int64_t i, bool choice) {
+  const Line *first = &reader->line[i];
+  while (i < reader->lines && reader->line[i].state == first->state &&
+         (!choice || reader->line[i].choice == first->choice)) {
+    i++;
   }
-  CELI_TRY(celi_grow(&labels->number, &labels->capacity, labels->n + 1, sizeof *labels->number,
-                     "labels"));
-  labels->number[labels->n++] = number;
+  return i;
+}
+
+/// A state without choices must not have a reward, because PRISM would pay it forever.
+static CelStatus check_empty(const Reader *reader, const Model *model) {
+  int64_t i = 0;
+  for (int64_t s = 0; model->state && s < reader->states; s++) {
+    const bool empty = i == reader->lines || reader->line[i].state != s;
+    if (!empty) i = end_of(reader, i, false);
+    if (!empty || !(model->state[s] < 0.0 || model->state[s] > 0.0)) continue;
+    return celi_scan_fail(&reader->srew, reader->srew.line,
+                          "state %" PRId64
+                          " has a reward, %g, but no choice; add a choice or remove the reward",
+                          s, model->state[s]);
+  }
   return CEL_OK;
 }
 
+static CeliScan scan_or_none(const char *path, const char *data, size_t size) {
+  return data ? celi_scan(path, data, size) : (CeliScan){.file = NULL};
+}
+
+static CelStatus read_model(Reader *reader, Model *model, const CeliPrismReward *texts) {
+  reader->trew = scan_or_none(texts->path[0], texts->data[0], texts->size[0]);
+  reader->srew = scan_or_none(texts->path[1], texts->data[1], texts->size[1]);
+  model->name = texts->name;
+  CELI_TRY(read_trew(reader, model));
+  CELI_TRY(read_srew(reader, model));
+  return check_empty(reader, model);
+}
+
+static CelStatus read_models(Reader *reader, const CeliPrismReward *reward, int64_t rewards) {
+  CELI_TRY(
+      celi_calloc(&reader->model, (size_t)rewards, sizeof *reader->model, "reward structures"));
+  for (reader->models = 0; reader->models < rewards;) {
+    Model *model = &reader->model[reader->models++];
+    CELI_TRY(read_model(reader, model, &reward[reader->models - 1]));
+  }
+  return CEL_OK;
+}
+
+// ---- .lab
+
 /// N="NAME"
-static CelStatus read_declaration(const CeliScan *scan, CeliWord word, Labels *labels) {
+static CelStatus read_declaration(Reader *reader, CeliWord word) {
+  const CeliScan *scan = &reader->lab;
   const char *equal = memchr(word.text, '=', word.n);
   const size_t n = equal ? (size_t)(equal - word.text) : 0;
   const CeliWord number = {word.text, n, word.line};
   const CeliWord name = {word.text + n + 1, equal ? word.n - n - 1 : 0, word.line};
-  int64_t i;
   if (name.n < 3 || name.text[0] != '"' || name.text[name.n - 1] != '"') {
     return celi_scan_fail(scan, word.line, "found \"%.*s\" where a label, N=\"NAME\", should be",
                           CELI_WORD(word));
   }
-  CELI_TRY(celi_scan_index(scan, number, "a label's number", INT64_MAX, &i));
-  return declare(scan, name, i, labels);
+  if (name.n - 2 >= CEL_TEXT_MAX) {
+    return celi_scan_fail(scan, word.line, "label %.*s: the name is longer than %d bytes",
+                          CELI_WORD(name), CEL_TEXT_MAX - 1);
+  }
+  if (reader->labels == CELI_MDP_NAMES) {
+    return celi_scan_fail(scan, word.line, "the file has more than %d labels", CELI_MDP_NAMES);
+  }
+  CELI_TRY(celi_grow(&reader->label, &reader->label_capacity, reader->labels + 1,
+                     sizeof *reader->label, "labels"));
+  Label *label = &reader->label[reader->labels];
+  *label = (Label){.number = 0};
+  memcpy(label->name, name.text + 1, name.n - 2);
+  CELI_TRY(celi_scan_index(scan, number, "a label's number", INT64_MAX, &label->number));
+  if (celi_mdp_check_name(label->name, "label") != CEL_OK) {
+    return celi_scan_fail(scan, word.line, "label %" PRId64 ": the name must be printable text",
+                          label->number);
+  }
+  for (int64_t i = 0; i < reader->labels; i++) {
+    if (strcmp(reader->label[i].name, label->name) != 0) continue;
+    return celi_scan_fail(scan, word.line, "label \"%s\" appears twice", label->name);
+  }
+  reader->labels++;
+  return CEL_OK;
 }
 
-static int compare_numbers(const void *a, const void *b) {
-  const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+static int compare_labels(const void *a, const void *b) {
+  const int64_t x = ((const Label *)a)->number, y = ((const Label *)b)->number;
   return x < y ? -1 : x > y;
 }
 
-/// Sorts the numbers. Checks that each is used for one label only.
-static CelStatus sort_labels(const CeliScan *scan, Labels *labels) {
-  if (labels->n > 1) {
-    qsort(labels->number, (size_t)labels->n, sizeof *labels->number, compare_numbers);
-  }
-  for (int64_t i = 1; i < labels->n; i++) {
-    if (labels->number[i] != labels->number[i - 1]) continue;
-    return celi_scan_fail(scan, scan->line, "label %" PRId64 " appears twice", labels->number[i]);
+/// Sorts the labels by number. Checks that each number is used for one label only.
+static CelStatus sort_labels(Reader *reader) {
+  Label *label = reader->label;
+  if (reader->labels > 1) qsort(label, (size_t)reader->labels, sizeof *label, compare_labels);
+  for (int64_t i = 1; i < reader->labels; i++) {
+    if (label[i].number != label[i - 1].number) continue;
+    return celi_scan_fail(&reader->lab, reader->lab.line, "label %" PRId64 " appears twice",
+                          label[i].number);
   }
   return CEL_OK;
 }
@@ -337,11 +400,22 @@ static bool next_word(CeliScan *scan, CeliWord *word) {
   return word->n > 0;
 }
 
+static CelStatus mark(Reader *reader, Label *label, int64_t s) {
+  if (!label->in)
+    CELI_TRY(celi_calloc(&label->in, (size_t)reader->states, 1, "the states' labels"));
+  label->in[s] = 1;
+  if (strcmp(label->name, "init") == 0) reader->flag[s] |= INITIAL;
+  if (strcmp(label->name, "deadlock") == 0 || strcmp(label->name, "terminal") == 0)
+    reader->flag[s] |= STOPS;
+  return CEL_OK;
+}
+
 /// s: i j k
-static CelStatus read_labeled(Reader *reader, const Labels *labels) {
+static CelStatus read_labeled(Reader *reader) {
   CeliScan *scan = &reader->lab;
   CeliWord word;
-  int64_t s, i;
+  Label wanted = {.number = 0};
+  int64_t s;
   next_word(scan, &word);
   if (word.n < 2 || word.text[word.n - 1] != ':') {
     return celi_scan_fail(scan, word.line, "found \"%.*s\" where a state and a colon should be",
@@ -350,43 +424,42 @@ static CelStatus read_labeled(Reader *reader, const Labels *labels) {
   word.n--;
   CELI_TRY(celi_scan_index(scan, word, "state", reader->states, &s));
   while (next_word(scan, &word)) {
-    CELI_TRY(celi_scan_index(scan, word, "label", INT64_MAX, &i));
-    if (labels->n == 0 ||
-        !bsearch(&i, labels->number, (size_t)labels->n, sizeof i, compare_numbers)) {
-      return celi_scan_fail(
-          scan, word.line,
-          "state %" PRId64 " has label %" PRId64 ", which the first line does not declare", s, i);
+    CELI_TRY(celi_scan_index(scan, word, "label", INT64_MAX, &wanted.number));
+    Label *label = reader->labels == 0 ? NULL
+                                       : bsearch(&wanted, reader->label, (size_t)reader->labels,
+                                                 sizeof wanted, compare_labels);
+    if (!label) {
+      return celi_scan_fail(scan, word.line,
+                            "state %" PRId64 " has label %" PRId64
+                            ", which the first line does not declare",
+                            s, wanted.number);
     }
-    if (i == labels->init) reader->flag[s] |= INITIAL;
-    if (i == labels->deadlock || i == labels->terminal) reader->flag[s] |= STOPS;
+    CELI_TRY(mark(reader, label, s));
   }
   return CEL_OK;
 }
 
-static CelStatus read_labels(Reader *reader, Labels *labels) {
+static CelStatus read_labels(Reader *reader) {
   CeliScan *scan = &reader->lab;
   CeliWord word;
   celi_scan_blank(scan, '#');
-  while (next_word(scan, &word)) CELI_TRY(read_declaration(scan, word, labels));
-  CELI_TRY(sort_labels(scan, labels));
+  while (next_word(scan, &word)) CELI_TRY(read_declaration(reader, word));
+  CELI_TRY(sort_labels(reader));
   for (;;) {
     celi_scan_blank(scan, '#');
     if (scan->at == scan->end) return CEL_OK;
-    CELI_TRY(read_labeled(reader, labels));
+    CELI_TRY(read_labeled(reader));
   }
 }
 
 static CelStatus read_lab(Reader *reader) {
   CeliScan *scan = &reader->lab;
-  Labels labels = {.init = -1, .deadlock = -1, .terminal = -1};
   bool any = false;
   if (scan->file == NULL) {
     reader->flag[0] = INITIAL;
     return CEL_OK;
   }
-  const CelStatus status = read_labels(reader, &labels);
-  free(labels.number);
-  CELI_TRY(status);
+  CELI_TRY(read_labels(reader));
   for (int64_t s = 0; s < reader->states && !any; s++) any = reader->flag[s] & INITIAL;
   if (any) return CEL_OK;
   return celi_scan_fail(scan, 1, "no state has the label \"init\"; give it to the initial state");
@@ -394,58 +467,77 @@ static CelStatus read_lab(Reader *reader) {
 
 // ---- building the MDP
 
-/// The end of the lines of the choice, or of the state, at line i.
-static int64_t end_of(const Reader *reader, int64_t i, bool choice) {
-  const Line *first = &reader->line[i];
-  while (i < reader->lines && reader->line[i].state == first->state &&
-         (!choice || reader->line[i].choice == first->choice)) {
-    i++;
-  }
-  return i;
-}
-
-static double reward_of(const Reader *reader, const Line *line) {
-  return line->reward + (reader->state_reward ? reader->state_reward[line->state] : 0.0);
-}
-
 /// True for a terminal state that PRISM repaired with a self-loop.
 static bool is_mended(const Reader *reader, int64_t from, int64_t to) {
   const Line *line = &reader->line[from];
-  const double reward = reward_of(reader, line);
-  return (reader->flag[line->state] & STOPS) && to - from == 1 && line->next == line->state &&
-         !(reward < 0.0 || reward > 0.0);
+  if (!(reader->flag[line->state] & STOPS) || to - from != 1 || line->next != line->state)
+    return false;
+  for (int64_t i = 0; i < reader->models; i++) {
+    const Model *model = &reader->model[i];
+    const double reward = (model->transition ? model->transition[from] : 0.0) +
+                          (model->state ? model->state[line->state] : 0.0);
+    if (reward < 0.0 || reward > 0.0) return false;
+  }
+  return true;
+}
+
+/// Sets the named rewards of transition `line` of the open pair, whose lines are from to end - 1. A
+/// reward that all of them have belongs to the pair.
+static CelStatus put_rewards(const Reader *reader, CelMdpBuilder *builder, int64_t line,
+                             int64_t from, int64_t end) {
+  for (int64_t i = 0; i < reader->models; i++) {
+    const double *reward = reader->model[i].transition;
+    bool differ = false;
+    for (int64_t k = from + 1; reward && k < end && !differ; k++) {
+      differ = reward[k] < reward[from] || reward[k] > reward[from];
+    }
+    if (!reward) continue;
+    if (differ) CELI_TRY(cel_mdp_reward_of_transition(builder, i, reward[line]));
+    if (!differ && line == from) CELI_TRY(cel_mdp_reward_of_pair(builder, i, reward[line]));
+  }
+  return CEL_OK;
+}
+
+/// Checks and adds the pair of the lines from to end - 1.
+static CelStatus put_pair(Reader *reader, CelMdpBuilder *builder, int64_t from, int64_t end) {
+  const Line *line = &reader->line[from];
+  const int64_t n = end - from;
+  CELI_TRY(celi_grow(&reader->entry, &reader->entry_room, n, sizeof *reader->entry, "transitions"));
+  for (int64_t k = 0; k < n; k++) {
+    reader->entry[k] = (CeliEntry){.next = line[k].next, .probability = line[k].probability};
+  }
+  CELI_TRY(celi_row_check(&reader->tra, line->line, line->state,
+                          reader->numbered ? line->label : line->choice, reader->entry, n));
+  CELI_TRY(celi_scan_in(
+      &reader->tra, line->line,
+      cel_mdp_pair(builder, line->state, reader->numbered ? line->label : line->choice, 0.0)));
+  for (int64_t k = 0; k < n; k++) {
+    CELI_TRY(
+        celi_scan_in(&reader->tra, line->line,
+                     cel_mdp_transition(builder, line[k].next, line[k].probability, 0.0, false)));
+    CELI_TRY(put_rewards(reader, builder, from + k, from, end));
+  }
+  return CEL_OK;
 }
 
 static CelStatus put_state(Reader *reader, CelMdpBuilder *builder, int64_t from, int64_t to) {
   if (is_mended(reader, from, to)) return CEL_OK;
   for (int64_t i = from; i < to;) {
-    const Line *line = &reader->line[i];
-    const int64_t end = end_of(reader, i, true), n = end - i;
-    CELI_TRY(
-        celi_grow(&reader->entry, &reader->entry_room, n, sizeof *reader->entry, "transitions"));
-    for (int64_t k = 0; k < n; k++) {
-      reader->entry[k] = (CeliEntry){.next = line[k].next,
-                                     .probability = line[k].probability,
-                                     .reward = reward_of(reader, &line[k])};
-    }
-    CELI_TRY(celi_row_put(builder, &reader->tra, line->line, line->state,
-                          reader->numbered ? line->label : line->choice, reader->entry, n));
+    const int64_t end = end_of(reader, i, true);
+    CELI_TRY(put_pair(reader, builder, i, end));
     i = end;
   }
   return CEL_OK;
 }
 
-/// A state without choices must not have a reward, because PRISM would pay it forever.
-static CelStatus check_empty(const Reader *reader) {
-  int64_t i = 0;
-  for (int64_t s = 0; reader->state_reward && s < reader->states; s++) {
-    const bool empty = i == reader->lines || reader->line[i].state != s;
-    if (!empty) i = end_of(reader, i, false);
-    if (!empty || !(reader->state_reward[s] < 0.0 || reader->state_reward[s] > 0.0)) continue;
-    return celi_scan_fail(&reader->srew, reader->srew.line,
-                          "state %" PRId64
-                          " has a reward, %g, but no choice; add a choice or remove the reward",
-                          s, reader->state_reward[s]);
+/// The label "init" is left to the initial distribution.
+static CelStatus put_labels(Reader *reader, CelMdpBuilder *builder) {
+  for (int64_t i = 0; i < reader->labels; i++) {
+    Label *label = &reader->label[i];
+    if (strcmp(label->name, "init") == 0) continue;
+    if (!label->in)
+      CELI_TRY(celi_calloc(&label->in, (size_t)reader->states, 1, "the states' labels"));
+    CELI_TRY(cel_mdp_label(builder, label->name, label->in));
   }
   return CEL_OK;
 }
@@ -460,9 +552,16 @@ static CelStatus put_start(const Reader *reader, CelMdpBuilder *builder) {
 }
 
 static CelStatus fill(Reader *reader, CelMdpBuilder *builder) {
+  int64_t index;
   CELI_TRY(cel_mdp_builder_reserve(builder, reader->choices, reader->lines));
   CELI_TRY(celi_name_put(builder, reader->tra.file));
-  CELI_TRY(check_empty(reader));
+  for (int64_t i = 0; i < reader->models; i++) {
+    const double *reward = reader->model[i].state;
+    CELI_TRY(cel_mdp_reward_model(builder, reader->model[i].name, &index));
+    for (int64_t s = 0; reward && s < reader->states; s++)
+      CELI_TRY(cel_mdp_reward_of_state(builder, i, s, reward[s]));
+  }
+  CELI_TRY(put_labels(reader, builder));
   for (int64_t i = 0; i < reader->lines;) {
     const int64_t end = end_of(reader, i, false);
     CELI_TRY(put_state(reader, builder, i, end));
@@ -471,34 +570,49 @@ static CelStatus fill(Reader *reader, CelMdpBuilder *builder) {
   return put_start(reader, builder);
 }
 
-static CelStatus read_all(Reader *reader, CelMdp **out, const CelMdpLoadOptions *options) {
+static CelStatus read_all(Reader *reader, CelMdp **out, const CeliPrismTexts *texts,
+                          const CelMdpLoadOptions *options) {
   CelMdpBuilder *builder;
   double discount = (double)NAN;
   int64_t horizon = 0;
+  const CeliPrismReward only = {.name = "reward",
+                                .path = {texts->path[1], texts->path[2]},
+                                .data = {texts->data[1], texts->data[2]},
+                                .size = {texts->size[1], texts->size[2]}};
+  const int64_t rewards = texts->reward ? texts->rewards : only.data[0] || only.data[1];
   CELI_TRY(read_tra(reader));
-  CELI_TRY(read_trew(reader));
-  CELI_TRY(read_srew(reader));
+  CELI_TRY(read_models(reader, texts->reward ? texts->reward : &only, rewards));
   CELI_TRY(read_lab(reader));
   CELI_TRY(celi_load_choose(reader->tra.file, options, &discount, &horizon));
   reader->numbered = are_numbered(reader);
   CELI_TRY(cel_fail_in(cel_mdp_builder_create(&builder, reader->states, discount, horizon),
                        "%s: ", reader->tra.file));
   CelStatus status = fill(reader, builder);
-  if (status == CEL_OK) status = cel_fail_in(cel_mdp_build(builder, out), "%s: ", reader->tra.file);
+  if (status == CEL_OK) status = cel_mdp_build(builder, out);
   cel_mdp_builder_destroy(builder);
-  return status;
+  if (status == CEL_OK && rewards > 0 && texts->chosen >= 0) {
+    status = celi_mdp_use_reward((CeliMdp *)*out, &(*out)->reward_model[texts->chosen]);
+    if (status != CEL_OK) {
+      cel_mdp_destroy(*out);
+      *out = NULL;
+    }
+  }
+  return cel_fail_in(status, "%s: ", reader->tra.file);
 }
 
 CelStatus celi_mdp_parse_prism(CelMdp **out, const CeliPrismTexts *texts,
                                const CelMdpLoadOptions *options) {
-  Reader reader = {0};
-  CeliScan *scan[] = {&reader.tra, &reader.trew, &reader.srew, &reader.lab};
-  for (int i = 0; i < 4; i++) {
-    if (texts->data[i]) *scan[i] = celi_scan(texts->path[i], texts->data[i], texts->size[i]);
+  Reader reader = {.tra = scan_or_none(texts->path[0], texts->data[0], texts->size[0]),
+                   .lab = scan_or_none(texts->path[3], texts->data[3], texts->size[3])};
+  const CelStatus status = read_all(&reader, out, texts, options);
+  for (int64_t i = 0; i < reader.models; i++) {
+    free(reader.model[i].state);
+    free(reader.model[i].transition);
   }
-  const CelStatus status = read_all(&reader, out, options);
+  for (int64_t i = 0; i < reader.labels; i++) free(reader.label[i].in);
+  free(reader.model);
+  free(reader.label);
   free(reader.line);
-  free(reader.state_reward);
   free(reader.flag);
   free(reader.entry);
   return status;
@@ -525,7 +639,34 @@ static CelStatus check_start(const CelMdp *mdp) {
   return CEL_OK;
 }
 
+static CelStatus fail_name(const char *what, const char *name, const char *why) {
+  return cel_fail(CEL_E_UNSUPPORTED, "%s \"%s\" %s; write .safetensors or .umb instead", what, name,
+                  why);
+}
+
+/// Checks the names, which stand between quotes on one line.
+static CelStatus check_names(const CelMdp *mdp) {
+  for (int64_t i = 0; i < mdp->labels; i++) {
+    const CelMdpLabel *label = &mdp->label[i];
+    if (strpbrk(label->name, " \"")) {
+      return fail_name("label", label->name,
+                       "has a blank or quote, which PRISM's files cannot have");
+    }
+    for (int64_t s = 0; strcmp(label->name, "init") == 0 && s < mdp->states; s++) {
+      if (label->in[s] == (mdp->start[s] > 0.0)) continue;
+      return fail_name("label", label->name,
+                       "differs from the initial states, which it means in PRISM's files");
+    }
+  }
+  for (int64_t i = 0; i < mdp->reward_models; i++) {
+    const char *name = mdp->reward_model[i].name;
+    if (strchr(name, '"')) return fail_name("reward model", name, "has a quote");
+  }
+  return CEL_OK;
+}
+
 CelStatus celi_mdp_check_prism(const CelMdp *mdp) {
+  CELI_TRY(check_names(mdp));
   if (mdp->horizon > 0) {
     return cel_fail(CEL_E_UNSUPPORTED,
                     "PRISM's files have no horizon, but this MDP has horizon %" PRId64
@@ -575,35 +716,93 @@ static void emit_tra(CeliOut *out, const CelMdp *mdp) {
   }
 }
 
-static void emit_trew(CeliOut *out, const CelMdp *mdp) {
+static void emit_structure(CeliOut *out, const CelMdpReward *model) {
+  if (model) celi_out_format(out, "# Reward structure \"%s\"\n", model->name);
+}
+
+static void emit_trew(CeliOut *out, const CelMdp *mdp, const CelMdpReward *model) {
+  emit_structure(out, model);
   emit_sizes(out, mdp, true);
   for (int64_t s = 0; s < mdp->states; s++) {
     for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
       for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++) {
-        emit_line(out, s, p - mdp->pair[s], cel_mdp_next(mdp, t),
-                  mdp->reward_next ? mdp->reward_next[t] : mdp->reward[p], -1);
+        double reward = mdp->reward_next ? mdp->reward_next[t] : mdp->reward[p];
+        if (model) {
+          reward = (model->pair ? model->pair[p] : 0.0) +
+                   (model->transition ? model->transition[t] : 0.0);
+        }
+        emit_line(out, s, p - mdp->pair[s], cel_mdp_next(mdp, t), reward, -1);
       }
     }
   }
 }
 
-/// Writes a file without rewards, because .trew has them all. This replaces an older .srew file.
-static void emit_srew(CeliOut *out, const CelMdp *mdp) {
-  celi_out_format(out, "%" PRId64 " 0\n", mdp->states);
+static bool is_paid(const CelMdp *mdp, const CelMdpReward *model, int64_t s) {
+  return model && model->state && !is_terminal(mdp, s) &&
+         (model->state[s] < 0.0 || model->state[s] > 0.0);
 }
 
-static void emit_lab(CeliOut *out, const CelMdp *mdp) {
-  celi_out_format(out, "0=\"init\" 1=\"deadlock\"\n");
-  for (int64_t s = 0; s < mdp->states; s++) {
-    const bool first = mdp->start[s] > 0.0;
-    if (!first && !is_terminal(mdp, s)) continue;
-    celi_out_format(out, "%" PRId64 ":%s%s\n", s, first ? " 0" : "",
-                    is_terminal(mdp, s) ? " 1" : "");
+/// Without a model, writes a file without rewards, because .trew has them all. This replaces an
+/// older .srew file.
+static void emit_srew(CeliOut *out, const CelMdp *mdp, const CelMdpReward *model) {
+  int64_t n = 0;
+  for (int64_t s = 0; s < mdp->states; s++) n += is_paid(mdp, model, s);
+  emit_structure(out, model);
+  celi_out_format(out, "%" PRId64 " %" PRId64 "\n", mdp->states, n);
+  for (int64_t s = 0; n > 0 && s < mdp->states; s++) {
+    if (!is_paid(mdp, model, s)) continue;
+    celi_out_index(out, s);
+    celi_out_format(out, " ");
+    celi_out_double(out, model->state[s]);
+    celi_out_format(out, "\n");
   }
 }
 
-void celi_mdp_emit_prism(CeliOut *out, const CelMdp *mdp, int which) {
-  static void (*const emit[])(CeliOut *, const CelMdp *) = {emit_tra, emit_trew, emit_srew,
-                                                            emit_lab};
-  emit[which](out, mdp);
+/// True for labels that the file has anyway: 0="init" 1="deadlock".
+static bool is_built_in(const CelMdpLabel *label) {
+  return strcmp(label->name, "init") == 0 || strcmp(label->name, "deadlock") == 0;
+}
+
+static const uint8_t *find_deadlock(const CelMdp *mdp) {
+  for (int64_t i = 0; i < mdp->labels; i++) {
+    if (strcmp(mdp->label[i].name, "deadlock") == 0) return mdp->label[i].in;
+  }
+  return NULL;
+}
+
+static void emit_lab(CeliOut *out, const CelMdp *mdp, const CelMdpReward *model) {
+  (void)model;
+  const uint8_t *deadlock = find_deadlock(mdp);
+  celi_out_format(out, "0=\"init\" 1=\"deadlock\"");
+  for (int64_t i = 0, number = 2; i < mdp->labels; i++) {
+    if (is_built_in(&mdp->label[i])) continue;
+    celi_out_format(out, " %" PRId64 "=\"%s\"", number++, mdp->label[i].name);
+  }
+  celi_out_format(out, "\n");
+  for (int64_t s = 0; s < mdp->states; s++) {
+    const bool first = mdp->start[s] > 0.0;
+    const bool stops = is_terminal(mdp, s) || (deadlock && deadlock[s]);
+    bool any = first || stops;
+    for (int64_t i = 0; i < mdp->labels && !any; i++) {
+      any = !is_built_in(&mdp->label[i]) && mdp->label[i].in[s];
+    }
+    if (!any) continue;
+    celi_out_format(out, "%" PRId64 ":%s%s", s, first ? " 0" : "", stops ? " 1" : "");
+    for (int64_t i = 0, number = 2; i < mdp->labels; i++) {
+      if (is_built_in(&mdp->label[i])) continue;
+      if (mdp->label[i].in[s]) celi_out_format(out, " %" PRId64, number);
+      number++;
+    }
+    celi_out_format(out, "\n");
+  }
+}
+
+void celi_mdp_emit_prism(CeliOut *out, const CelMdp *mdp, int which, const CelMdpReward *model) {
+  if (which == 0) {
+    emit_tra(out, mdp);
+  } else {
+    static void (*const emit[])(CeliOut *, const CelMdp *,
+                                const CelMdpReward *) = {emit_trew, emit_srew, emit_lab};
+    emit[which - 1](out, mdp, model);
+  }
 }

@@ -204,10 +204,10 @@ static const Structure *find(const Files *files, const char *wanted) {
   return NULL;
 }
 
-/// Picks a structure. NULL if there is none; all rewards are then 0.
-static CelStatus choose(const Files *files, const char *wanted, const Structure **out) {
+/// Picks a structure. -1 if there is none or "none" is wanted; all rewards are then 0.
+static CelStatus choose(const Files *files, const char *wanted, int64_t *out) {
   char list[512];
-  *out = files->n == 1 ? &files->structure[0] : NULL;
+  *out = files->n == 1 ? 0 : -1;
   if (!wanted[0] && files->n <= 1) return CEL_OK;
   list_text(files, list, sizeof list);
   if (!wanted[0]) {
@@ -216,8 +216,9 @@ static CelStatus choose(const Files *files, const char *wanted, const Structure 
                     " reward structures: %s; set reward to the name or number of one",
                     files->tra, files->n, list);
   }
-  *out = find(files, wanted);
-  if (*out) return CEL_OK;
+  const Structure *found = find(files, wanted);
+  *out = found ? found - files->structure : -1;
+  if (found || strcmp(wanted, "none") == 0) return CEL_OK;
   if (files->n == 0) {
     return cel_fail(CEL_E_NAME,
                     "%s has no reward structure \"%s\", because it has no .srew or .trew file",
@@ -248,52 +249,158 @@ static CelStatus read_file(CeliPrismTexts *texts, int which, const char *path) {
   return CEL_OK;
 }
 
-static CelStatus read_files(CeliPrismTexts *texts, const Files *files, const char *reward) {
-  const Structure *structure;
-  CELI_TRY(read_file(texts, TRA, files->tra));
-  CELI_TRY(choose(files, reward, &structure));
-  for (int which = TREW; structure && which <= SREW; which++) {
-    if (structure->path[which]) CELI_TRY(read_file(texts, which, structure->path[which]));
+/// Reads the files of a structure. One without a name is named after its number.
+static CelStatus read_structure(CeliPrismReward *reward, const Structure *structure) {
+  memcpy(reward->name, structure->name, sizeof reward->name);
+  if (!reward->name[0] && structure->number >= 0) {
+    snprintf(reward->name, sizeof reward->name, "%" PRId64, structure->number);
+  } else if (!reward->name[0]) {
+    snprintf(reward->name, sizeof reward->name, "reward");
   }
+  for (int i = 0; i < 2; i++) {
+    char *data;
+    reward->path[i] = structure->path[TREW + i];
+    if (!reward->path[i]) continue;
+    CELI_TRY(celi_text_read(reward->path[i], &data, &reward->size[i]));
+    reward->data[i] = data;
+  }
+  return CEL_OK;
+}
+
+static CelStatus read_files(CeliPrismTexts *texts, CeliPrismReward *reward, const Files *files,
+                            const char *wanted) {
+  CELI_TRY(read_file(texts, TRA, files->tra));
+  CELI_TRY(choose(files, wanted, &texts->chosen));
+  for (int64_t i = 0; i < files->n; i++) CELI_TRY(read_structure(&reward[i], &files->structure[i]));
   return is_there(files->lab) ? read_file(texts, LAB, files->lab) : CEL_OK;
+}
+
+static CelStatus load_files(CelMdp **out, const Files *files, const CelMdpLoadOptions *options) {
+  CeliPrismTexts texts = {.rewards = files->n};
+  CeliPrismReward *reward;
+  CELI_TRY(celi_calloc(&reward, (size_t)files->n, sizeof *reward, "reward structures"));
+  texts.reward = reward;
+  CelStatus status = read_files(&texts, reward, files, options->reward);
+  if (status == CEL_OK) status = celi_mdp_parse_prism(out, &texts, options);
+  for (int i = 0; i < 4; i++) free((char *)texts.data[i]);
+  for (int64_t i = 0; i < files->n; i++) {
+    for (int k = 0; k < 2; k++) free((char *)reward[i].data[k]);
+  }
+  free(reward);
+  return status;
 }
 
 static CelStatus load(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
   Files files = {0};
-  CeliPrismTexts texts = {0};
   CelStatus status = find_files(&files, path);
-  if (status == CEL_OK) status = read_files(&texts, &files, options->reward);
-  if (status == CEL_OK) status = celi_mdp_parse_prism(out, &texts, options);
-  for (int i = 0; i < 4; i++) free((char *)texts.data[i]);
+  if (status == CEL_OK) status = load_files(out, &files, options);
   files_free(&files);
   return status;
 }
 
 // ---- writing
 
-/// Writes all four files before replacing any existing one. Replaces .tra last.
-static CelStatus write_files(CeliWriter writer[4], const CelMdp *mdp, char *paths[4]) {
-  for (int i = 0; i < 4; i++) {
-    CELI_TRY(celi_writer_open(&writer[i], paths[i]));
-    CeliOut out = {.writer = &writer[i]};
-    celi_mdp_emit_prism(&out, mdp, i);
+/// A file to write.
+typedef struct Output {
+  int which;
+  const CelMdpReward *model; ///< of .trew and .srew; NULL: the MDP's own rewards
+  char *path;
+  CeliWriter writer;
+} Output;
+
+typedef struct Outputs {
+  Output *file; ///< (n,) .tra is first
+  int64_t n;
+} Outputs;
+
+static CelStatus add_output(Outputs *outputs, const char *stem, const char *number, int which,
+                            const CelMdpReward *model) {
+  Output *file = &outputs->file[outputs->n];
+  *file = (Output){.which = which, .model = model, .writer = {.fd = -1}};
+  CELI_TRY(join(&file->path, stem, number, endings[which]));
+  outputs->n++;
+  return CEL_OK;
+}
+
+/// True if the MDP has rewards that are not one of its named models.
+static bool has_own_rewards(const CelMdp *mdp) {
+  if (mdp->reward_chosen) return false;
+  bool any = mdp->reward_models == 0;
+  for (int64_t p = 0; p < mdp->pairs && !any; p++) any = mdp->reward[p] < 0 || mdp->reward[p] > 0;
+  for (int64_t t = 0; mdp->reward_next && t < mdp->transitions && !any; t++) {
+    any = mdp->reward_next[t] < 0 || mdp->reward_next[t] > 0;
+  }
+  return any;
+}
+
+/// Lists the files: a structure without a number if there is only one, and numbered ones otherwise.
+static CelStatus list_outputs(Outputs *outputs, const char *stem, const CelMdp *mdp) {
+  const int64_t K = mdp->reward_models;
+  const bool own = has_own_rewards(mdp);
+  CELI_TRY(celi_calloc(&outputs->file, (size_t)(2 * K + 4), sizeof *outputs->file, "files"));
+  CELI_TRY(add_output(outputs, stem, "", TRA, NULL));
+  CELI_TRY(add_output(outputs, stem, "", LAB, NULL));
+  for (int which = TREW; own && which <= SREW; which++)
+    CELI_TRY(add_output(outputs, stem, "", which, NULL));
+  for (int64_t i = 0; i < K; i++) {
+    char number[24] = "";
+    if (K > 1 || own) snprintf(number, sizeof number, "%" PRId64, i + 1);
+    for (int which = TREW; which <= SREW; which++)
+      CELI_TRY(add_output(outputs, stem, number, which, &mdp->reward_model[i]));
+  }
+  return CEL_OK;
+}
+
+/// Fails if a reward file exists that would belong to the new .tra file but is not replaced.
+static CelStatus check_left_over(const Outputs *outputs, const char *path) {
+  Files files = {0};
+  CelStatus status = find_files(&files, path);
+  if (status == CEL_E_CORRUPT) status = CEL_OK; // old files whose names do not match
+  for (int64_t i = 0; status == CEL_OK && i < files.n; i++) {
+    for (int which = TREW; status == CEL_OK && which <= SREW; which++) {
+      const char *old = files.structure[i].path[which];
+      bool replaced = old == NULL;
+      for (int64_t k = 0; k < outputs->n && !replaced; k++)
+        replaced = strcmp(outputs->file[k].path, old) == 0;
+      if (!replaced) {
+        status = cel_fail(CEL_E_ARGUMENT,
+                          "%s exists and would become a reward structure of %s; remove it, or "
+                          "write to another name",
+                          old, outputs->file[0].path);
+      }
+    }
+  }
+  files_free(&files);
+  return status;
+}
+
+/// Writes all files before replacing any existing one. Replaces .tra last.
+static CelStatus write_files(Outputs *outputs, const CelMdp *mdp) {
+  for (int64_t i = 0; i < outputs->n; i++) {
+    Output *file = &outputs->file[i];
+    CELI_TRY(celi_writer_open(&file->writer, file->path));
+    CeliOut out = {.writer = &file->writer};
+    celi_mdp_emit_prism(&out, mdp, file->which, file->model);
     CELI_TRY(celi_out_finish(&out));
   }
-  for (int i = 3; i >= 0; i--) CELI_TRY(celi_writer_close(&writer[i]));
+  for (int64_t i = outputs->n - 1; i >= 0; i--)
+    CELI_TRY(celi_writer_close(&outputs->file[i].writer));
   return CEL_OK;
 }
 
 static CelStatus save(const CelMdp *mdp, const char *path) {
-  char *paths[4] = {NULL}, *stem = NULL;
-  CeliWriter writer[4] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
+  Outputs outputs = {0};
+  char *stem = NULL;
   CELI_TRY(cel_fail_in(celi_mdp_check_prism(mdp), "%s: ", path));
   CelStatus status = make_stem(path, &stem);
-  for (int i = 0; i < 4 && status == CEL_OK; i++) status = join(&paths[i], stem, "", endings[i]);
-  if (status == CEL_OK) status = write_files(writer, mdp, paths);
-  for (int i = 0; i < 4; i++) {
-    celi_writer_abandon(&writer[i]); // those that were not closed
-    free(paths[i]);
+  if (status == CEL_OK) status = list_outputs(&outputs, stem, mdp);
+  if (status == CEL_OK) status = check_left_over(&outputs, path);
+  if (status == CEL_OK) status = write_files(&outputs, mdp);
+  for (int64_t i = 0; i < outputs.n; i++) {
+    celi_writer_abandon(&outputs.file[i].writer); // those that were not closed
+    free(outputs.file[i].path);
   }
+  free(outputs.file);
   free(stem);
   return status;
 }
@@ -317,6 +424,7 @@ const CeliMdpFormat celi_mdp_format_prism = {
              "PRISM's explicit transitions, with .trew, .srew and .lab files beside them",
              {".tra"},
              {".trew", ".srew", ".lab"}},
+    .named_rewards = true,
     .sniff = sniff,
     .load = load,
     .save = save};

@@ -165,15 +165,15 @@ CelStatus cel_mdp_load(CelMdp **out, const char *path, CelMdpFormat format, doub
 }
 
 static CelStatus check_reward_option(const char *path, const CelMdpLoadOptions *options,
-                                     CelMdpFormat format) {
+                                     const CeliMdpFormat *format) {
   if (memchr(options->reward, 0, sizeof options->reward) == NULL) {
-    return cel_fail(CEL_E_ARGUMENT, "%s: the name of the reward structure has no terminating NUL",
+    return cel_fail(CEL_E_ARGUMENT, "%s: the name of the reward model has no terminating NUL",
                     path);
   }
-  if (options->reward[0] == 0 || format == CEL_MDP_PRISM) return CEL_OK;
+  if (options->reward[0] == 0 || format->named_rewards) return CEL_OK;
   return cel_fail(CEL_E_ARGUMENT,
-                  "%s: reward structure \"%s\": only PRISM files have named rewards; leave it out",
-                  path, options->reward);
+                  "%s: reward model \"%s\": %s files have no named rewards; leave it out", path,
+                  options->reward, format->info.name);
 }
 
 CelStatus cel_mdp_load_with(CelMdp **out, const char *path, const CelMdpLoadOptions *options) {
@@ -183,7 +183,7 @@ CelStatus cel_mdp_load_with(CelMdp **out, const char *path, const CelMdpLoadOpti
   CELI_FLOATS(CELI_IEEE);
   const CeliMdpFormat *format;
   CELI_TRY(find_format(path, options->format, &format));
-  CELI_TRY(check_reward_option(path, options, format->info.format));
+  CELI_TRY(check_reward_option(path, options, format));
   return format->load(out, path, options);
 }
 

@@ -7,6 +7,8 @@
 ///     pair (S + 1) I64, row (P + 1) I64, next (T) U32 or I64, probability (T) F64, reward (P) F64
 ///     optional: reward_next (T) F64, ends (T) U8, action (P) I32, start (S) F64
 ///     grid.state (rows, columns) I64, grid.direction (actions, 2) I32
+///     label.NAME (S) U8: the states with a label
+///     reward.NAME.state (S), reward.NAME.pair (P), reward.NAME.transition (T) F64: reward models
 #include "base/base.h"
 #include "mdp/formats/formats.h"
 #include "mdp/model.h"
@@ -23,8 +25,8 @@
 
 /// The tensors to write.
 typedef struct List {
-  CelTensor tensor[12];
-  int n;
+  CelTensor *tensor; ///< with room for all of them
+  int64_t n;
 } List;
 
 static void add(List *list, const char *name, CelType type, const void *data, int64_t rows,
@@ -57,6 +59,25 @@ static void add_arrays(List *list, const CelMdp *mdp) {
   add(list, "start", CEL_F64, mdp->start, mdp->states, 0);
 }
 
+/// Adds the labels and reward models. `zeros` (P) stands for a model without any array.
+static void add_named(List *list, const CelMdp *mdp, const double *zeros) {
+  char name[CEL_NAME_MAX];
+  for (int64_t i = 0; i < mdp->labels; i++) {
+    snprintf(name, sizeof name, "label.%.63s", mdp->label[i].name);
+    add(list, name, CEL_U8, mdp->label[i].in, mdp->states, 0);
+  }
+  for (int64_t i = 0; i < mdp->reward_models; i++) {
+    const CelMdpReward *model = &mdp->reward_model[i];
+    const bool none = !model->state && !model->pair && !model->transition;
+    snprintf(name, sizeof name, "reward.%.63s.state", model->name);
+    add(list, name, CEL_F64, model->state, mdp->states, 0);
+    snprintf(name, sizeof name, "reward.%.63s.pair", model->name);
+    add(list, name, CEL_F64, none ? zeros : model->pair, mdp->pairs, 0);
+    snprintf(name, sizeof name, "reward.%.63s.transition", model->name);
+    add(list, name, CEL_F64, model->transition, mdp->transitions, 0);
+  }
+}
+
 /// The directions of a grid in the type of the file. The caller frees them.
 static CelStatus widen(const CelMdpGrid *grid, int32_t **out) {
   CELI_TRY(celi_alloc(out, (size_t)grid->actions, 2 * sizeof **out, "a grid"));
@@ -64,22 +85,39 @@ static CelStatus widen(const CelMdpGrid *grid, int32_t **out) {
   return CEL_OK;
 }
 
-static CelStatus save(const CelMdp *mdp, const char *path) {
-  List list = {0};
-  int32_t *direction = NULL;
-  add_arrays(&list, mdp);
-  if (mdp->grid) {
-    CELI_TRY(widen(mdp->grid, &direction));
-    add(&list, "grid.state", CEL_I64, mdp->grid->state, mdp->grid->rows, mdp->grid->columns);
-    add(&list, "grid.direction", CEL_I32, direction, mdp->grid->actions, 2);
-  }
+static CelStatus save_list(const CelMdp *mdp, const char *path, List *list) {
   char discount[CELI_NUMBER_MAX], horizon[CELI_NUMBER_MAX];
   celi_double_text(discount, mdp->discount);
   snprintf(horizon, sizeof horizon, "%" PRId64, mdp->horizon);
-  const CelMeta meta[] = {
-      {"format", FORMAT}, {"name", mdp->name}, {"discount", discount}, {"horizon", horizon}};
-  const CelStatus status = cel_safetensors_write_list(path, list.tensor, list.n, meta, 4);
+  const CelMeta meta[] = {{"format", FORMAT},
+                          {"name", mdp->name},
+                          {"discount", discount},
+                          {"horizon", horizon},
+                          {"reward", mdp->reward_chosen ? mdp->reward_chosen->name : ""}};
+  return cel_safetensors_write_list(path, list->tensor, list->n, meta, mdp->reward_chosen ? 5 : 4);
+}
+
+static CelStatus save(const CelMdp *mdp, const char *path) {
+  const size_t room = (size_t)(11 + mdp->labels + 3 * mdp->reward_models);
+  List list = {.tensor = NULL};
+  int32_t *direction = NULL;
+  double *zeros = NULL;
+  CelStatus status = celi_calloc(&list.tensor, room, sizeof *list.tensor, "a list of tensors");
+  if (status == CEL_OK && mdp->reward_models > 0)
+    status = celi_calloc(&zeros, (size_t)mdp->pairs, sizeof *zeros, "rewards");
+  if (status == CEL_OK && mdp->grid) status = widen(mdp->grid, &direction);
+  if (status == CEL_OK) {
+    add_arrays(&list, mdp);
+    add_named(&list, mdp, zeros);
+    if (mdp->grid) {
+      add(&list, "grid.state", CEL_I64, mdp->grid->state, mdp->grid->rows, mdp->grid->columns);
+      add(&list, "grid.direction", CEL_I32, direction, mdp->grid->actions, 2);
+    }
+    status = save_list(mdp, path, &list);
+  }
   free(direction);
+  free(zeros);
+  free(list.tensor);
   return status;
 }
 
@@ -92,7 +130,7 @@ enum { NAMES = sizeof names / sizeof *names };
 
 /// Metadata may have unknown keys, but not misspellings of known ones.
 static CelStatus check_meta(const CelSafetensors *file) {
-  static const char *const keys[] = {"format", "name", "discount", "horizon"};
+  static const char *const keys[] = {"format", "name", "discount", "horizon", "reward"};
   enum { KEYS = sizeof keys / sizeof *keys };
   for (int64_t i = 0; cel_safetensors_meta_at(file, i).key; i++) {
     const char *key = cel_safetensors_meta_at(file, i).key;
@@ -108,9 +146,32 @@ static CelStatus check_meta(const CelSafetensors *file) {
   return CEL_OK;
 }
 
+/// The arrays of a reward model, in the order of CelMdpReward.
+static const char *const parts[] = {".state", ".pair", ".transition"};
+
+/// The name in "label.NAME". NULL for other tensors.
+static const char *label_in(const char *tensor) {
+  return strncmp(tensor, "label.", 6) == 0 ? tensor + 6 : NULL;
+}
+
+/// Finds the name in "reward.NAME.PART". Returns the index of the part; -1 for other tensors.
+static int reward_in(const char *tensor, const char **name, size_t *size) {
+  if (strncmp(tensor, "reward.", 7) != 0) return -1;
+  *name = tensor + 7;
+  for (int i = 0; i < 3; i++) {
+    const size_t n = strlen(*name), end = strlen(parts[i]);
+    if (n < end || strcmp(*name + n - end, parts[i]) != 0) continue;
+    *size = n - end;
+    return i;
+  }
+  return -1;
+}
+
 static CelStatus check_names(const CelSafetensors *file) {
   for (int64_t i = 0; i < cel_safetensors_count(file); i++) {
-    const char *name = cel_safetensors_at(file, i)->name;
+    const char *name = cel_safetensors_at(file, i)->name, *part;
+    size_t size;
+    if (label_in(name) || reward_in(name, &part, &size) >= 0) continue;
     CeliNearest nearest = {.wanted = name};
     int known = 0;
     while (known < NAMES && strcmp(names[known], name) != 0)
@@ -276,7 +337,88 @@ static CelStatus find_arrays(CeliMdp *model) {
   mdp->ends = ends ? ends->data : NULL;
   CELI_TRY(find_action(model, P));
   CELI_TRY(find_numbers(model, "start", S, &mdp->start));
-  if (mdp->reward || mdp->reward_next) return CEL_OK;
+  return CEL_OK;
+}
+
+// ---- loading: labels and reward models
+
+static CelStatus find_labels(CeliMdp *model) {
+  const int64_t tensors = cel_safetensors_count(model->file);
+  CelMdpLabel *label;
+  int64_t n = 0;
+  for (int64_t i = 0; i < tensors; i++)
+    n += label_in(cel_safetensors_at(model->file, i)->name) != 0;
+  if (n == 0) return CEL_OK;
+  CELI_TRY(celi_calloc(&label, (size_t)n, sizeof *label, "labels"));
+  celi_mdp_own(model, label);
+  model->mdp.label = label;
+  for (int64_t i = 0; i < tensors; i++) {
+    const char *tensor = cel_safetensors_at(model->file, i)->name, *name = label_in(tensor);
+    const CelTensor *found;
+    if (!name) continue;
+    if (celi_mdp_check_name(name, "label") != CEL_OK) return CEL_E_CORRUPT;
+    CELI_TRY(find(model->file, tensor, FLAG, model->mdp.states, &found));
+    snprintf(label->name, sizeof label->name, "%.63s", name);
+    label++->in = found->data;
+  }
+  model->mdp.labels = n;
+  return CEL_OK;
+}
+
+/// Finds or adds the reward model with that name.
+static CelMdpReward *model_named(CelMdpReward *list, int64_t *n, const char *name, size_t size) {
+  for (int64_t i = 0; i < *n; i++) {
+    if (strlen(list[i].name) == size && memcmp(list[i].name, name, size) == 0) return &list[i];
+  }
+  CelMdpReward *added = &list[(*n)++];
+  memcpy(added->name, name, size);
+  return added;
+}
+
+static CelStatus find_rewards(CeliMdp *model) {
+  const int64_t tensors = cel_safetensors_count(model->file);
+  CelMdp *mdp = &model->mdp;
+  CelMdpReward *list;
+  const char *name;
+  size_t size;
+  int64_t n = 0, most = 0;
+  for (int64_t i = 0; i < tensors; i++)
+    most += reward_in(cel_safetensors_at(model->file, i)->name, &name, &size) >= 0;
+  if (most == 0) return CEL_OK;
+  if (most > CELI_MDP_NAMES)
+    return cel_fail(CEL_E_CORRUPT, "more than %d tensors of reward models", CELI_MDP_NAMES);
+  CELI_TRY(celi_mdp_own_more(model, most + 8));
+  CELI_TRY(celi_calloc(&list, (size_t)most, sizeof *list, "reward models"));
+  celi_mdp_own(model, list);
+  mdp->reward_model = list;
+  for (int64_t i = 0; i < tensors; i++) {
+    const char *tensor = cel_safetensors_at(model->file, i)->name;
+    const int part = reward_in(tensor, &name, &size);
+    if (part < 0) continue;
+    if (size == 0 || size >= CEL_TEXT_MAX)
+      return cel_fail(CEL_E_CORRUPT, "tensor \"%s\": the name of a reward model has 1 to %d bytes",
+                      tensor, CEL_TEXT_MAX - 1);
+    CelMdpReward *to = model_named(list, &n, name, size);
+    const int64_t entries[] = {mdp->states, mdp->pairs, mdp->transitions};
+    const double **array[] = {&to->state, &to->pair, &to->transition};
+    CELI_TRY(find_numbers(model, tensor, entries[part], array[part]));
+  }
+  mdp->reward_models = n;
+  return CEL_OK;
+}
+
+/// The model that the metadata name, or NULL.
+static CelStatus find_chosen(CelMdp *mdp, const CelSafetensors *file) {
+  const char *name = cel_safetensors_meta(file, "reward");
+  if (!name) return CEL_OK;
+  return cel_fail_in(cel_mdp_reward_find(mdp, name, &mdp->reward_chosen) == CEL_OK ? CEL_OK
+                                                                                   : CEL_E_CORRUPT,
+                     "metadata \"reward\": ");
+}
+
+/// Fails unless there are rewards of some kind.
+static CelStatus need_rewards(const CelMdp *mdp) {
+  if (mdp->reward || mdp->reward_next || mdp->reward_models > 0) return CEL_OK;
   return cel_fail(CEL_E_CORRUPT,
                   "the tensors \"reward\" and \"reward_next\" are both missing; one is needed");
 }
@@ -373,6 +515,16 @@ static CelStatus make_reward(CeliMdp *model) {
   return CEL_OK;
 }
 
+/// Zeros as long as no reward model is selected.
+static CelStatus begin_rewards(CeliMdp *model) {
+  double *reward;
+  CELI_TRY(celi_calloc(&reward, (size_t)model->mdp.pairs, sizeof *reward, "rewards"));
+  celi_mdp_own(model, reward);
+  model->mdp.reward = reward;
+  model->mdp.reward_chosen = NULL;
+  return CEL_OK;
+}
+
 static CelStatus make_start(CeliMdp *model) {
   double *start;
   CELI_TRY(celi_mdp_uniform_start(model->mdp.pair, model->mdp.states, &start));
@@ -381,9 +533,9 @@ static CelStatus make_start(CeliMdp *model) {
   return CEL_OK;
 }
 
+/// Completes what does not depend on the selected rewards. `pair` and `row` are valid.
 static CelStatus complete(CeliMdp *model) {
-  CELI_TRY(celi_mdp_check_order(&model->mdp)); // before any loop over pair and row
-  if (!model->mdp.reward) CELI_TRY(make_reward(model));
+  if (model->mdp.reward_next && !model->mdp.reward) CELI_TRY(make_reward(model));
   if (!model->mdp.start) CELI_TRY(make_start(model));
   model->mdp.max_actions = celi_mdp_max_actions(model->mdp.pair, model->mdp.states);
   return CEL_OK;
@@ -425,10 +577,20 @@ static CelStatus fill(CeliMdp *model, const CelMdpLoadOptions *options) {
   CELI_TRY(check_names(model->file));
   CELI_TRY(find_sizes(mdp, model->file));
   CELI_TRY(find_arrays(model));
+  CELI_TRY(find_labels(model));
+  CELI_TRY(find_rewards(model));
+  CELI_TRY(need_rewards(mdp));
+  CELI_TRY(find_chosen(mdp, model->file));
   CELI_TRY(find_grid(model, model->file));
+  CELI_TRY(celi_mdp_check_order(mdp)); // before any loop over pair and row
+  const bool own = mdp->reward || mdp->reward_next;
+  const char *chosen = mdp->reward_chosen ? mdp->reward_chosen->name : "";
+  if (!own) CELI_TRY(begin_rewards(model));
   CELI_TRY(complete(model));
   CELI_TRY(celi_mdp_check_given(mdp, &exact));
-  return exact ? CEL_OK : normalize(model);
+  if (!exact) CELI_TRY(normalize(model));
+  if (own && !options->reward[0]) return CEL_OK;
+  return celi_mdp_choose_reward(mdp, options->reward[0] ? options->reward : chosen);
 }
 
 CelStatus celi_mdp_of_safetensors(CelMdp **out, CelSafetensors *file,
@@ -466,6 +628,7 @@ const CeliMdpFormat celi_mdp_format_safetensors = {
              "Celsius's own layout, exact and memory-mapped",
              {".safetensors"},
              {NULL}},
+    .named_rewards = true,
     .sniff = sniff,
     .load = load,
     .save = save};

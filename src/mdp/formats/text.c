@@ -194,8 +194,8 @@ static double sum_row(const CeliEntry *entry, int64_t n) {
   return sum + lost;
 }
 
-CelStatus celi_row_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t line, int64_t state,
-                       int64_t action, const CeliEntry *entry, int64_t n) {
+CelStatus celi_row_check(const CeliScan *scan, int64_t line, int64_t state, int64_t action,
+                         const CeliEntry *entry, int64_t n) {
   const double sum = sum_row(entry, n);
   if (n == 0) {
     return celi_scan_fail(scan, line,
@@ -209,6 +209,12 @@ CelStatus celi_row_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t lin
                           " transition%s sum to %.15g; they must sum to 1",
                           state, action, n, celi_s(n), sum);
   }
+  return CEL_OK;
+}
+
+CelStatus celi_row_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t line, int64_t state,
+                       int64_t action, const CeliEntry *entry, int64_t n) {
+  CELI_TRY(celi_row_check(scan, line, state, action, entry, n));
   CELI_TRY(celi_scan_in(scan, line, cel_mdp_pair(builder, state, action, 0.0)));
   for (int64_t i = 0; i < n; i++) {
     CELI_TRY(celi_scan_in(scan, line,

@@ -67,6 +67,10 @@ typedef struct CeliEntry {
   double probability, reward;
   bool ends;
 } CeliEntry;
+/// Checks the n transitions of a pair, at least one and with the sum 1. `line` is the line of the
+/// row.
+CelStatus celi_row_check(const CeliScan *scan, int64_t line, int64_t state, int64_t action,
+                         const CeliEntry *entry, int64_t n) CEL_WARN_UNUSED;
 /// Adds a pair and its n transitions to the builder. `line` is the line of the row.
 CelStatus celi_row_put(CelMdpBuilder *builder, const CeliScan *scan, int64_t line, int64_t state,
                        int64_t action, const CeliEntry *entry, int64_t n) CEL_WARN_UNUSED;
