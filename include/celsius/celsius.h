@@ -41,6 +41,7 @@
 #include "celsius/status.h"
 #include "celsius/svgd.h"
 #include "celsius/tensors.h"
+#include "celsius/total.h"
 #include "celsius/train.h"
 #include "celsius/trpo.h"
 #include "celsius/verify.h"

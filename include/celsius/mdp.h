@@ -43,7 +43,7 @@ typedef struct CelMdpReward {
 typedef struct CelMdp {
   int64_t states, pairs, transitions;
   int64_t max_actions;       ///< largest number of actions of a state
-  double discount;           ///< gamma in [0, 1); 1 only with a horizon
+  double discount;           ///< gamma in [0, 1]; 1 without a horizon: see total.h
   int64_t horizon;           ///< steps of an episode; 0: infinite
   const int64_t *pair;       ///< (states + 1) first pair of each state
   const int64_t *row;        ///< (pairs + 1) first transition of each pair
@@ -83,8 +83,7 @@ static inline int64_t cel_mdp_action(const CelMdp *mdp, int64_t s, int64_t p) {
 typedef struct CelMdpBuilder CelMdpBuilder;
 
 /// Creates a builder. Free it with cel_mdp_builder_destroy.
-/// Errors: CEL_E_RANGE (states < 1 or too many, discount not in [0, 1], 1 without a horizon,
-/// horizon < 0), CEL_E_MEMORY.
+/// Errors: CEL_E_RANGE (states < 1 or too many, discount not in [0, 1], horizon < 0), CEL_E_MEMORY.
 CEL_API CelStatus cel_mdp_builder_create(CelMdpBuilder **out, int64_t states, double discount,
                                          int64_t horizon) CEL_WARN_UNUSED;
 /// Frees a builder. Takes NULL.
@@ -221,7 +220,7 @@ CEL_API CelMdpLoadOptions cel_mdp_load_options_default(void);
 
 /// Loads a file. Free the problem with cel_mdp_destroy.
 /// A file without a discount needs one in the options: PRISM files never have one, Gymnasium's may
-/// not. A discount of 1 needs a horizon, from the file or the options.
+/// not.
 /// Errors: CEL_E_IO, CEL_E_CORRUPT (file, line or offset, state, action, cause and remedy),
 /// CEL_E_FORMAT (another format; longer than the limit), CEL_E_RANGE (discount, horizon),
 /// CEL_E_NAME (no such reward model), CEL_E_ARGUMENT (several reward models, and none is selected),

@@ -40,8 +40,8 @@ typedef struct CelSolveConfig {
   /// Temperature alpha, reward units per nat. Range 0 to 1e12, default 0.1; 0 solves the
   /// unregularized problem.
   double alpha;
-  /// Discount. Range 0 to 1, default NAN ("auto"), which is the discount of the problem. 1 is
-  /// allowed only with a finite horizon.
+  /// Discount. Range 0 to 1, default NAN ("auto"), which is the discount of the problem. 1 needs a
+  /// finite horizon, or cel_solve_total.
   double gamma;
   /// Solver. Default CEL_SOLVE_AUTO.
   CelSolveMethod method;
@@ -81,6 +81,11 @@ typedef struct CelSolution {
   int64_t iterations, sweeps;
   double seconds;
   CelSolveMethod method; ///< the method that ran, never CEL_SOLVE_AUTO
+  // Only from cel_solve_total (total.h):
+  double *lower, *upper;           ///< (states) bounds of the exact value; else NULL
+  double value_lower, value_upper; ///< bounds of the exact J; else 0
+  /// One sentence about values that are infinite, or "".
+  char infinite[256];
 } CelSolution;
 
 /// Solves a problem. Free the solution with cel_solution_destroy.

@@ -21,10 +21,6 @@ CelStatus celi_mdp_check_discount(double discount, int64_t horizon) {
   if (!(discount >= 0.0 && discount <= 1.0)) {
     return cel_fail(CEL_E_RANGE, "discount %g is not in [0, 1]", discount);
   }
-  if (discount >= 1.0 && horizon == 0) {
-    return cel_fail(CEL_E_RANGE, "discount 1 needs a finite horizon; give a horizon in steps, or a "
-                                 "gamma below 1 such as 0.99");
-  }
   return CEL_OK;
 }
 

@@ -39,6 +39,7 @@ NULLABLE = {
     "cel_learn": {"hooks"},
     "cel_mdp_env_spec": {"options"},
     "cel_mdp_states_where": {"count"},
+    "cel_solve_total": {"target"},
     "cel_mdp_evaluate": {"Q", "bound"},
     "cel_mdp_generate": {"config"},
     "cel_multigoal_solve": {"grid"},

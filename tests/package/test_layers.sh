@@ -22,7 +22,7 @@ declare -A may=(
 # Folders inside a module, lowest first. Folders joined by a comma do not include each other.
 declare -A inside=(
   [nn]="layers"
-  [mdp]="formats,generators backup operator evaluate solve,improve,learn"
+  [mdp]="formats,generators,graph backup operator evaluate solve,improve,learn,total"
   [verify]="actor_critic,discrete_soft_policy_gradient,maximum_entropy,policy_guarantees,soft_q_learning"
 )
 # Rank of folder $2 in module $1: 0 is the module's top folder, "" is a folder without a rank.

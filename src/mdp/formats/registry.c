@@ -145,7 +145,7 @@ CelStatus celi_load_choose(const char *file, const CelMdpLoadOptions *options, d
   if (!isnan(options->discount)) *discount = options->discount;
   if (!isnan(*discount)) return CEL_OK;
   return cel_fail(CEL_E_RANGE,
-                  "%s: the file has no discount; set one in [0, 1) (solve: --gamma; "
+                  "%s: the file has no discount; set one in [0, 1] (solve: --gamma; "
                   "environment mdp: --env.discount)",
                   file);
 }

@@ -62,7 +62,9 @@ static CelStatus check(const CelMdp *mdp, const CelSolveConfig *config) {
   CELI_TRY(cel_fields_check(fields, config));
   const double gamma = isnan(config->gamma) ? mdp->discount : config->gamma;
   if (mdp->horizon == 0 && !(gamma >= 0.0 && gamma < 1.0))
-    return cel_fail(CEL_E_RANGE, "gamma is %g; it must be in [0, 1) for an infinite horizon",
+    return cel_fail(CEL_E_RANGE,
+                    "gamma is %g; it must be in [0, 1) for an infinite horizon (cel_solve_total "
+                    "solves problems with gamma 1)",
                     gamma);
   CELI_TRY(celi_check_magnitude(mdp, gamma, false));
   const bool backward = config->method == CEL_SOLVE_BACKWARD;
@@ -83,6 +85,8 @@ void cel_solution_destroy(CelSolution *solution) {
   free(solution->V);
   free(solution->Q);
   free(solution->pi);
+  free(solution->lower);
+  free(solution->upper);
   free(solution);
 }
 
@@ -133,10 +137,13 @@ CelStatus cel_solution_save(const CelSolution *solution, const char *path) {
     double *data;
   } parts[] = {{"V", solution->states, solution->V},
                {"Q", solution->pairs, solution->Q},
-               {"pi", solution->pairs, solution->pi}};
-  CelTensor list[3];
+               {"pi", solution->pairs, solution->pi},
+               {"lower", solution->states, solution->lower},
+               {"upper", solution->states, solution->upper}};
+  const int n = solution->lower && solution->upper ? 5 : 3;
+  CelTensor list[5];
   memset(list, 0, sizeof list);
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < n; i++) {
     snprintf(list[i].name, sizeof list[i].name, "%s", parts[i].name);
     list[i].type = CEL_F64, list[i].role = CEL_MODEL;
     list[i].ndim = 2, list[i].shape[0] = T, list[i].shape[1] = parts[i].columns;
@@ -156,7 +163,7 @@ CelStatus cel_solution_save(const CelSolution *solution, const char *path) {
                           {"bound", numbers[4]},
                           {"seconds", numbers[5]},
                           {"certified", solution->certified ? "true" : "false"}};
-  return cel_safetensors_write_list(path, list, 3, meta, (int)(sizeof meta / sizeof *meta));
+  return cel_safetensors_write_list(path, list, n, meta, (int)(sizeof meta / sizeof *meta));
 }
 
 // ---- a run
