@@ -16,6 +16,7 @@ extern const CelMdpGenerator celi_mdp_taxi;
 extern const CelMdpGenerator celi_mdp_cliffwalking;
 extern const CelMdpGenerator celi_mdp_replacement;
 extern const CelMdpGenerator celi_mdp_inventory;
+extern const CelMdpGenerator celi_mdp_consensus;
 
 /// The first member of every generator's config.
 typedef struct CeliMdpCommon {
@@ -27,7 +28,7 @@ typedef struct CeliMdpCommon {
 // clang-format off
 #define CELI_MDP_COMMON_FIELDS(gamma_default)                                                      \
   {"gamma", CEL_FIELD_DOUBLE, offsetof(CeliMdpCommon, gamma), gamma_default, 0, 1, "", NULL, NULL, \
-   "discount; 1 only with a horizon", ""},                                                         \
+   "discount", ""},                                                         \
   {"horizon", CEL_FIELD_INT, offsetof(CeliMdpCommon, horizon), "0", 0, 1e9, "steps", NULL, NULL,   \
    "steps of an episode; values and policies then depend on the step; 0: infinite", ""}
 // clang-format on

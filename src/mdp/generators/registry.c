@@ -10,9 +10,9 @@
 #include <string.h>
 
 static const CelMdpGenerator *const generators[] = {
-    &celi_mdp_frozenlake_4x4, &celi_mdp_frozenlake_8x8, &celi_mdp_frozenlake,
-    &celi_mdp_taxi,           &celi_mdp_cliffwalking,   &celi_mdp_grid,
-    &celi_mdp_garnet,         &celi_mdp_replacement,    &celi_mdp_inventory,
+    &celi_mdp_frozenlake_4x4, &celi_mdp_frozenlake_8x8, &celi_mdp_frozenlake, &celi_mdp_taxi,
+    &celi_mdp_cliffwalking,   &celi_mdp_grid,           &celi_mdp_garnet,     &celi_mdp_replacement,
+    &celi_mdp_inventory,      &celi_mdp_consensus,
 };
 enum { GENERATORS = sizeof generators / sizeof generators[0] };
 
