@@ -30,6 +30,7 @@ static CelStatus make_problem(Solve *solve, const SolveProblem *problem, const c
   cli_wait_end(wait);
   if (status == CEL_OK && solve->mdp->left_out && !options->quiet)
     cli_note("%s: %s", name, solve->mdp->left_out);
+  if (status == CEL_OK) status = solve_total_prepare(solve);
   if (status == CEL_OK) status = solve_flags_check_files(solve, name);
   if (status == CEL_OK && options->save_problem[0])
     status = cel_mdp_save(solve->mdp, options->save_problem, CEL_MDP_AUTO);
@@ -57,6 +58,7 @@ static CelStatus parse_and_solve(const SolveProblem *problem, int argc, char **a
     if (status == CEL_OK || status == CEL_E_INTERRUPTED) note_files(&solve.options);
   }
   cel_mdp_destroy(solve.mdp);
+  free(solve.target);
   *code = solve.broken ? GUARANTEE_BROKEN : CEL_OK;
   return status;
 }
@@ -95,6 +97,7 @@ const CliCommand cli_solve = {
                "  celsius solve taxi --alpha 0,0.01,0.1,1,10 --plot sweep.png --out sweep.csv\n"
                "  celsius solve my-problem.mdp --alpha 0 --policy\n"
                "  celsius solve my-problem.json --gamma 0.95 --out solution.safetensors\n"
+               "  celsius solve model.tra --gamma 1 --target done --alpha 0 --min\n"
                "  celsius solve frozenlake-4x4 --gamma 0.9 --cpi --guarantee\n"
                "  celsius solve garnet --gamma 0.9 --q-learning --plot error.png",
     .run = run};

@@ -6,6 +6,7 @@
 #include "celsius/plot_mdp.h"
 #include "celsius/q_learning.h"
 #include "celsius/solve.h"
+#include "celsius/total.h"
 #include "cli.h"
 
 #include <cjson/cJSON.h>
@@ -15,6 +16,7 @@
 /// Flags of the command itself.
 typedef struct SolveOptions {
   char alpha[CEL_PATH_MAX], out[CEL_PATH_MAX], plot[CEL_PATH_MAX], save_problem[CEL_PATH_MAX];
+  char target[CEL_PATH_MAX];
   int32_t format; ///< CelMdpFormat
   bool q_learning;
   bool cpi, guarantee, json, quiet, policy;
@@ -30,7 +32,11 @@ typedef struct Solve {
   double alpha[SOLVE_ALPHAS_MAX]; ///< (n_alphas)
   int n_alphas;
   CelMdp *mdp;
-  bool broken; ///< --cpi --guarantee: a step gained less than its bound
+  CelTotalConfig total;
+  bool undiscounted; ///< gamma is 1 without a horizon, so `total` applies
+  bool total_given;  ///< a flag of `total`, or --target
+  uint8_t *target;   ///< (states) target states, or NULL: the episode's end
+  bool broken;       ///< --cpi --guarantee: a step gained less than its bound
 } Solve;
 
 // ---- solve_problem.c
@@ -62,6 +68,20 @@ CelStatus solve_flags_parse(Solve *solve, const SolveProblem *problem, int argc,
 /// Checks the names of the output files. `name` is the problem's.
 CelStatus solve_flags_check_files(const Solve *solve, const char *name) CEL_WARN_UNUSED;
 void solve_flags_help(const SolveProblem *problem);
+
+// ---- solve_total.c
+
+/// Decides whether the problem has no discount, and finds the target states.
+/// Errors: CEL_E_ARGUMENT (flags that need --gamma 1), those of cel_mdp_states_where.
+CelStatus solve_total_prepare(Solve *solve) CEL_WARN_UNUSED;
+/// "maximum probability of reaching the target".
+void solve_total_what(const Solve *solve, char *text, size_t size);
+/// Prints the bounds of the value at the start, and where values are infinite.
+void solve_total_print(const CelSolution *solution);
+/// Adds objective, direction, target, bounds and infinite values to an object.
+void solve_total_json(cJSON *json, const Solve *solve, const CelSolution *solution);
+/// True if the rewards of the problem do not count.
+bool solve_total_is_probability(const Solve *solve);
 
 // ---- solve_single.c
 
@@ -115,9 +135,10 @@ typedef struct SolveParts {
   double hard_return; ///< discounted rewards of the policy, reward units
   double entropy_sum; ///< discounted entropies, nats; 0 (not computed) if alpha is 0
   double error;       ///< of hard_return, approximate
+  double steps;       ///< expected number of steps; only without a discount, and if alpha > 0
 } SolveParts;
 /// Errors: those of cel_discounted_distribution, CEL_E_MEMORY, CEL_E_INTERRUPTED.
-CelStatus solve_measure(const CelMdp *mdp, const CelSolution *solution,
+CelStatus solve_measure(const Solve *solve, const CelSolution *solution,
                         SolveParts *parts) CEL_WARN_UNUSED;
 
 // ---- solve_policy.c

@@ -39,12 +39,16 @@ static const CelField options_fields[] = {
     {"format", CEL_FIELD_ENUM, F(format), "auto", 0, 0, "",
      "auto|safetensors|gymnasium|cassandra|prism", NULL,
      "format of the file; auto: from its name and first bytes", ""},
+    {"target", CEL_FIELD_PATH, F(target), "", 0, 0, "STATES", NULL, NULL,
+     "with --gamma 1: states in which an episode ends: a label, a state's number, or an expression "
+     "such as 'done & !error | 17'; without it, terminal states",
+     ""},
     {"save_problem", CEL_FIELD_PATH, F(save_problem), "", 0, 0, "FILE", NULL, NULL,
      "write the problem itself; the file extension chooses the format", ""},
     {0}};
 #undef F
 
-enum { FIELDS_MAX = 32, N_TABLES = 5 };
+enum { FIELDS_MAX = 32, N_TABLES = 6 };
 
 /// All flags of one problem.
 typedef struct Flags {
@@ -65,6 +69,7 @@ static void list_flags(Flags *flags, const SolveProblem *problem, Solve *solve) 
       {"The command", "", options_fields, &solve->options},
       {flags->title, "", fields, problem->config},
       {"The solver", "", flags->solver, &solve->config},
+      {"Without a discount (--gamma 1, no horizon)", "", cel_total_fields(), &solve->total},
       {"With --q-learning", "q.", flags->q, &solve->q},
       {"The picture", "plot.", cel_plot_grid_fields(), &solve->picture}};
   memcpy(flags->table, table, sizeof table);
@@ -118,6 +123,13 @@ static CelStatus spell_out(int argc, char **argv, char ***out, char *joined, siz
 
 // ---- which flags go together
 
+static bool total_given(const Solve *solve, int argc, char **argv) {
+  bool given = solve->options.target[0] || solve->total.min;
+  for (const CelField *field = cel_total_fields(); field->name; field++)
+    given |= cli_scan(argc, argv, field->name) != NULL;
+  return given;
+}
+
 static CelStatus check_q_flags(const Solve *solve, int argc, char **argv) {
   static const char *const others[] = {"method", "tolerance", "max-iterations", "max_iterations",
                                        "threads"};
@@ -146,6 +158,10 @@ static CelStatus check_flags(const Solve *solve, int argc, char **argv) {
   const bool alpha = cli_scan(argc, argv, "alpha") != NULL;
   const CelStatus status = check_q_flags(solve, argc, argv);
   if (status != CEL_OK) return status;
+  if (solve->total_given && (options->cpi || options->q_learning))
+    return cel_fail(CEL_E_ARGUMENT,
+                    "--cpi and --q-learning need a discount below 1; leave --target, --min, "
+                    "--steps, --objective and --unreached out");
   if (options->guarantee && !options->cpi)
     return cel_fail(CEL_E_ARGUMENT,
                     "--guarantee needs --cpi; every other method prints a certified bound anyway");
@@ -174,6 +190,7 @@ CelStatus solve_flags_parse(Solve *solve, const SolveProblem *problem, int argc,
   cel_fields_default(options_fields, &solve->options);
   solve->config = cel_solve_config_default();
   solve->q = cel_q_learning_config_default();
+  solve->total = cel_total_config_default();
   solve->picture = cel_plot_grid_options_default();
   list_flags(&flags, problem, solve);
   CelStatus status = spell_out(argc, argv, &spelled, joined, sizeof joined);
@@ -182,6 +199,7 @@ CelStatus solve_flags_parse(Solve *solve, const SolveProblem *problem, int argc,
     status = cli_positionals(&cli_solve, &args, 1, 1, "the problem (a file or a generator's name)");
   if (status == CEL_OK)
     cli_renamed_flag(solve->options.certify, "--certify", "--guarantee", &solve->options.guarantee);
+  if (status == CEL_OK) solve->total_given = total_given(solve, argc, spelled);
   if (status == CEL_OK) status = parse_alphas(solve);
   if (status == CEL_OK) status = check_flags(solve, argc, spelled);
   free(spelled);

@@ -4,6 +4,7 @@
 ///     infinite horizon   d = (1 - gamma) sum_t gamma^t p_t, the discounted state distribution
 ///                        return = sum_s d(s) r_pi(s)/(1 - gamma); the entropy likewise
 ///     T steps            p_t, propagated step by step
+///     no discount        p_t, propagated until nearly all episodes have ended
 #include "solve.h"
 
 #include <math.h>
@@ -69,7 +70,43 @@ static CelStatus measure_endless(const CelMdp *mdp, const CelSolution *solution,
   return CEL_OK;
 }
 
-CelStatus solve_measure(const CelMdp *mdp, const CelSolution *solution, SolveParts *parts) {
+/// Ends the episodes that are in a target state.
+static void end_episodes(const Solve *solve, double *p) {
+  for (int64_t s = 0; s < solve->mdp->states && solve->target; s++)
+    if (solve->target[s]) p[s] = 0;
+}
+
+/// Propagates until the probability of a longer episode is below 1e-12. Episodes that take too many
+/// steps for that are not measured. Errors: CEL_E_UNSUPPORTED, CEL_E_INTERRUPTED.
+static CelStatus measure_undiscounted(const Solve *solve, const CelSolution *solution, double *p,
+                                      SolveParts *parts) {
+  static const double work_most = 1e10, rest_most = 1e-12;
+  const CelMdp *mdp = solve->mdp;
+  double *next = p + mdp->states, rest = 1;
+  const int64_t steps_most = (int64_t)(work_most / (double)(mdp->transitions + mdp->states));
+  if (solve->total.steps > 0)
+    return cel_fail(CEL_E_UNSUPPORTED, "the policies of later steps are not stored");
+  if (!isfinite(solution->value_start)) return cel_fail(CEL_E_UNSUPPORTED, "the value is infinite");
+  memcpy(p, mdp->start, (size_t)mdp->states * sizeof *p);
+  for (int64_t t = 0; t < steps_most && rest > rest_most; t++) {
+    if (cli_stop_asked()) return cel_fail(CEL_E_INTERRUPTED, "stopped on request");
+    end_episodes(solve, p);
+    for (int64_t s = 0; s < mdp->states; s++)
+      if (mdp->pair[s] < mdp->pair[s + 1]) parts->steps += p[s];
+    add_step(mdp, p, solution->pi, 1, parts);
+    propagate(mdp, p, solution->pi, next);
+    double *swap = p;
+    p = next, next = swap;
+    rest = 0;
+    for (int64_t s = 0; s < mdp->states; s++)
+      if (mdp->pair[s] < mdp->pair[s + 1] && !(solve->target && solve->target[s])) rest += p[s];
+  }
+  if (rest <= rest_most) return CEL_OK;
+  return cel_fail(CEL_E_UNSUPPORTED, "episodes take too many steps, or do not end");
+}
+
+CelStatus solve_measure(const Solve *solve, const CelSolution *solution, SolveParts *parts) {
+  const CelMdp *mdp = solve->mdp;
   *parts = (SolveParts){.error = solution->bound};
   if (!(solution->alpha > 0)) { // the value is the return
     parts->hard_return = solution->value_start;
@@ -77,8 +114,14 @@ CelStatus solve_measure(const CelMdp *mdp, const CelSolution *solution, SolvePar
   }
   double *p = malloc(2 * (size_t)mdp->states * sizeof *p);
   if (!p) return cel_fail(CEL_E_MEMORY, "not enough memory for a state distribution");
-  const CelStatus status = solution->horizon > 0 ? measure_steps(mdp, solution, p, parts)
-                                                 : measure_endless(mdp, solution, p, parts);
+  const CelStatus status = solve->undiscounted     ? measure_undiscounted(solve, solution, p, parts)
+                           : solution->horizon > 0 ? measure_steps(mdp, solution, p, parts)
+                                                   : measure_endless(mdp, solution, p, parts);
   free(p);
+  // Entropy raises a maximum and lowers a minimum. The rest of a value is the return, of which a
+  // probability has no rewards to add up.
+  if (status == CEL_OK && solve->undiscounted)
+    parts->hard_return =
+        solution->value_start - (solve->total.min ? -1 : 1) * solution->alpha * parts->entropy_sum;
   return status;
 }

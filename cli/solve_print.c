@@ -49,7 +49,7 @@ static const char *reason(const Solve *solve, const CelSolution *solution) {
 /// Writes a value without the decimals that its error bound leaves uncertain.
 static void certain_text(char text[64], double value, double bound) {
   const double decimals = floor(-log10(2 * bound));
-  if (decimals >= 0 && decimals <= 300)
+  if (isfinite(value) && decimals >= 0 && decimals <= 300)
     snprintf(text, 64, "%.*f", decimals > 12 ? 12 : (int)decimals, value);
   else
     snprintf(text, 64, "%.6g", value);
@@ -59,7 +59,8 @@ static void certain_text(char text[64], double value, double bound) {
 static double largest_value(const CelSolution *solution) {
   const int64_t n = solution->states * (solution->horizon > 0 ? solution->horizon : 1);
   double most = 0.0;
-  for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(solution->V[i]));
+  for (int64_t i = 0; i < n; i++)
+    if (isfinite(solution->V[i])) most = fmax(most, fabs(solution->V[i]));
   return most;
 }
 
@@ -73,7 +74,7 @@ static CelStatus find_parts(const Solve *solve, const CelSolution *solution, Sol
   const bool limited = cli_stop_asked() || solve->config.max_seconds > 0;
   if (solve_unfinished(solution) || (!solution->certified && limited))
     return cel_fail(CEL_E_INTERRUPTED, "%s", reason(solve, solution));
-  return solve_measure(solve->mdp, solution, parts);
+  return solve_measure(solve, solution, parts);
 }
 
 static void print_parts(const Solve *solve, const CelSolution *solution) {
@@ -86,10 +87,16 @@ static void print_parts(const Solve *solve, const CelSolution *solution) {
     return;
   }
   certain_text(text, parts.hard_return, parts.error);
-  printf("return          %s (discounted rewards alone)\n", text);
+  if (solve->undiscounted && solve_total_is_probability(solve))
+    printf("probability     %s (without entropy)\n", text);
+  else
+    printf("return          %s (%srewards alone)\n", text,
+           solve->undiscounted ? "" : "discounted ");
   certain_text(text, alpha * parts.entropy_sum, parts.error);
   if (alpha > 0)
-    printf("entropy part    %s (alpha times %.6g nats, discounted)\n", text, parts.entropy_sum);
+    printf("entropy part    %s%s (alpha times %.6g nats%s)\n",
+           solve->undiscounted && solve->total.min ? "-" : "", text, parts.entropy_sum,
+           solve->undiscounted ? "" : ", discounted");
   else
     printf("entropy part    0 (alpha is 0)\n");
 }
@@ -104,16 +111,26 @@ void solve_print_solution(const Solve *solve, const CelSolution *solution) {
     return;
   }
   certain_text(value, solution->value_start, solution->bound);
-  printf("value at start  %s (J, at alpha %.6g%s)\n", value, solution->alpha,
-         solution->alpha > 0 ? ": return + entropy part" : "");
-  print_parts(solve, solution);
+  if (solve->undiscounted) {
+    char what[160];
+    solve_total_what(solve, what, sizeof what);
+    printf("value at start  %s (%s, at alpha %.6g)\n",
+           isnan(solution->value_start) ? "undefined" : value, what, solution->alpha);
+    solve_total_print(solution);
+    if (solution->alpha > 0) print_parts(solve, solution);
+  } else {
+    printf("value at start  %s (J, at alpha %.6g%s)\n", value, solution->alpha,
+           solution->alpha > 0 ? ": return + entropy part" : "");
+    print_parts(solve, solution);
+  }
   printf("method          %s%s: %s iteration%s, %s sweep%s, %.3g s\n", method,
          solve->config.method == CEL_SOLVE_AUTO ? " (auto)" : "",
          cli_count(iterations, solution->iterations), cli_s(solution->iterations),
          cli_count(sweeps, solution->sweeps), cli_s(solution->sweeps), solution->seconds);
-  printf("residual        %.3g\n", solution->residual);
+  if (!(solve->total.steps > 0)) printf("residual        %.3g\n", solution->residual);
   if (solution->certified)
-    printf("certified       yes: no value is off by more than %.2g\n", solution->bound);
+    printf("certified       yes: no %svalue is off by more than %.2g\n",
+           solution->infinite[0] ? "finite " : "", solution->bound);
   else
     printf("certified       no (%s): the error is at most %.2g, the tolerance %.2g\n",
            reason(solve, solution), solution->bound,

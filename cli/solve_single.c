@@ -30,9 +30,11 @@ static bool on_progress(void *user, const CelSolveProgress *now) {
   const double left = seconds_left(progress, now->seconds, fraction);
   if (now->seconds >= CLI_BAR_AFTER || progress->bar.drawn) {
     cli_duration(eta, left);
-    snprintf(text, sizeof text, "%s %lld  residual %.2g  bound %.2g  ETA %s", now->method,
-             (long long)now->iteration, now->residual, now->bound, eta);
-    snprintf(brief, sizeof brief, "bound %.2g  ETA %s", now->bound, eta);
+    char bound[48] = ""; // without a discount, bounds are known only at the end
+    if (isfinite(now->bound)) snprintf(bound, sizeof bound, "bound %.2g  ", now->bound);
+    snprintf(text, sizeof text, "%s %lld  residual %.2g  %sETA %s", now->method,
+             (long long)now->iteration, now->residual, bound, eta);
+    snprintf(brief, sizeof brief, "%sETA %s", bound, eta);
     cli_bar_draw(&progress->bar, &(CliProgress){fraction, now->seconds, text, brief});
   }
   return !cli_stop_asked();
@@ -45,7 +47,9 @@ CelStatus solve_one(Solve *solve, double alpha, const char *label, CelSolution *
   solve->config.alpha = alpha;
   solve->config.progress = on_progress;
   solve->config.user = &progress;
-  const CelStatus status = cel_solve(solve->mdp, &solve->config, out);
+  const CelStatus status = solve->undiscounted ? cel_solve_total(solve->mdp, solve->target,
+                                                                 &solve->total, &solve->config, out)
+                                               : cel_solve(solve->mdp, &solve->config, out);
   cli_bar_clear(&progress.bar);
   return status;
 }
@@ -82,6 +86,7 @@ static CelStatus print_solution(const Solve *solve, const CelSolution *solution)
   solve_json_problem(json, solve->mdp, solution->gamma);
   solve_json_solution(json, solution);
   solve_json_parts(json, solve, solution);
+  if (solve->undiscounted) solve_total_json(json, solve, solution);
   return cli_print_json(json);
 }
 

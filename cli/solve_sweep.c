@@ -114,12 +114,30 @@ static CelStatus measure_infinite(const CelMdp *mdp, const CelSolution *solution
   return CEL_OK;
 }
 
-static CelStatus measure(const CelMdp *mdp, const CelSolution *solution, Point *point) {
+/// Without a discount the entropy is averaged over the expected steps of an episode.
+static CelStatus measure_undiscounted(const Solve *solve, const CelSolution *solution,
+                                      Point *point) {
+  SolveParts parts;
+  const CelStatus status = solve_measure(solve, solution, &parts);
+  if (status == CEL_E_UNSUPPORTED) { // infinite, or too many steps
+    parts = (SolveParts){.hard_return = (double)NAN, .entropy_sum = (double)NAN, .steps = 1};
+  } else if (status != CEL_OK) {
+    return status;
+  }
+  point->shown.hard_return = parts.hard_return;
+  point->entropy_sum = parts.entropy_sum;
+  point->shown.entropy = parts.steps > 0 ? parts.entropy_sum / parts.steps : 0;
+  return CEL_OK;
+}
+
+static CelStatus measure(const Solve *solve, const CelSolution *solution, Point *point) {
+  const CelMdp *mdp = solve->mdp;
   Buffers b;
   double steps = 0;
+  *point = (Point){.shown = {.alpha = solution->alpha, .value = solution->value_start}};
+  if (solve->undiscounted) return measure_undiscounted(solve, solution, point);
   CelStatus status = buffers_make(&b, mdp);
   if (status != CEL_OK) return status;
-  *point = (Point){.shown = {.alpha = solution->alpha, .value = solution->value_start}};
   if (mdp->horizon)
     status = measure_horizon(mdp, solution, &b, &steps, point);
   else
@@ -189,7 +207,7 @@ static CelStatus solve_at(Solve *solve, int i, cJSON *rows, FILE *table, CelSwee
                       "raise --max-seconds or --max-iterations",
                       solve->alpha[i]);
   *printed = status == CEL_OK && (solution->certified || !cli_stop_asked());
-  if (*printed) status = measure(solve->mdp, solution, &point);
+  if (*printed) status = measure(solve, solution, &point);
   if (*printed && status == CEL_OK) {
     *shown = point.shown;
     if (i == 0 && !rows) print_head(solve, solution->gamma);

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -16,7 +17,7 @@ import xml.dom.minidom
 import kit
 
 GENERATORS = ("frozenlake-4x4", "frozenlake-8x8", "frozenlake", "taxi", "cliffwalking", "grid",
-              "garnet", "replacement", "inventory")
+              "garnet", "replacement", "inventory", "consensus")
 
 
 def soft_max(q, alpha):
@@ -126,6 +127,82 @@ class Numbers(kit.Case):
         self.assertEqual(tensors(self.path("x.safetensors"))[0]["V"][0], [8, 16])
 
 
+class Undiscounted(kit.Case):
+    """--gamma 1 without a horizon."""
+
+    def solve(self, *args):
+        return json.loads(self.ok("solve", "consensus", "--gamma", 1, "--alpha", 0, "--json", *args))
+
+    def test_rewards_and_probabilities(self):
+        for args, objective, exact in (
+                (("--target", "finished"), "reward", 75),
+                (("--target", "finished", "--min"), "reward", 48),
+                (("--target", "finished & !agree", "--objective", "probability"), "probability",
+                 13 / 120),
+                (("--target", "finished & all_coins_equal_1", "--objective", "probability",
+                  "--min"), "probability", 49 / 128)):
+            got = self.solve(*args, "--out", "x.safetensors")
+            self.assertTrue(got["certified"])
+            self.assertLessEqual(got["value_lower"], exact)
+            self.assertGreaterEqual(got["value_upper"], exact)
+            self.assertEqual((got["objective"], got["target"], got["gamma"], got["value_is"]),
+                             (objective, args[1], 1, "finite"))
+            self.assertEqual(got["direction"], "min" if "--min" in args else "max")
+            parts, _ = tensors(self.path("x.safetensors"))
+            self.assertLessEqual(parts["lower"][1][0], parts["V"][1][0])
+            self.assertEqual(len(parts["upper"][1]), 272)
+
+    def test_steps(self):
+        value = [self.solve("--target", "finished", "--objective", "probability", "--steps", n)
+                 for n in (1, 50, 100)]
+        self.assertAlmostEqual(value[0]["value_start"], 0, 12)
+        self.assertLess(value[1]["value_start"], value[2]["value_start"])
+        self.assertEqual((value[2]["steps"], value[2]["method"]), (100, "backward"))
+        self.assertIn("within 50 steps", self.ok("solve", "consensus", "--gamma", 1, "--alpha", 0,
+                                                 "--target", "finished", "--steps", 50))
+
+    def test_return_and_entropy_add_up(self):
+        got = json.loads(self.ok("solve", "taxi", "--gamma", 1, "--alpha", 0.3, "--json"))
+        self.assertAlmostEqual(got["hard_return"] + got["entropy_part"], got["value_start"], 6)
+        self.assertIsNone(got["target"])
+        rows = json.loads(self.ok("solve", "taxi", "--gamma", 1, "--alpha", "0,0.3", "--json"))
+        self.assertAlmostEqual(rows["sweep"][1]["hard_return"], got["hard_return"], 6)
+        # Taxi's best policies bring the passenger home in few steps: 20 - 12.07 on average.
+        self.assertAlmostEqual(rows["sweep"][0]["value_start"], 7.93, 2)
+
+    def test_infinite_values(self):
+        got = json.loads(self.ok("solve", "frozenlake-4x4", "--gamma", 1, "--json"))
+        self.assertIsNone(got["value_start"])
+        self.assertEqual(got["value_is"], "+infinity")
+        self.assertIn("gain reward or entropy", got["infinite"])
+        self.assertIsNone(got["hard_return"])
+        text = self.ok("solve", "consensus", "--gamma", 1, "--alpha", 0, "--target", "finished & "
+                       "all_coins_equal_1", "--min")
+        self.assertRegex(text, r"(?m)^infinite +\+infinity in \d+ states, from which no policy")
+
+    def test_policy_as_table(self):
+        self.solve("--target", "finished", "--out", "x.csv")
+        with open(self.path("x.csv"), newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(len(rows), 400)
+        self.assertEqual({row["probability"] for row in rows if row["state"] == "0"}, {"0", "1"})
+
+    def test_mistakes(self):
+        solve = ("solve", "consensus", "--gamma", 1, "--alpha", 0)
+        self.fails(kit.NAME, *solve, "--target", "finish", says=["--target", "finish", "finished"])
+        self.fails(kit.ARGUMENT, *solve, "--target", "agree & !agree", says=["no state"])
+        self.fails(kit.ARGUMENT, *solve, says=["never end", "target"])
+        self.fails(kit.ARGUMENT, "solve", "consensus", "--target", "finished", says=["--gamma 1"])
+        self.fails(kit.ARGUMENT, "solve", "consensus", "--min", says=["--gamma 1"])
+        self.fails(kit.ARGUMENT, "solve", "taxi", "--gamma", 1, "--cpi", says=["--cpi", "discount"])
+        self.fails(kit.ARGUMENT, *solve, "--target", "finished", "--q-learning",
+                   says=["--q-learning", "discount"])
+        self.fails(kit.UNSUPPORTED, *solve, "--target", "finished", "--method", "mpi",
+                   says=["newton"])
+        self.fails(kit.ARGUMENT, *solve, "--target", "finished", "--steps", 3, "--unreached", "sum",
+                   says=["unreached"])
+
+
 class Files(kit.Case):
     def put(self, name, text):
         with open(self.path(name), "w") as file:
@@ -159,7 +236,7 @@ class Files(kit.Case):
     def test_horizon_of_a_file(self):
         self.put("sum.mdp", "discount: 1.0\nvalues: rewards\nstates: 1\nactions: 1\nT: 0 identity\n"
                             "R: 0 : * : * : * 1\n")
-        self.fails(kit.RANGE, "solve", "sum.mdp", says=["sum.mdp", "line 1", "horizon", "gamma"])
+        self.fails(kit.ARGUMENT, "solve", "sum.mdp", says=["never end", "target"])
         self.assertEqual(self.value("sum.mdp", "--horizon", 3), 3)
         self.assertAlmostEqual(self.value("sum.mdp", "--gamma", 0.5), 2, 6)
 
@@ -434,7 +511,7 @@ class Errors(kit.Case):
         self.fails(kit.RANGE, "solve", "grid", "--alpha", "-1", says=["--alpha", "-1"])
         self.fails(kit.RANGE, "solve", "grid", "--tol", "0", says=["--tolerance", "0"])
         self.fails(kit.ARGUMENT, "solve", "grid", "--tol", "1", "--tolerance", "1", says=["twice"])
-        self.fails(kit.RANGE, "solve", "grid", "--gamma", "1", says=["discount"])
+        self.fails(kit.RANGE, "solve", "grid", "--gamma", "1.1", says=["gamma"])
         self.fails(kit.RANGE, "solve", "grid", "--width", "0", says=["--width"])
         self.fails(kit.UNSUPPORTED, "solve", "grid", "--horizon", 5, "--method", "vi",
                    says=["backward"])
@@ -501,15 +578,21 @@ class Stopping(kit.Case):
 
 class Page(kit.Case):
     def test_commands_of_the_page_print_what_it_says(self):
-        text = kit.read(os.path.join(kit.ROOT, "docs", "solving.md"))
+        self.compare("solving.md")
+
+    def test_commands_of_total_reward(self):
+        self.compare("total-reward.md")
+
+    def compare(self, page):
+        text = kit.read(os.path.join(kit.ROOT, "docs", page))
         blocks = re.findall(r"```sh\n(.*?)```(?:\n\n```text\n(.*?)```)?", text, re.S)
-        self.assertGreater(len(blocks), 4)
+        self.assertGreater(len(blocks), 2)
         compared = 0
         for commands, printed in blocks:
             out = ""
             for line in commands.replace("\\\n", " ").splitlines():
                 self.assertTrue(line.startswith(("celsius solve ", "celsius train ")), line)
-                out += self.ok(*line.split("#")[0].split()[1:])
+                out += self.ok(*shlex.split(line, comments=True)[1:])
             if printed:
                 self.assertEqual(timeless(out), timeless(printed))
                 compared += 1
