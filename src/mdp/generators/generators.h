@@ -28,7 +28,7 @@ typedef struct CeliMdpCommon {
 // clang-format off
 #define CELI_MDP_COMMON_FIELDS(gamma_default)                                                      \
   {"gamma", CEL_FIELD_DOUBLE, offsetof(CeliMdpCommon, gamma), gamma_default, 0, 1, "", NULL, NULL, \
-   "discount", ""},                                                         \
+   "discount", ""},                                                                                \
   {"horizon", CEL_FIELD_INT, offsetof(CeliMdpCommon, horizon), "0", 0, 1e9, "steps", NULL, NULL,   \
    "steps of an episode; values and policies then depend on the step; 0: infinite", ""}
 // clang-format on

@@ -219,8 +219,9 @@ static bool evaluate_in_order(const Iterate *it, double *x, const double *b, dou
     if (!(most < 1e200)) return false;
     if (sweep % IN_ORDER_CHECK != 0) continue;
     // Gives up early if the rest would take too many sweeps.
-    if (sweep > 0 && !(log(reduction * size / most) / log(most / before) * IN_ORDER_CHECK <
-                       IN_ORDER_MOST && most < before))
+    if (sweep > 0 &&
+        !(log(reduction * size / most) / log(most / before) * IN_ORDER_CHECK < IN_ORDER_MOST &&
+          most < before))
       return false;
     before = most;
   }
