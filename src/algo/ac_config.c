@@ -1,16 +1,21 @@
 /// Field table of actor-critic (AC): defaults, ranges, help. The struct is in celsius/ac.h.
 #include "algo/algo.h"
-#include "algo/on_policy_fields.h"
+#include "algo/fields.h"
 #include "base/floats.h"
 #include "celsius/ac.h"
 
 #include <string.h>
 
-// clang-format off
-#define F(field) offsetof(CelAcConfig, field)
+#define CONFIG CelAcConfig
+#define LEARNING_RATE "3e-4"
+#define LEARNS "the policy"
+#define N_STEPS "1"
+#define STATE_DEPENDENT_STD "true"
+#define ADAM_EPSILON "1e-8"
 
+// clang-format off
 const CelField celi_ac_fields[] = {
-    CELI_ON_POLICY_FIELDS(CelAcConfig, "3e-4", "the policy", "1", "true"),
+#include "algo/fields/on_policy.inc"
     {.name = "critic_learning_rate", .type = CEL_FIELD_SCHEDULE, .offset = F(critic_learning_rate),
      .def = "1e-3", .min = 0, .max = 10,
      .doc = "learning rate of the values; they should learn at least as fast as the policy"},
@@ -23,10 +28,7 @@ const CelField celi_ac_fields[] = {
      .choices = "mean|sum",
      .doc = "how the losses of the steps are combined; sum: the step size grows with n_steps",
      .source = "[actor-critic, 4.22]"},
-    {.name = "ent_coef", .type = CEL_FIELD_DOUBLE, .offset = F(ent_coef), .def = "0", .min = 0,
-     .max = 1e6, .unit = "reward per nat",
-     .doc = "weight of the entropy bonus; raise it when the policy becomes deterministic too "
-            "early"},
+#include "algo/fields/entropy_bonus.inc"
     {.name = "max_grad_norm", .type = CEL_FIELD_DOUBLE, .offset = F(max_grad_norm), .def = "0",
      .min = 0, .max = 1e12,
      .doc = "largest gradient norm of policy and values each; a longer gradient is scaled down; "
@@ -35,9 +37,7 @@ const CelField celi_ac_fields[] = {
      .choices = "adam|sgd",
      .doc = "optimizer of policy and values; sgd: plain gradient steps",
      .source = "[actor-critic, 4.23]"},
-    {.name = "adam_epsilon", .type = CEL_FIELD_DOUBLE, .offset = F(adam_epsilon), .def = "1e-8",
-     .min = 0, .max = 1,
-     .doc = "term added to the root of Adam's second moment"},
+#include "algo/fields/adam_epsilon.inc"
     {0},
 };
 // clang-format on

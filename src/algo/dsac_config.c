@@ -1,18 +1,18 @@
 /// Field table of discrete soft actor-critic (DSAC): defaults, ranges, help.
 /// The struct is in celsius/dsac.h.
 #include "algo/off_policy.h"
-#include "algo/off_policy_fields.h"
+#include "algo/fields.h"
 #include "base/floats.h"
 #include "celsius/dsac.h"
 
 #include <string.h>
 
-// clang-format off
-#define F(field) offsetof(CelDsacConfig, field)
+#define CONFIG CelDsacConfig
 
+// clang-format off
 const CelField celi_dsac_fields[] = {
-    CELI_OFF_POLICY_FIELDS(CelDsacConfig),
-    CELI_TEMPERATURE_FIELDS(F),
+#include "algo/fields/off_policy.inc"
+#include "algo/fields/temperature.inc"
     {.name = "target_entropy", .type = CEL_FIELD_AUTO, .offset = F(target_entropy), .def = "auto",
      .min = 0, .max = 1e9, .unit = "nats",
      .doc = "entropy that a learned temperature aims for; auto: target_entropy_factor log A for "
@@ -24,8 +24,8 @@ const CelField celi_dsac_fields[] = {
      .min = 0, .max = 1e12, .unit = "reward per nat",
      .doc = "temperature in the critics' target; auto: alpha; 0: critics without entropy",
      .source = "[maximum-entropy, 8.14]"},
-    CELI_CRITIC_FIELDS(F),
-    CELI_NSTEP_FIELDS(F),
+#include "algo/fields/critics.inc"
+#include "algo/fields/nstep.inc"
     {0},
 };
 // clang-format on

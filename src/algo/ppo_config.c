@@ -1,28 +1,30 @@
 /// Field table of proximal policy optimization (PPO): defaults, ranges, help.
 /// The struct is in celsius/ppo.h.
 #include "algo/algo.h"
-#include "algo/on_policy_fields.h"
+#include "algo/fields.h"
 #include "base/floats.h"
 #include "celsius/ppo.h"
 
 #include <string.h>
 
-// clang-format off
-#define F(field) offsetof(CelPpoConfig, field)
+#define CONFIG CelPpoConfig
+#define LEARNING_RATE "3e-4"
+#define LEARNS "policy and values"
+#define N_STEPS "2048"
+#define STATE_DEPENDENT_STD "false"
+#define GAE_LAMBDA "0.95"
+#define ADAM_EPSILON "1e-5"
 
+// clang-format off
 const CelField celi_ppo_fields[] = {
-    CELI_ON_POLICY_FIELDS(CelPpoConfig, "3e-4", "policy and values", "2048", "false"),
+#include "algo/fields/on_policy.inc"
     {.name = "batch_size", .type = CEL_FIELD_INT, .offset = F(batch_size), .def = "64", .min = 1,
      .max = 1e6, .unit = "steps",
      .doc = "rows of a minibatch; best when it divides n_steps times n_envs"},
     {.name = "n_epochs", .type = CEL_FIELD_INT, .offset = F(n_epochs), .def = "10", .min = 1,
      .max = 1e6,
      .doc = "passes over each rollout; lower it when the divergence grows too fast"},
-    {.name = "gae_lambda", .type = CEL_FIELD_DOUBLE, .offset = F(gae_lambda), .def = "0.95",
-     .min = 0, .max = 1,
-     .doc = "decay lambda of advantage estimates: 0: one-step TD errors; 1: full returns; lower "
-            "it to reduce variance",
-     .source = "[actor-critic, 4.21]"},
+#include "algo/fields/gae.inc"
     {.name = "clip_range", .type = CEL_FIELD_SCHEDULE, .offset = F(clip_range), .def = "0.2",
      .min = 0, .max = 1e6,
      .doc = "distance of the probability ratio from 1 at which the surrogate is clipped; lower "
@@ -33,23 +35,11 @@ const CelField celi_ppo_fields[] = {
     {.name = "normalize_advantage", .type = CEL_FIELD_BOOL, .offset = F(normalize_advantage),
      .def = "true",
      .doc = "scale the advantages of each minibatch to mean 0 and standard deviation 1"},
-    {.name = "ent_coef", .type = CEL_FIELD_DOUBLE, .offset = F(ent_coef), .def = "0", .min = 0,
-     .max = 1e6, .unit = "reward per nat",
-     .doc = "weight of the entropy bonus; raise it when the policy becomes deterministic too "
-            "early"},
-    {.name = "vf_coef", .type = CEL_FIELD_DOUBLE, .offset = F(vf_coef), .def = "0.5", .min = 0,
-     .max = 1e6,
-     .doc = "weight of the squared error of the values in the loss"},
-    {.name = "max_grad_norm", .type = CEL_FIELD_DOUBLE, .offset = F(max_grad_norm), .def = "0.5",
-     .min = 0, .max = 1e12,
-     .doc = "largest norm of all gradients together; a longer gradient is scaled down; 0: no "
-            "limit"},
+#include "algo/fields/joint_loss.inc"
     {.name = "target_kl", .type = CEL_FIELD_DOUBLE, .offset = F(target_kl), .def = "0", .min = 0,
      .max = 1e6, .unit = "nats",
      .doc = "stop an update early when the mean KL divergence exceeds 1.5 times this; 0: never"},
-    {.name = "adam_epsilon", .type = CEL_FIELD_DOUBLE, .offset = F(adam_epsilon), .def = "1e-5",
-     .min = 0, .max = 1,
-     .doc = "term added to the root of Adam's second moment"},
+#include "algo/fields/adam_epsilon.inc"
     {.name = "weight_decay", .type = CEL_FIELD_DOUBLE, .offset = F(weight_decay), .def = "0",
      .min = 0, .max = 1,
      .doc = "decoupled weight decay (AdamW)"},

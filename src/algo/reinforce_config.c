@@ -1,16 +1,21 @@
 /// Field table of REINFORCE: defaults, ranges, help. The struct is in celsius/reinforce.h.
 #include "algo/algo.h"
-#include "algo/on_policy_fields.h"
+#include "algo/fields.h"
 #include "base/floats.h"
 #include "celsius/reinforce.h"
 
 #include <string.h>
 
-// clang-format off
-#define F(field) offsetof(CelReinforceConfig, field)
+#define CONFIG CelReinforceConfig
+#define LEARNING_RATE "1e-3"
+#define LEARNS "the policy"
+#define N_STEPS "2048"
+#define STATE_DEPENDENT_STD "false"
+#define ADAM_EPSILON "1e-5"
 
+// clang-format off
 const CelField celi_reinforce_fields[] = {
-    CELI_ON_POLICY_FIELDS(CelReinforceConfig, "1e-3", "the policy", "2048", "false"),
+#include "algo/fields/on_policy.inc"
     {.name = "critic_learning_rate", .type = CEL_FIELD_SCHEDULE, .offset = F(critic_learning_rate),
      .def = "1e-3", .min = 0, .max = 10,
      .doc = "learning rate of a learned baseline"},
@@ -35,10 +40,7 @@ const CelField celi_reinforce_fields[] = {
      .choices = "steps|episodes",
      .doc = "how the gradient is averaged; steps: over all steps; episodes: summed over steps, "
             "then averaged over episodes"},
-    {.name = "ent_coef", .type = CEL_FIELD_DOUBLE, .offset = F(ent_coef), .def = "0", .min = 0,
-     .max = 1e6, .unit = "reward per nat",
-     .doc = "weight of the entropy bonus; raise it when the policy becomes deterministic too "
-            "early"},
+#include "algo/fields/entropy_bonus.inc"
     {.name = "max_grad_norm", .type = CEL_FIELD_DOUBLE, .offset = F(max_grad_norm), .def = "0.5",
      .min = 0, .max = 1e12,
      .doc = "largest gradient norm of policy and baseline each; a longer gradient is scaled "
@@ -46,9 +48,7 @@ const CelField celi_reinforce_fields[] = {
     {.name = "baseline_steps", .type = CEL_FIELD_INT, .offset = F(baseline_steps), .def = "10",
      .min = 1, .max = 1e6,
      .doc = "gradient steps of a learned baseline per update"},
-    {.name = "adam_epsilon", .type = CEL_FIELD_DOUBLE, .offset = F(adam_epsilon), .def = "1e-5",
-     .min = 0, .max = 1,
-     .doc = "term added to the root of Adam's second moment"},
+#include "algo/fields/adam_epsilon.inc"
     {0},
 };
 // clang-format on

@@ -1,21 +1,21 @@
 /// Field table of soft actor-critic (SAC): defaults, ranges, help. The struct is in celsius/sac.h.
 /// Also what a config describes: sac.h.
-#include "algo/off_policy_fields.h"
 #include "algo/sac.h"
+#include "algo/fields.h"
 #include "base/base.h"
 #include "base/floats.h"
 
 #include <string.h>
 
-// clang-format off
-#define F(field) offsetof(CelSacConfig, field)
+#define CONFIG CelSacConfig
 
+// clang-format off
 const CelField celi_sac_fields[] = {
-    CELI_OFF_POLICY_FIELDS(CelSacConfig),
-    CELI_TEMPERATURE_FIELDS(F),
-    CELI_CRITIC_FIELDS(F),
-    CELI_NSTEP_FIELDS(F),
-    CELI_GAUSSIAN_FIELDS(F),
+#include "algo/fields/off_policy.inc"
+#include "algo/fields/temperature.inc"
+#include "algo/fields/critics.inc"
+#include "algo/fields/nstep.inc"
+#include "algo/fields/gaussian.inc"
     {.name = "noise", .type = CEL_FIELD_ENUM, .offset = F(noise), .def = "none",
      .choices = "none|normal|ou|gsde",
      .doc = "exploration noise in addition to the policy's own; use ou or gsde when exploration "

@@ -1,20 +1,20 @@
 /// Field table of soft actor-critic with a value network (SAC-V): defaults, ranges, help.
 /// The struct is in celsius/sacv.h.
 #include "algo/off_policy.h"
-#include "algo/off_policy_fields.h"
+#include "algo/fields.h"
 #include "base/floats.h"
 #include "celsius/sacv.h"
 
 #include <string.h>
 
-// clang-format off
-#define F(field) offsetof(CelSacvConfig, field)
+#define CONFIG CelSacvConfig
 
+// clang-format off
 const CelField celi_sacv_fields[] = {
-    CELI_OFF_POLICY_FIELDS(CelSacvConfig),
-    CELI_TEMPERATURE_FIELDS(F),
-    CELI_CRITIC_FIELDS(F),
-    CELI_GAUSSIAN_FIELDS(F),
+#include "algo/fields/off_policy.inc"
+#include "algo/fields/temperature.inc"
+#include "algo/fields/critics.inc"
+#include "algo/fields/gaussian.inc"
     {0},
 };
 // clang-format on

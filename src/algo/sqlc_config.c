@@ -1,17 +1,17 @@
 /// Field table of soft Q-learning with continuous actions (SQLC): defaults, ranges, help.
 /// The struct is in celsius/sqlc.h.
 #include "algo/off_policy.h"
-#include "algo/off_policy_fields.h"
+#include "algo/fields.h"
 #include "base/floats.h"
 #include "celsius/sqlc.h"
 
 #include <string.h>
 
-// clang-format off
-#define F(field) offsetof(CelSqlcConfig, field)
+#define CONFIG CelSqlcConfig
 
+// clang-format off
 const CelField celi_sqlc_fields[] = {
-    CELI_OFF_POLICY_FIELDS(CelSqlcConfig),
+#include "algo/fields/off_policy.inc"
     {.name = "ent_coef", .type = CEL_FIELD_DOUBLE, .offset = F(ent_coef), .def = "0.1", .min = 1e-9,
      .max = 1e9, .unit = "reward per nat",
      .doc = "temperature alpha; the entropy is that of actions scaled to [-1, 1]; raise it to "

@@ -1,17 +1,23 @@
 /// Field table of trust region policy optimization (TRPO): defaults, ranges, help.
 /// The struct is in celsius/trpo.h.
 #include "algo/algo.h"
-#include "algo/on_policy_fields.h"
+#include "algo/fields.h"
 #include "base/floats.h"
 #include "celsius/trpo.h"
 
 #include <string.h>
 
-// clang-format off
-#define F(field) offsetof(CelTrpoConfig, field)
+#define CONFIG CelTrpoConfig
+#define LEARNING_RATE "1e-3"
+#define LEARNS "the values"
+#define N_STEPS "2048"
+#define STATE_DEPENDENT_STD "false"
+#define GAE_LAMBDA "0.95"
+#define ADAM_EPSILON "1e-8"
 
+// clang-format off
 const CelField celi_trpo_fields[] = {
-    CELI_ON_POLICY_FIELDS(CelTrpoConfig, "1e-3", "the values", "2048", "false"),
+#include "algo/fields/on_policy.inc"
     {.name = "batch_size", .type = CEL_FIELD_INT, .offset = F(batch_size), .def = "128", .min = 1,
      .max = 1e6, .unit = "steps",
      .doc = "rows of a minibatch of the values"},
@@ -19,11 +25,7 @@ const CelField celi_trpo_fields[] = {
      .min = 1, .max = 1e6,
      .doc = "passes of the values over each rollout; raise it when the values lag behind the "
             "returns"},
-    {.name = "gae_lambda", .type = CEL_FIELD_DOUBLE, .offset = F(gae_lambda), .def = "0.95",
-     .min = 0, .max = 1,
-     .doc = "decay lambda of advantage estimates: 0: one-step TD errors; 1: full returns; lower "
-            "it to reduce variance",
-     .source = "[actor-critic, 4.21]"},
+#include "algo/fields/gae.inc"
     {.name = "normalize_advantage", .type = CEL_FIELD_BOOL, .offset = F(normalize_advantage),
      .def = "true",
      .doc = "scale the advantages of each rollout to mean 0 and standard deviation 1"},
@@ -43,9 +45,7 @@ const CelField celi_trpo_fields[] = {
     {.name = "line_search_max_iter", .type = CEL_FIELD_INT, .offset = F(line_search_max_iter),
      .def = "10", .min = 1, .max = 1000,
      .doc = "tries of the line search; when all fail, the policy does not change"},
-    {.name = "adam_epsilon", .type = CEL_FIELD_DOUBLE, .offset = F(adam_epsilon), .def = "1e-8",
-     .min = 0, .max = 1,
-     .doc = "term added to the root of Adam's second moment"},
+#include "algo/fields/adam_epsilon.inc"
     {0},
 };
 // clang-format on

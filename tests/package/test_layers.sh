@@ -1,7 +1,8 @@
 #!/bin/bash
 # Include rules. A module (a folder of src/) includes private headers of itself and of the modules
 # below it. A folder inside a module includes headers of itself, of the folders before it, and of
-# the module's top folder, which includes no folder of the module. cli/ and plugins/ include no private header.
+# the module's top folder, which includes no folder of the module. Only rows of field tables (*.inc)
+# may be in any folder of the module. cli/ and plugins/ include no private header.
 #   0 base | 1 ops | 2 nn, mdp | 3 env, rl | 4 algo | 5 run, deploy | 6 view, certify | 7 verify
 set -uo pipefail
 cd "$CELSIUS_SOURCE_DIR" || exit 1
@@ -47,7 +48,9 @@ for folder in src/*/; do
     [ "$used" != celsius ] || continue
     [[ " ${may[$module]} " == *" $used "* ]] ||
       { echo "$file:$line: src/$module must not use src/$used"; bad=1; }
-  done < <(grep -rnE --include='*.[ch]' '^ *# *include "[^/"]+/' "$folder" /dev/null)
+    [[ $text != *.inc\"* || $used == "$module" ]] ||
+      { echo "$file:$line: src/$module must not use rows of src/$used"; bad=1; }
+  done < <(grep -rnE --include='*.[ch]' --include='*.inc' '^ *# *include "[^/"]+/' "$folder" /dev/null)
 done
 while IFS=/ read -r _ module folder _; do
   [ -n "$(rank_of "$module" "$folder")" ] ||
@@ -59,7 +62,7 @@ for module in "${!inside[@]}"; do
     to=$(sed -E 's/.*"[^/"]+\/([^"]*)".*/\1/' <<<"$text")
     [[ $from == */* ]] && from=${from%%/*} || from=.
     [[ $to == */* ]] && to=${to%%/*} || to=.
-    [ "$from" != "$to" ] || continue
+    [ "$from" != "$to" ] && [[ $text != *.inc\"* ]] || continue
     seen_inside=$((seen_inside + 1))
     below=$(rank_of "$module" "$to")
     [ "${below:-99}" -lt "$(rank_of "$module" "$from")" ] ||
