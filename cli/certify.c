@@ -15,16 +15,20 @@ typedef struct Options {
 } Options;
 
 #define F(field) offsetof(Options, field)
+// clang-format off
 static const CelField fields[] = {
-    {"which", CEL_FIELD_PATH, F(which), "final", 0, 0, "MODEL", NULL, NULL,
-     "the model: final, best (the one with the best evaluation), or the path of a model or "
-     "checkpoint",
-     ""},
-    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print JSON", ""},
-    {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
-    {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FILE", NULL, NULL,
-     "write a picture, .png or .svg, of the learned and the exact solution", ""},
-    {0}};
+    {.name = "which", .type = CEL_FIELD_PATH, .offset = F(which), .def = "final", .unit = "MODEL",
+     .doc = "the model: final, best (the one with the best evaluation), or the path of a model or "
+            "checkpoint"},
+    {.name = "json", .type = CEL_FIELD_BOOL, .offset = F(json), .def = "false",
+     .doc = "print JSON"},
+    {.name = "quiet", .type = CEL_FIELD_BOOL, .offset = F(quiet), .def = "false",
+     .doc = "show no progress"},
+    {.name = "out", .type = CEL_FIELD_PATH, .offset = F(out), .def = "", .unit = "FILE",
+     .doc = "write a picture, .png or .svg, of the learned and the exact solution"},
+    {0},
+};
+// clang-format on
 #undef F
 
 // ---- text

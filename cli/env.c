@@ -20,13 +20,18 @@ typedef struct Options {
 } Options;
 
 #define F(field) offsetof(Options, field)
+// clang-format off
 static const CelField fields[] = {
-    {"seed", CEL_FIELD_U64, F(seed), "0", 0, 0, "", NULL, NULL,
-     "seed of the episodes and the random actions", ""},
-    {"steps", CEL_FIELD_INT, F(steps), "1000", 1, 1e6, "steps", NULL, NULL,
-     "steps per environment in each check", ""},
-    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print JSON", ""},
-    {0}};
+    {.name = "seed", .type = CEL_FIELD_U64, .offset = F(seed), .def = "0",
+     .doc = "seed of the episodes and the random actions"},
+    {.name = "steps", .type = CEL_FIELD_INT, .offset = F(steps), .def = "1000", .min = 1,
+     .max = 1e6, .unit = "steps",
+     .doc = "steps per environment in each check"},
+    {.name = "json", .type = CEL_FIELD_BOOL, .offset = F(json), .def = "false",
+     .doc = "print JSON"},
+    {0},
+};
+// clang-format on
 
 /// A message of the pipe: a check begins, or the report. The pointers to names are valid in the
 /// parent too, because a fork keeps the addresses of the library's constants.

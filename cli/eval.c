@@ -17,21 +17,27 @@ typedef struct Options {
 } Options;
 
 #define F(field) offsetof(Options, field)
+// clang-format off
 static const CelField fields[] = {
-    {"episodes", CEL_FIELD_INT, F(episodes), "100", 1, 1000000, "episodes", NULL, NULL,
-     "episodes to play", ""},
-    {"seed", CEL_FIELD_U64, F(seed), "10000", 0, 0, "", NULL, NULL,
-     "seed of the episodes; with the same seed every agent starts the same episodes", ""},
-    {"which", CEL_FIELD_PATH, F(which), "best", 0, 0, "MODEL", NULL, NULL,
-     "the model: best, final, or the path of a model or checkpoint", ""},
-    {"action", CEL_FIELD_ENUM, F(action), "mode", 0, 0, "", "mode|sample", NULL,
-     "take the policy's mode, or sample from it", ""},
-    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL,
-     "print JSON, with the return of each episode", ""},
-    {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
-    {"render", CEL_FIELD_PATH, F(render), "", 0, 0, "FILE", NULL, NULL,
-     "write an animation (.gif, .mp4) or one picture (.png) of the first episodes", ""},
-    {0}};
+    {.name = "episodes", .type = CEL_FIELD_INT, .offset = F(episodes), .def = "100", .min = 1,
+     .max = 1000000, .unit = "episodes",
+     .doc = "episodes to play"},
+    {.name = "seed", .type = CEL_FIELD_U64, .offset = F(seed), .def = "10000",
+     .doc = "seed of the episodes; with the same seed every agent starts the same episodes"},
+    {.name = "which", .type = CEL_FIELD_PATH, .offset = F(which), .def = "best", .unit = "MODEL",
+     .doc = "the model: best, final, or the path of a model or checkpoint"},
+    {.name = "action", .type = CEL_FIELD_ENUM, .offset = F(action), .def = "mode",
+     .choices = "mode|sample",
+     .doc = "take the policy's mode, or sample from it"},
+    {.name = "json", .type = CEL_FIELD_BOOL, .offset = F(json), .def = "false",
+     .doc = "print JSON, with the return of each episode"},
+    {.name = "quiet", .type = CEL_FIELD_BOOL, .offset = F(quiet), .def = "false",
+     .doc = "show no progress"},
+    {.name = "render", .type = CEL_FIELD_PATH, .offset = F(render), .def = "", .unit = "FILE",
+     .doc = "write an animation (.gif, .mp4) or one picture (.png) of the first episodes"},
+    {0},
+};
+// clang-format on
 #undef F
 
 /// Gymnasium's thresholds are mean returns over this many episodes.

@@ -10,16 +10,20 @@ typedef struct Options {
 } Options;
 
 #define F(field) offsetof(Options, field)
+// clang-format off
 static const CelField fields[] = {
-    {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FILE", NULL, NULL,
-     "file to write; the format c writes FILE.h and FILE.c", ""},
-    {"format", CEL_FIELD_STRING, F(format), "auto", 0, 0, "FORMAT", NULL, NULL,
-     "one of the formats below; auto: from the ending of --out, or c if it has none", ""},
-    {"name", CEL_FIELD_STRING, F(name), "", 0, 0, "NAME", NULL, NULL,
-     "prefix of the C functions, or name of the ONNX graph; empty: from the file's name", ""},
-    {"which", CEL_FIELD_PATH, F(which), "best", 0, 0, "MODEL", NULL, NULL,
-     "the model: best, final, or the path of a model or checkpoint", ""},
-    {0}};
+    {.name = "out", .type = CEL_FIELD_PATH, .offset = F(out), .def = "", .unit = "FILE",
+     .doc = "file to write; the format c writes FILE.h and FILE.c"},
+    {.name = "format", .type = CEL_FIELD_STRING, .offset = F(format), .def = "auto",
+     .unit = "FORMAT",
+     .doc = "one of the formats below; auto: from the ending of --out, or c if it has none"},
+    {.name = "name", .type = CEL_FIELD_STRING, .offset = F(name), .def = "", .unit = "NAME",
+     .doc = "prefix of the C functions, or name of the ONNX graph; empty: from the file's name"},
+    {.name = "which", .type = CEL_FIELD_PATH, .offset = F(which), .def = "best", .unit = "MODEL",
+     .doc = "the model: best, final, or the path of a model or checkpoint"},
+    {0},
+};
+// clang-format on
 #undef F
 
 static void print_formats(void) {

@@ -181,12 +181,15 @@ static void print_table(const CelField *table, const char *prefix, int columns) 
 }
 
 /// The flags of every command (cli_take_allow_plugins).
+// clang-format off
 static const CelField common_fields[] = {
-    {"allow_plugins", CEL_FIELD_BOOL, 0, "false", 0, 0, "", NULL, NULL,
-     "allow a run folder or config file to load its environment from a shared object, which runs "
-     "that object's code; to allow only certain folders, list them in CELSIUS_PLUGIN_PATH",
-     ""},
-    {0}};
+    {.name = "allow_plugins", .type = CEL_FIELD_BOOL, .def = "false",
+     .doc = "allow a run folder or config file to load its environment from a shared object, "
+            "which runs that object's code; to allow only certain folders, list them in "
+            "CELSIUS_PLUGIN_PATH"},
+    {0},
+};
+// clang-format on
 
 void cli_help_command(const CliCommand *command, const CliTable *tables, int n_tables) {
   const int columns = cli_columns(stdout);

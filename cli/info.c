@@ -19,13 +19,17 @@ typedef struct Options {
 } Options;
 
 #define F(field) offsetof(Options, field)
+// clang-format off
 static const CelField fields[] = {
-    {"which", CEL_FIELD_PATH, F(which), "best", 0, 0, "MODEL", NULL, NULL,
-     "the model of RUN: best, final, or the path of a model or checkpoint", ""},
-    {"plan", CEL_FIELD_BOOL, F(plan), "false", 0, 0, "", NULL, NULL,
-     "print the operations of an update of ALGO (`celsius info ALGO --plan --help`)", ""},
-    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print JSON", ""},
-    {0}};
+    {.name = "which", .type = CEL_FIELD_PATH, .offset = F(which), .def = "best", .unit = "MODEL",
+     .doc = "the model of RUN: best, final, or the path of a model or checkpoint"},
+    {.name = "plan", .type = CEL_FIELD_BOOL, .offset = F(plan), .def = "false",
+     .doc = "print the operations of an update of ALGO (`celsius info ALGO --plan --help`)"},
+    {.name = "json", .type = CEL_FIELD_BOOL, .offset = F(json), .def = "false",
+     .doc = "print JSON"},
+    {0},
+};
+// clang-format on
 #undef F
 
 // ---- a model

@@ -11,9 +11,13 @@ typedef struct Options {
   bool json;
 } Options;
 
-static const CelField fields[] = {{"json", CEL_FIELD_BOOL, offsetof(Options, json), "false", 0, 0,
-                                   "", NULL, NULL, "print JSON", ""},
-                                  {0}};
+// clang-format off
+static const CelField fields[] = {
+    {.name = "json", .type = CEL_FIELD_BOOL, .offset = offsetof(Options, json), .def = "false",
+     .doc = "print JSON"},
+    {0},
+};
+// clang-format on
 
 // ---- environments
 

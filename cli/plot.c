@@ -7,9 +7,14 @@ typedef struct Options {
   char out[CEL_PATH_MAX];
 } Options;
 
-static const CelField fields[] = {{"out", CEL_FIELD_PATH, offsetof(Options, out), "curve.png", 0, 0,
-                                   "FILE", NULL, NULL, "picture to write, .png or .svg", ""},
-                                  {0}};
+// clang-format off
+static const CelField fields[] = {
+    {.name = "out", .type = CEL_FIELD_PATH, .offset = offsetof(Options, out), .def = "curve.png",
+     .unit = "FILE",
+     .doc = "picture to write, .png or .svg"},
+    {0},
+};
+// clang-format on
 
 static void on_note(void *user, const char *text) {
   (void)user;

@@ -13,55 +13,53 @@ typedef struct Options {
 } Options;
 
 #define F(field) offsetof(Options, field)
+// clang-format off
 static const CelField options_fields[] = {
-    {"preset", CEL_FIELD_STRING, F(preset), "none", 0, 0, "NAME", NULL, NULL,
-     "settings that are known to work (`celsius list presets`); auto: those for the environment; "
-     "NAME,NAME: one after the other",
-     ""},
-    {"config", CEL_FIELD_PATH, F(config), "", 0, 0, "FILE", NULL, NULL,
-     "YAML file with settings, such as the config.yaml of another run", ""},
-    {"seeds", CEL_FIELD_PATH, F(seeds), "", 0, 0, "LIST", NULL, NULL,
-     "train several seeds, one process each, in folders OUT/seed-K; 1..5 or 1,2,7", ""},
-    {"jobs", CEL_FIELD_INT, F(jobs), "1", 1, 1024, "", NULL, NULL,
-     "with --seeds: number of runs at the same time", ""},
-    {"overwrite", CEL_FIELD_BOOL, F(overwrite), "false", 0, 0, "", NULL, NULL,
-     "replace the run in the folder of --out", ""},
-    {"guarantee", CEL_FIELD_BOOL, F(guarantee), "false", 0, 0, "", NULL, NULL,
-     "finite problems: print the exact gain of every update and its certified lower bound", ""},
-    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
-     "old name of --guarantee", ""},
-    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
-     ""},
-    {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
-    {0}};
+    {.name = "preset", .type = CEL_FIELD_STRING, .offset = F(preset), .def = "none", .unit = "NAME",
+     .doc = "settings that are known to work (`celsius list presets`); auto: those for the "
+            "environment; NAME,NAME: one after the other"},
+    {.name = "config", .type = CEL_FIELD_PATH, .offset = F(config), .def = "", .unit = "FILE",
+     .doc = "YAML file with settings, such as the config.yaml of another run"},
+    {.name = "seeds", .type = CEL_FIELD_PATH, .offset = F(seeds), .def = "", .unit = "LIST",
+     .doc = "train several seeds, one process each, in folders OUT/seed-K; 1..5 or 1,2,7"},
+    {.name = "jobs", .type = CEL_FIELD_INT, .offset = F(jobs), .def = "1", .min = 1, .max = 1024,
+     .doc = "with --seeds: number of runs at the same time"},
+    {.name = "overwrite", .type = CEL_FIELD_BOOL, .offset = F(overwrite), .def = "false",
+     .doc = "replace the run in the folder of --out"},
+#include "train_rows.inc"
+    {0},
+};
+// clang-format on
 
+// clang-format off
 static const CelField resume_fields[] = {
-    {"resume", CEL_FIELD_PATH, F(resume), "", 0, 0, "RUN", NULL, NULL,
-     "run folder to resume, or a folder of several runs (--seeds)", ""},
-    {"jobs", CEL_FIELD_INT, F(jobs), "1", 1, 1024, "", NULL, NULL,
-     "with a folder of several runs: number of runs at the same time", ""},
-    {"overwrite", CEL_FIELD_BOOL, F(overwrite), "false", 0, 0, "", NULL, NULL,
-     "if the checkpoints were deleted, start the run again and replace its results", ""},
-    {"guarantee", CEL_FIELD_BOOL, F(guarantee), "false", 0, 0, "", NULL, NULL,
-     "finite problems: print the exact gain of every update and its certified lower bound", ""},
-    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
-     "old name of --guarantee", ""},
-    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
-     ""},
-    {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
-    {0}};
+    {.name = "resume", .type = CEL_FIELD_PATH, .offset = F(resume), .def = "", .unit = "RUN",
+     .doc = "run folder to resume, or a folder of several runs (--seeds)"},
+    {.name = "jobs", .type = CEL_FIELD_INT, .offset = F(jobs), .def = "1", .min = 1, .max = 1024,
+     .doc = "with a folder of several runs: number of runs at the same time"},
+    {.name = "overwrite", .type = CEL_FIELD_BOOL, .offset = F(overwrite), .def = "false",
+     .doc = "if the checkpoints were deleted, start the run again and replace its results"},
+#include "train_rows.inc"
+    {0},
+};
+// clang-format on
 #undef F
 
 typedef struct ResumeConfig {
   int64_t steps, threads;
 } ResumeConfig;
 #define F(field) offsetof(ResumeConfig, field)
+// clang-format off
 static const CelField resume_config_fields[] = {
-    {"steps", CEL_FIELD_INT, F(steps), "0", 0, 1e15, "steps", NULL, NULL,
-     "total steps, counted from the start of the run; 0: as planned", ""},
-    {"threads", CEL_FIELD_INT, F(threads), "0", 0, 256, "", NULL, NULL,
-     "threads; 0: as many as before", ""},
-    {0}};
+    {.name = "steps", .type = CEL_FIELD_INT, .offset = F(steps), .def = "0", .min = 0, .max = 1e15,
+     .unit = "steps",
+     .doc = "total steps, counted from the start of the run; 0: as planned"},
+    {.name = "threads", .type = CEL_FIELD_INT, .offset = F(threads), .def = "0", .min = 0,
+     .max = 256,
+     .doc = "threads; 0: as many as before"},
+    {0},
+};
+// clang-format on
 #undef F
 
 static const CliCommand resume_command = {

@@ -18,23 +18,27 @@ typedef struct Options {
 } Options;
 
 #define F(field) offsetof(Options, field)
+// clang-format off
 static const CelField fields[] = {
-    {"note", CEL_FIELD_STRING, F(note), "", 0, 0, "NOTE", NULL, NULL,
-     "check this note only: maximum-entropy, actor-critic, discrete-soft-policy-gradient, "
-     "policy-guarantees or soft-q-learning",
-     ""},
-    {"html", CEL_FIELD_PATH, F(html), "", 0, 0, "FILE", NULL, NULL,
-     "write a web page with the table and plots", ""},
-    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the rows as JSON", ""},
-    {"quick", CEL_FIELD_BOOL, F(quick), "false", 0, 0, "", NULL, NULL,
-     "use an eighth of the problems in each row", ""},
-    {"seed", CEL_FIELD_U64, F(seed), "0", 0, 0, "", NULL, NULL,
-     "seed of the random problems; problem c of a row uses seed + c", ""},
-    {"threads", CEL_FIELD_INT, F(threads), "1", 1, 64, "", NULL, NULL,
-     "threads; the numbers are the same with any", ""},
-    {"equations", CEL_FIELD_BOOL, F(equations), "false", 0, 0, "", NULL, NULL,
-     "only print a Markdown table of the equations, with their functions and checks", ""},
-    {0}};
+    {.name = "note", .type = CEL_FIELD_STRING, .offset = F(note), .def = "", .unit = "NOTE",
+     .doc = "check this note only: maximum-entropy, actor-critic, discrete-soft-policy-gradient, "
+            "policy-guarantees or soft-q-learning"},
+    {.name = "html", .type = CEL_FIELD_PATH, .offset = F(html), .def = "", .unit = "FILE",
+     .doc = "write a web page with the table and plots"},
+    {.name = "json", .type = CEL_FIELD_BOOL, .offset = F(json), .def = "false",
+     .doc = "print the rows as JSON"},
+    {.name = "quick", .type = CEL_FIELD_BOOL, .offset = F(quick), .def = "false",
+     .doc = "use an eighth of the problems in each row"},
+    {.name = "seed", .type = CEL_FIELD_U64, .offset = F(seed), .def = "0",
+     .doc = "seed of the random problems; problem c of a row uses seed + c"},
+    {.name = "threads", .type = CEL_FIELD_INT, .offset = F(threads), .def = "1", .min = 1,
+     .max = 64,
+     .doc = "threads; the numbers are the same with any"},
+    {.name = "equations", .type = CEL_FIELD_BOOL, .offset = F(equations), .def = "false",
+     .doc = "only print a Markdown table of the equations, with their functions and checks"},
+    {0},
+};
+// clang-format on
 #undef F
 
 // ---- the table

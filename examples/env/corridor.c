@@ -20,12 +20,17 @@ typedef struct CorridorConfig {
   double length, dt;
 } CorridorConfig;
 
+// clang-format off
 static const CelField fields[] = {
-    {"length", CEL_FIELD_DOUBLE, offsetof(CorridorConfig, length), "2", 0.1, 100, "m", NULL, NULL,
-     "distance from the middle of the rail to each end", ""},
-    {"dt", CEL_FIELD_DOUBLE, offsetof(CorridorConfig, dt), "0.1", 1e-3, 1, "s", NULL, NULL,
-     "duration of a step", ""},
-    {NULL, CEL_FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL}};
+    {.name = "length", .type = CEL_FIELD_DOUBLE, .offset = offsetof(CorridorConfig, length),
+     .def = "2", .min = 0.1, .max = 100, .unit = "m",
+     .doc = "distance from the middle of the rail to each end"},
+    {.name = "dt", .type = CEL_FIELD_DOUBLE, .offset = offsetof(CorridorConfig, dt), .def = "0.1",
+     .min = 1e-3, .max = 1, .unit = "s",
+     .doc = "duration of a step"},
+    {.name = NULL},
+};
+// clang-format on
 
 static CelStatus corridor_open(CelEnvSpec *spec) {
   spec->observation = cel_space_box(2, -INFINITY, INFINITY);

@@ -11,17 +11,25 @@
 #include <string.h>
 
 #define F(field) offsetof(CelCertifyOptions, field)
+// clang-format off
 static const CelField fields[] = {
-    {"alpha", CEL_FIELD_AUTO, F(alpha), "auto", 0, 1e9, "reward per nat", NULL, NULL,
-     "temperature of the exact solution; auto: the agent's own, fixed or learned", ""},
-    {"gamma", CEL_FIELD_AUTO, F(gamma), "auto", 0, 1, "", NULL, NULL,
-     "discount of the exact solution; auto: the agent's own", ""},
-    {"episodes", CEL_FIELD_INT, F(episodes), "400", 8, 100000, "episodes", NULL, NULL,
-     "number of rollouts on LQR-v0 and MultiGoal-v0; more give smaller standard errors", ""},
-    {"seed", CEL_FIELD_U64, F(seed), "10000", 0, 0, "", NULL, NULL, "seed of the rollouts", ""},
-    {"cells", CEL_FIELD_INT, F(cells), "0", 0, 4096, "cells", NULL, NULL,
-     "MultiGoal-v0: cells of the solver's grid from the origin to the bound; 0: 32 per step", ""},
-    {0}};
+    {.name = "alpha", .type = CEL_FIELD_AUTO, .offset = F(alpha), .def = "auto", .min = 0,
+     .max = 1e9, .unit = "reward per nat",
+     .doc = "temperature of the exact solution; auto: the agent's own, fixed or learned"},
+    {.name = "gamma", .type = CEL_FIELD_AUTO, .offset = F(gamma), .def = "auto", .min = 0, .max = 1,
+     .doc = "discount of the exact solution; auto: the agent's own"},
+    {.name = "episodes", .type = CEL_FIELD_INT, .offset = F(episodes), .def = "400", .min = 8,
+     .max = 100000, .unit = "episodes",
+     .doc = "number of rollouts on LQR-v0 and MultiGoal-v0; more give smaller standard errors"},
+    {.name = "seed", .type = CEL_FIELD_U64, .offset = F(seed), .def = "10000",
+     .doc = "seed of the rollouts"},
+    {.name = "cells", .type = CEL_FIELD_INT, .offset = F(cells), .def = "0", .min = 0, .max = 4096,
+     .unit = "cells",
+     .doc = "MultiGoal-v0: cells of the solver's grid from the origin to the bound; 0: 32 per "
+            "step"},
+    {0},
+};
+// clang-format on
 #undef F
 
 const CelField *cel_certify_fields(void) {

@@ -23,12 +23,17 @@ enum { LEVELS = 3, CELLS_MAX = 4096, SWEEPS_MAX = 100000 };
 enum { CUTS = 64 }; ///< cells per side of the table of actions
 
 #define F(field) offsetof(CelMultigoalGrid, field)
+// clang-format off
 static const CelField fields[] = {
-    {"cells", CEL_FIELD_INT, F(cells), "0", 0, CELLS_MAX, "cells", NULL, NULL,
-     "cells of the grid from the origin to the bound; 0: 32 per step", ""},
-    {"tolerance", CEL_FIELD_DOUBLE, F(tolerance), "1e-9", 1e-14, 1, "", NULL, NULL,
-     "tolerance of the iteration on the grid, relative to the largest value", ""},
-    {0}};
+    {.name = "cells", .type = CEL_FIELD_INT, .offset = F(cells), .def = "0", .min = 0,
+     .max = CELLS_MAX, .unit = "cells",
+     .doc = "cells of the grid from the origin to the bound; 0: 32 per step"},
+    {.name = "tolerance", .type = CEL_FIELD_DOUBLE, .offset = F(tolerance), .def = "1e-9",
+     .min = 1e-14, .max = 1,
+     .doc = "tolerance of the iteration on the grid, relative to the largest value"},
+    {0},
+};
+// clang-format on
 #undef F
 
 const CelField *cel_multigoal_grid_fields(void) {

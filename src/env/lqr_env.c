@@ -29,29 +29,38 @@ typedef struct LqrArguments {
 enum { RANDOM, SCALAR, OSCILLATOR, CHAIN };
 
 #define AT(member) offsetof(LqrArguments, member)
+// clang-format off
 static const CelField fields[] = {
-    {"problem", CEL_FIELD_ENUM, AT(problem), "oscillator", 0, 0, "",
-     "random|scalar|oscillator|chain", NULL,
-     "the problem: random matrices; one state; a damped mass on a spring; dimension/2 such masses "
-     "in a row",
-     ""},
-    {"dimension", CEL_FIELD_INT, AT(dimension), "4", 1, CEL_LQR_MAX, "", NULL, NULL,
-     "number of states of the random problem and the chain", ""},
-    {"actions", CEL_FIELD_INT, AT(actions), "2", 1, CEL_LQR_MAX, "", NULL, NULL,
-     "number of actions of the random problem", ""},
-    {"problem_seed", CEL_FIELD_U64, AT(problem_seed), "0", 0, 0, "", NULL, NULL,
-     "seed of the random problem's matrices", ""},
-    {"radius", CEL_FIELD_DOUBLE, AT(radius), "0.9", 0, 0.999, "", NULL, NULL,
-     "spectral norm of the random problem's A", ""},
-    {"noise", CEL_FIELD_DOUBLE, AT(noise), "0.1", 0, 1e3, "", NULL, NULL,
-     "standard deviation of the noise on each state per step", ""},
-    {"start", CEL_FIELD_DOUBLE, AT(start), "1", 0, 1e3, "", NULL, NULL,
-     "standard deviation of each initial state", ""},
-    {"action_cost", CEL_FIELD_DOUBLE, AT(action_cost), "0.1", 1e-6, 1e6, "", NULL, NULL,
-     "cost of actions: R is this times the identity, Q is the identity", ""},
-    {"action_limit", CEL_FIELD_DOUBLE, AT(action_limit), "0", 0, 1e6, "", NULL, NULL,
-     "bound of each action; 0: none, as the exact solution requires", ""},
-    {0}};
+    {.name = "problem", .type = CEL_FIELD_ENUM, .offset = AT(problem), .def = "oscillator",
+     .choices = "random|scalar|oscillator|chain",
+     .doc = "the problem: random matrices; one state; a damped mass on a spring; dimension/2 such "
+            "masses in a row"},
+    {.name = "dimension", .type = CEL_FIELD_INT, .offset = AT(dimension), .def = "4", .min = 1,
+     .max = CEL_LQR_MAX,
+     .doc = "number of states of the random problem and the chain"},
+    {.name = "actions", .type = CEL_FIELD_INT, .offset = AT(actions), .def = "2", .min = 1,
+     .max = CEL_LQR_MAX,
+     .doc = "number of actions of the random problem"},
+    {.name = "problem_seed", .type = CEL_FIELD_U64, .offset = AT(problem_seed), .def = "0",
+     .doc = "seed of the random problem's matrices"},
+    {.name = "radius", .type = CEL_FIELD_DOUBLE, .offset = AT(radius), .def = "0.9", .min = 0,
+     .max = 0.999,
+     .doc = "spectral norm of the random problem's A"},
+    {.name = "noise", .type = CEL_FIELD_DOUBLE, .offset = AT(noise), .def = "0.1", .min = 0,
+     .max = 1e3,
+     .doc = "standard deviation of the noise on each state per step"},
+    {.name = "start", .type = CEL_FIELD_DOUBLE, .offset = AT(start), .def = "1", .min = 0,
+     .max = 1e3,
+     .doc = "standard deviation of each initial state"},
+    {.name = "action_cost", .type = CEL_FIELD_DOUBLE, .offset = AT(action_cost), .def = "0.1",
+     .min = 1e-6, .max = 1e6,
+     .doc = "cost of actions: R is this times the identity, Q is the identity"},
+    {.name = "action_limit", .type = CEL_FIELD_DOUBLE, .offset = AT(action_limit), .def = "0",
+     .min = 0, .max = 1e6,
+     .doc = "bound of each action; 0: none, as the exact solution requires"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 // ---- problems

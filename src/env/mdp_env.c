@@ -44,18 +44,23 @@ enum { REPEAT, REFUSE };
         "is an error",                                                                             \
         ""                                                                                         \
   }
+// clang-format off
 static const CelField fields[] = {
-    {"generator", CEL_FIELD_STRING, AT(generator), "frozenlake-8x8", 0, 0, "", NULL, NULL,
-     "generator of the problem when there is no file: garnet, grid, taxi, ...", ""},
+    {.name = "generator", .type = CEL_FIELD_STRING, .offset = AT(generator),
+     .def = "frozenlake-8x8",
+     .doc = "generator of the problem when there is no file: garnet, grid, taxi, ..."},
     ARGUMENTS_ROW,
-    {"file", CEL_FIELD_PATH, AT(file), NULL, 0, 0, "", NULL, NULL,
-     "file of the problem in any format that `celsius solve` reads", ""},
-    {"discount", CEL_FIELD_AUTO, AT(discount), "auto", 0, 1, "", NULL, NULL,
-     "discount for a file that has none; learning does not depend on it", ""},
-    {"reward", CEL_FIELD_STRING, AT(reward), NULL, 0, 0, "", NULL, NULL,
-     "reward model of a file that has several, by name or number", ""},
+    {.name = "file", .type = CEL_FIELD_PATH, .offset = AT(file),
+     .doc = "file of the problem in any format that `celsius solve` reads"},
+    {.name = "discount", .type = CEL_FIELD_AUTO, .offset = AT(discount), .def = "auto", .min = 0,
+     .max = 1,
+     .doc = "discount for a file that has none; learning does not depend on it"},
+    {.name = "reward", .type = CEL_FIELD_STRING, .offset = AT(reward),
+     .doc = "reward model of a file that has several, by name or number"},
     UNAVAILABLE_ROW,
-    {0}};
+    {0},
+};
+// clang-format on
 /// Fields of the types with an id of their own, whose generator is fixed.
 static const CelField named_fields[] = {ARGUMENTS_ROW, UNAVAILABLE_ROW, {0}};
 #undef AT

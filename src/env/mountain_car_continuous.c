@@ -20,26 +20,38 @@ typedef struct MountainCarContinuous {
 } MountainCarContinuous;
 
 #define AT(member) offsetof(MountainCarContinuous, member)
+// clang-format off
 static const CelField fields[] = {
-    {"goal_velocity", CEL_FIELD_DOUBLE, AT(goal_velocity), "0", -1e3, 1e3, "1/step", NULL, NULL,
-     "least speed at the goal", ""},
-    {"goal_position", CEL_FIELD_DOUBLE, AT(goal_position), "0.45", -1e3, 1e3, "", NULL, NULL,
-     "position of the goal", ""},
-    {"min_position", CEL_FIELD_DOUBLE, AT(min_position), "-1.2", -1e3, 1e3, "", NULL, NULL,
-     "left end of the road, where the car stops", ""},
-    {"max_position", CEL_FIELD_DOUBLE, AT(max_position), "0.6", -1e3, 1e3, "", NULL, NULL,
-     "right end of the road", ""},
-    {"max_speed", CEL_FIELD_DOUBLE, AT(max_speed), "0.07", 1e-6, 1e3, "1/step", NULL, NULL,
-     "largest speed", ""},
-    {"power", CEL_FIELD_DOUBLE, AT(power), "0.0015", 0, 1e3, "1/step^2", NULL, NULL,
-     "speed that the engine at full throttle adds per step", ""},
-    {"gravity", CEL_FIELD_DOUBLE, AT(gravity), "0.0025", 0, 1e3, "1/step^2", NULL, NULL,
-     "speed that the steepest slope takes away per step", ""},
-    {"start_low", CEL_FIELD_DOUBLE, AT(start_low), "-0.6", -1e3, 1e3, "", NULL, NULL,
-     "lower end of the uniform initial position; the car starts at rest", ""},
-    {"start_high", CEL_FIELD_DOUBLE, AT(start_high), "-0.4", -1e3, 1e3, "", NULL, NULL,
-     "upper end of the uniform initial position", ""},
-    {0}};
+    {.name = "goal_velocity", .type = CEL_FIELD_DOUBLE, .offset = AT(goal_velocity), .def = "0",
+     .min = -1e3, .max = 1e3, .unit = "1/step",
+     .doc = "least speed at the goal"},
+    {.name = "goal_position", .type = CEL_FIELD_DOUBLE, .offset = AT(goal_position), .def = "0.45",
+     .min = -1e3, .max = 1e3,
+     .doc = "position of the goal"},
+    {.name = "min_position", .type = CEL_FIELD_DOUBLE, .offset = AT(min_position), .def = "-1.2",
+     .min = -1e3, .max = 1e3,
+     .doc = "left end of the road, where the car stops"},
+    {.name = "max_position", .type = CEL_FIELD_DOUBLE, .offset = AT(max_position), .def = "0.6",
+     .min = -1e3, .max = 1e3,
+     .doc = "right end of the road"},
+    {.name = "max_speed", .type = CEL_FIELD_DOUBLE, .offset = AT(max_speed), .def = "0.07",
+     .min = 1e-6, .max = 1e3, .unit = "1/step",
+     .doc = "largest speed"},
+    {.name = "power", .type = CEL_FIELD_DOUBLE, .offset = AT(power), .def = "0.0015", .min = 0,
+     .max = 1e3, .unit = "1/step^2",
+     .doc = "speed that the engine at full throttle adds per step"},
+    {.name = "gravity", .type = CEL_FIELD_DOUBLE, .offset = AT(gravity), .def = "0.0025", .min = 0,
+     .max = 1e3, .unit = "1/step^2",
+     .doc = "speed that the steepest slope takes away per step"},
+    {.name = "start_low", .type = CEL_FIELD_DOUBLE, .offset = AT(start_low), .def = "-0.6",
+     .min = -1e3, .max = 1e3,
+     .doc = "lower end of the uniform initial position; the car starts at rest"},
+    {.name = "start_high", .type = CEL_FIELD_DOUBLE, .offset = AT(start_high), .def = "-0.4",
+     .min = -1e3, .max = 1e3,
+     .doc = "upper end of the uniform initial position"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 static CelStatus mountain_open(CelEnvSpec *spec) {

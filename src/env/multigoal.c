@@ -19,24 +19,35 @@
 #include <stddef.h>
 
 #define AT(member) offsetof(CelMultigoal, member)
+// clang-format off
 static const CelField fields[] = {
-    {"goal_distance", CEL_FIELD_DOUBLE, AT(goal_distance), "5", 1e-3, 1e6, "", NULL, NULL,
-     "distance of the four goals from the middle", ""},
-    {"goal_radius", CEL_FIELD_DOUBLE, AT(goal_radius), "1", 0, 1e6, "", NULL, NULL,
-     "distance from a goal below which the episode ends", ""},
-    {"goal_reward", CEL_FIELD_DOUBLE, AT(goal_reward), "10", -1e6, 1e6, "", NULL, NULL,
-     "reward for reaching a goal", ""},
-    {"action_cost", CEL_FIELD_DOUBLE, AT(action_cost), "30", 0, 1e6, "", NULL, NULL,
-     "cost of a step of length 1; quadratic in the length", ""},
-    {"distance_cost", CEL_FIELD_DOUBLE, AT(distance_cost), "1", 0, 1e6, "", NULL, NULL,
-     "cost at distance 1 from the nearest goal; quadratic in the distance", ""},
-    {"reach", CEL_FIELD_DOUBLE, AT(reach), "1", 1e-3, 1e6, "", NULL, NULL,
-     "largest step in each direction", ""},
-    {"bound", CEL_FIELD_DOUBLE, AT(bound), "7", 1e-3, 1e6, "", NULL, NULL,
-     "end of the plane in each direction", ""},
-    {"start_sd", CEL_FIELD_DOUBLE, AT(start_sd), "0.1", 0, 1e3, "", NULL, NULL,
-     "standard deviation of the initial position around the middle", ""},
-    {0}};
+    {.name = "goal_distance", .type = CEL_FIELD_DOUBLE, .offset = AT(goal_distance), .def = "5",
+     .min = 1e-3, .max = 1e6,
+     .doc = "distance of the four goals from the middle"},
+    {.name = "goal_radius", .type = CEL_FIELD_DOUBLE, .offset = AT(goal_radius), .def = "1",
+     .min = 0, .max = 1e6,
+     .doc = "distance from a goal below which the episode ends"},
+    {.name = "goal_reward", .type = CEL_FIELD_DOUBLE, .offset = AT(goal_reward), .def = "10",
+     .min = -1e6, .max = 1e6,
+     .doc = "reward for reaching a goal"},
+    {.name = "action_cost", .type = CEL_FIELD_DOUBLE, .offset = AT(action_cost), .def = "30",
+     .min = 0, .max = 1e6,
+     .doc = "cost of a step of length 1; quadratic in the length"},
+    {.name = "distance_cost", .type = CEL_FIELD_DOUBLE, .offset = AT(distance_cost), .def = "1",
+     .min = 0, .max = 1e6,
+     .doc = "cost at distance 1 from the nearest goal; quadratic in the distance"},
+    {.name = "reach", .type = CEL_FIELD_DOUBLE, .offset = AT(reach), .def = "1", .min = 1e-3,
+     .max = 1e6,
+     .doc = "largest step in each direction"},
+    {.name = "bound", .type = CEL_FIELD_DOUBLE, .offset = AT(bound), .def = "7", .min = 1e-3,
+     .max = 1e6,
+     .doc = "end of the plane in each direction"},
+    {.name = "start_sd", .type = CEL_FIELD_DOUBLE, .offset = AT(start_sd), .def = "0.1", .min = 0,
+     .max = 1e3,
+     .doc = "standard deviation of the initial position around the middle"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 static double clip(double x, double limit) {

@@ -21,21 +21,35 @@ typedef struct Pendulum {
 } Pendulum;
 
 #define AT(member) offsetof(Pendulum, member)
+// clang-format off
 static const CelField fields[] = {
-    {"g", CEL_FIELD_DOUBLE, AT(g), "10", 0, 1000, "m/s^2", NULL, NULL, "acceleration of gravity",
-     ""},
-    {"m", CEL_FIELD_DOUBLE, AT(m), "1", 1e-6, 1e6, "kg", NULL, NULL, "mass of the rod", ""},
-    {"l", CEL_FIELD_DOUBLE, AT(l), "1", 1e-3, 1e3, "m", NULL, NULL, "length of the rod", ""},
-    {"dt", CEL_FIELD_DOUBLE, AT(dt), "0.05", 1e-6, 1, "s", NULL, NULL, "time step", ""},
-    {"max_speed", CEL_FIELD_DOUBLE, AT(max_speed), "8", 1e-6, 1e6, "rad/s", NULL, NULL,
-     "largest speed", ""},
-    {"max_torque", CEL_FIELD_DOUBLE, AT(max_torque), "2", 1e-6, 1e6, "N m", NULL, NULL,
-     "bound of the torque", ""},
-    {"x_init", CEL_FIELD_DOUBLE, AT(x_init), "3.141592653589793", 0, 1e3, "rad", NULL, NULL,
-     "the initial angle is uniform between minus and plus this", ""},
-    {"y_init", CEL_FIELD_DOUBLE, AT(y_init), "1", 0, 1e3, "rad/s", NULL, NULL,
-     "the initial speed is uniform between minus and plus this", ""},
-    {0}};
+    {.name = "g", .type = CEL_FIELD_DOUBLE, .offset = AT(g), .def = "10", .min = 0, .max = 1000,
+     .unit = "m/s^2",
+     .doc = "acceleration of gravity"},
+    {.name = "m", .type = CEL_FIELD_DOUBLE, .offset = AT(m), .def = "1", .min = 1e-6, .max = 1e6,
+     .unit = "kg",
+     .doc = "mass of the rod"},
+    {.name = "l", .type = CEL_FIELD_DOUBLE, .offset = AT(l), .def = "1", .min = 1e-3, .max = 1e3,
+     .unit = "m",
+     .doc = "length of the rod"},
+    {.name = "dt", .type = CEL_FIELD_DOUBLE, .offset = AT(dt), .def = "0.05", .min = 1e-6, .max = 1,
+     .unit = "s",
+     .doc = "time step"},
+    {.name = "max_speed", .type = CEL_FIELD_DOUBLE, .offset = AT(max_speed), .def = "8",
+     .min = 1e-6, .max = 1e6, .unit = "rad/s",
+     .doc = "largest speed"},
+    {.name = "max_torque", .type = CEL_FIELD_DOUBLE, .offset = AT(max_torque), .def = "2",
+     .min = 1e-6, .max = 1e6, .unit = "N m",
+     .doc = "bound of the torque"},
+    {.name = "x_init", .type = CEL_FIELD_DOUBLE, .offset = AT(x_init), .def = "3.141592653589793",
+     .min = 0, .max = 1e3, .unit = "rad",
+     .doc = "the initial angle is uniform between minus and plus this"},
+    {.name = "y_init", .type = CEL_FIELD_DOUBLE, .offset = AT(y_init), .def = "1", .min = 0,
+     .max = 1e3, .unit = "rad/s",
+     .doc = "the initial speed is uniform between minus and plus this"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 static CelStatus pendulum_open(CelEnvSpec *spec) {

@@ -7,14 +7,18 @@
 #include <string.h>
 
 #define AT(member) offsetof(CelEnvOptions, member)
+// clang-format off
 static const CelField option_fields[] = {
-    {"max_episode_steps", CEL_FIELD_INT, AT(max_episode_steps), "-1", -1, 1e15, "steps", NULL, NULL,
-     "time limit of an episode; -1: the environment's own; 0: none", ""},
-    {"action_repeat", CEL_FIELD_INT, AT(action_repeat), "1", 1, 1e6, "steps", NULL, NULL,
-     "times that each action is applied; rewards are summed; raise it when the time step is too "
-     "short to learn from",
-     ""},
-    {0}};
+    {.name = "max_episode_steps", .type = CEL_FIELD_INT, .offset = AT(max_episode_steps),
+     .def = "-1", .min = -1, .max = 1e15, .unit = "steps",
+     .doc = "time limit of an episode; -1: the environment's own; 0: none"},
+    {.name = "action_repeat", .type = CEL_FIELD_INT, .offset = AT(action_repeat), .def = "1",
+     .min = 1, .max = 1e6, .unit = "steps",
+     .doc = "times that each action is applied; rewards are summed; raise it when the time step "
+            "is too short to learn from"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 const CelField *cel_env_option_fields(void) {

@@ -19,33 +19,46 @@ enum { PANELS_MAX = 8 };
 // ---- options
 
 #define F(field) offsetof(CelPlotOptions, field)
+// clang-format off
 static const CelField fields[] = {
-    {"key", CEL_FIELD_PATH, F(key), "", 0, 0, "", NULL, NULL,
-     "columns to plot, separated by commas, each in its own panel; + puts columns into one panel "
-     "(J+bound,train/ent_coef); empty: the return in training and in evaluations",
-     ""},
-    {"x", CEL_FIELD_STRING, F(x), "time/total_timesteps", 0, 0, "", NULL, NULL,
-     "column for the x axis", ""},
-    {"title", CEL_FIELD_PATH, F(title), "", 0, 0, "", NULL, NULL,
-     "title; empty: made from the names of the runs", ""},
-    {"width", CEL_FIELD_INT, F(width), "1200", 200, 8000, "pixels", NULL, NULL,
-     "width of the picture", ""},
-    {"height", CEL_FIELD_INT, F(height), "0", 0, 8000, "pixels", NULL, NULL,
-     "height of the picture; 0: chosen from the number of panels", ""},
-    {"smooth", CEL_FIELD_INT, F(smooth), "1", 1, 1e6, "rows", NULL, NULL,
-     "window of the running mean; larger values give smoother curves", ""},
-    {"band", CEL_FIELD_DOUBLE, F(band), "0.95", 0, 0.999, "", NULL, NULL,
-     "fraction of bootstrap means inside the band; 0: no band", "Agarwal et al. 2021"},
-    {"resamples", CEL_FIELD_INT, F(resamples), "2000", 10, 100000, "", NULL, NULL,
-     "number of bootstrap samples for the band", ""},
-    {"seed", CEL_FIELD_U64, F(seed), "0", 0, 0, "", NULL, NULL, "seed of the bootstrap", ""},
-    {"y_min", CEL_FIELD_AUTO, F(y_min), "auto", -1e300, 1e300, "", NULL, NULL,
-     "lower end of the y axis; auto: from the data", ""},
-    {"y_max", CEL_FIELD_AUTO, F(y_max), "auto", -1e300, 1e300, "", NULL, NULL,
-     "upper end of the y axis; auto: from the data", ""},
-    {"log_y", CEL_FIELD_BOOL, F(log_y), "false", 0, 0, "", NULL, NULL, "logarithmic y axis", ""},
-    {"legend", CEL_FIELD_BOOL, F(legend), "true", 0, 0, "", NULL, NULL, "draw a legend", ""},
-    {0}};
+    {.name = "key", .type = CEL_FIELD_PATH, .offset = F(key), .def = "",
+     .doc = "columns to plot, separated by commas, each in its own panel; + puts columns into one "
+            "panel (J+bound,train/ent_coef); empty: the return in training and in evaluations"},
+    {.name = "x", .type = CEL_FIELD_STRING, .offset = F(x), .def = "time/total_timesteps",
+     .doc = "column for the x axis"},
+    {.name = "title", .type = CEL_FIELD_PATH, .offset = F(title), .def = "",
+     .doc = "title; empty: made from the names of the runs"},
+    {.name = "width", .type = CEL_FIELD_INT, .offset = F(width), .def = "1200", .min = 200,
+     .max = 8000, .unit = "pixels",
+     .doc = "width of the picture"},
+    {.name = "height", .type = CEL_FIELD_INT, .offset = F(height), .def = "0", .min = 0,
+     .max = 8000, .unit = "pixels",
+     .doc = "height of the picture; 0: chosen from the number of panels"},
+    {.name = "smooth", .type = CEL_FIELD_INT, .offset = F(smooth), .def = "1", .min = 1, .max = 1e6,
+     .unit = "rows",
+     .doc = "window of the running mean; larger values give smoother curves"},
+    {.name = "band", .type = CEL_FIELD_DOUBLE, .offset = F(band), .def = "0.95", .min = 0,
+     .max = 0.999,
+     .doc = "fraction of bootstrap means inside the band; 0: no band",
+     .source = "Agarwal et al. 2021"},
+    {.name = "resamples", .type = CEL_FIELD_INT, .offset = F(resamples), .def = "2000", .min = 10,
+     .max = 100000,
+     .doc = "number of bootstrap samples for the band"},
+    {.name = "seed", .type = CEL_FIELD_U64, .offset = F(seed), .def = "0",
+     .doc = "seed of the bootstrap"},
+    {.name = "y_min", .type = CEL_FIELD_AUTO, .offset = F(y_min), .def = "auto", .min = -1e300,
+     .max = 1e300,
+     .doc = "lower end of the y axis; auto: from the data"},
+    {.name = "y_max", .type = CEL_FIELD_AUTO, .offset = F(y_max), .def = "auto", .min = -1e300,
+     .max = 1e300,
+     .doc = "upper end of the y axis; auto: from the data"},
+    {.name = "log_y", .type = CEL_FIELD_BOOL, .offset = F(log_y), .def = "false",
+     .doc = "logarithmic y axis"},
+    {.name = "legend", .type = CEL_FIELD_BOOL, .offset = F(legend), .def = "true",
+     .doc = "draw a legend"},
+    {0},
+};
+// clang-format on
 #undef F
 
 const CelField *cel_plot_fields(void) {

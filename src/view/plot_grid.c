@@ -8,16 +8,20 @@
 #include <string.h>
 
 #define F(field) offsetof(CelGridPlotOptions, field)
+// clang-format off
 static const CelField fields[] = {
-    {"title", CEL_FIELD_PATH, F(title), "", 0, 0, "", NULL, NULL,
-     "title; empty: the name of the problem", ""},
-    {"width", CEL_FIELD_INT, F(width), "0", 0, 16000, "pixels", NULL, NULL,
-     "width of the picture; 0: chosen from the size of the grid", ""},
-    {"arrows", CEL_FIELD_BOOL, F(arrows), "true", 0, 0, "", NULL, NULL,
-     "draw the policy as arrows; their length is the action's probability", ""},
-    {"numbers", CEL_FIELD_BOOL, F(numbers), "true", 0, 0, "", NULL, NULL,
-     "write values as numbers, if the cells are large enough", ""},
-    {0}};
+    {.name = "title", .type = CEL_FIELD_PATH, .offset = F(title), .def = "",
+     .doc = "title; empty: the name of the problem"},
+    {.name = "width", .type = CEL_FIELD_INT, .offset = F(width), .def = "0", .min = 0, .max = 16000,
+     .unit = "pixels",
+     .doc = "width of the picture; 0: chosen from the size of the grid"},
+    {.name = "arrows", .type = CEL_FIELD_BOOL, .offset = F(arrows), .def = "true",
+     .doc = "draw the policy as arrows; their length is the action's probability"},
+    {.name = "numbers", .type = CEL_FIELD_BOOL, .offset = F(numbers), .def = "true",
+     .doc = "write values as numbers, if the cells are large enough"},
+    {0},
+};
+// clang-format on
 #undef F
 
 const CelField *cel_plot_grid_fields(void) {

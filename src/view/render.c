@@ -15,20 +15,27 @@ enum { PAUSE = 90 }; // hundredths of a second for the last picture of an episod
 // ---- options
 
 #define F(field) offsetof(CelRenderOptions, field)
+// clang-format off
 static const CelField fields[] = {
-    {"episodes", CEL_FIELD_INT, F(episodes), "1", 1, 1000, "episodes", NULL, NULL,
-     "number of episodes, shown one after another", ""},
-    {"max_frames", CEL_FIELD_INT, F(max_frames), "600", 2, 100000, "pictures", NULL, NULL,
-     "maximum number of pictures", ""},
-    {"size", CEL_FIELD_INT, F(size), "400", 32, 2000, "pixels", NULL, NULL,
-     "width and height of the picture", ""},
-    {"fps", CEL_FIELD_DOUBLE, F(fps), "0", 0, 50, "1/s", NULL, NULL,
-     "pictures per second; 0: the environment's speed, but at least 20 and at most 30", ""},
-    {"overlay", CEL_FIELD_BOOL, F(overlay), "true", 0, 0, "", NULL, NULL,
-     "write step and return on the picture", ""},
-    {"camera", CEL_FIELD_STRING, F(camera), "", 0, 0, "NAME", NULL, NULL,
-     "camera, of environments that have cameras; default: the environment's choice", ""},
-    {0}};
+    {.name = "episodes", .type = CEL_FIELD_INT, .offset = F(episodes), .def = "1", .min = 1,
+     .max = 1000, .unit = "episodes",
+     .doc = "number of episodes, shown one after another"},
+    {.name = "max_frames", .type = CEL_FIELD_INT, .offset = F(max_frames), .def = "600", .min = 2,
+     .max = 100000, .unit = "pictures",
+     .doc = "maximum number of pictures"},
+    {.name = "size", .type = CEL_FIELD_INT, .offset = F(size), .def = "400", .min = 32, .max = 2000,
+     .unit = "pixels",
+     .doc = "width and height of the picture"},
+    {.name = "fps", .type = CEL_FIELD_DOUBLE, .offset = F(fps), .def = "0", .min = 0, .max = 50,
+     .unit = "1/s",
+     .doc = "pictures per second; 0: the environment's speed, but at least 20 and at most 30"},
+    {.name = "overlay", .type = CEL_FIELD_BOOL, .offset = F(overlay), .def = "true",
+     .doc = "write step and return on the picture"},
+    {.name = "camera", .type = CEL_FIELD_STRING, .offset = F(camera), .def = "", .unit = "NAME",
+     .doc = "camera, of environments that have cameras; default: the environment's choice"},
+    {0},
+};
+// clang-format on
 #undef F
 
 const CelField *cel_render_fields(void) {

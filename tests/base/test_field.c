@@ -285,18 +285,29 @@ static void test_auto_with_a_start(void **state) {
     bool first;
     Learned inner;
   } Holder;
+  // clang-format off
   static const CelField inner[] = {
-      {"alpha", CEL_FIELD_AUTO, offsetof(Learned, alpha), "auto", 0, 10, "", NULL, NULL, "alpha",
-       ""},
-      {"alpha_init", CEL_FIELD_DOUBLE, offsetof(Learned, alpha_init), "1", 0.001, 10, "", NULL,
-       NULL, "start", ""},
-      {"beta", CEL_FIELD_AUTO, offsetof(Learned, beta), "auto", 0, 10, "", NULL, NULL, "beta", ""},
-      {0}};
+      {.name = "alpha", .type = CEL_FIELD_AUTO, .offset = offsetof(Learned, alpha), .def = "auto",
+       .min = 0, .max = 10,
+       .doc = "alpha"},
+      {.name = "alpha_init", .type = CEL_FIELD_DOUBLE, .offset = offsetof(Learned, alpha_init),
+       .def = "1", .min = 0.001, .max = 10,
+       .doc = "start"},
+      {.name = "beta", .type = CEL_FIELD_AUTO, .offset = offsetof(Learned, beta), .def = "auto",
+       .min = 0, .max = 10,
+       .doc = "beta"},
+      {0},
+  };
+  // clang-format on
+  // clang-format off
   static const CelField outer[] = {
-      {"first", CEL_FIELD_BOOL, offsetof(Holder, first), "false", 0, 0, "", NULL, NULL, "first",
-       ""},
-      {"inner", CEL_FIELD_GROUP, offsetof(Holder, inner), NULL, 0, 0, "", NULL, inner, "group", ""},
-      {0}};
+      {.name = "first", .type = CEL_FIELD_BOOL, .offset = offsetof(Holder, first), .def = "false",
+       .doc = "first"},
+      {.name = "inner", .type = CEL_FIELD_GROUP, .offset = offsetof(Holder, inner), .group = inner,
+       .doc = "group"},
+      {0},
+  };
+  // clang-format on
   Holder config;
   cel_fields_default(outer, &config);
   config.inner.alpha = 5;

@@ -9,11 +9,17 @@ typedef struct Config {
 } Config;
 
 #define F(field) offsetof(Config, field)
-static const CelField fields[] = {{"after", CEL_FIELD_INT, F(after), "700", 0, 1000000, "steps",
-                                   NULL, NULL, "steps of an environment before it fails", ""},
-                                  {"what", CEL_FIELD_ENUM, F(what), "reward", 0, 0, "",
-                                   "reward|observation|error|nothing", NULL, "what fails", ""},
-                                  {0}};
+// clang-format off
+static const CelField fields[] = {
+    {.name = "after", .type = CEL_FIELD_INT, .offset = F(after), .def = "700", .min = 0,
+     .max = 1000000, .unit = "steps",
+     .doc = "steps of an environment before it fails"},
+    {.name = "what", .type = CEL_FIELD_ENUM, .offset = F(what), .def = "reward",
+     .choices = "reward|observation|error|nothing",
+     .doc = "what fails"},
+    {0},
+};
+// clang-format on
 
 static CelStatus env_open(CelEnvSpec *spec) {
   spec->observation = cel_space_box(2, -INFINITY, INFINITY);

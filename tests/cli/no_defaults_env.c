@@ -20,8 +20,13 @@ typedef struct Config {
 
 #define ROW(name, type, choices, group)                                                            \
   { #name, type, offsetof(Config, name), NULL, 0, 0, NULL, choices, group, "a " #name, NULL }
+// clang-format off
 static const CelField below[] = {
-    {"flag", CEL_FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL, "a flag below", NULL}, {0}};
+    {.name = "flag", .type = CEL_FIELD_BOOL,
+     .doc = "a flag below"},
+    {0},
+};
+// clang-format on
 static const CelField fields[] = {
     ROW(flag, CEL_FIELD_BOOL, NULL, NULL),     ROW(whole, CEL_FIELD_INT, NULL, NULL),
     ROW(natural, CEL_FIELD_U64, NULL, NULL),   ROW(real, CEL_FIELD_DOUBLE, NULL, NULL),

@@ -25,12 +25,15 @@ typedef struct Config {
   int32_t what;
 } Config;
 
+// clang-format off
 static const CelField fields[] = {
-    {"what", CEL_FIELD_ENUM, offsetof(Config, what), "nothing", 0, 0, "",
-     "nothing|range|nan|reward|terminated|unwritten|actions|behind|before|random|neighbor|render|"
-     "abort",
-     NULL, "the fault", ""},
-    {0}};
+    {.name = "what", .type = CEL_FIELD_ENUM, .offset = offsetof(Config, what), .def = "nothing",
+     .choices = "nothing|range|nan|reward|terminated|unwritten|actions|behind|before|random|"
+                "neighbor|render|abort",
+     .doc = "the fault"},
+    {0},
+};
+// clang-format on
 
 static int what_of(const CelEnvSpec *spec) {
   return ((const Config *)spec->config)->what;

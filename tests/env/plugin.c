@@ -13,11 +13,17 @@ typedef struct WalkArguments {
   double stride, goal;
 } WalkArguments;
 
-static const CelField fields[] = {{"stride", CEL_FIELD_DOUBLE, offsetof(WalkArguments, stride), "1",
-                                   0.01, 10, "m", NULL, NULL, "length of a step", ""},
-                                  {"goal", CEL_FIELD_DOUBLE, offsetof(WalkArguments, goal), "3", 0,
-                                   100, "m", NULL, NULL, "where the walk ends", ""},
-                                  {0}};
+// clang-format off
+static const CelField fields[] = {
+    {.name = "stride", .type = CEL_FIELD_DOUBLE, .offset = offsetof(WalkArguments, stride),
+     .def = "1", .min = 0.01, .max = 10, .unit = "m",
+     .doc = "length of a step"},
+    {.name = "goal", .type = CEL_FIELD_DOUBLE, .offset = offsetof(WalkArguments, goal), .def = "3",
+     .min = 0, .max = 100, .unit = "m",
+     .doc = "where the walk ends"},
+    {0},
+};
+// clang-format on
 
 static CelStatus walk_open(CelEnvSpec *spec) {
   spec->observation = cel_space_box(1, -1000, 1000);

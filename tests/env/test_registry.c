@@ -88,14 +88,34 @@ static void registering_many(void **state) {
 
 static void incomplete_types(void **state) {
   (void)state;
+  // clang-format off
   static const CelField taken[] = {
-      {"max_episode_steps", CEL_FIELD_INT, 0, "1", 0, 9, "", NULL, NULL, "a field", ""}, {0}};
+      {.name = "max_episode_steps", .type = CEL_FIELD_INT, .def = "1", .min = 0, .max = 9,
+       .doc = "a field"},
+      {0},
+  };
+  // clang-format on
+  // clang-format off
   static const CelField outside[] = {
-      {"x", CEL_FIELD_INT, 8, "1", 0, 9, "", NULL, NULL, "a field", ""}, {0}};
+      {.name = "x", .type = CEL_FIELD_INT, .offset = 8, .def = "1", .min = 0, .max = 9,
+       .doc = "a field"},
+      {0},
+  };
+  // clang-format on
+  // clang-format off
   static const CelField too_long[] = {
-      {"path", CEL_FIELD_PATH, 0, "", 0, 0, "", NULL, NULL, "a field", ""}, {0}};
+      {.name = "path", .type = CEL_FIELD_PATH, .def = "",
+       .doc = "a field"},
+      {0},
+  };
+  // clang-format on
+  // clang-format off
   static const CelField wrong[] = {
-      {"x", CEL_FIELD_INT, 0, "10", 0, 9, "", NULL, NULL, "a field", ""}, {0}};
+      {.name = "x", .type = CEL_FIELD_INT, .def = "10", .min = 0, .max = 9,
+       .doc = "a field"},
+      {0},
+  };
+  // clang-format on
   CelEnvType type = plain;
   type.id = "Other";
   type.abi = 99;

@@ -16,13 +16,17 @@ typedef struct Counter {
 #define AT(member) offsetof(Counter, member)
 #define DOUBLE(member)                                                                             \
   { #member, CEL_FIELD_DOUBLE, AT(member), "0", 0, 1e9, "", NULL, NULL, "a count", "" }
+// clang-format off
 static const CelField counter_fields[] = {
     DOUBLE(end),
     DOUBLE(nan_reward_at),
     DOUBLE(inf_obs_at),
     DOUBLE(fail_at),
-    {"nan_reset", CEL_FIELD_BOOL, AT(nan_reset), "false", 0, 0, "", NULL, NULL, "break", ""},
-    {0}};
+    {.name = "nan_reset", .type = CEL_FIELD_BOOL, .offset = AT(nan_reset), .def = "false",
+     .doc = "break"},
+    {0},
+};
+// clang-format on
 
 static CelStatus counter_open(CelEnvSpec *spec) {
   const double low[2] = {-1.0, -2.0}, high[2] = {1.0, 2.0};
