@@ -5,47 +5,47 @@
 #include <string.h>
 
 #define F(field) offsetof(SolveOptions, field)
+// clang-format off
 static const CelField options_fields[] = {
-    {"alpha", CEL_FIELD_PATH, F(alpha), "0.1", 0, 0, "A[,A...]", NULL, NULL,
-     "temperature in reward units per nat; 0: no entropy, the ordinary problem; a list such as "
-     "0,0.1,1 solves at each (a sweep)",
-     ""},
-    {"out", CEL_FIELD_PATH, F(out), "", 0, 0, "FILE", NULL, NULL,
-     "write V, Q and pi: .csv (one row per state and action) or .safetensors; for a sweep, write "
-     "its table (.csv)",
-     ""},
-    {"policy", CEL_FIELD_BOOL, F(policy), "false", 0, 0, "", NULL, NULL,
-     "print the policy, one line per state", ""},
-    {"plot", CEL_FIELD_PATH, F(plot), "", 0, 0, "FILE", NULL, NULL,
-     "write a picture, .png or .svg: values and policy of a grid world, or the curves of a sweep",
-     ""},
-    {"json", CEL_FIELD_BOOL, F(json), "false", 0, 0, "", NULL, NULL, "print the result as JSON",
-     ""},
-    {"quiet", CEL_FIELD_BOOL, F(quiet), "false", 0, 0, "", NULL, NULL, "show no progress", ""},
-    {"cpi", CEL_FIELD_BOOL, F(cpi), "false", 0, 0, "", NULL, NULL,
-     "use conservative policy iteration: start from the uniform policy and take steps with a "
-     "guaranteed gain; takes --gamma, --tolerance, --max-iterations and --max-seconds",
-     ""},
-    {"guarantee", CEL_FIELD_BOOL, F(guarantee), "false", 0, 0, "", NULL, NULL,
-     "with --cpi: print every step, and exit with code 1 if the exact gain of a step is below its "
-     "bound",
-     ""},
-    {"certify", CEL_FIELD_BOOL, F(certify), "false", 0, 0, "", NULL, NULL,
-     "old name of --guarantee", ""},
-    {"q_learning", CEL_FIELD_BOOL, F(q_learning), "false", 0, 0, "", NULL, NULL,
-     "learn by soft Q-learning from sampled transitions and print the error; takes --alpha, "
-     "--gamma, --max-seconds and --q.FIELD; --out FILE.csv and --plot show the error by round",
-     ""},
-    {"format", CEL_FIELD_ENUM, F(format), "auto", 0, 0, "",
-     "auto|safetensors|gymnasium|cassandra|prism", NULL,
-     "format of the file; auto: from its name and first bytes", ""},
-    {"target", CEL_FIELD_PATH, F(target), "", 0, 0, "STATES", NULL, NULL,
-     "with --gamma 1: states in which an episode ends: a label, a state's number, or an expression "
-     "such as 'done & !error | 17'; without it, terminal states",
-     ""},
-    {"save_problem", CEL_FIELD_PATH, F(save_problem), "", 0, 0, "FILE", NULL, NULL,
-     "write the problem itself; the file extension chooses the format", ""},
-    {0}};
+    {.name = "alpha", .type = CEL_FIELD_PATH, .offset = F(alpha), .def = "0.1", .unit = "A[,A...]",
+     .doc = "temperature in reward units per nat; 0: no entropy, the ordinary problem; a list "
+            "such as 0,0.1,1 solves at each (a sweep)"},
+    {.name = "out", .type = CEL_FIELD_PATH, .offset = F(out), .def = "", .unit = "FILE",
+     .doc = "write V, Q and pi: .csv (one row per state and action) or .safetensors; for a sweep, "
+            "write its table (.csv)"},
+    {.name = "policy", .type = CEL_FIELD_BOOL, .offset = F(policy), .def = "false",
+     .doc = "print the policy, one line per state"},
+    {.name = "plot", .type = CEL_FIELD_PATH, .offset = F(plot), .def = "", .unit = "FILE",
+     .doc = "write a picture, .png or .svg: values and policy of a grid world, or the curves of a "
+            "sweep"},
+    {.name = "json", .type = CEL_FIELD_BOOL, .offset = F(json), .def = "false",
+     .doc = "print the result as JSON"},
+    {.name = "quiet", .type = CEL_FIELD_BOOL, .offset = F(quiet), .def = "false",
+     .doc = "show no progress"},
+    {.name = "cpi", .type = CEL_FIELD_BOOL, .offset = F(cpi), .def = "false",
+     .doc = "use conservative policy iteration: start from the uniform policy and take steps with "
+            "a guaranteed gain; takes --gamma, --tolerance, --max-iterations and --max-seconds"},
+    {.name = "guarantee", .type = CEL_FIELD_BOOL, .offset = F(guarantee), .def = "false",
+     .doc = "with --cpi: print every step, and exit with code 1 if the exact gain of a step is "
+            "below its bound"},
+    {.name = "certify", .type = CEL_FIELD_BOOL, .offset = F(certify), .def = "false",
+     .doc = "old name of --guarantee"},
+    {.name = "q_learning", .type = CEL_FIELD_BOOL, .offset = F(q_learning), .def = "false",
+     .doc = "learn by soft Q-learning from sampled transitions and print the error; takes "
+            "--alpha, --gamma, --max-seconds and --q.FIELD; --out FILE.csv and --plot show the "
+            "error by round"},
+    {.name = "format", .type = CEL_FIELD_ENUM, .offset = F(format), .def = "auto",
+     .choices = "auto|safetensors|gymnasium|cassandra|prism",
+     .doc = "format of the file; auto: from its name and first bytes"},
+    {.name = "target", .type = CEL_FIELD_PATH, .offset = F(target), .def = "", .unit = "STATES",
+     .doc = "with --gamma 1: states in which an episode ends: a label, a state's number, or an "
+            "expression such as 'done & !error | 17'; without it, terminal states"},
+    {.name = "save_problem", .type = CEL_FIELD_PATH, .offset = F(save_problem), .def = "",
+     .unit = "FILE",
+     .doc = "write the problem itself; the file extension chooses the format"},
+    {0},
+};
+// clang-format on
 #undef F
 
 enum { FIELDS_MAX = 32, N_TABLES = 6 };

@@ -32,13 +32,17 @@ static bool is_path(const char *name) {
 }
 
 const CelField *solve_file_fields(void) {
+  // clang-format off
   static const CelField fields[] = {
-      {"horizon", CEL_FIELD_INT, offsetof(CelMdpLoadOptions, horizon), "-1", -1, 1e15, "steps",
-       NULL, NULL, "time steps of an episode; 0: no limit; -1: as the file says (usually no limit)",
-       ""},
-      {"reward", CEL_FIELD_STRING, offsetof(CelMdpLoadOptions, reward), "", 0, 0, "NAME", NULL,
-       NULL, "files with named reward models: the name or number of the one to use, or none", ""},
-      {0}};
+      {.name = "horizon", .type = CEL_FIELD_INT, .offset = offsetof(CelMdpLoadOptions, horizon),
+       .def = "-1", .min = -1, .max = 1e15, .unit = "steps",
+       .doc = "time steps of an episode; 0: no limit; -1: as the file says (usually no limit)"},
+      {.name = "reward", .type = CEL_FIELD_STRING, .offset = offsetof(CelMdpLoadOptions, reward),
+       .def = "", .unit = "NAME",
+       .doc = "files with named reward models: the name or number of the one to use, or none"},
+      {0},
+  };
+  // clang-format on
   return fields;
 }
 

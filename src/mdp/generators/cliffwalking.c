@@ -19,10 +19,16 @@ typedef struct Cliff {
   bool slippery;
 } Cliff;
 
-static const CelField fields[] = {CELI_MDP_COMMON_FIELDS("0.99"),
-                                  {"slippery", CEL_FIELD_BOOL, offsetof(Cliff, slippery), "false",
-                                   0, 0, "", NULL, NULL, "steps may slip to the side", ""},
-                                  {0}};
+#define GAMMA "0.99"
+// clang-format off
+static const CelField fields[] = {
+#include "mdp/generators/common.inc"
+    {.name = "slippery", .type = CEL_FIELD_BOOL, .offset = offsetof(Cliff, slippery),
+     .def = "false",
+     .doc = "steps may slip to the side"},
+    {0},
+};
+// clang-format on
 
 enum { ROWS = 4, COLUMNS = 12, CELLS = ROWS * COLUMNS, START = 36, GOAL = 47 };
 static const int8_t direction[4][2] = {{-1, 0}, {0, 1}, {1, 0}, {0, -1}};

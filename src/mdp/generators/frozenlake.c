@@ -38,33 +38,32 @@ typedef struct Board {
   const char *tile; ///< (rows * columns) of "SFHG"
 } Board;
 
+#define GAMMA "0.99"
+
 // clang-format off
-#define LAKE_FIELDS                                                                                \
-    CELI_MDP_COMMON_FIELDS("0.99"),                                                                \
-    {"slippery", CEL_FIELD_BOOL, offsetof(Lake, slippery), "true", 0, 0, "", NULL, NULL,           \
-     "steps may slip to the side", ""},                                                          \
-    {"success_rate", CEL_FIELD_DOUBLE, offsetof(Lake, success_rate), "0.3333333333333333", 0, 1,   \
-     "", NULL, NULL, "probability of the intended direction, if slippery", ""},                    \
-    {"goal_reward", CEL_FIELD_DOUBLE, offsetof(Lake, goal_reward), "1", -1e12, 1e12, "", NULL,     \
-     NULL, "reward of entering the goal", ""},                                                     \
-    {"hole_reward", CEL_FIELD_DOUBLE, offsetof(Lake, hole_reward), "0", -1e12, 1e12, "", NULL,     \
-     NULL, "reward of falling into a hole", ""},                                                   \
-    {"frozen_reward", CEL_FIELD_DOUBLE, offsetof(Lake, frozen_reward), "0", -1e12, 1e12, "", NULL, \
-     NULL, "reward of stepping onto ice", ""}
+static const CelField fixed_fields[] = {
+#include "mdp/generators/lake.inc"
+    {0},
+};
 // clang-format on
 
-static const CelField fixed_fields[] = {LAKE_FIELDS, {0}};
-
 #define AT(member) offsetof(RandomLake, member)
+// clang-format off
 static const CelField random_fields[] = {
-    LAKE_FIELDS,
-    {"size", CEL_FIELD_INT, AT(size), "8", 2, 4096, "tiles", NULL, NULL, "rows and columns", ""},
-    {"frozen", CEL_FIELD_DOUBLE, AT(frozen), "0.8", 0, 1, "", NULL, NULL,
-     "probability that a tile is frozen", ""},
-    {"seed", CEL_FIELD_U64, AT(seed), "0", 0, 0, "", NULL, NULL, "seed of the map", ""},
-    {"map", CEL_FIELD_PATH, AT(map), "", 0, 0, "MAP", NULL, NULL,
-     "your own map instead, rows of S, F, H and G: SFFF/FHFH/FFFH/HFFG", ""},
-    {0}};
+#include "mdp/generators/lake.inc"
+    {.name = "size", .type = CEL_FIELD_INT, .offset = AT(size), .def = "8", .min = 2, .max = 4096,
+     .unit = "tiles",
+     .doc = "rows and columns"},
+    {.name = "frozen", .type = CEL_FIELD_DOUBLE, .offset = AT(frozen), .def = "0.8", .min = 0,
+     .max = 1,
+     .doc = "probability that a tile is frozen"},
+    {.name = "seed", .type = CEL_FIELD_U64, .offset = AT(seed), .def = "0",
+     .doc = "seed of the map"},
+    {.name = "map", .type = CEL_FIELD_PATH, .offset = AT(map), .def = "", .unit = "MAP",
+     .doc = "your own map instead, rows of S, F, H and G: SFFF/FHFH/FFFH/HFFG"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 // ---- the table

@@ -27,24 +27,37 @@ typedef struct Garnet {
 enum { UNIFORM, NORMAL };
 enum { OF_PAIR, OF_STATE, OF_TRANSITION };
 
+#define GAMMA "0.95"
 #define AT(member) offsetof(Garnet, member)
+// clang-format off
 static const CelField fields[] = {
-    CELI_MDP_COMMON_FIELDS("0.95"),
-    {"states", CEL_FIELD_INT, AT(states), "100", 1, 1e9, "", NULL, NULL, "states", ""},
-    {"actions", CEL_FIELD_INT, AT(actions), "4", 1, 1e4, "", NULL, NULL, "actions of each state",
-     ""},
-    {"branching", CEL_FIELD_INT, AT(branching), "3", 1, 1e4, "", NULL, NULL,
-     "next states of each action; at most the number of states", ""},
-    {"reward", CEL_FIELD_ENUM, AT(reward), "uniform", 0, 0, "", "uniform|normal", NULL,
-     "distribution of rewards: uniform on [0, 1), or standard normal", ""},
-    {"reward_of", CEL_FIELD_ENUM, AT(reward_of), "pair", 0, 0, "", "pair|state|transition", NULL,
-     "what each reward belongs to: (s,a), s or (s,a,s')", ""},
-    {"reward_scale", CEL_FIELD_DOUBLE, AT(reward_scale), "1", -1e12, 1e12, "", NULL, NULL,
-     "factor of all rewards", ""},
-    {"terminal", CEL_FIELD_DOUBLE, AT(terminal), "0", 0, 1, "", NULL, NULL,
-     "fraction of the states that are terminal; the first state never is", ""},
-    {"seed", CEL_FIELD_U64, AT(seed), "0", 0, 0, "", NULL, NULL, "seed of the MDP", ""},
-    {0}};
+#include "mdp/generators/common.inc"
+    {.name = "states", .type = CEL_FIELD_INT, .offset = AT(states), .def = "100", .min = 1,
+     .max = 1e9,
+     .doc = "states"},
+    {.name = "actions", .type = CEL_FIELD_INT, .offset = AT(actions), .def = "4", .min = 1,
+     .max = 1e4,
+     .doc = "actions of each state"},
+    {.name = "branching", .type = CEL_FIELD_INT, .offset = AT(branching), .def = "3", .min = 1,
+     .max = 1e4,
+     .doc = "next states of each action; at most the number of states"},
+    {.name = "reward", .type = CEL_FIELD_ENUM, .offset = AT(reward), .def = "uniform",
+     .choices = "uniform|normal",
+     .doc = "distribution of rewards: uniform on [0, 1), or standard normal"},
+    {.name = "reward_of", .type = CEL_FIELD_ENUM, .offset = AT(reward_of), .def = "pair",
+     .choices = "pair|state|transition",
+     .doc = "what each reward belongs to: (s,a), s or (s,a,s')"},
+    {.name = "reward_scale", .type = CEL_FIELD_DOUBLE, .offset = AT(reward_scale), .def = "1",
+     .min = -1e12, .max = 1e12,
+     .doc = "factor of all rewards"},
+    {.name = "terminal", .type = CEL_FIELD_DOUBLE, .offset = AT(terminal), .def = "0", .min = 0,
+     .max = 1,
+     .doc = "fraction of the states that are terminal; the first state never is"},
+    {.name = "seed", .type = CEL_FIELD_U64, .offset = AT(seed), .def = "0",
+     .doc = "seed of the MDP"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 /// The state of a draw.

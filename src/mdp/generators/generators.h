@@ -1,7 +1,8 @@
 /// Shared by the generators of finite MDPs: common fields and building.
 ///
-/// A generator has a config struct that begins with a CeliMdpCommon, a field table, and a function
-/// that adds the MDP to a builder. It is listed in registry.c.
+/// A generator has a config struct that begins with a CeliMdpCommon, a field table that begins with
+/// the rows of common.inc, and a function that adds the MDP to a builder. It is listed in
+/// registry.c.
 #ifndef CELI_MDP_GENERATORS_H
 #define CELI_MDP_GENERATORS_H
 #include "base/base.h"
@@ -23,15 +24,6 @@ typedef struct CeliMdpCommon {
   double gamma;
   int64_t horizon;
 } CeliMdpCommon;
-
-/// The first rows of every generator's table; the config begins with a CeliMdpCommon.
-// clang-format off
-#define CELI_MDP_COMMON_FIELDS(gamma_default)                                                      \
-  {"gamma", CEL_FIELD_DOUBLE, offsetof(CeliMdpCommon, gamma), gamma_default, 0, 1, "", NULL, NULL, \
-   "discount", ""},                                                                                \
-  {"horizon", CEL_FIELD_INT, offsetof(CeliMdpCommon, horizon), "0", 0, 1e9, "steps", NULL, NULL,   \
-   "steps of an episode; values and policies then depend on the step; 0: infinite", ""}
-// clang-format on
 
 /// Uses of random streams, as the index of CEL_RNG_MDP.
 enum { CELI_MDP_RNG_LAYOUT, CELI_MDP_RNG_REWARD, CELI_MDP_RNG_TRANSITION };

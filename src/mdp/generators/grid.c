@@ -30,26 +30,39 @@ typedef struct Grid {
 enum { GOAL, RANDOM };
 enum { CORNER, UNIFORM };
 
+#define GAMMA "0.99"
 #define AT(member) offsetof(Grid, member)
+// clang-format off
 static const CelField fields[] = {
-    CELI_MDP_COMMON_FIELDS("0.99"),
-    {"width", CEL_FIELD_INT, AT(width), "20", 1, 1e6, "cells", NULL, NULL, "columns", ""},
-    {"height", CEL_FIELD_INT, AT(height), "20", 1, 1e6, "cells", NULL, NULL, "rows", ""},
-    {"slip", CEL_FIELD_DOUBLE, AT(slip), "0.2", 0, 1, "", NULL, NULL,
-     "probability of slipping to the left or right of the intended direction", ""},
-    {"obstacles", CEL_FIELD_DOUBLE, AT(obstacles), "0", 0, 0.99, "", NULL, NULL,
-     "probability that a cell is an obstacle", ""},
-    {"rewards", CEL_FIELD_ENUM, AT(rewards), "goal", 0, 0, "", "goal|random", NULL,
-     "a goal in the far corner, or no goal and a random reward for every (s,a)", ""},
-    {"goal_reward", CEL_FIELD_DOUBLE, AT(goal_reward), "1", -1e12, 1e12, "", NULL, NULL,
-     "reward of entering the goal; upper end of random rewards", ""},
-    {"step_reward", CEL_FIELD_DOUBLE, AT(step_reward), "0", -1e12, 1e12, "", NULL, NULL,
-     "reward of every step; lower end of random rewards", ""},
-    {"start", CEL_FIELD_ENUM, AT(start), "corner", 0, 0, "", "corner|uniform", NULL,
-     "where episodes start: in the first cell, or in any cell but the goal", ""},
-    {"seed", CEL_FIELD_U64, AT(seed), "0", 0, 0, "", NULL, NULL, "seed of obstacles and rewards",
-     ""},
-    {0}};
+#include "mdp/generators/common.inc"
+    {.name = "width", .type = CEL_FIELD_INT, .offset = AT(width), .def = "20", .min = 1, .max = 1e6,
+     .unit = "cells",
+     .doc = "columns"},
+    {.name = "height", .type = CEL_FIELD_INT, .offset = AT(height), .def = "20", .min = 1,
+     .max = 1e6, .unit = "cells",
+     .doc = "rows"},
+    {.name = "slip", .type = CEL_FIELD_DOUBLE, .offset = AT(slip), .def = "0.2", .min = 0, .max = 1,
+     .doc = "probability of slipping to the left or right of the intended direction"},
+    {.name = "obstacles", .type = CEL_FIELD_DOUBLE, .offset = AT(obstacles), .def = "0", .min = 0,
+     .max = 0.99,
+     .doc = "probability that a cell is an obstacle"},
+    {.name = "rewards", .type = CEL_FIELD_ENUM, .offset = AT(rewards), .def = "goal",
+     .choices = "goal|random",
+     .doc = "a goal in the far corner, or no goal and a random reward for every (s,a)"},
+    {.name = "goal_reward", .type = CEL_FIELD_DOUBLE, .offset = AT(goal_reward), .def = "1",
+     .min = -1e12, .max = 1e12,
+     .doc = "reward of entering the goal; upper end of random rewards"},
+    {.name = "step_reward", .type = CEL_FIELD_DOUBLE, .offset = AT(step_reward), .def = "0",
+     .min = -1e12, .max = 1e12,
+     .doc = "reward of every step; lower end of random rewards"},
+    {.name = "start", .type = CEL_FIELD_ENUM, .offset = AT(start), .def = "corner",
+     .choices = "corner|uniform",
+     .doc = "where episodes start: in the first cell, or in any cell but the goal"},
+    {.name = "seed", .type = CEL_FIELD_U64, .offset = AT(seed), .def = "0",
+     .doc = "seed of obstacles and rewards"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 static const int8_t direction[4][2] = {{-1, 0}, {0, 1}, {1, 0}, {0, -1}};

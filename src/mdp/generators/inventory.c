@@ -27,26 +27,38 @@ typedef struct Inventory {
 
 enum { POISSON, BINOMIAL };
 
+#define GAMMA "0.95"
 #define AT(member) offsetof(Inventory, member)
+// clang-format off
 static const CelField fields[] = {
-    CELI_MDP_COMMON_FIELDS("0.95"),
-    {"capacity", CEL_FIELD_INT, AT(capacity), "20", 1, 10000, "units", NULL, NULL,
-     "M, largest number of units in stock", ""},
-    {"price", CEL_FIELD_DOUBLE, AT(price), "8", -1e12, 1e12, "", NULL, NULL, "f, price of a unit",
-     ""},
-    {"fixed_cost", CEL_FIELD_DOUBLE, AT(fixed_cost), "4", -1e12, 1e12, "", NULL, NULL,
-     "K, cost of an order", ""},
-    {"unit_cost", CEL_FIELD_DOUBLE, AT(unit_cost), "2", -1e12, 1e12, "", NULL, NULL,
-     "c, cost of a unit ordered", ""},
-    {"holding_cost", CEL_FIELD_DOUBLE, AT(holding_cost), "1", -1e12, 1e12, "", NULL, NULL,
-     "h, cost of holding a unit for a month", ""},
-    {"demand", CEL_FIELD_ENUM, AT(demand), "poisson", 0, 0, "", "poisson|binomial", NULL,
-     "distribution of the monthly demand", ""},
-    {"demand_mean", CEL_FIELD_DOUBLE, AT(demand_mean), "5", 1e-6, 1e6, "units", NULL, NULL,
-     "mean demand", ""},
-    {"demand_max", CEL_FIELD_INT, AT(demand_max), "10", 1, 1e6, "units", NULL, NULL,
-     "largest demand, if it is binomial", ""},
-    {0}};
+#include "mdp/generators/common.inc"
+    {.name = "capacity", .type = CEL_FIELD_INT, .offset = AT(capacity), .def = "20", .min = 1,
+     .max = 10000, .unit = "units",
+     .doc = "M, largest number of units in stock"},
+    {.name = "price", .type = CEL_FIELD_DOUBLE, .offset = AT(price), .def = "8", .min = -1e12,
+     .max = 1e12,
+     .doc = "f, price of a unit"},
+    {.name = "fixed_cost", .type = CEL_FIELD_DOUBLE, .offset = AT(fixed_cost), .def = "4",
+     .min = -1e12, .max = 1e12,
+     .doc = "K, cost of an order"},
+    {.name = "unit_cost", .type = CEL_FIELD_DOUBLE, .offset = AT(unit_cost), .def = "2",
+     .min = -1e12, .max = 1e12,
+     .doc = "c, cost of a unit ordered"},
+    {.name = "holding_cost", .type = CEL_FIELD_DOUBLE, .offset = AT(holding_cost), .def = "1",
+     .min = -1e12, .max = 1e12,
+     .doc = "h, cost of holding a unit for a month"},
+    {.name = "demand", .type = CEL_FIELD_ENUM, .offset = AT(demand), .def = "poisson",
+     .choices = "poisson|binomial",
+     .doc = "distribution of the monthly demand"},
+    {.name = "demand_mean", .type = CEL_FIELD_DOUBLE, .offset = AT(demand_mean), .def = "5",
+     .min = 1e-6, .max = 1e6, .unit = "units",
+     .doc = "mean demand"},
+    {.name = "demand_max", .type = CEL_FIELD_INT, .offset = AT(demand_max), .def = "10", .min = 1,
+     .max = 1e6, .unit = "units",
+     .doc = "largest demand, if it is binomial"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 /// The MDP and its demand.

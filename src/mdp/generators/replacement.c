@@ -24,22 +24,31 @@ typedef struct Replacement {
   double wear, income, operating_cost, replacement_cost;
 } Replacement;
 
+#define GAMMA "0.95"
 #define AT(member) offsetof(Replacement, member)
-static const CelField fields[] = {CELI_MDP_COMMON_FIELDS("0.95"),
-                                  {"states", CEL_FIELD_INT, AT(states), "20", 2, 1e8, "", NULL,
-                                   NULL, "N, conditions of the machine", ""},
-                                  {"shocks", CEL_FIELD_INT, AT(shocks), "3", 1, 1e4, "", NULL, NULL,
-                                   "n, largest wear in one period", ""},
-                                  {"wear", CEL_FIELD_DOUBLE, AT(wear), "0.3", 0, 1, "", NULL, NULL,
-                                   "w, probability of a shock", ""},
-                                  {"income", CEL_FIELD_DOUBLE, AT(income), "0", -1e12, 1e12, "",
-                                   NULL, NULL, "R, income per period", ""},
-                                  {"operating_cost", CEL_FIELD_DOUBLE, AT(operating_cost), "1", 0,
-                                   1e12, "", NULL, NULL,
-                                   "h, additional operating cost of each condition", ""},
-                                  {"replacement_cost", CEL_FIELD_DOUBLE, AT(replacement_cost), "15",
-                                   0, 1e12, "", NULL, NULL, "K, cost of a new machine", ""},
-                                  {0}};
+// clang-format off
+static const CelField fields[] = {
+#include "mdp/generators/common.inc"
+    {.name = "states", .type = CEL_FIELD_INT, .offset = AT(states), .def = "20", .min = 2,
+     .max = 1e8,
+     .doc = "N, conditions of the machine"},
+    {.name = "shocks", .type = CEL_FIELD_INT, .offset = AT(shocks), .def = "3", .min = 1,
+     .max = 1e4,
+     .doc = "n, largest wear in one period"},
+    {.name = "wear", .type = CEL_FIELD_DOUBLE, .offset = AT(wear), .def = "0.3", .min = 0, .max = 1,
+     .doc = "w, probability of a shock"},
+    {.name = "income", .type = CEL_FIELD_DOUBLE, .offset = AT(income), .def = "0", .min = -1e12,
+     .max = 1e12,
+     .doc = "R, income per period"},
+    {.name = "operating_cost", .type = CEL_FIELD_DOUBLE, .offset = AT(operating_cost), .def = "1",
+     .min = 0, .max = 1e12,
+     .doc = "h, additional operating cost of each condition"},
+    {.name = "replacement_cost", .type = CEL_FIELD_DOUBLE, .offset = AT(replacement_cost),
+     .def = "15", .min = 0, .max = 1e12,
+     .doc = "K, cost of a new machine"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 /// The MDP and p(i), (shocks + 1).

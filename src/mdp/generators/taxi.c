@@ -23,14 +23,19 @@ typedef struct Taxi {
   double rainy_probability;
 } Taxi;
 
+#define GAMMA "0.99"
 #define AT(member) offsetof(Taxi, member)
+// clang-format off
 static const CelField fields[] = {
-    CELI_MDP_COMMON_FIELDS("0.99"),
-    {"rainy", CEL_FIELD_BOOL, AT(rainy), "false", 0, 0, "", NULL, NULL,
-     "steps may slip to the side", ""},
-    {"rainy_probability", CEL_FIELD_DOUBLE, AT(rainy_probability), "0.8", 0, 1, "", NULL, NULL,
-     "probability of moving in the direction of the action, in the rain", ""},
-    {0}};
+#include "mdp/generators/common.inc"
+    {.name = "rainy", .type = CEL_FIELD_BOOL, .offset = AT(rainy), .def = "false",
+     .doc = "steps may slip to the side"},
+    {.name = "rainy_probability", .type = CEL_FIELD_DOUBLE, .offset = AT(rainy_probability),
+     .def = "0.8", .min = 0, .max = 1,
+     .doc = "probability of moving in the direction of the action, in the rain"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 enum {

@@ -34,14 +34,20 @@
 // ---- config
 
 #define F(field) offsetof(CelConservativeConfig, field)
-static const CelField fields[] = {{"gamma", CEL_FIELD_AUTO, F(gamma), "auto", 0, 0.9999999999999999,
-                                   "", NULL, NULL, "discount in [0, 1); auto: the MDP's own", ""},
-                                  {"tolerance", CEL_FIELD_DOUBLE, F(tolerance), "1e-9", 0, 1e300,
-                                   "", NULL, NULL,
-                                   "stop when no step is certain to gain more than this", ""},
-                                  {"max_iterations", CEL_FIELD_INT, F(max_iterations), "0", 0, 1e15,
-                                   "", NULL, NULL, "largest number of iterations; 0: no limit", ""},
-                                  {0}};
+// clang-format off
+static const CelField fields[] = {
+    {.name = "gamma", .type = CEL_FIELD_AUTO, .offset = F(gamma), .def = "auto", .min = 0,
+     .max = 0.9999999999999999,
+     .doc = "discount in [0, 1); auto: the MDP's own"},
+    {.name = "tolerance", .type = CEL_FIELD_DOUBLE, .offset = F(tolerance), .def = "1e-9", .min = 0,
+     .max = 1e300,
+     .doc = "stop when no step is certain to gain more than this"},
+    {.name = "max_iterations", .type = CEL_FIELD_INT, .offset = F(max_iterations), .def = "0",
+     .min = 0, .max = 1e15,
+     .doc = "largest number of iterations; 0: no limit"},
+    {0},
+};
+// clang-format on
 #undef F
 
 const CelField *cel_conservative_fields(void) {

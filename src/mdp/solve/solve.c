@@ -20,25 +20,33 @@
 
 #define F(field) offsetof(CelSolveConfig, field)
 static const char METHODS[] = "auto|vi|gauss-seidel|mpi|pi|newton|backward";
+// clang-format off
 static const CelField fields[] = {
-    {"alpha", CEL_FIELD_DOUBLE, F(alpha), "0.1", 0, 1e12, "reward/nat", NULL, NULL,
-     "temperature; 0: unregularized, without entropy", "[maximum-entropy, 8.22-8.30]"},
-    {"gamma", CEL_FIELD_AUTO, F(gamma), "auto", 0, 1, "", NULL, NULL,
-     "discount; auto: the MDP's own", ""},
-    {"method", CEL_FIELD_ENUM, F(method), "auto", 0, 0, "", METHODS, NULL,
-     "solver: value iteration, Gauss-Seidel, modified policy iteration, policy iteration with a "
-     "sparse direct solve, Newton-Krylov, or backward induction (finite horizons)",
-     ""},
-    {"tolerance", CEL_FIELD_DOUBLE, F(tolerance), "1e-9", 1e-300, 1e300, "", NULL, NULL,
-     "certified error of V in the sup-norm, relative to max(1, max |V|)", ""},
-    {"max_iterations", CEL_FIELD_INT, F(max_iterations), "0", 0, 9e15, "", NULL, NULL,
-     "largest number of iterations; 0: no limit", ""},
-    {"max_seconds", CEL_FIELD_DOUBLE, F(max_seconds), "0", 0, 1e12, "s", NULL, NULL,
-     "largest time; 0: no limit", ""},
-    {"threads", CEL_FIELD_INT, F(threads), "1", 1, 1024, "", NULL, NULL,
-     "threads; the result has the same bits for any number", ""},
-    {NULL, CEL_FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL},
+    {.name = "alpha", .type = CEL_FIELD_DOUBLE, .offset = F(alpha), .def = "0.1", .min = 0,
+     .max = 1e12, .unit = "reward/nat",
+     .doc = "temperature; 0: unregularized, without entropy",
+     .source = "[maximum-entropy, 8.22-8.30]"},
+    {.name = "gamma", .type = CEL_FIELD_AUTO, .offset = F(gamma), .def = "auto", .min = 0, .max = 1,
+     .doc = "discount; auto: the MDP's own"},
+    {.name = "method", .type = CEL_FIELD_ENUM, .offset = F(method), .def = "auto",
+     .choices = METHODS,
+     .doc = "solver: value iteration, Gauss-Seidel, modified policy iteration, policy iteration "
+            "with a sparse direct solve, Newton-Krylov, or backward induction (finite horizons)"},
+    {.name = "tolerance", .type = CEL_FIELD_DOUBLE, .offset = F(tolerance), .def = "1e-9",
+     .min = 1e-300, .max = 1e300,
+     .doc = "certified error of V in the sup-norm, relative to max(1, max |V|)"},
+    {.name = "max_iterations", .type = CEL_FIELD_INT, .offset = F(max_iterations), .def = "0",
+     .min = 0, .max = 9e15,
+     .doc = "largest number of iterations; 0: no limit"},
+    {.name = "max_seconds", .type = CEL_FIELD_DOUBLE, .offset = F(max_seconds), .def = "0",
+     .min = 0, .max = 1e12, .unit = "s",
+     .doc = "largest time; 0: no limit"},
+    {.name = "threads", .type = CEL_FIELD_INT, .offset = F(threads), .def = "1", .min = 1,
+     .max = 1024,
+     .doc = "threads; the result has the same bits for any number"},
+    {0},
 };
+// clang-format on
 
 const CelField *cel_solve_fields(void) {
   return fields;
