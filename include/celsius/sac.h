@@ -8,13 +8,12 @@
 #include "celsius/off_policy.h"
 CEL_BEGIN
 
-/// Exploration noise. Normal and OU noise are added to the sampled action. gSDE replaces the
-/// policy's own noise.
+/// Exploration noise that is added to the sampled action.
 typedef enum CelNoise {
   CEL_NOISE_NONE = 0,   ///< none
   CEL_NOISE_NORMAL = 1, ///< independent Gaussian noise at each step
   CEL_NOISE_OU = 2,     ///< an Ornstein-Uhlenbeck process, correlated in time
-  CEL_NOISE_GSDE = 3    ///< generalized state-dependent exploration, instead of the policy's noise
+  CEL_NOISE_GSDE = 3    ///< old name of CelSacConfig.use_sde; the next version will not have it
 } CelNoise;
 CEL_ENUM_IS_INT32(CelNoise);
 
@@ -49,9 +48,8 @@ typedef struct CelSacConfig {
   double log_std_min;
   /// Upper bound of log sigma. Range -50 to 50, default 2.
   double log_std_max;
-  /// Exploration noise. Normal and OU noise are added to the policy's own; gSDE replaces it.
-  /// Default CEL_NOISE_NONE. Use OU or gSDE when exploration needs noise that is correlated over
-  /// time.
+  /// Exploration noise in addition to the policy's own. Default CEL_NOISE_NONE. Use OU noise when
+  /// exploration must keep one direction for a while.
   CelNoise noise;
   /// Standard deviation of normal and OU noise, in units of the scaled action. Range 0 to 100,
   /// default 0.1.
@@ -60,10 +58,14 @@ typedef struct CelSacConfig {
   double noise_theta;
   /// Time step of OU noise, units of time. Range 1e-9 to 1000, default 0.01.
   double noise_dt;
+  /// Generalized state-dependent exploration (gSDE) instead of the policy's own noise. The noise is
+  /// a fixed function of the last hidden layer for several steps. Default false. Turn it on when
+  /// exploration must keep one direction for a while. Not with `noise`.
+  bool use_sde;
   /// Initial log sigma of gSDE. Range -50 to 50, default -3. Raise it to explore more widely.
   double log_std_init;
-  /// Steps between new gSDE noise matrices. Range -1 to 1e9 without 0, default -1; -1 draws new
-  /// ones every train_freq steps.
+  /// Steps between new gSDE noise functions. Range -1 to 1e9 without 0, default -1; -1 draws one
+  /// every train_freq steps. Only with use_sde.
   int64_t sde_sample_freq;
   /// What the critics learn. Default CEL_CRITIC_MEAN. Take CEL_CRITIC_QUANTILE (TQC) for higher
   /// returns at about 1.1 times the cost; it ignores critic_reduce.

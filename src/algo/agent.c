@@ -49,6 +49,20 @@ void celi_agent_advise_batch(CelAgent *agent, int64_t rows, int64_t batch_size) 
       (long long)(rows % batch_size), (long long)nearest_divisor(rows, batch_size));
 }
 
+CelStatus celi_agent_check_sde(const char *name, const CelIntList *net_arch, int64_t sample_freq) {
+  if (net_arch->n < 1)
+    return cel_fail(CEL_E_RANGE, "%s: use_sde needs a hidden layer in net_arch", name);
+  if (sample_freq == 0)
+    return cel_fail(CEL_E_RANGE, "%s: sde_sample_freq is 0; set a number of steps, or -1", name);
+  return CEL_OK;
+}
+
+void celi_agent_renamed(CelAgent *agent, const char *old, const char *name) {
+  snprintf(agent->note, sizeof agent->note,
+           "%s: %s is now called %s; the next version will not accept the old name",
+           agent->algo->info.name, old, name);
+}
+
 const char *cel_agent_note(const CelAgent *agent) {
   CELI_NEED_OR(agent, "");
   return agent->note;

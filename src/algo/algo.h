@@ -112,6 +112,12 @@ double celi_agent_progress_remaining(const CelAgent *agent);
 int64_t celi_agent_batch(const CelAgent *agent, int64_t wanted);
 /// Declares a metric; returns its slot.
 int celi_agent_metric_add(CelAgent *agent, const char *name);
+/// Checks the settings of gSDE for an algorithm `name`.
+/// Errors: CEL_E_RANGE (no hidden layer, or sample_freq is 0).
+CelStatus celi_agent_check_sde(const char *name, const CelIntList *net_arch,
+                               int64_t sample_freq) CEL_WARN_UNUSED;
+/// Notes that a setting is given by its old name.
+void celi_agent_renamed(CelAgent *agent, const char *old, const char *name);
 /// Advises a batch_size if the rollout's rows do not divide into whole minibatches.
 void celi_agent_advise_batch(CelAgent *agent, int64_t rows, int64_t batch_size);
 

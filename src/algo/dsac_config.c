@@ -1,7 +1,7 @@
 /// Field table of discrete soft actor-critic (DSAC): defaults, ranges, help.
 /// The struct is in celsius/dsac.h.
-#include "algo/off_policy.h"
 #include "algo/fields.h"
+#include "algo/off_policy.h"
 #include "base/floats.h"
 #include "celsius/dsac.h"
 

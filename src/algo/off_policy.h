@@ -184,9 +184,13 @@ CeliPolicyOptions celi_off_policy_options(const CelOffPolicyConfig *config, Celi
 CelStatus celi_off_policy_gaussian(CeliPolicyOptions *options, const CelAgent *agent,
                                    const CelOffPolicyConfig *config, CelPolicyKind kind,
                                    double log_std_min, double log_std_max) CEL_WARN_UNUSED;
+/// Replaces the policy's noise by gSDE. sample_freq: steps between new noise functions; -1: every
+/// train_freq. Errors: as celi_agent_check_sde.
+CelStatus celi_off_policy_sde(CeliPolicyOptions *options, const CelAgent *agent,
+                              const CelOffPolicyConfig *config,
+                              int64_t sample_freq) CEL_WARN_UNUSED;
 /// Checks the spaces and declares action scaling, experience and the network "actor".
-/// Errors: CEL_E_UNSUPPORTED (names the space), CEL_E_RANGE (gSDE without a hidden layer),
-/// and as celi_experience_declare.
+/// Errors: CEL_E_UNSUPPORTED (names the space), and as celi_experience_declare.
 CelStatus celi_off_policy_declare(CeliOffPolicy *off, CelAgent *agent,
                                   const CelOffPolicyConfig *config,
                                   const CeliPolicyOptions *policy) CEL_WARN_UNUSED;

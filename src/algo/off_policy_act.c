@@ -69,6 +69,13 @@ CelStatus celi_off_policy_gaussian(CeliPolicyOptions *options, const CelAgent *a
   return CEL_OK;
 }
 
+CelStatus celi_off_policy_sde(CeliPolicyOptions *options, const CelAgent *agent,
+                              const CelOffPolicyConfig *config, int64_t sample_freq) {
+  CELI_TRY(celi_agent_check_sde(agent->algo->info.name, &config->net_arch, sample_freq));
+  options->sde_every = sample_freq > 0 ? sample_freq : config->train_freq;
+  return CEL_OK;
+}
+
 /// The experience stores scaled actions. Their space is too large for a small stack.
 static CelStatus declare_experience(CeliOffPolicy *off, CelAgent *agent) {
   const CeliExperienceSpec spec = celi_off_policy_experience(off->config);
@@ -85,14 +92,11 @@ static CelStatus declare_experience(CeliOffPolicy *off, CelAgent *agent) {
 CelStatus celi_off_policy_declare(CeliOffPolicy *off, CelAgent *agent,
                                   const CelOffPolicyConfig *config,
                                   const CeliPolicyOptions *policy) {
-  const char *name = agent->algo->info.name;
   const bool categorical = policy->dist.kind == CELI_CATEGORICAL;
   CeliPolicyOptions options = *policy;
   CELI_TRY(categorical ? check_discrete(agent)
                        : check_box(agent, policy->dist.kind == CELI_SQUASHED_GAUSSIAN));
   options.dist.A = categorical ? agent->action.part[0].n : agent->action.part[0].size;
-  if (options.sde_every && config->net_arch.n < 1)
-    return cel_fail(CEL_E_RANGE, "%s: noise gsde needs a hidden layer in net_arch", name);
   off->config = config;
   celi_policy_set(&off->policy, &options, &agent->observation, &agent->action);
   CELI_TRY(celi_policy_declare_scale(&off->policy, agent->tensors));

@@ -25,14 +25,7 @@ static CelStatus check_sigma(const char *name, const CelOnPolicyConfig *config, 
     return cel_fail(CEL_E_RANGE,
                     "%s: use_sde has its own standard deviation; set state_dependent_std to false",
                     name);
-  if (config->net_arch.n < 1)
-    return cel_fail(CEL_E_RANGE, "%s: use_sde needs a hidden layer in net_arch", name);
-  if (config->sde_sample_freq == 0)
-    return cel_fail(CEL_E_RANGE,
-                    "%s: sde_sample_freq is 0; set a number of steps, or -1 for one noise function "
-                    "per rollout",
-                    name);
-  return CEL_OK;
+  return celi_agent_check_sde(name, &config->net_arch, config->sde_sample_freq);
 }
 
 static CelStatus check(const CelAgent *agent, const CelOnPolicyConfig *spec, CeliDistSpec *dist) {

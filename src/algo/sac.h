@@ -5,8 +5,8 @@
 #include "algo/off_policy.h"
 #include "celsius/sac.h"
 
-/// The policy. Errors: CEL_E_RANGE (log_std_min, sde_sample_freq).
-CelStatus celi_sac_policy(const CelAgent *agent, CeliPolicyOptions *policy) CEL_WARN_UNUSED;
+/// The policy. Errors: CEL_E_RANGE (log_std_min; use_sde with noise, sde_sample_freq or net_arch).
+CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) CEL_WARN_UNUSED;
 /// The critics. Errors: CEL_E_RANGE (quantiles to drop).
 CelStatus celi_sac_critics(const CelSacConfig *config, CeliCriticHead *head) CEL_WARN_UNUSED;
 

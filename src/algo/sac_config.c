@@ -1,7 +1,7 @@
 /// Field table of soft actor-critic (SAC): defaults, ranges, help. The struct is in celsius/sac.h.
 /// Also what a config describes: sac.h.
-#include "algo/sac.h"
 #include "algo/fields.h"
+#include "algo/sac.h"
 #include "base/base.h"
 #include "base/floats.h"
 
@@ -18,8 +18,8 @@ const CelField celi_sac_fields[] = {
 #include "algo/fields/gaussian.inc"
     {.name = "noise", .type = CEL_FIELD_ENUM, .offset = F(noise), .def = "none",
      .choices = "none|normal|ou|gsde",
-     .doc = "exploration noise in addition to the policy's own; use ou or gsde when exploration "
-            "must keep one direction for a while"},
+     .doc = "exploration noise in addition to the policy's own; use ou when exploration must keep "
+            "one direction for a while; gsde: old name of use_sde"},
     {.name = "noise_sigma", .type = CEL_FIELD_DOUBLE, .offset = F(noise_sigma), .def = "0.1",
      .min = 0, .max = 100,
      .doc = "standard deviation of normal and ou noise, in units of the scaled action"},
@@ -29,12 +29,16 @@ const CelField celi_sac_fields[] = {
     {.name = "noise_dt", .type = CEL_FIELD_DOUBLE, .offset = F(noise_dt), .def = "0.01",
      .min = 1e-9, .max = 1000, .unit = "time",
      .doc = "time step of ou noise"},
+    {.name = "use_sde", .type = CEL_FIELD_BOOL, .offset = F(use_sde), .def = "false",
+     .omit_default = true,
+     .doc = "generalized state-dependent exploration (gSDE) instead of the policy's own noise: a "
+            "fixed function of the last hidden layer for several steps"},
     {.name = "log_std_init", .type = CEL_FIELD_DOUBLE, .offset = F(log_std_init), .def = "-3",
      .min = -50, .max = 50,
-     .doc = "initial log sigma of gsde; raise it to explore more widely"},
+     .doc = "initial log sigma of use_sde; raise it to explore more widely"},
     {.name = "sde_sample_freq", .type = CEL_FIELD_INT, .offset = F(sde_sample_freq), .def = "-1",
      .min = -1, .max = 1e9, .unit = "steps",
-     .doc = "steps between new gsde noise matrices; -1: every train_freq steps"},
+     .doc = "steps between new noise functions of use_sde; -1: one every train_freq steps"},
     {.name = "critic", .type = CEL_FIELD_ENUM, .offset = F(critic), .def = "mean",
      .choices = "mean|quantile", .omit_default = true,
      .doc = "what critics learn: the mean Q, or quantiles of the return (TQC), for higher returns",
@@ -65,20 +69,19 @@ CelSacConfig cel_sac_config_default(void) {
 
 // ---- what it describes
 
-CelStatus celi_sac_policy(const CelAgent *agent, CeliPolicyOptions *policy) {
+CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) {
   const CelSacConfig *c = agent->config;
-  const bool gsde = c->noise == CEL_NOISE_GSDE;
-  if (c->sde_sample_freq == 0)
-    return cel_fail(CEL_E_RANGE,
-                    "sac: sde_sample_freq is 0; set a number of steps, or -1 for train_freq");
+  const bool old_name = c->noise == CEL_NOISE_GSDE, sde = c->use_sde || old_name;
+  if (c->use_sde && c->noise != CEL_NOISE_NONE)
+    return cel_fail(CEL_E_RANGE, "sac: use_sde replaces the policy's noise; set noise to none");
+  if (old_name) celi_agent_renamed(agent, "noise gsde", "use_sde true");
   CELI_TRY(celi_off_policy_gaussian(policy, agent, &c->common, c->policy, c->log_std_min,
                                     c->log_std_max));
   policy->dist.log_std_init = c->log_std_init;
-  policy->noise = gsde ? CELI_NOISE_NONE : (CeliNoiseKind)c->noise;
+  policy->noise = sde ? CELI_NOISE_NONE : (CeliNoiseKind)c->noise;
   policy->noise_sigma = c->noise_sigma, policy->noise_theta = c->noise_theta;
   policy->noise_dt = c->noise_dt;
-  if (gsde) policy->sde_every = c->sde_sample_freq > 0 ? c->sde_sample_freq : c->common.train_freq;
-  return CEL_OK;
+  return sde ? celi_off_policy_sde(policy, agent, &c->common, c->sde_sample_freq) : CEL_OK;
 }
 
 CelStatus celi_sac_critics(const CelSacConfig *c, CeliCriticHead *head) {

@@ -1,7 +1,7 @@
 /// Field table of soft actor-critic with a value network (SAC-V): defaults, ranges, help.
 /// The struct is in celsius/sacv.h.
-#include "algo/off_policy.h"
 #include "algo/fields.h"
+#include "algo/off_policy.h"
 #include "base/floats.h"
 #include "celsius/sacv.h"
 

@@ -1,7 +1,7 @@
 /// Field table of soft Q-learning with discrete actions (SQL): defaults, ranges, help.
 /// The struct is in celsius/sql.h.
-#include "algo/off_policy.h"
 #include "algo/fields.h"
+#include "algo/off_policy.h"
 #include "base/floats.h"
 #include "celsius/sql.h"
 

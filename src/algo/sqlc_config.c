@@ -1,7 +1,7 @@
 /// Field table of soft Q-learning with continuous actions (SQLC): defaults, ranges, help.
 /// The struct is in celsius/sqlc.h.
-#include "algo/off_policy.h"
 #include "algo/fields.h"
+#include "algo/off_policy.h"
 #include "base/floats.h"
 #include "celsius/sqlc.h"
 

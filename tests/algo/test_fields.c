@@ -60,8 +60,9 @@ static const Row rows[] = {
     {"sac", "noise_sigma", "0.5", {{"noise", "normal"}}, "algo/test_sac.c"},
     {"sac", "noise_theta", "3", {{"noise", "ou"}}, "algo/test_fields.c"},
     {"sac", "noise_dt", "0.1", {{"noise", "ou"}}, "algo/test_fields.c"},
-    {"sac", "log_std_init", "-1", {{"noise", "gsde"}}, "algo/test_sac.c"},
-    {"sac", "sde_sample_freq", "3", {{"noise", "gsde"}}, "algo/test_fields.c"},
+    {"sac", "use_sde", "true", {{0}}, "algo/test_sac.c"},
+    {"sac", "log_std_init", "-1", {{"use_sde", "true"}}, "algo/test_sac.c"},
+    {"sac", "sde_sample_freq", "3", {{"use_sde", "true"}}, "algo/test_fields.c"},
     // Particles in sqlc.
     {"sqlc", "value_particles", "9", {{0}}, "algo/test_sqlc.c"},
     {"sqlc", "value_proposal", "policy", {{0}}, "algo/test_sqlc.c"},
@@ -439,8 +440,8 @@ static void test_ou_noise(void **state) {
 /// sde_sample_freq: the matrices of gSDE change at every third step and at no other.
 static void test_sde_sample_freq(void **state) {
   (void)state;
-  static const Settings gsde = {{"noise", "gsde"}, {"learning_starts", "0"}};
-  CelAgent *agent = made(info_of("sac"), gsde, "sde_sample_freq", "3");
+  static const Settings sde = {{"use_sde", "true"}, {"learning_starts", "0"}};
+  CelAgent *agent = made(info_of("sac"), sde, "sde_sample_freq", "3");
   const CelTensor *t = cel_tensors_find(cel_agent_tensors(agent), "sde_matrix");
   assert_non_null(t);
   uint64_t hash = 0, last = 0;

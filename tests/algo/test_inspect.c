@@ -264,7 +264,7 @@ static void test_bad_input(void **state) {
   assert_true(cel_agent_gamma(agent) == 0.99);
   ok(cel_agent_gaussian(agent, obs, 0, out, out, &squashed));
   cel_agent_destroy(agent);
-  agent = make(&sac, "noise", "gsde");
+  agent = make(&sac, "use_sde", "true");
   assert_int_equal(cel_agent_gaussian(agent, obs, 1, out, out, &squashed), CEL_E_UNSUPPORTED);
   assert_int_equal(cel_agent_draw(agent, obs, 1, 0, 0, out), CEL_E_UNSUPPORTED);
   cel_agent_destroy(agent);

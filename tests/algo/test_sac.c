@@ -12,7 +12,7 @@ static const LearnerCase cases[] = {
     {"mean-of-three", {{"n_critics", "3"}, {"critic_reduce", "mean"}}},
     {"layer-norm", {{"layer_norm", "true"}, {"activation", "silu"}}},
     {"three-steps", {{"n_steps", "3"}, {"activation", "tanh"}}},
-    {"gsde", {{"noise", "gsde"}, {"activation", "tanh"}, {"log_std_init", "-1"}}},
+    {"gsde", {{"use_sde", "true"}, {"activation", "tanh"}, {"log_std_init", "-1"}}},
     {"one-layer", {{"net_arch", "9"}}},
     {"quantiles", {{"critic", "quantile"}, {"n_quantiles", "5"}, {"n_critics", "3"}}},
     {"quantiles-three-steps",
@@ -59,12 +59,14 @@ static void test_updates_fall_due(void **state) {
 /// Exploration noise changes the actions, keeps them within the bounds, and can be repeated.
 static void test_exploration_noise(void **state) {
   (void)state;
-  static const char *const kinds[] = {"none", "normal", "ou", "gsde"};
+  static const char *const kinds[] = {"none", "normal", "ou", "use_sde"};
   float first[4][N * A];
   for (int k = 0; k < 4; k++)
     for (int again = 0; again < 2; again++) {
-      const char *const more[][2] = {
-          {"noise", kinds[k]}, {"noise_sigma", "0.5"}, {"learning_starts", "0"}, {NULL, NULL}};
+      const char *const more[][2] = {{k == 3 ? "use_sde" : "noise", k == 3 ? "true" : kinds[k]},
+                                     {"noise_sigma", "0.5"},
+                                     {"learning_starts", "0"},
+                                     {NULL, NULL}};
       CelAgent *agent = learner_make(&sac, NULL, more, 1);
       float obs[N * O] = {0.1f, 0.2f, 0.3f, -0.1f, -0.2f, -0.3f}, actions[N * A];
       learner_feed(&sac, agent, LEARNER_STEPS);
@@ -74,6 +76,50 @@ static void test_exploration_noise(void **state) {
       cel_agent_destroy(agent);
     }
   for (int k = 1; k < 4; k++) assert_memory_not_equal(first[0], first[k], sizeof first[0]);
+}
+
+/// The saved value of a field in the model of an agent, or NULL.
+static char *saved_field(CelAgent *agent, const char *key) {
+  char path[] = "/tmp/celsius-sac-XXXXXX";
+  const int fd = mkstemp(path);
+  CelSafetensors *file;
+  assert_true(fd >= 0);
+  close(fd);
+  assert_int_equal(cel_agent_save_model(agent, path), CEL_OK);
+  assert_int_equal(cel_safetensors_open(path, &file), CEL_OK);
+  const char *value = cel_safetensors_meta(file, key);
+  char *copy = value ? strdup(value) : NULL;
+  cel_safetensors_close(file);
+  unlink(path);
+  return copy;
+}
+
+/// "noise gsde" is the old name of "use_sde true": it has the same results and says so. Files do
+/// not mention use_sde if it is false, so that they equal those from before it was a field.
+static void test_old_name_of_use_sde(void **state) {
+  (void)state;
+  const char *const names[3][2][2] = {
+      {{"use_sde", "true"}}, {{"noise", "gsde"}}, {{"noise", "none"}}};
+  const char *const saved[3][2] = {{"true", "none"}, {NULL, "gsde"}, {NULL, "none"}};
+  float weight[3];
+  for (int k = 0; k < 3; k++) {
+    CelAgent *agent = learner_make(&sac, NULL, names[k], 1);
+    learner_feed(&sac, agent, LEARNER_STEPS);
+    assert_int_equal(cel_agent_update_n(agent, 2), CEL_OK);
+    const char *note = cel_agent_note(agent);
+    if (k == 1) assert_non_null(strstr(note, "noise gsde is now called use_sde true;"));
+    if (k != 1) assert_string_equal(note, "");
+    weight[k] = *(float *)cel_tensors_find(cel_agent_tensors(agent), "grad.actor.0.weight")->data;
+    char *use_sde = saved_field(agent, "config.use_sde"),
+         *noise = saved_field(agent, "config.noise");
+    assert_string_equal(noise, saved[k][1]);
+    if (saved[k][0]) assert_string_equal(use_sde, saved[k][0]);
+    if (!saved[k][0]) assert_null(use_sde);
+    free(use_sde), free(noise);
+    cel_agent_destroy(agent);
+  }
+  assert_memory_equal(&weight[0], &weight[1], sizeof weight[0]);
+  assert_memory_not_equal(&weight[0], &weight[2], sizeof weight[0]);
 }
 
 static void test_bad_input(void **state) {
@@ -97,6 +143,15 @@ static void test_bad_input(void **state) {
   config = cel_sac_config_default(), config.log_std_min = 3;
   learner_expect(cel_agent_create(&agent, "sac", &config, &box, &box, NULL), CEL_E_RANGE,
                  "log_std_min");
+  config = cel_sac_config_default(), config.use_sde = true, config.noise = CEL_NOISE_OU;
+  learner_expect(cel_agent_create(&agent, "sac", &config, &box, &box, NULL), CEL_E_RANGE,
+                 "set noise to none");
+  config = cel_sac_config_default(), config.use_sde = true, config.sde_sample_freq = 0;
+  learner_expect(cel_agent_create(&agent, "sac", &config, &box, &box, NULL), CEL_E_RANGE,
+                 "sde_sample_freq is 0");
+  config.sde_sample_freq = -1, config.common.net_arch.n = 0;
+  learner_expect(cel_agent_create(&agent, "sac", &config, &box, &box, NULL), CEL_E_RANGE,
+                 "hidden layer");
   config = cel_sac_config_default(), config.common.buffer_size = (int64_t)1e11;
   learner_expect(cel_agent_create(&agent, "sac", &config, &box, &box, NULL), CEL_E_MEMORY,
                  "replay");
@@ -138,6 +193,7 @@ int main(void) {
       LEARNER_TESTS(sac),
       cmocka_unit_test(test_updates_fall_due),
       cmocka_unit_test(test_exploration_noise),
+      cmocka_unit_test(test_old_name_of_use_sde),
       cmocka_unit_test(test_bad_input),
       cmocka_unit_test(test_calls_out_of_order_and_nan),
   };

@@ -70,7 +70,7 @@ static void step(CelAgent *agent, float obs[O]) {
 /// A policy with gSDE that never explored can sample, without a change of the current matrices.
 static void test_gsde_samples(void **state) {
   (void)state;
-  const Setting settings[] = {{"noise", "gsde"}, {"log_std_init", "0"}, {0}};
+  const Setting settings[] = {{"use_sde", "true"}, {"log_std_init", "0"}, {0}};
   CelAgent *agent = make(settings, 1, -1, 1);
   const float obs[O] = {0.5f, -2};
   float mode[A], first[A], second[A], matrix[4 * A];
@@ -88,7 +88,7 @@ static void test_gsde_samples(void **state) {
 /// is (2 pi 1e-6)^(-1/2) in each dimension, and the slope of tanh at 0 is 1.
 static void test_gsde_variance_floor(void **state) {
   (void)state;
-  const Setting settings[] = {{"noise", "gsde"}, {0}};
+  const Setting settings[] = {{"use_sde", "true"}, {0}};
   CelAgent *agent = make(settings, 1, -1, 1);
   static const char *const zero[] = {"actor.0.weight", "actor.0.bias", "actor.1.bias"};
   for (int i = 0; i < 3; i++) {
@@ -133,7 +133,7 @@ static void test_actions_are_stored_scaled(void **state) {
       {{"learning_starts", "0"}, {0}},
       {{"noise", "normal"}, {"noise_sigma", "0.2"}, {0}},
       {{"noise", "ou"}, {"noise_sigma", "0.2"}, {0}},
-      {{"noise", "gsde"}, {"log_std_init", "-1"}, {0}},
+      {{"use_sde", "true"}, {"log_std_init", "-1"}, {0}},
       {{"policy", "gaussian"}, {"learning_starts", "1000"}, {0}},
       {{"policy", "gaussian"}, {0}},
   };

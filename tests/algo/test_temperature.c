@@ -47,13 +47,13 @@ static CelStatus make(CelAgent **out, const char *algo, const Setting *settings)
 /// section search in Python); at sigma = 0.1 it is -0.89359721. A Gaussian has 0.5 log(2 pi e) +
 /// log sigma = 1.41893853 + log sigma.
 static const struct {
-  const char *algo, *policy, *log_std_max, *noise;
+  const char *algo, *policy, *log_std_max, *use_sde;
   double most; ///< nats, all dimensions
 } limits[] = {{"dsac", NULL, NULL, NULL, 1.38629436},
-              {"sac", "squashed_gaussian", "2", "none", A * 0.68363556},
-              {"sac", "squashed_gaussian", "2", "gsde", A * 0.68363556},
-              {"sac", "squashed_gaussian", "-2.302585093", "none", A * -0.89359721},
-              {"sac", "gaussian", "1", "none", A * 2.41893853},
+              {"sac", "squashed_gaussian", "2", "false", A * 0.68363556},
+              {"sac", "squashed_gaussian", "2", "true", A * 0.68363556},
+              {"sac", "squashed_gaussian", "-2.302585093", "false", A * -0.89359721},
+              {"sac", "gaussian", "1", "false", A * 2.41893853},
               {"sacv", "squashed_gaussian", "2", NULL, A * 0.68363556},
               {"sacv", "gaussian", "1", NULL, A * 2.41893853}};
 
@@ -67,7 +67,7 @@ static CelStatus make_with_target(CelAgent **out, size_t i, const char *ent_coef
   if (limits[i].policy) settings[n][0] = "policy", settings[n++][1] = limits[i].policy;
   if (limits[i].log_std_max)
     settings[n][0] = "log_std_max", settings[n++][1] = limits[i].log_std_max;
-  if (limits[i].noise) settings[n][0] = "noise", settings[n++][1] = limits[i].noise;
+  if (limits[i].use_sde) settings[n][0] = "use_sde", settings[n++][1] = limits[i].use_sde;
   settings[n][0] = NULL;
   return make(out, limits[i].algo, (const Setting *)settings);
 }

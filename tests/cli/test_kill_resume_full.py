@@ -10,8 +10,7 @@ class KillResumeFull(kit.Case):
 
     def test_gsde(self):
         kill.kill_and_resume(self, kills=20, steps=12000, seed=21,
-                             extra=["--noise", "gsde", "--train-freq", "8", "--gradient-steps",
-                                    "8"])
+                             extra=["--use-sde", "--train-freq", "8", "--gradient-steps", "8"])
 
     def test_ou_noise_n_steps_normalized(self):
         kill.kill_and_resume(self, kills=20, steps=12000, seed=22,

@@ -254,7 +254,7 @@ static void test_no_draws_of_an_episode(void **state) {
   CelAgent *agent;
   CelPolicy *policy;
   OK(cel_fields_set(cel_sac_fields(), &config, "net_arch", "8"));
-  OK(cel_fields_set(cel_sac_fields(), &config, "noise", "gsde"));
+  OK(cel_fields_set(cel_sac_fields(), &config, "use_sde", "true"));
   OK(cel_agent_create(&agent, "sac", &config, &observation, &action, NULL));
   OK(cel_agent_save_model(agent, "sde.safetensors"));
   OK(cel_policy_load("sde.safetensors", &policy));
@@ -287,7 +287,7 @@ static void test_same_bits_as_agent(void **state) {
   set(&config, "activation", "silu");
   check_against_agent(&config, 4, 2);
   config = small_config();
-  set(&config, "noise", "gsde");
+  set(&config, "use_sde", "true");
   set(&config, "activation", "tanh");
   check_against_agent(&config, 2, 1);
   config = small_config();

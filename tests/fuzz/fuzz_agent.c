@@ -20,7 +20,7 @@ static const struct Case {
   const char *settings[5][2];
 } cases[] = {
     {"sac", false, {{"n_steps", "2"}}},
-    {"sac", false, {{"noise", "gsde"}}},
+    {"sac", false, {{"use_sde", "true"}}},
     {"sac", false, {{"noise", "ou"}, {"normalize_observation", "true"}}},
     {"sacv", false, {{"normalize_reward", "true"}}},
     {"dsac", true, {{"normalize_reward", "true"}}},

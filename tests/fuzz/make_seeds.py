@@ -17,7 +17,7 @@ HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 
 MODELS = {
     "sac": ("sac", "Pendulum-v1", "--normalize-observation", "true"),
-    "sde": ("sac", "Pendulum-v1", "--noise", "gsde"),
+    "sde": ("sac", "Pendulum-v1", "--use-sde", "true"),
     "ppo_choice": ("ppo", "CartPole-v1", "--n-steps", "20"),
     "ppo_box": ("ppo", "Pendulum-v1", "--n-steps", "20", "--layer-norm", "true"),
     "sqlc": ("sqlc", "Pendulum-v1"),

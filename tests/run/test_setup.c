@@ -89,10 +89,10 @@ static void identity_covers_what_matters(void **state) {
   const struct {
     const char *name, *value;
     bool matters;
-  } rows[] = {{"steps", "7", false},   {"threads", "2", false}, {"log_every", "7", false},
-              {"keep", "7", false},    {"seed", "7", true},     {"n_envs", "2", true},
-              {"gamma", "0.5", true},  {"net_arch", "8", true}, {"env.action_repeat", "2", true},
-              {"out", "/a/b/c", false}};
+  } rows[] = {{"steps", "7", false},    {"threads", "2", false},  {"log_every", "7", false},
+              {"keep", "7", false},     {"seed", "7", true},      {"n_envs", "2", true},
+              {"gamma", "0.5", true},   {"net_arch", "8", true},  {"env.action_repeat", "2", true},
+              {"out", "/a/b/c", false}, {"use_sde", "true", true}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     CelSetup *plain = make(), *changed = make();
     CeliText one = {0}, two = {0};
@@ -101,6 +101,7 @@ static void identity_covers_what_matters(void **state) {
     celi_setup_identity(changed, &two);
     if ((strcmp(one.data, two.data) != 0) != rows[i].matters)
       fail_msg("%s should %schange the identity", rows[i].name, rows[i].matters ? "" : "not ");
+    assert_null(strstr(one.data, "use_sde")); // newer than the first runs, which must resume
     celi_text_free(&one);
     celi_text_free(&two);
     cel_setup_destroy(plain);
