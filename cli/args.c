@@ -173,9 +173,13 @@ void cli_fields_except(CelField *out, int size, const CelField *from, const CelF
   out[n] = (CelField){0};
 }
 
+void cli_renamed(const char *old, const char *name) {
+  cli_note("%s is now called %s; the next version will not accept the old name", old, name);
+}
+
 void cli_renamed_flag(bool given, const char *old, const char *name, bool *value) {
   if (!given) return;
-  cli_note("%s is now called %s; the next version will not accept the old name", old, name);
+  cli_renamed(old, name);
   *value = true;
 }
 

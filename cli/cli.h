@@ -57,6 +57,8 @@ CelStatus cli_positionals(const CliCommand *command, const CliArgs *args, int le
 /// Copies the rows of `from` whose names are not in `except` (only its names are read). At most
 /// size - 1 rows fit; a row without a name ends the copy.
 void cli_fields_except(CelField *out, int size, const CelField *from, const CelField *except);
+/// Prints a note that a flag was given by its old name.
+void cli_renamed(const char *old, const char *name);
 /// Sets *value and prints a note if the old name of a flag was given.
 void cli_renamed_flag(bool given, const char *old, const char *name, bool *value);
 /// Removes --allow-plugins, which every command takes, from the arguments and applies it.

@@ -104,18 +104,27 @@ static CelStatus parse_alphas(Solve *solve) {
   return CEL_OK;
 }
 
-/// Copies the arguments with --tol spelled out as --tolerance. `joined` holds a "--tolerance=X".
+/// Flags with a second name.
+static const struct {
+  const char *flag, *name;
+  bool old; ///< `flag` is the name in earlier versions
+} aliases[] = {{"--tol", "--tolerance", false}, {"--q.behaviour", "--q.behavior", true}};
+enum { N_ALIASES = sizeof aliases / sizeof aliases[0], JOINED_MAX = 128 };
+
+/// Copies the arguments with the names of `aliases`. `joined` holds those that were replaced.
 /// The caller frees *out, but not the strings.
-static CelStatus spell_out(int argc, char **argv, char ***out, char *joined, size_t size) {
+static CelStatus spell_out(int argc, char **argv, char ***out, char joined[][JOINED_MAX]) {
   char **copy = calloc((size_t)argc + 1, sizeof *copy);
   *out = copy;
   if (!copy) return cel_fail(CEL_E_MEMORY, "not enough memory for %d arguments", argc);
   for (int i = 0; i < argc; i++) {
     copy[i] = argv[i];
-    if (strcmp(argv[i], "--tol") == 0) copy[i] = "--tolerance";
-    if (strncmp(argv[i], "--tol=", 6) == 0) {
-      snprintf(joined, size, "--tolerance=%s", argv[i] + 6);
-      copy[i] = joined;
+    for (int k = 0; k < N_ALIASES; k++) {
+      const size_t n = strlen(aliases[k].flag);
+      if (strncmp(argv[i], aliases[k].flag, n) != 0 || (argv[i][n] && argv[i][n] != '=')) continue;
+      snprintf(joined[k], JOINED_MAX, "%s%s", aliases[k].name, argv[i] + n);
+      copy[i] = joined[k];
+      if (aliases[k].old) cli_renamed(aliases[k].flag, aliases[k].name);
     }
   }
   return CEL_OK;
@@ -184,7 +193,7 @@ static CelStatus check_flags(const Solve *solve, int argc, char **argv) {
 }
 
 CelStatus solve_flags_parse(Solve *solve, const SolveProblem *problem, int argc, char **argv) {
-  char **spelled = NULL, joined[128];
+  char **spelled = NULL, joined[N_ALIASES][JOINED_MAX];
   Flags flags;
   CliArgs args;
   cel_fields_default(options_fields, &solve->options);
@@ -193,7 +202,7 @@ CelStatus solve_flags_parse(Solve *solve, const SolveProblem *problem, int argc,
   solve->total = cel_total_config_default();
   solve->picture = cel_plot_grid_options_default();
   list_flags(&flags, problem, solve);
-  CelStatus status = spell_out(argc, argv, &spelled, joined, sizeof joined);
+  CelStatus status = spell_out(argc, argv, &spelled, joined);
   if (status == CEL_OK) status = cli_parse(&cli_solve, argc, spelled, flags.table, N_TABLES, &args);
   if (status == CEL_OK)
     status = cli_positionals(&cli_solve, &args, 1, 1, "the problem (a file or a generator's name)");

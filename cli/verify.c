@@ -63,8 +63,8 @@ static void print_head(Table *table, const CelCheck *check) {
     cli_wrap(stdout,
              "Each row shows its worst problem: a number, the relation that must hold (= <= != >), "
              "and the number computed in a second way.\n"
-             "\"printed\" marks the form as it is printed in the note, which is wrong; its row "
-             "shows that it fails.",
+             "A row that begins with \"printed\" tests an equation exactly as the note prints it. "
+             "That form is wrong, and the row shows it.",
              0, 0, table->columns);
   if (note) print_note(table, check->note);
   if (note || strcmp(table->equation, check->equation) != 0) printf("  %s\n", check->equation);
@@ -201,13 +201,15 @@ const CliCommand cli_verify = {
     .name = "verify",
     .help = "verify --help",
     .usage = "celsius verify [--note NOTE] [--quick] [--html out.html] [--json]",
-    .doc = "Checks the equations and theorems of five notes on random problems. Each row compares "
-           "two numbers. One comes from the library. The other comes from dense linear algebra, "
-           "sums over all trajectories, complex steps, quadrature or simulation. The row shows "
-           "the worst problem. " WITHOUT_LIBRARY
-           " rows do not use the library; they compare two computations of a claim of the note. "
-           "\"printed\" marks the form as it is printed in the note, which is wrong; its row "
-           "shows that it fails (!= and >). The exit code is 1 if a check fails.",
+    .doc =
+        "Checks the equations and theorems of five notes on random problems. Each row compares "
+        "two numbers. One comes from the library. The other comes from dense linear algebra, "
+        "sums over all trajectories, complex steps, quadrature or simulation. The row shows "
+        "the worst problem. " WITHOUT_LIBRARY
+        " rows do not use the library; they compare two computations of a claim of the note. "
+        "A row that begins with \"printed\" tests an equation exactly as the note prints it. That "
+        "form is wrong, and the row shows it: the numbers differ (!= or >). The exit code is 1 "
+        "if a check fails.",
     .details = "Notes\n"
                "  maximum-entropy: equations (8.1)-(8.30), without title or author.\n"
                "  actor-critic: equations (4.1)-(4.26), without title or author.\n"

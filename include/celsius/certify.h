@@ -69,7 +69,10 @@ typedef struct CelCertifiedMdp {
   double *V, *Q;      ///< (states), (pairs) exact values of the learned policy, reward units
   double *learned_V;  ///< (states) the agent's own V, or NULL
   double *learned_Q;  ///< (pairs) the agent's own Q, or NULL
-  double *visits;     ///< (states) discounted state distribution of the learned policy
+  union {
+    double *state_distribution; ///< (states) discounted, of the learned policy
+    double *visits CEL_OLD_NAME("state_distribution");
+  };
   uint8_t *reached;   ///< (states) 1: some policy reaches the state, and it has actions
 } CelCertifiedMdp;
 

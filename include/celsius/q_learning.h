@@ -18,11 +18,12 @@ typedef enum CelQSampling {
 } CelQSampling;
 CEL_ENUM_IS_INT32(CelQSampling);
 
-typedef enum CelQBehaviour {
+typedef enum CelQBehavior {
   CEL_Q_BOLTZMANN, ///< pi of Q at alpha
   CEL_Q_UNIFORM    ///< uniformly random actions
-} CelQBehaviour;
-CEL_ENUM_IS_INT32(CelQBehaviour);
+} CelQBehavior;
+CEL_ENUM_IS_INT32(CelQBehavior);
+typedef CelQBehavior CelQBehaviour CEL_OLD_NAME("CelQBehavior");
 
 /// Step size of a pair that was sampled k times before.
 typedef enum CelQStep {
@@ -55,8 +56,12 @@ typedef struct CelQLearningConfig {
   /// How transitions are sampled. Default CEL_Q_SYNCHRONOUS. Take CEL_Q_ASYNCHRONOUS to learn from
   /// one trajectory.
   CelQSampling sampling;
-  /// How the trajectory's actions are selected. Default CEL_Q_BOLTZMANN. Only asynchronous.
-  CelQBehaviour behaviour;
+  union {
+    /// How the trajectory's actions are selected. Default CEL_Q_BOLTZMANN. Only asynchronous.
+    CelQBehavior behavior;
+    /// The old name of behavior.
+    CelQBehavior behaviour CEL_OLD_NAME("behavior");
+  };
   /// Fraction of uniformly random actions in the trajectory. Range 0 to 1, default 0.1. Raise it
   /// when pairs stay unvisited.
   double epsilon;

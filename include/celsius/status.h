@@ -11,10 +11,12 @@
 #define CEL_API __attribute__((visibility("default")))
 #define CEL_WARN_UNUSED __attribute__((warn_unused_result))
 #define CEL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define CEL_OLD_NAME(name) __attribute__((deprecated("use " name))) ///< for one version
 #else
 #define CEL_API
 #define CEL_WARN_UNUSED
 #define CEL_PRINTF(fmt, args)
+#define CEL_OLD_NAME(name)
 #endif
 
 /// Fails to compile unless an enum has the size of an int32_t. Field tables read and write enum

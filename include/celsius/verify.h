@@ -10,7 +10,7 @@ CEL_BEGIN
 typedef enum CelCheckKind {
   CEL_CHECK_EQUAL,   ///< |left - right| <= tolerance
   CEL_CHECK_AT_MOST, ///< left <= right + tolerance
-  CEL_CHECK_DIFFERS, ///< |left - right| > tolerance: a printed form that is wrong, a known limit
+  CEL_CHECK_DIFFERS, ///< |left - right| > tolerance: a wrong equation of the note, a known limit
   CEL_CHECK_EXCEEDS  ///< left > right + tolerance: a bound that is violated, a gain that exists
 } CelCheckKind;
 

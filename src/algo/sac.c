@@ -26,7 +26,7 @@
 #include <math.h>
 #include <string.h>
 
-/// Streams of reparametrisation noise inside of an update.
+/// Streams of reparametrization noise inside of an update.
 enum { NOISE_PI = 0, NOISE_NEXT = 1, NOISE_MID = 2 };
 
 typedef struct Sac {

@@ -282,21 +282,21 @@ static CelStatus measure_policy(CelCertificate *out, double *d) {
       cel_discounted_distribution(c->mdp, c->exact->pi, gamma, CEL_EVALUATE_SWEEPS, tolerance, d));
   const double entropy = mean_over(c, d, c->exact->pi, entropy_of, &largest, &mass);
   CELI_TRY(
-      cel_discounted_distribution(c->mdp, c->pi, gamma, CEL_EVALUATE_SWEEPS, tolerance, c->visits));
-  const double learned = mean_over(c, c->visits, c->pi, entropy_of, &largest, &mass);
+      cel_discounted_distribution(c->mdp, c->pi, gamma, CEL_EVALUATE_SWEEPS, tolerance, c->state_distribution));
+  const double learned = mean_over(c, c->state_distribution, c->pi, entropy_of, &largest, &mass);
   celi_measure(out, "entropy", "entropy, nats per step", entropy, learned, fabs(entropy - learned),
                none);
   if (!(out->alpha > 0) && entropy > 0)
     celi_measure_note(out, "the exact policy is uniform over equally good actions");
   if (out->alpha > 0) {
-    const double kl = mean_over(c, c->visits, c->pi, divergence_at, &largest, &mass);
+    const double kl = mean_over(c, c->state_distribution, c->pi, divergence_at, &largest, &mass);
     celi_measure(out, "kl_mean", "KL(learned, exact), discounted mean", none, none, kl, none);
     celi_measure(out, "shortfall_kl", "shortfall computed from the mean KL", none, none,
                  mass > 0 ? out->alpha * kl * mass / (1 - gamma) : 0, none);
     celi_measure(out, "kl_sup", "KL(learned, exact), largest", none, none, largest, none);
     return CEL_OK;
   }
-  const double best = mean_over(c, c->visits, c->pi, best_at, &largest, &mass);
+  const double best = mean_over(c, c->state_distribution, c->pi, best_at, &largest, &mass);
   celi_measure(out, "best_action", "probability of a best action", 1, best, 1 - best, none);
   const char *const why =
       "at temperature 0 any suboptimal action makes KL infinite; see best_action";
@@ -317,9 +317,9 @@ static void gaps(const CelCertifiedMdp *c, const double *x, const double *y, boo
     for (int64_t k = begin; k < end; k++) {
       const double off = fabs(x[k] - y[k]);
       *sup = fmax(*sup, off);
-      *mean += c->visits[s] * (pairs ? c->pi[k] : 1) * off;
+      *mean += c->state_distribution[s] * (pairs ? c->pi[k] : 1) * off;
     }
-    mass += c->visits[s];
+    mass += c->state_distribution[s];
   }
   *mean = mass > 0 ? *mean / mass : (double)NAN;
 }
@@ -368,7 +368,7 @@ static CelStatus allocate(CelCertifiedMdp *c) {
   CELI_TRY(celi_alloc(&c->pi, P, sizeof(double), "a policy"));
   CELI_TRY(celi_alloc(&c->V, S, sizeof(double), "values"));
   CELI_TRY(celi_alloc(&c->Q, P, sizeof(double), "values"));
-  CELI_TRY(celi_alloc(&c->visits, S, sizeof(double), "a state distribution"));
+  CELI_TRY(celi_alloc(&c->state_distribution, S, sizeof(double), "a state distribution"));
   return celi_alloc(&c->reached, S, 1, "states");
 }
 
@@ -404,7 +404,7 @@ void celi_certified_mdp_destroy(CelCertifiedMdp *c) {
   free(c->Q);
   free(c->learned_V);
   free(c->learned_Q);
-  free(c->visits);
+  free(c->state_distribution);
   free(c->reached);
   free(c);
 }

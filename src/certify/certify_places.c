@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CUTS = 64, NEIGHBOURS = 4 };
+enum { CUTS = 64, NEIGHBORS = 4 };
 static const double pi = 3.14159265358979323846;
 static const double float_step = 6e-8; ///< resolution of single precision near 1
 static const double places[CEL_CERTIFY_PLACES][2] = {{-2.5, 0}, {0, 0}, {2.5, 2.5}};
@@ -79,7 +79,7 @@ CelStatus celi_plane_policy_draw(const CeliPlanePolicy *policy, const double s[2
   if (status == CEL_OK) status = cel_agent_draw(policy->agent, obs, n, policy->seed, draw, drawn);
   if (status == CEL_OK) {
     for (int64_t i = 0; i < 2 * n; i++) action[i] = fmin(fmax((double)drawn[i], -1), 1);
-    *entropy = celi_entropy_of_draws(action, n, 2, NEIGHBOURS, float_step, each);
+    *entropy = celi_entropy_of_draws(action, n, 2, NEIGHBORS, float_step, each);
   }
   free(obs);
   free(drawn);

@@ -158,8 +158,8 @@ static double penalty(double eps, double gamma, double C) {
   return 2.0 * eps * gamma * C / ((1.0 - gamma) * (1.0 - gamma * (1.0 - eps)));
 }
 
-/// The sum of the errors of gain, surrogate and penalty. visits: the L1 error of d.
-static double rounding_of(const Bound *b, const Found *found, double visits) {
+/// The sum of the errors of gain, surrogate and penalty. off: the L1 error of d.
+static double rounding_of(const Bound *b, const Found *found, double off) {
   const double gamma = b->gamma, rest = 1.0 - gamma, A = (double)b->mdp->max_actions;
   const double S = (double)b->mdp->states, V = found->value_max;
   const double next = ((double)found->longest + 4.0) * u * gamma * V;
@@ -167,7 +167,7 @@ static double rounding_of(const Bound *b, const Found *found, double visits) {
   // magnitude.
   const double each = 2.0 * fmin(1.0, found->eps + A * u) * (gamma * b->known[0].bound + next) +
                       4.0 * (A + 4.0) * u * found->magnitude_max;
-  const double L = (each + visits * (found->most + each) + S * u * found->magnitude) / rest;
+  const double L = (each + off * (found->most + each) + S * u * found->magnitude) / rest;
   const double wide = penalty(fmin(1.0, found->eps + 2.0 * A * u), gamma, found->most + each);
   const double drift = wide - penalty(found->eps, gamma, found->most);
   // Rows that sum to 1 within A u change the probabilities of states by that much per step.
@@ -182,14 +182,14 @@ static CelStatus measure(Bound *b, CelGuaranteeStep *step) {
   const double *pi = b->known[0].pi;
   CELI_TRY(celi_improve_visits(b->mdp, pi, gamma, b->d));
   const Found found = look(b);
-  const double visits = celi_improve_visits_error(b->mdp, pi, gamma, b->d, b->residual);
+  const double off = celi_improve_distribution_error(b->mdp, pi, gamma, b->d, b->residual);
   *step = (CelGuaranteeStep){.J = b->known[0].J,
                              .J_next = b->known[1].J,
                              .eps = found.eps,
                              .advantage = found.most,
                              .surrogate = found.sum / (1.0 - gamma),
                              .penalty = penalty(found.eps, gamma, found.most),
-                             .rounding = rounding_of(b, &found, visits),
+                             .rounding = rounding_of(b, &found, off),
                              .gain = b->known[1].J - b->known[0].J};
   step->bound = step->surrogate - step->penalty - step->rounding;
   step->held = step->gain >= step->bound;

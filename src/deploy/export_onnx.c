@@ -142,7 +142,7 @@ static void add_float(NodeRow *row, const char *name, float value) {
 
 // ---- the graph
 
-static void add_normaliser(Builder *b) {
+static void add_normalizer(Builder *b) {
   const CeliModel *model = b->model;
   if (!model->obs_shift) return;
   add_tensor(b, "obs_shift", model->obs_shift, model->O, 0);
@@ -159,7 +159,7 @@ static void add_normaliser(Builder *b) {
 /// Adds the input. A sampler has its noise after the observation.
 static void add_input(Builder *b) {
   put(b->last, "observation");
-  add_normaliser(b);
+  add_normalizer(b);
   if (b->model->noise > 0) add_int(add_node(b, "Concat", "noise", NULL, "input"), "axis", 1);
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { WIDTH = 800, HEIGHT = 380, LEFT = 80, RIGHT = 250, TOP = 40, BOTTOM = 54 };
-static const char *const colours[] = {"#1f6fb4", "#d2572b", "#2c8f4e",
+static const char *const colors[] = {"#1f6fb4", "#d2572b", "#2c8f4e",
                                       "#7a52a5", "#8c6d1f", "#555"};
 
 CeliSvgCurve *celi_svg_curve(CeliSvgPlot *plot, const char *name, bool dashed) {
@@ -106,7 +106,7 @@ static void write_curve(CeliText *text, const CeliSvgCurve *curve, int index, co
                         const Axis *y) {
   const char *dash = curve->dashed ? " stroke-dasharray=\"6 4\"" : "";
   const double legend = TOP + 14 + 20 * index;
-  celi_text_format(text, "<polyline class=\"curve\" stroke=\"%s\"%s points=\"", colours[index],
+  celi_text_format(text, "<polyline class=\"curve\" stroke=\"%s\"%s points=\"", colors[index],
                    dash);
   for (int i = 0; i < curve->n; i++)
     if (fits(x, curve->x[i]) && fits(y, curve->y[i]))
@@ -114,7 +114,7 @@ static void write_curve(CeliText *text, const CeliSvgCurve *curve, int index, co
   celi_text_format(text,
                    "\"/>\n<line x1=\"%d\" y1=\"%.0f\" x2=\"%d\" y2=\"%.0f\" stroke=\"%s\" "
                    "stroke-width=\"2\"%s/><text x=\"%d\" y=\"%.0f\">",
-                   WIDTH - RIGHT + 14, legend, WIDTH - RIGHT + 40, legend, colours[index], dash,
+                   WIDTH - RIGHT + 14, legend, WIDTH - RIGHT + 40, legend, colors[index], dash,
                    WIDTH - RIGHT + 46, legend + 4);
   celi_svg_escape(text, curve->name);
   celi_text_format(text, "</text>\n");

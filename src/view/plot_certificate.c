@@ -102,8 +102,8 @@ static void gather_visits(const CelCertifiedMdp *c, bool pairs, double *out) {
   for (int64_t s = 0; s < c->mdp->states; s++) {
     if (!c->reached[s]) continue;
     const int64_t count = pairs ? c->mdp->pair[s + 1] - c->mdp->pair[s] : 1;
-    for (int64_t k = 0; k < count; k++) out[n++] = fmax(0, c->visits[s]);
-    most = fmax(most, c->visits[s]);
+    for (int64_t k = 0; k < count; k++) out[n++] = fmax(0, c->state_distribution[s]);
+    most = fmax(most, c->state_distribution[s]);
   }
   for (int64_t i = 0; i < n && most > 0; i++) out[i] /= most;
 }

@@ -31,7 +31,7 @@ static void test_bad_input(void **state) {
 /// The behavior policy is exp(Q/alpha), normalized. Without hidden layers and weights, Q is the
 /// bias, so samples must follow its Boltzmann distribution (chi-square, 3 degrees of freedom, one
 /// in a thousand).
-static void test_boltzmann_behaviour(void **state) {
+static void test_boltzmann_behavior(void **state) {
   (void)state;
   enum { DRAWS = 5000 };
   static const double Q[LEARNER_ACTIONS] = {0.2, -0.1, 0.5, 0};
@@ -63,7 +63,7 @@ static void test_boltzmann_behaviour(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {LEARNER_TESTS(sql), cmocka_unit_test(test_boltzmann_behaviour),
+  const struct CMUnitTest tests[] = {LEARNER_TESTS(sql), cmocka_unit_test(test_boltzmann_behavior),
                                      cmocka_unit_test(test_bad_input)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,13 +46,13 @@ class QLearning(kit.Case):
         few = self.learn("frozenlake-4x4", "--gamma", 0.9, "--q.sampling", "asynchronous",
                          "--q.rounds", 300)
         many = self.learn("frozenlake-4x4", "--gamma", 0.9, "--q.sampling", "asynchronous",
-                          "--q.rounds", 10000, "--q.behaviour", "uniform", "--out", "q.safetensors")
+                          "--q.rounds", 10000, "--q.behavior", "uniform", "--out", "q.safetensors")
         self.assertLess(many["error"], few["error"])
         self.assertEqual(many["never_sampled"], 20)  # of the holes and the goal
         self.assertGreater(os.path.getsize(self.path("q.safetensors")), 1000)
         self.assertEqual(many, {**self.learn("frozenlake-4x4", "--gamma", 0.9, "--q.sampling",
                                              "asynchronous",
-                                             "--q.rounds", 10000, "--q.behaviour", "uniform"),
+                                             "--q.rounds", 10000, "--q.behavior", "uniform"),
                                 "seconds": many["seconds"]})
 
     def test_text(self):

@@ -104,7 +104,7 @@ static void error_is_within_the_bound(void **state) {
     Problem x;
     CelQLearning *learned;
     CelQLearningConfig c = config_of(alphas[i % 3], gammas[i / 3 % 3], 400, (uint64_t)i + 1);
-    c.sampling = (CelQSampling)(i / 9 % 2), c.behaviour = (CelQBehaviour)(i / 18),
+    c.sampling = (CelQSampling)(i / 9 % 2), c.behavior = (CelQBehavior)(i / 18),
     c.step = (CelQStep)(i % 2), c.points = 6;
     problem_make(&x, &spec, (uint64_t)i + 1);
     double *star = exact_star(&x.mdp, c.alpha, c.gamma);
@@ -135,7 +135,7 @@ static void error_falls_as_the_root_of_rounds(void **state) {
 
 /// Compares the errors after `rounds` and after ten times as many rounds of a trajectory. The
 /// second must be below `most`.
-static void expect_converges(const char *generator, double alpha, double gamma, int behaviour,
+static void expect_converges(const char *generator, double alpha, double gamma, int behavior,
                              double most) {
   CelMdp *mdp;
   CelSolution *exact;
@@ -147,7 +147,7 @@ static void expect_converges(const char *generator, double alpha, double gamma, 
   for (int i = 0; i < 2; i++) {
     CelQLearning *learned;
     CelQLearningConfig c = config_of(alpha, gamma, i ? 10000 : 1000, 7);
-    c.sampling = CEL_Q_ASYNCHRONOUS, c.behaviour = (CelQBehaviour)behaviour, c.epsilon = 0.3;
+    c.sampling = CEL_Q_ASYNCHRONOUS, c.behavior = (CelQBehavior)behavior, c.epsilon = 0.3;
     assert_ok(cel_q_learning(mdp, &c, &learned));
     error[i] = distance(learned->Q, exact->Q, mdp->pairs);
     assert_true(error[i] <= learned->bound + exact->bound);
@@ -155,7 +155,7 @@ static void expect_converges(const char *generator, double alpha, double gamma, 
     cel_q_learning_destroy(learned);
   }
   print_message("%s, alpha %g, %s: off by %.4f, then %.4f\n", generator, alpha,
-                behaviour ? "uniform" : "Boltzmann", error[0], error[1]);
+                behavior ? "uniform" : "Boltzmann", error[0], error[1]);
   if (!(error[1] <= most)) fail_msg("off by %g, expected at most %g", error[1], most);
   assert_true(error[1] < error[0]);
   cel_solution_destroy(exact);

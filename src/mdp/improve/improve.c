@@ -68,7 +68,7 @@ static CelStatus visits_krylov(const CelMdp *mdp, const double *pi, double gamma
   CELI_TRY(celi_alloc(&scratch, (size_t)mdp->states, sizeof *scratch, "a state distribution"));
   const CelStatus status =
       cel_discounted_distribution(mdp, pi, gamma, CEL_EVALUATE_KRYLOV, solved, d);
-  *good = status == CEL_OK && celi_improve_visits_error(mdp, pi, gamma, d, scratch) <= enough;
+  *good = status == CEL_OK && celi_improve_distribution_error(mdp, pi, gamma, d, scratch) <= enough;
   free(scratch);
   return status;
 }
@@ -102,7 +102,7 @@ void celi_improve_mark_reached(const CelMdp *mdp, uint8_t *reached, int64_t *que
   }
 }
 
-double celi_improve_visits_error(const CelMdp *mdp, const double *pi, double gamma, const double *d,
+double celi_improve_distribution_error(const CelMdp *mdp, const double *pi, double gamma, const double *d,
                                  double *residual) {
   static const double u = 0x1p-53;
   double *r = residual, norm = 0.0, mass = 0.0;

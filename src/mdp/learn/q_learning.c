@@ -50,7 +50,7 @@ static const CelField fields[] = {
     {.name = "sampling", .type = CEL_FIELD_ENUM, .offset = F(sampling), .def = "synchronous",
      .choices = "synchronous|asynchronous",
      .doc = "sample every state-action pair once per round, or along one trajectory"},
-    {.name = "behaviour", .type = CEL_FIELD_ENUM, .offset = F(behaviour), .def = "boltzmann",
+    {.name = "behavior", .type = CEL_FIELD_ENUM, .offset = F(behavior), .def = "boltzmann",
      .choices = "boltzmann|uniform",
      .doc = "how the trajectory picks actions"},
     {.name = "epsilon", .type = CEL_FIELD_DOUBLE, .offset = F(epsilon), .def = "0.1", .min = 0,
@@ -271,7 +271,7 @@ static int64_t choose_pair(Learner *l) {
   const int64_t first = l->mdp->pair[l->state], n = l->mdp->pair[l->state + 1] - first;
   CelRng *rng = &l->rng[ACTIONS];
   const bool random = c->epsilon > 0.0 && cel_rng_uniform(rng) < c->epsilon;
-  if (random || c->behaviour == CEL_Q_UNIFORM)
+  if (random || c->behavior == CEL_Q_UNIFORM)
     return first + (int64_t)cel_rng_below(rng, (uint64_t)n);
   celi_policy_of(l->pi, l->out->Q + first, n, l->alpha, 0.0);
   const double u = cel_rng_uniform(rng);

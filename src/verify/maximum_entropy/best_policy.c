@@ -78,7 +78,7 @@ static double printed_sum(const OneState *o) {
   return (double)sum;
 }
 
-static CelStatus printed_normalisation(CeliTrial *trial) {
+static CelStatus printed_normalization(CeliTrial *trial) {
   OneState o;
   CELI_TRY(draw_one_state(trial, .1, &o));
   double V;
@@ -277,7 +277,7 @@ static const CeliClaim claims[] = {
     {"8.24",
      "printed: exp(Q/alpha - 1) sums to Z/e: logarithm of the sum against the library's V/alpha - "
      "1",
-     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-12, 200, printed_normalisation, 0x03db02b5},
+     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-12, 200, printed_normalization, 0x03db02b5},
     {"8.24", "printed: exp(Q/alpha - 1) does not sum to 1, so it is not a distribution", "",
      CEL_CHECK_DIFFERS, 1e-6, 100, printed_policy, 0xa1bc52b9},
     {"8.22-8.25",

@@ -6,9 +6,9 @@
 
 // ---- lower bounds
 
-static double penalty(const CeliChange *c, bool linearised) {
+static double penalty(const CeliChange *c, bool linearized) {
   const double gamma = c->m.gamma;
-  const double last = linearised ? 1 - gamma : 1 - gamma * (1 - c->eps);
+  const double last = linearized ? 1 - gamma : 1 - gamma * (1 - c->eps);
   return 2 * c->eps * gamma * c->C / ((1 - gamma) * last);
 }
 
@@ -26,7 +26,7 @@ static CelStatus corrected_bound(CeliTrial *trial) {
 
 /// Compares L less the linearized penalty, from dense numbers, with the library's L less its
 /// penalty. They are equal at gamma = 0.
-static CelStatus linearised_bound(CeliTrial *trial) {
+static CelStatus linearized_bound(CeliTrial *trial) {
   CeliChange c[2] = {0};
   CELI_TRY(draw_any_change(trial, &c[0]));
   CELI_TRY(celi_change_draw_small(trial, &c[1]));
@@ -341,7 +341,7 @@ static const CeliClaim claims[] = {
     {"objective bound",
      "the bound with the penalty 2 eps gamma C/(1-gamma)^2 is no higher, equal at gamma = 0: dense "
      "numbers against the library's bound",
-     "cel_policy_guarantee", CEL_CHECK_AT_MOST, 1e-12, 200, linearised_bound, 0x2c5b441e},
+     "cel_policy_guarantee", CEL_CHECK_AT_MOST, 1e-12, 200, linearized_bound, 0x2c5b441e},
     {"objective bound",
      "TRPO: J' - J >= L - 4 gamma eps^2 max abs A/(1-gamma)^2: the bound against two evaluations "
      "by the library",

@@ -10,14 +10,14 @@
 // ---- 3.2 and 4, continuous actions: one dimension, a in [-1, 1]
 
 typedef struct Bump {
-  double height[3], centre[3], width[3], alpha;
+  double height[3], center[3], width[3], alpha;
 } Bump;
 
 static void draw_bump(CeliTrial *trial, double alpha, Bump *bump) {
   bump->alpha = alpha;
   for (int i = 0; i < 3; i++) {
     bump->height[i] = cel_rng_normal(&trial->rng);
-    bump->centre[i] = cel_rng_range(&trial->rng, -1, 1);
+    bump->center[i] = cel_rng_range(&trial->rng, -1, 1);
     bump->width[i] = cel_rng_range(&trial->rng, .2, .6);
   }
 }
@@ -25,7 +25,7 @@ static void draw_bump(CeliTrial *trial, double alpha, Bump *bump) {
 static double bump_at(const Bump *bump, double a) {
   double Q = 0;
   for (int i = 0; i < 3; i++) {
-    const double z = (a - bump->centre[i]) / bump->width[i];
+    const double z = (a - bump->center[i]) / bump->width[i];
     Q += bump->height[i] * exp(-z * z / 2);
   }
   return Q;
@@ -60,7 +60,7 @@ static CelStatus target_mass(CeliTrial *trial, bool printed) {
   return CEL_OK;
 }
 
-static CelStatus target_is_normalised(CeliTrial *trial) {
+static CelStatus target_is_normalized(CeliTrial *trial) {
   return target_mass(trial, false);
 }
 static CelStatus target_printed(CeliTrial *trial) {
@@ -181,7 +181,7 @@ static const CeliClaim claims[] = {
      "against quadrature (float32)",
      "cel_soft_value_estimate", CEL_CHECK_EQUAL, 1e-6, 8, importance_without_variance, 0xecb493e4},
     {"4", "exp((Q - V)/alpha) integrates to 1: quadrature on other nodes than those of V against 1",
-     "", CEL_CHECK_EQUAL, 1e-10, 8, target_is_normalised, 0x704097de},
+     "", CEL_CHECK_EQUAL, 1e-10, 8, target_is_normalized, 0x704097de},
     {"4", "printed: exp(Q/alpha - V) does not integrate to 1", "", CEL_CHECK_DIFFERS, 1e-3, 8,
      target_printed, 0x04aa5e0b},
     {0}};

@@ -242,29 +242,29 @@ static CelStatus fall_is_norm(CeliTrial *trial) {
 /// The library's direction is the steepest of norm 1. Compares E_q[f score + f']/|f| with |phi|,
 /// for f a sum of kernels at fixed centers: first the steepest such f, then random ones.
 static CelStatus phi_is_steepest(CeliTrial *trial) {
-  enum { CENTRES = 12 };
+  enum { CENTERS = 12 };
   double *x = celi_take(trial, N_PHI), *score = celi_take(trial, N_PHI);
-  double *phi = celi_take(trial, N_PHI), K[CENTRES * CENTRES], c[CENTRES], b[CENTRES], fall;
+  double *phi = celi_take(trial, N_PHI), K[CENTERS * CENTERS], c[CENTERS], b[CENTERS], fall;
   CELI_TRY(draw_direction(trial, x, score, phi));
   CELI_TRY(fall_along_phi(x, score, phi, &fall));
   for (int attempt = 0; attempt < 8; attempt++) {
     double along = 0, norm = 0;
-    for (int i = 0; i < CENTRES; i++) {
-      const double y = -3 + 6. * i / (CENTRES - 1);
+    for (int i = 0; i < CENTERS; i++) {
+      const double y = -3 + 6. * i / (CENTERS - 1);
       b[i] = 0; // the rate along k(y, .)
       for (int j = 0; j < N_PHI; j++)
         b[i] += kernel(y, x[j]) * (score[j] - 2 * (x[j] - y) / h_phi) / N_PHI;
-      for (int j = 0; j < CENTRES; j++)
-        K[i * CENTRES + j] =
-            kernel(y, -3 + 6. * j / (CENTRES - 1)) + (i == j && attempt == 0 ? 1e-9 : 0);
+      for (int j = 0; j < CENTERS; j++)
+        K[i * CENTERS + j] =
+            kernel(y, -3 + 6. * j / (CENTERS - 1)) + (i == j && attempt == 0 ? 1e-9 : 0);
       c[i] = attempt ? cel_rng_normal(&trial->rng) : b[i];
     }
-    double M[CENTRES * CENTRES];
+    double M[CENTERS * CENTERS];
     memcpy(M, K, sizeof M);
-    if (attempt == 0) celi_dense_solve(M, c, CENTRES, 1); // the steepest sum of these kernels
-    for (int i = 0; i < CENTRES; i++) {
+    if (attempt == 0) celi_dense_solve(M, c, CENTERS, 1); // the steepest sum of these kernels
+    for (int i = 0; i < CENTERS; i++) {
       along += c[i] * b[i];
-      for (int j = 0; j < CENTRES; j++) norm += c[i] * c[j] * K[i * CENTRES + j];
+      for (int j = 0; j < CENTERS; j++) norm += c[i] * c[j] * K[i * CENTERS + j];
     }
     celi_compare(trial, along / sqrt(norm), sqrt(fmax(fall, 0)), 1);
   }

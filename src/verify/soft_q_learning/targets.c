@@ -117,7 +117,7 @@ static CelStatus target_of_choices(CeliTrial *trial, bool printed) {
   return CEL_OK;
 }
 
-static CelStatus choices_are_normalised(CeliTrial *trial) {
+static CelStatus actions_are_normalized(CeliTrial *trial) {
   return target_of_choices(trial, false);
 }
 static CelStatus choices_printed(CeliTrial *trial) {
@@ -142,7 +142,7 @@ static const CeliClaim claims[] = {
      "cel_value_of_q", CEL_CHECK_EXCEEDS, 4, 2, sample_inside_log, 0x12041e04},
     {"4",
      "for discrete actions exp((Q - V)/alpha) sums to 1: the sum with the library's V against 1",
-     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-13, 200, choices_are_normalised, 0x119d0598},
+     "cel_value_of_q", CEL_CHECK_EQUAL, 1e-13, 200, actions_are_normalized, 0x119d0598},
     {"4", "printed: for discrete actions exp(Q/alpha - V) does not sum to 1", "cel_value_of_q",
      CEL_CHECK_DIFFERS, 1e-3, 100, choices_printed, 0x7767a365},
     {0}};
