@@ -69,7 +69,7 @@ typedef struct CelCertifiedMdp {
   double *V, *Q;      ///< (states), (pairs) exact values of the learned policy, reward units
   double *learned_V;  ///< (states) the agent's own V, or NULL
   double *learned_Q;  ///< (pairs) the agent's own Q, or NULL
-  union {
+  CEL_EXTENSION union {
     double *state_distribution; ///< (states) discounted, of the learned policy
     double *visits CEL_OLD_NAME("state_distribution");
   };

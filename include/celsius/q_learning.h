@@ -56,7 +56,7 @@ typedef struct CelQLearningConfig {
   /// How transitions are sampled. Default CEL_Q_SYNCHRONOUS. Take CEL_Q_ASYNCHRONOUS to learn from
   /// one trajectory.
   CelQSampling sampling;
-  union {
+  CEL_EXTENSION union {
     /// How the trajectory's actions are selected. Default CEL_Q_BOLTZMANN. Only asynchronous.
     CelQBehavior behavior;
     /// The old name of behavior.

@@ -12,11 +12,13 @@
 #define CEL_WARN_UNUSED __attribute__((warn_unused_result))
 #define CEL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define CEL_OLD_NAME(name) __attribute__((deprecated("use " name))) ///< for one version
+#define CEL_EXTENSION __extension__ ///< before an unnamed union, which C99 does not have
 #else
 #define CEL_API
 #define CEL_WARN_UNUSED
 #define CEL_PRINTF(fmt, args)
 #define CEL_OLD_NAME(name)
+#define CEL_EXTENSION
 #endif
 
 /// Fails to compile unless an enum has the size of an int32_t. Field tables read and write enum

@@ -55,6 +55,22 @@ class QLearning(kit.Case):
                                              "--q.rounds", 10000, "--q.behavior", "uniform"),
                                 "seconds": many["seconds"]})
 
+    def test_old_name_of_a_flag(self):
+        """--q.behaviour still works and prints a warning."""
+        run = ["solve", "frozenlake-4x4", "--gamma", 0.9, "--q-learning", "--q.rounds", 30, "--out", "q.csv",
+               "--q.sampling", "asynchronous"]
+        new = self.command(*run, "--q.behavior", "uniform")
+        table = kit.read(self.path("q.csv"))
+        self.assertNotIn("now called", new.stderr)
+        for old in (["--q.behaviour", "uniform"], ["--q.behaviour=uniform"]):
+            done = self.command(*run, *old)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("--q.behaviour is now called --q.behavior", done.stderr)
+            self.assertEqual([line.split(b",")[:4] for line in kit.read(self.path("q.csv")).splitlines()],
+                             [line.split(b",")[:4] for line in table.splitlines()])
+        done = self.command(*run, "--q.behaviours", "uniform")
+        self.assertIn("did you mean '--q.behavior'", done.stderr)
+
     def test_text(self):
         text = self.ok("solve", "taxi", "--alpha", 0, "--q-learning", "--q.rounds", 300)
         self.assertRegex(text, r"round +samples +error +residual +bound")

@@ -459,7 +459,7 @@ static CelStatus read_observed(Parser *parser, CeliRule rule) {
   const int64_t n = parser->observation.count;
   rule.kind = CELI_RULE_OBSERVED;
   CELI_TRY(read_cells(parser, rules, n, false, &rule));
-  const CeliCell *cell = rule.n > 0 ? rules->cell + rule.first : NULL;
+  const CeliRewardCell *cell = rule.n > 0 ? rules->cell + rule.first : NULL;
   bool same_for_all = rule.n == 0 || rule.n == n;
   for (int64_t k = 1; k < rule.n && same_for_all; k++) {
     same_for_all = !(cell[k].value < cell[0].value || cell[k].value > cell[0].value);

@@ -23,7 +23,7 @@ CelStatus celi_rules_add(CeliRules *rules, CeliRule rule) {
 }
 
 CelStatus celi_rules_add_cell(CeliRules *rules, int64_t column, double value) {
-  const CeliCell cell = {column, value};
+  const CeliRewardCell cell = {column, value};
   if (!(value < 0.0 || value > 0.0)) return CEL_OK;
   CELI_TRY(
       celi_grow(&rules->cell, &rules->cell_capacity, rules->cells + 1, sizeof cell, "numbers"));

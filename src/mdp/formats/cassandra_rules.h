@@ -27,15 +27,15 @@ typedef struct CeliRule {
 } CeliRule;
 
 /// An entry of a cell list.
-typedef struct CeliCell {
+typedef struct CeliRewardCell {
   int64_t column;
   double value;
-} CeliCell;
+} CeliRewardCell;
 
 typedef struct CeliRules {
   CeliRule *rule;
   int64_t n, capacity;
-  CeliCell *cell;
+  CeliRewardCell *cell;
   int64_t cells, cell_capacity;
   const CeliRule **found; ///< result of celi_rules_find, latest first
   int64_t founds, found_capacity;
