@@ -32,24 +32,12 @@ typedef struct MdpArguments {
 enum { REPEAT, REFUSE };
 
 #define AT(member) offsetof(MdpArguments, member)
-#define ARGUMENTS_ROW                                                                              \
-  {                                                                                                \
-    "arguments", CEL_FIELD_PATH, AT(arguments), NULL, 0, 0, "", NULL, NULL,                        \
-        "arguments of the generator, such as \"states=100 branching=3\"", ""                       \
-  }
-#define UNAVAILABLE_ROW                                                                            \
-  {                                                                                                \
-    "unavailable", CEL_FIELD_ENUM, AT(unavailable), "repeat", 0, 0, "", "repeat|refuse", NULL,     \
-        "a missing action: repeat substitutes number (a mod n) of the state's n actions; refuse "  \
-        "is an error",                                                                             \
-        ""                                                                                         \
-  }
 // clang-format off
 static const CelField fields[] = {
     {.name = "generator", .type = CEL_FIELD_STRING, .offset = AT(generator),
      .def = "frozenlake-8x8",
      .doc = "generator of the problem when there is no file: garnet, grid, taxi, ..."},
-    ARGUMENTS_ROW,
+#include "env/mdp_arguments.inc"
     {.name = "file", .type = CEL_FIELD_PATH, .offset = AT(file),
      .doc = "file of the problem in any format that `celsius solve` reads"},
     {.name = "discount", .type = CEL_FIELD_AUTO, .offset = AT(discount), .def = "auto", .min = 0,
@@ -57,12 +45,17 @@ static const CelField fields[] = {
      .doc = "discount for a file that has none; learning does not depend on it"},
     {.name = "reward", .type = CEL_FIELD_STRING, .offset = AT(reward),
      .doc = "reward model of a file that has several, by name or number"},
-    UNAVAILABLE_ROW,
+#include "env/mdp_unavailable.inc"
+    {0},
+};
+
+/// Fields of the types with an id of their own, whose generator is fixed.
+static const CelField named_fields[] = {
+#include "env/mdp_arguments.inc"
+#include "env/mdp_unavailable.inc"
     {0},
 };
 // clang-format on
-/// Fields of the types with an id of their own, whose generator is fixed.
-static const CelField named_fields[] = {ARGUMENTS_ROW, UNAVAILABLE_ROW, {0}};
 #undef AT
 
 /// The data of a spec, which open creates.

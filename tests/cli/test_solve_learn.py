@@ -66,8 +66,7 @@ class QLearning(kit.Case):
             done = self.command(*run, *old)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("--q.behaviour is now called --q.behavior", done.stderr)
-            self.assertEqual([line.split(b",")[:4] for line in kit.read(self.path("q.csv")).splitlines()],
-                             [line.split(b",")[:4] for line in table.splitlines()])
+            self.assertEqual(kit.read(self.path("q.csv")), table)
         done = self.command(*run, "--q.behaviours", "uniform")
         self.assertIn("did you mean '--q.behavior'", done.stderr)
 

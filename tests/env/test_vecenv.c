@@ -15,13 +15,14 @@ typedef struct Counter {
 
 #define AT(member) offsetof(Counter, member)
 #define DOUBLE(member)                                                                             \
-  { #member, CEL_FIELD_DOUBLE, AT(member), "0", 0, 1e9, "", NULL, NULL, "a count", "" }
+  .name = #member, .type = CEL_FIELD_DOUBLE, .offset = AT(member), .def = "0", .max = 1e9,         \
+  .doc = "a count"
 // clang-format off
 static const CelField counter_fields[] = {
-    DOUBLE(end),
-    DOUBLE(nan_reward_at),
-    DOUBLE(inf_obs_at),
-    DOUBLE(fail_at),
+    {DOUBLE(end)},
+    {DOUBLE(nan_reward_at)},
+    {DOUBLE(inf_obs_at)},
+    {DOUBLE(fail_at)},
     {.name = "nan_reset", .type = CEL_FIELD_BOOL, .offset = AT(nan_reset), .def = "false",
      .doc = "break"},
     {0},
