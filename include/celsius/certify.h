@@ -73,7 +73,7 @@ typedef struct CelCertifiedMdp {
     double *state_distribution; ///< (states) discounted, of the learned policy
     double *visits CEL_OLD_NAME("state_distribution");
   };
-  uint8_t *reached;   ///< (states) 1: some policy reaches the state, and it has actions
+  uint8_t *reached; ///< (states) 1: some policy reaches the state, and it has actions
 } CelCertifiedMdp;
 
 /// Results on the regulator.

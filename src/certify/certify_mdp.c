@@ -281,8 +281,8 @@ static CelStatus measure_policy(CelCertificate *out, double *d) {
   CELI_TRY(
       cel_discounted_distribution(c->mdp, c->exact->pi, gamma, CEL_EVALUATE_SWEEPS, tolerance, d));
   const double entropy = mean_over(c, d, c->exact->pi, entropy_of, &largest, &mass);
-  CELI_TRY(
-      cel_discounted_distribution(c->mdp, c->pi, gamma, CEL_EVALUATE_SWEEPS, tolerance, c->state_distribution));
+  CELI_TRY(cel_discounted_distribution(c->mdp, c->pi, gamma, CEL_EVALUATE_SWEEPS, tolerance,
+                                       c->state_distribution));
   const double learned = mean_over(c, c->state_distribution, c->pi, entropy_of, &largest, &mass);
   celi_measure(out, "entropy", "entropy, nats per step", entropy, learned, fabs(entropy - learned),
                none);

@@ -20,35 +20,14 @@ typedef struct MountainCarContinuous {
 } MountainCarContinuous;
 
 #define AT(member) offsetof(MountainCarContinuous, member)
+#define GOAL_POSITION "0.45"
 // clang-format off
 static const CelField fields[] = {
-    {.name = "goal_velocity", .type = CEL_FIELD_DOUBLE, .offset = AT(goal_velocity), .def = "0",
-     .min = -1e3, .max = 1e3, .unit = "1/step",
-     .doc = "least speed at the goal"},
-    {.name = "goal_position", .type = CEL_FIELD_DOUBLE, .offset = AT(goal_position), .def = "0.45",
-     .min = -1e3, .max = 1e3,
-     .doc = "position of the goal"},
-    {.name = "min_position", .type = CEL_FIELD_DOUBLE, .offset = AT(min_position), .def = "-1.2",
-     .min = -1e3, .max = 1e3,
-     .doc = "left end of the road, where the car stops"},
-    {.name = "max_position", .type = CEL_FIELD_DOUBLE, .offset = AT(max_position), .def = "0.6",
-     .min = -1e3, .max = 1e3,
-     .doc = "right end of the road"},
-    {.name = "max_speed", .type = CEL_FIELD_DOUBLE, .offset = AT(max_speed), .def = "0.07",
-     .min = 1e-6, .max = 1e3, .unit = "1/step",
-     .doc = "largest speed"},
+#include "env/mountain_road.inc"
     {.name = "power", .type = CEL_FIELD_DOUBLE, .offset = AT(power), .def = "0.0015", .min = 0,
      .max = 1e3, .unit = "1/step^2",
      .doc = "speed that the engine at full throttle adds per step"},
-    {.name = "gravity", .type = CEL_FIELD_DOUBLE, .offset = AT(gravity), .def = "0.0025", .min = 0,
-     .max = 1e3, .unit = "1/step^2",
-     .doc = "speed that the steepest slope takes away per step"},
-    {.name = "start_low", .type = CEL_FIELD_DOUBLE, .offset = AT(start_low), .def = "-0.6",
-     .min = -1e3, .max = 1e3,
-     .doc = "lower end of the uniform initial position; the car starts at rest"},
-    {.name = "start_high", .type = CEL_FIELD_DOUBLE, .offset = AT(start_high), .def = "-0.4",
-     .min = -1e3, .max = 1e3,
-     .doc = "upper end of the uniform initial position"},
+#include "env/mountain_start.inc"
     {0},
 };
 // clang-format on

@@ -6,8 +6,7 @@
 #include <string.h>
 
 enum { WIDTH = 800, HEIGHT = 380, LEFT = 80, RIGHT = 250, TOP = 40, BOTTOM = 54 };
-static const char *const colors[] = {"#1f6fb4", "#d2572b", "#2c8f4e",
-                                      "#7a52a5", "#8c6d1f", "#555"};
+static const char *const colors[] = {"#1f6fb4", "#d2572b", "#2c8f4e", "#7a52a5", "#8c6d1f", "#555"};
 
 CeliSvgCurve *celi_svg_curve(CeliSvgPlot *plot, const char *name, bool dashed) {
   CEL_ASSERT(plot->curves < CELI_CURVES_MAX);

@@ -136,7 +136,8 @@ static CelStatus measure(Conservative *c, const double *pi) {
   }
   c->most_error = 2.0 * bound;
   c->mean_error =
-      c->most_error + celi_improve_distribution_error(c->mdp, pi, c->gamma, c->d, c->residual) * c->most;
+      c->most_error +
+      celi_improve_distribution_error(c->mdp, pi, c->gamma, c->d, c->residual) * c->most;
   return CEL_OK;
 }
 

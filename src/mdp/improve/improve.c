@@ -102,8 +102,8 @@ void celi_improve_mark_reached(const CelMdp *mdp, uint8_t *reached, int64_t *que
   }
 }
 
-double celi_improve_distribution_error(const CelMdp *mdp, const double *pi, double gamma, const double *d,
-                                 double *residual) {
+double celi_improve_distribution_error(const CelMdp *mdp, const double *pi, double gamma,
+                                       const double *d, double *residual) {
   static const double u = 0x1p-53;
   double *r = residual, norm = 0.0, mass = 0.0;
   for (int64_t s = 0; s < mdp->states; s++) r[s] = (1.0 - gamma) * mdp->start[s] - d[s];

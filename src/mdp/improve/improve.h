@@ -28,8 +28,8 @@ void celi_improve_mark_reached(const CelMdp *mdp, uint8_t *reached, int64_t *que
 /// A bound on the L1 error of the discounted state distribution d (states) of pi: the norm of
 /// (1-gamma) start + gamma P'd - d, with its rounding error, over 1-gamma. residual (states) is
 /// overwritten.
-double celi_improve_distribution_error(const CelMdp *mdp, const double *pi, double gamma, const double *d,
-                                 double *residual);
+double celi_improve_distribution_error(const CelMdp *mdp, const double *pi, double gamma,
+                                       const double *d, double *residual);
 
 /// Q - alpha log pi of one pair. 0 if pi is 0.
 double celi_soft_gain(double pi, double Q, double alpha);
