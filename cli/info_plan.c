@@ -15,8 +15,8 @@ typedef struct Options {
 static const CelField options_fields[] = {
     {.name = "plan", .type = CEL_FIELD_BOOL, .offset = F(plan), .def = "false",
      .doc = "print the operations of an update"},
-    {.name = "preset", .type = CEL_FIELD_STRING, .offset = F(preset), .def = "none",
-     .unit = "NAME", .doc = "settings of this preset, as in train"},
+    {.name = "preset", .type = CEL_FIELD_STRING, .offset = F(preset), .def = "none", .unit = "NAME",
+     .doc = "settings of this preset, as in train"},
     {.name = "config", .type = CEL_FIELD_PATH, .offset = F(config), .def = "", .unit = "FILE",
      .doc = "YAML file with settings"},
     {.name = "json", .type = CEL_FIELD_BOOL, .offset = F(json), .def = "false",

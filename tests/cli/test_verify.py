@@ -47,7 +47,7 @@ class Verify(kit.Case):
                          "Soft Q-Learning", "Haarnoja", "(8.1)-(8.30)", "(4.1)-(4.26)"):
                 self.assertIn(what, text, where)
             if where != "equations":
-                self.assertIn("as it is printed in the note, which is wrong", text, where)
+                self.assertIn("tests an equation exactly as the note prints it. That form is wrong", text, where)
                 self.assertRegex(text, rf"\b{count} rows {library}", where)
 
     def test_one_note(self):
@@ -58,7 +58,7 @@ class Verify(kit.Case):
         said = self.ok("verify", "--quick", "--note", "discrete-soft-policy-gradient")
         self.assertIn("against complex steps", said)
         self.assertIn('titled "Proof for Eq. (6)"', said)
-        self.assertIn('"printed" marks the form as it is printed in the note, which is wrong', said)
+        self.assertIn('A row that begins with "printed" tests an equation exactly as the note prints it.', " ".join(said.split()))
         self.assertRegex(said, r"; (1 does|(?!1 )\d+ do) not use the library\n")
         self.assertRegex(said, r"\n(\d+) of \1 checks pass")
         self.assertNotIn("FAIL", said)
