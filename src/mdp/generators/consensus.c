@@ -24,15 +24,21 @@ typedef struct Consensus {
   int64_t processes, rounds;
 } Consensus;
 
+#define GAMMA "0.99"
 #define AT(member) offsetof(Consensus, member)
+// clang-format off
 static const CelField fields[] = {
-    CELI_MDP_COMMON_FIELDS("0.99"),
-    {"processes", CEL_FIELD_INT, AT(processes), "2", 2, 8, "", NULL, NULL, "N", ""},
-    {"rounds", CEL_FIELD_INT, AT(rounds), "2", 1, 100, "", NULL, NULL,
-     "K, which bounds the counter: higher values make disagreement "
-     "less likely and runs longer",
-     ""},
-    {0}};
+#include "mdp/generators/common.inc"
+    {.name = "processes", .type = CEL_FIELD_INT, .offset = AT(processes), .def = "2", .min = 2,
+     .max = 8,
+     .doc = "number of processes N"},
+    {.name = "rounds", .type = CEL_FIELD_INT, .offset = AT(rounds), .def = "2", .min = 1,
+     .max = 100,
+     .doc = "K, which bounds the counter: higher values make disagreement less likely and runs "
+            "longer"},
+    {0},
+};
+// clang-format on
 #undef AT
 
 enum { FLIP, COUNT, LOOK, DECIDED }; // pc

@@ -9,24 +9,26 @@
 #include <string.h>
 
 #define F(field) offsetof(CelTotalConfig, field)
+// clang-format off
 static const CelField fields[] = {
-    {"objective", CEL_FIELD_ENUM, F(objective), "auto", 0, 0, "", "auto|reward|probability", NULL,
-     "without a discount: the total reward until the target is reached, or the probability of "
-     "reaching it; auto: the reward, or the probability if all rewards are 0",
-     ""},
-    {"min", CEL_FIELD_BOOL, F(min), "false", 0, 0, "", NULL, NULL,
-     "without a discount: minimize instead of maximize", ""},
-    {"unreached", CEL_FIELD_ENUM, F(unreached), "auto", 0, 0, "", "auto|sum|forbidden|infinite",
-     NULL,
-     "without a discount: the reward of a path that never reaches the target: the sum of its "
-     "rewards; forbidden (only policies that surely reach the target count); or infinite, with the "
-     "sign of the rewards, as in PRISM; auto: infinite (forbidden if rewards have both signs), or "
-     "sum if there is no target",
-     ""},
-    {"steps", CEL_FIELD_INT, F(steps), "0", 0, 1e15, "steps", NULL, NULL,
-     "without a discount: count only the first steps; 0: no limit", ""},
-    {NULL, CEL_FIELD_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL},
+    {.name = "objective", .type = CEL_FIELD_ENUM, .offset = F(objective), .def = "auto",
+     .choices = "auto|reward|probability",
+     .doc = "without a discount: the total reward until the target is reached, or the probability "
+            "of reaching it; auto: the reward, or the probability if all rewards are 0"},
+    {.name = "min", .type = CEL_FIELD_BOOL, .offset = F(min), .def = "false",
+     .doc = "without a discount: minimize instead of maximize"},
+    {.name = "unreached", .type = CEL_FIELD_ENUM, .offset = F(unreached), .def = "auto",
+     .choices = "auto|sum|forbidden|infinite",
+     .doc = "without a discount: the reward of a path that never reaches the target: the sum of "
+            "its rewards; forbidden (only policies that surely reach the target count); or "
+            "infinite, with the sign of the rewards, as in PRISM; auto: infinite (forbidden if "
+            "rewards have both signs), or sum if there is no target"},
+    {.name = "steps", .type = CEL_FIELD_INT, .offset = F(steps), .def = "0", .min = 0, .max = 1e15,
+     .unit = "steps",
+     .doc = "without a discount: count only the first steps; 0: no limit"},
+    {0},
 };
+// clang-format on
 
 const CelField *cel_total_fields(void) {
   return fields;
