@@ -104,6 +104,8 @@ static CelStatus print_json(const CelInfo *info) {
   cJSON_AddBoolToObject(json, "pictures", info->pictures);
   cJSON_AddBoolToObject(json, "animations", info->animations);
   cJSON_AddBoolToObject(json, "onnx", info->onnx);
+  cJSON_AddBoolToObject(json, "zlib", info->zlib);
+  cJSON_AddBoolToObject(json, "lzma", info->lzma);
   cJSON_AddBoolToObject(json, "suitesparse", info->suitesparse);
   return cli_print_json(json);
 }
@@ -119,6 +121,8 @@ static void print_text(const CelInfo *info) {
   printf("pictures          %s (PNG and SVG, cairo)\n", info->pictures ? "yes" : "no");
   printf("animations        %s (GIF, giflib)\n", info->animations ? "yes" : "no");
   printf("ONNX export       %s (protobuf-c)\n", info->onnx ? "yes" : "no");
+  printf("compressed files  %s, %s (gzip, xz: problems in UMB)\n", info->zlib ? "yes" : "no",
+         info->lzma ? "yes" : "no");
   printf("sparse solves     %s (direct policy evaluation, SuiteSparse)\n",
          info->suitesparse ? "yes" : "no");
 }

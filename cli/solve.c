@@ -18,6 +18,16 @@ static void note_files(const SolveOptions *options) {
   if (options->plot[0]) cli_note("wrote %s", options->plot);
 }
 
+static CelStatus save_problem(const Solve *solve) {
+  const SolveOptions *options = &solve->options;
+  CelMdp mdp = *solve->mdp;
+  if (!options->save_labels) {
+    mdp.labels = mdp.reward_models = 0;
+    mdp.reward_chosen = NULL;
+  }
+  return cel_mdp_save(&mdp, options->save_problem, (CelMdpFormat)options->save_format);
+}
+
 /// Generates or loads the problem behind a progress line, and saves it if --save-problem is given.
 static CelStatus make_problem(Solve *solve, const SolveProblem *problem, const char *name,
                               const char *gamma) {
@@ -32,8 +42,7 @@ static CelStatus make_problem(Solve *solve, const SolveProblem *problem, const c
     cli_note("%s: %s", name, solve->mdp->left_out);
   if (status == CEL_OK) status = solve_total_prepare(solve);
   if (status == CEL_OK) status = solve_flags_check_files(solve, name);
-  if (status == CEL_OK && options->save_problem[0])
-    status = cel_mdp_save(solve->mdp, options->save_problem, CEL_MDP_AUTO);
+  if (status == CEL_OK && options->save_problem[0]) status = save_problem(solve);
   return status;
 }
 
@@ -86,7 +95,8 @@ const CliCommand cli_solve = {
     .usage = "celsius solve FILE|GENERATOR [--alpha A[,A...]] [--FIELD VALUE ...]",
     .doc = "Solves a finite Markov decision process with a certified error bound. The problem is a "
            "file (safetensors, Gymnasium's transition table as JSON, Cassandra's .mdp or .pomdp, "
-           "PRISM's explicit .tra) or a generator, whose arguments are flags. The printed bound "
+           "PRISM's explicit .tra, UMB, Storm's .tra and DRN, PETSc's matrices) or a generator, "
+           "whose arguments are flags. The printed bound "
            "holds for every state: no value differs from the optimum by more than it.\n"
            "Ctrl-C stops the solver. The result so far is printed with its bound, and the exit "
            "code is 15.",

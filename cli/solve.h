@@ -17,7 +17,9 @@
 typedef struct SolveOptions {
   char alpha[CEL_PATH_MAX], out[CEL_PATH_MAX], plot[CEL_PATH_MAX], save_problem[CEL_PATH_MAX];
   char target[CEL_PATH_MAX];
-  int32_t format; ///< CelMdpFormat
+  int32_t format;      ///< CelMdpFormat
+  int32_t save_format; ///< CelMdpFormat
+  bool save_labels;
   bool q_learning;
   bool cpi, guarantee, json, quiet, policy;
   bool certify; ///< old name of `guarantee`

@@ -35,7 +35,7 @@ static const CelField options_fields[] = {
             "--alpha, --gamma, --max-seconds and --q.FIELD; --out FILE.csv and --plot show the "
             "error by round"},
     {.name = "format", .type = CEL_FIELD_ENUM, .offset = F(format), .def = "auto",
-     .choices = "auto|safetensors|gymnasium|cassandra|prism",
+     .choices = "auto|safetensors|gymnasium|cassandra|prism|umb|drn|storm|petsc",
      .doc = "format of the file; auto: from its name and first bytes"},
     {.name = "target", .type = CEL_FIELD_PATH, .offset = F(target), .def = "", .unit = "STATES",
      .doc = "with --gamma 1: states in which an episode ends: a label, a state's number, or an "
@@ -43,6 +43,11 @@ static const CelField options_fields[] = {
     {.name = "save_problem", .type = CEL_FIELD_PATH, .offset = F(save_problem), .def = "",
      .unit = "FILE",
      .doc = "write the problem itself; the file extension chooses the format"},
+    {.name = "save_format", .type = CEL_FIELD_ENUM, .offset = F(save_format), .def = "auto",
+     .choices = "auto|safetensors|gymnasium|cassandra|prism|umb|drn|storm|petsc",
+     .doc = "format of --save-problem; auto: from the extension"},
+    {.name = "save_labels", .type = CEL_FIELD_BOOL, .offset = F(save_labels), .def = "true",
+     .doc = "write labels and reward models with --save-problem; false: only the selected rewards"},
     {0},
 };
 // clang-format on

@@ -110,9 +110,11 @@ static void list_formats(void) {
   for (int i = 0; cel_mdp_format_at(i); i++) {
     const CelMdpFormatInfo *format = cel_mdp_format_at(i);
     char text[256];
-    snprintf(text, sizeof text, "%s%s%s: %s", format->extensions[0],
-             format->extensions[1] ? ", " : "", format->extensions[1] ? format->extensions[1] : "",
-             format->doc);
+    size_t used = 0;
+    for (int k = 0; format->extensions[k] && used < sizeof text; k++)
+      used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", k > 0 ? ", " : "",
+                               format->extensions[k]);
+    if (used < sizeof text) snprintf(text + used, sizeof text - used, ": %s", format->doc);
     printf("  %-15s ", format->name);
     cli_wrap(stdout, text, 18, 18, cli_columns(stdout));
   }

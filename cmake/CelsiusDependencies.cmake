@@ -1,6 +1,6 @@
 # Libraries that Celsius uses. Required: libyaml, cJSON, xxHash, threads. Optional: cairo
 # (pictures), giflib (animations), protobuf-c (TensorBoard, ONNX export), SuiteSparse (direct solves of large
-# finite problems). `celsius info` lists the optional parts that were built in.
+# finite problems), zlib and liblzma (compressed files of finite problems). `celsius info` lists the optional parts that were built in.
 find_package(PkgConfig REQUIRED)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
@@ -19,6 +19,8 @@ set(celsius_pc_libs "-pthread -ldl -lm")
 option(CELSIUS_CAIRO "Draw pictures with cairo, if it is installed" ON)
 option(CELSIUS_GIF "Write animations with giflib, if it is installed" ON)
 option(CELSIUS_PROTOBUF "Write TensorBoard events and ONNX with protobuf-c, if it is installed" ON)
+option(CELSIUS_ZLIB "Read and write gzip files of finite problems with zlib, if it is installed" ON)
+option(CELSIUS_LZMA "Read and write xz files of finite problems with liblzma, if it is installed" ON)
 option(CELSIUS_SUITESPARSE "Solve large sparse systems with SuiteSparse's KLU, if it is installed" ON)
 
 if(CELSIUS_CAIRO)
@@ -70,7 +72,25 @@ if(CELSIUS_SUITESPARSE)
   endif()
 endif()
 
-foreach(part cairo gif protobuf_c suitesparse)
+if(CELSIUS_ZLIB)
+  pkg_check_modules(zlib IMPORTED_TARGET zlib)
+  if(zlib_FOUND)
+    target_link_libraries(celsius_dependencies INTERFACE PkgConfig::zlib)
+    target_compile_definitions(celsius_dependencies INTERFACE CELSIUS_WITH_ZLIB=1)
+    string(APPEND celsius_pc_requires ", zlib")
+  endif()
+endif()
+
+if(CELSIUS_LZMA)
+  pkg_check_modules(lzma IMPORTED_TARGET liblzma)
+  if(lzma_FOUND)
+    target_link_libraries(celsius_dependencies INTERFACE PkgConfig::lzma)
+    target_compile_definitions(celsius_dependencies INTERFACE CELSIUS_WITH_LZMA=1)
+    string(APPEND celsius_pc_requires ", liblzma")
+  endif()
+endif()
+
+foreach(part cairo gif protobuf_c suitesparse zlib lzma)
   if(${part}_FOUND)
     message(STATUS "Optional part ${part}: found")
   else()

@@ -18,6 +18,7 @@ typedef struct CelInfo {
   bool pictures;             ///< this build writes PNG and SVG (cairo)
   bool animations;           ///< this build writes GIF (giflib)
   bool onnx;                 ///< this build exports ONNX (protobuf-c)
+  bool zlib, lzma;           ///< gzip and xz files of finite problems (UMB)
   bool suitesparse;          ///< sparse direct solves beyond a few hundred states (SuiteSparse)
 } CelInfo;
 /// Fills *info. The texts are static.

@@ -189,7 +189,11 @@ typedef enum CelMdpFormat {
   /// JSON of a toy-text transition dictionary: {"P": {"0": {"0": [[p, s', r, done], ...]}}}.
   CEL_MDP_GYMNASIUM,
   CEL_MDP_CASSANDRA, ///< .mdp or .pomdp text; observations are ignored
-  CEL_MDP_PRISM      ///< explicit .tra, with .trew, .srew, .lab beside it
+  CEL_MDP_PRISM,     ///< explicit .tra, with .trew, .srew, .lab beside it
+  CEL_MDP_UMB,       ///< unified Markov binary: tar of JSON and arrays; plain, gzip or xz
+  CEL_MDP_DRN,       ///< DRN, Storm's text format
+  CEL_MDP_STORM,     ///< Storm's explicit .tra (first line "mdp"), with .lab and .rew beside it
+  CEL_MDP_PETSC      ///< PETSc's binary matrices: probabilities and rewards, as madupite uses them
 } CelMdpFormat;
 
 /// A file format: one row of the library's table of formats.
@@ -197,7 +201,7 @@ typedef struct CelMdpFormatInfo {
   CelMdpFormat format;
   const char *name;          ///< "gymnasium"
   const char *doc;           ///< one line
-  const char *extensions[3]; ///< of the files to load and save: {".mdp", ".pomdp"}; ends with NULL
+  const char *extensions[4]; ///< of the files to load and save: {".mdp", ".pomdp"}; ends with NULL
   const char *companions[4]; ///< of files beside these that cel_mdp_load takes too; ends with NULL
 } CelMdpFormatInfo;
 /// Format i, NULL past the end.

@@ -138,10 +138,13 @@ CelStatus cel_mdp_reward_find(const CelMdp *mdp, const char *name, const CelMdpR
 
 /// True if the transitions of some pair have different rewards.
 static bool rewards_differ(const CelMdp *mdp, const CelMdpReward *model) {
-  for (int64_t p = 0; model->transition && p < mdp->pairs; p++) {
-    const double first = model->transition[mdp->row[p]];
-    for (int64_t t = mdp->row[p] + 1; t < mdp->row[p + 1]; t++) {
-      if (model->transition[t] < first || model->transition[t] > first) return true;
+  for (int64_t s = 0; model->transition && s < mdp->states; s++) {
+    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
+      const double base = base_of(model, s, p), first = base + model->transition[mdp->row[p]];
+      for (int64_t t = mdp->row[p] + 1; t < mdp->row[p + 1]; t++) {
+        const double r = base + model->transition[t];
+        if (r < first || r > first) return true;
+      }
     }
   }
   return false;

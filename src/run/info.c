@@ -46,6 +46,12 @@ void cel_info(CelInfo *info) {
 #ifdef CELSIUS_WITH_PROTOBUF
   info->onnx = true;
 #endif
+#ifdef CELSIUS_WITH_ZLIB
+  info->zlib = true;
+#endif
+#ifdef CELSIUS_WITH_LZMA
+  info->lzma = true;
+#endif
 #ifdef CELSIUS_WITH_SUITESPARSE
   info->suitesparse = true;
 #endif

@@ -13,6 +13,7 @@
 typedef struct CeliMdpFormat {
   CelMdpFormatInfo info;
   bool named_rewards; ///< files may have named reward models
+  bool labels;        ///< files keep labels and reward models
   /// True if the first bytes of a file look like this format. The first format that matches is
   /// used.
   bool (*sniff)(const char *data, size_t size);
@@ -25,6 +26,10 @@ extern const CeliMdpFormat celi_mdp_format_safetensors;
 extern const CeliMdpFormat celi_mdp_format_gymnasium;
 extern const CeliMdpFormat celi_mdp_format_cassandra;
 extern const CeliMdpFormat celi_mdp_format_prism;
+extern const CeliMdpFormat celi_mdp_format_umb;
+extern const CeliMdpFormat celi_mdp_format_drn;
+extern const CeliMdpFormat celi_mdp_format_storm;
+extern const CeliMdpFormat celi_mdp_format_petsc;
 
 /// Applies the options to the discount (NAN: none) and the horizon (0: infinite) of a file. The
 /// caller must check both afterwards. Errors: CEL_E_RANGE (no discount; a horizon below -1).

@@ -12,6 +12,7 @@
 /// "terminal" is terminal too if its only choice is a self-loop without reward.
 #include "mdp/formats/prism.h"
 #include "base/base.h"
+#include "mdp/formats/explicit.h"
 #include "mdp/formats/formats.h"
 #include "mdp/model.h"
 #include <inttypes.h>
@@ -347,6 +348,10 @@ static CelStatus read_declaration(Reader *reader, CeliWord word) {
     return celi_scan_fail(scan, word.line, "found \"%.*s\" where a label, N=\"NAME\", should be",
                           CELI_WORD(word));
   }
+  if (memchr(name.text + 1, '"', name.n - 2)) {
+    return celi_scan_fail(scan, word.line, "the name of label %.*s has a quote in it",
+                          CELI_WORD(number));
+  }
   if (name.n - 2 >= CEL_TEXT_MAX) {
     return celi_scan_fail(scan, word.line, "label %.*s: the name is longer than %d bytes",
                           CELI_WORD(name), CEL_TEXT_MAX - 1);
@@ -624,21 +629,6 @@ static bool is_terminal(const CelMdp *mdp, int64_t s) {
   return mdp->pair[s + 1] == mdp->pair[s];
 }
 
-static CelStatus check_start(const CelMdp *mdp) {
-  double first = 0.0;
-  for (int64_t s = 0; s < mdp->states; s++) {
-    if (!(mdp->start[s] > 0.0)) continue;
-    if (!(first > 0.0)) first = mdp->start[s];
-    if (!(mdp->start[s] < first || mdp->start[s] > first)) continue;
-    return cel_fail(
-        CEL_E_UNSUPPORTED,
-        "in PRISM's files all initial states have the same probability, but state %" PRId64
-        " has %g and another state %g; write .safetensors or .json instead",
-        s, mdp->start[s], first);
-  }
-  return CEL_OK;
-}
-
 static CelStatus fail_name(const char *what, const char *name, const char *why) {
   return cel_fail(CEL_E_UNSUPPORTED, "%s \"%s\" %s; write .safetensors or .umb instead", what, name,
                   why);
@@ -667,21 +657,7 @@ static CelStatus check_names(const CelMdp *mdp) {
 
 CelStatus celi_mdp_check_prism(const CelMdp *mdp) {
   CELI_TRY(check_names(mdp));
-  if (mdp->horizon > 0) {
-    return cel_fail(CEL_E_UNSUPPORTED,
-                    "PRISM's files have no horizon, but this MDP has horizon %" PRId64
-                    "; write .safetensors or .json instead",
-                    mdp->horizon);
-  }
-  for (int64_t t = 0; mdp->ends && t < mdp->transitions; t++) {
-    if (!mdp->ends[t] || is_terminal(mdp, cel_mdp_next(mdp, t))) continue;
-    return cel_fail(
-        CEL_E_UNSUPPORTED,
-        "in PRISM's files an episode ends in a state without actions, but transition %" PRId64
-        " ends it in state %" PRId64 ", which has actions; write .safetensors or .json instead",
-        t, cel_mdp_next(mdp, t));
-  }
-  return check_start(mdp);
+  return celi_explicit_check(mdp, "PRISM's files");
 }
 
 /// Writes "s k s' x", and the label of the action if label >= 0.
@@ -770,6 +746,11 @@ static const uint8_t *find_deadlock(const CelMdp *mdp) {
   return NULL;
 }
 
+/// True if a state has a label that is not built in.
+static bool has(const CelMdpLabel *label, int64_t s) {
+  return !is_built_in(label) && label->in && label->in[s];
+}
+
 static void emit_lab(CeliOut *out, const CelMdp *mdp, const CelMdpReward *model) {
   (void)model;
   const uint8_t *deadlock = find_deadlock(mdp);
@@ -784,13 +765,13 @@ static void emit_lab(CeliOut *out, const CelMdp *mdp, const CelMdpReward *model)
     const bool stops = is_terminal(mdp, s) || (deadlock && deadlock[s]);
     bool any = first || stops;
     for (int64_t i = 0; i < mdp->labels && !any; i++) {
-      any = !is_built_in(&mdp->label[i]) && mdp->label[i].in[s];
+      any = has(&mdp->label[i], s);
     }
     if (!any) continue;
     celi_out_format(out, "%" PRId64 ":%s%s", s, first ? " 0" : "", stops ? " 1" : "");
     for (int64_t i = 0, number = 2; i < mdp->labels; i++) {
       if (is_built_in(&mdp->label[i])) continue;
-      if (mdp->label[i].in[s]) celi_out_format(out, " %" PRId64, number);
+      if (has(&mdp->label[i], s)) celi_out_format(out, " %" PRId64, number);
       number++;
     }
     celi_out_format(out, "\n");

@@ -5,6 +5,7 @@
 /// comment like # Reward structure "time". If NAME1.tra exists, NAME1.srew and NAME1.trew belong to
 /// that MDP instead.
 #include "base/base.h"
+#include "mdp/formats/explicit.h"
 #include "mdp/formats/formats.h"
 #include "mdp/formats/prism.h"
 #include <dirent.h>
@@ -322,21 +323,10 @@ static CelStatus add_output(Outputs *outputs, const char *stem, const char *numb
   return CEL_OK;
 }
 
-/// True if the MDP has rewards that are not one of its named models.
-static bool has_own_rewards(const CelMdp *mdp) {
-  if (mdp->reward_chosen) return false;
-  bool any = mdp->reward_models == 0;
-  for (int64_t p = 0; p < mdp->pairs && !any; p++) any = mdp->reward[p] < 0 || mdp->reward[p] > 0;
-  for (int64_t t = 0; mdp->reward_next && t < mdp->transitions && !any; t++) {
-    any = mdp->reward_next[t] < 0 || mdp->reward_next[t] > 0;
-  }
-  return any;
-}
-
 /// Lists the files: a structure without a number if there is only one, and numbered ones otherwise.
 static CelStatus list_outputs(Outputs *outputs, const char *stem, const CelMdp *mdp) {
   const int64_t K = mdp->reward_models;
-  const bool own = has_own_rewards(mdp);
+  const bool own = K == 0 || celi_explicit_own_rewards(mdp);
   CELI_TRY(celi_calloc(&outputs->file, (size_t)(2 * K + 4), sizeof *outputs->file, "files"));
   CELI_TRY(add_output(outputs, stem, "", TRA, NULL));
   CELI_TRY(add_output(outputs, stem, "", LAB, NULL));
@@ -425,6 +415,7 @@ const CeliMdpFormat celi_mdp_format_prism = {
              {".tra"},
              {".trew", ".srew", ".lab"}},
     .named_rewards = true,
+    .labels = true,
     .sniff = sniff,
     .load = load,
     .save = save};

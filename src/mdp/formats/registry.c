@@ -18,10 +18,9 @@
 
 /// Sniffed in this order.
 static const CeliMdpFormat *const formats[] = {
-    &celi_mdp_format_safetensors,
-    &celi_mdp_format_gymnasium,
-    &celi_mdp_format_cassandra,
-    &celi_mdp_format_prism,
+    &celi_mdp_format_safetensors, &celi_mdp_format_gymnasium, &celi_mdp_format_cassandra,
+    &celi_mdp_format_prism,       &celi_mdp_format_umb,       &celi_mdp_format_drn,
+    &celi_mdp_format_storm,       &celi_mdp_format_petsc,
 };
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
@@ -35,19 +34,36 @@ static const CeliMdpFormat *by_number(CelMdpFormat format) {
   return NULL;
 }
 
-static bool has_extension(const CelMdpFormatInfo *info, const char *extension) {
+static bool ends_with(const char *path, const char *extension) {
+  const size_t n = strlen(path), end = strlen(extension);
+  return n >= end && strcasecmp(path + n - end, extension) == 0;
+}
+
+static bool has_extension(const CelMdpFormatInfo *info, const char *path) {
   for (int i = 0; info->extensions[i]; i++)
-    if (strcasecmp(info->extensions[i], extension) == 0) return true;
+    if (ends_with(path, info->extensions[i])) return true;
   for (int i = 0; info->companions[i]; i++)
-    if (strcasecmp(info->companions[i], extension) == 0) return true;
+    if (ends_with(path, info->companions[i])) return true;
   return false;
 }
 
 static const CeliMdpFormat *by_name(const char *path) {
-  const char *dot = strrchr(path, '.');
-  for (int i = 0; dot && i < FORMATS; i++)
-    if (has_extension(&formats[i]->info, dot)) return formats[i];
+  for (int i = 0; i < FORMATS; i++)
+    if (has_extension(&formats[i]->info, path)) return formats[i];
   return NULL;
+}
+
+static int count_by_name(const char *path) {
+  int n = 0;
+  for (int i = 0; i < FORMATS; i++) n += has_extension(&formats[i]->info, path);
+  return n;
+}
+
+/// Of the formats with that extension the first whose first bytes match, or else the first.
+static const CeliMdpFormat *by_both(const char *path, const char *data, size_t size) {
+  for (int i = 0; i < FORMATS; i++)
+    if (has_extension(&formats[i]->info, path) && formats[i]->sniff(data, size)) return formats[i];
+  return by_name(path);
 }
 
 static const CeliMdpFormat *by_bytes(const char *data, size_t size) {
@@ -71,7 +87,7 @@ enum { LIST_MAX = 200 };
 
 /// All extensions that can be saved, for messages.
 static const char *list_extensions(char text[LIST_MAX]) {
-  const char *all[2 * FORMATS];
+  const char *all[3 * FORMATS];
   int n = 0;
   for (int i = 0; i < FORMATS; i++)
     for (int k = 0; formats[i]->info.extensions[k]; k++) all[n++] = formats[i]->info.extensions[k];
@@ -117,14 +133,20 @@ static CelStatus find_format(const char *path, CelMdpFormat given, const CeliMdp
     *format = by_number(given);
     return *format ? CEL_OK : fail_unknown(path, given);
   }
-  if ((*format = by_name(path))) return CEL_OK;
-  if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+  const int named = count_by_name(path);
+  if (named == 1) *format = by_name(path);
+  if (named == 1) return CEL_OK;
+  if (named == 0 && stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
     return cel_fail(CEL_E_FORMAT,
                     "%s: the format of a pipe or device cannot be detected, because it can be read "
                     "only once; give its format",
                     path);
   }
   CELI_TRY(read_beginning(path, data, sizeof data, &size));
+  if (named > 1) {
+    *format = by_both(path, data, size);
+    return CEL_OK;
+  }
   if ((*format = by_bytes(data, size))) return CEL_OK;
   return cel_fail(CEL_E_FORMAT,
                   "%s: neither the name nor the first bytes match a format of finite MDPs; give "
@@ -187,6 +209,29 @@ CelStatus cel_mdp_load_with(CelMdp **out, const char *path, const CelMdpLoadOpti
   return format->load(out, path, options);
 }
 
+/// True for the label "deadlock" if only terminal states have it. Explicit formats give it to them.
+static bool is_implied(const CelMdp *mdp, const CelMdpLabel *label) {
+  if (strcmp(label->name, "deadlock") != 0) return false;
+  for (int64_t s = 0; s < mdp->states; s++)
+    if (label->in[s] && mdp->pair[s + 1] > mdp->pair[s]) return false;
+  return true;
+}
+
+/// For a format without labels and reward models.
+static CelStatus check_names(const CelMdp *mdp, const char *path, const CeliMdpFormat *format) {
+  const int64_t models = mdp->reward_models - (mdp->reward_chosen ? 1 : 0);
+  int64_t labels = 0;
+  for (int64_t i = 0; i < mdp->labels; i++) labels += !is_implied(mdp, &mdp->label[i]);
+  if (labels == 0 && models <= 0) return CEL_OK;
+  return cel_fail(
+      CEL_E_UNSUPPORTED,
+      "%s: %s files cannot keep the problem's %" PRId64 " label%s and %" PRId64
+      " reward model%s that %s not selected; leave them out (solve: --save-labels false) "
+      "or write .safetensors",
+      path, format->info.name, labels, celi_s(labels), models, celi_s(models),
+      models == 1 ? "is" : "are");
+}
+
 CelStatus cel_mdp_save(const CelMdp *mdp, const char *path, CelMdpFormat format) {
   CELI_NEED(mdp);
   CELI_NEED(mdp->pair);
@@ -202,5 +247,6 @@ CelStatus cel_mdp_save(const CelMdp *mdp, const char *path, CelMdpFormat format)
                     path, list_extensions(text));
   }
   CELI_TRY(cel_fail_in(cel_mdp_check(mdp), "%s: not written: ", path));
+  if (!found->labels) CELI_TRY(check_names(mdp, path, found));
   return found->save(mdp, path);
 }

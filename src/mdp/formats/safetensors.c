@@ -629,6 +629,7 @@ const CeliMdpFormat celi_mdp_format_safetensors = {
              {".safetensors"},
              {NULL}},
     .named_rewards = true,
+    .labels = true,
     .sniff = sniff,
     .load = load,
     .save = save};

@@ -291,6 +291,12 @@ void celi_out_index(CeliOut *out, int64_t value) {
   flush(out, FLUSH);
 }
 
+void celi_out_bytes(CeliOut *out, const void *data, size_t size) {
+  if (out->status != CEL_OK || size == 0) return;
+  celi_text_add(&out->text, data, size);
+  flush(out, FLUSH);
+}
+
 CelStatus celi_out_finish(CeliOut *out) {
   flush(out, 1);
   if (out->writer) celi_text_free(&out->text);

@@ -90,6 +90,7 @@ void celi_out_format(CeliOut *out, const char *format, ...) CEL_PRINTF(2, 3);
 /// Writes the shortest text that parses to the same bits.
 void celi_out_double(CeliOut *out, double value);
 void celi_out_index(CeliOut *out, int64_t value);
+void celi_out_bytes(CeliOut *out, const void *data, size_t size);
 /// Writes the rest, and frees the text if there is a writer. Returns the first failure.
 CelStatus celi_out_finish(CeliOut *out) CEL_WARN_UNUSED;
 /// Writes the file at `path` with `emit`, completely or not at all.
