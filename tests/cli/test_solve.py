@@ -484,7 +484,7 @@ class Help(kit.Case):
         text = self.ok("solve", "--help")
         listed = re.search(r"File formats.*?\n((?:  .*\n)+)", text).group(1)
         rows = re.findall(r"(?m)^  (\w+) +(\.[^:]*): ", listed)
-        self.assertEqual(len(rows), 4, listed)
+        self.assertEqual(len(rows), 8, listed)
         choices = re.search(r"(?s)  --format .*?auto\b[\s|]*(.*?)\n  --", text).group(1)
         with open(os.path.join(os.environ["CELSIUS_SOURCE_DIR"], "docs", "files.md")) as file:
             page = file.read()

@@ -35,6 +35,36 @@ static inline bool fuzz_read(CelStatus status, const CelMdp *mdp) {
   return false;
 }
 
+/// Load options with discount 0.9 and that reward model.
+#define FUZZ_REWARD(name_) fuzz_reward((CelMdpLoadOptions[1]){{.discount = 0.9}}, name_)
+static inline const CelMdpLoadOptions *fuzz_reward(CelMdpLoadOptions *options, const char *name) {
+  *options = cel_mdp_load_options_default();
+  options->discount = 0.9;
+  strcpy(options->reward, name);
+  return options;
+}
+
+/// Labels and reward models were kept. The writer may add the label "deadlock", and its rewards of
+/// 0.
+static inline void fuzz_compare_names(const CelMdp *mdp, const CelMdp *back) {
+  if (mdp->reward_models != back->reward_models) abort();
+  for (int64_t i = 0; i < mdp->labels; i++) {
+    const CelMdpLabel *label;
+    if (strcmp(mdp->label[i].name, "init") == 0) continue;
+    if (cel_mdp_label_find(back, mdp->label[i].name, &label) != CEL_OK) abort();
+    if (strcmp(label->name, "deadlock") == 0) continue;
+    if (memcmp(label->in, mdp->label[i].in, (size_t)mdp->states) != 0) abort();
+  }
+  for (int64_t i = 0; i < mdp->reward_models; i++) {
+    const CelMdpReward *a = &mdp->reward_model[i], *b = &back->reward_model[i];
+    if (strcmp(a->name, b->name) != 0) abort();
+    for (int64_t p = 0; p < mdp->pairs; p++)
+      if ((a->pair ? a->pair[p] : 0) != (b->pair ? b->pair[p] : 0)) abort();
+    for (int64_t t = 0; t < mdp->transitions; t++)
+      if ((a->transition ? a->transition[t] : 0) != (b->transition ? b->transition[t] : 0)) abort();
+  }
+}
+
 /// What was read back is what was written.
 static inline void fuzz_compare(CelStatus status, const CelMdp *mdp, const CelMdp *back) {
   if (status != CEL_OK || cel_mdp_check(back) != CEL_OK) abort();

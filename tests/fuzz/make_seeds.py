@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the seeds of fuzz_policy, fuzz_replay, fuzz_agent and fuzz_command: make_seeds.py CELSIUS.
+"""Makes the seeds of fuzz_policy, fuzz_replay, fuzz_agent, fuzz_command and of the formats of finite
+problems UMB, DRN, Storm and PETSc: make_seeds.py CELSIUS.
 
 Trains tiny agents with the command CELSIUS and rewrites their files in the form that fuzz_file.h describes:
 the header without its digests, a zero byte, the data.
@@ -62,6 +63,78 @@ def replay(celsius, folder):
         put("fuzz_replay", f"segment_{transitions}", numbers + plain(path))
 
 
+PRISM = {"x.tra": "3 4 6\n0 0 1 0.5\n0 0 2 0.5\n0 1 0 1\n1 0 0 0.25\n1 0 2 0.75\n2 0 2 1\n",
+         "x.lab": '0="init" 1="deadlock" 2="goal"\n0: 0\n2: 1 2\n',
+         "x1.srew": '# Reward structure "time"\n3 2\n0 1\n1 1\n',
+         "x2.trew": '# Reward structure "gain"\n3 4 2\n0 0 2 4\n1 0 0 -1.5\n'}
+
+INDEX = ('{"format-version":1,"format-revision":0,"transition-system":{"time":"discrete","#players":1,'
+         '"#states":2,"#initial-states":1,"#choices":3,"#choice-actions":0,"#branches":4,'
+         '"#branch-actions":0,"#observations":0,"branch-probability-type":{"type":"%s"}},'
+         '"annotations":{"aps":{"a":{"applies-to":["states"],"type":{"type":"bool"}}},'
+         '"rewards":{"r":{"type":{"type":"%s"},"applies-to":["states","choices","branches"]}}}}')
+
+
+def problems(celsius, folder):
+    """A tiny problem with labels and two reward models in each format, and sets of arrays for UMB."""
+    for name, text in PRISM.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def save(name, *flags):
+        path = os.path.join(folder, name)
+        subprocess.run([celsius, "solve", os.path.join(folder, "x.tra"), "--gamma", "0.9", "--quiet",
+                        "--save-problem", path, *flags], check=True, capture_output=True)
+        with open(path, "rb") as file:
+            return file.read()
+
+    for name in ("s.umb", "s.umb.gz", "s.umb.xz"):
+        put("fuzz_mdp_umb", name, b"\0" + save(name, "--reward", "time"))
+    put("fuzz_mdp_drn", "two", save("s.drn", "--reward", "time", "--save-labels", "false"))
+    put("fuzz_mdp_drn", "rich", b"""// a
+@type: POMDP
+@value_type: rational
+@parameters
+
+@placeholders
+$p : 1/3
+@reward_models
+time gain
+@nr_states
+2
+@nr_choices
+3
+@model
+state 0 {4} [1, 0] init "all coins"
+\taction a [0, 2.5]
+\t\t0 : $p
+\t\t1 : 2/3
+\taction b
+\t\t1 : 1
+state 1 {0} goal deadlock
+\taction __NOLABEL__ [0]
+\t\t1 : 1
+""")
+    tra = save("s.tra", "--reward", "time", "--save-labels", "false", "--save-format", "storm")
+    put("fuzz_mdp_storm", "two", tra + b"====\n0 1 0 2\n====\n0 1\n====\n"
+        b"#DECLARATION\ninit goal deadlock\n#END\n0 init\n2 goal deadlock\n")
+    put("fuzz_mdp_storm", "chain", b"dtmc\n0 0 0.5\n0 1 0.5\n====\n0 1 3\n====\n0 2\n")
+    for value in ("double", "rational"):
+        def numbers(*xs):
+            return b"".join(struct.pack("<d", x) if value == "double" else
+                            struct.pack("<qQ", int(4 * x), 4) for x in xs)
+        arrays = struct.pack("<3Q4Q4Q", 0, 2, 3, 0, 1, 3, 4, 1, 0, 1, 1) + numbers(1, .25, .75, 1)
+        arrays += struct.pack("<2Q", 1, 2) + numbers(1, 0) + numbers(0, 2, 0) + numbers(0, 0, 3, 0)
+        put("fuzz_mdp_umb", value, b"\1" + (INDEX % (value, value)).encode() + b"\0" + arrays +
+            struct.pack("<3I", 0, 1, 0))
+    matrix = struct.pack(">4i2i2i2d", 1211216, 2, 2, 2, 1, 1, 1, 0, 1.0, 1.0)
+    costs = struct.pack(">4i2d", 1211216, 2, 1, -1, 3.0, -1.0)
+    put("fuzz_mdp_petsc", "costs", bytes([len(costs)]) + matrix + costs)
+    put("fuzz_mdp_petsc", "one", b"\0" + matrix + costs + struct.pack(">2i2d", 1211214, 2, .5, .5))
+    put("fuzz_mdp_petsc", "dense", b"\0" + struct.pack(">4i8d", 1211216, 4, 2, -1, 1, 0, 0, 1, .5, .5, 1, 0))
+    put("fuzz_mdp_petsc", "wide", b"\0" + struct.pack(">4q2q2q2d", 1211216, 2, 2, 2, 1, 1, 1, 0, 1.0, 1.0))
+
+
 def main():
     celsius = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
@@ -69,6 +142,7 @@ def main():
             run = train(celsius, folder, name, *args)
             put("fuzz_policy", name, plain(os.path.join(run, "final.safetensors")))
         replay(celsius, folder)
+        problems(celsius, folder)
     random.seed(1)
     for case in range(13):
         edits = b"".join(bytes([random.randrange(256), random.randrange(8), 0]) +

@@ -445,18 +445,18 @@ static void format_table_is_complete(void **state) {
     for (int i = 0; info->extensions[i]; i++) {
       char name[64];
       CelMdp *back = NULL;
-      snprintf(name, sizeof name, "table%s", info->extensions[i]);
-      assert_ok(cel_mdp_save(mdp, in_folder(state, name), CEL_MDP_AUTO));
+      snprintf(name, sizeof name, "table%d%s", n, info->extensions[i]);
+      assert_ok(cel_mdp_save(mdp, in_folder(state, name), info->format));
       assert_ok(cel_mdp_load(&back, in_folder(state, name), info->format, 0.5));
       cel_mdp_destroy(back);
     }
   }
-  assert_int_equal(n, CEL_MDP_PRISM);
+  assert_int_equal(n, CEL_MDP_PETSC);
   assert_null(cel_mdp_format_at(-1));
   assert_fails(cel_mdp_save(mdp, in_folder(state, "x"), CEL_MDP_AUTO), CEL_E_UNSUPPORTED,
-               "ends in .safetensors, .json, .mdp, .pomdp or .tra");
+               "ends in .safetensors, .json, .mdp, .pomdp, .tra, .umb, .umb.gz, .umb.xz, .drn");
   assert_fails(cel_mdp_save(mdp, in_folder(state, "x"), (CelMdpFormat)77), CEL_E_ARGUMENT,
-               "safetensors, gymnasium, cassandra or prism");
+               "safetensors, gymnasium, cassandra, prism, umb, drn, storm or petsc");
   cel_mdp_destroy(mdp);
 }
 
