@@ -7,7 +7,7 @@
 CEL_BEGIN
 
 /// The most layers of a network, activations and normalizations included.
-#define CEL_MODEL_LAYERS_MAX 51
+#define CEL_MODEL_LAYERS_MAX 100
 
 /// One layer of the policy's network.
 typedef struct CelModelLayer {

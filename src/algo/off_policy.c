@@ -23,7 +23,7 @@ CeliMlpSpec celi_off_policy_network(const CelOffPolicyConfig *config, int64_t in
                        .out = out,
                        .hidden = config->net_arch,
                        .activation = celi_activation_of(config->activation),
-                       .layer_norm = config->layer_norm,
+                       .norm.kind = config->layer_norm ? CELI_NORM_LAYER : CELI_NORM_NONE,
                        .init = (CeliInit)config->init,
                        .output_gain = 1,
                        .dx_begin = in,

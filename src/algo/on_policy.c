@@ -72,7 +72,7 @@ CelStatus celi_on_policy_declare(CeliOnPolicy *self, CelAgent *agent,
       .net = {.E = 1,
               .hidden = config->net_arch,
               .activation = celi_activation_of(config->activation),
-              .layer_norm = config->layer_norm,
+              .norm.kind = config->layer_norm ? CELI_NORM_LAYER : CELI_NORM_NONE,
               .init = (CeliInit)config->init,
               .output_gain = config->init == CEL_INIT_ORTHOGONAL ? 0.01 : 1},
       .sde_every = config->use_sde ? held : 0};

@@ -240,6 +240,10 @@ static int add_call(CeliText *text, const CeliModel *model, int l, const char *n
     if (layer->param[k]) celi_text_format(text, ", %s_%s%s", name, kind->export_name[k], number);
   for (int k = 0; k < CELI_LAYER_PARAMS; k++)
     if (layer->state[k]) celi_text_format(text, ", %s_%s%s", name, kind->export_state[k], number);
+  if (kind->epsilon > 0) {
+    celi_text_format(text, ", ");
+    add_float(text, (float)layer->layer.epsilon);
+  }
   if (!kind->c_in_place) celi_text_format(text, ", %lld", (long long)layer->in);
   celi_text_format(text, ", %lld);\n", (long long)layer_outputs(model, l));
   return to;
@@ -339,6 +343,12 @@ static void write_header(CeliText *text, const CeliModel *model, const char *nam
   celi_text_format(text, ";\n\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }
 
+static bool needs_math(const CeliModel *model) {
+  for (int l = 0; l < model->n; l++)
+    if (model->layer[l].layer.kind->c_math) return true;
+  return model->policy.kind == CELI_SQUASHED_GAUSSIAN;
+}
+
 static void write_source(CeliText *text, const CeliModel *model, const char *name,
                          const char *header) {
   const CeliActivationInfo *activation = &celi_activations[model->policy.activation];
@@ -347,8 +357,7 @@ static void write_source(CeliText *text, const CeliModel *model, const char *nam
   celi_text_format(text, "#include \"");
   celi_text_add(text, header, strlen(header));
   celi_text_format(text, "\"\n");
-  if (has_kind(model, &celi_layer_norm) || has_kind(model, &celi_batch_norm) ||
-      model->policy.kind == CELI_SQUASHED_GAUSSIAN || (activated && activation->c_math))
+  if (needs_math(model) || (activated && activation->c_math))
     celi_text_format(text, "#include <math.h>\n");
   celi_text_format(text, "\n");
   add_parameters(text, model, name);

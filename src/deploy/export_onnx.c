@@ -171,8 +171,9 @@ static void numbered(char to[TEXT], const char *name, int index) {
     snprintf(to, TEXT, "%s_input", name);
 }
 
-/// Adds an operator of layer `index` with its attributes.
-static void add_op(Builder *b, const CeliOnnxOp *op, const char *const inputs[], int n, int index) {
+/// Adds an operator of layer `index` with its attributes. An attribute "epsilon" has the layer's.
+static void add_op(Builder *b, const CeliOnnxOp *op, const char *const inputs[], int n, int index,
+                   double epsilon) {
   char before[TEXT], gate[TEXT], output[TEXT];
   if (!op->op) return; // the identity
   put(before, b->last);
@@ -181,7 +182,9 @@ static void add_op(Builder *b, const CeliOnnxOp *op, const char *const inputs[],
   NodeRow *row = add_node_list(b, op->op, inputs, n, op->times_input ? gate : output);
   for (int i = 0; i < 2 && op->attribute[i].name; i++) {
     if (op->attribute[i].is_float)
-      add_float(row, op->attribute[i].name, op->attribute[i].f);
+      add_float(row, op->attribute[i].name,
+                strcmp(op->attribute[i].name, "epsilon") == 0 ? (float)epsilon
+                                                              : op->attribute[i].f);
     else
       add_int(row, op->attribute[i].name, op->attribute[i].i);
   }
@@ -200,7 +203,7 @@ static void add_layer(Builder *b, int l) {
   const char *inputs[2 * CELI_LAYER_PARAMS];
   int n = 0;
   if (kind == &celi_activation) {
-    add_op(b, &celi_activations[layer->layer.activation].onnx, NULL, 0, layer->index);
+    add_op(b, &celi_activations[layer->layer.activation].onnx, NULL, 0, layer->index, 0);
     return;
   }
   for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
@@ -222,7 +225,7 @@ static void add_layer(Builder *b, int l) {
     inputs[n] = text[n];
     n++;
   }
-  add_op(b, &kind->onnx, inputs, n, layer->index);
+  add_op(b, &kind->onnx, inputs, n, layer->index, layer->layer.epsilon);
 }
 
 static void add_choice(Builder *b, int64_t axis) {

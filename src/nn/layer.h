@@ -25,6 +25,9 @@ typedef struct CeliLayer {
   int64_t out;               ///< dense: outputs; other kinds have as many as inputs
   CeliActivation activation; ///< of an activation layer
   double gain; ///< dense: of orthogonal weights, or a factor of the others' bound; 0: sqrt(2), or 1
+  /// Normalizations: added to the variance; how much of a new statistic the running ones take. 0:
+  /// the kind's default. Layers of a declared network have the values in use.
+  double epsilon, momentum;
 } CeliLayer;
 
 /// A compiled layer: act(kind(x)).
@@ -33,6 +36,7 @@ typedef struct CeliNode {
   CeliActivation act; ///< the activation merged into this layer, or CELI_IDENTITY
   int64_t in, out;    ///< input and output width
   int index;          ///< of the last dense layer up to this one, from 0; -1 before the first
+  int at;             ///< position in the list, without the activation merged into it
   float *param[CELI_LAYER_PARAMS]; ///< (E, shape), or NULL
   float *state[CELI_LAYER_PARAMS]; ///< (E, out) running statistics, or NULL
   /// dense: (E, out, dx_end - dx_begin) transposed weights for the backward pass, scratch; NULL
@@ -92,8 +96,9 @@ struct CeliLayerKind {
   const char *name;   ///< in messages and saved models
   const char *prefix; ///< of its tensors' names, behind the dense layer's number
   const char *param_name[CELI_LAYER_PARAMS], *state_name[CELI_LAYER_PARAMS]; ///< or NULL
-  int row_stats;   ///< floats that a forward pass keeps of each row
-  int batch_stats; ///< doubles of each output that training passes keep of the whole batch
+  double epsilon, momentum; ///< defaults of CeliLayer's; 0: the kind has none
+  int row_stats;            ///< floats that a forward pass keeps of each row
+  int batch_stats;          ///< doubles of each output that training passes keep of the whole batch
   /// In training, a row's output depends on the whole batch. The plan then waits before such a
   /// layer, forward and backward, and runs `reduce` and `reduce_backward` by part.
   bool couples_rows;
@@ -120,9 +125,10 @@ struct CeliLayerKind {
 
   // How exported policies compute it.
   /// A C function PREFIX_KIND, where PREFIX stands for "$": (to, from, params, in, out), or, where
-  /// `c_in_place`, (y, params, running statistics, n).
+  /// `c_in_place`, (y, params, running statistics, epsilon if the kind has one, n).
   const char *c_source;
   bool c_in_place;
+  bool c_math;                                ///< it needs math.h
   const char *export_name[CELI_LAYER_PARAMS]; ///< of the parameters' arrays, before their number
   const char *export_state[CELI_LAYER_PARAMS];
   CeliOnnxOp onnx; ///< inputs: x, parameters, running statistics
@@ -157,6 +163,13 @@ static inline CeliLayer celi_layer_activation(CeliActivation activation) {
 }
 static inline CeliLayer celi_layer_normalization(const CeliLayerKind *kind) {
   return (CeliLayer){.kind = kind};
+}
+/// The layer with its kind's defaults in place of zeros.
+static inline CeliLayer celi_layer_settled(const CeliLayer *layer) {
+  CeliLayer settled = *layer;
+  if (!(settled.epsilon > 0)) settled.epsilon = layer->kind->epsilon;
+  if (!(settled.momentum > 0)) settled.momentum = layer->kind->momentum;
+  return settled;
 }
 
 /// Number of floats of parameter k of one member.

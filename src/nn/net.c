@@ -19,18 +19,33 @@
 
 // ---- lists
 
+static void add(CeliNetSpec *spec, CeliLayer layer) {
+  spec->layer[spec->n++] = layer;
+}
+
+static void add_norm(CeliNetSpec *spec, const CeliMlpNorm *norm) {
+  static const CeliLayerKind *const kinds[] = {
+      [CELI_NORM_LAYER] = &celi_layer_norm, [CELI_NORM_BATCH] = &celi_batch_norm};
+  if (norm->kind == CELI_NORM_NONE) return;
+  add(spec,
+      (CeliLayer){.kind = kinds[norm->kind], .epsilon = norm->epsilon, .momentum = norm->momentum});
+}
+
 CeliNetSpec celi_mlp_layers(const CeliMlpSpec *mlp) {
   CeliNetSpec spec = {.E = mlp->E,
                       .in = mlp->in,
                       .init = mlp->init,
                       .dx_begin = mlp->dx_begin,
                       .dx_end = mlp->dx_end};
+  const CeliMlpNorm *norm = &mlp->norm;
+  if (norm->input) add_norm(&spec, norm);
   for (int l = 0; l < mlp->hidden.n && l < CEL_LIST_MAX; l++) {
-    spec.layer[spec.n++] = celi_layer_dense(mlp->hidden.v[l], 0);
-    if (mlp->layer_norm) spec.layer[spec.n++] = celi_layer_normalization(&celi_layer_norm);
-    spec.layer[spec.n++] = celi_layer_activation(mlp->activation);
+    add(&spec, celi_layer_dense(mlp->hidden.v[l], 0));
+    if (norm->place == CELI_NORM_BEFORE) add_norm(&spec, norm);
+    add(&spec, celi_layer_activation(mlp->activation));
+    if (norm->place == CELI_NORM_AFTER) add_norm(&spec, norm);
   }
-  spec.layer[spec.n++] = celi_layer_dense(mlp->out, mlp->output_gain);
+  add(&spec, celi_layer_dense(mlp->out, mlp->output_gain));
   return spec;
 }
 
@@ -88,7 +103,12 @@ static CelStatus compile(CeliNet *net, const char *name, const CeliNetSpec *s) {
       return cel_fail(CEL_E_RANGE, "network \"%s\": layer %d (%s) has %lld outputs; at least 1",
                       name, l, layer->kind->name, (long long)out);
     index += layer->kind == &celi_dense;
-    *node = (CeliNode){.layer = *layer, .in = width, .out = out, .index = index, .dx_end = width};
+    *node = (CeliNode){.layer = celi_layer_settled(layer),
+                       .in = width,
+                       .out = out,
+                       .index = index,
+                       .at = l,
+                       .dx_end = width};
     if (layer->kind == &celi_activation) node->act = layer->activation;
     width = out;
   }

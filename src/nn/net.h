@@ -12,9 +12,10 @@
 #include "ops/ops.h"
 #include "ops/plan.h"
 
-/// A multilayer perceptron has a dense layer, a normalization and an activation for each width.
-#define CELI_LAYERS_MAX (3 * (CEL_LIST_MAX + 1))
-#define CELI_NODES_MAX (2 * (CEL_LIST_MAX + 1))
+/// A residual block has six layers, of which an activation is merged into another one. A network
+/// also has up to four layers around its blocks.
+#define CELI_LAYERS_MAX (6 * CEL_LIST_MAX + 4)
+#define CELI_NODES_MAX (5 * CEL_LIST_MAX + 4)
 /// Floats between the rows of two threads. Cores prefetch about this far ahead.
 #define CELI_GAP 8192
 /// Columns that one part of a reduction over the batch takes.
@@ -31,6 +32,20 @@ typedef struct CeliNetSpec {
   int64_t dx_begin, dx_end;
 } CeliNetSpec;
 
+typedef enum CeliNormKind { CELI_NORM_NONE, CELI_NORM_LAYER, CELI_NORM_BATCH } CeliNormKind;
+typedef enum CeliNormPlace {
+  CELI_NORM_BEFORE, ///< between a dense layer and its activation (XQC, DroQ)
+  CELI_NORM_AFTER   ///< behind the activation (CrossQ)
+} CeliNormPlace;
+
+/// The normalizations of a multilayer perceptron.
+typedef struct CeliMlpNorm {
+  CeliNormKind kind;
+  CeliNormPlace place;      ///< in every hidden layer
+  bool input;               ///< normalizes the input too
+  double epsilon, momentum; ///< as in CeliLayer
+} CeliMlpNorm;
+
 /// A multilayer perceptron: dense layers, with a normalization and an activation behind each but
 /// the last.
 typedef struct CeliMlpSpec {
@@ -38,7 +53,7 @@ typedef struct CeliMlpSpec {
   int64_t in, out;           ///< input and output width
   CelIntList hidden;         ///< widths of the hidden layers; may be empty
   CeliActivation activation; ///< of hidden layers
-  bool layer_norm;           ///< before each hidden activation
+  CeliMlpNorm norm;
   CeliInit init;
   double output_gain;       ///< last layer: see CeliLayer.gain
   int64_t dx_begin, dx_end; ///< as in CeliNetSpec

@@ -65,7 +65,8 @@ static CelStatus append(CeliModel *model, const CeliLayer *layer, int index, int
   if (model->n == CELI_LAYERS_MAX)
     return cel_fail(CEL_E_SHAPE, "the actor has more than %d layers", CELI_LAYERS_MAX);
   *entry = &model->layer[model->n++];
-  **entry = (CeliModelLayer){.layer = *layer, .index = index, .in = model->out, .out = out};
+  **entry = (CeliModelLayer){
+      .layer = celi_layer_settled(layer), .index = index, .in = model->out, .out = out};
   (*entry)->layer.out = out;
   model->out = out;
   return CEL_OK;

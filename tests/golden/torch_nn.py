@@ -233,6 +233,10 @@ def all_layers():
     layers("gelu", lambda: [nn.Linear(4, 19), nn.GELU(), nn.Linear(19, 2)], True, 2, 8, 4)
     layers("leaky_relu", lambda: [nn.Linear(4, 19), nn.LeakyReLU(), nn.Linear(19, 2)], True, 2, 8, 4)
     layers("norm_last", lambda: [nn.Linear(4, 19), nn.Tanh(), nn.LayerNorm(19), nn.Linear(19, 2)], True, 1, 8, 4)
+    slow = lambda n: nn.BatchNorm1d(n, eps=1e-3, momentum=0.01)
+    after = lambda: [slow(5), nn.Linear(5, 17), nn.ReLU(), slow(17), nn.Linear(17, 3)]
+    layers("batch_norm_after", after, True, 2, 9, 5)
+    layers("batch_norm_after_eval", after, False, 2, 9, 5)
 
 
 def main(path):

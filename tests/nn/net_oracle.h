@@ -70,22 +70,26 @@ static inline void oracle_dense(const Oracle *o, int l, int64_t e, double *z, co
 }
 
 /// Normalizes `count` numbers `step` apart.
-static inline void oracle_normalize(double *z, const double *x, int64_t count, int64_t step) {
+static inline void oracle_normalize(double *z, const double *x, int64_t count, int64_t step,
+                                    double epsilon) {
   double mean = 0, var = 0;
   for (int64_t i = 0; i < count; i++) mean += x[i * step] / (double)count;
   for (int64_t i = 0; i < count; i++)
     var += (x[i * step] - mean) * (x[i * step] - mean) / (double)count;
-  for (int64_t i = 0; i < count; i++) z[i * step] = (x[i * step] - mean) / sqrt(var + 1e-5);
+  for (int64_t i = 0; i < count; i++) z[i * step] = (x[i * step] - mean) / sqrt(var + epsilon);
 }
 
 static inline void oracle_norm(const Oracle *o, int l, int64_t e, double *z, const double *x) {
   const CeliNode *node = &o->net->node[l];
   const int64_t N = node->out;
   const bool batch = node->layer.kind == &celi_batch_norm;
-  for (int64_t b = 0; !batch && b < o->B; b++) oracle_normalize(z + b * N, x + b * N, N, 1);
-  for (int64_t n = 0; batch && o->train && n < N; n++) oracle_normalize(z + n, x + n, o->B, N);
+  const double epsilon = node->layer.epsilon;
+  for (int64_t b = 0; !batch && b < o->B; b++)
+    oracle_normalize(z + b * N, x + b * N, N, 1, epsilon);
+  for (int64_t n = 0; batch && o->train && n < N; n++)
+    oracle_normalize(z + n, x + n, o->B, N, epsilon);
   for (int64_t i = 0; batch && !o->train && i < o->B * N; i++)
-    z[i] = (x[i] - o->state[l][0][e * N + i % N]) / sqrt(o->state[l][1][e * N + i % N] + 1e-5);
+    z[i] = (x[i] - o->state[l][0][e * N + i % N]) / sqrt(o->state[l][1][e * N + i % N] + epsilon);
   for (int64_t i = 0; i < o->B * N; i++)
     z[i] = o->param[l][0][e * N + i % N] * z[i] + o->param[l][1][e * N + i % N];
 }

@@ -30,7 +30,7 @@ static void fixture_declare(Fixture *f) {
                            .out = 2 * A,
                            .hidden = {2, {17, 40}},
                            .activation = CELI_SILU,
-                           .layer_norm = true,
+                           .norm.kind = CELI_NORM_LAYER,
                            .output_gain = 1};
   const CeliDistSpec dist = {.kind = CELI_SQUASHED_GAUSSIAN, .A = A};
   const int64_t x[] = {B, O}, action[] = {B, A}, one = 1;

@@ -127,8 +127,12 @@ static void test_orthogonal_moments(void **state) {
 static void test_streams(void **state) {
   (void)state;
   CeliNet a, b, c;
-  const CeliMlpSpec spec = {
-      .E = 2, .in = 8, .out = 8, .hidden = {1, {8}}, .layer_norm = true, .output_gain = 1};
+  const CeliMlpSpec spec = {.E = 2,
+                            .in = 8,
+                            .out = 8,
+                            .hidden = {1, {8}},
+                            .norm.kind = CELI_NORM_LAYER,
+                            .output_gain = 1};
   CelTensors *ta = make(&a, spec, 5, 10), *tb = make(&b, spec, 5, 10), *tc = make(&c, spec, 5, 11);
   assert_same_bits("same seed", a.node[0].param[0], b.node[0].param[0], 2 * 64 * sizeof(float));
   assert_true(memcmp(a.node[0].param[0], a.node[0].param[0] + 64, 64 * sizeof(float)) != 0);

@@ -3,8 +3,8 @@
 #include "net_fixture.h"
 #include "support/shadow.h"
 
-/// Layers by letter: a digit is a dense layer of that width (times 5), B batch norm, L layer norm,
-/// r ReLU, t tanh, s SiLU, g GELU, l leaky ReLU.
+/// Layers by letter: a digit is a dense layer of that width (times 5), B batch norm, C batch norm
+/// with other settings, L layer norm, r ReLU, t tanh, s SiLU, g GELU, l leaky ReLU.
 static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
   CeliNetSpec spec = {.E = E, .in = in, .init = CELI_ORTHOGONAL};
   for (const char *c = text; *c; c++) {
@@ -14,6 +14,9 @@ static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
     else if (*c == 'B' || *c == 'L')
       spec.layer[spec.n++] =
           celi_layer_normalization(*c == 'B' ? &celi_batch_norm : &celi_layer_norm);
+    else if (*c == 'C')
+      spec.layer[spec.n++] =
+          (CeliLayer){.kind = &celi_batch_norm, .epsilon = 1e-3, .momentum = 0.01};
     else
       spec.layer[spec.n++] = celi_layer_activation((CeliActivation)(strchr(acts, *c) - acts));
   }
@@ -24,7 +27,7 @@ static void test_gradients(void **state) {
   (void)state;
   static const char *const lists[] = {"3Br1",    "B3Bs2", "B1",   "3g2",  "3l2",   "3tL1",
                                       "3LrB2s1", "s3t1",  "3rs1", "L3B1", "2B3L1", "3Bi1",
-                                      "B3LgB1",  "3gB",   "t2B",  "3sL"};
+                                      "B3LgB1",  "3gB",   "t2B",  "3sL",  "C3rC1"};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     for (int train = 0; train < 2; train++)
       for (int64_t E = 1; E <= 2; E++) {
@@ -172,7 +175,7 @@ static void test_bad_lists(void **state) {
   spec = spec_of("3", 1, 4);
   for (int i = 0; i < CELI_NODES_MAX; i++) spec.layer[spec.n++] = celi_layer_dense(2, 0);
   assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_RANGE,
-               "more than 34 layers");
+               "more than 84 layers");
   spec = spec_of("L3", 1, 4);
   spec.dx_begin = 1, spec.dx_end = 3;
   assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_UNSUPPORTED,
@@ -207,6 +210,39 @@ static void test_first_and_last_parameters(void **state) {
     assert_ptr_equal(celi_net_parameters(&net), cel_tensors_find(tensors, first)->data);
     cel_tensors_destroy(tensors);
   }
+}
+
+/// The list of a multilayer perceptron, by letter.
+static void assert_mlp(const char *list, const CeliMlpSpec *mlp) {
+  const CeliNetSpec spec = celi_mlp_layers(mlp);
+  char text[CELI_LAYERS_MAX + 1] = "";
+  for (int l = 0; l < spec.n; l++) {
+    const CeliLayerKind *kind = spec.layer[l].kind;
+    text[l] = kind == &celi_dense        ? (char)('0' + spec.layer[l].out / 5)
+              : kind == &celi_activation ? "irtsgl"[spec.layer[l].activation]
+              : kind == &celi_layer_norm ? 'L'
+                                         : 'B';
+    if (text[l] == 'B') {
+      assert_true(spec.layer[l].epsilon == mlp->norm.epsilon);
+      assert_true(spec.layer[l].momentum == mlp->norm.momentum);
+    }
+  }
+  assert_string_equal(text, list);
+}
+
+static void test_mlp_lists(void **state) {
+  (void)state;
+  CeliMlpSpec mlp = {.E = 1, .in = 3, .out = 5, .hidden = {2, {10, 15}}, .activation = CELI_RELU};
+  assert_mlp("2r3r1", &mlp);
+  mlp.norm.kind = CELI_NORM_LAYER;
+  assert_mlp("2Lr3Lr1", &mlp);
+  mlp.norm =
+      (CeliMlpNorm){.kind = CELI_NORM_BATCH, .input = true, .epsilon = 1e-3, .momentum = 0.01};
+  assert_mlp("B2Br3Br1", &mlp); // XQC
+  mlp.norm.place = CELI_NORM_AFTER;
+  assert_mlp("B2rB3rB1", &mlp); // CrossQ
+  mlp.hidden.n = 0;
+  assert_mlp("B1", &mlp);
 }
 
 // ---- PyTorch
@@ -279,6 +315,8 @@ static void test_golden(void **state) {
   check_golden(state, "batch_norm_eval", "1Br1", false);
   check_golden(state, "batch_norm_first", "B1Bs1", true);
   check_golden(state, "batch_norm_first_eval", "B1Bs1", false);
+  check_golden(state, "batch_norm_after", "C1rC1", true);
+  check_golden(state, "batch_norm_after_eval", "C1rC1", false);
   check_golden(state, "gelu", "1g1", false);
   check_golden(state, "leaky_relu", "1l1", false);
   check_golden(state, "norm_last", "1tL1", false);
@@ -286,10 +324,11 @@ static void test_golden(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_declarations), // of operations
       cmocka_unit_test(test_gradients), cmocka_unit_test(test_input_columns),
       cmocka_unit_test(test_same_bits), cmocka_unit_test(test_running_statistics),
       cmocka_unit_test(test_bad_lists), cmocka_unit_test(test_first_and_last_parameters),
-      cmocka_unit_test(test_golden),    cmocka_unit_test(test_declarations),
+      cmocka_unit_test(test_mlp_lists), cmocka_unit_test(test_golden),
   };
   return cmocka_run_group_tests_name("nn/layers", tests, golden_open, golden_close);
 }

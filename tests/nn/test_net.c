@@ -25,7 +25,7 @@ static void test_gradients(void **state) {
                               .in = widths[turn % 5],
                               .out = widths[(turn / 5) % 5],
                               .activation = (CeliActivation)act,
-                              .layer_norm = norm};
+                              .norm.kind = norm ? CELI_NORM_LAYER : CELI_NORM_NONE};
           spec.hidden.n = depth;
           for (int l = 0; l < depth; l++) spec.hidden.v[l] = widths[(turn + 2 * l + 1) % 5];
           check_spec_case(&spec, 1 + turn % 9, false, seed++);
@@ -54,7 +54,7 @@ static void test_second_reader(void **state) {
                         .out = 4,
                         .hidden = {2, {17, 23}},
                         .activation = acts[i % 3],
-                        .layer_norm = i >= 3};
+                        .norm.kind = i >= 3 ? CELI_NORM_LAYER : CELI_NORM_NONE};
     check_spec_case(&spec, 7, true, 60 + (uint64_t)i);
   }
 }
@@ -65,7 +65,7 @@ static CeliMlpSpec odd_spec(void) {
                        .out = 3,
                        .hidden = {3, {100, 17, 41}},
                        .activation = CELI_SILU,
-                       .layer_norm = true};
+                       .norm.kind = CELI_NORM_LAYER};
 }
 
 /// Outputs, input gradients and weight gradients for 1, 2 and 3 threads, and for so many that every
@@ -97,7 +97,7 @@ static void test_layout_by_thread_same_bits(void **state) {
     for (int64_t E = 1; E <= 3; E += 2)
       for (int shares = 2; shares <= 40; shares += shares < 5 ? 1 : 35) {
         CeliMlpSpec spec = odd_spec();
-        spec.E = E, spec.layer_norm = norm;
+        spec.E = E, spec.norm.kind = norm ? CELI_NORM_LAYER : CELI_NORM_NONE;
         Fixture whole, apart;
         fixture_create(&whole, &spec, 301, true);
         fixture_create_threads(&apart, &spec, 301, true, shares);
@@ -127,7 +127,7 @@ static void test_block_pass_same_bits(void **state) {
   for (int64_t E = 1; E <= 3; E++)
     for (int shares = 1; shares <= 3; shares++) {
       CeliMlpSpec spec = odd_spec();
-      spec.E = E, spec.layer_norm = shares == 2;
+      spec.E = E, spec.norm.kind = shares == 2 ? CELI_NORM_LAYER : CELI_NORM_NONE;
       Fixture f;
       fixture_create(&f, &spec, B, true);
       fixture_randomize(&f, 9);
@@ -185,7 +185,7 @@ static void test_forward_only(void **state) {
   (void)state;
   for (int norm = 0; norm < 2; norm++) {
     CeliMlpSpec spec = odd_spec();
-    spec.layer_norm = norm;
+    spec.norm.kind = norm ? CELI_NORM_LAYER : CELI_NORM_NONE;
     Fixture f;
     CelTensors *tensors;
     CeliPass lean;
@@ -225,7 +225,7 @@ static void test_nan_propagates(void **state) {
                         .out = 3,
                         .hidden = {2, {17, 9}},
                         .activation = acts[i % 5],
-                        .layer_norm = i >= 5};
+                        .norm.kind = i >= 5 ? CELI_NORM_LAYER : CELI_NORM_NONE};
     Fixture f;
     fixture_create(&f, &spec, 8, false);
     fixture_randomize(&f, 77);
@@ -284,7 +284,7 @@ static void check_golden(void **state, const char *name, CeliActivation act, boo
                             .out = y->shape[2],
                             .hidden = hidden,
                             .activation = act,
-                            .layer_norm = norm};
+                            .norm.kind = norm ? CELI_NORM_LAYER : CELI_NORM_NONE};
   Fixture f;
   fixture_create(&f, &spec, B, false);
   f.pass.ldx = spec.in;

@@ -15,7 +15,6 @@
 
 #include <math.h>
 
-static const double epsilon = 1e-5, momentum = 0.1;
 /// Columns that one thread sums at a time.
 enum { COLUMNS = CELI_REDUCE_COLUMNS };
 /// Rows of a training pass's batch statistics.
@@ -34,6 +33,7 @@ static void init(const CeliNode *node, int64_t e, CeliInit how, CelRng *rng) {
 static void statistics(const CeliRows *r, int64_t first, int64_t stop, double mean[COLUMNS],
                        double inv_sd[COLUMNS]) {
   const int64_t N = r->node->out;
+  const double epsilon = r->node->layer.epsilon;
   for (int64_t n = first; n < stop; n++) {
     const int64_t at = r->e * N + n;
     mean[n - first] = r->train ? r->batch[MEAN * N + n] : (double)r->node->state[0][at];
@@ -130,7 +130,7 @@ static void grad(const CeliRows *r, float *const to[CELI_LAYER_PARAMS], int64_t 
 static void reduce(const CeliPass *pass, int at, int64_t e, int64_t first, int64_t stop) {
   const CeliNode *node = &pass->net->node[at];
   const int64_t N = node->out;
-  const double B = (double)pass->B;
+  const double B = (double)pass->B, momentum = node->layer.momentum;
   double *batch = pass->use[at].batch + e * BATCH_STATS * N;
   double sum[COLUMNS] = {0}, square[COLUMNS] = {0};
   CeliRows r;
@@ -152,7 +152,7 @@ static void reduce(const CeliPass *pass, int at, int64_t e, int64_t first, int64
     const double unbiased = pass->B > 1 ? square[n - first] / (B - 1) : var;
     float *running = node->state[0] + e * N + n, *running_var = node->state[1] + e * N + n;
     batch[MEAN * N + n] = mean;
-    batch[INV_SD * N + n] = 1 / sqrt(var + epsilon);
+    batch[INV_SD * N + n] = 1 / sqrt(var + node->layer.epsilon);
     *running = (float)((1 - momentum) * (double)*running + momentum * mean);
     *running_var = (float)((1 - momentum) * (double)*running_var + momentum * unbiased);
   }
@@ -183,11 +183,11 @@ static void reduce_backward(const CeliPass *pass, int at, int64_t e, int64_t fir
 static const char c_source[] =
     "/* Running mean and variance of each output, then a gain and a shift of each. */\n"
     "static void $_batch_norm(float *y, const float *gain, const float *shift,\n"
-    "    const float *mean, const float *var, int n)\n"
+    "    const float *mean, const float *var, float epsilon, int n)\n"
     "{\n"
     "    int j;\n"
     "    for (j = 0; j < n; j++) {\n"
-    "        y[j] = (y[j] - mean[j]) / sqrtf(var[j] + 1e-5f) * gain[j] + shift[j];\n"
+    "        y[j] = (y[j] - mean[j]) / sqrtf(var[j] + epsilon) * gain[j] + shift[j];\n"
     "    }\n"
     "}\n";
 
@@ -196,6 +196,8 @@ const CeliLayerKind celi_batch_norm = {
     .prefix = "batch_norm.",
     .param_name = {"weight", "bias"},
     .state_name = {"mean", "var"},
+    .epsilon = 1e-5, // PyTorch's
+    .momentum = 0.1,
     .batch_stats = BATCH_STATS,
     .couples_rows = true,
     .out = celi_layer_same_width,
@@ -209,8 +211,9 @@ const CeliLayerKind celi_batch_norm = {
     .reduce_backward = reduce_backward,
     .c_source = c_source,
     .c_in_place = true,
+    .c_math = true,
     .export_name = {"batch_norm_gain", "batch_norm_shift"},
     .export_state = {"batch_norm_mean", "batch_norm_var"},
     .onnx = {.op = "BatchNormalization",
              .value = "batch_norm",
-             .attribute = {{.name = "epsilon", .is_float = true, .f = 1e-5f}}}};
+             .attribute = {{.name = "epsilon", .is_float = true}}}};

@@ -5,8 +5,6 @@
 #include "base/base.h"
 #include "nn/layer.h"
 
-/// PyTorch's.
-static const float epsilon = 1e-5f;
 /// Columns of the gradients that are one part.
 enum { COLUMNS = 16 };
 
@@ -20,7 +18,7 @@ static void forward(const CeliRows *r) {
   const int64_t N = r->node->out;
   celi_ops()->layer_norm_forward(r->y, N, r->z, N, r->row_stats, r->x, r->ldx,
                                  r->node->param[0] + r->e * N, r->node->param[1] + r->e * N,
-                                 epsilon, r->begin, r->end, N, r->node->act);
+                                 (float)r->node->layer.epsilon, r->begin, r->end, N, r->node->act);
 }
 
 static void backward(const CeliRows *r) {
@@ -71,14 +69,15 @@ static void tangent(const CeliTangentRows *t) {
 
 static const char c_source[] =
     "/* Mean 0 and variance 1 over a layer's outputs, then a gain and a shift of each. */\n"
-    "static void $_layer_norm(float *y, const float *gain, const float *shift, int n)\n"
+    "static void $_layer_norm(float *y, const float *gain, const float *shift, float epsilon,\n"
+    "    int n)\n"
     "{\n"
     "    float mean = 0.0f, var = 0.0f, scale;\n"
     "    int j;\n"
     "    for (j = 0; j < n; j++) mean += y[j];\n"
     "    mean /= (float)n;\n"
     "    for (j = 0; j < n; j++) var += (y[j] - mean) * (y[j] - mean);\n"
-    "    scale = 1.0f / sqrtf(var / (float)n + 1e-5f);\n"
+    "    scale = 1.0f / sqrtf(var / (float)n + epsilon);\n"
     "    for (j = 0; j < n; j++) y[j] = (y[j] - mean) * scale * gain[j] + shift[j];\n"
     "}\n";
 
@@ -86,6 +85,7 @@ const CeliLayerKind celi_layer_norm = {
     .name = "layer_norm",
     .prefix = "norm.",
     .param_name = {"weight", "bias"},
+    .epsilon = 1e-5, // PyTorch's
     .row_stats = 2,
     .out = celi_layer_same_width,
     .shape = celi_layer_vector,
@@ -97,10 +97,10 @@ const CeliLayerKind celi_layer_norm = {
     .tangent = tangent,
     .c_source = c_source,
     .c_in_place = true,
+    .c_math = true,
     .export_name = {"norm_gain", "norm_shift"},
     .onnx = {.op = "LayerNormalization",
              .value = "norm",
              .opset = 17,
              .ir = 8,
-             .attribute = {{.name = "axis", .i = -1},
-                           {.name = "epsilon", .is_float = true, .f = 1e-5f}}}};
+             .attribute = {{.name = "axis", .i = -1}, {.name = "epsilon", .is_float = true}}}};
