@@ -25,6 +25,7 @@ typedef struct FileMeta {
   int n;
   char key[META_MAX][CEL_NAME_MAX];
   char value[META_MAX][META_TEXT];
+  CeliLayer layers[CELI_LAYERS_MAX];
   char *observation, *action, *policy;
 } FileMeta;
 
@@ -53,7 +54,10 @@ static CelStatus meta_config(FileMeta *meta, const CelAgent *agent) {
 static CelStatus meta_build(FileMeta *meta, CelAgent *agent, const char *format) {
   CELI_TRY(celi_space_to_json(&agent->observation, &meta->observation));
   CELI_TRY(celi_space_to_json(&agent->action, &meta->action));
-  const CeliPolicySpec policy = celi_policy_spec(agent->algo->inspect(agent).policy);
+  const CeliPolicy *actor = agent->algo->inspect(agent).policy;
+  CeliPolicySpec policy = celi_policy_spec(actor);
+  policy.n_layers = celi_net_layers(&actor->net, meta->layers);
+  policy.layers = meta->layers;
   CELI_TRY(celi_policy_to_json(&policy, &meta->policy));
   meta_add(meta, "format", format);
   meta_add(meta, "version", CEL_VERSION);

@@ -58,15 +58,13 @@ static void copy(float *to, const float *from, int64_t n) {
 }
 
 static void copy_all(CelPolicy *policy, const CeliModel *model) {
-  const CeliNode *node = policy->actor.node;
-  for (int l = 0; l < model->n; l++) {
-    const CeliModelLayer *layer = &model->layer[l];
-    if (layer->layer.kind == &celi_activation && node > policy->actor.node) continue; // merged
+  for (int l = 0; l < policy->actor.n; l++) {
+    const CeliNode *node = &policy->actor.node[l];
+    const CeliModelLayer *layer = &model->layer[node->at];
     for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
       if (layer->param[k]) copy(node->param[k], layer->param[k], celi_param_size(node, k));
       if (layer->state[k]) copy(node->state[k], layer->state[k], node->out);
     }
-    node++;
   }
   copy(policy->shift, model->obs_shift, policy->O);
   copy(policy->scale, model->obs_scale, policy->O);

@@ -74,10 +74,10 @@ static bool merges(const CeliNet *net, const CeliLayer *layer) {
          net->node[net->n - 1].act == CELI_IDENTITY;
 }
 
-/// The list as nodes.
-static CelStatus compile(CeliNet *net, const char *name, const CeliNetSpec *s) {
+CelStatus celi_net_compile(CeliNet *net, const char *name, const CeliNetSpec *s) {
   int64_t width = s->in;
   int index = -1;
+  CELI_TRY(check_spec(name, s));
   *net = (CeliNet){.E = s->E, .in = s->in, .init = s->init};
   for (int l = 0; l < s->n; l++) {
     const CeliLayer *layer = &s->layer[l];
@@ -138,18 +138,18 @@ static CelStatus declare_one(CelTensors *tensors, CelRole role, float **place,
                           name, index, node->layer.kind->prefix, suffix);
 }
 
-/// Parameters, or a mirror of them, in the order that all roles have. `grad` may be NULL.
-static CelStatus declare_params(CeliNet *net, CeliNetGrad *grad, CelTensors *tensors,
-                                const char *name, CelRole role) {
-  const bool own = role == CEL_PARAM || role == CEL_TARGET;
+/// Parameters, or a mirror of them, in the order that all roles have. `own`: the network whose
+/// parameters they are, or NULL. `grad` may be NULL.
+static CelStatus declare_params(const CeliNet *net, CeliNet *own, CeliNetGrad *grad,
+                                CelTensors *tensors, const char *name, CelRole role) {
   for (int l = 0; l < net->n; l++) {
-    CeliNode *node = &net->node[l];
+    const CeliNode *node = &net->node[l];
     for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
       if (!node->layer.kind->param_name[k]) continue;
       int64_t rows, columns;
       node->layer.kind->shape(node, k, &rows, &columns);
       const int64_t matrix[] = {net->E, rows, columns}, vector[] = {net->E, columns, -1};
-      float **place = own ? &node->param[k] : grad ? &grad->param[l][k] : NULL;
+      float **place = own ? &own->node[l].param[k] : grad ? &grad->param[l][k] : NULL;
       CELI_TRY(declare_one(tensors, role, place, rows ? matrix : vector, name, node,
                            node->layer.kind->param_name[k]));
     }
@@ -177,9 +177,8 @@ static CelStatus declare_rest(CeliNet *net, CelTensors *tensors, const char *nam
 CelStatus celi_net_declare(CeliNet *net, CelTensors *tensors, const char *name, CelRole role,
                            const CeliNetSpec *spec) {
   CEL_ASSERT(role == CEL_PARAM || role == CEL_TARGET);
-  CELI_TRY(check_spec(name, spec));
-  CELI_TRY(compile(net, name, spec));
-  CELI_TRY(declare_params(net, NULL, tensors, name, role));
+  CELI_TRY(celi_net_compile(net, name, spec));
+  CELI_TRY(declare_params(net, net, NULL, tensors, name, role));
   return declare_rest(net, tensors, name, role);
 }
 
@@ -195,9 +194,8 @@ CelStatus celi_mlp_declare(CeliNet *net, CelTensors *tensors, const char *name, 
 CelStatus celi_net_declare_grad(CeliNetGrad *grad, CelTensors *tensors, const char *name,
                                 CelRole role, const CeliNet *net) {
   CEL_ASSERT(role == CEL_GRAD || role == CEL_MOMENT1 || role == CEL_MOMENT2);
-  CeliNet shape = *net; // its own parameters stay where they are
   if (grad) memset(grad, 0, sizeof *grad);
-  return declare_params(&shape, grad, tensors, name, role);
+  return declare_params(net, NULL, grad, tensors, name, role);
 }
 
 /// Name of parameter k of a node in the network declared as `name`.
@@ -217,6 +215,16 @@ void celi_net_first_parameter(const CeliNet *net, const char *name, char first[C
 void celi_net_last_parameter(const CeliNet *net, const char *name, char last[CEL_NAME_MAX]) {
   const CeliNode *node = &net->node[net->n - 1];
   parameter_name(node, node->layer.kind->param_name[1] ? 1 : 0, name, last);
+}
+
+int celi_net_layers(const CeliNet *net, CeliLayer layers[CELI_LAYERS_MAX]) {
+  int n = 0;
+  for (int l = 0; l < net->n; l++) {
+    const CeliNode *node = &net->node[l];
+    if (node->layer.kind != &celi_activation) layers[n++] = node->layer;
+    if (node->act != CELI_IDENTITY) layers[n++] = celi_layer_activation(node->act);
+  }
+  return n;
 }
 
 // ---- passes

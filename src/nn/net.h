@@ -121,6 +121,9 @@ typedef struct CeliPass {
   float *dH;
 } CeliPass;
 
+/// Only checks the list and compiles it into nodes, without tensors.
+/// Errors: CEL_E_RANGE (widths), CEL_E_UNSUPPORTED (an order of layers).
+CelStatus celi_net_compile(CeliNet *net, const char *name, const CeliNetSpec *spec) CEL_WARN_UNUSED;
 /// Declares the parameters in `role` (CEL_PARAM or CEL_TARGET): "NAME.l.weight" (E, in, out) and
 /// "NAME.l.bias" of dense layer l, "NAME.l.norm.weight" of the layer norm behind it, and so on.
 /// With CEL_PARAM also the transposed weights.
@@ -137,6 +140,9 @@ CelStatus celi_net_declare_grad(CeliNetGrad *grad, CelTensors *tensors, const ch
 /// Declares a pass. Errors: as cel_tensors_declare; CEL_E_RANGE (rows).
 CelStatus celi_pass_declare(CeliPass *pass, CelTensors *tensors, const char *name,
                             const CeliNet *net, CeliPassSpec spec) CEL_WARN_UNUSED;
+
+/// The layers that acting needs, in order, with their settings. Returns how many.
+int celi_net_layers(const CeliNet *net, CeliLayer layers[CELI_LAYERS_MAX]);
 
 /// Draws initial parameters. Dense layer l of member e has a stream of its own, (seed,
 /// CEL_RNG_INIT, first_index + l E + e).

@@ -1,4 +1,4 @@
-/// Spaces and policies as JSON, for the metadata of model files. Contract: model.h.
+/// Spaces, layers and policies as JSON, for the metadata of model files. Contract: model.h.
 #include "rl/model.h"
 #include "base/text.h"
 #include <cjson/cJSON.h>
@@ -212,6 +212,103 @@ CelStatus celi_space_from_json(CelSpace *space, const char *text) {
   return status ? status : cel_space_check(space);
 }
 
+// ---- layers
+
+/// Whether a list is the one that the names of its tensors define (model.h).
+static bool names_define(const CeliPolicySpec *spec) {
+  const CeliLayer *layer = spec->layers, *end = layer + spec->n_layers;
+  bool first = true;
+  for (const CeliLayer *l = layer; l < end; l++)
+    if (l->epsilon < l->kind->epsilon || l->epsilon > l->kind->epsilon) return false;
+  for (;; first = false) {
+    if (layer < end && layer->kind != &celi_dense && layer->kind->param_name[0]) layer++;
+    if (!first && spec->activation != CELI_IDENTITY &&
+        (layer == end || layer->kind != &celi_activation ||
+         layer++->activation != spec->activation))
+      return false;
+    if (layer == end || layer++->kind != &celi_dense) return false;
+    if (layer == end) return true;
+  }
+}
+
+/// An entry of the list: a name, or an object with settings.
+static cJSON *layer_to_json(const CeliLayer *layer) {
+  const CeliLayerKind *kind = layer->kind;
+  if (kind == &celi_activation) return cJSON_CreateString(celi_activations[layer->activation].name);
+  if (!(layer->epsilon < kind->epsilon || layer->epsilon > kind->epsilon))
+    return cJSON_CreateString(kind->name);
+  cJSON *entry = cJSON_CreateObject();
+  if (cJSON_AddStringToObject(entry, "kind", kind->name) &&
+      cJSON_AddNumberToObject(entry, "epsilon", layer->epsilon))
+    return entry;
+  cJSON_Delete(entry);
+  return NULL;
+}
+
+static bool add_layers(cJSON *tree, const CeliPolicySpec *spec) {
+  cJSON *list = cJSON_AddArrayToObject(tree, "layers");
+  bool ok = list != NULL;
+  for (int l = 0; ok && l < spec->n_layers; l++)
+    ok = cJSON_AddItemToArray(list, layer_to_json(&spec->layers[l]));
+  return ok;
+}
+
+/// The activation with this name, or -1.
+static int find_activation(const char *name) {
+  for (int a = 0; a < CELI_ACTIVATIONS; a++)
+    if (strcmp(celi_activations[a].name, name) == 0) return a;
+  return -1;
+}
+
+static CelStatus read_layer(CeliLayer *layer, const cJSON *node) {
+  const cJSON *name = node, *epsilon = NULL;
+  if (cJSON_IsObject(node)) {
+    name = cJSON_GetObjectItemCaseSensitive(node, "kind");
+    epsilon = cJSON_GetObjectItemCaseSensitive(node, "epsilon");
+  }
+  if (!cJSON_IsString(name))
+    return cel_fail(CEL_E_FORMAT, "it must be a text, or an object with a text \"kind\"");
+  const int activation = find_activation(name->valuestring);
+  *layer = celi_layer_activation(activation < 0 ? CELI_IDENTITY : (CeliActivation)activation);
+  if (activation >= 0) return CEL_OK;
+  for (int i = 0; celi_layer_kinds[i]; i++) {
+    const CeliLayer of_kind = {.kind = celi_layer_kinds[i]};
+    if (of_kind.kind == &celi_activation || strcmp(of_kind.kind->name, name->valuestring) != 0)
+      continue;
+    *layer = celi_layer_settled(&of_kind);
+    if (epsilon && (!(layer->epsilon > 0) || !cJSON_IsNumber(epsilon) ||
+                    !(epsilon->valuedouble > 0 && epsilon->valuedouble <= 1)))
+      return cel_fail(CEL_E_FORMAT, "\"epsilon\" must be a number above 0 and at most 1, of a "
+                                    "normalization");
+    if (epsilon) layer->epsilon = epsilon->valuedouble;
+    return CEL_OK;
+  }
+  return cel_fail(CEL_E_NAME, "unknown kind \"%.40s\"; the file may be from a newer version",
+                  name->valuestring);
+}
+
+CelStatus celi_policy_layers_from_json(CeliLayer layers[CELI_LAYERS_MAX], int *n,
+                                       const char *text) {
+  cJSON *tree = cJSON_Parse(text);
+  const cJSON *list = cJSON_GetObjectItemCaseSensitive(tree, "layers"), *node;
+  CelStatus status = CEL_OK;
+  *n = 0;
+  if (list && !cJSON_IsArray(list)) status = cel_fail(CEL_E_FORMAT, "\"layers\" must be a list");
+  if (status == CEL_OK && list && cJSON_GetArraySize(list) == 0)
+    status = cel_fail(CEL_E_FORMAT, "\"layers\" is empty");
+  cJSON_ArrayForEach(node, list) {
+    if (status) break;
+    if (*n == CELI_LAYERS_MAX) {
+      status = cel_fail(CEL_E_FORMAT, "\"layers\" has more than %d entries", CELI_LAYERS_MAX);
+      break;
+    }
+    status = cel_fail_in(read_layer(&layers[*n], node), "entry %d of \"layers\": ", *n);
+    ++*n;
+  }
+  cJSON_Delete(tree);
+  return status;
+}
+
 // ---- policies
 
 const char *celi_policy_name(const CeliPolicySpec *spec) {
@@ -233,6 +330,7 @@ CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) {
                cJSON_AddNumberToObject(tree, "log_std_max", spec->log_std_max);
   if (spec->logit_scale > 0)
     complete = complete && cJSON_AddNumberToObject(tree, "logit_scale", spec->logit_scale);
+  if (spec->layers && !names_define(spec)) complete = complete && add_layers(tree, spec);
   return print_json(tree, complete, out);
 }
 
@@ -256,13 +354,6 @@ static CelStatus read_options(CeliPolicySpec *spec, const cJSON *tree) {
                  spec->logit_scale <= 1e30))
     return cel_fail(CEL_E_FORMAT, "\"logit_scale\" must be a positive number of at most 1e30");
   return CEL_OK;
-}
-
-/// The activation with this name, or -1.
-static int find_activation(const char *name) {
-  for (int a = 0; a < CELI_ACTIVATIONS; a++)
-    if (strcmp(celi_activations[a].name, name) == 0) return a;
-  return -1;
 }
 
 CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {

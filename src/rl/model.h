@@ -4,7 +4,8 @@
 /// metadata. Parameters have the names that celi_net_declare gives them: "actor.L.weight" (1, in,
 /// out) and "actor.L.bias" (1, out) of dense layer L, "actor.L.norm.weight" of the layer norm
 /// behind it, and so on. The names define the list of layers. "activation" in the policy's JSON
-/// follows every dense layer but the last, after the layer's normalization. Metadata:
+/// follows every dense layer but the last, after the layer's normalization. A network with another
+/// order or other settings has its list as "layers" in the policy's JSON. Metadata:
 /// - "format" = CELI_MODEL_FORMAT, "version", "algo"
 /// - "observation", "action", "policy": the spaces and the policy as JSON
 /// - "config.FIELD" for every field, except defaults of fields with omit_default
@@ -40,20 +41,29 @@ typedef struct CeliPolicySpec {
   /// noise.
   bool sampler;
   double log_std_min, log_std_max; ///< bounds of a Gaussian's log sigma, if min < max
-  double logit_scale; ///< discrete actions: logits are the output times this; 0 means 1
+  double logit_scale;      ///< discrete actions: logits are the output times this; 0 means 1
+  const CeliLayer *layers; ///< (n_layers,) to write: as celi_net_layers; NULL: names define them
+  int n_layers;
 } CeliPolicySpec;
 /// Name of the kind in model files: "gaussian", "squashed_gaussian", "sampler", ...
 const char *celi_policy_name(const CeliPolicySpec *spec);
 /// The policy as JSON, such as
 ///   {"kind": "squashed_gaussian", "activation": "relu", "action_dim": 1}
 /// "log_std_min", "log_std_max" and "logit_scale" are added if they are set. A sampler's kind is
-/// "sampler". The caller frees *out.
+/// "sampler". "layers" is added if the names of tensors do not define the list. An entry is the name
+/// of a kind or of the activation, or an object with "kind" and its settings:
+///   ["batch_norm", "dense", "relu", {"kind": "batch_norm", "epsilon": 0.001}, "dense"]
+/// The caller frees *out.
 /// Errors: CEL_E_RANGE (A < 1), CEL_E_MEMORY.
 CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) CEL_WARN_UNUSED;
 /// Reads a policy. Ignores unknown keys, because a later version may add some.
 /// Errors: CEL_E_FORMAT, CEL_E_NAME (unknown kind or activation; lists the known ones),
 /// CEL_E_MEMORY.
 CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) CEL_WARN_UNUSED;
+/// Reads "layers" of a policy. Widths of dense layers are 0. n = 0: the text has no list.
+/// Errors: CEL_E_FORMAT, CEL_E_NAME (unknown layer).
+CelStatus celi_policy_layers_from_json(CeliLayer layers[CELI_LAYERS_MAX], int *n,
+                                       const char *text) CEL_WARN_UNUSED;
 
 /// One layer of a saved network, in order.
 typedef struct CeliModelLayer {

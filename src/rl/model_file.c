@@ -3,6 +3,7 @@
 #include "rl/model.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /// A float32 tensor of this shape (without its leading 1) with finite entries. columns = 0: one
@@ -37,7 +38,8 @@ static CelStatus meta(const CelSafetensors *file, const char *key, const char **
   return CEL_OK;
 }
 
-static CelStatus read_meta(CeliModel *model) {
+/// layers, n: the list of layers, if the file has one.
+static CelStatus read_meta(CeliModel *model, CeliLayer layers[CELI_LAYERS_MAX], int *n) {
   const char *format = cel_safetensors_meta(model->file, "format"), *text;
   if (!format ||
       (strcmp(format, CELI_MODEL_FORMAT) != 0 && strcmp(format, CELI_CHECKPOINT_FORMAT) != 0))
@@ -52,6 +54,7 @@ static CelStatus read_meta(CeliModel *model) {
   CELI_TRY(cel_fail_in(celi_space_from_json(&model->action, text), "\"action\": "));
   CELI_TRY(meta(model->file, "policy", &text));
   CELI_TRY(cel_fail_in(celi_policy_from_json(&model->policy, text), "\"policy\": "));
+  CELI_TRY(cel_fail_in(celi_policy_layers_from_json(layers, n, text), "\"policy\": "));
   // Old files of samplers have the kind "squashed_gaussian".
   if (strcmp(model->algo, "sqlc") == 0 && model->policy.kind == CELI_SQUASHED_GAUSSIAN)
     model->policy.sampler = true;
@@ -148,14 +151,37 @@ static CelStatus read_dense(CeliModel *model, int index, const CelTensor *weight
   return read_params(model, entry);
 }
 
-static CelStatus read_layers(CeliModel *model) {
+/// Reads the layers of a list.
+static CelStatus read_list(CeliModel *model, const CeliLayer *layers, int n) {
+  int index = -1;
+  for (int l = 0; l < n; l++) {
+    const CeliLayerKind *kind = layers[l].kind;
+    const CeliModelLayer wanted = {.layer = layers[l], .index = index + (kind == &celi_dense)};
+    char name[CEL_NAME_MAX];
+    CeliModelLayer *entry;
+    if (kind == &celi_activation && layers[l].activation != model->policy.activation)
+      return cel_fail(CEL_E_UNSUPPORTED,
+                      "layer %d is %s, but the policy's activation is %s; one network has one", l,
+                      celi_activations[layers[l].activation].name,
+                      celi_activations[model->policy.activation].name);
+    if (kind->param_name[0] && !find_first(model, &wanted))
+      return cel_fail(CEL_E_FORMAT, "tensor \"%s\" of layer %d is missing",
+                      tensor_name(name, &wanted, kind->param_name[0]), l);
+    index = wanted.index;
+    if (kind == &celi_dense) {
+      CELI_TRY(read_dense(model, index, find_first(model, &wanted)));
+      continue;
+    }
+    CELI_TRY(append(model, &layers[l], index, model->out, &entry));
+    CELI_TRY(read_params(model, entry));
+  }
+  return CEL_OK;
+}
+
+/// Reads the layers that the names of the tensors define.
+static CelStatus read_named(CeliModel *model) {
   const CeliLayer activation = celi_layer_activation(model->policy.activation);
-  const int64_t O = cel_space_floats(&model->observation);
   CeliModelLayer *entry;
-  if (O < 1) return cel_fail(CEL_E_UNSUPPORTED, "observations must be float32 boxes");
-  model->O = O;
-  model->noise = model->policy.sampler ? model->policy.A : 0;
-  model->in = model->out = O + model->noise;
   CELI_TRY(read_normalization(model, -1));
   for (int index = 0;; index++) {
     const CeliModelLayer wanted = {.layer = {.kind = &celi_dense}, .index = index};
@@ -167,6 +193,31 @@ static CelStatus read_layers(CeliModel *model) {
     CELI_TRY(read_dense(model, index, weight));
     CELI_TRY(read_normalization(model, index));
   }
+  return CEL_OK;
+}
+
+/// Declares a network with the layers, in no memory, which checks their order.
+static CelStatus check_order(const CeliModel *model) {
+  struct {
+    CeliNetSpec spec;
+    CeliNet net;
+  } * try;
+  CELI_TRY(celi_alloc(&try, 1, sizeof *try, "a model"));
+  try->spec = (CeliNetSpec){.E = 1, .in = model->in, .n = model->n};
+  for (int l = 0; l < model->n; l++) try->spec.layer[l] = model->layer[l].layer;
+  const CelStatus status = celi_net_compile(&try->net, "actor", &try->spec);
+  free(try);
+  return status;
+}
+
+static CelStatus read_layers(CeliModel *model, const CeliLayer *layers, int n) {
+  const int64_t O = cel_space_floats(&model->observation);
+  if (O < 1) return cel_fail(CEL_E_UNSUPPORTED, "observations must be float32 boxes");
+  model->O = O;
+  model->noise = model->policy.sampler ? model->policy.A : 0;
+  model->in = model->out = O + model->noise;
+  CELI_TRY(n > 0 ? read_list(model, layers, n) : read_named(model));
+  CELI_TRY(check_order(model));
   if (model->layer[model->n - 1].layer.kind != &celi_dense)
     return cel_fail(CEL_E_UNSUPPORTED, "the actor's last layer must be dense, not %s",
                     model->layer[model->n - 1].layer.kind->name);
@@ -270,9 +321,17 @@ static CelStatus read_actions(CeliModel *model) {
 
 CelStatus celi_model_open(CeliModel *model, const char *path) {
   memset(model, 0, sizeof *model);
-  CELI_TRY(cel_safetensors_open(path, &model->file));
-  CelStatus status = read_meta(model);
-  if (!status) status = read_layers(model);
+  CeliLayer *layers;
+  int n = 0;
+  CELI_TRY(celi_alloc(&layers, CELI_LAYERS_MAX, sizeof *layers, "a model"));
+  CelStatus status = cel_safetensors_open(path, &model->file);
+  if (status) {
+    free(layers);
+    return status;
+  }
+  status = read_meta(model, layers, &n);
+  if (!status) status = read_layers(model, layers, n);
+  free(layers);
   if (!status) status = read_normalizer(model);
   if (!status) status = read_actions(model);
   if (!status) status = check_all_read(model);
