@@ -28,6 +28,7 @@ typedef struct CeliLayer {
   /// Normalizations: added to the variance; how much of a new statistic the running ones take. 0:
   /// the kind's default. Layers of a declared network have the values in use.
   double epsilon, momentum;
+  int64_t warmup; ///< batch renorm: training passes as batch norm; negative: none; 0: the default
 } CeliLayer;
 
 /// A compiled layer: act(kind(x)).
@@ -39,6 +40,7 @@ typedef struct CeliNode {
   int at;             ///< position in the list, without the activation merged into it
   float *param[CELI_LAYER_PARAMS]; ///< (E, shape), or NULL
   float *state[CELI_LAYER_PARAMS]; ///< (E, out) running statistics, or NULL
+  uint64_t *steps; ///< (E, blocks of CELI_REDUCE_COLUMNS outputs) training passes, or NULL
   /// dense: (E, out, dx_end - dx_begin) transposed weights for the backward pass, scratch; NULL
   /// without one.
   float *transposed;
@@ -97,6 +99,7 @@ struct CeliLayerKind {
   const char *prefix; ///< of its tensors' names, behind the dense layer's number
   const char *param_name[CELI_LAYER_PARAMS], *state_name[CELI_LAYER_PARAMS]; ///< or NULL
   double epsilon, momentum; ///< defaults of CeliLayer's; 0: the kind has none
+  int64_t warmup;           ///< the same; above 0, its layers count training passes
   int row_stats;            ///< floats that a forward pass keeps of each row
   int batch_stats;          ///< doubles of each output that training passes keep of the whole batch
   /// In training, a row's output depends on the whole batch. The plan then waits before such a
@@ -134,7 +137,8 @@ struct CeliLayerKind {
   CeliOnnxOp onnx; ///< inputs: x, parameters, running statistics
 };
 
-extern const CeliLayerKind celi_dense, celi_layer_norm, celi_batch_norm, celi_activation;
+extern const CeliLayerKind celi_dense, celi_layer_norm, celi_batch_norm, celi_batch_renorm,
+    celi_activation;
 
 /// The kinds in a NULL-terminated list.
 extern const CeliLayerKind *const celi_layer_kinds[];
@@ -169,6 +173,7 @@ static inline CeliLayer celi_layer_settled(const CeliLayer *layer) {
   CeliLayer settled = *layer;
   if (!(settled.epsilon > 0)) settled.epsilon = layer->kind->epsilon;
   if (!(settled.momentum > 0)) settled.momentum = layer->kind->momentum;
+  if (settled.warmup == 0) settled.warmup = layer->kind->warmup;
   return settled;
 }
 

@@ -24,11 +24,14 @@ static void add(CeliNetSpec *spec, CeliLayer layer) {
 }
 
 static void add_norm(CeliNetSpec *spec, const CeliMlpNorm *norm) {
-  static const CeliLayerKind *const kinds[] = {
-      [CELI_NORM_LAYER] = &celi_layer_norm, [CELI_NORM_BATCH] = &celi_batch_norm};
+  static const CeliLayerKind *const kinds[] = {[CELI_NORM_LAYER] = &celi_layer_norm,
+                                               [CELI_NORM_BATCH] = &celi_batch_norm,
+                                               [CELI_NORM_BATCH_RENORM] = &celi_batch_renorm};
   if (norm->kind == CELI_NORM_NONE) return;
-  add(spec,
-      (CeliLayer){.kind = kinds[norm->kind], .epsilon = norm->epsilon, .momentum = norm->momentum});
+  add(spec, (CeliLayer){.kind = kinds[norm->kind],
+                        .epsilon = norm->epsilon,
+                        .momentum = norm->momentum,
+                        .warmup = norm->warmup});
 }
 
 CeliNetSpec celi_mlp_layers(const CeliMlpSpec *mlp) {
@@ -128,14 +131,22 @@ CelStatus celi_net_compile(CeliNet *net, const char *name, const CeliNetSpec *s)
 
 // ---- declaring
 
+/// The index of the dense layer, or "input" before the first one.
+static const char *index_text(char text[16], const CeliNode *node) {
+  if (node->index >= 0)
+    snprintf(text, 16, "%d", node->index);
+  else
+    snprintf(text, 16, "input");
+  return text;
+}
+
 /// "PREFIX NAME.index.suffix", or "PREFIX NAME.input.suffix" before the first dense layer.
 static CelStatus declare_one(CelTensors *tensors, CelRole role, float **place,
                              const int64_t shape[3], const char *name, const CeliNode *node,
                              const char *suffix) {
-  char index[16] = "input";
-  if (node->index >= 0) snprintf(index, sizeof index, "%d", node->index);
+  char index[16];
   return celi_declare_f32(tensors, role, place, shape, "%s%s.%s.%s%s", celi_mirror_prefix(role),
-                          name, index, node->layer.kind->prefix, suffix);
+                          name, index_text(index, node), node->layer.kind->prefix, suffix);
 }
 
 /// Parameters, or a mirror of them, in the order that all roles have. `own`: the network whose
@@ -157,7 +168,16 @@ static CelStatus declare_params(const CeliNet *net, CeliNet *own, CeliNetGrad *g
   return CEL_OK;
 }
 
-/// Running statistics, and transposed weights.
+static CelStatus declare_steps(const CeliNet *net, CeliNode *node, CelTensors *tensors,
+                               const char *name) {
+  const int64_t shape[] = {net->E, celi_divide_up(node->out, CELI_REDUCE_COLUMNS)};
+  char full[2 * CEL_NAME_MAX], index[16];
+  snprintf(full, sizeof full, "%s.%s.%ssteps", name, index_text(index, node),
+           node->layer.kind->prefix);
+  return cel_tensors_declare(tensors, full, CEL_U64, CEL_STATE, &node->steps, 2, shape);
+}
+
+/// Running statistics, counters, and transposed weights.
 static CelStatus declare_rest(CeliNet *net, CelTensors *tensors, const char *name, CelRole role) {
   for (int l = 0; l < net->n; l++) {
     CeliNode *node = &net->node[l];
@@ -167,6 +187,7 @@ static CelStatus declare_rest(CeliNet *net, CelTensors *tensors, const char *nam
       if (node->layer.kind->state_name[k])
         CELI_TRY(declare_one(tensors, CEL_MODEL, &node->state[k], vector, name, node,
                              node->layer.kind->state_name[k]));
+    if (node->layer.kind->warmup > 0) CELI_TRY(declare_steps(net, node, tensors, name));
     if (role == CEL_PARAM && node->layer.kind->transposes && shape[2] > 0)
       CELI_TRY(celi_declare_f32(tensors, CEL_SCRATCH, &node->transposed, shape, "%s.%d.transposed",
                                 name, l));
@@ -200,9 +221,8 @@ CelStatus celi_net_declare_grad(CeliNetGrad *grad, CelTensors *tensors, const ch
 
 /// Name of parameter k of a node in the network declared as `name`.
 static void parameter_name(const CeliNode *node, int k, const char *name, char out[CEL_NAME_MAX]) {
-  char index[16] = "input";
-  if (node->index >= 0) snprintf(index, sizeof index, "%d", node->index);
-  snprintf(out, CEL_NAME_MAX, "%s.%s.%s%s", name, index, node->layer.kind->prefix,
+  char index[16];
+  snprintf(out, CEL_NAME_MAX, "%s.%s.%s%s", name, index_text(index, node), node->layer.kind->prefix,
            node->layer.kind->param_name[k]);
 }
 

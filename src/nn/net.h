@@ -32,7 +32,12 @@ typedef struct CeliNetSpec {
   int64_t dx_begin, dx_end;
 } CeliNetSpec;
 
-typedef enum CeliNormKind { CELI_NORM_NONE, CELI_NORM_LAYER, CELI_NORM_BATCH } CeliNormKind;
+typedef enum CeliNormKind {
+  CELI_NORM_NONE,
+  CELI_NORM_LAYER,
+  CELI_NORM_BATCH,
+  CELI_NORM_BATCH_RENORM
+} CeliNormKind;
 typedef enum CeliNormPlace {
   CELI_NORM_BEFORE, ///< between a dense layer and its activation (XQC, DroQ)
   CELI_NORM_AFTER   ///< behind the activation (CrossQ)
@@ -44,6 +49,7 @@ typedef struct CeliMlpNorm {
   CeliNormPlace place;      ///< in every hidden layer
   bool input;               ///< normalizes the input too
   double epsilon, momentum; ///< as in CeliLayer
+  int64_t warmup;
 } CeliMlpNorm;
 
 /// A multilayer perceptron: dense layers, with a normalization and an activation behind each but

@@ -191,6 +191,7 @@ static void plan_reduction(CeliPlan *plan, const char *name, const CeliPass *pas
   celi_plan_add(plan, name, op_reduce, CELI_PARTS, E * each, 1, &args, sizeof args);
   touch_input(plan, pass, node);
   celi_plan_touch(plan, CELI_UPDATE(use->batch, E * n->layer.kind->batch_stats * n->out));
+  if (reduce == n->layer.kind->reduce) celi_plan_touch(plan, CELI_UPDATE(n->steps, E * each));
   if (reduce == n->layer.kind->reduce_backward)
     celi_plan_touch(plan, CELI_READ(use->dz, celi_pass_stored_rows(pass, node) * n->out));
   else

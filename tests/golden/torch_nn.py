@@ -191,9 +191,38 @@ def gsde(name, B, H, A, squash):
 
 # ---- kinds of layers
 
-def layers(name, modules, train, E, B, inputs):
-    """E copies of nn.Sequential(*modules) with parameters of their own; running statistics before and after."""
-    x = f32(B, inputs).requires_grad_()
+class BatchRenorm(torch.nn.Module):
+    """Ioffe, 2017: r and d are constants of the backward pass. warm: else batch norm. Written out with autograd."""
+
+    def __init__(self, n, warm):
+        super().__init__()
+        self.weight, self.bias = (torch.nn.Parameter(torch.zeros(n)) for _ in range(2))
+        self.register_buffer("running_mean", torch.zeros(n))
+        self.register_buffer("running_var", torch.ones(n))
+        self.warm = warm
+
+    def forward(self, x):
+        sd_running = (self.running_var + 1e-3).sqrt()
+        if not self.training:
+            return (x - self.running_mean) / sd_running * self.weight + self.bias
+        mean, var = x.mean(0), x.var(0, unbiased=False)
+        sd = (var + 1e-3).sqrt()
+        xh = (x - mean) / sd
+        if self.warm:
+            r, d = (sd / sd_running).detach(), ((mean - self.running_mean) / sd_running).detach()
+            xh = xh * r.clamp(1 / 3, 3) + d.clamp(-5, 5)
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, 0.01)
+            self.running_var.lerp_(var, 0.01)
+        return xh * self.weight + self.bias
+
+
+def layers(name, modules, train, E, B, inputs, scale=1.0, joint=False):
+    """E copies of nn.Sequential(*modules) with parameters of their own; running statistics before and after.
+
+    joint: the second half of the rows has no gradient at the output, as in CrossQ's pass over (s,a) and (s',a').
+    """
+    x = f32(B, inputs, scale=scale).requires_grad_()
     outputs, after = [], {}
     for e in range(E):
         net = torch.nn.Sequential(*modules()).double().train(train)
@@ -209,6 +238,8 @@ def layers(name, modules, train, E, B, inputs):
         outputs.append((net, y))
     y = torch.stack([y for _, y in outputs])
     dy = f32(*y.shape)
+    if joint:
+        dy[:, B // 2:] = 0
     y.backward(dy)
     for net, _ in outputs:
         for k, v in net.named_parameters():
@@ -237,6 +268,14 @@ def all_layers():
     after = lambda: [slow(5), nn.Linear(5, 17), nn.ReLU(), slow(17), nn.Linear(17, 3)]
     layers("batch_norm_after", after, True, 2, 9, 5)
     layers("batch_norm_after_eval", after, False, 2, 9, 5)
+    layers("batch_norm_joint", after, True, 2, 12, 5, joint=True)
+    renorm = lambda warm: lambda: [BatchRenorm(5, warm), nn.Linear(5, 17), nn.ReLU(), BatchRenorm(17, warm),
+                                   nn.Linear(17, 3)]
+    layers("batch_renorm", renorm(True), True, 2, 9, 5, scale=2)
+    layers("batch_renorm_limits", renorm(True), True, 2, 7, 5, scale=9)
+    layers("batch_renorm_warm_up", renorm(False), True, 2, 9, 5)
+    layers("batch_renorm_eval", renorm(True), False, 2, 9, 5)
+    layers("batch_renorm_joint", renorm(True), True, 2, 14, 5, scale=2, joint=True)
 
 
 def main(path):

@@ -10,6 +10,7 @@ typedef struct Oracle {
   bool train;
   double *param[CELI_NODES_MAX][CELI_LAYER_PARAMS]; // NULL where a layer has none
   double *state[CELI_NODES_MAX][CELI_LAYER_PARAMS]; // running statistics
+  double *renorm[CELI_NODES_MAX][2];                // r and d of batch renorm; NaN: not set yet
   double *X;                                        // (B,in)
   double *C;  // (E,B,out): the loss is sum C Y, so that C is the gradient at the output
   double *CH; // (E,B,latent) or NULL: the loss has sum CH H too, H the last hidden output
@@ -32,6 +33,8 @@ static inline void oracle_create(Oracle *o, const CeliPass *pass) {
       const CeliNode *node = &net->node[l];
       if (node->param[k]) o->param[l][k] = to_doubles(node->param[k], E * celi_param_size(node, k));
       if (node->state[k]) o->state[l][k] = to_doubles(node->state[k], E * node->out);
+      if (node->steps) o->renorm[l][k] = to_doubles(node->state[k], E * node->out);
+      for (int64_t i = 0; node->steps && i < E * node->out; i++) o->renorm[l][k][i] = NAN;
     }
   o->X = zeroed((size_t)(B * net->in), sizeof(double));
   for (int64_t b = 0; b < B; b++)
@@ -43,7 +46,8 @@ static inline void oracle_create(Oracle *o, const CeliPass *pass) {
 
 static inline void oracle_destroy(Oracle *o) {
   for (int l = 0; l < o->net->n; l++)
-    for (int k = 0; k < CELI_LAYER_PARAMS; k++) free(o->param[l][k]), free(o->state[l][k]);
+    for (int k = 0; k < CELI_LAYER_PARAMS; k++)
+      free(o->param[l][k]), free(o->state[l][k]), free(o->renorm[l][k]);
   free(o->X), free(o->C), free(o->CH);
 }
 
@@ -79,17 +83,40 @@ static inline void oracle_normalize(double *z, const double *x, int64_t count, i
   for (int64_t i = 0; i < count; i++) z[i * step] = (x[i * step] - mean) / sqrt(var + epsilon);
 }
 
+static inline double oracle_limit(double x, double low, double high) {
+  return x < low ? low : x > high ? high : x;
+}
+
+/// r and d of column n. Differences hold them constant, so only the first evaluation sets them.
+static inline void oracle_renorm(const Oracle *o, int l, int64_t e, int64_t n, const double *x) {
+  const CeliNode *node = &o->net->node[l];
+  const int64_t N = node->out, at = e * N + n;
+  double mean = 0, var = 0;
+  if (!isnan(o->renorm[l][0][at])) return;
+  for (int64_t b = 0; b < o->B; b++) mean += x[b * N] / (double)o->B;
+  for (int64_t b = 0; b < o->B; b++) var += (x[b * N] - mean) * (x[b * N] - mean) / (double)o->B;
+  const double running = sqrt(o->state[l][1][at] + node->layer.epsilon);
+  const bool warm = node->layer.warmup < 0;
+  o->renorm[l][0][at] =
+      warm ? oracle_limit(sqrt(var + node->layer.epsilon) / running, 1 / 3., 3) : 1;
+  o->renorm[l][1][at] = warm ? oracle_limit((mean - o->state[l][0][at]) / running, -5, 5) : 0;
+}
+
 static inline void oracle_norm(const Oracle *o, int l, int64_t e, double *z, const double *x) {
   const CeliNode *node = &o->net->node[l];
   const int64_t N = node->out;
-  const bool batch = node->layer.kind == &celi_batch_norm;
+  const bool renorm = node->layer.kind == &celi_batch_renorm;
+  const bool batch = renorm || node->layer.kind == &celi_batch_norm;
   const double epsilon = node->layer.epsilon;
   for (int64_t b = 0; !batch && b < o->B; b++)
     oracle_normalize(z + b * N, x + b * N, N, 1, epsilon);
+  for (int64_t n = 0; renorm && o->train && n < N; n++) oracle_renorm(o, l, e, n, x + n);
   for (int64_t n = 0; batch && o->train && n < N; n++)
     oracle_normalize(z + n, x + n, o->B, N, epsilon);
   for (int64_t i = 0; batch && !o->train && i < o->B * N; i++)
     z[i] = (x[i] - o->state[l][0][e * N + i % N]) / sqrt(o->state[l][1][e * N + i % N] + epsilon);
+  for (int64_t i = 0; renorm && o->train && i < o->B * N; i++)
+    z[i] = o->renorm[l][0][e * N + i % N] * z[i] + o->renorm[l][1][e * N + i % N];
   for (int64_t i = 0; i < o->B * N; i++)
     z[i] = o->param[l][0][e * N + i % N] * z[i] + o->param[l][1][e * N + i % N];
 }

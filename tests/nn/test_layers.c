@@ -4,7 +4,7 @@
 #include "support/shadow.h"
 
 /// Layers by letter: a digit is a dense layer of that width (times 5), B batch norm, C batch norm
-/// with other settings, L layer norm, r ReLU, t tanh, s SiLU, g GELU, l leaky ReLU.
+/// with other settings, R batch renorm, W batch renorm that is warming up, L layer norm, r ReLU, t tanh, s SiLU, g GELU, l leaky ReLU.
 static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
   CeliNetSpec spec = {.E = E, .in = in, .init = CELI_ORTHOGONAL};
   for (const char *c = text; *c; c++) {
@@ -17,6 +17,8 @@ static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
     else if (*c == 'C')
       spec.layer[spec.n++] =
           (CeliLayer){.kind = &celi_batch_norm, .epsilon = 1e-3, .momentum = 0.01};
+    else if (*c == 'R' || *c == 'W')
+      spec.layer[spec.n++] = (CeliLayer){.kind = &celi_batch_renorm, .warmup = *c == 'R' ? -1 : 2};
     else
       spec.layer[spec.n++] = celi_layer_activation((CeliActivation)(strchr(acts, *c) - acts));
   }
@@ -25,9 +27,9 @@ static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
 
 static void test_gradients(void **state) {
   (void)state;
-  static const char *const lists[] = {"3Br1",    "B3Bs2", "B1",   "3g2",  "3l2",   "3tL1",
-                                      "3LrB2s1", "s3t1",  "3rs1", "L3B1", "2B3L1", "3Bi1",
-                                      "B3LgB1",  "3gB",   "t2B",  "3sL",  "C3rC1"};
+  static const char *const lists[] = {
+      "3Br1",  "B3Bs2", "B1",     "3g2", "3l2", "3tL1", "3LrB2s1", "s3t1",  "3rs1", "L3B1",
+      "2B3L1", "3Bi1",  "B3LgB1", "3gB", "t2B", "3sL",  "C3rC1",   "R3rR1", "W3W1", "3RgB"};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     for (int train = 0; train < 2; train++)
       for (int64_t E = 1; E <= 2; E++) {
@@ -52,7 +54,7 @@ static void test_input_columns(void **state) {
 
 static uint64_t digest_of(const CelTensors *tensors) {
   uint64_t digest[2];
-  cel_tensors_digest(tensors, (1u << CEL_GRAD) | (1u << CEL_MODEL), digest);
+  cel_tensors_digest(tensors, (1u << CEL_GRAD) | (1u << CEL_MODEL) | (1u << CEL_STATE), digest);
   return digest[0] ^ digest[1];
 }
 
@@ -61,8 +63,8 @@ static void test_same_bits(void **state) {
   (void)state;
   enum { B = 301 };
   for (int64_t E = 1; E <= 3; E += 2)
-    for (int train = 0; train < 2; train++) {
-      const CeliNetSpec spec = spec_of("B3Br4LBs1", E, 23);
+    for (int train = 0; train < 3; train++) {
+      const CeliNetSpec spec = spec_of(train == 2 ? "R3Wr4LRs1" : "B3Br4LBs1", E, 23);
       Fixture whole;
       fixture_create_layers(&whole, &spec, (CeliPassSpec){.B = B, .train = train}, false);
       fixture_randomize(&whole, 9);
@@ -162,6 +164,31 @@ static void test_running_statistics(void **state) {
   cel_tensors_destroy(f.tensors);
 }
 
+/// Batch renorm is batch norm for the first passes, and then no longer.
+static void test_warm_up(void **state) {
+  (void)state;
+  enum { B = 8 };
+  const CeliNetSpec renorm = spec_of("4W1", 2, 7);
+  CeliNetSpec batch = renorm;
+  batch.layer[1].kind = &celi_batch_norm;
+  batch.layer[1].epsilon = celi_batch_renorm.epsilon;
+  Fixture f, g;
+  fixture_create_layers(&f, &renorm, (CeliPassSpec){.B = B, .train = true}, false);
+  fixture_create_layers(&g, &batch, (CeliPassSpec){.B = B, .train = true}, false);
+  for (uint64_t step = 0; step < 4; step++) {
+    fixture_randomize(&f, 20), fixture_randomize(&g, 20);
+    fixture_run(&f, 1 + (int)step % 3), fixture_run(&g, 1);
+    const bool same = memcmp(celi_pass_output(&f.pass), celi_pass_output(&g.pass),
+                             2 * B * 5 * sizeof(float)) == 0;
+    assert_int_equal(same, step < 2);
+    for (int64_t i = 0; i < 2 * 2; i++) // two members of 20 columns
+      assert_int_equal(f.net.node[1].steps[i], step + 1);
+  }
+  const CelTensor *steps = cel_tensors_find(f.tensors, "net.0.batch_renorm.steps");
+  assert_true(steps != NULL && steps->role == CEL_STATE);
+  cel_tensors_destroy(f.tensors), cel_tensors_destroy(g.tensors);
+}
+
 static void test_bad_lists(void **state) {
   (void)state;
   CelTensors *tensors;
@@ -241,6 +268,9 @@ static void test_mlp_lists(void **state) {
   assert_mlp("B2Br3Br1", &mlp); // XQC
   mlp.norm.place = CELI_NORM_AFTER;
   assert_mlp("B2rB3rB1", &mlp); // CrossQ
+  mlp.norm.kind = CELI_NORM_BATCH_RENORM;
+  assert_true(celi_mlp_layers(&mlp).layer[3].kind == &celi_batch_renorm);
+  mlp.norm.kind = CELI_NORM_BATCH;
   mlp.hidden.n = 0;
   assert_mlp("B1", &mlp);
 }
@@ -317,6 +347,12 @@ static void test_golden(void **state) {
   check_golden(state, "batch_norm_first_eval", "B1Bs1", false);
   check_golden(state, "batch_norm_after", "C1rC1", true);
   check_golden(state, "batch_norm_after_eval", "C1rC1", false);
+  check_golden(state, "batch_norm_joint", "C1rC1", true);
+  check_golden(state, "batch_renorm", "R1rR1", true);
+  check_golden(state, "batch_renorm_limits", "R1rR1", true);
+  check_golden(state, "batch_renorm_warm_up", "W1rW1", true);
+  check_golden(state, "batch_renorm_eval", "R1rR1", false);
+  check_golden(state, "batch_renorm_joint", "R1rR1", true);
   check_golden(state, "gelu", "1g1", false);
   check_golden(state, "leaky_relu", "1l1", false);
   check_golden(state, "norm_last", "1tL1", false);
@@ -328,7 +364,8 @@ int main(void) {
       cmocka_unit_test(test_gradients), cmocka_unit_test(test_input_columns),
       cmocka_unit_test(test_same_bits), cmocka_unit_test(test_running_statistics),
       cmocka_unit_test(test_bad_lists), cmocka_unit_test(test_first_and_last_parameters),
-      cmocka_unit_test(test_mlp_lists), cmocka_unit_test(test_golden),
+      cmocka_unit_test(test_mlp_lists), cmocka_unit_test(test_warm_up),
+      cmocka_unit_test(test_golden),
   };
   return cmocka_run_group_tests_name("nn/layers", tests, golden_open, golden_close);
 }

@@ -10,17 +10,14 @@
 ///   dgain = sum_b dz xh,   dshift = sum_b dz
 /// Every column is summed by one thread over the rows in order, in double, so that the number of
 /// threads changes no bit.
+#include "nn/layers/batch_norm.h"
 #include "base/base.h"
-#include "nn/net.h"
 
 #include <math.h>
 
-/// Columns that one thread sums at a time.
-enum { COLUMNS = CELI_REDUCE_COLUMNS };
-/// Rows of a training pass's batch statistics.
-enum { MEAN, INV_SD, SUM_DZ, SUM_DZ_XH, BATCH_STATS };
+enum { COLUMNS = CELI_BATCH_COLUMNS };
 
-static void init(const CeliNode *node, int64_t e, CeliInit how, CelRng *rng) {
+void celi_batch_init(const CeliNode *node, int64_t e, CeliInit how, CelRng *rng) {
   const int64_t N = node->out;
   (void)how, (void)rng;
   celi_ops()->fill(node->param[0] + e * N, 1, N);
@@ -29,27 +26,39 @@ static void init(const CeliNode *node, int64_t e, CeliInit how, CelRng *rng) {
   celi_ops()->fill(node->state[1] + e * N, 1, N);
 }
 
-/// Mean and 1/sd that normalize columns [first, stop).
-static void statistics(const CeliRows *r, int64_t first, int64_t stop, double mean[COLUMNS],
-                       double inv_sd[COLUMNS]) {
+/// Statistics that normalize columns [first, stop).
+typedef struct Statistics {
+  double mean[COLUMNS], inv_sd[COLUMNS], r[COLUMNS], d[COLUMNS];
+} Statistics;
+
+static Statistics statistics(const CeliRows *r, int64_t first, int64_t stop) {
   const int64_t N = r->node->out;
+  const bool renorm = r->train && r->node->layer.kind->batch_stats > CELI_BATCH_STATS;
   const double epsilon = r->node->layer.epsilon;
+  Statistics s;
   for (int64_t n = first; n < stop; n++) {
-    const int64_t at = r->e * N + n;
-    mean[n - first] = r->train ? r->batch[MEAN * N + n] : (double)r->node->state[0][at];
-    inv_sd[n - first] =
-        r->train ? r->batch[INV_SD * N + n] : 1 / sqrt((double)r->node->state[1][at] + epsilon);
+    const int64_t at = r->e * N + n, k = n - first;
+    s.mean[k] = r->train ? r->batch[CELI_BATCH_MEAN * N + n] : (double)r->node->state[0][at];
+    s.inv_sd[k] = r->train ? r->batch[CELI_BATCH_INV_SD * N + n]
+                           : 1 / sqrt((double)r->node->state[1][at] + epsilon);
+    s.r[k] = renorm ? r->batch[CELI_BATCH_R * N + n] : 1;
+    s.d[k] = renorm ? r->batch[CELI_BATCH_D * N + n] : 0;
   }
+  return s;
 }
 
 static void forward_columns(const CeliRows *r, float *y, int64_t first, int64_t stop) {
   const int64_t N = r->node->out;
   const float *gain = r->node->param[0] + r->e * N, *shift = r->node->param[1] + r->e * N;
-  double mean[COLUMNS], inv_sd[COLUMNS];
-  statistics(r, first, stop, mean, inv_sd);
+  Statistics s = statistics(r, first, stop);
+  // r (x - mean) inv_sd + d as one mean and one factor.
+  for (int64_t k = 0; k < stop - first; k++) {
+    if (s.d[k] < 0 || s.d[k] > 0) s.mean[k] -= s.d[k] / (s.r[k] * s.inv_sd[k]);
+    s.inv_sd[k] *= s.r[k];
+  }
   for (int64_t b = r->begin; b < r->end; b++)
     for (int64_t n = first; n < stop; n++) {
-      const double xh = ((double)r->x[b * r->ldx + n] - mean[n - first]) * inv_sd[n - first];
+      const double xh = ((double)r->x[b * r->ldx + n] - s.mean[n - first]) * s.inv_sd[n - first];
       y[b * N + n] = (float)((double)gain[n] * xh + (double)shift[n]);
     }
 }
@@ -58,7 +67,7 @@ static int64_t last_column(int64_t first, int64_t end) {
   return first + COLUMNS < end ? first + COLUMNS : end;
 }
 
-static void forward(const CeliRows *r) {
+void celi_batch_forward(const CeliRows *r) {
   const int64_t N = r->node->out;
   float *z = r->z ? r->z : r->y;
   for (int64_t first = 0; first < N; first += COLUMNS)
@@ -71,18 +80,21 @@ static void backward_columns(const CeliRows *r, int64_t first, int64_t stop) {
   const CeliNode *node = r->node;
   const int64_t N = node->out;
   const float *gain = node->param[0] + r->e * N;
-  double mean[COLUMNS], inv_sd[COLUMNS];
-  statistics(r, first, stop, mean, inv_sd);
+  const Statistics s = statistics(r, first, stop);
+  double factor[COLUMNS];
+  for (int64_t n = first; n < stop; n++)
+    factor[n - first] = (double)gain[n] * (s.inv_sd[n - first] * s.r[n - first]);
   for (int64_t b = r->begin; b < r->end; b++)
     for (int64_t n = first; n < stop; n++) {
       double dz = (double)r->dz[b * N + n];
-      const double xh = ((double)r->x[b * r->ldx + n] - mean[n - first]) * inv_sd[n - first];
-      if (r->train) dz -= r->batch[SUM_DZ * N + n] + xh * r->batch[SUM_DZ_XH * N + n];
-      r->dx[b * r->lddx + n - node->dx_begin] = (float)((double)gain[n] * inv_sd[n - first] * dz);
+      const double xh = ((double)r->x[b * r->ldx + n] - s.mean[n - first]) * s.inv_sd[n - first];
+      if (r->train)
+        dz -= r->batch[CELI_BATCH_SUM_DZ * N + n] + xh * r->batch[CELI_BATCH_SUM_DZ_XH * N + n];
+      r->dx[b * r->lddx + n - node->dx_begin] = (float)(factor[n - first] * dz);
     }
 }
 
-static void backward(const CeliRows *r) {
+void celi_batch_backward(const CeliRows *r) {
   const CeliNode *node = r->node;
   for (int64_t first = node->dx_begin; first < node->dx_end; first += COLUMNS)
     backward_columns(r, first, last_column(first, node->dx_end));
@@ -91,49 +103,46 @@ static void backward(const CeliRows *r) {
                                     r->end, node->dx_end - node->dx_begin, r->act_in);
 }
 
-static int64_t grad_parts(const CeliNode *node, int64_t *cost) {
+int64_t celi_batch_grad_parts(const CeliNode *node, int64_t *cost) {
   *cost = 2;
   return celi_divide_up(node->out, COLUMNS);
 }
 
 /// Training: the sums that reduce_backward left. Otherwise added in float32 over the rows in
 /// order, so that ranges of rows add up to the same bits however they are cut.
-static void grad_column(const CeliRows *r, float *gain, float *shift, int64_t n, double mean,
-                        double inv_sd, bool more) {
+static void grad_column(const CeliRows *r, float *gain, float *shift, int64_t n,
+                        const Statistics *s, int64_t k, bool more) {
   const int64_t N = r->node->out;
   if (r->train) {
-    *gain = (float)(r->batch[SUM_DZ_XH * N + n] * (double)r->B);
-    *shift = (float)(r->batch[SUM_DZ * N + n] * (double)r->B);
+    const double dz = r->batch[CELI_BATCH_SUM_DZ * N + n];
+    *gain =
+        (float)((r->batch[CELI_BATCH_SUM_DZ_XH * N + n] * s->r[k] + dz * s->d[k]) * (double)r->B);
+    *shift = (float)(dz * (double)r->B);
     return;
   }
   if (!more) *gain = *shift = 0;
   for (int64_t b = r->begin; b < r->end; b++) {
     const float dz = r->dz[b * N + n];
-    *gain += dz * (float)(((double)r->x[b * r->ldx + n] - mean) * inv_sd);
+    *gain += dz * (float)(((double)r->x[b * r->ldx + n] - s->mean[k]) * s->inv_sd[k]);
     *shift += dz;
   }
 }
 
-static void grad(const CeliRows *r, float *const to[CELI_LAYER_PARAMS], int64_t first, int64_t stop,
-                 bool more) {
+void celi_batch_grad(const CeliRows *r, float *const to[CELI_LAYER_PARAMS], int64_t first,
+                     int64_t stop, bool more) {
   const int64_t N = r->node->out, end = stop * COLUMNS < N ? stop * COLUMNS : N;
-  double mean[COLUMNS], inv_sd[COLUMNS];
   for (int64_t at = first * COLUMNS; at < end; at = last_column(at, end)) {
-    statistics(r, at, last_column(at, end), mean, inv_sd);
+    const Statistics s = statistics(r, at, last_column(at, end));
     for (int64_t n = at; n < last_column(at, end); n++)
-      grad_column(r, to[0] + r->e * N + n, to[1] + r->e * N + n, n, mean[n - at], inv_sd[n - at],
-                  more);
+      grad_column(r, to[0] + r->e * N + n, to[1] + r->e * N + n, n, &s, n - at, more);
   }
 }
 
-/// Mean and variance of columns [first, stop), and the running ones a step further.
-static void reduce(const CeliPass *pass, int at, int64_t e, int64_t first, int64_t stop) {
-  const CeliNode *node = &pass->net->node[at];
-  const int64_t N = node->out;
-  const double B = (double)pass->B, momentum = node->layer.momentum;
-  double *batch = pass->use[at].batch + e * BATCH_STATS * N;
-  double sum[COLUMNS] = {0}, square[COLUMNS] = {0};
+void celi_batch_sums(const CeliPass *pass, int at, int64_t e, int64_t first, int64_t stop,
+                     double sum[COLUMNS], double square[COLUMNS]) {
+  const double B = (double)pass->B;
   CeliRows r;
+  for (int64_t k = 0; k < COLUMNS; k++) sum[k] = square[k] = 0;
   for (int i = 0; i < pass->threads; i++) {
     if (!celi_pass_range(pass, at, e, i, &r)) continue;
     for (int64_t b = r.begin; b < r.end; b++)
@@ -147,21 +156,32 @@ static void reduce(const CeliPass *pass, int at, int64_t e, int64_t first, int64
         square[n - first] += apart * apart;
       }
   }
+}
+
+/// Mean and variance of columns [first, stop), and the running ones a step further.
+static void reduce(const CeliPass *pass, int at, int64_t e, int64_t first, int64_t stop) {
+  const CeliNode *node = &pass->net->node[at];
+  const int64_t N = node->out;
+  const double B = (double)pass->B, momentum = node->layer.momentum;
+  double *batch = pass->use[at].batch + e * CELI_BATCH_STATS * N;
+  double sum[COLUMNS], square[COLUMNS];
+  celi_batch_sums(pass, at, e, first, stop, sum, square);
   for (int64_t n = first; n < stop; n++) {
     const double mean = sum[n - first] / B, var = square[n - first] / B;
     const double unbiased = pass->B > 1 ? square[n - first] / (B - 1) : var;
-    float *running = node->state[0] + e * N + n, *running_var = node->state[1] + e * N + n;
-    batch[MEAN * N + n] = mean;
-    batch[INV_SD * N + n] = 1 / sqrt(var + node->layer.epsilon);
-    *running = (float)((1 - momentum) * (double)*running + momentum * mean);
-    *running_var = (float)((1 - momentum) * (double)*running_var + momentum * unbiased);
+    batch[CELI_BATCH_MEAN * N + n] = mean;
+    batch[CELI_BATCH_INV_SD * N + n] = 1 / sqrt(var + node->layer.epsilon);
+    celi_batch_move(&node->state[0][e * N + n], momentum, mean);
+    celi_batch_move(&node->state[1][e * N + n], momentum, unbiased);
   }
 }
 
 /// Means of dz and dz xh over the batch, columns [first, stop).
-static void reduce_backward(const CeliPass *pass, int at, int64_t e, int64_t first, int64_t stop) {
-  const int64_t N = pass->net->node[at].out;
-  double *batch = pass->use[at].batch + e * BATCH_STATS * N;
+void celi_batch_reduce_backward(const CeliPass *pass, int at, int64_t e, int64_t first,
+                                int64_t stop) {
+  const CeliNode *node = &pass->net->node[at];
+  const int64_t N = node->out;
+  double *batch = pass->use[at].batch + e * node->layer.kind->batch_stats * N;
   double sum[COLUMNS] = {0}, product[COLUMNS] = {0};
   CeliRows r;
   for (int i = 0; i < pass->threads; i++) {
@@ -170,26 +190,15 @@ static void reduce_backward(const CeliPass *pass, int at, int64_t e, int64_t fir
       for (int64_t n = first; n < stop; n++) {
         const double dz = (double)r.dz[b * N + n];
         sum[n - first] += dz;
-        product[n - first] +=
-            dz * ((double)r.x[b * r.ldx + n] - batch[MEAN * N + n]) * batch[INV_SD * N + n];
+        product[n - first] += dz * ((double)r.x[b * r.ldx + n] - batch[CELI_BATCH_MEAN * N + n]) *
+                              batch[CELI_BATCH_INV_SD * N + n];
       }
   }
   for (int64_t n = first; n < stop; n++) {
-    batch[SUM_DZ * N + n] = sum[n - first] / (double)pass->B;
-    batch[SUM_DZ_XH * N + n] = product[n - first] / (double)pass->B;
+    batch[CELI_BATCH_SUM_DZ * N + n] = sum[n - first] / (double)pass->B;
+    batch[CELI_BATCH_SUM_DZ_XH * N + n] = product[n - first] / (double)pass->B;
   }
 }
-
-static const char c_source[] =
-    "/* Running mean and variance of each output, then a gain and a shift of each. */\n"
-    "static void $_batch_norm(float *y, const float *gain, const float *shift,\n"
-    "    const float *mean, const float *var, float epsilon, int n)\n"
-    "{\n"
-    "    int j;\n"
-    "    for (j = 0; j < n; j++) {\n"
-    "        y[j] = (y[j] - mean[j]) / sqrtf(var[j] + epsilon) * gain[j] + shift[j];\n"
-    "    }\n"
-    "}\n";
 
 const CeliLayerKind celi_batch_norm = {
     .name = "batch_norm",
@@ -198,18 +207,18 @@ const CeliLayerKind celi_batch_norm = {
     .state_name = {"mean", "var"},
     .epsilon = 1e-5, // PyTorch's
     .momentum = 0.1,
-    .batch_stats = BATCH_STATS,
+    .batch_stats = CELI_BATCH_STATS,
     .couples_rows = true,
     .out = celi_layer_same_width,
     .shape = celi_layer_vector,
-    .init = init,
-    .forward = forward,
-    .backward = backward,
-    .grad_parts = grad_parts,
-    .grad = grad,
+    .init = celi_batch_init,
+    .forward = celi_batch_forward,
+    .backward = celi_batch_backward,
+    .grad_parts = celi_batch_grad_parts,
+    .grad = celi_batch_grad,
     .reduce = reduce,
-    .reduce_backward = reduce_backward,
-    .c_source = c_source,
+    .reduce_backward = celi_batch_reduce_backward,
+    .c_source = CELI_BATCH_C_SOURCE("batch_norm"),
     .c_in_place = true,
     .c_math = true,
     .export_name = {"batch_norm_gain", "batch_norm_shift"},
