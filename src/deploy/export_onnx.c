@@ -28,7 +28,7 @@ enum { FLOAT32 = 1, INT64 = 7 };
 /// Operator set 13 needs IR version 7. Some layers need later versions (CeliOnnxOp).
 enum { OPSET = 13, IR = 7 };
 enum {
-  NODES_MAX = 2 * CELI_LAYERS_MAX + 10,
+  NODES_MAX = 5 * CELI_LAYERS_MAX + 10,
   TENSORS_MAX = 2 * CELI_LAYER_PARAMS * CELI_LAYERS_MAX + 10,
   INPUTS_MAX = 1 + 2 * CELI_LAYER_PARAMS,
   TEXT = 40
@@ -58,6 +58,8 @@ typedef struct Builder {
   char last[TEXT];  ///< name of the last computed value
   float *head;      ///< (width, C) columns of the last layer's weight that the mode needs
   float *bias;      ///< (C,)
+  float *constants; ///< of RMS norms
+  int64_t n_constants;
   int64_t C;        ///< A, or K * most for K categorical parts
   int64_t shape[3]; ///< shape of the logits of K categorical parts
   float clip_low, clip_high, zero;
@@ -193,6 +195,28 @@ static void add_op(Builder *b, const CeliOnnxOp *op, const char *const inputs[],
   b->ir = op->ir > b->ir ? op->ir : b->ir;
 }
 
+/// x / rms, from operators that all operator sets have in the same form. A product with a column
+/// of 1/N is the mean.
+static void add_rms(Builder *b, const CeliModelLayer *layer) {
+  char before[TEXT], weights[TEXT], epsilon[TEXT], names[4][TEXT];
+  const char *const values[] = {"square", "mean_square", "rms", "scaled_by_rms"};
+  float *constants = b->constants + b->n_constants;
+  put(before, b->last);
+  numbered(weights, "rms_norm_mean", layer->index);
+  numbered(epsilon, "rms_norm_epsilon", layer->index);
+  for (int i = 0; i < 4; i++) numbered(names[i], values[i], layer->index);
+  for (int64_t i = 0; i < layer->out; i++) constants[i] = 1 / (float)layer->out;
+  constants[layer->out] = (float)layer->layer.epsilon;
+  add_tensor(b, weights, constants, layer->out, 1);
+  add_tensor(b, epsilon, constants + layer->out, 1, 0);
+  b->n_constants += layer->out + 1;
+  add_node(b, "Mul", before, NULL, names[0]);
+  add_node(b, "Gemm", weights, epsilon, names[1]);
+  add_node(b, "Sqrt", NULL, NULL, names[2]);
+  put(b->last, before);
+  add_node(b, "Div", names[2], NULL, names[3]);
+}
+
 static void add_layer(Builder *b, int l) {
   const CeliModelLayer *layer = &b->model->layer[l];
   const CeliLayerKind *kind = layer->layer.kind;
@@ -206,8 +230,10 @@ static void add_layer(Builder *b, int l) {
     add_op(b, &celi_activations[layer->layer.activation].onnx, NULL, 0, layer->index, 0);
     return;
   }
+  if (kind == &celi_rms_norm) add_rms(b, layer);
   for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
     int64_t rows, columns;
+    if (!kind->param_name[k]) continue;
     kind->shape(&node, k, &rows, &columns);
     numbered(text[n], kind->export_name[k], layer->index);
     add_tensor(b, text[n], last ? head[k] : layer->param[k],
@@ -301,6 +327,13 @@ static CelStatus copy_head(Builder *b) {
   return CEL_OK;
 }
 
+static CelStatus allocate_constants(Builder *b) {
+  int64_t n = 0;
+  for (int l = 0; l < b->model->n; l++)
+    if (b->model->layer[l].layer.kind == &celi_rms_norm) n += b->model->layer[l].out + 1;
+  return n ? celi_alloc(&b->constants, (size_t)n, sizeof(float), "an export") : CEL_OK;
+}
+
 // ---- the file
 
 /// An input or output of shape (batch, columns), or (batch,) if columns is 0.
@@ -387,6 +420,7 @@ CelStatus celi_export_onnx(const CeliModel *model, const char *out, const char *
   b->opset = OPSET;
   b->ir = IR;
   CelStatus status = copy_head(b);
+  if (!status) status = allocate_constants(b);
   if (!status) {
     add_input(b);
     for (int l = 0; l < model->n; l++) add_layer(b, l);
@@ -395,6 +429,7 @@ CelStatus celi_export_onnx(const CeliModel *model, const char *out, const char *
   }
   free(b->head);
   free(b->bias);
+  free(b->constants);
   free(b);
   return status;
 }

@@ -138,7 +138,7 @@ struct CeliLayerKind {
 };
 
 extern const CeliLayerKind celi_dense, celi_layer_norm, celi_batch_norm, celi_batch_renorm,
-    celi_activation;
+    celi_rms_norm, celi_activation;
 
 /// The kinds in a NULL-terminated list.
 extern const CeliLayerKind *const celi_layer_kinds[];

@@ -26,7 +26,8 @@ static void add(CeliNetSpec *spec, CeliLayer layer) {
 static void add_norm(CeliNetSpec *spec, const CeliMlpNorm *norm) {
   static const CeliLayerKind *const kinds[] = {[CELI_NORM_LAYER] = &celi_layer_norm,
                                                [CELI_NORM_BATCH] = &celi_batch_norm,
-                                               [CELI_NORM_BATCH_RENORM] = &celi_batch_renorm};
+                                               [CELI_NORM_BATCH_RENORM] = &celi_batch_renorm,
+                                               [CELI_NORM_RMS] = &celi_rms_norm};
   if (norm->kind == CELI_NORM_NONE) return;
   add(spec, (CeliLayer){.kind = kinds[norm->kind],
                         .epsilon = norm->epsilon,

@@ -36,7 +36,8 @@ typedef enum CeliNormKind {
   CELI_NORM_NONE,
   CELI_NORM_LAYER,
   CELI_NORM_BATCH,
-  CELI_NORM_BATCH_RENORM
+  CELI_NORM_BATCH_RENORM,
+  CELI_NORM_RMS
 } CeliNormKind;
 typedef enum CeliNormPlace {
   CELI_NORM_BEFORE, ///< between a dense layer and its activation (XQC, DroQ)

@@ -275,6 +275,8 @@ def all_layers():
     layers("batch_renorm_limits", renorm(True), True, 2, 7, 5, scale=9)
     layers("batch_renorm_warm_up", renorm(False), True, 2, 9, 5)
     layers("batch_renorm_eval", renorm(True), False, 2, 9, 5)
+    rms = lambda: [nn.RMSNorm(5, eps=1e-6), nn.Linear(5, 17), nn.RMSNorm(17, eps=1e-6), nn.SiLU(), nn.Linear(17, 3)]
+    layers("rms_norm", rms, True, 2, 9, 5)
     layers("batch_renorm_joint", renorm(True), True, 2, 14, 5, scale=2, joint=True)
 
 

@@ -102,12 +102,27 @@ static inline void oracle_renorm(const Oracle *o, int l, int64_t e, int64_t n, c
   o->renorm[l][1][at] = warm ? oracle_limit((mean - o->state[l][0][at]) / running, -5, 5) : 0;
 }
 
+static inline void oracle_rms(const Oracle *o, int l, int64_t e, double *z, const double *x) {
+  const int64_t N = o->net->node[l].out;
+  for (int64_t b = 0; b < o->B; b++) {
+    double square = 0;
+    for (int64_t n = 0; n < N; n++) square += x[b * N + n] * x[b * N + n] / (double)N;
+    for (int64_t n = 0; n < N; n++)
+      z[b * N + n] =
+          o->param[l][0][e * N + n] * x[b * N + n] / sqrt(square + o->net->node[l].layer.epsilon);
+  }
+}
+
 static inline void oracle_norm(const Oracle *o, int l, int64_t e, double *z, const double *x) {
   const CeliNode *node = &o->net->node[l];
   const int64_t N = node->out;
   const bool renorm = node->layer.kind == &celi_batch_renorm;
   const bool batch = renorm || node->layer.kind == &celi_batch_norm;
   const double epsilon = node->layer.epsilon;
+  if (node->layer.kind == &celi_rms_norm) {
+    oracle_rms(o, l, e, z, x);
+    return;
+  }
   for (int64_t b = 0; !batch && b < o->B; b++)
     oracle_normalize(z + b * N, x + b * N, N, 1, epsilon);
   for (int64_t n = 0; renorm && o->train && n < N; n++) oracle_renorm(o, l, e, n, x + n);

@@ -52,13 +52,13 @@ static void plan(Bench *b, const CeliDistSpec *spec) {
   assert_int_equal(celi_plan_end(b->fisher), CEL_OK);
 }
 
-static void open(Bench *b, const CeliDistSpec *spec, CeliActivation activation, bool layer_norm) {
+static void open(Bench *b, const CeliDistSpec *spec, CeliActivation activation, CeliNormKind norm) {
   const CeliMlpSpec net = {.E = 1,
                            .in = O,
                            .out = celi_dist_head(spec),
                            .hidden = {2, {7, 5}},
                            .activation = activation,
-                           .norm.kind = layer_norm ? CELI_NORM_LAYER : CELI_NORM_NONE,
+                           .norm.kind = norm,
                            .init = CELI_KAIMING_UNIFORM,
                            .output_gain = 1,
                            .dx_begin = O,
@@ -110,12 +110,12 @@ static double divergence(Bench *b, const double *w) {
 }
 
 static void check(const char *name, const CeliDistSpec *spec, CeliActivation activation,
-                  bool layer_norm) {
+                  CeliNormKind norm) {
   Bench *b = malloc(sizeof *b);
   double u[MOST], v[MOST], plus[MOST], minus[MOST];
-  const double size = layer_norm ? 0.001 : 0.005; // layer norm bends more
+  const double size = norm == CELI_NORM_NONE ? 0.005 : 0.001; // normalizations bend more
   assert_non_null(b);
-  open(b, spec, activation, layer_norm);
+  open(b, spec, activation, norm);
   for (uint32_t k = 0; k < 6; k++) {
     CelRng rng = cel_rng(6, CEL_RNG_USER, k);
     for (int64_t i = 0; i < b->n; i++) {
@@ -149,13 +149,14 @@ static void test_against_differences(void **state) {
                      choice = {.kind = CELI_CATEGORICAL, .A = 4},
                      several = {.kind = CELI_MULTI_CATEGORICAL, .A = 5, .K = 2, .choices = choices},
                      bits = {.kind = CELI_BERNOULLI, .A = 3};
-  check("gaussian, tanh", &gaussian, CELI_TANH, false);
-  check("gaussian, silu", &gaussian, CELI_SILU, false);
-  check("choice, tanh", &choice, CELI_TANH, false);
-  check("choices, silu", &several, CELI_SILU, false);
-  check("bits, tanh", &bits, CELI_TANH, false);
-  check("gaussian, tanh, layer norm", &gaussian, CELI_TANH, true);
-  check("choice, gelu, layer norm", &choice, CELI_GELU, true);
+  check("gaussian, tanh", &gaussian, CELI_TANH, CELI_NORM_NONE);
+  check("gaussian, silu", &gaussian, CELI_SILU, CELI_NORM_NONE);
+  check("choice, tanh", &choice, CELI_TANH, CELI_NORM_NONE);
+  check("choices, silu", &several, CELI_SILU, CELI_NORM_NONE);
+  check("bits, tanh", &bits, CELI_TANH, CELI_NORM_NONE);
+  check("gaussian, tanh, layer norm", &gaussian, CELI_TANH, CELI_NORM_LAYER);
+  check("gaussian, silu, rms norm", &gaussian, CELI_SILU, CELI_NORM_RMS);
+  check("choice, gelu, layer norm", &choice, CELI_GELU, CELI_NORM_LAYER);
 }
 
 /// Divergences compared with closed forms.
