@@ -236,6 +236,7 @@ static int add_call(CeliText *text, const CeliModel *model, int l, const char *n
   if (!kind->c_in_place) celi_text_format(text, ", %s", buffers[buffer]);
   char number[16] = ""; // suffix of the arrays; empty before the first dense layer
   if (layer->index >= 0) snprintf(number, sizeof number, "%d", layer->index);
+  if (kind->adds) celi_text_format(text, ", s");
   for (int k = 0; k < CELI_LAYER_PARAMS; k++)
     if (layer->param[k]) celi_text_format(text, ", %s_%s%s", name, kind->export_name[k], number);
   for (int k = 0; k < CELI_LAYER_PARAMS; k++)
@@ -249,22 +250,38 @@ static int add_call(CeliText *text, const CeliModel *model, int l, const char *n
   return to;
 }
 
+/// Whether a residual sum adds the output of layer l. Sums do not overlap, so one buffer holds what
+/// they add.
+static bool is_added(const CeliModel *model, int l) {
+  for (int k = l + 1; k < model->n; k++)
+    if (model->layer[k].layer.kind->adds && model->layer[k].layer.from == l) return true;
+  return false;
+}
+
 static void add_act(CeliText *text, const CeliModel *model, const char *name) {
   static const char *const more[] = {[CELI_CATEGORICAL] = ", best",
                                      [CELI_MULTI_CATEGORICAL] = ", k, best, first = 0",
                                      [CELI_BERNOULLI] = ""};
-  int64_t widest = model->in;
-  for (int l = 0; l < model->n; l++)
+  int64_t widest = model->in, added = 0;
+  for (int l = 0; l < model->n; l++) {
     if (layer_outputs(model, l) > widest) widest = layer_outputs(model, l);
+    if (is_added(model, l) && model->layer[l].out > added) added = model->layer[l].out;
+  }
   char upper[NAME_BYTES];
   celi_text_format(text, "\n");
   add_signature(text, model, name, upper_case(upper, name));
   celi_text_format(text, "\n{\n");
   celi_text_format(text, "    float x[%lld], y[%lld];\n    int i%s;\n", (long long)widest,
                    (long long)widest, model->discrete ? more[model->policy.kind] : "");
+  if (added > 0) celi_text_format(text, "    float s[%lld];\n", (long long)added);
   add_input(text, model, name);
   int buffer = 0; // 0: x, 1: y, in turn
-  for (int l = 0; l < model->n; l++) buffer = add_call(text, model, l, name, buffer);
+  for (int l = 0; l < model->n; l++) {
+    buffer = add_call(text, model, l, name, buffer);
+    if (is_added(model, l))
+      celi_text_format(text, "    for (i = 0; i < %lld; i++) s[i] = %s[i];\n",
+                       (long long)model->layer[l].out, buffer ? "y" : "x");
+  }
   add_output(text, model, name, buffer ? "y" : "x");
   celi_text_format(text, "}\n");
 }

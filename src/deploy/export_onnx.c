@@ -55,7 +55,8 @@ typedef struct Builder {
   TensorRow tensor[TENSORS_MAX];
   Tensor *tensors[TENSORS_MAX];
   size_t n_tensors;
-  char last[TEXT];  ///< name of the last computed value
+  char last[TEXT];                    ///< name of the last computed value
+  char output[CELI_LAYERS_MAX][TEXT]; ///< of each layer
   float *head;      ///< (width, C) columns of the last layer's weight that the mode needs
   float *bias;      ///< (C,)
   float *constants; ///< of RMS norms
@@ -173,14 +174,25 @@ static void numbered(char to[TEXT], const char *name, int index) {
     snprintf(to, TEXT, "%s_input", name);
 }
 
+/// The same, with letters behind the number if a node of the graph has that name.
+static void unused(const Builder *b, char to[TEXT], const char *name, int index) {
+  numbered(to, name, index);
+  for (size_t i = 0, length = strlen(to); i < b->n_nodes; i++)
+    if (strcmp(b->node[i].output[0], to) == 0 && length < TEXT - 1) {
+      to[length++] = 'b';
+      to[length] = 0;
+      i = (size_t)-1; // from the start
+    }
+}
+
 /// Adds an operator of layer `index` with its attributes. An attribute "epsilon" has the layer's.
 static void add_op(Builder *b, const CeliOnnxOp *op, const char *const inputs[], int n, int index,
                    double epsilon) {
   char before[TEXT], gate[TEXT], output[TEXT];
   if (!op->op) return; // the identity
   put(before, b->last);
-  numbered(output, op->value, index);
-  numbered(gate, "gate", index);
+  unused(b, output, op->value, index);
+  unused(b, gate, "gate", index);
   NodeRow *row = add_node_list(b, op->op, inputs, n, op->times_input ? gate : output);
   for (int i = 0; i < 2 && op->attribute[i].name; i++) {
     if (op->attribute[i].is_float)
@@ -231,6 +243,7 @@ static void add_layer(Builder *b, int l) {
     return;
   }
   if (kind == &celi_rms_norm) add_rms(b, layer);
+  if (kind->adds) inputs[n++] = b->output[layer->layer.from];
   for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
     int64_t rows, columns;
     if (!kind->param_name[k]) continue;
@@ -423,7 +436,10 @@ CelStatus celi_export_onnx(const CeliModel *model, const char *out, const char *
   if (!status) status = allocate_constants(b);
   if (!status) {
     add_input(b);
-    for (int l = 0; l < model->n; l++) add_layer(b, l);
+    for (int l = 0; l < model->n; l++) {
+      add_layer(b, l);
+      put(b->output[l], b->last);
+    }
     add_output(b);
     status = write_graph(b, out, name);
   }

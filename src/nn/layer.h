@@ -28,6 +28,7 @@ typedef struct CeliLayer {
   /// Normalizations: added to the variance; how much of a new statistic the running ones take. 0:
   /// the kind's default. Layers of a declared network have the values in use.
   double epsilon, momentum;
+  int from;       ///< residual sum: position in the list of the layer whose output is added
   int64_t warmup; ///< batch renorm: training passes as batch norm; negative: none; 0: the default
 } CeliLayer;
 
@@ -38,6 +39,8 @@ typedef struct CeliNode {
   int64_t in, out;    ///< input and output width
   int index;          ///< of the last dense layer up to this one, from 0; -1 before the first
   int at;             ///< position in the list, without the activation merged into it
+  int skip;           ///< residual sum: the node whose output is added; -1: none
+  int reader;         ///< the residual sum that adds this node's output; 0: none
   float *param[CELI_LAYER_PARAMS]; ///< (E, shape), or NULL
   float *state[CELI_LAYER_PARAMS]; ///< (E, out) running statistics, or NULL
   uint64_t *steps; ///< (E, blocks of CELI_REDUCE_COLUMNS outputs) training passes, or NULL
@@ -57,12 +60,13 @@ typedef struct CeliRows {
   bool train;         ///< batch statistics instead of running ones
   const float *x;     ///< (rows, in) ldx
   ptrdiff_t ldx;
-  float *y;         ///< (rows, out) act(kind(x))
-  float *z;         ///< (rows, out) kind(x), or NULL where no derivative needs it
-  float *row_stats; ///< (rows, kind->row_stats)
-  double *batch;    ///< (kind->batch_stats, out) of the member; training only
-  const float *dz;  ///< (rows, out) gradient at kind(x)
-  float *dx;        ///< (rows, dx_end - dx_begin) lddx gradient at x, times act_in'
+  const float *skip; ///< (rows, out) output of the node that a residual sum adds
+  float *y;          ///< (rows, out) act(kind(x))
+  float *z;          ///< (rows, out) kind(x), or NULL where no derivative needs it
+  float *row_stats;  ///< (rows, kind->row_stats)
+  double *batch;     ///< (kind->batch_stats, out) of the member; training only
+  const float *dz;   ///< (rows, out) gradient at kind(x)
+  float *dx;         ///< (rows, dx_end - dx_begin) lddx gradient at x, times act_in'
   ptrdiff_t lddx;
   CeliActivation act_in; ///< the activation that made x; applied to dx only
   const float
@@ -74,8 +78,9 @@ typedef struct CeliTangentRows {
   CeliRows rows;                         ///< of the pass whose derivative is taken
   const float *param[CELI_LAYER_PARAMS]; ///< direction, shaped as the parameters
   float *t;                              ///< (rows, out)
-  const float *t_in; ///< (rows, in), or NULL where x does not depend on parameters
-  float *scratch;    ///< (rows, ld_scratch)
+  const float *t_in;   ///< (rows, in), or NULL where x does not depend on parameters
+  const float *t_skip; ///< (rows, out) of the node that a residual sum adds
+  float *scratch;      ///< (rows, ld_scratch)
   ptrdiff_t ld_scratch;
 } CeliTangentRows;
 
@@ -105,6 +110,7 @@ struct CeliLayerKind {
   /// In training, a row's output depends on the whole batch. The plan then waits before such a
   /// layer, forward and backward, and runs `reduce` and `reduce_backward` by part.
   bool couples_rows;
+  bool adds;       ///< adds the output of an earlier layer (CeliLayer.from)
   bool transposes; ///< backward reads parameter 0 transposed (CeliNode.transposed)
   int64_t (*out)(const CeliLayer *layer, int64_t in);
   /// Shape of parameter k of one member: (rows, columns); rows 0: a vector of `columns`.
@@ -138,7 +144,7 @@ struct CeliLayerKind {
 };
 
 extern const CeliLayerKind celi_dense, celi_layer_norm, celi_batch_norm, celi_batch_renorm,
-    celi_rms_norm, celi_activation;
+    celi_rms_norm, celi_add, celi_activation;
 
 /// The kinds in a NULL-terminated list.
 extern const CeliLayerKind *const celi_layer_kinds[];
@@ -167,6 +173,9 @@ static inline CeliLayer celi_layer_activation(CeliActivation activation) {
 }
 static inline CeliLayer celi_layer_normalization(const CeliLayerKind *kind) {
   return (CeliLayer){.kind = kind};
+}
+static inline CeliLayer celi_layer_add(int from) {
+  return (CeliLayer){.kind = &celi_add, .from = from};
 }
 /// The layer with its kind's defaults in place of zeros.
 static inline CeliLayer celi_layer_settled(const CeliLayer *layer) {

@@ -2,7 +2,8 @@
 ///
 /// Forward and backward of one member on rows b, for nodes l = 0..n-1 (y_{-1} = X):
 ///   z_l = kind_l(y_{l-1}),  y_l = act_l(z_l)
-///   dz_{l-1} = (d kind_l / d y_{l-1})^T dz_l act'_{l-1}(z_{l-1})      (dH joins before act')
+///   dz_{l-1} = (d kind_l / d y_{l-1})^T dz_l act'_{l-1}(z_{l-1})
+/// dH, and the dz of a residual sum that adds y_{l-1}, join before act'.
 /// The gradients of the parameters follow from y_{l-1} and dz_l (net_plan.c).
 ///
 /// A pass is one operation by row: a thread takes its rows through all layers before it waits, one
@@ -35,6 +36,23 @@ static void add_norm(CeliNetSpec *spec, const CeliMlpNorm *norm) {
                         .warmup = norm->warmup});
 }
 
+/// A dense layer, blocks x + Dense(act(Dense(norm(x)))), norm, a dense layer.
+/// Source: SimBa, Lee et al., 2025.
+static void add_blocks(CeliNetSpec *spec, const CeliMlpSpec *mlp) {
+  enum { EXPANSION = 4 };
+  add(spec, celi_layer_dense(mlp->hidden.v[0], 1));
+  for (int l = 0; l < mlp->hidden.n && l < CEL_LIST_MAX; l++) {
+    const int from = spec->n - 1;
+    add_norm(spec, &mlp->norm);
+    add(spec, celi_layer_dense(EXPANSION * (int64_t)mlp->hidden.v[l], 0));
+    add(spec, celi_layer_activation(mlp->activation));
+    add(spec, celi_layer_dense(mlp->hidden.v[l], 0));
+    add(spec, celi_layer_add(from));
+  }
+  add_norm(spec, &mlp->norm);
+  add(spec, celi_layer_dense(mlp->out, mlp->output_gain));
+}
+
 CeliNetSpec celi_mlp_layers(const CeliMlpSpec *mlp) {
   CeliNetSpec spec = {.E = mlp->E,
                       .in = mlp->in,
@@ -43,6 +61,10 @@ CeliNetSpec celi_mlp_layers(const CeliMlpSpec *mlp) {
                       .dx_end = mlp->dx_end};
   const CeliMlpNorm *norm = &mlp->norm;
   if (norm->input) add_norm(&spec, norm);
+  if (mlp->residual) {
+    add_blocks(&spec, mlp);
+    return spec;
+  }
   for (int l = 0; l < mlp->hidden.n && l < CEL_LIST_MAX; l++) {
     add(&spec, celi_layer_dense(mlp->hidden.v[l], 0));
     if (norm->place == CELI_NORM_BEFORE) add_norm(&spec, norm);
@@ -72,51 +94,96 @@ static CelStatus check_spec(const char *name, const CeliNetSpec *s) {
   return CEL_OK;
 }
 
-/// Whether an activation layer is merged into the node before it.
-static bool merges(const CeliNet *net, const CeliLayer *layer) {
-  return layer->kind == &celi_activation && net->n > 0 &&
+/// A list on its way to nodes.
+typedef struct Compiler {
+  CeliNet *net;
+  const char *name;
+  const CeliNetSpec *spec;
+  int node_of[CELI_LAYERS_MAX]; ///< node whose output a layer's is; -1: the input
+  bool source[CELI_LAYERS_MAX]; ///< a residual sum adds it
+  int64_t width;
+  int index, sum; ///< last dense layer and last residual sum; -1: none
+} Compiler;
+
+/// Whether activation layer l is merged into the node before it. Not where that node's output is
+/// added later.
+static bool merges(const Compiler *c, int l) {
+  const CeliNet *net = c->net;
+  for (int k = 0; k < l; k++)
+    if (c->source[k] && c->node_of[k] == net->n - 1) return false;
+  return c->spec->layer[l].kind == &celi_activation && net->n > 0 &&
          net->node[net->n - 1].act == CELI_IDENTITY;
 }
 
+/// Finds the node that residual sum l adds.
+static CelStatus find_source(Compiler *c, int l, CeliNode *sum) {
+  const int from = c->spec->layer[l].from;
+  if (from < 0 || from >= l)
+    return cel_fail(CEL_E_RANGE, "network \"%s\": layer %d adds layer %d, which is not before it",
+                    c->name, l, from);
+  sum->skip = c->node_of[from];
+  if (sum->skip < 0 || sum->skip < c->sum)
+    return cel_fail(CEL_E_UNSUPPORTED,
+                    "network \"%s\": layer %d adds layer %d, but %s is not supported", c->name, l,
+                    from, sum->skip < 0 ? "the network's input" : "a layer before another sum");
+  CeliNode *source = &c->net->node[sum->skip];
+  if (source->out != sum->out)
+    return cel_fail(CEL_E_RANGE,
+                    "network \"%s\": layer %d adds layer %d, but they have %lld and %lld outputs",
+                    c->name, l, from, (long long)sum->out, (long long)source->out);
+  source->reader = c->sum = c->net->n - 1;
+  return CEL_OK;
+}
+
+/// Layer l as a node of its own.
+static CelStatus add_node(Compiler *c, int l) {
+  const CeliLayer *layer = &c->spec->layer[l];
+  CeliNet *net = c->net;
+  if (net->n == CELI_NODES_MAX)
+    return cel_fail(CEL_E_RANGE,
+                    "network \"%s\": more than %d layers, not counting activations behind a layer",
+                    c->name, CELI_NODES_MAX);
+  for (int k = net->n - 1; k >= 0 && net->node[k].index == c->index; k--)
+    if (layer->kind->param_name[0] && layer->kind != &celi_dense &&
+        net->node[k].layer.kind == layer->kind)
+      return cel_fail(CEL_E_UNSUPPORTED,
+                      "network \"%s\": layer %d is the second %s behind the same dense layer",
+                      c->name, l, layer->kind->name);
+  const int64_t out = layer->kind->out(layer, c->width);
+  if (out < 1)
+    return cel_fail(CEL_E_RANGE, "network \"%s\": layer %d (%s) has %lld outputs; at least 1",
+                    c->name, l, layer->kind->name, (long long)out);
+  c->index += layer->kind == &celi_dense;
+  CeliNode *node = &net->node[net->n++];
+  *node = (CeliNode){.layer = celi_layer_settled(layer),
+                     .in = c->width,
+                     .out = out,
+                     .index = c->index,
+                     .at = l,
+                     .skip = -1,
+                     .dx_end = c->width};
+  if (layer->kind == &celi_activation) node->act = layer->activation;
+  c->width = out;
+  return layer->kind->adds ? find_source(c, l, node) : CEL_OK;
+}
+
 CelStatus celi_net_compile(CeliNet *net, const char *name, const CeliNetSpec *s) {
-  int64_t width = s->in;
-  int index = -1;
   CELI_TRY(check_spec(name, s));
+  Compiler c = {.net = net, .name = name, .spec = s, .width = s->in, .index = -1, .sum = -1};
   *net = (CeliNet){.E = s->E, .in = s->in, .init = s->init};
   for (int l = 0; l < s->n; l++) {
     const CeliLayer *layer = &s->layer[l];
-    if (layer->kind == &celi_activation && layer->activation == CELI_IDENTITY) continue;
-    if (merges(net, layer)) {
-      net->node[net->n - 1].act = layer->activation;
-      continue;
-    }
-    if (net->n == CELI_NODES_MAX)
-      return cel_fail(
-          CEL_E_RANGE,
-          "network \"%s\": more than %d layers, not counting activations behind a layer", name,
-          CELI_NODES_MAX);
-    for (int k = net->n - 1; k >= 0 && net->node[k].index == index; k--)
-      if (layer->kind->param_name[0] && layer->kind != &celi_dense &&
-          net->node[k].layer.kind == layer->kind)
-        return cel_fail(CEL_E_UNSUPPORTED,
-                        "network \"%s\": layer %d is the second %s behind the same dense layer",
-                        name, l, layer->kind->name);
-    CeliNode *node = &net->node[net->n++];
-    const int64_t out = layer->kind->out(layer, width);
-    if (out < 1)
-      return cel_fail(CEL_E_RANGE, "network \"%s\": layer %d (%s) has %lld outputs; at least 1",
-                      name, l, layer->kind->name, (long long)out);
-    index += layer->kind == &celi_dense;
-    *node = (CeliNode){.layer = celi_layer_settled(layer),
-                       .in = width,
-                       .out = out,
-                       .index = index,
-                       .at = l,
-                       .dx_end = width};
-    if (layer->kind == &celi_activation) node->act = layer->activation;
-    width = out;
+    if (layer->kind->adds && layer->from >= 0 && layer->from < s->n) c.source[layer->from] = true;
   }
-  net->out = width;
+  for (int l = 0; l < s->n; l++) {
+    const CeliLayer *layer = &s->layer[l];
+    if (merges(&c, l))
+      net->node[net->n - 1].act = layer->activation;
+    else if (layer->kind != &celi_activation || layer->activation != CELI_IDENTITY)
+      CELI_TRY(add_node(&c, l));
+    c.node_of[l] = net->n - 1;
+  }
+  net->out = c.width;
   if (s->dx_begin == 0 && s->dx_end == 0) return CEL_OK;
   CeliNode *first = &net->node[0];
   first->dx_begin = s->dx_begin;
@@ -209,6 +276,12 @@ CelStatus celi_mlp_declare(CeliNet *net, CelTensors *tensors, const char *name, 
   if (mlp->hidden.n < 0 || mlp->hidden.n > CEL_LIST_MAX)
     return cel_fail(CEL_E_RANGE, "network \"%s\": %d hidden layers; 0 to %d are possible", name,
                     mlp->hidden.n, CEL_LIST_MAX);
+  for (int l = 0; mlp->residual && (l == 0 || l < mlp->hidden.n); l++)
+    if (mlp->hidden.n == 0 || mlp->hidden.v[l] != mlp->hidden.v[0])
+      return cel_fail(CEL_E_RANGE,
+                      "network \"%s\": residual blocks need at least one hidden width, and all "
+                      "equal",
+                      name);
   const CeliNetSpec spec = celi_mlp_layers(mlp);
   return celi_net_declare(net, tensors, name, role, &spec);
 }
@@ -239,11 +312,16 @@ void celi_net_last_parameter(const CeliNet *net, const char *name, char last[CEL
 }
 
 int celi_net_layers(const CeliNet *net, CeliLayer layers[CELI_LAYERS_MAX]) {
-  int n = 0;
+  int n = 0, output[CELI_NODES_MAX];
   for (int l = 0; l < net->n; l++) {
     const CeliNode *node = &net->node[l];
-    if (node->layer.kind != &celi_activation) layers[n++] = node->layer;
+    if (node->layer.kind != &celi_activation) {
+      layers[n] = node->layer;
+      if (node->skip >= 0) layers[n].from = output[node->skip];
+      n++;
+    }
     if (node->act != CELI_IDENTITY) layers[n++] = celi_layer_activation(node->act);
+    output[l] = n - 1;
   }
   return n;
 }
@@ -395,6 +473,7 @@ CeliRows celi_pass_node_rows(const CeliPass *p, int l, const CeliRange *r) {
     rows.x = p->use[l - 1].y + first_row(p, l - 1, r) * node->in;
     rows.ldx = node->in;
   }
+  if (node->skip >= 0) rows.skip = p->use[node->skip].y + first_row(p, node->skip, r) * node->out;
   if (use->z) rows.z = use->z + row * node->out;
   if (use->row_stats) rows.row_stats = use->row_stats + row * node->layer.kind->row_stats;
   if (use->batch) rows.batch = use->batch + r->e * node->layer.kind->batch_stats * node->out;
@@ -422,13 +501,19 @@ static void backward_node(const CeliPass *p, int l, const CeliRange *range) {
   rows.lddx = K;
   rows.a = a;
   rows.act_in = before->act;
-  if (p->dH == NULL || l < p->net->n - 1) {
+  const bool second = p->dH != NULL && l == p->net->n - 1;
+  if (!second && before->reader == 0) {
     rows.node->layer.kind->backward(&rows);
     return;
   }
   rows.act_in = CELI_IDENTITY;
   rows.node->layer.kind->backward(&rows);
-  ops->axpby(rows.dx + begin * K, 1, p->dH + (range->e * p->B + begin) * K, 1, (end - begin) * K);
+  if (second)
+    ops->axpby(rows.dx + begin * K, 1, p->dH + (range->e * p->B + begin) * K, 1, (end - begin) * K);
+  if (before->reader > 0) {
+    const float *dz = p->use[before->reader].dz + first_row(p, before->reader, range) * K;
+    ops->axpby(rows.dx + begin * K, 1, dz + begin * K, 1, (end - begin) * K);
+  }
   ops->activation_backward(rows.dx, K, rows.dx, K, a, K, begin, end, K, before->act);
 }
 

@@ -53,7 +53,7 @@ typedef struct CeliMlpNorm {
   int64_t warmup;
 } CeliMlpNorm;
 
-/// A multilayer perceptron: dense layers, with a normalization and an activation behind each but
+/// A multilayer perceptron: dense layers, with an activation and a normalization behind each but
 /// the last.
 typedef struct CeliMlpSpec {
   int64_t E;                 ///< members
@@ -61,6 +61,9 @@ typedef struct CeliMlpSpec {
   CelIntList hidden;         ///< widths of the hidden layers; may be empty
   CeliActivation activation; ///< of hidden layers
   CeliMlpNorm norm;
+  /// Residual blocks instead, one for each hidden width; all are equal. `norm` then stands at the
+  /// start of each block and before the last layer.
+  bool residual;
   CeliInit init;
   double output_gain;       ///< last layer: see CeliLayer.gain
   int64_t dx_begin, dx_end; ///< as in CeliNetSpec

@@ -128,6 +128,8 @@ static void touch_forward(CeliPlan *plan, const CeliPass *pass, int first, int e
     const CeliNodeUse *use = &pass->use[l];
     touch_params(plan, pass, l);
     touch_input_rows(plan, pass, l);
+    if (node->skip >= 0)
+      touch_rows(plan, pass, node->skip, pass->use[node->skip].y, node->out, CELI_READS);
     touch_rows(plan, pass, l, use->y, node->out, CELI_UPDATES);
     touch_rows(plan, pass, l, use->z, node->out, CELI_UPDATES);
     touch_rows(plan, pass, l, use->row_stats, node->layer.kind->row_stats, CELI_UPDATES);
@@ -150,7 +152,9 @@ static void touch_backward(CeliPlan *plan, const CeliPass *pass, int l, float *d
   if (l > 0) {
     const CeliNodeUse *before = &pass->use[l - 1];
     touch_rows(plan, pass, l - 1, before->z, node->in, CELI_READS);
+    const int reader = net->node[l - 1].reader;
     touch_rows(plan, pass, l - 1, before->dz, node->in, CELI_UPDATES);
+    if (reader > 0) touch_rows(plan, pass, reader, pass->use[reader].dz, node->in, CELI_READS);
     if (l == net->n - 1)
       celi_plan_touch_each(plan, CELI_READ_ROWS(pass->dH, node->in, node->in),
                            pass->by_member ? 1 : E, (size_t)(pass->B * node->in) * sizeof(float));

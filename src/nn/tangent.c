@@ -45,6 +45,7 @@ static void op_tangent(const void *args, int64_t begin, int64_t end) {
                                   .param = {t->param[l][0], t->param[l][1]},
                                   .t = t->t[l],
                                   .t_in = l ? t->t[l - 1] : NULL,
+                                  .t_skip = node->skip >= 0 ? t->t[node->skip] : NULL,
                                   .scratch = t->scratch,
                                   .ld_scratch = t->widest};
     node->layer.kind->tangent(&rows);
@@ -63,7 +64,8 @@ static void touch_tangent(CeliPlan *plan, const CeliTangent *t, int l) {
   celi_plan_touch(plan, CELI_READ_ROWS(l ? pass->use[l - 1].y : pass->X, l ? in : pass->ldx, in),
                   CELI_READ_ROWS(use->y, N, N), CELI_READ_ROWS(use->z, N, N),
                   CELI_READ_ROWS(use->row_stats, stats, stats), CELI_UPDATE_ROWS(t->t[l], N, N),
-                  CELI_UPDATE_ROWS(t->scratch, t->widest, t->widest));
+                  CELI_UPDATE_ROWS(t->scratch, t->widest, t->widest),
+                  CELI_READ_ROWS(node->skip >= 0 ? t->t[node->skip] : NULL, N, N));
   for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
     if (!node->param[k]) continue;
     const int64_t size = celi_param_size(node, k);

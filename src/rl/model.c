@@ -235,11 +235,12 @@ static bool names_define(const CeliPolicySpec *spec) {
 static cJSON *layer_to_json(const CeliLayer *layer) {
   const CeliLayerKind *kind = layer->kind;
   if (kind == &celi_activation) return cJSON_CreateString(celi_activations[layer->activation].name);
-  if (!(layer->epsilon < kind->epsilon || layer->epsilon > kind->epsilon))
-    return cJSON_CreateString(kind->name);
+  const bool epsilon = layer->epsilon < kind->epsilon || layer->epsilon > kind->epsilon;
+  if (!epsilon && !kind->adds) return cJSON_CreateString(kind->name);
   cJSON *entry = cJSON_CreateObject();
   if (cJSON_AddStringToObject(entry, "kind", kind->name) &&
-      cJSON_AddNumberToObject(entry, "epsilon", layer->epsilon))
+      (!epsilon || cJSON_AddNumberToObject(entry, "epsilon", layer->epsilon)) &&
+      (!kind->adds || cJSON_AddNumberToObject(entry, "from", layer->from)))
     return entry;
   cJSON_Delete(entry);
   return NULL;
@@ -261,10 +262,12 @@ static int find_activation(const char *name) {
 }
 
 static CelStatus read_layer(CeliLayer *layer, const cJSON *node) {
-  const cJSON *name = node, *epsilon = NULL;
+  const cJSON *name = node, *epsilon = NULL, *from = NULL;
+  int64_t source = 0;
   if (cJSON_IsObject(node)) {
     name = cJSON_GetObjectItemCaseSensitive(node, "kind");
     epsilon = cJSON_GetObjectItemCaseSensitive(node, "epsilon");
+    from = cJSON_GetObjectItemCaseSensitive(node, "from");
   }
   if (!cJSON_IsString(name))
     return cel_fail(CEL_E_FORMAT, "it must be a text, or an object with a text \"kind\"");
@@ -281,6 +284,9 @@ static CelStatus read_layer(CeliLayer *layer, const cJSON *node) {
       return cel_fail(CEL_E_FORMAT, "\"epsilon\" must be a number above 0 and at most 1, of a "
                                     "normalization");
     if (epsilon) layer->epsilon = epsilon->valuedouble;
+    if (of_kind.kind->adds && (!read_int(from, 0, &source) || source >= CELI_LAYERS_MAX))
+      return cel_fail(CEL_E_FORMAT, "\"from\" must be the number of an entry before it");
+    layer->from = (int)source;
     return CEL_OK;
   }
   return cel_fail(CEL_E_NAME, "unknown kind \"%.40s\"; the file may be from a newer version",

@@ -217,6 +217,27 @@ class BatchRenorm(torch.nn.Module):
         return xh * self.weight + self.bias
 
 
+class Residual(torch.nn.Sequential):
+    """x + the modules of x."""
+
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+def renumbered(net, key):
+    """The name with the place of its module in one list, in which a residual sum follows its modules."""
+    places, n = {}, 0
+    for i, module in enumerate(net):
+        if isinstance(module, Residual):
+            places |= {f"{i}.{k}": n + k for k in range(len(module))}
+            n += len(module) + 1
+        else:
+            places[f"{i}"] = n
+            n += 1
+    prefix, _, leaf = key.rpartition(".")
+    return f"{places[prefix]}.{leaf}"
+
+
 def layers(name, modules, train, E, B, inputs, scale=1.0, joint=False):
     """E copies of nn.Sequential(*modules) with parameters of their own; running statistics before and after.
 
@@ -233,7 +254,7 @@ def layers(name, modules, train, E, B, inputs, scale=1.0, joint=False):
                     if k.endswith("running_var") or (v.ndim == 1 and k.endswith("weight")):
                         v.copy_((1 + 0.5 * v).float().double())
         for k, v in net.state_dict().items():
-            after.setdefault(f"before.{k}", []).append(v.T.clone() if v.ndim == 2 else v.clone())
+            after.setdefault(f"before.{renumbered(net, k)}", []).append(v.T.clone() if v.ndim == 2 else v.clone())
         y = net(x)
         outputs.append((net, y))
     y = torch.stack([y for _, y in outputs])
@@ -243,9 +264,9 @@ def layers(name, modules, train, E, B, inputs, scale=1.0, joint=False):
     y.backward(dy)
     for net, _ in outputs:
         for k, v in net.named_parameters():
-            after.setdefault(f"grad.{k}", []).append(v.grad.T if v.ndim == 2 else v.grad)
+            after.setdefault(f"grad.{renumbered(net, k)}", []).append(v.grad.T if v.ndim == 2 else v.grad)
         for k, v in net.named_buffers():
-            after.setdefault(f"after.{k}", []).append(v)
+            after.setdefault(f"after.{renumbered(net, k)}", []).append(v)
     for k, v in dict(x=x, y=y, dy=dy, dx=x.grad).items():
         put(f"layers.{name}.{k}", v)
     for k, v in after.items():
@@ -277,6 +298,8 @@ def all_layers():
     layers("batch_renorm_eval", renorm(True), False, 2, 9, 5)
     rms = lambda: [nn.RMSNorm(5, eps=1e-6), nn.Linear(5, 17), nn.RMSNorm(17, eps=1e-6), nn.SiLU(), nn.Linear(17, 3)]
     layers("rms_norm", rms, True, 2, 9, 5)
+    block = lambda: Residual(nn.LayerNorm(9), nn.Linear(9, 36), nn.ReLU(), nn.Linear(36, 9))
+    layers("simba", lambda: [nn.Linear(5, 9), block(), block(), nn.LayerNorm(9), nn.Linear(9, 3)], True, 2, 7, 5)
     layers("batch_renorm_joint", renorm(True), True, 2, 14, 5, scale=2, joint=True)
 
 

@@ -139,24 +139,25 @@ static inline void oracle_norm(const Oracle *o, int l, int64_t e, double *z, con
 /// The output of member e into y (B,out); `hidden` (B,latent) receives the last hidden output when
 /// not NULL.
 static inline void oracle_member(const Oracle *o, int64_t e, double *y, double *hidden) {
-  enum { WIDEST = 512 };
   const CeliNet *net = o->net;
-  double *x = zeroed((size_t)(o->B * WIDEST), sizeof *x), *z = zeroed((size_t)(o->B * WIDEST), 8);
-  memcpy(x, o->X, (size_t)(o->B * net->in) * sizeof *x);
+  double *out[CELI_NODES_MAX];
   for (int l = 0; l < net->n; l++) {
     const CeliNode *node = &net->node[l];
     const int64_t size = o->B * node->out;
+    const double *x = l ? out[l - 1] : o->X;
+    double *z = out[l] = zeroed((size_t)size, sizeof *z);
     if (hidden && l == net->n - 1) memcpy(hidden, x, (size_t)(o->B * node->in) * sizeof *x);
     if (node->layer.kind == &celi_dense)
       oracle_dense(o, l, e, z, x);
-    else if (node->layer.kind == &celi_activation)
+    else if (node->layer.kind == &celi_activation || node->layer.kind->adds)
       memcpy(z, x, (size_t)size * sizeof *z);
     else
       oracle_norm(o, l, e, z, x);
-    for (int64_t i = 0; i < size; i++) x[i] = oracle_activate(z[i], node->act);
+    for (int64_t i = 0; node->layer.kind->adds && i < size; i++) z[i] += out[node->skip][i];
+    for (int64_t i = 0; i < size; i++) z[i] = oracle_activate(z[i], node->act);
   }
-  memcpy(y, x, (size_t)(o->B * net->out) * sizeof *y);
-  free(x), free(z);
+  memcpy(y, out[net->n - 1], (size_t)(o->B * net->out) * sizeof *y);
+  for (int l = 0; l < net->n; l++) free(out[l]);
 }
 
 static inline double oracle_loss(const Oracle *o) {

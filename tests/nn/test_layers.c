@@ -4,9 +4,10 @@
 #include "support/shadow.h"
 
 /// Layers by letter: a digit is a dense layer of that width (times 5), B batch norm, C batch norm
-/// with other settings, R batch renorm, W batch renorm that is warming up, L layer norm, M RMS norm, r ReLU, t tanh, s SiLU, g GELU, l leaky ReLU.
+/// with other settings, R batch renorm, W batch renorm that is warming up, L layer norm, M RMS norm, r ReLU, t tanh, s SiLU, g GELU, l leaky ReLU. A residual sum at ")" adds what came before the "(".
 static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
   CeliNetSpec spec = {.E = E, .in = in, .init = CELI_ORTHOGONAL};
+  int from = 0;
   for (const char *c = text; *c; c++) {
     static const char acts[] = "irtsgl";
     if (*c >= '1' && *c <= '9')
@@ -14,6 +15,10 @@ static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
     else if (*c == 'B' || *c == 'L')
       spec.layer[spec.n++] =
           celi_layer_normalization(*c == 'B' ? &celi_batch_norm : &celi_layer_norm);
+    else if (*c == '(')
+      from = spec.n - 1;
+    else if (*c == ')')
+      spec.layer[spec.n++] = celi_layer_add(from);
     else if (*c == 'M')
       spec.layer[spec.n++] = celi_layer_normalization(&celi_rms_norm);
     else if (*c == 'C')
@@ -29,10 +34,13 @@ static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
 
 static void test_gradients(void **state) {
   (void)state;
-  static const char *const lists[] = {"3Br1",    "B3Bs2", "B1",   "3g2",   "3l2",   "3tL1",
-                                      "3LrB2s1", "s3t1",  "3rs1", "L3B1",  "2B3L1", "3Bi1",
-                                      "B3LgB1",  "3gB",   "t2B",  "3sL",   "C3rC1", "R3rR1",
-                                      "W3W1",    "3RgB",  "3Mr1", "M3gM1", "3tM"};
+  static const char *const lists[] = {
+      "3Br1",       "B3Bs2",      "B1",     "3g2",      "3l2",    "3tL1",
+      "3LrB2s1",    "s3t1",       "3rs1",   "L3B1",     "2B3L1",  "3Bi1",
+      "B3LgB1",     "3gB",        "t2B",    "3sL",      "C3rC1",  "R3rR1",
+      "W3W1",       "3RgB",       "3Mr1",   "M3gM1",    "3tM",    "2(L8r2)(L8r2)L1",
+      "2r(B3g2)r1", "2(R3s2)sB1", "3(t3)1", "2s(M2)s1", "1(3t1)", "2(s2)1",
+      "2s()t1"};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     for (int train = 0; train < 2; train++)
       for (int64_t E = 1; E <= 2; E++) {
@@ -65,9 +73,10 @@ static uint64_t digest_of(const CelTensors *tensors) {
 static void test_same_bits(void **state) {
   (void)state;
   enum { B = 301 };
+  static const char *const lists[] = {"B3Br4LBs1", "B3Br4LBs1", "R3Wr4LRsM1", "3(L8r3)(R8s3)L1"};
   for (int64_t E = 1; E <= 3; E += 2)
-    for (int train = 0; train < 3; train++) {
-      const CeliNetSpec spec = spec_of(train == 2 ? "R3Wr4LRsM1" : "B3Br4LBs1", E, 23);
+    for (int train = 0; train < 4; train++) {
+      const CeliNetSpec spec = spec_of(lists[train], E, 23);
       Fixture whole;
       fixture_create_layers(&whole, &spec, (CeliPassSpec){.B = B, .train = train}, false);
       fixture_randomize(&whole, 9);
@@ -216,6 +225,24 @@ static void test_bad_lists(void **state) {
   spec = spec_of("3LrLr1", 1, 4);
   assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_UNSUPPORTED,
                "layer 3 is the second layer_norm");
+  static const struct {
+    int at, from;
+    CelStatus status;
+    const char *says;
+  } sums[] = {{2, 2, CEL_E_RANGE, "layer 2 adds layer 2, which is not before it"},
+              {2, -1, CEL_E_RANGE, "layer 2 adds layer -1"},
+              {2, 7, CEL_E_RANGE, "layer 2 adds layer 7"},
+              {4, 0, CEL_E_RANGE, "layer 4 adds layer 0, but they have 10 and 15 outputs"},
+              {9, 5, CEL_E_UNSUPPORTED, "a layer before another sum"}};
+  for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+    spec = spec_of("3r(r2r3)3(r)1", 1, 4); // the sums are layers 6 and 9
+    spec.layer[sums[i].at] = celi_layer_add(sums[i].from);
+    assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), sums[i].status,
+                 sums[i].says);
+  }
+  spec = spec_of("i(3)1", 1, 15);
+  assert_fails(celi_net_declare(&net, tensors, "n", CEL_PARAM, &spec), CEL_E_UNSUPPORTED,
+               "the network's input is not supported");
   cel_tensors_destroy(tensors);
 }
 
@@ -251,6 +278,7 @@ static void assert_mlp(const char *list, const CeliMlpSpec *mlp) {
     text[l] = kind == &celi_dense        ? (char)('0' + spec.layer[l].out / 5)
               : kind == &celi_activation ? "irtsgl"[spec.layer[l].activation]
               : kind == &celi_layer_norm ? 'L'
+              : kind == &celi_add        ? '+'
                                          : 'B';
     if (text[l] == 'B') {
       assert_true(spec.layer[l].epsilon == mlp->norm.epsilon);
@@ -276,6 +304,31 @@ static void test_mlp_lists(void **state) {
   mlp.norm.kind = CELI_NORM_BATCH;
   mlp.hidden.n = 0;
   assert_mlp("B1", &mlp);
+  mlp.norm = (CeliMlpNorm){.kind = CELI_NORM_LAYER};
+  mlp.hidden = (CelIntList){2, {10, 10}};
+  mlp.residual = true;
+  assert_mlp("2L8r2+L8r2+L1", &mlp); // SimBa
+  const CeliNetSpec simba = celi_mlp_layers(&mlp);
+  assert_int_equal(simba.layer[5].from, 0);
+  assert_int_equal(simba.layer[10].from, 5);
+  CelTensors *tensors;
+  CeliNet net;
+  assert_ok(cel_tensors_create(&tensors));
+  mlp.hidden.v[1] = 15;
+  assert_fails(celi_mlp_declare(&net, tensors, "n", CEL_PARAM, &mlp), CEL_E_RANGE, "all equal");
+  mlp.hidden.n = 0;
+  assert_fails(celi_mlp_declare(&net, tensors, "n", CEL_PARAM, &mlp), CEL_E_RANGE, "at least one");
+  // The largest networks fit.
+  for (int residual = 0; residual < 2; residual++) {
+    mlp = (CeliMlpSpec){.E = 1, .in = 3, .out = 5, .hidden = {.n = CEL_LIST_MAX}};
+    for (int l = 0; l < CEL_LIST_MAX; l++) mlp.hidden.v[l] = 2;
+    mlp.activation = CELI_TANH;
+    mlp.norm =
+        (CeliMlpNorm){.kind = CELI_NORM_BATCH_RENORM, .place = CELI_NORM_AFTER, .input = true};
+    mlp.residual = residual;
+    assert_ok(celi_mlp_declare(&net, tensors, residual ? "a" : "b", CEL_PARAM, &mlp));
+  }
+  cel_tensors_destroy(tensors);
 }
 
 // ---- PyTorch
@@ -359,6 +412,7 @@ static void test_golden(void **state) {
   check_golden(state, "batch_renorm_eval", "R1rR1", false);
   check_golden(state, "batch_renorm_joint", "R1rR1", true);
   check_golden(state, "rms_norm", "M1Ms1", false);
+  check_golden(state, "simba", "1(L1r1)(L1r1)L1", false);
   check_golden(state, "gelu", "1g1", false);
   check_golden(state, "leaky_relu", "1l1", false);
   check_golden(state, "norm_last", "1tL1", false);

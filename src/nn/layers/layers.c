@@ -1,13 +1,9 @@
 /// The kinds of layers. A new kind is a file in this folder and a row here.
 #include "nn/layer.h"
 
-const CeliLayerKind *const celi_layer_kinds[] = {&celi_dense,
-                                                 &celi_layer_norm,
-                                                 &celi_batch_norm,
-                                                 &celi_batch_renorm,
-                                                 &celi_rms_norm,
-                                                 &celi_activation,
-                                                 NULL};
+const CeliLayerKind *const celi_layer_kinds[] = {
+    &celi_dense,    &celi_layer_norm, &celi_batch_norm, &celi_batch_renorm,
+    &celi_rms_norm, &celi_add,        &celi_activation, NULL};
 
 int64_t celi_layer_same_width(const CeliLayer *layer, int64_t in) {
   (void)layer;
