@@ -28,9 +28,16 @@ typedef struct CeliLayer {
   /// Normalizations: added to the variance; how much of a new statistic the running ones take. 0:
   /// the kind's default. Layers of a declared network have the values in use.
   double epsilon, momentum;
+  double rate;    ///< dropout: probability that a number is dropped, [0, 1)
   int from;       ///< residual sum: position in the list of the layer whose output is added
   int64_t warmup; ///< batch renorm: training passes as batch norm; negative: none; 0: the default
 } CeliLayer;
+
+/// Noise of dropout: streams of (seed, CEL_RNG_DROPOUT).
+typedef struct CeliDropout {
+  uint64_t seed;
+  uint64_t *counter; ///< (1,) blocks used, role CEL_STATE
+} CeliDropout;
 
 /// A compiled layer: act(kind(x)).
 typedef struct CeliNode {
@@ -54,11 +61,13 @@ typedef struct CeliNode {
 /// starts `ld` floats behind row b - 1; the distances of y, z and dz are node->out.
 typedef struct CeliRows {
   const CeliNode *node;
-  int64_t e;          ///< the member
-  int64_t begin, end; ///< rows
-  int64_t B;          ///< rows of the whole batch
-  bool train;         ///< batch statistics instead of running ones
-  const float *x;     ///< (rows, in) ldx
+  int64_t e;                  ///< the member
+  int64_t begin, end;         ///< rows
+  int64_t B;                  ///< rows of the whole batch
+  bool train;                 ///< batch statistics instead of running ones
+  const CeliDropout *dropout; ///< NULL: nothing is dropped
+  uint32_t stream;            ///< of the node's dropout
+  const float *x;             ///< (rows, in) ldx
   ptrdiff_t ldx;
   const float *skip; ///< (rows, out) output of the node that a residual sum adds
   float *y;          ///< (rows, out) act(kind(x))
@@ -110,8 +119,9 @@ struct CeliLayerKind {
   /// In training, a row's output depends on the whole batch. The plan then waits before such a
   /// layer, forward and backward, and runs `reduce` and `reduce_backward` by part.
   bool couples_rows;
-  bool adds;       ///< adds the output of an earlier layer (CeliLayer.from)
-  bool transposes; ///< backward reads parameter 0 transposed (CeliNode.transposed)
+  bool adds;          ///< adds the output of an earlier layer (CeliLayer.from)
+  bool training_only; ///< acting does without it
+  bool transposes;    ///< backward reads parameter 0 transposed (CeliNode.transposed)
   int64_t (*out)(const CeliLayer *layer, int64_t in);
   /// Shape of parameter k of one member: (rows, columns); rows 0: a vector of `columns`.
   void (*shape)(const CeliNode *node, int k, int64_t *rows, int64_t *columns);
@@ -144,7 +154,7 @@ struct CeliLayerKind {
 };
 
 extern const CeliLayerKind celi_dense, celi_layer_norm, celi_batch_norm, celi_batch_renorm,
-    celi_rms_norm, celi_add, celi_activation;
+    celi_rms_norm, celi_add, celi_dropout, celi_activation;
 
 /// The kinds in a NULL-terminated list.
 extern const CeliLayerKind *const celi_layer_kinds[];

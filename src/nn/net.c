@@ -36,6 +36,11 @@ static void add_norm(CeliNetSpec *spec, const CeliMlpNorm *norm) {
                         .warmup = norm->warmup});
 }
 
+static void add_dropout(CeliNetSpec *spec, const CeliMlpSpec *mlp) {
+  if (mlp->dropout < 0 || mlp->dropout > 0)
+    add(spec, (CeliLayer){.kind = &celi_dropout, .rate = mlp->dropout});
+}
+
 /// A dense layer, blocks x + Dense(act(Dense(norm(x)))), norm, a dense layer.
 /// Source: SimBa, Lee et al., 2025.
 static void add_blocks(CeliNetSpec *spec, const CeliMlpSpec *mlp) {
@@ -47,6 +52,7 @@ static void add_blocks(CeliNetSpec *spec, const CeliMlpSpec *mlp) {
     add(spec, celi_layer_dense(EXPANSION * (int64_t)mlp->hidden.v[l], 0));
     add(spec, celi_layer_activation(mlp->activation));
     add(spec, celi_layer_dense(mlp->hidden.v[l], 0));
+    add_dropout(spec, mlp);
     add(spec, celi_layer_add(from));
   }
   add_norm(spec, &mlp->norm);
@@ -67,6 +73,7 @@ CeliNetSpec celi_mlp_layers(const CeliMlpSpec *mlp) {
   }
   for (int l = 0; l < mlp->hidden.n && l < CEL_LIST_MAX; l++) {
     add(&spec, celi_layer_dense(mlp->hidden.v[l], 0));
+    add_dropout(&spec, mlp);
     if (norm->place == CELI_NORM_BEFORE) add_norm(&spec, norm);
     add(&spec, celi_layer_activation(mlp->activation));
     if (norm->place == CELI_NORM_AFTER) add_norm(&spec, norm);
@@ -153,6 +160,10 @@ static CelStatus add_node(Compiler *c, int l) {
   if (out < 1)
     return cel_fail(CEL_E_RANGE, "network \"%s\": layer %d (%s) has %lld outputs; at least 1",
                     c->name, l, layer->kind->name, (long long)out);
+  if (!(layer->rate >= 0 && layer->rate < 1))
+    return cel_fail(CEL_E_RANGE,
+                    "network \"%s\": layer %d drops with probability %g; it must be in [0, 1)",
+                    c->name, l, layer->rate);
   c->index += layer->kind == &celi_dense;
   CeliNode *node = &net->node[net->n++];
   *node = (CeliNode){.layer = celi_layer_settled(layer),
@@ -315,7 +326,7 @@ int celi_net_layers(const CeliNet *net, CeliLayer layers[CELI_LAYERS_MAX]) {
   int n = 0, output[CELI_NODES_MAX];
   for (int l = 0; l < net->n; l++) {
     const CeliNode *node = &net->node[l];
-    if (node->layer.kind != &celi_activation) {
+    if (node->layer.kind != &celi_activation && !node->layer.kind->training_only) {
       layers[n] = node->layer;
       if (node->skip >= 0) layers[n].from = output[node->skip];
       n++;
@@ -407,6 +418,32 @@ CelStatus celi_pass_declare(CeliPass *pass, CelTensors *tensors, const char *nam
   return celi_declare_f32(tensors, CEL_SCRATCH, &pass->dX_member, input, "%s.dx", name);
 }
 
+// ---- dropout
+
+CelStatus celi_dropout_declare(CeliDropout *dropout, CelTensors *tensors, const char *name,
+                               uint64_t seed) {
+  char full[2 * CEL_NAME_MAX];
+  const int64_t one = 1;
+  snprintf(full, sizeof full, "%s.counter", name);
+  dropout->seed = seed;
+  return cel_tensors_declare(tensors, full, CEL_U64, CEL_STATE, &dropout->counter, 1, &one);
+}
+
+void celi_pass_drop(CeliPass *pass, const CeliDropout *dropout, uint32_t use) {
+  pass->dropout = dropout;
+  pass->dropout_use = use;
+}
+
+uint64_t celi_pass_dropout_blocks(const CeliPass *pass) {
+  int64_t most = 0;
+  for (int l = 0; l < pass->net->n; l++) {
+    const CeliNode *node = &pass->net->node[l];
+    const int64_t blocks = pass->net->E * pass->B * celi_divide_up(node->out, 4);
+    if (node->layer.kind == &celi_dropout && blocks > most) most = blocks;
+  }
+  return (uint64_t)most;
+}
+
 CeliPass celi_pass_at(const CeliPass *pass, int64_t rows, const float *X, float *Y) {
   CeliPass p = *pass;
   for (int l = 0; l < p.net->n - 1; l++) {
@@ -466,6 +503,8 @@ CeliRows celi_pass_node_rows(const CeliPass *p, int l, const CeliRange *r) {
                    .end = r->end,
                    .B = p->B,
                    .train = p->train,
+                   .dropout = p->dropout,
+                   .stream = p->dropout_use * CELI_NODES_MAX + (uint32_t)l,
                    .x = p->X,
                    .ldx = p->ldx,
                    .y = use->y + row * node->out};

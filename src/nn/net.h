@@ -61,8 +61,9 @@ typedef struct CeliMlpSpec {
   CelIntList hidden;         ///< widths of the hidden layers; may be empty
   CeliActivation activation; ///< of hidden layers
   CeliMlpNorm norm;
+  double dropout; ///< rate behind each hidden dense layer (DroQ), [0, 1)
   /// Residual blocks instead, one for each hidden width; all are equal. `norm` then stands at the
-  /// start of each block and before the last layer.
+  /// start of each block and before the last layer, and dropout at the end of each block.
   bool residual;
   CeliInit init;
   double output_gain;       ///< last layer: see CeliLayer.gain
@@ -123,6 +124,8 @@ typedef struct CeliPass {
   bool take_turns; ///< hidden layers keep one member at a time
   bool blockwise, train;
   int threads;
+  const CeliDropout *dropout; ///< noise of dropout layers (celi_pass_drop), or NULL
+  uint32_t dropout_use;
   /// Position beside other passes (celi_plan_side): its rows are [at, at + B) (E B by member) of
   /// the `of` rows that are cut together. Both 0: alone. Set after declaring.
   int64_t at, of;
@@ -153,6 +156,10 @@ CelStatus celi_pass_declare(CeliPass *pass, CelTensors *tensors, const char *nam
 
 /// The layers that acting needs, in order, with their settings. Returns how many.
 int celi_net_layers(const CeliNet *net, CeliLayer layers[CELI_LAYERS_MAX]);
+
+/// Declares the noise of dropout, "NAME.counter". Errors: as cel_tensors_declare.
+CelStatus celi_dropout_declare(CeliDropout *dropout, CelTensors *tensors, const char *name,
+                               uint64_t seed) CEL_WARN_UNUSED;
 
 /// Draws initial parameters. Dense layer l of member e has a stream of its own, (seed,
 /// CEL_RNG_INIT, first_index + l E + e).
@@ -188,6 +195,11 @@ static inline float *celi_pass_latent(const CeliPass *pass) {
 static inline void celi_pass_set_output(CeliPass *pass, float *y) {
   pass->use[pass->net->n - 1].y = y;
 }
+/// Lets the pass's dropout layers drop, forward and backward, with noise from the counter's place.
+/// `use`: one of its own for each pass of an update. Without a call, nothing is dropped.
+void celi_pass_drop(CeliPass *pass, const CeliDropout *dropout, uint32_t use);
+/// Blocks of each stream that one run of the pass uses.
+uint64_t celi_pass_dropout_blocks(const CeliPass *pass);
 /// A copy of a pass without backward whose hidden layers start `rows` rows further on, for input X
 /// (rows, in) and output Y. Passes at different rows may run at once.
 CeliPass celi_pass_at(const CeliPass *pass, int64_t rows, const float *X, float *Y);
@@ -233,5 +245,7 @@ void celi_net_plan_input_gradient(CeliPlan *plan, const CeliPass *pass, float *d
 /// Gradients of all parameters from what the two passes left, cut by part.
 void celi_net_plan_backward_weight(CeliPlan *plan, const CeliPass *pass, const CeliNetGrad *grad);
 void celi_net_plan_transpose(CeliPlan *plan, CeliNet *net);
+/// Moves the counter past the noise of an update: behind its passes, and only once.
+void celi_dropout_plan_advance(CeliPlan *plan, const CeliDropout *dropout, uint64_t blocks);
 
 #endif

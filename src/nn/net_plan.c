@@ -113,6 +113,8 @@ static void touch_params(CeliPlan *plan, const CeliPass *pass, int l) {
     celi_plan_touch(plan, CELI_READ(pass->train ? NULL : node->state[k], E * node->out));
   }
   celi_plan_touch(plan, CELI_READ(pass->use[l].batch, E * kind->batch_stats * node->out));
+  if (node->layer.rate > 0 && pass->dropout)
+    celi_plan_touch(plan, CELI_READ(pass->dropout->counter, 1));
 }
 
 /// Floating-point operations of one row's product with node l's matrix.
@@ -400,6 +402,23 @@ void celi_net_plan_transpose(CeliPlan *plan, CeliNet *net) {
         plan, CELI_READ(node->param[0], net->E * node->in * node->out),
         CELI_WRITE(node->transposed, net->E * (node->dx_end - node->dx_begin) * node->out));
   }
+}
+
+typedef struct AdvanceArgs {
+  const CeliDropout *dropout;
+  uint64_t blocks;
+} AdvanceArgs;
+
+static void op_advance(const void *args, int64_t begin, int64_t end) {
+  (void)begin, (void)end;
+  const AdvanceArgs *a = args;
+  *a->dropout->counter += a->blocks;
+}
+
+void celi_dropout_plan_advance(CeliPlan *plan, const CeliDropout *dropout, uint64_t blocks) {
+  const AdvanceArgs args = {dropout, blocks};
+  celi_plan_add(plan, "advance dropout", op_advance, CELI_PARTS, 1, 1, &args, sizeof args);
+  celi_plan_touch(plan, CELI_UPDATE(dropout->counter, 1));
 }
 
 void celi_net_transpose(CeliNet *net) {

@@ -276,7 +276,8 @@ static CelStatus read_layer(CeliLayer *layer, const cJSON *node) {
   if (activation >= 0) return CEL_OK;
   for (int i = 0; celi_layer_kinds[i]; i++) {
     const CeliLayer of_kind = {.kind = celi_layer_kinds[i]};
-    if (of_kind.kind == &celi_activation || strcmp(of_kind.kind->name, name->valuestring) != 0)
+    if (of_kind.kind == &celi_activation || of_kind.kind->training_only ||
+        strcmp(of_kind.kind->name, name->valuestring) != 0)
       continue;
     *layer = celi_layer_settled(&of_kind);
     if (epsilon && (!(layer->epsilon > 0) || !cJSON_IsNumber(epsilon) ||

@@ -11,6 +11,7 @@ typedef struct Fixture {
   CeliPass pass;
   float *X, *dX; // (B,in) ldx; (B,wanted)
   int64_t C;     // wanted columns
+  CeliDropout dropout;
 } Fixture;
 
 static inline int64_t wanted_columns(const CeliNet *net, int64_t *begin) {
@@ -29,6 +30,8 @@ static inline void fixture_create_layers(Fixture *f, const CeliNetSpec *spec, Ce
   assert_ok(celi_net_declare_grad(&f->grad, f->tensors, "net", CEL_GRAD, &f->net));
   pass.backward = true;
   assert_ok(celi_pass_declare(&f->pass, f->tensors, "pass", &f->net, pass));
+  assert_ok(celi_dropout_declare(&f->dropout, f->tensors, "dropout", 7));
+  celi_pass_drop(&f->pass, &f->dropout, 3);
   assert_ok(cel_tensors_declare(f->tensors, "x", CEL_F32, CEL_SCRATCH, &f->X, 2, x));
   assert_ok(cel_tensors_declare(f->tensors, "dx", CEL_F32, CEL_SCRATCH, &f->dX, 2, dx));
   const int64_t dh[] = {spec->E, pass.B, celi_net_latent_width(&f->net)};

@@ -8,6 +8,9 @@ typedef struct Oracle {
   const CeliNet *net;
   int64_t B;
   bool train;
+  const CeliDropout *dropout;
+  uint32_t use;
+  uint64_t counter;
   double *param[CELI_NODES_MAX][CELI_LAYER_PARAMS]; // NULL where a layer has none
   double *state[CELI_NODES_MAX][CELI_LAYER_PARAMS]; // running statistics
   double *renorm[CELI_NODES_MAX][2];                // r and d of batch renorm; NaN: not set yet
@@ -28,6 +31,8 @@ static inline void oracle_create(Oracle *o, const CeliPass *pass) {
   const int64_t E = net->E, B = pass->B;
   memset(o, 0, sizeof *o);
   o->net = net, o->B = B, o->train = pass->train;
+  o->dropout = pass->dropout, o->use = pass->dropout_use;
+  o->counter = pass->dropout ? *pass->dropout->counter : 0;
   for (int l = 0; l < net->n; l++)
     for (int k = 0; k < CELI_LAYER_PARAMS; k++) {
       const CeliNode *node = &net->node[l];
@@ -136,6 +141,21 @@ static inline void oracle_norm(const Oracle *o, int l, int64_t e, double *z, con
     z[i] = o->param[l][0][e * N + i % N] * z[i] + o->param[l][1][e * N + i % N];
 }
 
+static inline void oracle_drop(const Oracle *o, int l, int64_t e, double *z, const double *x) {
+  const CeliNode *node = &o->net->node[l];
+  const int64_t N = node->out, row = (N + 3) / 4 * 4;
+  float *u = zeroed((size_t)(o->net->E * o->B * row), sizeof *u);
+  if (o->dropout)
+    celi_ops()->uniform(u, o->dropout->seed, CEL_RNG_DROPOUT, o->use * CELI_NODES_MAX + (uint32_t)l,
+                        o->counter, 0, o->net->E * o->B * row);
+  for (int64_t i = 0; i < o->B * N; i++) {
+    const double rate = o->dropout ? node->layer.rate : 0;
+    const bool dropped = (double)u[(e * o->B + i / N) * row + i % N] < (double)(float)rate;
+    z[i] = dropped ? 0 : x[i] / (1 - rate);
+  }
+  free(u);
+}
+
 /// The output of member e into y (B,out); `hidden` (B,latent) receives the last hidden output when
 /// not NULL.
 static inline void oracle_member(const Oracle *o, int64_t e, double *y, double *hidden) {
@@ -149,10 +169,12 @@ static inline void oracle_member(const Oracle *o, int64_t e, double *y, double *
     if (hidden && l == net->n - 1) memcpy(hidden, x, (size_t)(o->B * node->in) * sizeof *x);
     if (node->layer.kind == &celi_dense)
       oracle_dense(o, l, e, z, x);
-    else if (node->layer.kind == &celi_activation || node->layer.kind->adds)
+    else if (node->layer.kind == &celi_activation || node->layer.kind->adds ||
+             node->layer.kind == &celi_dropout)
       memcpy(z, x, (size_t)size * sizeof *z);
     else
       oracle_norm(o, l, e, z, x);
+    if (node->layer.kind == &celi_dropout) oracle_drop(o, l, e, z, x);
     for (int64_t i = 0; node->layer.kind->adds && i < size; i++) z[i] += out[node->skip][i];
     for (int64_t i = 0; i < size; i++) z[i] = oracle_activate(z[i], node->act);
   }

@@ -4,7 +4,7 @@
 #include "support/shadow.h"
 
 /// Layers by letter: a digit is a dense layer of that width (times 5), B batch norm, C batch norm
-/// with other settings, R batch renorm, W batch renorm that is warming up, L layer norm, M RMS norm, r ReLU, t tanh, s SiLU, g GELU, l leaky ReLU. A residual sum at ")" adds what came before the "(".
+/// with other settings, R batch renorm, W batch renorm that is warming up, L layer norm, M RMS norm, d dropout, r ReLU, t tanh, s SiLU, g GELU, l leaky ReLU. A residual sum at ")" adds what came before the "(".
 static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
   CeliNetSpec spec = {.E = E, .in = in, .init = CELI_ORTHOGONAL};
   int from = 0;
@@ -15,6 +15,8 @@ static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
     else if (*c == 'B' || *c == 'L')
       spec.layer[spec.n++] =
           celi_layer_normalization(*c == 'B' ? &celi_batch_norm : &celi_layer_norm);
+    else if (*c == 'd')
+      spec.layer[spec.n++] = (CeliLayer){.kind = &celi_dropout, .rate = 0.3};
     else if (*c == '(')
       from = spec.n - 1;
     else if (*c == ')')
@@ -35,12 +37,12 @@ static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
 static void test_gradients(void **state) {
   (void)state;
   static const char *const lists[] = {
-      "3Br1",       "B3Bs2",      "B1",     "3g2",      "3l2",    "3tL1",
-      "3LrB2s1",    "s3t1",       "3rs1",   "L3B1",     "2B3L1",  "3Bi1",
-      "B3LgB1",     "3gB",        "t2B",    "3sL",      "C3rC1",  "R3rR1",
-      "W3W1",       "3RgB",       "3Mr1",   "M3gM1",    "3tM",    "2(L8r2)(L8r2)L1",
-      "2r(B3g2)r1", "2(R3s2)sB1", "3(t3)1", "2s(M2)s1", "1(3t1)", "2(s2)1",
-      "2s()t1"};
+      "3Br1",       "B3Bs2",      "B1",       "3g2",      "3l2",    "3tL1",
+      "3LrB2s1",    "s3t1",       "3rs1",     "L3B1",     "2B3L1",  "3Bi1",
+      "B3LgB1",     "3gB",        "t2B",      "3sL",      "C3rC1",  "R3rR1",
+      "W3W1",       "3RgB",       "3Mr1",     "M3gM1",    "3tM",    "2(L8r2)(L8r2)L1",
+      "2r(B3g2)r1", "2(R3s2)sB1", "3(t3)1",   "2s(M2)s1", "1(3t1)", "2(s2)1",
+      "2s()t1",     "3dLr1",      "d9ds3dB1", "3(d3s)1"};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     for (int train = 0; train < 2; train++)
       for (int64_t E = 1; E <= 2; E++) {
@@ -73,7 +75,7 @@ static uint64_t digest_of(const CelTensors *tensors) {
 static void test_same_bits(void **state) {
   (void)state;
   enum { B = 301 };
-  static const char *const lists[] = {"B3Br4LBs1", "B3Br4LBs1", "R3Wr4LRsM1", "3(L8r3)(R8s3)L1"};
+  static const char *const lists[] = {"B3Br4LBs1", "B3Br4LBs1", "R3Wr4LRsM1", "3(L8r3d)(R8s3)dL1"};
   for (int64_t E = 1; E <= 3; E += 2)
     for (int train = 0; train < 4; train++) {
       const CeliNetSpec spec = spec_of(lists[train], E, 23);
@@ -201,6 +203,57 @@ static void test_warm_up(void **state) {
   cel_tensors_destroy(f.tensors), cel_tensors_destroy(g.tensors);
 }
 
+/// Dropped numbers are zero, kept ones are scaled so that the mean stays, and the rate is as asked
+/// for. Uses, layers and updates have noise of their own. Without noise, dropout is the identity.
+static void test_dropout(void **state) {
+  (void)state;
+  enum { B = 500, N = 45 };
+  CeliNetSpec spec = spec_of("d9", 2, N);
+  Fixture f;
+  CeliPlan *plan;
+  fixture_create_layers(&f, &spec, (CeliPassSpec){.B = B}, false);
+  fixture_randomize(&f, 3);
+  const float *y = f.pass.use[0].y;
+  float first[2 * B * N];
+  int dropped = 0, same = 0;
+  fixture_run(&f, 2);
+  memcpy(first, y, sizeof first);
+  for (int64_t i = 0; i < 2 * B * N; i++) {
+    const float x = f.X[i / N % B * f.pass.ldx + i % N];
+    dropped += y[i] == 0;
+    if (y[i] != 0) assert_true(fabsf(y[i] * 0.7f - x) <= 1e-6f * fabsf(x));
+  }
+  const double rate = dropped / (double)(2 * B * N);
+  assert_true(fabs(rate - 0.3) < 5 * sqrt(0.3 * 0.7 / (2 * B * N)));
+  for (int64_t i = 0; i < B * N; i++) same += (first[i] == 0) == (first[B * N + i] == 0);
+  assert_true(fabs(same / (double)(B * N) - 0.58) < 0.02); // two members: .3 .3 + .7 .7
+  fixture_run(&f, 1);
+  assert_same_bits("the same counter", y, first, sizeof first);
+  assert_ok(celi_plan_create(&plan));
+  celi_dropout_plan_advance(plan, &f.dropout, celi_pass_dropout_blocks(&f.pass));
+  assert_ok(celi_plan_end(plan));
+  run_plan(plan, 1);
+  celi_plan_destroy(plan);
+  assert_int_equal(*f.dropout.counter, 2 * B * 12);
+  for (uint32_t use = 2; use < 4; use++) {
+    celi_pass_drop(&f.pass, &f.dropout, use);
+    fixture_run(&f, 1);
+    same = 0;
+    for (int64_t i = 0; i < 2 * B * N; i++) same += (y[i] == 0) == (first[i] == 0);
+    assert_true(fabs(same / (double)(2 * B * N) - 0.58) < 0.02);
+    memcpy(first, y, sizeof first);
+  }
+  celi_pass_drop(&f.pass, NULL, 0);
+  fixture_run(&f, 1);
+  for (int64_t i = 0; i < 2 * B * N; i++) assert_true(y[i] == f.X[i / N % B * f.pass.ldx + i % N]);
+  cel_tensors_destroy(f.tensors);
+  assert_ok(cel_tensors_create(&f.tensors));
+  spec.layer[0].rate = 1;
+  assert_fails(celi_net_declare(&f.net, f.tensors, "n", CEL_PARAM, &spec), CEL_E_RANGE,
+               "probability 1; it must be in [0, 1)");
+  cel_tensors_destroy(f.tensors);
+}
+
 static void test_bad_lists(void **state) {
   (void)state;
   CelTensors *tensors;
@@ -279,6 +332,7 @@ static void assert_mlp(const char *list, const CeliMlpSpec *mlp) {
               : kind == &celi_activation ? "irtsgl"[spec.layer[l].activation]
               : kind == &celi_layer_norm ? 'L'
               : kind == &celi_add        ? '+'
+              : kind == &celi_dropout    ? 'd'
                                          : 'B';
     if (text[l] == 'B') {
       assert_true(spec.layer[l].epsilon == mlp->norm.epsilon);
@@ -318,6 +372,12 @@ static void test_mlp_lists(void **state) {
   assert_fails(celi_mlp_declare(&net, tensors, "n", CEL_PARAM, &mlp), CEL_E_RANGE, "all equal");
   mlp.hidden.n = 0;
   assert_fails(celi_mlp_declare(&net, tensors, "n", CEL_PARAM, &mlp), CEL_E_RANGE, "at least one");
+  mlp = (CeliMlpSpec){.E = 1, .in = 3, .out = 5, .hidden = {2, {10, 10}}, .dropout = 0.01};
+  mlp.activation = CELI_RELU;
+  mlp.norm.kind = CELI_NORM_LAYER;
+  assert_mlp("2dLr2dLr1", &mlp); // DroQ
+  mlp.residual = true;
+  assert_mlp("2L8r2d+L8r2d+L1", &mlp);
   // The largest networks fit.
   for (int residual = 0; residual < 2; residual++) {
     mlp = (CeliMlpSpec){.E = 1, .in = 3, .out = 5, .hidden = {.n = CEL_LIST_MAX}};
@@ -325,7 +385,7 @@ static void test_mlp_lists(void **state) {
     mlp.activation = CELI_TANH;
     mlp.norm =
         (CeliMlpNorm){.kind = CELI_NORM_BATCH_RENORM, .place = CELI_NORM_AFTER, .input = true};
-    mlp.residual = residual;
+    mlp.residual = residual, mlp.dropout = 0.5;
     assert_ok(celi_mlp_declare(&net, tensors, residual ? "a" : "b", CEL_PARAM, &mlp));
   }
   cel_tensors_destroy(tensors);
@@ -425,7 +485,7 @@ int main(void) {
       cmocka_unit_test(test_same_bits), cmocka_unit_test(test_running_statistics),
       cmocka_unit_test(test_bad_lists), cmocka_unit_test(test_first_and_last_parameters),
       cmocka_unit_test(test_mlp_lists), cmocka_unit_test(test_warm_up),
-      cmocka_unit_test(test_golden),
+      cmocka_unit_test(test_dropout),   cmocka_unit_test(test_golden),
   };
   return cmocka_run_group_tests_name("nn/layers", tests, golden_open, golden_close);
 }

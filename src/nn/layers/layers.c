@@ -2,8 +2,9 @@
 #include "nn/layer.h"
 
 const CeliLayerKind *const celi_layer_kinds[] = {
-    &celi_dense,    &celi_layer_norm, &celi_batch_norm, &celi_batch_renorm,
-    &celi_rms_norm, &celi_add,        &celi_activation, NULL};
+    &celi_dense,        &celi_layer_norm, &celi_batch_norm,
+    &celi_batch_renorm, &celi_rms_norm,   &celi_add,
+    &celi_dropout,      &celi_activation, NULL};
 
 int64_t celi_layer_same_width(const CeliLayer *layer, int64_t in) {
   (void)layer;
