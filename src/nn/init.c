@@ -101,4 +101,5 @@ void celi_net_init(CeliNet *net, uint64_t seed, uint32_t first_index) {
       node->layer.kind->init(node, e, net->init, &rng);
     }
   }
+  celi_net_weight_norm(net);
 }

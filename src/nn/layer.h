@@ -19,12 +19,21 @@ enum { CELI_LAYER_PARAMS = 2 };
 typedef struct CeliLayerKind CeliLayerKind;
 struct CeliPass;
 
+/// Which weights celi_net_plan_weight_norm makes unit vectors: those of each output.
+typedef enum CeliWeightNorm {
+  CELI_WEIGHT_NORM_NONE,
+  CELI_WEIGHT_NORM_WEIGHT,   ///< without the bias
+  CELI_WEIGHT_NORM_WITH_BIAS ///< the bias is one more weight
+} CeliWeightNorm;
+
 /// One layer as a network's list describes it.
 typedef struct CeliLayer {
   const CeliLayerKind *kind;
   int64_t out;               ///< dense: outputs; other kinds have as many as inputs
   CeliActivation activation; ///< of an activation layer
   double gain; ///< dense: of orthogonal weights, or a factor of the others' bound; 0: sqrt(2), or 1
+  bool no_bias;               ///< dense: the bias stays zero; no gradient reaches it
+  CeliWeightNorm weight_norm; ///< of a dense layer
   /// Normalizations: added to the variance; how much of a new statistic the running ones take. 0:
   /// the kind's default. Layers of a declared network have the values in use.
   double epsilon, momentum;

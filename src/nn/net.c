@@ -36,6 +36,19 @@ static void add_norm(CeliNetSpec *spec, const CeliMlpNorm *norm) {
                         .warmup = norm->warmup});
 }
 
+static CeliLayer hidden_layer(const CeliMlpSpec *mlp, int64_t out, double gain) {
+  CeliLayer layer = celi_layer_dense(out, gain);
+  layer.no_bias = mlp->no_bias;
+  if (mlp->weight_norm != CELI_MLP_WEIGHT_NORM_NONE) layer.weight_norm = CELI_WEIGHT_NORM_WITH_BIAS;
+  return layer;
+}
+
+static CeliLayer output_layer(const CeliMlpSpec *mlp) {
+  CeliLayer layer = celi_layer_dense(mlp->out, mlp->output_gain);
+  if (mlp->weight_norm == CELI_MLP_WEIGHT_NORM_ALL) layer.weight_norm = CELI_WEIGHT_NORM_WEIGHT;
+  return layer;
+}
+
 static void add_dropout(CeliNetSpec *spec, const CeliMlpSpec *mlp) {
   if (mlp->dropout < 0 || mlp->dropout > 0)
     add(spec, (CeliLayer){.kind = &celi_dropout, .rate = mlp->dropout});
@@ -45,18 +58,18 @@ static void add_dropout(CeliNetSpec *spec, const CeliMlpSpec *mlp) {
 /// Source: SimBa, Lee et al., 2025.
 static void add_blocks(CeliNetSpec *spec, const CeliMlpSpec *mlp) {
   enum { EXPANSION = 4 };
-  add(spec, celi_layer_dense(mlp->hidden.v[0], 1));
+  add(spec, hidden_layer(mlp, mlp->hidden.v[0], 1));
   for (int l = 0; l < mlp->hidden.n && l < CEL_LIST_MAX; l++) {
     const int from = spec->n - 1;
     add_norm(spec, &mlp->norm);
-    add(spec, celi_layer_dense(EXPANSION * (int64_t)mlp->hidden.v[l], 0));
+    add(spec, hidden_layer(mlp, EXPANSION * (int64_t)mlp->hidden.v[l], 0));
     add(spec, celi_layer_activation(mlp->activation));
-    add(spec, celi_layer_dense(mlp->hidden.v[l], 0));
+    add(spec, hidden_layer(mlp, mlp->hidden.v[l], 0));
     add_dropout(spec, mlp);
     add(spec, celi_layer_add(from));
   }
   add_norm(spec, &mlp->norm);
-  add(spec, celi_layer_dense(mlp->out, mlp->output_gain));
+  add(spec, output_layer(mlp));
 }
 
 CeliNetSpec celi_mlp_layers(const CeliMlpSpec *mlp) {
@@ -72,13 +85,13 @@ CeliNetSpec celi_mlp_layers(const CeliMlpSpec *mlp) {
     return spec;
   }
   for (int l = 0; l < mlp->hidden.n && l < CEL_LIST_MAX; l++) {
-    add(&spec, celi_layer_dense(mlp->hidden.v[l], 0));
+    add(&spec, hidden_layer(mlp, mlp->hidden.v[l], 0));
     add_dropout(&spec, mlp);
     if (norm->place == CELI_NORM_BEFORE) add_norm(&spec, norm);
     add(&spec, celi_layer_activation(mlp->activation));
     if (norm->place == CELI_NORM_AFTER) add_norm(&spec, norm);
   }
-  add(&spec, celi_layer_dense(mlp->out, mlp->output_gain));
+  add(&spec, output_layer(mlp));
   return spec;
 }
 

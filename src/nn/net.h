@@ -53,6 +53,14 @@ typedef struct CeliMlpNorm {
   int64_t warmup;
 } CeliMlpNorm;
 
+/// The dense layers whose weights are projected to unit vectors after each step of the optimizer
+/// (celi_net_plan_weight_norm).
+typedef enum CeliMlpWeightNorm {
+  CELI_MLP_WEIGHT_NORM_NONE,
+  CELI_MLP_WEIGHT_NORM_HIDDEN, ///< with their biases (CrossQ + WN)
+  CELI_MLP_WEIGHT_NORM_ALL     ///< also the last layer's, without its bias (XQC)
+} CeliMlpWeightNorm;
+
 /// A multilayer perceptron: dense layers, with an activation and a normalization behind each but
 /// the last.
 typedef struct CeliMlpSpec {
@@ -61,6 +69,8 @@ typedef struct CeliMlpSpec {
   CelIntList hidden;         ///< widths of the hidden layers; may be empty
   CeliActivation activation; ///< of hidden layers
   CeliMlpNorm norm;
+  CeliMlpWeightNorm weight_norm;
+  bool no_bias;   ///< of hidden layers: what batch norm removes again
   double dropout; ///< rate behind each hidden dense layer (DroQ), [0, 1)
   /// Residual blocks instead, one for each hidden width; all are equal. `norm` then stands at the
   /// start of each block and before the last layer, and dropout at the end of each block.
@@ -162,8 +172,10 @@ CelStatus celi_dropout_declare(CeliDropout *dropout, CelTensors *tensors, const 
                                uint64_t seed) CEL_WARN_UNUSED;
 
 /// Draws initial parameters. Dense layer l of member e has a stream of its own, (seed,
-/// CEL_RNG_INIT, first_index + l E + e).
+/// CEL_RNG_INIT, first_index + l E + e). Layers with weight norm are projected.
 void celi_net_init(CeliNet *net, uint64_t seed, uint32_t first_index);
+/// celi_net_plan_weight_norm at once, serial.
+void celi_net_weight_norm(const CeliNet *net);
 /// Updates the transposed weights. Serial; the plan's form is celi_net_plan_transpose.
 void celi_net_transpose(CeliNet *net);
 /// Names of the first and the last parameter of the network declared as `name`.
@@ -245,6 +257,10 @@ void celi_net_plan_input_gradient(CeliPlan *plan, const CeliPass *pass, float *d
 /// Gradients of all parameters from what the two passes left, cut by part.
 void celi_net_plan_backward_weight(CeliPlan *plan, const CeliPass *pass, const CeliNetGrad *grad);
 void celi_net_plan_transpose(CeliPlan *plan, CeliNet *net);
+/// Projects the layers with weight norm: W[:,n] /= |W[:,n]| for each output n; a zero vector stays.
+/// Put it behind the optimizer's step, and before targets and transposes.
+/// Source: Palenicek et al., 2025 ("XQC"); Lyle et al., 2024.
+void celi_net_plan_weight_norm(CeliPlan *plan, const CeliNet *net);
 /// Moves the counter past the noise of an update: behind its passes, and only once.
 void celi_dropout_plan_advance(CeliPlan *plan, const CeliDropout *dropout, uint64_t blocks);
 

@@ -7,6 +7,8 @@
 #include "nn/net.h"
 #include "nn/net_rows.h"
 
+#include <math.h>
+
 /// Nodes [first, end), or backward from `last` down to `first`.
 typedef struct RowArgs {
   const CeliPass *pass;
@@ -403,6 +405,73 @@ void celi_net_plan_transpose(CeliPlan *plan, CeliNet *net) {
         CELI_WRITE(node->transposed, net->E * (node->dx_end - node->dx_begin) * node->out));
   }
 }
+
+// ---- weight norm
+
+/// Columns of a projection that are one part.
+enum { WEIGHT_COLUMNS = 16 };
+
+/// Outputs [first, stop) of a dense layer of member e. Sums are in double, over inputs in order.
+static void project(const CeliNode *node, int64_t e, int64_t first, int64_t stop) {
+  const int64_t K = node->in, N = node->out;
+  const bool with_bias = node->layer.weight_norm == CELI_WEIGHT_NORM_WITH_BIAS;
+  float *W = node->param[0] + e * K * N, *b = node->param[1] + e * N;
+  for (int64_t at = first; at < stop; at += WEIGHT_COLUMNS) {
+    const int64_t end = at + WEIGHT_COLUMNS < stop ? at + WEIGHT_COLUMNS : stop;
+    double scale[WEIGHT_COLUMNS] = {0};
+    for (int64_t k = 0; k < K; k++)
+      for (int64_t n = at; n < end; n++) {
+        const double w = (double)W[k * N + n];
+        scale[n - at] += w * w;
+      }
+    for (int64_t n = at; n < end; n++) {
+      if (with_bias) scale[n - at] += (double)b[n] * (double)b[n];
+      scale[n - at] = scale[n - at] > 0 ? 1 / sqrt(scale[n - at]) : 1;
+      if (with_bias) b[n] = (float)((double)b[n] * scale[n - at]);
+    }
+    for (int64_t k = 0; k < K; k++)
+      for (int64_t n = at; n < end; n++)
+        W[k * N + n] = (float)((double)W[k * N + n] * scale[n - at]);
+  }
+}
+
+static void project_stage(const CeliNet *net, Walk *walk) {
+  for (int64_t e = 0; e < net->E; e++)
+    for (int l = 0; l < net->n; l++) {
+      const CeliNode *node = &net->node[l];
+      const int64_t parts = celi_divide_up(node->out, WEIGHT_COLUMNS);
+      int64_t first, stop;
+      if (node->layer.weight_norm != CELI_WEIGHT_NORM_NONE &&
+          walk_take(walk, parts, celi_divide_up(node->in, 16), &first, &stop))
+        project(node, e, first * WEIGHT_COLUMNS, limit(stop * WEIGHT_COLUMNS, 0, node->out));
+    }
+}
+
+static void op_weight_norm(const void *args, int64_t begin, int64_t end) {
+  Walk walk = {.begin = begin, .end = end};
+  project_stage(*(const CeliNet *const *)args, &walk);
+}
+
+void celi_net_weight_norm(const CeliNet *net) {
+  Walk walk = {.end = INT64_MAX / 2};
+  project_stage(net, &walk);
+}
+
+void celi_net_plan_weight_norm(CeliPlan *plan, const CeliNet *net) {
+  Walk walk = {0};
+  project_stage(net, &walk);
+  if (walk.at == 0) return;
+  celi_plan_add(plan, "weight norm", op_weight_norm, CELI_PARTS, walk.at, 1, &net, sizeof net);
+  for (int l = 0; l < net->n; l++) {
+    const CeliNode *node = &net->node[l];
+    if (node->layer.weight_norm == CELI_WEIGHT_NORM_NONE) continue;
+    celi_plan_touch(plan, CELI_UPDATE(node->param[0], net->E * node->in * node->out));
+    if (node->layer.weight_norm == CELI_WEIGHT_NORM_WITH_BIAS)
+      celi_plan_touch(plan, CELI_UPDATE(node->param[1], net->E * node->out));
+  }
+}
+
+// ---- dropout
 
 typedef struct AdvanceArgs {
   const CeliDropout *dropout;

@@ -299,6 +299,13 @@ def all_layers():
     rms = lambda: [nn.RMSNorm(5, eps=1e-6), nn.Linear(5, 17), nn.RMSNorm(17, eps=1e-6), nn.SiLU(), nn.Linear(17, 3)]
     layers("rms_norm", rms, True, 2, 9, 5)
     block = lambda: Residual(nn.LayerNorm(9), nn.Linear(9, 36), nn.ReLU(), nn.Linear(36, 9))
+    weight, bias = f32(2, 7, 19), f32(2, 19)
+    put("weight_norm.weight", weight)
+    put("weight_norm.bias", bias)
+    put("weight_norm.projected", torch.nn.functional.normalize(weight, dim=1))
+    both = torch.nn.functional.normalize(torch.cat([weight, bias[:, None]], 1), dim=1)
+    put("weight_norm.projected_with_bias", both[:, :-1])
+    put("weight_norm.projected_bias", both[:, -1])
     layers("simba", lambda: [nn.Linear(5, 9), block(), block(), nn.LayerNorm(9), nn.Linear(9, 3)], True, 2, 7, 5)
     layers("batch_renorm_joint", renorm(True), True, 2, 14, 5, scale=2, joint=True)
 

@@ -203,6 +203,77 @@ static void test_warm_up(void **state) {
   cel_tensors_destroy(f.tensors), cel_tensors_destroy(g.tensors);
 }
 
+/// Weights of each output become unit vectors, against PyTorch, with any number of threads.
+static void test_weight_norm(void **state) {
+  const CelTensor *W = golden(state, CEL_F64, "weight_norm.weight");
+  const CelTensor *b = golden(state, CEL_F64, "weight_norm.bias");
+  CeliMlpSpec mlp = {.E = 2, .in = 7, .out = 19, .hidden = {2, {19, 5}}};
+  for (int threads = 1; threads <= 3; threads++)
+    for (int all = 0; all < 2; all++) {
+      CelTensors *tensors;
+      CeliNet net;
+      CeliPlan *plan;
+      mlp.weight_norm = all ? CELI_MLP_WEIGHT_NORM_ALL : CELI_MLP_WEIGHT_NORM_HIDDEN;
+      mlp.hidden.n = all ? 0 : 2;
+      assert_ok(cel_tensors_create(&tensors));
+      assert_ok(celi_mlp_declare(&net, tensors, "n", CEL_PARAM, &mlp));
+      assert_ok(cel_tensors_allocate(tensors));
+      celi_net_init(&net, 1, 0);
+      if (!all) { // after init, with biases, but not the last layer
+        double first = 0, last = 0;
+        for (int k = 0; k < 7; k++)
+          first += (double)net.node[0].param[0][k * 19] * (double)net.node[0].param[0][k * 19];
+        first += (double)net.node[0].param[1][0] * (double)net.node[0].param[1][0];
+        for (int k = 0; k < 5; k++)
+          last += (double)net.node[2].param[0][k * 19] * (double)net.node[2].param[0][k * 19];
+        assert_true(fabs(first - 1) < 1e-6 && fabs(last - 1) > 1e-3);
+      }
+      golden_copy(net.node[0].param[0], W->size, W);
+      golden_copy(net.node[0].param[1], b->size, b);
+      net.node[net.n - 1].param[1][3] = 2;
+      for (int k = 0; !all && k < 19; k++) net.node[1].param[0][k * 5] = 0; // a zero vector stays
+      if (!all) net.node[1].param[1][0] = 0;
+      assert_ok(celi_plan_create(&plan));
+      celi_net_plan_weight_norm(plan, &net);
+      assert_ok(celi_plan_end(plan));
+      run_plan(plan, threads);
+      assert_golden(
+          net.node[0].param[0], W->size,
+          golden(state, CEL_F64, all ? "weight_norm.projected" : "weight_norm.projected_with_bias"),
+          1e-7);
+      if (!all) {
+        assert_golden(net.node[0].param[1], b->size,
+                      golden(state, CEL_F64, "weight_norm.projected_bias"), 1e-7);
+        for (int k = 0; k < 19; k++) assert_true(net.node[1].param[0][k * 5] == 0);
+      }
+      assert_true(net.node[net.n - 1].param[1][3] == 2); // the last bias stays
+      celi_plan_destroy(plan);
+      cel_tensors_destroy(tensors);
+    }
+}
+
+/// A layer without bias has a zero bias with a zero gradient.
+static void test_no_bias(void **state) {
+  (void)state;
+  const CeliMlpSpec mlp = {
+      .E = 2, .in = 4, .out = 3, .hidden = {1, {20}}, .activation = CELI_TANH, .no_bias = true};
+  const CeliNetSpec spec = celi_mlp_layers(&mlp);
+  Fixture f;
+  fixture_create_layers(&f, &spec, (CeliPassSpec){.B = 9}, false);
+  fixture_randomize(&f, 3);
+  celi_net_init(&f.net, 1, 0);
+  celi_net_transpose(&f.net);
+  fixture_run(&f, 2);
+  double weights = 0, last = 0;
+  for (int i = 0; i < 2 * 20; i++) {
+    assert_true(f.net.node[0].param[1][i] == 0 && f.grad.param[0][1][i] == 0);
+    weights += fabs((double)f.grad.param[0][0][i]);
+  }
+  for (int i = 0; i < 2 * 3; i++) last += fabs((double)f.grad.param[1][1][i]);
+  assert_true(weights > 0.1 && last > 0.1);
+  cel_tensors_destroy(f.tensors);
+}
+
 /// Dropped numbers are zero, kept ones are scaled so that the mean stays, and the rate is as asked
 /// for. Uses, layers and updates have noise of their own. Without noise, dropout is the identity.
 static void test_dropout(void **state) {
@@ -481,11 +552,12 @@ static void test_golden(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_declarations), // of operations
-      cmocka_unit_test(test_gradients), cmocka_unit_test(test_input_columns),
-      cmocka_unit_test(test_same_bits), cmocka_unit_test(test_running_statistics),
-      cmocka_unit_test(test_bad_lists), cmocka_unit_test(test_first_and_last_parameters),
-      cmocka_unit_test(test_mlp_lists), cmocka_unit_test(test_warm_up),
-      cmocka_unit_test(test_dropout),   cmocka_unit_test(test_golden),
+      cmocka_unit_test(test_gradients),   cmocka_unit_test(test_input_columns),
+      cmocka_unit_test(test_same_bits),   cmocka_unit_test(test_running_statistics),
+      cmocka_unit_test(test_bad_lists),   cmocka_unit_test(test_first_and_last_parameters),
+      cmocka_unit_test(test_mlp_lists),   cmocka_unit_test(test_warm_up),
+      cmocka_unit_test(test_weight_norm), cmocka_unit_test(test_no_bias),
+      cmocka_unit_test(test_dropout),     cmocka_unit_test(test_golden),
   };
   return cmocka_run_group_tests_name("nn/layers", tests, golden_open, golden_close);
 }

@@ -19,6 +19,7 @@ static void init(const CeliNode *node, int64_t e, CeliInit how, CelRng *rng) {
   const int64_t K = node->in, N = node->out;
   celi_init_weights(node->param[0] + e * K * N, node->param[1] + e * N, K, N, how, node->layer.gain,
                     rng);
+  if (node->layer.no_bias) celi_ops()->fill(node->param[1] + e * N, 0, N);
 }
 
 static void forward(const CeliRows *r) {
@@ -45,9 +46,11 @@ static int64_t grad_parts(const CeliNode *node, int64_t *cost) {
 static void grad(const CeliRows *r, float *const to[CELI_LAYER_PARAMS], int64_t first, int64_t stop,
                  bool more) {
   const int64_t K = r->node->in, N = r->node->out;
-  celi_ops()->dense_backward_weight(to[0] + r->e * K * N, to[1] + r->e * N,
-                                    r->x + r->begin * r->ldx, r->ldx, r->dz + r->begin * N, N,
-                                    r->end - r->begin, K, N, first, stop, more);
+  // Without a bias, its gradient stays zero, as it was allocated.
+  float *db = r->node->layer.no_bias ? NULL : to[1] + r->e * N;
+  celi_ops()->dense_backward_weight(to[0] + r->e * K * N, db, r->x + r->begin * r->ldx, r->ldx,
+                                    r->dz + r->begin * N, N, r->end - r->begin, K, N, first, stop,
+                                    more);
 }
 
 static void tangent(const CeliTangentRows *t) {
