@@ -19,6 +19,44 @@ ACTIVATIONS = {"identity": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "silu"
                "gelu": nn.GELU, "leaky_relu": nn.LeakyReLU}
 
 
+EPSILON = {"layer_norm": 1e-5, "batch_norm": 1e-5, "batch_renorm": 1e-3, "rms_norm": 1e-6}
+
+
+class Add(nn.Module):
+    """The sum with the output of an earlier layer, by its number."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.source = source
+
+
+class Layers(nn.Sequential):
+    """Layers in order, with residual sums."""
+
+    def forward(self, x):
+        outputs = []
+        for layer in self:
+            x = x + outputs[layer.source] if isinstance(layer, Add) else layer(x)
+            outputs.append(x)
+        return x
+
+
+def listed(layers, state):
+    """The modules of a list of layers, without the last one, which is the head."""
+    for i, entry in enumerate(layers[:-1]):
+        settings = {"kind": entry} if isinstance(entry, str) else entry
+        kind, weight = settings["kind"], state.get(f"net.{i}.weight")
+        if kind == "dense":
+            yield nn.Linear(weight.shape[1], weight.shape[0])
+        elif kind == "add":
+            yield Add(settings["from"])
+        elif kind in ACTIVATIONS:
+            yield ACTIVATIONS[kind]()
+        else:
+            norm = {"layer_norm": nn.LayerNorm, "rms_norm": nn.RMSNorm}.get(kind, nn.BatchNorm1d)
+            yield norm(len(weight), eps=settings.get("epsilon", EPSILON[kind]))
+
+
 class Policy(nn.Module):
     """Returns the mode of the policy. A sampler returns its action for the given noise, default zeros.
 
@@ -28,8 +66,8 @@ class Policy(nn.Module):
     def __init__(self, state, spec):
         super().__init__()
         self.kind = spec["kind"]
-        layers, place = [], 0
-        while f"net.{place}.weight" in state:
+        layers, place = list(listed(spec.get("layers", []), state)), 0
+        while "layers" not in spec and f"net.{place}.weight" in state:
             weight = state[f"net.{place}.weight"]
             layers.append(nn.Linear(weight.shape[1], weight.shape[0]))
             norm = state.get(f"net.{place + 1}.weight")
@@ -38,7 +76,7 @@ class Policy(nn.Module):
                 layers.append((nn.BatchNorm1d if running else nn.LayerNorm)(len(norm)))
             layers.append(ACTIVATIONS[spec["activation"]]())
             place = len(layers)
-        self.net = nn.Sequential(*layers)
+        self.net = Layers(*layers)
         for head in ("mean", "log_std", "logits", "output"):
             if f"{head}.weight" in state:
                 weight = state[f"{head}.weight"]

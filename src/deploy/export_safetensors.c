@@ -105,7 +105,15 @@ static void add_all(StateDict *dict, const CeliModel *model) {
 
 static CelStatus write(const StateDict *dict, const CeliModel *model, const char *out) {
   char *policy, algo[64], version[64];
-  CELI_TRY(celi_policy_to_json(&model->policy, &policy));
+  CeliLayer *layers;
+  CeliPolicySpec spec = model->policy;
+  CELI_TRY(celi_alloc(&layers, (size_t)model->n, sizeof *layers, "an export"));
+  for (int l = 0; l < model->n; l++) layers[l] = model->layer[l].layer;
+  spec.layers = layers;
+  spec.n_layers = model->n;
+  const CelStatus listed = celi_policy_to_json(&spec, &policy);
+  free(layers);
+  if (listed) return listed;
   const CelMeta meta[] = {{"format", "pt"}, // the name of PyTorch in Python's safetensors
                           {"algo", celi_export_plain(algo, model->algo)},
                           {"version", celi_export_plain(version, model->version)},

@@ -222,9 +222,10 @@ static bool names_define(const CeliPolicySpec *spec) {
     if (l->epsilon < l->kind->epsilon || l->epsilon > l->kind->epsilon) return false;
   for (;; first = false) {
     if (layer < end && layer->kind != &celi_dense && layer->kind->param_name[0]) layer++;
-    if (!first && spec->activation != CELI_IDENTITY &&
-        (layer == end || layer->kind != &celi_activation ||
-         layer++->activation != spec->activation))
+    const bool activation = layer < end && layer->kind == &celi_activation;
+    if (!first && activation && layer->activation == spec->activation)
+      layer++;
+    else if (!first && spec->activation != CELI_IDENTITY)
       return false;
     if (layer == end || layer++->kind != &celi_dense) return false;
     if (layer == end) return true;

@@ -2,6 +2,7 @@
 
 CHECK: onnx (onnxruntime), numpy (the state dict, written out), torch (examples/torch/policy.py).
 """
+import json
 import math
 import os
 import pathlib
@@ -45,6 +46,35 @@ def layer_norm(x, weight, bias):
     return (x - mean) / np.sqrt(var + 1e-5) * weight + bias
 
 
+def normed(t, name, x, kind, epsilon):
+    weight = t[f"{name}.weight"]
+    if kind == "rms_norm":
+        return x / np.sqrt((x * x).mean(-1, keepdims=True) + epsilon) * weight
+    if kind == "layer_norm":
+        mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+    else:
+        mean, var = t[f"{name}.running_mean"], t[f"{name}.running_var"]
+    return (x - mean) / np.sqrt(var + epsilon) * weight + t[f"{name}.bias"]
+
+
+def run_list(t, layers, x):
+    """The layers of a network whose file lists them, but the last, which is the head."""
+    defaults, outputs = {"layer_norm": 1e-5, "batch_norm": 1e-5, "batch_renorm": 1e-3, "rms_norm": 1e-6}, []
+    for i, layer in enumerate(layers[:-1]):
+        kind, settings = (layer, {}) if isinstance(layer, str) else (layer["kind"], layer)
+        if kind == "dense":
+            x = x @ t[f"net.{i}.weight"].T + t[f"net.{i}.bias"]
+        elif kind == "add":
+            x = x + outputs[settings["from"]]
+        elif kind in ACTIVATIONS:
+            x = ACTIVATIONS[kind](x)
+        else:
+            x = normed(t, f"net.{i}", x, kind, settings.get("epsilon", defaults[kind]))
+        outputs.append(x)
+    assert layers[-1] == "dense"
+    return x
+
+
 def scaled(t, a):
     a = t["action_shift"] + t["action_scale"] * a
     return np.clip(a, t["action_low"], t["action_high"]) if "action_low" in t else a
@@ -57,7 +87,11 @@ def run_numpy(path, obs, noise, answers):
         x = np.clip((x - t["obs_shift"]) * t["obs_scale"], -t["obs_clip"], t["obs_clip"])
     if answers["kind"] == "sampler":
         x = np.concatenate([x, noise.astype(np.float64)], -1)
-    places = sorted({int(key.split(".")[1]) for key in t if key.startswith("net.")})
+    with safe_open(path, "np") as file:
+        layers = json.loads(file.metadata()["policy"]).get("layers")
+    if layers:
+        x = run_list(t, layers, x)
+    places = [] if layers else sorted({int(key.split(".")[1]) for key in t if key.startswith("net.")})
     for k, place in enumerate(places):
         weight, bias = t[f"net.{place}.weight"], t[f"net.{place}.bias"]
         normed = place + 1 in places

@@ -1,41 +1,11 @@
 /// Exports, each used with its target: the C source with a C and a C++ compiler, the ONNX graph
 /// with onnxruntime, the state dict with Python.
+#include "deploy/export_tools.h"
 #include "deploy/model_cases.h"
 
-#include <dlfcn.h>
 #include <sys/stat.h>
 
 enum { OBSERVATIONS = 64 };
-
-static const char *tool(const char *variable, const char *otherwise) {
-  const char *value = getenv(variable);
-  return value && value[0] ? value : otherwise;
-}
-
-/// Runs a command line. On failure, the test fails with its output.
-static void shell(const char *format, ...) CEL_PRINTF(1, 2);
-static void shell(const char *format, ...) {
-  char command[2048], whole[2200];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(command, sizeof command, format, args);
-  va_end(args);
-  snprintf(whole, sizeof whole, "( %s ) >log 2>&1", command);
-  if (system(whole) != 0) {
-    char *log = read_text("log");
-    fail_msg("%s\n%s", command, log);
-    free(log);
-  }
-}
-
-#define STRICT "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
-
-/// Finds a function of a shared object.
-static void find_function(void *library, const char *name, void *out, size_t size) {
-  void *symbol = dlsym(library, name);
-  assert_non_null(symbol);
-  memcpy(out, &symbol, size);
-}
 
 /// Discrete actions and bits: against the policy, and against the reference if it can decide.
 static void check_c_choices(const ModelData *m, CelPolicy *policy, void *library,
@@ -260,14 +230,8 @@ static void write_answers(const ModelData *m, const char *path) {
   cel_tensors_destroy(tensors);
 }
 
-/// Skips the test if a Python module is missing.
 static void need_python(const char *modules) {
-  char command[1024];
-  snprintf(command, sizeof command, "'%s' -c 'import %s' 2>/dev/null",
-           tool("CELSIUS_PYTHON", "python3"), modules);
-  if (system(command) == 0) return;
-  print_message("skipped: %s lacks one of %s\n", tool("CELSIUS_PYTHON", "python3"), modules);
-  skip();
+  if (!has_python(modules)) skip();
 }
 
 static void check_with_python(const char *format, const char *check) {
