@@ -18,8 +18,9 @@
 ///   20 with GELU).
 /// "safetensors": a PyTorch state dict with weights (out, in):
 ///   - "net.I.weight" and "net.I.bias" of the hidden layers, numbered as in
-///     nn.Sequential(Linear, [LayerNorm or BatchNorm1d,] activation, ...); batch norm also has
-///     "net.I.running_mean" and "net.I.running_var";
+///     nn.Sequential(Linear, [LayerNorm, BatchNorm1d or RMSNorm,] activation, ...); batch norm
+///     also has "net.I.running_mean" and "net.I.running_var". Networks in another order have a
+///     list "layers" in the metadata "policy" (docs/files.md), whose entry I is layer "net.I";
 ///   - "mean.weight" ("logits.weight" for discrete actions and bits, "output.weight" for a
 ///     sampler), and "log_std.weight" where sigma depends on the state;
 ///   - "choices" (K,) int64, the number of actions of each of several discrete actions;

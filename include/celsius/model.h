@@ -11,7 +11,9 @@ CEL_BEGIN
 
 /// One layer of the policy's network.
 typedef struct CelModelLayer {
-  char kind[24];      ///< "dense", "layer_norm", "batch_norm", or an activation such as "relu"
+  /// "dense", "layer_norm", "batch_norm", "batch_renorm", "rms_norm", "add" (of an earlier layer),
+  /// or an activation such as "relu"
+  char kind[24];
   int64_t in, out;    ///< input and output width
   int64_t parameters; ///< trained numbers, such as weights and biases
 } CelModelLayer;

@@ -2,6 +2,8 @@
 ///
 ///   observation -> [Sub, Mul, Clip] -> [Concat noise]
 ///               -> { Gemm -> [LayerNormalization | BatchNormalization] -> activation } ...
+///                  in the order of the list; RMS norm is Mul, Gemm, Sqrt, Div, Mul; residual sums
+///                  are Add
 ///               -> Gemm -> [Tanh] -> Mul, Add -> [Max, Min] -> action
 ///   discrete action:        Gemm -> ArgMax
 ///   bits:                   Gemm -> Greater 0 -> Cast

@@ -1,5 +1,6 @@
 /// Batch renormalization: xh = (x - mean) / sd over the batch's rows,
-///   y = act(gain (r xh + d) + shift),  r = sd / running sd,  d = (mean - running mean) / running sd
+///   y = act(gain (r xh + d) + shift)
+///   r = sd / running sd,  d = (mean - running mean) / running sd
 /// with r within [1/3, 3] and d within [-5, 5], and taken as constants by the backward pass. Within
 /// these limits, training normalizes by the running statistics, as acting does.
 /// Source: Ioffe, 2017. Constants, and the warm-up in which it is batch norm (r = 1, d = 0), as in
