@@ -238,12 +238,12 @@ def renumbered(net, key):
     return f"{places[prefix]}.{leaf}"
 
 
-def layers(name, modules, train, E, B, inputs, scale=1.0, joint=False):
+def layers(name, modules, train, E, B, inputs, scale=1.0, shift=0.0, joint=False):
     """E copies of nn.Sequential(*modules) with parameters of their own; running statistics before and after.
 
     joint: the second half of the rows has no gradient at the output, as in CrossQ's pass over (s,a) and (s',a').
     """
-    x = f32(B, inputs, scale=scale).requires_grad_()
+    x = (f32(B, inputs, scale=scale) + shift).float().double().requires_grad_()
     outputs, after = [], {}
     for e in range(E):
         net = torch.nn.Sequential(*modules()).double().train(train)
@@ -293,7 +293,7 @@ def all_layers():
     renorm = lambda warm: lambda: [BatchRenorm(5, warm), nn.Linear(5, 17), nn.ReLU(), BatchRenorm(17, warm),
                                    nn.Linear(17, 3)]
     layers("batch_renorm", renorm(True), True, 2, 9, 5, scale=2)
-    layers("batch_renorm_limits", renorm(True), True, 2, 7, 5, scale=9)
+    layers("batch_renorm_limits", renorm(True), True, 2, 7, 5, scale=9, shift=12)
     layers("batch_renorm_warm_up", renorm(False), True, 2, 9, 5)
     layers("batch_renorm_eval", renorm(True), False, 2, 9, 5)
     rms = lambda: [nn.RMSNorm(5, eps=1e-6), nn.Linear(5, 17), nn.RMSNorm(17, eps=1e-6), nn.SiLU(), nn.Linear(17, 3)]

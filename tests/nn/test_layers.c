@@ -180,6 +180,26 @@ static void test_running_statistics(void **state) {
   cel_tensors_destroy(f.tensors);
 }
 
+/// A residual sum adds what its list says: the output before an activation, or behind it.
+static void test_sources(void **state) {
+  (void)state;
+  const CeliNetSpec before = spec_of("2(s2)1", 1, 4), behind = spec_of("2s(2)1", 1, 4);
+  CeliLayer layers[CELI_LAYERS_MAX];
+  CeliNet net;
+  assert_ok(celi_net_compile(&net, "n", &before));
+  assert_int_equal(net.n, 5);
+  assert_int_equal(net.node[0].act, CELI_IDENTITY);
+  assert_int_equal(net.node[3].skip, 0);
+  assert_int_equal(celi_net_layers(&net, layers), before.n);
+  assert_int_equal(layers[3].from, 0);
+  assert_ok(celi_net_compile(&net, "n", &behind));
+  assert_int_equal(net.n, 4);
+  assert_int_equal(net.node[0].act, CELI_SILU);
+  assert_int_equal(net.node[2].skip, 0);
+  assert_int_equal(celi_net_layers(&net, layers), behind.n);
+  assert_int_equal(layers[3].from, 1);
+}
+
 /// Batch renorm is batch norm for the first passes, and then no longer.
 static void test_warm_up(void **state) {
   (void)state;
@@ -553,13 +573,20 @@ static void test_golden(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_declarations), // of operations
-      cmocka_unit_test(test_gradients),   cmocka_unit_test(test_input_columns),
-      cmocka_unit_test(test_same_bits),   cmocka_unit_test(test_running_statistics),
-      cmocka_unit_test(test_bad_lists),   cmocka_unit_test(test_first_and_last_parameters),
-      cmocka_unit_test(test_mlp_lists),   cmocka_unit_test(test_warm_up),
-      cmocka_unit_test(test_weight_norm), cmocka_unit_test(test_no_bias),
-      cmocka_unit_test(test_dropout),     cmocka_unit_test(test_golden),
+      cmocka_unit_test(test_declarations),
+      cmocka_unit_test(test_gradients),
+      cmocka_unit_test(test_input_columns),
+      cmocka_unit_test(test_same_bits),
+      cmocka_unit_test(test_running_statistics),
+      cmocka_unit_test(test_bad_lists),
+      cmocka_unit_test(test_first_and_last_parameters),
+      cmocka_unit_test(test_mlp_lists),
+      cmocka_unit_test(test_sources),
+      cmocka_unit_test(test_warm_up),
+      cmocka_unit_test(test_weight_norm),
+      cmocka_unit_test(test_no_bias),
+      cmocka_unit_test(test_dropout),
+      cmocka_unit_test(test_golden),
   };
   return cmocka_run_group_tests_name("nn/layers", tests, golden_open, golden_close);
 }
