@@ -107,7 +107,8 @@ static void test_same_bits(void **state) {
 /// Each thread touches what the operations declare, also where layers couple rows.
 static void test_declarations(void **state) {
   (void)state;
-  static const char *const lists[] = {"3Br1", "B3Bs2", "3LrB2g1", "2tL1", "s3t1"};
+  static const char *const lists[] = {"3Br1", "B3Bs2", "3LrB2g1", "2tL1",
+                                      "s3t1", "R3rR1", "3dMr1",   "2(L8r2d)(R8s2)L1"};
   enum { THREADS = 3, B = 11, CASES = 8 };
   for (size_t i = 0; i < sizeof lists / sizeof *lists * CASES; i++) {
     const CeliNetSpec spec = spec_of(lists[i / CASES], i & 1 ? 2 : 1, 7);
