@@ -5,8 +5,8 @@
 
 /// Layers by letter: a digit is a dense layer of that width (times 5). B is batch norm, C batch
 /// norm with other settings, R batch renorm, W batch renorm that is warming up, L layer norm, M RMS
-/// norm, d dropout. r is ReLU, t tanh, s SiLU, g GELU, l leaky ReLU. A residual sum at ")" adds what
-/// came before the "(".
+/// norm, d dropout. r is ReLU, t tanh, s SiLU, g GELU, l leaky ReLU. A residual sum at ")" adds
+/// what came before the "(".
 static CeliNetSpec spec_of(const char *text, int64_t E, int64_t in) {
   CeliNetSpec spec = {.E = E, .in = in, .init = CELI_ORTHOGONAL};
   int from = 0;
