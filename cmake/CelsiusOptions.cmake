@@ -1,6 +1,7 @@
 # Build options, and the compiler and linker flags of every target (celsius_flags).
 option(CELSIUS_WERROR "Treat warnings as errors" OFF)
 option(CELSIUS_TESTS "Build the tests (cmocka)" ${PROJECT_IS_TOP_LEVEL})
+option(CELSIUS_PYTHON_PACKAGE "Build the Python package (needs Python 3.11, cffi 2.1)" OFF)
 option(CELSIUS_FUZZ "Build tests/fuzz with libFuzzer (clang)" OFF)
 set(CELSIUS_SANITIZE "" CACHE STRING "Sanitizers: 'address,undefined' or 'thread'")
 
