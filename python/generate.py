@@ -27,6 +27,7 @@ extern "Python" {
   bool celpy_should_stop(void *user);
   void celpy_note(void *user, const char *text);
   void celpy_progress(void *user, const CelProgress *progress);
+  void celpy_episode(void *user, double episode_return, int64_t length);
   CelStatus celpy_updated(void *user, CelAgent *agent);
   double celpy_schedule(double progress_remaining, void *user);
 }

@@ -93,11 +93,24 @@ CEL_API void cel_agent_destroy(CelAgent *agent);
 /// (mode).
 CEL_API CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode_start,
                                 CelActMode mode, void *actions) CEL_WARN_UNUSED;
+/// Tells the agent that other actions (N rows) are applied than those of cel_agent_act with
+/// CEL_EXPLORE, such as actions with noise of your own. Box actions must be within the bounds. Call
+/// it between act and observe.
+/// Errors: CEL_E_STATE (no act before it), CEL_E_UNSUPPORTED (the algorithm learns only from its own
+/// actions), CEL_E_RANGE (a discrete action), CEL_E_NAN. Allocates: no.
+CEL_API CelStatus cel_agent_replace_actions(CelAgent *agent, const void *actions) CEL_WARN_UNUSED;
 /// Stores the results of the last actions. Errors: CEL_E_STATE (no act before it), CEL_E_NAN.
 CEL_API CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
 /// Runs the gradient steps that are due; none before learning starts. Errors: CEL_E_NAN (a loss or
 /// parameter that is not finite). Allocates: no.
 CEL_API CelStatus cel_agent_update(CelAgent *agent) CEL_WARN_UNUSED;
+/// Runs the gradient steps that are due, as cel_agent_update does, but lets `stop` end a long update
+/// early. It is called with `user` on the calling thread, about every 50 ms. When it returns true,
+/// the agent's state becomes that before the update, which stays due. An update after a short one
+/// (0.1 s) runs to its end. stop NULL: as cel_agent_update.
+/// Errors: as cel_agent_update, and CEL_E_INTERRUPTED. Allocates: a copy of the state.
+CEL_API CelStatus cel_agent_update_watched(CelAgent *agent, bool (*stop)(void *user),
+                                           void *user) CEL_WARN_UNUSED;
 /// Runs exactly n gradient steps, due or not. Errors: CEL_E_STATE (no data to learn from),
 /// CEL_E_NAN. Allocates: no.
 CEL_API CelStatus cel_agent_update_n(CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
@@ -169,6 +182,10 @@ CEL_API int64_t cel_agent_steps(const CelAgent *agent);
 CEL_API int64_t cel_agent_updates(const CelAgent *agent);
 /// Sets the planned environment steps, for schedules (a resumed run may extend them).
 CEL_API void cel_agent_plan_steps(CelAgent *agent, int64_t total_steps);
+/// Counts environment steps from 0 again, so that schedules and the random actions before
+/// learning_starts begin anew. Drops an unfinished rollout and gradient steps that are due. What was
+/// learned and stored stays.
+CEL_API CelStatus cel_agent_restart(CelAgent *agent) CEL_WARN_UNUSED;
 /// Reads metric i, under Stable-Baselines3's name ("train/actor_loss"). Returns false past the end.
 /// The value is NAN before the first update.
 CEL_API bool cel_agent_metric(const CelAgent *agent, int i, const char **name, double *value);
@@ -199,6 +216,14 @@ CEL_API CelStatus cel_agent_load_model(CelAgent *agent, const char *path) CEL_WA
 /// CEL_E_IO.
 CEL_API CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_folder,
                                  const CelTensors *extra) CEL_WARN_UNUSED;
+/// Writes a checkpoint without the stored transitions. Commands and cel_policy_load read it as any
+/// checkpoint; cel_agent_load cannot, where the algorithm has a replay buffer. `note` is stored as
+/// the metadata "note", for programs that keep a text of their own; NULL: none. To continue from
+/// such a file, copy its tensors (celsius/safetensors.h) into those of a new agent, without those
+/// named "replay.*", and call cel_agent_sync.
+/// Errors: as cel_agent_save.
+CEL_API CelStatus cel_agent_save_alone(CelAgent *agent, const char *path,
+                                       const char *note) CEL_WARN_UNUSED;
 /// Reads a checkpoint of cel_agent_save into an agent of the same algorithm, config and spaces.
 CEL_API CelStatus cel_agent_load(CelAgent *agent, const char *path, const char *replay_folder,
                                  CelTensors *extra) CEL_WARN_UNUSED;

@@ -84,6 +84,8 @@ typedef struct CelRunHooks {
   /// Called once before the first step, with the agent as it starts or resumes. folder: the run
   /// folder; NULL in cel_learn. A status other than CEL_OK ends the run with that status.
   CelStatus (*begun)(void *user, CelAgent *agent, const CelEnvSpec *spec, const char *folder);
+  /// Called at the end of every training episode, with its return and its length in steps.
+  void (*episode)(void *user, double episode_return, int64_t length);
   /// Called after every update, which may have many gradient steps. A status other than CEL_OK ends
   /// the run with that status.
   CelStatus (*updated)(void *user, CelAgent *agent);

@@ -20,8 +20,10 @@ class Hooks:
         note: Callable[[str], None] | None = None,
         progress: Callable[[Any], None] | None = None,
         updated: Callable[[], bool] | None = None,
+        episode: Callable[[float, int], None] | None = None,
     ) -> None:
-        self.stop, self.note, self.progress, self.updated = stop, note, progress, updated
+        self.stop, self.note, self.progress = stop, note, progress
+        self.updated, self.episode = updated, episode
         self.handle = ffi.new_handle(self)
         self.state = ffi.new("CelpyHooks *", {"handle": self.handle})
         lib.celpy_hooks_reset(self.state)
@@ -34,6 +36,8 @@ class Hooks:
             self.c.progress = lib.celpy_progress
         if updated:
             self.c.updated = lib.celpy_updated
+        if episode:
+            self.c.episode = lib.celpy_episode
 
 
 def _self(user: Any) -> Any:
@@ -60,6 +64,11 @@ def celpy_note(user: Any, message: Any) -> None:
 @ffi.def_extern(onerror=keep_raised)  # type: ignore[misc]
 def celpy_progress(user: Any, progress: Any) -> None:
     _self(user).progress(progress)
+
+
+@ffi.def_extern(onerror=keep_raised)  # type: ignore[misc]
+def celpy_episode(user: Any, episode_return: float, length: int) -> None:
+    _self(user).episode(episode_return, length)
 
 
 def _updated_failed(kind: Any, exception: Any, traceback: Any) -> int:

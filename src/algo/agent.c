@@ -221,6 +221,36 @@ CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t *episode
   return CEL_OK;
 }
 
+/// Errors: CEL_E_NAN, CEL_E_RANGE (a discrete action).
+static CelStatus check_actions(const CelAgent *agent, const void *actions) {
+  const CelSpacePart *part = &agent->action.part[0];
+  const int64_t n = agent->options.n_envs * part->size;
+  for (int64_t i = 0; i < n; i++) {
+    const long long row = (long long)(i / part->size);
+    if (part->kind == CEL_BOX && !isfinite(((const float *)actions)[i]))
+      return cel_fail(CEL_E_NAN, "the action of environment %lld is not finite", row);
+    if (part->kind != CEL_DISCRETE) continue;
+    const int32_t action = ((const int32_t *)actions)[i];
+    if (action < 0 || action >= part->n)
+      return cel_fail(CEL_E_RANGE, "the action of environment %lld is %d; valid are 0 to %lld", row,
+                      (int)action, (long long)part->n - 1);
+  }
+  return CEL_OK;
+}
+
+CelStatus cel_agent_replace_actions(CelAgent *agent, const void *actions) {
+  CELI_NEED(agent);
+  CELI_NEED(actions);
+  CELI_USE_AGENT(agent);
+  CELI_FLOATS(CELI_FLUSH);
+  if (!agent->algo->replace)
+    return cel_fail(CEL_E_UNSUPPORTED, "%s: it learns only from its own actions",
+                    agent->algo->info.name);
+  CELI_TRY(celi_agent_check_learns(agent, "explore"));
+  CELI_TRY(check_actions(agent, actions));
+  return agent->algo->replace(agent, actions);
+}
+
 CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) {
   CELI_NEED(agent);
   CELI_NEED(outcome);
@@ -312,6 +342,15 @@ int64_t cel_agent_updates(const CelAgent *agent) {
 void cel_agent_plan_steps(CelAgent *agent, int64_t total_steps) {
   CELI_NEED_OR(agent, );
   agent->options.total_steps = total_steps;
+}
+
+CelStatus cel_agent_restart(CelAgent *agent) {
+  CELI_NEED(agent);
+  CELI_USE_AGENT(agent);
+  CELI_TRY(celi_agent_check_learns(agent, "restart"));
+  *agent->steps = 0;
+  agent->algo->restart(agent);
+  return CEL_OK;
 }
 
 bool cel_agent_metric(const CelAgent *agent, int i, const char **name, double *value) {

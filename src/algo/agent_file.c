@@ -83,13 +83,16 @@ static CelStatus collect(const CelTensors *a, const CelTensors *b, unsigned role
   return CEL_OK;
 }
 
+/// note: metadata of that name, or NULL.
 static CelStatus write_file(CelAgent *agent, const CeliFolder *folder, const char *path,
-                            const char *format, unsigned roles, const CelTensors *extra) {
+                            const char *format, unsigned roles, const CelTensors *extra,
+                            const char *note) {
   CelTensor *list = NULL;
   int64_t n = 0;
   FileMeta *meta = calloc(1, sizeof *meta);
   if (!meta) return cel_fail(CEL_E_MEMORY, "not enough memory to write %s", path);
   CelStatus status = meta_build(meta, agent, format);
+  if (status == CEL_OK && note) meta_add(meta, "note", note);
   if (status == CEL_OK) status = collect(agent->tensors, extra, roles, &list, &n);
   if (status == CEL_OK)
     status = celi_safetensors_write_in(folder, path, list, n, meta->entry, meta->n);
@@ -208,7 +211,7 @@ static CelStatus check_finite_parameters(const CelAgent *agent) {
 
 CelStatus celi_agent_save_model_in(CelAgent *agent, const CeliFolder *folder, const char *name) {
   CELI_TRY(check_finite_parameters(agent));
-  return write_file(agent, folder, name, CELI_MODEL_FORMAT, CEL_ROLES_MODEL, NULL);
+  return write_file(agent, folder, name, CELI_MODEL_FORMAT, CEL_ROLES_MODEL, NULL, NULL);
 }
 
 CelStatus cel_agent_save_model(CelAgent *agent, const char *path) {
@@ -258,7 +261,18 @@ CelStatus cel_agent_save(CelAgent *agent, const char *path, const char *replay_f
     CELI_TRY(use_replay_folder(agent, replay_folder));
     CELI_TRY(celi_replay_save(replay, replay_folder, agent->replay_saved));
   }
-  return write_file(agent, NULL, path, CELI_CHECKPOINT_FORMAT, CEL_ROLES_RESUME, extra);
+  return write_file(agent, NULL, path, CELI_CHECKPOINT_FORMAT, CEL_ROLES_RESUME, extra, NULL);
+}
+
+CelStatus cel_agent_save_alone(CelAgent *agent, const char *path, const char *note) {
+  CELI_NEED(agent);
+  CELI_NEED(path);
+  CELI_USE_AGENT(agent);
+  CELI_FLOATS(CELI_IEEE);
+  CELI_TRY(
+      celi_agent_check_learns(agent, "write a checkpoint; cel_agent_save_model writes a model"));
+  CELI_TRY(check_finite_parameters(agent));
+  return write_file(agent, NULL, path, CELI_CHECKPOINT_FORMAT, CEL_ROLES_RESUME, NULL, note);
 }
 
 CelStatus celi_agent_save_in(CelAgent *agent, const CeliFolder *folder, const char *name,
@@ -271,7 +285,7 @@ CelStatus celi_agent_save_in(CelAgent *agent, const CeliFolder *folder, const ch
     CELI_TRY(use_replay_folder(agent, replay_folder->path));
     CELI_TRY(celi_replay_save_in(replay, replay_folder, agent->replay_saved));
   }
-  return write_file(agent, folder, name, CELI_CHECKPOINT_FORMAT, CEL_ROLES_RESUME, extra);
+  return write_file(agent, folder, name, CELI_CHECKPOINT_FORMAT, CEL_ROLES_RESUME, extra, NULL);
 }
 
 CelStatus cel_agent_load(CelAgent *agent, const char *path, const char *replay_folder,

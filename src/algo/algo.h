@@ -49,6 +49,10 @@ typedef struct CeliAlgo {
   CeliInspection (*inspect)(CelAgent *agent);
   /// Writes the plans of an update in the order in which they run. Returns their number.
   int (*plans)(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_MAX]);
+  /// Replaces the last actions of CEL_EXPLORE. NULL: the learner needs its own actions.
+  CelStatus (*replace)(CelAgent *agent, const void *actions);
+  /// Counts steps from 0 again, after agent->steps was set to 0.
+  void (*restart)(CelAgent *agent);
   /// The replay buffer, or NULL.
   CeliReplay *(*replay)(CelAgent *agent);
   /// On-policy: collects up to `steps` steps of all environments at once, at most until an update
@@ -75,7 +79,10 @@ struct CelAgent {
   const char *metric_name[CELI_METRICS_MAX];
   double *metric; ///< (CELI_METRICS_MAX,) saved: log rows repeat it until the next update
   int n_metrics;
-  char note[256]; ///< advice about the settings or the progress of learning, or ""
+  double update_seconds;   ///< duration of the last cel_agent_update_watched
+  bool update_timed;       ///< there was one
+  bool update_interrupted; ///< a stop request interrupted it
+  char note[256];          ///< advice about the settings or the progress of learning, or ""
 };
 
 /// Field tables of the algorithms, each in ALGO_config.c.
@@ -106,6 +113,8 @@ static inline CeliActivation celi_activation_of(CelActivation named) {
 /// Checks that the agent can learn. `what`: the failed action, such as "explore", for the message.
 /// Errors: CEL_E_STATE (the agent was created with act_only).
 CelStatus celi_agent_check_learns(const CelAgent *agent, const char *what) CEL_WARN_UNUSED;
+/// Whether gradient steps are due: after observing, or because a stop request interrupted them.
+bool celi_agent_update_is_due(const CelAgent *agent);
 /// Fraction of the planned steps that remains, 1 at the start.
 double celi_agent_progress_remaining(const CelAgent *agent);
 /// Rows of a batch, rollout or replay buffer: `wanted`, or 1 for an agent that only acts.

@@ -149,6 +149,29 @@ CelStatus celi_off_policy_observe(CelAgent *agent, const CelOutcome *outcome) {
   return CEL_OK;
 }
 
+CelStatus celi_off_policy_replace(CelAgent *agent, const void *actions) {
+  const CeliExperience *x = agent->self;
+  const int64_t A = agent->action.part[0].size;
+  const CelTensor *scale = cel_tensors_find(agent->tensors, "action_scale"),
+                  *shift = cel_tensors_find(agent->tensors, "action_shift");
+  if (!*x->acted)
+    return cel_fail(CEL_E_STATE, "%s: new actions must follow act with mode CEL_EXPLORE",
+                    name_of(x));
+  if (!scale || !shift) { // discrete
+    memcpy(x->last_action, actions, (size_t)(x->N * A) * sizeof(int32_t));
+    return CEL_OK;
+  }
+  const float *a = actions, *s = scale->data, *m = shift->data;
+  float *scaled = x->last_action;
+  for (int64_t i = 0; i < x->N * A; i++) scaled[i] = (a[i] - m[i % A]) / s[i % A];
+  return CEL_OK;
+}
+
+void celi_off_policy_restart(CelAgent *agent) {
+  const CeliExperience *x = agent->self;
+  *x->env_steps = *x->since_train = *x->pending = 0;
+}
+
 int64_t celi_off_policy_due(const CelAgent *agent) {
   return *((const CeliExperience *)agent->self)->pending;
 }

@@ -128,6 +128,9 @@ void celi_batch_plan_copy_obs(CeliPlan *plan, const CeliBatch *batch, float *to)
 
 /// CeliAlgo's observe, due and replay. Errors: CEL_E_STATE (no act before observe).
 CelStatus celi_off_policy_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
+/// CeliAlgo's replace. Errors: CEL_E_STATE (no act before it).
+CelStatus celi_off_policy_replace(CelAgent *agent, const void *actions) CEL_WARN_UNUSED;
+void celi_off_policy_restart(CelAgent *agent);
 int64_t celi_off_policy_due(const CelAgent *agent);
 CeliReplay *celi_off_policy_replay(CelAgent *agent);
 
@@ -252,6 +255,7 @@ int celi_off_policy_plans(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_
   .observe = celi_off_policy_observe, .due = celi_off_policy_due,                                  \
   .update = celi_off_policy_update, .predict = celi_off_policy_predict,                            \
   .sync = celi_off_policy_sync, .inspect = celi_off_policy_inspect,                                \
-  .replay = celi_off_policy_replay
+  .replay = celi_off_policy_replay, .replace = celi_off_policy_replace,                            \
+  .restart = celi_off_policy_restart
 
 #endif

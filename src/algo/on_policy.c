@@ -346,3 +346,10 @@ CeliReplay *celi_on_policy_replay(CelAgent *agent) {
 const CeliRollout *celi_on_policy_rollout(const CelAgent *agent) {
   return &((const CeliOnPolicy *)agent->self)->rollout;
 }
+
+void celi_on_policy_restart(CelAgent *agent) {
+  const CeliRollout *r = celi_on_policy_rollout(agent);
+  *r->filled = 0;
+  *r->acted = *r->begun = 0;
+  memset(r->age, 0, (size_t)r->N * sizeof *r->age);
+}

@@ -33,14 +33,13 @@ static CelStatus learn(CelAgent *agent, CelVecEnv *env, int64_t steps, const Cel
                        void *actions) {
   Tally seen = {.episodes = 0};
   CeliPace pace = {0};
-  CeliUpdateTime time = {0};
   celi_pace_start(&pace, 0);
   const int64_t start = cel_agent_steps(agent);
   CELI_TRY(celi_loop_begin(hooks, agent, env->spec, NULL));
-  CELI_TRY(celi_loop_update(agent, hooks, &time)); // repeats an update that a stop interrupted
+  CELI_TRY(celi_loop_update(agent, hooks)); // repeats an update that a stop interrupted
   for (int64_t done = 0; done < steps;) {
     CELI_TRY(celi_loop_advance(agent, env, actions, (steps - done + env->N - 1) / env->N, tally,
-                               &seen, hooks, &time));
+                               &seen, hooks));
     done = cel_agent_steps(agent) - start;
     if (celi_pace_tick(&pace, done, false) && hooks->progress) {
       CelProgress progress = celi_progress_make(&pace, agent, done, steps);

@@ -202,7 +202,7 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
     CELI_TRY(celi_checkpoint_prune(training->agent, training->folder, &training->checkpoints,
                                    &training->segments, step, setup->run.keep));
     training->saved_step = step;
-    const bool complete = step >= training->total && !celi_update_is_due(training->agent);
+    const bool complete = step >= training->total && !celi_agent_update_is_due(training->agent);
     if (complete)
       celi_training_note(
           training, "the run is complete: %lld of %lld step%s; --steps N continues it to N steps",
@@ -214,7 +214,8 @@ static CelStatus resume(CeliTraining *training, const CelSetup *setup, const cha
     if (begun) celi_training_note(training, "the run has no checkpoint yet; starting from step 0");
   }
   // An evaluation or update that was interrupted is repeated, so its rows are written again.
-  const bool behind = celi_training_is_behind(training) || celi_update_is_due(training->agent);
+  const bool behind =
+      celi_training_is_behind(training) || celi_agent_update_is_due(training->agent);
   if (behind) training->saved_step = -1;
   CELI_TRY(celi_metrics_open(training, step < 0 ? 0 : step - behind));
   return celi_training_run(training, result);

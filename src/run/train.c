@@ -182,16 +182,15 @@ static CelStatus catch_up(CeliTraining *training) {
 /// Returns the status of an update. If a stop request interrupted the update, saves first; resuming
 /// repeats the update.
 static CelStatus save_if_interrupted(CeliTraining *training, CelStatus status) {
-  const bool interrupted = status == CEL_E_INTERRUPTED && training->update_time.interrupted;
+  const bool interrupted = status == CEL_E_INTERRUPTED && training->agent->update_interrupted;
   return interrupted ? interrupt(training) : status;
 }
 
 /// Repeats what a stop request interrupted before the run was resumed: an update and what is due
 /// after it, or an evaluation.
 static CelStatus finish_step(CeliTraining *training) {
-  if (celi_update_is_due(training->agent)) {
-    CELI_TRY(save_if_interrupted(
-        training, celi_loop_update(training->agent, training->hooks, &training->update_time)));
+  if (celi_agent_update_is_due(training->agent)) {
+    CELI_TRY(save_if_interrupted(training, celi_loop_update(training->agent, training->hooks)));
     training->saved_step = -1; // the checkpoint on disk lacks the update
     return catch_up(training);
   }
@@ -207,7 +206,7 @@ CelStatus celi_training_run(CeliTraining *training, CelRunResult *result) {
   while (!is_last(training)) {
     const CelStatus status =
         celi_loop_advance(training->agent, &training->env, training->actions, steps_ahead(training),
-                          count_episode, &training->state, hooks, &training->update_time);
+                          count_episode, &training->state, hooks);
     CELI_TRY(save_if_interrupted(training, status));
     CELI_TRY(catch_up(training));
     report(training, false);

@@ -31,13 +31,6 @@ typedef struct CeliPace {
   double rate;            ///< steps per second, smoothed over about three seconds
 } CeliPace;
 
-/// Duration of the last update.
-typedef struct CeliUpdateTime {
-  bool known;       ///< an update has been measured
-  bool interrupted; ///< a stop request interrupted the last update
-  double seconds;
-} CeliUpdateTime;
-
 /// Outputs for measured numbers: progress.csv, evaluations.csv, TensorBoard.
 typedef struct CeliMetrics {
   CeliCsv progress, evaluations;
@@ -63,7 +56,6 @@ typedef struct CeliTraining {
   uint8_t *actions; ///< (N rows) scratch
   CeliMetrics metrics;
   CeliPace pace;
-  CeliUpdateTime update_time;
   int64_t saved_step;   ///< step of the newest usable checkpoint; -1: none
   char agent_note[512]; ///< the last note of the agent that was passed on
   bool noted_cut;       ///< the note on evaluations that cut off episodes was passed on
@@ -97,11 +89,10 @@ CelStatus celi_loop_begin(const CelRunHooks *hooks, CelAgent *agent, const CelEn
 /// Takes at least one and at most `steps` steps of all environments, then runs the update that is
 /// due. actions: (N rows) scratch.
 CelStatus celi_loop_advance(CelAgent *agent, CelVecEnv *env, void *actions, int64_t steps,
-                            CeliEpisodeEnded *note, void *user, const CelRunHooks *hooks,
-                            CeliUpdateTime *time) CEL_WARN_UNUSED;
+                            CeliEpisodeEnded *note, void *user,
+                            const CelRunHooks *hooks) CEL_WARN_UNUSED;
 /// Runs the update that is due, if any, and calls the hook `updated`.
-CelStatus celi_loop_update(CelAgent *agent, const CelRunHooks *hooks,
-                           CeliUpdateTime *time) CEL_WARN_UNUSED;
+CelStatus celi_loop_update(CelAgent *agent, const CelRunHooks *hooks) CEL_WARN_UNUSED;
 /// Whether the hook `stop` asks to stop.
 bool celi_loop_stop(const CelRunHooks *hooks);
 
@@ -112,14 +103,6 @@ bool celi_pace_tick(CeliPace *pace, int64_t steps, bool now);
 /// A progress report without episodes and returns.
 CelProgress celi_progress_make(const CeliPace *pace, const CelAgent *agent, int64_t steps,
                                int64_t total);
-
-// ---- update.c
-/// Whether gradient steps are due: after observing, or because a stop request interrupted them.
-bool celi_update_is_due(const CelAgent *agent);
-/// Runs the gradient steps that are due. Errors: those of cel_agent_update, and CEL_E_INTERRUPTED
-/// (`hooks` asked to stop during a long update; the agent's state is that before the update).
-CelStatus celi_update(CelAgent *agent, const CelRunHooks *hooks,
-                      CeliUpdateTime *time) CEL_WARN_UNUSED;
 
 // ---- evaluate.c
 /// Errors: CEL_E_SHAPE (the agent was created for other spaces than the environment's).

@@ -6,9 +6,9 @@
 /// holds the state before the update, and a resumed run repeats the update with the same bits.
 /// Short updates are not copied; a stop request waits until they end.
 #include "algo/algo.h"
+#include "base/arguments.h"
 #include "base/base.h"
 #include "base/clock.h"
-#include "run/training.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,22 +49,23 @@ static char *make_copy(const CelAgent *agent) {
   return copy;
 }
 
-bool celi_update_is_due(const CelAgent *agent) {
+bool celi_agent_update_is_due(const CelAgent *agent) {
   return agent->algo->due(agent) > 0;
 }
 
-CelStatus celi_update(CelAgent *agent, const CelRunHooks *hooks, CeliUpdateTime *time) {
-  if (!celi_update_is_due(agent)) return CEL_OK;
-  const bool guarded = hooks->stop && (!time->known || time->seconds > LONG_UPDATE);
+CelStatus cel_agent_update_watched(CelAgent *agent, bool (*stop)(void *user), void *user) {
+  CELI_NEED(agent);
+  if (!celi_agent_update_is_due(agent)) return cel_agent_update(agent);
+  const bool guarded = stop && (!agent->update_timed || agent->update_seconds > LONG_UPDATE);
   char *copy = guarded ? make_copy(agent) : NULL;
   const double before = celi_seconds();
-  if (copy) celi_team_watch(agent->team, hooks->stop, hooks->user);
+  if (copy) celi_team_watch(agent->team, stop, user);
   CelStatus status = cel_agent_update(agent);
   celi_team_watch(agent->team, NULL, NULL);
-  time->seconds = celi_seconds() - before;
-  time->known = true;
-  time->interrupted = copy && status == CEL_E_INTERRUPTED;
-  if (time->interrupted) {
+  agent->update_interrupted = copy && status == CEL_E_INTERRUPTED;
+  agent->update_seconds = celi_seconds() - before;
+  agent->update_timed = !agent->update_interrupted; // it might have taken longer
+  if (agent->update_interrupted) {
     copy_state(agent, copy, true);
     const CelStatus synced = cel_agent_sync(agent);
     if (synced != CEL_OK) status = synced;
