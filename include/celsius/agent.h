@@ -159,6 +159,31 @@ CEL_API double cel_agent_temperature(CelAgent *agent);
 /// Returns the discount of the agent's config.
 CEL_API double cel_agent_gamma(const CelAgent *agent);
 
+// ---- Stored transitions of a learner from a replay buffer.
+
+/// Arrays of transitions of all N environments, step-major: row t N + i is step t of environment i.
+/// The caller owns them.
+typedef struct CelTransitions {
+  float *obs, *next_obs;           ///< (n,N,O)
+  void *actions;                   ///< (n,N rows) as stored: a box of a squashed policy in [-1, 1]
+  float *reward;                   ///< (n,N)
+  uint8_t *terminated, *truncated; ///< (n,N) 0 or 1
+} CelTransitions;
+/// Returns how many transitions are stored of each environment, at least; 0 without a replay
+/// buffer.
+CEL_API int64_t cel_agent_stored(CelAgent *agent);
+/// Copies the last n transitions of each environment, oldest first. Two environments may have ended
+/// episodes at different steps, so equal t need not be equal times once the buffer is full.
+/// Errors: CEL_E_UNSUPPORTED (no replay buffer), CEL_E_RANGE (n), CEL_E_STATE (act_only).
+CEL_API CelStatus cel_agent_read_transitions(CelAgent *agent, const CelTransitions *out,
+                                             int64_t n) CEL_WARN_UNUSED;
+/// Adds n transitions of each environment to the replay buffer, such as those of another agent or
+/// of a demonstration. An episode goes on where a next observation equals the following observation.
+/// Counts no environment steps. On an error nothing is added.
+/// Errors: CEL_E_UNSUPPORTED, CEL_E_NAN, CEL_E_RANGE (n, a discrete action), CEL_E_STATE.
+CEL_API CelStatus cel_agent_add_transitions(CelAgent *agent, const CelTransitions *in,
+                                            int64_t n) CEL_WARN_UNUSED;
+
 /// Returns one sentence about the agent's settings or about how learning goes, or "" when there is
 /// nothing to report. An update may change it. The agent owns the text.
 CEL_API const char *cel_agent_note(const CelAgent *agent);

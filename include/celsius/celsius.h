@@ -9,6 +9,7 @@
 #include "celsius/dsac.h"
 #include "celsius/env.h"
 #include "celsius/env_check.h"
+#include "celsius/events.h"
 #include "celsius/export.h"
 #include "celsius/field.h"
 #include "celsius/file.h"

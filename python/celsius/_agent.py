@@ -52,7 +52,7 @@ class Agent:
         options = ffi.new("CelAgentOptions *", lib.cel_agent_options_default())
         options.n_envs, options.seed, options.threads = n_envs, seed, threads
         self.seed, self.n_envs = seed, n_envs
-        self._c = own(
+        self.c = own(
             lib.cel_agent_create, lib.cel_agent_destroy, algo.encode(), config.data,
             self.observations.native(), self.action_codec.c, options,
         )  # fmt: skip
@@ -77,32 +77,32 @@ class Agent:
 
     def act(self) -> None:
         """Chooses `actions` for `obs` as in training."""
-        status = lib.cel_agent_act(self._c, self._obs, self._start, lib.CEL_EXPLORE, self._actions)
+        status = lib.cel_agent_act(self.c, self._obs, self._start, lib.CEL_EXPLORE, self._actions)
         if status:
             check(status)
 
     def replace_actions(self) -> None:
         """Tells the agent that `actions` was changed after `act`."""
-        check(lib.cel_agent_replace_actions(self._c, self._actions))
+        check(lib.cel_agent_replace_actions(self.c, self._actions))
 
     def observe(self) -> None:
         """Takes the outcome of `actions` from the arrays."""
-        status = lib.cel_agent_observe(self._c, self._outcome)
+        status = lib.cel_agent_observe(self.c, self._outcome)
         if status:
             check(status)
 
     def update(self) -> None:
         """Runs the gradient steps that are due. Ctrl-C during a long update undoes it."""
         lib.celpy_hooks_reset(self._hooks.state)
-        check(lib.cel_agent_update_watched(self._c, lib.celpy_stop, self._hooks.state))
+        check(lib.cel_agent_update_watched(self.c, lib.celpy_stop, self._hooks.state))
 
     def update_n(self, n: int) -> None:
         """Runs n gradient steps."""
-        check(lib.cel_agent_update_n(self._c, n))
+        check(lib.cel_agent_update_n(self.c, n))
 
     def learn(self, env: Any, steps: int, hooks: Hooks) -> None:
         """Runs the whole loop in C on a CelVecEnv."""
-        check(lib.cel_learn(self._c, env, steps, hooks.c))
+        check(lib.cel_learn(self.c, env, steps, hooks.c))
 
     # ---- queries.
 
@@ -115,7 +115,7 @@ class Agent:
         """Returns n actions of the Gymnasium space."""
         rows, actions = self.rows_of(obs, n), self.action_codec.rows(n)
         if deterministic:
-            check(lib.cel_agent_predict(self._c, pointer(rows), n, pointer(actions)))
+            check(lib.cel_agent_predict(self.c, pointer(rows), n, pointer(actions)))
         else:
             self._sample(rows, actions, n)
         return self.action_codec.read(actions)
@@ -123,7 +123,7 @@ class Agent:
     def _sample(self, rows: Array, actions: Array, n: int) -> None:
         self._draws += 1
         status = lib.cel_agent_draw(
-            self._c, pointer(rows), n, self.seed, self._draws, pointer(actions)
+            self.c, pointer(rows), n, self.seed, self._draws, pointer(actions)
         )
         if status != lib.CEL_E_UNSUPPORTED:
             check(status)
@@ -133,51 +133,51 @@ class Agent:
             some = np.resize(rows[first : first + self.n_envs], (self.n_envs, rows.shape[1]))
             out = self.action_codec.rows(self.n_envs)
             check(lib.cel_agent_act(
-                self._c, pointer(some), ffi.NULL, lib.CEL_SAMPLE, pointer(out)))  # fmt: skip
+                self.c, pointer(some), ffi.NULL, lib.CEL_SAMPLE, pointer(out)))  # fmt: skip
             actions[first : first + self.n_envs] = out[: n - first]
 
     def values(self, obs: Any, n: int) -> Array:
         """Returns V (n,)."""
         out = np.empty(n, np.float32)
-        check(lib.cel_agent_v(self._c, pointer(self.rows_of(obs, n)), n, pointer(out)))
+        check(lib.cel_agent_v(self.c, pointer(self.rows_of(obs, n)), n, pointer(out)))
         return out
 
     def q_values(self, obs: Any, actions: Any, n: int) -> Array:
         """Returns Q (n,) of the actions."""
         rows, out = self.action_codec.rows(n), np.empty(n, np.float32)
         self.action_codec.write(rows, actions)
-        check(lib.cel_agent_q(self._c, pointer(self.rows_of(obs, n)), pointer(rows), n, pointer(out)))
+        check(lib.cel_agent_q(self.c, pointer(self.rows_of(obs, n)), pointer(rows), n, pointer(out)))
         return out
 
     @property
     def steps(self) -> int:
-        return int(lib.cel_agent_steps(self._c))
+        return int(lib.cel_agent_steps(self.c))
 
     @property
     def updates(self) -> int:
-        return int(lib.cel_agent_updates(self._c))
+        return int(lib.cel_agent_updates(self.c))
 
     @property
     def temperature(self) -> float:
-        return float(lib.cel_agent_temperature(self._c))
+        return float(lib.cel_agent_temperature(self.c))
 
     @property
     def note(self) -> str:
         """One sentence about the settings or about how learning goes; "" for none."""
-        return text(lib.cel_agent_note(self._c))
+        return text(lib.cel_agent_note(self.c))
 
     def plan(self, total_steps: int) -> None:
         """Sets the steps at which schedules end."""
-        lib.cel_agent_plan_steps(self._c, total_steps)
+        lib.cel_agent_plan_steps(self.c, total_steps)
 
     def restart(self) -> None:
         """Counts steps from 0 again."""
-        check(lib.cel_agent_restart(self._c))
+        check(lib.cel_agent_restart(self.c))
 
     def metrics(self) -> dict[str, float]:
         """Everything that the last update measured, under Stable-Baselines3's names."""
         name, value, found = ffi.new("const char **"), ffi.new("double *"), {}
-        while lib.cel_agent_metric(self._c, len(found), name, value):
+        while lib.cel_agent_metric(self.c, len(found), name, value):
             found[text(name[0])] = value[0]
         return {key: number for key, number in found.items() if not np.isnan(number)}
 
@@ -185,7 +185,7 @@ class Agent:
 
     def tensors(self, *roles: int) -> dict[str, Array]:
         """The agent's own memory by name, writable. Call `sync` after writing."""
-        found, tensors = {}, lib.cel_agent_tensors(self._c)
+        found, tensors = {}, lib.cel_agent_tensors(self.c)
         for i in range(lib.cel_tensors_count(tensors)):
             tensor = lib.cel_tensors_at(tensors, i)
             if tensor.role in roles:
@@ -197,12 +197,12 @@ class Agent:
 
     def sync(self) -> None:
         """Recomputes what follows from the tensors, and checks them."""
-        check(lib.cel_agent_sync(self._c))
+        check(lib.cel_agent_sync(self.c))
 
     def save(self, path: str | os.PathLike[str], note: str) -> None:
         """Writes everything but stored transitions, with a text."""
-        check(lib.cel_agent_save_alone(self._c, path_bytes(path), note.encode()))
+        check(lib.cel_agent_save_alone(self.c, path_bytes(path), note.encode()))
 
     def save_model(self, path: str | os.PathLike[str]) -> None:
         """Writes what acting needs."""
-        check(lib.cel_agent_save_model(self._c, path_bytes(path)))
+        check(lib.cel_agent_save_model(self.c, path_bytes(path)))

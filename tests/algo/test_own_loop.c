@@ -183,6 +183,72 @@ static void a_checkpoint_without_transitions(void **state) {
   cel_agent_destroy(agent);
 }
 
+/// What is read and added to another agent is the same: the same batches, the same learning.
+static void transitions_go_to_another_agent(void **state) {
+  (void)state;
+  enum { STEPS = 12 };
+  CelSacConfig config = small_sac();
+  config.common.learning_starts = 0;
+  CelAgent *a = make("sac", &config, false), *b = make("sac", &config, false);
+  float seen[N][3] = {{0.1f}, {0.2f}}, final[N][3] = {{9}, {8}}, chosen[N * 2];
+  for (int t = 0; t < STEPS; t++) {
+    const uint8_t ended[N] = {t % 5 == 4, t == 6};
+    assert_int_equal(cel_agent_act(a, seen, NULL, CEL_EXPLORE, chosen), CEL_OK);
+    for (int i = 0; i < N; i++) seen[i][0] += 0.5f, final[i][1] = (float)t;
+    const CelOutcome step = {reward, t % 2 ? ended : none, t % 2 ? none : ended, seen, final};
+    assert_int_equal(cel_agent_observe(a, &step), CEL_OK);
+  }
+  static float o[2][STEPS * N * 3], next[2][STEPS * N * 3], act[2][STEPS * N * 2], r[2][STEPS * N];
+  static uint8_t terminated[2][STEPS * N], truncated[2][STEPS * N];
+  assert_int_equal(cel_agent_stored(a), STEPS);
+  assert_int_equal(cel_agent_stored(b), 0);
+  CelAgent *const agents[] = {a, b};
+  for (int k = 0; k < 2; k++) {
+    const CelTransitions all = {o[k], next[k], act[k], r[k], terminated[k], truncated[k]};
+    assert_int_equal(cel_agent_read_transitions(agents[k], &all, STEPS), CEL_OK);
+    if (k == 0) assert_int_equal(cel_agent_add_transitions(b, &all, STEPS), CEL_OK);
+  }
+  assert_memory_equal(o[0], o[1], sizeof o[0]);
+  assert_memory_equal(next[0], next[1], sizeof next[0]);
+  assert_memory_equal(act[0], act[1], sizeof act[0]);
+  assert_memory_equal(r[0], r[1], sizeof r[0]);
+  assert_memory_equal(terminated[0], terminated[1], sizeof terminated[0]);
+  assert_memory_equal(truncated[0], truncated[1], sizeof truncated[0]);
+  assert_int_equal(terminated[0][9 * N], 1);
+  assert_int_equal(truncated[0][4 * N], 1);
+  assert_float_equal(next[0][(4 * N) * 3 + 1], 4, 0); // the final observation
+  assert_int_equal(cel_agent_update_n(a, 3), CEL_OK);
+  assert_int_equal(cel_agent_update_n(b, 3), CEL_OK);
+  uint64_t digest[2][2];
+  for (int k = 0; k < 2; k++)
+    cel_tensors_digest(cel_agent_tensors(agents[k]), CEL_ROLES_MODEL, digest[k]);
+  assert_memory_equal(digest[0], digest[1], sizeof digest[0]);
+  cel_agent_destroy(a);
+  cel_agent_destroy(b);
+}
+
+static void bad_transitions_are_refused(void **state) {
+  (void)state;
+  const CelSacConfig config = small_sac();
+  CelAgent *agent = make("sac", &config, false), *choices = make("sql", NULL, true),
+           *ppo = make("ppo", NULL, true);
+  float o[N * 3] = {0}, r[N] = {0, NAN}, a[N * 2] = {0};
+  uint8_t ends[N] = {0};
+  int32_t choice[N] = {0, 4};
+  const CelTransitions bad = {o, o, a, r, ends, ends};
+  assert_int_equal(cel_agent_add_transitions(agent, &bad, 1), CEL_E_NAN);
+  assert_int_equal(cel_agent_stored(agent), 0);
+  assert_int_equal(cel_agent_add_transitions(ppo, &bad, 1), CEL_E_UNSUPPORTED);
+  assert_int_equal(cel_agent_read_transitions(agent, &bad, 1), CEL_E_RANGE);
+  r[1] = 0;
+  const CelTransitions outside = {o, o, choice, r, ends, ends};
+  assert_int_equal(cel_agent_add_transitions(choices, &outside, 1), CEL_E_RANGE);
+  assert_int_equal(cel_agent_add_transitions(agent, &(CelTransitions){0}, 1), CEL_E_ARGUMENT);
+  cel_agent_destroy(agent);
+  cel_agent_destroy(choices);
+  cel_agent_destroy(ppo);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(box_actions_are_replaced),
@@ -192,6 +258,8 @@ int main(void) {
       cmocka_unit_test(restart_drops_a_rollout),
       cmocka_unit_test(a_stopped_update_changes_nothing),
       cmocka_unit_test(a_checkpoint_without_transitions),
+      cmocka_unit_test(transitions_go_to_another_agent),
+      cmocka_unit_test(bad_transitions_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,8 @@ NULLABLE = {
     "cel_agent_create": {"config", "options"},
     "cel_agent_load": {"extra", "replay_folder"},
     "cel_agent_save": {"extra", "replay_folder"},
+    "cel_agent_save_alone": {"note"},
+    "cel_agent_update_watched": {"stop", "user"},
     "cel_certify": {"options"},
     "cel_conservative_iteration": {"config", "last"},
     "cel_env_check": {"options"},

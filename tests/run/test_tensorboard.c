@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "celsius/events.h"
 #include "run/tensorboard.h"
 
 #include <dirent.h>
@@ -190,6 +191,23 @@ static void full_disk_leaves_complete_records(void **state) {
   assert_int_equal(count_records(path, first), 101);
 }
 
+/// The public functions write the same files.
+static void public_functions_write_files(void **state) {
+  (void)state;
+  CelEvents *events;
+  char path[512];
+  uint8_t first[64];
+  FAILS(cel_events_open(&events, "nowhere", -1), CEL_E_IO, "nowhere");
+  assert_null(events);
+  OK(cel_events_open(&events, ".", -1));
+  OK(cel_events_scalar(events, "a", 1, 2.5));
+  OK(cel_events_flush(events));
+  newest_file(".", path);
+  assert_int_equal(count_records(path, first), 2);
+  OK(cel_events_close(events));
+  OK(cel_events_close(NULL));
+}
+
 static void bad_input_is_named(void **state) {
   (void)state;
   CeliEvents *events;
@@ -213,6 +231,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(resume_purges_what_follows, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(full_disk_leaves_complete_records, enter_folder,
                                       leave_folder),
+      cmocka_unit_test_setup_teardown(public_functions_write_files, enter_folder, leave_folder),
       cmocka_unit_test_setup_teardown(bad_input_is_named, enter_folder, leave_folder),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
