@@ -11,9 +11,18 @@ The learners have the interface of Stable-Baselines3:
 
 from __future__ import annotations
 
+from . import native_env
 from ._native import lib, text
 from .errors import Error
+from .evaluation import evaluate_policy
+from .learners import A2C, AC, PPO, REINFORCE, SAC, SQL, TRPO, DiscreteSAC, SoftQ
+from .vec_env import make_vec_env
 
 __version__ = text(lib.cel_version())
 
-__all__ = ["Error", "__version__"]
+__all__ = [
+    "A2C", "AC", "DiscreteSAC", "Error", "PPO", "REINFORCE", "SAC", "SQL", "SoftQ", "TRPO",
+    "__version__", "evaluate_policy", "make_vec_env",
+]  # fmt: skip
+
+native_env.register_all()

@@ -71,13 +71,16 @@ class Agent:
          self._outcome.final_obs) = self._kept  # fmt: skip
         self._outcome.obs = self._obs
         self._draws = 0
+        self.restarted = True  # the next act begins episodes
         self._hooks = Hooks()
 
     # ---- the loop: act, observe, update.
 
     def act(self) -> None:
         """Chooses `actions` for `obs` as in training."""
-        status = lib.cel_agent_act(self.c, self._obs, self._start, lib.CEL_EXPLORE, self._actions)
+        start = self._start if self.restarted else ffi.NULL
+        self.restarted = False
+        status = lib.cel_agent_act(self.c, self._obs, start, lib.CEL_EXPLORE, self._actions)
         if status:
             check(status)
 
@@ -194,6 +197,17 @@ class Agent:
                     tensor.data, shape, DTYPES[tensor.type], self, writable=True
                 )
         return found
+
+    def take_replay(self, other: Agent) -> None:
+        """Copies the stored transitions of another agent with the same settings."""
+        own, theirs = (
+            {k: v for k, v in agent.tensors(lib.CEL_REPLAY, lib.CEL_STATE).items()
+             if k.startswith("replay.")} for agent in (self, other)
+        )  # fmt: skip
+        for name, tensor in own.items():
+            tensor[...] = theirs[name]
+        self.restarted = True
+        self.sync()
 
     def sync(self) -> None:
         """Recomputes what follows from the tensors, and checks them."""

@@ -1,0 +1,508 @@
+"""What all learners share: construction, prediction, parameters, logs. Interface: Stable-Baselines3.
+
+The loops are in off_policy.py and on_policy.py, files in saving.py.
+"""
+
+from __future__ import annotations
+
+
+import random
+import secrets
+import sys
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from . import callbacks, logger, policies, saving, wrap
+from ._agent import Agent, config_of
+from ._fields import Config
+from ._hooks import Hooks
+from ._native import lib
+from .errors import UnsupportedError
+from .native_env import NativeVecEnv
+
+Array = NDArray[Any]
+
+_POLICIES = ("MlpPolicy", "MultiInputPolicy")
+# Roles of the tensors that hold the whole state of an agent.
+_STATE = tuple(getattr(lib, f"CEL_{role}") for role in (
+    "PARAM", "MODEL", "TARGET", "MOMENT1", "MOMENT2", "STATE", "REPLAY"))  # fmt: skip
+
+
+class Device:
+    """The only device there is: the processor. Equal to "cpu"."""
+
+    type = "cpu"
+    index = None
+
+    def __eq__(self, other: object) -> bool:
+        return str(other) == "cpu"
+
+    def __hash__(self) -> int:
+        return hash("cpu")
+
+    def __str__(self) -> str:
+        return "cpu"
+
+    __repr__ = __str__
+
+
+class Learner:
+    """Base of the learners. A subclass names the algorithm and converts its own arguments."""
+
+    ALGO: ClassVar[str] = ""
+    ACTIONS: ClassVar[tuple[type, ...]] = (spaces.Box,)
+    # Arguments whose field in C has another name.
+    RENAMED: ClassVar[dict[str, str]] = {}
+    policy_aliases: ClassVar[dict[str, str]] = {name: name for name in _POLICIES}
+
+    policy: policies.Policy
+    observation_space: spaces.Space[Any]
+    action_space: spaces.Space[Any]
+    learning_rate: float | Callable[[float], float]
+    verbose: int
+    seed: int | None
+
+    # ---- construction.
+
+    def _start(self, given: dict[str, Any]) -> None:
+        """Does the work of a constructor from its locals()."""
+        values = {k: v for k, v in given.items() if k not in ("self", "__class__")}
+        fields = values.pop("fields", {})
+        self._arguments = {**values, **fields}
+        policy, env = values.pop("policy"), values.pop("env")
+        setup = values.pop("_init_setup_model", True)
+        device = values.pop("device", "auto")
+        if str(device) not in ("auto", "cpu"):
+            raise ValueError(f"device is {device}; Celsius runs on the CPU: take 'cpu' or 'auto'")
+        self.device = Device()
+        for name, value in values.items():
+            setattr(self, name, value)
+        self._fields = fields
+        self.policy_kwargs: dict[str, Any] = dict(values.get("policy_kwargs") or {})
+        self._check_policy(policy)
+        self.num_timesteps = self._total_timesteps = self._num_timesteps_at_start = 0
+        self.start_time, self._episode_num, self._n_updates = 0, 0, 0
+        self._last_obs: Any = None
+        self._last_episode_starts: Array | None = None
+        self._current_progress_remaining = 1.0
+        self.ep_info_buffer: deque[dict[str, Any]] | None = None
+        self.ep_success_buffer: deque[Any] | None = None
+        self._logger: Any = None
+        self._custom_logger = False
+        self.env: Any = None
+        self._vec_normalize_env: Any = None
+        self._native_seed = self.seed if self.seed is not None else secrets.randbits(31)
+        if env is None:
+            raise ValueError("env is None; give an environment or an id. A saved model needs none: load")
+        if isinstance(env, saving.Spaces):
+            self.observation_space, self.action_space = env.observation, env.action
+            self.n_envs = env.n_envs
+        else:
+            self._take_env(env)
+        self._check(policy)
+        if setup:
+            self._setup_model()
+
+    def _check_policy(self, policy: Any) -> None:
+        if not isinstance(policy, str):
+            name = getattr(policy, "__name__", repr(policy))
+            raise TypeError(
+                f"policy is {name}; a torch module cannot run here: give 'MlpPolicy' or "
+                "'MultiInputPolicy', and describe the networks by policy_kwargs"
+            )
+        if policy == "CnnPolicy":
+            raise UnsupportedError("CnnPolicy needs convolutions, which the library does not have yet")
+        if policy not in _POLICIES:
+            raise ValueError(f"Policy {policy} unknown")
+
+    def _take_env(self, env: Any) -> None:
+        if isinstance(env, str):
+            env = wrap.from_id(env, self._arguments.get("native"), self._native_seed, self.verbose)
+        elif self._arguments.get("native") and not isinstance(env, NativeVecEnv):
+            raise ValueError("native=True takes an id, such as 'Pendulum-v1', as env")
+        self.env = wrap.as_vec_env(env, self.verbose)
+        self._vec_normalize_env = wrap.vec_normalize_of(self.env)
+        self.observation_space, self.action_space = self.env.observation_space, self.env.action_space
+        self.n_envs = self.env.num_envs
+
+    def _check(self, policy: str) -> None:
+        """Errors and warnings where Stable-Baselines3 has them."""
+        assert isinstance(self.action_space, self.ACTIONS), (
+            f"The algorithm only supports {self.ACTIONS} as action spaces "
+            f"but {self.action_space} was provided"
+        )
+        if policy == "MlpPolicy" and isinstance(self.observation_space, (spaces.Dict, spaces.Tuple)):
+            raise ValueError(
+                "You must use `MultiInputPolicy` when working with dict observation space, not "
+                f"{policy}"
+            )
+        if policy == "MultiInputPolicy" and not isinstance(
+            self.observation_space, (spaces.Dict, spaces.Tuple)
+        ):
+            raise ValueError(
+                f"MultiInputPolicy is for Dict and Tuple observations, not {self.observation_space}; "
+                "take MlpPolicy"
+            )
+        if getattr(self, "use_sde", False) and not isinstance(self.action_space, spaces.Box):
+            raise ValueError(
+                "generalized State-Dependent Exploration (gSDE) can only be used with continuous "
+                "actions."
+            )
+        if isinstance(self.action_space, spaces.Box):
+            bounds = np.array([self.action_space.low, self.action_space.high])
+            assert np.all(np.isfinite(bounds)) or self.policy_kwargs.get("policy") == "gaussian", (
+                "Continuous action space must have a finite lower and upper bound"
+            )
+
+    def _config(self) -> Config:
+        """The config in C: arguments by their names, then policy_kwargs, then fields."""
+        config = config_of(self.ALGO)
+        for name, value in self._arguments.items():
+            field = self.RENAMED.get(name, name)
+            if name not in ("policy", *self._fields) and field in config and value is not None:
+                self._set(config, field, value)
+        self._convert(config)
+        policies.apply(config, self.policy_kwargs)
+        for name, value in self._fields.items():
+            if name not in config:
+                near = lib.cel_fields_nearest(config.table, name.encode())
+                hint = f"; did you mean {logger.ffi.string(near).decode()!r}?" if near else ""
+                raise TypeError(
+                    f"{type(self).__name__} got an unexpected keyword argument {name!r}{hint}"
+                )
+            config.set(name, value)
+        return config
+
+    def _set(self, config: Config, field: str, value: Any) -> None:
+        config.set(field, value)
+
+    def _convert(self, config: Config) -> None:
+        """Sets the fields that need more than another name."""
+
+    def _setup_model(self) -> None:
+        """Creates the agent, once the spaces are known."""
+        rate = self.learning_rate
+        self.lr_schedule: Any = rate if callable(rate) else lambda _: float(rate)  # type: ignore[arg-type]
+        self._agent_seed = self._native_seed
+        self.set_random_seed(self.seed)
+        self._agent = self._new_agent()
+        self.policy = policies.Policy(
+            self._agent, self.observation_space, self.action_space, self.device, self._squashes()
+        )
+        self._say(self._agent.note)
+
+    def _new_agent(self) -> Agent:
+        return Agent(
+            self.ALGO, self._config(), self.observation_space, self.action_space, self.n_envs,
+            self._agent_seed, int(self._arguments.get("threads", 1)),
+        )  # fmt: skip
+
+    def _squashes(self) -> bool:
+        return False
+
+    def _say(self, note: str) -> None:
+        if note and self.verbose >= 1:
+            print(note)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{name}={value!r}"
+            for name, value in self._arguments.items()
+            if name not in ("policy", "env", "_init_setup_model") and value is not None
+        )
+        return (
+            f"<celsius.{type(self).__name__} on {self.observation_space} -> {self.action_space}, "
+            f"{self.n_envs} environment{'s' if self.n_envs > 1 else ''}, "
+            f"{self.num_timesteps} steps: {shown}>"
+        )
+
+    # ---- environments, seeds, logs.
+
+    def get_env(self) -> Any:
+        """The training environment, a VecEnv; None for a model loaded without one."""
+        return self.env
+
+    def get_vec_normalize_env(self) -> Any:
+        return self._vec_normalize_env
+
+    def set_env(self, env: Any, force_reset: bool = True) -> None:
+        """Replaces the training environment by one with the same spaces."""
+        if isinstance(env, str):
+            env = wrap.from_id(env, self._arguments.get("native"), self._native_seed, self.verbose)
+        env = wrap.as_vec_env(env, self.verbose)
+        assert env.num_envs == self.n_envs, (
+            "The number of environments to be set is different from the number of environments in the "
+            f"model: ({env.num_envs} != {self.n_envs}), whereas `set_env` requires them to be the "
+            f"same. To load a model with a different number of environments, you must use "
+            f"`{type(self).__name__}.load(path, env)` instead"
+        )
+        wrap.check_spaces(env, self.observation_space, self.action_space)
+        self._vec_normalize_env = wrap.vec_normalize_of(env)
+        if force_reset:
+            self._last_obs = None
+        self.env = env
+
+    def set_random_seed(self, seed: int | None = None) -> None:
+        """Seeds Python, NumPy, the spaces, the environment and the agent's own random numbers."""
+        if seed is None:
+            return
+        random.seed(seed)
+        np.random.seed(seed)
+        self.action_space.seed(seed)
+        if self.env is not None:
+            self.env.seed(seed)
+        if hasattr(self, "_agent") and seed != self._agent_seed:
+            self._agent_seed = seed
+            self._replace_agent()
+
+    def _replace_agent(self) -> None:
+        """Makes the agent anew with the present settings, and copies everything it has learned."""
+        old = self._agent
+        self._agent = self._new_agent()
+        saving.copy_tensors(old.tensors(*_STATE), self._agent.tensors(*_STATE), strict=True)
+        self._agent.sync()
+        self.policy._agent = self._agent
+
+    @property
+    def logger(self) -> Any:
+        return self._logger
+
+    def set_logger(self, logger: Any) -> None:
+        """Replaces the logger: celsius.logger.configure's, or Stable-Baselines3's."""
+        self._logger, self._custom_logger = logger, True
+
+    # ---- acting and parameters.
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[Array, Any]:  # fmt: skip
+        """Returns the action of one observation, or those of a batch, and `state` unchanged."""
+        return self.policy.predict(observation, state, episode_start, deterministic)
+
+    def get_parameters(self) -> dict[str, dict[str, Array]]:
+        """Returns copies of all parameters, and of the optimizers' moments."""
+        moments = self._agent.tensors(lib.CEL_MOMENT1, lib.CEL_MOMENT2)
+        return {
+            "policy": self.policy.state_dict(),
+            "optimizer": {name: tensor.copy() for name, tensor in moments.items()},
+        }
+
+    def set_parameters(
+        self, load_path_or_dict: Any, exact_match: bool = True, device: Any = "auto"
+    ) -> None:
+        """Sets parameters from a saved model, or from the form of get_parameters."""
+        if not isinstance(load_path_or_dict, dict):
+            load_path_or_dict = saving.parameters(load_path_or_dict, self)
+        parameters: dict[str, dict[str, Any]] = load_path_or_dict
+        for name in parameters:
+            if name not in ("policy", "optimizer"):
+                raise ValueError(f"Key {name} is an invalid object name.")
+        if exact_match and set(parameters) != {"policy", "optimizer"}:
+            raise ValueError(
+                "Names of parameters do not match agents' parameters: expected "
+                f"{{'policy', 'optimizer'}}, got {set(parameters)}"
+            )
+        moments = self._agent.tensors(lib.CEL_MOMENT1, lib.CEL_MOMENT2)
+        saving.check_tensors(parameters.get("optimizer", {}), moments, exact_match)
+        if "policy" in parameters:
+            self.policy.load_state_dict(parameters["policy"], strict=exact_match)
+        for name, value in parameters.get("optimizer", {}).items():
+            moments[name][...] = value
+
+    # ---- files.
+
+    def save(self, path: Any, exclude: Any = None, include: Any = None) -> None:
+        """Writes the model, for `load`, `celsius eval` and the C library. See saving.save."""
+        saving.save(self, path, exclude, include)
+
+    @classmethod
+    def load(
+        cls, path: Any, env: Any = None, device: Any = "auto",
+        custom_objects: dict[str, Any] | None = None, print_system_info: bool = False,
+        force_reset: bool = True, **kwargs: Any,
+    ) -> Self:  # fmt: skip
+        """Makes a model from a file. `env` may have another number of environments."""
+        if print_system_info:
+            saving.print_info(path)
+        return saving.load(cls, path, env, custom_objects or {}, kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {k: v for k, v in self.__dict__.items() if k not in ("_agent", "policy", "lr_schedule")}
+        state["_tensors"] = {k: v.copy() for k, v in self._agent.tensors(*_STATE).items()}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        tensors = state.pop("_tensors")
+        self.__dict__.update(state)
+        seed, env = self._agent_seed, self.env
+        self.env = None  # its seeds stay as they are
+        given, self.seed = self.seed, None
+        self._setup_model()
+        self.env, self.seed = env, given
+        if seed != self._agent_seed:
+            self._agent_seed = seed
+            self._replace_agent()
+        saving.copy_tensors(tensors, self._agent.tensors(*_STATE), strict=True)
+        self._agent.sync()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        copy = type(self).__new__(type(self))
+        memo[id(self)] = copy
+        copy.__setstate__({k: deepcopy(v, memo) for k, v in self.__getstate__().items()})
+        return copy
+
+    # ---- learning: what both loops need.
+
+    def learn(
+        self, total_timesteps: int, callback: Any = None, log_interval: int | None = 1,
+        tb_log_name: str = "run", reset_num_timesteps: bool = True, progress_bar: bool = False,
+    ) -> Self:  # fmt: skip
+        """Takes at least total_timesteps steps, all environments together, and learns from them.
+
+        `callback`: a callback, a list of them, or a function of (locals, globals); one that returns
+        False stops. An environment in C without callbacks is stepped in C.
+        """
+        raise NotImplementedError
+
+    def _setup_learn(
+        self, total_timesteps: int, callback: Any, reset_num_timesteps: bool, tb_log_name: str,
+        progress_bar: bool,
+    ) -> tuple[int, Any]:  # fmt: skip
+        if self.env is None:
+            raise ValueError("this model has no environment: call set_env before learn")
+        self.start_time = time.time_ns()
+        if self.ep_info_buffer is None or reset_num_timesteps:
+            self.ep_info_buffer = deque(maxlen=self.stats_window_size)
+            self.ep_success_buffer = deque(maxlen=self.stats_window_size)
+        if reset_num_timesteps:
+            self.num_timesteps = self._episode_num = 0
+            self._agent.restart()
+        else:
+            total_timesteps += self.num_timesteps
+        self._total_timesteps, self._num_timesteps_at_start = total_timesteps, self.num_timesteps
+        self._agent.plan(self._agent.steps + total_timesteps - self.num_timesteps)
+        if reset_num_timesteps or self._last_obs is None:
+            self._last_obs = self.env.reset()
+            self._last_episode_starts = np.ones(self.n_envs, bool)
+            self._agent.restarted = True
+        self._agent.observations.write(self._agent.obs, self._last_obs)
+        if not self._custom_logger:
+            self._logger = logger.for_run(
+                self.verbose, self.tensorboard_log, tb_log_name, reset_num_timesteps
+            )
+        made = callbacks.make(callback, progress_bar)
+        if made is not None:
+            wrap.register()
+            made.init_callback(self)
+        return total_timesteps, made
+
+    stats_window_size: int
+    tensorboard_log: str | None
+
+    def _can_run_in_c(self, callback: Any) -> bool:
+        return callback is None and isinstance(self.env, NativeVecEnv)
+
+    def _update_info_buffer(self, infos: list[dict[str, Any]], dones: Array) -> None:
+        assert self.ep_info_buffer is not None and self.ep_success_buffer is not None
+        for i, info in enumerate(infos):
+            episode, success = info.get("episode"), info.get("is_success")
+            if episode is not None:
+                self.ep_info_buffer.append(episode)
+            if success is not None and dones[i]:
+                self.ep_success_buffer.append(success)
+
+    def _outcome(self, obs: Any, rewards: Array, dones: Array, infos: list[dict[str, Any]]) -> None:
+        """Gives the agent the results of a step."""
+        agent = self._agent
+        agent.reward[:] = rewards
+        agent.terminated[:] = dones
+        agent.truncated.fill(0)
+        if dones.any():
+            for i in np.flatnonzero(dones):
+                info = infos[i]
+                last = info.get("terminal_observation")
+                if last is None:
+                    raise ValueError(
+                        f"environment {i} ended an episode without info['terminal_observation']"
+                    )
+                self._write_row(agent.final_obs[i : i + 1], last)
+                if info.get("TimeLimit.truncated", False):
+                    agent.terminated[i], agent.truncated[i] = 0, 1
+        agent.observations.write(agent.obs, obs)
+        agent.observe()
+        self._last_obs, self._last_episode_starts = obs, dones
+
+    def _write_row(self, row: Array, obs: Any) -> None:
+        codec = self._agent.observations
+        if isinstance(obs, dict):
+            obs = {key: np.asarray(value)[None] for key, value in obs.items()}
+        elif isinstance(obs, tuple):
+            obs = tuple(np.asarray(value)[None] for value in obs)
+        else:
+            obs = np.asarray(obs)[None]
+        codec.write(row, obs)
+
+    def _record_update(self) -> None:
+        """Records what the last update measured."""
+        for name, value in self._agent.metrics().items():
+            self.logger.record(name, value)
+        self._n_updates = self._agent.updates
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+
+    def dump_logs(self, iteration: int = 0) -> None:
+        """Records times and episodes, and writes everything recorded."""
+        assert self.ep_info_buffer is not None and self.ep_success_buffer is not None
+        elapsed = max((time.time_ns() - self.start_time) / 1e9, sys.float_info.epsilon)
+        if iteration > 0:
+            self.logger.record("time/iterations", iteration, exclude="tensorboard")
+        else:
+            self.logger.record("time/episodes", self._episode_num, exclude="tensorboard")
+        if self.ep_info_buffer:
+            for name, key in (("rollout/ep_rew_mean", "r"), ("rollout/ep_len_mean", "l")):
+                self.logger.record(name, float(np.mean([ep[key] for ep in self.ep_info_buffer])))
+        self.logger.record("time/fps", int((self.num_timesteps - self._num_timesteps_at_start) / elapsed))
+        self.logger.record("time/time_elapsed", int(elapsed), exclude="tensorboard")
+        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
+        if self.ep_success_buffer:
+            self.logger.record("rollout/success_rate", float(np.mean(self.ep_success_buffer)))
+        self.logger.dump(step=self.num_timesteps)
+
+    def _learn_in_c(self, total: int, updated: Callable[[], None], episode: Callable[[], None]) -> None:
+        """Runs the loop in C. `updated` and `episode` are called at updates and ends of episodes."""
+        assert self.ep_info_buffer is not None
+        infos, env = self.ep_info_buffer, self.env
+        before = self.num_timesteps - self._agent.steps
+
+        def after_update() -> bool:
+            self.num_timesteps = before + self._agent.steps
+            updated()
+            return True
+
+        def after_episode(episode_return: float, length: int) -> None:
+            self.num_timesteps = before + self._agent.steps
+            infos.append({"r": episode_return, "l": length, "t": 0.0})
+            self._episode_num += 1
+            episode()
+
+        hooks = Hooks(updated=after_update, episode=after_episode)
+        try:
+            self._agent.learn(env.c, total - self.num_timesteps, hooks)
+        finally:
+            self.num_timesteps = before + self._agent.steps
+            self._last_obs = env.observations.copy()
+        self._say(self._agent.note)
+
+
+def warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=4)
+
+
