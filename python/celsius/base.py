@@ -190,7 +190,9 @@ class Learner:
     def _setup_model(self) -> None:
         """Creates the agent, once the spaces are known."""
         rate = self.learning_rate
-        self.lr_schedule: Any = rate if callable(rate) else lambda _: float(rate)  # type: ignore[arg-type]
+        self.lr_schedule: Callable[[float], float] = lambda left: float(
+            rate(left) if callable(rate) else rate
+        )
         self._agent_seed = self._native_seed
         self.set_random_seed(self.seed)
         self._agent = self._new_agent()
@@ -333,7 +335,7 @@ class Learner:
         """Makes a model from a file. `env` may have another number of environments."""
         if print_system_info:
             saving.print_info(path)
-        return saving.load(cls, path, env, custom_objects or {}, kwargs)
+        return saving.load(cls, path, env, custom_objects or {}, kwargs, force_reset)
 
     def __getstate__(self) -> dict[str, Any]:
         state = {k: v for k, v in self.__dict__.items() if k not in ("_agent", "policy", "lr_schedule")}

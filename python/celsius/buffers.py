@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,12 @@ class ReplayBuffer:
     Observations are the networks' inputs (float32); actions are as stored, scaled to [-1, 1].
     """
 
-    def __init__(self, agent: Agent, buffer_size: int, n_steps: int = 1) -> None:
+    def __init__(
+        self, agent: Agent, buffer_size: int, n_steps: int = 1, device: Any = "cpu"
+    ) -> None:  # fmt: skip
         self._agent = agent
         self.buffer_size, self.n_envs = max(buffer_size // agent.n_envs, 1), agent.n_envs
-        self.n_steps = n_steps
+        self.n_steps, self.device = n_steps, device
         self.observation_space = agent.observations.space
         self.action_space = agent.action_codec.space
 
@@ -47,7 +50,26 @@ class ReplayBuffer:
         check(lib.cel_agent_read_transitions(self._agent.c, c, len(arrays["rewards"])))
         return arrays
 
-    def extend(self, arrays: dict[str, Array]) -> None:
+    def extend(
+        self, obs: Any, next_obs: Any, action: Array, reward: Array, done: Array,
+        infos: Any = None,
+    ) -> None:  # fmt: skip
+        """Adds transitions (n, N, ...) as the networks see them, with Stable-Baselines3's arguments.
+
+        infos (n, N): a step whose info has "TimeLimit.truncated" was cut off.
+        """
+        done = np.asarray(done).astype(np.uint8)
+        cut = np.array([
+            [bool(info.get("TimeLimit.truncated", False)) if isinstance(info, dict) else bool(info)
+             for info in (row if isinstance(row, (list, tuple)) else [row])]
+            for row in (infos if infos is not None else [{}] * len(done))
+        ], np.uint8).reshape(-1, 1) & done  # fmt: skip
+        self.add_arrays({
+            "observations": obs, "next_observations": next_obs, "actions": action,
+            "rewards": reward, "terminated": done & (1 - cut), "truncated": cut,
+        })  # fmt: skip
+
+    def add_arrays(self, arrays: dict[str, Any]) -> None:
         """Adds transitions in the form of `read`, such as those of another model."""
         n = len(arrays["rewards"])
         rows = {}
@@ -112,6 +134,11 @@ class ReplayBuffer:
 
     def __repr__(self) -> str:
         return f"ReplayBuffer(buffer_size={self.buffer_size}, n_envs={self.n_envs}, n_steps={self.n_steps})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A copy of the arrays, which no longer changes."""
+        names = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+        return SimpleNamespace(**{name: getattr(self, name) for name in names})
 
 
 class NStepReplayBuffer(ReplayBuffer):

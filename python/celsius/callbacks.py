@@ -112,7 +112,7 @@ class CallbackList(BaseCallback):
     def _on_step(self) -> bool:
         keep = True
         for callback in self.callbacks:
-            keep = (callback.on_step() is not False) and keep
+            keep = not stops(callback) and keep
         return keep
 
     def _on_rollout_end(self) -> None:
@@ -158,7 +158,7 @@ class EventCallback(BaseCallback):
             self.callback.on_training_start(self.locals, self.globals)
 
     def _on_event(self) -> bool:
-        return True if self.callback is None else self.callback.on_step() is not False
+        return True if self.callback is None else not stops(self.callback)
 
     def update_child_locals(self, locals_: dict[str, Any]) -> None:
         if self.callback is not None:
@@ -267,7 +267,7 @@ class EvalCallback(EventCallback):
                 self.model.save(os.path.join(self.best_model_save_path, "best_model"))
             self.best_mean_reward = mean
             if self.callback_on_new_best is not None:
-                keep = self.callback_on_new_best.on_step() is not False
+                keep = not stops(self.callback_on_new_best)
         return keep and self._on_event()
 
     def _keep(self, returns: list[float], lengths: list[int]) -> None:
@@ -372,6 +372,12 @@ class ProgressBarCallback(BaseCallback):
     def _on_training_end(self) -> None:
         self.pbar.refresh()
         self.pbar.close()
+
+
+def stops(callback: Any) -> bool:
+    """Calls on_step. None goes on; anything else that is false stops."""
+    going = callback.on_step()
+    return going is not None and not going
 
 
 def make(callback: Any, progress_bar: bool) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import saving
 from ._fields import Config
 from .base import Learner
+from .callbacks import stops
 from .buffers import NStepReplayBuffer, ReplayBuffer
 from .errors import UnsupportedError
 from .noise import VectorizedActionNoise
@@ -99,15 +100,19 @@ class OffPolicyLearner(Learner):
         if field != "train_freq":
             super()._set(config, field, value)
 
-    def _setup_model(self) -> None:
-        super()._setup_model()
-        self._replay: ReplayBuffer | None = None
-
     @property
     def replay_buffer(self) -> ReplayBuffer:
         """What the agent has stored, as arrays."""
         kind = NStepReplayBuffer if self.n_steps > 1 else ReplayBuffer
-        return kind(self._agent, self.buffer_size, self.n_steps)
+        return kind(self._agent, self.buffer_size, self.n_steps, self.device)
+
+    @replay_buffer.setter
+    def replay_buffer(self, value: ReplayBuffer | None) -> None:
+        """None empties the buffer; a buffer of another model is copied."""
+        fresh = self._new_agent()
+        if value is not None:
+            ReplayBuffer(fresh, self.buffer_size).add_arrays(value.read())
+        self._agent.take_replay(fresh)
 
     def save_replay_buffer(self, path: Any) -> None:
         """Writes the stored transitions as a NumPy archive (.npz)."""
@@ -117,7 +122,7 @@ class OffPolicyLearner(Learner):
         """Replaces the stored transitions by those of a file of save_replay_buffer."""
         arrays = saving.load_arrays(path)
         fresh = self._new_agent()
-        ReplayBuffer(fresh, self.buffer_size).extend(arrays)
+        ReplayBuffer(fresh, self.buffer_size).add_arrays(arrays)
         self._agent.take_replay(fresh)
 
     def _setup_learn(self, *args: Any) -> tuple[int, Any]:
@@ -203,7 +208,7 @@ class OffPolicyLearner(Learner):
             num_collected_steps += 1
             if callback is not None:
                 callback.update_locals(locals())
-                if callback.on_step() is False:
+                if stops(callback):
                     return -1
             self._update_info_buffer(infos, dones)
             self._outcome(new_obs, rewards, dones, infos)

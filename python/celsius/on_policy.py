@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from .base import Learner
+from .callbacks import stops
 from .buffers import RolloutBuffer
 from .errors import UnsupportedError
 
@@ -89,7 +90,7 @@ class OnPolicyLearner(Learner):
             self.num_timesteps += n_envs
             if callback is not None:
                 callback.update_locals(locals())
-                if callback.on_step() is False:
+                if stops(callback):
                     return False
             self._update_info_buffer(infos, dones)
             n_steps += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "silu": "silu", "swish": "silu", 
 FIXED: dict[str, tuple[tuple[Any, ...], str]] = {
     "full_std": ((True,), "gSDE has one sigma per weight here"),
     "squash_output": ((False,), "take SAC for a squashed policy"),
-    "features_extractor_kwargs": ((None, {}), "observations are concatenated as they are"),
     "share_features_extractor": ((True, False), ""),
     "normalize_images": ((True, False), ""),
 }
@@ -36,6 +36,12 @@ def _name(value: Any) -> str:
 def net_arch(value: Any) -> tuple[list[int], list[int]]:
     """The hidden widths of policy and values, from every form that Stable-Baselines3 takes."""
     if isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], dict):
+        warnings.warn(
+            "As shared layers in the mlp_extractor are removed since SB3 v1.8.0, you should now pass "
+            "directly a dictionary and not a list (net_arch=dict(pi=..., vf=...) instead of "
+            "net_arch=[dict(pi=..., vf=...)])",
+            stacklevel=2,
+        )
         value = value[0]
     if isinstance(value, dict):
         unknown = set(value) - {"pi", "vf", "qf"}
@@ -78,6 +84,8 @@ def _set_optimizer(config: Config, cls: Any, kwargs: dict[str, Any]) -> None:
             config.set("adam_beta2", float(value[1]))
         elif key in names and names[key] in config:
             config.set(names[key], float(value))
+        elif key == "weight_decay" and float(value) == 0.0:
+            continue  # what a learner without it has
         else:
             raise UnsupportedError(f"optimizer_kwargs has {key!r}, which this learner's optimizer lacks")
 
@@ -113,6 +121,11 @@ def apply(config: Config, kwargs: dict[str, Any]) -> None:
                     f"features_extractor_class {_name(value)} is a torch module; observations are "
                     "concatenated and go through the networks' layers here. Use a Gymnasium wrapper"
                 )
+        elif key == "features_extractor_kwargs":
+            # Those of CombinedExtractor are about images, which are refused before.
+            unknown = sorted(set(value or {}) - {"cnn_output_dim", "normalized_image"})
+            if unknown:
+                raise UnsupportedError(f"features_extractor_kwargs has {unknown[0]!r}, which is not known")
         elif key in FIXED:
             allowed, instead = FIXED[key]
             if value not in allowed:
@@ -156,7 +169,7 @@ class Policy:
             )
         n, batch = self._agent.observations.batch(observation)
         actions = self._agent.predict(observation, n, deterministic)
-        return (actions if batch else actions[0]), state
+        return (actions if batch else actions.reshape(self.action_space.shape or ())), state
 
     def predict_values(self, observation: Any) -> Array:
         """Returns V (n, 1) of observations."""

@@ -62,10 +62,13 @@ def _is_function(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"function"}
 
 
-def note_of(model: Any) -> str:
-    """The JSON text of a model."""
+def note_of(model: Any, exclude: Any = ()) -> str:
+    """The JSON text of a model, without some arguments."""
+    left_out = {"env", "policy", *exclude}
     arguments = {
-        name: _plain(value) for name, value in model._arguments.items() if name not in ("env", "policy")
+        name: _plain(str(value) if name == "device" else getattr(model, name, value))
+        for name, value in model._arguments.items()
+        if name not in left_out
     }
     return json.dumps(
         {
@@ -79,6 +82,7 @@ def note_of(model: Any) -> str:
             "num_timesteps": model.num_timesteps,
             "total_timesteps": model._total_timesteps,
             "episodes": model._episode_num,
+            "last_obs": _plain(model._last_obs),
         }
     )
 
@@ -95,10 +99,12 @@ def _as_path(target: Any, mode: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model" + ENDING)
         if mode == "r":
+            target.seek(0)
             Path(path).write_bytes(target.read())
         yield path
         if mode == "w":
             target.write(Path(path).read_bytes())
+            target.flush()
 
 
 def _name_to_write(path: Any) -> Any:
@@ -114,15 +120,19 @@ def _name_to_read(path: Any) -> Any:
         return path
     name = Path(path)
     longer = name.with_name(name.name + ENDING)
-    return longer if not name.exists() and longer.exists() else name
+    if name.exists():
+        return name
+    others = [longer, name.with_suffix(ENDING)] if name.suffix == ".zip" else [longer]
+    return next((other for other in others if other.exists()), name)
 
 
 def save(model: Any, path: Any, exclude: Any = None, include: Any = None) -> None:
     """Writes a model. Without an ending, the name gets ".safetensors"."""
-    if include:
-        raise ValueError(f"save cannot include {list(include)}: a model file holds what the agent knows")
+    more = set(include or ()) - set(model._arguments)
+    if more:
+        raise ValueError(f"save cannot include {sorted(more)}: a model file holds what the agent knows")
     with _as_path(_name_to_write(path), "w") as name:
-        model._agent.save(name, note_of(model))
+        model._agent.save(name, note_of(model, set(exclude or ()) - set(include or ())))
 
 
 class File:
@@ -160,7 +170,9 @@ class File:
         return found
 
 
-def load(cls: Any, path: Any, env: Any, custom: dict[str, Any], changed: dict[str, Any]) -> Any:
+def load(
+    cls: Any, path: Any, env: Any, custom: dict[str, Any], changed: dict[str, Any], reset: bool
+) -> Any:  # fmt: skip
     """Makes the model of a file."""
     with _as_path(_name_to_read(path), "r") as name:
         file = File(name)
@@ -169,7 +181,18 @@ def load(cls: Any, path: Any, env: Any, custom: dict[str, Any], changed: dict[st
             raise FormatError(f"{name} holds a model of {note.get('class')}, not of {cls.__name__}")
         model = _make(cls, note, env, custom, changed)
         _fill(model, file, note)
+        if env is not None and not reset and note.get("last_obs") is not None:
+            model._last_obs = _observations(model, note["last_obs"])
     return model
+
+
+def _observations(model: Any, plain: Any) -> Any:
+    space = model.observation_space
+    if isinstance(space, spaces.Dict):
+        return {key: np.asarray(plain[key], part.dtype) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(np.asarray(row, part.dtype) for row, part in zip(plain, space.spaces, strict=True))
+    return np.asarray(plain, space.dtype)
 
 
 def _make(cls: Any, note: dict[str, Any], env: Any, custom: dict[str, Any], changed: dict[str, Any]) -> Any:
@@ -193,7 +216,8 @@ def _make(cls: Any, note: dict[str, Any], env: Any, custom: dict[str, Any], chan
             f"custom_objects={{{lost[0]!r}: ...}}",
             stacklevel=4,
         )
-    arguments.update(custom)
+    known = cls.__init__.__annotations__
+    arguments.update({k: v for k, v in custom.items() if k in known})
     arguments.update({k: v for k, v in changed.items() if k in cls.__init__.__annotations__})
     unknown = set(changed) - set(cls.__init__.__annotations__)
     if isinstance(arguments.get("train_freq"), list):
@@ -295,13 +319,18 @@ def save_arrays(path: Any, arrays: dict[str, Array]) -> None:
         np.savez(path, **arrays)
 
 
+def _all(file: Any) -> bytes:
+    file.seek(0)
+    return bytes(file.read())
+
+
 def load_arrays(path: Any) -> dict[str, Array]:
     """Reads arrays of `save_arrays`. Executes nothing."""
     if isinstance(path, (str, os.PathLike)):
         name = Path(path)
         longer = name.with_name(name.name + ".npz")
         path = longer if not name.exists() and longer.exists() else name
-    source = path if isinstance(path, Path) else io.BytesIO(path.read())
+    source = path if isinstance(path, Path) else io.BytesIO(_all(path))
     try:
         with np.load(source, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
