@@ -77,6 +77,9 @@ typedef struct CelSacConfig {
   /// Largest quantiles that the target leaves out, for each critic. Range 0 to 999, default 2.
   /// Must be below n_quantiles. Raise it when Q values are too large.
   int64_t top_quantiles_to_drop_per_net;
+  /// With gSDE: the steps before learning_starts use the policy with its noise instead of uniformly
+  /// random actions. Default false.
+  bool use_sde_at_warmup;
 } CelSacConfig;
 
 /// Returns the field table of CelSacConfig. Static; never NULL.

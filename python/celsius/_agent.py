@@ -179,7 +179,8 @@ class Agent:
 
     def metrics(self) -> dict[str, float]:
         """Everything that the last update measured, under Stable-Baselines3's names."""
-        name, value, found = ffi.new("const char **"), ffi.new("double *"), {}
+        name, value = ffi.new("const char **"), ffi.new("double *")
+        found: dict[str, float] = {}
         while lib.cel_agent_metric(self.c, len(found), name, value):
             found[text(name[0])] = value[0]
         return {key: number for key, number in found.items() if not np.isnan(number)}

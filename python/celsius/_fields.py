@@ -88,7 +88,7 @@ class Config:
         return [row.name for row in rows(self.table)]
 
     def __contains__(self, name: str) -> bool:
-        return lib.cel_fields_find(self.table, name.encode()) != ffi.NULL
+        return bool(lib.cel_fields_find(self.table, name.encode()) != ffi.NULL)
 
     def set(self, name: str, value: Any) -> None:
         """Sets one field from a Python value or from text. A schedule may be a function."""
@@ -150,6 +150,6 @@ def _failed(kind: Any, exception: Any, traceback: Any) -> float:
     return 0.0  # a step size of 0 changes nothing; the exception is raised after the call
 
 
-@ffi.def_extern(onerror=_failed)  # type: ignore[misc]
+@ffi.def_extern(onerror=_failed)
 def celpy_schedule(progress_remaining: float, user: Any) -> float:
     return float(ffi.from_handle(user)(progress_remaining))

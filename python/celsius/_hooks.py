@@ -49,24 +49,24 @@ def _stop_failed(kind: Any, exception: Any, traceback: Any) -> bool:
     return True
 
 
-@ffi.def_extern(onerror=_stop_failed)  # type: ignore[misc]
+@ffi.def_extern(onerror=_stop_failed)
 def celpy_should_stop(handle: Any) -> bool:
     """Pending signal handlers run before this returns, so KeyboardInterrupt is raised here."""
     stop = ffi.from_handle(handle).stop
     return bool(stop()) if stop else False
 
 
-@ffi.def_extern(onerror=keep_raised)  # type: ignore[misc]
+@ffi.def_extern(onerror=keep_raised)
 def celpy_note(user: Any, message: Any) -> None:
     _self(user).note(text(message))
 
 
-@ffi.def_extern(onerror=keep_raised)  # type: ignore[misc]
+@ffi.def_extern(onerror=keep_raised)
 def celpy_progress(user: Any, progress: Any) -> None:
     _self(user).progress(progress)
 
 
-@ffi.def_extern(onerror=keep_raised)  # type: ignore[misc]
+@ffi.def_extern(onerror=keep_raised)
 def celpy_episode(user: Any, episode_return: float, length: int) -> None:
     _self(user).episode(episode_return, length)
 
@@ -76,6 +76,6 @@ def _updated_failed(kind: Any, exception: Any, traceback: Any) -> int:
     return int(lib.CEL_E_INTERRUPTED)
 
 
-@ffi.def_extern(onerror=_updated_failed)  # type: ignore[misc]
+@ffi.def_extern(onerror=_updated_failed)
 def celpy_updated(user: Any, _agent: Any) -> int:
     return int(lib.CEL_OK if _self(user).updated() else lib.CEL_E_INTERRUPTED)

@@ -144,10 +144,12 @@ class Actions:
         self.space = space
         self.shape: tuple[int, ...] = space.shape or ()
         self.start: Any = 0
+        self.kind: np.dtype[Any]
+        self.dtype: Any
         if isinstance(space, spaces.Box):
             self.kind, self.size = np.dtype(np.float32), int(np.prod(self.shape))
             self.c = box(space.low, space.high)
-            self.dtype: Any = space.dtype
+            self.dtype = space.dtype
         elif isinstance(space, spaces.Discrete):
             self.kind, self.size, self.dtype = np.dtype(np.int32), 1, np.dtype(np.int64)
             self.c = ffi.new("CelSpace *", lib.cel_space_discrete(int(space.n)))

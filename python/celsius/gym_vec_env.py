@@ -34,7 +34,8 @@ class GymVecEnv(VecEnv):
     def reset(self) -> Any:
         known = all(seed is not None for seed in self._seeds)
         obs, infos = self.env.reset(
-            seed=self._seeds if known else None, options=self._options[0] or None
+            seed=self._seeds if known else None,  # type: ignore[arg-type]
+            options=self._options[0] or None
         )
         self.reset_infos = self._split(infos)
         self._seeds = [None] * self.num_envs
@@ -91,8 +92,8 @@ class GymVecEnv(VecEnv):
         self.env.close()
 
     def get_images(self) -> Sequence[Array | None]:
-        images = self.env.render()
-        return list(images) if images is not None else [None] * self.num_envs
+        images: Any = self.env.render()
+        return [*images] if images is not None else [None] * self.num_envs
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
         values = self.env.get_attr(attr_name) if hasattr(self.env, "get_attr") else (

@@ -80,7 +80,8 @@ class OnPolicyLearner(Learner):
     def _collect(self, callback: Any) -> bool:
         """Takes one rollout. Returns False if a callback stops."""
         agent, env, n_envs = self._agent, self.env, self.n_envs
-        codec, n_steps = agent.action_codec, 0
+        # A rollout that an exception or a callback ended goes on. A full one has an update due.
+        codec, n_steps = agent.action_codec, self.rollout_buffer.pos
         if callback is not None:
             callback.on_rollout_start()
         while n_steps < self.n_steps:

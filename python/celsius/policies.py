@@ -23,6 +23,7 @@ ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "silu": "silu", "swish": "silu", 
 # changes nothing, and what to use otherwise.
 FIXED: dict[str, tuple[tuple[Any, ...], str]] = {
     "full_std": ((True,), "gSDE has one sigma per weight here"),
+    "use_expln": ((False,), "sigma is exp(log_std) here"),
     "squash_output": ((False,), "take SAC for a squashed policy"),
     "share_features_extractor": ((True, False), ""),
     "normalize_images": ((True, False), ""),
@@ -47,15 +48,16 @@ def net_arch(value: Any) -> tuple[list[int], list[int]]:
         unknown = set(value) - {"pi", "vf", "qf"}
         if unknown:
             raise ValueError(f"net_arch has the key {sorted(unknown)[0]!r}; use 'pi' with 'vf' or 'qf'")
-        pi = value.get("pi", [])
-        values = value.get("vf", value.get("qf", []))
+        pi: list[Any] = value.get("pi") or []
+        values: list[Any] = value.get("vf") or value.get("qf") or []
         return [int(n) for n in pi], [int(n) for n in values]
-    if any(isinstance(n, dict) for n in value):
+    widths: list[Any] = list(value)
+    if any(isinstance(n, dict) for n in widths):
         raise UnsupportedError(
             "net_arch has shared layers before its dict; they were removed from Stable-Baselines3 too. "
             "Use dict(pi=[...], vf=[...])"
         )
-    return [int(n) for n in value], [int(n) for n in value]
+    return [int(n) for n in widths], [int(n) for n in widths]
 
 
 def _set_arch(config: Config, value: Any) -> None:

@@ -316,7 +316,7 @@ def save_arrays(path: Any, arrays: dict[str, Array]) -> None:
         with open(path, "wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
     else:
-        np.savez(path, **arrays)
+        np.savez(path, **arrays)  # type: ignore[arg-type]
 
 
 def _all(file: Any) -> bytes:

@@ -122,7 +122,7 @@ CelStatus celi_off_policy_act(CelAgent *agent, const void *obs, const uint8_t *s
   void *scaled = explore ? x->last_action : policy->scaled;
   if (mode == CEL_MODE) return celi_off_policy_predict(agent, obs, x->N, actions);
   if (explore) celi_policy_renew(policy, *x->env_steps, x->act_counter);
-  if (celi_experience_random(x, mode)) {
+  if (celi_experience_random(x, mode) && !policy->options.sde_at_warmup) {
     celi_policy_random(policy, scaled, x->act_counter);
   } else {
     celi_policy_sample(policy, scaled, obs, explore, x->act_counter);

@@ -51,6 +51,9 @@ const CelField celi_sac_fields[] = {
      .omit_default = true,
      .doc = "largest quantiles that the target leaves out, for each critic; raise it when Q "
             "values are too large"},
+    {.name = "use_sde_at_warmup", .type = CEL_FIELD_BOOL, .offset = F(use_sde_at_warmup),
+     .def = "false", .omit_default = true,
+     .doc = "with use_sde: act by the policy before learning_starts too, instead of uniformly"},
     {0},
 };
 // clang-format on
@@ -81,6 +84,7 @@ CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) {
   policy->noise = sde ? CELI_NOISE_NONE : (CeliNoiseKind)c->noise;
   policy->noise_sigma = c->noise_sigma, policy->noise_theta = c->noise_theta;
   policy->noise_dt = c->noise_dt;
+  policy->sde_at_warmup = sde && c->use_sde_at_warmup;
   return sde ? celi_off_policy_sde(policy, agent, &c->common, c->sde_sample_freq) : CEL_OK;
 }
 

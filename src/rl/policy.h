@@ -37,6 +37,7 @@ typedef struct CeliPolicyOptions {
   bool sampler;                              ///< dist is then a squashed Gaussian
   double temperature;                        ///< categorical: softmax(head / temperature); 0: 1
   int64_t sde_every;                         ///< gSDE: steps that a matrix is used; 0: no gSDE
+  bool sde_at_warmup;                        ///< gSDE: acts before learning_starts too
   CeliNoiseKind noise;                       ///< added to scaled actions while exploring
   double noise_sigma, noise_theta, noise_dt; ///< as CeliNoise
 } CeliPolicyOptions;

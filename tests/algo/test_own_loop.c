@@ -249,6 +249,25 @@ static void bad_transitions_are_refused(void **state) {
   cel_agent_destroy(ppo);
 }
 
+/// With use_sde_at_warmup the first actions come from the policy: they follow the seed's matrix, and
+/// a second agent without the field draws others.
+static void gsde_can_replace_random_actions(void **state) {
+  (void)state;
+  float chosen[2][N * 2];
+  for (int k = 0; k < 2; k++) {
+    CelSacConfig config = small_sac();
+    config.noise = CEL_NOISE_GSDE, config.log_std_init = -20, config.use_sde_at_warmup = k == 1;
+    CelAgent *agent = make("sac", &config, false);
+    float mode[N * 2];
+    assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, chosen[k]), CEL_OK);
+    assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_MODE, mode), CEL_OK);
+    double far = 0;
+    for (int i = 0; i < N * 2; i++) far = fmax(far, fabs((double)(chosen[k][i] - mode[i])));
+    assert_true(k == 1 ? far < 1e-4 : far > 0.05); // the noise is tiny
+    cel_agent_destroy(agent);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(box_actions_are_replaced),
@@ -260,6 +279,7 @@ int main(void) {
       cmocka_unit_test(a_checkpoint_without_transitions),
       cmocka_unit_test(transitions_go_to_another_agent),
       cmocka_unit_test(bad_transitions_are_refused),
+      cmocka_unit_test(gsde_can_replace_random_actions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
