@@ -104,12 +104,14 @@ CEL_API CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) 
 /// Runs the gradient steps that are due; none before learning starts. Errors: CEL_E_NAN (a loss or
 /// parameter that is not finite). Allocates: no.
 CEL_API CelStatus cel_agent_update(CelAgent *agent) CEL_WARN_UNUSED;
+/// Asks to stop by returning true. `user`: that of the call.
+typedef bool (*CelStop)(void *user);
 /// Runs the gradient steps that are due, as cel_agent_update does, but lets `stop` end a long update
 /// early. It is called with `user` on the calling thread, about every 50 ms. When it returns true,
 /// the agent's state becomes that before the update, which stays due. An update after a short one
 /// (0.1 s) runs to its end. stop NULL: as cel_agent_update.
 /// Errors: as cel_agent_update, and CEL_E_INTERRUPTED. Allocates: a copy of the state.
-CEL_API CelStatus cel_agent_update_watched(CelAgent *agent, bool (*stop)(void *user),
+CEL_API CelStatus cel_agent_update_watched(CelAgent *agent, CelStop stop,
                                            void *user) CEL_WARN_UNUSED;
 /// Runs exactly n gradient steps, due or not. Errors: CEL_E_STATE (no data to learn from),
 /// CEL_E_NAN. Allocates: no.

@@ -66,7 +66,9 @@ class Agent:
         self.actions = self.action_codec.rows(n_envs)
         self._obs, self._actions, self._start = map(pointer, (self.obs, self.actions, self.start))
         self._outcome = ffi.new("CelOutcome *")
-        self._kept = [pointer(a) for a in (self.reward, self.terminated, self.truncated, self.final_obs)]
+        self._kept = [
+            pointer(a) for a in (self.reward, self.terminated, self.truncated, self.final_obs)
+        ]
         (self._outcome.reward, self._outcome.terminated, self._outcome.truncated,
          self._outcome.final_obs) = self._kept  # fmt: skip
         self._outcome.obs = self._obs
@@ -149,7 +151,9 @@ class Agent:
         """Returns Q (n,) of the actions."""
         rows, out = self.action_codec.rows(n), np.empty(n, np.float32)
         self.action_codec.write(rows, actions)
-        check(lib.cel_agent_q(self.c, pointer(self.rows_of(obs, n)), pointer(rows), n, pointer(out)))
+        check(
+            lib.cel_agent_q(self.c, pointer(self.rows_of(obs, n)), pointer(rows), n, pointer(out))
+        )
         return out
 
     @property

@@ -49,8 +49,8 @@ def rows(table: Any, prefix: str = "") -> Iterator[Field]:
             choices = tuple(text(row.choices).split("|")) if row.choices else ()
             low, high = (row.min, row.max) if row.min < row.max else (0.0, 0.0)
             yield Field(
-                name, _KINDS[row.type], text(getattr(row, "def")), text(row.doc), text(row.unit), choices,
-                low, high,
+                name, _KINDS[row.type], text(getattr(row, "def")), text(row.doc), text(row.unit),
+                choices, low, high,
             )  # fmt: skip
         i += 1
 
@@ -80,7 +80,8 @@ class Config:
 
     @classmethod
     def of_size(cls, table: Any, size: int) -> Config:
-        """Returns a config with its defaults, in new memory of `size` bytes, aligned for any type."""
+        """Returns a config with its defaults, in new memory of `size` bytes, aligned for any "
+        "type."""
         words = ffi.new("double[]", max(1, (size + 7) // 8))
         return cls(table, words)
 

@@ -157,15 +157,20 @@ class Learning:
         if self.ep_info_buffer:
             for name, key in (("rollout/ep_rew_mean", "r"), ("rollout/ep_len_mean", "l")):
                 self.logger.record(name, float(np.mean([ep[key] for ep in self.ep_info_buffer])))
-        self.logger.record("time/fps", int((self.num_timesteps - self._num_timesteps_at_start) / elapsed))
+        self.logger.record(
+            "time/fps", int((self.num_timesteps - self._num_timesteps_at_start) / elapsed)
+        )
         self.logger.record("time/time_elapsed", int(elapsed), exclude="tensorboard")
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
         if self.ep_success_buffer:
             self.logger.record("rollout/success_rate", float(np.mean(self.ep_success_buffer)))
         self.logger.dump(step=self.num_timesteps)
 
-    def _learn_in_c(self, total: int, updated: Callable[[], None], episode: Callable[[], None]) -> None:
-        """Runs the loop in C. `updated` and `episode` are called at updates and ends of episodes."""
+    def _learn_in_c(
+        self, total: int, updated: Callable[[], None], episode: Callable[[], None]
+    ) -> None:
+        """Runs the loop in C. `updated` and `episode` are called at updates and ends of "
+        "episodes."""
         assert self.ep_info_buffer is not None
         infos, env = self.ep_info_buffer, self.env
         before = self.num_timesteps - self._agent.steps

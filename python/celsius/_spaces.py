@@ -1,4 +1,4 @@
-"""Gymnasium spaces as the library's: observations become float32 vectors, actions stay what they are.
+"""Gymnasium spaces as the library's. Observations become float32 vectors.
 
 A part of an observation with discrete values becomes its one-hot vector, as in Stable-Baselines3.
 Dict and Tuple become their parts one after another.
@@ -36,7 +36,8 @@ class _Part:
         self.ones: Array | None = None  # offset of each one-hot group
         if is_image(space):
             raise UnsupportedError(
-                f"{name} is an image, {space}; the library has no convolutions yet. Flatten it to a "
+                f"{name} is an image, {space}; the library has no convolutions yet. Flatten it "
+                "to a "
                 "vector, for instance with gymnasium.wrappers.FlattenObservation, or use "
                 "Stable-Baselines3's CnnPolicy"
             )
@@ -53,7 +54,8 @@ class _Part:
             self.start = space.start.ravel()
         else:
             raise UnsupportedError(
-                f"{name} is {space}; use Box, Discrete, MultiDiscrete, MultiBinary, or Dict or Tuple "
+                f"{name} is {space}; use Box, Discrete, MultiDiscrete, MultiBinary, or Dict or "
+                "Tuple "
                 "of them"
             )
 
@@ -84,7 +86,9 @@ class Observations:
         self.space = space
         self.parts = parts_of(space)
         self.size = sum(part.size for part in self.parts)
-        self.plain = len(self.parts) == 1 and self.parts[0].key is None and self.parts[0].ones is None
+        self.plain = (
+            len(self.parts) == 1 and self.parts[0].key is None and self.parts[0].ones is None
+        )
         if self.size < 1:
             raise UnsupportedError(f"the observation space {space} has no elements")
 
@@ -163,7 +167,11 @@ class Actions:
             )
             self.start = space.start.ravel()
         elif isinstance(space, spaces.MultiBinary):
-            self.kind, self.size, self.dtype = np.dtype(np.uint8), int(np.prod(self.shape)), space.dtype
+            self.kind, self.size, self.dtype = (
+                np.dtype(np.uint8),
+                int(np.prod(self.shape)),
+                space.dtype,
+            )
             self.c = ffi.new("CelSpace *", lib.cel_space_multi_binary(self.size))
         else:
             raise UnsupportedError(
@@ -196,14 +204,22 @@ def describe(space: spaces.Space[Any]) -> dict[str, Any]:
         for key, values in flat.items():
             if len(set(values)) == 1:
                 flat[key] = values[:1]
-        return {"kind": kind, "shape": list(space.shape), "dtype": np.dtype(space.dtype).str, **flat}
+        return {
+            "kind": kind,
+            "shape": list(space.shape),
+            "dtype": np.dtype(space.dtype).str,
+            **flat,
+        }
     if isinstance(space, spaces.Discrete):
         return {"kind": kind, "n": int(space.n), "start": int(space.start)}
     if isinstance(space, spaces.MultiDiscrete):
         return {"kind": kind, "nvec": space.nvec.tolist(), "start": space.start.tolist(),
                 "dtype": np.dtype(space.dtype).str}  # fmt: skip
     if isinstance(space, spaces.MultiBinary):
-        return {"kind": kind, "n": list(space.shape) if len(space.shape) > 1 else int(space.shape[0])}
+        return {
+            "kind": kind,
+            "n": list(space.shape) if len(space.shape) > 1 else int(space.shape[0]),
+        }
     if isinstance(space, spaces.Dict):
         return {"kind": kind, "parts": {key: describe(part) for key, part in space.spaces.items()}}
     if isinstance(space, spaces.Tuple):
@@ -216,13 +232,18 @@ def restore(plain: dict[str, Any]) -> spaces.Space[Any]:
     kind = plain["kind"]
     if kind == "Box":
         shape, dtype = tuple(plain["shape"]), np.dtype(plain["dtype"])
-        low, high = (np.broadcast_to(np.asarray(plain[k], dtype), (int(np.prod(shape)),)).reshape(shape)
-                     for k in ("low", "high"))  # fmt: skip
+        size = (int(np.prod(shape)),)
+        low, high = (
+            np.broadcast_to(np.asarray(plain[k], dtype), size).reshape(shape)
+            for k in ("low", "high")
+        )
         return spaces.Box(low, high, shape, dtype.type)
     if kind == "Discrete":
         return spaces.Discrete(plain["n"], start=plain["start"])
     if kind == "MultiDiscrete":
-        return spaces.MultiDiscrete(plain["nvec"], np.dtype(plain["dtype"]).type, start=plain["start"])
+        return spaces.MultiDiscrete(
+            plain["nvec"], np.dtype(plain["dtype"]).type, start=plain["start"]
+        )
     if kind == "MultiBinary":
         return spaces.MultiBinary(plain["n"])
     if kind == "Dict":

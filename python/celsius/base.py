@@ -1,4 +1,4 @@
-"""What all learners share: construction, prediction, parameters, logs. Interface: Stable-Baselines3.
+"""What all learners share: construction, prediction, parameters, files.
 
 The loops are in _learning.py, off_policy.py and on_policy.py, files in saving.py.
 """
@@ -97,7 +97,9 @@ class Learner(Learning):
         self._vec_normalize_env: Any = None
         self._native_seed = self.seed if self.seed is not None else secrets.randbits(31)
         if env is None:
-            raise ValueError("env is None; give an environment or an id. A saved model needs none: load")
+            raise ValueError(
+                "env is None; give an environment or an id. A saved model needs none: load"
+            )
         if isinstance(env, saving.Spaces):
             self.observation_space, self.action_space = env.observation, env.action
             self.n_envs = env.n_envs
@@ -115,7 +117,9 @@ class Learner(Learning):
                 "'MultiInputPolicy', and describe the networks by policy_kwargs"
             )
         if policy == "CnnPolicy":
-            raise UnsupportedError("CnnPolicy needs convolutions, which the library does not have yet")
+            raise UnsupportedError(
+                "CnnPolicy needs convolutions, which the library does not have yet"
+            )
         if policy not in _POLICIES:
             raise ValueError(f"Policy {policy} unknown")
 
@@ -126,7 +130,10 @@ class Learner(Learning):
             raise ValueError("native=True takes an id, such as 'Pendulum-v1', as env")
         self.env = wrap.as_vec_env(env, self.verbose)
         self._vec_normalize_env = wrap.vec_normalize_of(self.env)
-        self.observation_space, self.action_space = self.env.observation_space, self.env.action_space
+        self.observation_space, self.action_space = (
+            self.env.observation_space,
+            self.env.action_space,
+        )
         self.n_envs = self.env.num_envs
 
     def _check(self, policy: str) -> None:
@@ -135,7 +142,9 @@ class Learner(Learning):
             f"The algorithm only supports {self.ACTIONS} as action spaces "
             f"but {self.action_space} was provided"
         )
-        if policy == "MlpPolicy" and isinstance(self.observation_space, (spaces.Dict, spaces.Tuple)):
+        if policy == "MlpPolicy" and isinstance(
+            self.observation_space, (spaces.Dict, spaces.Tuple)
+        ):
             raise ValueError(
                 "You must use `MultiInputPolicy` when working with dict observation space, not "
                 f"{policy}"
@@ -144,7 +153,8 @@ class Learner(Learning):
             self.observation_space, (spaces.Dict, spaces.Tuple)
         ):
             raise ValueError(
-                f"MultiInputPolicy is for Dict and Tuple observations, not {self.observation_space}; "
+                f"MultiInputPolicy is for Dict and Tuple observations, not "
+                f"{self.observation_space}; "
                 "take MlpPolicy"
             )
         if getattr(self, "use_sde", False) and not isinstance(self.action_space, spaces.Box):
@@ -233,7 +243,8 @@ class Learner(Learning):
             env = wrap.from_id(env, self._arguments.get("native"), self._native_seed, self.verbose)
         env = wrap.as_vec_env(env, self.verbose)
         assert env.num_envs == self.n_envs, (
-            "The number of environments to be set is different from the number of environments in the "
+            "The number of environments to be set is different from the number of environments "
+            "in the "
             f"model: ({env.num_envs} != {self.n_envs}), whereas `set_env` requires them to be the "
             f"same. To load a model with a different number of environments, you must use "
             f"`{type(self).__name__}.load(path, env)` instead"
@@ -323,7 +334,9 @@ class Learner(Learning):
         return model
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {k: v for k, v in self.__dict__.items() if k not in ("_agent", "policy", "lr_schedule")}
+        state = {
+            k: v for k, v in self.__dict__.items() if k not in ("_agent", "policy", "lr_schedule")
+        }
         state["_tensors"] = {k: v.copy() for k, v in self._agent.tensors(*_STATE).items()}
         return state
 

@@ -54,7 +54,7 @@ class ReplayBuffer:
         self, obs: Any, next_obs: Any, action: Array, reward: Array, done: Array,
         infos: Any = None,
     ) -> None:  # fmt: skip
-        """Adds transitions (n, N, ...) as the networks see them, with Stable-Baselines3's arguments.
+        """Adds transitions (n, N, ...) as the networks see them. Arguments: Stable-Baselines3's.
 
         infos (n, N): a step whose info has "TimeLimit.truncated" was cut off.
         """
@@ -133,7 +133,8 @@ class ReplayBuffer:
         return self.read()["truncated"].astype(np.float32)
 
     def __repr__(self) -> str:
-        return f"ReplayBuffer(buffer_size={self.buffer_size}, n_envs={self.n_envs}, n_steps={self.n_steps})"
+        size = f"buffer_size={self.buffer_size}, n_envs={self.n_envs}"
+        return f"{type(self).__name__}({size}, n_steps={self.n_steps})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         """A copy of the arrays, which no longer changes."""

@@ -32,7 +32,9 @@ class BaseCallback:
     @property
     def training_env(self) -> Any:
         env = self.model.get_env()
-        assert env is not None, "`model.get_env()` returned None, you must initialize the model with an environment"
+        assert env is not None, (
+            "`model.get_env()` returned None, you must initialize the model with an environment"
+        )
         return env
 
     @property
@@ -131,7 +133,9 @@ class CallbackList(BaseCallback):
 class ConvertCallback(BaseCallback):
     """A function of (locals, globals) as a callback."""
 
-    def __init__(self, callback: Callable[[dict[str, Any], dict[str, Any]], bool] | None, verbose: int = 0) -> None:
+    def __init__(
+        self, callback: Callable[[dict[str, Any], dict[str, Any]], bool] | None, verbose: int = 0
+    ) -> None:
         super().__init__(verbose)
         self.callback = callback
 
@@ -253,7 +257,9 @@ class EvalCallback(EventCallback):
         mean, std = float(np.mean(returns)), float(np.std(returns))
         self.last_mean_reward = mean
         if self.verbose >= 1:
-            print(f"Eval num_timesteps={self.num_timesteps}, episode_reward={mean:.2f} +/- {std:.2f}")
+            print(
+                f"Eval num_timesteps={self.num_timesteps}, episode_reward={mean:.2f} +/- {std:.2f}"
+            )
             print(f"Episode length: {np.mean(lengths):.2f} +/- {np.std(lengths):.2f}")
         self.logger.record("eval/mean_reward", mean)
         self.logger.record("eval/mean_ep_length", float(np.mean(lengths)))
@@ -297,7 +303,9 @@ class StopTrainingOnRewardThreshold(BaseCallback):
         self.reward_threshold = reward_threshold
 
     def _on_step(self) -> bool:
-        assert self.parent is not None, "`StopTrainingOnRewardThreshold` callback must be used with an `EvalCallback`"
+        assert self.parent is not None, (
+            "`StopTrainingOnRewardThreshold` callback must be used with an `EvalCallback`"
+        )
         return bool(self.parent.best_mean_reward < self.reward_threshold)
 
 
@@ -325,7 +333,9 @@ class StopTrainingOnNoModelImprovement(BaseCallback):
         self.last_best_mean_reward, self.no_improvement_evals = -np.inf, 0
 
     def _on_step(self) -> bool:
-        assert self.parent is not None, "`StopTrainingOnNoModelImprovement` callback must be used with an `EvalCallback`"
+        assert self.parent is not None, (
+            "`StopTrainingOnNoModelImprovement` callback must be used with an `EvalCallback`"
+        )
         if self.n_calls > self.min_evals:
             if self.parent.best_mean_reward > self.last_best_mean_reward:
                 self.no_improvement_evals = 0

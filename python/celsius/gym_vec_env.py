@@ -25,7 +25,8 @@ class GymVecEnv(VecEnv):
             env.unwrapped, (SyncVectorEnv, AsyncVectorEnv)
         ):
             raise UnsupportedError(
-                f"{env} resets an environment in the step after its episode ended, and cannot reset "
+                f"{env} resets an environment in the step after its episode ended, and cannot "
+                "reset "
                 "single environments; make it with gymnasium.make_vec(id, n, "
                 'vectorization_mode="sync") or with autoreset_mode SAME_STEP'
             )
@@ -35,7 +36,7 @@ class GymVecEnv(VecEnv):
         known = all(seed is not None for seed in self._seeds)
         obs, infos = self.env.reset(
             seed=self._seeds if known else None,  # type: ignore[arg-type]
-            options=self._options[0] or None
+            options=self._options[0] or None,
         )
         self.reset_infos = self._split(infos)
         self._seeds = [None] * self.num_envs
@@ -102,7 +103,9 @@ class GymVecEnv(VecEnv):
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
         if indices is not None:
-            raise UnsupportedError("a Gymnasium vector environment sets attributes of all environments")
+            raise UnsupportedError(
+                "a Gymnasium vector environment sets attributes of all environments"
+            )
         self.env.set_attr(attr_name, value)  # type: ignore[attr-defined]
 
     def env_method(

@@ -1,4 +1,6 @@
-"""The learners. Names, order and defaults of arguments are Stable-Baselines3's; its sb3_contrib's for TRPO.
+"""The learners.
+
+Names, order and defaults of arguments are Stable-Baselines3's (for TRPO, those of sb3_contrib).
 
 After them, by keyword only: `native` (False: Gymnasium's environment even where Celsius has it in
 C), `threads` (any number gives the same bits), and every further field of the algorithm, as

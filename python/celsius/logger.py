@@ -24,7 +24,9 @@ class Output:
 
     name = ""
 
-    def write(self, values: dict[str, Any], excluded: dict[str, tuple[str, ...]], step: int) -> None:
+    def write(
+        self, values: dict[str, Any], excluded: dict[str, tuple[str, ...]], step: int
+    ) -> None:
         raise NotImplementedError
 
     def close(self) -> None:
@@ -38,10 +40,13 @@ class TableOutput(Output):
 
     def __init__(self, file: TextIO | str | os.PathLike[str]) -> None:
         self._owned = not hasattr(file, "write")
-        self.file: TextIO = open(file, "w", encoding="utf-8") if self._owned else file  # type: ignore[arg-type,assignment]
+        given: Any = file
+        self.file: TextIO = open(given, "w", encoding="utf-8") if self._owned else given
         self.name = "log" if self._owned else "stdout"
 
-    def write(self, values: dict[str, Any], excluded: dict[str, tuple[str, ...]], step: int) -> None:
+    def write(
+        self, values: dict[str, Any], excluded: dict[str, tuple[str, ...]], step: int
+    ) -> None:
         rows: list[tuple[str, str]] = []
         group = None
         for key in sorted(values):
@@ -75,7 +80,9 @@ class CsvOutput(Output):
         self.columns: list[str] = []
         self.path.write_text("", encoding="utf-8")
 
-    def write(self, values: dict[str, Any], excluded: dict[str, tuple[str, ...]], step: int) -> None:
+    def write(
+        self, values: dict[str, Any], excluded: dict[str, tuple[str, ...]], step: int
+    ) -> None:
         new = sorted(set(values) - set(self.columns))
         before: list[dict[str, Any]] = []
         if new:
@@ -97,7 +104,9 @@ class JsonOutput(Output):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.file = open(path, "w", encoding="utf-8")
 
-    def write(self, values: dict[str, Any], excluded: dict[str, tuple[str, ...]], step: int) -> None:
+    def write(
+        self, values: dict[str, Any], excluded: dict[str, tuple[str, ...]], step: int
+    ) -> None:
         plain = {k: v.item() if hasattr(v, "item") else v for k, v in values.items()}
         self.file.write(json.dumps(plain, default=str) + "\n")
         self.file.flush()
@@ -116,7 +125,9 @@ class TensorBoardOutput(Output):
         check(lib.cel_events_open(out, path_bytes(folder), -1))
         self._c = ffi.gc(out[0], lib.cel_events_close)
 
-    def write(self, values: dict[str, Any], excluded: dict[str, tuple[str, ...]], step: int) -> None:
+    def write(
+        self, values: dict[str, Any], excluded: dict[str, tuple[str, ...]], step: int
+    ) -> None:
         for key, value in values.items():
             if isinstance(value, (int, float, np.number)):
                 check(lib.cel_events_scalar(self._c, key.encode(), step, float(value)))
@@ -143,14 +154,20 @@ class Logger:
     def record(self, key: str, value: Any, exclude: str | tuple[str, ...] | None = None) -> None:
         """Sets a value of the next dump. `exclude`: outputs that do not write it."""
         self.name_to_value[key] = value
-        self.name_to_excluded[key] = (exclude,) if isinstance(exclude, str) else tuple(exclude or ())
+        self.name_to_excluded[key] = (
+            (exclude,) if isinstance(exclude, str) else tuple(exclude or ())
+        )
 
-    def record_mean(self, key: str, value: float | None, exclude: str | tuple[str, ...] | None = None) -> None:
+    def record_mean(
+        self, key: str, value: float | None, exclude: str | tuple[str, ...] | None = None
+    ) -> None:
         """Adds a value to a mean."""
         if value is None:
             return
         count = self.name_to_count[key]
-        self.record(key, self.name_to_value[key] * count / (count + 1) + value / (count + 1), exclude)
+        self.record(
+            key, self.name_to_value[key] * count / (count + 1) + value / (count + 1), exclude
+        )
         self.name_to_count[key] = count + 1
 
     def dump(self, step: int = 0) -> None:
@@ -197,7 +214,9 @@ class Logger:
 
 def configure(folder: str | None = None, format_strings: list[str] | None = None) -> Logger:
     """Makes a logger. Formats: "stdout", "log", "csv", "json", "tensorboard"."""
-    formats = [name for name in (["stdout", "csv"] if format_strings is None else format_strings) if name]
+    formats = [
+        name for name in (["stdout", "csv"] if format_strings is None else format_strings) if name
+    ]
     needed = [name for name in formats if name != "stdout"]
     if needed and folder is None:
         raise ValueError(f"the formats {needed} write files; give a folder")

@@ -60,7 +60,9 @@ def gym_space(space: Any) -> spaces.Space[Any]:
     if part.size > n:
         low, high = np.full(part.size, low[0]), np.full(part.size, high[0])
     kind = DTYPES[part.type]
-    return spaces.Box(low.reshape(shape).astype(kind), high.reshape(shape).astype(kind), shape, kind)
+    return spaces.Box(
+        low.reshape(shape).astype(kind), high.reshape(shape).astype(kind), shape, kind
+    )
 
 
 class Spec:
@@ -237,7 +239,9 @@ class NativeVectorEnv(VectorEnv[Any, Any, Any]):
         self, env_id: str, num_envs: int = 1, max_episode_steps: int = -1,
         render_mode: str | None = None, **arguments: Any,
     ) -> None:  # fmt: skip
-        self._vec = NativeVecEnv(env_id, num_envs, 0, max_episode_steps=max_episode_steps, **arguments)
+        self._vec = NativeVecEnv(
+            env_id, num_envs, 0, max_episode_steps=max_episode_steps, **arguments
+        )
         self.num_envs, self.render_mode = num_envs, render_mode
         self.metadata = {"render_modes": ["rgb_array"], "autoreset_mode": AutoresetMode.SAME_STEP}
         self.single_observation_space = self._vec.observation_space

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from . import saving
 from ._fields import Config
 from .base import Learner
-from .callbacks import stops
 from .buffers import NStepReplayBuffer, ReplayBuffer
+from .callbacks import stops
 from .errors import UnsupportedError
 from .noise import VectorizedActionNoise
 
@@ -69,9 +69,13 @@ class OffPolicyLearner(Learner):
             raise UnsupportedError("handle_timeout_termination=False is not supported")
         kwargs.pop("optimize_memory_usage", None)
         if kwargs:
-            raise UnsupportedError(f"replay_buffer_kwargs has {sorted(kwargs)[0]!r}, which is not known")
+            raise UnsupportedError(
+                f"replay_buffer_kwargs has {sorted(kwargs)[0]!r}, which is not known"
+            )
         if isinstance(self.observation_space, spaces.Dict):
-            assert self.n_steps == 1, "N-step returns are not supported for Dict observation spaces yet."
+            assert self.n_steps == 1, (
+                "N-step returns are not supported for Dict observation spaces yet."
+            )
 
     gamma: float
 
@@ -86,7 +90,9 @@ class OffPolicyLearner(Learner):
                 f"The unit of the `train_freq` must be either 'step' or 'episode' not '{unit}'!"
             )
         if not isinstance(frequency, int):
-            raise ValueError(f"The frequency of `train_freq` must be an integer and not {frequency}")
+            raise ValueError(
+                f"The frequency of `train_freq` must be an integer and not {frequency}"
+            )
         self.train_freq = TrainFreq(frequency, unit)
         assert frequency > 0, "Should at least collect one step or episode."
 
@@ -135,7 +141,11 @@ class OffPolicyLearner(Learner):
                 "to avoid that issue.",
                 stacklevel=3,
             )
-        if self.action_noise is not None and self.n_envs > 1 and not hasattr(self.action_noise, "noises"):
+        if (
+            self.action_noise is not None
+            and self.n_envs > 1
+            and not hasattr(self.action_noise, "noises")
+        ):
             self.action_noise = VectorizedActionNoise(self.action_noise, self.n_envs)
         if self.action_noise is not None:
             self.action_noise.reset()
@@ -143,7 +153,8 @@ class OffPolicyLearner(Learner):
 
     def learn(
         self, total_timesteps: int, callback: Any = None, log_interval: int | None = 4,
-        tb_log_name: str | None = None, reset_num_timesteps: bool = True, progress_bar: bool = False,
+        tb_log_name: str | None = None, reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
     ) -> Self:  # fmt: skip
         """Takes at least total_timesteps steps, all environments together, and learns from them.
 

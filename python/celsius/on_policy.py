@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Self
 
 from .base import Learner
-from .callbacks import stops
 from .buffers import RolloutBuffer
+from .callbacks import stops
 from .errors import UnsupportedError
 
 
@@ -22,7 +22,9 @@ class OnPolicyLearner(Learner):
         super()._check(policy)
         cls = getattr(self, "rollout_buffer_class", None)
         if cls is not None and getattr(cls, "__name__", "") not in self.BUFFERS:
-            raise UnsupportedError(f"rollout_buffer_class {cls!r} is not supported: the buffer is in C")
+            raise UnsupportedError(
+                f"rollout_buffer_class {cls!r} is not supported: the buffer is in C"
+            )
         if getattr(self, "rollout_buffer_kwargs", None):
             raise UnsupportedError("rollout_buffer_kwargs is not supported: the buffer is in C")
 
@@ -33,7 +35,8 @@ class OnPolicyLearner(Learner):
 
     def learn(
         self, total_timesteps: int, callback: Any = None, log_interval: int | None = 1,
-        tb_log_name: str | None = None, reset_num_timesteps: bool = True, progress_bar: bool = False,
+        tb_log_name: str | None = None, reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
     ) -> Self:  # fmt: skip
         """Takes at least total_timesteps steps in whole rollouts, and learns from each.
 

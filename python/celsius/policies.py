@@ -38,7 +38,8 @@ def net_arch(value: Any) -> tuple[list[int], list[int]]:
     """The hidden widths of policy and values, from every form that Stable-Baselines3 takes."""
     if isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], dict):
         warnings.warn(
-            "As shared layers in the mlp_extractor are removed since SB3 v1.8.0, you should now pass "
+            "As shared layers in the mlp_extractor are removed since SB3 v1.8.0, you should now "
+            "pass "
             "directly a dictionary and not a list (net_arch=dict(pi=..., vf=...) instead of "
             "net_arch=[dict(pi=..., vf=...)])",
             stacklevel=2,
@@ -47,14 +48,17 @@ def net_arch(value: Any) -> tuple[list[int], list[int]]:
     if isinstance(value, dict):
         unknown = set(value) - {"pi", "vf", "qf"}
         if unknown:
-            raise ValueError(f"net_arch has the key {sorted(unknown)[0]!r}; use 'pi' with 'vf' or 'qf'")
+            raise ValueError(
+                f"net_arch has the key {sorted(unknown)[0]!r}; use 'pi' with 'vf' or 'qf'"
+            )
         pi: list[Any] = value.get("pi") or []
         values: list[Any] = value.get("vf") or value.get("qf") or []
         return [int(n) for n in pi], [int(n) for n in values]
     widths: list[Any] = list(value)
     if any(isinstance(n, dict) for n in widths):
         raise UnsupportedError(
-            "net_arch has shared layers before its dict; they were removed from Stable-Baselines3 too. "
+            "net_arch has shared layers before its dict; they were removed from "
+            "Stable-Baselines3 too. "
             "Use dict(pi=[...], vf=[...])"
         )
     return [int(n) for n in widths], [int(n) for n in widths]
@@ -65,7 +69,9 @@ def _set_arch(config: Config, value: Any) -> None:
     config.set("net_arch", pi)
     if pi != values:
         if "critic_arch" not in config:
-            raise UnsupportedError("this learner has one net_arch for all its networks; give a list")
+            raise UnsupportedError(
+                "this learner has one net_arch for all its networks; give a list"
+            )
         config.set("critic_arch", values)
 
 
@@ -75,7 +81,9 @@ def _set_optimizer(config: Config, cls: Any, kwargs: dict[str, Any]) -> None:
     chosen = {"": own, "adam": "adam", "adamw": "adam", "rmsprop": "rmsprop", "sgd": "sgd",
               "rmsproptflike": "rmsprop"}.get(name)  # fmt: skip
     if chosen is None or (chosen != own and "optimizer" not in config):
-        raise UnsupportedError(f"optimizer_class {_name(cls)} does not exist here; this learner has {own}")
+        raise UnsupportedError(
+            f"optimizer_class {_name(cls)} does not exist here; this learner has {own}"
+        )
     if chosen != own:
         config.set("optimizer", chosen)
     epsilon = "adam_epsilon" if "adam_epsilon" in config else "epsilon"
@@ -89,7 +97,9 @@ def _set_optimizer(config: Config, cls: Any, kwargs: dict[str, Any]) -> None:
         elif key == "weight_decay" and float(value) == 0.0:
             continue  # what a learner without it has
         else:
-            raise UnsupportedError(f"optimizer_kwargs has {key!r}, which this learner's optimizer lacks")
+            raise UnsupportedError(
+                f"optimizer_kwargs has {key!r}, which this learner's optimizer lacks"
+            )
 
 
 def apply(config: Config, kwargs: dict[str, Any]) -> None:
@@ -108,7 +118,8 @@ def apply(config: Config, kwargs: dict[str, Any]) -> None:
             name = ACTIVATIONS.get(_name(value).lower())
             if name is None:
                 raise UnsupportedError(
-                    f"activation_fn {_name(value)} does not exist here; use relu, tanh, silu, gelu or "
+                    f"activation_fn {_name(value)} does not exist here; use relu, tanh, silu, "
+                    "gelu or "
                     "leaky_relu"
                 )
             config.set("activation", name)
@@ -127,7 +138,9 @@ def apply(config: Config, kwargs: dict[str, Any]) -> None:
             # Those of CombinedExtractor are about images, which are refused before.
             unknown = sorted(set(value or {}) - {"cnn_output_dim", "normalized_image"})
             if unknown:
-                raise UnsupportedError(f"features_extractor_kwargs has {unknown[0]!r}, which is not known")
+                raise UnsupportedError(
+                    f"features_extractor_kwargs has {unknown[0]!r}, which is not known"
+                )
         elif key in FIXED:
             allowed, instead = FIXED[key]
             if value not in allowed:
@@ -157,7 +170,8 @@ class Policy:
         self, observation: Any, state: Any = None, episode_start: Any = None,
         deterministic: bool = False,
     ) -> tuple[Array, Any]:  # fmt: skip
-        """Returns the action of one observation, or the actions of a batch, and `state` unchanged."""
+        """Returns the action of one observation, or the actions of a batch, and `state` "
+        "unchanged."""
         if (
             isinstance(observation, tuple)
             and len(observation) == 2
@@ -165,8 +179,10 @@ class Policy:
             and not isinstance(self.observation_space, spaces.Tuple)
         ):
             raise ValueError(
-                "You have passed a tuple to the predict() function instead of a Numpy array or a Dict. "
-                "You are probably mixing Gym API with SB3 VecEnv API: `obs, info = env.reset()` (Gym) "
+                "You have passed a tuple to the predict() function instead of a Numpy array or a "
+                "Dict. "
+                "You are probably mixing Gym API with SB3 VecEnv API: `obs, info = env.reset()` "
+                "(Gym) "
                 "vs `obs = vec_env.reset()` (SB3 VecEnv)."
             )
         n, batch = self._agent.observations.batch(observation)
@@ -210,7 +226,8 @@ class Policy:
         for name, value in new.items():
             if value.shape != tensors[name].shape:
                 raise ValueError(
-                    f"the parameter {name!r} has shape {value.shape}; it must be {tensors[name].shape}"
+                    f"the parameter {name!r} has shape {value.shape}; it must be "
+                    f"{tensors[name].shape}"
                 )
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 raise ValueError(f"the parameter {name!r} has a number that is not finite")

@@ -130,7 +130,9 @@ def save(model: Any, path: Any, exclude: Any = None, include: Any = None) -> Non
     """Writes a model. Without an ending, the name gets ".safetensors"."""
     more = set(include or ()) - set(model._arguments)
     if more:
-        raise ValueError(f"save cannot include {sorted(more)}: a model file holds what the agent knows")
+        raise ValueError(
+            f"save cannot include {sorted(more)}: a model file holds what the agent knows"
+        )
     with _as_path(_name_to_write(path), "w") as name:
         model._agent.save(name, note_of(model, set(exclude or ()) - set(include or ())))
 
@@ -191,23 +193,35 @@ def _observations(model: Any, plain: Any) -> Any:
     if isinstance(space, spaces.Dict):
         return {key: np.asarray(plain[key], part.dtype) for key, part in space.spaces.items()}
     if isinstance(space, spaces.Tuple):
-        return tuple(np.asarray(row, part.dtype) for row, part in zip(plain, space.spaces, strict=True))
+        return tuple(
+            np.asarray(row, part.dtype) for row, part in zip(plain, space.spaces, strict=True)
+        )
     return np.asarray(plain, space.dtype)
 
 
-def _make(cls: Any, note: dict[str, Any], env: Any, custom: dict[str, Any], changed: dict[str, Any]) -> Any:
+def _make(
+    cls: Any, note: dict[str, Any], env: Any, custom: dict[str, Any], changed: dict[str, Any]
+) -> Any:
     try:
         arguments, n_envs = dict(note["arguments"]), int(note["n_envs"])
-        observation, action = (_spaces.restore(note[k]) for k in ("observation_space", "action_space"))
+        observation, action = (
+            _spaces.restore(note[k]) for k in ("observation_space", "action_space")
+        )
         policy = note["policy"]
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"the note of the model is damaged: {error!r}") from error
-    if "policy_kwargs" in changed and _plain(changed["policy_kwargs"]) != arguments["policy_kwargs"]:
+    if (
+        "policy_kwargs" in changed
+        and _plain(changed["policy_kwargs"]) != arguments["policy_kwargs"]
+    ):
         raise ValueError(
             "The specified policy kwargs do not equal the stored policy kwargs."
-            f"Stored kwargs: {arguments['policy_kwargs']}, specified kwargs: {changed['policy_kwargs']}"
+            f"Stored kwargs: {arguments['policy_kwargs']}, specified kwargs: "
+            f"{changed['policy_kwargs']}"
         )
-    lost = [k for k, v in arguments.items() if _is_function(v) and k not in custom and k not in changed]
+    lost = [
+        k for k, v in arguments.items() if _is_function(v) and k not in custom and k not in changed
+    ]
     for name in lost:
         del arguments[name]
     if lost:
@@ -239,7 +253,9 @@ def _fill(model: Any, file: File, note: dict[str, Any]) -> None:
 
     try:
         seed, same = int(note["seed"]), int(note["n_envs"]) == model.n_envs
-        steps, total, episodes = (int(note[k]) for k in ("num_timesteps", "total_timesteps", "episodes"))
+        steps, total, episodes = (
+            int(note[k]) for k in ("num_timesteps", "total_timesteps", "episodes")
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"{file.path}: the note of the model is damaged: {error!r}") from error
     if seed != model._agent_seed and model.seed is None:
@@ -274,7 +290,9 @@ def check_tensors(given: dict[str, Any], own: dict[str, Array], strict: bool) ->
     for name, value in given.items():
         array = np.asarray(value)
         if array.shape != own[name].shape:
-            raise ValueError(f"the tensor {name!r} has shape {array.shape}; it must be {own[name].shape}")
+            raise ValueError(
+                f"the tensor {name!r} has shape {array.shape}; it must be {own[name].shape}"
+            )
         if array.dtype.kind == "f" and name != "metrics" and not np.isfinite(array).all():
             raise ValueError(f"the tensor {name!r} has a number that is not finite")
 

@@ -121,7 +121,8 @@ class VecEnv:
         return [indices] if isinstance(indices, int) else list(indices)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.num_envs}: {self.observation_space}, {self.action_space}>"
+        name, spaces = type(self).__name__, f"{self.observation_space}, {self.action_space}"
+        return f"<{name} of {self.num_envs}: {spaces}>"
 
     def __enter__(self) -> VecEnv:
         return self
@@ -187,11 +188,14 @@ class Episodes:
 class SerialVecEnv(VecEnv):
     """Several Gymnasium environments, one after another in this process."""
 
-    def __init__(self, env_fns: Sequence[Callable[[], gym.Env[Any, Any]]], monitor: bool = True) -> None:
+    def __init__(
+        self, env_fns: Sequence[Callable[[], gym.Env[Any, Any]]], monitor: bool = True
+    ) -> None:
         self.envs = [fn() for fn in env_fns]
         if len({id(env.unwrapped) for env in self.envs}) != len(self.envs):
             raise ValueError(
-                "You tried to create multiple environments, but the function to create them returned "
+                "You tried to create multiple environments, but the function to create them "
+                "returned "
                 "the same instance instead of creating different objects. You are probably using "
                 "`make_vec_env(lambda: env)` or `DummyVecEnv([lambda: env] * n_envs)`. You should "
                 "replace `lambda: env` by a `make_env` function that creates a new instance of the "
@@ -262,7 +266,8 @@ class SerialVecEnv(VecEnv):
         self, method_name: str, *args: Any, indices: Indices = None, **kwargs: Any
     ) -> list[Any]:
         return [
-            self.envs[i].get_wrapper_attr(method_name)(*args, **kwargs) for i in self._chosen(indices)
+            self.envs[i].get_wrapper_attr(method_name)(*args, **kwargs)
+            for i in self._chosen(indices)
         ]
 
     def env_is_wrapped(self, wrapper_class: type, indices: Indices = None) -> list[bool]:
@@ -300,7 +305,8 @@ def make_vec_env(
     """
     if monitor_dir is not None or monitor_kwargs:
         raise UnsupportedError(
-            "make_vec_env writes no monitor files; use stable_baselines3.common.env_util.make_vec_env, "
+            "make_vec_env writes no monitor files; use "
+            "stable_baselines3.common.env_util.make_vec_env, "
             "whose result a learner takes as well"
         )
     kwargs = dict(env_kwargs or {})

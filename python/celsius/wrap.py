@@ -74,7 +74,8 @@ def as_vec_env(env: Any, verbose: int = 0, monitor: bool = True) -> Any:
             print("Wrapping the env in a DummyVecEnv.")
         return SerialVecEnv([lambda: env], monitor=monitor and not _records(env))
     raise TypeError(
-        f"env is a {type(env).__name__}; use an id, a Gymnasium environment or vector environment, or "
+        f"env is a {type(env).__name__}; use an id, a Gymnasium environment or vector "
+        "environment, or "
         "a VecEnv of Stable-Baselines3"
     )
 
@@ -96,7 +97,8 @@ def _refuse_nested(space: spaces.Space[Any]) -> None:
     )
     if any(isinstance(part, (spaces.Dict, spaces.Tuple)) for part in parts):
         raise NotImplementedError(
-            "Nested observation spaces are not supported (Tuple/Dict space inside Tuple/Dict space)."
+            "Nested observation spaces are not supported (Tuple/Dict space inside Tuple/Dict "
+            "space)."
         )
 
 
@@ -112,6 +114,8 @@ def vec_normalize_of(env: Any) -> Any:
 def check_spaces(env: Any, observation: spaces.Space[Any], action: spaces.Space[Any]) -> None:
     """Raises ValueError where an environment has other spaces than the model."""
     if observation != env.observation_space:
-        raise ValueError(f"Observation spaces do not match: {observation} != {env.observation_space}")
+        raise ValueError(
+            f"Observation spaces do not match: {observation} != {env.observation_space}"
+        )
     if action != env.action_space:
         raise ValueError(f"Action spaces do not match: {action} != {env.action_space}")

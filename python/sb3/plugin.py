@@ -1,7 +1,7 @@
 """pytest plugin: Stable-Baselines3's own tests with A2C, PPO and SAC of Celsius.
 
-Everything else (VecEnv, callbacks, noise, wrappers) stays its own. An item counts if it makes one of
-our learners. python/sb3/run starts it.
+Everything else (VecEnv, callbacks, noise, wrappers) stays its own. An item counts if it makes
+one of our learners. python/sb3/run starts it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import stable_baselines3.sac
 # The suite imports ale_py for its Atari tests, which are not among ours.
 sys.modules.setdefault("ale_py", types.ModuleType("ale_py"))
 
-import celsius
-from celsius.base import Learner
+import celsius  # noqa: E402
+from celsius.base import Learner  # noqa: E402
 
 OURS = {"A2C": celsius.A2C, "PPO": celsius.PPO, "SAC": celsius.SAC}
 for name, ours in OURS.items():

@@ -11,5 +11,7 @@ counts = Counter(outcome for outcome, _ in used.values())
 for node, (outcome, reason) in sorted(used.items()):
     if outcome == "failed":
         print(f"FAILED {node}\n    {reason}")
-print(f"{len(used)} items use A2C, PPO or SAC of Celsius: " +
-      ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())))
+print(
+    f"{len(used)} items use A2C, PPO or SAC of Celsius: "
+    + ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+)

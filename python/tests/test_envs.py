@@ -37,7 +37,13 @@ class Count(gym.Env[Any, Any]):
     def step(self, action: Any) -> Any:
         self.t += 1
         end = self.t == self.length
-        return np.full(1, self.t, np.float32), float(self.t), end and not self.cut, end and self.cut, {}
+        return (
+            np.full(1, self.t, np.float32),
+            float(self.t),
+            end and not self.cut,
+            end and self.cut,
+            {},
+        )
 
 
 def test_all_are_registered() -> None:
@@ -136,14 +142,17 @@ def test_custom_vector_envs_that_reset_late_are_refused() -> None:
 
 
 @pytest.mark.parametrize("env", [
-    lambda: gym.make("CartPole-v1"), lambda: gym.make_vec("CartPole-v1", 3, vectorization_mode="sync"),
+    lambda: gym.make("CartPole-v1"),
+    lambda: gym.make_vec("CartPole-v1", 3, vectorization_mode="sync"),
     lambda: gym.make_vec("Celsius/CartPole-v1", 3), lambda: celsius.make_vec_env("CartPole-v1", 3),
     lambda: native_env.NativeVecEnv("CartPole-v1", 3)])  # fmt: skip
 def test_learns_on(env: Any) -> None:
     model = celsius.PPO("MlpPolicy", env(), n_steps=32, batch_size=8, seed=0)
     model.learn(300)
     assert model.ep_info_buffer and model.ep_info_buffer[0]["l"] > 0
-    returns, lengths = celsius.evaluate_policy(model, model.get_env(), 4, return_episode_rewards=True)
+    returns, lengths = celsius.evaluate_policy(
+        model, model.get_env(), 4, return_episode_rewards=True
+    )
     assert len(returns) == len(lengths) == 4 and returns == [float(n) for n in lengths]
 
 

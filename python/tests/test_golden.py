@@ -41,7 +41,8 @@ class FromStream(gym.Wrapper):  # type: ignore[type-arg]
 
 def trained_by_command(folder: Path, *settings: str) -> dict[str, Any]:
     subprocess.run(
-        [COMMAND, "train", "sac", "--env", "Pendulum-v1", "--steps", str(STEPS), "--seed", str(SEED),
+        [COMMAND, "train", "sac", "--env", "Pendulum-v1", "--steps", str(STEPS),
+         "--seed", str(SEED),
          "--out", str(folder / "run"), "--tensorboard", "false", *settings],
         check=True, capture_output=True,
     )  # fmt: skip

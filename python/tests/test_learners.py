@@ -21,7 +21,10 @@ from celsius.noise import NormalActionNoise, OrnsteinUhlenbeckActionNoise
 SMALL: dict[str, Any] = {"policy_kwargs": {"net_arch": [8]}}
 CASES: dict[type[Learner], tuple[str, dict[str, Any]]] = {
     celsius.SAC: ("Pendulum-v1", {"batch_size": 8, "buffer_size": 500, "learning_starts": 10}),
-    celsius.DiscreteSAC: ("CartPole-v1", {"batch_size": 8, "buffer_size": 500, "learning_starts": 10}),
+    celsius.DiscreteSAC: (
+        "CartPole-v1",
+        {"batch_size": 8, "buffer_size": 500, "learning_starts": 10},
+    ),
     celsius.SQL: ("CartPole-v1", {"batch_size": 8, "buffer_size": 500, "learning_starts": 10}),
     celsius.SoftQ: ("Pendulum-v1", {"batch_size": 8, "buffer_size": 500, "learning_starts": 10}),
     celsius.PPO: ("CartPole-v1", {"n_steps": 16, "batch_size": 8}),
@@ -186,7 +189,8 @@ def test_rollout_buffer() -> None:
 PYTHON = {
     "policy", "env", "train_freq", "action_noise", "replay_buffer_class", "replay_buffer_kwargs",
     "optimize_memory_usage", "n_steps", "use_sde", "stats_window_size", "tensorboard_log",
-    "policy_kwargs", "verbose", "seed", "device", "_init_setup_model", "native", "threads", "fields",
+    "policy_kwargs", "verbose", "seed", "device", "_init_setup_model", "native", "threads",
+    "fields",
     "rollout_buffer_class", "rollout_buffer_kwargs", "use_rms_prop", "sub_sampling_factor", "self",
 }  # fmt: skip
 
@@ -261,9 +265,16 @@ def test_train_freq_in_episodes() -> None:
 @pytest.mark.parametrize("kind", [NormalActionNoise, OrnsteinUhlenbeckActionNoise])
 def test_action_noise(kind: Any) -> None:
     noise = kind(np.array([0.9]), np.array([0.01]))
-    model = make(celsius.SAC, action_noise=noise, learning_starts=0, env=celsius.make_vec_env("Pendulum-v1", 2))
+    model = make(
+        celsius.SAC,
+        action_noise=noise,
+        learning_starts=0,
+        env=celsius.make_vec_env("Pendulum-v1", 2),
+    )
     model.learn(40)
-    plain = make(celsius.SAC, learning_starts=0, env=celsius.make_vec_env("Pendulum-v1", 2)).learn(40)
+    plain = make(celsius.SAC, learning_starts=0, env=celsius.make_vec_env("Pendulum-v1", 2)).learn(
+        40
+    )
     assert model.replay_buffer.actions.mean() > plain.replay_buffer.actions.mean()
 
 
@@ -340,10 +351,15 @@ class Any_(gym.Env[Any, Any]):
 
 @pytest.mark.parametrize("observation", SPACES, ids=str)
 def test_observation_spaces(observation: spaces.Space[Any], tmp_path: Path) -> None:
-    policy = "MultiInputPolicy" if isinstance(observation, (spaces.Dict, spaces.Tuple)) else "MlpPolicy"
+    policy = (
+        "MultiInputPolicy" if isinstance(observation, (spaces.Dict, spaces.Tuple)) else "MlpPolicy"
+    )
     for cls, action in ((celsius.PPO, spaces.Discrete(2)), (celsius.SAC, spaces.Box(-1, 1, (2,)))):
-        arguments = {"n_steps": 16} if cls is celsius.PPO else {"learning_starts": 5, "buffer_size": 100}
-        model = cls(policy, Any_(observation, action), batch_size=4, **SMALL, **arguments)  # type: ignore[arg-type]
+        arguments = (
+            {"n_steps": 16} if cls is celsius.PPO else {"learning_starts": 5, "buffer_size": 100}
+        )
+        given: Any = {**SMALL, **arguments}
+        model = cls(policy, Any_(observation, action), batch_size=4, **given)
         model.learn(32)
         model.save(tmp_path / "model")
         loaded = cls.load(tmp_path / "model")
@@ -353,10 +369,12 @@ def test_observation_spaces(observation: spaces.Space[Any], tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("action", [
-    spaces.Box(-1, 1, (2, 2), np.float64), spaces.Discrete(3, start=2), spaces.MultiDiscrete([3, 2]),
-    spaces.MultiBinary(3)], ids=str)  # fmt: skip
+    spaces.Box(-1, 1, (2, 2), np.float64), spaces.Discrete(3, start=2),
+    spaces.MultiDiscrete([3, 2]), spaces.MultiBinary(3)], ids=str)  # fmt: skip
 def test_action_spaces(action: spaces.Space[Any]) -> None:
-    model = celsius.PPO("MlpPolicy", Any_(spaces.Box(-1, 1, (2,)), action), n_steps=16, batch_size=4)
+    model = celsius.PPO(
+        "MlpPolicy", Any_(spaces.Box(-1, 1, (2,)), action), n_steps=16, batch_size=4
+    )
     model.learn(32)
     assert action.contains(model.predict(np.zeros(2))[0])
     assert model.ep_success_buffer and model.ep_success_buffer[-1] is True

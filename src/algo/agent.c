@@ -347,6 +347,7 @@ void cel_agent_plan_steps(CelAgent *agent, int64_t total_steps) {
 CelStatus cel_agent_restart(CelAgent *agent) {
   CELI_NEED(agent);
   CELI_USE_AGENT(agent);
+  CELI_FLOATS(CELI_IEEE);
   CELI_TRY(celi_agent_check_learns(agent, "restart"));
   *agent->steps = 0;
   agent->algo->restart(agent);

@@ -32,6 +32,7 @@ static int64_t first_row(const CeliReplay *replay, int64_t e, int64_t n, int64_t
 
 int64_t cel_agent_stored(CelAgent *agent) {
   CELI_NEED_OR(agent, 0);
+  CELI_FLOATS(CELI_IEEE);
   const CeliReplay *replay = agent->algo->replay(agent);
   int64_t least = 0;
   for (int64_t e = 0; replay && e < replay->N; e++) {
@@ -68,6 +69,7 @@ CelStatus cel_agent_read_transitions(CelAgent *agent, const CelTransitions *out,
   CELI_NEED(agent);
   CELI_NEED(out);
   CELI_USE_AGENT(agent);
+  CELI_FLOATS(CELI_IEEE);
   CeliExperience *x = NULL;
   CELI_TRY(experience_of(agent, &x));
   CELI_TRY(need_arrays(out, n));

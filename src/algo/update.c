@@ -53,8 +53,9 @@ bool celi_agent_update_is_due(const CelAgent *agent) {
   return agent->algo->due(agent) > 0;
 }
 
-CelStatus cel_agent_update_watched(CelAgent *agent, bool (*stop)(void *user), void *user) {
+CelStatus cel_agent_update_watched(CelAgent *agent, CelStop stop, void *user) {
   CELI_NEED(agent);
+  CELI_FLOATS(CELI_FLUSH);
   if (!celi_agent_update_is_due(agent)) return cel_agent_update(agent);
   const bool guarded = stop && (!agent->update_timed || agent->update_seconds > LONG_UPDATE);
   char *copy = guarded ? make_copy(agent) : NULL;

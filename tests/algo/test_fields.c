@@ -63,6 +63,7 @@ static const Row rows[] = {
     {"sac", "use_sde", "true", {{0}}, "algo/test_sac.c"},
     {"sac", "log_std_init", "-1", {{"use_sde", "true"}}, "algo/test_sac.c"},
     {"sac", "sde_sample_freq", "3", {{"use_sde", "true"}}, "algo/test_fields.c"},
+    {"sac", "use_sde_at_warmup", "true", {{"use_sde", "true"}}, "algo/test_own_loop.c"},
     // Particles in sqlc.
     {"sqlc", "value_particles", "9", {{0}}, "algo/test_sqlc.c"},
     {"sqlc", "value_proposal", "policy", {{0}}, "algo/test_sqlc.c"},
