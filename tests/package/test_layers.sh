@@ -2,7 +2,7 @@
 # Include rules. A module (a folder of src/) includes private headers of itself and of the modules
 # below it. A folder inside a module includes headers of itself, of the folders before it, and of
 # the module's top folder, which includes no folder of the module. Only rows of field tables (*.inc)
-# may be in any folder of the module. cli/ and plugins/ include no private header.
+# may be in any folder of the module. cli/, plugins/ and python/ include no private header.
 #   0 base | 1 ops | 2 nn, mdp | 3 env, rl | 4 algo | 5 run, deploy | 6 view, certify | 7 verify
 set -uo pipefail
 cd "$CELSIUS_SOURCE_DIR" || exit 1
@@ -72,6 +72,8 @@ done
 if grep -nE '^ *# *include "(base|ops|mdp|nn|env|rl|algo|run|deploy|view|verify|certify|\.\.)/' cli/*.[ch] \
   plugins/*/*.[ch]; then
   echo "cli/ and plugins/ must use the public headers only"
+if grep -nE '^ *# *include "(base|ops|mdp|nn|env|rl|algo|run|deploy|view|verify|certify|\.\.)/' cli/*.[ch] python/*.c; then
+  echo "cli/ and python/ must use the public headers only"
   bad=1
 fi
 [ $seen -gt 0 ] && [ $seen_inside -gt 0 ] || { echo "found no include to check"; exit 1; }
