@@ -13,9 +13,10 @@ CEL_BEGIN
 #define CEL_PATH_MAX 1024 ///< bytes of a path field, with its final zero
 #define CEL_LIST_MAX 16   ///< entries of an integer list
 
-/// A list of integers, such as the widths of hidden layers. Text: "64,64" or "[64, 64]".
+/// A list of integers, such as the widths of hidden layers. Text: "64,64" or "[64, 64]". A field
+/// whose default is "auto" also accepts that text, which lets the library choose.
 typedef struct CelIntList {
-  int32_t n;               ///< entries in use
+  int32_t n;               ///< entries in use; -1: "auto"
   int32_t v[CEL_LIST_MAX]; ///< (n,)
 } CelIntList;
 

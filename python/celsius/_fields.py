@@ -120,6 +120,8 @@ class Config:
             return value == "true"
         if row.kind == "int":
             return int(value)
+        if row.kind == "list" and value == "auto":
+            return value
         if row.kind == "list":
             return [int(part) for part in value.strip("[]").split(",") if part.strip()]
         if row.kind in ("float", "auto", "schedule"):

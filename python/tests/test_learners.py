@@ -229,6 +229,17 @@ def test_policy_kwargs() -> None:
             make(celsius.SAC, policy_kwargs=bad)
 
 
+@pytest.mark.parametrize("cls", CASES)
+@pytest.mark.parametrize("second", ["vf", "qf"])
+def test_net_arch_of_policy_and_values(cls: Any, second: str) -> None:
+    arch = {"pi": [4], second: [6, 5]}
+    model = make(cls, policy_kwargs={"net_arch": arch}).learn(48)
+    shapes = {name: value.shape for name, value in model.get_parameters()["policy"].items()}
+    if cls is not celsius.SQL:  # has no network of a policy
+        assert shapes["actor.0.weight"][-1] == 4
+    assert any(shape[-2:] == (6, 5) for shape in shapes.values()), shapes
+
+
 def test_wrong_arguments() -> None:
     with pytest.raises(AssertionError, match="action spaces"):
         celsius.SAC("MlpPolicy", "CartPole-v1")

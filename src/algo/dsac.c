@@ -181,7 +181,7 @@ static CelStatus write_plan(Dsac *s) {
 // ---- create.
 
 static CelStatus declare_networks(Dsac *s, CelTensors *t) {
-  CeliMlpSpec critic = celi_off_policy_network(s->off.config, s->O, s->A);
+  CeliMlpSpec critic = celi_off_policy_critic(s->off.config, s->O, s->A);
   critic.E = s->E;
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
   return celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &critic);

@@ -30,6 +30,12 @@ CeliMlpSpec celi_off_policy_network(const CelOffPolicyConfig *config, int64_t in
                        .dx_end = in};
 }
 
+CeliMlpSpec celi_off_policy_critic(const CelOffPolicyConfig *config, int64_t in, int64_t out) {
+  CeliMlpSpec spec = celi_off_policy_network(config, in, out);
+  if (config->critic_arch.n >= 0) spec.hidden = config->critic_arch;
+  return spec;
+}
+
 CeliAdamConfig celi_off_policy_adam(const CelOffPolicyConfig *config) {
   return (CeliAdamConfig){.learning_rate = cel_schedule_at(&config->learning_rate, 1),
                           .beta1 = config->adam_beta1,

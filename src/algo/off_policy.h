@@ -33,6 +33,8 @@ CelStatus celi_trained_declare(CeliTrained *trained, CelTensors *tensors, const 
                                const CeliMlpSpec *spec) CEL_WARN_UNUSED;
 /// The network that the common fields describe.
 CeliMlpSpec celi_off_policy_network(const CelOffPolicyConfig *config, int64_t in, int64_t out);
+/// The same for a network of values, which has the widths critic_arch if they are set.
+CeliMlpSpec celi_off_policy_critic(const CelOffPolicyConfig *config, int64_t in, int64_t out);
 CeliAdamConfig celi_off_policy_adam(const CelOffPolicyConfig *config);
 
 // ---- temperature.

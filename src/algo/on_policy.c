@@ -84,6 +84,7 @@ CelStatus celi_on_policy_declare(CeliOnPolicy *self, CelAgent *agent,
   set_sigma(&policy.dist, config);
   celi_policy_set(&self->policy, &policy, &agent->observation, &agent->action);
   CELI_TRY(celi_policy_declare_network(&self->policy, t));
+  if (config->critic_arch.n >= 0) policy.net.hidden = config->critic_arch;
   if (critic) CELI_TRY(declare_critic(self, t, policy.net));
   CELI_TRY(celi_normalizer_declare(&self->norm, t, config->normalize_observation,
                                    config->normalize_reward, self->policy.O, N,

@@ -192,7 +192,7 @@ static CelStatus write_plan(Sac *s) {
 // ---- create.
 
 static CelStatus declare_networks(Sac *s, CelTensors *t) {
-  CeliMlpSpec critic = celi_off_policy_network(s->off.config, s->O + s->A, s->head.M);
+  CeliMlpSpec critic = celi_off_policy_critic(s->off.config, s->O + s->A, s->head.M);
   critic.E = s->E;
   critic.dx_begin = s->O, critic.dx_end = s->O + s->A; // line 6 needs the gradient to the action
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));

@@ -202,8 +202,8 @@ static CelStatus write_plan(Sacv *s) {
 // ---- create.
 
 static CelStatus declare_networks(Sacv *s, CelTensors *t) {
-  CeliMlpSpec critic = celi_off_policy_network(s->off.config, s->O + s->A, 1);
-  const CeliMlpSpec value = celi_off_policy_network(s->off.config, s->O, 1);
+  CeliMlpSpec critic = celi_off_policy_critic(s->off.config, s->O + s->A, 1);
+  const CeliMlpSpec value = celi_off_policy_critic(s->off.config, s->O, 1);
   critic.E = s->E;
   critic.dx_begin = s->O; // the actor follows the critics' gradient to the action
   critic.dx_end = s->O + s->A;

@@ -141,7 +141,7 @@ static CelStatus declare(CelAgent *agent) {
                                  .q = q,
                                  .head = {.E = 1, .M = 1},
                                  .temperature = c->ent_coef};
-  const CeliMlpSpec spec = celi_off_policy_network(&c->common, s->off.policy.O, s->A);
+  const CeliMlpSpec spec = celi_off_policy_critic(&c->common, s->off.policy.O, s->A);
   CELI_TRY(celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &spec));
   CELI_TRY(celi_pass_declare(&s->now, t, "pass.q", q,
                              (CeliPassSpec){.B = s->B, .backward = true, .threads = threads}));

@@ -297,7 +297,7 @@ static CelStatus declare_networks(Sqlc *s, CelTensors *t) {
   const CelOffPolicyConfig *c = &s->config->common;
   const int shares = s->shares;
   const int64_t B = s->B;
-  CeliMlpSpec critic = celi_off_policy_network(c, s->O + s->A, 1);
+  CeliMlpSpec critic = celi_off_policy_critic(c, s->O + s->A, 1);
   critic.dx_begin = s->O, critic.dx_end = s->O + s->A;
   const CeliNet *f = &s->off.policy.net, *q = &s->critic.net;
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));

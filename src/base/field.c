@@ -186,7 +186,13 @@ static CelStatus check_schedule(const CelField *field, const char *name,
                   (int)schedule->kind);
 }
 
+/// Whether the text "auto", which is n = -1, is a value of this list.
+static bool may_be_auto(const CelField *field) {
+  return field->def != NULL && strcmp(field->def, "auto") == 0;
+}
+
 static CelStatus check_list(const CelField *field, const char *name, const CelIntList *list) {
+  if (list->n == -1 && may_be_auto(field)) return CEL_OK;
   if (list->n < 0 || list->n > CEL_LIST_MAX)
     return cel_fail(CEL_E_RANGE, "%s: the list has %d entries; it must have 0 to %d", name,
                     (int)list->n, CEL_LIST_MAX);
@@ -418,6 +424,10 @@ static CelStatus parse_list(const CelField *field, const char *name, const char 
                             CelIntList *out) {
   CelIntList list = {0};
   const char *at = text;
+  if (may_be_auto(field) && strcmp(text, "auto") == 0) {
+    out->n = -1;
+    return CEL_OK;
+  }
   bool bracket = *at == '[';
   at += bracket;
   at += strspn(at, " ");
@@ -580,6 +590,7 @@ CelStatus cel_fields_check_table(const CelField *table) {
 static int list_text(const CelIntList *list, char *text, size_t size) {
   char all[CEL_LIST_MAX * 12 + 4] = "[]";
   int n = 0;
+  if (list->n == -1) return snprintf(text, size, "auto");
   for (int i = 0; i < list->n && i < CEL_LIST_MAX; i++)
     n += snprintf(all + n, sizeof all - (size_t)n, "%s%d", i > 0 ? "," : "", (int)list->v[i]);
   return snprintf(text, size, "%s", all);

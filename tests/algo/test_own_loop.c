@@ -268,6 +268,39 @@ static void gsde_can_replace_random_actions(void **state) {
   }
 }
 
+static int64_t width(CelAgent *agent, const char *name) {
+  const CelTensor *tensor = cel_tensors_find(cel_agent_tensors(agent), name);
+  assert_non_null(tensor);
+  return tensor->shape[tensor->ndim - 1];
+}
+
+/// critic_arch sets the widths of the values only, and the agent learns with them.
+static void critics_have_their_own_widths(void **state) {
+  (void)state;
+  CelSacConfig sac = small_sac();
+  CelPpoConfig ppo = cel_ppo_config_default();
+  sac.common.critic_arch = ppo.common.critic_arch = (CelIntList){.n = 2, .v = {7, 5}};
+  ppo.common.net_arch = (CelIntList){.n = 1, .v = {4}};
+  ppo.common.n_steps = 8, ppo.batch_size = 8;
+  CelAgent *agents[] = {make("sac", &sac, false), make("ppo", &ppo, false)};
+  for (int k = 0; k < 2; k++) {
+    float chosen[N * 2];
+    assert_int_equal(width(agents[k], "actor.0.bias"), 4);
+    assert_int_equal(width(agents[k], "critic.0.bias"), 7);
+    assert_int_equal(width(agents[k], "critic.1.bias"), 5);
+    for (int i = 0; i < 8; i++) step(agents[k], chosen);
+    assert_int_equal(cel_agent_update(agents[k]), CEL_OK);
+    assert_true(cel_agent_updates(agents[k]) > 0);
+    cel_agent_destroy(agents[k]);
+  }
+  char text[16];
+  assert_int_equal(cel_fields_set(cel_sac_fields(), &sac, "critic_arch", "auto"), CEL_OK);
+  assert_int_equal(sac.common.critic_arch.n, -1);
+  assert_int_equal(cel_fields_get(cel_sac_fields(), &sac, "critic_arch", text, sizeof text), 4);
+  assert_string_equal(text, "auto");
+  assert_int_equal(cel_fields_set(cel_sac_fields(), &sac, "net_arch", "auto"), CEL_E_TYPE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(box_actions_are_replaced),
@@ -280,6 +313,7 @@ int main(void) {
       cmocka_unit_test(transitions_go_to_another_agent),
       cmocka_unit_test(bad_transitions_are_refused),
       cmocka_unit_test(gsde_can_replace_random_actions),
+      cmocka_unit_test(critics_have_their_own_widths),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
