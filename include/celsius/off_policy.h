@@ -85,8 +85,9 @@ typedef struct CelOffPolicyConfig {
   /// Largest gradient norm of each network; a longer gradient is scaled down. Range 0 to 1e12,
   /// default 0; 0 turns clipping off.
   double max_grad_norm;
-  /// Widths of the hidden layers of the networks that compute values (Q or V). Default n = -1
-  /// ("auto"), which is net_arch. Widen them when Q or V is harder to represent than the policy.
+  /// Widths of the hidden layers of the networks that compute values (Q or V). At most 16 layers of
+  /// 1 to 8192 units, default n = -1 ("auto"), which is net_arch. Widen them when Q or V is harder to
+  /// represent than the policy.
   CelIntList critic_arch;
 } CelOffPolicyConfig;
 

@@ -76,6 +76,8 @@ def has_default(comment, field, varied):
         return re.search(rf"\bCEL_\w+_{re.escape(default.upper())}\b", comment) is not None
     if kind == "auto" and default == "auto":
         return 'default NAN ("auto")' in comment or 'Default NAN ("auto")' in comment
+    if default == "auto":  # a list
+        return 'efault n = -1 ("auto")' in comment
     if kind in ("string", "path"):
         return f'efault "{default}"' in comment
     words = [word.strip(".,;()") for word in re.split(r"[Dd]efault", comment, maxsplit=1)[-1].split()]
