@@ -86,8 +86,8 @@ typedef struct CelOffPolicyConfig {
   /// default 0; 0 turns clipping off.
   double max_grad_norm;
   /// Widths of the hidden layers of the networks that compute values (Q or V). At most 16 layers of
-  /// 1 to 8192 units, default n = -1 ("auto"), which is net_arch. Widen them when Q or V is harder to
-  /// represent than the policy.
+  /// 1 to 8192 units, default n = -1 ("auto"), which is net_arch. Widen them when Q or V is harder
+  /// to represent than the policy.
   CelIntList critic_arch;
 } CelOffPolicyConfig;
 

@@ -59,8 +59,8 @@ typedef struct CelOnPolicyConfig {
   /// Decay of Adam's second moment. Range 0 to 0.99999999, default 0.999.
   double adam_beta2;
   /// Widths of the hidden layers of the networks that compute values (Q or V). At most 16 layers of
-  /// 1 to 8192 units, default n = -1 ("auto"), which is net_arch. Widen them when Q or V is harder to
-  /// represent than the policy.
+  /// 1 to 8192 units, default n = -1 ("auto"), which is net_arch. Widen them when Q or V is harder
+  /// to represent than the policy.
   CelIntList critic_arch;
 } CelOnPolicyConfig;
 

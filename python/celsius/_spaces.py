@@ -95,7 +95,9 @@ class Observations:
     def write(self, out: Array, obs: Any) -> None:
         """out (n, size) from n observations: an array, or a dict or tuple of arrays."""
         if self.plain:
-            np.copyto(out, np.asarray(obs).reshape(out.shape), casting="unsafe")
+            if type(obs) is not np.ndarray or obs.shape != out.shape:
+                obs = np.asarray(obs).reshape(out.shape)
+            out[...] = obs
             return
         at = 0
         for part in self.parts:

@@ -222,9 +222,9 @@ class OffPolicyLearner(Learner):
                 if stops(callback):
                     return -1
             self._update_info_buffer(infos, dones)
-            self._outcome(new_obs, rewards, dones, infos)
+            ended = self._outcome(new_obs, rewards, dones, infos)
             self._current_progress_remaining = 1.0 - self.num_timesteps / self._total_timesteps
-            if not dones.any():
+            if not ended:
                 continue
             for i in np.flatnonzero(dones):
                 num_collected_episodes += 1
