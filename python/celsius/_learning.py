@@ -38,6 +38,9 @@ class Learning:
     _last_episode_starts: Array | None
     _episode_num: int
     _n_updates: int
+    _current_progress_remaining: float
+    _single_obs: Any
+    _last_done: bool
     _total_timesteps: int
     _num_timesteps_at_start: int
 
@@ -122,6 +125,51 @@ class Learning:
             agent.truncated.fill(0)
         self._last_obs, self._last_episode_starts = obs, dones
         return ended
+
+    def _is_single(self, callback: Any) -> bool:
+        """Whether steps may take the short way: one environment, no callback."""
+        env = self.env
+        return (
+            callback is None
+            and type(env) is vec_env.SerialVecEnv
+            and env.num_envs == 1
+            and env.episodes is not None
+            and self._agent.observations.plain
+        )
+
+    def _step_single(self) -> bool:
+        """Act, step and observe for a single environment. Returns whether an episode ended.
+
+        `_last_obs` is not set: call `_remember_single` after the last step.
+        """
+        agent, env = self._agent, self.env
+        agent.act()
+        action = agent.action_codec.read(agent.actions)[0]
+        obs, reward, terminated, truncated, info = env.envs[0].step(action)
+        self.num_timesteps += 1
+        agent.reward[0] = reward
+        agent.terminated[0] = terminated
+        agent.truncated[0] = truncated and not terminated
+        env.episodes.add(0, float(reward))
+        done = bool(terminated or truncated)
+        if done:
+            agent.observations.write(agent.final_obs, obs)
+            env.episodes.end(0, info)
+            env.episodes.restart(0)
+            obs, env.reset_infos[0] = env.envs[0].reset()
+            self._update_info_buffer([info], np.ones(1, bool))
+        agent.observations.write(agent.obs, obs)
+        agent.observe()
+        self._single_obs, self._last_done = obs, done
+        return done
+
+    def _remember_single(self) -> None:
+        """Sets what the next step without the short way needs."""
+        self.env.set_observation(0, self._single_obs)
+        self._agent.truncated.fill(0)
+        self._last_obs = self.env.observations()
+        self._last_episode_starts = np.array([self._last_done])
+        self._current_progress_remaining = 1.0 - self.num_timesteps / self._total_timesteps
 
     def _ends(self, dones: Array, infos: list[dict[str, Any]]) -> None:
         """Notes the last observations of episodes, and those that were cut off."""

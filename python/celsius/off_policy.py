@@ -174,12 +174,16 @@ class OffPolicyLearner(Learner):
                 total_timesteps, self._record_update, lambda: self._log_episode(log_interval)
             )
             return self
+        single = self.action_noise is None and self._is_single(callback)
+        single = single and self.num_timesteps < total_timesteps
         try:
             while self.num_timesteps < total_timesteps:
                 steps = self._collect(callback, log_interval)
                 if steps < 0:
                     break
                 self._update(by_step, steps)
+            if single:
+                self._remember_single()
         except BaseException:
             self._last_obs = None  # the environment may be in the middle of a step
             raise
@@ -207,9 +211,17 @@ class OffPolicyLearner(Learner):
         freq, by_step = self.train_freq.frequency, self.train_freq.unit == "step"
         num_collected_steps = num_collected_episodes = 0
         codec = agent.action_codec
+        single = noise is None and self._is_single(callback)
         if callback is not None:
             callback.on_rollout_start()
         while (num_collected_steps if by_step else num_collected_episodes) < freq:
+            if single:
+                num_collected_steps += 1
+                if self._step_single():
+                    num_collected_episodes += 1
+                    self._episode_num += 1
+                    self._log_episode(log_interval)
+                continue
             agent.act()
             actions = codec.read(agent.actions)
             if noise is not None:

@@ -85,6 +85,12 @@ class OnPolicyLearner(Learner):
         agent, env, n_envs = self._agent, self.env, self.n_envs
         # A rollout that an exception or a callback ended goes on. A full one has an update due.
         codec, n_steps = agent.action_codec, self.rollout_buffer.pos
+        if self._is_single(callback):
+            for _ in range(self.n_steps - n_steps):
+                self._step_single()
+            if n_steps < self.n_steps:
+                self._remember_single()
+            return True
         if callback is not None:
             callback.on_rollout_start()
         while n_steps < self.n_steps:

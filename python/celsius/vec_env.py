@@ -207,21 +207,21 @@ class SerialVecEnv(VecEnv):
         self._obs = Stack(self.observation_space, self.num_envs)
         self._rewards = np.zeros(self.num_envs, np.float32)
         self._dones = np.zeros(self.num_envs, bool)
-        self._episodes = Episodes(self.num_envs) if monitor else None
+        self.episodes = Episodes(self.num_envs) if monitor else None
 
     def reset(self) -> Any:
         for i, env in enumerate(self.envs):
             more: dict[str, Any] = {"options": self._options[i]} if self._options[i] else {}
             obs, self.reset_infos[i] = env.reset(seed=self._seeds[i], **more)
             self._obs.set(i, obs)
-            if self._episodes:
-                self._episodes.restart(i)
+            if self.episodes:
+                self.episodes.restart(i)
         self._seeds = [None] * self.num_envs
         self._options = [{} for _ in self.envs]
         return self._obs.copy()
 
     def step(self, actions: Any) -> tuple[Any, Array, Array, list[dict[str, Any]]]:
-        infos, episodes = [], self._episodes
+        infos, episodes = [], self.episodes
         for i, env in enumerate(self.envs):
             obs, reward, terminated, truncated, info = env.step(actions[i])
             done = bool(terminated or truncated)
@@ -238,6 +238,14 @@ class SerialVecEnv(VecEnv):
             self._obs.set(i, obs)
             infos.append(info)
         return self._obs.copy(), self._rewards.copy(), self._dones.copy(), infos
+
+    def set_observation(self, i: int, obs: Any) -> None:
+        """Replaces the last observation of an environment that the caller stepped itself."""
+        self._obs.set(i, obs)
+
+    def observations(self) -> Any:
+        """The last observations."""
+        return self._obs.copy()
 
     def close(self) -> None:
         for env in self.envs:
@@ -272,7 +280,7 @@ class SerialVecEnv(VecEnv):
 
     def env_is_wrapped(self, wrapper_class: type, indices: Indices = None) -> list[bool]:
         return [is_wrapped(self.envs[i], wrapper_class) or (
-            self._episodes is not None and wrapper_class.__name__ == "Monitor"
+            self.episodes is not None and wrapper_class.__name__ == "Monitor"
         ) for i in self._chosen(indices)]  # fmt: skip
 
 
