@@ -133,7 +133,8 @@ static CelStatus declare(CelAgent *agent) {
   const CeliNet *q = &s->off.policy.net;
   CeliPolicyOptions policy =
       celi_off_policy_options(&c->common, (CeliDistSpec){.kind = CELI_CATEGORICAL});
-  policy.temperature = c->ent_coef, policy.net.output_gain = 1;
+  policy.net = celi_off_policy_critic(&c->common, 0, 0);
+  policy.temperature = c->ent_coef;
   CELI_TRY(celi_off_policy_declare(&s->off, agent, &c->common, &policy));
   s->agent = agent, s->config = c;
   s->A = s->off.policy.dist.A, s->B = celi_agent_batch(agent, c->common.batch_size);
