@@ -20,8 +20,11 @@ typedef struct CeliArguments {
       include_qfrc_actuator_in_observation;
 } CeliArguments;
 
-#define CELI_ROW(name, type, def, min, max, unit, doc)                                             \
-  { #name, type, offsetof(CeliArguments, name), def, min, max, unit, NULL, NULL, doc, "" }
+#define CELI_ROW(field, kind, text, low, high, units, help)                                        \
+  {                                                                                                \
+    .name = #field, .type = kind, .offset = offsetof(CeliArguments, field), .def = text,           \
+    .min = low, .max = high, .unit = units, .doc = help                                            \
+  }
 #define CELI_NUMBER(name, def, doc) CELI_ROW(name, CEL_FIELD_DOUBLE, def, -1e9, 1e9, "", doc)
 #define CELI_INTERVAL(name, def, unit, doc)                                                        \
   CELI_ROW(name, CEL_FIELD_INTERVAL, def, -1e9, 1e9, unit, doc)

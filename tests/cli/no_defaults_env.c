@@ -18,8 +18,11 @@ typedef struct Config {
   } group;
 } Config;
 
-#define ROW(name, type, choices, group)                                                            \
-  { #name, type, offsetof(Config, name), NULL, 0, 0, NULL, choices, group, "a " #name, NULL }
+#define ROW(field, kind, texts, table)                                                             \
+  {                                                                                                \
+    .name = #field, .type = kind, .offset = offsetof(Config, field), .choices = texts,             \
+    .group = table, .doc = "a " #field                                                             \
+  }
 // clang-format off
 static const CelField below[] = {
     {.name = "flag", .type = CEL_FIELD_BOOL,
