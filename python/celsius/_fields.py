@@ -14,7 +14,7 @@ class Field:
     """One row of a table, as `celsius list fields` shows it."""
 
     name: str  # dotted where the row is in a group
-    kind: str  # "bool", "int", "float", "choice", "text", "list", "schedule", "auto"
+    kind: str  # "bool", "int", "float", "choice", "text", "list", "schedule", "auto", "interval"
     default: str
     doc: str
     unit: str
@@ -33,6 +33,7 @@ _KINDS = {
     lib.CEL_FIELD_PATH: "text",
     lib.CEL_FIELD_INT_LIST: "list",
     lib.CEL_FIELD_SCHEDULE: "schedule",
+    lib.CEL_FIELD_INTERVAL: "interval",
     lib.CEL_FIELD_AUTO: "auto",
 }
 
@@ -62,7 +63,7 @@ def to_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, Sequence):
-        return ",".join(str(int(v)) for v in value)
+        return ",".join(str(v) if isinstance(v, int) else repr(float(v)) for v in value)
     if isinstance(value, int):
         return str(value)
     return repr(float(value))
@@ -124,6 +125,8 @@ class Config:
             return value
         if row.kind == "list":
             return [int(part) for part in value.strip("[]").split(",") if part.strip()]
+        if row.kind == "interval":
+            return [float(part) for part in value.strip("[]").split(",")]
         if row.kind in ("float", "auto", "schedule"):
             try:
                 return float(value)

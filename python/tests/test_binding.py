@@ -11,7 +11,7 @@ import pytest
 
 import celsius
 from celsius import errors
-from celsius._fields import Config, rows
+from celsius._fields import _KINDS, Config, rows
 from celsius._native import array_view, check, contiguous, ffi, lib, own, pointer, text
 
 INCLUDE = Path(__file__).parents[2] / "include" / "celsius"
@@ -102,6 +102,11 @@ def test_rows_describe_every_field() -> None:
             assert row.name and row.doc, (text(info.name), row)
             assert (row.kind == "choice") == bool(row.choices)
     assert i > 8
+
+
+def test_every_type_of_field_is_known() -> None:
+    types = {getattr(lib, name) for name in dir(lib) if name.startswith("CEL_FIELD_")}
+    assert types == {*_KINDS, lib.CEL_FIELD_GROUP}
 
 
 def test_arrays_are_not_copied() -> None:
