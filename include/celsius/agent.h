@@ -96,8 +96,8 @@ CEL_API CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t 
 /// Tells the agent that other actions (N rows) are applied than those of cel_agent_act with
 /// CEL_EXPLORE, such as actions with noise of your own. Box actions must be within the bounds. Call
 /// it between act and observe.
-/// Errors: CEL_E_STATE (no act before it), CEL_E_UNSUPPORTED (the algorithm learns only from its own
-/// actions), CEL_E_RANGE (a discrete action), CEL_E_NAN. Allocates: no.
+/// Errors: CEL_E_STATE (no act before it), CEL_E_UNSUPPORTED (the algorithm needs its own actions),
+/// CEL_E_RANGE (a discrete action), CEL_E_NAN. Allocates: no.
 CEL_API CelStatus cel_agent_replace_actions(CelAgent *agent, const void *actions) CEL_WARN_UNUSED;
 /// Stores the results of the last actions. Errors: CEL_E_STATE (no act before it), CEL_E_NAN.
 CEL_API CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
@@ -106,10 +106,10 @@ CEL_API CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) 
 CEL_API CelStatus cel_agent_update(CelAgent *agent) CEL_WARN_UNUSED;
 /// Asks to stop by returning true. `user`: that of the call.
 typedef bool (*CelStop)(void *user);
-/// Runs the gradient steps that are due, as cel_agent_update does, but lets `stop` end a long update
-/// early. It is called with `user` on the calling thread, about every 50 ms. When it returns true,
-/// the agent's state becomes that before the update, which stays due. An update after a short one
-/// (0.1 s) runs to its end. stop NULL: as cel_agent_update.
+/// Runs the gradient steps that are due, as cel_agent_update does, but lets `stop` end a long
+/// update early. It is called with `user` on the calling thread, about every 50 ms. When it returns
+/// true, the agent's state becomes that before the update, which stays due. An update after a short
+/// one (0.1 s) runs to its end. stop NULL: as cel_agent_update.
 /// Errors: as cel_agent_update, and CEL_E_INTERRUPTED. Allocates: a copy of the state.
 CEL_API CelStatus cel_agent_update_watched(CelAgent *agent, CelStop stop,
                                            void *user) CEL_WARN_UNUSED;
@@ -180,8 +180,8 @@ CEL_API int64_t cel_agent_stored(CelAgent *agent);
 CEL_API CelStatus cel_agent_read_transitions(CelAgent *agent, const CelTransitions *out,
                                              int64_t n) CEL_WARN_UNUSED;
 /// Adds n transitions of each environment to the replay buffer, such as those of another agent or
-/// of a demonstration. An episode goes on where a next observation equals the following observation.
-/// Counts no environment steps. On an error nothing is added.
+/// of a demonstration. An episode goes on where a next observation equals the following one. Counts
+/// no environment steps. On an error nothing is added.
 /// Errors: CEL_E_UNSUPPORTED, CEL_E_NAN, CEL_E_RANGE (n, a discrete action), CEL_E_STATE.
 CEL_API CelStatus cel_agent_add_transitions(CelAgent *agent, const CelTransitions *in,
                                             int64_t n) CEL_WARN_UNUSED;
@@ -210,8 +210,8 @@ CEL_API int64_t cel_agent_updates(const CelAgent *agent);
 /// Sets the planned environment steps, for schedules (a resumed run may extend them).
 CEL_API void cel_agent_plan_steps(CelAgent *agent, int64_t total_steps);
 /// Counts environment steps from 0 again, so that schedules and the random actions before
-/// learning_starts begin anew. Drops an unfinished rollout and gradient steps that are due. What was
-/// learned and stored stays.
+/// learning_starts begin anew. Drops an unfinished rollout and gradient steps that are due. What
+/// was learned and stored stays.
 CEL_API CelStatus cel_agent_restart(CelAgent *agent) CEL_WARN_UNUSED;
 /// Reads metric i, under Stable-Baselines3's name ("train/actor_loss"). Returns false past the end.
 /// The value is NAN before the first update.

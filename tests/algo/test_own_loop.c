@@ -249,8 +249,8 @@ static void bad_transitions_are_refused(void **state) {
   cel_agent_destroy(ppo);
 }
 
-/// With use_sde_at_warmup the first actions come from the policy: they follow the seed's matrix, and
-/// a second agent without the field draws others.
+/// With use_sde_at_warmup the first actions come from the policy: they follow the seed's matrix,
+/// and a second agent without the field draws others.
 static void gsde_can_replace_random_actions(void **state) {
   (void)state;
   float chosen[2][N * 2];
