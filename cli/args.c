@@ -6,10 +6,19 @@
 
 enum { FLAG_MAX = 192, TABLES_MAX = 8, ROWS_MAX = 512 };
 
+/// True if `text` begins with the name. '-' and '_' are equal, as in flags.
+static bool begins(const char *text, const char *name) {
+  for (; *name; text++, name++) {
+    const bool dashes = (*text == '-' || *text == '_') && (*name == '-' || *name == '_');
+    if (*text != *name && !dashes) return false;
+  }
+  return true;
+}
+
 const char *cli_scan(int argc, char **argv, const char *name) {
   const size_t n = strlen(name);
   for (int i = 0; i < argc; i++) {
-    if (strncmp(argv[i], "--", 2) != 0 || strncmp(argv[i] + 2, name, n) != 0) continue;
+    if (strncmp(argv[i], "--", 2) != 0 || !begins(argv[i] + 2, name)) continue;
     if (argv[i][2 + n] == '=') return argv[i] + 3 + n;
     if (argv[i][2 + n] == 0 && i + 1 < argc) return argv[i + 1];
   }

@@ -46,7 +46,8 @@ typedef struct CliArgs {
 /// (a repeated flag, a missing value).
 CelStatus cli_parse(const CliCommand *command, int argc, char **argv, const CliTable *tables,
                     int n_tables, CliArgs *args) CEL_WARN_UNUSED;
-/// Finds "--name value" or "--name=value" without any table. NULL when the flag is absent.
+/// Finds "--name value" or "--name=value" without any table. '-' and '_' are equal. NULL when the
+/// flag is absent.
 const char *cli_scan(int argc, char **argv, const char *name);
 /// True if "--name" is given without "=value". For the name "help", "-h" counts too.
 bool cli_has(int argc, char **argv, const char *name);

@@ -7,7 +7,8 @@
 
 /// Flags of the command itself. The others are fields of the run, algorithm and environment.
 typedef struct Options {
-  char preset[CEL_TEXT_MAX], config[CEL_PATH_MAX], resume[CEL_PATH_MAX], seeds[CEL_PATH_MAX];
+  char preset[CEL_TEXT_MAX], zoo[CEL_PATH_MAX], zoo_entry[CEL_PATH_MAX], config[CEL_PATH_MAX];
+  char resume[CEL_PATH_MAX], seeds[CEL_PATH_MAX];
   int64_t jobs;
   bool overwrite, guarantee, certify, json, quiet; ///< certify: old name of guarantee
 } Options;
@@ -18,6 +19,12 @@ static const CelField options_fields[] = {
     {.name = "preset", .type = CEL_FIELD_STRING, .offset = F(preset), .def = "none", .unit = "NAME",
      .doc = "settings that are known to work (`celsius list presets`); auto: those for the "
             "environment; NAME,NAME: one after the other"},
+    {.name = "zoo", .type = CEL_FIELD_PATH, .offset = F(zoo), .def = "", .unit = "FILE",
+     .doc = "settings of the environment in a file of RL Zoo, such as ppo.yml; a setting that "
+            "Celsius has no counterpart for is an error"},
+    {.name = "zoo_entry", .type = CEL_FIELD_PATH, .offset = F(zoo_entry), .def = "",
+     .unit = "NAME",
+     .doc = "entry of that file; default: the one of the environment, else \"default\""},
     {.name = "config", .type = CEL_FIELD_PATH, .offset = F(config), .def = "", .unit = "FILE",
      .doc = "YAML file with settings, such as the config.yaml of another run"},
     {.name = "seeds", .type = CEL_FIELD_PATH, .offset = F(seeds), .def = "", .unit = "LIST",
@@ -240,6 +247,18 @@ static CelStatus peek(const char *path, const char *key, char *text, size_t size
   return cel_yaml_peek(path, key, text, size, &found);
 }
 
+/// The algorithm that a file of RL Zoo is named after: "ppo.yml". Keeps `algo` if there is none.
+static void choose_from_zoo(const char *path, char algo[CEL_TEXT_MAX]) {
+  if (!path || algo[0]) return;
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  const CelAlgoInfo *info;
+  for (int i = 0; (info = cel_algo_at(i)) != NULL; i++) {
+    const size_t n = strlen(info->name);
+    if (strncmp(name, info->name, n) == 0 && (name[n] == '.' || name[n] == 0))
+      snprintf(algo, CEL_TEXT_MAX, "%s", info->name);
+  }
+}
+
 static CelStatus choose(int argc, char **argv, Choice *choice) {
   const char *config = cli_scan(argc, argv, "config"), *env = cli_scan(argc, argv, "env");
   const bool named = argc > 0 && argv[0][0] != '-';
@@ -258,6 +277,7 @@ static CelStatus choose(int argc, char **argv, Choice *choice) {
                     argv[1], argv[0], cel_shell_quote(quoted, sizeof quoted, argv[1]));
   if (env) snprintf(choice->env, sizeof choice->env, "%s", env);
   CelStatus status = peek(config, "algo", choice->algo, sizeof choice->algo);
+  choose_from_zoo(cli_scan(argc, argv, "zoo"), choice->algo);
   bool found;
   if (status == CEL_OK && config && !choice->env[0])
     status = cel_setup_peek_env(config, choice->env, &found);
@@ -307,14 +327,35 @@ static CelStatus choose_problem(CelSetup *setup, int argc, char **argv) {
   return status;
 }
 
-/// Fills the setup: defaults, then the preset, then the config file, then the flags.
+/// Reads the settings of --zoo.
+static CelStatus read_zoo(CelSetup *setup, const char *path, const char *entry) {
+  CelZoo *zoo;
+  int64_t i;
+  const char *env = strrchr(setup->run.env, ':');
+  env = env ? env + 1 : setup->run.env;
+  CelStatus status = cel_zoo_open(path, &zoo);
+  if (status != CEL_OK) return status;
+  status = cel_zoo_find(zoo, entry ? entry : env, &i);
+  if (status == CEL_OK) status = cel_zoo_apply(zoo, i, setup);
+  if (status == CEL_OK && strcmp(cel_zoo_entry(zoo, i), entry ? entry : env) != 0)
+    cli_note("%s has no entry %s; using the entry \"default\"", path, entry ? entry : env);
+  cel_zoo_close(zoo);
+  return status;
+}
+
+/// Fills the setup: defaults, then the preset, then the files of --zoo and --config, then the
+/// flags.
 static CelStatus fill(CelSetup *setup, Options *options, int argc, char **argv, CliArgs *args) {
   CelField run[RUN_FIELDS_MAX];
   const char *preset = cli_scan(argc, argv, "preset"), *config = cli_scan(argc, argv, "config");
+  const char *zoo = cli_scan(argc, argv, "zoo"), *entry = cli_scan(argc, argv, "zoo-entry");
   list_run_fields(run);
   CelStatus status = choose_problem(setup, argc, argv);
   if (status == CEL_OK && preset && strcmp(preset, "none") != 0)
     status = cel_setup_preset(setup, preset);
+  if (status == CEL_OK && entry && !zoo)
+    status = cel_fail(CEL_E_ARGUMENT, "--zoo-entry needs --zoo FILE");
+  if (status == CEL_OK && zoo) status = read_zoo(setup, zoo, entry);
   if (status == CEL_OK && config) status = cel_setup_read(setup, config);
   if (status != CEL_OK) return status;
   const CliTable tables[] = {{"", "", options_fields, options},
@@ -406,11 +447,13 @@ const CliCommand cli_train = {
     .name = "train",
     .help = "train ALGO --env ID --help",
     .usage = "celsius train ALGO --env ID [--FIELD VALUE ...]\n"
+             "       celsius train [ALGO] --zoo FILE --env ID [--FIELD VALUE ...]\n"
              "       celsius train --resume RUN [--steps N] [--threads N] [--guarantee]",
     .doc =
         "Trains an agent and writes a run folder. Every field of the run, the algorithm and the "
         "environment is a flag (`celsius train ALGO --env ID --help` lists all of them). Settings "
-        "are applied in this order, and later ones win: defaults, --preset, --config, flags.\n"
+        "are applied in this order, and later ones win: defaults, --preset, --zoo, --config, "
+        "flags.\n"
         "--guarantee is for finite problems. After every update it computes the exact gain J' - J "
         "in expected return and "
         "a lower bound on it (the surrogate minus the drift penalty), and prints whether the gain "
@@ -424,5 +467,6 @@ const CliCommand cli_train = {
                "  celsius train sac --env Pendulum-v1 --net-arch 64,64 --seeds 1..5 --jobs 2\n"
                "  celsius train ppo --env mdp --env.generator frozenlake-4x4 --guarantee\n"
                "  celsius train sac --env ./my.so:Robot --env.gravity 3.7 --config mine.yaml\n"
+               "  celsius train --zoo ppo.yml --env CartPole-v1\n"
                "  celsius train --resume runs/sac-Pendulum-v1-1",
     .run = run};

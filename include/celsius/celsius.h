@@ -48,4 +48,5 @@
 #include "celsius/verify.h"
 #include "celsius/version.h"
 #include "celsius/yaml.h"
+#include "celsius/zoo.h"
 #endif
