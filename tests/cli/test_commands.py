@@ -14,6 +14,77 @@ import time
 import kit
 
 
+class Zoo(kit.Case):
+    """Hyperparameter files of RL Zoo. The C tests cover the settings."""
+
+    FILE = """
+default:
+  n_timesteps: !!float 400
+CartPole-v1: &base
+  n_timesteps: !!float 1e3
+  n_envs: 2
+  n_steps: 50
+  batch_size: 100
+  learning_rate: lin_0.002
+  policy: 'MlpPolicy'
+  policy_kwargs: "dict(net_arch=[dict(pi=[8], vf=[8])], activation_fn=nn.ReLU)"
+Other-v0:
+  <<: *base
+  gamma: 0.5
+Broken-v0:
+  <<: *base
+  frame_stack: 4
+"""
+
+    def config(self, *args):
+        """Trains for a few steps. Returns the run's config."""
+        out = f"run{len(os.listdir(self.folder))}"
+        done = self.command("train", *args, "--steps", 200, "--eval-every", 0, "--eval-episodes", 1,
+                            "--tensorboard", "false", "--out", out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stderr, kit.read(self.path(out, "config.yaml"))
+
+    def setUp(self):
+        super().setUp()
+        for name in ("ppo.yml", "mine.yml"):
+            with open(self.path(name), "w", encoding="utf-8") as file:
+                file.write(self.FILE)
+
+    def has(self, config, **fields):
+        for name, value in fields.items():
+            self.assertRegex(config, rf"(?m)^ *{name}: {re.escape(value)} *(#.*)?$")
+
+    def test_the_file_names_algorithm_and_the_environment_its_entry(self):
+        said, config = self.config("--zoo", "ppo.yml", "--env", "CartPole-v1")
+        self.assertNotIn("default", said)
+        self.has(config, algo="ppo", n_envs="2", batch_size="100", learning_rate="lin_0.002",
+                 activation="relu", net_arch="[8]", gamma="0.99")
+
+    def test_entry_and_order_of_settings(self):
+        with open(self.path("own.yaml"), "w", encoding="utf-8") as file:
+            file.write("ppo:\n  gae_lambda: 0.5\n  batch_size: 50\n")
+        _, config = self.config("ppo", "--zoo=mine.yml", "--env", "CartPole-v1", "--preset", "auto",
+                                "--zoo_entry", "Other-v0", "--config", "own.yaml", "--n-steps", 25)
+        self.has(config, gamma="0.5", gae_lambda="0.5", batch_size="50", n_steps="25",
+                 n_envs="2", learning_rate="lin_0.002")
+
+    def test_default_entry(self):
+        said, config = self.config("--zoo", "ppo.yml", "--env", "Acrobot-v1", "--n-steps", 100)
+        self.assertIn("ppo.yml has no entry Acrobot-v1; using the entry \"default\"", said)
+        self.has(config, algo="ppo", n_envs="1")
+
+    def test_errors(self):
+        pole = ("--env", "CartPole-v1")
+        self.fails(kit.ARGUMENT, "train", "--zoo", "mine.yml", *pole, says=("algorithm is missing",))
+        self.fails(kit.ARGUMENT, "train", "--zoo", "ppo.yml", says=("--env is missing",))
+        self.fails(kit.ARGUMENT, "train", "ppo", "--zoo-entry", "a", *pole, says=("needs --zoo FILE",))
+        self.fails(kit.IO, "train", "ppo", "--zoo", "no.yml", *pole, says=("no.yml",))
+        self.fails(kit.UNSUPPORTED, "train", "--zoo", "ppo.yml", "--zoo-entry", "Broken-v0", *pole,
+                   says=("ppo.yml: Broken-v0: line 17: frame_stack:",))
+        self.fails(kit.NAME, "train", "a2c", "--zoo", "ppo.yml", *pole,
+                   says=("batch_size: a2c has no such setting",))
+
+
 class Help(kit.Case):
     def test_quiet_suppresses_startup_messages_but_not_warnings(self):
         args = ("train", "ppo", "--env", "CartPole-v1", "--steps", 200, "--n-steps", 100,
