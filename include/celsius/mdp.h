@@ -145,6 +145,29 @@ CEL_API CelStatus cel_mdp_set_name(CelMdpBuilder *builder, const char *name) CEL
 /// divided by their sum. Within a row next states rise.
 /// Errors: CEL_E_RANGE (names state, action and sum), CEL_E_MEMORY, CEL_E_STATE (called twice).
 CEL_API CelStatus cel_mdp_build(CelMdpBuilder *builder, CelMdp **out) CEL_WARN_UNUSED;
+/// A whole problem as arrays in memory, for cel_mdp_from_arrays. Zero-fill it, then set the fields.
+/// Arrays are only read during the call. Every pointer that may be NULL says what NULL means.
+typedef struct CelMdpArrays {
+  int64_t states;
+  double discount;
+  int64_t horizon;           ///< steps of an episode; 0: infinite
+  const int64_t *pair;       ///< (states + 1) first pair of each state, from 0
+  const int64_t *row;        ///< (pairs + 1) first transition of each pair, from 0
+  const int64_t *next;       ///< (transitions) next states, in any order within a row
+  const double *probability; ///< (transitions)
+  const double *reward;      ///< (pairs) r(s,a); NULL: 0
+  const double *reward_next; ///< (transitions) r(s,a,s'), added to r(s,a); NULL: 0
+  const uint8_t *ends;       ///< (transitions) 1: the episode ends there; NULL: it never does
+  const int64_t *action;     ///< (pairs) action numbers; NULL: 0, 1, ... in each state
+  const double *start; ///< (states) initial distribution; NULL: uniform where there are actions
+  const char *name;    ///< the problem's name; NULL: ""
+} CelMdpArrays;
+/// Builds a problem from arrays, with the rules of the builder: it checks everything, and copies.
+/// Free the problem with cel_mdp_destroy.
+/// Errors: those of the builder; CEL_E_RANGE (`pair` or `row` does not begin at 0 or falls),
+/// CEL_E_ARGUMENT (an array is NULL that must not be).
+CEL_API CelStatus cel_mdp_from_arrays(CelMdp **out, const CelMdpArrays *arrays) CEL_WARN_UNUSED;
+
 /// Frees a problem from build, load or generate, never one that you filled in. Takes NULL.
 CEL_API void cel_mdp_destroy(CelMdp *mdp);
 /// Checks all rules of CelMdp. Loading a file runs it.
