@@ -30,6 +30,11 @@ extern "Python" {
   void celpy_episode(void *user, double episode_return, int64_t length);
   CelStatus celpy_updated(void *user, CelAgent *agent);
   double celpy_schedule(double progress_remaining, void *user);
+  bool celpy_solving(void *user, const CelSolveProgress *now);
+  bool celpy_q_learning(void *user, const CelQLearningProgress *now);
+  bool celpy_conservative(void *user, int64_t iteration, const CelConservativeStep *step);
+  void celpy_checked(void *user, const CelCheck *check);
+  void celpy_plotting(void *user, const char *text);
 }
 """
 

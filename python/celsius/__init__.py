@@ -18,11 +18,22 @@ from .evaluation import evaluate_policy
 from .learners import A2C, AC, PPO, REINFORCE, SAC, SQL, TRPO, DiscreteSAC, SoftQ
 from .vec_env import make_vec_env
 
+# Exact problems, interchange, pictures and tables.
+from . import mdp, tables  # isort: split
+from ._certify import AgentCertificate, certify
+from ._pictures import Picture, plot_error, plot_runs, plot_sweep
+from ._verify import Check, Report, verify
+from .mdp import MDP
+
 __version__ = text(lib.cel_version())
 
 __all__ = [
     "A2C", "AC", "DiscreteSAC", "Error", "PPO", "REINFORCE", "SAC", "SQL", "SoftQ", "TRPO",
     "__version__", "evaluate_policy", "make_vec_env",
+]  # fmt: skip
+__all__ += [
+    "MDP", "AgentCertificate", "Check", "Picture", "Report", "certify", "mdp", "plot_error",
+    "plot_runs", "plot_sweep", "tables", "verify",
 ]  # fmt: skip
 
 native_env.register_all()

@@ -16,7 +16,8 @@ from ._celsius import ffi, lib
 from .errors import check, error, keep_raised
 
 __all__ = [
-    "array_view", "check", "contiguous", "error", "ffi", "keep_raised", "lib", "own", "path_bytes",
+    "array_view", "check", "contiguous", "error", "ffi", "keep_raised", "lib", "own",
+    "own_result", "path_bytes",
     "pointer", "text",
 ]  # fmt: skip
 
@@ -49,8 +50,19 @@ def path_bytes(path: str | os.PathLike[str]) -> bytes:
 def own(create: Any, destroy: Any, *arguments: Any) -> Any:
     """Calls create(out, *arguments) and returns the object. Collecting it calls destroy."""
     out = ffi.new(ffi.typeof(create).args[0])
-    check(create(out, *arguments))
-    return ffi.gc(out[0], destroy)
+    status = create(out, *arguments)
+    made = ffi.gc(out[0], destroy) if status == lib.CEL_OK else None
+    check(status)  # may raise what a callback raised, although the call succeeded
+    return made
+
+
+def own_result(create: Any, destroy: Any, *arguments: Any) -> Any:
+    """As `own`, for a function whose `out` is its last argument."""
+    out = ffi.new(ffi.typeof(create).args[-1])
+    status = create(*arguments, out)
+    made = ffi.gc(out[0], destroy) if status == lib.CEL_OK else None
+    check(status)
+    return made
 
 
 def contiguous(values: Any, dtype: DTypeLike, shape: tuple[int, ...] | None = None) -> NDArray[Any]:

@@ -107,8 +107,8 @@ class _Machine:
         target = self.stack[-1] if self.stack else None
         if isinstance(target, Object):
             target.state = state
-        elif hasattr(target, "set_pickle_state"):
-            target.set_pickle_state(state)
+        elif (set_state := getattr(target, "set_pickle_state", None)) is not None:
+            set_state(state)
         elif isinstance(target, dict) and isinstance(state, dict):
             pass  # attributes of an OrderedDict, such as torch's _metadata
         else:
