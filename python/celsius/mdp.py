@@ -578,7 +578,7 @@ class MDP:
         """Solves the problem with a certified error.
 
         alpha: temperature, reward units per nat; 0: unregularized. gamma: None takes the problem's.
-        method: "auto", "vi", "gauss_seidel", "mpi", "pi", "newton" or "backward".
+        method: "auto", "vi", "gauss-seidel", "mpi", "pi", "newton" or "backward".
         tolerance: certified sup-norm error of V, relative to max(1, max |V|).
         max_iterations, max_seconds: 0: no limit. A solve that stops early is not certified, but its
         bound is valid. threads: any number gives the same bits.
@@ -793,7 +793,7 @@ class MDP:
     ) -> tuple[Floats, ConservativeStep]:
         """Runs conservative policy iteration (alpha = 0) from pi (None: uniform). J never falls.
 
-        step: called after each iteration; returning False ends it.
+        step: called after each iteration, counted from 0; returning False ends it.
         Returns the policy (pairs,) and the last step.
         """
         config = Config(lib.cel_conservative_fields(), ffi.new("CelConservativeConfig *"))
