@@ -220,7 +220,7 @@ def load(
     try:
         for code, argument, _ in pickletools.genops(data):
             if code.name == "STOP":
-                if len(machine.stack) != 1:
+                if len(machine.stack) != 1 or machine.stack[0] is _MARK:
                     raise FormatError("the pickle does not end with one value")
                 return machine.stack[0]
             machine.step(code.name, argument)

@@ -30,7 +30,7 @@ _STORAGES = {
 }  # fmt: skip
 
 
-def open_zip(data: bytes | io.BufferedIOBase, what: str) -> zipfile.ZipFile:
+def open_zip(data: bytes | io.BufferedReader, what: str) -> zipfile.ZipFile:
     """Opens an archive. Raises FormatError if it is none."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data) if isinstance(data, bytes) else data)
@@ -127,7 +127,10 @@ def _dtype(arguments: tuple[Any, ...]) -> _Dtype:
     return _Dtype(arguments[0] if arguments else None)
 
 
-NUMPY_CALLS: dict[str, _pickle.Call] = {"numpy.dtype": _dtype}
+NUMPY_CALLS: dict[str, _pickle.Call] = {
+    "numpy.dtype": _dtype,
+    "collections.OrderedDict": lambda _: {},
+}
 for _core in ("numpy.core", "numpy._core"):
     NUMPY_CALLS[f"{_core}.multiarray._reconstruct"] = lambda _: _Array()
     NUMPY_CALLS[f"{_core}.multiarray.scalar"] = _scalar
@@ -256,5 +259,6 @@ def load_tensors(data: bytes, what: str) -> dict[str, NDArray[Any]]:
 
 
 __all__ = [
-    "Name", "Object", "finish", "load_data", "load_tensors", "open_zip", "read_member",
+    "PICKLE_MAX", "STORAGE_MAX", "Name", "Object", "finish", "load_data", "load_tensors", "open_zip",
+    "read_member",
 ]  # fmt: skip
