@@ -97,8 +97,8 @@ def test_broken_pickles() -> None:
     with pytest.raises(FormatError, match="values on its stack"):
         _pickle.load(deep)
     # 2^60 leaves, but only 60 values
-    shared = b"]" + b"".join(b"q%c(h%ch%cl" % (i, i, i) for i in range(60)) + b"."
-    assert isinstance(_pickle.load(shared), list)
+    shared = b"]q\x00" + b"".join(b"h%c\x86q%c" % (i, i + 1) for i in range(60)) + b"."
+    assert isinstance(_pickle.load(shared), tuple)
 
 
 def test_arrays_whose_size_lies() -> None:
