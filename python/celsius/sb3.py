@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import inspect
 import json
 import os
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +24,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from . import _torchfile
+from ._native import lib
 from ._pickle import Name, Object
 from ._torchfile import finish, load_data, load_tensors, open_zip, read_member
 from .errors import FormatError, ShapeError, UnsupportedError
@@ -29,7 +32,9 @@ from .errors import FormatError, ShapeError, UnsupportedError
 Path = str | os.PathLike[str]
 Array = NDArray[Any]
 
-__all__ = ["Normalization", "SavedModel", "read", "read_normalization"]
+__all__ = [
+    "Normalization", "SavedModel", "from_sb3", "parameters_of", "read", "read_normalization",
+]  # fmt: skip
 
 DATA_MAX = 256 << 20  # bytes of the JSON of a zip
 
@@ -49,6 +54,8 @@ class SavedModel:
     data: dict[str, Any] = field(repr=False)
     #: Parameters by torch's names, such as "mlp_extractor.policy_net.0.weight" (out, in).
     parameters: dict[str, Array] = field(repr=False)
+    #: Tensors outside the policy: "log_ent_coef" (1,) of a learned temperature.
+    variables: dict[str, Array] = field(default_factory=dict, repr=False)
 
     @property
     def policy_kwargs(self) -> dict[str, Any]:
@@ -200,6 +207,10 @@ def read(path: Path, *, algo: str | None = None) -> SavedModel:
         if "_stable_baselines3_version" in members:
             version = read_member(archive, "_stable_baselines3_version", 256, what).decode("ascii", "replace")
         stored = read_member(archive, "policy.pth", _torchfile.STORAGE_MAX, what)
+        variables: dict[str, Array] = {}
+        if isinstance(raw.get("ent_coef"), str) and "pytorch_variables.pth" in members:
+            extra = read_member(archive, "pytorch_variables.pth", DATA_MAX, what)
+            variables = load_tensors(extra, f"{what}: pytorch_variables.pth")
     data = {key: _value(entry, key) for key, entry in raw.items() if key not in _UNUSED}
     kwargs = data.get("policy_kwargs")
     if kwargs is not None and not isinstance(kwargs, dict):
@@ -208,7 +219,7 @@ def read(path: Path, *, algo: str | None = None) -> SavedModel:
     return SavedModel(
         algo=found, version=version.strip(), observation_space=_space(data.get("observation_space")),
         action_space=_space(data.get("action_space")), data=data,
-        parameters=load_tensors(stored, f"{what}: policy.pth"),
+        parameters=load_tensors(stored, f"{what}: policy.pth"), variables=variables,
     )  # fmt: skip
 
 
@@ -380,3 +391,198 @@ def parameters_of(saved: SavedModel) -> dict[str, Array]:
         out = _actor_critic(take, continuous)
     take.check_empty()
     return out
+
+
+# ---- a learner
+
+_CLASSES = {"sac": "SAC", "ppo": "PPO", "a2c": "A2C", "trpo": "TRPO"}
+_SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf")
+# Arguments that describe the process or the files, not the learner.
+_OWN = frozenset(
+    "policy env self device tensorboard_log verbose _init_setup_model replay_buffer_class "
+    "replay_buffer_kwargs rollout_buffer_class rollout_buffer_kwargs action_noise native threads "
+    "optimize_memory_usage monitor_wrapper support_multi_env fields".split()
+)
+
+
+def _schedule(value: Any) -> Any:
+    """Returns a schedule of Stable-Baselines3 as a number or a function; None: unknown."""
+    value = finish(value)
+    if value is None or isinstance(value, int | float | str):
+        return value
+    if not isinstance(value, Object):
+        return None
+    name = str(value.name).rpartition(".")[2]
+    if name == "FloatSchedule":
+        return _schedule(value.get("value_schedule"))
+    if name == "ConstantSchedule":
+        return _schedule(value.get("val"))
+    if name == "LinearSchedule":
+        start, end, part = (value.get(key) for key in ("start", "end", "end_fraction"))
+        if not all(isinstance(v, int | float) for v in (start, end, part)) or not part > 0:
+            return None
+
+        def linear(progress_remaining: float) -> float:
+            done = min((1.0 - progress_remaining) / part, 1.0)
+            return float(start + (end - start) * done)
+
+        return linear
+    if name == "SimpleLinearSchedule":  # of RL Zoo
+        from .zoo import linear as falling
+
+        start = value.get("initial_value")
+        return falling(float(start)) if isinstance(start, int | float) else None
+    return None
+
+
+def _train_freq(value: Any) -> Any:
+    value = finish(value)
+    if isinstance(value, Object) and len(value.arguments) == 2:
+        count, unit = value.arguments
+        words = [part for part in getattr(unit, "arguments", ()) if isinstance(part, str)]
+        word = words[-1].lower() if words else ""
+        if isinstance(count, int) and word in ("step", "episode"):
+            return (count, word)
+    return value if isinstance(value, int) else None
+
+
+def _arguments(saved: SavedModel, cls: Any) -> dict[str, Any]:
+    """Returns the arguments of a learner's constructor that the zip has."""
+    wanted = [name for name in inspect.signature(cls.__init__).parameters if name not in _OWN]
+    out: dict[str, Any] = {}
+    lost: list[str] = []
+    for name in wanted:
+        if name not in saved.data:
+            continue
+        value = finish(saved.data[name])
+        if name in _SCHEDULES:
+            value = _schedule(value)
+            if value is None and saved.data[name] is not None:
+                lost.append(name)
+                continue
+        elif name == "train_freq":
+            value = _train_freq(value)
+        elif name == "policy_kwargs":
+            value = saved.policy_kwargs
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, Object | Name):
+            lost.append(name)
+            continue
+        out[name] = value
+    if lost:
+        warnings.warn(
+            f"the zip holds functions that are not read: {', '.join(lost)} has its default; set it "
+            "as an argument of from_sb3",
+            stacklevel=3,
+        )
+    return out
+
+
+def _policy_kwargs(saved: SavedModel, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out what Stable-Baselines3 stores beside the user's arguments, and what is default."""
+    out = {key: value for key, value in kwargs.items() if key != "use_sde"}
+    if saved.algo == "a2c" and out.get("optimizer_class") == "RMSprop":
+        optimizer = dict(out.get("optimizer_kwargs") or {})
+        if not optimizer.pop("weight_decay", 0):
+            out["optimizer_kwargs"] = optimizer
+    return out
+
+
+def _normalizer(agent: Any, found: Normalization) -> dict[str, Array]:
+    """Returns the tensors of the library's normalizer."""
+    out: dict[str, Array] = {}
+    tensors = agent.tensors(lib.CEL_MODEL, lib.CEL_STATE)
+    if found.norm_obs:
+        if tensors["normalizer.mean"].shape != found.mean.shape:
+            raise ShapeError(
+                f"VecNormalize is for {found.mean.size} numbers per observation, the model for "
+                f"{tensors['normalizer.mean'].size}"
+            )
+        scale = 1.0 / np.sqrt(found.var + 1e-8)
+        out.update({
+            "normalizer.mean": found.mean, "normalizer.m2": found.var * found.count,
+            "normalizer.count": np.array([found.count]), "normalizer.shift": found.mean,
+            "normalizer.scale": scale, "normalizer.clip": np.array([found.clip_obs]),
+        })  # fmt: skip
+    return out
+
+
+def from_sb3(
+    path: Path, env: Any = None, *, algo: str | None = None, normalize: Path | None = None,
+    **arguments: Any,
+) -> Any:  # fmt: skip
+    """Makes a learner from a zip of Stable-Baselines3 (SAC, PPO, A2C) or sb3-contrib (TRPO).
+
+    Predictions and values equal those of Stable-Baselines3 up to rounding. The settings of the
+    zip become arguments of the learner; `arguments` replace them. The optimizers' moments and stored
+    transitions are not taken over.
+
+    env: an environment to continue on; None: the model acts only, until `set_env`.
+    algo: "sac", "ppo", "a2c" or "trpo"; None finds out from the file.
+    normalize: a file of VecNormalize.save (RL Zoo's vecnormalize.pkl). The model then takes raw
+    observations and normalizes them itself.
+
+    Raises FileNotFoundError; ValueError for a file that is broken or has no counterpart.
+    """
+    import celsius
+
+    from .saving import Spaces
+
+    saved = read(path, algo=algo)
+    if saved.algo not in _CLASSES:
+        raise ValueError(f"algo {saved.algo!r} does not exist; choose one of {', '.join(_CLASSES)}")
+    cls = getattr(celsius, _CLASSES[saved.algo])
+    parameters = parameters_of(saved)
+    statistics = None if normalize is None else read_normalization(normalize)
+    given = _arguments(saved, cls)
+    if "policy_kwargs" in given:
+        given["policy_kwargs"] = _policy_kwargs(saved, given["policy_kwargs"])
+    if statistics is not None:
+        given.update(
+            normalize_observation=statistics.norm_obs, normalize_reward=statistics.norm_reward,
+            clip_observation=statistics.clip_obs, clip_reward=statistics.clip_reward,
+        )  # fmt: skip
+        if abs(statistics.epsilon - 1e-8) > 1e-12:
+            raise UnsupportedError(f"epsilon of VecNormalize is {statistics.epsilon:g}; only 1e-8 is supported")
+    given.update(arguments)
+    n_envs = saved.data.get("n_envs") if env is None else None
+    target = env
+    if env is None:
+        target = Spaces(saved.observation_space, saved.action_space, int(n_envs or 1))
+    multi = isinstance(saved.observation_space, spaces.Dict | spaces.Tuple)
+    model = cls("MultiInputPolicy" if multi else "MlpPolicy", target, **given)
+    if env is not None and (
+        model.observation_space != saved.observation_space or model.action_space != saved.action_space
+    ):
+        raise ValueError(
+            f"the environment has other spaces ({model.observation_space}, {model.action_space}) than the "
+            f"model ({saved.observation_space}, {saved.action_space})"
+        )
+    _load(model, saved, parameters, statistics)
+    return model
+
+
+def _load(
+    model: Any, saved: SavedModel, parameters: dict[str, Array], statistics: Normalization | None
+) -> None:
+    agent = model._agent
+    new = dict(parameters)
+    own = agent.tensors(lib.CEL_PARAM, lib.CEL_MODEL, lib.CEL_TARGET)
+    if "log_ent_coef" in own and "log_ent_coef" in saved.variables:
+        new["log_ent_coef"] = saved.variables["log_ent_coef"]
+    if statistics is not None:
+        new.update(_normalizer(agent, statistics))
+    wanted = set(agent.tensors(lib.CEL_PARAM, lib.CEL_TARGET)) - {"log_ent_coef"}
+    missing = sorted(wanted - set(new))
+    if missing:
+        raise ShapeError(f"the zip has nothing for the parameter {missing[0]!r}")
+    for name, value in new.items():
+        if name not in own or own[name].size != np.size(value):
+            have = own[name].shape if name in own else "no such tensor"
+            raise ShapeError(f"the parameter {name!r} has shape {np.shape(value)}; the network has {have}")
+    for name, value in new.items():
+        own[name][...] = np.asarray(value).reshape(own[name].shape)
+    agent.sync()
+    steps = saved.data.get("num_timesteps")
+    model.num_timesteps = int(steps) if isinstance(steps, int) and steps >= 0 else 0

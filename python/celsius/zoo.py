@@ -112,8 +112,8 @@ def settings(path: Path, env: str, *, entry: str | None = None) -> Settings:
     arguments: dict[str, Any] = {"policy": found.pop("policy", "MlpPolicy")}
     n_timesteps, n_envs = int(found.pop("n_timesteps", 0)), int(found.pop("n_envs", 1))
     env_kwargs = found.pop("env_kwargs", None) or {}
-    rest = {key: found.pop(key) for key in _OUTSIDE if key in found}
-    noise = {key: found.pop(key) for key in ("noise_type", "noise_std") if key in found}
+    rest: dict[str, Any] = {key: found.pop(key) for key in _OUTSIDE if key in found}
+    noise = {str(key): found.pop(key) for key in ("noise_type", "noise_std") if key in found}
     if noise.get("noise_type"):
         rest.update(noise)
     for key, value in found.items():
@@ -178,8 +178,38 @@ def make(
             "yourself with `celsius.zoo.settings`"
         )
     merged = {**found.arguments, **arguments}
-    return _create(kinds[name], env, found, merged)
+    policy = merged.pop("policy")
+    if found.normalize is not None:
+        merged = {**_normalization(found), **merged}
+    return kinds[name](policy, _environment(env, found), **merged)
 
 
-def _create(kind: Any, env: str, found: Settings, merged: dict[str, Any]) -> Any:
-    raise NotImplementedError  # replaced below once the learners are there
+def _normalization(found: Settings) -> dict[str, Any]:
+    """Returns the library's fields for the arguments of VecNormalize."""
+    names = {
+        "norm_obs": "normalize_observation", "norm_reward": "normalize_reward",
+        "clip_obs": "clip_observation", "clip_reward": "clip_reward",
+    }  # fmt: skip
+    given: dict[str, Any] = {"norm_obs": True, "norm_reward": True, **(found.normalize or {})}
+    out: dict[str, Any] = {}
+    for key, value in given.items():
+        if key in names:
+            out[names[key]] = value
+        elif key == "gamma":
+            gamma = found.arguments.get("gamma", 0.99)
+            if value != gamma:
+                raise UnsupportedError(
+                    f"returns are normalized with the discount of the algorithm, {gamma}, not {value}"
+                )
+        elif (key, value) not in (("epsilon", 1e-8), ("training", True)):
+            raise UnsupportedError(f"normalize: {key}={value!r} has no counterpart in Celsius")
+    return out
+
+
+def _environment(env: str, found: Settings) -> Any:
+    """Returns what a learner takes: the id alone where one environment with its defaults is meant."""
+    if found.n_envs == 1 and not found.env_kwargs:
+        return env
+    from .vec_env import make_vec_env
+
+    return make_vec_env(env, n_envs=found.n_envs, env_kwargs=found.env_kwargs or None)
