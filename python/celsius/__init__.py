@@ -19,11 +19,13 @@ from .learners import A2C, AC, PPO, REINFORCE, SAC, SQL, TRPO, DiscreteSAC, Soft
 from .vec_env import make_vec_env
 
 # Exact problems, interchange, pictures and tables.
-from . import mdp, tables  # isort: split
+from . import mdp, sb3, tables, zoo  # isort: split
 from ._certify import AgentCertificate, certify
+from ._export import export, export_formats
 from ._pictures import Picture, plot_error, plot_runs, plot_sweep
 from ._verify import Check, Report, verify
 from .mdp import MDP
+from .sb3 import from_sb3
 
 __version__ = text(lib.cel_version())
 
@@ -32,8 +34,8 @@ __all__ = [
     "__version__", "evaluate_policy", "make_vec_env",
 ]  # fmt: skip
 __all__ += [
-    "MDP", "AgentCertificate", "Check", "Picture", "Report", "certify", "mdp", "plot_error",
-    "plot_runs", "plot_sweep", "tables", "verify",
+    "MDP", "AgentCertificate", "Check", "Picture", "Report", "certify", "export", "export_formats",
+    "from_sb3", "mdp", "plot_error", "plot_runs", "plot_sweep", "sb3", "tables", "verify", "zoo",
 ]  # fmt: skip
 
 native_env.register_all()

@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from . import policies, saving, wrap
+from . import _export, policies, saving, wrap
 from ._agent import Agent, config_of
 from ._fields import Config
 from ._learning import Learning
@@ -320,6 +320,10 @@ class Learner(Learning):
     def save(self, path: Any, exclude: Any = None, include: Any = None) -> None:
         """Writes the model, for `load`, `celsius eval` and the C library. See saving.save."""
         saving.save(self, path, exclude, include)
+
+    def export(self, format: str, path: Any, *, name: str | None = None) -> None:
+        """Writes the policy as "c", "onnx" or "safetensors". See celsius.export."""
+        _export.export(self, format, path, name=name)
 
     @classmethod
     def load(
