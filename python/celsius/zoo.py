@@ -86,7 +86,8 @@ class Settings:
     normalize: dict[str, Any] | None
     #: Arguments of gymnasium.make.
     env_kwargs: dict[str, Any]
-    #: Arguments of the algorithm's class, `policy` included; schedules are functions.
+    #: Arguments of the algorithm's class, `policy` included. Schedules are functions; classes of
+    #: torch are their names, such as "ReLU".
     arguments: dict[str, Any]
     #: Settings outside the algorithm that you must apply yourself, such as env_wrapper.
     rest: dict[str, Any] = field(default_factory=dict)
@@ -121,6 +122,10 @@ def settings(path: Path, env: str, *, entry: str | None = None) -> Settings:
             value = linear(float(value.rpartition("_")[2]))
         elif key == "train_freq" and isinstance(value, list):
             value = tuple(value)
+        elif key == "policy_kwargs" and isinstance(value, dict):
+            for name in ("activation_fn", "optimizer_class", "features_extractor_class"):
+                if isinstance(value.get(name), str):
+                    value[name] = value[name].rpartition(".")[2]
         arguments[key] = value
     rest = {key: value for key, value in rest.items() if value not in (None, [], {})}
     return Settings(

@@ -115,7 +115,7 @@ def main():
         elif isinstance(space, spaces.Discrete):
             obs = expected[f"{name}/obs"] = np.arange(ROWS) % space.n
         else:
-            scale = 3.0 if name == "ppo-normalized" else 1.0
+            scale = {"ppo-normalized": 3.0, "ppo-discrete": 10.0}.get(name, 1.0)
             obs = np.random.default_rng(4).normal(size=(ROWS, *space.shape)).astype(np.float32) * scale
             expected[f"{name}/obs"] = obs
         given = obs
@@ -124,6 +124,8 @@ def main():
             vec.save(str(OUT / f"{name}.pkl"))
             given = vec.normalize_obs(obs).astype(np.float32)
         expected[f"{name}/action"] = model.predict(given, deterministic=True)[0]
+        if not isinstance(env.action_space, spaces.Box):
+            assert len(np.unique(expected[f"{name}/action"])) > 1, name
         with th.no_grad():
             tensors = model.policy.obs_to_tensor(given)[0]
             if algo is SAC:
