@@ -1,5 +1,6 @@
 """The example scripts on exact problems, export and search: they run and print what they promise."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import celsius
+
 EXAMPLES = Path(__file__).parents[2] / "examples" / "python"
 
 
@@ -15,6 +18,7 @@ def run(name: str, folder: Path, *arguments: object) -> str:
     done = subprocess.run(
         [sys.executable, EXAMPLES / f"{name}.py", *map(str, arguments)],
         cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(celsius.__file__).parents[1])},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
