@@ -75,7 +75,7 @@ NULLABLE = {
 
 # Opaque structs. Callers fill in all others, so a zeroed one must be refused.
 OPAQUE = {"CelAgent", "CelPolicy", "CelTensors", "CelSafetensors", "CelGuarantee", "CelMdpBuilder",
-          "CelFile"}
+          "CelFile", "CelZoo"}
 
 
 def pieces(text):
@@ -191,6 +191,7 @@ class World:
             "CelMultigoal": self.plane(), "CelMultigoalSolution": solution,
             "CelField": ctypes.c_void_p(so.cel_run_fields()),
             "CelFile": made("cel_file_open", os.path.join(self.folder, "written").encode()),
+            "CelZoo": made_zoo(so, os.path.join(self.folder, "zoo.yml")),
         }
         self.path = path
         self.pool = [self.zeros() for _ in range(12)]
@@ -237,6 +238,14 @@ def made_policy(so, path):
 def made_file(so, path):
     out = ctypes.c_void_p()
     assert so.cel_safetensors_open(path, ctypes.byref(out)) == 0
+    return out
+
+
+def made_zoo(so, path):
+    with open(path, "w") as file:
+        file.write("x: {n_envs: 2}\n")
+    out = ctypes.c_void_p()
+    assert so.cel_zoo_open(path.encode(), ctypes.byref(out)) == 0
     return out
 
 
