@@ -14,6 +14,7 @@ from ._interrupt import interruptible
 from ._model import Floats
 from ._native import array_view, check, ffi, lib, own_result, path_bytes, text
 from ._pictures import Figure, choose
+from .errors import UnsupportedError
 
 Path = str | os.PathLike[str]
 
@@ -142,21 +143,39 @@ def certify(
 ) -> AgentCertificate:
     """Compares a trained agent with the exact solution of its problem.
 
-    run: a run folder. which: "best", "final", the path of a model, or None (best, else final, else
-    the newest checkpoint). alpha, gamma: of the exact solution; None takes the agent's own.
-    episodes, seed: episodes simulated on LQR-v0 and MultiGoal-v0. cells: of the plane's grid; 0:
-    automatic. Raises ValueError where the environment has no exact solution.
+    run: a run folder, or a learner whose environment is one of the library's (`mdp.to_vec_env()`,
+    "LQR-v0", "FrozenLake-v1" with native=True, ...). which: the model of a run folder: "best", "final", a
+    path, or None (best, else final, else the newest checkpoint). alpha, gamma: of the exact
+    solution; None takes the agent's own. episodes, seed: episodes simulated on LQR-v0 and
+    MultiGoal-v0. cells: of the plane's grid; 0: automatic. Raises ValueError where the environment
+    has no exact solution.
     """
-    if not isinstance(run, str | os.PathLike):
-        raise TypeError(f"run is {type(run).__name__}; it must be the path of a run folder")
-    opened = own_run(run, which)
+    agent, spec, keep = _opened(run, which)
     options = Config(lib.cel_certify_fields(), ffi.new("CelCertifyOptions *"))
     for name, value in (
         ("alpha", "auto" if alpha is None else alpha), ("gamma", "auto" if gamma is None else gamma),
         ("episodes", episodes), ("seed", seed), ("cells", cells),
     ):  # fmt: skip
         options.set(name, value)
-    return AgentCertificate(own_certificate(opened.agent, opened.spec, options.data), opened)
+    return AgentCertificate(own_certificate(agent, spec, options.data), keep)
+
+
+def _opened(run: Any, which: str | None) -> tuple[Any, Any, Any]:
+    """Returns the agent and the environment in C, and what keeps them alive."""
+    if isinstance(run, str | os.PathLike):
+        opened = own_run(run, which)
+        return opened.agent, opened.spec, opened
+    if not hasattr(run, "_agent"):
+        raise TypeError(f"run is {type(run).__name__}; give the path of a run folder or a learner")
+    if which is not None:
+        raise ValueError("which is for run folders; a learner has one model")
+    spec = getattr(getattr(run, "env", None), "spec", None)
+    if not hasattr(spec, "c"):
+        raise UnsupportedError(
+            "the learner's environment is not one of the library's, so its exact solution is not known; "
+            "use mdp.to_vec_env() or native=True"
+        )
+    return run._agent.c, spec.c, (run._agent, spec)
 
 
 def own_run(folder: Path, which: str | None) -> Any:

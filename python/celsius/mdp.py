@@ -33,6 +33,7 @@ from ._native import (
 
 if TYPE_CHECKING:
     from ._mdp_env import MDPEnv
+    from ._mdp_vec_env import MDPVecEnv
     from ._pictures import Figure
 
 __all__ = [
@@ -892,6 +893,21 @@ class MDP:
         from ._mdp_env import MDPEnv
 
         return MDPEnv(self, render_mode=render_mode)
+
+    def to_vec_env(
+        self, n_envs: int = 1, *, seed: int = 0, max_episode_steps: int | None = None
+    ) -> MDPVecEnv:
+        """Returns copies of the problem as an environment in C, which learners step without Python.
+
+        Observations are one-hot (S,), so every learner with discrete actions takes them.
+        max_episode_steps: a time limit; None: the horizon, or none.
+        """
+        from ._mdp_vec_env import MDPVecEnv
+
+        if n_envs < 1:
+            raise ValueError(f"n_envs is {n_envs}; it must be at least 1")
+        limit = -1 if max_episode_steps is None else max_episode_steps
+        return MDPVecEnv(self, n_envs, seed, limit)
 
     def plot(
         self, V: ArrayLike, pi: ArrayLike | None = None, *, title: str = "", path: Path | None = None,

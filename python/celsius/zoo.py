@@ -169,13 +169,10 @@ def make(
     """
     import celsius
 
-    name = (algo or PurePath(path).name.split(".")[0]).upper()
-    kinds = {
-        kind.upper(): value for kind, value in vars(celsius).items()
-        if isinstance(value, type) and hasattr(value, "learn") and hasattr(value, "predict")
-    }  # fmt: skip
+    name = algo or PurePath(path).name.split(".")[0]
+    kinds = {kind.ALGO: kind for kind in vars(celsius).values() if getattr(kind, "ALGO", "")}
     if name not in kinds:
-        raise ValueError(f"{name.lower()} is not an algorithm; give algo=, one of {sorted(kinds)}")
+        raise ValueError(f"{name} is not an algorithm; give algo=, one of {', '.join(sorted(kinds))}")
     found = settings(path, env, entry=entry)
     if found.rest:
         raise UnsupportedError(

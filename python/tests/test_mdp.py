@@ -656,6 +656,57 @@ def test_environment_horizon_missing_actions_and_pictures() -> None:
         mdp.to_env().step(0)
 
 
+def test_environment_in_c_follows_the_model() -> None:
+    P, R = problem(25, 4, 2)
+    env = MDP(P, R, GAMMA).to_vec_env(8, seed=3, max_episode_steps=50)
+    assert env.observation_space.shape == (4,) and env.action_space == gymnasium.spaces.Discrete(2)
+    env.reset()
+    count = np.zeros((4, 2, 4))
+    rng = np.random.default_rng(0)
+    limits = 0
+    for _ in range(4000):
+        before, actions = env.states_now(), rng.integers(2, size=8)
+        _, rewards, dones, infos = env.step(actions)
+        assert np.allclose(rewards, R[before, actions], atol=1e-6)
+        for i in range(8):
+            last = infos[i].get("terminal_observation")
+            limits += infos[i]["TimeLimit.truncated"]
+            after = env.states_now()[i] if last is None else int(last.argmax())
+            count[before[i], actions[i], after] += 1
+    assert limits == 8 * 80
+    share = count / count.sum(2, keepdims=True)
+    assert np.abs(share - P).max() < 0.04
+    again = pickle.loads(pickle.dumps(env))
+    assert again.num_envs == 8 and np.array_equal(again.mdp.next, env.mdp.next)
+    with pytest.raises(ValueError, match="n_envs is 0"):
+        env.mdp.to_vec_env(0)
+    with pytest.raises(celsius.errors.UnsupportedError, match="to_env"):
+        env.get_images()
+
+
+def test_learners_on_a_problem_and_their_certificates() -> None:
+    mdp = MDP.generate("frozenlake-4x4", discount=0.9) if "discount" in {
+        field.name for field in mdp_module.generator_fields("frozenlake-4x4")
+    } else MDP.from_env(gymnasium.make("FrozenLake-v1"), 0.9)  # fmt: skip
+    model = celsius.SQL("MlpPolicy", mdp.to_vec_env(4), gamma=0.9, ent_coef=0.1, learning_starts=500,
+                        policy_kwargs={"net_arch": []}, learning_rate=0.02, train_freq=1, seed=0)  # fmt: skip
+    model.learn(12000)
+    certificate = celsius.certify(model)
+    measure = certificate["soft_return"]
+    exact = mdp.solve(alpha=0.1, gamma=0.9)
+    assert measure.exact == pytest.approx(exact.J, abs=1e-7)
+    assert certificate.pi is not None
+    value = mdp.evaluate(certificate.pi, alpha=0.1, gamma=0.9)
+    assert measure.learned == pytest.approx(value.J, abs=1e-7)
+    assert exact.J - value.J < 0.05 * abs(exact.J)
+    with pytest.raises(ValueError, match="which is for run folders"):
+        celsius.certify(model, which="best")
+    foreign = celsius.PPO("MlpPolicy", mdp.to_env(), n_steps=32, batch_size=32)
+    foreign.learn(32)
+    with pytest.raises(celsius.errors.UnsupportedError, match="not one of the library's"):
+        celsius.certify(foreign)
+
+
 # ---- pictures
 
 
