@@ -169,7 +169,7 @@ def _opened(run: Any, which: str | None) -> tuple[Any, Any, Any]:
         raise TypeError(f"run is {type(run).__name__}; give the path of a run folder or a learner")
     if which is not None:
         raise ValueError("which is for run folders; a learner has one model")
-    spec = getattr(getattr(run, "env", None), "spec", None)
+    spec: Any = getattr(getattr(run, "env", None), "spec", None)
     if not hasattr(spec, "c"):
         raise UnsupportedError(
             "the learner's environment is not one of the library's, so its exact solution is not known; "

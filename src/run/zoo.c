@@ -416,6 +416,7 @@ static CelStatus put_warmup(Apply *apply, const char *unused) {
   (void)unused;
   bool on = false;
   CELI_TRY(read_bool(apply->value, &on));
+  if (field_of(apply, "use_sde_at_warmup")) return set(apply, "use_sde_at_warmup", apply->value);
   const CeliZooValue *starts = celi_zoo_get(apply->entry, "learning_starts");
   const CeliZooValue *sde = celi_zoo_get(apply->entry, "use_sde");
   if (!on || !sde || is_off(sde) || (starts && is_number(starts, 0))) return CEL_OK;

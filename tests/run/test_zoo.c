@@ -103,6 +103,7 @@ static void anchors_and_merges(void **state) {
   expect_json(text, "f", "{\"<<\":1}");
   expect_error("a: {<<: *gone}", CEL_E_NAME, "*gone has no anchor");
   expect_error("base: &base {x: 1}\na: {<<: *bas}", CEL_E_NAME, "did you mean *base?");
+  expect_json("a: &a {x: 1}\nb: &a {x: 2}\nc: *a\n", "c", "{\"x\":2}");
   expect_error("a: &a {x: *a}", CEL_E_NAME, "*a has no anchor &a before it");
   expect_error("a: {<<: 3}", CEL_E_TYPE, "only a mapping can be merged, not a number");
   expect_error("a: {<<: {x: 1}, <<: {y: 1}}", CEL_E_NAME, "\"<<\" appears twice");
