@@ -68,8 +68,10 @@ def _coo(matrix: Any, shape: tuple[int, int], what: str) -> tuple[Ints, Ints, Fl
 def _from_entries(
     row: Ints, column: Ints, data: Floats, states: int, actions: int
 ) -> _Entries:  # fmt: skip
-    order = np.lexsort((column, row))
-    return _Entries(states, actions, row[order], column[order], data[order])
+    if np.any(row[1:] < row[:-1]):  # the order within a row does not matter
+        order = np.argsort(row, kind="stable")
+        row, column, data = row[order], column[order], data[order]
+    return _Entries(states, actions, row, column, data)
 
 
 def _from_sparse_list(matrices: Sequence[Any], what: str) -> _Entries:

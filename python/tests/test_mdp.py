@@ -841,7 +841,33 @@ def test_tables(tmp_path: Path) -> None:
         celsius.plot_runs(out, key="train/los")
 
 
-# ---- memory
+# ---- threads and memory
+
+
+def test_threads_solve_at_once() -> None:
+    """A call releases the interpreter lock; each thread has its own interrupt hook and errors."""
+    mdps = [MDP.generate("garnet", states=300, seed=seed) for seed in range(1, 5)]
+    alone = [mdp.solve(alpha=0.2).V.copy() for mdp in mdps]
+    found: list[Any] = [None] * 8
+    errors: list[Any] = []
+
+    def work(k: int) -> None:
+        for _ in range(20):
+            found[k] = mdps[k % 4].solve(alpha=0.2).V.copy()
+            try:
+                mdps[k % 4].solve(alpha=-float(k + 1))
+            except ValueError as error:
+                if f"-{k + 1}" not in str(error):
+                    errors.append(str(error))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    for k in range(8):
+        assert np.array_equal(found[k], alone[k % 4])
 
 
 def test_no_leak() -> None:
