@@ -336,6 +336,6 @@ def _draw_runs(figure: Any, folders: Sequence[Path], key: str, x: str, title: st
     return figure
 
 
-@ffi.def_extern(onerror=keep_raised)  # type: ignore[untyped-decorator]
+@ffi.def_extern(onerror=keep_raised)
 def celpy_plotting(user: Any, message: Any) -> None:
     ffi.from_handle(user)(text(message))

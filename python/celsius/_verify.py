@@ -92,6 +92,6 @@ def verify(
     return Report(own_result(lib.cel_verify, lib.cel_verify_report_destroy, options))
 
 
-@ffi.def_extern(onerror=keep_raised)  # type: ignore[untyped-decorator]
+@ffi.def_extern(onerror=keep_raised)
 def celpy_checked(user: Any, c: Any) -> None:
     ffi.from_handle(user)(_row(c))

@@ -978,7 +978,7 @@ def _stop(kind: Any, exception: Any, traceback: Any) -> bool:
     return False
 
 
-@ffi.def_extern(onerror=_stop)  # type: ignore[untyped-decorator]
+@ffi.def_extern(onerror=_stop)
 def celpy_solving(user: Any, now: Any) -> bool:
     report = {
         "method": text(now.method), "iteration": now.iteration, "sweeps": now.sweeps,
@@ -988,7 +988,7 @@ def celpy_solving(user: Any, now: Any) -> bool:
     return ffi.from_handle(user)(report) is not False
 
 
-@ffi.def_extern(onerror=_stop)  # type: ignore[untyped-decorator]
+@ffi.def_extern(onerror=_stop)
 def celpy_q_learning(user: Any, now: Any) -> bool:
     progress, history, exact = ffi.from_handle(user)
     if now.scheduled:
@@ -1007,6 +1007,6 @@ def celpy_q_learning(user: Any, now: Any) -> bool:
     return progress(report) is not False
 
 
-@ffi.def_extern(onerror=_stop)  # type: ignore[untyped-decorator]
+@ffi.def_extern(onerror=_stop)
 def celpy_conservative(user: Any, iteration: int, step: Any) -> bool:
     return ffi.from_handle(user)(iteration, ConservativeStep(step)) is not False

@@ -412,19 +412,6 @@ static CelStatus put_use_sde(Apply *apply, const char *unused) {
   return set_text(apply, "noise", "gsde");
 }
 
-static CelStatus put_warmup(Apply *apply, const char *unused) {
-  (void)unused;
-  bool on = false;
-  CELI_TRY(read_bool(apply->value, &on));
-  if (field_of(apply, "use_sde_at_warmup")) return set(apply, "use_sde_at_warmup", apply->value);
-  const CeliZooValue *starts = celi_zoo_get(apply->entry, "learning_starts");
-  const CeliZooValue *sde = celi_zoo_get(apply->entry, "use_sde");
-  if (!on || !sde || is_off(sde) || (starts && is_number(starts, 0))) return CEL_OK;
-  return fail_unsupported(
-      "the first learning_starts actions are uniformly random; set it to False, "
-      "or learning_starts to 0");
-}
-
 static CelStatus put_noise_type(Apply *apply, const char *unused) {
   (void)unused;
   const CeliZooValue *value = apply->value, *std = celi_zoo_get(apply->entry, "noise_std");
@@ -557,7 +544,6 @@ static const Key keys[] = {
     {"clip_range_vf", put_or_zero, "clip_range_vf", false},
     {"target_kl", put_or_zero, "target_kl", false},
     {"use_sde", put_use_sde, NULL, false},
-    {"use_sde_at_warmup", put_warmup, NULL, false},
     {"noise_type", put_noise_type, NULL, false},
     {"noise_std", put_noise_std, "noise_sigma", false},
     {"use_rms_prop", put_rms_prop, "optimizer", false},

@@ -225,7 +225,8 @@ static void general_settings(void **state) {
   expect_same("ppo", "  policy: 'MlpPolicy'\n  clip_range_vf: null\n  target_kl: ~\n"
                      "  env_wrapper: null\n  callback: []\n  frame_stack: 1\n  device: cpu\n");
   expect_same("trpo", "  sub_sampling_factor: 1\n");
-  expect_same("sac", "  optimize_memory_usage: True\n  use_sde_at_warmup: True\n"
+  expect_field("sac", "  use_sde_at_warmup: True\n", "use_sde_at_warmup", "true");
+  expect_same("sac", "  optimize_memory_usage: True\n"
                      "  replay_buffer_kwargs: \"dict(handle_timeout_termination=True)\"\n");
 }
 
@@ -309,7 +310,6 @@ static void refusals(void **state) {
       {"sac", "  train_freq: [1, \"day\"]\n", CEL_E_TYPE, "\"day\" is not step or episode"},
       {"sac", "  train_freq: [1]\n", CEL_E_TYPE, "must be a number or [number, \"step\"]"},
       {"sac", "  use_sde: 1\n", CEL_E_TYPE, "must be true or false"},
-      {"sac", "  use_sde: True\n  use_sde_at_warmup: True\n", CEL_E_UNSUPPORTED, "learning_starts"},
       {"sac", "  use_sde: True\n  noise_type: normal\n  noise_std: 1\n", CEL_E_UNSUPPORTED,
        "cannot be combined"},
       {"sac", "  noise_type: normal\n", CEL_E_ARGUMENT, "noise_std is missing"},
