@@ -274,11 +274,11 @@ def read_normalization(path: Path) -> Normalization:
         )
         if mean.shape != var.shape or not np.isfinite([mean, var]).all() or np.any(var < 0):
             raise FormatError(f"{what}: mean and variance do not fit each other")
-        count = _number(saved.get("obs_rms").get("count"), "count", 0.0)
+        count = _number(saved.get("obs_rms").get("count"), "count", 1e-9)
     returns = saved.get("ret_rms")
     stats = tuple(
         _number(returns.get(key), key, low) if isinstance(returns, Object) else default
-        for key, low, default in (("mean", -np.inf, 0.0), ("var", 0.0, 1.0), ("count", 0.0, 1e-4))
+        for key, low, default in (("mean", -np.inf, 0.0), ("var", 0.0, 1.0), ("count", 1e-9, 1e-4))
     )
     return Normalization(
         norm_obs, bool(saved.get("norm_reward", True)), mean, var, count,
@@ -505,6 +505,10 @@ def _normalizer(agent: Any, found: Normalization) -> dict[str, Array]:
             "normalizer.count": np.array([found.count]), "normalizer.shift": found.mean,
             "normalizer.scale": scale, "normalizer.clip": np.array([found.clip_obs]),
         })  # fmt: skip
+    if found.norm_reward:
+        mean, var, count = found.returns
+        out["normalizer.return_stats"] = np.array([count, mean, var * count])
+        out["normalizer.reward_scale"] = np.array([1.0 / np.sqrt(var + 1e-8)])
     return out
 
 
@@ -521,7 +525,8 @@ def from_sb3(
     env: an environment to continue on; None: the model acts only, until `set_env`.
     algo: "sac", "ppo", "a2c" or "trpo"; None finds out from the file.
     normalize: a file of VecNormalize.save (RL Zoo's vecnormalize.pkl). The model then takes raw
-    observations and normalizes them itself.
+    observations and normalizes them itself. Its values are in units of the reward; those of
+    Stable-Baselines3 are in units of the normalized reward.
 
     Raises FileNotFoundError; ValueError for a file that is broken or has no counterpart.
     """
@@ -568,7 +573,7 @@ def _load(
 ) -> None:
     agent = model._agent
     new = dict(parameters)
-    own = agent.tensors(lib.CEL_PARAM, lib.CEL_MODEL, lib.CEL_TARGET)
+    own = agent.tensors(lib.CEL_PARAM, lib.CEL_MODEL, lib.CEL_TARGET, lib.CEL_STATE)
     if "log_ent_coef" in own and "log_ent_coef" in saved.variables:
         new["log_ent_coef"] = saved.variables["log_ent_coef"]
     if statistics is not None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 import celsius
 from celsius import zoo
 from celsius.__main__ import command
+from celsius._native import lib
 
 ZIPS = Path(__file__).parent / "sb3"
 EXPECTED = np.load(ZIPS / "expected.npz")
@@ -50,7 +51,11 @@ def test_predictions_equal_stable_baselines3(name: str, tmp_path: Path) -> None:
         assert np.array_equal(found, action)
         assert len(np.unique(action)) > 1
     if f"{name}/value" in EXPECTED:
-        assert np.abs(model.policy.predict_values(obs)[:, 0] - EXPECTED[f"{name}/value"]).max() < 1e-5
+        unit = 1.0  # of the values: rewards, not normalized rewards
+        if pickle.exists():
+            unit = np.sqrt(celsius.sb3.read_normalization(pickle).returns[1] + 1e-8)
+        values = model.policy.predict_values(obs)[:, 0] / unit
+        assert np.abs(values - EXPECTED[f"{name}/value"]).max() < 1e-5
     else:
         q = model._agent.q_values(obs, action, len(action))
         assert np.abs(q - EXPECTED[f"{name}/q"].min(axis=0)).max() < 1e-5
@@ -119,9 +124,27 @@ def test_learning_goes_on() -> None:
     alone.learn(32)
 
 
+class Pair(Env):
+    """The spaces of the zip "ppo-normalized"."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action_space = spaces.Box(np.float32([-1]), np.float32([1]))
+
+
 def test_normalization_must_fit() -> None:
     with pytest.raises(ValueError, match="for 3 numbers per observation, the model for 4"):
         celsius.from_sb3(ZIPS / "ppo-discrete.zip", normalize=ZIPS / "ppo-normalized.pkl")
+    model = celsius.from_sb3(ZIPS / "ppo-normalized.zip", normalize=ZIPS / "ppo-normalized.pkl")
+    statistics = celsius.sb3.read_normalization(ZIPS / "ppo-normalized.pkl")
+    found = model._agent.tensors(lib.CEL_STATE, lib.CEL_MODEL)
+    scale = float(found["normalizer.reward_scale"][0])
+    assert scale == pytest.approx(1 / np.sqrt(statistics.returns[1] + 1e-8), rel=1e-6)
+    assert found["normalizer.return_stats"][0] == statistics.returns[2]
+    assert np.allclose(found["normalizer.m2"] / found["normalizer.count"], statistics.var)
+    model.set_env(Pair())
+    model.learn(32, reset_num_timesteps=False)
+    assert found["normalizer.count"][0] == pytest.approx(statistics.count + 32, abs=1)
     plain = celsius.from_sb3(ZIPS / "ppo-normalized.zip")
     assert not np.allclose(
         plain.predict(EXPECTED["ppo-normalized/obs"], deterministic=True)[0],
