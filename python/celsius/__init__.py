@@ -11,21 +11,20 @@ The learners have the interface of Stable-Baselines3:
 
 from __future__ import annotations
 
-from . import native_env
+# Exact problems, interchange, pictures and tables.
+from . import mdp, native_env, sb3, tables, zoo  # isort: split
+
+from ._certify import AgentCertificate, certify
+from ._export import export, export_formats
 from ._native import lib, text
+from ._pictures import Picture, plot_error, plot_runs, plot_sweep
+from ._verify import Check, Report, verify
 from .errors import Error
 from .evaluation import evaluate_policy
 from .learners import A2C, AC, PPO, REINFORCE, SAC, SQL, TRPO, DiscreteSAC, SoftQ
-from .vec_env import make_vec_env
-
-# Exact problems, interchange, pictures and tables.
-from . import mdp, sb3, tables, zoo  # isort: split
-from ._certify import AgentCertificate, certify
-from ._export import export, export_formats
-from ._pictures import Picture, plot_error, plot_runs, plot_sweep
-from ._verify import Check, Report, verify
 from .mdp import MDP
 from .sb3 import from_sb3
+from .vec_env import make_vec_env
 
 __version__ = text(lib.cel_version())
 

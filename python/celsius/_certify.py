@@ -144,16 +144,18 @@ def certify(
     """Compares a trained agent with the exact solution of its problem.
 
     run: a run folder, or a learner whose environment is one of the library's (`mdp.to_vec_env()`,
-    "LQR-v0", "FrozenLake-v1" with native=True, ...). which: the model of a run folder: "best", "final", a
-    path, or None (best, else final, else the newest checkpoint). alpha, gamma: of the exact
-    solution; None takes the agent's own. episodes, seed: episodes simulated on LQR-v0 and
-    MultiGoal-v0. cells: of the plane's grid; 0: automatic. Raises ValueError where the environment
-    has no exact solution.
+    "LQR-v0", "FrozenLake-v1" with native=True, ...). which: the model of a run folder: "best",
+    "final", a path, or None (best, else final, else the newest checkpoint).
+    alpha, gamma: of the exact solution; None takes the agent's own.
+    episodes, seed: episodes simulated on LQR-v0 and MultiGoal-v0.
+    cells: of the plane's grid; 0: automatic.
+    Raises ValueError where the environment has no exact solution.
     """
     agent, spec, keep = _opened(run, which)
     options = Config(lib.cel_certify_fields(), ffi.new("CelCertifyOptions *"))
     for name, value in (
-        ("alpha", "auto" if alpha is None else alpha), ("gamma", "auto" if gamma is None else gamma),
+        ("alpha", "auto" if alpha is None else alpha),
+        ("gamma", "auto" if gamma is None else gamma),
         ("episodes", episodes), ("seed", seed), ("cells", cells),
     ):  # fmt: skip
         options.set(name, value)
@@ -172,8 +174,8 @@ def _opened(run: Any, which: str | None) -> tuple[Any, Any, Any]:
     spec: Any = getattr(getattr(run, "env", None), "spec", None)
     if not hasattr(spec, "c"):
         raise UnsupportedError(
-            "the learner's environment is not one of the library's, so its exact solution is not known; "
-            "use mdp.to_vec_env() or native=True"
+            "the learner's environment is not one of the library's, so its exact solution is "
+            "not known; use mdp.to_vec_env() or native=True"
         )
     return run._agent.c, spec.c, (run._agent, spec)
 

@@ -27,7 +27,7 @@ def export(model: Any, format: str, path: Path, *, name: str | None = None) -> N
 
     model: a learner, a model file, a checkpoint, or a run folder (its best model).
     format: "c" (OUT.h and OUT.c without dependencies), "onnx", or "safetensors" (a PyTorch state
-    dict). name: prefix of the C functions and name of the ONNX graph; None: made from the file name.
+    dict). name: prefix of the C functions and name of the ONNX graph; None: made from the file's.
     Every format computes the policy's mode, as predict(deterministic=True) does.
     Raises ValueError (unknown format, no C identifier), FileNotFoundError, OSError.
     """

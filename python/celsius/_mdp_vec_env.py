@@ -30,8 +30,8 @@ class _Spec:
 
     def picture(self, state: NDArray[Any], size: int = 400) -> NDArray[Any]:
         raise UnsupportedError(
-            "environments of a problem in memory have no pictures; mdp.to_env(render_mode=\"rgb_array\") "
-            "has"
+            "environments of a problem in memory have no pictures; "
+            'mdp.to_env(render_mode="rgb_array") has'
         )
 
 

@@ -98,7 +98,7 @@ def _from_dense(values: Any, what: str) -> _Entries:
     if array.ndim != 3 or array.shape[0] != array.shape[2] or array.shape[1] < 1:
         raise ValueError(
             f"{what} has shape {array.shape}; it must be (states, actions, states), a list of one "
-            "SciPy matrix (states, states) per action, or one SciPy matrix (states * actions, states)"
+            "SciPy matrix (states, states) per action, or one matrix (states * actions, states)"
         )
     states, actions = array.shape[:2]
     flat = array.reshape(states * actions, states)

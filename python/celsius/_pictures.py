@@ -136,7 +136,9 @@ def plot_grid(
 
     def draw() -> Any:
         cells, moves = _grid(mdp)
-        figure = new_figure(max(3.0, 0.6 * cells.shape[1] + 1.4), max(2.5, 0.6 * cells.shape[0] + 1))
+        figure = new_figure(
+            max(3.0, 0.6 * cells.shape[1] + 1.4), max(2.5, 0.6 * cells.shape[0] + 1)
+        )
         if figure is None:
             return None
         axes = figure.add_subplot()
@@ -157,7 +159,9 @@ def plot_grid(
                 continue
             color = "k" if shown.norm(values[s]) > 0.6 else "w"
             if numbers and cells.size <= 400:
-                axes.text(column, row + 0.44, f"{values[s]:.3g}", ha="center", fontsize=6, color=color)
+                axes.text(
+                    column, row + 0.44, f"{values[s]:.3g}", ha="center", fontsize=6, color=color
+                )
             for a, move in enumerate(moves if with_arrows else []):
                 length = 0.34 * float(table[s, a]) if a < table.shape[1] else 0.0
                 if length > 0.02 and move.any():

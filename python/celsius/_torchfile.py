@@ -259,6 +259,6 @@ def load_tensors(data: bytes, what: str) -> dict[str, NDArray[Any]]:
 
 
 __all__ = [
-    "PICKLE_MAX", "STORAGE_MAX", "Name", "Object", "finish", "load_data", "load_tensors", "open_zip",
-    "read_member",
+    "PICKLE_MAX", "STORAGE_MAX", "Name", "Object", "finish", "load_data", "load_tensors",
+    "open_zip", "read_member",
 ]  # fmt: skip

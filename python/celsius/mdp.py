@@ -28,7 +28,17 @@ from ._fields import Config, Field, rows
 from ._interrupt import interruptible
 from ._model import Floats, Ints
 from ._native import (
-    array_view, check, contiguous, ffi, keep_raised, lib, own, own_result, path_bytes, pointer, text,
+    array_view,
+    check,
+    contiguous,
+    ffi,
+    keep_raised,
+    lib,
+    own,
+    own_result,
+    path_bytes,
+    pointer,
+    text,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -127,9 +137,9 @@ class Solution:
         self.sweeps: int = c.sweeps
         self.seconds: float = c.seconds
         #: The method that ran, such as "newton".
-        self.method: str = next(row for row in rows(lib.cel_solve_fields()) if row.name == "method").choices[
-            int(c.method)
-        ]
+        self.method: str = next(
+            row for row in rows(lib.cel_solve_fields()) if row.name == "method"
+        ).choices[int(c.method)]
 
     def __repr__(self) -> str:
         certified = "certified" if self.certified else "not certified"
@@ -181,9 +191,7 @@ class Improvement:
         self.gain = after.J - before.J
 
     def __repr__(self) -> str:
-        return (
-            f"<Improvement: J={self.before.J:.10g} -> {self.after.J:.10g}, gain {self.gain:.3g}>"
-        )
+        return f"<Improvement: J={self.before.J:.10g} -> {self.after.J:.10g}, gain {self.gain:.3g}>"
 
 
 class _Struct:
@@ -253,7 +261,10 @@ class Certificate:
         self.residual, self.bound, self.alpha, self.gamma = residual, bound, alpha, gamma
 
     def __repr__(self) -> str:
-        return f"<Certificate: Q is within {self.bound:.6g} of the optimum, residual {self.residual:.6g}>"
+        return (
+            f"<Certificate: Q is within {self.bound:.6g} of the optimum, residual "
+            f"{self.residual:.6g}>"
+        )
 
 
 class QLearning:
@@ -282,7 +293,13 @@ class QLearning:
         #: sup-norm of Q - Q* (NaN without `exact`).
         self.history = np.array(
             history,
-            [("round", "i8"), ("samples", "i8"), ("residual", "f8"), ("bound", "f8"), ("error", "f8")],
+            [
+                ("round", "i8"),
+                ("samples", "i8"),
+                ("residual", "f8"),
+                ("bound", "f8"),
+                ("error", "f8"),
+            ],
         )
 
     def __repr__(self) -> str:
@@ -359,7 +376,9 @@ class MDP:
             array_view(c.reward_next, (T,), np.float64, c) if c.reward_next else None
         )
         #: (transitions,) 1: the episode ends there. None: it never does.
-        self.ends: NDArray[np.uint8] | None = array_view(c.ends, (T,), np.uint8, c) if c.ends else None
+        self.ends: NDArray[np.uint8] | None = (
+            array_view(c.ends, (T,), np.uint8, c) if c.ends else None
+        )
         #: (S,) initial distribution.
         self.start: Floats = array_view(c.start, (self.states,), np.float64, c)
         #: (pairs,) state and action number of each pair.
@@ -446,8 +465,8 @@ class MDP:
         horizon = f", horizon {self.horizon}" if self.horizon else ""
         name = f" {self.name!r}" if self.name else ""
         return (
-            f"<MDP{name}: {self.states} states, {self.pairs} pairs, {self.transitions} transitions, "
-            f"discount {self.discount:g}{horizon}>"
+            f"<MDP{name}: {self.states} states, {self.pairs} pairs, {self.transitions} "
+            f"transitions, discount {self.discount:g}{horizon}>"
         )
 
     def __reduce__(self) -> Any:
@@ -543,7 +562,9 @@ class MDP:
             rest[..., self.pair_state, self.pair_action] = 0.0
             if np.any(np.nan_to_num(rest)):
                 s, a = np.argwhere(np.nan_to_num(rest))[0][-2:]
-                raise ValueError(f"the policy takes action {a} in state {s}, which has no such action")
+                raise ValueError(
+                    f"the policy takes action {a} in state {s}, which has no such action"
+                )
             return self.flat(array)
         if array.shape[-1:] != (self.pairs,):
             raise ValueError(
@@ -602,7 +623,9 @@ class MDP:
 
     def sweep(self, alphas: ArrayLike, **settings: Any) -> list[Solution]:
         """Solves the problem at each temperature. settings: those of `solve`."""
-        return [self.solve(alpha=float(alpha), **settings) for alpha in np.ravel(np.asarray(alphas))]
+        return [
+            self.solve(alpha=float(alpha), **settings) for alpha in np.ravel(np.asarray(alphas))
+        ]
 
     def evaluate(
         self,
@@ -655,7 +678,9 @@ class MDP:
         probabilities = contiguous(self.policy(pi), np.float64, (self.pairs,))
         out = np.empty((steps + 1, self.states))
         with interruptible():
-            status = lib.cel_state_distribution(self._c, pointer(probabilities), steps, pointer(out))
+            status = lib.cel_state_distribution(
+                self._c, pointer(probabilities), steps, pointer(out)
+            )
         check(status)
         return out
 
@@ -687,10 +712,10 @@ class MDP:
         weight: ArrayLike | None = None,
         tolerance: float = 1e-9,
     ) -> Improvement:
-        """Improves a policy once: evaluates it, then projects softmax(Q / alpha) (alpha = 0: greedy).
+        """Improves a policy once: evaluates it, then projects softmax(Q / alpha).
 
-        within: a class of policies (count, pairs); None: all policies. rectangular, weight: see
-        `project`. No value falls where the class is rectangular and holds pi.
+        alpha = 0: the greedy policy. within: a class of policies (count, pairs); None: all
+        policies. rectangular, weight: see `project`. No value falls where the class is rectangular and holds pi.
         """
         before = self.evaluate(pi, alpha=alpha, gamma=gamma, tolerance=tolerance, horizon=0)
         if alpha == 0.0:
@@ -754,8 +779,8 @@ class MDP:
         return out
 
     def policy_gradient(
-        self, pi: ArrayLike, *, alpha: float = 0.1, gamma: float | None = None, natural: bool = False,
-        horizon: int | None = None, discounted: bool = True,
+        self, pi: ArrayLike, *, alpha: float = 0.1, gamma: float | None = None,
+        natural: bool = False, horizon: int | None = None, discounted: bool = True,
     ) -> Floats:  # fmt: skip
         """Returns the exact gradient (pairs,) of J with respect to the logits of pi.
 
@@ -816,7 +841,7 @@ class MDP:
     def guarantee(
         self, pi: ArrayLike, pi_next: ArrayLike, *, gamma: float | None = None
     ) -> Guarantee:
-        """Computes the exact gain of an update from pi to pi_next, and its certified lower bound."""
+        """Computes the exact gain of an update from pi to pi_next, and its certified bound."""
         old = contiguous(self.policy(pi), np.float64, (self.pairs,))
         new = contiguous(self.policy(pi_next), np.float64, (self.pairs,))
         step = ffi.new("CelGuaranteeStep *")
@@ -863,8 +888,8 @@ class MDP:
         rounds: each samples as many transitions as there are pairs. sampling: "synchronous" (every
         pair once) or "asynchronous" (one trajectory; behaviour "boltzmann" or "uniform", fraction
         epsilon of random actions, restarts after episode_steps). step: "rescaled", "polynomial"
-        (exponent omega) or "constant" (step_size). points: certificates per factor of ten of rounds.
-        exact: a solution at the same temperature, to record the error of Q in `history`.
+        (exponent omega) or "constant" (step_size). points: certificates per factor of ten of
+        rounds. exact: a solution at the same temperature, to record the error of Q in `history`.
         progress: called with a dictionary; returning False stops.
         """
         if exact is not None and exact.Q.shape != (self.pairs,):
@@ -910,8 +935,8 @@ class MDP:
         return MDPVecEnv(self, n_envs, seed, limit)
 
     def plot(
-        self, V: ArrayLike, pi: ArrayLike | None = None, *, title: str = "", path: Path | None = None,
-        backend: str | None = None, **options: Any,
+        self, V: ArrayLike, pi: ArrayLike | None = None, *, title: str = "",
+        path: Path | None = None, backend: str | None = None, **options: Any,
     ) -> Figure:  # fmt: skip
         """Draws V (S,) as colors and pi (pairs,) as arrows on the problem's grid.
 

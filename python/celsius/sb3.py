@@ -124,7 +124,11 @@ def _space(value: Any) -> spaces.Space[Any]:
 
 def _int(value: Any) -> int:
     number = finish(value)
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number < 2**31:
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, int | np.integer)
+        or not 0 <= number < 2**31
+    ):
         raise FormatError(f"a space has the size {number!r}")
     return int(number)
 
@@ -205,7 +209,9 @@ def read(path: Path, *, algo: str | None = None) -> SavedModel:
             raise FormatError(f"{what}: data is not a dictionary")
         version = ""
         if "_stable_baselines3_version" in members:
-            version = read_member(archive, "_stable_baselines3_version", 256, what).decode("ascii", "replace")
+            version = read_member(archive, "_stable_baselines3_version", 256, what).decode(
+                "ascii", "replace"
+            )
         stored = read_member(archive, "policy.pth", _torchfile.STORAGE_MAX, what)
         variables: dict[str, Array] = {}
         if isinstance(raw.get("ent_coef"), str) and "pytorch_variables.pth" in members:
@@ -217,10 +223,14 @@ def read(path: Path, *, algo: str | None = None) -> SavedModel:
         raise FormatError(f"{what}: policy_kwargs is not a dictionary")
     found = _algorithm(data.get("policy_class"), data, what) if algo is None else algo
     return SavedModel(
-        algo=found, version=version.strip(), observation_space=_space(data.get("observation_space")),
-        action_space=_space(data.get("action_space")), data=data,
-        parameters=load_tensors(stored, f"{what}: policy.pth"), variables=variables,
-    )  # fmt: skip
+        algo=found,
+        version=version.strip(),
+        observation_space=_space(data.get("observation_space")),
+        action_space=_space(data.get("action_space")),
+        data=data,
+        parameters=load_tensors(stored, f"{what}: policy.pth"),
+        variables=variables,
+    )
 
 
 # ---- VecNormalize
@@ -247,7 +257,9 @@ def _number(value: Any, what: str, low: float) -> float:
     if isinstance(number, bool) or not isinstance(number, int | float | np.number):
         raise FormatError(f"{what} of VecNormalize is not a number")
     if not np.isfinite(number) or number < low:
-        raise FormatError(f"{what} of VecNormalize is {number}; it must be finite and at least {low:g}")
+        raise FormatError(
+            f"{what} of VecNormalize is {number}; it must be finite and at least {low:g}"
+        )
     return float(number)
 
 
@@ -270,7 +282,8 @@ def read_normalization(path: Path) -> Normalization:
         if not isinstance(saved.get("obs_rms"), Object):
             raise UnsupportedError(f"{what}: statistics of a Dict observation are not supported")
         mean, var = (
-            _array(saved.get("obs_rms").get(key), key).astype(np.float64).ravel() for key in ("mean", "var")
+            _array(saved.get("obs_rms").get(key), key).astype(np.float64).ravel()
+            for key in ("mean", "var")
         )
         if mean.shape != var.shape or not np.isfinite([mean, var]).all() or np.any(var < 0):
             raise FormatError(f"{what}: mean and variance do not fit each other")
@@ -328,7 +341,9 @@ class _Taker:
             raise UnsupportedError(f"the parameter {left[0]!r} has no counterpart in Celsius")
 
 
-def _put(out: dict[str, Array], prefix: str, members: list[tuple[list[Array], list[Array]]]) -> None:
+def _put(
+    out: dict[str, Array], prefix: str, members: list[tuple[list[Array], list[Array]]]
+) -> None:
     """Adds the layers of an ensemble: weight (E, in, out), bias (E, out)."""
     for i in range(len(members[0][0])):
         for kind, which in (("weight", 0), ("bias", 1)):
@@ -345,8 +360,8 @@ def _sac(take: _Taker, kwargs: dict[str, Any], sde: bool) -> dict[str, Array]:
         clip = kwargs.get("clip_mean", 2.0)
         if clip > 0:
             raise UnsupportedError(
-                f"the policy clips its mean to [-{clip:g}, {clip:g}] (use_sde with clip_mean), which "
-                "Celsius does not do"
+                f"the policy clips its mean to [-{clip:g}, {clip:g}] (use_sde with clip_mean), "
+                "which Celsius does not do"
             )
         head, bias = take.dense(["actor.mu"])
         out["actor.log_std"] = take.take("actor.log_std")
@@ -519,8 +534,8 @@ def from_sb3(
     """Makes a learner from a zip of Stable-Baselines3 (SAC, PPO, A2C) or sb3-contrib (TRPO).
 
     Predictions and values equal those of Stable-Baselines3 up to rounding. The settings of the
-    zip become arguments of the learner; `arguments` replace them. The optimizers' moments and stored
-    transitions are not taken over.
+    zip become arguments of the learner; `arguments` replace them. The optimizers' moments and
+    stored transitions are not taken over.
 
     env: an environment to continue on; None: the model acts only, until `set_env`.
     algo: "sac", "ppo", "a2c" or "trpo"; None finds out from the file.
@@ -549,7 +564,9 @@ def from_sb3(
             clip_observation=statistics.clip_obs, clip_reward=statistics.clip_reward,
         )  # fmt: skip
         if abs(statistics.epsilon - 1e-8) > 1e-12:
-            raise UnsupportedError(f"epsilon of VecNormalize is {statistics.epsilon:g}; only 1e-8 is supported")
+            raise UnsupportedError(
+                f"epsilon of VecNormalize is {statistics.epsilon:g}; only 1e-8 is supported"
+            )
     given.update(arguments)
     n_envs = saved.data.get("n_envs") if env is None else None
     target = env
@@ -558,11 +575,12 @@ def from_sb3(
     multi = isinstance(saved.observation_space, spaces.Dict | spaces.Tuple)
     model = cls("MultiInputPolicy" if multi else "MlpPolicy", target, **given)
     if env is not None and (
-        model.observation_space != saved.observation_space or model.action_space != saved.action_space
+        model.observation_space != saved.observation_space
+        or model.action_space != saved.action_space
     ):
         raise ValueError(
-            f"the environment has other spaces ({model.observation_space}, {model.action_space}) than the "
-            f"model ({saved.observation_space}, {saved.action_space})"
+            f"the environment has other spaces ({model.observation_space}, {model.action_space}) "
+            f"than the model ({saved.observation_space}, {saved.action_space})"
         )
     _load(model, saved, parameters, statistics)
     return model
@@ -585,7 +603,9 @@ def _load(
     for name, value in new.items():
         if name not in own or own[name].size != np.size(value):
             have = own[name].shape if name in own else "no such tensor"
-            raise ShapeError(f"the parameter {name!r} has shape {np.shape(value)}; the network has {have}")
+            raise ShapeError(
+                f"the parameter {name!r} has shape {np.shape(value)}; the network has {have}"
+            )
     for name, value in new.items():
         own[name][...] = np.asarray(value).reshape(own[name].shape)
     agent.sync()

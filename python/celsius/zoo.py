@@ -134,7 +134,9 @@ def settings(path: Path, env: str, *, entry: str | None = None) -> Settings:
     )  # fmt: skip
 
 
-def fields(path: Path, env: str, *, algo: str | None = None, entry: str | None = None) -> dict[str, str]:
+def fields(
+    path: Path, env: str, *, algo: str | None = None, entry: str | None = None
+) -> dict[str, str]:
     """Returns every field of a run of the command with this file, as text by name.
 
     env: an environment of the library. algo: "ppo"; None: the file's name. This is what
@@ -146,7 +148,9 @@ def fields(path: Path, env: str, *, algo: str | None = None, entry: str | None =
     check(lib.cel_zoo_apply(file.c, file.find(env if entry is None else entry), setup))
     from ._fields import rows
 
-    names = [(row.name, "") for table in (lib.cel_run_fields(), setup.algo.fields) for row in rows(table)]
+    names = [
+        (row.name, "") for table in (lib.cel_run_fields(), setup.algo.fields) for row in rows(table)
+    ]
     names += [(row.name, "env.") for row in rows(setup.env_fields)]
     found = {}
     for row_name, prefix in names:
@@ -172,12 +176,14 @@ def make(
     name = algo or PurePath(path).name.split(".")[0]
     kinds = {kind.ALGO: kind for kind in vars(celsius).values() if getattr(kind, "ALGO", "")}
     if name not in kinds:
-        raise ValueError(f"{name} is not an algorithm; give algo=, one of {', '.join(sorted(kinds))}")
+        raise ValueError(
+            f"{name} is not an algorithm; give algo=, one of {', '.join(sorted(kinds))}"
+        )
     found = settings(path, env, entry=entry)
     if found.rest:
         raise UnsupportedError(
-            f"{os.fspath(path)}: {found.entry}: {next(iter(found.rest))} is not supported; apply it "
-            "yourself with `celsius.zoo.settings`"
+            f"{os.fspath(path)}: {found.entry}: {next(iter(found.rest))} is not supported; apply "
+            "it yourself with `celsius.zoo.settings`"
         )
     merged = {**found.arguments, **arguments}
     policy = merged.pop("policy")
@@ -201,7 +207,8 @@ def _normalization(found: Settings) -> dict[str, Any]:
             gamma = found.arguments.get("gamma", 0.99)
             if value != gamma:
                 raise UnsupportedError(
-                    f"returns are normalized with the discount of the algorithm, {gamma}, not {value}"
+                    "returns are normalized with the discount of the algorithm, "
+                    f"{gamma}, not {value}"
                 )
         elif (key, value) not in (("epsilon", 1e-8), ("training", True)):
             raise UnsupportedError(f"normalize: {key}={value!r} has no counterpart in Celsius")
@@ -209,7 +216,7 @@ def _normalization(found: Settings) -> dict[str, Any]:
 
 
 def _environment(env: str, found: Settings) -> Any:
-    """Returns what a learner takes: the id alone where one environment with its defaults is meant."""
+    """Returns what a learner takes: the id alone where it says everything."""
     if found.n_envs == 1 and not found.env_kwargs:
         return env
     from .vec_env import make_vec_env

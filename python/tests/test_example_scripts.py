@@ -1,4 +1,4 @@
-"""The example scripts on exact problems, export and search: they run and print what they promise."""
+"""The example scripts on exact problems, export and search: they run and keep their promise."""
 
 import os
 import re
@@ -17,9 +17,12 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "python"
 def run(name: str, folder: Path, *arguments: object) -> str:
     done = subprocess.run(
         [sys.executable, EXAMPLES / f"{name}.py", *map(str, arguments)],
-        cwd=folder, capture_output=True, text=True, check=False,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "PYTHONPATH": str(Path(celsius.__file__).parents[1])},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

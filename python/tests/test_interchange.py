@@ -63,9 +63,16 @@ def test_predictions_equal_stable_baselines3(name: str, tmp_path: Path) -> None:
     model.save(tmp_path / "model")
     again = type(model).load(tmp_path / "model")
     assert np.array_equal(again.predict(obs, deterministic=True)[0], found)
-    assert "squashed" in subprocess.run(
-        [command(), "info", tmp_path / "model.safetensors"], capture_output=True, text=True, check=True
-    ).stdout or name[:3] != "sac"
+    assert (
+        "squashed"
+        in subprocess.run(
+            [command(), "info", tmp_path / "model.safetensors"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        or name[:3] != "sac"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(UNSUPPORTED))
@@ -84,7 +91,9 @@ def test_settings_of_the_zip() -> None:
     assert model.train_freq == (1, "step")
     learned = celsius.from_sb3(ZIPS / "sac.zip")
     saved = celsius.sb3.read(ZIPS / "sac.zip")
-    assert learned._agent.temperature == pytest.approx(float(np.exp(saved.variables["log_ent_coef"][0])))
+    assert learned._agent.temperature == pytest.approx(
+        float(np.exp(saved.variables["log_ent_coef"][0]))
+    )
     changed = celsius.from_sb3(ZIPS / "sac.zip", learning_rate=1e-4, gamma=0.5, batch_size=4)
     assert (changed.learning_rate, changed.gamma, changed.batch_size) == (1e-4, 0.5, 4)
     rollout = celsius.from_sb3(ZIPS / "ppo-box.zip")
@@ -158,7 +167,9 @@ def test_normalization_must_fit() -> None:
 def network(tensors: dict[str, NDArray[Any]], obs: NDArray[Any]) -> NDArray[Any]:
     """The mode of an exported ReLU or tanh policy of the tests, in NumPy."""
     x = obs.astype(np.float64)
-    layers = sorted(int(name.split(".")[1]) for name in tensors if name.startswith("net.") and "weight" in name)
+    layers = sorted(
+        int(name.split(".")[1]) for name in tensors if name.startswith("net.") and "weight" in name
+    )
     for i in layers:
         x = np.maximum(x @ tensors[f"net.{i}.weight"].T + tensors[f"net.{i}.bias"], 0)
     x = np.tanh(x @ tensors["mean.weight"].T + tensors["mean.bias"])
@@ -180,8 +191,10 @@ def test_export_c(tmp_path: Path) -> None:
     model = celsius.from_sb3(ZIPS / "sac.zip")
     model.export("c", tmp_path / "robot.c", name="arm")
     assert "arm_act" in (tmp_path / "robot.h").read_text()
-    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", tmp_path / "robot.so", tmp_path / "robot.c", "-lm"],
-                   check=True)  # fmt: skip
+    subprocess.run(
+        ["cc", "-O1", "-shared", "-fPIC", "-o", tmp_path / "robot.so", tmp_path / "robot.c", "-lm"],
+        check=True,
+    )
     act = ctypes.CDLL(str(tmp_path / "robot.so")).arm_act
     for obs, expected in zip(EXPECTED["sac/obs"], EXPECTED["sac/action"], strict=True):
         action = np.zeros(2, np.float32)
@@ -201,8 +214,26 @@ def test_export_formats_and_sources(tmp_path: Path) -> None:
         celsius.export(model, format, tmp_path / f"b.{ending}", name="p")
         assert (tmp_path / f"a.{ending}").read_bytes() == (tmp_path / f"b.{ending}").read_bytes()
     run = tmp_path / "run"
-    subprocess.run([command(), "train", "ppo", "--env", "CartPole-v1", "--steps", "64", "--n-steps", "32",
-                    "--quiet", "--eval-episodes", "1", "--out", run], check=True, capture_output=True)  # fmt: skip
+    subprocess.run(
+        [
+            command(),
+            "train",
+            "ppo",
+            "--env",
+            "CartPole-v1",
+            "--steps",
+            "64",
+            "--n-steps",
+            "32",
+            "--quiet",
+            "--eval-episodes",
+            "1",
+            "--out",
+            run,
+        ],
+        check=True,
+        capture_output=True,
+    )
     celsius.export(run, "c", tmp_path / "run.c")
     assert (tmp_path / "run.h").exists()
     for arguments, kind, message in (
@@ -230,7 +261,8 @@ Pendulum-v1: &base
   learning_rate: lin_1e-3
   n_steps: 64
   batch_size: 32
-  policy_kwargs: "dict(log_std_init=-1, ortho_init=False, activation_fn=nn.ReLU, net_arch=[dict(pi=[8], vf=[8])])"
+  policy_kwargs: "dict(log_std_init=-1, ortho_init=False, activation_fn=nn.ReLU,
+                       net_arch=[dict(pi=[8], vf=[8])])"
 Other-v0:
   <<: *base
   gamma: 0.9
@@ -252,9 +284,11 @@ def test_read(file: Path) -> None:
     assert entry["n_timesteps"] == 20000.0 and entry["learning_rate"] == "lin_1e-3"
     assert entry["normalize"] == {"norm_obs": True, "norm_reward": False, "clip_obs": 5.0}
     assert entry["policy_kwargs"] == {
-        "log_std_init": -1, "ortho_init": False, "activation_fn": "nn.ReLU",
+        "log_std_init": -1,
+        "ortho_init": False,
+        "activation_fn": "nn.ReLU",
         "net_arch": [{"pi": [8], "vf": [8]}],
-    }  # fmt: skip
+    }
     assert found["Other-v0"] == {**entry, "gamma": 0.9, "env_wrapper": ["x.FrameSkip"]}
     file.write_text("a: *b")
     with pytest.raises(ValueError, match="line 1"):
@@ -308,13 +342,32 @@ def test_fields_equal_the_command(file: Path) -> None:
     found = zoo.fields(file, "Pendulum-v1")
     assert found["net_arch"] == "8" and found["n_envs"] == "2" and found["activation"] == "relu"
     out = file.parent / "run"
-    subprocess.run([command(), "train", "--zoo", file, "--env", "Pendulum-v1", "--steps", "200", "--quiet",
-                    "--eval-episodes", "1", "--out", out], check=True, capture_output=True)  # fmt: skip
+    subprocess.run(
+        [
+            command(),
+            "train",
+            "--zoo",
+            file,
+            "--env",
+            "Pendulum-v1",
+            "--steps",
+            "200",
+            "--quiet",
+            "--eval-episodes",
+            "1",
+            "--out",
+            out,
+        ],
+        check=True,
+        capture_output=True,
+    )
     import yaml
 
     config = yaml.safe_load((out / "config.yaml").read_text())
     for name in ("learning_rate", "clip_observation", "gamma", "n_steps", "init", "log_std_init"):
-        assert str(config["ppo"][name]).rstrip("0").rstrip(".") == found[name].rstrip("0").rstrip(".")
+        assert str(config["ppo"][name]).rstrip("0").rstrip(".") == found[name].rstrip("0").rstrip(
+            "."
+        )
     with pytest.raises(ValueError, match="ortho_init: sac has no"):
         zoo.fields(file, "Pendulum-v1", algo="sac")
 
@@ -323,14 +376,27 @@ def test_fields_equal_the_command(file: Path) -> None:
 
 
 def test_python_m_celsius(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "celsius", "--version"], capture_output=True, text=True,
-                          check=True, env=os.environ)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "celsius", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ,
+    )
     assert celsius.__version__ in done.stdout
-    done = subprocess.run([sys.executable, "-m", "celsius", "train", "saac"], capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "celsius", "train", "saac"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 4 and "did you mean" in done.stderr
-    solved = subprocess.run([sys.executable, "-m", "celsius", "solve", "taxi", "--json"], capture_output=True,
-                            text=True, check=True)  # fmt: skip
+    solved = subprocess.run(
+        [sys.executable, "-m", "celsius", "solve", "taxi", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert json.loads(solved.stdout)["value_start"] == celsius.MDP.generate("taxi").solve().J
 
 
@@ -349,4 +415,6 @@ def test_copies_of_loaded_models() -> None:
     model = celsius.from_sb3(ZIPS / "sac.zip")
     other = copy.deepcopy(model)
     obs = EXPECTED["sac/obs"]
-    assert np.array_equal(other.predict(obs, deterministic=True)[0], model.predict(obs, deterministic=True)[0])
+    assert np.array_equal(
+        other.predict(obs, deterministic=True)[0], model.predict(obs, deterministic=True)[0]
+    )

@@ -143,7 +143,9 @@ def test_rewards_in_every_form() -> None:
     for mdp in forms:
         assert np.allclose(mdp.solve(alpha=0.3).V, exact, atol=1e-8)
     by_state = np.arange(7.0)
-    assert np.array_equal(MDP(P, by_state, GAMMA).table(MDP(P, by_state, GAMMA).reward)[:, 1], by_state)
+    assert np.array_equal(
+        MDP(P, by_state, GAMMA).table(MDP(P, by_state, GAMMA).reward)[:, 1], by_state
+    )
 
 
 def test_available_ends_and_start() -> None:
@@ -168,7 +170,9 @@ def test_available_ends_and_start() -> None:
     assert mdp.greedy(solution.Q)[[2, 4]].tolist() == [1, -1]
 
 
-@pytest.mark.parametrize("name", ["FrozenLake-v1", "FrozenLake8x8-v1", "CliffWalking-v1", "Taxi-v4"])
+@pytest.mark.parametrize(
+    "name", ["FrozenLake-v1", "FrozenLake8x8-v1", "CliffWalking-v1", "Taxi-v4"]
+)
 def test_gymnasium_tables(name: str) -> None:
     env = gymnasium.make(name)
     table = env.unwrapped.P  # type: ignore[attr-defined]
@@ -176,9 +180,7 @@ def test_gymnasium_tables(name: str) -> None:
     assert (mdp.states, mdp.actions) == (env.observation_space.n, env.action_space.n)  # type: ignore[attr-defined]
     assert mdp.name == name
     assert np.allclose(mdp.start, env.unwrapped.initial_state_distrib)  # type: ignore[attr-defined]
-    flat = [
-        (s, a, p, n, r, end) for s in table for a in table[s] for p, n, r, end in table[s][a]
-    ]
+    flat = [(s, a, p, n, r, end) for s in table for a in table[s] for p, n, r, end in table[s][a]]
     s_, a_, p_, n_, r_, end_ = (np.array(column) for column in zip(*flat, strict=True))
     V = np.zeros(mdp.states)
     for _ in range(600):
@@ -222,7 +224,11 @@ def test_bad_input() -> None:
         (lambda: MDP("P", R, GAMMA), TypeError, "transitions must be numbers"),
         (lambda: MDP([[1, 2], [3]], R, GAMMA), TypeError, "transitions must be numbers"),
         (lambda: MDP(sp.csr_array((8, 3)), R, GAMMA), ValueError, "states \\* actions"),
-        (lambda: MDP([sp.csr_array((3, 3)), sp.csr_array((2, 2))], R, GAMMA), ValueError, r"\[1\] has"),
+        (
+            lambda: MDP([sp.csr_array((3, 3)), sp.csr_array((2, 2))], R, GAMMA),
+            ValueError,
+            r"\[1\] has",
+        ),
         (lambda: MDP(P, R, GAMMA, start=np.ones(7)), ValueError, "initial|start"),
         (lambda: MDP(P, R, GAMMA, start=np.ones(6)), ValueError, r"start has shape \(6,\)"),
         (lambda: MDP(P, R, GAMMA, available=np.ones((7, 2), bool)), ValueError, "available"),
@@ -267,7 +273,9 @@ def test_copies_and_pickles() -> None:
 
 
 def run(*arguments: Any) -> str:
-    done = subprocess.run([command(), *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [command(), *map(str, arguments)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -371,8 +379,10 @@ def test_settings_are_those_of_the_library() -> None:
             assert row.name in arguments or row.name in unlisted, (function, row.name)
             given = arguments[row.name].default
             text = "auto" if given is None else given
-            assert float(row.default) == given if row.kind in ("int", "float") else row.default == str(
-                text
+            assert (
+                float(row.default) == given
+                if row.kind in ("int", "float")
+                else row.default == str(text)
             ), (function, row.name)
 
 
@@ -386,9 +396,13 @@ def test_limits_progress_and_errors() -> None:
     mdp.solve(method="vi", tolerance=1e-12, progress=seen.append)  # type: ignore[arg-type]
     assert all({"residual", "bound", "fraction"} <= set(report) for report in seen)
     for setting, message in (
-        ({"alpha": -1.0}, "alpha"), ({"method": "newtonn"}, "newton"), ({"tolerance": 0.0}, "tolerance"),
-        ({"gamma": 1.0}, "gamma"), ({"threads": 0}, "threads"), ({"method": "backward"}, "horizon"),
-    ):  # fmt: skip
+        ({"alpha": -1.0}, "alpha"),
+        ({"method": "newtonn"}, "newton"),
+        ({"tolerance": 0.0}, "tolerance"),
+        ({"gamma": 1.0}, "gamma"),
+        ({"threads": 0}, "threads"),
+        ({"method": "backward"}, "horizon"),
+    ):
         with pytest.raises(ValueError, match=message):
             mdp.solve(**setting)  # type: ignore[arg-type]
 
@@ -440,9 +454,11 @@ def test_policies_in_every_form() -> None:
     assert np.array_equal(mdp.table(mdp.policy(actions)), table)
     assert np.array_equal(mdp.policy(table), mdp.policy(mdp.flat(table)))
     for wrong, message in (
-        (actions + 1, "state 1 has no action 3"), (table[:5], "shape"), (actions[:3], "shape"),
+        (actions + 1, "state 1 has no action 3"),
+        (table[:5], "shape"),
+        (actions[:3], "shape"),
         (np.ones(20) / 3, "shape"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(ValueError, match=message):
             mdp.policy(wrong)
     with pytest.raises(ValueError, match="sum"):
@@ -554,7 +570,9 @@ def test_conservative_iteration_and_guarantees() -> None:
         return len(steps) < 50
 
     pi, last = mdp.conservative_iteration(step=record)
-    assert steps[0][0] == 0 and all(held and after >= before - 1e-9 for _, before, after, held in steps)
+    assert steps[0][0] == 0 and all(
+        held and after >= before - 1e-9 for _, before, after, held in steps
+    )
     assert last.J_next == pytest.approx(mdp.evaluate(pi, alpha=0.0).J, abs=1e-8)
     check = mdp.guarantee(mdp.uniform(), pi)
     assert check.gain == pytest.approx(check.J_next - check.J) and check.held
@@ -645,8 +663,13 @@ def test_environment_horizon_missing_actions_and_pictures() -> None:
         env.step(3)
     with pytest.raises(ValueError, match="render_mode"):
         mdp.to_env(render_mode="human")
-    terminal = MDP(P, R, GAMMA, available=np.zeros((7, 3), bool) | (np.arange(7) > 0)[:, None],
-                   start=np.eye(7)[0])  # fmt: skip
+    terminal = MDP(
+        P,
+        R,
+        GAMMA,
+        available=np.zeros((7, 3), bool) | (np.arange(7) > 0)[:, None],
+        start=np.eye(7)[0],
+    )
     with pytest.raises(ValueError, match="start in state 0"):
         terminal.to_env()
     frozen = MDP.generate("frozenlake-4x4").to_env(render_mode="rgb_array")
@@ -685,11 +708,22 @@ def test_environment_in_c_follows_the_model() -> None:
 
 
 def test_learners_on_a_problem_and_their_certificates() -> None:
-    mdp = MDP.generate("frozenlake-4x4", discount=0.9) if "discount" in {
-        field.name for field in mdp_module.generator_fields("frozenlake-4x4")
-    } else MDP.from_env(gymnasium.make("FrozenLake-v1"), 0.9)  # fmt: skip
-    model = celsius.SQL("MlpPolicy", mdp.to_vec_env(4), gamma=0.9, ent_coef=0.1, learning_starts=500,
-                        policy_kwargs={"net_arch": []}, learning_rate=0.02, train_freq=1, seed=0)  # fmt: skip
+    mdp = (
+        MDP.generate("frozenlake-4x4", discount=0.9)
+        if "discount" in {field.name for field in mdp_module.generator_fields("frozenlake-4x4")}
+        else MDP.from_env(gymnasium.make("FrozenLake-v1"), 0.9)
+    )
+    model = celsius.SQL(
+        "MlpPolicy",
+        mdp.to_vec_env(4),
+        gamma=0.9,
+        ent_coef=0.1,
+        learning_starts=500,
+        policy_kwargs={"net_arch": []},
+        learning_rate=0.02,
+        train_freq=1,
+        seed=0,
+    )
     model.learn(12000)
     certificate = celsius.certify(model)
     measure = certificate["soft_return"]
@@ -767,8 +801,21 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_certify_a_run(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    run("train", "sql", "--env", "FrozenLake-v1", "--steps", 3000, "--net-arch", "[]", "--quiet",
-        "--eval-episodes", 2, "--out", out)  # fmt: skip
+    run(
+        "train",
+        "sql",
+        "--env",
+        "FrozenLake-v1",
+        "--steps",
+        3000,
+        "--net-arch",
+        "[]",
+        "--quiet",
+        "--eval-episodes",
+        2,
+        "--out",
+        out,
+    )
     certificate = celsius.certify(out)
     answer = json.loads(run("certify", out, "--json"))
     rows_of_command = answer["measures"]
@@ -814,9 +861,29 @@ def test_tables(tmp_path: Path) -> None:
     import pandas as pd
 
     out = tmp_path / "runs"
-    run("train", "ppo", "--env", "CartPole-v1", "--steps", 600, "--n-steps", 100, "--log-every", 200,
-        "--batch-size", 100, "--eval-every", 300, "--eval-episodes", 2, "--seeds", "1,2", "--quiet",
-        "--out", out)  # fmt: skip
+    run(
+        "train",
+        "ppo",
+        "--env",
+        "CartPole-v1",
+        "--steps",
+        600,
+        "--n-steps",
+        100,
+        "--log-every",
+        200,
+        "--batch-size",
+        100,
+        "--eval-every",
+        300,
+        "--eval-episodes",
+        2,
+        "--seeds",
+        "1,2",
+        "--quiet",
+        "--out",
+        out,
+    )
     frame = celsius.tables.progress(out)
     assert isinstance(frame, pd.DataFrame)
     assert sorted(frame["run"].unique()) == ["seed-1", "seed-2"]

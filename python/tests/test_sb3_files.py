@@ -1,4 +1,4 @@
-"""Files of Stable-Baselines3 and torch as data: what is read, and that nothing in them ever runs."""
+"""Files of Stable-Baselines3 and torch as data: what is read, and that nothing in them runs."""
 
 import base64
 import collections
@@ -38,10 +38,13 @@ class Evil:
 def test_values_equal_those_of_pickle(protocol: int) -> None:
     value = {
         "numbers": [0, -1, 255, 65536, -(2**31), 2**70, 1.5, -0.0, float("inf")],
-        "texts": ["", "é", "x" * 300], "bytes": [b"", b"\x00\xff" * 200], "none": None,
-        "flags": [True, False], "tuples": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)],
+        "texts": ["", "é", "x" * 300],
+        "bytes": [b"", b"\x00\xff" * 200],
+        "none": None,
+        "flags": [True, False],
+        "tuples": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)],
         "nested": {"a": {"b": [{"c": ()}]}, 3: "three"},
-    }  # fmt: skip
+    }
     same = value["texts"]
     value["shared"] = [same, same]
     if protocol < 3:
@@ -62,7 +65,11 @@ def test_nothing_runs(protocol: int) -> None:
             _pickle.load(data, strict=True)
     assert RAN == []
     found = _pickle.load(pickle.dumps(collections.Counter(a=2), protocol))
-    assert str(found.name) in ("collections.Counter", "copyreg._reconstructor", "copy_reg._reconstructor")
+    assert str(found.name) in (
+        "collections.Counter",
+        "copyreg._reconstructor",
+        "copy_reg._reconstructor",
+    )
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))
@@ -83,10 +90,28 @@ def test_broken_pickles() -> None:
         with pytest.raises(FormatError):
             _pickle.load(whole[:n])
     cases = [
-        b"", b".", b"N", b"NN.", b"(.", b"t.", b"]r\xff\xff\xff\x7f0.", b"j\xff\xff\xff\x7f.", b"cx\n.",
-        b"(N(N", b"}(K\x01u.", b"}(]K\x01u.", b"Nb.", b"NNR.", b"NNa.", b"NNNs.", b"\x80\x05\x95.", b"\x82\x01.",
-        b"(K\x01ix\ny\n.", b"Q.", b"I" + b"9" * 5000 + b"\n.",
-    ]  # fmt: skip
+        b"",
+        b".",
+        b"N",
+        b"NN.",
+        b"(.",
+        b"t.",
+        b"]r\xff\xff\xff\x7f0.",
+        b"j\xff\xff\xff\x7f.",
+        b"cx\n.",
+        b"(N(N",
+        b"}(K\x01u.",
+        b"}(]K\x01u.",
+        b"Nb.",
+        b"NNR.",
+        b"NNa.",
+        b"NNNs.",
+        b"\x80\x05\x95.",
+        b"\x82\x01.",
+        b"(K\x01ix\ny\n.",
+        b"Q.",
+        b"I" + b"9" * 5000 + b"\n.",
+    ]
     for data in cases:
         try:
             _pickle.load(data)
@@ -178,14 +203,28 @@ def test_tensors_with_offsets_strides_and_types() -> None:
         "scalar": tensor(Storage("LongStorage", "1", 3), 2, (), ()),
         "same": tensor(Storage("LongStorage", "1", 3), 1, (3,), (0,)),
         "empty": tensor(Storage("FloatStorage", "0", 12), 0, (0, 4), (4, 1)),
-        "parameter": _Call("torch._utils", "_rebuild_parameter",
-                           tensor(Storage("FloatStorage", "0", 12), 0, (2,), (1,)), True, {}),
-    }  # fmt: skip
-    data = torch_file(program(stored), {"0": numbers.tobytes(), "1": long.tobytes()}, byteorder="little")
+        "parameter": _Call(
+            "torch._utils",
+            "_rebuild_parameter",
+            tensor(Storage("FloatStorage", "0", 12), 0, (2,), (1,)),
+            True,
+            {},
+        ),
+    }
+    data = torch_file(
+        program(stored), {"0": numbers.tobytes(), "1": long.tobytes()}, byteorder="little"
+    )
     found = load_tensors(data, "file")
     grid = numbers.reshape(3, 4)
-    expected = {"a": grid, "t": grid.T, "part": grid[1:, 1:3], "scalar": long[2], "same": [1, 1, 1],
-                "empty": np.zeros((0, 4)), "parameter": numbers[:2]}  # fmt: skip
+    expected = {
+        "a": grid,
+        "t": grid.T,
+        "part": grid[1:, 1:3],
+        "scalar": long[2],
+        "same": [1, 1, 1],
+        "empty": np.zeros((0, 4)),
+        "parameter": numbers[:2],
+    }
     # "same" has stride 0: it must read one element three times
     for name, array in expected.items():
         assert np.array_equal(found[name], array), name
@@ -233,15 +272,19 @@ def test_hostile_torch_files() -> None:
     with pytest.raises(FormatError, match="not a zip"):
         load_tensors(b"PK no zip", "file")
     with pytest.raises(FormatError, match="two types"):
-        both = {"a": tensor(good, 0, (4,), (1,)),
-                "b": tensor(Storage("IntStorage", "0", 4), 0, (4,), (1,))}  # fmt: skip
+        both = {
+            "a": tensor(good, 0, (4,), (1,)),
+            "b": tensor(Storage("IntStorage", "0", 4), 0, (4,), (1,)),
+        }
         load_tensors(torch_file(program(both), {"0": numbers}), "file")
 
 
 # ---- whole zips
 
 
-def rewritten(name: str, path: Path, data: dict[str, Any] | None = None, **members: bytes | None) -> Path:
+def rewritten(
+    name: str, path: Path, data: dict[str, Any] | None = None, **members: bytes | None
+) -> Path:
     """Copies a zip with changed attributes or members (None: without it)."""
     with zipfile.ZipFile(ZIPS / name) as archive:
         content = {member: archive.read(member) for member in archive.namelist()}
@@ -289,15 +332,22 @@ def test_no_torch_and_no_stable_baselines(tmp_path: Path) -> None:
 def test_evil_zips(tmp_path: Path) -> None:
     RAN.clear()
     evil = base64.b64encode(pickle.dumps(Evil())).decode()
-    harmless = rewritten("ppo-box.zip", tmp_path / "a.zip", {"extra": {":type:": "x", ":serialized:": evil}})
+    harmless = rewritten(
+        "ppo-box.zip", tmp_path / "a.zip", {"extra": {":type:": "x", ":serialized:": evil}}
+    )
     assert sb3.read(harmless).parameters
     for attribute in ("observation_space", "policy_class", "policy_kwargs"):
         path = rewritten("ppo-box.zip", tmp_path / "b.zip", {attribute: {":serialized:": evil}})
         with pytest.raises((FormatError, UnsupportedError)):
             sb3.read(path)
     with pytest.raises(FormatError, match="which is not allowed"):
-        sb3.read(rewritten("ppo-box.zip", tmp_path / "c.zip",
-                           policy_pth=torch_file(pickle.dumps({"a": Evil()}), {})))  # fmt: skip
+        sb3.read(
+            rewritten(
+                "ppo-box.zip",
+                tmp_path / "c.zip",
+                policy_pth=torch_file(pickle.dumps({"a": Evil()}), {}),
+            )
+        )
     (tmp_path / "n.pkl").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(FormatError, match="not a file of VecNormalize"):
         sb3.read_normalization(tmp_path / "n.pkl")
@@ -314,9 +364,18 @@ def test_broken_zips(tmp_path: Path) -> None:
         (rewritten("ppo-box.zip", tmp_path / "3.zip", policy_pth=b"x"), "policy.pth is not a zip"),
         (rewritten("ppo-box.zip", tmp_path / "4.zip", {"policy_class": 3}), "no policy_class"),
         (rewritten("ppo-box.zip", tmp_path / "5.zip", {"observation_space": None}), "no space"),
-        (rewritten("ppo-box.zip", tmp_path / "6.zip", {"gamma": {":serialized:": "%"}}), "gamma is not in"),
-        (rewritten("ppo-box.zip", tmp_path / "7.zip", {"gamma": {":serialized:": "AAAA"}}), "data: gamma: "),
-        (rewritten("ppo-box.zip", tmp_path / "8.zip", {"policy_kwargs": [1]}), "policy_kwargs is not"),
+        (
+            rewritten("ppo-box.zip", tmp_path / "6.zip", {"gamma": {":serialized:": "%"}}),
+            "gamma is not in",
+        ),
+        (
+            rewritten("ppo-box.zip", tmp_path / "7.zip", {"gamma": {":serialized:": "AAAA"}}),
+            "data: gamma: ",
+        ),
+        (
+            rewritten("ppo-box.zip", tmp_path / "8.zip", {"policy_kwargs": [1]}),
+            "policy_kwargs is not",
+        ),
     ]
     for path, message in cases:
         with pytest.raises(FormatError, match=message):
