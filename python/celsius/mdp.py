@@ -715,7 +715,8 @@ class MDP:
         """Improves a policy once: evaluates it, then projects softmax(Q / alpha).
 
         alpha = 0: the greedy policy. within: a class of policies (count, pairs); None: all
-        policies. rectangular, weight: see `project`. No value falls where the class is rectangular and holds pi.
+        policies. rectangular, weight: see `project`. No value falls where the class is rectangular
+        and holds pi.
         """
         before = self.evaluate(pi, alpha=alpha, gamma=gamma, tolerance=tolerance, horizon=0)
         if alpha == 0.0:
