@@ -26,7 +26,7 @@ from celsius._native import lib
 ZIPS = Path(__file__).parent / "sb3"
 EXPECTED = np.load(ZIPS / "expected.npz")
 NAMES = sorted(path.stem for path in ZIPS.glob("*.zip"))
-UNSUPPORTED = {"sac-sde": "clips its mean", "ppo-differs": "net_arch"}
+UNSUPPORTED = {"sac-sde": "clips its mean"}
 
 
 def observations(name: str) -> Any:

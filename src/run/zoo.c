@@ -201,11 +201,8 @@ static CelStatus put_net_arch(Apply *apply, const CeliZooValue *value) {
   const CeliZooValue *pi = celi_zoo_get(value, "pi"), *critic = celi_zoo_get(value, other);
   if (!pi || !critic || value->n != 2)
     return cel_fail(CEL_E_UNSUPPORTED, "the mapping must have the keys pi and %s", other);
-  if (!same_lists(pi, critic))
-    return cel_fail(CEL_E_UNSUPPORTED,
-                    "pi and %s differ, but all networks of %s have the same hidden layers", other,
-                    apply->setup->algo->name);
-  return set(apply, "net_arch", pi);
+  CELI_TRY(set(apply, "net_arch", pi));
+  return same_lists(pi, critic) ? CEL_OK : set(apply, "critic_arch", critic);
 }
 
 static CelStatus put_activation(Apply *apply, const CeliZooValue *value) {

@@ -242,6 +242,12 @@ static void policy_kwargs(void **state) {
   expect_field("ppo", "  policy_kwargs: \"dict(net_arch=[dict(pi=[256], vf=[256])])\"\n",
                "net_arch", "256");
   expect_field("ppo", "  policy_kwargs: \"dict(net_arch=dict(pi=[], vf=[]))\"\n", "net_arch", "[]");
+  expect_field("ppo", "  policy_kwargs: \"dict(net_arch=dict(pi=[64], vf=[32]))\"\n", "net_arch",
+               "64");
+  expect_field("ppo", "  policy_kwargs: \"dict(net_arch=dict(pi=[64], vf=[32]))\"\n", "critic_arch",
+               "32");
+  expect_field("sac", "  policy_kwargs: \"dict(net_arch=dict(pi=[8], qf=[4, 4]))\"\n",
+               "critic_arch", "4,4");
   expect_field("ppo", "  policy_kwargs: \"dict(activation_fn=nn.ReLU)\"\n", "activation", "relu");
   expect_field("ppo", "  policy_kwargs: \"dict(activation_fn=th.nn.GELU)\"\n", "activation",
                "gelu");
@@ -321,8 +327,6 @@ static void refusals(void **state) {
        CEL_E_UNSUPPORTED, "only True"},
       {"sac", "  replay_buffer_kwargs: \"dict(n_sampled_goal=4)\"\n", CEL_E_UNSUPPORTED,
        "n_sampled_goal has no counterpart"},
-      {"ppo", "  policy_kwargs: \"dict(net_arch=dict(pi=[64], vf=[32]))\"\n", CEL_E_UNSUPPORTED,
-       "pi and vf differ"},
       {"ppo", "  policy_kwargs: \"dict(net_arch=[64, dict(pi=[64], vf=[64])])\"\n",
        CEL_E_UNSUPPORTED, "share"},
       {"ppo", "  policy_kwargs: \"dict(net_arch=dict(pi=[64]))\"\n", CEL_E_UNSUPPORTED,
