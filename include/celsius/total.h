@@ -41,7 +41,7 @@ CEL_ENUM_IS_INT32(CelTotalUnreached);
 
 /// What to compute. Start from cel_total_config_default(); the field table is cel_total_fields().
 typedef struct CelTotalConfig {
-  /// Default CEL_TOTAL_AUTO.
+  /// Total reward or probability of reaching the target. Default CEL_TOTAL_AUTO.
   CelTotalObjective objective;
   /// Minimize instead of maximize. Default false.
   bool min;

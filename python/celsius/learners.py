@@ -70,7 +70,7 @@ class SAC(OffPolicyLearner):
     def _convert(self, config: Config) -> None:
         super()._convert(config)
         if self.use_sde:
-            config.set("noise", "gsde")
+            config.set("use_sde", True)
 
     def _squashes(self) -> bool:
         return self.policy_kwargs.get("policy") != "gaussian"

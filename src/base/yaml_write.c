@@ -92,7 +92,10 @@ static void add_value(CeliText *out, const CelField *field, const void *value) {
   case CEL_FIELD_ENUM:
   case CEL_FIELD_STRING:
   case CEL_FIELD_PATH: add_text(out, text); return;
-  case CEL_FIELD_INT_LIST: add_list(out, value); return;
+  case CEL_FIELD_INT_LIST:
+    if (((const CelIntList *)value)->n < 0) break; // auto
+    add_list(out, value);
+    return;
   case CEL_FIELD_INTERVAL: add_interval(out, value); return;
   case CEL_FIELD_BOOL:
   case CEL_FIELD_INT:

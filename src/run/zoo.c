@@ -197,7 +197,7 @@ static CelStatus put_net_arch(Apply *apply, const CeliZooValue *value) {
     return set(apply, "net_arch", value);
   }
   if (value->kind != CELI_ZOO_MAP) return fail_type("a list or dict(pi=[...], vf=[...])", value);
-  const char *other = field_of(apply, "gae_lambda") || field_of(apply, "use_sde") ? "vf" : "qf";
+  const char *other = field_of(apply, "state_dependent_std") ? "vf" : "qf";
   const CeliZooValue *pi = celi_zoo_get(value, "pi"), *critic = celi_zoo_get(value, other);
   if (!pi || !critic || value->n != 2)
     return cel_fail(CEL_E_UNSUPPORTED, "the mapping must have the keys pi and %s", other);
@@ -221,7 +221,7 @@ static CelStatus put_activation(Apply *apply, const CeliZooValue *value) {
 static CelStatus put_ortho_init(Apply *apply, const CeliZooValue *value) {
   bool on = false;
   CELI_TRY(read_bool(value, &on));
-  if (!field_of(apply, "use_sde"))
+  if (!field_of(apply, "state_dependent_std"))
     return cel_fail(CEL_E_UNSUPPORTED, "%s has no orthogonal initialization",
                     apply->setup->algo->name);
   return set_text(apply, "init", on ? "orthogonal" : "kaiming_uniform");
@@ -401,12 +401,10 @@ static CelStatus put_use_sde(Apply *apply, const char *unused) {
   (void)unused;
   bool on = false;
   CELI_TRY(read_bool(apply->value, &on));
-  if (field_of(apply, "use_sde")) return set(apply, "use_sde", apply->value);
-  if (!on) return CEL_OK;
   const CeliZooValue *noise = celi_zoo_get(apply->entry, "noise_type");
-  if (noise && !is_off(noise))
+  if (on && noise && !is_off(noise))
     return fail_unsupported("use_sde cannot be combined with noise_type");
-  return set_text(apply, "noise", "gsde");
+  return set(apply, "use_sde", apply->value);
 }
 
 static CelStatus put_noise_type(Apply *apply, const char *unused) {

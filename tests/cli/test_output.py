@@ -23,7 +23,7 @@ class Endings(kit.Case):
         for args, says in (
                 (["plot", "run", "--out", "x.pdf"], [".png or .svg"]),
                 (["certify", "run", "--out", "x.gif"], [".png or .svg"]),
-                (["eval", "run", "--render", "x.mp4"], [".gif"]),
+                (["eval", "run", "--render", "x.txt"], [".gif"]),
                 (["verify", "--html", "x.pdf"], [".html"]),
                 (["solve", "frozenlake-4x4", "--plot", "x.html"], [".png or .svg"]),
                 (["solve", "frozenlake-4x4", "--out", "x.txt"], [".safetensors or .csv"]),

@@ -211,7 +211,7 @@ static void general_settings(void **state) {
   expect_field("sac", "  train_freq: [8, \"step\"]\n", "train_freq", "8");
   expect_field("sac", "  train_freq: 64\n", "train_freq", "64");
   expect_field("sac", "  gradient_steps: -1\n", "gradient_steps", "-1");
-  expect_field("sac", "  use_sde: True\n", "noise", "gsde");
+  expect_field("sac", "  use_sde: True\n", "use_sde", "true");
   expect_field("sac", "  noise_type: 'normal'\n  noise_std: 0.3\n", "noise", "normal");
   expect_field("sac", "  noise_type: 'normal'\n  noise_std: 0.3\n", "noise_sigma", "0.3");
   expect_field("sac", "  noise_type: ornstein-uhlenbeck\n  noise_std: 1\n", "noise", "ou");
