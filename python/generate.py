@@ -65,7 +65,7 @@ def constants(include: Path) -> list[str]:
             value = value.split("//")[0].strip()
             if value.startswith('"'):
                 found[name] = f"static char *const {name};"
-            elif re.fullmatch(r"[\w\s()|<]*", value) and "__attribute__" not in value:
+            elif re.fullmatch(r"[\w\s()|<]*", value) and "__" not in value:
                 found[name] = f"#define {name} ..."
     return list(found.values())
 

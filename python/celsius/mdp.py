@@ -872,7 +872,7 @@ class MDP:
         gamma: float | None = None,
         rounds: int = 100000,
         sampling: str = "synchronous",
-        behaviour: str = "boltzmann",
+        behavior: str = "boltzmann",
         epsilon: float = 0.1,
         episode_steps: int = 1000,
         step: str = "rescaled",
@@ -887,7 +887,7 @@ class MDP:
         """Learns Q from sampled transitions, and certifies its error with the exact model.
 
         rounds: each samples as many transitions as there are pairs. sampling: "synchronous" (every
-        pair once) or "asynchronous" (one trajectory; behaviour "boltzmann" or "uniform", fraction
+        pair once) or "asynchronous" (one trajectory; behavior "boltzmann" or "uniform", fraction
         epsilon of random actions, restarts after episode_steps). step: "rescaled", "polynomial"
         (exponent omega) or "constant" (step_size). points: certificates per factor of ten of
         rounds. exact: a solution at the same temperature, to record the error of Q in `history`.
@@ -898,7 +898,7 @@ class MDP:
         config = Config(lib.cel_q_learning_fields(), ffi.new("CelQLearningConfig *"))
         for name, value in (
             ("alpha", alpha), ("gamma", "auto" if gamma is None else gamma), ("rounds", rounds),
-            ("sampling", sampling), ("behaviour", behaviour), ("epsilon", epsilon),
+            ("sampling", sampling), ("behavior", behavior), ("epsilon", epsilon),
             ("episode_steps", episode_steps), ("step", step), ("omega", omega),
             ("step_size", step_size), ("seed", seed), ("points", points),
             ("max_seconds", max_seconds),

@@ -214,7 +214,7 @@ def test_bad_input() -> None:
         (lambda: MDP(P * 1.1, R, GAMMA), ValueError, "state 0, action 0: .* sum to 1.1"),
         (lambda: MDP(np.where(P > 0.3, np.nan, P), R, GAMMA), FloatingPointError, "state"),
         (lambda: MDP(P, np.full((7, 3), np.inf), GAMMA), FloatingPointError, "state 0, action 0"),
-        (lambda: MDP(P, R, 1.0), ValueError, "discount"),
+        (lambda: MDP(P, R, 1.0).solve(), ValueError, "gamma is 1; .* infinite horizon"),
         (lambda: MDP(P, R, 1.5, horizon=3), ValueError, "discount"),
         (lambda: MDP(P, R, GAMMA, horizon=-1), ValueError, "horizon"),
         (lambda: MDP(P[:, :, :5], R, GAMMA), ValueError, r"must be \(states, actions, states\)"),
@@ -599,7 +599,7 @@ def test_q_learning() -> None:
     assert np.all(learned.history["error"] <= learned.history["bound"])
     again = mdp.q_learning(alpha=0.1, rounds=20000, seed=3)
     assert np.array_equal(again.Q, learned.Q)
-    other = mdp.q_learning(alpha=0.1, rounds=2000, sampling="asynchronous", behaviour="uniform")
+    other = mdp.q_learning(alpha=0.1, rounds=2000, sampling="asynchronous", behavior="uniform")
     assert other.unvisited == 0
     with pytest.raises(ValueError, match="sampling"):
         mdp.q_learning(sampling="all")
