@@ -105,6 +105,20 @@ def _gamma(gamma: float | None) -> float:
     return float("nan") if gamma is None else float(gamma)
 
 
+def _solve_config(
+    progress: Callable[[dict[str, Any]], bool | None] | None, **settings: Any
+) -> tuple[Config, Any]:
+    """Settings of a solver, and the handle that must live as long as it runs."""
+    config = Config(lib.cel_solve_fields(), ffi.new("CelSolveConfig *"))
+    for name, value in settings.items():
+        config.set(name, value)
+    handle = ffi.new_handle(progress)
+    if progress is not None:
+        config.data.progress = lib.celpy_solving
+        config.data.user = handle
+    return config, handle
+
+
 class Solution:
     """A solution of a problem. Arrays are read-only views; values are in reward units.
 
@@ -131,6 +145,17 @@ class Solution:
         self.residual: float = c.residual
         #: Upper bound on the sup-norm distance of V to the optimum, rounding included.
         self.bound: float = c.bound
+        #: Bounds of the exact V (S,), which may be infinite; None unless from `solve_total`.
+        self.lower: Floats | None = None
+        self.upper: Floats | None = None
+        #: Bounds of the exact J; None unless from `solve_total`.
+        self.J_bounds: tuple[float, float] | None = None
+        #: One sentence about values that are infinite, or "".
+        self.infinite: str = ffi.string(c.infinite).decode()
+        if c.lower != ffi.NULL:
+            self.lower = array_view(c.lower, (c.states,), np.float64, c)
+            self.upper = array_view(c.upper, (c.states,), np.float64, c)
+            self.J_bounds = (c.value_lower, c.value_upper)
         #: True if `bound` is within the tolerance.
         self.certified: bool = c.certified
         self.iterations: int = c.iterations
@@ -606,20 +631,87 @@ class MDP:
         bound is valid. threads: any number gives the same bits.
         progress: called with a dictionary as the solve proceeds; returning False stops it.
         """
-        config = Config(lib.cel_solve_fields(), ffi.new("CelSolveConfig *"))
-        for name, value in (
-            ("alpha", alpha), ("gamma", "auto" if gamma is None else gamma), ("method", method),
-            ("tolerance", tolerance), ("max_iterations", max_iterations),
-            ("max_seconds", max_seconds), ("threads", threads),
-        ):  # fmt: skip
-            config.set(name, value)
-        handle = ffi.new_handle(progress)
-        if progress is not None:
-            config.data.progress = lib.celpy_solving
-            config.data.user = handle
+        config, handle = _solve_config(
+            progress, alpha=alpha, gamma="auto" if gamma is None else gamma, method=method,
+            tolerance=tolerance, max_iterations=max_iterations, max_seconds=max_seconds,
+            threads=threads,
+        )  # fmt: skip
         with interruptible():
             c = own_result(lib.cel_solve, lib.cel_solution_destroy, self._c, config.data)
+        del handle  # alive until here
         return Solution(self, c)
+
+    def states_where(self, expression: str) -> NDArray[np.bool_]:
+        """Returns (states,): where an expression over labels holds, such as "goal & !trap | 17"."""
+        found = np.zeros(self.states, np.uint8)
+        check(lib.cel_mdp_states_where(self._c, expression.encode(), pointer(found), ffi.NULL))
+        return found.astype(np.bool_)
+
+    def solve_total(
+        self,
+        target: str | ArrayLike | None = None,
+        *,
+        minimize: bool = False,
+        objective: str = "auto",
+        unreached: str = "auto",
+        steps: int = 0,
+        alpha: float = 0.1,
+        method: str = "auto",
+        tolerance: float = 1e-9,
+        max_iterations: int = 0,
+        max_seconds: float = 0.0,
+        threads: int = 1,
+        progress: Callable[[dict[str, Any]], bool | None] | None = None,
+    ) -> Solution:
+        """Solves the problem without a discount, with bounds `lower` and `upper` of every value.
+
+        target: states in which an episode ends: an expression over labels (see `states_where`), a
+        boolean array (states,), or numbers of states; None: where episodes end. minimize: the
+        smallest value instead of the largest. objective: "reward" until the target is reached, or
+        the "probability" of reaching it; "auto": the reward, or the probability if all rewards are
+        0. unreached: the reward of a path that never reaches the target: "sum", "forbidden" or
+        "infinite"; "auto" as in the command. steps: count only the first steps; 0: no limit.
+        The other arguments are those of `solve`.
+        """
+        config, handle = _solve_config(
+            progress, alpha=alpha, gamma="auto", method=method, tolerance=tolerance,
+            max_iterations=max_iterations, max_seconds=max_seconds, threads=threads,
+        )  # fmt: skip
+        config.data.gamma = 1
+        total = Config(lib.cel_total_fields(), ffi.new("CelTotalConfig *"))
+        for name, value in (
+            ("objective", objective), ("min", minimize), ("unreached", unreached), ("steps", steps),
+        ):  # fmt: skip
+            total.set(name, value)
+        ends = self._target(target)
+        with interruptible():
+            c = own_result(
+                lib.cel_solve_total, lib.cel_solution_destroy, self._c,
+                ffi.NULL if ends is None else pointer(ends), total.data, config.data,
+            )  # fmt: skip
+        del handle  # alive until here
+        return Solution(self, c)
+
+    def _target(self, target: str | ArrayLike | None) -> NDArray[np.uint8] | None:
+        """Target states as bytes (states,), or None."""
+        if target is None:
+            return None
+        if isinstance(target, str):
+            return self.states_where(target).astype(np.uint8)
+        states = np.asarray(target)
+        if states.dtype == np.bool_:
+            return contiguous(states, np.uint8, (self.states,))
+        if states.size and not np.issubdtype(states.dtype, np.integer):
+            raise ValueError(f"target has type {states.dtype}; give booleans or numbers of states")
+        numbers = states.astype(np.int64).ravel()
+        outside = numbers[(numbers < 0) | (numbers >= self.states)]
+        if outside.size:
+            raise ValueError(
+                f"target state {outside[0]} does not exist; states are 0 to {self.states - 1}"
+            )
+        ends = np.zeros(self.states, np.uint8)
+        ends[numbers] = 1
+        return ends
 
     def sweep(self, alphas: ArrayLike, **settings: Any) -> list[Solution]:
         """Solves the problem at each temperature. settings: those of `solve`."""

@@ -959,3 +959,31 @@ def test_no_leak() -> None:
     assert tracemalloc.get_traced_memory()[0] - traced < 200_000
     tracemalloc.stop()
     assert resident() - before < 8 << 20
+
+
+def test_total_rewards() -> None:
+    """The gambler's ruin with a fair coin: from i of 4, the chance to win is i / 4."""
+    P = np.zeros((5, 1, 5))
+    P[0, 0, 0] = P[4, 0, 4] = 1
+    for i in (1, 2, 3):
+        P[i, 0, [i - 1, i + 1]] = 0.5
+    mdp = MDP(P, np.zeros((5, 1)), 1.0)
+    won = mdp.solve_total([4], alpha=0)
+    assert won.certified and won.lower is not None and won.upper is not None
+    assert np.all(won.lower <= np.arange(5) / 4) and np.all(won.upper >= np.arange(5) / 4)
+    assert np.max(won.upper - won.lower) <= 1e-8
+    same = mdp.solve_total(np.arange(5) == 4, alpha=0, objective="probability")
+    assert np.array_equal(same.V, won.V)
+    # The mean number of tosses from i until the end is i (4 - i).
+    cost = MDP(P, np.where(np.isin(np.arange(5), (1, 2, 3)), -1.0, 0.0)[:, None], 1.0)
+    tosses = cost.solve_total("0 | 4", alpha=0)
+    assert np.allclose(tosses.V, [0, -3, -4, -3, 0], atol=1e-8)
+    assert np.allclose(cost.solve_total([0, 4], alpha=0, steps=1).V, [0, -1, -1, -1, 0])
+    assert mdp.solve_total([4], alpha=0, minimize=True).J_bounds is not None
+    assert cost.solve_total([4], alpha=0).infinite.startswith("-infinity in 4 states")
+    with pytest.raises(ValueError, match="target state 5 does not exist"):
+        mdp.solve_total([5])
+    with pytest.raises(ValueError, match="give booleans or numbers"):
+        mdp.solve_total([0.5])
+    with pytest.raises(ValueError, match="goal"):
+        mdp.solve_total("goal")
