@@ -651,7 +651,7 @@ int cel_fields_get(const CelField *table, const void *config, const char *name, 
 
 bool celi_field_omitted(const CelField *field, const char *text) {
   CelField alone[] = {*field, {0}};
-  _Alignas(max_align_t) char value[CEL_PATH_MAX];
+  _Alignas(max_align_t) char value[CEL_PATH_MAX] = {0};
   char standard[CEL_PATH_MAX];
   if (!field->omit_default) return false;
   alone[0].offset = 0;

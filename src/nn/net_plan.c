@@ -87,6 +87,7 @@ static void touch_rows(CeliPlan *plan, const CeliPass *pass, int l, const float 
 static void touch_input_rows(CeliPlan *plan, const CeliPass *pass, int l) {
   const CeliNet *net = pass->net;
   if (l > 0)
+    // cppcheck-suppress arrayIndexOutOfBoundsCond // l is below net->n
     touch_rows(plan, pass, l - 1, pass->use[l - 1].y, net->node[l].in, CELI_READS);
   else if (pass->by_member)
     celi_plan_touch(plan, CELI_READ(pass->X, (pass->B - 1) * pass->ldx + net->in));

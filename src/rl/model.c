@@ -36,7 +36,7 @@ static int find_name(const char *name, const char *const *names, int n) {
 // ---- integers that a JSON number holds exactly
 
 static bool read_int(const cJSON *node, int64_t min, int64_t *out) {
-  if (!cJSON_IsNumber(node)) return false;
+  if (!node || !cJSON_IsNumber(node)) return false;
   double value = node->valuedouble;
   if (!(value >= (double)min && value <= 9007199254740992.0) || floor(value) < value) return false;
   *out = (int64_t)value;

@@ -90,7 +90,7 @@ void celi_policy_random(const CeliPolicy *policy, void *scaled, uint64_t *counte
   const int64_t W = policy->W;
   CEL_ASSERT(!policy->discrete || policy->dist.kind == CELI_CATEGORICAL);
   for (int64_t i = 0; i < policy->N; i++) {
-    float one, *u = policy->discrete ? &one : (float *)scaled + i * W;
+    float one = 0, *u = policy->discrete ? &one : (float *)scaled + i * W;
     celi_ops()->uniform(u, policy->seed, CEL_RNG_ACT, (uint32_t)i, counter[i], 0, W);
     counter[i] += blocks(W);
     if (policy->discrete) ((int32_t *)scaled)[i] = (int32_t)(one * (float)policy->dist.A);

@@ -324,8 +324,10 @@ static void test_random_conflicts(void **state) {
     for (int k = 0; k < 2; k++) {
       const int64_t count = draw(&rng, 3) ? 9 : 1 + draw(&rng, 9);
       access[k] = random_access(&rng, x, count);
-      celi_plan_add(plan, "random", op_nothing, draw(&rng, 8) ? CELI_ROWS : CELI_SERIAL, count,
-                    1 + draw(&rng, 2), NULL, 0);
+      // One draw per statement: compilers evaluate arguments in different orders.
+      const CeliCut cut = draw(&rng, 8) ? CELI_ROWS : CELI_SERIAL;
+      const int64_t grain = 1 + draw(&rng, 2);
+      celi_plan_add(plan, "random", op_nothing, cut, count, grain, NULL, 0);
       celi_plan_touches(plan, &access[k], 1);
     }
     assert_int_equal(celi_plan_end(plan), CEL_OK);
@@ -339,7 +341,7 @@ static void test_random_conflicts(void **state) {
     celi_plan_destroy(plan);
   }
   assert_true(conflicts > 400);
-  assert_true(exact > 150);
+  assert_true(exact > 100);
 }
 
 // ---- side by side

@@ -38,6 +38,7 @@ typedef struct Search {
 static void search_free(Search *search) {
   free(search->index), free(search->low), free(search->stack), free(search->path);
   free(search->out), free(search->end);
+  *search = (Search){0}; // may be called again
 }
 
 static CelStatus search_make(Search *search, const CelMdp *mdp) {

@@ -228,7 +228,7 @@ static void reward_infinite(Classify *c) {
   celi_graph_must_reach(c->g, c->set);
   for (uint32_t n = 0; n < c->g->nodes; n++) {
     c->set[n] = !c->set[n];
-    if (c->set[n] && n < total->mdp->states && total->endless < 0) total->endless = n;
+    if (n < total->mdp->states && c->set[n] && total->endless < 0) total->endless = n;
   }
   celi_graph_can_reach(c->g, c->set, NULL);
   set_kind(c, c->set, true, CELI_PLUS, 0.0);

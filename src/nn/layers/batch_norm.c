@@ -35,7 +35,7 @@ static Statistics statistics(const CeliRows *r, int64_t first, int64_t stop) {
   const int64_t N = r->node->out;
   const bool renorm = r->train && r->node->layer.kind->batch_stats > CELI_BATCH_STATS;
   const double epsilon = r->node->layer.epsilon;
-  Statistics s;
+  Statistics s = {0};
   for (int64_t n = first; n < stop; n++) {
     const int64_t at = r->e * N + n, k = n - first;
     s.mean[k] = r->train ? r->batch[CELI_BATCH_MEAN * N + n] : (double)r->node->state[0][at];
@@ -81,7 +81,7 @@ static void backward_columns(const CeliRows *r, int64_t first, int64_t stop) {
   const int64_t N = node->out;
   const float *gain = node->param[0] + r->e * N;
   const Statistics s = statistics(r, first, stop);
-  double factor[COLUMNS];
+  double factor[COLUMNS] = {0};
   for (int64_t n = first; n < stop; n++)
     factor[n - first] = (double)gain[n] * (s.inv_sd[n - first] * s.r[n - first]);
   for (int64_t b = r->begin; b < r->end; b++)
