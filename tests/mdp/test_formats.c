@@ -446,7 +446,10 @@ static void format_table_is_complete(void **state) {
       char name[64];
       CelMdp *back = NULL;
       snprintf(name, sizeof name, "table%d%s", n, info->extensions[i]);
-      assert_ok(cel_mdp_save(mdp, in_folder(state, name), info->format));
+      const bool packed = strstr(name, ".gz") || strstr(name, ".xz");
+      const CelStatus status = cel_mdp_save(mdp, in_folder(state, name), info->format);
+      if (packed && status == CEL_E_UNSUPPORTED) continue; // built without zlib or liblzma
+      assert_ok(status);
       assert_ok(cel_mdp_load(&back, in_folder(state, name), info->format, 0.5));
       cel_mdp_destroy(back);
     }

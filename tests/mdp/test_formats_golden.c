@@ -110,14 +110,16 @@ static void labels_are_kept(void **state) {
   mdp = loaded("robot.drn", "time");
   expect_labels(mdp, json);
   cel_mdp_destroy(mdp);
-  mdp = loaded("robot-rational.umb", "time");
   uint8_t in[64];
   int64_t count;
+  const CelStatus status = load(&mdp, "robot-rational.umb", "time");
+  cJSON_Delete(json);
+  if (status == CEL_E_UNSUPPORTED) return; // built without zlib
+  assert_ok(status);
   assert_ok(cel_mdp_states_where(mdp, "\"GOAL of the grid\" & \"EDGE of the grid\"", in, &count));
   assert_true(count == 1 && in[24]);
   assert_non_null(strstr(mdp->left_out, "rounded"));
   cel_mdp_destroy(mdp);
-  cJSON_Delete(json);
 }
 
 static void chains_have_one_action(void **state) {
