@@ -67,7 +67,7 @@ CelStatus celi_policy_declare_network(CeliPolicy *policy, CelTensors *tensors) {
   CeliMlpSpec spec = policy->options.net;
   spec.E = 1, spec.in = policy->O + (policy->options.sampler ? policy->A : 0);
   spec.out = policy->F ? policy->A : policy->H;
-  spec.dx_begin = spec.dx_end = spec.in; // nobody needs the gradient at the observations
+  spec.dx_begin = spec.dx_end = spec.in; // no gradient with respect to the observations
   CELI_TRY(celi_mlp_declare(&policy->net, tensors, "actor", CEL_PARAM, &spec));
   CELI_TRY(celi_net_declare_grad(&policy->grad, tensors, "actor", CEL_GRAD, &policy->net));
   for (int i = 0; i < 2; i++)
