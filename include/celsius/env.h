@@ -165,8 +165,9 @@ CEL_API CelStatus cel_vecenv_reset(CelVecEnv *env) CEL_WARN_UNUSED;
 /// sums their rewards. The time limit and the lengths count these steps. When an episode ends, its
 /// remaining repeats are skipped. Several threads may call this at once for disjoint ranges.
 /// Errors: CEL_E_RANGE (a discrete action, the range), CEL_E_NAN (an action, reward or observation
-/// that is not finite; names environment and step), CEL_E_ENV, or the error of the caller's own
-/// environment. A refused action changes nothing. After any other error the environments are in the
+/// that is not finite; names environment and step), CEL_E_CORRUPT (elapsed is negative or at least
+/// 2^62, as after loading a damaged file), CEL_E_ENV, or the error of the caller's own environment.
+/// A refused action or counter changes nothing. After any other error the environments are in the
 /// middle of a step; call cel_vecenv_reset or load their state. Allocates: no.
 CEL_API CelStatus cel_vecenv_step(CelVecEnv *env, const void *actions, int64_t begin,
                                   int64_t end) CEL_WARN_UNUSED;

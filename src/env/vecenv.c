@@ -333,6 +333,19 @@ static CelStatus step_rows(CelVecEnv *env, float *reward, int64_t begin, int64_t
   return CEL_OK;
 }
 
+/// Checks that no counter can overflow: the tensors may come from a file.
+static CelStatus check_elapsed(const CelVecEnv *env, int64_t begin, int64_t end) {
+  uint64_t all = 0;
+  for (int64_t i = begin; i < end; i++) all |= (uint64_t)env->elapsed[i];
+  if (all >> 62 == 0) return CEL_OK;
+  int64_t i = begin;
+  while ((uint64_t)env->elapsed[i] >> 62 == 0) i++;
+  return cel_fail(CEL_E_CORRUPT,
+                  "%s: elapsed of environment %" PRId64 " is %" PRId64
+                  "; it must be at least 0 and below 2^62; reset the environments",
+                  env->spec->type->id, (int64_t)env->first_index + i, env->elapsed[i]);
+}
+
 static bool done(const CelVecEnv *env, int64_t i) {
   return (env->terminated[i] | env->truncated[i]) != 0;
 }
@@ -374,6 +387,7 @@ CelStatus cel_vecenv_step(CelVecEnv *env, const void *actions, int64_t begin, in
                     begin, end, env->N);
   }
   if (begin == end) return CEL_OK;
+  CELI_TRY(check_elapsed(env, begin, end));
   CELI_TRY(take_actions(env, actions, begin, end));
   open_streams(env, begin, end);
   CELI_TRY(step_rows(env, env->reward, begin, end));

@@ -386,6 +386,25 @@ static void bad_actions(void **state) {
   free_all(fleet);
 }
 
+/// The counters may come from a damaged checkpoint.
+static void bad_counters(void **state) {
+  (void)state;
+  Fleet *fleet = fleet_of("Counter", "", 3, 1);
+  const float actions[6] = {0};
+  const int64_t bad[] = {-1, INT64_MIN, INT64_C(1) << 62, INT64_MAX};
+  for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
+    fleet->env.elapsed[1] = bad[k];
+    assert_fails(cel_vecenv_step(&fleet->env, actions, 0, 3), CEL_E_CORRUPT,
+                 "Counter|elapsed of environment 1|2^62|reset");
+    assert_int_equal(fleet->env.elapsed[1], bad[k]);
+    assert_true(fleet->env.states[0] == 0.0); // the failed call changed nothing
+  }
+  assert_ok(cel_vecenv_step(&fleet->env, actions, 2, 3));
+  assert_ok(cel_vecenv_reset(&fleet->env));
+  assert_ok(cel_vecenv_step(&fleet->env, actions, 0, 3));
+  free_all(fleet);
+}
+
 static void bad_numbers_of_an_environment(void **state) {
   (void)state;
   const float actions[8] = {0};
@@ -445,6 +464,7 @@ int main(void) {
       cmocka_unit_test(the_state_is_in_the_tensors),
       cmocka_unit_test(actions_are_clipped),
       cmocka_unit_test(bad_actions),
+      cmocka_unit_test(bad_counters),
       cmocka_unit_test(bad_numbers_of_an_environment),
       cmocka_unit_test(declare_refuses),
   };

@@ -149,6 +149,9 @@ def main():
                          struct.pack("<q", random.choice([-1, 1, 2**62, 2**63 - 1]))
                          for _ in range(3))
         put("fuzz_agent", f"case_{case}", bytes([case]) + edits)
+    # the largest int64 in the elapsed steps of an environment
+    put("fuzz_agent", "elapsed", bytes.fromhex("0561040000000000d3226865616465725f646967657374223a"
+                                               "2200ffffffffffffff7f"))
     put("fuzz_csv", "ours", b"\x05step,a,b\n1,2,\n3,,1e-3\n9,1,1\n4,")
     put("fuzz_csv", "other", b"\x01time/steps,x\r\n1,2\r\n")
     words = {"train": (0, "sac", "--env", "Pendulum-v1", "--steps=1e4", "--net-arch", "64,64"),
