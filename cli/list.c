@@ -75,6 +75,7 @@ static CelStatus list_envs(cJSON *json) {
   if (json) return CEL_OK;
   print_missing(why);
   printf("\nYour own: --env ./my.so:Name (docs/first-environment.md)\n");
+  printf("A robot of yours: --env robot.yaml (docs/mujoco-models.md)\n");
   return CEL_OK;
 }
 
@@ -208,8 +209,8 @@ static CelStatus list_fields_of(const char *what, cJSON *json) {
   }
   const CelEnvType *type;
   const CelStatus found = cel_env_find(what, &type);
-  if (found != CEL_OK && strchr(what, ':'))
-    return found; // the message says why the shared object cannot be used
+  if (found != CEL_OK && strpbrk(what, ":."))
+    return found; // the message says why the file cannot be used
   if (found != CEL_OK)
     return cel_fail(CEL_E_NAME,
                     "unknown name '%s'; `celsius list algos`, `celsius list envs` and `celsius "

@@ -255,6 +255,20 @@ static bool is_plugin(const char *env) {
   return strchr(env, ':') != NULL;
 }
 
+/// The environment's name in the name of a folder: an id, Name of FILE.so:Name, or robot of
+/// FOLDER/robot.yaml.
+static void short_name(char *to, size_t size, const char *env) {
+  const char *colon = strrchr(env, ':'), *slash = strrchr(env, '/'), *dot = strrchr(env, '.');
+  if (colon) {
+    snprintf(to, size, "%.100s", colon + 1);
+  } else if (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0)) {
+    env = slash ? slash + 1 : env;
+    snprintf(to, size, "%.*s", (int)(dot - env), env);
+  } else {
+    snprintf(to, size, "%.100s", env);
+  }
+}
+
 /// Chooses the folder of all seeds: --out, or the first unused one of runs/ALGO-ENV-seeds,
 /// runs/ALGO-ENV-seeds-2, ...
 static CelStatus choose_folder(Group *group) {
@@ -264,11 +278,11 @@ static CelStatus choose_folder(Group *group) {
     const CelStatus made = make_folder(group->folder);
     return made == CEL_OK ? check_no_run(group->folder) : made;
   }
-  const char *id = strrchr(run->env, ':');
+  char id[128];
+  short_name(id, sizeof id, run->env);
   CelStatus status = make_folder("runs");
   for (int k = 1; status == CEL_OK; k++) {
-    const int n = snprintf(group->folder, sizeof group->folder, "runs/%s-%.200s-seeds", run->algo,
-                           id ? id + 1 : run->env);
+    const int n = snprintf(group->folder, sizeof group->folder, "runs/%s-%s-seeds", run->algo, id);
     if (k > 1) snprintf(group->folder + n, sizeof group->folder - (size_t)n, "-%d", k);
     if (mkdir(group->folder, 0777) == 0) return CEL_OK;
     if (errno != EEXIST)

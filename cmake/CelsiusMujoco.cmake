@@ -68,7 +68,8 @@ target_include_directories(celsius_mujoco SYSTEM PUBLIC ${mujoco_include})
 target_include_directories(celsius_mujoco PUBLIC ${PROJECT_SOURCE_DIR}/plugins/mujoco)
 target_link_libraries(celsius_mujoco PRIVATE celsius_flags)
 # Private headers of the library are out of reach.
-target_link_libraries(celsius_mujoco PUBLIC Threads::Threads ${mujoco_library} ${CMAKE_DL_LIBS} m)
+target_link_libraries(celsius_mujoco PUBLIC Threads::Threads ${mujoco_library} PkgConfig::yaml
+  ${CMAKE_DL_LIBS} m)
 
 add_library(celsius_mujoco_plugin MODULE)
 target_link_libraries(celsius_mujoco_plugin PRIVATE celsius_flags celsius_mujoco celsius_shared)

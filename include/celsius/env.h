@@ -88,7 +88,8 @@ CEL_API CelStatus cel_env_register(const CelEnvType *type) CEL_WARN_UNUSED;
 CEL_API const CelEnvType *cel_env_type_at(int i);
 /// Finds a type by id, or by "FILE.so:Name", where the shared object exports
 /// `const CelEnvType *Name(void)`. A file without a slash is in the working directory. Shared
-/// objects stay loaded.
+/// objects stay loaded. "FILE.yaml" is an environment that the file describes
+/// (docs/mujoco-models.md); opening it reads the file.
 /// Errors: CEL_E_NAME (suggests the nearest id; no such symbol), CEL_E_IO (dlopen's message),
 /// CEL_E_UNSUPPORTED (abi), CEL_E_ARGUMENT (a function is missing).
 CEL_API CelStatus cel_env_find(const char *id, const CelEnvType **out) CEL_WARN_UNUSED;

@@ -21,7 +21,7 @@ CEL_BEGIN
 typedef struct CelRunConfig {
   /// Name of the algorithm. Default "", which you must replace.
   char algo[CEL_TEXT_MAX];
-  /// The environment: an id, or FILE.so:Name. Default "", which you must replace.
+  /// The environment: an id, FILE.so:Name, or FILE.yaml. Default "", which you must replace.
   char env[CEL_PATH_MAX];
   /// Run folder, new or empty. Default "", which is runs/ALGO-ENV-SEED, or with -2, -3, ... when
   /// that exists.

@@ -51,7 +51,7 @@ static CelStatus make_data(void *argument) {
 }
 
 /// Creates one mjData for every processor, so that no step allocates.
-static CelStatus make_pool(CeliMujoco *e) {
+CelStatus celi_mujoco_make_pool(CeliMujoco *e) {
   const int n = processors();
   pthread_mutex_init(&e->pool.lock, NULL);
   pthread_cond_init(&e->pool.freed, NULL);
@@ -141,7 +141,7 @@ static CelStatus open_model(CelEnvSpec *spec, CeliMujoco *e) {
   }
   e->state_size = mj_stateSize(e->model, mjSTATE_INTEGRATION);
   e->dt = e->model->opt.timestep * (double)e->a.frame_skip;
-  CELI_MUJOCO_TRY(make_pool(e));
+  CELI_MUJOCO_TRY(celi_mujoco_make_pool(e));
   CeliObservation count = {0};
   e->task->observe(e, e->pool.all[0], &count);
   spec->observation = cel_space_box(count.n, -(double)INFINITY, (double)INFINITY);
@@ -164,9 +164,7 @@ CelStatus celi_mujoco_open(CelEnvSpec *spec) {
   return status;
 }
 
-void celi_mujoco_close(CelEnvSpec *spec) {
-  CeliMujoco *e = spec->data;
-  if (!e) return;
+void celi_mujoco_free(CeliMujoco *e) {
   celi_renderer_free(e->renderer);
   pthread_mutex_destroy(&e->drawing);
   for (int i = 0; i < e->pool.n; i++) mj_deleteData(e->pool.all[i]);
@@ -177,6 +175,12 @@ void celi_mujoco_close(CelEnvSpec *spec) {
   free(e->pool.all);
   free(e->pool.free);
   if (e->model) mj_deleteModel(e->model);
+}
+
+void celi_mujoco_close(CelEnvSpec *spec) {
+  CeliMujoco *e = spec->data;
+  if (!e) return;
+  celi_mujoco_free(e);
   free(e);
   spec->data = NULL;
 }
@@ -272,11 +276,11 @@ static CelStatus fail_simulation(const mjModel *m, const mjData *d, int i) {
                   fatal[i].what, index, joint_name(m, warning, index));
 }
 
-static void clear_warnings(mjData *d) {
+void celi_mujoco_clear(mjData *d) {
   for (int i = 0; i < FATAL; i++) d->warning[fatal[i].warning].number = 0;
 }
 
-static CelStatus check_warnings(const mjModel *m, const mjData *d) {
+CelStatus celi_mujoco_check(const mjModel *m, const mjData *d) {
   for (int i = 0; i < FATAL; i++)
     if (d->warning[fatal[i].warning].number) return fail_simulation(m, d, i);
   return CEL_OK;
@@ -302,7 +306,7 @@ static CelStatus step_one(const Step *s, double *state, const float *action, flo
   for (int i = 0; i < m->nu; i++) d->ctrl[i] = (double)action[i];
   for (int64_t k = 0; k < e->a.frame_skip; k++) mj_step(m, d);
   mj_rnePostConstraint(m, d);
-  CELI_MUJOCO_TRY(check_warnings(m, d));
+  CELI_MUJOCO_TRY(celi_mujoco_check(m, d));
   *terminated = 0;
   *reward = (float)e->task->reward(e, d, action, state + e->state_size, terminated);
   store(e, d, state, obs);
@@ -311,7 +315,7 @@ static CelStatus step_one(const Step *s, double *state, const float *action, flo
 
 static CelStatus step(void *argument) {
   Step *s = argument;
-  clear_warnings(s->d);
+  celi_mujoco_clear(s->d);
   for (s->i = 0; s->i < s->n; s->i++) {
     const int64_t i = s->i;
     CELI_MUJOCO_TRY(step_one(s, s->states + i * s->state_size, s->actions + i * s->e->model->nu,

@@ -81,6 +81,13 @@ static void models_folder(char folder[CEL_PATH_MAX]) {
   snprintf(folder, CEL_PATH_MAX, "%.*s/mujoco-models", n, info.dli_fname);
 }
 
+bool celi_mujoco_find_installed(const char *name, char path[CEL_PATH_MAX]) {
+  char folder[CEL_PATH_MAX];
+  models_folder(folder);
+  return snprintf(path, CEL_PATH_MAX, "%s/%s", folder, name) < CEL_PATH_MAX &&
+         access(path, R_OK) == 0;
+}
+
 CelStatus celi_mujoco_find(const char *name, char path[CEL_PATH_MAX]) {
   char folder[CEL_PATH_MAX];
   if (access(name, R_OK) == 0) {
@@ -88,9 +95,8 @@ CelStatus celi_mujoco_find(const char *name, char path[CEL_PATH_MAX]) {
     return CEL_OK;
   }
   if (strchr(name, '/')) return cel_fail(CEL_E_IO, "xml_file: the model %s cannot be read", name);
+  if (celi_mujoco_find_installed(name, path)) return CEL_OK;
   models_folder(folder);
-  if (snprintf(path, CEL_PATH_MAX, "%s/%s", folder, name) < CEL_PATH_MAX && access(path, R_OK) == 0)
-    return CEL_OK;
   return cel_fail(CEL_E_IO,
                   "the model %s is not in the folder %s; run `script/setup mujoco` and build "
                   "again, or set " VARIABLE " to a folder with Gymnasium's models "

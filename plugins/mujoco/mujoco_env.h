@@ -84,6 +84,9 @@ struct CeliMujoco {
   double dt;              ///< seconds of a step
   CeliRenderer *renderer; ///< made by the first picture
   pthread_mutex_t drawing;
+  const char *camera; ///< default camera of pictures; NULL: none
+  /// Sets the numbers of a copy of the model that this state has drawn, for pictures. NULL: none.
+  void (*prepare)(const CeliMujoco *e, mjModel *copy, const double *state);
   /// mjData that no thread uses at the moment, and all that exist.
   struct {
     pthread_mutex_t lock;
@@ -102,6 +105,8 @@ CelStatus celi_mujoco_guard(CelStatus (*run)(void *argument), void *argument) CE
 /// Finds a model file: the path itself, or a name in the folder of the models.
 /// Errors: CEL_E_IO (with the remedy).
 CelStatus celi_mujoco_find(const char *name, char path[CEL_PATH_MAX]) CEL_WARN_UNUSED;
+/// Finds a model in the folder of the models.
+bool celi_mujoco_find_installed(const char *name, char path[CEL_PATH_MAX]);
 /// Loads a model. Free it with mj_deleteModel. Errors: CEL_E_IO, CEL_E_FORMAT (MuJoCo's message),
 /// CEL_E_ENV.
 CelStatus celi_mujoco_load(const char *path, mjModel **model) CEL_WARN_UNUSED;
@@ -121,6 +126,14 @@ CelStatus celi_mujoco_step(const CelEnvSpec *spec, double *states, int64_t n, co
 /// Starts an episode at given positions (nq,) and velocities (nv,). For reset, and for tests.
 CelStatus celi_mujoco_start(const CelEnvSpec *spec, const double *qpos, const double *qvel,
                             double *state, void *obs) CEL_WARN_UNUSED;
+/// Creates the mjData of an opened environment. Errors: CEL_E_MEMORY, CEL_E_ENV.
+CelStatus celi_mujoco_make_pool(CeliMujoco *e) CEL_WARN_UNUSED;
+/// Frees what both kinds of environments share: pool, model, renderer.
+void celi_mujoco_free(CeliMujoco *e);
+/// Checks that a simulation has not diverged and had room for all contacts. Errors: CEL_E_ENV.
+CelStatus celi_mujoco_check(const mjModel *m, const mjData *d) CEL_WARN_UNUSED;
+/// Clears the warnings that celi_mujoco_check reads.
+void celi_mujoco_clear(mjData *d);
 /// Takes an mjData out of the pool; waits if all are in use.
 mjData *celi_mujoco_take(CeliMujoco *e);
 void celi_mujoco_give(CeliMujoco *e, mjData *d);

@@ -1,5 +1,5 @@
 /// The entry point of the plug-in: the list of its environments.
-#include "mujoco_env.h"
+#include "robot.h"
 #include <math.h>
 
 static const CelEnvType *const types[] = {
@@ -41,4 +41,12 @@ const CelEnvType *const *celsius_environments(CelStatus (**fail)(CelStatus statu
                  "mujoco` and build again",
                  mjVERSION_HEADER, mj_version());
   return NULL;
+}
+
+/// Called by src/env/pack.c for a name such as "robot.yaml".
+__attribute__((visibility("default"))) CelStatus celsius_file_environment(const char *path,
+                                                                          const CelEnvType **type);
+
+CelStatus celsius_file_environment(const char *path, const CelEnvType **type) {
+  return celi_robot_type(path, type);
 }

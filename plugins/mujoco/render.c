@@ -216,6 +216,7 @@ static CelStatus fail_camera(const mjModel *m, const char *name) {
 static CelStatus set_camera(const CeliMujoco *e, const mjData *d, const char *name,
                             mjvCamera *camera) {
   const mjModel *m = e->model;
+  if (!name || !name[0]) name = e->camera;
   const bool asked = name && name[0], free_view = asked && strcmp(name, "free") == 0;
   const CeliView *view = &e->task->view;
   mjv_defaultCamera(camera);
@@ -258,8 +259,13 @@ static CelStatus draw(void *argument) {
   const int size = p->canvas->image_size;
   const mjrRect whole = {0, 0, size, size};
   mjvCamera camera;
-  mj_setState(e->model, p->d, p->state, mjSTATE_INTEGRATION);
-  mj_forward(e->model, p->d);
+  if (e->prepare) {
+    if (!r->model) CELI_MUJOCO_TRY(copy_model(e));
+    e->prepare(e, r->model, p->state);
+  }
+  const mjModel *m = e->prepare ? r->model : e->model;
+  mj_setState(m, p->d, p->state, mjSTATE_INTEGRATION);
+  mj_forward(m, p->d);
   CELI_MUJOCO_TRY(set_camera(e, p->d, p->canvas->camera, &camera));
   CELI_MUJOCO_TRY(make_buffers(e, size));
   mjv_updateScene(r->model, p->d, &r->option, NULL, &camera, mjCAT_ALL, &r->scene);

@@ -48,6 +48,14 @@ CelStatus celi_plugin_check_owners(const char *file, const char *root,
 CelStatus celi_plugin_open(const char *id, const CelEnvType **type, void **library) CEL_WARN_UNUSED;
 void celi_plugin_close(void *library);
 
+/// Whether an id names a file that describes an environment: "robot.yaml".
+bool celi_env_file_is(const char *id);
+/// Gets the type of the environment that a file describes, from the collection that reads such
+/// files. It is valid until the process ends. The type's open reads the file. Errors:
+/// CEL_E_UNSUPPORTED (the collection is missing), CEL_E_IO (no such file), CEL_E_MEMORY, and those
+/// of celi_env_type_check.
+CelStatus celi_env_file_type(const char *id, const CelEnvType **type) CEL_WARN_UNUSED;
+
 /// Type i of all collections (CelEnvPack) that are present, or NULL.
 const CelEnvType *celi_env_pack_type_at(int i);
 /// Fails with CEL_E_UNSUPPORTED if the id belongs to a collection that is missing. The message says

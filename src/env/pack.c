@@ -27,6 +27,10 @@
 typedef const CelEnvType *const *Entry(CelStatus (**fail)(CelStatus status, const char *format,
                                                           ...));
 
+/// Optional. Gives the type of an environment that a file describes. The type is valid until the
+/// process ends, and its id is `path`.
+typedef CelStatus FileEntry(const char *path, const CelEnvType **type);
+
 /// What a collection is called, where it comes from, and which environments it has when it is
 /// missing.
 typedef struct Pack {
@@ -46,6 +50,7 @@ static struct {
   CelEnvPack pack[PACKS];
   char missing[PACKS][512];
   const CelEnvType *const *types[PACKS]; ///< ended by NULL; NULL: missing
+  FileEntry *file_entry;                 ///< of the collection that reads files; NULL: missing
 } loaded = {.once = PTHREAD_ONCE_INIT};
 
 /// Writes the folder of the file that contains this code.
@@ -72,7 +77,8 @@ static bool find_file(const char *name, char path[PATH_MAX]) {
   return false;
 }
 
-static CelStatus open_pack(const Pack *pack, const CelEnvType *const **types) {
+static CelStatus open_pack(const Pack *pack, const CelEnvType *const **types,
+                           FileEntry **file_entry) {
   char path[PATH_MAX], folder[PATH_MAX];
   if (!find_file(pack->file, path))
     return cel_fail(CEL_E_UNSUPPORTED, "this build does not have it; %s", pack->remedy);
@@ -94,17 +100,22 @@ static CelStatus open_pack(const Pack *pack, const CelEnvType *const **types) {
                     "%s uses another copy of the library than this program, which contains its "
                     "own; link the program with the shared library",
                     path);
-  return *types ? CEL_OK : CEL_E_UNSUPPORTED;
+  if (!*types) return CEL_E_UNSUPPORTED;
+  symbol = dlsym(handle, "celsius_file_environment");
+  if (symbol) memcpy(file_entry, &symbol, sizeof *file_entry);
+  return CEL_OK;
 }
 
 static void load_all(void) {
   for (int i = 0; i < PACKS; i++) {
     const CelEnvType *const *types = NULL;
-    CelStatus status = open_pack(&packs[i], &types);
+    FileEntry *file_entry = NULL;
+    CelStatus status = open_pack(&packs[i], &types, &file_entry);
     for (int k = 0; status == CEL_OK && types[k]; k++) status = celi_env_type_check(types[k]);
     loaded.pack[i] = (CelEnvPack){.name = packs[i].name};
     if (status == CEL_OK) {
       loaded.types[i] = types;
+      if (file_entry) loaded.file_entry = file_entry;
       continue;
     }
     snprintf(loaded.missing[i], sizeof loaded.missing[i], "%s", cel_error());
@@ -140,4 +151,18 @@ CelStatus celi_env_pack_explain(const char *id) {
                     pack->missing);
   }
   return CEL_OK;
+}
+
+bool celi_env_file_is(const char *id) {
+  const size_t n = strlen(id);
+  if (celi_plugin_is(id)) return false;
+  return (n > 5 && strcmp(id + n - 5, ".yaml") == 0) || (n > 4 && strcmp(id + n - 4, ".yml") == 0);
+}
+
+CelStatus celi_env_file_type(const char *id, const CelEnvType **type) {
+  pthread_once(&loaded.once, load_all);
+  if (!loaded.file_entry)
+    return cel_fail(CEL_E_UNSUPPORTED, "environment %s needs mujoco: %s", id, loaded.missing[0]);
+  CELI_TRY(loaded.file_entry(id, type));
+  return celi_env_type_check(*type);
 }

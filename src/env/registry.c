@@ -119,6 +119,10 @@ CelStatus cel_env_register(const CelEnvType *type) {
     return cel_fail(CEL_E_ARGUMENT, "environment %s: the id must not have the form FILE.so:Name",
                     type->id);
   }
+  if (celi_env_file_is(type->id)) {
+    return cel_fail(CEL_E_ARGUMENT, "environment %s: the id must not have the form FILE.yaml",
+                    type->id);
+  }
   pthread_mutex_lock(&registered.lock);
   CelStatus status = add_type(type);
   pthread_mutex_unlock(&registered.lock);
@@ -142,13 +146,16 @@ static CelStatus find_registered(const char *id, const CelEnvType **out) {
   }
   return cel_fail(
       CEL_E_NAME,
-      "no environment '%s'; `celsius list envs` shows all; name your own as FILE.so:Name", id);
+      "no environment '%s'; `celsius list envs` shows all; name your own as FILE.so:Name or "
+      "FILE.yaml",
+      id);
 }
 
 CelStatus celi_env_type_find(const char *id, const CelEnvType **type, void **library) {
   *library = NULL;
   if (!id || !id[0]) return cel_fail(CEL_E_ARGUMENT, "the environment's name is empty");
   if (celi_plugin_is(id)) return celi_plugin_open(id, type, library);
+  if (celi_env_file_is(id)) return celi_env_file_type(id, type);
   return find_registered(id, type);
 }
 

@@ -44,8 +44,8 @@ CelStatus celi_setup_paths_from_file(const char *path, CelSetup *setup,
 /// allow it).
 CelStatus celi_setup_id_from_file(const char *path, char id[CEL_PATH_MAX]) CEL_WARN_UNUSED;
 
-/// The environment's id without the folder of a shared object, such as "my.so:Name". Points into
-/// `id`.
+/// The environment's id without the folder of its file, such as "my.so:Name" or "robot.yaml".
+/// Points into `id`.
 const char *celi_env_short_id(const char *id);
 
 /// The identity of a run: everything that its results depend on, one "name=value" per line. It has

@@ -3,6 +3,7 @@
 #include "algo/algo.h"
 #include "base/base.h"
 #include "celsius/safetensors.h"
+#include "env/env_internal.h"
 #include "run/config.h"
 
 #include <dirent.h>
@@ -118,8 +119,14 @@ CelStatus celi_runfolder_clear(const char *folder, bool all) {
 
 /// Writes an environment's id in a form that file names can contain.
 static void clean_name(char *to, size_t size, const char *id) {
-  const char *colon = strrchr(id, ':');
-  snprintf(to, size, "%.100s", colon ? colon + 1 : id);
+  const char *colon = strrchr(id, ':'), *slash = strrchr(id, '/');
+  if (celi_env_file_is(id)) {
+    id = slash ? slash + 1 : id;
+    const int n = (int)(strrchr(id, '.') - id);
+    snprintf(to, size, "%.*s", n < 100 ? n : 100, id);
+  } else {
+    snprintf(to, size, "%.100s", colon ? colon + 1 : id);
+  }
   for (char *c = to; *c; c++)
     if (*c == '/' || *c == ' ') *c = '-';
 }

@@ -23,7 +23,7 @@ static const CelField run_fields[] = {
     {.name = "algo", .type = CEL_FIELD_STRING, .offset = F(algo), .def = "", .unit = "NAME",
      .doc = "the algorithm"},
     {.name = "env", .type = CEL_FIELD_PATH, .offset = F(env), .def = "", .unit = "ID",
-     .doc = "the environment: an id, or FILE.so:Name"},
+     .doc = "the environment: an id, FILE.so:Name, or FILE.yaml"},
     {.name = "out", .type = CEL_FIELD_PATH, .offset = F(out), .def = "", .unit = "FOLDER",
      .doc = "run folder, new or empty; default: runs/ALGO-ENV-SEED"},
     {.name = "steps", .type = CEL_FIELD_INT, .offset = F(steps), .def = "100000", .min = 1,
@@ -457,6 +457,7 @@ CelStatus cel_setup_preset(CelSetup *setup, const char *names) {
 const char *celi_env_short_id(const char *id) {
   const char *colon = strrchr(id, ':');
   const char *short_id = id;
+  if (!colon && celi_env_file_is(id)) colon = id + strlen(id);
   if (!colon) return id;
   for (const char *c = id; c < colon; c++)
     if (*c == '/') short_id = c + 1;

@@ -70,10 +70,11 @@ static void from_file(char value[CEL_PATH_MAX], const char *folder) {
   if (place_of(joined, path) && strlen(path) < CEL_PATH_MAX) memcpy(value, path, strlen(path) + 1);
 }
 
-/// Changes the file in a plug-in's "FILE:Name". Keeps other ids.
+/// Changes the file in "FILE:Name" of a plug-in, and the path "FILE.yaml". Keeps other ids.
 static void change_id(char id[CEL_PATH_MAX], const char *folder,
                       void (*change)(char value[CEL_PATH_MAX], const char *folder)) {
   char file[CEL_PATH_MAX], name[CEL_PATH_MAX], whole[2 * CEL_PATH_MAX];
+  if (celi_env_file_is(id)) change(id, folder);
   if (!celi_plugin_is(id)) return;
   const char *colon = strrchr(id, ':');
   snprintf(name, sizeof name, "%s", colon);
@@ -100,7 +101,7 @@ CelStatus celi_setup_paths_to_file(const char *path, CelSetup *setup) {
 
 CelStatus celi_setup_id_from_file(const char *path, char id[CEL_PATH_MAX]) {
   char folder[PATH_MAX];
-  if (!celi_plugin_is(id)) return CEL_OK;
+  if (!celi_plugin_is(id) && !celi_env_file_is(id)) return CEL_OK;
   CELI_TRY(real_folder(path, folder));
   change_id(id, folder, from_file);
   return cel_fail_in(celi_plugin_check(id), "%s: ", path);
