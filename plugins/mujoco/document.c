@@ -313,7 +313,12 @@ CelStatus celi_read_fields(const CeliDocument *doc, const CeliNode *node, const 
     if (!field) return fail_key(doc, member, table, others);
     CELI_MUJOCO_TRY(value_text(doc, member, field, text, sizeof text));
     const CelStatus status = cel_fields_set(table, config, field->name, text);
-    if (status != CEL_OK) return cel_fail_in(status, "%s: line %d: ", doc->path, member->line);
+    if (status != CEL_OK) { // the message begins with the key
+      char path[256];
+      write_path(node, path, sizeof path);
+      return cel_fail_in(status, "%s: line %d: %s%s", doc->path, member->line, path,
+                         path[0] ? "." : "");
+    }
   }
   return CEL_OK;
 }

@@ -260,10 +260,9 @@ static void run_memory(const CeliInstruction *s, double *work, double *memory, C
                        double dt) {
   const double *a = work + s->a.at;
   double *out = work + s->out, *before = memory + s->memory;
-  if (run == CELI_RUN_AGAIN) return;
   for (int i = 0; i < s->n; i++) {
     if (run == CELI_RUN_FIRST) before[i] = a[i];
-    out[i] = s->op == RATE ? (a[i] - before[i]) / dt : before[i];
+    if (run != CELI_RUN_AGAIN) out[i] = s->op == RATE ? (a[i] - before[i]) / dt : before[i];
     before[i] = a[i];
   }
 }

@@ -226,6 +226,7 @@ static const double *point(const mjData *d, mjtObj type, int id) {
 static const double *numbers(const CeliSimulation *s, Kind kind, int id, double own[6]) {
   const mjModel *m = s->m;
   const mjData *d = s->d;
+  mjtObj type;
   switch (kind) {
   case JOINT_POSITION: return d->qpos + m->jnt_qposadr[id];
   case JOINT_VELOCITY: return d->qvel + m->jnt_dofadr[id];
@@ -248,8 +249,8 @@ static const double *numbers(const CeliSimulation *s, Kind kind, int id, double 
   case SITE_LINEAR:
   case SITE_ANGULAR:
     // MuJoCo writes the angular velocity first.
-    mj_objectVelocity(m, d, kinds[kind].type == mjOBJ_BODY ? mjOBJ_XBODY : kinds[kind].type, id,
-                      own, 0);
+    type = kinds[kind].type == mjOBJ_BODY ? mjOBJ_XBODY : kinds[kind].type;
+    mj_objectVelocity(m, d, (int)type, id, own, 0);
     return kind == BODY_ANGULAR || kind == GEOM_ANGULAR || kind == SITE_ANGULAR ? own : own + 3;
   default: return point(d, kinds[kind].type, id);
   }

@@ -221,7 +221,7 @@ static CelStatus read_sections(CeliRobotFile *f, CelEnvSpec *spec) {
   CELI_MUJOCO_TRY(celi_commands_read(f, celi_member(root, "commands")));
   CELI_MUJOCO_TRY(read_quantities(f, celi_member(root, "quantities")));
   CELI_MUJOCO_TRY(read_observations(f, celi_member(root, "observations"), &spec->observation));
-  if (!reward || reward->n == 0)
+  if (!reward || (reward->kind == CELI_MAPPING && reward->n == 0))
     return celi_fail_at(&f->doc, reward ? reward : root, CEL_E_ARGUMENT,
                         "reward must name at least one formula");
   CELI_MUJOCO_TRY(read_terms(f, reward, true, &robot->reward, &robot->n_reward));
