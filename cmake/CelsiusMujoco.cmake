@@ -88,7 +88,8 @@ file(CREATE_LINK ${mujoco_library} ${plugins_dir}/${mujoco_file} SYMBOLIC)
 if(EXISTS ${mujoco_models})
   file(CREATE_LINK ${mujoco_models} ${plugins_dir}/mujoco-models SYMBOLIC)
   install(DIRECTORY ${mujoco_models}/
-          DESTINATION ${CMAKE_INSTALL_LIBDIR}/celsius-plugins/mujoco-models)
+          DESTINATION ${CMAKE_INSTALL_LIBDIR}/celsius-plugins/mujoco-models
+          PATTERN robots EXCLUDE) # hundreds of megabytes
 endif()
 install(TARGETS celsius_mujoco_plugin DESTINATION ${CMAKE_INSTALL_LIBDIR}/celsius-plugins)
 install(FILES ${mujoco_library} DESTINATION ${CMAKE_INSTALL_LIBDIR}/celsius-plugins)

@@ -102,6 +102,8 @@ class Mujoco(kit.Case):
             self.assertIn("script/setup mujoco", listed)
             self.assertNotIn("HalfCheetah", listed)
             self.ok(*kit.small("--steps", 300, "--out", "run"))
+            self.fails(kit.UNSUPPORTED, "train", "sac", "--env", "robot.yaml",
+                       says=["robot.yaml needs mujoco", "script/setup mujoco"])
         finally:
             kit.BIN = binary
 
@@ -144,6 +146,87 @@ class Mujoco(kit.Case):
         import imageio.v3 as imageio
         image = imageio.imread(path).reshape(-1, 3)
         return len({tuple(pixel) for pixel in image.tolist()})
+
+    ROBOT = """model: arm.xml
+control_timestep: 0.04
+time_limit: 1
+observations: {a: {joint_position: all}, v: {joint_velocity: all}, goal: goal}
+commands: {goal: {uniform: [-1, 1], every: 0.3}}
+quantities: {a: {joint_position: elbow}}
+reward: {reach: "tolerance(a - goal, margin=1)"}
+reset: {random_joints: all}
+randomize: [{body_mass: all, scale: [0.5, 2]}]
+"""
+    ARM = """<mujoco><worldbody><light pos="0 0 3"/><camera name="side" pos="0 -3 0" xyaxes="1 0 0 0 0 1"/>
+<body name="arm"><joint name="elbow" axis="0 1 0" range="-90 90" damping="1"/><geom type="capsule"
+fromto="0 0 0 0 0 .5" size=".05" rgba="1 0 0 1"/></body></worldbody><actuator><motor joint="elbow"
+ctrllimited="true" ctrlrange="-1 1" gear="5"/></actuator></mujoco>"""
+
+    def write_robot(self, folder="."):
+        os.makedirs(self.path(folder), exist_ok=True)
+        for name, text in (("robot.yaml", self.ROBOT), ("arm.xml", self.ARM)):
+            with open(self.path(folder, name), "w") as file:
+                file.write(text)
+
+    def test_a_robot_from_yaml(self):
+        """Everything that a user does with one: check, train, resume, move, evaluate, draw."""
+        self.write_robot("mine")
+        robot = os.path.join("mine", "robot.yaml")
+        self.ok("env", "check", robot, "--steps", 50)
+        run = small("--env", robot, "--steps", 600)
+        self.ok(*run)
+        name = "sac-robot-1"
+        self.assertEqual(os.listdir(self.path("runs")), [name])
+        self.assertIn("env: ../../mine/robot.yaml",
+                      kit.read(self.path("runs", name, "config.yaml")).replace('"', ""))
+        self.ok(*small("--env", robot, "--steps", 900, "--out", "whole"))
+        self.ok("train", "--resume", os.path.join("runs", name), "--steps", 900)
+        self.assertEqual(kit.digests(self.path("whole")).get("final.safetensors"),
+                         kit.digests(self.path("runs", name)).get("final.safetensors"))
+        shutil.copytree(self.path("runs"), self.path("there", "runs"))
+        shutil.copytree(self.path("mine"), self.path("there", "mine"))
+        run = os.path.join("there", "runs", name)
+        self.ok("eval", run, "--episodes", 2)
+        self.ok("eval", run, "--episodes", 1, "--render", "a.png", "--render.size", 96,
+                "--render.camera", "side")
+        self.assertGreater(self.colors(self.path("a.png")), 50)
+        self.ok(*small("--env", robot, "--steps", 300), "--seeds", "1,2")
+        self.assertIn("sac-robot-seeds", os.listdir(self.path("runs")))
+        self.assertIn("robot.yaml", self.ok("list", "envs"))
+
+    def test_threads_and_kills_of_a_robot(self):
+        self.write_robot()
+        args = ["train", "ppo", "--env", "robot.yaml", "--n-envs", "4", "--n-steps", "64",
+                "--batch-size", "64", "--net-arch", "16,16", "--steps", "1024", "--eval-every",
+                "512", "--eval-episodes", "2", "--checkpoint-every", "512"]
+        for threads in (1, 2, 3):
+            self.ok(*args, "--threads", threads, "--out", f"t{threads}")
+        for threads in (2, 3):
+            self.assertEqual(kit.digests(self.path("t1")), kit.digests(self.path(f"t{threads}")))
+            self.assertEqual(kit.course(self.path("t1")), kit.course(self.path(f"t{threads}")))
+        kill.kill_and_resume(self, kills=2, steps=2000, seed=4,
+                             small=lambda *rest: small("--env", "robot.yaml", *rest))
+
+    def test_mistakes_in_a_robot(self):
+        self.write_robot()
+        with open(self.path("robot.yaml"), "w") as file:
+            file.write(self.ROBOT.replace("joint_position: elbow", "joint_position: elbo"))
+        self.fails(kit.NAME, *small("--env", "robot.yaml", "--out", "r"),
+                   says=["robot.yaml: line 6", "quantities.a", "'elbo'", "'elbow'"])
+        self.assertFalse(os.path.exists(self.path("r")))
+        self.fails(kit.IO, *small("--env", "none.yaml"), says=["none.yaml", "cannot be opened"])
+
+    def test_the_example_of_the_documentation(self):
+        """The file on the page is the file in examples/, without its comments."""
+        source = os.environ["CELSIUS_SOURCE_DIR"]
+        page = kit.read(os.path.join(source, "docs", "mujoco-models.md"))
+        shown = page.split("```yaml\n")[1].split("```")[0]
+        file = kit.read(os.path.join(source, "examples", "robots", "g1_stand.yaml"))
+
+        def bare(text):
+            lines = [line.split(" #")[0].rstrip() for line in text.splitlines()]
+            return [line for line in lines if line and not line.startswith("#")]
+        self.assertEqual(bare(shown), bare(file))
 
     def test_missing_models(self):
         nowhere = {"CELSIUS_MUJOCO_MODELS": self.path("none")}
