@@ -8,7 +8,8 @@
 ///     product    = sign { ("*" | "/") sign }
 ///     sign       = [ "-" | "+" ] power
 ///     power      = atom [ "**" sign ]
-///     atom       = number | name | name "(" arguments ")" | "(" formula ")", each with [i] or [i:j]
+///     atom       = ( number | name | name "(" arguments ")" | "(" formula ")" ) { index }
+///     index      = "[" formula [ ":" formula ] "]"
 #include "formula.h"
 #include "mujoco_env.h"
 #include "numpy.h"

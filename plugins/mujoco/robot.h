@@ -6,8 +6,8 @@
 /// - robot_action.c, robot_reset.c and robot_randomize.c have one section of the file each.
 ///
 /// The state of one environment is a row of doubles:
-///     MuJoCo's integration state | memory of rate() and previous() | drawn parameters of the model |
-///     commands | steps until each command changes
+///     integration state of MuJoCo | memory of rate() and previous() | drawn numbers of the model
+///     | commands | steps until each command changes
 #ifndef CELI_MUJOCO_ROBOT_H
 #define CELI_MUJOCO_ROBOT_H
 #include "formula.h"

@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.environ["CELSIUS_TEST_DIR"], "cli"))
@@ -106,6 +107,30 @@ class Mujoco(kit.Case):
                        says=["robot.yaml needs mujoco", "script/setup mujoco"])
         finally:
             kit.BIN = binary
+
+    def test_another_version_of_mujoco(self):
+        """A library whose version is not that of the headers is refused when it is loaded."""
+        with open(self.path("version.c"), "w") as file:
+            file.write("int mj_version(void); int mj_version(void) { return 4000002; }")
+        subprocess.run([os.environ["CELSIUS_CC"], "-shared", "-fPIC", self.path("version.c"), "-o",
+                        self.path("version.so")], check=True)
+        self.fails(kit.UNSUPPORTED, "train", "sac", "--env", "Ant-v5",
+                   env={"LD_PRELOAD": self.path("version.so")},
+                   says=["built for MuJoCo 400", "MuJoCo 4000002", "script/setup mujoco"])
+
+    def test_mujoco_4_0_0(self):
+        """CMake refuses the version that computes wrong accelerations."""
+        os.makedirs(self.path("old", "include", "mujoco"))
+        os.makedirs(self.path("old", "lib"))
+        with open(self.path("old", "include", "mujoco", "mujoco.h"), "w") as file:
+            file.write("#define mjVERSION_HEADER 4000000\n")
+        open(self.path("old", "lib", "libmujoco.so.4.0.0"), "w").close()
+        done = subprocess.run(["cmake", "-S", os.environ["CELSIUS_SOURCE_DIR"], "-B",
+                               self.path("build"), "-DCELSIUS_TESTS=OFF",
+                               "-DCELSIUS_MUJOCO=" + self.path("old")], capture_output=True,
+                              text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("4000000 is too old; 4.0.1", " ".join(done.stderr.split()))
 
     def test_a_plugin_that_others_can_change(self):
         """The command beside a folder that any user may write to."""
