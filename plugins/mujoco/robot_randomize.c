@@ -3,8 +3,8 @@
 ///     - {body_mass: torso, scale: [0.8, 1.2]}
 ///     - {geom_friction: floor, set: [0.5, 1.1]}
 /// The drawn numbers are in the environment's state. Each mjData has a copy of the model, which
-/// gets the numbers of the environment that is stepped. Masses, armatures and places of bodies change
-/// constants that MuJoCo derives, so mj_setConst follows them.
+/// gets the numbers of the environment that is stepped. MuJoCo derives constants from the masses,
+/// armatures and places of bodies, so mj_setConst is called after these change.
 #include "robot.h"
 #include <math.h>
 #include <stdlib.h>
