@@ -35,3 +35,26 @@ static bool celpy_stop(void *user) {
   hooks->next = celpy_seconds() + CELPY_PERIOD;
   return hooks->stopped;
 }
+
+/// What celpy_advance needs at every step. Python fills it in once.
+typedef struct CelpyLoop {
+  CelAgent *agent;
+  const CelOutcome *outcome; ///< results of the last actions
+  void *actions;             ///< (N rows) the next actions
+  CelpyHooks *hooks;         ///< stops a long update
+} CelpyLoop;
+
+/// Runs the gradient steps that are due. The hooks can stop a long update.
+static CelStatus celpy_update(const CelpyLoop *loop) {
+  celpy_hooks_reset(loop->hooks);
+  return cel_agent_update_watched(loop->agent, celpy_stop, loop->hooks);
+}
+
+/// Does in one call what a loop does between two steps of the environments: observes the outcome,
+/// updates the agent if `update`, and acts on the new observations. One call costs less than three.
+static CelStatus celpy_advance(const CelpyLoop *loop, bool update) {
+  CelStatus status = cel_agent_observe(loop->agent, loop->outcome);
+  if (status == CEL_OK && update) status = celpy_update(loop);
+  if (status != CEL_OK) return status;
+  return cel_agent_act(loop->agent, loop->outcome->obs, NULL, CEL_EXPLORE, loop->actions);
+}

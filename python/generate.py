@@ -23,6 +23,11 @@ BINDING = """
 typedef struct CelpyHooks { void *handle; double next; bool stopped; } CelpyHooks;
 bool celpy_stop(void *hooks);
 void celpy_hooks_reset(CelpyHooks *hooks);
+typedef struct CelpyLoop {
+  CelAgent *agent; const CelOutcome *outcome; void *actions; CelpyHooks *hooks;
+} CelpyLoop;
+CelStatus celpy_update(const CelpyLoop *loop);
+CelStatus celpy_advance(const CelpyLoop *loop, bool update);
 extern "Python" {
   bool celpy_should_stop(void *user);
   void celpy_note(void *user, const char *text);

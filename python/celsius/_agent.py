@@ -75,6 +75,10 @@ class Agent:
         self._draws = 0
         self.restarted = True  # the next act begins episodes
         self._hooks = Hooks()
+        self._loop = ffi.new(
+            "CelpyLoop *", [self.c, self._outcome, self._actions, self._hooks.state]
+        )
+        self._names, self._metrics = self._find_metrics()
 
     # ---- the loop: act, observe, update.
 
@@ -98,8 +102,11 @@ class Agent:
 
     def update(self) -> None:
         """Runs the gradient steps that are due. Ctrl-C during a long update undoes it."""
-        lib.celpy_hooks_reset(self._hooks.state)
-        check(lib.cel_agent_update_watched(self.c, lib.celpy_stop, self._hooks.state))
+        check(lib.celpy_update(self._loop))
+
+    def advance(self, update: bool) -> None:
+        """Observe, update if asked, and act, in one call."""
+        check(lib.celpy_advance(self._loop, update))
 
     def update_n(self, n: int) -> None:
         """Runs n gradient steps."""
@@ -165,6 +172,12 @@ class Agent:
         return int(lib.cel_agent_updates(self.c))
 
     @property
+    def filled(self) -> int:
+        """Steps of each environment in the present rollout."""
+        tensor = lib.cel_tensors_find(lib.cel_agent_tensors(self.c), b"rollout.filled")
+        return int(ffi.cast("int64_t *", tensor.data)[0])
+
+    @property
     def temperature(self) -> float:
         return float(lib.cel_agent_temperature(self.c))
 
@@ -181,13 +194,19 @@ class Agent:
         """Counts steps from 0 again."""
         check(lib.cel_agent_restart(self.c))
 
+    def _find_metrics(self) -> tuple[list[str], Any]:
+        """The names of all metrics, and the address of their values."""
+        name, value = ffi.new("const char **"), ffi.new("double *")
+        names: list[str] = []
+        while lib.cel_agent_metric(self.c, len(names), name, value):
+            names.append(text(name[0]))
+        tensor = lib.cel_tensors_find(lib.cel_agent_tensors(self.c), b"metrics")
+        return names, ffi.cast("double *", tensor.data)
+
     def metrics(self) -> dict[str, float]:
         """Everything that the last update measured, under Stable-Baselines3's names."""
-        name, value = ffi.new("const char **"), ffi.new("double *")
-        found: dict[str, float] = {}
-        while lib.cel_agent_metric(self.c, len(found), name, value):
-            found[text(name[0])] = value[0]
-        return {key: number for key, number in found.items() if not np.isnan(number)}
+        values = ffi.unpack(self._metrics, len(self._names))
+        return {name: x for name, x in zip(self._names, values, strict=True) if x == x}
 
     # ---- the state.
 

@@ -39,8 +39,7 @@ class Learning:
     _episode_num: int
     _n_updates: int
     _current_progress_remaining: float
-    _single_obs: Any
-    _last_done: bool
+    _recorded: int
     _total_timesteps: int
     _num_timesteps_at_start: int
 
@@ -89,6 +88,7 @@ class Learning:
             self._last_episode_starts = np.ones(self.n_envs, bool)
             self._agent.restarted = True
         self._agent.observations.write(self._agent.obs, self._last_obs)
+        self._recorded = self._agent.updates
         if not self._custom_logger:
             self._logger = logger.for_run(
                 self.verbose, self.tensorboard_log, tb_log_name, reset_num_timesteps
@@ -126,51 +126,6 @@ class Learning:
         self._last_obs, self._last_episode_starts = obs, dones
         return ended
 
-    def _is_single(self, callback: Any) -> bool:
-        """Whether steps may take the short way: one environment, no callback."""
-        env = self.env
-        return (
-            callback is None
-            and type(env) is vec_env.SerialVecEnv
-            and env.num_envs == 1
-            and env.episodes is not None
-            and self._agent.observations.plain
-        )
-
-    def _step_single(self) -> bool:
-        """Act, step and observe for a single environment. Returns whether an episode ended.
-
-        `_last_obs` is not set: call `_remember_single` after the last step.
-        """
-        agent, env = self._agent, self.env
-        agent.act()
-        action = agent.action_codec.read(agent.actions)[0]
-        obs, reward, terminated, truncated, info = env.envs[0].step(action)
-        self.num_timesteps += 1
-        agent.reward[0] = reward
-        agent.terminated[0] = terminated
-        agent.truncated[0] = truncated and not terminated
-        env.episodes.add(0, float(reward))
-        done = bool(terminated or truncated)
-        if done:
-            agent.observations.write(agent.final_obs, obs)
-            env.episodes.end(0, info)
-            env.episodes.restart(0)
-            obs, env.reset_infos[0] = env.envs[0].reset()
-            self._update_info_buffer([info], np.ones(1, bool))
-        agent.observations.write(agent.obs, obs)
-        agent.observe()
-        self._single_obs, self._last_done = obs, done
-        return done
-
-    def _remember_single(self) -> None:
-        """Sets what the next step without the short way needs."""
-        self.env.set_observation(0, self._single_obs)
-        self._agent.truncated.fill(0)
-        self._last_obs = self.env.observations()
-        self._last_episode_starts = np.array([self._last_done])
-        self._current_progress_remaining = 1.0 - self.num_timesteps / self._total_timesteps
-
     def _ends(self, dones: Array, infos: list[dict[str, Any]]) -> None:
         """Notes the last observations of episodes, and those that were cut off."""
         agent = self._agent
@@ -197,10 +152,14 @@ class Learning:
         codec.write(row, obs)
 
     def _record_update(self) -> None:
-        """Records what the last update measured."""
+        """Records what the last update measured, unless it is recorded already."""
+        updates = self._agent.updates
+        if updates == self._recorded:
+            return
+        self._recorded = updates
         for name, value in self._agent.metrics().items():
             self.logger.record(name, value)
-        self._n_updates = self._agent.updates
+        self._n_updates = updates
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
     def dump_logs(self, iteration: int = 0) -> None:
@@ -224,16 +183,19 @@ class Learning:
         self.logger.dump(step=self.num_timesteps)
 
     def _learn_in_c(
-        self, total: int, updated: Callable[[], None], episode: Callable[[], None]
+        self, total: int, updated: Callable[[], None] | None, episode: Callable[[], None]
     ) -> None:
-        """Runs the loop in C. `updated` and `episode` are called at updates and ends of "
-        "episodes."""
+        """Runs the loop in C. `updated` and `episode` are called at updates and ends of episodes.
+
+        Without `updated`, the metrics are recorded when logs are written, and at the end.
+        """
         assert self.ep_info_buffer is not None
         infos, env = self.ep_info_buffer, self.env
         before = self.num_timesteps - self._agent.steps
 
         def after_update() -> bool:
             self.num_timesteps = before + self._agent.steps
+            assert updated is not None
             updated()
             return True
 
@@ -243,10 +205,11 @@ class Learning:
             self._episode_num += 1
             episode()
 
-        hooks = Hooks(updated=after_update, episode=after_episode)
+        hooks = Hooks(updated=after_update if updated else None, episode=after_episode)
         try:
             self._agent.learn(env.c, total - self.num_timesteps, hooks)
         finally:
             self.num_timesteps = before + self._agent.steps
             self._last_obs = env.observations.copy()
+            self._record_update()
         self._say(self._agent.note)

@@ -180,6 +180,7 @@ class Actions:
                 f"the action space is {space}; use Box, Discrete, MultiDiscrete or MultiBinary"
             )
         self.shifted = bool(np.any(self.start))
+        self.same_type, self.flat = self.kind == self.dtype, len(self.shape) == 1
 
     def rows(self, n: int) -> Array:
         """Memory for n actions of the library."""
@@ -187,10 +188,10 @@ class Actions:
 
     def read(self, rows: Array) -> Array:
         """Returns n actions of the Gymnasium space, in new memory."""
-        actions = rows.astype(self.dtype)
+        actions = rows.copy() if self.same_type else rows.astype(self.dtype)
         if self.shifted:
             actions += self.start
-        return actions.reshape((len(rows), *self.shape))
+        return actions if self.flat else actions.reshape((len(rows), *self.shape))
 
     def write(self, rows: Array, actions: Any) -> None:
         """The inverse of read."""

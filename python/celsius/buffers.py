@@ -175,7 +175,7 @@ class RolloutBuffer:
 
     @property
     def pos(self) -> int:
-        return int(self._agent.tensors(lib.CEL_STATE)["rollout.filled"][0])
+        return self._agent.filled
 
     @property
     def full(self) -> bool:

@@ -30,7 +30,7 @@ class GymVecEnv(VecEnv):
                 "single environments; make it with gymnasium.make_vec(id, n, "
                 'vectorization_mode="sync") or with autoreset_mode SAME_STEP'
             )
-        self._episodes = Episodes(self.num_envs)
+        self.episodes = Episodes(self.num_envs)
 
     def reset(self) -> Any:
         known = all(seed is not None for seed in self._seeds)
@@ -42,7 +42,7 @@ class GymVecEnv(VecEnv):
         self._seeds = [None] * self.num_envs
         self._options = [{} for _ in range(self.num_envs)]
         for i in range(self.num_envs):
-            self._episodes.restart(i)
+            self.episodes.restart(i)
         return obs
 
     def _split(self, infos: dict[str, Any]) -> list[dict[str, Any]]:
@@ -58,22 +58,27 @@ class GymVecEnv(VecEnv):
         return rows
 
     def step(self, actions: Any) -> tuple[Any, Array, Array, list[dict[str, Any]]]:
-        obs, rewards, terminated, truncated, more = self.env.step(np.asarray(actions))
+        return self.outcome(*self.env.step(np.asarray(actions)))
+
+    def outcome(
+        self, obs: Any, rewards: Any, terminated: Any, truncated: Any, more: dict[str, Any]
+    ) -> tuple[Any, Array, Array, list[dict[str, Any]]]:
+        """What `step` returns, from what the Gymnasium environment returned."""
         dones = np.logical_or(terminated, truncated)
         infos = self._split(more)
         final = self._final(obs, dones, more) if dones.any() else None
         if final is not None and self.mode != AutoresetMode.SAME_STEP:
             obs, again = self.env.reset(options={"reset_mask": dones})
             split = self._split(again)
+        self.episodes.add_all(rewards)
         for i in range(self.num_envs):
-            self._episodes.add(i, float(rewards[i]))
             infos[i]["TimeLimit.truncated"] = bool(truncated[i] and not terminated[i])
             if final is None or not dones[i]:
                 continue
             infos[i]["terminal_observation"] = final[i]
             infos[i].pop("final_obs", None)
-            self._episodes.end(i, infos[i])
-            self._episodes.restart(i)
+            self.episodes.end(i, infos[i])
+            self.episodes.restart(i)
             if self.mode != AutoresetMode.SAME_STEP:
                 self.reset_infos[i] = split[i]
         return obs, np.asarray(rewards, np.float32), dones, infos

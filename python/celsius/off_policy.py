@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from . import saving
+from . import _steps, saving
 from ._fields import Config
 from .base import Learner
 from .buffers import NStepReplayBuffer, ReplayBuffer
@@ -170,20 +170,17 @@ class OffPolicyLearner(Learner):
         if self.n_envs > 1:
             assert by_step, "You must use only one env when doing episodic training."
         if self._can_run_in_c(callback) and by_step and self.action_noise is None:
-            self._learn_in_c(
-                total_timesteps, self._record_update, lambda: self._log_episode(log_interval)
-            )
+            self._learn_in_c(total_timesteps, None, lambda: self._log_episode(log_interval))
             return self
-        single = self.action_noise is None and self._is_single(callback)
-        single = single and self.num_timesteps < total_timesteps
         try:
+            if callback is None and self.action_noise is None:
+                self._learn_plain(total_timesteps, log_interval)
             while self.num_timesteps < total_timesteps:
                 steps = self._collect(callback, log_interval)
                 if steps < 0:
                     break
                 self._update(by_step, steps)
-            if single:
-                self._remember_single()
+                self._record_update()
         except BaseException:
             self._last_obs = None  # the environment may be in the middle of a step
             raise
@@ -192,17 +189,56 @@ class OffPolicyLearner(Learner):
         self._say(self._agent.note)
         return self
 
+    def _learn_plain(self, total_timesteps: int, log_interval: int | None) -> None:
+        """The loop without callbacks and noise: between two steps, one call of C.
+
+        Where an episode ends or a log is due, the calls are made one by one. Metrics are recorded
+        when logs are written, and at the end.
+        """
+        freq, by_step = self.train_freq.frequency, self.train_freq.unit == "step"
+        agent, n_envs, steps = self._agent, self.n_envs, _steps.make(self)
+        collected = episodes = 0
+        if self.num_timesteps >= total_timesteps:
+            return
+        try:
+            agent.act()
+            while True:
+                ended = steps.step()
+                self.num_timesteps += n_envs
+                collected += 1
+                due = by_step and collected == freq
+                if not ended and self.num_timesteps < total_timesteps:
+                    agent.advance(due)
+                else:
+                    agent.observe()
+                    for _ in ended:
+                        episodes += 1
+                        self._episode_num += 1
+                        self._log_episode(log_interval)
+                    if ended:
+                        steps.clear()
+                    due = due or (not by_step and episodes >= freq)
+                    if due:
+                        self._update(by_step, collected * n_envs)
+                    if due and self.num_timesteps >= total_timesteps:
+                        break
+                    agent.act()
+                if due:
+                    collected = episodes = 0
+        finally:
+            self._record_update()
+        steps.finish()
+        self._current_progress_remaining = 1.0 - self.num_timesteps / self._total_timesteps
+
     def _update(self, by_step: bool, steps: int) -> None:
-        before = self._agent.updates
         if by_step:
             self._agent.update()
         elif self.num_timesteps > self.learning_starts:
             self._agent.update_n(self.gradient_steps if self.gradient_steps >= 0 else steps)
-        if self._agent.updates != before:
-            self._record_update()
 
     def _log_episode(self, log_interval: int | None) -> None:
         if log_interval is not None and self._episode_num % log_interval == 0:
+            self._record_update()
             self.dump_logs()
 
     def _collect(self, callback: Any, log_interval: int | None) -> int:
@@ -211,17 +247,9 @@ class OffPolicyLearner(Learner):
         freq, by_step = self.train_freq.frequency, self.train_freq.unit == "step"
         num_collected_steps = num_collected_episodes = 0
         codec = agent.action_codec
-        single = noise is None and self._is_single(callback)
         if callback is not None:
             callback.on_rollout_start()
         while (num_collected_steps if by_step else num_collected_episodes) < freq:
-            if single:
-                num_collected_steps += 1
-                if self._step_single():
-                    num_collected_episodes += 1
-                    self._episode_num += 1
-                    self._log_episode(log_interval)
-                continue
             agent.act()
             actions = codec.read(agent.actions)
             if noise is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from . import _steps
 from .base import Learner
 from .buffers import RolloutBuffer
 from .callbacks import stops
@@ -66,8 +67,11 @@ class OnPolicyLearner(Learner):
 
             self._learn_in_c(self.num_timesteps + rollouts * rollout, updated, lambda: None)
             return self
+        plain = _steps.make(self) if callback is None else None
         try:
-            while self.num_timesteps < total_timesteps and self._collect(callback):
+            while self.num_timesteps < total_timesteps and (
+                self._collect_plain(plain) if plain else self._collect(callback)
+            ):
                 self._current_progress_remaining = 1.0 - self.num_timesteps / total_timesteps
                 log()
                 self._agent.update()
@@ -75,22 +79,38 @@ class OnPolicyLearner(Learner):
         except BaseException:
             self._last_obs = None  # the environment may be in the middle of a step
             raise
+        if plain:
+            plain.finish()
         if callback is not None:
             callback.on_training_end()
         self._say(self._agent.note)
         return self
 
+    def _collect_plain(self, steps: Any) -> bool:
+        """Takes one rollout without callbacks: between two steps, one call of C."""
+        agent, n_envs = self._agent, self.n_envs
+        # A rollout that an exception or a callback ended goes on. A full one has an update due.
+        left = self.n_steps - agent.filled
+        if left > 0:
+            agent.act()
+        while left > 0:
+            ended = steps.step()
+            self.num_timesteps += n_envs
+            left -= 1
+            if left > 0 and not ended:
+                agent.advance(False)
+                continue
+            agent.observe()
+            steps.clear()
+            if left > 0:
+                agent.act()
+        return True
+
     def _collect(self, callback: Any) -> bool:
         """Takes one rollout. Returns False if a callback stops."""
         agent, env, n_envs = self._agent, self.env, self.n_envs
         # A rollout that an exception or a callback ended goes on. A full one has an update due.
-        codec, n_steps = agent.action_codec, self.rollout_buffer.pos
-        if self._is_single(callback):
-            for _ in range(self.n_steps - n_steps):
-                self._step_single()
-            if n_steps < self.n_steps:
-                self._remember_single()
-            return True
+        codec, n_steps = agent.action_codec, agent.filled
         if callback is not None:
             callback.on_rollout_start()
         while n_steps < self.n_steps:

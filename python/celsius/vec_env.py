@@ -177,6 +177,12 @@ class Episodes:
         self.returns[i] += reward
         self.lengths[i] += 1
 
+    def add_all(self, rewards: Any) -> None:
+        """Adds a step of every environment. rewards (N,)."""
+        for i, reward in enumerate(np.asarray(rewards, np.float64).tolist()):
+            self.returns[i] += reward
+            self.lengths[i] += 1
+
     def end(self, i: int, info: dict[str, Any]) -> None:
         if "episode" not in info:
             info["episode"] = {
