@@ -5,6 +5,7 @@
 /// over repetitions.
 #ifndef BENCH_H
 #define BENCH_H
+#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +37,14 @@ double bench_median(double *x, int n);
 /// Prints a message and ends the program. A benchmark that cannot run is a failure.
 _Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/// Takes one line of another program's output.
+typedef void BenchLine(const cJSON *line, const void *user);
+/// Runs a shell command that prints one JSON object per line, and calls `each` with every line.
+void bench_lines(const char *command, BenchLine *each, const void *user);
+/// A number of a line, or NAN; a text of a line, or "".
+double bench_number(const cJSON *object, const char *key);
+const char *bench_string(const cJSON *object, const char *key);
+
 /// The benchmarks, one file each. `name` chooses one of a file with several.
 void bench_sac(const BenchOptions *options, const char *name);
 void bench_sqlc(const BenchOptions *options, const char *name);
@@ -45,6 +54,7 @@ void bench_env(const BenchOptions *options, const char *name);
 void bench_kernels(const BenchOptions *options, const char *name);
 void bench_memory(const BenchOptions *options, const char *name);
 void bench_mdp(const BenchOptions *options, const char *name);
+void bench_python(const BenchOptions *options, const char *name);
 void bench_mujoco(const BenchOptions *options, const char *name);
 
 /// Runs bench/peers for one size and number of threads and adds rows that compare with `ours`.

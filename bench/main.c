@@ -17,11 +17,14 @@ static const struct {
   const char *name;
   void (*run)(const BenchOptions *options, const char *name);
 } benches[] = {
-    {"sac-small", bench_sac},   {"sac-large", bench_sac},     {"sqlc", bench_sqlc},
-    {"env", bench_env},         {"ppo", bench_ppo},           {"ppo-relu", bench_ppo},
-    {"kernels", bench_kernels}, {"memory", bench_memory},     {"mdp-sweep", bench_mdp},
-    {"mdp-methods", bench_mdp}, {"mdp-large", bench_mdp},     {"ppo-cartpole", bench_ppo_cartpole},
-    {"mujoco", bench_mujoco},   {"mujoco-sac", bench_mujoco}, {"mujoco-goal", bench_mujoco},
+    {"sac-small", bench_sac},     {"sac-large", bench_sac},
+    {"sqlc", bench_sqlc},         {"env", bench_env},
+    {"ppo", bench_ppo},           {"ppo-relu", bench_ppo},
+    {"kernels", bench_kernels},   {"memory", bench_memory},
+    {"mdp-sweep", bench_mdp},     {"mdp-methods", bench_mdp},
+    {"mdp-large", bench_mdp},     {"ppo-cartpole", bench_ppo_cartpole},
+    {"python", bench_python},     {"mujoco", bench_mujoco},
+    {"mujoco-sac", bench_mujoco}, {"mujoco-goal", bench_mujoco},
 };
 enum { N_BENCHES = sizeof benches / sizeof benches[0] };
 

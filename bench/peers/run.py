@@ -25,6 +25,8 @@ The peers, from PyPI in build/venv-peers (script/setup peers makes it):
     sb3-ppo            Stable-Baselines3's PPO on Pendulum-v1
     rltools-ppo        RLtools' PPO on its own Pendulum (ReLU, its default); -skylakex and -noblas
                        as above
+    sb3-gym, sbx-gym   SAC of both on Gymnasium's Pendulum-v1, environment steps included
+    sb3-gym-ppo, sbx-gym-ppo   PPO of both on 8 environments, the same
     sb3-ppo-cartpole   Stable-Baselines3's PPO with RL Zoo's settings for CartPole-v1
     gymnasium          steps of a MuJoCo task in Gymnasium, one environment
     envpool            steps of a MuJoCo task in EnvPool, 16 environments and one thread; it brings
@@ -78,6 +80,14 @@ class PpoSize:
 
 
 @dataclasses.dataclass(frozen=True)
+class GymSize:
+    """SAC on an environment of Gymnasium."""
+    env: str
+    hidden: int
+    batch: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Preset:
     """The sizes are those of RL Zoo's settings, which the worker holds."""
 
@@ -100,6 +110,7 @@ TASKS = {f"{name}-v{5 if name == 'Pusher' else 4}": Task(f"{name}-v{5 if name ==
                       "InvertedDoublePendulum")}
 SAC = {"small": Size(3, 1, 64, 100), "large": Size(17, 6, 256, 256)}
 SIZES = {**SAC, **TASKS, "ppo": PpoSize(4, 1024, 256, 2, 64), "ppo-cartpole": Preset(),
+         "python-sac": GymSize("Pendulum-v1", 64, 100), "python-ppo": PpoSize(8, 256, 256, 2, 64),
          "mujoco-sac": Training(0), "mujoco-goal": Training(5000)}
 
 
@@ -236,6 +247,10 @@ PEERS = {
     "sb3-mujoco": python_peer("mujoco_sac.py", "steps/s", ["mujoco-sac"], library="sb3"),
     "sbx-mujoco": python_peer("mujoco_sac.py", "steps/s", ["mujoco-sac"], library="sbx"),
     "sb3-mujoco-goal": python_peer("mujoco_sac.py", "s", ["mujoco-goal"], library="sb3"),
+    "sb3-gym": python_peer("gym_sac.py", "steps/s", ["python-sac"], library="sb3"),
+    "sbx-gym": python_peer("gym_sac.py", "steps/s", ["python-sac"], library="sbx"),
+    "sb3-gym-ppo": python_peer("sb3_ppo.py", "steps/s", ["python-ppo"], library="sb3"),
+    "sbx-gym-ppo": python_peer("sb3_ppo.py", "steps/s", ["python-ppo"], library="sbx"),
     "sb3-ppo-cartpole": python_peer("sb3_ppo_cartpole.py", "s", ["ppo-cartpole"]),
 }
 
