@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=5000, help="environment steps to train")
     parser.add_argument("--out", default="policy", help="name of the files, without an ending")
-    parser.add_argument("--from-sb3", help="a zip of Stable-Baselines3 with box actions, instead of training")
+    parser.add_argument("--from-sb3", help="a zip of Stable-Baselines3, instead of training")
     arguments = parser.parse_args()
     if arguments.from_sb3:
         model = celsius.from_sb3(arguments.from_sb3)

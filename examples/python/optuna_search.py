@@ -11,6 +11,7 @@ import argparse
 import optuna
 
 import celsius
+from celsius.native_env import NativeVecEnv
 
 
 def model_of(trial: optuna.Trial) -> celsius.PPO:
@@ -18,7 +19,7 @@ def model_of(trial: optuna.Trial) -> celsius.PPO:
     width = trial.suggest_categorical("width", [16, 32, 64])
     return celsius.PPO(
         "MlpPolicy",
-        celsius.make_vec_env("CartPole-v1", n_envs=8),
+        NativeVecEnv("CartPole-v1", 8),
         learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
         n_steps=trial.suggest_categorical("n_steps", [32, 64, 128]),
         batch_size=trial.suggest_categorical("batch_size", [64, 128, 256]),
