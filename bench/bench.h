@@ -38,9 +38,9 @@ double bench_median(double *x, int n);
 _Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /// Takes one line of another program's output.
-typedef void BenchLine(const cJSON *line, const void *user);
+typedef void BenchLine(const cJSON *line, void *user);
 /// Runs a shell command that prints one JSON object per line, and calls `each` with every line.
-void bench_lines(const char *command, BenchLine *each, const void *user);
+void bench_lines(const char *command, BenchLine *each, void *user);
 /// A number of a line, or NAN; a text of a line, or "".
 double bench_number(const cJSON *object, const char *key);
 const char *bench_string(const cJSON *object, const char *key);

@@ -15,7 +15,7 @@ const char *bench_string(const cJSON *object, const char *key) {
   return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-void bench_lines(const char *command, BenchLine *each, const void *user) {
+void bench_lines(const char *command, BenchLine *each, void *user) {
   char line[8192];
   FILE *pipe = popen(command, "r");
   if (!pipe) bench_die("cannot run %s", command);

@@ -11,7 +11,7 @@ typedef struct Ours {
   int threads;
 } Ours;
 
-static void add(const cJSON *line, const void *user) {
+static void add(const cJSON *line, void *user) {
   const Ours *ours = user;
   BenchRow row = {.value = ours->value,
                   .unit = ours->unit,

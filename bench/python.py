@@ -1,6 +1,6 @@
 """Speed of the Python package on Gymnasium's Pendulum-v1, and the overhead of the binding.
 
-    python bench/python.py --seconds 2 --repeats 9
+    python bench/python.py sac --seconds 2 --repeats 9
     {"name": "SAC, Gymnasium's Pendulum-v1", "value": 4000.0, "unit": "steps/s", ...}
 
 One JSON object per line. `value` is the median of the repetitions. The limit is the speed that the
@@ -94,13 +94,16 @@ def measure(name, size, ours, library, n, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("learner", choices=("sac", "ppo"))
     parser.add_argument("--seconds", type=float, default=2, help="seconds of each row and part")
     parser.add_argument("--repeats", type=int, default=9)
     options = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one core, as for the peers
-    for size, hidden, batch in (("python-sac", [64, 64], 100), (None, [1], 1)):
-        measure("sac", size, sac(gymnasium.make(ENV), hidden, batch), sac(ENV, hidden, batch), 1,
-                options)
+    if options.learner == "sac":
+        for size, hidden, batch in (("python-sac", [64, 64], 100), (None, [1], 1)):
+            measure("sac", size, sac(gymnasium.make(ENV), hidden, batch), sac(ENV, hidden, batch),
+                    1, options)
+        return
     for size, hidden, batch, epochs in (("python-ppo", [64, 64], 256, 2),
                                         (None, [1], N * ROLLOUT, 1)):
         measure("ppo", size, ppo(celsius.make_vec_env(ENV, N, seed=1), hidden, batch, epochs),
