@@ -26,9 +26,18 @@ from numpy.typing import ArrayLike, NDArray
 from . import _model
 from ._fields import Config, Field, rows
 from ._interrupt import interruptible
-from ._model import Floats, Ints
+from ._mdp_arrays import Problem, built
+from ._mdp_results import (
+    Certificate,
+    ConservativeStep,
+    Evaluation,
+    Guarantee,
+    Improvement,
+    QLearning,
+    Solution,
+)
+from ._model import Floats
 from ._native import (
-    array_view,
     check,
     contiguous,
     ffi,
@@ -119,222 +128,7 @@ def _solve_config(
     return config, handle
 
 
-class Solution:
-    """A solution of a problem. Arrays are read-only views; values are in reward units.
-
-    With an infinite horizon, `V` has shape (S,), `Q` and `pi` (pairs,). With horizon T they have a
-    first axis of T times, t = 0 first.
-    """
-
-    def __init__(self, mdp: MDP, c: Any) -> None:
-        self._c = c
-        self.mdp = mdp
-        times = () if c.horizon == 0 else (int(c.horizon),)
-        #: Values (S,) or (T, S), entropy included.
-        self.V: Floats = array_view(c.V, (*times, c.states), np.float64, c)
-        #: Values of pairs (pairs,) or (T, pairs), without the immediate entropy.
-        self.Q: Floats = array_view(c.Q, (*times, c.pairs), np.float64, c)
-        #: Optimal policy (pairs,) or (T, pairs). alpha = 0: greedy, uniform over ties.
-        self.pi: Floats = array_view(c.pi, (*times, c.pairs), np.float64, c)
-        self.alpha: float = c.alpha
-        self.gamma: float = c.gamma
-        self.horizon: int = c.horizon
-        #: Expected value of the start, J = sum_s start(s) V(s), reward units.
-        self.J: float = c.value_start
-        #: Sup-norm of V - TV.
-        self.residual: float = c.residual
-        #: Upper bound on the sup-norm distance of V to the optimum, rounding included.
-        self.bound: float = c.bound
-        #: Bounds of the exact V (S,), which may be infinite; None unless from `solve_total`.
-        self.lower: Floats | None = None
-        self.upper: Floats | None = None
-        #: Bounds of the exact J; None unless from `solve_total`.
-        self.J_bounds: tuple[float, float] | None = None
-        #: One sentence about values that are infinite, or "".
-        self.infinite: str = ffi.string(c.infinite).decode()
-        if c.lower != ffi.NULL:
-            self.lower = array_view(c.lower, (c.states,), np.float64, c)
-            self.upper = array_view(c.upper, (c.states,), np.float64, c)
-            self.J_bounds = (c.value_lower, c.value_upper)
-        #: True if `bound` is within the tolerance.
-        self.certified: bool = c.certified
-        self.iterations: int = c.iterations
-        self.sweeps: int = c.sweeps
-        self.seconds: float = c.seconds
-        #: The method that ran, such as "newton".
-        self.method: str = next(
-            row for row in rows(lib.cel_solve_fields()) if row.name == "method"
-        ).choices[int(c.method)]
-
-    def __repr__(self) -> str:
-        certified = "certified" if self.certified else "not certified"
-        return (
-            f"<Solution of {self.mdp.states} states: J={self.J:.10g}, alpha={self.alpha:g}, "
-            f"gamma={self.gamma:g}, {self.method}, error at most {self.bound:.2g} ({certified})>"
-        )
-
-    def greedy(self) -> Ints:
-        """Returns the most likely action of each state, (S,) or (T, S); -1 where there is none."""
-        return self.mdp.greedy(self.pi)
-
-    def save(self, path: Path) -> None:
-        """Writes V, Q, pi and the summary as safetensors."""
-        check(lib.cel_solution_save(self._c, path_bytes(path)))
-
-    def plot(self, **options: Any) -> Figure:
-        """Draws values and policy of a grid world. See `MDP.plot`."""
-        if self.horizon:
-            return self.mdp.plot(self.V[0], self.pi[0], **options)
-        return self.mdp.plot(self.V, self.pi, **options)
-
-
-class Evaluation:
-    """Values of a policy: `V` (S,), `Q` (pairs,); with a horizon T (T, S), (T, pairs)."""
-
-    def __init__(
-        self, mdp: MDP, V: Floats, Q: Floats, bound: float, alpha: float, gamma: float
-    ) -> None:
-        self.mdp, self.V, self.Q, self.alpha, self.gamma = mdp, V, Q, alpha, gamma
-        #: Certified sup-norm error of V; NaN with a horizon, where only rounding errs.
-        self.bound = bound
-        #: Expected value of the start, reward units.
-        self.J = float(mdp.start @ (V if V.ndim == 1 else V[0]))
-
-    def __repr__(self) -> str:
-        return (
-            f"<Evaluation: J={self.J:.10g}, alpha={self.alpha:g}, gamma={self.gamma:g}, error at "
-            f"most {self.bound:.2g}>"
-        )
-
-
-class Improvement:
-    """One step of (soft) policy improvement from a policy to `pi` (pairs,)."""
-
-    def __init__(self, pi: Floats, before: Evaluation, after: Evaluation) -> None:
-        self.pi, self.before, self.after = pi, before, after
-        #: Gain of the expected value of the start, reward units.
-        self.gain = after.J - before.J
-
-    def __repr__(self) -> str:
-        return f"<Improvement: J={self.before.J:.10g} -> {self.after.J:.10g}, gain {self.gain:.3g}>"
-
-
-class _Struct:
-    """A C struct of numbers as attributes."""
-
-    _names: tuple[str, ...] = ()
-
-    def __init__(self, c: Any) -> None:
-        for name in self._names:
-            setattr(self, name, getattr(c, name))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the attributes as a dictionary."""
-        return {name: getattr(self, name) for name in self._names}
-
-    def __repr__(self) -> str:
-        parts = [
-            f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}"
-            for name, value in self.as_dict().items()
-        ]
-        return f"<{type(self).__name__}: {', '.join(parts)}>"
-
-
-class ConservativeStep(_Struct):
-    """A step of conservative policy iteration; see cel_conservative_iteration."""
-
-    J: float
-    J_next: float
-    surrogate: float
-    eps: float
-    distance: float
-    drift_penalty: float
-    rounding: float
-    lower_bound: float
-    held: bool
-    gap: float
-    stopped: bool
-    _names = (
-        "J", "J_next", "surrogate", "eps", "distance", "drift_penalty", "rounding", "lower_bound",
-        "held", "gap", "stopped",
-    )  # fmt: skip
-
-
-class Guarantee(_Struct):
-    """The exact gain of a policy update, and a lower bound that is certain before the update."""
-
-    J: float
-    J_next: float
-    eps: float
-    advantage: float
-    surrogate: float
-    penalty: float
-    rounding: float
-    bound: float
-    gain: float
-    held: bool
-    _names = (
-        "J", "J_next", "eps", "advantage", "surrogate", "penalty", "rounding", "bound", "gain",
-        "held",
-    )  # fmt: skip
-
-
-class Certificate:
-    """The error of any Q: `residual` is the sup-norm of TQ - Q, `bound` one of Q - Q*."""
-
-    def __init__(self, residual: float, bound: float, alpha: float, gamma: float) -> None:
-        self.residual, self.bound, self.alpha, self.gamma = residual, bound, alpha, gamma
-
-    def __repr__(self) -> str:
-        return (
-            f"<Certificate: Q is within {self.bound:.6g} of the optimum, residual "
-            f"{self.residual:.6g}>"
-        )
-
-
-class QLearning:
-    """The result of tabular soft Q-learning. Arrays are read-only views."""
-
-    def __init__(self, mdp: MDP, c: Any, history: list[tuple[Any, ...]]) -> None:
-        self._c = c
-        self.mdp = mdp
-        self.Q: Floats = array_view(c.Q, (c.pairs,), np.float64, c)
-        self.V: Floats = array_view(c.V, (c.states,), np.float64, c)
-        self.pi: Floats = array_view(c.pi, (c.pairs,), np.float64, c)
-        #: Samples of each pair (pairs,).
-        self.visits: Ints = array_view(c.visits, (c.pairs,), np.int64, c)
-        self.alpha: float = c.alpha
-        self.gamma: float = c.gamma
-        self.J: float = c.value_start
-        self.residual: float = c.residual
-        #: Certified bound of the sup-norm of Q - Q*.
-        self.bound: float = c.bound
-        self.rounds: int = c.rounds
-        self.samples: int = c.samples
-        #: Pairs that were never sampled.
-        self.unvisited: int = c.unvisited
-        self.seconds: float = c.seconds
-        #: Certificates during learning: columns round, samples, residual, bound, and error, the
-        #: sup-norm of Q - Q* (NaN without `exact`).
-        self.history = np.array(
-            history,
-            [
-                ("round", "i8"),
-                ("samples", "i8"),
-                ("residual", "f8"),
-                ("bound", "f8"),
-                ("error", "f8"),
-            ],
-        )
-
-    def __repr__(self) -> str:
-        return (
-            f"<QLearning: {self.samples} samples, J={self.J:.10g}, Q is within {self.bound:.4g} of "
-            f"the optimum, {self.unvisited} pairs unvisited>"
-        )
-
-
-class MDP:
+class MDP(Problem):
     """A finite problem. It is validated once and then constant.
 
     transitions: probabilities of the next states, as one of
@@ -364,58 +158,11 @@ class MDP:
         name: str = "",
     ) -> None:
         self._open(
-            _built(
+            built(
                 _model.from_arrays(transitions, rewards, available, ends, start),
                 discount, horizon, name,
             )
         )  # fmt: skip
-
-    def _open(self, c: Any) -> None:
-        self._c = c
-        self.states: int = c.states
-        self.pairs: int = c.pairs
-        self.transitions: int = c.transitions
-        #: Largest number of actions of a state.
-        self.max_actions: int = c.max_actions
-        self.discount: float = c.discount
-        self.horizon: int = c.horizon
-        self.name: str = text(c.name)
-        #: One sentence about a part of the file that the problem does not use, or "".
-        self.left_out: str = text(c.left_out)
-        P, T = self.pairs, self.transitions
-        #: (S + 1,) first pair of each state.
-        self.pair: Ints = array_view(c.pair, (self.states + 1,), np.int64, c)
-        #: (pairs + 1,) first transition of each pair.
-        self.row: Ints = array_view(c.row, (P + 1,), np.int64, c)
-        narrow = c.next32 != ffi.NULL
-        #: (transitions,) next states.
-        self.next: NDArray[Any] = array_view(
-            c.next32 if narrow else c.next64, (T,), np.uint32 if narrow else np.int64, c
-        )
-        #: (transitions,) probabilities; each row sums to 1.
-        self.probability: Floats = array_view(c.probability, (T,), np.float64, c)
-        #: (pairs,) r(s,a), the mean over the row.
-        self.reward: Floats = array_view(c.reward, (P,), np.float64, c)
-        #: (transitions,) r(s,a,s'), or None: r(s,a) for every next state.
-        self.reward_next: Floats | None = (
-            array_view(c.reward_next, (T,), np.float64, c) if c.reward_next else None
-        )
-        #: (transitions,) 1: the episode ends there. None: it never does.
-        self.ends: NDArray[np.uint8] | None = (
-            array_view(c.ends, (T,), np.uint8, c) if c.ends else None
-        )
-        #: (S,) initial distribution.
-        self.start: Floats = array_view(c.start, (self.states,), np.float64, c)
-        #: (pairs,) state and action number of each pair.
-        self.pair_state: Ints = np.repeat(np.arange(self.states), np.diff(self.pair))
-        self.pair_action: Ints = (
-            array_view(c.action, (P,), np.int32, c).astype(np.int64)
-            if c.action
-            else np.arange(P) - self.pair[self.pair_state]
-        )
-        self.pair_state.flags.writeable = self.pair_action.flags.writeable = False
-        #: Number of columns of `table`: 1 + the largest action number.
-        self.actions: int = int(self.pair_action.max()) + 1 if P else 0
 
     @classmethod
     def _from(cls, c: Any) -> MDP:
@@ -446,7 +193,7 @@ class MDP:
             start = getattr(base, "initial_state_distrib", None)
         spec = getattr(base, "spec", None)
         name = name or (spec.id if spec is not None else "")
-        return cls._from(_built(_model.from_table(table, start), discount, horizon, name))
+        return cls._from(built(_model.from_table(table, start), discount, horizon, name))
 
     @classmethod
     def load(
@@ -509,104 +256,6 @@ class MDP:
         """Writes a file, completely or not at all. "auto": by the name's ending."""
         kind = _choice(_FORMATS, format, "format")
         check(lib.cel_mdp_save(self._c, path_bytes(path), kind))
-
-    # ---- arrays
-
-    def table(self, values: ArrayLike, fill: float = float("nan")) -> Floats:
-        """Turns values per pair (pairs,) or (T, pairs) into (S, A) or (T, S, A).
-
-        `fill` is the value of actions that a state does not have.
-        """
-        array = np.asarray(values)
-        if array.shape[-1:] != (self.pairs,):
-            raise ValueError(f"values have shape {array.shape}; the last axis must be {self.pairs}")
-        out = np.full((*array.shape[:-1], self.states, self.actions), fill)
-        out[..., self.pair_state, self.pair_action] = array
-        return out
-
-    def flat(self, table: ArrayLike) -> Floats:
-        """Turns a table (S, A) or (T, S, A) into values per pair (pairs,) or (T, pairs)."""
-        array = np.asarray(table, np.float64)
-        if array.shape[-2:] != (self.states, self.actions):
-            raise ValueError(
-                f"the table has shape {array.shape}; the last axes must be "
-                f"{(self.states, self.actions)}"
-            )
-        return np.ascontiguousarray(array[..., self.pair_state, self.pair_action])
-
-    def greedy(self, values: ArrayLike) -> Ints:
-        """Returns the action number of the largest value of each state; -1 where there is none.
-
-        values: (pairs,) or (T, pairs). Of equal values the first counts. Returns (S,) or (T, S).
-        """
-        table = self.table(values, -np.inf)
-        best = table.argmax(axis=-1)
-        has = np.diff(self.pair) > 0
-        return np.asarray(np.where(has, best, -1), np.int64)
-
-    def dense(self) -> tuple[Floats, Floats]:
-        """Returns transitions (S, A, S) and rewards (S, A).
-
-        Missing actions have zeros. Transitions that end the episode are left out, so such a row
-        sums to less than 1: values are r + gamma P V.
-        """
-        P = np.zeros((self.states, self.actions, self.states))
-        p = np.repeat(np.arange(self.pairs), np.diff(self.row))
-        weight = self.probability if self.ends is None else self.probability * (self.ends == 0)
-        np.add.at(P, (self.pair_state[p], self.pair_action[p], self.next.astype(np.int64)), weight)
-        return P, self.table(self.reward, 0.0)
-
-    def to_sparse(self) -> Any:
-        """Returns the transitions as a SciPy CSR matrix (pairs, S), without those that end."""
-        from scipy import sparse
-
-        weight = self.probability if self.ends is None else self.probability * (self.ends == 0)
-        matrix = sparse.csr_matrix(
-            (np.array(weight), self.next.astype(np.int64), np.array(self.row)),
-            shape=(self.pairs, self.states),
-        )
-        matrix.sum_duplicates()
-        return matrix
-
-    def uniform(self) -> Floats:
-        """Returns the policy (pairs,) that takes every action equally often."""
-        counts = np.diff(self.pair).astype(np.float64)
-        return np.asarray(1.0 / counts[self.pair_state])
-
-    def policy(self, pi: ArrayLike) -> Floats:
-        """Returns a policy as probabilities per pair, (pairs,) or (T, pairs).
-
-        pi: (pairs,), a table (S, A), both with a first axis of times, or whole numbers (S,), the
-        action of each state (any number in states without actions).
-        """
-        array = np.asarray(pi)
-        if array.dtype.kind in "iu" and array.shape == (self.states,):
-            return self._deterministic(array)
-        if array.shape[-2:] == (self.states, self.actions) and array.shape[-1:] != (self.pairs,):
-            rest = np.asarray(array, np.float64).copy()
-            rest[..., self.pair_state, self.pair_action] = 0.0
-            if np.any(np.nan_to_num(rest)):
-                s, a = np.argwhere(np.nan_to_num(rest))[0][-2:]
-                raise ValueError(
-                    f"the policy takes action {a} in state {s}, which has no such action"
-                )
-            return self.flat(array)
-        if array.shape[-1:] != (self.pairs,):
-            raise ValueError(
-                f"the policy has shape {array.shape}; it must be ({self.pairs},) for pairs, "
-                f"({self.states}, {self.actions}) for states and actions, or ({self.states},) of "
-                "whole numbers"
-            )
-        return np.ascontiguousarray(array, np.float64)
-
-    def _deterministic(self, actions: NDArray[Any]) -> Floats:
-        pi: Floats = np.equal(self.pair_action, actions[self.pair_state]).astype(np.float64)
-        chosen = np.bincount(self.pair_state, pi, self.states)
-        wrong = np.flatnonzero((chosen == 0) & (np.diff(self.pair) > 0))
-        if wrong.size:
-            s = wrong[0]
-            raise ValueError(f"state {s} has no action {actions[s]}")
-        return pi
 
     # ---- solving
 
@@ -1042,37 +691,6 @@ class MDP:
         return plot_grid(self, V, pi, title=title, path=path, backend=backend, **options)
 
 
-def _built(given: _model.Rows, discount: float, horizon: int, name: str) -> Any:
-    """Builds the C problem from rows. Every array that C reads is kept until the call ends."""
-    arrays = ffi.new("CelMdpArrays *")
-    label = ffi.new("char[]", name.encode())
-    if given.start is not None and given.start.shape != (given.states,):
-        raise ValueError(f"start has shape {given.start.shape}; it must be ({given.states},)")
-    for what, values, size in (
-        ("rewards", given.reward, given.row.size - 1),
-        ("rewards", given.reward_next, given.next.size),
-        ("ends", given.ends, given.next.size),
-    ):  # fmt: skip
-        if values is not None and values.shape != (size,):
-            raise ValueError(f"{what} have shape {values.shape}; it must be ({size},)")
-    kept: dict[str, Any] = {
-        "pair": (given.pair, np.int64), "row": (given.row, np.int64),
-        "next": (given.next, np.int64), "probability": (given.probability, np.float64),
-        "reward": (given.reward, np.float64), "reward_next": (given.reward_next, np.float64),
-        "ends": (given.ends, np.uint8), "action": (given.action, np.int64),
-        "start": (given.start, np.float64),
-    }  # fmt: skip
-    pointers = {
-        field: pointer(None if values is None else np.ascontiguousarray(values, dtype))
-        for field, (values, dtype) in kept.items()
-    }
-    arrays.states, arrays.discount, arrays.horizon = given.states, discount, horizon
-    arrays.name = label
-    for field, address in pointers.items():
-        setattr(arrays, field, address)
-    return own(lib.cel_mdp_from_arrays, lib.cel_mdp_destroy, arrays)
-
-
 def _rebuilt(arrays: tuple[Any, ...], discount: float, horizon: int, name: str) -> MDP:
     """Makes the problem of a pickle."""
     pair, row, next_states, probability, reward, reward_next, ends, action, start = arrays
@@ -1080,7 +698,7 @@ def _rebuilt(arrays: tuple[Any, ...], discount: float, horizon: int, name: str) 
         int(pair.size) - 1, pair, row, next_states, probability, reward, reward_next, ends, action,
         start,
     )  # fmt: skip
-    return MDP._from(_built(given, discount, horizon, name))
+    return MDP._from(built(given, discount, horizon, name))
 
 
 def _at_least_0(name: str, value: float) -> None:
