@@ -8,6 +8,7 @@ copies of observations) is not made.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -90,20 +91,17 @@ class SerialSteps(VecSteps):
 
     def __init__(self, learner: Any) -> None:
         super().__init__(learner)
-        self.envs, agent = learner.env, self.agent
-        plain = agent.observations.plain
-        shape = learner.observation_space.shape
-
-        def writers(rows: Array) -> list[Callable[[Any], None]]:
-            if plain:
-                return [_writer(row.reshape(shape)) for row in rows]
-            return [_parts_writer(learner, rows[i : i + 1]) for i in range(len(rows))]
-
+        self.envs, rows = learner.env, self.agent.obs
+        if self.agent.observations.plain:
+            shape = learner.observation_space.shape
+            writers = [_writer(row.reshape(shape)) for row in rows]
+        else:
+            writers = [_parts_writer(learner, rows[i : i + 1]) for i in range(len(rows))]
+        steps = [env.step for env in self.envs.envs]
+        self.each = list(zip(range(len(steps)), steps, writers, strict=True))
         self.last: list[Any] = [None] * learner.n_envs  # observations
+        self.infos: list[dict[str, Any]] = [{}] * learner.n_envs  # where episodes ended last
         self.ended: Sequence[int] = ()  # in the last step
-        steps = [env.step for env in learner.env.envs]
-        self.each = list(zip(range(len(steps)), steps, writers(agent.obs), strict=True))
-        self.write_final = writers(agent.final_obs)
 
     def step(self) -> Sequence[int]:
         agent, last, episodes = self.agent, self.last, self.envs.episodes
@@ -116,20 +114,25 @@ class SerialSteps(VecSteps):
                 episodes.returns[i] += float(reward)
                 episodes.lengths[i] += 1
             if terminated or truncated:
-                obs = self._end(i, obs, bool(terminated), info)
+                obs = self._end(i, obs, bool(truncated and not terminated), info)
                 ended = [*ended, i]
             elif "episode" in info:
                 self.learner._update_info_buffer([info], (False,))
             write(obs)
             last[i] = obs
         self.ended = ended
+        if ended:
+            dones = self._dones()
+            agent.terminated[:] = dones
+            self.learner._ends(dones, self.infos)
         return ended
 
-    def _end(self, i: int, obs: Any, terminated: bool, info: dict[str, Any]) -> Any:
+    def _end(self, i: int, obs: Any, cut: bool, info: dict[str, Any]) -> Any:
         """Notes the end of an episode. Returns the first observation of the next one."""
-        agent, env = self.agent, self.envs
-        agent.terminated[i], agent.truncated[i] = terminated, not terminated
-        self.write_final[i](obs)
+        env = self.envs
+        info["TimeLimit.truncated"] = cut
+        info["terminal_observation"] = deepcopy(obs)  # reset may change the same array
+        self.infos[i] = info
         if env.episodes is not None:
             env.episodes.end(i, info)
             env.episodes.restart(i)
@@ -137,13 +140,17 @@ class SerialSteps(VecSteps):
         obs, env.reset_infos[i] = env.envs[i].reset()
         return obs
 
+    def _dones(self) -> Array:
+        dones = np.zeros(len(self.last), bool)
+        dones[list(self.ended)] = True
+        return dones
+
     def finish(self) -> None:
         if self.last[0] is None:
             return  # no step was taken
         for i, obs in enumerate(self.last):
             self.envs.set_observation(i, obs)
-        self.obs, self.dones = self.envs.observations(), np.zeros(len(self.last), bool)
-        self.dones[list(self.ended)] = True
+        self.obs, self.dones = self.envs.observations(), self._dones()
         super().finish()
 
 

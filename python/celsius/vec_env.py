@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
@@ -236,7 +237,7 @@ class SerialVecEnv(VecEnv):
                 episodes.add(i, float(reward))
             info["TimeLimit.truncated"] = bool(truncated and not terminated)
             if done:
-                info["terminal_observation"] = obs
+                info["terminal_observation"] = deepcopy(obs)  # reset may change the same array
                 if episodes:
                     episodes.end(i, info)
                     episodes.restart(i)

@@ -155,6 +155,27 @@ def test_train_freq(train_freq: Any, gradient_steps: int) -> None:
     assert_alike(a, b)
 
 
+class OneArray(Walk):
+    """Returns one array for all observations, and changes it in place."""
+
+    def _observation(self) -> Any:
+        if not hasattr(self, "shown"):
+            self.shown = np.zeros(3)
+        self.shown[:] = self.x
+        return self.shown
+
+
+@pytest.mark.parametrize("callback", [None, go_on])
+def test_last_observations_are_kept_before_reset(callback: Any) -> None:
+    plain = make(celsius.SAC, limited())
+    shared = make(celsius.SAC, gym.wrappers.TimeLimit(OneArray(), LIMIT))
+    for model in (plain, shared):
+        model.learn(STEPS, callback=callback)
+    assert plain._episode_num > 5
+    for name, values in plain.replay_buffer.read().items():
+        assert np.array_equal(values, shared.replay_buffer.read()[name]), name
+
+
 def test_discrete_actions() -> None:
     a, b = (make(celsius.PPO, limited(discrete=True)) for _ in range(2))
     a.learn(STEPS)
