@@ -65,7 +65,7 @@ class Policy(nn.Module):
 
     def __init__(self, state, spec):
         super().__init__()
-        self.kind = spec["kind"]
+        self.kind, self.clip_mean = spec["kind"], spec.get("clip_mean")
         layers, place = list(listed(spec.get("layers", []), state)), 0
         while "layers" not in spec and f"net.{place}.weight" in state:
             weight = state[f"net.{place}.weight"]
@@ -108,6 +108,8 @@ class Policy(nn.Module):
         if self.kind == "bernoulli":
             return (self.logits(x) > 0).long()
         mean = self.mean(x)
+        if self.clip_mean:
+            mean = mean.clamp(-self.clip_mean, self.clip_mean)
         if self.kind == "squashed_gaussian":
             mean = torch.tanh(mean)
         return self.scaled(mean)

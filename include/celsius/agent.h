@@ -99,6 +99,9 @@ CEL_API CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t 
 /// Errors: CEL_E_STATE (no act before it), CEL_E_UNSUPPORTED (the algorithm needs its own actions),
 /// CEL_E_RANGE (a discrete action), CEL_E_NAN. Allocates: no.
 CEL_API CelStatus cel_agent_replace_actions(CelAgent *agent, const void *actions) CEL_WARN_UNUSED;
+/// Draws a new gSDE noise function for each environment, for the actions of CEL_EXPLORE that follow.
+/// Errors: CEL_E_UNSUPPORTED (no use_sde). Allocates: no.
+CEL_API CelStatus cel_agent_reset_noise(CelAgent *agent) CEL_WARN_UNUSED;
 /// Stores the results of the last actions. Errors: CEL_E_STATE (no act before it), CEL_E_NAN.
 CEL_API CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
 /// Runs the gradient steps that are due; none before learning starts. Errors: CEL_E_NAN (a loss or

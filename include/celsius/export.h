@@ -22,7 +22,8 @@
 ///     also has "net.I.running_mean" and "net.I.running_var". Networks in another order have a
 ///     list "layers" in the metadata "policy" (docs/files.md), whose entry I is layer "net.I";
 ///   - "mean.weight" ("logits.weight" for discrete actions and bits, "output.weight" for a
-///     sampler), and "log_std.weight" where sigma depends on the state;
+///     sampler), and "log_std.weight" where sigma depends on the state. Where the metadata "policy"
+///     has "clip_mean", the mean is clipped to +- that;
 ///   - "choices" (K,) int64, the number of actions of each of several discrete actions;
 ///   - "obs_shift", "obs_scale", "obs_clip" where observations are normalized;
 ///   - "action_shift", "action_scale", and "action_low", "action_high" where there are bounds.

@@ -251,6 +251,18 @@ CelStatus cel_agent_replace_actions(CelAgent *agent, const void *actions) {
   return agent->algo->replace(agent, actions);
 }
 
+CelStatus cel_agent_reset_noise(CelAgent *agent) {
+  CELI_NEED(agent);
+  CELI_USE_AGENT(agent);
+  CELI_FLOATS(CELI_FLUSH);
+  if (agent->algo->inspect(agent).policy->F == 0)
+    return cel_fail(CEL_E_UNSUPPORTED, "%s: only a policy with use_sde holds its noise for steps",
+                    agent->algo->info.name);
+  CELI_TRY(celi_agent_check_learns(agent, "explore"));
+  agent->algo->renew(agent);
+  return CEL_OK;
+}
+
 CelStatus cel_agent_observe(CelAgent *agent, const CelOutcome *outcome) {
   CELI_NEED(agent);
   CELI_NEED(outcome);

@@ -51,6 +51,8 @@ typedef struct CeliAlgo {
   int (*plans)(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_MAX]);
   /// Replaces the last actions of CEL_EXPLORE. NULL: the learner needs its own actions.
   CelStatus (*replace)(CelAgent *agent, const void *actions);
+  /// Draws new gSDE matrices. The policy has gSDE.
+  void (*renew)(CelAgent *agent);
   /// Counts steps from 0 again, after agent->steps was set to 0.
   void (*restart)(CelAgent *agent);
   /// The replay buffer, or NULL.

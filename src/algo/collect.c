@@ -141,11 +141,12 @@ static CelStatus collect_block(const Collect *c, CelVecEnv *env, int64_t begin, 
   CeliPass pass = c->policy->pass;
   for (int64_t t = c->from; t < c->to; t++) {
     const int64_t row = t * r->N;
-    uint8_t *actions = r->actions + (size_t)row * r->bytes;
+    uint8_t *scaled = r->actions + (size_t)row * r->bytes;
     *step = t - c->from;
-    celi_policy_rollout_act(c->policy, &pass, t, actions, r->head + row * r->H, r->obs + row * r->O,
+    celi_policy_rollout_act(c->policy, &pass, t, scaled, r->head + row * r->H, r->obs + row * r->O,
                             begin, end);
-    CELI_TRY(cel_vecenv_step(env, actions + (size_t)begin * r->bytes, 0, end - begin));
+    CELI_TRY(cel_vecenv_step(env, celi_policy_rollout_actions(c->policy, scaled, begin, end), 0,
+                             end - begin));
     take_outcome(r, env, t, begin, end);
   }
   return CEL_OK;

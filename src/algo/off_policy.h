@@ -132,6 +132,7 @@ void celi_batch_plan_copy_obs(CeliPlan *plan, const CeliBatch *batch, float *to)
 CelStatus celi_off_policy_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
 /// CeliAlgo's replace. Errors: CEL_E_STATE (no act before it).
 CelStatus celi_off_policy_replace(CelAgent *agent, const void *actions) CEL_WARN_UNUSED;
+void celi_off_policy_renew(CelAgent *agent);
 void celi_off_policy_restart(CelAgent *agent);
 int64_t celi_off_policy_due(const CelAgent *agent);
 CeliReplay *celi_off_policy_replay(CelAgent *agent);
@@ -258,6 +259,6 @@ int celi_off_policy_plans(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_
   .update = celi_off_policy_update, .predict = celi_off_policy_predict,                            \
   .sync = celi_off_policy_sync, .inspect = celi_off_policy_inspect,                                \
   .replay = celi_off_policy_replay, .replace = celi_off_policy_replace,                            \
-  .restart = celi_off_policy_restart
+  .renew = celi_off_policy_renew, .restart = celi_off_policy_restart
 
 #endif

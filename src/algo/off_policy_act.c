@@ -133,6 +133,11 @@ CelStatus celi_off_policy_act(CelAgent *agent, const void *obs, const uint8_t *s
   return CEL_OK;
 }
 
+void celi_off_policy_renew(CelAgent *agent) {
+  CeliOffPolicy *off = agent->self;
+  celi_policy_renew(&off->policy, 0, off->experience.act_counter);
+}
+
 CelStatus celi_off_policy_predict(CelAgent *agent, const void *obs, int64_t n, void *actions) {
   celi_policy_mode(&((const CeliOffPolicy *)agent->self)->policy, actions, obs, n);
   return CEL_OK;

@@ -20,12 +20,24 @@ static CelStatus check_sigma(const char *name, const CelOnPolicyConfig *config, 
   if (discrete && (config->state_dependent_std || config->use_sde))
     return cel_fail(CEL_E_UNSUPPORTED, "%s: %s is for continuous actions only", name,
                     config->use_sde ? "use_sde" : "state_dependent_std");
+  if (config->squash_output && !config->use_sde)
+    return cel_fail(CEL_E_RANGE, "%s: squash_output needs use_sde; set it to true", name);
   if (!config->use_sde) return CEL_OK;
   if (config->state_dependent_std)
     return cel_fail(CEL_E_RANGE,
                     "%s: use_sde has its own standard deviation; set state_dependent_std to false",
                     name);
   return celi_agent_check_sde(name, &config->net_arch, config->sde_sample_freq);
+}
+
+/// A squashed policy needs finite bounds.
+static CelStatus check_bounds(const char *name, const CelSpacePart *part) {
+  for (int64_t a = 0; a < part->size; a++)
+    if (!(isfinite(part->low[a]) && isfinite(part->high[a])))
+      return cel_fail(CEL_E_UNSUPPORTED,
+                      "%s: action %lld has no finite bounds, which squash_output needs", name,
+                      (long long)a);
+  return CEL_OK;
 }
 
 static CelStatus check(const CelAgent *agent, const CelOnPolicyConfig *spec, CeliDistSpec *dist) {
@@ -42,7 +54,8 @@ static CelStatus check(const CelAgent *agent, const CelOnPolicyConfig *spec, Cel
     return cel_fail(CEL_E_RANGE,
                     "%s: a rollout of %lld steps of %lld environments is too large; reduce n_steps",
                     name, (long long)spec->n_steps, (long long)N);
-  return check_sigma(name, spec, celi_dist_discrete(dist));
+  CELI_TRY(check_sigma(name, spec, celi_dist_discrete(dist)));
+  return spec->squash_output ? check_bounds(name, &agent->action.part[0]) : CEL_OK;
 }
 
 static CelStatus declare_critic(CeliOnPolicy *self, CelTensors *t, CeliMlpSpec net) {
@@ -54,11 +67,12 @@ static CelStatus declare_critic(CeliOnPolicy *self, CelTensors *t, CeliMlpSpec n
   return celi_net_declare_grad(NULL, t, "critic", CEL_MOMENT2, &self->critic);
 }
 
-/// Selects the source of log sigma.
+/// Selects the kind of Gaussian and the source of log sigma.
 static void set_sigma(CeliDistSpec *dist, const CelOnPolicyConfig *config) {
   const bool head = config->state_dependent_std || config->use_sde;
   dist->free_log_std = !celi_dist_discrete(dist) && !head;
   dist->log_std_init = config->log_std_init;
+  if (config->squash_output) dist->kind = CELI_SQUASHED_GAUSSIAN;
   if (config->state_dependent_std)
     dist->log_std_min = log_std_low, dist->log_std_max = log_std_high;
 }
@@ -75,7 +89,8 @@ CelStatus celi_on_policy_declare(CeliOnPolicy *self, CelAgent *agent,
               .norm.kind = config->layer_norm ? CELI_NORM_LAYER : CELI_NORM_NONE,
               .init = (CeliInit)config->init,
               .output_gain = config->init == CEL_INIT_ORTHOGONAL ? 0.01 : 1},
-      .sde_every = config->use_sde ? held : 0};
+      .sde_every = config->use_sde ? held : 0,
+      .sde_expln = config->use_expln};
   CEL_ASSERT((void *)self == agent->self);
   self->agent = agent;
   CELI_TRY(check(agent, config, &policy.dist));
@@ -346,6 +361,11 @@ CeliReplay *celi_on_policy_replay(CelAgent *agent) {
 
 const CeliRollout *celi_on_policy_rollout(const CelAgent *agent) {
   return &((const CeliOnPolicy *)agent->self)->rollout;
+}
+
+void celi_on_policy_renew(CelAgent *agent) {
+  CeliOnPolicy *s = agent->self;
+  celi_policy_rollout_renew(&s->policy, *s->rollout.filled);
 }
 
 void celi_on_policy_restart(CelAgent *agent) {

@@ -89,7 +89,7 @@ CelStatus celi_rollout_pass_report(const CeliRolloutPass *pass, double rate) CEL
   .predict = celi_on_policy_predict, .sync = celi_on_policy_sync,                                  \
   .inspect = celi_on_policy_inspect, .replay = celi_on_policy_replay,                              \
   .collect = celi_on_policy_collect, .rollout = celi_on_policy_rollout,                            \
-  .restart = celi_on_policy_restart
+  .renew = celi_on_policy_renew, .restart = celi_on_policy_restart
 CelStatus celi_on_policy_act(CelAgent *agent, const void *obs, const uint8_t *start,
                              CelActMode mode, void *actions) CEL_WARN_UNUSED;
 CelStatus celi_on_policy_observe(CelAgent *agent, const CelOutcome *outcome) CEL_WARN_UNUSED;
@@ -102,6 +102,7 @@ CelStatus celi_on_policy_sync(CelAgent *agent) CEL_WARN_UNUSED;
 CeliInspection celi_on_policy_inspect(CelAgent *agent);
 CeliReplay *celi_on_policy_replay(CelAgent *agent); ///< NULL
 const CeliRollout *celi_on_policy_rollout(const CelAgent *agent);
+void celi_on_policy_renew(CelAgent *agent);
 /// Drops the rollout in progress.
 void celi_on_policy_restart(CelAgent *agent);
 

@@ -54,6 +54,14 @@ const CelField celi_sac_fields[] = {
     {.name = "use_sde_at_warmup", .type = CEL_FIELD_BOOL, .offset = F(use_sde_at_warmup),
      .def = "false", .omit_default = true,
      .doc = "with use_sde: act by the policy before learning_starts too, instead of uniformly"},
+    {.name = "use_expln", .type = CEL_FIELD_BOOL, .offset = F(use_expln), .def = "false",
+     .omit_default = true,
+     .doc = "with use_sde: sigma is 1 + log(1 + log sigma) where log sigma is above 0, so that it "
+            "grows slowly"},
+    {.name = "clip_mean", .type = CEL_FIELD_DOUBLE, .offset = F(clip_mean), .def = "0", .min = 0,
+     .max = 1e9, .omit_default = true,
+     .doc = "with use_sde: bound on the absolute value of the mean before tanh; 0: none; "
+            "Stable-Baselines3 uses 2"},
     {0},
 };
 // clang-format on
@@ -85,6 +93,7 @@ CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) {
   policy->noise_sigma = c->noise_sigma, policy->noise_theta = c->noise_theta;
   policy->noise_dt = c->noise_dt;
   policy->sde_at_warmup = sde && c->use_sde_at_warmup;
+  policy->sde_expln = c->use_expln, policy->clip_mean = c->clip_mean;
   return sde ? celi_off_policy_sde(policy, agent, &c->common, c->sde_sample_freq) : CEL_OK;
 }
 

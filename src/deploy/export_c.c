@@ -182,6 +182,20 @@ static void add_input(CeliText *text, const CeliModel *model, const char *name) 
     celi_text_format(text, "    for (i = 0; i < %lld; i++) x[%lld + i] = noise[i];\n", noise, O);
 }
 
+/// Adds code that clips the mean.
+static void add_clip(CeliText *text, float most, long long A, const char *y) {
+  const char *const signs[] = {">", "", "<", "-"};
+  celi_text_format(text, "    for (i = 0; i < %lld; i++) {\n", A);
+  for (int k = 0; k < 4; k += 2) {
+    celi_text_format(text, "        if (%s[i] %s %s", y, signs[k], signs[k + 1]);
+    add_float(text, most);
+    celi_text_format(text, ") %s[i] = %s", y, signs[k + 1]);
+    add_float(text, most);
+    celi_text_format(text, ";\n");
+  }
+  celi_text_format(text, "    }\n");
+}
+
 static void add_output(CeliText *text, const CeliModel *model, const char *name, const char *y) {
   const long long A = (long long)model->policy.A;
   if (model->policy.kind == CELI_CATEGORICAL) {
@@ -212,6 +226,7 @@ static void add_output(CeliText *text, const CeliModel *model, const char *name,
     return;
   }
   const bool squash = model->policy.kind == CELI_SQUASHED_GAUSSIAN;
+  if (model->policy.clip_mean > 0) add_clip(text, (float)model->policy.clip_mean, A, y);
   celi_text_format(text,
                    "    for (i = 0; i < %lld; i++) {\n"
                    "        action[i] = %s_action_shift[i] + %s_action_scale[i] * %s%s[i]%s;\n",

@@ -30,8 +30,8 @@ enum { FLOAT32 = 1, INT64 = 7 };
 /// Operator set 13 needs IR version 7. Some layers need later versions (CeliOnnxOp).
 enum { OPSET = 13, IR = 7 };
 enum {
-  NODES_MAX = 5 * CELI_LAYERS_MAX + 10,
-  TENSORS_MAX = 2 * CELI_LAYER_PARAMS * CELI_LAYERS_MAX + 10,
+  NODES_MAX = 5 * CELI_LAYERS_MAX + 11,
+  TENSORS_MAX = 2 * CELI_LAYER_PARAMS * CELI_LAYERS_MAX + 12,
   INPUTS_MAX = 1 + 2 * CELI_LAYER_PARAMS,
   TEXT = 40
 };
@@ -65,7 +65,7 @@ typedef struct Builder {
   int64_t n_constants;
   int64_t C;        ///< A, or K * most for K categorical parts
   int64_t shape[3]; ///< shape of the logits of K categorical parts
-  float clip_low, clip_high, zero;
+  float clip_low, clip_high, mean_low, mean_high, zero;
   int opset, ir; ///< the newest versions that a node needs
 } Builder;
 
@@ -286,6 +286,14 @@ static void add_choices(Builder *b) {
   add_choice(b, 2);
 }
 
+static void add_mean_clip(Builder *b) {
+  b->mean_high = (float)b->model->policy.clip_mean;
+  b->mean_low = -b->mean_high;
+  add_tensor(b, "mean_low", &b->mean_low, 0, 0);
+  add_tensor(b, "mean_high", &b->mean_high, 0, 0);
+  add_node(b, "Clip", "mean_low", "mean_high", "mean_clipped");
+}
+
 static void add_output(Builder *b) {
   const CeliModel *model = b->model;
   if (model->policy.kind == CELI_CATEGORICAL) {
@@ -304,6 +312,7 @@ static void add_output(Builder *b) {
   }
   add_tensor(b, "action_scale", model->action_scale, model->policy.A, 0);
   add_tensor(b, "action_shift", model->action_shift, model->policy.A, 0);
+  if (model->policy.clip_mean > 0) add_mean_clip(b);
   if (model->policy.kind == CELI_SQUASHED_GAUSSIAN) add_node(b, "Tanh", NULL, NULL, "squashed");
   add_node(b, "Mul", "action_scale", NULL, "scaled");
   if (!model->action_low) {

@@ -19,7 +19,7 @@ struct CelPolicy {
   CeliPass pass;
   int64_t O, A, W; ///< sizes of observation, action, and noise of an action
   bool sampler, sde;
-  float logit_scale;
+  float logit_scale, clip_mean;
   float *obs;                   ///< (1, O) normalized, or (1, O+W) with noise
   float *shift, *scale, *clip;  ///< of the normalizer, or NULL
   float *out;                   ///< (A,) action before scaling
@@ -82,6 +82,7 @@ static CelStatus build(CelPolicy *policy, const CeliModel *model) {
   policy->sampler = model->policy.sampler;
   policy->sde = model->sde;
   policy->logit_scale = (float)model->policy.logit_scale;
+  policy->clip_mean = (float)model->policy.clip_mean;
   // For the mode, a head without sigmas works like one with a free log_std.
   policy->dist = (CeliDistSpec){.kind = model->policy.kind,
                                 .A = policy->A,
@@ -147,6 +148,11 @@ int64_t cel_policy_noise(const CelPolicy *policy) {
   return policy->W;
 }
 
+static void clip(float *mean, float most, int64_t A) {
+  for (int64_t a = 0; a < A; a++)
+    mean[a] = mean[a] > most ? most : mean[a] < -most ? -most : mean[a];
+}
+
 /// Computes the actor's output for an observation. noise: (W,) for a sampler, else NULL.
 static CelStatus forward(CelPolicy *policy, const float *obs, const float *noise,
                          const float **head) {
@@ -170,6 +176,7 @@ static CelStatus forward(CelPolicy *policy, const float *obs, const float *noise
                       "output %lld of the policy is %g for this observation, because its weights "
                       "are too large; try an earlier model of the run",
                       (long long)i, (double)(*head)[i]);
+  if (policy->clip_mean > 0) clip(celi_pass_output(&policy->pass), policy->clip_mean, policy->A);
   return CEL_OK;
 }
 

@@ -1,13 +1,15 @@
 /// Generalized state-dependent exploration (gSDE).
 ///
-///   h (B,H) latent features, M (H,A) = exp(log_std) E with E ~ N(0,1), fixed for some steps
-///   noise = h M,  u = mean + noise,  var = h^2 exp(2 log_std) + epsilon,  a = tanh(u) if squashed
+///   h (B,H) latent features, M (H,A) = s E with E ~ N(0,1), fixed for some steps
+///   s = exp(log_std), or expln(log_std): exp(x) for x <= 0, 1 + log(1 + x + epsilon) for x > 0
+///   noise = h M,  u = mean + noise,  var = h^2 s^2 + epsilon,  a = tanh(u) if squashed
 ///   log pi(a) = sum_a [-noise^2/(2 var) - (log var + log 2 pi)/2] - sum_a log(1 - tanh(u)^2)
 /// Backward, with c = d_logp:
 ///   d_u = d_a (1 - a^2) + 2 c a,  d_mean = d_u,  d_noise = d_u - c noise/var,
 ///   d_var = c (noise^2/var - 1)/(2 var),
-///   d_h = d_noise M^T + 2 h (d_var exp(2 log_std)^T),
-///   d_log_std = M (h^T d_noise) + 2 exp(2 log_std) ((h^2)^T d_var)   (outside brackets by element)
+///   d_h = d_noise M^T + 2 h (d_var (s^2)^T),
+///   d_log_std = s'/s [M (h^T d_noise) + 2 s^2 ((h^2)^T d_var)]   (outside brackets by element)
+/// s'/s is 1 for exp, and for expln at x > 0 it is 1/((1 + x + epsilon) s).
 /// For given actions, sigma = sqrt(var) is instead a part of the head of an ordinary Gaussian.
 /// Source: Raffin, Kober, Stulp, "Smooth exploration for robotic reinforcement learning", CoRL
 /// 2021.
@@ -16,6 +18,7 @@
 #include "nn/net.h"
 #include "nn/noise.h"
 
+#include <math.h>
 #include <string.h>
 
 /// Keeps the variance positive if no feature is active, as in Stable-Baselines3.
@@ -98,6 +101,40 @@ uint64_t celi_gsde_blocks(const CeliGsde *gsde) {
   return (uint64_t)(gsde->H * gsde->A + 3) / 4;
 }
 
+// ---- standard deviations of the weights
+
+/// sd (n,) of weights [at, at + n).
+static void deviations(const CeliGsde *gsde, float *sd, int64_t at, int64_t n) {
+  enum { CHUNK = 256 };
+  float slow[CHUNK];
+  const CeliOps *ops = celi_ops();
+  const float *log_std = gsde->with->log_std + at;
+  ops->exp(sd, log_std, n);
+  if (!gsde->with->expln) return;
+  for (int64_t first = 0; first < n; first += CHUNK) {
+    const int64_t m = n - first < CHUNK ? n - first : CHUNK;
+    for (int64_t i = 0; i < m; i++) {
+      const float x = log_std[first + i];
+      slow[i] = x > 0 ? 1.0f + (x + variance_floor) : 1.0f;
+    }
+    ops->log(slow, slow, m);
+    for (int64_t i = 0; i < m; i++)
+      if (log_std[first + i] > 0) sd[first + i] = 1.0f + slow[i];
+  }
+}
+
+/// s'/s of weight i, which has s^2 = var_w.
+static float relative_slope(const CeliGsde *gsde, int64_t i, float var_w) {
+  const float x = gsde->with->log_std[i];
+  if (!gsde->with->expln || !(x > 0)) return 1.0f;
+  return 1.0f / ((1.0f + (x + variance_floor)) * sqrtf(var_w));
+}
+
+/// What relative_slope reads of the parameters; NULL: nothing.
+static const float *slopes_of(const CeliGsde *gsde) {
+  return gsde->with->expln ? gsde->with->log_std : NULL;
+}
+
 // ---- sampling
 
 typedef struct GsdeArgs {
@@ -126,13 +163,12 @@ static void op_draw(const void *args, int64_t begin, int64_t end) {
   celi_ops()->normal(s->gsde->E, s->seed, CEL_RNG_NOISE, s->index, *s->counter, begin * A, end * A);
 }
 
-/// M, exp(2 log_std) and their transposes for features [begin, end).
+/// M, s^2 and their transposes for features [begin, end).
 static void op_matrices(const void *args, int64_t begin, int64_t end) {
   const GsdeArgs *s = args;
   const CeliGsde *g = s->gsde;
-  const CeliOps *ops = celi_ops();
   const int64_t H = g->H, A = g->A, at = begin * A, n = (end - begin) * A;
-  ops->exp(g->M + at, g->with->log_std + at, n); // here still the standard deviations
+  deviations(g, g->M + at, at, n); // M still holds the standard deviations here
   for (int64_t i = at; i < at + n; i++) {
     g->var_w[i] = g->M[i] * g->M[i];
     g->M[i] *= g->E[i];
@@ -295,7 +331,8 @@ static void op_backward_param(const void *args, int64_t begin, int64_t end) {
   ops->dense_backward_weight(g->d_var_w + at, NULL, g->latent2 + begin, g->H, g->d_var, A, g->B, n,
                              A, 0, tiles, false);
   for (int64_t i = at; i < at + n * A; i++)
-    g->with->d_log_std[i] = g->M[i] * g->d_M[i] + 2.0f * g->var_w[i] * g->d_var_w[i];
+    g->with->d_log_std[i] = relative_slope(g, i, g->var_w[i]) *
+                            (g->M[i] * g->d_M[i] + 2.0f * g->var_w[i] * g->d_var_w[i]);
 }
 
 void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean, ptrdiff_t lddm,
@@ -330,15 +367,15 @@ void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean
   celi_plan_touch(plan, CELI_READ(latent, (B - 1) * ldl + H), CELI_READ(g->latent2, B * H),
                   CELI_READ(g->d_noise, B * A), CELI_READ(g->d_var, B * A),
                   CELI_READ_ROWS(g->M, A, A), CELI_READ_ROWS(g->var_w, A, A),
-                  CELI_UPDATE_ROWS(g->d_M, A, A), CELI_UPDATE_ROWS(g->d_var_w, A, A),
-                  CELI_WRITE_ROWS(g->with->d_log_std, A, A));
+                  CELI_READ_ROWS(slopes_of(g), A, A), CELI_UPDATE_ROWS(g->d_M, A, A),
+                  CELI_UPDATE_ROWS(g->d_var_w, A, A), CELI_WRITE_ROWS(g->with->d_log_std, A, A));
   celi_plan_flop(plan, 4. * (double)(B * H * A));
 }
 
 // ---- sigma as a part of the head
 //
-//   log sigma = log(h^2 exp(2 log_std) + epsilon) / 2, with h held fixed; backward:
-//   d_var = d_log_sigma / (2 var),  d_log_std = 2 exp(2 log_std) ((h^2)^T d_var)
+//   log sigma = log(h^2 s^2 + epsilon) / 2, with h held fixed; backward:
+//   d_var = d_log_sigma / (2 var),  d_log_std = s'/s [2 s^2 ((h^2)^T d_var)]
 
 CelStatus celi_gsde_head_declare(CeliGsdeHead *use, CelTensors *tensors, const char *name,
                                  const CeliGsde *with, int64_t B) {
@@ -372,9 +409,9 @@ typedef struct HeadArgs {
   float *d_mean;
 } HeadArgs;
 
-/// exp(2 log_std) of elements [begin, end).
+/// s^2 of elements [begin, end).
 static void variances(const CeliGsde *gsde, float *var_w, int64_t begin, int64_t end) {
-  celi_ops()->exp(var_w + begin, gsde->with->log_std + begin, end - begin);
+  deviations(gsde, var_w + begin, begin, end - begin);
   for (int64_t i = begin; i < end; i++) var_w[i] *= var_w[i];
 }
 
@@ -449,7 +486,8 @@ static void op_head_param(const void *args, int64_t begin, int64_t end) {
   celi_ops()->dense_backward_weight(u->d_var_w + at, NULL, u->latent2 + begin, u->H, u->d_var, A,
                                     u->B, n, A, 0, celi_dense_tiles(n, A), false);
   for (int64_t i = at; i < at + n * A; i++)
-    u->with->d_log_std[i] = 2.0f * u->var_w[i] * u->d_var_w[i];
+    u->with->d_log_std[i] =
+        relative_slope(u->with, i, u->var_w[i]) * (2.0f * u->var_w[i] * u->d_var_w[i]);
 }
 
 void celi_gsde_plan_head_param(CeliPlan *plan, const CeliGsdeHead *use) {
@@ -458,7 +496,8 @@ void celi_gsde_plan_head_param(CeliPlan *plan, const CeliGsdeHead *use) {
   celi_plan_add(plan, "gsde log_std gradient", op_head_param, CELI_PARTS, use->H, FEATURES, &args,
                 sizeof args);
   celi_plan_touch(plan, CELI_READ(use->latent2, use->B * use->H), CELI_READ(use->d_var, use->B * A),
-                  CELI_READ_ROWS(use->var_w, A, A), CELI_UPDATE_ROWS(use->d_var_w, A, A),
+                  CELI_READ_ROWS(use->var_w, A, A), CELI_READ_ROWS(slopes_of(use->with), A, A),
+                  CELI_UPDATE_ROWS(use->d_var_w, A, A),
                   CELI_WRITE_ROWS(use->with->d_log_std, A, A));
   celi_plan_flop(plan, 2. * (double)(use->B * use->H * A));
 }
@@ -472,7 +511,8 @@ typedef struct TangentArgs {
 static void op_variance_tangent(const void *args, int64_t begin, int64_t end) {
   const TangentArgs *s = args;
   const CeliGsdeHead *u = s->use;
-  for (int64_t i = begin * u->A; i < end * u->A; i++) u->d_var_w[i] = u->var_w[i] * s->t_log_std[i];
+  for (int64_t i = begin * u->A; i < end * u->A; i++)
+    u->d_var_w[i] = relative_slope(u->with, i, u->var_w[i]) * (u->var_w[i] * s->t_log_std[i]);
 }
 
 static void op_head_tangent(const void *args, int64_t begin, int64_t end) {
@@ -495,7 +535,7 @@ void celi_gsde_plan_head_tangent(CeliPlan *plan, const CeliGsdeHead *use, float 
   celi_plan_add(plan, "gsde variance tangent", op_variance_tangent, CELI_PARTS, H, FEATURES, &args,
                 sizeof args);
   celi_plan_touch(plan, CELI_READ_ROWS(use->var_w, A, A), CELI_READ_ROWS(t_log_std, A, A),
-                  CELI_WRITE_ROWS(use->d_var_w, A, A));
+                  CELI_READ_ROWS(slopes_of(use->with), A, A), CELI_WRITE_ROWS(use->d_var_w, A, A));
   celi_plan_add(plan, "gsde head tangent", op_head_tangent, CELI_ROWS, use->B, CELI_ROW_GRAIN,
                 &args, sizeof args);
   celi_plan_touch(plan, CELI_READ_ROWS(use->latent2, H, H), CELI_READ_ROWS(use->var, A, A),
@@ -527,7 +567,7 @@ void celi_gsde_scale(const CeliGsde *gsde, float *M) {
   const int64_t size = gsde->H * gsde->A;
   for (int64_t at = 0; at < size; at += CHUNK) {
     const int64_t n = size - at < CHUNK ? size - at : CHUNK;
-    celi_ops()->exp(sd, gsde->with->log_std + at, n);
+    deviations(gsde, sd, at, n);
     for (int64_t i = 0; i < n; i++) M[at + i] *= sd[i];
   }
 }

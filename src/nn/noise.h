@@ -30,20 +30,23 @@ CelStatus celi_noise_declare(CeliNoise *noise, CelTensors *tensors, const char *
 /// [-limit, limit]. `start` (N,) is 1 where an episode starts; there OU returns to zero.
 void celi_noise_add(CeliNoise *noise, float *action, const uint8_t *start);
 
-/// gSDE on B rows: noise = latent M, M = exp(log_std) * E with E ~ N(0,1) (H,A), fixed for some
-/// steps. The marginal distribution of the action is N(mean, latent^2 exp(2 log_std)). Plans keep
-/// the address.
+/// gSDE on B rows: noise = latent M, M = sd E with E ~ N(0,1) (H,A), fixed for some steps. sd =
+/// exp(log_std), or expln(log_std). The marginal distribution of the action is N(mean, latent^2
+/// sd^2). Plans keep the address.
 /// Source: Raffin, Kober, Stulp, "Smooth exploration for robotic reinforcement learning", CoRL
 /// 2021.
 typedef struct CeliGsde {
   int64_t B, H, A;
   bool squash;
+  /// sd = expln(log_std), which grows slowly: exp(x) for x <= 0, 1 + log(1 + x) above. Belongs to
+  /// the use that owns log_std; set it after declaring the parameter.
+  bool expln;
   const struct CeliGsde *with; ///< the use that owns log_std, or NULL
   float *log_std;              ///< (H,A) role CEL_PARAM, or NULL
   float *d_log_std;            ///< (H,A) role CEL_GRAD
   // scratch of one use on B rows:
   float *E, *M, *Mt;                  ///< (H,A), (H,A), (A,H)
-  float *var_w, *var_wt;              ///< (H,A) exp(2 log_std), (A,H)
+  float *var_w, *var_wt;              ///< (H,A) sd^2, (A,H)
   float *latent2;                     ///< (B,H)
   float *noise, *var, *u, *logp;      ///< (B,A), (B,A), (B,A), (B,)
   float *d_logp;                      ///< (B,) set by the caller
@@ -76,8 +79,8 @@ void celi_gsde_plan_backward(CeliPlan *plan, const CeliGsde *gsde, float *d_mean
                              ptrdiff_t ldl);
 
 /// gSDE for given actions, for score-function learners: the head (B, 2A) = (mean, log sigma) of an
-/// ordinary Gaussian (nn/dist.h), sigma^2 = latent^2 exp(2 log_std) + 1e-6. No gradient flows from
-/// sigma into the latent, as in Stable-Baselines3. One use on B rows. Plans keep its address.
+/// ordinary Gaussian (nn/dist.h), sigma^2 = latent^2 sd^2 + 1e-6. No gradient flows from sigma into
+/// the latent, as in Stable-Baselines3. One use on B rows. Plans keep its address.
 typedef struct CeliGsdeHead {
   int64_t B, H, A;
   const CeliGsde *with; ///< owns log_std (H,A) and its gradient
@@ -98,17 +101,17 @@ void celi_gsde_plan_head_backward(CeliPlan *plan, const CeliGsdeHead *use, float
 /// d_log_std. It belongs in the stage of the weight gradients.
 void celi_gsde_plan_head_param(CeliPlan *plan, const CeliGsdeHead *use);
 /// The head's derivative t_head (B,2A) along t_mean (B,A) and t_log_std (H,A): t_log_sigma =
-/// latent^2 (exp(2 log_std) t_log_std) / var. Overwrites the results of the backward pass.
+/// latent^2 (sd sd' t_log_std) / var. Overwrites the results of the backward pass.
 void celi_gsde_plan_head_tangent(CeliPlan *plan, const CeliGsdeHead *use, float *t_head,
                                  const float *t_mean, const float *t_log_std);
 
-/// Without a plan: var_w (H,A) = exp(2 log_std).
+/// Without a plan: var_w (H,A) = sd^2.
 void celi_gsde_variances(const CeliGsde *gsde, float *var_w);
 /// Without a plan: rows of head (n,2A) from mean (n,A) and latent (n,H), with the same bits as in a
 /// plan. latent2 (n,H) and var (n,A) are scratch.
 void celi_gsde_head_rows(float *head, const float *mean, const float *latent, const float *var_w,
                          float *latent2, float *var, int64_t n, int64_t H, int64_t A);
-/// Without a plan: M (H,A) in place, from standard normals to exp(log_std) * M.
+/// Without a plan: M (H,A) in place, from standard normals to sd M.
 void celi_gsde_scale(const CeliGsde *gsde, float *M);
 /// Without a plan: one action (A,) from mean (A,), latent (H,) and the current matrix M (H,A); tanh
 /// if `squash`.

@@ -338,6 +338,8 @@ CelStatus celi_policy_to_json(const CeliPolicySpec *spec, char **out) {
                cJSON_AddNumberToObject(tree, "log_std_max", spec->log_std_max);
   if (spec->logit_scale > 0)
     complete = complete && cJSON_AddNumberToObject(tree, "logit_scale", spec->logit_scale);
+  if (spec->clip_mean > 0)
+    complete = complete && cJSON_AddNumberToObject(tree, "clip_mean", spec->clip_mean);
   if (spec->layers && !names_define(spec)) complete = complete && add_layers(tree, spec);
   return print_json(tree, complete, out);
 }
@@ -353,6 +355,7 @@ static CelStatus read_options(CeliPolicySpec *spec, const cJSON *tree) {
   const cJSON *low = cJSON_GetObjectItemCaseSensitive(tree, "log_std_min");
   const cJSON *high = cJSON_GetObjectItemCaseSensitive(tree, "log_std_max");
   const cJSON *scale = cJSON_GetObjectItemCaseSensitive(tree, "logit_scale");
+  const cJSON *clip = cJSON_GetObjectItemCaseSensitive(tree, "clip_mean");
   if ((low || high) &&
       !(read_double(low, &spec->log_std_min) && read_double(high, &spec->log_std_max) &&
         spec->log_std_min < spec->log_std_max))
@@ -361,6 +364,9 @@ static CelStatus read_options(CeliPolicySpec *spec, const cJSON *tree) {
   if (scale && !(read_double(scale, &spec->logit_scale) && spec->logit_scale > 0 &&
                  spec->logit_scale <= 1e30))
     return cel_fail(CEL_E_FORMAT, "\"logit_scale\" must be a positive number of at most 1e30");
+  if (clip &&
+      !(read_double(clip, &spec->clip_mean) && spec->clip_mean > 0 && spec->clip_mean <= 1e30))
+    return cel_fail(CEL_E_FORMAT, "\"clip_mean\" must be a positive number of at most 1e30");
   return CEL_OK;
 }
 

@@ -42,6 +42,7 @@ typedef struct CeliPolicySpec {
   bool sampler;
   double log_std_min, log_std_max; ///< bounds of a Gaussian's log sigma, if min < max
   double logit_scale;      ///< discrete actions: logits are the output times this; 0 means 1
+  double clip_mean;        ///< the mean is clipped to +-this; 0: it is not
   const CeliLayer *layers; ///< (n_layers,) to write: as celi_net_layers; NULL: names define them
   int n_layers;
 } CeliPolicySpec;
@@ -49,8 +50,8 @@ typedef struct CeliPolicySpec {
 const char *celi_policy_name(const CeliPolicySpec *spec);
 /// The policy as JSON, such as
 ///   {"kind": "squashed_gaussian", "activation": "relu", "action_dim": 1}
-/// "log_std_min", "log_std_max" and "logit_scale" are added if they are set. A sampler's kind is
-/// "sampler". "layers" is added if the names of tensors do not define the list. An entry is the
+/// "log_std_min", "log_std_max", "logit_scale" and "clip_mean" are added if they are set. A
+/// sampler's kind is "sampler". "layers" is added if the names of tensors do not define the list. An entry is the
 /// name of a kind or of the activation, or an object with "kind" and its settings:
 ///   ["batch_norm", "dense", "relu", {"kind": "batch_norm", "epsilon": 0.001}, "dense"]
 /// The caller frees *out.

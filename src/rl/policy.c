@@ -75,6 +75,7 @@ CelStatus celi_policy_declare_network(CeliPolicy *policy, CelTensors *tensors) {
   if (policy->F)
     CELI_TRY(celi_gsde_declare_param(&policy->sde, tensors, "actor", policy->F, policy->A));
   policy->sde.squash = policy->dist.kind == CELI_SQUASHED_GAUSSIAN;
+  policy->sde.expln = policy->options.sde_expln;
   return celi_dist_declare_param(&policy->param, tensors, "actor", &policy->dist);
 }
 
@@ -106,6 +107,9 @@ CelStatus celi_policy_declare_rollout(CeliPolicy *policy, CelTensors *tensors,
     CELI_TRY(declare_rollout_sde(policy, tensors));
   else
     CELI_DECLARE(tensors, "act.noise", CEL_F32, CEL_SCRATCH, &policy->noise, N, T, policy->W);
+  if (policy->dist.kind == CELI_SQUASHED_GAUSSIAN)
+    CELI_DECLARE(tensors, "act.unscaled", CEL_U8, CEL_SCRATCH, &policy->unscaled, N,
+                 (int64_t)policy->bytes);
   CELI_DECLARE(tensors, "act.counter", CEL_U64, CEL_STATE, &policy->counter, N);
   CELI_DECLARE(tensors, "act.sample_counter", CEL_U64, CEL_STATE, &policy->sample_counter, N);
   return CEL_OK;
@@ -157,7 +161,8 @@ CeliPolicySpec celi_policy_spec(const CeliPolicy *policy) {
                           .sampler = policy->options.sampler,
                           .log_std_min = policy->dist.log_std_min,
                           .log_std_max = policy->dist.log_std_max,
-                          .logit_scale = temperature > 0 ? 1 / temperature : 0};
+                          .logit_scale = temperature > 0 ? 1 / temperature : 0,
+                          .clip_mean = policy->F ? policy->options.clip_mean : 0};
 }
 
 /// log sigma of the squashed Gaussian tanh(sigma z) with the largest entropy, 0.683636 nats. The
@@ -193,7 +198,10 @@ double celi_policy_mean_std(const CeliPolicy *policy) {
   const float *log_std = policy->F ? policy->sde.log_std : celi_policy_free_log_std(policy);
   double sum = 0;
   if (!log_std) return (double)NAN;
-  for (int64_t i = 0; i < n; i++) sum += exp((double)log_std[i]);
+  for (int64_t i = 0; i < n; i++) {
+    const double x = (double)log_std[i];
+    sum += policy->options.sde_expln && x > 0 ? 1 + log1p(x + 1e-6) : exp(x);
+  }
   return sum / (double)n;
 }
 

@@ -37,7 +37,9 @@ typedef struct CeliPolicyOptions {
   bool sampler;                              ///< dist is then a squashed Gaussian
   double temperature;                        ///< categorical: softmax(head / temperature); 0: 1
   int64_t sde_every;                         ///< gSDE: steps that a matrix is used; 0: no gSDE
+  bool sde_expln;                            ///< gSDE: CeliGsde.expln
   bool sde_at_warmup;                        ///< gSDE: acts before learning_starts too
+  double clip_mean;                          ///< gSDE: bound of the mean's absolute value; 0: none
   CeliNoiseKind noise;                       ///< added to scaled actions while exploring
   double noise_sigma, noise_theta, noise_dt; ///< as CeliNoise
 } CeliPolicyOptions;
@@ -71,7 +73,8 @@ typedef struct CeliPolicy {
   float *sde_sample; ///< (F, A) matrix of one sample outside exploration
   // In a rollout.
   int64_t T;
-  float *sde_var; ///< (N + 1, F, A) exp(2 log_std), one per environment and one for samples
+  void *unscaled;                   ///< (N rows) actions of squashed policies, scratch
+  float *sde_var;                   ///< (N + 1, F, A) sd^2, one per environment and one for samples
   float *sde_latent2, *sde_row_var; ///< (rows, F), (rows, A) scratch
   uint64_t *counter;                ///< (N,) block where the rollout's noise begins, role CEL_STATE
   uint64_t *sample_counter; ///< (N,) blocks used by samples outside of rollouts, role CEL_STATE
@@ -109,30 +112,37 @@ void celi_policy_init(CeliPolicy *policy, uint32_t first_index);
 
 /// actions (n rows) from scaled ones.
 void celi_policy_unscale(const CeliPolicy *policy, void *actions, const void *scaled, int64_t n);
+/// gSDE with clip_mean: clips rows [begin, end) of means (n,A) in place.
+void celi_policy_clip_mean(const CeliPolicy *policy, float *mean, int64_t begin, int64_t end);
 /// The modes of the policy for n observations.
 void celi_policy_mode(const CeliPolicy *policy, void *actions, const float *obs, int64_t n);
 
 // Step by step. counter (N,): blocks used of each environment's stream (seed, CEL_RNG_ACT, i).
-/// New gSDE matrices for all environments if `step` is a multiple of sde_every.
+/// New gSDE matrices for all environments if `step` is a multiple of sde_every; step 0: at once.
 void celi_policy_renew(CeliPolicy *policy, int64_t step, uint64_t *counter);
 /// Uniform scaled actions (N rows): between the bounds, or on [-1, 1] where an unsquashed policy
 /// has no bounds.
 void celi_policy_random(const CeliPolicy *policy, void *scaled, uint64_t *counter);
 /// Samples of the policy: scaled (N rows). With gSDE, `explore` uses each environment's matrix;
-/// otherwise each sample has a matrix of its own, so that it is a sample of N(mean, latent^2
-/// exp(2 log_std)).
+/// otherwise each sample has a matrix of its own, so that it is a sample of N(mean, latent^2 sd^2).
 void celi_policy_sample(const CeliPolicy *policy, void *scaled, const float *obs, bool explore,
                         uint64_t *counter);
 
 // In a rollout.
 /// Draws the noise of the current rollout for environments [begin, end), from step t on.
 void celi_policy_rollout_draw(const CeliPolicy *policy, int64_t t, int64_t begin, int64_t end);
+/// gSDE: new matrices for all environments from step t on.
+void celi_policy_rollout_renew(CeliPolicy *policy, int64_t t);
 /// Moves the counters past the noise of the rollout.
 void celi_policy_rollout_advance(CeliPolicy *policy);
-/// Step t of environments [begin, end): head (N,H) and actions (N rows) from obs (N,O). `pass` is a
-/// copy of policy->pass; each thread has its own.
-void celi_policy_rollout_act(const CeliPolicy *policy, CeliPass *pass, int64_t t, void *actions,
+/// Step t of environments [begin, end): head (N,H) and scaled actions (N rows) from obs (N,O).
+/// `pass` is a copy of policy->pass; each thread has its own.
+void celi_policy_rollout_act(const CeliPolicy *policy, CeliPass *pass, int64_t t, void *scaled,
                              float *head, const float *obs, int64_t begin, int64_t end);
+/// The actions of environments [begin, end) for scaled actions (N rows): the first is that of
+/// `begin`. They are `scaled` itself where the policy is not squashed.
+const void *celi_policy_rollout_actions(const CeliPolicy *policy, const void *scaled, int64_t begin,
+                                        int64_t end);
 /// Samples outside of rollouts, N rows. Changes only sample_counter.
 void celi_policy_rollout_sample(CeliPolicy *policy, void *actions, const float *obs);
 

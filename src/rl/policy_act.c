@@ -29,6 +29,14 @@ static void forward(const CeliPolicy *policy, CeliPass *pass, float *out, const 
     pass->X = policy->x, pass->ldx = policy->net.in;
   }
   celi_net_forward(pass, begin, end);
+  if (policy->F) celi_policy_clip_mean(policy, celi_pass_output(pass), begin, end);
+}
+
+void celi_policy_clip_mean(const CeliPolicy *policy, float *mean, int64_t begin, int64_t end) {
+  const float most = (float)policy->options.clip_mean;
+  if (!(most > 0)) return;
+  for (int64_t i = begin * policy->A; i < end * policy->A; i++)
+    mean[i] = mean[i] > most ? most : mean[i] < -most ? -most : mean[i];
 }
 
 static void *row(const CeliPolicy *policy, void *actions, int64_t i) {
@@ -184,6 +192,11 @@ void celi_policy_rollout_draw(const CeliPolicy *policy, int64_t t, int64_t begin
   }
 }
 
+void celi_policy_rollout_renew(CeliPolicy *policy, int64_t t) {
+  for (int64_t i = 0; i < policy->N; i++) policy->counter[i] += blocks(policy->F * policy->A);
+  celi_policy_rollout_draw(policy, t, 0, policy->N);
+}
+
 void celi_policy_rollout_advance(CeliPolicy *policy) {
   const int64_t T = policy->T, every = policy->options.sde_every;
   const uint64_t used = policy->F
@@ -192,28 +205,37 @@ void celi_policy_rollout_advance(CeliPolicy *policy) {
   for (int64_t i = 0; i < policy->N; i++) policy->counter[i] += used;
 }
 
-static void rollout_act_sde(const CeliPolicy *policy, CeliPass *pass, int64_t t, float *actions,
+static void rollout_act_sde(const CeliPolicy *policy, CeliPass *pass, int64_t t, float *scaled,
                             float *head, const float *obs, int64_t begin, int64_t end) {
   const int64_t F = policy->F, A = policy->A;
   forward(policy, pass, NULL, obs, begin, end);
   for (int64_t i = begin; i < end; i++) {
     if (t > 0 && t % policy->options.sde_every == 0) draw_rollout_matrix(policy, t, i);
     sde_heads(policy, pass, head, i, i, i + 1);
-    celi_gsde_act(actions + i * A, celi_pass_output(pass) + i * A, celi_pass_latent(pass) + i * F,
+    celi_gsde_act(scaled + i * A, celi_pass_output(pass) + i * A, celi_pass_latent(pass) + i * F,
                   policy->sde_matrix + i * F * A, F, A, policy->sde.squash);
   }
 }
 
-void celi_policy_rollout_act(const CeliPolicy *policy, CeliPass *pass, int64_t t, void *actions,
+void celi_policy_rollout_act(const CeliPolicy *policy, CeliPass *pass, int64_t t, void *scaled,
                              float *head, const float *obs, int64_t begin, int64_t end) {
   if (policy->F) {
-    rollout_act_sde(policy, pass, t, actions, head, obs, begin, end);
+    rollout_act_sde(policy, pass, t, scaled, head, obs, begin, end);
     return;
   }
   forward(policy, pass, head, obs, begin, end);
-  celi_dist_draw_rows(&policy->dist, celi_policy_free_log_std(policy), actions,
+  celi_dist_draw_rows(&policy->dist, celi_policy_free_log_std(policy), scaled,
                       celi_policy_lda(policy), head, policy->H, policy->noise + t * policy->W,
                       policy->T * policy->W, begin, end);
+}
+
+const void *celi_policy_rollout_actions(const CeliPolicy *policy, const void *scaled, int64_t begin,
+                                        int64_t end) {
+  const void *first = (const uint8_t *)scaled + (size_t)begin * policy->bytes;
+  if (policy->dist.kind != CELI_SQUASHED_GAUSSIAN) return first;
+  void *out = row(policy, policy->unscaled, begin);
+  celi_policy_unscale(policy, out, first, end - begin);
+  return out;
 }
 
 void celi_policy_rollout_sample(CeliPolicy *policy, void *actions, const float *obs) {
@@ -231,4 +253,6 @@ void celi_policy_rollout_sample(CeliPolicy *policy, void *actions, const float *
     celi_dist_draw_rows(&policy->dist, celi_policy_free_log_std(policy), row(policy, actions, i), 0,
                         policy->head + i * policy->H, 0, noise, 0, 0, 1);
   }
+  if (policy->dist.kind == CELI_SQUASHED_GAUSSIAN)
+    celi_policy_unscale(policy, actions, actions, policy->N);
 }

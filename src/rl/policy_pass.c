@@ -54,6 +54,48 @@ void celi_policy_pass_bind(CeliPolicyPass *pass, const float *X, ptrdiff_t ldx) 
   pass->d_head = pass->given.head ? pass->given.d_head : celi_pass_d_output(&pass->net);
 }
 
+// ---- clip_mean
+
+typedef struct ClipArgs {
+  const CeliPolicy *policy;
+  float *mean;
+  const float *clipped;
+} ClipArgs;
+
+static void op_clip_mean(const void *args, int64_t begin, int64_t end) {
+  const ClipArgs *a = args;
+  celi_policy_clip_mean(a->policy, a->mean, begin, end);
+}
+
+/// No gradient reaches a mean at its bound, as in PyTorch's hardtanh. a->mean is the gradient.
+static void op_clip_mean_backward(const void *args, int64_t begin, int64_t end) {
+  const ClipArgs *a = args;
+  const int64_t A = a->policy->A;
+  const float most = (float)a->policy->options.clip_mean;
+  for (int64_t i = begin * A; i < end * A; i++)
+    if (a->clipped[i] >= most || a->clipped[i] <= -most) a->mean[i] = 0;
+}
+
+static void plan_clip_mean(CeliPlan *plan, const CeliPolicyPass *pass) {
+  const ClipArgs args = {.policy = pass->policy, .mean = celi_pass_output(&pass->net)};
+  const int64_t A = pass->policy->A;
+  if (!pass->policy->F || !(pass->policy->options.clip_mean > 0)) return;
+  celi_plan_add(plan, "clip mean", op_clip_mean, CELI_ROWS, pass->net.B, CELI_ROW_GRAIN, &args,
+                sizeof args);
+  celi_plan_touch(plan, CELI_UPDATE_ROWS(args.mean, A, A));
+}
+
+static void plan_clip_mean_backward(CeliPlan *plan, const CeliPolicyPass *pass) {
+  const ClipArgs args = {.policy = pass->policy,
+                         .mean = celi_pass_d_output(&pass->net),
+                         .clipped = celi_pass_output(&pass->net)};
+  const int64_t A = pass->policy->A;
+  if (!pass->policy->F || !(pass->policy->options.clip_mean > 0)) return;
+  celi_plan_add(plan, "clip mean backward", op_clip_mean_backward, CELI_ROWS, pass->net.B,
+                CELI_ROW_GRAIN, &args, sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(args.clipped, A, A), CELI_UPDATE_ROWS(args.mean, A, A));
+}
+
 // ---- samples
 
 void celi_policy_plan_sample(CeliPlan *plan, const CeliPolicyPass *pass, float *action,
@@ -61,6 +103,7 @@ void celi_policy_plan_sample(CeliPlan *plan, const CeliPolicyPass *pass, float *
   const CeliPolicy *policy = pass->policy;
   const int64_t out = policy->net.out;
   celi_net_plan_forward(plan, &pass->net);
+  plan_clip_mean(plan, pass);
   if (policy->F)
     celi_gsde_plan_sample(plan, &pass->sde, action, lda, pass->head, out,
                           celi_pass_latent(&pass->net), policy->F, policy->seed, index, counter);
@@ -79,29 +122,71 @@ void celi_policy_plan_sample_backward(CeliPlan *plan, const CeliPolicyPass *pass
   else
     celi_dist_plan_sample_backward(plan, &pass->dist, pass->d_head, out, d_action, A, action, lda,
                                    pass->head, out);
+  plan_clip_mean_backward(plan, pass);
   celi_net_plan_backward_data(plan, &pass->net, NULL, 0);
 }
 
 // ---- given actions
 
+/// The entropy of a squashed policy, estimated by -log pi of the given actions, as in
+/// Stable-Baselines3.
+static void op_entropy(const void *args, int64_t begin, int64_t end) {
+  const CeliDist *dist = &(*(const CeliPolicyPass *const *)args)->dist;
+  for (int64_t b = begin; b < end; b++) dist->entropy[b] = -dist->logp[b];
+}
+
+typedef struct EntropyArgs {
+  const CeliDist *dist;
+  const float *d_entropy;
+} EntropyArgs;
+
+static void op_entropy_backward(const void *args, int64_t begin, int64_t end) {
+  const EntropyArgs *a = args;
+  for (int64_t b = begin; b < end; b++) a->dist->d_logp[b] -= a->d_entropy[b];
+}
+
+static bool estimates_entropy(const CeliPolicyPass *pass) {
+  return pass->policy->dist.kind == CELI_SQUASHED_GAUSSIAN;
+}
+
+static void plan_entropy(CeliPlan *plan, const CeliPolicyPass *pass) {
+  celi_plan_add(plan, "entropy estimate", op_entropy, CELI_ROWS, pass->dist.B, CELI_ROW_GRAIN,
+                &pass, sizeof pass);
+  celi_plan_touch(plan, CELI_READ_ROWS(pass->dist.logp, 1, 1),
+                  CELI_WRITE_ROWS(pass->dist.entropy, 1, 1));
+}
+
+static void plan_entropy_backward(CeliPlan *plan, const CeliPolicyPass *pass,
+                                  const float *d_entropy) {
+  const EntropyArgs args = {&pass->dist, d_entropy};
+  celi_plan_add(plan, "entropy estimate backward", op_entropy_backward, CELI_ROWS, pass->dist.B,
+                CELI_ROW_GRAIN, &args, sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(d_entropy, 1, 1), CELI_UPDATE_ROWS(pass->dist.d_logp, 1, 1));
+}
+
 void celi_policy_plan_log_prob(CeliPlan *plan, const CeliPolicyPass *pass, const void *actions) {
   const CeliPolicy *policy = pass->policy;
   celi_net_plan_forward(plan, &pass->net);
+  plan_clip_mean(plan, pass);
   if (policy->F)
     celi_gsde_plan_head(plan, &pass->given, celi_pass_output(&pass->net), policy->A,
                         celi_pass_latent(&pass->net), policy->F);
   celi_dist_plan_log_prob(plan, &pass->dist, actions, celi_policy_lda(policy), pass->head,
                           policy->H);
+  if (estimates_entropy(pass)) plan_entropy(plan, pass);
 }
 
 void celi_policy_plan_log_prob_backward(CeliPlan *plan, const CeliPolicyPass *pass,
                                         const float *d_entropy, const void *actions) {
   const CeliPolicy *policy = pass->policy;
+  if (estimates_entropy(pass) && d_entropy) plan_entropy_backward(plan, pass, d_entropy);
+  if (estimates_entropy(pass)) d_entropy = NULL;
   celi_dist_plan_log_prob_backward(plan, &pass->dist, pass->d_head, policy->H, pass->dist.d_logp,
                                    d_entropy, actions, celi_policy_lda(policy), pass->head,
                                    policy->H);
   if (policy->F)
     celi_gsde_plan_head_backward(plan, &pass->given, celi_pass_d_output(&pass->net), policy->A);
+  plan_clip_mean_backward(plan, pass);
   celi_net_plan_backward_data(plan, &pass->net, NULL, 0);
 }
 

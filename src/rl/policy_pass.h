@@ -15,7 +15,8 @@ typedef enum CeliPolicyUse {
 typedef struct CeliPolicyPass {
   const CeliPolicy *policy;
   CeliPass net; ///< X and ldx are set by the caller
-  /// Without gSDE's samples: logp and entropy (B,); d_logp (B,) is set by the caller.
+  /// Without gSDE's samples: logp and entropy (B,); d_logp (B,) is set by the caller. The entropy
+  /// of a squashed policy has no closed form; with given actions it is estimated by -logp.
   CeliDist dist;
   CeliGsde sde;         ///< gSDE, samples
   CeliGsdeHead given;   ///< gSDE, given actions

@@ -114,7 +114,7 @@ CelStatus celi_rollout_act(CeliRollout *rollout, const CeliPolicy *policy, CeliN
   uint8_t *chosen = r->actions + (size_t)(t * N) * r->bytes;
   celi_policy_rollout_act(policy, &pass, t, chosen, r->head + t * N * r->H, r->obs + t * N * r->O,
                           0, N);
-  memcpy(actions, chosen, (size_t)N * r->bytes);
+  memcpy(actions, celi_policy_rollout_actions(policy, chosen, 0, N), (size_t)N * r->bytes);
   *r->acted = 1;
   return CEL_OK;
 }

@@ -26,7 +26,7 @@ typedef struct CeliRollout {
   uint8_t *begun;      ///< (1,) whether there was an outcome: its observations follow the last row
   int64_t *age;        ///< (N,) age of the episode at the first row, in steps
   float *obs;          ///< (T+1, N, O) raw; row T: after the last step
-  uint8_t *actions;    ///< (T, N rows) as drawn
+  uint8_t *actions;    ///< (T, N rows) as drawn: scaled
   float *head;         ///< (T, N, H) output of the actor
   float *reward;       ///< (T, N) raw
   uint8_t *terminated; ///< (T, N)

@@ -269,21 +269,23 @@ static CelStatus put_optimizer_kwargs(Apply *apply, const CeliZooValue *value) {
   return put_arguments(apply, value, rows);
 }
 
-static CelStatus need_false(Apply *apply, const CeliZooValue *value) {
-  (void)apply;
-  return is_off(value) ? CEL_OK : fail_unsupported("only False is supported");
-}
-
-static CelStatus put_expln(Apply *apply, const CeliZooValue *value) {
-  if (field_of(apply, "use_expln")) return set(apply, "use_expln", value);
-  return need_false(apply, value);
-}
-
 static CelStatus need_true(Apply *apply, const CeliZooValue *value) {
   bool on = false;
   (void)apply;
   CELI_TRY(read_bool(value, &on));
   return on ? CEL_OK : fail_unsupported("only True is supported");
+}
+
+static CelStatus put_expln(Apply *apply, const CeliZooValue *value) {
+  return set(apply, "use_expln", value);
+}
+
+static CelStatus put_squash(Apply *apply, const CeliZooValue *value) {
+  return set(apply, "squash_output", value);
+}
+
+static CelStatus put_clip_mean(Apply *apply, const CeliZooValue *value) {
+  return set(apply, "clip_mean", value);
 }
 
 /// The extractor of MlpPolicy has no parameters, so it makes no difference whether it is shared.
@@ -304,7 +306,8 @@ static CelStatus put_policy_kwargs(Apply *apply, const char *unused) {
                                   {"share_features_extractor", put_share},
                                   {"use_expln", put_expln},
                                   {"full_std", need_true},
-                                  {"squash_output", need_false},
+                                  {"squash_output", put_squash},
+                                  {"clip_mean", put_clip_mean},
                                   {0}};
   (void)unused;
   return put_arguments(apply, apply->value, rows);
@@ -397,6 +400,7 @@ static CelStatus put_train_freq(Apply *apply, const char *field) {
   return cel_fail(CEL_E_TYPE, "\"%s\" is not step or episode", value->item[1]->text);
 }
 
+/// With use_sde, SAC of Stable-Baselines3 has clip_mean 2 unless policy_kwargs say otherwise.
 static CelStatus put_use_sde(Apply *apply, const char *unused) {
   (void)unused;
   bool on = false;
@@ -404,6 +408,7 @@ static CelStatus put_use_sde(Apply *apply, const char *unused) {
   const CeliZooValue *noise = celi_zoo_get(apply->entry, "noise_type");
   if (on && noise && !is_off(noise))
     return fail_unsupported("use_sde cannot be combined with noise_type");
+  if (on && field_of(apply, "clip_mean")) CELI_TRY(set_text(apply, "clip_mean", "2"));
   return set(apply, "use_sde", apply->value);
 }
 
@@ -533,7 +538,7 @@ static const Key keys[] = {
     {"n_envs", put_run, "n_envs", false},
     {"seed", put_run, "seed", false},
     {"policy", put_policy, NULL, false},
-    {"policy_kwargs", put_policy_kwargs, NULL, false},
+    {"policy_kwargs", put_policy_kwargs, NULL, true},
     {"normalize", put_normalize, NULL, true},
     {"train_freq", put_train_freq, "train_freq", false},
     {"clip_range_vf", put_or_zero, "clip_range_vf", false},

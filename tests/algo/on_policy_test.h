@@ -393,8 +393,10 @@ static inline void on_check_bad_sigma(const OnLearner *learner) {
       {{"seed", NULL}, "continuous", true, CEL_E_UNSUPPORTED},
       {{"state_dependent_std", "true"}, "state_dependent_std to false", false, CEL_E_RANGE},
       {{"net_arch", ""}, "hidden layer", false, CEL_E_RANGE},
-      {{"sde_sample_freq", "0"}, "sde_sample_freq", false, CEL_E_RANGE}};
-  const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2);
+      {{"sde_sample_freq", "0"}, "sde_sample_freq", false, CEL_E_RANGE},
+      {{"squash_output", "true"}, "no finite bounds", false, CEL_E_UNSUPPORTED}};
+  const CelSpace box = cel_space_box(ON_O, -1, 1), choice = cel_space_discrete(2),
+                 open = cel_space_box(2, -1, INFINITY);
   CelAgent *agent;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     const char *const more[][2] = {{sde[0], sde[1]},
@@ -402,9 +404,12 @@ static inline void on_check_bad_sigma(const OnLearner *learner) {
                                    {i ? cases[i].more[0] : NULL, cases[i].more[1]},
                                    {NULL, NULL}};
     on_expect(
-        on_try(&agent, learner, NULL, more, &box, cases[i].discrete ? &choice : &box, ON_N, 1),
+        on_try(&agent, learner, NULL, more, &box, cases[i].discrete ? &choice : &open, ON_N, 1),
         cases[i].status, cases[i].word);
   }
+  static const char *const alone[][2] = {{"squash_output", "true"}, {NULL, NULL}};
+  on_expect(on_try(&agent, learner, NULL, alone, &box, &box, ON_N, 1), CEL_E_RANGE,
+            "squash_output needs use_sde");
 }
 
 /// What every learner refuses.

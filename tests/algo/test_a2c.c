@@ -14,6 +14,12 @@ static const OnCase cases[] = {
     {"sde",
      ON_BOX,
      {{"use_sde", "true"}, {"sde_sample_freq", "4"}, {"log_std_init", "-1"}, {"ent_coef", "0.05"}}},
+    {"sde-squashed",
+     ON_BOX,
+     {{"use_sde", "true"},
+      {"squash_output", "true"},
+      {"log_std_init", "-1"},
+      {"ent_coef", "0.05"}}},
 };
 
 static const OnLearner learner = {"a2c",

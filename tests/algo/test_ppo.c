@@ -24,6 +24,13 @@ static const OnCase cases[] = {
     {"sde",
      ON_BOX,
      {{"use_sde", "true"}, {"sde_sample_freq", "4"}, {"log_std_init", "-1"}, {"ent_coef", "0.05"}}},
+    {"sde-squashed",
+     ON_BOX,
+     {{"use_sde", "true"},
+      {"squash_output", "true"},
+      {"use_expln", "true"},
+      {"log_std_init", "0.3"},
+      {"ent_coef", "0.05"}}},
 };
 
 static const OnLearner learner = {"ppo",
@@ -202,6 +209,56 @@ static void test_state_dependent_exploration(void **state) {
   cel_agent_destroy(agent);
 }
 
+/// A squashed policy stores scaled actions and returns those of the environment, in training and in
+/// samples.
+static void test_squashed_actions(void **state) {
+  (void)state;
+  CelAgent *agent = on_make(&learner, &cases[10], NULL, 1);
+  assert_string_equal(cases[10].name, "sde-squashed");
+  const float obs[ON_N * ON_O] = {1, 2, 3, -1, 0.5f, 2};
+  const float *stored = cel_tensors_find(cel_agent_tensors(agent), "rollout.actions")->data;
+  float actions[ON_N * 2];
+  assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions), CEL_OK);
+  for (int i = 0; i < ON_N * 2; i++) { // the box is [-2, 3]
+    assert_true(fabsf(stored[i]) < 1);
+    assert_true(fabsf(actions[i] - (0.5f + 2.5f * stored[i])) < 1e-6f);
+  }
+  for (int k = 0; k < 50; k++) {
+    assert_int_equal(cel_agent_act(agent, obs, NULL, k % 2 ? CEL_SAMPLE : CEL_MODE, actions),
+                     CEL_OK);
+    for (int i = 0; i < ON_N * 2; i++) assert_true(actions[i] > -2 && actions[i] < 3);
+  }
+  cel_agent_destroy(agent);
+}
+
+/// cel_agent_reset_noise draws a new noise function at once. The same calls give the same bits.
+static void test_reset_noise(void **state) {
+  (void)state;
+  enum { RUNS = 3, STEPS = 4 };
+  const float obs[ON_N * ON_O] = {1, 2, 3, -1, 0.5f, 2}, zero[ON_N] = {0};
+  const uint8_t no[ON_N] = {0};
+  const CelOutcome outcome = {zero, no, no, obs, NULL};
+  float actions[RUNS][STEPS][ON_N * 2];
+  for (int run = 0; run < RUNS; run++) {
+    CelAgent *agent = on_make(&learner, &cases[9], NULL, 1);
+    for (int k = 0; k < STEPS; k++) {
+      if (run > 0 && k == 2) assert_int_equal(cel_agent_reset_noise(agent), CEL_OK);
+      assert_int_equal(cel_agent_act(agent, obs, NULL, CEL_EXPLORE, actions[run][k]), CEL_OK);
+      assert_int_equal(cel_agent_observe(agent, &outcome), CEL_OK);
+    }
+    cel_agent_destroy(agent);
+  }
+  const size_t size = sizeof actions[0][0];
+  assert_memory_equal(actions[0], actions[1], 2 * size);
+  assert_memory_equal(actions[0][1], actions[0][2], size);
+  assert_memory_not_equal(actions[1][1], actions[1][2], size);
+  assert_memory_equal(actions[1][2], actions[1][3], size);
+  assert_memory_equal(actions[1], actions[2], sizeof actions[1]);
+  CelAgent *plain = on_make(&learner, &cases[0], NULL, 1);
+  on_expect(cel_agent_reset_noise(plain), CEL_E_UNSUPPORTED, "use_sde");
+  cel_agent_destroy(plain);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       ON_TESTS(learner),
@@ -212,6 +269,8 @@ int main(void) {
       cmocka_unit_test(test_stops_at_one_and_a_half_target_kl),
       cmocka_unit_test(test_schedules),
       cmocka_unit_test(test_state_dependent_exploration),
+      cmocka_unit_test(test_squashed_actions),
+      cmocka_unit_test(test_reset_noise),
       cmocka_unit_test(test_moved_environments_are_cut_off),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

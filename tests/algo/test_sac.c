@@ -13,6 +13,8 @@ static const LearnerCase cases[] = {
     {"layer-norm", {{"layer_norm", "true"}, {"activation", "silu"}}},
     {"three-steps", {{"n_steps", "3"}, {"activation", "tanh"}}},
     {"gsde", {{"use_sde", "true"}, {"activation", "tanh"}, {"log_std_init", "-1"}}},
+    {"gsde-clipped",
+     {{"use_sde", "true"}, {"use_expln", "true"}, {"clip_mean", "0.2"}, {"log_std_init", "0.3"}}},
     {"one-layer", {{"net_arch", "9"}}},
     {"quantiles", {{"critic", "quantile"}, {"n_quantiles", "5"}, {"n_critics", "3"}}},
     {"quantiles-three-steps",

@@ -88,7 +88,8 @@ def run_numpy(path, obs, noise, answers):
     if answers["kind"] == "sampler":
         x = np.concatenate([x, noise.astype(np.float64)], -1)
     with safe_open(path, "np") as file:
-        layers = json.loads(file.metadata()["policy"]).get("layers")
+        spec = json.loads(file.metadata()["policy"])
+    layers = spec.get("layers")
     if layers:
         x = run_list(t, layers, x)
     places = [] if layers else sorted({int(key.split(".")[1]) for key in t if key.startswith("net.")})
@@ -116,6 +117,8 @@ def run_numpy(path, obs, noise, answers):
     mean = x @ t["mean.weight"].T + t["mean.bias"]
     if "log_std.weight" in t:
         assert t["log_std.weight"].shape == t["mean.weight"].shape
+    if "clip_mean" in spec:
+        mean = np.clip(mean, -spec["clip_mean"], spec["clip_mean"])
     return scaled(t, np.tanh(mean) if answers["kind"] == "squashed_gaussian" else mean)
 
 

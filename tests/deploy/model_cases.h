@@ -17,6 +17,7 @@ typedef struct ModelCase {
   bool layer_norm, normaliser, sigma; ///< sigma: the head is twice as wide
   bool sampler;                       ///< takes A normals after the observation
   bool batch_norm;                    ///< with running statistics, behind every hidden dense layer
+  double clip_mean;                   ///< bound of the mean; 0: none
 } ModelCase;
 
 static const ModelCase model_cases[] = {
@@ -31,7 +32,8 @@ static const ModelCase model_cases[] = {
      false,
      true,
      false,
-     false},
+     false,
+     0},
     {"normalized",
      CELI_SQUASHED_GAUSSIAN,
      CELI_RELU,
@@ -43,7 +45,8 @@ static const ModelCase model_cases[] = {
      true,
      true,
      false,
-     false},
+     false,
+     0},
     {"silu_norm",
      CELI_SQUASHED_GAUSSIAN,
      CELI_SILU,
@@ -55,7 +58,8 @@ static const ModelCase model_cases[] = {
      true,
      true,
      false,
-     false},
+     false,
+     0},
     {"tanh_sde",
      CELI_SQUASHED_GAUSSIAN,
      CELI_TANH,
@@ -67,9 +71,10 @@ static const ModelCase model_cases[] = {
      false,
      false,
      false,
-     false},
-    {"gaussian", CELI_GAUSSIAN, CELI_TANH, 4, 2, 2, {8, 8}, true, false, true, false, false},
-    {"linear", CELI_GAUSSIAN, CELI_IDENTITY, 4, 2, 0, {0}, false, false, true, false, false},
+     false,
+     0},
+    {"gaussian", CELI_GAUSSIAN, CELI_TANH, 4, 2, 2, {8, 8}, true, false, true, false, false, 0},
+    {"linear", CELI_GAUSSIAN, CELI_IDENTITY, 4, 2, 0, {0}, false, false, true, false, false, 0},
     {"deep_identity",
      CELI_GAUSSIAN,
      CELI_IDENTITY,
@@ -81,8 +86,21 @@ static const ModelCase model_cases[] = {
      true,
      false,
      false,
-     false},
-    {"discrete", CELI_CATEGORICAL, CELI_RELU, 4, 5, 2, {40, 12}, false, true, false, false, false},
+     false,
+     0},
+    {"discrete",
+     CELI_CATEGORICAL,
+     CELI_RELU,
+     4,
+     5,
+     2,
+     {40, 12},
+     false,
+     true,
+     false,
+     false,
+     false,
+     0},
     {"choices",
      CELI_MULTI_CATEGORICAL,
      CELI_TANH,
@@ -94,9 +112,22 @@ static const ModelCase model_cases[] = {
      true,
      false,
      false,
-     false},
-    {"bits", CELI_BERNOULLI, CELI_SILU, 5, 4, 1, {14}, false, false, false, false, false},
-    {"linear_bits", CELI_BERNOULLI, CELI_IDENTITY, 2, 1, 0, {0}, false, false, false, false, false},
+     false,
+     0},
+    {"bits", CELI_BERNOULLI, CELI_SILU, 5, 4, 1, {14}, false, false, false, false, false, 0},
+    {"linear_bits",
+     CELI_BERNOULLI,
+     CELI_IDENTITY,
+     2,
+     1,
+     0,
+     {0},
+     false,
+     false,
+     false,
+     false,
+     false,
+     0},
     {.name = "gelu",
      .kind = CELI_SQUASHED_GAUSSIAN,
      .activation = CELI_GELU,
@@ -114,6 +145,14 @@ static const ModelCase model_cases[] = {
      .hidden = {19, 8},
      .normaliser = true,
      .batch_norm = true},
+    {.name = "clipped_sde",
+     .kind = CELI_SQUASHED_GAUSSIAN,
+     .activation = CELI_TANH,
+     .O = 3,
+     .A = 2,
+     .layers = 1,
+     .hidden = {23},
+     .clip_mean = 0.375},
     {"sampler",
      CELI_SQUASHED_GAUSSIAN,
      CELI_RELU,
@@ -125,7 +164,8 @@ static const ModelCase model_cases[] = {
      true,
      false,
      true,
-     false},
+     false,
+     0},
     {"sampler_silu",
      CELI_SQUASHED_GAUSSIAN,
      CELI_SILU,
@@ -137,7 +177,8 @@ static const ModelCase model_cases[] = {
      false,
      false,
      true,
-     false},
+     false,
+     0},
 };
 enum { MODEL_CASES = sizeof model_cases / sizeof model_cases[0], SAMPLER_CASE = MODEL_CASES - 2 };
 
@@ -262,8 +303,11 @@ static inline ModelData model_create(const ModelCase *c, const char *path, uint6
   declare_model(&m);
   fill_model(&m, &rng);
   if (!path) return m;
-  const CeliPolicySpec spec = {
-      .kind = c->kind, .activation = c->activation, .A = c->A, .sampler = c->sampler};
+  const CeliPolicySpec spec = {.kind = c->kind,
+                               .activation = c->activation,
+                               .A = c->A,
+                               .sampler = c->sampler,
+                               .clip_mean = c->clip_mean};
   char *observation, *action, *policy;
   OK(celi_space_to_json(&m.observation, &observation));
   OK(celi_space_to_json(&m.action, &action));
@@ -324,7 +368,8 @@ static inline void reference_head(const ModelData *m, const float *obs, const fl
     }
     for (int64_t j = 0; j < n; j++) x[j] = l < c->layers ? activate(c->activation, out[j]) : out[j];
   }
-  memcpy(y, x, (size_t)c->A * sizeof *y);
+  for (int64_t a = 0; a < c->A; a++)
+    y[a] = c->clip_mean > 0 ? fmax(-c->clip_mean, fmin(c->clip_mean, x[a])) : x[a];
 }
 
 /// action (A,) of a continuous policy: its mode, or a sampler's action for `noise`.

@@ -147,8 +147,8 @@ static void test_c_metadata_is_text(void **state) {
 /// Extreme numbers keep their bits.
 static void test_c_literals(void **state) {
   (void)state;
-  static const ModelCase one = {"one", CELI_GAUSSIAN, CELI_IDENTITY, 1,     8,     0,
-                                {0},   false,         false,         false, false, false};
+  static const ModelCase one = {"one", CELI_GAUSSIAN, CELI_IDENTITY, 1,     8,     0, {0},
+                                false, false,         false,         false, false, 0};
   static const float values[8] = {0.1f,     -0.0f,   3, 1e-45f, 3.4028235e38f, -1.17549435e-38f,
                                   1.0f / 3, 16777215};
   ModelData m = model_create(&one, NULL, 1);

@@ -290,6 +290,8 @@ static void test_same_bits_as_agent(void **state) {
   set(&config, "use_sde", "true");
   set(&config, "activation", "tanh");
   check_against_agent(&config, 2, 1);
+  set(&config, "clip_mean", "0.05");
+  check_against_agent(&config, 2, 1);
   config = small_config();
   set(&config, "policy", "gaussian");
   check_against_agent(&config, 3, 2);
@@ -491,6 +493,9 @@ static void test_bad_files(void **state) {
   refuse("policy",
          "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":6,\"logit_scale\":1e300}",
          "", CEL_E_FORMAT, "at most 1e30");
+  refuse("policy",
+         "{\"kind\":\"gaussian\",\"activation\":\"relu\",\"action_dim\":6,\"clip_mean\":-1}", "",
+         CEL_E_FORMAT, "clip_mean");
   refuse("action",
          "{\"parts\":[{\"name\":\"\",\"kind\":\"multi_discrete\",\"type\":\"I32\",\"shape\":[2],"
          "\"low\":0,"

@@ -22,6 +22,7 @@ CONFIG = {
     "ppo.choices": dict(ent=.03), "ppo.bits": dict(ent=.03),
     "ppo.clipped-values": dict(clip=.05, clip_vf=.3, steps=3, rate=.05), "ppo.minibatches": dict(batch=7),
     "ppo.raw-advantages": dict(normalize=False, lam=1), "ppo.normalized": dict(scaled=True),
+    "ppo.sde-squashed": dict(ent=.05), "a2c.sde-squashed": dict(ent=.05, lam=1),
     "ppo.sde": dict(ent=.05), "a2c.sde": dict(ent=.05, lam=1), "ac.sde": dict(ent=.02),
     "a2c.box": dict(ent=.01, lam=1), "a2c.choice": dict(ent=.02, lam=.8), "a2c.choices": dict(lam=1),
     "a2c.bits": dict(lam=1, normalize=True), "a2c.rmsprop": dict(lam=1, rate=.01, rms=True),
@@ -55,8 +56,11 @@ def network(p, name, act, hidden=False):
 def distribution(case, head, log_std):
     """log-prob(action), entropy and actions' type of the policy with this output."""
     D = torch.distributions
-    if case == "sde":  # sigma is in the head already
+    if case.startswith("sde"):  # sigma is in the head already
         head, log_std = head.chunk(2, -1)
+    if case == "sde-squashed":  # Stable-Baselines3 estimates the entropy by -log pi
+        d = D.TransformedDistribution(D.Normal(head, torch.exp(log_std)), [D.TanhTransform()])
+        return lambda a: d.log_prob(a.double()).sum(-1), None, torch.float32
     if case in ("choices",):
         parts = [D.Categorical(logits=h) for h in head.split([2, 3], -1)]
         return (lambda a: sum(d.log_prob(a[..., k]) for k, d in enumerate(parts)),
@@ -73,12 +77,16 @@ def distribution(case, head, log_std):
     return lambda a: d.log_prob(a.double()).sum(-1), lambda: d.entropy().sum(-1), torch.float32
 
 
-def sde_head(p, act):
+def sde_head(p, act, expln=False):
     """Mean and log sigma of generalised state-dependent exploration, as Stable-Baselines3 has them: the latent is detached."""
     mean, latent = network(p, "actor", act), network(p, "actor", act, hidden=True)
+    log_std = p["actor.log_std"]
 
     def run(x):
-        variance = latent(x).detach() ** 2 @ torch.exp(p["actor.log_std"]) ** 2 + 1e-6
+        std = torch.exp(log_std)
+        if expln:
+            std = torch.where(log_std > 0, 1 + torch.log1p(log_std.clamp(min=0) + 1e-6), std)
+        variance = latent(x).detach() ** 2 @ std ** 2 + 1e-6
         return torch.cat([mean(x), .5 * torch.log(variance)], -1)
     return run
 
@@ -177,8 +185,8 @@ def compute(algo, case, d):
         return reinforce(case, d, c, gamma, act)
     p = {k: v.clone().requires_grad_() for k, v in d.items() if k.split(".")[0] in ("actor", "critic")}
     actor, critic = network(p, "actor", act), network(p, "critic", act)
-    if case == "sde":
-        actor = sde_head(p, act)
+    if case.startswith("sde"):
+        actor = sde_head(p, act, expln=f"{algo}.{case}" == "ppo.sde-squashed")
     log_std = p.get("actor.log_std")
     obs, over = d["rollout.obs"], d["rollout.terminated"].bool() | d["rollout.truncated"].bool()
     reward = scale_rewards(d["rollout.reward"], over, gamma) if c["scaled"] else d["rollout.reward"]
@@ -215,7 +223,8 @@ def compute(algo, case, d):
             optimiser.step()
         optimiser.zero_grad()
         logp, entropy, _ = distribution(case, actor(x), log_std)
-        logp, entropy = logp(u), entropy().mean()
+        logp = logp(u)
+        entropy = entropy().mean() if entropy else -logp.mean()
         V_now = critic(x)[:, 0]
         if algo == "ppo":
             ratio = torch.exp(logp - old)

@@ -50,8 +50,12 @@ def policy(case, p, d, obs, act, use):
     """Reparametrised action and its log-prob for the noise of one use ("pi", "next", "mid")."""
     head, latent = network(p, "actor", 0, act)(obs)
     A = d[f"batch.d_action"].shape[1]
-    if case == "gsde":
-        std = torch.exp(p["actor.log_std"])
+    if case.startswith("gsde"):
+        log_std = p["actor.log_std"]
+        std = torch.exp(log_std)
+        if case == "gsde-clipped":  # expln, and the mean within +-0.2
+            std = torch.where(log_std > 0, 1 + torch.log1p(log_std.clamp(min=0) + 1e-6), std)
+            head = torch.nn.functional.hardtanh(head, -.2, .2)
         noise = latent @ (std * d[f"gsde.{use}.E"])
         var = latent ** 2 @ std ** 2 + 1e-6
         u = head + noise
@@ -123,7 +127,7 @@ def compute(case, d):
 
     # Truncated targets have no order; the gradients show them.
     out = {} if quantiles else {"out.batch.y": y}
-    out |= {("out.gsde.pi.logp" if case == "gsde" else "out.dist.pi.logp"): logp.detach()}
+    out |= {("out.gsde.pi.logp" if case.startswith("gsde") else "out.dist.pi.logp"): logp.detach()}
     names = list(frozen)
     for k, g in zip(names, torch.autograd.grad(critic_loss, [p[k] for k in names])):
         out["out.grad." + k] = g

@@ -168,6 +168,10 @@ static void run(Fixture *f, int threads) {
   celi_plan_destroy(plan);
 }
 
+static double deviation(const CeliGsde *g, double log_std) {
+  return g->expln && log_std > 0 ? 1 + log1p(log_std + 1e-6) : exp(log_std);
+}
+
 /// The loss d_action . action + d_logp . logp in double, as a function of all its inputs.
 static double oracle(const Fixture *f, const double *mean, const double *latent,
                      const double *log_std) {
@@ -177,7 +181,7 @@ static double oracle(const Fixture *f, const double *mean, const double *latent,
     for (int64_t a = 0; a < g->A; a++) {
       double noise = 0, var = 1e-6;
       for (int64_t h = 0; h < g->H; h++) {
-        const double x = latent[b * g->H + h], sd = exp(log_std[h * g->A + a]);
+        const double x = latent[b * g->H + h], sd = deviation(g, log_std[h * g->A + a]);
         noise += x * sd * (double)g->E[h * g->A + a];
         var += x * x * sd * sd;
       }
@@ -215,10 +219,11 @@ static double *to_doubles(const float *x, int64_t n) {
 static void test_gsde_gradients(void **state) {
   (void)state;
   static const int64_t sizes[][2] = {{1, 1}, {17, 3}, {23, 6}, {40, 1}};
-  for (int i = 0; i < 8; i++) {
+  for (int i = 0; i < 16; i++) {
     Fixture f;
-    const int64_t H = sizes[i / 2][0], A = sizes[i / 2][1];
+    const int64_t H = sizes[i / 4][0], A = sizes[i / 4][1];
     fixture_create(&f, 5, H, A, i & 1);
+    f.gsde.expln = i & 2;
     randomise(&f);
     run(&f, 1);
     double *in[] = {to_doubles(f.mean, 5 * A), to_doubles(f.latent, 5 * H),
@@ -287,6 +292,7 @@ static void test_acting(void **state) {
   enum { B = 3, H = 20, A = 2, DRAWS = 4000 };
   Fixture f;
   fixture_create(&f, B, H, A, true);
+  f.gsde.expln = true;
   randomise(&f);
   run(&f, 1);
   float M[H * A], action[A];
@@ -346,12 +352,13 @@ typedef struct HeadFixture {
   float *mean, *latent, *d_mean, *t_mean, *t_log_std, *t_head;
 } HeadFixture;
 
-static void head_create(HeadFixture *f) {
+static void head_create(HeadFixture *f, bool expln) {
   const int64_t wide[] = {HEAD_B, HEAD_H}, narrow[] = {HEAD_B, HEAD_A},
                 both[] = {HEAD_B, 2 * HEAD_A}, weights[] = {HEAD_H, HEAD_A};
   CelRng rng = cel_rng(22, CEL_RNG_USER, 0);
   assert_ok(cel_tensors_create(&f->tensors));
   assert_ok(celi_gsde_declare_param(&f->gsde, f->tensors, "pi", HEAD_H, HEAD_A));
+  f->gsde.expln = expln;
   assert_ok(celi_gsde_head_declare(&f->use, f->tensors, "head", &f->gsde, HEAD_B));
   const struct {
     const char *name;
@@ -391,19 +398,19 @@ static double log_sigma(const HeadFixture *f, int b, int a, double step, const f
   for (int h = 0; h < HEAD_H; h++) {
     const int i = h * HEAD_A + a;
     const double latent = (double)f->latent[b * HEAD_H + h];
-    var += latent * latent * exp(2 * ((double)f->gsde.log_std[i] + step * (double)direction[i]));
+    var += pow(
+        latent * deviation(&f->gsde, (double)f->gsde.log_std[i] + step * (double)direction[i]), 2);
   }
   return 0.5 * log(var);
 }
 
 /// Values, tangent and gradient compared with double and its differences. Acting at once, and any
 /// number of threads, give the same bits.
-static void test_gsde_head(void **state) {
-  (void)state;
+static void check_gsde_head(bool expln) {
   HeadFixture f, g;
   float head[HEAD_B * 2 * HEAD_A], var_w[HEAD_W], latent2[HEAD_B * HEAD_H], var[HEAD_B * HEAD_A];
   const double step = 1e-4;
-  head_create(&f), head_create(&g);
+  head_create(&f, expln), head_create(&g, expln);
   head_run(&f, 1), head_run(&g, 3);
   assert_memory_equal(f.use.head, g.use.head, sizeof head);
   assert_memory_equal(f.gsde.d_log_std, g.gsde.d_log_std, sizeof var_w);
@@ -437,6 +444,12 @@ static void test_gsde_head(void **state) {
   assert_fails(celi_gsde_head_declare(&none, f.tensors, "none", &f.gsde, 0), CEL_E_RANGE, "B is 0");
   cel_tensors_destroy(f.tensors);
   cel_tensors_destroy(g.tensors);
+}
+
+static void test_gsde_head(void **state) {
+  (void)state;
+  check_gsde_head(false);
+  check_gsde_head(true);
 }
 
 int main(void) {

@@ -226,12 +226,19 @@ static void general_settings(void **state) {
                      "  env_wrapper: null\n  callback: []\n  frame_stack: 1\n  device: cpu\n");
   expect_same("trpo", "  sub_sampling_factor: 1\n");
   expect_field("sac", "  use_sde_at_warmup: True\n", "use_sde_at_warmup", "true");
+  expect_field("sac", "  use_sde: True\n", "clip_mean", "2"); // the default there
   expect_same("sac", "  optimize_memory_usage: True\n"
                      "  replay_buffer_kwargs: \"dict(handle_timeout_termination=True)\"\n");
 }
 
 static void policy_kwargs(void **state) {
   (void)state;
+  expect_field("sac", "  policy_kwargs: \"dict(use_expln=True)\"\n  use_sde: True\n", "use_expln",
+               "true");
+  expect_field("sac", "  policy_kwargs: \"dict(clip_mean=0.5)\"\n  use_sde: True\n", "clip_mean",
+               "0.5");
+  expect_field("ppo", "  use_sde: True\n  policy_kwargs: \"dict(squash_output=True)\"\n",
+               "squash_output", "true");
   expect_field("sac", "  policy_kwargs: \"dict(log_std_init=-3.67, net_arch=[64, 64])\"\n",
                "net_arch", "64,64");
   expect_field("sac", "  policy_kwargs: \"dict(log_std_init=-3.67, net_arch=[64, 64])\"\n",
