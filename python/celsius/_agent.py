@@ -94,6 +94,10 @@ class Agent:
         """Tells the agent that `actions` was changed after `act`."""
         check(lib.cel_agent_replace_actions(self.c, self._actions))
 
+    def reset_noise(self) -> None:
+        """Draws new noise functions of gSDE."""
+        check(lib.cel_agent_reset_noise(self.c))
+
     def observe(self) -> None:
         """Takes the outcome of `actions` from the arrays."""
         status = lib.cel_agent_observe(self.c, self._outcome)

@@ -54,6 +54,8 @@ class Learner(Learning):
     """Base of the learners. A subclass names the algorithm and converts its own arguments."""
 
     ALGO: ClassVar[str] = ""
+    # Of files that `save` writes, where the name has none.
+    ENDING: ClassVar[str] = saving.ENDING
     ACTIONS: ClassVar[tuple[type, ...]] = (spaces.Box,)
     # Arguments whose field in C has another name.
     RENAMED: ClassVar[dict[str, str]] = {}
@@ -162,6 +164,11 @@ class Learner(Learning):
                 "generalized State-Dependent Exploration (gSDE) can only be used with continuous "
                 "actions."
             )
+        if isinstance(self.action_space, spaces.MultiBinary):
+            assert len(self.action_space.shape) == 1, (
+                f"Multi-dimensional MultiBinary({self.action_space.n}) action space is not "
+                "supported. Flatten it, as in Stable-Baselines3"
+            )
         if isinstance(self.action_space, spaces.Box):
             bounds = np.array([self.action_space.low, self.action_space.high])
             assert np.all(np.isfinite(bounds)) or self.policy_kwargs.get("policy") == "gaussian", (
@@ -214,7 +221,8 @@ class Learner(Learning):
         )  # fmt: skip
 
     def _squashes(self) -> bool:
-        return False
+        config = self._agent.config
+        return "squash_output" in config and bool(config.get("squash_output"))
 
     def __repr__(self) -> str:
         shown = ", ".join(

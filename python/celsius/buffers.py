@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,9 +26,11 @@ class ReplayBuffer:
     def __init__(
         self, agent: Agent, buffer_size: int, n_steps: int = 1, device: Any = "cpu"
     ) -> None:  # fmt: skip
+        register()
         self._agent = agent
         self.buffer_size, self.n_envs = max(buffer_size // agent.n_envs, 1), agent.n_envs
         self.n_steps, self.device = n_steps, device
+        self.gamma = float(agent.config.get("gamma"))
         self.observation_space = agent.observations.space
         self.action_space = agent.action_codec.space
 
@@ -146,10 +149,21 @@ class NStepReplayBuffer(ReplayBuffer):
     """A replay buffer whose targets sum several rewards."""
 
 
+def register() -> None:
+    """Lets Stable-Baselines3, where the program uses it, treat these objects as its buffers."""
+    sb3 = sys.modules.get("stable_baselines3.common.buffers")
+    if sb3 is None:
+        return
+    for ours in (ReplayBuffer, NStepReplayBuffer, RolloutBuffer):
+        if hasattr(sb3, ours.__name__):
+            getattr(sb3, ours.__name__).register(ours)
+
+
 class RolloutBuffer:
     """The last rollout of an on-policy learner: arrays (n_steps, N, ...), copies."""
 
     def __init__(self, agent: Agent, n_steps: int) -> None:
+        register()
         self._agent = agent
         self.buffer_size, self.n_envs = n_steps, agent.n_envs
         self.observation_space = agent.observations.space

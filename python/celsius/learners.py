@@ -71,6 +71,9 @@ class SAC(OffPolicyLearner):
         super()._convert(config)
         if self.use_sde:
             config.set("use_sde", True)
+            config.set(
+                "clip_mean", 2.0
+            )  # the default of Stable-Baselines3; policy_kwargs replace it
 
     def _squashes(self) -> bool:
         return self.policy_kwargs.get("policy") != "gaussian"
@@ -318,7 +321,6 @@ class TRPO(OnPolicyLearner):
 
     ALGO = "trpo"
     ACTIONS = _ALL
-    RENAMED = {"line_search_max_iter": "line_search_max_iter"}
 
     def __init__(
         self,

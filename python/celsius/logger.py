@@ -236,8 +236,24 @@ def configure(folder: str | None = None, format_strings: list[str] | None = None
     return Logger(folder, [makers[name]() for name in formats])
 
 
-def for_run(verbose: int, tensorboard_log: str | None, name: str, new: bool) -> Logger:
+def _of_sb3(tensorboard_log: str | None) -> Any:
+    """Stable-Baselines3's module that makes loggers, where the program uses it; else None.
+
+    Its callbacks look for its own outputs. It cannot write events without the package tensorboard.
+    """
+    utils = sys.modules.get("stable_baselines3.common.utils")
+    outputs = sys.modules.get("stable_baselines3.common.logger")
+    if utils is None or outputs is None or not hasattr(utils, "configure_logger"):
+        return None
+    events = getattr(outputs, "SummaryWriter", None)
+    return None if tensorboard_log is not None and events is None else utils
+
+
+def for_run(verbose: int, tensorboard_log: str | None, name: str, new: bool) -> Any:
     """The logger of `learn`: folders NAME_1, NAME_2, ... as Stable-Baselines3 numbers them."""
+    theirs = _of_sb3(tensorboard_log)
+    if theirs is not None:
+        return theirs.configure_logger(verbose, tensorboard_log, name, new)
     if tensorboard_log is None:
         return Logger(None, [TableOutput(sys.stdout)] if verbose >= 1 else [])
     runs = [

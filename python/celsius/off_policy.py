@@ -62,11 +62,12 @@ class OffPolicyLearner(Learner):
                 stacklevel=4,
             )
             self.n_steps = 1
-        self.n_steps = int(kwargs.pop("n_steps", self.n_steps))
-        if kwargs.pop("gamma", self.gamma) != self.gamma:
-            raise UnsupportedError("replay_buffer_kwargs has another gamma than the learner")
-        if kwargs.pop("handle_timeout_termination", True) is not True:
-            raise UnsupportedError("handle_timeout_termination=False is not supported")
+        self._buffer_gamma = self.gamma
+        if getattr(cls, "__name__", "") == "NStepReplayBuffer":
+            # Its own discount replaces the learner's, as in Stable-Baselines3.
+            self.n_steps = int(kwargs.pop("n_steps", 3))
+            self._buffer_gamma = float(kwargs.pop("gamma", 0.99))
+        self._handle_timeouts = bool(kwargs.pop("handle_timeout_termination", True))
         kwargs.pop("optimize_memory_usage", None)
         if kwargs:
             raise UnsupportedError(
@@ -78,6 +79,8 @@ class OffPolicyLearner(Learner):
             )
 
     gamma: float
+    _buffer_gamma: float
+    _handle_timeouts: bool
 
     def _convert_train_freq(self) -> None:
         given = self.train_freq
@@ -99,12 +102,32 @@ class OffPolicyLearner(Learner):
     def _convert(self, config: Config) -> None:
         freq = self.train_freq
         config.set("train_freq", freq.frequency if freq.unit == "step" else _NEVER)
+        config.set("gamma", self._buffer_gamma)
         if "n_steps" in config:
             config.set("n_steps", self.n_steps)
+        elif self.n_steps > 1:
+            raise UnsupportedError(
+                f"{type(self).__name__} has no n-step targets; take SAC or DiscreteSAC"
+            )
 
     def _set(self, config: Config, field: str, value: Any) -> None:
         if field != "train_freq":
             super()._set(config, field, value)
+
+    # Without handle_timeout_termination, an episode that is cut off counts as terminated. Only the
+    # loop with infos knows that.
+
+    def _is_single(self, callback: Any) -> bool:
+        return self._handle_timeouts and super()._is_single(callback)
+
+    def _can_run_in_c(self, callback: Any) -> bool:
+        return self._handle_timeouts and super()._can_run_in_c(callback)
+
+    def _ends(self, dones: Array, infos: list[dict[str, Any]]) -> None:
+        super()._ends(dones, infos)
+        if not self._handle_timeouts:
+            self._agent.terminated |= self._agent.truncated
+            self._agent.truncated.fill(0)
 
     @property
     def replay_buffer(self) -> ReplayBuffer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 from . import _steps
@@ -29,6 +30,16 @@ class OnPolicyLearner(Learner):
         if getattr(self, "rollout_buffer_kwargs", None):
             raise UnsupportedError("rollout_buffer_kwargs is not supported: the buffer is in C")
 
+    def _maybe_recommend_cpu(self) -> None:
+        """Warns where `device` was set to a GPU afterwards."""
+        kind = getattr(self.device, "type", str(self.device))
+        if kind != "cpu":
+            warnings.warn(
+                f"You are trying to run {type(self).__name__} on the GPU ({kind}), but Celsius "
+                "runs on the CPU; model.device has no effect",
+                stacklevel=2,
+            )
+
     @property
     def rollout_buffer(self) -> RolloutBuffer:
         """The last rollout, as arrays."""
@@ -43,6 +54,7 @@ class OnPolicyLearner(Learner):
 
         `log_interval` counts rollouts. `callback`: see Learner.learn.
         """
+        self._maybe_recommend_cpu()
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name or type(self).__name__,
             progress_bar,

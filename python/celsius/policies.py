@@ -23,8 +23,6 @@ ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "silu": "silu", "swish": "silu", 
 # changes nothing, and what to use otherwise.
 FIXED: dict[str, tuple[tuple[Any, ...], str]] = {
     "full_std": ((True,), "gSDE has one sigma per weight here"),
-    "use_expln": ((False,), "sigma is exp(log_std) here"),
-    "squash_output": ((False,), "take SAC for a squashed policy"),
     "share_features_extractor": ((True, False), ""),
     "normalize_images": ((True, False), ""),
 }
@@ -102,10 +100,29 @@ def _set_optimizer(config: Config, cls: Any, kwargs: dict[str, Any]) -> None:
             )
 
 
+# Arguments that only gSDE uses, and the values that change nothing without it.
+_OF_SDE: dict[str, tuple[Any, ...]] = {"use_expln": (False,), "clip_mean": ()}
+
+
+def _check_sde(config: Config, kwargs: dict[str, Any]) -> None:
+    """Refuses arguments of gSDE without it."""
+    if "use_sde" not in config or config.get("use_sde"):
+        return
+    assert not kwargs.get("squash_output") or "squash_output" not in config, (
+        "squash_output=True is only available when using gSDE (use_sde=True)"
+    )
+    for key, without in _OF_SDE.items():
+        if key in config and key in kwargs and kwargs[key] not in without:
+            raise UnsupportedError(
+                f"policy_kwargs {key}={kwargs[key]!r} has no effect without use_sde=True"
+            )
+
+
 def apply(config: Config, kwargs: dict[str, Any]) -> None:
     """Sets the fields that policy_kwargs describe. An argument without effect is an error."""
     kwargs = dict(kwargs)
     kwargs.pop("use_sde", None)  # the learner's own argument
+    _check_sde(config, kwargs)
     if "optimizer_class" in kwargs or "optimizer_kwargs" in kwargs:
         _set_optimizer(
             config, kwargs.pop("optimizer_class", None), kwargs.pop("optimizer_kwargs", None) or {}
@@ -125,9 +142,6 @@ def apply(config: Config, kwargs: dict[str, Any]) -> None:
             config.set("activation", name)
         elif key == "ortho_init":
             config.set("init", "orthogonal" if value else "kaiming_uniform")
-        elif key == "clip_mean" and "log_std_min" in config:
-            if value != 2.0:
-                raise UnsupportedError("clip_mean is 2.0 here and cannot be changed")
         elif key == "features_extractor_class":
             if _name(value) not in ("FlattenExtractor", "CombinedExtractor"):
                 raise UnsupportedError(
@@ -193,6 +207,38 @@ class Policy:
         """Returns V (n, 1) of observations."""
         n, _ = self._agent.observations.batch(observation)
         return self._agent.values(observation, n)[:, None]
+
+    @property
+    def actor(self) -> Policy:
+        """What acts: this object, which has no parts."""
+        return self
+
+    @property
+    def net_arch(self) -> dict[str, list[int]]:
+        """The widths of hidden layers: "pi" of the policy, "vf" or "qf" of the values."""
+        config = self._agent.config
+        pi = config.get("net_arch")
+        values = config.get("critic_arch") if "critic_arch" in config else "auto"
+        key = "vf" if "state_dependent_std" in config else "qf"
+        return {"pi": pi, key: pi if values == "auto" else values}
+
+    def reset_noise(self, n_envs: int | None = None) -> None:
+        """Draws a new noise function of gSDE for each environment. `n_envs`: of the agent."""
+        if n_envs not in (None, 1, self._agent.n_envs):
+            raise ValueError(f"n_envs is {n_envs}; the agent has {self._agent.n_envs}")
+        self._agent.reset_noise()
+
+    def get_std(self) -> Array:
+        """Returns the standard deviations (F, A) of gSDE's weights."""
+        config = self._agent.config
+        assert "use_sde" in config and config.get("use_sde"), (
+            "get_std() is only available when using gSDE"
+        )
+        log_std = self._agent.tensors(lib.CEL_PARAM)["actor.log_std"]
+        if not config.get("use_expln"):
+            return np.exp(log_std)
+        slow = 1 + np.log1p(np.maximum(log_std, 0) + np.float32(1e-6))
+        return np.where(log_std > 0, slow, np.exp(np.minimum(log_std, 0)))
 
     def scale_action(self, action: Array) -> Array:
         """From the action's units to [-1, 1]."""

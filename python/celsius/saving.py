@@ -55,6 +55,9 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, type) and value.__module__.startswith("torch"):
         return value.__name__  # an activation or an optimizer, which its name chooses too
+    constant = getattr(value, "value_schedule", value)
+    if type(constant).__name__ == "ConstantSchedule":  # of Stable-Baselines3
+        return _plain(constant.val)
     return {"function": getattr(value, "__name__", type(value).__name__)}
 
 
@@ -107,12 +110,12 @@ def _as_path(target: Any, mode: str) -> Iterator[str]:
             target.flush()
 
 
-def _name_to_write(path: Any) -> Any:
+def _name_to_write(path: Any, ending: str) -> Any:
     if not isinstance(path, (str, os.PathLike)):
         return path
     name = Path(path)
     name.parent.mkdir(parents=True, exist_ok=True)
-    return name if name.suffix else name.with_name(name.name + ENDING)
+    return name if name.suffix else name.with_name(name.name + ending)
 
 
 def _name_to_read(path: Any) -> Any:
@@ -127,13 +130,13 @@ def _name_to_read(path: Any) -> Any:
 
 
 def save(model: Any, path: Any, exclude: Any = None, include: Any = None) -> None:
-    """Writes a model. Without an ending, the name gets ".safetensors"."""
+    """Writes a model. Without an ending, the name gets the model's, ".safetensors"."""
     more = set(include or ()) - set(model._arguments)
     if more:
         raise ValueError(
             f"save cannot include {sorted(more)}: a model file holds what the agent knows"
         )
-    with _as_path(_name_to_write(path), "w") as name:
+    with _as_path(_name_to_write(path, model.ENDING), "w") as name:
         model._agent.save(name, note_of(model, set(exclude or ()) - set(include or ())))
 
 

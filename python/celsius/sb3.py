@@ -358,12 +358,7 @@ def _sac(take: _Taker, kwargs: dict[str, Any], sde: bool) -> dict[str, Array]:
     weights, biases = take.dense(_layers(take.parameters, "actor.latent_pi"))
     if sde:
         clip = kwargs.get("clip_mean", 2.0)
-        if clip > 0:
-            raise UnsupportedError(
-                f"the policy clips its mean to [-{clip:g}, {clip:g}] (use_sde with clip_mean), "
-                "which Celsius does not do"
-            )
-        head, bias = take.dense(["actor.mu"])
+        head, bias = take.dense(["actor.mu.0" if clip > 0 else "actor.mu"])
         out["actor.log_std"] = take.take("actor.log_std")
     else:
         (mean, log_std), (b_mean, b_log) = take.dense(["actor.mu", "actor.log_std"])
@@ -406,6 +401,21 @@ def parameters_of(saved: SavedModel) -> dict[str, Array]:
         out = _actor_critic(take, continuous)
     take.check_empty()
     return out
+
+
+# ---- classes for programs of Stable-Baselines3
+
+
+def classes() -> dict[str, Any]:
+    """Returns A2C, PPO, SAC and TRPO for programs that look for files named NAME.zip.
+
+    They are Celsius' learners. Where `save` gets a name without an ending, it adds ".zip" instead
+    of ".safetensors". The files are the same.
+    """
+    import celsius
+
+    kinds: list[Any] = [celsius.A2C, celsius.PPO, celsius.SAC, celsius.TRPO]
+    return {kind.__name__: type(kind.__name__, (kind,), {"ENDING": ".zip"}) for kind in kinds}
 
 
 # ---- a learner

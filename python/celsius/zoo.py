@@ -5,6 +5,8 @@
     model.learn(celsius.zoo.settings("ppo.yml", "CartPole-v1").n_timesteps)
 
 Python literals in the files, such as "dict(net_arch=[64, 64])", are parsed and never evaluated.
+
+`register` lets RL Zoo's own scripts train Celsius' classes.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from .errors import UnsupportedError
 
 Path = str | os.PathLike[str]
 
-__all__ = ["Settings", "fields", "linear", "make", "read", "settings"]
+__all__ = ["Settings", "fields", "linear", "make", "read", "register", "settings"]
 
 
 class _File:
@@ -190,6 +192,24 @@ def make(
     if found.normalize is not None:
         merged = {**_normalization(found), **merged}
     return kinds[name](policy, _environment(env, found), **merged)
+
+
+def register(*names: str) -> None:
+    """Points RL Zoo's table of algorithms at Celsius' classes, for its train and enjoy scripts.
+
+    names: entries of the table, such as "ppo"; none: a2c, ppo, sac and trpo. Models of these
+    classes are saved as NAME.zip, where RL Zoo looks for them. They remain safetensors files.
+    Raises ImportError without rl_zoo3.
+    """
+    import rl_zoo3  # type: ignore[import-not-found, unused-ignore]
+
+    from .sb3 import classes
+
+    ours = {name.lower(): kind for name, kind in classes().items()}
+    for name in names or tuple(ours):
+        if name not in ours:
+            raise ValueError(f"{name} is not one of {', '.join(ours)}")
+        rl_zoo3.ALGOS[name] = ours[name]
 
 
 def _normalization(found: Settings) -> dict[str, Any]:

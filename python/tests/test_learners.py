@@ -4,6 +4,8 @@ import copy
 import inspect
 import io
 import pickle
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -297,6 +299,126 @@ def test_gsde(cls: Any) -> None:
     assert model.predict(np.repeat(obs, 5, 0))[0].shape == (5, 1)
     with pytest.raises(ValueError, match="gSDE"):
         make(celsius.PPO, use_sde=True)
+    model.policy.reset_noise()
+    assert np.allclose(model.policy.get_std(), np.exp(-3 if cls is celsius.SAC else 0), rtol=0.1)
+    assert model.policy.actor.get_std().shape == (8, 1)
+    with pytest.raises(errors.UnsupportedError, match="use_sde"):
+        make(cls, env="Pendulum-v1").policy.reset_noise()
+
+
+@pytest.mark.parametrize("cls", [celsius.SAC, celsius.PPO, celsius.A2C])
+def test_expln(cls: Any) -> None:
+    kwargs = {"net_arch": [8], "use_expln": True, "log_std_init": 1.0}
+    model = make(cls, env="Pendulum-v1", use_sde=True, policy_kwargs=kwargs)
+    assert np.allclose(model.policy.get_std(), 1 + np.log(2))
+    assert np.isfinite(model.learn(48).policy.get_std()).all()
+    with pytest.raises(errors.UnsupportedError, match="no effect without use_sde"):
+        make(cls, env="Pendulum-v1", policy_kwargs=kwargs)
+
+
+def test_clip_mean() -> None:
+    big = {"net_arch": [8], "clip_mean": 0.25}
+    model = make(celsius.SAC, use_sde=True, policy_kwargs=big)
+    assert make(celsius.SAC, use_sde=True)._agent.config.get("clip_mean") == 2.0
+    state = model.policy.state_dict()
+    state["actor.1.bias"] = np.full_like(state["actor.1.bias"], 50.0)
+    model.policy.load_state_dict(state)
+    assert model.predict(np.zeros(3), deterministic=True)[0] == pytest.approx(2 * np.tanh(0.25))
+    with pytest.raises(errors.UnsupportedError, match="clip_mean"):
+        make(celsius.SAC, policy_kwargs=big)
+    with pytest.raises(TypeError, match="clip_mean"):
+        make(celsius.PPO, policy_kwargs=big)
+
+
+@pytest.mark.parametrize("cls", [celsius.PPO, celsius.A2C, celsius.TRPO, celsius.REINFORCE])
+@pytest.mark.parametrize("native", [True, False])
+def test_squash_output(cls: Any, native: bool) -> None:
+    kwargs = {"net_arch": [8], "squash_output": True, "log_std_init": 1.0}
+    more: dict[str, Any] = {} if cls is celsius.TRPO else {"ent_coef": 0.01}
+    model = make(
+        cls, env="Pendulum-v1", use_sde=True, policy_kwargs=kwargs, native=native, n_steps=32,
+        **more,
+    )  # fmt: skip
+    assert model.policy.squash_output
+    model.learn(64)
+    stored = model.rollout_buffer.actions
+    assert 0.5 < np.abs(stored).max() <= 1
+    drawn = model.predict(np.full((200, 3), 2.0))[0]
+    assert 1 < np.abs(drawn).max() <= 2
+    with pytest.raises(AssertionError, match=r"use_sde=True"):
+        make(cls, env="Pendulum-v1", policy_kwargs=kwargs)
+
+
+def test_arguments_of_buffers() -> None:
+    # An NStepReplayBuffer has its own steps and discount.
+    kind = type("NStepReplayBuffer", (), {})
+    model = make(
+        celsius.SAC, replay_buffer_class=kind, replay_buffer_kwargs={"n_steps": 4, "gamma": 0.9}
+    )
+    assert (model.replay_buffer.n_steps, model.replay_buffer.gamma) == (4, 0.9)
+    assert model._agent.config.get("gamma") == 0.9 and model.gamma == 0.99
+    with pytest.raises(errors.UnsupportedError, match="gamma"):
+        make(celsius.SAC, replay_buffer_kwargs={"gamma": 0.9})
+    with pytest.raises(errors.UnsupportedError, match="no n-step targets"):
+        make(celsius.SQL, replay_buffer_class=kind)
+    # Without timeouts, an episode that is cut off counts as terminated.
+    for handle in (True, False):
+        for native in (True, False):
+            model = make(
+                celsius.SAC, native=native,
+                replay_buffer_kwargs={"handle_timeout_termination": handle},
+            ).learn(210)  # fmt: skip
+            arrays = model.replay_buffer.read()
+            assert arrays["truncated"].sum() == handle and arrays["terminated"].sum() != handle
+
+
+def test_device_set_afterwards() -> None:
+    model = make(celsius.PPO)
+    model.device = "cuda"
+    with pytest.warns(UserWarning, match="on the GPU"):
+        model.learn(16)
+
+
+def test_multidimensional_bits_are_refused() -> None:
+    class Bits(gym.Env[Any, Any]):
+        observation_space = spaces.Box(-1, 1, (2,))
+        action_space = spaces.MultiBinary([2, 3])
+
+    with pytest.raises(AssertionError, match="Multi-dimensional MultiBinary"):
+        make(celsius.A2C, env=Bits())
+
+
+def test_net_arch_of_the_policy() -> None:
+    arch = {"pi": [4], "vf": [5, 6]}
+    assert make(celsius.PPO, policy_kwargs={"net_arch": arch}).policy.net_arch == arch
+    assert make(celsius.SAC).policy.net_arch == {"pi": [8], "qf": [8]}
+
+
+def test_logger_of_stable_baselines3(monkeypatch: pytest.MonkeyPatch) -> None:
+    utils, outputs = types.ModuleType("utils"), types.ModuleType("logger")
+    given: list[Any] = []
+    utils.configure_logger = lambda *arguments: given.append(arguments) or "theirs"  # type: ignore
+    outputs.SummaryWriter = None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "stable_baselines3.common.utils", utils)
+    monkeypatch.setitem(sys.modules, "stable_baselines3.common.logger", outputs)
+    assert celsius.logger.for_run(1, None, "PPO", True) == "theirs"
+    assert given == [(1, None, "PPO", True)]
+    assert celsius.logger._of_sb3("folder") is None  # they need the package tensorboard
+
+
+def test_register_in_rl_zoo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    zoo = types.ModuleType("rl_zoo3")
+    zoo.ALGOS = {"ppo": None, "dqn": None}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "rl_zoo3", zoo)
+    celsius.zoo.register("ppo", "sac")
+    assert set(zoo.ALGOS) == {"ppo", "sac", "dqn"} and zoo.ALGOS["dqn"] is None
+    model = make(celsius.PPO)
+    theirs = zoo.ALGOS["ppo"]("MlpPolicy", "CartPole-v1", seed=1, n_steps=16, batch_size=8, **SMALL)
+    assert isinstance(theirs, celsius.PPO) and equal(model, theirs)
+    theirs.save(tmp_path / "model")
+    assert equal(zoo.ALGOS["ppo"].load(tmp_path / "model.zip"), theirs)
+    with pytest.raises(ValueError, match="dqn"):
+        celsius.zoo.register("dqn")
 
 
 def test_schedule_functions() -> None:
