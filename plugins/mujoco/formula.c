@@ -392,7 +392,7 @@ static CelStatus add_elements(Parser *f, CeliInstruction s, CeliValue *value) {
 
 static CelStatus parse_number(Parser *f, CeliValue *value) {
   static const CelField number[] = {{.name = "number", .type = CEL_FIELD_DOUBLE, .def = "0"}, {0}};
-  char text[64];
+  char text[64] = "";
   size_t n = 0;
   double x;
   for (const char *c = f->at; n < sizeof text - 1; n++, c++) {

@@ -122,7 +122,7 @@ static CelStatus fail_name(const CeliRobotFile *f, const CeliNode *node, const c
   size_t at = 0;
   int k = 0;
   for (int i = 0; all && i < n; i++) {
-    const char *other = mj_id2name(f->model, type, i);
+    const char *other = mj_id2name(f->model, (int)type, i);
     if (!other || !other[0]) continue;
     all[k++].name = other;
     if (at < SHOWN)
@@ -145,11 +145,11 @@ static CelStatus mark_names(const CeliRobotFile *f, const CeliNode *node, mjtObj
   const int n = count_of(f->model, type);
   const char *name = node->text;
   CELI_MUJOCO_TRY(celi_need_kind(&f->doc, node, CELI_SCALAR, "a name"));
-  const int id = mj_name2id(f->model, type, name);
+  const int id = mj_name2id(f->model, (int)type, name);
   const bool all = id < 0 && strcmp(name, "all") == 0;
   bool found = false;
   for (int i = type == mjOBJ_BODY ? 1 : 0; i < n; i++) { // the world is not among all bodies
-    const char *other = mj_id2name(f->model, type, i);
+    const char *other = mj_id2name(f->model, (int)type, i);
     if (id >= 0 ? i != id : !all && (!other || fnmatch(name, other, 0) != 0)) continue;
     found = true;
     if (!marked[i]) ids->id[ids->n++] = i;
@@ -329,7 +329,7 @@ static CelStatus read_axes(const CeliRobotFile *f, const CeliNode *node, Source 
 /// One object by name.
 static CelStatus find_one(const CeliRobotFile *f, const CeliNode *node, mjtObj type, int *id) {
   CELI_MUJOCO_TRY(celi_need_kind(&f->doc, node, CELI_SCALAR, "a name"));
-  *id = mj_name2id(f->model, type, node->text);
+  *id = mj_name2id(f->model, (int)type, node->text);
   return *id >= 0 ? CEL_OK : fail_name(f, node, node->text, type);
 }
 
