@@ -24,8 +24,8 @@ typedef struct CliCommand {
   int (*run)(int argc, char **argv); ///< arguments after the name; returns the exit code
 } CliCommand;
 
-extern const CliCommand cli_train, cli_eval, cli_plot, cli_solve, cli_certify, cli_verify, cli_list,
-    cli_env, cli_export, cli_info;
+extern const CliCommand cli_train, cli_sweep, cli_eval, cli_plot, cli_solve, cli_certify,
+    cli_verify, cli_list, cli_env, cli_export, cli_info;
 /// celsius info ALGO --plan (info_plan.c).
 int cli_info_plan(int argc, char **argv);
 /// Command i; NULL past the end.
@@ -163,6 +163,11 @@ void cli_wait_end(CliWait *wait);
 // ---- info.c
 /// Prints a note if the instruction set that CELSIUS_ISA names cannot be used.
 void cli_warn_isa(void);
+
+// ---- train.c
+/// Reads the arguments of `celsius train` for a new run into a setup, which the caller destroys.
+/// --resume, --seeds, --jobs, --overwrite, --guarantee, --json and --quiet do not change it.
+CelStatus cli_train_setup(int argc, char **argv, CelSetup **setup) CEL_WARN_UNUSED;
 
 // ---- seeds.c
 /// Parses "1..5", "1,2,7" or "1..3,9". The caller frees *seeds. Errors: CEL_E_TYPE, CEL_E_RANGE,

@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <string.h>
 
-static const CliCommand *const commands[] = {&cli_train,   &cli_eval,   &cli_plot, &cli_solve,
-                                             &cli_certify, &cli_verify, &cli_list, &cli_env,
-                                             &cli_export,  &cli_info};
+static const CliCommand *const commands[] = {&cli_train, &cli_sweep,   &cli_eval,   &cli_plot,
+                                             &cli_solve, &cli_certify, &cli_verify, &cli_list,
+                                             &cli_env,   &cli_export,  &cli_info};
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -424,23 +424,49 @@ static int run_new(int argc, char **argv, const Choice *choice) {
   return code;
 }
 
+/// Chooses the algorithm and the environment. Errors: those of choose; CEL_E_ARGUMENT (missing).
+static CelStatus choose_both(int argc, char **argv, Choice *choice) {
+  const CelStatus status = choose(argc, argv, choice);
+  if (status != CEL_OK) return status;
+  if (!choice->algo[0])
+    return cel_fail(CEL_E_ARGUMENT,
+                    "the algorithm is missing; it is the first argument: celsius train ALGO --env "
+                    "ID (`celsius list algos` lists the algorithms)");
+  if (!choice->env[0])
+    return cel_fail(CEL_E_ARGUMENT,
+                    "--env is missing; give the environment: celsius train %s --env ID (`celsius "
+                    "list envs` lists the environments)",
+                    choice->algo);
+  return CEL_OK;
+}
+
+CelStatus cli_train_setup(int argc, char **argv, CelSetup **setup) {
+  Choice choice;
+  Options options;
+  CliArgs args = {0};
+  *setup = NULL;
+  memset(&options, 0, sizeof options);
+  cel_fields_default(options_fields, &options);
+  CelStatus status = choose_both(argc, argv, &choice);
+  if (status == CEL_OK) status = cel_setup_create(setup, choice.algo, choice.env);
+  if (status == CEL_OK) status = fill(*setup, &options, argc, argv, &args);
+  if (status == CEL_OK) status = cli_positionals(&cli_train, &args, 0, 1, "");
+  if (status == CEL_OK) return CEL_OK;
+  cel_setup_destroy(*setup);
+  *setup = NULL;
+  return status;
+}
+
 static int run(int argc, char **argv) {
   Choice choice;
   if (cli_scan(argc, argv, "resume") || cli_has(argc, argv, "resume"))
     return run_resume(argc, argv);
-  const CelStatus status = choose(argc, argv, &choice);
-  if (status != CEL_OK) return cli_error(status);
-  if (cli_has(argc, argv, "help")) return help(&choice);
-  if (!choice.algo[0])
-    return cli_error(cel_fail(CEL_E_ARGUMENT,
-                              "the algorithm is missing; it is the first argument: celsius train "
-                              "ALGO --env ID (`celsius list algos` lists the algorithms)"));
-  if (!choice.env[0])
-    return cli_error(cel_fail(CEL_E_ARGUMENT,
-                              "--env is missing; give the environment: celsius train %s --env ID "
-                              "(`celsius list envs` lists the environments)",
-                              choice.algo));
-  return run_new(argc, argv, &choice);
+  if (cli_has(argc, argv, "help")) {
+    const CelStatus status = choose(argc, argv, &choice);
+    return status == CEL_OK ? help(&choice) : cli_error(status);
+  }
+  const CelStatus status = choose_both(argc, argv, &choice);
+  return status == CEL_OK ? run_new(argc, argv, &choice) : cli_error(status);
 }
 
 const CliCommand cli_train = {
