@@ -99,7 +99,7 @@ CEL_API CelStatus cel_agent_act(CelAgent *agent, const void *obs, const uint8_t 
 /// Errors: CEL_E_STATE (no act before it), CEL_E_UNSUPPORTED (the algorithm needs its own actions),
 /// CEL_E_RANGE (a discrete action), CEL_E_NAN. Allocates: no.
 CEL_API CelStatus cel_agent_replace_actions(CelAgent *agent, const void *actions) CEL_WARN_UNUSED;
-/// Draws a new gSDE noise function for each environment, for the actions of CEL_EXPLORE that follow.
+/// Draws a new gSDE noise function for each environment. The next actions of CEL_EXPLORE use it.
 /// Errors: CEL_E_UNSUPPORTED (no use_sde). Allocates: no.
 CEL_API CelStatus cel_agent_reset_noise(CelAgent *agent) CEL_WARN_UNUSED;
 /// Stores the results of the last actions. Errors: CEL_E_STATE (no act before it), CEL_E_NAN.

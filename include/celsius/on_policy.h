@@ -62,11 +62,12 @@ typedef struct CelOnPolicyConfig {
   /// 1 to 8192 units, default n = -1 ("auto"), which is net_arch. Widen them when Q or V is harder
   /// to represent than the policy.
   CelIntList critic_arch;
-  /// With gSDE: sigma is expln(log_std), which is exp(x) for x <= 0 and 1 + log(1 + x) above, so that
-  /// it grows slowly. Default false.
+  /// With gSDE: sigma is expln(log_std), which is exp(x) for x <= 0 and 1 + log(1 + x) above, so
+  /// that it grows slowly. Default false.
   bool use_expln;
   /// With gSDE: actions are the bounds' center plus their half width times tanh(u), so that they
-  /// stay within the bounds. The entropy is then estimated by -log pi of the actions. Default false.
+  /// stay within the bounds. The entropy is then estimated by -log pi of the actions. Default
+  /// false.
   bool squash_output;
 } CelOnPolicyConfig;
 

@@ -80,8 +80,8 @@ typedef struct CelSacConfig {
   /// With gSDE: the steps before learning_starts use the policy with its noise instead of uniformly
   /// random actions. Default false.
   bool use_sde_at_warmup;
-  /// With gSDE: sigma is expln(log_std), which is exp(x) for x <= 0 and 1 + log(1 + x) above, so that
-  /// it grows slowly. Default false.
+  /// With gSDE: sigma is expln(log_std), which is exp(x) for x <= 0 and 1 + log(1 + x) above, so
+  /// that it grows slowly. Default false.
   bool use_expln;
   /// With gSDE: bound on the absolute value of the mean before tanh, so that exploration cannot be
   /// lost where tanh is flat. Range 0 to 1e9, default 0; 0 turns it off. Stable-Baselines3 uses 2.

@@ -467,11 +467,12 @@ static CelStatus parse_tolerance(Parser *f, CeliInstruction *s) {
 
 static CelStatus parse_call(Parser *f, int k, CeliValue *value) {
   CeliInstruction s = {.op = (int)functions[k].op};
-  CeliValue *operand[] = {&s.a, &s.b, &s.c};
+  enum { OPERANDS = 3 };
+  CeliValue *operand[OPERANDS] = {&s.a, &s.b, &s.c};
   char text[96];
   int n = 0;
   do {
-    if (n == functions[k].most) break;
+    if (n == functions[k].most || n == OPERANDS) break;
     CELI_MUJOCO_TRY(parse_formula(f, operand[n++]));
   } while (s.op != TOLERANCE && take(f, ","));
   if (s.op == TOLERANCE) CELI_MUJOCO_TRY(parse_tolerance(f, &s));

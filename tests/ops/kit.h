@@ -106,7 +106,7 @@ static UNUSED double kit_ulps(float y, double exact) {
   const float nearest = (float)exact;
   if (isinf(nearest) || isinf(y)) return y == nearest ? 0 : INFINITY;
   if (exact == 0) return y == 0 ? 0 : INFINITY;
-  // The unit is 2^(exponent - 23), made from bits: frexp and ldexp took most of the time of a sweep.
+  // The unit is 2^(exponent - 23), made from bits: frexp and ldexp take most of a sweep's time.
   uint64_t bits;
   memcpy(&bits, &exact, sizeof bits);
   int64_t exponent = (int64_t)(bits >> 52 & 0x7ff) - 1023;

@@ -35,8 +35,8 @@ static MapFn map_of(const CeliOps *ops, const MathFn *fn) {
   return f;
 }
 
-/// A bound of the errors of a block of consecutive floats x, from two exact values only. All functions
-/// increase, so that each exact value lies between those of the block's ends.
+/// A bound of the errors of a block of consecutive floats x, from two exact values only. All
+/// functions increase, so that each exact value lies between those of the block's ends.
 static double block_bound(const MathFn *fn, const float *x, const float *y) {
   const double first = fn->exact((double)x[0]), last = fn->exact((double)x[MATH_BLOCK - 1]);
   float least = y[0], most = y[0];
@@ -53,8 +53,8 @@ static double block_bound(const MathFn *fn, const float *x, const float *y) {
   return ilogb(low) == ilogb(high) ? ulps : 2 * ulps;
 }
 
-/// Returns the worst error and its place. Fails if two instruction sets differ. Where all floats are
-/// swept, a block whose bound is below the worst error so far is not compared one by one.
+/// Returns the worst error and its place. Fails if two instruction sets differ. Where all floats
+/// are swept, a block whose bound is below the worst error so far is not compared one by one.
 static double math_sweep(const MathFn *fn, uint64_t stride, bool first_table_only, float *where) {
   static float x[MATH_BLOCK], y[MAX_TABLES][MATH_BLOCK];
   double worst = 0;
