@@ -193,28 +193,33 @@ static CelStatus write_results(const CliGroup *group, const SweepResult *results
   return cli_file_close(&file, CEL_OK);
 }
 
+/// Fills and prints the table. The arrays have a place for each run.
+static CelStatus make_table(const CliGroup *group, SweepResult *results, Row *rows, double *values,
+                            bool json, bool write) {
+  int complete = 0;
+  for (int i = 0; i < group->n; i++) {
+    results[i] = sweep_result(group->jobs[i].folder);
+    complete += results[i].complete;
+  }
+  if (!write && complete < group->n) return CEL_OK;
+  const int n = make_rows(group, results, rows, values);
+  const CelStatus status = write_results(group, results);
+  if (status != CEL_OK) return status;
+  if (json) return print_json(rows, n, group);
+  print_rows(rows, n, group);
+  return CEL_OK;
+}
+
 CelStatus sweep_table(const CliGroup *group, bool json, bool write) {
   const size_t n = (size_t)group->n;
   SweepResult *results = calloc(n, sizeof *results);
   Row *rows = calloc(n, sizeof *rows);
   double *values = calloc(n, sizeof *values);
-  CelStatus status =
-      results && rows && values
-          ? CEL_OK
-          : cel_fail(CEL_E_MEMORY, "not enough memory for a table of %d runs", group->n);
-  if (status == CEL_OK) {
-    int complete = 0;
-    for (int i = 0; i < group->n; i++) {
-      results[i] = sweep_result(group->jobs[i].folder);
-      complete += results[i].complete;
-    }
-    const int m = make_rows(group, results, rows, values);
-    if (write || complete == group->n) {
-      status = write_results(group, results);
-      if (status == CEL_OK && json) status = print_json(rows, m, group);
-      if (status == CEL_OK && !json) print_rows(rows, m, group);
-    }
-  }
+  CelStatus status;
+  if (results && rows && values)
+    status = make_table(group, results, rows, values, json, write);
+  else
+    status = cel_fail(CEL_E_MEMORY, "not enough memory for a table of %d runs", group->n);
   free(results), free(rows), free(values);
   return status;
 }

@@ -12,8 +12,8 @@ typedef struct SweepResult {
 } SweepResult;
 
 SweepResult sweep_result(const char *folder);
-/// Prints a row for each combination, the best first, and writes results.csv into the folder if
-/// `write` is true. Errors: CEL_E_MEMORY, CEL_E_IO.
+/// Prints a row for each combination, the best first, and writes results.csv into the folder.
+/// Without `write`, only if all runs are complete. Errors: CEL_E_MEMORY, CEL_E_IO.
 CelStatus sweep_table(const CliGroup *group, bool json, bool write) CEL_WARN_UNUSED;
 
 #endif

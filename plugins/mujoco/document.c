@@ -196,6 +196,7 @@ static CelStatus read_bytes(const char *path, char **bytes, size_t *size) {
   fclose(file);
   if (!failed && *size <= SIZE_MAX_BYTES) return CEL_OK;
   free(*bytes);
+  *bytes = NULL;
   if (failed) return cel_fail(CEL_E_IO, "%s: cannot be read: %s", path, strerror(error));
   return cel_fail(CEL_E_RANGE, "%s: the file is larger than 1 MiB, the limit", path);
 }

@@ -409,7 +409,7 @@ static CelStatus parse_number(Parser *f, CeliValue *value) {
 
 /// A constant argument, such as a margin.
 static CelStatus parse_constant(Parser *f, double *x) {
-  CeliValue value;
+  CeliValue value = {0};
   const char *start = f->at;
   CELI_MUJOCO_TRY(parse_formula(f, &value));
   if (value.constant && value.n == 1) {
@@ -553,7 +553,7 @@ static CelStatus parse_name(Parser *f, CeliValue *value) {
 
 /// [i] or [i:j] after a value.
 static CelStatus parse_index(Parser *f, CeliValue *value) {
-  double low, high;
+  double low = 0, high;
   char text[96];
   const char *start = f->at;
   CELI_MUJOCO_TRY(parse_constant(f, &low));

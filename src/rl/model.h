@@ -51,8 +51,8 @@ const char *celi_policy_name(const CeliPolicySpec *spec);
 /// The policy as JSON, such as
 ///   {"kind": "squashed_gaussian", "activation": "relu", "action_dim": 1}
 /// "log_std_min", "log_std_max", "logit_scale" and "clip_mean" are added if they are set. A
-/// sampler's kind is "sampler". "layers" is added if the names of tensors do not define the list. An
-/// entry is the name of a kind or of the activation, or an object with "kind" and its settings:
+/// sampler's kind is "sampler". "layers" is added if the names of tensors do not define the list.
+/// An entry is the name of a kind or of the activation, or an object with "kind" and its settings:
 ///   ["batch_norm", "dense", "relu", {"kind": "batch_norm", "epsilon": 0.001}, "dense"]
 /// The caller frees *out.
 /// Errors: CEL_E_RANGE (A < 1), CEL_E_MEMORY.
