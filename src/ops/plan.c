@@ -17,6 +17,8 @@ struct CeliPlan {
   CelStatus failed; // the first failure of celi_plan_add
   char message[256];
   int64_t at, of; // for the next operations by row; of = 0: split alone
+  int64_t every;  // of the next operations
+  const int64_t *counter;
   bool ended;
 };
 
@@ -70,6 +72,7 @@ static CelStatus add(CeliPlan *plan, const char *name, CeliOpFn fn, CeliCut cut,
   op->grain = grain;
   op->cut = cut;
   op->first = plan->accesses;
+  op->every = plan->every;
   plan->count++;
   return CEL_OK;
 }
@@ -119,6 +122,17 @@ void celi_plan_flop(CeliPlan *plan, double flop) {
 void celi_plan_side(CeliPlan *plan, int64_t at, int64_t of) {
   CEL_ASSERT(at >= 0 && of >= at);
   plan->at = at, plan->of = of;
+}
+
+void celi_plan_every(CeliPlan *plan, const int64_t *counter, int64_t every) {
+  CEL_ASSERT(every >= 1 && (counter || every == 1));
+  CEL_ASSERT(!counter || !plan->counter || counter == plan->counter);
+  plan->every = every;
+  if (counter) plan->counter = counter;
+}
+
+int64_t celi_plan_counter(const CeliPlan *plan) {
+  return plan->counter ? *plan->counter : 0;
 }
 
 void celi_plan_together(CeliPlan *plan, int n) {
@@ -179,6 +193,7 @@ typedef struct Run {
   const CeliPlan *plan;
   CeliTeam *team;
   int64_t times;
+  int64_t counter;         // the plan's, before the first run: operations change it meanwhile
   _Atomic int64_t stop_at; // number of the barrier that ends the run, counted from 1; INT64_MAX:
                            // none
 } Run;
@@ -200,7 +215,7 @@ static void run_share(void *arg, int thread, int size) {
     if (time > 0 && wait_for_all(run, thread, ++barriers)) return;
     for (int64_t i = 0; i < plan->count; i++) {
       if (plan->ops[i].barrier && wait_for_all(run, thread, ++barriers)) return;
-      op_run(&plan->ops[i], thread, size);
+      if (celi_op_is_due(&plan->ops[i], run->counter + time)) op_run(&plan->ops[i], thread, size);
     }
   }
 }
@@ -216,7 +231,11 @@ CelStatus celi_plan_repeat(CeliPlan *plan, CeliTeam *team, int64_t times) {
   CELI_TRY(check_ended(plan));
   const CeliPlanRunner runner = celi_team_plan_runner(team, &user);
   if (runner) return runner(user, plan, times);
-  Run run = {.plan = plan, .team = team, .times = times, .stop_at = INT64_MAX};
+  Run run = {.plan = plan,
+             .team = team,
+             .times = times,
+             .counter = celi_plan_counter(plan),
+             .stop_at = INT64_MAX};
   CELI_TRY(celi_team_run(team, run_share, &run));
   return run.stop_at == INT64_MAX ? CEL_OK : cel_fail(CEL_E_INTERRUPTED, "stopped on request");
 }
@@ -252,9 +271,10 @@ CelStatus celi_plan_profile(CeliPlan *plan, int64_t times, double *seconds, cons
     names[i] = plan->ops[i].name;
   }
   for (int64_t time = 0; time < times; time++) {
+    const int64_t counter = celi_plan_counter(plan);
     double before = celi_seconds();
     for (int64_t i = 0; i < plan->count; i++) {
-      op_run(&plan->ops[i], 0, 1);
+      if (celi_op_is_due(&plan->ops[i], counter)) op_run(&plan->ops[i], 0, 1);
       const double after = celi_seconds();
       seconds[i] += after - before;
       before = after;

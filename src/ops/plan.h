@@ -110,6 +110,7 @@ typedef struct CeliOp {
   const CeliAccess *access; ///< (n,) valid after celi_plan_end
   int64_t n;                ///< 0: not declared, so it conflicts with every other operation
   int64_t first;            ///< of its accesses in the plan's list
+  int64_t every;            ///< runs only every so many runs of the plan (celi_plan_every)
   double flop;              ///< of its matrix products
 } CeliOp;
 
@@ -139,6 +140,11 @@ void celi_plan_side(CeliPlan *plan, int64_t at, int64_t of);
 /// Concatenates the parts of the last `n` operations in order, and divides the whole sequence among
 /// the threads. All of these operations must be CELI_PARTS with grain 1.
 void celi_plan_together(CeliPlan *plan, int n);
+/// Lets later operations run only every `every` runs: where *counter + 1 is a multiple of it.
+/// *counter must grow by 1 in each run; it is read once, when a run or a repetition starts.
+/// Barriers stay where they are, so the plan is the same for every run. A plan has one counter.
+/// Call it with (NULL, 1) to end this.
+void celi_plan_every(CeliPlan *plan, const int64_t *counter, int64_t every);
 /// Closes the plan and derives its barriers. Errors: the first error of celi_plan_add; CEL_E_STATE
 /// (the slices of an operation conflict with each other).
 CelStatus celi_plan_end(CeliPlan *plan) CEL_WARN_UNUSED;
@@ -151,6 +157,12 @@ int64_t celi_plan_count(const CeliPlan *plan);
 int64_t celi_plan_barriers(const CeliPlan *plan);
 /// Operation i of a closed plan.
 const CeliOp *celi_plan_op(const CeliPlan *plan, int64_t i);
+/// Value of the plan's counter, or 0 without one.
+int64_t celi_plan_counter(const CeliPlan *plan);
+/// Whether an operation runs where the counter has this value.
+static inline bool celi_op_is_due(const CeliOp *op, int64_t counter) {
+  return op->every <= 1 || (counter + 1) % op->every == 0;
+}
 /// Range of thread `thread` of `size`. Returns false if it is empty.
 bool celi_op_slice(const CeliOp *op, int thread, int size, int64_t *begin, int64_t *end);
 /// Bytes that all slices of an operation touch through one access.

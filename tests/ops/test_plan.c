@@ -165,6 +165,68 @@ static void test_profile(void **state) {
   free(other);
 }
 
+// ---- operations that run only now and then
+
+typedef struct Counts {
+  int64_t counter; ///< runs so far, as the plan's last operation counts them
+  float items[12], each[12];
+} Counts;
+
+static void op_items(const void *args, int64_t begin, int64_t end) {
+  Counts *c = *(Counts *const *)args;
+  for (int64_t i = begin; i < end; i++) c->items[i] += (float)(c->counter + 1);
+}
+
+static void op_each(const void *args, int64_t begin, int64_t end) {
+  Counts *c = *(Counts *const *)args;
+  for (int64_t i = begin; i < end; i++) c->each[i] += c->items[11 - i];
+}
+
+static void op_count(const void *args, int64_t begin, int64_t end) {
+  (void)begin, (void)end;
+  ++(*(Counts *const *)args)->counter;
+}
+
+/// With `every` 3, an operation runs in the runs where the counter becomes 3, 6, ... This depends
+/// neither on how runs are grouped nor on the threads, and leaves the barriers where they are.
+static void test_every(void **state) {
+  (void)state;
+  static const int groups[][5] = {{9}, {1, 1, 1, 5, 1}, {2, 7}};
+  for (int64_t first = 0; first < 4; first++)
+    for (int g = 0; g < 3; g++) {
+      Counts counts = {.counter = first}, *c = &counts;
+      CeliPlan *plan;
+      CeliTeam *team;
+      float items = 0, each = 0;
+      assert_int_equal(celi_plan_create(&plan), CEL_OK);
+      celi_plan_every(plan, &c->counter, 3);
+      celi_plan_add(plan, "items", op_items, CELI_ROWS, 12, 1, &c, sizeof c);
+      celi_plan_touch(plan, CELI_READ(&c->counter, 1), CELI_UPDATE_ROWS(c->items, 1, 1));
+      celi_plan_every(plan, NULL, 1);
+      celi_plan_add(plan, "each", op_each, CELI_ROWS, 12, 1, &c, sizeof c);
+      celi_plan_touch(plan, CELI_READ(c->items, 12), CELI_UPDATE_ROWS(c->each, 1, 1));
+      celi_plan_add(plan, "count", op_count, CELI_SERIAL, 1, 1, &c, sizeof c);
+      celi_plan_touch(plan, CELI_UPDATE(&c->counter, 1));
+      assert_int_equal(celi_plan_end(plan), CEL_OK);
+      assert_int_equal(celi_plan_barriers(plan), 1);
+      assert_int_equal(celi_team_create(&team, g + 1), CEL_OK);
+      for (int i = 0; i < 5 && groups[g][i]; i++)
+        assert_int_equal(celi_plan_repeat(plan, team, groups[g][i]), CEL_OK);
+      for (int64_t run = first + 1; run <= first + 9; run++) {
+        if (run % 3 == 0) items += (float)run;
+        each += items;
+      }
+      for (int i = 0; i < 12; i++)
+        assert_true(fabsf(c->items[i] - items) < 1e-6f && fabsf(c->each[i] - each) < 1e-6f);
+      double seconds[3];
+      const char *names[3];
+      assert_int_equal(celi_plan_profile(plan, 3, seconds, names), CEL_OK);
+      assert_true(c->items[0] > items);
+      celi_team_destroy(team);
+      celi_plan_destroy(plan);
+    }
+}
+
 // ---- places of barriers
 
 static void op_nothing(const void *args, int64_t begin, int64_t end) {
@@ -553,15 +615,11 @@ static void test_stop(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_bits),
-      cmocka_unit_test(test_profile),
-      cmocka_unit_test(test_barriers),
-      cmocka_unit_test(test_self_conflicts),
-      cmocka_unit_test(test_random_conflicts),
-      cmocka_unit_test(test_errors),
-      cmocka_unit_test(test_many),
-      cmocka_unit_test(test_sides),
-      cmocka_unit_test(test_together),
+      cmocka_unit_test(test_same_bits),      cmocka_unit_test(test_every),
+      cmocka_unit_test(test_profile),        cmocka_unit_test(test_barriers),
+      cmocka_unit_test(test_self_conflicts), cmocka_unit_test(test_random_conflicts),
+      cmocka_unit_test(test_errors),         cmocka_unit_test(test_many),
+      cmocka_unit_test(test_sides),          cmocka_unit_test(test_together),
       cmocka_unit_test(test_stop),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

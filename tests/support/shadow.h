@@ -183,15 +183,17 @@ static inline CelStatus shadow_op(Shadow *s, const CeliOp *op) {
 static inline CelStatus shadow_run(void *user, CeliPlan *plan, int64_t times) {
   Shadow *s = user;
   memset(s->owner, 0, s->bytes);
-  for (int64_t time = 0; time < times; time++)
+  for (int64_t time = 0; time < times; time++) {
+    const int64_t counter = celi_plan_counter(plan);
     for (int64_t i = 0; i < celi_plan_count(plan); i++) {
       const CeliOp *op = celi_plan_op(plan, i);
       if (i == 0 || op->barrier) {
         memset(s->writer, 0, s->bytes);
         memset(s->readers, 0, s->bytes);
       }
-      CELI_TRY(shadow_op(s, op));
+      if (celi_op_is_due(op, counter)) CELI_TRY(shadow_op(s, op));
     }
+  }
   return CEL_OK;
 }
 
