@@ -136,8 +136,8 @@ CEL_API CelStatus cel_agent_probabilities(CelAgent *agent, const void *obs, int6
 /// action, in the environment's units. When it is true, they are those of the unitless u in
 /// a = shift + scale tanh(u). Here shift is the midpoint of the bounds, and scale half their width.
 /// Source: [actor-critic, 4.24]
-/// Errors: CEL_E_UNSUPPORTED (discrete actions, samplers, generalized state-dependent exploration),
-/// CEL_E_NAN, CEL_E_MEMORY.
+/// Errors: CEL_E_UNSUPPORTED (discrete actions, samplers, deterministic policies, generalized
+/// state-dependent exploration), CEL_E_NAN, CEL_E_MEMORY.
 CEL_API CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float *mean,
                                      float *sd, bool *squashed) CEL_WARN_UNUSED;
 /// Samples actions (n rows) from the policy. Row i uses draw number `draw` >= 0 of stream (seed,

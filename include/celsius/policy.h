@@ -2,7 +2,8 @@
 ///
 /// Every policy has a mode, and you can sample actions from it. A sampler (soft Q-learning with
 /// continuous actions) turns noise into actions and has no density. Its action for zero noise
-/// replaces the mode: a possible action, but not always a likely one.
+/// replaces the mode: a possible action, but not always a likely one. A deterministic policy (TD3,
+/// DQN) has one action for each observation: every sample is its mode.
 ///
 /// Only one thread at a time may use one policy, because acting uses its buffers.
 #ifndef CELSIUS_POLICY_H
@@ -37,7 +38,7 @@ CEL_API CelStatus cel_policy_sample(CelPolicy *policy, const void *obs, CelRng *
 /// Errors: as cel_policy_sample; CEL_E_NAN also for noise that is not finite. Allocates: no.
 CEL_API CelStatus cel_policy_sample_noise(CelPolicy *policy, const void *obs, const float *noise,
                                           void *action) CEL_WARN_UNUSED;
-/// Returns how many random numbers one action takes.
+/// Returns how many random numbers one action takes; 0 for a deterministic policy.
 CEL_API int64_t cel_policy_noise(const CelPolicy *policy);
 
 CEL_END

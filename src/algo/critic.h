@@ -21,6 +21,7 @@ typedef struct CeliCriticHead {
   int64_t E, M; ///< members; outputs of each
   int64_t drop; ///< quantile: number of the E M target quantiles that are left out
   bool mean;    ///< mean critics: combined by their mean, else by their minimum
+  bool dueling; ///< all actions at once: (E,B,A+1) outputs are advantages and V (discrete.h)
 } CeliCriticHead;
 
 /// Numbers K in the target of one row: 1, or E M - drop quantiles.

@@ -24,5 +24,20 @@ void celi_discrete_policy_gradient(float *d_logits, float *loss, const float *q,
 void celi_discrete_squared_error(float *dQ, float *loss, const float *Q, const int32_t *action,
                                  const float *y, float scale, int64_t A, int64_t begin,
                                  int64_t end);
+/// The same with Huber's loss: 1/2 d^2 of an error |d| < 1, else |d| - 1/2.
+/// Source: Mnih et al., "Human-level control through deep reinforcement learning", 2015.
+void celi_discrete_huber(float *dQ, float *loss, const float *Q, const int32_t *action,
+                         const float *y, float scale, int64_t A, int64_t begin, int64_t end);
+/// The first action with the largest Q of one state, Q (A,). A NaN is never the largest.
+int64_t celi_discrete_best(const float *Q, int64_t A);
+
+// ---- dueling networks: outputs (B,A+1) are advantages and V.
+
+/// Q (B,A) = V + advantage - mean advantage; may be the outputs.
+/// Source: Wang et al., "Dueling network architectures for deep reinforcement learning", 2016, (9).
+void celi_dueling_q(float *Q, const float *outputs, int64_t A, int64_t begin, int64_t end);
+/// d_outputs (B,A+1) from dQ (B,A).
+void celi_dueling_backward(float *d_outputs, const float *dQ, int64_t A, int64_t begin,
+                           int64_t end);
 
 #endif

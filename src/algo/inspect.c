@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "rl/bounds.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,10 +80,25 @@ static bool is_categorical(const CeliInspection *view) {
   return view->policy->dist.kind == CELI_CATEGORICAL;
 }
 
+/// p (n,A): 1 for the greedy action, which is the first largest of head (n,H). Writes log_pi
+/// (n,A) over the head; where p is 0, it is a large finite number, so that p log_pi is 0.
+static void greedy(const CeliInspection *view, float *head, float *p, int64_t n) {
+  const int64_t A = view->policy->dist.A, H = view->policy->H;
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t best = celi_discrete_best(head + i * H, A);
+    for (int64_t a = 0; a < A; a++) p[i * A + a] = a == best ? 1.0f : 0.0f;
+  }
+  for (int64_t i = 0; i < n * A; i++) head[i] = p[i] > 0 ? 0 : -FLT_MAX;
+}
+
 /// log_pi, p (n,A) from logits (n,A). Scales the logits in place.
 static void boltzmann(const CeliInspection *view, float *logits, float *log_pi, float *p,
                       int64_t n) {
   const int64_t A = view->policy->dist.A;
+  if (view->policy->dist.deterministic) {
+    greedy(view, logits, p, n);
+    return;
+  }
   const double logit_scale = celi_policy_spec(view->policy).logit_scale;
   const float scale = (float)(logit_scale > 0 ? logit_scale : 1);
   for (int64_t i = 0; i < n * A; i++) logits[i] *= scale;
@@ -123,6 +139,8 @@ CelStatus cel_agent_gaussian(CelAgent *agent, const void *obs, int64_t n, float 
   *squashed = false;
   if (policy->options.sampler || policy->discrete)
     return unsupported(agent, "its policy is not Gaussian");
+  if (dist->deterministic)
+    return unsupported(agent, "its policy is deterministic, without a standard deviation");
   if (policy->F)
     return unsupported(agent,
                        "with use_sde, a mean and a standard deviation do not describe its policy");
@@ -163,7 +181,8 @@ static CelStatus draw_dist(const CeliInspection *view, const float *obs, int64_t
   const double logit_scale = celi_policy_spec(policy).logit_scale;
   float *head, *noise;
   CELI_TRY(heads(view, obs, n, &head));
-  const CelStatus status = celi_alloc(&noise, (size_t)W, sizeof *noise, "noise of an action");
+  const CelStatus status =
+      celi_alloc(&noise, (size_t)(W > 0 ? W : 1), sizeof *noise, "noise of an action");
   for (int64_t i = 0; status == CEL_OK && i < n; i++) {
     if (policy->discrete)
       celi_ops()->uniform(noise, seed, CEL_RNG_EVAL_ACT, (uint32_t)i, block, 0, W);
@@ -203,8 +222,9 @@ CelStatus cel_agent_draw(CelAgent *agent, const void *obs, int64_t n, uint64_t s
 
 /// Q (n,A) or (n,), combined over members. The caller frees *q.
 static CelStatus combined(const CeliInspection *view, float *x, int64_t n, float **q) {
-  const int64_t E = view->q->E, A = view->q->out;
+  const int64_t E = view->q->E, A = view->policy->dist.A;
   CELI_TRY(outputs(view->q, x, n, q));
+  if (view->head.dueling) celi_dueling_q(*q, *q, A, 0, E * n);
   if (view->kind == CELI_CRITIC_ALL_ACTIONS)
     celi_discrete_reduce(*q, *q, E, n, A, 0, n, view->head.mean);
   else
@@ -239,7 +259,7 @@ static CelStatus q_of_actions(const CeliInspection *view, const float *obs, cons
 
 static CelStatus q_of_discrete(const CeliInspection *view, const float *obs, const int32_t *actions,
                                int64_t n, float *q) {
-  const int64_t A = view->q->out;
+  const int64_t A = view->policy->dist.A;
   float *x, *all;
   for (int64_t i = 0; i < n; i++)
     if (actions[i] < 0 || actions[i] >= A)

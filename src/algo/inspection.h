@@ -6,7 +6,7 @@
 
 typedef enum CeliCritic {
   CELI_NO_CRITIC,
-  CELI_CRITIC_ALL_ACTIONS, ///< Q(s, .) of all A discrete actions at once, (E, n, A)
+  CELI_CRITIC_ALL_ACTIONS, ///< Q(s, .) of all A discrete actions at once, (E, n, A), or dueling
   CELI_CRITIC_ONE_ACTION   ///< Q(s, a) from the observation and the scaled action, (E, n, 1)
 } CeliCritic;
 

@@ -349,9 +349,9 @@ static void write_header(CeliText *text, const CeliModel *model, const char *nam
   celi_text_format(text, "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   if (choice) {
     celi_text_format(text,
-                     "/* The most probable action for an observation: 0 to %s_ACTION - 1.\n"
+                     "/* The %s action for an observation: 0 to %s_ACTION - 1.\n"
                      " *   obs: observation of the environment, finite numbers */\n",
-                     upper);
+                     model->policy.deterministic ? "best" : "most probable", upper);
   } else if (model->discrete) {
     celi_text_format(text,
                      "/* The most probable action for an observation.\n"
@@ -364,7 +364,9 @@ static void write_header(CeliText *text, const CeliModel *model, const char *nam
                      " *   obs: observation of the environment, finite numbers (in)\n"
                      "%s"
                      " *   action: action for the environment (out)\n",
-                     model->noise > 0 ? "An action drawn from the policy" : "The policy's mode",
+                     model->noise > 0              ? "An action drawn from the policy"
+                     : model->policy.deterministic ? "The policy's action"
+                                                   : "The policy's mode",
                      model->noise > 0 ? " *   noise: independent standard normals, new for each "
                                         "call; zeros for a deterministic action (in)\n"
                                       : "");

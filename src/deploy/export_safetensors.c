@@ -85,7 +85,8 @@ static void add_all(StateDict *dict, const CeliModel *model) {
   const int64_t A = model->policy.A, O = model->O;
   const char *head = model->discrete ? "logits" : "mean";
   add_hidden(dict, model);
-  add_dense(dict, model->policy.sampler ? "output" : head, last, 0, A);
+  if (model->policy.sampler || model->policy.deterministic) head = "output";
+  add_dense(dict, head, last, 0, A);
   if (model->out == 2 * A && !model->discrete) add_dense(dict, "log_std", last, A, A);
   if (model->choices) add_choices(dict, model);
   if (model->obs_shift) {

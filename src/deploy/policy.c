@@ -40,7 +40,7 @@ static CelStatus declare_all(CelPolicy *policy, const CeliModel *model) {
   CELI_TRY(celi_pass_declare(&policy->pass, policy->tensors, "act", &policy->actor,
                              (CeliPassSpec){.B = 1}));
   CELI_TRY(declare(policy, "obs", &policy->obs, model->in));
-  CELI_TRY(declare(policy, "noise", &policy->noise, policy->W));
+  if (policy->W > 0) CELI_TRY(declare(policy, "noise", &policy->noise, policy->W));
   if (model->log_std) CELI_TRY(declare(policy, "log_std", &policy->log_std, policy->A));
   CELI_TRY(declare(policy, "out", &policy->out, policy->A));
   if (model->obs_shift) {
@@ -89,6 +89,7 @@ static CelStatus build(CelPolicy *policy, const CeliModel *model) {
                                 .K = model->K,
                                 .choices = model->choices ? policy->action.part[0].high : NULL,
                                 .free_log_std = model->out == policy->A,
+                                .deterministic = model->policy.deterministic,
                                 .log_std_min = model->policy.log_std_min,
                                 .log_std_max = model->policy.log_std_max};
   policy->W = celi_dist_noise(&policy->dist);
@@ -206,8 +207,8 @@ static CelStatus check_sample(const CelPolicy *policy) {
   if (policy->sde)
     return cel_fail(CEL_E_UNSUPPORTED, "the policy has state-dependent exploration, whose noise "
                                        "depends on the episode; use cel_policy_act");
-  if (!policy->sampler && !celi_dist_discrete(&policy->dist) && policy->dist.free_log_std &&
-      !policy->log_std)
+  const bool sigma = !policy->sampler && !policy->dist.deterministic;
+  if (sigma && !celi_dist_discrete(&policy->dist) && policy->dist.free_log_std && !policy->log_std)
     return cel_fail(CEL_E_UNSUPPORTED,
                     "the file has no sigma of the policy, neither as outputs of the actor nor as a "
                     "tensor \"actor.log_std\"; use cel_policy_act");
@@ -254,9 +255,10 @@ CelStatus cel_policy_sample(CelPolicy *policy, const void *obs, CelRng *rng, voi
   CELI_NEED(action);
   CELI_FLOATS(CELI_FLUSH);
   enum { DIGITS = 1 << 24 }; // precision of a float, so that no uniform number rounds to 1
+  const float none = 0;      // a deterministic policy needs no noise
   for (int64_t i = 0; i < policy->W; i++)
     policy->noise[i] = celi_dist_discrete(&policy->dist)
                            ? (float)cel_rng_below(rng, DIGITS) / (float)DIGITS
                            : (float)cel_rng_normal(rng);
-  return cel_policy_sample_noise(policy, obs, policy->noise, action);
+  return cel_policy_sample_noise(policy, obs, policy->noise ? policy->noise : &none, action);
 }

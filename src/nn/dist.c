@@ -27,7 +27,8 @@ bool celi_dist_discrete(const CeliDistSpec *spec) {
 }
 
 int64_t celi_dist_head(const CeliDistSpec *spec) {
-  return celi_dist_discrete(spec) || spec->free_log_std ? spec->A : 2 * spec->A;
+  const bool no_log_std = celi_dist_discrete(spec) || spec->free_log_std || spec->deterministic;
+  return no_log_std ? spec->A : 2 * spec->A;
 }
 
 /// Entries of a discrete action. Each is one categorical with a group of logits.
@@ -41,6 +42,7 @@ static int64_t choices_of(const CeliDistSpec *spec, int64_t k) {
 }
 
 int64_t celi_dist_noise(const CeliDistSpec *spec) {
+  if (spec->deterministic) return 0;
   return spec->kind == CELI_CATEGORICAL || spec->kind == CELI_MULTI_CATEGORICAL ? entries(spec)
                                                                                 : spec->A;
 }
@@ -698,6 +700,10 @@ static void draw_bits(const CeliDistSpec *spec, uint8_t *action, const float *he
 void celi_dist_draw_rows(const CeliDistSpec *spec, const float *log_std_param, void *action,
                          ptrdiff_t lda, const float *head, ptrdiff_t ldh, const float *noise,
                          ptrdiff_t ldn, int64_t begin, int64_t end) {
+  if (spec->deterministic) {
+    celi_dist_mode(spec, action, lda, head, ldh, begin, end);
+    return;
+  }
   if (!celi_dist_discrete(spec)) {
     draw_gaussians(spec, log_std_param, action, lda, head, ldh, noise, ldn, begin, end);
     return;

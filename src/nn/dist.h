@@ -28,13 +28,16 @@ typedef struct CeliDistSpec {
   bool free_log_std;    ///< Gaussian: log_std is a parameter (A,) and not part of the head
   double log_std_min, log_std_max; ///< bounds, if min < max; outside of them the gradient is zero
   double log_std_init;             ///< initial value of a free log_std
+  /// Every action is the mode: tanh of the head (squashed Gaussian), or the first largest of it
+  /// (categorical). Without log_std, noise and log-probs.
+  bool deterministic;
 } CeliDistSpec;
 
-/// Required width of the head: 2A (mean, log_std) or A (free log_std, or logits).
+/// Required width of the head: 2A (mean, log_std) or A (no log_std or a free one, or logits).
 int64_t celi_dist_head(const CeliDistSpec *spec);
 /// Whether actions are discrete: I32, or U8 for bits. Otherwise they are float32.
 bool celi_dist_discrete(const CeliDistSpec *spec);
-/// Random numbers per action: A normals, or one uniform per entry or bit.
+/// Random numbers per action: A normals, or one uniform per entry or bit; 0 if deterministic.
 int64_t celi_dist_noise(const CeliDistSpec *spec);
 
 /// One use on B rows. Pointers are declared tensors. Plans keep its address, so it must not move

@@ -11,6 +11,8 @@ static const char *const kind_names[] = {"box", "discrete", "multi_discrete", "m
 static const char *const dist_names[] = {"gaussian", "squashed_gaussian", "categorical",
                                          "multi_categorical", "bernoulli"};
 static const char sampler_name[] = "sampler";
+/// Deterministic policies, by kind; NULL: there are none.
+static const char *const deterministic_names[] = {NULL, "deterministic", "greedy", NULL, NULL};
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static CelStatus no_memory(void) {
@@ -320,6 +322,7 @@ CelStatus celi_policy_layers_from_json(CeliLayer layers[CELI_LAYERS_MAX], int *n
 // ---- policies
 
 const char *celi_policy_name(const CeliPolicySpec *spec) {
+  if (spec->deterministic) return deterministic_names[spec->kind];
   return spec->sampler ? sampler_name : dist_names[spec->kind];
 }
 
@@ -384,11 +387,15 @@ CelStatus celi_policy_from_json(CeliPolicySpec *spec, const char *text) {
     spec->sampler = strcmp(kind->valuestring, sampler_name) == 0;
     int k = spec->sampler ? CELI_SQUASHED_GAUSSIAN
                           : find_name(kind->valuestring, dist_names, COUNT(dist_names));
+    for (int i = 0; k < 0 && i < COUNT(deterministic_names); i++)
+      if (deterministic_names[i] && strcmp(kind->valuestring, deterministic_names[i]) == 0)
+        k = i, spec->deterministic = true;
     int a = find_activation(activation->valuestring);
     if (k < 0)
       status = cel_fail(CEL_E_NAME,
                         "unknown policy kind \"%.40s\"; it must be gaussian, "
-                        "squashed_gaussian, sampler, categorical, multi_categorical or bernoulli",
+                        "squashed_gaussian, sampler, deterministic, categorical, greedy, "
+                        "multi_categorical or bernoulli",
                         kind->valuestring);
     else if (a < 0)
       status =

@@ -40,13 +40,17 @@ typedef struct CeliPolicySpec {
   /// its output is u with a = tanh(u). kind is then CELI_SQUASHED_GAUSSIAN. The mode uses zero
   /// noise.
   bool sampler;
+  /// Every action is the mode. kind is then CELI_SQUASHED_GAUSSIAN, or CELI_CATEGORICAL, whose
+  /// outputs are values of the actions.
+  bool deterministic;
   double log_std_min, log_std_max; ///< bounds of a Gaussian's log sigma, if min < max
   double logit_scale;      ///< discrete actions: logits are the output times this; 0 means 1
   double clip_mean;        ///< the mean is clipped to +-this; 0: it is not
   const CeliLayer *layers; ///< (n_layers,) to write: as celi_net_layers; NULL: names define them
   int n_layers;
 } CeliPolicySpec;
-/// Name of the kind in model files: "gaussian", "squashed_gaussian", "sampler", ...
+/// Name of the kind in model files: "gaussian", "squashed_gaussian", "sampler", "deterministic" (a
+/// squashed Gaussian without sigma), "greedy" (a categorical), ...
 const char *celi_policy_name(const CeliPolicySpec *spec);
 /// The policy as JSON, such as
 ///   {"kind": "squashed_gaussian", "activation": "relu", "action_dim": 1}
@@ -92,7 +96,7 @@ typedef struct CeliModel {
   int64_t O, noise; ///< numbers per observation; noise after it, for a sampler
   int n;            ///< layers; the last is dense
   CeliModelLayer layer[CELI_LAYERS_MAX];
-  int64_t in, out;                    ///< O + noise; A, or more if sigma is part of the output
+  int64_t in, out; ///< O + noise; A, or more if sigma or, of a greedy policy, V are outputs too
   const float *obs_shift, *obs_scale; ///< (O,), or NULL
   float obs_clip;
   bool discrete;        ///< actions are discrete, multi-discrete or binary

@@ -264,7 +264,8 @@ static CelStatus read_normalizer(CeliModel *model) {
 /// Reads a sigma that does not depend on the state, or the log_std of gSDE.
 static CelStatus read_sigma(CeliModel *model) {
   const CelTensor *tensor = cel_safetensors_find(model->file, "actor.log_std");
-  if (!tensor || model->policy.sampler || model->out != model->policy.A) return CEL_OK;
+  const bool none = model->policy.sampler || model->policy.deterministic;
+  if (!tensor || none || model->out != model->policy.A) return CEL_OK;
   model->sde = tensor->ndim == 2;
   if (model->sde) return CEL_OK;
   return floats(model->file, "actor.log_std", false, model->policy.A, 0, &model->log_std);
@@ -303,8 +304,9 @@ static CelStatus read_actions(CeliModel *model) {
                     (long long)A, celi_s(A), space);
   model->K = model->policy.kind == CELI_CATEGORICAL ? 1 : part->size;
   if (model->policy.kind == CELI_MULTI_CATEGORICAL) model->choices = part->high;
-  const bool only = model->discrete || model->policy.sampler;
-  if (head != A && (only || head != 2 * A))
+  const bool fixed = model->policy.deterministic; // a greedy one can have V as well
+  const bool only = model->discrete || model->policy.sampler || fixed;
+  if (head != A && (only || head != 2 * A) && !(model->discrete && fixed && head == A + 1))
     return cel_fail(CEL_E_SHAPE,
                     "the actor's last layer has %lld output%s; %lld action%s need%s %lld%s",
                     (long long)head, celi_s(head), (long long)A, celi_s(A), A == 1 ? "s" : "",

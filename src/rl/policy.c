@@ -43,7 +43,8 @@ void celi_policy_set(CeliPolicy *policy, const CeliPolicyOptions *options,
   memset(policy, 0, sizeof *policy);
   policy->options = *options, policy->dist = options->dist, policy->action = action;
   policy->discrete = celi_dist_discrete(&options->dist);
-  policy->O = cel_space_floats(observation), policy->H = celi_dist_head(&options->dist);
+  policy->O = cel_space_floats(observation);
+  policy->H = celi_dist_head(&options->dist) + options->extra;
   policy->W = celi_dist_noise(&options->dist), policy->A = action->part[0].size;
   policy->bytes = cel_space_bytes(action);
   policy->F = options->sde_every ? hidden->v[hidden->n - 1] : 0;
@@ -120,7 +121,8 @@ CelStatus celi_policy_declare_steps(CeliPolicy *policy, CelTensors *tensors,
   const int64_t F = policy->F, A = policy->A;
   policy->rows = ROWS;
   CELI_TRY(declare_acting(policy, tensors, norm, N, seed));
-  CELI_TRY(declare_f32(tensors, "act.eps", CEL_SCRATCH, &policy->noise, ROWS, policy->W));
+  if (policy->W > 0)
+    CELI_TRY(declare_f32(tensors, "act.eps", CEL_SCRATCH, &policy->noise, ROWS, policy->W));
   CELI_DECLARE(tensors, "act.scaled", CEL_U8, CEL_SCRATCH, &policy->scaled, N,
                (int64_t)policy->bytes);
   if (F == 0) return CEL_OK;
@@ -159,6 +161,7 @@ CeliPolicySpec celi_policy_spec(const CeliPolicy *policy) {
                           .activation = policy->options.net.activation,
                           .A = policy->dist.A,
                           .sampler = policy->options.sampler,
+                          .deterministic = policy->dist.deterministic,
                           .log_std_min = policy->dist.log_std_min,
                           .log_std_max = policy->dist.log_std_max,
                           .logit_scale = temperature > 0 ? 1 / temperature : 0,

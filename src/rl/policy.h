@@ -31,6 +31,7 @@
 /// Settings of a policy.
 typedef struct CeliPolicyOptions {
   CeliMlpSpec net; ///< all but input and output width
+  int64_t extra;   ///< outputs behind the head, which acting does not read
   /// Meaning of the head. With gSDE: a Gaussian without a free log_std; log_std_init is that of the
   /// matrix.
   CeliDistSpec dist;
@@ -53,7 +54,7 @@ typedef struct CeliPolicy {
   CeliDist param;       ///< holds a free log_std
   CeliGsde sde;         ///< holds gSDE's log_std (F, A)
   int64_t F;            ///< features of gSDE; 0 without
-  int64_t O, H, W;      ///< observation; head; random numbers of an action
+  int64_t O, H, W;      ///< observation; head with extra outputs; random numbers of an action
   int64_t A;            ///< elements of an action; of a categorical: 1
   bool discrete;        ///< actions are discrete: noise is uniform
   size_t bytes;         ///< of an action

@@ -95,7 +95,7 @@ static float uniform_element(const CeliPolicy *policy, int64_t k, float u) {
 }
 
 void celi_policy_random(const CeliPolicy *policy, void *scaled, uint64_t *counter) {
-  const int64_t W = policy->W;
+  const int64_t W = policy->A; // also where the policy draws no random numbers
   CEL_ASSERT(!policy->discrete || policy->dist.kind == CELI_CATEGORICAL);
   for (int64_t i = 0; i < policy->N; i++) {
     float one = 0, *u = policy->discrete ? &one : (float *)scaled + i * W;
@@ -133,7 +133,7 @@ static void sample_rows(const CeliPolicy *policy, void *scaled, const float *obs
                         int64_t n, bool explore, uint64_t *counter) {
   const int64_t W = policy->W, in = policy->net.in;
   CeliPass pass = policy->pass;
-  for (int64_t i = 0; policy->F == 0 && i < n; i++) {
+  for (int64_t i = 0; policy->F == 0 && W > 0 && i < n; i++) {
     float *noise = policy->options.sampler ? policy->x + i * in + policy->O : policy->noise + i * W;
     draw(policy, noise, CEL_RNG_ACT, first + i, counter[first + i], W);
     counter[first + i] += blocks(W);
@@ -143,6 +143,8 @@ static void sample_rows(const CeliPolicy *policy, void *scaled, const float *obs
     sample_sde(policy, &pass, scaled, first, n, explore, counter);
   else if (policy->options.sampler)
     celi_ops()->tanh(scaled, policy->head, n * policy->A);
+  else if (policy->dist.deterministic)
+    celi_dist_mode(&policy->dist, scaled, policy->A, policy->head, policy->H, 0, n);
   else if (policy->discrete)
     sample_categorical(policy, scaled, n);
   else

@@ -1,7 +1,8 @@
 /// A policy on B rows. Contract: policy_pass.h.
 ///
 /// With gSDE and given actions, the head is (mean, log sigma), and sigma comes from the last hidden
-/// layer. With gSDE and samples, one matrix is drawn for the whole batch.
+/// layer. With gSDE and samples, one matrix is drawn for the whole batch. The samples of a
+/// deterministic policy are tanh of the head.
 /// Source: [maximum-entropy, 8.5], [actor-critic, 4.24]
 #include "rl/policy_pass.h"
 #include "base/base.h"
@@ -22,6 +23,7 @@ static CelStatus declare_dist(CeliPolicyPass *pass, CelTensors *t, const char *n
     CELI_TRY(celi_declare_f32(t, CEL_SCRATCH, &pass->pi, matrix, "dist.%s.pi", name));
     return celi_declare_f32(t, CEL_SCRATCH, &pass->mean_log, rows, "dist.%s.mean_log_pi", name);
   }
+  if (policy->dist.deterministic) return CEL_OK;
   if (use == CELI_POLICY_SAMPLES && policy->F) {
     const int64_t latent[] = {1, B, policy->F};
     if (backward)
@@ -98,13 +100,58 @@ static void plan_clip_mean_backward(CeliPlan *plan, const CeliPolicyPass *pass) 
 
 // ---- samples
 
+typedef struct SquashArgs {
+  const CeliPolicyPass *pass;
+  float *action;      ///< (B,A) lda
+  const float *taken; ///< backward: the same actions
+  ptrdiff_t lda;
+  const float *d_action; ///< backward: (B,A)
+} SquashArgs;
+
+static void op_squash(const void *args, int64_t begin, int64_t end) {
+  const SquashArgs *s = args;
+  celi_dist_mode(&s->pass->policy->dist, s->action, s->lda, s->pass->head, s->pass->policy->H,
+                 begin, end);
+}
+
+/// d tanh(u) = (1 - tanh(u)^2) du.
+static void op_squash_backward(const void *args, int64_t begin, int64_t end) {
+  const SquashArgs *s = args;
+  const int64_t A = s->pass->policy->A;
+  for (int64_t b = begin; b < end; b++)
+    for (int64_t k = 0; k < A; k++) {
+      const float a = s->taken[b * s->lda + k];
+      s->pass->d_head[b * A + k] = s->d_action[b * A + k] * (1.0f - a * a);
+    }
+}
+
+static void plan_squash(CeliPlan *plan, const CeliPolicyPass *pass, float *action, ptrdiff_t lda) {
+  const SquashArgs args = {.pass = pass, .action = action, .lda = lda};
+  const int64_t A = pass->policy->A;
+  celi_plan_add(plan, "squash", op_squash, CELI_ROWS, pass->net.B, CELI_ROW_GRAIN, &args,
+                sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(pass->head, A, A), CELI_WRITE_ROWS(action, lda, A));
+}
+
+static void plan_squash_backward(CeliPlan *plan, const CeliPolicyPass *pass, const float *d_action,
+                                 const float *taken, ptrdiff_t lda) {
+  const SquashArgs args = {.pass = pass, .taken = taken, .lda = lda, .d_action = d_action};
+  const int64_t A = pass->policy->A;
+  celi_plan_add(plan, "squash backward", op_squash_backward, CELI_ROWS, pass->net.B, CELI_ROW_GRAIN,
+                &args, sizeof args);
+  celi_plan_touch(plan, CELI_READ_ROWS(taken, lda, A), CELI_READ_ROWS(d_action, A, A),
+                  CELI_WRITE_ROWS(pass->d_head, A, A));
+}
+
 void celi_policy_plan_sample(CeliPlan *plan, const CeliPolicyPass *pass, float *action,
                              ptrdiff_t lda, uint32_t index, const uint64_t *counter) {
   const CeliPolicy *policy = pass->policy;
   const int64_t out = policy->net.out;
   celi_net_plan_forward(plan, &pass->net);
   plan_clip_mean(plan, pass);
-  if (policy->F)
+  if (policy->dist.deterministic)
+    plan_squash(plan, pass, action, lda);
+  else if (policy->F)
     celi_gsde_plan_sample(plan, &pass->sde, action, lda, pass->head, out,
                           celi_pass_latent(&pass->net), policy->F, policy->seed, index, counter);
   else
@@ -116,7 +163,9 @@ void celi_policy_plan_sample_backward(CeliPlan *plan, const CeliPolicyPass *pass
                                       const float *d_action, const float *action, ptrdiff_t lda) {
   const CeliPolicy *policy = pass->policy;
   const int64_t A = policy->A, out = policy->net.out;
-  if (policy->F)
+  if (policy->dist.deterministic)
+    plan_squash_backward(plan, pass, d_action, action, lda);
+  else if (policy->F)
     celi_gsde_plan_backward(plan, &pass->sde, pass->d_head, out, pass->net.dH, policy->F, d_action,
                             A, action, lda, celi_pass_latent(&pass->net), policy->F);
   else

@@ -44,7 +44,7 @@ static inline float *celi_policy_d_logp(const CeliPolicyPass *pass) {
 
 // ---- CELI_POLICY_SAMPLES
 /// action (B,A) lda and logp: a sample with noise of stream (seed, CEL_RNG_NOISE, index) from block
-/// *counter.
+/// *counter. A deterministic policy has tanh of its head, without noise and logp.
 void celi_policy_plan_sample(CeliPlan *plan, const CeliPolicyPass *pass, float *action,
                              ptrdiff_t lda, uint32_t index, const uint64_t *counter);
 /// From d_action (B,A), d_logp and the sampled action (B,A) lda down the network.
