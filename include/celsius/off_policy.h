@@ -26,6 +26,15 @@ typedef enum CelPolicyKind {
 } CelPolicyKind;
 CEL_ENUM_IS_INT32(CelPolicyKind);
 
+/// Exploration noise that is added to the policy's action.
+typedef enum CelNoise {
+  CEL_NOISE_NONE = 0,   ///< none
+  CEL_NOISE_NORMAL = 1, ///< independent Gaussian noise at each step
+  CEL_NOISE_OU = 2,     ///< an Ornstein-Uhlenbeck process, correlated in time
+  CEL_NOISE_GSDE = 3    ///< SAC: old name of use_sde; the next version will not have it
+} CelNoise;
+CEL_ENUM_IS_INT32(CelNoise);
+
 /// The first member of an off-policy learner's config. On the command line and in YAML, its fields
 /// appear among the learner's own.
 typedef struct CelOffPolicyConfig {

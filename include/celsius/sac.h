@@ -8,15 +8,6 @@
 #include "celsius/off_policy.h"
 CEL_BEGIN
 
-/// Exploration noise that is added to the sampled action.
-typedef enum CelNoise {
-  CEL_NOISE_NONE = 0,   ///< none
-  CEL_NOISE_NORMAL = 1, ///< independent Gaussian noise at each step
-  CEL_NOISE_OU = 2,     ///< an Ornstein-Uhlenbeck process, correlated in time
-  CEL_NOISE_GSDE = 3    ///< old name of CelSacConfig.use_sde; the next version will not have it
-} CelNoise;
-CEL_ENUM_IS_INT32(CelNoise);
-
 /// Settings of SAC. Start from cel_sac_config_default().
 /// Source: [maximum-entropy, 8.13-8.30], [policy-guarantees, SAC]; Haarnoja et al., "Soft
 /// actor-critic algorithms and applications", 2018.
@@ -86,6 +77,11 @@ typedef struct CelSacConfig {
   /// With gSDE: bound on the absolute value of the mean before tanh, so that exploration cannot be
   /// lost where tanh is flat. Range 0 to 1e9, default 0; 0 turns it off. Stable-Baselines3 uses 2.
   double clip_mean;
+  /// Updates of the critics for each update of the policy and of a learned temperature. Range 1 to
+  /// 1e6, default 1. Raise it when the critics lag behind the policy.
+  /// Source: Fujimoto, van Hoof, Meger, "Addressing function approximation error in actor-critic
+  /// methods", 2018.
+  int64_t policy_delay;
 } CelSacConfig;
 
 /// Returns the field table of CelSacConfig. Static; never NULL.

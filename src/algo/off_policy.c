@@ -133,7 +133,11 @@ void celi_means_bind(CeliMeans *means, CelAgent *agent, const char *const *names
 
 /// Errors: CEL_E_NAN, naming the first that is not finite.
 static CelStatus show(const CeliMeans *means, CelAgent *agent, int64_t n) {
-  for (int i = 0; i < means->n; i++) agent->metric[means->slot[i]] = means->sum[i] / (double)n;
+  for (int i = 0; i < means->n; i++) {
+    const int64_t every = means->every[i] > 1 ? means->every[i] : 1, updates = *agent->updates;
+    const int64_t count = updates / every - (updates - n) / every;
+    if (count > 0) agent->metric[means->slot[i]] = means->sum[i] / (double)count;
+  }
   for (int i = 0; i < means->n; i++)
     if (!isfinite(means->sum[i]))
       return cel_fail(
@@ -267,6 +271,17 @@ void celi_off_policy_plan_finish(CeliOffPolicy *off, const char *name, CeliOpFn 
                   CELI_UPDATE(t->log_alpha, 1), CELI_UPDATE(t->d_log_alpha, 1),
                   CELI_UPDATE(t->adam.m, 1), CELI_UPDATE(t->adam.v, 1),
                   CELI_UPDATE(t->adam.step, 1));
+}
+
+void celi_off_policy_plan_every(CeliOffPolicy *off, int64_t every) {
+  if (every > 1)
+    celi_plan_every(off->update.plan, off->experience.agent->updates, every);
+  else
+    celi_plan_every(off->update.plan, NULL, 1);
+}
+
+bool celi_off_policy_is_due(const CeliOffPolicy *off, int64_t every) {
+  return (*off->experience.agent->updates + 1) % every == 0;
 }
 
 void celi_off_policy_count(CeliOffPolicy *off, int64_t batch) {

@@ -18,6 +18,8 @@ extern const CelField celi_dsac_fields[];
 extern const CelField celi_sql_fields[];
 extern const CelField celi_sacv_fields[];
 extern const CelField celi_sqlc_fields[];
+extern const CelField celi_td3_fields[];
+extern const CelField celi_dqn_fields[];
 
 // ---- networks.
 
@@ -146,7 +148,9 @@ typedef struct CeliMeans {
   int n;                    ///< how many there are
   double *sum;              ///< (CELI_MEANS_MAX,) scratch
   int slot[CELI_MEANS_MAX]; ///< positions among the agent's metrics
-  const char *const *name;  ///< (n,)
+  /// Above 1: the value exists only every so many updates. A call without it leaves the metric.
+  int64_t every[CELI_MEANS_MAX];
+  const char *const *name; ///< (n,)
 } CeliMeans;
 CelStatus celi_means_declare(CeliMeans *means, CelTensors *tensors) CEL_WARN_UNUSED;
 /// After allocation. `names` (n,) must outlive the agent.
@@ -232,6 +236,10 @@ void celi_off_policy_plan_rows(CeliOffPolicy *off, const char *name, CeliOpFn fn
 /// The last operation of an update, in one thread: logged means, temperature and counters. The
 /// learner declares what else it touches.
 void celi_off_policy_plan_finish(CeliOffPolicy *off, const char *name, CeliOpFn fn);
+/// Lets the operations from here on run only every `every` updates. 1 ends this.
+void celi_off_policy_plan_every(CeliOffPolicy *off, int64_t every);
+/// Whether the current update is one of these; before it is counted.
+bool celi_off_policy_is_due(const CeliOffPolicy *off, int64_t every);
 /// In that operation: counts the update and its random numbers.
 void celi_off_policy_count(CeliOffPolicy *off, int64_t batch);
 
@@ -252,13 +260,15 @@ CelStatus celi_off_policy_update(CelAgent *agent, int64_t n) CEL_WARN_UNUSED;
 CelStatus celi_off_policy_sync(CelAgent *agent) CEL_WARN_UNUSED;
 void celi_off_policy_release(CelAgent *agent);
 int celi_off_policy_plans(const CelAgent *agent, CeliNamedPlan plans[CELI_PLANS_MAX]);
-/// The functions above in their places in a learner's table.
-#define CELI_OFF_POLICY_TABLE                                                                      \
-  .plans = celi_off_policy_plans, .release = celi_off_policy_release, .act = celi_off_policy_act,  \
-  .observe = celi_off_policy_observe, .due = celi_off_policy_due,                                  \
+/// The functions above in their places in a learner's table, without act and observe.
+#define CELI_OFF_POLICY_LEARNING                                                                   \
+  .plans = celi_off_policy_plans, .release = celi_off_policy_release, .due = celi_off_policy_due,  \
   .update = celi_off_policy_update, .predict = celi_off_policy_predict,                            \
   .sync = celi_off_policy_sync, .inspect = celi_off_policy_inspect,                                \
   .replay = celi_off_policy_replay, .replace = celi_off_policy_replace,                            \
   .renew = celi_off_policy_renew, .restart = celi_off_policy_restart
+/// All of them.
+#define CELI_OFF_POLICY_TABLE                                                                      \
+  CELI_OFF_POLICY_LEARNING, .act = celi_off_policy_act, .observe = celi_off_policy_observe
 
 #endif

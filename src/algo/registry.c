@@ -15,10 +15,13 @@ extern const CeliAlgo celi_algo_a2c;
 extern const CeliAlgo celi_algo_ac;
 extern const CeliAlgo celi_algo_trpo;
 extern const CeliAlgo celi_algo_reinforce;
+extern const CeliAlgo celi_algo_td3;
+extern const CeliAlgo celi_algo_dqn;
 
 static const CeliAlgo *const algos[] = {
-    &celi_algo_sac, &celi_algo_sacv, &celi_algo_dsac, &celi_algo_sql,  &celi_algo_sqlc,
-    &celi_algo_ppo, &celi_algo_a2c,  &celi_algo_ac,   &celi_algo_trpo, &celi_algo_reinforce,
+    &celi_algo_sac,  &celi_algo_sacv, &celi_algo_dsac, &celi_algo_sql,
+    &celi_algo_sqlc, &celi_algo_td3,  &celi_algo_dqn,  &celi_algo_ppo,
+    &celi_algo_a2c,  &celi_algo_ac,   &celi_algo_trpo, &celi_algo_reinforce,
 };
 
 enum { N_ALGOS = sizeof algos / sizeof algos[0] };

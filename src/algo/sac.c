@@ -17,7 +17,8 @@
 ///   5  Q'_e += tau (Q_e - Q'_e)
 ///   6  J_pi = mean (alpha log pi(a_pi|s) - min_e Q_e(s, a_pi)); Adam on the policy [8.28, (10)]
 ///   7  J_alpha = -log alpha mean(log pi(a_pi|s) + Hbar); Adam on log alpha
-/// alpha in lines 3 and 6 is the one from before line 7, as in Stable-Baselines3.
+/// alpha in lines 3 and 6 is the one from before line 7, as in Stable-Baselines3. With policy_delay
+/// d, only every d-th step has lines 6 and 7 (Fujimoto et al., 2018).
 #include "celsius/sac.h"
 #include "algo/off_policy.h"
 #include "algo/sac.h"
@@ -106,19 +107,25 @@ static void op_actor_loss(const void *args, int64_t begin, int64_t end) {
                    end - begin);
 }
 
-/// Line 7: d J_alpha / d log alpha = -(mean log pi + Hbar). Then the counters.
-static void op_finish(const void *args, int64_t begin, int64_t end) {
-  (void)begin, (void)end;
-  Sac *s = sac_of(args);
+/// Line 7 of the steps that have it: d J_alpha / d log alpha = -(mean log pi + Hbar).
+static void learn_temperature(Sac *s) {
   const CeliOps *ops = celi_ops();
   const double B = (double)s->B;
   const double entropy = -(double)ops->sum(celi_policy_logp(&s->pi), s->B) / B;
   double *mean = s->off.update.means.sum;
   mean[M_ACTOR_LOSS] += (double)ops->sum(s->pi_loss, s->B) / B;
-  mean[M_CRITIC_LOSS] += (double)ops->sum(s->q_loss, s->E * s->B) / B;
-  mean[M_ENT_COEF] += (double)*s->off.temperature.alpha;
   mean[M_ENTROPY] += entropy;
   mean[M_ENT_COEF_LOSS] += celi_temperature_step(&s->off.temperature, entropy);
+}
+
+/// Line 7, the logged means and the counters.
+static void op_finish(const void *args, int64_t begin, int64_t end) {
+  (void)begin, (void)end;
+  Sac *s = sac_of(args);
+  double *mean = s->off.update.means.sum;
+  mean[M_CRITIC_LOSS] += (double)celi_ops()->sum(s->q_loss, s->E * s->B) / (double)s->B;
+  mean[M_ENT_COEF] += (double)*s->off.temperature.alpha;
+  if (celi_off_policy_is_due(&s->off, s->config->policy_delay)) learn_temperature(s);
   const int64_t latent = celi_net_latent_width(&s->off.policy.net);
   *s->noise_counter += (uint64_t)((s->B * s->A * s->config->n_steps + latent * s->A) / 4 + 1);
   celi_off_policy_count(&s->off, s->B);
@@ -129,8 +136,10 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 static void plan_policies(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
   CeliPlan *plan = s->off.update.plan;
+  celi_off_policy_plan_every(&s->off, s->config->policy_delay);
   celi_batch_plan_copy_obs(plan, &s->batch, s->sa_pi); // line 2
   celi_policy_plan_sample(plan, &s->pi, s->sa_pi + s->O, ld, NOISE_PI, s->noise_counter);
+  celi_off_policy_plan_every(&s->off, 1);
   celi_policy_plan_sample(plan, &s->next, s->batch.next_obs + s->O, ld, NOISE_NEXT,
                           s->noise_counter);
   if (s->config->n_steps > 1)
@@ -163,6 +172,7 @@ static void plan_actor(Sac *s) {
   const int64_t M = s->head.M;
   const size_t apart = (size_t)(s->B * M) * sizeof(float); // from critic to critic
   CeliPlan *plan = s->off.update.plan;
+  celi_off_policy_plan_every(&s->off, s->config->policy_delay);
   celi_net_plan_forward(plan, &s->q_pi);
   celi_off_policy_plan_rows(&s->off, "actor loss", op_actor_loss, s->B); // line 6
   celi_plan_touch_each(plan, CELI_READ_ROWS(celi_pass_output(&s->q_pi), M, M), s->E, apart);
@@ -174,10 +184,13 @@ static void plan_actor(Sac *s) {
   celi_net_plan_backward_data_columns(plan, &s->q_pi, s->d_action, s->A, s->O, s->O + s->A);
   celi_policy_plan_sample_backward(plan, &s->pi, s->d_action, s->sa_pi + s->O, s->O + s->A);
   celi_policy_plan_backward_weight(plan, &s->pi);
+  celi_off_policy_plan_every(&s->off, 1);
   celi_off_policy_plan_finish(&s->off, "temperature", op_finish); // line 7
   celi_plan_touch(plan, CELI_READ(celi_policy_logp(&s->pi), s->B), CELI_READ(s->pi_loss, s->B),
                   CELI_READ(s->q_loss, s->E * s->B), CELI_UPDATE(s->noise_counter, 1));
+  celi_off_policy_plan_every(&s->off, s->config->policy_delay);
   celi_adam_plan(plan, &s->off.actor);
+  celi_off_policy_plan_every(&s->off, 1);
 }
 
 static CelStatus write_plan(Sac *s) {
@@ -269,7 +282,9 @@ static CelStatus prepare(CelAgent *agent) {
                                              "train/ent_coef",      "train/ent_coef_loss",
                                              "train/learning_rate", "train/entropy"};
   Sac *s = agent->self;
+  static const int delayed[] = {M_ACTOR_LOSS, M_ENT_COEF_LOSS, M_ENTROPY};
   CELI_TRY(celi_off_policy_prepare(agent, names, METRICS, M_LEARNING_RATE));
+  for (int i = 0; i < 3; i++) s->off.update.means.every[delayed[i]] = s->config->policy_delay;
   CELI_TRY(celi_off_policy_train(&s->off, &s->critic, "critic", CELI_INIT_CRITIC));
   celi_target_copy(&s->target, &s->critic.net, s->critic.adam.n);
   bind_passes(s);

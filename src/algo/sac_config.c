@@ -16,19 +16,12 @@ const CelField celi_sac_fields[] = {
 #include "algo/fields/critics.inc"
 #include "algo/fields/nstep.inc"
 #include "algo/fields/gaussian.inc"
-    {.name = "noise", .type = CEL_FIELD_ENUM, .offset = F(noise), .def = "none",
-     .choices = "none|normal|ou|gsde",
-     .doc = "exploration noise in addition to the policy's own; use ou when exploration must keep "
-            "one direction for a while; gsde: old name of use_sde"},
-    {.name = "noise_sigma", .type = CEL_FIELD_DOUBLE, .offset = F(noise_sigma), .def = "0.1",
-     .min = 0, .max = 100,
-     .doc = "standard deviation of normal and ou noise, in units of the scaled action"},
-    {.name = "noise_theta", .type = CEL_FIELD_DOUBLE, .offset = F(noise_theta), .def = "0.15",
-     .min = 0, .max = 1000, .unit = "1/time",
-     .doc = "rate at which ou noise returns to 0"},
-    {.name = "noise_dt", .type = CEL_FIELD_DOUBLE, .offset = F(noise_dt), .def = "0.01",
-     .min = 1e-9, .max = 1000, .unit = "time",
-     .doc = "time step of ou noise"},
+#define NOISE "none"
+#define NOISE_CHOICES "none|normal|ou|gsde"
+#define NOISE_DOC                                                                                  \
+  "exploration noise in addition to the policy's own; use ou when exploration must keep "          \
+  "one direction for a while; gsde: old name of use_sde"
+#include "algo/fields/noise.inc"
     {.name = "use_sde", .type = CEL_FIELD_BOOL, .offset = F(use_sde), .def = "false",
      .omit_default = true,
      .doc = "generalized state-dependent exploration (gSDE) instead of the policy's own noise: a "
@@ -62,6 +55,11 @@ const CelField celi_sac_fields[] = {
      .max = 1e9, .omit_default = true,
      .doc = "with use_sde: bound on the absolute value of the mean before tanh; 0: none; "
             "Stable-Baselines3 uses 2"},
+    {.name = "policy_delay", .type = CEL_FIELD_INT, .offset = F(policy_delay), .def = "1",
+     .min = 1, .max = 1e6, .unit = "updates", .omit_default = true,
+     .doc = "updates of the critics for each of the policy and a learned temperature; raise it "
+            "when the critics lag behind the policy",
+     .source = "Fujimoto et al., 2018"},
     {0},
 };
 // clang-format on

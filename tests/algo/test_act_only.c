@@ -24,7 +24,7 @@ static void refused(CelStatus status) {
 }
 
 static bool takes_choices(const char *algo) {
-  return strcmp(algo, "dsac") == 0 || strcmp(algo, "sql") == 0;
+  return strcmp(algo, "dsac") == 0 || strcmp(algo, "sql") == 0 || strcmp(algo, "dqn") == 0;
 }
 
 /// `large`: sizes that would need gibibytes for learning.

@@ -18,9 +18,9 @@ enum { N = 2, O = 3, STEPS = 11 };
 static const struct Case {
   const char *algo;
   bool discrete;
-} cases[] = {{"sac", false},  {"sacv", false}, {"dsac", true},     {"sql", true},
-             {"sqlc", false}, {"ppo", true},   {"ppo", false},     {"a2c", true},
-             {"ac", true},    {"trpo", true},  {"reinforce", true}};
+} cases[] = {{"sac", false}, {"sacv", false}, {"dsac", true},     {"sql", true},  {"sqlc", false},
+             {"td3", false}, {"dqn", true},   {"ppo", true},      {"ppo", false}, {"a2c", true},
+             {"ac", true},   {"trpo", true},  {"reinforce", true}};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 /// Names that an algorithm does not have are skipped.

@@ -15,7 +15,7 @@ typedef struct Row {
   int32_t value[5]; ///< the constants, in the order of `choices`
 } Row;
 
-#define OFF "sac sacv dsac sql sqlc"
+#define OFF "sac sacv dsac sql sqlc td3 dqn"
 #define ON "ppo a2c ac reinforce trpo"
 
 static const Row rows[] = {
@@ -28,7 +28,10 @@ static const Row rows[] = {
      "init",
      "kaiming_uniform|orthogonal|xavier_uniform",
      {CEL_INIT_KAIMING_UNIFORM, CEL_INIT_ORTHOGONAL, CEL_INIT_XAVIER_UNIFORM}},
-    {"sac sacv dsac", "critic_reduce", "min|mean", {CEL_CRITIC_REDUCE_MIN, CEL_CRITIC_REDUCE_MEAN}},
+    {"sac sacv dsac td3",
+     "critic_reduce",
+     "min|mean",
+     {CEL_CRITIC_REDUCE_MIN, CEL_CRITIC_REDUCE_MEAN}},
     {"sac", "critic", "mean|quantile", {CEL_CRITIC_MEAN, CEL_CRITIC_QUANTILE}},
     {"sac sacv",
      "policy",
@@ -38,6 +41,8 @@ static const Row rows[] = {
      "noise",
      "none|normal|ou|gsde",
      {CEL_NOISE_NONE, CEL_NOISE_NORMAL, CEL_NOISE_OU, CEL_NOISE_GSDE}},
+    {"td3", "noise", "none|normal|ou", {CEL_NOISE_NONE, CEL_NOISE_NORMAL, CEL_NOISE_OU}},
+    {"dqn", "loss", "huber|squared", {CEL_DQN_LOSS_HUBER, CEL_DQN_LOSS_SQUARED}},
     {"sqlc", "value_proposal", "uniform|policy", {CEL_PROPOSAL_UNIFORM, CEL_PROPOSAL_POLICY}},
     {"a2c", "optimizer", "rmsprop|adam", {CEL_A2C_OPTIMIZER_RMSPROP, CEL_A2C_OPTIMIZER_ADAM}},
     {"ac", "optimizer", "adam|sgd", {CEL_AC_OPTIMIZER_ADAM, CEL_AC_OPTIMIZER_SGD}},

@@ -3,7 +3,8 @@
 /// and that test must mention the field.
 #include "learner_test.h"
 
-#define OFF "sac sacv dsac sql sqlc"
+#define SOFT "sac sacv dsac sql sqlc"
+#define OFF SOFT " td3 dqn"
 #define ON "ppo a2c ac reinforce trpo"
 
 typedef const char *Settings[4][2];
@@ -23,9 +24,10 @@ static const Row rows[] = {
     {OFF, "batch_size", "15", {{0}}, "algo/test_sac_edges.c"},
     {OFF, "tau", "0.2", {{0}}, "algo/test_sequence.c"},
     {OFF, "gamma", "0.8", {{0}}, "algo/test_sac.c"},
-    {OFF, "train_freq", "2", {{0}}, "algo/test_sac.c"},
+    {OFF, "train_freq", "3", {{0}}, "algo/test_sac.c"},
     {OFF, "gradient_steps", "2", {{0}}, "algo/test_sac.c"},
-    {OFF, "target_update_interval", "2", {{0}}, "algo/test_sequence.c"},
+    {SOFT " td3", "target_update_interval", "3", {{0}}, "algo/test_sequence.c"},
+    {"dqn", "target_update_interval", "6", {{0}}, "algo/test_dqn.c"},
     {OFF, "net_arch", "6", {{0}}, "algo/test_sac.c"},
     {OFF, "critic_arch", "7", {{0}}, "algo/test_own_loop.c"},
     {OFF, "activation", "tanh", {{0}}, "algo/test_sac.c"},
@@ -41,32 +43,43 @@ static const Row rows[] = {
     {OFF, "weight_decay", "0.1", {{0}}, "algo/test_sequence.c"},
     {OFF, "max_grad_norm", "0.1", {{0}}, "algo/test_sequence.c"},
     // Temperatures, critics, policies.
-    {OFF, "ent_coef", "0.2", {{0}}, "algo/test_sac.c"},
+    {SOFT, "ent_coef", "0.2", {{0}}, "algo/test_sac.c"},
     {"sac sacv dsac", "ent_coef_init", "0.3", {{0}}, "algo/test_sac.c"},
     {"sac sacv", "target_entropy", "-1", {{0}}, "algo/test_fields.c"},
     {"dsac", "target_entropy", "0.2", {{0}}, "algo/test_fields.c"},
     {"dsac", "target_entropy_factor", "0.8", {{0}}, "algo/test_fields.c"},
     {"dsac", "critic_ent_coef", "0", {{0}}, "algo/test_dsac.c"},
-    {"sac sacv dsac", "n_critics", "3", {{0}}, "algo/test_sac.c"},
-    {"sac sacv dsac", "critic_reduce", "mean", {{0}}, "algo/test_sac.c"},
+    {"sac sacv dsac td3", "n_critics", "3", {{0}}, "algo/test_sac.c"},
+    {"sac sacv dsac td3", "critic_reduce", "mean", {{0}}, "algo/test_sac.c"},
     {"sac", "critic", "quantile", {{0}}, "algo/test_sac.c"},
     {"sac", "n_quantiles", "5", {{"critic", "quantile"}}, "algo/test_sac.c"},
     {"sac", "top_quantiles_to_drop_per_net", "1", {{"critic", "quantile"}}, "algo/test_critic.c"},
-    {"sac dsac", "n_steps", "3", {{0}}, "algo/test_sac.c"},
+    {"sac dsac td3 dqn", "n_steps", "3", {{0}}, "algo/test_sac.c"},
     {"sac sacv", "policy", "gaussian", {{0}}, "algo/test_sac.c"},
     {"sac sacv", "log_std_min", "-0.1", {{0}}, "nn/test_dist.c"},
     {"sac sacv", "log_std_max", "-0.1", {{0}}, "nn/test_dist.c"},
     // Exploration of sac.
     {"sac", "noise", "normal", {{0}}, "algo/test_sac.c"},
-    {"sac", "noise_sigma", "0.5", {{"noise", "normal"}}, "algo/test_sac.c"},
-    {"sac", "noise_theta", "3", {{"noise", "ou"}}, "algo/test_fields.c"},
-    {"sac", "noise_dt", "0.1", {{"noise", "ou"}}, "algo/test_fields.c"},
+    {"sac td3", "noise_sigma", "0.5", {{"noise", "normal"}}, "algo/test_sac.c"},
+    {"sac td3", "noise_theta", "3", {{"noise", "ou"}}, "algo/test_fields.c"},
+    {"sac td3", "noise_dt", "0.1", {{"noise", "ou"}}, "algo/test_fields.c"},
     {"sac", "use_sde", "true", {{0}}, "algo/test_sac.c"},
     {"sac", "log_std_init", "-1", {{"use_sde", "true"}}, "algo/test_sac.c"},
     {"sac", "sde_sample_freq", "3", {{"use_sde", "true"}}, "algo/test_fields.c"},
     {"sac", "use_sde_at_warmup", "true", {{"use_sde", "true"}}, "algo/test_own_loop.c"},
     {"sac", "use_expln", "true", {{"use_sde", "true"}, {"log_std_init", "1"}}, "algo/test_sac.c"},
     {"sac", "clip_mean", "0.01", {{"use_sde", "true"}}, "algo/test_sac.c"},
+    // td3 and dqn.
+    {"sac td3", "policy_delay", "3", {{0}}, "algo/test_policy_delay.c"},
+    {"td3", "noise", "ou", {{0}}, "algo/test_td3.c"},
+    {"td3", "target_policy_noise", "0.4", {{0}}, "algo/test_td3.c"},
+    {"td3", "target_noise_clip", "0.1", {{0}}, "algo/test_td3.c"},
+    {"dqn", "double_q", "true", {{0}}, "algo/test_dqn.c"},
+    {"dqn", "dueling", "true", {{0}}, "algo/test_dqn.c"},
+    {"dqn", "loss", "squared", {{0}}, "algo/test_dqn.c"},
+    {"dqn", "exploration_fraction", "0.9", {{0}}, "algo/test_dqn.c"},
+    {"dqn", "exploration_initial_eps", "0.5", {{0}}, "algo/test_dqn.c"},
+    {"dqn", "exploration_final_eps", "0.5", {{0}}, "algo/test_dqn.c"},
     // Particles in sqlc.
     {"sqlc", "value_particles", "9", {{0}}, "algo/test_sqlc.c"},
     {"sqlc", "value_proposal", "policy", {{0}}, "algo/test_sqlc.c"},
@@ -161,22 +174,31 @@ static const char *const off_base[][2] = {
 static const char *const on_base[][2] = {{"net_arch", "6,5"},       {"n_steps", "10"},
                                          {"gamma", "0.9"},          {"init", "orthogonal"},
                                          {"learning_rate", "0.01"}, {NULL, NULL}};
+static const char *const dqn_base[][2] = {{"target_update_interval", "4"},
+                                          {"train_freq", "1"},
+                                          {"exploration_fraction", "0.4"},
+                                          {NULL, NULL}};
 static const char *const particles[][2] = {
     {"value_particles", "8"}, {"fixed_particles", "6"}, {"updated_particles", "5"}, {NULL, NULL}};
 
 static CelStatus make(CelAgent **agent, const CelAlgoInfo *info, const char *const (*with)[2],
                       const char *field, const char *value) {
-  const bool discrete = strcmp(info->name, "dsac") == 0 || strcmp(info->name, "sql") == 0;
+  const bool discrete = names("dsac sql dqn", info->name);
   const CelSpace observation = cel_space_box(LEARNER_O, -INFINITY, INFINITY),
                  action = discrete ? cel_space_discrete(LEARNER_ACTIONS)
                                    : cel_space_box(LEARNER_DIMS, -2, 3);
-  const CelAgentOptions options = {.n_envs = LEARNER_N, .seed = 7, .threads = 1};
+  // dqn's exploration rate falls with the planned steps.
+  const CelAgentOptions options = {.n_envs = LEARNER_N,
+                                   .seed = 7,
+                                   .threads = 1,
+                                   .total_steps = strcmp(info->name, "dqn") == 0 ? 200 : 0};
   const char *const change[][2] = {{field, value}, {NULL, NULL}};
   void *config = calloc(1, info->config_size);
   assert_non_null(config);
   cel_fields_default(info->fields, config);
   learner_set(info, config, names(ON, info->name) ? on_base : off_base);
   if (strcmp(info->name, "sqlc") == 0) learner_set(info, config, particles);
+  if (strcmp(info->name, "dqn") == 0) learner_set(info, config, dqn_base);
   for (int i = 0; with && i < 4 && with[i][0]; i++)
     learner_set(info, config, (const char *const[][2]){{with[i][0], with[i][1]}, {NULL, NULL}});
   learner_set(info, config, change);

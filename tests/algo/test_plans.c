@@ -21,6 +21,8 @@ static const struct {
     {"dsac", .discrete = true, .barriers = {8}},
     {"sql", .discrete = true, .barriers = {3}},
     {"sqlc", .barriers = {10}},
+    {"td3", .barriers = {10}},
+    {"dqn", .discrete = true, .barriers = {4}},
     {"ppo", .barriers = {1, 2, 4}},
     {"a2c", .barriers = {5}},
     {"ac", .barriers = {3}},

@@ -38,6 +38,8 @@ static const Learner learners[] = {
     {.algo = "dsac", .discrete = true, COMMON},
     {.algo = "sql", .discrete = true, COMMON},
     {.algo = "sqlc", COMMON},
+    {.algo = "td3", COMMON},
+    {.algo = "dqn", .discrete = true, COMMON},
 };
 enum { LEARNERS = sizeof learners / sizeof learners[0] };
 

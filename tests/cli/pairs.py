@@ -23,8 +23,8 @@ import kit
 DISCRETE = ["CartPole-v1", "MountainCar-v0", "Acrobot-v1", "FrozenLake-v1", "CliffWalking-v1",
             "mdp", "Garnet-v0"]
 CONTINUOUS = ["Pendulum-v1", "MountainCarContinuous-v0", "LQR-v0", "MultiGoal-v0"]
-LEARNERS = {"sac": CONTINUOUS, "sacv": CONTINUOUS, "sqlc": CONTINUOUS,
-            "dsac": DISCRETE, "sql": DISCRETE,
+LEARNERS = {"sac": CONTINUOUS, "sacv": CONTINUOUS, "sqlc": CONTINUOUS, "td3": CONTINUOUS,
+            "dsac": DISCRETE, "sql": DISCRETE, "dqn": DISCRETE,
             **{name: DISCRETE + CONTINUOUS for name in ("ppo", "a2c", "ac", "trpo", "reinforce")}}
 CERTIFIED = {"FrozenLake-v1", "CliffWalking-v1", "mdp", "Garnet-v0", "LQR-v0", "MultiGoal-v0"}
 
@@ -139,7 +139,7 @@ def draw(rng, tables):
     return learner, env, steps, args + [str(part) for pair in run.items() for part in pair]
 
 
-OFF_POLICY = {"sac", "sacv", "dsac", "sql", "sqlc"}
+OFF_POLICY = {"sac", "sacv", "dsac", "sql", "sqlc", "td3", "dqn"}
 
 
 class Pair:

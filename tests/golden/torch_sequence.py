@@ -15,20 +15,26 @@ import sys
 import torch
 from safetensors.torch import load_file, save_file
 
+import torch_dqn
 import torch_dsac
 import torch_sac
 import torch_sacv
 import torch_sql
 import torch_sqlc
+import torch_td3
 
 UPDATES, TOTAL = 5, 180  # TOTAL: LEARNER_N * (LEARNER_STEPS + 2 * UPDATES * BETWEEN) of the test
 FEED = re.compile(r"batch\.(sa|obs|next_obs|sa_next|action|reward|discount|uniform|xi_\w+|spread)$|.*\.eps$|steps$")
-# The losses' module and its case, the networks in the order of their steps, and what the target network follows.
-LEARNERS = {"sac": (torch_sac, "squashed", ("critic", "target", "actor"), "critic"),
-            "sacv": (torch_sacv, "squashed", ("value", "critic", "actor", "target"), "value"),
-            "dsac": (torch_dsac, "twin", ("critic", "target", "actor"), "critic"),
-            "sql": (torch_sql, "relu", ("actor", "target"), "actor"),
-            "sqlc": (torch_sqlc, "one-layer", ("critic", "target", "actor"), "critic")}
+# The losses' module and its case, the networks in the order of their steps, and what the target networks follow.
+LEARNERS = {"sac": (torch_sac, "squashed", ("critic", "target", "actor"), {"target": "critic"}),
+            "sacv": (torch_sacv, "squashed", ("value", "critic", "actor", "target"), {"target": "value"}),
+            "dsac": (torch_dsac, "twin", ("critic", "target", "actor"), {"target": "critic"}),
+            "sql": (torch_sql, "relu", ("actor", "target"), {"target": "actor"}),
+            "sqlc": (torch_sqlc, "one-layer", ("critic", "target", "actor"), {"target": "critic"}),
+            "td3": (torch_td3, "td3", ("critic", "actor", "target", "actor_target"),
+                    {"target": "critic", "actor_target": "actor"}),
+            "dqn": (torch_dqn, "dqn", ("target", "actor"), {"target": "actor"})}
+DELAYED = {"td3": ("actor", "target", "actor_target")}  # moved by every second update: policy_delay
 torch_sql.ALPHA["relu"] = 0.1  # the default, which the test keeps
 SETTINGS = {"plain": dict(rate=lambda left: .01, tau=.3, interval=1, betas=(.9, .999), eps=1e-8, decay=0, clip=0),
             "tuned": dict(rate=lambda left: .02 * left, tau=.2, interval=2, betas=(.8, .95), eps=1e-3, decay=.5, clip=.3)}
@@ -56,7 +62,7 @@ def sequence(algo, case, dumps):
     p = {k: v.clone() for k, v in dumps[0].items() if k.split(".")[0] in roles}
     learned = "log_ent_coef" in p
     adam = {}
-    for network in roles - {"target"}:
+    for network in roles - set(followed):
         if names_of(p, network):
             adam[network] = torch.optim.AdamW([p[k] for k in names_of(p, network)], lr=1, betas=c["betas"],
                                               eps=c["eps"], weight_decay=0 if network == "log_ent_coef" else c["decay"])
@@ -65,10 +71,13 @@ def sequence(algo, case, dumps):
         before = {**dumps[k], **{name: v.clone() for name, v in p.items()}}
         temperature = {name: v.detach() for name, v in module.compute(variant, before).items()}
         for network in order:
-            if network == "target":
-                if k % c["interval"] == 0:
-                    for name in names_of(p, "target"):
-                        p[name] += c["tau"] * (p[name.replace("target", followed)] - p[name])
+            if network in DELAYED.get(algo, ()) and k % 2 != 0:
+                continue
+            if network in followed:
+                # That of dqn moves with the steps of the environments: "tuned" at each of the three between updates.
+                moves = (3 if case == "tuned" else 0) if algo == "dqn" else k % c["interval"] == 0
+                for name in names_of(p, network) * moves:
+                    p[name] += c["tau"] * (p[followed[network] + name[len(network):]] - p[name])
                 continue
             # Every loss sees the networks that were stepped before it, and the temperature from before the update;
             # targets move after the loss that reads them.

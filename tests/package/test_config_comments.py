@@ -12,7 +12,7 @@ import unittest
 SOURCE, BUILD = os.environ["CELSIUS_SOURCE_DIR"], os.environ["CELSIUS_BUILD_DIR"]
 TYPES = "bool int u64 double enum string path int_list schedule auto group".split()
 SHARED = {"CelOnPolicyConfig", "CelOffPolicyConfig"}  # without a table of their own
-VARIED = {"CelOnPolicyConfig"}  # a comment names the defaults of several learners
+VARIED = {"CelOffPolicyConfig", "CelOnPolicyConfig"}  # a comment names the defaults of several learners
 
 
 class Field(ctypes.Structure):
