@@ -21,7 +21,21 @@ from ._pictures import Picture, plot_error, plot_runs, plot_sweep
 from ._verify import Check, Report, verify
 from .errors import Error
 from .evaluation import evaluate_policy
-from .learners import A2C, AC, PPO, REINFORCE, SAC, SQL, TRPO, DiscreteSAC, SoftQ
+from .learners import (
+    A2C,
+    AC,
+    DDPG,
+    DQN,
+    PPO,
+    REINFORCE,
+    SAC,
+    SQL,
+    TD3,
+    TQC,
+    TRPO,
+    DiscreteSAC,
+    SoftQ,
+)
 from .mdp import MDP
 from .sb3 import from_sb3
 from .vec_env import make_vec_env
@@ -29,8 +43,8 @@ from .vec_env import make_vec_env
 __version__ = text(lib.cel_version())
 
 __all__ = [
-    "A2C", "AC", "DiscreteSAC", "Error", "PPO", "REINFORCE", "SAC", "SQL", "SoftQ", "TRPO",
-    "__version__", "evaluate_policy", "make_vec_env",
+    "A2C", "AC", "DDPG", "DQN", "DiscreteSAC", "Error", "PPO", "REINFORCE", "SAC", "SQL", "SoftQ",
+    "TD3", "TQC", "TRPO", "__version__", "evaluate_policy", "make_vec_env",
 ]  # fmt: skip
 __all__ += [
     "MDP", "AgentCertificate", "Check", "Picture", "Report", "certify", "export", "export_formats",

@@ -158,7 +158,8 @@ class Learning:
             return
         self._recorded = updates
         for name, value in self._agent.metrics().items():
-            self.logger.record(name, value)
+            if value == value:  # NaN: not measured yet, as the policy's loss with policy_delay
+                self.logger.record(name, value)
         self._n_updates = updates
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 

@@ -1,6 +1,6 @@
 """The learners.
 
-Names, order and defaults of arguments are Stable-Baselines3's (for TRPO, those of sb3_contrib).
+Names, order and defaults of arguments are Stable-Baselines3's (for TRPO and TQC, sb3_contrib's).
 
 After them, by keyword only: `native` (False: Gymnasium's environment even where Celsius has it in
 C), `threads` (any number gives the same bits), and every further field of the algorithm, as
@@ -79,6 +79,139 @@ class SAC(OffPolicyLearner):
         return self.policy_kwargs.get("policy") != "gaussian"
 
 
+class TQC(SAC):
+    """Soft actor-critic with truncated quantile critics, for continuous actions."""
+
+    def __init__(
+        self,
+        policy: str,
+        env: Any,
+        learning_rate: Schedule = 3e-4,
+        buffer_size: int = 1_000_000,
+        learning_starts: int = 100,
+        batch_size: int = 256,
+        tau: float = 0.005,
+        gamma: float = 0.99,
+        train_freq: TrainFrequency = 1,
+        gradient_steps: int = 1,
+        action_noise: Any = None,
+        replay_buffer_class: Any = None,
+        replay_buffer_kwargs: dict[str, Any] | None = None,
+        optimize_memory_usage: bool = False,
+        n_steps: int = 1,
+        ent_coef: str | float = "auto",
+        target_update_interval: int = 1,
+        target_entropy: str | float = "auto",
+        top_quantiles_to_drop_per_net: int = 2,
+        use_sde: bool = False,
+        sde_sample_freq: int = -1,
+        use_sde_at_warmup: bool = False,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: Any = "auto",
+        _init_setup_model: bool = True,
+        *,
+        native: bool | None = None,
+        threads: int = 1,
+        **fields: Any,
+    ) -> None:
+        self._start(locals())
+
+    def _convert(self, config: Config) -> None:
+        super()._convert(config)
+        config.set("critic", "quantile")
+
+
+class TD3(OffPolicyLearner):
+    """Twin delayed DDPG, for continuous actions: a deterministic policy."""
+
+    ALGO = "td3"
+
+    def __init__(
+        self,
+        policy: str,
+        env: Any,
+        learning_rate: Schedule = 1e-3,
+        buffer_size: int = 1_000_000,
+        learning_starts: int = 100,
+        batch_size: int = 256,
+        tau: float = 0.005,
+        gamma: float = 0.99,
+        train_freq: TrainFrequency = 1,
+        gradient_steps: int = 1,
+        action_noise: Any = None,
+        replay_buffer_class: Any = None,
+        replay_buffer_kwargs: dict[str, Any] | None = None,
+        optimize_memory_usage: bool = False,
+        n_steps: int = 1,
+        policy_delay: int = 2,
+        target_policy_noise: float = 0.2,
+        target_noise_clip: float = 0.5,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: Any = "auto",
+        _init_setup_model: bool = True,
+        *,
+        native: bool | None = None,
+        threads: int = 1,
+        **fields: Any,
+    ) -> None:
+        self._start(locals())
+
+    def _convert(self, config: Config) -> None:
+        super()._convert(config)
+        config.set("noise", "none")  # action_noise adds it, or the field `noise`
+
+    def _squashes(self) -> bool:
+        return True
+
+
+class DDPG(TD3):
+    """Deep deterministic policy gradient: TD3 with one critic, no delay and no target noise."""
+
+    def __init__(
+        self,
+        policy: str,
+        env: Any,
+        learning_rate: Schedule = 1e-3,
+        buffer_size: int = 1_000_000,
+        learning_starts: int = 100,
+        batch_size: int = 256,
+        tau: float = 0.005,
+        gamma: float = 0.99,
+        train_freq: TrainFrequency = 1,
+        gradient_steps: int = 1,
+        action_noise: Any = None,
+        replay_buffer_class: Any = None,
+        replay_buffer_kwargs: dict[str, Any] | None = None,
+        optimize_memory_usage: bool = False,
+        n_steps: int = 1,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: Any = "auto",
+        _init_setup_model: bool = True,
+        *,
+        native: bool | None = None,
+        threads: int = 1,
+        **fields: Any,
+    ) -> None:
+        self.stats_window_size = 100
+        self._start(locals())
+
+    def _convert(self, config: Config) -> None:
+        super()._convert(config)
+        for name, value in (("policy_delay", 1), ("target_policy_noise", 0.0), ("n_critics", 1)):
+            config.set(name, value)
+
+
 class DiscreteSAC(OffPolicyLearner):
     """Soft actor-critic for discrete actions, with exact expectations."""
 
@@ -118,6 +251,74 @@ class DiscreteSAC(OffPolicyLearner):
     ) -> None:
         self.action_noise = None
         self._start(locals())
+
+
+class DQN(OffPolicyLearner):
+    """Deep Q-networks, for discrete actions. Further fields: `double_q`, `dueling`, `loss`."""
+
+    ALGO = "dqn"
+    ACTIONS = (spaces.Discrete,)
+
+    def __init__(
+        self,
+        policy: str,
+        env: Any,
+        learning_rate: Schedule = 1e-4,
+        buffer_size: int = 1_000_000,
+        learning_starts: int = 100,
+        batch_size: int = 32,
+        tau: float = 1.0,
+        gamma: float = 0.99,
+        train_freq: TrainFrequency = 4,
+        gradient_steps: int = 1,
+        replay_buffer_class: Any = None,
+        replay_buffer_kwargs: dict[str, Any] | None = None,
+        optimize_memory_usage: bool = False,
+        n_steps: int = 1,
+        target_update_interval: int = 10_000,
+        exploration_fraction: float = 0.1,
+        exploration_initial_eps: float = 1.0,
+        exploration_final_eps: float = 0.05,
+        max_grad_norm: float = 10,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: Any = "auto",
+        _init_setup_model: bool = True,
+        *,
+        native: bool | None = None,
+        threads: int = 1,
+        **fields: Any,
+    ) -> None:
+        self.action_noise = None
+        self._start(locals())
+
+    target_update_interval: int
+    exploration_fraction: float
+    exploration_initial_eps: float
+    exploration_final_eps: float
+
+    def _check(self, policy: str) -> None:
+        super()._check(policy)
+        if self.n_envs > self.target_update_interval:
+            warnings.warn(
+                "The number of environments used is greater than the target network update "
+                f"interval ({self.n_envs} > {self.target_update_interval}), therefore the target "
+                "network will be updated after each call to env.step() which corresponds to "
+                f"{self.n_envs} steps.",
+                stacklevel=4,
+            )
+
+    @property
+    def exploration_rate(self) -> float:
+        """The probability of a random action in the next step of learn."""
+        done = self.num_timesteps / max(self._total_timesteps, 1)
+        start, end = self.exploration_initial_eps, self.exploration_final_eps
+        if done >= self.exploration_fraction:
+            return end
+        return start + (end - start) * done / self.exploration_fraction
 
 
 class SQL(OffPolicyLearner):

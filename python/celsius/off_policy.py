@@ -31,7 +31,7 @@ class TrainFreq(NamedTuple):
 
 
 class OffPolicyLearner(Learner):
-    """Base of SAC, DiscreteSAC, SQL and SoftQ."""
+    """Base of SAC, TQC, TD3, DDPG, DiscreteSAC, DQN, SQL and SoftQ."""
 
     train_freq: Any
     gradient_steps: int

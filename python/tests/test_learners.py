@@ -23,6 +23,18 @@ from celsius.noise import NormalActionNoise, OrnsteinUhlenbeckActionNoise
 SMALL: dict[str, Any] = {"policy_kwargs": {"net_arch": [8]}}
 CASES: dict[type[Learner], tuple[str, dict[str, Any]]] = {
     celsius.SAC: ("Pendulum-v1", {"batch_size": 8, "buffer_size": 500, "learning_starts": 10}),
+    celsius.TQC: (
+        "Pendulum-v1",
+        {
+            "batch_size": 8,
+            "buffer_size": 500,
+            "learning_starts": 10,
+            "policy_kwargs": {"net_arch": [8], "n_quantiles": 5},
+        },
+    ),
+    celsius.TD3: ("Pendulum-v1", {"batch_size": 8, "buffer_size": 500, "learning_starts": 10}),
+    celsius.DDPG: ("Pendulum-v1", {"batch_size": 8, "buffer_size": 500, "learning_starts": 10}),
+    celsius.DQN: ("CartPole-v1", {"batch_size": 8, "buffer_size": 500, "learning_starts": 10}),
     celsius.DiscreteSAC: (
         "CartPole-v1",
         {"batch_size": 8, "buffer_size": 500, "learning_starts": 10},
@@ -237,7 +249,7 @@ def test_net_arch_of_policy_and_values(cls: Any, second: str) -> None:
     arch = {"pi": [4], second: [6, 5]}
     model = make(cls, policy_kwargs={"net_arch": arch}).learn(48)
     shapes = {name: value.shape for name, value in model.get_parameters()["policy"].items()}
-    if cls is not celsius.SQL:  # has no network of a policy
+    if cls not in (celsius.SQL, celsius.DQN):  # have no network of a policy
         assert shapes["actor.0.weight"][-1] == 4
     assert any(shape[-2:] == (6, 5) for shape in shapes.values()), shapes
 
