@@ -27,13 +27,13 @@ static uint64_t first_seed(void) {
   return text ? strtoull(text, NULL, 10) : 1;
 }
 
-static int by_value(const void *a, const void *b) {
+static inline int by_value(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
 }
 
 /// The scores of n seeds of an environment, in ascending order.
-static void scores(const char *algo, const char *id, double *out, int n) {
+static inline void scores(const char *algo, const char *id, double *out, int n) {
   for (int i = 0; i < n; i++) out[i] = score(algo, id, first_seed() + (uint64_t)i);
   qsort(out, (size_t)n, sizeof *out, by_value);
 }

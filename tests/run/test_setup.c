@@ -164,7 +164,8 @@ static void every_preset_reads(void **state) {
   for (; cel_preset_at(n); n++) {
     const CelPreset *preset = cel_preset_at(n);
     CelSetup *setup = NULL;
-    const bool method = strcmp(preset->name, "tqc") == 0; // for any environment
+    const bool method = // for any environment
+        strcmp(preset->name, "tqc") == 0 || strcmp(preset->name, "ddpg") == 0;
     assert_true(strlen(preset->doc) > 10);
     const CelStatus status =
         cel_setup_create(&setup, preset->algo, method ? "Pendulum-v1" : preset->name);
