@@ -103,6 +103,10 @@ class Policy(nn.Module):
         x = self.net(obs)
         if self.kind == "categorical":
             return self.logits(x).argmax(-1)
+        if self.kind == "greedy":  # of values of the actions, as in DQN
+            return self.output(x).argmax(-1)
+        if self.kind == "deterministic":
+            return self.scaled(torch.tanh(self.output(x)))
         if self.kind == "multi_categorical":
             return torch.stack([y.argmax(-1) for y in self.logits(x).split(self.choices.tolist(), -1)], -1)
         if self.kind == "bernoulli":

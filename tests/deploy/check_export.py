@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-DISCRETE = ("categorical", "multi_categorical", "bernoulli")
+DISCRETE = ("categorical", "greedy", "multi_categorical", "bernoulli")
 ACTIVATIONS = {
     "identity": lambda x: x,
     "relu": lambda x: np.maximum(x, 0),
@@ -112,7 +112,9 @@ def run_numpy(path, obs, noise, answers):
     if answers["kind"] == "multi_categorical":
         y, n = x @ t["logits.weight"].T + t["logits.bias"], t["choices"].astype(int)
         return np.stack([z.argmax(-1) for z in np.split(y, np.cumsum(n)[:-1], -1)], -1)
-    if answers["kind"] == "sampler":
+    if answers["kind"] == "greedy":
+        return np.argmax(x @ t["output.weight"].T + t["output.bias"], -1)
+    if answers["kind"] in ("sampler", "deterministic"):
         return scaled(t, np.tanh(x @ t["output.weight"].T + t["output.bias"]))
     mean = x @ t["mean.weight"].T + t["mean.bias"]
     if "log_std.weight" in t:

@@ -147,8 +147,8 @@ static void test_c_metadata_is_text(void **state) {
 /// Extreme numbers keep their bits.
 static void test_c_literals(void **state) {
   (void)state;
-  static const ModelCase one = {"one", CELI_GAUSSIAN, CELI_IDENTITY, 1,     8,     0, {0},
-                                false, false,         false,         false, false, 0};
+  static const ModelCase one = {
+      .name = "one", .kind = CELI_GAUSSIAN, .activation = CELI_IDENTITY, .O = 1, .A = 8};
   static const float values[8] = {0.1f,     -0.0f,   3, 1e-45f, 3.4028235e38f, -1.17549435e-38f,
                                   1.0f / 3, 16777215};
   ModelData m = model_create(&one, NULL, 1);
@@ -223,8 +223,9 @@ static void write_answers(const ModelData *m, const char *path) {
   const char *const kinds[] = {"gaussian", "squashed_gaussian", "categorical", "multi_categorical",
                                "bernoulli"};
   const char *const activations[] = {"identity", "relu", "tanh", "silu", "gelu", "leaky_relu"};
-  const CelMeta meta[] = {{"kind", c->sampler ? "sampler" : kinds[c->kind]},
-                          {"activation", activations[c->activation]}};
+  const char *fixed = c->kind == CELI_CATEGORICAL ? "greedy" : "deterministic";
+  const char *kind = c->sampler ? "sampler" : c->deterministic ? fixed : kinds[c->kind];
+  const CelMeta meta[] = {{"kind", kind}, {"activation", activations[c->activation]}};
   OK(cel_safetensors_write(path, tensors, 1u << CEL_STATE, meta, 2));
   cel_policy_destroy(policy);
   cel_tensors_destroy(tensors);

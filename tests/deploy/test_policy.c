@@ -129,7 +129,8 @@ static void check_against_agent(const CelSacConfig *config, int64_t O, int64_t A
   cel_agent_destroy(agent);
 }
 
-/// Actions drawn from a file, with the noise of the learner, have the same bits as the learner's.
+/// Actions drawn from a file, with the noise of the learner, have the same bits as the learner's,
+/// and so has the mode. A deterministic policy takes no noise.
 static void check_draws(const char *algo, const CelSpace *action, const char *field,
                         const char *value) {
   enum { ROWS = 50 };
@@ -138,8 +139,8 @@ static void check_draws(const char *algo, const CelSpace *action, const char *fi
   const size_t bytes = cel_space_bytes(action);
   CelAgent *agent;
   CelPolicy *policy;
-  float obs[ROWS * 3], noise[8];
-  uint8_t want[ROWS * 16], got[16];
+  float obs[ROWS * 3], noise[8] = {0};
+  uint8_t want[ROWS * 16], mode[ROWS * 16], got[16];
   CelRng rng = cel_rng(6, CEL_RNG_USER, 6);
   OK(cel_algo_find(algo, &info));
   void *config = calloc(1, info->config_size);
@@ -152,7 +153,9 @@ static void check_draws(const char *algo, const CelSpace *action, const char *fi
   OK(cel_agent_save_model(agent, "drawn.safetensors"));
   OK(cel_policy_load("drawn.safetensors", &policy));
   const int64_t W = cel_policy_noise(policy);
-  assert_in_range(W, 1, 8);
+  const bool fixed = strcmp(algo, "td3") == 0 || strcmp(algo, "dqn") == 0;
+  assert_in_range(W, fixed ? 0 : 1, fixed ? 0 : 8);
+  OK(cel_agent_predict(agent, obs, ROWS, mode));
   for (uint32_t i = 0; i < ROWS; i++) {
     const uint64_t block = 4 * (uint64_t)((W + 3) / 4);
     if (action->part[0].kind == CEL_BOX)
@@ -162,17 +165,25 @@ static void check_draws(const char *algo, const CelSpace *action, const char *fi
     OK(cel_policy_sample_noise(policy, obs + 3 * i, noise, got));
     if (memcmp(got, want + i * bytes, bytes) != 0)
       fail_msg("%s: draw %d differs from the agent's", algo, (int)i);
+    OK(cel_policy_act(policy, obs + 3 * i, got));
+    if (memcmp(got, mode + i * bytes, bytes) != 0)
+      fail_msg("%s: mode %d differs from the agent's", algo, (int)i);
   }
-  // With its own random numbers the actions differ.
+  // With its own random numbers the actions differ, unless they are fixed.
+  OK(cel_policy_sample(policy, obs, &rng, got));
   int changes = 0;
   for (int i = 0; i < 100; i++) {
     memcpy(want, got, bytes);
     OK(cel_policy_sample(policy, obs, &rng, got));
     changes += memcmp(got, want, bytes) != 0;
   }
-  if (changes <= 10) fail_msg("%s: %d of 100 draws differ from the one before", algo, changes);
+  if (fixed ? changes > 0 : changes <= 10)
+    fail_msg("%s: %d of 100 draws differ from the one before", algo, changes);
   noise[0] = NAN;
-  FAILS(cel_policy_sample_noise(policy, obs, noise, got), CEL_E_NAN, "element 0 of the noise");
+  if (fixed)
+    OK(cel_policy_sample_noise(policy, obs, noise, got));
+  else
+    FAILS(cel_policy_sample_noise(policy, obs, noise, got), CEL_E_NAN, "element 0 of the noise");
   noise[0] = 0, obs[1] = NAN;
   FAILS(cel_policy_sample_noise(policy, obs, noise, got), CEL_E_NAN, "element 1 of the obs");
   free(config);
@@ -195,6 +206,9 @@ static void test_draws_as_agent(void **state) {
   check_draws("ppo", &choice, "activation", "tanh");
   check_draws("sql", &choice, "ent_coef", "0.5");
   check_draws("dsac", &choice, "activation", "tanh");
+  check_draws("td3", &box, "normalize_observation", "true");
+  check_draws("dqn", &choice, "dueling", "false");
+  check_draws("dqn", &choice, "dueling", "true");
 }
 
 /// A sampler without noise; old files that call a sampler a squashed Gaussian; policies without
@@ -606,7 +620,7 @@ static void test_bounds(void **state) {
   int at_bound = 0;
   for (int round = 0; round < 300; round++) {
     CelRng rng = cel_rng((uint64_t)round, CEL_RNG_USER, 2);
-    static const int shapes[] = {1, 4, 11}; // squashed, Gaussian, sampler
+    static const int shapes[] = {1, 4, SAMPLER_CASE}; // squashed, Gaussian, sampler
     ModelCase c = model_cases[shapes[round % 3]];
     const bool squash = c.kind == CELI_SQUASHED_GAUSSIAN;
     double low[16], high[16];
