@@ -19,8 +19,8 @@ static const struct {
 } LEARNERS[] = {{"sac", "Pendulum-v1"},       {"sacv", "Pendulum-v1"}, {"sqlc", "Pendulum-v1"},
                 {"dsac", "FrozenLake-v1"},    {"sql", "CartPole-v1"},  {"ac", "Pendulum-v1"},
                 {"reinforce", "CartPole-v1"}, {"a2c", "CartPole-v1"},  {"ppo", "Pendulum-v1"},
-                {"trpo", "Pendulum-v1"}};
-enum { N_LEARNERS = 10 };
+                {"trpo", "Pendulum-v1"},      {"td3", "Pendulum-v1"},  {"dqn", "FrozenLake-v1"}};
+enum { N_LEARNERS = 12 };
 
 typedef struct Learner {
   CelSetup *setup;

@@ -32,6 +32,9 @@ static const struct Case {
     {"ac", true, {{"discount_weight", "true"}}},
     {"trpo", true, {{"normalize_reward", "true"}}},
     {"reinforce", false, {{"normalize_observation", "true"}}},
+    {"td3", false, {{"noise", "ou"}, {"policy_delay", "2"}}},
+    {"dqn", true, {{"dueling", "true"}, {"double_q", "true"}, {"n_steps", "2"}}},
+    {"sac", false, {{"policy_delay", "3"}, {"critic", "quantile"}}},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 static const char *const common[][2] = {

@@ -23,6 +23,8 @@ MODELS = {
     "ppo_box": ("ppo", "Pendulum-v1", "--n-steps", "20", "--layer-norm", "true"),
     "sqlc": ("sqlc", "Pendulum-v1"),
     "dsac": ("dsac", "CartPole-v1"),
+    "td3": ("td3", "Pendulum-v1"),
+    "dqn": ("dqn", "CartPole-v1", "--dueling", "true"),
 }
 
 
@@ -144,7 +146,7 @@ def main():
         replay(celsius, folder)
         problems(celsius, folder)
     random.seed(1)
-    for case in range(13):
+    for case in range(16):
         edits = b"".join(bytes([random.randrange(256), random.randrange(8), 0]) +
                          struct.pack("<q", random.choice([-1, 1, 2**62, 2**63 - 1]))
                          for _ in range(3))
