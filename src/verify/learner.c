@@ -91,6 +91,65 @@ CelStatus celi_learner_feed(CeliTrial *trial, CeliLearner *learner, int steps) {
   return CEL_OK;
 }
 
+/// The pair of state s that an action stands for.
+static int pair_of(const CeliLearner *learner, const CeliProblem *problem, int s, const void *u) {
+  const float *real = u;
+  const int32_t *choice = u;
+  const int A = problem->A, part = (int)floor(((double)*real + 1) / 2 * A);
+  if (learner->discrete) return problem->pair[s] + *choice;
+  return problem->pair[s] + (part < A ? part : A - 1);
+}
+
+static void one_hot(float *x, int S, int s) {
+  for (int k = 0; k < S; k++) x[k] = k == s ? 1 : 0;
+}
+
+CelStatus celi_learner_walk(CeliTrial *trial, CeliLearner *learner, const CeliProblem *problem,
+                            int steps) {
+  const int S = problem->S;
+  CEL_ASSERT(S == learner->O && S <= CELI_LEARNER_O);
+  float obs[CELI_LEARNER_O], next[CELI_LEARNER_O], final[CELI_LEARNER_O], action[CELI_LEARNER_A];
+  for (int t = 0, s = celi_sample_start(trial, problem); t < steps; t++) {
+    one_hot(obs, S, s);
+    CELI_TRY(cel_agent_act(learner->agent, obs, NULL, CEL_EXPLORE, action));
+    const int p = pair_of(learner, problem, s, action), to = celi_sample_next(trial, problem, p);
+    const float reward = (float)problem->R[p * S + to];
+    const uint8_t terminated = problem->ends[p * S + to] > 0 || celi_actions(problem, to) == 0;
+    const uint8_t truncated = 0;
+    s = terminated ? celi_sample_start(trial, problem) : to;
+    one_hot(next, S, s);
+    one_hot(final, S, to);
+    const CelOutcome outcome = {&reward, &terminated, &truncated, next, final};
+    CELI_TRY(cel_agent_observe(learner->agent, &outcome));
+  }
+  return CEL_OK;
+}
+
+/// The state that is observed in S numbers.
+static int state_in(const float *x, int S) {
+  for (int s = 0; s < S; s++)
+    if (x[s] == 1) return s;
+  return -1;
+}
+
+double celi_learner_backup(const CeliLearner *learner, const CeliProblem *problem, int b,
+                           const double *V) {
+  const bool discrete = learner->discrete;
+  const int S = problem->S, ld = discrete ? S : S + learner->A;
+  const CelTensor *x = cel_tensors_find(learner->tensors, discrete ? "batch.obs" : "batch.sa");
+  const CelTensor *next =
+      cel_tensors_find(learner->tensors, discrete ? "batch.next_obs" : "batch.sa_next");
+  const float *row = (const float *)x->data + (ptrdiff_t)b * ld;
+  const int s = state_in(row, S), to = state_in((const float *)next->data + (ptrdiff_t)b * ld, S);
+  CEL_ASSERT(s >= 0 && to >= 0);
+  const void *action = row + S;
+  if (discrete)
+    action = (const int32_t *)cel_tensors_find(learner->tensors, "batch.action")->data + b;
+  const int k = pair_of(learner, problem, s, action) * S + to;
+  const bool ends = problem->ends[k] > 0 || celi_actions(problem, to) == 0;
+  return problem->R[k] + (ends ? 0 : problem->gamma * V[to]);
+}
+
 double celi_learner_at(const CeliLearner *learner, const char *name, int64_t i) {
   const CelTensor *t = cel_tensors_find(learner->tensors, name);
   CEL_ASSERT(t && t->type == CEL_F32 && i >= 0 && i < t->size);

@@ -42,6 +42,15 @@ void celi_learner_destroy(CeliLearner *learner);
 /// Gives random transitions to a learner with one environment, at most CELI_LEARNER_STEPS in all.
 /// Some of the episodes terminate, some are truncated.
 CelStatus celi_learner_feed(CeliTrial *trial, CeliLearner *learner, int steps) CEL_WARN_UNUSED;
+/// Gives a learner with one environment the transitions of a walk through a finite problem. Its
+/// states are observed one-hot; there are as many as numbers in an observation. All of them have A
+/// actions or none. A continuous action in [-1, 1] is taken for the one of A equal parts of that
+/// range that has its first number.
+CelStatus celi_learner_walk(CeliTrial *trial, CeliLearner *learner, const CeliProblem *problem,
+                            int steps) CEL_WARN_UNUSED;
+/// The target r + gamma V(s') of row b of the learner's batch after such a walk, from the problem.
+double celi_learner_backup(const CeliLearner *learner, const CeliProblem *problem, int b,
+                           const double *V);
 /// The stored transition in row b of the learner's batch, found by its observation. `batch` names a
 /// batch tensor with ld numbers a row.
 const CeliTransition *celi_learner_find(const CeliLearner *learner, const char *batch, int b,

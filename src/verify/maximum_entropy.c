@@ -3,7 +3,7 @@
 #include "verify/verify.h"
 
 extern const CeliSection celi_me_objective, celi_me_values, celi_me_best_policy, celi_me_divergence,
-    celi_me_linear_quadratic, celi_me_learners, celi_me_quantiles;
+    celi_me_linear_quadratic, celi_me_learners, celi_me_quantiles, celi_me_limits;
 
 static const CeliSection *const sections[] = {
     &celi_me_objective,        // 8.1-8.15, returns, and values over a finite horizon
@@ -13,6 +13,7 @@ static const CeliSection *const sections[] = {
     &celi_me_linear_quadratic, // 8.22-8.25 for Gaussians
     &celi_me_learners,         // 8.13, in soft actor-critic
     &celi_me_quantiles,        // 8.21, in quantile critics
+    &celi_me_limits,           // 8.21, 8.28, in TD3
     NULL};
 
 const CeliNote celi_note_maximum_entropy = {

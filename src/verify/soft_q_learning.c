@@ -3,7 +3,7 @@
 #include "verify/verify.h"
 
 extern const CeliSection celi_sq_objective, celi_sq_backups, celi_sq_targets, celi_sq_continuous,
-    celi_sq_svgd, celi_sq_learners;
+    celi_sq_svgd, celi_sq_learners, celi_sq_limits;
 
 static const CeliSection *const sections[] = {
     &celi_sq_objective,  // 1-2.1
@@ -12,6 +12,7 @@ static const CeliSection *const sections[] = {
     &celi_sq_continuous, // 3.2, 4, continuous actions
     &celi_sq_svgd,       // 4, Stein variational gradient descent
     &celi_sq_learners,   // 3.2, 4, the library's learners
+    &celi_sq_limits,     // 2.1, 3.2, DQN
     NULL};
 
 const CeliNote celi_note_soft_q_learning = {
