@@ -56,6 +56,8 @@ class Learner(Learning):
     ALGO: ClassVar[str] = ""
     # Of files that `save` writes, where the name has none.
     ENDING: ClassVar[str] = saving.ENDING
+    # Whether files hold functions, as pickles that `load` runs. See _archive.py.
+    FUNCTIONS: ClassVar[bool] = False
     ACTIONS: ClassVar[tuple[type, ...]] = (spaces.Box,)
     # Arguments whose field in C has another name.
     RENAMED: ClassVar[dict[str, str]] = {}
@@ -341,7 +343,7 @@ class Learner(Learning):
     ) -> Self:  # fmt: skip
         """Makes a model from a file. `env` may have another number of environments."""
         if print_system_info:
-            saving.print_info(path)
+            saving.print_info(cls, path)
         model: Self = saving.load(cls, path, env, custom_objects or {}, kwargs, force_reset)
         return model
 

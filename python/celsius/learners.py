@@ -19,6 +19,7 @@ from ._fields import Config
 from .errors import UnsupportedError
 from .off_policy import OffPolicyLearner
 from .on_policy import OnPolicyLearner
+from .schedules import float_schedule
 
 Schedule = float | Callable[[float], float]
 TrainFrequency = int | tuple[int, str]
@@ -444,7 +445,14 @@ class PPO(OnPolicyLearner):
 
     batch_size: int
     normalize_advantage: bool
+    clip_range: Schedule
     clip_range_vf: Schedule | None
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self.clip_range = float_schedule(self.clip_range)
+        if self.clip_range_vf is not None:
+            self.clip_range_vf = float_schedule(self.clip_range_vf)
 
     def _check(self, policy: str) -> None:
         super()._check(policy)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import _steps, saving
 from ._fields import Config
+from ._native import lib
 from .base import Learner
 from .buffers import NStepReplayBuffer, ReplayBuffer
 from .callbacks import stops
@@ -117,9 +118,6 @@ class OffPolicyLearner(Learner):
     # Without handle_timeout_termination, an episode that is cut off counts as terminated. Only the
     # loop with infos knows that.
 
-    def _is_single(self, callback: Any) -> bool:
-        return self._handle_timeouts and super()._is_single(callback)
-
     def _can_run_in_c(self, callback: Any) -> bool:
         return self._handle_timeouts and super()._can_run_in_c(callback)
 
@@ -128,6 +126,14 @@ class OffPolicyLearner(Learner):
         if not self._handle_timeouts:
             self._agent.terminated |= self._agent.truncated
             self._agent.truncated.fill(0)
+
+    @property
+    def log_ent_coef(self) -> Array | None:
+        """A copy of the logarithm (1,) of the learned temperature; None where it is fixed."""
+        config = self._agent.config
+        if "ent_coef" not in config or not config.get_text("ent_coef").startswith("auto"):
+            return None
+        return self._agent.tensors(lib.CEL_PARAM)["log_ent_coef"].reshape(1).copy()
 
     @property
     def replay_buffer(self) -> ReplayBuffer:

@@ -21,9 +21,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from . import _spaces, wrap
+from . import _archive, _spaces, wrap
 from ._native import DTYPES, array_view, check, ffi, lib, path_bytes, text
 from .errors import FormatError
+from .schedules import without_float
 
 Array = NDArray[Any]
 
@@ -55,9 +56,9 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, type) and value.__module__.startswith("torch"):
         return value.__name__  # an activation or an optimizer, which its name chooses too
-    constant = getattr(value, "value_schedule", value)
-    if type(constant).__name__ == "ConstantSchedule":  # of Stable-Baselines3
-        return _plain(constant.val)
+    inner = without_float(value)
+    if inner is not value:
+        return _plain(inner)
     return {"function": getattr(value, "__name__", type(value).__name__)}
 
 
@@ -118,15 +119,29 @@ def _name_to_write(path: Any, ending: str) -> Any:
     return name if name.suffix else name.with_name(name.name + ending)
 
 
-def _name_to_read(path: Any) -> Any:
+def _name_to_read(path: Any, ending: str) -> Any:
     if not isinstance(path, (str, os.PathLike)):
         return path
     name = Path(path)
-    longer = name.with_name(name.name + ENDING)
     if name.exists():
         return name
-    others = [longer, name.with_suffix(ENDING)] if name.suffix == ".zip" else [longer]
+    others = [name.with_name(name.name + end) for end in (ending, ENDING)]
+    if name.suffix == ".zip":
+        others.append(name.with_suffix(ENDING))
     return next((other for other in others if other.exists()), name)
+
+
+@contextmanager
+def _opened(cls: Any, path: Any, skip: Any = ()) -> Iterator[tuple[File, dict[str, Any]]]:
+    """Gives the open file, and the functions of a file that holds some, without those of `skip`."""
+    with _as_path(_name_to_read(path, cls.ENDING), "r") as name:
+        if not cls.FUNCTIONS:
+            yield File(name), {}
+            return
+        with _archive.opened(name, skip) as (model, functions):
+            file = File(model)
+            file.path = name
+            yield file, functions
 
 
 def save(model: Any, path: Any, exclude: Any = None, include: Any = None) -> None:
@@ -136,8 +151,18 @@ def save(model: Any, path: Any, exclude: Any = None, include: Any = None) -> Non
         raise ValueError(
             f"save cannot include {sorted(more)}: a model file holds what the agent knows"
         )
+    left_out = set(exclude or ()) - set(include or ())
+    note = note_of(model, left_out)
     with _as_path(_name_to_write(path, model.ENDING), "w") as name:
-        model._agent.save(name, note_of(model, set(exclude or ()) - set(include or ())))
+        if not model.FUNCTIONS:
+            model._agent.save(name, note)
+            return
+        functions = {
+            argument: without_float(getattr(model, argument))
+            for argument, value in json.loads(note)["arguments"].items()
+            if _is_function(value)
+        }
+        _archive.write(name, lambda path: model._agent.save(path, note), functions)
 
 
 class File:
@@ -179,12 +204,13 @@ def load(
     cls: Any, path: Any, env: Any, custom: dict[str, Any], changed: dict[str, Any], reset: bool
 ) -> Any:  # fmt: skip
     """Makes the model of a file."""
-    with _as_path(_name_to_read(path), "r") as name:
-        file = File(name)
+    with _opened(cls, path, {*custom, *changed}) as (file, functions):
         note = file.note()
         if file.algo != cls.ALGO:
-            raise FormatError(f"{name} holds a model of {note.get('class')}, not of {cls.__name__}")
-        model = _make(cls, note, env, custom, changed)
+            raise FormatError(
+                f"{file.path} holds a model of {note.get('class')}, not of {cls.__name__}"
+            )
+        model = _make(cls, note, env, {**functions, **custom}, changed)
         _fill(model, file, note)
         if env is not None and not reset and note.get("last_obs") is not None:
             model._last_obs = _observations(model, note["last_obs"])
@@ -229,8 +255,8 @@ def _make(
         del arguments[name]
     if lost:
         warnings.warn(
-            f"a file holds no functions: {', '.join(lost)} has its default again; give it as "
-            f"custom_objects={{{lost[0]!r}: ...}}",
+            f"functions are not read from the file: {', '.join(lost)} has its default again; give "
+            f"it as custom_objects={{{lost[0]!r}: ...}}",
             stacklevel=4,
         )
     known = cls.__init__.__annotations__
@@ -310,18 +336,16 @@ def copy_tensors(given: dict[str, Array], own: dict[str, Array], strict: bool) -
 def parameters(path: Any, model: Any) -> dict[str, dict[str, Array]]:
     """The parameters of a file in the form of get_parameters."""
     own = model.get_parameters()
-    with _as_path(_name_to_read(path), "r") as name:
-        file = File(name)
+    with _opened(type(model), path) as (file, _):
         found = {k: v.copy() for k, v in file.tensors().items()}
     groups = {g: {k: found[k] for k in own[g] if k in found} for g in own}
     return {g: tensors for g, tensors in groups.items() if tensors}
 
 
-def print_info(path: Any) -> None:
+def print_info(cls: Any, path: Any) -> None:
     """Prints what is known about the program that wrote a file."""
-    with _as_path(_name_to_read(path), "r") as name:
-        file = File(name)
-        print(f"{name}: written by Celsius {file.version}, algorithm {file.algo}")
+    with _opened(cls, path) as (file, _):
+        print(f"{file.path}: written by Celsius {file.version}, algorithm {file.algo}")
     print(f"This is Celsius {text(lib.cel_version())}, NumPy {np.__version__}")
 
 

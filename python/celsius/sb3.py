@@ -28,6 +28,7 @@ from ._native import lib
 from ._pickle import Name, Object
 from ._torchfile import finish, load_data, load_tensors, open_zip, read_member
 from .errors import FormatError, ShapeError, UnsupportedError
+from .schedules import LinearSchedule
 
 Path = str | os.PathLike[str]
 Array = NDArray[Any]
@@ -406,16 +407,21 @@ def parameters_of(saved: SavedModel) -> dict[str, Array]:
 # ---- classes for programs of Stable-Baselines3
 
 
-def classes() -> dict[str, Any]:
+def classes(*, functions: bool = False) -> dict[str, Any]:
     """Returns A2C, PPO, SAC and TRPO for programs that look for files named NAME.zip.
 
     They are Celsius' learners. Where `save` gets a name without an ending, it adds ".zip" instead
     of ".safetensors". The files are the same.
+
+    functions: saves arguments that are functions too, such as learning rates, as pickles. The
+    files are then zips that hold a .safetensors file. `load` runs the pickles, as
+    Stable-Baselines3 does: load only files that you trust.
     """
     import celsius
 
     kinds: list[Any] = [celsius.A2C, celsius.PPO, celsius.SAC, celsius.TRPO]
-    return {kind.__name__: type(kind.__name__, (kind,), {"ENDING": ".zip"}) for kind in kinds}
+    own = {"ENDING": ".zip", "FUNCTIONS": functions}
+    return {kind.__name__: type(kind.__name__, (kind,), own) for kind in kinds}
 
 
 # ---- a learner
@@ -446,12 +452,7 @@ def _schedule(value: Any) -> Any:
         start, end, part = (value.get(key) for key in ("start", "end", "end_fraction"))
         if not all(isinstance(v, int | float) for v in (start, end, part)) or not part > 0:
             return None
-
-        def linear(progress_remaining: float) -> float:
-            done = min((1.0 - progress_remaining) / part, 1.0)
-            return float(start + (end - start) * done)
-
-        return linear
+        return LinearSchedule(start, end, part)
     if name == "SimpleLinearSchedule":  # of RL Zoo
         from .zoo import linear as falling
 

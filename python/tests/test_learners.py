@@ -3,9 +3,12 @@
 import copy
 import inspect
 import io
+import json
 import pickle
 import sys
 import types
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +53,7 @@ CASES: dict[type[Learner], tuple[str, dict[str, Any]]] = {
 
 
 def make(cls: Any, env: Any = None, **more: Any) -> Any:
-    env_id, arguments = CASES[cls]
+    env_id, arguments = next(CASES[base] for base in cls.__mro__ if base in CASES)
     return cls("MlpPolicy", env or env_id, **{"seed": 1, **SMALL, **arguments, **more})
 
 
@@ -431,6 +434,61 @@ def test_register_in_rl_zoo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert equal(zoo.ALGOS["ppo"].load(tmp_path / "model.zip"), theirs)
     with pytest.raises(ValueError, match="dqn"):
         celsius.zoo.register("dqn")
+
+
+def test_files_with_functions(tmp_path: Path) -> None:
+    ppo = celsius.sb3.classes(functions=True)["PPO"]
+    model = make(ppo, learning_rate=lambda left: 5e-4 * left, clip_range=lambda left: 0.3 * left)
+    model.learn(32)
+    model.save(tmp_path / "model")
+    loaded = ppo.load(tmp_path / "model")
+    assert loaded.lr_schedule(0.5) == 2.5e-4 and loaded.clip_range(1.0) == 0.3
+    assert equal(loaded, model)
+    loaded.set_parameters(tmp_path / "model.zip")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        given = ppo.load(tmp_path / "model", custom_objects={"learning_rate": 1e-4}, clip_range=0.1)
+    assert given.learning_rate == 1e-4 and given.clip_range(0.5) == 0.1
+    with zipfile.ZipFile(tmp_path / "model.zip") as archive:
+        data, inner = archive.read("data"), archive.read("model.safetensors")
+    # The file within is a model of its own, for classes that run no pickles.
+    (tmp_path / "inner.safetensors").write_bytes(inner)
+    with pytest.warns(UserWarning, match="clip_range has its default again"):
+        assert equal(celsius.PPO.load(tmp_path / "inner"), model)
+
+    def changed(data: bytes, model: bytes | None = inner) -> Path:
+        with zipfile.ZipFile(tmp_path / "changed.zip", "w") as archive:
+            archive.writestr("data", data)
+            if model is not None:
+                archive.writestr("model.safetensors", model)
+        return tmp_path / "changed.zip"
+
+    entries = json.loads(data)
+    entries["learning_rate"][":serialized:"] = "AAAA"  # no pickle
+    with pytest.warns(UserWarning, match="custom_objects={'learning_rate'"):
+        assert ppo.load(changed(json.dumps(entries).encode())).learning_rate == 3e-4
+    for damaged in (b"no JSON", b"[1]", b'{"learning_rate": 1}', b'{"x": {":serialized:": "?"}}'):
+        with pytest.raises(errors.FormatError, match="'data' is damaged"):
+            ppo.load(changed(damaged))
+    with pytest.raises(errors.FormatError, match="has no model.safetensors"):
+        ppo.load(changed(data, None))
+    with pytest.raises(ValueError, match="wasn't a zip-file"):
+        ppo.load(tmp_path / "inner.safetensors")
+
+
+def test_clip_range_is_a_schedule() -> None:
+    model = make(celsius.PPO, clip_range_vf=celsius.schedules.LinearSchedule(0.2, 0.1, 0.5))
+    assert model.clip_range(0.5) == 0.2 and model.clip_range.value_schedule.val == 0.2
+    assert model.clip_range_vf(0.75) == pytest.approx(0.15) and model.clip_range_vf(0.0) == 0.1
+    assert copy.deepcopy(model).clip_range(0.1) == 0.2
+    assert make(celsius.PPO, clip_range="lin_0.2").clip_range == "lin_0.2"
+
+
+def test_log_ent_coef() -> None:
+    model = make(celsius.SAC, ent_coef="auto_0.5")
+    assert model.log_ent_coef == pytest.approx([np.log(0.5)])
+    assert make(celsius.SAC, ent_coef=0.5).log_ent_coef is None
+    assert make(celsius.SQL).log_ent_coef is None
 
 
 def test_schedule_functions() -> None:
