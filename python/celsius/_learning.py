@@ -61,7 +61,7 @@ class Learning:
     ) -> Self:  # fmt: skip
         """Takes at least total_timesteps steps, all environments together, and learns from them.
 
-        `callback`: a callback, a list of them, or a function of (locals, globals); one that returns
+        `callback`: a callback, a function of (locals, globals), or a list of both; one that returns
         False stops. An environment in C without callbacks is stepped in C.
         """
         raise NotImplementedError

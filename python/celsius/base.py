@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from . import _export, policies, saving, wrap
+from . import _docs, _export, policies, saving, wrap
 from ._agent import Agent, config_of
 from ._fields import Config
 from ._learning import Learning
@@ -69,6 +69,11 @@ class Learner(Learning):
     learning_rate: float | Callable[[float], float]
     verbose: int
     seed: int | None
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if cls.__dict__.get("ALGO"):
+            cls.__doc__ = _docs.describe(cls)
 
     # ---- construction.
 

@@ -392,10 +392,14 @@ def stops(callback: Any) -> bool:
 
 def make(callback: Any, progress_bar: bool) -> Any:
     """Whatever `learn` takes as `callback`, as one callback; None where there is none."""
+
+    def one(given: Any) -> Any:
+        return given if hasattr(given, "on_training_start") else ConvertCallback(given)
+
     if isinstance(callback, list):
-        callback = CallbackList(callback)
-    elif callback is not None and not hasattr(callback, "on_training_start"):
-        callback = ConvertCallback(callback)
+        callback = CallbackList([one(given) for given in callback])
+    elif callback is not None:
+        callback = one(callback)
     if not progress_bar:
         return callback
     return CallbackList([callback, ProgressBarCallback()] if callback else [ProgressBarCallback()])

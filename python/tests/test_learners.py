@@ -5,6 +5,7 @@ import inspect
 import io
 import json
 import pickle
+import re
 import sys
 import types
 import warnings
@@ -18,8 +19,9 @@ import pytest
 from gymnasium import spaces
 
 import celsius
-from celsius import errors
+from celsius import _docs, errors
 from celsius._agent import config_of
+from celsius._fields import rows
 from celsius.base import Learner
 from celsius.noise import NormalActionNoise, OrnsteinUhlenbeckActionNoise
 
@@ -482,6 +484,17 @@ def test_clip_range_is_a_schedule() -> None:
     assert model.clip_range_vf(0.75) == pytest.approx(0.15) and model.clip_range_vf(0.0) == 0.1
     assert copy.deepcopy(model).clip_range(0.1) == 0.2
     assert make(celsius.PPO, clip_range="lin_0.2").clip_range == "lin_0.2"
+
+
+@pytest.mark.parametrize("cls", CASES)
+def test_docstring_names_every_argument(cls: Any) -> None:
+    said = inspect.getdoc(cls) or ""
+    names = set(inspect.signature(cls.__init__).parameters) - {"self", "fields"}
+    fields = {row.name for row in rows(config_of(cls.ALGO).table)}
+    for name in names | (fields - set(cls.RENAMED.values())):
+        assert re.search(rf"^    {re.escape(name)}: \S", said, re.M), name
+    assert all(text for text in _docs.arguments_of(cls).values())
+    assert "rows of the replay buffer" in (inspect.getdoc(celsius.SAC) or "")
 
 
 def test_log_ent_coef() -> None:

@@ -179,6 +179,8 @@ def test_return_value_stops(answer: Any, steps: int) -> None:
     model = celsius.SAC("MlpPolicy", "Pendulum-v1", **SMALL)
     model.learn(60, callback=lambda _locals, _globals: answer)
     assert model.num_timesteps == steps
+    model.learn(60, callback=[Recorder(), lambda _locals, _globals: answer])
+    assert model.num_timesteps == steps
 
 
 def test_eval_and_checkpoint_callbacks(tmp_path: Path) -> None:
