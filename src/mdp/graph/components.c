@@ -108,7 +108,8 @@ static void visit(Search *search, uint32_t root) {
   }
 }
 
-CelStatus celi_graph_order(const CelMdp *mdp, const uint32_t *first, uint32_t *order) {
+CelStatus celi_graph_order(const CelMdp *mdp, const uint32_t *first, uint32_t *order,
+                           uint32_t *component) {
   const uint32_t S = (uint32_t)mdp->states;
   Search search;
   CELI_TRY(search_make(&search, mdp));
@@ -120,6 +121,7 @@ CelStatus celi_graph_order(const CelMdp *mdp, const uint32_t *first, uint32_t *o
     for (; i < search.end[c]; i++) search.low[search.out[i]] = c;
   for (uint32_t c = search.components; c-- > 0;) search.end[c] = c ? search.end[c - 1] : 0;
   for (uint32_t i = 0; i < S; i++) order[search.end[search.low[first[i]]]++] = first[i];
+  if (component) memcpy(component, search.low, S * sizeof *component);
   search_free(&search);
   return CEL_OK;
 }

@@ -58,8 +58,9 @@ CelStatus celi_graph_components(CeliGraph *g, uint8_t *use, uint32_t *component,
 
 /// order (states): the states by strongly connected component, with every component after those
 /// that it leads to. Within a component, states keep the order of `first` (states), which lists all
-/// states. Errors: CEL_E_MEMORY.
-CelStatus celi_graph_order(const CelMdp *mdp, const uint32_t *first,
-                           uint32_t *order) CEL_WARN_UNUSED;
+/// states. component (states; may be NULL): the component of each state, numbered in that order.
+/// Errors: CEL_E_MEMORY.
+CelStatus celi_graph_order(const CelMdp *mdp, const uint32_t *first, uint32_t *order,
+                           uint32_t *component) CEL_WARN_UNUSED;
 
 #endif

@@ -109,3 +109,10 @@ double celi_total_tighten(const CeliTotal *total, double *X, bool upper) {
   }
   return most;
 }
+
+double celi_total_width(const CeliTotal *total) {
+  double most = 0.0;
+  for (uint32_t n = 0; n < total->graph.nodes; n++)
+    if (total->kind[n] == CELI_OPEN) most = fmax(most, total->upper[n] - total->lower[n]);
+  return most;
+}

@@ -152,41 +152,16 @@ static bool solve_linear(Iterate *it, double *x, const double *b, double reducti
 
 // ---- the first V
 
-/// Expected distance after a pair, or infinity if no next state is closer than `here`.
-static double distance_after(const CelMdp *mdp, int64_t p, const uint32_t *distance,
-                             uint32_t here) {
-  double mean = 0.0;
-  bool closer = false;
-  for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++) {
-    mean += mdp->probability[t] * (double)distance[mdp->next32[t]];
-    closer |= distance[mdp->next32[t]] < here;
-  }
-  return closer ? mean : HUGE_VAL;
-}
-
-/// Writes 1 to one pair of each state: among those that may lead closer to the end, the one with
-/// the least expected distance. This policy ends surely.
-static void shortest_policy(const Iterate *it, double *pi) {
-  const CeliTotal *total = it->total;
-  const CelMdp *mdp = total->reduced;
-  uint32_t *distance = (uint32_t *)it->next; // (states) scratch, overwritten later
-  for (int64_t s = 0; s <= it->n; s++) distance[s] = s < it->n ? UINT32_MAX : 0;
-  for (uint32_t n = 0; n < total->graph.nodes; n++) {
-    if (total->kind[n] != CELI_OPEN) continue;
-    uint32_t *to = &distance[total->index[total->rep[n]]];
-    const uint32_t here = total->distance[n] + 1; // END alone has 0
-    if (here < *to) *to = here;
-  }
+/// Writes 1 to the pair of each state that celi_total_shortest takes.
+static CelStatus shortest_policy(const Iterate *it, double *pi) {
+  const CelMdp *mdp = it->total->reduced;
+  uint32_t *choice = NULL;
+  CELI_TRY(celi_alloc(&choice, (size_t)mdp->states, sizeof *choice, "a policy"));
+  const CelStatus status = celi_total_shortest(it->total, choice);
   memset(pi, 0, (size_t)mdp->pairs * sizeof *pi);
-  for (int64_t s = 0; s < it->n; s++) {
-    double least = HUGE_VAL;
-    int64_t best = mdp->pair[s];
-    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
-      const double after = distance_after(mdp, p, distance, distance[s]);
-      if (after < least) least = after, best = p;
-    }
-    pi[best] = 1.0;
-  }
+  for (int64_t s = 0; status == CEL_OK && s < it->n; s++) pi[choice[s]] = 1.0;
+  free(choice);
+  return status;
 }
 
 /// Sweeps x = b + P_pi x in place, in ascending order, with the policy it->pi, until a sweep
@@ -239,7 +214,7 @@ static CelStatus begin(Iterate *it) {
     return cel_fail(CEL_E_RANGE, "rewards of up to %g overflow the values; scale them down",
                     it->reward_max);
   if (it->total->probability || !(least < 0.0)) return CEL_OK;
-  shortest_policy(it, it->pi);
+  CELI_TRY(shortest_policy(it, it->pi));
   double *r = it->x;
   for (int64_t s = 0; s < it->n; s++) {
     r[s] = 0.0;
@@ -430,14 +405,6 @@ static bool prove(Iterate *it, double *X, double e, uint32_t *best) {
   return isfinite(worst) && repair(it, X, e, best);
 }
 
-/// Largest distance between the bounds.
-static double width(const CeliTotal *total) {
-  double most = 0.0;
-  for (uint32_t n = 0; n < total->graph.nodes; n++)
-    if (total->kind[n] == CELI_OPEN) most = fmax(most, total->upper[n] - total->lower[n]);
-  return most;
-}
-
 static double tolerance(const Iterate *it) {
   return it->total->solver->tolerance * fmax(1.0, it->value_max);
 }
@@ -479,13 +446,13 @@ static bool find_bounds(Iterate *it) {
     const double least = 2.0 * residual + 1.25 * rounding(it);
     e = fmax(e, least);
     if (!prove_both(it, e)) return false;
-    const double found = width(total), allowed = 1.9 * tolerance(it);
+    const double found = celi_total_width(total), allowed = 1.9 * tolerance(it);
     // A longer policy that is nearly as good makes a bound wider than e w.
     if (!(found > allowed) || !(e > least)) break;
     e *= 0.5 * allowed / found;
     residual = solve_for(it, e, residual);
   }
-  for (int i = 0; i < 20 && width(total) > 1.9 * tolerance(it); i++) {
+  for (int i = 0; i < 20 && celi_total_width(total) > 1.9 * tolerance(it); i++) {
     const double low = celi_total_tighten(total, total->lower, false);
     const double high = celi_total_tighten(total, total->upper, true);
     if (!(low + high > 0.01 * tolerance(it)) || celi_total_stopped(total)) break;
@@ -494,8 +461,7 @@ static bool find_bounds(Iterate *it) {
 }
 
 /// Interval iteration from bounds that hold without any proof: probabilities are in [0, 1].
-static void iterate_interval(Iterate *it) {
-  CeliTotal *total = it->total;
+static void iterate_interval(CeliTotal *total) {
   const bool negative = total->sign < 0.0;
   for (uint32_t n = 0; n < total->graph.nodes; n++) {
     const bool open = total->kind[n] == CELI_OPEN;
@@ -506,10 +472,22 @@ static void iterate_interval(Iterate *it) {
     const double low = celi_total_tighten(total, total->lower, false);
     const double high = celi_total_tighten(total, total->upper, true);
     total->solution->sweeps += 2;
-    if (width(total) <= tolerance(it) || low + high < 1e-17) break;
+    if (celi_total_width(total) <= total->solver->tolerance || low + high < 1e-17) break;
   }
   double worst;
   (void)celi_total_check(total, total->lower, false, total->best, &worst);
+}
+
+void celi_total_unproven(CeliTotal *total, const double *V) {
+  if (total->probability && !(total->alpha > 0.0)) {
+    iterate_interval(total);
+    return;
+  }
+  double worst;
+  celi_total_spread(total, total->lower, V);
+  (void)celi_total_check(total, total->lower, false, total->best, &worst);
+  memcpy(total->upper, total->lower, total->graph.nodes * sizeof *total->upper);
+  total->solution->bound = HUGE_VAL;
 }
 
 static CelStatus fail_undecided(const Iterate *it) {
@@ -533,16 +511,7 @@ static CelStatus run(Iterate *it) {
   it->wanted = 1e-2 * tolerance(it);
   if (find_bounds(it)) return CEL_OK;
   CELI_TRY(fail_undecided(it));
-  if (total->probability && !(total->alpha > 0.0)) {
-    iterate_interval(it);
-    return CEL_OK;
-  }
-  // No bound was proven. V is reported without one.
-  celi_total_spread(total, total->lower, it->V);
-  double worst;
-  (void)celi_total_check(total, total->lower, false, total->best, &worst);
-  memcpy(total->upper, total->lower, total->graph.nodes * sizeof *total->upper);
-  total->solution->bound = HUGE_VAL;
+  celi_total_unproven(total, it->V);
   return CEL_OK;
 }
 
@@ -551,6 +520,11 @@ CelStatus celi_total_iterate(CeliTotal *total) {
   memcpy(total->lower, total->value, nodes * sizeof *total->lower);
   memcpy(total->upper, total->value, nodes * sizeof *total->upper);
   if (!total->reduced) return CEL_OK;
+  if (!(total->alpha > 0.0) && total->solution->method == CEL_SOLVE_NEWTON) {
+    bool done = false;
+    CELI_TRY(celi_total_components(total, &done));
+    if (done) return CEL_OK;
+  }
   Iterate it = {
       .total = total, .n = total->reduced->states - 1, .L = total->lower, .U = total->upper};
   const CelSolveConfig name = {.method = total->solution->method};

@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "mdp/model.h"
 #include "mdp/total/total.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,16 +217,20 @@ static CelStatus reorder(Build *b) {
   const size_t states = (size_t)b->n + 1;
   CelStatus status = celi_alloc(&order, states, sizeof *order, "the order of states");
   if (status == CEL_OK) status = celi_alloc(&first, states, sizeof *first, "the order of states");
+  if (status == CEL_OK)
+    status = celi_alloc(&total->component, states, sizeof *first, "the order of states");
   if (status == CEL_OK) status = by_distance(b, first);
-  if (status == CEL_OK) status = celi_graph_order(total->reduced, first, order);
-  free(first);
+  if (status == CEL_OK) status = celi_graph_order(total->reduced, first, order, total->component);
   bool same = true;
   int64_t n = 0;
   for (int64_t i = 0; status == CEL_OK && i <= b->n; i++) {
     if (order[i] == (uint32_t)b->n) continue; // END stays last
     same &= order[i] == (uint32_t)n;
+    first[n] = total->component[order[i]];
     order[n++] = b->order[order[i]];
   }
+  if (status == CEL_OK) memcpy(total->component, first, (size_t)b->n * sizeof *first);
+  free(first);
   if (status == CEL_OK && !same) {
     cel_mdp_destroy(total->reduced);
     total->reduced = NULL;
@@ -249,4 +254,42 @@ CelStatus celi_total_reduce(CeliTotal *total) {
   if (b.n > 0 && status == CEL_OK) status = reorder(&b);
   free(b.order), free(b.entry);
   return status;
+}
+
+// ---- the shortest policy
+
+/// Expected distance after a pair, or infinity if no next state is closer than `here`.
+static double distance_after(const CelMdp *mdp, int64_t p, const uint32_t *distance,
+                             uint32_t here) {
+  double mean = 0.0;
+  bool closer = false;
+  for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++) {
+    mean += mdp->probability[t] * (double)distance[mdp->next32[t]];
+    closer |= distance[mdp->next32[t]] < here;
+  }
+  return closer ? mean : HUGE_VAL;
+}
+
+CelStatus celi_total_shortest(const CeliTotal *total, uint32_t *choice) {
+  const CelMdp *mdp = total->reduced;
+  const int64_t n = mdp->states - 1;
+  uint32_t *distance = NULL;
+  CELI_TRY(celi_alloc(&distance, (size_t)mdp->states, sizeof *distance, "a policy"));
+  for (int64_t s = 0; s <= n; s++) distance[s] = s < n ? UINT32_MAX : 0;
+  for (uint32_t node = 0; node < total->graph.nodes; node++) {
+    if (total->kind[node] != CELI_OPEN) continue;
+    uint32_t *to = &distance[total->index[total->rep[node]]];
+    const uint32_t here = total->distance[node] + 1; // END alone has 0
+    if (here < *to) *to = here;
+  }
+  for (int64_t s = 0; s < n; s++) {
+    double least = HUGE_VAL;
+    choice[s] = (uint32_t)mdp->pair[s];
+    for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
+      const double after = distance_after(mdp, p, distance, distance[s]);
+      if (after < least) least = after, choice[s] = (uint32_t)p;
+    }
+  }
+  free(distance);
+  return CEL_OK;
 }

@@ -6,7 +6,9 @@
 ///     classify.c   graph searches: which values are known, +infinity or -infinity; zero components
 ///     gain.c       the sign of the mean reward of an end component
 ///     reduce.c     the rest as an MDP whose policies all end (or have an infinite cost)
-///     iterate.c    V of that MDP, and candidates for the bounds
+///     components.c its policy iteration, component by component, if the problem is hard
+///     eliminate.c  the linear systems of a component
+///     iterate.c    V by sweeps and Newton steps on all of it, if that is not possible
 ///     check.c      proves candidates on the original MDP, rounding included
 ///     policy.c     Q and pi
 ///     steps.c      a limited number of steps
@@ -50,6 +52,8 @@ typedef struct CeliTotal {
   CelMdp *reduced;       ///< open representatives, and a last terminal state; NULL if none
   uint32_t *index;       ///< (nodes) state of `reduced` of an open representative
   uint32_t *next_member; ///< (nodes) the next state with the same representative
+  /// (states of `reduced`) strongly connected component, ascending: after those that it leads to
+  uint32_t *component;
 
   double *lower, *upper; ///< (nodes) certified bounds
   double *q;             ///< (max_actions) scratch
@@ -80,13 +84,25 @@ int celi_total_gain(const CeliTotal *total, const uint32_t *state, int64_t n, co
 
 // ---- reduce.c
 
-/// Builds `reduced`, index, member and next_member. Errors: CEL_E_MEMORY.
+/// Builds `reduced`, index, component and next_member. Errors: CEL_E_MEMORY.
 CelStatus celi_total_reduce(CeliTotal *total) CEL_WARN_UNUSED;
+/// choice (states of `reduced`): of the pairs of each state that may lead closer to the end, the one
+/// with the least expected distance. This policy ends surely. Errors: CEL_E_MEMORY.
+CelStatus celi_total_shortest(const CeliTotal *total, uint32_t *choice) CEL_WARN_UNUSED;
+
+// ---- components.c
+
+/// Solves the reduced MDP of a hard problem and fills lower, upper and best. *done: false if the
+/// method does not suit the problem. Errors: CEL_E_MEMORY.
+CelStatus celi_total_components(CeliTotal *total, bool *done) CEL_WARN_UNUSED;
 
 // ---- iterate.c
 
 /// Solves the reduced MDP and fills lower, upper and best.
 CelStatus celi_total_iterate(CeliTotal *total) CEL_WARN_UNUSED;
+/// Fills lower, upper and best without a proof from V (reduced states): hard probabilities by
+/// interval iteration, others with an infinite bound.
+void celi_total_unproven(CeliTotal *total, const double *V);
 /// True if the time is up or a stop was requested. `total` is a CeliTotal.
 bool celi_total_stopped(void *total);
 
@@ -102,6 +118,8 @@ bool celi_total_check(const CeliTotal *total, const double *X, bool upper, uint3
 /// One step of interval iteration: X (nodes), a proven bound, becomes a better one. Returns the
 /// largest change.
 double celi_total_tighten(const CeliTotal *total, double *X, bool upper);
+/// Largest distance between lower and upper at open states.
+double celi_total_width(const CeliTotal *total);
 
 // ---- policy.c
 
