@@ -32,6 +32,7 @@ static CelStatus allocate(CeliGraph *g) {
       celi_alloc(&g->from, (size_t)g->mdp->transitions, sizeof *g->from, "the graph of an MDP"));
   CELI_TRY(celi_alloc(&g->open, pairs, 1, "the graph of an MDP"));
   CELI_TRY(celi_alloc(&g->queue, nodes, sizeof *g->queue, "the graph of an MDP"));
+  CELI_TRY(celi_alloc(&g->mark, nodes, 1, "the graph of an MDP"));
   return celi_alloc(&g->count, nodes, sizeof *g->count, "the graph of an MDP");
 }
 
@@ -52,7 +53,7 @@ CelStatus celi_graph_create(CeliGraph *g, const CelMdp *mdp) {
 
 void celi_graph_destroy(CeliGraph *g) {
   free(g->state_of), free(g->incoming), free(g->from);
-  free(g->open), free(g->queue), free(g->count);
+  free(g->open), free(g->queue), free(g->count), free(g->mark);
   *g = (CeliGraph){0};
 }
 
@@ -145,17 +146,36 @@ void celi_graph_must_reach(CeliGraph *g, uint8_t *set) {
   }
 }
 
+/// Removes the node at the front of the queue from `inside`: closes the pairs that lead to it, and
+/// removes the states that have no pair left. Returns the new end of the queue.
+static uint32_t remove_node(CeliGraph *g, uint8_t *inside, const uint8_t *goal, uint32_t node,
+                            uint32_t end) {
+  for (int64_t i = g->incoming[node]; i < g->incoming[node + 1]; i++) {
+    const uint32_t p = g->from[i], s = g->state_of[p];
+    if (!g->open[p]) continue;
+    g->open[p] = 0;
+    if (--g->count[s] > 0 || !inside[s] || goal[s]) continue;
+    inside[s] = 0;
+    g->queue[end++] = s;
+  }
+  return end;
+}
+
 void celi_graph_surely_reach(CeliGraph *g, uint8_t *inside, const uint8_t *goal) {
-  uint8_t *reach = (uint8_t *)g->count; // nodes bytes of the scratch
   celi_graph_close_leaving(g, inside);
+  memset(g->count, 0, g->nodes * sizeof *g->count); // open pairs
+  for (int64_t p = 0; p < g->mdp->pairs; p++) g->count[g->state_of[p]] += g->open[p];
   for (bool changed = true; changed;) {
-    changed = false;
-    memcpy(reach, goal, g->nodes);
-    celi_graph_can_reach(g, reach, NULL);
+    memcpy(g->mark, goal, g->nodes);
+    celi_graph_can_reach(g, g->mark, NULL);
+    uint32_t end = 0;
     for (uint32_t n = 0; n < g->nodes; n++) {
-      if (!inside[n] || reach[n]) continue;
-      inside[n] = 0, changed = true;
-      close_into(g, n);
+      if (!inside[n] || g->mark[n]) continue;
+      inside[n] = 0;
+      g->queue[end++] = n;
     }
+    changed = end > 0;
+    for (uint32_t head = 0; head < end; head++)
+      end = remove_node(g, inside, goal, g->queue[head], end);
   }
 }

@@ -22,6 +22,7 @@ typedef struct CeliGraph {
   uint8_t *open;      ///< (pairs) 0: closed
   uint32_t *queue;    ///< (nodes) scratch
   uint32_t *count;    ///< (nodes) scratch
+  uint8_t *mark;      ///< (nodes) scratch
 } CeliGraph;
 
 /// Errors: CEL_E_UNSUPPORTED (2^31 states or 2^32 pairs), CEL_E_MEMORY.
