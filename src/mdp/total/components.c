@@ -35,8 +35,9 @@ enum {
 };
 static const double u = 0x1p-53;
 static const double LONGER = 0.25; ///< steps by which an equally good action must take longer
-/// Work of an elimination by state, beyond which sweeps and Newton steps are tried instead.
-static const double WORK_MOST = 2000.0;
+/// Work of an elimination, fixed and by state, beyond which sweeps and Newton steps on the whole
+/// problem take less time. Chains that are nearly trees or paths need about 1 by state.
+static const double WORK_FIXED = 2e6, WORK_MOST = 200.0;
 
 enum { VALUE, STEPS }; // sides
 
@@ -98,7 +99,7 @@ static CeliEliminationEnd evaluate(Components *c, uint32_t begin, uint32_t end) 
     }
   }
   const CeliEliminationEnd how = celi_elimination_solve(
-      e, c->found, WORK_MOST * (double)(end - begin), celi_total_stopped, c->total);
+      e, c->found, WORK_FIXED + WORK_MOST * (double)(end - begin), celi_total_stopped, c->total);
   if (how != CELI_ELIMINATED) return how;
   for (uint32_t s = begin; s < end; s++)
     for (int k = 0; k < CELI_SIDES; k++) c->x[s][k] = c->found[s - begin][k];

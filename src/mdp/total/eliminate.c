@@ -101,15 +101,21 @@ static void unlink_state(CeliElimination *e, CeliEliminated *s) {
     e->first[s->bucket] = s->next;
   else
     e->state[s->before].next = s->next;
-  if (s->next != NONE) e->state[s->next].before = s->before;
+  if (s->next == NONE)
+    e->last[s->bucket] = s->before;
+  else
+    e->state[s->next].before = s->before;
 }
 
 static void link_state(CeliElimination *e, uint32_t number) {
   CeliEliminated *s = &e->state[number];
   s->bucket = bucket_of(s);
-  s->before = NONE, s->next = e->first[s->bucket];
-  if (s->next != NONE) e->state[s->next].before = number;
-  e->first[s->bucket] = number;
+  s->before = e->last[s->bucket], s->next = NONE;
+  if (s->before == NONE)
+    e->first[s->bucket] = number;
+  else
+    e->state[s->before].next = number;
+  e->last[s->bucket] = number;
 }
 
 static void update_bucket(CeliElimination *e, uint32_t number, uint32_t *lowest) {
@@ -227,8 +233,8 @@ CeliEliminationEnd celi_elimination_solve(CeliElimination *e, double (*x)[CELI_S
                                           bool (*stop)(void *user), void *user) {
   if (link_back(e) != CEL_OK) return CELI_TOO_DENSE;
   e->work = 0.0;
-  for (int i = 0; i < CELI_BUCKETS; i++) e->first[i] = NONE;
-  for (uint32_t s = e->n; s-- > 0;) link_state(e, s);
+  for (int i = 0; i < CELI_BUCKETS; i++) e->first[i] = e->last[i] = NONE;
+  for (uint32_t s = 0; s < e->n; s++) link_state(e, s);
   uint32_t lowest = 0;
   for (uint32_t k = 0; k < e->n; k++) {
     while (e->first[lowest] == NONE) lowest++;
