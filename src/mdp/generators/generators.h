@@ -18,6 +18,16 @@ extern const CelMdpGenerator celi_mdp_cliffwalking;
 extern const CelMdpGenerator celi_mdp_replacement;
 extern const CelMdpGenerator celi_mdp_inventory;
 extern const CelMdpGenerator celi_mdp_consensus;
+extern const CelMdpGenerator celi_mdp_leader;
+extern const CelMdpGenerator celi_mdp_leader_sync;
+extern const CelMdpGenerator celi_mdp_herman;
+extern const CelMdpGenerator celi_mdp_israeli_jalfon;
+extern const CelMdpGenerator celi_mdp_nand;
+extern const CelMdpGenerator celi_mdp_brp;
+extern const CelMdpGenerator celi_mdp_crowds;
+extern const CelMdpGenerator celi_mdp_csma;
+extern const CelMdpGenerator celi_mdp_wlan;
+extern const CelMdpGenerator celi_mdp_firewire;
 
 /// The first member of every generator's config.
 typedef struct CeliMdpCommon {
