@@ -65,7 +65,8 @@ static void read(const LeaderSync *l, const State *s, State *next) {
     const uint8_t heard = s->sent[(i + 1) % l->processes];
     next->unique[i] = s->unique[i] && s->picked[i] != heard;
     next->sent[i] = last ? 0 : heard;
-    if (last || !s->unique[i]) next->picked[i] = 0;
+    // The published model keeps the number in the last step if it is no longer needed.
+    if (last == (s->unique[i] != 0)) next->picked[i] = 0;
   }
   if (last)
     next->phase = DECIDE;
@@ -93,6 +94,7 @@ static void moves(const void *what, const void *state, CeliMoves *out) {
   case DECIDE:
     for (int64_t i = 0; i < l->processes; i++) unique |= s->unique[i] != 0;
     memset(next.unique, 0, sizeof next.unique);
+    memset(next.picked, 0, sizeof next.picked);
     next.phase = unique ? FINISHED : PICK;
     if (!unique) next.read = 1;
     celi_moves_step(out, 0, &next);

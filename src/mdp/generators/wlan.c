@@ -196,7 +196,7 @@ static void act(const Wlan *w, const State *s, int i, CeliMoves *out) {
   default: return;
   }
   // The medium was found busy.
-  if (!busy || me->phase == ABOUT_TO_SEND || me->phase == SEND) return;
+  if (!busy) return;
   next = *s;
   const int phase = s->station[i].phase;
   go(me, phase == SENSE || phase == BEFORE ? BUSY : COUNT_BUSY);
