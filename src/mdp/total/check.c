@@ -99,8 +99,8 @@ bool celi_total_check(const CeliTotal *total, const double *X, bool upper, uint3
 double celi_total_tighten(const CeliTotal *total, double *X, bool upper) {
   const double side = upper ? 1.0 : -1.0;
   double most = 0.0;
-  for (uint32_t s = 0; s < total->graph.nodes; s++) {
-    if (!is_representative(total, s)) continue;
+  for (int64_t i = 0; i < total->reduced->states - 1; i++) {
+    const uint32_t s = total->state[i];
     uint32_t pair;
     const double TX = bound_state(total, X, s, side, &pair);
     if (!(upper ? TX < X[s] : TX > X[s])) continue;

@@ -252,7 +252,8 @@ CelStatus celi_total_reduce(CeliTotal *total) {
   CelStatus status = CEL_OK;
   if (b.n > 0) status = build(&b);
   if (b.n > 0 && status == CEL_OK) status = reorder(&b);
-  free(b.order), free(b.entry);
+  free(b.entry);
+  total->state = b.order;
   return status;
 }
 

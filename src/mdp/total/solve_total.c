@@ -134,7 +134,7 @@ static void release(CeliTotal *total) {
   free(total->target), free(total->kind), free(total->zero), free(total->inner);
   free(total->value), free(total->lower), free(total->upper), free(total->rep);
   free(total->best), free(total->distance), free(total->q);
-  free(total->index), free(total->next_member), free(total->component);
+  free(total->index), free(total->state), free(total->next_member), free(total->component);
   cel_mdp_destroy(total->reduced);
 }
 

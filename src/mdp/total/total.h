@@ -51,6 +51,7 @@ typedef struct CeliTotal {
 
   CelMdp *reduced;       ///< open representatives, and a last terminal state; NULL if none
   uint32_t *index;       ///< (nodes) state of `reduced` of an open representative
+  uint32_t *state;       ///< (states of `reduced`) representative of each, without END
   uint32_t *next_member; ///< (nodes) the next state with the same representative
   /// (states of `reduced`) strongly connected component, ascending: after those that it leads to
   uint32_t *component;
@@ -84,7 +85,7 @@ int celi_total_gain(const CeliTotal *total, const uint32_t *state, int64_t n, co
 
 // ---- reduce.c
 
-/// Builds `reduced`, index, component and next_member. Errors: CEL_E_MEMORY.
+/// Builds `reduced`, index, state, component and next_member. Errors: CEL_E_MEMORY.
 CelStatus celi_total_reduce(CeliTotal *total) CEL_WARN_UNUSED;
 /// choice (states of `reduced`): of the pairs of each state that may lead closer to the end, the one
 /// with the least expected distance. This policy ends surely. Errors: CEL_E_MEMORY.
@@ -115,8 +116,8 @@ void celi_total_spread(const CeliTotal *total, double *X, const double *x);
 /// stay in the zero component. *worst: the most by which a state fails; not positive if none does.
 bool celi_total_check(const CeliTotal *total, const double *X, bool upper, uint32_t *best,
                       double *worst);
-/// One step of interval iteration: X (nodes), a proven bound, becomes a better one. Returns the
-/// largest change.
+/// One sweep of interval iteration in the order of `reduced`: X (nodes), a proven bound, becomes a
+/// better one. Returns the largest change.
 double celi_total_tighten(const CeliTotal *total, double *X, bool upper);
 /// Largest distance between lower and upper at open states.
 double celi_total_width(const CeliTotal *total);
