@@ -17,7 +17,8 @@ import xml.dom.minidom
 import kit
 
 GENERATORS = ("frozenlake-4x4", "frozenlake-8x8", "frozenlake", "taxi", "cliffwalking", "grid",
-              "garnet", "replacement", "inventory", "consensus")
+              "garnet", "replacement", "inventory", "consensus", "leader", "leader-sync", "herman",
+              "israeli-jalfon", "nand", "brp", "crowds", "csma", "wlan", "firewire")
 
 
 def soft_max(q, alpha):

@@ -18,7 +18,7 @@ static void tables_are_well_formed(void **state) {
     assert_true(g->doc[0] && g->max_episode_steps >= 0);
     for (int i = 0; i < n; i++) assert_string_not_equal(cel_mdp_generator_at(i)->name, g->name);
   }
-  assert_int_equal(n, 10);
+  assert_int_equal(n, 20);
   assert_null(cel_mdp_generator_at(-1));
 }
 
@@ -425,6 +425,9 @@ static void bad_arguments_are_named(void **state) {
       {"inventory", "demand=binomial demand_mean=11",
        "demand_mean: 11 is out of range; it must be at most"},
       {"consensus", "processes=8 rounds=100", "consensus: 8 processes with 1617 values"},
+      {"herman", "processes=4", "herman: processes is 4; it must be odd"},
+      {"herman", "processes=7 start=three", "herman: processes is 7; three tokens need a multiple"},
+      {"leader-sync", "processes=9 numbers=9", "leader-sync: 9 processes with 9 numbers have"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     CelMdp *mdp;

@@ -12,7 +12,7 @@
 /// automata", Information and Computation 2007; the benchmark csma of PRISM and QComp.
 #include "mdp/generators/explore.h"
 
-enum { MOST = 8 };                       ///< stations
+enum { MOST = 8 };                         ///< stations
 enum { SIGMA = 1, LAMBDA = 30, SLOT = 2 }; ///< times: propagation, message, slot
 
 typedef struct Csma {

@@ -11,13 +11,13 @@ enum { CELI_EXPLORE_BYTES = 64 };
 
 /// The moves in one state: choices with transitions.
 typedef struct CeliMoves {
-  size_t size;      ///< bytes of a state
-  int64_t choices;  ///< so far
-  int64_t n;        ///< transitions so far
-  double *reward;   ///< (choices)
-  int64_t *first;   ///< (choices) first transition of each choice
-  double *p;        ///< (n)
-  uint8_t *next;    ///< (n, size)
+  size_t size;     ///< bytes of a state
+  int64_t choices; ///< so far
+  int64_t n;       ///< transitions so far
+  double *reward;  ///< (choices)
+  int64_t *first;  ///< (choices) first transition of each choice
+  double *p;       ///< (n)
+  uint8_t *next;   ///< (n, size)
   int64_t choice_room, room;
   CelStatus status; ///< the first error; later calls do nothing
 } CeliMoves;

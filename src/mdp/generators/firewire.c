@@ -36,9 +36,9 @@ enum { FAST_LEAST = 76, FAST_MOST = 85, SLOW_LEAST = 159, SLOW_MOST = 167 };
 enum { REQUEST, ACKNOWLEDGE, SLEEP, SIGNALS }; ///< signals; `sleep` is called idle in the standard
 enum { NONE = SIGNALS };                       ///< no signal
 enum {
-  CONTENTION,  ///< must choose, unless the other node sleeps first
+  CONTENTION,   ///< must choose, unless the other node sleeps first
   CONTENTION_S, ///< the same, when the other node sleeps
-  WAIT_FAST,   ///< waits while the other one requests
+  WAIT_FAST,    ///< waits while the other one requests
   WAIT_SLOW,
   WAIT_FAST_S, ///< waits while the other one sleeps
   WAIT_SLOW_S,

@@ -54,7 +54,8 @@ static void start(const void *what, void *state) {
 
 static void moves(const void *what, const void *state, CeliMoves *out) {
   const int64_t N = ((const Herman *)what)->processes;
-  const uint32_t x = *(const uint32_t *)state, random = tokens(x, N), rest = left_of(x, N) & ~random;
+  const uint32_t x = *(const uint32_t *)state, random = tokens(x, N),
+                 rest = left_of(x, N) & ~random;
   const double p = 1.0 / (double)((uint32_t)1 << __builtin_popcount(random));
   celi_moves_choice(out, 1);
   uint32_t bits = random;

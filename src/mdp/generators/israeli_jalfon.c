@@ -54,8 +54,7 @@ static bool has(const void *what, const void *state, int label) {
 
 static CelStatus make(CelMdp **out, const void *config) {
   static const char *const labels[] = {"stable", NULL};
-  static const CeliExplore family = {"israeli-jalfon", sizeof(uint32_t), start, moves, labels,
-                                     has};
+  static const CeliExplore family = {"israeli-jalfon", sizeof(uint32_t), start, moves, labels, has};
   return celi_mdp_explore(out, config, &family, config);
 }
 

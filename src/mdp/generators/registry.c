@@ -12,9 +12,9 @@
 static const CelMdpGenerator *const generators[] = {
     &celi_mdp_frozenlake_4x4, &celi_mdp_frozenlake_8x8, &celi_mdp_frozenlake, &celi_mdp_taxi,
     &celi_mdp_cliffwalking,   &celi_mdp_grid,           &celi_mdp_garnet,     &celi_mdp_replacement,
-    &celi_mdp_inventory,      &celi_mdp_consensus,  &celi_mdp_leader,  &celi_mdp_leader_sync,
-    &celi_mdp_herman,         &celi_mdp_israeli_jalfon, &celi_mdp_nand,    &celi_mdp_brp,
-    &celi_mdp_crowds,         &celi_mdp_csma,       &celi_mdp_wlan,    &celi_mdp_firewire,
+    &celi_mdp_inventory,      &celi_mdp_consensus,      &celi_mdp_leader,     &celi_mdp_leader_sync,
+    &celi_mdp_herman,         &celi_mdp_israeli_jalfon, &celi_mdp_nand,       &celi_mdp_brp,
+    &celi_mdp_crowds,         &celi_mdp_csma,           &celi_mdp_wlan,       &celi_mdp_firewire,
 };
 enum { GENERATORS = sizeof generators / sizeof generators[0] };
 

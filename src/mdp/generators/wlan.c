@@ -30,7 +30,7 @@ static const CelField fields[] = {
     {.name = "collisions", .type = CEL_FIELD_INT, .offset = AT(collisions), .def = "0", .min = 0,
      .max = 100,
      .doc = "collisions that are counted; further ones change nothing"},
-    {.name = "send-time", .type = CEL_FIELD_INT, .offset = AT(send_time), .def = "10", .min = 4,
+    {.name = "send_time", .type = CEL_FIELD_INT, .offset = AT(send_time), .def = "10", .min = 4,
      .max = 1000, .unit = "slots",
      .doc = "longest time that a message takes; the shortest is 4"},
     {0},
@@ -52,7 +52,7 @@ enum {
   WAIT_ACK,
   NO_ACK, ///< garbled; waits for a timeout
   ACKNOWLEDGED
-}; // phase
+};                               // phase
 enum { SILENT, CLEAR, GARBLED }; // medium
 
 typedef struct Station {
@@ -217,8 +217,8 @@ static bool pass(const Wlan *w, const State *s, int i, Station *me) {
   case ABOUT_TO_SEND: runs = me->clock < VULNERABLE; break;
   case SEND: runs = me->clock < w->send_time; break;
   case WAIT_ACK:
-    runs = s->medium[i] == SILENT ? me->clock == 0 && !busy
-                                  : s->medium[i] == CLEAR && me->clock < ACK;
+    runs =
+        s->medium[i] == SILENT ? me->clock == 0 && !busy : s->medium[i] == CLEAR && me->clock < ACK;
     break;
   case NO_ACK: runs = me->clock == 0 ? !busy : me->clock < ACK_TIMEOUT; break;
   case ACKNOWLEDGED: return true;
@@ -238,8 +238,7 @@ static void moves(const void *what, const void *state, CeliMoves *out) {
 
 static bool has(const void *what, const void *state, int label) {
   const State *s = state;
-  const int sent =
-      (s->station[0].phase == ACKNOWLEDGED) + (s->station[1].phase == ACKNOWLEDGED);
+  const int sent = (s->station[0].phase == ACKNOWLEDGED) + (s->station[1].phase == ACKNOWLEDGED);
   const Wlan *w = what;
   return label == 0   ? sent == 2
          : label == 1 ? sent > 0

@@ -282,7 +282,8 @@ static bool find_bounds(Components *c) {
   }
   // Without cycles, a sweep makes the bounds as close as rounding allows, also of small values.
   const int least_sweeps = c->alone > c->n / 2;
-  for (int i = 0; i < 20 && (i < least_sweeps || celi_total_width(total) > 1.9 * tolerance(c)); i++) {
+  for (int i = 0; i < 20 && (i < least_sweeps || celi_total_width(total) > 1.9 * tolerance(c));
+       i++) {
     const double low = celi_total_tighten(total, total->lower, false);
     const double high = celi_total_tighten(total, total->upper, true);
     if (!(low + high > 0.01 * tolerance(c)) || celi_total_stopped(total)) break;
@@ -299,7 +300,8 @@ static CelStatus make(Components *c) {
   for (uint32_t s = 0, size = 0; s < c->n; s++) {
     size = s > 0 && c->total->component[s] == c->total->component[s - 1] ? size + 1 : 1;
     largest = size > largest ? size : largest;
-    c->alone += size == 1 && (s + 1 == c->n || c->total->component[s + 1] != c->total->component[s]);
+    c->alone +=
+        size == 1 && (s + 1 == c->n || c->total->component[s + 1] != c->total->component[s]);
   }
   CELI_TRY(celi_calloc(&c->x, states, sizeof *c->x, what));
   CELI_TRY(celi_alloc(&c->found, largest, sizeof *c->found, what));

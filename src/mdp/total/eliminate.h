@@ -37,7 +37,7 @@ typedef struct CeliElimination {
   uint32_t *from;
   size_t arcs, arc_room, froms, from_room;
   uint32_t first[CELI_BUCKETS], last[CELI_BUCKETS]; ///< states of each bucket, as a list
-  double work;                  ///< transitions visited
+  double work;                                      ///< transitions visited
 } CeliElimination;
 
 typedef enum CeliEliminationEnd {
