@@ -90,8 +90,8 @@ static void random_chains_agree_with_dense_elimination(void **state) {
   celi_elimination_destroy(&e);
 }
 
-/// n steps to the right in a row, each with probability 1/2, otherwise back to the start: 2^(n+1) - 2
-/// steps on average. Nothing is subtracted, so the relative error is small even for n = 900.
+/// n steps to the right in a row, each with probability 1/2, otherwise back to the start: 2^(n+1) -
+/// 2 steps on average. Nothing is subtracted, so the relative error is small even for n = 900.
 static void rarely_left_chains_keep_their_digits(void **state) {
   (void)state;
   enum { STEPS = 900 };

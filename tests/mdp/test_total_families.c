@@ -1,6 +1,6 @@
-/// cel_solve_total on benchmarks of probabilistic model checking. The numbers of states are those of
-/// the published models. The exact values come from closed forms, published results, or Storm with
-/// rational arithmetic (bench/peers/storm_total.py, which has larger ones).
+/// cel_solve_total on benchmarks of probabilistic model checking. The numbers of states are those
+/// of the published models. The exact values come from closed forms, published results, or Storm
+/// with rational arithmetic (bench/peers/storm_total.py, which has larger ones).
 #include "celsius/total.h"
 #include "mdp/generate_kit.h"
 #include <math.h>

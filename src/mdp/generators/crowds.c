@@ -1,7 +1,7 @@
 /// The Crowds protocol for anonymous browsing. A request travels through random members of a crowd
 /// of S good members. The next member is bad with probability 0.167 and then notes from whom the
-/// request came. A good member passes the request on with probability 0.8 and delivers it otherwise.
-/// Member 0 sends R requests.
+/// request came. A good member passes the request on with probability 0.8 and delivers it
+/// otherwise. Member 0 sends R requests.
 ///
 ///     reward   1 per request
 ///     labels   observe0Greater1: the sender was noted at least twice; observeIGreater1: another

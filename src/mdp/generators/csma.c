@@ -1,12 +1,13 @@
-/// CSMA/CD on a bus. N stations send one message each. A message takes 30 units of time, and signals
-/// need 1 unit to propagate, so that two stations may begin at nearly the same time and collide. After
-/// its k-th collision, a station waits for a random number of slots below 2^min(k,K).
+/// CSMA/CD on a bus. N stations send one message each. A message takes 30 units of time, and
+/// signals need 1 unit to propagate, so that two stations may begin at nearly the same time and
+/// collide. After its k-th collision, a station waits for a random number of slots below
+/// 2^min(k,K).
 ///
 ///     action   the next event among those that are possible: a station begins to send, finds the
 ///              bus busy, or ends; a collision is detected; a station draws its slots; time passes
 ///     reward   1 per unit of time
-///     labels   all_delivered, one_delivered (at least one), collision_max_backoff (a collision of a
-///              station that has had K or more)
+///     labels   all_delivered, one_delivered (at least one), collision_max_backoff (a collision of
+///              a station that has had K or more)
 ///
 /// Source: Kwiatkowska, Norman, Sproston, Wang, "Symbolic model checking for probabilistic timed
 /// automata", Information and Computation 2007; the benchmark csma of PRISM and QComp.

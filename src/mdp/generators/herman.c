@@ -1,11 +1,12 @@
-/// Herman's self-stabilizing ring. N processes, N odd, hold one bit each. A process whose bit equals
-/// that of its left neighbor has a token. All processes move at once: with a token, the new bit is
-/// random; without, it is the neighbor's bit. So tokens stay or move on, and meet in pairs.
+/// Herman's self-stabilizing ring. N processes, N odd, hold one bit each. A process whose bit
+/// equals that of its left neighbor has a token. All processes move at once: with a token, the new
+/// bit is random; without, it is the neighbor's bit. So tokens stay or move on, and meet in pairs.
 ///
 ///     reward   1 per step
 ///     labels   stable: exactly one token
-///     start    all: all bits are 0, so that every process has a token; three: three tokens at equal
-///              distances, which is the slowest start if N is a multiple of 3: 4 N^2 / 27 steps
+///     start    all: all bits are 0, so that every process has a token; three: three tokens at
+///              equal distances, which is the slowest start if N is a multiple of 3: 4 N^2 / 27
+///              steps
 ///
 /// Source: Herman, "Probabilistic self-stabilization", 1990; Bruna, Grigore, Kiefer, Ouaknine,
 /// Worrell, "Proving the Herman-protocol conjecture", ICALP 2016.

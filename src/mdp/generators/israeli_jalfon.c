@@ -7,8 +7,8 @@
 ///     labels   stable: exactly one token
 ///
 /// Every policy gets to one token surely.
-/// Source: Israeli, Jalfon, "Token management schemes and random walks yield self-stabilizing mutual
-/// exclusion", PODC 1990.
+/// Source: Israeli, Jalfon, "Token management schemes and random walks yield self-stabilizing
+/// mutual exclusion", PODC 1990.
 #include "mdp/generators/explore.h"
 
 typedef struct IsraeliJalfon {

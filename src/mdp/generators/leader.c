@@ -2,9 +2,9 @@
 /// moves or which message is delivered next.
 ///
 /// An active process flips a coin and sends it to its right neighbor. It becomes inactive if it
-/// chose 0 and its left neighbor sent 1. Inactive processes pass coins on. Then the active ones send
-/// counters, which inactive ones pass on plus 1. An active process whose own counter comes back as
-/// N - 1 is alone and becomes the leader. Otherwise it flips again.
+/// chose 0 and its left neighbor sent 1. Inactive processes pass coins on. Then the active ones
+/// send counters, which inactive ones pass on plus 1. An active process whose own counter comes
+/// back as N - 1 is alone and becomes the leader. Otherwise it flips again.
 ///
 ///     reward   1 when process 0 sends a counter, so about 1 per round
 ///     labels   elected: some process is the leader

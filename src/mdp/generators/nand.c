@@ -1,14 +1,14 @@
-/// Multiplexing of an unreliable NAND gate by von Neumann. A bundle has N wires, which all carry the
-/// same bit up to errors. A stage feeds N gates with the wires of two copies of the bundle, in a
-/// random order. There are 2 K + 1 stages. Each input of the first stage is 1 with probability 0.9.
-/// Each gate gives the wrong output with probability 0.02.
+/// Multiplexing of an unreliable NAND gate by von Neumann. A bundle has N wires, which all carry
+/// the same bit up to errors. A stage feeds N gates with the wires of two copies of the bundle, in
+/// a random order. There are 2 K + 1 stages. Each input of the first stage is 1 with probability
+/// 0.9. Each gate gives the wrong output with probability 0.02.
 ///
 ///     reward   at the end, the fraction of wires that carry a 1
 ///     labels   end: all stages are done; reliable: less than a tenth of the wires carry a 1
 ///
 /// Source: von Neumann, "Probabilistic logics and the synthesis of reliable organisms from
-/// unreliable components", 1956; Norman, Parker, Kwiatkowska, Shukla, "Evaluating the reliability of
-/// NAND multiplexing with PRISM", 2005.
+/// unreliable components", 1956; Norman, Parker, Kwiatkowska, Shukla, "Evaluating the reliability
+/// of NAND multiplexing with PRISM", 2005.
 #include "mdp/generators/explore.h"
 
 typedef struct Nand {

@@ -1,14 +1,14 @@
 /// The IEEE 802.11 wireless LAN with two stations. Each sends one message and waits for an
-/// acknowledgment. Messages that overlap are garbled. After its k-th failure a station waits for
-/// 16 2^min(k,K) slots at most, at random.
+/// acknowledgment. Messages that overlap are garbled. Before its k-th attempt after a busy medium or
+/// a failure, k = 0, 1, ..., a station waits for a random number of slots up to 16 2^min(k,K).
 ///
 /// A unit of time is a slot of 50 microseconds. Some times are uncertain by one unit, and an
 /// adversary chooses them.
 ///
 ///     action   the next event among those that are possible; the last one is that time passes
 ///     reward   1 per unit of time
-///     labels   sent: both messages were acknowledged; one_sent; collided: the counter of collisions
-///              is at its limit, which must be at least 1
+///     labels   sent: both messages were acknowledged; one_sent; collided: the counter of
+///              collisions is at its limit, which must be at least 1
 ///
 /// Source: Kwiatkowska, Norman, Sproston, "Probabilistic model checking of the IEEE 802.11 wireless
 /// local area network protocol", PAPM/PROBMIV 2002; the benchmark wlan of PRISM and QComp.

@@ -87,8 +87,8 @@ int celi_total_gain(const CeliTotal *total, const uint32_t *state, int64_t n, co
 
 /// Builds `reduced`, index, state, component and next_member. Errors: CEL_E_MEMORY.
 CelStatus celi_total_reduce(CeliTotal *total) CEL_WARN_UNUSED;
-/// choice (states of `reduced`): of the pairs of each state that may lead closer to the end, the one
-/// with the least expected distance. This policy ends surely. Errors: CEL_E_MEMORY.
+/// choice (states of `reduced`): of the pairs of each state that may lead closer to the end, the
+/// one with the least expected distance. This policy ends surely. Errors: CEL_E_MEMORY.
 CelStatus celi_total_shortest(const CeliTotal *total, uint32_t *choice) CEL_WARN_UNUSED;
 
 // ---- components.c
