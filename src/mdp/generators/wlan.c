@@ -1,6 +1,6 @@
 /// The IEEE 802.11 wireless LAN with two stations. Each sends one message and waits for an
-/// acknowledgment. Messages that overlap are garbled. Before its k-th attempt after a busy medium or
-/// a failure, k = 0, 1, ..., a station waits for a random number of slots up to 16 2^min(k,K).
+/// acknowledgment. Messages that overlap are garbled. After a busy medium or a failure, a station
+/// waits for a random number of slots below 16 2^min(k,K), where k counts earlier waits.
 ///
 /// A unit of time is a slot of 50 microseconds. Some times are uncertain by one unit, and an
 /// adversary chooses them.
