@@ -29,6 +29,7 @@
 
 enum {
   ROUNDS_MOST = 500, ///< policies of a component
+  LONGER_MOST = 50,  ///< policies after which longer actions are no longer preferred
   ATTEMPTS = 12,     ///< values of e until the bounds are proven
   SHRINK_MOST = 4,   ///< values of e until the bounds are close enough
   REPORT = 100000,   ///< states between two progress reports
@@ -41,6 +42,12 @@ static const double WORK_FIXED = 2e6, WORK_MOST = 200.0;
 
 enum { VALUE, STEPS }; // sides
 
+/// A pair of a state and what it leads to.
+typedef struct Option {
+  double q[CELI_SIDES];
+  uint32_t pair;
+} Option;
+
 typedef struct Components {
   CeliTotal *total;
   const CelMdp *mdp; ///< the reduced MDP
@@ -49,12 +56,14 @@ typedef struct Components {
   double (*found)[CELI_SIDES]; ///< (largest component)
   uint32_t *choice;            ///< (n) the pair of each state
   double *X;                   ///< (n + 1) scratch
+  Option *option;              ///< (max_actions) scratch
   CeliElimination elimination;
   double value_max, steps_max, reward_max;
-  double shift;   ///< added to every reward
-  double backups; ///< pairs visited by sweeps
-  uint32_t done;  ///< states of finished components
-  uint32_t alone; ///< components of one state
+  double residual; ///< largest gain of the last sweep
+  double shift;    ///< added to every reward
+  double backups;  ///< pairs visited by sweeps
+  uint32_t done;   ///< states of finished components
+  uint32_t alone;  ///< components of one state
   bool stopped;
 } Components;
 
@@ -65,7 +74,7 @@ static bool goes_on(Components *c) {
   const CelSolveProgress now = {.method = "newton",
                                 .iteration = solution->iterations,
                                 .sweeps = solution->sweeps,
-                                .residual = HUGE_VAL,
+                                .residual = c->residual,
                                 .bound = HUGE_VAL,
                                 .seconds = celi_seconds() - c->total->start_seconds,
                                 .fraction = (double)c->done / (double)c->n};
@@ -110,11 +119,11 @@ static CeliEliminationEnd evaluate(Components *c, uint32_t begin, uint32_t end) 
 // ---- improvement
 
 /// Q of a pair and the expected number of steps, with the transitions back to s taken into account.
-static void look_at(const Components *c, uint32_t s, int64_t p, double q[CELI_SIDES]) {
+static Option look_at(const Components *c, uint32_t s, int64_t p) {
   const CelMdp *mdp = c->mdp;
+  Option found = {.pair = (uint32_t)p, .q = {[VALUE] = mdp->reward[p], [STEPS] = 1.0}};
   double leave = 0.0;
   bool stays = false;
-  q[VALUE] = mdp->reward[p], q[STEPS] = 1.0;
   for (int64_t t = mdp->row[p]; t < mdp->row[p + 1]; t++) {
     const uint32_t next = mdp->next32[t];
     const double probability = mdp->probability[t];
@@ -123,60 +132,47 @@ static void look_at(const Components *c, uint32_t s, int64_t p, double q[CELI_SI
       continue;
     }
     leave += probability;
-    for (int k = 0; k < CELI_SIDES; k++) q[k] += probability * c->x[next][k];
+    for (int k = 0; k < CELI_SIDES; k++) found.q[k] += probability * c->x[next][k];
   }
-  if (!stays) return;
-  if (leave > 0.0)
-    q[VALUE] /= leave, q[STEPS] /= leave;
-  else
-    q[VALUE] = -HUGE_VAL, q[STEPS] = HUGE_VAL;
+  if (!stays) return found;
+  found.q[VALUE] = leave > 0.0 ? found.q[VALUE] / leave : -HUGE_VAL;
+  found.q[STEPS] = leave > 0.0 ? found.q[STEPS] / leave : HUGE_VAL;
+  return found;
 }
 
-/// Takes a better pair in state s, unless there is none. Returns true if the pair is another.
-static bool improve_state(Components *c, uint32_t s, double equal) {
-  const CelMdp *mdp = c->mdp;
-  double now[CELI_SIDES], best[CELI_SIDES], longest[CELI_SIDES];
-  int64_t best_pair = c->choice[s], longest_pair;
-  look_at(c, s, c->choice[s], now);
-  memcpy(best, now, sizeof best), memcpy(longest, now, sizeof now);
-  longest_pair = best_pair;
-  for (int64_t p = mdp->pair[s]; p < mdp->pair[s + 1]; p++) {
-    double q[CELI_SIDES];
-    if (p == (int64_t)c->choice[s]) continue;
-    look_at(c, s, p, q);
-    const double more = q[VALUE] + (c->shift > 0.0 ? c->shift * q[STEPS] : 0.0) -
-                        (best[VALUE] + (c->shift > 0.0 ? c->shift * best[STEPS] : 0.0));
-    if (more > 0.0) {
-      memcpy(best, q, sizeof best);
-      best_pair = p;
-    }
-    if (c->shift > 0.0) continue;
-    // The longest of the pairs whose Q equals the largest.
-    if (more > equal || (more >= -equal && q[STEPS] > longest[STEPS]) ||
-        longest[VALUE] < best[VALUE] - equal) {
-      memcpy(longest, q, sizeof longest);
-      longest_pair = p;
-    }
-  }
-  c->backups += (double)(mdp->pair[s + 1] - mdp->pair[s]);
-  if (c->shift > 0.0) {
-    const double more = best[VALUE] - now[VALUE] + c->shift * (best[STEPS] - now[STEPS]);
-    if (!(more > LONGER * c->shift)) best_pair = c->choice[s], memcpy(best, now, sizeof best);
-  } else if (longest[VALUE] > now[VALUE] + equal || longest[STEPS] > now[STEPS] + LONGER) {
-    best_pair = longest_pair, memcpy(best, longest, sizeof best);
-  } else {
-    best_pair = c->choice[s], memcpy(best, now, sizeof best);
-  }
-  memcpy(c->x[s], best, sizeof best);
-  const bool changed = best_pair != (int64_t)c->choice[s];
-  c->choice[s] = (uint32_t)best_pair;
-  return changed;
+/// What a pair is worth with the rewards r + shift.
+static double worth(const Components *c, const Option *option) {
+  return c->shift > 0.0 ? option->q[VALUE] + c->shift * option->q[STEPS] : option->q[VALUE];
 }
 
-static bool improve(Components *c, uint32_t begin, uint32_t end) {
+/// Takes a better pair in state s, if there is one. Returns true then.
+static bool improve_state(Components *c, uint32_t s, double equal, bool longer) {
+  const int64_t first = c->mdp->pair[s], n = c->mdp->pair[s + 1] - first;
+  const Option *now = &c->option[c->choice[s] - first], *best = now;
+  for (int64_t a = 0; a < n; a++) c->option[a] = look_at(c, s, first + a);
+  for (int64_t a = 0; a < n; a++)
+    if (worth(c, &c->option[a]) > worth(c, best)) best = &c->option[a];
+  const double gain = worth(c, best) - worth(c, now);
+  const Option *take = gain > (c->shift > 0.0 ? LONGER * c->shift : equal) ? best : now;
+  c->backups += (double)n;
+  if (gain > c->residual) c->residual = gain;
+  for (int64_t a = 0; longer && a < n; a++) { // among equally good ones
+    const Option *other = &c->option[a];
+    if (worth(c, other) >= worth(c, best) - equal && other->q[STEPS] > take->q[STEPS] + LONGER)
+      take = other;
+  }
+  memcpy(c->x[s], take->q, sizeof take->q);
+  c->choice[s] = take->pair;
+  return take != now;
+}
+
+/// One sweep over the states [begin, end). longer: prefer longer ones of equally good pairs.
+static bool improve(Components *c, uint32_t begin, uint32_t end, bool longer) {
   const double equal = 0x1p-47 * (c->value_max + c->reward_max);
   bool changed = false;
-  for (uint32_t s = begin; s < end; s++) changed |= improve_state(c, s, equal);
+  c->residual = 0.0;
+  for (uint32_t s = begin; s < end; s++)
+    changed |= improve_state(c, s, equal, longer && !(c->shift > 0.0));
   return changed;
 }
 
@@ -185,7 +181,7 @@ static bool improve(Components *c, uint32_t begin, uint32_t end) {
 /// Solves the states [begin, end). Returns false if that is not possible.
 static bool solve_component(Components *c, uint32_t begin, uint32_t end) {
   if (end - begin == 1) {
-    (void)improve(c, begin, end);
+    (void)improve(c, begin, end, true);
     return isfinite(c->x[begin][VALUE]) && isfinite(c->x[begin][STEPS]);
   }
   CelSolution *solution = c->total->solution;
@@ -199,7 +195,7 @@ static bool solve_component(Components *c, uint32_t begin, uint32_t end) {
       }
     }
     if (round > solution->iterations) solution->iterations = round;
-    if (!improve(c, begin, end)) return true;
+    if (!improve(c, begin, end, round <= LONGER_MOST)) return true;
     if (round == ROUNDS_MOST) return false;
     if (!goes_on(c)) return false;
     if (most > 0 && round >= most) {
@@ -307,6 +303,7 @@ static CelStatus make(Components *c) {
   CELI_TRY(celi_alloc(&c->found, largest, sizeof *c->found, what));
   CELI_TRY(celi_alloc(&c->choice, states, sizeof *c->choice, what));
   CELI_TRY(celi_alloc(&c->X, states, sizeof *c->X, what));
+  CELI_TRY(celi_alloc(&c->option, (size_t)c->mdp->max_actions, sizeof *c->option, what));
   CELI_TRY(celi_elimination_create(&c->elimination, largest));
   return celi_total_shortest(c->total, c->choice);
 }
@@ -326,6 +323,6 @@ CelStatus celi_total_components(CeliTotal *total, bool *done) {
   }
   total->solution->sweeps = (int64_t)ceil(c.backups / (double)c.mdp->pairs);
   celi_elimination_destroy(&c.elimination);
-  free(c.x), free(c.found), free(c.choice), free(c.X);
+  free(c.x), free(c.found), free(c.choice), free(c.X), free(c.option);
   return status;
 }
