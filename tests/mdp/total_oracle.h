@@ -371,7 +371,9 @@ static inline int oracle_soft(const OracleProblem *o, bool probability, bool min
       for (int n = 0; n < o->states; n++)
         if (o->weight[s][a][n] > 0 && fixed[n] && V[n] == -HUGE_VALL) allowed[s][a] = false;
     }
-  enum { UNIFORM = 20000, SOFT = 20000 };
+  enum { UNIFORM = 20000, SOFT = 5000 };
+  long double log_n[ORACLE_ACTIONS + 1] = {0.0L};
+  for (int n = 1; n <= ORACLE_ACTIONS; n++) log_n[n] = logl((long double)n);
   long double moved = 0.0L;
   for (int i = 0; i < UNIFORM + SOFT; i++) {
     moved = 0.0L;
@@ -386,11 +388,13 @@ static inline int oracle_soft(const OracleProblem *o, bool probability, bool min
           if (o->weight[s][a][k] > 0)
             q[n] += (long double)o->weight[s][a][k] / (long double)o->d[s][a] * V[k];
         mean += q[n];
-        most = fmaxl(most, q[n++]);
+        if (q[n] > most) most = q[n];
+        n++;
       }
-      for (int a = 0; a < n; a++) sum += expl((q[a] - most) / alpha);
-      const long double now = i < UNIFORM ? mean / n + alpha * logl(n) : most + alpha * logl(sum);
-      moved = fmaxl(moved, fabsl(now - V[s]) / fmaxl(1.0L, fabsl(V[s])));
+      for (int a = 0; a < n && i >= UNIFORM; a++) sum += expl((q[a] - most) / alpha);
+      const long double now = i < UNIFORM ? mean / n + alpha * log_n[n] : most + alpha * logl(sum);
+      const long double size = fabsl(V[s]) > 1.0L ? fabsl(V[s]) : 1.0L;
+      if (fabsl(now - V[s]) > moved * size) moved = fabsl(now - V[s]) / size;
       V[s] = now;
     }
     if (moved <= 2e-19L && i < UNIFORM) i = UNIFORM;
