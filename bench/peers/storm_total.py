@@ -1,7 +1,7 @@
 """Celsius on problems of model checking without a discount: exact answers, and Storm's time on the largest.
 
     python3.11 -m venv VENV && VENV/bin/pip install -r tests/golden/formats.txt
-    VENV/bin/python bench/peers/storm_total.py [CELSIUS] [--match TEXT] [--no-storm] [--most SECONDS]
+    VENV/bin/python bench/peers/storm_total.py [CELSIUS] [--match TEXT] [--no-storm] [--repeat N] [--most SECONDS]
 
 CELSIUS is the command, build/release/celsius by default. Each row is a generator of Celsius with an answer that is known exactly:
 
@@ -13,14 +13,15 @@ The exact answer must be between the bounds, whose distance must be at most 1e-6
 default tolerance of 1e-9. The time is that of the solver. Prints a table as Markdown, and exits with 1 if a row fails.
 
 A second table has the problems marked as large. Celsius solves each with --tolerance 1e-6. Storm's sound mode solves the same
-problem, read from a UMB file, to the relative precision 1e-6. Times of Storm are those of its model checker alone. A run that
-takes longer than SECONDS (600) is stopped.
+problem, read from a UMB file, to the relative precision 1e-6. Times are medians of N runs (3), in turn, of the solver and of the model
+checker alone. Storm is stopped after SECONDS (600).
 """
 import argparse
 import json
 import math
 import multiprocessing
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -174,6 +175,7 @@ def formula_of(p, reward):
 
 
 def ask_storm(path, p, exact, queue):
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Storm's own messages
     import stormpy
     from stormpy import environments
     number = stormpy.numbers.Rational
@@ -237,15 +239,18 @@ def check_row(options, p):
 
 
 def speed_row(options, p):
-    mine = run_celsius(options.celsius, p, "--tolerance", "1e-6")
-    theirs = storm(options.celsius, p, False, options.most)
-    if theirs is None:
-        text, agree = f"more than {options.most:g}", True
-    else:
-        text = f"{theirs[1]:.1f}"
-        agree = abs(theirs[0] - mine["value_start"]) <= mine["bound"] + 1e-6 * max(1.0, abs(theirs[0]))
-    print(f"| {title(p)} | {question(p)} | {number(mine['states'])} | {mine['seconds']:.1f} | {text} |"
-          f"{'' if agree else ' FAILED: Storm has ' + repr(theirs[0])}", flush=True)
+    my_seconds, their_seconds, agree = [], [], True
+    for _ in range(options.repeat):
+        mine = run_celsius(options.celsius, p, "--tolerance", "1e-6")
+        my_seconds.append(mine["seconds"])
+        theirs = None if math.inf in their_seconds else storm(options.celsius, p, False, options.most)
+        their_seconds.append(theirs[1] if theirs else math.inf)
+        if theirs:
+            agree = agree and abs(theirs[0] - mine["value_start"]) <= mine["bound"] + 1e-6 * max(1.0, abs(theirs[0]))
+    storm_text = statistics.median(their_seconds)
+    storm_text = f"more than {options.most:g}" if storm_text == math.inf else f"{storm_text:.1f}"
+    print(f"| {title(p)} | {question(p)} | {number(mine['states'])} | {statistics.median(my_seconds):.1f} | {storm_text} |"
+          f"{'' if agree else ' FAILED: Storm has another value'}", flush=True)
     return agree
 
 
@@ -254,6 +259,7 @@ def main():
     parser.add_argument("celsius", nargs="?", default="build/release/celsius")
     parser.add_argument("--match", default="", help="only problems whose title contains this text")
     parser.add_argument("--no-storm", action="store_true", help="without the answers and times of Storm")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each row of the second table")
     parser.add_argument("--most", type=float, default=600, help="seconds after which Storm is stopped")
     options = parser.parse_args()
     sys.set_int_max_str_digits(0)  # exact answers are long

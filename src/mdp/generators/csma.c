@@ -107,9 +107,8 @@ static void pass_time(const Csma *c, const State *s, CeliMoves *out) {
   if (s->bus == COLLISION) next.since_second++;
   for (int64_t i = 0; i < c->stations; i++) {
     Station *station = &next.station[i];
-    if (station->phase == SENDING && station->clock < LAMBDA)
-      station->clock++;
-    else if (station->phase == WAITING && station->clock < SLOT)
+    if ((station->phase == SENDING && station->clock < LAMBDA) ||
+        (station->phase == WAITING && station->clock < SLOT))
       station->clock++;
     else if (station->phase == WAITING && station->slots > 0)
       station->clock = 1, station->slots--;

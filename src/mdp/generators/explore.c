@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define NONE UINT32_MAX
+enum { FIRST_ROOM = 1024 }; ///< states
 
 typedef struct Search {
   const CeliExplore *family;
@@ -100,7 +101,7 @@ static CelStatus visit(Search *search, const void *state) {
   if (search->states >= (int64_t)NONE)
     return cel_fail(CEL_E_RANGE, "2^32 states or more can be reached; choose smaller parameters");
   if (search->states == search->room) {
-    const int64_t room = search->room + search->room / 2 + 1024;
+    const int64_t room = search->room + search->room / 2;
     CELI_TRY(celi_resize(&search->state, (size_t)room, search->size, "states"));
     search->room = room;
   }
@@ -112,6 +113,8 @@ static CelStatus visit(Search *search, const void *state) {
 static CelStatus explore(Search *search) {
   uint8_t first[CELI_EXPLORE_BYTES] = {0};
   search->family->start(search->what, first);
+  CELI_TRY(celi_alloc(&search->state, FIRST_ROOM, search->size, "states"));
+  search->room = FIRST_ROOM;
   CELI_TRY(visit(search, first));
   for (int64_t s = 0; s < search->states; s++) {
     CELI_TRY(moves_of(search, s));

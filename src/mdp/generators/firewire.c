@@ -138,10 +138,10 @@ static void send(const Firewire *f, const State *s, int i, CeliMoves *out) {
 }
 
 static void receive(const State *s, int i, CeliMoves *out) {
-  for (uint8_t signal = 0; signal < SIGNALS; signal++) {
+  for (int signal = 0; signal < SIGNALS; signal++) {
     State next = *s;
-    const int phase = after(s->node[i].phase, signal);
-    if (phase == s->node[i].phase || !take(&next.wire[1 - i], signal)) continue;
+    const int phase = after(s->node[i].phase, (uint8_t)signal);
+    if (phase == s->node[i].phase || !take(&next.wire[1 - i], (uint8_t)signal)) continue;
     next.node[i].phase = (uint8_t)phase;
     celi_moves_step(out, 0, &next);
   }
