@@ -147,7 +147,7 @@ def title(p):
 
 
 def question(p):
-    return ("P" if p["probability"] else "E") + f" {p['sense']} `{p['target']}`"
+    return ("P" if p["probability"] else "E") + f" {p['sense']} `{p['target']}`".replace("|", "\\|")
 
 
 def run_celsius(celsius, p, *more):
