@@ -22,5 +22,29 @@ typedef enum CelInit {
 } CelInit;
 CEL_ENUM_IS_INT32(CelInit);
 
+/// Normalization of the hidden layers.
+typedef enum CelNorm {
+  CEL_NORM_NONE = 0,         ///< none
+  CEL_NORM_LAYER = 1,        ///< layer norm: over the units of a row
+  CEL_NORM_BATCH = 2,        ///< batch norm: over the rows of a batch
+  CEL_NORM_BATCH_RENORM = 3, ///< batch norm whose training follows its running statistics
+  CEL_NORM_RMS = 4           ///< RMS norm: over the units of a row, without their mean
+} CelNorm;
+CEL_ENUM_IS_INT32(CelNorm);
+
+/// Where a normalization stands in each hidden layer.
+typedef enum CelNormPlace {
+  CEL_NORM_PLACE_BEFORE = 0, ///< before the activation
+  CEL_NORM_PLACE_AFTER = 1   ///< behind the activation
+} CelNormPlace;
+CEL_ENUM_IS_INT32(CelNormPlace);
+
+/// Which networks have a normalization.
+typedef enum CelNormNetworks {
+  CEL_NORM_NETWORKS_ALL = 0,    ///< critics and policy
+  CEL_NORM_NETWORKS_CRITICS = 1 ///< critics
+} CelNormNetworks;
+CEL_ENUM_IS_INT32(CelNormNetworks);
+
 CEL_END
 #endif

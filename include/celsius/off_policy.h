@@ -19,6 +19,13 @@ typedef enum CelCriticKind {
 } CelCriticKind;
 CEL_ENUM_IS_INT32(CelCriticKind);
 
+/// Where the values in a critic's target come from.
+typedef enum CelTargetNetwork {
+  CEL_TARGET_NETWORK_POLYAK = 0, ///< target networks: averages of the critics' parameters (tau)
+  CEL_TARGET_NETWORK_NONE = 1    ///< the critics themselves, without a gradient (CrossQ)
+} CelTargetNetwork;
+CEL_ENUM_IS_INT32(CelTargetNetwork);
+
 /// Distribution of continuous actions.
 typedef enum CelPolicyKind {
   CEL_POLICY_SQUASHED_GAUSSIAN = 0, ///< tanh of a Gaussian, scaled to the action bounds

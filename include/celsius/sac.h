@@ -82,6 +82,30 @@ typedef struct CelSacConfig {
   /// Source: Fujimoto, van Hoof, Meger, "Addressing function approximation error in actor-critic
   /// methods", 2018.
   int64_t policy_delay;
+  /// Where the values in a critic's target come from. Default CEL_TARGET_NETWORK_POLYAK. With
+  /// CEL_TARGET_NETWORK_NONE, tau and target_update_interval have no meaning.
+  /// Source: Bhatt et al., "CrossQ: batch normalization in deep reinforcement learning for greater
+  /// sample efficiency and simplicity", 2024.
+  CelTargetNetwork target;
+  /// Normalization of the hidden layers. Default CEL_NORM_NONE. CEL_NORM_BATCH and
+  /// CEL_NORM_BATCH_RENORM need CEL_TARGET_NETWORK_NONE: one pass over (s, a) and (s', a') together
+  /// gives both the same statistics. Acting uses running statistics. Not with common.layer_norm,
+  /// which is CEL_NORM_LAYER.
+  /// Source: Bhatt et al., 2024; batch renorm: Ioffe, "Batch renormalization", 2017.
+  CelNorm norm;
+  /// Which networks have it. Default CEL_NORM_NETWORKS_ALL.
+  CelNormNetworks norm_networks;
+  /// Where it stands in each hidden layer. Default CEL_NORM_PLACE_BEFORE; CrossQ has
+  /// CEL_NORM_PLACE_AFTER.
+  CelNormPlace norm_place;
+  /// Normalizes the networks' inputs in the same way. Default false.
+  bool norm_input;
+  /// How much of a batch's statistics the running ones take in each update. Range 1e-9 to 1,
+  /// default NAN ("auto"), which is 0.1 for CEL_NORM_BATCH and 0.01 for CEL_NORM_BATCH_RENORM.
+  double norm_momentum;
+  /// Updates in which batch renorm is batch norm, so that its running statistics can settle. Range
+  /// 0 to 1e12, default 100000.
+  int64_t norm_warmup;
 } CelSacConfig;
 
 /// Returns the field table of CelSacConfig. Static; never NULL.

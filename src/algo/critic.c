@@ -13,14 +13,14 @@ int64_t celi_critic_targets(const CeliCriticHead *head) {
 // ---- quantiles
 
 /// y (K,) of row b: all quantiles but the largest, in no order. A NaN makes y[0] NaN.
-static void keep_smallest(const CeliCriticHead *head, float *y, const float *Z, int64_t B,
+static void keep_smallest(const CeliCriticHead *head, float *y, const float *Z, int64_t apart,
                           int64_t b) {
   const int64_t K = celi_critic_targets(head);
   int64_t n = 0, largest = 0;
   bool nan = false;
   for (int64_t e = 0; e < head->E; e++)
     for (int64_t j = 0; j < head->M; j++) {
-      const float z = Z[(e * B + b) * head->M + j];
+      const float z = Z[(e * apart + b) * head->M + j];
       nan = nan || z != z;
       if (n < K) {
         y[n++] = z;
@@ -38,13 +38,14 @@ static void keep_smallest(const CeliCriticHead *head, float *y, const float *Z, 
 static void quantile_target(const CeliCriticHead *head, float *y, const float *Z,
                             const CeliCriticBatch *batch, int64_t begin, int64_t end) {
   const int64_t K = celi_critic_targets(head), B = batch->B;
+  const int64_t apart = batch->apart ? batch->apart : B;
   const float alpha = *batch->alpha;
   for (int64_t b = begin; b < end; b++) {
     float between = 0; // entropies of an n-step return
     for (int64_t m = b; m < batch->mid * B; m += B)
       if (batch->mid_weight[m] != 0) between += batch->mid_weight[m] * batch->mid_logp[m];
     const float reward = batch->reward[b] - alpha * between;
-    keep_smallest(head, y + b * K, Z, B, b);
+    keep_smallest(head, y + b * K, Z, apart, b);
     for (int64_t i = b * K; i < (b + 1) * K; i++)
       y[i] = reward + batch->discount[b] * (y[i] - alpha * batch->logp[b]);
   }
@@ -80,7 +81,7 @@ void celi_critic_target(const CeliCriticHead *head, float *y, const float *Z,
     return;
   }
   celi_ops()->soft_target(y, batch->reward, batch->discount, Z, batch->logp, batch->alpha, head->E,
-                          batch->B, begin, end, head->mean);
+                          batch->apart ? batch->apart : batch->B, begin, end, head->mean);
   if (batch->mid > 0)
     celi_nstep_entropy(y, batch->mid_weight, batch->mid_logp, batch->alpha, batch->mid, batch->B,
                        begin, end);

@@ -30,6 +30,7 @@ int64_t celi_critic_targets(const CeliCriticHead *head);
 /// Rows of a batch of B, all (B,) unless said.
 typedef struct CeliCriticBatch {
   int64_t B;
+  int64_t apart; ///< targets: rows of Z from one member to the next; 0: B
   const float *reward, *discount;
   const float *logp;                  ///< log pi(a'|s'), or log pi(a_pi|s) for the objective
   const float *alpha;                 ///< (1,)
@@ -38,7 +39,7 @@ typedef struct CeliCriticBatch {
 } CeliCriticBatch;
 
 /// y (B,K), rows [begin, end): r + d (Z' - alpha log pi'), minus alpha log pi of the steps between,
-/// from target critics Z (E,B,M).
+/// from target critics Z (E,B,M), members `apart` rows apart.
 /// Source: [maximum-entropy, 8.21]
 void celi_critic_target(const CeliCriticHead *head, float *y, const float *Z,
                         const CeliCriticBatch *batch, int64_t begin, int64_t end);

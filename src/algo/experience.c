@@ -182,27 +182,44 @@ CeliReplay *celi_off_policy_replay(CelAgent *agent) {
 
 // ---- batches.
 
+/// What a batch has besides its observations.
+static CelStatus declare_rest(CeliBatch *batch, CelTensors *t, bool discrete) {
+  const int64_t B = batch->B, mid = batch->n - 1;
+  if (discrete) CELI_DECLARE(t, "batch.action", CEL_I32, CEL_SCRATCH, &batch->discrete, B);
+  CELI_DECLARE(t, "batch.reward", CEL_F32, CEL_SCRATCH, &batch->reward, B);
+  CELI_DECLARE(t, "batch.discount", CEL_F32, CEL_SCRATCH, &batch->discount, B);
+  CELI_DECLARE(t, "batch.row", CEL_I64, CEL_SCRATCH, &batch->row, B);
+  if (mid == 0) return CEL_OK;
+  CELI_DECLARE(t, "batch.mid_obs", CEL_F32, CEL_SCRATCH, &batch->mid_obs, mid * B, batch->O);
+  CELI_DECLARE(t, "batch.mid_weight", CEL_F32, CEL_SCRATCH, &batch->mid_weight, mid, B);
+  return CEL_OK;
+}
+
 CelStatus celi_batch_declare(CeliBatch *batch, const CeliExperience *x, int64_t B, int64_t n,
                              bool room) {
   CelTensors *t = x->agent->tensors;
   const CelSpacePart *part = &x->agent->action.part[0];
   const bool discrete = part->kind == CEL_DISCRETE;
-  const int64_t O = x->O, mid = n - 1;
-  *batch = (CeliBatch){.B = B, .O = O, .n = n, .ld = O, .ld_next = O};
+  *batch = (CeliBatch){.B = B, .O = x->O, .n = n, .ld = x->O, .ld_next = x->O};
   if (!discrete) batch->ld += part->size;
   if (room) batch->ld_next = batch->ld;
   CELI_DECLARE(t, discrete ? "batch.obs" : "batch.sa", CEL_F32, CEL_SCRATCH, &batch->obs, B,
                batch->ld);
   CELI_DECLARE(t, room ? "batch.sa_next" : "batch.next_obs", CEL_F32, CEL_SCRATCH, &batch->next_obs,
                B, batch->ld_next);
-  if (discrete) CELI_DECLARE(t, "batch.action", CEL_I32, CEL_SCRATCH, &batch->discrete, B);
-  CELI_DECLARE(t, "batch.reward", CEL_F32, CEL_SCRATCH, &batch->reward, B);
-  CELI_DECLARE(t, "batch.discount", CEL_F32, CEL_SCRATCH, &batch->discount, B);
-  CELI_DECLARE(t, "batch.row", CEL_I64, CEL_SCRATCH, &batch->row, B);
-  if (mid == 0) return CEL_OK;
-  CELI_DECLARE(t, "batch.mid_obs", CEL_F32, CEL_SCRATCH, &batch->mid_obs, mid * B, O);
-  CELI_DECLARE(t, "batch.mid_weight", CEL_F32, CEL_SCRATCH, &batch->mid_weight, mid, B);
-  return CEL_OK;
+  return declare_rest(batch, t, discrete);
+}
+
+CelStatus celi_batch_declare_joint(CeliBatch *batch, const CeliExperience *x, int64_t B,
+                                   int64_t n) {
+  const int64_t ld = x->O + x->agent->action.part[0].size;
+  *batch = (CeliBatch){.B = B, .O = x->O, .n = n, .ld = ld, .ld_next = ld};
+  CELI_DECLARE(x->agent->tensors, "batch.joint", CEL_F32, CEL_SCRATCH, &batch->obs, 2 * B, ld);
+  return declare_rest(batch, x->agent->tensors, false);
+}
+
+void celi_batch_bind_joint(CeliBatch *batch) {
+  batch->next_obs = batch->obs + batch->B * batch->ld;
 }
 
 void celi_batch_plan_sample(CeliPlan *plan, CeliBatch *batch, CeliExperience *x) {

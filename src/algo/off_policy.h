@@ -125,6 +125,11 @@ typedef struct CeliBatch {
 /// Declares "batch.*". `n`: steps of the returns. `room`: next_obs has room for actions, too.
 CelStatus celi_batch_declare(CeliBatch *batch, const CeliExperience *x, int64_t B, int64_t n,
                              bool room) CEL_WARN_UNUSED;
+/// The same with next_obs behind obs, as rows [B, 2B) of one matrix "batch.joint", and room in both
+/// for actions. After the allocation, celi_batch_bind_joint sets next_obs.
+CelStatus celi_batch_declare_joint(CeliBatch *batch, const CeliExperience *x, int64_t B,
+                                   int64_t n) CEL_WARN_UNUSED;
+void celi_batch_bind_joint(CeliBatch *batch);
 /// Samples the batch, with normalized observations.
 void celi_batch_plan_sample(CeliPlan *plan, CeliBatch *batch, CeliExperience *x);
 /// Copies the batch's observations to `to` (B, ld), beside the actions that the policy writes.

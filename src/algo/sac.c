@@ -19,6 +19,11 @@
 ///   7  J_alpha = -log alpha mean(log pi(a_pi|s) + Hbar); Adam on log alpha
 /// alpha in lines 3 and 6 is the one from before line 7, as in Stable-Baselines3. With policy_delay
 /// d, only every d-th step has lines 6 and 7 (Fujimoto et al., 2018).
+///
+/// With target none, Q' is Q, and line 5 is missing. Batch norm then takes (s, a) and (s', a') of
+/// lines 3 and 4 as one batch of 2B rows, of which the rows of s' have no gradient at the output.
+/// Line 6 normalizes the critics by their running statistics, and the policy by its batch; line 2
+/// normalizes the policy at s' by its running statistics, from before line 6 (Bhatt et al., 2024).
 #include "celsius/sac.h"
 #include "algo/off_policy.h"
 #include "algo/sac.h"
@@ -40,7 +45,9 @@ typedef struct Sac {
   CeliTrained critic;
   CeliNet target;
   CeliPolicyPass pi, next, mid; ///< policy on s, s' and the observations between
-  CeliPass q, q_pi, q_next;     ///< critics on (s,a) and (s,a_pi), targets on (s',a')
+  /// Critics on (s,a) and (s,a_pi), targets on (s',a'). Joint: q has (s',a') as rows [B, 2B).
+  CeliPass q, q_pi, q_next;
+  bool joint;
 
   CeliCriticHead head;
   CeliBatch batch;
@@ -68,9 +75,25 @@ static Sac *sac_of(const void *args) {
 
 // ---- one operation an equation; rows [begin, end) of the batch.
 
+/// Whether there are target networks.
+static bool has_target(const Sac *s) {
+  return s->config->target == CEL_TARGET_NETWORK_POLYAK;
+}
+
+/// Rows of each critic in q.
+static int64_t critic_rows(const Sac *s) {
+  return s->joint ? 2 * s->B : s->B;
+}
+
+/// (E, critic_rows or B, M) targets on (s',a').
+static const float *next_values(const Sac *s) {
+  return s->joint ? celi_pass_output(&s->q) + s->B * s->head.M : celi_pass_output(&s->q_next);
+}
+
 /// What critics need of the batch, with log pi of the policy's actions on it.
 static CeliCriticBatch critic_batch(const Sac *s, const CeliPolicyPass *policy) {
   CeliCriticBatch batch = {.B = s->B,
+                           .apart = critic_rows(s),
                            .reward = s->batch.reward,
                            .discount = s->batch.discount,
                            .logp = celi_policy_logp(policy),
@@ -81,19 +104,25 @@ static CeliCriticBatch critic_batch(const Sac *s, const CeliPolicyPass *policy) 
   return batch;
 }
 
-/// Lines 3 and 4, split by critic and row. Each critic computes its own copy of the target.
+/// Lines 3 and 4, split by critic and row of q. Each critic computes its own copy of the target.
 /// Source: [maximum-entropy, 8.21], [maximum-entropy, 8.13], [policy-guarantees, (7)]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Sac *s = sac_of(args);
   const CeliCriticBatch batch = critic_batch(s, &s->next);
-  const int64_t B = s->B, M = s->head.M, K = celi_critic_targets(&s->head);
+  const int64_t B = s->B, M = s->head.M, K = celi_critic_targets(&s->head), rows = critic_rows(s);
   int64_t from, to;
   for (int64_t e = 0; e < s->E; e++) {
-    if (!celi_member_rows(B, e, begin, end, &from, &to)) continue;
-    float *y = s->y + e * B * K;
-    celi_critic_target(&s->head, y, celi_pass_output(&s->q_next), &batch, from, to);
-    celi_critic_loss(&s->head, celi_pass_d_output(&s->q) + e * B * M, s->q_loss + e * B,
-                     celi_pass_output(&s->q) + e * B * M, y, B, from, to);
+    if (!celi_member_rows(rows, e, begin, end, &from, &to)) continue;
+    float *y = s->y + e * B * K, *dZ = celi_pass_d_output(&s->q) + e * rows * M;
+    if (to > B) { // joint: no gradient at s'
+      const int64_t first = from > B ? from : B;
+      celi_ops()->fill(dZ + first * M, 0, (to - first) * M);
+      to = B;
+    }
+    if (from >= to) continue;
+    celi_critic_target(&s->head, y, next_values(s), &batch, from, to);
+    celi_critic_loss(&s->head, dZ, s->q_loss + e * B, celi_pass_output(&s->q) + e * rows * M, y, B,
+                     from, to);
   }
 }
 
@@ -133,38 +162,60 @@ static void op_finish(const void *args, int64_t begin, int64_t end) {
 
 // ---- the plan: lines 1 to 7.
 
-static void plan_policies(Sac *s) {
+static void plan_policy(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
   CeliPlan *plan = s->off.update.plan;
   celi_off_policy_plan_every(&s->off, s->config->policy_delay);
   celi_batch_plan_copy_obs(plan, &s->batch, s->sa_pi); // line 2
   celi_policy_plan_sample(plan, &s->pi, s->sa_pi + s->O, ld, NOISE_PI, s->noise_counter);
   celi_off_policy_plan_every(&s->off, 1);
-  celi_policy_plan_sample(plan, &s->next, s->batch.next_obs + s->O, ld, NOISE_NEXT,
+}
+
+static void plan_next_policy(Sac *s) {
+  CeliPlan *plan = s->off.update.plan;
+  celi_policy_plan_sample(plan, &s->next, s->batch.next_obs + s->O, s->O + s->A, NOISE_NEXT,
                           s->noise_counter);
   if (s->config->n_steps > 1)
     celi_policy_plan_sample(plan, &s->mid, s->mid_action, s->A, NOISE_MID, s->noise_counter);
 }
 
+/// Line 2. A policy on its batch moves the running statistics, which the others read before.
+static void plan_policies(Sac *s) {
+  if (s->joint) plan_next_policy(s);
+  plan_policy(s);
+  if (!s->joint) plan_next_policy(s);
+}
+
+/// Lines 3 and 4 up to the gradient at the critics' outputs.
+static void plan_critic_loss(Sac *s) {
+  CeliPlan *plan = s->off.update.plan;
+  const int64_t B = s->B, E = s->E, M = s->head.M, K = celi_critic_targets(&s->head);
+  const int64_t mid = (s->config->n_steps - 1) * B, rows = critic_rows(s);
+  const bool joint = s->joint;
+  const float *Z = celi_pass_output(&s->q);
+  celi_off_policy_plan_rows(&s->off, "critic loss", op_critic_loss, E * rows);
+  celi_plan_touch(plan, CELI_READ(s->batch.reward, B), CELI_READ(s->batch.discount, B),
+                  CELI_READ(next_values(s), (E - 1) * rows * M + B * M),
+                  CELI_READ(celi_policy_logp(&s->next), B), CELI_READ(s->off.temperature.alpha, 1),
+                  CELI_READ(s->batch.mid_weight, mid),
+                  CELI_READ(mid ? celi_policy_logp(&s->mid) : NULL, mid),
+                  joint ? CELI_READ(Z, E * rows * M) : CELI_READ_ROWS(Z, M, M),
+                  joint ? CELI_UPDATE(s->y, E * B * K) : CELI_UPDATE_ROWS(s->y, K, K),
+                  CELI_WRITE_ROWS(celi_pass_d_output(&s->q), M, M),
+                  joint ? CELI_WRITE(s->q_loss, E * B) : CELI_WRITE_ROWS(s->q_loss, 1, 1));
+}
+
 static void plan_critics(Sac *s) {
   CeliPlan *plan = s->off.update.plan;
-  const int64_t B = s->B, M = s->head.M, K = celi_critic_targets(&s->head);
-  const int64_t mid = (s->config->n_steps - 1) * B;
-  celi_net_plan_forward(plan, &s->q_next);
+  if (!s->joint) celi_net_plan_forward(plan, &s->q_next);
   celi_net_plan_forward(plan, &s->q);
-  celi_off_policy_plan_rows(&s->off, "critic loss", op_critic_loss, s->E * B); // lines 3 and 4
-  celi_plan_touch(
-      plan, CELI_READ(s->batch.reward, B), CELI_READ(s->batch.discount, B),
-      CELI_READ(celi_pass_output(&s->q_next), s->E * B * M),
-      CELI_READ(celi_policy_logp(&s->next), B), CELI_READ(s->off.temperature.alpha, 1),
-      CELI_READ(s->batch.mid_weight, mid), CELI_READ(mid ? celi_policy_logp(&s->mid) : NULL, mid),
-      CELI_READ_ROWS(celi_pass_output(&s->q), M, M), CELI_UPDATE_ROWS(s->y, K, K),
-      CELI_WRITE_ROWS(celi_pass_d_output(&s->q), M, M), CELI_WRITE_ROWS(s->q_loss, 1, 1));
+  plan_critic_loss(s); // lines 3 and 4
   celi_net_plan_backward_data(plan, &s->q, NULL, 0);
   celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad);
   celi_net_plan_transpose(plan, &s->off.policy.net); // of the last update's policy, for line 6
   celi_adam_plan(plan, &s->critic.adam);
-  celi_off_policy_plan_target(&s->off, &s->target, &s->critic.net, s->critic.adam.n); // line 5
+  if (has_target(s))
+    celi_off_policy_plan_target(&s->off, &s->target, &s->critic.net, s->critic.adam.n); // line 5
   celi_net_plan_transpose(plan, &s->critic.net);
 }
 
@@ -205,11 +256,11 @@ static CelStatus write_plan(Sac *s) {
 // ---- create.
 
 static CelStatus declare_networks(Sac *s, CelTensors *t) {
-  CeliMlpSpec critic = celi_off_policy_critic(s->off.config, s->O + s->A, s->head.M);
+  CeliMlpSpec critic = celi_sac_critic_network(s->config, s->O + s->A, s->head.M);
   critic.E = s->E;
   critic.dx_begin = s->O, critic.dx_end = s->O + s->A; // line 6 needs the gradient to the action
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
-  return celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &critic);
+  return has_target(s) ? celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &critic) : CEL_OK;
 }
 
 static CelStatus declare_passes(Sac *s, CelTensors *t) {
@@ -218,15 +269,20 @@ static CelStatus declare_passes(Sac *s, CelTensors *t) {
   CELI_TRY(celi_off_policy_pass(&s->off, &s->pi, "pi", CELI_POLICY_SAMPLES, B, true));
   CELI_TRY(celi_off_policy_pass(&s->off, &s->next, "next", CELI_POLICY_SAMPLES, B, false));
   if (mid) CELI_TRY(celi_off_policy_pass(&s->off, &s->mid, "mid", CELI_POLICY_SAMPLES, mid, false));
-  CELI_TRY(celi_pass_declare(&s->q, t, "pass.q", &s->critic.net,
-                             (CeliPassSpec){.B = B, .backward = true, .threads = threads}));
-  return celi_pass_declare(&s->q_next, t, "pass.q_next", &s->target,
-                           (CeliPassSpec){.B = B, .threads = threads});
+  CeliPassSpec spec = {
+      .B = critic_rows(s), .backward = true, .threads = threads, .train = s->joint};
+  CELI_TRY(celi_pass_declare(&s->q, t, "pass.q", &s->critic.net, spec));
+  spec = (CeliPassSpec){.B = B, .backward = s->joint, .threads = threads};
+  if (s->joint) return celi_pass_declare(&s->q_pi, t, "pass.q_pi", &s->critic.net, spec);
+  const CeliNet *next = has_target(s) ? &s->target : &s->critic.net;
+  return celi_pass_declare(&s->q_next, t, "pass.q_next", next, spec);
 }
 
 static CelStatus declare_batch(Sac *s, CelTensors *t) {
   const int64_t B = s->B, A = s->A, mid = s->config->n_steps - 1;
-  CELI_TRY(celi_batch_declare(&s->batch, &s->off.experience, B, s->config->n_steps, true));
+  const CeliExperience *x = &s->off.experience;
+  CELI_TRY(s->joint ? celi_batch_declare_joint(&s->batch, x, B, s->config->n_steps)
+                    : celi_batch_declare(&s->batch, x, B, s->config->n_steps, true));
   CELI_DECLARE(t, "batch.sa_pi", CEL_F32, CEL_SCRATCH, &s->sa_pi, B, s->O + A);
   CELI_DECLARE(t, "batch.y", CEL_F32, CEL_SCRATCH, &s->y, s->E, B * celi_critic_targets(&s->head));
   CELI_DECLARE(t, "batch.q_loss", CEL_F32, CEL_SCRATCH, &s->q_loss, s->E, B);
@@ -249,7 +305,7 @@ static CelStatus declare(CelAgent *agent) {
   if (!isnan(c->ent_coef) && c->ent_coef < 0)
     return cel_fail(CEL_E_RANGE, "sac: ent_coef is %g; it must not be negative", c->ent_coef);
   CELI_TRY(celi_off_policy_declare(&s->off, agent, &c->common, &policy));
-  s->agent = agent, s->config = c;
+  s->agent = agent, s->config = c, s->joint = celi_sac_joint(c);
   s->O = s->off.policy.O, s->A = s->off.policy.A, s->E = c->n_critics;
   s->B = celi_agent_batch(agent, c->common.batch_size);
   s->off.view =
@@ -268,12 +324,14 @@ static CelStatus declare(CelAgent *agent) {
 /// Points the uses of networks at their inputs.
 static void bind_passes(Sac *s) {
   const ptrdiff_t ld = s->O + s->A;
+  if (s->joint) celi_batch_bind_joint(&s->batch);
   celi_policy_pass_bind(&s->pi, s->batch.obs, ld);
   celi_policy_pass_bind(&s->next, s->batch.next_obs, ld);
   if (s->config->n_steps > 1) celi_policy_pass_bind(&s->mid, s->batch.mid_obs, s->O);
   s->q.X = s->batch.obs, s->q.ldx = ld;
-  s->q_pi = s->q; // activations are used again: the critics' own gradients are done with by then
-  s->q_pi.X = s->sa_pi;
+  // Activations are used again where they can be: the critics' own gradients are done with by then.
+  if (!s->joint) s->q_pi = s->q;
+  s->q_pi.X = s->sa_pi, s->q_pi.ldx = ld;
   s->q_next.X = s->batch.next_obs, s->q_next.ldx = ld;
 }
 
@@ -286,7 +344,7 @@ static CelStatus prepare(CelAgent *agent) {
   CELI_TRY(celi_off_policy_prepare(agent, names, METRICS, M_LEARNING_RATE));
   for (int i = 0; i < 3; i++) s->off.update.means.every[delayed[i]] = s->config->policy_delay;
   CELI_TRY(celi_off_policy_train(&s->off, &s->critic, "critic", CELI_INIT_CRITIC));
-  celi_target_copy(&s->target, &s->critic.net, s->critic.adam.n);
+  if (has_target(s)) celi_target_copy(&s->target, &s->critic.net, s->critic.adam.n);
   bind_passes(s);
   CELI_TRY(celi_off_policy_sync(agent));
   return write_plan(s);

@@ -5,7 +5,12 @@
 #include "algo/off_policy.h"
 #include "celsius/sac.h"
 
-/// The policy. Errors: CEL_E_RANGE (log_std_min; use_sde with noise, sde_sample_freq or net_arch).
+/// Whether critics see (s, a) and (s', a') in one pass, because a normalization couples its rows.
+bool celi_sac_joint(const CelSacConfig *config);
+/// One critic's network, for E = 1.
+CeliMlpSpec celi_sac_critic_network(const CelSacConfig *config, int64_t in, int64_t out);
+/// The policy. Errors: CEL_E_RANGE (log_std_min; use_sde with noise, sde_sample_freq or net_arch;
+/// norm with layer_norm or target networks).
 CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) CEL_WARN_UNUSED;
 /// The critics. Errors: CEL_E_RANGE (quantiles to drop).
 CelStatus celi_sac_critics(const CelSacConfig *config, CeliCriticHead *head) CEL_WARN_UNUSED;

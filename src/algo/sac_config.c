@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "base/floats.h"
 
+#include <math.h>
 #include <string.h>
 
 #define CONFIG CelSacConfig
@@ -60,6 +61,34 @@ const CelField celi_sac_fields[] = {
      .doc = "updates of the critics for each of the policy and a learned temperature; raise it "
             "when the critics lag behind the policy",
      .source = "Fujimoto et al., 2018"},
+    {.name = "target", .type = CEL_FIELD_ENUM, .offset = F(target), .def = "polyak",
+     .choices = "polyak|none", .omit_default = true,
+     .doc = "values in the targets of critics: of target networks, or of the critics themselves "
+            "(CrossQ), which needs norm batch or batch_renorm to be stable",
+     .source = "Bhatt et al., 2024"},
+    {.name = "norm", .type = CEL_FIELD_ENUM, .offset = F(norm), .def = "none",
+     .choices = "none|layer|batch|batch_renorm|rms", .omit_default = true,
+     .doc = "normalization of the hidden layers; batch and batch_renorm need target none, and "
+            "learn from (s, a) and (s', a') in one pass",
+     .source = "Bhatt et al., 2024"},
+    {.name = "norm_networks", .type = CEL_FIELD_ENUM, .offset = F(norm_networks), .def = "all",
+     .choices = "all|critics", .omit_default = true,
+     .doc = "networks that norm applies to"},
+    {.name = "norm_place", .type = CEL_FIELD_ENUM, .offset = F(norm_place), .def = "before",
+     .choices = "before|after", .omit_default = true,
+     .doc = "place of norm in each hidden layer: before the activation, or after it (CrossQ)"},
+    {.name = "norm_input", .type = CEL_FIELD_BOOL, .offset = F(norm_input), .def = "false",
+     .omit_default = true,
+     .doc = "apply norm to the inputs of the networks, too"},
+    {.name = "norm_momentum", .type = CEL_FIELD_AUTO, .offset = F(norm_momentum), .def = "auto",
+     .min = 1e-9, .max = 1, .omit_default = true,
+     .doc = "how much of a batch's mean and variance the running ones take in each update; auto: "
+            "0.1 for norm batch, 0.01 for batch_renorm"},
+    {.name = "norm_warmup", .type = CEL_FIELD_INT, .offset = F(norm_warmup), .def = "100000",
+     .min = 0, .max = 1e12, .unit = "updates", .omit_default = true,
+     .doc = "updates in which batch_renorm is batch norm, until its running statistics have "
+            "settled",
+     .source = "Bhatt et al., 2024"},
     {0},
 };
 // clang-format on
@@ -78,6 +107,32 @@ CelSacConfig cel_sac_config_default(void) {
 
 // ---- what it describes
 
+/// Errors: CEL_E_RANGE (norm with layer_norm, or with target networks).
+static CelStatus check_norm(const CelSacConfig *c) {
+  if (c->norm != CEL_NORM_NONE && c->common.layer_norm)
+    return cel_fail(CEL_E_RANGE, "sac: layer_norm is the same as norm layer; set only one of them");
+  if (celi_sac_joint(c) && c->target != CEL_TARGET_NETWORK_NONE)
+    return cel_fail(CEL_E_RANGE,
+                    "sac: norm %s needs target none, because target networks have no batch "
+                    "statistics of their own",
+                    c->norm == CEL_NORM_BATCH ? "batch" : "batch_renorm");
+  return CEL_OK;
+}
+
+bool celi_sac_joint(const CelSacConfig *c) {
+  return c->norm == CEL_NORM_BATCH || c->norm == CEL_NORM_BATCH_RENORM;
+}
+
+static void set_norm(const CelSacConfig *c, CeliMlpSpec *net) {
+  if (c->norm == CEL_NORM_NONE) return;
+  net->norm = (CeliMlpNorm){.kind = (CeliNormKind)c->norm,
+                            .place = (CeliNormPlace)c->norm_place,
+                            .input = c->norm_input,
+                            .momentum = isnan(c->norm_momentum) ? 0 : c->norm_momentum,
+                            .warmup = c->norm_warmup > 0 ? c->norm_warmup : -1};
+  net->no_bias = celi_sac_joint(c) && c->norm_place == CEL_NORM_PLACE_BEFORE; // norm removes it
+}
+
 CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) {
   const CelSacConfig *c = agent->config;
   const bool old_name = c->noise == CEL_NOISE_GSDE, sde = c->use_sde || old_name;
@@ -86,6 +141,8 @@ CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) {
   if (old_name) celi_agent_renamed(agent, "noise gsde", "use_sde true");
   CELI_TRY(celi_off_policy_gaussian(policy, agent, &c->common, c->policy, c->log_std_min,
                                     c->log_std_max));
+  CELI_TRY(check_norm(c));
+  if (c->norm_networks == CEL_NORM_NETWORKS_ALL) set_norm(c, &policy->net);
   policy->dist.log_std_init = c->log_std_init;
   policy->noise = sde ? CELI_NOISE_NONE : (CeliNoiseKind)c->noise;
   policy->noise_sigma = c->noise_sigma, policy->noise_theta = c->noise_theta;
@@ -93,6 +150,12 @@ CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) {
   policy->sde_at_warmup = sde && c->use_sde_at_warmup;
   policy->sde_expln = c->use_expln, policy->clip_mean = c->clip_mean;
   return sde ? celi_off_policy_sde(policy, agent, &c->common, c->sde_sample_freq) : CEL_OK;
+}
+
+CeliMlpSpec celi_sac_critic_network(const CelSacConfig *c, int64_t in, int64_t out) {
+  CeliMlpSpec spec = celi_off_policy_critic(&c->common, in, out);
+  set_norm(c, &spec);
+  return spec;
 }
 
 CelStatus celi_sac_critics(const CelSacConfig *c, CeliCriticHead *head) {

@@ -42,7 +42,8 @@ CelStatus celi_policy_pass_declare(CeliPolicyPass *pass, CelTensors *tensors, co
                                    bool backward, int threads) {
   char part[CEL_NAME_MAX];
   // gSDE reads the last hidden layer, so its rows must be contiguous.
-  const CeliPassSpec spec = {.B = B, .backward = backward, .threads = policy->F ? 1 : threads};
+  const CeliPassSpec spec = {
+      .B = B, .backward = backward, .threads = policy->F ? 1 : threads, .train = backward};
   memset(pass, 0, sizeof *pass);
   pass->policy = policy;
   snprintf(part, sizeof part, "pass.%s", name);

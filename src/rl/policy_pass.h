@@ -25,7 +25,8 @@ typedef struct CeliPolicyPass {
   float *mean_log;      ///< (B,) E_pi[log pi], the negative entropy
 } CeliPolicyPass;
 
-/// Declares "pass.NAME.*", "dist.NAME.*" and "gsde.NAME.*" for a team of `threads` threads.
+/// Declares "pass.NAME.*", "dist.NAME.*" and "gsde.NAME.*" for a team of `threads` threads. Passes
+/// with `backward` normalize by the batch where a layer does that, others as acting does.
 /// Errors: as cel_tensors_declare.
 CelStatus celi_policy_pass_declare(CeliPolicyPass *pass, CelTensors *tensors, const char *name,
                                    const CeliPolicy *policy, CeliPolicyUse use, int64_t B,

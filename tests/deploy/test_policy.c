@@ -309,6 +309,12 @@ static void test_same_bits_as_agent(void **state) {
   config = small_config();
   set(&config, "policy", "gaussian");
   check_against_agent(&config, 3, 2);
+  config = small_config();
+  set(&config, "target", "none");
+  set(&config, "norm", "batch_renorm");
+  set(&config, "norm_input", "true");
+  set(&config, "norm_place", "after");
+  check_against_agent(&config, 3, 2);
 }
 
 /// A checkpoint contains a model too.

@@ -1,6 +1,7 @@
 """What PyTorch makes of one SAC update, in float64: the golden files of tests/algo/test_sac.c.
 
     mkdir DUMP && CELSIUS_DUMP=DUMP build/release/tests/algo/test_sac
+    CELSIUS_DUMP=DUMP build/release/tests/algo/test_sac_networks  # test_sac_networks.c
     python3 tests/golden/torch_sac.py DUMP tests/golden/sac
 
 The dump holds the parameters, the batch and the noise that the test feeds in; this program recomputes
@@ -18,23 +19,57 @@ GAMMA, TARGET_ENTROPY = 0.9, -2.0
 DROP = 2  # quantiles per critic that the target leaves out
 ACTIVATION = {"fixed-alpha": torch.tanh, "three-steps": torch.tanh, "gsde": torch.tanh,
               "gaussian": torch.nn.functional.silu, "layer-norm": torch.nn.functional.silu,
-              "quantiles-three-steps": torch.tanh}
+              "quantiles-three-steps": torch.tanh, "batch-norm": torch.tanh, "no-target": torch.nn.functional.silu}
+AFTER = ("batch-renorm", "quantiles-batch-norm")  # the normalization stands behind the activation
+NO_TARGET = ("batch-renorm", "batch-norm", "quantiles-batch-norm", "no-target")
+KINDS = {"norm": 1e-5, "batch_norm": 1e-5, "batch_renorm": 1e-3}  # epsilon of each normalization
+MOMENTUM = {"batch_norm": 0.1, "batch_renorm": 0.01}
 
 
-def network(p, name, member, act):
+class Statistics(dict):
+    """Running mean and variance by name, (E,n) each, from 0 and 1. `train` normalizes by the batch and moves them."""
+
+    def batch(self, x, kind, name, member, E, train):
+        eps, m = KINDS[kind], MOMENTUM[kind]
+        running = self.setdefault(name, [[torch.zeros_like(x[0].detach()) for _ in range(E)],
+                                         [torch.ones_like(x[0].detach()) for _ in range(E)]])
+        mean, var = running[0][member], running[1][member]
+        if not train:
+            return (x - mean) / (var + eps).sqrt()
+        b_mean, b_var = x.mean(0), x.var(0, unbiased=False)
+        xh = (x - b_mean) / (b_var + eps).sqrt()
+        if kind == "batch_renorm":  # Ioffe, 2017
+            sd = (var + eps).sqrt()
+            r, d = ((b_var + eps).sqrt() / sd).detach(), ((b_mean - mean) / sd).detach()
+            xh = xh * r.clamp(1 / 3, 3) + d.clamp(-5, 5)
+        moved = b_var if kind == "batch_renorm" else x.var(0)
+        running[0][member] = ((1 - m) * mean + m * b_mean).detach()
+        running[1][member] = ((1 - m) * var + m * moved).detach()
+        return xh
+
+
+def network(p, name, member, act, statistics=None, train=False, after=False):
     """A function x -> (output, last hidden layer) of one member of an ensemble."""
+    def norm(x, place):
+        for kind, eps in KINDS.items():
+            key = f"{name}.{place}.{kind}"
+            if key + ".weight" in p:
+                if kind == "norm":
+                    x = torch.nn.functional.layer_norm(x, x.shape[-1:], eps=eps)
+                else:
+                    x = statistics.batch(x, kind, key, member, p[key + ".weight"].shape[0], train)
+                x = x * p[key + ".weight"][member] + p[key + ".bias"][member]
+        return x
+
     layers = sorted({int(k.split(".")[1]) for k in p if k.startswith(name + ".") and k.split(".")[1].isdigit()})
 
     def run(x):
-        hidden = x
+        hidden = x = norm(x, "input")
         for l in layers:
             x = x @ p[f"{name}.{l}.weight"][member] + p[f"{name}.{l}.bias"][member]
             if l == layers[-1]:
                 return x, hidden
-            if f"{name}.{l}.norm.weight" in p:
-                x = torch.nn.functional.layer_norm(x, x.shape[-1:], eps=1e-5)
-                x = x * p[f"{name}.{l}.norm.weight"][member] + p[f"{name}.{l}.norm.bias"][member]
-            x = hidden = act(x)
+            x = hidden = norm(act(x), l) if after else act(norm(x, l))
     return run
 
 
@@ -46,9 +81,9 @@ def squash_term(u):
     return (2 * (math.log(2) - u - torch.nn.functional.softplus(-2 * u))).sum(-1)
 
 
-def policy(case, p, d, obs, act, use):
+def policy(case, p, d, obs, act, use, statistics):
     """Reparametrised action and its log-prob for the noise of one use ("pi", "next", "mid")."""
-    head, latent = network(p, "actor", 0, act)(obs)
+    head, latent = network(p, "actor", 0, act, statistics, use == "pi", case in AFTER)(obs)
     A = d[f"batch.d_action"].shape[1]
     if case.startswith("gsde"):
         log_std = p["actor.log_std"]
@@ -81,45 +116,54 @@ def quantile_huber(z, y):
 def compute(case, d):
     d = {k: v.double() if v.is_floating_point() else v for k, v in d.items()}
     act = ACTIVATION.get(case, torch.relu)
-    p = {k: v.clone() for k, v in d.items()
-         if k.split(".")[0] in ("actor", "critic", "target", "log_ent_coef")}
+    p = {k: v.clone() for k, v in d.items() if k.split(".")[0] in ("actor", "critic", "target", "log_ent_coef")
+         and not k.endswith((".mean", ".var", ".steps"))}
     for k in p:
         p[k].requires_grad_(not k.startswith("target"))
     E = p["critic.0.weight"].shape[0]
-    O = p["actor.0.weight"].shape[1]
     B = d["batch.reward"].shape[0]
-    obs, action, next_obs = d["batch.sa"][:, :O], d["batch.sa"][:, O:], d["batch.sa_next"][:, :O]
+    joint = "batch.joint" in d
+    sa, sa_next = d["batch.joint"].split(B) if joint else (d["batch.sa"], d["batch.sa_next"])
+    O = sa.shape[1] - d["batch.d_action"].shape[1]
+    obs, action, next_obs = sa[:, :O], sa[:, O:], sa_next[:, :O]
+    statistics = Statistics()
     quantiles = case.startswith("quantiles")
     alpha = torch.exp(p["log_ent_coef"]).detach() if case != "fixed-alpha" else torch.tensor([0.2]).double()
 
-    def critics(name, x):
-        z = torch.stack([network(p, name, e, act)(x)[0] for e in range(E)])
+    def critics(name, x, train=False):
+        z = torch.stack([network(p, name, e, act, statistics, train, case in AFTER)(x)[0] for e in range(E)])
         return z if quantiles else z[:, :, 0]
 
     def reduce(q):
         if quantiles:
             return q.mean((0, 2))
-        return q.mean(0) if case == "mean-of-three" else q.min(0).values
+        return q.mean(0) if case in ("mean-of-three", "batch-norm") else q.min(0).values
 
     with torch.no_grad():
-        a_next, logp_next = policy(case, p, d, next_obs, act, "next")
-        z_next = critics("target", torch.cat([next_obs, a_next], 1))
+        a_next, logp_next = policy(case, p, d, next_obs, act, "next", statistics)
+        next_input = torch.cat([next_obs, a_next], 1)
+        if not joint:
+            z_next = critics("critic" if case in NO_TARGET else "target", next_input)
+    if joint:
+        z, z_next = critics("critic", torch.cat([torch.cat([obs, action], 1), next_input]), True).split(B, 1)
+    with torch.no_grad():
         if quantiles:  # the smallest of all, sorted; TQC's truncation
             pool = z_next.transpose(0, 1).reshape(B, -1).sort(1).values[:, :E * (z_next.shape[2] - DROP)]
             soft = pool - (alpha * logp_next)[:, None]
         else:
             soft = (reduce(z_next) - alpha * logp_next)[:, None]
         y = d["batch.reward"][:, None] + d["batch.discount"][:, None] * soft
-        if case.endswith("three-steps"):
-            _, logp_mid = policy(case, p, d, d["batch.mid_obs"], act, "mid")
+        if "batch.mid_obs" in d:
+            _, logp_mid = policy(case, p, d, d["batch.mid_obs"], act, "mid", statistics)
             y = y - (alpha * (d["batch.mid_weight"] * logp_mid.reshape(-1, B)).sum(0))[:, None]
-    z = critics("critic", torch.cat([obs, action], 1))
+    if not joint:
+        z = critics("critic", torch.cat([obs, action], 1))
     if quantiles:
         critic_loss = sum(quantile_huber(z[e], y).mean() for e in range(E))
     else:
         y = y[:, 0]
         critic_loss = 0.5 * ((z - y) ** 2).mean(1).sum()
-    a_pi, logp = policy(case, p, d, obs, act, "pi")
+    a_pi, logp = policy(case, p, d, obs, act, "pi", statistics)
     frozen = {k: v for k, v in p.items() if k.startswith("critic")}
     actor_loss = (alpha * logp - reduce(critics("critic", torch.cat([obs, a_pi], 1)))).mean()
     learned = case != "fixed-alpha"
@@ -127,10 +171,12 @@ def compute(case, d):
 
     # Truncated targets have no order; the gradients show them.
     out = {} if quantiles else {"out.batch.y": y}
+    for k, (mean, var) in statistics.items():
+        out |= {f"out.{k}.mean": torch.stack(mean), f"out.{k}.var": torch.stack(var)}
     out |= {("out.gsde.pi.logp" if case.startswith("gsde") else "out.dist.pi.logp"): logp.detach()}
     names = list(frozen)
     for k, g in zip(names, torch.autograd.grad(critic_loss, [p[k] for k in names])):
-        out["out.grad." + k] = g
+        out["out.grad." + k] = g if g.norm() > 1e-12 else 0 * g  # a bias before batch norm
     names = [k for k in p if k.startswith("actor")]
     for k, g in zip(names, torch.autograd.grad(actor_loss, [p[k] for k in names])):
         out["out.grad." + k] = g
@@ -148,9 +194,10 @@ def main():
     for path in sorted(dump.glob("*.safetensors")):
         d = {k: v for k, v in load_file(path).items() if not k.endswith(".transposed")}  # follow from the weights
         out = compute(path.stem, d)
-        inputs = ["batch.sa", "batch.reward", "batch.discount"]
+        inputs = ["batch.reward", "batch.discount"]
         inputs += [k for k in d if k.startswith(("actor.", "critic.", "target.")) or k == "log_ent_coef" or k.endswith((".eps", ".E"))]
-        inputs += [k for k in d if k in ("batch.mid_obs", "batch.mid_weight")]
+        inputs += [k for k in d if k in ("batch.sa", "batch.joint", "batch.mid_obs", "batch.mid_weight")]
+        inputs = [k for k in inputs if not k.endswith((".mean", ".var", ".steps"))]  # of batch norm: after the update
         for k in inputs:
             out["in." + k] = d[k]
         save_file(out, folder / path.name, metadata={"made_by": "tests/golden/torch_sac.py", "torch": torch.__version__})

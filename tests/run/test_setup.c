@@ -157,6 +157,14 @@ static void presets_of_finite_problems(void **state) {
   cel_setup_destroy(setup);
 }
 
+/// Whether a preset is a method, for any environment.
+static bool is_method(const char *name) {
+  static const char *const methods[] = {"tqc", "ddpg", "crossq", "crossq-small"};
+  for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+    if (strcmp(name, methods[i]) == 0) return true;
+  return false;
+}
+
 /// Presets of MuJoCo's tasks are read by tests/mujoco/test_engine.c: this test has no plug-in.
 static void every_preset_reads(void **state) {
   (void)state;
@@ -164,8 +172,7 @@ static void every_preset_reads(void **state) {
   for (; cel_preset_at(n); n++) {
     const CelPreset *preset = cel_preset_at(n);
     CelSetup *setup = NULL;
-    const bool method = // for any environment
-        strcmp(preset->name, "tqc") == 0 || strcmp(preset->name, "ddpg") == 0;
+    const bool method = is_method(preset->name);
     assert_true(strlen(preset->doc) > 10);
     const CelStatus status =
         cel_setup_create(&setup, preset->algo, method ? "Pendulum-v1" : preset->name);
