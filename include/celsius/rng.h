@@ -26,7 +26,8 @@ typedef enum CelRngPurpose {
   CEL_RNG_EXPLORE = 10,  ///< noise added to the policy's action in environment i
   CEL_RNG_MDP = 11,      ///< generated finite problems; index: layout, rewards, transitions
   CEL_RNG_TABULAR = 12,  ///< tabular learning; index: transitions, actions, initial states
-  CEL_RNG_DROPOUT = 13   ///< dropout in an update; index: use of a network, and its layer
+  CEL_RNG_DROPOUT = 13,  ///< dropout in an update; index: use of a network, and its layer
+  CEL_RNG_SUBSET = 14    ///< critics drawn for a target
 } CelRngPurpose;
 
 /// One stream. Plain data that you may copy. Two threads must not use one stream at once.

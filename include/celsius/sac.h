@@ -106,6 +106,18 @@ typedef struct CelSacConfig {
   /// Updates in which batch renorm is batch norm, so that its running statistics can settle. Range
   /// 0 to 1e12, default 100000.
   int64_t norm_warmup;
+  /// Probability that dropout sets a unit of the critics' hidden layers to zero, in updates only.
+  /// Range 0 to 0.99, default 0. DroQ has 0.01, with CEL_NORM_LAYER and many gradient_steps.
+  /// Source: Hiraoka et al., "Dropout Q-functions for doubly efficient reinforcement learning",
+  /// 2022.
+  double dropout;
+  /// Critics whose minimum is the target, drawn anew for each update; the policy then follows the
+  /// mean of all critics, and critic_reduce has no meaning. Range 0 to 64, at most n_critics;
+  /// default 0, which combines all critics by critic_reduce in both places. Only with
+  /// CEL_CRITIC_MEAN.
+  /// Source: Chen et al., "Randomized ensembled double Q-learning: learning fast without a model",
+  /// 2021 (REDQ).
+  int64_t critic_subset;
 } CelSacConfig;
 
 /// Returns the field table of CelSacConfig. Static; never NULL.

@@ -74,14 +74,29 @@ static void quantile_objective(const CeliCriticHead *head, float *dZ, float *q, 
 
 // ---- by kind
 
+/// y (B,): the minimum of the subset's members. A NaN stays NaN.
+static void subset_minimum(const CeliCriticHead *head, float *y, const float *Z, int64_t apart,
+                           const int64_t *member, int64_t begin, int64_t end) {
+  for (int64_t b = begin; b < end; b++) {
+    float least = Z[member[0] * apart + b];
+    for (int64_t i = 1; i < head->subset; i++) {
+      const float other = Z[member[i] * apart + b];
+      if (!(least <= other)) least = least != least ? least : other;
+    }
+    y[b] = least;
+  }
+}
+
 void celi_critic_target(const CeliCriticHead *head, float *y, const float *Z,
                         const CeliCriticBatch *batch, int64_t begin, int64_t end) {
   if (head->kind == CEL_CRITIC_QUANTILE) {
     quantile_target(head, y, Z, batch, begin, end);
     return;
   }
-  celi_ops()->soft_target(y, batch->reward, batch->discount, Z, batch->logp, batch->alpha, head->E,
-                          batch->apart ? batch->apart : batch->B, begin, end, head->mean);
+  const int64_t apart = batch->apart ? batch->apart : batch->B;
+  if (head->subset > 0) subset_minimum(head, y, Z, apart, batch->member, begin, end);
+  celi_ops()->soft_target(y, batch->reward, batch->discount, head->subset ? y : Z, batch->logp,
+                          batch->alpha, head->subset ? 1 : head->E, apart, begin, end, head->mean);
   if (batch->mid > 0)
     celi_nstep_entropy(y, batch->mid_weight, batch->mid_logp, batch->alpha, batch->mid, batch->B,
                        begin, end);

@@ -2,7 +2,8 @@
 /// objective.
 ///
 /// An ensemble of E critics has M outputs per state and action, Z (E,B,M).
-/// - Mean: M = 1; Z_e is Q_e(s, a). Members are combined by their minimum or mean.
+/// - Mean: M = 1; Z_e is Q_e(s, a). Members are combined by their minimum or mean. With a subset,
+///   targets are the minimum of some members, and all else is the mean of all.
 /// - Quantile: Z_e,j is the quantile tau_j = (2j + 1)/(2M) of the soft return's distribution. The
 ///   E M quantiles are one mixture. Targets leave out its largest ones, which counters
 ///   overestimation. The actor follows the mean of all quantiles.
@@ -20,6 +21,8 @@ typedef struct CeliCriticHead {
   CelCriticKind kind;
   int64_t E, M; ///< members; outputs of each
   int64_t drop; ///< quantile: number of the E M target quantiles that are left out
+  /// Mean: number of members whose minimum is the target (REDQ); 0: all, combined as `mean` says.
+  int64_t subset;
   bool mean;    ///< mean critics: combined by their mean, else by their minimum
   bool dueling; ///< all actions at once: (E,B,A+1) outputs are advantages and V (discrete.h)
 } CeliCriticHead;
@@ -30,7 +33,8 @@ int64_t celi_critic_targets(const CeliCriticHead *head);
 /// Rows of a batch of B, all (B,) unless said.
 typedef struct CeliCriticBatch {
   int64_t B;
-  int64_t apart; ///< targets: rows of Z from one member to the next; 0: B
+  int64_t apart;         ///< targets: rows of Z from one member to the next; 0: B
+  const int64_t *member; ///< targets with a subset: (subset,) its members
   const float *reward, *discount;
   const float *logp;                  ///< log pi(a'|s'), or log pi(a_pi|s) for the objective
   const float *alpha;                 ///< (1,)

@@ -24,6 +24,9 @@
 /// lines 3 and 4 as one batch of 2B rows, of which the rows of s' have no gradient at the output.
 /// Line 6 normalizes the critics by their running statistics, and the policy by its batch; line 2
 /// normalizes the policy at s' by its running statistics, from before line 6 (Bhatt et al., 2024).
+///
+/// With critic_subset, line 3 has the minimum of that many critics, drawn for the update, and line 6
+/// the mean of all (Chen et al., 2021). Dropout drops in lines 3, 4 and 6 (Hiraoka et al., 2022).
 #include "celsius/sac.h"
 #include "algo/off_policy.h"
 #include "algo/sac.h"
@@ -34,6 +37,9 @@
 
 /// Streams of reparametrization noise inside of an update.
 enum { NOISE_PI = 0, NOISE_NEXT = 1, NOISE_MID = 2 };
+/// Uses of the critics that dropout has noise for.
+enum { DROP_Q = 0, DROP_NEXT = 1, DROP_PI = 2 };
+enum { CRITICS_MAX = 64 };
 
 typedef struct Sac {
   CeliOffPolicy off;
@@ -48,6 +54,7 @@ typedef struct Sac {
   /// Critics on (s,a) and (s,a_pi), targets on (s',a'). Joint: q has (s',a') as rows [B, 2B).
   CeliPass q, q_pi, q_next;
   bool joint;
+  CeliDropout dropout; ///< its counter is NULL without dropout
 
   CeliCriticHead head;
   CeliBatch batch;
@@ -104,11 +111,27 @@ static CeliCriticBatch critic_batch(const Sac *s, const CeliPolicyPass *policy) 
   return batch;
 }
 
+/// The critics of this update's target, all different: the first ones of a random order.
+static void draw_subset(const Sac *s, int64_t member[CRITICS_MAX]) {
+  CelRng rng = cel_rng(s->agent->options.seed, CEL_RNG_SUBSET, 0);
+  rng.counter = (uint64_t)*s->agent->updates * CRITICS_MAX;
+  for (int64_t e = 0; e < s->E; e++) member[e] = e;
+  for (int64_t i = 0; i < s->head.subset; i++) {
+    const int64_t other = i + (int64_t)(cel_rng_uniform(&rng) * (double)(s->E - i));
+    const int64_t taken = member[other];
+    member[other] = member[i];
+    member[i] = taken;
+  }
+}
+
 /// Lines 3 and 4, split by critic and row of q. Each critic computes its own copy of the target.
 /// Source: [maximum-entropy, 8.21], [maximum-entropy, 8.13], [policy-guarantees, (7)]
 static void op_critic_loss(const void *args, int64_t begin, int64_t end) {
   const Sac *s = sac_of(args);
-  const CeliCriticBatch batch = critic_batch(s, &s->next);
+  CeliCriticBatch batch = critic_batch(s, &s->next);
+  int64_t member[CRITICS_MAX];
+  if (s->head.subset > 0) draw_subset(s, member);
+  batch.member = member;
   const int64_t B = s->B, M = s->head.M, K = celi_critic_targets(&s->head), rows = critic_rows(s);
   int64_t from, to;
   for (int64_t e = 0; e < s->E; e++) {
@@ -196,6 +219,7 @@ static void plan_critic_loss(Sac *s) {
   celi_off_policy_plan_rows(&s->off, "critic loss", op_critic_loss, E * rows);
   celi_plan_touch(plan, CELI_READ(s->batch.reward, B), CELI_READ(s->batch.discount, B),
                   CELI_READ(next_values(s), (E - 1) * rows * M + B * M),
+                  CELI_READ(s->head.subset ? s->agent->updates : NULL, 1),
                   CELI_READ(celi_policy_logp(&s->next), B), CELI_READ(s->off.temperature.alpha, 1),
                   CELI_READ(s->batch.mid_weight, mid),
                   CELI_READ(mid ? celi_policy_logp(&s->mid) : NULL, mid),
@@ -242,6 +266,8 @@ static void plan_actor(Sac *s) {
   celi_off_policy_plan_every(&s->off, s->config->policy_delay);
   celi_adam_plan(plan, &s->off.actor);
   celi_off_policy_plan_every(&s->off, 1);
+  if (s->dropout.counter)
+    celi_dropout_plan_advance(plan, &s->dropout, celi_pass_dropout_blocks(&s->q));
 }
 
 static CelStatus write_plan(Sac *s) {
@@ -260,6 +286,8 @@ static CelStatus declare_networks(Sac *s, CelTensors *t) {
   critic.E = s->E;
   critic.dx_begin = s->O, critic.dx_end = s->O + s->A; // line 6 needs the gradient to the action
   CELI_TRY(celi_trained_declare(&s->critic, t, "critic", &critic));
+  if (critic.dropout > 0)
+    CELI_TRY(celi_dropout_declare(&s->dropout, t, "dropout", s->agent->options.seed));
   return has_target(s) ? celi_mlp_declare(&s->target, t, "target", CEL_TARGET, &critic) : CEL_OK;
 }
 
@@ -333,6 +361,10 @@ static void bind_passes(Sac *s) {
   if (!s->joint) s->q_pi = s->q;
   s->q_pi.X = s->sa_pi, s->q_pi.ldx = ld;
   s->q_next.X = s->batch.next_obs, s->q_next.ldx = ld;
+  if (!s->dropout.counter) return;
+  celi_pass_drop(&s->q, &s->dropout, DROP_Q);
+  celi_pass_drop(&s->q_next, &s->dropout, DROP_NEXT);
+  celi_pass_drop(&s->q_pi, &s->dropout, DROP_PI);
 }
 
 static CelStatus prepare(CelAgent *agent) {

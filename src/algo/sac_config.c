@@ -89,6 +89,16 @@ const CelField celi_sac_fields[] = {
      .doc = "updates in which batch_renorm is batch norm, until its running statistics have "
             "settled",
      .source = "Bhatt et al., 2024"},
+    {.name = "dropout", .type = CEL_FIELD_DOUBLE, .offset = F(dropout), .def = "0", .min = 0,
+     .max = 0.99, .omit_default = true,
+     .doc = "probability that a unit of the critics' hidden layers is dropped in updates (DroQ); "
+            "take 0.01 with norm layer and many gradient_steps",
+     .source = "Hiraoka et al., 2022"},
+    {.name = "critic_subset", .type = CEL_FIELD_INT, .offset = F(critic_subset), .def = "0",
+     .min = 0, .max = 64, .omit_default = true,
+     .doc = "critics drawn for the target of each update, which is their minimum, while the policy "
+            "follows the mean of all (REDQ); 0: critic_reduce of all in both",
+     .source = "Chen et al., 2021"},
     {0},
 };
 // clang-format on
@@ -155,6 +165,7 @@ CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) {
 CeliMlpSpec celi_sac_critic_network(const CelSacConfig *c, int64_t in, int64_t out) {
   CeliMlpSpec spec = celi_off_policy_critic(&c->common, in, out);
   set_norm(c, &spec);
+  spec.dropout = c->dropout;
   return spec;
 }
 
@@ -166,10 +177,16 @@ CelStatus celi_sac_critics(const CelSacConfig *c, CeliCriticHead *head) {
         CEL_E_RANGE,
         "sac: top_quantiles_to_drop_per_net is %lld; it must be below n_quantiles, %lld",
         (long long)drop, (long long)c->n_quantiles);
+  if (c->critic_subset > c->n_critics)
+    return cel_fail(CEL_E_RANGE, "sac: critic_subset is %lld; it must be at most n_critics, %lld",
+                    (long long)c->critic_subset, (long long)c->n_critics);
+  if (c->critic_subset > 0 && c->critic != CEL_CRITIC_MEAN)
+    return cel_fail(CEL_E_RANGE, "sac: critic_subset needs critic mean; set it to 0");
   *head = (CeliCriticHead){.kind = c->critic,
                            .E = c->n_critics,
                            .M = quantile ? c->n_quantiles : 1,
                            .drop = quantile ? c->n_critics * drop : 0,
-                           .mean = c->critic_reduce == CEL_CRITIC_REDUCE_MEAN};
+                           .subset = c->critic_subset,
+                           .mean = c->critic_subset || c->critic_reduce == CEL_CRITIC_REDUCE_MEAN};
   return CEL_OK;
 }

@@ -85,6 +85,8 @@ static const Row rows[] = {
      "1",
      {{"target", "none"}, {"norm", "batch_renorm"}},
      "algo/test_sac_networks.c"},
+    {"sac", "dropout", "0.4", {{0}}, "algo/test_sac_networks.c"},
+    {"sac", "critic_subset", "1", {{0}}, "algo/test_sac_networks.c"},
     // td3 and dqn.
     {"sac td3", "policy_delay", "3", {{0}}, "algo/test_policy_delay.c"},
     {"td3", "noise", "ou", {{0}}, "algo/test_td3.c"},

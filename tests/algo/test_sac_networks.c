@@ -20,6 +20,9 @@ static const LearnerCase cases[] = {
       {"n_quantiles", "4"},
       {"n_critics", "1"}}},
     {"no-target", {{"norm", "layer"}, {"activation", "silu"}}},
+    {"dropout",
+     {{"dropout", "0.3"}, {"target", "polyak"}, {"norm", "layer"}, {"norm_networks", "critics"}}},
+    {"subset", {{"n_critics", "4"}, {"critic_subset", "2"}, {"target", "polyak"}}},
 };
 static const Learner sac = {.algo = "sac",
                             .settings = {{"net_arch", "6,5"},
@@ -30,6 +33,7 @@ static const Learner sac = {.algo = "sac",
                                          {"gamma", "0.9"},
                                          {"ent_coef_init", "0.3"},
                                          {"target", "none"},
+                                         {"tau", "0"},
                                          {"norm_warmup", "0"}},
                             .cases = cases,
                             .n_cases = sizeof cases / sizeof cases[0],
@@ -51,6 +55,9 @@ static void test_refused(void **state) {
          "norm batch_renorm needs target none");
   refuse((const char *const[][2]){{"norm", "rms"}, {"layer_norm", "true"}, {NULL, NULL}},
          "set only one of them");
+  refuse((const char *const[][2]){{"critic_subset", "3"}, {NULL, NULL}}, "at most n_critics, 2");
+  refuse((const char *const[][2]){{"critic_subset", "2"}, {"critic", "quantile"}, {NULL, NULL}},
+         "needs critic mean");
 }
 
 /// norm layer is layer_norm, and momentum and warm-up reach the layers.
@@ -76,8 +83,46 @@ static void test_settings(void **state) {
   assert_memory_not_equal(digest[3], digest[4], sizeof digest[0]);
 }
 
+/// The minimum of a random pair of 4 critics is the smallest value with probability 1/2, the second
+/// with 1/3, the third with 1/6.
+static void test_subsets(void **state) {
+  (void)state;
+  static const char *const more[][2] = {{"n_critics", "4"},
+                                        {"critic_subset", "2"},
+                                        {"ent_coef", "0"},
+                                        {"gamma", "1"},
+                                        {NULL, NULL}};
+  enum { E = 4, B = 7, UPDATES = 150 };
+  CelAgent *agent = learner_make(&sac, NULL, more, 2);
+  const CelTensors *t = cel_agent_tensors(agent);
+  int rank[E] = {0}, found = 0;
+  learner_disturb(agent);
+  learner_feed(&sac, agent, LEARNER_STEPS);
+  const float *y = cel_tensors_find(t, "batch.y")->data,
+              *Z = cel_tensors_find(t, "pass.q_next.2.y")->data,
+              *r = cel_tensors_find(t, "batch.reward")->data,
+              *d = cel_tensors_find(t, "batch.discount")->data;
+  for (int k = 0; k < UPDATES; k++) {
+    learner_update(agent, 1);
+    for (int b = 0; b < B; b++)
+      for (int e = 0; e < E && d[b] > 0; e++) {
+        int below = 0;
+        if (fabsf(r[b] + Z[e * B + b] - y[b]) > 1e-6f) continue;
+        for (int other = 0; other < E; other++) below += Z[other * B + b] < Z[e * B + b];
+        rank[below]++, found++;
+      }
+  }
+  assert_true(found > UPDATES * B / 2); // all but terminal rows
+  for (int k = 0; k < E; k++) {
+    const double share = (double)rank[k] / found, expected = (3 - k) / 6.;
+    if (!(fabs(share - expected) < 0.1)) fail_msg("rank %d: %g, expected %g", k, share, expected);
+  }
+  cel_agent_destroy(agent);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {LEARNER_TESTS(sac), cmocka_unit_test(test_refused),
-                                     cmocka_unit_test(test_settings)};
+                                     cmocka_unit_test(test_settings),
+                                     cmocka_unit_test(test_subsets)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,8 @@ ACTIVATION = {"fixed-alpha": torch.tanh, "three-steps": torch.tanh, "gsde": torc
               "quantiles-three-steps": torch.tanh, "batch-norm": torch.tanh, "no-target": torch.nn.functional.silu}
 AFTER = ("batch-renorm", "quantiles-batch-norm")  # the normalization stands behind the activation
 NO_TARGET = ("batch-renorm", "batch-norm", "quantiles-batch-norm", "no-target")
+SEED, NODES = 7, 84  # of the agents; CELI_NODES_MAX
+RNG_DROPOUT, RNG_SUBSET = 13, 14
 KINDS = {"norm": 1e-5, "batch_norm": 1e-5, "batch_renorm": 1e-3}  # epsilon of each normalization
 MOMENTUM = {"batch_norm": 0.1, "batch_renorm": 0.01}
 
@@ -48,7 +50,36 @@ class Statistics(dict):
         return xh
 
 
-def network(p, name, member, act, statistics=None, train=False, after=False):
+def philox(purpose, index, block):
+    """Four words of a block of the stream (SEED, purpose, index). Salmon et al., 2011."""
+    c, k = [block & 0xffffffff, block >> 32, index, purpose], [SEED, 0]
+    for _ in range(10):
+        p0, p1 = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [(p1 >> 32) ^ c[1] ^ k[0], p1 & 0xffffffff, (p0 >> 32) ^ c[3] ^ k[1], p0 & 0xffffffff]
+        k = [(k[0] + 0x9E3779B9) & 0xffffffff, (k[1] + 0xBB67AE85) & 0xffffffff]
+    return c
+
+
+def subset(E, n):
+    """The critics of the first update's target."""
+    order = list(range(E))
+    for i in range(n):
+        w = philox(RNG_SUBSET, 0, i)
+        other = i + int(((w[1] << 32 | w[0]) >> 11) * 2.0 ** -53 * (E - i))
+        order[i], order[other] = order[other], order[i]
+    return order[:n]
+
+
+def drop(x, member, use, node, rate=0.3):
+    """Dropout with the library's noise: word n % 4 of block (e B + b) blocks + n / 4."""
+    B, N = x.shape
+    blocks = (N + 3) // 4
+    words = [[philox(RNG_DROPOUT, use * NODES + node, (member * B + b) * blocks + n // 4)[n % 4] >> 8 for n in range(N)]
+             for b in range(B)]
+    return x * (torch.tensor(words).double() / 2 ** 24 >= rate) / (1 - rate)
+
+
+def network(p, name, member, act, statistics=None, train=False, after=False, dropout=None):
     """A function x -> (output, last hidden layer) of one member of an ensemble."""
     def norm(x, place):
         for kind, eps in KINDS.items():
@@ -69,6 +100,8 @@ def network(p, name, member, act, statistics=None, train=False, after=False):
             x = x @ p[f"{name}.{l}.weight"][member] + p[f"{name}.{l}.bias"][member]
             if l == layers[-1]:
                 return x, hidden
+            if dropout is not None:
+                x = drop(x, member, dropout, 3 * l + 1)  # behind a dense layer; a norm follows
             x = hidden = norm(act(x), l) if after else act(norm(x, l))
     return run
 
@@ -130,20 +163,21 @@ def compute(case, d):
     quantiles = case.startswith("quantiles")
     alpha = torch.exp(p["log_ent_coef"]).detach() if case != "fixed-alpha" else torch.tensor([0.2]).double()
 
-    def critics(name, x, train=False):
-        z = torch.stack([network(p, name, e, act, statistics, train, case in AFTER)(x)[0] for e in range(E)])
+    def critics(name, x, train=False, use=0):
+        use = use if case == "dropout" else None
+        z = torch.stack([network(p, name, e, act, statistics, train, case in AFTER, use)(x)[0] for e in range(E)])
         return z if quantiles else z[:, :, 0]
 
     def reduce(q):
         if quantiles:
             return q.mean((0, 2))
-        return q.mean(0) if case in ("mean-of-three", "batch-norm") else q.min(0).values
+        return q.mean(0) if case in ("mean-of-three", "batch-norm", "subset") else q.min(0).values
 
     with torch.no_grad():
         a_next, logp_next = policy(case, p, d, next_obs, act, "next", statistics)
         next_input = torch.cat([next_obs, a_next], 1)
         if not joint:
-            z_next = critics("critic" if case in NO_TARGET else "target", next_input)
+            z_next = critics("critic" if case in NO_TARGET else "target", next_input, use=1)
     if joint:
         z, z_next = critics("critic", torch.cat([torch.cat([obs, action], 1), next_input]), True).split(B, 1)
     with torch.no_grad():
@@ -151,7 +185,8 @@ def compute(case, d):
             pool = z_next.transpose(0, 1).reshape(B, -1).sort(1).values[:, :E * (z_next.shape[2] - DROP)]
             soft = pool - (alpha * logp_next)[:, None]
         else:
-            soft = (reduce(z_next) - alpha * logp_next)[:, None]
+            low = z_next[subset(4, 2)].min(0).values if case == "subset" else reduce(z_next)
+            soft = (low - alpha * logp_next)[:, None]
         y = d["batch.reward"][:, None] + d["batch.discount"][:, None] * soft
         if "batch.mid_obs" in d:
             _, logp_mid = policy(case, p, d, d["batch.mid_obs"], act, "mid", statistics)
@@ -165,7 +200,7 @@ def compute(case, d):
         critic_loss = 0.5 * ((z - y) ** 2).mean(1).sum()
     a_pi, logp = policy(case, p, d, obs, act, "pi", statistics)
     frozen = {k: v for k, v in p.items() if k.startswith("critic")}
-    actor_loss = (alpha * logp - reduce(critics("critic", torch.cat([obs, a_pi], 1)))).mean()
+    actor_loss = (alpha * logp - reduce(critics("critic", torch.cat([obs, a_pi], 1), use=2))).mean()
     learned = case != "fixed-alpha"
     alpha_loss = -(p["log_ent_coef"] * (logp.detach() + TARGET_ENTROPY)).mean()
 
