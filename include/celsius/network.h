@@ -32,6 +32,14 @@ typedef enum CelNorm {
 } CelNorm;
 CEL_ENUM_IS_INT32(CelNorm);
 
+/// Which dense layers have weights of norm 1 for each output.
+typedef enum CelWeightNorm {
+  CEL_WEIGHT_NORM_NONE = 0,   ///< none
+  CEL_WEIGHT_NORM_HIDDEN = 1, ///< hidden layers, each bias counted as one more weight
+  CEL_WEIGHT_NORM_ALL = 2     ///< also the last layer, without its bias
+} CelWeightNorm;
+CEL_ENUM_IS_INT32(CelWeightNorm);
+
 /// Where a normalization stands in each hidden layer.
 typedef enum CelNormPlace {
   CEL_NORM_PLACE_BEFORE = 0, ///< before the activation

@@ -14,8 +14,9 @@ CEL_ENUM_IS_INT32(CelCriticReduce);
 
 /// What critics learn of the soft return.
 typedef enum CelCriticKind {
-  CEL_CRITIC_MEAN = 0,    ///< its mean Q(s, a)
-  CEL_CRITIC_QUANTILE = 1 ///< quantiles of its distribution, truncated in the target (TQC)
+  CEL_CRITIC_MEAN = 0,       ///< its mean Q(s, a)
+  CEL_CRITIC_QUANTILE = 1,   ///< quantiles of its distribution, truncated in the target (TQC)
+  CEL_CRITIC_CATEGORICAL = 2 ///< probabilities of fixed values (XQC)
 } CelCriticKind;
 CEL_ENUM_IS_INT32(CelCriticKind);
 

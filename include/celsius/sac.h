@@ -22,7 +22,8 @@ typedef struct CelSacConfig {
   double ent_coef_init;
   /// Target entropy for a learned temperature, nats. With CEL_POLICY_GAUSSIAN it is the entropy of
   /// the actions in the environment's units, otherwise of the actions scaled to [-1, 1].
-  /// Range -1e9 to 1e9, default NAN ("auto"), which is -A for A action dimensions.
+  /// Range -1e9 to 1e9, default NAN ("auto"), which is -target_entropy_factor * A for A action
+  /// dimensions.
   double target_entropy;
   /// Number of critics E. Range 1 to 64, default 2.
   int64_t n_critics;
@@ -59,7 +60,8 @@ typedef struct CelSacConfig {
   /// every train_freq steps. Only with use_sde.
   int64_t sde_sample_freq;
   /// What the critics learn. Default CEL_CRITIC_MEAN. Take CEL_CRITIC_QUANTILE (TQC) for higher
-  /// returns at about 1.1 times the cost; it ignores critic_reduce.
+  /// returns at about 1.1 times the cost; it ignores critic_reduce. CEL_CRITIC_CATEGORICAL needs
+  /// normalized rewards, because it cannot represent values outside of v_min to v_max.
   /// Source: Kuznetsov et al., "Controlling overestimation bias with truncated mixture of
   /// continuous distributional quantile critics", 2020.
   CelCriticKind critic;
@@ -118,6 +120,21 @@ typedef struct CelSacConfig {
   /// Source: Chen et al., "Randomized ensembled double Q-learning: learning fast without a model",
   /// 2021 (REDQ).
   int64_t critic_subset;
+  /// Values (atoms) of a categorical critic, at equal distances. Range 2 to 1001, default 101.
+  /// Source: Bellemare, Dabney, Munos, "A distributional perspective on reinforcement learning",
+  /// 2017; Palenicek et al., 2025 (XQC).
+  int64_t n_atoms;
+  /// Smallest and largest of them, reward units (scaled ones with common.normalize_reward). Range
+  /// -1e9 to 1e9, default -5 and 5. v_min must be below v_max.
+  double v_min, v_max;
+  /// Projects the weights of dense layers, in critics and policy, to norm 1 for each output after
+  /// every step of the optimizer. Default CEL_WEIGHT_NORM_NONE. Use it with batch norm.
+  /// Source: Palenicek et al., 2025; Lyle et al., "Normalization and effective learning rates in
+  /// reinforcement learning", 2024.
+  CelWeightNorm weight_norm;
+  /// Factor of an automatic target entropy, which is -factor * A for A action dimensions. Range 0
+  /// to 100, default 1. XQC and SimBa have 0.5.
+  double target_entropy_factor;
 } CelSacConfig;
 
 /// Returns the field table of CelSacConfig. Static; never NULL.

@@ -1,5 +1,6 @@
 /// Targets, losses and values of critics. Contract: critic.h.
 #include "algo/critic.h"
+#include "algo/categorical.h"
 #include "algo/discrete.h"
 #include "ops/ops.h"
 #include "rl/nstep.h"
@@ -7,7 +8,17 @@
 #include <math.h>
 
 int64_t celi_critic_targets(const CeliCriticHead *head) {
-  return head->kind == CEL_CRITIC_QUANTILE ? head->E * head->M - head->drop : 1;
+  return head->kind == CEL_CRITIC_QUANTILE      ? head->E * head->M - head->drop
+         : head->kind == CEL_CRITIC_CATEGORICAL ? head->M
+                                                : 1;
+}
+
+float celi_critic_reward(const CeliCriticBatch *batch, int64_t b) {
+  const int64_t B = batch->B;
+  float between = 0;
+  for (int64_t m = b; m < batch->mid * B; m += B)
+    if (batch->mid_weight[m] != 0) between += batch->mid_weight[m] * batch->mid_logp[m];
+  return batch->reward[b] - *batch->alpha * between;
 }
 
 // ---- quantiles
@@ -37,14 +48,10 @@ static void keep_smallest(const CeliCriticHead *head, float *y, const float *Z, 
 
 static void quantile_target(const CeliCriticHead *head, float *y, const float *Z,
                             const CeliCriticBatch *batch, int64_t begin, int64_t end) {
-  const int64_t K = celi_critic_targets(head), B = batch->B;
-  const int64_t apart = batch->apart ? batch->apart : B;
+  const int64_t K = celi_critic_targets(head), apart = batch->apart ? batch->apart : batch->B;
   const float alpha = *batch->alpha;
   for (int64_t b = begin; b < end; b++) {
-    float between = 0; // entropies of an n-step return
-    for (int64_t m = b; m < batch->mid * B; m += B)
-      if (batch->mid_weight[m] != 0) between += batch->mid_weight[m] * batch->mid_logp[m];
-    const float reward = batch->reward[b] - alpha * between;
+    const float reward = celi_critic_reward(batch, b);
     keep_smallest(head, y + b * K, Z, apart, b);
     for (int64_t i = b * K; i < (b + 1) * K; i++)
       y[i] = reward + batch->discount[b] * (y[i] - alpha * batch->logp[b]);
@@ -93,6 +100,10 @@ void celi_critic_target(const CeliCriticHead *head, float *y, const float *Z,
     quantile_target(head, y, Z, batch, begin, end);
     return;
   }
+  if (head->kind == CEL_CRITIC_CATEGORICAL) {
+    celi_categorical_target(head, y, Z, batch, begin, end);
+    return;
+  }
   const int64_t apart = batch->apart ? batch->apart : batch->B;
   if (head->subset > 0) subset_minimum(head, y, Z, apart, batch->member, begin, end);
   celi_ops()->soft_target(y, batch->reward, batch->discount, head->subset ? y : Z, batch->logp,
@@ -108,6 +119,8 @@ void celi_critic_loss(const CeliCriticHead *head, float *dZ, float *loss, const 
   if (head->kind == CEL_CRITIC_QUANTILE)
     celi_ops()->quantile_huber(dZ, loss, Z, y, each, head->M, celi_critic_targets(head), begin,
                                end);
+  else if (head->kind == CEL_CRITIC_CATEGORICAL)
+    celi_categorical_loss(head, dZ, loss, Z, y, B, begin, end);
   else
     celi_ops()->squared_error(dZ, loss, Z, y, each, 1, B, begin, end);
 }
@@ -117,6 +130,8 @@ void celi_critic_objective(const CeliCriticHead *head, float *dZ, float *q, floa
                            int64_t end) {
   if (head->kind == CEL_CRITIC_QUANTILE)
     quantile_objective(head, dZ, q, loss, Z, batch, begin, end);
+  else if (head->kind == CEL_CRITIC_CATEGORICAL)
+    celi_categorical_objective(head, dZ, q, loss, Z, batch, begin, end);
   else
     celi_ops()->actor_objective(dZ, q, loss, Z, batch->logp, batch->alpha, 1.0f / (float)batch->B,
                                 head->E, batch->B, begin, end, head->mean);
@@ -125,6 +140,8 @@ void celi_critic_objective(const CeliCriticHead *head, float *dZ, float *q, floa
 void celi_critic_value(const CeliCriticHead *head, float *q, const float *Z, int64_t n) {
   if (head->kind == CEL_CRITIC_QUANTILE)
     for (int64_t b = 0; b < n; b++) q[b] = mean_quantile(head, Z, n, b);
+  else if (head->kind == CEL_CRITIC_CATEGORICAL)
+    celi_categorical_value(head, q, Z, n);
   else
     celi_discrete_reduce(q, Z, head->E, n, 1, 0, n, head->mean);
 }

@@ -9,6 +9,8 @@
 ///   overestimation. The actor follows the mean of all quantiles.
 ///   Source: Kuznetsov et al., "Controlling overestimation bias with truncated mixture of
 ///   continuous distributional quantile critics", 2020 (TQC).
+/// - Categorical: Z_e are logits of the soft return's distribution on M fixed values
+///   (categorical.h). Members are combined by the one with the smallest mean, or by the mean.
 #ifndef CELI_CRITIC_H
 #define CELI_CRITIC_H
 #include "celsius/off_policy.h"
@@ -23,11 +25,12 @@ typedef struct CeliCriticHead {
   int64_t drop; ///< quantile: number of the E M target quantiles that are left out
   /// Mean: number of members whose minimum is the target (REDQ); 0: all, combined as `mean` says.
   int64_t subset;
-  bool mean;    ///< mean critics: combined by their mean, else by their minimum
-  bool dueling; ///< all actions at once: (E,B,A+1) outputs are advantages and V (discrete.h)
+  bool mean;          ///< mean and categorical: combined by their mean, else by their minimum
+  float v_min, v_max; ///< categorical: first and last value
+  bool dueling;       ///< all actions at once: (E,B,A+1) outputs are advantages and V (discrete.h)
 } CeliCriticHead;
 
-/// Numbers K in the target of one row: 1, or E M - drop quantiles.
+/// Numbers K in the target of one row: 1, E M - drop quantiles, or M probabilities.
 int64_t celi_critic_targets(const CeliCriticHead *head);
 
 /// Rows of a batch of B, all (B,) unless said.
@@ -42,6 +45,8 @@ typedef struct CeliCriticBatch {
   const float *mid_weight, *mid_logp; ///< (mid,B) gamma^k, log pi of their actions
 } CeliCriticBatch;
 
+/// The reward of row b with the entropies of the steps between.
+float celi_critic_reward(const CeliCriticBatch *batch, int64_t b);
 /// y (B,K), rows [begin, end): r + d (Z' - alpha log pi'), minus alpha log pi of the steps between,
 /// from target critics Z (E,B,M), members `apart` rows apart.
 /// Source: [maximum-entropy, 8.21]

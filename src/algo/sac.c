@@ -25,8 +25,8 @@
 /// Line 6 normalizes the critics by their running statistics, and the policy by its batch; line 2
 /// normalizes the policy at s' by its running statistics, from before line 6 (Bhatt et al., 2024).
 ///
-/// With critic_subset, line 3 has the minimum of that many critics, drawn for the update, and line 6
-/// the mean of all (Chen et al., 2021). Dropout drops in lines 3, 4 and 6 (Hiraoka et al., 2022).
+/// With critic_subset, line 3 has the minimum of that many critics, drawn for the update, and line
+/// 6 the mean of all (Chen et al., 2021). Dropout drops in lines 3, 4 and 6 (Hiraoka et al., 2022).
 #include "celsius/sac.h"
 #include "algo/off_policy.h"
 #include "algo/sac.h"
@@ -238,6 +238,7 @@ static void plan_critics(Sac *s) {
   celi_net_plan_backward_weight(plan, &s->q, &s->critic.grad);
   celi_net_plan_transpose(plan, &s->off.policy.net); // of the last update's policy, for line 6
   celi_adam_plan(plan, &s->critic.adam);
+  celi_net_plan_weight_norm(plan, &s->critic.net);
   if (has_target(s))
     celi_off_policy_plan_target(&s->off, &s->target, &s->critic.net, s->critic.adam.n); // line 5
   celi_net_plan_transpose(plan, &s->critic.net);
@@ -265,6 +266,7 @@ static void plan_actor(Sac *s) {
                   CELI_READ(s->q_loss, s->E * s->B), CELI_UPDATE(s->noise_counter, 1));
   celi_off_policy_plan_every(&s->off, s->config->policy_delay);
   celi_adam_plan(plan, &s->off.actor);
+  celi_net_plan_weight_norm(plan, &s->off.policy.net);
   celi_off_policy_plan_every(&s->off, 1);
   if (s->dropout.counter)
     celi_dropout_plan_advance(plan, &s->dropout, celi_pass_dropout_blocks(&s->q));
@@ -341,7 +343,8 @@ static CelStatus declare(CelAgent *agent) {
   const CeliTemperatureSpec temperature = {
       .ent_coef = c->ent_coef,
       .start = c->ent_coef_init,
-      .target_entropy = isnan(c->target_entropy) ? -(double)s->A : c->target_entropy};
+      .target_entropy =
+          isnan(c->target_entropy) ? -c->target_entropy_factor * (double)s->A : c->target_entropy};
   CELI_TRY(declare_networks(s, t));
   CELI_TRY(celi_temperature_declare(&s->off.temperature, agent, &s->off.policy, &temperature));
   CELI_TRY(declare_passes(s, t));

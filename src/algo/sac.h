@@ -12,7 +12,8 @@ CeliMlpSpec celi_sac_critic_network(const CelSacConfig *config, int64_t in, int6
 /// The policy. Errors: CEL_E_RANGE (log_std_min; use_sde with noise, sde_sample_freq or net_arch;
 /// norm with layer_norm or target networks).
 CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) CEL_WARN_UNUSED;
-/// The critics. Errors: CEL_E_RANGE (quantiles to drop, critic_subset).
+/// The critics. Errors: CEL_E_RANGE (quantiles to drop, critic_subset,
+/// v_min).
 CelStatus celi_sac_critics(const CelSacConfig *config, CeliCriticHead *head) CEL_WARN_UNUSED;
 
 #endif

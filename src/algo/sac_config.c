@@ -1,5 +1,6 @@
 /// Field table of soft actor-critic (SAC): defaults, ranges, help. The struct is in celsius/sac.h.
 /// Also what a config describes: sac.h.
+#include "algo/categorical.h"
 #include "algo/fields.h"
 #include "algo/sac.h"
 #include "base/base.h"
@@ -34,8 +35,9 @@ const CelField celi_sac_fields[] = {
      .min = -1, .max = 1e9, .unit = "steps",
      .doc = "steps between new noise functions of use_sde; -1: one every train_freq steps"},
     {.name = "critic", .type = CEL_FIELD_ENUM, .offset = F(critic), .def = "mean",
-     .choices = "mean|quantile", .omit_default = true,
-     .doc = "what critics learn: the mean Q, or quantiles of the return (TQC), for higher returns",
+     .choices = "mean|quantile|categorical", .omit_default = true,
+     .doc = "what critics learn: the mean Q, quantiles of the return (TQC), for higher returns, or "
+            "probabilities of fixed values (XQC)",
      .source = "Kuznetsov et al., 2020"},
     {.name = "n_quantiles", .type = CEL_FIELD_INT, .offset = F(n_quantiles), .def = "25", .min = 1,
      .max = 1000, .omit_default = true,
@@ -99,6 +101,24 @@ const CelField celi_sac_fields[] = {
      .doc = "critics drawn for the target of each update, which is their minimum, while the policy "
             "follows the mean of all (REDQ); 0: critic_reduce of all in both",
      .source = "Chen et al., 2021"},
+    {.name = "n_atoms", .type = CEL_FIELD_INT, .offset = F(n_atoms), .def = "101", .min = 2,
+     .max = CELI_ATOMS_MAX, .omit_default = true,
+     .doc = "values of a categorical critic, at equal distances from v_min to v_max",
+     .source = "Bellemare et al., 2017"},
+    {.name = "v_min", .type = CEL_FIELD_DOUBLE, .offset = F(v_min), .def = "-5", .min = -1e9,
+     .max = 1e9, .unit = "reward", .omit_default = true,
+     .doc = "smallest value of a categorical critic; soft returns below it count as it"},
+    {.name = "v_max", .type = CEL_FIELD_DOUBLE, .offset = F(v_max), .def = "5", .min = -1e9,
+     .max = 1e9, .unit = "reward", .omit_default = true,
+     .doc = "largest value of a categorical critic; soft returns above it count as it"},
+    {.name = "weight_norm", .type = CEL_FIELD_ENUM, .offset = F(weight_norm), .def = "none",
+     .choices = "none|hidden|all", .omit_default = true,
+     .doc = "dense layers whose weights have norm 1 for each output, by a projection after each "
+            "step of the optimizer; use it with norm batch",
+     .source = "Palenicek et al., 2025"},
+    {.name = "target_entropy_factor", .type = CEL_FIELD_DOUBLE, .offset = F(target_entropy_factor),
+     .def = "1", .min = 0, .max = 100, .omit_default = true,
+     .doc = "target_entropy auto is -target_entropy_factor A for A action dimensions"},
     {0},
 };
 // clang-format on
@@ -133,8 +153,10 @@ bool celi_sac_joint(const CelSacConfig *c) {
   return c->norm == CEL_NORM_BATCH || c->norm == CEL_NORM_BATCH_RENORM;
 }
 
-static void set_norm(const CelSacConfig *c, CeliMlpSpec *net) {
-  if (c->norm == CEL_NORM_NONE) return;
+/// norm: whether `norm` applies to the network.
+static void set_norm(const CelSacConfig *c, CeliMlpSpec *net, bool norm) {
+  net->weight_norm = (CeliMlpWeightNorm)c->weight_norm;
+  if (!norm || c->norm == CEL_NORM_NONE) return;
   net->norm = (CeliMlpNorm){.kind = (CeliNormKind)c->norm,
                             .place = (CeliNormPlace)c->norm_place,
                             .input = c->norm_input,
@@ -152,7 +174,7 @@ CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) {
   CELI_TRY(celi_off_policy_gaussian(policy, agent, &c->common, c->policy, c->log_std_min,
                                     c->log_std_max));
   CELI_TRY(check_norm(c));
-  if (c->norm_networks == CEL_NORM_NETWORKS_ALL) set_norm(c, &policy->net);
+  set_norm(c, &policy->net, c->norm_networks == CEL_NORM_NETWORKS_ALL);
   policy->dist.log_std_init = c->log_std_init;
   policy->noise = sde ? CELI_NOISE_NONE : (CeliNoiseKind)c->noise;
   policy->noise_sigma = c->noise_sigma, policy->noise_theta = c->noise_theta;
@@ -164,14 +186,15 @@ CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) {
 
 CeliMlpSpec celi_sac_critic_network(const CelSacConfig *c, int64_t in, int64_t out) {
   CeliMlpSpec spec = celi_off_policy_critic(&c->common, in, out);
-  set_norm(c, &spec);
+  set_norm(c, &spec, true);
   spec.dropout = c->dropout;
   return spec;
 }
 
 CelStatus celi_sac_critics(const CelSacConfig *c, CeliCriticHead *head) {
   const int64_t drop = c->top_quantiles_to_drop_per_net;
-  const bool quantile = c->critic == CEL_CRITIC_QUANTILE;
+  const bool quantile = c->critic == CEL_CRITIC_QUANTILE,
+             categorical = c->critic == CEL_CRITIC_CATEGORICAL;
   if (quantile && drop >= c->n_quantiles)
     return cel_fail(
         CEL_E_RANGE,
@@ -182,9 +205,16 @@ CelStatus celi_sac_critics(const CelSacConfig *c, CeliCriticHead *head) {
                     (long long)c->critic_subset, (long long)c->n_critics);
   if (c->critic_subset > 0 && c->critic != CEL_CRITIC_MEAN)
     return cel_fail(CEL_E_RANGE, "sac: critic_subset needs critic mean; set it to 0");
+  if (categorical && !((float)c->v_min < (float)c->v_max))
+    return cel_fail(CEL_E_RANGE, "sac: v_min is %g; it must be below v_max, %g", c->v_min,
+                    c->v_max);
   *head = (CeliCriticHead){.kind = c->critic,
                            .E = c->n_critics,
-                           .M = quantile ? c->n_quantiles : 1,
+                           .M = quantile      ? c->n_quantiles
+                                : categorical ? c->n_atoms
+                                              : 1,
+                           .v_min = (float)c->v_min,
+                           .v_max = (float)c->v_max,
                            .drop = quantile ? c->n_critics * drop : 0,
                            .subset = c->critic_subset,
                            .mean = c->critic_subset || c->critic_reduce == CEL_CRITIC_REDUCE_MEAN};

@@ -87,6 +87,11 @@ static const Row rows[] = {
      "algo/test_sac_networks.c"},
     {"sac", "dropout", "0.4", {{0}}, "algo/test_sac_networks.c"},
     {"sac", "critic_subset", "1", {{0}}, "algo/test_sac_networks.c"},
+    {"sac", "n_atoms", "9", {{"critic", "categorical"}}, "algo/test_sac_networks.c"},
+    {"sac", "v_min", "-2", {{"critic", "categorical"}}, "algo/test_sac_networks.c"},
+    {"sac", "v_max", "3", {{"critic", "categorical"}}, "algo/test_sac_networks.c"},
+    {"sac", "weight_norm", "hidden", {{0}}, "algo/test_sac_networks.c"},
+    {"sac", "target_entropy_factor", "0.5", {{0}}, "algo/test_sac_networks.c"},
     // td3 and dqn.
     {"sac td3", "policy_delay", "3", {{0}}, "algo/test_policy_delay.c"},
     {"td3", "noise", "ou", {{0}}, "algo/test_td3.c"},

@@ -22,6 +22,21 @@ static const LearnerCase cases[] = {
     {"no-target", {{"norm", "layer"}, {"activation", "silu"}}},
     {"dropout",
      {{"dropout", "0.3"}, {"target", "polyak"}, {"norm", "layer"}, {"norm_networks", "critics"}}},
+    {"categorical",
+     {{"critic", "categorical"},
+      {"n_atoms", "9"},
+      {"v_min", "-2"},
+      {"v_max", "2.5"},
+      {"target", "polyak"},
+      {"target_entropy_factor", "0.5"}}},
+    {"categorical-mean",
+     {{"critic", "categorical"},
+      {"n_atoms", "4"},
+      {"v_min", "-1"},
+      {"critic_reduce", "mean"},
+      {"n_steps", "2"},
+      {"norm", "batch"},
+      {"activation", "tanh"}}},
     {"subset", {{"n_critics", "4"}, {"critic_subset", "2"}, {"target", "polyak"}}},
 };
 static const Learner sac = {.algo = "sac",
@@ -58,6 +73,8 @@ static void test_refused(void **state) {
   refuse((const char *const[][2]){{"critic_subset", "3"}, {NULL, NULL}}, "at most n_critics, 2");
   refuse((const char *const[][2]){{"critic_subset", "2"}, {"critic", "quantile"}, {NULL, NULL}},
          "needs critic mean");
+  refuse((const char *const[][2]){{"critic", "categorical"}, {"v_min", "5"}, {NULL, NULL}},
+         "v_min is 5; it must be below v_max, 5");
 }
 
 /// norm layer is layer_norm, and momentum and warm-up reach the layers.
@@ -83,15 +100,37 @@ static void test_settings(void **state) {
   assert_memory_not_equal(digest[3], digest[4], sizeof digest[0]);
 }
 
+/// Weight norm: every output's weights have norm 1 after an update.
+static void test_weight_norm(void **state) {
+  (void)state;
+  static const char *const choices[] = {"hidden", "all"};
+  static const char *const networks[] = {"actor", "critic"};
+  for (int all = 0; all < 2; all++) {
+    const char *const more[][2] = {
+        {"weight_norm", choices[all]}, {"learning_rate", "0.01"}, {"norm", "batch"}, {NULL, NULL}};
+    CelAgent *agent = learner_make(&sac, NULL, more, 2);
+    learner_feed(&sac, agent, LEARNER_STEPS);
+    learner_update(agent, 2);
+    for (int k = 0; k < 6; k++) {
+      char name[64];
+      snprintf(name, sizeof name, "%s.%d.weight", networks[k / 3], k % 3);
+      const CelTensor *W = cel_tensors_find(cel_agent_tensors(agent), name);
+      const int64_t K = W->shape[1], N = W->shape[2];
+      double sum = 0; // of the first output of the first member; batch norm leaves no bias
+      for (int64_t i = 0; i < K; i++)
+        sum += (double)((float *)W->data)[i * N] * (double)((float *)W->data)[i * N];
+      assert_int_equal(fabs(sum - 1) < 1e-6, k % 3 < 2 || all);
+    }
+    cel_agent_destroy(agent);
+  }
+}
+
 /// The minimum of a random pair of 4 critics is the smallest value with probability 1/2, the second
 /// with 1/3, the third with 1/6.
 static void test_subsets(void **state) {
   (void)state;
-  static const char *const more[][2] = {{"n_critics", "4"},
-                                        {"critic_subset", "2"},
-                                        {"ent_coef", "0"},
-                                        {"gamma", "1"},
-                                        {NULL, NULL}};
+  static const char *const more[][2] = {
+      {"n_critics", "4"}, {"critic_subset", "2"}, {"ent_coef", "0"}, {"gamma", "1"}, {NULL, NULL}};
   enum { E = 4, B = 7, UPDATES = 150 };
   CelAgent *agent = learner_make(&sac, NULL, more, 2);
   const CelTensors *t = cel_agent_tensors(agent);
@@ -121,8 +160,8 @@ static void test_subsets(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {LEARNER_TESTS(sac), cmocka_unit_test(test_refused),
-                                     cmocka_unit_test(test_settings),
-                                     cmocka_unit_test(test_subsets)};
+  const struct CMUnitTest tests[] = {
+      LEARNER_TESTS(sac), cmocka_unit_test(test_refused), cmocka_unit_test(test_settings),
+      cmocka_unit_test(test_weight_norm), cmocka_unit_test(test_subsets)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

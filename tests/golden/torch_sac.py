@@ -19,7 +19,8 @@ GAMMA, TARGET_ENTROPY = 0.9, -2.0
 DROP = 2  # quantiles per critic that the target leaves out
 ACTIVATION = {"fixed-alpha": torch.tanh, "three-steps": torch.tanh, "gsde": torch.tanh,
               "gaussian": torch.nn.functional.silu, "layer-norm": torch.nn.functional.silu,
-              "quantiles-three-steps": torch.tanh, "batch-norm": torch.tanh, "no-target": torch.nn.functional.silu}
+              "quantiles-three-steps": torch.tanh, "batch-norm": torch.tanh, "no-target": torch.nn.functional.silu,
+              "categorical-mean": torch.tanh}
 AFTER = ("batch-renorm", "quantiles-batch-norm")  # the normalization stands behind the activation
 NO_TARGET = ("batch-renorm", "batch-norm", "quantiles-batch-norm", "no-target")
 SEED, NODES = 7, 84  # of the agents; CELI_NODES_MAX
@@ -146,6 +147,17 @@ def quantile_huber(z, y):
     return ((tau[None, :, None] - (delta < 0).to(z.dtype)).abs() * huber).mean((1, 2))
 
 
+def categorical_target(z_next, reward, discount, entropy, v_min, v_max, mean):
+    """(B,M) projection of r + d (z - alpha log pi). Bellemare et al., 2017."""
+    E, B, M = z_next.shape
+    atoms = torch.linspace(v_min, v_max, M, dtype=torch.float64)
+    p = z_next.softmax(-1)
+    p = p.mean(0) if mean else p[(p @ atoms).argmin(0), torch.arange(B)]
+    t = (reward[:, None] + discount[:, None] * (atoms - entropy[:, None])).clamp(v_min, v_max)
+    near = (1 - (t[:, :, None] - atoms).abs() / (atoms[1] - atoms[0])).clamp(0)  # (B, values, atoms)
+    return (p[:, :, None] * near).sum(1)
+
+
 def compute(case, d):
     d = {k: v.double() if v.is_floating_point() else v for k, v in d.items()}
     act = ACTIVATION.get(case, torch.relu)
@@ -160,18 +172,23 @@ def compute(case, d):
     O = sa.shape[1] - d["batch.d_action"].shape[1]
     obs, action, next_obs = sa[:, :O], sa[:, O:], sa_next[:, :O]
     statistics = Statistics()
-    quantiles = case.startswith("quantiles")
+    quantiles, categorical = case.startswith("quantiles"), case.startswith("categorical")
+    v_min, v_max = (-1, 5) if case == "categorical-mean" else (-2, 2.5)
+    averages = case in ("mean-of-three", "batch-norm", "subset", "categorical-mean")
+    target_entropy = -1 if case == "categorical" else TARGET_ENTROPY
     alpha = torch.exp(p["log_ent_coef"]).detach() if case != "fixed-alpha" else torch.tensor([0.2]).double()
 
     def critics(name, x, train=False, use=0):
         use = use if case == "dropout" else None
         z = torch.stack([network(p, name, e, act, statistics, train, case in AFTER, use)(x)[0] for e in range(E)])
-        return z if quantiles else z[:, :, 0]
+        return z if quantiles or categorical else z[:, :, 0]
 
     def reduce(q):
         if quantiles:
             return q.mean((0, 2))
-        return q.mean(0) if case in ("mean-of-three", "batch-norm", "subset") else q.min(0).values
+        if categorical:
+            q = q.softmax(-1) @ torch.linspace(v_min, v_max, q.shape[2], dtype=torch.float64)
+        return q.mean(0) if averages else q.min(0).values
 
     with torch.no_grad():
         a_next, logp_next = policy(case, p, d, next_obs, act, "next", statistics)
@@ -185,16 +202,22 @@ def compute(case, d):
             pool = z_next.transpose(0, 1).reshape(B, -1).sort(1).values[:, :E * (z_next.shape[2] - DROP)]
             soft = pool - (alpha * logp_next)[:, None]
         else:
-            low = z_next[subset(4, 2)].min(0).values if case == "subset" else reduce(z_next)
+            low = z_next[0, :, 0] if categorical else z_next[subset(4, 2)].min(0).values if case == "subset" else reduce(z_next)
             soft = (low - alpha * logp_next)[:, None]
         y = d["batch.reward"][:, None] + d["batch.discount"][:, None] * soft
         if "batch.mid_obs" in d:
             _, logp_mid = policy(case, p, d, d["batch.mid_obs"], act, "mid", statistics)
             y = y - (alpha * (d["batch.mid_weight"] * logp_mid.reshape(-1, B)).sum(0))[:, None]
+        if categorical:
+            between = (d["batch.mid_weight"] * logp_mid.reshape(-1, B)).sum(0) if "batch.mid_obs" in d else 0
+            y = categorical_target(z_next, d["batch.reward"] - alpha * between, d["batch.discount"],
+                                   alpha * logp_next, v_min, v_max, averages)
     if not joint:
         z = critics("critic", torch.cat([obs, action], 1))
     if quantiles:
         critic_loss = sum(quantile_huber(z[e], y).mean() for e in range(E))
+    elif categorical:
+        critic_loss = -(y * z.log_softmax(-1)).sum(-1).mean(1).sum()
     else:
         y = y[:, 0]
         critic_loss = 0.5 * ((z - y) ** 2).mean(1).sum()
@@ -202,7 +225,7 @@ def compute(case, d):
     frozen = {k: v for k, v in p.items() if k.startswith("critic")}
     actor_loss = (alpha * logp - reduce(critics("critic", torch.cat([obs, a_pi], 1), use=2))).mean()
     learned = case != "fixed-alpha"
-    alpha_loss = -(p["log_ent_coef"] * (logp.detach() + TARGET_ENTROPY)).mean()
+    alpha_loss = -(p["log_ent_coef"] * (logp.detach() + target_entropy)).mean()
 
     # Truncated targets have no order; the gradients show them.
     out = {} if quantiles else {"out.batch.y": y}
@@ -214,7 +237,7 @@ def compute(case, d):
         out["out.grad." + k] = g if g.norm() > 1e-12 else 0 * g  # a bias before batch norm
     names = [k for k in p if k.startswith("actor")]
     for k, g in zip(names, torch.autograd.grad(actor_loss, [p[k] for k in names])):
-        out["out.grad." + k] = g
+        out["out.grad." + k] = g if g.norm() > 1e-12 else 0 * g
     out["train/critic_loss"] = critic_loss.detach().reshape(1)
     out["train/actor_loss"] = actor_loss.detach().reshape(1)
     if learned:
