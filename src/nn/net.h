@@ -19,7 +19,7 @@
 /// Floats between the rows of two threads. Cores prefetch about this far ahead.
 #define CELI_GAP 8192
 /// Columns that one part of a reduction over the batch takes.
-enum { CELI_REDUCE_COLUMNS = 16 };
+enum { CELI_REDUCE_COLUMNS = CELI_COLUMNS };
 
 typedef struct CeliNetSpec {
   int64_t E;  ///< members

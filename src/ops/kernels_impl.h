@@ -2,6 +2,7 @@
 /// (vec.h) and the table's names, CELI_TABLE and CELI_TABLE_NAME.
 #ifndef CELI_KERNELS_IMPL_H
 #define CELI_KERNELS_IMPL_H
+#include "ops/columns_impl.h"
 #include "ops/dense_impl.h"
 #include "ops/elementwise_impl.h"
 #include "ops/math_impl.h"
@@ -38,6 +39,11 @@ const CeliOps CELI_TABLE = {
     .layer_norm_forward = layer_norm_forward,
     .layer_norm_backward = layer_norm_backward,
     .layer_norm_backward_gain = layer_norm_backward_gain,
+    .columns_sum = columns_sum,
+    .columns_square = columns_square,
+    .columns_product = columns_product,
+    .columns_affine = columns_affine,
+    .columns_affine_backward = columns_affine_backward,
     .exp = map_exp,
     .log = map_log,
     .tanh = map_tanh,

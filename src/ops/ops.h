@@ -26,6 +26,8 @@ typedef enum CeliActivation {
   CELI_LEAKY_RELU
 } CeliActivation;
 enum { CELI_ACTIVATIONS = CELI_LEAKY_RELU + 1 }; ///< number of activations
+/// Columns that the kernels by column take at a time.
+enum { CELI_COLUMNS = 16 };
 
 /// Adam's hyperparameters and the values that change with each step. It is stored in a tensor.
 /// celi_adam_advance advances it.
@@ -90,6 +92,28 @@ typedef struct CeliOps {
   void (*layer_norm_backward_gain)(float *dg, float *db, const float *dZ, ptrdiff_t lddz,
                                    const float *X, ptrdiff_t ldx, const float *stats, int64_t B,
                                    int64_t begin, int64_t end, bool more);
+
+  // ---- n <= CELI_COLUMNS columns of rows [begin, end), in double. Each column is a chain of its
+  // own over the rows in order, so that calls with more rows continue it.
+  /// sum[k] += x[b,k]
+  void (*columns_sum)(double *sum, const float *x, ptrdiff_t ldx, int64_t begin, int64_t end,
+                      int64_t n);
+  /// square[k] += (x[b,k] - mean[k])^2
+  void (*columns_square)(double *square, const float *x, ptrdiff_t ldx, const double *mean,
+                         int64_t begin, int64_t end, int64_t n);
+  /// sum[k] += dz[b,k];  product[k] += dz[b,k] (x[b,k] - mean[k]) inv_sd[k]
+  void (*columns_product)(double *sum, double *product, const float *dz, ptrdiff_t lddz,
+                          const float *x, ptrdiff_t ldx, const double *mean, const double *inv_sd,
+                          int64_t begin, int64_t end, int64_t n);
+  /// y[b,k] = gain[k] xh + shift[k],  xh = (x[b,k] - mean[k]) inv_sd[k]
+  void (*columns_affine)(float *y, ptrdiff_t ldy, const float *x, ptrdiff_t ldx, const double *mean,
+                         const double *inv_sd, const double *gain, const double *shift,
+                         int64_t begin, int64_t end, int64_t n);
+  /// dx[b,k] = factor[k] (dz[b,k] - (sum[k] + xh product[k]))
+  void (*columns_affine_backward)(float *dx, ptrdiff_t lddx, const float *dz, ptrdiff_t lddz,
+                                  const float *x, ptrdiff_t ldx, const double *mean,
+                                  const double *inv_sd, const double *factor, const double *sum,
+                                  const double *product, int64_t begin, int64_t end, int64_t n);
 
   // ---- elementwise, n elements; y may be x.
   void (*exp)(float *y, const float *x, int64_t n);

@@ -56,11 +56,11 @@ static void forward_columns(const CeliRows *r, float *y, int64_t first, int64_t 
     if (s.d[k] < 0 || s.d[k] > 0) s.mean[k] -= s.d[k] / (s.r[k] * s.inv_sd[k]);
     s.inv_sd[k] *= s.r[k];
   }
-  for (int64_t b = r->begin; b < r->end; b++)
-    for (int64_t n = first; n < stop; n++) {
-      const double xh = ((double)r->x[b * r->ldx + n] - s.mean[n - first]) * s.inv_sd[n - first];
-      y[b * N + n] = (float)((double)gain[n] * xh + (double)shift[n]);
-    }
+  double g[COLUMNS], h[COLUMNS];
+  for (int64_t n = first; n < stop; n++)
+    g[n - first] = (double)gain[n], h[n - first] = (double)shift[n];
+  celi_ops()->columns_affine(y + first, N, r->x + first, r->ldx, s.mean, s.inv_sd, g, h, r->begin,
+                             r->end, stop - first);
 }
 
 static int64_t last_column(int64_t first, int64_t end) {
@@ -81,17 +81,16 @@ static void backward_columns(const CeliRows *r, int64_t first, int64_t stop) {
   const int64_t N = node->out;
   const float *gain = node->param[0] + r->e * N;
   const Statistics s = statistics(r, first, stop);
-  double factor[COLUMNS] = {0};
-  for (int64_t n = first; n < stop; n++)
+  double factor[COLUMNS] = {0}, sum[COLUMNS] = {0}, product[COLUMNS] = {0};
+  for (int64_t n = first; n < stop; n++) {
     factor[n - first] = (double)gain[n] * (s.inv_sd[n - first] * s.r[n - first]);
-  for (int64_t b = r->begin; b < r->end; b++)
-    for (int64_t n = first; n < stop; n++) {
-      double dz = (double)r->dz[b * N + n];
-      const double xh = ((double)r->x[b * r->ldx + n] - s.mean[n - first]) * s.inv_sd[n - first];
-      if (r->train)
-        dz -= r->batch[CELI_BATCH_SUM_DZ * N + n] + xh * r->batch[CELI_BATCH_SUM_DZ_XH * N + n];
-      r->dx[b * r->lddx + n - node->dx_begin] = (float)(factor[n - first] * dz);
-    }
+    if (!r->train) continue;
+    sum[n - first] = r->batch[CELI_BATCH_SUM_DZ * N + n];
+    product[n - first] = r->batch[CELI_BATCH_SUM_DZ_XH * N + n];
+  }
+  celi_ops()->columns_affine_backward(r->dx + first - node->dx_begin, r->lddx, r->dz + first, N,
+                                      r->x + first, r->ldx, s.mean, s.inv_sd, factor, sum, product,
+                                      r->begin, r->end, stop - first);
 }
 
 void celi_batch_backward(const CeliRows *r) {
@@ -140,22 +139,17 @@ void celi_batch_grad(const CeliRows *r, float *const to[CELI_LAYER_PARAMS], int6
 
 void celi_batch_sums(const CeliPass *pass, int at, int64_t e, int64_t first, int64_t stop,
                      double sum[COLUMNS], double square[COLUMNS]) {
-  const double B = (double)pass->B;
+  const CeliOps *ops = celi_ops();
+  double mean[COLUMNS];
   CeliRows r;
   for (int64_t k = 0; k < COLUMNS; k++) sum[k] = square[k] = 0;
-  for (int i = 0; i < pass->threads; i++) {
-    if (!celi_pass_range(pass, at, e, i, &r)) continue;
-    for (int64_t b = r.begin; b < r.end; b++)
-      for (int64_t n = first; n < stop; n++) sum[n - first] += (double)r.x[b * r.ldx + n];
-  }
-  for (int i = 0; i < pass->threads; i++) {
-    if (!celi_pass_range(pass, at, e, i, &r)) continue;
-    for (int64_t b = r.begin; b < r.end; b++)
-      for (int64_t n = first; n < stop; n++) {
-        const double apart = (double)r.x[b * r.ldx + n] - sum[n - first] / B;
-        square[n - first] += apart * apart;
-      }
-  }
+  for (int i = 0; i < pass->threads; i++)
+    if (celi_pass_range(pass, at, e, i, &r))
+      ops->columns_sum(sum, r.x + first, r.ldx, r.begin, r.end, stop - first);
+  for (int64_t k = 0; k < COLUMNS; k++) mean[k] = sum[k] / (double)pass->B;
+  for (int i = 0; i < pass->threads; i++)
+    if (celi_pass_range(pass, at, e, i, &r))
+      ops->columns_square(square, r.x + first, r.ldx, mean, r.begin, r.end, stop - first);
 }
 
 /// Mean and variance of columns [first, stop), and the running ones a step further.
@@ -184,16 +178,11 @@ void celi_batch_reduce_backward(const CeliPass *pass, int at, int64_t e, int64_t
   double *batch = pass->use[at].batch + e * node->layer.kind->batch_stats * N;
   double sum[COLUMNS] = {0}, product[COLUMNS] = {0};
   CeliRows r;
-  for (int i = 0; i < pass->threads; i++) {
-    if (!celi_pass_range(pass, at, e, i, &r)) continue;
-    for (int64_t b = r.begin; b < r.end; b++)
-      for (int64_t n = first; n < stop; n++) {
-        const double dz = (double)r.dz[b * N + n];
-        sum[n - first] += dz;
-        product[n - first] += dz * ((double)r.x[b * r.ldx + n] - batch[CELI_BATCH_MEAN * N + n]) *
-                              batch[CELI_BATCH_INV_SD * N + n];
-      }
-  }
+  for (int i = 0; i < pass->threads; i++)
+    if (celi_pass_range(pass, at, e, i, &r))
+      celi_ops()->columns_product(
+          sum, product, r.dz + first, N, r.x + first, r.ldx, batch + CELI_BATCH_MEAN * N + first,
+          batch + CELI_BATCH_INV_SD * N + first, r.begin, r.end, stop - first);
   for (int64_t n = first; n < stop; n++) {
     batch[CELI_BATCH_SUM_DZ * N + n] = sum[n - first] / (double)pass->B;
     batch[CELI_BATCH_SUM_DZ_XH * N + n] = product[n - first] / (double)pass->B;
