@@ -135,6 +135,13 @@ typedef struct CelSacConfig {
   /// Factor of an automatic target entropy, which is -factor * A for A action dimensions. Range 0
   /// to 100, default 1. XQC and SimBa have 0.5.
   double target_entropy_factor;
+  /// Residual blocks instead of plain hidden layers, in critics and policy: one for each hidden
+  /// width, which must all be equal. A block of width H adds to its input a layer of 4H units with
+  /// the activation, behind the normalization; one more normalization stands before the last layer.
+  /// Default false. norm_place and norm_input have no meaning for them.
+  /// Source: Lee et al., "SimBa: simplicity bias for scaling up parameters in deep reinforcement
+  /// learning", 2025.
+  bool residual;
 } CelSacConfig;
 
 /// Returns the field table of CelSacConfig. Static; never NULL.

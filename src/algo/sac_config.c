@@ -119,6 +119,11 @@ const CelField celi_sac_fields[] = {
     {.name = "target_entropy_factor", .type = CEL_FIELD_DOUBLE, .offset = F(target_entropy_factor),
      .def = "1", .min = 0, .max = 100, .omit_default = true,
      .doc = "target_entropy auto is -target_entropy_factor A for A action dimensions"},
+    {.name = "residual", .type = CEL_FIELD_BOOL, .offset = F(residual), .def = "false",
+     .omit_default = true,
+     .doc = "residual blocks instead of plain hidden layers, one for each hidden width; the widths "
+            "of a network must be equal (SimBa)",
+     .source = "Lee et al., 2025"},
     {0},
 };
 // clang-format on
@@ -146,6 +151,9 @@ static CelStatus check_norm(const CelSacConfig *c) {
                     "sac: norm %s needs target none, because target networks have no batch "
                     "statistics of their own",
                     c->norm == CEL_NORM_BATCH ? "batch" : "batch_renorm");
+  if (c->residual && c->norm_input)
+    return cel_fail(CEL_E_RANGE, "sac: norm_input with residual blocks is not supported; turn on "
+                                 "normalize_observation instead");
   return CEL_OK;
 }
 
@@ -156,13 +164,15 @@ bool celi_sac_joint(const CelSacConfig *c) {
 /// norm: whether `norm` applies to the network.
 static void set_norm(const CelSacConfig *c, CeliMlpSpec *net, bool norm) {
   net->weight_norm = (CeliMlpWeightNorm)c->weight_norm;
+  net->residual = c->residual;
   if (!norm || c->norm == CEL_NORM_NONE) return;
   net->norm = (CeliMlpNorm){.kind = (CeliNormKind)c->norm,
                             .place = (CeliNormPlace)c->norm_place,
                             .input = c->norm_input,
                             .momentum = isnan(c->norm_momentum) ? 0 : c->norm_momentum,
                             .warmup = c->norm_warmup > 0 ? c->norm_warmup : -1};
-  net->no_bias = celi_sac_joint(c) && c->norm_place == CEL_NORM_PLACE_BEFORE; // norm removes it
+  // Where norm follows a dense layer, it removes the bias.
+  net->no_bias = celi_sac_joint(c) && c->norm_place == CEL_NORM_PLACE_BEFORE && !c->residual;
 }
 
 CelStatus celi_sac_policy(CelAgent *agent, CeliPolicyOptions *policy) {

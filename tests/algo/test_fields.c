@@ -92,6 +92,7 @@ static const Row rows[] = {
     {"sac", "v_max", "3", {{"critic", "categorical"}}, "algo/test_sac_networks.c"},
     {"sac", "weight_norm", "hidden", {{0}}, "algo/test_sac_networks.c"},
     {"sac", "target_entropy_factor", "0.5", {{0}}, "algo/test_sac_networks.c"},
+    {"sac", "residual", "true", {{"net_arch", "6,6"}}, "algo/test_sac_networks.c"},
     // td3 and dqn.
     {"sac td3", "policy_delay", "3", {{0}}, "algo/test_policy_delay.c"},
     {"td3", "noise", "ou", {{0}}, "algo/test_td3.c"},

@@ -37,6 +37,12 @@ static const LearnerCase cases[] = {
       {"n_steps", "2"},
       {"norm", "batch"},
       {"activation", "tanh"}}},
+    {"residual",
+     {{"residual", "true"},
+      {"net_arch", "5,5"},
+      {"critic_arch", "6"},
+      {"norm", "layer"},
+      {"target", "polyak"}}},
     {"subset", {{"n_critics", "4"}, {"critic_subset", "2"}, {"target", "polyak"}}},
 };
 static const Learner sac = {.algo = "sac",
@@ -70,6 +76,10 @@ static void test_refused(void **state) {
          "norm batch_renorm needs target none");
   refuse((const char *const[][2]){{"norm", "rms"}, {"layer_norm", "true"}, {NULL, NULL}},
          "set only one of them");
+  refuse((const char *const[][2]){{"residual", "true"}, {"net_arch", "6,7"}, {NULL, NULL}},
+         "residual blocks need at least one hidden width");
+  refuse((const char *const[][2]){{"residual", "true"}, {"norm_input", "true"}, {NULL, NULL}},
+         "norm_input with residual blocks");
   refuse((const char *const[][2]){{"critic_subset", "3"}, {NULL, NULL}}, "at most n_critics, 2");
   refuse((const char *const[][2]){{"critic_subset", "2"}, {"critic", "quantile"}, {NULL, NULL}},
          "needs critic mean");

@@ -148,7 +148,8 @@ class Lists(kit.Case):
                                                                         "--json"))])
         self.assertIn("sac", self.ok("list", "algos"))
         presets = json.loads(self.ok("list", "presets", "--json"))
-        methods = {"tqc", "ddpg", "crossq", "crossq-small", "droq", "redq", "xqc", "xqc-small"}  # for any environment
+        methods = {"tqc", "ddpg", "crossq", "crossq-small", "droq", "redq", "xqc", "xqc-small",
+                   "simba"}  # for any environment
         self.assertTrue(all(row["name"] in {*ids, *methods} for row in presets
                             if not kit.is_mujoco(row["name"])), presets)
         self.assertIn("batch_size", self.ok("list", "fields"))

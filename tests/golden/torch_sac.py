@@ -80,7 +80,7 @@ def drop(x, member, use, node, rate=0.3):
     return x * (torch.tensor(words).double() / 2 ** 24 >= rate) / (1 - rate)
 
 
-def network(p, name, member, act, statistics=None, train=False, after=False, dropout=None):
+def network(p, name, member, act, statistics=None, train=False, after=False, dropout=None, residual=False):
     """A function x -> (output, last hidden layer) of one member of an ensemble."""
     def norm(x, place):
         for kind, eps in KINDS.items():
@@ -95,10 +95,22 @@ def network(p, name, member, act, statistics=None, train=False, after=False, dro
 
     layers = sorted({int(k.split(".")[1]) for k in p if k.startswith(name + ".") and k.split(".")[1].isdigit()})
 
+    def dense(x, l):
+        return x @ p[f"{name}.{l}.weight"][member] + p[f"{name}.{l}.bias"][member]
+
+    def blocks(x):  # SimBa
+        x = dense(x, 0)
+        for l in layers[1:-1:2]:
+            x = x + dense(act(dense(norm(x, l - 1), l)), l + 1)
+        hidden = norm(x, layers[-2])
+        return dense(hidden, layers[-1]), hidden
+    if residual:
+        return blocks
+
     def run(x):
         hidden = x = norm(x, "input")
         for l in layers:
-            x = x @ p[f"{name}.{l}.weight"][member] + p[f"{name}.{l}.bias"][member]
+            x = dense(x, l)
             if l == layers[-1]:
                 return x, hidden
             if dropout is not None:
@@ -117,7 +129,8 @@ def squash_term(u):
 
 def policy(case, p, d, obs, act, use, statistics):
     """Reparametrised action and its log-prob for the noise of one use ("pi", "next", "mid")."""
-    head, latent = network(p, "actor", 0, act, statistics, use == "pi", case in AFTER)(obs)
+    head, latent = network(p, "actor", 0, act, statistics, use == "pi", case in AFTER,
+                           residual=case == "residual")(obs)
     A = d[f"batch.d_action"].shape[1]
     if case.startswith("gsde"):
         log_std = p["actor.log_std"]
@@ -180,7 +193,8 @@ def compute(case, d):
 
     def critics(name, x, train=False, use=0):
         use = use if case == "dropout" else None
-        z = torch.stack([network(p, name, e, act, statistics, train, case in AFTER, use)(x)[0] for e in range(E)])
+        z = torch.stack([network(p, name, e, act, statistics, train, case in AFTER, use, case == "residual")(x)[0]
+                         for e in range(E)])
         return z if quantiles or categorical else z[:, :, 0]
 
     def reduce(q):

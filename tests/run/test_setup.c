@@ -159,8 +159,8 @@ static void presets_of_finite_problems(void **state) {
 
 /// Whether a preset is a method, for any environment.
 static bool is_method(const char *name) {
-  static const char *const methods[] = {"tqc", "ddpg",  "crossq", "crossq-small", "droq",
-                                        "redq", "xqc",    "xqc-small"};
+  static const char *const methods[] = {"tqc",  "ddpg", "crossq",    "crossq-small", "droq",
+                                        "redq", "xqc",  "xqc-small", "simba"};
   for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
     if (strcmp(name, methods[i]) == 0) return true;
   return false;
