@@ -26,13 +26,13 @@ static float mean(const CeliCriticHead *head, const float *p) {
 static void combined(const CeliCriticHead *head, float *p, const float *Z, int64_t apart,
                      int64_t b) {
   const int64_t M = head->M;
-  float member[CELI_ATOMS_MAX], least = 0;
-  for (int64_t e = 0; e < head->E; e++) {
-    softmax(head, e ? member : p, Z + (e * apart + b) * M);
-    const float q = mean(head, e ? member : p);
-    if (e == 0) {
-      least = q;
-    } else if (head->mean) {
+  float member[CELI_ATOMS_MAX];
+  softmax(head, p, Z + b * M);
+  float least = mean(head, p);
+  for (int64_t e = 1; e < head->E; e++) {
+    softmax(head, member, Z + (e * apart + b) * M);
+    const float q = mean(head, member);
+    if (head->mean) {
       for (int64_t j = 0; j < M; j++) p[j] += member[j];
     } else if (!(least <= q) && least == least) {
       least = q;
