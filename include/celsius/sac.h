@@ -124,9 +124,11 @@ typedef struct CelSacConfig {
   /// Source: Bellemare, Dabney, Munos, "A distributional perspective on reinforcement learning",
   /// 2017; Palenicek et al., 2025 (XQC).
   int64_t n_atoms;
-  /// Smallest and largest of them, reward units (scaled ones with common.normalize_reward). Range
-  /// -1e9 to 1e9, default -5 and 5. v_min must be below v_max.
-  double v_min, v_max;
+  /// Smallest of them, reward units (scaled ones with common.normalize_reward). Range -1e9 to 1e9,
+  /// default -5. Must be below v_max.
+  double v_min;
+  /// Largest of them, in the same units. Range -1e9 to 1e9, default 5.
+  double v_max;
   /// Projects the weights of dense layers, in critics and policy, to norm 1 for each output after
   /// every step of the optimizer. Default CEL_WEIGHT_NORM_NONE. Use it with batch norm.
   /// Source: Palenicek et al., 2025; Lyle et al., "Normalization and effective learning rates in
