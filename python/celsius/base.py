@@ -72,7 +72,8 @@ class Learner(Learning):
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        if cls.__dict__.get("ALGO"):
+        ours = cls.__module__.startswith("celsius.") and "__init__" in cls.__dict__
+        if ours and hasattr(cls, "ALGO"):
             cls.__doc__ = _docs.describe(cls)
 
     # ---- construction.

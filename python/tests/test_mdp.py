@@ -849,7 +849,7 @@ def test_verify(tmp_path: Path) -> None:
     assert all(check.passed and check.note == "soft-q-learning" for check in report.checks)
     report.write_html(tmp_path / "page.html")
     assert "<html" in (tmp_path / "page.html").read_text()
-    assert "59 checks" in repr(report)
+    assert f"{len(report.checks)} checks, 0 failed" in repr(report) and len(report.checks) > 50
     with pytest.raises(ValueError, match="note"):
         celsius.verify("soft-q-lerning")
 
