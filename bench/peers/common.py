@@ -26,7 +26,7 @@ def arguments():
                         help="steps per environment in a rollout")
     parser.add_argument("--epochs", type=int, default=2, help="epochs over a rollout")
     parser.add_argument("--env", default="", help="environment id")
-    parser.add_argument("--library", default="", help="the measured library")
+    parser.add_argument("--library", dest="peer", default="", help="the measured library")
     parser.add_argument("--goal", type=float, default=0, help="return to reach; 0: measure speed")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1.0, help="seconds of a repetition")

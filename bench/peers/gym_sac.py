@@ -22,7 +22,7 @@ def make(args):
         "seed": 1,
     }
     env = gymnasium.make(args.env)
-    if args.library == "sbx":
+    if args.peer == "sbx":
         import jax
         import sbx
 

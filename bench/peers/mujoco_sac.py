@@ -60,7 +60,7 @@ def seconds_to_goal(agent, goal):
 
 def main():
     args = common.arguments()
-    agent, version = make(args.library, args.threads, 1, 10_000 if args.goal else 1000)
+    agent, version = make(args.peer, args.threads, 1, 10_000 if args.goal else 1000)
     measured = [seconds_to_goal(agent, args.goal)] if args.goal else speed(agent, args)
     common.report(version, measured)
 

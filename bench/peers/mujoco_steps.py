@@ -50,7 +50,7 @@ def envpool_run(env_id):
 
 def main():
     args = common.arguments()
-    make = {"gymnasium": gymnasium_run, "envpool": envpool_run}[args.library]
+    make = {"gymnasium": gymnasium_run, "envpool": envpool_run}[args.peer]
     run, count, version = make(args.env)
     common.report(version, common.rates(run, count, args.seconds, args.repetitions))
 

@@ -19,7 +19,7 @@ def make(args):
         "policy_kwargs": {"net_arch": [args.hidden, args.hidden]},
         "seed": 1,
     }
-    if args.library == "sbx":
+    if args.peer == "sbx":
         import jax
         import sbx
 

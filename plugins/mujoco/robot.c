@@ -109,7 +109,7 @@ typedef struct Place {
   CeliRobot *robot;
   mjData *d;
   CeliRobotWork *w;
-  const mjModel *m; ///< with the drawn numbers of the environment in hand
+  const mjModel *m; ///< the model, with the numbers that were drawn for this environment
 } Place;
 
 static Place take(CeliRobot *robot) {
