@@ -201,7 +201,13 @@ static CelStatus make_table(const CliGroup *group, SweepResult *results, Row *ro
     results[i] = sweep_result(group->jobs[i].folder);
     complete += results[i].complete;
   }
-  if (!write && complete < group->n) return CEL_OK;
+  if (!write && complete < group->n) {
+    char folder[CLI_QUOTE_MAX];
+    if (!group->options->quiet)
+      cli_note("%d of %d runs are complete; for the table: celsius sweep --resume %s", complete,
+               group->n, cel_shell_quote(folder, sizeof folder, group->folder));
+    return CEL_OK;
+  }
   const int n = make_rows(group, results, rows, values);
   const CelStatus status = write_results(group, results);
   if (status != CEL_OK) return status;

@@ -68,7 +68,10 @@ class Sweep(kit.Case):
     def test_parts_and_commands(self):
         lines = self.ok(*GRID, "--steps", 300, "--commands").splitlines()
         self.assertEqual(len(lines), 8)
-        self.ok("sweep", "--resume", "grid", "--part", "2/4", "--quiet")
+        part = self.command("sweep", "--resume", "grid", "--part", "2/4")
+        self.assertEqual((part.returncode, part.stdout), (0, ""), part.stderr)
+        self.assertIn("2 of 8 runs are complete", part.stderr)
+        self.assertIn("celsius sweep --resume grid", part.stderr)
         done = [row for row in rows(self.path("grid", "runs.csv"))
                 if os.path.exists(self.path("grid", row["folder"], "final.safetensors"))]
         self.assertEqual(len(done), 2)
